@@ -1,0 +1,318 @@
+//! The application: the one place that knows every part. Config → build → serve.
+
+mod operations;
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use tokio::net::TcpListener;
+use tower::Layer;
+
+use crate::{
+    config::{Auth, Config, ConfigError, StoreKind, TlsMode},
+    domain::{
+        clock::{SharedClock, SystemClock},
+        device_info::Normalizer,
+        error::{StoreError, Violation},
+        port::{Codes, Store},
+        randomness::OsRandomness,
+    },
+    grpc::{self, CallContext, FaceLayer, HealthBoard},
+    server::{self, BindError, Http2Options, Shutdown, WorkerPool},
+    service::{
+        RegistrationService,
+        budget::LookupBudget,
+        policy::{Policy, SharedPolicy},
+        registration,
+    },
+    store::embedded::{COMMIT_SECONDS_BOUNDS, EmbeddedOptions, EmbeddedStore, OpenError},
+    telemetry::{Metrics, StoreReadings, Telemetry, TraceExport},
+};
+use operations::Readiness;
+
+/// How often the store is asked how it is.
+const HEALTH_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Why the server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// An address cannot be listened on.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The data folder cannot be used.
+    #[error("store.path: {0}")]
+    Store(#[from] OpenError),
+    /// The operating system gave no thread.
+    #[error("no serving thread could be started: {0}")]
+    Threads(#[from] io::Error),
+    /// The store could not be closed in good order.
+    #[error("the store could not be closed: {0}")]
+    Close(#[from] StoreError),
+    /// A defect of the build.
+    #[error("the descriptor set cannot be served: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+}
+
+/// A server that has its addresses and its data, and is ready to serve.
+pub struct App {
+    config: Config,
+    policy: SharedPolicy,
+    store: Store,
+    grpc: TcpListener,
+    operations: TcpListener,
+    registration: RegistrationService,
+    normalizer: Arc<Normalizer>,
+    telemetry: Telemetry,
+    readiness: Readiness,
+    health: HealthBoard,
+    pool: WorkerPool,
+}
+
+impl App {
+    /// Takes the addresses, opens the store and puts the parts together.
+    ///
+    /// # Errors
+    /// Everything that keeps the server from starting, in words for the operator.
+    pub async fn build(config: Config, traces: Option<&TraceExport>) -> Result<Self, StartError> {
+        let policy = checked_policy(&config)?;
+        let grpc = server::bind("grpc.listen", config.grpc.listen).await?;
+        let operations = server::bind("operations.listen", config.operations.listen).await?;
+        let clock: SharedClock = Arc::new(SystemClock);
+        let embedded = open_store(&config, &clock)?;
+        let store = embedded.ports();
+        let metrics = Arc::new(Metrics::new(move || store_readings(&embedded)));
+        let policy: SharedPolicy = Arc::new(ArcSwap::from_pointee(policy));
+        let normalizer = Arc::new(Normalizer::new());
+        let codes = &config.codes;
+        let budget = LookupBudget::new(Arc::clone(&clock), codes.misses_per_viewer, codes.misses_per_caller);
+        let registration = RegistrationService::new(registration::Parts {
+            store: store.clone(),
+            policy: Arc::clone(&policy),
+            clock,
+            randomness: Arc::new(OsRandomness),
+            normalizer: Arc::clone(&normalizer),
+            budget,
+            max_watches: config.grpc.max_watches,
+        });
+        let telemetry = Telemetry::new(metrics, traces);
+        let pool = WorkerPool::start(threads(&config))?;
+        Ok(Self {
+            config,
+            policy,
+            store,
+            grpc,
+            operations,
+            registration,
+            normalizer,
+            telemetry,
+            readiness: Readiness::default(),
+            health: HealthBoard::default(),
+            pool,
+        })
+    }
+
+    /// Where gRPC is served.
+    ///
+    /// # Errors
+    /// Where the operating system does not say.
+    pub fn grpc_address(&self) -> io::Result<SocketAddr> {
+        self.grpc.local_addr()
+    }
+
+    /// Where health and metrics are served.
+    ///
+    /// # Errors
+    /// Where the operating system does not say.
+    pub fn operations_address(&self) -> io::Result<SocketAddr> {
+        self.operations.local_addr()
+    }
+
+    /// Takes a new configuration for the calls that begin after it; see [`Reload`].
+    #[must_use]
+    pub fn reload_handle(&self) -> Reload {
+        Reload { policy: Arc::clone(&self.policy) }
+    }
+
+    /// Serves until `stop` completes, then drains: NOT_SERVING first, then streams end, then the limit.
+    ///
+    /// # Errors
+    /// Where the store cannot be closed in good order.
+    pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), StartError> {
+        let shutdown = Shutdown::default();
+        let context = CallContext { draining: shutdown.drain.clone() };
+        let routes = grpc::routes(grpc::Parts {
+            registration: self.registration,
+            normalizer: Arc::clone(&self.normalizer),
+            context,
+            health: self.health.clone(),
+            max_message_size: self.config.grpc.max_message_size,
+        })?;
+        warm_up(self.normalizer);
+        let service = FaceLayer::new(self.telemetry.clone()).layer(routes);
+        self.health.report_store(true).await;
+        self.readiness.set(Ok(()));
+        let watching = tokio::spawn(watch_store(self.store.clone(), self.health.clone(), self.readiness.clone()));
+        let operations = tokio::spawn(operations::serve(
+            self.operations,
+            self.telemetry.clone(),
+            self.readiness.clone(),
+            shutdown.cut.clone(),
+        ));
+        let mut accepting = Box::pin(server::accept(
+            self.grpc,
+            &self.pool,
+            service,
+            http2_options(&self.config),
+            shutdown.clone(),
+            self.telemetry.clone(),
+        ));
+        tokio::select! {
+            () = &mut accepting => {}
+            () = stop => {}
+        }
+        tracing::info!("draining");
+        watching.abort();
+        self.health.report_draining().await;
+        self.readiness.set(Err("draining".to_owned()));
+        let runtime = &self.config.runtime;
+        tokio::select! {
+            () = &mut accepting => {}
+            () = tokio::time::sleep(runtime.drain_delay.0) => {}
+        }
+        shutdown.drain.cancel();
+        accepting.as_mut().await;
+        drop(accepting);
+        end_calls(self.pool, &shutdown, runtime.drain_timeout.0).await;
+        shutdown.cut.cancel();
+        let _ = operations.await;
+        self.store.health.close().await?;
+        tracing::info!("ended");
+        Ok(())
+    }
+}
+
+/// Swaps the part of the configuration that can change while the server runs: environments and requestors.
+#[derive(Debug, Clone)]
+pub struct Reload {
+    policy: SharedPolicy,
+}
+
+impl Reload {
+    /// Takes `config` for the calls that begin from now on.
+    ///
+    /// # Errors
+    /// Where anything in it is wrong; then nothing changes.
+    pub fn apply(&self, config: &Config) -> Result<(), ConfigError> {
+        checked_policy(config).map(|policy| self.policy.store(Arc::new(policy)))
+    }
+}
+
+/// Checks a configuration as [`App::build`] does, without taking anything.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn check(config: &Config) -> Result<(), ConfigError> {
+    checked_policy(config).map(drop)
+}
+
+fn checked_policy(config: &Config) -> Result<Policy, ConfigError> {
+    let policy = Policy::new(config);
+    let mut violations = exposure(config);
+    match policy {
+        Ok(policy) if violations.is_empty() => Ok(policy),
+        policy => {
+            violations.extend(policy.err().into_iter().flatten());
+            Err(ConfigError { source: "values".to_owned(), violations })
+        }
+    }
+}
+
+/// Whoever reaches a listener that asks for no credentials may do everything, so strangers must not reach it.
+fn exposure(config: &Config) -> Vec<Violation> {
+    let Auth::None = config.grpc.auth;
+    let TlsMode::Off = config.grpc.tls.mode;
+    if config.grpc.listen.ip().to_canonical().is_loopback() {
+        return Vec::new();
+    }
+    vec![Violation::new(
+        "grpc.listen",
+        format!(
+            "{} can be reached by others, and grpc.auth = \"none\" asks nobody who they are; \
+             listen on a loopback address, such as 127.0.0.1:50051",
+            config.grpc.listen
+        ),
+    )]
+}
+
+fn open_store(config: &Config, clock: &SharedClock) -> Result<EmbeddedStore, OpenError> {
+    let StoreKind::Embedded = config.store.kind;
+    EmbeddedStore::open(EmbeddedOptions {
+        free_space_reserve: config.store.free_space_reserve.saturating_mul(1 << 20),
+        ..EmbeddedOptions::new(&config.store.path, Arc::clone(clock))
+    })
+}
+
+fn store_readings(store: &EmbeddedStore) -> StoreReadings {
+    let statistics = store.statistics();
+    let bounds = COMMIT_SECONDS_BOUNDS.into_iter().chain([f64::MAX]);
+    StoreReadings {
+        commands: statistics.committed_commands,
+        commit_seconds_sum: statistics.commit_seconds_sum,
+        commit_seconds: bounds.zip(statistics.commit_seconds).collect(),
+        queued: statistics.queue_depth as u64,
+        live_codes: store.live_codes().into_iter().map(|(name, count)| (name.to_string(), count)).collect(),
+    }
+}
+
+fn threads(config: &Config) -> usize {
+    match config.runtime.threads {
+        0 => std::thread::available_parallelism().map_or(1, Into::into),
+        threads => threads,
+    }
+}
+
+fn http2_options(config: &Config) -> Http2Options {
+    Http2Options {
+        max_connections: config.grpc.max_connections,
+        max_streams: config.grpc.max_streams_per_connection,
+        keepalive_interval: config.grpc.keepalive_interval.0,
+        keepalive_timeout: config.grpc.keepalive_timeout.0,
+    }
+}
+
+/// Builds the User-Agent patterns while the server is ready already: the first calls that need them wait.
+fn warm_up(normalizer: Arc<Normalizer>) {
+    let thread = std::thread::Builder::new().name("warm-up".to_owned());
+    if let Err(error) = thread.spawn(move || normalizer.warm_up()) {
+        tracing::warn!(%error, "User-Agent patterns are built by the first call that needs them");
+    }
+}
+
+async fn watch_store(store: Store, health: HealthBoard, readiness: Readiness) {
+    let mut works = true;
+    loop {
+        tokio::time::sleep(HEALTH_INTERVAL).await;
+        let checked = store.health.check().await;
+        if checked.is_ok() != works {
+            works = checked.is_ok();
+            match &checked {
+                Ok(()) => tracing::info!("the store works again"),
+                Err(error) => tracing::error!(%error, "the store does not work"),
+            }
+            health.report_store(works).await;
+        }
+        readiness.set(checked.map_err(|error| error.to_string()));
+    }
+}
+
+async fn end_calls(pool: WorkerPool, shutdown: &Shutdown, limit: Duration) {
+    let mut ended = tokio::task::spawn_blocking(move || pool.join());
+    if tokio::time::timeout(limit, &mut ended).await.is_err() {
+        tracing::warn!("calls that did not end in time are cut");
+        shutdown.cut.cancel();
+        let _ = ended.await;
+    }
+}

@@ -1,0 +1,60 @@
+//! The operations listener: liveness, readiness and metrics.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use axum::{Router, extract::State, http::StatusCode, http::header::CONTENT_TYPE, response::IntoResponse, routing::get};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::telemetry::Telemetry;
+
+/// The media type of OpenMetrics text.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Whether calls should be sent here, and why not.
+#[derive(Debug, Clone)]
+pub(super) struct Readiness(Arc<RwLock<Result<(), String>>>);
+
+impl Default for Readiness {
+    fn default() -> Self {
+        Self(Arc::new(RwLock::new(Err("starting".to_owned()))))
+    }
+}
+
+impl Readiness {
+    pub(super) fn set(&self, readiness: Result<(), String>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = readiness;
+    }
+
+    fn get(&self) -> Result<(), String> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Serves until `end`; failures are logged, since the calls matter more than their numbers.
+pub(super) async fn serve(
+    listener: TcpListener,
+    telemetry: Telemetry,
+    readiness: Readiness,
+    end: CancellationToken,
+) {
+    let router = Router::new()
+        .route("/livez", get(|| async { "ok\n" }))
+        .route("/readyz", get(readyz).with_state(readiness))
+        .route("/metrics", get(metrics).with_state(telemetry));
+    let served = axum::serve(listener, router).with_graceful_shutdown(end.cancelled_owned()).await;
+    if let Err(error) = served {
+        tracing::error!(%error, "the operations listener failed");
+    }
+}
+
+async fn readyz(State(readiness): State<Readiness>) -> impl IntoResponse {
+    match readiness.get() {
+        Ok(()) => (StatusCode::OK, "ok\n".to_owned()),
+        Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")),
+    }
+}
+
+async fn metrics(State(telemetry): State<Telemetry>) -> impl IntoResponse {
+    ([(CONTENT_TYPE, OPEN_METRICS)], telemetry.metrics().render())
+}

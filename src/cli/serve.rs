@@ -1,0 +1,58 @@
+//! `passbridge serve`: the server, from its configuration to its end.
+
+use std::{env, error::Error, path::PathBuf};
+
+use tokio::{
+    runtime::Builder,
+    signal::unix::{Signal, SignalKind, signal},
+};
+
+use crate::{
+    app::{App, Reload},
+    config, telemetry,
+};
+
+pub(super) fn run(file: Option<PathBuf>) -> Result<(), Box<dyn Error>> {
+    // This runtime only accepts connections and waits for signals; the calls have threads of their own.
+    Builder::new_current_thread().enable_all().build()?.block_on(serve(file))
+}
+
+async fn serve(file: Option<PathBuf>) -> Result<(), Box<dyn Error>> {
+    let config = config::load(file.as_deref(), env::vars_os())?;
+    let traces = telemetry::init(&config.log)?;
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let hangup = signal(SignalKind::hangup())?;
+    let data = config.store.path.clone();
+    let app = App::build(config, traces.as_ref()).await?;
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        grpc = %app.grpc_address()?,
+        operations = %app.operations_address()?,
+        data = %data.display(),
+        "serving"
+    );
+    let reloading = tokio::spawn(reload_on(hangup, app.reload_handle(), file));
+    let stop = async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    app.serve(stop).await?;
+    reloading.abort();
+    if let Some(traces) = traces {
+        // Off this thread, which the export needs to send what is left.
+        tokio::task::spawn_blocking(move || traces.shutdown()).await?;
+    }
+    Ok(())
+}
+
+async fn reload_on(mut hangup: Signal, reload: Reload, file: Option<PathBuf>) {
+    while hangup.recv().await.is_some() {
+        let outcome = config::load(file.as_deref(), env::vars_os()).and_then(|config| reload.apply(&config));
+        match outcome {
+            Ok(()) => tracing::info!("environments and requestors are reloaded"),
+            Err(error) => tracing::error!(%error, "nothing was reloaded"),
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Reads the file, lays the environment variables over it, and tells everything that is wrong.
+
+use std::{ffi::OsString, fmt, path::Path};
+
+use toml::{Table, Value};
+
+use super::{Config, unknown};
+use crate::domain::error::Violation;
+
+/// Environment variables with this prefix and at least one `__` after it are configuration.
+const PREFIX: &str = "PASSBRIDGE_";
+
+/// Between the levels of a key in an environment variable. A name without it, such as the
+/// `PASSBRIDGE_PORT` that Kubernetes sets for a service called passbridge, is not ours.
+const SEPARATOR: &str = "__";
+
+/// Why the configuration cannot be used, in sentences for the operator.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// Where it was read: the file, or the environment.
+    pub source: String,
+    /// What is wrong with which key.
+    pub violations: Vec<Violation>,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "the configuration ({}) cannot be used:", self.source)?;
+        for violation in &self.violations {
+            let separator = if violation.field.is_empty() { "" } else { ": " };
+            write!(formatter, "\n  {}{separator}{}", violation.field, violation.description)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// Reads `file`, if there is one, and lays `variables` over it.
+///
+/// # Errors
+/// Where the file cannot be read, is not TOML, or has a key or value that means nothing here; all unknown
+/// keys are told at once.
+pub fn load(
+    file: Option<&Path>,
+    variables: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Config, ConfigError> {
+    let source = file.map_or_else(|| "environment variables".to_owned(), |file| file.display().to_string());
+    let fail = |violations| ConfigError { source: source.clone(), violations };
+    let mut table = file.map_or_else(|| Ok(Table::new()), read).map_err(|violation| fail(vec![violation]))?;
+    overlay(&mut table, variables).map_err(|violation| fail(vec![violation]))?;
+
+    let unknown = unknown::unknown_keys(&table);
+    if !unknown.is_empty() {
+        return Err(fail(unknown));
+    }
+    serde_path_to_error::deserialize(table).map_err(|error| {
+        let field = error.path().to_string();
+        let text = error.into_inner().to_string();
+        fail(vec![Violation::new(field.trim_matches('.'), text.trim())])
+    })
+}
+
+fn read(file: &Path) -> Result<Table, Violation> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Violation::new("", format!("the file cannot be read: {error}")))?;
+    text.parse().map_err(|error: toml::de::Error| Violation::new("", format!("this is not TOML: {error}")))
+}
+
+fn overlay(
+    table: &mut Table,
+    variables: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<(), Violation> {
+    let mut ours: Vec<(String, String)> = Vec::new();
+    for (name, value) in variables {
+        let Some(name) = name.to_str().filter(|name| is_ours(name)) else { continue };
+        let value = value.into_string().map_err(|_| Violation::new(name, "is not valid UTF-8"))?;
+        ours.push((name.to_owned(), value));
+    }
+    // In order, so that the same variables always give the same configuration.
+    ours.sort();
+    for (name, value) in ours {
+        let path: Vec<&str> = name[PREFIX.len()..].split(SEPARATOR).collect();
+        insert(table, &path, parse(&value)).map_err(|description| Violation::new(name.as_str(), description))?;
+    }
+    Ok(())
+}
+
+fn is_ours(name: &str) -> bool {
+    name.strip_prefix(PREFIX).is_some_and(|rest| rest.contains(SEPARATOR))
+}
+
+/// A value is TOML where it parses as such, and text where it does not: `8`, `true` and `["a"]` are what they
+/// look like, and `info` needs no quotes.
+fn parse(value: &str) -> Value {
+    format!("value = {value}")
+        .parse::<Table>()
+        .ok()
+        .filter(|table| table.len() == 1)
+        .and_then(|mut table| table.remove("value"))
+        .unwrap_or_else(|| Value::String(value.to_owned()))
+}
+
+fn insert(table: &mut Table, path: &[&str], value: Value) -> Result<(), String> {
+    let [first, rest @ ..] = path else { return Ok(()) };
+    if first.is_empty() {
+        return Err("has an empty level; write PASSBRIDGE_SECTION__KEY".to_owned());
+    }
+    let key = existing_key(table, first);
+    if rest.is_empty() {
+        table.insert(key, value);
+        return Ok(());
+    }
+    match table.entry(key).or_insert_with(|| Value::Table(Table::new())) {
+        Value::Table(inner) => insert(inner, rest, value),
+        _ => Err(format!("{first} is a value, not a section")),
+    }
+}
+
+/// Variables are written in upper case, but requestor ids keep their case: where the file has the key already,
+/// in whatever case, that one is meant.
+fn existing_key(table: &Table, name: &str) -> String {
+    table
+        .keys()
+        .find(|key| key.eq_ignore_ascii_case(name))
+        .cloned()
+        .unwrap_or_else(|| name.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests;

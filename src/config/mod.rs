@@ -1,0 +1,55 @@
+//! The configuration as operators write it: one TOML file, each key also by environment variable, a default
+//! for everything.
+//!
+//! Each section is a file here. The text is checked against the types twice: unknown keys by the generated
+//! schema ([`unknown`]), so that the nearest known key can be named, then values when
+//! [`crate::service::policy::Policy`] and the application are built from them.
+
+mod codes;
+mod duration;
+mod environment;
+mod grpc;
+mod load;
+mod log;
+mod operations;
+mod reference;
+mod runtime;
+mod store;
+mod unknown;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use codes::Codes;
+pub use duration::HumanDuration;
+pub use environment::{Backend, Environment, Requestor};
+pub use grpc::{Auth, Grpc, Tls, TlsMode};
+pub use load::{ConfigError, load};
+pub use log::{Log, LogFormat};
+pub use operations::Operations;
+pub use reference::reference;
+pub use runtime::Runtime;
+pub use store::{Store, StoreKind};
+
+/// Everything that can be configured. Every key has a default, so that an empty file is a working one.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Config {
+    /// The gRPC listener.
+    pub grpc: Grpc,
+    /// The operations listener: health and metrics over HTTP.
+    pub operations: Operations,
+    /// Where records are kept.
+    pub store: Store,
+    /// The codes that passbridge draws itself, and how many wrong ones may be tried.
+    pub codes: Codes,
+    /// The environments by name. Codes of one do not exist in another. Without any there is one, `default`,
+    /// over the local backend.
+    pub environments: BTreeMap<String, Environment>,
+    /// The log, on standard error.
+    pub log: Log,
+    /// Threads, and how the process ends.
+    pub runtime: Runtime,
+}

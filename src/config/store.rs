@@ -1,0 +1,34 @@
+//! `[store]`
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Where records are kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Store {
+    /// The engine. `embedded` keeps everything in a folder of this machine, for one server process.
+    pub kind: StoreKind,
+    /// The data folder of the embedded store. It is made where it does not exist; one server uses it at a
+    /// time.
+    pub path: PathBuf,
+    /// Free space, in MiB, that writes leave on the data folder's file system. Below it they fail with
+    /// UNAVAILABLE until there is room again; reads go on.
+    pub free_space_reserve: u64,
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { kind: StoreKind::Embedded, path: PathBuf::from("passbridge-data"), free_space_reserve: 256 }
+    }
+}
+
+/// The engine that keeps records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StoreKind {
+    /// A folder of this machine.
+    Embedded,
+}

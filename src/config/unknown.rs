@@ -1,0 +1,51 @@
+//! Finds keys that mean nothing, by the schema that the types generate.
+
+use serde_json::{Map, Value as Json};
+use toml::{Table, Value};
+
+use super::Config;
+use crate::domain::error::Violation;
+
+/// The keys of `table` that the configuration does not know, each with the nearest one that it does.
+pub(super) fn unknown_keys(table: &Table) -> Vec<Violation> {
+    let schema = schemars::schema_for!(Config).to_value();
+    let mut found = Vec::new();
+    visit(table, &schema, &schema, "", &mut found);
+    found.sort_by(|one, other| one.field.cmp(&other.field));
+    found
+}
+
+fn visit(table: &Table, schema: &Json, root: &Json, path: &str, found: &mut Vec<Violation>) {
+    let schema = resolve(schema, root);
+    let properties = schema.get("properties").and_then(Json::as_object);
+    let anything = schema.get("additionalProperties").filter(|rest| rest.is_object());
+    for (key, value) in table {
+        let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        let known = properties.and_then(|properties| properties.get(key)).or(anything);
+        match (known, value) {
+            (Some(schema), Value::Table(inner)) => visit(inner, schema, root, &path, found),
+            (Some(_), _) => {}
+            (None, _) => found.push(Violation::new(path, describe(key, properties))),
+        }
+    }
+}
+
+/// Follows references, which the generator uses for each named type.
+pub(super) fn resolve<'a>(schema: &'a Json, root: &'a Json) -> &'a Json {
+    schema
+        .get("$ref")
+        .and_then(Json::as_str)
+        .and_then(|reference| root.pointer(reference.trim_start_matches('#')))
+        .unwrap_or(schema)
+}
+
+fn describe(key: &str, known: Option<&Map<String, Json>>) -> String {
+    let nearest = known
+        .into_iter()
+        .flat_map(Map::keys)
+        .max_by(|one, other| strsim::jaro_winkler(key, one).total_cmp(&strsim::jaro_winkler(key, other)));
+    match nearest {
+        Some(nearest) => format!("is no known key; did you mean `{nearest}`?"),
+        None => "is no known key: this is a value, not a section".to_owned(),
+    }
+}

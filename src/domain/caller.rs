@@ -1,0 +1,143 @@
+//! Who calls, and what it may do. Every face makes one of these; use cases ask it and nothing else.
+
+use std::{collections::BTreeSet, fmt, sync::Arc};
+
+use super::{
+    error::{Error, Result},
+    id::{EnvironmentName, RequestorId},
+};
+
+/// Something that a caller may be allowed to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Permission {
+    /// Create registration codes.
+    CodesCreate,
+    /// Read and watch registration codes.
+    CodesRead,
+    /// Delete registration codes.
+    CodesDelete,
+}
+
+impl Permission {
+    /// Every permission there is.
+    pub const ALL: [Self; 3] = [Self::CodesCreate, Self::CodesRead, Self::CodesDelete];
+
+    /// The permission's name in the configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CodesCreate => "codes.create",
+            Self::CodesRead => "codes.read",
+            Self::CodesDelete => "codes.delete",
+        }
+    }
+}
+
+impl fmt::Display for Permission {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// A set of names, or all of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope<T: Ord> {
+    /// Whatever there is.
+    Any,
+    /// Only these.
+    Only(BTreeSet<T>),
+}
+
+impl<T: Ord> Scope<T> {
+    fn contains(&self, item: &T) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Only(items) => items.contains(item),
+        }
+    }
+}
+
+/// A caller and its grant: requestors × environments × permissions.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    name: Arc<str>,
+    requestors: Scope<RequestorId>,
+    environments: Scope<EnvironmentName>,
+    permissions: BTreeSet<Permission>,
+}
+
+impl Caller {
+    /// A caller known as `name` with what it is granted.
+    #[must_use]
+    pub fn new(
+        name: impl Into<Arc<str>>,
+        requestors: Scope<RequestorId>,
+        environments: Scope<EnvironmentName>,
+        permissions: impl IntoIterator<Item = Permission>,
+    ) -> Self {
+        Self { name: name.into(), requestors, environments, permissions: permissions.into_iter().collect() }
+    }
+
+    /// Whoever reaches a server that asks for no authentication. It may do everything, which is why such a
+    /// server listens on loopback only.
+    #[must_use]
+    pub fn anonymous() -> Self {
+        Self::new("anonymous", Scope::Any, Scope::Any, Permission::ALL)
+    }
+
+    /// The name by which logs, audits and request ids know the caller.
+    #[must_use]
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// Whether the caller may do this.
+    #[must_use]
+    pub fn may(&self, permission: Permission, environment: &EnvironmentName, requestor: &RequestorId) -> bool {
+        self.permissions.contains(&permission)
+            && self.environments.contains(environment)
+            && self.requestors.contains(requestor)
+    }
+
+    /// Insists on a permission.
+    ///
+    /// # Errors
+    /// [`Error::PermissionMissing`] where the caller lacks it.
+    pub fn require(
+        &self,
+        permission: Permission,
+        environment: &EnvironmentName,
+        requestor: &RequestorId,
+    ) -> Result<()> {
+        if self.may(permission, environment, requestor) {
+            Ok(())
+        } else {
+            Err(Error::PermissionMissing { caller: self.name.to_string(), permission })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn requestor(text: &str) -> RequestorId {
+        RequestorId::parse("requestor_id", text).expect("valid")
+    }
+
+    #[test]
+    fn a_grant_is_the_product_of_requestors_environments_and_permissions() {
+        let staging = EnvironmentName::parse("environment", "staging").expect("valid");
+        let production = EnvironmentName::parse("environment", "production").expect("valid");
+        let caller = Caller::new(
+            "support",
+            Scope::Only([requestor("REF")].into()),
+            Scope::Only([staging.clone()].into()),
+            [Permission::CodesRead],
+        );
+        assert!(caller.may(Permission::CodesRead, &staging, &requestor("REF")));
+        assert!(!caller.may(Permission::CodesDelete, &staging, &requestor("REF")));
+        assert!(!caller.may(Permission::CodesRead, &production, &requestor("REF")));
+        assert!(!caller.may(Permission::CodesRead, &staging, &requestor("OTHER")));
+    }
+}

@@ -1,0 +1,126 @@
+//! The rules that device information has to keep, whichever face it came through.
+
+use super::{
+    ADDITIONAL_MAX, DeviceInfo, ENCODED_MAX, FieldNaming, Key, VALUE_MAX, Warning, WarningReason, nesting,
+    vocabulary,
+    warning::{quote, shorten},
+    wire,
+};
+use crate::domain::error::Violation;
+
+/// Checks values that came typed.
+pub(super) fn check(info: &DeviceInfo, naming: FieldNaming) -> Result<Vec<Warning>, Vec<Violation>> {
+    let mut warnings = Vec::new();
+    let mut violations = Vec::new();
+    known_values(info, naming, &mut warnings, &mut violations);
+    additional(info, naming, &mut violations);
+    if !violations.is_empty() {
+        return Err(violations);
+    }
+    warn_of_additional(info, naming, &mut warnings);
+    Ok(warnings)
+}
+
+/// The rules for known keys. A field that already has a violation is not called missing on top of it.
+pub(super) fn known_values(
+    info: &DeviceInfo,
+    naming: FieldNaming,
+    warnings: &mut Vec<Warning>,
+    violations: &mut Vec<Violation>,
+) {
+    for &key in Key::ALL {
+        let name = key.name(naming);
+        match info.text(key) {
+            Some(value) if !value.trim().is_empty() || !key.is_required() => {
+                violations.extend(broken_rule(value).map(|rule| Violation::new(name, rule)));
+                warnings.extend(unlisted(key, name, value));
+            }
+            _ if !key.is_required() || violations.iter().any(|violation| violation.field == name) => {}
+            _ => violations.push(Violation::new(name, missing(key, info))),
+        }
+    }
+}
+
+/// Says of each unknown key that it was kept.
+pub(super) fn warn_of_additional(info: &DeviceInfo, naming: FieldNaming, warnings: &mut Vec<Warning>) {
+    for key in info.additional.keys() {
+        let message = format!("{} is not a key that device information has; kept as it came", quote(key));
+        let field = additional_field(key, naming);
+        warnings.push(Warning::new(&field, WarningReason::UnknownKey, message));
+    }
+}
+
+fn additional(info: &DeviceInfo, naming: FieldNaming, violations: &mut Vec<Violation>) {
+    let whole = match naming {
+        FieldNaming::Wire => "",
+        FieldNaming::Field => "additional",
+    };
+    let keys = info.additional.len();
+    if keys > ADDITIONAL_MAX {
+        violations.push(Violation::new(whole, too_many_keys(keys)));
+    }
+    for name in info.additional.keys() {
+        if let Some(key) = Key::from_wire_name(name).or_else(|| Key::from_alias(name)) {
+            let rule = format!("must not hold a known key; set {} instead", key.name(naming));
+            violations.push(Violation::new(additional_field(name, naming), rule));
+        }
+    }
+    if nesting::values_are_too_deep(info.additional.values()) {
+        violations.push(Violation::new(whole, nesting::TOO_DEEP));
+    } else if keys > 0 && violations.is_empty() && wire::encoded_len(info) > ENCODED_MAX {
+        // Known values alone can't get there: 21 of 1024 bytes each stay below the bound even when every byte
+        // has to be escaped.
+        violations
+            .push(Violation::new(whole, "must be smaller: the wire form is at most 65536 bytes of base64"));
+    }
+}
+
+pub(super) fn too_many_keys(count: usize) -> String {
+    format!("must not have more than {ADDITIONAL_MAX} keys beside the known ones, but has {count}")
+}
+
+fn broken_rule(value: &str) -> Option<String> {
+    if value.len() > VALUE_MAX {
+        return Some(format!("must be at most {VALUE_MAX} bytes, but is {}: {}", value.len(), quote(value)));
+    }
+    let control = value.chars().find(|letter| letter.is_control())?;
+    Some(format!(
+        "must not hold control characters, but has {} in {}",
+        control.escape_unicode(),
+        quote(value)
+    ))
+}
+
+fn unlisted(key: Key, name: &str, value: &str) -> Option<Warning> {
+    let list = vocabulary::listed(key)?;
+    if value.trim().is_empty() || list.contains(&value) {
+        return None;
+    }
+    let advice = match vocabulary::nearest(list, value) {
+        Some(listed) => format!("; the list has {listed:?}"),
+        None => format!("; listed are {}", list.join(", ")),
+    };
+    let message = format!("{} is not a listed value; kept as it came{advice}", quote(value));
+    Some(Warning::new(name, WarningReason::UnlistedValue, message))
+}
+
+fn missing(key: Key, info: &DeviceInfo) -> String {
+    let what = match key {
+        Key::OsName => "the name of the operating system, such as Android, tvOS or Roku OS",
+        _ => "the model of the device, such as AFTMM, AppleTV or Roku",
+    };
+    let lookalike = info.additional.keys().find(|name| vocabulary::same_word(name, key.wire_name()));
+    match lookalike {
+        Some(name) => {
+            format!("is required: {what}; {} is another key, capitals matter", quote(name))
+        }
+        None => format!("is required: {what}"),
+    }
+}
+
+fn additional_field(key: &str, naming: FieldNaming) -> String {
+    match naming {
+        FieldNaming::Wire => shorten(key),
+        FieldNaming::Field => format!("additional.{}", shorten(key)),
+    }
+}

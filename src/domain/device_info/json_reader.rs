@@ -1,0 +1,168 @@
+//! Reads the JSON object of the wire form, key by key: which keys came twice, under another name or with
+//! another type is known only here, and gone once the values are in their places.
+
+mod scalar;
+
+use std::{borrow::Cow, collections::BTreeSet, fmt};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeSeed, Error, MapAccess, Visitor},
+};
+use serde_json::Value;
+
+use scalar::Scalar;
+
+use super::{
+    ADDITIONAL_MAX, DeviceInfo, Key, Warning, WarningReason,
+    key::Kind,
+    warning::{quote, shorten},
+};
+use crate::domain::error::Violation;
+
+/// What was read.
+#[derive(Default)]
+pub(super) struct Reading {
+    pub(super) info: DeviceInfo,
+    pub(super) warnings: Vec<Warning>,
+    pub(super) violations: Vec<Violation>,
+    /// Unknown keys, those beyond the bound included: they are counted, not kept.
+    pub(super) unknown: usize,
+    /// Keys that have a value, as bits.
+    present: u32,
+    /// Those of them whose value came under their own name, not under an alias.
+    own_name: u32,
+    /// Names that were already called duplicates: one warning a name, however often it comes.
+    duplicates: BTreeSet<String>,
+}
+
+/// Reads JSON `text`.
+///
+/// # Errors
+/// Where the text is not one JSON object.
+pub(super) fn read(text: &str) -> serde_json::Result<Reading> {
+    let mut reading = Reading::default();
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    reading.deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(reading)
+}
+
+impl<'de> DeserializeSeed<'de> for &mut Reading {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for &mut Reading {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
+        while let Some(name) = entries.next_key::<Name<'de>>()? {
+            if let Some(key) = Key::from_wire_name(&name.0) {
+                self.take_known(key, key.wire_name(), entries.next_value()?);
+            } else if let Some(key) = Key::from_alias(&name.0) {
+                self.take_known(key, &name.0, entries.next_value()?);
+            } else {
+                self.take_unknown(name.0.into_owned(), entries.next_value()?);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Reading {
+    fn take_known(&mut self, key: Key, name: &str, scalar: Scalar<'_>) {
+        let is_alias = name != key.wire_name();
+        if let Scalar::Compound(kind) = scalar {
+            let right = if key.kind() == Kind::Flag { "true or false" } else { "text" };
+            self.violations.push(Violation::new(name, format!("must be {right}, but is {kind}")));
+            return;
+        }
+        if scalar == Scalar::Null || !self.claim(key, name, is_alias) {
+            return;
+        }
+        if is_alias {
+            let message = format!("read as {}, which is the key that it stands for", key.wire_name());
+            self.warnings.push(Warning::new(name, WarningReason::AliasedKey, message));
+        }
+        match self.info.slot(key) {
+            Some(slot) => {
+                let unexpected = scalar.kind_unlike(key.kind());
+                *slot = Some(scalar.into_text());
+                if let Some(kind) = unexpected {
+                    let message = format!("is {kind} where text is expected; kept as text");
+                    self.warnings.push(Warning::new(name, WarningReason::UnexpectedType, message));
+                }
+            }
+            None => self.take_flag(name, &scalar),
+        }
+    }
+
+    /// Whether this value counts: the last one does, but an alias never replaces the key itself.
+    fn claim(&mut self, key: Key, name: &str, is_alias: bool) -> bool {
+        let yields = is_alias && self.own_name & key.bit() != 0;
+        if self.present & key.bit() != 0 && self.duplicates.insert(key.wire_name().to_owned()) {
+            let message = format!(
+                "{} came more than once; the last value counts, one under an alias only where there is no other",
+                key.wire_name()
+            );
+            self.warnings.push(Warning::new(name, WarningReason::DuplicateKey, message));
+        }
+        self.present |= key.bit();
+        if !is_alias {
+            self.own_name |= key.bit();
+        }
+        !yields
+    }
+
+    fn take_flag(&mut self, name: &str, scalar: &Scalar<'_>) {
+        let value = scalar.as_flag();
+        self.info.connection_secure = value;
+        let (reason, message) = match (value, scalar) {
+            (None, scalar) if scalar.is_blank() => return,
+            (None, scalar) => (
+                WarningReason::UnlistedValue,
+                format!("{} is neither true nor false; taken as absent", quote(&scalar.to_text())),
+            ),
+            (Some(value), Scalar::Number(number)) => {
+                (WarningReason::UnexpectedType, format!("is the number {number}; taken as {value}"))
+            }
+            (Some(_), _) => return,
+        };
+        self.warnings.push(Warning::new(name, reason, message));
+    }
+
+    fn take_unknown(&mut self, name: String, value: Value) {
+        if self.info.additional.contains_key(&name) {
+            if self.duplicates.insert(name.clone()) {
+                let message = format!("{} came more than once; the last value counts", quote(&name));
+                self.warnings.push(Warning::new(&shorten(&name), WarningReason::DuplicateKey, message));
+            }
+        } else {
+            self.unknown += 1;
+            if self.unknown > ADDITIONAL_MAX {
+                return;
+            }
+        }
+        self.info.additional.insert(name, value);
+    }
+}
+
+/// A key, borrowed from the text where it needs no unescaping.
+struct Name<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Name<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Scalar::deserialize(deserializer)? {
+            Scalar::Text(text) => Ok(Self(text)),
+            _ => Err(Error::custom("a key must be text")),
+        }
+    }
+}

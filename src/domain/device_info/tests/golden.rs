@@ -1,0 +1,88 @@
+//! One file a device: what it sends, and what an operator should see of it.
+
+use std::{fs, net::IpAddr, path::PathBuf};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{
+    super::{Connection, DeviceInfo, NormalizedDeviceInfo, Normalizer},
+    decode_json,
+};
+
+#[derive(Deserialize)]
+struct Case {
+    about: String,
+    device_info: Option<Value>,
+    user_agent: Option<String>,
+    ip: Option<IpAddr>,
+    port: Option<u16>,
+    normalized: Value,
+}
+
+impl Case {
+    fn normalize(&self, normalizer: &Normalizer) -> NormalizedDeviceInfo {
+        let info: Option<DeviceInfo> = self.device_info.as_ref().map(|info| {
+            let (info, _) = decode_json(&info.to_string()).expect("valid device information");
+            info
+        });
+        let connection = Connection { user_agent: self.user_agent.as_deref(), ip: self.ip, port: self.port };
+        normalizer.normalize(info.as_ref(), &connection)
+    }
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/device_info"))
+}
+
+fn cases() -> Vec<(String, Case)> {
+    let entries =
+        fs::read_dir(folder()).expect("the golden files").map(|entry| entry.expect("an entry").path());
+    let files = entries.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+    let read = |path: PathBuf| {
+        let text = fs::read_to_string(&path).expect("a golden file");
+        let case = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        (path.display().to_string(), case)
+    };
+    files.map(read).collect()
+}
+
+#[test]
+fn devices_look_as_an_operator_expects() {
+    let normalizer = Normalizer::new();
+    let cases = cases();
+    assert!(cases.len() >= 13, "only {} golden files", cases.len());
+    for (file, case) in cases {
+        let actual = serde_json::to_value(case.normalize(&normalizer)).expect("JSON");
+        let pretty = |value| serde_json::to_string_pretty(value).expect("JSON");
+        assert_eq!(pretty(&actual), pretty(&case.normalized), "{file}: {}", case.about);
+    }
+}
+
+#[test]
+fn the_sample_comes_out_byte_by_byte() {
+    let sample = fs::read_to_string(folder().join("sample.normalized")).expect("the sample");
+    let normalizer = Normalizer::new();
+    let (samples, _): (Vec<_>, Vec<_>) =
+        cases().into_iter().partition(|(file, _)| file.contains("fire_tv_sample"));
+    assert_eq!(samples.len(), 2);
+    for (file, case) in samples {
+        assert_eq!(case.normalize(&normalizer).to_json(), sample.trim_end(), "{file}");
+    }
+}
+
+#[test]
+fn normalized_forms_survive_a_store_that_does_not_describe_them() {
+    let normalizer = Normalizer::new();
+    for (file, case) in cases() {
+        let normalized = case.normalize(&normalizer);
+        let stored = postcard::to_allocvec(&normalized).expect("postcard");
+        assert_eq!(
+            postcard::from_bytes::<NormalizedDeviceInfo>(&stored).expect("postcard"),
+            normalized,
+            "{file}"
+        );
+        let json: NormalizedDeviceInfo = serde_json::from_str(&normalized.to_json()).expect("JSON");
+        assert_eq!(json, normalized, "{file}");
+    }
+}

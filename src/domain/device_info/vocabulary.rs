@@ -1,0 +1,111 @@
+//! The values that the provider documents for the keys that have a list (reference, section 4).
+//!
+//! `osVendor` has a list as well, but an open one: an unlisted vendor there is no oddity, so the list isn't
+//! kept here.
+
+use super::Key;
+
+/// `primaryHardwareType`; the last two before `Unknown` stand in the interface description only.
+const HARDWARE_TYPES: &[&str] = &[
+    "Camera",
+    "DataCollectionTerminal",
+    "Desktop",
+    "EmbeddedNetworkModule",
+    "eReader",
+    "GamesConsole",
+    "GeolocationTracker",
+    "Glasses",
+    "MediaPlayer",
+    "MobilePhone",
+    "PaymentTerminal",
+    "PluginModem",
+    "SetTopBox",
+    "TV",
+    "Tablet",
+    "WirelessHotspot",
+    "Wristwatch",
+    "VehicleMultimediaSystem",
+    "Projector",
+    "Unknown",
+];
+
+const OS_NAMES: &[&str] = &[
+    "Android",
+    "Chrome OS",
+    "Linux",
+    "Mac OS",
+    "OS X",
+    "OpenBSD",
+    "Roku OS",
+    "Windows",
+    "iOS",
+    "tvOS",
+    "webOS",
+];
+
+const OS_FAMILIES: &[&str] = &[
+    "Android",
+    "BSD",
+    "Linux",
+    "PlayStation OS",
+    "Roku OS",
+    "Symbian",
+    "Tizen",
+    "Windows",
+    "iOS",
+    "macOS",
+    "tvOS",
+    "webOS",
+];
+
+const BROWSER_NAMES: &[&str] = &[
+    "Android Browser",
+    "Chrome",
+    "Edge",
+    "Firefox",
+    "Internet Explorer",
+    "Opera",
+    "Safari",
+    "SeaMonkey",
+    "Symbian Browser",
+];
+
+const BROWSER_VENDORS: &[&str] = &[
+    "Amazon",
+    "Apple",
+    "Google",
+    "Microsoft",
+    "Motorola",
+    "Mozilla",
+    "Netscape",
+    "Nintendo",
+    "Nokia",
+    "Samsung",
+    "Sony Ericsson",
+];
+
+/// The listed values of `key`; none where any value will do.
+pub(super) const fn listed(key: Key) -> Option<&'static [&'static str]> {
+    match key {
+        Key::PrimaryHardwareType => Some(HARDWARE_TYPES),
+        Key::OsName => Some(OS_NAMES),
+        Key::OsFamily => Some(OS_FAMILIES),
+        Key::BrowserName => Some(BROWSER_NAMES),
+        Key::BrowserVendor => Some(BROWSER_VENDORS),
+        _ => None,
+    }
+}
+
+/// The listed value that `value` probably means: the same but for capitals, spaces, dashes and underscores.
+pub(super) fn nearest(list: &[&'static str], value: &str) -> Option<&'static str> {
+    list.iter().copied().find(|listed| same_word(listed, value))
+}
+
+/// Whether two words differ by capitals, spaces, dashes and underscores at most.
+pub(super) fn same_word(one: &str, other: &str) -> bool {
+    letters(one).eq(letters(other))
+}
+
+fn letters(text: &str) -> impl Iterator<Item = char> {
+    text.chars().filter(|letter| !matches!(letter, ' ' | '-' | '_')).map(|letter| letter.to_ascii_lowercase())
+}

@@ -1,0 +1,89 @@
+//! The wire form: base64 of a JSON object, as it stands in `X-Device-Info`.
+
+use serde::{Serialize, Serializer, ser::SerializeMap};
+
+use super::{
+    ADDITIONAL_MAX, DeviceInfo, ENCODED_MAX, FieldNaming, Key, Warning, base64_text, check,
+    json_reader::{self, Reading},
+    nesting,
+};
+use crate::domain::error::Violation;
+
+/// See [`DeviceInfo::decode`].
+pub(super) fn decode(text: &str) -> Result<(DeviceInfo, Vec<Warning>), Vec<Violation>> {
+    let mut reading = read(text).map_err(|rule| vec![Violation::new("", rule)])?;
+    let Reading { info, warnings, violations, .. } = &mut reading;
+    check::known_values(info, FieldNaming::Wire, warnings, violations);
+    if reading.unknown > ADDITIONAL_MAX {
+        reading.violations.push(Violation::new("", check::too_many_keys(reading.unknown)));
+    }
+    if !reading.violations.is_empty() {
+        return Err(reading.violations);
+    }
+    check::warn_of_additional(&reading.info, FieldNaming::Wire, &mut reading.warnings);
+    Ok((reading.info, reading.warnings))
+}
+
+/// Gets at the JSON object, or says what in the payload as a whole is not right.
+fn read(text: &str) -> Result<Reading, String> {
+    if text.len() > ENCODED_MAX {
+        return Err(format!("must be at most {ENCODED_MAX} bytes of base64, but is {}", text.len()));
+    }
+    if text.trim_ascii().is_empty() {
+        return Err("must be base64 of a JSON object, but is empty".to_owned());
+    }
+    if text.trim_ascii_start().starts_with('{') {
+        return Err("must be base64 of a JSON object, but looks like the JSON itself: encode it".to_owned());
+    }
+    let bytes = base64_text::decode(text)
+        .map_err(|reason| format!("must be base64 of a JSON object, but is not base64: {reason}"))?;
+    let json = std::str::from_utf8(&bytes)
+        .map_err(|error| format!("must be base64 of a JSON object, but is not UTF-8 inside: {error}"))?;
+    if nesting::text_is_too_deep(json) {
+        return Err(nesting::TOO_DEEP.to_owned());
+    }
+    // Asked first, because the parser would repeat the whole value in its error.
+    if !json.trim_ascii_start().starts_with('{') {
+        return Err("must be base64 of a JSON object, but what is inside is no object".to_owned());
+    }
+    json_reader::read(json).map_err(|error| format!("must be base64 of a JSON object, but inside: {error}"))
+}
+
+/// See [`DeviceInfo::encode`].
+pub(super) fn encode(info: &DeviceInfo) -> String {
+    base64_text::encode(&json(info))
+}
+
+/// How long [`encode`] makes it, in bytes.
+pub(super) fn encoded_len(info: &DeviceInfo) -> usize {
+    json(info).len().div_ceil(3) * 4
+}
+
+fn json(info: &DeviceInfo) -> Vec<u8> {
+    // Writing to memory can't fail, and all keys are text, so nothing is ever lost here.
+    serde_json::to_vec(&WireForm(info)).unwrap_or_default()
+}
+
+struct WireForm<'a>(&'a DeviceInfo);
+
+impl Serialize for WireForm<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let info = self.0;
+        let mut map = serializer.serialize_map(None)?;
+        for &key in Key::ALL {
+            if let Some(value) = info.text(key) {
+                map.serialize_entry(key.wire_name(), value)?;
+            }
+        }
+        if let Some(secure) = info.connection_secure {
+            map.serialize_entry(Key::ConnectionSecure.wire_name(), &secure)?;
+        }
+        // Sorted here, because the map keeps them sorted only without serde_json's feature `preserve_order`.
+        let mut additional: Vec<_> = info.additional.iter().collect();
+        additional.sort_unstable_by_key(|(key, _)| *key);
+        for (key, value) in additional {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}

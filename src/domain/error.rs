@@ -1,0 +1,173 @@
+//! The one error of the domain. Each transport renders it by one exhaustive match, so that a new error
+//! cannot be forgotten in a face.
+
+use std::time::Duration;
+
+use super::caller::Permission;
+
+/// One field of a request that is not as it must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// The field in the caller's own words, with dots between levels; empty for the whole message.
+    pub field: String,
+    /// What is wrong and what would be right. Never holds a secret or a whole oversized value.
+    pub description: String,
+}
+
+impl Violation {
+    /// Says that `field` is not right, and what would be.
+    pub fn new(field: impl Into<String>, description: impl Into<String>) -> Self {
+        Self { field: field.into(), description: description.into() }
+    }
+
+    /// The same violation, seen from the message that contains the field's own.
+    #[must_use]
+    pub fn within(self, parent: &str) -> Self {
+        let field = if self.field.is_empty() { parent.to_owned() } else { format!("{parent}.{}", self.field) };
+        Self { field, ..self }
+    }
+}
+
+/// Collects the violations of one request, so that all of them are told at once.
+#[derive(Debug, Default)]
+pub struct Violations(Vec<Violation>);
+
+impl Violations {
+    /// The value, or nothing and its violation noted.
+    pub fn take<T>(&mut self, parsed: std::result::Result<T, Violation>) -> Option<T> {
+        parsed.map_err(|violation| self.0.push(violation)).ok()
+    }
+
+    /// The value, or nothing and its violations noted.
+    pub fn take_all<T>(&mut self, parsed: std::result::Result<T, Vec<Violation>>) -> Option<T> {
+        parsed.map_err(|violations| self.0.extend(violations)).ok()
+    }
+
+    /// Notes that `field` is not right, and what would be.
+    pub fn add(&mut self, field: &str, description: impl Into<String>) {
+        self.0.push(Violation::new(field, description));
+    }
+
+    /// Notes a text with more than `limit` bytes.
+    pub fn check_length(&mut self, field: &str, text: &str, limit: usize) {
+        if text.len() > limit {
+            self.add(field, format!("has {} bytes; at most {limit} are allowed", text.len()));
+        }
+    }
+
+    /// What was noted.
+    #[must_use]
+    pub fn into_error(self) -> Error {
+        Error::InvalidFields(self.0)
+    }
+
+    /// Whether nothing was noted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Why an operation was not done. The text is for the caller; what only the operator may know is in the
+/// error's source, which goes to the log and nowhere else.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// One or more fields break a rule; all of them are listed.
+    #[error("{}", summary(.0))]
+    InvalidFields(Vec<Violation>),
+    /// The message could not be decoded at all.
+    #[error("the message cannot be decoded: {0}")]
+    MalformedMessage(String),
+    /// The message is larger than the server takes.
+    #[error("the message is larger than this server accepts: {0}")]
+    MessageTooLarge(String),
+    /// The same request id came with another body.
+    #[error("request_id: was already used for a request with other content; take a new UUID for a new request")]
+    RequestIdReused,
+    /// Unknown, foreign, released or expired: one answer for all, so that guessing tells nothing.
+    #[error("registration code not found for this requestor and environment")]
+    CodeNotFound,
+    /// The environment holds as many live codes as it may.
+    #[error("the environment already holds {limit} live registration codes, which is its limit")]
+    LiveCodesExhausted {
+        /// The limit in force.
+        limit: u64,
+        /// When the next code expires at the earliest.
+        retry_after: Duration,
+    },
+    /// Too many lookups of codes that do not exist.
+    #[error("too many lookups of codes that do not exist; wait before the next one")]
+    LookupBudgetExhausted {
+        /// When a lookup is allowed again.
+        retry_after: Duration,
+    },
+    /// As many watches are open as the server allows.
+    #[error("the server already serves {limit} watches, which is its limit")]
+    WatchesExhausted {
+        /// The limit in force.
+        limit: usize,
+    },
+    /// The caller did not show who it is.
+    #[error("the call carries no valid credentials")]
+    NotAuthenticated,
+    /// The caller is known, but may not do this.
+    #[error("caller {caller:?} lacks the permission {permission} for this requestor and environment")]
+    PermissionMissing {
+        /// The caller's configured name.
+        caller: String,
+        /// What it would have needed.
+        permission: Permission,
+    },
+    /// This server, or the backend behind it, cannot do what was asked.
+    #[error("{0}")]
+    Unsupported(String),
+    /// The store could not do its work; nothing was acknowledged.
+    #[error("the store is not available; nothing was changed by this call as far as it was acknowledged")]
+    StoreUnavailable(#[source] StoreError),
+    /// The server is draining and takes no more work.
+    #[error("the server is shutting down; call another one, or again in a moment")]
+    ShuttingDown,
+    /// The caller's own deadline passed.
+    #[error("the deadline passed before the answer was ready")]
+    DeadlineExceeded,
+    /// A defect of passbridge.
+    #[error("internal error")]
+    Internal(String),
+}
+
+/// The outcome of a use case.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What went wrong in a store. Its text is for the log.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The engine refused, failed or is gone: a full disk, an I/O error, a lost connection.
+    #[error("{0}")]
+    Unavailable(String),
+    /// A stored value is not what this version can read.
+    #[error("a stored record cannot be read: {0}")]
+    Corrupt(String),
+}
+
+impl From<StoreError> for Error {
+    fn from(source: StoreError) -> Self {
+        Self::StoreUnavailable(source)
+    }
+}
+
+impl From<Violation> for Error {
+    fn from(violation: Violation) -> Self {
+        Self::InvalidFields(vec![violation])
+    }
+}
+
+fn summary(violations: &[Violation]) -> String {
+    match violations {
+        [] => "the request is not valid".to_owned(),
+        [only] if only.field.is_empty() => only.description.clone(),
+        [only] => format!("{}: {}", only.field, only.description),
+        [first, rest @ ..] => {
+            format!("{}: {} (and {} more, see the details)", first.field, first.description, rest.len())
+        }
+    }
+}

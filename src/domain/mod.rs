@@ -1,0 +1,15 @@
+//! What passbridge is about, with no transport, storage or runtime in it.
+//!
+//! A value of one of these types exists only if it is valid: validation happens once, where a value is
+//! made, and reports every violation of a request together.
+
+pub mod caller;
+pub mod clock;
+pub mod code;
+pub mod device_info;
+pub mod error;
+pub mod id;
+pub mod port;
+pub mod probable_cause;
+pub mod randomness;
+pub mod registration;

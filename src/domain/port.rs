@@ -1,0 +1,128 @@
+//! What passbridge asks of a store: small and semantic ports, each with one conformance suite
+//! ([`crate::store::conformance`]) that every implementation passes.
+//!
+//! A store has time of its own (the clock it was opened with, or its engine's), and everything it
+//! acknowledges is as durable as it can make it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_core::stream::BoxStream;
+use uuid::Uuid;
+
+use super::{
+    clock::Timestamp,
+    error::StoreError,
+    id::EnvironmentName,
+    registration::{CodeEntry, CodeKey, Registration},
+};
+
+/// The outcome of a store's operation.
+pub type StoreResult<T> = Result<T, StoreError>;
+
+/// What became of a new record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Insertion {
+    /// It is stored; its code is now taken.
+    Inserted,
+    /// The code is in use or in quarantine. Nothing was written; draw another.
+    Taken,
+    /// The environment holds as many live codes as it may. Nothing was written.
+    Full {
+        /// When the next live code expires at the latest, if none is released before.
+        next_expiry: Timestamp,
+    },
+}
+
+/// Signals that something happened to a watched code. A signal carries no state: who gets one reads the code
+/// again, so that a slow reader costs nothing but its own delay.
+pub type CodeSignals = BoxStream<'static, ()>;
+
+/// Registration codes.
+#[async_trait]
+pub trait Codes: Send + Sync {
+    /// Stores a record if its code is neither in use nor in quarantine and the environment holds fewer than
+    /// `max_live` live codes. Of any number of concurrent calls for one code exactly one inserts.
+    async fn insert_if_absent(&self, registration: Registration, max_live: u64) -> StoreResult<Insertion>;
+
+    /// The record or tombstone that holds the code, until its quarantine ends.
+    async fn get(&self, key: &CodeKey) -> StoreResult<Option<CodeEntry>>;
+
+    /// Turns the live record `id` into a tombstone. False where it is not live: expired, released already, or
+    /// another record by now. Of concurrent calls for one record exactly one gets true.
+    async fn release(&self, key: &CodeKey, id: Uuid) -> StoreResult<bool>;
+
+    /// Signals each change to the code after this call returned: its release, and its use for a new record.
+    /// Expiry is not signalled, since its time is known. The stream ends when the store closes.
+    async fn watch(&self, key: &CodeKey) -> StoreResult<CodeSignals>;
+
+    /// Every record and tombstone that is not past its quarantine, in no particular order. Records that come
+    /// or go meanwhile may or may not be seen.
+    fn scan(&self) -> BoxStream<'static, StoreResult<CodeEntry>>;
+
+    /// How many codes are live, where the store can tell cheaply.
+    fn live_codes(&self) -> Vec<(EnvironmentName, u64)>;
+}
+
+/// A small value with an optional end: credentials, keys, revocations, answers kept for a repeated request
+/// id, leases.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LedgerEntry {
+    /// The value; never logged, since it may be a secret.
+    pub value: Vec<u8>,
+    /// When the entry ends; never where absent.
+    pub expire_time: Option<Timestamp>,
+}
+
+/// The key of a ledger entry: a kind, such as `request_id`, and a name within it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LedgerKey {
+    /// What kind of entry it is. No two parts of passbridge share one.
+    pub kind: &'static str,
+    /// The entry's name within its kind.
+    pub name: Vec<u8>,
+}
+
+/// Small values with compare-and-swap.
+#[async_trait]
+pub trait Ledger: Send + Sync {
+    /// Stores the entry if its key is free, and says what was there if it is not. Of any number of concurrent
+    /// calls for one key exactly one gets `None`.
+    async fn put_if_absent(&self, key: &LedgerKey, entry: LedgerEntry) -> StoreResult<Option<LedgerEntry>>;
+
+    /// The entry, if it has not ended.
+    async fn get(&self, key: &LedgerKey) -> StoreResult<Option<LedgerEntry>>;
+
+    /// Replaces (or, by `None`, removes) the entry if its value is still `expected` (or, by `None`, there is
+    /// none). False where it is not.
+    async fn swap(
+        &self,
+        key: &LedgerKey,
+        expected: Option<&[u8]>,
+        replacement: Option<LedgerEntry>,
+    ) -> StoreResult<bool>;
+
+    /// Every entry of a kind, with its name.
+    fn scan(&self, kind: &'static str) -> BoxStream<'static, StoreResult<(Vec<u8>, LedgerEntry)>>;
+}
+
+/// A store as the rest of passbridge holds it.
+#[derive(Clone)]
+pub struct Store {
+    /// Registration codes.
+    pub codes: Arc<dyn Codes>,
+    /// Small values.
+    pub ledger: Arc<dyn Ledger>,
+    /// Whether the store works.
+    pub health: Arc<dyn StoreHealth>,
+}
+
+/// Whether a store can do its work now.
+#[async_trait]
+pub trait StoreHealth: Send + Sync {
+    /// Says what is wrong, if anything is: writes would fail.
+    async fn check(&self) -> StoreResult<()>;
+
+    /// Ends the store in good order. What comes after fails.
+    async fn close(&self) -> StoreResult<()>;
+}

@@ -1,0 +1,193 @@
+//! The record behind a registration code, and what a request for one may say.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{
+    clock::Timestamp,
+    code::Code,
+    device_info::NormalizedDeviceInfo,
+    error::Violation,
+    id::{DeviceId, EnvironmentName, MvpdId, RequestorId},
+};
+
+/// The longest time a code may live: 10 hours (reference, section 2).
+pub const TTL_MAX: Duration = Duration::from_secs(36_000);
+
+/// The time a code lives where the request does not say: 30 minutes (reference, section 2).
+pub const TTL_DEFAULT: Duration = Duration::from_secs(1_800);
+
+/// How long a code that has expired or was released stays out of use after the moment of its expiry: a code
+/// that a viewer still has before the eyes must not lead to somebody else's device.
+pub const QUARANTINE: Duration = Duration::from_secs(600);
+
+/// How long a code lives: whole seconds, 1 to 36 000.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ttl(Duration);
+
+impl Ttl {
+    /// Takes seconds and nanoseconds as a request's `field` had them.
+    ///
+    /// # Errors
+    /// Where they are not whole seconds from 1 to 36 000.
+    pub fn parse(field: &str, seconds: i64, nanos: i32) -> Result<Self, Violation> {
+        let whole = u64::try_from(seconds).ok().filter(|_| nanos == 0);
+        match whole.map(Duration::from_secs) {
+            Some(ttl) if (Duration::from_secs(1)..=TTL_MAX).contains(&ttl) => Ok(Self(ttl)),
+            _ => Err(Violation::new(
+                field,
+                "must be whole seconds from 1 to 36000 (10 hours); leave it out for 1800 (30 minutes)",
+            )),
+        }
+    }
+
+    /// The time as a duration.
+    #[must_use]
+    pub const fn as_duration(self) -> Duration {
+        self.0
+    }
+}
+
+impl Default for Ttl {
+    fn default() -> Self {
+        Self(TTL_DEFAULT)
+    }
+}
+
+/// What names a code: codes are unique within an environment and requestor.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CodeKey {
+    /// The environment in which the code lives.
+    pub environment: EnvironmentName,
+    /// The channel that it was made for.
+    pub requestor: RequestorId,
+    /// The code itself.
+    pub code: Code,
+}
+
+/// Parameters that the REST documents call deprecated: kept and given back, otherwise not looked at.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LegacyParameters {
+    /// `deviceType`.
+    pub device_type: String,
+    /// `deviceUser`.
+    pub device_user: String,
+    /// `appId`.
+    pub app_id: String,
+    /// `appVersion`.
+    pub app_version: String,
+    /// `registrationURL`.
+    pub registration_url: String,
+}
+
+/// The application that asked, as its software statement names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceApplication {
+    /// The application's id.
+    pub id: String,
+    /// The application's name.
+    pub name: String,
+    /// The application's version.
+    pub version: String,
+}
+
+/// The record behind a code. It does not change while it lives.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Registration {
+    /// The record's own id; unlike a code it is never used again.
+    pub id: Uuid,
+    /// What the TV shows.
+    pub code: Code,
+    /// The channel that asked.
+    pub requestor: RequestorId,
+    /// The environment it was asked in.
+    pub environment: EnvironmentName,
+    /// The operator chosen in advance, if any.
+    pub mvpd: Option<MvpdId>,
+    /// When the code was made.
+    pub create_time: Timestamp,
+    /// When the code ends.
+    pub expire_time: Timestamp,
+    /// What the device is known by.
+    pub device_id: DeviceId,
+    /// Whether passbridge made the device's id because the device had none.
+    pub device_id_assigned: bool,
+    /// What kind of device asked.
+    pub device_info: NormalizedDeviceInfo,
+    /// The device's User-Agent; empty where it sent none.
+    pub user_agent: String,
+    /// How the call was authorized, `OAUTH2` for calls with a registered client's token; empty otherwise.
+    pub authorization_type: String,
+    /// The registered application that asked, where one did.
+    pub source_application: Option<SourceApplication>,
+    /// Deprecated parameters as they came.
+    pub legacy: LegacyParameters,
+}
+
+impl Registration {
+    /// What names this record's code.
+    #[must_use]
+    pub fn key(&self) -> CodeKey {
+        CodeKey {
+            environment: self.environment.clone(),
+            requestor: self.requestor.clone(),
+            code: self.code.clone(),
+        }
+    }
+
+    /// When a store may forget the record, and its code may be given out again.
+    #[must_use]
+    pub fn forget_time(&self) -> Timestamp {
+        self.expire_time + QUARANTINE
+    }
+}
+
+/// Where a code is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Waiting for the viewer.
+    Pending,
+    /// Gone before its time: in the real flow a finished login, but no proof of one.
+    Released,
+    /// Its time is over.
+    Expired,
+}
+
+/// A record as a store keeps it: live, or the tombstone that it left.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CodeEntry {
+    /// The record.
+    pub registration: Registration,
+    /// When the code was released, if it was.
+    pub release_time: Option<Timestamp>,
+}
+
+impl CodeEntry {
+    /// The state at `now`. A code expires at the very millisecond of its `expire_time`.
+    #[must_use]
+    pub fn state(&self, now: Timestamp) -> State {
+        if self.release_time.is_some() {
+            State::Released
+        } else if now >= self.registration.expire_time {
+            State::Expired
+        } else {
+            State::Pending
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ttl_is_whole_seconds_from_one_to_ten_hours() {
+        assert_eq!(Ttl::parse("ttl", 1, 0).expect("valid").as_duration(), Duration::from_secs(1));
+        assert_eq!(Ttl::parse("ttl", 36_000, 0).expect("valid").as_duration(), TTL_MAX);
+        for (seconds, nanos) in [(0, 0), (-1, 0), (36_001, 0), (1, 1), (i64::MAX, 0), (i64::MIN, -1), (0, 5)] {
+            assert_eq!(Ttl::parse("ttl", seconds, nanos).expect_err("refused").field, "ttl");
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! Between messages, which hold any text, and the domain, which holds only what is valid.
+
+pub(super) mod device_info;
+pub(super) mod registration;
+
+use std::net::IpAddr;
+
+use crate::domain::error::{Violation, Violations};
+
+/// The longest User-Agent that is looked at, in bytes.
+const USER_AGENT_MAX: usize = 2_048;
+
+fn user_agent(violations: &mut Violations, text: String) -> String {
+    violations.check_length("user_agent", &text, USER_AGENT_MAX);
+    if text.chars().any(char::is_control) {
+        violations.add("user_agent", "holds control characters, which no HTTP header can");
+    }
+    text
+}
+
+fn address(violations: &mut Violations, field: &str, text: &str) -> Option<IpAddr> {
+    if text.is_empty() {
+        return None;
+    }
+    violations.take(
+        text.parse()
+            .map_err(|_| Violation::new(field, "is no IP address; write it like 203.0.113.7 or 2001:db8::7")),
+    )
+}
+
+fn port(violations: &mut Violations, field: &str, number: u32) -> Option<u16> {
+    let port = u16::try_from(number)
+        .map_err(|_| Violation::new(field, format!("is {number}; a port is 1 to 65535, or 0 where unknown")));
+    violations.take(port).filter(|port| *port != 0)
+}

@@ -1,0 +1,229 @@
+//! Messages of `RegistrationCodeService`.
+
+use prost::Message as _;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::{address, device_info, port, user_agent};
+use crate::{
+    domain::{
+        clock::Timestamp,
+        code::check_typed,
+        error::{Result, Violation, Violations},
+        id::{DeviceId, MvpdId},
+        registration::{LegacyParameters, SourceApplication, State, Ttl},
+    },
+    proto::v1::{self, create_registration_code_request::Device, registration_code::State as ProtoState},
+    service::{
+        policy::{Place, Policy},
+        registration::{CreateRegistration, Created, Lookup, RegistrationView, Repeat, WatchEvent, WatchRegistration},
+    },
+};
+
+const LEGACY_MAX: usize = 512;
+const DOMAIN_NAME_MAX: usize = 253;
+const REDIRECT_URL_MAX: usize = 2_048;
+
+pub(in crate::grpc) fn create(
+    message: v1::CreateRegistrationCodeRequest,
+    policy: &Policy,
+) -> Result<CreateRegistration> {
+    let mut violations = Violations::default();
+    let repeat = repeat(&mut violations, &message);
+    let place = place(&mut violations, policy, &message.environment, &message.requestor_id);
+    let device_id = message.device_id.as_deref().map(|text| DeviceId::parse("device_id", text));
+    let device_id = device_id.and_then(|parsed| violations.take(parsed));
+    let mut ignored = ignored_fields(&mut violations, &message);
+    let device = message.device.map(|device| match device {
+        Device::DeviceInfo(message) => device_info::typed(message),
+        Device::XDeviceInfo(text) => device_info::wire(&text),
+    });
+    let device = violations.take_all(device.unwrap_or_else(|| Err(vec![device_info::missing()])));
+    let mvpd = Some(message.mvpd_id).filter(|text| !text.is_empty());
+    let mvpd = mvpd.and_then(|text| violations.take(MvpdId::parse("mvpd_id", &text)));
+    let ttl = message.ttl.map(|ttl| Ttl::parse("ttl", ttl.seconds, ttl.nanos));
+    let ttl = ttl.map_or(Some(Ttl::default()), |parsed| violations.take(parsed));
+    let user_agent = user_agent(&mut violations, message.user_agent);
+    let device_ip = address(&mut violations, "device_ip", &message.device_ip);
+    let device_port = port(&mut violations, "device_port", message.device_port);
+    let legacy = legacy(&mut violations, message.legacy.unwrap_or_default());
+    match (place, device, ttl) {
+        (Some(place), Some((device_info, mut warnings)), Some(ttl)) if violations.is_empty() => {
+            warnings.append(&mut ignored);
+            Ok(CreateRegistration {
+                place,
+                device_id,
+                device_info,
+                warnings,
+                user_agent,
+                device_ip,
+                device_port,
+                mvpd,
+                ttl,
+                authorization_type: String::new(),
+                source_application: None,
+                legacy,
+                repeat,
+            })
+        }
+        _ => Err(violations.into_error()),
+    }
+}
+
+pub(in crate::grpc) fn get(message: &v1::GetRegistrationCodeRequest, policy: &Policy) -> Result<Lookup> {
+    let v1::GetRegistrationCodeRequest { requestor_id, environment, code, viewer_ip } = message;
+    lookup(&mut Violations::default(), policy, environment, requestor_id, code, viewer_ip)
+}
+
+pub(in crate::grpc) fn delete(message: &v1::DeleteRegistrationCodeRequest, policy: &Policy) -> Result<Lookup> {
+    let v1::DeleteRegistrationCodeRequest { requestor_id, environment, code, viewer_ip } = message;
+    lookup(&mut Violations::default(), policy, environment, requestor_id, code, viewer_ip)
+}
+
+pub(in crate::grpc) fn watch(
+    message: &v1::WatchRegistrationCodeRequest,
+    policy: &Policy,
+) -> Result<WatchRegistration> {
+    let v1::WatchRegistrationCodeRequest { requestor_id, environment, code, id, viewer_ip } = message;
+    let mut violations = Violations::default();
+    let id = id.as_deref().and_then(|text| violations.take(uuid("id", text)));
+    let lookup = lookup(&mut violations, policy, environment, requestor_id, code, viewer_ip)?;
+    Ok(WatchRegistration { lookup, id })
+}
+
+pub(in crate::grpc) fn created(created: Created) -> v1::CreateRegistrationCodeResponse {
+    v1::CreateRegistrationCodeResponse {
+        registration_code: Some(registration_code(created.view)),
+        warnings: device_info::warnings(created.warnings),
+    }
+}
+
+pub(in crate::grpc) fn watch_event(event: WatchEvent) -> v1::WatchRegistrationCodeResponse {
+    let registration_code = match event {
+        WatchEvent::State(view) => registration_code(*view),
+        WatchEvent::Replaced { id, key } => v1::RegistrationCode {
+            id: id.to_string(),
+            code: key.code.as_str().to_owned(),
+            requestor_id: key.requestor.as_str().to_owned(),
+            environment: key.environment.as_str().to_owned(),
+            state: ProtoState::Released.into(),
+            ..v1::RegistrationCode::default()
+        },
+    };
+    v1::WatchRegistrationCodeResponse { registration_code: Some(registration_code) }
+}
+
+pub(in crate::grpc) fn registration_code(view: RegistrationView) -> v1::RegistrationCode {
+    let RegistrationView { registration, state, verification } = view;
+    v1::RegistrationCode {
+        id: registration.id.to_string(),
+        code: registration.code.as_str().to_owned(),
+        requestor_id: registration.requestor.as_str().to_owned(),
+        environment: registration.environment.as_str().to_owned(),
+        mvpd_id: registration.mvpd.map(|mvpd| mvpd.as_str().to_owned()).unwrap_or_default(),
+        create_time: Some(timestamp(registration.create_time)),
+        expire_time: Some(timestamp(registration.expire_time)),
+        state: match state {
+            State::Pending => ProtoState::Pending,
+            State::Released => ProtoState::Released,
+            State::Expired => ProtoState::Expired,
+        }
+        .into(),
+        device_id: registration.device_id.as_str().to_owned(),
+        device_id_assigned: registration.device_id_assigned,
+        encoded_device_info: registration.device_info.encode(),
+        device_info: Some(device_info::normalized(registration.device_info)),
+        original_user_agent: registration.user_agent.clone(),
+        user_agent: registration.user_agent,
+        authorization_type: registration.authorization_type,
+        source_application: registration.source_application.map(source_application),
+        verification_uri: verification.plain,
+        verification_uri_complete: verification.complete,
+        legacy: Some(registration.legacy)
+            .filter(|legacy| *legacy != LegacyParameters::default())
+            .map(legacy_message),
+    }
+}
+
+fn lookup(
+    violations: &mut Violations,
+    policy: &Policy,
+    environment: &str,
+    requestor_id: &str,
+    code: &str,
+    viewer_ip: &str,
+) -> Result<Lookup> {
+    let place = place(violations, policy, environment, requestor_id);
+    violations.take(check_typed("code", code));
+    let viewer = address(violations, "viewer_ip", viewer_ip);
+    match place {
+        Some(place) if violations.is_empty() => Ok(Lookup { place, typed: code.to_owned(), viewer }),
+        _ => Err(std::mem::take(violations).into_error()),
+    }
+}
+
+fn place(violations: &mut Violations, policy: &Policy, environment: &str, requestor_id: &str) -> Option<Place> {
+    violations.take_all(policy.place(("environment", environment), ("requestor_id", requestor_id)))
+}
+
+fn repeat(violations: &mut Violations, message: &v1::CreateRegistrationCodeRequest) -> Option<Repeat> {
+    if message.request_id.is_empty() {
+        return None;
+    }
+    let request_id = violations.take(uuid("request_id", &message.request_id))?;
+    // Our own encoding of the decoded message: two spellings of one request on the wire are one request.
+    Some(Repeat { request_id, fingerprint: Sha256::digest(message.encode_to_vec()).into() })
+}
+
+fn uuid(field: &str, text: &str) -> std::result::Result<Uuid, Violation> {
+    Uuid::try_parse(text).ok().filter(|_| text.len() == 36).ok_or_else(|| {
+        Violation::new(field, "is no UUID; write it like f81d4fae-7dec-41d0-a765-00a0c91e6bf6")
+    })
+}
+
+/// Fields that only an upstream has a use for: checked all the same, then reported as ignored.
+fn ignored_fields(
+    violations: &mut Violations,
+    message: &v1::CreateRegistrationCodeRequest,
+) -> Vec<crate::domain::device_info::Warning> {
+    violations.check_length("domain_name", &message.domain_name, DOMAIN_NAME_MAX);
+    violations.check_length("redirect_url", &message.redirect_url, REDIRECT_URL_MAX);
+    let fields = [("domain_name", &message.domain_name), ("redirect_url", &message.redirect_url)];
+    fields
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(field, _)| device_info::ignored(field, "the local backend has no use for it"))
+        .collect()
+}
+
+fn legacy(violations: &mut Violations, message: v1::LegacyParameters) -> LegacyParameters {
+    let v1::LegacyParameters { device_type, device_user, app_id, app_version, registration_url } = message;
+    for (field, text) in [
+        ("legacy.device_type", &device_type),
+        ("legacy.device_user", &device_user),
+        ("legacy.app_id", &app_id),
+        ("legacy.app_version", &app_version),
+        ("legacy.registration_url", &registration_url),
+    ] {
+        violations.check_length(field, text, LEGACY_MAX);
+    }
+    LegacyParameters { device_type, device_user, app_id, app_version, registration_url }
+}
+
+fn legacy_message(legacy: LegacyParameters) -> v1::LegacyParameters {
+    let LegacyParameters { device_type, device_user, app_id, app_version, registration_url } = legacy;
+    v1::LegacyParameters { device_type, device_user, app_id, app_version, registration_url }
+}
+
+fn source_application(application: SourceApplication) -> v1::SourceApplication {
+    let SourceApplication { id, name, version } = application;
+    v1::SourceApplication { id, name, version }
+}
+
+fn timestamp(timestamp: Timestamp) -> prost_types::Timestamp {
+    let millis = timestamp.as_millis();
+    prost_types::Timestamp {
+        seconds: i64::try_from(millis / 1000).unwrap_or(i64::MAX),
+        nanos: i32::try_from(millis % 1000).unwrap_or_default() * 1_000_000,
+    }
+}

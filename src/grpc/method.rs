@@ -1,0 +1,50 @@
+//! The methods by name, for metrics and spans: labels must come from a closed set, never from what a stranger
+//! wrote into a path.
+
+/// What calls to a path that is none of ours are counted as.
+pub const OTHER: &str = "_OTHER";
+
+const METHODS: [&str; 12] = [
+    "passbridge.v1.RegistrationCodeService/CreateRegistrationCode",
+    "passbridge.v1.RegistrationCodeService/GetRegistrationCode",
+    "passbridge.v1.RegistrationCodeService/DeleteRegistrationCode",
+    "passbridge.v1.RegistrationCodeService/WatchRegistrationCode",
+    "passbridge.v1.DeviceInfoService/NormalizeDeviceInfo",
+    "passbridge.v1.DeviceInfoService/EncodeDeviceInfo",
+    "passbridge.v1.DeviceInfoService/DecodeDeviceInfo",
+    "passbridge.v1.DeviceInfoService/HashIdentifier",
+    "grpc.health.v1.Health/Check",
+    "grpc.health.v1.Health/Watch",
+    "grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+];
+
+/// The fully qualified name of the method that a request's path means.
+pub fn method_of(path: &str) -> &'static str {
+    let name = path.trim_start_matches('/');
+    METHODS.into_iter().find(|method| *method == name).unwrap_or(OTHER)
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message as _;
+
+    use super::*;
+
+    #[test]
+    fn every_method_of_the_contract_has_a_name() {
+        let contract = prost_types::FileDescriptorSet::decode(crate::proto::FILE_DESCRIPTOR_SET).expect("decodes");
+        let mut checked = 0;
+        for file in contract.file.iter().filter(|file| file.package() == "passbridge.v1") {
+            for service in &file.service {
+                for method in &service.method {
+                    let path = format!("/passbridge.v1.{}/{}", service.name(), method.name());
+                    assert_eq!(method_of(&path), &path[1..]);
+                    checked += 1;
+                }
+            }
+        }
+        assert!(checked >= 8);
+        assert_eq!(method_of("/passbridge.v1.RegistrationCodeService/Guess"), OTHER);
+    }
+}

@@ -1,0 +1,71 @@
+//! The gRPC face: thin handlers that decode, call a use case and map its answer.
+
+mod call;
+mod convert;
+mod device_info;
+mod health;
+mod layer;
+mod method;
+mod registration_code;
+pub mod status;
+
+use std::sync::Arc;
+
+use tonic::service::Routes;
+
+use crate::{
+    domain::device_info::Normalizer,
+    proto::{
+        FILE_DESCRIPTOR_SET,
+        v1::{
+            device_info_service_server::DeviceInfoServiceServer,
+            registration_code_service_server::RegistrationCodeServiceServer,
+        },
+    },
+    service::RegistrationService,
+};
+
+pub use call::CallContext;
+pub use health::HealthBoard;
+pub use layer::{FaceLayer, FaceService};
+
+/// What the face works with.
+pub struct Parts {
+    /// The use cases around registration codes.
+    pub registration: RegistrationService,
+    /// Makes device information uniform.
+    pub normalizer: Arc<Normalizer>,
+    /// What every call needs: shutdown, and the end of streams.
+    pub context: CallContext,
+    /// Whether the services can do their work.
+    pub health: HealthBoard,
+    /// The largest request message, in bytes.
+    pub max_message_size: usize,
+}
+
+/// Every service of the face: our own, health, and reflection in both of its versions.
+///
+/// # Errors
+/// Where the descriptor set cannot be decoded, which would be a defect of the build.
+pub fn routes(parts: Parts) -> Result<Routes, tonic_reflection::server::Error> {
+    let Parts { registration, normalizer, context, health, max_message_size } = parts;
+    let registration_code = RegistrationCodeServiceServer::new(registration_code::Face::new(
+        registration,
+        context.clone(),
+    ))
+    .max_decoding_message_size(max_message_size);
+    let device_info = DeviceInfoServiceServer::new(device_info::Face::new(normalizer, context))
+        .max_decoding_message_size(max_message_size);
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET)
+    };
+    Ok(Routes::new(registration_code)
+        .add_service(device_info)
+        .add_service(health.into_service())
+        .add_service(reflection().build_v1()?)
+        .add_service(reflection().build_v1alpha()?)
+        .prepare())
+}

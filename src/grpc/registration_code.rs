@@ -1,0 +1,80 @@
+//! `RegistrationCodeService`.
+
+use tonic::{Request, Response, Status, async_trait};
+
+use super::{
+    call::{AnswerStream, CallContext},
+    convert::registration as convert,
+};
+use crate::{
+    proto::v1::{
+        CreateRegistrationCodeRequest, CreateRegistrationCodeResponse, DeleteRegistrationCodeRequest,
+        DeleteRegistrationCodeResponse, GetRegistrationCodeRequest, GetRegistrationCodeResponse,
+        WatchRegistrationCodeRequest, WatchRegistrationCodeResponse,
+        registration_code_service_server::RegistrationCodeService,
+    },
+    service::RegistrationService,
+};
+
+/// The service as tonic serves it.
+pub(super) struct Face {
+    service: RegistrationService,
+    context: CallContext,
+}
+
+impl Face {
+    pub(super) fn new(service: RegistrationService, context: CallContext) -> Self {
+        Self { service, context }
+    }
+}
+
+#[async_trait]
+impl RegistrationCodeService for Face {
+    async fn create_registration_code(
+        &self,
+        request: Request<CreateRegistrationCodeRequest>,
+    ) -> Result<Response<CreateRegistrationCodeResponse>, Status> {
+        let create = async |caller, message| {
+            let request = convert::create(message, &self.service.policy().load())?;
+            self.service.create(&caller, request).await.map(convert::created)
+        };
+        self.context.unary(request, create).await
+    }
+
+    async fn get_registration_code(
+        &self,
+        request: Request<GetRegistrationCodeRequest>,
+    ) -> Result<Response<GetRegistrationCodeResponse>, Status> {
+        let get = async |caller, message| {
+            let lookup = convert::get(&message, &self.service.policy().load())?;
+            let view = self.service.get(&caller, &lookup).await?;
+            Ok(GetRegistrationCodeResponse { registration_code: Some(convert::registration_code(view)) })
+        };
+        self.context.unary(request, get).await
+    }
+
+    async fn delete_registration_code(
+        &self,
+        request: Request<DeleteRegistrationCodeRequest>,
+    ) -> Result<Response<DeleteRegistrationCodeResponse>, Status> {
+        let delete = async |caller, message| {
+            let lookup = convert::delete(&message, &self.service.policy().load())?;
+            self.service.delete(&caller, &lookup).await?;
+            Ok(DeleteRegistrationCodeResponse { upstream_deleted: None })
+        };
+        self.context.unary(request, delete).await
+    }
+
+    type WatchRegistrationCodeStream = AnswerStream<WatchRegistrationCodeResponse>;
+
+    async fn watch_registration_code(
+        &self,
+        request: Request<WatchRegistrationCodeRequest>,
+    ) -> Result<Response<Self::WatchRegistrationCodeStream>, Status> {
+        let watch = async |caller, message| {
+            let request = convert::watch(&message, &self.service.policy().load())?;
+            self.service.watch(&caller, request).await
+        };
+        self.context.streaming(request, watch, convert::watch_event).await
+    }
+}

@@ -1,0 +1,167 @@
+//! Errors on the wire: the gRPC code, `google.rpc.ErrorInfo`, and whatever else helps the caller.
+
+use std::time::Duration;
+
+use prost::Message;
+use prost_types::Any;
+use tonic::{Code, Status, metadata::MetadataMap};
+use tonic_types::pb::{BadRequest, ErrorInfo, RetryInfo, Status as RpcStatus, bad_request::FieldViolation};
+
+use crate::{
+    domain::{
+        error::{Error, Violation},
+        probable_cause::probable_causes,
+    },
+    proto::v1::{ErrorReason, ProbableCause, ProbableCauses},
+};
+
+/// The domain of every [`ErrorInfo`].
+pub const DOMAIN: &str = "passbridge";
+
+/// How many bytes the violations of one error may take. Clients bound trailers at 8 KiB and the details are
+/// base64 there, so that 4 KiB is what all details together may take.
+const VIOLATIONS_MAX: usize = 2_600;
+
+/// The longest text of one violation or message, in bytes.
+const TEXT_MAX: usize = 400;
+
+/// The reason and code of an error. Exhaustive, so that a new error cannot be forgotten here.
+#[must_use]
+pub fn classify(error: &Error) -> (ErrorReason, Code) {
+    match error {
+        Error::InvalidFields(_) => (ErrorReason::InvalidField, Code::InvalidArgument),
+        Error::MalformedMessage(_) => (ErrorReason::MalformedMessage, Code::InvalidArgument),
+        Error::MessageTooLarge(_) => (ErrorReason::MessageTooLarge, Code::ResourceExhausted),
+        Error::RequestIdReused => (ErrorReason::RequestIdReused, Code::InvalidArgument),
+        Error::CodeNotFound => (ErrorReason::RegistrationCodeNotFound, Code::NotFound),
+        Error::LiveCodesExhausted { .. } => (ErrorReason::LiveCodesExhausted, Code::ResourceExhausted),
+        Error::LookupBudgetExhausted { .. } => (ErrorReason::LookupBudgetExhausted, Code::ResourceExhausted),
+        Error::WatchesExhausted { .. } => (ErrorReason::WatchesExhausted, Code::ResourceExhausted),
+        Error::NotAuthenticated => (ErrorReason::CallerNotAuthenticated, Code::Unauthenticated),
+        Error::PermissionMissing { .. } => (ErrorReason::PermissionMissing, Code::PermissionDenied),
+        Error::Unsupported(_) => (ErrorReason::UnsupportedOperation, Code::Unimplemented),
+        Error::StoreUnavailable(_) => (ErrorReason::StoreUnavailable, Code::Unavailable),
+        Error::ShuttingDown => (ErrorReason::ShuttingDown, Code::Unavailable),
+        Error::DeadlineExceeded => (ErrorReason::DeadlineExceeded, Code::DeadlineExceeded),
+        Error::Internal(_) => (ErrorReason::Internal, Code::Internal),
+    }
+}
+
+/// Renders an error for the caller. What only the operator may know goes to the log.
+#[must_use]
+pub fn status_of(error: &Error) -> Status {
+    match error {
+        Error::Internal(cause) => tracing::error!(%cause, "internal error"),
+        // The store says once in the log what is wrong with it; each call that meets it is no news.
+        Error::StoreUnavailable(cause) => tracing::debug!(%cause, "store unavailable"),
+        _ => {}
+    }
+    let (reason, code) = classify(error);
+    let message = cut(&error.to_string());
+    let details = details(error, reason);
+    let status = RpcStatus { code: code.into(), message: message.clone(), details };
+    Status::with_details_and_metadata(code, message, status.encode_to_vec().into(), MetadataMap::new())
+}
+
+fn details(error: &Error, reason: ErrorReason) -> Vec<Any> {
+    let mut details = vec![any("google.rpc.ErrorInfo", &error_info(error, reason))];
+    if let Error::InvalidFields(violations) = error {
+        details.push(any("google.rpc.BadRequest", &bad_request(violations)));
+    }
+    if let Some(delay) = retry_after(error) {
+        let delay = prost_types::Duration::try_from(delay).ok();
+        details.push(any("google.rpc.RetryInfo", &RetryInfo { retry_delay: delay }));
+    }
+    let causes = probable_causes(error);
+    if !causes.is_empty() {
+        let causes = causes
+            .iter()
+            .map(|cause| ProbableCause { cause: cause.cause.into(), remedy: cause.remedy.into() })
+            .collect();
+        details.push(any("passbridge.v1.ProbableCauses", &ProbableCauses { causes }));
+    }
+    details
+}
+
+fn error_info(error: &Error, reason: ErrorReason) -> ErrorInfo {
+    let metadata = match error {
+        Error::LiveCodesExhausted { limit, .. } => vec![("max_live_codes", limit.to_string())],
+        Error::WatchesExhausted { limit } => vec![("max_watches", limit.to_string())],
+        Error::PermissionMissing { permission, .. } => vec![("permission", permission.to_string())],
+        _ => vec![],
+    };
+    ErrorInfo {
+        reason: reason.as_str_name().trim_start_matches("ERROR_REASON_").to_owned(),
+        domain: DOMAIN.to_owned(),
+        metadata: metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
+    }
+}
+
+fn retry_after(error: &Error) -> Option<Duration> {
+    match error {
+        Error::LiveCodesExhausted { retry_after, .. } | Error::LookupBudgetExhausted { retry_after } => {
+            Some(*retry_after)
+        }
+        // Nobody knows when a watch ends; a second keeps clients from asking in a tight loop.
+        Error::WatchesExhausted { .. } => Some(Duration::from_secs(1)),
+        _ => None,
+    }
+}
+
+fn bad_request(violations: &[Violation]) -> BadRequest {
+    let mut rest = VIOLATIONS_MAX;
+    let mut field_violations = Vec::new();
+    for (told, violation) in violations.iter().enumerate() {
+        let one = FieldViolation {
+            field: cut(&violation.field),
+            description: cut(&violation.description),
+            ..FieldViolation::default()
+        };
+        let size = one.encoded_len();
+        if size > rest {
+            let description = format!("{} more violations are not shown", violations.len() - told);
+            field_violations.push(FieldViolation { description, ..FieldViolation::default() });
+            break;
+        }
+        rest -= size;
+        field_violations.push(one);
+    }
+    BadRequest { field_violations }
+}
+
+fn any(name: &str, message: &impl Message) -> Any {
+    Any { type_url: format!("type.googleapis.com/{name}"), value: message.encode_to_vec() }
+}
+
+fn cut(text: &str) -> String {
+    if text.len() <= TEXT_MAX {
+        return text.to_owned();
+    }
+    format!("{}… (cut)", &text[..text.floor_char_boundary(TEXT_MAX)])
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic_types::StatusExt;
+
+    use super::*;
+
+    #[test]
+    fn every_error_carries_its_reason_and_domain() {
+        let status = status_of(&Error::CodeNotFound);
+        let info = status.get_details_error_info().expect("carries ErrorInfo");
+        assert_eq!(status.code(), Code::NotFound);
+        assert_eq!((info.reason.as_str(), info.domain.as_str()), ("REGISTRATION_CODE_NOT_FOUND", DOMAIN));
+    }
+
+    #[test]
+    fn many_violations_stay_under_4_kib_and_say_what_was_cut() {
+        let violations: Vec<_> = (0..500).map(|n| Violation::new(format!("field{n}"), "ä".repeat(5_000))).collect();
+        let status = status_of(&Error::InvalidFields(violations));
+        assert!(status.details().len() < 4_096, "{}", status.details().len());
+        let shown = status.get_details_bad_request().expect("carries BadRequest").field_violations;
+        let last = shown.last().expect("not empty");
+        assert!(last.description.contains("not shown"), "{last:?}");
+        assert_eq!(last.description, format!("{} more violations are not shown", 500 - (shown.len() - 1)));
+    }
+}

@@ -1,0 +1,15 @@
+//! passbridge: one typed gRPC API for the pay-TV clientless device operations.
+//!
+//! `ARCHITECTURE.md` has the map and the way of a request. In short, dependencies point inward:
+//! `grpc | cli → service → domain`, `store → domain`, and only [`app`] knows all of them.
+
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod domain;
+pub mod grpc;
+pub mod proto;
+pub mod server;
+pub mod service;
+pub mod store;
+pub mod telemetry;

@@ -1,0 +1,110 @@
+//! One HTTP/2 connection, from its first byte to its last.
+
+use std::{convert::Infallible, error::Error, future::Future, net::TcpStream, pin::pin, time::Duration};
+
+use http::{Request, Response};
+use hyper::{body::Incoming, server::conn::http2};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tower::Service;
+
+use super::Shutdown;
+
+/// How long a client may take to say its first byte.
+const FIRST_BYTE: Duration = Duration::from_secs(20);
+
+/// The most bytes of headers that a request may have.
+const MAX_HEADER_LIST_SIZE: u32 = 32 * 1024;
+
+/// The limits of a connection.
+#[derive(Debug, Clone)]
+pub struct Http2Options {
+    /// How many connections are served at once.
+    pub max_connections: usize,
+    /// How many streams a connection may have open at once.
+    pub max_streams: u32,
+    /// How often an idle client is asked for a sign of life.
+    pub keepalive_interval: Duration,
+    /// How long it may take to give one.
+    pub keepalive_timeout: Duration,
+}
+
+/// A service that a connection can be served with.
+pub trait Http2Service<B>:
+    Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send + 'static>
+    + Clone
+    + Send
+    + 'static
+{
+}
+
+impl<B, S> Http2Service<B> for S where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send + 'static>
+        + Clone
+        + Send
+        + 'static
+{
+}
+
+/// A body that a connection can send.
+pub trait ConnectionBody:
+    http_body::Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static
+{
+}
+
+impl<B> ConnectionBody for B where
+    B: http_body::Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static
+{
+}
+
+/// Serves a connection until the client leaves, or the server drains and its calls have ended or are cut.
+pub(super) async fn serve<S, B>(stream: TcpStream, service: S, options: Http2Options, shutdown: Shutdown)
+where
+    S: Http2Service<B>,
+    B: ConnectionBody,
+{
+    let Ok(stream) = tokio::net::TcpStream::from_std(stream) else { return };
+    if !speaks_in_time(&stream, &shutdown).await {
+        return;
+    }
+    let connection = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(options.max_streams)
+        .max_header_list_size(MAX_HEADER_LIST_SIZE)
+        .keep_alive_interval(options.keepalive_interval)
+        .keep_alive_timeout(options.keepalive_timeout)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => Some(ended),
+        () = shutdown.drain.cancelled() => None,
+    };
+    let ended = match ended {
+        Some(ended) => ended,
+        None => {
+            connection.as_mut().graceful_shutdown();
+            tokio::select! {
+                ended = connection => ended,
+                () = shutdown.cut.cancelled() => return,
+            }
+        }
+    };
+    if let Err(error) = ended {
+        // Clients that go away in the middle are everyday life.
+        tracing::debug!(%error, "a connection ended with an error");
+    }
+}
+
+fn speaks_in_time(
+    stream: &tokio::net::TcpStream,
+    shutdown: &Shutdown,
+) -> impl Future<Output = bool> {
+    async move {
+        tokio::select! {
+            readable = tokio::time::timeout(FIRST_BYTE, stream.readable()) => matches!(readable, Ok(Ok(()))),
+            () = shutdown.drain.cancelled() => false,
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! What the operator configured, checked and in domain types: one immutable snapshot that a reload swaps
+//! whole.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use arc_swap::ArcSwap;
+use iri_string::{
+    spec::UriSpec,
+    template::{UriTemplateStr, UriTemplateString, simple_context::SimpleContext},
+};
+
+use crate::{
+    config::Config,
+    domain::{
+        code::{Code, CodeFormat},
+        error::Violation,
+        id::{EnvironmentName, RequestorId},
+    },
+};
+
+/// The environment that a request means which names none, where there are several.
+const DEFAULT_ENVIRONMENT: &str = "default";
+
+/// The present policy; a reload replaces it for the calls that begin after it.
+pub type SharedPolicy = Arc<ArcSwap<Policy>>;
+
+/// What the operator configured.
+#[derive(Debug)]
+pub struct Policy {
+    environments: BTreeMap<EnvironmentName, EnvironmentPolicy>,
+    default_environment: Option<EnvironmentName>,
+    /// The shape of new codes.
+    pub code_format: CodeFormat,
+    /// How many codes may live at once in an environment.
+    pub max_live_codes: u64,
+}
+
+/// The requestors of an environment; all well-formed ones where none is listed.
+#[derive(Debug, Default)]
+struct EnvironmentPolicy {
+    requestors: BTreeMap<RequestorId, RequestorPolicy>,
+}
+
+/// What is configured for one requestor.
+#[derive(Debug, Default)]
+struct RequestorPolicy {
+    verification_uri: Option<UriTemplateString>,
+}
+
+/// An environment and a requestor that is valid in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// A configured environment.
+    pub environment: EnvironmentName,
+    /// A requestor that may be asked for there.
+    pub requestor: RequestorId,
+}
+
+/// Where a viewer types a code: without the code, and with it. Empty where none is configured.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct VerificationUris {
+    /// The page.
+    pub plain: String,
+    /// The page with the code filled in.
+    pub complete: String,
+}
+
+impl Policy {
+    /// Checks `config` and takes what the use cases need of it.
+    ///
+    /// # Errors
+    /// Everything that is wrong, each with its key.
+    pub fn new(config: &Config) -> Result<Self, Vec<Violation>> {
+        let mut violations = Vec::new();
+        let mut environments = BTreeMap::new();
+        for (name, environment) in &config.environments {
+            let path = format!("environments.{name}");
+            match EnvironmentName::parse(&path, name) {
+                Ok(name) => {
+                    environments.insert(name, EnvironmentPolicy::new(&path, environment, &mut violations));
+                }
+                Err(violation) => violations.push(violation),
+            }
+        }
+        if config.environments.is_empty() {
+            environments
+                .extend(EnvironmentName::parse("", DEFAULT_ENVIRONMENT).map(|name| (name, Default::default())));
+        }
+        let codes = &config.codes;
+        if codes.max_live_codes == 0 {
+            violations.push(Violation::new("codes.max_live_codes", "is 0; at least one code must be able to live"));
+        }
+        let code_format = CodeFormat::new(&codes.alphabet, codes.length, codes.max_live_codes)
+            .map_err(|more| violations.extend(more));
+        match code_format {
+            Ok(code_format) if violations.is_empty() => Ok(Self {
+                default_environment: default_environment(&environments),
+                environments,
+                code_format,
+                max_live_codes: codes.max_live_codes,
+            }),
+            _ => Err(violations),
+        }
+    }
+
+    /// The environment and requestor that a request names; an empty environment means the default one.
+    ///
+    /// # Errors
+    /// Where either is not well formed, the environment is unknown, or the requestor is not one of those that
+    /// the environment lists.
+    pub fn place(
+        &self,
+        environment: (&str, &str),
+        requestor: (&str, &str),
+    ) -> Result<Place, Vec<Violation>> {
+        let requestor_field = requestor.0;
+        let environment = self.environment(environment.0, environment.1);
+        let requestor = RequestorId::parse(requestor_field, requestor.1);
+        match (environment, requestor) {
+            (Ok((environment, policy)), Ok(requestor)) => {
+                if policy.requestors.is_empty() || policy.requestors.contains_key(&requestor) {
+                    Ok(Place { environment: environment.clone(), requestor })
+                } else {
+                    Err(vec![Violation::new(
+                        requestor_field,
+                        format!("is no requestor of the environment {environment}; ask the operator which are"),
+                    )])
+                }
+            }
+            (environment, requestor) => Err(environment.err().into_iter().chain(requestor.err()).collect()),
+        }
+    }
+
+    /// The pages where a viewer types `code`.
+    #[must_use]
+    pub fn verification_uris(&self, place: &Place, code: &Code) -> VerificationUris {
+        let template = self
+            .environments
+            .get(&place.environment)
+            .and_then(|environment| environment.requestors.get(&place.requestor))
+            .and_then(|requestor| requestor.verification_uri.as_ref());
+        template.map_or_else(VerificationUris::default, |template| VerificationUris {
+            plain: expand(template, None),
+            complete: expand(template, Some(code.as_str())),
+        })
+    }
+
+    fn environment(&self, field: &str, text: &str) -> Result<(&EnvironmentName, &EnvironmentPolicy), Violation> {
+        let known = || self.environments.keys().map(EnvironmentName::as_str).collect::<Vec<_>>().join(", ");
+        if text.is_empty() {
+            let name = self.default_environment.as_ref().and_then(|name| self.environments.get_key_value(name));
+            return name.ok_or_else(|| {
+                Violation::new(field, format!("is required: there is no default; one of {}", known()))
+            });
+        }
+        EnvironmentName::parse(field, text)?;
+        self.environments
+            .get_key_value(text)
+            .ok_or_else(|| Violation::new(field, format!("is unknown; the environments are {}", known())))
+    }
+}
+
+impl EnvironmentPolicy {
+    fn new(path: &str, config: &crate::config::Environment, violations: &mut Vec<Violation>) -> Self {
+        let mut requestors = BTreeMap::new();
+        for (id, requestor) in &config.requestors {
+            let path = format!("{path}.requestors.{id}");
+            match (RequestorId::parse(&path, id), RequestorPolicy::new(&path, requestor)) {
+                (Ok(id), Ok(policy)) => {
+                    requestors.insert(id, policy);
+                }
+                (id, policy) => violations.extend(id.err().into_iter().chain(policy.err())),
+            }
+        }
+        Self { requestors }
+    }
+}
+
+impl RequestorPolicy {
+    fn new(path: &str, config: &crate::config::Requestor) -> Result<Self, Violation> {
+        let field = format!("{path}.verification_uri");
+        let template = config.verification_uri.as_deref().map(|text| parse_template(&field, text)).transpose()?;
+        Ok(Self { verification_uri: template })
+    }
+}
+
+fn default_environment(environments: &BTreeMap<EnvironmentName, EnvironmentPolicy>) -> Option<EnvironmentName> {
+    match environments.get_key_value(DEFAULT_ENVIRONMENT) {
+        Some((name, _)) => Some(name.clone()),
+        None if environments.len() == 1 => environments.keys().next().cloned(),
+        None => None,
+    }
+}
+
+fn parse_template(field: &str, text: &str) -> Result<UriTemplateString, Violation> {
+    let template = UriTemplateStr::new(text)
+        .map_err(|error| Violation::new(field, format!("is not a URI template (RFC 6570): {error}")))?;
+    if let Some(other) = template.variables().find(|variable| variable.as_str() != "code") {
+        let other = other.as_str();
+        return Err(Violation::new(field, format!("has the variable {other:?}; only `code` has a value")));
+    }
+    let complete = expand(template, Some("CODE"));
+    if !complete.contains("CODE") || url::Url::parse(&complete).is_err() {
+        return Err(Violation::new(
+            field,
+            "must give an absolute URI that holds the code, such as https://example.com/activate{?code}",
+        ));
+    }
+    Ok(template.to_owned())
+}
+
+fn expand(template: &UriTemplateStr, code: Option<&str>) -> String {
+    let mut context = SimpleContext::new();
+    if let Some(code) = code {
+        context.insert("code", code);
+    }
+    // An undefined variable expands to nothing (RFC 6570, section 2.4.2), its operator's prefix included.
+    template.expand::<UriSpec, _>(&context).map(|uri| uri.to_string()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,72 @@
+use super::*;
+
+fn policy(text: &str) -> Result<Policy, Vec<Violation>> {
+    Policy::new(&toml::from_str::<Config>(text).expect("deserializes"))
+}
+
+fn place(policy: &Policy, environment: &str, requestor: &str) -> Result<Place, Vec<Violation>> {
+    policy.place(("environment", environment), ("requestor_id", requestor))
+}
+
+#[test]
+fn without_configuration_the_environment_is_default_and_every_requestor_is_valid() {
+    let policy = policy("").expect("valid");
+    let found = place(&policy, "", "REF").expect("valid");
+    assert_eq!(found, place(&policy, "default", "REF").expect("valid"));
+    assert_eq!(found.environment.as_str(), "default");
+}
+
+#[test]
+fn an_empty_environment_is_the_default_one_or_the_only_one() {
+    let one = policy("[environments.staging]").expect("valid");
+    assert_eq!(place(&one, "", "REF").expect("valid").environment.as_str(), "staging");
+
+    let two = policy("[environments.staging]\n[environments.default]").expect("valid");
+    assert_eq!(place(&two, "", "REF").expect("valid").environment.as_str(), "default");
+
+    let none = policy("[environments.staging]\n[environments.production]").expect("valid");
+    let violations = place(&none, "", "REF").expect_err("there is no default");
+    assert_eq!(violations[0].field, "environment");
+    assert!(violations[0].description.contains("production, staging"), "{violations:?}");
+}
+
+#[test]
+fn only_listed_requestors_are_valid_where_any_is_listed() {
+    let policy = policy("[environments.default.requestors.REF]").expect("valid");
+    assert!(place(&policy, "", "REF").is_ok());
+    assert_eq!(place(&policy, "", "OTHER").expect_err("refused")[0].field, "requestor_id");
+}
+
+#[test]
+fn all_that_is_wrong_with_a_place_is_told_together() {
+    let policy = policy("").expect("valid");
+    let violations = place(&policy, "nowhere", "R F").expect_err("refused");
+    let fields: Vec<&str> = violations.iter().map(|violation| violation.field.as_str()).collect();
+    assert_eq!(fields, ["environment", "requestor_id"]);
+}
+
+#[test]
+fn the_template_gives_both_uris() {
+    let policy =
+        policy("[environments.default.requestors.REF]\nverification_uri = \"https://example.com/tv{?code}\"")
+            .expect("valid");
+    let uris = policy.verification_uris(&place(&policy, "", "REF").expect("valid"), &Code::from_canonical("ABC"));
+    assert_eq!(uris.plain, "https://example.com/tv");
+    assert_eq!(uris.complete, "https://example.com/tv?code=ABC");
+}
+
+#[test]
+fn a_template_that_cannot_work_is_refused() {
+    for template in ["https://example.com/", "https://example.com/{user}{code}", "{code", "/tv/{code}"] {
+        let text = format!("[environments.default.requestors.REF]\nverification_uri = \"{template}\"");
+        let violations = policy(&text).expect_err(template);
+        assert_eq!(violations[0].field, "environments.default.requestors.REF.verification_uri", "{template}");
+    }
+}
+
+#[test]
+fn codes_that_could_be_guessed_are_refused_with_everything_else() {
+    let violations = policy("[codes]\nlength = 4\n[environments.\"a b\"]").expect_err("refused");
+    let fields: Vec<&str> = violations.iter().map(|violation| violation.field.as_str()).collect();
+    assert_eq!(fields, ["environments.a b", "codes.length"]);
+}

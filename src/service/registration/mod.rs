@@ -1,0 +1,117 @@
+//! Registration codes: create, get, delete and watch, over whatever store there is.
+
+mod create;
+mod delete;
+mod get;
+mod lookup;
+mod watch;
+
+use std::{net::IpAddr, sync::Arc};
+
+use tokio::sync::Semaphore;
+
+use super::{
+    budget::LookupBudget,
+    policy::{Place, SharedPolicy, VerificationUris},
+    single_flight::SingleFlight,
+};
+use crate::domain::{
+    caller::Caller,
+    clock::SharedClock,
+    device_info::Normalizer,
+    port::{LedgerKey, Store},
+    randomness::SharedRandomness,
+    registration::{Registration, State},
+};
+
+pub use create::{CreateRegistration, Created, Repeat};
+pub use watch::{WatchEvent, WatchRegistration};
+
+/// The use cases around registration codes. A cheap handle.
+#[derive(Clone)]
+pub struct RegistrationService {
+    inner: Arc<Inner>,
+}
+
+/// What the use cases work with.
+pub struct Parts {
+    /// Where records are kept.
+    pub store: Store,
+    /// What the operator configured.
+    pub policy: SharedPolicy,
+    /// Time.
+    pub clock: SharedClock,
+    /// Randomness for codes and ids.
+    pub randomness: SharedRandomness,
+    /// Makes device information uniform.
+    pub normalizer: Arc<Normalizer>,
+    /// How many wrong codes may be tried.
+    pub budget: LookupBudget,
+    /// How many watches are served at once.
+    pub max_watches: usize,
+}
+
+struct Inner {
+    parts: Parts,
+    repeats: SingleFlight<LedgerKey>,
+    watches: Arc<Semaphore>,
+}
+
+/// A code that somebody typed, looked up in one place.
+#[derive(Debug, Clone)]
+pub struct Lookup {
+    /// Where to look.
+    pub place: Place,
+    /// The code as it was typed, checked by [`crate::domain::code::check_typed`].
+    pub typed: String,
+    /// The address of the person who typed it, where the caller knows it.
+    pub viewer: Option<IpAddr>,
+}
+
+/// A record as it is shown to callers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RegistrationView {
+    /// The record.
+    pub registration: Registration,
+    /// Where it is in its life.
+    pub state: State,
+    /// Where the viewer types the code.
+    pub verification: VerificationUris,
+}
+
+impl RegistrationService {
+    /// The use cases over `parts`.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let watches = Arc::new(Semaphore::new(parts.max_watches));
+        Self { inner: Arc::new(Inner { parts, repeats: SingleFlight::default(), watches }) }
+    }
+
+    /// What the operator configured, for faces that must know which places there are.
+    #[must_use]
+    pub fn policy(&self) -> &SharedPolicy {
+        &self.inner.parts.policy
+    }
+
+    fn parts(&self) -> &Parts {
+        &self.inner.parts
+    }
+
+    fn view(&self, registration: Registration, state: State) -> RegistrationView {
+        let place =
+            Place { environment: registration.environment.clone(), requestor: registration.requestor.clone() };
+        let verification = self.parts().policy.load().verification_uris(&place, &registration.code);
+        RegistrationView { registration, state, verification }
+    }
+}
+
+impl std::fmt::Debug for RegistrationService {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("RegistrationService").finish_non_exhaustive()
+    }
+}
+
+/// Which guesser a lookup of `caller` is charged to.
+fn guesser(caller: &Caller, viewer: Option<IpAddr>) -> super::budget::Guesser {
+    super::budget::Guesser::new(viewer, caller.name())
+}

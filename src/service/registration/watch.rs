@@ -1,0 +1,143 @@
+//! Watch: the present state of a code at once, then each change, until it ends.
+
+use std::sync::Arc;
+
+use futures_core::stream::BoxStream;
+use futures_util::{StreamExt, stream};
+use tokio::sync::OwnedSemaphorePermit;
+use uuid::Uuid;
+
+use super::{Lookup, RegistrationService, RegistrationView};
+use crate::domain::{
+    caller::{Caller, Permission},
+    error::{Error, Result},
+    port::CodeSignals,
+    registration::{CodeEntry, CodeKey, Registration, State},
+};
+
+/// What to watch.
+#[derive(Debug, Clone)]
+pub struct WatchRegistration {
+    /// The code.
+    pub lookup: Lookup,
+    /// The record that the caller knows under this code. A watch that resumes after a broken connection
+    /// brings it, so that it learns how its own record ended and never follows a stranger's.
+    pub id: Option<Uuid>,
+}
+
+/// A message of a watch.
+#[derive(Debug, Clone, PartialEq)]
+pub enum WatchEvent {
+    /// The record's state, which differs from the message before.
+    State(Box<RegistrationView>),
+    /// The watched record is gone and its code belongs to another one: released, without more to tell.
+    Replaced {
+        /// The record that was watched.
+        id: Uuid,
+        /// The code that it had.
+        key: CodeKey,
+    },
+}
+
+/// One watch under way.
+struct Watch {
+    service: RegistrationService,
+    key: CodeKey,
+    signals: CodeSignals,
+    /// The record as it was last told.
+    told: Registration,
+    // Counts the watch for as long as it lives.
+    _permit: OwnedSemaphorePermit,
+}
+
+enum Step {
+    First(Box<Watch>, Box<CodeEntry>),
+    Wait(Box<Watch>),
+    Over,
+}
+
+impl RegistrationService {
+    /// Watches a code. The first message is there at once; the stream ends after RELEASED or EXPIRED.
+    ///
+    /// # Errors
+    /// [`Error::PermissionMissing`], [`Error::LookupBudgetExhausted`], [`Error::WatchesExhausted`],
+    /// [`Error::StoreUnavailable`]; [`Error::CodeNotFound`] where there is nothing under the code, or only
+    /// the tombstone of a record that the caller did not name.
+    pub async fn watch(
+        &self,
+        caller: &Caller,
+        request: WatchRegistration,
+    ) -> Result<BoxStream<'static, Result<WatchEvent>>> {
+        let WatchRegistration { lookup, id } = request;
+        caller.require(Permission::CodesRead, &lookup.place.environment, &lookup.place.requestor)?;
+        let permit = Arc::clone(&self.inner.watches)
+            .try_acquire_owned()
+            .map_err(|_| Error::WatchesExhausted { limit: self.parts().max_watches })?;
+        let key = self.resolve(caller, &lookup)?;
+        // Before the first look, so that no change falls between the two.
+        let signals = self.parts().store.codes.watch(&key).await?;
+        let entry = self.find(caller, &lookup, &key).await?;
+        match id {
+            Some(id) if id != entry.registration.id => {
+                return Ok(stream::iter([Ok(WatchEvent::Replaced { id, key })]).boxed());
+            }
+            None if entry.state(self.parts().clock.now()) != State::Pending => return Err(Error::CodeNotFound),
+            Some(_) | None => {}
+        }
+        let told = entry.registration.clone();
+        let watch = Watch { service: self.clone(), key, signals, told, _permit: permit };
+        let start = Step::First(Box::new(watch), Box::new(entry));
+        Ok(stream::unfold(start, |step| step.next()).boxed())
+    }
+}
+
+impl Step {
+    async fn next(self) -> Option<(Result<WatchEvent>, Self)> {
+        match self {
+            Self::First(watch, entry) => {
+                let state = entry.state(watch.service.parts().clock.now());
+                Some(watch.tell(state))
+            }
+            Self::Wait(mut watch) => match watch.end().await {
+                Ok(state) => Some(watch.tell(state)),
+                Err(error) => Some((Err(error), Self::Over)),
+            },
+            Self::Over => None,
+        }
+    }
+}
+
+impl Watch {
+    fn tell(self: Box<Self>, state: State) -> (Result<WatchEvent>, Step) {
+        let view = self.service.view(self.told.clone(), state);
+        let next = if state == State::Pending { Step::Wait(self) } else { Step::Over };
+        (Ok(WatchEvent::State(Box::new(view))), next)
+    }
+
+    /// Waits until the record is no longer pending.
+    async fn end(&mut self) -> Result<State> {
+        let parts = Arc::clone(&self.service.inner);
+        let clock = &parts.parts.clock;
+        loop {
+            let expired = tokio::select! {
+                signal = self.signals.next() => {
+                    if signal.is_none() {
+                        return Err(Error::ShuttingDown);
+                    }
+                    false
+                }
+                () = clock.sleep_until(self.told.expire_time) => true,
+            };
+            let entry = parts.parts.store.codes.get(&self.key).await?;
+            match entry.filter(|entry| entry.registration.id == self.told.id) {
+                Some(entry) => match entry.state(clock.now()) {
+                    State::Pending => {}
+                    ended => return Ok(ended),
+                },
+                // The record and its tombstone are gone: the code was free for another record, or forgotten.
+                None if expired => return Ok(State::Expired),
+                None => return Ok(State::Released),
+            }
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! One at a time for each key: a repeat that arrives while the first runs waits for it.
+
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+
+/// Turns by key. It remembers only the keys whose turn is taken or waited for.
+#[derive(Debug)]
+pub struct SingleFlight<K: Eq + Hash + Clone> {
+    turns: Arc<Mutex<HashMap<K, Arc<AsyncMutex<()>>>>>,
+}
+
+impl<K: Eq + Hash + Clone> Default for SingleFlight<K> {
+    fn default() -> Self {
+        Self { turns: Arc::default() }
+    }
+}
+
+/// The turn of one key; dropping it passes it on.
+#[derive(Debug)]
+pub struct Turn<K: Eq + Hash + Clone> {
+    key: K,
+    turns: Arc<Mutex<HashMap<K, Arc<AsyncMutex<()>>>>>,
+    guard: Option<OwnedMutexGuard<()>>,
+}
+
+impl<K: Eq + Hash + Clone> SingleFlight<K> {
+    /// Waits for the key's turn.
+    pub async fn turn(&self, key: K) -> Turn<K> {
+        let lock = {
+            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(turns.entry(key.clone()).or_default())
+        };
+        let mut turn = Turn { key, turns: Arc::clone(&self.turns), guard: None };
+        turn.guard = Some(lock.lock_owned().await);
+        turn
+    }
+}
+
+impl<K: Eq + Hash + Clone> Drop for Turn<K> {
+    fn drop(&mut self) {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        self.guard = None;
+        // Who waits holds the lock too; the map's own reference is the last one when nobody does.
+        if turns.get(&self.key).is_some_and(|lock| Arc::strong_count(lock) == 1) {
+            turns.remove(&self.key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn one_key_is_one_at_a_time_and_is_forgotten_after() {
+        let flights = Arc::new(SingleFlight::default());
+        let first = flights.turn("a").await;
+        let other = flights.turn("b").await;
+        let second = tokio::spawn({
+            let flights = Arc::clone(&flights);
+            async move { drop(flights.turn("a").await) }
+        });
+        tokio::task::yield_now().await;
+        assert!(!second.is_finished(), "the turn of a is taken");
+        drop((first, other));
+        second.await.expect("ran");
+        assert!(flights.turns.lock().expect("not poisoned").is_empty());
+    }
+
+    #[tokio::test]
+    async fn who_gives_up_waiting_leaves_nothing_behind() {
+        let flights = SingleFlight::default();
+        let first = flights.turn("a").await;
+        {
+            let waiting = flights.turn("a");
+            futures_util::pin_mut!(waiting);
+            assert!(futures_util::poll!(waiting).is_pending());
+        }
+        drop(first);
+        assert!(flights.turns.lock().expect("not poisoned").is_empty());
+    }
+}

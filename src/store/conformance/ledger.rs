@@ -1,0 +1,152 @@
+//! Small values with compare-and-swap.
+
+use std::time::Duration;
+
+use super::{
+    Harness,
+    sample::{entry, ledger_key, race},
+};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const MILLISECOND: Duration = Duration::from_millis(1);
+
+/// A put is atomic, and who loses is told what won.
+pub async fn of_many_concurrent_puts_of_a_key_one_wins(harness: &impl Harness) {
+    let (ledger, now) = (harness.store().ledger, harness.now());
+    for expire_time in [None, Some(now + MINUTE)] {
+        let ledger = ledger.clone();
+        let name = format!("{expire_time:?}");
+        let outcomes = race(16, move |index| {
+            let (ledger, key) = (ledger.clone(), ledger_key("race", &name));
+            let entry = entry(&index.to_string(), expire_time);
+            async move { ledger.put_if_absent(&key, entry).await.expect("the store works") }
+        })
+        .await;
+        let winner = outcomes.iter().position(Option::is_none).expect("one wins").to_string();
+        for (index, outcome) in outcomes.iter().enumerate().filter(|(index, _)| index.to_string() != winner) {
+            assert_eq!(outcome.as_ref(), Some(&entry(&winner, expire_time)), "of {index}");
+        }
+    }
+}
+
+/// An entry is there to its last millisecond.
+pub async fn an_entry_is_got_until_its_end(harness: &impl Harness) {
+    let (ledger, key) = (harness.store().ledger, ledger_key("kind", "name"));
+    assert_eq!(ledger.get(&key).await.expect("the store works"), None);
+    let entry = entry("value", Some(harness.now() + MINUTE));
+    assert_eq!(ledger.put_if_absent(&key, entry.clone()).await.expect("the store works"), None);
+    harness.advance(MINUTE - MILLISECOND).await;
+    assert_eq!(ledger.get(&key).await.expect("the store works"), Some(entry));
+    harness.advance(MILLISECOND).await;
+    assert_eq!(ledger.get(&key).await.expect("the store works"), None);
+}
+
+/// An entry that has ended is as if it had never been.
+pub async fn an_ended_entry_makes_room_for_another(harness: &impl Harness) {
+    let (ledger, key) = (harness.store().ledger, ledger_key("kind", "name"));
+    for round in 0..3_u32 {
+        let short = entry(&format!("short {round}"), Some(harness.now() + MINUTE));
+        assert_eq!(ledger.put_if_absent(&key, short.clone()).await.expect("the store works"), None);
+        let refused = ledger.put_if_absent(&key, entry("other", None)).await.expect("the store works");
+        assert_eq!(refused, Some(short.clone()));
+        harness.advance(MINUTE).await;
+        assert!(!ledger.swap(&key, Some(&short.value), None).await.expect("the store works"));
+    }
+    let next = entry("next", None);
+    assert!(ledger.swap(&key, None, Some(next.clone())).await.expect("the store works"));
+    assert_eq!(ledger.get(&key).await.expect("the store works"), Some(next));
+}
+
+/// Nothing is replaced that is not what the caller thinks it is.
+pub async fn a_swap_needs_the_expected_value(harness: &impl Harness) {
+    let (ledger, key) = (harness.store().ledger, ledger_key("kind", "name"));
+    let (first, second) = (entry("first", None), entry("second", None));
+    assert!(!ledger.swap(&key, Some(b"first"), Some(second.clone())).await.expect("the store works"));
+    assert!(ledger.swap(&key, None, Some(first.clone())).await.expect("the store works"));
+    assert!(!ledger.swap(&key, None, Some(second.clone())).await.expect("the store works"));
+    assert!(!ledger.swap(&key, Some(b"second"), Some(second.clone())).await.expect("the store works"));
+    assert_eq!(ledger.get(&key).await.expect("the store works"), Some(first));
+    assert!(ledger.swap(&key, Some(b"first"), Some(second.clone())).await.expect("the store works"));
+    assert_eq!(ledger.get(&key).await.expect("the store works"), Some(second));
+}
+
+/// A swap is atomic, however many try it.
+pub async fn of_many_concurrent_swaps_one_succeeds(harness: &impl Harness) {
+    let (ledger, key) = (harness.store().ledger, ledger_key("lease", "name"));
+    ledger.put_if_absent(&key, entry("free", None)).await.expect("the store works");
+    let end = harness.now() + MINUTE;
+    let outcomes = race(16, move |index| {
+        let (ledger, key, mine) = (ledger.clone(), key.clone(), entry(&index.to_string(), Some(end)));
+        async move { ledger.swap(&key, Some(b"free"), Some(mine)).await.expect("the store works") }
+    })
+    .await;
+    let winner = outcomes.iter().position(|swapped| *swapped).expect("one succeeds");
+    assert_eq!(outcomes.iter().filter(|swapped| **swapped).count(), 1);
+    let held = harness.store().ledger.get(&ledger_key("lease", "name")).await.expect("the store works");
+    assert_eq!(held, Some(entry(&winner.to_string(), Some(end))));
+}
+
+/// An entry may come to end sooner, later or never, and is there once all the while.
+pub async fn a_swap_may_change_the_end(harness: &impl Harness) {
+    let (ledger, key) = (harness.store().ledger, ledger_key("kind", "name"));
+    let now = harness.now();
+    let ends = [None, Some(now + MINUTE), Some(now + MINUTE * 400), Some(now + MINUTE * 2), None];
+    assert_eq!(ledger.put_if_absent(&key, entry("0", ends[0])).await.expect("the store works"), None);
+    for (index, end) in ends.into_iter().enumerate().skip(1) {
+        let (before, after) = ((index - 1).to_string(), entry(&index.to_string(), end));
+        let swapped = ledger.swap(&key, Some(before.as_bytes()), Some(after.clone())).await;
+        assert!(swapped.expect("the store works"));
+        assert_eq!(ledger.get(&key).await.expect("the store works"), Some(after));
+    }
+    harness.advance(MINUTE * 500).await;
+    assert_eq!(ledger.get(&key).await.expect("the store works"), Some(entry("4", None)));
+    let shorter = entry("5", Some(harness.now() + MINUTE));
+    assert!(ledger.swap(&key, Some(b"4"), Some(shorter)).await.expect("the store works"));
+    harness.advance(MINUTE).await;
+    assert_eq!(ledger.get(&key).await.expect("the store works"), None);
+}
+
+/// A removed entry is gone, and what is not there can be removed as well.
+pub async fn a_swap_may_remove(harness: &impl Harness) {
+    let (ledger, key) = (harness.store().ledger, ledger_key("kind", "name"));
+    for expire_time in [None, Some(harness.now() + MINUTE)] {
+        ledger.put_if_absent(&key, entry("value", expire_time)).await.expect("the store works");
+        assert!(!ledger.swap(&key, Some(b"other"), None).await.expect("the store works"));
+        assert!(ledger.swap(&key, Some(b"value"), None).await.expect("the store works"));
+        assert_eq!(ledger.get(&key).await.expect("the store works"), None);
+        assert!(ledger.swap(&key, None, None).await.expect("the store works"));
+    }
+}
+
+/// Time alone takes nothing away that has no end.
+pub async fn a_lasting_entry_survives_everything_but_its_removal(harness: &impl Harness) {
+    let (ledger, key) = (harness.store().ledger, ledger_key("key", "signing"));
+    ledger.put_if_absent(&key, entry("secret", None)).await.expect("the store works");
+    harness.advance(MINUTE * 60 * 24 * 400).await;
+    harness.reopen().await;
+    let found = harness.store().ledger.get(&key).await.expect("the store works");
+    assert_eq!(found, Some(entry("secret", None)));
+}
+
+/// An end may be farther away than any code's.
+pub async fn an_entry_of_many_days_ends_at_its_end(harness: &impl Harness) {
+    let (ledger, key) = (harness.store().ledger, ledger_key("revocation", "name"));
+    let days = MINUTE * 60 * 24 * 30;
+    let entry = entry("value", Some(harness.now() + days));
+    ledger.put_if_absent(&key, entry.clone()).await.expect("the store works");
+    harness.advance(days - MILLISECOND).await;
+    assert_eq!(ledger.get(&key).await.expect("the store works"), Some(entry));
+    harness.advance(MILLISECOND).await;
+    assert_eq!(ledger.get(&key).await.expect("the store works"), None);
+}
+
+/// Names belong to their kind, whatever bytes they have.
+pub async fn kinds_do_not_share_names(harness: &impl Harness) {
+    let ledger = harness.store().ledger;
+    for (kind, name) in [("a", "b\0c"), ("ab", "c"), ("a", "bc"), ("ab", "\0c")] {
+        let put = ledger.put_if_absent(&ledger_key(kind, name), entry(name, None)).await;
+        assert_eq!(put.expect("the store works"), None);
+    }
+    let found = ledger.get(&ledger_key("a", "b\0c")).await.expect("the store works");
+    assert_eq!(found, Some(entry("b\0c", None)));
+}

@@ -1,0 +1,150 @@
+//! The life of a code.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::{
+    Harness,
+    sample::{self, TTL, insert, insert_for, is_free, race, registration, try_insert},
+};
+use crate::domain::{
+    id::RequestorId,
+    port::Insertion,
+    registration::{QUARANTINE, State},
+};
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+
+/// An insertion is atomic, however many try it.
+pub async fn of_many_concurrent_inserts_of_a_code_one_wins(harness: &impl Harness) {
+    let (codes, now) = (harness.store().codes, harness.now());
+    for round in 0..8 {
+        let codes = codes.clone();
+        let outcomes = race(16, move |index| {
+            let mut registration = registration(now, &format!("RACE{round}"), TTL);
+            registration.id = Uuid::from_u64_pair(round, index as u64);
+            let codes = codes.clone();
+            async move { codes.insert_if_absent(registration, sample::NO_LIMIT).await.expect("the store works") }
+        })
+        .await;
+        assert_eq!(outcomes.iter().filter(|outcome| **outcome == Insertion::Inserted).count(), 1);
+        assert_eq!(outcomes.iter().filter(|outcome| **outcome == Insertion::Taken).count(), 15);
+    }
+}
+
+/// Nothing of a record is lost or changed.
+pub async fn a_record_is_got_as_it_was_inserted(harness: &impl Harness) {
+    let registration = insert(harness, "CODE").await;
+    let entry = harness.store().codes.get(&registration.key()).await.expect("the store works");
+    let entry = entry.expect("the record is there");
+    assert_eq!(entry.registration, registration);
+    assert_eq!((entry.release_time, entry.state(harness.now())), (None, State::Pending));
+    let absent = sample::registration(harness.now(), "ABSENT", TTL).key();
+    assert_eq!(harness.store().codes.get(&absent).await.expect("the store works"), None);
+}
+
+/// A code lives to the last millisecond and not for one more.
+pub async fn a_code_expires_at_the_very_millisecond(harness: &impl Harness) {
+    let codes = harness.store().codes;
+    let early = insert_for(harness, "EARLY", Duration::from_secs(60)).await;
+    let late = insert_for(harness, "LATE", Duration::from_secs(60)).await;
+    harness.advance(Duration::from_secs(60) - MILLISECOND).await;
+    assert!(codes.release(&early.key(), early.id).await.expect("the store works"), "it lives");
+    harness.advance(MILLISECOND).await;
+    assert!(!codes.release(&late.key(), late.id).await.expect("the store works"), "it has expired");
+    let entry = codes.get(&late.key()).await.expect("the store works").expect("it is remembered");
+    assert_eq!((entry.release_time, entry.state(harness.now())), (None, State::Expired));
+}
+
+/// An expired code stays out of use for the quarantine, to the millisecond, and is free afterwards.
+pub async fn an_expired_code_is_not_used_again_before_its_quarantine_ends(harness: &impl Harness) {
+    let codes = harness.store().codes;
+    for ttl in [1, 60, 1_800, 36_000].map(Duration::from_secs) {
+        let key = insert_for(harness, "CODE", ttl).await.key();
+        harness.advance(ttl + QUARANTINE - MILLISECOND).await;
+        assert!(codes.get(&key).await.expect("the store works").is_some());
+        assert!(!is_free(harness, &key).await, "in quarantine after {ttl:?}");
+        harness.advance(MILLISECOND).await;
+        assert_eq!(codes.get(&key).await.expect("the store works"), None);
+        let next = insert_for(harness, "CODE", Duration::from_secs(1)).await;
+        assert_eq!(codes.get(&key).await.expect("the store works").expect("there").registration.id, next.id);
+        harness.advance(Duration::from_secs(1) + QUARANTINE).await;
+    }
+}
+
+/// A released code is remembered, and its quarantine still counts from when it would have expired.
+pub async fn a_released_code_leaves_a_tombstone_until_its_quarantine_ends(harness: &impl Harness) {
+    let codes = harness.store().codes;
+    let registration = insert(harness, "CODE").await;
+    harness.advance(Duration::from_secs(5)).await;
+    assert!(codes.release(&registration.key(), registration.id).await.expect("the store works"));
+    let entry = codes.get(&registration.key()).await.expect("the store works").expect("a tombstone");
+    assert_eq!((entry.release_time, entry.state(harness.now())), (Some(harness.now()), State::Released));
+    assert_eq!(entry.registration, registration);
+    harness.advance(TTL + QUARANTINE - Duration::from_secs(5) - MILLISECOND).await;
+    assert!(!is_free(harness, &registration.key()).await);
+    harness.advance(MILLISECOND).await;
+    assert_eq!(codes.get(&registration.key()).await.expect("the store works"), None);
+    assert!(is_free(harness, &registration.key()).await);
+}
+
+/// A release is atomic, however many try it.
+pub async fn of_many_concurrent_releases_one_succeeds(harness: &impl Harness) {
+    let codes = harness.store().codes;
+    for round in 0..8 {
+        let registration = insert(harness, &format!("RACE{round}")).await;
+        let codes = codes.clone();
+        let outcomes = race(16, move |_| {
+            let (codes, key, id) = (codes.clone(), registration.key(), registration.id);
+            async move { codes.release(&key, id).await.expect("the store works") }
+        })
+        .await;
+        assert_eq!(outcomes.into_iter().filter(|released| *released).count(), 1);
+    }
+}
+
+/// Only the live record that is meant is released.
+pub async fn a_release_by_another_id_or_after_the_expiry_does_nothing(harness: &impl Harness) {
+    let codes = harness.store().codes;
+    let registration = insert(harness, "CODE").await;
+    let key = registration.key();
+    assert!(!codes.release(&key, Uuid::from_u128(1)).await.expect("the store works"));
+    let entry = codes.get(&key).await.expect("the store works").expect("it is there");
+    assert_eq!(entry.state(harness.now()), State::Pending);
+    let absent = sample::registration(harness.now(), "ABSENT", TTL);
+    assert!(!codes.release(&absent.key(), absent.id).await.expect("the store works"));
+    harness.advance(TTL).await;
+    assert!(!codes.release(&key, registration.id).await.expect("the store works"));
+}
+
+/// When a code has gone to a new record, the old record's id means nothing any more.
+pub async fn a_release_hits_the_record_that_has_the_code_now(harness: &impl Harness) {
+    let codes = harness.store().codes;
+    let old = insert(harness, "CODE").await;
+    harness.advance(TTL + QUARANTINE).await;
+    let new = insert(harness, "CODE").await;
+    assert!(!codes.release(&old.key(), old.id).await.expect("the store works"));
+    assert!(codes.release(&new.key(), new.id).await.expect("the store works"));
+}
+
+/// The same code may be in use in another environment, and for another requestor.
+pub async fn environments_and_requestors_do_not_share_codes(harness: &impl Harness) {
+    let codes = harness.store().codes;
+    let first = insert(harness, "CODE").await;
+    let mut elsewhere = registration(harness.now(), "CODE", TTL);
+    elsewhere.environment = sample::environment("staging");
+    elsewhere.id = Uuid::from_u128(2);
+    assert_eq!(try_insert(harness, elsewhere.clone()).await, Insertion::Inserted);
+    let mut other = registration(harness.now(), "CODE", TTL);
+    other.requestor = RequestorId::parse("requestor", "otherRequestor").expect("valid");
+    other.id = Uuid::from_u128(3);
+    assert_eq!(try_insert(harness, other.clone()).await, Insertion::Inserted);
+    assert!(codes.release(&elsewhere.key(), elsewhere.id).await.expect("the store works"));
+    for (registration, state) in
+        [(first, State::Pending), (elsewhere, State::Released), (other, State::Pending)]
+    {
+        let entry = codes.get(&registration.key()).await.expect("the store works").expect("there");
+        assert_eq!((entry.registration.id, entry.state(harness.now())), (registration.id, state));
+    }
+}

@@ -1,0 +1,112 @@
+//! How many codes an environment may hold.
+
+use std::time::Duration;
+
+use super::{
+    Harness,
+    sample::{TTL, environment, race, registration},
+};
+use crate::domain::{port::Insertion, registration::Registration};
+
+async fn insert(harness: &impl Harness, code: &str, ttl: Duration, limit: u64) -> (Registration, Insertion) {
+    let registration = registration(harness.now(), code, ttl);
+    let insertion = harness.store().codes.insert_if_absent(registration.clone(), limit).await;
+    (registration, insertion.expect("the store works"))
+}
+
+/// The limit is exact, it is each environment's own, and a full one says when there is room again.
+pub async fn an_environment_takes_as_many_codes_as_it_may_and_no_more(harness: &impl Harness) {
+    let mut first = None;
+    for index in 0..20 {
+        let (registration, insertion) = insert(harness, &format!("CODE{index}"), TTL, 20).await;
+        assert_eq!(insertion, Insertion::Inserted);
+        first.get_or_insert(registration.expire_time);
+    }
+    let (refused, insertion) = insert(harness, "MORE", TTL, 20).await;
+    match insertion {
+        Insertion::Full { next_expiry } => {
+            assert!(Some(next_expiry) >= first && next_expiry.since(harness.now()) <= TTL + SECOND);
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(harness.store().codes.get(&refused.key()).await.expect("the store works"), None);
+    let mut elsewhere = registration(harness.now(), "MORE", TTL);
+    elsewhere.environment = environment("staging");
+    let insertion = harness.store().codes.insert_if_absent(elsewhere, 20).await;
+    assert_eq!(insertion.expect("the store works"), Insertion::Inserted);
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// The limit holds under concurrency.
+pub async fn of_concurrent_inserts_as_many_succeed_as_there_is_room_for(harness: &impl Harness) {
+    let (codes, now) = (harness.store().codes, harness.now());
+    let outcomes = race(32, move |index| {
+        let (codes, registration) = (codes.clone(), registration(now, &format!("RACE{index}"), TTL));
+        async move { codes.insert_if_absent(registration, 10).await.expect("the store works") }
+    })
+    .await;
+    assert_eq!(outcomes.iter().filter(|outcome| **outcome == Insertion::Inserted).count(), 10);
+    assert_eq!(outcomes.iter().filter(|outcome| matches!(outcome, Insertion::Full { .. })).count(), 22);
+}
+
+/// A tombstone does not count.
+pub async fn a_released_code_makes_room(harness: &impl Harness) {
+    let (registration, _) = insert(harness, "FIRST", TTL, 1).await;
+    assert!(matches!(insert(harness, "SECOND", TTL, 1).await.1, Insertion::Full { .. }));
+    let released = harness.store().codes.release(&registration.key(), registration.id).await;
+    assert!(released.expect("the store works"));
+    assert_eq!(insert(harness, "SECOND", TTL, 1).await.1, Insertion::Inserted);
+    assert!(matches!(insert(harness, "THIRD", TTL, 1).await.1, Insertion::Full { .. }));
+}
+
+/// An expired code does not count, be it in quarantine.
+pub async fn an_expired_code_makes_room(harness: &impl Harness) {
+    insert(harness, "SHORT", Duration::from_secs(10), 2).await;
+    insert(harness, "LONG", TTL, 2).await;
+    assert!(matches!(insert(harness, "MORE", TTL, 2).await.1, Insertion::Full { .. }));
+    // A store may count by whole seconds.
+    harness.advance(Duration::from_secs(11)).await;
+    assert_eq!(insert(harness, "MORE", TTL, 2).await.1, Insertion::Inserted);
+    assert!(matches!(insert(harness, "MOST", TTL, 2).await.1, Insertion::Full { .. }));
+}
+
+/// The count is not lost, and neither are releases and expiries before and meanwhile.
+pub async fn the_limit_holds_after_a_reopen(harness: &impl Harness) {
+    let (released, _) = insert(harness, "RELEASED", TTL, 5).await;
+    insert(harness, "SHORT", Duration::from_secs(10), 5).await;
+    insert(harness, "SHORTER", Duration::from_secs(5), 5).await;
+    insert(harness, "LONG", TTL, 5).await;
+    insert(harness, "LONGEST", Duration::from_secs(36_000), 5).await;
+    assert!(harness.store().codes.release(&released.key(), released.id).await.expect("the store works"));
+    harness.advance(Duration::from_secs(6)).await;
+    if !harness.reopen().await {
+        return;
+    }
+    // Live are SHORT, LONG and LONGEST.
+    assert_eq!(insert(harness, "FOURTH", TTL, 4).await.1, Insertion::Inserted);
+    assert!(matches!(insert(harness, "FIFTH", TTL, 4).await.1, Insertion::Full { .. }));
+    harness.advance(SECOND * 5).await;
+    assert_eq!(insert(harness, "FIFTH", TTL, 4).await.1, Insertion::Inserted);
+    assert!(matches!(insert(harness, "SIXTH", TTL, 4).await.1, Insertion::Full { .. }));
+}
+
+/// Where the store can tell, it tells the same number as the limit goes by.
+pub async fn live_codes_are_counted_by_environment(harness: &impl Harness) {
+    for index in 0..3 {
+        insert(harness, &format!("CODE{index}"), TTL, 10).await;
+    }
+    let mut elsewhere = registration(harness.now(), "CODE", SECOND);
+    elsewhere.environment = environment("staging");
+    let codes = harness.store().codes;
+    codes.insert_if_absent(elsewhere, 10).await.expect("the store works");
+    let count = |name| codes.live_codes().into_iter().find(|(found, _)| *found == environment(name));
+    if codes.live_codes().is_empty() {
+        return;
+    }
+    assert_eq!(count("default").map(|(_, live)| live), Some(3));
+    assert_eq!(count("staging").map(|(_, live)| live), Some(1));
+    harness.advance(SECOND * 2).await;
+    assert_eq!(count("default").map(|(_, live)| live), Some(3));
+    assert_eq!(count("staging").map_or(0, |(_, live)| live), 0);
+}

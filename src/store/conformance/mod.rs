@@ -1,0 +1,105 @@
+//! What every store has to do: one suite, run against each implementation.
+//!
+//! A store's tests write a [`Harness`] and say `conformance!(MyHarness::new().await)`, which makes one test of
+//! each behaviour, each with a harness of its own.
+
+pub mod ending;
+pub mod ledger;
+pub mod life;
+pub mod limit;
+pub mod sample;
+pub mod scan;
+pub mod watch;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::domain::{clock::Timestamp, port::Store};
+
+/// An empty store, and power over its time.
+#[async_trait]
+pub trait Harness: Send + Sync {
+    /// The store.
+    fn store(&self) -> Store;
+
+    /// The store's time.
+    fn now(&self) -> Timestamp;
+
+    /// Moves the store's time forward. Nothing else moves it.
+    async fn advance(&self, by: Duration);
+
+    /// Ends the store and opens it again on what it left. False where such a store has no such thing.
+    async fn reopen(&self) -> bool;
+}
+
+/// Makes a test of each behaviour. The expression makes a harness; it may await.
+macro_rules! conformance {
+    ($harness:expr) => {
+        $crate::store::conformance::conformance! { @each $harness;
+            life: [
+                of_many_concurrent_inserts_of_a_code_one_wins,
+                a_record_is_got_as_it_was_inserted,
+                a_code_expires_at_the_very_millisecond,
+                an_expired_code_is_not_used_again_before_its_quarantine_ends,
+                a_released_code_leaves_a_tombstone_until_its_quarantine_ends,
+                of_many_concurrent_releases_one_succeeds,
+                a_release_by_another_id_or_after_the_expiry_does_nothing,
+                a_release_hits_the_record_that_has_the_code_now,
+                environments_and_requestors_do_not_share_codes,
+            ];
+            limit: [
+                an_environment_takes_as_many_codes_as_it_may_and_no_more,
+                of_concurrent_inserts_as_many_succeed_as_there_is_room_for,
+                a_released_code_makes_room,
+                an_expired_code_makes_room,
+                the_limit_holds_after_a_reopen,
+                live_codes_are_counted_by_environment,
+            ];
+            watch: [
+                a_release_is_signalled,
+                the_use_of_a_code_for_a_new_record_is_signalled,
+                other_codes_and_refused_commands_are_not_signalled,
+                a_slow_watcher_holds_one_signal,
+                all_watchers_of_a_code_are_signalled,
+                a_watch_ends_when_the_store_closes,
+            ];
+            ledger: [
+                of_many_concurrent_puts_of_a_key_one_wins,
+                an_entry_is_got_until_its_end,
+                an_ended_entry_makes_room_for_another,
+                a_swap_needs_the_expected_value,
+                of_many_concurrent_swaps_one_succeeds,
+                a_swap_may_change_the_end,
+                a_swap_may_remove,
+                a_lasting_entry_survives_everything_but_its_removal,
+                an_entry_of_many_days_ends_at_its_end,
+                kinds_do_not_share_names,
+            ];
+            scan: [
+                a_scan_sees_records_and_tombstones_and_none_past_its_quarantine,
+                a_scan_sees_many_records_once_each,
+                a_ledger_scan_sees_its_kind_and_nothing_ended,
+                a_scan_may_be_dropped_in_the_middle,
+            ];
+            ending: [
+                what_was_acknowledged_is_there_after_a_reopen,
+                a_closed_store_refuses_everything,
+                what_was_asked_before_the_close_is_done,
+            ];
+        }
+    };
+    (@each $harness:expr; $($area:ident: [$($behaviour:ident,)*];)*) => {
+        $(mod $area {
+            #[allow(unused_imports, reason = "which of them the harness expression needs is its own affair")]
+            use super::*;
+
+            $(#[tokio::test]
+            async fn $behaviour() {
+                let harness = $harness;
+                $crate::store::conformance::$area::$behaviour(&harness).await;
+            })*
+        })*
+    };
+}
+pub(crate) use conformance;

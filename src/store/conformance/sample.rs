@@ -1,0 +1,117 @@
+//! Records for the suite, and tasks that run at the same time.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use uuid::Uuid;
+
+use super::Harness;
+use crate::domain::{
+    clock::Timestamp,
+    code::Code,
+    device_info::NormalizedDeviceInfo,
+    id::{DeviceId, EnvironmentName, MvpdId, RequestorId},
+    port::{Insertion, LedgerEntry, LedgerKey},
+    registration::{CodeKey, LegacyParameters, Registration, SourceApplication},
+};
+
+/// A limit that no behaviour reaches by accident.
+pub const NO_LIMIT: u64 = 1_000_000;
+
+/// How long the suite's codes live, where a behaviour does not say.
+pub const TTL: Duration = Duration::from_secs(1800);
+
+/// A record for `code`, made at `now`, in a whole second so that limits are exact.
+pub fn registration(now: Timestamp, code: &str, ttl: Duration) -> Registration {
+    Registration {
+        id: id_of(code, now),
+        code: Code::from_canonical(code),
+        requestor: RequestorId::parse("requestor", "sampleRequestor").expect("valid"),
+        environment: environment("default"),
+        mvpd: Some(MvpdId::parse("mvpd", "sampleMvpd").expect("valid")),
+        create_time: now,
+        expire_time: now + ttl,
+        device_id: DeviceId::parse("device_id", "a device of the living room").expect("valid"),
+        device_id_assigned: false,
+        device_info: NormalizedDeviceInfo::default(),
+        user_agent: "Mozilla/5.0 (Linux; Android 9; AFTMM) AppleWebKit/537.36".to_owned(),
+        authorization_type: "OAUTH2".to_owned(),
+        source_application: Some(SourceApplication {
+            id: "application".to_owned(),
+            name: "Sample".to_owned(),
+            version: "1.2.3".to_owned(),
+        }),
+        legacy: LegacyParameters { device_type: "tv".to_owned(), ..LegacyParameters::default() },
+    }
+}
+
+/// An id that tells the record apart from others of the same code.
+pub fn id_of(code: &str, now: Timestamp) -> Uuid {
+    let hash = code.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    Uuid::from_u64_pair(hash, now.as_millis())
+}
+
+/// An environment of this name.
+pub fn environment(name: &str) -> EnvironmentName {
+    EnvironmentName::parse("environment", name).expect("valid")
+}
+
+/// A record with the given code and the usual TTL, stored; the store must take it.
+pub async fn insert(harness: &impl Harness, code: &str) -> Registration {
+    insert_for(harness, code, TTL).await
+}
+
+/// A record with the given code and TTL, stored; the store must take it.
+pub async fn insert_for(harness: &impl Harness, code: &str, ttl: Duration) -> Registration {
+    let registration = registration(harness.now(), code, ttl);
+    assert_eq!(try_insert(harness, registration.clone()).await, Insertion::Inserted, "of {code}");
+    registration
+}
+
+/// What becomes of a record that is to be stored.
+pub async fn try_insert(harness: &impl Harness, registration: Registration) -> Insertion {
+    harness.store().codes.insert_if_absent(registration, NO_LIMIT).await.expect("the store works")
+}
+
+/// Whether a code is free for a new record; it is taken then.
+pub async fn is_free(harness: &impl Harness, key: &CodeKey) -> bool {
+    let mut next = registration(harness.now(), key.code.as_str(), TTL);
+    next.environment = key.environment.clone();
+    next.requestor = key.requestor.clone();
+    try_insert(harness, next).await == Insertion::Inserted
+}
+
+/// A key of the ledger.
+pub fn ledger_key(kind: &'static str, name: &str) -> LedgerKey {
+    LedgerKey { kind, name: name.as_bytes().to_vec() }
+}
+
+/// An entry of the ledger.
+pub fn entry(value: &str, expire_time: Option<Timestamp>) -> LedgerEntry {
+    LedgerEntry { value: value.as_bytes().to_vec(), expire_time }
+}
+
+/// Runs `count` tasks at the same time, each on a thread of its own, and returns what they came to.
+pub async fn race<T, F>(count: usize, task: impl Fn(usize) -> F + Send + Sync + 'static) -> Vec<T>
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let (task, start) = (Arc::new(task), Arc::new(std::sync::Barrier::new(count)));
+    let runtime = tokio::runtime::Handle::current();
+    let racers: Vec<_> = (0..count)
+        .map(|index| {
+            let (task, start, runtime) = (Arc::clone(&task), Arc::clone(&start), runtime.clone());
+            tokio::task::spawn_blocking(move || {
+                start.wait();
+                runtime.block_on(task(index))
+            })
+        })
+        .collect();
+    let mut outcomes = Vec::with_capacity(count);
+    for racer in racers {
+        outcomes.push(racer.await.expect("the task ends"));
+    }
+    outcomes
+}

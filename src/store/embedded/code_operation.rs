@@ -1,0 +1,81 @@
+//! The commands on codes.
+
+use fjall::{UserKey, UserValue};
+use uuid::Uuid;
+
+use super::{operation::Command, record, transaction::Transaction};
+use crate::domain::{
+    port::{Insertion, StoreResult},
+    registration::{CodeEntry, CodeKey, Registration, State},
+};
+
+/// Inserts a record if its code is free and its environment not full.
+pub struct InsertCode {
+    registration: Registration,
+    key: UserKey,
+    value: UserValue,
+    max_live: u64,
+}
+
+impl InsertCode {
+    /// Prepares, on the caller's thread, what the committer's need not spend its time on.
+    pub fn new(registration: Registration, max_live: u64) -> StoreResult<Self> {
+        let key = record::code_key(&registration.key());
+        let entry = CodeEntry { registration, release_time: None };
+        let value = record::encode_code(&entry)?;
+        Ok(Self { registration: entry.registration, key, value, max_live })
+    }
+}
+
+impl Command for InsertCode {
+    type Outcome = Insertion;
+
+    fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<Insertion> {
+        let before = transaction.find_code(&self.key)?;
+        if let Some(before) = &before
+            && record::decode_code(&before.value)?.registration.forget_time() > transaction.now
+        {
+            return Ok(Insertion::Taken);
+        }
+        let environment = &self.registration.environment;
+        if transaction.live_codes(environment) >= self.max_live {
+            return Ok(Insertion::Full { next_expiry: transaction.next_expiry(environment) });
+        }
+        let place = transaction.place_for_code(&self.registration)?;
+        transaction.put(&place, &self.key, self.value.clone(), before.as_ref());
+        transaction.count_in(&place, &self.registration);
+        transaction.code_changed(&self.key);
+        Ok(Insertion::Inserted)
+    }
+}
+
+/// Turns a live record into its tombstone.
+pub struct ReleaseCode {
+    key: UserKey,
+    id: Uuid,
+}
+
+impl ReleaseCode {
+    /// Releases the record `id` if it holds the code.
+    pub fn new(key: &CodeKey, id: Uuid) -> Self {
+        Self { key: record::code_key(key), id }
+    }
+}
+
+impl Command for ReleaseCode {
+    type Outcome = bool;
+
+    fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<bool> {
+        let Some(found) = transaction.find_code(&self.key)? else { return Ok(false) };
+        let mut entry = record::decode_code(&found.value)?;
+        if entry.registration.id != self.id || entry.state(transaction.now) != State::Pending {
+            return Ok(false);
+        }
+        entry.release_time = Some(transaction.now);
+        let value = record::encode_code(&entry)?;
+        transaction.put(&found.keyspace, &self.key, value, None);
+        transaction.count_out(&found.keyspace, &entry.registration);
+        transaction.code_changed(&self.key);
+        Ok(true)
+    }
+}

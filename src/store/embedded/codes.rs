@@ -1,0 +1,52 @@
+//! The `Codes` port.
+
+use async_trait::async_trait;
+use futures_core::stream::BoxStream;
+use uuid::Uuid;
+
+use super::{
+    code_operation::{InsertCode, ReleaseCode},
+    handle::{EmbeddedStore, closed},
+    record,
+    scan::scan,
+};
+use crate::domain::{
+    id::EnvironmentName,
+    port::{CodeSignals, Codes, Insertion, StoreResult},
+    registration::{CodeEntry, CodeKey, Registration},
+};
+
+#[async_trait]
+impl Codes for EmbeddedStore {
+    async fn insert_if_absent(&self, registration: Registration, max_live: u64) -> StoreResult<Insertion> {
+        self.submit(InsertCode::new(registration, max_live)?).await
+    }
+
+    async fn get(&self, key: &CodeKey) -> StoreResult<Option<CodeEntry>> {
+        let engine = self.core.engine()?;
+        let engine = engine.as_ref().ok_or_else(closed)?;
+        let Some(found) = engine.find_in_buckets(&record::code_key(key))? else { return Ok(None) };
+        let entry = record::decode_code(&found.value)?;
+        Ok(Some(entry).filter(|entry| entry.registration.forget_time() > self.core.clock.now()))
+    }
+
+    async fn release(&self, key: &CodeKey, id: Uuid) -> StoreResult<bool> {
+        self.submit(ReleaseCode::new(key, id)).await
+    }
+
+    async fn watch(&self, key: &CodeKey) -> StoreResult<CodeSignals> {
+        self.core.engine()?;
+        Ok(self.core.watch_hub.watch(record::code_key(key)))
+    }
+
+    fn scan(&self) -> BoxStream<'static, StoreResult<CodeEntry>> {
+        scan(&self.core, vec![record::CODE], |_, value, now| {
+            let entry = record::decode_code(value)?;
+            Ok(Some(entry).filter(|entry| entry.registration.forget_time() > now))
+        })
+    }
+
+    fn live_codes(&self) -> Vec<(EnvironmentName, u64)> {
+        self.core.live_codes()
+    }
+}

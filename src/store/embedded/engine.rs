@@ -1,0 +1,197 @@
+//! The LSM engine's keyspaces: one for lasting records, and the buckets.
+
+use std::{path::Path, sync::Arc};
+
+use arc_swap::ArcSwap;
+use fjall::{
+    Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Readable, Snapshot, UserValue,
+    compaction::Leveled,
+    config::{PartitioningPolicy, PinningPolicy},
+};
+
+use super::bucket::{self, Bucket};
+use crate::domain::{
+    clock::Timestamp,
+    error::StoreError,
+    port::StoreResult,
+};
+
+/// Where records without a near end live.
+const LASTING: &str = "lasting";
+
+/// A memtable of this size is written out as a table. Larger ones make fewer tables to look through, but the
+/// burst of writing each one holds up the journal's syncs for longer, and the memory is taken once or twice
+/// per bucket in use.
+const MEMTABLE_BYTES: u64 = 32 * 1024 * 1024;
+
+/// How much of the journal may wait for memtables to be written out. It bounds the memory of all memtables and
+/// the time to replay the journal after a crash.
+const JOURNAL_BYTES: u64 = 128 * 1024 * 1024;
+
+/// Blocks kept in memory. Beside it the operating system caches the files.
+const CACHE_BYTES: u64 = 32 * 1024 * 1024;
+
+/// A bucket with so many tables gets a next generation. The engine slows writes down at 20 overlapping tables
+/// in a keyspace and stops them at 30; a bucket that is left behind gains a few more while its last memtables
+/// are written out.
+const TABLES_PER_BUCKET: usize = 16;
+
+/// More tables than a bucket ever has, so that none is compacted.
+const NEVER_COMPACT: u8 = 29;
+
+/// The engine, open. Readers share it.
+pub struct Engine {
+    database: Database,
+    /// Records without a near end.
+    pub lasting: Keyspace,
+    buckets: ArcSwap<Vec<Bucket>>,
+}
+
+/// A record, and where it lies.
+pub struct Found {
+    /// The keyspace that has it.
+    pub keyspace: Keyspace,
+    /// The record.
+    pub value: UserValue,
+}
+
+impl Engine {
+    /// Opens the engine in `folder`, or makes a new one there. Blocks.
+    ///
+    /// # Errors
+    /// As the engine has them: locked by another process, unreadable, no space.
+    pub fn open(folder: &Path) -> fjall::Result<Self> {
+        let database = Database::builder(folder)
+            // There are no compactions to speak of, and flushes that run side by side only double the burst.
+            .worker_threads(1)
+            .max_journaling_size(JOURNAL_BYTES)
+            .cache_size(CACHE_BYTES)
+            .manual_journal_persist(true)
+            .open()?;
+        let lasting = database.keyspace(LASTING, lasting_options)?;
+        let mut buckets = Vec::new();
+        for name in database.list_keyspace_names() {
+            if let Some((end, generation)) = bucket::parse_name(&name) {
+                let keyspace = database.keyspace(&name, bucket_options)?;
+                buckets.push(Bucket { end, generation, keyspace });
+            }
+        }
+        sort(&mut buckets);
+        Ok(Self { database, lasting, buckets: ArcSwap::from_pointee(buckets) })
+    }
+
+    /// The buckets at this moment, the one that ends last first.
+    pub fn buckets(&self) -> Arc<Vec<Bucket>> {
+        self.buckets.load_full()
+    }
+
+    /// How many buckets there are.
+    pub fn bucket_count(&self) -> usize {
+        self.buckets.load().len()
+    }
+
+    /// A batch of writes, which are made durable together.
+    pub fn batch(&self) -> OwnedWriteBatch {
+        self.database.batch().durability(Some(PersistMode::SyncData))
+    }
+
+    /// A view of the whole engine at one moment, for reads that must not see a write half done. A list of the
+    /// buckets that goes with it has to be taken after it.
+    pub fn snapshot(&self) -> Snapshot {
+        self.database.snapshot()
+    }
+
+    /// Looks for a key in every bucket.
+    pub fn find_in_buckets(&self, key: &[u8]) -> StoreResult<Option<Found>> {
+        for bucket in self.buckets.load().iter() {
+            if let Some(value) = bucket.keyspace.get(key).map_err(unavailable)? {
+                return Ok(Some(Found { keyspace: bucket.keyspace.clone(), value }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Looks for a key among the lasting records and then in every bucket, all as of one moment: a key that is
+    /// just moved from one to another is found in either.
+    pub fn find_anywhere(&self, key: &[u8]) -> StoreResult<Option<UserValue>> {
+        let snapshot = self.snapshot();
+        if let Some(value) = snapshot.get(&self.lasting, key).map_err(unavailable)? {
+            return Ok(Some(value));
+        }
+        for bucket in self.buckets.load().iter() {
+            if let Some(value) = snapshot.get(&bucket.keyspace, key).map_err(unavailable)? {
+                return Ok(Some(value));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The keyspace of the bucket that ends at `end`, made if there is none. Called by the committer only.
+    pub fn bucket(&self, end: Timestamp) -> StoreResult<Keyspace> {
+        let buckets = self.buckets.load();
+        let last = buckets.iter().filter(|bucket| bucket.end == end).max_by_key(|bucket| bucket.generation);
+        let generation = match last {
+            Some(bucket) if bucket.keyspace.l0_table_count() < TABLES_PER_BUCKET => {
+                return Ok(bucket.keyspace.clone());
+            }
+            Some(bucket) => bucket.generation + 1,
+            None => 0,
+        };
+        let name = bucket::name(end, generation);
+        let keyspace = self.database.keyspace(&name, bucket_options).map_err(unavailable)?;
+        let mut buckets = Vec::clone(&buckets);
+        buckets.push(Bucket { end, generation, keyspace: keyspace.clone() });
+        sort(&mut buckets);
+        self.buckets.store(Arc::new(buckets));
+        Ok(keyspace)
+    }
+
+    /// Whether a bucket's time is over.
+    pub fn has_ended_buckets(&self, now: Timestamp) -> bool {
+        self.buckets.load().last().is_some_and(|bucket| bucket.end <= now)
+    }
+
+    /// Deletes the buckets whose time is over, and returns them; their files go when the last reader has let
+    /// go of them. Called by the committer only.
+    pub fn delete_ended_buckets(&self, now: Timestamp) -> StoreResult<Vec<Bucket>> {
+        let (ended, rest): (Vec<_>, Vec<_>) =
+            self.buckets.load().iter().cloned().partition(|bucket| bucket.end <= now);
+        if !ended.is_empty() {
+            self.buckets.store(Arc::new(rest));
+        }
+        for bucket in &ended {
+            self.database.delete_keyspace(bucket.keyspace.clone()).map_err(unavailable)?;
+        }
+        Ok(ended)
+    }
+
+    /// Makes everything durable that was written.
+    pub fn sync(&self) -> StoreResult<()> {
+        self.database.persist(PersistMode::SyncAll).map_err(unavailable)
+    }
+}
+
+/// What the engine's error means to who asked for something.
+pub fn unavailable(error: fjall::Error) -> StoreError {
+    StoreError::Unavailable(format!("the storage engine failed: {error}"))
+}
+
+fn sort(buckets: &mut [Bucket]) {
+    buckets.sort_by_key(|bucket| std::cmp::Reverse((bucket.end, bucket.generation)));
+}
+
+fn lasting_options() -> KeyspaceCreateOptions {
+    KeyspaceCreateOptions::default().manual_journal_persist(true)
+}
+
+fn bucket_options() -> KeyspaceCreateOptions {
+    KeyspaceCreateOptions::default()
+        .manual_journal_persist(true)
+        .max_memtable_size(MEMTABLE_BYTES)
+        .compaction_strategy(Arc::new(Leveled::default().with_l0_threshold(NEVER_COMPACT)))
+        // Every lookup asks every table's filter, and nearly all say no: they stay in memory, whole.
+        .filter_block_pinning_policy(PinningPolicy::all(true))
+        .filter_block_partitioning_policy(PartitioningPolicy::all(false))
+        .index_block_pinning_policy(PinningPolicy::all(true))
+        .index_block_partitioning_policy(PartitioningPolicy::all(false))
+}

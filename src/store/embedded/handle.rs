@@ -1,0 +1,176 @@
+//! The store as the rest of passbridge holds it.
+
+use std::{
+    collections::HashMap,
+    io,
+    sync::{Arc, Mutex, OnceLock, PoisonError, mpsc as thread_channel},
+    thread,
+};
+
+use arc_swap::ArcSwapOption;
+use async_trait::async_trait;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    committer::{Committer, Message},
+    engine::Engine,
+    free_space::SpaceGuard,
+    housekeeper,
+    live_count::{BucketCount, LiveCount},
+    open::{EmbeddedOptions, OpenError, open_engine},
+    operation::{Command, CommitFailure, Pending},
+    statistics::{Recorder, Statistics},
+    watch_hub::WatchHub,
+};
+use crate::domain::{
+    clock::SharedClock,
+    error::StoreError,
+    id::EnvironmentName,
+    port::{Store, StoreHealth, StoreResult},
+};
+
+/// How many commands may wait for the committer. A caller beyond that waits before it may ask.
+const QUEUE_LENGTH: usize = 4096;
+
+/// The embedded store. A cheap handle: when the last one is dropped, the store ends as if it had been closed.
+#[derive(Clone)]
+pub struct EmbeddedStore {
+    pub(super) core: Arc<Core>,
+    queue: mpsc::Sender<Message>,
+}
+
+/// What readers and the committer share.
+pub struct Core {
+    /// The store's time.
+    pub clock: SharedClock,
+    /// The engine; gone once the store has ended.
+    pub engine: ArcSwapOption<Engine>,
+    /// How many codes live.
+    pub live: Mutex<LiveCount>,
+    /// Who watches which code.
+    pub watch_hub: Arc<WatchHub>,
+    /// Work done.
+    pub statistics: Recorder,
+    /// The free space.
+    pub space: SpaceGuard,
+    /// Why no write has been taken since, if one has failed.
+    pub failure: OnceLock<CommitFailure>,
+    /// Lets commits fail, as a broken disk does.
+    #[cfg(test)]
+    pub fail_commits: std::sync::atomic::AtomicBool,
+}
+
+impl Core {
+    /// The engine, while the store is open.
+    pub fn engine(&self) -> StoreResult<arc_swap::Guard<Option<Arc<Engine>>>> {
+        let engine = self.engine.load();
+        if engine.is_some() { Ok(engine) } else { Err(closed()) }
+    }
+
+    fn check_writable(&self) -> StoreResult<()> {
+        match self.failure.get() {
+            Some(failure) => Err(failure.into()),
+            None => self.space.check(),
+        }
+    }
+
+    /// How many codes live in each environment that ever had any.
+    pub fn live_codes(&self) -> Vec<(EnvironmentName, u64)> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner).all(self.clock.now())
+    }
+}
+
+/// What a store says that has ended.
+pub fn closed() -> StoreError {
+    StoreError::Unavailable("the store is closed".to_owned())
+}
+
+impl EmbeddedStore {
+    /// Opens the store in a folder, or makes a new one there. Blocks; on a store of a million codes for less
+    /// than a second.
+    ///
+    /// # Errors
+    /// Where the folder is in use, not a folder, not writable, or written by a newer version.
+    pub fn open(options: EmbeddedOptions) -> Result<Self, OpenError> {
+        let engine = Arc::new(open_engine(&options.path)?);
+        let mut live = LiveCount::default();
+        let mut counts = HashMap::new();
+        for bucket in engine.buckets().iter() {
+            let count = BucketCount::load(&bucket.keyspace, options.clock.now(), &mut live);
+            let count = count.map_err(|error| OpenError::Unreadable {
+                path: options.path.clone(),
+                reason: error.to_string(),
+            })?;
+            counts.insert(bucket.keyspace.id(), count);
+        }
+        let core = Arc::new(Core {
+            clock: options.clock,
+            engine: ArcSwapOption::from(Some(Arc::clone(&engine))),
+            live: Mutex::new(live),
+            watch_hub: Arc::default(),
+            statistics: Recorder::default(),
+            space: SpaceGuard::new(options.path.clone(), options.free_space_reserve, options.free_space),
+            failure: OnceLock::new(),
+            #[cfg(test)]
+            fail_commits: false.into(),
+        });
+        let (queue, commands) = mpsc::channel(QUEUE_LENGTH);
+        let (deleted, let_go) = thread_channel::channel();
+        let committer =
+            Committer { core: Arc::clone(&core), engine, counts, queue: commands, deleted };
+        let (weak_core, weak_queue) = (Arc::downgrade(&core), queue.downgrade());
+        let started = start("store-housekeeper", move || housekeeper::run(&weak_core, &weak_queue, &let_go))
+            .and_then(|()| start("store-committer", move || committer.run()));
+        match started {
+            Ok(()) => Ok(Self { core, queue }),
+            Err(source) => Err(OpenError::NotWritable { path: options.path, source }),
+        }
+    }
+
+    /// The store's ports.
+    #[must_use]
+    pub fn ports(&self) -> Store {
+        let this = Arc::new(self.clone());
+        Store { codes: this.clone(), ledger: this.clone(), health: this }
+    }
+
+    /// The store's work so far. Cheap.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        let buckets = self.core.engine.load().as_ref().map_or(0, |engine| engine.bucket_count());
+        let queue_depth = self.queue.max_capacity() - self.queue.capacity();
+        self.core.statistics.read(buckets, queue_depth, self.core.space.available())
+    }
+
+    /// Has the committer decide a command, and waits until the decision is durable.
+    pub(super) async fn submit<C: Command>(&self, command: C) -> StoreResult<C::Outcome> {
+        self.core.check_writable()?;
+        let (pending, answer) = Pending::new(command);
+        self.queue.send(Message::Operation(pending)).await.map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
+    }
+}
+
+#[async_trait]
+impl StoreHealth for EmbeddedStore {
+    async fn check(&self) -> StoreResult<()> {
+        self.core.engine()?;
+        if self.queue.is_closed() {
+            return Err(closed());
+        }
+        self.core.check_writable()
+    }
+
+    async fn close(&self) -> StoreResult<()> {
+        let (closed, ended) = oneshot::channel();
+        if self.queue.send(Message::Close(closed)).await.is_ok() {
+            // Where the committer ended without an answer it has ended nevertheless.
+            let _ = ended.await;
+        }
+        Ok(())
+    }
+}
+
+fn start(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    thread::Builder::new().name(name.to_owned()).spawn(run).map(drop)
+}

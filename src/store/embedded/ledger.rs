@@ -1,0 +1,45 @@
+//! The `Ledger` port.
+
+use async_trait::async_trait;
+use futures_core::stream::BoxStream;
+
+use super::{
+    handle::{EmbeddedStore, closed},
+    ledger_operation::{PutIfAbsent, Swap, lasts},
+    record,
+    scan::scan,
+};
+use crate::domain::port::{Ledger, LedgerEntry, LedgerKey, StoreResult};
+
+#[async_trait]
+impl Ledger for EmbeddedStore {
+    async fn put_if_absent(&self, key: &LedgerKey, entry: LedgerEntry) -> StoreResult<Option<LedgerEntry>> {
+        self.submit(PutIfAbsent::new(key, entry)?).await
+    }
+
+    async fn get(&self, key: &LedgerKey) -> StoreResult<Option<LedgerEntry>> {
+        let engine = self.core.engine()?;
+        let engine = engine.as_ref().ok_or_else(closed)?;
+        let Some(value) = engine.find_anywhere(&record::ledger_key(key))? else { return Ok(None) };
+        let entry = record::decode_ledger(&value)?;
+        Ok(Some(entry).filter(|entry| lasts(entry, self.core.clock.now())))
+    }
+
+    async fn swap(
+        &self,
+        key: &LedgerKey,
+        expected: Option<&[u8]>,
+        replacement: Option<LedgerEntry>,
+    ) -> StoreResult<bool> {
+        self.submit(Swap::new(key, expected, replacement)?).await
+    }
+
+    fn scan(&self, kind: &'static str) -> BoxStream<'static, StoreResult<(Vec<u8>, LedgerEntry)>> {
+        let prefix = record::ledger_prefix(kind);
+        let name_start = prefix.len();
+        scan(&self.core, prefix, move |key, value, now| {
+            let entry = record::decode_ledger(value)?;
+            Ok(lasts(&entry, now).then(|| (key[name_start..].to_vec(), entry)))
+        })
+    }
+}

@@ -1,0 +1,119 @@
+//! The commands on the ledger.
+
+use fjall::{UserKey, UserValue};
+
+use super::{engine::Found, operation::Command, record, transaction::Transaction};
+use crate::domain::{
+    clock::Timestamp,
+    port::{LedgerEntry, LedgerKey, StoreResult},
+};
+
+/// Whether the entry still is there at `now`.
+pub fn lasts(entry: &LedgerEntry, now: Timestamp) -> bool {
+    entry.expire_time.is_none_or(|end| now < end)
+}
+
+/// Stores an entry if its key is free.
+pub struct PutIfAbsent {
+    key: UserKey,
+    entry: LedgerEntry,
+    value: UserValue,
+}
+
+impl PutIfAbsent {
+    /// Prepares the command on the caller's thread.
+    pub fn new(key: &LedgerKey, entry: LedgerEntry) -> StoreResult<Self> {
+        Ok(Self { key: record::ledger_key(key), value: record::encode_ledger(&entry)?, entry })
+    }
+}
+
+impl Command for PutIfAbsent {
+    type Outcome = Option<LedgerEntry>;
+
+    fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<Option<LedgerEntry>> {
+        let (before, present) = look_up(transaction, &self.key)?;
+        if present.is_some() {
+            return Ok(present);
+        }
+        let place = transaction.place_for_ledger(&self.entry)?;
+        transaction.put(&place, &self.key, self.value.clone(), before.as_ref());
+        Ok(None)
+    }
+}
+
+/// Replaces or removes an entry if it is what the caller thinks it is.
+pub struct Swap {
+    key: UserKey,
+    expected: Option<Vec<u8>>,
+    replacement: Option<(LedgerEntry, UserValue)>,
+}
+
+impl Swap {
+    /// Prepares the command on the caller's thread.
+    pub fn new(
+        key: &LedgerKey,
+        expected: Option<&[u8]>,
+        replacement: Option<LedgerEntry>,
+    ) -> StoreResult<Self> {
+        let replacement = match replacement {
+            Some(entry) => {
+                let value = record::encode_ledger(&entry)?;
+                Some((entry, value))
+            }
+            None => None,
+        };
+        Ok(Self { key: record::ledger_key(key), expected: expected.map(<[u8]>::to_vec), replacement })
+    }
+}
+
+impl Command for Swap {
+    type Outcome = bool;
+
+    fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<bool> {
+        let (before, present) = look_up(transaction, &self.key)?;
+        if present.map(|entry| entry.value) != self.expected {
+            return Ok(false);
+        }
+        match (&self.replacement, before) {
+            (Some((entry, value)), before) => {
+                let place = transaction.place_for_ledger(entry)?;
+                transaction.put(&place, &self.key, value.clone(), before.as_ref());
+            }
+            (None, Some(before)) => transaction.remove(&before.keyspace, &self.key),
+            (None, None) => {}
+        }
+        Ok(true)
+    }
+}
+
+/// Removes entries whose end has come. Those in buckets go with their bucket; the few that were stored for
+/// longer are removed one by one.
+pub struct RemoveEnded {
+    /// Keys of entries that were seen to have ended.
+    pub keys: Vec<UserKey>,
+}
+
+impl Command for RemoveEnded {
+    type Outcome = ();
+
+    fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<()> {
+        for key in &self.keys {
+            // It may have been replaced since it was seen.
+            if let (Some(before), None) = look_up(transaction, key)? {
+                transaction.remove(&before.keyspace, key);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What lies under the key, and the entry if that has not ended.
+fn look_up(
+    transaction: &Transaction<'_>,
+    key: &UserKey,
+) -> StoreResult<(Option<Found>, Option<LedgerEntry>)> {
+    let Some(found) = transaction.find_ledger(key)? else { return Ok((None, None)) };
+    let entry = record::decode_ledger(&found.value)?;
+    let present = lasts(&entry, transaction.now).then_some(entry);
+    Ok((Some(found), present))
+}

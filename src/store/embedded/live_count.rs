@@ -1,0 +1,149 @@
+//! How many codes live in each environment: exact, without looking at the codes, and kept across restarts by
+//! counters that are written along with them.
+
+use std::collections::{BTreeMap, HashMap};
+
+use fjall::Keyspace;
+
+use super::record;
+use crate::domain::{clock::Timestamp, id::EnvironmentName, port::StoreResult};
+
+/// The second at whose end every code that expires at `expire_time` has expired. Codes are counted by it, so
+/// that one which expires within a second counts as live until the second is over.
+pub fn expiry_second(expire_time: Timestamp) -> u64 {
+    expire_time.as_secs_rounded_up()
+}
+
+/// The live codes of all environments.
+#[derive(Debug, Default)]
+pub struct LiveCount {
+    environments: HashMap<EnvironmentName, Environment>,
+}
+
+#[derive(Debug, Default)]
+struct Environment {
+    live: u64,
+    /// How many codes expire in each second to come.
+    by_second: BTreeMap<u64, u64>,
+}
+
+impl LiveCount {
+    /// How many codes of the environment live at `now`.
+    pub fn live(&mut self, environment: &EnvironmentName, now: Timestamp) -> u64 {
+        self.environments.get_mut(environment).map_or(0, |environment| environment.live_at(now))
+    }
+
+    /// When the next code of the environment has expired, if one lives.
+    pub fn next_expiry(&self, environment: &EnvironmentName) -> Option<Timestamp> {
+        let (second, _) = self.environments.get(environment)?.by_second.first_key_value()?;
+        Some(Timestamp::from_millis(second.saturating_mul(1000)))
+    }
+
+    /// Every environment that ever had codes, with the number of those that live at `now`.
+    pub fn all(&mut self, now: Timestamp) -> Vec<(EnvironmentName, u64)> {
+        let environments = self.environments.iter_mut();
+        environments.map(|(name, environment)| (name.clone(), environment.live_at(now))).collect()
+    }
+
+    /// Counts `count` codes that expire in `second`.
+    pub fn add(&mut self, environment: &EnvironmentName, second: u64, count: u64) {
+        if !self.environments.contains_key(environment) {
+            self.environments.insert(environment.clone(), Environment::default());
+        }
+        if let Some(environment) = self.environments.get_mut(environment) {
+            environment.live += count;
+            *environment.by_second.entry(second).or_default() += count;
+        }
+    }
+
+    /// Counts one code less that would have expired in `second`.
+    pub fn remove(&mut self, environment: &EnvironmentName, second: u64) {
+        let Some(environment) = self.environments.get_mut(environment) else { return };
+        if let Some(count) = environment.by_second.get_mut(&second) {
+            *count -= 1;
+            environment.live -= 1;
+            if *count == 0 {
+                environment.by_second.remove(&second);
+            }
+        }
+    }
+}
+
+impl Environment {
+    fn live_at(&mut self, now: Timestamp) -> u64 {
+        while let Some(entry) = self.by_second.first_entry() {
+            if entry.key().saturating_mul(1000) > now.as_millis() {
+                break;
+            }
+            self.live -= entry.remove();
+        }
+        self.live
+    }
+}
+
+/// The counters of one bucket, as they are on disk.
+#[derive(Debug, Default)]
+pub struct BucketCount {
+    counters: HashMap<EnvironmentName, BTreeMap<u64, u64>>,
+}
+
+impl BucketCount {
+    /// Reads the counters of a bucket, and counts the codes among them that live at `now` into `live`.
+    pub fn load(keyspace: &Keyspace, now: Timestamp, live: &mut LiveCount) -> StoreResult<Self> {
+        let mut loaded = Self::default();
+        for guard in keyspace.prefix([record::COUNTER]) {
+            let (key, value) = guard.into_inner().map_err(super::engine::unavailable)?;
+            let (environment, second) = record::parse_counter_key(&key)?;
+            let count = record::decode_counter(&value)?;
+            if count > 0 && second.saturating_mul(1000) > now.as_millis() {
+                live.add(&environment, second, count);
+            }
+            loaded.counters.entry(environment).or_default().insert(second, count);
+        }
+        Ok(loaded)
+    }
+
+    /// Adds to a counter, and says what it is now.
+    pub fn add(&mut self, environment: &EnvironmentName, second: u64, difference: i64) -> u64 {
+        if !self.counters.contains_key(environment) {
+            self.counters.insert(environment.clone(), BTreeMap::new());
+        }
+        let Some(seconds) = self.counters.get_mut(environment) else { return 0 };
+        let count = seconds.entry(second).or_default();
+        *count = count.saturating_add_signed(difference);
+        *count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment() -> EnvironmentName {
+        EnvironmentName::parse("environment", "default").expect("valid")
+    }
+
+    #[test]
+    fn codes_stop_counting_at_the_end_of_their_second() {
+        let mut live = LiveCount::default();
+        live.add(&environment(), 10, 2);
+        live.add(&environment(), 12, 1);
+        assert_eq!(live.live(&environment(), Timestamp::from_millis(9_999)), 3);
+        assert_eq!(live.next_expiry(&environment()), Some(Timestamp::from_millis(10_000)));
+        assert_eq!(live.live(&environment(), Timestamp::from_millis(10_000)), 1);
+        assert_eq!(live.live(&environment(), Timestamp::from_millis(12_000)), 0);
+        assert_eq!(live.next_expiry(&environment()), None);
+    }
+
+    #[test]
+    fn a_code_removed_after_its_second_is_not_counted_twice() {
+        let mut live = LiveCount::default();
+        live.add(&environment(), 10, 1);
+        live.add(&environment(), 20, 1);
+        assert_eq!(live.live(&environment(), Timestamp::from_millis(15_000)), 1);
+        live.remove(&environment(), 10);
+        assert_eq!(live.live(&environment(), Timestamp::from_millis(15_000)), 1);
+        live.remove(&environment(), 20);
+        assert_eq!(live.all(Timestamp::from_millis(15_000)), [(environment(), 0)]);
+    }
+}

@@ -1,0 +1,154 @@
+//! Keys and values as they lie in the engine. A change here needs a new version byte, and the old one must
+//! still be read.
+
+use fjall::{UserKey, UserValue};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::domain::{
+    clock::Timestamp,
+    error::StoreError,
+    id::EnvironmentName,
+    port::{LedgerEntry, LedgerKey, StoreResult},
+    registration::{CodeEntry, CodeKey},
+};
+
+/// What follows is postcard of the value's present form.
+const VERSION: u8 = 1;
+
+/// The kinds of records, each a key's first byte, so that they can share a bucket.
+pub const CODE: u8 = b'c';
+/// A ledger entry.
+pub const LEDGER: u8 = b'l';
+/// How many codes of an environment expire in a certain second.
+pub const COUNTER: u8 = b'n';
+
+/// `c environment 0 requestor 0 code`. Names hold no zero byte.
+pub fn code_key(key: &CodeKey) -> UserKey {
+    let CodeKey { environment, requestor, code } = key;
+    joined(CODE, &[environment.as_str().as_bytes(), requestor.as_str().as_bytes(), code.as_str().as_bytes()])
+}
+
+/// `l kind 0 name`. A kind holds no zero byte; a name may.
+pub fn ledger_key(key: &LedgerKey) -> UserKey {
+    joined(LEDGER, &[key.kind.as_bytes(), &key.name])
+}
+
+/// What the keys of all entries of a kind begin with.
+pub fn ledger_prefix(kind: &str) -> Vec<u8> {
+    joined(LEDGER, &[kind.as_bytes(), &[]]).to_vec()
+}
+
+/// `n environment 0 second`, the second as eight big-endian bytes.
+pub fn counter_key(environment: &EnvironmentName, second: u64) -> UserKey {
+    joined(COUNTER, &[environment.as_str().as_bytes(), &second.to_be_bytes()])
+}
+
+/// The environment and second of a counter's key.
+pub fn parse_counter_key(key: &[u8]) -> StoreResult<(EnvironmentName, u64)> {
+    let corrupt = || StoreError::Corrupt("the key of a counter".to_owned());
+    let (environment, second) = key
+        .get(1..)
+        .and_then(|rest| rest.split_last_chunk::<8>())
+        .and_then(|(head, second)| Some((head.strip_suffix(&[0])?, u64::from_be_bytes(*second))))
+        .ok_or_else(corrupt)?;
+    let environment = std::str::from_utf8(environment).map_err(|_| corrupt())?;
+    Ok((EnvironmentName::parse("environment", environment).map_err(|_| corrupt())?, second))
+}
+
+/// A code's record or tombstone as a value.
+pub fn encode_code(entry: &CodeEntry) -> StoreResult<UserValue> {
+    encode(entry)
+}
+
+/// The record or tombstone that `value` holds.
+pub fn decode_code(value: &[u8]) -> StoreResult<CodeEntry> {
+    decode(value)
+}
+
+/// A ledger entry as a value.
+pub fn encode_ledger(entry: &LedgerEntry) -> StoreResult<UserValue> {
+    encode(&(entry.expire_time, entry.value.as_slice()))
+}
+
+/// The ledger entry that `value` holds.
+pub fn decode_ledger(value: &[u8]) -> StoreResult<LedgerEntry> {
+    let (expire_time, value): (Option<Timestamp>, Vec<u8>) = decode(value)?;
+    Ok(LedgerEntry { value, expire_time })
+}
+
+/// A counter as a value.
+pub fn encode_counter(count: u64) -> UserValue {
+    UserValue::new(&count.to_le_bytes())
+}
+
+/// The count that `value` holds.
+pub fn decode_counter(value: &[u8]) -> StoreResult<u64> {
+    let bytes = value.try_into().map_err(|_| StoreError::Corrupt("the value of a counter".to_owned()))?;
+    Ok(u64::from_le_bytes(bytes))
+}
+
+fn encode(value: &impl Serialize) -> StoreResult<UserValue> {
+    // A record is about this long: to grow the vector step by step would copy it several times.
+    let bytes = postcard::to_extend(value, {
+        let mut bytes = Vec::with_capacity(1024);
+        bytes.push(VERSION);
+        bytes
+    });
+    bytes
+        .map(|bytes| UserValue::new(&bytes))
+        .map_err(|error| StoreError::Corrupt(format!("a record could not be encoded: {error}")))
+}
+
+fn decode<T: DeserializeOwned>(value: &[u8]) -> StoreResult<T> {
+    match value.split_first() {
+        Some((&VERSION, rest)) => {
+            postcard::from_bytes(rest).map_err(|error| StoreError::Corrupt(error.to_string()))
+        }
+        Some((version, _)) => Err(StoreError::Corrupt(format!("its version {version} is not known"))),
+        None => Err(StoreError::Corrupt("it is empty".to_owned())),
+    }
+}
+
+fn joined(kind: u8, parts: &[&[u8]]) -> UserKey {
+    let mut key = Vec::with_capacity(1 + parts.iter().map(|part| part.len() + 1).sum::<usize>());
+    key.push(kind);
+    for (index, part) in parts.iter().enumerate() {
+        if index > 0 {
+            key.push(0);
+        }
+        key.extend_from_slice(part);
+    }
+    UserKey::new(&key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_counter_key_can_be_read_back() {
+        let environment = EnvironmentName::parse("environment", "prod.eu-1").expect("valid");
+        for second in [0, 1, 1_763_000_000, u64::MAX] {
+            let key = counter_key(&environment, second);
+            assert_eq!(parse_counter_key(&key).expect("readable"), (environment.clone(), second));
+        }
+        assert!(parse_counter_key(b"n").is_err());
+    }
+
+    #[test]
+    fn a_value_of_an_unknown_version_is_corrupt_and_not_misread() {
+        let entry = LedgerEntry { value: b"value".to_vec(), expire_time: None };
+        let mut value = encode_ledger(&entry).expect("encodes").to_vec();
+        assert_eq!(decode_ledger(&value).expect("readable"), entry);
+        value[0] = VERSION + 1;
+        assert!(matches!(decode_ledger(&value), Err(StoreError::Corrupt(_))));
+        assert!(matches!(decode_ledger(&[]), Err(StoreError::Corrupt(_))));
+    }
+
+    #[test]
+    fn a_kind_that_begins_like_another_does_not_share_its_prefix() {
+        let key = ledger_key(&LedgerKey { kind: "lease_old", name: b"x".to_vec() });
+        assert!(!key.starts_with(&ledger_prefix("lease")));
+        assert!(key.starts_with(&ledger_prefix("lease_old")));
+    }
+}

@@ -1,0 +1,272 @@
+//! The conformance suite against the embedded store, and what is true of this store alone.
+
+use std::{
+    fs, io,
+    path::Path,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use futures_util::StreamExt;
+
+use super::{EmbeddedOptions, EmbeddedStore, FreeSpace, OpenError, housekeeper, ledger_operation::RemoveEnded};
+use crate::{
+    domain::{
+        clock::{Clock, ManualClock, Timestamp},
+        error::StoreError,
+        port::{Codes, Insertion, Ledger, Store, StoreHealth},
+        registration::QUARANTINE,
+    },
+    store::conformance::{
+        Harness, conformance,
+        sample::{NO_LIMIT, TTL, entry, ledger_key, registration},
+    },
+};
+
+struct EmbeddedHarness {
+    folder: tempfile::TempDir,
+    clock: Arc<ManualClock>,
+    store: Mutex<EmbeddedStore>,
+}
+
+impl EmbeddedHarness {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        // A moment that is no multiple of anything.
+        let clock = ManualClock::new(Timestamp::from_millis(1_763_000_000_000 + 123_456));
+        let store = EmbeddedStore::open(EmbeddedOptions::new(folder.path(), clock.clone())).expect("opens");
+        Self { folder, clock, store: Mutex::new(store) }
+    }
+
+    fn embedded(&self) -> EmbeddedStore {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn options(&self) -> EmbeddedOptions {
+        EmbeddedOptions::new(self.folder.path(), self.clock.clone())
+    }
+
+    async fn insert(&self, code: &str) -> Result<Insertion, StoreError> {
+        self.embedded().insert_if_absent(registration(self.clock.now(), code, TTL), NO_LIMIT).await
+    }
+}
+
+#[async_trait]
+impl Harness for EmbeddedHarness {
+    fn store(&self) -> Store {
+        self.embedded().ports()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    async fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    async fn reopen(&self) -> bool {
+        self.embedded().close().await.expect("closes");
+        let store = EmbeddedStore::open(self.options()).expect("opens again");
+        *self.store.lock().unwrap_or_else(PoisonError::into_inner) = store;
+        true
+    }
+}
+
+conformance!(EmbeddedHarness::new());
+
+/// Waits for what the housekeeper does by the wall clock.
+async fn eventually(condition: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < Duration::from_secs(20), "it did not come to be");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn folder_bytes(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .map(|entry| match entry.metadata() {
+            Ok(metadata) if metadata.is_dir() => folder_bytes(&entry.path()),
+            // What a file takes, since the journal is made longer than it is.
+            Ok(metadata) => std::os::unix::fs::MetadataExt::blocks(&metadata) * 512,
+            Err(_) => 0,
+        })
+        .sum()
+}
+
+#[tokio::test]
+async fn a_folder_that_is_open_is_not_opened_again() {
+    let harness = EmbeddedHarness::new();
+    let error = EmbeddedStore::open(harness.options()).err().expect("refused");
+    assert!(matches!(error, OpenError::InUse(_)), "{error}");
+    assert!(error.to_string().contains(&harness.folder.path().display().to_string()));
+    harness.insert("CODE").await.expect("the first one still works");
+}
+
+#[tokio::test]
+async fn a_dropped_store_gives_its_folder_back() {
+    let EmbeddedHarness { folder, clock, store } = EmbeddedHarness::new();
+    drop(store);
+    eventually(|| EmbeddedStore::open(EmbeddedOptions::new(folder.path(), clock.clone())).is_ok()).await;
+}
+
+#[tokio::test]
+async fn a_scan_that_is_left_open_does_not_keep_the_folder() {
+    let harness = EmbeddedHarness::new();
+    for index in 0..600 {
+        harness.insert(&format!("CODE{index}")).await.expect("works");
+    }
+    let mut scan = Codes::scan(&harness.embedded());
+    assert!(scan.next().await.is_some());
+    harness.reopen().await;
+    let last = scan.collect::<Vec<_>>().await.pop().expect("an end that says why");
+    assert!(matches!(last, Err(StoreError::Unavailable(_))));
+}
+
+#[test]
+fn a_file_is_no_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("file");
+    fs::write(&file, "text").expect("written");
+    for path in [file.clone(), file.join("below")] {
+        let clock = ManualClock::new(Timestamp::from_millis(0));
+        let error = EmbeddedStore::open(EmbeddedOptions::new(&path, clock)).err().expect("refused");
+        assert!(matches!(error, OpenError::NotAFolder(_)), "{error}");
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_said_so() {
+    // The one place where even the superuser cannot make a folder.
+    let clock = ManualClock::new(Timestamp::from_millis(0));
+    let error = EmbeddedStore::open(EmbeddedOptions::new("/proc/passbridge", clock)).err().expect("refused");
+    assert!(matches!(error, OpenError::NotWritable { .. }), "{error}");
+    assert!(error.to_string().contains("/proc/passbridge"));
+}
+
+#[tokio::test]
+async fn a_folder_of_a_newer_version_is_left_alone() {
+    let harness = EmbeddedHarness::new();
+    harness.embedded().close().await.expect("closes");
+    let format = harness.folder.path().join("store").join("format");
+    assert_eq!(fs::read_to_string(&format).expect("there"), "1\n");
+    fs::write(&format, "2\n").expect("written");
+    let error = EmbeddedStore::open(harness.options()).err().expect("refused");
+    assert!(matches!(error, OpenError::NewerFormat { found: 2, .. }), "{error}");
+    fs::write(&format, "what\n").expect("written");
+    let error = EmbeddedStore::open(harness.options()).err().expect("refused");
+    assert!(matches!(error, OpenError::Unreadable { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn ended_buckets_are_deleted_with_their_files() {
+    let harness = EmbeddedHarness::new();
+    let store = harness.embedded();
+    for index in 0..2_000 {
+        harness.insert(&format!("CODE{index}")).await.expect("works");
+    }
+    let engine = store.core.engine.load_full().expect("open");
+    for bucket in engine.buckets().iter() {
+        bucket.keyspace.rotate_memtable_and_wait().expect("written out");
+    }
+    drop(engine);
+    let (before, buckets) = (folder_bytes(harness.folder.path()), store.statistics().buckets);
+    assert!(buckets > 0 && before > 500_000, "{before} bytes in {buckets} buckets");
+    harness.advance(TTL + QUARANTINE + Duration::from_secs(3_600)).await;
+    eventually(|| store.statistics().buckets == 0).await;
+    harness.insert("NEXT").await.expect("works");
+    eventually(|| folder_bytes(&harness.folder.path().join("store").join("keyspaces")) < before / 4).await;
+    harness.reopen().await;
+    assert_eq!(harness.embedded().statistics().buckets, 1);
+}
+
+#[tokio::test]
+async fn ended_entries_among_the_lasting_ones_are_removed() {
+    let harness = EmbeddedHarness::new();
+    let store = harness.embedded();
+    let end = harness.now() + Duration::from_secs(86_400);
+    store.put_if_absent(&ledger_key("kind", "ends"), entry("x", Some(end))).await.expect("works");
+    store.put_if_absent(&ledger_key("kind", "stays"), entry("x", None)).await.expect("works");
+    harness.advance(Duration::from_secs(86_400)).await;
+    let ended = || {
+        let engine = store.core.engine.load_full().expect("open");
+        housekeeper::ended_entries(&engine, harness.clock.now()).expect("readable")
+    };
+    let keys = ended();
+    assert_eq!(keys.len(), 1);
+    store.submit(RemoveEnded { keys }).await.expect("works");
+    assert!(ended().is_empty());
+    assert!(Ledger::get(&store, &ledger_key("kind", "stays")).await.expect("works").is_some());
+}
+
+/// A file system whose free space a test decides.
+#[derive(Debug)]
+struct DecidedSpace(AtomicU64);
+
+impl FreeSpace for DecidedSpace {
+    fn available(&self, _: &Path) -> io::Result<u64> {
+        Ok(self.0.load(Ordering::Relaxed))
+    }
+}
+
+#[tokio::test]
+async fn writes_are_refused_while_space_is_short_and_taken_again_afterwards() {
+    let harness = EmbeddedHarness::new();
+    harness.insert("CODE").await.expect("works");
+    harness.embedded().close().await.expect("closes");
+    let space = Arc::new(DecidedSpace(AtomicU64::new(100)));
+    let options = EmbeddedOptions { free_space_reserve: 101, free_space: space.clone(), ..harness.options() };
+    let store = EmbeddedStore::open(options).expect("opens");
+    assert_eq!(store.statistics().free_space, Some(100));
+    assert!(matches!(store.check().await, Err(StoreError::Unavailable(_))));
+    let new = registration(harness.now(), "NEW", TTL);
+    assert!(store.insert_if_absent(new.clone(), NO_LIMIT).await.is_err());
+    let present = registration(harness.now(), "CODE", TTL);
+    assert!(Codes::get(&store, &present.key()).await.expect("reads go on").is_some());
+    space.0.store(101, Ordering::Relaxed);
+    eventually(|| store.statistics().free_space == Some(101)).await;
+    store.check().await.expect("well again");
+    assert_eq!(store.insert_if_absent(new, NO_LIMIT).await.expect("works"), Insertion::Inserted);
+}
+
+#[tokio::test]
+async fn after_a_failed_commit_nothing_is_acknowledged_and_reads_go_on() {
+    let harness = EmbeddedHarness::new();
+    let store = harness.embedded();
+    harness.insert("BEFORE").await.expect("works");
+    store.core.fail_commits.store(true, Ordering::Relaxed);
+    assert!(harness.insert("LOST").await.is_err());
+    store.core.fail_commits.store(false, Ordering::Relaxed);
+    assert!(harness.insert("AFTER").await.is_err(), "a store that failed once is not trusted with more");
+    assert!(store.check().await.is_err());
+    let key = |code| registration(harness.now(), code, TTL).key();
+    assert!(Codes::get(&store, &key("BEFORE")).await.expect("reads go on").is_some());
+    assert!(Codes::get(&store, &key("LOST")).await.expect("reads go on").is_none());
+    harness.reopen().await;
+    assert_eq!(harness.insert("AFTER").await.expect("works"), Insertion::Inserted);
+    assert_eq!(harness.embedded().live_codes()[0].1, 2);
+}
+
+#[tokio::test]
+async fn commands_that_come_together_share_commits() {
+    let harness = EmbeddedHarness::new();
+    let inserts = (0..200).map(|index| {
+        let (store, registration) =
+            (harness.embedded(), registration(harness.now(), &format!("CODE{index}"), TTL));
+        tokio::spawn(async move { store.insert_if_absent(registration, NO_LIMIT).await })
+    });
+    for insert in inserts.collect::<Vec<_>>() {
+        insert.await.expect("ends").expect("works");
+    }
+    let statistics = harness.embedded().statistics();
+    assert_eq!(statistics.committed_commands, 200);
+    assert!(statistics.commits < 100, "{} commits", statistics.commits);
+    assert_eq!(statistics.commit_seconds.iter().sum::<u64>(), statistics.commits);
+    assert_eq!(statistics.queue_depth, 0);
+}

@@ -1,0 +1,155 @@
+//! What the commands of one batch see and do: the engine as it is, under what the batch has written so far.
+
+use std::collections::HashMap;
+
+use fjall::{Keyspace, OwnedWriteBatch, UserKey, UserValue};
+
+use super::{
+    bucket,
+    engine::{Engine, Found},
+    live_count::{BucketCount, LiveCount, expiry_second},
+    record,
+};
+use crate::domain::{
+    clock::Timestamp,
+    id::EnvironmentName,
+    port::{LedgerEntry, StoreResult},
+    registration::Registration,
+};
+
+/// The counters of every bucket that holds codes, by the bucket's keyspace.
+pub type BucketCounts = HashMap<u64, BucketCount>;
+
+/// One batch in the making.
+pub struct Transaction<'a> {
+    /// The moment at which the batch's commands are decided.
+    pub now: Timestamp,
+    engine: &'a Engine,
+    live: &'a mut LiveCount,
+    counts: &'a mut BucketCounts,
+    batch: OwnedWriteBatch,
+    /// What the batch has written, and where; `None` for what it removed.
+    written: HashMap<UserKey, (Keyspace, Option<UserValue>)>,
+    /// Counters that changed; one commit changes few, however many codes it has.
+    counters: HashMap<(u64, EnvironmentName, u64), (Keyspace, u64)>,
+    changed_codes: Vec<UserKey>,
+}
+
+impl<'a> Transaction<'a> {
+    /// A batch that nothing was written to.
+    pub fn new(now: Timestamp, engine: &'a Engine, live: &'a mut LiveCount, counts: &'a mut BucketCounts) -> Self {
+        Self {
+            now,
+            engine,
+            live,
+            counts,
+            batch: engine.batch(),
+            written: HashMap::new(),
+            counters: HashMap::new(),
+            changed_codes: Vec::new(),
+        }
+    }
+
+    /// The code record under the key, if there is one.
+    pub fn find_code(&self, key: &UserKey) -> StoreResult<Option<Found>> {
+        match self.find_written(key) {
+            Some(found) => Ok(found),
+            None => self.engine.find_in_buckets(key),
+        }
+    }
+
+    /// The ledger entry under the key, if there is one.
+    pub fn find_ledger(&self, key: &UserKey) -> StoreResult<Option<Found>> {
+        if let Some(found) = self.find_written(key) {
+            return Ok(found);
+        }
+        let lasting = &self.engine.lasting;
+        match lasting.get(key).map_err(super::engine::unavailable)? {
+            Some(value) => Ok(Some(Found { keyspace: lasting.clone(), value })),
+            None => self.engine.find_in_buckets(key),
+        }
+    }
+
+    fn find_written(&self, key: &UserKey) -> Option<Option<Found>> {
+        let (keyspace, value) = self.written.get(key)?;
+        Some(value.clone().map(|value| Found { keyspace: keyspace.clone(), value }))
+    }
+
+    /// The keyspace for a code's record.
+    pub fn place_for_code(&self, registration: &Registration) -> StoreResult<Keyspace> {
+        self.place_until(registration.forget_time())
+    }
+
+    /// The keyspace for a ledger entry.
+    pub fn place_for_ledger(&self, entry: &LedgerEntry) -> StoreResult<Keyspace> {
+        match entry.expire_time {
+            Some(end) if end.since(self.now) <= bucket::FARTHEST => self.place_until(end),
+            _ => Ok(self.engine.lasting.clone()),
+        }
+    }
+
+    fn place_until(&self, forget_time: Timestamp) -> StoreResult<Keyspace> {
+        self.engine.bucket(bucket::end_for(forget_time, self.now))
+    }
+
+    /// Writes a record, and removes the one that was found before where that lies elsewhere: a key is never in
+    /// two places.
+    pub fn put(&mut self, place: &Keyspace, key: &UserKey, value: UserValue, before: Option<&Found>) {
+        if let Some(before) = before.filter(|before| before.keyspace != *place) {
+            self.batch.remove(&before.keyspace, key.clone());
+        }
+        self.batch.insert(place, key.clone(), value.clone());
+        self.written.insert(key.clone(), (place.clone(), Some(value)));
+    }
+
+    /// Removes a record.
+    pub fn remove(&mut self, place: &Keyspace, key: &UserKey) {
+        self.batch.remove(place, key.clone());
+        self.written.insert(key.clone(), (place.clone(), None));
+    }
+
+    /// How many codes of an environment live, this batch included.
+    pub fn live_codes(&mut self, environment: &EnvironmentName) -> u64 {
+        self.live.live(environment, self.now)
+    }
+
+    /// When the next code of an environment has expired; now if none lives.
+    pub fn next_expiry(&self, environment: &EnvironmentName) -> Timestamp {
+        self.live.next_expiry(environment).unwrap_or(self.now)
+    }
+
+    /// Counts a code that began to live.
+    pub fn count_in(&mut self, place: &Keyspace, registration: &Registration) {
+        let second = expiry_second(registration.expire_time);
+        if registration.expire_time > self.now {
+            self.live.add(&registration.environment, second, 1);
+            self.count(place, &registration.environment, second, 1);
+        }
+    }
+
+    /// Counts a code that lives no longer, before its time.
+    pub fn count_out(&mut self, place: &Keyspace, registration: &Registration) {
+        let second = expiry_second(registration.expire_time);
+        self.live.remove(&registration.environment, second);
+        self.count(place, &registration.environment, second, -1);
+    }
+
+    fn count(&mut self, place: &Keyspace, environment: &EnvironmentName, second: u64, difference: i64) {
+        let count = self.counts.entry(place.id()).or_default().add(environment, second, difference);
+        self.counters.insert((place.id(), environment.clone(), second), (place.clone(), count));
+    }
+
+    /// Notes that a code's watchers are to be signalled once the batch is durable.
+    pub fn code_changed(&mut self, key: &UserKey) {
+        self.changed_codes.push(key.clone());
+    }
+
+    /// Ends the batch: what is to be committed, and which codes it changes.
+    pub fn finish(mut self) -> (OwnedWriteBatch, Vec<UserKey>) {
+        for ((_, environment, second), (keyspace, count)) in self.counters {
+            let key = record::counter_key(&environment, second);
+            self.batch.insert(&keyspace, key, record::encode_counter(count));
+        }
+        (self.batch, self.changed_codes)
+    }
+}

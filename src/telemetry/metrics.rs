@@ -1,0 +1,90 @@
+//! Metrics, in OpenMetrics text for Prometheus and its like.
+
+use std::{fmt, time::Duration};
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
+    registry::{Registry, Unit},
+};
+
+use super::store_collector::{StoreCollector, StoreReadings};
+
+/// Bounds of the duration buckets, in seconds: those that the OpenTelemetry conventions advise for RPCs, and
+/// finer ones below, where most calls of a local store end.
+const SECONDS: [f64; 17] = [
+    0.000_25, 0.000_5, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0,
+];
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CallLabels {
+    rpc_method: &'static str,
+    rpc_response_status_code: &'static str,
+}
+
+/// Every metric of the process.
+pub struct Metrics {
+    registry: Registry,
+    calls: Family<CallLabels, Histogram, fn() -> Histogram>,
+    connections: Gauge,
+    connections_opened: Counter,
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+impl Metrics {
+    /// The metrics of a process whose store tells of itself by `read_store`.
+    #[must_use]
+    pub fn new(read_store: impl Fn() -> StoreReadings + Send + Sync + 'static) -> Self {
+        let mut registry = Registry::default();
+        let calls = Family::new_with_constructor((|| Histogram::new(SECONDS)) as fn() -> Histogram);
+        let connections = Gauge::default();
+        let connections_opened = Counter::default();
+        registry.register_with_unit(
+            "rpc_server_call_duration",
+            "Time from a call's headers to its status",
+            Unit::Seconds,
+            calls.clone(),
+        );
+        let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("passbridge_build", "The version that runs", version);
+        registry.register("passbridge_connections", "Connections that are open", connections.clone());
+        registry.register(
+            "passbridge_connections_opened",
+            "Connections ever opened",
+            connections_opened.clone(),
+        );
+        registry.register_collector(Box::new(StoreCollector::new(read_store)));
+        Self { registry, calls, connections, connections_opened }
+    }
+
+    /// All metrics in OpenMetrics text.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+
+    /// Counts a call.
+    pub(super) fn observe_call(&self, method: &'static str, code: &'static str, duration: Duration) {
+        let labels = CallLabels { rpc_method: method, rpc_response_status_code: code };
+        self.calls.get_or_create(&labels).observe(duration.as_secs_f64());
+    }
+
+    /// Counts a connection that was opened.
+    pub fn connection_opened(&self) {
+        self.connections.inc();
+        self.connections_opened.inc();
+    }
+
+    /// Counts a connection that was closed.
+    pub fn connection_closed(&self) {
+        self.connections.dec();
+    }
+}

@@ -1,0 +1,50 @@
+//! What operators see: the log, metrics, and traces by OpenTelemetry.
+//!
+//! None of it ever holds a device id, a code, a token or an address.
+
+mod call;
+mod log;
+mod metrics;
+mod store_collector;
+mod trace;
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+
+pub use call::CallRecord;
+pub use log::{TelemetryError, init};
+pub use metrics::Metrics;
+pub use store_collector::StoreReadings;
+pub use trace::TraceExport;
+
+use trace::CallSampler;
+
+/// Where calls are reported. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Telemetry {
+    metrics: Arc<Metrics>,
+    /// Absent where no traces are exported: then no call pays for one.
+    sampler: Option<Arc<CallSampler>>,
+}
+
+impl Telemetry {
+    /// Reports to `metrics`, and to `traces` if there are any.
+    #[must_use]
+    pub fn new(metrics: Arc<Metrics>, traces: Option<&TraceExport>) -> Self {
+        Self { metrics, sampler: traces.map(TraceExport::sampler) }
+    }
+
+    /// Begins to observe a call.
+    #[must_use]
+    pub fn begin_call(&self, method: &'static str, headers: &HeaderMap) -> CallRecord {
+        let span = self.sampler.as_ref().and_then(|sampler| sampler.span(method, headers));
+        CallRecord::begin(Arc::clone(&self.metrics), method, span)
+    }
+
+    /// The metrics.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+}

@@ -1,0 +1,81 @@
+//! The store's own numbers, read when somebody asks for metrics.
+
+use std::fmt;
+
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet},
+    metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
+    registry::Unit,
+};
+
+/// What the store says of itself.
+#[derive(Debug, Clone, Default)]
+pub struct StoreReadings {
+    /// Commands that were made durable.
+    pub commands: u64,
+    /// Time that writing and syncing a batch of them took, all batches together, in seconds.
+    pub commit_seconds_sum: f64,
+    /// How many batches took at most how many seconds longer than the bound before; the last has none.
+    pub commit_seconds: Vec<(f64, u64)>,
+    /// Commands that wait for a batch.
+    pub queued: u64,
+    /// Live codes by environment.
+    pub live_codes: Vec<(String, u64)>,
+}
+
+type Read = Box<dyn Fn() -> StoreReadings + Send + Sync>;
+
+pub(super) struct StoreCollector(Read);
+
+impl StoreCollector {
+    pub(super) fn new(read: impl Fn() -> StoreReadings + Send + Sync + 'static) -> Self {
+        Self(Box::new(read))
+    }
+}
+
+impl fmt::Debug for StoreCollector {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("StoreCollector")
+    }
+}
+
+impl Collector for StoreCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let StoreReadings { commands, commit_seconds_sum, commit_seconds, queued, live_codes } = (self.0)();
+        let counter = ConstCounter::new(commands);
+        counter.encode(encoder.encode_descriptor(
+            "passbridge_store_commands",
+            "Commands made durable",
+            None,
+            MetricType::Counter,
+        )?)?;
+        let gauge = ConstGauge::new(i64::try_from(queued).unwrap_or(i64::MAX));
+        gauge.encode(encoder.encode_descriptor(
+            "passbridge_store_queued",
+            "Commands that wait for a batch",
+            None,
+            MetricType::Gauge,
+        )?)?;
+        let count = commit_seconds.iter().map(|(_, count)| count).sum();
+        encoder
+            .encode_descriptor(
+                "passbridge_store_commit_duration",
+                "Time to write and sync a batch",
+                Some(&Unit::Seconds),
+                MetricType::Histogram,
+            )?
+            .encode_histogram::<NoLabelSet>(commit_seconds_sum, count, &commit_seconds, None)?;
+        let mut family = encoder.encode_descriptor(
+            "passbridge_live_codes",
+            "Registration codes that are live",
+            None,
+            MetricType::Gauge,
+        )?;
+        for (environment, count) in live_codes {
+            let gauge = ConstGauge::new(i64::try_from(count).unwrap_or(i64::MAX));
+            gauge.encode(family.encode_family(&[("environment", environment)])?)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,182 @@
+//! Traces over OTLP, by the standard `OTEL_*` variables. A call that is not sampled costs a decision and no
+//! span: a span per call would be the dearest thing that happens to it.
+
+use std::{env, sync::Arc};
+
+use http::HeaderMap;
+use opentelemetry::{
+    Context, TraceId,
+    propagation::{Extractor, TextMapPropagator},
+    trace::{SpanKind, TraceContextExt, TracerProvider as _},
+};
+use opentelemetry_otlp::SpanExporter;
+use opentelemetry_sdk::{
+    Resource,
+    propagation::TraceContextPropagator,
+    trace::{IdGenerator, RandomIdGenerator, Sampler, SamplingDecision, SdkTracerProvider, ShouldSample},
+};
+use tracing::{Span, Subscriber, field::Empty};
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+use tracing_subscriber::{Layer, filter::Targets, registry::LookupSpan};
+
+use super::log::TelemetryError;
+
+/// The target of the spans that are exported.
+const TARGET: &str = "passbridge::rpc";
+
+/// The export of traces.
+#[derive(Debug)]
+pub struct TraceExport {
+    provider: SdkTracerProvider,
+    sampler: Arc<CallSampler>,
+}
+
+/// Decides for each call whether it gets a span.
+#[derive(Debug)]
+pub(super) struct CallSampler {
+    sampler: Sampler,
+    propagator: TraceContextPropagator,
+    ids: RandomIdGenerator,
+}
+
+impl TraceExport {
+    /// The export that the environment asks for: an endpoint, or `OTEL_TRACES_EXPORTER=otlp`.
+    pub(super) fn from_environment() -> Result<Option<Self>, TelemetryError> {
+        if !is_wanted() {
+            return Ok(None);
+        }
+        let protocol = variable("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL").or_else(|| variable("OTEL_EXPORTER_OTLP_PROTOCOL"));
+        if protocol.as_deref().is_some_and(|protocol| protocol != "grpc") {
+            return Err(TelemetryError::Traces(
+                "OTEL_EXPORTER_OTLP_PROTOCOL: traces are sent over gRPC only; set it to \"grpc\", or leave it out"
+                    .to_owned(),
+            ));
+        }
+        let sampler = sampler(variable("OTEL_TRACES_SAMPLER"), variable("OTEL_TRACES_SAMPLER_ARG"))?;
+        let exporter = SpanExporter::builder()
+            .with_tonic()
+            .build()
+            .map_err(|error| TelemetryError::Traces(format!("traces cannot be exported: {error}")))?;
+        let resource = Resource::builder();
+        let resource = match variable("OTEL_SERVICE_NAME") {
+            Some(_) => resource,
+            None => resource.with_service_name("passbridge"),
+        };
+        let provider = SdkTracerProvider::builder()
+            .with_batch_exporter(exporter)
+            .with_resource(resource.build())
+            // Whoever has a span was sampled already.
+            .with_sampler(Sampler::AlwaysOn)
+            .build();
+        let sampler = CallSampler { sampler, propagator: TraceContextPropagator::new(), ids: RandomIdGenerator::default() };
+        Ok(Some(Self { provider, sampler: Arc::new(sampler) }))
+    }
+
+    pub(super) fn sampler(&self) -> Arc<CallSampler> {
+        Arc::clone(&self.sampler)
+    }
+
+    pub(super) fn layer<S>(&self) -> impl Layer<S> + use<S>
+    where
+        S: Subscriber + for<'span> LookupSpan<'span>,
+    {
+        tracing_opentelemetry::layer()
+            .with_tracer(self.provider.tracer("passbridge"))
+            .with_location(false)
+            .with_threads(false)
+            .with_target(false)
+            .with_filter(Targets::new().with_target(TARGET, tracing::Level::INFO))
+    }
+
+    /// Sends what is left and ends the export. Blocks; the runtime that it was set up on must go on running.
+    pub fn shutdown(self) {
+        if let Err(error) = self.provider.shutdown() {
+            tracing::warn!(%error, "the last traces could not be sent");
+        }
+    }
+}
+
+impl CallSampler {
+    /// The call's span, if it is sampled.
+    pub(super) fn span(&self, method: &'static str, headers: &HeaderMap) -> Option<Span> {
+        let parent = self.propagator.extract_with_context(&Context::new(), &Headers(headers));
+        let has_parent = parent.span().span_context().is_valid();
+        let trace_id: TraceId =
+            if has_parent { parent.span().span_context().trace_id() } else { self.ids.new_trace_id() };
+        let decision =
+            self.sampler.should_sample(has_parent.then_some(&parent), trace_id, method, &SpanKind::Server, &[], &[]);
+        if decision.decision != SamplingDecision::RecordAndSample {
+            return None;
+        }
+        let span = tracing::info_span!(
+            target: TARGET,
+            "rpc",
+            otel.name = method,
+            otel.kind = "server",
+            otel.status_code = Empty,
+            rpc.system.name = "grpc",
+            rpc.method = method,
+            rpc.response.status_code = Empty,
+            error.type = Empty,
+        );
+        if has_parent {
+            // Fails only where no layer exports spans, and then nobody misses the parent.
+            let _ = span.set_parent(parent);
+        }
+        Some(span)
+    }
+}
+
+struct Headers<'a>(&'a HeaderMap);
+
+impl Extractor for Headers<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key).and_then(|value| value.to_str().ok())
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.0.keys().map(http::HeaderName::as_str).collect()
+    }
+}
+
+fn is_wanted() -> bool {
+    if variable("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
+        return false;
+    }
+    match variable("OTEL_TRACES_EXPORTER").as_deref() {
+        Some("otlp") => true,
+        Some(_) => false,
+        None => ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]
+            .into_iter()
+            .any(|name| variable(name).is_some()),
+    }
+}
+
+/// An unset variable and an empty one are the same (OpenTelemetry environment variable specification).
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn sampler(name: Option<String>, argument: Option<String>) -> Result<Sampler, TelemetryError> {
+    let ratio = match argument {
+        None => 1.0,
+        Some(text) => text.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio)).ok_or_else(|| {
+            TelemetryError::Traces(format!("OTEL_TRACES_SAMPLER_ARG: {text:?} is no ratio from 0 to 1"))
+        })?,
+    };
+    let parent_based = |sampler| Sampler::ParentBased(Box::new(sampler));
+    Ok(match name.as_deref() {
+        None | Some("parentbased_always_on") => parent_based(Sampler::AlwaysOn),
+        Some("parentbased_always_off") => parent_based(Sampler::AlwaysOff),
+        Some("parentbased_traceidratio") => parent_based(Sampler::TraceIdRatioBased(ratio)),
+        Some("always_on") => Sampler::AlwaysOn,
+        Some("always_off") => Sampler::AlwaysOff,
+        Some("traceidratio") => Sampler::TraceIdRatioBased(ratio),
+        Some(other) => {
+            return Err(TelemetryError::Traces(format!(
+                "OTEL_TRACES_SAMPLER: {other:?} is not known; one of always_on, always_off, traceidratio, \
+                 parentbased_always_on, parentbased_always_off, parentbased_traceidratio"
+            )));
+        }
+    })
+}
