@@ -15,7 +15,7 @@ use crate::{
         device_info::Normalizer,
         error::{StoreError, Violation},
         port::{Codes, Store},
-        randomness::OsRandomness,
+        randomness::{OsRandomness, SharedRandomness},
     },
     grpc::{self, CallContext, FaceLayer, HealthBoard},
     server::{self, BindError, Http2Options, Shutdown, WorkerPool},
@@ -56,6 +56,21 @@ pub enum StartError {
     Reflection(#[from] tonic_reflection::server::Error),
 }
 
+/// What the server takes from the world around it. A test brings its own.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    /// Time.
+    pub clock: SharedClock,
+    /// Randomness for codes and ids.
+    pub randomness: SharedRandomness,
+}
+
+impl Default for Surroundings {
+    fn default() -> Self {
+        Self { clock: Arc::new(SystemClock), randomness: Arc::new(OsRandomness) }
+    }
+}
+
 /// A server that has its addresses and its data, and is ready to serve.
 pub struct App {
     config: Config,
@@ -76,11 +91,15 @@ impl App {
     ///
     /// # Errors
     /// Everything that keeps the server from starting, in words for the operator.
-    pub async fn build(config: Config, traces: Option<&TraceExport>) -> Result<Self, StartError> {
+    pub async fn build(
+        config: Config,
+        surroundings: Surroundings,
+        traces: Option<&TraceExport>,
+    ) -> Result<Self, StartError> {
         let policy = checked_policy(&config)?;
         let grpc = server::bind("grpc.listen", config.grpc.listen).await?;
         let operations = server::bind("operations.listen", config.operations.listen).await?;
-        let clock: SharedClock = Arc::new(SystemClock);
+        let Surroundings { clock, randomness } = surroundings;
         let embedded = open_store(&config, &clock)?;
         let store = embedded.ports();
         let metrics = Arc::new(Metrics::new(move || store_readings(&embedded)));
@@ -92,7 +111,7 @@ impl App {
             store: store.clone(),
             policy: Arc::clone(&policy),
             clock,
-            randomness: Arc::new(OsRandomness),
+            randomness,
             normalizer: Arc::clone(&normalizer),
             budget,
             max_watches: config.grpc.max_watches,
@@ -257,7 +276,7 @@ fn open_store(config: &Config, clock: &SharedClock) -> Result<EmbeddedStore, Ope
 
 fn store_readings(store: &EmbeddedStore) -> StoreReadings {
     let statistics = store.statistics();
-    let bounds = COMMIT_SECONDS_BOUNDS.into_iter().chain([f64::MAX]);
+    let bounds = COMMIT_SECONDS_BOUNDS.into_iter().chain([f64::INFINITY]);
     StoreReadings {
         commands: statistics.committed_commands,
         commit_seconds_sum: statistics.commit_seconds_sum,

@@ -8,7 +8,7 @@ use tokio::{
 };
 
 use crate::{
-    app::{App, Reload},
+    app::{App, Reload, Surroundings},
     config, telemetry,
 };
 
@@ -23,7 +23,7 @@ async fn serve(file: Option<PathBuf>) -> Result<(), Box<dyn Error>> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let hangup = signal(SignalKind::hangup())?;
     let data = config.store.path.clone();
-    let app = App::build(config, traces.as_ref()).await?;
+    let app = App::build(config, Surroundings::default(), traces.as_ref()).await?;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         grpc = %app.grpc_address()?,
