@@ -22,10 +22,11 @@ pub const LEDGER: u8 = b'l';
 /// How many codes of an environment expire in a certain second.
 pub const COUNTER: u8 = b'n';
 
-/// `c environment 0 requestor 0 code`. Names hold no zero byte.
+/// `c code 0 environment 0 requestor`. The names hold no zero byte. The code comes first because the engine
+/// compares the first bytes of two keys without following a pointer, and only the codes differ there.
 pub fn code_key(key: &CodeKey) -> UserKey {
     let CodeKey { environment, requestor, code } = key;
-    joined(CODE, &[environment.as_str().as_bytes(), requestor.as_str().as_bytes(), code.as_str().as_bytes()])
+    joined(CODE, &[code.as_str().as_bytes(), environment.as_str().as_bytes(), requestor.as_str().as_bytes()])
 }
 
 /// `l kind 0 name`. A kind holds no zero byte; a name may.

@@ -1,0 +1,48 @@
+//! The file system that the data folder is on.
+
+use std::{
+    fs::{self, File},
+    io::Write,
+    os::unix::fs::MetadataExt,
+    path::Path,
+    time::Instant,
+};
+
+use hdrhistogram::Histogram;
+use tempfile::TempDir;
+
+use crate::Result;
+
+/// A folder that goes when it is dropped, on the file system that the project is on: a temporary one is often
+/// in memory, where a sync costs nothing.
+pub fn data_folder() -> Result<TempDir> {
+    Ok(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?)
+}
+
+/// How long a file takes to be on disk after 4 KiB were appended to it, in microseconds. No durable write is
+/// faster.
+pub fn sync_time(folder: &Path, times: usize) -> Result<Histogram<u64>> {
+    let path = folder.join("sync-time");
+    let mut file = File::create(&path)?;
+    let mut histogram = Histogram::new(3)?;
+    for _ in 0..times {
+        let start = Instant::now();
+        file.write_all(&[b'x'; 4096])?;
+        file.sync_data()?;
+        histogram.record(u64::try_from(start.elapsed().as_micros())?)?;
+    }
+    fs::remove_file(path)?;
+    Ok(histogram)
+}
+
+/// The bytes that a folder takes on disk. What is deleted while this looks is not counted.
+pub fn folder_size(folder: &Path) -> u64 {
+    let Ok(entries) = fs::read_dir(folder) else { return 0 };
+    let size = |entry: fs::DirEntry| match entry.metadata() {
+        Ok(metadata) if metadata.is_dir() => folder_size(&entry.path()),
+        // Files that are written ahead have room that they don't use yet.
+        Ok(metadata) => metadata.blocks() * 512,
+        Err(_) => 0,
+    };
+    entries.flatten().map(size).sum()
+}

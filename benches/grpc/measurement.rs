@@ -1,0 +1,69 @@
+//! A load, and what the server spent on it.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    Result, load,
+    load::Plan,
+    process::{self, Server},
+    workload::Workload,
+};
+
+/// How a measurement goes.
+#[derive(Debug, Clone, Copy)]
+pub struct Course {
+    /// How many calls are in flight.
+    pub in_flight: usize,
+    /// On how many threads they are made.
+    pub threads: usize,
+    /// How long calls are made before they count.
+    pub warm_up: Duration,
+    /// How long they count.
+    pub duration: Duration,
+}
+
+/// One server under one load.
+#[derive(Debug, Clone, Copy)]
+pub struct Measurement {
+    /// Calls a second.
+    pub throughput: f64,
+    /// The median, in milliseconds.
+    pub p50: f64,
+    /// What one call in a hundred takes longer than, in milliseconds.
+    pub p99: f64,
+    /// The longest, in milliseconds.
+    pub max: f64,
+    /// Processor seconds of the server for 1000 calls, with what it does after the last one.
+    pub server_cpu: f64,
+    /// The same of the load generator.
+    pub client_cpu: f64,
+}
+
+/// Puts a load on a server.
+pub fn measure<W: Workload>(server: &Server, workload: &Arc<W>, course: Course) -> Result<Measurement> {
+    let before = (server.cpu()?, process::own_cpu()?);
+    let from = Instant::now() + course.warm_up;
+    let plan = Plan {
+        in_flight: course.in_flight,
+        threads: course.threads,
+        from,
+        until: from + course.duration,
+    };
+    let tally = load::run(server.grpc, workload, plan)?.complete()?;
+    server.settle()?;
+    let after = (server.cpu()?, process::own_cpu()?);
+    // The warm-up is in both, so that work which the server puts off is nobody else's.
+    let per_thousand = |spent: Duration| spent.as_secs_f64() * 1e3 / tally.answered as f64;
+    let milliseconds = |microseconds: u64| microseconds as f64 / 1e3;
+    Ok(Measurement {
+        throughput: tally.latency.len() as f64 / course.duration.as_secs_f64(),
+        p50: milliseconds(tally.latency.value_at_quantile(0.5)),
+        p99: milliseconds(tally.latency.value_at_quantile(0.99)),
+        max: milliseconds(tally.latency.max()),
+        server_cpu: per_thousand(after.0.saturating_sub(before.0)),
+        client_cpu: per_thousand(after.1.saturating_sub(before.1)),
+    })
+}

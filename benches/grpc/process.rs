@@ -1,0 +1,184 @@
+//! The servers that are measured, each a process of its own, and what the kernel tells of a process.
+
+use std::{
+    env, fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpStream},
+    path::Path,
+    process::{Child, ChildStderr, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::Result;
+
+/// Codes for a whole run. The default length is enough for four times as many as may live by default.
+const MAX_LIVE_CODES: &str = "4500000";
+
+/// How long a server may take until it is ready, or has ended.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A server that runs. It is killed when this is dropped.
+pub struct Server {
+    child: Child,
+    started: Instant,
+    /// Where it serves gRPC.
+    pub grpc: SocketAddr,
+    operations: Option<SocketAddr>,
+}
+
+impl Server {
+    /// Starts the echo.
+    pub fn echo() -> Result<Self> {
+        Self::start(Command::new(env::current_exe()?).arg("echo"))
+    }
+
+    /// Starts passbridge with its defaults, but for the addresses, the data folder and the number of codes.
+    pub fn passbridge(program: &Path, data: &Path) -> Result<Self> {
+        let mut command = Command::new(program);
+        for (name, _) in env::vars_os() {
+            // What the surroundings configure is not what is measured.
+            if name.to_str().is_some_and(|name| name.starts_with("PASSBRIDGE_") || name.starts_with("OTEL_")) {
+                command.env_remove(name);
+            }
+        }
+        Self::start(
+            command
+                .arg("serve")
+                .env("PASSBRIDGE_GRPC__LISTEN", "127.0.0.1:0")
+                .env("PASSBRIDGE_OPERATIONS__LISTEN", "127.0.0.1:0")
+                .env("PASSBRIDGE_LOG__FORMAT", "json")
+                .env("PASSBRIDGE_STORE__PATH", data)
+                .env("PASSBRIDGE_CODES__MAX_LIVE_CODES", MAX_LIVE_CODES),
+        )
+    }
+
+    fn start(command: &mut Command) -> Result<Self> {
+        let started = Instant::now();
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+        let stderr = child.stderr.take().ok_or("standard error was asked for")?;
+        match read_addresses(stderr) {
+            Ok((grpc, operations)) => Ok(Self { child, started, grpc, operations }),
+            Err(failure) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                Err(failure)
+            }
+        }
+    }
+
+    /// Waits until the server calls itself ready, and says how long that took from its start.
+    pub fn wait_until_ready(&self) -> Result<Duration> {
+        let operations = self.operations.ok_or("the echo has no readiness")?;
+        while self.started.elapsed() < PATIENCE {
+            if is_ready(operations) {
+                return Ok(self.started.elapsed());
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Err("the server did not become ready".into())
+    }
+
+    /// The processor time that it has used.
+    pub fn cpu(&self) -> Result<Duration> {
+        cpu_of(&self.child.id().to_string())
+    }
+
+    /// The memory that it holds, in bytes.
+    pub fn resident_memory(&self) -> Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
+        Ok(kilobytes.ok_or("no VmRSS")?.parse::<u64>()? << 10)
+    }
+
+    /// Waits until the server has done what it put off, such as compaction.
+    pub fn settle(&self) -> Result<()> {
+        let start = Instant::now();
+        let mut before = self.cpu()?;
+        while start.elapsed() < Duration::from_secs(20) {
+            std::thread::sleep(Duration::from_millis(250));
+            let now = self.cpu()?;
+            // The resolution is 10 ms.
+            if now.saturating_sub(before) <= Duration::from_millis(10) {
+                break;
+            }
+            before = now;
+        }
+        Ok(())
+    }
+
+    /// Asks the server to end, and waits until it has.
+    pub fn terminate(mut self) -> Result<()> {
+        kill_process(Pid::from_child(&self.child), Signal::TERM)?;
+        let asked = Instant::now();
+        while asked.elapsed() < PATIENCE {
+            match self.child.try_wait()? {
+                Some(status) if status.success() => return Ok(()),
+                Some(status) => return Err(format!("the server ended with {status}").into()),
+                None => std::thread::sleep(Duration::from_millis(5)),
+            }
+        }
+        Err("the server does not end".into())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The processor time that this process has used.
+pub fn own_cpu() -> Result<Duration> {
+    cpu_of("self")
+}
+
+fn cpu_of(process: &str) -> Result<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
+    // The name in parentheses may hold spaces. Behind it utime and stime are the 12th and 13th field.
+    let (_, fields) = stat.rsplit_once(") ").ok_or("an unknown form of stat")?;
+    let ticks = fields.split(' ').skip(11).take(2).map(str::parse::<u64>).sum::<std::result::Result<u64, _>>()?;
+    Ok(Duration::from_secs(ticks) / u32::try_from(rustix::param::clock_ticks_per_second())?)
+}
+
+/// Reads the log until it tells the addresses, and leaves the rest of it to a thread.
+fn read_addresses(stderr: ChildStderr) -> Result<(SocketAddr, Option<SocketAddr>)> {
+    let mut lines = BufReader::new(stderr).lines();
+    let mut log = String::new();
+    for line in lines.by_ref() {
+        let line = line?;
+        let entry: Value = serde_json::from_str(&line).unwrap_or_default();
+        if let Some(grpc) = entry["grpc"].as_str() {
+            let operations = entry["operations"].as_str().map(str::parse).transpose()?;
+            let addresses = (grpc.parse()?, operations);
+            std::thread::spawn(move || lines.map_while(std::result::Result::ok).for_each(|line| pass_on(&line)));
+            return Ok(addresses);
+        }
+        log.push_str(&line);
+        log.push('\n');
+    }
+    Err(format!("the server did not start:\n{log}").into())
+}
+
+/// What a server complains about is part of the result.
+fn pass_on(line: &str) {
+    let entry: Value = serde_json::from_str(line).unwrap_or_default();
+    if entry["level"] != "INFO" {
+        eprintln!("server: {line}");
+    }
+}
+
+fn is_ready(operations: SocketAddr) -> bool {
+    let ask = || -> std::io::Result<bool> {
+        let mut stream = TcpStream::connect(operations)?;
+        stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n")?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer)?;
+        Ok(answer.starts_with(b"HTTP/1.1 200"))
+    };
+    ask().unwrap_or(false)
+}

@@ -1,0 +1,87 @@
+//! Figures as text.
+
+use std::fmt::Write;
+
+/// The middle one; of an even number the upper of the two.
+pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    let values = sorted(values);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+fn sorted(values: impl IntoIterator<Item = f64>) -> Vec<f64> {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    values
+}
+
+/// The median, and between what the values lie.
+pub fn spread(values: impl IntoIterator<Item = f64>, unit: &str) -> String {
+    let values = sorted(values);
+    match values.as_slice() {
+        [] => "–".to_owned(),
+        [only] => format!("{only:.2}{unit}"),
+        [least, .., most] => {
+            format!("{:.2}{unit} ({least:.2}–{most:.2})", median(values.iter().copied()))
+        }
+    }
+}
+
+/// Microseconds as milliseconds.
+pub fn milliseconds(microseconds: u64) -> String {
+    format!("{:.2} ms", microseconds as f64 / 1e3)
+}
+
+/// Bytes as MiB.
+pub fn mebibytes(bytes: f64) -> String {
+    format!("{:.1} MiB", bytes / f64::from(1 << 20))
+}
+
+/// What a figure should be.
+#[derive(Debug, Clone, Copy)]
+pub enum Target {
+    /// This much or more.
+    AtLeast(f64),
+    /// This much or less.
+    AtMost(f64),
+    /// Nobody asked for anything.
+    None,
+}
+
+impl Target {
+    /// The target, and whether `value` is there.
+    pub fn judge(self, value: f64) -> String {
+        let word = |reached| if reached { "reached" } else { "MISSED" };
+        match self {
+            Self::AtLeast(least) => format!("≥ {least:.2}: {}", word(value >= least)),
+            Self::AtMost(most) => format!("≤ {most:.2}: {}", word(value <= most)),
+            Self::None => String::new(),
+        }
+    }
+}
+
+/// A Markdown table.
+pub struct Table(String);
+
+impl Table {
+    /// One without rows.
+    pub fn new(columns: &[&str]) -> Self {
+        let rule: Vec<&str> = columns.iter().map(|_| "---").collect();
+        let mut table = Self(String::new());
+        table.row(columns);
+        table.row(&rule);
+        table
+    }
+
+    /// Adds a row.
+    pub fn row(&mut self, cells: &[impl AsRef<str>]) {
+        for cell in cells {
+            let _ = write!(self.0, "| {} ", cell.as_ref());
+        }
+        self.0.push_str("|\n");
+    }
+
+    /// The table as text.
+    pub fn into_text(self) -> String {
+        self.0
+    }
+}

@@ -1,0 +1,129 @@
+//! Idle memory, and the time from a server's start until it calls itself ready.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use crate::{
+    Result, Setting, disk, load, machine,
+    load::Plan,
+    process::Server,
+    report::{Table, Target, mebibytes, median, spread},
+    workload::Create,
+};
+
+/// How long codes live here: longer than the benchmark takes.
+const TTL: i64 = 36_000;
+
+/// One start.
+struct Start {
+    seconds: f64,
+    memory: f64,
+}
+
+/// How much of it.
+struct Extent {
+    starts: usize,
+    codes: u64,
+    /// How long a server is left alone before its memory is read.
+    rest: Duration,
+    /// How long codes are made before each kill.
+    load: Duration,
+}
+
+/// Runs the benchmark and prints its table.
+pub fn run(setting: &Setting) -> Result<()> {
+    let extent = match setting.quick {
+        true => Extent { starts: 1, codes: 20_000, rest: Duration::ZERO, load: Duration::from_millis(200) },
+        false => {
+            Extent { starts: 5, codes: 1_000_000, rest: Duration::from_secs(3), load: Duration::from_secs(1) }
+        }
+    };
+    let data = disk::data_folder()?;
+    print!("{}", machine::describe(data.path(), if setting.quick { 20 } else { 400 })?);
+    let mut table = Table::new(&["store", "figure", "median (range)", "target"]);
+
+    let empty = start_empty(setting, &extent)?;
+    rows(&mut table, "empty", &empty, 0.3, Target::AtMost(64.0));
+
+    let full = format!("{} live codes", extent.codes);
+    let server = fill(setting, &extent, data.path())?;
+    server.settle()?;
+    let memory = server.resident_memory()? as f64;
+    table.row(&[full.as_str(), "memory after the codes were made", &mebibytes(memory), ""]);
+    let size = mebibytes(disk::folder_size(data.path()) as f64);
+    table.row(&[full.as_str(), "data folder", &size, ""]);
+
+    let (server, stopped) = start_after(setting, &extent, data.path(), server, Server::terminate)?;
+    rows(&mut table, &format!("{full}, after SIGTERM"), &stopped, 1.0, Target::None);
+
+    let kill = |server: Server| {
+        make_codes(setting, &server, Create::new(Some(TTL))?, extent.load)?;
+        drop(server);
+        Ok(())
+    };
+    let (server, killed) = start_after(setting, &extent, data.path(), server, kill)?;
+    rows(&mut table, &format!("{full}, after SIGKILL just behind creates"), &killed, 1.0, Target::None);
+    server.terminate()?;
+    print!("\n{}", table.into_text());
+    Ok(())
+}
+
+/// Starts on a folder that does not exist yet, each time.
+fn start_empty(setting: &Setting, extent: &Extent) -> Result<Vec<Start>> {
+    (0..extent.starts)
+        .map(|_| {
+            let data = disk::data_folder()?;
+            let (server, start) = start(setting, extent, &data.path().join("data"))?;
+            server.terminate()?;
+            Ok(start)
+        })
+        .collect()
+}
+
+/// Ends a server in some way and starts the next, several times.
+fn start_after(
+    setting: &Setting,
+    extent: &Extent,
+    data: &Path,
+    mut server: Server,
+    end: impl Fn(Server) -> Result<()>,
+) -> Result<(Server, Vec<Start>)> {
+    let mut starts = Vec::new();
+    for _ in 0..extent.starts {
+        end(server)?;
+        let (next, measured) = start(setting, extent, data)?;
+        starts.push(measured);
+        server = next;
+    }
+    Ok((server, starts))
+}
+
+fn start(setting: &Setting, extent: &Extent, data: &Path) -> Result<(Server, Start)> {
+    let server = Server::passbridge(&setting.server, data)?;
+    let seconds = server.wait_until_ready()?.as_secs_f64();
+    std::thread::sleep(extent.rest);
+    let memory = server.resident_memory()? as f64;
+    eprintln!("ready after {seconds:.3} s, {}", mebibytes(memory));
+    Ok((server, Start { seconds, memory }))
+}
+
+fn fill(setting: &Setting, extent: &Extent, data: &Path) -> Result<Server> {
+    let server = Server::passbridge(&setting.server, data)?;
+    server.wait_until_ready()?;
+    let long = Duration::from_secs(3600);
+    make_codes(setting, &server, Create::new(Some(TTL))?.limited(extent.codes), long)?;
+    Ok(server)
+}
+
+fn make_codes(setting: &Setting, server: &Server, create: Create, duration: Duration) -> Result<()> {
+    let from = std::time::Instant::now();
+    let plan = Plan { in_flight: 256, threads: setting.client_threads, from, until: from + duration };
+    load::run(server.grpc, &Arc::new(create), plan)?.complete().map(drop)
+}
+
+fn rows(table: &mut Table, store: &str, starts: &[Start], most_seconds: f64, memory: Target) {
+    let seconds = || starts.iter().map(|start| start.seconds);
+    let mebibytes = || starts.iter().map(|start| start.memory / f64::from(1 << 20));
+    let target = Target::AtMost(most_seconds).judge(median(seconds()));
+    table.row(&[store, "ready after", &spread(seconds(), " s"), &target]);
+    table.row(&[store, "memory at rest", &spread(mebibytes(), " MiB"), &memory.judge(median(mebibytes()))]);
+}

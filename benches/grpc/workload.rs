@@ -1,0 +1,235 @@
+//! What is called, and with which messages. Each is encoded once; what has to differ from call to call is
+//! written over a place of its own.
+
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicU64, Ordering},
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::{Bytes, BytesMut};
+use passbridge::proto::v1::{
+    CreateRegistrationCodeRequest, CreateRegistrationCodeResponse, GetRegistrationCodeRequest,
+    create_registration_code_request::Device,
+};
+use prost::Message;
+use serde_json::Value;
+
+use crate::{
+    Result,
+    client::PREFIX,
+    echo::{self, EchoRequest, EchoResponse},
+};
+
+/// The device of the source documents, as the tests have it.
+const SAMPLE: &str = include_str!("../../tests/golden/device_info/fire_tv_sample_derived.json");
+
+const REQUESTOR: &str = "sampleRequestorId";
+
+/// As long as a code by default.
+const CODE_LENGTH: usize = passbridge::domain::code::DEFAULT_LENGTH;
+
+/// A code that was handed out.
+pub type Code = [u8; CODE_LENGTH];
+
+/// One method, and what it is called with.
+pub trait Workload: Send + Sync + 'static {
+    /// The method's path.
+    fn path(&self) -> &'static str;
+
+    /// The next message, behind its prefix; none when there has been enough.
+    fn request(&self) -> Option<Bytes>;
+
+    /// Looks at an answer.
+    fn answered(&self, _message: &[u8]) {}
+
+    /// How many bytes a message has.
+    fn request_size(&self) -> usize;
+}
+
+/// Makes codes, each for another device, and keeps them.
+pub struct Create {
+    template: Template,
+    next_device: AtomicU64,
+    last_device: u64,
+    codes: Mutex<Vec<Code>>,
+}
+
+impl Create {
+    /// Codes that live for `ttl` seconds; without it, for as long as the server's default says.
+    pub fn new(ttl: Option<i64>) -> Result<Self> {
+        Ok(Self {
+            template: Template::new(&create_request(ttl)?, DEVICE_ID),
+            next_device: AtomicU64::new(0),
+            last_device: u64::MAX,
+            codes: Mutex::default(),
+        })
+    }
+
+    /// The same, but only so many.
+    pub fn limited(self, count: u64) -> Self {
+        Self { last_device: count, ..self }
+    }
+
+    /// The codes that were made until now.
+    pub fn codes(&self) -> Vec<Code> {
+        self.codes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Workload for Create {
+    fn path(&self) -> &'static str {
+        "/passbridge.v1.RegistrationCodeService/CreateRegistrationCode"
+    }
+
+    fn request(&self) -> Option<Bytes> {
+        let device = self.next_device.fetch_add(1, Ordering::Relaxed);
+        let id = format!("{device:0width$x}", width = DEVICE_ID.len());
+        (device < self.last_device).then(|| self.template.with(id.as_bytes()))
+    }
+
+    fn request_size(&self) -> usize {
+        self.template.body.len() - PREFIX
+    }
+
+    fn answered(&self, message: &[u8]) {
+        if let Some(code) = code_of(message) {
+            self.codes.lock().unwrap_or_else(PoisonError::into_inner).push(code);
+        }
+    }
+}
+
+/// Reads codes at random.
+pub struct Get {
+    template: Template,
+    codes: Vec<Code>,
+}
+
+impl Get {
+    /// Reads any of `codes`, of which there has to be one.
+    pub fn new(codes: Vec<Code>) -> Self {
+        let request = GetRegistrationCodeRequest {
+            requestor_id: REQUESTOR.to_owned(),
+            code: "#".repeat(CODE_LENGTH),
+            ..GetRegistrationCodeRequest::default()
+        };
+        Self { template: Template::new(&request, &request.code), codes }
+    }
+}
+
+impl Workload for Get {
+    fn path(&self) -> &'static str {
+        "/passbridge.v1.RegistrationCodeService/GetRegistrationCode"
+    }
+
+    fn request(&self) -> Option<Bytes> {
+        let index = fastrand::usize(..self.codes.len());
+        Some(self.template.with(&self.codes[index]))
+    }
+
+    fn request_size(&self) -> usize {
+        self.template.body.len() - PREFIX
+    }
+}
+
+/// Calls the echo with messages as long as another workload's.
+pub struct Echo {
+    body: Bytes,
+}
+
+impl Echo {
+    /// A request and an answer of so many bytes.
+    pub fn of_size(request: usize, response: usize) -> Self {
+        let response_size = payload_size(response, |payload| EchoResponse { payload }.encoded_len());
+        let message = |payload| EchoRequest { payload, response_size: u32::try_from(response_size).unwrap_or(0) };
+        let request_size = payload_size(request, |payload| message(payload).encoded_len());
+        Self { body: framed(&message(vec![b'x'; request_size])) }
+    }
+}
+
+impl Workload for Echo {
+    fn path(&self) -> &'static str {
+        echo::PATH
+    }
+
+    fn request(&self) -> Option<Bytes> {
+        Some(self.body.clone())
+    }
+
+    fn request_size(&self) -> usize {
+        self.body.len() - PREFIX
+    }
+}
+
+/// How much payload makes a message of `size` bytes.
+fn payload_size(size: usize, encoded: impl Fn(Vec<u8>) -> usize) -> usize {
+    (0..=size).rev().find(|payload| encoded(vec![0; *payload]) <= size).unwrap_or(0)
+}
+
+/// What each call's device id is written over.
+const DEVICE_ID: &str = "c28tZGV2aWQtMDAz";
+
+fn create_request(ttl: Option<i64>) -> Result<CreateRegistrationCodeRequest> {
+    let sample: Value = serde_json::from_str(SAMPLE)?;
+    let text = |key: &str| sample[key].as_str().unwrap_or_default().to_owned();
+    Ok(CreateRegistrationCodeRequest {
+        requestor_id: REQUESTOR.to_owned(),
+        device_id: Some(DEVICE_ID.to_owned()),
+        device: Some(Device::XDeviceInfo(STANDARD.encode(sample["device_info"].to_string()))),
+        user_agent: text("user_agent"),
+        device_ip: text("ip"),
+        device_port: sample["port"].as_u64().unwrap_or_default().try_into()?,
+        mvpd_id: "sampleMvpdId".to_owned(),
+        ttl: ttl.map(|seconds| prost_types::Duration { seconds, nanos: 0 }),
+        ..CreateRegistrationCodeRequest::default()
+    })
+}
+
+/// Finds the code without decoding the rest, which would cost more than the call itself.
+fn code_of(message: &[u8]) -> Option<Code> {
+    // The fields come in the order of their numbers: the registration code is the first of the answer, and
+    // its code the second of it, behind the UUID.
+    const UUID_LENGTH: usize = 36;
+    let length_bytes = message.iter().skip(1).position(|byte| byte & 0x80 == 0)? + 1;
+    let code = message.get(1 + length_bytes + 2 + UUID_LENGTH + 2..)?;
+    code.first_chunk().copied()
+}
+
+/// Whether [`code_of`] reads what a decoder would.
+pub fn check_code(message: &[u8]) -> Result<()> {
+    let decoded = CreateRegistrationCodeResponse::decode(message)?.registration_code.unwrap_or_default().code;
+    if code_of(message).is_some_and(|code| code == decoded.as_bytes()) {
+        return Ok(());
+    }
+    Err("the code is not where the benchmark looks for it in an answer".into())
+}
+
+/// An encoded message with a place that is written over.
+struct Template {
+    body: Bytes,
+    place: usize,
+}
+
+impl Template {
+    /// The place is where `mark` stands.
+    fn new(message: &impl Message, mark: &str) -> Self {
+        let body = framed(message);
+        let place = body.windows(mark.len()).position(|part| part == mark.as_bytes());
+        Self { place: place.expect("the message holds the mark"), body }
+    }
+
+    fn with(&self, value: &[u8]) -> Bytes {
+        let mut body = BytesMut::from(&*self.body);
+        body[self.place..self.place + value.len()].copy_from_slice(value);
+        body.freeze()
+    }
+}
+
+fn framed(message: &impl Message) -> Bytes {
+    let length = u32::try_from(message.encoded_len()).expect("a message of the benchmark is small");
+    let mut frame = Vec::with_capacity(PREFIX + length as usize);
+    frame.push(0);
+    frame.extend_from_slice(&length.to_be_bytes());
+    message.encode(&mut frame).expect("a vector takes what it is given");
+    frame.into()
+}
