@@ -11,6 +11,7 @@ use tower::Layer;
 use crate::{
     config::{Auth, Config, ConfigError, StoreKind, TlsMode},
     domain::{
+        caller::Caller,
         clock::{SharedClock, SystemClock},
         device_info::Normalizer,
         error::{StoreError, Violation},
@@ -170,10 +171,13 @@ impl App {
             max_message_size: self.config.grpc.max_message_size,
         })?;
         warm_up(self.normalizer);
-        let service = FaceLayer::new(self.telemetry.clone()).layer(routes);
+        let answer_timeout = self.config.grpc.answer_timeout.0;
+        let service =
+            FaceLayer::new(self.telemetry.clone(), Caller::anonymous(), answer_timeout).layer(routes);
         self.health.report_store(true).await;
         self.readiness.set(Ok(()));
-        let watching = tokio::spawn(watch_store(self.store.clone(), self.health.clone(), self.readiness.clone()));
+        let watching =
+            tokio::spawn(watch_store(self.store.clone(), self.health.clone(), self.readiness.clone()));
         let operations = tokio::spawn(operations::serve(
             self.operations,
             self.telemetry.clone(),

@@ -17,18 +17,14 @@ const WINDOW: u32 = 16 << 20;
 pub const PREFIX: usize = 5;
 
 /// Why a call did not succeed.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum CallError {
     /// The server answered with another status than OK.
+    #[error("{0}")]
     Status(String),
     /// The connection broke; another call over it would too.
-    Connection(String),
-}
-
-impl From<h2::Error> for CallError {
-    fn from(error: h2::Error) -> Self {
-        Self::Connection(error.to_string())
-    }
+    #[error("the connection: {0}")]
+    Connection(#[from] h2::Error),
 }
 
 /// One connection, for one method. A clone shares the connection.

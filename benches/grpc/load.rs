@@ -65,7 +65,7 @@ impl Tally {
     /// Counts a call that failed.
     pub fn fail(&mut self, error: &CallError) {
         self.failed += 1;
-        self.first_failure.get_or_insert_with(|| format!("{error:?}"));
+        self.first_failure.get_or_insert_with(|| error.to_string());
     }
 
     /// Adds another's calls.
@@ -83,10 +83,12 @@ impl Tally {
     pub fn complete(self) -> Result<Self> {
         match &self.first_failure {
             None => Ok(self),
-            Some(first) => {
-                Err(format!("{} of {} calls FAILED; the first: {first}", self.failed, self.failed + self.answered)
-                    .into())
-            }
+            Some(first) => Err(format!(
+                "{} of {} calls FAILED; the first: {first}",
+                self.failed,
+                self.failed + self.answered
+            )
+            .into()),
         }
     }
 }
@@ -96,7 +98,7 @@ pub fn once(address: SocketAddr, workload: &dyn Workload) -> Result<Bytes> {
     let body = workload.request().ok_or("the workload has no request")?;
     Builder::new_current_thread().enable_all().build()?.block_on(async {
         let client = Client::connect(address, workload.path()).await?;
-        client.call(body).await.map_err(|error| Failure::from(format!("{error:?}")))
+        Ok(client.call(body).await?)
     })
 }
 

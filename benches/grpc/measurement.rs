@@ -46,12 +46,8 @@ pub struct Measurement {
 pub fn measure<W: Workload>(server: &Server, workload: &Arc<W>, course: Course) -> Result<Measurement> {
     let before = (server.cpu()?, process::own_cpu()?);
     let from = Instant::now() + course.warm_up;
-    let plan = Plan {
-        in_flight: course.in_flight,
-        threads: course.threads,
-        from,
-        until: from + course.duration,
-    };
+    let plan =
+        Plan { in_flight: course.in_flight, threads: course.threads, from, until: from + course.duration };
     let tally = load::run(server.grpc, workload, plan)?.complete()?;
     server.settle()?;
     let after = (server.cpu()?, process::own_cpu()?);

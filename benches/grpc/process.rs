@@ -40,7 +40,8 @@ impl Server {
         let mut command = Command::new(program);
         for (name, _) in env::vars_os() {
             // What the surroundings configure is not what is measured.
-            if name.to_str().is_some_and(|name| name.starts_with("PASSBRIDGE_") || name.starts_with("OTEL_")) {
+            if name.to_str().is_some_and(|name| name.starts_with("PASSBRIDGE_") || name.starts_with("OTEL_"))
+            {
                 command.env_remove(name);
             }
         }
@@ -89,7 +90,8 @@ impl Server {
     /// The memory that it holds, in bytes.
     pub fn resident_memory(&self) -> Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
+        let kilobytes =
+            status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
         Ok(kilobytes.ok_or("no VmRSS")?.parse::<u64>()? << 10)
     }
 
@@ -141,7 +143,8 @@ fn cpu_of(process: &str) -> Result<Duration> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
     // The name in parentheses may hold spaces. Behind it utime and stime are the 12th and 13th field.
     let (_, fields) = stat.rsplit_once(") ").ok_or("an unknown form of stat")?;
-    let ticks = fields.split(' ').skip(11).take(2).map(str::parse::<u64>).sum::<std::result::Result<u64, _>>()?;
+    let ticks =
+        fields.split(' ').skip(11).take(2).map(str::parse::<u64>).sum::<std::result::Result<u64, _>>()?;
     Ok(Duration::from_secs(ticks) / u32::try_from(rustix::param::clock_ticks_per_second())?)
 }
 
@@ -155,7 +158,9 @@ fn read_addresses(stderr: ChildStderr) -> Result<(SocketAddr, Option<SocketAddr>
         if let Some(grpc) = entry["grpc"].as_str() {
             let operations = entry["operations"].as_str().map(str::parse).transpose()?;
             let addresses = (grpc.parse()?, operations);
-            std::thread::spawn(move || lines.map_while(std::result::Result::ok).for_each(|line| pass_on(&line)));
+            std::thread::spawn(move || {
+                lines.map_while(std::result::Result::ok).for_each(|line| pass_on(&line))
+            });
             return Ok(addresses);
         }
         log.push_str(&line);

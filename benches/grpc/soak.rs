@@ -72,7 +72,9 @@ pub fn run(setting: &Setting, options: &Options) -> Result<()> {
     let load = std::thread::spawn(move || {
         Builder::new_current_thread().enable_all().build()?.block_on(pace.keep(address))
     });
-    println!("\n| minute | calls/s | p50 | p99 | max | memory | CPU | data folder |\n|---|---|---|---|---|---|---|---|");
+    println!(
+        "\n| minute | calls/s | p50 | p99 | max | memory | CPU | data folder |\n|---|---|---|---|---|---|---|---|"
+    );
     let mut history = Vec::new();
     for minute in 1..=periods {
         let end = start + period * u32::try_from(minute)?;
@@ -143,7 +145,11 @@ fn conclude(history: Vec<Period>) -> Result<()> {
         total.add(period.tally)?;
     }
     let p99 = total.latency.value_at_quantile(0.99);
-    println!("p99 of all: {}, target in ms {}", milliseconds(p99), Target::AtMost(30.0).judge(p99 as f64 / 1e3));
+    println!(
+        "p99 of all: {}, target in ms {}",
+        milliseconds(p99),
+        Target::AtMost(30.0).judge(p99 as f64 / 1e3)
+    );
     Ok(())
 }
 

@@ -3,8 +3,9 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use crate::{
-    Result, Setting, disk, load, machine,
+    Result, Setting, disk, load,
     load::Plan,
+    machine,
     process::Server,
     report::{Table, Target, mebibytes, median, spread},
     workload::Create,

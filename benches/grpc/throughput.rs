@@ -86,7 +86,8 @@ pub fn run(setting: &Setting, options: &Options) -> Result<()> {
     let bench = Bench::start(setting, data.path())?;
     let duration = Duration::from_secs(seconds);
     // Connections, caches and allocators fill, and the User-Agent patterns are built.
-    let course = |in_flight| Course { in_flight, threads: setting.client_threads, warm_up: duration / 4, duration };
+    let course =
+        |in_flight| Course { in_flight, threads: setting.client_threads, warm_up: duration / 4, duration };
     measure(&bench.passbridge, &bench.create, Course { duration: duration / 2, ..course(64) })?;
 
     let mut results: [Vec<Pair>; CASES.len()] = Default::default();

@@ -141,7 +141,8 @@ impl Echo {
     /// A request and an answer of so many bytes.
     pub fn of_size(request: usize, response: usize) -> Self {
         let response_size = payload_size(response, |payload| EchoResponse { payload }.encoded_len());
-        let message = |payload| EchoRequest { payload, response_size: u32::try_from(response_size).unwrap_or(0) };
+        let message =
+            |payload| EchoRequest { payload, response_size: u32::try_from(response_size).unwrap_or(0) };
         let request_size = payload_size(request, |payload| message(payload).encoded_len());
         Self { body: framed(&message(vec![b'x'; request_size])) }
     }

@@ -26,6 +26,9 @@ pub struct Grpc {
     pub max_streams_per_connection: u32,
     /// How many watches are served at once, over all connections. One more is RESOURCE_EXHAUSTED.
     pub max_watches: usize,
+    /// How long a call may take until its answer begins, its own message included, whatever deadline it has. A
+    /// watch goes on after that.
+    pub answer_timeout: HumanDuration,
     /// An idle connection is asked for a sign of life this often.
     pub keepalive_interval: HumanDuration,
     /// A connection that gave no sign of life for this long after being asked is closed.
@@ -42,6 +45,7 @@ impl Default for Grpc {
             max_connections: 10_000,
             max_streams_per_connection: 1_000,
             max_watches: 100_000,
+            answer_timeout: HumanDuration::from_secs(60),
             keepalive_interval: HumanDuration::from_secs(60),
             keepalive_timeout: HumanDuration::from_secs(20),
         }

@@ -81,7 +81,8 @@ fn overlay(
     ours.sort();
     for (name, value) in ours {
         let path: Vec<&str> = name[PREFIX.len()..].split(SEPARATOR).collect();
-        insert(table, &path, parse(&value)).map_err(|description| Violation::new(name.as_str(), description))?;
+        insert(table, &path, parse(&value))
+            .map_err(|description| Violation::new(name.as_str(), description))?;
     }
     Ok(())
 }

@@ -58,7 +58,10 @@ fn meaning(property: &Json, root: &Json) -> String {
     let own = description(property);
     let mut text = if own.is_empty() { description(resolve(property, root)) } else { own };
     let alternatives = resolve(property, root).get("oneOf").and_then(Json::as_array);
-    for alternative in alternatives.into_iter().flatten() {
+    for (index, alternative) in alternatives.into_iter().flatten().enumerate() {
+        if index == 0 {
+            text.push('\n');
+        }
         if let Some(value) = alternative.get("const") {
             let _ = write!(text, "\n- `{value}`: {}", description(alternative));
         }

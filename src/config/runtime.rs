@@ -20,6 +20,10 @@ pub struct Runtime {
 
 impl Default for Runtime {
     fn default() -> Self {
-        Self { threads: 0, drain_delay: HumanDuration::from_secs(0), drain_timeout: HumanDuration::from_secs(30) }
+        Self {
+            threads: 0,
+            drain_delay: HumanDuration::from_secs(0),
+            drain_timeout: HumanDuration::from_secs(30),
+        }
     }
 }

@@ -57,9 +57,12 @@ impl<T: Ord> Scope<T> {
     }
 }
 
-/// A caller and its grant: requestors × environments × permissions.
+/// A caller and its grant: requestors × environments × permissions. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Caller {
+pub struct Caller(Arc<Grant>);
+
+#[derive(Debug)]
+struct Grant {
     name: Arc<str>,
     requestors: Scope<RequestorId>,
     environments: Scope<EnvironmentName>,
@@ -75,7 +78,8 @@ impl Caller {
         environments: Scope<EnvironmentName>,
         permissions: impl IntoIterator<Item = Permission>,
     ) -> Self {
-        Self { name: name.into(), requestors, environments, permissions: permissions.into_iter().collect() }
+        let permissions = permissions.into_iter().collect();
+        Self(Arc::new(Grant { name: name.into(), requestors, environments, permissions }))
     }
 
     /// Whoever reaches a server that asks for no authentication. It may do everything, which is why such a
@@ -88,15 +92,20 @@ impl Caller {
     /// The name by which logs, audits and request ids know the caller.
     #[must_use]
     pub fn name(&self) -> &Arc<str> {
-        &self.name
+        &self.0.name
     }
 
     /// Whether the caller may do this.
     #[must_use]
-    pub fn may(&self, permission: Permission, environment: &EnvironmentName, requestor: &RequestorId) -> bool {
-        self.permissions.contains(&permission)
-            && self.environments.contains(environment)
-            && self.requestors.contains(requestor)
+    pub fn may(
+        &self,
+        permission: Permission,
+        environment: &EnvironmentName,
+        requestor: &RequestorId,
+    ) -> bool {
+        self.0.permissions.contains(&permission)
+            && self.0.environments.contains(environment)
+            && self.0.requestors.contains(requestor)
     }
 
     /// Insists on a permission.
@@ -112,7 +121,7 @@ impl Caller {
         if self.may(permission, environment, requestor) {
             Ok(())
         } else {
-            Err(Error::PermissionMissing { caller: self.name.to_string(), permission })
+            Err(Error::PermissionMissing { caller: self.0.name.to_string(), permission })
         }
     }
 }

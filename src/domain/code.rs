@@ -159,7 +159,9 @@ fn check_alphabet(alphabet: &str) -> Result<(), &'static str> {
         return Err("needs 2 to 36 symbols");
     }
     if !symbols.iter().all(|symbol| symbol.is_ascii_uppercase() || symbol.is_ascii_digit()) {
-        return Err("may hold only upper-case letters A-Z and digits, because typed codes are folded to those");
+        return Err(
+            "may hold only upper-case letters A-Z and digits, because typed codes are folded to those",
+        );
     }
     if symbols.iter().enumerate().any(|(index, symbol)| symbols[..index].contains(symbol)) {
         return Err("holds a symbol twice, which would make it likelier than the others");

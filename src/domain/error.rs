@@ -23,7 +23,8 @@ impl Violation {
     /// The same violation, seen from the message that contains the field's own.
     #[must_use]
     pub fn within(self, parent: &str) -> Self {
-        let field = if self.field.is_empty() { parent.to_owned() } else { format!("{parent}.{}", self.field) };
+        let field =
+            if self.field.is_empty() { parent.to_owned() } else { format!("{parent}.{}", self.field) };
         Self { field, ..self }
     }
 }
@@ -82,7 +83,9 @@ pub enum Error {
     #[error("the message is larger than this server accepts: {0}")]
     MessageTooLarge(String),
     /// The same request id came with another body.
-    #[error("request_id: was already used for a request with other content; take a new UUID for a new request")]
+    #[error(
+        "request_id: was already used for a request with other content; take a new UUID for a new request"
+    )]
     RequestIdReused,
     /// Unknown, foreign, released or expired: one answer for all, so that guessing tells nothing.
     #[error("registration code not found for this requestor and environment")]

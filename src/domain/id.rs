@@ -78,7 +78,10 @@ fn check_name(field: &str, text: &str) -> Result<(), Violation> {
         return Err(Violation::new(field, "is required: 1 to 128 of letters, digits, '.', '_', '-'"));
     }
     if text.len() > NAME_MAX {
-        return Err(Violation::new(field, format!("has {} bytes; at most {NAME_MAX} are allowed", text.len())));
+        return Err(Violation::new(
+            field,
+            format!("has {} bytes; at most {NAME_MAX} are allowed", text.len()),
+        ));
     }
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     match text.chars().find(|character| !(character.is_ascii() && allowed(*character as u8))) {

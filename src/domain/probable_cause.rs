@@ -37,12 +37,10 @@ const LOOKUP_BUDGET_EXHAUSTED: &[ProbableCause] = &[
     },
 ];
 
-const STORE_UNAVAILABLE: &[ProbableCause] = &[
-    ProbableCause {
-        cause: "The disk that holds the data folder is full or has failed.",
-        remedy: "Look at the server's log and readiness; free space, or mend the disk and restart the server.",
-    },
-];
+const STORE_UNAVAILABLE: &[ProbableCause] = &[ProbableCause {
+    cause: "The disk that holds the data folder is full or has failed.",
+    remedy: "Look at the server's log and readiness; free space, or mend the disk and restart the server.",
+}];
 
 /// The probable causes of `error`, the likeliest first; none where the error itself says it all.
 #[must_use]

@@ -36,6 +36,7 @@ pub struct RandomnessUnavailable(pub String);
 pub struct OsRandomness;
 
 impl Randomness for OsRandomness {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that asks the system's generator")]
     fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomnessUnavailable> {
         getrandom::fill(bytes).map_err(|error| RandomnessUnavailable(error.to_string()))
     }

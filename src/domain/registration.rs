@@ -186,7 +186,8 @@ mod tests {
     fn a_ttl_is_whole_seconds_from_one_to_ten_hours() {
         assert_eq!(Ttl::parse("ttl", 1, 0).expect("valid").as_duration(), Duration::from_secs(1));
         assert_eq!(Ttl::parse("ttl", 36_000, 0).expect("valid").as_duration(), TTL_MAX);
-        for (seconds, nanos) in [(0, 0), (-1, 0), (36_001, 0), (1, 1), (i64::MAX, 0), (i64::MIN, -1), (0, 5)] {
+        for (seconds, nanos) in [(0, 0), (-1, 0), (36_001, 0), (1, 1), (i64::MAX, 0), (i64::MIN, -1), (0, 5)]
+        {
             assert_eq!(Ttl::parse("ttl", seconds, nanos).expect_err("refused").field, "ttl");
         }
     }

@@ -112,7 +112,9 @@ async fn early_end(deadline: Option<Instant>, draining: &CancellationToken) -> E
 
 async fn within<T>(deadline: Option<Instant>, work: impl Future<Output = Result<T>>) -> Result<T> {
     match deadline {
-        Some(deadline) => tokio::time::timeout_at(deadline, work).await.unwrap_or(Err(Error::DeadlineExceeded)),
+        Some(deadline) => {
+            tokio::time::timeout_at(deadline, work).await.unwrap_or(Err(Error::DeadlineExceeded))
+        }
         None => work.await,
     }
 }

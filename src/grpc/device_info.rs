@@ -9,8 +9,8 @@ use crate::{
     domain::device_info::Normalizer,
     proto::v1::{
         DecodeDeviceInfoRequest, DecodeDeviceInfoResponse, EncodeDeviceInfoRequest, EncodeDeviceInfoResponse,
-        HashIdentifierRequest, HashIdentifierResponse, NormalizeDeviceInfoRequest, NormalizeDeviceInfoResponse,
-        device_info_service_server::DeviceInfoService,
+        HashIdentifierRequest, HashIdentifierResponse, NormalizeDeviceInfoRequest,
+        NormalizeDeviceInfoResponse, device_info_service_server::DeviceInfoService,
     },
 };
 

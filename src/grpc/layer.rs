@@ -5,6 +5,7 @@ use std::{
     future::Future,
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use http::{HeaderMap, Request, Response};
@@ -23,13 +24,16 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct FaceLayer {
     telemetry: Telemetry,
+    caller: Caller,
+    answer_timeout: Duration,
 }
 
 impl FaceLayer {
-    /// A layer that reports to `telemetry`.
+    /// A layer that reports to `telemetry`, takes every call for one of `caller`, and waits for the beginning of
+    /// an answer, the request's message included, for `answer_timeout` at most.
     #[must_use]
-    pub fn new(telemetry: Telemetry) -> Self {
-        Self { telemetry }
+    pub fn new(telemetry: Telemetry, caller: Caller, answer_timeout: Duration) -> Self {
+        Self { telemetry, caller, answer_timeout }
     }
 }
 
@@ -37,7 +41,8 @@ impl<S> Layer<S> for FaceLayer {
     type Service = FaceService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        FaceService { inner, telemetry: self.telemetry.clone() }
+        let Self { telemetry, caller, answer_timeout } = self.clone();
+        FaceService { inner, telemetry, caller, answer_timeout }
     }
 }
 
@@ -46,6 +51,8 @@ impl<S> Layer<S> for FaceLayer {
 pub struct FaceService<S> {
     inner: S,
     telemetry: Telemetry,
+    caller: Caller,
+    answer_timeout: Duration,
 }
 
 impl<S, B> Service<Request<B>> for FaceService<S>
@@ -64,14 +71,17 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let method = method_of(request.uri().path());
         let mut record = self.telemetry.begin_call(method, request.headers());
-        request.extensions_mut().insert(Caller::anonymous());
-        let answer = self.inner.call(request);
+        request.extensions_mut().insert(self.caller.clone());
+        let answer = tokio::time::timeout(self.answer_timeout, self.inner.call(request));
         Box::pin(async move {
-            let response = match record.span() {
-                Some(span) => answer.instrument(span).await?,
-                None => answer.await?,
+            let answered = match record.span() {
+                Some(span) => answer.instrument(span).await,
+                None => answer.await,
             };
-            let response = complete(response);
+            let response = match answered {
+                Ok(response) => complete(response?),
+                Err(_) => status_of(&Error::DeadlineExceeded).into_http(),
+            };
             let code = code_of(response.headers());
             if let Some(code) = code {
                 record.finish(code);
@@ -89,8 +99,9 @@ fn complete(response: Response<Body>) -> Response<Body> {
         Some(_) if response.headers().contains_key("grpc-status-details-bin") => return response,
         Some(code) => code,
     };
-    let message =
-        Status::from_header_map(response.headers()).map(|status| status.message().to_owned()).unwrap_or_default();
+    let message = Status::from_header_map(response.headers())
+        .map(|status| status.message().to_owned())
+        .unwrap_or_default();
     let error = match code {
         // tonic's words for a message over the limit (OUT_OF_RANGE) and for bytes that are no message (INTERNAL).
         Code::OutOfRange | Code::ResourceExhausted => Error::MessageTooLarge(message),

@@ -33,7 +33,8 @@ mod tests {
 
     #[test]
     fn every_method_of_the_contract_has_a_name() {
-        let contract = prost_types::FileDescriptorSet::decode(crate::proto::FILE_DESCRIPTOR_SET).expect("decodes");
+        let contract =
+            prost_types::FileDescriptorSet::decode(crate::proto::FILE_DESCRIPTOR_SET).expect("decodes");
         let mut checked = 0;
         for file in contract.file.iter().filter(|file| file.package() == "passbridge.v1") {
             for service in &file.service {

@@ -49,11 +49,9 @@ pub struct Parts {
 /// Where the descriptor set cannot be decoded, which would be a defect of the build.
 pub fn routes(parts: Parts) -> Result<Routes, tonic_reflection::server::Error> {
     let Parts { registration, normalizer, context, health, max_message_size } = parts;
-    let registration_code = RegistrationCodeServiceServer::new(registration_code::Face::new(
-        registration,
-        context.clone(),
-    ))
-    .max_decoding_message_size(max_message_size);
+    let registration_code =
+        RegistrationCodeServiceServer::new(registration_code::Face::new(registration, context.clone()))
+            .max_decoding_message_size(max_message_size);
     let device_info = DeviceInfoServiceServer::new(device_info::Face::new(normalizer, context))
         .max_decoding_message_size(max_message_size);
     let reflection = || {

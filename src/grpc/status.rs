@@ -156,7 +156,8 @@ mod tests {
 
     #[test]
     fn many_violations_stay_under_4_kib_and_say_what_was_cut() {
-        let violations: Vec<_> = (0..500).map(|n| Violation::new(format!("field{n}"), "ä".repeat(5_000))).collect();
+        let violations: Vec<_> =
+            (0..500).map(|n| Violation::new(format!("field{n}"), "ä".repeat(5_000))).collect();
         let status = status_of(&Error::InvalidFields(violations));
         assert!(status.details().len() < 4_096, "{}", status.details().len());
         let shown = status.get_details_bad_request().expect("carries BadRequest").field_violations;

@@ -1,6 +1,6 @@
 //! One HTTP/2 connection, from its first byte to its last.
 
-use std::{convert::Infallible, error::Error, future::Future, net::TcpStream, pin::pin, time::Duration};
+use std::{convert::Infallible, error::Error, net::TcpStream, pin::pin, time::Duration};
 
 use http::{Request, Response};
 use hyper::{body::Incoming, server::conn::http2};
@@ -97,14 +97,9 @@ where
     }
 }
 
-fn speaks_in_time(
-    stream: &tokio::net::TcpStream,
-    shutdown: &Shutdown,
-) -> impl Future<Output = bool> {
-    async move {
-        tokio::select! {
-            readable = tokio::time::timeout(FIRST_BYTE, stream.readable()) => matches!(readable, Ok(Ok(()))),
-            () = shutdown.drain.cancelled() => false,
-        }
+async fn speaks_in_time(stream: &tokio::net::TcpStream, shutdown: &Shutdown) -> bool {
+    tokio::select! {
+        readable = tokio::time::timeout(FIRST_BYTE, stream.readable()) => matches!(readable, Ok(Ok(()))),
+        () = shutdown.drain.cancelled() => false,
     }
 }

@@ -47,7 +47,8 @@ impl WorkerPool {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let Some(worker) = self.workers.iter().min_by_key(|worker| worker.load.load(Ordering::Relaxed)) else {
+        let Some(worker) = self.workers.iter().min_by_key(|worker| worker.load.load(Ordering::Relaxed))
+        else {
             return;
         };
         worker.load.fetch_add(1, Ordering::Relaxed);

@@ -83,12 +83,14 @@ impl Policy {
             }
         }
         if config.environments.is_empty() {
-            environments
-                .extend(EnvironmentName::parse("", DEFAULT_ENVIRONMENT).map(|name| (name, Default::default())));
+            environments.extend(
+                EnvironmentName::parse("", DEFAULT_ENVIRONMENT).map(|name| (name, Default::default())),
+            );
         }
         let codes = &config.codes;
         if codes.max_live_codes == 0 {
-            violations.push(Violation::new("codes.max_live_codes", "is 0; at least one code must be able to live"));
+            violations
+                .push(Violation::new("codes.max_live_codes", "is 0; at least one code must be able to live"));
         }
         let code_format = CodeFormat::new(&codes.alphabet, codes.length, codes.max_live_codes)
             .map_err(|more| violations.extend(more));
@@ -108,11 +110,7 @@ impl Policy {
     /// # Errors
     /// Where either is not well formed, the environment is unknown, or the requestor is not one of those that
     /// the environment lists.
-    pub fn place(
-        &self,
-        environment: (&str, &str),
-        requestor: (&str, &str),
-    ) -> Result<Place, Vec<Violation>> {
+    pub fn place(&self, environment: (&str, &str), requestor: (&str, &str)) -> Result<Place, Vec<Violation>> {
         let requestor_field = requestor.0;
         let environment = self.environment(environment.0, environment.1);
         let requestor = RequestorId::parse(requestor_field, requestor.1);
@@ -123,7 +121,9 @@ impl Policy {
                 } else {
                     Err(vec![Violation::new(
                         requestor_field,
-                        format!("is no requestor of the environment {environment}; ask the operator which are"),
+                        format!(
+                            "is no requestor of the environment {environment}; ask the operator which are"
+                        ),
                     )])
                 }
             }
@@ -145,10 +145,15 @@ impl Policy {
         })
     }
 
-    fn environment(&self, field: &str, text: &str) -> Result<(&EnvironmentName, &EnvironmentPolicy), Violation> {
+    fn environment(
+        &self,
+        field: &str,
+        text: &str,
+    ) -> Result<(&EnvironmentName, &EnvironmentPolicy), Violation> {
         let known = || self.environments.keys().map(EnvironmentName::as_str).collect::<Vec<_>>().join(", ");
         if text.is_empty() {
-            let name = self.default_environment.as_ref().and_then(|name| self.environments.get_key_value(name));
+            let name =
+                self.default_environment.as_ref().and_then(|name| self.environments.get_key_value(name));
             return name.ok_or_else(|| {
                 Violation::new(field, format!("is required: there is no default; one of {}", known()))
             });
@@ -179,12 +184,15 @@ impl EnvironmentPolicy {
 impl RequestorPolicy {
     fn new(path: &str, config: &crate::config::Requestor) -> Result<Self, Violation> {
         let field = format!("{path}.verification_uri");
-        let template = config.verification_uri.as_deref().map(|text| parse_template(&field, text)).transpose()?;
+        let template =
+            config.verification_uri.as_deref().map(|text| parse_template(&field, text)).transpose()?;
         Ok(Self { verification_uri: template })
     }
 }
 
-fn default_environment(environments: &BTreeMap<EnvironmentName, EnvironmentPolicy>) -> Option<EnvironmentName> {
+fn default_environment(
+    environments: &BTreeMap<EnvironmentName, EnvironmentPolicy>,
+) -> Option<EnvironmentName> {
     match environments.get_key_value(DEFAULT_ENVIRONMENT) {
         Some((name, _)) => Some(name.clone()),
         None if environments.len() == 1 => environments.keys().next().cloned(),

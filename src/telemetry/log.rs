@@ -11,7 +11,9 @@ use crate::config::{Log, LogFormat};
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
     /// `log.filter` is not one.
-    #[error("log.filter: {0}; write a level such as \"info\", or directives such as \"info,passbridge=debug\"")]
+    #[error(
+        "log.filter: {0}; write a level such as \"info\", or directives such as \"info,passbridge=debug\""
+    )]
     Filter(#[from] tracing_subscriber::filter::ParseError),
     /// An `OTEL_*` variable asks for what passbridge does not speak.
     #[error("{0}")]

@@ -13,7 +13,8 @@ use super::store_collector::{StoreCollector, StoreReadings};
 /// Bounds of the duration buckets, in seconds: those that the OpenTelemetry conventions advise for RPCs, and
 /// finer ones below, where most calls of a local store end.
 const SECONDS: [f64; 17] = [
-    0.000_25, 0.000_5, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0,
+    0.000_25, 0.000_5, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0,
+    10.0,
 ];
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]

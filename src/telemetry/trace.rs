@@ -45,7 +45,8 @@ impl TraceExport {
         if !is_wanted() {
             return Ok(None);
         }
-        let protocol = variable("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL").or_else(|| variable("OTEL_EXPORTER_OTLP_PROTOCOL"));
+        let protocol = variable("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL")
+            .or_else(|| variable("OTEL_EXPORTER_OTLP_PROTOCOL"));
         if protocol.as_deref().is_some_and(|protocol| protocol != "grpc") {
             return Err(TelemetryError::Traces(
                 "OTEL_EXPORTER_OTLP_PROTOCOL: traces are sent over gRPC only; set it to \"grpc\", or leave it out"
@@ -68,7 +69,11 @@ impl TraceExport {
             // Whoever has a span was sampled already.
             .with_sampler(Sampler::AlwaysOn)
             .build();
-        let sampler = CallSampler { sampler, propagator: TraceContextPropagator::new(), ids: RandomIdGenerator::default() };
+        let sampler = CallSampler {
+            sampler,
+            propagator: TraceContextPropagator::new(),
+            ids: RandomIdGenerator::default(),
+        };
         Ok(Some(Self { provider, sampler: Arc::new(sampler) }))
     }
 
@@ -103,8 +108,14 @@ impl CallSampler {
         let has_parent = parent.span().span_context().is_valid();
         let trace_id: TraceId =
             if has_parent { parent.span().span_context().trace_id() } else { self.ids.new_trace_id() };
-        let decision =
-            self.sampler.should_sample(has_parent.then_some(&parent), trace_id, method, &SpanKind::Server, &[], &[]);
+        let decision = self.sampler.should_sample(
+            has_parent.then_some(&parent),
+            trace_id,
+            method,
+            &SpanKind::Server,
+            &[],
+            &[],
+        );
         if decision.decision != SamplingDecision::RecordAndSample {
             return None;
         }

@@ -30,7 +30,10 @@ fn environment_variables_win_over_the_file_and_parse_as_toml() {
             ("PASSBRIDGE_GRPC__LISTEN", "127.0.0.1:2"),
             ("PASSBRIDGE_CODES__MAX_LIVE_CODES", "7"),
             ("PASSBRIDGE_LOG__FORMAT", "json"),
-            ("PASSBRIDGE_ENVIRONMENTS__STAGING__REQUESTORS__REF__VERIFICATION_URI", "https://a.example/{code}"),
+            (
+                "PASSBRIDGE_ENVIRONMENTS__STAGING__REQUESTORS__REF__VERIFICATION_URI",
+                "https://a.example/{code}",
+            ),
             ("PASSBRIDGE_PORT", "tcp://10.0.0.1:50051"),
             ("PATH", "/bin"),
         ],

@@ -9,7 +9,8 @@ use super::{address, port, user_agent};
 use crate::{
     domain::{
         device_info::{
-            Connection, DeviceInfo, FieldNaming, NESTING_MAX, NormalizedDeviceInfo, Version, Warning, WarningReason,
+            Connection, DeviceInfo, FieldNaming, NESTING_MAX, NormalizedDeviceInfo, Version, Warning,
+            WarningReason,
         },
         error::{Result, Violation, Violations},
     },
@@ -60,7 +61,9 @@ pub(in crate::grpc) fn normalize(message: v1::NormalizeDeviceInfoRequest) -> Res
 pub(in crate::grpc) fn encode(message: v1::EncodeDeviceInfoRequest) -> Result<(DeviceInfo, Vec<Warning>)> {
     let mut violations = Violations::default();
     let required = || Err(vec![Violation::new("device_info", "is required")]);
-    violations.take_all(message.device_info.map_or_else(required, typed)).ok_or_else(|| violations.into_error())
+    violations
+        .take_all(message.device_info.map_or_else(required, typed))
+        .ok_or_else(|| violations.into_error())
 }
 
 pub(in crate::grpc) fn decode(message: &v1::DecodeDeviceInfoRequest) -> Result<(DeviceInfo, Vec<Warning>)> {
@@ -94,7 +97,10 @@ fn hash_algorithm(number: i32) -> std::result::Result<HashAlgorithm, Violation> 
 
 /// The violation of a request without a device.
 pub(super) fn missing() -> Violation {
-    Violation::new("device", "is required: fill device_info, or x_device_info with the base64 that the device sent")
+    Violation::new(
+        "device",
+        "is required: fill device_info, or x_device_info with the base64 that the device sent",
+    )
 }
 
 /// The warning about a field that is kept out of use.
@@ -110,7 +116,9 @@ pub(super) fn wire(text: &str) -> Checked {
     };
     match DeviceInfo::decode(text) {
         Ok((info, warnings)) => Ok((info, warnings.into_iter().map(within).collect())),
-        Err(violations) => Err(violations.into_iter().map(|violation| violation.within("x_device_info")).collect()),
+        Err(violations) => {
+            Err(violations.into_iter().map(|violation| violation.within("x_device_info")).collect())
+        }
     }
 }
 
@@ -121,7 +129,8 @@ pub(super) fn typed(message: v1::DeviceInfo) -> Checked {
         warning
     };
     let additional = message.additional.map_or_else(|| Ok(Map::new()), |additional| object(additional, 1));
-    let additional = additional.map_err(|description| vec![Violation::new("device_info.additional", description)])?;
+    let additional =
+        additional.map_err(|description| vec![Violation::new("device_info.additional", description)])?;
     let info = DeviceInfo {
         primary_hardware_type: message.primary_hardware_type,
         model: message.model,
@@ -149,7 +158,9 @@ pub(super) fn typed(message: v1::DeviceInfo) -> Checked {
     };
     match info.validate(FieldNaming::Field) {
         Ok(warnings) => Ok((info, warnings.into_iter().map(within).collect())),
-        Err(violations) => Err(violations.into_iter().map(|violation| violation.within("device_info")).collect()),
+        Err(violations) => {
+            Err(violations.into_iter().map(|violation| violation.within("device_info")).collect())
+        }
     }
 }
 
@@ -262,11 +273,7 @@ fn object(fields: Struct, level: usize) -> std::result::Result<Map<String, Json>
 
 fn json(value: Value, level: usize) -> std::result::Result<Json, String> {
     let deeper = || {
-        if level < NESTING_MAX {
-            Ok(level + 1)
-        } else {
-            Err(format!("nests more than {NESTING_MAX} levels"))
-        }
+        if level < NESTING_MAX { Ok(level + 1) } else { Err(format!("nests more than {NESTING_MAX} levels")) }
     };
     Ok(match value.kind {
         None | Some(Kind::NullValue(_)) => Json::Null,
@@ -275,7 +282,12 @@ fn json(value: Value, level: usize) -> std::result::Result<Json, String> {
         Some(Kind::StringValue(text)) => Json::String(text),
         Some(Kind::ListValue(list)) => {
             let level = deeper()?;
-            Json::Array(list.values.into_iter().map(|value| json(value, level)).collect::<std::result::Result<_, _>>()?)
+            Json::Array(
+                list.values
+                    .into_iter()
+                    .map(|value| json(value, level))
+                    .collect::<std::result::Result<_, _>>()?,
+            )
         }
         Some(Kind::StructValue(fields)) => Json::Object(object(fields, deeper()?)?),
     })
@@ -284,7 +296,10 @@ fn json(value: Value, level: usize) -> std::result::Result<Json, String> {
 /// A `Struct` has only doubles; whole ones become whole numbers again, so that 4 does not come back as 4.0.
 fn json_number(number: f64) -> std::result::Result<Number, String> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
-    #[expect(clippy::cast_possible_truncation, reason = "the double is whole and within 2^53, so it is exact")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the double is whole and within 2^53, so it is exact"
+    )]
     let whole = (number.fract() == 0.0 && number.abs() <= EXACT).then_some(number as i64);
     whole
         .map(Number::from)

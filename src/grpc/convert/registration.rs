@@ -16,7 +16,9 @@ use crate::{
     proto::v1::{self, create_registration_code_request::Device, registration_code::State as ProtoState},
     service::{
         policy::{Place, Policy},
-        registration::{CreateRegistration, Created, Lookup, RegistrationView, Repeat, WatchEvent, WatchRegistration},
+        registration::{
+            CreateRegistration, Created, Lookup, RegistrationView, Repeat, WatchEvent, WatchRegistration,
+        },
     },
 };
 
@@ -75,7 +77,10 @@ pub(in crate::grpc) fn get(message: &v1::GetRegistrationCodeRequest, policy: &Po
     lookup(&mut Violations::default(), policy, environment, requestor_id, code, viewer_ip)
 }
 
-pub(in crate::grpc) fn delete(message: &v1::DeleteRegistrationCodeRequest, policy: &Policy) -> Result<Lookup> {
+pub(in crate::grpc) fn delete(
+    message: &v1::DeleteRegistrationCodeRequest,
+    policy: &Policy,
+) -> Result<Lookup> {
     let v1::DeleteRegistrationCodeRequest { requestor_id, environment, code, viewer_ip } = message;
     lookup(&mut Violations::default(), policy, environment, requestor_id, code, viewer_ip)
 }
@@ -162,7 +167,12 @@ fn lookup(
     }
 }
 
-fn place(violations: &mut Violations, policy: &Policy, environment: &str, requestor_id: &str) -> Option<Place> {
+fn place(
+    violations: &mut Violations,
+    policy: &Policy,
+    environment: &str,
+    requestor_id: &str,
+) -> Option<Place> {
     violations.take_all(policy.place(("environment", environment), ("requestor_id", requestor_id)))
 }
 

@@ -50,7 +50,8 @@ fn the_template_gives_both_uris() {
     let policy =
         policy("[environments.default.requestors.REF]\nverification_uri = \"https://example.com/tv{?code}\"")
             .expect("valid");
-    let uris = policy.verification_uris(&place(&policy, "", "REF").expect("valid"), &Code::from_canonical("ABC"));
+    let uris =
+        policy.verification_uris(&place(&policy, "", "REF").expect("valid"), &Code::from_canonical("ABC"));
     assert_eq!(uris.plain, "https://example.com/tv");
     assert_eq!(uris.complete, "https://example.com/tv?code=ABC");
 }

@@ -99,7 +99,12 @@ impl RegistrationService {
             .unwrap_or_else(|failed| Err(Error::Internal(failed.to_string())))
     }
 
-    async fn create_once(&self, key: LedgerKey, repeat: Repeat, request: CreateRegistration) -> Result<Created> {
+    async fn create_once(
+        &self,
+        key: LedgerKey,
+        repeat: Repeat,
+        request: CreateRegistration,
+    ) -> Result<Created> {
         let ledger = &self.parts().store.ledger;
         let _turn = self.inner.repeats.turn(key.clone()).await;
         if let Some(entry) = ledger.get(&key).await? {
@@ -197,7 +202,11 @@ impl From<RandomnessUnavailable> for Error {
 }
 
 fn repeat_key(caller: &Caller, place: &Place, request_id: Uuid) -> LedgerKey {
-    let parts = [caller.name().as_bytes(), place.environment.as_str().as_bytes(), place.requestor.as_str().as_bytes()];
+    let parts = [
+        caller.name().as_bytes(),
+        place.environment.as_str().as_bytes(),
+        place.requestor.as_str().as_bytes(),
+    ];
     let mut name = parts.join(&0);
     name.push(0);
     name.extend_from_slice(request_id.as_bytes());

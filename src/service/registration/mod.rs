@@ -98,8 +98,10 @@ impl RegistrationService {
     }
 
     fn view(&self, registration: Registration, state: State) -> RegistrationView {
-        let place =
-            Place { environment: registration.environment.clone(), requestor: registration.requestor.clone() };
+        let place = Place {
+            environment: registration.environment.clone(),
+            requestor: registration.requestor.clone(),
+        };
         let verification = self.parts().policy.load().verification_uris(&place, &registration.code);
         RegistrationView { registration, state, verification }
     }

@@ -81,7 +81,9 @@ impl RegistrationService {
             Some(id) if id != entry.registration.id => {
                 return Ok(stream::iter([Ok(WatchEvent::Replaced { id, key })]).boxed());
             }
-            None if entry.state(self.parts().clock.now()) != State::Pending => return Err(Error::CodeNotFound),
+            None if entry.state(self.parts().clock.now()) != State::Pending => {
+                return Err(Error::CodeNotFound);
+            }
             Some(_) | None => {}
         }
         let told = entry.registration.clone();

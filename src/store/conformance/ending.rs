@@ -67,7 +67,8 @@ pub async fn what_was_asked_before_the_close_is_done(harness: &impl Harness) {
     let store = harness.store();
     let mut tasks = Vec::new();
     for index in 0..100 {
-        let (codes, registration) = (store.codes.clone(), registration(harness.now(), &format!("C{index}"), TTL));
+        let (codes, registration) =
+            (store.codes.clone(), registration(harness.now(), &format!("C{index}"), TTL));
         tasks.push(tokio::spawn(async move {
             let insertion = codes.insert_if_absent(registration.clone(), NO_LIMIT).await;
             insertion.is_ok_and(|insertion| insertion == Insertion::Inserted).then_some(registration)

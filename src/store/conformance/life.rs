@@ -21,13 +21,16 @@ pub async fn of_many_concurrent_inserts_of_a_code_one_wins(harness: &impl Harnes
     let (codes, now) = (harness.store().codes, harness.now());
     for round in 0..8 {
         let codes = codes.clone();
-        let outcomes = race(16, move |index| {
-            let mut registration = registration(now, &format!("RACE{round}"), TTL);
-            registration.id = Uuid::from_u64_pair(round, index as u64);
-            let codes = codes.clone();
-            async move { codes.insert_if_absent(registration, sample::NO_LIMIT).await.expect("the store works") }
-        })
-        .await;
+        let outcomes =
+            race(16, move |index| {
+                let mut registration = registration(now, &format!("RACE{round}"), TTL);
+                registration.id = Uuid::from_u64_pair(round, index as u64);
+                let codes = codes.clone();
+                async move {
+                    codes.insert_if_absent(registration, sample::NO_LIMIT).await.expect("the store works")
+                }
+            })
+            .await;
         assert_eq!(outcomes.iter().filter(|outcome| **outcome == Insertion::Inserted).count(), 1);
         assert_eq!(outcomes.iter().filter(|outcome| **outcome == Insertion::Taken).count(), 15);
     }

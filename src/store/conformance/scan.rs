@@ -49,7 +49,8 @@ pub async fn a_scan_sees_many_records_once_each(harness: &impl Harness) {
 pub async fn a_ledger_scan_sees_its_kind_and_nothing_ended(harness: &impl Harness) {
     let (ledger, now) = (harness.store().ledger, harness.now());
     let minutes = |count: u32| Some(now + Duration::from_secs(60) * count);
-    let entries = [("lasting", None), ("short", minutes(1)), ("long", minutes(300)), ("month", minutes(43_200))];
+    let entries =
+        [("lasting", None), ("short", minutes(1)), ("long", minutes(300)), ("month", minutes(43_200))];
     for (name, expire_time) in entries {
         ledger.put_if_absent(&ledger_key("kind", name), entry(name, expire_time)).await.expect("works");
         ledger.put_if_absent(&ledger_key("kind2", name), entry("x", expire_time)).await.expect("works");

@@ -112,7 +112,9 @@ impl Committer {
             return Err(CommitFailure("a test wants commits to fail".to_owned()));
         }
         let start = Instant::now();
-        batch.commit().map_err(|error| CommitFailure(format!("the storage engine could not write: {error}")))?;
+        batch
+            .commit()
+            .map_err(|error| CommitFailure(format!("the storage engine could not write: {error}")))?;
         self.core.statistics.record_commit(operations.len(), start.elapsed());
         self.core.watch_hub.signal(&changed_codes);
         Ok(())
@@ -127,7 +129,9 @@ impl Committer {
                 // Who lets go of a bucket last deletes its files, which takes long enough to be felt here.
                 let _ = self.deleted.send(buckets);
             }
-            Err(error) => tracing::warn!(%error, "an ended bucket could not be deleted; it is left to the next start"),
+            Err(error) => {
+                tracing::warn!(%error, "an ended bucket could not be deleted; it is left to the next start")
+            }
         }
     }
 

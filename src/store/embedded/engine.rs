@@ -10,11 +10,7 @@ use fjall::{
 };
 
 use super::bucket::{self, Bucket};
-use crate::domain::{
-    clock::Timestamp,
-    error::StoreError,
-    port::StoreResult,
-};
+use crate::domain::{clock::Timestamp, error::StoreError, port::StoreResult};
 
 /// Where records without a near end live.
 const LASTING: &str = "lasting";

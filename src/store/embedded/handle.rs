@@ -116,8 +116,7 @@ impl EmbeddedStore {
         });
         let (queue, commands) = mpsc::channel(QUEUE_LENGTH);
         let (deleted, let_go) = thread_channel::channel();
-        let committer =
-            Committer { core: Arc::clone(&core), engine, counts, queue: commands, deleted };
+        let committer = Committer { core: Arc::clone(&core), engine, counts, queue: commands, deleted };
         let (weak_core, weak_queue) = (Arc::downgrade(&core), queue.downgrade());
         let started = start("store-housekeeper", move || housekeeper::run(&weak_core, &weak_queue, &let_go))
             .and_then(|()| start("store-committer", move || committer.run()));

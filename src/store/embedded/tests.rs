@@ -13,7 +13,9 @@ use std::{
 use async_trait::async_trait;
 use futures_util::StreamExt;
 
-use super::{EmbeddedOptions, EmbeddedStore, FreeSpace, OpenError, housekeeper, ledger_operation::RemoveEnded};
+use super::{
+    EmbeddedOptions, EmbeddedStore, FreeSpace, OpenError, housekeeper, ledger_operation::RemoveEnded,
+};
 use crate::{
     domain::{
         clock::{Clock, ManualClock, Timestamp},

@@ -37,7 +37,12 @@ pub struct Transaction<'a> {
 
 impl<'a> Transaction<'a> {
     /// A batch that nothing was written to.
-    pub fn new(now: Timestamp, engine: &'a Engine, live: &'a mut LiveCount, counts: &'a mut BucketCounts) -> Self {
+    pub fn new(
+        now: Timestamp,
+        engine: &'a Engine,
+        live: &'a mut LiveCount,
+        counts: &'a mut BucketCounts,
+    ) -> Self {
         Self {
             now,
             engine,

@@ -1,0 +1,17 @@
+//! The gRPC face as its callers meet it: the real application in this process, over a real socket.
+
+mod code_life;
+mod deadline;
+mod device_info;
+mod drain;
+mod health;
+mod invalid_request;
+mod lookup;
+mod lookup_budget;
+mod malformed;
+mod place;
+mod reflection;
+mod request_id;
+mod room;
+mod support;
+mod watch;

@@ -1,0 +1,174 @@
+//! How much there may be at once: live codes, watches, streams.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use passbridge::proto::v1::{
+    CreateRegistrationCodeRequest, WatchRegistrationCodeRequest, registration_code::State,
+};
+use tonic::{Code, Status};
+use tonic_types::StatusExt;
+
+use crate::support::{
+    request::{REQUESTOR, create, create_for, delete, get},
+    status::{refused, retry_delay},
+    test_server::{TestServer, environment},
+};
+
+fn watch(code: &str) -> WatchRegistrationCodeRequest {
+    WatchRegistrationCodeRequest {
+        requestor_id: REQUESTOR.to_owned(),
+        code: code.to_owned(),
+        ..WatchRegistrationCodeRequest::default()
+    }
+}
+
+async fn full(server: &TestServer) -> Status {
+    let answer = server.codes().create_registration_code(create()).await;
+    refused(answer, Code::ResourceExhausted, "LIVE_CODES_EXHAUSTED")
+}
+
+#[tokio::test]
+async fn no_more_codes_live_than_configured() {
+    let server = TestServer::configured(|config| config.codes.max_live_codes = 2);
+    server.created_by(create_for(30)).await;
+    server.created_by(create_for(60)).await;
+    let status = full(&server).await;
+    let info = status.get_details_error_info().expect("carries ErrorInfo");
+    assert_eq!(info.metadata["max_live_codes"], "2");
+    let delay = retry_delay(&status).expect("carries RetryInfo");
+    assert!(delay > Duration::ZERO && delay <= Duration::from_secs(31), "{delay:?}");
+}
+
+#[tokio::test]
+async fn a_delete_makes_room() {
+    let server = TestServer::configured(|config| config.codes.max_live_codes = 1);
+    let code = server.created().await.code;
+    full(&server).await;
+    server.codes().delete_registration_code(delete(&code)).await.expect("deletes");
+    server.created().await;
+    full(&server).await;
+}
+
+#[tokio::test]
+async fn an_expiry_makes_room_by_the_time_that_was_told() {
+    let server = TestServer::configured(|config| config.codes.max_live_codes = 1);
+    server.created_by(create_for(30)).await;
+    let delay = retry_delay(&full(&server).await).expect("carries RetryInfo");
+    server.clock.advance(delay);
+    server.created().await;
+    full(&server).await;
+}
+
+#[tokio::test]
+async fn each_environment_has_room_of_its_own() {
+    let server = TestServer::configured(|config| {
+        environment(config, "default", &[]);
+        environment(config, "staging", &[]);
+        config.codes.max_live_codes = 1;
+    });
+    server.created().await;
+    full(&server).await;
+    server.created_by(CreateRegistrationCodeRequest { environment: "staging".to_owned(), ..create() }).await;
+}
+
+#[tokio::test]
+async fn requestors_of_an_environment_share_its_room() {
+    let server = TestServer::configured(|config| config.codes.max_live_codes = 1);
+    server.created_by(CreateRegistrationCodeRequest { requestor_id: "OTHER".to_owned(), ..create() }).await;
+    full(&server).await;
+}
+
+#[tokio::test]
+async fn concurrent_creates_do_not_overfill_an_environment() {
+    let server = TestServer::configured(|config| config.codes.max_live_codes = 5);
+    let mut clients: Vec<_> = (0..40).map(|_| server.codes()).collect();
+    let creates = clients.iter_mut().map(|codes| codes.create_registration_code(create()));
+    let created = join_all(creates).await.into_iter().filter(Result::is_ok).count();
+    assert_eq!(created, 5);
+}
+
+#[tokio::test]
+async fn no_more_watches_are_open_than_configured() {
+    let server = TestServer::configured(|config| config.grpc.max_watches = 1);
+    let code = server.created().await.code;
+    let mut first = server.codes().watch_registration_code(watch(&code)).await.expect("watches").into_inner();
+    let refusal = server.codes().watch_registration_code(watch(&code)).await;
+    let status = refused(refusal, Code::ResourceExhausted, "WATCHES_EXHAUSTED");
+    assert!(retry_delay(&status).is_some());
+    assert_eq!(status.get_details_error_info().expect("carries ErrorInfo").metadata["max_watches"], "1");
+
+    server.codes().delete_registration_code(delete(&code)).await.expect("deletes");
+    while first.message().await.expect("answers").is_some() {}
+    let code = server.created().await.code;
+    server.codes().watch_registration_code(watch(&code)).await.expect("there is room again");
+}
+
+#[tokio::test]
+async fn a_watch_that_is_refused_takes_no_room() {
+    let server = TestServer::configured(|config| config.grpc.max_watches = 1);
+    let refusal = server.codes().watch_registration_code(watch("BCDFGHJ")).await;
+    refused(refusal, Code::NotFound, "REGISTRATION_CODE_NOT_FOUND");
+    let code = server.created().await.code;
+    server.codes().watch_registration_code(watch(&code)).await.expect("there is room");
+}
+
+#[tokio::test]
+async fn a_watch_that_its_client_dropped_makes_room() {
+    let server = TestServer::configured(|config| config.grpc.max_watches = 1);
+    let code = server.created().await.code;
+    let mut codes = server.codes();
+    drop(codes.watch_registration_code(watch(&code)).await.expect("watches"));
+    // The server learns of it by the connection, and that is soon, but not at once.
+    for attempt in 0.. {
+        match codes.watch_registration_code(watch(&code)).await {
+            Ok(_) => return,
+            Err(status) => assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}"),
+        }
+        assert!(attempt < 10_000, "the place of a dropped watch is never free again");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn one_connection_carries_hundreds_of_watches() {
+    let server = TestServer::start();
+    let code = server.created().await.code;
+    let codes = server.codes();
+    let opening = (0..300).map(|_| {
+        let mut codes = codes.clone();
+        let request = watch(&code);
+        async move {
+            let mut watch = codes.watch_registration_code(request).await.expect("watches").into_inner();
+            let first = watch.message().await.expect("answers").expect("a state");
+            assert_eq!(first.registration_code.expect("a code").state(), State::Pending);
+            watch
+        }
+    });
+    let watches = join_all(opening).await;
+    codes.clone().delete_registration_code(delete(&code)).await.expect("deletes");
+    let ends = watches.into_iter().map(|mut watch| async move {
+        let last = watch.message().await.expect("answers").expect("a state");
+        assert_eq!(last.registration_code.expect("a code").state(), State::Released);
+        assert_eq!(watch.message().await.expect("ends well"), None);
+    });
+    join_all(ends).await;
+}
+
+#[tokio::test]
+async fn calls_over_the_stream_limit_of_a_connection_wait_their_turn() {
+    let server = TestServer::configured(|config| config.grpc.max_streams_per_connection = 1);
+    let code = server.created().await.code;
+    let codes = server.codes();
+    let mut held = codes.clone().watch_registration_code(watch(&code)).await.expect("watches").into_inner();
+    held.message().await.expect("answers").expect("a state");
+    let waiting = tokio::spawn({
+        let mut codes = codes.clone();
+        async move { codes.create_registration_code(create()).await }
+    });
+    server.codes().get_registration_code(get(&code)).await.expect("another connection has room");
+    assert!(!waiting.is_finished());
+    server.codes().delete_registration_code(delete(&code)).await.expect("deletes");
+    while held.message().await.expect("answers").is_some() {}
+    waiting.await.expect("runs").expect("creates");
+}

@@ -1,0 +1,64 @@
+//! Calls that a well-behaved client never makes: bytes that are no message, and deadlines that the client
+//! itself doesn't enforce (tonic's channel gives up at the deadline before the server's answer is there).
+
+use std::{
+    future::Future,
+    net::SocketAddr,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use hyper::{
+    body::Incoming,
+    client::conn::http2::{Builder, SendRequest},
+};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use passbridge::proto::v1::registration_code_service_client::RegistrationCodeServiceClient;
+use tonic::body::Body;
+
+/// One connection, with nothing around it.
+#[derive(Clone)]
+pub struct RawChannel {
+    connection: SendRequest<Body>,
+}
+
+impl RawChannel {
+    /// Connects.
+    pub async fn connect(address: SocketAddr) -> Self {
+        Self::with_window(address, 65_535).await
+    }
+
+    /// Connects as a client that takes only so many bytes of each stream before somebody reads them.
+    pub async fn with_window(address: SocketAddr, bytes: u32) -> Self {
+        let stream = tokio::net::TcpStream::connect(address).await.expect("connects");
+        let mut builder = Builder::new(TokioExecutor::new());
+        builder.initial_stream_window_size(bytes);
+        let (connection, driver) = builder.handshake(TokioIo::new(stream)).await.expect("speaks HTTP/2");
+        tokio::spawn(driver);
+        Self { connection }
+    }
+
+    /// The typed client over this connection.
+    pub fn codes(&self) -> RegistrationCodeServiceClient<Self> {
+        RegistrationCodeServiceClient::with_origin(self.clone(), origin())
+    }
+}
+
+/// Paths need an authority in front; the server doesn't look at it.
+pub fn origin() -> http::Uri {
+    http::Uri::from_static("http://passbridge.test")
+}
+
+impl tower::Service<http::Request<Body>> for RawChannel {
+    type Response = http::Response<Incoming>;
+    type Error = hyper::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.connection.poll_ready(context)
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        Box::pin(self.connection.send_request(request))
+    }
+}

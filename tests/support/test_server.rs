@@ -1,0 +1,174 @@
+//! The real application in this process, with a clock and a randomness that the test holds.
+
+use std::{
+    collections::VecDeque,
+    net::SocketAddr,
+    sync::{Arc, Mutex, mpsc},
+    thread::JoinHandle,
+};
+
+use passbridge::{
+    app::{App, StartError, Surroundings},
+    config::{Config, Environment, HumanDuration, Requestor},
+    domain::{
+        clock::{ManualClock, Timestamp},
+        code::DEFAULT_ALPHABET,
+        randomness::{OsRandomness, Randomness, RandomnessUnavailable},
+    },
+    proto::v1::{
+        RegistrationCode, device_info_service_client::DeviceInfoServiceClient,
+        registration_code_service_client::RegistrationCodeServiceClient,
+    },
+};
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+use tonic::transport::{Channel, Endpoint};
+
+use super::request;
+
+/// What the clock shows at first, in milliseconds.
+pub const START: u64 = 1_700_000_000_123;
+
+/// A server that ends with the test that started it.
+pub struct TestServer {
+    /// The server's time.
+    pub clock: Arc<ManualClock>,
+    /// What codes are drawn from.
+    pub randomness: Arc<SteeredRandomness>,
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<Result<(), StartError>>>,
+    _folder: TempDir,
+}
+
+impl TestServer {
+    /// A server with the defaults.
+    pub fn start() -> Self {
+        Self::configured(|_| {})
+    }
+
+    /// A server whose configuration is the default but for what `change` does.
+    pub fn configured(change: impl FnOnce(&mut Config)) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut config = Config::default();
+        config.grpc.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        config.operations.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        config.store.path = folder.path().join("data");
+        config.store.free_space_reserve = 0;
+        config.runtime.threads = 1;
+        // A test's end waits for nobody.
+        config.runtime.drain_timeout = HumanDuration::from_secs(0);
+        change(&mut config);
+        let clock = ManualClock::new(Timestamp::from_millis(START));
+        let randomness = Arc::new(SteeredRandomness::default());
+        let surroundings = Surroundings { clock: clock.clone(), randomness: randomness.clone() };
+        let (stop, stopped) = oneshot::channel();
+        let (say_address, address) = mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(async {
+                let app = App::build(config, surroundings, None).await?;
+                say_address.send(app.grpc_address()?).expect("the test waits for it");
+                // Ends also when the test drops its side.
+                app.serve(async { stopped.await.unwrap_or_default() }).await
+            })
+        });
+        let Ok(address) = address.recv() else {
+            panic!("the server did not start: {:?}", thread.join());
+        };
+        Self { clock, randomness, address, stop: Some(stop), thread: Some(thread), _folder: folder }
+    }
+
+    /// Where gRPC is served.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A connection of its own.
+    pub fn channel(&self) -> Channel {
+        Endpoint::from_shared(format!("http://{}", self.address)).expect("a URI").connect_lazy()
+    }
+
+    /// A client with a connection of its own.
+    pub fn codes(&self) -> RegistrationCodeServiceClient<Channel> {
+        RegistrationCodeServiceClient::new(self.channel())
+    }
+
+    /// A client with a connection of its own.
+    pub fn devices(&self) -> DeviceInfoServiceClient<Channel> {
+        DeviceInfoServiceClient::new(self.channel())
+    }
+
+    /// A code of the usual requestor.
+    pub async fn created(&self) -> RegistrationCode {
+        self.created_by(request::create()).await
+    }
+
+    /// The code that a request gives.
+    pub async fn created_by(
+        &self,
+        request: passbridge::proto::v1::CreateRegistrationCodeRequest,
+    ) -> RegistrationCode {
+        let answer = self.codes().create_registration_code(request).await.expect("creates");
+        answer.into_inner().registration_code.expect("has a code")
+    }
+
+    /// Asks the server to end, without waiting for it.
+    pub fn begin_stop(&mut self) {
+        self.stop = None;
+    }
+
+    /// Waits until the server has ended.
+    pub async fn ended(mut self) {
+        self.begin_stop();
+        let thread = self.thread.take().expect("runs");
+        let ended = tokio::task::spawn_blocking(move || thread.join()).await.expect("joins");
+        ended.expect("does not panic").expect("ends in good order");
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        self.begin_stop();
+        let ended = self.thread.take().map(JoinHandle::join);
+        if !std::thread::panicking() {
+            assert!(!matches!(ended, Some(Err(_))), "the server has panicked");
+        }
+    }
+}
+
+/// Puts an environment with these requestors into a configuration; none listed means all.
+pub fn environment(config: &mut Config, name: &str, requestors: &[&str]) {
+    let requestors = requestors.iter().map(|id| ((*id).to_owned(), Requestor::default())).collect();
+    config.environments.insert(name.to_owned(), Environment { requestors, ..Environment::default() });
+}
+
+/// The system's randomness, but for codes that a test wants drawn.
+#[derive(Debug, Default)]
+pub struct SteeredRandomness {
+    next: Mutex<VecDeque<[u8; 16]>>,
+}
+
+impl SteeredRandomness {
+    /// Has the next create draw this code first. A create draws its id, then its code, 16 bytes at a time.
+    pub fn draw_next(&self, code: &str) {
+        let mut id = [0; 16];
+        OsRandomness.fill(&mut id).expect("randomness");
+        let mut block = [0; 16];
+        for (byte, symbol) in block.iter_mut().zip(code.bytes()) {
+            let index = DEFAULT_ALPHABET.bytes().position(|other| other == symbol).expect("in the alphabet");
+            *byte = u8::try_from(index).expect("few symbols");
+        }
+        self.next.lock().expect("not poisoned").extend([id, block]);
+    }
+}
+
+impl Randomness for SteeredRandomness {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomnessUnavailable> {
+        match self.next.lock().expect("not poisoned").pop_front() {
+            Some(block) => bytes.copy_from_slice(&block[..bytes.len()]),
+            None => OsRandomness.fill(bytes)?,
+        }
+        Ok(())
+    }
+}
