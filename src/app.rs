@@ -1,6 +1,8 @@
 //! The application: the one place that knows every part. Config → build → serve.
 
 mod operations;
+mod reload;
+mod store;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -9,27 +11,24 @@ use tokio::net::TcpListener;
 use tower::Layer;
 
 use crate::{
-    config::{Auth, Config, ConfigError, StoreKind, TlsMode},
+    config::{Config, ConfigError},
     domain::{
         caller::Caller,
         clock::{SharedClock, SystemClock},
         device_info::Normalizer,
-        error::{StoreError, Violation},
-        port::{Codes, Store},
+        error::StoreError,
+        port::Store,
         randomness::{OsRandomness, SharedRandomness},
     },
     grpc::{self, CallContext, FaceLayer, HealthBoard},
     server::{self, BindError, Http2Options, Shutdown, WorkerPool},
-    service::{
-        RegistrationService,
-        budget::LookupBudget,
-        policy::{Policy, SharedPolicy},
-        registration,
-    },
-    store::embedded::{COMMIT_SECONDS_BOUNDS, EmbeddedOptions, EmbeddedStore, OpenError},
-    telemetry::{Metrics, StoreReadings, Telemetry, TraceExport},
+    service::{RegistrationService, budget::LookupBudget, policy::SharedPolicy, registration},
+    store::embedded::OpenError,
+    telemetry::{Metrics, Telemetry, TraceExport},
 };
 use operations::Readiness;
+use reload::checked_policy;
+pub use reload::{Reload, check};
 
 /// How often the store is asked how it is.
 const HEALTH_INTERVAL: Duration = Duration::from_secs(1);
@@ -101,9 +100,9 @@ impl App {
         let grpc = server::bind("grpc.listen", config.grpc.listen).await?;
         let operations = server::bind("operations.listen", config.operations.listen).await?;
         let Surroundings { clock, randomness } = surroundings;
-        let embedded = open_store(&config, &clock)?;
+        let embedded = store::open(&config, &clock)?;
         let store = embedded.ports();
-        let metrics = Arc::new(Metrics::new(move || store_readings(&embedded)));
+        let metrics = Arc::new(Metrics::new(move || store::readings(&embedded)));
         let policy: SharedPolicy = Arc::new(ArcSwap::from_pointee(policy));
         let normalizer = Arc::new(Normalizer::new());
         let codes = &config.codes;
@@ -153,7 +152,7 @@ impl App {
     /// Takes a new configuration for the calls that begin after it; see [`Reload`].
     #[must_use]
     pub fn reload_handle(&self) -> Reload {
-        Reload { policy: Arc::clone(&self.policy) }
+        Reload::new(Arc::clone(&self.policy))
     }
 
     /// Serves until `stop` completes, then drains: NOT_SERVING first, then streams end, then the limit.
@@ -214,79 +213,6 @@ impl App {
         self.store.health.close().await?;
         tracing::info!("ended");
         Ok(())
-    }
-}
-
-/// Swaps the part of the configuration that can change while the server runs: environments and requestors.
-#[derive(Debug, Clone)]
-pub struct Reload {
-    policy: SharedPolicy,
-}
-
-impl Reload {
-    /// Takes `config` for the calls that begin from now on.
-    ///
-    /// # Errors
-    /// Where anything in it is wrong; then nothing changes.
-    pub fn apply(&self, config: &Config) -> Result<(), ConfigError> {
-        checked_policy(config).map(|policy| self.policy.store(Arc::new(policy)))
-    }
-}
-
-/// Checks a configuration as [`App::build`] does, without taking anything.
-///
-/// # Errors
-/// Everything that is wrong with it.
-pub fn check(config: &Config) -> Result<(), ConfigError> {
-    checked_policy(config).map(drop)
-}
-
-fn checked_policy(config: &Config) -> Result<Policy, ConfigError> {
-    let policy = Policy::new(config);
-    let mut violations = exposure(config);
-    match policy {
-        Ok(policy) if violations.is_empty() => Ok(policy),
-        policy => {
-            violations.extend(policy.err().into_iter().flatten());
-            Err(ConfigError { source: "values".to_owned(), violations })
-        }
-    }
-}
-
-/// Whoever reaches a listener that asks for no credentials may do everything, so strangers must not reach it.
-fn exposure(config: &Config) -> Vec<Violation> {
-    let Auth::None = config.grpc.auth;
-    let TlsMode::Off = config.grpc.tls.mode;
-    if config.grpc.listen.ip().to_canonical().is_loopback() {
-        return Vec::new();
-    }
-    vec![Violation::new(
-        "grpc.listen",
-        format!(
-            "{} can be reached by others, and grpc.auth = \"none\" asks nobody who they are; \
-             listen on a loopback address, such as 127.0.0.1:50051",
-            config.grpc.listen
-        ),
-    )]
-}
-
-fn open_store(config: &Config, clock: &SharedClock) -> Result<EmbeddedStore, OpenError> {
-    let StoreKind::Embedded = config.store.kind;
-    EmbeddedStore::open(EmbeddedOptions {
-        free_space_reserve: config.store.free_space_reserve.saturating_mul(1 << 20),
-        ..EmbeddedOptions::new(&config.store.path, Arc::clone(clock))
-    })
-}
-
-fn store_readings(store: &EmbeddedStore) -> StoreReadings {
-    let statistics = store.statistics();
-    let bounds = COMMIT_SECONDS_BOUNDS.into_iter().chain([f64::INFINITY]);
-    StoreReadings {
-        commands: statistics.committed_commands,
-        commit_seconds_sum: statistics.commit_seconds_sum,
-        commit_seconds: bounds.zip(statistics.commit_seconds).collect(),
-        queued: statistics.queue_depth as u64,
-        live_codes: store.live_codes().into_iter().map(|(name, count)| (name.to_string(), count)).collect(),
     }
 }
 

@@ -5,9 +5,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use clap::Args;
 
 use crate::{
-    Result, Setting, disk,
-    load::{self},
-    machine,
+    Result, Setting, disk, load, machine,
     measurement::{Course, Measurement, measure},
     process::Server,
     report::{Table, Target, median, spread},
@@ -78,6 +76,18 @@ struct Pair {
     echo: Measurement,
 }
 
+impl Pair {
+    fn summary(&self) -> String {
+        let Self { passbridge, echo } = self;
+        let (ours, theirs) = (passbridge.throughput, echo.throughput);
+        let cpu = passbridge.server_cpu / echo.server_cpu;
+        format!(
+            "{ours:.0}/s, echo {theirs:.0}/s, ratio {:.2}, of server CPU per call {cpu:.2}",
+            ours / theirs
+        )
+    }
+}
+
 /// Runs the benchmark and prints its table.
 pub fn run(setting: &Setting, options: &Options) -> Result<()> {
     let (rounds, seconds) = if setting.quick { (1, 1) } else { (options.rounds, options.seconds) };
@@ -94,7 +104,7 @@ pub fn run(setting: &Setting, options: &Options) -> Result<()> {
     for round in 0..rounds {
         for (case, pairs) in CASES.iter().zip(&mut results) {
             let pair = bench.measure(case, course(case.in_flight), round % 2 == 0)?;
-            eprintln!("round {}, {:?} at {}:\n{pair:.2?}", round + 1, case.call, case.in_flight);
+            eprintln!("round {}, {:?} at {}: {}", round + 1, case.call, case.in_flight, pair.summary());
             pairs.push(pair);
         }
     }

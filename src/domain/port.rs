@@ -1,5 +1,5 @@
-//! What passbridge asks of a store: small and semantic ports, each with one conformance suite
-//! ([`crate::store::conformance`]) that every implementation passes.
+//! What passbridge asks of a store: small and semantic ports, and one conformance suite
+//! (`store/conformance`) that every implementation passes.
 //!
 //! A store has time of its own (the clock it was opened with, or its engine's), and everything it
 //! acknowledges is as durable as it can make it.

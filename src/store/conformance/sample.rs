@@ -8,7 +8,9 @@ use super::Harness;
 use crate::domain::{
     clock::Timestamp,
     code::Code,
-    device_info::NormalizedDeviceInfo,
+    device_info::{
+        Browser, Display, Hardware, NormalizedConnection, NormalizedDeviceInfo, OperatingSystem, Version,
+    },
     id::{DeviceId, EnvironmentName, MvpdId, RequestorId},
     port::{Insertion, LedgerEntry, LedgerKey},
     registration::{CodeKey, LegacyParameters, Registration, SourceApplication},
@@ -32,7 +34,7 @@ pub fn registration(now: Timestamp, code: &str, ttl: Duration) -> Registration {
         expire_time: now + ttl,
         device_id: DeviceId::parse("device_id", "a device of the living room").expect("valid"),
         device_id_assigned: false,
-        device_info: NormalizedDeviceInfo::default(),
+        device_info: device_info(),
         user_agent: "Mozilla/5.0 (Linux; Android 9; AFTMM) AppleWebKit/537.36".to_owned(),
         authorization_type: "OAUTH2".to_owned(),
         source_application: Some(SourceApplication {
@@ -41,6 +43,43 @@ pub fn registration(now: Timestamp, code: &str, ttl: Duration) -> Registration {
             version: "1.2.3".to_owned(),
         }),
         legacy: LegacyParameters { device_type: "tv".to_owned(), ..LegacyParameters::default() },
+    }
+}
+
+fn device_info() -> NormalizedDeviceInfo {
+    let text = |text: &str| Some(text.to_owned());
+    let version = |major| Version { major, minor: 2, patch: 3, profile: "profile".to_owned() };
+    NormalizedDeviceInfo {
+        hardware_type: "MediaPlayer".to_owned(),
+        model: "AFTMM".to_owned(),
+        version: version(1),
+        hardware: Hardware {
+            name: "AFTMM".to_owned(),
+            vendor: "Unknown".to_owned(),
+            version: version(1),
+            manufacturer: text("Amazon"),
+        },
+        operating_system: OperatingSystem {
+            name: "Android".to_owned(),
+            family: text("Android"),
+            vendor: None,
+            version: version(9),
+        },
+        browser: Browser {
+            name: text("Chrome"),
+            vendor: text("Google"),
+            version: version(112),
+            user_agent: text("Mozilla/5.0 (Linux; Android 9; AFTMM) AppleWebKit/537.36"),
+            original_user_agent: None,
+        },
+        display: Display { width: 1920, height: 1080, version: Some(version(4)), ..Display::default() },
+        application_id: text("com.example.player"),
+        connection: NormalizedConnection {
+            ip_address: text("2001:db8::17"),
+            port: text("443"),
+            secure: true,
+            kind: None,
+        },
     }
 }
 
