@@ -40,26 +40,44 @@ pub struct Measurement {
     pub server_cpu: f64,
     /// The same of the load generator.
     pub client_cpu: f64,
+    /// How many cores were busy with something else meanwhile, the kernel's own threads included.
+    pub other_cores: f64,
 }
 
 /// Puts a load on a server.
 pub fn measure<W: Workload>(server: &Server, workload: &Arc<W>, course: Course) -> Result<Measurement> {
-    let before = (server.cpu()?, process::own_cpu()?);
+    let start = Instant::now();
+    let before = Spent::until_now(server)?;
     let from = Instant::now() + course.warm_up;
     let plan =
         Plan { in_flight: course.in_flight, threads: course.threads, from, until: from + course.duration };
     let tally = load::run(server.grpc, workload, plan)?.complete()?;
     server.settle()?;
-    let after = (server.cpu()?, process::own_cpu()?);
+    let after = Spent::until_now(server)?;
     // The warm-up is in both, so that work which the server puts off is nobody else's.
-    let per_thousand = |spent: Duration| spent.as_secs_f64() * 1e3 / tally.answered as f64;
+    let [server_cpu, client_cpu, machine_cpu] = after.since(before);
+    let per_thousand = |seconds: f64| seconds * 1e3 / tally.answered as f64;
     let milliseconds = |microseconds: u64| microseconds as f64 / 1e3;
     Ok(Measurement {
         throughput: tally.latency.len() as f64 / course.duration.as_secs_f64(),
         p50: milliseconds(tally.latency.value_at_quantile(0.5)),
         p99: milliseconds(tally.latency.value_at_quantile(0.99)),
         max: milliseconds(tally.latency.max()),
-        server_cpu: per_thousand(after.0.saturating_sub(before.0)),
-        client_cpu: per_thousand(after.1.saturating_sub(before.1)),
+        server_cpu: per_thousand(server_cpu),
+        client_cpu: per_thousand(client_cpu),
+        other_cores: (machine_cpu - server_cpu - client_cpu).max(0.0) / start.elapsed().as_secs_f64(),
     })
+}
+
+/// Processor time of the server, of this process and of the machine.
+struct Spent([Duration; 3]);
+
+impl Spent {
+    fn until_now(server: &Server) -> Result<Self> {
+        Ok(Self([server.cpu()?, process::own_cpu()?, process::machine_cpu()?]))
+    }
+
+    fn since(self, before: Self) -> [f64; 3] {
+        std::array::from_fn(|index| self.0[index].saturating_sub(before.0[index]).as_secs_f64())
+    }
 }

@@ -139,12 +139,29 @@ pub fn own_cpu() -> Result<Duration> {
     cpu_of("self")
 }
 
+/// The processor time that everything on the machine has used, and the machine's own machine took away.
+pub fn machine_cpu() -> Result<Duration> {
+    let stat = fs::read_to_string("/proc/stat")?;
+    let ticks: Vec<u64> =
+        stat.lines().next().unwrap_or_default().split(' ').filter_map(|field| field.parse().ok()).collect();
+    match ticks.as_slice() {
+        [user, nice, system, _idle, _wait, _hard, _soft, stolen, ..] => {
+            ticks_to_time(user + nice + system + stolen)
+        }
+        _ => Err("an unknown form of /proc/stat".into()),
+    }
+}
+
 fn cpu_of(process: &str) -> Result<Duration> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
     // The name in parentheses may hold spaces. Behind it utime and stime are the 12th and 13th field.
     let (_, fields) = stat.rsplit_once(") ").ok_or("an unknown form of stat")?;
     let ticks =
         fields.split(' ').skip(11).take(2).map(str::parse::<u64>).sum::<std::result::Result<u64, _>>()?;
+    ticks_to_time(ticks)
+}
+
+fn ticks_to_time(ticks: u64) -> Result<Duration> {
     Ok(Duration::from_secs(ticks) / u32::try_from(rustix::param::clock_ticks_per_second())?)
 }
 

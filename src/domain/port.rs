@@ -43,7 +43,7 @@ pub type CodeSignals = BoxStream<'static, ()>;
 pub trait Codes: Send + Sync {
     /// Stores a record if its code is neither in use nor in quarantine and the environment holds fewer than
     /// `max_live` live codes. Of any number of concurrent calls for one code exactly one inserts.
-    async fn insert_if_absent(&self, registration: Registration, max_live: u64) -> StoreResult<Insertion>;
+    async fn insert_if_absent(&self, registration: &Registration, max_live: u64) -> StoreResult<Insertion>;
 
     /// The record or tombstone that holds the code, until its quarantine ends.
     async fn get(&self, key: &CodeKey) -> StoreResult<Option<CodeEntry>>;

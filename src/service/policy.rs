@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use iri_string::{
     spec::UriSpec,
     template::{UriTemplateStr, UriTemplateString, simple_context::SimpleContext},
+    types::UriStr,
 };
 
 use crate::{
@@ -208,7 +209,7 @@ fn parse_template(field: &str, text: &str) -> Result<UriTemplateString, Violatio
         return Err(Violation::new(field, format!("has the variable {other:?}; only `code` has a value")));
     }
     let complete = expand(template, Some("CODE"));
-    if !complete.contains("CODE") || url::Url::parse(&complete).is_err() {
+    if !complete.contains("CODE") || UriStr::new(&complete).is_err() {
         return Err(Violation::new(
             field,
             "must give an absolute URI that holds the code, such as https://example.com/activate{?code}",

@@ -1,6 +1,6 @@
 //! The stores: implementations of the domain's ports ([`crate::domain::port`]).
 //!
-//! To add one: implement the ports, write a `Harness` for it, and let [`conformance`] run every behaviour
+//! To add one: implement the ports, write a `Harness` for it, and let `conformance` run every behaviour
 //! against it. What is true of one store and not of the ports is tested beside that store.
 
 #[cfg(test)]

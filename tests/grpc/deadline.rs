@@ -1,12 +1,51 @@
 //! Deadlines that the server keeps. The one of a unary call is shown where a sync can be held: in the process
 //! tests.
 
-use std::time::Duration;
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 
-use passbridge::proto::v1::WatchRegistrationCodeRequest;
-use tonic::{Code, Request};
+use http_body::Frame;
+use passbridge::{config::HumanDuration, proto::v1::WatchRegistrationCodeRequest};
+use tonic::{Code, Request, Status, body::Body};
+use tower::{Service, ServiceExt};
 
-use crate::support::{raw::RawChannel, request::REQUESTOR, status::refused, test_server::TestServer};
+use crate::support::{
+    raw::RawChannel,
+    request::{REQUESTOR, create},
+    status::refused,
+    test_server::TestServer,
+};
+
+/// The body of a client that has said all its headers and then nothing.
+struct Silence;
+
+impl http_body::Body for Silence {
+    type Data = bytes::Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        Poll::Pending
+    }
+}
+
+/// Makes a call whose message never comes.
+async fn call_without_message(server: &TestServer, timeout: &str) -> Status {
+    let request = http::Request::post(
+        "http://passbridge.test/passbridge.v1.RegistrationCodeService/CreateRegistrationCode",
+    );
+    let request = request.header("content-type", "application/grpc").header("te", "trailers");
+    let request = request.header("grpc-timeout", timeout).body(Body::new(Silence)).expect("a request");
+    let mut channel = RawChannel::connect(server.address()).await;
+    let response = channel.ready().await.expect("connects").call(request).await.expect("answers");
+    Status::from_header_map(response.headers()).expect("a status in the headers")
+}
 
 #[tokio::test]
 async fn a_watch_ends_with_deadline_exceeded_when_the_callers_time_is_up() {
@@ -39,7 +78,26 @@ async fn a_watch_ends_with_deadline_exceeded_when_the_callers_time_is_up() {
 async fn a_deadline_that_cannot_be_read_is_none() {
     let server = TestServer::start();
     let mut codes = RawChannel::connect(server.address()).await.codes();
-    let mut request = Request::new(crate::support::request::create());
+    let mut request = Request::new(create());
     request.metadata_mut().insert("grpc-timeout", "soon".parse().expect("a header"));
     codes.create_registration_code(request).await.expect("creates");
+}
+
+#[tokio::test]
+async fn a_message_that_never_comes_is_waited_for_as_long_as_the_server_allows() {
+    let server = TestServer::configured(|config| {
+        config.grpc.answer_timeout = HumanDuration(Duration::from_millis(50))
+    });
+    let status = call_without_message(&server, "1H").await;
+    refused(Err::<(), _>(status), Code::DeadlineExceeded, "DEADLINE_EXCEEDED");
+}
+
+#[tokio::test]
+async fn a_message_that_never_comes_is_waited_for_no_longer_than_its_caller_waits() {
+    let server = TestServer::configured(|config| {
+        config.grpc.answer_timeout = HumanDuration(Duration::from_secs(3600))
+    });
+    let answer = tokio::time::timeout(Duration::from_secs(5), call_without_message(&server, "50m")).await;
+    let status = answer.expect("the caller's deadline has passed long ago");
+    refused(Err::<(), _>(status), Code::DeadlineExceeded, "DEADLINE_EXCEEDED");
 }

@@ -16,7 +16,7 @@ use crate::support::{request::REQUESTOR, status::refused, test_server::TestServe
 
 /// Longer than any test: what ends before it was not cut.
 fn patient() -> TestServer {
-    TestServer::configured(|config| config.runtime.drain_timeout = HumanDuration::from_secs(20))
+    TestServer::configured(|config| config.runtime.drain_timeout = HumanDuration::from_secs(10))
 }
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn an_open_health_watch_does_not_hold_up_the_end() {
     watch.message().await.expect("answers").expect("a status");
     server.begin_stop();
     let end = async { while let Ok(Some(_)) = watch.message().await {} };
-    let ended = tokio::time::timeout(Duration::from_secs(10), end).await;
+    let ended = tokio::time::timeout(Duration::from_secs(5), end).await;
     assert!(ended.is_ok(), "the stream is left open until the drain limit cuts it");
 }
 
@@ -69,7 +69,7 @@ async fn an_idle_connection_does_not_hold_up_the_end() {
     let mut codes = server.codes();
     let code = codes.create_registration_code(crate::support::request::create()).await;
     code.expect("creates");
-    let ended = tokio::time::timeout(Duration::from_secs(10), server.ended()).await;
+    let ended = tokio::time::timeout(Duration::from_secs(5), server.ended()).await;
     assert!(ended.is_ok(), "the server waits for a client that has nothing open");
 }
 

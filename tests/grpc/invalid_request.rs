@@ -14,8 +14,10 @@ use crate::support::{
     test_server::TestServer,
 };
 
-async fn violated_by(change: impl FnOnce(&mut CreateRegistrationCodeRequest)) -> Vec<String> {
-    let server = TestServer::start();
+async fn violated_by(
+    server: &TestServer,
+    change: impl FnOnce(&mut CreateRegistrationCodeRequest),
+) -> Vec<String> {
     let mut request = create();
     change(&mut request);
     violated(server.codes().create_registration_code(request).await)
@@ -77,7 +79,8 @@ async fn every_violation_of_a_create_is_told_at_once() {
 
 #[tokio::test]
 async fn an_empty_create_names_what_is_required() {
-    let fields = violated_by(|request| *request = CreateRegistrationCodeRequest::default()).await;
+    let server = TestServer::start();
+    let fields = violated_by(&server, |request| *request = CreateRegistrationCodeRequest::default()).await;
     assert_eq!(fields, ["device", "requestor_id"]);
 }
 
@@ -110,9 +113,10 @@ async fn every_violation_of_a_watch_is_told_at_once() {
 
 #[tokio::test]
 async fn every_violation_of_a_device_is_told_at_once() {
+    let server = TestServer::start();
     let long = Some("x".repeat(1_025));
     let device = DeviceInfo { vendor: long.clone(), browser_name: long, ..DeviceInfo::default() };
-    let fields = violated_by(|request| request.device = Some(Device::DeviceInfo(device))).await;
+    let fields = violated_by(&server, |request| request.device = Some(Device::DeviceInfo(device))).await;
     assert_eq!(
         fields,
         ["device_info.browser_name", "device_info.model", "device_info.os_name", "device_info.vendor"]
@@ -171,11 +175,11 @@ async fn so_many_long_violations_are_cut_to_what_a_trailer_holds() {
 
 #[tokio::test]
 async fn a_device_id_is_no_placeholder_not_empty_and_at_most_512_bytes() {
+    let server = TestServer::start();
     for wrong in ["dummy".to_owned(), String::new(), "x".repeat(513), "ä".repeat(257)] {
-        let fields = violated_by(|request| request.device_id = Some(wrong.clone())).await;
+        let fields = violated_by(&server, |request| request.device_id = Some(wrong.clone())).await;
         assert_eq!(fields, ["device_id"], "{wrong:?}");
     }
-    let server = TestServer::start();
     for right in ["x".repeat(512), "ä".repeat(256), "Dummy".to_owned()] {
         let request = CreateRegistrationCodeRequest { device_id: Some(right.clone()), ..create() };
         assert_eq!(server.created_by(request).await.device_id, right);
@@ -184,6 +188,7 @@ async fn a_device_id_is_no_placeholder_not_empty_and_at_most_512_bytes() {
 
 #[tokio::test]
 async fn a_ttl_is_whole_seconds_from_one_to_ten_hours() {
+    let server = TestServer::start();
     for (seconds, nanos) in [
         (0, 0),
         (-1, 0),
@@ -198,19 +203,25 @@ async fn a_ttl_is_whole_seconds_from_one_to_ten_hours() {
         (i64::MAX, 0),
         (i64::MIN, i32::MIN),
     ] {
-        let fields = violated_by(|request| request.ttl = Some(Duration { seconds, nanos })).await;
+        let fields = violated_by(&server, |request| request.ttl = Some(Duration { seconds, nanos })).await;
         assert_eq!(fields, ["ttl"], "{seconds} s {nanos} ns");
     }
 }
 
 #[tokio::test]
 async fn a_name_is_1_to_128_letters_digits_dots_underscores_and_hyphens() {
-    for wrong in ["a b", "ä", "a/b", "a\0b", "\u{202e}x", &"x".repeat(129)] {
-        assert_eq!(violated_by(|request| request.requestor_id = wrong.to_owned()).await, ["requestor_id"]);
-        assert_eq!(violated_by(|request| request.mvpd_id = wrong.to_owned()).await, ["mvpd_id"]);
-        assert_eq!(violated_by(|request| request.environment = wrong.to_owned()).await, ["environment"]);
-    }
     let server = TestServer::start();
+    for wrong in ["a b", "ä", "a/b", "a\0b", "\u{202e}x", &"x".repeat(129)] {
+        assert_eq!(
+            violated_by(&server, |request| request.requestor_id = wrong.to_owned()).await,
+            ["requestor_id"]
+        );
+        assert_eq!(violated_by(&server, |request| request.mvpd_id = wrong.to_owned()).await, ["mvpd_id"]);
+        assert_eq!(
+            violated_by(&server, |request| request.environment = wrong.to_owned()).await,
+            ["environment"]
+        );
+    }
     let longest = format!("Az09._-{}", "x".repeat(121));
     let request =
         CreateRegistrationCodeRequest { requestor_id: longest.clone(), mvpd_id: longest.clone(), ..create() };
@@ -219,6 +230,7 @@ async fn a_name_is_1_to_128_letters_digits_dots_underscores_and_hyphens() {
 
 #[tokio::test]
 async fn a_device_in_the_wire_form_must_be_base64_of_a_json_object() {
+    let server = TestServer::start();
     for (what, text) in [
         ("empty", String::new()),
         ("no base64", "!!!".to_owned()),
@@ -231,29 +243,32 @@ async fn a_device_in_the_wire_form_must_be_base64_of_a_json_object() {
         ("two objects", STANDARD.encode("{}{}")),
         ("not UTF-8", STANDARD.encode(b"{\"model\":\"\xff\"}")),
     ] {
-        assert_eq!(violated_by(with_wire(text)).await, ["x_device_info"], "{what}");
+        assert_eq!(violated_by(&server, with_wire(text)).await, ["x_device_info"], "{what}");
     }
 }
 
 #[tokio::test]
 async fn a_hundred_thousand_nested_brackets_are_refused() {
+    let server = TestServer::start();
     let brackets = "[".repeat(100_000);
     let fits = format!(r#"{{"model":"X","osName":"Linux","key":{}"#, &brackets[..40_000]);
-    assert_eq!(violated_by(with_wire(STANDARD.encode(fits))).await, ["x_device_info"]);
+    assert_eq!(violated_by(&server, with_wire(STANDARD.encode(fits))).await, ["x_device_info"]);
     let whole = format!(r#"{{"model":"X","osName":"Linux","key":{brackets}"#);
-    assert_eq!(violated_by(with_wire(STANDARD.encode(whole))).await, ["x_device_info"]);
+    assert_eq!(violated_by(&server, with_wire(STANDARD.encode(whole))).await, ["x_device_info"]);
 }
 
 #[tokio::test]
 async fn a_megabyte_of_device_information_is_refused() {
+    let server = TestServer::start();
     let json = format!(r#"{{"model":"X","osName":"Linux","key":"{}"}}"#, "x".repeat(1 << 20));
-    assert_eq!(violated_by(with_wire(STANDARD.encode(json))).await, ["x_device_info"]);
+    assert_eq!(violated_by(&server, with_wire(STANDARD.encode(json))).await, ["x_device_info"]);
 }
 
 #[tokio::test]
 async fn a_typed_device_of_a_megabyte_is_refused() {
+    let server = TestServer::start();
     let device = DeviceInfo { model: Some("x".repeat(1 << 20)), ..roku() };
-    let fields = violated_by(|request| request.device = Some(Device::DeviceInfo(device))).await;
+    let fields = violated_by(&server, |request| request.device = Some(Device::DeviceInfo(device))).await;
     assert_eq!(fields, ["device_info.model"]);
 }
 

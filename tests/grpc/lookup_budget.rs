@@ -7,7 +7,8 @@ use tonic::{Code, Response, Status};
 
 use crate::support::{
     request::{REQUESTOR, delete, get},
-    status::{probable_causes, refused, retry_delay},
+    retry_delay,
+    status::{probable_causes, refused},
     test_server::TestServer,
 };
 

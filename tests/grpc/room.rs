@@ -11,7 +11,8 @@ use tonic_types::StatusExt;
 
 use crate::support::{
     request::{REQUESTOR, create, create_for, delete, get},
-    status::{refused, retry_delay},
+    retry_delay,
+    status::refused,
     test_server::{TestServer, environment},
 };
 

@@ -1,5 +1,10 @@
 //! What the tests of this binary share; its files are shared with other binaries.
 
+use std::time::Duration;
+
+use tonic::Status;
+use tonic_types::StatusExt;
+
 #[path = "../support/raw.rs"]
 pub mod raw;
 #[path = "../support/request.rs"]
@@ -8,3 +13,8 @@ pub mod request;
 pub mod status;
 #[path = "../support/test_server.rs"]
 pub mod test_server;
+
+/// How long the caller is asked to wait.
+pub fn retry_delay(status: &Status) -> Option<Duration> {
+    status.get_details_retry_info()?.retry_delay
+}

@@ -1,6 +1,6 @@
 //! What a client reads out of an error.
 
-use std::{fmt::Debug, time::Duration};
+use std::fmt::Debug;
 
 use passbridge::proto::v1::ProbableCauses;
 use prost::Message;
@@ -30,11 +30,6 @@ pub fn violated<T: Debug>(answer: Result<T, Status>) -> Vec<String> {
     let mut fields: Vec<String> = violations.into_iter().map(|violation| violation.field).collect();
     fields.sort();
     fields
-}
-
-/// How long the caller is asked to wait.
-pub fn retry_delay(status: &Status) -> Option<Duration> {
-    status.get_details_retry_info()?.retry_delay
 }
 
 /// What has most often led to this error.

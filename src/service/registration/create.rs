@@ -145,7 +145,7 @@ impl RegistrationService {
         let (mut registration, warnings) = self.registration(request, now)?;
         for _ in 0..DRAWS {
             registration.code = policy.code_format.draw(&*parts.randomness)?;
-            match parts.store.codes.insert_if_absent(registration.clone(), policy.max_live_codes).await? {
+            match parts.store.codes.insert_if_absent(&registration, policy.max_live_codes).await? {
                 Insertion::Inserted => {
                     return Ok(Created { view: self.view(registration, State::Pending), warnings });
                 }

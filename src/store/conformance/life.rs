@@ -27,7 +27,7 @@ pub async fn of_many_concurrent_inserts_of_a_code_one_wins(harness: &impl Harnes
                 registration.id = Uuid::from_u64_pair(round, index as u64);
                 let codes = codes.clone();
                 async move {
-                    codes.insert_if_absent(registration, sample::NO_LIMIT).await.expect("the store works")
+                    codes.insert_if_absent(&registration, sample::NO_LIMIT).await.expect("the store works")
                 }
             })
             .await;

@@ -5,13 +5,17 @@ use uuid::Uuid;
 
 use super::{operation::Command, record, transaction::Transaction};
 use crate::domain::{
+    clock::Timestamp,
+    id::EnvironmentName,
     port::{Insertion, StoreResult},
-    registration::{CodeEntry, CodeKey, Registration, State},
+    registration::{CodeKey, Registration, State},
 };
 
 /// Inserts a record if its code is free and its environment not full.
 pub struct InsertCode {
-    registration: Registration,
+    environment: EnvironmentName,
+    expire_time: Timestamp,
+    forget_time: Timestamp,
     key: UserKey,
     value: UserValue,
     max_live: u64,
@@ -19,11 +23,15 @@ pub struct InsertCode {
 
 impl InsertCode {
     /// Prepares, on the caller's thread, what the committer's need not spend its time on.
-    pub fn new(registration: Registration, max_live: u64) -> StoreResult<Self> {
-        let key = record::code_key(&registration.key());
-        let entry = CodeEntry { registration, release_time: None };
-        let value = record::encode_code(&entry)?;
-        Ok(Self { registration: entry.registration, key, value, max_live })
+    pub fn new(registration: &Registration, max_live: u64) -> StoreResult<Self> {
+        Ok(Self {
+            environment: registration.environment.clone(),
+            expire_time: registration.expire_time,
+            forget_time: registration.forget_time(),
+            key: record::code_key(&registration.key()),
+            value: record::encode_code(registration, None)?,
+            max_live,
+        })
     }
 }
 
@@ -37,13 +45,12 @@ impl Command for InsertCode {
         {
             return Ok(Insertion::Taken);
         }
-        let environment = &self.registration.environment;
-        if transaction.live_codes(environment) >= self.max_live {
-            return Ok(Insertion::Full { next_expiry: transaction.next_expiry(environment) });
+        if transaction.live_codes(&self.environment) >= self.max_live {
+            return Ok(Insertion::Full { next_expiry: transaction.next_expiry(&self.environment) });
         }
-        let place = transaction.place_for_code(&self.registration)?;
+        let place = transaction.place_until(self.forget_time)?;
         transaction.put(&place, &self.key, self.value.clone(), before.as_ref());
-        transaction.count_in(&place, &self.registration);
+        transaction.count_in(&place, &self.environment, self.expire_time);
         transaction.code_changed(&self.key);
         Ok(Insertion::Inserted)
     }
@@ -67,14 +74,14 @@ impl Command for ReleaseCode {
 
     fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<bool> {
         let Some(found) = transaction.find_code(&self.key)? else { return Ok(false) };
-        let mut entry = record::decode_code(&found.value)?;
+        let entry = record::decode_code(&found.value)?;
         if entry.registration.id != self.id || entry.state(transaction.now) != State::Pending {
             return Ok(false);
         }
-        entry.release_time = Some(transaction.now);
-        let value = record::encode_code(&entry)?;
+        let registration = entry.registration;
+        let value = record::encode_code(&registration, Some(transaction.now))?;
         transaction.put(&found.keyspace, &self.key, value, None);
-        transaction.count_out(&found.keyspace, &entry.registration);
+        transaction.count_out(&found.keyspace, &registration.environment, registration.expire_time);
         transaction.code_changed(&self.key);
         Ok(true)
     }

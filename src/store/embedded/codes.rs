@@ -18,7 +18,7 @@ use crate::domain::{
 
 #[async_trait]
 impl Codes for EmbeddedStore {
-    async fn insert_if_absent(&self, registration: Registration, max_live: u64) -> StoreResult<Insertion> {
+    async fn insert_if_absent(&self, registration: &Registration, max_live: u64) -> StoreResult<Insertion> {
         self.submit(InsertCode::new(registration, max_live)?).await
     }
 

@@ -86,11 +86,15 @@ impl Committer {
             Some(failure) => Err(failure),
             None => self.commit(operations).map_err(|failure| {
                 tracing::error!(reason = %failure.0, "a commit failed; the store takes no more writes until it is opened again");
-                &*self.core.failure.get_or_init(|| failure)
+                self.core.failure.get_or_init(|| failure)
             }),
         };
         for operation in operations.drain(..) {
             operation.answer(committed);
+        }
+        // After the answers, since it may take a moment.
+        if let Err(error) = self.engine.bound_memtables() {
+            tracing::warn!(%error, "a memtable could not be written out early");
         }
     }
 
@@ -121,18 +125,12 @@ impl Committer {
     }
 
     fn delete_ended_buckets(&mut self) {
-        match self.engine.delete_ended_buckets(self.core.clock.now()) {
-            Ok(buckets) => {
-                for bucket in &buckets {
-                    self.counts.remove(&bucket.keyspace.id());
-                }
-                // Who lets go of a bucket last deletes its files, which takes long enough to be felt here.
-                let _ = self.deleted.send(buckets);
-            }
-            Err(error) => {
-                tracing::warn!(%error, "an ended bucket could not be deleted; it is left to the next start")
-            }
+        let buckets = self.engine.delete_ended_buckets(self.core.clock.now());
+        for bucket in &buckets {
+            self.counts.remove(&bucket.keyspace.id());
         }
+        // Who lets go of a bucket last deletes its files, which takes long enough to be felt here.
+        let _ = self.deleted.send(buckets);
     }
 
     /// Gives the folder back: when this returns it can be opened again.

@@ -4,7 +4,8 @@ use std::{path::Path, sync::Arc};
 
 use arc_swap::ArcSwap;
 use fjall::{
-    Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Readable, Snapshot, UserValue,
+    AbstractTree, Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Readable,
+    Snapshot, UserValue,
     compaction::Leveled,
     config::{PartitioningPolicy, PinningPolicy},
 };
@@ -19,6 +20,10 @@ const LASTING: &str = "lasting";
 /// burst of writing each one holds up the journal's syncs for longer, and the memory is taken once or twice
 /// per bucket in use.
 const MEMTABLE_BYTES: u64 = 32 * 1024 * 1024;
+
+/// All memtables together may take this much; beyond it the largest is written out early. Without that a load
+/// with all kinds of TTLs would fill one in each bucket.
+const MEMTABLES_BYTES: u64 = 96 * 1024 * 1024;
 
 /// How much of the journal may wait for memtables to be written out. It bounds the memory of all memtables and
 /// the time to replay the journal after a crash.
@@ -142,6 +147,19 @@ impl Engine {
         Ok(keyspace)
     }
 
+    /// Has memory written out where memtables have come to take too much of it. Called by the committer only.
+    pub fn bound_memtables(&self) -> StoreResult<()> {
+        let buckets = self.buckets.load();
+        let size = |bucket: &Bucket| bucket.keyspace.tree.active_memtable().size();
+        if buckets.iter().map(size).sum::<u64>() <= MEMTABLES_BYTES {
+            return Ok(());
+        }
+        match buckets.iter().max_by_key(|bucket| size(bucket)) {
+            Some(largest) => largest.keyspace.rotate_memtable().map(drop).map_err(unavailable),
+            None => Ok(()),
+        }
+    }
+
     /// Whether a bucket's time is over.
     pub fn has_ended_buckets(&self, now: Timestamp) -> bool {
         self.buckets.load().last().is_some_and(|bucket| bucket.end <= now)
@@ -149,16 +167,19 @@ impl Engine {
 
     /// Deletes the buckets whose time is over, and returns them; their files go when the last reader has let
     /// go of them. Called by the committer only.
-    pub fn delete_ended_buckets(&self, now: Timestamp) -> StoreResult<Vec<Bucket>> {
+    pub fn delete_ended_buckets(&self, now: Timestamp) -> Vec<Bucket> {
         let (ended, rest): (Vec<_>, Vec<_>) =
             self.buckets.load().iter().cloned().partition(|bucket| bucket.end <= now);
         if !ended.is_empty() {
             self.buckets.store(Arc::new(rest));
         }
         for bucket in &ended {
-            self.database.delete_keyspace(bucket.keyspace.clone()).map_err(unavailable)?;
+            if let Err(error) = self.database.delete_keyspace(bucket.keyspace.clone()) {
+                // It takes space until the next start finds it again, and does no other harm.
+                tracing::warn!(%error, bucket = &**bucket.keyspace.name(), "an ended bucket could not be deleted");
+            }
         }
-        Ok(ended)
+        ended
     }
 
     /// Makes everything durable that was written.

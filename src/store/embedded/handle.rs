@@ -1,7 +1,6 @@
 //! The store as the rest of passbridge holds it.
 
 use std::{
-    collections::HashMap,
     io,
     sync::{Arc, Mutex, OnceLock, PoisonError, mpsc as thread_channel},
     thread,
@@ -20,10 +19,11 @@ use super::{
     open::{EmbeddedOptions, OpenError, open_engine},
     operation::{Command, CommitFailure, Pending},
     statistics::{Recorder, Statistics},
+    transaction::BucketCounts,
     watch_hub::WatchHub,
 };
 use crate::domain::{
-    clock::SharedClock,
+    clock::{SharedClock, Timestamp},
     error::StoreError,
     id::EnvironmentName,
     port::{Store, StoreHealth, StoreResult},
@@ -93,16 +93,9 @@ impl EmbeddedStore {
     /// Where the folder is in use, not a folder, not writable, or written by a newer version.
     pub fn open(options: EmbeddedOptions) -> Result<Self, OpenError> {
         let engine = Arc::new(open_engine(&options.path)?);
-        let mut live = LiveCount::default();
-        let mut counts = HashMap::new();
-        for bucket in engine.buckets().iter() {
-            let count = BucketCount::load(&bucket.keyspace, options.clock.now(), &mut live);
-            let count = count.map_err(|error| OpenError::Unreadable {
-                path: options.path.clone(),
-                reason: error.to_string(),
-            })?;
-            counts.insert(bucket.keyspace.id(), count);
-        }
+        let (live, counts) = load_counts(&engine, options.clock.now()).map_err(|error| {
+            OpenError::Unreadable { path: options.path.clone(), reason: error.to_string() }
+        })?;
         let core = Arc::new(Core {
             clock: options.clock,
             engine: ArcSwapOption::from(Some(Arc::clone(&engine))),
@@ -168,6 +161,14 @@ impl StoreHealth for EmbeddedStore {
         }
         Ok(())
     }
+}
+
+fn load_counts(engine: &Engine, now: Timestamp) -> StoreResult<(LiveCount, BucketCounts)> {
+    let (mut live, mut counts) = (LiveCount::default(), BucketCounts::new());
+    for bucket in engine.buckets().iter() {
+        counts.insert(bucket.keyspace.id(), BucketCount::load(&bucket.keyspace, now, &mut live)?);
+    }
+    Ok((live, counts))
 }
 
 fn start(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {

@@ -6,14 +6,14 @@
 //!    └── reads: straight to the engine, on the caller's own thread
 //! ```
 //!
-//! - [`committer`]: takes what is queued, lets each [`operation`] decide inside a [`transaction`], commits all
+//! - `committer`: takes what is queued, lets each `operation` decide inside a `transaction`, commits all
 //!   of them by one sync and only then answers.
-//! - [`engine`]: the LSM engine's keyspaces. Records that end live in a [`bucket`] with others that end at
+//! - `engine`: the LSM engine's keyspaces. Records that end live in a `bucket` with others that end at
 //!   about the same time, and go with it, whole.
-//! - [`live_count`]: how many codes live, exactly, without counting them.
-//! - [`watch_hub`]: who waits for which code.
-//! - [`housekeeper`]: once a second a look at the free space and at buckets whose time is over.
-//! - [`handle`]: what the rest of passbridge holds; [`codes`] and [`ledger`] are its ports.
+//! - `live_count`: how many codes live, exactly, without counting them.
+//! - `watch_hub`: who waits for which code.
+//! - `housekeeper`: once a second a look at the free space and at buckets whose time is over.
+//! - `handle`: what the rest of passbridge holds; `codes` and `ledger` are its ports.
 
 mod bucket;
 mod code_operation;

@@ -9,7 +9,7 @@ use crate::domain::{
     error::StoreError,
     id::EnvironmentName,
     port::{LedgerEntry, LedgerKey, StoreResult},
-    registration::{CodeEntry, CodeKey},
+    registration::{CodeEntry, CodeKey, Registration},
 };
 
 /// What follows is postcard of the value's present form.
@@ -56,9 +56,10 @@ pub fn parse_counter_key(key: &[u8]) -> StoreResult<(EnvironmentName, u64)> {
     Ok((EnvironmentName::parse("environment", environment).map_err(|_| corrupt())?, second))
 }
 
-/// A code's record or tombstone as a value.
-pub fn encode_code(entry: &CodeEntry) -> StoreResult<UserValue> {
-    encode(entry)
+/// A code's record, or the tombstone that it left at `release_time`, as a value: a [`CodeEntry`], whose fields
+/// postcard writes one after the other, as it does a pair's.
+pub fn encode_code(registration: &Registration, release_time: Option<Timestamp>) -> StoreResult<UserValue> {
+    encode(&(registration, release_time))
 }
 
 /// The record or tombstone that `value` holds.

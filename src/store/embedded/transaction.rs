@@ -14,7 +14,6 @@ use crate::domain::{
     clock::Timestamp,
     id::EnvironmentName,
     port::{LedgerEntry, StoreResult},
-    registration::Registration,
 };
 
 /// The counters of every bucket that holds codes, by the bucket's keyspace.
@@ -80,11 +79,6 @@ impl<'a> Transaction<'a> {
         Some(value.clone().map(|value| Found { keyspace: keyspace.clone(), value }))
     }
 
-    /// The keyspace for a code's record.
-    pub fn place_for_code(&self, registration: &Registration) -> StoreResult<Keyspace> {
-        self.place_until(registration.forget_time())
-    }
-
     /// The keyspace for a ledger entry.
     pub fn place_for_ledger(&self, entry: &LedgerEntry) -> StoreResult<Keyspace> {
         match entry.expire_time {
@@ -93,7 +87,8 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    fn place_until(&self, forget_time: Timestamp) -> StoreResult<Keyspace> {
+    /// The keyspace for a record that may be forgotten at `forget_time`.
+    pub fn place_until(&self, forget_time: Timestamp) -> StoreResult<Keyspace> {
         self.engine.bucket(bucket::end_for(forget_time, self.now))
     }
 
@@ -124,19 +119,19 @@ impl<'a> Transaction<'a> {
     }
 
     /// Counts a code that began to live.
-    pub fn count_in(&mut self, place: &Keyspace, registration: &Registration) {
-        let second = expiry_second(registration.expire_time);
-        if registration.expire_time > self.now {
-            self.live.add(&registration.environment, second, 1);
-            self.count(place, &registration.environment, second, 1);
+    pub fn count_in(&mut self, place: &Keyspace, environment: &EnvironmentName, expire_time: Timestamp) {
+        let second = expiry_second(expire_time);
+        if expire_time > self.now {
+            self.live.add(environment, second, 1);
+            self.count(place, environment, second, 1);
         }
     }
 
     /// Counts a code that lives no longer, before its time.
-    pub fn count_out(&mut self, place: &Keyspace, registration: &Registration) {
-        let second = expiry_second(registration.expire_time);
-        self.live.remove(&registration.environment, second);
-        self.count(place, &registration.environment, second, -1);
+    pub fn count_out(&mut self, place: &Keyspace, environment: &EnvironmentName, expire_time: Timestamp) {
+        let second = expiry_second(expire_time);
+        self.live.remove(environment, second);
+        self.count(place, environment, second, -1);
     }
 
     fn count(&mut self, place: &Keyspace, environment: &EnvironmentName, second: u64, difference: i64) {

@@ -1,0 +1,242 @@
+//! A disk that is slow, broken or full. A killed process shows little about the disk, so here a preloaded
+//! library stands between the server and it: `tests/support/sync_shim.c`.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use passbridge::proto::v1::{
+    CreateRegistrationCodeResponse, WatchRegistrationCodeRequest, registration_code::State,
+};
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tonic::{Code, Request, Response, Status};
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
+
+use crate::support::{
+    raw::RawChannel,
+    request::{REQUESTOR, create, delete, get},
+    server_process::{Program, ServerProcess, until},
+    status::{probable_causes, refused},
+};
+
+/// A server over a disk that does what the test says.
+struct Disk {
+    folder: TempDir,
+    shim: PathBuf,
+}
+
+impl Disk {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let shim = folder.path().join("sync_shim.so");
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/sync_shim.c");
+        let compiled = Command::new("cc")
+            .args(["-shared", "-fPIC", "-O1", "-o"])
+            .arg(&shim)
+            .args([source, "-ldl"])
+            .status()
+            .expect("a C compiler called cc");
+        assert!(compiled.success());
+        let disk = Self { folder, shim };
+        disk.does("go");
+        disk
+    }
+
+    fn data(&self) -> PathBuf {
+        // Without links, as the kernel tells the names of open files.
+        self.folder.path().canonicalize().expect("is there").join("data")
+    }
+
+    fn control(&self) -> PathBuf {
+        self.folder.path().join("control")
+    }
+
+    /// See the shim for what there is. The file changes in one step, for it is read at any time.
+    fn does(&self, what: &str) {
+        let next = self.folder.path().join("control.next");
+        fs::write(&next, what).expect("written");
+        fs::rename(next, self.control()).expect("renamed");
+    }
+
+    /// Waits until a sync is on hold.
+    async fn is_held(&self) {
+        let held = self.folder.path().join("control.held");
+        until("a sync on hold", async || Path::exists(&held)).await;
+    }
+
+    fn start(&self) -> ServerProcess {
+        let text = |path: &Path| path.to_str().expect("UTF-8").to_owned();
+        Program::server(&self.data())
+            .env("LD_PRELOAD", &text(&self.shim))
+            .env("SYNC_SHIM_CONTROL", &text(&self.control()))
+            .env("SYNC_SHIM_FOLDER", &text(&self.data()))
+            .start()
+    }
+}
+
+async fn created(server: &ServerProcess) -> String {
+    let answer = server.codes().create_registration_code(create()).await.expect("creates").into_inner();
+    answer.registration_code.expect("a code").code
+}
+
+fn creating(server: &ServerProcess) -> JoinHandle<Result<Response<CreateRegistrationCodeResponse>, Status>> {
+    let mut codes = server.codes();
+    tokio::spawn(async move { codes.create_registration_code(create()).await })
+}
+
+async fn health(server: &ServerProcess, service: &str) -> ServingStatus {
+    let mut client = HealthClient::new(server.channel());
+    let answer = client.check(HealthCheckRequest { service: service.to_owned() }).await.expect("answers");
+    answer.into_inner().status()
+}
+
+#[tokio::test]
+async fn no_create_is_acknowledged_before_its_sync_returned() {
+    let disk = Disk::new();
+    let server = disk.start();
+    let before = created(&server).await;
+    disk.does("hold");
+    let waiting: Vec<_> = (0..8).map(|_| creating(&server)).collect();
+    disk.is_held().await;
+    // Calls that need no sync are answered meanwhile, so an answer to a create would have come as well.
+    for _ in 0..20 {
+        server.codes().get_registration_code(get(&before)).await.expect("reads");
+    }
+    assert!(waiting.iter().all(|create| !create.is_finished()), "acknowledged before it was on disk");
+    disk.does("go");
+    for create in waiting {
+        let answer = create.await.expect("runs").expect("creates").into_inner();
+        let code = answer.registration_code.expect("a code").code;
+        server.codes().get_registration_code(get(&code)).await.expect("reads");
+    }
+}
+
+#[tokio::test]
+async fn no_delete_shows_before_its_sync_returned() {
+    let disk = Disk::new();
+    let server = disk.start();
+    let code = created(&server).await;
+    let request = WatchRegistrationCodeRequest {
+        requestor_id: REQUESTOR.to_owned(),
+        code: code.clone(),
+        ..WatchRegistrationCodeRequest::default()
+    };
+    let mut watch = server.codes().watch_registration_code(request).await.expect("watches").into_inner();
+    watch.message().await.expect("answers").expect("a state");
+    disk.does("hold");
+    let mut codes = server.codes();
+    let request = delete(&code);
+    let deleting = tokio::spawn(async move { codes.delete_registration_code(request).await });
+    disk.is_held().await;
+    for _ in 0..20 {
+        server.codes().get_registration_code(get(&code)).await.expect("is still there");
+    }
+    assert!(!deleting.is_finished(), "acknowledged before it was on disk");
+    disk.does("go");
+    deleting.await.expect("runs").expect("deletes");
+    let last = watch.message().await.expect("answers").expect("a state");
+    assert_eq!(last.registration_code.expect("a code").state(), State::Released);
+}
+
+#[tokio::test]
+async fn a_call_that_waits_for_the_disk_ends_at_its_deadline() {
+    let disk = Disk::new();
+    let server = disk.start();
+    disk.does("hold");
+    let mut codes = RawChannel::connect(server.grpc).await.codes();
+    let mut request = Request::new(create());
+    request.set_timeout(Duration::from_millis(50));
+    refused(codes.create_registration_code(request).await, Code::DeadlineExceeded, "DEADLINE_EXCEEDED");
+    disk.does("go");
+    created(&server).await;
+}
+
+#[tokio::test]
+async fn what_is_on_hold_when_the_server_is_killed_was_never_acknowledged() {
+    let disk = Disk::new();
+    let mut server = disk.start();
+    let before = created(&server).await;
+    disk.does("hold");
+    let waiting = creating(&server);
+    disk.is_held().await;
+    server.kill();
+    let status = waiting.await.expect("runs").expect_err("no acknowledgement");
+    assert_ne!(status.code(), Code::Ok);
+    disk.does("go");
+    let server = disk.start();
+    server.codes().get_registration_code(get(&before)).await.expect("reads");
+    created(&server).await;
+}
+
+#[tokio::test]
+async fn calls_that_share_a_sync_share_its_failure() {
+    let disk = Disk::new();
+    let server = disk.start();
+    disk.does("hold");
+    let waiting: Vec<_> = (0..8).map(|_| creating(&server)).collect();
+    disk.is_held().await;
+    disk.does("error");
+    for create in waiting {
+        refused(create.await.expect("runs"), Code::Unavailable, "STORE_UNAVAILABLE");
+    }
+}
+
+/// What holds whichever way the disk fails: refused in our words, told to whoever asks for health, reads go
+/// on, and nothing acknowledged is lost.
+async fn assert_survives(failure: &str) {
+    let disk = Disk::new();
+    let mut server = disk.start();
+    let (kept, released) = (created(&server).await, created(&server).await);
+    server.codes().delete_registration_code(delete(&released)).await.expect("deletes");
+    assert_eq!(health(&server, "").await, ServingStatus::Serving);
+    disk.does(failure);
+
+    let refusal = server.codes().create_registration_code(create()).await;
+    let status = refused(refusal, Code::Unavailable, "STORE_UNAVAILABLE");
+    assert!(probable_causes(&status).is_some());
+    let refusal = server.codes().delete_registration_code(delete(&kept)).await;
+    refused(refusal, Code::Unavailable, "STORE_UNAVAILABLE");
+
+    server.codes().get_registration_code(get(&kept)).await.expect("reads go on");
+    until("503", async || server.page("/readyz").0 == 503).await;
+    assert_eq!(server.page("/livez").0, 200, "a restart by the operator's will only");
+    for service in ["", "passbridge.v1.RegistrationCodeService"] {
+        until("NOT_SERVING", async || health(&server, service).await == ServingStatus::NotServing).await;
+    }
+    assert_eq!(health(&server, "passbridge.v1.DeviceInfoService").await, ServingStatus::Serving);
+
+    // Mended, it goes on at the latest when it is started again.
+    disk.does("go");
+    server.kill();
+    let server = disk.start();
+    server.codes().get_registration_code(get(&kept)).await.expect("is there after the restart");
+    let gone = server.codes().get_registration_code(get(&released)).await;
+    refused(gone, Code::NotFound, "REGISTRATION_CODE_NOT_FOUND");
+    created(&server).await;
+}
+
+#[tokio::test]
+async fn a_failing_sync_is_unavailable_and_loses_nothing_acknowledged() {
+    assert_survives("error").await;
+}
+
+#[tokio::test]
+async fn a_full_disk_is_unavailable_and_loses_nothing_acknowledged() {
+    assert_survives("full").await;
+}
+
+#[tokio::test]
+async fn a_server_whose_disk_failed_still_ends_when_asked() {
+    let disk = Disk::new();
+    let mut server = disk.start();
+    disk.does("error");
+    refused(server.codes().create_registration_code(create()).await, Code::Unavailable, "STORE_UNAVAILABLE");
+    server.terminate().await;
+    assert!(!server.rest_of_log().contains("panicked"));
+}

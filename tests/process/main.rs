@@ -1,0 +1,11 @@
+//! The program as its operators meet it: command line, signals, crashes, a failing disk.
+
+mod command_line;
+mod crash;
+mod disk;
+mod grpcurl;
+mod life;
+mod operations;
+mod start;
+mod support;
+mod trace;

@@ -1,0 +1,88 @@
+//! The operations listener.
+
+use crate::support::{
+    request::{create, delete, get},
+    server_process::Program,
+};
+
+#[tokio::test]
+async fn a_server_that_serves_is_alive_and_ready() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Program::server(folder.path()).start();
+    assert_eq!(server.page("/livez"), (200, "ok\n".to_owned()));
+    crate::support::server_process::until("readiness", async || server.page("/readyz").0 == 200).await;
+    assert_eq!(server.page("/nowhere").0, 404);
+}
+
+#[tokio::test]
+async fn metrics_count_calls_by_method_and_code_and_live_codes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Program::server(folder.path()).start();
+    let mut codes = server.codes();
+    let mut last = String::new();
+    for _ in 0..3 {
+        let created = codes.create_registration_code(create()).await.expect("creates").into_inner();
+        last = created.registration_code.expect("a code").code;
+    }
+    codes.delete_registration_code(delete(&last)).await.expect("deletes");
+    codes.get_registration_code(get(&last)).await.expect_err("is gone");
+
+    let (status, metrics) = server.page("/metrics");
+    assert_eq!(status, 200);
+    for (method, code, count) in [
+        ("CreateRegistrationCode", "OK", 3),
+        ("DeleteRegistrationCode", "OK", 1),
+        ("GetRegistrationCode", "NOT_FOUND", 1),
+    ] {
+        let line = metrics.lines().find(|line| {
+            line.starts_with("rpc_server_call_duration_seconds_count{")
+                && line.contains(&format!("rpc_method=\"passbridge.v1.RegistrationCodeService/{method}\""))
+                && line.contains(&format!("\"{code}\""))
+        });
+        let line = line.unwrap_or_else(|| panic!("{method} {code} is not in\n{metrics}"));
+        assert!(line.ends_with(&format!(" {count}")), "{line}");
+    }
+    assert!(metrics.contains("passbridge_live_codes{environment=\"default\"} 2\n"), "{metrics}");
+    assert!(metrics.contains("passbridge_build_info{version="), "{metrics}");
+    assert!(metrics.ends_with("# EOF\n"), "{metrics}");
+}
+
+#[tokio::test]
+async fn a_strangers_path_makes_no_label() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Program::server(folder.path()).start();
+    let mut grpc = tonic::client::Grpc::new(server.channel());
+    grpc.ready().await.expect("connects");
+    let codec = tonic_prost::ProstCodec::<(), ()>::default();
+    let path = http::uri::PathAndQuery::from_static("/some.Stranger/Path");
+    grpc.unary(tonic::Request::new(()), path, codec).await.expect_err("no such method");
+    let (_, metrics) = server.page("/metrics");
+    assert!(metrics.contains("rpc_method=\"_OTHER\"") && !metrics.contains("Stranger"), "{metrics}");
+}
+
+#[tokio::test]
+async fn neither_log_nor_metrics_tell_codes_devices_or_addresses() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut server = Program::server(folder.path()).env("PASSBRIDGE_LOG__FILTER", "trace,h2=info").start();
+    let mut codes = server.codes();
+    let request = passbridge::proto::v1::CreateRegistrationCodeRequest {
+        device_id: Some("the-secret-device".to_owned()),
+        device_ip: "198.51.100.77".to_owned(),
+        ..create()
+    };
+    let created = codes.create_registration_code(request).await.expect("creates").into_inner();
+    let code = created.registration_code.expect("a code").code;
+    let mut wrong = get("BCDFGHJ");
+    wrong.viewer_ip = "198.51.100.78".to_owned();
+    codes.get_registration_code(wrong).await.expect_err("is unknown");
+    codes.delete_registration_code(delete(&code)).await.expect("deletes");
+    let (_, metrics) = server.page("/metrics");
+    server.terminate().await;
+    let log = server.rest_of_log();
+    assert!(log.contains("ended"), "{log}");
+    for text in [log, metrics] {
+        for secret in ["the-secret-device", "198.51.100.7", "BCDFGHJ", code.as_str()] {
+            assert!(!text.contains(secret), "{secret} is in\n{text}");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! What keeps a server from starting is told in words that say what to do.
+
+use std::{fs, net::TcpListener};
+
+use crate::support::{
+    request::{create, get},
+    server_process::Program,
+};
+
+#[test]
+fn an_unknown_key_in_the_file_is_told_with_the_nearest_known_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("passbridge.toml");
+    fs::write(&file, "[codes]\nlenght = 8\n").expect("written");
+    let error = Program::new(&["serve", "--config"]).argument(&file).in_folder(folder.path()).failure();
+    assert!(error.contains("codes.lenght") && error.contains("`length`"), "{error}");
+    assert!(error.contains(file.to_str().expect("UTF-8")), "{error}");
+}
+
+#[test]
+fn an_unknown_key_in_a_variable_is_told_with_the_nearest_known_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let error = Program::server(folder.path()).env("PASSBRIDGE_CODES__LENGHT", "8").failure();
+    assert!(error.contains("codes.lenght") && error.contains("`length`"), "{error}");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("nowhere.toml");
+    let error = Program::new(&["serve", "--config"]).argument(&file).in_folder(folder.path()).failure();
+    assert!(error.contains(file.to_str().expect("UTF-8")), "{error}");
+}
+
+#[test]
+fn a_port_that_is_taken_is_named_with_its_key() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    for key in ["GRPC", "OPERATIONS"] {
+        let variable = format!("PASSBRIDGE_{key}__LISTEN");
+        let error = Program::server(&folder.path().join("data")).env(&variable, &address).failure();
+        let field = format!("{}.listen", key.to_lowercase());
+        assert!(error.contains(&field) && error.contains(&address), "{error}");
+    }
+}
+
+#[test]
+fn a_data_folder_that_cannot_be_made_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("file");
+    fs::write(&file, "").expect("written");
+    // Below a file nobody can make a folder, whatever their permissions.
+    let data = file.join("data");
+    let error = Program::server(&data).failure();
+    assert!(error.contains("store.path") && error.contains(data.to_str().expect("UTF-8")), "{error}");
+}
+
+#[test]
+fn a_data_folder_that_is_a_file_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("file");
+    fs::write(&file, "").expect("written");
+    let error = Program::server(&file).failure();
+    assert!(error.contains("store.path") && error.contains(file.to_str().expect("UTF-8")), "{error}");
+    assert_eq!(fs::read(&file).expect("is still there"), b"");
+}
+
+#[tokio::test]
+async fn a_second_server_on_the_same_folder_is_refused_while_the_first_goes_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let first = Program::server(&data).start();
+    let code = first.codes().create_registration_code(create()).await.expect("creates").into_inner();
+
+    let error = Program::server(&data).failure();
+    assert!(error.contains(data.to_str().expect("UTF-8")) && error.contains("in use"), "{error}");
+
+    let code = code.registration_code.expect("a code").code;
+    first.codes().get_registration_code(get(&code)).await.expect("reads");
+    first.codes().create_registration_code(create()).await.expect("creates");
+}
+
+#[test]
+fn without_authentication_only_a_loopback_address_is_listened_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:50051"] {
+        let data = folder.path().join("data");
+        let error = Program::server(&data).env("PASSBRIDGE_GRPC__LISTEN", address).failure();
+        assert!(error.contains("grpc.listen") && error.contains("127.0.0.1"), "{error}");
+        assert!(!data.exists(), "a server that does not start leaves nothing behind");
+    }
+}
+
+#[test]
+fn an_unknown_sampler_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let error = Program::server(folder.path())
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+        .env("OTEL_TRACES_SAMPLER", "sometimes")
+        .failure();
+    assert!(error.contains("OTEL_TRACES_SAMPLER") && error.contains("always_on"), "{error}");
+}

@@ -1,0 +1,10 @@
+//! What the tests of this binary share; its files are shared with other binaries.
+
+#[path = "../support/raw.rs"]
+pub mod raw;
+#[path = "../support/request.rs"]
+pub mod request;
+#[path = "../support/server_process.rs"]
+pub mod server_process;
+#[path = "../support/status.rs"]
+pub mod status;

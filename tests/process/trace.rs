@@ -1,0 +1,187 @@
+//! Traces over OTLP, into a collector of the test's own.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
+
+use opentelemetry_proto::tonic::{
+    collector::trace::v1::{
+        ExportTraceServiceRequest, ExportTraceServiceResponse,
+        trace_service_server::{TraceService, TraceServiceServer},
+    },
+    common::v1::any_value::Value,
+    trace::v1::{Span, span::SpanKind},
+};
+use passbridge::proto::v1::CreateRegistrationCodeRequest;
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::{Request, Response, Status, async_trait};
+
+use crate::support::{
+    request::{create, get},
+    server_process::{Program, ServerProcess},
+};
+
+const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+const PARENT_ID: &str = "00f067aa0ba902b7";
+const DEVICE: &str = "the-secret-device";
+const ADDRESS: &str = "198.51.100.77";
+
+#[derive(Clone, Default)]
+struct Collector {
+    requests: Arc<Mutex<Vec<ExportTraceServiceRequest>>>,
+}
+
+#[async_trait]
+impl TraceService for Collector {
+    async fn export(
+        &self,
+        request: Request<ExportTraceServiceRequest>,
+    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
+        self.requests.lock().expect("not poisoned").push(request.into_inner());
+        Ok(Response::new(ExportTraceServiceResponse::default()))
+    }
+}
+
+impl Collector {
+    async fn start() -> (Self, SocketAddr) {
+        let collector = Self::default();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let service = TraceServiceServer::new(collector.clone());
+        let serving = tonic::transport::Server::builder()
+            .add_service(service)
+            .serve_with_incoming(TcpListenerStream::new(listener));
+        tokio::spawn(serving);
+        (collector, address)
+    }
+
+    fn spans(&self) -> Vec<Span> {
+        let requests = self.requests.lock().expect("not poisoned");
+        let resources = requests.iter().flat_map(|request| &request.resource_spans);
+        resources.flat_map(|resource| &resource.scope_spans).flat_map(|scope| scope.spans.clone()).collect()
+    }
+
+    fn everything(&self) -> String {
+        format!("{:?}", self.requests.lock().expect("not poisoned"))
+    }
+}
+
+fn attribute<'a>(span: &'a Span, key: &str) -> Option<&'a str> {
+    let attribute = span.attributes.iter().find(|attribute| attribute.key == key)?;
+    match attribute.value.as_ref()?.value.as_ref()? {
+        Value::StringValue(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn program(folder: &tempfile::TempDir, collector: SocketAddr) -> Program {
+    Program::server(folder.path()).env("OTEL_EXPORTER_OTLP_ENDPOINT", &format!("http://{collector}"))
+}
+
+/// Makes a code as part of a sampled trace; gives the code.
+async fn create_in_trace(server: &ServerProcess) -> String {
+    let mut request = Request::new(CreateRegistrationCodeRequest {
+        device_id: Some(DEVICE.to_owned()),
+        device_ip: ADDRESS.to_owned(),
+        ..create()
+    });
+    let parent = format!("00-{TRACE_ID}-{PARENT_ID}-01").parse().expect("a header");
+    request.metadata_mut().insert("traceparent", parent);
+    let answer = server.codes().create_registration_code(request).await.expect("creates").into_inner();
+    answer.registration_code.expect("a code").code
+}
+
+async fn end(mut server: ServerProcess) {
+    assert_eq!(server.terminate().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_sampled_call_is_a_server_span_of_its_callers_trace() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (collector, address) = Collector::start().await;
+    let server = program(&folder, address).start();
+    create_in_trace(&server).await;
+    end(server).await;
+
+    let spans = collector.spans();
+    let [span] = spans.as_slice() else { panic!("{spans:?}") };
+    assert_eq!((hex(&span.trace_id).as_str(), hex(&span.parent_span_id).as_str()), (TRACE_ID, PARENT_ID));
+    assert_eq!(span.kind(), SpanKind::Server);
+    assert_eq!(span.name, "passbridge.v1.RegistrationCodeService/CreateRegistrationCode");
+    assert_eq!(attribute(span, "rpc.system.name"), Some("grpc"));
+    assert_eq!(attribute(span, "rpc.method"), Some(span.name.as_str()));
+    assert_eq!(attribute(span, "rpc.response.status_code"), Some("OK"));
+    assert!(collector.everything().contains("passbridge"), "the service's name");
+}
+
+#[tokio::test]
+async fn a_failed_call_tells_its_code_and_is_no_error_of_the_server() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (collector, address) = Collector::start().await;
+    let server = program(&folder, address).env("OTEL_TRACES_SAMPLER", "always_on").start();
+    server.codes().get_registration_code(get("BCDFGHJ")).await.expect_err("is unknown");
+    end(server).await;
+
+    let spans = collector.spans();
+    let [span] = spans.as_slice() else { panic!("{spans:?}") };
+    assert_eq!(attribute(span, "rpc.response.status_code"), Some("NOT_FOUND"));
+    assert_eq!(attribute(span, "error.type"), None);
+}
+
+#[tokio::test]
+async fn a_span_tells_no_device_code_or_address() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (collector, address) = Collector::start().await;
+    let server = program(&folder, address).env("OTEL_TRACES_SAMPLER", "always_on").start();
+    let code = create_in_trace(&server).await;
+    let mut request = get(&code);
+    request.viewer_ip = ADDRESS.to_owned();
+    server.codes().get_registration_code(request).await.expect("reads");
+    end(server).await;
+
+    assert_eq!(collector.spans().len(), 2);
+    let everything = collector.everything();
+    for secret in [DEVICE, ADDRESS, code.as_str()] {
+        assert!(!everything.contains(secret), "{secret} is in {everything}");
+    }
+}
+
+#[tokio::test]
+async fn no_span_is_sent_where_the_sampler_says_never() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (collector, address) = Collector::start().await;
+    let server = program(&folder, address).env("OTEL_TRACES_SAMPLER", "always_off").start();
+    create_in_trace(&server).await;
+    end(server).await;
+    assert_eq!(collector.spans(), []);
+}
+
+#[tokio::test]
+async fn a_call_that_its_caller_did_not_sample_is_not_sent_by_default() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (collector, address) = Collector::start().await;
+    let server = program(&folder, address).start();
+    let mut request = Request::new(create());
+    let parent = format!("00-{TRACE_ID}-{PARENT_ID}-00").parse().expect("a header");
+    request.metadata_mut().insert("traceparent", parent);
+    server.codes().create_registration_code(request).await.expect("creates");
+    end(server).await;
+    assert_eq!(collector.spans(), []);
+}
+
+#[tokio::test]
+async fn a_collector_that_is_away_holds_up_neither_calls_nor_the_end() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let free = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = free.local_addr().expect("an address");
+    drop(free);
+    let server = program(&folder, address).start();
+    create_in_trace(&server).await;
+    end(server).await;
+}

@@ -1,0 +1,191 @@
+//! The real program, as an operator runs it: by environment variables, signals and its log.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpStream},
+    path::Path,
+    process::{Child, Command, ExitStatus, Output, Stdio},
+    sync::mpsc::{self, Receiver},
+    time::{Duration, Instant},
+};
+
+use passbridge::proto::v1::registration_code_service_client::RegistrationCodeServiceClient;
+use rustix::process::{Pid, Signal, kill_process};
+use tonic::transport::{Channel, Endpoint};
+
+/// How long to wait for what must come; only a failing test ever waits so long.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A program that is about to be started.
+pub struct Program {
+    command: Command,
+}
+
+impl Program {
+    /// The program with these arguments, and an environment with nothing in it.
+    pub fn new(arguments: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_passbridge"));
+        command.args(arguments).env_clear().stdin(Stdio::null());
+        Self { command }
+    }
+
+    /// A server over this data folder, on any free ports.
+    pub fn server(data: &Path) -> Self {
+        Self::new(&["serve"])
+            .env("PASSBRIDGE_GRPC__LISTEN", "127.0.0.1:0")
+            .env("PASSBRIDGE_OPERATIONS__LISTEN", "127.0.0.1:0")
+            .env("PASSBRIDGE_STORE__PATH", data.to_str().expect("UTF-8"))
+            .env("PASSBRIDGE_STORE__FREE_SPACE_RESERVE", "0")
+            .env("PASSBRIDGE_LOG__FORMAT", "json")
+    }
+
+    /// The same with one more argument.
+    pub fn argument(mut self, argument: impl AsRef<std::ffi::OsStr>) -> Self {
+        self.command.arg(argument);
+        self
+    }
+
+    /// The same with one more variable.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// The same in another working folder.
+    pub fn in_folder(mut self, folder: &Path) -> Self {
+        self.command.current_dir(folder);
+        self
+    }
+
+    /// Runs it to its end.
+    pub fn output(mut self) -> Output {
+        self.command.output().expect("runs")
+    }
+
+    /// Runs it to the end that it must come to, and gives what it said of it.
+    #[track_caller]
+    pub fn failure(self) -> String {
+        let output = self.output();
+        let error = String::from_utf8(output.stderr).expect("UTF-8");
+        assert_eq!(output.status.code(), Some(1), "{error}");
+        assert!(!error.contains("panicked"), "{error}");
+        error
+    }
+
+    /// Starts it as a server, and waits until it serves.
+    #[track_caller]
+    pub fn start(mut self) -> ServerProcess {
+        let mut child = self.command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("starts");
+        let stderr = BufReader::new(child.stderr.take().expect("piped"));
+        let (say, log) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                // The test may have ended.
+                let _ = say.send(line);
+            }
+        });
+        let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
+        let mut server = ServerProcess { child, log, grpc: unknown, operations: unknown };
+        let line = server.wait_for_line("\"serving\"");
+        let line: serde_json::Value = serde_json::from_str(&line).expect("a line of JSON");
+        let address = |key: &str| line[key].as_str().and_then(|text| text.parse().ok()).expect("an address");
+        (server.grpc, server.operations) = (address("grpc"), address("operations"));
+        server
+    }
+}
+
+/// A running server, killed with the test that started it.
+pub struct ServerProcess {
+    child: Child,
+    log: Receiver<String>,
+    /// Where gRPC is served.
+    pub grpc: SocketAddr,
+    /// Where health and metrics are served.
+    pub operations: SocketAddr,
+}
+
+impl ServerProcess {
+    /// A connection of its own.
+    pub fn channel(&self) -> Channel {
+        Endpoint::from_shared(format!("http://{}", self.grpc)).expect("a URI").connect_lazy()
+    }
+
+    /// A client with a connection of its own.
+    pub fn codes(&self) -> RegistrationCodeServiceClient<Channel> {
+        RegistrationCodeServiceClient::new(self.channel())
+    }
+
+    /// The next line of the log that holds `text`.
+    #[track_caller]
+    pub fn wait_for_line(&mut self, text: &str) -> String {
+        let mut seen = Vec::new();
+        loop {
+            match self.log.recv_timeout(PATIENCE) {
+                Ok(line) if line.contains(text) => return line,
+                Ok(line) => seen.push(line),
+                Err(_) => panic!("the server never said {text}, but:\n{}", seen.join("\n")),
+            }
+        }
+    }
+
+    /// Every line of the log that nobody has waited for yet. Ends when the process does.
+    pub fn rest_of_log(&mut self) -> String {
+        self.log.iter().collect::<Vec<_>>().join("\n")
+    }
+
+    /// Asks for a page of the operations listener: its status, and its body.
+    pub fn page(&self, path: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(self.operations).expect("connects");
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: passbridge\r\nconnection: close\r\n\r\n").expect("asks");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("answers");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+        (status, body.to_owned())
+    }
+
+    /// Kills it at once.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a pid")).expect("a pid");
+        kill_process(pid, signal).expect("runs");
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub async fn terminate(&mut self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        self.ended().await
+    }
+
+    /// Waits until it has ended. The test's own connections go on meanwhile, for the server says farewell to
+    /// each.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let mut status = None;
+        until("the end of the server", async || {
+            status = self.child.try_wait().expect("ours");
+            status.is_some()
+        })
+        .await;
+        status.expect("has ended")
+    }
+}
+
+impl Drop for ServerProcess {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Asks again and again until the answer is yes: for what another process does in its own time.
+pub async fn until(what: &str, mut ask: impl AsyncFnMut() -> bool) {
+    let start = Instant::now();
+    while !ask().await {
+        assert!(start.elapsed() < PATIENCE, "{what} never came true");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
