@@ -20,7 +20,7 @@ use crate::{
         port::Store,
         randomness::{OsRandomness, SharedRandomness},
     },
-    grpc::{self, CallContext, FaceLayer, HealthBoard},
+    grpc::{self, FaceLayer, HealthBoard},
     server::{self, BindError, Http2Options, Shutdown, WorkerPool},
     service::{RegistrationService, budget::LookupBudget, policy::SharedPolicy, registration},
     store::embedded::OpenError,
@@ -152,7 +152,7 @@ impl App {
     /// Takes a new configuration for the calls that begin after it; see [`Reload`].
     #[must_use]
     pub fn reload_handle(&self) -> Reload {
-        Reload::new(Arc::clone(&self.policy))
+        Reload::new(self.config.clone(), Arc::clone(&self.policy))
     }
 
     /// Serves until `stop` completes, then drains: NOT_SERVING first, then streams end, then the limit.
@@ -161,18 +161,20 @@ impl App {
     /// Where the store cannot be closed in good order.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), StartError> {
         let shutdown = Shutdown::default();
-        let context = CallContext { draining: shutdown.drain.clone() };
         let routes = grpc::routes(grpc::Parts {
             registration: self.registration,
             normalizer: Arc::clone(&self.normalizer),
-            context,
             health: self.health.clone(),
             max_message_size: self.config.grpc.max_message_size,
         })?;
         warm_up(self.normalizer);
-        let answer_timeout = self.config.grpc.answer_timeout.0;
-        let service =
-            FaceLayer::new(self.telemetry.clone(), Caller::anonymous(), answer_timeout).layer(routes);
+        let face = FaceLayer {
+            telemetry: self.telemetry.clone(),
+            caller: Caller::anonymous(),
+            answer_timeout: self.config.grpc.answer_timeout.0,
+            drain: shutdown.drain.clone(),
+        };
+        let service = face.layer(routes);
         self.health.report_store(true).await;
         self.readiness.set(Ok(()));
         let watching =

@@ -11,20 +11,25 @@ use crate::{
 /// Swaps the part of the configuration that can change while the server runs: environments and requestors.
 #[derive(Debug, Clone)]
 pub struct Reload {
+    started_with: Config,
     policy: SharedPolicy,
 }
 
 impl Reload {
-    pub(super) fn new(policy: SharedPolicy) -> Self {
-        Self { policy }
+    pub(super) fn new(started_with: Config, policy: SharedPolicy) -> Self {
+        Self { started_with, policy }
     }
 
-    /// Takes `config` for the calls that begin from now on.
+    /// Takes the environments and requestors of `config` for the calls that begin from now on. Whether it
+    /// differs in anything else, which only a restart takes.
     ///
     /// # Errors
     /// Where anything in it is wrong; then nothing changes.
-    pub fn apply(&self, config: &Config) -> Result<(), ConfigError> {
-        checked_policy(config).map(|policy| self.policy.store(Arc::new(policy)))
+    pub fn apply(&self, config: Config) -> Result<bool, ConfigError> {
+        checked_policy(&config)?;
+        let reloaded = Config { environments: config.environments.clone(), ..self.started_with.clone() };
+        self.policy.store(Arc::new(checked_policy(&reloaded)?));
+        Ok(reloaded != config)
     }
 }
 

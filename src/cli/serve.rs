@@ -49,9 +49,14 @@ async fn serve(file: Option<PathBuf>) -> Result<(), Box<dyn Error>> {
 
 async fn reload_on(mut hangup: Signal, reload: Reload, file: Option<PathBuf>) {
     while hangup.recv().await.is_some() {
-        let outcome = config::load(file.as_deref(), env::vars_os()).and_then(|config| reload.apply(&config));
+        let outcome = config::load(file.as_deref(), env::vars_os()).and_then(|config| reload.apply(config));
         match outcome {
-            Ok(()) => tracing::info!("environments and requestors are reloaded"),
+            Ok(differs) => {
+                tracing::info!("environments and requestors are reloaded");
+                if differs {
+                    tracing::warn!("other keys have changed too; they wait for a restart");
+                }
+            }
             Err(error) => tracing::error!(%error, "nothing was reloaded"),
         }
     }

@@ -110,6 +110,9 @@ pub enum Error {
         /// The limit in force.
         limit: usize,
     },
+    /// The health of a service was asked for that this server does not have.
+    #[error("this server has no such service; reflection lists those that it has")]
+    ServiceUnknown,
     /// The caller did not show who it is.
     #[error("the call carries no valid credentials")]
     NotAuthenticated,

@@ -55,6 +55,7 @@ pub fn probable_causes(error: &Error) -> &'static [ProbableCause] {
         | Error::RequestIdReused
         | Error::LiveCodesExhausted { .. }
         | Error::WatchesExhausted { .. }
+        | Error::ServiceUnknown
         | Error::NotAuthenticated
         | Error::PermissionMissing { .. }
         | Error::Unsupported(_)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tonic::{Request, Response, Status, async_trait};
 
-use super::{call::CallContext, convert::device_info as convert};
+use super::{call::unary, convert::device_info as convert};
 use crate::{
     domain::device_info::Normalizer,
     proto::v1::{
@@ -17,12 +17,11 @@ use crate::{
 /// The service as tonic serves it.
 pub(super) struct Face {
     normalizer: Arc<Normalizer>,
-    context: CallContext,
 }
 
 impl Face {
-    pub(super) fn new(normalizer: Arc<Normalizer>, context: CallContext) -> Self {
-        Self { normalizer, context }
+    pub(super) fn new(normalizer: Arc<Normalizer>) -> Self {
+        Self { normalizer }
     }
 }
 
@@ -41,7 +40,7 @@ impl DeviceInfoService for Face {
                 warnings: convert::warnings(request.warnings),
             })
         };
-        self.context.unary(request, normalize).await
+        unary(request, normalize).await
     }
 
     async fn encode_device_info(
@@ -55,7 +54,7 @@ impl DeviceInfoService for Face {
                 warnings: convert::warnings(warnings),
             })
         };
-        self.context.unary(request, encode).await
+        unary(request, encode).await
     }
 
     async fn decode_device_info(
@@ -69,7 +68,7 @@ impl DeviceInfoService for Face {
                 warnings: convert::warnings(warnings),
             })
         };
-        self.context.unary(request, decode).await
+        unary(request, decode).await
     }
 
     async fn hash_identifier(
@@ -80,6 +79,6 @@ impl DeviceInfoService for Face {
             let algorithm = convert::hash(&message)?;
             Ok(HashIdentifierResponse { digest: algorithm.hex_digest(message.value.as_bytes()) })
         };
-        self.context.unary(request, hash).await
+        unary(request, hash).await
     }
 }

@@ -1,48 +1,51 @@
-//! What stands around every call: who calls, how long it took, and errors that tonic itself gives, made whole.
+//! What stands around every call: who calls, until when, how long it took, and errors that tonic itself gives,
+//! made whole.
 
 use std::{
     convert::Infallible,
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
-use http::{HeaderMap, Request, Response};
-use http_body::{Frame, SizeHint};
+use http::{Request, Response};
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status, body::Body};
 use tower::{Layer, Service};
 use tracing::Instrument;
 
-use super::{method::method_of, status::status_of};
+use super::{
+    body::{AnswerBody, End, code_of},
+    deadline::deadline_of,
+    method::method_of,
+    status::status_of,
+};
 use crate::{
     domain::{caller::Caller, error::Error},
-    telemetry::{CallRecord, Telemetry},
+    telemetry::Telemetry,
 };
 
 /// Puts [`FaceService`] around the routes.
 #[derive(Debug, Clone)]
 pub struct FaceLayer {
-    telemetry: Telemetry,
-    caller: Caller,
-    answer_timeout: Duration,
-}
-
-impl FaceLayer {
-    /// A layer that reports to `telemetry`, takes every call for one of `caller`, and waits for the beginning of
-    /// an answer, the request's message included, for `answer_timeout` at most.
-    #[must_use]
-    pub fn new(telemetry: Telemetry, caller: Caller, answer_timeout: Duration) -> Self {
-        Self { telemetry, caller, answer_timeout }
-    }
+    /// Where calls are reported.
+    pub telemetry: Telemetry,
+    /// Who every call is taken to come from.
+    pub caller: Caller,
+    /// How long a call may take until its answer begins, its own message included, whatever its deadline is.
+    pub answer_timeout: Duration,
+    /// Cancelled when the server drains: streams end then.
+    pub drain: CancellationToken,
 }
 
 impl<S> Layer<S> for FaceLayer {
     type Service = FaceService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        let Self { telemetry, caller, answer_timeout } = self.clone();
-        FaceService { inner, telemetry, caller, answer_timeout }
+        FaceService { inner, face: Arc::new(self.clone()) }
     }
 }
 
@@ -50,9 +53,7 @@ impl<S> Layer<S> for FaceLayer {
 #[derive(Debug, Clone)]
 pub struct FaceService<S> {
     inner: S,
-    telemetry: Telemetry,
-    caller: Caller,
-    answer_timeout: Duration,
+    face: Arc<FaceLayer>,
 }
 
 impl<S, B> Service<Request<B>> for FaceService<S>
@@ -60,7 +61,7 @@ where
     S: Service<Request<B>, Response = Response<Body>, Error = Infallible>,
     S::Future: Send + 'static,
 {
-    type Response = Response<ObservedBody>;
+    type Response = Response<AnswerBody>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
@@ -70,9 +71,12 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let method = method_of(request.uri().path());
-        let mut record = self.telemetry.begin_call(method, request.headers());
-        request.extensions_mut().insert(self.caller.clone());
-        let answer = tokio::time::timeout(self.answer_timeout, self.inner.call(request));
+        let mut record = self.face.telemetry.begin_call(method, request.headers());
+        let end = End { deadline: deadline_of(request.headers()), face: Arc::clone(&self.face) };
+        let limit = Instant::now() + self.face.answer_timeout;
+        let limit = end.deadline.map_or(limit, |deadline| deadline.min(limit));
+        request.extensions_mut().insert(self.face.caller.clone());
+        let answer = timeout_at(limit, self.inner.call(request));
         Box::pin(async move {
             let answered = match record.span() {
                 Some(span) => answer.instrument(span).await,
@@ -87,7 +91,7 @@ where
                 record.finish(code);
             }
             let record = code.is_none().then_some(record);
-            Ok(response.map(|body| ObservedBody { body, record }))
+            Ok(response.map(|body| AnswerBody::new(body, record, end)))
         })
     }
 }
@@ -106,6 +110,8 @@ fn complete(response: Response<Body>) -> Response<Body> {
         // tonic's words for a message over the limit (OUT_OF_RANGE) and for bytes that are no message (INTERNAL).
         Code::OutOfRange | Code::ResourceExhausted => Error::MessageTooLarge(message),
         Code::Internal | Code::InvalidArgument | Code::Unknown => Error::MalformedMessage(message),
+        // Only the health service gives this one, when it is asked for a service that there is not.
+        Code::NotFound => Error::ServiceUnknown,
         Code::Unimplemented => Error::Unsupported(if message.is_empty() {
             "this server has no such method; reflection lists those that it has".to_owned()
         } else {
@@ -114,42 +120,4 @@ fn complete(response: Response<Body>) -> Response<Body> {
         _ => return response,
     };
     status_of(&error).into_http()
-}
-
-fn code_of(headers: &HeaderMap) -> Option<Code> {
-    headers.get("grpc-status").map(|value| Code::from_bytes(value.as_bytes()))
-}
-
-/// A body that tells how the call ended: by its trailers, or by being dropped before them.
-#[derive(Debug)]
-pub struct ObservedBody {
-    body: Body,
-    record: Option<CallRecord>,
-}
-
-impl http_body::Body for ObservedBody {
-    type Data = <Body as http_body::Body>::Data;
-    type Error = <Body as http_body::Body>::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(context));
-        if let Some(Ok(frame)) = &frame
-            && let Some(code) = frame.trailers_ref().and_then(code_of)
-            && let Some(mut record) = self.record.take()
-        {
-            record.finish(code);
-        }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
 }

@@ -1,7 +1,9 @@
 //! The gRPC face: thin handlers that decode, call a use case and map its answer.
 
+mod body;
 mod call;
 mod convert;
+mod deadline;
 mod device_info;
 mod health;
 mod layer;
@@ -25,7 +27,7 @@ use crate::{
     service::RegistrationService,
 };
 
-pub use call::CallContext;
+pub use body::AnswerBody;
 pub use health::HealthBoard;
 pub use layer::{FaceLayer, FaceService};
 
@@ -35,8 +37,6 @@ pub struct Parts {
     pub registration: RegistrationService,
     /// Makes device information uniform.
     pub normalizer: Arc<Normalizer>,
-    /// What every call needs: shutdown, and the end of streams.
-    pub context: CallContext,
     /// Whether the services can do their work.
     pub health: HealthBoard,
     /// The largest request message, in bytes.
@@ -48,11 +48,10 @@ pub struct Parts {
 /// # Errors
 /// Where the descriptor set cannot be decoded, which would be a defect of the build.
 pub fn routes(parts: Parts) -> Result<Routes, tonic_reflection::server::Error> {
-    let Parts { registration, normalizer, context, health, max_message_size } = parts;
-    let registration_code =
-        RegistrationCodeServiceServer::new(registration_code::Face::new(registration, context.clone()))
-            .max_decoding_message_size(max_message_size);
-    let device_info = DeviceInfoServiceServer::new(device_info::Face::new(normalizer, context))
+    let Parts { registration, normalizer, health, max_message_size } = parts;
+    let registration_code = RegistrationCodeServiceServer::new(registration_code::Face::new(registration))
+        .max_decoding_message_size(max_message_size);
+    let device_info = DeviceInfoServiceServer::new(device_info::Face::new(normalizer))
         .max_decoding_message_size(max_message_size);
     let reflection = || {
         tonic_reflection::server::Builder::configure()

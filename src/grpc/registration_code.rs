@@ -3,7 +3,7 @@
 use tonic::{Request, Response, Status, async_trait};
 
 use super::{
-    call::{AnswerStream, CallContext},
+    call::{AnswerStream, streaming, unary},
     convert::registration as convert,
 };
 use crate::{
@@ -19,12 +19,11 @@ use crate::{
 /// The service as tonic serves it.
 pub(super) struct Face {
     service: RegistrationService,
-    context: CallContext,
 }
 
 impl Face {
-    pub(super) fn new(service: RegistrationService, context: CallContext) -> Self {
-        Self { service, context }
+    pub(super) fn new(service: RegistrationService) -> Self {
+        Self { service }
     }
 }
 
@@ -38,7 +37,7 @@ impl RegistrationCodeService for Face {
             let request = convert::create(message, &self.service.policy().load())?;
             self.service.create(&caller, request).await.map(convert::created)
         };
-        self.context.unary(request, create).await
+        unary(request, create).await
     }
 
     async fn get_registration_code(
@@ -50,7 +49,7 @@ impl RegistrationCodeService for Face {
             let view = self.service.get(&caller, &lookup).await?;
             Ok(GetRegistrationCodeResponse { registration_code: Some(convert::registration_code(view)) })
         };
-        self.context.unary(request, get).await
+        unary(request, get).await
     }
 
     async fn delete_registration_code(
@@ -62,7 +61,7 @@ impl RegistrationCodeService for Face {
             self.service.delete(&caller, &lookup).await?;
             Ok(DeleteRegistrationCodeResponse { upstream_deleted: None })
         };
-        self.context.unary(request, delete).await
+        unary(request, delete).await
     }
 
     type WatchRegistrationCodeStream = AnswerStream<WatchRegistrationCodeResponse>;
@@ -75,6 +74,6 @@ impl RegistrationCodeService for Face {
             let request = convert::watch(&message, &self.service.policy().load())?;
             self.service.watch(&caller, request).await
         };
-        self.context.streaming(request, watch, convert::watch_event).await
+        streaming(request, watch, convert::watch_event).await
     }
 }

@@ -37,6 +37,7 @@ pub fn classify(error: &Error) -> (ErrorReason, Code) {
         Error::LiveCodesExhausted { .. } => (ErrorReason::LiveCodesExhausted, Code::ResourceExhausted),
         Error::LookupBudgetExhausted { .. } => (ErrorReason::LookupBudgetExhausted, Code::ResourceExhausted),
         Error::WatchesExhausted { .. } => (ErrorReason::WatchesExhausted, Code::ResourceExhausted),
+        Error::ServiceUnknown => (ErrorReason::ServiceUnknown, Code::NotFound),
         Error::NotAuthenticated => (ErrorReason::CallerNotAuthenticated, Code::Unauthenticated),
         Error::PermissionMissing { .. } => (ErrorReason::PermissionMissing, Code::PermissionDenied),
         Error::Unsupported(_) => (ErrorReason::UnsupportedOperation, Code::Unimplemented),

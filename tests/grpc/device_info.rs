@@ -237,25 +237,26 @@ async fn numbers_that_json_does_not_have_are_refused() {
     }
 }
 
-async fn digest(value: &str, algorithm: i32) -> Result<String, tonic::Status> {
-    let server = TestServer::start();
+async fn digest(server: &TestServer, value: &str, algorithm: i32) -> Result<String, tonic::Status> {
     let request = HashIdentifierRequest { value: value.to_owned(), algorithm };
     server.devices().hash_identifier(request).await.map(|answer| answer.into_inner().digest)
 }
 
 #[tokio::test]
 async fn identifiers_are_hashed_with_sha256_as_the_source_documents_show() {
+    let server = TestServer::start();
     const DOCUMENTED: &str = "f7ee5ec7312165148b69fcca1d29075b14b8aef0b5048a332b18b88d09069fb7";
     for algorithm in [HashAlgorithm::Unspecified, HashAlgorithm::Sha256] {
-        let digest = digest("user@domain.com", algorithm.into()).await;
+        let digest = digest(&server, "user@domain.com", algorithm.into()).await;
         assert_eq!(digest.expect("hashes"), DOCUMENTED, "{algorithm:?}");
     }
 }
 
 #[tokio::test]
 async fn identifiers_are_hashed_with_sha512_where_that_is_asked_for() {
+    let server = TestServer::start();
     assert_eq!(
-        digest("user@domain.com", HashAlgorithm::Sha512.into()).await.expect("hashes"),
+        digest(&server, "user@domain.com", HashAlgorithm::Sha512.into()).await.expect("hashes"),
         "a85661c68db24d906268a9a8550e35e0d090c4ce0b83083c3250e0c4050dd270\
          710f1c5bc8dce4afcd14bd6735a7f9e540a8e62ff065904911ed5b7218c28ae5"
     );
@@ -263,22 +264,25 @@ async fn identifiers_are_hashed_with_sha512_where_that_is_asked_for() {
 
 #[tokio::test]
 async fn identifiers_are_hashed_as_given_without_folding_or_trimming() {
-    let plain = digest("user@domain.com", 0).await.expect("hashes");
+    let server = TestServer::start();
+    let plain = digest(&server, "user@domain.com", 0).await.expect("hashes");
     for other in ["User@domain.com", " user@domain.com", "user@domain.com\n"] {
-        assert_ne!(digest(other, 0).await.expect("hashes"), plain, "{other:?}");
+        assert_ne!(digest(&server, other, 0).await.expect("hashes"), plain, "{other:?}");
     }
 }
 
 #[tokio::test]
 async fn an_unknown_hash_algorithm_is_refused() {
-    assert_eq!(violated(digest("user@domain.com", 9).await), ["algorithm"]);
+    let server = TestServer::start();
+    assert_eq!(violated(digest(&server, "user@domain.com", 9).await), ["algorithm"]);
 }
 
 #[tokio::test]
 async fn an_empty_or_oversized_identifier_is_refused() {
-    assert_eq!(violated(digest("", 0).await), ["value"]);
-    assert_eq!(violated(digest(&"x".repeat(1_025), 0).await), ["value"]);
-    digest(&"x".repeat(1_024), 0).await.expect("the longest");
+    let server = TestServer::start();
+    assert_eq!(violated(digest(&server, "", 0).await), ["value"]);
+    assert_eq!(violated(digest(&server, &"x".repeat(1_025), 0).await), ["value"]);
+    digest(&server, &"x".repeat(1_024), 0).await.expect("the longest");
 }
 
 #[tokio::test]

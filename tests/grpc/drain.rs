@@ -48,6 +48,8 @@ async fn health_says_not_serving_before_the_end() {
     server.begin_stop();
     let next = watch.message().await.expect("answers").expect("a status");
     assert_eq!(next.status(), ServingStatus::NotServing);
+    drop(watch);
+    server.ended().await;
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod disk;
 mod grpcurl;
 mod life;
 mod operations;
+mod readme;
 mod start;
 mod support;
 mod trace;

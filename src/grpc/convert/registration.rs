@@ -27,11 +27,11 @@ const DOMAIN_NAME_MAX: usize = 253;
 const REDIRECT_URL_MAX: usize = 2_048;
 
 pub(in crate::grpc) fn create(
-    message: v1::CreateRegistrationCodeRequest,
+    mut message: v1::CreateRegistrationCodeRequest,
     policy: &Policy,
 ) -> Result<CreateRegistration> {
     let mut violations = Violations::default();
-    let repeat = repeat(&mut violations, &message);
+    let repeat = repeat(&mut violations, &mut message);
     let place = place(&mut violations, policy, &message.environment, &message.requestor_id);
     let device_id = message.device_id.as_deref().map(|text| DeviceId::parse("device_id", text));
     let device_id = device_id.and_then(|parsed| violations.take(parsed));
@@ -176,12 +176,13 @@ fn place(
     violations.take_all(policy.place(("environment", environment), ("requestor_id", requestor_id)))
 }
 
-fn repeat(violations: &mut Violations, message: &v1::CreateRegistrationCodeRequest) -> Option<Repeat> {
-    if message.request_id.is_empty() {
+fn repeat(violations: &mut Violations, message: &mut v1::CreateRegistrationCodeRequest) -> Option<Repeat> {
+    let request_id = std::mem::take(&mut message.request_id);
+    if request_id.is_empty() {
         return None;
     }
-    let request_id = violations.take(uuid("request_id", &message.request_id))?;
-    // Our own encoding of the decoded message: two spellings of one request on the wire are one request.
+    let request_id = violations.take(uuid("request_id", &request_id))?;
+    // Our own encoding of the decoded message, without the id: two spellings of one request are one request.
     Some(Repeat { request_id, fingerprint: Sha256::digest(message.encode_to_vec()).into() })
 }
 

@@ -13,6 +13,7 @@
 //! - `live_count`: how many codes live, exactly, without counting them.
 //! - `watch_hub`: who waits for which code.
 //! - `housekeeper`: once a second a look at the free space and at buckets whose time is over.
+//! - `journal_repair`: opens after a power cut what the engine would refuse, and refuses what it would lose.
 //! - `handle`: what the rest of passbridge holds; `codes` and `ledger` are its ports.
 
 mod bucket;
@@ -23,6 +24,7 @@ mod engine;
 mod free_space;
 mod handle;
 mod housekeeper;
+mod journal_repair;
 mod ledger;
 mod ledger_operation;
 mod live_count;

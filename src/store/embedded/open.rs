@@ -10,6 +10,7 @@ use std::{
 use super::{
     engine::Engine,
     free_space::{FileSystemSpace, FreeSpace},
+    journal_repair,
 };
 use crate::domain::clock::SharedClock;
 
@@ -106,12 +107,26 @@ pub fn open_engine(path: &Path) -> Result<Engine, OpenError> {
     make_folder(&folder)?;
     let format_file = folder.join(FORMAT_FILE);
     let format = read_format(path, &format_file)?;
-    let engine = Engine::open(&folder).map_err(|error| engine_error(path, error))?;
+    let engine = open_or_repair(path, &folder)?;
     if format.is_none() {
         // Written last: before, there is nothing in the folder that another version could misread.
         write_format(&format_file).map_err(|source| not_writable(path, source))?;
     }
     Ok(engine)
+}
+
+fn open_or_repair(path: &Path, folder: &Path) -> Result<Engine, OpenError> {
+    if let Some(reason) = journal_repair::find_damage(folder).map_err(|error| journal_error(path, error))? {
+        return Err(OpenError::Unreadable { path: path.to_owned(), reason });
+    }
+    let opened = match Engine::open(folder) {
+        Err(refused @ fjall::Error::JournalRecovery(_)) => {
+            let cut = journal_repair::cut_torn_end(folder).map_err(|error| journal_error(path, error))?;
+            if cut { Engine::open(folder) } else { Err(refused) }
+        }
+        opened => opened,
+    };
+    opened.map_err(|error| engine_error(path, error))
 }
 
 fn make_folder(path: &Path) -> Result<(), OpenError> {
@@ -156,6 +171,14 @@ fn write_format(file: &Path) -> io::Result<()> {
 
 fn not_writable(path: &Path, source: io::Error) -> OpenError {
     OpenError::NotWritable { path: path.to_owned(), source }
+}
+
+fn journal_error(path: &Path, error: io::Error) -> OpenError {
+    match error.kind() {
+        // The engine's lock is held.
+        io::ErrorKind::WouldBlock => OpenError::InUse(path.to_owned()),
+        _ => not_writable(path, error),
+    }
 }
 
 fn engine_error(path: &Path, error: fjall::Error) -> OpenError {

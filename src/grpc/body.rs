@@ -1,0 +1,113 @@
+//! The body of an answer: it tells how the call ended, and ends streams whose time is over.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use http::HeaderMap;
+use http_body::{Frame, SizeHint};
+use tokio::time::Instant;
+use tonic::{Code, body::Body};
+
+use super::{layer::FaceLayer, status::status_of};
+use crate::{domain::error::Error, telemetry::CallRecord};
+
+/// When a stream must end though it has more to say.
+#[derive(Debug, Clone)]
+pub(super) struct End {
+    /// The caller's deadline, which holds for the whole stream.
+    pub(super) deadline: Option<Instant>,
+    /// Knows when the server drains.
+    pub(super) face: Arc<FaceLayer>,
+}
+
+type EarlyEnd = Pin<Box<dyn Future<Output = Error> + Send>>;
+
+/// An answer's body, with the record of its call.
+pub struct AnswerBody {
+    body: Body,
+    /// Gone once the call's end is told.
+    record: Option<CallRecord>,
+    end: End,
+    /// Made when the body has to be waited for, which the body of a unary answer never has.
+    early_end: Option<EarlyEnd>,
+    over: bool,
+}
+
+impl std::fmt::Debug for AnswerBody {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("AnswerBody").field("over", &self.over).finish_non_exhaustive()
+    }
+}
+
+impl AnswerBody {
+    pub(super) fn new(body: Body, record: Option<CallRecord>, end: End) -> Self {
+        Self { body, record, end, early_end: None, over: false }
+    }
+
+    fn tell(&mut self, trailers: Option<&HeaderMap>) {
+        if let Some(code) = trailers.and_then(code_of)
+            && let Some(mut record) = self.record.take()
+        {
+            record.finish(code);
+        }
+    }
+}
+
+impl End {
+    async fn come(self) -> Error {
+        let deadline = async {
+            match self.deadline {
+                Some(deadline) => tokio::time::sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = deadline => Error::DeadlineExceeded,
+            () = self.face.drain.cancelled() => Error::ShuttingDown,
+        }
+    }
+}
+
+/// The status that headers or trailers hold.
+pub(super) fn code_of(headers: &HeaderMap) -> Option<Code> {
+    headers.get("grpc-status").map(|value| Code::from_bytes(value.as_bytes()))
+}
+
+impl http_body::Body for AnswerBody {
+    type Data = <Body as http_body::Body>::Data;
+    type Error = <Body as http_body::Body>::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let this = &mut *self;
+        if this.over {
+            return Poll::Ready(None);
+        }
+        // What is there already is sent before the end.
+        if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(context) {
+            this.tell(frame.as_ref().and_then(|frame| frame.as_ref().ok()?.trailers_ref()));
+            return Poll::Ready(frame);
+        }
+        let end = &this.end;
+        let early_end = this.early_end.get_or_insert_with(|| Box::pin(end.clone().come()));
+        let error = ready!(early_end.as_mut().poll(context));
+        this.over = true;
+        let trailers = status_of(&error).into_http::<()>().into_parts().0.headers;
+        this.tell(Some(&trailers));
+        Poll::Ready(Some(Ok(Frame::trailers(trailers))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.over || self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

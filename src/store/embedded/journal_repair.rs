@@ -1,0 +1,201 @@
+//! What a power cut leaves of the engine's journal, and what is done about it.
+//!
+//! Each batch is synced before the next one is written. So damage with a whole batch somewhere behind it lies in
+//! what was acknowledged, and the store is not opened; damage with nothing whole behind it is in the last write,
+//! which was not acknowledged if the power went before its sync returned.
+//!
+//! The engine draws that line elsewhere. What it cannot parse it takes for the journal's end, wherever it is, and
+//! drops all that follows without a word: hence `find_damage`, before it opens. What it can parse but has the
+//! wrong checksum it refuses, even at the very end: hence `cut_torn_end`, only after it has refused, so that
+//! a format that is not understood here never costs data.
+//!
+//! ```text
+//! batch:  1, entries u32, sequence number u64 │ entries │ 3, XXH3 of the entries u64, "FJL", 3
+//! entry:  2, kind u8, compression u8, keyspace u64, key length u16, value length u32, stored length u32, key, value
+//!         4, keyspace u64
+//! ```
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsStr,
+    fs::{self, File},
+    io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
+
+use xxhash_rust::xxh3::Xxh3;
+
+#[cfg(test)]
+mod tests;
+
+/// How much of a journal is in memory at a time, twice.
+const BUFFER: usize = 16 * 1024;
+static ZEROS: [u8; BUFFER] = [0; BUFFER];
+
+/// Looks for damage in front of a whole batch, and returns what to tell the operator. Changes nothing.
+pub fn find_damage(folder: &Path) -> io::Result<Option<String>> {
+    let _lock = match lock(folder) {
+        // The folder is new.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        lock => lock?,
+    };
+    for path in journals(folder)?.values() {
+        let Contents { end, next, .. } = Contents::of(path)?;
+        if let Some(next) = next {
+            return Ok(Some(format!("{} is damaged between its bytes {end} and {next}", path.display())));
+        }
+    }
+    Ok(None)
+}
+
+/// Cuts from the newest journal what follows its last whole batch, and returns whether there was anything. Does
+/// not where another journal is damaged too, or where a whole batch would go with it.
+pub fn cut_torn_end(folder: &Path) -> io::Result<bool> {
+    let _lock = lock(folder)?;
+    let mut journals = journals(folder)?;
+    let Some((_, newest)) = journals.pop_last() else { return Ok(false) };
+    for older in journals.values() {
+        if Contents::of(older)?.torn > 0 {
+            return Ok(false);
+        }
+    }
+    let Contents { end, torn: bytes @ 1.., next: None } = Contents::of(&newest)? else { return Ok(false) };
+    let mut journal = File::options().read(true).write(true).open(&newest)?;
+    journal.seek(SeekFrom::Start(end))?;
+    // Kept, since a disk that lost the last write only after it was acknowledged leaves the same.
+    let kept = newest.with_extension("jnl.cut");
+    let mut copy = File::create(&kept)?;
+    io::copy(&mut (&journal).take(bytes), &mut copy)?;
+    copy.sync_all()?;
+    File::open(folder)?.sync_all()?;
+    journal.set_len(end)?;
+    journal.sync_all()?;
+    tracing::warn!(
+        journal = %newest.display(), bytes, kept = %kept.display(),
+        "dropped a batch that was being written when the power went, and had not been acknowledged"
+    );
+    Ok(true)
+}
+
+/// Takes the engine's own lock: a journal that is being written looks torn.
+fn lock(folder: &Path) -> io::Result<File> {
+    let file = File::options().read(true).write(true).open(folder.join("lock"))?;
+    file.try_lock().or_else(|_| {
+        // As patient as the engine is: a store that is just ending lets go of its folder within that time.
+        thread::sleep(Duration::from_millis(200));
+        file.try_lock()
+    })?;
+    Ok(file)
+}
+
+/// The journals, the newest last.
+fn journals(folder: &Path) -> io::Result<BTreeMap<u64, PathBuf>> {
+    let mut journals = BTreeMap::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let number = path.file_stem().and_then(OsStr::to_str).and_then(|number| number.parse().ok());
+        if let Some(number) = number.filter(|_| path.extension() == Some(OsStr::new("jnl"))) {
+            journals.insert(number, path);
+        }
+    }
+    Ok(journals)
+}
+
+/// What a journal holds.
+struct Contents {
+    /// Where the whole batches end that it begins with.
+    end: u64,
+    /// How many bytes follow, without the zeros at the end: the engine makes a journal longer than it is.
+    torn: u64,
+    /// Where the next whole batch begins among those.
+    next: Option<u64>,
+}
+
+impl Contents {
+    fn of(journal: &Path) -> io::Result<Self> {
+        let mut reader = BufReader::with_capacity(BUFFER, File::open(journal)?);
+        let mut end = 0;
+        while let Some(length) = read_batch(&mut reader)? {
+            end += length;
+        }
+        let mut contents = Self { end, torn: 0, next: None };
+        let mut rest = BufReader::with_capacity(BUFFER, File::open(journal)?);
+        let mut start = rest.seek(SeekFrom::Start(end))?;
+        loop {
+            let bytes = rest.fill_buf()?;
+            let count = bytes.len();
+            if count == 0 {
+                return Ok(contents);
+            }
+            // As a whole first: megabytes of zeros are usual, and one by one they take their time.
+            if *bytes != ZEROS[..count] {
+                contents.add(bytes, start, &mut reader)?;
+            }
+            rest.consume(count);
+            start += count as u64;
+        }
+    }
+
+    /// Any byte may be the first of a batch: what is damaged may be the lengths.
+    fn add(&mut self, bytes: &[u8], start: u64, reader: &mut BufReader<File>) -> io::Result<()> {
+        for (position, &byte) in (start..).zip(bytes).filter(|(_, byte)| **byte != 0) {
+            self.torn = position + 1 - self.end;
+            if byte == 1 && self.next.is_none() {
+                reader.seek(SeekFrom::Start(position))?;
+                self.next = read_batch(reader)?.map(|_| position);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How long the batch is that comes next; none where there is no whole one.
+fn read_batch(reader: &mut impl BufRead) -> io::Result<Option<u64>> {
+    let [1, n0, n1, n2, n3, ..] = take::<13>(reader)? else { return Ok(None) };
+    let (mut length, mut hasher) = (13 + 13, Xxh3::new());
+    for _ in 0..u32::from_le_bytes([n0, n1, n2, n3]) {
+        let Some(entry) = read_entry(reader, &mut hasher)? else { return Ok(None) };
+        length += entry;
+    }
+    let [3, checksum @ .., b'F', b'J', b'L', 3] = take::<13>(reader)? else { return Ok(None) };
+    Ok((checksum == hasher.digest().to_le_bytes()).then_some(length))
+}
+
+fn read_entry(reader: &mut impl BufRead, hasher: &mut Xxh3) -> io::Result<Option<u64>> {
+    let tag: [u8; 1] = take(reader)?;
+    hasher.update(&tag);
+    let (head, tail) = match tag {
+        [2] => {
+            let header: [u8; 20] = take(reader)?;
+            hasher.update(&header);
+            let [0 | 1 | 2 | 4, 0, .., k0, k1, _, _, _, _, v0, v1, v2, v3] = header else { return Ok(None) };
+            let key = u16::from_le_bytes([k0, k1]);
+            (21, u64::from(key) + u64::from(u32::from_le_bytes([v0, v1, v2, v3])))
+        }
+        [4] => (1, 8),
+        _ => return Ok(None),
+    };
+    let mut left = tail;
+    while left > 0 {
+        let bytes = reader.fill_buf()?;
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        let count = usize::try_from(left).map_or(bytes.len(), |left| left.min(bytes.len()));
+        hasher.update(&bytes[..count]);
+        reader.consume(count);
+        left -= count as u64;
+    }
+    Ok(Some(head + tail))
+}
+
+/// The next bytes. Where there are not as many, zeros, which nothing begins or ends with.
+fn take<const N: usize>(reader: &mut impl BufRead) -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    match reader.read_exact(&mut bytes) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok([0; N]),
+        read => read.map(|()| bytes),
+    }
+}
