@@ -139,7 +139,13 @@ impl EmbeddedStore {
         self.core.check_writable()?;
         let (pending, answer) = Pending::new(command);
         self.queue.send(Message::Operation(pending)).await.map_err(|_| closed())?;
-        answer.await.map_err(|_| closed())?
+        let outcome = answer.await.map_err(|_| closed())?;
+        // A commit wakes many callers at once from another thread. A single-threaded runtime takes such tasks up
+        // one by one, and whatever each of them wakes, such as its connection, before the next: every answer
+        // would be a packet of its own. After one more turn they stand in the runtime's own queue, one behind the
+        // other, and answers of one connection go out together.
+        tokio::task::yield_now().await;
+        outcome
     }
 }
 

@@ -21,7 +21,6 @@ use std::{
     fs::{self, File},
     io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
-    thread,
     time::Duration,
 };
 
@@ -50,8 +49,8 @@ pub fn find_damage(folder: &Path) -> io::Result<Option<String>> {
     Ok(None)
 }
 
-/// Cuts from the newest journal what follows its last whole batch, and returns whether there was anything. Does
-/// not where another journal is damaged too, or where a whole batch would go with it.
+/// Cuts off what follows the newest journal's whole batches, and returns whether it did: not where a whole batch
+/// would go with it, or another journal is torn too.
 pub fn cut_torn_end(folder: &Path) -> io::Result<bool> {
     let _lock = lock(folder)?;
     let mut journals = journals(folder)?;
@@ -84,7 +83,7 @@ fn lock(folder: &Path) -> io::Result<File> {
     let file = File::options().read(true).write(true).open(folder.join("lock"))?;
     file.try_lock().or_else(|_| {
         // As patient as the engine is: a store that is just ending lets go of its folder within that time.
-        thread::sleep(Duration::from_millis(200));
+        std::thread::sleep(Duration::from_millis(200));
         file.try_lock()
     })?;
     Ok(file)
@@ -171,8 +170,7 @@ fn read_entry(reader: &mut impl BufRead, hasher: &mut Xxh3) -> io::Result<Option
             let header: [u8; 20] = take(reader)?;
             hasher.update(&header);
             let [0 | 1 | 2 | 4, 0, .., k0, k1, _, _, _, _, v0, v1, v2, v3] = header else { return Ok(None) };
-            let key = u16::from_le_bytes([k0, k1]);
-            (21, u64::from(key) + u64::from(u32::from_le_bytes([v0, v1, v2, v3])))
+            (21, u64::from(u16::from_le_bytes([k0, k1])) + u64::from(u32::from_le_bytes([v0, v1, v2, v3])))
         }
         [4] => (1, 8),
         _ => return Ok(None),
@@ -180,10 +178,10 @@ fn read_entry(reader: &mut impl BufRead, hasher: &mut Xxh3) -> io::Result<Option
     let mut left = tail;
     while left > 0 {
         let bytes = reader.fill_buf()?;
-        if bytes.is_empty() {
+        let count = bytes.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        if count == 0 {
             return Ok(None);
         }
-        let count = usize::try_from(left).map_or(bytes.len(), |left| left.min(bytes.len()));
         hasher.update(&bytes[..count]);
         reader.consume(count);
         left -= count as u64;
