@@ -98,5 +98,6 @@ fn generate_rust(contract: &Contract) -> io::Result<()> {
         // The error details in every status are that crate's types, so a field of ours has to be as well.
         .extern_path(".google.rpc", "::tonic_types::pb")
         .skip_debug(REDACTED)
+        .codec_path("crate::proto::Codec")
         .compile_fds(contract.descriptors.clone())
 }

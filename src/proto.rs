@@ -3,7 +3,11 @@
 //! Everything here is the shape of messages on the wire: any string, any number, anything absent. What a
 //! value means and whether it is valid is the domain's to say; the module `grpc` converts between the two.
 
+mod codec;
+
 use std::fmt;
+
+pub use codec::Codec;
 
 /// The package `passbridge.v1`.
 #[allow(

@@ -10,7 +10,7 @@ use hyper_util::{
 };
 use tower::Service;
 
-use super::Shutdown;
+use super::{Shutdown, coalesce::Coalesced};
 
 /// How long a client may take to say its first byte.
 const FIRST_BYTE: Duration = Duration::from_secs(20);
@@ -69,16 +69,17 @@ where
     if !speaks_in_time(&stream, &shutdown).await {
         return;
     }
+    let socket = Coalesced::new(stream);
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .max_concurrent_streams(options.max_streams)
         .max_header_list_size(MAX_HEADER_LIST_SIZE)
         .keep_alive_interval(options.keepalive_interval)
         .keep_alive_timeout(options.keepalive_timeout)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+        .serve_connection(TokioIo::new(socket.clone()), TowerToHyperService::new(service));
     let mut connection = pin!(connection);
     let ended = tokio::select! {
-        ended = connection.as_mut() => Some(ended),
+        ended = socket.drive(connection.as_mut()) => Some(ended),
         () = shutdown.drain.cancelled() => None,
     };
     let ended = match ended {
@@ -86,7 +87,7 @@ where
         None => {
             connection.as_mut().graceful_shutdown();
             tokio::select! {
-                ended = connection => ended,
+                ended = socket.drive(connection.as_mut()) => ended,
                 () = shutdown.cut.cancelled() => return,
             }
         }

@@ -5,6 +5,7 @@
 //! work-stealing runtime does for calls this short.
 
 mod bind;
+mod coalesce;
 mod connection;
 mod pool;
 

@@ -1,0 +1,43 @@
+//! How messages become bytes: as tonic-prost has it, with buffers of the size that our messages have.
+
+use std::marker::PhantomData;
+
+use prost::Message;
+use tonic::codec::{BufferSettings, Codec as TonicCodec};
+use tonic_prost::ProstCodec;
+
+/// The first size of a message's buffer, in bytes. tonic's 8 KiB would be allocated for each message, and nearly
+/// all of ours are smaller than this; a buffer grows where one is not.
+const BUFFER_SIZE: usize = 3 * 1024;
+
+/// How many encoded bytes of a stream may gather before they are sent, as tonic has it.
+const YIELD_THRESHOLD: usize = 32 * 1024;
+
+/// Protobuf for the generated services and clients.
+#[derive(Debug, Clone, Copy)]
+pub struct Codec<T, U>(PhantomData<(T, U)>);
+
+impl<T, U> Default for Codec<T, U> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T, U> TonicCodec for Codec<T, U>
+where
+    T: Message + Send + 'static,
+    U: Message + Default + Send + 'static,
+{
+    type Encode = T;
+    type Decode = U;
+    type Encoder = <ProstCodec<T, U> as TonicCodec>::Encoder;
+    type Decoder = <ProstCodec<T, U> as TonicCodec>::Decoder;
+
+    fn encoder(&mut self) -> Self::Encoder {
+        ProstCodec::<T, U>::raw_encoder(BufferSettings::new(BUFFER_SIZE, YIELD_THRESHOLD))
+    }
+
+    fn decoder(&mut self) -> Self::Decoder {
+        ProstCodec::<T, U>::raw_decoder(BufferSettings::new(BUFFER_SIZE, YIELD_THRESHOLD))
+    }
+}

@@ -1,0 +1,132 @@
+//! Gathers what a connection writes, so that the answers of one turn leave together.
+//!
+//! The HTTP/2 layer hands over every larger message by itself, and flushes after each. With a system call for
+//! each answer the kernel would cost more than everything else that happens to a call.
+
+use std::{
+    error::Error,
+    future::Future,
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, ready},
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
+
+/// So much is gathered before it is sent within a turn.
+const GATHERED_MAX: usize = 64 * 1024;
+
+/// A buffer of this size is kept for the next turn; a larger one is given back, since most connections idle.
+const KEPT: usize = 16 * 1024;
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// A connection's socket. Writes gather in it until [`Coalesced::poll_send`]; the HTTP/2 layer holds one handle, and
+/// who drives that layer the other.
+#[derive(Debug, Clone)]
+pub(super) struct Coalesced(Arc<Mutex<Gathering>>);
+
+#[derive(Debug)]
+struct Gathering {
+    stream: TcpStream,
+    gathered: Vec<u8>,
+    sent: usize,
+}
+
+impl Coalesced {
+    pub(super) fn new(stream: TcpStream) -> Self {
+        Self(Arc::new(Mutex::new(Gathering { stream, gathered: Vec::new(), sent: 0 })))
+    }
+
+    /// Drives `connection`, which writes to this socket, and sends what it gathered after each of its turns.
+    pub(super) async fn drive<E: Into<BoxError>>(
+        &self,
+        mut connection: Pin<&mut impl Future<Output = Result<(), E>>>,
+    ) -> Result<(), BoxError> {
+        std::future::poll_fn(|context| {
+            let turn = connection.as_mut().poll(context).map_err(Into::into);
+            match self.lock().poll_send(context) {
+                Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
+                // What could not be sent wakes this task when there is room.
+                Poll::Ready(Ok(())) | Poll::Pending => turn,
+            }
+        })
+        .await
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Gathering> {
+        // Only the thread that serves the connection ever takes it.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Gathering {
+    fn poll_send(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.sent < self.gathered.len() {
+            match ready!(Pin::new(&mut self.stream).poll_write(context, &self.gathered[self.sent..]))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                sent => self.sent += sent,
+            }
+        }
+        self.sent = 0;
+        self.gathered.clear();
+        self.gathered.shrink_to(KEPT);
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_gather(
+        &mut self,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if self.gathered.len() >= GATHERED_MAX {
+            ready!(self.poll_send(context))?;
+        }
+        let before = self.gathered.len();
+        slices.iter().for_each(|slice| self.gathered.extend_from_slice(slice));
+        Poll::Ready(Ok(self.gathered.len() - before))
+    }
+}
+
+impl AsyncRead for Coalesced {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.lock().stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Coalesced {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.lock().poll_gather(context, &[io::IoSlice::new(bytes)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.lock().poll_gather(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // The end of the turn does it.
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut gathering = self.lock();
+        ready!(gathering.poll_send(context))?;
+        Pin::new(&mut gathering.stream).poll_shutdown(context)
+    }
+}
