@@ -163,11 +163,12 @@ impl App {
         let shutdown = Shutdown::default();
         let routes = grpc::routes(grpc::Parts {
             registration: self.registration,
-            normalizer: Arc::clone(&self.normalizer),
+            normalizer: self.normalizer,
             health: self.health.clone(),
             max_message_size: self.config.grpc.max_message_size,
         })?;
-        warm_up(self.normalizer);
+        // Before it is ready, or the first calls would wait for it.
+        let _ = tokio::task::spawn_blocking(Normalizer::warm_up).await;
         let face = FaceLayer {
             telemetry: self.telemetry.clone(),
             caller: Caller::anonymous(),
@@ -231,14 +232,6 @@ fn http2_options(config: &Config) -> Http2Options {
         max_streams: config.grpc.max_streams_per_connection,
         keepalive_interval: config.grpc.keepalive_interval.0,
         keepalive_timeout: config.grpc.keepalive_timeout.0,
-    }
-}
-
-/// Builds the User-Agent patterns while the server is ready already: the first calls that need them wait.
-fn warm_up(normalizer: Arc<Normalizer>) {
-    let thread = std::thread::Builder::new().name("warm-up".to_owned());
-    if let Err(error) = thread.spawn(move || normalizer.warm_up()) {
-        tracing::warn!(%error, "User-Agent patterns are built by the first call that needs them");
     }
 }
 

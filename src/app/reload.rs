@@ -33,7 +33,7 @@ impl Reload {
     }
 }
 
-/// Checks a configuration as [`App::build`] does, without taking anything.
+/// Checks a configuration as [`App::build`](super::App::build) does, without taking anything.
 ///
 /// # Errors
 /// Everything that is wrong with it.

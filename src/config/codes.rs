@@ -16,7 +16,7 @@ pub struct Codes {
     /// How many codes may live at once in an environment. There must be 1000 possible codes for each, or the
     /// server does not start, since guessing would be worth trying.
     pub max_live_codes: u64,
-    /// How many codes that do not exist one viewer (`viewer_ip`) may look up in a minute. Over it all of that
+    /// How many codes that do not exist one viewer (`viewer_ip`) may look up in a minute: 1 to 60000. Over it all of that
     /// viewer's lookups are RESOURCE_EXHAUSTED for a while, or guessing would not be limited.
     pub misses_per_viewer: u32,
     /// The same for a caller that does not say who the viewer is.

@@ -2,7 +2,7 @@
 //! for everything.
 //!
 //! Each section is a file here. The text is checked against the types twice: unknown keys by the generated
-//! schema ([`unknown`]), so that the nearest known key can be named, then values when
+//! schema (`unknown`), so that the nearest known key can be named, then values when
 //! [`crate::service::policy::Policy`] and the application are built from them.
 
 mod codes;

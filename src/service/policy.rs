@@ -1,7 +1,7 @@
 //! What the operator configured, checked and in domain types: one immutable snapshot that a reload swaps
 //! whole.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc};
 
 use arc_swap::ArcSwap;
 use iri_string::{
@@ -21,6 +21,9 @@ use crate::{
 
 /// The environment that a request means which names none, where there are several.
 const DEFAULT_ENVIRONMENT: &str = "default";
+
+/// What a budget for wrong codes can be: at least one, and not finer than a millisecond each.
+const MISSES_PER_MINUTE: RangeInclusive<u32> = 1..=60_000;
 
 /// The present policy; a reload replaces it for the calls that begin after it.
 pub type SharedPolicy = Arc<ArcSwap<Policy>>;
@@ -92,6 +95,14 @@ impl Policy {
         if codes.max_live_codes == 0 {
             violations
                 .push(Violation::new("codes.max_live_codes", "is 0; at least one code must be able to live"));
+        }
+        for (key, misses) in [
+            ("codes.misses_per_viewer", codes.misses_per_viewer),
+            ("codes.misses_per_caller", codes.misses_per_caller),
+        ] {
+            if !MISSES_PER_MINUTE.contains(&misses) {
+                violations.push(Violation::new(key, format!("is {misses}; 1 to 60000 a minute are allowed")));
+            }
         }
         let code_format = CodeFormat::new(&codes.alphabet, codes.length, codes.max_live_codes)
             .map_err(|more| violations.extend(more));

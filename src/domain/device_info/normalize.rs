@@ -44,10 +44,10 @@ impl Normalizer {
         Self { user_agents: UserAgents::new() }
     }
 
-    /// Gets the User-Agent patterns ready: about 0.1 s of one core and 25 MB of memory, once. It blocks, so
-    /// call it on a thread of its own. Calls to `normalize` that come meanwhile wait for it.
-    pub fn warm_up(&self) {
-        self.user_agents.warm_up();
+    /// Gets the User-Agent patterns ready: about 0.1 s of one core and 25 MB of memory, once in a process. It
+    /// blocks, so call it on a thread of its own. Calls to `normalize` that come meanwhile wait for it.
+    pub fn warm_up() {
+        user_agent::warm_up();
     }
 
     /// Puts together what is known of a device. Never fails: what is not known has its place in the form.

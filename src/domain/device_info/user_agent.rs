@@ -43,25 +43,19 @@ pub(super) struct Facts {
     pub(super) device: DeviceFacts,
 }
 
+/// The compiled patterns, the same for the whole process. None inside where they don't compile; a test sees to
+/// it that they do.
+static EXTRACTOR: OnceLock<Option<Extractor<'static>>> = OnceLock::new();
+
 /// Reads User-Agents, and remembers what it read.
 pub(super) struct UserAgents {
-    /// None inside where the patterns don't compile; a test sees to it that they do.
-    extractor: OnceLock<Option<Extractor<'static>>>,
     remembered: Cache<Box<str>, Arc<Facts>, EntryWeight>,
 }
 
 impl UserAgents {
     /// Cheap: the patterns are compiled on first use.
     pub(super) fn new() -> Self {
-        Self {
-            extractor: OnceLock::new(),
-            remembered: Cache::with_weighter(EXPECTED_ENTRIES, CACHE_BYTES, EntryWeight),
-        }
-    }
-
-    /// Compiles the patterns unless they are: about 0.1 s and 25 MB, once. Callers that come meanwhile wait.
-    pub(super) fn warm_up(&self) {
-        self.extractor();
+        Self { remembered: Cache::with_weighter(EXPECTED_ENTRIES, CACHE_BYTES, EntryWeight) }
     }
 
     /// What `text` tells.
@@ -82,7 +76,7 @@ impl UserAgents {
     }
 
     fn parse(&self, text: &str) -> Facts {
-        let Some(extractor) = self.extractor() else { return Facts::default() };
+        let Some(extractor) = extractor() else { return Facts::default() };
         let system = system::read(extractor.os.extract(text).as_ref(), text);
         let family = system.as_ref().and_then(|system| system.family);
         Facts {
@@ -91,10 +85,15 @@ impl UserAgents {
             system,
         }
     }
+}
 
-    fn extractor(&self) -> Option<&Extractor<'static>> {
-        self.extractor.get_or_init(compile).as_ref()
-    }
+/// Compiles the patterns unless they are: about 0.1 s and 25 MB, once. Callers that come meanwhile wait.
+pub(super) fn warm_up() {
+    extractor();
+}
+
+fn extractor() -> Option<&'static Extractor<'static>> {
+    EXTRACTOR.get_or_init(compile).as_ref()
 }
 
 /// Part of the program, not of any input, decides whether this works; if it ever doesn't, devices are still

@@ -67,7 +67,8 @@ fn a_template_that_cannot_work_is_refused() {
 
 #[test]
 fn codes_that_could_be_guessed_are_refused_with_everything_else() {
-    let violations = policy("[codes]\nlength = 4\n[environments.\"a b\"]").expect_err("refused");
+    let violations =
+        policy("[codes]\nlength = 4\nmisses_per_viewer = 0\n[environments.\"a b\"]").expect_err("refused");
     let fields: Vec<&str> = violations.iter().map(|violation| violation.field.as_str()).collect();
-    assert_eq!(fields, ["environments.a b", "codes.length"]);
+    assert_eq!(fields, ["environments.a b", "codes.misses_per_viewer", "codes.length"]);
 }
