@@ -1,5 +1,6 @@
 //! The application: the one place that knows every part. Config → build → serve.
 
+mod limits;
 mod operations;
 mod reload;
 mod store;
@@ -7,7 +8,7 @@ mod store;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, runtime::Handle};
 use tower::Layer;
 
 use crate::{
@@ -115,6 +116,7 @@ impl App {
             normalizer: Arc::clone(&normalizer),
             budget,
             max_watches: config.grpc.max_watches,
+            runtime: Handle::current(),
         });
         let telemetry = Telemetry::new(metrics, traces);
         let pool = WorkerPool::start(threads(&config))?;
@@ -162,7 +164,7 @@ impl App {
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), StartError> {
         let shutdown = Shutdown::default();
         let routes = grpc::routes(grpc::Parts {
-            registration: self.registration,
+            registration: self.registration.clone(),
             normalizer: self.normalizer,
             health: self.health.clone(),
             max_message_size: self.config.grpc.max_message_size,
@@ -180,12 +182,8 @@ impl App {
         self.readiness.set(Ok(()));
         let watching =
             tokio::spawn(watch_store(self.store.clone(), self.health.clone(), self.readiness.clone()));
-        let operations = tokio::spawn(operations::serve(
-            self.operations,
-            self.telemetry.clone(),
-            self.readiness.clone(),
-            shutdown.cut.clone(),
-        ));
+        let operations =
+            tokio::spawn(operations::serve(self.operations, self.telemetry.clone(), self.readiness.clone()));
         let mut accepting = Box::pin(server::accept(
             self.grpc,
             &self.pool,
@@ -211,8 +209,10 @@ impl App {
         accepting.as_mut().await;
         drop(accepting);
         end_calls(self.pool, &shutdown, runtime.drain_timeout.0).await;
+        // They wait for nothing but the store, which answers or fails.
+        self.registration.finish().await;
         shutdown.cut.cancel();
-        let _ = operations.await;
+        operations.abort();
         self.store.health.close().await?;
         tracing::info!("ended");
         Ok(())

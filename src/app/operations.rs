@@ -1,18 +1,37 @@
 //! The operations listener: liveness, readiness and metrics.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::{
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
 
 use axum::{
-    Router, extract::State, http::StatusCode, http::header::CONTENT_TYPE, response::IntoResponse,
+    Router,
+    extract::State,
+    http::{StatusCode, header::CONTENT_TYPE},
+    response::IntoResponse,
     routing::get,
 };
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tokio::{net::TcpListener, sync::Semaphore};
 
 use crate::telemetry::Telemetry;
 
 /// The media type of OpenMetrics text.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// How many connections are served at once: scrapers and probes are few.
+const MAX_CONNECTIONS: usize = 64;
+
+/// How long a client may take to say what it wants.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long to wait before accepting again after accepting failed.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Whether calls should be sent here, and why not.
 #[derive(Debug, Clone)]
@@ -34,20 +53,32 @@ impl Readiness {
     }
 }
 
-/// Serves until `end`; failures are logged, since the calls matter more than their numbers.
-pub(super) async fn serve(
-    listener: TcpListener,
-    telemetry: Telemetry,
-    readiness: Readiness,
-    end: CancellationToken,
-) {
+/// Serves until it is aborted.
+pub(super) async fn serve(listener: TcpListener, telemetry: Telemetry, readiness: Readiness) {
     let router = Router::new()
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz).with_state(readiness))
         .route("/metrics", get(metrics).with_state(telemetry));
-    let served = axum::serve(listener, router).with_graceful_shutdown(end.cancelled_owned()).await;
-    if let Err(error) = served {
-        tracing::error!(%error, "the operations listener failed");
+    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    loop {
+        let permit = Arc::clone(&room).acquire_owned().await;
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "an operations connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_TIMEOUT)
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone()));
+        tokio::spawn(async move {
+            // Clients that go away in the middle are everyday life.
+            let _ = connection.await;
+            drop(permit);
+        });
     }
 }
 

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use super::limits::out_of_range;
 use crate::{
     config::{Auth, Config, ConfigError, TlsMode},
     domain::error::Violation,
     service::policy::{Policy, SharedPolicy},
+    telemetry,
 };
 
 /// Swaps the part of the configuration that can change while the server runs: environments and requestors.
@@ -44,6 +46,8 @@ pub fn check(config: &Config) -> Result<(), ConfigError> {
 pub(super) fn checked_policy(config: &Config) -> Result<Policy, ConfigError> {
     let policy = Policy::new(config);
     let mut violations = exposure(config);
+    violations.extend(out_of_range(config));
+    violations.extend(telemetry::check_filter(&config.log));
     match policy {
         Ok(policy) if violations.is_empty() => Ok(policy),
         policy => {

@@ -81,7 +81,7 @@ fn overlay(
     ours.sort();
     for (name, value) in ours {
         let path: Vec<&str> = name[PREFIX.len()..].split(SEPARATOR).collect();
-        insert(table, &path, parse(&value))
+        insert(table, "", &path, parse(&value))
             .map_err(|description| Violation::new(name.as_str(), description))?;
     }
     Ok(())
@@ -102,30 +102,31 @@ fn parse(value: &str) -> Value {
         .unwrap_or_else(|| Value::String(value.to_owned()))
 }
 
-fn insert(table: &mut Table, path: &[&str], value: Value) -> Result<(), String> {
+fn insert(table: &mut Table, parent: &str, path: &[&str], value: Value) -> Result<(), String> {
     let [first, rest @ ..] = path else { return Ok(()) };
     if first.is_empty() {
         return Err("has an empty level; write PASSBRIDGE_SECTION__KEY".to_owned());
     }
-    let key = existing_key(table, first);
+    let key = key(table, parent, first);
     if rest.is_empty() {
         table.insert(key, value);
         return Ok(());
     }
     match table.entry(key).or_insert_with(|| Value::Table(Table::new())) {
-        Value::Table(inner) => insert(inner, rest, value),
+        Value::Table(inner) => insert(inner, first, rest, value),
         _ => Err(format!("{first} is a value, not a section")),
     }
 }
 
-/// Variables are written in upper case, but requestor ids keep their case: where the file has the key already,
-/// in whatever case, that one is meant.
-fn existing_key(table: &Table, name: &str) -> String {
-    table
-        .keys()
-        .find(|key| key.eq_ignore_ascii_case(name))
-        .cloned()
-        .unwrap_or_else(|| name.to_ascii_lowercase())
+/// Variables are written in upper case, and keys in lower case, but the ids of requestors have a case of their own:
+/// they are taken as they stand. A key that is there already is meant by its name in any case.
+fn key(table: &Table, parent: &str, name: &str) -> String {
+    if table.contains_key(name) {
+        return name.to_owned();
+    }
+    let same = table.keys().find(|key| key.eq_ignore_ascii_case(name)).cloned();
+    let is_id = parent.eq_ignore_ascii_case("requestors");
+    same.unwrap_or_else(|| if is_id { name.to_owned() } else { name.to_ascii_lowercase() })
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::caller::Permission;
+use super::{caller::Permission, id::EnvironmentName};
 
 /// One field of a request that is not as it must be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,7 +89,7 @@ pub enum Error {
     RequestIdReused,
     /// Unknown, foreign, released or expired: one answer for all, so that guessing tells nothing.
     #[error("registration code not found for this requestor and environment")]
-    CodeNotFound,
+    CodeNotFound(LookupClues),
     /// The environment holds as many live codes as it may.
     #[error("the environment already holds {limit} live registration codes, which is its limit")]
     LiveCodesExhausted {
@@ -103,6 +103,8 @@ pub enum Error {
     LookupBudgetExhausted {
         /// When a lookup is allowed again.
         retry_after: Duration,
+        /// Whether the caller said who types.
+        viewer_named: bool,
     },
     /// As many watches are open as the server allows.
     #[error("the server already serves {limit} watches, which is its limit")]
@@ -110,9 +112,9 @@ pub enum Error {
         /// The limit in force.
         limit: usize,
     },
-    /// The health of a service was asked for that this server does not have.
-    #[error("this server has no such service; reflection lists those that it has")]
-    ServiceUnknown,
+    /// The health of a service was asked for, or a symbol by reflection, that this server does not have.
+    #[error("{0}; reflection lists what this server has")]
+    ServiceUnknown(String),
     /// The caller did not show who it is.
     #[error("the call carries no valid credentials")]
     NotAuthenticated,
@@ -139,6 +141,16 @@ pub enum Error {
     /// A defect of passbridge.
     #[error("internal error")]
     Internal(String),
+}
+
+/// What a lookup that found nothing shows, for the causes to be ranked by. It tells nothing of what was ever under the
+/// code: a guess must not learn whether it came close.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LookupClues {
+    /// Nothing that is typed so can be a code.
+    pub impossible: bool,
+    /// Environments in which the code lives for the same requestor, of those that the caller may read.
+    pub lives_in: Vec<EnvironmentName>,
 }
 
 /// The outcome of a use case.

@@ -1,66 +1,103 @@
-//! What probably led to an error, and what to do about it: the most likely cause first.
+//! What probably led to an error, and what to do about it: the most likely cause first, by what the request shows.
 
-use super::error::Error;
+use std::borrow::Cow;
+
+use super::error::{Error, LookupClues};
 
 /// A probable cause of an error and its remedy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProbableCause {
     /// What may have led to the error.
-    pub cause: &'static str,
+    pub cause: Cow<'static, str>,
     /// What to do where that was it.
     pub remedy: &'static str,
 }
 
-const CODE_NOT_FOUND: &[ProbableCause] = &[
-    ProbableCause {
-        cause: "The code has expired, or a finished login or a delete released it.",
-        remedy: "Have the TV ask for a new code and type that one.",
-    },
-    ProbableCause {
-        cause: "The code was made for another requestor or in another environment.",
-        remedy: "Ask with the requestor_id and environment that the TV's request had.",
-    },
-    ProbableCause {
-        cause: "The code was mistyped.",
-        remedy: "Compare it with the TV's screen; case, spaces and dashes do not matter.",
-    },
-];
+const fn cause(cause: &'static str, remedy: &'static str) -> ProbableCause {
+    ProbableCause { cause: Cow::Borrowed(cause), remedy }
+}
 
-const LOOKUP_BUDGET_EXHAUSTED: &[ProbableCause] = &[
-    ProbableCause {
-        cause: "The viewer typed several codes that do not exist.",
-        remedy: "Wait as long as RetryInfo says, then type the code that the TV shows now.",
-    },
-    ProbableCause {
-        cause: "The calls do not say who types, so that all viewers share one budget.",
-        remedy: "Fill viewer_ip with the address of the person who typed the code.",
-    },
-];
-
-const STORE_UNAVAILABLE: &[ProbableCause] = &[ProbableCause {
-    cause: "The disk that holds the data folder is full or has failed.",
-    remedy: "Look at the server's log and readiness; free space, or mend the disk and restart the server.",
-}];
+const ENDED: ProbableCause = cause(
+    "The code has expired, or a finished login or a delete released it.",
+    "Have the TV ask for a new code and type that one.",
+);
+const ELSEWHERE: ProbableCause = cause(
+    "The code was made for another requestor or in another environment.",
+    "Ask with the requestor_id and environment that the TV's request had.",
+);
+const MISTYPED: ProbableCause = cause(
+    "The code was mistyped.",
+    "Compare it with the TV's screen; case, spaces and dashes do not matter.",
+);
+const IMPOSSIBLE: ProbableCause = cause(
+    "The code was mistyped: no code of this server has such a length or such characters.",
+    "Compare it with the TV's screen; case, spaces and dashes do not matter.",
+);
+const SEVERAL_WRONG: ProbableCause = cause(
+    "The viewer typed several codes that do not exist.",
+    "Wait as long as RetryInfo says, then type the code that the TV shows now.",
+);
+const NOBODY_NAMED: ProbableCause = cause(
+    "The calls do not say who types, so that all viewers share one budget.",
+    "Fill viewer_ip with the address of the person who typed the code.",
+);
+const DISK: ProbableCause = cause(
+    "The disk that holds the data folder is full or has failed.",
+    "Look at the server's log and readiness; free space, or mend the disk and restart the server.",
+);
 
 /// The probable causes of `error`, the likeliest first; none where the error itself says it all.
 #[must_use]
-pub fn probable_causes(error: &Error) -> &'static [ProbableCause] {
+pub fn probable_causes(error: &Error) -> Vec<ProbableCause> {
     match error {
-        Error::CodeNotFound => CODE_NOT_FOUND,
-        Error::LookupBudgetExhausted { .. } => LOOKUP_BUDGET_EXHAUSTED,
-        Error::StoreUnavailable(_) => STORE_UNAVAILABLE,
+        Error::CodeNotFound(clues) => code_not_found(clues),
+        Error::LookupBudgetExhausted { viewer_named: true, .. } => vec![SEVERAL_WRONG],
+        Error::LookupBudgetExhausted { viewer_named: false, .. } => vec![NOBODY_NAMED, SEVERAL_WRONG],
+        Error::StoreUnavailable(_) => vec![DISK],
         Error::InvalidFields(_)
         | Error::MalformedMessage(_)
         | Error::MessageTooLarge(_)
         | Error::RequestIdReused
         | Error::LiveCodesExhausted { .. }
         | Error::WatchesExhausted { .. }
-        | Error::ServiceUnknown
+        | Error::ServiceUnknown(_)
         | Error::NotAuthenticated
         | Error::PermissionMissing { .. }
         | Error::Unsupported(_)
         | Error::ShuttingDown
         | Error::DeadlineExceeded
-        | Error::Internal(_) => &[],
+        | Error::Internal(_) => Vec::new(),
+    }
+}
+
+fn code_not_found(clues: &LookupClues) -> Vec<ProbableCause> {
+    if clues.impossible {
+        return vec![IMPOSSIBLE, ELSEWHERE];
+    }
+    let found = clues.lives_in.iter().map(|environment| ProbableCause {
+        cause: format!("The code lives in the environment {environment}.").into(),
+        remedy: "Ask in that environment.",
+    });
+    found.chain([ENDED, ELSEWHERE, MISTYPED]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::EnvironmentName;
+
+    #[test]
+    fn what_the_request_shows_comes_first() {
+        let impossible = LookupClues { impossible: true, ..LookupClues::default() };
+        assert_eq!(probable_causes(&Error::CodeNotFound(impossible))[0], IMPOSSIBLE);
+
+        let staging = EnvironmentName::parse("environment", "staging").expect("valid");
+        let elsewhere = LookupClues { lives_in: vec![staging], ..LookupClues::default() };
+        assert!(probable_causes(&Error::CodeNotFound(elsewhere))[0].cause.contains("staging"));
+
+        let exhausted =
+            |viewer_named| Error::LookupBudgetExhausted { retry_after: Default::default(), viewer_named };
+        assert_eq!(probable_causes(&exhausted(false))[0], NOBODY_NAMED);
+        assert_eq!(probable_causes(&exhausted(true)), [SEVERAL_WRONG]);
     }
 }

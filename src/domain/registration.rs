@@ -114,10 +114,8 @@ pub struct Registration {
     pub device_id: DeviceId,
     /// Whether passbridge made the device's id because the device had none.
     pub device_id_assigned: bool,
-    /// What kind of device asked.
+    /// What kind of device asked, with the User-Agents that tell it.
     pub device_info: NormalizedDeviceInfo,
-    /// The device's User-Agent; empty where it sent none.
-    pub user_agent: String,
     /// How the call was authorized, `OAUTH2` for calls with a registered client's token; empty otherwise.
     pub authorization_type: String,
     /// The registered application that asked, where one did.

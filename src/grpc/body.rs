@@ -10,9 +10,12 @@ use std::{
 use http::HeaderMap;
 use http_body::{Frame, SizeHint};
 use tokio::time::Instant;
-use tonic::{Code, body::Body};
+use tonic::{Code, Status, body::Body};
 
-use super::{layer::FaceLayer, status::status_of};
+use super::{
+    layer::FaceLayer,
+    status::{complete, status_of},
+};
 use crate::{domain::error::Error, telemetry::CallRecord};
 
 /// When a stream must end though it has more to say.
@@ -58,7 +61,7 @@ impl AnswerBody {
 }
 
 impl End {
-    async fn come(self) -> Error {
+    pub(super) async fn come(self) -> Error {
         let deadline = async {
             match self.deadline {
                 Some(deadline) => tokio::time::sleep_until(deadline).await,
@@ -70,6 +73,13 @@ impl End {
             () = self.face.drain.cancelled() => Error::ShuttingDown,
         }
     }
+}
+
+fn trailers_of(status: Status) -> HeaderMap {
+    let mut trailers = HeaderMap::new();
+    // Fails only where a message holds what no header may, which the status's own encoding sees to.
+    let _ = status.add_header(&mut trailers);
+    trailers
 }
 
 /// The status that headers or trailers hold.
@@ -91,14 +101,16 @@ impl http_body::Body for AnswerBody {
         }
         // What is there already is sent before the end.
         if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(context) {
-            this.tell(frame.as_ref().and_then(|frame| frame.as_ref().ok()?.trailers_ref()));
-            return Poll::Ready(frame);
+            let trailers = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.trailers_ref());
+            let whole = trailers.and_then(complete).map(|status| Frame::trailers(trailers_of(status)));
+            this.tell(whole.as_ref().and_then(Frame::trailers_ref).or(trailers));
+            return Poll::Ready(whole.map(Ok).or(frame));
         }
         let end = &this.end;
         let early_end = this.early_end.get_or_insert_with(|| Box::pin(end.clone().come()));
         let error = ready!(early_end.as_mut().poll(context));
         this.over = true;
-        let trailers = status_of(&error).into_http::<()>().into_parts().0.headers;
+        let trailers = trailers_of(status_of(&error));
         this.tell(Some(&trailers));
         Poll::Ready(Some(Ok(Frame::trailers(trailers))))
     }

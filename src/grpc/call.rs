@@ -4,13 +4,18 @@ use std::future::Future;
 
 use futures_core::stream::BoxStream;
 use futures_util::StreamExt;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use super::status::status_of;
+use super::{body::End, status::status_of};
 use crate::domain::{
     caller::Caller,
     error::{Error, Result},
 };
+
+/// How many answers a stream holds for a client that is slow to take them; then its use case waits.
+const ANSWERS_HELD: usize = 4;
 
 /// A stream of answers as tonic takes it.
 pub(super) type AnswerStream<T> = BoxStream<'static, std::result::Result<T, Status>>;
@@ -31,19 +36,47 @@ where
 }
 
 /// Runs a use case that answers with a stream.
+///
+/// A task of its own takes the answers from the use case, because a body is not even asked for its next frame while
+/// its client gives it no room to send: the stream must end at its deadline, and let go of what it holds, whatever
+/// the client does.
 pub(super) async fn streaming<T, U, V, Work>(
     request: Request<T>,
     work: impl FnOnce(Caller, T) -> Work,
-    render: impl Fn(U) -> V + Send + 'static,
+    render: impl Fn(U) -> V + Send + Sync + 'static,
 ) -> std::result::Result<Response<AnswerStream<V>>, Status>
 where
     Work: Future<Output = Result<BoxStream<'static, Result<U>>>>,
-    U: 'static,
-    V: 'static,
+    U: Send + 'static,
+    V: Send + 'static,
 {
-    let answers = unary(request, work).await?.into_inner();
-    let answers = answers.map(move |answer| answer.map(&render).map_err(|error| status_of(&error)));
-    Ok(Response::new(answers.boxed()))
+    let end = request.extensions().get::<End>().cloned();
+    let mut answers = unary(request, work).await?.into_inner();
+    let (sender, receiver) = mpsc::channel(ANSWERS_HELD);
+    tokio::spawn(async move {
+        let pass_on = async {
+            while let Some(answer) = answers.next().await {
+                let answer = answer.map(&render).map_err(|error| status_of(&error));
+                if sender.send(answer).await.is_err() {
+                    return;
+                }
+            }
+        };
+        let early = async {
+            match end {
+                Some(end) => end.come().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = pass_on => {}
+            // Where there is no room for it, the body says it when it is asked again.
+            error = early => drop(sender.try_send(Err(status_of(&error)))),
+            () = sender.closed() => {}
+        }
+    });
+    Ok(Response::new(ReceiverStream::new(receiver).boxed()))
 }
 
 /// The caller that the face's layer found.

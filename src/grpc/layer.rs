@@ -13,7 +13,7 @@ use std::{
 use http::{Request, Response};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Status, body::Body};
+use tonic::body::Body;
 use tower::{Layer, Service};
 use tracing::Instrument;
 
@@ -21,7 +21,7 @@ use super::{
     body::{AnswerBody, End, code_of},
     deadline::deadline_of,
     method::method_of,
-    status::status_of,
+    status::{complete, status_of},
 };
 use crate::{
     domain::{caller::Caller, error::Error},
@@ -76,6 +76,7 @@ where
         let limit = Instant::now() + self.face.answer_timeout;
         let limit = end.deadline.map_or(limit, |deadline| deadline.min(limit));
         request.extensions_mut().insert(self.face.caller.clone());
+        request.extensions_mut().insert(end.clone());
         let answer = timeout_at(limit, self.inner.call(request));
         Box::pin(async move {
             let answered = match record.span() {
@@ -83,7 +84,7 @@ where
                 None => answer.await,
             };
             let response = match answered {
-                Ok(response) => complete(response?),
+                Ok(response) => whole(response?),
                 Err(_) => status_of(&Error::DeadlineExceeded).into_http(),
             };
             let code = code_of(response.headers());
@@ -96,28 +97,7 @@ where
     }
 }
 
-/// Errors that tonic gives before a handler runs have no details; these say the same in our terms.
-fn complete(response: Response<Body>) -> Response<Body> {
-    let code = match code_of(response.headers()) {
-        None | Some(Code::Ok) => return response,
-        Some(_) if response.headers().contains_key("grpc-status-details-bin") => return response,
-        Some(code) => code,
-    };
-    let message = Status::from_header_map(response.headers())
-        .map(|status| status.message().to_owned())
-        .unwrap_or_default();
-    let error = match code {
-        // tonic's words for a message over the limit (OUT_OF_RANGE) and for bytes that are no message (INTERNAL).
-        Code::OutOfRange | Code::ResourceExhausted => Error::MessageTooLarge(message),
-        Code::Internal | Code::InvalidArgument | Code::Unknown => Error::MalformedMessage(message),
-        // Only the health service gives this one, when it is asked for a service that there is not.
-        Code::NotFound => Error::ServiceUnknown,
-        Code::Unimplemented => Error::Unsupported(if message.is_empty() {
-            "this server has no such method; reflection lists those that it has".to_owned()
-        } else {
-            message
-        }),
-        _ => return response,
-    };
-    status_of(&error).into_http()
+/// An error that tonic gave before a handler ran, in our terms.
+fn whole(response: Response<Body>) -> Response<Body> {
+    complete(response.headers()).map_or(response, |status| status.into_http())
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http::HeaderMap;
 use prost::Message;
 use prost_types::Any;
 use tonic::{Code, Status, metadata::MetadataMap};
@@ -33,11 +34,11 @@ pub fn classify(error: &Error) -> (ErrorReason, Code) {
         Error::MalformedMessage(_) => (ErrorReason::MalformedMessage, Code::InvalidArgument),
         Error::MessageTooLarge(_) => (ErrorReason::MessageTooLarge, Code::ResourceExhausted),
         Error::RequestIdReused => (ErrorReason::RequestIdReused, Code::InvalidArgument),
-        Error::CodeNotFound => (ErrorReason::RegistrationCodeNotFound, Code::NotFound),
+        Error::CodeNotFound(_) => (ErrorReason::RegistrationCodeNotFound, Code::NotFound),
         Error::LiveCodesExhausted { .. } => (ErrorReason::LiveCodesExhausted, Code::ResourceExhausted),
         Error::LookupBudgetExhausted { .. } => (ErrorReason::LookupBudgetExhausted, Code::ResourceExhausted),
         Error::WatchesExhausted { .. } => (ErrorReason::WatchesExhausted, Code::ResourceExhausted),
-        Error::ServiceUnknown => (ErrorReason::ServiceUnknown, Code::NotFound),
+        Error::ServiceUnknown(_) => (ErrorReason::ServiceUnknown, Code::NotFound),
         Error::NotAuthenticated => (ErrorReason::CallerNotAuthenticated, Code::Unauthenticated),
         Error::PermissionMissing { .. } => (ErrorReason::PermissionMissing, Code::PermissionDenied),
         Error::Unsupported(_) => (ErrorReason::UnsupportedOperation, Code::Unimplemented),
@@ -64,6 +65,29 @@ pub fn status_of(error: &Error) -> Status {
     Status::with_details_and_metadata(code, message, status.encode_to_vec().into(), MetadataMap::new())
 }
 
+/// What to say in the place of an error that tonic gave itself, which has no details. `None` where `headers`, or
+/// trailers, hold none of these.
+pub(super) fn complete(headers: &HeaderMap) -> Option<Status> {
+    let status = Status::from_header_map(headers)?;
+    if status.code() == Code::Ok || !status.details().is_empty() {
+        return None;
+    }
+    let message = status.message().to_owned();
+    let error = match status.code() {
+        // tonic's words for a message over the limit (OUT_OF_RANGE) and for bytes that are no message (INTERNAL).
+        Code::OutOfRange | Code::ResourceExhausted => Error::MessageTooLarge(message),
+        Code::Internal | Code::InvalidArgument | Code::Unknown => Error::MalformedMessage(message),
+        // The health service and reflection, asked for what there is not.
+        Code::NotFound => Error::ServiceUnknown(message),
+        Code::Unimplemented if message.is_empty() => Error::Unsupported(
+            "this server has no such method; reflection lists those that it has".to_owned(),
+        ),
+        Code::Unimplemented => Error::Unsupported(message),
+        _ => return None,
+    };
+    Some(status_of(&error))
+}
+
 fn details(error: &Error, reason: ErrorReason) -> Vec<Any> {
     let mut details = vec![any("google.rpc.ErrorInfo", &error_info(error, reason))];
     if let Error::InvalidFields(violations) = error {
@@ -76,8 +100,8 @@ fn details(error: &Error, reason: ErrorReason) -> Vec<Any> {
     let causes = probable_causes(error);
     if !causes.is_empty() {
         let causes = causes
-            .iter()
-            .map(|cause| ProbableCause { cause: cause.cause.into(), remedy: cause.remedy.into() })
+            .into_iter()
+            .map(|cause| ProbableCause { cause: cause.cause.into_owned(), remedy: cause.remedy.to_owned() })
             .collect();
         details.push(any("passbridge.v1.ProbableCauses", &ProbableCauses { causes }));
     }
@@ -100,7 +124,7 @@ fn error_info(error: &Error, reason: ErrorReason) -> ErrorInfo {
 
 fn retry_after(error: &Error) -> Option<Duration> {
     match error {
-        Error::LiveCodesExhausted { retry_after, .. } | Error::LookupBudgetExhausted { retry_after } => {
+        Error::LiveCodesExhausted { retry_after, .. } | Error::LookupBudgetExhausted { retry_after, .. } => {
             Some(*retry_after)
         }
         // Nobody knows when a watch ends; a second keeps clients from asking in a tight loop.
@@ -145,11 +169,13 @@ fn cut(text: &str) -> String {
 mod tests {
     use tonic_types::StatusExt;
 
+    use crate::domain::error::LookupClues;
+
     use super::*;
 
     #[test]
     fn every_error_carries_its_reason_and_domain() {
-        let status = status_of(&Error::CodeNotFound);
+        let status = status_of(&Error::CodeNotFound(LookupClues::default()));
         let info = status.get_details_error_info().expect("carries ErrorInfo");
         assert_eq!(status.code(), Code::NotFound);
         assert_eq!((info.reason.as_str(), info.domain.as_str()), ("REGISTRATION_CODE_NOT_FOUND", DOMAIN));

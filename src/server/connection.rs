@@ -12,8 +12,14 @@ use tower::Service;
 
 use super::{Shutdown, coalesce::Coalesced};
 
-/// How long a client may take to say its first byte.
-const FIRST_BYTE: Duration = Duration::from_secs(20);
+/// How long a client may take to say that it speaks HTTP/2.
+const PREFACE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The bytes of that (RFC 9113, section 3.4).
+const PREFACE_LENGTH: usize = 24;
+
+/// How long to wait before looking again at a preface that came in pieces, which is rare.
+const PREFACE_PAUSE: Duration = Duration::from_millis(20);
 
 /// The most bytes of headers that a request may have.
 const MAX_HEADER_LIST_SIZE: u32 = 32 * 1024;
@@ -98,9 +104,24 @@ where
     }
 }
 
+/// Whether the client has begun to speak HTTP/2 before its time is over. hyper waits for the preface for as long as it
+/// takes, so it is looked at here first, without taking it from the socket.
 async fn speaks_in_time(stream: &tokio::net::TcpStream, shutdown: &Shutdown) -> bool {
     tokio::select! {
-        readable = tokio::time::timeout(FIRST_BYTE, stream.readable()) => matches!(readable, Ok(Ok(()))),
+        speaks = tokio::time::timeout(PREFACE_TIMEOUT, speaks(stream)) => speaks.unwrap_or(false),
         () = shutdown.drain.cancelled() => false,
+    }
+}
+
+async fn speaks(stream: &tokio::net::TcpStream) -> bool {
+    let mut preface = [0; PREFACE_LENGTH];
+    loop {
+        match stream.peek(&mut preface).await {
+            // Whether it is the preface is hyper's to say.
+            Ok(PREFACE_LENGTH) => return true,
+            Ok(0) | Err(_) => return false,
+            // A socket with some bytes is readable all the time: there is nothing to wait for but time.
+            Ok(_) => tokio::time::sleep(PREFACE_PAUSE).await,
+        }
     }
 }

@@ -75,7 +75,10 @@ impl LookupBudget {
         if after_one_more <= full {
             Ok(())
         } else {
-            Err(Error::LookupBudgetExhausted { retry_after: Duration::from_millis(after_one_more - full) })
+            Err(Error::LookupBudgetExhausted {
+                retry_after: Duration::from_millis(after_one_more - full),
+                viewer_named: matches!(guesser, Guesser::Viewer(_)),
+            })
         }
     }
 
@@ -119,7 +122,7 @@ mod tests {
             assert!(budget.admit(&guesser).is_ok(), "miss {miss}");
             budget.charge(&guesser);
         }
-        let Err(Error::LookupBudgetExhausted { retry_after }) = budget.admit(&guesser) else {
+        let Err(Error::LookupBudgetExhausted { retry_after, .. }) = budget.admit(&guesser) else {
             panic!("the eleventh passed");
         };
         assert_eq!(retry_after, Duration::from_secs(6));

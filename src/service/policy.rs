@@ -16,6 +16,7 @@ use crate::{
         code::{Code, CodeFormat},
         error::Violation,
         id::{EnvironmentName, RequestorId},
+        registration::CodeKey,
     },
 };
 
@@ -128,7 +129,7 @@ impl Policy {
         let requestor = RequestorId::parse(requestor_field, requestor.1);
         match (environment, requestor) {
             (Ok((environment, policy)), Ok(requestor)) => {
-                if policy.requestors.is_empty() || policy.requestors.contains_key(&requestor) {
+                if policy.takes(&requestor) {
                     Ok(Place { environment: environment.clone(), requestor })
                 } else {
                     Err(vec![Violation::new(
@@ -141,6 +142,16 @@ impl Policy {
             }
             (environment, requestor) => Err(environment.err().into_iter().chain(requestor.err()).collect()),
         }
+    }
+
+    /// At most `limit` environments beside the code's own that take its requestor.
+    #[must_use]
+    pub fn other_environments(&self, key: &CodeKey, limit: usize) -> Vec<EnvironmentName> {
+        let others = self
+            .environments
+            .iter()
+            .filter(|(name, environment)| **name != key.environment && environment.takes(&key.requestor));
+        others.map(|(name, _)| name.clone()).take(limit).collect()
     }
 
     /// The pages where a viewer types `code`.
@@ -178,6 +189,10 @@ impl Policy {
 }
 
 impl EnvironmentPolicy {
+    fn takes(&self, requestor: &RequestorId) -> bool {
+        self.requestors.is_empty() || self.requestors.contains_key(requestor)
+    }
+
     fn new(path: &str, config: &crate::config::Environment, violations: &mut Vec<Violation>) -> Self {
         let mut requestors = BTreeMap::new();
         for (id, requestor) in &config.requestors {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 
 pub use call::CallRecord;
-pub use log::{TelemetryError, init};
+pub use log::{TelemetryError, check_filter, init};
 pub use metrics::Metrics;
 pub use store_collector::StoreReadings;
 pub use trace::TraceExport;

@@ -169,20 +169,20 @@ fn variable(name: &str) -> Option<String> {
 }
 
 fn sampler(name: Option<String>, argument: Option<String>) -> Result<Sampler, TelemetryError> {
-    let ratio = match argument {
-        None => 1.0,
+    let ratio = || match &argument {
+        None => Ok(1.0),
         Some(text) => text.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio)).ok_or_else(|| {
             TelemetryError::Traces(format!("OTEL_TRACES_SAMPLER_ARG: {text:?} is no ratio from 0 to 1"))
-        })?,
+        }),
     };
     let parent_based = |sampler| Sampler::ParentBased(Box::new(sampler));
     Ok(match name.as_deref() {
         None | Some("parentbased_always_on") => parent_based(Sampler::AlwaysOn),
         Some("parentbased_always_off") => parent_based(Sampler::AlwaysOff),
-        Some("parentbased_traceidratio") => parent_based(Sampler::TraceIdRatioBased(ratio)),
+        Some("parentbased_traceidratio") => parent_based(Sampler::TraceIdRatioBased(ratio()?)),
         Some("always_on") => Sampler::AlwaysOn,
         Some("always_off") => Sampler::AlwaysOff,
-        Some("traceidratio") => Sampler::TraceIdRatioBased(ratio),
+        Some("traceidratio") => Sampler::TraceIdRatioBased(ratio()?),
         Some(other) => {
             return Err(TelemetryError::Traces(format!(
                 "OTEL_TRACES_SAMPLER: {other:?} is not known; one of always_on, always_off, traceidratio, \

@@ -6,7 +6,10 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use passbridge::{
     config::Requestor,
     domain::code::DEFAULT_ALPHABET,
-    proto::v1::{CreateRegistrationCodeRequest, LegacyParameters, WarningReason, registration_code::State},
+    proto::v1::{
+        CreateRegistrationCodeRequest, DeviceInfo, LegacyParameters, WarningReason,
+        create_registration_code_request::Device, registration_code::State,
+    },
 };
 use prost_types::Timestamp;
 use tonic::Code;
@@ -278,4 +281,24 @@ async fn assert_quarantined(server: &TestServer, code: &str) {
         server.randomness.draw_next(code);
         assert_eq!(server.created_by(create_for(1)).await.code == code, again, "after {wait} ms more");
     }
+}
+
+#[tokio::test]
+async fn the_user_agent_that_the_device_gives_itself_is_the_one_it_is_known_by() {
+    let server = TestServer::start();
+    let device = DeviceInfo {
+        model: Some("AFTMM".to_owned()),
+        os_name: Some("Android".to_owned()),
+        user_agent: Some("Device/1.0".to_owned()),
+        ..DeviceInfo::default()
+    };
+    let created = server
+        .created_by(CreateRegistrationCodeRequest {
+            device: Some(Device::DeviceInfo(device)),
+            user_agent: "Server/2.0".to_owned(),
+            ..create()
+        })
+        .await;
+    assert_eq!(created.user_agent, "Device/1.0");
+    assert_eq!(created.original_user_agent, "Server/2.0");
 }

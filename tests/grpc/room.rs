@@ -10,6 +10,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use crate::support::{
+    raw::RawChannel,
     request::{REQUESTOR, create, create_for, delete, get},
     retry_delay,
     status::refused,
@@ -127,6 +128,25 @@ async fn a_watch_that_its_client_dropped_makes_room() {
             Err(status) => assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}"),
         }
         assert!(attempt < 10_000, "the place of a dropped watch is never free again");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_watch_whose_client_takes_nothing_holds_its_place_no_longer_than_its_deadline() {
+    let server = TestServer::configured(|config| config.grpc.max_watches = 1);
+    let code = server.created().await.code;
+    let stuck = RawChannel::with_window(server.address(), 0).await;
+    let mut request = tonic::Request::new(watch(&code));
+    request.metadata_mut().insert("grpc-timeout", "50m".parse().expect("a value"));
+    let _open = stuck.codes().watch_registration_code(request).await.expect("the headers come");
+    let mut codes = server.codes();
+    for attempt in 0.. {
+        match codes.watch_registration_code(watch(&code)).await {
+            Ok(_) => return,
+            Err(status) => assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}"),
+        }
+        assert!(attempt < 100_000, "its place is never free again");
         tokio::task::yield_now().await;
     }
 }

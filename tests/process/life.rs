@@ -45,6 +45,15 @@ async fn a_restarted_server_finds_its_codes_and_its_tombstones() {
 }
 
 #[tokio::test]
+async fn half_a_request_to_the_operations_listener_does_not_hold_up_the_end() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut server = Program::server(folder.path()).start();
+    let mut stream = std::net::TcpStream::connect(server.operations).expect("connects");
+    std::io::Write::write_all(&mut stream, b"GET /livez HT").expect("sends");
+    assert_eq!(server.terminate().await.code(), Some(0));
+}
+
+#[tokio::test]
 async fn a_request_is_known_again_after_a_restart() {
     let folder = tempfile::tempdir().expect("a folder");
     let request = CreateRegistrationCodeRequest {

@@ -48,6 +48,13 @@ fn environment_variables_win_over_the_file_and_parse_as_toml() {
 }
 
 #[test]
+fn a_requestor_keeps_the_case_that_a_variable_gives_it() {
+    let name = "PASSBRIDGE_ENVIRONMENTS__DEFAULT__REQUESTORS__sampleRequestorId__VERIFICATION_URI";
+    let config = load(None, variables(&[(name, "https://a.example/{code}")])).expect("valid");
+    assert!(config.environments["default"].requestors.contains_key("sampleRequestorId"));
+}
+
+#[test]
 fn every_unknown_key_is_told_with_the_nearest_known_one() {
     let found = violations("grcp = {}\n[codes]\nlenght = 8\n[environments.a]\nbakend = \"local\"\n", &[]);
     let fields: Vec<&str> = found.iter().map(|(field, _)| field.as_str()).collect();

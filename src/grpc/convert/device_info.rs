@@ -129,8 +129,10 @@ pub(super) fn typed(message: v1::DeviceInfo) -> Checked {
         warning
     };
     let additional = message.additional.map_or_else(|| Ok(Map::new()), |additional| object(additional, 1));
-    let additional =
-        additional.map_err(|description| vec![Violation::new("device_info.additional", description)])?;
+    let (additional, too_odd) = match additional {
+        Ok(additional) => (additional, None),
+        Err(description) => (Map::new(), Some(Violation::new("additional", description))),
+    };
     let info = DeviceInfo {
         primary_hardware_type: message.primary_hardware_type,
         model: message.model,
@@ -156,10 +158,11 @@ pub(super) fn typed(message: v1::DeviceInfo) -> Checked {
         connection_secure: message.connection_secure,
         additional,
     };
-    match info.validate(FieldNaming::Field) {
-        Ok(warnings) => Ok((info, warnings.into_iter().map(within).collect())),
-        Err(violations) => {
-            Err(violations.into_iter().map(|violation| violation.within("device_info")).collect())
+    match (info.validate(FieldNaming::Field), too_odd) {
+        (Ok(warnings), None) => Ok((info, warnings.into_iter().map(within).collect())),
+        (validated, too_odd) => {
+            let violations = validated.err().into_iter().flatten().chain(too_odd);
+            Err(violations.map(|violation| violation.within("device_info")).collect())
         }
     }
 }

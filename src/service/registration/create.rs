@@ -94,7 +94,10 @@ impl RegistrationService {
         let service = self.clone();
         // On a task of its own, so that a caller whose connection breaks in the middle finds the answer when
         // it asks again: that is what the request id is for.
-        tokio::spawn(async move { service.create_once(key, repeat, request).await })
+        let create = async move { service.create_once(key, repeat, request).await };
+        self.inner
+            .unbroken
+            .spawn_on(create, &self.parts().runtime)
             .await
             .unwrap_or_else(|failed| Err(Error::Internal(failed.to_string())))
     }
@@ -186,7 +189,6 @@ impl RegistrationService {
             device_id: request.device_id.unwrap_or_else(|| DeviceId::assigned(id)),
             device_id_assigned,
             device_info,
-            user_agent: request.user_agent,
             authorization_type: request.authorization_type,
             source_application: request.source_application,
             legacy: request.legacy,

@@ -3,7 +3,7 @@
 use super::{Lookup, RegistrationService};
 use crate::domain::{
     caller::{Caller, Permission},
-    error::{Error, Result},
+    error::Result,
 };
 
 impl RegistrationService {
@@ -19,7 +19,7 @@ impl RegistrationService {
         if self.parts().store.codes.release(&key, entry.registration.id).await? {
             Ok(())
         } else {
-            Err(Error::CodeNotFound)
+            Err(self.not_found(caller, &key).await?)
         }
     }
 }

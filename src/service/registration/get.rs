@@ -3,7 +3,7 @@
 use super::{Lookup, RegistrationService, RegistrationView};
 use crate::domain::{
     caller::{Caller, Permission},
-    error::{Error, Result},
+    error::Result,
     registration::State,
 };
 
@@ -19,7 +19,7 @@ impl RegistrationService {
         let entry = self.find(caller, lookup, &key).await?;
         match entry.state(self.parts().clock.now()) {
             State::Pending => Ok(self.view(entry.registration, State::Pending)),
-            State::Released | State::Expired => Err(Error::CodeNotFound),
+            State::Released | State::Expired => Err(self.not_found(caller, &key).await?),
         }
     }
 }

@@ -2,10 +2,13 @@
 
 use super::{Lookup, RegistrationService, guesser};
 use crate::domain::{
-    caller::Caller,
-    error::{Error, Result},
-    registration::{CodeEntry, CodeKey},
+    caller::{Caller, Permission},
+    error::{Error, LookupClues, Result},
+    registration::{CodeEntry, CodeKey, State},
 };
+
+/// In how many other environments a code that was not found is looked for.
+const ELSEWHERE_MAX: usize = 8;
 
 impl RegistrationService {
     /// The name of the code that was typed.
@@ -17,7 +20,7 @@ impl RegistrationService {
         self.parts().budget.admit(&guesser)?;
         let Some(code) = self.parts().policy.load().code_format.fold(&lookup.typed) else {
             self.parts().budget.charge(&guesser);
-            return Err(Error::CodeNotFound);
+            return Err(Error::CodeNotFound(LookupClues { impossible: true, ..LookupClues::default() }));
         };
         let place = lookup.place.clone();
         Ok(CodeKey { environment: place.environment, requestor: place.requestor, code })
@@ -32,8 +35,30 @@ impl RegistrationService {
             Some(entry) => Ok(entry),
             None => {
                 self.parts().budget.charge(&guesser(caller, lookup.viewer));
-                Err(Error::CodeNotFound)
+                Err(self.not_found(caller, key).await?)
             }
         }
+    }
+
+    /// The one answer for a code that is not there: it is the same whether it never was, or has ended. That it lives
+    /// in another environment is told to who may read there.
+    ///
+    /// # Errors
+    /// [`Error::StoreUnavailable`].
+    pub(super) async fn not_found(&self, caller: &Caller, key: &CodeKey) -> Result<Error> {
+        let now = self.parts().clock.now();
+        let mut lives_in = Vec::new();
+        let others = self.parts().policy.load().other_environments(key, ELSEWHERE_MAX);
+        for environment in others {
+            if !caller.may(Permission::CodesRead, &environment, &key.requestor) {
+                continue;
+            }
+            let elsewhere = CodeKey { environment, ..key.clone() };
+            let entry = self.parts().store.codes.get(&elsewhere).await?;
+            if entry.is_some_and(|entry| entry.state(now) == State::Pending) {
+                lives_in.push(elsewhere.environment);
+            }
+        }
+        Ok(Error::CodeNotFound(LookupClues { lives_in, ..LookupClues::default() }))
     }
 }

@@ -8,7 +8,8 @@ mod watch;
 
 use std::{net::IpAddr, sync::Arc};
 
-use tokio::sync::Semaphore;
+use tokio::{runtime::Handle, sync::Semaphore};
+use tokio_util::task::TaskTracker;
 
 use super::{
     budget::LookupBudget,
@@ -49,12 +50,15 @@ pub struct Parts {
     pub budget: LookupBudget,
     /// How many watches are served at once.
     pub max_watches: usize,
+    /// Where creates that must not be broken off run: a runtime that lives as long as the store.
+    pub runtime: Handle,
 }
 
 struct Inner {
     parts: Parts,
     repeats: SingleFlight<LedgerKey>,
     watches: Arc<Semaphore>,
+    unbroken: TaskTracker,
 }
 
 /// A code that somebody typed, looked up in one place.
@@ -84,13 +88,27 @@ impl RegistrationService {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let watches = Arc::new(Semaphore::new(parts.max_watches));
-        Self { inner: Arc::new(Inner { parts, repeats: SingleFlight::default(), watches }) }
+        Self {
+            inner: Arc::new(Inner {
+                parts,
+                repeats: SingleFlight::default(),
+                watches,
+                unbroken: TaskTracker::new(),
+            }),
+        }
     }
 
     /// What the operator configured, for faces that must know which places there are.
     #[must_use]
     pub fn policy(&self) -> &SharedPolicy {
         &self.inner.parts.policy
+    }
+
+    /// Waits for creates that go on although their callers have left. Call it when no new ones can come, and before
+    /// the store is closed.
+    pub async fn finish(&self) {
+        self.inner.unbroken.close();
+        self.inner.unbroken.wait().await;
     }
 
     fn parts(&self) -> &Parts {
@@ -117,3 +135,6 @@ impl std::fmt::Debug for RegistrationService {
 fn guesser(caller: &Caller, viewer: Option<IpAddr>) -> super::budget::Guesser {
     super::budget::Guesser::new(viewer, caller.name())
 }
+
+#[cfg(test)]
+mod tests;

@@ -35,7 +35,6 @@ pub fn registration(now: Timestamp, code: &str, ttl: Duration) -> Registration {
         device_id: DeviceId::parse("device_id", "a device of the living room").expect("valid"),
         device_id_assigned: false,
         device_info: device_info(),
-        user_agent: "Mozilla/5.0 (Linux; Android 9; AFTMM) AppleWebKit/537.36".to_owned(),
         authorization_type: "OAUTH2".to_owned(),
         source_application: Some(SourceApplication {
             id: "application".to_owned(),

@@ -1,0 +1,107 @@
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use super::*;
+use crate::{
+    config::Config,
+    domain::{
+        caller::{Permission, Scope},
+        clock::{ManualClock, Timestamp},
+        error::{Error, LookupClues},
+        randomness::OsRandomness,
+        registration::{LegacyParameters, Ttl},
+    },
+    service::policy::Policy,
+    store::embedded::{EmbeddedOptions, EmbeddedStore},
+};
+
+struct Fixture {
+    service: RegistrationService,
+    _folder: tempfile::TempDir,
+}
+
+fn fixture() -> Fixture {
+    let config =
+        toml::from_str::<Config>("[environments.default]\n[environments.staging]").expect("deserializes");
+    let folder = tempfile::tempdir().expect("a folder");
+    let clock = ManualClock::new(Timestamp::from_millis(1_000_000));
+    let options =
+        EmbeddedOptions { free_space_reserve: 0, ..EmbeddedOptions::new(folder.path(), clock.clone()) };
+    let service = RegistrationService::new(Parts {
+        store: EmbeddedStore::open(options).expect("opens").ports(),
+        policy: Arc::new(ArcSwap::from_pointee(Policy::new(&config).expect("valid"))),
+        clock: clock.clone(),
+        randomness: Arc::new(OsRandomness),
+        normalizer: Arc::new(Normalizer::new()),
+        budget: LookupBudget::new(clock, 10, 600),
+        max_watches: 1,
+        runtime: Handle::current(),
+    });
+    Fixture { service, _folder: folder }
+}
+
+fn place(service: &RegistrationService, environment: &str) -> Place {
+    let policy = service.policy().load();
+    policy.place(("environment", environment), ("requestor_id", "REF")).expect("valid")
+}
+
+async fn created(service: &RegistrationService, environment: &str) -> Registration {
+    let request = CreateRegistration {
+        place: place(service, environment),
+        device_id: None,
+        device_info: Default::default(),
+        warnings: Vec::new(),
+        user_agent: String::new(),
+        device_ip: None,
+        device_port: None,
+        mvpd: None,
+        ttl: Ttl::default(),
+        authorization_type: String::new(),
+        source_application: None,
+        legacy: LegacyParameters::default(),
+        repeat: None,
+    };
+    service.create(&Caller::anonymous(), request).await.expect("creates").view.registration
+}
+
+fn reader_of(environment: &str) -> Caller {
+    let environment = crate::domain::id::EnvironmentName::parse("environment", environment).expect("valid");
+    Caller::new("support", Scope::Any, Scope::Only([environment].into()), [Permission::CodesRead])
+}
+
+#[tokio::test]
+async fn that_a_code_lives_elsewhere_is_told_only_to_who_may_read_there() {
+    let fixture = fixture();
+    let service = &fixture.service;
+    let typed = created(service, "staging").await.code.as_str().to_owned();
+    let lookup = Lookup { place: place(service, "default"), typed, viewer: None };
+    match service.get(&reader_of("default"), &lookup).await {
+        Err(Error::CodeNotFound(clues)) => assert_eq!(clues, LookupClues::default()),
+        other => panic!("{other:?}"),
+    }
+    match service.get(&Caller::anonymous(), &lookup).await {
+        Err(Error::CodeNotFound(clues)) => assert_eq!(clues.lives_in[0].as_str(), "staging"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn every_use_case_asks_for_its_permission() {
+    let fixture = fixture();
+    let service = &fixture.service;
+    let registration = created(service, "default").await;
+    let lookup = Lookup {
+        place: place(service, "default"),
+        typed: registration.code.as_str().to_owned(),
+        viewer: None,
+    };
+    let stranger = reader_of("staging");
+    let missing = |permission| move |error: Error| matches!(error, Error::PermissionMissing { permission: missing, .. } if missing == permission);
+    assert!(service.get(&stranger, &lookup).await.is_err_and(missing(Permission::CodesRead)));
+    let request = WatchRegistration { lookup: lookup.clone(), id: None };
+    assert!(service.watch(&stranger, request).await.is_err_and(missing(Permission::CodesRead)));
+    let reader = reader_of("default");
+    assert!(service.delete(&reader, &lookup).await.is_err_and(missing(Permission::CodesDelete)));
+    assert!(service.get(&reader, &lookup).await.is_ok());
+}
