@@ -178,10 +178,9 @@ impl App {
             drain: shutdown.drain.clone(),
         };
         let service = face.layer(routes);
-        self.health.report_store(true).await;
-        self.readiness.set(Ok(()));
+        let works = report_store(&self.store, &self.health, &self.readiness, None).await;
         let watching =
-            tokio::spawn(watch_store(self.store.clone(), self.health.clone(), self.readiness.clone()));
+            tokio::spawn(watch_store(self.store.clone(), self.health.clone(), self.readiness.clone(), works));
         let operations =
             tokio::spawn(operations::serve(self.operations, self.telemetry.clone(), self.readiness.clone()));
         let mut accepting = Box::pin(server::accept(
@@ -235,21 +234,33 @@ fn http2_options(config: &Config) -> Http2Options {
     }
 }
 
-async fn watch_store(store: Store, health: HealthBoard, readiness: Readiness) {
-    let mut works = true;
+/// Says how the store is, again and again.
+async fn watch_store(store: Store, health: HealthBoard, readiness: Readiness, mut works: bool) {
     loop {
         tokio::time::sleep(HEALTH_INTERVAL).await;
-        let checked = store.health.check().await;
-        if checked.is_ok() != works {
-            works = checked.is_ok();
-            match &checked {
-                Ok(()) => tracing::info!("the store works again"),
-                Err(error) => tracing::error!(%error, "the store does not work"),
-            }
-            health.report_store(works).await;
-        }
-        readiness.set(checked.map_err(|error| error.to_string()));
+        works = report_store(&store, &health, &readiness, Some(works)).await;
     }
+}
+
+/// Says how the store is, where that differs from `before`, and returns whether it works.
+async fn report_store(
+    store: &Store,
+    health: &HealthBoard,
+    readiness: &Readiness,
+    before: Option<bool>,
+) -> bool {
+    let checked = store.health.check().await;
+    let works = checked.is_ok();
+    if before != Some(works) {
+        match &checked {
+            Ok(()) if before.is_none() => {}
+            Ok(()) => tracing::info!("the store works again"),
+            Err(error) => tracing::error!(%error, "the store does not work"),
+        }
+        health.report_store(works).await;
+    }
+    readiness.set(checked.map_err(|error| error.to_string()));
+    works
 }
 
 async fn end_calls(pool: WorkerPool, shutdown: &Shutdown, limit: Duration) {

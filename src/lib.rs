@@ -1,7 +1,7 @@
 //! passbridge: one typed gRPC API for the pay-TV clientless device operations.
 //!
 //! `ARCHITECTURE.md` has the map and the way of a request. In short, dependencies point inward:
-//! `grpc | cli → service → domain`, `store → domain`, and only [`app`] knows all of them.
+//! `grpc → service → domain`, `store → domain`, and only [`app`], which `cli` runs, knows all of them.
 
 pub mod app;
 pub mod cli;

@@ -20,7 +20,7 @@ pub const DEFAULT_LENGTH: usize = 7;
 pub const TYPED_MAX: usize = 64;
 
 /// How many codes there must be for each one that may live: a guess then hits with one chance in a thousand
-/// at most even when the environment is full.
+/// at most even when the environment is full; a caller who may read several environments learns of all of them at once.
 const CODES_PER_LIVE_CODE: u128 = 1000;
 
 /// Characters that people take for each other on a TV screen. A typed character that the alphabet lacks

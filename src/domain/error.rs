@@ -130,12 +130,12 @@ pub enum Error {
     #[error("{0}")]
     Unsupported(String),
     /// The store could not do its work; nothing was acknowledged.
-    #[error("the store is not available; nothing was changed by this call as far as it was acknowledged")]
+    #[error("the store is not available; a write may have happened all the same")]
     StoreUnavailable(#[source] StoreError),
     /// The server is draining and takes no more work.
     #[error("the server is shutting down; call another one, or again in a moment")]
     ShuttingDown,
-    /// The caller's own deadline passed.
+    /// The caller's own deadline passed, or the server's limit for an answer.
     #[error("the deadline passed before the answer was ready")]
     DeadlineExceeded,
     /// A defect of passbridge.

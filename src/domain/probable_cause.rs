@@ -72,7 +72,7 @@ pub fn probable_causes(error: &Error) -> Vec<ProbableCause> {
 
 fn code_not_found(clues: &LookupClues) -> Vec<ProbableCause> {
     if clues.impossible {
-        return vec![IMPOSSIBLE, ELSEWHERE];
+        return vec![IMPOSSIBLE];
     }
     let found = clues.lives_in.iter().map(|environment| ProbableCause {
         cause: format!("The code lives in the environment {environment}.").into(),

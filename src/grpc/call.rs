@@ -52,7 +52,9 @@ where
 {
     let end = request.extensions().get::<End>().cloned();
     let mut answers = unary(request, work).await?.into_inner();
-    let (sender, receiver) = mpsc::channel(ANSWERS_HELD);
+    let (sender, receiver) = mpsc::channel(ANSWERS_HELD + 1);
+    // The room for how a stream ends early is kept from the beginning: a full channel must not lose it.
+    let last = sender.clone().try_reserve_owned();
     tokio::spawn(async move {
         let pass_on = async {
             while let Some(answer) = answers.next().await {
@@ -71,8 +73,11 @@ where
         tokio::select! {
             biased;
             () = pass_on => {}
-            // Where there is no room for it, the body says it when it is asked again.
-            error = early => drop(sender.try_send(Err(status_of(&error)))),
+            error = early => {
+                if let Ok(last) = last {
+                    last.send(Err(status_of(&error)));
+                }
+            }
             () = sender.closed() => {}
         }
     });

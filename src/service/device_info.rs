@@ -1,4 +1,4 @@
-//! Device information without a record: normalize, and hash an identifier.
+//! Hashing an identifier into a generic key.
 
 use sha2::{Digest, Sha256, Sha512};
 

@@ -144,14 +144,14 @@ impl Policy {
         }
     }
 
-    /// At most `limit` environments beside the code's own that take its requestor.
+    /// The environments beside the code's own that take its requestor.
     #[must_use]
-    pub fn other_environments(&self, key: &CodeKey, limit: usize) -> Vec<EnvironmentName> {
+    pub fn other_environments(&self, key: &CodeKey) -> Vec<EnvironmentName> {
         let others = self
             .environments
             .iter()
             .filter(|(name, environment)| **name != key.environment && environment.takes(&key.requestor));
-        others.map(|(name, _)| name.clone()).take(limit).collect()
+        others.map(|(name, _)| name.clone()).collect()
     }
 
     /// The pages where a viewer types `code`.

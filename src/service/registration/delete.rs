@@ -10,8 +10,8 @@ impl RegistrationService {
     /// Releases a live code. Of several deletes at once one succeeds.
     ///
     /// # Errors
-    /// [`Error::PermissionMissing`], [`Error::CodeNotFound`], [`Error::LookupBudgetExhausted`],
-    /// [`Error::StoreUnavailable`].
+    /// `PermissionMissing`, `CodeNotFound`, `LookupBudgetExhausted` and `StoreUnavailable` of
+    /// [`Error`](crate::domain::error::Error).
     pub async fn delete(&self, caller: &Caller, lookup: &Lookup) -> Result<()> {
         caller.require(Permission::CodesDelete, &lookup.place.environment, &lookup.place.requestor)?;
         let key = self.resolve(caller, lookup)?;
@@ -19,7 +19,7 @@ impl RegistrationService {
         if self.parts().store.codes.release(&key, entry.registration.id).await? {
             Ok(())
         } else {
-            Err(self.not_found(caller, &key).await?)
+            Err(self.not_found(caller, &key).await)
         }
     }
 }

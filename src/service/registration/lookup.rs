@@ -35,30 +35,27 @@ impl RegistrationService {
             Some(entry) => Ok(entry),
             None => {
                 self.parts().budget.charge(&guesser(caller, lookup.viewer));
-                Err(self.not_found(caller, key).await?)
+                Err(self.not_found(caller, key).await)
             }
         }
     }
 
     /// The one answer for a code that is not there: it is the same whether it never was, or has ended. That it lives
     /// in another environment is told to who may read there.
-    ///
-    /// # Errors
-    /// [`Error::StoreUnavailable`].
-    pub(super) async fn not_found(&self, caller: &Caller, key: &CodeKey) -> Result<Error> {
+    pub(super) async fn not_found(&self, caller: &Caller, key: &CodeKey) -> Error {
         let now = self.parts().clock.now();
         let mut lives_in = Vec::new();
-        let others = self.parts().policy.load().other_environments(key, ELSEWHERE_MAX);
-        for environment in others {
-            if !caller.may(Permission::CodesRead, &environment, &key.requestor) {
-                continue;
-            }
+        let mut others = self.parts().policy.load().other_environments(key);
+        others.retain(|environment| caller.may(Permission::CodesRead, environment, &key.requestor));
+        for environment in others.into_iter().take(ELSEWHERE_MAX) {
             let elsewhere = CodeKey { environment, ..key.clone() };
-            let entry = self.parts().store.codes.get(&elsewhere).await?;
-            if entry.is_some_and(|entry| entry.state(now) == State::Pending) {
+            // A clue that cannot be had is none: the answer is the same without it.
+            if let Ok(Some(entry)) = self.parts().store.codes.get(&elsewhere).await
+                && entry.state(now) == State::Pending
+            {
                 lives_in.push(elsewhere.environment);
             }
         }
-        Ok(Error::CodeNotFound(LookupClues { lives_in, ..LookupClues::default() }))
+        Error::CodeNotFound(LookupClues { lives_in, ..LookupClues::default() })
     }
 }

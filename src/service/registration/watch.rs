@@ -82,7 +82,7 @@ impl RegistrationService {
                 return Ok(stream::iter([Ok(WatchEvent::Replaced { id, key })]).boxed());
             }
             None if entry.state(self.parts().clock.now()) != State::Pending => {
-                return Err(self.not_found(caller, &key).await?);
+                return Err(self.not_found(caller, &key).await);
             }
             Some(_) | None => {}
         }
