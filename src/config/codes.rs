@@ -9,7 +9,8 @@ use crate::domain::code::{DEFAULT_ALPHABET, DEFAULT_LENGTH};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Codes {
-    /// How many symbols a code has: 4 to 32.
+    /// How many symbols a code has: 4 to 32. After a change of this or of `alphabet`, codes of the former shape are
+    /// not found any more.
     pub length: usize,
     /// The symbols that codes are made of: upper-case letters and digits, each once.
     pub alphabet: String,

@@ -173,12 +173,6 @@ impl From<StoreError> for Error {
     }
 }
 
-impl From<Violation> for Error {
-    fn from(violation: Violation) -> Self {
-        Self::InvalidFields(vec![violation])
-    }
-}
-
 fn summary(violations: &[Violation]) -> String {
     match violations {
         [] => "the request is not valid".to_owned(),

@@ -1,7 +1,8 @@
 //! Listeners, and the threads that serve their connections.
 //!
 //! Every processor has one thread with a runtime of its own, and a connection stays on the thread that it was
-//! given to: nothing about a call crosses threads but its write to the store. That costs a fraction of what a
+//! given to: nothing about a call crosses threads but its write to the store (a
+//! create with a `request_id`, which must outlive its connection, is the exception). That costs a fraction of what a
 //! work-stealing runtime does for calls this short.
 
 mod bind;
