@@ -2,7 +2,9 @@
 
 mod limits;
 mod operations;
+mod perform;
 mod reload;
+mod rest;
 mod store;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
@@ -12,22 +14,27 @@ use tokio::{net::TcpListener, runtime::Handle};
 use tower::Layer;
 
 use crate::{
+    admin::{self, AdminListener, BindSocketError},
     config::{Config, ConfigError},
     domain::{
         caller::Caller,
         clock::{SharedClock, SystemClock},
         device_info::Normalizer,
-        error::StoreError,
+        error::{Error, StoreError},
         port::Store,
         randomness::{OsRandomness, SharedRandomness},
     },
     grpc::{self, FaceLayer, HealthBoard},
-    server::{self, BindError, Http2Options, Shutdown, WorkerPool},
-    service::{RegistrationService, budget::LookupBudget, policy::SharedPolicy, registration},
+    server::{self, Acceptor, BindError, Http1Options, Http2Options, Serving, Shutdown, WorkerPool},
+    service::{
+        ClientRegistrationService, RegistrationService, budget::LookupBudget, client_registration,
+        policy::SharedPolicy, registration,
+    },
     store::embedded::OpenError,
     telemetry::{Metrics, Telemetry, TraceExport},
 };
 use operations::Readiness;
+pub use perform::perform;
 use reload::checked_policy;
 pub use reload::{Reload, check};
 
@@ -46,6 +53,15 @@ pub enum StartError {
     /// The data folder cannot be used.
     #[error("store.path: {0}")]
     Store(#[from] OpenError),
+    /// The socket for commands cannot be made.
+    #[error(transparent)]
+    Socket(#[from] BindSocketError),
+    /// What clients are recognized by cannot be read from the store.
+    #[error("the signing key and the revocations cannot be read")]
+    Service(#[from] Error),
+    /// A command was refused.
+    #[error("{0}")]
+    Command(#[source] Error),
     /// The operating system gave no thread.
     #[error("no serving thread could be started: {0}")]
     Threads(#[from] io::Error),
@@ -78,8 +94,12 @@ pub struct App {
     policy: SharedPolicy,
     store: Store,
     grpc: TcpListener,
+    rest: TcpListener,
+    admin: AdminListener,
     operations: TcpListener,
     registration: RegistrationService,
+    client_registration: ClientRegistrationService,
+    clock: SharedClock,
     normalizer: Arc<Normalizer>,
     telemetry: Telemetry,
     readiness: Readiness,
@@ -99,6 +119,7 @@ impl App {
     ) -> Result<Self, StartError> {
         let policy = checked_policy(&config)?;
         let grpc = server::bind("grpc.listen", config.grpc.listen).await?;
+        let rest = server::bind("rest.listen", config.rest.listen).await?;
         let operations = server::bind("operations.listen", config.operations.listen).await?;
         let Surroundings { clock, randomness } = surroundings;
         let embedded = store::open(&config, &clock)?;
@@ -106,12 +127,20 @@ impl App {
         let metrics = Arc::new(Metrics::new(move || store::readings(&embedded)));
         let policy: SharedPolicy = Arc::new(ArcSwap::from_pointee(policy));
         let normalizer = Arc::new(Normalizer::new());
+        let admin = AdminListener::bind(&config.store.path)?;
+        let client_registration = ClientRegistrationService::open(client_registration::Parts {
+            ledger: Arc::clone(&store.ledger),
+            policy: Arc::clone(&policy),
+            clock: Arc::clone(&clock),
+            randomness: Arc::clone(&randomness),
+        })
+        .await?;
         let codes = &config.codes;
         let budget = LookupBudget::new(Arc::clone(&clock), codes.misses_per_viewer, codes.misses_per_caller);
         let registration = RegistrationService::new(registration::Parts {
             store: store.clone(),
             policy: Arc::clone(&policy),
-            clock,
+            clock: Arc::clone(&clock),
             randomness,
             normalizer: Arc::clone(&normalizer),
             budget,
@@ -125,8 +154,12 @@ impl App {
             policy,
             store,
             grpc,
+            rest,
+            admin,
             operations,
             registration,
+            client_registration,
+            clock,
             normalizer,
             telemetry,
             readiness: Readiness::default(),
@@ -141,6 +174,14 @@ impl App {
     /// Where the operating system does not say.
     pub fn grpc_address(&self) -> io::Result<SocketAddr> {
         self.grpc.local_addr()
+    }
+
+    /// Where REST is served.
+    ///
+    /// # Errors
+    /// Where the operating system does not say.
+    pub fn rest_address(&self) -> io::Result<SocketAddr> {
+        self.rest.local_addr()
     }
 
     /// Where health and metrics are served.
@@ -163,6 +204,7 @@ impl App {
     /// Where the store cannot be closed in good order.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), StartError> {
         let shutdown = Shutdown::default();
+        let rest_service = rest::service(&self);
         let routes = grpc::routes(grpc::Parts {
             registration: self.registration.clone(),
             normalizer: self.normalizer,
@@ -178,19 +220,28 @@ impl App {
             drain: shutdown.drain.clone(),
         };
         let service = face.layer(routes);
+        let commands = admin::Services {
+            client_registration: self.client_registration.clone(),
+            policy: Arc::clone(&self.policy),
+        };
+        let commands = tokio::spawn(self.admin.serve(commands));
         let works = report_store(&self.store, &self.health, &self.readiness, None).await;
         let watching =
             tokio::spawn(watch_store(self.store.clone(), self.health.clone(), self.readiness.clone(), works));
         let operations =
             tokio::spawn(operations::serve(self.operations, self.telemetry.clone(), self.readiness.clone()));
-        let mut accepting = Box::pin(server::accept(
-            self.grpc,
-            &self.pool,
-            service,
-            http2_options(&self.config),
-            shutdown.clone(),
-            self.telemetry.clone(),
-        ));
+        let max_connections = self.config.grpc.max_connections;
+        let acceptor = Acceptor::new(self.grpc, max_connections, shutdown.drain.clone());
+        let serving = Serving { pool: &self.pool, shutdown: &shutdown, telemetry: &self.telemetry };
+        let rest_acceptor =
+            Acceptor::new(self.rest, self.config.rest.max_connections, shutdown.drain.clone());
+        let rest_options = Http1Options { idle_timeout: self.config.rest.idle_timeout.0 };
+        let mut accepting = Box::pin(async {
+            tokio::join!(
+                serving.http2(acceptor, service, http2_options(&self.config)),
+                serving.http1(rest_acceptor, rest_service, rest_options),
+            );
+        });
         tokio::select! {
             () = &mut accepting => {}
             () = stop => {}
@@ -212,6 +263,7 @@ impl App {
         self.registration.finish().await;
         shutdown.cut.cancel();
         operations.abort();
+        commands.abort();
         self.store.health.close().await?;
         tracing::info!("ended");
         Ok(())
@@ -227,7 +279,6 @@ fn threads(config: &Config) -> usize {
 
 fn http2_options(config: &Config) -> Http2Options {
     Http2Options {
-        max_connections: config.grpc.max_connections,
         max_streams: config.grpc.max_streams_per_connection,
         keepalive_interval: config.grpc.keepalive_interval.0,
         keepalive_timeout: config.grpc.keepalive_timeout.0,

@@ -49,6 +49,7 @@ impl Server {
             command
                 .arg("serve")
                 .env("PASSBRIDGE_GRPC__LISTEN", "127.0.0.1:0")
+                .env("PASSBRIDGE_REST__LISTEN", "127.0.0.1:0")
                 .env("PASSBRIDGE_OPERATIONS__LISTEN", "127.0.0.1:0")
                 .env("PASSBRIDGE_LOG__FORMAT", "json")
                 .env("PASSBRIDGE_STORE__PATH", data)

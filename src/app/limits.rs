@@ -10,6 +10,8 @@ use crate::{
 /// More than any machine has to give, and small enough to reckon with.
 const COUNT_MAX: u64 = 100_000_000;
 const MESSAGE_SIZE_MAX: u64 = 1 << 30;
+/// The throttle counts microseconds.
+const CALLS_MAX: u64 = 1_000_000;
 const THREADS_MAX: u64 = 1024;
 
 /// A year: longer waits are meant to be none.
@@ -17,12 +19,16 @@ const WAIT_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Every limit of the configuration that is out of its range.
 pub(super) fn out_of_range(config: &Config) -> Vec<Violation> {
-    let (grpc, runtime) = (&config.grpc, &config.runtime);
+    let (grpc, rest, runtime) = (&config.grpc, &config.rest, &config.runtime);
     let counts = [
         count("grpc.max_message_size", grpc.max_message_size as u64, 1, MESSAGE_SIZE_MAX),
         count("grpc.max_connections", grpc.max_connections as u64, 1, COUNT_MAX),
         count("grpc.max_streams_per_connection", grpc.max_streams_per_connection.into(), 1, COUNT_MAX),
         count("grpc.max_watches", grpc.max_watches as u64, 0, COUNT_MAX),
+        count("rest.max_body_size", rest.max_body_size as u64, 1, MESSAGE_SIZE_MAX),
+        count("rest.max_connections", rest.max_connections as u64, 1, COUNT_MAX),
+        count("rest.address_limit.per_second", rest.address_limit.per_second.into(), 1, CALLS_MAX),
+        count("rest.address_limit.burst", rest.address_limit.burst.into(), 1, CALLS_MAX),
         count("runtime.threads", runtime.threads as u64, 0, THREADS_MAX),
     ];
     let second = Duration::from_secs(1);
@@ -30,6 +36,8 @@ pub(super) fn out_of_range(config: &Config) -> Vec<Violation> {
         wait("grpc.answer_timeout", grpc.answer_timeout, Duration::from_millis(1)),
         wait("grpc.keepalive_interval", grpc.keepalive_interval, second),
         wait("grpc.keepalive_timeout", grpc.keepalive_timeout, Duration::from_millis(1)),
+        wait("rest.answer_timeout", rest.answer_timeout, Duration::from_millis(1)),
+        wait("rest.idle_timeout", rest.idle_timeout, Duration::from_millis(1)),
         wait("runtime.drain_delay", runtime.drain_delay, Duration::ZERO),
         wait("runtime.drain_timeout", runtime.drain_timeout, Duration::ZERO),
     ];

@@ -17,9 +17,13 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use tokio::{net::TcpListener, sync::Semaphore};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
-use crate::telemetry::Telemetry;
+use crate::{
+    server::{Accepted, Acceptor},
+    telemetry::Telemetry,
+};
 
 /// The media type of OpenMetrics text.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -29,9 +33,6 @@ const MAX_CONNECTIONS: usize = 64;
 
 /// How long a client may take to say what it wants.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long to wait before accepting again after accepting failed.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Whether calls should be sent here, and why not.
 #[derive(Debug, Clone)]
@@ -59,17 +60,9 @@ pub(super) async fn serve(listener: TcpListener, telemetry: Telemetry, readiness
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz).with_state(readiness))
         .route("/metrics", get(metrics).with_state(telemetry));
-    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    loop {
-        let permit = Arc::clone(&room).acquire_owned().await;
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                tracing::warn!(%error, "an operations connection could not be accepted");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
-            }
-        };
+    // It serves until the very end, so that probes see the server drain.
+    let acceptor = Acceptor::new(listener, MAX_CONNECTIONS, CancellationToken::new());
+    while let Some(Accepted { stream, place, .. }) = acceptor.next().await {
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEADER_TIMEOUT)
@@ -77,7 +70,7 @@ pub(super) async fn serve(listener: TcpListener, telemetry: Telemetry, readiness
         tokio::spawn(async move {
             // Clients that go away in the middle are everyday life.
             let _ = connection.await;
-            drop(permit);
+            drop(place);
         });
     }
 }

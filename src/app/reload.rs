@@ -1,16 +1,17 @@
 //! Checking a configuration, and taking a new one while the server runs.
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
-use super::limits::out_of_range;
+use super::{limits::out_of_range, rest::cors_violations};
 use crate::{
-    config::{Auth, Config, ConfigError, TlsMode},
+    config::{Auth, Config, ConfigError, Rest, TlsMode},
     domain::error::Violation,
     service::policy::{Policy, SharedPolicy},
     telemetry,
 };
 
-/// Swaps the part of the configuration that can change while the server runs: environments and requestors.
+/// Swaps the part of the configuration that can change while the server runs: environments and requestors,
+/// applications, key pairs, and the keys that statements are signed with.
 #[derive(Debug, Clone)]
 pub struct Reload {
     started_with: Config,
@@ -22,14 +23,24 @@ impl Reload {
         Self { started_with, policy }
     }
 
-    /// Takes the environments and requestors of `config` for the calls that begin from now on. Whether it
-    /// differs in anything else, which only a restart takes.
+    /// Takes that part of `config` for the calls that begin from now on. Whether it differs in anything else, which only
+    /// a restart takes.
     ///
     /// # Errors
     /// Where anything in it is wrong; then nothing changes.
     pub fn apply(&self, config: Config) -> Result<bool, ConfigError> {
         checked_policy(&config)?;
-        let reloaded = Config { environments: config.environments.clone(), ..self.started_with.clone() };
+        let rest = Rest {
+            legacy_keys: config.rest.legacy_keys.clone(),
+            statement_jwks: config.rest.statement_jwks.clone(),
+            ..self.started_with.rest.clone()
+        };
+        let reloaded = Config {
+            environments: config.environments.clone(),
+            applications: config.applications.clone(),
+            rest,
+            ..self.started_with.clone()
+        };
         self.policy.store(Arc::new(checked_policy(&reloaded)?));
         Ok(reloaded != config)
     }
@@ -47,6 +58,7 @@ pub(super) fn checked_policy(config: &Config) -> Result<Policy, ConfigError> {
     let policy = Policy::new(config);
     let mut violations = exposure(config);
     violations.extend(out_of_range(config));
+    violations.extend(cors_violations(config));
     violations.extend(telemetry::check_filter(&config.log));
     match policy {
         Ok(policy) if violations.is_empty() => Ok(policy),
@@ -57,19 +69,31 @@ pub(super) fn checked_policy(config: &Config) -> Result<Policy, ConfigError> {
     }
 }
 
-/// Whoever reaches a listener that asks for no credentials may do everything, so strangers must not reach it.
+/// Strangers must not reach a listener that asks for no credentials, and not read what a plain-text one is told.
 fn exposure(config: &Config) -> Vec<Violation> {
+    let is_loopback = |address: SocketAddr| address.ip().to_canonical().is_loopback();
+    let mut violations = Vec::new();
     let Auth::None = config.grpc.auth;
-    let TlsMode::Off = config.grpc.tls.mode;
-    if config.grpc.listen.ip().to_canonical().is_loopback() {
-        return Vec::new();
+    if !is_loopback(config.grpc.listen) {
+        violations.push(Violation::new(
+            "grpc.listen",
+            format!(
+                "{} can be reached by others, and grpc.auth = \"none\" asks nobody who they are; \
+                 listen on a loopback address, such as 127.0.0.1:50051",
+                config.grpc.listen
+            ),
+        ));
     }
-    vec![Violation::new(
-        "grpc.listen",
-        format!(
-            "{} can be reached by others, and grpc.auth = \"none\" asks nobody who they are; \
-             listen on a loopback address, such as 127.0.0.1:50051",
-            config.grpc.listen
-        ),
-    )]
+    if !is_loopback(config.rest.listen) && config.rest.tls.mode == TlsMode::Off {
+        violations.push(Violation::new(
+            "rest.listen",
+            format!(
+                "{} can be reached by others, and devices would send their access tokens in plain text; listen on a \
+                 loopback address, such as 127.0.0.1:8080, or set rest.tls.mode = \"terminated_elsewhere\" where \
+                 only a proxy that ends TLS can connect",
+                config.rest.listen
+            ),
+        ));
+    }
+    violations
 }

@@ -1,7 +1,11 @@
 //! The command line: one file a command.
 
 mod config;
+mod operate;
+mod revoke;
 mod serve;
+mod statement;
+mod token;
 
 use std::{error::Error, path::PathBuf, process::ExitCode};
 
@@ -10,7 +14,13 @@ use clap::{Parser, Subcommand};
 const EXAMPLES: &str = "\
 Examples:
   passbridge serve
-      gRPC on 127.0.0.1:50051, health and metrics on 127.0.0.1:9464, data in ./passbridge-data
+      gRPC on 127.0.0.1:50051, REST on 127.0.0.1:8080, health and metrics on 127.0.0.1:9464, data in ./passbridge-data
+
+  passbridge token --requestor REF
+      an access token for a first REST call to that server
+
+  passbridge statement --requestor REF --client-name \"TV app\"
+      a software statement for an application's devices to register with
 
   passbridge serve --config /etc/passbridge.toml
       the same, configured by a file
@@ -36,8 +46,14 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the server until it is asked to end (SIGTERM, SIGINT). SIGHUP reloads environments and requestors.
+    /// Run the server until it is asked to end (SIGTERM, SIGINT). SIGHUP reloads environments, requestors and REST clients.
     Serve,
+    /// Print an access token for REST calls: registers a client as a device does, and asks for its token.
+    Token(token::Token),
+    /// Print a software statement, with which an application's devices register.
+    Statement(statement::Statement),
+    /// Take back a software statement, a client, or all that was issued before some time.
+    Revoke(revoke::Revoke),
     /// Check the configuration, or print its reference.
     #[command(subcommand)]
     Config(config::Config),
@@ -49,6 +65,9 @@ pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
         Command::Serve => serve::run(cli.config),
+        Command::Token(token) => token::run(token, cli.config.as_deref()),
+        Command::Statement(statement) => statement::run(statement, cli.config.as_deref()),
+        Command::Revoke(revoke) => revoke::run(revoke, cli.config.as_deref()),
         Command::Config(command) => config::run(&command, cli.config.as_deref()),
     };
     match outcome {

@@ -28,6 +28,7 @@ async fn serve(file: Option<PathBuf>) -> Result<(), Box<dyn Error>> {
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         grpc = %app.grpc_address()?,
+        rest = %app.rest_address()?,
         operations = %app.operations_address()?,
         data = %data.display(),
         "serving"
@@ -53,7 +54,7 @@ async fn reload_on(mut hangup: Signal, reload: Reload, file: Option<PathBuf>) {
         let outcome = config::load(file.as_deref(), env::vars_os()).and_then(|config| reload.apply(config));
         match outcome {
             Ok(differs) => {
-                tracing::info!("environments and requestors are reloaded");
+                tracing::info!("environments, requestors and REST clients are reloaded");
                 if differs {
                     tracing::warn!("other keys have changed too; they wait for a restart");
                 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::HumanDuration;
+use super::{HumanDuration, Tls};
 
 /// The gRPC listener.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -58,21 +58,4 @@ impl Default for Grpc {
 pub enum Auth {
     /// Nobody is asked who they are.
     None,
-}
-
-/// Transport security of a listener.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub struct Tls {
-    /// Who ends TLS.
-    pub mode: TlsMode,
-}
-
-/// Who ends TLS.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum TlsMode {
-    /// Nobody: plain text, for loopback addresses only.
-    #[default]
-    Off,
 }

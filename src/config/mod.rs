@@ -5,6 +5,7 @@
 //! schema (`unknown`), so that the nearest known key can be named, then values when
 //! [`crate::service::policy::Policy`] and the application are built from them.
 
+mod application;
 mod codes;
 mod duration;
 mod environment;
@@ -13,8 +14,11 @@ mod load;
 mod log;
 mod operations;
 mod reference;
+mod rest;
 mod runtime;
+mod secret;
 mod store;
+mod tls;
 mod unknown;
 
 use std::collections::BTreeMap;
@@ -22,16 +26,20 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use application::Application;
 pub use codes::Codes;
 pub use duration::HumanDuration;
-pub use environment::{Backend, Environment, Requestor};
-pub use grpc::{Auth, Grpc, Tls, TlsMode};
+pub use environment::{Backend, Environment, Registration, Requestor};
+pub use grpc::{Auth, Grpc};
 pub use load::{ConfigError, load};
 pub use log::{Log, LogFormat};
 pub use operations::Operations;
 pub use reference::reference;
+pub use rest::{AddressLimit, DeviceIdRule, Format, LegacyKey, Rest};
 pub use runtime::Runtime;
+pub use secret::Secret;
 pub use store::{Store, StoreKind};
+pub use tls::{Tls, TlsMode};
 
 /// Everything that can be configured. Every key has a default, so that an empty file is a working one.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -39,6 +47,8 @@ pub use store::{Store, StoreKind};
 pub struct Config {
     /// The gRPC listener.
     pub grpc: Grpc,
+    /// The REST listener: version 1 of the provider's REST API, for devices in the field.
+    pub rest: Rest,
     /// The operations listener: health and metrics over HTTP.
     pub operations: Operations,
     /// Where records are kept.
@@ -48,6 +58,8 @@ pub struct Config {
     /// The environments by name. Codes of one do not exist in another. Without any there is one, `default`,
     /// over the local backend.
     pub environments: BTreeMap<String, Environment>,
+    /// Applications whose software statements others sign, and what each may do.
+    pub applications: Vec<Application>,
     /// The log, on standard error.
     pub log: Log,
     /// Threads, and how the process ends.

@@ -28,9 +28,12 @@ pub fn reference() -> String {
 
 fn section(text: &mut String, path: &str, schema: &Json, root: &Json) {
     let Some(properties) = schema.get("properties").and_then(Json::as_object) else { return };
+    let is_table = |schema: &Json| resolve(schema, root).get("properties").is_some();
     let is_section = |schema: &Json| {
         let schema = resolve(schema, root);
-        schema.get("properties").is_some() || schema.get("additionalProperties").is_some_and(Json::is_object)
+        schema.get("properties").is_some()
+            || schema.get("additionalProperties").is_some_and(Json::is_object)
+            || schema.get("items").is_some_and(is_table)
     };
     for (key, property) in properties.iter().filter(|(_, property)| !is_section(property)) {
         let _ = writeln!(text, "\n### `{key}`\n\n{}", meaning(property, root));
@@ -38,15 +41,19 @@ fn section(text: &mut String, path: &str, schema: &Json, root: &Json) {
     }
     for (key, property) in properties.iter().filter(|(_, property)| is_section(property)) {
         let inner = resolve(property, root);
-        let (name, inner) = match inner.get("additionalProperties").filter(|rest| rest.is_object()) {
-            Some(rest) => {
-                let placeholder = if key == "requestors" { "ID" } else { "NAME" };
-                (format!("{key}.{placeholder}"), resolve(rest, root))
-            }
-            None => (key.clone(), inner),
-        };
+        let elements = inner.get("items");
+        let (name, inner) =
+            match (inner.get("additionalProperties").filter(|rest| rest.is_object()), elements) {
+                (Some(rest), _) => {
+                    let placeholder = if key == "requestors" { "ID" } else { "NAME" };
+                    (format!("{key}.{placeholder}"), resolve(rest, root))
+                }
+                (None, Some(element)) => (key.clone(), resolve(element, root)),
+                (None, None) => (key.clone(), inner),
+            };
         let path = if path.is_empty() { name } else { format!("{path}.{name}") };
-        let _ = writeln!(text, "\n## `[{path}]`\n\n{}", meaning(property, root));
+        let header = if elements.is_some() { format!("[[{path}]]") } else { format!("[{path}]") };
+        let _ = writeln!(text, "\n## `{header}`\n\n{}", meaning(property, root));
         section(text, &path, inner, root);
     }
 }

@@ -24,6 +24,14 @@ fn visit(table: &Table, schema: &Json, root: &Json, path: &str, found: &mut Vec<
         let known = properties.and_then(|properties| properties.get(key)).or(anything);
         match (known, value) {
             (Some(schema), Value::Table(inner)) => visit(inner, schema, root, &path, found),
+            (Some(schema), Value::Array(elements)) => {
+                let Some(element_schema) = resolve(schema, root).get("items") else { continue };
+                for (index, element) in elements.iter().enumerate() {
+                    if let Value::Table(inner) = element {
+                        visit(inner, element_schema, root, &format!("{path}[{index}]"), found);
+                    }
+                }
+            }
             (Some(_), _) => {}
             (None, _) => found.push(Violation::new(path, describe(key, properties))),
         }

@@ -2,25 +2,41 @@
 
 use std::{collections::BTreeSet, fmt, sync::Arc};
 
+use serde::{Deserialize, Serialize};
+
 use super::{
-    error::{Error, Result},
+    error::{Error, Result, Violation},
     id::{EnvironmentName, RequestorId},
 };
 
 /// Something that a caller may be allowed to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Permission {
     /// Create registration codes.
+    #[serde(rename = "codes.create")]
     CodesCreate,
     /// Read and watch registration codes.
+    #[serde(rename = "codes.read")]
     CodesRead,
     /// Delete registration codes.
+    #[serde(rename = "codes.delete")]
     CodesDelete,
 }
 
 impl Permission {
     /// Every permission there is.
     pub const ALL: [Self; 3] = [Self::CodesCreate, Self::CodesRead, Self::CodesDelete];
+
+    /// Takes `text` from the request's, or the configuration's, `field`.
+    ///
+    /// # Errors
+    /// Where no permission has this name.
+    pub fn parse(field: &str, text: &str) -> std::result::Result<Self, Violation> {
+        Self::ALL.into_iter().find(|permission| permission.as_str() == text).ok_or_else(|| {
+            let known: Vec<_> = Self::ALL.into_iter().map(Self::as_str).collect();
+            Violation::new(field, format!("{text:?} is no permission; there are {}", known.join(", ")))
+        })
+    }
 
     /// The permission's name in the configuration.
     #[must_use]
@@ -40,7 +56,12 @@ impl fmt::Display for Permission {
 }
 
 /// A set of names, or all of them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(
+    into = "Option<BTreeSet<T>>",
+    from = "Option<BTreeSet<T>>",
+    bound(serialize = "T: Serialize + Clone", deserialize = "T: Deserialize<'de>")
+)]
 pub enum Scope<T: Ord> {
     /// Whatever there is.
     Any,
@@ -49,10 +70,26 @@ pub enum Scope<T: Ord> {
 }
 
 impl<T: Ord> Scope<T> {
-    fn contains(&self, item: &T) -> bool {
+    /// Whether the set holds `item`.
+    pub fn contains(&self, item: &T) -> bool {
         match self {
             Self::Any => true,
             Self::Only(items) => items.contains(item),
+        }
+    }
+}
+
+impl<T: Ord> From<Option<BTreeSet<T>>> for Scope<T> {
+    fn from(items: Option<BTreeSet<T>>) -> Self {
+        items.map_or(Self::Any, Self::Only)
+    }
+}
+
+impl<T: Ord> From<Scope<T>> for Option<BTreeSet<T>> {
+    fn from(scope: Scope<T>) -> Self {
+        match scope {
+            Scope::Any => None,
+            Scope::Only(items) => Some(items),
         }
     }
 }

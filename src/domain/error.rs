@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{caller::Permission, id::EnvironmentName};
+use super::{authentication::AuthenticationProblem, caller::Permission, id::EnvironmentName};
 
 /// One field of a request that is not as it must be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +28,9 @@ impl Violation {
         Self { field, ..self }
     }
 }
+
+/// Not characters by Unicode, and forbidden in XML 1.0 (section 2.2).
+const NONCHARACTERS: [char; 2] = ['\u{fffe}', '\u{ffff}'];
 
 /// Collects the violations of one request, so that all of them are told at once.
 #[derive(Debug, Default)]
@@ -54,6 +57,22 @@ impl Violations {
         if text.len() > limit {
             self.add(field, format!("has {} bytes; at most {limit} are allowed", text.len()));
         }
+    }
+
+    /// Notes a text with more than `limit` bytes, or with characters that no header and no XML document can hold.
+    pub fn check_text(&mut self, field: &str, text: &str, limit: usize) {
+        self.check_length(field, text, limit);
+        if text.chars().any(|character| character.is_control() || NONCHARACTERS.contains(&character)) {
+            self.add(field, "holds control characters, which neither HTTP headers nor XML can");
+        }
+    }
+
+    /// The value where nothing was noted.
+    ///
+    /// # Errors
+    /// What was noted.
+    pub fn none_or<T>(self, value: T) -> std::result::Result<T, Vec<Violation>> {
+        if self.is_empty() { Ok(value) } else { Err(self.0) }
     }
 
     /// What was noted.
@@ -115,9 +134,15 @@ pub enum Error {
     /// The health of a service was asked for, or a symbol by reflection, that this server does not have.
     #[error("{0}; reflection lists what this server has")]
     ServiceUnknown(String),
+    /// More calls than one address, or one device, may make.
+    #[error("too many calls in a short time; wait before the next one")]
+    Throttled {
+        /// When a call is allowed again.
+        retry_after: Duration,
+    },
     /// The caller did not show who it is.
-    #[error("the call carries no valid credentials")]
-    NotAuthenticated,
+    #[error("{0}")]
+    NotAuthenticated(AuthenticationProblem),
     /// The caller is known, but may not do this.
     #[error("caller {caller:?} lacks the permission {permission} for this requestor and environment")]
     PermissionMissing {
@@ -141,6 +166,21 @@ pub enum Error {
     /// A defect of passbridge.
     #[error("internal error")]
     Internal(String),
+}
+
+impl Error {
+    /// How long to wait before the same call may be tried again, where waiting is what helps.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::LiveCodesExhausted { retry_after, .. }
+            | Self::LookupBudgetExhausted { retry_after, .. }
+            | Self::Throttled { retry_after } => Some(*retry_after),
+            // Nobody knows when a watch ends; a second keeps clients from asking in a tight loop.
+            Self::WatchesExhausted { .. } => Some(Duration::from_secs(1)),
+            _ => None,
+        }
+    }
 }
 
 /// What a lookup that found nothing shows, for the causes to be ranked by. It tells nothing of what was ever under the

@@ -3,6 +3,7 @@
 //! A value of one of these types exists only if it is valid: validation happens once, where a value is
 //! made, and reports every violation of a request together.
 
+pub mod authentication;
 pub mod caller;
 pub mod clock;
 pub mod code;

@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::error::{Error, LookupClues};
+use super::{
+    authentication::AuthenticationProblem,
+    error::{Error, LookupClues},
+};
 
 /// A probable cause of an error and its remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +49,29 @@ const DISK: ProbableCause = cause(
     "Look at the server's log and readiness; free space, or mend the disk and restart the server.",
 );
 
+const NO_AUTHORIZATION: ProbableCause = cause(
+    "The request has no Authorization header.",
+    "Send the access token with every request, POST included.",
+);
+const TIME_IN_SECONDS: ProbableCause = cause(
+    "The request time of a signed request is in seconds.",
+    "Fill request_time with milliseconds since 1970-01-01T00:00:00Z.",
+);
+const CLOCK_OFF: ProbableCause =
+    cause("The clock of the device that signed the request is wrong.", "Set the device's clock.");
+const TOKEN_STALE: ProbableCause = cause(
+    "The access token is stale: it has expired, or its client or statement was revoked.",
+    "Ask for a new access token; register again only where that is refused with invalid_client.",
+);
+const WRONG_HOST: ProbableCause = cause(
+    "The access token was issued by the host of another environment.",
+    "Ask for the token at the host that is then called.",
+);
+const TOO_FAST: ProbableCause = cause(
+    "The device, or others at its address, called too fast: one call a second, ten at once.",
+    "Wait at least a second before the next call.",
+);
+
 /// The probable causes of `error`, the likeliest first; none where the error itself says it all.
 #[must_use]
 pub fn probable_causes(error: &Error) -> Vec<ProbableCause> {
@@ -54,6 +80,8 @@ pub fn probable_causes(error: &Error) -> Vec<ProbableCause> {
         Error::LookupBudgetExhausted { viewer_named: true, .. } => vec![SEVERAL_WRONG],
         Error::LookupBudgetExhausted { viewer_named: false, .. } => vec![NOBODY_NAMED, SEVERAL_WRONG],
         Error::StoreUnavailable(_) => vec![DISK],
+        Error::Throttled { .. } => vec![TOO_FAST],
+        Error::NotAuthenticated(problem) => not_authenticated(*problem),
         Error::InvalidFields(_)
         | Error::MalformedMessage(_)
         | Error::MessageTooLarge(_)
@@ -61,12 +89,24 @@ pub fn probable_causes(error: &Error) -> Vec<ProbableCause> {
         | Error::LiveCodesExhausted { .. }
         | Error::WatchesExhausted { .. }
         | Error::ServiceUnknown(_)
-        | Error::NotAuthenticated
         | Error::PermissionMissing { .. }
         | Error::Unsupported(_)
         | Error::ShuttingDown
         | Error::DeadlineExceeded
         | Error::Internal(_) => Vec::new(),
+    }
+}
+
+fn not_authenticated(problem: AuthenticationProblem) -> Vec<ProbableCause> {
+    match problem {
+        AuthenticationProblem::Missing => vec![NO_AUTHORIZATION],
+        AuthenticationProblem::Unreadable | AuthenticationProblem::SignatureInvalid => Vec::new(),
+        AuthenticationProblem::TokenInvalid => vec![TOKEN_STALE, WRONG_HOST],
+        AuthenticationProblem::TokenExpired | AuthenticationProblem::TokenRevoked => vec![TOKEN_STALE],
+        AuthenticationProblem::TokenOfOtherEnvironment => vec![WRONG_HOST],
+        AuthenticationProblem::RequestTimeInSeconds => vec![TIME_IN_SECONDS],
+        AuthenticationProblem::RequestTimeOff => vec![CLOCK_OFF],
+        AuthenticationProblem::NonceReused => Vec::new(),
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
     clock::Timestamp,
     code::Code,
     device_info::NormalizedDeviceInfo,
-    error::Violation,
+    error::{Violation, Violations},
     id::{DeviceId, EnvironmentName, MvpdId, RequestorId},
 };
 
@@ -82,8 +82,24 @@ pub struct LegacyParameters {
     pub registration_url: String,
 }
 
+/// The longest deprecated parameter, in bytes.
+const LEGACY_MAX: usize = 512;
+
+impl LegacyParameters {
+    /// Notes what is too long or holds control characters, by the names that the request has for the parameters, in
+    /// the order of the fields here.
+    pub fn check(&self, violations: &mut Violations, names: [&str; 5]) {
+        let Self { device_type, device_user, app_id, app_version, registration_url } = self;
+        for (name, text) in
+            names.into_iter().zip([device_type, device_user, app_id, app_version, registration_url])
+        {
+            violations.check_text(name, text, LEGACY_MAX);
+        }
+    }
+}
+
 /// The application that asked, as its software statement names it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceApplication {
     /// The application's id.
     pub id: String,

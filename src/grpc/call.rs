@@ -10,6 +10,7 @@ use tonic::{Request, Response, Status};
 
 use super::{body::End, status::status_of};
 use crate::domain::{
+    authentication::AuthenticationProblem,
     caller::Caller,
     error::{Error, Result},
 };
@@ -86,5 +87,9 @@ where
 
 /// The caller that the face's layer found.
 fn caller_of<T>(request: &Request<T>) -> Result<Caller> {
-    request.extensions().get::<Caller>().cloned().ok_or(Error::NotAuthenticated)
+    request
+        .extensions()
+        .get::<Caller>()
+        .cloned()
+        .ok_or(Error::NotAuthenticated(AuthenticationProblem::Missing))
 }

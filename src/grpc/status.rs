@@ -1,7 +1,5 @@
 //! Errors on the wire: the gRPC code, `google.rpc.ErrorInfo`, and whatever else helps the caller.
 
-use std::time::Duration;
-
 use http::HeaderMap;
 use prost::Message;
 use prost_types::Any;
@@ -14,6 +12,7 @@ use crate::{
         probable_cause::probable_causes,
     },
     proto::v1::{ErrorReason, ProbableCause, ProbableCauses},
+    telemetry,
 };
 
 /// The domain of every [`ErrorInfo`].
@@ -38,8 +37,9 @@ pub fn classify(error: &Error) -> (ErrorReason, Code) {
         Error::LiveCodesExhausted { .. } => (ErrorReason::LiveCodesExhausted, Code::ResourceExhausted),
         Error::LookupBudgetExhausted { .. } => (ErrorReason::LookupBudgetExhausted, Code::ResourceExhausted),
         Error::WatchesExhausted { .. } => (ErrorReason::WatchesExhausted, Code::ResourceExhausted),
+        Error::Throttled { .. } => (ErrorReason::Throttled, Code::ResourceExhausted),
         Error::ServiceUnknown(_) => (ErrorReason::ServiceUnknown, Code::NotFound),
-        Error::NotAuthenticated => (ErrorReason::CallerNotAuthenticated, Code::Unauthenticated),
+        Error::NotAuthenticated(_) => (ErrorReason::CallerNotAuthenticated, Code::Unauthenticated),
         Error::PermissionMissing { .. } => (ErrorReason::PermissionMissing, Code::PermissionDenied),
         Error::Unsupported(_) => (ErrorReason::UnsupportedOperation, Code::Unimplemented),
         Error::StoreUnavailable(_) => (ErrorReason::StoreUnavailable, Code::Unavailable),
@@ -52,12 +52,7 @@ pub fn classify(error: &Error) -> (ErrorReason, Code) {
 /// Renders an error for the caller. What only the operator may know goes to the log.
 #[must_use]
 pub fn status_of(error: &Error) -> Status {
-    match error {
-        Error::Internal(cause) => tracing::error!(%cause, "internal error"),
-        // The store says once in the log what is wrong with it; each call that meets it is no news.
-        Error::StoreUnavailable(cause) => tracing::debug!(%cause, "store unavailable"),
-        _ => {}
-    }
+    telemetry::report_error(error);
     let (reason, code) = classify(error);
     let message = cut(&error.to_string());
     let details = details(error, reason);
@@ -93,7 +88,7 @@ fn details(error: &Error, reason: ErrorReason) -> Vec<Any> {
     if let Error::InvalidFields(violations) = error {
         details.push(any("google.rpc.BadRequest", &bad_request(violations)));
     }
-    if let Some(delay) = retry_after(error) {
+    if let Some(delay) = error.retry_after() {
         let delay = prost_types::Duration::try_from(delay).ok();
         details.push(any("google.rpc.RetryInfo", &RetryInfo { retry_delay: delay }));
     }
@@ -119,17 +114,6 @@ fn error_info(error: &Error, reason: ErrorReason) -> ErrorInfo {
         reason: reason.as_str_name().trim_start_matches("ERROR_REASON_").to_owned(),
         domain: DOMAIN.to_owned(),
         metadata: metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
-    }
-}
-
-fn retry_after(error: &Error) -> Option<Duration> {
-    match error {
-        Error::LiveCodesExhausted { retry_after, .. } | Error::LookupBudgetExhausted { retry_after, .. } => {
-            Some(*retry_after)
-        }
-        // Nobody knows when a watch ends; a second keeps clients from asking in a tight loop.
-        Error::WatchesExhausted { .. } => Some(Duration::from_secs(1)),
-        _ => None,
     }
 }
 

@@ -5,25 +5,26 @@
 //! create with a `request_id`, which must outlive its connection, is the exception). That costs a fraction of what a
 //! work-stealing runtime does for calls this short.
 
+mod accept;
 mod bind;
 mod coalesce;
-mod connection;
+mod http1;
+mod http2;
 mod pool;
 
+pub use accept::{Accepted, Acceptor};
 pub use bind::{BindError, bind};
-pub use connection::Http2Options;
+pub use http1::{Http1Options, Peer};
+pub use http2::Http2Options;
 pub use pool::WorkerPool;
 
-use std::{sync::Arc, time::Duration};
+use std::net::{SocketAddr, TcpStream};
 
-use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::telemetry::Telemetry;
-use connection::{ConnectionBody, Http2Service};
-
-/// How long to wait before accepting again after accepting failed, as it does when file handles run out.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+use http1::Http1Service;
+use http2::{ConnectionBody, Http2Service};
 
 /// The two steps by which a server ends.
 #[derive(Debug, Clone, Default)]
@@ -34,47 +35,59 @@ pub struct Shutdown {
     pub cut: CancellationToken,
 }
 
-/// Accepts connections and gives each to the thread with the fewest, until the server drains.
-pub async fn accept<S, B>(
-    listener: TcpListener,
-    pool: &WorkerPool,
-    service: S,
-    options: Http2Options,
-    shutdown: Shutdown,
-    telemetry: Telemetry,
-) where
-    S: Http2Service<B>,
-    B: ConnectionBody,
-{
-    let room = Arc::new(Semaphore::new(options.max_connections));
-    loop {
-        let next = async {
-            // Whoever does not fit waits in the listener's backlog.
-            let permit = Arc::clone(&room).acquire_owned().await;
-            (listener.accept().await, permit)
-        };
-        let (accepted, permit) = tokio::select! {
-            accepted = next => accepted,
-            () = shutdown.drain.cancelled() => return,
-        };
-        let stream = match accepted.and_then(|(stream, _)| {
-            stream.set_nodelay(true)?;
-            stream.into_std()
-        }) {
-            Ok(stream) => stream,
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
-            }
-        };
-        let (service, options, shutdown, telemetry) =
-            (service.clone(), options.clone(), shutdown.clone(), telemetry.clone());
-        pool.spawn(move || async move {
-            telemetry.metrics().connection_opened();
-            connection::serve(stream, service, options, shutdown).await;
-            telemetry.metrics().connection_closed();
-            drop(permit);
-        });
+/// What every listener's connections are served by.
+#[derive(Debug, Clone, Copy)]
+pub struct Serving<'a> {
+    /// The threads.
+    pub pool: &'a WorkerPool,
+    /// How the server ends.
+    pub shutdown: &'a Shutdown,
+    /// Where connections are counted.
+    pub telemetry: &'a Telemetry,
+}
+
+impl Serving<'_> {
+    /// Serves HTTP/2 connections until the server drains.
+    pub async fn http2<S, B>(self, acceptor: Acceptor, service: S, options: Http2Options)
+    where
+        S: Http2Service<B>,
+        B: ConnectionBody,
+    {
+        self.each(acceptor, |stream, _| {
+            http2::serve(stream, service.clone(), options.clone(), self.shutdown.clone())
+        })
+        .await;
+    }
+
+    /// Serves HTTP/1.1 connections until the server drains.
+    pub async fn http1<S, B>(self, acceptor: Acceptor, service: S, options: Http1Options)
+    where
+        S: Http1Service<B>,
+        B: ConnectionBody,
+    {
+        self.each(acceptor, |stream, peer| {
+            http1::serve(stream, peer, service.clone(), options.clone(), self.shutdown.clone())
+        })
+        .await;
+    }
+
+    /// Gives each connection to the thread with the fewest.
+    async fn each<F>(self, acceptor: Acceptor, serve: impl Fn(TcpStream, SocketAddr) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        while let Some(accepted) = acceptor.next().await {
+            // It leaves this thread's runtime for another one's.
+            let Ok(stream) = accepted.stream.into_std() else { continue };
+            let connection = serve(stream, accepted.peer);
+            let telemetry = self.telemetry.clone();
+            let place = accepted.place;
+            self.pool.spawn(move || async move {
+                telemetry.metrics().connection_opened();
+                connection.await;
+                telemetry.metrics().connection_closed();
+                drop(place);
+            });
+        }
     }
 }

@@ -2,31 +2,23 @@
 
 use std::{
     net::{IpAddr, Ipv6Addr},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 
-use quick_cache::sync::Cache;
-
+use super::leaky_bucket::{LeakyBuckets, Rate};
 use crate::domain::{
     clock::SharedClock,
     error::{Error, Result},
 };
 
-const MINUTE_MILLIS: u64 = 60_000;
-
-/// How many viewers and callers are remembered at once. The least used are forgotten first, so that memory is
-/// bounded whatever addresses callers name.
-const REMEMBERED: usize = 100_000;
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// Who pays for a lookup that finds nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Guesser {
-    /// The person who typed the code, by address; of an IPv6 address the /64, since a line gets at least that.
-    Viewer(IpAddr),
+    /// The person who typed the code, by address.
+    Viewer(Line),
     /// The caller, where it does not say who typed.
     Caller(Arc<str>),
 }
@@ -35,32 +27,43 @@ impl Guesser {
     /// Who pays: the viewer where the address is known, else the caller.
     #[must_use]
     pub fn new(viewer: Option<IpAddr>, caller: &Arc<str>) -> Self {
-        match viewer.map(|address| address.to_canonical()) {
-            Some(IpAddr::V6(address)) => {
+        viewer.map_or_else(|| Self::Caller(Arc::clone(caller)), |address| Self::Viewer(Line::of(address)))
+    }
+}
+
+/// An address as far as it tells one line from another: of an IPv6 address the /64, since a line gets at least that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Line(IpAddr);
+
+impl Line {
+    /// The line that `address` is on.
+    #[must_use]
+    pub fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V6(address) => {
                 let network = u128::from(address) & !u128::from(u64::MAX);
-                Self::Viewer(IpAddr::V6(Ipv6Addr::from(network)))
+                Self(IpAddr::V6(Ipv6Addr::from(network)))
             }
-            Some(address) => Self::Viewer(address),
-            None => Self::Caller(Arc::clone(caller)),
+            address => Self(address),
         }
     }
 }
 
-/// A leaky bucket a guesser, kept as the moment at which it will be empty (GCRA). Lookups that are under way
-/// together may overdraw it; what they overdrew is waited for, so that the rate holds in the long run.
+/// A leaky bucket a guesser. Lookups that are under way together may overdraw it; what they overdrew is waited for,
+/// so that the rate holds in the long run.
 #[derive(Debug)]
 pub struct LookupBudget {
-    clock: SharedClock,
-    empty_at: Cache<Guesser, Arc<AtomicU64>>,
-    per_viewer: u32,
-    per_caller: u32,
+    buckets: LeakyBuckets<Guesser>,
+    per_viewer: Rate,
+    per_caller: Rate,
 }
 
 impl LookupBudget {
     /// Budgets of so many misses a minute.
     #[must_use]
     pub fn new(clock: SharedClock, per_viewer: u32, per_caller: u32) -> Self {
-        Self { clock, empty_at: Cache::new(REMEMBERED), per_viewer, per_caller }
+        let rate = |misses| Rate::new(misses, MINUTE, misses);
+        Self { buckets: LeakyBuckets::new(clock), per_viewer: rate(per_viewer), per_caller: rate(per_caller) }
     }
 
     /// Lets a lookup pass if the guesser's budget is not used up. Costs nothing.
@@ -68,39 +71,22 @@ impl LookupBudget {
     /// # Errors
     /// [`Error::LookupBudgetExhausted`] with the time after which one more is allowed.
     pub fn admit(&self, guesser: &Guesser) -> Result<()> {
-        let Some(empty_at) = self.empty_at.get(guesser) else { return Ok(()) };
-        let interval = self.interval(guesser);
-        let full = self.clock.now().as_millis() + MINUTE_MILLIS;
-        let after_one_more = empty_at.load(Ordering::Relaxed) + interval;
-        if after_one_more <= full {
-            Ok(())
-        } else {
-            Err(Error::LookupBudgetExhausted {
-                retry_after: Duration::from_millis(after_one_more - full),
-                viewer_named: matches!(guesser, Guesser::Viewer(_)),
-            })
-        }
+        self.buckets.admit(guesser, self.rate(guesser)).map_err(|retry_after| Error::LookupBudgetExhausted {
+            retry_after,
+            viewer_named: matches!(guesser, Guesser::Viewer(_)),
+        })
     }
 
     /// Takes a miss from the guesser's budget.
     pub fn charge(&self, guesser: &Guesser) {
-        let now = self.clock.now().as_millis();
-        let interval = self.interval(guesser);
-        let empty_at = self
-            .empty_at
-            .get_or_insert_with(guesser, || Ok::<_, std::convert::Infallible>(Arc::default()))
-            .unwrap_or_else(|never| match never {});
-        let _ = empty_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |empty_at| {
-            Some(empty_at.max(now) + interval)
-        });
+        self.buckets.charge(guesser, self.rate(guesser));
     }
 
-    fn interval(&self, guesser: &Guesser) -> u64 {
-        let per_minute = match guesser {
+    fn rate(&self, guesser: &Guesser) -> Rate {
+        match guesser {
             Guesser::Viewer(_) => self.per_viewer,
             Guesser::Caller(_) => self.per_caller,
-        };
-        MINUTE_MILLIS / u64::from(per_minute.max(1))
+        }
     }
 }
 
@@ -137,18 +123,6 @@ mod tests {
             budget.charge(&guesser);
         }
         assert!(budget.admit(&guesser).is_err());
-    }
-
-    #[test]
-    fn what_concurrent_lookups_overdrew_is_waited_for() {
-        let clock = ManualClock::new(Timestamp::from_millis(0));
-        let budget = LookupBudget::new(clock.clone(), 10, 600);
-        let guesser = viewer("192.0.2.1");
-        (0..20).for_each(|_| budget.charge(&guesser));
-        clock.advance(Duration::from_secs(60));
-        assert!(budget.admit(&guesser).is_err());
-        clock.advance(Duration::from_secs(6));
-        assert!(budget.admit(&guesser).is_ok());
     }
 
     #[test]

@@ -1,9 +1,14 @@
 //! The use cases: policy that holds for every backend and every face. One use case a file.
 
 pub mod budget;
+pub mod client_registration;
 pub mod device_info;
+mod leaky_bucket;
 pub mod policy;
 pub mod registration;
+pub mod signed_request;
 mod single_flight;
+pub mod throttle;
 
+pub use client_registration::ClientRegistrationService;
 pub use registration::RegistrationService;

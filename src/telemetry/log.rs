@@ -9,7 +9,7 @@ use tracing_subscriber::{
 use super::trace::TraceExport;
 use crate::{
     config::{Log, LogFormat},
-    domain::error::Violation,
+    domain::error::{Error, Violation},
 };
 
 /// Why telemetry cannot be set up.
@@ -75,5 +75,15 @@ mod tests {
             let found = check_filter(&Log { filter: filter.to_owned(), ..Log::default() });
             assert_eq!(found.map(|violation| violation.field).as_deref(), Some("log.filter"), "{filter}");
         }
+    }
+}
+
+/// Logs what of an error only the operator may know.
+pub fn report_error(error: &Error) {
+    match error {
+        Error::Internal(cause) => tracing::error!(%cause, "internal error"),
+        // The store says once in the log what is wrong with it; each call that meets it is no news.
+        Error::StoreUnavailable(cause) => tracing::debug!(%cause, "store unavailable"),
+        _ => {}
     }
 }

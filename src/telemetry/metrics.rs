@@ -23,10 +23,18 @@ struct CallLabels {
     rpc_response_status_code: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    http_request_method: &'static str,
+    http_route: &'static str,
+    http_response_status_code: Option<u16>,
+}
+
 /// Every metric of the process.
 pub struct Metrics {
     registry: Registry,
     calls: Family<CallLabels, Histogram, fn() -> Histogram>,
+    requests: Family<RequestLabels, Histogram, fn() -> Histogram>,
     connections: Gauge,
     connections_opened: Counter,
 }
@@ -43,6 +51,7 @@ impl Metrics {
     pub fn new(read_store: impl Fn() -> StoreReadings + Send + Sync + 'static) -> Self {
         let mut registry = Registry::default();
         let calls = Family::new_with_constructor((|| Histogram::new(SECONDS)) as fn() -> Histogram);
+        let requests = Family::new_with_constructor((|| Histogram::new(SECONDS)) as fn() -> Histogram);
         let connections = Gauge::default();
         let connections_opened = Counter::default();
         registry.register_with_unit(
@@ -50,6 +59,12 @@ impl Metrics {
             "Time from a call's headers to its status",
             Unit::Seconds,
             calls.clone(),
+        );
+        registry.register_with_unit(
+            "http_server_request_duration",
+            "Time from a REST call's headers to its answer; without a status where the client went away",
+            Unit::Seconds,
+            requests.clone(),
         );
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("passbridge_build", "The version that runs", version);
@@ -60,7 +75,7 @@ impl Metrics {
             connections_opened.clone(),
         );
         registry.register_collector(Box::new(StoreCollector::new(read_store)));
-        Self { registry, calls, connections, connections_opened }
+        Self { registry, calls, requests, connections, connections_opened }
     }
 
     /// All metrics in OpenMetrics text.
@@ -76,6 +91,22 @@ impl Metrics {
     pub(super) fn observe_call(&self, method: &'static str, code: &'static str, duration: Duration) {
         let labels = CallLabels { rpc_method: method, rpc_response_status_code: code };
         self.calls.get_or_create(&labels).observe(duration.as_secs_f64());
+    }
+
+    /// Counts a REST call; status 0 is none.
+    pub(super) fn observe_request(
+        &self,
+        method: &'static str,
+        route: &'static str,
+        status: u16,
+        duration: Duration,
+    ) {
+        let labels = RequestLabels {
+            http_request_method: method,
+            http_route: route,
+            http_response_status_code: Some(status).filter(|status| *status != 0),
+        };
+        self.requests.get_or_create(&labels).observe(duration.as_secs_f64());
     }
 
     /// Counts a connection that was opened.

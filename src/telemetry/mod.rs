@@ -5,16 +5,18 @@
 mod call;
 mod log;
 mod metrics;
+mod request;
 mod store_collector;
 mod trace;
 
 use std::sync::Arc;
 
-use http::HeaderMap;
+use http::{HeaderMap, Method};
 
 pub use call::CallRecord;
-pub use log::{TelemetryError, check_filter, init};
+pub use log::{TelemetryError, check_filter, init, report_error};
 pub use metrics::Metrics;
+pub use request::RequestRecord;
 pub use store_collector::StoreReadings;
 pub use trace::TraceExport;
 
@@ -40,6 +42,15 @@ impl Telemetry {
     pub fn begin_call(&self, method: &'static str, headers: &HeaderMap) -> CallRecord {
         let span = self.sampler.as_ref().and_then(|sampler| sampler.span(method, headers));
         CallRecord::begin(Arc::clone(&self.metrics), method, span)
+    }
+
+    /// Begins to observe a REST call to a route, one of a closed set.
+    #[must_use]
+    pub fn begin_request(&self, method: &Method, route: &'static str, headers: &HeaderMap) -> RequestRecord {
+        let method = request::method_name(method);
+        let sampler = self.sampler.as_ref();
+        let span = sampler.and_then(|sampler| sampler.request_span(method, route, headers));
+        RequestRecord::begin(Arc::clone(&self.metrics), method, route, span)
     }
 
     /// The metrics.

@@ -104,21 +104,7 @@ impl TraceExport {
 impl CallSampler {
     /// The call's span, if it is sampled.
     pub(super) fn span(&self, method: &'static str, headers: &HeaderMap) -> Option<Span> {
-        let parent = self.propagator.extract_with_context(&Context::new(), &Headers(headers));
-        let has_parent = parent.span().span_context().is_valid();
-        let trace_id: TraceId =
-            if has_parent { parent.span().span_context().trace_id() } else { self.ids.new_trace_id() };
-        let decision = self.sampler.should_sample(
-            has_parent.then_some(&parent),
-            trace_id,
-            method,
-            &SpanKind::Server,
-            &[],
-            &[],
-        );
-        if decision.decision != SamplingDecision::RecordAndSample {
-            return None;
-        }
+        let parent = self.sample(method, headers)?;
         let span = tracing::info_span!(
             target: TARGET,
             "rpc",
@@ -130,12 +116,56 @@ impl CallSampler {
             rpc.response.status_code = Empty,
             error.type = Empty,
         );
-        if has_parent {
-            // Fails only where no layer exports spans, and then nobody misses the parent.
-            let _ = span.set_parent(parent);
-        }
-        Some(span)
+        Some(under(span, parent))
     }
+
+    /// The span of a REST call, if it is sampled.
+    pub(super) fn request_span(
+        &self,
+        method: &'static str,
+        route: &'static str,
+        headers: &HeaderMap,
+    ) -> Option<Span> {
+        let name = format!("{method} {route}");
+        let parent = self.sample(&name, headers)?;
+        let span = tracing::info_span!(
+            target: TARGET,
+            "http",
+            otel.name = name,
+            otel.kind = "server",
+            otel.status_code = Empty,
+            http.request.method = method,
+            http.route = route,
+            http.response.status_code = Empty,
+            error.type = Empty,
+        );
+        Some(under(span, parent))
+    }
+
+    /// Whether a call is sampled, and then the caller's own span, which may be none.
+    fn sample(&self, name: &str, headers: &HeaderMap) -> Option<Context> {
+        let parent = self.propagator.extract_with_context(&Context::new(), &Headers(headers));
+        let has_parent = parent.span().span_context().is_valid();
+        let trace_id: TraceId =
+            if has_parent { parent.span().span_context().trace_id() } else { self.ids.new_trace_id() };
+        let decision = self.sampler.should_sample(
+            has_parent.then_some(&parent),
+            trace_id,
+            name,
+            &SpanKind::Server,
+            &[],
+            &[],
+        );
+        (decision.decision == SamplingDecision::RecordAndSample).then_some(parent)
+    }
+}
+
+fn under(span: Span, parent: Context) -> Span {
+    if parent.span().span_context().is_valid() {
+        // Fails only where no layer exports spans, and then nobody misses the parent.
+        let _ = span.set_parent(parent);
+    }
+    span
 }
 
 struct Headers<'a>(&'a HeaderMap);

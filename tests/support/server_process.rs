@@ -33,6 +33,7 @@ impl Program {
     pub fn server(data: &Path) -> Self {
         Self::new(&["serve"])
             .env("PASSBRIDGE_GRPC__LISTEN", "127.0.0.1:0")
+            .env("PASSBRIDGE_REST__LISTEN", "127.0.0.1:0")
             .env("PASSBRIDGE_OPERATIONS__LISTEN", "127.0.0.1:0")
             .env("PASSBRIDGE_STORE__PATH", data.to_str().expect("UTF-8"))
             .env("PASSBRIDGE_STORE__FREE_SPACE_RESERVE", "0")
@@ -85,11 +86,12 @@ impl Program {
             }
         });
         let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut server = ServerProcess { child, log, grpc: unknown, operations: unknown };
+        let mut server = ServerProcess { child, log, grpc: unknown, rest: unknown, operations: unknown };
         let line = server.wait_for_line("\"serving\"");
         let line: serde_json::Value = serde_json::from_str(&line).expect("a line of JSON");
         let address = |key: &str| line[key].as_str().and_then(|text| text.parse().ok()).expect("an address");
-        (server.grpc, server.operations) = (address("grpc"), address("operations"));
+        (server.grpc, server.rest) = (address("grpc"), address("rest"));
+        server.operations = address("operations");
         server
     }
 }
@@ -100,6 +102,8 @@ pub struct ServerProcess {
     log: Receiver<String>,
     /// Where gRPC is served.
     pub grpc: SocketAddr,
+    /// Where REST is served.
+    pub rest: SocketAddr,
     /// Where health and metrics are served.
     pub operations: SocketAddr,
 }

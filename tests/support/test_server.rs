@@ -36,6 +36,7 @@ pub struct TestServer {
     /// What codes are drawn from.
     pub randomness: Arc<SteeredRandomness>,
     address: SocketAddr,
+    rest: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<Result<(), StartError>>>,
     _folder: TempDir,
@@ -52,6 +53,7 @@ impl TestServer {
         let folder = tempfile::tempdir().expect("a folder");
         let mut config = Config::default();
         config.grpc.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        config.rest.listen = SocketAddr::from(([127, 0, 0, 1], 0));
         config.operations.listen = SocketAddr::from(([127, 0, 0, 1], 0));
         config.store.path = folder.path().join("data");
         config.store.free_space_reserve = 0;
@@ -68,20 +70,25 @@ impl TestServer {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(async {
                 let app = App::build(config, surroundings, None).await?;
-                say_address.send(app.grpc_address()?).expect("the test waits for it");
+                say_address.send((app.grpc_address()?, app.rest_address()?)).expect("the test waits for it");
                 // Ends also when the test drops its side.
                 app.serve(async { stopped.await.unwrap_or_default() }).await
             })
         });
-        let Ok(address) = address.recv() else {
+        let Ok((address, rest)) = address.recv() else {
             panic!("the server did not start: {:?}", thread.join());
         };
-        Self { clock, randomness, address, stop: Some(stop), thread: Some(thread), _folder: folder }
+        Self { clock, randomness, address, rest, stop: Some(stop), thread: Some(thread), _folder: folder }
     }
 
     /// Where gRPC is served.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where REST is served.
+    pub fn rest_address(&self) -> SocketAddr {
+        self.rest
     }
 
     /// A connection of its own.

@@ -45,6 +45,9 @@ pub const ENCODED_MAX: usize = 64 * 1024;
 /// The longest value of a known key, in bytes of UTF-8.
 pub const VALUE_MAX: usize = 1024;
 
+/// The longest User-Agent that is looked at, in bytes.
+pub const USER_AGENT_MAX: usize = 2_048;
+
 /// How many keys beside the known ones are taken.
 pub const ADDITIONAL_MAX: usize = 64;
 

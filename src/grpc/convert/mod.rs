@@ -5,16 +5,13 @@ pub(super) mod registration;
 
 use std::net::IpAddr;
 
-use crate::domain::error::{Violation, Violations};
-
-/// The longest User-Agent that is looked at, in bytes.
-const USER_AGENT_MAX: usize = 2_048;
+use crate::domain::{
+    device_info::USER_AGENT_MAX,
+    error::{Violation, Violations},
+};
 
 fn user_agent(violations: &mut Violations, text: String) -> String {
-    violations.check_length("user_agent", &text, USER_AGENT_MAX);
-    if text.chars().any(char::is_control) {
-        violations.add("user_agent", "holds control characters, which no HTTP header can");
-    }
+    violations.check_text("user_agent", &text, USER_AGENT_MAX);
     text
 }
 

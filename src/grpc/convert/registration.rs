@@ -22,7 +22,6 @@ use crate::{
     },
 };
 
-const LEGACY_MAX: usize = 512;
 const DOMAIN_NAME_MAX: usize = 253;
 const REDIRECT_URL_MAX: usize = 2_048;
 
@@ -55,7 +54,7 @@ pub(in crate::grpc) fn create(
             Ok(CreateRegistration {
                 place,
                 device_id,
-                device_info,
+                device_info: Some(device_info),
                 warnings,
                 user_agent,
                 device_ip,
@@ -209,16 +208,10 @@ fn ignored_fields(
 
 fn legacy(violations: &mut Violations, message: v1::LegacyParameters) -> LegacyParameters {
     let v1::LegacyParameters { device_type, device_user, app_id, app_version, registration_url } = message;
-    for (field, text) in [
-        ("legacy.device_type", &device_type),
-        ("legacy.device_user", &device_user),
-        ("legacy.app_id", &app_id),
-        ("legacy.app_version", &app_version),
-        ("legacy.registration_url", &registration_url),
-    ] {
-        violations.check_length(field, text, LEGACY_MAX);
-    }
-    LegacyParameters { device_type, device_user, app_id, app_version, registration_url }
+    let legacy = LegacyParameters { device_type, device_user, app_id, app_version, registration_url };
+    let names = ["device_type", "device_user", "app_id", "app_version", "registration_url"];
+    legacy.check(violations, names.map(|name| format!("legacy.{name}")).each_ref().map(String::as_str));
+    legacy
 }
 
 fn legacy_message(legacy: LegacyParameters) -> v1::LegacyParameters {

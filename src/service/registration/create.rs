@@ -29,8 +29,8 @@ pub struct CreateRegistration {
     pub place: Place,
     /// The device's id, where it has one.
     pub device_id: Option<DeviceId>,
-    /// What the device said of itself.
-    pub device_info: DeviceInfo,
+    /// What the device said of itself; only clients older than dynamic registration say nothing.
+    pub device_info: Option<DeviceInfo>,
     /// What was odd about that.
     pub warnings: Vec<Warning>,
     /// The device's User-Agent; empty where it sent none.
@@ -176,7 +176,7 @@ impl RegistrationService {
             ip: request.device_ip,
             port: request.device_port,
         };
-        let device_info = parts.normalizer.normalize(Some(&request.device_info), &connection);
+        let device_info = parts.normalizer.normalize(request.device_info.as_ref(), &connection);
         let device_id_assigned = request.device_id.is_none();
         let registration = Registration {
             id,

@@ -27,8 +27,6 @@ const MAX_HEADER_LIST_SIZE: u32 = 32 * 1024;
 /// The limits of a connection.
 #[derive(Debug, Clone)]
 pub struct Http2Options {
-    /// How many connections are served at once.
-    pub max_connections: usize,
     /// How many streams a connection may have open at once.
     pub max_streams: u32,
     /// How often an idle client is asked for a sign of life.

@@ -1,6 +1,9 @@
 //! What the operator configured, checked and in domain types: one immutable snapshot that a reload swaps
 //! whole.
 
+mod client;
+mod network;
+
 use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc};
 
 use arc_swap::ArcSwap;
@@ -20,6 +23,11 @@ use crate::{
     },
 };
 
+pub use client::{APPLICATION_TEXT_MAX, ClientPolicy, StatementKey};
+pub use network::TrustedProxies;
+
+use network::Hosts;
+
 /// The environment that a request means which names none, where there are several.
 const DEFAULT_ENVIRONMENT: &str = "default";
 
@@ -34,6 +42,9 @@ pub type SharedPolicy = Arc<ArcSwap<Policy>>;
 pub struct Policy {
     environments: BTreeMap<EnvironmentName, EnvironmentPolicy>,
     default_environment: Option<EnvironmentName>,
+    hosts: Hosts,
+    /// What REST clients may be.
+    pub clients: ClientPolicy,
     /// The shape of new codes.
     pub code_format: CodeFormat,
     /// How many codes may live at once in an environment.
@@ -78,10 +89,12 @@ impl Policy {
     pub fn new(config: &Config) -> Result<Self, Vec<Violation>> {
         let mut violations = Vec::new();
         let mut environments = BTreeMap::new();
+        let mut hosts = Hosts::default();
         for (name, environment) in &config.environments {
             let path = format!("environments.{name}");
             match EnvironmentName::parse(&path, name) {
                 Ok(name) => {
+                    hosts.add(&path, &name, &environment.hosts, &mut violations);
                     environments.insert(name, EnvironmentPolicy::new(&path, environment, &mut violations));
                 }
                 Err(violation) => violations.push(violation),
@@ -105,12 +118,15 @@ impl Policy {
                 violations.push(Violation::new(key, format!("is {misses}; 1 to 60000 a minute are allowed")));
             }
         }
+        let clients = ClientPolicy::new(config, &mut violations);
         let code_format = CodeFormat::new(&codes.alphabet, codes.length, codes.max_live_codes)
             .map_err(|more| violations.extend(more));
         match code_format {
             Ok(code_format) if violations.is_empty() => Ok(Self {
                 default_environment: default_environment(&environments),
                 environments,
+                hosts,
+                clients,
                 code_format,
                 max_live_codes: codes.max_live_codes,
             }),
@@ -142,6 +158,24 @@ impl Policy {
             }
             (environment, requestor) => Err(environment.err().into_iter().chain(requestor.err()).collect()),
         }
+    }
+
+    /// The environment that a call to `authority` means: the one that lists it among its hosts, else the default one.
+    ///
+    /// # Errors
+    /// Where there is no default one.
+    pub fn environment_of_host(&self, authority: &str) -> Result<EnvironmentName, Violation> {
+        self.hosts.environment(authority).or(self.default_environment.as_ref()).cloned().ok_or_else(|| {
+            Violation::new(
+                "Host",
+                "belongs to no environment, and there is no default one; call a host that an environment lists",
+            )
+        })
+    }
+
+    /// Every environment.
+    pub fn environments(&self) -> impl Iterator<Item = &EnvironmentName> {
+        self.environments.keys()
     }
 
     /// The environments beside the code's own that take its requestor.

@@ -1,0 +1,58 @@
+//! A command's side of the socket.
+
+use std::{io, path::Path};
+
+use http::{Method, Request, header::CONTENT_TYPE};
+use http_body_util::{BodyExt, Full};
+use hyper::{body::Bytes, client::conn::http1};
+use hyper_util::rt::TokioIo;
+use tokio::net::UnixStream;
+
+use super::{Answer, Command, socket_path};
+
+/// A running server did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// The server says why.
+    #[error("{0}")]
+    Refused(String),
+    /// The socket does not work.
+    #[error("the running server cannot be asked: {0}")]
+    Socket(#[from] io::Error),
+    /// The server does not answer as it should.
+    #[error("the running server does not answer: {0}")]
+    Connection(#[from] hyper::Error),
+    /// The server is of another version.
+    #[error("the running server's answer cannot be read: {0}")]
+    Answer(#[from] serde_json::Error),
+}
+
+/// Asks the server over this data folder; `None` where none runs.
+///
+/// # Errors
+/// Where it refuses, or does not answer.
+pub async fn ask(data: &Path, command: &Command) -> Result<Option<Answer>, AdminError> {
+    let stream = match UnixStream::connect(socket_path(data)).await {
+        Ok(stream) => stream,
+        // No socket, or one that a killed server left.
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    let connection = tokio::spawn(connection);
+    let body = Full::new(Bytes::from(serde_json::to_vec(command)?));
+    let mut request = Request::new(body);
+    *request.method_mut() = Method::POST;
+    request.headers_mut().insert(CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
+    let response = sender.send_request(request).await?;
+    let status = response.status();
+    let body = response.into_body().collect().await?.to_bytes();
+    connection.abort();
+    if status.is_success() {
+        Ok(Some(serde_json::from_slice(&body)?))
+    } else {
+        Err(AdminError::Refused(String::from_utf8_lossy(&body).into_owned()))
+    }
+}

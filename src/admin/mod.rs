@@ -1,0 +1,182 @@
+//! What operators ask of an installation by commands. A running server is asked over a Unix socket in its data folder;
+//! where none runs, the command opens the folder and does the same itself. Either way it is [`perform`] that does it.
+
+mod client;
+mod server;
+
+use std::{collections::BTreeSet, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    domain::{
+        caller::Permission,
+        clock::Timestamp,
+        error::{Result, Violation, Violations},
+        id::{EnvironmentName, RequestorId},
+        registration::SourceApplication,
+    },
+    service::{
+        ClientRegistrationService,
+        client_registration::{MintStatement, Revocation},
+        policy::{APPLICATION_TEXT_MAX, Policy, SharedPolicy},
+    },
+};
+
+pub use client::{AdminError, ask};
+pub use server::{AdminListener, BindSocketError};
+
+/// The socket's name in the data folder.
+const SOCKET: &str = "admin.sock";
+
+/// Where the server over this data folder listens.
+fn socket_path(data: &std::path::Path) -> PathBuf {
+    data.join(SOCKET)
+}
+
+/// What commands work with.
+#[derive(Debug, Clone)]
+pub struct Services {
+    /// The use cases around registered clients.
+    pub client_registration: ClientRegistrationService,
+    /// What the operator configured.
+    pub policy: SharedPolicy,
+}
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// Sign a software statement.
+    MintStatement(StatementCommand),
+    /// Take back what was issued.
+    Revoke(RevokeCommand),
+}
+
+/// A statement, in the words of the command line.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatementCommand {
+    /// The requestors; none means all.
+    pub requestors: Vec<String>,
+    /// The environments; none means all.
+    pub environments: Vec<String>,
+    /// What its clients may do; none leaves that to the configuration.
+    pub permissions: Vec<String>,
+    /// What records show of the application.
+    pub software_id: String,
+    /// Its name.
+    pub client_name: String,
+    /// Its version.
+    pub software_version: String,
+}
+
+/// What is taken back, in the words of the command line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RevokeCommand {
+    /// A statement, or its id.
+    Statement(String),
+    /// A client id, or the UUID in it.
+    Client(String),
+    /// Every client and token that was issued before this many milliseconds since the Unix epoch.
+    IssuedBefore(u64),
+}
+
+/// What is answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// The statement.
+    Statement(String),
+    /// It is done.
+    Done,
+}
+
+/// Does what is asked.
+///
+/// # Errors
+/// What is wrong with the command, and whatever the use case meets.
+pub async fn perform(services: &Services, command: Command) -> Result<Answer> {
+    let Services { client_registration, policy } = services;
+    match command {
+        Command::MintStatement(command) => {
+            let mint = mint_statement(&policy.load(), command)?;
+            client_registration.mint_statement(mint).map(Answer::Statement)
+        }
+        Command::Revoke(command) => {
+            let mut violations = Violations::default();
+            let revocation = match command {
+                RevokeCommand::Statement(text) => client_registration.statement_revocation(&text),
+                RevokeCommand::Client(text) => client_registration.client_revocation(&text),
+                RevokeCommand::IssuedBefore(millis) => {
+                    Ok(Revocation::IssuedBefore(Timestamp::from_millis(millis)))
+                }
+            };
+            let revocation = violations.take(revocation).ok_or_else(|| violations.into_error())?;
+            client_registration.revoke(revocation).await.map(|()| Answer::Done)
+        }
+    }
+}
+
+fn mint_statement(policy: &Policy, command: StatementCommand) -> Result<MintStatement> {
+    let mut violations = Violations::default();
+    let StatementCommand { requestors, environments, permissions, .. } = &command;
+    let requestors: BTreeSet<_> = requestors
+        .iter()
+        .filter_map(|text| violations.take(known_requestor(policy, environments, text)))
+        .collect();
+    let environments: BTreeSet<_> =
+        environments.iter().filter_map(|text| violations.take(known_environment(policy, text))).collect();
+    let permissions: BTreeSet<_> = permissions
+        .iter()
+        .filter_map(|text| violations.take(Permission::parse("permission", text)))
+        .collect();
+    for (field, text) in [
+        ("software-id", &command.software_id),
+        ("client-name", &command.client_name),
+        ("software-version", &command.software_version),
+    ] {
+        violations.check_text(field, text, APPLICATION_TEXT_MAX);
+    }
+    if !violations.is_empty() {
+        return Err(violations.into_error());
+    }
+    Ok(MintStatement {
+        requestors: Some(requestors).filter(|requestors| !requestors.is_empty()),
+        environments: Some(environments).filter(|environments| !environments.is_empty()),
+        permissions: Some(permissions).filter(|permissions| !permissions.is_empty()),
+        application: SourceApplication {
+            id: command.software_id,
+            name: command.client_name,
+            version: command.software_version,
+        },
+    })
+}
+
+fn known_environment(policy: &Policy, text: &str) -> std::result::Result<EnvironmentName, Violation> {
+    let name = EnvironmentName::parse("environment", text)?;
+    if policy.environments().any(|known| *known == name) {
+        Ok(name)
+    } else {
+        let known: Vec<_> = policy.environments().map(EnvironmentName::as_str).collect();
+        Err(Violation::new("environment", format!("{text:?} is unknown; there are {}", known.join(", "))))
+    }
+}
+
+/// A requestor that one of the statement's environments takes: for any other the statement would be good for nothing.
+fn known_requestor(
+    policy: &Policy,
+    environments: &[String],
+    text: &str,
+) -> std::result::Result<RequestorId, Violation> {
+    let requestor = RequestorId::parse("requestor", text)?;
+    let is_meant = |name: &EnvironmentName| {
+        environments.is_empty() || environments.iter().any(|environment| environment == name.as_str())
+    };
+    let mut meant = policy.environments().filter(|name| is_meant(name));
+    if meant.any(|name| policy.place(("", name.as_str()), ("", text)).is_ok()) {
+        Ok(requestor)
+    } else {
+        Err(Violation::new("requestor", format!("{text:?} is no requestor of any of these environments")))
+    }
+}

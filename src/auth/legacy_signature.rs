@@ -1,0 +1,127 @@
+//! Requests signed the way that was usual before dynamic client registration (reference, section 5):
+//!
+//! ```text
+//! POST requestor_id=…, nonce=…, signature_method=HMAC-SHA1, request_time=…, request_uri=…, public_key=…, signature=…
+//! ```
+//!
+//! The signature is base64 of HMAC-SHA1 over the text before `, public_key=`, just as it was received: clients in
+//! the field name request URIs that they do not call.
+
+use aws_lc_rs::hmac;
+use base64::{Engine, prelude::BASE64_STANDARD};
+
+/// The one method of signing that ever was.
+const SIGNATURE_METHOD: &str = "HMAC-SHA1";
+
+/// The longest nonce, in bytes.
+const NONCE_MAX: usize = 128;
+
+/// What a signed `Authorization` header says. Nothing of it is proven before [`SignedRequest::is_signed_with`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedRequest<'a> {
+    /// The HTTP method that the header begins with.
+    pub method: &'a str,
+    /// The requestor that the request is for.
+    pub requestor_id: &'a str,
+    /// What makes the request different from all others.
+    pub nonce: &'a str,
+    /// When the request was signed: milliseconds since the Unix epoch, if the client is right.
+    pub request_time: u64,
+    /// The name of the key pair.
+    pub public_key: &'a str,
+    signature: &'a str,
+    signed: &'a str,
+}
+
+impl<'a> SignedRequest<'a> {
+    /// Reads a header. `None` where it is not of this form, says a field twice, or lacks one.
+    #[must_use]
+    pub fn parse(header: &'a str) -> Option<Self> {
+        let (signed, rest) = header.split_once("public_key=")?;
+        let signed = signed.trim_end_matches([' ', ',']);
+        let (method, pairs) = signed.split_once(' ')?;
+        let (public_key, signature) = rest.split_once(',')?;
+        let signature = signature.trim().strip_prefix("signature=")?;
+        let field = |name: &str| {
+            let mut values = pairs
+                .split(',')
+                .filter_map(|pair| pair.trim().split_once('='))
+                .filter_map(|(key, value)| (key == name).then_some(value));
+            values.next().filter(|_| values.next().is_none())
+        };
+        let nonce = field("nonce").filter(|nonce| (1..=NONCE_MAX).contains(&nonce.len()))?;
+        field("signature_method").filter(|method| *method == SIGNATURE_METHOD)?;
+        Some(Self {
+            method,
+            requestor_id: field("requestor_id")?,
+            nonce,
+            request_time: field("request_time")?.parse().ok()?,
+            public_key: public_key.trim(),
+            signature,
+            signed,
+        })
+    }
+
+    /// Whether the header was signed with this secret key.
+    #[must_use]
+    pub fn is_signed_with(&self, secret_key: &str) -> bool {
+        let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret_key.as_bytes());
+        BASE64_STANDARD
+            .decode(self.signature)
+            .is_ok_and(|signature| hmac::verify(&key, self.signed.as_bytes(), &signature).is_ok())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIGNED: &str = "POST requestor_id=REF, nonce=n-1, signature_method=HMAC-SHA1, \
+                          request_time=1700000000123, request_uri=/regcode";
+
+    fn header(secret: &str) -> String {
+        let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret.as_bytes());
+        let signature = BASE64_STANDARD.encode(hmac::sign(&key, SIGNED.as_bytes()));
+        format!("{SIGNED}, public_key=pk, signature={signature}")
+    }
+
+    #[test]
+    fn a_header_is_read_and_its_signature_is_checked_over_the_received_text() {
+        let header = header("secret");
+        let request = SignedRequest::parse(&header).expect("readable");
+        assert_eq!((request.method, request.requestor_id, request.nonce), ("POST", "REF", "n-1"));
+        assert_eq!((request.request_time, request.public_key), (1_700_000_000_123, "pk"));
+        assert!(request.is_signed_with("secret"));
+        assert!(!request.is_signed_with("another"));
+
+        let changed = header.replace("REF", "OTHER");
+        assert!(!SignedRequest::parse(&changed).expect("readable").is_signed_with("secret"));
+    }
+
+    #[test]
+    fn hmac_sha1_is_that_of_rfc_2202() {
+        // Test case 2 of RFC 2202, section 3.
+        let request = SignedRequest {
+            method: "",
+            requestor_id: "",
+            nonce: "",
+            request_time: 0,
+            public_key: "",
+            signature: "7/zfauXrL6LSdBbV8YTfnCWafHk=",
+            signed: "what do ya want for nothing?",
+        };
+        assert!(request.is_signed_with("Jefe"));
+    }
+
+    #[test]
+    fn a_header_that_lacks_a_field_or_says_one_twice_is_not_read() {
+        let whole = header("secret");
+        assert_eq!(SignedRequest::parse(&whole.replace("nonce=n-1, ", "")), None);
+        assert_eq!(SignedRequest::parse(&whole.replace("nonce=n-1", "nonce=n-1, nonce=n-2")), None);
+        assert_eq!(SignedRequest::parse(&whole.replace("HMAC-SHA1", "none")), None);
+        assert_eq!(SignedRequest::parse(&whole.replace("1700000000123", "soon")), None);
+        for end in 0..whole.find("signature=").expect("is there") {
+            assert_eq!(SignedRequest::parse(&whole[..end]), None, "cut at {end}");
+        }
+    }
+}

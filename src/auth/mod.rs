@@ -1,0 +1,8 @@
+//! How callers prove who they are: the formats and their cryptography. What a proof is worth is for `service` to say.
+
+pub mod legacy_signature;
+pub mod signing_keys;
+pub mod software_statement;
+
+pub use legacy_signature::SignedRequest;
+pub use signing_keys::{Purpose, SigningKeys};

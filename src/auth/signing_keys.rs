@@ -1,0 +1,147 @@
+//! The keys that this server signs with. All of them are derived from one master key, each for one purpose, so that
+//! what was signed for one is never taken for another.
+
+use std::fmt;
+
+use aws_lc_rs::{constant_time, hmac};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Serialize, de::DeserializeOwned};
+
+/// How many bytes the master key has.
+pub const MASTER_KEY_LENGTH: usize = 32;
+
+/// What something is signed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A software statement (RFC 7591, section 2.3).
+    SoftwareStatement,
+    /// A client id.
+    ClientId,
+    /// An access token.
+    AccessToken,
+}
+
+impl Purpose {
+    const ALL: [Self; 3] = [Self::SoftwareStatement, Self::ClientId, Self::AccessToken];
+
+    /// What the key is derived with. It must never change, or everything signed before is void.
+    const fn label(self) -> &'static [u8] {
+        match self {
+            Self::SoftwareStatement => b"passbridge software statement",
+            Self::ClientId => b"passbridge client id",
+            Self::AccessToken => b"passbridge access token",
+        }
+    }
+}
+
+const CLIENT_SECRET_LABEL: &[u8] = b"passbridge client secret";
+
+/// The keys of one installation. Shows none of them.
+pub struct SigningKeys {
+    pairs: [(EncodingKey, DecodingKey); Purpose::ALL.len()],
+    client_secret: hmac::Key,
+    validation: Validation,
+}
+
+impl fmt::Debug for SigningKeys {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("SigningKeys")
+    }
+}
+
+impl SigningKeys {
+    /// The keys that belong to a master key.
+    #[must_use]
+    pub fn derive(master: &[u8; MASTER_KEY_LENGTH]) -> Self {
+        let master = hmac::Key::new(hmac::HMAC_SHA256, master);
+        let pairs = Purpose::ALL.map(|purpose| {
+            let key = hmac::sign(&master, purpose.label());
+            (EncodingKey::from_secret(key.as_ref()), DecodingKey::from_secret(key.as_ref()))
+        });
+        let client_secret = hmac::sign(&master, CLIENT_SECRET_LABEL);
+        let client_secret = hmac::Key::new(hmac::HMAC_SHA256, client_secret.as_ref());
+        Self { pairs, client_secret, validation: signature_only(Algorithm::HS256) }
+    }
+
+    /// The claims as a JWT (RFC 7519).
+    ///
+    /// # Errors
+    /// Where the claims cannot be written as JSON.
+    pub fn sign(
+        &self,
+        purpose: Purpose,
+        claims: &impl Serialize,
+    ) -> Result<String, jsonwebtoken::errors::Error> {
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &self.pairs[purpose as usize].0)
+    }
+
+    /// The claims of a JWT that these keys signed for this purpose. What they say, times too, is for the caller to
+    /// look at.
+    #[must_use]
+    pub fn verify<T: DeserializeOwned>(&self, purpose: Purpose, token: &str) -> Option<T> {
+        let verified = jsonwebtoken::decode(token, &self.pairs[purpose as usize].1, &self.validation);
+        verified.ok().map(|token| token.claims)
+    }
+
+    /// The secret that belongs to a client id. Nothing is kept: it is derived anew each time.
+    #[must_use]
+    pub fn client_secret(&self, client_id: &str) -> String {
+        BASE64_URL_SAFE_NO_PAD.encode(hmac::sign(&self.client_secret, client_id.as_bytes()))
+    }
+
+    /// Whether `secret` belongs to the client id. Takes the same time for every wrong one of its length.
+    #[must_use]
+    pub fn is_client_secret(&self, client_id: &str, secret: &str) -> bool {
+        constant_time::verify_slices_are_equal(self.client_secret(client_id).as_bytes(), secret.as_bytes())
+            .is_ok()
+    }
+}
+
+/// Checks a signature and nothing else: times are compared with the injected clock, by who reads the claims.
+pub(super) fn signature_only(algorithm: Algorithm) -> Validation {
+    let mut validation = Validation::new(algorithm);
+    validation.required_spec_claims.clear();
+    validation.validate_exp = false;
+    validation.validate_nbf = false;
+    validation.validate_aud = false;
+    validation
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn what_is_signed_for_one_purpose_or_by_another_key_is_not_taken() {
+        let keys = SigningKeys::derive(&[1; MASTER_KEY_LENGTH]);
+        let token = keys.sign(Purpose::AccessToken, &json!({"jti": "x"})).expect("signs");
+        assert_eq!(keys.verify::<Value>(Purpose::AccessToken, &token), Some(json!({"jti": "x"})));
+        assert_eq!(keys.verify::<Value>(Purpose::ClientId, &token), None);
+        let other = SigningKeys::derive(&[2; MASTER_KEY_LENGTH]);
+        assert_eq!(other.verify::<Value>(Purpose::AccessToken, &token), None);
+        for end in 0..token.len() {
+            assert_eq!(keys.verify::<Value>(Purpose::AccessToken, &token[..end]), None, "cut at {end}");
+        }
+    }
+
+    #[test]
+    fn a_token_without_a_signature_is_not_taken() {
+        let keys = SigningKeys::derive(&[1; MASTER_KEY_LENGTH]);
+        for header in [r#"{"typ":"JWT","alg":"none"}"#, r#"{"alg":"HS256"}"#, r#"{"alg":"RS256"}"#] {
+            let [header, claims] = [header, "{}"].map(|part| BASE64_URL_SAFE_NO_PAD.encode(part));
+            assert_eq!(keys.verify::<Value>(Purpose::AccessToken, &format!("{header}.{claims}.")), None);
+        }
+    }
+
+    #[test]
+    fn a_client_secret_belongs_to_its_client_id_only() {
+        let keys = SigningKeys::derive(&[1; MASTER_KEY_LENGTH]);
+        let secret = keys.client_secret("client");
+        assert!(keys.is_client_secret("client", &secret));
+        assert!(!keys.is_client_secret("another", &secret));
+        assert!(!keys.is_client_secret("client", &secret[1..]));
+    }
+}

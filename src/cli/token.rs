@@ -1,0 +1,119 @@
+//! `passbridge token`: an access token for a first call, by the two calls that a device makes.
+
+use std::{
+    error::Error,
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use clap::Args;
+use reqwest::{Client, RequestBuilder, Url};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{
+    operate::operate,
+    statement::{Application, mint},
+};
+use crate::{admin::Answer, config::Config, domain::device_info::DeviceInfo};
+
+/// How long each of the two calls may take.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Args)]
+pub(super) struct Token {
+    /// The REST face to ask, such as https://api.example.com; the local server's where left out.
+    #[arg(long, value_name = "URL")]
+    url: Option<Url>,
+    /// A file with the software statement to register with; where left out, the local server mints one.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["requestors", "environments", "permissions"])]
+    statement: Option<PathBuf>,
+    /// A requestor that the token is for; repeat it for more, leave it out for all.
+    #[arg(long = "requestor", value_name = "ID")]
+    requestors: Vec<String>,
+    #[command(flatten)]
+    application: Application,
+}
+
+#[derive(Deserialize)]
+struct Registered {
+    client_id: String,
+    client_secret: String,
+}
+
+#[derive(Deserialize)]
+struct Issued {
+    access_token: String,
+}
+
+#[derive(Deserialize)]
+struct Refused {
+    error: String,
+    #[serde(default)]
+    error_description: String,
+}
+
+pub(super) fn run(token: Token, file: Option<&Path>) -> Result<(), Box<dyn Error>> {
+    println!("{}", operate(file, |config| fetch(config, token))?);
+    Ok(())
+}
+
+async fn fetch(config: Config, token: Token) -> Result<String, Box<dyn Error>> {
+    let Token { url, statement, requestors, application } = token;
+    let statement = match statement {
+        Some(file) => fs::read_to_string(&file)
+            .map_err(|error| format!("--statement: {} cannot be read: {error}", file.display()))?,
+        None => match mint(&config, application.for_requestors(requestors)).await? {
+            Answer::Statement(statement) => statement,
+            Answer::Done => return Err("the running server minted nothing".into()),
+        },
+    };
+    let url = url.map_or_else(|| local_url(&config), Ok)?;
+    let device = DeviceInfo {
+        model: Some("passbridge token".to_owned()),
+        os_name: Some("Linux".to_owned()),
+        ..DeviceInfo::default()
+    };
+    let client = Client::builder().timeout(TIMEOUT).build()?;
+    let call = |path: &str| {
+        let url = format!("{}{path}", url.as_str().trim_end_matches('/'));
+        client.post(url).header("X-Device-Info", device.encode()).header("Accept", "application/json")
+    };
+    let registration =
+        json!({ "software_statement": statement.trim(), "redirect_uri": "passbridge://token" });
+    let registered: Registered = send(call("/o/client/register").json(&registration)).await?;
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_id", &registered.client_id),
+        ("client_secret", &registered.client_secret),
+    ];
+    let issued: Issued = send(call("/o/client/token").form(&form)).await?;
+    Ok(issued.access_token)
+}
+
+async fn send<T: for<'de> Deserialize<'de>>(request: RequestBuilder) -> Result<T, Box<dyn Error>> {
+    let (client, request) = request.build_split();
+    let request = request?;
+    let url = request.url().clone();
+    let response = client.execute(request).await?;
+    let (status, body) = (response.status(), response.bytes().await?);
+    if status.is_success() {
+        return serde_json::from_slice(&body)
+            .map_err(|error| format!("{url} answered {status}, but {error}").into());
+    }
+    let said = serde_json::from_slice::<Refused>(&body).map(|refused| {
+        let Refused { error, error_description } = refused;
+        format!(": {error}, {error_description}")
+    });
+    Err(format!("{url} answered {status}{}", said.unwrap_or_default()).into())
+}
+
+/// Where the local server's REST face can be reached from this machine.
+fn local_url(config: &Config) -> Result<Url, Box<dyn Error>> {
+    let mut address = config.rest.listen;
+    if address.ip().is_unspecified() {
+        address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
+    }
+    Ok(Url::parse(&format!("http://{address}"))?)
+}

@@ -1,0 +1,37 @@
+//! Why a call's credentials are not taken.
+
+/// What is wrong with the credentials that a call carries. The texts are for the caller, and tell only what it could
+/// find out by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AuthenticationProblem {
+    /// There are none.
+    #[error("the call carries no credentials; send the header Authorization: Bearer <access token>")]
+    Missing,
+    /// They are neither a bearer token nor a signed request.
+    #[error("the Authorization header is neither \"Bearer <access token>\" nor a signed request")]
+    Unreadable,
+    /// The access token is not one of this server's, or was changed on its way.
+    #[error("the access token is not valid; ask for a new one")]
+    TokenInvalid,
+    /// The access token's time is over.
+    #[error("the access token has expired; ask for a new one")]
+    TokenExpired,
+    /// The access token was issued in another environment.
+    #[error("the access token belongs to another environment; ask for one in this environment")]
+    TokenOfOtherEnvironment,
+    /// The statement, client or time that the access token comes from was taken back.
+    #[error("the access token has been revoked; ask for a new one")]
+    TokenRevoked,
+    /// The public key is unknown, or the signature is not that of its key.
+    #[error("the request's signature is not valid for its public_key")]
+    SignatureInvalid,
+    /// `request_time` counts seconds.
+    #[error("request_time is in seconds; it must be in milliseconds since 1970-01-01T00:00:00Z")]
+    RequestTimeInSeconds,
+    /// `request_time` is too far from this server's time.
+    #[error("request_time is more than 10 minutes away from this server's time; set the device's clock")]
+    RequestTimeOff,
+    /// A request with this nonce was here before.
+    #[error("the nonce was already used; every request needs a new one")]
+    NonceReused,
+}

@@ -1,0 +1,115 @@
+//! The two addresses of a call: the client's, which cannot be forged, and the device's, which is what the documents say.
+
+use std::net::{IpAddr, SocketAddr};
+
+use http::HeaderMap;
+
+use crate::service::policy::TrustedProxies;
+
+/// Who calls, and for which device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Addresses {
+    /// What throttles and budgets count by: the last hop that is no proxy of ours.
+    pub client: IpAddr,
+    /// What is recorded of the device: the last address in `X-Forwarded-For` that is no proxy of ours, or the peer.
+    pub device: IpAddr,
+    /// The device's port, where the device itself is the peer.
+    pub device_port: Option<u16>,
+}
+
+impl Addresses {
+    pub fn new(peer: SocketAddr, headers: &HeaderMap, proxies: &TrustedProxies) -> Self {
+        let peer_address = peer.ip().to_canonical();
+        let hops = || hops(headers).rev();
+        let device = hops().flatten().find(|address| !proxies.contains(*address));
+        let device_port = if device.is_none() { Some(peer.port()) } else { None };
+        Self {
+            client: client(peer_address, hops(), proxies),
+            device: device.unwrap_or(peer_address),
+            device_port,
+        }
+    }
+}
+
+/// Walks from the peer away from this server, for as long as who says the next hop is a proxy of ours. A hop that is
+/// no address ends the walk: nobody further away can be known.
+fn client(peer: IpAddr, hops: impl Iterator<Item = Option<IpAddr>>, proxies: &TrustedProxies) -> IpAddr {
+    let mut client = peer;
+    for hop in hops {
+        match hop {
+            Some(address) if proxies.contains(client) => client = address,
+            _ => break,
+        }
+    }
+    client
+}
+
+/// What `X-Forwarded-For` says, the hop nearest to this server last; what is no address is `None`.
+fn hops(headers: &HeaderMap) -> impl DoubleEndedIterator<Item = Option<IpAddr>> {
+    let lines = headers.get_all("x-forwarded-for").iter();
+    lines.flat_map(|line| line.to_str().unwrap_or("?").split(',')).map(|hop| address(hop.trim()))
+}
+
+/// An address as proxies write it: alone, with a port, or in brackets.
+fn address(text: &str) -> Option<IpAddr> {
+    let alone = text.parse().ok();
+    let with_port = || text.parse::<SocketAddr>().ok().map(|address| address.ip());
+    let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
+    alone.or_else(with_port).or_else(bracketed).map(|address: IpAddr| address.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses(peer: &str, forwarded: &[&str], proxies: &[&str]) -> (String, String, Option<u16>) {
+        let mut headers = HeaderMap::new();
+        for line in forwarded {
+            headers.append("x-forwarded-for", line.parse().expect("a value"));
+        }
+        let proxies = proxies.iter().map(|network| network.parse().expect("a network")).collect();
+        let peer = SocketAddr::new(peer.parse().expect("an address"), 9934);
+        let Addresses { client, device, device_port } =
+            Addresses::new(peer, &headers, &TrustedProxies::new(proxies));
+        (client.to_string(), device.to_string(), device_port)
+    }
+
+    fn expect(client: &str, device: &str, port: Option<u16>) -> (String, String, Option<u16>) {
+        (client.to_owned(), device.to_owned(), port)
+    }
+
+    #[test]
+    fn without_a_header_the_peer_is_both() {
+        assert_eq!(addresses("192.0.2.1", &[], &[]), expect("192.0.2.1", "192.0.2.1", Some(9934)));
+        assert_eq!(addresses("::ffff:192.0.2.1", &[], &[]), expect("192.0.2.1", "192.0.2.1", Some(9934)));
+    }
+
+    #[test]
+    fn a_server_that_speaks_for_a_device_is_the_client_and_the_device_is_what_it_says() {
+        let found = addresses("192.0.2.1", &["203.0.113.7"], &[]);
+        assert_eq!(found, expect("192.0.2.1", "203.0.113.7", None));
+        let found = addresses("192.0.2.1", &["198.51.100.1, 203.0.113.7"], &[]);
+        assert_eq!(found, expect("192.0.2.1", "203.0.113.7", None));
+    }
+
+    #[test]
+    fn behind_our_proxies_the_hop_before_them_is_the_client_whatever_it_claims() {
+        let proxies = ["10.0.0.0/8"];
+        let found = addresses("10.0.0.1", &["1.2.3.4, 203.0.113.7, 10.0.0.2"], &proxies);
+        assert_eq!(found, expect("203.0.113.7", "203.0.113.7", None));
+        let found = addresses("10.0.0.1", &["1.2.3.4", "203.0.113.7"], &proxies);
+        assert_eq!(found, expect("203.0.113.7", "203.0.113.7", None));
+        let all_ours = addresses("10.0.0.1", &["10.0.0.3, 10.0.0.2"], &proxies);
+        assert_eq!(all_ours, expect("10.0.0.3", "10.0.0.1", Some(9934)));
+    }
+
+    #[test]
+    fn what_is_no_address_is_not_taken_for_one() {
+        let found = addresses("10.0.0.1", &["203.0.113.7, unknown"], &["10.0.0.0/8"]);
+        assert_eq!(found, expect("10.0.0.1", "203.0.113.7", None));
+        let found = addresses("192.0.2.1", &["[2001:db8::7]:443, , ?"], &[]);
+        assert_eq!(found, expect("192.0.2.1", "2001:db8::7", None));
+        let found = addresses("192.0.2.1", &["203.0.113.7:1234"], &[]);
+        assert_eq!(found, expect("192.0.2.1", "203.0.113.7", None));
+    }
+}

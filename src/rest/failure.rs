@@ -1,0 +1,259 @@
+//! Errors as clients of the REST API read them: the documented error in the asked format, `error` of OAuth under
+//! `/o/client`, and HTML where the provider throttles.
+
+use axum::{
+    body::Body,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+use super::{
+    format::media_type,
+    record::{ErrorBody, render_error},
+};
+use crate::{
+    config::Format,
+    domain::{
+        authentication::AuthenticationProblem,
+        error::{Error, Violation},
+    },
+    service::client_registration::{OAuthError, OAuthErrorCode},
+    telemetry,
+};
+
+/// The longest message, in bytes.
+const MESSAGE_MAX: usize = 1_000;
+
+/// What clients get that call too fast, as the provider's front door answers it.
+const THROTTLED_PAGE: &str = "<html>\r\n<head><title>429 Too Many Requests</title></head>\r\n<body>\r\n\
+                              <center><h1>429 Too Many Requests</h1></center>\r\n</body>\r\n</html>\r\n";
+
+/// Why a call is not answered as it should be.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The use case says so.
+    Domain(Error),
+    /// Registration, or the request for a token, is refused.
+    OAuth(OAuthError),
+    /// The client showed its credentials by HTTP Basic, and they are wrong (RFC 6749, section 5.2).
+    BasicCredentials(OAuthError),
+    /// There is nothing at this path.
+    UnknownPath,
+    /// The path is right, the method is not.
+    MethodNotAllowed,
+    /// The client takes only formats that this server does not have.
+    NotAcceptable,
+    /// The URI is too long.
+    UriTooLong(usize),
+    /// The body is larger than this many bytes.
+    BodyTooLarge(usize),
+    /// The body broke off.
+    BodyIncomplete,
+    /// The body did not come in time.
+    BodyTooSlow,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Domain(error)
+    }
+}
+
+impl From<OAuthError> for Failure {
+    fn from(error: OAuthError) -> Self {
+        Self::OAuth(error)
+    }
+}
+
+/// In which words a failure is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// The documented error, in this format.
+    Documented(Format),
+    /// RFC 6749, section 5.2.
+    OAuth,
+}
+
+#[derive(Serialize)]
+struct OAuthBody<'a> {
+    error: &'a str,
+    error_description: &'a str,
+}
+
+/// What is answered at a path that is none.
+pub(super) async fn unknown_path() -> Failure {
+    Failure::UnknownPath
+}
+
+/// What is answered to a method that a path does not have.
+pub(super) async fn method_not_allowed() -> Failure {
+    Failure::MethodNotAllowed
+}
+
+/// A failure that whoever stands around the call puts into its shape.
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let mut response = self.status().into_response();
+        response.extensions_mut().insert(Unshaped(std::sync::Arc::new(self)));
+        response
+    }
+}
+
+#[derive(Clone)]
+pub(super) struct Unshaped(std::sync::Arc<Failure>);
+
+/// Puts the failure in `response`, if there is one, into its shape. What the response has of headers stays.
+pub(super) fn shape(mut response: Response, shape: impl FnOnce() -> Shape) -> Response {
+    let Some(Unshaped(failure)) = response.extensions_mut().remove::<Unshaped>() else {
+        return response;
+    };
+    let shaped = failure.shaped(shape());
+    let (head, body) = shaped.into_parts();
+    response.headers_mut().extend(head.headers);
+    *response.status_mut() = head.status;
+    response.map(|_| body)
+}
+
+impl Failure {
+    /// The HTTP status. Exhaustive, so that a new failure cannot be forgotten here.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Domain(error) => status_of(error),
+            Self::OAuth(error) => match error.code {
+                OAuthErrorCode::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
+                _ => StatusCode::BAD_REQUEST,
+            },
+            Self::BasicCredentials(_) => StatusCode::UNAUTHORIZED,
+            Self::UnknownPath => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
+            Self::UriTooLong(_) => StatusCode::URI_TOO_LONG,
+            Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyIncomplete => StatusCode::BAD_REQUEST,
+            Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
+        }
+    }
+
+    /// The failure in its shape. What only the operator may know goes to the log.
+    pub fn shaped(&self, shape: Shape) -> Response {
+        if let Self::Domain(error) = self {
+            telemetry::report_error(error);
+        }
+        let status = self.status();
+        let (media_type, body) = match shape {
+            _ if status == StatusCode::TOO_MANY_REQUESTS => {
+                (HeaderValue::from_static("text/html"), THROTTLED_PAGE.into())
+            }
+            Shape::Documented(format) => {
+                let error = ErrorBody { status: status.as_u16(), message: &self.message() };
+                // An error of a number and a text can always be rendered.
+                (media_type(format), render_error(&error, format).unwrap_or_default())
+            }
+            Shape::OAuth => {
+                let (error, error_description) = (self.oauth_code(status).as_str(), &*self.message());
+                let body = serde_json::to_vec(&OAuthBody { error, error_description });
+                (media_type(Format::Json), body.unwrap_or_default())
+            }
+        };
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, media_type);
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(challenge) = self.challenge() {
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        if let Self::Domain(error) = self
+            && let Some(delay) = error.retry_after()
+        {
+            let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        if matches!(self, Self::BodyTooLarge(_) | Self::BodyIncomplete | Self::BodyTooSlow) {
+            // What is left of the body is not waited for.
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::Domain(Error::InvalidFields(violations)) => violations_text(violations),
+            Self::Domain(error) => error.to_string(),
+            Self::OAuth(error) | Self::BasicCredentials(error) => error.description.clone(),
+            Self::UnknownPath => {
+                "there is nothing at this path; this server has /reggie/v1 and /o/client".to_owned()
+            }
+            Self::MethodNotAllowed => {
+                "this path does not have this method; Allow lists those it has".to_owned()
+            }
+            Self::NotAcceptable => {
+                "Accept asks for nothing that this server has: application/json or application/xml".to_owned()
+            }
+            Self::UriTooLong(limit) => {
+                format!("the URI has more than {limit} bytes; send device information in X-Device-Info")
+            }
+            Self::BodyTooLarge(limit) => format!("the body has more than {limit} bytes"),
+            Self::BodyIncomplete => "the body broke off".to_owned(),
+            Self::BodyTooSlow => "the body did not come in time".to_owned(),
+        }
+    }
+
+    fn oauth_code(&self, status: StatusCode) -> OAuthErrorCode {
+        match self {
+            Self::OAuth(error) | Self::BasicCredentials(error) => error.code,
+            _ if status.is_server_error() => OAuthErrorCode::ServerError,
+            _ => OAuthErrorCode::InvalidRequest,
+        }
+    }
+
+    /// How the client may show who it is (RFC 6750, section 3; RFC 7617).
+    fn challenge(&self) -> Option<HeaderValue> {
+        let challenge = match self {
+            Self::Domain(Error::NotAuthenticated(AuthenticationProblem::Missing)) => "Bearer",
+            Self::Domain(Error::NotAuthenticated(_)) => "Bearer error=\"invalid_token\"",
+            Self::Domain(Error::PermissionMissing { .. }) => "Bearer error=\"insufficient_scope\"",
+            Self::BasicCredentials(_) => "Basic",
+            _ => return None,
+        };
+        Some(HeaderValue::from_static(challenge))
+    }
+}
+
+/// The HTTP status of an error. Exhaustive, so that a new error cannot be forgotten here.
+fn status_of(error: &Error) -> StatusCode {
+    match error {
+        Error::InvalidFields(_)
+        | Error::MalformedMessage(_)
+        | Error::RequestIdReused
+        | Error::Unsupported(_) => StatusCode::BAD_REQUEST,
+        Error::MessageTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+        Error::NotAuthenticated(_) => StatusCode::UNAUTHORIZED,
+        Error::PermissionMissing { .. } => StatusCode::FORBIDDEN,
+        Error::CodeNotFound(_) | Error::ServiceUnknown(_) => StatusCode::NOT_FOUND,
+        Error::Throttled { .. } | Error::LookupBudgetExhausted { .. } => StatusCode::TOO_MANY_REQUESTS,
+        Error::LiveCodesExhausted { .. }
+        | Error::WatchesExhausted { .. }
+        | Error::StoreUnavailable(_)
+        | Error::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
+        Error::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
+        Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+fn violations_text(violations: &[Violation]) -> String {
+    let mut text = String::new();
+    for violation in violations {
+        let Violation { field, description } = violation;
+        let between = if text.is_empty() { "" } else { "; " };
+        let one = if field.is_empty() { description.clone() } else { format!("{field}: {description}") };
+        if text.len() + between.len() + one.len() > MESSAGE_MAX {
+            text.push_str(if text.is_empty() { "the request is not valid" } else { "; and more" });
+            break;
+        }
+        text.push_str(between);
+        text.push_str(&one);
+    }
+    text
+}

@@ -1,0 +1,132 @@
+//! The format of an answer: the path's extension before `format` before `Accept` before the configured default.
+
+use http::{HeaderMap, HeaderValue, header::ACCEPT};
+
+use crate::config::Format;
+
+/// What an `Accept` header asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// This format.
+    For(Format),
+    /// Nothing in particular: there is no header, or anything will do.
+    Anything,
+    /// Only what this server does not have.
+    SomethingElse,
+}
+
+/// The media type of a format.
+pub(super) const fn media_type(format: Format) -> HeaderValue {
+    match format {
+        Format::Json => HeaderValue::from_static("application/json"),
+        Format::Xml => HeaderValue::from_static("application/xml"),
+    }
+}
+
+/// The path without its extension, and the format that this asks for.
+pub(super) fn split_extension(path: &str) -> (&str, Option<Format>) {
+    let json = path.strip_suffix(".json").map(|rest| (rest, Some(Format::Json)));
+    json.or_else(|| path.strip_suffix(".xml").map(|rest| (rest, Some(Format::Xml)))).unwrap_or((path, None))
+}
+
+/// The format that the parameter `format` names.
+pub(super) fn named(text: &str) -> Option<Format> {
+    if text.eq_ignore_ascii_case("json") {
+        Some(Format::Json)
+    } else if text.eq_ignore_ascii_case("xml") {
+        Some(Format::Xml)
+    } else {
+        None
+    }
+}
+
+/// What the `Accept` headers ask for: of what this server has the one with the greatest weight, and of those the first
+/// (RFC 9110, section 12.5.1).
+pub(super) fn asked(headers: &HeaderMap) -> Asked {
+    let mut best: Option<(u16, Asked)> = None;
+    let mut is_empty = true;
+    let lines = headers.get_all(ACCEPT).iter().filter_map(|line| line.to_str().ok());
+    for range in lines.flat_map(|line| line.split(',')).map(str::trim).filter(|range| !range.is_empty()) {
+        is_empty = false;
+        let (weight, range) = weigh(range);
+        let Some(asked) = range_of(range).filter(|_| weight > 0) else { continue };
+        if best.is_none_or(|(greatest, _)| weight > greatest) {
+            best = Some((weight, asked));
+        }
+    }
+    match best {
+        Some((_, asked)) => asked,
+        None if is_empty => Asked::Anything,
+        None => Asked::SomethingElse,
+    }
+}
+
+fn range_of(media_range: &str) -> Option<Asked> {
+    const RANGES: [(&str, Asked); 6] = [
+        ("application/json", Asked::For(Format::Json)),
+        ("text/json", Asked::For(Format::Json)),
+        ("application/xml", Asked::For(Format::Xml)),
+        ("text/xml", Asked::For(Format::Xml)),
+        ("application/*", Asked::Anything),
+        ("*/*", Asked::Anything),
+    ];
+    let known = RANGES.into_iter().find(|(name, _)| media_range.eq_ignore_ascii_case(name));
+    // Java's own client says `*` for anything.
+    known.map(|(_, asked)| asked).or((media_range == "*").then_some(Asked::Anything))
+}
+
+/// The weight of a media range in thousandths, and the range without its parameters.
+fn weigh(range: &str) -> (u16, &str) {
+    let (name, parameters) = range.split_once(';').unwrap_or((range, ""));
+    let weight = parameters.split(';').find_map(|parameter| {
+        let (key, value) = parameter.trim().split_once('=')?;
+        key.eq_ignore_ascii_case("q").then(|| value.parse::<f32>().unwrap_or(1.0))
+    });
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is clamped to 0 to 1000, and a cast takes what is no number as 0"
+    )]
+    let thousandths = (weight.unwrap_or(1.0).clamp(0.0, 1.0) * 1000.0) as u16;
+    (thousandths, name.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const JSON: Asked = Asked::For(Format::Json);
+    const XML: Asked = Asked::For(Format::Xml);
+
+    #[test]
+    fn accept_is_read_with_its_weights() {
+        for (accept, expected) in [
+            ("application/json", JSON),
+            ("Application/JSON; charset=utf-8", JSON),
+            ("text/xml", XML),
+            ("application/xml, application/json", XML),
+            ("application/xml;q=0.5, application/json", JSON),
+            ("text/html, application/xhtml+xml, application/xml;q=0.9, */*;q=0.8", XML),
+            ("*/*", Asked::Anything),
+            ("text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2", Asked::Anything),
+            ("image/webp, */*", Asked::Anything),
+            ("application/*", Asked::Anything),
+            ("", Asked::Anything),
+            ("image/png", Asked::SomethingElse),
+            ("application/json;q=0", Asked::SomethingElse),
+            ("application/json;q=NaN, application/xml;q=0.1", XML),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT, accept.parse().expect("a value"));
+            assert_eq!(asked(&headers), expected, "{accept}");
+        }
+        assert_eq!(asked(&HeaderMap::new()), Asked::Anything);
+    }
+
+    #[test]
+    fn an_extension_is_the_end_of_the_path() {
+        assert_eq!(split_extension("/regcode/ABC.json"), ("/regcode/ABC", Some(Format::Json)));
+        assert_eq!(split_extension("/regcode.xml"), ("/regcode", Some(Format::Xml)));
+        assert_eq!(split_extension("/regcode/ABC"), ("/regcode/ABC", None));
+    }
+}

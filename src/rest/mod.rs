@@ -1,0 +1,130 @@
+//! The REST face: version 1 of the provider's REST API as devices in the field know it (reference, sections 2, 5 and 6).
+//! It is a peer of the gRPC face: both make a `Caller`, call the same use cases, and render the same errors.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | `around` | what stands around every call: addresses, throttle, time, metrics |
+//! | `call` | a request read: parameters, format, environment, caller |
+//! | `address`, `parameters`, `format` | the parts of that |
+//! | `regcode` | registration codes: create, read, delete |
+//! | `client_registration` | `/o/client`: register, token |
+//! | `record` | a record in JSON and XML |
+//! | `failure` | errors in JSON, XML and HTML, and their statuses |
+
+mod address;
+mod around;
+mod call;
+mod client_registration;
+mod failure;
+mod format;
+mod parameters;
+mod record;
+mod regcode;
+mod route;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    middleware::from_fn_with_state,
+    routing::{get, post},
+};
+use http::{HeaderName, Method, header};
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use crate::{
+    config::{DeviceIdRule, Format},
+    service::{
+        ClientRegistrationService, RegistrationService,
+        policy::{SharedPolicy, TrustedProxies},
+        signed_request::SignedRequestService,
+        throttle::Throttle,
+    },
+    telemetry::Telemetry,
+};
+
+/// The header that device information comes in.
+const X_DEVICE_INFO: HeaderName = HeaderName::from_static("x-device-info");
+
+/// How long a browser may remember that a web page of some origin may call.
+const CORS_MAX_AGE: Duration = Duration::from_secs(3600);
+
+/// What the face works with.
+pub struct Parts {
+    /// The use cases around registration codes.
+    pub registration: RegistrationService,
+    /// The use cases around registered clients.
+    pub client_registration: ClientRegistrationService,
+    /// Recognizes requests that are signed one by one.
+    pub signed_request: SignedRequestService,
+    /// How fast clients may call.
+    pub throttle: Throttle,
+    /// What the operator configured, as far as a reload changes it.
+    pub policy: SharedPolicy,
+    /// Where calls are reported.
+    pub telemetry: Telemetry,
+    /// Whose word about addresses is believed.
+    pub trusted_proxies: TrustedProxies,
+    /// Whether a create must bring a device id.
+    pub device_id: DeviceIdRule,
+    /// The format of answers to clients that say nothing.
+    pub default_format: Format,
+    /// Web pages of which origins may call; none means that browsers are told nothing.
+    pub cors_origins: Vec<CorsOrigin>,
+    /// The largest request body, in bytes.
+    pub max_body_size: usize,
+    /// How long a call may take.
+    pub answer_timeout: Duration,
+}
+
+/// An origin whose web pages may call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CorsOrigin {
+    /// Whatever it is.
+    Any,
+    /// This one.
+    Only(http::HeaderValue),
+}
+
+/// The face as handlers hold it.
+type Face = Arc<Parts>;
+
+/// Every path of the face.
+#[must_use]
+pub fn router(parts: Parts) -> Router {
+    let cors = cors(&parts.cors_origins);
+    let face = Arc::new(parts);
+    let router = Router::new()
+        .route(route::REGCODE, post(regcode::create))
+        .route(route::REGCODE_JSON, post(regcode::create))
+        .route(route::REGCODE_XML, post(regcode::create))
+        .route(route::REGCODE_CODE, get(regcode::read).delete(regcode::delete))
+        .route(route::REGISTER, post(client_registration::register))
+        .route(route::TOKEN, post(client_registration::token))
+        .fallback(failure::unknown_path)
+        .method_not_allowed_fallback(failure::method_not_allowed)
+        .layer(from_fn_with_state(Arc::clone(&face), around::around))
+        .with_state(face);
+    match cors {
+        Some(cors) => router.layer(cors),
+        None => router,
+    }
+}
+
+fn cors(origins: &[CorsOrigin]) -> Option<CorsLayer> {
+    let allow_origin = if origins.contains(&CorsOrigin::Any) {
+        AllowOrigin::any()
+    } else {
+        AllowOrigin::list(origins.iter().filter_map(|origin| match origin {
+            CorsOrigin::Any => None,
+            CorsOrigin::Only(origin) => Some(origin.clone()),
+        }))
+    };
+    let layer = CorsLayer::new()
+        .allow_origin(allow_origin)
+        .allow_methods([Method::GET, Method::POST, Method::DELETE])
+        .allow_headers([header::ACCEPT, header::AUTHORIZATION, header::CONTENT_TYPE, X_DEVICE_INFO])
+        .expose_headers([header::RETRY_AFTER, header::WWW_AUTHENTICATE])
+        .max_age(CORS_MAX_AGE);
+    (!origins.is_empty()).then_some(layer)
+}

@@ -1,0 +1,172 @@
+//! Parameters of a request, from its query and its form. A parameter may stand in either; in both only with the same
+//! value.
+
+use std::borrow::Cow;
+
+use http::{HeaderMap, header::CONTENT_TYPE};
+use percent_encoding::percent_decode;
+
+use crate::domain::error::{Violation, Violations};
+
+/// The media type of a form.
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// How many parameters a request may have.
+const PARAMETERS_MAX: usize = 64;
+
+/// The longest parameter name, in bytes.
+const NAME_MAX: usize = 64;
+
+/// What a request says in its query and its form, decoded when it is asked for.
+#[derive(Debug, Default)]
+pub(super) struct Parameters<'a> {
+    pairs: Vec<Pair<'a>>,
+}
+
+#[derive(Debug)]
+struct Pair<'a> {
+    name: Cow<'a, [u8]>,
+    value: Cow<'a, [u8]>,
+    source: Source,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Source {
+    Query,
+    Form,
+}
+
+impl<'a> Parameters<'a> {
+    /// The parameters of a query and a body.
+    pub fn read(query: &'a str, headers: &HeaderMap, body: &'a [u8], violations: &mut Violations) -> Self {
+        let mut pairs = pairs(query.as_bytes(), Source::Query);
+        if !body.is_empty() {
+            match form(headers, body) {
+                Ok(form) => pairs.extend(form),
+                Err(violation) => drop(violations.take::<()>(Err(violation))),
+            }
+        }
+        if pairs.len() > PARAMETERS_MAX {
+            violations
+                .add("", format!("has {} parameters; at most {PARAMETERS_MAX} are allowed", pairs.len()));
+            pairs.clear();
+        }
+        Self { pairs }
+    }
+
+    /// The parameter's value. One that is repeated, contradicts itself or is not UTF-8 is noted as a violation.
+    pub fn get(&self, name: &str, violations: &mut Violations) -> Option<&str> {
+        let of = |source| {
+            self.pairs.iter().filter(move |pair| pair.source == source && *pair.name == *name.as_bytes())
+        };
+        for source in [Source::Query, Source::Form] {
+            if of(source).count() > 1 {
+                violations.add(name, "is there more than once");
+                return None;
+            }
+        }
+        let (query, form) = (of(Source::Query).next(), of(Source::Form).next());
+        if let (Some(query), Some(form)) = (query, form)
+            && query.value != form.value
+        {
+            violations.add(name, "has one value in the query and another in the form");
+            return None;
+        }
+        let text = std::str::from_utf8(&query.or(form)?.value);
+        violations.take(text.map_err(|_| Violation::new(name, "is not UTF-8")))
+    }
+
+    /// The same where an empty value is as good as none.
+    pub fn filled(&self, name: &str, violations: &mut Violations) -> Option<&str> {
+        self.get(name, violations).filter(|text| !text.is_empty())
+    }
+}
+
+fn form<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Vec<Pair<'a>>, Violation> {
+    let not_a_form = || Violation::new("", format!("the body is not a form; send {FORM}"));
+    let said = headers.get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
+    let media_type = said.and_then(|text| text.split(';').next()).map(str::trim);
+    if media_type.is_some_and(|media_type| !media_type.eq_ignore_ascii_case(FORM)) {
+        return Err(not_a_form());
+    }
+    let pairs = pairs(body, Source::Form);
+    // Text of another kind, such as JSON, comes out as names that no parameter has.
+    let is_name_byte = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-:[]".contains(byte);
+    let is_name = |name: &[u8]| name.len() <= NAME_MAX && name.iter().all(is_name_byte);
+    if pairs.iter().all(|pair| is_name(&pair.name)) { Ok(pairs) } else { Err(not_a_form()) }
+}
+
+fn pairs(text: &[u8], source: Source) -> Vec<Pair<'_>> {
+    let segments = text.split(|byte| *byte == b'&').filter(|segment| !segment.is_empty());
+    segments
+        .map(|segment| {
+            let mut halves = segment.splitn(2, |byte| *byte == b'=').map(decode);
+            let (name, value) = (halves.next().unwrap_or_default(), halves.next().unwrap_or_default());
+            Pair { name, value, source }
+        })
+        .collect()
+}
+
+/// What `application/x-www-form-urlencoded` made of a text, undone (WHATWG URL, section 5.1).
+fn decode(text: &[u8]) -> Cow<'_, [u8]> {
+    if text.contains(&b'+') {
+        let spaced: Vec<u8> = text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+        Cow::Owned(percent_decode(&spaced).collect())
+    } else {
+        percent_decode(text).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn get(query: &str, body: &str, name: &str) -> Result<Option<String>, String> {
+        let mut violations = Violations::default();
+        let parameters = Parameters::read(query, &HeaderMap::new(), body.as_bytes(), &mut violations);
+        let value = parameters.get(name, &mut violations).map(str::to_owned);
+        if violations.is_empty() { Ok(value) } else { Err(violations.into_error().to_string()) }
+    }
+
+    #[test]
+    fn a_parameter_may_stand_in_the_query_or_in_the_form_or_say_the_same_in_both() {
+        assert_eq!(get("a=1&b=2", "", "a"), Ok(Some("1".to_owned())));
+        assert_eq!(get("", "a=1", "a"), Ok(Some("1".to_owned())));
+        assert_eq!(get("a=1", "a=1", "a"), Ok(Some("1".to_owned())));
+        assert_eq!(get("b=1", "c=1", "a"), Ok(None));
+        assert!(get("a=1", "a=2", "a").expect_err("refused").starts_with("a: "));
+        assert!(get("a=1&a=1", "", "a").expect_err("refused").starts_with("a: "));
+        assert!(get("", "a=1&a=2", "a").expect_err("refused").starts_with("a: "));
+    }
+
+    #[test]
+    fn values_are_decoded_and_must_be_utf8() {
+        assert_eq!(get("a=%C3%A4+%2B%25", "", "a"), Ok(Some("ä +%".to_owned())));
+        assert_eq!(get("%61=1&b", "", "a"), Ok(Some("1".to_owned())));
+        assert_eq!(get("a=100%", "", "a"), Ok(Some("100%".to_owned())));
+        assert!(get("a=%FF", "", "a").expect_err("refused").contains("UTF-8"));
+        assert_eq!(get("b=%FF", "", "a"), Ok(None), "nobody asked for b");
+    }
+
+    #[test]
+    fn a_body_that_is_no_form_is_refused() {
+        for body in [r#"{"a":1}"#, "<a>1</a>", r#"{"a":"="}"#, "hello world"] {
+            assert!(get("", body, "a").expect_err(body).contains("not a form"), "{body}");
+        }
+        let mut headers = HeaderMap::new();
+        for (media_type, is_form) in [
+            ("application/x-www-form-urlencoded; charset=UTF-8", true),
+            ("Application/X-WWW-Form-Urlencoded", true),
+            ("application/json", false),
+            ("multipart/form-data; boundary=x", false),
+        ] {
+            headers.insert(CONTENT_TYPE, media_type.parse().expect("a value"));
+            assert_eq!(form(&headers, b"a=1").is_ok(), is_form, "{media_type}");
+        }
+    }
+
+    #[test]
+    fn too_many_parameters_are_refused() {
+        assert!(get(&"a=1&".repeat(PARAMETERS_MAX + 1), "", "b").is_err());
+    }
+}

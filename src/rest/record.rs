@@ -1,0 +1,162 @@
+//! A record as clients of the REST API read it (reference, section 2). One shape in two formats, with its fields in the
+//! documented order.
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::{
+    config::Format,
+    domain::{
+        error::Error,
+        registration::{Registration, SourceApplication},
+    },
+};
+
+const XML_DECLARATION: &str = r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?>"#;
+
+/// The namespaces of the two documents.
+const RECORD_NAMESPACE: &str = "model.mvc.reggie.pass.adobe.com";
+const ERROR_NAMESPACE: &str = "rest.pass.adobe.com";
+
+#[derive(Debug, Serialize)]
+struct Record<'a> {
+    id: Uuid,
+    code: &'a str,
+    requestor: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mvpd: Option<&'a str>,
+    generated: u64,
+    expires: u64,
+    info: Info<'a>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Info<'a> {
+    device_id: String,
+    device_info: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_agent: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    original_user_agent: Option<&'a str>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    authorization_type: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_application_information: Option<&'a SourceApplication>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    device_type: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    device_user: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    app_id: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    app_version: &'a str,
+    #[serde(rename = "registrationURL", skip_serializing_if = "str::is_empty")]
+    registration_url: &'a str,
+}
+
+/// The documented error.
+#[derive(Debug, Serialize)]
+pub(super) struct ErrorBody<'a> {
+    /// The HTTP status.
+    pub status: u16,
+    /// What is wrong.
+    pub message: &'a str,
+}
+
+/// The root of an XML document: in a namespace, as its children are not.
+#[derive(Serialize)]
+struct Root<'a, T> {
+    #[serde(rename = "@xmlns:ns2")]
+    namespace: &'a str,
+    #[serde(flatten)]
+    content: &'a T,
+}
+
+/// The record in this format.
+pub(super) fn render(registration: &Registration, format: Format) -> Result<Vec<u8>, Error> {
+    let legacy = &registration.legacy;
+    let browser = &registration.device_info.browser;
+    let record = Record {
+        id: registration.id,
+        code: registration.code.as_str(),
+        requestor: registration.requestor.as_str(),
+        mvpd: registration.mvpd.as_ref().map(|mvpd| mvpd.as_str()),
+        generated: registration.create_time.as_millis(),
+        expires: registration.expire_time.as_millis(),
+        info: Info {
+            device_id: BASE64_STANDARD.encode(registration.device_id.as_str()),
+            device_info: registration.device_info.encode(),
+            user_agent: browser.user_agent.as_deref(),
+            original_user_agent: browser.original_user_agent.as_deref(),
+            authorization_type: &registration.authorization_type,
+            source_application_information: registration.source_application.as_ref(),
+            device_type: &legacy.device_type,
+            device_user: &legacy.device_user,
+            app_id: &legacy.app_id,
+            app_version: &legacy.app_version,
+            registration_url: &legacy.registration_url,
+        },
+    };
+    match format {
+        Format::Json => json(&record),
+        Format::Xml => xml("ns2:regcode", RECORD_NAMESPACE, &record),
+    }
+}
+
+/// The documented error in this format.
+pub(super) fn render_error(error: &ErrorBody<'_>, format: Format) -> Result<Vec<u8>, Error> {
+    match format {
+        Format::Json => json(error),
+        Format::Xml => xml("ns2:error", ERROR_NAMESPACE, error),
+    }
+}
+
+fn json(value: &impl Serialize) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(value).map_err(|error| Error::Internal(error.to_string()))
+}
+
+fn xml(root: &str, namespace: &str, content: &impl Serialize) -> Result<Vec<u8>, Error> {
+    // About what a record takes.
+    let mut text = String::with_capacity(4096);
+    text.push_str(XML_DECLARATION);
+    let serializer = quick_xml::se::Serializer::with_root(&mut text, Some(root));
+    serializer
+        .and_then(|serializer| Root { namespace, content }.serialize(serializer))
+        .map_err(|error| Error::Internal(error.to_string()))?;
+    if text.contains(|character| !is_xml(character)) {
+        text = text.chars().map(|character| if is_xml(character) { character } else { '\u{fffd}' }).collect();
+    }
+    Ok(text.into_bytes())
+}
+
+/// Whether an XML document can hold the character (XML 1.0, section 2.2).
+fn is_xml(character: char) -> bool {
+    matches!(character, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_as_documented_in_both_formats() {
+        let error = ErrorBody { status: 400, message: "Required 'deviceId' is not present" };
+        let text = |format| String::from_utf8(render_error(&error, format).expect("renders")).expect("UTF-8");
+        assert_eq!(text(Format::Json), r#"{"status":400,"message":"Required 'deviceId' is not present"}"#);
+        assert_eq!(
+            text(Format::Xml),
+            "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\
+             <ns2:error xmlns:ns2=\"rest.pass.adobe.com\"><status>400</status>\
+             <message>Required 'deviceId' is not present</message></ns2:error>"
+        );
+    }
+
+    #[test]
+    fn xml_holds_only_what_xml_can() {
+        let error = ErrorBody { status: 400, message: "a\u{1}b\u{ffff}<&>" };
+        let text = String::from_utf8(render_error(&error, Format::Xml).expect("renders")).expect("UTF-8");
+        assert!(text.contains("<message>a\u{fffd}b\u{fffd}&lt;&amp;&gt;</message>"), "{text}");
+    }
+}

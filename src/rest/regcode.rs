@@ -1,0 +1,235 @@
+//! `/reggie/v1/{requestor}/regcode`: create, read and delete.
+
+use axum::{
+    extract::{Path, Request, State, rejection::PathRejection},
+    response::{IntoResponse, Response},
+};
+use http::{StatusCode, header::USER_AGENT};
+
+use super::{
+    Face, X_DEVICE_INFO,
+    call::{Call, Identity, answer},
+    format::split_extension,
+    parameters::Parameters,
+    record::render,
+};
+use crate::{
+    config::DeviceIdRule,
+    domain::{
+        code::check_typed,
+        device_info::{DeviceInfo, USER_AGENT_MAX, Warning},
+        error::{Error, Violation, Violations},
+        id::{DUMMY_DEVICE_ID, DeviceId, MvpdId},
+        registration::{LegacyParameters, Ttl},
+    },
+    service::{
+        policy::Place,
+        registration::{CreateRegistration, Lookup},
+    },
+};
+
+/// A path's parameters, if they are UTF-8.
+type Segments<T> = Result<Path<T>, PathRejection>;
+
+pub(super) async fn create(
+    State(face): State<Face>,
+    requestor: Segments<String>,
+    request: Request,
+) -> Response {
+    let call = match Call::read(&face, request).await {
+        Ok(call) => call,
+        Err(failure) => return failure.into_response(),
+    };
+    call.answer(&face, async |parameters, mut violations, format| {
+        let identity = call.identity(&face).await?;
+        let place = place(&face, &call, requestor, parameters, &mut violations);
+        let id = parameters.filled("deviceId", &mut violations);
+        let request = create_request(&face, &call, parameters, &identity, place, violations)?;
+        face.throttle.admit_create(call.addresses.client, id.unwrap_or_default())?;
+        let created = face.registration.create(&identity.caller, request).await?;
+        Ok(answer(StatusCode::CREATED, format, render(&created.view.registration, format)?))
+    })
+    .await
+}
+
+pub(super) async fn read(
+    State(face): State<Face>,
+    segments: Segments<(String, String)>,
+    request: Request,
+) -> Response {
+    let call = match Call::read(&face, request).await {
+        Ok(call) => call,
+        Err(failure) => return failure.into_response(),
+    };
+    call.answer(&face, async |parameters, violations, format| {
+        let identity = call.identity(&face).await?;
+        let lookup = lookup(&face, &call, segments, parameters, violations)?;
+        let view = face.registration.get(&identity.caller, &lookup).await?;
+        Ok(answer(StatusCode::OK, format, render(&view.registration, format)?))
+    })
+    .await
+}
+
+pub(super) async fn delete(
+    State(face): State<Face>,
+    segments: Segments<(String, String)>,
+    request: Request,
+) -> Response {
+    let call = match Call::read(&face, request).await {
+        Ok(call) => call,
+        Err(failure) => return failure.into_response(),
+    };
+    call.answer(&face, async |parameters, violations, _| {
+        let identity = call.identity(&face).await?;
+        let lookup = lookup(&face, &call, segments, parameters, violations)?;
+        face.registration.delete(&identity.caller, &lookup).await?;
+        Ok(StatusCode::NO_CONTENT.into_response())
+    })
+    .await
+}
+
+fn create_request(
+    face: &Face,
+    call: &Call,
+    parameters: &Parameters<'_>,
+    identity: &Identity,
+    place: Option<Place>,
+    mut violations: Violations,
+) -> Result<CreateRegistration, Error> {
+    let device_id = device_id(face.device_id, parameters, &mut violations);
+    let device_info = device_info(call, parameters, &mut violations);
+    if device_info.is_none() && violations.is_empty() && !identity.is_older_than_device_information() {
+        violations.add("", missing("X-Device-Info"));
+    }
+    let mvpd = parameters.filled("mvpd", &mut violations).map(|text| MvpdId::parse("mvpd", text));
+    let mvpd = mvpd.and_then(|parsed| violations.take(parsed));
+    // A text that is no number is as wrong as one that is too small.
+    let ttl = parameters
+        .filled("ttl", &mut violations)
+        .map(|text| Ttl::parse("ttl", text.parse().unwrap_or(-1), 0));
+    let ttl = ttl.map_or(Some(Ttl::default()), |parsed| violations.take(parsed));
+    let user_agent = user_agent(call, &mut violations);
+    let legacy = legacy(parameters, &mut violations);
+    let (Some(place), Some(ttl), true) = (place, ttl, violations.is_empty()) else {
+        return Err(violations.into_error());
+    };
+    let (device_info, warnings) = device_info.unzip();
+    Ok(CreateRegistration {
+        place,
+        device_id,
+        device_info,
+        warnings: warnings.unwrap_or_default(),
+        user_agent,
+        device_ip: Some(call.addresses.device),
+        device_port: call.addresses.device_port,
+        mvpd,
+        ttl,
+        authorization_type: identity.authorization_type.to_owned(),
+        source_application: identity.application.clone(),
+        legacy,
+        repeat: None,
+    })
+}
+
+fn lookup(
+    face: &Face,
+    call: &Call,
+    segments: Segments<(String, String)>,
+    parameters: &Parameters<'_>,
+    mut violations: Violations,
+) -> Result<Lookup, Error> {
+    let (requestor, code) = match segments {
+        Ok(Path((requestor, code))) => (Ok(Path(requestor)), code),
+        Err(rejection) => (Err(rejection), String::new()),
+    };
+    let place = place(face, call, requestor, parameters, &mut violations);
+    let typed = split_extension(&code).0;
+    violations.take(check_typed("code", typed));
+    match place {
+        Some(place) if violations.is_empty() => {
+            Ok(Lookup { place, typed: typed.to_owned(), viewer: Some(call.addresses.client) })
+        }
+        _ => Err(violations.into_error()),
+    }
+}
+
+/// The environment that the host means, and the requestor of the path; a parameter may only say the same.
+fn place(
+    face: &Face,
+    call: &Call,
+    requestor: Segments<String>,
+    parameters: &Parameters<'_>,
+    violations: &mut Violations,
+) -> Option<Place> {
+    let requestor = requestor.map(|Path(requestor)| requestor);
+    let requestor = violations.take(requestor.map_err(|_| Violation::new("", "the path is not UTF-8")))?;
+    if parameters.get("requestor", violations).is_some_and(|text| text != requestor) {
+        violations.add("requestor", "is another one than the path's; leave it out");
+    }
+    let environment = ("environment", call.environment.as_str());
+    violations.take_all(face.policy.load().place(environment, ("requestor", &requestor)))
+}
+
+/// The device's id. A device that has none sends `dummy`, and takes the `id` of the answer for its next call: that is
+/// the id that this record has too (reference, section 2).
+fn device_id(
+    rule: DeviceIdRule,
+    parameters: &Parameters<'_>,
+    violations: &mut Violations,
+) -> Option<DeviceId> {
+    match (parameters.filled("deviceId", violations), rule) {
+        (Some(DUMMY_DEVICE_ID), _) | (None, DeviceIdRule::Optional) => None,
+        (Some(text), _) => violations.take(DeviceId::parse("deviceId", text)),
+        (None, DeviceIdRule::Required) => {
+            if violations.is_empty() {
+                violations.add("", missing("deviceId"));
+            }
+            None
+        }
+    }
+}
+
+fn device_info(
+    call: &Call,
+    parameters: &Parameters<'_>,
+    violations: &mut Violations,
+) -> Option<(DeviceInfo, Vec<Warning>)> {
+    let mut headers = call.headers().get_all(X_DEVICE_INFO).iter();
+    let (field, text) = match (headers.next(), headers.next()) {
+        (Some(header), None) => {
+            let text = header.to_str().map_err(|_| Violation::new("X-Device-Info", "is not base64"));
+            ("X-Device-Info", violations.take(text)?)
+        }
+        (Some(_), Some(_)) => {
+            violations.add("X-Device-Info", "is there more than once");
+            return None;
+        }
+        (None, _) => ("device_info", parameters.filled("device_info", violations)?),
+    };
+    let decoded = DeviceInfo::decode(text);
+    violations.take_all(
+        decoded
+            .map_err(|violations| violations.into_iter().map(|violation| violation.within(field)).collect()),
+    )
+}
+
+fn user_agent(call: &Call, violations: &mut Violations) -> String {
+    let header = call.headers().get(USER_AGENT);
+    let text = header.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).unwrap_or_default();
+    violations.check_text("User-Agent", &text, USER_AGENT_MAX);
+    text
+}
+
+fn legacy(parameters: &Parameters<'_>, violations: &mut Violations) -> LegacyParameters {
+    let names = ["deviceType", "deviceUser", "appId", "appVersion", "registrationURL"];
+    let [device_type, device_user, app_id, app_version, registration_url] =
+        names.map(|name| parameters.get(name, violations).unwrap_or_default().to_owned());
+    let legacy = LegacyParameters { device_type, device_user, app_id, app_version, registration_url };
+    legacy.check(violations, names);
+    legacy
+}
+
+/// The documented words about a parameter that is required.
+fn missing(name: &str) -> String {
+    format!("Required '{name}' is not present")
+}

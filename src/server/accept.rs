@@ -1,0 +1,62 @@
+//! Accepting connections, bounded, until the server drains.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
+use tokio_util::sync::CancellationToken;
+
+/// How long to wait before accepting again after accepting failed, as it does when file handles run out.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A listener that accepts so many connections and no more: whoever does not fit waits in its backlog.
+#[derive(Debug)]
+pub struct Acceptor {
+    listener: TcpListener,
+    room: Arc<Semaphore>,
+    drain: CancellationToken,
+}
+
+/// A connection that was accepted.
+#[derive(Debug)]
+pub struct Accepted {
+    /// The connection.
+    pub stream: TcpStream,
+    /// Who is at its other end.
+    pub peer: SocketAddr,
+    /// Its place among the connections; dropped, it makes room for another.
+    pub place: OwnedSemaphorePermit,
+}
+
+impl Acceptor {
+    /// Accepts at most `max_connections` at a time, until `drain` is cancelled.
+    #[must_use]
+    pub fn new(listener: TcpListener, max_connections: usize, drain: CancellationToken) -> Self {
+        Self { listener, room: Arc::new(Semaphore::new(max_connections)), drain }
+    }
+
+    /// The next connection; `None` when the server drains.
+    pub async fn next(&self) -> Option<Accepted> {
+        self.drain.run_until_cancelled(self.accept()).await
+    }
+
+    async fn accept(&self) -> Accepted {
+        loop {
+            // A semaphore that nobody closes always gives a permit in the end.
+            let Ok(place) = Arc::clone(&self.room).acquire_owned().await else { continue };
+            let accepted = self.listener.accept().await.and_then(|(stream, peer)| {
+                stream.set_nodelay(true)?;
+                Ok((stream, peer))
+            });
+            match accepted {
+                Ok((stream, peer)) => return Accepted { stream, peer, place },
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+}

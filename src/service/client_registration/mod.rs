@@ -1,0 +1,88 @@
+//! Dynamic client registration of our own: software statement → client id and secret → access token (RFC 7591, RFC
+//! 6749 section 4.4).
+//!
+//! Millions of devices register, so nothing is kept for any of them: statements, client ids and access tokens are
+//! signed and carry what they grant, and a client's secret is derived from its id. What takes them back is a small
+//! list of revocations, which is held in memory: no call reads the store.
+
+mod access_token;
+mod claims;
+mod error;
+mod master_key;
+mod register;
+mod revocation;
+mod statement;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use super::policy::SharedPolicy;
+use crate::{
+    auth::SigningKeys,
+    domain::{clock::SharedClock, error::Result, port::Ledger, randomness::SharedRandomness},
+};
+
+pub use access_token::{AccessToken, Client, IssueToken};
+pub use error::{OAuthError, OAuthErrorCode};
+pub use register::{RegisterClient, RegisteredClient};
+pub use revocation::Revocation;
+pub use statement::MintStatement;
+
+use access_token::VerifiedTokens;
+use revocation::Revocations;
+
+/// The use cases around registered clients. A cheap handle.
+#[derive(Clone)]
+pub struct ClientRegistrationService {
+    inner: Arc<Inner>,
+}
+
+/// What the use cases work with.
+pub struct Parts {
+    /// Where the signing key and the revocations are kept.
+    pub ledger: Arc<dyn Ledger>,
+    /// What the operator configured.
+    pub policy: SharedPolicy,
+    /// Time.
+    pub clock: SharedClock,
+    /// Randomness for ids, and for the signing key of a new installation.
+    pub randomness: SharedRandomness,
+}
+
+struct Inner {
+    parts: Parts,
+    keys: SigningKeys,
+    revocations: ArcSwap<Revocations>,
+    verified: VerifiedTokens,
+}
+
+impl ClientRegistrationService {
+    /// The use cases over `parts`. Reads the signing key and the revocations; makes the key where there is none yet.
+    ///
+    /// # Errors
+    /// [`Error::StoreUnavailable`](crate::domain::error::Error::StoreUnavailable), and where there is no randomness.
+    pub async fn open(parts: Parts) -> Result<Self> {
+        let keys = SigningKeys::derive(&master_key::load(&*parts.ledger, &*parts.randomness).await?);
+        let revocations = ArcSwap::from_pointee(Revocations::load(&*parts.ledger).await?);
+        let verified = VerifiedTokens::default();
+        Ok(Self { inner: Arc::new(Inner { parts, keys, revocations, verified }) })
+    }
+
+    fn parts(&self) -> &Parts {
+        &self.inner.parts
+    }
+
+    fn now_seconds(&self) -> u64 {
+        self.parts().clock.now().as_millis() / 1000
+    }
+}
+
+impl std::fmt::Debug for ClientRegistrationService {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("ClientRegistrationService").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+//! Taking back what was issued: by statement, by client, or all that was issued before some time.
+
+use std::collections::HashSet;
+
+use futures_util::TryStreamExt;
+use uuid::Uuid;
+
+use super::{ClientRegistrationService, claims::ClientClaims};
+use crate::{
+    auth::Purpose,
+    domain::{
+        clock::Timestamp,
+        error::{Error, Result, StoreError, Violation},
+        port::{Ledger, LedgerEntry, LedgerKey},
+    },
+};
+
+const KIND: &str = "revocation";
+const STATEMENT: &str = "statement:";
+const CLIENT: &str = "client:";
+const ISSUED_BEFORE: &str = "issued_before";
+
+/// The longest id of a statement, in bytes.
+const STATEMENT_ID_MAX: usize = 512;
+
+/// What is taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Revocation {
+    /// The statement with this id (`jti`), its clients and their tokens.
+    Statement(String),
+    /// The client with this id, and its tokens.
+    Client(Uuid),
+    /// Every client id and token that was issued before this time. Statements stay good, so that devices register
+    /// again by themselves.
+    IssuedBefore(Timestamp),
+}
+
+/// Everything that is taken back, in memory.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Revocations {
+    statements: HashSet<String>,
+    clients: HashSet<Uuid>,
+    issued_before: u64,
+}
+
+impl Revocations {
+    pub async fn load(ledger: &dyn Ledger) -> Result<Self> {
+        let mut all = Self::default();
+        let mut entries = ledger.scan(KIND);
+        while let Some((name, entry)) = entries.try_next().await? {
+            all.add(read(&name, &entry.value)?);
+        }
+        Ok(all)
+    }
+
+    pub fn has_statement(&self, id: &str) -> bool {
+        self.statements.contains(id)
+    }
+
+    /// Whether a client that was registered at this second is taken back, or its statement is.
+    pub fn has_client(&self, statement: &str, client: Uuid, registered: u64) -> bool {
+        self.has_statement(statement) || self.clients.contains(&client) || self.has_time(registered)
+    }
+
+    /// Whether what was issued at this second is taken back.
+    pub fn has_time(&self, issued: u64) -> bool {
+        issued.saturating_mul(1000) < self.issued_before
+    }
+
+    fn add(&mut self, revocation: Revocation) {
+        match revocation {
+            Revocation::Statement(id) => drop(self.statements.insert(id)),
+            Revocation::Client(id) => drop(self.clients.insert(id)),
+            Revocation::IssuedBefore(time) => {
+                self.issued_before = self.issued_before.max(time.as_millis());
+            }
+        }
+    }
+}
+
+impl ClientRegistrationService {
+    /// Takes something back, for the calls that begin from now on, and for good.
+    ///
+    /// # Errors
+    /// [`Error::StoreUnavailable`].
+    pub async fn revoke(&self, revocation: Revocation) -> Result<()> {
+        let ledger = &*self.parts().ledger;
+        let (key, value) = write(&revocation);
+        let entry = LedgerEntry { value, expire_time: None };
+        match &revocation {
+            Revocation::Statement(_) | Revocation::Client(_) => {
+                ledger.put_if_absent(&key, entry).await?;
+            }
+            Revocation::IssuedBefore(_) => loop {
+                let before = ledger.get(&key).await?;
+                let value = before.as_ref().map(|entry| entry.value.as_slice());
+                // Times are big-endian, so that the later one is the greater text. It never goes back.
+                if value.is_some_and(|value| value >= entry.value.as_slice())
+                    || ledger.swap(&key, value, Some(entry.clone())).await?
+                {
+                    break;
+                }
+            },
+        }
+        self.inner.revocations.rcu(|present| {
+            let mut next = Revocations::clone(present);
+            next.add(revocation.clone());
+            next
+        });
+        Ok(())
+    }
+
+    /// The revocation of a statement by itself, or by its id.
+    ///
+    /// # Errors
+    /// Where it is neither.
+    pub fn statement_revocation(&self, text: &str) -> std::result::Result<Revocation, Violation> {
+        match self.verify_statement(text.trim()) {
+            Ok(grant) => Ok(Revocation::Statement(grant.statement)),
+            Err(_) if (1..=STATEMENT_ID_MAX).contains(&text.len()) => {
+                Ok(Revocation::Statement(text.to_owned()))
+            }
+            Err(_) => Err(Violation::new(
+                "statement",
+                format!("is no statement that is taken here, nor an id of 1 to {STATEMENT_ID_MAX} bytes"),
+            )),
+        }
+    }
+
+    /// The revocation of a client by its client id, or by the `jti` of that.
+    ///
+    /// # Errors
+    /// Where it is neither.
+    pub fn client_revocation(&self, client_id: &str) -> std::result::Result<Revocation, Violation> {
+        let claims = self.inner.keys.verify::<ClientClaims>(Purpose::ClientId, client_id);
+        let id = claims.map(|claims| claims.jti).or_else(|| Uuid::try_parse(client_id).ok());
+        id.map(Revocation::Client)
+            .ok_or_else(|| Violation::new("client", "is no client id of this server, nor the UUID of one"))
+    }
+}
+
+fn write(revocation: &Revocation) -> (LedgerKey, Vec<u8>) {
+    let (name, value) = match revocation {
+        Revocation::Statement(id) => (format!("{STATEMENT}{id}"), Vec::new()),
+        Revocation::Client(id) => (format!("{CLIENT}{id}"), Vec::new()),
+        Revocation::IssuedBefore(time) => (ISSUED_BEFORE.to_owned(), time.as_millis().to_be_bytes().to_vec()),
+    };
+    (LedgerKey { kind: KIND, name: name.into_bytes() }, value)
+}
+
+fn read(name: &[u8], value: &[u8]) -> Result<Revocation> {
+    let corrupt = || Error::from(StoreError::Corrupt("a revocation".to_owned()));
+    let name = std::str::from_utf8(name).map_err(|_| corrupt())?;
+    if let Some(id) = name.strip_prefix(STATEMENT) {
+        Ok(Revocation::Statement(id.to_owned()))
+    } else if let Some(id) = name.strip_prefix(CLIENT) {
+        Uuid::try_parse(id).map(Revocation::Client).map_err(|_| corrupt())
+    } else if name == ISSUED_BEFORE {
+        let millis = u64::from_be_bytes(value.try_into().map_err(|_| corrupt())?);
+        Ok(Revocation::IssuedBefore(Timestamp::from_millis(millis)))
+    } else {
+        Err(corrupt())
+    }
+}

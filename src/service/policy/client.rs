@@ -1,0 +1,203 @@
+//! What the configuration says of REST clients: applications, key pairs, and whose statements are taken.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use jsonwebtoken::{
+    DecodingKey,
+    jwk::{AlgorithmParameters, JwkSet},
+};
+
+use crate::{
+    config::{Application, Auth, Config, LegacyKey, Secret},
+    domain::{
+        caller::{Permission, Scope},
+        error::{Violation, Violations},
+        id::{EnvironmentName, RequestorId},
+        registration::SourceApplication,
+    },
+};
+
+/// The longest text that a statement or an application may show in records, in bytes.
+pub const APPLICATION_TEXT_MAX: usize = 256;
+
+/// What REST clients may be.
+#[derive(Debug, Default)]
+pub struct ClientPolicy {
+    /// Applications by what statements name them by.
+    pub applications: BTreeMap<String, ApplicationPolicy>,
+    /// Key pairs of clients that sign each request, by public key.
+    pub legacy_keys: BTreeMap<String, LegacyKeyPolicy>,
+    /// Whose software statements are taken beside our own.
+    pub statement_keys: Vec<StatementKey>,
+    /// What clients may do whose statement does not say.
+    pub default_permissions: Vec<Permission>,
+}
+
+/// An application that signs statements elsewhere.
+#[derive(Debug, Clone)]
+pub struct ApplicationPolicy {
+    /// What records show.
+    pub source: SourceApplication,
+    /// The requestors it may act for.
+    pub requestors: Scope<RequestorId>,
+    /// The environments it may act in.
+    pub environments: Scope<EnvironmentName>,
+    /// What it may do; `None` is everything that clients may.
+    pub permissions: Option<Vec<Permission>>,
+}
+
+/// A key pair of a client that signs each request.
+#[derive(Debug, Clone)]
+pub struct LegacyKeyPolicy {
+    /// What requests are signed with.
+    pub secret_key: Secret,
+    /// The requestors that it may be used for.
+    pub requestors: Scope<RequestorId>,
+}
+
+/// A public key that software statements may be signed with.
+pub struct StatementKey {
+    /// The name that a statement's header may give it.
+    pub id: Option<String>,
+    /// The key.
+    pub key: DecodingKey,
+}
+
+impl std::fmt::Debug for StatementKey {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("StatementKey").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl ClientPolicy {
+    pub(super) fn new(config: &Config, violations: &mut Vec<Violation>) -> Self {
+        let default_permissions = match config.grpc.auth {
+            Auth::None => Permission::ALL.to_vec(),
+        };
+        let mut policy = Self { default_permissions, ..Self::default() };
+        for (index, application) in config.applications.iter().enumerate() {
+            let path = format!("applications[{index}]");
+            match ApplicationPolicy::new(&path, application) {
+                Ok(new) => {
+                    if policy.applications.insert(application.id.clone(), new).is_some() {
+                        let twice = format!("{:?} is there twice", application.id);
+                        violations.push(Violation::new(format!("{path}.id"), twice));
+                    }
+                }
+                Err(more) => violations.extend(more),
+            }
+        }
+        for (index, key) in config.rest.legacy_keys.iter().enumerate() {
+            let path = format!("rest.legacy_keys[{index}]");
+            match LegacyKeyPolicy::new(&path, key) {
+                Ok(new) => {
+                    if policy.legacy_keys.insert(key.public_key.clone(), new).is_some() {
+                        violations.push(Violation::new(format!("{path}.public_key"), "is there twice"));
+                    }
+                }
+                Err(more) => violations.extend(more),
+            }
+        }
+        if let Some(file) = &config.rest.statement_jwks {
+            match statement_keys(file) {
+                Ok(keys) => policy.statement_keys = keys,
+                Err(description) => {
+                    violations.push(Violation::new("rest.statement_jwks", description));
+                }
+            }
+        }
+        policy
+    }
+}
+
+impl ApplicationPolicy {
+    fn new(path: &str, config: &Application) -> Result<Self, Vec<Violation>> {
+        let mut violations = Violations::default();
+        let Application { id, name, version, requestors, environments, permissions } = config;
+        if id.is_empty() {
+            violations.add(&format!("{path}.id"), "is required: what statements say in software_id");
+        }
+        for (key, text) in [("id", id), ("name", name), ("version", version)] {
+            violations.check_text(&format!("{path}.{key}"), text, APPLICATION_TEXT_MAX);
+        }
+        let requestors = scope(requestors, |text| {
+            violations.take(RequestorId::parse(&format!("{path}.requestors"), text))
+        });
+        let environments = scope(environments, |text| {
+            violations.take(EnvironmentName::parse(&format!("{path}.environments"), text))
+        });
+        let permissions: Vec<_> = permissions
+            .iter()
+            .filter_map(|text| violations.take(Permission::parse(&format!("{path}.permissions"), text)))
+            .collect();
+        let policy = Self {
+            source: SourceApplication { id: id.clone(), name: name.clone(), version: version.clone() },
+            requestors,
+            environments,
+            permissions: Some(permissions).filter(|permissions| !permissions.is_empty()),
+        };
+        violations.none_or(policy)
+    }
+}
+
+impl LegacyKeyPolicy {
+    fn new(path: &str, config: &LegacyKey) -> Result<Self, Vec<Violation>> {
+        let mut violations = Violations::default();
+        let LegacyKey { public_key, secret_key, secret_key_file, requestors } = config;
+        if public_key.is_empty() {
+            violations.add(&format!("{path}.public_key"), "is required: what requests name the key pair by");
+        }
+        let field = format!("{path}.secret_key");
+        let secret_key = match (secret_key.reveal(), secret_key_file) {
+            (secret, None) => secret.to_owned(),
+            ("", Some(file)) => fs::read_to_string(file).map_or_else(
+                |error| {
+                    let text = format!("{} cannot be read: {error}", file.display());
+                    violations.add(&format!("{path}.secret_key_file"), text);
+                    "unread".to_owned()
+                },
+                |text| text.trim().to_owned(),
+            ),
+            (_, Some(_)) => {
+                violations.add(&field, "is given beside secret_key_file; keep one of them");
+                "ambiguous".to_owned()
+            }
+        };
+        if secret_key.is_empty() {
+            violations.add(&field, "is required, or secret_key_file");
+        }
+        if requestors.is_empty() {
+            violations.add(&format!("{path}.requestors"), "is required: the requestors that the pair is for");
+        }
+        let requestors = scope(requestors, |text| {
+            violations.take(RequestorId::parse(&format!("{path}.requestors"), text))
+        });
+        violations.none_or(Self { secret_key: Secret::from(secret_key.as_str()), requestors })
+    }
+}
+
+/// The names of a list; an empty list means all of them.
+fn scope<T: Ord>(names: &[String], parse: impl FnMut(&String) -> Option<T>) -> Scope<T> {
+    if names.is_empty() { Scope::Any } else { Scope::Only(names.iter().filter_map(parse).collect()) }
+}
+
+/// The public keys of a JWK Set. Shared secrets are none: whoever may verify with one could also sign with it.
+fn statement_keys(file: &Path) -> Result<Vec<StatementKey>, String> {
+    let text =
+        fs::read_to_string(file).map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
+    let set: JwkSet = serde_json::from_str(&text)
+        .map_err(|error| format!("{} is no JWK Set (RFC 7517): {error}", file.display()))?;
+    let public = set.keys.iter().filter(|key| !matches!(key.algorithm, AlgorithmParameters::OctetKey(_)));
+    let keys: Vec<_> = public
+        .map(|key| {
+            let id = key.common.key_id.clone();
+            DecodingKey::from_jwk(key)
+                .map(|decoding| StatementKey { id: id.clone(), key: decoding })
+                .map_err(|error| format!("{}: the key {id:?} cannot be used: {error}", file.display()))
+        })
+        .collect::<Result<_, _>>()?;
+    if keys.is_empty() {
+        return Err(format!("{} holds no public key", file.display()));
+    }
+    Ok(keys)
+}

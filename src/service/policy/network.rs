@@ -1,0 +1,112 @@
+//! What the configuration says of hosts and addresses.
+
+use std::{collections::BTreeMap, net::IpAddr};
+
+use ipnet::IpNet;
+
+use crate::domain::{error::Violation, id::EnvironmentName};
+
+/// Which environment a REST call means, by its host.
+#[derive(Debug, Default)]
+pub(super) struct Hosts(BTreeMap<String, EnvironmentName>);
+
+impl Hosts {
+    /// Adds the hosts that the environment lists under `path`.
+    pub(super) fn add(
+        &mut self,
+        path: &str,
+        environment: &EnvironmentName,
+        hosts: &[String],
+        violations: &mut Vec<Violation>,
+    ) {
+        for host in hosts {
+            let field = format!("{path}.hosts");
+            if host.parse::<http::uri::Authority>().is_err() || host.contains('@') {
+                violations.push(Violation::new(
+                    field,
+                    format!("{host:?} is no host; write a name or address, such as api.example.com"),
+                ));
+            } else if let Some(other) = self.0.insert(host.to_ascii_lowercase(), environment.clone()) {
+                violations.push(Violation::new(field, format!("{host:?} is listed by {other} already")));
+            }
+        }
+    }
+
+    /// The environment that lists `authority`, with its port or without.
+    pub(super) fn environment(&self, authority: &str) -> Option<&EnvironmentName> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let authority = authority.to_ascii_lowercase();
+        let host = authority.parse::<http::uri::Authority>().ok();
+        let found = self.0.get(&authority);
+        found.or_else(|| host.and_then(|authority| self.0.get(authority.host())))
+    }
+}
+
+/// The proxies whose word about addresses is believed.
+#[derive(Debug, Clone, Default)]
+pub struct TrustedProxies(Vec<IpNet>);
+
+impl TrustedProxies {
+    /// The proxies in these networks.
+    #[must_use]
+    pub fn new(networks: Vec<IpNet>) -> Self {
+        Self(networks)
+    }
+
+    /// Whether a proxy of ours has this address.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.0.iter().any(|network| network.contains(&address))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_found_in_any_case_with_its_port_or_without() {
+        let environment = |name: &str| EnvironmentName::parse("", name).expect("valid");
+        let (mut hosts, mut violations) = (Hosts::default(), Vec::new());
+        hosts.add(
+            "environments.staging",
+            &environment("staging"),
+            &["API.example.com".to_owned()],
+            &mut violations,
+        );
+        hosts.add(
+            "environments.test",
+            &environment("test"),
+            &["api.example.com:8443".to_owned()],
+            &mut violations,
+        );
+        assert_eq!(violations, []);
+        assert_eq!(hosts.environment("api.EXAMPLE.com:8080"), Some(&environment("staging")));
+        assert_eq!(hosts.environment("api.example.com:8443"), Some(&environment("test")));
+        assert_eq!(hosts.environment("www.example.com"), None);
+
+        hosts.add(
+            "environments.test",
+            &environment("test"),
+            &["api.example.com".to_owned()],
+            &mut violations,
+        );
+        hosts.add(
+            "environments.test",
+            &environment("test"),
+            &["a b".to_owned(), "x@y".to_owned()],
+            &mut violations,
+        );
+        assert_eq!(violations.len(), 3, "{violations:?}");
+    }
+
+    #[test]
+    fn an_ipv4_address_in_ipv6_clothes_is_the_ipv4_address() {
+        let proxies = TrustedProxies::new(vec!["10.0.0.0/8".parse().expect("a network")]);
+        assert!(proxies.contains("::ffff:10.1.2.3".parse().expect("an address")));
+        assert!(!proxies.contains("::ffff:11.1.2.3".parse().expect("an address")));
+    }
+}

@@ -1,0 +1,68 @@
+//! One REST call, from its headers to its status.
+
+use std::{sync::Arc, time::Instant};
+
+use http::{Method, StatusCode};
+use tracing::Span;
+
+use super::metrics::Metrics;
+
+/// The methods by which calls are told apart; all others are one (OpenTelemetry conventions for HTTP).
+const METHODS: [&str; 7] = ["GET", "POST", "DELETE", "HEAD", "OPTIONS", "PUT", "PATCH"];
+const OTHER: &str = "_OTHER";
+
+/// A call under way. Dropped unfinished it has no status, since then the client went away.
+#[derive(Debug)]
+pub struct RequestRecord {
+    metrics: Arc<Metrics>,
+    method: &'static str,
+    route: &'static str,
+    started: Instant,
+    span: Option<Span>,
+    finished: bool,
+}
+
+impl RequestRecord {
+    pub(super) fn begin(
+        metrics: Arc<Metrics>,
+        method: &'static str,
+        route: &'static str,
+        span: Option<Span>,
+    ) -> Self {
+        Self { metrics, method, route, started: Instant::now(), span, finished: false }
+    }
+
+    /// The call's span, where it is sampled.
+    #[must_use]
+    pub fn span(&self) -> Option<Span> {
+        self.span.clone()
+    }
+
+    /// Reports how the call ended; only the first report counts.
+    pub fn finish(&mut self, status: StatusCode) {
+        if std::mem::replace(&mut self.finished, true) {
+            return;
+        }
+        self.metrics.observe_request(self.method, self.route, status.as_u16(), self.started.elapsed());
+        if let Some(span) = self.span.take() {
+            span.record("http.response.status_code", status.as_u16());
+            if status.is_server_error() {
+                span.record("otel.status_code", "ERROR");
+                span.record("error.type", status.as_str());
+            }
+        }
+    }
+}
+
+impl Drop for RequestRecord {
+    fn drop(&mut self) {
+        if !self.finished {
+            self.metrics.observe_request(self.method, self.route, 0, self.started.elapsed());
+        }
+    }
+}
+
+/// The name that a method is reported by.
+pub(super) fn method_name(method: &Method) -> &'static str {
+    METHODS.into_iter().find(|name| *name == method.as_str()).unwrap_or(OTHER)
+}
