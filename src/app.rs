@@ -60,8 +60,8 @@ pub enum StartError {
     #[error("the signing key and the revocations cannot be read")]
     Service(#[from] Error),
     /// A command was refused.
-    #[error("{0}")]
-    Command(#[source] Error),
+    #[error("{}", .0.full_message())]
+    Command(Error),
     /// The operating system gave no thread.
     #[error("no serving thread could be started: {0}")]
     Threads(#[from] io::Error),

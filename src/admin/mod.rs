@@ -173,8 +173,9 @@ fn known_requestor(
     let is_meant = |name: &EnvironmentName| {
         environments.is_empty() || environments.iter().any(|environment| environment == name.as_str())
     };
-    let mut meant = policy.environments().filter(|name| is_meant(name));
-    if meant.any(|name| policy.place(("", name.as_str()), ("", text)).is_ok()) {
+    let mut meant = policy.environments().filter(|name| is_meant(name)).peekable();
+    // Where none of the environments is known, that is told already.
+    if meant.peek().is_none() || meant.any(|name| policy.place(("", name.as_str()), ("", text)).is_ok()) {
         Ok(requestor)
     } else {
         Err(Violation::new("requestor", format!("{text:?} is no requestor of any of these environments")))

@@ -104,6 +104,6 @@ async fn command(
             Error::InvalidFields(_) => StatusCode::BAD_REQUEST,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        (status, error.to_string())
+        (status, error.full_message())
     })
 }

@@ -27,8 +27,7 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "the configuration ({}) cannot be used:", self.source)?;
         for violation in &self.violations {
-            let separator = if violation.field.is_empty() { "" } else { ": " };
-            write!(formatter, "\n  {}{separator}{}", violation.field, violation.description)?;
+            write!(formatter, "\n  {violation}")?;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! The one error of the domain. Each transport renders it by one exhaustive match, so that a new error
 //! cannot be forgotten in a face.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use super::{authentication::AuthenticationProblem, caller::Permission, id::EnvironmentName};
 
@@ -12,6 +12,15 @@ pub struct Violation {
     pub field: String,
     /// What is wrong and what would be right. Never holds a secret or a whole oversized value.
     pub description: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.field.is_empty() {
+            write!(formatter, "{}: ", self.field)?;
+        }
+        formatter.write_str(&self.description)
+    }
 }
 
 impl Violation {
@@ -31,6 +40,9 @@ impl Violation {
 
 /// Not characters by Unicode, and forbidden in XML 1.0 (section 2.2).
 const NONCHARACTERS: [char; 2] = ['\u{fffe}', '\u{ffff}'];
+
+/// How long [`Error::full_message`] gets, in bytes, but for the words that say so.
+const FULL_MESSAGE_MAX: usize = 1_000;
 
 /// Collects the violations of one request, so that all of them are told at once.
 #[derive(Debug, Default)]
@@ -183,6 +195,27 @@ impl Error {
     }
 }
 
+impl Error {
+    /// The message with every violation in it, for faces that have no other place to tell them: as many as fit into a
+    /// thousand bytes.
+    #[must_use]
+    pub fn full_message(&self) -> String {
+        let Self::InvalidFields(violations) = self else { return self.to_string() };
+        let mut text = String::new();
+        for violation in violations {
+            let between = if text.is_empty() { "" } else { "; " };
+            let one = violation.to_string();
+            if text.len() + between.len() + one.len() > FULL_MESSAGE_MAX {
+                text.push_str(if text.is_empty() { "the request is not valid" } else { "; and more" });
+                break;
+            }
+            text.push_str(between);
+            text.push_str(&one);
+        }
+        text
+    }
+}
+
 /// What a lookup that found nothing shows, for the causes to be ranked by. It tells nothing of what was ever under the
 /// code: a guess must not learn whether it came close.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -216,10 +249,7 @@ impl From<StoreError> for Error {
 fn summary(violations: &[Violation]) -> String {
     match violations {
         [] => "the request is not valid".to_owned(),
-        [only] if only.field.is_empty() => only.description.clone(),
-        [only] => format!("{}: {}", only.field, only.description),
-        [first, rest @ ..] => {
-            format!("{}: {} (and {} more, see the details)", first.field, first.description, rest.len())
-        }
+        [only] => only.to_string(),
+        [first, rest @ ..] => format!("{first} (and {} more, see the details)", rest.len()),
     }
 }

@@ -14,16 +14,10 @@ use super::{
 };
 use crate::{
     config::Format,
-    domain::{
-        authentication::AuthenticationProblem,
-        error::{Error, Violation},
-    },
+    domain::{authentication::AuthenticationProblem, error::Error},
     service::client_registration::{OAuthError, OAuthErrorCode},
     telemetry,
 };
-
-/// The longest message, in bytes.
-const MESSAGE_MAX: usize = 1_000;
 
 /// What clients get that call too fast, as the provider's front door answers it.
 const THROTTLED_PAGE: &str = "<html>\r\n<head><title>429 Too Many Requests</title></head>\r\n<body>\r\n\
@@ -179,8 +173,7 @@ impl Failure {
 
     fn message(&self) -> String {
         match self {
-            Self::Domain(Error::InvalidFields(violations)) => violations_text(violations),
-            Self::Domain(error) => error.to_string(),
+            Self::Domain(error) => error.full_message(),
             Self::OAuth(error) | Self::BasicCredentials(error) => error.description.clone(),
             Self::UnknownPath => {
                 "there is nothing at this path; this server has /reggie/v1 and /o/client".to_owned()
@@ -240,20 +233,4 @@ fn status_of(error: &Error) -> StatusCode {
         Error::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
-}
-
-fn violations_text(violations: &[Violation]) -> String {
-    let mut text = String::new();
-    for violation in violations {
-        let Violation { field, description } = violation;
-        let between = if text.is_empty() { "" } else { "; " };
-        let one = if field.is_empty() { description.clone() } else { format!("{field}: {description}") };
-        if text.len() + between.len() + one.len() > MESSAGE_MAX {
-            text.push_str(if text.is_empty() { "the request is not valid" } else { "; and more" });
-            break;
-        }
-        text.push_str(between);
-        text.push_str(&one);
-    }
-    text
 }

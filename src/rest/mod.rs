@@ -90,7 +90,6 @@ pub enum CorsOrigin {
 type Face = Arc<Parts>;
 
 /// Every path of the face.
-#[must_use]
 pub fn router(parts: Parts) -> Router {
     let cors = cors(&parts.cors_origins);
     let face = Arc::new(parts);

@@ -62,6 +62,16 @@ pub fn init(config: &Log) -> Result<Option<TraceExport>, TelemetryError> {
     Ok(traces)
 }
 
+/// Logs what of an error only the operator may know.
+pub fn report_error(error: &Error) {
+    match error {
+        Error::Internal(cause) => tracing::error!(%cause, "internal error"),
+        // The store says once in the log what is wrong with it; each call that meets it is no news.
+        Error::StoreUnavailable(cause) => tracing::debug!(%cause, "store unavailable"),
+        _ => {}
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,15 +85,5 @@ mod tests {
             let found = check_filter(&Log { filter: filter.to_owned(), ..Log::default() });
             assert_eq!(found.map(|violation| violation.field).as_deref(), Some("log.filter"), "{filter}");
         }
-    }
-}
-
-/// Logs what of an error only the operator may know.
-pub fn report_error(error: &Error) {
-    match error {
-        Error::Internal(cause) => tracing::error!(%cause, "internal error"),
-        // The store says once in the log what is wrong with it; each call that meets it is no news.
-        Error::StoreUnavailable(cause) => tracing::debug!(%cause, "store unavailable"),
-        _ => {}
     }
 }

@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     net::SocketAddr,
+    path::PathBuf,
     sync::{Arc, Mutex, mpsc},
     thread::JoinHandle,
 };
@@ -39,7 +40,7 @@ pub struct TestServer {
     rest: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<Result<(), StartError>>>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl TestServer {
@@ -78,12 +79,17 @@ impl TestServer {
         let Ok((address, rest)) = address.recv() else {
             panic!("the server did not start: {:?}", thread.join());
         };
-        Self { clock, randomness, address, rest, stop: Some(stop), thread: Some(thread), _folder: folder }
+        Self { clock, randomness, address, rest, stop: Some(stop), thread: Some(thread), folder }
     }
 
     /// Where gRPC is served.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
     }
 
     /// Where REST is served.
@@ -161,9 +167,14 @@ impl SteeredRandomness {
     pub fn draw_next(&self, code: &str) {
         let mut id = [0; 16];
         OsRandomness.fill(&mut id).expect("randomness");
+        self.draw_record(id, code, DEFAULT_ALPHABET);
+    }
+
+    /// Has the next create take this id, and draw this code of the alphabet first.
+    pub fn draw_record(&self, id: [u8; 16], code: &str, alphabet: &str) {
         let mut block = [0; 16];
         for (byte, symbol) in block.iter_mut().zip(code.bytes()) {
-            let index = DEFAULT_ALPHABET.bytes().position(|other| other == symbol).expect("in the alphabet");
+            let index = alphabet.bytes().position(|other| other == symbol).expect("in the alphabet");
             *byte = u8::try_from(index).expect("few symbols");
         }
         self.next.lock().expect("not poisoned").extend([id, block]);

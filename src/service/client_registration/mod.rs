@@ -83,6 +83,3 @@ impl std::fmt::Debug for ClientRegistrationService {
         formatter.debug_struct("ClientRegistrationService").finish_non_exhaustive()
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,4 +1,4 @@
-//! The gRPC face as its callers meet it: the real application in this process, over a real socket.
+//! The gRPC face as its callers meet it.
 
 mod code_life;
 mod deadline;
@@ -13,5 +13,4 @@ mod place;
 mod reflection;
 mod request_id;
 mod room;
-mod support;
 mod watch;

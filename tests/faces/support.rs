@@ -5,10 +5,14 @@ use std::time::Duration;
 use tonic::Status;
 use tonic_types::StatusExt;
 
+#[path = "../support/http.rs"]
+pub mod http;
 #[path = "../support/raw.rs"]
 pub mod raw;
 #[path = "../support/request.rs"]
 pub mod request;
+#[path = "../support/rest.rs"]
+pub mod rest;
 #[path = "../support/status.rs"]
 pub mod status;
 #[path = "../support/test_server.rs"]

@@ -18,8 +18,8 @@ use crate::support::{
     test_server::TestServer,
 };
 
-const SAMPLE: &str = include_str!("../golden/device_info/sample.normalized");
-const SAMPLE_DEVICE: &str = include_str!("../golden/device_info/fire_tv_sample_explicit.json");
+const SAMPLE: &str = include_str!("../../golden/device_info/sample.normalized");
+const SAMPLE_DEVICE: &str = include_str!("../../golden/device_info/fire_tv_sample_explicit.json");
 
 /// The sample's device in the wire form, its User-Agent, and the address that it came from.
 fn sample() -> (String, String) {

@@ -1,0 +1,195 @@
+//! What clients get wrong, and what strangers try: a clear error in the asked format, and nothing written.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+};
+
+use crate::support::{
+    http::Call,
+    request,
+    rest::{DEVICE_INFO, Device},
+    test_server::TestServer,
+};
+
+/// A server whose one place for a code shows whether anything was written.
+fn server() -> TestServer {
+    TestServer::configured(|config| config.codes.max_live_codes = 1)
+}
+
+/// That the one place is still free.
+async fn assert_nothing_written(server: &TestServer) {
+    let answer = server.codes().create_registration_code(request::create()).await;
+    assert!(answer.is_ok(), "a code was written: {answer:?}");
+}
+
+fn post<'a>(device: &'a Device<'a>, query: &str) -> Call {
+    device.call("POST", &format!("/reggie/v1/REF/regcode.json?{query}"))
+}
+
+#[tokio::test]
+async fn each_parameter_that_is_wrong_is_named() {
+    let server = server();
+    let device = Device::of(&server).await;
+    let long = "a".repeat(600);
+    for (query, name) in [
+        ("deviceId=a&deviceId=a".to_owned(), "deviceId"),
+        ("deviceId=%FF%FE".to_owned(), "deviceId"),
+        (format!("deviceId={long}"), "deviceId"),
+        ("deviceId=a&ttl=36001".to_owned(), "ttl"),
+        ("deviceId=a&ttl=0".to_owned(), "ttl"),
+        ("deviceId=a&ttl=-1".to_owned(), "ttl"),
+        ("deviceId=a&ttl=soon".to_owned(), "ttl"),
+        ("deviceId=a&ttl=1.5".to_owned(), "ttl"),
+        ("deviceId=a&ttl=99999999999999999999".to_owned(), "ttl"),
+        ("deviceId=a&ttl=60&ttl=60".to_owned(), "ttl"),
+        ("deviceId=a&mvpd=a%20b".to_owned(), "mvpd"),
+        ("deviceId=a&requestor=OTHER".to_owned(), "requestor"),
+        ("deviceId=a&format=pdf".to_owned(), "format"),
+        (format!("deviceId=a&appId={long}"), "appId"),
+        ("deviceId=a&deviceType=%01".to_owned(), "deviceType"),
+    ] {
+        let message = post(&device, &query).header("x-device-info", DEVICE_INFO).send().await.error(400);
+        assert!(message.starts_with(&format!("{name}: ")), "{query}: {message}");
+        server.clock.advance(std::time::Duration::from_secs(1));
+    }
+    assert_nothing_written(&server).await;
+}
+
+#[tokio::test]
+async fn several_mistakes_are_told_at_once() {
+    let server = server();
+    let device = Device::of(&server).await;
+    let message =
+        post(&device, "deviceId=a&ttl=0&mvpd=%20").header("x-device-info", "e30=").send().await.error(400);
+    for name in ["ttl", "mvpd", "X-Device-Info.model", "X-Device-Info.osName"] {
+        assert!(message.contains(&format!("{name}: ")), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn device_information_is_required_and_checked() {
+    let server = server();
+    let device = Device::of(&server).await;
+    let message = post(&device, "deviceId=a").send().await.error(400);
+    assert_eq!(message, "Required 'X-Device-Info' is not present");
+    for wrong in ["", "?", "bm8ganNvbg==", "W10=", "e30="] {
+        let answer = post(&device, "deviceId=a").header("x-device-info", wrong).send().await;
+        assert!(answer.error(400).starts_with("X-Device-Info"), "{wrong}: {answer:?}");
+    }
+    let answer = post(&device, "deviceId=a&device_info=%7B%7D").send().await;
+    assert!(answer.error(400).starts_with("device_info"), "{answer:?}");
+    let answer = post(&device, "deviceId=a").header("x-device-info", b"\xff\xfe").send().await;
+    assert!(answer.error(400).starts_with("X-Device-Info"), "{answer:?}");
+    assert_nothing_written(&server).await;
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_form_is_refused() {
+    let server = server();
+    let device = Device::of(&server).await;
+    let create = || post(&device, "deviceId=a").header("x-device-info", DEVICE_INFO);
+    create().form(r#"{"deviceId":"a"}"#).send().await.error(400);
+    create().header("content-type", "application/json").body("{}").send().await.error(400);
+    create().form("<deviceId>a</deviceId>").send().await.error(400);
+    create().form("deviceId=b").send().await.error(400);
+    create().form("a=1&".repeat(100)).send().await.error(400);
+    assert_nothing_written(&server).await;
+}
+
+#[tokio::test]
+async fn a_parameter_of_a_megabyte_is_too_large_wherever_it_stands() {
+    let server = server();
+    let device = Device::of(&server).await;
+    let megabyte = "a".repeat(1 << 20);
+    let in_form = post(&device, "").header("x-device-info", DEVICE_INFO).form(format!("deviceId={megabyte}"));
+    in_form.send().await.error(413);
+    let in_query = post(&device, &format!("deviceId={}", &megabyte[..20_000]));
+    let message = in_query.header("x-device-info", DEVICE_INFO).send().await.error(414);
+    assert!(message.contains("16384"), "{message}");
+    let head = format!("POST /reggie/v1/REF/regcode?deviceId={megabyte} HTTP/1.1\r\nhost: x\r\n\r\n");
+    assert_eq!(raw_status(&server, head.as_bytes()), 431);
+    let head =
+        format!("GET /reggie/v1/REF/regcode/A HTTP/1.1\r\nhost: x\r\nx-odd: {}\r\n\r\n", &megabyte[..64_000]);
+    assert_eq!(raw_status(&server, head.as_bytes()), 431);
+    assert_nothing_written(&server).await;
+}
+
+#[tokio::test]
+async fn a_body_without_a_length_is_bounded_too() {
+    let server = server();
+    let device = Device::of(&server).await;
+    let chunk = format!("10000\r\n{}\r\n", "a".repeat(0x1_0000));
+    let request = format!(
+        "POST /reggie/v1/REF/regcode.json HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\
+         content-type: application/x-www-form-urlencoded\r\ntransfer-encoding: chunked\r\n\r\n{}",
+        device.token,
+        chunk.repeat(3)
+    );
+    assert_eq!(raw_status(&server, request.as_bytes()), 413);
+    assert_nothing_written(&server).await;
+}
+
+#[tokio::test]
+async fn a_body_that_is_cut_in_the_middle_writes_nothing() {
+    let server = server();
+    let device = Device::of(&server).await;
+    let mut stream = TcpStream::connect(server.rest_address()).expect("connects");
+    let head = format!(
+        "POST /reggie/v1/REF/regcode.json?deviceId=a HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\
+         x-device-info: {DEVICE_INFO}\r\ncontent-type: application/x-www-form-urlencoded\r\n\
+         content-length: 100\r\n\r\nmvpd=m",
+        device.token
+    );
+    stream.write_all(head.as_bytes()).expect("sends");
+    stream.shutdown(std::net::Shutdown::Write).expect("half closes");
+    let mut answer = String::new();
+    // The server may just close: there is nobody left to talk to.
+    let _ = stream.read_to_string(&mut answer);
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400"), "{answer}");
+    assert_nothing_written(&server).await;
+}
+
+#[tokio::test]
+async fn paths_and_methods_that_are_none_are_told_in_the_asked_format() {
+    let server = server();
+    let device = Device::of(&server).await;
+    device.call("GET", "/api/v1/authenticate?format=json").send().await.error(404);
+    device.call("GET", "/").header("accept", "application/json").send().await.error(404);
+    assert!(device.call("GET", "/reggie/v1/REF/regcode/").send().await.xml(404).contains("<status>404"));
+    let put = device.call("PUT", "/reggie/v1/REF/regcode.json").send().await;
+    assert_eq!((put.error(405).is_empty(), put.header("allow")), (false, "POST"));
+    let post = device.call("POST", "/reggie/v1/REF/regcode/ABC.json").send().await;
+    post.error(405);
+    device.call("POST", "/reggie/v1/%FF/regcode.json").send().await.error(400);
+    device.call("POST", "/reggie/v1/a%20b/regcode.json?deviceId=a").send().await.error(400);
+    device.call("GET", &format!("/reggie/v1/REF/regcode/{}.json", "A".repeat(100))).send().await.error(400);
+}
+
+#[tokio::test]
+async fn a_user_agent_is_bounded_and_may_hold_odd_bytes() {
+    let server = TestServer::start();
+    let device = Device::of(&server).await;
+    let create = |agent: &[u8]| device.create("").header("user-agent", agent);
+    let message = create("a".repeat(3_000).as_bytes()).send().await.error(400);
+    assert!(message.starts_with("User-Agent"), "{message}");
+    let record = create(b"TV\xae/1").send().await.json(201);
+    assert_eq!(record["info"]["userAgent"], "TV\u{fffd}/1");
+}
+
+/// Sends these bytes, and gives the status that comes back.
+fn raw_status(server: &TestServer, request: &[u8]) -> u16 {
+    let mut stream = TcpStream::connect(server.rest_address()).expect("connects");
+    // The server need not take all of it.
+    let _ = stream.write_all(request);
+    let mut answer = Vec::new();
+    let mut byte = [0];
+    while answer.last() != Some(&b'\n') && stream.read(&mut byte).is_ok_and(|read| read == 1) {
+        answer.push(byte[0]);
+    }
+    let line = String::from_utf8(answer).expect("text");
+    line.split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok())
+        .unwrap_or_else(|| panic!("no status: {line:?}"))
+}

@@ -1,0 +1,46 @@
+//! Web pages that call from a browser (CORS).
+
+use crate::support::{http::call, rest::Device, test_server::TestServer};
+
+const ORIGIN: &str = "https://tv.example.com";
+
+fn server() -> TestServer {
+    TestServer::configured(|config| config.rest.cors_origins = vec![ORIGIN.to_owned()])
+}
+
+#[tokio::test]
+async fn a_configured_origin_may_ask_before_it_calls_and_without_a_token() {
+    let server = server();
+    let asked = call(server.rest_address(), "OPTIONS", "/reggie/v1/REF/regcode/ABC")
+        .header("origin", ORIGIN)
+        .header("access-control-request-method", "DELETE")
+        .header("access-control-request-headers", "authorization,x-device-info")
+        .send()
+        .await;
+    assert_eq!(asked.status, 200, "{asked:?}");
+    assert_eq!(asked.header("access-control-allow-origin"), ORIGIN);
+    assert!(asked.header("access-control-allow-methods").contains("DELETE"));
+    assert!(asked.header("access-control-allow-headers").contains("x-device-info"));
+}
+
+#[tokio::test]
+async fn answers_and_errors_can_be_read_by_a_configured_origin_only() {
+    let server = server();
+    let device = Device::of(&server).await;
+    let code = device.created().await;
+    let read = |origin| device.read(&code).header("origin", origin);
+    assert_eq!(read(ORIGIN).send().await.header("access-control-allow-origin"), ORIGIN);
+    let error = device.read("BCDFGHJ").header("origin", ORIGIN).send().await;
+    assert_eq!((error.status.as_u16(), error.header("access-control-allow-origin")), (404, ORIGIN));
+    let other = read("https://other.example.com").send().await;
+    assert_eq!(other.status, 200);
+    assert!(!other.headers.contains_key("access-control-allow-origin"), "{other:?}");
+}
+
+#[tokio::test]
+async fn without_configuration_no_page_may_call() {
+    let server = TestServer::start();
+    let device = Device::of(&server).await;
+    let answer = device.read("BCDFGHJ").header("origin", ORIGIN).send().await;
+    assert!(!answer.headers.contains_key("access-control-allow-origin"), "{answer:?}");
+}

@@ -1,0 +1,65 @@
+//! Devices that have no id of their own.
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use passbridge::config::DeviceIdRule;
+use uuid::Uuid;
+
+use crate::support::{
+    request,
+    rest::{DEVICE_INFO, Device},
+    test_server::TestServer,
+};
+
+/// A create with this `deviceId`.
+fn create(device: &Device<'_>, parameters: &str) -> crate::support::http::Call {
+    let path = format!("/reggie/v1/REF/regcode.json?{parameters}");
+    device.call("POST", &path).header("x-device-info", DEVICE_INFO)
+}
+
+#[tokio::test]
+async fn the_documented_two_calls_give_an_id_and_a_code_for_it() {
+    let server = TestServer::start();
+    let device = Device::of(&server).await;
+    let first = create(&device, "deviceId=dummy").send().await.json(201);
+    let id = first["id"].as_str().expect("an id");
+    assert!(Uuid::try_parse(id).is_ok());
+
+    let second = create(&device, &format!("deviceId={id}")).send().await.json(201);
+    assert_eq!(second["info"]["deviceId"], BASE64_STANDARD.encode(id));
+    assert_ne!(second["code"], first["code"]);
+    assert_ne!(second["id"], first["id"]);
+
+    let shown = second["code"].as_str().expect("a code");
+    let read = server.codes().get_registration_code(request::get(shown)).await.expect("reads").into_inner();
+    assert_eq!(read.registration_code.expect("a record").device_id, id);
+}
+
+#[tokio::test]
+async fn no_two_devices_share_the_id_dummy() {
+    let server = TestServer::start();
+    let device = Device::of(&server).await;
+    let [one, other] = [create(&device, "deviceId=dummy"), create(&device, "deviceId=dummy")];
+    let (one, other) = (one.send().await.json(201), other.send().await.json(201));
+    assert_ne!(one["info"]["deviceId"], other["info"]["deviceId"]);
+}
+
+#[tokio::test]
+async fn where_the_id_is_optional_the_record_s_own_is_the_device_s_key() {
+    let server = TestServer::configured(|config| config.rest.device_id = DeviceIdRule::Optional);
+    let device = Device::of(&server).await;
+    for parameters in ["", "deviceId="] {
+        let created = create(&device, parameters).send().await.json(201);
+        let id = created["id"].as_str().expect("an id");
+        assert_eq!(created["info"]["deviceId"], BASE64_STANDARD.encode(id), "{parameters}");
+    }
+}
+
+#[tokio::test]
+async fn where_it_is_required_its_absence_is_the_documented_error() {
+    let server = TestServer::start();
+    let device = Device::of(&server).await;
+    for parameters in ["", "deviceId="] {
+        let message = create(&device, parameters).send().await.error(400);
+        assert_eq!(message, "Required 'deviceId' is not present", "{parameters}");
+    }
+}

@@ -1,0 +1,14 @@
+//! The REST face as devices meet it.
+
+mod address;
+mod bad_input;
+mod both_faces;
+mod cross_origin;
+mod device_without_id;
+mod documented;
+mod format;
+mod parameters;
+mod registration;
+mod revocation;
+mod signed_request;
+mod throttle;

@@ -1,0 +1,81 @@
+//! Taking back what was issued.
+
+use std::time::Duration;
+
+use passbridge::admin::{Answer, Command, RevokeCommand};
+
+use crate::support::{
+    http,
+    rest::{Device, ask_for_token, mint, operate, register, statement_command, token_form},
+    test_server::{START, TestServer},
+};
+
+async fn revoke(server: &TestServer, command: RevokeCommand) {
+    assert_eq!(operate(server, Command::Revoke(command)).await, Answer::Done);
+}
+
+/// A client with its statement, its registration and a token.
+async fn client(server: &TestServer) -> (String, http::Answer, String) {
+    let statement = mint(server, statement_command()).await;
+    let registered = register(server, &statement).await;
+    let issued = ask_for_token(server, token_form(&registered)).await.json(201);
+    let token = issued["access_token"].as_str().expect("a token").to_owned();
+    (statement, registered, token)
+}
+
+async fn assert_token_revoked(server: &TestServer, token: &str) {
+    let device = Device { server, token: token.to_owned() };
+    let answer = device.read("BCDFGHJ").send().await;
+    assert!(answer.error(401).contains("revoked"), "{answer:?}");
+}
+
+async fn assert_token_good(server: &TestServer, token: &str) {
+    let device = Device { server, token: token.to_owned() };
+    device.read("BCDFGHJ").send().await.error(404);
+}
+
+#[tokio::test]
+async fn with_a_statement_go_its_clients_and_tokens_and_no_others() {
+    let server = TestServer::start();
+    let (statement, registered, token) = client(&server).await;
+    let (_, _, another) = client(&server).await;
+    revoke(&server, RevokeCommand::Statement(statement.clone())).await;
+    assert_token_revoked(&server, &token).await;
+    assert_eq!(ask_for_token(&server, token_form(&registered)).await.json(400)["error"], "invalid_client");
+    assert_eq!(register(&server, &statement).await.json(400)["error"], "unapproved_software_statement");
+    assert_token_good(&server, &another).await;
+}
+
+#[tokio::test]
+async fn with_a_client_go_its_tokens_and_its_device_registers_again() {
+    let server = TestServer::start();
+    let (statement, registered, token) = client(&server).await;
+    let client_id = registered.json(201)["client_id"].as_str().expect("text").to_owned();
+    revoke(&server, RevokeCommand::Client(client_id)).await;
+    assert_token_revoked(&server, &token).await;
+    assert_eq!(ask_for_token(&server, token_form(&registered)).await.json(400)["error"], "invalid_client");
+    let again = register(&server, &statement).await;
+    ask_for_token(&server, token_form(&again)).await.json(201);
+}
+
+#[tokio::test]
+async fn with_a_time_goes_everything_issued_before_it_and_the_later_time_stands() {
+    let server = TestServer::start();
+    let (statement, registered, token) = client(&server).await;
+    server.clock.advance(Duration::from_secs(10));
+    revoke(&server, RevokeCommand::IssuedBefore(START + 5_000)).await;
+    revoke(&server, RevokeCommand::IssuedBefore(START)).await;
+    assert_token_revoked(&server, &token).await;
+    assert_eq!(ask_for_token(&server, token_form(&registered)).await.json(400)["error"], "invalid_client");
+    let again = register(&server, &statement).await;
+    let issued = ask_for_token(&server, token_form(&again)).await.json(201);
+    assert_token_good(&server, issued["access_token"].as_str().expect("a token")).await;
+}
+
+#[tokio::test]
+async fn what_is_no_client_id_cannot_be_revoked() {
+    let server = TestServer::start();
+    let command = Command::Revoke(RevokeCommand::Client("nobody".to_owned()));
+    let refused = passbridge::admin::ask(&server.data(), &command).await.expect_err("refused");
+    assert!(refused.to_string().starts_with("client: "), "{refused}");
+}

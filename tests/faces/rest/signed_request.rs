@@ -1,0 +1,127 @@
+//! Requests signed the way that was usual before dynamic client registration.
+
+use std::time::Duration;
+
+use aws_lc_rs::hmac;
+use base64::{Engine, prelude::BASE64_STANDARD};
+use passbridge::config::{LegacyKey, Secret};
+
+use crate::support::{
+    http::{Answer, Call, call},
+    test_server::{START, TestServer},
+};
+
+const PUBLIC: &str = "public-key";
+const SECRET: &str = "secret-key";
+
+fn server() -> TestServer {
+    TestServer::configured(|config| {
+        config.rest.legacy_keys = vec![LegacyKey {
+            public_key: PUBLIC.to_owned(),
+            secret_key: Secret::from(SECRET),
+            requestors: vec!["REF".to_owned(), "REF2".to_owned()],
+            ..LegacyKey::default()
+        }];
+    })
+}
+
+/// As a client in the field signs: with a `request_uri` that it does not call.
+fn signed(method: &str, requestor: &str, nonce: &str, time: u64, secret: &str) -> String {
+    let text = format!(
+        "{method} requestor_id={requestor}, nonce={nonce}, signature_method=HMAC-SHA1, request_time={time}, \
+         request_uri=/regcode"
+    );
+    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret.as_bytes());
+    let signature = BASE64_STANDARD.encode(hmac::sign(&key, text.as_bytes()));
+    format!("{text}, public_key={PUBLIC}, signature={signature}")
+}
+
+fn create(server: &TestServer, authorization: String) -> Call {
+    call(server.rest_address(), "POST", "/reggie/v1/REF/regcode")
+        .header("authorization", authorization)
+        .header("user-agent", "Roku/DVP-12.0 (12.0.0.4182-88)")
+        .form("deviceId=device&format=json&ttl=600&mvpd=m&registrationURL=http%3A%2F%2Fexample.com")
+}
+
+async fn refused(server: &TestServer, authorization: String) -> String {
+    let answer: Answer = create(server, authorization).send().await;
+    assert!(answer.header("www-authenticate").starts_with("Bearer"), "{answer:?}");
+    answer.error(401)
+}
+
+#[tokio::test]
+async fn a_signed_create_read_and_delete_work_without_device_information() {
+    let server = server();
+    let record = create(&server, signed("POST", "REF", "1", START, SECRET)).send().await.json(201);
+    assert_eq!(record["info"]["registrationURL"], "http://example.com");
+    assert_eq!(record["info"].get("authorizationType"), None);
+    assert_eq!(record["info"].get("sourceApplicationInformation"), None);
+    let normalized =
+        BASE64_STANDARD.decode(record["info"]["deviceInfo"].as_str().expect("text")).expect("base64");
+    let normalized = String::from_utf8(normalized).expect("UTF-8");
+    assert!(normalized.contains("Roku"), "what the User-Agent tells is there: {normalized}");
+
+    let path = format!("/reggie/v1/REF/regcode/{}.json", record["code"].as_str().expect("a code"));
+    let on = |method, nonce| {
+        call(server.rest_address(), method, &path)
+            .header("authorization", signed(method, "REF", nonce, START, SECRET))
+    };
+    assert_eq!(on("GET", "2").send().await.json(200), record);
+    assert_eq!(on("DELETE", "3").send().await.status, 204);
+}
+
+#[tokio::test]
+async fn a_time_in_seconds_is_told_from_a_clock_that_is_off() {
+    let server = server();
+    let seconds = refused(&server, signed("POST", "REF", "1", START / 1000, SECRET)).await;
+    assert!(seconds.contains("in seconds") && seconds.contains("milliseconds"), "{seconds}");
+    let off = refused(&server, signed("POST", "REF", "1", START - 600_001, SECRET)).await;
+    assert!(off.contains("10 minutes"), "{off}");
+    create(&server, signed("POST", "REF", "1", START - 600_000, SECRET)).send().await.json(201);
+}
+
+#[tokio::test]
+async fn a_nonce_counts_once_for_as_long_as_its_request_would_be_taken() {
+    let server = server();
+    let authorization = signed("POST", "REF", "once", START + 600_000, SECRET);
+    create(&server, authorization.clone()).send().await.json(201);
+    assert!(refused(&server, authorization.clone()).await.contains("nonce"));
+    server.clock.advance(Duration::from_secs(1200));
+    assert!(refused(&server, authorization.clone()).await.contains("nonce"));
+    server.clock.advance(Duration::from_secs(2));
+    assert!(refused(&server, authorization).await.contains("10 minutes"));
+}
+
+#[tokio::test]
+async fn another_s_signature_an_unknown_key_and_a_changed_text_are_refused() {
+    let server = server();
+    let right = signed("POST", "REF", "1", START, SECRET);
+    for wrong in [
+        signed("POST", "REF", "1", START, "another secret"),
+        right.replace("public-key", "unknown"),
+        right.replace("nonce=1", "nonce=2"),
+        right.replace("requestor_id=REF", "requestor_id=REF2"),
+        signed("GET", "REF", "1", START, SECRET),
+    ] {
+        assert!(refused(&server, wrong.clone()).await.contains("signature"), "{wrong}");
+    }
+    for unreadable in ["POST", "public_key=", "Basic abc", right.split(", signature").next().expect("text")] {
+        refused(&server, unreadable.to_owned()).await;
+    }
+    create(&server, right).send().await.json(201);
+}
+
+#[tokio::test]
+async fn a_key_pair_is_for_its_requestors_and_a_request_for_its_own() {
+    let server = server();
+    for requestor in ["REF2", "OTHER"] {
+        let answer = create(&server, signed("POST", requestor, requestor, START, SECRET)).send().await;
+        answer.error(403);
+    }
+}
+
+#[tokio::test]
+async fn without_a_configured_key_no_signature_is_taken() {
+    let server = TestServer::start();
+    refused(&server, signed("POST", "REF", "1", START, SECRET)).await;
+}

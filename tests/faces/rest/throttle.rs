@@ -1,0 +1,64 @@
+//! How fast clients may call.
+
+use std::time::Duration;
+
+use crate::support::{
+    http::{Answer, call},
+    rest::Device,
+    test_server::TestServer,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[track_caller]
+fn assert_throttled(answer: &Answer, seconds: &str) {
+    assert_eq!((answer.status.as_u16(), answer.header("content-type")), (429, "text/html"), "{answer:?}");
+    assert_eq!(answer.header("retry-after"), seconds);
+    assert!(answer.body.starts_with("<html>") && answer.body.contains("429 Too Many Requests"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_device_has_ten_creates_at_once_and_then_one_a_second() {
+    let server = TestServer::start();
+    let device = Device::of(&server).await;
+    for _ in 0..10 {
+        device.create("").send().await.json(201);
+    }
+    assert_throttled(&device.create("").send().await, "1");
+    let path = "/reggie/v1/REF/regcode.json?deviceId=another";
+    let another = device.call("POST", path).header("x-device-info", crate::support::rest::DEVICE_INFO);
+    another.send().await.json(201);
+    server.clock.advance(SECOND);
+    device.create("").send().await.json(201);
+    assert_throttled(&device.create("").send().await, "1");
+}
+
+#[tokio::test]
+async fn an_address_has_a_limit_over_all_its_calls_whatever_it_varies() {
+    let server = TestServer::configured(|config| {
+        config.rest.address_limit = passbridge::config::AddressLimit { per_second: 1, burst: 5 };
+    });
+    let address = server.rest_address();
+    for n in 0..5 {
+        let path = format!("/{n}?format=json");
+        call(address, "GET", &path)
+            .header("x-forwarded-for", format!("203.0.113.{n}"))
+            .send()
+            .await
+            .error(404);
+    }
+    assert_throttled(&call(address, "GET", "/").send().await, "1");
+    assert_throttled(&call(address, "POST", "/o/client/token").send().await, "1");
+    server.clock.advance(SECOND);
+    call(address, "GET", "/?format=json").send().await.error(404);
+}
+
+#[tokio::test]
+async fn a_refused_create_does_not_count_against_the_device() {
+    let server = TestServer::start();
+    let device = Device::of(&server).await;
+    for _ in 0..20 {
+        device.create("ttl=0").send().await.error(400);
+    }
+    device.create("").send().await.json(201);
+}

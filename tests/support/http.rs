@@ -1,0 +1,100 @@
+//! A plain HTTP client that knows nothing of passbridge: what it sends is what the test says.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+
+/// A request that is about to be sent.
+pub struct Call {
+    address: SocketAddr,
+    request: http::request::Builder,
+    body: Bytes,
+}
+
+/// What came back.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: String,
+}
+
+/// A request to this server.
+pub fn call(address: SocketAddr, method: &str, path: &str) -> Call {
+    let request = Request::builder().method(method).uri(path).header("host", address.to_string());
+    Call { address, request, body: Bytes::new() }
+}
+
+impl Call {
+    /// The same with one more header.
+    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        let value = http::HeaderValue::from_bytes(value.as_ref()).expect("a header's value");
+        if name == "host" {
+            self.request.headers_mut().expect("valid so far").remove("host");
+        }
+        self.request = self.request.header(name, value);
+        self
+    }
+
+    /// The same with a form.
+    pub fn form(self, form: impl Into<Bytes>) -> Self {
+        self.header("content-type", "application/x-www-form-urlencoded").body(form)
+    }
+
+    /// The same with a body.
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// Sends it, on a connection of its own.
+    pub async fn send(self) -> Answer {
+        let stream = tokio::net::TcpStream::connect(self.address).await.expect("connects");
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.expect("speaks HTTP");
+        let connection = tokio::spawn(connection);
+        let request = self.request.body(Full::new(self.body)).expect("a request");
+        let response = sender.send_request(request).await.expect("answers");
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.expect("a body").to_bytes();
+        connection.abort();
+        let body = String::from_utf8(body.to_vec()).expect("UTF-8");
+        Answer { status: head.status, headers: head.headers, body }
+    }
+}
+
+impl Answer {
+    /// The body as JSON, of an answer that must have this status.
+    #[track_caller]
+    pub fn json(&self, status: u16) -> serde_json::Value {
+        assert_eq!(self.status, status, "{self:?}");
+        assert_eq!(self.header("content-type"), "application/json", "{self:?}");
+        serde_json::from_str(&self.body).expect("JSON")
+    }
+
+    /// The body as XML, of an answer that must have this status.
+    #[track_caller]
+    pub fn xml(&self, status: u16) -> &str {
+        assert_eq!(self.status, status, "{self:?}");
+        assert_eq!(self.header("content-type"), "application/xml", "{self:?}");
+        &self.body
+    }
+
+    /// The documented error's message, in JSON.
+    #[track_caller]
+    pub fn error(&self, status: u16) -> String {
+        let error = self.json(status);
+        assert_eq!(error["status"], status, "{error}");
+        error["message"].as_str().expect("a message").to_owned()
+    }
+
+    /// A header that must be there.
+    #[track_caller]
+    pub fn header(&self, name: &str) -> &str {
+        let value = self.headers.get(name).unwrap_or_else(|| panic!("no {name}: {self:?}"));
+        value.to_str().expect("text")
+    }
+}

@@ -1,0 +1,98 @@
+//! The REST face as a device calls it.
+
+use passbridge::admin::{self, Answer as AdminAnswer, Command, StatementCommand};
+
+use super::{
+    http::{Answer, Call, call},
+    request::REQUESTOR,
+    test_server::TestServer,
+};
+
+/// `{"model":"AFTMM","osName":"Android"}`
+pub const DEVICE_INFO: &str = "eyJtb2RlbCI6IkFGVE1NIiwib3NOYW1lIjoiQW5kcm9pZCJ9";
+
+/// A statement for the usual requestor, and nothing else said.
+pub fn statement_command() -> StatementCommand {
+    StatementCommand { requestors: vec![REQUESTOR.to_owned()], ..StatementCommand::default() }
+}
+
+/// Asks the running server for something, as an operator's command does.
+pub async fn operate(server: &TestServer, command: Command) -> AdminAnswer {
+    admin::ask(&server.data(), &command).await.expect("answers").expect("a server runs")
+}
+
+/// Has a statement minted.
+pub async fn mint(server: &TestServer, command: StatementCommand) -> String {
+    match operate(server, Command::MintStatement(command)).await {
+        AdminAnswer::Statement(statement) => statement,
+        AdminAnswer::Done => panic!("nothing was minted"),
+    }
+}
+
+/// Registers with a statement.
+pub async fn register(server: &TestServer, statement: &str) -> Answer {
+    let body = serde_json::json!({ "software_statement": statement }).to_string();
+    call(server.rest_address(), "POST", "/o/client/register").body(body).send().await
+}
+
+/// The form of a request for a token, from the answer to a registration.
+pub fn token_form(registered: &Answer) -> String {
+    let registered = registered.json(201);
+    let text = |key: &str| registered[key].as_str().expect("text").to_owned();
+    let (client_id, client_secret) = (text("client_id"), text("client_secret"));
+    format!("grant_type=client_credentials&client_id={client_id}&client_secret={client_secret}")
+}
+
+/// Asks for a token.
+pub async fn ask_for_token(server: &TestServer, form: String) -> Answer {
+    call(server.rest_address(), "POST", "/o/client/token").form(form).send().await
+}
+
+/// An access token by the two documented calls.
+pub async fn access_token(server: &TestServer, command: StatementCommand) -> String {
+    let registered = register(server, &mint(server, command).await).await;
+    let issued = ask_for_token(server, token_form(&registered)).await;
+    issued.json(201)["access_token"].as_str().expect("a token").to_owned()
+}
+
+/// A registered device.
+pub struct Device<'a> {
+    /// Where it calls.
+    pub server: &'a TestServer,
+    /// What it calls with.
+    pub token: String,
+}
+
+impl<'a> Device<'a> {
+    /// A device that may act for the usual requestor.
+    pub async fn of(server: &'a TestServer) -> Self {
+        Self { server, token: access_token(server, statement_command()).await }
+    }
+
+    /// A call of the device.
+    pub fn call(&self, method: &str, path: &str) -> Call {
+        let call = call(self.server.rest_address(), method, path);
+        call.header("authorization", format!("Bearer {}", self.token))
+    }
+
+    /// A create with what is required, and more parameters.
+    pub fn create(&self, parameters: &str) -> Call {
+        let path = format!("/reggie/v1/{REQUESTOR}/regcode.json?deviceId=device&{parameters}");
+        self.call("POST", &path).header("x-device-info", DEVICE_INFO)
+    }
+
+    /// A read, in JSON.
+    pub fn read(&self, code: &str) -> Call {
+        self.call("GET", &format!("/reggie/v1/{REQUESTOR}/regcode/{code}.json"))
+    }
+
+    /// A delete.
+    pub fn delete(&self, code: &str) -> Call {
+        self.call("DELETE", &format!("/reggie/v1/{REQUESTOR}/regcode/{code}.json"))
+    }
+
+    /// A code.
+    pub async fn created(&self) -> String {
+        self.create("").send().await.json(201)["code"].as_str().expect("a code").to_owned()
+    }
+}
