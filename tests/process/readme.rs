@@ -1,31 +1,56 @@
 //! The README's own calls, pasted as they stand: only the address differs.
 
-use std::{fs, process::Command};
+use std::{fs, path::Path, process::Command};
 
-use crate::support::server_process::Program;
+use crate::support::server_process::{Program, ServerProcess};
 
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
-const ADDRESS: &str = "127.0.0.1:50051";
 
-/// The fenced blocks of shell that call grpcurl.
-fn grpcurl_blocks() -> Vec<String> {
+/// The fenced blocks of shell that hold this call.
+fn blocks(call: &str) -> Vec<String> {
     let text = fs::read_to_string(README).expect("readable");
     let blocks = text.split("```sh\n").skip(1).filter_map(|rest| rest.split_once("```"));
-    blocks.map(|(block, _)| block.to_owned()).filter(|block| block.contains("grpcurl")).collect()
+    blocks.map(|(block, _)| block.to_owned()).filter(|block| block.contains(call)).collect()
+}
+
+/// What a block prints when it is pasted, with the addresses of this server in it.
+fn paste(block: &str, server: &ServerProcess, data: &Path) -> String {
+    let script = block
+        .replace("127.0.0.1:50051", &server.grpc.to_string())
+        .replace("127.0.0.1:8080", &server.rest.to_string())
+        .replace("./target/release/passbridge", env!("CARGO_BIN_EXE_passbridge"));
+    let output = Command::new("bash")
+        .args(["-euo", "pipefail", "-c", &script])
+        .env("PASSBRIDGE_STORE__PATH", data)
+        .env("PASSBRIDGE_REST__LISTEN", server.rest.to_string())
+        .output()
+        .expect("runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}\nin\n{block}");
+    String::from_utf8(output.stdout).expect("UTF-8")
 }
 
 #[test]
-fn the_calls_of_the_readme_work_as_pasted() {
+fn the_grpc_calls_of_the_readme_work_as_pasted() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Program::server(folder.path()).start();
-    let blocks = grpcurl_blocks();
+    let blocks = blocks("grpcurl -");
     assert!(blocks.len() >= 3, "the README has its first calls");
     for block in blocks {
-        let script = block.replace(ADDRESS, &server.grpc.to_string());
-        let output = Command::new("bash").args(["-euo", "pipefail", "-c", &script]).output().expect("runs");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{said}\nin\n{block}");
-        let answer = String::from_utf8_lossy(&output.stdout);
+        let answer = paste(&block, &server, folder.path());
         assert!(answer.contains("AFTMM") || answer.contains("STATE_EXPIRED"), "{answer}\nin\n{block}");
     }
+}
+
+#[test]
+fn the_rest_calls_of_the_readme_work_as_pasted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Program::server(folder.path()).start();
+    let [calls, registration] = &blocks("curl -sS")[..] else { panic!("the README has two blocks of curl") };
+    let answer = paste(calls, &server, folder.path());
+    for part in ["{\"id\":", "\"code\":", "standalone=\"yes\"?><ns2:regcode", "<code>"] {
+        assert!(answer.contains(part), "{part}: {answer}");
+    }
+    let answer = paste(registration, &server, folder.path());
+    assert!(answer.contains("\"client_secret\":"), "{answer}");
 }

@@ -1,5 +1,7 @@
 //! What the tests of this binary share; its files are shared with other binaries.
 
+#[path = "../support/http.rs"]
+pub mod http;
 #[path = "../support/raw.rs"]
 pub mod raw;
 #[path = "../support/request.rs"]

@@ -1,0 +1,177 @@
+//! Commands around REST clients, with a server that runs and without.
+
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+
+use crate::support::{
+    http::{Answer, call},
+    server_process::{Program, ServerProcess},
+};
+
+const DEVICE_INFO: &str = "eyJtb2RlbCI6IkFGVE1NIiwib3NOYW1lIjoiQW5kcm9pZCJ9";
+
+/// A command over this data folder.
+fn command(data: &Path, arguments: &[&str]) -> Program {
+    Program::new(arguments).env("PASSBRIDGE_STORE__PATH", data.to_str().expect("UTF-8"))
+}
+
+/// A command that asks the REST face of this server.
+fn command_for(server: &ServerProcess, data: &Path, arguments: &[&str]) -> Program {
+    command(data, arguments).env("PASSBRIDGE_REST__LISTEN", &server.rest.to_string())
+}
+
+/// What a command prints that must succeed.
+#[track_caller]
+fn printed(program: Program) -> String {
+    let output = program.output();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8").trim().to_owned()
+}
+
+async fn create(server: &ServerProcess, token: &str) -> Answer {
+    call(server.rest, "POST", "/reggie/v1/REF/regcode.json?deviceId=device")
+        .header("authorization", format!("Bearer {token}"))
+        .header("x-device-info", DEVICE_INFO)
+        .send()
+        .await
+}
+
+#[tokio::test]
+async fn a_token_for_a_first_call_is_one_command() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Program::server(folder.path()).start();
+    let token = printed(command_for(&server, folder.path(), &["token"]));
+    create(&server, &token).await.json(201);
+
+    let token = printed(command_for(&server, folder.path(), &["token", "--requestor", "OTHER"]));
+    create(&server, &token).await.error(403);
+
+    let url = format!("http://{}/", server.rest);
+    let token = printed(command(folder.path(), &["token", "--requestor", "REF", "--url", &url]));
+    create(&server, &token).await.json(201);
+}
+
+#[tokio::test]
+async fn a_device_that_says_nothing_of_formats_reads_xml() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Program::server(folder.path()).start();
+    let token = printed(command_for(&server, folder.path(), &["token"]));
+    let created = call(server.rest, "POST", "/reggie/v1/REF/regcode")
+        .header("authorization", format!("Bearer {token}"))
+        .form(format!("deviceId=device&device_info={DEVICE_INFO}"))
+        .send()
+        .await;
+    assert!(created.xml(201).contains("<requestor>REF</requestor>"), "{created:?}");
+}
+
+#[tokio::test]
+async fn a_statement_is_minted_with_a_server_and_without_and_by_the_same_key() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let arguments = ["statement", "--requestor", "REF", "--client-name", "TV app"];
+    let before = printed(command(&data, &arguments));
+    let server = Program::server(&data).start();
+    let during = printed(command(&data, &arguments));
+    for statement in [before, during] {
+        let file = folder.path().join("statement");
+        fs::write(&file, &statement).expect("written");
+        let file = file.to_str().expect("UTF-8");
+        let token = printed(command_for(&server, &data, &["token", "--statement", file]));
+        let record = create(&server, &token).await.json(201);
+        assert_eq!(record["info"]["sourceApplicationInformation"]["name"], "TV app");
+    }
+}
+
+#[tokio::test]
+async fn tokens_and_revocations_survive_a_server_that_is_killed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut server = Program::server(folder.path()).start();
+    let statement = printed(command(folder.path(), &["statement", "--requestor", "REF"]));
+    let file = folder.path().join("statement");
+    fs::write(&file, &statement).expect("written");
+    let revoked = printed(command_for(
+        &server,
+        folder.path(),
+        &["token", "--statement", file.to_str().expect("UTF-8")],
+    ));
+    let good = printed(command_for(&server, folder.path(), &["token"]));
+    assert_eq!(printed(command(folder.path(), &["revoke", "--statement", &statement])), "revoked");
+    server.kill();
+
+    let server = Program::server(folder.path()).start();
+    create(&server, &good).await.json(201);
+    assert!(create(&server, &revoked).await.error(401).contains("revoked"));
+}
+
+#[tokio::test]
+async fn the_socket_is_for_its_owner_alone_and_goes_with_the_server() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let socket = folder.path().join("admin.sock");
+    let mut server = Program::server(folder.path()).start();
+    let mode = fs::metadata(&socket).expect("is there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert!(server.terminate().await.success());
+    assert!(!socket.exists());
+}
+
+#[test]
+fn what_is_wrong_with_a_command_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path();
+    let error = command(data, &["statement", "--requestor", "a b", "--permission", "codes.guess"]).failure();
+    assert!(error.contains("requestor: ") && error.contains("permission: "), "{error}");
+    let error = command(data, &["revoke", "--client", "nobody"]).failure();
+    assert!(error.contains("client: "), "{error}");
+    let usage = command(data, &["revoke"]).output();
+    assert!(!usage.status.success());
+    let usage = command(data, &["revoke", "--issued-before", "yesterday"]).output();
+    assert!(String::from_utf8_lossy(&usage.stderr).contains("2026-01-31T12:00:00Z"));
+    let nobody = command(data, &["token", "--url", "http://127.0.0.1:1"]).failure();
+    assert!(nobody.contains("127.0.0.1:1"), "{nobody}");
+}
+
+#[test]
+fn a_public_rest_address_without_tls_does_not_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let error = Program::server(folder.path()).env("PASSBRIDGE_REST__LISTEN", "0.0.0.0:0").failure();
+    assert!(error.contains("rest.listen") && error.contains("terminated_elsewhere"), "{error}");
+    let server = Program::server(folder.path())
+        .env("PASSBRIDGE_REST__LISTEN", "0.0.0.0:0")
+        .env("PASSBRIDGE_REST__TLS__MODE", "terminated_elsewhere");
+    server.start();
+}
+
+#[test]
+fn what_is_wrong_with_the_clients_of_a_configuration_is_told_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("passbridge.toml");
+    let text = r#"
+        [rest]
+        cors_origins = ["example.com"]
+        statement_jwks = "nowhere.json"
+        address_limit = { per_second = 0, burst = 1 }
+        [[rest.legacy_keys]]
+        public_key = "a"
+        [[applications]]
+        permissions = ["codes.guess"]
+        [environments.default]
+        hosts = ["a b"]
+    "#;
+    fs::write(&file, text).expect("written");
+    let check = Program::new(&["config", "check", "--config"]).argument(&file).in_folder(folder.path());
+    let error = check.failure();
+    for key in [
+        "rest.cors_origins",
+        "rest.statement_jwks",
+        "rest.address_limit.per_second",
+        "rest.legacy_keys[0].secret_key",
+        "rest.legacy_keys[0].requestors",
+        "applications[0].id",
+        "applications[0].permissions",
+        "environments.default.hosts",
+    ] {
+        assert!(error.contains(&format!("\n  {key}: ")), "{key}: {error}");
+    }
+    fs::write(&file, "[[applications]]\nnmae = \"a\"\n").expect("written");
+    let error = Program::new(&["config", "check", "--config"]).argument(&file).failure();
+    assert!(error.contains("applications[0].nmae") && error.contains("`name`"), "{error}");
+}
