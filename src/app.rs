@@ -128,8 +128,14 @@ impl App {
         let policy: SharedPolicy = Arc::new(ArcSwap::from_pointee(policy));
         let normalizer = Arc::new(Normalizer::new());
         let admin = AdminListener::bind(&config.store.path)?;
+        if config.store.key_ring.is_none() {
+            tracing::warn!(
+                "store.key_ring is not set: secrets in the data folder are as safe as that folder"
+            );
+        }
         let client_registration = ClientRegistrationService::open(client_registration::Parts {
             ledger: Arc::clone(&store.ledger),
+            key_ring: store::key_ring(&config)?,
             policy: Arc::clone(&policy),
             clock: Arc::clone(&clock),
             randomness: Arc::clone(&randomness),

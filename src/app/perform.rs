@@ -21,6 +21,7 @@ pub async fn perform(config: &Config, command: Command) -> Result<Answer, StartE
     let store = store::open(config, &clock)?.ports();
     let client_registration = ClientRegistrationService::open(client_registration::Parts {
         ledger: Arc::clone(&store.ledger),
+        key_ring: store::key_ring(config)?,
         policy: Arc::clone(&policy),
         clock,
         randomness,

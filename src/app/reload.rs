@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use super::{limits::out_of_range, rest::cors_violations};
+use super::{limits::out_of_range, rest::cors_violations, store};
 use crate::{
     config::{Auth, Config, ConfigError, Rest, TlsMode},
     domain::error::Violation,
@@ -60,6 +60,7 @@ pub(super) fn checked_policy(config: &Config) -> Result<Policy, ConfigError> {
     violations.extend(out_of_range(config));
     violations.extend(cors_violations(config));
     violations.extend(telemetry::check_filter(&config.log));
+    violations.extend(store::key_ring(config).err().into_iter().flat_map(|error| error.violations));
     match policy {
         Ok(policy) if violations.is_empty() => Ok(policy),
         policy => {

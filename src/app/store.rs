@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use crate::{
-    config::{Config, StoreKind},
-    domain::{clock::SharedClock, port::Codes},
+    auth::KeyRing,
+    config::{Config, ConfigError, StoreKind},
+    domain::{clock::SharedClock, error::Violation, port::Codes},
     store::embedded::{COMMIT_SECONDS_BOUNDS, EmbeddedOptions, EmbeddedStore, OpenError},
     telemetry::StoreReadings,
 };
@@ -15,6 +16,17 @@ pub(super) fn open(config: &Config, clock: &SharedClock) -> Result<EmbeddedStore
     EmbeddedStore::open(EmbeddedOptions {
         free_space_reserve: config.store.free_space_reserve.saturating_mul(1 << 20),
         ..EmbeddedOptions::new(&config.store.path, Arc::clone(clock))
+    })
+}
+
+/// The key ring that the configuration names; an empty one where it names none.
+pub(super) fn key_ring(config: &Config) -> Result<KeyRing, ConfigError> {
+    let Some(file) = &config.store.key_ring else { return Ok(KeyRing::default()) };
+    let read = std::fs::read_to_string(file).map_err(|error| format!("cannot be read: {error}"));
+    let parsed = read.and_then(|text| KeyRing::parse(&text));
+    parsed.map_err(|text| {
+        let violation = Violation::new("store.key_ring", format!("{}: {text}", file.display()));
+        ConfigError { source: "values".to_owned(), violations: vec![violation] }
     })
 }
 

@@ -1,8 +1,11 @@
-//! How callers prove who they are: the formats and their cryptography. What a proof is worth is for `service` to say.
+//! How callers prove who they are, and how secrets are kept: the formats and their cryptography. What a proof is worth is
+//! for `service` to say.
 
+pub mod key_ring;
 pub mod legacy_signature;
 pub mod signing_keys;
 pub mod software_statement;
 
+pub use key_ring::KeyRing;
 pub use legacy_signature::SignedRequest;
 pub use signing_keys::{Purpose, SigningKeys};

@@ -17,11 +17,19 @@ pub struct Store {
     /// Free space, in MiB, that writes leave on the data folder's file system. Below it they fail with
     /// UNAVAILABLE until there is room again; reads go on.
     pub free_space_reserve: u64,
+    /// A file with the keys that secrets in the store are sealed with: a line a key, `id:base64 of 32 bytes`. The first one
+    /// seals, all of them open. Without it secrets are as safe as the data folder.
+    pub key_ring: Option<PathBuf>,
 }
 
 impl Default for Store {
     fn default() -> Self {
-        Self { kind: StoreKind::Embedded, path: PathBuf::from("passbridge-data"), free_space_reserve: 256 }
+        Self {
+            kind: StoreKind::Embedded,
+            path: PathBuf::from("passbridge-data"),
+            free_space_reserve: 256,
+            key_ring: None,
+        }
     }
 }
 

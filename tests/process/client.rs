@@ -2,6 +2,8 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
+use base64::{Engine, prelude::BASE64_STANDARD};
+
 use crate::support::{
     http::{Answer, call},
     server_process::{Program, ServerProcess},
@@ -174,4 +176,33 @@ fn what_is_wrong_with_the_clients_of_a_configuration_is_told_at_once() {
     fs::write(&file, "[[applications]]\nnmae = \"a\"\n").expect("written");
     let error = Program::new(&["config", "check", "--config"]).argument(&file).failure();
     assert!(error.contains("applications[0].nmae") && error.contains("`name`"), "{error}");
+}
+
+#[tokio::test]
+async fn the_signing_key_is_sealed_with_the_key_ring_and_the_ring_can_be_turned() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (data, file) = (folder.path().join("data"), folder.path().join("ring"));
+    let line = |id: &str, byte: u8| format!("{id}:{}\n", BASE64_STANDARD.encode([byte; 32]));
+    let write = |text: String| fs::write(&file, text).expect("written");
+    let ring = file.to_str().expect("UTF-8");
+
+    // A store from before there was a ring, then a ring, then its next key, then that key alone.
+    let statement = printed(command(&data, &["statement", "--requestor", "REF"]));
+    for text in [line("one", 1), line("two", 2) + &line("one", 1), line("two", 2)] {
+        write(text);
+        printed(command(&data, &["statement", "--requestor", "REF"]).env("PASSBRIDGE_STORE__KEY_RING", ring));
+    }
+    let server = Program::server(&data).env("PASSBRIDGE_STORE__KEY_RING", ring).start();
+    let statement_file = folder.path().join("statement");
+    fs::write(&statement_file, statement).expect("written");
+    let arguments = ["token", "--statement", statement_file.to_str().expect("UTF-8")];
+    let token = printed(command_for(&server, &data, &arguments));
+    create(&server, &token).await.json(201);
+    drop(server);
+
+    let error = Program::server(&data).failure();
+    assert!(error.contains("\"two\"") && error.contains("store.key_ring"), "{error}");
+    write("two".to_owned());
+    let error = Program::server(&data).env("PASSBRIDGE_STORE__KEY_RING", ring).failure();
+    assert!(error.contains("store.key_ring: ") && error.contains("line 1"), "{error}");
 }

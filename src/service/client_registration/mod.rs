@@ -19,7 +19,7 @@ use arc_swap::ArcSwap;
 
 use super::policy::SharedPolicy;
 use crate::{
-    auth::SigningKeys,
+    auth::{KeyRing, SigningKeys},
     domain::{clock::SharedClock, error::Result, port::Ledger, randomness::SharedRandomness},
 };
 
@@ -42,6 +42,8 @@ pub struct ClientRegistrationService {
 pub struct Parts {
     /// Where the signing key and the revocations are kept.
     pub ledger: Arc<dyn Ledger>,
+    /// What the signing key is sealed with.
+    pub key_ring: KeyRing,
     /// What the operator configured.
     pub policy: SharedPolicy,
     /// Time.
@@ -63,7 +65,8 @@ impl ClientRegistrationService {
     /// # Errors
     /// [`Error::StoreUnavailable`](crate::domain::error::Error::StoreUnavailable), and where there is no randomness.
     pub async fn open(parts: Parts) -> Result<Self> {
-        let keys = SigningKeys::derive(&master_key::load(&*parts.ledger, &*parts.randomness).await?);
+        let keys = master_key::load(&*parts.ledger, &parts.key_ring, &*parts.randomness).await?;
+        let keys = SigningKeys::derive(&keys);
         let revocations = ArcSwap::from_pointee(Revocations::load(&*parts.ledger).await?);
         let verified = VerifiedTokens::default();
         Ok(Self { inner: Arc::new(Inner { parts, keys, revocations, verified }) })

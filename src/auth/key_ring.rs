@@ -1,0 +1,188 @@
+//! Secrets at rest: sealed with a key ring that the operator keeps apart from the store.
+
+use std::{collections::HashSet, fmt};
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use base64::{Engine, prelude::BASE64_STANDARD};
+
+use crate::domain::randomness::{Randomness, RandomnessUnavailable};
+
+/// What follows is the secret itself.
+const PLAIN: u8 = 0;
+
+/// What follows is the length of the key's id, the id, the nonce, and the secret sealed by AES-256-GCM (RFC 5116).
+const SEALED: u8 = 1;
+
+/// How many bytes a key has.
+const KEY_LENGTH: usize = 32;
+
+/// The keys that secrets are sealed with. The first one seals; all of them open. Without any, secrets stay as they are.
+#[derive(Default)]
+pub struct KeyRing {
+    keys: Vec<(String, LessSafeKey)>,
+}
+
+/// A secret that cannot be opened. The text is for the operator.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SealError {
+    /// The key is not there.
+    #[error("it is sealed with the key {0:?}, which is not in the key ring (store.key_ring)")]
+    KeyMissing(String),
+    /// The key is there, but does not fit.
+    #[error("it is sealed with another key than the {0:?} of the key ring (store.key_ring), or damaged")]
+    KeyWrong(String),
+    /// It is nothing that was sealed here.
+    #[error("it is nothing that this version sealed")]
+    Unreadable,
+}
+
+impl KeyRing {
+    /// Reads a file with a line a key: an id, a colon, base64 of 32 bytes. Empty lines and those with `#` do not count.
+    ///
+    /// # Errors
+    /// What is wrong with which line. Holds nothing of a key.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut ids = HashSet::new();
+        let lines = text.lines().map(str::trim).enumerate();
+        let lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+        let keys: Vec<_> = lines
+            .map(|(index, line)| {
+                let wrong = |what: &str| format!("line {}: {what}", index + 1);
+                let (id, key) = line.split_once(':').ok_or_else(|| wrong("is not id:base64"))?;
+                let is_id = (1..=usize::from(u8::MAX)).contains(&id.len());
+                if !is_id || !ids.insert(id) {
+                    return Err(wrong("has an id that is empty, too long, or there twice"));
+                }
+                let key =
+                    BASE64_STANDARD.decode(key.trim()).map_err(|_| wrong("has no base64 after the colon"))?;
+                if key.len() != KEY_LENGTH {
+                    return Err(wrong(&format!("has a key of {} bytes; {KEY_LENGTH} are needed", key.len())));
+                }
+                let key = UnboundKey::new(&AES_256_GCM, &key).map_err(|_| wrong("has a key that is none"))?;
+                Ok((id.to_owned(), LessSafeKey::new(key)))
+            })
+            .collect::<Result<_, _>>()?;
+        if keys.is_empty() { Err("holds no key".to_owned()) } else { Ok(Self { keys }) }
+    }
+
+    /// Whether secrets are sealed at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// Seals a secret for its place, `context`: it opens nowhere else.
+    ///
+    /// # Errors
+    /// Where there is no randomness.
+    pub fn seal(
+        &self,
+        secret: &[u8],
+        context: &[u8],
+        randomness: &dyn Randomness,
+    ) -> Result<Vec<u8>, RandomnessUnavailable> {
+        let Some((id, key)) = self.keys.first() else {
+            return Ok([&[PLAIN], secret].concat());
+        };
+        let mut nonce = [0; NONCE_LEN];
+        randomness.fill(&mut nonce)?;
+        let mut body = secret.to_vec();
+        key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(context), &mut body)
+            .map_err(|_| RandomnessUnavailable("a secret could not be sealed".to_owned()))?;
+        let length = u8::try_from(id.len()).unwrap_or_default();
+        Ok([&[SEALED, length], id.as_bytes(), &nonce, &body].concat())
+    }
+
+    /// Opens what was sealed for `context`.
+    ///
+    /// # Errors
+    /// Where the key is missing or wrong.
+    pub fn open(&self, sealed: &[u8], context: &[u8]) -> Result<Vec<u8>, SealError> {
+        match sealed {
+            [PLAIN, secret @ ..] => Ok(secret.to_vec()),
+            [SEALED, length, rest @ ..] => self.open_sealed(usize::from(*length), rest, context),
+            _ => Err(SealError::Unreadable),
+        }
+    }
+
+    fn open_sealed(&self, id_length: usize, rest: &[u8], context: &[u8]) -> Result<Vec<u8>, SealError> {
+        let (id, rest) = rest.split_at_checked(id_length).ok_or(SealError::Unreadable)?;
+        let id = std::str::from_utf8(id).map_err(|_| SealError::Unreadable)?;
+        let (nonce, body) = rest.split_at_checked(NONCE_LEN).ok_or(SealError::Unreadable)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| SealError::Unreadable)?;
+        let key = self.keys.iter().find(|(known, _)| known == id).map(|(_, key)| key);
+        let key = key.ok_or_else(|| SealError::KeyMissing(id.to_owned()))?;
+        let mut body = body.to_vec();
+        let secret = key.open_in_place(nonce, Aad::from(context), &mut body);
+        secret.map(|secret| secret.to_vec()).map_err(|_| SealError::KeyWrong(id.to_owned()))
+    }
+
+    /// Whether a value is sealed as this ring would seal it now.
+    #[must_use]
+    pub fn is_present(&self, sealed: &[u8]) -> bool {
+        match (self.keys.first(), sealed) {
+            (None, _) => true,
+            (Some((id, _)), [SEALED, length, rest @ ..]) => {
+                rest.get(..usize::from(*length)) == Some(id.as_bytes())
+            }
+            (Some(_), _) => false,
+        }
+    }
+}
+
+impl fmt::Debug for KeyRing {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ids = self.keys.iter().map(|(id, _)| id);
+        formatter.debug_list().entries(ids).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::randomness::OsRandomness;
+
+    fn ring(lines: &[(&str, u8)]) -> KeyRing {
+        let line =
+            |(id, byte): &(&str, u8)| format!("{id}:{}\n", BASE64_STANDARD.encode([*byte; KEY_LENGTH]));
+        KeyRing::parse(&lines.iter().map(line).collect::<String>()).expect("valid")
+    }
+
+    #[test]
+    fn what_one_ring_seals_the_next_one_opens_and_would_seal_anew() {
+        let (old, new) = (ring(&[("one", 1)]), ring(&[("two", 2), ("one", 1)]));
+        let sealed = old.seal(b"secret", b"place", &OsRandomness).expect("seals");
+        assert!(!sealed.windows(6).any(|window| window == b"secret"));
+        assert_eq!(new.open(&sealed, b"place"), Ok(b"secret".to_vec()));
+        assert!(old.is_present(&sealed) && !new.is_present(&sealed));
+        assert_eq!(old.open(&sealed, b"another place"), Err(SealError::KeyWrong("one".to_owned())));
+        assert_eq!(ring(&[("one", 9)]).open(&sealed, b"place"), Err(SealError::KeyWrong("one".to_owned())));
+        assert_eq!(ring(&[("two", 2)]).open(&sealed, b"place"), Err(SealError::KeyMissing("one".to_owned())));
+        assert_eq!(KeyRing::default().open(&sealed, b"place"), Err(SealError::KeyMissing("one".to_owned())));
+        for end in 0..sealed.len() {
+            assert!(old.open(&sealed[..end], b"place").is_err(), "cut at {end}");
+        }
+    }
+
+    #[test]
+    fn without_a_ring_a_secret_stays_as_it_is_and_a_ring_given_later_seals_it() {
+        let none = KeyRing::default();
+        let plain = none.seal(b"secret", b"place", &OsRandomness).expect("seals");
+        let ring = ring(&[("one", 1)]);
+        assert_eq!(ring.open(&plain, b"place"), Ok(b"secret".to_vec()));
+        assert!(none.is_present(&plain) && !ring.is_present(&plain));
+    }
+
+    #[test]
+    fn a_file_that_is_no_ring_is_told_by_its_line_without_its_keys() {
+        for (text, expected) in [
+            ("", "holds no key"),
+            ("# nothing\n\n", "holds no key"),
+            ("one", "line 1: is not id:base64"),
+            ("\none:c2hvcnQ=", "line 2: has a key of 5 bytes; 32 are needed"),
+            ("one:?secret?", "line 1: has no base64 after the colon"),
+        ] {
+            assert_eq!(KeyRing::parse(text).expect_err("refused"), expected);
+        }
+    }
+}
