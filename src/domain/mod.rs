@@ -14,3 +14,4 @@ pub mod port;
 pub mod probable_cause;
 pub mod randomness;
 pub mod registration;
+pub mod temp_pass;

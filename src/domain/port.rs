@@ -15,6 +15,10 @@ use super::{
     error::StoreError,
     id::EnvironmentName,
     registration::{CodeEntry, CodeKey, Registration},
+    temp_pass::{
+        Denial, ResetTarget, ResourceId, TempPassKey, TempPassRule, Trial, TrialApplication, TrialIdentity,
+        TrialView,
+    },
 };
 
 /// The outcome of a store's operation.
@@ -106,11 +110,71 @@ pub trait Ledger: Send + Sync {
     fn scan(&self, kind: &'static str) -> BoxStream<'static, StoreResult<(Vec<u8>, LedgerEntry)>>;
 }
 
+/// A request to authorize a resource by a trial.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authorization {
+    /// The TempPass.
+    pub temp_pass: TempPassKey,
+    /// What the TempPass is.
+    pub rule: TempPassRule,
+    /// By whom the trial is known.
+    pub identity: TrialIdentity,
+    /// What a new trial keeps.
+    pub application: TrialApplication,
+    /// What is to be watched.
+    pub resource: ResourceId,
+    /// The id of the trial, where one has to be started.
+    pub new_id: Uuid,
+}
+
+/// What became of an authorization.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// Why it was denied, if it was.
+    pub denial: Option<Denial>,
+    /// The trial that decided, after the decision.
+    pub trial: TrialView,
+}
+
+/// Trials of TempPasses.
+///
+/// A trial is known by its device and, in a promotional TempPass, by the user's generic key. Where only one of the two
+/// is known, the other one is bound to the same trial. Where both are known and belong to different trials, the stricter
+/// one decides; a resource that both permit is counted in both, and nothing merges.
+#[async_trait]
+pub trait Trials: Send + Sync {
+    /// Authorizes a resource, starting the trial where there is none. Of concurrent calls for the last resource of a
+    /// trial exactly one is permitted.
+    async fn authorize(&self, authorization: Authorization) -> StoreResult<Verdict>;
+
+    /// The trial, or what it would be if it started.
+    async fn get(
+        &self,
+        temp_pass: &TempPassKey,
+        rule: &TempPassRule,
+        identity: &TrialIdentity,
+    ) -> StoreResult<TrialView>;
+
+    /// Deletes the trial of the target if it matches `application`, for everybody who is bound to it. How many that
+    /// were, where the store can tell cheaply: not for all.
+    async fn reset(
+        &self,
+        temp_pass: &TempPassKey,
+        target: &ResetTarget,
+        application: &TrialApplication,
+    ) -> StoreResult<Option<u64>>;
+
+    /// Every trial that is neither reset nor forgotten, with its id, in no particular order.
+    fn scan(&self) -> BoxStream<'static, StoreResult<(TempPassKey, Uuid, Trial)>>;
+}
+
 /// A store as the rest of passbridge holds it.
 #[derive(Clone)]
 pub struct Store {
     /// Registration codes.
     pub codes: Arc<dyn Codes>,
+    /// Trials of TempPasses.
+    pub trials: Arc<dyn Trials>,
     /// Small values.
     pub ledger: Arc<dyn Ledger>,
     /// Whether the store works.

@@ -9,6 +9,8 @@ pub mod life;
 pub mod limit;
 pub mod sample;
 pub mod scan;
+pub mod trial_model;
+pub mod trials;
 pub mod watch;
 
 use std::time::Duration;
@@ -75,6 +77,23 @@ macro_rules! conformance {
                 a_lasting_entry_survives_everything_but_its_removal,
                 an_entry_of_many_days_ends_at_its_end,
                 kinds_do_not_share_names,
+            ];
+            trials: [
+                a_trial_starts_with_its_first_authorization_and_ends_at_the_very_millisecond,
+                a_promotional_trial_has_so_many_resources_and_goes_on_with_those,
+                of_many_that_race_for_the_last_resource_one_is_permitted,
+                of_many_that_race_for_a_start_one_trial_comes,
+                a_new_device_or_key_continues_the_trial_of_the_other_side,
+                of_two_trials_the_stricter_one_decides_and_both_count,
+                a_reset_deletes_the_whole_trial_for_everybody_bound_to_it,
+                a_reset_asks_for_what_the_trial_was_first_authorized_with,
+                a_reset_of_all_ends_every_trial_of_that_temp_pass_and_no_other,
+                a_trial_that_has_ended_denies_until_its_retention_is_over,
+                trials_survive_a_reopen,
+                a_scan_of_trials_sees_what_is_neither_reset_nor_forgotten,
+            ];
+            trial_model: [
+                random_authorizations_and_resets_are_as_a_simple_model_has_them,
             ];
             scan: [
                 a_scan_sees_records_and_tombstones_and_none_past_its_quarantine,

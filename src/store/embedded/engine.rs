@@ -16,6 +16,9 @@ use crate::domain::{clock::Timestamp, error::StoreError, port::StoreResult};
 /// Where records without a near end live.
 const LASTING: &str = "lasting";
 
+/// Where trials live.
+const TRIALS: &str = "trials";
+
 /// A memtable of this size is written out as a table. Larger ones make fewer tables to look through, but the
 /// burst of writing each one holds up the journal's syncs for longer, and the memory is taken once or twice
 /// per bucket in use.
@@ -45,6 +48,8 @@ pub struct Engine {
     database: Database,
     /// Records without a near end.
     pub lasting: Keyspace,
+    /// Trials, apart from the others, since there may be millions that last for a year.
+    pub trials: Keyspace,
     buckets: ArcSwap<Vec<Bucket>>,
 }
 
@@ -70,6 +75,7 @@ impl Engine {
             .manual_journal_persist(true)
             .open()?;
         let lasting = database.keyspace(LASTING, lasting_options)?;
+        let trials = database.keyspace(TRIALS, lasting_options)?;
         let mut buckets = Vec::new();
         for name in database.list_keyspace_names() {
             if let Some((end, generation)) = bucket::parse_name(&name) {
@@ -78,7 +84,7 @@ impl Engine {
             }
         }
         sort(&mut buckets);
-        Ok(Self { database, lasting, buckets: ArcSwap::from_pointee(buckets) })
+        Ok(Self { database, lasting, trials, buckets: ArcSwap::from_pointee(buckets) })
     }
 
     /// The buckets at this moment, the one that ends last first.

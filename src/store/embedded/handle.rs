@@ -123,7 +123,7 @@ impl EmbeddedStore {
     #[must_use]
     pub fn ports(&self) -> Store {
         let this = Arc::new(self.clone());
-        Store { codes: this.clone(), ledger: this.clone(), health: this }
+        Store { codes: this.clone(), trials: this.clone(), ledger: this.clone(), health: this }
     }
 
     /// The store's work so far. Cheap.

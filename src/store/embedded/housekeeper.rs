@@ -9,7 +9,7 @@ use std::{
 };
 
 use fjall::UserKey;
-use tokio::sync::mpsc::WeakSender;
+use tokio::sync::mpsc::{Sender, WeakSender};
 
 use super::{
     bucket::Bucket,
@@ -17,8 +17,10 @@ use super::{
     engine::{self, Engine},
     handle::Core,
     ledger_operation::{RemoveEnded, lasts},
-    operation::Pending,
+    operation::{Command, Pending},
     record,
+    trial_operation::{RemoveForgotten, is_forgotten},
+    trials::Moment,
 };
 use crate::domain::{clock::Timestamp, port::StoreResult};
 
@@ -28,6 +30,9 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// After so many looks, entries that have ended are removed from among the lasting ones: once an hour, since
 /// they are few, and reads do not see them.
 const LOOKS_PER_SWEEP: u32 = 3600;
+
+/// How many forgotten trials one sweep removes: what a reset of all leaves of millions goes over the next sweeps.
+const SWEEP_MAX: usize = 200_000;
 
 /// How many entries one command removes.
 const SWEEP_CHUNK: usize = 256;
@@ -58,15 +63,38 @@ fn look(core: &Weak<Core>, queue: &WeakSender<Message>, sweep: bool) {
     }
     if sweep {
         match ended_entries(&engine, now) {
-            Ok(keys) => {
-                for keys in keys.chunks(SWEEP_CHUNK) {
-                    let (command, _) = Pending::new(RemoveEnded { keys: keys.to_vec() });
-                    let _ = queue.blocking_send(Message::Operation(command));
-                }
-            }
+            Ok(keys) => remove(&queue, &keys, |keys| RemoveEnded { keys }),
             Err(error) => tracing::warn!(%error, "ended ledger entries could not be looked for"),
         }
+        match forgotten_trials(&engine, now) {
+            Ok(keys) => remove(&queue, &keys, |keys| RemoveForgotten { keys }),
+            Err(error) => tracing::warn!(%error, "forgotten trials could not be looked for"),
+        }
     }
+}
+
+/// Has the committer remove these keys, a few at a time, so that others get their turn.
+fn remove<C: Command>(queue: &Sender<Message>, keys: &[UserKey], command: impl Fn(Vec<UserKey>) -> C) {
+    for keys in keys.chunks(SWEEP_CHUNK) {
+        let (command, _) = Pending::new(command(keys.to_vec()));
+        let _ = queue.blocking_send(Message::Operation(command));
+    }
+}
+
+/// Trials, and bindings to trials, that no decision looks at any more: at most so many as one sweep removes.
+pub fn forgotten_trials(engine: &Engine, now: Timestamp) -> StoreResult<Vec<UserKey>> {
+    let moment = Moment::of(engine);
+    let mut forgotten = Vec::new();
+    for guard in engine.trials.iter() {
+        let (key, value) = guard.into_inner().map_err(engine::unavailable)?;
+        if is_forgotten(&moment, &key, &value, now)? {
+            forgotten.push(key);
+        }
+        if forgotten.len() == SWEEP_MAX {
+            break;
+        }
+    }
+    Ok(forgotten)
 }
 
 /// The lasting entries that have ended.

@@ -12,9 +12,10 @@
 //!   about the same time, and go with it, whole.
 //! - `live_count`: how many codes live, exactly, without counting them.
 //! - `watch_hub`: who waits for which code.
-//! - `housekeeper`: once a second a look at the free space and at buckets whose time is over.
+//! - `housekeeper`: once a second a look at the free space and at buckets whose time is over; now and then at what
+//!   lies elsewhere and has ended.
 //! - `journal_repair`: opens after a power cut what the engine would refuse, and refuses what it would lose.
-//! - `handle`: what the rest of passbridge holds; `codes` and `ledger` are its ports.
+//! - `handle`: what the rest of passbridge holds; `codes`, `trials` and `ledger` are its ports.
 
 mod bucket;
 mod code_operation;
@@ -34,6 +35,8 @@ mod record;
 mod scan;
 mod statistics;
 mod transaction;
+mod trial_operation;
+mod trials;
 mod watch_hub;
 
 #[cfg(test)]

@@ -3,14 +3,25 @@
 
 use fjall::{UserKey, UserValue};
 use serde::{Serialize, de::DeserializeOwned};
+use uuid::Uuid;
 
 use crate::domain::{
     clock::Timestamp,
     error::StoreError,
-    id::EnvironmentName,
+    id::{DeviceId, EnvironmentName, MvpdId, RequestorId},
     port::{LedgerEntry, LedgerKey, StoreResult},
     registration::{CodeEntry, CodeKey, Registration},
+    temp_pass::{GenericKey, TempPassKey, Trial},
 };
+
+/// A trial by its id.
+const TRIAL: u8 = b't';
+/// The id of the trial that a device is bound to.
+const TRIAL_OF_DEVICE: u8 = b'd';
+/// The id of the trial that a generic key is bound to.
+const TRIAL_OF_KEY: u8 = b'k';
+/// The generation of a TempPass.
+const GENERATION: u8 = b'g';
 
 /// What follows is postcard of the value's present form.
 const VERSION: u8 = 1;
@@ -54,6 +65,83 @@ pub fn parse_counter_key(key: &[u8]) -> StoreResult<(EnvironmentName, u64)> {
         .ok_or_else(corrupt)?;
     let environment = std::str::from_utf8(environment).map_err(|_| corrupt())?;
     Ok((EnvironmentName::parse("environment", environment).map_err(|_| corrupt())?, second))
+}
+
+/// `t environment 0 requestor 0 mvpd 0 id`, the id as sixteen bytes.
+pub fn trial_key(temp_pass: &TempPassKey, id: Uuid) -> UserKey {
+    temp_pass_key(TRIAL, temp_pass, id.as_bytes())
+}
+
+/// `d environment 0 requestor 0 mvpd 0 device id`.
+pub fn trial_of_device_key(temp_pass: &TempPassKey, device_id: &DeviceId) -> UserKey {
+    temp_pass_key(TRIAL_OF_DEVICE, temp_pass, device_id.as_str().as_bytes())
+}
+
+/// `k environment 0 requestor 0 mvpd 0 generic key`.
+pub fn trial_of_key_key(temp_pass: &TempPassKey, generic_key: &GenericKey) -> UserKey {
+    temp_pass_key(TRIAL_OF_KEY, temp_pass, generic_key.as_str().as_bytes())
+}
+
+/// `g environment 0 requestor 0 mvpd 0`.
+pub fn generation_key(temp_pass: &TempPassKey) -> UserKey {
+    temp_pass_key(GENERATION, temp_pass, &[])
+}
+
+/// What a key among the trials names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TrialKey {
+    /// A trial.
+    Trial(TempPassKey, Uuid),
+    /// A device or a generic key that is bound to one.
+    Binding(TempPassKey),
+    /// A generation.
+    Generation,
+}
+
+/// What a key among the trials names.
+pub fn parse_trial_key(key: &[u8]) -> StoreResult<TrialKey> {
+    let corrupt = || StoreError::Corrupt("the key of a trial".to_owned());
+    let (kind, rest) = key.split_first().ok_or_else(corrupt)?;
+    let mut parts = rest.splitn(4, |byte| *byte == 0);
+    let mut text = || parts.next().and_then(|part| std::str::from_utf8(part).ok()).ok_or_else(corrupt);
+    let (environment, requestor, mvpd) = (text()?, text()?, text()?);
+    let temp_pass = TempPassKey {
+        environment: EnvironmentName::parse("environment", environment).map_err(|_| corrupt())?,
+        requestor: RequestorId::parse("requestor", requestor).map_err(|_| corrupt())?,
+        mvpd: MvpdId::parse("mvpd", mvpd).map_err(|_| corrupt())?,
+    };
+    match *kind {
+        TRIAL => {
+            let id = parts.next().and_then(|id| Uuid::from_slice(id).ok()).ok_or_else(corrupt)?;
+            Ok(TrialKey::Trial(temp_pass, id))
+        }
+        TRIAL_OF_DEVICE | TRIAL_OF_KEY => Ok(TrialKey::Binding(temp_pass)),
+        GENERATION => Ok(TrialKey::Generation),
+        _ => Err(corrupt()),
+    }
+}
+
+/// What every trial's key begins with.
+pub const TRIAL_PREFIX: [u8; 1] = [TRIAL];
+
+/// A trial as a value.
+pub fn encode_trial(trial: &Trial) -> StoreResult<UserValue> {
+    encode(trial)
+}
+
+/// The trial that `value` holds.
+pub fn decode_trial(value: &[u8]) -> StoreResult<Trial> {
+    decode(value)
+}
+
+/// The id of a trial as a value.
+pub fn encode_trial_id(id: Uuid) -> UserValue {
+    UserValue::new(id.as_bytes())
+}
+
+/// The id of a trial that `value` holds.
+pub fn decode_trial_id(value: &[u8]) -> StoreResult<Uuid> {
+    Uuid::from_slice(value).map_err(|_| StoreError::Corrupt("the id of a trial".to_owned()))
 }
 
 /// A code's record, or the tombstone that it left at `release_time`, as a value: a [`CodeEntry`], whose fields
@@ -109,6 +197,12 @@ fn decode<T: DeserializeOwned>(value: &[u8]) -> StoreResult<T> {
         Some((version, _)) => Err(StoreError::Corrupt(format!("its version {version} is not known"))),
         None => Err(StoreError::Corrupt("it is empty".to_owned())),
     }
+}
+
+fn temp_pass_key(kind: u8, temp_pass: &TempPassKey, last: &[u8]) -> UserKey {
+    let TempPassKey { environment, requestor, mvpd } = temp_pass;
+    let names = [environment.as_str(), requestor.as_str(), mvpd.as_str()].map(str::as_bytes);
+    joined(kind, &[names[0], names[1], names[2], last])
 }
 
 fn joined(kind: u8, parts: &[&[u8]]) -> UserKey {

@@ -87,15 +87,18 @@ impl<F> Scan<F> {
 
 fn all_keyspaces(engine: &Engine) -> vec::IntoIter<u64> {
     let buckets = engine.buckets();
-    let ids: Vec<_> =
-        [engine.lasting.id()].into_iter().chain(buckets.iter().map(|bucket| bucket.keyspace.id())).collect();
+    let ids: Vec<_> = [engine.lasting.id(), engine.trials.id()]
+        .into_iter()
+        .chain(buckets.iter().map(|bucket| bucket.keyspace.id()))
+        .collect();
     ids.into_iter()
 }
 
 /// A keyspace by its id; `None` where its time was over and it is deleted.
 fn keyspace(engine: &Engine, id: u64) -> Option<Keyspace> {
-    if engine.lasting.id() == id {
-        return Some(engine.lasting.clone());
+    if let Some(keyspace) = [&engine.lasting, &engine.trials].into_iter().find(|keyspace| keyspace.id() == id)
+    {
+        return Some(keyspace.clone());
     }
     let buckets = engine.buckets();
     buckets.iter().find(|bucket| bucket.keyspace.id() == id).map(|bucket| bucket.keyspace.clone())

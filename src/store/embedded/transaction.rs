@@ -74,6 +74,23 @@ impl<'a> Transaction<'a> {
         }
     }
 
+    /// What lies under a key of the trials, if anything does.
+    pub fn find_trial(&self, key: &UserKey) -> StoreResult<Option<UserValue>> {
+        match self.find_written(key) {
+            Some(found) => Ok(found.map(|found| found.value)),
+            None => self.engine.trials.get(key).map_err(super::engine::unavailable),
+        }
+    }
+
+    /// Writes, or by `None` removes, what lies under a key of the trials.
+    pub fn put_trial(&mut self, key: &UserKey, value: Option<UserValue>) {
+        let trials = self.engine.trials.clone();
+        match value {
+            Some(value) => self.put(&trials, key, value, None),
+            None => self.remove(&trials, key),
+        }
+    }
+
     fn find_written(&self, key: &UserKey) -> Option<Option<Found>> {
         let (keyspace, value) = self.written.get(key)?;
         Some(value.clone().map(|value| Found { keyspace: keyspace.clone(), value }))

@@ -1,0 +1,312 @@
+//! Trials of TempPasses.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use futures_util::TryStreamExt;
+use uuid::Uuid;
+
+use super::{Harness, sample::race};
+use crate::domain::{
+    id::{DeviceId, EnvironmentName, MvpdId, RequestorId},
+    port::{Authorization, Verdict},
+    temp_pass::{
+        Denial, GenericKey, ResetTarget, ResourceId, TempPassKey, TempPassRule, TrialApplication,
+        TrialIdentity, TrialState, TrialView,
+    },
+};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const MILLISECOND: Duration = Duration::from_millis(1);
+
+/// An hour, and no count of resources.
+pub const BASIC: TempPassRule = TempPassRule {
+    ttl: Duration::from_secs(3600),
+    max_resources: None,
+    retention: Duration::from_secs(24 * 3600),
+};
+
+/// An hour, and two resources.
+pub const PROMOTIONAL: TempPassRule = TempPassRule { max_resources: Some(2), ..BASIC };
+
+/// The TempPass of this name.
+pub fn temp_pass(name: &str) -> TempPassKey {
+    TempPassKey {
+        environment: EnvironmentName::parse("environment", "default").expect("valid"),
+        requestor: RequestorId::parse("requestor", "REF").expect("valid"),
+        mvpd: MvpdId::parse("mvpd", name).expect("valid"),
+    }
+}
+
+/// A device, and a user by a digit.
+pub fn identity(device: &str, key: Option<u8>) -> TrialIdentity {
+    TrialIdentity {
+        device_id: DeviceId::parse("device_id", device).expect("valid"),
+        generic_key: key.map(generic_key),
+    }
+}
+
+/// The generic key of a user.
+pub fn generic_key(user: u8) -> GenericKey {
+    GenericKey::parse("generic_key", &format!("{user:064x}")).expect("valid")
+}
+
+/// A resource.
+pub fn resource(text: &str) -> ResourceId {
+    ResourceId::parse("resource_id", text).expect("valid")
+}
+
+fn authorization(rule: TempPassRule, identity: TrialIdentity, what: &str) -> Authorization {
+    Authorization {
+        temp_pass: temp_pass("TempPass"),
+        rule,
+        identity,
+        application: TrialApplication::default(),
+        resource: resource(what),
+        new_id: new_id(),
+    }
+}
+
+/// An id that no other trial has.
+pub fn new_id() -> Uuid {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    Uuid::from_u64_pair(1, NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+async fn authorize(
+    harness: &impl Harness,
+    rule: TempPassRule,
+    device: &str,
+    key: Option<u8>,
+    what: &str,
+) -> Verdict {
+    let authorization = authorization(rule, identity(device, key), what);
+    harness.store().trials.authorize(authorization).await.expect("the store works")
+}
+
+async fn get(harness: &impl Harness, rule: TempPassRule, device: &str, key: Option<u8>) -> TrialView {
+    let trials = harness.store().trials;
+    trials.get(&temp_pass("TempPass"), &rule, &identity(device, key)).await.expect("the store works")
+}
+
+async fn reset(harness: &impl Harness, target: ResetTarget) -> Option<u64> {
+    let nothing_asked = TrialApplication::default();
+    let trials = harness.store().trials;
+    trials.reset(&temp_pass("TempPass"), &target, &nothing_asked).await.expect("the store works")
+}
+
+fn device(id: &str) -> ResetTarget {
+    ResetTarget::Device(DeviceId::parse("device_id", id).expect("valid"))
+}
+
+/// Nothing starts a trial but an authorization, and nothing extends it.
+pub async fn a_trial_starts_with_its_first_authorization_and_ends_at_the_very_millisecond(
+    harness: &impl Harness,
+) {
+    assert_eq!(get(harness, BASIC, "a", None).await, TrialView::not_started(&BASIC));
+    let start = harness.now();
+    let first = authorize(harness, BASIC, "a", None, "one").await;
+    assert_eq!((first.denial, first.trial.start_time), (None, Some(start)));
+    assert_eq!(first.trial.expire_time, Some(start + BASIC.ttl));
+    assert_eq!((first.trial.remaining_resources, &*first.trial.used_resources), (None, &[][..]));
+    harness.advance(BASIC.ttl - MILLISECOND).await;
+    let last = authorize(harness, BASIC, "a", None, "another").await;
+    assert_eq!((last.denial, last.trial.state), (None, TrialState::Active));
+    assert_eq!(last.trial.start_time, Some(start));
+    harness.advance(MILLISECOND).await;
+    let over = authorize(harness, BASIC, "a", None, "one").await;
+    assert_eq!((over.denial, over.trial.state), (Some(Denial::Expired), TrialState::Expired));
+    assert_eq!(authorize(harness, BASIC, "b", None, "one").await.denial, None, "another device has its own");
+}
+
+/// What is exhausted authorizes nothing new.
+pub async fn a_promotional_trial_has_so_many_resources_and_goes_on_with_those(harness: &impl Harness) {
+    let mut left = Vec::new();
+    for what in ["one", "one", "two"] {
+        let verdict = authorize(harness, PROMOTIONAL, "a", Some(1), what).await;
+        assert_eq!(verdict.denial, None, "{what}");
+        left.push(verdict.trial.remaining_resources);
+    }
+    assert_eq!(left, [Some(1), Some(1), Some(0)]);
+    let third = authorize(harness, PROMOTIONAL, "a", Some(1), "three").await;
+    assert_eq!((third.denial, third.trial.state), (Some(Denial::Exhausted), TrialState::Exhausted));
+    assert_eq!(authorize(harness, PROMOTIONAL, "a", Some(1), "two").await.denial, None);
+    let used = get(harness, PROMOTIONAL, "a", Some(1)).await.used_resources;
+    assert_eq!(used, [resource("one"), resource("two")]);
+    harness.advance(PROMOTIONAL.ttl).await;
+    assert_eq!(authorize(harness, PROMOTIONAL, "a", Some(1), "two").await.denial, Some(Denial::Expired));
+}
+
+/// Two devices of one user cannot both have the last resource.
+pub async fn of_many_that_race_for_the_last_resource_one_is_permitted(harness: &impl Harness) {
+    authorize(harness, PROMOTIONAL, "a", Some(1), "first").await;
+    let trials = harness.store().trials;
+    let verdicts = race(16, move |index| {
+        let trials = trials.clone();
+        let device = format!("device {index}");
+        let authorization = authorization(PROMOTIONAL, identity(&device, Some(1)), &format!("{index}"));
+        async move { trials.authorize(authorization).await.expect("the store works") }
+    })
+    .await;
+    assert_eq!(verdicts.iter().filter(|verdict| verdict.denial.is_none()).count(), 1);
+    assert_eq!(get(harness, PROMOTIONAL, "a", Some(1)).await.used_resources.len(), 2);
+}
+
+/// A user who starts on many devices at once has one trial.
+pub async fn of_many_that_race_for_a_start_one_trial_comes(harness: &impl Harness) {
+    let trials = harness.store().trials;
+    race(16, move |index| {
+        let trials = trials.clone();
+        let authorization = authorization(PROMOTIONAL, identity(&format!("{index}"), Some(1)), "one");
+        async move { trials.authorize(authorization).await.expect("the store works") }
+    })
+    .await;
+    let all: Vec<_> = harness.store().trials.scan().try_collect().await.expect("the store works");
+    assert_eq!(all.len(), 1);
+}
+
+/// A match on one side binds the other side.
+pub async fn a_new_device_or_key_continues_the_trial_of_the_other_side(harness: &impl Harness) {
+    let start = harness.now();
+    authorize(harness, PROMOTIONAL, "a", Some(1), "one").await;
+    harness.advance(MINUTE).await;
+    let new_device = authorize(harness, PROMOTIONAL, "b", Some(1), "two").await;
+    assert_eq!((new_device.denial, new_device.trial.start_time), (None, Some(start)));
+    let new_key = authorize(harness, PROMOTIONAL, "b", Some(2), "three").await;
+    assert_eq!(new_key.denial, Some(Denial::Exhausted), "b is bound to the trial of 1");
+    let over_the_new_key = authorize(harness, PROMOTIONAL, "c", Some(2), "three").await;
+    assert_eq!(over_the_new_key.denial, Some(Denial::Exhausted), "so is 2, though it was denied");
+    assert_eq!(authorize(harness, PROMOTIONAL, "d", Some(3), "three").await.denial, None);
+}
+
+/// Two trials that meet stay two.
+pub async fn of_two_trials_the_stricter_one_decides_and_both_count(harness: &impl Harness) {
+    authorize(harness, PROMOTIONAL, "a", Some(1), "one").await;
+    harness.advance(MINUTE).await;
+    authorize(harness, PROMOTIONAL, "b", Some(2), "two").await;
+    let met = authorize(harness, PROMOTIONAL, "a", Some(2), "three").await;
+    assert_eq!((met.denial, met.trial.remaining_resources), (None, Some(0)));
+    for (device, key) in [("a", 1), ("b", 2)] {
+        let trial = get(harness, PROMOTIONAL, device, Some(key)).await;
+        assert_eq!(trial.state, TrialState::Exhausted, "{device}");
+    }
+    let one = authorize(harness, PROMOTIONAL, "a", Some(2), "one").await;
+    assert_eq!(one.denial, Some(Denial::Exhausted), "the trial of 2 does not have it");
+    harness.advance(PROMOTIONAL.ttl - MINUTE).await;
+    assert_eq!(get(harness, PROMOTIONAL, "b", Some(2)).await.state, TrialState::Exhausted);
+    assert_eq!(
+        get(harness, PROMOTIONAL, "a", Some(2)).await.state,
+        TrialState::Expired,
+        "the older one decides"
+    );
+}
+
+/// A trial has no halves.
+pub async fn a_reset_deletes_the_whole_trial_for_everybody_bound_to_it(harness: &impl Harness) {
+    for target in [device("a"), device("b"), ResetTarget::Key(generic_key(1))] {
+        authorize(harness, PROMOTIONAL, "a", Some(1), "one").await;
+        authorize(harness, PROMOTIONAL, "b", Some(1), "two").await;
+        assert_eq!(reset(harness, target.clone()).await, Some(1));
+        assert_eq!(reset(harness, target.clone()).await, Some(0));
+        for (device, key) in [("a", 1), ("b", 1), ("b", 2), ("c", 1)] {
+            let trial = get(harness, PROMOTIONAL, device, Some(key)).await;
+            assert_eq!(trial.state, TrialState::NotStarted, "{target:?} {device} {key}");
+        }
+        harness.advance(MINUTE).await;
+    }
+    assert_eq!(reset(harness, device("unknown")).await, Some(0));
+}
+
+/// What a reset fills in must be what the trial has.
+pub async fn a_reset_asks_for_what_the_trial_was_first_authorized_with(harness: &impl Harness) {
+    let application = |app_id: &str, device_user: &str| TrialApplication {
+        app_id: app_id.to_owned(),
+        device_user: device_user.to_owned(),
+    };
+    let mut first = authorization(BASIC, identity("a", None), "one");
+    first.application = application("app", "user");
+    let trials = harness.store().trials;
+    trials.authorize(first).await.expect("the store works");
+    let (key, target) = (temp_pass("TempPass"), device("a"));
+    for (asked, count) in
+        [(application("other", ""), 0), (application("app", "other"), 0), (application("app", "user"), 1)]
+    {
+        assert_eq!(
+            trials.reset(&key, &target, &asked).await.expect("the store works"),
+            Some(count),
+            "{asked:?}"
+        );
+    }
+}
+
+/// However many trials there are, it is one small write.
+pub async fn a_reset_of_all_ends_every_trial_of_that_temp_pass_and_no_other(harness: &impl Harness) {
+    let trials = harness.store().trials;
+    for device in ["a", "b", "c"] {
+        authorize(harness, BASIC, device, None, "one").await;
+    }
+    let mut elsewhere = authorization(BASIC, identity("a", None), "one");
+    elsewhere.temp_pass = temp_pass("TempPass2");
+    trials.authorize(elsewhere).await.expect("the store works");
+    assert_eq!(reset(harness, ResetTarget::All).await, None);
+    for device in ["a", "b", "c"] {
+        assert_eq!(get(harness, BASIC, device, None).await.state, TrialState::NotStarted, "{device}");
+    }
+    let other =
+        trials.get(&temp_pass("TempPass2"), &BASIC, &identity("a", None)).await.expect("the store works");
+    assert_eq!(other.state, TrialState::Active);
+    harness.advance(MINUTE).await;
+    let again = authorize(harness, BASIC, "a", None, "one").await;
+    assert_eq!(again.trial.start_time, Some(harness.now()));
+    assert_eq!(
+        reset(harness, device("b")).await,
+        Some(0),
+        "what a reset of all has ended cannot be reset again"
+    );
+}
+
+/// A trial is not to be had again by waiting a little.
+pub async fn a_trial_that_has_ended_denies_until_its_retention_is_over(harness: &impl Harness) {
+    authorize(harness, BASIC, "a", None, "one").await;
+    harness.advance(BASIC.ttl + BASIC.retention - MILLISECOND).await;
+    assert_eq!(authorize(harness, BASIC, "a", None, "one").await.denial, Some(Denial::Expired));
+    harness.advance(MILLISECOND).await;
+    assert_eq!(get(harness, BASIC, "a", None).await.state, TrialState::NotStarted);
+    assert_eq!(authorize(harness, BASIC, "a", None, "one").await.denial, None);
+}
+
+/// What was acknowledged holds: starts, resources, resets of one and of all.
+pub async fn trials_survive_a_reopen(harness: &impl Harness) {
+    authorize(harness, PROMOTIONAL, "a", Some(1), "one").await;
+    authorize(harness, PROMOTIONAL, "b", Some(2), "one").await;
+    reset(harness, device("b")).await;
+    let before = get(harness, PROMOTIONAL, "a", Some(1)).await;
+    if !harness.reopen().await {
+        return;
+    }
+    assert_eq!(get(harness, PROMOTIONAL, "a", Some(1)).await, before);
+    assert_eq!(get(harness, PROMOTIONAL, "b", Some(2)).await.state, TrialState::NotStarted);
+    reset(harness, ResetTarget::All).await;
+    harness.reopen().await;
+    assert_eq!(get(harness, PROMOTIONAL, "a", Some(1)).await.state, TrialState::NotStarted);
+}
+
+/// What a get finds, a scan finds.
+pub async fn a_scan_of_trials_sees_what_is_neither_reset_nor_forgotten(harness: &impl Harness) {
+    authorize(harness, BASIC, "forgotten", None, "one").await;
+    harness.advance(BASIC.ttl + BASIC.retention).await;
+    authorize(harness, BASIC, "reset", None, "one").await;
+    reset(harness, device("reset")).await;
+    let mut others = BTreeSet::new();
+    for index in 0..600 {
+        let mut other = authorization(BASIC, identity(&format!("{index}"), None), "one");
+        other.temp_pass = temp_pass("TempPass2");
+        others.insert(other.new_id);
+        harness.store().trials.authorize(other).await.expect("the store works");
+    }
+    authorize(harness, BASIC, "ended by a reset of all", None, "one").await;
+    reset(harness, ResetTarget::All).await;
+    let seen: Vec<_> = harness.store().trials.scan().try_collect().await.expect("the store works");
+    assert_eq!(seen.len(), 600);
+    assert!(seen.iter().all(|(key, id, _)| *key == temp_pass("TempPass2") && others.remove(id)));
+}

@@ -1,0 +1,88 @@
+//! The `Trials` port.
+
+use async_trait::async_trait;
+use fjall::{Readable, Snapshot, UserKey, UserValue};
+use futures_core::stream::BoxStream;
+use uuid::Uuid;
+
+use super::{
+    engine::{Engine, unavailable},
+    handle::{EmbeddedStore, closed},
+    record::{self, TrialKey},
+    scan::scan,
+    trial_operation::{self, Authorize, Look, Reset, is_forgotten},
+};
+use crate::domain::{
+    port::{Authorization, StoreResult, Trials, Verdict},
+    temp_pass::{ResetTarget, TempPassKey, TempPassRule, Trial, TrialApplication, TrialIdentity, TrialView},
+};
+
+/// The trials as of one moment: what belongs together is read together.
+pub(super) struct Moment<'a> {
+    engine: &'a Engine,
+    snapshot: Snapshot,
+}
+
+impl<'a> Moment<'a> {
+    pub(super) fn of(engine: &'a Engine) -> Self {
+        Self { engine, snapshot: engine.snapshot() }
+    }
+}
+
+impl Look for Moment<'_> {
+    fn look(&self, key: &UserKey) -> StoreResult<Option<UserValue>> {
+        self.snapshot.get(&self.engine.trials, key).map_err(unavailable)
+    }
+}
+
+#[async_trait]
+impl Trials for EmbeddedStore {
+    async fn authorize(&self, authorization: Authorization) -> StoreResult<Verdict> {
+        {
+            let engine = self.core.engine()?;
+            let engine = engine.as_ref().ok_or_else(closed)?;
+            let moment = Moment::of(engine);
+            let (verdict, writes) =
+                trial_operation::authorize(&moment, &authorization, self.core.clock.now())?;
+            // Most authorizations are of a trial that runs, and change nothing.
+            if writes.is_empty() {
+                return Ok(verdict);
+            }
+        }
+        self.submit(Authorize(authorization)).await
+    }
+
+    async fn get(
+        &self,
+        temp_pass: &TempPassKey,
+        rule: &TempPassRule,
+        identity: &TrialIdentity,
+    ) -> StoreResult<TrialView> {
+        let engine = self.core.engine()?;
+        let engine = engine.as_ref().ok_or_else(closed)?;
+        trial_operation::view(&Moment::of(engine), temp_pass, rule, identity, self.core.clock.now())
+    }
+
+    async fn reset(
+        &self,
+        temp_pass: &TempPassKey,
+        target: &ResetTarget,
+        application: &TrialApplication,
+    ) -> StoreResult<Option<u64>> {
+        let (temp_pass, target) = (temp_pass.clone(), target.clone());
+        self.submit(Reset { temp_pass, target, application: application.clone() }).await
+    }
+
+    fn scan(&self) -> BoxStream<'static, StoreResult<(TempPassKey, Uuid, Trial)>> {
+        let core = std::sync::Arc::clone(&self.core);
+        scan(&self.core, record::TRIAL_PREFIX.to_vec(), move |key, value, now| {
+            let TrialKey::Trial(temp_pass, id) = record::parse_trial_key(key)? else { return Ok(None) };
+            let engine = core.engine()?;
+            let engine = engine.as_ref().ok_or_else(closed)?;
+            if is_forgotten(&Moment::of(engine), key, value, now)? {
+                return Ok(None);
+            }
+            Ok(Some((temp_pass, id, record::decode_trial(value)?)))
+        })
+    }
+}
