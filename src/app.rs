@@ -11,6 +11,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use tokio::{net::TcpListener, runtime::Handle};
+use tokio_util::sync::CancellationToken;
 use tower::Layer;
 
 use crate::{
@@ -41,6 +42,9 @@ pub use reload::{Reload, check};
 /// How often the store is asked how it is.
 const HEALTH_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How long the end of the server waits for commands, which take milliseconds.
+const COMMANDS_END: Duration = Duration::from_secs(5);
+
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -60,7 +64,7 @@ pub enum StartError {
     #[error("the signing key and the revocations cannot be read")]
     Service(#[from] Error),
     /// A command was refused.
-    #[error("{}", .0.full_message())]
+    #[error("{}", .0.operator_message())]
     Command(Error),
     /// The operating system gave no thread.
     #[error("no serving thread could be started: {0}")]
@@ -230,7 +234,8 @@ impl App {
             client_registration: self.client_registration.clone(),
             policy: Arc::clone(&self.policy),
         };
-        let commands = tokio::spawn(self.admin.serve(commands));
+        let stop_commands = CancellationToken::new();
+        let commands = tokio::spawn(self.admin.serve(commands, stop_commands.clone()));
         let works = report_store(&self.store, &self.health, &self.readiness, None).await;
         let watching =
             tokio::spawn(watch_store(self.store.clone(), self.health.clone(), self.readiness.clone(), works));
@@ -269,7 +274,9 @@ impl App {
         self.registration.finish().await;
         shutdown.cut.cancel();
         operations.abort();
-        commands.abort();
+        // They too use the store, and the socket must be gone before another server may have the folder.
+        stop_commands.cancel();
+        let _ = tokio::time::timeout(COMMANDS_END, commands).await;
         self.store.health.close().await?;
         tracing::info!("ended");
         Ok(())

@@ -18,7 +18,7 @@ use crate::{
     },
     service::{
         ClientRegistrationService,
-        client_registration::{MintStatement, Revocation},
+        client_registration::MintStatement,
         policy::{APPLICATION_TEXT_MAX, Policy, SharedPolicy},
     },
 };
@@ -78,8 +78,8 @@ pub enum RevokeCommand {
     Statement(String),
     /// A client id, or the UUID in it.
     Client(String),
-    /// Every client and token that was issued before this many milliseconds since the Unix epoch.
-    IssuedBefore(u64),
+    /// Every client and token that was issued before this many milliseconds since the Unix epoch; `None` is now.
+    IssuedBefore(Option<u64>),
 }
 
 /// What is answered.
@@ -101,7 +101,9 @@ pub async fn perform(services: &Services, command: Command) -> Result<Answer> {
     match command {
         Command::MintStatement(command) => {
             let mint = mint_statement(&policy.load(), command)?;
-            client_registration.mint_statement(mint).map(Answer::Statement)
+            let (id, statement) = client_registration.mint_statement(mint.clone())?;
+            tracing::info!(%id, ?mint, "a software statement was minted");
+            Ok(Answer::Statement(statement))
         }
         Command::Revoke(command) => {
             let mut violations = Violations::default();
@@ -109,11 +111,13 @@ pub async fn perform(services: &Services, command: Command) -> Result<Answer> {
                 RevokeCommand::Statement(text) => client_registration.statement_revocation(&text),
                 RevokeCommand::Client(text) => client_registration.client_revocation(&text),
                 RevokeCommand::IssuedBefore(millis) => {
-                    Ok(Revocation::IssuedBefore(Timestamp::from_millis(millis)))
+                    client_registration.time_revocation(millis.map(Timestamp::from_millis))
                 }
             };
             let revocation = violations.take(revocation).ok_or_else(|| violations.into_error())?;
-            client_registration.revoke(revocation).await.map(|()| Answer::Done)
+            client_registration.revoke(revocation.clone()).await?;
+            tracing::info!(?revocation, "revoked");
+            Ok(Answer::Done)
         }
     }
 }

@@ -9,18 +9,11 @@ use std::{
 
 use axum::{Json, Router, extract::State, response::IntoResponse, routing::post};
 use http::StatusCode;
-use hyper::server::conn::http1;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
-};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{Answer, Command, Services, perform, socket_path};
-use crate::{domain::error::Error, telemetry};
-
-/// How long a command may take to say what it wants.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+use crate::server::serve_inner;
 
 /// How long to wait before accepting again after accepting failed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -63,18 +56,21 @@ impl AdminListener {
             .map_err(|source| BindSocketError { path, source })
     }
 
-    /// Serves until it is dropped.
-    pub async fn serve(self, services: Services) {
+    /// Serves until `stop` is cancelled; what was asked before that is still done.
+    pub async fn serve(self, services: Services, stop: CancellationToken) {
         let router = Router::new().route("/", post(command)).with_state(services);
-        loop {
-            match self.listener.accept().await {
-                Ok((stream, _)) => drop(tokio::spawn(serve_connection(stream, router.clone()))),
+        let commands = TaskTracker::new();
+        while let Some(accepted) = stop.run_until_cancelled(self.listener.accept()).await {
+            match accepted {
+                Ok((stream, _)) => drop(commands.spawn(serve_inner(stream, router.clone()))),
                 Err(error) => {
                     tracing::warn!(%error, "a command's connection could not be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
         }
+        commands.close();
+        commands.wait().await;
     }
 }
 
@@ -85,25 +81,12 @@ impl Drop for AdminListener {
     }
 }
 
-async fn serve_connection(stream: UnixStream, router: Router) {
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    // A command that was broken off is no news.
-    let _ = connection.await;
-}
-
 async fn command(
     State(services): State<Services>,
     Json(command): Json<Command>,
 ) -> Result<Json<Answer>, impl IntoResponse> {
     perform(&services, command).await.map(Json).map_err(|error| {
-        telemetry::report_error(&error);
-        let status = match error {
-            Error::InvalidFields(_) => StatusCode::BAD_REQUEST,
-            _ => StatusCode::INTERNAL_SERVER_ERROR,
-        };
-        (status, error.full_message())
+        // Whoever can use the socket owns the server.
+        (StatusCode::INTERNAL_SERVER_ERROR, error.operator_message())
     })
 }

@@ -1,9 +1,6 @@
 //! The operations listener: liveness, readiness and metrics.
 
-use std::{
-    sync::{Arc, PoisonError, RwLock},
-    time::Duration,
-};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::{
     Router,
@@ -12,16 +9,11 @@ use axum::{
     response::IntoResponse,
     routing::get,
 };
-use hyper::server::conn::http1;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
-};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    server::{Accepted, Acceptor},
+    server::{Accepted, Acceptor, serve_inner},
     telemetry::Telemetry,
 };
 
@@ -30,9 +22,6 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 
 /// How many connections are served at once: scrapers and probes are few.
 const MAX_CONNECTIONS: usize = 64;
-
-/// How long a client may take to say what it wants.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Whether calls should be sent here, and why not.
 #[derive(Debug, Clone)]
@@ -63,13 +52,9 @@ pub(super) async fn serve(listener: TcpListener, telemetry: Telemetry, readiness
     // It serves until the very end, so that probes see the server drain.
     let acceptor = Acceptor::new(listener, MAX_CONNECTIONS, CancellationToken::new());
     while let Some(Accepted { stream, place, .. }) = acceptor.next().await {
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEADER_TIMEOUT)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone()));
+        let connection = serve_inner(stream, router.clone());
         tokio::spawn(async move {
-            // Clients that go away in the middle are everyday life.
-            let _ = connection.await;
+            connection.await;
             drop(place);
         });
     }

@@ -51,7 +51,8 @@ impl Reload {
 /// # Errors
 /// Everything that is wrong with it.
 pub fn check(config: &Config) -> Result<(), ConfigError> {
-    checked_policy(config).map(drop)
+    checked_policy(config)?;
+    store::key_ring(config).map(drop)
 }
 
 pub(super) fn checked_policy(config: &Config) -> Result<Policy, ConfigError> {
@@ -60,7 +61,6 @@ pub(super) fn checked_policy(config: &Config) -> Result<Policy, ConfigError> {
     violations.extend(out_of_range(config));
     violations.extend(cors_violations(config));
     violations.extend(telemetry::check_filter(&config.log));
-    violations.extend(store::key_ring(config).err().into_iter().flat_map(|error| error.violations));
     match policy {
         Ok(policy) if violations.is_empty() => Ok(policy),
         policy => {

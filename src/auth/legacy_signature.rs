@@ -8,13 +8,23 @@
 //! the field name request URIs that they do not call.
 
 use aws_lc_rs::hmac;
-use base64::{Engine, prelude::BASE64_STANDARD};
+use base64::{
+    Engine,
+    alphabet::STANDARD,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
 
 /// The one method of signing that ever was.
 const SIGNATURE_METHOD: &str = "HMAC-SHA1";
 
 /// The longest nonce, in bytes.
 const NONCE_MAX: usize = 128;
+
+/// Base64 whose padding may be there or not: common implementations for JavaScript leave it out.
+const LENIENT_BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// What a signed `Authorization` header says. Nothing of it is proven before [`SignedRequest::is_signed_with`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +36,7 @@ pub struct SignedRequest<'a> {
     /// What makes the request different from all others.
     pub nonce: &'a str,
     /// When the request was signed: milliseconds since the Unix epoch, if the client is right.
-    pub request_time: u64,
+    pub request_time: &'a str,
     /// The name of the key pair.
     pub public_key: &'a str,
     signature: &'a str,
@@ -37,8 +47,9 @@ impl<'a> SignedRequest<'a> {
     /// Reads a header. `None` where it is not of this form, says a field twice, or lacks one.
     #[must_use]
     pub fn parse(header: &'a str) -> Option<Self> {
-        let (signed, rest) = header.split_once("public_key=")?;
-        let signed = signed.trim_end_matches([' ', ',']);
+        // From the end: a request URI may hold anything.
+        let (signed, rest) = header.rsplit_once("public_key=")?;
+        let signed = signed.trim_end().strip_suffix(',')?.trim_end();
         let (method, pairs) = signed.split_once(' ')?;
         let (public_key, signature) = rest.split_once(',')?;
         let signature = signature.trim().strip_prefix("signature=")?;
@@ -55,7 +66,7 @@ impl<'a> SignedRequest<'a> {
             method,
             requestor_id: field("requestor_id")?,
             nonce,
-            request_time: field("request_time")?.parse().ok()?,
+            request_time: field("request_time")?,
             public_key: public_key.trim(),
             signature,
             signed,
@@ -66,7 +77,7 @@ impl<'a> SignedRequest<'a> {
     #[must_use]
     pub fn is_signed_with(&self, secret_key: &str) -> bool {
         let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret_key.as_bytes());
-        BASE64_STANDARD
+        LENIENT_BASE64
             .decode(self.signature)
             .is_ok_and(|signature| hmac::verify(&key, self.signed.as_bytes(), &signature).is_ok())
     }
@@ -74,6 +85,8 @@ impl<'a> SignedRequest<'a> {
 
 #[cfg(test)]
 mod tests {
+    use base64::prelude::BASE64_STANDARD;
+
     use super::*;
 
     const SIGNED: &str = "POST requestor_id=REF, nonce=n-1, signature_method=HMAC-SHA1, \
@@ -90,12 +103,23 @@ mod tests {
         let header = header("secret");
         let request = SignedRequest::parse(&header).expect("readable");
         assert_eq!((request.method, request.requestor_id, request.nonce), ("POST", "REF", "n-1"));
-        assert_eq!((request.request_time, request.public_key), (1_700_000_000_123, "pk"));
+        assert_eq!((request.request_time, request.public_key), ("1700000000123", "pk"));
         assert!(request.is_signed_with("secret"));
         assert!(!request.is_signed_with("another"));
 
         let changed = header.replace("REF", "OTHER");
         assert!(!SignedRequest::parse(&changed).expect("readable").is_signed_with("secret"));
+    }
+
+    #[test]
+    fn a_request_uri_may_hold_anything_and_padding_may_be_missing() {
+        let text = SIGNED.replace("/regcode", "/a?public_key=b, public_key=c");
+        let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, b"secret");
+        let signature = BASE64_STANDARD.encode(hmac::sign(&key, text.as_bytes()));
+        let header = format!("{text}, public_key=pk, signature={}", signature.trim_end_matches('='));
+        let request = SignedRequest::parse(&header).expect("readable");
+        assert_eq!(request.public_key, "pk");
+        assert!(request.is_signed_with("secret"));
     }
 
     #[test]
@@ -105,7 +129,7 @@ mod tests {
             method: "",
             requestor_id: "",
             nonce: "",
-            request_time: 0,
+            request_time: "",
             public_key: "",
             signature: "7/zfauXrL6LSdBbV8YTfnCWafHk=",
             signed: "what do ya want for nothing?",
@@ -119,7 +143,6 @@ mod tests {
         assert_eq!(SignedRequest::parse(&whole.replace("nonce=n-1, ", "")), None);
         assert_eq!(SignedRequest::parse(&whole.replace("nonce=n-1", "nonce=n-1, nonce=n-2")), None);
         assert_eq!(SignedRequest::parse(&whole.replace("HMAC-SHA1", "none")), None);
-        assert_eq!(SignedRequest::parse(&whole.replace("1700000000123", "soon")), None);
         for end in 0..whole.find("signature=").expect("is there") {
             assert_eq!(SignedRequest::parse(&whole[..end]), None, "cut at {end}");
         }

@@ -9,3 +9,4 @@ pub mod software_statement;
 pub use key_ring::KeyRing;
 pub use legacy_signature::SignedRequest;
 pub use signing_keys::{Purpose, SigningKeys};
+pub use software_statement::StatementKeys;

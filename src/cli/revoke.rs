@@ -5,10 +5,7 @@ use std::{error::Error, path::Path, time::UNIX_EPOCH};
 use clap::Args;
 
 use super::operate::{operate, perform};
-use crate::{
-    admin::{Command, RevokeCommand},
-    domain::clock::{Clock, SystemClock},
-};
+use crate::admin::{Command, RevokeCommand};
 
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
@@ -22,27 +19,32 @@ pub(super) struct Revoke {
     /// All client ids and access tokens issued before this time (RFC 3339, or `now`). Statements stay good, so that
     /// devices register again by themselves.
     #[arg(long, value_name = "TIME", value_parser = time)]
-    issued_before: Option<u64>,
+    issued_before: Option<Moment>,
 }
 
 pub(super) fn run(revoke: Revoke, file: Option<&Path>) -> Result<(), Box<dyn Error>> {
     let command = match revoke {
         Revoke { statement: Some(statement), .. } => RevokeCommand::Statement(statement),
         Revoke { client: Some(client), .. } => RevokeCommand::Client(client),
-        Revoke { issued_before, .. } => RevokeCommand::IssuedBefore(issued_before.unwrap_or_default()),
+        Revoke { issued_before, .. } => {
+            RevokeCommand::IssuedBefore(issued_before.and_then(|moment| moment.0))
+        }
     };
     operate(file, |config| async move { perform(&config, Command::Revoke(command)).await })?;
     println!("revoked");
     Ok(())
 }
 
-/// A time in milliseconds since the Unix epoch.
-fn time(text: &str) -> Result<u64, String> {
+/// A time in milliseconds since the Unix epoch; none is now, by the clock of whoever does it.
+#[derive(Debug, Clone, Copy)]
+struct Moment(Option<u64>);
+
+fn time(text: &str) -> Result<Moment, String> {
     if text == "now" {
-        return Ok(SystemClock.now().as_millis());
+        return Ok(Moment(None));
     }
     let time = humantime::parse_rfc3339_weak(text)
         .map_err(|error| format!("{error}; write it like 2026-01-31T12:00:00Z, or `now`"))?;
     let since = time.duration_since(UNIX_EPOCH).map_err(|_| "is before 1970".to_owned())?;
-    u64::try_from(since.as_millis()).map_err(|error| error.to_string())
+    u64::try_from(since.as_millis()).map(|millis| Moment(Some(millis))).map_err(|error| error.to_string())
 }

@@ -4,8 +4,11 @@ use std::{error::Error, path::Path};
 
 use clap::Args;
 
-use super::operate::operate;
-use crate::admin::{Answer, Command, StatementCommand};
+use super::operate::{operate, perform};
+use crate::{
+    admin::{Answer, Command, StatementCommand},
+    config::Config,
+};
 
 #[derive(Debug, Args)]
 pub(super) struct Statement {
@@ -40,6 +43,12 @@ pub(super) struct Application {
 }
 
 impl Application {
+    /// A host of the one environment that is named: by that a local call means it.
+    pub fn host(&self, config: &Config) -> Option<String> {
+        let [environment] = &self.environments[..] else { return None };
+        config.environments.get(environment)?.hosts.first().cloned()
+    }
+
     pub fn for_requestors(self, requestors: Vec<String>) -> StatementCommand {
         let Self { environments, permissions, software_id, client_name, software_version } = self;
         StatementCommand { requestors, environments, permissions, software_id, client_name, software_version }
@@ -48,17 +57,14 @@ impl Application {
 
 pub(super) fn run(statement: Statement, file: Option<&Path>) -> Result<(), Box<dyn Error>> {
     let command = statement.application.for_requestors(statement.requestors);
-    if let Answer::Statement(statement) = operate(file, |config| async move { mint(&config, command).await })?
-    {
-        println!("{statement}");
-    }
+    println!("{}", operate(file, |config| async move { mint(&config, command).await })?);
     Ok(())
 }
 
 /// Has a statement minted by the server that runs, or by its folder.
-pub(super) async fn mint(
-    config: &crate::config::Config,
-    command: StatementCommand,
-) -> Result<Answer, Box<dyn Error>> {
-    super::operate::perform(config, Command::MintStatement(command)).await
+pub(super) async fn mint(config: &Config, command: StatementCommand) -> Result<String, Box<dyn Error>> {
+    match perform(config, Command::MintStatement(command)).await? {
+        Answer::Statement(statement) => Ok(statement),
+        Answer::Done => Err("the running server minted nothing".into()),
+    }
 }

@@ -16,7 +16,7 @@ use super::{
     operate::operate,
     statement::{Application, mint},
 };
-use crate::{admin::Answer, config::Config, domain::device_info::DeviceInfo};
+use crate::{config::Config, domain::device_info::DeviceInfo};
 
 /// How long each of the two calls may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -61,24 +61,33 @@ pub(super) fn run(token: Token, file: Option<&Path>) -> Result<(), Box<dyn Error
 
 async fn fetch(config: Config, token: Token) -> Result<String, Box<dyn Error>> {
     let Token { url, statement, requestors, application } = token;
+    let host = application.host(&config).filter(|_| url.is_none());
     let statement = match statement {
         Some(file) => fs::read_to_string(&file)
             .map_err(|error| format!("--statement: {} cannot be read: {error}", file.display()))?,
-        None => match mint(&config, application.for_requestors(requestors)).await? {
-            Answer::Statement(statement) => statement,
-            Answer::Done => return Err("the running server minted nothing".into()),
-        },
+        None => mint(&config, application.for_requestors(requestors)).await?,
     };
+    let is_local = url.is_none();
     let url = url.map_or_else(|| local_url(&config), Ok)?;
     let device = DeviceInfo {
         model: Some("passbridge token".to_owned()),
         os_name: Some("Linux".to_owned()),
         ..DeviceInfo::default()
     };
-    let client = Client::builder().timeout(TIMEOUT).build()?;
+    let mut client = Client::builder().timeout(TIMEOUT);
+    if is_local {
+        // The proxy of the surroundings cannot reach this machine's loopback, and must not see secrets in plain text.
+        client = client.no_proxy();
+    }
+    let client = client.build()?;
     let call = |path: &str| {
         let url = format!("{}{path}", url.as_str().trim_end_matches('/'));
-        client.post(url).header("X-Device-Info", device.encode()).header("Accept", "application/json")
+        let call =
+            client.post(url).header("X-Device-Info", device.encode()).header("Accept", "application/json");
+        match &host {
+            Some(host) => call.header("Host", host),
+            None => call,
+        }
     };
     let registration =
         json!({ "software_statement": statement.trim(), "redirect_uri": "passbridge://token" });

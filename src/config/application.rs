@@ -17,6 +17,8 @@ pub struct Application {
     pub requestors: Vec<String>,
     /// The environments it may act in; empty means all of them.
     pub environments: Vec<String>,
-    /// What it may do: `codes.create`, `codes.read`, `codes.delete`. Empty means all of these.
+    /// What it may do: `codes.create`, `codes.read`, `codes.delete`, `temp_passes.authorize`, `temp_passes.read`,
+    /// `temp_passes.reset`, `temp_passes.reset_all`. Empty means what clients may do by default: all of these where
+    /// `grpc.auth` is `none`.
     pub permissions: Vec<String>,
 }

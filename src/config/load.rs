@@ -10,6 +10,9 @@ use crate::domain::error::Violation;
 /// Environment variables with this prefix and at least one `__` after it are configuration.
 const PREFIX: &str = "PASSBRIDGE_";
 
+/// Keys whose values are shown to nobody.
+const SECRETS: [&str; 1] = ["legacy_keys"];
+
 /// Between the levels of a key in an environment variable. A name without it, such as the
 /// `PASSBRIDGE_PORT` that Kubernetes sets for a service called passbridge, is not ours.
 const SEPARATOR: &str = "__";
@@ -56,14 +59,22 @@ pub fn load(
     serde_path_to_error::deserialize(table).map_err(|error| {
         let field = error.path().to_string();
         let text = error.into_inner().to_string();
-        fail(vec![Violation::new(field.trim_matches('.'), text.trim())])
+        // What is wrong may be the secret itself.
+        let is_secret = SECRETS.iter().any(|secret| field.contains(secret));
+        let text = if is_secret { "has a wrong type; the reference has the right one" } else { text.trim() };
+        fail(vec![Violation::new(field.trim_matches('.'), text)])
     })
 }
 
 fn read(file: &Path) -> Result<Table, Violation> {
     let text = std::fs::read_to_string(file)
         .map_err(|error| Violation::new("", format!("the file cannot be read: {error}")))?;
-    text.parse().map_err(|error: toml::de::Error| Violation::new("", format!("this is not TOML: {error}")))
+    text.parse().map_err(|error: toml::de::Error| {
+        // Without the line itself, which may hold a secret.
+        let line =
+            error.span().map_or(1, |span| text.get(..span.start).unwrap_or_default().lines().count().max(1));
+        Violation::new("", format!("this is not TOML: line {line}: {}", error.message()))
+    })
 }
 
 fn overlay(
@@ -117,14 +128,15 @@ fn insert(table: &mut Table, parent: &str, path: &[&str], value: Value) -> Resul
     }
 }
 
-/// Variables are written in upper case, and keys in lower case, but the ids of requestors have a case of their own:
+/// Variables are written in upper case, and keys in lower case, but the ids of requestors and TempPasses have a case of their
+/// own:
 /// they are taken as they stand. A key that is there already is meant by its name in any case.
 fn key(table: &Table, parent: &str, name: &str) -> String {
     if table.contains_key(name) {
         return name.to_owned();
     }
     let same = table.keys().find(|key| key.eq_ignore_ascii_case(name)).cloned();
-    let is_id = parent.eq_ignore_ascii_case("requestors");
+    let is_id = ["requestors", "temp_passes"].iter().any(|ids| parent.eq_ignore_ascii_case(ids));
     same.unwrap_or_else(|| if is_id { name.to_owned() } else { name.to_ascii_lowercase() })
 }
 

@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 pub use application::Application;
 pub use codes::Codes;
 pub use duration::HumanDuration;
-pub use environment::{Backend, Environment, Registration, Requestor};
+pub use environment::{Backend, Environment, Registration, Requestor, TempPass, TempPassKind};
 pub use grpc::{Auth, Grpc};
 pub use load::{ConfigError, load};
 pub use log::{Log, LogFormat};

@@ -45,7 +45,11 @@ fn section(text: &mut String, path: &str, schema: &Json, root: &Json) {
         let (name, inner) =
             match (inner.get("additionalProperties").filter(|rest| rest.is_object()), elements) {
                 (Some(rest), _) => {
-                    let placeholder = if key == "requestors" { "ID" } else { "NAME" };
+                    let placeholder = match key.as_str() {
+                        "requestors" => "ID",
+                        "temp_passes" => "MVPD",
+                        _ => "NAME",
+                    };
                     (format!("{key}.{placeholder}"), resolve(rest, root))
                 }
                 (None, Some(element)) => (key.clone(), resolve(element, root)),

@@ -25,9 +25,11 @@ pub enum AuthenticationProblem {
     /// The public key is unknown, or the signature is not that of its key.
     #[error("the request's signature is not valid for its public_key")]
     SignatureInvalid,
-    /// `request_time` counts seconds.
-    #[error("request_time is in seconds; it must be in milliseconds since 1970-01-01T00:00:00Z")]
-    RequestTimeInSeconds,
+    /// `request_time` counts something else.
+    #[error(
+        "request_time is not in milliseconds since 1970-01-01T00:00:00Z; a value in seconds is the usual mistake"
+    )]
+    RequestTimeNotInMilliseconds,
     /// `request_time` is too far from this server's time.
     #[error("request_time is more than 10 minutes away from this server's time; set the device's clock")]
     RequestTimeOff,

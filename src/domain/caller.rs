@@ -21,11 +21,31 @@ pub enum Permission {
     /// Delete registration codes.
     #[serde(rename = "codes.delete")]
     CodesDelete,
+    /// Authorize by a TempPass.
+    #[serde(rename = "temp_passes.authorize")]
+    TempPassesAuthorize,
+    /// Look at trials.
+    #[serde(rename = "temp_passes.read")]
+    TempPassesRead,
+    /// Reset trials one by one.
+    #[serde(rename = "temp_passes.reset")]
+    TempPassesReset,
+    /// Reset all trials of a TempPass.
+    #[serde(rename = "temp_passes.reset_all")]
+    TempPassesResetAll,
 }
 
 impl Permission {
     /// Every permission there is.
-    pub const ALL: [Self; 3] = [Self::CodesCreate, Self::CodesRead, Self::CodesDelete];
+    pub const ALL: [Self; 7] = [
+        Self::CodesCreate,
+        Self::CodesRead,
+        Self::CodesDelete,
+        Self::TempPassesAuthorize,
+        Self::TempPassesRead,
+        Self::TempPassesReset,
+        Self::TempPassesResetAll,
+    ];
 
     /// Takes `text` from the request's, or the configuration's, `field`.
     ///
@@ -45,6 +65,10 @@ impl Permission {
             Self::CodesCreate => "codes.create",
             Self::CodesRead => "codes.read",
             Self::CodesDelete => "codes.delete",
+            Self::TempPassesAuthorize => "temp_passes.authorize",
+            Self::TempPassesRead => "temp_passes.read",
+            Self::TempPassesReset => "temp_passes.reset",
+            Self::TempPassesResetAll => "temp_passes.reset_all",
         }
     }
 }

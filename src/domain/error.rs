@@ -38,8 +38,12 @@ impl Violation {
     }
 }
 
-/// Not characters by Unicode, and forbidden in XML 1.0 (section 2.2).
-const NONCHARACTERS: [char; 2] = ['\u{fffe}', '\u{ffff}'];
+/// Whether every format that records travel in can hold the character: HTTP headers no control characters but the tab,
+/// and XML 1.0 (section 2.2) not the last two of the basic plane either.
+#[must_use]
+pub fn is_plain(character: char) -> bool {
+    character == '\t' || !(character.is_control() || matches!(character, '\u{fffe}' | '\u{ffff}'))
+}
 
 /// How long [`Error::full_message`] gets, in bytes, but for the words that say so.
 const FULL_MESSAGE_MAX: usize = 1_000;
@@ -74,7 +78,7 @@ impl Violations {
     /// Notes a text with more than `limit` bytes, or with characters that no header and no XML document can hold.
     pub fn check_text(&mut self, field: &str, text: &str, limit: usize) {
         self.check_length(field, text, limit);
-        if text.chars().any(|character| character.is_control() || NONCHARACTERS.contains(&character)) {
+        if text.chars().any(|character| !is_plain(character)) {
             self.add(field, "holds control characters, which neither HTTP headers nor XML can");
         }
     }
@@ -121,6 +125,15 @@ pub enum Error {
     /// Unknown, foreign, released or expired: one answer for all, so that guessing tells nothing.
     #[error("registration code not found for this requestor and environment")]
     CodeNotFound(LookupClues),
+    /// The mvpd is no TempPass of this requestor and environment.
+    #[error("{mvpd} is no TempPass of this requestor and environment; ask the operator which there are")]
+    TempPassNotFound {
+        /// What was asked for.
+        mvpd: String,
+    },
+    /// A reset by key in a TempPass whose trials have none.
+    #[error("this TempPass is basic: its trials are known by their devices only; reset it by device")]
+    TempPassNotPromotional,
     /// The environment holds as many live codes as it may.
     #[error("the environment already holds {limit} live registration codes, which is its limit")]
     LiveCodesExhausted {
@@ -213,6 +226,18 @@ impl Error {
             text.push_str(&one);
         }
         text
+    }
+}
+
+impl Error {
+    /// The message with everything that is known: for operators, never for callers.
+    #[must_use]
+    pub fn operator_message(&self) -> String {
+        match self {
+            Self::StoreUnavailable(cause) => format!("{self}: {cause}"),
+            Self::Internal(cause) => format!("{self}: {cause}"),
+            _ => self.full_message(),
+        }
     }
 }
 

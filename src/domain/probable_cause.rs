@@ -49,6 +49,15 @@ const DISK: ProbableCause = cause(
     "Look at the server's log and readiness; free space, or mend the disk and restart the server.",
 );
 
+const TEMP_PASS_ELSEWHERE: ProbableCause = cause(
+    "The TempPass belongs to another requestor or environment.",
+    "Ask with the requestor_id and environment that it is configured for; names are case-sensitive.",
+);
+const TEMP_PASS_NOT_CONFIGURED: ProbableCause = cause(
+    "The TempPass is not configured.",
+    "Add it to environments.NAME.requestors.ID.temp_passes; without any configured requestor there are the samples \
+     TempPass and TempPassREF.",
+);
 const NO_AUTHORIZATION: ProbableCause = cause(
     "The request has no Authorization header.",
     "Send the access token with every request, POST included.",
@@ -68,7 +77,7 @@ const WRONG_HOST: ProbableCause = cause(
     "Ask for the token at the host that is then called.",
 );
 const TOO_FAST: ProbableCause = cause(
-    "The device, or others at its address, called too fast: one call a second, ten at once.",
+    "The device, or all devices at its address together, called too fast.",
     "Wait at least a second before the next call.",
 );
 
@@ -80,12 +89,14 @@ pub fn probable_causes(error: &Error) -> Vec<ProbableCause> {
         Error::LookupBudgetExhausted { viewer_named: true, .. } => vec![SEVERAL_WRONG],
         Error::LookupBudgetExhausted { viewer_named: false, .. } => vec![NOBODY_NAMED, SEVERAL_WRONG],
         Error::StoreUnavailable(_) => vec![DISK],
+        Error::TempPassNotFound { .. } => vec![TEMP_PASS_ELSEWHERE, TEMP_PASS_NOT_CONFIGURED],
         Error::Throttled { .. } => vec![TOO_FAST],
         Error::NotAuthenticated(problem) => not_authenticated(*problem),
         Error::InvalidFields(_)
         | Error::MalformedMessage(_)
         | Error::MessageTooLarge(_)
         | Error::RequestIdReused
+        | Error::TempPassNotPromotional
         | Error::LiveCodesExhausted { .. }
         | Error::WatchesExhausted { .. }
         | Error::ServiceUnknown(_)
@@ -104,7 +115,7 @@ fn not_authenticated(problem: AuthenticationProblem) -> Vec<ProbableCause> {
         AuthenticationProblem::TokenInvalid => vec![TOKEN_STALE, WRONG_HOST],
         AuthenticationProblem::TokenExpired | AuthenticationProblem::TokenRevoked => vec![TOKEN_STALE],
         AuthenticationProblem::TokenOfOtherEnvironment => vec![WRONG_HOST],
-        AuthenticationProblem::RequestTimeInSeconds => vec![TIME_IN_SECONDS],
+        AuthenticationProblem::RequestTimeNotInMilliseconds => vec![TIME_IN_SECONDS],
         AuthenticationProblem::RequestTimeOff => vec![CLOCK_OFF],
         AuthenticationProblem::NonceReused => Vec::new(),
     }

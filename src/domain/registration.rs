@@ -82,8 +82,9 @@ pub struct LegacyParameters {
     pub registration_url: String,
 }
 
-/// The longest deprecated parameter, in bytes.
+/// The longest deprecated parameter, in bytes; the one that is a URL may be longer.
 const LEGACY_MAX: usize = 512;
+const REGISTRATION_URL_MAX: usize = 2_048;
 
 impl LegacyParameters {
     /// Notes what is too long or holds control characters, by the names that the request has for the parameters, in
@@ -93,7 +94,8 @@ impl LegacyParameters {
         for (name, text) in
             names.into_iter().zip([device_type, device_user, app_id, app_version, registration_url])
         {
-            violations.check_text(name, text, LEGACY_MAX);
+            let is_url = std::ptr::eq(text, registration_url);
+            violations.check_text(name, text, if is_url { REGISTRATION_URL_MAX } else { LEGACY_MAX });
         }
     }
 }

@@ -4,7 +4,7 @@
 /// What calls to a path that is none of ours are counted as.
 pub const OTHER: &str = "_OTHER";
 
-const METHODS: [&str; 12] = [
+const METHODS: [&str; 17] = [
     "passbridge.v1.RegistrationCodeService/CreateRegistrationCode",
     "passbridge.v1.RegistrationCodeService/GetRegistrationCode",
     "passbridge.v1.RegistrationCodeService/DeleteRegistrationCode",
@@ -13,6 +13,11 @@ const METHODS: [&str; 12] = [
     "passbridge.v1.DeviceInfoService/EncodeDeviceInfo",
     "passbridge.v1.DeviceInfoService/DecodeDeviceInfo",
     "passbridge.v1.DeviceInfoService/HashIdentifier",
+    "passbridge.v1.TempPassService/ResetTempPass",
+    "passbridge.v1.TempPassService/ResetFlexibleTempPass",
+    "passbridge.v1.TempPassService/BatchResetTempPass",
+    "passbridge.v1.TempPassService/AuthorizeTempPass",
+    "passbridge.v1.TempPassService/GetTempPass",
     "grpc.health.v1.Health/Check",
     "grpc.health.v1.Health/Watch",
     "grpc.reflection.v1.ServerReflection/ServerReflectionInfo",

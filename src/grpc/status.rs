@@ -34,6 +34,8 @@ pub fn classify(error: &Error) -> (ErrorReason, Code) {
         Error::MessageTooLarge(_) => (ErrorReason::MessageTooLarge, Code::ResourceExhausted),
         Error::RequestIdReused => (ErrorReason::RequestIdReused, Code::InvalidArgument),
         Error::CodeNotFound(_) => (ErrorReason::RegistrationCodeNotFound, Code::NotFound),
+        Error::TempPassNotFound { .. } => (ErrorReason::TempPassNotFound, Code::NotFound),
+        Error::TempPassNotPromotional => (ErrorReason::TempPassNotPromotional, Code::FailedPrecondition),
         Error::LiveCodesExhausted { .. } => (ErrorReason::LiveCodesExhausted, Code::ResourceExhausted),
         Error::LookupBudgetExhausted { .. } => (ErrorReason::LookupBudgetExhausted, Code::ResourceExhausted),
         Error::WatchesExhausted { .. } => (ErrorReason::WatchesExhausted, Code::ResourceExhausted),

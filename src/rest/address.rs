@@ -47,7 +47,9 @@ fn client(peer: IpAddr, hops: impl Iterator<Item = Option<IpAddr>>, proxies: &Tr
 /// What `X-Forwarded-For` says, the hop nearest to this server last; what is no address is `None`.
 fn hops(headers: &HeaderMap) -> impl DoubleEndedIterator<Item = Option<IpAddr>> {
     let lines = headers.get_all("x-forwarded-for").iter();
-    lines.flat_map(|line| line.to_str().unwrap_or("?").split(',')).map(|hop| address(hop.trim()))
+    let hops = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    // Each by itself: a client's part of a line must not make what a proxy adds to it unreadable.
+    hops.map(|hop| address(std::str::from_utf8(hop).ok()?.trim()))
 }
 
 /// An address as proxies write it: alone, with a port, or in brackets.
@@ -109,6 +111,13 @@ mod tests {
         assert_eq!(found, expect("10.0.0.1", "203.0.113.7", None));
         let found = addresses("192.0.2.1", &["[2001:db8::7]:443, , ?"], &[]);
         assert_eq!(found, expect("192.0.2.1", "2001:db8::7", None));
+        let mut headers = HeaderMap::new();
+        let line = http::HeaderValue::from_bytes(b"\xff, 203.0.113.50").expect("a value");
+        headers.insert("x-forwarded-for", line);
+        let proxies = TrustedProxies::new(vec!["10.0.0.0/8".parse().expect("a network")]);
+        let found = Addresses::new("10.0.0.1:9".parse().expect("an address"), &headers, &proxies);
+        assert_eq!(found.client.to_string(), "203.0.113.50");
+
         let found = addresses("192.0.2.1", &["203.0.113.7:1234"], &[]);
         assert_eq!(found, expect("192.0.2.1", "203.0.113.7", None));
     }

@@ -1,23 +1,26 @@
 //! What stands around every call: from where it comes, whether it comes too fast, how long it may take, and how it is
 //! reported.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use axum::{
     extract::{MatchedPath, Request, State},
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, Uri};
-use tokio::time::timeout;
+use http::{
+    HeaderMap, HeaderValue, Method, StatusCode, Uri,
+    header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING},
+};
+use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::{
     Face,
     address::Addresses,
     call,
-    failure::{Failure, Shape, shape},
-    route::{self, route_of},
+    failure::{Failure, Shape, shape, unshaped},
+    route::{self, OTHER, route_of},
 };
 use crate::{domain::error::Error, server::Peer};
 
@@ -28,25 +31,64 @@ pub(super) async fn around(State(face): State<Face>, mut request: Request, next:
     let route = route_of(request.extensions().get::<MatchedPath>().map(MatchedPath::as_str));
     let mut record = face.telemetry.begin_request(request.method(), route, request.headers());
     let (uri, headers) = (request.uri().clone(), wanted(request.headers()));
+    let has_body =
+        [CONTENT_LENGTH, TRANSFER_ENCODING].iter().any(|name| request.headers().contains_key(name));
+    let mut refused = false;
     let answer = async {
-        let addresses = addresses(&face, &request);
+        let addresses = match addresses(&face, &request) {
+            Ok(addresses) => addresses,
+            Err(failure) => return failure.into_response(),
+        };
+        let refusal = match face.throttle.admit_call(addresses.client) {
+            Err(error) => Some(Failure::from(error)),
+            Ok(()) if length(&uri) > URI_MAX => Some(Failure::UriTooLong(URI_MAX)),
+            Ok(()) => None,
+        };
+        refused = refusal.is_some();
+        match refusal {
+            // A browser that asks whether it may call gets no further.
+            Some(failure) if request.method() == Method::OPTIONS => return failure.into_response(),
+            Some(failure) => drop(request.extensions_mut().insert(Refusal(Arc::new(failure)))),
+            None => {}
+        }
         request.extensions_mut().insert(addresses);
-        if uri.path_and_query().map_or(0, |uri| uri.as_str().len()) > URI_MAX {
-            return Failure::UriTooLong(URI_MAX).into_response();
-        }
-        if let Err(error) = face.throttle.admit_call(addresses.client) {
-            return Failure::from(error).into_response();
-        }
-        let answer = timeout(face.answer_timeout, next.run(request)).await;
-        answer.unwrap_or_else(|_| Failure::from(Error::DeadlineExceeded).into_response())
+        request.extensions_mut().insert(Deadline(Instant::now() + face.answer_timeout));
+        next.run(request).await
     };
     let response = match record.span() {
         Some(span) => answer.instrument(span).await,
         None => answer.await,
     };
-    let response = shape(response, || shape_of(route, &uri, &headers, &face));
+    let is_unread =
+        has_body && (route == OTHER || response.status() == StatusCode::METHOD_NOT_ALLOWED || refused);
+    let mut response = shape(response, || shape_of(route, &uri, &headers, &face));
+    if is_unread {
+        // What is left of the body is not waited for, and the client should not take the connection for its next call.
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     record.finish(response.status());
     response
+}
+
+/// Answers a call that was refused before it was routed. It stands inside of what answers browsers, so that a web page
+/// can read the refusal.
+pub(super) async fn refuse(request: Request, next: Next) -> Response {
+    match request.extensions().get::<Refusal>() {
+        Some(Refusal(failure)) => unshaped(Arc::clone(failure)),
+        None => next.run(request).await,
+    }
+}
+
+/// Why a call is not even routed.
+#[derive(Clone)]
+struct Refusal(Arc<Failure>);
+
+/// Until when a call must be answered, its own body included.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Deadline(pub Instant);
+
+fn length(uri: &Uri) -> usize {
+    uri.path_and_query().map_or(0, |uri| uri.as_str().len())
 }
 
 /// The headers by which an early failure chooses its format: the others need not be kept.
@@ -55,10 +97,10 @@ fn wanted(headers: &HeaderMap) -> HeaderMap {
     accept.map(|value| (http::header::ACCEPT, value.clone())).collect()
 }
 
-fn addresses(face: &Face, request: &Request) -> Addresses {
-    let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-    let peer = request.extensions().get::<Peer>().map_or(nowhere, |peer| peer.0);
-    Addresses::new(peer, request.headers(), &face.trusted_proxies)
+fn addresses(face: &Face, request: &Request) -> Result<Addresses, Failure> {
+    let peer = request.extensions().get::<Peer>();
+    let peer = peer.ok_or_else(|| Error::Internal("a call without a peer".to_owned()))?;
+    Ok(Addresses::new(peer.0, request.headers(), &face.trusted_proxies))
 }
 
 /// In which words a failure is told that came before the form was read.

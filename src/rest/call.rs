@@ -1,88 +1,103 @@
-//! A request, read: its body, its parameters, the format of its answer, its environment and who sent it.
+//! A request, read: its body, its parameters, the format of its answer, its environment.
 
 use axum::{
-    body::Bytes,
+    body::{Body, Bytes},
     extract::Request,
     response::{IntoResponse, Response},
 };
 use http::{
-    HeaderMap, HeaderValue, StatusCode, Uri,
-    header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST},
+    HeaderMap, HeaderValue, Method, StatusCode, Uri, Version,
+    header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HOST},
     request,
+    uri::Authority,
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::{
     Face,
     address::Addresses,
+    around::Deadline,
     failure::{Failure, Shape},
     format::{Asked, asked, media_type, named, split_extension},
+    identity::Identity,
     parameters::Parameters,
 };
 use crate::{
     config::Format,
     domain::{
-        authentication::AuthenticationProblem,
-        caller::Caller,
-        error::{Error, Violations},
+        error::{Error, Violation, Violations},
         id::EnvironmentName,
-        registration::SourceApplication,
     },
 };
 
-/// How records of calls with an access token say that they were authorized (reference, section 2).
-const OAUTH2: &str = "OAUTH2";
+/// How much of a body is read of somebody who has not shown who it is: enough for the format that a form may ask for, and
+/// so little that all connections together do not fill the memory.
+const STRANGERS_BODY_MAX: usize = 4 * 1024;
 
 /// A request whose body has come.
 pub(super) struct Call {
     head: request::Parts,
     body: Bytes,
+    deadline: Instant,
     /// Who calls, and for which device.
     pub addresses: Addresses,
     /// The environment that the request's host means.
     pub environment: EnvironmentName,
 }
 
-/// Who sent a request.
-#[derive(Debug)]
-pub(super) struct Identity {
-    /// The caller, with what it is granted.
-    pub caller: Caller,
-    /// `OAUTH2`, or nothing for a request that is signed by itself.
-    pub authorization_type: &'static str,
-    /// The application, where a registered client sent it.
-    pub application: Option<SourceApplication>,
-}
-
-impl Identity {
-    /// Whether the client is older than device information.
-    pub fn is_older_than_device_information(&self) -> bool {
-        self.application.is_none()
+/// Answers a call of somebody who is known with what `work` makes of it, in the format that it asks for.
+pub(super) async fn respond(
+    face: &Face,
+    request: Request,
+    work: impl AsyncFnOnce(&Call, &Identity, &Parameters<'_>, Violations, Format) -> Result<Response, Failure>,
+) -> Response {
+    let (mut call, body) = match Call::begin(face, request) {
+        Ok(begun) => begun,
+        Err(failure) => return failure.into_response(),
+    };
+    // Before the body, which is much to keep for a stranger.
+    let identity = Identity::of(face, &call.head, &call.environment);
+    let limit = if identity.is_ok() { usize::MAX } else { STRANGERS_BODY_MAX };
+    match (call.receive(body, face.max_body_size.min(limit)).await, identity) {
+        (Ok(()), identity) => call.answer(face, identity, work).await,
+        (Err(Failure::BodyTooLarge(_)), Err(error)) => Failure::from(error).into_response(),
+        (Err(failure), _) => failure.into_response(),
     }
 }
 
 impl Call {
-    /// Waits for the body.
-    pub async fn read(face: &Face, request: Request) -> Result<Self, Failure> {
+    /// A call of anybody, with its body of at most `limit` bytes.
+    pub async fn read(face: &Face, request: Request, limit: usize) -> Result<Self, Failure> {
+        let (mut call, body) = Self::begin(face, request)?;
+        call.receive(body, face.max_body_size.min(limit)).await?;
+        Ok(call)
+    }
+
+    fn begin(face: &Face, request: Request) -> Result<(Self, Body), Failure> {
         let (head, body) = request.into_parts();
-        let limit = face.max_body_size;
-        let said = head.headers.get(http::header::CONTENT_LENGTH);
+        let environment = face.policy.load().environment_of_host(authority(&head)?);
+        let environment = environment.map_err(|violation| Error::InvalidFields(vec![violation]))?;
+        let incomplete = |what: &str| Error::Internal(format!("a call without {what}"));
+        let addresses = head.extensions.get::<Addresses>().copied().ok_or_else(|| incomplete("addresses"))?;
+        let deadline = head.extensions.get::<Deadline>().copied().ok_or_else(|| incomplete("deadline"))?;
+        Ok((Self { head, body: Bytes::new(), deadline: deadline.0, addresses, environment }, body))
+    }
+
+    /// Waits for the body.
+    async fn receive(&mut self, body: Body, limit: usize) -> Result<(), Failure> {
+        let said = self.head.headers.get(CONTENT_LENGTH);
         let said = said.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
         if said.is_some_and(|length| length > limit) {
             return Err(Failure::BodyTooLarge(limit));
         }
-        let collected = timeout(face.answer_timeout, Limited::new(body, limit).collect()).await;
-        let body = match collected.map_err(|_| Failure::BodyTooSlow)? {
+        let collected = timeout_at(self.deadline, Limited::new(body, limit).collect()).await;
+        self.body = match collected.map_err(|_| Failure::BodyTooSlow)? {
             Ok(body) => body.to_bytes(),
             Err(error) if error.is::<LengthLimitError>() => return Err(Failure::BodyTooLarge(limit)),
             Err(_) => return Err(Failure::BodyIncomplete),
         };
-        let environment = face.policy.load().environment_of_host(authority(&head));
-        let environment = environment.map_err(|violation| Error::InvalidFields(vec![violation]))?;
-        let addresses = head.extensions.get::<Addresses>().copied();
-        let addresses = addresses.ok_or_else(|| Error::Internal("a call without addresses".to_owned()))?;
-        Ok(Self { head, body, addresses, environment })
+        Ok(())
     }
 
     /// The parameters of the query and the form.
@@ -101,40 +116,11 @@ impl Call {
         &self.head.headers
     }
 
-    /// Who sent the request.
-    ///
-    /// # Errors
-    /// [`Error::NotAuthenticated`], and where the store must be asked and does not answer.
-    pub async fn identity(&self, face: &Face) -> Result<Identity, Error> {
-        let refused = |problem| Err(Error::NotAuthenticated(problem));
-        let mut lines = self.head.headers.get_all(AUTHORIZATION).iter();
-        let line = match (lines.next(), lines.next()) {
-            (None, _) => return refused(AuthenticationProblem::Missing),
-            (Some(line), None) => line.to_str().unwrap_or_default().trim(),
-            (Some(_), Some(_)) => return refused(AuthenticationProblem::Unreadable),
-        };
-        match line.split_once(' ') {
-            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
-                let client = face.client_registration.authenticate(token.trim(), &self.environment)?;
-                Ok(Identity {
-                    caller: client.caller,
-                    authorization_type: OAUTH2,
-                    application: Some(client.application),
-                })
-            }
-            _ => {
-                let method = self.head.method.as_str();
-                let caller = face.signed_request.authenticate(method, line).await?;
-                Ok(Identity { caller, authorization_type: "", application: None })
-            }
-        }
-    }
-
-    /// Answers with what `work` makes of the call, in the format that it asks for.
-    pub async fn answer(
+    async fn answer(
         &self,
         face: &Face,
-        work: impl AsyncFnOnce(&Parameters<'_>, Violations, Format) -> Result<Response, Failure>,
+        identity: Result<Identity, Error>,
+        work: impl AsyncFnOnce(&Self, &Identity, &Parameters<'_>, Violations, Format) -> Result<Response, Failure>,
     ) -> Response {
         let mut violations = Violations::default();
         let parameters = self.parameters(&mut violations);
@@ -145,10 +131,17 @@ impl Call {
         }
         let chosen = choose(extension, parameter, &self.head.headers, face.default_format);
         let format = chosen.unwrap_or(face.default_format);
-        let outcome = match chosen {
-            Some(format) => work(&parameters, violations, format).await,
-            None => Err(Failure::NotAcceptable),
+        // A delete that succeeds has nothing to say in any format.
+        let is_acceptable = chosen.is_some() || self.head.method == Method::DELETE;
+        let work = async {
+            let identity = identity?;
+            if is_acceptable {
+                work(self, &identity, &parameters, violations, format).await
+            } else {
+                Err(Failure::NotAcceptable)
+            }
         };
+        let outcome = timeout_at(self.deadline, work).await.unwrap_or(Err(Error::DeadlineExceeded.into()));
         outcome.unwrap_or_else(|failure| failure.shaped(Shape::Documented(format)))
     }
 }
@@ -174,14 +167,26 @@ fn choose(
     headers: &HeaderMap,
     default: Format,
 ) -> Option<Format> {
-    extension.or_else(|| parameter.and_then(named)).or_else(|| match asked(headers) {
+    extension.or_else(|| parameter.and_then(named)).or_else(|| match asked(headers, default) {
         Asked::For(format) => Some(format),
         Asked::Anything => Some(default),
         Asked::SomethingElse => None,
     })
 }
 
-fn authority(head: &request::Parts) -> &str {
-    let host = || head.headers.get(HOST).and_then(|host| host.to_str().ok());
-    head.uri.authority().map(http::uri::Authority::as_str).or_else(host).unwrap_or_default()
+/// The host that the request is for. One that is missing, there twice or no host at all could be read in two ways, by a
+/// proxy and here (RFC 9112, section 3.2); clients of HTTP/1.0 need not say any.
+fn authority(head: &request::Parts) -> Result<&str, Error> {
+    let refused = |text: &str| Error::InvalidFields(vec![Violation::new("Host", text)]);
+    let mut lines = head.headers.get_all(HOST).iter();
+    let host = match (lines.next(), lines.next()) {
+        (Some(_), Some(_)) => return Err(refused("is there more than once")),
+        (Some(host), None) => host.to_str().map_err(|_| refused("is no host"))?,
+        (None, _) if head.version < Version::HTTP_11 || head.uri.authority().is_some() => "",
+        (None, _) => return Err(refused("is required")),
+    };
+    if !host.is_empty() && host.parse::<Authority>().is_err() {
+        return Err(refused("is no host"));
+    }
+    Ok(head.uri.authority().map_or(host, Authority::as_str))
 }

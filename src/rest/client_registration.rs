@@ -26,13 +26,18 @@ use crate::{
 
 const CLIENT_CREDENTIALS: &str = "client_credentials";
 
+/// The largest body here, in bytes: nobody has shown who it is.
+const BODY_MAX: usize = 32 * 1024;
+
 #[derive(Deserialize)]
 struct RegisterBody {
+    #[serde(default)]
     software_statement: Option<String>,
     /// The provider's own spelling; RFC 7591 has the other one.
+    #[serde(default)]
     redirect_uri: Option<String>,
     #[serde(default)]
-    redirect_uris: Vec<String>,
+    redirect_uris: Option<Vec<String>>,
 }
 
 #[derive(Serialize)]
@@ -56,15 +61,16 @@ struct TokenAnswer {
 
 pub(super) async fn register(State(face): State<Face>, request: Request) -> Response {
     oauth(&face, request, |call| {
-        let body: RegisterBody = serde_json::from_slice(call.body()).map_err(|error| {
-            OAuthErrorCode::InvalidRequest
-                .because(format!("the body is not the JSON of a registration: {error}"))
-        })?;
-        let software_statement = body.software_statement.ok_or_else(|| required("software_statement"))?;
+        let RegisterBody { software_statement, redirect_uri, redirect_uris } = registration(call.body())?;
+        let software_statement = software_statement.filter(|text| !text.is_empty());
         let registered = face.client_registration.register(RegisterClient {
             environment: call.environment.clone(),
-            software_statement,
-            redirect_uris: body.redirect_uri.into_iter().chain(body.redirect_uris).collect(),
+            software_statement: software_statement.ok_or_else(|| required("software_statement"))?,
+            redirect_uris: redirect_uri
+                .into_iter()
+                .filter(|uri| !uri.is_empty())
+                .chain(redirect_uris.unwrap_or_default())
+                .collect(),
         })?;
         json(&RegisterAnswer {
             client_id: registered.client_id,
@@ -96,7 +102,7 @@ pub(super) async fn token(State(face): State<Face>, request: Request) -> Respons
         let request = credentials(call.headers(), client_id, client_secret, &call.environment)?;
         let issued = face.client_registration.issue_token(&request);
         let token = issued.map_err(|error| match error.code {
-            OAuthErrorCode::InvalidClient if call.headers().contains_key(AUTHORIZATION) => {
+            OAuthErrorCode::InvalidClient if basic(call.headers()).is_some() => {
                 Failure::BasicCredentials(error)
             }
             _ => error.into(),
@@ -112,13 +118,26 @@ pub(super) async fn token(State(face): State<Face>, request: Request) -> Respons
     .await
 }
 
+fn registration(body: &[u8]) -> Result<RegisterBody, OAuthError> {
+    let refused = |text: String| OAuthErrorCode::InvalidRequest.because(text);
+    let object: serde_json::Map<_, _> = serde_json::from_slice(body).map_err(|error| {
+        let place = format!("line {}, column {}", error.line(), error.column());
+        refused(format!("the body must be a JSON object with software_statement; it is not at {place}"))
+    })?;
+    serde_json::from_value(object.into()).map_err(|_| {
+        refused(
+            "software_statement and redirect_uri must be text, and redirect_uris a list of text".to_owned(),
+        )
+    })
+}
+
 /// Answers a call in the words of OAuth.
 async fn oauth(
     face: &Face,
     request: Request,
     work: impl FnOnce(&Call) -> Result<Response, Failure>,
 ) -> Response {
-    match Call::read(face, request).await {
+    match Call::read(face, request, BODY_MAX).await {
         Ok(call) => work(&call).unwrap_or_else(|failure| failure.shaped(Shape::OAuth)),
         Err(failure) => failure.into_response(),
     }
@@ -131,12 +150,12 @@ fn credentials(
     client_secret: Option<String>,
     environment: &EnvironmentName,
 ) -> Result<IssueToken, OAuthError> {
-    let basic = headers.get(AUTHORIZATION);
+    let basic = basic(headers);
     let (client_id, client_secret) = match (basic, client_id, client_secret) {
         (None, Some(client_id), Some(client_secret)) => (client_id, client_secret),
         (None, None, _) => return Err(required("client_id")),
         (None, _, None) => return Err(required("client_secret")),
-        (Some(basic), None, None) => basic.to_str().ok().and_then(basic_credentials).ok_or_else(|| {
+        (Some(basic), None, None) => basic_credentials(basic).ok_or_else(|| {
             OAuthErrorCode::InvalidRequest.because("the Authorization header is not one of HTTP Basic")
         })?,
         (Some(_), ..) => {
@@ -147,9 +166,13 @@ fn credentials(
     Ok(IssueToken { environment: environment.clone(), client_id, client_secret })
 }
 
-fn basic_credentials(header: &str) -> Option<(String, String)> {
-    let (scheme, encoded) = header.split_once(' ')?;
-    let encoded = scheme.eq_ignore_ascii_case("basic").then_some(encoded.trim())?;
+/// What follows `Basic` in the Authorization header; other schemes mean nothing here.
+fn basic(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, encoded) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("basic").then_some(encoded.trim())
+}
+
+fn basic_credentials(encoded: &str) -> Option<(String, String)> {
     let text = String::from_utf8(BASE64_STANDARD.decode(encoded).ok()?).ok()?;
     let (client_id, client_secret) = text.split_once(':')?;
     let decode = |text| percent_decode_str(text).decode_utf8().ok().map(std::borrow::Cow::into_owned);

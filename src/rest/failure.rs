@@ -1,6 +1,8 @@
 //! Errors as clients of the REST API read them: the documented error in the asked format, `error` of OAuth under
 //! `/o/client`, and HTML where the provider throttles.
 
+use std::sync::Arc;
+
 use axum::{
     body::Body,
     response::{IntoResponse, Response},
@@ -88,14 +90,19 @@ pub(super) async fn method_not_allowed() -> Failure {
 /// A failure that whoever stands around the call puts into its shape.
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let mut response = self.status().into_response();
-        response.extensions_mut().insert(Unshaped(std::sync::Arc::new(self)));
-        response
+        unshaped(Arc::new(self))
     }
 }
 
+/// An answer that has no words yet.
+pub(super) fn unshaped(failure: Arc<Failure>) -> Response {
+    let mut response = failure.status().into_response();
+    response.extensions_mut().insert(Unshaped(failure));
+    response
+}
+
 #[derive(Clone)]
-pub(super) struct Unshaped(std::sync::Arc<Failure>);
+struct Unshaped(Arc<Failure>);
 
 /// Puts the failure in `response`, if there is one, into its shape. What the response has of headers stays.
 pub(super) fn shape(mut response: Response, shape: impl FnOnce() -> Shape) -> Response {
@@ -207,7 +214,7 @@ impl Failure {
             Self::Domain(Error::NotAuthenticated(AuthenticationProblem::Missing)) => "Bearer",
             Self::Domain(Error::NotAuthenticated(_)) => "Bearer error=\"invalid_token\"",
             Self::Domain(Error::PermissionMissing { .. }) => "Bearer error=\"insufficient_scope\"",
-            Self::BasicCredentials(_) => "Basic",
+            Self::BasicCredentials(_) => "Basic realm=\"passbridge\"",
             _ => return None,
         };
         Some(HeaderValue::from_static(challenge))
@@ -220,6 +227,8 @@ fn status_of(error: &Error) -> StatusCode {
         Error::InvalidFields(_)
         | Error::MalformedMessage(_)
         | Error::RequestIdReused
+        | Error::TempPassNotFound { .. }
+        | Error::TempPassNotPromotional
         | Error::Unsupported(_) => StatusCode::BAD_REQUEST,
         Error::MessageTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
         Error::NotAuthenticated(_) => StatusCode::UNAUTHORIZED,

@@ -40,21 +40,31 @@ pub(super) fn named(text: &str) -> Option<Format> {
     }
 }
 
-/// What the `Accept` headers ask for: of what this server has the one with the greatest weight, and of those the first
-/// (RFC 9110, section 12.5.1).
-pub(super) fn asked(headers: &HeaderMap) -> Asked {
-    let mut best: Option<(u16, Asked)> = None;
+/// What the `Accept` headers ask for: of what this server has the one with the greatest weight; of those the first that is
+/// named, before any that is only meant by a wildcard (RFC 9110, section 12.5.1).
+pub(super) fn asked(headers: &HeaderMap, default: Format) -> Asked {
+    let mut best: Option<((u16, bool), Asked)> = None;
+    let mut refused = Vec::new();
     let mut is_empty = true;
     let lines = headers.get_all(ACCEPT).iter().filter_map(|line| line.to_str().ok());
     for range in lines.flat_map(|line| line.split(',')).map(str::trim).filter(|range| !range.is_empty()) {
         is_empty = false;
         let (weight, range) = weigh(range);
-        let Some(asked) = range_of(range).filter(|_| weight > 0) else { continue };
-        if best.is_none_or(|(greatest, _)| weight > greatest) {
-            best = Some((weight, asked));
+        let Some(asked) = range_of(range) else { continue };
+        if weight == 0 {
+            refused.push(asked);
+            continue;
+        }
+        let rank = (weight, asked != Asked::Anything);
+        if best.is_none_or(|(greatest, _)| rank > greatest) {
+            best = Some((rank, asked));
         }
     }
     match best {
+        Some((_, Asked::Anything)) if refused.contains(&Asked::For(default)) => {
+            let other = if default == Format::Json { Format::Xml } else { Format::Json };
+            if refused.contains(&Asked::For(other)) { Asked::SomethingElse } else { Asked::For(other) }
+        }
         Some((_, asked)) => asked,
         None if is_empty => Asked::Anything,
         None => Asked::SomethingElse,
@@ -62,11 +72,12 @@ pub(super) fn asked(headers: &HeaderMap) -> Asked {
 }
 
 fn range_of(media_range: &str) -> Option<Asked> {
-    const RANGES: [(&str, Asked); 6] = [
+    const RANGES: [(&str, Asked); 7] = [
         ("application/json", Asked::For(Format::Json)),
         ("text/json", Asked::For(Format::Json)),
         ("application/xml", Asked::For(Format::Xml)),
         ("text/xml", Asked::For(Format::Xml)),
+        ("text/*", Asked::For(Format::Xml)),
         ("application/*", Asked::Anything),
         ("*/*", Asked::Anything),
     ];
@@ -111,6 +122,10 @@ mod tests {
             ("text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2", Asked::Anything),
             ("image/webp, */*", Asked::Anything),
             ("application/*", Asked::Anything),
+            ("*/*, application/json", JSON),
+            ("*/*, application/json;q=0.9", Asked::Anything),
+            ("application/xml;q=0, */*", JSON),
+            ("text/*", XML),
             ("", Asked::Anything),
             ("image/png", Asked::SomethingElse),
             ("application/json;q=0", Asked::SomethingElse),
@@ -118,9 +133,9 @@ mod tests {
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(ACCEPT, accept.parse().expect("a value"));
-            assert_eq!(asked(&headers), expected, "{accept}");
+            assert_eq!(asked(&headers, Format::Xml), expected, "{accept}");
         }
-        assert_eq!(asked(&HeaderMap::new()), Asked::Anything);
+        assert_eq!(asked(&HeaderMap::new(), Format::Xml), Asked::Anything);
     }
 
     #[test]

@@ -4,8 +4,8 @@
 //! | module | what it is for |
 //! |---|---|
 //! | `around` | what stands around every call: addresses, throttle, time, metrics |
-//! | `call` | a request read: parameters, format, environment, caller |
-//! | `address`, `parameters`, `format` | the parts of that |
+//! | `call` | a request read: body, parameters, format, environment |
+//! | `address`, `parameters`, `format`, `identity` | the parts of that |
 //! | `regcode` | registration codes: create, read, delete |
 //! | `client_registration` | `/o/client`: register, token |
 //! | `record` | a record in JSON and XML |
@@ -17,6 +17,7 @@ mod call;
 mod client_registration;
 mod failure;
 mod format;
+mod identity;
 mod parameters;
 mod record;
 mod regcode;
@@ -26,7 +27,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    middleware::from_fn_with_state,
+    middleware::{from_fn, from_fn_with_state},
     routing::{get, post},
 };
 use http::{HeaderName, Method, header};
@@ -102,12 +103,12 @@ pub fn router(parts: Parts) -> Router {
         .route(route::TOKEN, post(client_registration::token))
         .fallback(failure::unknown_path)
         .method_not_allowed_fallback(failure::method_not_allowed)
-        .layer(from_fn_with_state(Arc::clone(&face), around::around))
-        .with_state(face);
-    match cors {
+        .layer(from_fn(around::refuse));
+    let router = match cors {
         Some(cors) => router.layer(cors),
         None => router,
-    }
+    };
+    router.layer(from_fn_with_state(Arc::clone(&face), around::around)).with_state(face)
 }
 
 fn cors(origins: &[CorsOrigin]) -> Option<CorsLayer> {

@@ -17,7 +17,7 @@ const PARAMETERS_MAX: usize = 64;
 /// The longest parameter name, in bytes.
 const NAME_MAX: usize = 64;
 
-/// What a request says in its query and its form, decoded when it is asked for.
+/// What a request says in its query and its form. Whether a value is text is looked at when it is asked for.
 #[derive(Debug, Default)]
 pub(super) struct Parameters<'a> {
     pairs: Vec<Pair<'a>>,
@@ -47,8 +47,7 @@ impl<'a> Parameters<'a> {
             }
         }
         if pairs.len() > PARAMETERS_MAX {
-            violations
-                .add("", format!("has {} parameters; at most {PARAMETERS_MAX} are allowed", pairs.len()));
+            violations.add("", format!("has too many parameters; at most {PARAMETERS_MAX} are allowed"));
             pairs.clear();
         }
         Self { pairs }
@@ -98,7 +97,9 @@ fn form<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Vec<Pair<'a>>, Violat
 
 fn pairs(text: &[u8], source: Source) -> Vec<Pair<'_>> {
     let segments = text.split(|byte| *byte == b'&').filter(|segment| !segment.is_empty());
+    // One more than there may be is enough to know.
     segments
+        .take(PARAMETERS_MAX + 1)
         .map(|segment| {
             let mut halves = segment.splitn(2, |byte| *byte == b'=').map(decode);
             let (name, value) = (halves.next().unwrap_or_default(), halves.next().unwrap_or_default());

@@ -8,8 +8,9 @@ use http::{StatusCode, header::USER_AGENT};
 
 use super::{
     Face, X_DEVICE_INFO,
-    call::{Call, Identity, answer},
+    call::{Call, answer, respond},
     format::split_extension,
+    identity::Identity,
     parameters::Parameters,
     record::render,
 };
@@ -36,16 +37,15 @@ pub(super) async fn create(
     requestor: Segments<String>,
     request: Request,
 ) -> Response {
-    let call = match Call::read(&face, request).await {
-        Ok(call) => call,
-        Err(failure) => return failure.into_response(),
-    };
-    call.answer(&face, async |parameters, mut violations, format| {
-        let identity = call.identity(&face).await?;
-        let place = place(&face, &call, requestor, parameters, &mut violations);
-        let id = parameters.filled("deviceId", &mut violations);
-        let request = create_request(&face, &call, parameters, &identity, place, violations)?;
-        face.throttle.admit_create(call.addresses.client, id.unwrap_or_default())?;
+    respond(&face, request, async |call, identity, parameters, mut violations, format| {
+        let place = place(&face, call, requestor, parameters, &mut violations);
+        let request = create_request(&face, call, parameters, identity, place, violations)?;
+        match &request.device_id {
+            Some(device_id) => face.throttle.admit_create(call.addresses.client, device_id.as_str())?,
+            // A server may make codes for many devices that have no id yet.
+            None => face.throttle.admit_create(call.addresses.client, &call.addresses.device.to_string())?,
+        }
+        identity.count_once(&face).await?;
         let created = face.registration.create(&identity.caller, request).await?;
         Ok(answer(StatusCode::CREATED, format, render(&created.view.registration, format)?))
     })
@@ -57,13 +57,9 @@ pub(super) async fn read(
     segments: Segments<(String, String)>,
     request: Request,
 ) -> Response {
-    let call = match Call::read(&face, request).await {
-        Ok(call) => call,
-        Err(failure) => return failure.into_response(),
-    };
-    call.answer(&face, async |parameters, violations, format| {
-        let identity = call.identity(&face).await?;
-        let lookup = lookup(&face, &call, segments, parameters, violations)?;
+    respond(&face, request, async |call, identity, parameters, violations, format| {
+        let lookup = lookup(&face, call, segments, parameters, violations)?;
+        identity.count_once(&face).await?;
         let view = face.registration.get(&identity.caller, &lookup).await?;
         Ok(answer(StatusCode::OK, format, render(&view.registration, format)?))
     })
@@ -75,13 +71,9 @@ pub(super) async fn delete(
     segments: Segments<(String, String)>,
     request: Request,
 ) -> Response {
-    let call = match Call::read(&face, request).await {
-        Ok(call) => call,
-        Err(failure) => return failure.into_response(),
-    };
-    call.answer(&face, async |parameters, violations, _| {
-        let identity = call.identity(&face).await?;
-        let lookup = lookup(&face, &call, segments, parameters, violations)?;
+    respond(&face, request, async |call, identity, parameters, violations, _| {
+        let lookup = lookup(&face, call, segments, parameters, violations)?;
+        identity.count_once(&face).await?;
         face.registration.delete(&identity.caller, &lookup).await?;
         Ok(StatusCode::NO_CONTENT.into_response())
     })
@@ -138,11 +130,8 @@ fn lookup(
     parameters: &Parameters<'_>,
     mut violations: Violations,
 ) -> Result<Lookup, Error> {
-    let (requestor, code) = match segments {
-        Ok(Path((requestor, code))) => (Ok(Path(requestor)), code),
-        Err(rejection) => (Err(rejection), String::new()),
-    };
-    let place = place(face, call, requestor, parameters, &mut violations);
+    let Path((requestor, code)) = segments.map_err(|_| Error::InvalidFields(vec![not_utf8()]))?;
+    let place = place(face, call, Ok(Path(requestor)), parameters, &mut violations);
     let typed = split_extension(&code).0;
     violations.take(check_typed("code", typed));
     match place {
@@ -162,8 +151,8 @@ fn place(
     violations: &mut Violations,
 ) -> Option<Place> {
     let requestor = requestor.map(|Path(requestor)| requestor);
-    let requestor = violations.take(requestor.map_err(|_| Violation::new("", "the path is not UTF-8")))?;
-    if parameters.get("requestor", violations).is_some_and(|text| text != requestor) {
+    let requestor = violations.take(requestor.map_err(|_| not_utf8()))?;
+    if parameters.filled("requestor", violations).is_some_and(|text| text != requestor) {
         violations.add("requestor", "is another one than the path's; leave it out");
     }
     let environment = ("environment", call.environment.as_str());
@@ -194,7 +183,7 @@ fn device_info(
     parameters: &Parameters<'_>,
     violations: &mut Violations,
 ) -> Option<(DeviceInfo, Vec<Warning>)> {
-    let mut headers = call.headers().get_all(X_DEVICE_INFO).iter();
+    let mut headers = call.headers().get_all(X_DEVICE_INFO).iter().filter(|value| !value.is_empty());
     let (field, text) = match (headers.next(), headers.next()) {
         (Some(header), None) => {
             let text = header.to_str().map_err(|_| Violation::new("X-Device-Info", "is not base64"));
@@ -227,6 +216,10 @@ fn legacy(parameters: &Parameters<'_>, violations: &mut Violations) -> LegacyPar
     let legacy = LegacyParameters { device_type, device_user, app_id, app_version, registration_url };
     legacy.check(violations, names);
     legacy
+}
+
+fn not_utf8() -> Violation {
+    Violation::new("", "the path is not UTF-8")
 }
 
 /// The documented words about a parameter that is required.

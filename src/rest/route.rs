@@ -9,7 +9,7 @@ pub(super) const REGISTER: &str = "/o/client/register";
 pub(super) const TOKEN: &str = "/o/client/token";
 
 /// What calls to a path that is none of these are counted as.
-const OTHER: &str = "_OTHER";
+pub(super) const OTHER: &str = "_OTHER";
 
 const ROUTES: [&str; 6] = [REGCODE, REGCODE_JSON, REGCODE_XML, REGCODE_CODE, REGISTER, TOKEN];
 

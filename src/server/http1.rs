@@ -1,21 +1,35 @@
-//! One HTTP/1.1 connection, from its first byte to its last.
+//! HTTP/1.1 connections, from the first byte to the last.
 
-use std::{convert::Infallible, net::SocketAddr, net::TcpStream, pin::pin, time::Duration};
+use std::{
+    net::{SocketAddr, TcpStream},
+    pin::pin,
+    time::Duration,
+};
 
-use http::{Request, Response};
+use http::Request;
 use hyper::{body::Incoming, server::conn::http1};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tower::Service;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_io_timeout::TimeoutWriter;
 
-use super::{Shutdown, http2::ConnectionBody};
+use super::{
+    Shutdown,
+    service::{ConnectionBody, ConnectionService},
+};
 
 /// The most bytes that a request's line and headers may have; over it hyper answers 431.
 const HEAD_MAX: usize = 32 * 1024;
 
+/// How long a client of an inner listener may take to say what it wants, and to take the answer.
+const INNER_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// The limits of a connection.
 #[derive(Debug, Clone)]
 pub struct Http1Options {
-    /// How long it may idle, and a client may take to send the head of a request.
+    /// How long it may idle, a client may take to send the head of a request, and to take what is sent to it.
     pub idle_timeout: Duration,
 }
 
@@ -23,33 +37,16 @@ pub struct Http1Options {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
 
-/// A service that a connection can be served with.
-pub trait Http1Service<B>:
-    Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send + 'static>
-    + Clone
-    + Send
-    + 'static
-{
-}
-
-impl<B, S> Http1Service<B> for S where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send + 'static>
-        + Clone
-        + Send
-        + 'static
-{
-}
-
 /// Serves a connection until the client leaves or idles for too long, or the server drains and its call has ended or is
 /// cut.
-pub async fn serve<S, B>(
+pub(super) async fn serve<S, B>(
     stream: TcpStream,
     peer: SocketAddr,
     service: S,
     options: Http1Options,
     shutdown: Shutdown,
 ) where
-    S: Http1Service<B>,
+    S: ConnectionService<B>,
     B: ConnectionBody,
 {
     let Ok(stream) = tokio::net::TcpStream::from_std(stream) else { return };
@@ -57,11 +54,8 @@ pub async fn serve<S, B>(
         request.extensions_mut().insert(Peer(peer));
         service.clone().call(request)
     });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(options.idle_timeout)
-        .max_buf_size(HEAD_MAX)
-        .serve_connection(TokioIo::new(stream), service);
+    let connection =
+        builder(options.idle_timeout).serve_connection(socket(stream, options.idle_timeout), service);
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -77,4 +71,32 @@ pub async fn serve<S, B>(
         // Clients that go away in the middle are everyday life.
         tracing::debug!(%error, "a connection ended with an error");
     }
+}
+
+/// Serves a connection of a listener that is for operators alone.
+pub async fn serve_inner<S, B>(stream: impl AsyncRead + AsyncWrite + Send + 'static, service: S)
+where
+    S: ConnectionService<B>,
+    B: ConnectionBody,
+{
+    let stream = socket(stream, INNER_TIMEOUT);
+    let connection = builder(INNER_TIMEOUT).serve_connection(stream, TowerToHyperService::new(service));
+    // Whoever broke it off does not want to know.
+    let _ = connection.await;
+}
+
+fn builder(head_timeout: Duration) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(head_timeout).max_buf_size(HEAD_MAX);
+    builder
+}
+
+/// A socket on which a client that takes nothing of what is sent to it is given up: hyper itself waits for ever.
+fn socket<S: AsyncRead + AsyncWrite>(
+    stream: S,
+    write_timeout: Duration,
+) -> TokioIo<std::pin::Pin<Box<TimeoutWriter<S>>>> {
+    let mut stream = TimeoutWriter::new(stream);
+    stream.set_timeout(Some(write_timeout));
+    TokioIo::new(Box::pin(stream))
 }

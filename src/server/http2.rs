@@ -1,16 +1,18 @@
 //! One HTTP/2 connection, from its first byte to its last.
 
-use std::{convert::Infallible, error::Error, net::TcpStream, pin::pin, time::Duration};
+use std::{net::TcpStream, pin::pin, time::Duration};
 
-use http::{Request, Response};
-use hyper::{body::Incoming, server::conn::http2};
+use hyper::server::conn::http2;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use tower::Service;
 
-use super::{Shutdown, coalesce::Coalesced};
+use super::{
+    Shutdown,
+    coalesce::Coalesced,
+    service::{ConnectionBody, ConnectionService},
+};
 
 /// How long a client may take to say that it speaks HTTP/2.
 const PREFACE_TIMEOUT: Duration = Duration::from_secs(20);
@@ -35,38 +37,10 @@ pub struct Http2Options {
     pub keepalive_timeout: Duration,
 }
 
-/// A service that a connection can be served with.
-pub trait Http2Service<B>:
-    Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send + 'static>
-    + Clone
-    + Send
-    + 'static
-{
-}
-
-impl<B, S> Http2Service<B> for S where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send + 'static>
-        + Clone
-        + Send
-        + 'static
-{
-}
-
-/// A body that a connection can send.
-pub trait ConnectionBody:
-    http_body::Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static
-{
-}
-
-impl<B> ConnectionBody for B where
-    B: http_body::Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static
-{
-}
-
 /// Serves a connection until the client leaves, or the server drains and its calls have ended or are cut.
 pub(super) async fn serve<S, B>(stream: TcpStream, service: S, options: Http2Options, shutdown: Shutdown)
 where
-    S: Http2Service<B>,
+    S: ConnectionService<B>,
     B: ConnectionBody,
 {
     let Ok(stream) = tokio::net::TcpStream::from_std(stream) else { return };

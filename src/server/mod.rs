@@ -11,10 +11,11 @@ mod coalesce;
 mod http1;
 mod http2;
 mod pool;
+mod service;
 
 pub use accept::{Accepted, Acceptor};
 pub use bind::{BindError, bind};
-pub use http1::{Http1Options, Peer};
+pub use http1::{Http1Options, Peer, serve_inner};
 pub use http2::Http2Options;
 pub use pool::WorkerPool;
 
@@ -23,8 +24,7 @@ use std::net::{SocketAddr, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use crate::telemetry::Telemetry;
-use http1::Http1Service;
-use http2::{ConnectionBody, Http2Service};
+use service::{ConnectionBody, ConnectionService};
 
 /// The two steps by which a server ends.
 #[derive(Debug, Clone, Default)]
@@ -50,10 +50,10 @@ impl Serving<'_> {
     /// Serves HTTP/2 connections until the server drains.
     pub async fn http2<S, B>(self, acceptor: Acceptor, service: S, options: Http2Options)
     where
-        S: Http2Service<B>,
+        S: ConnectionService<B>,
         B: ConnectionBody,
     {
-        self.each(acceptor, |stream, _| {
+        self.each("grpc", acceptor, |stream, _| {
             http2::serve(stream, service.clone(), options.clone(), self.shutdown.clone())
         })
         .await;
@@ -62,18 +62,22 @@ impl Serving<'_> {
     /// Serves HTTP/1.1 connections until the server drains.
     pub async fn http1<S, B>(self, acceptor: Acceptor, service: S, options: Http1Options)
     where
-        S: Http1Service<B>,
+        S: ConnectionService<B>,
         B: ConnectionBody,
     {
-        self.each(acceptor, |stream, peer| {
+        self.each("rest", acceptor, |stream, peer| {
             http1::serve(stream, peer, service.clone(), options.clone(), self.shutdown.clone())
         })
         .await;
     }
 
     /// Gives each connection to the thread with the fewest.
-    async fn each<F>(self, acceptor: Acceptor, serve: impl Fn(TcpStream, SocketAddr) -> F)
-    where
+    async fn each<F>(
+        self,
+        listener: &'static str,
+        acceptor: Acceptor,
+        serve: impl Fn(TcpStream, SocketAddr) -> F,
+    ) where
         F: Future<Output = ()> + Send + 'static,
     {
         while let Some(accepted) = acceptor.next().await {
@@ -83,9 +87,9 @@ impl Serving<'_> {
             let telemetry = self.telemetry.clone();
             let place = accepted.place;
             self.pool.spawn(move || async move {
-                telemetry.metrics().connection_opened();
+                telemetry.metrics().connection_opened(listener);
                 connection.await;
-                telemetry.metrics().connection_closed();
+                telemetry.metrics().connection_closed(listener);
                 drop(place);
             });
         }

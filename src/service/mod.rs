@@ -1,5 +1,6 @@
 //! The use cases: policy that holds for every backend and every face. One use case a file.
 
+pub mod audit;
 pub mod budget;
 pub mod client_registration;
 pub mod device_info;
@@ -8,7 +9,9 @@ pub mod policy;
 pub mod registration;
 pub mod signed_request;
 mod single_flight;
+pub mod temp_pass;
 pub mod throttle;
 
 pub use client_registration::ClientRegistrationService;
 pub use registration::RegistrationService;
+pub use temp_pass::TempPassService;

@@ -18,8 +18,9 @@ use crate::{
 /// How far a request's time may be from ours.
 const LEEWAY: Duration = Duration::from_secs(600);
 
-/// A moment before this many milliseconds, in March 1973, is one in seconds: as seconds it is in the year 5138.
-const MILLISECONDS_MIN: u64 = 100_000_000_000;
+/// What can be milliseconds: from 1973 to 5138. A moment of our time in seconds is before that, and one in microseconds
+/// after it.
+const MILLISECONDS: std::ops::Range<u64> = 100_000_000_000..100_000_000_000_000;
 
 /// What such a client may do, whatever others may: it is older than everything else.
 const PERMISSIONS: [Permission; 3] =
@@ -40,11 +41,12 @@ impl SignedRequestService {
         Self { ledger, policy, clock }
     }
 
-    /// The caller that signed `header`, the `Authorization` of a request with this HTTP method.
+    /// The caller that signed `header`, the `Authorization` of a request with this HTTP method, and the nonce by which the
+    /// request [counts once](Self::count_once).
     ///
     /// # Errors
-    /// [`Error::NotAuthenticated`], [`Error::StoreUnavailable`].
-    pub async fn authenticate(&self, method: &str, header: &str) -> Result<Caller> {
+    /// [`Error::NotAuthenticated`].
+    pub fn authenticate(&self, method: &str, header: &str) -> Result<(Caller, Nonce)> {
         let refused = |problem| Err(Error::NotAuthenticated(problem));
         let Some(request) = SignedRequest::parse(header) else {
             return refused(AuthenticationProblem::Unreadable);
@@ -57,27 +59,42 @@ impl SignedRequestService {
         if request.method != method {
             return refused(AuthenticationProblem::SignatureInvalid);
         }
-        if let Some(problem) = time_problem(self.clock.now(), request.request_time) {
-            return refused(problem);
-        }
-        if !self.is_first(&request).await? {
-            return refused(AuthenticationProblem::NonceReused);
-        }
+        let request_time = check_time(self.clock.now(), request.request_time)?;
         let requestor = RequestorId::parse("requestor_id", request.requestor_id).ok();
         let requestors = requestor.into_iter().filter(|requestor| key.requestors.contains(requestor));
         let name = format!("key pair {}", request.public_key);
-        Ok(Caller::new(name, Scope::Only(requestors.collect()), Scope::Any, PERMISSIONS))
+        let caller = Caller::new(name, Scope::Only(requestors.collect()), Scope::Any, PERMISSIONS);
+        Ok((caller, Nonce::new(&request, request_time)))
     }
 
-    /// Whether the nonce is here for the first time. It is kept for as long as the request's time would be taken.
-    async fn is_first(&self, request: &SignedRequest<'_>) -> Result<bool> {
+    /// Lets the request count, where it has not before.
+    ///
+    /// # Errors
+    /// [`Error::NotAuthenticated`] where it has, [`Error::StoreUnavailable`].
+    pub async fn count_once(&self, nonce: &Nonce) -> Result<()> {
+        let entry = LedgerEntry { value: Vec::new(), expire_time: Some(nonce.end) };
+        match self.ledger.put_if_absent(&nonce.key, entry).await? {
+            None => Ok(()),
+            Some(_) => Err(Error::NotAuthenticated(AuthenticationProblem::NonceReused)),
+        }
+    }
+}
+
+/// What makes a signed request different from all others of its key pair.
+#[derive(Debug)]
+pub struct Nonce {
+    key: LedgerKey,
+    end: Timestamp,
+}
+
+impl Nonce {
+    /// It is kept for as long as the request's time would be taken.
+    fn new(request: &SignedRequest<'_>, request_time: Timestamp) -> Self {
         let mut name = request.public_key.as_bytes().to_vec();
         name.push(0);
         name.extend_from_slice(request.nonce.as_bytes());
-        let key = LedgerKey { kind: "request_nonce", name };
-        let end = Timestamp::from_millis(request.request_time) + LEEWAY + Duration::from_secs(1);
-        let entry = LedgerEntry { value: Vec::new(), expire_time: Some(end) };
-        Ok(self.ledger.put_if_absent(&key, entry).await?.is_none())
+        let end = request_time + LEEWAY + Duration::from_secs(1);
+        Self { key: LedgerKey { kind: "request_nonce", name }, end }
     }
 }
 
@@ -87,14 +104,17 @@ impl std::fmt::Debug for SignedRequestService {
     }
 }
 
-fn time_problem(now: Timestamp, request_time: u64) -> Option<AuthenticationProblem> {
-    let time = Timestamp::from_millis(request_time);
+/// The request's time, where it is near ours.
+fn check_time(now: Timestamp, request_time: &str) -> Result<Timestamp> {
+    let refused = |problem| Err(Error::NotAuthenticated(problem));
+    let millis = request_time.parse().ok().filter(|millis| MILLISECONDS.contains(millis));
+    let Some(time) = millis.map(Timestamp::from_millis) else {
+        return refused(AuthenticationProblem::RequestTimeNotInMilliseconds);
+    };
     if now.since(time).max(time.since(now)) <= LEEWAY {
-        None
-    } else if request_time < MILLISECONDS_MIN {
-        Some(AuthenticationProblem::RequestTimeInSeconds)
+        Ok(time)
     } else {
-        Some(AuthenticationProblem::RequestTimeOff)
+        refused(AuthenticationProblem::RequestTimeOff)
     }
 }
 
@@ -102,15 +122,25 @@ fn time_problem(now: Timestamp, request_time: u64) -> Option<AuthenticationProbl
 mod tests {
     use super::*;
 
+    fn problem(request_time: &str) -> Option<AuthenticationProblem> {
+        match check_time(Timestamp::from_millis(1_700_000_000_000), request_time) {
+            Ok(_) => None,
+            Err(Error::NotAuthenticated(problem)) => Some(problem),
+            Err(other) => panic!("{other}"),
+        }
+    }
+
     #[test]
-    fn seconds_are_told_from_a_clock_that_is_off() {
-        let now = Timestamp::from_millis(1_700_000_000_000);
-        let minute = 60_000;
-        assert_eq!(time_problem(now, 1_700_000_000_000 - 10 * minute), None);
-        assert_eq!(time_problem(now, 1_700_000_000_000 + 10 * minute), None);
-        let off = Some(AuthenticationProblem::RequestTimeOff);
-        assert_eq!(time_problem(now, 1_700_000_000_000 + 10 * minute + 1), off);
-        assert_eq!(time_problem(now, u64::MAX), off);
-        assert_eq!(time_problem(now, 1_700_000_000), Some(AuthenticationProblem::RequestTimeInSeconds));
+    fn what_counts_no_milliseconds_is_told_from_a_clock_that_is_off() {
+        for near in ["1699999400000", "1700000600000"] {
+            assert_eq!(problem(near), None, "{near}");
+        }
+        for off in ["1700000600001", "1699999399999", "1600000000000"] {
+            assert_eq!(problem(off), Some(AuthenticationProblem::RequestTimeOff), "{off}");
+        }
+        for other in ["1700000000", "1700000000000000", "1700000000.123", "2023-11-14T22:13:20Z", "", "-1"] {
+            let expected = Some(AuthenticationProblem::RequestTimeNotInMilliseconds);
+            assert_eq!(problem(other), expected, "{other}");
+        }
     }
 }

@@ -30,13 +30,18 @@ struct RequestLabels {
     http_response_status_code: Option<u16>,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ListenerLabels {
+    listener: &'static str,
+}
+
 /// Every metric of the process.
 pub struct Metrics {
     registry: Registry,
     calls: Family<CallLabels, Histogram, fn() -> Histogram>,
     requests: Family<RequestLabels, Histogram, fn() -> Histogram>,
-    connections: Gauge,
-    connections_opened: Counter,
+    connections: Family<ListenerLabels, Gauge>,
+    connections_opened: Family<ListenerLabels, Counter>,
 }
 
 impl fmt::Debug for Metrics {
@@ -52,8 +57,8 @@ impl Metrics {
         let mut registry = Registry::default();
         let calls = Family::new_with_constructor((|| Histogram::new(SECONDS)) as fn() -> Histogram);
         let requests = Family::new_with_constructor((|| Histogram::new(SECONDS)) as fn() -> Histogram);
-        let connections = Gauge::default();
-        let connections_opened = Counter::default();
+        let connections = Family::default();
+        let connections_opened = Family::default();
         registry.register_with_unit(
             "rpc_server_call_duration",
             "Time from a call's headers to its status",
@@ -93,30 +98,30 @@ impl Metrics {
         self.calls.get_or_create(&labels).observe(duration.as_secs_f64());
     }
 
-    /// Counts a REST call; status 0 is none.
+    /// Counts a REST call.
     pub(super) fn observe_request(
         &self,
         method: &'static str,
         route: &'static str,
-        status: u16,
+        status: Option<u16>,
         duration: Duration,
     ) {
         let labels = RequestLabels {
             http_request_method: method,
             http_route: route,
-            http_response_status_code: Some(status).filter(|status| *status != 0),
+            http_response_status_code: status,
         };
         self.requests.get_or_create(&labels).observe(duration.as_secs_f64());
     }
 
-    /// Counts a connection that was opened.
-    pub fn connection_opened(&self) {
-        self.connections.inc();
-        self.connections_opened.inc();
+    /// Counts a connection that a listener opened.
+    pub fn connection_opened(&self, listener: &'static str) {
+        self.connections.get_or_create(&ListenerLabels { listener }).inc();
+        self.connections_opened.get_or_create(&ListenerLabels { listener }).inc();
     }
 
-    /// Counts a connection that was closed.
-    pub fn connection_closed(&self) {
-        self.connections.dec();
+    /// Counts a connection of a listener that was closed.
+    pub fn connection_closed(&self, listener: &'static str) {
+        self.connections.get_or_create(&ListenerLabels { listener }).dec();
     }
 }

@@ -43,7 +43,8 @@ impl RequestRecord {
         if std::mem::replace(&mut self.finished, true) {
             return;
         }
-        self.metrics.observe_request(self.method, self.route, status.as_u16(), self.started.elapsed());
+        let status_code = Some(status.as_u16());
+        self.metrics.observe_request(self.method, self.route, status_code, self.started.elapsed());
         if let Some(span) = self.span.take() {
             span.record("http.response.status_code", status.as_u16());
             if status.is_server_error() {
@@ -57,7 +58,7 @@ impl RequestRecord {
 impl Drop for RequestRecord {
     fn drop(&mut self) {
         if !self.finished {
-            self.metrics.observe_request(self.method, self.route, 0, self.started.elapsed());
+            self.metrics.observe_request(self.method, self.route, None, self.started.elapsed());
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use rustix::process::Signal;
 
 use crate::support::{
     http::{Answer, call},
@@ -205,4 +206,104 @@ async fn the_signing_key_is_sealed_with_the_key_ring_and_the_ring_can_be_turned(
     write("two".to_owned());
     let error = Program::server(&data).env("PASSBRIDGE_STORE__KEY_RING", ring).failure();
     assert!(error.contains("store.key_ring: ") && error.contains("line 1"), "{error}");
+}
+
+#[tokio::test]
+async fn a_reload_takes_and_gives_what_applications_and_key_pairs_may() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("passbridge.toml");
+    let write = |text: &str| fs::write(&file, text).expect("written");
+    let pair = "[[rest.legacy_keys]]\npublic_key = \"pair\"\nsecret_key = \"a\"\nrequestors = [\"REF\"]\n";
+    write("");
+    let data = folder.path().join("data");
+    let mut server = Program::server(&data).argument("--config").argument(&file).start();
+    let get = |address| {
+        let header =
+            "GET requestor_id=REF, nonce=1, signature_method=HMAC-SHA1, request_time=1, request_uri=/";
+        call(address, "GET", "/reggie/v1/REF/regcode/ABC.json")
+            // The signature of this text with the key `a`.
+            .header("authorization", format!("{header}, public_key=pair, signature={}", signature(header)))
+            .send()
+    };
+    assert!(get(server.rest).await.error(401).contains("signature"));
+    write(pair);
+    server.signal(Signal::HUP);
+    server.wait_for_line("are reloaded");
+    assert!(get(server.rest).await.error(401).contains("milliseconds"), "the pair is known now");
+}
+
+fn signature(text: &str) -> String {
+    use aws_lc_rs::hmac;
+    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, b"a");
+    BASE64_STANDARD.encode(hmac::sign(&key, text.as_bytes()))
+}
+
+#[test]
+fn what_is_wrong_with_a_secret_is_told_without_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("passbridge.toml");
+    for text in [
+        "[[rest.legacy_keys]]\npublic_key = \"a\"\nsecret_key = 12345678\n",
+        "[[rest.legacy_keys]]\npublic_key = \"a\"\nsecret_key = \"12345678\nrequestors = []\n",
+    ] {
+        fs::write(&file, text).expect("written");
+        let error = Program::new(&["config", "check", "--config"]).argument(&file).failure();
+        assert!(!error.contains("12345678") && error.contains("cannot be used"), "{error}");
+    }
+    let variable = "[{public_key=\"a\",secret_key=\"12345678\"";
+    let error = Program::new(&["config", "check"]).env("PASSBRIDGE_REST__LEGACY_KEYS", variable).failure();
+    assert!(!error.contains("12345678"), "{error}");
+}
+
+#[tokio::test]
+async fn metrics_tell_rest_calls_by_route_and_the_log_tells_what_operators_did() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut server = Program::server(folder.path()).start();
+    let token = printed(command_for(&server, folder.path(), &["token", "--requestor", "REF"]));
+    create(&server, &token).await.json(201);
+    call(server.rest, "GET", "/secret-path").send().await;
+    let (_, metrics) = server.page("/metrics");
+    let created = "http_request_method=\"POST\",http_route=\"/reggie/v1/{requestor}/regcode.json\",\
+                   http_response_status_code=\"201\"} 1";
+    assert!(metrics.contains(created), "{metrics}");
+    assert!(metrics.contains("http_route=\"_OTHER\"") && !metrics.contains("secret-path"), "{metrics}");
+    assert!(metrics.contains("passbridge_connections_opened_total{listener=\"rest\"}"), "{metrics}");
+    let line = server.wait_for_line("a software statement was minted");
+    assert!(line.contains("REF") && !line.contains("eyJ"), "{line}");
+}
+
+#[tokio::test]
+async fn a_connection_that_idles_and_one_that_is_served_do_not_hold_up_the_end() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut server = Program::server(folder.path()).start();
+    let idle = std::net::TcpStream::connect(server.rest).expect("connects");
+    call(server.rest, "GET", "/").send().await;
+    assert!(server.terminate().await.success());
+    drop(idle);
+}
+
+#[tokio::test]
+async fn the_configuration_that_the_readme_shows_serves_each_of_its_hosts() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("readable");
+    let block =
+        readme.split("```toml\n").skip(1).filter_map(|rest| rest.split_once("```")).map(|(block, _)| block);
+    let block = block.into_iter().find(|block| block.contains("[rest]")).expect("the README configures REST");
+    let (secret, file) = (folder.path().join("secret"), folder.path().join("passbridge.toml"));
+    fs::write(&secret, "secret").expect("written");
+    let block = block.replace("/run/secrets/roku-2014", secret.to_str().expect("UTF-8"));
+    fs::write(&file, block).expect("written");
+    let data = folder.path().join("data");
+    let server = Program::server(&data).argument("--config").argument(&file).start();
+    for (environment, host) in [("default", "anything.example.com"), ("staging", "api-staging.example.com")] {
+        let arguments = ["token", "--environment", environment, "--requestor", "REF", "--config"];
+        let token = printed(command_for(&server, &data, &arguments).argument(&file));
+        let created = call(server.rest, "POST", "/reggie/v1/REF/regcode.json?deviceId=device")
+            .header("host", host)
+            .header("authorization", format!("Bearer {token}"))
+            .header("x-device-info", DEVICE_INFO)
+            .send()
+            .await;
+        created.json(201);
+    }
 }

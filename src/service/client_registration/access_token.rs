@@ -26,7 +26,7 @@ use crate::{
 pub const ACCESS_TOKEN_SECONDS: u64 = 21_600;
 
 /// The longest access token that is looked at, in bytes.
-const ACCESS_TOKEN_MAX: usize = 16 * 1024;
+const ACCESS_TOKEN_MAX: usize = 12 * 1024;
 
 /// How many access tokens are remembered as genuine, so that a device that polls pays for the cryptography once.
 const REMEMBERED: usize = 10_000;
@@ -96,11 +96,11 @@ impl ClientRegistrationService {
             return Err(code.because("the client's software statement is not for this environment"));
         }
         let create_time = self.parts().clock.now();
-        let iat = create_time.as_millis() / 1000;
+        let iat = create_time.as_millis();
         let claims = AccessTokenClaims {
             jti: self.parts().randomness.uuid()?,
             iat,
-            exp: iat + ACCESS_TOKEN_SECONDS,
+            exp: iat + ACCESS_TOKEN_SECONDS * 1000,
             env: environment.clone(),
             sub: client.jti,
             cat: client.iat,
@@ -119,7 +119,7 @@ impl ClientRegistrationService {
         let Some(claims) = self.verified(token) else {
             return refused(AuthenticationProblem::TokenInvalid);
         };
-        if self.now_seconds() >= claims.exp {
+        if self.parts().clock.now().as_millis() >= claims.exp {
             return refused(AuthenticationProblem::TokenExpired);
         }
         if claims.env != *environment {
@@ -133,6 +133,9 @@ impl ClientRegistrationService {
         let Some(rights) = grant.rights(&self.parts().policy.load()) else {
             return refused(AuthenticationProblem::TokenRevoked);
         };
+        if !rights.environments.contains(environment) {
+            return refused(AuthenticationProblem::TokenRevoked);
+        }
         let environments = Scope::Only([environment.clone()].into());
         let name = format!("client {sub}");
         let caller = Caller::new(name, rights.requestors, environments, rights.permissions);

@@ -60,7 +60,7 @@ pub(super) enum Application {
     Configured(String),
 }
 
-/// A client id.
+/// A client id. Its time is in milliseconds since the Unix epoch, so that revocations can tell before from after.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct ClientClaims {
     pub jti: Uuid,
@@ -69,7 +69,7 @@ pub(super) struct ClientClaims {
     pub grant: Grant,
 }
 
-/// An access token.
+/// An access token. Its times are in milliseconds, as those of client ids are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct AccessTokenClaims {
     pub jti: Uuid,

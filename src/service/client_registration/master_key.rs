@@ -42,6 +42,7 @@ pub(super) async fn load(
     let master = <[u8; MASTER_KEY_LENGTH]>::try_from(secret)
         .map_err(|_| StoreError::Corrupt(format!("the signing key has {length} bytes")))?;
     if !key_ring.is_present(&entry.value) {
+        tracing::warn!("the signing key is sealed anew with the first key of the key ring");
         // Where another replica does the same at this moment, its seal is as good.
         ledger.swap(&key, Some(&entry.value), Some(seal(&master)?)).await?;
     }

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The longest software statement, in bytes.
-const STATEMENT_MAX: usize = 16 * 1024;
+pub(super) const STATEMENT_MAX: usize = 8 * 1024;
 
 /// How many redirect URIs a client may name, and how long each may be, in bytes.
 const REDIRECT_URIS_MAX: usize = 16;
@@ -65,12 +65,13 @@ impl ClientRegistrationService {
         if !rights.environments.contains(&environment) {
             return Err(unapproved());
         }
-        let claims = ClientClaims { jti: self.parts().randomness.uuid()?, iat: self.now_seconds(), grant };
+        let iat = self.parts().clock.now().as_millis();
+        let claims = ClientClaims { jti: self.parts().randomness.uuid()?, iat, grant };
         let client_id = self.inner.keys.sign(Purpose::ClientId, &claims).map_err(server_error)?;
         Ok(RegisteredClient {
             client_secret: self.inner.keys.client_secret(&client_id),
             client_id,
-            issued_at: claims.iat,
+            issued_at: claims.iat / 1000,
             redirect_uris,
             permissions: rights.permissions,
         })

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{ClientRegistrationService, claims::ClientClaims};
 use crate::{
-    auth::Purpose,
+    auth::{Purpose, software_statement},
     domain::{
         clock::Timestamp,
         error::{Error, Result, StoreError, Violation},
@@ -19,6 +19,9 @@ const KIND: &str = "revocation";
 const STATEMENT: &str = "statement:";
 const CLIENT: &str = "client:";
 const ISSUED_BEFORE: &str = "issued_before";
+
+/// What every JWT begins with: base64 of `{"`.
+const JWT_BEGIN: &str = "eyJ";
 
 /// The longest id of a statement, in bytes.
 const STATEMENT_ID_MAX: usize = 512;
@@ -57,14 +60,14 @@ impl Revocations {
         self.statements.contains(id)
     }
 
-    /// Whether a client that was registered at this second is taken back, or its statement is.
+    /// Whether a client that was registered at this millisecond is taken back, or its statement is.
     pub fn has_client(&self, statement: &str, client: Uuid, registered: u64) -> bool {
         self.has_statement(statement) || self.clients.contains(&client) || self.has_time(registered)
     }
 
-    /// Whether what was issued at this second is taken back.
+    /// Whether what was issued at this millisecond is taken back.
     pub fn has_time(&self, issued: u64) -> bool {
-        issued.saturating_mul(1000) < self.issued_before
+        issued < self.issued_before
     }
 
     fn add(&mut self, revocation: Revocation) {
@@ -113,17 +116,35 @@ impl ClientRegistrationService {
     /// The revocation of a statement by itself, or by its id.
     ///
     /// # Errors
-    /// Where it is neither.
+    /// Where it is neither: a statement that was cut in the middle must not be taken for the id of another one.
     pub fn statement_revocation(&self, text: &str) -> std::result::Result<Revocation, Violation> {
-        match self.verify_statement(text.trim()) {
-            Ok(grant) => Ok(Revocation::Statement(grant.statement)),
-            Err(_) if (1..=STATEMENT_ID_MAX).contains(&text.len()) => {
-                Ok(Revocation::Statement(text.to_owned()))
+        let text = text.trim();
+        if let Some(genuine) = self.genuine(text) {
+            return Ok(Revocation::Statement(genuine.id));
+        }
+        let is_id = (1..=STATEMENT_ID_MAX).contains(&text.len()) && !software_statement::is_jwt(text);
+        let is_id = is_id && !text.contains(char::is_whitespace) && !text.starts_with(JWT_BEGIN);
+        if is_id {
+            return Ok(Revocation::Statement(text.to_owned()));
+        }
+        Err(Violation::new(
+            "statement",
+            "is neither a statement with a right signature nor the id (jti) of one; was it cut, or does it come from \
+             another installation?",
+        ))
+    }
+
+    /// The revocation of all that was issued before a time; `None` is now.
+    ///
+    /// # Errors
+    /// Where the time is still to come: what is issued until then would be refused, and that cannot be taken back.
+    pub fn time_revocation(&self, time: Option<Timestamp>) -> std::result::Result<Revocation, Violation> {
+        let now = self.parts().clock.now();
+        match time {
+            Some(time) if time > now => {
+                Err(Violation::new("issued-before", "is a time that is still to come; `now` is the latest"))
             }
-            Err(_) => Err(Violation::new(
-                "statement",
-                format!("is no statement that is taken here, nor an id of 1 to {STATEMENT_ID_MAX} bytes"),
-            )),
+            time => Ok(Revocation::IssuedBefore(time.unwrap_or(now))),
         }
     }
 

@@ -2,20 +2,26 @@
 
 use std::collections::BTreeSet;
 
+use uuid::Uuid;
+
 use super::{
     ClientRegistrationService,
     claims::{Application, Grant, StatementClaims},
     error::{OAuthError, OAuthErrorCode},
+    register::STATEMENT_MAX,
 };
 use crate::{
-    auth::{Purpose, software_statement},
+    auth::{
+        Purpose,
+        software_statement::{self, ForeignStatement},
+    },
     domain::{
         caller::Permission,
-        error::{Error, Result},
+        error::{Error, Result, Violation},
         id::{EnvironmentName, RequestorId},
         registration::SourceApplication,
     },
-    service::{device_info::HashAlgorithm, policy::StatementKey},
+    service::device_info::HashAlgorithm,
 };
 
 /// A statement to mint.
@@ -32,11 +38,11 @@ pub struct MintStatement {
 }
 
 impl ClientRegistrationService {
-    /// Signs a statement. Nothing of it is kept.
+    /// Signs a statement, and gives its id too. Nothing of it is kept.
     ///
     /// # Errors
     /// [`Error::Internal`] where there is no randomness.
-    pub fn mint_statement(&self, mint: MintStatement) -> Result<String> {
+    pub fn mint_statement(&self, mint: MintStatement) -> Result<(Uuid, String)> {
         let jti = self.parts().randomness.uuid()?;
         let MintStatement { requestors, environments, permissions, application } = mint;
         let software_id = if application.id.is_empty() { jti.to_string() } else { application.id };
@@ -51,28 +57,81 @@ impl ClientRegistrationService {
             permissions,
         };
         let signed = self.inner.keys.sign(Purpose::SoftwareStatement, &claims);
-        signed.map_err(|error| Error::Internal(error.to_string()))
+        let statement = signed.map_err(|error| Error::Internal(error.to_string()))?;
+        if statement.len() > STATEMENT_MAX {
+            let text =
+                format!("make a statement of more than {STATEMENT_MAX} bytes; mint several with fewer each");
+            return Err(Error::InvalidFields(vec![Violation::new("requestor", text)]));
+        }
+        Ok((jti, statement))
     }
 
     /// What a client has that brings this statement.
     pub(super) fn verify_statement(&self, statement: &str) -> std::result::Result<Grant, OAuthError> {
-        let grant = if software_statement::is_own(statement) {
-            self.verify_own(statement)?
-        } else {
-            self.verify_foreign(statement)?
-        };
-        if self.inner.revocations.load().has_statement(&grant.statement) {
+        let genuine = self.genuine(statement).ok_or_else(|| {
+            OAuthErrorCode::InvalidSoftwareStatement.because(
+                "the statement is not signed by this server, nor by anybody whose statements it takes",
+            )
+        })?;
+        if self.inner.revocations.load().has_statement(&genuine.id) {
             return Err(OAuthErrorCode::UnapprovedSoftwareStatement.because("the statement has been revoked"));
         }
-        Ok(grant)
+        if let Signed::Elsewhere(claims) = &genuine.signed {
+            self.check_usable(claims)?;
+        }
+        Ok(genuine.into_grant())
     }
 
-    fn verify_own(&self, statement: &str) -> std::result::Result<Grant, OAuthError> {
-        let claims = self.inner.keys.verify::<StatementClaims>(Purpose::SoftwareStatement, statement);
-        let claims = claims.ok_or_else(not_genuine)?;
-        Ok(Grant {
-            statement: claims.jti.to_string(),
-            application: Application::Stated {
+    /// A statement whose signature is right, whether or not it may be used.
+    pub(super) fn genuine(&self, statement: &str) -> Option<Genuine> {
+        if software_statement::is_own(statement) {
+            let claims = self.inner.keys.verify::<StatementClaims>(Purpose::SoftwareStatement, statement)?;
+            return Some(Genuine { id: claims.jti.to_string(), signed: Signed::Here(claims) });
+        }
+        let policy = self.parts().policy.load();
+        let claims = policy.clients.statement_keys.verify(statement)?;
+        let id = claims.jti.clone();
+        let id = id.unwrap_or_else(|| id_of_claims(statement));
+        Some(Genuine { id, signed: Signed::Elsewhere(claims) })
+    }
+
+    fn check_usable(&self, claims: &ForeignStatement) -> std::result::Result<(), OAuthError> {
+        #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^53")]
+        let now = self.now_seconds() as f64;
+        if claims.nbf.is_some_and(|from| now < from) || claims.exp.is_some_and(|until| now >= until) {
+            let code = OAuthErrorCode::InvalidSoftwareStatement;
+            return Err(code.because("the statement is not valid at this time (nbf, exp)"));
+        }
+        if !self.parts().policy.load().clients.applications.contains_key(&claims.software_id) {
+            let code = OAuthErrorCode::UnapprovedSoftwareStatement;
+            return Err(code.because("software_id names no application that is known here"));
+        }
+        Ok(())
+    }
+}
+
+/// The id of a statement that has none of its own: by what is signed, since one text can have several signatures.
+fn id_of_claims(statement: &str) -> String {
+    let signed = statement.rsplit_once('.').map_or(statement, |(signed, _)| signed);
+    HashAlgorithm::Sha256.hex_digest(signed.as_bytes())
+}
+
+/// A statement whose signature is right.
+pub(super) struct Genuine {
+    /// Its id.
+    pub id: String,
+    signed: Signed,
+}
+
+enum Signed {
+    Here(StatementClaims),
+    Elsewhere(ForeignStatement),
+}
+
+impl Genuine {
+    fn into_grant(self) -> Grant {
+        let application = match self.signed {
+            Signed::Here(claims) => Application::Stated {
                 source: SourceApplication {
                     id: claims.software_id,
                     name: claims.client_name,
@@ -82,29 +141,8 @@ impl ClientRegistrationService {
                 environments: claims.environments.into(),
                 permissions: claims.permissions,
             },
-        })
+            Signed::Elsewhere(claims) => Application::Configured(claims.software_id),
+        };
+        Grant { statement: self.id, application }
     }
-
-    fn verify_foreign(&self, statement: &str) -> std::result::Result<Grant, OAuthError> {
-        let policy = self.parts().policy.load();
-        let keys = policy.clients.statement_keys.iter().map(|StatementKey { id, key }| (id.as_deref(), key));
-        let claims = software_statement::verify(statement, keys).ok_or_else(not_genuine)?;
-        #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^53")]
-        let now = self.now_seconds() as f64;
-        if claims.nbf.is_some_and(|from| now < from) || claims.exp.is_some_and(|until| now >= until) {
-            let code = OAuthErrorCode::InvalidSoftwareStatement;
-            return Err(code.because("the statement is not valid at this time (nbf, exp)"));
-        }
-        if !policy.clients.applications.contains_key(&claims.software_id) {
-            let code = OAuthErrorCode::UnapprovedSoftwareStatement;
-            return Err(code.because("software_id names no application that is known here"));
-        }
-        let id = claims.jti.unwrap_or_else(|| HashAlgorithm::Sha256.hex_digest(statement.as_bytes()));
-        Ok(Grant { statement: id, application: Application::Configured(claims.software_id) })
-    }
-}
-
-fn not_genuine() -> OAuthError {
-    OAuthErrorCode::InvalidSoftwareStatement
-        .because("the statement is not signed by this server, nor by anybody whose statements it takes")
 }

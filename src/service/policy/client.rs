@@ -2,12 +2,8 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use jsonwebtoken::{
-    DecodingKey,
-    jwk::{AlgorithmParameters, JwkSet},
-};
-
 use crate::{
+    auth::StatementKeys,
     config::{Application, Auth, Config, LegacyKey, Secret},
     domain::{
         caller::{Permission, Scope},
@@ -28,7 +24,7 @@ pub struct ClientPolicy {
     /// Key pairs of clients that sign each request, by public key.
     pub legacy_keys: BTreeMap<String, LegacyKeyPolicy>,
     /// Whose software statements are taken beside our own.
-    pub statement_keys: Vec<StatementKey>,
+    pub statement_keys: StatementKeys,
     /// What clients may do whose statement does not say.
     pub default_permissions: Vec<Permission>,
 }
@@ -53,20 +49,6 @@ pub struct LegacyKeyPolicy {
     pub secret_key: Secret,
     /// The requestors that it may be used for.
     pub requestors: Scope<RequestorId>,
-}
-
-/// A public key that software statements may be signed with.
-pub struct StatementKey {
-    /// The name that a statement's header may give it.
-    pub id: Option<String>,
-    /// The key.
-    pub key: DecodingKey,
-}
-
-impl std::fmt::Debug for StatementKey {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("StatementKey").field("id", &self.id).finish_non_exhaustive()
-    }
 }
 
 impl ClientPolicy {
@@ -99,9 +81,10 @@ impl ClientPolicy {
             }
         }
         if let Some(file) = &config.rest.statement_jwks {
-            match statement_keys(file) {
+            match read(file).and_then(|text| StatementKeys::parse(&text)) {
                 Ok(keys) => policy.statement_keys = keys,
-                Err(description) => {
+                Err(text) => {
+                    let description = format!("{} {text}", file.display());
                     violations.push(Violation::new("rest.statement_jwks", description));
                 }
             }
@@ -149,30 +132,21 @@ impl LegacyKeyPolicy {
         }
         let field = format!("{path}.secret_key");
         let secret_key = match (secret_key.reveal(), secret_key_file) {
-            (secret, None) => secret.to_owned(),
-            ("", Some(file)) => fs::read_to_string(file).map_or_else(
-                |error| {
-                    let text = format!("{} cannot be read: {error}", file.display());
-                    violations.add(&format!("{path}.secret_key_file"), text);
-                    "unread".to_owned()
-                },
-                |text| text.trim().to_owned(),
-            ),
-            (_, Some(_)) => {
-                violations.add(&field, "is given beside secret_key_file; keep one of them");
-                "ambiguous".to_owned()
-            }
+            ("", None) => Err(Violation::new(field, "is required, or secret_key_file")),
+            (secret, None) => Ok(Secret::from(secret)),
+            ("", Some(file)) => read(file).map(|text| Secret::from(text.trim())).map_err(|text| {
+                Violation::new(format!("{path}.secret_key_file"), format!("{} {text}", file.display()))
+            }),
+            (_, Some(_)) => Err(Violation::new(field, "is given beside secret_key_file; keep one of them")),
         };
-        if secret_key.is_empty() {
-            violations.add(&field, "is required, or secret_key_file");
-        }
+        let secret_key = violations.take(secret_key).unwrap_or_default();
         if requestors.is_empty() {
             violations.add(&format!("{path}.requestors"), "is required: the requestors that the pair is for");
         }
         let requestors = scope(requestors, |text| {
             violations.take(RequestorId::parse(&format!("{path}.requestors"), text))
         });
-        violations.none_or(Self { secret_key: Secret::from(secret_key.as_str()), requestors })
+        violations.none_or(Self { secret_key, requestors })
     }
 }
 
@@ -181,23 +155,7 @@ fn scope<T: Ord>(names: &[String], parse: impl FnMut(&String) -> Option<T>) -> S
     if names.is_empty() { Scope::Any } else { Scope::Only(names.iter().filter_map(parse).collect()) }
 }
 
-/// The public keys of a JWK Set. Shared secrets are none: whoever may verify with one could also sign with it.
-fn statement_keys(file: &Path) -> Result<Vec<StatementKey>, String> {
-    let text =
-        fs::read_to_string(file).map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
-    let set: JwkSet = serde_json::from_str(&text)
-        .map_err(|error| format!("{} is no JWK Set (RFC 7517): {error}", file.display()))?;
-    let public = set.keys.iter().filter(|key| !matches!(key.algorithm, AlgorithmParameters::OctetKey(_)));
-    let keys: Vec<_> = public
-        .map(|key| {
-            let id = key.common.key_id.clone();
-            DecodingKey::from_jwk(key)
-                .map(|decoding| StatementKey { id: id.clone(), key: decoding })
-                .map_err(|error| format!("{}: the key {id:?} cannot be used: {error}", file.display()))
-        })
-        .collect::<Result<_, _>>()?;
-    if keys.is_empty() {
-        return Err(format!("{} holds no public key", file.display()));
-    }
-    Ok(keys)
+fn read(file: &Path) -> Result<String, String> {
+    let text = fs::read_to_string(file).map_err(|error| format!("cannot be read: {error}"))?;
+    if text.trim().is_empty() { Err("is empty".to_owned()) } else { Ok(text) }
 }

@@ -3,6 +3,7 @@
 
 mod client;
 mod network;
+mod temp_pass;
 
 use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc};
 
@@ -18,12 +19,13 @@ use crate::{
     domain::{
         code::{Code, CodeFormat},
         error::Violation,
-        id::{EnvironmentName, RequestorId},
+        id::{EnvironmentName, MvpdId, RequestorId},
         registration::CodeKey,
+        temp_pass::TempPassRule,
     },
 };
 
-pub use client::{APPLICATION_TEXT_MAX, ClientPolicy, StatementKey};
+pub use client::{APPLICATION_TEXT_MAX, ClientPolicy};
 pub use network::TrustedProxies;
 
 use network::Hosts;
@@ -61,6 +63,7 @@ struct EnvironmentPolicy {
 #[derive(Debug, Default)]
 struct RequestorPolicy {
     verification_uri: Option<UriTemplateString>,
+    temp_passes: BTreeMap<MvpdId, TempPassRule>,
 }
 
 /// An environment and a requestor that is valid in it.
@@ -188,6 +191,17 @@ impl Policy {
         others.map(|(name, _)| name.clone()).collect()
     }
 
+    /// What the TempPass is; `None` where there is no such one.
+    #[must_use]
+    pub fn temp_pass(&self, place: &Place, mvpd: &MvpdId) -> Option<TempPassRule> {
+        let environment = self.environments.get(&place.environment)?;
+        match environment.requestors.get(&place.requestor) {
+            Some(requestor) => requestor.temp_passes.get(mvpd).copied(),
+            None if environment.requestors.is_empty() => temp_pass::sample(mvpd),
+            None => None,
+        }
+    }
+
     /// The pages where a viewer types `code`.
     #[must_use]
     pub fn verification_uris(&self, place: &Place, code: &Code) -> VerificationUris {
@@ -235,7 +249,9 @@ impl EnvironmentPolicy {
                 (Ok(id), Ok(policy)) => {
                     requestors.insert(id, policy);
                 }
-                (id, policy) => violations.extend(id.err().into_iter().chain(policy.err())),
+                (id, policy) => {
+                    violations.extend(id.err().into_iter().chain(policy.err().into_iter().flatten()))
+                }
             }
         }
         Self { requestors }
@@ -243,11 +259,16 @@ impl EnvironmentPolicy {
 }
 
 impl RequestorPolicy {
-    fn new(path: &str, config: &crate::config::Requestor) -> Result<Self, Violation> {
+    fn new(path: &str, config: &crate::config::Requestor) -> Result<Self, Vec<Violation>> {
         let field = format!("{path}.verification_uri");
         let template =
-            config.verification_uri.as_deref().map(|text| parse_template(&field, text)).transpose()?;
-        Ok(Self { verification_uri: template })
+            config.verification_uri.as_deref().map(|text| parse_template(&field, text)).transpose();
+        match (template, temp_pass::rules(path, &config.temp_passes)) {
+            (Ok(verification_uri), Ok(temp_passes)) => Ok(Self { verification_uri, temp_passes }),
+            (template, rules) => {
+                Err(template.err().into_iter().chain(rules.err().into_iter().flatten()).collect())
+            }
+        }
     }
 }
 

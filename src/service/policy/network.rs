@@ -40,7 +40,8 @@ impl Hosts {
         let authority = authority.to_ascii_lowercase();
         let host = authority.parse::<http::uri::Authority>().ok();
         let found = self.0.get(&authority);
-        found.or_else(|| host.and_then(|authority| self.0.get(authority.host())))
+        // A name may end with the dot of the root.
+        found.or_else(|| host.and_then(|authority| self.0.get(authority.host().trim_end_matches('.'))))
     }
 }
 

@@ -181,7 +181,8 @@ async fn the_page_to_type_the_code_on_comes_from_the_requestors_template() {
         environment(config, "default", &["OTHER"]);
         let template = "https://example.com/activate{?code}".to_owned();
         let requestors = &mut config.environments.get_mut("default").expect("configured").requestors;
-        requestors.insert("REF".to_owned(), Requestor { verification_uri: Some(template) });
+        requestors
+            .insert("REF".to_owned(), Requestor { verification_uri: Some(template), ..Requestor::default() });
     });
     let created = server.created().await;
     assert_eq!(created.verification_uri, "https://example.com/activate");

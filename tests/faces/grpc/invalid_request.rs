@@ -50,7 +50,7 @@ async fn every_violation_of_a_create_is_told_at_once() {
             device_user: long(513),
             app_id: long(513),
             app_version: long(513),
-            registration_url: long(513),
+            registration_url: long(2049),
         }),
     };
     assert_eq!(

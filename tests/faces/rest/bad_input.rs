@@ -5,8 +5,10 @@ use std::{
     net::TcpStream,
 };
 
+use passbridge::config::{AddressLimit, HumanDuration};
+
 use crate::support::{
-    http::Call,
+    http::{Call, call},
     request,
     rest::{DEVICE_INFO, Device},
     test_server::TestServer,
@@ -73,10 +75,12 @@ async fn device_information_is_required_and_checked() {
     let device = Device::of(&server).await;
     let message = post(&device, "deviceId=a").send().await.error(400);
     assert_eq!(message, "Required 'X-Device-Info' is not present");
-    for wrong in ["", "?", "bm8ganNvbg==", "W10=", "e30="] {
+    for wrong in ["?", "bm8ganNvbg==", "W10=", "e30="] {
         let answer = post(&device, "deviceId=a").header("x-device-info", wrong).send().await;
         assert!(answer.error(400).starts_with("X-Device-Info"), "{wrong}: {answer:?}");
     }
+    let empty = post(&device, "deviceId=a").header("x-device-info", "").send().await;
+    assert_eq!(empty.error(400), "Required 'X-Device-Info' is not present");
     let answer = post(&device, "deviceId=a&device_info=%7B%7D").send().await;
     assert!(answer.error(400).starts_with("device_info"), "{answer:?}");
     let answer = post(&device, "deviceId=a").header("x-device-info", b"\xff\xfe").send().await;
@@ -148,6 +152,60 @@ async fn a_body_that_is_cut_in_the_middle_writes_nothing() {
     let _ = stream.read_to_string(&mut answer);
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400"), "{answer}");
     assert_nothing_written(&server).await;
+}
+
+#[tokio::test]
+async fn a_stranger_s_body_is_not_waited_for_beyond_what_a_form_for_the_format_takes() {
+    let server = server();
+    let create =
+        |form: String| call(server.rest_address(), "POST", "/reggie/v1/REF/regcode").form(form).send();
+    create("format=json".to_owned()).await.error(401);
+    let long = create(format!("format=json&deviceId={}", "a".repeat(10_000))).await;
+    assert!(long.xml(401).contains("<status>401"), "{long:?}");
+}
+
+#[tokio::test]
+async fn a_host_that_could_be_read_in_two_ways_is_refused() {
+    let server = server();
+    for (host, status) in [
+        ("host: a\r\nhost: b\r\n", 400),
+        ("", 400),
+        ("host: a, b\r\n", 400),
+        ("host: passbridge.test.\r\n", 401),
+    ] {
+        let request = format!("GET /reggie/v1/REF/regcode/ABC HTTP/1.1\r\n{host}\r\n");
+        assert_eq!(raw_status(&server, request.as_bytes()), status, "{host}");
+    }
+    assert_eq!(raw_status(&server, b"GET /reggie/v1/REF/regcode/ABC HTTP/1.0\r\n\r\n"), 401);
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_in_time_is_given_up() {
+    let server = TestServer::configured(|config| {
+        config.rest.answer_timeout = HumanDuration(std::time::Duration::from_millis(50));
+    });
+    let device = Device::of(&server).await;
+    let request = format!(
+        "POST /reggie/v1/REF/regcode HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-length: 9\r\n\r\n",
+        device.token
+    );
+    assert_eq!(raw_status(&server, request.as_bytes()), 408);
+}
+
+#[tokio::test]
+async fn a_client_that_takes_no_answers_is_given_up() {
+    let server = TestServer::configured(|config| {
+        config.rest.idle_timeout = HumanDuration(std::time::Duration::from_millis(200));
+        config.rest.max_connections = 1;
+        config.rest.address_limit = AddressLimit { per_second: 1_000_000, burst: 1_000_000 };
+    });
+    let mut greedy = TcpStream::connect(server.rest_address()).expect("connects");
+    let request = b"GET /nowhere HTTP/1.1\r\nhost: x\r\n\r\n".repeat(1_000);
+    // Sends for as long as the server takes it, and reads nothing.
+    greedy.set_write_timeout(Some(std::time::Duration::from_millis(100))).expect("can");
+    while greedy.write_all(&request).is_ok() {}
+    // The one place is free again only when the greedy connection is gone.
+    assert_eq!(raw_status(&server, b"GET /nowhere HTTP/1.1\r\nhost: x\r\n\r\n"), 404);
 }
 
 #[tokio::test]

@@ -38,6 +38,20 @@ async fn answers_and_errors_can_be_read_by_a_configured_origin_only() {
 }
 
 #[tokio::test]
+async fn a_page_that_calls_too_fast_can_read_so_and_may_not_ask_further() {
+    let server = TestServer::configured(|config| {
+        config.rest.cors_origins = vec![ORIGIN.to_owned()];
+        config.rest.address_limit = passbridge::config::AddressLimit { per_second: 1, burst: 1 };
+    });
+    let get = || call(server.rest_address(), "GET", "/nowhere").header("origin", ORIGIN).send();
+    assert_eq!(get().await.status, 404);
+    let throttled = get().await;
+    assert_eq!((throttled.status.as_u16(), throttled.header("access-control-allow-origin")), (429, ORIGIN));
+    let asked = call(server.rest_address(), "OPTIONS", "/nowhere").header("origin", ORIGIN).send().await;
+    assert_eq!(asked.status, 429, "{asked:?}");
+}
+
+#[tokio::test]
 async fn without_configuration_no_page_may_call() {
     let server = TestServer::start();
     let device = Device::of(&server).await;

@@ -86,6 +86,11 @@ async fn a_client_that_takes_neither_is_told_so_and_gets_no_code() {
     let refused = create(&device, "", "", Some("image/png")).await;
     assert!(refused.xml(406).contains("<status>406</status>"), "{refused:?}");
     create(&device, "", "&format=yaml", Some(JSON)).await.error(400);
+    let code =
+        create(&device, "", "", Some(JSON)).await.json(201)["code"].as_str().expect("a code").to_owned();
+    let path = format!("/reggie/v1/REF/regcode/{code}");
+    let deleted = device.call("DELETE", &path).header("accept", "text/html").send().await;
+    assert_eq!(deleted.status, 204, "a delete has nothing to say in any format");
     create(&device, "", "", Some(JSON)).await.json(201);
 }
 

@@ -40,7 +40,8 @@ async fn a_registration_that_is_not_one_is_refused() {
         "[]",
         "not json",
         "{\"software_statement\": 1}",
-        "{\"software_statement\":\"a\",\"software_statement\":\"b\"}",
+        "[\"statement\", null, []]",
+        "{\"software_statement\": \"a\", \"redirect_uris\": \"app://a\"}",
     ] {
         assert_eq!(refused(&post(&server, "/o/client/register", body).await), "invalid_request", "{body}");
     }
@@ -68,7 +69,7 @@ async fn a_statement_that_this_server_did_not_sign_is_invalid() {
         statement[..statement.len() / 2].to_owned(),
         format!("{statement}x"),
         "a.b.c".to_owned(),
-        String::new(),
+        " ".to_owned(),
         access_token(&server, statement_command()).await,
     ] {
         assert_eq!(refused(&register(&server, &wrong).await), "invalid_software_statement", "{wrong}");
@@ -80,7 +81,7 @@ async fn a_statement_that_this_server_did_not_sign_is_invalid() {
 async fn redirect_uris_must_be_uris() {
     let server = TestServer::start();
     let statement = mint(&server, statement_command()).await;
-    for uri in ["not a uri", "/path", "https://example.com/#fragment", ""] {
+    for uri in ["not a uri", "/path", "https://example.com/#fragment"] {
         let body = json!({ "software_statement": statement, "redirect_uri": uri }).to_string();
         assert_eq!(
             refused(&post(&server, "/o/client/register", &body).await),
@@ -144,7 +145,7 @@ async fn the_parameters_of_a_token_may_stand_in_the_query_or_in_http_basic() {
     let wrong = ask(basic("wrong")).send().await;
     assert_eq!(
         (&wrong.json(401)["error"], wrong.header("www-authenticate")),
-        (&json!("invalid_client"), "Basic")
+        (&json!("invalid_client"), "Basic realm=\"passbridge\"")
     );
     let both = ask(basic(secret)).form(format!("grant_type=client_credentials&client_id={id}")).send().await;
     assert!(both.status.is_client_error(), "{both:?}");
@@ -256,7 +257,22 @@ impl Signer {
     }
 
     fn sign(&self, claims: &Value) -> String {
-        let header = json!({ "typ": "JWT", "alg": "ES256", "kid": "k1" });
+        self.sign_as("k1", claims)
+    }
+
+    /// A forgery: what verifies is public, and taken for a shared secret.
+    fn sign_with_public_key(&self, claims: &Value) -> String {
+        use aws_lc_rs::{hmac, signature::KeyPair};
+        let header = json!({ "typ": "JWT", "alg": "HS256", "kid": "k1" });
+        let [header, claims] = [&header, claims].map(|part| BASE64_URL_SAFE_NO_PAD.encode(part.to_string()));
+        let text = format!("{header}.{claims}");
+        let key = hmac::Key::new(hmac::HMAC_SHA256, self.key.public_key().as_ref());
+        let signature = hmac::sign(&key, text.as_bytes());
+        format!("{text}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature))
+    }
+
+    fn sign_as(&self, kid: &str, claims: &Value) -> String {
+        let header = json!({ "typ": "JWT", "alg": "ES256", "kid": kid });
         let [header, claims] = [&header, claims].map(|part| BASE64_URL_SAFE_NO_PAD.encode(part.to_string()));
         let text = format!("{header}.{claims}");
         let signature = self.key.sign(&aws_lc_rs::rand::SystemRandom::new(), text.as_bytes()).expect("signs");
@@ -299,6 +315,10 @@ async fn a_statement_by_a_configured_signer_is_what_its_application_is_configure
     assert_eq!(refused(&register(&server, &early).await), "invalid_software_statement");
     let stranger = Signer::new().sign(&json!({ "software_id": "tv-app" }));
     assert_eq!(refused(&register(&server, &stranger).await), "invalid_software_statement");
+    let by_another_key = signer.sign_as("k2", &json!({ "software_id": "tv-app" }));
+    assert_eq!(refused(&register(&server, &by_another_key).await), "invalid_software_statement");
+    let by_the_public_key = signer.sign_with_public_key(&json!({ "software_id": "tv-app" }));
+    assert_eq!(refused(&register(&server, &by_the_public_key).await), "invalid_software_statement");
     server.clock.advance(Duration::from_secs(60));
     assert_eq!(refused(&register(&server, &statement).await), "invalid_software_statement");
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use passbridge::admin::{Answer, Command, RevokeCommand};
 
 use crate::support::{
@@ -63,8 +64,8 @@ async fn with_a_time_goes_everything_issued_before_it_and_the_later_time_stands(
     let server = TestServer::start();
     let (statement, registered, token) = client(&server).await;
     server.clock.advance(Duration::from_secs(10));
-    revoke(&server, RevokeCommand::IssuedBefore(START + 5_000)).await;
-    revoke(&server, RevokeCommand::IssuedBefore(START)).await;
+    revoke(&server, RevokeCommand::IssuedBefore(Some(START + 5_000))).await;
+    revoke(&server, RevokeCommand::IssuedBefore(Some(START))).await;
     assert_token_revoked(&server, &token).await;
     assert_eq!(ask_for_token(&server, token_form(&registered)).await.json(400)["error"], "invalid_client");
     let again = register(&server, &statement).await;
@@ -73,9 +74,43 @@ async fn with_a_time_goes_everything_issued_before_it_and_the_later_time_stands(
 }
 
 #[tokio::test]
-async fn what_is_no_client_id_cannot_be_revoked() {
+async fn now_is_a_time_too() {
     let server = TestServer::start();
-    let command = Command::Revoke(RevokeCommand::Client("nobody".to_owned()));
-    let refused = passbridge::admin::ask(&server.data(), &command).await.expect_err("refused");
-    assert!(refused.to_string().starts_with("client: "), "{refused}");
+    let (_, _, token) = client(&server).await;
+    server.clock.advance(Duration::from_secs(1));
+    revoke(&server, RevokeCommand::IssuedBefore(None)).await;
+    assert_token_revoked(&server, &token).await;
+}
+
+#[tokio::test]
+async fn a_statement_is_revoked_by_its_id_too() {
+    let server = TestServer::start();
+    let (statement, _, token) = client(&server).await;
+    let claims = statement.split('.').nth(1).expect("claims");
+    let claims = BASE64_URL_SAFE_NO_PAD.decode(claims).expect("base64");
+    let claims: serde_json::Value = serde_json::from_slice(&claims).expect("JSON");
+    let id = claims["jti"].as_str().expect("an id");
+    revoke(&server, RevokeCommand::Statement(format!(" {id}\n"))).await;
+    assert_token_revoked(&server, &token).await;
+    revoke(&server, RevokeCommand::Statement(statement)).await;
+}
+
+#[tokio::test]
+async fn what_would_revoke_nothing_or_too_much_is_refused() {
+    let (server, another) = (TestServer::start(), TestServer::start());
+    let (statement, _, token) = client(&server).await;
+    let foreign = mint(&another, statement_command()).await;
+    for (command, field) in [
+        (RevokeCommand::Client("nobody".to_owned()), "client"),
+        (RevokeCommand::Statement(statement[..statement.len() / 2].to_owned()), "statement"),
+        (RevokeCommand::Statement(statement[..20].to_owned()), "statement"),
+        (RevokeCommand::Statement(foreign), "statement"),
+        (RevokeCommand::Statement(String::new()), "statement"),
+        (RevokeCommand::IssuedBefore(Some(START + 1)), "issued-before"),
+    ] {
+        let command = Command::Revoke(command);
+        let refused = passbridge::admin::ask(&server.data(), &command).await.expect_err("refused");
+        assert!(refused.to_string().starts_with(&format!("{field}: ")), "{command:?}: {refused}");
+    }
+    assert_token_good(&server, &token).await;
 }

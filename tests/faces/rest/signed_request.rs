@@ -93,6 +93,15 @@ async fn a_nonce_counts_once_for_as_long_as_its_request_would_be_taken() {
 }
 
 #[tokio::test]
+async fn a_request_that_is_refused_for_something_else_may_be_mended_and_sent_again() {
+    let server = server();
+    let authorization = signed("POST", "REF", "once", START, SECRET);
+    let wrong = call(server.rest_address(), "POST", "/reggie/v1/REF/regcode.json?deviceId=device&ttl=0");
+    wrong.header("authorization", &authorization).send().await.error(400);
+    create(&server, authorization).send().await.json(201);
+}
+
+#[tokio::test]
 async fn another_s_signature_an_unknown_key_and_a_changed_text_are_refused() {
     let server = server();
     let right = signed("POST", "REF", "1", START, SECRET);

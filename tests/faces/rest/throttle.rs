@@ -54,6 +54,24 @@ async fn an_address_has_a_limit_over_all_its_calls_whatever_it_varies() {
 }
 
 #[tokio::test]
+async fn devices_without_an_id_are_told_apart_by_their_addresses() {
+    let server = TestServer::start();
+    let device = Device::of(&server).await;
+    let create = |address: &str| {
+        let path = "/reggie/v1/REF/regcode.json?deviceId=dummy";
+        let call = device.call("POST", path).header("x-device-info", crate::support::rest::DEVICE_INFO);
+        call.header("x-forwarded-for", address).send()
+    };
+    for address in 0..20 {
+        create(&format!("203.0.113.{address}")).await.json(201);
+    }
+    for _ in 0..9 {
+        create("203.0.113.1").await.json(201);
+    }
+    assert_throttled(&create("203.0.113.1").await, "1");
+}
+
+#[tokio::test]
 async fn a_refused_create_does_not_count_against_the_device() {
     let server = TestServer::start();
     let device = Device::of(&server).await;

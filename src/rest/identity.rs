@@ -1,0 +1,78 @@
+//! Who sent a request: a registered client with its access token, or one that signs each request.
+
+use http::{header::AUTHORIZATION, request};
+
+use super::Face;
+use crate::{
+    domain::{
+        authentication::AuthenticationProblem,
+        caller::Caller,
+        error::{Error, Result},
+        id::EnvironmentName,
+        registration::SourceApplication,
+    },
+    service::signed_request::Nonce,
+};
+
+/// How records of calls with an access token say that they were authorized (reference, section 2).
+const OAUTH2: &str = "OAUTH2";
+
+/// Who sent a request.
+#[derive(Debug)]
+pub(super) struct Identity {
+    /// The caller, with what it is granted.
+    pub caller: Caller,
+    /// `OAUTH2`, or nothing for a request that is signed by itself.
+    pub authorization_type: &'static str,
+    /// The application, where a registered client sent it.
+    pub application: Option<SourceApplication>,
+    /// What makes a signed request different from all others.
+    nonce: Option<Nonce>,
+}
+
+impl Identity {
+    /// Reads the request's headers. Asks no store.
+    ///
+    /// # Errors
+    /// [`Error::NotAuthenticated`].
+    pub fn of(face: &Face, head: &request::Parts, environment: &EnvironmentName) -> Result<Self> {
+        let refused = |problem| Err(Error::NotAuthenticated(problem));
+        let mut lines = head.headers.get_all(AUTHORIZATION).iter();
+        let line = match (lines.next(), lines.next()) {
+            (None, _) => return refused(AuthenticationProblem::Missing),
+            (Some(line), None) => line.to_str().unwrap_or_default().trim(),
+            (Some(_), Some(_)) => return refused(AuthenticationProblem::Unreadable),
+        };
+        match line.split_once(' ') {
+            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
+                let client = face.client_registration.authenticate(token.trim(), environment)?;
+                Ok(Self {
+                    caller: client.caller,
+                    authorization_type: OAUTH2,
+                    application: Some(client.application),
+                    nonce: None,
+                })
+            }
+            _ => {
+                let (caller, nonce) = face.signed_request.authenticate(head.method.as_str(), line)?;
+                Ok(Self { caller, authorization_type: "", application: None, nonce: Some(nonce) })
+            }
+        }
+    }
+
+    /// Whether the client is older than device information.
+    pub fn is_older_than_device_information(&self) -> bool {
+        self.application.is_none()
+    }
+
+    /// Lets a signed request count, once. Called when nothing else stands in the way of what it asks for.
+    ///
+    /// # Errors
+    /// [`Error::NotAuthenticated`] where it has counted before, [`Error::StoreUnavailable`].
+    pub async fn count_once(&self, face: &Face) -> Result<()> {
+        match &self.nonce {
+            Some(nonce) => face.signed_request.count_once(nonce).await,
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! TempPasses: authorize, look, reset.
+
+mod authorize;
+mod get;
+mod reset;
+
+use std::sync::Arc;
+
+use super::{
+    audit::AuditLog,
+    policy::{Place, SharedPolicy},
+};
+use crate::domain::{
+    error::{Error, Result, Violations},
+    id::MvpdId,
+    port::Trials,
+    randomness::SharedRandomness,
+    temp_pass::{TempPassKey, TempPassRule, TrialIdentity},
+};
+
+pub use authorize::AuthorizeTempPass;
+pub use get::GetTempPass;
+pub use reset::{Origin, ResetBy, ResetTempPass};
+
+/// The use cases around TempPasses. A cheap handle.
+#[derive(Clone)]
+pub struct TempPassService {
+    parts: Arc<Parts>,
+}
+
+/// What the use cases work with.
+pub struct Parts {
+    /// Where trials are kept.
+    pub trials: Arc<dyn Trials>,
+    /// What the operator configured.
+    pub policy: SharedPolicy,
+    /// Randomness for the ids of trials.
+    pub randomness: SharedRandomness,
+    /// Where resets leave their entries.
+    pub audit: AuditLog,
+}
+
+/// The TempPass that a call is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TempPassPlace {
+    /// Environment and requestor.
+    pub place: Place,
+    /// The TempPass.
+    pub mvpd: MvpdId,
+}
+
+impl TempPassPlace {
+    fn key(&self) -> TempPassKey {
+        let Place { environment, requestor } = self.place.clone();
+        TempPassKey { environment, requestor, mvpd: self.mvpd.clone() }
+    }
+}
+
+impl TempPassService {
+    /// The use cases over `parts`.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self { parts: Arc::new(parts) }
+    }
+
+    /// What the operator configured, for faces that must know which places there are.
+    #[must_use]
+    pub fn policy(&self) -> &SharedPolicy {
+        &self.parts.policy
+    }
+
+    fn rule(&self, place: &TempPassPlace) -> Result<TempPassRule> {
+        let rule = self.parts.policy.load().temp_pass(&place.place, &place.mvpd);
+        rule.ok_or_else(|| Error::TempPassNotFound { mvpd: place.mvpd.to_string() })
+    }
+}
+
+/// A trial of a promotional TempPass is known by its user too, and that of a basic one is not.
+fn check_identity(rule: &TempPassRule, identity: &TrialIdentity) -> Result<()> {
+    let mut violations = Violations::default();
+    match (rule.is_promotional(), &identity.generic_key) {
+        (true, Some(_)) | (false, None) => return Ok(()),
+        (true, None) => violations.add(
+            "identity",
+            "is required: this TempPass is promotional; fill generic_key, or user_identifier",
+        ),
+        (false, Some(_)) => violations.add(
+            "identity",
+            "must be left out: this TempPass is basic, and its trials are known by their devices only",
+        ),
+    }
+    Err(violations.into_error())
+}
+
+impl std::fmt::Debug for TempPassService {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("TempPassService").finish_non_exhaustive()
+    }
+}

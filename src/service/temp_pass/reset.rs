@@ -1,0 +1,89 @@
+//! Reset: one trial, or all of a TempPass. Each leaves an entry in the audit log.
+
+use super::{TempPassPlace, TempPassService};
+use crate::{
+    domain::{
+        caller::{Caller, Permission},
+        error::{Error, Result, Violations},
+        temp_pass::{ResetTarget, TrialApplication},
+    },
+    service::audit::ResetEntry,
+};
+
+/// A request to reset, in valid parts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResetTempPass {
+    /// The TempPass.
+    pub place: TempPassPlace,
+    /// Which trials.
+    pub target: ResetTarget,
+    /// Which of these; nothing asked for is whatever they have.
+    pub application: TrialApplication,
+    /// By which of the two operations it was asked for.
+    pub by: ResetBy,
+}
+
+/// The two operations that reset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResetBy {
+    /// By device.
+    Device,
+    /// By user, in promotional TempPasses only.
+    Key,
+}
+
+/// From where a reset came, for the audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// `grpc`, `rest`, or the schedule.
+    pub face: &'static str,
+    /// The caller's own id of its request, where it has one.
+    pub request_id: Option<String>,
+}
+
+impl TempPassService {
+    /// Resets. How many trials it were, where that is known.
+    ///
+    /// # Errors
+    /// `PermissionMissing`, `TempPassNotFound`, `TempPassNotPromotional`, `InvalidFields` and `StoreUnavailable` of
+    /// [`Error`].
+    pub async fn reset(
+        &self,
+        caller: &Caller,
+        origin: &Origin,
+        request: &ResetTempPass,
+    ) -> Result<Option<u64>> {
+        let ResetTempPass { place, target, application, by } = request;
+        let permission = match target {
+            ResetTarget::Device(_) | ResetTarget::Key(_) => Permission::TempPassesReset,
+            ResetTarget::All => Permission::TempPassesResetAll,
+        };
+        caller.require(permission, &place.place.environment, &place.place.requestor)?;
+        let rule = self.rule(place)?;
+        if *by == ResetBy::Key && !rule.is_promotional() {
+            return Err(Error::TempPassNotPromotional);
+        }
+        if *target == ResetTarget::All && !application.is_empty() {
+            let mut violations = Violations::default();
+            let text = "cannot be asked for together with all: a reset of all resets every trial";
+            for (field, asked) in [("app_id", &application.app_id), ("device_user", &application.device_user)]
+            {
+                if !asked.is_empty() {
+                    violations.add(field, text);
+                }
+            }
+            return Err(violations.into_error());
+        }
+        let key = place.key();
+        let reset_count = self.parts.trials.reset(&key, target, application).await?;
+        self.parts.audit.record(&ResetEntry {
+            caller: caller.name(),
+            origin,
+            temp_pass: &key,
+            target,
+            application,
+            reset_count,
+        });
+        Ok(reset_count)
+    }
+}
