@@ -23,7 +23,12 @@ const VENDORED: &str = "third_party/proto";
 
 /// Messages that hold what must not reach a log. prost would derive a `Debug` that prints it, so
 /// `src/proto.rs` gives each one that withholds it.
-const REDACTED: [&str; 1] = [".passbridge.v1.HashIdentifierRequest"];
+const REDACTED: [&str; 4] = [
+    ".passbridge.v1.HashIdentifierRequest",
+    ".passbridge.v1.AuthorizeTempPassRequest",
+    ".passbridge.v1.GetTempPassRequest",
+    ".passbridge.v1.ResetFlexibleTempPassRequest",
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);

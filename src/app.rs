@@ -28,8 +28,8 @@ use crate::{
     grpc::{self, FaceLayer, HealthBoard},
     server::{self, Acceptor, BindError, Http1Options, Http2Options, Serving, Shutdown, WorkerPool},
     service::{
-        ClientRegistrationService, RegistrationService, budget::LookupBudget, client_registration,
-        policy::SharedPolicy, registration,
+        ClientRegistrationService, RegistrationService, TempPassService, budget::LookupBudget,
+        client_registration, master_key::MasterKey, policy::SharedPolicy, registration, temp_pass,
     },
     store::embedded::OpenError,
     telemetry::{Metrics, Telemetry, TraceExport},
@@ -38,6 +38,7 @@ use operations::Readiness;
 pub use perform::perform;
 use reload::checked_policy;
 pub use reload::{Reload, check};
+pub use store::AuditError;
 
 /// How often the store is asked how it is.
 const HEALTH_INTERVAL: Duration = Duration::from_secs(1);
@@ -60,6 +61,9 @@ pub enum StartError {
     /// The socket for commands cannot be made.
     #[error(transparent)]
     Socket(#[from] BindSocketError),
+    /// The audit log cannot be written.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
     /// What clients are recognized by cannot be read from the store.
     #[error("the signing key and the revocations cannot be read")]
     Service(#[from] Error),
@@ -103,6 +107,7 @@ pub struct App {
     operations: TcpListener,
     registration: RegistrationService,
     client_registration: ClientRegistrationService,
+    temp_pass: TempPassService,
     clock: SharedClock,
     normalizer: Arc<Normalizer>,
     telemetry: Telemetry,
@@ -137,14 +142,23 @@ impl App {
                 "store.key_ring is not set: secrets in the data folder are as safe as that folder"
             );
         }
+        let key_ring = store::key_ring(&config)?;
+        let master_key = Arc::new(MasterKey::load(&*store.ledger, &key_ring, &*randomness).await?);
         let client_registration = ClientRegistrationService::open(client_registration::Parts {
             ledger: Arc::clone(&store.ledger),
-            key_ring: store::key_ring(&config)?,
+            master_key: Arc::clone(&master_key),
             policy: Arc::clone(&policy),
             clock: Arc::clone(&clock),
             randomness: Arc::clone(&randomness),
         })
         .await?;
+        let temp_pass = TempPassService::new(temp_pass::Parts {
+            trials: Arc::clone(&store.trials),
+            policy: Arc::clone(&policy),
+            randomness: Arc::clone(&randomness),
+            audit: store::audit_log(&config, &clock, &master_key)?,
+            runtime: Handle::current(),
+        });
         let codes = &config.codes;
         let budget = LookupBudget::new(Arc::clone(&clock), codes.misses_per_viewer, codes.misses_per_caller);
         let registration = RegistrationService::new(registration::Parts {
@@ -169,6 +183,7 @@ impl App {
             operations,
             registration,
             client_registration,
+            temp_pass,
             clock,
             normalizer,
             telemetry,
@@ -217,6 +232,7 @@ impl App {
         let rest_service = rest::service(&self);
         let routes = grpc::routes(grpc::Parts {
             registration: self.registration.clone(),
+            temp_pass: self.temp_pass.clone(),
             normalizer: self.normalizer,
             health: self.health.clone(),
             max_message_size: self.config.grpc.max_message_size,
@@ -272,6 +288,7 @@ impl App {
         end_calls(self.pool, &shutdown, runtime.drain_timeout.0).await;
         // They wait for nothing but the store, which answers or fails.
         self.registration.finish().await;
+        self.temp_pass.finish().await;
         shutdown.cut.cancel();
         operations.abort();
         // They too use the store, and the socket must be gone before another server may have the folder.

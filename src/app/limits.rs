@@ -29,6 +29,8 @@ pub(super) fn out_of_range(config: &Config) -> Vec<Violation> {
         count("rest.max_connections", rest.max_connections as u64, 1, COUNT_MAX),
         count("rest.address_limit.per_second", rest.address_limit.per_second.into(), 1, CALLS_MAX),
         count("rest.address_limit.burst", rest.address_limit.burst.into(), 1, CALLS_MAX),
+        count("audit.max_size", config.audit.max_size, 1, 1 << 20),
+        count("audit.kept", config.audit.kept.into(), 0, 10_000),
         count("runtime.threads", runtime.threads as u64, 0, THREADS_MAX),
     ];
     let second = Duration::from_secs(1);

@@ -8,7 +8,7 @@ use super::{StartError, Surroundings, reload::checked_policy, store};
 use crate::{
     admin::{self, Answer, Command, Services},
     config::Config,
-    service::{ClientRegistrationService, client_registration},
+    service::{ClientRegistrationService, client_registration, master_key::MasterKey},
 };
 
 /// Opens the configured store, does what is asked, and closes it.
@@ -19,9 +19,11 @@ pub async fn perform(config: &Config, command: Command) -> Result<Answer, StartE
     let policy = Arc::new(ArcSwap::from_pointee(checked_policy(config)?));
     let Surroundings { clock, randomness } = Surroundings::default();
     let store = store::open(config, &clock)?.ports();
+    let key_ring = store::key_ring(config)?;
+    let master_key = Arc::new(MasterKey::load(&*store.ledger, &key_ring, &*randomness).await?);
     let client_registration = ClientRegistrationService::open(client_registration::Parts {
         ledger: Arc::clone(&store.ledger),
-        key_ring: store::key_ring(config)?,
+        master_key,
         policy: Arc::clone(&policy),
         clock,
         randomness,

@@ -21,6 +21,7 @@ pub(super) fn service(app: &App) -> Router {
     let limit = config.address_limit;
     rest::router(rest::Parts {
         registration: app.registration.clone(),
+        temp_pass: app.temp_pass.clone(),
         client_registration: app.client_registration.clone(),
         signed_request: SignedRequestService::new(ledger, Arc::clone(policy), Arc::clone(clock)),
         throttle: Throttle::new(Arc::clone(clock), limit.per_second, limit.burst),

@@ -1,14 +1,21 @@
 //! The store that the configuration asks for.
 
-use std::sync::Arc;
+use std::{io, path::PathBuf, sync::Arc};
 
 use crate::{
     auth::KeyRing,
-    config::{Config, ConfigError, StoreKind},
+    config::{Audit, Config, ConfigError, StoreKind},
     domain::{clock::SharedClock, error::Violation, port::Codes},
+    service::{
+        audit::{AuditLog, RotatedFile},
+        master_key::MasterKey,
+    },
     store::embedded::{COMMIT_SECONDS_BOUNDS, EmbeddedOptions, EmbeddedStore, OpenError},
     telemetry::StoreReadings,
 };
+
+/// The audit log's name in the data folder.
+const AUDIT_FILE: &str = "audit.log";
 
 /// Opens the store that the configuration names.
 pub(super) fn open(config: &Config, clock: &SharedClock) -> Result<EmbeddedStore, OpenError> {
@@ -28,6 +35,30 @@ pub(super) fn key_ring(config: &Config) -> Result<KeyRing, ConfigError> {
         let violation = Violation::new("store.key_ring", format!("{}: {text}", file.display()));
         ConfigError { source: "values".to_owned(), violations: vec![violation] }
     })
+}
+
+/// The audit log's file cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("audit.file: {} cannot be written: {source}", path.display())]
+pub struct AuditError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+/// The audit log that the configuration asks for.
+pub(super) fn audit_log(
+    config: &Config,
+    clock: &SharedClock,
+    master_key: &MasterKey,
+) -> Result<AuditLog, AuditError> {
+    let Audit { enabled, file, max_size, kept } = &config.audit;
+    let open = || {
+        let path = file.clone().unwrap_or_else(|| config.store.path.join(AUDIT_FILE));
+        RotatedFile::open(&path, max_size.saturating_mul(1 << 20), *kept)
+            .map_err(|source| AuditError { path, source })
+    };
+    let file = if *enabled { Some(open()?) } else { None };
+    Ok(AuditLog::new(Arc::clone(clock), master_key.audit_key(), file))
 }
 
 /// What the store says of itself, for the metrics.

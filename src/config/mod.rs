@@ -6,6 +6,7 @@
 //! [`crate::service::policy::Policy`] and the application are built from them.
 
 mod application;
+mod audit;
 mod codes;
 mod duration;
 mod environment;
@@ -27,6 +28,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use application::Application;
+pub use audit::Audit;
 pub use codes::Codes;
 pub use duration::HumanDuration;
 pub use environment::{Backend, Environment, Registration, Requestor, TempPass, TempPassKind};
@@ -60,6 +62,9 @@ pub struct Config {
     pub environments: BTreeMap<String, Environment>,
     /// Applications whose software statements others sign, and what each may do.
     pub applications: Vec<Application>,
+    /// The audit log: an append-only file of JSON lines, one for each reset of TempPasses. Identifiers stand in it as keyed
+    /// digests.
+    pub audit: Audit,
     /// The log, on standard error.
     pub log: Log,
     /// Threads, and how the process ends.

@@ -97,6 +97,12 @@ impl Violations {
         Error::InvalidFields(self.0)
     }
 
+    /// How many were noted.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
     /// Whether nothing was noted.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -263,6 +269,12 @@ pub enum StoreError {
     /// A stored value is not what this version can read.
     #[error("a stored record cannot be read: {0}")]
     Corrupt(String),
+}
+
+impl From<Violation> for Error {
+    fn from(violation: Violation) -> Self {
+        Self::InvalidFields(vec![violation])
+    }
 }
 
 impl From<StoreError> for Error {

@@ -9,10 +9,13 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use super::{body::End, status::status_of};
-use crate::domain::{
-    authentication::AuthenticationProblem,
-    caller::Caller,
-    error::{Error, Result},
+use crate::{
+    domain::{
+        authentication::AuthenticationProblem,
+        caller::Caller,
+        error::{Error, Result},
+    },
+    service::temp_pass::Origin,
 };
 
 /// How many answers a stream holds for a client that is slow to take them; then its use case waits.
@@ -83,6 +86,11 @@ where
         }
     });
     Ok(Response::new(ReceiverStream::new(receiver).boxed()))
+}
+
+/// From where a call came, for the audit log.
+pub(super) fn origin_of<T>(request: &Request<T>) -> Origin {
+    Origin::new("grpc", request.metadata().as_ref())
 }
 
 /// The caller that the face's layer found.

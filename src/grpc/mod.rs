@@ -10,6 +10,7 @@ mod layer;
 mod method;
 mod registration_code;
 pub mod status;
+mod temp_pass;
 
 use std::sync::Arc;
 
@@ -22,9 +23,10 @@ use crate::{
         v1::{
             device_info_service_server::DeviceInfoServiceServer,
             registration_code_service_server::RegistrationCodeServiceServer,
+            temp_pass_service_server::TempPassServiceServer,
         },
     },
-    service::RegistrationService,
+    service::{RegistrationService, TempPassService},
 };
 
 pub use body::AnswerBody;
@@ -35,6 +37,8 @@ pub use layer::{FaceLayer, FaceService};
 pub struct Parts {
     /// The use cases around registration codes.
     pub registration: RegistrationService,
+    /// The use cases around TempPasses.
+    pub temp_pass: TempPassService,
     /// Makes device information uniform.
     pub normalizer: Arc<Normalizer>,
     /// Whether the services can do their work.
@@ -48,10 +52,12 @@ pub struct Parts {
 /// # Errors
 /// Where the descriptor set cannot be decoded, which would be a defect of the build.
 pub fn routes(parts: Parts) -> Result<Routes, tonic_reflection::server::Error> {
-    let Parts { registration, normalizer, health, max_message_size } = parts;
+    let Parts { registration, temp_pass, normalizer, health, max_message_size } = parts;
     let registration_code = RegistrationCodeServiceServer::new(registration_code::Face::new(registration))
         .max_decoding_message_size(max_message_size);
     let device_info = DeviceInfoServiceServer::new(device_info::Face::new(normalizer))
+        .max_decoding_message_size(max_message_size);
+    let temp_pass = TempPassServiceServer::new(temp_pass::Face::new(temp_pass))
         .max_decoding_message_size(max_message_size);
     let reflection = || {
         tonic_reflection::server::Builder::configure()
@@ -61,6 +67,7 @@ pub fn routes(parts: Parts) -> Result<Routes, tonic_reflection::server::Error> {
     };
     Ok(Routes::new(registration_code)
         .add_service(device_info)
+        .add_service(temp_pass)
         .add_service(health.into_service())
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)

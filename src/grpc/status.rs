@@ -54,12 +54,17 @@ pub fn classify(error: &Error) -> (ErrorReason, Code) {
 /// Renders an error for the caller. What only the operator may know goes to the log.
 #[must_use]
 pub fn status_of(error: &Error) -> Status {
+    let status = rpc_status(error);
+    let (code, message) = (Code::from_i32(status.code), status.message.clone());
+    Status::with_details_and_metadata(code, message, status.encode_to_vec().into(), MetadataMap::new())
+}
+
+/// An error as a message, for streams in which an item's failure ends nothing.
+#[must_use]
+pub fn rpc_status(error: &Error) -> RpcStatus {
     telemetry::report_error(error);
     let (reason, code) = classify(error);
-    let message = cut(&error.to_string());
-    let details = details(error, reason);
-    let status = RpcStatus { code: code.into(), message: message.clone(), details };
-    Status::with_details_and_metadata(code, message, status.encode_to_vec().into(), MetadataMap::new())
+    RpcStatus { code: code.into(), message: cut(&error.to_string()), details: details(error, reason) }
 }
 
 /// What to say in the place of an error that tonic gave itself, which has no details. `None` where `headers`, or
@@ -69,8 +74,17 @@ pub(super) fn complete(headers: &HeaderMap) -> Option<Status> {
     if status.code() == Code::Ok || !status.details().is_empty() {
         return None;
     }
+    known_error(&status).map(|error| status_of(&error))
+}
+
+/// An error that tonic gave in the middle of a stream of requests, in our terms.
+pub(super) fn error_of(status: &Status) -> Error {
+    known_error(status).unwrap_or_else(|| Error::MalformedMessage(status.message().to_owned()))
+}
+
+fn known_error(status: &Status) -> Option<Error> {
     let message = status.message().to_owned();
-    let error = match status.code() {
+    Some(match status.code() {
         // tonic's words for a message over the limit (OUT_OF_RANGE) and for bytes that are no message (INTERNAL).
         Code::OutOfRange | Code::ResourceExhausted => Error::MessageTooLarge(message),
         Code::Internal | Code::InvalidArgument | Code::Unknown => Error::MalformedMessage(message),
@@ -81,8 +95,7 @@ pub(super) fn complete(headers: &HeaderMap) -> Option<Status> {
         ),
         Code::Unimplemented => Error::Unsupported(message),
         _ => return None,
-    };
-    Some(status_of(&error))
+    })
 }
 
 fn details(error: &Error, reason: ErrorReason) -> Vec<Any> {

@@ -183,7 +183,8 @@ impl Failure {
             Self::Domain(error) => error.full_message(),
             Self::OAuth(error) | Self::BasicCredentials(error) => error.description.clone(),
             Self::UnknownPath => {
-                "there is nothing at this path; this server has /reggie/v1 and /o/client".to_owned()
+                "there is nothing at this path; this server has /reggie/v1, /reset-tempass/v3 and /o/client"
+                    .to_owned()
             }
             Self::MethodNotAllowed => {
                 "this path does not have this method; Allow lists those it has".to_owned()

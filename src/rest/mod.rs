@@ -1,4 +1,4 @@
-//! The REST face: version 1 of the provider's REST API as devices in the field know it (reference, sections 2, 5 and 6).
+//! The REST face: version 1 of the provider's REST API as devices in the field know it (reference, sections 2, 3, 5 and 6).
 //! It is a peer of the gRPC face: both make a `Caller`, call the same use cases, and render the same errors.
 //!
 //! | module | what it is for |
@@ -7,6 +7,7 @@
 //! | `call` | a request read: body, parameters, format, environment |
 //! | `address`, `parameters`, `format`, `identity` | the parts of that |
 //! | `regcode` | registration codes: create, read, delete |
+//! | `reset` | TempPasses: reset |
 //! | `client_registration` | `/o/client`: register, token |
 //! | `record` | a record in JSON and XML |
 //! | `failure` | errors in JSON, XML and HTML, and their statuses |
@@ -21,6 +22,7 @@ mod identity;
 mod parameters;
 mod record;
 mod regcode;
+mod reset;
 mod route;
 
 use std::{sync::Arc, time::Duration};
@@ -28,7 +30,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     Router,
     middleware::{from_fn, from_fn_with_state},
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 use http::{HeaderName, Method, header};
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -36,7 +38,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use crate::{
     config::{DeviceIdRule, Format},
     service::{
-        ClientRegistrationService, RegistrationService,
+        ClientRegistrationService, RegistrationService, TempPassService,
         policy::{SharedPolicy, TrustedProxies},
         signed_request::SignedRequestService,
         throttle::Throttle,
@@ -54,6 +56,8 @@ const CORS_MAX_AGE: Duration = Duration::from_secs(3600);
 pub struct Parts {
     /// The use cases around registration codes.
     pub registration: RegistrationService,
+    /// The use cases around TempPasses.
+    pub temp_pass: TempPassService,
     /// The use cases around registered clients.
     pub client_registration: ClientRegistrationService,
     /// Recognizes requests that are signed one by one.
@@ -99,6 +103,8 @@ pub fn router(parts: Parts) -> Router {
         .route(route::REGCODE_JSON, post(regcode::create))
         .route(route::REGCODE_XML, post(regcode::create))
         .route(route::REGCODE_CODE, get(regcode::read).delete(regcode::delete))
+        .route(route::RESET, delete(reset::reset))
+        .route(route::RESET_GENERIC, delete(reset::reset_generic))
         .route(route::REGISTER, post(client_registration::register))
         .route(route::TOKEN, post(client_registration::token))
         .fallback(failure::unknown_path)

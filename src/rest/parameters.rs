@@ -75,6 +75,16 @@ impl<'a> Parameters<'a> {
         violations.take(text.map_err(|_| Violation::new(name, "is not UTF-8")))
     }
 
+    /// Notes every parameter that is none of `known`.
+    pub fn check_names(&self, known: &[&str], violations: &mut Violations) {
+        for pair in &self.pairs {
+            if !known.iter().any(|name| *pair.name == *name.as_bytes()) {
+                let name = String::from_utf8_lossy(&pair.name).chars().take(NAME_MAX).collect::<String>();
+                violations.add(&name, format!("is no parameter here; there are {}", known.join(", ")));
+            }
+        }
+    }
+
     /// The same where an empty value is as good as none.
     pub fn filled(&self, name: &str, violations: &mut Violations) -> Option<&str> {
         self.get(name, violations).filter(|text| !text.is_empty())

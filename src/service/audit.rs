@@ -74,8 +74,7 @@ struct Line<'a> {
 impl AuditLog {
     /// A log in a file of its own, with this key for its digests; `None` keeps no log.
     #[must_use]
-    pub fn new(clock: SharedClock, key: &[u8; 32], file: Option<RotatedFile>) -> Self {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, key);
+    pub fn new(clock: SharedClock, key: hmac::Key, file: Option<RotatedFile>) -> Self {
         Self { inner: Arc::new(Inner { clock, key, file: file.map(Mutex::new) }) }
     }
 

@@ -5,6 +5,7 @@ pub mod budget;
 pub mod client_registration;
 pub mod device_info;
 mod leaky_bucket;
+pub mod master_key;
 pub mod policy;
 pub mod registration;
 pub mod signed_request;

@@ -19,6 +19,7 @@ use passbridge::{
     proto::v1::{
         RegistrationCode, device_info_service_client::DeviceInfoServiceClient,
         registration_code_service_client::RegistrationCodeServiceClient,
+        temp_pass_service_client::TempPassServiceClient,
     },
 };
 use tempfile::TempDir;
@@ -110,6 +111,11 @@ impl TestServer {
     /// A client with a connection of its own.
     pub fn devices(&self) -> DeviceInfoServiceClient<Channel> {
         DeviceInfoServiceClient::new(self.channel())
+    }
+
+    /// A client with a connection of its own.
+    pub fn temp_passes(&self) -> TempPassServiceClient<Channel> {
+        TempPassServiceClient::new(self.channel())
     }
 
     /// A code of the usual requestor.

@@ -73,23 +73,28 @@ pub(in crate::grpc) fn decode(message: &v1::DecodeDeviceInfoRequest) -> Result<(
 
 pub(in crate::grpc) fn hash(message: &v1::HashIdentifierRequest) -> Result<HashAlgorithm> {
     let mut violations = Violations::default();
-    if message.value.is_empty() {
-        violations.add("value", "is required: the identifier to hash, such as an e-mail address");
-    }
-    violations.check_length("value", &message.value, HASH_VALUE_MAX);
-    let algorithm = violations.take(hash_algorithm(message.algorithm));
+    check_identifier(&mut violations, "value", &message.value);
+    let algorithm = violations.take(hash_algorithm("algorithm", message.algorithm));
     match algorithm {
         Some(algorithm) if violations.is_empty() => Ok(algorithm),
         _ => Err(violations.into_error()),
     }
 }
 
-fn hash_algorithm(number: i32) -> std::result::Result<HashAlgorithm, Violation> {
+/// The longest identifier of a user, and what it must be.
+pub(super) fn check_identifier(violations: &mut Violations, field: &str, text: &str) {
+    if text.is_empty() {
+        violations.add(field, "is required: the identifier to hash, such as an e-mail address");
+    }
+    violations.check_length(field, text, HASH_VALUE_MAX);
+}
+
+pub(super) fn hash_algorithm(field: &str, number: i32) -> std::result::Result<HashAlgorithm, Violation> {
     match v1::HashAlgorithm::try_from(number) {
         Ok(v1::HashAlgorithm::Unspecified | v1::HashAlgorithm::Sha256) => Ok(HashAlgorithm::Sha256),
         Ok(v1::HashAlgorithm::Sha512) => Ok(HashAlgorithm::Sha512),
         Err(_) => Err(Violation::new(
-            "algorithm",
+            field,
             format!("{number} is unknown; HASH_ALGORITHM_SHA256 (the default) or HASH_ALGORITHM_SHA512"),
         )),
     }

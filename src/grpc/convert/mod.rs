@@ -2,12 +2,17 @@
 
 pub(super) mod device_info;
 pub(super) mod registration;
+pub(super) mod temp_pass;
 
 use std::net::IpAddr;
 
-use crate::domain::{
-    device_info::USER_AGENT_MAX,
-    error::{Violation, Violations},
+use crate::{
+    domain::{
+        clock::Timestamp,
+        device_info::USER_AGENT_MAX,
+        error::{Violation, Violations},
+    },
+    service::policy::{Place, Policy},
 };
 
 fn user_agent(violations: &mut Violations, text: String) -> String {
@@ -23,6 +28,24 @@ fn address(violations: &mut Violations, field: &str, text: &str) -> Option<IpAdd
         text.parse()
             .map_err(|_| Violation::new(field, "is no IP address; write it like 203.0.113.7 or 2001:db8::7")),
     )
+}
+
+/// The environment and requestor that a request names.
+fn place(
+    violations: &mut Violations,
+    policy: &Policy,
+    environment: &str,
+    requestor_id: &str,
+) -> Option<Place> {
+    violations.take_all(policy.place(("environment", environment), ("requestor_id", requestor_id)))
+}
+
+fn timestamp(timestamp: Timestamp) -> prost_types::Timestamp {
+    let millis = timestamp.as_millis();
+    prost_types::Timestamp {
+        seconds: i64::try_from(millis / 1000).unwrap_or(i64::MAX),
+        nanos: i32::try_from(millis % 1000).unwrap_or_default() * 1_000_000,
+    }
 }
 
 fn port(violations: &mut Violations, field: &str, number: u32) -> Option<u16> {

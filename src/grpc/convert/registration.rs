@@ -4,10 +4,9 @@ use prost::Message as _;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{address, device_info, port, user_agent};
+use super::{address, device_info, place, port, timestamp, user_agent};
 use crate::{
     domain::{
-        clock::Timestamp,
         code::check_typed,
         error::{Result, Violation, Violations},
         id::{DeviceId, MvpdId},
@@ -15,7 +14,7 @@ use crate::{
     },
     proto::v1::{self, create_registration_code_request::Device, registration_code::State as ProtoState},
     service::{
-        policy::{Place, Policy},
+        policy::Policy,
         registration::{
             CreateRegistration, Created, Lookup, RegistrationView, Repeat, WatchEvent, WatchRegistration,
         },
@@ -166,15 +165,6 @@ fn lookup(
     }
 }
 
-fn place(
-    violations: &mut Violations,
-    policy: &Policy,
-    environment: &str,
-    requestor_id: &str,
-) -> Option<Place> {
-    violations.take_all(policy.place(("environment", environment), ("requestor_id", requestor_id)))
-}
-
 fn repeat(violations: &mut Violations, message: &mut v1::CreateRegistrationCodeRequest) -> Option<Repeat> {
     let request_id = std::mem::take(&mut message.request_id);
     if request_id.is_empty() {
@@ -222,12 +212,4 @@ fn legacy_message(legacy: LegacyParameters) -> v1::LegacyParameters {
 fn source_application(application: SourceApplication) -> v1::SourceApplication {
     let SourceApplication { id, name, version } = application;
     v1::SourceApplication { id, name, version }
-}
-
-fn timestamp(timestamp: Timestamp) -> prost_types::Timestamp {
-    let millis = timestamp.as_millis();
-    prost_types::Timestamp {
-        seconds: i64::try_from(millis / 1000).unwrap_or(i64::MAX),
-        nanos: i32::try_from(millis % 1000).unwrap_or_default() * 1_000_000,
-    }
 }

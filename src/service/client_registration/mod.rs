@@ -8,7 +8,6 @@
 mod access_token;
 mod claims;
 mod error;
-mod master_key;
 mod register;
 mod revocation;
 mod statement;
@@ -17,9 +16,9 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use super::policy::SharedPolicy;
+use super::{master_key::MasterKey, policy::SharedPolicy};
 use crate::{
-    auth::{KeyRing, SigningKeys},
+    auth::SigningKeys,
     domain::{clock::SharedClock, error::Result, port::Ledger, randomness::SharedRandomness},
 };
 
@@ -40,15 +39,15 @@ pub struct ClientRegistrationService {
 
 /// What the use cases work with.
 pub struct Parts {
-    /// Where the signing key and the revocations are kept.
+    /// Where the revocations are kept.
     pub ledger: Arc<dyn Ledger>,
-    /// What the signing key is sealed with.
-    pub key_ring: KeyRing,
+    /// What the signing keys are derived from.
+    pub master_key: Arc<MasterKey>,
     /// What the operator configured.
     pub policy: SharedPolicy,
     /// Time.
     pub clock: SharedClock,
-    /// Randomness for ids, and for the signing key of a new installation.
+    /// Randomness for ids.
     pub randomness: SharedRandomness,
 }
 
@@ -60,13 +59,12 @@ struct Inner {
 }
 
 impl ClientRegistrationService {
-    /// The use cases over `parts`. Reads the signing key and the revocations; makes the key where there is none yet.
+    /// The use cases over `parts`. Reads the revocations.
     ///
     /// # Errors
-    /// [`Error::StoreUnavailable`](crate::domain::error::Error::StoreUnavailable), and where there is no randomness.
+    /// [`Error::StoreUnavailable`](crate::domain::error::Error::StoreUnavailable).
     pub async fn open(parts: Parts) -> Result<Self> {
-        let keys = master_key::load(&*parts.ledger, &parts.key_ring, &*parts.randomness).await?;
-        let keys = SigningKeys::derive(&keys);
+        let keys = SigningKeys::derive(parts.master_key.as_bytes());
         let revocations = ArcSwap::from_pointee(Revocations::load(&*parts.ledger).await?);
         let verified = VerifiedTokens::default();
         Ok(Self { inner: Arc::new(Inner { parts, keys, revocations, verified }) })

@@ -1,10 +1,14 @@
 //! TempPasses: authorize, look, reset.
 
 mod authorize;
+mod batch;
 mod get;
 mod reset;
 
 use std::sync::Arc;
+
+use tokio::runtime::Handle;
+use tokio_util::task::TaskTracker;
 
 use super::{
     audit::AuditLog,
@@ -19,6 +23,7 @@ use crate::domain::{
 };
 
 pub use authorize::AuthorizeTempPass;
+pub use batch::{BatchAnswer, BatchItem};
 pub use get::GetTempPass;
 pub use reset::{Origin, ResetBy, ResetTempPass};
 
@@ -26,6 +31,7 @@ pub use reset::{Origin, ResetBy, ResetTempPass};
 #[derive(Clone)]
 pub struct TempPassService {
     parts: Arc<Parts>,
+    unbroken: TaskTracker,
 }
 
 /// What the use cases work with.
@@ -38,6 +44,8 @@ pub struct Parts {
     pub randomness: SharedRandomness,
     /// Where resets leave their entries.
     pub audit: AuditLog,
+    /// Where resets finish whose caller has left: a runtime that lives as long as the store.
+    pub runtime: Handle,
 }
 
 /// The TempPass that a call is for.
@@ -60,13 +68,20 @@ impl TempPassService {
     /// The use cases over `parts`.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self { parts: Arc::new(parts) }
+        Self { parts: Arc::new(parts), unbroken: TaskTracker::new() }
     }
 
     /// What the operator configured, for faces that must know which places there are.
     #[must_use]
     pub fn policy(&self) -> &SharedPolicy {
         &self.parts.policy
+    }
+
+    /// Waits for resets that go on although their caller has left. Call it when no new ones can come, and before the store
+    /// is closed.
+    pub async fn finish(&self) {
+        self.unbroken.close();
+        self.unbroken.wait().await;
     }
 
     fn rule(&self, place: &TempPassPlace) -> Result<TempPassRule> {

@@ -13,4 +13,6 @@ mod place;
 mod reflection;
 mod request_id;
 mod room;
+pub mod temp_pass;
+mod temp_pass_batch;
 mod watch;

@@ -9,6 +9,7 @@ mod documented;
 mod format;
 mod parameters;
 mod registration;
+mod reset;
 mod revocation;
 mod signed_request;
 mod throttle;

@@ -1,0 +1,302 @@
+//! Messages of `TempPassService`.
+
+use super::{address, device_info, place, timestamp, user_agent};
+use crate::{
+    domain::{
+        error::{Result, Violation, Violations},
+        id::{DeviceId, MvpdId},
+        port::Verdict,
+        temp_pass::{
+            ALL, Denial, GenericKey, ResetTarget, ResourceId, TrialApplication, TrialIdentity, TrialState,
+            TrialView,
+        },
+    },
+    proto::v1::{
+        self, authorize_temp_pass_request as authorize_message, batch_reset_temp_pass_request::Item,
+        get_temp_pass_request as get_message, reset_flexible_temp_pass_request::Target as FlexibleTarget,
+        reset_temp_pass_request::Target, temp_pass::State,
+    },
+    service::{
+        policy::Policy,
+        temp_pass::{
+            AuthorizeTempPass, BatchAnswer, BatchItem, GetTempPass, ResetBy, ResetTempPass, TempPassPlace,
+        },
+    },
+};
+
+/// The longest `app_id` and `device_user`, in bytes.
+const APPLICATION_MAX: usize = 512;
+
+/// The longest name of a batch's item, in bytes.
+const ITEM_ID_MAX: usize = 256;
+
+pub(in crate::grpc) fn reset(message: v1::ResetTempPassRequest, policy: &Policy) -> Result<ResetTempPass> {
+    let mut violations = Violations::default();
+    let v1::ResetTempPassRequest { requestor_id, mvpd_id, environment, target, app_id, device_user } =
+        message;
+    let place = temp_pass_place(&mut violations, policy, &environment, &requestor_id, &mvpd_id);
+    let target = violations.take(device_target(target));
+    let application = application(&mut violations, app_id, device_user);
+    match (place, target) {
+        (Some(place), Some(target)) if violations.is_empty() => {
+            Ok(ResetTempPass { place, target, application, by: ResetBy::Device })
+        }
+        _ => Err(violations.into_error()),
+    }
+}
+
+pub(in crate::grpc) fn reset_flexible(
+    message: v1::ResetFlexibleTempPassRequest,
+    policy: &Policy,
+) -> Result<ResetTempPass> {
+    let mut violations = Violations::default();
+    let v1::ResetFlexibleTempPassRequest { requestor_id, mvpd_id, environment, target, hash_algorithm } =
+        message;
+    let place = temp_pass_place(&mut violations, policy, &environment, &requestor_id, &mvpd_id);
+    let target = match target {
+        Some(FlexibleTarget::GenericKey(text)) => {
+            no_algorithm(&mut violations, hash_algorithm);
+            key_target(&mut violations, &text)
+        }
+        Some(FlexibleTarget::UserIdentifier(text)) => {
+            hashed(&mut violations, &text, hash_algorithm).map(ResetTarget::Key)
+        }
+        Some(FlexibleTarget::AllKeys(true)) => {
+            no_algorithm(&mut violations, hash_algorithm);
+            Some(ResetTarget::All)
+        }
+        Some(FlexibleTarget::AllKeys(false)) => {
+            violations.add("all_keys", "must be true, or left out for a generic_key or user_identifier");
+            None
+        }
+        None => {
+            violations.add(
+                "target",
+                "is required: generic_key, user_identifier, or all_keys; nothing is all by default",
+            );
+            None
+        }
+    };
+    match (place, target) {
+        (Some(place), Some(target)) if violations.is_empty() => {
+            Ok(ResetTempPass { place, target, application: TrialApplication::default(), by: ResetBy::Key })
+        }
+        _ => Err(violations.into_error()),
+    }
+}
+
+pub(in crate::grpc) fn batch_item(message: v1::BatchResetTempPassRequest, policy: &Policy) -> BatchItem {
+    let v1::BatchResetTempPassRequest { item_id: id, item } = message;
+    let request = match item {
+        _ if id.len() > ITEM_ID_MAX => Err(Violation::new(
+            "item_id",
+            format!("has {} bytes; at most {ITEM_ID_MAX} are allowed", id.len()),
+        )
+        .into()),
+        Some(Item::TempPass(message)) => reset(message, policy),
+        Some(Item::FlexibleTempPass(message)) => reset_flexible(message, policy),
+        None => Err(Violation::new("item", "is required: temp_pass, or flexible_temp_pass").into()),
+    };
+    BatchItem { id, request }
+}
+
+pub(in crate::grpc) fn batch_answer(answer: BatchAnswer) -> v1::BatchResetTempPassResponse {
+    let (status, reset_count) = match answer.outcome {
+        Ok(reset_count) => (tonic_types::pb::Status::default(), reset_count),
+        Err(error) => (crate::grpc::status::rpc_status(&error), None),
+    };
+    v1::BatchResetTempPassResponse { item_id: answer.id, status: Some(status), reset_count }
+}
+
+pub(in crate::grpc) fn authorize(
+    message: v1::AuthorizeTempPassRequest,
+    policy: &Policy,
+) -> Result<AuthorizeTempPass> {
+    let mut violations = Violations::default();
+    let place = temp_pass_place(
+        &mut violations,
+        policy,
+        &message.environment,
+        &message.requestor_id,
+        &message.mvpd_id,
+    );
+    let device_id = violations.take(required_device_id(&message.device_id));
+    let identity = match message.identity {
+        Some(authorize_message::Identity::GenericKey(text)) => Identity::Key(text),
+        Some(authorize_message::Identity::UserIdentifier(text)) => Identity::Identifier(text),
+        None => Identity::None,
+    };
+    let generic_key = identity.generic_key(&mut violations, message.hash_algorithm);
+    let device = message.device.map(|device| match device {
+        authorize_message::Device::DeviceInfo(message) => device_info::typed(message),
+        authorize_message::Device::XDeviceInfo(text) => device_info::wire(&text),
+    });
+    device.and_then(|device| violations.take_all(device));
+    user_agent(&mut violations, message.user_agent);
+    address(&mut violations, "device_ip", &message.device_ip);
+    let resource = violations.take(ResourceId::parse("resource_id", &message.resource_id));
+    let application = application(&mut violations, message.app_id, message.device_user);
+    match (place, device_id, resource) {
+        (Some(place), Some(device_id), Some(resource)) if violations.is_empty() => {
+            let identity = TrialIdentity { device_id, generic_key };
+            Ok(AuthorizeTempPass { place, identity, application, resource })
+        }
+        _ => Err(violations.into_error()),
+    }
+}
+
+pub(in crate::grpc) fn get(message: v1::GetTempPassRequest, policy: &Policy) -> Result<GetTempPass> {
+    let mut violations = Violations::default();
+    let place = temp_pass_place(
+        &mut violations,
+        policy,
+        &message.environment,
+        &message.requestor_id,
+        &message.mvpd_id,
+    );
+    let device_id = violations.take(required_device_id(&message.device_id));
+    let identity = match message.identity {
+        Some(get_message::Identity::GenericKey(text)) => Identity::Key(text),
+        Some(get_message::Identity::UserIdentifier(text)) => Identity::Identifier(text),
+        None => Identity::None,
+    };
+    let generic_key = identity.generic_key(&mut violations, message.hash_algorithm);
+    let device = message.device.map(|device| match device {
+        get_message::Device::DeviceInfo(message) => device_info::typed(message),
+        get_message::Device::XDeviceInfo(text) => device_info::wire(&text),
+    });
+    device.and_then(|device| violations.take_all(device));
+    user_agent(&mut violations, message.user_agent);
+    address(&mut violations, "device_ip", &message.device_ip);
+    application(&mut violations, message.app_id, message.device_user);
+    match (place, device_id) {
+        (Some(place), Some(device_id)) if violations.is_empty() => {
+            Ok(GetTempPass { place, identity: TrialIdentity { device_id, generic_key } })
+        }
+        _ => Err(violations.into_error()),
+    }
+}
+
+pub(in crate::grpc) fn authorized(verdict: Verdict) -> v1::AuthorizeTempPassResponse {
+    let (decision, denial_reason) = match verdict.denial {
+        None => (v1::Decision::Permit, v1::DenialReason::Unspecified),
+        Some(Denial::Expired) => (v1::Decision::Deny, v1::DenialReason::Expired),
+        Some(Denial::Exhausted) => (v1::Decision::Deny, v1::DenialReason::ResourcesExhausted),
+    };
+    v1::AuthorizeTempPassResponse {
+        decision: decision.into(),
+        denial_reason: denial_reason.into(),
+        temp_pass: Some(temp_pass(verdict.trial)),
+        media_token: None,
+    }
+}
+
+pub(in crate::grpc) fn temp_pass(trial: TrialView) -> v1::TempPass {
+    v1::TempPass {
+        state: match trial.state {
+            TrialState::NotStarted => State::NotStarted,
+            TrialState::Active => State::Active,
+            TrialState::Expired => State::Expired,
+            TrialState::Exhausted => State::Exhausted,
+        }
+        .into(),
+        start_time: trial.start_time.map(timestamp),
+        expire_time: trial.expire_time.map(timestamp),
+        remaining_resources: trial.remaining_resources,
+        used_resources: trial.used_resources.iter().map(|resource| resource.as_str().to_owned()).collect(),
+    }
+}
+
+/// The user, as a request has it.
+enum Identity {
+    None,
+    Key(String),
+    Identifier(String),
+}
+
+impl Identity {
+    fn generic_key(self, violations: &mut Violations, algorithm: i32) -> Option<GenericKey> {
+        match self {
+            Self::None => {
+                no_algorithm(violations, algorithm);
+                None
+            }
+            Self::Key(text) => {
+                no_algorithm(violations, algorithm);
+                violations.take(GenericKey::parse("generic_key", &text))
+            }
+            Self::Identifier(text) => hashed(violations, &text, algorithm),
+        }
+    }
+}
+
+/// The key of an identifier, which goes no further than here.
+fn hashed(violations: &mut Violations, identifier: &str, algorithm: i32) -> Option<GenericKey> {
+    device_info::check_identifier(violations, "user_identifier", identifier);
+    if is_all(identifier) {
+        violations.add("user_identifier", "is the word all; fill all_keys to reset every trial");
+    }
+    let algorithm = violations.take(device_info::hash_algorithm("hash_algorithm", algorithm))?;
+    let digest = algorithm.hex_digest(identifier.as_bytes());
+    violations.take(GenericKey::parse("user_identifier", &digest))
+}
+
+fn no_algorithm(violations: &mut Violations, algorithm: i32) {
+    if algorithm != 0 {
+        violations.add("hash_algorithm", "is for a user_identifier; leave it out without one");
+    }
+}
+
+fn key_target(violations: &mut Violations, text: &str) -> Option<ResetTarget> {
+    if is_all(text) {
+        violations.add("generic_key", "is the word all; fill all_keys to reset every trial");
+        return None;
+    }
+    violations.take(GenericKey::parse("generic_key", text)).map(ResetTarget::Key)
+}
+
+fn device_target(target: Option<Target>) -> std::result::Result<ResetTarget, Violation> {
+    match target {
+        Some(Target::DeviceId(text)) if is_all(&text) => {
+            Err(Violation::new("device_id", "is the word all; fill all_devices to reset every trial"))
+        }
+        Some(Target::DeviceId(text)) => required_device_id(&text).map(ResetTarget::Device),
+        Some(Target::AllDevices(true)) => Ok(ResetTarget::All),
+        Some(Target::AllDevices(false)) => {
+            Err(Violation::new("all_devices", "must be true, or left out for a device_id"))
+        }
+        None => {
+            Err(Violation::new("target", "is required: device_id, or all_devices; nothing is all by default"))
+        }
+    }
+}
+
+fn required_device_id(text: &str) -> std::result::Result<DeviceId, Violation> {
+    if text.is_empty() {
+        return Err(Violation::new("device_id", "is required: the device's identifier, 1 to 512 bytes"));
+    }
+    DeviceId::parse("device_id", text)
+}
+
+/// Whether somebody writes all as the REST API has it, where that must not mean it.
+fn is_all(text: &str) -> bool {
+    text.trim().eq_ignore_ascii_case(ALL)
+}
+
+fn temp_pass_place(
+    violations: &mut Violations,
+    policy: &Policy,
+    environment: &str,
+    requestor_id: &str,
+    mvpd_id: &str,
+) -> Option<TempPassPlace> {
+    let place = place(violations, policy, environment, requestor_id);
+    let mvpd = violations.take(MvpdId::parse("mvpd_id", mvpd_id));
+    Some(TempPassPlace { place: place?, mvpd: mvpd? })
+}
+
+fn application(violations: &mut Violations, app_id: String, device_user: String) -> TrialApplication {
+    violations.check_text("app_id", &app_id, APPLICATION_MAX);
+    violations.check_text("device_user", &device_user, APPLICATION_MAX);
+    TrialApplication { app_id, device_user }
+}

@@ -1,0 +1,127 @@
+//! `/reset-tempass/v3/reset` and `/reset-tempass/v3/reset/generic` (reference, section 3; the path's spelling is the
+//! provider's). A slip here would wipe every trial, so everything that is not as documented is refused.
+
+use axum::{
+    extract::{Request, State},
+    response::{IntoResponse, Response},
+};
+use http::StatusCode;
+
+use super::{
+    Face,
+    call::{Call, respond},
+    parameters::Parameters,
+};
+use crate::{
+    domain::{
+        error::Violations,
+        id::{DeviceId, MvpdId},
+        temp_pass::{ALL, GenericKey, ResetTarget, TrialApplication},
+    },
+    service::temp_pass::{Origin, ResetBy, ResetTempPass, TempPassPlace},
+};
+
+/// The longest `appId` and `deviceUser`, in bytes.
+const APPLICATION_MAX: usize = 512;
+
+/// `DELETE /reset-tempass/v3/reset`
+pub(super) async fn reset(State(face): State<Face>, request: Request) -> Response {
+    respond(&face, request, async |call, identity, parameters, mut violations, _| {
+        let known = ["requestor_id", "mvpd_id", "device_id", "appId", "deviceUser", "environment", "format"];
+        parameters.check_names(&known, &mut violations);
+        let place = place(&face, call, parameters, &mut violations);
+        let target = target(parameters, "device_id", &mut violations, |text, violations| {
+            violations.take(DeviceId::parse("device_id", text)).map(ResetTarget::Device)
+        });
+        let application = application(parameters, &mut violations);
+        if target == Some(ResetTarget::All) && !application.is_empty() {
+            violations.add("device_id", "is required together with appId or deviceUser: all is every trial");
+        }
+        let request = match (place, target) {
+            (Some(place), Some(target)) if violations.is_empty() => {
+                ResetTempPass { place, target, application, by: ResetBy::Device }
+            }
+            _ => return Err(violations.into_error().into()),
+        };
+        identity.count_once(&face).await?;
+        face.temp_pass.reset(&identity.caller, &Origin::new("rest", call.headers()), &request).await?;
+        Ok(StatusCode::NO_CONTENT.into_response())
+    })
+    .await
+}
+
+/// `DELETE /reset-tempass/v3/reset/generic`
+pub(super) async fn reset_generic(State(face): State<Face>, request: Request) -> Response {
+    respond(&face, request, async |call, identity, parameters, mut violations, _| {
+        parameters.check_names(&["requestor_id", "mvpd_id", "key", "environment", "format"], &mut violations);
+        let place = place(&face, call, parameters, &mut violations);
+        let target = target(parameters, "key", &mut violations, |text, violations| {
+            violations.take(GenericKey::parse("key", text)).map(ResetTarget::Key)
+        });
+        let request = match (place, target) {
+            (Some(place), Some(target)) if violations.is_empty() => {
+                ResetTempPass { place, target, application: TrialApplication::default(), by: ResetBy::Key }
+            }
+            _ => return Err(violations.into_error().into()),
+        };
+        identity.count_once(&face).await?;
+        face.temp_pass.reset(&identity.caller, &Origin::new("rest", call.headers()), &request).await?;
+        Ok(StatusCode::NO_CONTENT.into_response())
+    })
+    .await
+}
+
+/// Which trials: all where the parameter is absent or the word `all`, as documented. What only looks like that is refused:
+/// an empty value is a variable that nobody filled.
+fn target(
+    parameters: &Parameters<'_>,
+    name: &str,
+    violations: &mut Violations,
+    parse: impl FnOnce(&str, &mut Violations) -> Option<ResetTarget>,
+) -> Option<ResetTarget> {
+    let noted = violations.count();
+    match parameters.get(name, violations) {
+        None if violations.count() > noted => None,
+        None | Some(ALL) => Some(ResetTarget::All),
+        Some(text) if text.trim().is_empty() || text.trim().eq_ignore_ascii_case(ALL) => {
+            violations
+                .add(name, "must be an id; leave it out, or write all in lower case, to reset every trial");
+            None
+        }
+        Some(text) => parse(text, violations),
+    }
+}
+
+fn place(
+    face: &Face,
+    call: &Call,
+    parameters: &Parameters<'_>,
+    violations: &mut Violations,
+) -> Option<TempPassPlace> {
+    let mut required = |name| {
+        let noted = violations.count();
+        let text = parameters.filled(name, violations);
+        if text.is_none() && violations.count() == noted {
+            violations.add("", format!("Required '{name}' is not present"));
+        }
+        text
+    };
+    let (requestor, mvpd) = (required("requestor_id"), required("mvpd_id"));
+    let environment = call.environment.as_str();
+    if parameters.filled("environment", violations).is_some_and(|text| text != environment) {
+        let text = format!("is another one than {environment}, which this host means; call that one's host");
+        violations.add("environment", text);
+    }
+    let mvpd = mvpd.and_then(|text| violations.take(MvpdId::parse("mvpd_id", text)));
+    let place = face.policy.load().place(("environment", environment), ("requestor_id", requestor?));
+    Some(TempPassPlace { place: violations.take_all(place)?, mvpd: mvpd? })
+}
+
+fn application(parameters: &Parameters<'_>, violations: &mut Violations) -> TrialApplication {
+    let mut text = |name| {
+        let text = parameters.get(name, violations).unwrap_or_default().to_owned();
+        violations.check_text(name, &text, APPLICATION_MAX);
+        text
+    };
+    TrialApplication { app_id: text("appId"), device_user: text("deviceUser") }
+}

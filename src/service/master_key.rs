@@ -1,0 +1,80 @@
+//! The installation's master key, sealed in the ledger, so that every replica has the same. What is signed or digested is
+//! so with keys that are derived from it, each for one purpose.
+
+use aws_lc_rs::hmac;
+
+use crate::{
+    auth::{KeyRing, signing_keys::MASTER_KEY_LENGTH},
+    domain::{
+        error::{Error, Result, StoreError},
+        port::{Ledger, LedgerEntry, LedgerKey},
+        randomness::Randomness,
+    },
+};
+
+const KIND: &str = "signing_key";
+const NAME: &[u8] = b"master";
+
+/// What the key is sealed for.
+const CONTEXT: &[u8] = b"signing_key master";
+
+/// What the key of the audit log's digests is derived with. It must never change, or digests cannot be compared any more.
+const AUDIT_LABEL: &[u8] = b"passbridge audit digest";
+
+/// The master key. Shows itself to nobody.
+pub struct MasterKey([u8; MASTER_KEY_LENGTH]);
+
+impl std::fmt::Debug for MasterKey {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("MasterKey")
+    }
+}
+
+impl MasterKey {
+    /// The key itself, for those who derive others from it.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; MASTER_KEY_LENGTH] {
+        &self.0
+    }
+
+    /// The key of the audit log's digests.
+    #[must_use]
+    pub fn audit_key(&self) -> hmac::Key {
+        let master = hmac::Key::new(hmac::HMAC_SHA256, &self.0);
+        hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&master, AUDIT_LABEL).as_ref())
+    }
+
+    /// The key of this installation; made and kept where there is none yet, and sealed anew where the key ring has a new
+    /// first key.
+    ///
+    /// # Errors
+    /// [`Error::StoreUnavailable`], and where there is no randomness.
+    pub async fn load(ledger: &dyn Ledger, key_ring: &KeyRing, randomness: &dyn Randomness) -> Result<Self> {
+        let key = LedgerKey { kind: KIND, name: NAME.to_vec() };
+        let seal = |secret: &[u8]| {
+            let value = key_ring.seal(secret, CONTEXT, randomness)?;
+            Ok::<_, Error>(LedgerEntry { value, expire_time: None })
+        };
+        let entry = match ledger.get(&key).await? {
+            Some(entry) => entry,
+            None => {
+                let mut master = [0; MASTER_KEY_LENGTH];
+                randomness.fill(&mut master)?;
+                let new = seal(&master)?;
+                // Another replica may be first: then its key is the one.
+                ledger.put_if_absent(&key, new.clone()).await?.unwrap_or(new)
+            }
+        };
+        let opened = key_ring.open(&entry.value, CONTEXT);
+        let secret = opened.map_err(|error| StoreError::Corrupt(format!("the signing key: {error}")))?;
+        let length = secret.len();
+        let master = <[u8; MASTER_KEY_LENGTH]>::try_from(secret)
+            .map_err(|_| StoreError::Corrupt(format!("the signing key has {length} bytes")))?;
+        if !key_ring.is_present(&entry.value) {
+            tracing::warn!("the signing key is sealed anew with the first key of the key ring");
+            // Where another replica does the same at this moment, its seal is as good.
+            ledger.swap(&key, Some(&entry.value), Some(seal(&master)?)).await?;
+        }
+        Ok(Self(master))
+    }
+}

@@ -1,0 +1,117 @@
+//! Many resets in one stream: as they come, so many at a time, each with its own outcome.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use futures_core::{Stream, stream::BoxStream};
+use futures_util::{StreamExt, stream::FuturesUnordered};
+
+use super::{Origin, ResetTempPass, TempPassService};
+use crate::domain::{
+    caller::Caller,
+    error::{Error, Result},
+};
+
+/// How many resets of a batch are under way at a time.
+const IN_FLIGHT: usize = 256;
+
+/// One reset of a batch: what to reset, or why that cannot be told.
+#[derive(Debug)]
+pub struct BatchItem {
+    /// The caller's own name for it.
+    pub id: String,
+    /// The request.
+    pub request: Result<ResetTempPass>,
+}
+
+/// What became of one reset of a batch.
+#[derive(Debug)]
+pub struct BatchAnswer {
+    /// The caller's own name for it.
+    pub id: String,
+    /// As the reset's own call would have had it.
+    pub outcome: Result<Option<u64>>,
+}
+
+type Reset = Pin<Box<dyn Future<Output = BatchAnswer> + Send>>;
+
+impl TempPassService {
+    /// Resets what `items` ask for. An answer is given when its reset is done, whatever came before it; a failed one ends
+    /// nothing. Where the stream of items itself fails, that is told last.
+    ///
+    /// Dropped early, it takes no more items, and those under way finish nevertheless.
+    pub fn reset_each(
+        &self,
+        caller: Caller,
+        origin: Origin,
+        items: BoxStream<'static, Result<BatchItem>>,
+    ) -> BoxStream<'static, Result<BatchAnswer>> {
+        let resets = FuturesUnordered::new();
+        Box::pin(Batch { service: self.clone(), caller, origin, items: Some(items), resets, failure: None })
+    }
+}
+
+struct Batch {
+    service: TempPassService,
+    caller: Caller,
+    origin: Origin,
+    /// Gone once it has ended or failed.
+    items: Option<BoxStream<'static, Result<BatchItem>>>,
+    resets: FuturesUnordered<Reset>,
+    failure: Option<Error>,
+}
+
+impl Batch {
+    /// Takes items for as long as there is room for them.
+    fn poll_items(&mut self, context: &mut Context<'_>) {
+        while self.resets.len() < IN_FLIGHT {
+            let Some(items) = &mut self.items else { return };
+            match items.poll_next_unpin(context) {
+                Poll::Ready(Some(Ok(item))) => self.resets.push(self.reset(item)),
+                Poll::Ready(Some(Err(error))) => {
+                    self.failure = Some(error);
+                    self.items = None;
+                }
+                Poll::Ready(None) => self.items = None,
+                Poll::Pending => return,
+            }
+        }
+    }
+
+    fn reset(&self, item: BatchItem) -> Reset {
+        let (service, caller, origin) = (self.service.clone(), self.caller.clone(), self.origin.clone());
+        Box::pin(async move {
+            let outcome = match item.request {
+                Ok(request) => service.reset(&caller, &origin, &request).await,
+                Err(error) => Err(error),
+            };
+            BatchAnswer { id: item.id, outcome }
+        })
+    }
+}
+
+impl Stream for Batch {
+    type Item = Result<BatchAnswer>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_items(context);
+        match self.resets.poll_next_unpin(context) {
+            Poll::Ready(Some(answer)) => Poll::Ready(Some(Ok(answer))),
+            Poll::Ready(None) if self.items.is_none() => Poll::Ready(self.failure.take().map(Err)),
+            Poll::Ready(None) | Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        let resets = std::mem::take(&mut self.resets);
+        if !resets.is_empty() {
+            let finish = resets.for_each(|_| async {});
+            self.service.unbroken.spawn_on(finish, &self.service.parts.runtime);
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Many resets in one stream.
+
+use std::collections::BTreeSet;
+
+use futures_util::StreamExt;
+use passbridge::proto::v1::{
+    BatchResetTempPassRequest, BatchResetTempPassResponse, batch_reset_temp_pass_request::Item,
+    reset_flexible_temp_pass_request::Target as FlexibleTarget, reset_temp_pass_request::Target,
+};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Code, Status};
+
+use super::temp_pass::{authorize, reset, reset_flexible};
+use crate::support::test_server::TestServer;
+
+fn by_device(id: &str) -> BatchResetTempPassRequest {
+    let item = Item::TempPass(reset(Target::DeviceId(id.to_owned())));
+    BatchResetTempPassRequest { item_id: id.to_owned(), item: Some(item) }
+}
+
+async fn answers(
+    server: &TestServer,
+    items: impl IntoIterator<Item = BatchResetTempPassRequest, IntoIter: Send + 'static>,
+) -> Vec<Result<BatchResetTempPassResponse, Status>> {
+    let items = futures_util::stream::iter(items.into_iter());
+    let answers = server.temp_passes().batch_reset_temp_pass(items).await.expect("begins").into_inner();
+    answers.collect().await
+}
+
+#[tokio::test]
+async fn every_item_is_answered_once_with_its_own_outcome() {
+    let server = TestServer::start();
+    for device in 0..10 {
+        let request = authorize("TempPass", &device.to_string(), None, "1");
+        server.temp_passes().authorize_temp_pass(request).await.expect("authorizes");
+    }
+    let mut items: Vec<_> = (0..2_000).map(|device| by_device(&device.to_string())).collect();
+    items.push(by_device("all"));
+    items.push(BatchResetTempPassRequest { item_id: "nothing".to_owned(), item: None });
+    let flexible = reset_flexible(FlexibleTarget::GenericKey("a".repeat(64)));
+    let flexible = Some(Item::FlexibleTempPass(flexible));
+    items.push(BatchResetTempPassRequest { item_id: "flexible".to_owned(), item: flexible });
+
+    let answers = answers(&server, items).await;
+    assert_eq!(answers.len(), 2_003);
+    let mut ids = BTreeSet::new();
+    let (mut count, mut refused) = (0, Vec::new());
+    for answer in answers {
+        let answer = answer.expect("a failed item ends nothing");
+        let status = answer.status.expect("is there");
+        if status.code == Code::Ok as i32 {
+            count += answer.reset_count.expect("is known");
+        } else {
+            assert_eq!(status.code, Code::InvalidArgument as i32);
+            assert!(!status.details.is_empty() && answer.reset_count.is_none());
+            refused.push(answer.item_id.clone());
+        }
+        assert!(ids.insert(answer.item_id));
+    }
+    refused.sort();
+    assert_eq!((count, refused), (10, vec!["all".to_owned(), "nothing".to_owned()]));
+}
+
+#[tokio::test]
+async fn an_item_is_answered_before_the_next_one_comes() {
+    let server = TestServer::start();
+    let (sender, receiver) = mpsc::channel(1);
+    let mut answers = server
+        .temp_passes()
+        .batch_reset_temp_pass(ReceiverStream::new(receiver))
+        .await
+        .expect("begins")
+        .into_inner();
+    for id in ["one", "two"] {
+        sender.send(by_device(id)).await.expect("takes it");
+        let answer = answers.message().await.expect("goes on").expect("is there");
+        assert_eq!(answer.item_id, id);
+    }
+    drop(sender);
+    assert!(answers.message().await.expect("ends well").is_none());
+}
+
+#[tokio::test]
+async fn who_takes_no_answers_is_taken_no_more_items_from() {
+    let server = TestServer::start();
+    let (sender, receiver) = mpsc::channel(1);
+    // Each answer is large enough that a few hundred fill what the connection holds.
+    let name = |index: usize| format!("{index:0>250}");
+    let answers =
+        server.temp_passes().batch_reset_temp_pass(ReceiverStream::new(receiver)).await.expect("begins");
+    let mut answers = answers.into_inner();
+    let total = 20_000;
+    let sent = tokio::spawn(async move {
+        for index in 0..total {
+            let item = BatchResetTempPassRequest { item_id: name(index), ..by_device("device") };
+            if sender.send(item).await.is_err() {
+                return index;
+            }
+        }
+        total
+    });
+    let first = answers.message().await.expect("goes on").expect("is there");
+    assert_eq!(first.item_id.len(), 250);
+    // Nobody reads; whatever the sender could send is bounded, so it cannot have come to its end.
+    for _ in 0..2_000 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!sent.is_finished(), "all {total} items were taken from a caller that takes no answers");
+    let mut count = 1;
+    while answers.message().await.expect("goes on").is_some() {
+        count += 1;
+    }
+    assert_eq!((count, sent.await.expect("ran")), (total, total));
+}
+
+#[tokio::test]
+async fn a_caller_that_leaves_ends_only_its_own_stream() {
+    let server = TestServer::start();
+    let items = futures_util::stream::iter((0..500).map(|id| by_device(&id.to_string())));
+    let answers =
+        server.temp_passes().batch_reset_temp_pass(items.chain(futures_util::stream::pending())).await;
+    let mut answers = answers.expect("begins").into_inner();
+    answers.message().await.expect("goes on").expect("is there");
+    drop(answers);
+    assert_eq!(self::answers(&server, [by_device("after")]).await.len(), 1);
+}
