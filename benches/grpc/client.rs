@@ -8,7 +8,10 @@ use h2::client::{Builder, SendRequest};
 use http::{HeaderMap, Method, Request, Response, Version};
 use tokio::net::TcpStream;
 
-use crate::Result;
+use crate::{
+    CONNECTIONS,
+    support::{self, Result, tally::CallError},
+};
 
 /// As many bytes as the server may send ahead: flow control is not what is measured.
 const WINDOW: u32 = 16 << 20;
@@ -16,27 +19,29 @@ const WINDOW: u32 = 16 << 20;
 /// Compressed or not, and the length: what stands before a message.
 pub const PREFIX: usize = 5;
 
-/// Why a call did not succeed.
-#[derive(Debug, thiserror::Error)]
-pub enum CallError {
-    /// The server answered with another status than OK.
-    #[error("{0}")]
-    Status(String),
-    /// The connection broke; another call over it would too.
-    #[error("the connection: {0}")]
-    Connection(#[from] h2::Error),
+impl From<h2::Error> for CallError {
+    fn from(error: h2::Error) -> Self {
+        Self::Connection(error.into())
+    }
 }
 
-/// One connection, for one method. A clone shares the connection.
+/// One connection, for the method with one path. A clone shares the connection.
 #[derive(Clone)]
 pub struct Client {
     connection: SendRequest<Bytes>,
     request: Request<()>,
 }
 
-impl Client {
-    /// Connects, and leaves the connection to the runtime that this runs on.
-    pub async fn connect(address: SocketAddr, path: &str) -> Result<Self> {
+impl support::load::Client for Client {
+    /// The path.
+    type Method = str;
+
+    fn connections(_in_flight: usize) -> usize {
+        CONNECTIONS
+    }
+
+    /// Leaves the connection to the runtime that this runs on.
+    async fn connect(address: SocketAddr, path: &str, clients: usize) -> Result<Vec<Self>> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let (connection, driver) = Builder::new()
@@ -53,11 +58,11 @@ impl Client {
             .header("content-type", "application/grpc")
             .header("te", "trailers")
             .body(())?;
-        Ok(Self { connection, request })
+        Ok(vec![Self { connection, request }; clients])
     }
 
     /// Calls with a message that has its prefix, and gives the answer's.
-    pub async fn call(&self, body: Bytes) -> std::result::Result<Bytes, CallError> {
+    async fn call(&mut self, body: Bytes) -> std::result::Result<Bytes, CallError> {
         let mut connection = self.connection.clone().ready().await?;
         let (response, mut send) = connection.send_request(self.request.clone(), false)?;
         send.send_data(body, true)?;

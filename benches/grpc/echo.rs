@@ -17,7 +17,7 @@ use tonic::{
 };
 use tonic_prost::ProstCodec;
 
-use crate::Result;
+use crate::support::Result;
 
 /// The path of the only method.
 pub const PATH: &str = "/bench.Echo/Echo";

@@ -10,34 +10,34 @@
 //! Figures mean little on another machine; the ratios travel better. Nothing is asserted about time: the exit
 //! code tells only whether everything worked. Targets stand beside the figures.
 //!
-//! - [`throughput`], [`start`] and [`soak`] are the benchmarks; [`report`] and [`machine`] print.
-//! - [`process`] starts the servers, each a process of its own: passbridge as it is shipped, and this program
-//!   again as the [`echo`].
-//! - [`load`] drives them through [`client`]; [`workload`] says with what.
-//! - [`measurement`] puts a load and what the server spent on it together.
-//! - [`disk`] knows the file system that the data folder is on.
+//! - [`throughput`], [`start`] and [`soak`] are the benchmarks; [`support`] is what they have in common with other
+//!   benchmarks.
+//! - This program again is the [`echo`], as a process of its own.
+//! - [`client`] drives the servers; [`workload`] says with what.
+//! - [`footprint`] is what a server holds.
 
 mod client;
-mod disk;
 mod echo;
-mod load;
-mod machine;
-mod measurement;
-mod process;
-mod report;
+mod footprint;
 mod soak;
 mod start;
+#[path = "../support/mod.rs"]
+mod support;
 mod throughput;
 mod workload;
 
-use std::{error::Error, path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
-/// Why a benchmark could not be run.
-type Failure = Box<dyn Error + Send + Sync>;
+use support::{Setting, comparison, exit_code, process::Face};
+use throughput::Throughput;
 
-type Result<T> = std::result::Result<T, Failure>;
+/// The face that is measured.
+const GRPC: Face = Face { name: "grpc", environment: &[] };
+
+/// Over how many connections the calls go.
+const CONNECTIONS: usize = 4;
 
 /// Measures passbridge beside a bare tonic echo.
 #[derive(Debug, Parser)]
@@ -52,25 +52,10 @@ struct Arguments {
     bench: bool,
 }
 
-/// What every benchmark wants to know.
-#[derive(Debug, Args)]
-struct Setting {
-    /// As little as shows that the benchmark works. The figures mean nothing.
-    #[arg(long, global = true)]
-    quick: bool,
-    /// The passbridge to measure. Cargo builds the default one with the features that the tests ask of its
-    /// dependencies; give the one that you ship, to be sure.
-    #[arg(long, global = true, value_name = "FILE", default_value = env!("CARGO_BIN_EXE_passbridge"))]
-    server: PathBuf,
-    /// How many threads make the load.
-    #[arg(long, global = true, value_name = "NUMBER", default_value_t = 1)]
-    client_threads: usize,
-}
-
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Calls a second, latency and CPU per call, beside the echo's (the default).
-    Throughput(throughput::Options),
+    Throughput(comparison::Options),
     /// Idle memory, and the time from start to ready, on an empty store and a full one.
     Start,
     /// A constant rate for a long time.
@@ -82,17 +67,10 @@ enum Command {
 
 fn main() -> ExitCode {
     let Arguments { command, setting, .. } = Arguments::parse();
-    let outcome = match command.unwrap_or(Command::Throughput(throughput::Options::default())) {
-        Command::Throughput(options) => throughput::run(&setting, &options),
+    exit_code(match command.unwrap_or(Command::Throughput(comparison::Options::default())) {
+        Command::Throughput(options) => comparison::run::<Throughput>(&setting, &options),
         Command::Start => start::run(&setting),
         Command::Soak(options) => soak::run(&setting, &options),
         Command::Echo => echo::serve(),
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("FAILED: {failure}");
-            ExitCode::FAILURE
-        }
-    }
+    })
 }

@@ -13,14 +13,18 @@ use clap::Args;
 use tokio::{runtime::Builder, task::JoinSet};
 
 use crate::{
-    Failure, Result, Setting,
+    CONNECTIONS, GRPC,
     client::Client,
-    disk,
-    load::{CONNECTIONS, Tally},
-    machine,
-    process::Server,
-    report::{Target, mebibytes, milliseconds},
-    workload::{Create, Workload},
+    footprint::{folder_size, mebibytes, resident_memory},
+    support::{
+        Failure, Result, Setting, disk,
+        load::{Client as _, Workload},
+        machine,
+        process::Server,
+        report::{Target, milliseconds},
+        tally::Tally,
+    },
+    workload::Create,
 };
 
 /// How long a code lives, in seconds: after the first minute as many expire as are made.
@@ -57,7 +61,7 @@ pub fn run(setting: &Setting, options: &Options) -> Result<()> {
     };
     let data = disk::data_folder()?;
     print!("{}", machine::describe(data.path(), if setting.quick { 20 } else { 400 })?);
-    let server = Server::passbridge(&setting.server, data.path())?;
+    let server = Server::passbridge(&setting.server, data.path(), &GRPC)?;
     server.wait_until_ready()?;
 
     let tally: Arc<Mutex<Tally>> = Arc::default();
@@ -68,7 +72,7 @@ pub fn run(setting: &Setting, options: &Options) -> Result<()> {
         until: start + period * u32::try_from(periods)?,
         tally: Arc::clone(&tally),
     };
-    let address = server.grpc;
+    let address = server.address;
     let load = std::thread::spawn(move || {
         Builder::new_current_thread().enable_all().build()?.block_on(pace.keep(address))
     });
@@ -96,8 +100,8 @@ fn watch(server: &Server, data: &Path, end: Instant) -> Result<(u64, u64, f64)> 
     loop {
         let left = end.saturating_duration_since(Instant::now());
         std::thread::sleep(left.min(SAMPLE_INTERVAL));
-        memory = memory.max(server.resident_memory()?);
-        disk = disk.max(disk::folder_size(data));
+        memory = memory.max(resident_memory(server)?);
+        disk = disk.max(folder_size(data));
         if Instant::now() >= end {
             return Ok((memory, disk, (server.cpu()? - before).as_secs_f64()));
         }
@@ -166,7 +170,7 @@ impl Pace {
         let create = Create::new(Some(TTL))?;
         let mut clients = Vec::new();
         for _ in 0..CONNECTIONS {
-            clients.push(Client::connect(address, create.path()).await?);
+            clients.extend(Client::connect(address, create.method(), 1).await?);
         }
         let mut calls = JoinSet::new();
         let mut due = self.start;
@@ -186,7 +190,7 @@ impl Pace {
     }
 }
 
-async fn call(client: Client, body: bytes::Bytes, due: Instant, tally: Arc<Mutex<Tally>>) {
+async fn call(mut client: Client, body: bytes::Bytes, due: Instant, tally: Arc<Mutex<Tally>>) {
     let outcome = client.call(body).await;
     let latency = due.elapsed();
     let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);

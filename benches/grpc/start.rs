@@ -3,11 +3,15 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use crate::{
-    Result, Setting, disk, load,
-    load::Plan,
-    machine,
-    process::Server,
-    report::{Table, Target, mebibytes, median, spread},
+    GRPC,
+    footprint::{folder_size, mebibytes, resident_memory},
+    support::{
+        Result, Setting, disk,
+        load::{self, Plan},
+        machine,
+        process::Server,
+        report::{Table, Target, median, spread},
+    },
     workload::Create,
 };
 
@@ -48,9 +52,9 @@ pub fn run(setting: &Setting) -> Result<()> {
     let full = format!("{} live codes", extent.codes);
     let server = fill(setting, &extent, data.path())?;
     server.settle()?;
-    let memory = server.resident_memory()? as f64;
+    let memory = resident_memory(&server)? as f64;
     table.row(&[full.as_str(), "memory after the codes were made", &mebibytes(memory), ""]);
-    let size = mebibytes(disk::folder_size(data.path()) as f64);
+    let size = mebibytes(folder_size(data.path()) as f64);
     table.row(&[full.as_str(), "data folder", &size, ""]);
 
     let (server, stopped) = start_after(setting, &extent, data.path(), server, Server::terminate)?;
@@ -99,16 +103,16 @@ fn start_after(
 }
 
 fn start(setting: &Setting, extent: &Extent, data: &Path) -> Result<(Server, Start)> {
-    let server = Server::passbridge(&setting.server, data)?;
+    let server = Server::passbridge(&setting.server, data, &GRPC)?;
     let seconds = server.wait_until_ready()?.as_secs_f64();
     std::thread::sleep(extent.rest);
-    let memory = server.resident_memory()? as f64;
+    let memory = resident_memory(&server)? as f64;
     eprintln!("ready after {seconds:.3} s, {}", mebibytes(memory));
     Ok((server, Start { seconds, memory }))
 }
 
 fn fill(setting: &Setting, extent: &Extent, data: &Path) -> Result<Server> {
-    let server = Server::passbridge(&setting.server, data)?;
+    let server = Server::passbridge(&setting.server, data, &GRPC)?;
     server.wait_until_ready()?;
     let long = Duration::from_secs(3600);
     make_codes(setting, &server, Create::new(Some(TTL))?.limited(extent.codes), long)?;
@@ -118,7 +122,7 @@ fn fill(setting: &Setting, extent: &Extent, data: &Path) -> Result<Server> {
 fn make_codes(setting: &Setting, server: &Server, create: Create, duration: Duration) -> Result<()> {
     let from = std::time::Instant::now();
     let plan = Plan { in_flight: 256, threads: setting.client_threads, from, until: from + duration };
-    load::run(server.grpc, &Arc::new(create), plan)?.complete().map(drop)
+    load::run(server.address, &Arc::new(create), plan)?.complete().map(drop)
 }
 
 fn rows(table: &mut Table, store: &str, starts: &[Start], most_seconds: f64, memory: Target) {

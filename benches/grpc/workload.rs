@@ -1,68 +1,45 @@
 //! What is called, and with which messages. Each is encoded once; what has to differ from call to call is
 //! written over a place of its own.
 
-use std::sync::{
-    Mutex, PoisonError,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use passbridge::proto::v1::{
     CreateRegistrationCodeRequest, CreateRegistrationCodeResponse, GetRegistrationCodeRequest,
-    create_registration_code_request::Device,
+    create_registration_code_request::Device as DeviceOneof,
 };
 use prost::Message;
-use serde_json::Value;
 
 use crate::{
-    Result,
-    client::PREFIX,
+    client::{Client, PREFIX},
     echo::{self, EchoRequest, EchoResponse},
+    support::{
+        Result,
+        codes::{CODE_LENGTH, Code, Codes},
+        device::{DEVICE_ID, Device, device_id},
+        load::Workload,
+        template::Template,
+    },
 };
 
-/// The device of the source documents, as the tests have it.
-const SAMPLE: &str = include_str!("../../tests/golden/device_info/fire_tv_sample_derived.json");
-
 const REQUESTOR: &str = "sampleRequestorId";
-
-/// As long as a code by default.
-const CODE_LENGTH: usize = passbridge::domain::code::DEFAULT_LENGTH;
-
-/// A code that was handed out.
-pub type Code = [u8; CODE_LENGTH];
-
-/// One method, and what it is called with.
-pub trait Workload: Send + Sync + 'static {
-    /// The method's path.
-    fn path(&self) -> &'static str;
-
-    /// The next message, behind its prefix; none when there has been enough.
-    fn request(&self) -> Option<Bytes>;
-
-    /// Looks at an answer.
-    fn answered(&self, _message: &[u8]) {}
-
-    /// How many bytes a message has.
-    fn request_size(&self) -> usize;
-}
 
 /// Makes codes, each for another device, and keeps them.
 pub struct Create {
     template: Template,
     next_device: AtomicU64,
     last_device: u64,
-    codes: Mutex<Vec<Code>>,
+    codes: Codes,
 }
 
 impl Create {
     /// Codes that live for `ttl` seconds; without it, for as long as the server's default says.
     pub fn new(ttl: Option<i64>) -> Result<Self> {
         Ok(Self {
-            template: Template::new(&create_request(ttl)?, DEVICE_ID),
+            template: Template::new(framed(&create_request(ttl)?), DEVICE_ID),
             next_device: AtomicU64::new(0),
             last_device: u64::MAX,
-            codes: Mutex::default(),
+            codes: Codes::default(),
         })
     }
 
@@ -73,28 +50,29 @@ impl Create {
 
     /// The codes that were made until now.
     pub fn codes(&self) -> Vec<Code> {
-        self.codes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.codes.until_now()
     }
 }
 
 impl Workload for Create {
-    fn path(&self) -> &'static str {
+    type Client = Client;
+
+    fn method(&self) -> &str {
         "/passbridge.v1.RegistrationCodeService/CreateRegistrationCode"
     }
 
     fn request(&self) -> Option<Bytes> {
         let device = self.next_device.fetch_add(1, Ordering::Relaxed);
-        let id = format!("{device:0width$x}", width = DEVICE_ID.len());
-        (device < self.last_device).then(|| self.template.with(id.as_bytes()))
+        (device < self.last_device).then(|| self.template.with(device_id(device).as_bytes()))
     }
 
     fn request_size(&self) -> usize {
-        self.template.body.len() - PREFIX
+        self.template.len() - PREFIX
     }
 
     fn answered(&self, message: &[u8]) {
         if let Some(code) = code_of(message) {
-            self.codes.lock().unwrap_or_else(PoisonError::into_inner).push(code);
+            self.codes.add(code);
         }
     }
 }
@@ -113,12 +91,14 @@ impl Get {
             code: "#".repeat(CODE_LENGTH),
             ..GetRegistrationCodeRequest::default()
         };
-        Self { template: Template::new(&request, &request.code), codes }
+        Self { template: Template::new(framed(&request), &request.code), codes }
     }
 }
 
 impl Workload for Get {
-    fn path(&self) -> &'static str {
+    type Client = Client;
+
+    fn method(&self) -> &str {
         "/passbridge.v1.RegistrationCodeService/GetRegistrationCode"
     }
 
@@ -128,7 +108,7 @@ impl Workload for Get {
     }
 
     fn request_size(&self) -> usize {
-        self.template.body.len() - PREFIX
+        self.template.len() - PREFIX
     }
 }
 
@@ -149,7 +129,9 @@ impl Echo {
 }
 
 impl Workload for Echo {
-    fn path(&self) -> &'static str {
+    type Client = Client;
+
+    fn method(&self) -> &str {
         echo::PATH
     }
 
@@ -167,19 +149,15 @@ fn payload_size(size: usize, encoded: impl Fn(Vec<u8>) -> usize) -> usize {
     (0..=size).rev().find(|payload| encoded(vec![0; *payload]) <= size).unwrap_or(0)
 }
 
-/// What each call's device id is written over.
-const DEVICE_ID: &str = "c28tZGV2aWQtMDAz";
-
 fn create_request(ttl: Option<i64>) -> Result<CreateRegistrationCodeRequest> {
-    let sample: Value = serde_json::from_str(SAMPLE)?;
-    let text = |key: &str| sample[key].as_str().unwrap_or_default().to_owned();
+    let device = Device::sample()?;
     Ok(CreateRegistrationCodeRequest {
         requestor_id: REQUESTOR.to_owned(),
         device_id: Some(DEVICE_ID.to_owned()),
-        device: Some(Device::XDeviceInfo(STANDARD.encode(sample["device_info"].to_string()))),
-        user_agent: text("user_agent"),
-        device_ip: text("ip"),
-        device_port: sample["port"].as_u64().unwrap_or_default().try_into()?,
+        device: Some(DeviceOneof::XDeviceInfo(device.x_device_info())),
+        user_agent: device.user_agent().to_owned(),
+        device_ip: device.property("ip").as_str().unwrap_or_default().to_owned(),
+        device_port: device.property("port").as_u64().unwrap_or_default().try_into()?,
         mvpd_id: "sampleMvpdId".to_owned(),
         ttl: ttl.map(|seconds| prost_types::Duration { seconds, nanos: 0 }),
         ..CreateRegistrationCodeRequest::default()
@@ -203,27 +181,6 @@ pub fn check_code(message: &[u8]) -> Result<()> {
         return Ok(());
     }
     Err("the code is not where the benchmark looks for it in an answer".into())
-}
-
-/// An encoded message with a place that is written over.
-struct Template {
-    body: Bytes,
-    place: usize,
-}
-
-impl Template {
-    /// The place is where `mark` stands.
-    fn new(message: &impl Message, mark: &str) -> Self {
-        let body = framed(message);
-        let place = body.windows(mark.len()).position(|part| part == mark.as_bytes());
-        Self { place: place.expect("the message holds the mark"), body }
-    }
-
-    fn with(&self, value: &[u8]) -> Bytes {
-        let mut body = BytesMut::from(&*self.body);
-        body[self.place..self.place + value.len()].copy_from_slice(value);
-        body.freeze()
-    }
 }
 
 fn framed(message: &impl Message) -> Bytes {

@@ -5,11 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{
-    Result, load,
-    load::Plan,
-    process::{self, Server},
-    workload::Workload,
+use super::{
+    Result,
+    cpu::Spent,
+    load::{self, Plan, Workload},
+    process::Server,
 };
 
 /// How a measurement goes.
@@ -51,7 +51,7 @@ pub fn measure<W: Workload>(server: &Server, workload: &Arc<W>, course: Course) 
     let from = Instant::now() + course.warm_up;
     let plan =
         Plan { in_flight: course.in_flight, threads: course.threads, from, until: from + course.duration };
-    let tally = load::run(server.grpc, workload, plan)?.complete()?;
+    let tally = load::run(server.address, workload, plan)?.complete()?;
     server.settle()?;
     let after = Spent::until_now(server)?;
     // The warm-up is in both, so that work which the server puts off is nobody else's.
@@ -67,17 +67,4 @@ pub fn measure<W: Workload>(server: &Server, workload: &Arc<W>, course: Course) 
         client_cpu: per_thousand(client_cpu),
         other_cores: (machine_cpu - server_cpu - client_cpu).max(0.0) / start.elapsed().as_secs_f64(),
     })
-}
-
-/// Processor time of the server, of this process and of the machine.
-struct Spent([Duration; 3]);
-
-impl Spent {
-    fn until_now(server: &Server) -> Result<Self> {
-        Ok(Self([server.cpu()?, process::own_cpu()?, process::machine_cpu()?]))
-    }
-
-    fn since(self, before: Self) -> [f64; 3] {
-        std::array::from_fn(|index| self.0[index].saturating_sub(before.0[index]).as_secs_f64())
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use crate::{Result, disk, report::milliseconds};
+use super::{Result, disk, report::milliseconds};
 
 /// Describes the machine, its disk and the build, as Markdown.
 pub fn describe(folder: &Path, syncs: usize) -> Result<String> {

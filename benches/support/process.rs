@@ -1,7 +1,7 @@
-//! The servers that are measured, each a process of its own, and what the kernel tells of a process.
+//! The servers that are measured, each a process of its own.
 
 use std::{
-    env, fs,
+    env,
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
     path::Path,
@@ -12,7 +12,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::Result;
+use super::{Result, cpu};
 
 /// Codes for a whole run. The default length is enough for four times as many as may live by default.
 const MAX_LIVE_CODES: &str = "4500000";
@@ -20,49 +20,53 @@ const MAX_LIVE_CODES: &str = "4500000";
 /// How long a server may take until it is ready, or has ended.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// One of passbridge's two APIs.
+#[derive(Debug)]
+pub struct Face {
+    /// What the log calls its address.
+    pub name: &'static str,
+    /// What has to be configured so that it can be measured.
+    pub environment: &'static [(&'static str, &'static str)],
+}
+
 /// A server that runs. It is killed when this is dropped.
 pub struct Server {
     child: Child,
     started: Instant,
-    /// Where it serves gRPC.
-    pub grpc: SocketAddr,
+    /// Where it serves what is measured.
+    pub address: SocketAddr,
     operations: Option<SocketAddr>,
 }
 
 impl Server {
-    /// Starts the echo.
-    pub fn echo() -> Result<Self> {
-        Self::start(Command::new(env::current_exe()?).arg("echo"))
+    /// Starts this program again, as what passbridge is measured beside. It has to tell its address in the way that
+    /// passbridge tells the face's.
+    pub fn yardstick(face: &Face, arguments: &[&str]) -> Result<Self> {
+        Self::start(Command::new(env::current_exe()?).args(arguments), face)
     }
 
-    /// Starts passbridge with its defaults, but for the addresses, the data folder and the number of codes.
-    pub fn passbridge(program: &Path, data: &Path) -> Result<Self> {
-        let mut command = Command::new(program);
-        for (name, _) in env::vars_os() {
-            // What the surroundings configure is not what is measured.
-            if name.to_str().is_some_and(|name| name.starts_with("PASSBRIDGE_") || name.starts_with("OTEL_"))
-            {
-                command.env_remove(name);
-            }
-        }
+    /// Starts passbridge with its defaults, but for the addresses, the data folder, the number of codes and what the
+    /// face needs.
+    pub fn passbridge(program: &Path, data: &Path, face: &Face) -> Result<Self> {
         Self::start(
-            command
+            passbridge(program, data)
                 .arg("serve")
                 .env("PASSBRIDGE_GRPC__LISTEN", "127.0.0.1:0")
                 .env("PASSBRIDGE_REST__LISTEN", "127.0.0.1:0")
                 .env("PASSBRIDGE_OPERATIONS__LISTEN", "127.0.0.1:0")
                 .env("PASSBRIDGE_LOG__FORMAT", "json")
-                .env("PASSBRIDGE_STORE__PATH", data)
-                .env("PASSBRIDGE_CODES__MAX_LIVE_CODES", MAX_LIVE_CODES),
+                .env("PASSBRIDGE_CODES__MAX_LIVE_CODES", MAX_LIVE_CODES)
+                .envs(face.environment.iter().copied()),
+            face,
         )
     }
 
-    fn start(command: &mut Command) -> Result<Self> {
+    fn start(command: &mut Command, face: &Face) -> Result<Self> {
         let started = Instant::now();
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         let stderr = child.stderr.take().ok_or("standard error was asked for")?;
-        match read_addresses(stderr) {
-            Ok((grpc, operations)) => Ok(Self { child, started, grpc, operations }),
+        match read_addresses(stderr, face) {
+            Ok((address, operations)) => Ok(Self { child, started, address, operations }),
             Err(failure) => {
                 let _ = child.kill();
                 let _ = child.wait();
@@ -71,9 +75,14 @@ impl Server {
         }
     }
 
+    /// The process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits until the server calls itself ready, and says how long that took from its start.
     pub fn wait_until_ready(&self) -> Result<Duration> {
-        let operations = self.operations.ok_or("the echo has no readiness")?;
+        let operations = self.operations.ok_or("only passbridge tells whether it is ready")?;
         while self.started.elapsed() < PATIENCE {
             if is_ready(operations) {
                 return Ok(self.started.elapsed());
@@ -85,15 +94,7 @@ impl Server {
 
     /// The processor time that it has used.
     pub fn cpu(&self) -> Result<Duration> {
-        cpu_of(&self.child.id().to_string())
-    }
-
-    /// The memory that it holds, in bytes.
-    pub fn resident_memory(&self) -> Result<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let kilobytes =
-            status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"));
-        Ok(kilobytes.ok_or("no VmRSS")?.parse::<u64>()? << 10)
+        cpu::of_process(&self.id().to_string())
     }
 
     /// Waits until the server has done what it put off, such as compaction.
@@ -135,47 +136,28 @@ impl Drop for Server {
     }
 }
 
-/// The processor time that this process has used.
-pub fn own_cpu() -> Result<Duration> {
-    cpu_of("self")
-}
-
-/// The processor time that everything on the machine has used, and the machine's own machine took away.
-pub fn machine_cpu() -> Result<Duration> {
-    let stat = fs::read_to_string("/proc/stat")?;
-    let ticks: Vec<u64> =
-        stat.lines().next().unwrap_or_default().split(' ').filter_map(|field| field.parse().ok()).collect();
-    match ticks.as_slice() {
-        [user, nice, system, _idle, _wait, _hard, _soft, stolen, ..] => {
-            ticks_to_time(user + nice + system + stolen)
+/// A command of passbridge about this data folder. What the surroundings configure is not what is measured.
+pub fn passbridge(program: &Path, data: &Path) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in env::vars_os() {
+        if name.to_str().is_some_and(|name| name.starts_with("PASSBRIDGE_") || name.starts_with("OTEL_")) {
+            command.env_remove(name);
         }
-        _ => Err("an unknown form of /proc/stat".into()),
     }
-}
-
-fn cpu_of(process: &str) -> Result<Duration> {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // The name in parentheses may hold spaces. Behind it utime and stime are the 12th and 13th field.
-    let (_, fields) = stat.rsplit_once(") ").ok_or("an unknown form of stat")?;
-    let ticks =
-        fields.split(' ').skip(11).take(2).map(str::parse::<u64>).sum::<std::result::Result<u64, _>>()?;
-    ticks_to_time(ticks)
-}
-
-fn ticks_to_time(ticks: u64) -> Result<Duration> {
-    Ok(Duration::from_secs(ticks) / u32::try_from(rustix::param::clock_ticks_per_second())?)
+    command.env("PASSBRIDGE_STORE__PATH", data);
+    command
 }
 
 /// Reads the log until it tells the addresses, and leaves the rest of it to a thread.
-fn read_addresses(stderr: ChildStderr) -> Result<(SocketAddr, Option<SocketAddr>)> {
+fn read_addresses(stderr: ChildStderr, face: &Face) -> Result<(SocketAddr, Option<SocketAddr>)> {
     let mut lines = BufReader::new(stderr).lines();
     let mut log = String::new();
     for line in lines.by_ref() {
         let line = line?;
         let entry: Value = serde_json::from_str(&line).unwrap_or_default();
-        if let Some(grpc) = entry["grpc"].as_str() {
+        if let Some(address) = entry[face.name].as_str() {
             let operations = entry["operations"].as_str().map(str::parse).transpose()?;
-            let addresses = (grpc.parse()?, operations);
+            let addresses = (address.parse()?, operations);
             std::thread::spawn(move || {
                 lines.map_while(std::result::Result::ok).for_each(|line| pass_on(&line))
             });

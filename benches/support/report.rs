@@ -31,13 +31,9 @@ pub fn milliseconds(microseconds: u64) -> String {
     format!("{:.2} ms", microseconds as f64 / 1e3)
 }
 
-/// Bytes as MiB.
-pub fn mebibytes(bytes: f64) -> String {
-    format!("{:.1} MiB", bytes / f64::from(1 << 20))
-}
-
 /// What a figure should be.
 #[derive(Debug, Clone, Copy)]
+#[allow(dead_code, reason = "not every benchmark has targets of both directions")]
 pub enum Target {
     /// This much or more.
     AtLeast(f64),

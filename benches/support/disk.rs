@@ -3,7 +3,6 @@
 use std::{
     fs::{self, File},
     io::Write,
-    os::unix::fs::MetadataExt,
     path::Path,
     time::Instant,
 };
@@ -11,7 +10,7 @@ use std::{
 use hdrhistogram::Histogram;
 use tempfile::TempDir;
 
-use crate::Result;
+use super::Result;
 
 /// A folder that goes when it is dropped, on the file system that the project is on: a temporary one is often
 /// in memory, where a sync costs nothing.
@@ -33,16 +32,4 @@ pub fn sync_time(folder: &Path, times: usize) -> Result<Histogram<u64>> {
     }
     fs::remove_file(path)?;
     Ok(histogram)
-}
-
-/// The bytes that a folder takes on disk. What is deleted while this looks is not counted.
-pub fn folder_size(folder: &Path) -> u64 {
-    let Ok(entries) = fs::read_dir(folder) else { return 0 };
-    let size = |entry: fs::DirEntry| match entry.metadata() {
-        Ok(metadata) if metadata.is_dir() => folder_size(&entry.path()),
-        // Files that are written ahead have room that they don't use yet.
-        Ok(metadata) => metadata.blocks() * 512,
-        Err(_) => 0,
-    };
-    entries.flatten().map(size).sum()
 }

@@ -1,0 +1,44 @@
+//! An HTTP/1.1 answer, read as far as the benchmark has to.
+
+use crate::support::Result;
+
+/// What ends a head.
+const BLANK_LINE: &[u8] = b"\r\n\r\n";
+
+/// Where an answer's parts are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outline {
+    /// The status.
+    pub status: u16,
+    /// How many bytes the head has, with its blank line.
+    pub head: usize,
+    /// How many bytes the whole has.
+    pub whole: usize,
+}
+
+impl Outline {
+    /// The outline of what begins with an answer; none until its head is complete.
+    pub fn of(received: &[u8]) -> Result<Option<Self>> {
+        let Some(end) = received.windows(BLANK_LINE.len()).position(|part| part == BLANK_LINE) else {
+            return Ok(None);
+        };
+        let head = std::str::from_utf8(&received[..end])?;
+        let status = head.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok());
+        let length = headers(head).find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+        match (status, length) {
+            (Some(status), Some((_, length))) => {
+                let head = end + BLANK_LINE.len();
+                Ok(Some(Self { status, head, whole: head + length.parse::<usize>()? }))
+            }
+            _ => Err(format!("the answer's head is not one that the benchmark reads:\n{head}").into()),
+        }
+    }
+}
+
+/// The headers of a head.
+pub fn headers(head: &str) -> impl Iterator<Item = (&str, &str)> {
+    head.split("\r\n")
+        .skip(1)
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, value)| (name, value.trim()))
+}

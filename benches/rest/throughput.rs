@@ -1,0 +1,136 @@
+//! Calls a second, latency and processor time for each, beside a bare server whose answers are passbridge's.
+
+use std::{path::Path, sync::Arc};
+
+use crate::{
+    REST,
+    bare::{Answer, Answers},
+    support::{
+        Result, Setting,
+        comparison::{Case, Comparison},
+        load::{self, Workload},
+        measurement::{Course, Measurement, measure},
+        process::Server,
+        report::Target,
+    },
+    token,
+    workload::{Common, Create, REQUESTOR, Read, check_code},
+};
+
+/// What is called.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Call {
+    /// A durable create.
+    Create,
+    /// A read of a code that was created before.
+    Read,
+    /// The same in XML.
+    ReadXml,
+}
+
+/// The servers, and what they are called with.
+pub struct Throughput {
+    passbridge: Server,
+    bare: Server,
+    common: Common,
+    create: Arc<Create>,
+    /// The bare server's answers hold always the same code, which is not to be read.
+    create_bare: Arc<Create>,
+    sizes: [(usize, usize); 3],
+}
+
+impl Comparison for Throughput {
+    type Call = Call;
+
+    const YARDSTICK: &'static str = "bare";
+
+    const CASES: &'static [Case<Call>] = &[
+        case(Call::Create, Target::AtLeast(0.4)),
+        case(Call::Read, Target::AtLeast(0.75)),
+        case(Call::ReadXml, Target::None),
+    ];
+
+    fn start(setting: &Setting, data: &Path) -> Result<Self> {
+        let passbridge = Server::passbridge(&setting.server, data, &REST)?;
+        passbridge.wait_until_ready()?;
+        let token = token::fetch(&setting.server, data, passbridge.address, REQUESTOR)?;
+        let common = Common::new(passbridge.address, &token)?;
+        let create = Create::new(&common);
+        let created = load::once(passbridge.address, &create)?;
+        check_code(&created)?;
+        create.answered(&created);
+        let [read, read_xml] = [Call::Read, Call::ReadXml].map(|call| reading(&common, call, &create));
+        let answers =
+            [created, load::once(passbridge.address, &read)?, load::once(passbridge.address, &read_xml)?];
+        let bare = Server::yardstick(&REST, &["bare", &serde_json::to_string(&answers_of(&answers)?)?])?;
+        let create_bare = Create::new(&common);
+        let of_bare = [
+            load::once(bare.address, &create_bare)?,
+            load::once(bare.address, &read)?,
+            load::once(bare.address, &read_xml)?,
+        ];
+        if of_bare.iter().map(|answer| answer.len()).ne(answers.iter().map(|answer| answer.len())) {
+            return Err("the bare server's answers do not have the sizes of passbridge's".into());
+        }
+        let requests = [create.request_size(), read.request_size(), read_xml.request_size()];
+        let sizes = std::array::from_fn(|index| (requests[index], answers[index].len()));
+        let (create, create_bare) = (Arc::new(create), Arc::new(create_bare));
+        Ok(Self { passbridge, bare, common, create, create_bare, sizes })
+    }
+
+    fn warm_up(&self, course: Course) -> Result<()> {
+        self.passbridge(Call::Create, course).map(drop)
+    }
+
+    fn passbridge(&self, call: Call, course: Course) -> Result<Measurement> {
+        self.measure(&self.passbridge, &self.create, call, course)
+    }
+
+    fn yardstick(&self, call: Call, course: Course) -> Result<Measurement> {
+        self.measure(&self.bare, &self.create_bare, call, course)
+    }
+
+    fn describe(&self) -> String {
+        let [create, read, read_xml] = self.sizes.map(|(request, answer)| format!("{request} → {answer}"));
+        format!(
+            "Requests and answers in bytes, heads included: Create {create}, Read {read}, ReadXml {read_xml}. \
+             A connection for each call in flight. Codes in the store at the end: {}.\n",
+            self.create.codes().len()
+        )
+    }
+
+    fn end(self) -> Result<()> {
+        self.passbridge.terminate()
+    }
+}
+
+impl Throughput {
+    fn measure(
+        &self,
+        server: &Server,
+        create: &Arc<Create>,
+        call: Call,
+        course: Course,
+    ) -> Result<Measurement> {
+        match call {
+            Call::Create => measure(server, create, course),
+            Call::Read | Call::ReadXml => {
+                measure(server, &Arc::new(reading(&self.common, call, &self.create)), course)
+            }
+        }
+    }
+}
+
+const fn case(call: Call, throughput: Target) -> Case<Call> {
+    Case { call, in_flight: 64, throughput, p99: Target::None, cpu: Target::None }
+}
+
+/// Reads of what was created.
+fn reading(common: &Common, call: Call, create: &Create) -> Read {
+    let extension = if call == Call::ReadXml { ".xml" } else { ".json" };
+    Read::new(common, extension, create.codes())
+}
+
+fn answers_of([created, read, read_xml]: &[bytes::Bytes; 3]) -> Result<Answers> {
+    Ok(Answers { created: Answer::of(created)?, read: Answer::of(read)?, read_xml: Answer::of(read_xml)? })
+}

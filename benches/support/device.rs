@@ -1,0 +1,41 @@
+//! The device of the source documents, as the tests have it: a Fire TV that says little about itself.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::Value;
+
+use super::Result;
+
+const SAMPLE: &str = include_str!("../../tests/golden/device_info/fire_tv_sample_derived.json");
+
+/// A device id, for each call's own to be written over.
+pub const DEVICE_ID: &str = "c28tZGV2aWQtMDAz";
+
+/// The id of the device with this number, as long as [`DEVICE_ID`].
+pub fn device_id(number: u64) -> String {
+    format!("{number:0width$x}", width = DEVICE_ID.len())
+}
+
+/// The sample.
+pub struct Device(Value);
+
+impl Device {
+    /// Reads it.
+    pub fn sample() -> Result<Self> {
+        Ok(Self(serde_json::from_str(SAMPLE)?))
+    }
+
+    /// What it says of itself, in the form of the header `X-Device-Info`.
+    pub fn x_device_info(&self) -> String {
+        STANDARD.encode(self.0["device_info"].to_string())
+    }
+
+    /// Another of its properties.
+    pub fn property(&self, key: &str) -> &Value {
+        &self.0[key]
+    }
+
+    /// Its User-Agent.
+    pub fn user_agent(&self) -> &str {
+        self.property("user_agent").as_str().unwrap_or_default()
+    }
+}

@@ -1,0 +1,147 @@
+//! Load in a closed loop: so many calls in flight, each followed by the next as soon as it is answered.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
+
+use bytes::Bytes;
+use tokio::{runtime::Builder, task::JoinSet};
+
+use super::{
+    Failure, Result,
+    tally::{CallError, Tally},
+};
+
+/// One connection, or a share in one, that makes a call at a time.
+pub trait Client: Sized + Send + 'static {
+    /// What a connection is opened for.
+    type Method: ?Sized;
+
+    /// Over how many connections so many calls in flight go.
+    fn connections(in_flight: usize) -> usize;
+
+    /// Opens a connection, and gives as many clients as calls shall be in flight over it.
+    fn connect(
+        address: SocketAddr,
+        method: &Self::Method,
+        clients: usize,
+    ) -> impl Future<Output = Result<Vec<Self>>>;
+
+    /// Makes a call, and gives the answer.
+    fn call(&mut self, request: Bytes) -> impl Future<Output = std::result::Result<Bytes, CallError>> + Send;
+}
+
+/// What is called, and with which requests.
+pub trait Workload: Send + Sync + 'static {
+    /// What calls it.
+    type Client: Client;
+
+    /// The method.
+    fn method(&self) -> &<Self::Client as Client>::Method;
+
+    /// The next request; none when there has been enough.
+    fn request(&self) -> Option<Bytes>;
+
+    /// Looks at an answer.
+    fn answered(&self, _answer: &[u8]) {}
+
+    /// How many bytes a request has.
+    fn request_size(&self) -> usize;
+}
+
+/// How much load, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
+    /// How many calls are in flight.
+    pub in_flight: usize,
+    /// On how many threads they are made.
+    pub threads: usize,
+    /// When calls begin to count.
+    pub from: Instant,
+    /// When the last ones are made.
+    pub until: Instant,
+}
+
+/// Makes one call.
+pub fn once<W: Workload>(address: SocketAddr, workload: &W) -> Result<Bytes> {
+    let request = workload.request().ok_or("the workload has no request")?;
+    Builder::new_current_thread().enable_all().build()?.block_on(async {
+        let mut clients = W::Client::connect(address, workload.method(), 1).await?;
+        let client = clients.first_mut().ok_or("there is no client")?;
+        Ok(client.call(request).await?)
+    })
+}
+
+/// Makes calls as planned, or until the workload has no more.
+pub fn run<W: Workload>(address: SocketAddr, workload: &Arc<W>, plan: Plan) -> Result<Tally> {
+    let connections = W::Client::connections(plan.in_flight);
+    let threads = plan.threads.clamp(1, connections);
+    let outcomes: Vec<Result<Tally>> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads)
+            .map(|thread| {
+                let clients = (thread..connections)
+                    .step_by(threads)
+                    .map(|connection| (connection..plan.in_flight).step_by(connections).len())
+                    .collect();
+                scope.spawn(move || run_thread(address, workload, plan, clients))
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().expect("a load thread panicked")).collect()
+    });
+    outcomes.into_iter().try_fold(Tally::default(), |mut total, outcome| {
+        total.add(outcome?)?;
+        Ok(total)
+    })
+}
+
+/// Opens a connection for each of `clients`, which say how many there are for it.
+fn run_thread<W: Workload>(
+    address: SocketAddr,
+    workload: &Arc<W>,
+    plan: Plan,
+    clients: Vec<usize>,
+) -> Result<Tally> {
+    let tally: Arc<Mutex<Tally>> = Arc::default();
+    Builder::new_current_thread().enable_all().build()?.block_on(async {
+        let mut callers = JoinSet::new();
+        for clients in clients {
+            for client in W::Client::connect(address, workload.method(), clients).await? {
+                callers.spawn(call_in_turn(client, Arc::clone(workload), plan, Arc::clone(&tally)));
+            }
+        }
+        callers.join_all().await;
+        Ok::<_, Failure>(())
+    })?;
+    let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(std::mem::take(&mut *tally))
+}
+
+async fn call_in_turn<W: Workload>(
+    mut client: W::Client,
+    workload: Arc<W>,
+    plan: Plan,
+    tally: Arc<Mutex<Tally>>,
+) {
+    let mut begin = Instant::now();
+    while begin < plan.until {
+        let Some(request) = workload.request() else { return };
+        let outcome = client.call(request).await;
+        let end = Instant::now();
+        let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+        match outcome {
+            Ok(answer) => {
+                tally.answer(end - begin, (plan.from..plan.until).contains(&end));
+                workload.answered(&answer);
+            }
+            Err(error) => {
+                tally.fail(&error);
+                if matches!(error, CallError::Connection(_)) {
+                    return;
+                }
+            }
+        }
+        begin = end;
+    }
+}
