@@ -1,6 +1,6 @@
 //! Randomness, injected. Codes and ids are drawn from nothing else.
 
-use std::{fmt, sync::Arc, sync::Mutex};
+use std::{cell::RefCell, fmt, sync::Arc, sync::Mutex};
 
 use uuid::Uuid;
 
@@ -31,14 +31,50 @@ pub type SharedRandomness = Arc<dyn Randomness>;
 #[error("the operating system gave no random bytes: {0}")]
 pub struct RandomnessUnavailable(pub String);
 
-/// The operating system's cryptographically secure generator.
+/// The operating system's cryptographically secure generator. A thread asks it for more than it needs at the moment,
+/// since asking takes longer than everything else about a code; no byte is given out twice.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OsRandomness;
 
+/// How many bytes a thread asks for at a time.
+const POOL: usize = 512;
+
+/// Bytes of the system's generator that nobody has had yet: those from `next` on.
+struct Pool {
+    bytes: [u8; POOL],
+    next: usize,
+}
+
+thread_local! {
+    static UNUSED: RefCell<Pool> = const { RefCell::new(Pool { bytes: [0; POOL], next: POOL }) };
+}
+
+impl Pool {
+    fn take(&mut self, bytes: &mut [u8]) -> Result<(), RandomnessUnavailable> {
+        if bytes.len() > POOL {
+            return ask_system(bytes);
+        }
+        if self.next + bytes.len() > POOL {
+            ask_system(&mut self.bytes)?;
+            self.next = 0;
+        }
+        let taken = &mut self.bytes[self.next..self.next + bytes.len()];
+        bytes.copy_from_slice(taken);
+        // What was given out is nobody's business any more.
+        taken.fill(0);
+        self.next += bytes.len();
+        Ok(())
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one place that asks the system's generator")]
+fn ask_system(bytes: &mut [u8]) -> Result<(), RandomnessUnavailable> {
+    getrandom::fill(bytes).map_err(|error| RandomnessUnavailable(error.to_string()))
+}
+
 impl Randomness for OsRandomness {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that asks the system's generator")]
     fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomnessUnavailable> {
-        getrandom::fill(bytes).map_err(|error| RandomnessUnavailable(error.to_string()))
+        UNUSED.with_borrow_mut(|pool| pool.take(bytes))
     }
 }
 
@@ -66,5 +102,31 @@ impl Randomness for ScriptedRandomness {
             *position += 1;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn no_bytes_are_given_out_twice_by_any_thread() {
+        let draw = || -> Vec<[u8; 16]> {
+            let one = |_| {
+                let mut bytes = [0; 16];
+                OsRandomness.fill(&mut bytes).expect("randomness");
+                bytes
+            };
+            (0..1_000).map(one).collect()
+        };
+        let other = std::thread::spawn(draw);
+        let mut seen: HashSet<_> = draw().into_iter().collect();
+        seen.extend(other.join().expect("ran"));
+        assert_eq!(seen.len(), 2_000);
+        let mut long = [0; 2 * POOL];
+        OsRandomness.fill(&mut long).expect("randomness");
+        assert!(long.windows(16).all(|window| window != [0; 16]));
     }
 }

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{
-    HeaderMap, HeaderValue, Method, StatusCode, Uri,
+    HeaderValue, Method, StatusCode, Uri,
     header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING},
 };
 use tokio::time::Instant;
@@ -30,7 +30,7 @@ const URI_MAX: usize = 16 * 1024;
 pub(super) async fn around(State(face): State<Face>, mut request: Request, next: Next) -> Response {
     let route = route_of(request.extensions().get::<MatchedPath>().map(MatchedPath::as_str));
     let mut record = face.telemetry.begin_request(request.method(), route, request.headers());
-    let (uri, headers) = (request.uri().clone(), wanted(request.headers()));
+    let early_shape = early_shape(route, &request, &face);
     let has_body =
         [CONTENT_LENGTH, TRANSFER_ENCODING].iter().any(|name| request.headers().contains_key(name));
     let mut refused = false;
@@ -41,7 +41,7 @@ pub(super) async fn around(State(face): State<Face>, mut request: Request, next:
         };
         let refusal = match face.throttle.admit_call(addresses.client) {
             Err(error) => Some(Failure::from(error)),
-            Ok(()) if length(&uri) > URI_MAX => Some(Failure::UriTooLong(URI_MAX)),
+            Ok(()) if length(request.uri()) > URI_MAX => Some(Failure::UriTooLong(URI_MAX)),
             Ok(()) => None,
         };
         refused = refusal.is_some();
@@ -61,7 +61,7 @@ pub(super) async fn around(State(face): State<Face>, mut request: Request, next:
     };
     let is_unread =
         has_body && (route == OTHER || response.status() == StatusCode::METHOD_NOT_ALLOWED || refused);
-    let mut response = shape(response, || shape_of(route, &uri, &headers, &face));
+    let mut response = shape(response, early_shape);
     if is_unread {
         // What is left of the body is not waited for, and the client should not take the connection for its next call.
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -91,22 +91,16 @@ fn length(uri: &Uri) -> usize {
     uri.path_and_query().map_or(0, |uri| uri.as_str().len())
 }
 
-/// The headers by which an early failure chooses its format: the others need not be kept.
-fn wanted(headers: &HeaderMap) -> HeaderMap {
-    let accept = headers.get_all(http::header::ACCEPT).iter();
-    accept.map(|value| (http::header::ACCEPT, value.clone())).collect()
-}
-
 fn addresses(face: &Face, request: &Request) -> Result<Addresses, Failure> {
     let peer = request.extensions().get::<Peer>();
     let peer = peer.ok_or_else(|| Error::Internal("a call without a peer".to_owned()))?;
     Ok(Addresses::new(peer.0, request.headers(), &face.trusted_proxies))
 }
 
-/// In which words a failure is told that came before the form was read.
-fn shape_of(route: &str, uri: &Uri, headers: &HeaderMap, face: &Face) -> Shape {
+/// In which words a failure is told that comes before the form is read.
+fn early_shape(route: &str, request: &Request, face: &Face) -> Shape {
     if matches!(route, route::REGISTER | route::TOKEN) {
         return Shape::OAuth;
     }
-    Shape::Documented(call::early_format(uri, headers, face.default_format))
+    Shape::Documented(call::early_format(request.uri(), request.headers(), face.default_format))
 }

@@ -11,6 +11,7 @@ use http::{
     request,
     uri::Authority,
 };
+use http_body::Body as _;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::time::{Instant, timeout_at};
 
@@ -86,6 +87,9 @@ impl Call {
 
     /// Waits for the body.
     async fn receive(&mut self, body: Body, limit: usize) -> Result<(), Failure> {
+        if body.is_end_stream() {
+            return Ok(());
+        }
         let said = self.head.headers.get(CONTENT_LENGTH);
         let said = said.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
         if said.is_some_and(|length| length > limit) {
@@ -154,10 +158,12 @@ pub(super) fn answer(status: StatusCode, format: Format, body: Vec<u8>) -> Respo
 
 /// The format of a failure that comes before the form is read.
 pub(super) fn early_format(uri: &Uri, headers: &HeaderMap, default: Format) -> Format {
-    let extension = split_extension(uri.path()).1;
+    if let Some(format) = split_extension(uri.path()).1 {
+        return format;
+    }
     let mut violations = Violations::default();
     let parameters = Parameters::read(uri.query().unwrap_or_default(), headers, &[], &mut violations);
-    choose(extension, parameters.filled("format", &mut violations), headers, default).unwrap_or(default)
+    choose(None, parameters.filled("format", &mut violations), headers, default).unwrap_or(default)
 }
 
 /// The format of the answer; `None` where the client takes none of ours.

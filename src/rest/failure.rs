@@ -105,11 +105,11 @@ pub(super) fn unshaped(failure: Arc<Failure>) -> Response {
 struct Unshaped(Arc<Failure>);
 
 /// Puts the failure in `response`, if there is one, into its shape. What the response has of headers stays.
-pub(super) fn shape(mut response: Response, shape: impl FnOnce() -> Shape) -> Response {
+pub(super) fn shape(mut response: Response, shape: Shape) -> Response {
     let Some(Unshaped(failure)) = response.extensions_mut().remove::<Unshaped>() else {
         return response;
     };
-    let shaped = failure.shaped(shape());
+    let shaped = failure.shaped(shape);
     let (head, body) = shaped.into_parts();
     response.headers_mut().extend(head.headers);
     *response.status_mut() = head.status;

@@ -113,23 +113,31 @@ pub(super) fn render_error(error: &ErrorBody<'_>, format: Format) -> Result<Vec<
     }
 }
 
+/// About what a record takes: to grow step by step would copy it several times.
+const RECORD_BYTES: usize = 4096;
+
 fn json(value: &impl Serialize) -> Result<Vec<u8>, Error> {
-    serde_json::to_vec(value).map_err(|error| Error::Internal(error.to_string()))
+    let mut body = Vec::with_capacity(RECORD_BYTES);
+    serde_json::to_writer(&mut body, value).map_err(|error| Error::Internal(error.to_string()))?;
+    Ok(body)
 }
 
 fn xml(root: &str, namespace: &str, content: &impl Serialize) -> Result<Vec<u8>, Error> {
-    // About what a record takes.
-    let mut text = String::with_capacity(4096);
+    let mut text = String::with_capacity(RECORD_BYTES);
     text.push_str(XML_DECLARATION);
     let serializer = quick_xml::se::Serializer::with_root(&mut text, Some(root));
     serializer
         .and_then(|serializer| Root { namespace, content }.serialize(serializer))
         .map_err(|error| Error::Internal(error.to_string()))?;
-    if text.contains(|character| !is_xml(character)) {
+    // The bytes that only forbidden characters, and a few others, have: nearly no text needs a closer look.
+    if text.bytes().any(|byte| byte < b' ' || byte == LEAD_OF_NONCHARACTERS) {
         text = text.chars().map(|character| if is_xml(character) { character } else { '\u{fffd}' }).collect();
     }
     Ok(text.into_bytes())
 }
+
+/// What U+FFFE and U+FFFF begin with in UTF-8.
+const LEAD_OF_NONCHARACTERS: u8 = 0xef;
 
 /// Whether an XML document can hold the character (XML 1.0, section 2.2).
 fn is_xml(character: char) -> bool {

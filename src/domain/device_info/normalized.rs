@@ -120,8 +120,11 @@ impl NormalizedDeviceInfo {
     /// The form as compact JSON.
     #[must_use]
     pub fn to_json(&self) -> String {
+        // About what it takes: to grow step by step would copy it several times.
+        let mut json = Vec::with_capacity(1024);
         // Writing to memory can't fail, and every key is a field's name, so nothing is ever lost here.
-        serde_json::to_string(self).unwrap_or_default()
+        let _ = serde_json::to_writer(&mut json, self);
+        String::from_utf8(json).unwrap_or_default()
     }
 
     /// The form as a registration code's answer carries it: base64, standard and padded, of its JSON.

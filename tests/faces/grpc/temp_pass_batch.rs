@@ -23,7 +23,7 @@ async fn answers(
     server: &TestServer,
     items: impl IntoIterator<Item = BatchResetTempPassRequest, IntoIter: Send + 'static>,
 ) -> Vec<Result<BatchResetTempPassResponse, Status>> {
-    let items = futures_util::stream::iter(items.into_iter());
+    let items = futures_util::stream::iter(items);
     let answers = server.temp_passes().batch_reset_temp_pass(items).await.expect("begins").into_inner();
     answers.collect().await
 }
