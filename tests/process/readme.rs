@@ -38,7 +38,8 @@ fn the_grpc_calls_of_the_readme_work_as_pasted() {
     assert!(blocks.len() >= 3, "the README has its first calls");
     for block in blocks {
         let answer = paste(&block, &server, folder.path());
-        assert!(answer.contains("AFTMM") || answer.contains("STATE_EXPIRED"), "{answer}\nin\n{block}");
+        let expected = ["AFTMM", "STATE_EXPIRED", "\"resetCount\": \"1\""];
+        assert!(expected.into_iter().any(|text| answer.contains(text)), "{answer}\nin\n{block}");
     }
 }
 
@@ -46,11 +47,14 @@ fn the_grpc_calls_of_the_readme_work_as_pasted() {
 fn the_rest_calls_of_the_readme_work_as_pasted() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Program::server(folder.path()).start();
-    let [calls, registration] = &blocks("curl -sS")[..] else { panic!("the README has two blocks of curl") };
+    let [calls, registration, resets] = &blocks("curl -sS")[..] else {
+        panic!("the README has three blocks of curl");
+    };
     let answer = paste(calls, &server, folder.path());
     for part in ["{\"id\":", "\"code\":", "standalone=\"yes\"?><ns2:regcode", "<code>"] {
         assert!(answer.contains(part), "{part}: {answer}");
     }
     let answer = paste(registration, &server, folder.path());
     assert!(answer.contains("\"client_secret\":"), "{answer}");
+    assert_eq!(paste(resets, &server, folder.path()), "", "a reset that worked has nothing to say");
 }
