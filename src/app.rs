@@ -28,8 +28,13 @@ use crate::{
     grpc::{self, FaceLayer, HealthBoard},
     server::{self, Acceptor, BindError, Http1Options, Http2Options, Serving, Shutdown, WorkerPool},
     service::{
-        ClientRegistrationService, RegistrationService, TempPassService, budget::LookupBudget,
-        client_registration, master_key::MasterKey, policy::SharedPolicy, registration, temp_pass,
+        ClientRegistrationService, RegistrationService, TempPassService,
+        budget::LookupBudget,
+        client_registration,
+        master_key::MasterKey,
+        policy::SharedPolicy,
+        registration,
+        temp_pass::{self, Outcome, Scheduler},
     },
     store::embedded::OpenError,
     telemetry::{Metrics, Telemetry, TraceExport},
@@ -246,8 +251,17 @@ impl App {
             drain: shutdown.drain.clone(),
         };
         let service = face.layer(routes);
+        let telemetry = self.telemetry.clone();
+        let scheduler = Scheduler::new(
+            self.temp_pass.clone(),
+            Arc::clone(&self.store.ledger),
+            Arc::clone(&self.clock),
+            Arc::new(move |schedule, outcome| report_run(&telemetry, schedule, outcome)),
+        );
+        let scheduling = tokio::spawn(scheduler.clone().run());
         let commands = admin::Services {
             client_registration: self.client_registration.clone(),
+            scheduler,
             policy: Arc::clone(&self.policy),
         };
         let stop_commands = CancellationToken::new();
@@ -275,6 +289,7 @@ impl App {
         }
         tracing::info!("draining");
         watching.abort();
+        scheduling.abort();
         self.health.report_draining().await;
         self.readiness.set(Err("draining".to_owned()));
         let runtime = &self.config.runtime;
@@ -342,6 +357,21 @@ async fn report_store(
     }
     readiness.set(checked.map_err(|error| error.to_string()));
     works
+}
+
+/// Logs and counts a run of a schedule.
+fn report_run(telemetry: &Telemetry, schedule: &str, outcome: &Outcome) {
+    let result = match outcome {
+        Outcome::Done(_) => "done",
+        Outcome::Failed(_) => "failed",
+        Outcome::Missed | Outcome::NotYet | Outcome::Running(_) => "missed",
+    };
+    telemetry.metrics().schedule_ran(schedule, result);
+    match outcome {
+        Outcome::Done(reset_count) => tracing::info!(schedule, reset_count, "a schedule has run"),
+        Outcome::Failed(reason) => tracing::error!(schedule, %reason, "a schedule has failed"),
+        _ => tracing::warn!(schedule, "a run was missed, and is too old to be made up"),
+    }
 }
 
 async fn end_calls(pool: WorkerPool, shutdown: &Shutdown, limit: Duration) {

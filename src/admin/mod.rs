@@ -20,6 +20,7 @@ use crate::{
         ClientRegistrationService,
         client_registration::MintStatement,
         policy::{APPLICATION_TEXT_MAX, Policy, SharedPolicy},
+        temp_pass::{Outcome, ScheduleStatus, Scheduler},
     },
 };
 
@@ -39,8 +40,23 @@ fn socket_path(data: &std::path::Path) -> PathBuf {
 pub struct Services {
     /// The use cases around registered clients.
     pub client_registration: ClientRegistrationService,
+    /// What runs the schedules, or knows when they have run.
+    pub scheduler: Scheduler,
     /// What the operator configured.
     pub policy: SharedPolicy,
+}
+
+/// A schedule, in the words of the command line. Times are in milliseconds since the Unix epoch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScheduleLine {
+    /// Its name.
+    pub name: String,
+    /// When it last was due.
+    pub last: Option<u64>,
+    /// What came of that.
+    pub result: String,
+    /// When it is due next.
+    pub next: Option<u64>,
 }
 
 /// What is asked.
@@ -51,6 +67,8 @@ pub enum Command {
     MintStatement(StatementCommand),
     /// Take back what was issued.
     Revoke(RevokeCommand),
+    /// Tell of the schedules.
+    ListSchedules,
 }
 
 /// A statement, in the words of the command line.
@@ -88,6 +106,8 @@ pub enum RevokeCommand {
 pub enum Answer {
     /// The statement.
     Statement(String),
+    /// The schedules.
+    Schedules(Vec<ScheduleLine>),
     /// It is done.
     Done,
 }
@@ -97,13 +117,17 @@ pub enum Answer {
 /// # Errors
 /// What is wrong with the command, and whatever the use case meets.
 pub async fn perform(services: &Services, command: Command) -> Result<Answer> {
-    let Services { client_registration, policy } = services;
+    let Services { client_registration, scheduler, policy } = services;
     match command {
         Command::MintStatement(command) => {
             let mint = mint_statement(&policy.load(), command)?;
             let (id, statement) = client_registration.mint_statement(mint.clone())?;
             tracing::info!(%id, ?mint, "a software statement was minted");
             Ok(Answer::Statement(statement))
+        }
+        Command::ListSchedules => {
+            let statuses = scheduler.statuses().await?;
+            Ok(Answer::Schedules(statuses.into_iter().map(schedule_line).collect()))
         }
         Command::Revoke(command) => {
             let mut violations = Violations::default();
@@ -119,6 +143,23 @@ pub async fn perform(services: &Services, command: Command) -> Result<Answer> {
             tracing::info!(?revocation, "revoked");
             Ok(Answer::Done)
         }
+    }
+}
+
+fn schedule_line(status: ScheduleStatus) -> ScheduleLine {
+    let (last, outcome) = status.last.unzip();
+    ScheduleLine {
+        name: status.name,
+        last: last.map(Timestamp::as_millis),
+        result: match outcome {
+            None | Some(Outcome::NotYet) => "has not run yet".to_owned(),
+            Some(Outcome::Running(_)) => "is under way".to_owned(),
+            Some(Outcome::Done(None)) => "done".to_owned(),
+            Some(Outcome::Done(Some(count))) => format!("done, {count} reset"),
+            Some(Outcome::Failed(reason)) => format!("failed: {reason}"),
+            Some(Outcome::Missed) => "missed, and too old to be made up".to_owned(),
+        },
+        next: status.next.map(Timestamp::as_millis),
     }
 }
 

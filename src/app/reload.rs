@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Swaps the part of the configuration that can change while the server runs: environments and requestors,
-/// applications, key pairs, and the keys that statements are signed with.
+/// schedules, applications, key pairs, and the keys that statements are signed with.
 #[derive(Debug, Clone)]
 pub struct Reload {
     started_with: Config,
@@ -38,6 +38,7 @@ impl Reload {
         let reloaded = Config {
             environments: config.environments.clone(),
             applications: config.applications.clone(),
+            temp_pass_schedules: config.temp_pass_schedules.clone(),
             rest,
             ..self.started_with.clone()
         };

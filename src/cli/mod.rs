@@ -5,6 +5,7 @@ mod operate;
 mod revoke;
 mod serve;
 mod statement;
+mod temp_pass;
 mod token;
 
 use std::{error::Error, path::PathBuf, process::ExitCode};
@@ -54,6 +55,9 @@ enum Command {
     Statement(statement::Statement),
     /// Take back a software statement, a client, or all that was issued before some time.
     Revoke(revoke::Revoke),
+    /// Look after TempPasses.
+    #[command(subcommand)]
+    TempPass(temp_pass::TempPass),
     /// Check the configuration, or print its reference.
     #[command(subcommand)]
     Config(config::Config),
@@ -68,6 +72,7 @@ pub fn run() -> ExitCode {
         Command::Token(token) => token::run(token, cli.config.as_deref()),
         Command::Statement(statement) => statement::run(statement, cli.config.as_deref()),
         Command::Revoke(revoke) => revoke::run(revoke, cli.config.as_deref()),
+        Command::TempPass(command) => temp_pass::run(&command, cli.config.as_deref()),
         Command::Config(command) => config::run(&command, cli.config.as_deref()),
     };
     match outcome {

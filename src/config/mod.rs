@@ -17,6 +17,7 @@ mod operations;
 mod reference;
 mod rest;
 mod runtime;
+mod schedule;
 mod secret;
 mod store;
 mod tls;
@@ -39,6 +40,7 @@ pub use operations::Operations;
 pub use reference::reference;
 pub use rest::{AddressLimit, DeviceIdRule, Format, LegacyKey, Rest};
 pub use runtime::Runtime;
+pub use schedule::{ScheduleTarget, TempPassSchedule};
 pub use secret::Secret;
 pub use store::{Store, StoreKind};
 pub use tls::{Tls, TlsMode};
@@ -60,6 +62,8 @@ pub struct Config {
     /// The environments by name. Codes of one do not exist in another. Without any there is one, `default`,
     /// over the local backend.
     pub environments: BTreeMap<String, Environment>,
+    /// Resets of TempPasses at set times.
+    pub temp_pass_schedules: Vec<TempPassSchedule>,
     /// Applications whose software statements others sign, and what each may do.
     pub applications: Vec<Application>,
     /// The audit log: an append-only file of JSON lines, one for each reset of TempPasses. Identifiers stand in it as keyed

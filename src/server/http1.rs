@@ -73,14 +73,16 @@ pub(super) async fn serve<S, B>(
     }
 }
 
-/// Serves a connection of a listener that is for operators alone.
+/// Serves the one call of a connection to a listener that is for operators alone.
 pub async fn serve_inner<S, B>(stream: impl AsyncRead + AsyncWrite + Send + 'static, service: S)
 where
     S: ConnectionService<B>,
     B: ConnectionBody,
 {
     let stream = socket(stream, INNER_TIMEOUT);
-    let connection = builder(INNER_TIMEOUT).serve_connection(stream, TowerToHyperService::new(service));
+    // One call each: who keeps a connection would hold up the server's end.
+    let connection =
+        builder(INNER_TIMEOUT).keep_alive(false).serve_connection(stream, TowerToHyperService::new(service));
     // Whoever broke it off does not want to know.
     let _ = connection.await;
 }

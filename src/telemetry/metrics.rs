@@ -35,11 +35,18 @@ struct ListenerLabels {
     listener: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ScheduleLabels {
+    schedule: String,
+    result: &'static str,
+}
+
 /// Every metric of the process.
 pub struct Metrics {
     registry: Registry,
     calls: Family<CallLabels, Histogram, fn() -> Histogram>,
     requests: Family<RequestLabels, Histogram, fn() -> Histogram>,
+    schedule_runs: Family<ScheduleLabels, Counter>,
     connections: Family<ListenerLabels, Gauge>,
     connections_opened: Family<ListenerLabels, Counter>,
 }
@@ -57,6 +64,7 @@ impl Metrics {
         let mut registry = Registry::default();
         let calls = Family::new_with_constructor((|| Histogram::new(SECONDS)) as fn() -> Histogram);
         let requests = Family::new_with_constructor((|| Histogram::new(SECONDS)) as fn() -> Histogram);
+        let schedule_runs = Family::default();
         let connections = Family::default();
         let connections_opened = Family::default();
         registry.register_with_unit(
@@ -71,6 +79,11 @@ impl Metrics {
             Unit::Seconds,
             requests.clone(),
         );
+        registry.register(
+            "passbridge_schedule_runs",
+            "Runs of schedules that reset TempPasses",
+            schedule_runs.clone(),
+        );
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("passbridge_build", "The version that runs", version);
         registry.register("passbridge_connections", "Connections that are open", connections.clone());
@@ -80,7 +93,7 @@ impl Metrics {
             connections_opened.clone(),
         );
         registry.register_collector(Box::new(StoreCollector::new(read_store)));
-        Self { registry, calls, requests, connections, connections_opened }
+        Self { registry, calls, requests, schedule_runs, connections, connections_opened }
     }
 
     /// All metrics in OpenMetrics text.
@@ -112,6 +125,12 @@ impl Metrics {
             http_response_status_code: status,
         };
         self.requests.get_or_create(&labels).observe(duration.as_secs_f64());
+    }
+
+    /// Counts a run of a configured schedule.
+    pub fn schedule_ran(&self, schedule: &str, result: &'static str) {
+        let labels = ScheduleLabels { schedule: schedule.to_owned(), result };
+        self.schedule_runs.get_or_create(&labels).inc();
     }
 
     /// Counts a connection that a listener opened.

@@ -25,7 +25,7 @@ pub async fn operate(server: &TestServer, command: Command) -> AdminAnswer {
 pub async fn mint(server: &TestServer, command: StatementCommand) -> String {
     match operate(server, Command::MintStatement(command)).await {
         AdminAnswer::Statement(statement) => statement,
-        AdminAnswer::Done => panic!("nothing was minted"),
+        other => panic!("nothing was minted: {other:?}"),
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod client;
 mod network;
+mod schedule;
 mod temp_pass;
 
 use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc};
@@ -27,6 +28,7 @@ use crate::{
 
 pub use client::{APPLICATION_TEXT_MAX, ClientPolicy};
 pub use network::TrustedProxies;
+pub use schedule::Schedule;
 
 use network::Hosts;
 
@@ -47,6 +49,8 @@ pub struct Policy {
     hosts: Hosts,
     /// What REST clients may be.
     pub clients: ClientPolicy,
+    /// Resets at set times.
+    pub schedules: Vec<Schedule>,
     /// The shape of new codes.
     pub code_format: CodeFormat,
     /// How many codes may live at once in an environment.
@@ -125,14 +129,19 @@ impl Policy {
         let code_format = CodeFormat::new(&codes.alphabet, codes.length, codes.max_live_codes)
             .map_err(|more| violations.extend(more));
         match code_format {
-            Ok(code_format) if violations.is_empty() => Ok(Self {
-                default_environment: default_environment(&environments),
-                environments,
-                hosts,
-                clients,
-                code_format,
-                max_live_codes: codes.max_live_codes,
-            }),
+            Ok(code_format) if violations.is_empty() => {
+                let mut policy = Self {
+                    default_environment: default_environment(&environments),
+                    environments,
+                    hosts,
+                    clients,
+                    schedules: Vec::new(),
+                    code_format,
+                    max_live_codes: codes.max_live_codes,
+                };
+                policy.schedules = schedule::schedules(&config.temp_pass_schedules, &policy)?;
+                Ok(policy)
+            }
             _ => Err(violations),
         }
     }

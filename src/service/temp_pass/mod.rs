@@ -4,6 +4,7 @@ mod authorize;
 mod batch;
 mod get;
 mod reset;
+mod schedule;
 
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ pub use authorize::AuthorizeTempPass;
 pub use batch::{BatchAnswer, BatchItem};
 pub use get::GetTempPass;
 pub use reset::{Origin, ResetBy, ResetTempPass};
+pub use schedule::{Outcome, ScheduleStatus, Scheduler};
 
 /// The use cases around TempPasses. A cheap handle.
 #[derive(Clone)]

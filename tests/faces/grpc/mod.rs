@@ -13,6 +13,7 @@ mod place;
 mod reflection;
 mod request_id;
 mod room;
+mod schedule;
 pub mod temp_pass;
 mod temp_pass_batch;
 mod watch;

@@ -1,0 +1,219 @@
+//! What the configuration says of resets at set times.
+
+use std::{collections::BTreeSet, str::FromStr};
+
+use croner::Cron;
+use jiff::{Timestamp as Moment, tz::TimeZone};
+
+use super::{Place, Policy};
+use crate::{
+    config::{ScheduleTarget, TempPassSchedule},
+    domain::{
+        clock::Timestamp,
+        error::{Violation, Violations},
+        id::{DeviceId, MvpdId},
+        temp_pass::{ALL, GenericKey, ResetTarget},
+    },
+};
+
+/// The longest name, in bytes.
+const NAME_MAX: usize = 128;
+
+/// Resets of a TempPass at set times.
+#[derive(Debug, Clone)]
+pub struct Schedule {
+    /// Its name.
+    pub name: String,
+    /// When, as it was written.
+    pub expression: String,
+    cron: Cron,
+    zone: TimeZone,
+    /// The environment and requestor.
+    pub place: Place,
+    /// The TempPass.
+    pub mvpd: MvpdId,
+    /// What to reset.
+    pub target: ResetTarget,
+    /// How old a missed run may be to be made up.
+    pub make_up: std::time::Duration,
+}
+
+impl Schedule {
+    /// The last time at or before `now` at which it is due.
+    #[must_use]
+    pub fn due_before(&self, now: Timestamp) -> Option<Timestamp> {
+        let now = self.zoned(now)?;
+        self.cron.find_previous_occurrence(&now, true).ok().and_then(|time| timestamp(&time))
+    }
+
+    /// The next time after `now` at which it is due.
+    #[must_use]
+    pub fn due_after(&self, now: Timestamp) -> Option<Timestamp> {
+        let now = self.zoned(now)?;
+        self.cron.find_next_occurrence(&now, false).ok().and_then(|time| timestamp(&time))
+    }
+
+    /// The name of its time zone.
+    #[must_use]
+    pub fn time_zone(&self) -> &str {
+        self.zone.iana_name().unwrap_or("UTC")
+    }
+
+    fn zoned(&self, time: Timestamp) -> Option<jiff::Zoned> {
+        let millis = i64::try_from(time.as_millis()).ok()?;
+        Some(Moment::from_millisecond(millis).ok()?.to_zoned(self.zone.clone()))
+    }
+
+    fn new(path: &str, config: &TempPassSchedule, policy: &Policy) -> Result<Self, Vec<Violation>> {
+        let mut violations = Violations::default();
+        let key = |name: &str| format!("{path}.{name}");
+        let TempPassSchedule { name, schedule, time_zone, environment, requestor, mvpd, target, make_up } =
+            config;
+        if name.is_empty() {
+            violations.add(&key("name"), "is required: what logs name the schedule by");
+        }
+        violations.check_text(&key("name"), name, NAME_MAX);
+        let cron = violations.take(Cron::from_str(schedule).map_err(|error| {
+            Violation::new(key("schedule"), format!("{schedule:?} is no cron expression: {error}"))
+        }));
+        let zone = violations.take(TimeZone::get(time_zone).map_err(|_| {
+            let text =
+                format!("{time_zone:?} is no time zone; write its IANA name, such as America/New_York");
+            Violation::new(key("time_zone"), text)
+        }));
+        let place = policy.place((&key("environment"), environment), (&key("requestor"), requestor));
+        let place = violations.take_all(place);
+        let mvpd = violations.take(MvpdId::parse(&key("mvpd"), mvpd));
+        if let (Some(place), Some(mvpd)) = (&place, &mvpd) {
+            let text = "is no TempPass of this requestor and environment";
+            let promotional = policy.temp_pass(place, mvpd).map(|rule| rule.is_promotional());
+            match promotional {
+                None => violations.add(&key("mvpd"), text),
+                Some(false) if target.generic_key.is_some() => {
+                    violations.add(
+                        &key("target.generic_key"),
+                        "is for promotional TempPasses, and this one is basic",
+                    );
+                }
+                Some(_) => {}
+            }
+        }
+        let target = violations.take(reset_target(&key("target"), target));
+        match (cron, zone, place, mvpd, target) {
+            (Some(cron), Some(zone), Some(place), Some(mvpd), Some(target)) if violations.is_empty() => {
+                Ok(Self {
+                    name: name.clone(),
+                    expression: schedule.clone(),
+                    cron,
+                    zone,
+                    place,
+                    mvpd,
+                    target,
+                    make_up: make_up.0,
+                })
+            }
+            _ => Err(violations.none_or(()).err().unwrap_or_default()),
+        }
+    }
+}
+
+/// The schedules of a configuration whose places are those of `policy`.
+pub(super) fn schedules(
+    config: &[TempPassSchedule],
+    policy: &Policy,
+) -> Result<Vec<Schedule>, Vec<Violation>> {
+    let mut violations = Violations::default();
+    let mut names = BTreeSet::new();
+    let mut schedules = Vec::new();
+    for (index, schedule) in config.iter().enumerate() {
+        let path = format!("temp_pass_schedules[{index}]");
+        if !names.insert(&schedule.name) {
+            violations.add(&format!("{path}.name"), format!("{:?} is there twice", schedule.name));
+        }
+        schedules.extend(violations.take_all(Schedule::new(&path, schedule, policy)));
+    }
+    violations.none_or(schedules)
+}
+
+fn reset_target(path: &str, target: &ScheduleTarget) -> Result<ResetTarget, Violation> {
+    let is_all = |text: &str| text.trim().eq_ignore_ascii_case(ALL);
+    match (&target.device_id, &target.generic_key, target.all) {
+        (Some(text), None, None) if is_all(text) => {
+            Err(Violation::new(format!("{path}.device_id"), "is the word all; write all = true for that"))
+        }
+        (Some(text), None, None) => {
+            DeviceId::parse(&format!("{path}.device_id"), text).map(ResetTarget::Device)
+        }
+        (None, Some(text), None) => {
+            GenericKey::parse(&format!("{path}.generic_key"), text).map(ResetTarget::Key)
+        }
+        (None, None, Some(true)) => Ok(ResetTarget::All),
+        _ => Err(Violation::new(path, "must have one of device_id, generic_key, or all = true")),
+    }
+}
+
+fn timestamp(time: &jiff::Zoned) -> Option<Timestamp> {
+    u64::try_from(time.timestamp().as_millisecond()).ok().map(Timestamp::from_millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    fn midnight(zone: &str) -> Schedule {
+        let text = format!(
+            "[[temp_pass_schedules]]\nname = \"midnight\"\nschedule = \"0 0 * * *\"\ntime_zone = \"{zone}\"\n\
+             requestor = \"REF\"\nmvpd = \"TempPass\"\ntarget = {{ all = true }}\n"
+        );
+        let policy = Policy::new(&toml::from_str::<Config>(&text).expect("deserializes")).expect("valid");
+        policy.schedules[0].clone()
+    }
+
+    fn time(text: &str) -> Timestamp {
+        timestamp(&text.parse::<jiff::Zoned>().expect("a time")).expect("after 1970")
+    }
+
+    /// Every time at which it is due, from one to another.
+    fn due(schedule: &Schedule, from: &str, to: &str) -> Vec<String> {
+        let (mut now, end, mut all) = (time(from), time(to), Vec::new());
+        while let Some(next) = schedule.due_after(now).filter(|next| *next <= end) {
+            all.push(schedule.zoned(next).expect("a time").to_string());
+            assert_eq!(schedule.due_before(next), Some(next));
+            now = next;
+        }
+        all
+    }
+
+    #[test]
+    fn a_midnight_that_daylight_saving_skips_happens_right_after_the_gap() {
+        // On 2026-03-29 Beirut goes from 00:00 to 01:00.
+        let due =
+            due(&midnight("Asia/Beirut"), "2026-03-28T12:00[Asia/Beirut]", "2026-03-30T12:00[Asia/Beirut]");
+        assert_eq!(due, ["2026-03-29T01:00:00+03:00[Asia/Beirut]", "2026-03-30T00:00:00+03:00[Asia/Beirut]"]);
+    }
+
+    #[test]
+    fn a_midnight_that_daylight_saving_repeats_happens_once() {
+        // On 2026-11-01 Havana goes from 01:00 back to 00:00.
+        let schedule = midnight("America/Havana");
+        let due = due(&schedule, "2026-10-31T12:00[America/Havana]", "2026-11-02T12:00[America/Havana]");
+        assert_eq!(
+            due,
+            ["2026-11-01T00:00:00-04:00[America/Havana]", "2026-11-02T00:00:00-05:00[America/Havana]"]
+        );
+        let second_pass = time("2026-11-01T00:30:00-05:00[America/Havana]");
+        assert_eq!(schedule.due_before(second_pass), Some(time("2026-11-01T00:00:00-04:00[America/Havana]")));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_schedule_is_told_at_once() {
+        let text = "[[temp_pass_schedules]]\nschedule = \"61 0 * * *\"\ntime_zone = \"Mars\"\nrequestor = \"a b\"\n\
+                    mvpd = \"\"\ntarget = { all = false }\n";
+        let violations =
+            Policy::new(&toml::from_str::<Config>(text).expect("deserializes")).expect_err("refused");
+        let fields: Vec<_> = violations.iter().map(|violation| violation.field.as_str()).collect();
+        let expected = ["name", "schedule", "time_zone", "requestor", "mvpd", "target"];
+        assert_eq!(fields, expected.map(|key| format!("temp_pass_schedules[0].{key}")));
+    }
+}

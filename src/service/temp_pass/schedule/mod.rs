@@ -1,0 +1,213 @@
+//! Resets at set times. Any number of schedulers on one store run each of them once: whoever claims the time in the
+//! ledger first.
+
+use std::{sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Origin, ResetBy, ResetTempPass, TempPassPlace, TempPassService};
+use crate::{
+    domain::{
+        caller::{Caller, Permission, Scope},
+        clock::{SharedClock, Timestamp},
+        error::{Error, Result, StoreError},
+        port::{Ledger, LedgerEntry, LedgerKey},
+        temp_pass::{ResetTarget, TrialApplication},
+    },
+    service::policy::Schedule,
+};
+
+const KIND: &str = "temp_pass_schedule";
+
+/// How long a run may take until another scheduler takes it for dead.
+const LEASE: Duration = Duration::from_secs(60);
+
+/// How often the schedules are looked at at least: a reload may have brought new ones.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// How long to wait after something failed.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// Runs schedules.
+#[derive(Clone)]
+pub struct Scheduler {
+    service: TempPassService,
+    ledger: Arc<dyn Ledger>,
+    clock: SharedClock,
+    on_run: Arc<dyn Fn(&str, &Outcome) + Send + Sync>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// Nothing has run yet since the schedule was first seen.
+    NotYet,
+    /// It is under way, until this time at most.
+    Running(Timestamp),
+    /// It is done: how many trials were reset, where that is known.
+    Done(Option<u64>),
+    /// It failed, in words for the operator.
+    Failed(String),
+    /// It was missed, and too old to be made up.
+    Missed,
+}
+
+/// What the ledger keeps of a schedule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct State {
+    /// The time that is dealt with: everything due until then is.
+    due: Timestamp,
+    outcome: Outcome,
+}
+
+/// A schedule as operators see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScheduleStatus {
+    /// The schedule.
+    pub name: String,
+    /// When it last was due, and what came of it; absent where nothing has run yet.
+    pub last: Option<(Timestamp, Outcome)>,
+    /// When it is due next.
+    pub next: Option<Timestamp>,
+}
+
+impl Scheduler {
+    /// Runs the schedules of the present policy, and tells of each run.
+    #[must_use]
+    pub fn new(
+        service: TempPassService,
+        ledger: Arc<dyn Ledger>,
+        clock: SharedClock,
+        on_run: Arc<dyn Fn(&str, &Outcome) + Send + Sync>,
+    ) -> Self {
+        Self { service, ledger, clock, on_run }
+    }
+
+    /// Works until it is dropped.
+    pub async fn run(self) {
+        loop {
+            let mut wake = self.clock.now() + LONGEST_WAIT;
+            let policy = self.service.policy().load_full();
+            for schedule in &policy.schedules {
+                match self.look(schedule).await {
+                    Ok(next) => wake = wake.min(next.unwrap_or(wake)),
+                    Err(error) => {
+                        let error = error.operator_message();
+                        tracing::error!(schedule = schedule.name, %error, "a schedule cannot be looked after");
+                        wake = wake.min(self.clock.now() + PAUSE);
+                    }
+                }
+            }
+            self.clock.sleep_until(wake).await;
+        }
+    }
+
+    /// What there is to say of each schedule.
+    ///
+    /// # Errors
+    /// [`Error::StoreUnavailable`].
+    pub async fn statuses(&self) -> Result<Vec<ScheduleStatus>> {
+        let mut statuses = Vec::new();
+        let policy = self.service.policy().load_full();
+        for schedule in &policy.schedules {
+            let last = match self.state(schedule).await? {
+                Some((_, state)) => Some((state.due, state.outcome)),
+                None => {
+                    // It is there from now on, whoever saw it first.
+                    self.put_first(schedule, self.clock.now()).await?;
+                    None
+                }
+            };
+            let last = last.filter(|(_, outcome)| *outcome != Outcome::NotYet);
+            let next = schedule.due_after(self.clock.now());
+            statuses.push(ScheduleStatus { name: schedule.name.clone(), last, next });
+        }
+        Ok(statuses)
+    }
+
+    /// Does what is due, and says when to look again.
+    async fn look(&self, schedule: &Schedule) -> Result<Option<Timestamp>> {
+        let now = self.clock.now();
+        let Some((value, state)) = self.state(schedule).await? else {
+            // What was due before the schedule was there is not made up.
+            self.put_first(schedule, now).await?;
+            return Ok(schedule.due_after(now));
+        };
+        let due = match (&state.outcome, schedule.due_before(now)) {
+            (Outcome::Running(until), _) if now < *until => return Ok(Some(*until)),
+            (Outcome::Running(_), _) => state.due,
+            (_, Some(due)) if due > state.due => due,
+            _ => return Ok(schedule.due_after(now)),
+        };
+        let claim = if now.since(due) <= schedule.make_up {
+            State { due, outcome: Outcome::Running(now + LEASE) }
+        } else {
+            State { due, outcome: Outcome::Missed }
+        };
+        let claimed = encode(&claim)?;
+        if !self.swap(schedule, Some(&value), &claimed).await? {
+            // Another scheduler was first.
+            return Ok(Some(now));
+        }
+        let outcome = match claim.outcome {
+            Outcome::Running(_) => self.reset(schedule).await,
+            other => other,
+        };
+        (self.on_run)(&schedule.name, &outcome);
+        let done = encode(&State { due, outcome })?;
+        self.swap(schedule, Some(&claimed), &done).await?;
+        Ok(schedule.due_after(self.clock.now()))
+    }
+
+    async fn reset(&self, schedule: &Schedule) -> Outcome {
+        let permissions = [Permission::TempPassesReset, Permission::TempPassesResetAll];
+        let caller = Caller::new(format!("schedule {}", schedule.name), Scope::Any, Scope::Any, permissions);
+        let by = if matches!(schedule.target, ResetTarget::Key(_)) { ResetBy::Key } else { ResetBy::Device };
+        let request = ResetTempPass {
+            place: TempPassPlace { place: schedule.place.clone(), mvpd: schedule.mvpd.clone() },
+            target: schedule.target.clone(),
+            application: TrialApplication::default(),
+            by,
+        };
+        let origin = Origin { face: "schedule", request_id: None };
+        match self.service.reset(&caller, &origin, &request).await {
+            Ok(count) => Outcome::Done(count),
+            Err(error) => Outcome::Failed(error.operator_message()),
+        }
+    }
+
+    async fn state(&self, schedule: &Schedule) -> Result<Option<(Vec<u8>, State)>> {
+        let Some(entry) = self.ledger.get(&key(schedule)).await? else { return Ok(None) };
+        let state = serde_json::from_slice(&entry.value)
+            .map_err(|error| StoreError::Corrupt(format!("the state of a schedule: {error}")))?;
+        Ok(Some((entry.value, state)))
+    }
+
+    async fn put_first(&self, schedule: &Schedule, now: Timestamp) -> Result<()> {
+        let value = encode(&State { due: now, outcome: Outcome::NotYet })?;
+        self.ledger.put_if_absent(&key(schedule), LedgerEntry { value, expire_time: None }).await?;
+        Ok(())
+    }
+
+    async fn swap(&self, schedule: &Schedule, expected: Option<&[u8]>, value: &[u8]) -> Result<bool> {
+        let entry = LedgerEntry { value: value.to_vec(), expire_time: None };
+        Ok(self.ledger.swap(&key(schedule), expected, Some(entry)).await?)
+    }
+}
+
+impl std::fmt::Debug for Scheduler {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Scheduler").finish_non_exhaustive()
+    }
+}
+
+fn key(schedule: &Schedule) -> LedgerKey {
+    LedgerKey { kind: KIND, name: schedule.name.clone().into_bytes() }
+}
+
+fn encode(state: &State) -> Result<Vec<u8>> {
+    serde_json::to_vec(state).map_err(|error| Error::Internal(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests;

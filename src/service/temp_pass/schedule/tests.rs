@@ -1,0 +1,137 @@
+use std::sync::Mutex;
+
+use arc_swap::ArcSwap;
+use aws_lc_rs::hmac;
+use tokio::runtime::Handle;
+
+use super::*;
+use crate::{
+    config::Config,
+    domain::{
+        clock::{Clock, ManualClock},
+        port::Store,
+        randomness::OsRandomness,
+    },
+    service::{audit::AuditLog, policy::Policy, temp_pass::Parts},
+    store::embedded::{EmbeddedOptions, EmbeddedStore},
+};
+
+const CONFIG: &str = r#"
+    [[temp_pass_schedules]]
+    name = "midnight"
+    schedule = "0 0 * * *"
+    requestor = "REF"
+    mvpd = "TempPass"
+    target = { all = true }
+    make_up = "2h"
+"#;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Noon of a day, in UTC.
+const NOON: u64 = 1_763_726_400_000;
+
+struct Bench {
+    clock: Arc<ManualClock>,
+    store: Store,
+    runs: Arc<Mutex<Vec<Outcome>>>,
+    _folder: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let clock = ManualClock::new(Timestamp::from_millis(NOON));
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut options = EmbeddedOptions::new(folder.path(), clock.clone());
+        options.free_space_reserve = 0;
+        let store = EmbeddedStore::open(options).expect("opens").ports();
+        Self { clock, store, runs: Arc::default(), _folder: folder }
+    }
+
+    fn scheduler(&self) -> Scheduler {
+        let config: Config = toml::from_str(CONFIG).expect("deserializes");
+        let policy = Policy::new(&config).expect("valid");
+        let clock: SharedClock = self.clock.clone();
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &[0; 32]);
+        let service = TempPassService::new(Parts {
+            trials: self.store.trials.clone(),
+            policy: Arc::new(ArcSwap::from_pointee(policy)),
+            randomness: Arc::new(OsRandomness),
+            audit: AuditLog::new(clock.clone(), key, None),
+            runtime: Handle::current(),
+        });
+        let runs = Arc::clone(&self.runs);
+        let on_run =
+            move |_: &str, outcome: &Outcome| runs.lock().expect("not poisoned").push(outcome.clone());
+        Scheduler::new(service, self.store.ledger.clone(), clock, Arc::new(on_run))
+    }
+
+    /// What has run since this was asked last.
+    fn runs(&self) -> Vec<Outcome> {
+        std::mem::take(&mut *self.runs.lock().expect("not poisoned"))
+    }
+}
+
+async fn look(scheduler: &Scheduler) -> Option<Timestamp> {
+    let policy = scheduler.service.policy().load_full();
+    scheduler.look(&policy.schedules[0]).await.expect("the store works")
+}
+
+#[tokio::test]
+async fn two_schedulers_on_one_store_run_each_time_once() {
+    let bench = Bench::new();
+    let (one, other) = (bench.scheduler(), bench.scheduler());
+    for scheduler in [&one, &other] {
+        assert_eq!(look(scheduler).await, Some(Timestamp::from_millis(NOON) + HOUR * 12));
+    }
+    for _ in 0..3 {
+        bench.clock.advance(HOUR * 24);
+        tokio::join!(look(&one), look(&other));
+        tokio::join!(look(&other), look(&one));
+        assert_eq!(bench.runs(), [Outcome::Missed], "noon is too late for midnight, and told once");
+    }
+    bench.clock.advance(HOUR * 12);
+    tokio::join!(look(&one), look(&other));
+    tokio::join!(look(&one), look(&other));
+    assert_eq!(bench.runs(), [Outcome::Done(None)]);
+}
+
+#[tokio::test]
+async fn a_missed_run_is_made_up_once_if_it_is_young_enough() {
+    let bench = Bench::new();
+    look(&bench.scheduler()).await;
+    assert_eq!(bench.runs(), [], "what was due before the schedule was there is not made up");
+    // Nothing runs over two midnights; the last one is two hours ago.
+    bench.clock.advance(HOUR * 24 + HOUR * 14);
+    let scheduler = bench.scheduler();
+    look(&scheduler).await;
+    look(&scheduler).await;
+    assert_eq!(bench.runs(), [Outcome::Done(None)]);
+    bench.clock.advance(HOUR * 24 + Duration::from_millis(1));
+    look(&scheduler).await;
+    assert_eq!(bench.runs(), [Outcome::Missed]);
+    let status = &scheduler.statuses().await.expect("the store works")[0];
+    let midnight = |days: u32| Timestamp::from_millis(NOON) + HOUR * 12 + HOUR * 24 * days;
+    assert_eq!(status.last, Some((midnight(2), Outcome::Missed)));
+    assert_eq!(status.next, Some(midnight(3)));
+}
+
+#[tokio::test]
+async fn a_run_whose_scheduler_died_is_taken_over_after_its_lease() {
+    let bench = Bench::new();
+    let scheduler = bench.scheduler();
+    look(&scheduler).await;
+    bench.clock.advance(HOUR * 12);
+    let policy = scheduler.service.policy().load_full();
+    let schedule = &policy.schedules[0];
+    let (value, _) = scheduler.state(schedule).await.expect("the store works").expect("is there");
+    let until = bench.clock.now() + LEASE;
+    let claim = State { due: bench.clock.now(), outcome: Outcome::Running(until) };
+    assert!(scheduler.swap(schedule, Some(&value), &encode(&claim).expect("encodes")).await.expect("works"));
+
+    assert_eq!(look(&scheduler).await, Some(until));
+    assert_eq!(bench.runs(), []);
+    bench.clock.advance(LEASE);
+    look(&scheduler).await;
+    assert_eq!(bench.runs(), [Outcome::Done(None)]);
+}

@@ -1,0 +1,66 @@
+//! Resets at set times.
+
+use std::{fs, time::Duration};
+
+use passbridge::{
+    admin::{Answer, Command},
+    config::{ScheduleTarget, TempPassSchedule},
+    proto::v1::{GetTempPassRequest, temp_pass::State},
+};
+
+use super::temp_pass::authorize;
+use crate::support::{request::REQUESTOR, rest::operate, test_server::TestServer};
+
+/// From the tests' first moment, 22:13:20.123, to the midnight after it.
+const TO_MIDNIGHT: Duration = Duration::from_millis(6_399_877);
+
+async fn state(server: &TestServer) -> State {
+    let request = GetTempPassRequest {
+        requestor_id: REQUESTOR.to_owned(),
+        mvpd_id: "TempPass".to_owned(),
+        device_id: "a".to_owned(),
+        ..GetTempPassRequest::default()
+    };
+    let answer = server.temp_passes().get_temp_pass(request).await.expect("answers").into_inner();
+    answer.temp_pass.expect("is there").state()
+}
+
+#[tokio::test]
+async fn at_midnight_every_trial_is_reset_and_the_audit_log_says_by_what() {
+    let server = TestServer::configured(|config| {
+        config.temp_pass_schedules = vec![TempPassSchedule {
+            name: "nightly".to_owned(),
+            schedule: "0 0 * * *".to_owned(),
+            requestor: REQUESTOR.to_owned(),
+            mvpd: "TempPass".to_owned(),
+            target: ScheduleTarget { all: Some(true), ..ScheduleTarget::default() },
+            ..TempPassSchedule::default()
+        }];
+    });
+    let list = async || match operate(&server, Command::ListSchedules).await {
+        Answer::Schedules(lines) => lines,
+        other => panic!("{other:?}"),
+    };
+    // Whoever asks for a schedule has seen it, and what is due from then on is run.
+    let first = list().await;
+    assert_eq!((first[0].name.as_str(), first[0].result.as_str()), ("nightly", "has not run yet"));
+    let request = authorize("TempPass", "a", None, "1");
+    server.temp_passes().authorize_temp_pass(request).await.expect("authorizes");
+    server.clock.advance(TO_MIDNIGHT - Duration::from_millis(1));
+    assert_eq!(state(&server).await, State::Active);
+    server.clock.advance(Duration::from_millis(1));
+    while state(&server).await == State::Active {
+        tokio::task::yield_now().await;
+    }
+    while list().await[0].result == "is under way" {
+        tokio::task::yield_now().await;
+    }
+    let line = &list().await[0];
+    let midnight = 1_700_006_400_000;
+    assert_eq!((line.last, line.result.as_str()), (Some(midnight), "done"));
+    assert_eq!(line.next, Some(midnight + 24 * 3_600_000));
+    let log = fs::read_to_string(server.data().join("audit.log")).expect("readable");
+    let entry: serde_json::Value = serde_json::from_str(log.lines().next().expect("a line")).expect("JSON");
+    assert_eq!((&entry["caller"], &entry["face"]), (&"schedule nightly".into(), &"schedule".into()));
+    assert_eq!((&entry["target"], log.lines().count()), (&"all".into(), 1));
+}
