@@ -72,7 +72,7 @@ pub fn run() -> ExitCode {
         Command::Token(token) => token::run(token, cli.config.as_deref()),
         Command::Statement(statement) => statement::run(statement, cli.config.as_deref()),
         Command::Revoke(revoke) => revoke::run(revoke, cli.config.as_deref()),
-        Command::TempPass(command) => temp_pass::run(&command, cli.config.as_deref()),
+        Command::TempPass(command) => temp_pass::run(command, cli.config.as_deref()),
         Command::Config(command) => config::run(&command, cli.config.as_deref()),
     };
     match outcome {

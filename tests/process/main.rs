@@ -10,4 +10,5 @@ mod operations;
 mod readme;
 mod start;
 mod support;
+mod temp_pass;
 mod trace;

@@ -28,13 +28,16 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// How long to wait after something failed.
 const PAUSE: Duration = Duration::from_secs(5);
 
+/// Who is told of each run, with the schedule's name.
+pub type OnRun = Arc<dyn Fn(&str, &Outcome) + Send + Sync>;
+
 /// Runs schedules.
 #[derive(Clone)]
 pub struct Scheduler {
     service: TempPassService,
     ledger: Arc<dyn Ledger>,
     clock: SharedClock,
-    on_run: Arc<dyn Fn(&str, &Outcome) + Send + Sync>,
+    on_run: OnRun,
 }
 
 /// How a run ended.
@@ -74,12 +77,7 @@ pub struct ScheduleStatus {
 impl Scheduler {
     /// Runs the schedules of the present policy, and tells of each run.
     #[must_use]
-    pub fn new(
-        service: TempPassService,
-        ledger: Arc<dyn Ledger>,
-        clock: SharedClock,
-        on_run: Arc<dyn Fn(&str, &Outcome) + Send + Sync>,
-    ) -> Self {
+    pub fn new(service: TempPassService, ledger: Arc<dyn Ledger>, clock: SharedClock, on_run: OnRun) -> Self {
         Self { service, ledger, clock, on_run }
     }
 

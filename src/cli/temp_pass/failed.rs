@@ -1,0 +1,86 @@
+//! The lines that failed, in a file that can be fed in again.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, BufWriter, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::PathBuf,
+};
+
+use super::{input::Row, reset::FileFormat};
+
+/// The column, or field, in which the file says why.
+const ERROR: &str = "error";
+
+/// A file that is made when the first line fails.
+pub(super) struct Failed {
+    path: PathBuf,
+    format: FileFormat,
+    header: Vec<String>,
+    writer: Option<BufWriter<File>>,
+}
+
+impl Failed {
+    pub fn new(path: PathBuf, format: FileFormat, header: Vec<String>) -> Self {
+        Self { path, format, header, writer: None }
+    }
+
+    /// Writes a line, and why it failed.
+    pub fn write(&mut self, row: &Row, error: &str) -> io::Result<()> {
+        match self.format {
+            FileFormat::Csv => self.write_csv(row, error),
+            FileFormat::Jsonl => self.write_json(row, error),
+        }
+    }
+
+    /// Completes the file, if there is one.
+    pub fn finish(mut self) -> io::Result<Option<PathBuf>> {
+        match self.writer.take() {
+            Some(mut writer) => writer.flush().map(|()| Some(self.path)),
+            None => Ok(None),
+        }
+    }
+
+    fn write_csv(&mut self, row: &Row, error: &str) -> io::Result<()> {
+        let has_error = self.header.iter().any(|name| name == ERROR);
+        let is_first = self.writer.is_none();
+        let mut header = self.header.clone();
+        if !has_error {
+            header.push(ERROR.to_owned());
+        }
+        let mut values = row.raw.clone();
+        values.resize(header.len(), String::new());
+        if let Some(index) = header.iter().position(|name| name == ERROR) {
+            error.clone_into(&mut values[index]);
+        }
+        let mut lines = csv::Writer::from_writer(self.open()?);
+        if is_first {
+            lines.write_record(&header)?;
+        }
+        lines.write_record(&values)?;
+        lines.flush()
+    }
+
+    fn write_json(&mut self, row: &Row, error: &str) -> io::Result<()> {
+        let text = row.raw.first().map(String::as_str).unwrap_or_default();
+        let line = match serde_json::from_str::<serde_json::Map<_, _>>(text) {
+            Ok(mut object) => {
+                object.insert(ERROR.to_owned(), error.into());
+                serde_json::Value::from(object).to_string()
+            }
+            // It is no object: it is kept as it is, to be mended by hand.
+            Err(_) => text.to_owned(),
+        };
+        writeln!(self.open()?, "{line}")
+    }
+
+    /// The file may name people, so that it is for its owner alone.
+    fn open(&mut self) -> io::Result<&mut BufWriter<File>> {
+        if self.writer.is_none() {
+            let file =
+                OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&self.path)?;
+            self.writer = Some(BufWriter::new(file));
+        }
+        self.writer.as_mut().ok_or_else(|| io::Error::other("the file was not opened"))
+    }
+}

@@ -1,0 +1,237 @@
+//! The resets that a file lists, in one stream to the server. However long the file is, only the lines that are under way
+//! are in memory.
+
+use std::{
+    collections::HashMap,
+    error::Error,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::{
+    connection::connect,
+    failed::Failed,
+    input::{Fields, Row, Rows},
+    progress::Progress,
+    reset::{FileFormat, Reset},
+};
+use crate::{
+    config::Config,
+    proto::v1::{
+        BatchResetTempPassRequest, BatchResetTempPassResponse, ResetFlexibleTempPassRequest,
+        ResetTempPassRequest, batch_reset_temp_pass_request::Item,
+        reset_flexible_temp_pass_request::Target as FlexibleTarget, reset_temp_pass_request::Target,
+    },
+};
+
+/// How many lines are read ahead.
+const READ_AHEAD: usize = 256;
+
+/// The lines that the server has, by the name of their item.
+type UnderWay = Arc<Mutex<HashMap<String, Row>>>;
+
+pub(super) async fn run(config: &Config, reset: Reset) -> Result<(), Box<dyn Error>> {
+    let file = reset.what.file.clone().unwrap_or_default();
+    let format = reset.format.unwrap_or_else(|| format_of(&file));
+    let bytes_read = Arc::default();
+    let (rows, size) = Rows::open(&file, format, &bytes_read)?;
+    if reset.dry_run {
+        return dry_run(rows);
+    }
+    let path = reset.failed.clone().unwrap_or_else(|| failed_path(&file));
+    if path == file {
+        return Err("--failed: is the file that is read; name another one".into());
+    }
+    let mut failed = Failed::new(path, format, rows.header());
+    let mut progress = Progress::new(size, bytes_read);
+    let broken = send(config, reset, rows, &mut failed, &mut progress).await?;
+    progress.finish();
+    println!("{}", progress.summary());
+    if let Some(path) = failed.finish()? {
+        println!("the lines that failed are in {}", path.display());
+    }
+    match broken {
+        Some(reason) => Err(reason.into()),
+        None if progress.failed > 0 => Err("some lines failed".into()),
+        None => Ok(()),
+    }
+}
+
+/// Sends every line and takes every answer. Why the stream broke off, if it did.
+async fn send(
+    config: &Config,
+    reset: Reset,
+    mut rows: Rows,
+    failed: &mut Failed,
+    progress: &mut Progress,
+) -> Result<Option<String>, Box<dyn Error>> {
+    let Reset { url, requestor, mvpd, environment, .. } = reset;
+    let mut client = connect(config, url).await?;
+    let under_way = UnderWay::default();
+    let (items, receiver) = mpsc::channel(READ_AHEAD);
+    let (unreadable, mut unreadable_rows) = mpsc::channel::<(Row, String)>(READ_AHEAD);
+    let place = move |fields| item(fields, &requestor, &mvpd, &environment);
+    let reading = tokio::task::spawn_blocking({
+        let under_way = Arc::clone(&under_way);
+        move || read(&mut rows, place, &under_way, &items, &unreadable)
+    });
+    let mut broken = None;
+    let answers = client.batch_reset_temp_pass(ReceiverStream::new(receiver)).await;
+    let mut answers = match answers {
+        Ok(answers) => Some(answers.into_inner()),
+        Err(status) => {
+            broken = Some(format!("the server refused: {}", status.message()));
+            None
+        }
+    };
+    let mut lines_come = true;
+    while answers.is_some() || lines_come {
+        tokio::select! {
+            row = unreadable_rows.recv(), if lines_come => match row {
+                Some((row, error)) => {
+                    failed.write(&row, &error)?;
+                    progress.fail(row.line, &error);
+                }
+                None => lines_come = false,
+            },
+            answer = next(&mut answers), if answers.is_some() => match answer {
+                Ok(Some(answer)) => take(answer, &under_way, failed, progress)?,
+                Ok(None) => answers = None,
+                Err(status) => {
+                    broken = Some(format!("the stream broke off: {}", status.message()));
+                    // The reader stops when nobody takes its lines any more.
+                    answers = None;
+                }
+            },
+        }
+    }
+    reading.await??;
+    let rest = std::mem::take(&mut *under_way.lock().unwrap_or_else(PoisonError::into_inner));
+    for row in rest.into_values() {
+        let error = "was not answered; it may have been reset all the same";
+        failed.write(&row, error)?;
+        progress.fail(row.line, error);
+    }
+    Ok(broken)
+}
+
+/// Reads every line: into the stream, or, where that cannot be, to those that failed.
+fn read(
+    rows: &mut Rows,
+    item: impl Fn(Fields) -> Item,
+    under_way: &UnderWay,
+    items: &mpsc::Sender<BatchResetTempPassRequest>,
+    failed: &mpsc::Sender<(Row, String)>,
+) -> std::io::Result<()> {
+    while let Some(row) = rows.next_row()? {
+        let outcome = match row.fields.clone() {
+            _ if items.is_closed() => Err("was not sent".to_owned()),
+            Ok(fields) => {
+                let item_id = row.line.to_string();
+                under_way.lock().unwrap_or_else(PoisonError::into_inner).insert(item_id.clone(), row.clone());
+                // Where this fails, the line is one that was not answered.
+                Ok(items.blocking_send(BatchResetTempPassRequest { item_id, item: Some(item(fields)) }))
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = outcome
+            && failed.blocking_send((row, error)).is_err()
+        {
+            break;
+        }
+    }
+    Ok(())
+}
+
+async fn next(
+    answers: &mut Option<tonic::Streaming<BatchResetTempPassResponse>>,
+) -> Result<Option<BatchResetTempPassResponse>, tonic::Status> {
+    match answers {
+        Some(answers) => answers.message().await,
+        None => Ok(None),
+    }
+}
+
+fn take(
+    answer: BatchResetTempPassResponse,
+    under_way: &UnderWay,
+    failed: &mut Failed,
+    progress: &mut Progress,
+) -> std::io::Result<()> {
+    let row = under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&answer.item_id);
+    let Some(row) = row else { return Ok(()) };
+    let status = answer.status.unwrap_or_default();
+    if status.code == 0 {
+        progress.answer(answer.reset_count.unwrap_or_default());
+    } else {
+        failed.write(&row, &status.message)?;
+        progress.fail(row.line, &status.message);
+    }
+    Ok(())
+}
+
+fn item(fields: Fields, requestor: &str, mvpd: &str, environment: &str) -> Item {
+    let Fields { device_id, generic_key, user_identifier, app_id, device_user, .. } = fields;
+    let (requestor_id, mvpd_id, environment) =
+        (requestor.to_owned(), mvpd.to_owned(), environment.to_owned());
+    if !device_id.is_empty() {
+        let target = Some(Target::DeviceId(device_id));
+        return Item::TempPass(ResetTempPassRequest {
+            requestor_id,
+            mvpd_id,
+            environment,
+            target,
+            app_id,
+            device_user,
+        });
+    }
+    let target = if generic_key.is_empty() {
+        FlexibleTarget::UserIdentifier(user_identifier)
+    } else {
+        FlexibleTarget::GenericKey(generic_key)
+    };
+    Item::FlexibleTempPass(ResetFlexibleTempPassRequest {
+        requestor_id,
+        mvpd_id,
+        environment,
+        target: Some(target),
+        hash_algorithm: 0,
+    })
+}
+
+fn dry_run(mut rows: Rows) -> Result<(), Box<dyn Error>> {
+    let (mut devices, mut users, mut unreadable) = (0_u64, 0_u64, 0_u64);
+    while let Some(row) = rows.next_row()? {
+        match row.fields {
+            Ok(fields) if fields.device_id.is_empty() => users += 1,
+            Ok(_) => devices += 1,
+            Err(error) => {
+                unreadable += 1;
+                eprintln!("line {}: {error}", row.line);
+            }
+        }
+    }
+    println!(
+        "would reset the trials of {devices} devices and {users} users; {unreadable} lines cannot be read"
+    );
+    Ok(())
+}
+
+fn format_of(file: &Path) -> FileFormat {
+    match file.extension().and_then(|extension| extension.to_str()) {
+        Some("jsonl" | "ndjson" | "json") => FileFormat::Jsonl,
+        _ => FileFormat::Csv,
+    }
+}
+
+fn failed_path(file: &Path) -> PathBuf {
+    if file == Path::new("-") {
+        return PathBuf::from("stdin.failed");
+    }
+    let mut path = file.as_os_str().to_owned();
+    path.push(".failed");
+    path.into()
+}
