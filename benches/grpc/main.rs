@@ -23,6 +23,7 @@ mod soak;
 mod start;
 #[path = "../support/mod.rs"]
 mod support;
+mod temp_pass;
 mod throughput;
 mod workload;
 
@@ -60,6 +61,8 @@ enum Command {
     Start,
     /// A constant rate for a long time.
     Soak(soak::Options),
+    /// TempPasses: authorizations beside the echo, resets in one stream and of all.
+    TempPass(comparison::Options),
     /// The echo itself.
     #[command(hide = true)]
     Echo,
@@ -71,6 +74,7 @@ fn main() -> ExitCode {
         Command::Throughput(options) => comparison::run::<Throughput>(&setting, &options),
         Command::Start => start::run(&setting),
         Command::Soak(options) => soak::run(&setting, &options),
+        Command::TempPass(options) => temp_pass::run(&setting, &options),
         Command::Echo => echo::serve(),
     })
 }

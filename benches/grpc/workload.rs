@@ -183,7 +183,7 @@ pub fn check_code(message: &[u8]) -> Result<()> {
     Err("the code is not where the benchmark looks for it in an answer".into())
 }
 
-fn framed(message: &impl Message) -> Bytes {
+pub fn framed(message: &impl Message) -> Bytes {
     let length = u32::try_from(message.encoded_len()).expect("a message of the benchmark is small");
     let mut frame = Vec::with_capacity(PREFIX + length as usize);
     frame.push(0);

@@ -1,0 +1,254 @@
+//! TempPasses: authorizations beside the echo, resets in one stream, and a reset of all.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use passbridge::proto::v1::{
+    AuthorizeTempPassRequest, BatchResetTempPassRequest, ResetTempPassRequest,
+    batch_reset_temp_pass_request::Item, reset_temp_pass_request::Target as ResetTarget,
+    temp_pass_service_client::TempPassServiceClient,
+};
+use tokio::runtime::Builder;
+use tonic::transport::{Channel, Endpoint};
+
+use crate::{
+    CONNECTIONS, GRPC,
+    client::{Client, PREFIX},
+    footprint::{mebibytes, resident_memory},
+    support::{
+        Result, Setting,
+        comparison::{self, Case, Comparison, Options},
+        device::{DEVICE_ID, device_id},
+        disk,
+        load::{self, Plan, Workload},
+        measurement::{Course, Measurement, measure},
+        process::Server,
+        report::{Table, Target},
+        template::Template,
+    },
+    workload::{Echo, framed},
+};
+
+const REQUESTOR: &str = "REF";
+const MVPD: &str = "TempPass";
+
+/// Runs both parts and prints their tables.
+pub fn run(setting: &Setting, options: &Options) -> Result<()> {
+    comparison::run::<Authorizations>(setting, options)?;
+    resets(setting)
+}
+
+/// What is called.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Call {
+    /// The first authorization of a device: a trial starts, durably.
+    AuthorizeNew,
+    /// One of a trial that runs.
+    AuthorizeRunning,
+}
+
+/// The servers, and what they are called with.
+struct Authorizations {
+    passbridge: Server,
+    echo: Server,
+    new: Arc<Authorize>,
+    in_echo: Arc<Echo>,
+    sizes: [usize; 2],
+}
+
+impl Comparison for Authorizations {
+    type Call = Call;
+
+    const YARDSTICK: &'static str = "echo";
+
+    const CASES: &'static [Case<Call>] = &[
+        case(Call::AuthorizeNew, Target::AtLeast(0.45)),
+        case(Call::AuthorizeRunning, Target::AtLeast(0.75)),
+    ];
+
+    fn start(setting: &Setting, data: &Path) -> Result<Self> {
+        let passbridge = Server::passbridge(&setting.server, data, &GRPC)?;
+        passbridge.wait_until_ready()?;
+        let echo = Server::yardstick(&GRPC, &["echo"])?;
+        let new = Authorize::new();
+        let answer = load::once(passbridge.address, &new)?;
+        let sizes = [new.request_size(), answer.len()];
+        let in_echo = Echo::of_size(sizes[0], sizes[1]);
+        Ok(Self { passbridge, echo, new: Arc::new(new), in_echo: Arc::new(in_echo), sizes })
+    }
+
+    fn warm_up(&self, course: Course) -> Result<()> {
+        self.passbridge(Call::AuthorizeNew, course).map(drop)
+    }
+
+    fn passbridge(&self, call: Call, course: Course) -> Result<Measurement> {
+        match call {
+            Call::AuthorizeNew => measure(&self.passbridge, &self.new, course),
+            Call::AuthorizeRunning => measure(&self.passbridge, &Arc::new(self.new.of_those()), course),
+        }
+    }
+
+    fn yardstick(&self, _: Call, course: Course) -> Result<Measurement> {
+        measure(&self.echo, &self.in_echo, course)
+    }
+
+    fn describe(&self) -> String {
+        let [request, answer] = self.sizes;
+        format!(
+            "Messages in bytes, the echo's too: {request} → {answer}. {CONNECTIONS} connections. Trials at the end: {}.\n",
+            self.new.next.load(Ordering::Relaxed)
+        )
+    }
+
+    fn end(self) -> Result<()> {
+        self.passbridge.terminate()
+    }
+}
+
+const fn case(call: Call, throughput: Target) -> Case<Call> {
+    Case { call, in_flight: 64, throughput, p99: Target::None, cpu: Target::None }
+}
+
+/// Authorizes, each time for another device, or at random for those that have a trial.
+struct Authorize {
+    template: Template,
+    next: AtomicU64,
+    last: u64,
+    /// How many devices have a trial; `None` where each call is for a new one.
+    existing: Option<u64>,
+}
+
+impl Authorize {
+    fn new() -> Self {
+        let request = AuthorizeTempPassRequest {
+            requestor_id: REQUESTOR.to_owned(),
+            mvpd_id: MVPD.to_owned(),
+            device_id: DEVICE_ID.to_owned(),
+            resource_id: "sampleResource".to_owned(),
+            ..AuthorizeTempPassRequest::default()
+        };
+        let template = Template::new(framed(&request), DEVICE_ID);
+        Self { template, next: AtomicU64::new(0), last: u64::MAX, existing: None }
+    }
+
+    /// The same, but only so many.
+    fn limited(self, count: u64) -> Self {
+        Self { last: count, ..self }
+    }
+
+    /// Of those devices that have had theirs.
+    fn of_those(&self) -> Self {
+        let existing = self.next.load(Ordering::Relaxed).saturating_sub(1_000).max(1);
+        Self { existing: Some(existing), ..Self::new() }
+    }
+}
+
+impl Workload for Authorize {
+    type Client = Client;
+
+    fn method(&self) -> &str {
+        "/passbridge.v1.TempPassService/AuthorizeTempPass"
+    }
+
+    fn request(&self) -> Option<Bytes> {
+        let device = match self.existing {
+            Some(existing) => fastrand::u64(..existing),
+            None => Some(self.next.fetch_add(1, Ordering::Relaxed)).filter(|device| *device < self.last)?,
+        };
+        Some(self.template.with(device_id(device).as_bytes()))
+    }
+
+    fn request_size(&self) -> usize {
+        self.template.len() - PREFIX
+    }
+}
+
+/// Resets in one stream, then all that are left.
+fn resets(setting: &Setting) -> Result<()> {
+    let (trials, items) = if setting.quick { (2_000, 1_000) } else { (1_000_000, 200_000) };
+    let data = disk::data_folder()?;
+    let server = Server::passbridge(&setting.server, data.path(), &GRPC)?;
+    server.wait_until_ready()?;
+    let authorize = Arc::new(Authorize::new().limited(trials));
+    let now = Instant::now();
+    let plan = Plan { in_flight: 256, threads: 1, from: now, until: now + Duration::from_secs(600) };
+    load::run(server.address, &authorize, plan)?.complete()?;
+
+    let mut table = Table::new(&["of how many trials", "figure", "", "target"]);
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let channel = {
+        let _entered = runtime.enter();
+        Endpoint::from_shared(format!("http://{}", server.address))?.connect_lazy()
+    };
+    for items in [items / 4, items] {
+        let before = resident_memory(&server)?;
+        let start = Instant::now();
+        runtime.block_on(batch(channel.clone(), items))?;
+        let rate = items as f64 / start.elapsed().as_secs_f64();
+        let row = [trials.to_string(), format!("resets/s in one stream of {items}"), format!("{rate:.0}")];
+        table.row(&[&*row[0], &*row[1], &*row[2], &*Target::AtLeast(20_000.0).judge(rate)]);
+        let grown = resident_memory(&server)? as f64 - before as f64;
+        let figure = format!("memory that the server took for it, of {items}");
+        table.row(&[&*trials.to_string(), &*figure, &*mebibytes(grown), ""]);
+    }
+    let mut times = Vec::new();
+    for _ in 0..20 {
+        let start = Instant::now();
+        runtime.block_on(reset_all(channel.clone()))?;
+        times.push(start.elapsed().as_secs_f64() * 1e3);
+    }
+    let worst = times.iter().copied().fold(0.0, f64::max);
+    let first = times.first().copied().unwrap_or_default();
+    table.row(&[
+        &*trials.to_string(),
+        "reset of all, ms, the first",
+        &*format!("{first:.2}"),
+        &*Target::AtMost(5.0).judge(first),
+    ]);
+    table.row(&[&*trials.to_string(), "reset of all, ms, the longest of 20", &*format!("{worst:.2}"), ""]);
+    println!("{}", table.into_text());
+    drop(channel);
+    drop(runtime);
+    server.terminate()
+}
+
+async fn batch(channel: Channel, items: u64) -> Result<()> {
+    let messages = (0..items).map(|device| {
+        let device = device_id(device);
+        BatchResetTempPassRequest {
+            item_id: device.clone(),
+            item: Some(Item::TempPass(reset(ResetTarget::DeviceId(device)))),
+        }
+    });
+    let messages = tokio_stream::iter(messages.collect::<Vec<_>>());
+    let mut answers = TempPassServiceClient::new(channel).batch_reset_temp_pass(messages).await?.into_inner();
+    let mut count = 0;
+    while let Some(answer) = answers.message().await? {
+        if answer.status.is_none_or(|status| status.code != 0) {
+            return Err("an item FAILED".into());
+        }
+        count += 1;
+    }
+    if count == items { Ok(()) } else { Err(format!("{count} of {items} items were answered").into()) }
+}
+
+async fn reset_all(channel: Channel) -> Result<()> {
+    TempPassServiceClient::new(channel).reset_temp_pass(reset(ResetTarget::AllDevices(true))).await?;
+    Ok(())
+}
+
+fn reset(target: ResetTarget) -> ResetTempPassRequest {
+    ResetTempPassRequest {
+        requestor_id: REQUESTOR.to_owned(),
+        mvpd_id: MVPD.to_owned(),
+        target: Some(target),
+        ..ResetTempPassRequest::default()
+    }
+}
