@@ -15,17 +15,21 @@ use futures_util::StreamExt;
 
 use super::{
     EmbeddedOptions, EmbeddedStore, FreeSpace, OpenError, housekeeper, ledger_operation::RemoveEnded,
+    trial_operation::RemoveForgotten,
 };
 use crate::{
     domain::{
         clock::{Clock, ManualClock, Timestamp},
         error::StoreError,
-        port::{Codes, Insertion, Ledger, Store, StoreHealth},
+        id::DeviceId,
+        port::{Authorization, Codes, Insertion, Ledger, Store, StoreHealth, Trials},
         registration::QUARANTINE,
+        temp_pass::{ResetTarget, TrialApplication},
     },
     store::conformance::{
         Harness, conformance,
         sample::{NO_LIMIT, TTL, entry, ledger_key, registration},
+        trials::{PROMOTIONAL, identity, new_id, resource, temp_pass},
     },
 };
 
@@ -205,6 +209,45 @@ async fn ended_entries_among_the_lasting_ones_are_removed() {
     store.submit(RemoveEnded { keys }).await.expect("works");
     assert!(ended().is_empty());
     assert!(Ledger::get(&store, &ledger_key("kind", "stays")).await.expect("works").is_some());
+}
+
+#[tokio::test]
+async fn what_a_reset_of_all_leaves_is_collected_and_what_runs_is_not() {
+    let harness = EmbeddedHarness::new();
+    let store = harness.embedded();
+    let authorize = async |device: &str, key: u8| {
+        let authorization = Authorization {
+            temp_pass: temp_pass("TempPassREF"),
+            rule: PROMOTIONAL,
+            identity: identity(device, Some(key)),
+            application: TrialApplication::default(),
+            resource: resource("one"),
+            new_id: new_id(),
+        };
+        store.authorize(authorization).await.expect("works");
+    };
+    authorize("a", 1).await;
+    authorize("b", 2).await;
+    let nothing_asked = TrialApplication::default();
+    let key = temp_pass("TempPassREF");
+    store.reset(&key, &ResetTarget::All, &nothing_asked).await.expect("works");
+    authorize("b", 2).await;
+    authorize("c", 3).await;
+    let device = DeviceId::parse("device_id", "c").expect("valid");
+    store.reset(&key, &ResetTarget::Device(device), &nothing_asked).await.expect("works");
+
+    let forgotten = || {
+        let engine = store.core.engine.load_full().expect("open");
+        housekeeper::forgotten_trials(&engine, harness.clock.now()).expect("readable")
+    };
+    // Two trials of the old generation, the two bindings of a, and the key that was bound to the trial of c.
+    let keys = forgotten();
+    assert_eq!(keys.len(), 5);
+    store.submit(RemoveForgotten { keys }).await.expect("works");
+    assert!(forgotten().is_empty());
+    let running = identity("b", Some(2));
+    let trial = Trials::get(&store, &key, &PROMOTIONAL, &running).await.expect("works");
+    assert_eq!(trial.used_resources.len(), 1);
 }
 
 /// A file system whose free space a test decides.

@@ -62,6 +62,21 @@ async fn one_device_or_all_of_them() {
     }
 }
 
+/// The two examples of the documents, host and token aside, as they stand.
+#[tokio::test]
+async fn the_documented_examples_work_without_any_configuration() {
+    let server = TestServer::start();
+    let token = access_token(&server, StatementCommand::default()).await;
+    let device = Device { server: &server, token };
+    for path in [
+        "/reset-tempass/v3/reset?device_id=all&requestor_id=AdobeBEAST&mvpd_id=TempPass",
+        "/reset-tempass/v3/reset/generic?key=f7ee5ec7312165148b69fcca1d29075b14b8aef0b5048a332b18b88d09069fb7\
+         &requestor_id=REF&mvpd_id=TempPassREF",
+    ] {
+        assert_eq!(device.call("DELETE", path).send().await.status, 204, "{path}");
+    }
+}
+
 #[tokio::test]
 async fn one_key_or_all_of_them() {
     let server = TestServer::start();
