@@ -16,13 +16,14 @@ use crate::{
 /// The face of `app`.
 pub(super) fn service(app: &App) -> Router {
     let config = &app.config.rest;
-    let (clock, policy) = (&app.clock, &app.policy);
-    let ledger = Arc::clone(&app.store.ledger);
+    let services = &app.services;
+    let (clock, policy) = (&services.clock, &services.policy);
+    let ledger = Arc::clone(&services.store.ledger);
     let limit = config.address_limit;
     rest::router(rest::Parts {
-        registration: app.registration.clone(),
-        temp_pass: app.temp_pass.clone(),
-        client_registration: app.client_registration.clone(),
+        registration: services.registration.clone(),
+        temp_pass: services.temp_pass.clone(),
+        client_registration: services.client_registration.clone(),
         signed_request: SignedRequestService::new(ledger, Arc::clone(policy), Arc::clone(clock)),
         throttle: Throttle::new(Arc::clone(clock), limit.per_second, limit.burst),
         policy: Arc::clone(policy),

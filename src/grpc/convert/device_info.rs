@@ -22,7 +22,7 @@ use crate::{
 const HASH_VALUE_MAX: usize = 1_024;
 
 /// Device information and what was odd about it.
-type Checked = std::result::Result<(DeviceInfo, Vec<Warning>), Vec<Violation>>;
+pub(super) type Checked = std::result::Result<(DeviceInfo, Vec<Warning>), Vec<Violation>>;
 
 /// A valid request to normalize.
 pub(in crate::grpc) struct Normalize {

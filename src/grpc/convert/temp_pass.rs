@@ -113,32 +113,27 @@ pub(in crate::grpc) fn authorize(
     policy: &Policy,
 ) -> Result<AuthorizeTempPass> {
     let mut violations = Violations::default();
-    let place = temp_pass_place(
-        &mut violations,
-        policy,
-        &message.environment,
-        &message.requestor_id,
-        &message.mvpd_id,
-    );
-    let device_id = violations.take(required_device_id(&message.device_id));
-    let identity = match message.identity {
-        Some(authorize_message::Identity::GenericKey(text)) => Identity::Key(text),
-        Some(authorize_message::Identity::UserIdentifier(text)) => Identity::Identifier(text),
-        None => Identity::None,
+    let subject = Subject {
+        place: (&message.environment, &message.requestor_id, &message.mvpd_id),
+        device_id: &message.device_id,
+        identity: match message.identity {
+            Some(authorize_message::Identity::GenericKey(text)) => Identity::Key(text),
+            Some(authorize_message::Identity::UserIdentifier(text)) => Identity::Identifier(text),
+            None => Identity::None,
+        },
+        hash_algorithm: message.hash_algorithm,
+        device: message.device.map(|device| match device {
+            authorize_message::Device::DeviceInfo(message) => device_info::typed(message),
+            authorize_message::Device::XDeviceInfo(text) => device_info::wire(&text),
+        }),
+        user_agent: message.user_agent,
+        device_ip: &message.device_ip,
+        application: TrialApplication { app_id: message.app_id, device_user: message.device_user },
     };
-    let generic_key = identity.generic_key(&mut violations, message.hash_algorithm);
-    let device = message.device.map(|device| match device {
-        authorize_message::Device::DeviceInfo(message) => device_info::typed(message),
-        authorize_message::Device::XDeviceInfo(text) => device_info::wire(&text),
-    });
-    device.and_then(|device| violations.take_all(device));
-    user_agent(&mut violations, message.user_agent);
-    address(&mut violations, "device_ip", &message.device_ip);
+    let subject = subject.check(policy, &mut violations);
     let resource = violations.take(ResourceId::parse("resource_id", &message.resource_id));
-    let application = application(&mut violations, message.app_id, message.device_user);
-    match (place, device_id, resource) {
-        (Some(place), Some(device_id), Some(resource)) if violations.is_empty() => {
-            let identity = TrialIdentity { device_id, generic_key };
+    match (subject, resource) {
+        (Some((place, identity, application)), Some(resource)) if violations.is_empty() => {
             Ok(AuthorizeTempPass { place, identity, application, resource })
         }
         _ => Err(violations.into_error()),
@@ -147,33 +142,59 @@ pub(in crate::grpc) fn authorize(
 
 pub(in crate::grpc) fn get(message: v1::GetTempPassRequest, policy: &Policy) -> Result<GetTempPass> {
     let mut violations = Violations::default();
-    let place = temp_pass_place(
-        &mut violations,
-        policy,
-        &message.environment,
-        &message.requestor_id,
-        &message.mvpd_id,
-    );
-    let device_id = violations.take(required_device_id(&message.device_id));
-    let identity = match message.identity {
-        Some(get_message::Identity::GenericKey(text)) => Identity::Key(text),
-        Some(get_message::Identity::UserIdentifier(text)) => Identity::Identifier(text),
-        None => Identity::None,
+    let subject = Subject {
+        place: (&message.environment, &message.requestor_id, &message.mvpd_id),
+        device_id: &message.device_id,
+        identity: match message.identity {
+            Some(get_message::Identity::GenericKey(text)) => Identity::Key(text),
+            Some(get_message::Identity::UserIdentifier(text)) => Identity::Identifier(text),
+            None => Identity::None,
+        },
+        hash_algorithm: message.hash_algorithm,
+        device: message.device.map(|device| match device {
+            get_message::Device::DeviceInfo(message) => device_info::typed(message),
+            get_message::Device::XDeviceInfo(text) => device_info::wire(&text),
+        }),
+        user_agent: message.user_agent,
+        device_ip: &message.device_ip,
+        application: TrialApplication { app_id: message.app_id, device_user: message.device_user },
     };
-    let generic_key = identity.generic_key(&mut violations, message.hash_algorithm);
-    let device = message.device.map(|device| match device {
-        get_message::Device::DeviceInfo(message) => device_info::typed(message),
-        get_message::Device::XDeviceInfo(text) => device_info::wire(&text),
-    });
-    device.and_then(|device| violations.take_all(device));
-    user_agent(&mut violations, message.user_agent);
-    address(&mut violations, "device_ip", &message.device_ip);
-    application(&mut violations, message.app_id, message.device_user);
-    match (place, device_id) {
-        (Some(place), Some(device_id)) if violations.is_empty() => {
-            Ok(GetTempPass { place, identity: TrialIdentity { device_id, generic_key } })
-        }
+    match subject.check(policy, &mut violations) {
+        Some((place, identity, _)) if violations.is_empty() => Ok(GetTempPass { place, identity }),
         _ => Err(violations.into_error()),
+    }
+}
+
+/// What authorize and get have in common: whose trial of which TempPass, and what is known of the device.
+struct Subject<'a> {
+    /// Environment, requestor and mvpd.
+    place: (&'a str, &'a str, &'a str),
+    device_id: &'a str,
+    identity: Identity,
+    hash_algorithm: i32,
+    device: Option<device_info::Checked>,
+    user_agent: String,
+    device_ip: &'a str,
+    application: TrialApplication,
+}
+
+impl Subject<'_> {
+    fn check(
+        self,
+        policy: &Policy,
+        violations: &mut Violations,
+    ) -> Option<(TempPassPlace, TrialIdentity, TrialApplication)> {
+        let (environment, requestor_id, mvpd_id) = self.place;
+        let place = temp_pass_place(violations, policy, environment, requestor_id, mvpd_id);
+        let device_id = violations.take(required_device_id(self.device_id));
+        let generic_key = self.identity.generic_key(violations, self.hash_algorithm);
+        // What only an upstream has a use for is checked all the same.
+        self.device.and_then(|device| violations.take_all(device));
+        user_agent(violations, self.user_agent);
+        address(violations, "device_ip", self.device_ip);
+        let TrialApplication { app_id, device_user } = self.application;
+        let application = application(violations, app_id, device_user);
+        Some((place?, TrialIdentity { device_id: device_id?, generic_key }, application))
     }
 }
 

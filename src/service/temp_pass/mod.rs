@@ -27,7 +27,7 @@ pub use authorize::AuthorizeTempPass;
 pub use batch::{BatchAnswer, BatchItem};
 pub use get::GetTempPass;
 pub use reset::{Origin, ResetBy, ResetTempPass};
-pub use schedule::{Outcome, ScheduleStatus, Scheduler};
+pub use schedule::{OnRun, Outcome, ScheduleStatus, Scheduler};
 
 /// The use cases around TempPasses. A cheap handle.
 #[derive(Clone)]

@@ -1,0 +1,170 @@
+//! Serving: the faces and what runs beside them, until the server is asked to end; then draining, in order.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tower::Layer;
+
+use super::{
+    App, StartError,
+    operations::{self, Readiness},
+    rest,
+};
+use crate::{
+    config::Config,
+    domain::{caller::Caller, device_info::Normalizer, port::Store},
+    grpc::{self, FaceLayer, HealthBoard},
+    server::{Acceptor, Http1Options, Http2Options, Serving, Shutdown, WorkerPool},
+    service::temp_pass::Outcome,
+    telemetry::Telemetry,
+};
+
+/// How often the store is asked how it is.
+const HEALTH_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long the end of the server waits for commands, which take milliseconds.
+const COMMANDS_END: Duration = Duration::from_secs(5);
+
+impl App {
+    /// Serves until `stop` completes, then drains: NOT_SERVING first, then streams end, then the limit.
+    ///
+    /// # Errors
+    /// Where the store cannot be closed in good order.
+    pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), StartError> {
+        let shutdown = Shutdown::default();
+        let rest_service = rest::service(&self);
+        let routes = grpc::routes(grpc::Parts {
+            registration: self.services.registration.clone(),
+            temp_pass: self.services.temp_pass.clone(),
+            normalizer: Arc::clone(&self.services.normalizer),
+            health: self.health.clone(),
+            max_message_size: self.config.grpc.max_message_size,
+        })?;
+        // Before it is ready, or the first calls would wait for it.
+        let _ = tokio::task::spawn_blocking(Normalizer::warm_up).await;
+        let face = FaceLayer {
+            telemetry: self.telemetry.clone(),
+            caller: Caller::anonymous(),
+            answer_timeout: self.config.grpc.answer_timeout.0,
+            drain: shutdown.drain.clone(),
+        };
+        let grpc_service = face.layer(routes);
+        let Self { config, services, grpc, rest, admin, operations, telemetry, readiness, health, pool } =
+            self;
+        let reporting = telemetry.clone();
+        let on_run = move |schedule: &str, outcome: &Outcome| report_run(&reporting, schedule, outcome);
+        let scheduler = services.scheduler(Arc::new(on_run));
+        let scheduling = tokio::spawn(scheduler.clone().run());
+        let stop_commands = CancellationToken::new();
+        let commands = tokio::spawn(admin.serve(services.for_commands(scheduler), stop_commands.clone()));
+        let works = report_store(&services.store, &health, &readiness, None).await;
+        let watching =
+            tokio::spawn(watch_store(services.store.clone(), health.clone(), readiness.clone(), works));
+        let operations = tokio::spawn(operations::serve(operations, telemetry.clone(), readiness.clone()));
+
+        let serving = Serving { pool: &pool, shutdown: &shutdown, telemetry: &telemetry };
+        let grpc = Acceptor::new(grpc, config.grpc.max_connections, shutdown.drain.clone());
+        let rest = Acceptor::new(rest, config.rest.max_connections, shutdown.drain.clone());
+        let rest_options = Http1Options { idle_timeout: config.rest.idle_timeout.0 };
+        let mut accepting = Box::pin(async {
+            tokio::join!(
+                serving.http2(grpc, grpc_service, http2_options(&config)),
+                serving.http1(rest, rest_service, rest_options),
+            );
+        });
+        tokio::select! {
+            () = &mut accepting => {}
+            () = stop => {}
+        }
+        tracing::info!("draining");
+        watching.abort();
+        scheduling.abort();
+        health.report_draining().await;
+        readiness.set(Err("draining".to_owned()));
+        tokio::select! {
+            () = &mut accepting => {}
+            () = tokio::time::sleep(config.runtime.drain_delay.0) => {}
+        }
+        shutdown.drain.cancel();
+        accepting.as_mut().await;
+        drop(accepting);
+        end_calls(pool, &shutdown, config.runtime.drain_timeout.0).await;
+        // They wait for nothing but the store, which answers or fails.
+        services.registration.finish().await;
+        services.temp_pass.finish().await;
+        shutdown.cut.cancel();
+        operations.abort();
+        end_commands(&stop_commands, commands).await;
+        services.store.health.close().await?;
+        tracing::info!("ended");
+        Ok(())
+    }
+}
+
+/// Commands too use the store, and the socket must be gone before another server may have the folder.
+async fn end_commands(stop: &CancellationToken, commands: JoinHandle<()>) {
+    stop.cancel();
+    let _ = tokio::time::timeout(COMMANDS_END, commands).await;
+}
+
+fn http2_options(config: &Config) -> Http2Options {
+    Http2Options {
+        max_streams: config.grpc.max_streams_per_connection,
+        keepalive_interval: config.grpc.keepalive_interval.0,
+        keepalive_timeout: config.grpc.keepalive_timeout.0,
+    }
+}
+
+/// Says how the store is, again and again.
+async fn watch_store(store: Store, health: HealthBoard, readiness: Readiness, mut works: bool) {
+    loop {
+        tokio::time::sleep(HEALTH_INTERVAL).await;
+        works = report_store(&store, &health, &readiness, Some(works)).await;
+    }
+}
+
+/// Says how the store is, where that differs from `before`, and returns whether it works.
+async fn report_store(
+    store: &Store,
+    health: &HealthBoard,
+    readiness: &Readiness,
+    before: Option<bool>,
+) -> bool {
+    let checked = store.health.check().await;
+    let works = checked.is_ok();
+    if before != Some(works) {
+        match &checked {
+            Ok(()) if before.is_none() => {}
+            Ok(()) => tracing::info!("the store works again"),
+            Err(error) => tracing::error!(%error, "the store does not work"),
+        }
+        health.report_store(works).await;
+    }
+    readiness.set(checked.map_err(|error| error.to_string()));
+    works
+}
+
+/// Logs and counts a run of a schedule.
+fn report_run(telemetry: &Telemetry, schedule: &str, outcome: &Outcome) {
+    let result = match outcome {
+        Outcome::Done(_) => "done",
+        Outcome::Failed(_) => "failed",
+        Outcome::Missed | Outcome::NotYet | Outcome::Running(_) => "missed",
+    };
+    telemetry.metrics().schedule_ran(schedule, result);
+    match outcome {
+        Outcome::Done(reset_count) => tracing::info!(schedule, reset_count, "a schedule has run"),
+        Outcome::Failed(reason) => tracing::error!(schedule, %reason, "a schedule has failed"),
+        _ => tracing::warn!(schedule, "a run was missed, and is too old to be made up"),
+    }
+}
+
+async fn end_calls(pool: WorkerPool, shutdown: &Shutdown, limit: Duration) {
+    let mut ended = tokio::task::spawn_blocking(move || pool.join());
+    if tokio::time::timeout(limit, &mut ended).await.is_err() {
+        tracing::warn!("calls that did not end in time are cut");
+        shutdown.cut.cancel();
+        let _ = ended.await;
+    }
+}
