@@ -55,7 +55,8 @@ impl App {
         let reporting = telemetry.clone();
         let on_run = move |schedule: &str, outcome: &Outcome| report_run(&reporting, schedule, outcome);
         let scheduler = services.scheduler(Arc::new(on_run));
-        let scheduling = tokio::spawn(scheduler.clone().run());
+        let stop_scheduling = CancellationToken::new();
+        let scheduling = tokio::spawn(scheduler.clone().run(stop_scheduling.clone()));
         let stop_commands = CancellationToken::new();
         let commands = tokio::spawn(admin.serve(services.for_commands(scheduler), stop_commands.clone()));
         let works = report_store(&services.store, &health, &readiness, None).await;
@@ -79,7 +80,7 @@ impl App {
         }
         tracing::info!("draining");
         watching.abort();
-        scheduling.abort();
+        stop_scheduling.cancel();
         health.report_draining().await;
         readiness.set(Err("draining".to_owned()));
         tokio::select! {
@@ -91,6 +92,7 @@ impl App {
         drop(accepting);
         end_calls(pool, &shutdown, config.runtime.drain_timeout.0).await;
         // They wait for nothing but the store, which answers or fails.
+        let _ = scheduling.await;
         services.registration.finish().await;
         services.temp_pass.finish().await;
         shutdown.cut.cancel();

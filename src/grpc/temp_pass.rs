@@ -38,7 +38,7 @@ impl TempPassService for Face {
         let origin = origin_of(&request);
         let reset = async |caller, message| {
             let request = convert::reset(message, &self.service.policy().load())?;
-            let reset_count = self.service.reset(&caller, &origin, &request).await?;
+            let reset_count = self.service.reset(&caller, &origin, request).await?;
             Ok(ResetTempPassResponse { reset_count })
         };
         unary(request, reset).await
@@ -51,7 +51,7 @@ impl TempPassService for Face {
         let origin = origin_of(&request);
         let reset = async |caller, message| {
             let request = convert::reset_flexible(message, &self.service.policy().load())?;
-            let reset_count = self.service.reset(&caller, &origin, &request).await?;
+            let reset_count = self.service.reset(&caller, &origin, request).await?;
             Ok(ResetFlexibleTempPassResponse { reset_count })
         };
         unary(request, reset).await

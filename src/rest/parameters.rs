@@ -75,8 +75,16 @@ impl<'a> Parameters<'a> {
         violations.take(text.map_err(|_| Violation::new(name, "is not UTF-8")))
     }
 
-    /// Notes every parameter that is none of `known`.
+    /// Notes every parameter that is none of `known`, and those that stand in the query and in the form.
     pub fn check_names(&self, known: &[&str], violations: &mut Violations) {
+        for name in known {
+            let of = |source| {
+                self.pairs.iter().any(|pair| pair.source == source && *pair.name == *name.as_bytes())
+            };
+            if of(Source::Query) && of(Source::Form) {
+                violations.add(name, "is there more than once");
+            }
+        }
         for pair in &self.pairs {
             if !known.iter().any(|name| *pair.name == *name.as_bytes()) {
                 let name = String::from_utf8_lossy(&pair.name).chars().take(NAME_MAX).collect::<String>();

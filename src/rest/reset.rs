@@ -44,7 +44,7 @@ pub(super) async fn reset(State(face): State<Face>, request: Request) -> Respons
             _ => return Err(violations.into_error().into()),
         };
         identity.count_once(&face).await?;
-        face.temp_pass.reset(&identity.caller, &Origin::new("rest", call.headers()), &request).await?;
+        face.temp_pass.reset(&identity.caller, &Origin::new("rest", call.headers()), request).await?;
         Ok(StatusCode::NO_CONTENT.into_response())
     })
     .await
@@ -65,7 +65,7 @@ pub(super) async fn reset_generic(State(face): State<Face>, request: Request) ->
             _ => return Err(violations.into_error().into()),
         };
         identity.count_once(&face).await?;
-        face.temp_pass.reset(&identity.caller, &Origin::new("rest", call.headers()), &request).await?;
+        face.temp_pass.reset(&identity.caller, &Origin::new("rest", call.headers()), request).await?;
         Ok(StatusCode::NO_CONTENT.into_response())
     })
     .await
@@ -108,8 +108,8 @@ fn place(
     };
     let (requestor, mvpd) = (required("requestor_id"), required("mvpd_id"));
     let environment = call.environment.as_str();
-    if parameters.filled("environment", violations).is_some_and(|text| text != environment) {
-        let text = format!("is another one than {environment}, which this host means; call that one's host");
+    if parameters.get("environment", violations).is_some_and(|text| text != environment) {
+        let text = format!("is not {environment}, which this host means; call the host of the other one");
         violations.add("environment", text);
     }
     let mvpd = mvpd.and_then(|text| violations.take(MvpdId::parse("mvpd_id", text)));
@@ -119,7 +119,11 @@ fn place(
 
 fn application(parameters: &Parameters<'_>, violations: &mut Violations) -> TrialApplication {
     let mut text = |name| {
-        let text = parameters.get(name, violations).unwrap_or_default().to_owned();
+        let text = parameters.get(name, violations);
+        if text == Some("") {
+            violations.add(name, "is empty; leave it out to reset whatever it was");
+        }
+        let text = text.unwrap_or_default().to_owned();
         violations.check_text(name, &text, APPLICATION_MAX);
         text
     };

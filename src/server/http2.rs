@@ -26,6 +26,12 @@ const PREFACE_PAUSE: Duration = Duration::from_millis(20);
 /// The most bytes of headers that a request may have.
 const MAX_HEADER_LIST_SIZE: u32 = 32 * 1024;
 
+/// How many bytes a stream, and a connection, may send ahead of what is read of it. The HTTP/2 layer closes connections
+/// on which too many small frames wait, and derives how many from the connection's window: several streams of small
+/// messages, such as a batch's items, must fit into that with what their own windows let through.
+const STREAM_WINDOW: u32 = 128 * 1024;
+const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+
 /// The limits of a connection.
 #[derive(Debug, Clone)]
 pub struct Http2Options {
@@ -52,6 +58,8 @@ where
         .timer(TokioTimer::new())
         .max_concurrent_streams(options.max_streams)
         .max_header_list_size(MAX_HEADER_LIST_SIZE)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .keep_alive_interval(options.keepalive_interval)
         .keep_alive_timeout(options.keepalive_timeout)
         .serve_connection(TokioIo::new(socket.clone()), TowerToHyperService::new(service));

@@ -5,7 +5,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Write},
+    io::{self, Read, Seek, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -137,6 +137,7 @@ pub struct RotatedFile {
     path: PathBuf,
     file: File,
     size: u64,
+    rotate_at: u64,
     max_size: u64,
     kept: u32,
 }
@@ -147,16 +148,26 @@ impl RotatedFile {
     /// # Errors
     /// As the operating system has them.
     pub fn open(path: &Path, max_size: u64, kept: u32) -> io::Result<Self> {
-        let file = open(path)?;
-        let size = file.metadata()?.len();
-        Ok(Self { path: path.to_owned(), file, size, max_size, kept })
+        let mut file = open(path)?;
+        let mut size = file.metadata()?.len();
+        if size > 0 && !ends_with_newline(path)? {
+            // A crash or a full disk cut the last line; the next one must not be glued to it.
+            file.write_all(b"\n")?;
+            size += 1;
+        }
+        Ok(Self { path: path.to_owned(), file, size, rotate_at: max_size, max_size, kept })
     }
 
     /// Writes a line whole. What it writes has reached the operating system, so that it survives this process.
     fn write_line(&mut self, line: &[u8]) -> io::Result<()> {
         let length = line.len() as u64;
-        if self.size > 0 && self.size + length > self.max_size {
-            self.rotate()?;
+        if self.size > 0
+            && self.size + length > self.rotate_at
+            && let Err(error) = self.rotate()
+        {
+            // Better a file that is too large than an entry that is lost.
+            tracing::error!(%error, "the audit log cannot be rotated");
+            self.rotate_at = self.size + self.max_size;
         }
         self.file.write_all(line)?;
         self.size += length;
@@ -164,26 +175,43 @@ impl RotatedFile {
     }
 
     fn rotate(&mut self) -> io::Result<()> {
-        let former = |number: u32| {
+        let beside = |end: &str| {
             let mut path = self.path.clone().into_os_string();
-            path.push(format!(".{number}"));
+            path.push(end);
             PathBuf::from(path)
         };
+        let former = |number: u32| beside(&format!(".{number}"));
+        // What is most likely to fail comes first, when nothing has been moved yet.
+        let next = beside(".new");
+        let file = open(&next)?;
         for number in (1..self.kept).rev() {
-            match fs::rename(former(number), former(number + 1)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
+            rename(&former(number), &former(number + 1))?;
         }
         if self.kept > 0 {
-            fs::rename(&self.path, former(1))?;
-        } else {
-            fs::remove_file(&self.path)?;
+            rename(&self.path, &former(1))?;
         }
-        self.file = open(&self.path)?;
+        fs::rename(&next, &self.path)?;
+        self.file = file;
         self.size = 0;
+        self.rotate_at = self.max_size;
         Ok(())
     }
+}
+
+/// Renames a file that may be gone: somebody else may rotate or remove files too.
+fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::rename(from, to) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn ends_with_newline(path: &Path) -> io::Result<bool> {
+    let mut file = File::open(path)?;
+    file.seek(io::SeekFrom::End(-1))?;
+    let mut last = [0];
+    file.read_exact(&mut last)?;
+    Ok(last == *b"\n")
 }
 
 fn open(path: &Path) -> io::Result<File> {
@@ -210,5 +238,34 @@ mod tests {
         assert_eq!(read("audit.log.1").as_deref(), Some("three\n"));
         assert_eq!(read("audit.log.2").as_deref(), Some("two 2\n"));
         assert_eq!(read("audit.log.3"), None);
+    }
+
+    #[test]
+    fn no_entry_and_no_former_file_is_lost_where_the_file_cannot_be_rotated() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("audit.log");
+        let mut file = RotatedFile::open(&path, 10, 3).expect("opens");
+        file.write_line(b"first 1\n").expect("writes");
+        // Somebody else took the file away, and something stands in the way of the next one.
+        fs::rename(&path, folder.path().join("taken")).expect("renames");
+        fs::create_dir(folder.path().join("audit.log.new")).expect("makes");
+        for _ in 0..3 {
+            file.write_line(b"next\n").expect("writes all the same");
+        }
+        let taken = fs::read_to_string(folder.path().join("taken")).expect("readable");
+        assert_eq!(taken, "first 1\nnext\nnext\nnext\n");
+        fs::remove_dir(folder.path().join("audit.log.new")).expect("removes");
+        file.write_line(b"later\n").expect("writes");
+        assert_eq!(fs::read_to_string(&path).expect("readable"), "later\n");
+    }
+
+    #[test]
+    fn a_line_that_was_cut_is_not_glued_to_the_next() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("audit.log");
+        fs::write(&path, "{\"cut").expect("written");
+        let mut file = RotatedFile::open(&path, 100, 1).expect("opens");
+        file.write_line(b"{}\n").expect("writes");
+        assert_eq!(fs::read_to_string(&path).expect("readable"), "{\"cut\n{}\n");
     }
 }

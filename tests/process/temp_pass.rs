@@ -116,7 +116,52 @@ async fn a_dry_run_resets_nothing_and_all_has_to_be_confirmed() {
     let (succeeded, said, errors) = outcome(reset(&server, &["--all", "--yes"]));
     assert!(succeeded && said.contains("reset EVERY trial"), "{said}{errors}");
     let (succeeded, _, errors) = outcome(reset(&server, &["--device", "all"]));
-    assert!(!succeeded && errors.contains("all_devices"), "{errors}");
+    assert!(!succeeded && errors.contains("device_id: is the word all"), "{errors}");
+}
+
+#[tokio::test]
+async fn a_line_that_is_broken_takes_no_other_with_it_and_tells_nobody_s_identifier() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Program::server(&folder.path().join("data")).start();
+    start_trials(&server, &["a", "b"]).await;
+    let file = folder.path().join("devices.csv");
+    fs::write(&file, "device_id\r\na\r\n\"open\r\nb\r\n").expect("written");
+    let (_, said, errors) = outcome(reset(&server, &["--file", text(&file)]));
+    assert!(said.contains("3 lines, 2 trials reset, 1 lines failed"), "{said}{errors}");
+    assert!(errors.contains("line 3: has a quote that is not closed"), "{errors}");
+
+    let lines = folder.path().join("users.jsonl");
+    let key = "a".repeat(64);
+    let wrong = format!(
+        "{{\"user_identifier\": 4917012345}}\n{{\"user@domain.com\": \"\"}}\n[\"user@domain.com\"]\n\
+         {{\"generic_key\": \"{key}\", \"app_id\": \"app\"}}\n"
+    );
+    fs::write(&lines, wrong).expect("written");
+    let (_, said, errors) = outcome(reset(&server, &["--file", text(&lines)]));
+    assert!(said.contains("4 lines, 0 trials reset, 4 lines failed"), "{said}{errors}");
+    assert!(!errors.contains("4917012345") && !errors.contains("user@domain.com"), "{errors}");
+    assert!(errors.contains("line 4: has app_id"), "{errors}");
+    let failed = folder.path().join("users.jsonl.failed");
+    let (_, said, errors) = outcome(reset(&server, &["--file", text(&failed)]));
+    assert!(said.contains("4 lines"), "it can be fed in again: {said}{errors}");
+
+    let headless = folder.path().join("headless.csv");
+    fs::write(&headless, "user@domain.com\n").expect("written");
+    let (succeeded, _, errors) = outcome(reset(&server, &["--file", text(&headless)]));
+    assert!(!succeeded && errors.contains("column 1") && !errors.contains("user@domain.com"), "{errors}");
+}
+
+#[tokio::test]
+async fn the_file_that_is_read_is_never_written_over() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Program::server(&folder.path().join("data")).start();
+    let file = folder.path().join("devices.csv");
+    fs::write(&file, "device_id\nall\n").expect("written");
+    let other_name = folder.path().join(".").join("devices.csv");
+    let (succeeded, _, errors) =
+        outcome(reset(&server, &["--file", text(&file), "--failed", text(&other_name)]));
+    assert!(!succeeded && errors.contains("--failed"), "{errors}");
+    assert_eq!(fs::read_to_string(&file).expect("readable"), "device_id\nall\n");
 }
 
 #[tokio::test]

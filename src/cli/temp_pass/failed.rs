@@ -1,7 +1,7 @@
 //! The lines that failed, in a file that can be fed in again.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, BufWriter, Write},
     os::unix::fs::OpenOptionsExt,
     path::PathBuf,
@@ -33,12 +33,18 @@ impl Failed {
         }
     }
 
-    /// Completes the file, if there is one.
+    /// Puts the file in its place, if there is one: until then what had that name is as it was.
     pub fn finish(mut self) -> io::Result<Option<PathBuf>> {
-        match self.writer.take() {
-            Some(mut writer) => writer.flush().map(|()| Some(self.path)),
-            None => Ok(None),
-        }
+        let Some(mut writer) = self.writer.take() else { return Ok(None) };
+        writer.flush()?;
+        fs::rename(self.draft(), &self.path)?;
+        Ok(Some(self.path))
+    }
+
+    fn draft(&self) -> PathBuf {
+        let mut path = self.path.clone().into_os_string();
+        path.push(".part");
+        path.into()
     }
 
     fn write_csv(&mut self, row: &Row, error: &str) -> io::Result<()> {
@@ -77,8 +83,12 @@ impl Failed {
     /// The file may name people, so that it is for its owner alone.
     fn open(&mut self) -> io::Result<&mut BufWriter<File>> {
         if self.writer.is_none() {
-            let file =
-                OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&self.path)?;
+            let draft = self.draft();
+            match fs::remove_file(&draft) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            let file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(draft)?;
             self.writer = Some(BufWriter::new(file));
         }
         self.writer.as_mut().ok_or_else(|| io::Error::other("the file was not opened"))

@@ -10,13 +10,16 @@ use std::{
     },
 };
 
-use csv::{ReaderBuilder, StringRecord, Trim};
+use csv::{ReaderBuilder, StringRecord};
 use serde::Deserialize;
 
 use super::reset::FileFormat;
 
-/// The longest line of JSON, in bytes.
+/// The longest line, in bytes.
 const LINE_MAX: u64 = 64 * 1024;
+
+/// What a line may say.
+const COLUMNS: [&str; 6] = ["device_id", "generic_key", "user_identifier", "app_id", "device_user", "error"];
 
 /// What a line may say. `error` is what an earlier run added.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -48,13 +51,15 @@ pub(super) struct Row {
 }
 
 /// A file that is read line by line.
-pub(super) enum Rows {
-    Csv { reader: csv::Reader<Counted>, header: StringRecord },
-    Jsonl { reader: BufReader<Counted>, line: u64 },
+pub(super) struct Rows {
+    reader: BufReader<Counted>,
+    line: u64,
+    /// The columns of CSV; `None` of JSON.
+    header: Option<StringRecord>,
 }
 
 /// Counts what was read, for the progress bar.
-pub(super) struct Counted {
+struct Counted {
     inner: Box<dyn Read + Send>,
     count: Arc<AtomicU64>,
 }
@@ -66,6 +71,9 @@ impl Read for Counted {
         Ok(read)
     }
 }
+
+/// A physical line: its bytes without the line's end, or that it is too long.
+type Line = Result<Vec<u8>, String>;
 
 impl Rows {
     /// Opens a file, or standard input for `-`; `count` then tells how many bytes were read. With the file's size, where it
@@ -83,97 +91,122 @@ impl Rows {
             let size = file.metadata().map_err(|error| failed(&error))?.len();
             (Box::new(file), Some(size))
         };
-        let input = Counted { inner, count: Arc::clone(count) };
-        let rows = match format {
-            FileFormat::Jsonl => Self::Jsonl { reader: BufReader::new(input), line: 0 },
-            FileFormat::Csv => {
-                let mut reader = ReaderBuilder::new().flexible(true).trim(Trim::All).from_reader(input);
-                let header = reader.headers().map_err(|error| failed(&error))?.clone();
-                let empty = StringRecord::from(vec![""; header.len()]);
-                empty.deserialize::<Fields>(Some(&header)).map_err(|error| {
-                    failed(&format!(
-                        "the header must name device_id, generic_key or user_identifier, and may name app_id and \
-                         device_user: {error}"
-                    ))
-                })?;
-                Self::Csv { reader, header }
-            }
-        };
+        let reader = BufReader::new(Counted { inner, count: Arc::clone(count) });
+        let mut rows = Self { reader, line: 0, header: None };
+        if format == FileFormat::Csv {
+            let line = rows.next_line().map_err(|error| failed(&error))?;
+            let header = line.unwrap_or_else(|| Ok(Vec::new())).and_then(|line| header(&line));
+            rows.header = Some(header.map_err(|error| failed(&error))?);
+        }
         Ok((rows, size))
     }
 
     /// The names of the columns; none of JSON.
     pub fn header(&self) -> Vec<String> {
-        match self {
-            Self::Csv { header, .. } => header.iter().map(str::to_owned).collect(),
-            Self::Jsonl { .. } => Vec::new(),
-        }
+        self.header.iter().flatten().map(str::to_owned).collect()
     }
 
-    /// The next line.
+    /// The next line that is not empty.
     ///
     /// # Errors
     /// Where the file cannot be read any further.
     pub fn next_row(&mut self) -> io::Result<Option<Row>> {
-        match self {
-            Self::Csv { reader, header } => next_csv(reader, header),
-            Self::Jsonl { reader, line } => next_json(reader, line),
-        }
-    }
-}
-
-fn next_csv(reader: &mut csv::Reader<Counted>, header: &StringRecord) -> io::Result<Option<Row>> {
-    let mut record = StringRecord::new();
-    let line = |reader: &csv::Reader<Counted>| reader.position().line();
-    match reader.read_record(&mut record) {
-        Ok(false) => Ok(None),
-        Ok(true) => {
-            let line = record.position().map_or_else(|| line(reader), csv::Position::line);
-            let fields = if record.len() == header.len() {
-                record.deserialize(Some(header)).map_err(|error| error.to_string()).and_then(check)
-            } else {
-                Err(format!("has {} values, and the header has {}", record.len(), header.len()))
+        loop {
+            let Some(line) = self.next_line()? else { return Ok(None) };
+            if line.as_ref().is_ok_and(|line| line.trim_ascii().is_empty()) {
+                continue;
+            }
+            let text =
+                line.as_ref().map(|line| String::from_utf8_lossy(line).into_owned()).unwrap_or_default();
+            let (fields, raw) = match (&self.header, line) {
+                (_, Err(error)) => (Err(error), Vec::new()),
+                (None, Ok(line)) => (json(&line).and_then(check), vec![text]),
+                (Some(header), Ok(line)) => match values(&line) {
+                    Ok(record) => {
+                        let fields = fields(header, &record).and_then(check);
+                        (fields, record.iter().map(str::to_owned).collect())
+                    }
+                    Err(error) => (Err(error), vec![text]),
+                },
             };
-            Ok(Some(Row { line, fields, raw: record.iter().map(str::to_owned).collect() }))
-        }
-        Err(error) if error.is_io_error() => Err(io::Error::other(error)),
-        Err(error) => {
-            let line = error.position().map_or_else(|| line(reader), csv::Position::line);
-            Ok(Some(Row { line, fields: Err("is not UTF-8".to_owned()), raw: Vec::new() }))
+            return Ok(Some(Row { line: self.line, fields, raw }));
         }
     }
-}
 
-fn next_json(reader: &mut BufReader<Counted>, line: &mut u64) -> io::Result<Option<Row>> {
-    loop {
-        let mut bytes = Vec::new();
-        if reader.by_ref().take(LINE_MAX).read_until(b'\n', &mut bytes)? == 0 {
+    fn next_line(&mut self) -> io::Result<Option<Line>> {
+        let mut line = Vec::new();
+        if self.reader.by_ref().take(LINE_MAX).read_until(b'\n', &mut line)? == 0 {
             return Ok(None);
         }
-        *line += 1;
-        let is_long = bytes.len() as u64 == LINE_MAX && !bytes.ends_with(b"\n");
-        if is_long {
-            reader.skip_until(b'\n')?;
+        self.line += 1;
+        if line.len() as u64 == LINE_MAX && !line.ends_with(b"\n") {
+            self.reader.skip_until(b'\n')?;
+            return Ok(Some(Err(format!("has more than {LINE_MAX} bytes"))));
         }
-        let text = String::from_utf8_lossy(&bytes).trim().to_owned();
-        if text.is_empty() {
-            continue;
-        }
-        let fields = match serde_json::from_slice(&bytes) {
-            _ if is_long => Err(format!("has more than {LINE_MAX} bytes")),
-            Ok(fields) => check(fields),
-            Err(error) => Err(error.to_string()),
-        };
-        return Ok(Some(Row { line: *line, fields, raw: vec![text] }));
+        let end = line.strip_suffix(b"\n").unwrap_or(&line);
+        let end = end.strip_suffix(b"\r").unwrap_or(end);
+        Ok(Some(Ok(end.to_vec())))
     }
 }
 
-/// A line names one trial: to leave it out means nothing.
+/// The columns. What is wrong with them is told by their numbers: a file without a header has a person's identifier there.
+fn header(line: &[u8]) -> Result<StringRecord, String> {
+    let mut header = values(line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line))?;
+    header.trim();
+    let known = |name: &str| COLUMNS.contains(&name);
+    if let Some(index) = header.iter().position(|name| !known(name)) {
+        return Err(format!(
+            "column {} of the first line is none of {}; the first line must name the columns",
+            index + 1,
+            COLUMNS.join(", ")
+        ));
+    }
+    Ok(header)
+}
+
+/// What Windows puts at the beginning of a text.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// One line of CSV. A value ends with its line: a quote that is not closed would take the rest of the file with it.
+fn values(line: &[u8]) -> Result<StringRecord, String> {
+    if line.iter().filter(|byte| **byte == b'"').count() % 2 == 1 {
+        return Err("has a quote that is not closed".to_owned());
+    }
+    if line.contains(&b'\r') {
+        return Err("has carriage returns in it; end lines with a line feed".to_owned());
+    }
+    let mut record = StringRecord::new();
+    let mut reader = ReaderBuilder::new().has_headers(false).from_reader(line);
+    match reader.read_record(&mut record) {
+        Ok(_) => Ok(record),
+        Err(_) => Err("is not UTF-8".to_owned()),
+    }
+}
+
+fn fields(header: &StringRecord, record: &StringRecord) -> Result<Fields, String> {
+    if record.len() != header.len() {
+        return Err(format!("has {} values, and the header has {}", record.len(), header.len()));
+    }
+    record.deserialize(Some(header)).map_err(|_| "cannot be read".to_owned())
+}
+
+/// One line of JSON. What is wrong with it is told without its values, which may be a person's identifier.
+fn json(line: &[u8]) -> Result<Fields, String> {
+    let object: serde_json::Map<_, _> = serde_json::from_slice(line)
+        .map_err(|error| format!("is no JSON object: see column {}", error.column()))?;
+    serde_json::from_value(object.into())
+        .map_err(|_| format!("must have only {}, and text in them", COLUMNS.join(", ")))
+}
+
+/// A line names one trial: to leave it out means nothing, and nothing narrows a key down.
 fn check(fields: Fields) -> Result<Fields, String> {
     let named = [&fields.device_id, &fields.generic_key, &fields.user_identifier];
     match named.into_iter().filter(|text| !text.is_empty()).count() {
-        1 => Ok(fields),
         0 => Err("names no device_id, generic_key or user_identifier".to_owned()),
+        1 if fields.device_id.is_empty() && !(fields.app_id.is_empty() && fields.device_user.is_empty()) => {
+            Err("has app_id or device_user, which only go with a device_id".to_owned())
+        }
+        1 => Ok(fields),
         _ => Err("names more than one of device_id, generic_key and user_identifier".to_owned()),
     }
 }

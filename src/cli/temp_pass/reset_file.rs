@@ -4,6 +4,8 @@
 use std::{
     collections::HashMap,
     error::Error,
+    fs,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -27,6 +29,9 @@ use crate::{
     },
 };
 
+/// The extension of files with lines that failed.
+const FAILED: &str = "failed";
+
 /// How many lines are read ahead.
 const READ_AHEAD: usize = 256;
 
@@ -42,7 +47,7 @@ pub(super) async fn run(config: &Config, reset: Reset) -> Result<(), Box<dyn Err
         return dry_run(rows);
     }
     let path = reset.failed.clone().unwrap_or_else(|| failed_path(&file));
-    if path == file {
+    if is_same(&path, &file) {
         return Err("--failed: is the file that is read; name another one".into());
     }
     let mut failed = Failed::new(path, format, rows.header());
@@ -220,18 +225,24 @@ fn dry_run(mut rows: Rows) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Whether two names are one file.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let identity = |path: &Path| fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()));
+    one == other || identity(one).is_some_and(|one| identity(other) == Some(one))
+}
+
+/// By the extension, under those of failed lines.
 fn format_of(file: &Path) -> FileFormat {
     match file.extension().and_then(|extension| extension.to_str()) {
+        Some(FAILED) => format_of(&file.with_extension("")),
         Some("jsonl" | "ndjson" | "json") => FileFormat::Jsonl,
         _ => FileFormat::Csv,
     }
 }
 
 fn failed_path(file: &Path) -> PathBuf {
-    if file == Path::new("-") {
-        return PathBuf::from("stdin.failed");
-    }
-    let mut path = file.as_os_str().to_owned();
-    path.push(".failed");
+    let mut path = if file == Path::new("-") { "stdin".into() } else { file.as_os_str().to_owned() };
+    path.push(".");
+    path.push(FAILED);
     path.into()
 }

@@ -255,7 +255,10 @@ impl Identity {
 fn hashed(violations: &mut Violations, identifier: &str, algorithm: i32) -> Option<GenericKey> {
     device_info::check_identifier(violations, "user_identifier", identifier);
     if is_all(identifier) {
-        violations.add("user_identifier", "is the word all; fill all_keys to reset every trial");
+        violations.add(
+            "user_identifier",
+            "is the word all, which is nobody's identifier; all keys have a field of their own",
+        );
     }
     let algorithm = violations.take(device_info::hash_algorithm("hash_algorithm", algorithm))?;
     let digest = algorithm.hex_digest(identifier.as_bytes());
@@ -295,6 +298,9 @@ fn device_target(target: Option<Target>) -> std::result::Result<ResetTarget, Vio
 fn required_device_id(text: &str) -> std::result::Result<DeviceId, Violation> {
     if text.is_empty() {
         return Err(Violation::new("device_id", "is required: the device's identifier, 1 to 512 bytes"));
+    }
+    if is_all(text) {
+        return Err(Violation::new("device_id", "is the word all, which no device has for an identifier"));
     }
     DeviceId::parse("device_id", text)
 }

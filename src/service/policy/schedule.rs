@@ -14,6 +14,7 @@ use crate::{
         id::{DeviceId, MvpdId},
         temp_pass::{ALL, GenericKey, ResetTarget},
     },
+    service::device_info::HashAlgorithm,
 };
 
 /// The longest name, in bytes.
@@ -26,7 +27,8 @@ pub struct Schedule {
     pub name: String,
     /// When, as it was written.
     pub expression: String,
-    cron: Cron,
+    /// One for each time of the day: only of such a one it is known that daylight saving neither skips nor repeats it.
+    crons: Vec<Cron>,
     zone: TimeZone,
     /// The environment and requestor.
     pub place: Place,
@@ -43,20 +45,37 @@ impl Schedule {
     #[must_use]
     pub fn due_before(&self, now: Timestamp) -> Option<Timestamp> {
         let now = self.zoned(now)?;
-        self.cron.find_previous_occurrence(&now, true).ok().and_then(|time| timestamp(&time))
+        let times = self.crons.iter().filter_map(|cron| cron.find_previous_occurrence(&now, true).ok());
+        times.filter_map(|time| timestamp(&time)).max()
     }
 
     /// The next time after `now` at which it is due.
     #[must_use]
     pub fn due_after(&self, now: Timestamp) -> Option<Timestamp> {
         let now = self.zoned(now)?;
-        self.cron.find_next_occurrence(&now, false).ok().and_then(|time| timestamp(&time))
+        let times = self.crons.iter().filter_map(|cron| cron.find_next_occurrence(&now, false).ok());
+        times.filter_map(|time| timestamp(&time)).min()
     }
 
     /// The name of its time zone.
     #[must_use]
     pub fn time_zone(&self) -> &str {
         self.zone.iana_name().unwrap_or("UTC")
+    }
+
+    /// Tells this schedule from what one of the same name was before.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let Place { environment, requestor } = &self.place;
+        let target = match &self.target {
+            ResetTarget::Device(device_id) => format!("device {}", device_id.as_str()),
+            ResetTarget::Key(generic_key) => format!("key {}", generic_key.as_str()),
+            ResetTarget::All => "all".to_owned(),
+        };
+        let zone = self.time_zone();
+        let text =
+            format!("{}\0{zone}\0{environment}\0{requestor}\0{}\0{target}", self.expression, self.mvpd);
+        HashAlgorithm::Sha256.hex_digest(text.as_bytes())
     }
 
     fn zoned(&self, time: Timestamp) -> Option<jiff::Zoned> {
@@ -73,9 +92,9 @@ impl Schedule {
             violations.add(&key("name"), "is required: what logs name the schedule by");
         }
         violations.check_text(&key("name"), name, NAME_MAX);
-        let cron = violations.take(Cron::from_str(schedule).map_err(|error| {
-            Violation::new(key("schedule"), format!("{schedule:?} is no cron expression: {error}"))
-        }));
+        let crons = violations.take(
+            crons(schedule).map_err(|text| Violation::new(key("schedule"), format!("{schedule:?} {text}"))),
+        );
         let zone = violations.take(TimeZone::get(time_zone).map_err(|_| {
             let text =
                 format!("{time_zone:?} is no time zone; write its IANA name, such as America/New_York");
@@ -99,12 +118,12 @@ impl Schedule {
             }
         }
         let target = violations.take(reset_target(&key("target"), target));
-        match (cron, zone, place, mvpd, target) {
-            (Some(cron), Some(zone), Some(place), Some(mvpd), Some(target)) if violations.is_empty() => {
+        match (crons, zone, place, mvpd, target) {
+            (Some(crons), Some(zone), Some(place), Some(mvpd), Some(target)) if violations.is_empty() => {
                 Ok(Self {
                     name: name.clone(),
                     expression: schedule.clone(),
-                    cron,
+                    crons,
                     zone,
                     place,
                     mvpd,
@@ -135,6 +154,53 @@ pub(super) fn schedules(
     violations.none_or(schedules)
 }
 
+/// How many times of the day an expression may be taken apart into. One with more is not about times of the day.
+const TIMES_MAX: usize = 96;
+
+/// What an expression means: a cron for each time of the day, or itself where it is about every hour. Daylight saving
+/// skips and repeats hours, which is right for what happens every hour, and wrong for a midnight.
+fn crons(expression: &str) -> Result<Vec<Cron>, String> {
+    let fields: Vec<_> = expression.split_whitespace().collect();
+    let [minute, hour, days @ ..] = &fields[..] else {
+        return Err("is no cron expression of five fields".to_owned());
+    };
+    if days.len() != 3 {
+        return Err("is no cron expression of five fields".to_owned());
+    }
+    let parse = |text: &str| Cron::from_str(text).map_err(|error| format!("is no cron expression: {error}"));
+    let whole = parse(expression)?;
+    let somewhere = Moment::UNIX_EPOCH.to_zoned(TimeZone::UTC);
+    if whole.find_next_occurrence(&somewhere, false).is_err() {
+        return Err("is never due".to_owned());
+    }
+    match (values(minute, 60), values(hour, 24)) {
+        (Some(minutes), Some(hours)) if *hour != "*" && minutes.len() * hours.len() <= TIMES_MAX => {
+            let times = hours.iter().flat_map(|hour| minutes.iter().map(move |minute| (minute, hour)));
+            times.map(|(minute, hour)| parse(&format!("{minute} {hour} {}", days.join(" ")))).collect()
+        }
+        _ => Ok(vec![whole]),
+    }
+}
+
+/// The values of a field: numbers, ranges, steps and lists of these. `None` where it has something else.
+fn values(field: &str, end: u32) -> Option<Vec<u32>> {
+    let mut values = BTreeSet::new();
+    for part in field.split(',') {
+        let (range, step) = part.split_once('/').map_or((part, None), |(range, step)| (range, Some(step)));
+        let step_by = step.map_or(Some(1), |step| step.parse().ok().filter(|step| *step > 0))?;
+        let (first, last) = match range.split_once('-') {
+            _ if range == "*" => (0, end - 1),
+            Some((first, last)) => (first.parse().ok()?, last.parse().ok()?),
+            None => {
+                let first = range.parse().ok()?;
+                (first, if step.is_some() { end - 1 } else { first })
+            }
+        };
+        values.extend((first..=last.min(end - 1)).step_by(step_by));
+    }
+    Some(values.into_iter().collect())
+}
+
 fn reset_target(path: &str, target: &ScheduleTarget) -> Result<ResetTarget, Violation> {
     let is_all = |text: &str| text.trim().eq_ignore_ascii_case(ALL);
     match (&target.device_id, &target.generic_key, target.all) {
@@ -162,8 +228,12 @@ mod tests {
     use crate::config::Config;
 
     fn midnight(zone: &str) -> Schedule {
+        schedule("0 0 * * *", zone)
+    }
+
+    fn schedule(expression: &str, zone: &str) -> Schedule {
         let text = format!(
-            "[[temp_pass_schedules]]\nname = \"midnight\"\nschedule = \"0 0 * * *\"\ntime_zone = \"{zone}\"\n\
+            "[[temp_pass_schedules]]\nname = \"midnight\"\nschedule = \"{expression}\"\ntime_zone = \"{zone}\"\n\
              requestor = \"REF\"\nmvpd = \"TempPass\"\ntarget = {{ all = true }}\n"
         );
         let policy = Policy::new(&toml::from_str::<Config>(&text).expect("deserializes")).expect("valid");
@@ -204,6 +274,29 @@ mod tests {
         );
         let second_pass = time("2026-11-01T00:30:00-05:00[America/Havana]");
         assert_eq!(schedule.due_before(second_pass), Some(time("2026-11-01T00:00:00-04:00[America/Havana]")));
+    }
+
+    #[test]
+    fn several_times_of_a_day_are_each_kept_over_daylight_saving() {
+        let gap = |expression| {
+            let schedule = schedule(expression, "Asia/Beirut");
+            due(&schedule, "2026-03-28T23:59[Asia/Beirut]", "2026-03-29T13:00[Asia/Beirut]").len()
+        };
+        // 01:00 in the place of the midnight that there is not, and noon.
+        assert_eq!((gap("0 0,12 * * *"), gap("0 */12 * * *"), gap("*/15 0 * * *")), (2, 2, 1));
+        let overlap = |expression| {
+            let schedule = schedule(expression, "America/Havana");
+            due(&schedule, "2026-10-31T23:59[America/Havana]", "2026-11-01T13:00[America/Havana]").len()
+        };
+        assert_eq!((overlap("0 0,12 * * *"), overlap("0,30 0 * * *"), overlap("0 0-1 * * *")), (2, 2, 2));
+        assert_eq!(overlap("0 * * * *"), 15, "what happens every hour happens in both passes");
+    }
+
+    #[test]
+    fn only_expressions_of_five_fields_that_come_true_are_taken() {
+        for wrong in ["* * * * * *", "@daily", "0 0 30 2 *", "", "0 24 * * *"] {
+            assert!(crons(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

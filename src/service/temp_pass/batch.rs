@@ -85,7 +85,7 @@ impl Batch {
         let (service, caller, origin) = (self.service.clone(), self.caller.clone(), self.origin.clone());
         Box::pin(async move {
             let outcome = match item.request {
-                Ok(request) => service.reset(&caller, &origin, &request).await,
+                Ok(request) => service.reset_here(&caller, &origin, &request).await,
                 Err(error) => Err(error),
             };
             BatchAnswer { id: item.id, outcome }

@@ -65,6 +65,20 @@ impl TempPassService {
         &self,
         caller: &Caller,
         origin: &Origin,
+        request: ResetTempPass,
+    ) -> Result<Option<u64>> {
+        let (service, caller, origin) = (self.clone(), caller.clone(), origin.clone());
+        // On a task of its own: a caller that leaves in the middle must not leave a reset without its entry.
+        let reset = async move { service.reset_here(&caller, &origin, &request).await };
+        let done = self.unbroken.spawn_on(reset, &self.parts.runtime).await;
+        done.unwrap_or_else(|failed| Err(Error::Internal(failed.to_string())))
+    }
+
+    /// The same on the task of who calls it, who must see it to its end.
+    pub(super) async fn reset_here(
+        &self,
+        caller: &Caller,
+        origin: &Origin,
         request: &ResetTempPass,
     ) -> Result<Option<u64>> {
         let ResetTempPass { place, target, application, by } = request;

@@ -1,6 +1,7 @@
 //! What has to be looked at now and then, on a thread of its own, since all of it may block.
 
 use std::{
+    ops::Bound,
     sync::{
         Weak,
         mpsc::{Receiver, RecvTimeoutError},
@@ -31,8 +32,8 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// they are few, and reads do not see them.
 const LOOKS_PER_SWEEP: u32 = 3600;
 
-/// How many forgotten trials one sweep removes: what a reset of all leaves of millions goes over the next sweeps.
-const SWEEP_MAX: usize = 200_000;
+/// How many records of trials one look goes through: some milliseconds' worth, and seven million an hour.
+const TRIALS_PER_LOOK: usize = 2_000;
 
 /// How many entries one command removes.
 const SWEEP_CHUNK: usize = 256;
@@ -40,19 +41,21 @@ const SWEEP_CHUNK: usize = 256;
 /// Works until the committer has ended, which holds the other end of `deleted`.
 pub fn run(core: &Weak<Core>, queue: &WeakSender<Message>, deleted: &Receiver<Vec<Bucket>>) {
     let mut looks = 0;
+    // How far the trials were looked through.
+    let mut cursor = None;
     loop {
         match deleted.recv_timeout(INTERVAL) {
             Ok(buckets) => drop(buckets),
             Err(RecvTimeoutError::Disconnected) => return,
             Err(RecvTimeoutError::Timeout) => {
                 looks += 1;
-                look(core, queue, looks % LOOKS_PER_SWEEP == 0);
+                look(core, queue, looks % LOOKS_PER_SWEEP == 0, &mut cursor);
             }
         }
     }
 }
 
-fn look(core: &Weak<Core>, queue: &WeakSender<Message>, sweep: bool) {
+fn look(core: &Weak<Core>, queue: &WeakSender<Message>, sweep: bool, cursor: &mut Option<UserKey>) {
     let (Some(core), Some(queue)) = (core.upgrade(), queue.upgrade()) else { return };
     core.space.look();
     let Some(engine) = core.engine.load_full() else { return };
@@ -61,14 +64,17 @@ fn look(core: &Weak<Core>, queue: &WeakSender<Message>, sweep: bool) {
         // Where the queue is full there is a next look.
         let _ = queue.try_send(Message::DeleteEndedBuckets);
     }
+    match forgotten_trials(&engine, now, cursor.as_ref()) {
+        Ok((keys, next)) => {
+            remove(&queue, &keys, |keys| RemoveForgotten { keys });
+            *cursor = next;
+        }
+        Err(error) => tracing::warn!(%error, "forgotten trials could not be looked for"),
+    }
     if sweep {
         match ended_entries(&engine, now) {
             Ok(keys) => remove(&queue, &keys, |keys| RemoveEnded { keys }),
             Err(error) => tracing::warn!(%error, "ended ledger entries could not be looked for"),
-        }
-        match forgotten_trials(&engine, now) {
-            Ok(keys) => remove(&queue, &keys, |keys| RemoveForgotten { keys }),
-            Err(error) => tracing::warn!(%error, "forgotten trials could not be looked for"),
         }
     }
 }
@@ -81,20 +87,26 @@ fn remove<C: Command>(queue: &Sender<Message>, keys: &[UserKey], command: impl F
     }
 }
 
-/// Trials, and bindings to trials, that no decision looks at any more: at most so many as one sweep removes.
-pub fn forgotten_trials(engine: &Engine, now: Timestamp) -> StoreResult<Vec<UserKey>> {
+/// Trials, and bindings to trials, that no decision looks at any more, among the next few records after `cursor`; and
+/// where to go on, which is at the beginning where it has come to the end.
+pub fn forgotten_trials(
+    engine: &Engine,
+    now: Timestamp,
+    cursor: Option<&UserKey>,
+) -> StoreResult<(Vec<UserKey>, Option<UserKey>)> {
     let moment = Moment::of(engine);
-    let mut forgotten = Vec::new();
-    for guard in engine.trials.iter() {
+    let (mut forgotten, mut last) = (Vec::new(), None);
+    let from = cursor.map_or(Bound::Unbounded, Bound::Excluded);
+    for guard in
+        engine.trials.range::<&[u8], _>((from.map(|key| &**key), Bound::Unbounded)).take(TRIALS_PER_LOOK)
+    {
         let (key, value) = guard.into_inner().map_err(engine::unavailable)?;
         if is_forgotten(&moment, &key, &value, now)? {
-            forgotten.push(key);
+            forgotten.push(key.clone());
         }
-        if forgotten.len() == SWEEP_MAX {
-            break;
-        }
+        last = Some(key);
     }
-    Ok(forgotten)
+    Ok((forgotten, last))
 }
 
 /// The lasting entries that have ended.

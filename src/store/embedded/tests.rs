@@ -238,7 +238,7 @@ async fn what_a_reset_of_all_leaves_is_collected_and_what_runs_is_not() {
 
     let forgotten = || {
         let engine = store.core.engine.load_full().expect("open");
-        housekeeper::forgotten_trials(&engine, harness.clock.now()).expect("readable")
+        housekeeper::forgotten_trials(&engine, harness.clock.now(), None).expect("readable").0
     };
     // Two trials of the old generation, the two bindings of a, and the key that was bound to the trial of c.
     let keys = forgotten();

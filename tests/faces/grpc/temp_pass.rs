@@ -238,6 +238,8 @@ async fn every_field_that_is_wrong_is_named() {
         fields,
         ["app_id", "device_id", "device_ip", "generic_key", "hash_algorithm", "mvpd_id", "resource_id"]
     );
+    let answer = temp_passes.authorize_temp_pass(authorize(BASIC, " ALL ", None, "1")).await;
+    assert_eq!(violated(answer), ["device_id"], "nobody could reset it by its name");
     let fields = violated(temp_passes.get_temp_pass(GetTempPassRequest::default()).await);
     assert_eq!(fields, ["device_id", "mvpd_id", "requestor_id"]);
 }

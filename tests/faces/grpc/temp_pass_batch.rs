@@ -81,37 +81,39 @@ async fn an_item_is_answered_before_the_next_one_comes() {
     assert!(answers.message().await.expect("ends well").is_none());
 }
 
+/// With names as long as they may be, so that a few hundred answers fill what the connection holds; and with short ones,
+/// of which very many wait on their way.
 #[tokio::test]
 async fn who_takes_no_answers_is_taken_no_more_items_from() {
-    let server = TestServer::start();
-    let (sender, receiver) = mpsc::channel(1);
-    // Each answer is large enough that a few hundred fill what the connection holds.
-    let name = |index: usize| format!("{index:0>250}");
-    let answers =
-        server.temp_passes().batch_reset_temp_pass(ReceiverStream::new(receiver)).await.expect("begins");
-    let mut answers = answers.into_inner();
-    let total = 20_000;
-    let sent = tokio::spawn(async move {
-        for index in 0..total {
-            let item = BatchResetTempPassRequest { item_id: name(index), ..by_device("device") };
-            if sender.send(item).await.is_err() {
-                return index;
+    for name_length in [1, 250] {
+        let server = TestServer::start();
+        let (sender, receiver) = mpsc::channel(1);
+        let stream = ReceiverStream::new(receiver);
+        let answers = server.temp_passes().batch_reset_temp_pass(stream).await.expect("begins");
+        let mut answers = answers.into_inner();
+        let total = 40_000;
+        let sent = tokio::spawn(async move {
+            for index in 0..total {
+                let item_id = format!("{index:0>name_length$}");
+                let item = BatchResetTempPassRequest { item_id, ..by_device("device") };
+                if sender.send(item).await.is_err() {
+                    return index;
+                }
             }
+            total
+        });
+        answers.message().await.expect("goes on").expect("is there");
+        // Nobody reads; whatever the sender could send is bounded, so it cannot have come to its end.
+        for _ in 0..2_000 {
+            tokio::task::yield_now().await;
         }
-        total
-    });
-    let first = answers.message().await.expect("goes on").expect("is there");
-    assert_eq!(first.item_id.len(), 250);
-    // Nobody reads; whatever the sender could send is bounded, so it cannot have come to its end.
-    for _ in 0..2_000 {
-        tokio::task::yield_now().await;
+        assert!(!sent.is_finished(), "all {total} items were taken from a caller that takes no answers");
+        let mut count = 1;
+        while answers.message().await.expect("goes on").is_some() {
+            count += 1;
+        }
+        assert_eq!((count, sent.await.expect("ran")), (total, total));
     }
-    assert!(!sent.is_finished(), "all {total} items were taken from a caller that takes no answers");
-    let mut count = 1;
-    while answers.message().await.expect("goes on").is_some() {
-        count += 1;
-    }
-    assert_eq!((count, sent.await.expect("ran")), (total, total));
 }
 
 #[tokio::test]

@@ -107,6 +107,9 @@ async fn a_slip_resets_nothing() {
         ("device_id=a&environment=staging", "environment"),
         ("device_id=a&environment=default&environment=default", "environment"),
         ("key=all", "key"),
+        ("appId=", "appId"),
+        ("device_id=a&deviceUser=", "deviceUser"),
+        ("device_id=a&environment=", "environment"),
     ] {
         let message = reset(&device, &format!("{BASIC}&{query}")).await.error(400);
         assert!(message.starts_with(&format!("{named}: ")), "{query}: {message}");
@@ -121,6 +124,9 @@ async fn a_slip_resets_nothing() {
         let message = reset_generic(&device, &format!("{GENERIC}&{query}")).await.error(400);
         assert!(message.starts_with(&format!("{named}: ")), "{query}: {message}");
     }
+    let path = format!("/reset-tempass/v3/reset?{BASIC}&device_id=all&format=json");
+    let twice = device.call("DELETE", &path).form("device_id=all").send().await;
+    assert!(twice.error(400).starts_with("device_id: "), "{twice:?}");
     assert_eq!(reset(&device, "mvpd_id=TempPass").await.error(400), "Required 'requestor_id' is not present");
     assert_eq!(reset(&device, "requestor_id=REF").await.error(400), "Required 'mvpd_id' is not present");
     reset(&device, "requestor_id=REF&mvpd_id=Unknown&device_id=a").await.error(400);

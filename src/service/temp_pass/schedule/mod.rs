@@ -4,6 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 
 use super::{Origin, ResetBy, ResetTempPass, TempPassPlace, TempPassService};
 use crate::{
@@ -23,10 +24,10 @@ const KIND: &str = "temp_pass_schedule";
 const LEASE: Duration = Duration::from_secs(60);
 
 /// How often the schedules are looked at at least: a reload may have brought new ones.
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// How long to wait after something failed.
-const PAUSE: Duration = Duration::from_secs(5);
+/// A run that is no later than this was not missed.
+const PUNCTUAL: Duration = Duration::from_secs(60);
 
 /// Who is told of each run, with the schedule's name.
 pub type OnRun = Arc<dyn Fn(&str, &Outcome) + Send + Sync>;
@@ -58,6 +59,8 @@ pub enum Outcome {
 /// What the ledger keeps of a schedule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct State {
+    /// Of which schedule: one that was changed begins anew.
+    fingerprint: String,
     /// The time that is dealt with: everything due until then is.
     due: Timestamp,
     outcome: Outcome,
@@ -74,6 +77,13 @@ pub struct ScheduleStatus {
     pub next: Option<Timestamp>,
 }
 
+impl State {
+    /// That of a schedule which is seen for the first time.
+    fn first(schedule: &Schedule, now: Timestamp) -> Self {
+        Self { fingerprint: schedule.fingerprint(), due: now, outcome: Outcome::NotYet }
+    }
+}
+
 impl Scheduler {
     /// Runs the schedules of the present policy, and tells of each run.
     #[must_use]
@@ -81,9 +91,9 @@ impl Scheduler {
         Self { service, ledger, clock, on_run }
     }
 
-    /// Works until it is dropped.
-    pub async fn run(self) {
-        loop {
+    /// Works until it is stopped; a run that is under way is finished before.
+    pub async fn run(self, stop: CancellationToken) {
+        while !stop.is_cancelled() {
             let mut wake = self.clock.now() + LONGEST_WAIT;
             let policy = self.service.policy().load_full();
             for schedule in &policy.schedules {
@@ -92,11 +102,10 @@ impl Scheduler {
                     Err(error) => {
                         let error = error.operator_message();
                         tracing::error!(schedule = schedule.name, %error, "a schedule cannot be looked after");
-                        wake = wake.min(self.clock.now() + PAUSE);
                     }
                 }
             }
-            self.clock.sleep_until(wake).await;
+            let _ = stop.run_until_cancelled(self.clock.sleep_until(wake)).await;
         }
     }
 
@@ -131,17 +140,20 @@ impl Scheduler {
             self.put_first(schedule, now).await?;
             return Ok(schedule.due_after(now));
         };
+        if state.fingerprint != schedule.fingerprint() {
+            // Nor what would have been due before it was changed.
+            self.swap(schedule, Some(&value), &encode(&State::first(schedule, now))?).await?;
+            return Ok(schedule.due_after(now));
+        }
         let due = match (&state.outcome, schedule.due_before(now)) {
             (Outcome::Running(until), _) if now < *until => return Ok(Some(*until)),
             (Outcome::Running(_), _) => state.due,
             (_, Some(due)) if due > state.due => due,
             _ => return Ok(schedule.due_after(now)),
         };
-        let claim = if now.since(due) <= schedule.make_up {
-            State { due, outcome: Outcome::Running(now + LEASE) }
-        } else {
-            State { due, outcome: Outcome::Missed }
-        };
+        let is_young = now.since(due) <= schedule.make_up.max(PUNCTUAL);
+        let outcome = if is_young { Outcome::Running(now + LEASE) } else { Outcome::Missed };
+        let claim = State { due, outcome, ..State::first(schedule, now) };
         let claimed = encode(&claim)?;
         if !self.swap(schedule, Some(&value), &claimed).await? {
             // Another scheduler was first.
@@ -152,7 +164,7 @@ impl Scheduler {
             other => other,
         };
         (self.on_run)(&schedule.name, &outcome);
-        let done = encode(&State { due, outcome })?;
+        let done = encode(&State { due, outcome, ..State::first(schedule, now) })?;
         self.swap(schedule, Some(&claimed), &done).await?;
         Ok(schedule.due_after(self.clock.now()))
     }
@@ -168,7 +180,7 @@ impl Scheduler {
             by,
         };
         let origin = Origin { face: "schedule", request_id: None };
-        match self.service.reset(&caller, &origin, &request).await {
+        match self.service.reset(&caller, &origin, request).await {
             Ok(count) => Outcome::Done(count),
             Err(error) => Outcome::Failed(error.operator_message()),
         }
@@ -182,7 +194,7 @@ impl Scheduler {
     }
 
     async fn put_first(&self, schedule: &Schedule, now: Timestamp) -> Result<()> {
-        let value = encode(&State { due: now, outcome: Outcome::NotYet })?;
+        let value = encode(&State::first(schedule, now))?;
         self.ledger.put_if_absent(&key(schedule), LedgerEntry { value, expire_time: None }).await?;
         Ok(())
     }

@@ -126,12 +126,30 @@ async fn a_run_whose_scheduler_died_is_taken_over_after_its_lease() {
     let schedule = &policy.schedules[0];
     let (value, _) = scheduler.state(schedule).await.expect("the store works").expect("is there");
     let until = bench.clock.now() + LEASE;
-    let claim = State { due: bench.clock.now(), outcome: Outcome::Running(until) };
+    let now = bench.clock.now();
+    let claim = State { outcome: Outcome::Running(until), ..State::first(schedule, now) };
     assert!(scheduler.swap(schedule, Some(&value), &encode(&claim).expect("encodes")).await.expect("works"));
 
     assert_eq!(look(&scheduler).await, Some(until));
     assert_eq!(bench.runs(), []);
     bench.clock.advance(LEASE);
+    look(&scheduler).await;
+    assert_eq!(bench.runs(), [Outcome::Done(None)]);
+}
+
+#[tokio::test]
+async fn a_schedule_that_is_changed_begins_anew() {
+    let bench = Bench::new();
+    let scheduler = bench.scheduler();
+    look(&scheduler).await;
+    bench.clock.advance(HOUR);
+    // Half past noon is over when the schedule comes to mean it.
+    let config: Config = toml::from_str(&CONFIG.replace("0 0 *", "30 12 *")).expect("deserializes");
+    scheduler.service.policy().store(Arc::new(Policy::new(&config).expect("valid")));
+    look(&scheduler).await;
+    look(&scheduler).await;
+    assert_eq!(bench.runs(), []);
+    bench.clock.advance(HOUR * 24);
     look(&scheduler).await;
     assert_eq!(bench.runs(), [Outcome::Done(None)]);
 }
