@@ -23,6 +23,15 @@ pub const RETENTION_DEFAULT: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 /// The word that means every device or every key in the REST API, and nothing here.
 pub const ALL: &str = "all";
 
+/// Whether a text is meant as [`ALL`], however it is spelled: no device and no key is named so.
+#[must_use]
+pub fn is_all(text: &str) -> bool {
+    text.trim().eq_ignore_ascii_case(ALL)
+}
+
+/// The longest `appId` and `deviceUser`, in bytes.
+pub const APPLICATION_MAX: usize = 512;
+
 /// The TempPass that trials belong to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TempPassKey {

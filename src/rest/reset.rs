@@ -16,13 +16,10 @@ use crate::{
     domain::{
         error::Violations,
         id::{DeviceId, MvpdId},
-        temp_pass::{ALL, GenericKey, ResetTarget, TrialApplication},
+        temp_pass::{ALL, APPLICATION_MAX, GenericKey, ResetTarget, TrialApplication, is_all},
     },
     service::temp_pass::{Origin, ResetBy, ResetTempPass, TempPassPlace},
 };
-
-/// The longest `appId` and `deviceUser`, in bytes.
-const APPLICATION_MAX: usize = 512;
 
 /// `DELETE /reset-tempass/v3/reset`
 pub(super) async fn reset(State(face): State<Face>, request: Request) -> Response {
@@ -83,7 +80,7 @@ fn target(
     match parameters.get(name, violations) {
         None if violations.count() > noted => None,
         None | Some(ALL) => Some(ResetTarget::All),
-        Some(text) if text.trim().is_empty() || text.trim().eq_ignore_ascii_case(ALL) => {
+        Some(text) if text.trim().is_empty() || is_all(text) => {
             violations
                 .add(name, "must be an id; leave it out, or write all in lower case, to reset every trial");
             None

@@ -124,10 +124,10 @@ async fn one(config: &Config, reset: Reset) -> Result<(), Box<dyn Error>> {
         };
         client.reset_temp_pass(request).await.map_err(told)?.into_inner().reset_count
     };
-    match reset_count {
-        None => println!("reset {what_for}"),
-        Some(0) => println!("there was no trial to reset"),
-        Some(_) => println!("reset {what_for}"),
+    if reset_count == Some(0) {
+        println!("there was no trial to reset");
+    } else {
+        println!("reset {what_for}");
     }
     Ok(())
 }

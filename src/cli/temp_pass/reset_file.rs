@@ -107,7 +107,7 @@ async fn send(
                 Ok(None) => answers = None,
                 Err(status) => {
                     broken = Some(format!("the stream broke off: {}", status.message()));
-                    // The reader stops when nobody takes its lines any more.
+                    // The reader then writes what it still reads to the lines that failed.
                     answers = None;
                 }
             },

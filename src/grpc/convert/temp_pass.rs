@@ -7,8 +7,8 @@ use crate::{
         id::{DeviceId, MvpdId},
         port::Verdict,
         temp_pass::{
-            ALL, Denial, GenericKey, ResetTarget, ResourceId, TrialApplication, TrialIdentity, TrialState,
-            TrialView,
+            APPLICATION_MAX, Denial, GenericKey, ResetTarget, ResourceId, TrialApplication, TrialIdentity,
+            TrialState, TrialView, is_all,
         },
     },
     proto::v1::{
@@ -23,9 +23,6 @@ use crate::{
         },
     },
 };
-
-/// The longest `app_id` and `device_user`, in bytes.
-const APPLICATION_MAX: usize = 512;
 
 /// The longest name of a batch's item, in bytes.
 const ITEM_ID_MAX: usize = 256;
@@ -303,11 +300,6 @@ fn required_device_id(text: &str) -> std::result::Result<DeviceId, Violation> {
         return Err(Violation::new("device_id", "is the word all, which no device has for an identifier"));
     }
     DeviceId::parse("device_id", text)
-}
-
-/// Whether somebody writes all as the REST API has it, where that must not mean it.
-fn is_all(text: &str) -> bool {
-    text.trim().eq_ignore_ascii_case(ALL)
 }
 
 fn temp_pass_place(

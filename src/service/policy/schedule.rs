@@ -12,7 +12,7 @@ use crate::{
         clock::Timestamp,
         error::{Violation, Violations},
         id::{DeviceId, MvpdId},
-        temp_pass::{ALL, GenericKey, ResetTarget},
+        temp_pass::{GenericKey, ResetTarget, is_all},
     },
     service::device_info::HashAlgorithm,
 };
@@ -202,7 +202,6 @@ fn values(field: &str, end: u32) -> Option<Vec<u32>> {
 }
 
 fn reset_target(path: &str, target: &ScheduleTarget) -> Result<ResetTarget, Violation> {
-    let is_all = |text: &str| text.trim().eq_ignore_ascii_case(ALL);
     match (&target.device_id, &target.generic_key, target.all) {
         (Some(text), None, None) if is_all(text) => {
             Err(Violation::new(format!("{path}.device_id"), "is the word all; write all = true for that"))

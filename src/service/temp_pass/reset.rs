@@ -35,7 +35,7 @@ pub enum ResetBy {
 /// From where a reset came, for the audit log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
-    /// `grpc` or `rest`.
+    /// `grpc`, `rest`, or `schedule`.
     pub face: &'static str,
     /// The caller's own id of its request, where it has one.
     pub request_id: Option<String>,
