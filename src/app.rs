@@ -8,6 +8,7 @@ mod rest;
 mod serve;
 mod services;
 mod store;
+mod upstreams;
 
 use std::{io, net::SocketAddr, sync::Arc};
 
@@ -164,7 +165,7 @@ impl App {
     /// Takes a new configuration for the calls that begin after it; see [`Reload`].
     #[must_use]
     pub fn reload_handle(&self) -> Reload {
-        Reload::new(self.config.clone(), Arc::clone(&self.services.policy))
+        Reload::new(self.config.clone(), &self.services)
     }
 }
 

@@ -20,6 +20,7 @@ pub async fn perform(config: &Config, command: Command) -> Result<Answer, StartE
     // It only tells when schedules have run.
     let scheduler = services.scheduler(Arc::new(|_, _| {}));
     let answer = admin::perform(&services.for_commands(scheduler), command).await;
+    services.finish().await;
     store.health.close().await?;
     answer.map_err(StartError::Command)
 }

@@ -2,7 +2,13 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use super::{limits::out_of_range, rest::cors_violations, store};
+use super::{
+    limits::out_of_range,
+    rest::{cors_violations, passthrough_violations},
+    services::Services,
+    store,
+    upstreams::{self, Upstreams},
+};
 use crate::{
     config::{Auth, Config, ConfigError, Rest, TlsMode},
     domain::error::Violation,
@@ -16,11 +22,13 @@ use crate::{
 pub struct Reload {
     started_with: Config,
     policy: SharedPolicy,
+    upstreams: Arc<Upstreams>,
 }
 
 impl Reload {
-    pub(super) fn new(started_with: Config, policy: SharedPolicy) -> Self {
-        Self { started_with, policy }
+    pub(super) fn new(started_with: Config, services: &Services) -> Self {
+        let (policy, upstreams) = (Arc::clone(&services.policy), Arc::clone(&services.upstreams));
+        Self { started_with, policy, upstreams }
     }
 
     /// Takes that part of `config` for the calls that begin from now on. Whether it differs in anything else, which only
@@ -42,7 +50,8 @@ impl Reload {
             rest,
             ..self.started_with.clone()
         };
-        self.policy.store(Arc::new(checked_policy(&reloaded)?));
+        let policy = self.upstreams.complete(checked_policy(&reloaded)?, &reloaded)?;
+        self.policy.store(Arc::new(policy));
         Ok(reloaded != config)
     }
 }
@@ -53,6 +62,7 @@ impl Reload {
 /// Everything that is wrong with it.
 pub fn check(config: &Config) -> Result<(), ConfigError> {
     checked_policy(config)?;
+    upstreams::check(config)?;
     store::key_ring(config).map(drop)
 }
 
@@ -61,6 +71,7 @@ pub(super) fn checked_policy(config: &Config) -> Result<Policy, ConfigError> {
     let mut violations = exposure(config);
     violations.extend(out_of_range(config));
     violations.extend(cors_violations(config));
+    violations.extend(passthrough_violations(config));
     violations.extend(telemetry::check_filter(&config.log));
     match policy {
         Ok(policy) if violations.is_empty() => Ok(policy),

@@ -9,8 +9,12 @@ use super::App;
 use crate::{
     config::Config,
     domain::error::Violation,
-    rest::{self, CorsOrigin},
-    service::{policy::TrustedProxies, signed_request::SignedRequestService, throttle::Throttle},
+    rest::{self, CorsOrigin, Passthrough},
+    service::{
+        policy::{TrustedProxies, is_origin},
+        signed_request::SignedRequestService,
+        throttle::Throttle,
+    },
 };
 
 /// The face of `app`.
@@ -32,6 +36,7 @@ pub(super) fn service(app: &App) -> Router {
         device_id: config.device_id,
         default_format: config.default_format,
         cors_origins: config.cors_origins.iter().filter_map(|text| cors_origin(text)).collect(),
+        passthrough: config.passthrough.as_deref().and_then(|origin| Passthrough::new(origin).ok()),
         max_body_size: config.max_body_size,
         answer_timeout: config.answer_timeout.0,
     })
@@ -50,6 +55,17 @@ pub(super) fn cors_violations(config: &Config) -> Vec<Violation> {
             )
         })
         .collect()
+}
+
+/// What in `rest.passthrough` is no origin.
+pub(super) fn passthrough_violations(config: &Config) -> Option<Violation> {
+    let origin = config.rest.passthrough.as_deref()?;
+    let wrong = if is_origin(origin) {
+        Passthrough::new(origin).err()?
+    } else {
+        "is no origin; write scheme and host, such as https://api.example.com, without a path".to_owned()
+    };
+    Some(Violation::new("rest.passthrough", wrong))
 }
 
 /// An origin as browsers send it: scheme, host and port, and no path (RFC 6454, section 7).

@@ -10,8 +10,10 @@ use super::{
     App, StartError,
     operations::{self, Readiness},
     rest,
+    upstreams::Upstreams,
 };
 use crate::{
+    backend::upstream::CircuitState,
     config::Config,
     domain::{caller::Caller, device_info::Normalizer, port::Store},
     grpc::{self, FaceLayer, HealthBoard},
@@ -60,8 +62,14 @@ impl App {
         let stop_commands = CancellationToken::new();
         let commands = tokio::spawn(admin.serve(services.for_commands(scheduler), stop_commands.clone()));
         let works = report_store(&services.store, &health, &readiness, None).await;
-        let watching =
-            tokio::spawn(watch_store(services.store.clone(), health.clone(), readiness.clone(), works));
+        report_upstreams(&services.upstreams, &health).await;
+        let watching = tokio::spawn(watch_backends(
+            services.store.clone(),
+            Arc::clone(&services.upstreams),
+            health.clone(),
+            readiness.clone(),
+            works,
+        ));
         let operations = tokio::spawn(operations::serve(operations, telemetry.clone(), readiness.clone()));
 
         let serving = Serving { pool: &pool, shutdown: &shutdown, telemetry: &telemetry };
@@ -93,8 +101,7 @@ impl App {
         end_calls(pool, &shutdown, config.runtime.drain_timeout.0).await;
         // They wait for nothing but the store, which answers or fails.
         let _ = scheduling.await;
-        services.registration.finish().await;
-        services.temp_pass.finish().await;
+        services.finish().await;
         shutdown.cut.cancel();
         operations.abort();
         end_commands(&stop_commands, commands).await;
@@ -118,11 +125,25 @@ fn http2_options(config: &Config) -> Http2Options {
     }
 }
 
-/// Says how the store is, again and again.
-async fn watch_store(store: Store, health: HealthBoard, readiness: Readiness, mut works: bool) {
+/// Says how the store and the upstreams are, again and again.
+async fn watch_backends(
+    store: Store,
+    upstreams: Arc<Upstreams>,
+    health: HealthBoard,
+    readiness: Readiness,
+    mut works: bool,
+) {
     loop {
         tokio::time::sleep(HEALTH_INTERVAL).await;
         works = report_store(&store, &health, &readiness, Some(works)).await;
+        report_upstreams(&upstreams, &health).await;
+    }
+}
+
+/// Says of each upstream whether it is called. The server itself stays ready: other environments go on.
+async fn report_upstreams(upstreams: &Upstreams, health: &HealthBoard) {
+    for (environment, circuit) in upstreams.circuits() {
+        health.report_upstream(environment.as_str(), circuit == CircuitState::Closed).await;
     }
 }
 

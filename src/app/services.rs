@@ -5,12 +5,17 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
 
-use super::{StartError, Surroundings, store};
+use super::{StartError, Surroundings, store, upstreams::Upstreams};
 use crate::{
+    backend::{
+        LocalBackend, LocalParts,
+        upstream::{ShadowedCodes, UpstreamParts},
+    },
     config::Config,
     domain::{clock::SharedClock, device_info::Normalizer, port::Store},
     service::{
         ClientRegistrationService, RegistrationService, TempPassService,
+        backends::Backends,
         budget::LookupBudget,
         client_registration,
         master_key::MasterKey,
@@ -29,6 +34,8 @@ pub(super) struct Services {
     pub registration: RegistrationService,
     pub client_registration: ClientRegistrationService,
     pub temp_pass: TempPassService,
+    pub upstreams: Arc<Upstreams>,
+    codes: Arc<ShadowedCodes>,
 }
 
 impl Services {
@@ -40,9 +47,30 @@ impl Services {
         store: Store,
     ) -> Result<Self, StartError> {
         let Surroundings { clock, randomness } = surroundings;
-        let policy: SharedPolicy = Arc::new(ArcSwap::from_pointee(policy));
         let normalizer = Arc::new(Normalizer::new());
-        let key_ring = store::key_ring(config)?;
+        let key_ring = Arc::new(store::key_ring(config)?);
+        let codes = ShadowedCodes::new(Arc::clone(&store.codes), &Handle::current());
+        let store = Store { codes: codes.clone(), ..store };
+        let upstreams = Arc::new(Upstreams::new(UpstreamParts {
+            ledger: Arc::clone(&store.ledger),
+            key_ring: Arc::clone(&key_ring),
+            codes: Arc::clone(&codes),
+            code_format: policy.code_format.clone(),
+            clock: Arc::clone(&clock),
+            randomness: Arc::clone(&randomness),
+            normalizer: Arc::clone(&normalizer),
+            runtime: Handle::current(),
+        }));
+        let backends = Backends::new(LocalBackend::new(LocalParts {
+            store: store.clone(),
+            code_format: policy.code_format.clone(),
+            max_live_codes: policy.max_live_codes,
+            clock: Arc::clone(&clock),
+            randomness: Arc::clone(&randomness),
+            normalizer: Arc::clone(&normalizer),
+        }));
+        let policy = upstreams.complete(policy, config)?;
+        let policy: SharedPolicy = Arc::new(ArcSwap::from_pointee(policy));
         let master_key = Arc::new(MasterKey::load(&*store.ledger, &key_ring, &*randomness).await?);
         let audit = store::audit_log(config, &clock, &master_key)?;
         let client_registration = ClientRegistrationService::open(client_registration::Parts {
@@ -50,29 +78,46 @@ impl Services {
             master_key,
             policy: Arc::clone(&policy),
             clock: Arc::clone(&clock),
-            randomness: Arc::clone(&randomness),
+            randomness,
         })
         .await?;
         let temp_pass = TempPassService::new(temp_pass::Parts {
-            trials: Arc::clone(&store.trials),
+            backends: backends.clone(),
             policy: Arc::clone(&policy),
-            randomness: Arc::clone(&randomness),
             audit,
             runtime: Handle::current(),
         });
-        let codes = &config.codes;
-        let budget = LookupBudget::new(Arc::clone(&clock), codes.misses_per_viewer, codes.misses_per_caller);
+        let limits = &config.codes;
+        let budget =
+            LookupBudget::new(Arc::clone(&clock), limits.misses_per_viewer, limits.misses_per_caller);
         let registration = RegistrationService::new(registration::Parts {
             store: store.clone(),
             policy: Arc::clone(&policy),
             clock: Arc::clone(&clock),
-            randomness,
-            normalizer: Arc::clone(&normalizer),
+            backends,
             budget,
             max_watches: config.grpc.max_watches,
             runtime: Handle::current(),
         });
-        Ok(Self { policy, store, clock, normalizer, registration, client_registration, temp_pass })
+        Ok(Self {
+            policy,
+            store,
+            clock,
+            normalizer,
+            registration,
+            client_registration,
+            temp_pass,
+            upstreams,
+            codes,
+        })
+    }
+
+    /// Waits for what goes on although its callers have left. Call it when no new calls can come, and before the store is
+    /// closed.
+    pub async fn finish(&self) {
+        self.registration.finish().await;
+        self.temp_pass.finish().await;
+        self.codes.finish().await;
     }
 
     /// What runs the schedules, or only knows when they have run.

@@ -1,6 +1,6 @@
 //! `[environments.NAME]`
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,18 +9,51 @@ use super::HumanDuration;
 use crate::domain::temp_pass::RETENTION_DEFAULT;
 
 /// An environment. Its codes do not exist in another.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Environment {
-    /// What issues this environment's codes. `local` is passbridge itself.
+    /// What issues this environment's codes and keeps its trials. `local` is passbridge itself; the others are the versions
+    /// of the provider's REST API.
     pub backend: Backend,
-    /// Who registers REST clients and issues their access tokens. `own` is passbridge itself.
-    pub registration: Registration,
+    /// Who registers REST clients and issues their access tokens. Where it is left out: `own` over the local backend, `relay`
+    /// over an upstream.
+    pub registration: Option<Registration>,
     /// The hosts of REST calls that mean this environment, with or without a port. A call to any other host means the
     /// default environment, which is the one named `default`, or the only one; where there is none it is refused.
     pub hosts: Vec<String>,
+    /// The origin of the provider's REST API, such as `https://api.example.com`. Required where `backend`, or that of a
+    /// requestor, is `v1` or `v2`.
+    pub url: Option<String>,
+    /// The origin of the provider's API for resets; that of `url` where left out.
+    pub reset_url: Option<String>,
+    /// A file with the software statement that passbridge registers itself with at the provider. Required where `url` is
+    /// given. The file is read at start and on reload.
+    pub software_statement_file: Option<PathBuf>,
+    /// The redirect URI that passbridge registers with at the provider: one that the statement allows.
+    pub redirect_uri: String,
+    /// How long one call to the provider may take.
+    pub upstream_timeout: HumanDuration,
+    /// How many calls to the provider may be under way at once. As many again times sixteen may wait; more are refused.
+    pub upstream_connections: usize,
     /// The requestors by id. Where any are listed, only those are valid; where none is, any well-formed id is.
     pub requestors: BTreeMap<String, Requestor>,
+}
+
+impl Default for Environment {
+    fn default() -> Self {
+        Self {
+            backend: Backend::Local,
+            registration: None,
+            hosts: Vec::new(),
+            url: None,
+            reset_url: None,
+            software_statement_file: None,
+            redirect_uri: "passbridge://client".to_owned(),
+            upstream_timeout: HumanDuration::from_secs(10),
+            upstream_connections: 64,
+            requestors: BTreeMap::new(),
+        }
+    }
 }
 
 /// What issues codes.
@@ -30,21 +63,31 @@ pub enum Backend {
     /// passbridge itself, from its own store.
     #[default]
     Local,
+    /// Version 1 of the provider's REST API.
+    V1,
+    /// Version 2 of the provider's REST API.
+    V2,
 }
 
 /// Who registers REST clients.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Registration {
     /// passbridge itself: it verifies software statements and issues client ids and access tokens of its own.
-    #[default]
     Own,
+    /// The provider: what clients send to `/o/client` is forwarded. Their tokens are used for the provider's API where its
+    /// version is the client's, and where it is not, tokens are taken that were issued through here.
+    Relay,
 }
 
 /// A requestor: a channel that asks for codes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Requestor {
+    /// What issues this requestor's codes and keeps its trials; that of the environment where left out.
+    pub backend: Option<Backend>,
+    /// How v2 is told who the user of a promotional TempPass is, where the caller gives the identifier itself.
+    pub temp_pass_identity: TempPassIdentity,
     /// The page where a viewer types the code, as a URI template (RFC 6570) with the variable `code`, such as
     /// `https://example.com/activate{?code}`. Answers then carry `verification_uri`, without the code, and
     /// `verification_uri_complete`, with it.
@@ -52,6 +95,17 @@ pub struct Requestor {
     /// The TempPasses by mvpd. An environment without any configured requestor has the samples `TempPass` (basic, 4 hours)
     /// and `TempPassREF` (promotional, 24 hours, 5 resources) for each.
     pub temp_passes: BTreeMap<String, TempPass>,
+}
+
+/// How v2 is told who the user of a promotional TempPass is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TempPassIdentity {
+    /// By the digest: the identifier goes no further than passbridge.
+    #[default]
+    Digest,
+    /// By the identifier itself. Only where the provider insists on it.
+    Clear,
 }
 
 /// A TempPass: a free trial.

@@ -32,7 +32,9 @@ pub use application::Application;
 pub use audit::Audit;
 pub use codes::Codes;
 pub use duration::HumanDuration;
-pub use environment::{Backend, Environment, Registration, Requestor, TempPass, TempPassKind};
+pub use environment::{
+    Backend, Environment, Registration, Requestor, TempPass, TempPassIdentity, TempPassKind,
+};
 pub use grpc::{Auth, Grpc};
 pub use load::{ConfigError, load};
 pub use log::{Log, LogFormat};

@@ -33,6 +33,12 @@ pub enum AuthenticationProblem {
     /// `request_time` is too far from this server's time.
     #[error("request_time is more than 10 minutes away from this server's time; set the device's clock")]
     RequestTimeOff,
+    /// The upstream does not take the access token that the caller brought.
+    #[error("the provider does not take the access token; ask for a new one")]
+    TokenRefusedUpstream,
+    /// A token of the provider that was not issued through here, for a call that is not the provider's to judge.
+    #[error("the access token was not issued through this server; ask for a new one here")]
+    TokenNotIssuedHere,
     /// A request with this nonce was here before.
     #[error("the nonce was already used; every request needs a new one")]
     NonceReused,

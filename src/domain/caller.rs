@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, fmt, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    call::CallContext,
     error::{Error, Result, Violation},
     id::{EnvironmentName, RequestorId},
 };
@@ -118,9 +119,12 @@ impl<T: Ord> From<Scope<T>> for Option<BTreeSet<T>> {
     }
 }
 
-/// A caller and its grant: requestors × environments × permissions. Cheap to clone.
+/// A caller and its grant: requestors × environments × permissions; and the call that it makes. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Caller(Arc<Grant>);
+pub struct Caller {
+    grant: Arc<Grant>,
+    context: CallContext,
+}
 
 #[derive(Debug)]
 struct Grant {
@@ -140,7 +144,8 @@ impl Caller {
         permissions: impl IntoIterator<Item = Permission>,
     ) -> Self {
         let permissions = permissions.into_iter().collect();
-        Self(Arc::new(Grant { name: name.into(), requestors, environments, permissions }))
+        let grant = Arc::new(Grant { name: name.into(), requestors, environments, permissions });
+        Self { grant, context: CallContext::default() }
     }
 
     /// Whoever reaches a server that asks for no authentication. It may do everything, which is why such a
@@ -150,10 +155,22 @@ impl Caller {
         Self::new("anonymous", Scope::Any, Scope::Any, Permission::ALL)
     }
 
+    /// The same caller in a call of its.
+    #[must_use]
+    pub fn in_call(&self, context: CallContext) -> Self {
+        Self { grant: Arc::clone(&self.grant), context }
+    }
+
+    /// What goes along with the call to a backend.
+    #[must_use]
+    pub fn context(&self) -> &CallContext {
+        &self.context
+    }
+
     /// The name by which logs, audits and request ids know the caller.
     #[must_use]
     pub fn name(&self) -> &Arc<str> {
-        &self.0.name
+        &self.grant.name
     }
 
     /// Whether the caller may do this.
@@ -164,9 +181,9 @@ impl Caller {
         environment: &EnvironmentName,
         requestor: &RequestorId,
     ) -> bool {
-        self.0.permissions.contains(&permission)
-            && self.0.environments.contains(environment)
-            && self.0.requestors.contains(requestor)
+        self.grant.permissions.contains(&permission)
+            && self.grant.environments.contains(environment)
+            && self.grant.requestors.contains(requestor)
     }
 
     /// Insists on a permission.
@@ -182,7 +199,7 @@ impl Caller {
         if self.may(permission, environment, requestor) {
             Ok(())
         } else {
-            Err(Error::PermissionMissing { caller: self.0.name.to_string(), permission })
+            Err(Error::PermissionMissing { caller: self.grant.name.to_string(), permission })
         }
     }
 }

@@ -125,6 +125,29 @@ impl CodeFormat {
     }
 }
 
+/// The longest code that an upstream may issue, in characters.
+const UPSTREAM_LENGTH_MAX: usize = 32;
+
+/// What a person meant who typed a code that somebody else issued: its alphabet is not known, so that only separators and
+/// case do not matter. `None` where no code can be meant.
+#[must_use]
+pub fn fold_upstream(typed: &str) -> Option<Code> {
+    let folded: String = typed
+        .chars()
+        .filter(|character| !is_separator(*character))
+        .map(|character| character.to_ascii_uppercase())
+        .collect();
+    upstream_code(&folded)
+}
+
+/// A code as an upstream issues it: 1 to 32 upper-case letters and digits (reference, section 2).
+#[must_use]
+pub fn upstream_code(text: &str) -> Option<Code> {
+    let is_code = (1..=UPSTREAM_LENGTH_MAX).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+    is_code.then(|| Code(text.into()))
+}
+
 /// What a person typed, checked for size and for characters that no keyboard types.
 ///
 /// # Errors

@@ -3,7 +3,10 @@
 
 use std::{fmt, time::Duration};
 
-use super::{authentication::AuthenticationProblem, caller::Permission, id::EnvironmentName};
+use super::{
+    authentication::AuthenticationProblem, caller::Permission, id::EnvironmentName,
+    randomness::RandomnessUnavailable,
+};
 
 /// One field of a request that is not as it must be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,7 +115,7 @@ impl Violations {
 
 /// Why an operation was not done. The text is for the caller; what only the operator may know is in the
 /// error's source, which goes to the log and nowhere else.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// One or more fields break a rule; all of them are listed.
     #[error("{}", summary(.0))]
@@ -188,6 +191,60 @@ pub enum Error {
     /// The store could not do its work; nothing was acknowledged.
     #[error("the store is not available; a write may have happened all the same")]
     StoreUnavailable(#[source] StoreError),
+    /// The upstream does not answer, or not so that it can be read, or is spared until it has recovered.
+    #[error("the upstream is not available: {problem}")]
+    UpstreamUnavailable {
+        /// What is wrong, in words that tell nothing of the inside.
+        problem: &'static str,
+        /// What it said, if anything.
+        answer: UpstreamAnswer,
+        /// When it may be worth another try, where that is known.
+        retry_after: Option<Duration>,
+    },
+    /// The upstream, or our own regard for it, takes no more calls for this device now.
+    #[error("the upstream takes no more calls for this device at the moment; wait before the next one")]
+    UpstreamThrottled {
+        /// What it said, if anything.
+        answer: UpstreamAnswer,
+        /// When a call may be tried again.
+        retry_after: Duration,
+        /// Whether this device has called more than once in the last second.
+        was_fast: bool,
+    },
+    /// The upstream refuses the request itself.
+    #[error("the upstream refuses the request{}", of_field(*field))]
+    UpstreamRejected {
+        /// The field of the request that it is about, where it says so.
+        field: Option<&'static str>,
+        /// What it said.
+        answer: UpstreamAnswer,
+    },
+    /// The upstream forbids what was asked for.
+    #[error("the upstream forbids this for this requestor and environment")]
+    UpstreamForbidden {
+        /// What it said.
+        answer: UpstreamAnswer,
+    },
+    /// The upstream does not take our own credentials, though they were renewed: the operator's to mend.
+    #[error("the upstream does not take this server's own credentials; the operator has to look at them")]
+    UpstreamCredentialsRefused {
+        /// What it said.
+        answer: UpstreamAnswer,
+    },
+    /// The upstream has nothing to log in to: the device is logged in.
+    #[error("the device is logged in already, so the upstream issues no code")]
+    AlreadyAuthenticated {
+        /// With which operator.
+        mvpd: String,
+    },
+    /// The upstream decided by something that is no TempPass.
+    #[error("{mvpd} is no TempPass at the upstream, which decided by {source_name:?}")]
+    NotATempPass {
+        /// What was asked for.
+        mvpd: String,
+        /// What the upstream says of who decided.
+        source_name: String,
+    },
     /// The server is draining and takes no more work.
     #[error("the server is shutting down; call another one, or again in a moment")]
     ShuttingDown,
@@ -206,7 +263,9 @@ impl Error {
         match self {
             Self::LiveCodesExhausted { retry_after, .. }
             | Self::LookupBudgetExhausted { retry_after, .. }
+            | Self::UpstreamThrottled { retry_after, .. }
             | Self::Throttled { retry_after } => Some(*retry_after),
+            Self::UpstreamUnavailable { retry_after, .. } => *retry_after,
             // Nobody knows when a watch ends; a second keeps clients from asking in a tight loop.
             Self::WatchesExhausted { .. } => Some(Duration::from_secs(1)),
             _ => None,
@@ -247,12 +306,47 @@ impl Error {
     }
 }
 
+/// What an upstream said, as far as callers may know.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UpstreamAnswer {
+    /// The HTTP status.
+    pub status: Option<u16>,
+    /// The upstream's own code of the error.
+    pub code: Option<String>,
+    /// The upstream's own name of the call, for its support.
+    pub trace: Option<String>,
+}
+
+fn of_field(field: Option<&'static str>) -> String {
+    field.map(|field| format!(": {field} is not as it must be")).unwrap_or_default()
+}
+
+impl Error {
+    /// What the upstream said, where it was asked.
+    #[must_use]
+    pub fn upstream_answer(&self) -> Option<&UpstreamAnswer> {
+        match self {
+            Self::UpstreamUnavailable { answer, .. }
+            | Self::UpstreamThrottled { answer, .. }
+            | Self::UpstreamRejected { answer, .. }
+            | Self::UpstreamForbidden { answer }
+            | Self::UpstreamCredentialsRefused { answer } => Some(answer),
+            Self::CodeNotFound(clues) => clues.answer.as_deref(),
+            _ => None,
+        }
+    }
+}
+
 /// What a lookup that found nothing shows, for the causes to be ranked by. It tells nothing of what was ever under the
 /// code: a guess must not learn whether it came close.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LookupClues {
     /// Nothing that is typed so can be a code.
     pub impossible: bool,
+    /// The provider issues the codes of this place.
+    pub over_upstream: bool,
+    /// What the provider said of the code, where it was asked.
+    pub answer: Option<Box<UpstreamAnswer>>,
     /// Environments in which the code lives for the same requestor, of those that the caller may read.
     pub lives_in: Vec<EnvironmentName>,
 }
@@ -261,7 +355,7 @@ pub struct LookupClues {
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// What went wrong in a store. Its text is for the log.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// The engine refused, failed or is gone: a full disk, an I/O error, a lost connection.
     #[error("{0}")]
@@ -274,6 +368,12 @@ pub enum StoreError {
 impl From<Violation> for Error {
     fn from(violation: Violation) -> Self {
         Self::InvalidFields(vec![violation])
+    }
+}
+
+impl From<RandomnessUnavailable> for Error {
+    fn from(error: RandomnessUnavailable) -> Self {
+        Self::Internal(error.to_string())
     }
 }
 

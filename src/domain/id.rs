@@ -73,6 +73,15 @@ name! {
     EnvironmentName
 }
 
+/// An environment and a requestor that is valid in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// A configured environment.
+    pub environment: EnvironmentName,
+    /// A requestor that may be asked for there.
+    pub requestor: RequestorId,
+}
+
 fn check_name(field: &str, text: &str) -> Result<(), Violation> {
     if text.is_empty() {
         return Err(Violation::new(field, "is required: 1 to 128 of letters, digits, '.', '_', '-'"));

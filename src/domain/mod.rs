@@ -4,12 +4,15 @@
 //! made, and reports every violation of a request together.
 
 pub mod authentication;
+pub mod backend;
+pub mod call;
 pub mod caller;
 pub mod clock;
 pub mod code;
 pub mod device_info;
 pub mod error;
 pub mod id;
+pub mod leaky_bucket;
 pub mod port;
 pub mod probable_cause;
 pub mod randomness;

@@ -16,8 +16,8 @@ use super::{
     id::EnvironmentName,
     registration::{CodeEntry, CodeKey, Registration},
     temp_pass::{
-        Denial, ResetTarget, ResourceId, TempPassKey, TempPassRule, Trial, TrialApplication, TrialIdentity,
-        TrialView,
+        Denial, MediaToken, ResetTarget, ResourceId, TempPassKey, TempPassRule, Trial, TrialApplication,
+        TrialIdentity, TrialView,
     },
 };
 
@@ -48,6 +48,10 @@ pub trait Codes: Send + Sync {
     /// Stores a record if its code is neither in use nor in quarantine and the environment holds fewer than
     /// `max_live` live codes. Of any number of concurrent calls for one code exactly one inserts.
     async fn insert_if_absent(&self, registration: &Registration, max_live: u64) -> StoreResult<Insertion>;
+
+    /// Keeps the shadow of a code that somebody else issued, in the place of whatever held the code before: who issues
+    /// codes also decides when one is used again.
+    async fn adopt(&self, registration: &Registration) -> StoreResult<()>;
 
     /// The record or tombstone that holds the code, until its quarantine ends.
     async fn get(&self, key: &CodeKey) -> StoreResult<Option<CodeEntry>>;
@@ -134,6 +138,8 @@ pub struct Verdict {
     pub denial: Option<Denial>,
     /// The trial that decided, after the decision.
     pub trial: TrialView,
+    /// What a player shows, where the upstream issued one.
+    pub media_token: Option<MediaToken>,
 }
 
 /// Trials of TempPasses.

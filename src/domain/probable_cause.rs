@@ -81,6 +81,95 @@ const TOO_FAST: ProbableCause = cause(
     "Wait at least a second before the next call.",
 );
 
+const WRONG_CREDENTIALS_HEADER: ProbableCause = cause(
+    "The Authorization header is not as it must be.",
+    "Send \"Bearer \" and the access token; in a signed request, request_time in milliseconds.",
+);
+const UNKNOWN_TOKEN: ProbableCause = cause(
+    "The access token was issued by the provider itself, and not through this server.",
+    "Have the device ask this server's /o/client/token for its token.",
+);
+const CROSS_SITE: ProbableCause = cause(
+    "The login page on the second screen runs into the browser's protection against cross-site scripting.",
+    "Serve the page and call the API from the same domain, or have the page's origin allowed.",
+);
+const HOSTS_ENTRY_MISSING: ProbableCause = cause(
+    "The call is meant for the pre-qualification environment, but its entry in the hosts file is missing.",
+    "Add the provider's spoofing entry for pre-qualification to the hosts file of the machine that calls.",
+);
+const HOSTS_ENTRY_LEFT: ProbableCause = cause(
+    "The call is meant for another environment, but an entry for pre-qualification was left in the hosts file.",
+    "Remove the spoofing entry from the hosts file of the machine that calls.",
+);
+const HOST_OF_OTHER_ENVIRONMENT: ProbableCause = cause(
+    "The environment's url belongs to another environment of the provider than its software statement.",
+    "Compare environments.NAME.url with the environment that the statement was made for; passbridge doctor walks it.",
+);
+const WRONG_URL: ProbableCause = cause(
+    "The URL of the call is wrong: another path, or another method.",
+    "Compare path and method with the provider's documents; environments.NAME.url is an origin without a path.",
+);
+const SAML_UNREADABLE: ProbableCause = cause(
+    "The provider could not decrypt the operator's SAML assertion.",
+    "Have the provider and the operator compare the certificate that the assertion is encrypted with.",
+);
+const UPSTREAM_REQUESTOR_UNKNOWN: ProbableCause = cause(
+    "The provider does not know the requestor, or not together with this operator.",
+    "Compare requestor_id and mvpd_id with what the provider has configured; names are case-sensitive.",
+);
+const UPSTREAM_DEVICE_UNREADABLE: ProbableCause = cause(
+    "The provider cannot read the device's information or identifier.",
+    "Look at it with DeviceInfoService.DecodeDeviceInfo; fill vendor, os_version and connection_port too.",
+);
+const UPSTREAM_CODE_UNKNOWN: ProbableCause = cause(
+    "The provider does not know the code for this requestor in this environment.",
+    "Compare the requestor and environment with those of the TV's request; codes of one do not exist in another.",
+);
+const ADDRESS_SHARED: ProbableCause = cause(
+    "Many devices are sent to the provider under one address.",
+    "Fill device_ip with each device's own address; behind proxies, list them in rest.trusted_proxies.",
+);
+const FORBIDDEN_CLIENT: ProbableCause = cause(
+    "The provider does not let this client act for this requestor.",
+    "Have the provider look at what the software statement is made for.",
+);
+const STATEMENT_REFUSED: ProbableCause = cause(
+    "The software statement has been withdrawn, or belongs to another environment of the provider.",
+    "Get a new one from the provider, put it into environments.NAME.software_statement_file, and reload.",
+);
+const CREDENTIALS_REPLACED: ProbableCause = cause(
+    "Somebody else has registered with the same software statement.",
+    "Give every installation a statement of its own.",
+);
+const UPSTREAM_DOWN: ProbableCause = cause(
+    "The provider has a breakdown, or its front door answers in its place.",
+    "Look at the provider's status page; passbridge doctor tells from where on it fails.",
+);
+const UPSTREAM_UNREACHABLE: ProbableCause = cause(
+    "The provider cannot be reached from this server: name resolution, a firewall, or TLS.",
+    "Run passbridge doctor on the server's machine: it tries one after the other.",
+);
+const PASSWORD_WRONG: ProbableCause = cause(
+    "The viewer's user name and password do not match.",
+    "Try the same ones at the operator's own site.",
+);
+const LOGIN_DISABLED: ProbableCause = cause(
+    "The operator has disabled the login.",
+    "Ask the operator whether the account may log in from other apps.",
+);
+const LOGIN_OF_OTHER_ENVIRONMENT: ProbableCause = cause(
+    "The login is meant for another environment: production and staging have different ones.",
+    "Check whether the login was made for production or staging, and use the environment that it is for.",
+);
+const DEVICE_LOGGED_IN: ProbableCause = cause(
+    "The viewer has logged in on this device before, and the login is still good.",
+    "Go on with that login; log out first where another operator is wanted.",
+);
+const NAME_OF_OPERATOR: ProbableCause = cause(
+    "The mvpd is a real operator's, not a TempPass's.",
+    "Ask with the TempPass's own name at the provider.",
+);
+
 /// The probable causes of `error`, the likeliest first; none where the error itself says it all.
 #[must_use]
 pub fn probable_causes(error: &Error) -> Vec<ProbableCause> {
@@ -92,6 +181,19 @@ pub fn probable_causes(error: &Error) -> Vec<ProbableCause> {
         Error::TempPassNotFound { .. } => vec![TEMP_PASS_ELSEWHERE, TEMP_PASS_NOT_CONFIGURED],
         Error::Throttled { .. } => vec![TOO_FAST],
         Error::NotAuthenticated(problem) => not_authenticated(*problem),
+        Error::UpstreamThrottled { was_fast: true, .. } => vec![TOO_FAST, ADDRESS_SHARED],
+        Error::UpstreamThrottled { was_fast: false, .. } => vec![ADDRESS_SHARED, TOO_FAST],
+        Error::UpstreamRejected { field, .. } => rejected(*field),
+        Error::UpstreamForbidden { .. } => {
+            vec![FORBIDDEN_CLIENT, HOST_OF_OTHER_ENVIRONMENT, HOSTS_ENTRY_MISSING, HOSTS_ENTRY_LEFT, TOO_FAST]
+        }
+        Error::UpstreamCredentialsRefused { .. } => {
+            vec![STATEMENT_REFUSED, HOST_OF_OTHER_ENVIRONMENT, CREDENTIALS_REPLACED]
+        }
+        Error::UpstreamUnavailable { answer, .. } if answer.status.is_some() => vec![UPSTREAM_DOWN],
+        Error::UpstreamUnavailable { .. } => vec![UPSTREAM_UNREACHABLE, UPSTREAM_DOWN],
+        Error::AlreadyAuthenticated { .. } => vec![DEVICE_LOGGED_IN],
+        Error::NotATempPass { .. } => vec![NAME_OF_OPERATOR],
         Error::InvalidFields(_)
         | Error::MalformedMessage(_)
         | Error::MessageTooLarge(_)
@@ -111,7 +213,10 @@ pub fn probable_causes(error: &Error) -> Vec<ProbableCause> {
 fn not_authenticated(problem: AuthenticationProblem) -> Vec<ProbableCause> {
     match problem {
         AuthenticationProblem::Missing => vec![NO_AUTHORIZATION],
-        AuthenticationProblem::Unreadable | AuthenticationProblem::SignatureInvalid => Vec::new(),
+        AuthenticationProblem::Unreadable => vec![WRONG_CREDENTIALS_HEADER],
+        AuthenticationProblem::SignatureInvalid => Vec::new(),
+        AuthenticationProblem::TokenRefusedUpstream => vec![TOKEN_STALE, WRONG_HOST],
+        AuthenticationProblem::TokenNotIssuedHere => vec![UNKNOWN_TOKEN, TOKEN_STALE],
         AuthenticationProblem::TokenInvalid => vec![TOKEN_STALE, WRONG_HOST],
         AuthenticationProblem::TokenExpired | AuthenticationProblem::TokenRevoked => vec![TOKEN_STALE],
         AuthenticationProblem::TokenOfOtherEnvironment => vec![WRONG_HOST],
@@ -129,7 +234,20 @@ fn code_not_found(clues: &LookupClues) -> Vec<ProbableCause> {
         cause: format!("The code lives in the environment {environment}.").into(),
         remedy: "Ask in that environment.",
     });
-    found.chain([ENDED, ELSEWHERE, MISTYPED]).collect()
+    let known = found.chain([ENDED, ELSEWHERE, MISTYPED]);
+    if clues.over_upstream {
+        known.chain([UPSTREAM_CODE_UNKNOWN, CROSS_SITE, HOSTS_ENTRY_MISSING]).collect()
+    } else {
+        known.collect()
+    }
+}
+
+fn rejected(field: Option<&str>) -> Vec<ProbableCause> {
+    match field {
+        Some("requestor_id" | "mvpd_id") => vec![UPSTREAM_REQUESTOR_UNKNOWN, HOST_OF_OTHER_ENVIRONMENT],
+        Some("device" | "device_id") => vec![UPSTREAM_DEVICE_UNREADABLE],
+        Some(_) | None => vec![WRONG_URL, UPSTREAM_REQUESTOR_UNKNOWN, SAML_UNREADABLE],
+    }
 }
 
 #[cfg(test)]

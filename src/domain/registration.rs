@@ -1,6 +1,6 @@
 //! The record behind a registration code, and what a request for one may say.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -8,9 +8,9 @@ use uuid::Uuid;
 use super::{
     clock::Timestamp,
     code::Code,
-    device_info::NormalizedDeviceInfo,
+    device_info::{DeviceInfo, NormalizedDeviceInfo, Warning},
     error::{Violation, Violations},
-    id::{DeviceId, EnvironmentName, MvpdId, RequestorId},
+    id::{DeviceId, EnvironmentName, MvpdId, Place, RequestorId},
 };
 
 /// The longest time a code may live: 10 hours (reference, section 2).
@@ -65,6 +65,14 @@ pub struct CodeKey {
     pub requestor: RequestorId,
     /// The code itself.
     pub code: Code,
+}
+
+impl CodeKey {
+    /// Where the code lives.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        Place { environment: self.environment.clone(), requestor: self.requestor.clone() }
+    }
 }
 
 /// Parameters that the REST documents call deprecated: kept and given back, otherwise not looked at.
@@ -137,6 +145,65 @@ pub struct Registration {
     /// How the call was authorized, `OAUTH2` for calls with a registered client's token; empty otherwise.
     pub authorization_type: String,
     /// The registered application that asked, where one did.
+    pub source_application: Option<SourceApplication>,
+    /// Deprecated parameters as they came.
+    pub legacy: LegacyParameters,
+    /// Set where somebody else issued the code: then this is but the record's shadow.
+    // Stores write it beside the record, so that records of our own stay as they always were.
+    #[serde(skip)]
+    pub shadow: Option<Shadow>,
+}
+
+/// A version of the provider's REST API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum UpstreamApi {
+    /// `/reggie/v1`.
+    V1,
+    /// `/api/v2`.
+    V2,
+}
+
+/// What is kept of a code that an upstream issued, beside its record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shadow {
+    /// Who issued it: the configuration may have changed since.
+    pub api: UpstreamApi,
+    /// The address that the upstream knows the device by.
+    pub device_ip: Option<IpAddr>,
+    /// Whether the upstream has never heard of it: the first code of a device without an id (reference, section 2).
+    pub unissued: bool,
+}
+
+/// A request for a new code, in valid parts.
+#[derive(Debug, Clone)]
+pub struct RegistrationRequest {
+    /// Where the code shall live.
+    pub place: Place,
+    /// The device's id, where it has one.
+    pub device_id: Option<DeviceId>,
+    /// Whether the device asks for the id that it will send from then on (`deviceId=dummy` of the REST API).
+    pub asks_for_id: bool,
+    /// What the device said of itself; only clients older than dynamic registration say nothing.
+    pub device_info: Option<DeviceInfo>,
+    /// What was odd about that.
+    pub warnings: Vec<Warning>,
+    /// The device's User-Agent; empty where it sent none.
+    pub user_agent: String,
+    /// The device's address, where it is known.
+    pub device_ip: Option<IpAddr>,
+    /// The device's port, where it is known.
+    pub device_port: Option<u16>,
+    /// The operator chosen in advance, if any.
+    pub mvpd: Option<MvpdId>,
+    /// How long the code shall live; `None` where the request does not say.
+    pub ttl: Option<Ttl>,
+    /// The domain that the viewer logs in from; empty where it is left to the second screen.
+    pub domain_name: String,
+    /// Where the second screen goes after the login; empty where that is left to it.
+    pub redirect_url: String,
+    /// How the call was authorized; empty where it was not by a registered client's token.
+    pub authorization_type: String,
+    /// The registered application that asks, where one does.
     pub source_application: Option<SourceApplication>,
     /// Deprecated parameters as they came.
     pub legacy: LegacyParameters,

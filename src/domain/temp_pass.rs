@@ -98,6 +98,30 @@ impl fmt::Debug for GenericKey {
     }
 }
 
+/// A user's identifier itself, such as an e-mail address. Shows itself to no log, and is kept nowhere.
+#[derive(Clone, PartialEq, Eq)]
+pub struct UserIdentifier(Box<str>);
+
+impl UserIdentifier {
+    /// The identifier with this text.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for UserIdentifier {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("UserIdentifier(…)")
+    }
+}
+
 /// What is to be watched: 1 to 1024 bytes of UTF-8.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -170,6 +194,15 @@ pub enum ResetTarget {
     All,
 }
 
+/// The two operations that reset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResetBy {
+    /// By device.
+    Device,
+    /// By user, in promotional TempPasses only.
+    Key,
+}
+
 /// A trial as a store keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trial {
@@ -224,6 +257,23 @@ impl TrialView {
             remaining_resources: rule.max_resources,
             used_resources: Vec::new(),
         }
+    }
+}
+
+/// What a player shows the upstream's verifier, for one resource.
+#[derive(Clone, PartialEq, Eq)]
+pub struct MediaToken {
+    /// The token as it came.
+    pub value: String,
+    /// From when it is good.
+    pub start_time: Option<Timestamp>,
+    /// Until when it is good.
+    pub expire_time: Option<Timestamp>,
+}
+
+impl fmt::Debug for MediaToken {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("MediaToken(…)")
     }
 }
 

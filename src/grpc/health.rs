@@ -47,6 +47,12 @@ impl HealthBoard {
         }
     }
 
+    /// Says whether the upstream of an environment is called, or being spared: `upstream/` and the environment's name.
+    pub async fn report_upstream(&self, environment: &str, works: bool) {
+        let status = if works { ServingStatus::Serving } else { ServingStatus::NotServing };
+        self.reporter.set_service_status(format!("upstream/{environment}"), status).await;
+    }
+
     /// Says that the server is about to end.
     pub async fn report_draining(&self) {
         for name in OVER_STORE.into_iter().chain(WITHOUT_STORE) {

@@ -24,7 +24,11 @@ use super::{
     status::{complete, status_of},
 };
 use crate::{
-    domain::{caller::Caller, error::Error},
+    domain::{
+        call::{CallContext, TraceContext},
+        caller::Caller,
+        error::Error,
+    },
     telemetry::Telemetry,
 };
 
@@ -75,7 +79,12 @@ where
         let end = End { deadline: deadline_of(request.headers()), face: Arc::clone(&self.face) };
         let limit = Instant::now() + self.face.answer_timeout;
         let limit = end.deadline.map_or(limit, |deadline| deadline.min(limit));
-        request.extensions_mut().insert(self.face.caller.clone());
+        let context = CallContext {
+            deadline: Some(limit.into_std()),
+            trace: TraceContext::of(request.headers()),
+            relayed_token: None,
+        };
+        request.extensions_mut().insert(self.face.caller.in_call(context));
         request.extensions_mut().insert(end.clone());
         let answer = timeout_at(limit, self.inner.call(request));
         Box::pin(async move {

@@ -34,8 +34,8 @@ impl RegistrationCodeService for Face {
         request: Request<CreateRegistrationCodeRequest>,
     ) -> Result<Response<CreateRegistrationCodeResponse>, Status> {
         let create = async |caller, message| {
-            let request = convert::create(message, &self.service.policy().load())?;
-            self.service.create(&caller, request).await.map(convert::created)
+            let (request, repeat) = convert::create(message, &self.service.policy().load())?;
+            self.service.create(&caller, request, repeat).await.map(convert::created)
         };
         unary(request, create).await
     }
@@ -58,8 +58,8 @@ impl RegistrationCodeService for Face {
     ) -> Result<Response<DeleteRegistrationCodeResponse>, Status> {
         let delete = async |caller, message| {
             let lookup = convert::delete(&message, &self.service.policy().load())?;
-            self.service.delete(&caller, &lookup).await?;
-            Ok(DeleteRegistrationCodeResponse { upstream_deleted: None })
+            let upstream_deleted = self.service.delete(&caller, &lookup).await?;
+            Ok(DeleteRegistrationCodeResponse { upstream_deleted })
         };
         unary(request, delete).await
     }

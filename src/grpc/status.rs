@@ -8,7 +8,7 @@ use tonic_types::pb::{BadRequest, ErrorInfo, RetryInfo, Status as RpcStatus, bad
 
 use crate::{
     domain::{
-        error::{Error, Violation},
+        error::{Error, UpstreamAnswer, Violation},
         probable_cause::probable_causes,
     },
     proto::v1::{ErrorReason, ProbableCause, ProbableCauses},
@@ -45,6 +45,15 @@ pub fn classify(error: &Error) -> (ErrorReason, Code) {
         Error::PermissionMissing { .. } => (ErrorReason::PermissionMissing, Code::PermissionDenied),
         Error::Unsupported(_) => (ErrorReason::UnsupportedOperation, Code::Unimplemented),
         Error::StoreUnavailable(_) => (ErrorReason::StoreUnavailable, Code::Unavailable),
+        Error::UpstreamUnavailable { .. } => (ErrorReason::UpstreamUnavailable, Code::Unavailable),
+        Error::UpstreamThrottled { .. } => (ErrorReason::UpstreamThrottled, Code::ResourceExhausted),
+        Error::UpstreamRejected { .. } => (ErrorReason::UpstreamRejected, Code::InvalidArgument),
+        Error::UpstreamForbidden { .. } => (ErrorReason::UpstreamForbidden, Code::PermissionDenied),
+        Error::UpstreamCredentialsRefused { .. } => {
+            (ErrorReason::UpstreamCredentialsRefused, Code::FailedPrecondition)
+        }
+        Error::AlreadyAuthenticated { .. } => (ErrorReason::AlreadyAuthenticated, Code::FailedPrecondition),
+        Error::NotATempPass { .. } => (ErrorReason::NotATempPass, Code::FailedPrecondition),
         Error::ShuttingDown => (ErrorReason::ShuttingDown, Code::Unavailable),
         Error::DeadlineExceeded => (ErrorReason::DeadlineExceeded, Code::DeadlineExceeded),
         Error::Internal(_) => (ErrorReason::Internal, Code::Internal),
@@ -123,13 +132,25 @@ fn error_info(error: &Error, reason: ErrorReason) -> ErrorInfo {
         Error::LiveCodesExhausted { limit, .. } => vec![("max_live_codes", limit.to_string())],
         Error::WatchesExhausted { limit } => vec![("max_watches", limit.to_string())],
         Error::PermissionMissing { permission, .. } => vec![("permission", permission.to_string())],
-        _ => vec![],
+        Error::AlreadyAuthenticated { mvpd } => vec![("mvpd_id", cut(mvpd))],
+        Error::NotATempPass { source_name, .. } => vec![("upstream_source", cut(source_name))],
+        _ => error.upstream_answer().map(upstream_metadata).unwrap_or_default(),
     };
     ErrorInfo {
         reason: reason.as_str_name().trim_start_matches("ERROR_REASON_").to_owned(),
         domain: DOMAIN.to_owned(),
         metadata: metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
     }
+}
+
+fn upstream_metadata(answer: &UpstreamAnswer) -> Vec<(&'static str, String)> {
+    let UpstreamAnswer { status, code, trace } = answer;
+    let said = [
+        ("upstream_status", status.map(|status| status.to_string())),
+        ("upstream_code", code.as_deref().map(cut)),
+        ("upstream_trace", trace.as_deref().map(cut)),
+    ];
+    said.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
 }
 
 fn bad_request(violations: &[Violation]) -> BadRequest {

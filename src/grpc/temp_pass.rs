@@ -92,7 +92,7 @@ impl TempPassService for Face {
     ) -> Result<Response<GetTempPassResponse>, Status> {
         let get = async |caller, message| {
             let request = convert::get(message, &self.service.policy().load())?;
-            let trial = self.service.get(&caller, &request).await?;
+            let trial = self.service.get(&caller, request).await?;
             Ok(GetTempPassResponse { temp_pass: Some(convert::temp_pass(trial)) })
         };
         unary(request, get).await

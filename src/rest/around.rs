@@ -33,6 +33,7 @@ pub(super) async fn around(State(face): State<Face>, mut request: Request, next:
     let early_shape = early_shape(route, &request, &face);
     let has_body =
         [CONTENT_LENGTH, TRANSFER_ENCODING].iter().any(|name| request.headers().contains_key(name));
+    let is_unread_path = route == OTHER && face.passthrough.is_none();
     let mut refused = false;
     let answer = async {
         let addresses = match addresses(&face, &request) {
@@ -60,7 +61,7 @@ pub(super) async fn around(State(face): State<Face>, mut request: Request, next:
         None => answer.await,
     };
     let is_unread =
-        has_body && (route == OTHER || response.status() == StatusCode::METHOD_NOT_ALLOWED || refused);
+        has_body && (is_unread_path || response.status() == StatusCode::METHOD_NOT_ALLOWED || refused);
     let mut response = shape(response, early_shape);
     if is_unread {
         // What is left of the body is not waited for, and the client should not take the connection for its next call.

@@ -27,6 +27,7 @@ use super::{
 use crate::{
     config::Format,
     domain::{
+        call::{CallContext, TraceContext},
         error::{Error, Violation, Violations},
         id::EnvironmentName,
     },
@@ -58,7 +59,7 @@ pub(super) async fn respond(
         Err(failure) => return failure.into_response(),
     };
     // Before the body, which is much to keep for a stranger.
-    let identity = Identity::of(face, &call.head, &call.environment);
+    let identity = Identity::of(face, &call.head, &call.environment, call.deadline).await;
     let limit = if identity.is_ok() { usize::MAX } else { STRANGERS_BODY_MAX };
     match (call.receive(body, face.max_body_size.min(limit)).await, identity) {
         (Ok(()), identity) => call.answer(face, identity, work).await,
@@ -113,6 +114,20 @@ impl Call {
     /// The body as it came.
     pub fn body(&self) -> &[u8] {
         &self.body
+    }
+
+    /// The query as it came.
+    pub fn query(&self) -> &str {
+        self.head.uri.query().unwrap_or_default()
+    }
+
+    /// What goes along with the call to an upstream.
+    pub fn context(&self) -> CallContext {
+        CallContext {
+            deadline: Some(self.deadline.into_std()),
+            trace: TraceContext::of(&self.head.headers),
+            relayed_token: None,
+        }
     }
 
     /// The headers.

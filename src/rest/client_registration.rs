@@ -5,19 +5,24 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
-use http::{HeaderMap, StatusCode, header::AUTHORIZATION};
+use http::{
+    HeaderMap, StatusCode,
+    header::{ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, USER_AGENT},
+};
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    Face,
+    Face, X_DEVICE_INFO,
     call::{Call, answer},
     failure::{Failure, Shape},
+    route,
 };
 use crate::{
     config::Format,
     domain::{
+        backend::{RegistrationRelay, RelayedCall},
         error::{Error, Violations},
         id::EnvironmentName,
     },
@@ -60,7 +65,7 @@ struct TokenAnswer {
 }
 
 pub(super) async fn register(State(face): State<Face>, request: Request) -> Response {
-    oauth(&face, request, |call| {
+    oauth(&face, request, route::REGISTER, |call| {
         let RegisterBody { software_statement, redirect_uri, redirect_uris } = registration(call.body())?;
         let software_statement = software_statement.filter(|text| !text.is_empty());
         let registered = face.client_registration.register(RegisterClient {
@@ -85,7 +90,7 @@ pub(super) async fn register(State(face): State<Face>, request: Request) -> Resp
 }
 
 pub(super) async fn token(State(face): State<Face>, request: Request) -> Response {
-    oauth(&face, request, |call| {
+    oauth(&face, request, route::TOKEN, |call| {
         let mut violations = Violations::default();
         let parameters = call.parameters(&mut violations);
         let mut get = |name| parameters.filled(name, &mut violations).map(str::to_owned);
@@ -131,16 +136,44 @@ fn registration(body: &[u8]) -> Result<RegisterBody, OAuthError> {
     })
 }
 
-/// Answers a call in the words of OAuth.
+/// Answers a call in the words of OAuth: as the upstream does, where the environment's clients register there, and else by
+/// what `work` makes of it.
 async fn oauth(
     face: &Face,
     request: Request,
+    path: &'static str,
     work: impl FnOnce(&Call) -> Result<Response, Failure>,
 ) -> Response {
-    match Call::read(face, request, BODY_MAX).await {
-        Ok(call) => work(&call).unwrap_or_else(|failure| failure.shaped(Shape::OAuth)),
-        Err(failure) => failure.into_response(),
-    }
+    let call = match Call::read(face, request, BODY_MAX).await {
+        Ok(call) => call,
+        Err(failure) => return failure.into_response(),
+    };
+    let upstream = {
+        let policy = face.policy.load();
+        policy.upstream(&call.environment).filter(|_| policy.relays(&call.environment)).cloned()
+    };
+    let answer = match upstream {
+        Some(upstream) => relay(&*upstream.relay, &call, path).await,
+        None => work(&call),
+    };
+    answer.unwrap_or_else(|failure| failure.shaped(Shape::OAuth))
+}
+
+async fn relay(relay: &dyn RegistrationRelay, call: &Call, path: &'static str) -> Result<Response, Failure> {
+    let own = [ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT, X_DEVICE_INFO];
+    let own = own.into_iter().filter_map(|name| Some((name.clone(), call.headers().get(name)?.clone())));
+    let relayed = RelayedCall {
+        path,
+        query: call.query().to_owned(),
+        headers: own.collect(),
+        body: call.body().to_vec().into(),
+        device: Some(call.addresses.device),
+    };
+    let answer = relay.send(&call.context(), relayed).await?;
+    let mut response = (answer.status, [(CACHE_CONTROL, "no-store")], answer.body).into_response();
+    response.headers_mut().remove(CONTENT_TYPE);
+    response.headers_mut().extend(answer.content_type.map(|value| (CONTENT_TYPE, value)));
+    Ok(response)
 }
 
 /// A client's credentials: parameters, or HTTP Basic (RFC 6749, section 2.3.1), but not both.

@@ -77,11 +77,6 @@ struct OAuthBody<'a> {
     error_description: &'a str,
 }
 
-/// What is answered at a path that is none.
-pub(super) async fn unknown_path() -> Failure {
-    Failure::UnknownPath
-}
-
 /// What is answered to a method that a path does not have.
 pub(super) async fn method_not_allowed() -> Failure {
     Failure::MethodNotAllowed
@@ -230,15 +225,22 @@ fn status_of(error: &Error) -> StatusCode {
         | Error::RequestIdReused
         | Error::TempPassNotFound { .. }
         | Error::TempPassNotPromotional
+        | Error::UpstreamRejected { .. }
+        | Error::NotATempPass { .. }
         | Error::Unsupported(_) => StatusCode::BAD_REQUEST,
         Error::MessageTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
         Error::NotAuthenticated(_) => StatusCode::UNAUTHORIZED,
-        Error::PermissionMissing { .. } => StatusCode::FORBIDDEN,
+        Error::PermissionMissing { .. } | Error::UpstreamForbidden { .. } => StatusCode::FORBIDDEN,
+        Error::AlreadyAuthenticated { .. } => StatusCode::CONFLICT,
         Error::CodeNotFound(_) | Error::ServiceUnknown(_) => StatusCode::NOT_FOUND,
-        Error::Throttled { .. } | Error::LookupBudgetExhausted { .. } => StatusCode::TOO_MANY_REQUESTS,
+        Error::Throttled { .. } | Error::UpstreamThrottled { .. } | Error::LookupBudgetExhausted { .. } => {
+            StatusCode::TOO_MANY_REQUESTS
+        }
         Error::LiveCodesExhausted { .. }
         | Error::WatchesExhausted { .. }
         | Error::StoreUnavailable(_)
+        | Error::UpstreamUnavailable { .. }
+        | Error::UpstreamCredentialsRefused { .. }
         | Error::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
         Error::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,

@@ -2,11 +2,15 @@
 
 use http::{header::AUTHORIZATION, request};
 
+use tokio::time::Instant;
+
 use super::Face;
 use crate::{
     domain::{
         authentication::AuthenticationProblem,
-        caller::Caller,
+        backend::RegistrationRelay,
+        call::{CallContext, RelayedToken, TraceContext},
+        caller::{Caller, Permission, Scope},
         error::{Error, Result},
         id::EnvironmentName,
         registration::SourceApplication,
@@ -26,16 +30,34 @@ pub(super) struct Identity {
     pub authorization_type: &'static str,
     /// The application, where a registered client sent it.
     pub application: Option<SourceApplication>,
+    /// The upstream's own token, of a client that is registered there.
+    relayed_token: Option<RelayedToken>,
+    sends_device_information: bool,
     /// What makes a signed request different from all others.
     nonce: Option<Nonce>,
 }
 
 impl Identity {
-    /// Reads the request's headers. Asks no store.
+    /// Reads the request's headers. Asks the store only for tokens of an upstream.
     ///
     /// # Errors
-    /// [`Error::NotAuthenticated`].
-    pub fn of(face: &Face, head: &request::Parts, environment: &EnvironmentName) -> Result<Self> {
+    /// [`Error::NotAuthenticated`], [`Error::StoreUnavailable`].
+    pub async fn of(
+        face: &Face,
+        head: &request::Parts,
+        environment: &EnvironmentName,
+        deadline: Instant,
+    ) -> Result<Self> {
+        let identity = Self::known(face, head, environment).await?;
+        let context = CallContext {
+            deadline: Some(deadline.into_std()),
+            trace: TraceContext::of(&head.headers),
+            relayed_token: identity.relayed_token.clone(),
+        };
+        Ok(Self { caller: identity.caller.in_call(context), ..identity })
+    }
+
+    async fn known(face: &Face, head: &request::Parts, environment: &EnvironmentName) -> Result<Self> {
         let refused = |problem| Err(Error::NotAuthenticated(problem));
         let mut lines = head.headers.get_all(AUTHORIZATION).iter();
         let line = match (lines.next(), lines.next()) {
@@ -45,24 +67,58 @@ impl Identity {
         };
         match line.split_once(' ') {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
+                let upstream = {
+                    let policy = face.policy.load();
+                    policy.upstream(environment).filter(|_| policy.relays(environment)).cloned()
+                };
+                if let Some(upstream) = upstream {
+                    return Self::relayed(&*upstream.relay, token.trim(), environment).await;
+                }
                 let client = face.client_registration.authenticate(token.trim(), environment)?;
                 Ok(Self {
                     caller: client.caller,
                     authorization_type: OAUTH2,
                     application: Some(client.application),
+                    relayed_token: None,
+                    sends_device_information: true,
                     nonce: None,
                 })
             }
             _ => {
                 let (caller, nonce) = face.signed_request.authenticate(head.method.as_str(), line)?;
-                Ok(Self { caller, authorization_type: "", application: None, nonce: Some(nonce) })
+                Ok(Self {
+                    caller,
+                    authorization_type: "",
+                    application: None,
+                    relayed_token: None,
+                    sends_device_information: false,
+                    nonce: Some(nonce),
+                })
             }
         }
     }
 
+    /// A client that is registered with the upstream: what it may do is the upstream's to judge.
+    async fn relayed(
+        relay: &dyn RegistrationRelay,
+        token: &str,
+        environment: &EnvironmentName,
+    ) -> Result<Self> {
+        let is_known = relay.has_issued(token).await?;
+        let environments = Scope::Only([environment.clone()].into());
+        Ok(Self {
+            caller: Caller::new("client of the upstream", Scope::Any, environments, Permission::ALL),
+            authorization_type: OAUTH2,
+            application: None,
+            relayed_token: Some(RelayedToken::new(token, is_known)),
+            sends_device_information: true,
+            nonce: None,
+        })
+    }
+
     /// Whether the client is older than device information.
     pub fn is_older_than_device_information(&self) -> bool {
-        self.application.is_none()
+        !self.sends_device_information
     }
 
     /// Lets a signed request count, once. Called when nothing else stands in the way of what it asks for.

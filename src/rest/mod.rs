@@ -10,6 +10,7 @@
 //! | `reset` | TempPasses: reset |
 //! | `client_registration` | `/o/client`: register, token |
 //! | `record` | a record in JSON and XML |
+//! | `passthrough` | every other path |
 //! | `failure` | errors in JSON, XML and HTML, and their statuses |
 
 mod address;
@@ -20,6 +21,7 @@ mod failure;
 mod format;
 mod identity;
 mod parameters;
+mod passthrough;
 mod record;
 mod regcode;
 mod reset;
@@ -76,6 +78,8 @@ pub struct Parts {
     pub default_format: Format,
     /// Web pages of which origins may call; none means that browsers are told nothing.
     pub cors_origins: Vec<CorsOrigin>,
+    /// Where every other path goes, if anywhere.
+    pub passthrough: Option<Passthrough>,
     /// The largest request body, in bytes.
     pub max_body_size: usize,
     /// How long a call may take.
@@ -90,6 +94,8 @@ pub enum CorsOrigin {
     /// This one.
     Only(http::HeaderValue),
 }
+
+pub use passthrough::Passthrough;
 
 /// The face as handlers hold it.
 type Face = Arc<Parts>;
@@ -107,7 +113,7 @@ pub fn router(parts: Parts) -> Router {
         .route(route::RESET_GENERIC, delete(reset::reset_generic))
         .route(route::REGISTER, post(client_registration::register))
         .route(route::TOKEN, post(client_registration::token))
-        .fallback(failure::unknown_path)
+        .fallback(passthrough::other_path)
         .method_not_allowed_fallback(failure::method_not_allowed)
         .layer(from_fn(around::refuse));
     let router = match cors {

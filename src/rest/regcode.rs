@@ -19,14 +19,11 @@ use crate::{
     domain::{
         code::check_typed,
         device_info::{DeviceInfo, USER_AGENT_MAX, Warning},
-        error::{Error, Violation, Violations},
+        error::{Error, LookupClues, Violation, Violations},
         id::{DUMMY_DEVICE_ID, DeviceId, MvpdId},
-        registration::{LegacyParameters, Ttl},
+        registration::{LegacyParameters, RegistrationRequest, Ttl},
     },
-    service::{
-        policy::Place,
-        registration::{CreateRegistration, Lookup},
-    },
+    service::{policy::Place, registration::Lookup},
 };
 
 /// A path's parameters, if they are UTF-8.
@@ -46,7 +43,7 @@ pub(super) async fn create(
             None => face.throttle.admit_create(call.addresses.client, &call.addresses.device.to_string())?,
         }
         identity.count_once(&face).await?;
-        let created = face.registration.create(&identity.caller, request).await?;
+        let created = face.registration.create(&identity.caller, request, None).await?;
         Ok(answer(StatusCode::CREATED, format, render(&created.view.registration, format)?))
     })
     .await
@@ -61,6 +58,12 @@ pub(super) async fn read(
         let lookup = lookup(&face, call, segments, parameters, violations)?;
         identity.count_once(&face).await?;
         let view = face.registration.get(&identity.caller, &lookup).await?;
+        if view.is_partial {
+            // The documented record has no place for what is not known.
+            return Err(
+                Error::CodeNotFound(LookupClues { over_upstream: true, ..LookupClues::default() }).into()
+            );
+        }
         Ok(answer(StatusCode::OK, format, render(&view.registration, format)?))
     })
     .await
@@ -87,7 +90,7 @@ fn create_request(
     identity: &Identity,
     place: Option<Place>,
     mut violations: Violations,
-) -> Result<CreateRegistration, Error> {
+) -> Result<RegistrationRequest, Error> {
     let device_id = device_id(face.device_id, parameters, &mut violations);
     let device_info = device_info(call, parameters, &mut violations);
     if device_info.is_none() && violations.is_empty() && !identity.is_older_than_device_information() {
@@ -99,16 +102,17 @@ fn create_request(
     let ttl = parameters
         .filled("ttl", &mut violations)
         .map(|text| Ttl::parse("ttl", text.parse().unwrap_or(-1), 0));
-    let ttl = ttl.map_or(Some(Ttl::default()), |parsed| violations.take(parsed));
+    let ttl = ttl.and_then(|parsed| violations.take(parsed));
     let user_agent = user_agent(call, &mut violations);
     let legacy = legacy(parameters, &mut violations);
-    let (Some(place), Some(ttl), true) = (place, ttl, violations.is_empty()) else {
+    let (Some(place), true) = (place, violations.is_empty()) else {
         return Err(violations.into_error());
     };
     let (device_info, warnings) = device_info.unzip();
-    Ok(CreateRegistration {
+    Ok(RegistrationRequest {
         place,
         device_id,
+        asks_for_id: parameters.get("deviceId", &mut violations) == Some(DUMMY_DEVICE_ID),
         device_info,
         warnings: warnings.unwrap_or_default(),
         user_agent,
@@ -116,10 +120,11 @@ fn create_request(
         device_port: call.addresses.device_port,
         mvpd,
         ttl,
+        domain_name: String::new(),
+        redirect_url: String::new(),
         authorization_type: identity.authorization_type.to_owned(),
         source_application: identity.application.clone(),
         legacy,
-        repeat: None,
     })
 }
 

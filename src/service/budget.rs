@@ -6,10 +6,10 @@ use std::{
     time::Duration,
 };
 
-use super::leaky_bucket::{LeakyBuckets, Rate};
 use crate::domain::{
     clock::SharedClock,
     error::{Error, Result},
+    leaky_bucket::{LeakyBuckets, Rate},
 };
 
 const MINUTE: Duration = Duration::from_secs(60);

@@ -1,10 +1,10 @@
 //! The use cases: policy that holds for every backend and every face. One use case a file.
 
 pub mod audit;
+pub mod backends;
 pub mod budget;
 pub mod client_registration;
 pub mod device_info;
-mod leaky_bucket;
 pub mod master_key;
 pub mod policy;
 pub mod registration;

@@ -5,13 +5,11 @@ use std::{net::IpAddr, time::Duration};
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::{
-    budget::Line,
-    leaky_bucket::{LeakyBuckets, Rate},
-};
+use super::budget::Line;
 use crate::domain::{
     clock::SharedClock,
     error::{Error, Result},
+    leaky_bucket::{LeakyBuckets, Rate},
 };
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -18,7 +18,7 @@ pub use log::{TelemetryError, check_filter, init, report_error};
 pub use metrics::Metrics;
 pub use request::RequestRecord;
 pub use store_collector::StoreReadings;
-pub use trace::TraceExport;
+pub use trace::{TraceExport, trace_headers};
 
 use trace::CallSampler;
 

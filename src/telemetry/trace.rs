@@ -3,10 +3,10 @@
 
 use std::{env, sync::Arc};
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::{
     Context, TraceId,
-    propagation::{Extractor, TextMapPropagator},
+    propagation::{Extractor, Injector, TextMapPropagator},
     trace::{SpanKind, TraceContextExt, TracerProvider as _},
 };
 use opentelemetry_otlp::SpanExporter;
@@ -20,6 +20,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::{Layer, filter::Targets, registry::LookupSpan};
 
 use super::log::TelemetryError;
+use crate::domain::call::CallContext;
 
 /// The target of the spans that are exported.
 const TARGET: &str = "passbridge::rpc";
@@ -166,6 +167,30 @@ fn under(span: Span, parent: Context) -> Span {
         let _ = span.set_parent(parent);
     }
     span
+}
+
+/// Says in the headers of a call to somebody else which trace it belongs to (W3C Trace Context): that of the span which is
+/// current, or else the caller's own.
+pub fn trace_headers(context: &CallContext, headers: &mut HeaderMap) {
+    let span = Span::current();
+    if !span.is_none() && span.context().span().span_context().is_valid() {
+        TraceContextPropagator::new().inject_context(&span.context(), &mut HeadersMut(headers));
+    } else if let Some(trace) = &context.trace {
+        headers.insert("traceparent", trace.parent.clone());
+        if let Some(state) = &trace.state {
+            headers.insert("tracestate", state.clone());
+        }
+    }
+}
+
+struct HeadersMut<'a>(&'a mut HeaderMap);
+
+impl Injector for HeadersMut<'_> {
+    fn set(&mut self, key: &str, value: String) {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(key), HeaderValue::try_from(value)) {
+            self.0.insert(name, value);
+        }
+    }
 }
 
 struct Headers<'a>(&'a HeaderMap);

@@ -30,6 +30,14 @@ pub struct Connection<'a> {
     pub port: Option<u16>,
 }
 
+impl<'a> Connection<'a> {
+    /// The connection of a device; an empty User-Agent is none.
+    #[must_use]
+    pub fn new(user_agent: &'a str, ip: Option<IpAddr>, port: Option<u16>) -> Self {
+        Self { user_agent: Some(user_agent).filter(|text| !text.is_empty()), ip, port }
+    }
+}
+
 /// Makes normalized device information. One is enough for a process: it remembers the User-Agents it has
 /// seen, at most 16 384 of them and 8 MiB.
 pub struct Normalizer {

@@ -31,9 +31,28 @@ pub enum WarningReason {
     DuplicateKey,
     /// The backend that answered has no use for the field.
     FieldIgnored,
+    /// The code lives for another time than was asked for.
+    TtlNotHonoured,
 }
 
 impl Warning {
+    /// A field that the backend has no use for.
+    #[must_use]
+    pub fn ignored(field: &str, why: &str) -> Self {
+        Self::new(field, WarningReason::FieldIgnored, why)
+    }
+
+    /// A time that the upstream decided otherwise about.
+    #[must_use]
+    pub fn ttl_not_honoured(wished: std::time::Duration, given: std::time::Duration) -> Self {
+        let text = format!(
+            "the upstream decides how long its codes live: {} s, not {} s",
+            given.as_secs(),
+            wished.as_secs()
+        );
+        Self::new("ttl", WarningReason::TtlNotHonoured, text)
+    }
+
     pub(super) fn new(field: &str, reason: WarningReason, message: impl Into<String>) -> Self {
         Self { field: shorten(field), reason, message: message.into() }
     }

@@ -108,11 +108,6 @@ pub(super) fn missing() -> Violation {
     )
 }
 
-/// The warning about a field that is kept out of use.
-pub(super) fn ignored(field: &str, message: &str) -> Warning {
-    Warning { field: field.to_owned(), reason: WarningReason::FieldIgnored, message: message.to_owned() }
-}
-
 /// Device information as the device sent it.
 pub(super) fn wire(text: &str) -> Checked {
     let within = |mut warning: Warning| {
@@ -258,6 +253,7 @@ pub(in crate::grpc) fn warnings(warnings: Vec<Warning>) -> Vec<v1::Warning> {
                 WarningReason::AliasedKey => v1::WarningReason::AliasedKey,
                 WarningReason::DuplicateKey => v1::WarningReason::DuplicateKey,
                 WarningReason::FieldIgnored => v1::WarningReason::FieldIgnored,
+                WarningReason::TtlNotHonoured => v1::WarningReason::TtlNotHonoured,
             }
             .into(),
             message: warning.message,

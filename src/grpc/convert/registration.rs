@@ -10,14 +10,12 @@ use crate::{
         code::check_typed,
         error::{Result, Violation, Violations},
         id::{DeviceId, MvpdId},
-        registration::{LegacyParameters, SourceApplication, State, Ttl},
+        registration::{LegacyParameters, RegistrationRequest, SourceApplication, State, Ttl},
     },
     proto::v1::{self, create_registration_code_request::Device, registration_code::State as ProtoState},
     service::{
         policy::Policy,
-        registration::{
-            CreateRegistration, Created, Lookup, RegistrationView, Repeat, WatchEvent, WatchRegistration,
-        },
+        registration::{Created, Lookup, RegistrationView, Repeat, WatchEvent, WatchRegistration},
     },
 };
 
@@ -27,13 +25,14 @@ const REDIRECT_URL_MAX: usize = 2_048;
 pub(in crate::grpc) fn create(
     mut message: v1::CreateRegistrationCodeRequest,
     policy: &Policy,
-) -> Result<CreateRegistration> {
+) -> Result<(RegistrationRequest, Option<Repeat>)> {
     let mut violations = Violations::default();
     let repeat = repeat(&mut violations, &mut message);
     let place = place(&mut violations, policy, &message.environment, &message.requestor_id);
     let device_id = message.device_id.as_deref().map(|text| DeviceId::parse("device_id", text));
     let device_id = device_id.and_then(|parsed| violations.take(parsed));
-    let mut ignored = ignored_fields(&mut violations, &message);
+    violations.check_length("domain_name", &message.domain_name, DOMAIN_NAME_MAX);
+    violations.check_length("redirect_url", &message.redirect_url, REDIRECT_URL_MAX);
     let device = message.device.map(|device| match device {
         Device::DeviceInfo(message) => device_info::typed(message),
         Device::XDeviceInfo(text) => device_info::wire(&text),
@@ -42,17 +41,17 @@ pub(in crate::grpc) fn create(
     let mvpd = Some(message.mvpd_id).filter(|text| !text.is_empty());
     let mvpd = mvpd.and_then(|text| violations.take(MvpdId::parse("mvpd_id", &text)));
     let ttl = message.ttl.map(|ttl| Ttl::parse("ttl", ttl.seconds, ttl.nanos));
-    let ttl = ttl.map_or(Some(Ttl::default()), |parsed| violations.take(parsed));
+    let ttl = ttl.and_then(|parsed| violations.take(parsed));
     let user_agent = user_agent(&mut violations, message.user_agent);
     let device_ip = address(&mut violations, "device_ip", &message.device_ip);
     let device_port = port(&mut violations, "device_port", message.device_port);
     let legacy = legacy(&mut violations, message.legacy.unwrap_or_default());
-    match (place, device, ttl) {
-        (Some(place), Some((device_info, mut warnings)), Some(ttl)) if violations.is_empty() => {
-            warnings.append(&mut ignored);
-            Ok(CreateRegistration {
+    match (place, device) {
+        (Some(place), Some((device_info, warnings))) if violations.is_empty() => {
+            let request = RegistrationRequest {
                 place,
                 device_id,
+                asks_for_id: false,
                 device_info: Some(device_info),
                 warnings,
                 user_agent,
@@ -60,11 +59,13 @@ pub(in crate::grpc) fn create(
                 device_port,
                 mvpd,
                 ttl,
+                domain_name: message.domain_name,
+                redirect_url: message.redirect_url,
                 authorization_type: String::new(),
                 source_application: None,
                 legacy,
-                repeat,
-            })
+            };
+            Ok((request, repeat))
         }
         _ => Err(violations.into_error()),
     }
@@ -117,9 +118,10 @@ pub(in crate::grpc) fn watch_event(event: WatchEvent) -> v1::WatchRegistrationCo
 }
 
 pub(in crate::grpc) fn registration_code(view: RegistrationView) -> v1::RegistrationCode {
-    let RegistrationView { registration, state, verification } = view;
+    let RegistrationView { registration, state, verification, is_partial } = view;
+    let known = |text: String| if is_partial { String::new() } else { text };
     v1::RegistrationCode {
-        id: registration.id.to_string(),
+        id: known(registration.id.to_string()),
         code: registration.code.as_str().to_owned(),
         requestor_id: registration.requestor.as_str().to_owned(),
         environment: registration.environment.as_str().to_owned(),
@@ -132,7 +134,7 @@ pub(in crate::grpc) fn registration_code(view: RegistrationView) -> v1::Registra
             State::Expired => ProtoState::Expired,
         }
         .into(),
-        device_id: registration.device_id.as_str().to_owned(),
+        device_id: known(registration.device_id.as_str().to_owned()),
         device_id_assigned: registration.device_id_assigned,
         encoded_device_info: registration.device_info.encode(),
         user_agent: registration.device_info.browser.user_agent.clone().unwrap_or_default(),
@@ -179,21 +181,6 @@ fn uuid(field: &str, text: &str) -> std::result::Result<Uuid, Violation> {
     Uuid::try_parse(text).ok().filter(|_| text.len() == 36).ok_or_else(|| {
         Violation::new(field, "is no UUID; write it like f81d4fae-7dec-41d0-a765-00a0c91e6bf6")
     })
-}
-
-/// Fields that only an upstream has a use for: checked all the same, then reported as ignored.
-fn ignored_fields(
-    violations: &mut Violations,
-    message: &v1::CreateRegistrationCodeRequest,
-) -> Vec<crate::domain::device_info::Warning> {
-    violations.check_length("domain_name", &message.domain_name, DOMAIN_NAME_MAX);
-    violations.check_length("redirect_url", &message.redirect_url, REDIRECT_URL_MAX);
-    let fields = [("domain_name", &message.domain_name), ("redirect_url", &message.redirect_url)];
-    fields
-        .into_iter()
-        .filter(|(_, value)| !value.is_empty())
-        .map(|(field, _)| device_info::ignored(field, "the local backend has no use for it"))
-        .collect()
 }
 
 fn legacy(violations: &mut Violations, message: v1::LegacyParameters) -> LegacyParameters {

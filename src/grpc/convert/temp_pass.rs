@@ -3,12 +3,13 @@
 use super::{address, device_info, place, timestamp, user_agent};
 use crate::{
     domain::{
+        backend::UpstreamFacts,
         error::{Result, Violation, Violations},
         id::{DeviceId, MvpdId},
         port::Verdict,
         temp_pass::{
             APPLICATION_MAX, Denial, GenericKey, ResetTarget, ResourceId, TrialApplication, TrialIdentity,
-            TrialState, TrialView, is_all,
+            TrialState, TrialView, UserIdentifier, is_all,
         },
     },
     proto::v1::{
@@ -130,8 +131,8 @@ pub(in crate::grpc) fn authorize(
     let subject = subject.check(policy, &mut violations);
     let resource = violations.take(ResourceId::parse("resource_id", &message.resource_id));
     match (subject, resource) {
-        (Some((place, identity, application)), Some(resource)) if violations.is_empty() => {
-            Ok(AuthorizeTempPass { place, identity, application, resource })
+        (Some((place, identity, facts, application)), Some(resource)) if violations.is_empty() => {
+            Ok(AuthorizeTempPass { place, identity, facts, application, resource })
         }
         _ => Err(violations.into_error()),
     }
@@ -157,7 +158,9 @@ pub(in crate::grpc) fn get(message: v1::GetTempPassRequest, policy: &Policy) -> 
         application: TrialApplication { app_id: message.app_id, device_user: message.device_user },
     };
     match subject.check(policy, &mut violations) {
-        Some((place, identity, _)) if violations.is_empty() => Ok(GetTempPass { place, identity }),
+        Some((place, identity, facts, _)) if violations.is_empty() => {
+            Ok(GetTempPass { place, identity, facts })
+        }
         _ => Err(violations.into_error()),
     }
 }
@@ -180,18 +183,21 @@ impl Subject<'_> {
         self,
         policy: &Policy,
         violations: &mut Violations,
-    ) -> Option<(TempPassPlace, TrialIdentity, TrialApplication)> {
+    ) -> Option<(TempPassPlace, TrialIdentity, UpstreamFacts, TrialApplication)> {
         let (environment, requestor_id, mvpd_id) = self.place;
         let place = temp_pass_place(violations, policy, environment, requestor_id, mvpd_id);
         let device_id = violations.take(required_device_id(self.device_id));
+        let sends_identifier = place.as_ref().is_some_and(|place| policy.sends_identifiers(&place.place));
+        let user_identifier = self.identity.identifier().filter(|_| sends_identifier);
         let generic_key = self.identity.generic_key(violations, self.hash_algorithm);
         // What only an upstream has a use for is checked all the same.
-        self.device.and_then(|device| violations.take_all(device));
-        user_agent(violations, self.user_agent);
-        address(violations, "device_ip", self.device_ip);
+        let device_info = self.device.and_then(|device| violations.take_all(device)).map(|(info, _)| info);
+        let user_agent = user_agent(violations, self.user_agent);
+        let ip = address(violations, "device_ip", self.device_ip);
+        let facts = UpstreamFacts { device_info, user_agent, ip, user_identifier };
         let TrialApplication { app_id, device_user } = self.application;
         let application = application(violations, app_id, device_user);
-        Some((place?, TrialIdentity { device_id: device_id?, generic_key }, application))
+        Some((place?, TrialIdentity { device_id: device_id?, generic_key }, facts, application))
     }
 }
 
@@ -205,7 +211,11 @@ pub(in crate::grpc) fn authorized(verdict: Verdict) -> v1::AuthorizeTempPassResp
         decision: decision.into(),
         denial_reason: denial_reason.into(),
         temp_pass: Some(temp_pass(verdict.trial)),
-        media_token: None,
+        media_token: verdict.media_token.map(|token| v1::MediaToken {
+            value: token.value,
+            start_time: token.start_time.map(timestamp),
+            expire_time: token.expire_time.map(timestamp),
+        }),
     }
 }
 
@@ -233,6 +243,13 @@ enum Identity {
 }
 
 impl Identity {
+    fn identifier(&self) -> Option<UserIdentifier> {
+        match self {
+            Self::Identifier(text) => Some(UserIdentifier::new(text)),
+            Self::None | Self::Key(_) => None,
+        }
+    }
+
     fn generic_key(self, violations: &mut Violations, algorithm: i32) -> Option<GenericKey> {
         match self {
             Self::None => {

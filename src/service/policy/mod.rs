@@ -5,6 +5,7 @@ mod client;
 mod network;
 mod schedule;
 mod temp_pass;
+mod upstream;
 
 use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc};
 
@@ -16,21 +17,24 @@ use iri_string::{
 };
 
 use crate::{
-    config::Config,
+    config::{Config, TempPassIdentity},
     domain::{
+        backend::UpstreamBackends,
         code::{Code, CodeFormat},
         error::Violation,
         id::{EnvironmentName, MvpdId, RequestorId},
-        registration::CodeKey,
+        registration::{CodeKey, UpstreamApi},
         temp_pass::TempPassRule,
     },
 };
 
+pub use crate::domain::id::Place;
 pub use client::{APPLICATION_TEXT_MAX, ClientPolicy};
 pub use network::TrustedProxies;
 pub use schedule::Schedule;
 
 use network::Hosts;
+pub use upstream::is_origin;
 
 /// The environment that a request means which names none, where there are several.
 const DEFAULT_ENVIRONMENT: &str = "default";
@@ -57,10 +61,15 @@ pub struct Policy {
     pub max_live_codes: u64,
 }
 
-/// The requestors of an environment; all well-formed ones where none is listed.
+/// The requestors of an environment, all well-formed ones where none is listed; and what stands behind them.
 #[derive(Debug, Default)]
 struct EnvironmentPolicy {
     requestors: BTreeMap<RequestorId, RequestorPolicy>,
+    /// The version of the upstream's API, where it is not our own store that stands there.
+    api: Option<UpstreamApi>,
+    /// Whether clients register with the upstream.
+    relays: bool,
+    upstream: Option<UpstreamBackends>,
 }
 
 /// What is configured for one requestor.
@@ -68,15 +77,9 @@ struct EnvironmentPolicy {
 struct RequestorPolicy {
     verification_uri: Option<UriTemplateString>,
     temp_passes: BTreeMap<MvpdId, TempPassRule>,
-}
-
-/// An environment and a requestor that is valid in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// A configured environment.
-    pub environment: EnvironmentName,
-    /// A requestor that may be asked for there.
-    pub requestor: RequestorId,
+    /// As the environment's, where the requestor has one of its own.
+    api: Option<Option<UpstreamApi>>,
+    sends_identifiers: bool,
 }
 
 /// Where a viewer types a code: without the code, and with it. Empty where none is configured.
@@ -211,6 +214,43 @@ impl Policy {
         }
     }
 
+    /// The version of the upstream's API that stands behind a place; `None` where our own store does.
+    #[must_use]
+    pub fn upstream_api(&self, place: &Place) -> Option<UpstreamApi> {
+        let environment = self.environments.get(&place.environment)?;
+        let requestor = environment.requestors.get(&place.requestor);
+        requestor.and_then(|requestor| requestor.api).unwrap_or(environment.api)
+    }
+
+    /// The environment's upstream, where it has one.
+    #[must_use]
+    pub fn upstream(&self, environment: &EnvironmentName) -> Option<&UpstreamBackends> {
+        self.environments.get(environment)?.upstream.as_ref()
+    }
+
+    /// The same with an upstream behind an environment.
+    #[must_use]
+    pub fn with_upstream(mut self, environment: &EnvironmentName, upstream: UpstreamBackends) -> Self {
+        if let Some(environment) = self.environments.get_mut(environment) {
+            environment.upstream = Some(upstream);
+        }
+        self
+    }
+
+    /// Whether the environment's REST clients register with its upstream.
+    #[must_use]
+    pub fn relays(&self, environment: &EnvironmentName) -> bool {
+        self.environments.get(environment).is_some_and(|environment| environment.relays)
+    }
+
+    /// Whether the upstream is told who a user is by the identifier itself.
+    #[must_use]
+    pub fn sends_identifiers(&self, place: &Place) -> bool {
+        let environment = self.environments.get(&place.environment);
+        let requestor = environment.and_then(|environment| environment.requestors.get(&place.requestor));
+        requestor.is_some_and(|requestor| requestor.sends_identifiers)
+    }
+
     /// The pages where a viewer types `code`.
     #[must_use]
     pub fn verification_uris(&self, place: &Place, code: &Code) -> VerificationUris {
@@ -263,7 +303,10 @@ impl EnvironmentPolicy {
                 }
             }
         }
-        Self { requestors }
+        upstream::check(path, config, violations);
+        let api = upstream::api(config.backend);
+        let relays = upstream::relays(config);
+        Self { requestors, api, relays, upstream: None }
     }
 }
 
@@ -273,7 +316,12 @@ impl RequestorPolicy {
         let template =
             config.verification_uri.as_deref().map(|text| parse_template(&field, text)).transpose();
         match (template, temp_pass::rules(path, &config.temp_passes)) {
-            (Ok(verification_uri), Ok(temp_passes)) => Ok(Self { verification_uri, temp_passes }),
+            (Ok(verification_uri), Ok(temp_passes)) => Ok(Self {
+                verification_uri,
+                temp_passes,
+                api: config.backend.map(upstream::api),
+                sends_identifiers: config.temp_pass_identity == TempPassIdentity::Clear,
+            }),
             (template, rules) => {
                 Err(template.err().into_iter().chain(rules.err().into_iter().flatten()).collect())
             }

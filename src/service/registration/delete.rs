@@ -1,25 +1,45 @@
 //! Delete: ends a live code before its time.
 
-use super::{Lookup, RegistrationService};
+use super::{Lookup, RegistrationService, lookup::Found};
 use crate::domain::{
+    backend::Deletion,
     caller::{Caller, Permission},
     error::Result,
+    registration::State,
 };
 
 impl RegistrationService {
-    /// Releases a live code. Of several deletes at once one succeeds.
+    /// Releases a live code, and says whether the upstream has dropped it too, where there is one. Of several deletes at
+    /// once one succeeds.
     ///
     /// # Errors
-    /// `PermissionMissing`, `CodeNotFound`, `LookupBudgetExhausted` and `StoreUnavailable` of
+    /// `PermissionMissing`, `CodeNotFound`, `LookupBudgetExhausted`, `StoreUnavailable` and those of an upstream of
     /// [`Error`](crate::domain::error::Error).
-    pub async fn delete(&self, caller: &Caller, lookup: &Lookup) -> Result<()> {
+    pub async fn delete(&self, caller: &Caller, lookup: &Lookup) -> Result<Option<bool>> {
         caller.require(Permission::CodesDelete, &lookup.place.environment, &lookup.place.requestor)?;
-        let key = self.resolve(caller, lookup)?;
-        let entry = self.find(caller, lookup, &key).await?;
-        if self.parts().store.codes.release(&key, entry.registration.id).await? {
-            Ok(())
-        } else {
-            Err(self.not_found(caller, &key).await)
+        let keys = self.resolve(caller, lookup)?;
+        let found = self.find(&keys).await?;
+        let context = self.context(caller, &found)?;
+        let (key, deletion) = match found {
+            Found::Here(entry) if entry.state(self.parts().clock.now()) != State::Pending => {
+                return Err(self.not_found(caller, &entry.registration.key()).await);
+            }
+            Found::Here(entry) => {
+                let backend = self.backend_of(&entry.registration)?;
+                let deletion = backend.codes.delete(&context, &entry.registration).await?;
+                (entry.registration.key(), deletion)
+            }
+            Found::Nothing { key, backend } => {
+                let deletion = backend.codes.delete_unknown(&context, &key, lookup.viewer).await?;
+                if deletion == Deletion::NotFound {
+                    return Err(self.missed(caller, lookup, &key).await);
+                }
+                (key, deletion)
+            }
+        };
+        match deletion {
+            Deletion::Released { upstream_deleted } => Ok(upstream_deleted),
+            Deletion::NotFound => Err(self.not_found(caller, &key).await),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Get: the live record behind a code.
 
-use super::{Lookup, RegistrationService, RegistrationView};
+use super::{Lookup, RegistrationService, RegistrationView, lookup::Found};
 use crate::domain::{
+    backend::{Presence, Sighting},
     caller::{Caller, Permission},
     error::Result,
     registration::State,
@@ -11,15 +12,34 @@ impl RegistrationService {
     /// The live record behind a code.
     ///
     /// # Errors
-    /// `PermissionMissing`, `CodeNotFound`, `LookupBudgetExhausted` and `StoreUnavailable` of
+    /// `PermissionMissing`, `CodeNotFound`, `LookupBudgetExhausted`, `StoreUnavailable` and those of an upstream of
     /// [`Error`](crate::domain::error::Error).
     pub async fn get(&self, caller: &Caller, lookup: &Lookup) -> Result<RegistrationView> {
         caller.require(Permission::CodesRead, &lookup.place.environment, &lookup.place.requestor)?;
-        let key = self.resolve(caller, lookup)?;
-        let entry = self.find(caller, lookup, &key).await?;
-        match entry.state(self.parts().clock.now()) {
-            State::Pending => Ok(self.view(entry.registration, State::Pending)),
-            State::Released | State::Expired => Err(self.not_found(caller, &key).await),
+        let keys = self.resolve(caller, lookup)?;
+        let found = self.find(&keys).await?;
+        let context = self.context(caller, &found)?;
+        match found {
+            Found::Here(entry) => {
+                let key = entry.registration.key();
+                if entry.state(self.parts().clock.now()) != State::Pending {
+                    return Err(self.not_found(caller, &key).await);
+                }
+                let backend = self.backend_of(&entry.registration)?;
+                match backend.codes.read(&context, entry.registration).await? {
+                    Presence::Live(record) => Ok(self.view(*record, State::Pending)),
+                    Presence::Gone => Err(self.not_found(caller, &key).await),
+                }
+            }
+            Found::Nothing { key, backend } => {
+                match backend.codes.find(&context, &key, lookup.viewer).await? {
+                    Some(Sighting::Whole(record)) => Ok(self.view(*record, State::Pending)),
+                    Some(Sighting::Partial(record)) => {
+                        Ok(RegistrationView { is_partial: true, ..self.view(*record, State::Pending) })
+                    }
+                    None => Err(self.missed(caller, lookup, &key).await),
+                }
+            }
         }
     }
 }

@@ -2,50 +2,113 @@
 
 use super::{Lookup, RegistrationService, guesser};
 use crate::domain::{
+    backend::Backend,
+    call::CallContext,
     caller::{Caller, Permission},
+    code::fold_upstream,
     error::{Error, LookupClues, Result},
-    registration::{CodeEntry, CodeKey, State},
+    registration::{CodeEntry, CodeKey, Registration, State},
 };
+use crate::service::backends::Backends;
 
 /// In how many other environments a code that was not found is looked for.
 const ELSEWHERE_MAX: usize = 8;
 
+/// What a person may have meant: by the rules of who issues the place's codes now, and by the others', for codes from
+/// before the configuration changed.
+#[derive(Debug)]
+pub(super) struct Keys {
+    likely: CodeKey,
+    other: Option<CodeKey>,
+}
+
+/// What is known of a code here.
+pub(super) enum Found {
+    /// Its record or tombstone.
+    Here(Box<CodeEntry>),
+    /// Nothing; who issues the place's codes may know it.
+    Nothing {
+        /// The code.
+        key: CodeKey,
+        /// Who issues the place's codes.
+        backend: Backend,
+    },
+}
+
 impl RegistrationService {
-    /// The name of the code that was typed.
+    /// The names of the code that was typed.
     ///
     /// # Errors
     /// [`Error::LookupBudgetExhausted`], and [`Error::CodeNotFound`] where no code can be meant.
-    pub(super) fn resolve(&self, caller: &Caller, lookup: &Lookup) -> Result<CodeKey> {
+    pub(super) fn resolve(&self, caller: &Caller, lookup: &Lookup) -> Result<Keys> {
         let guesser = guesser(caller, lookup.viewer);
         self.parts().budget.admit(&guesser)?;
-        let Some(code) = self.parts().policy.load().code_format.fold(&lookup.typed) else {
+        let policy = self.parts().policy.load();
+        let (local, upstream) = (policy.code_format.fold(&lookup.typed), fold_upstream(&lookup.typed));
+        let (first, second) = match policy.upstream_api(&lookup.place) {
+            None => (local, upstream.filter(|_| policy.upstream(&lookup.place.environment).is_some())),
+            Some(_) => (upstream, local),
+        };
+        let mut codes = first.into_iter().chain(second).map(|code| {
+            let place = lookup.place.clone();
+            CodeKey { environment: place.environment, requestor: place.requestor, code }
+        });
+        let Some(likely) = codes.next() else {
             self.parts().budget.charge(&guesser);
             return Err(Error::CodeNotFound(LookupClues { impossible: true, ..LookupClues::default() }));
         };
-        let place = lookup.place.clone();
-        Ok(CodeKey { environment: place.environment, requestor: place.requestor, code })
+        let other = codes.next().filter(|other| *other != likely);
+        Ok(Keys { likely, other })
     }
 
-    /// The record or tombstone behind a code; nothing there is a miss, a tombstone is none.
+    /// What is known here of the code.
     ///
     /// # Errors
-    /// [`Error::CodeNotFound`], [`Error::StoreUnavailable`].
-    pub(super) async fn find(&self, caller: &Caller, lookup: &Lookup, key: &CodeKey) -> Result<CodeEntry> {
-        match self.parts().store.codes.get(key).await? {
-            Some(entry) => Ok(entry),
-            None => {
-                self.parts().budget.charge(&guesser(caller, lookup.viewer));
-                Err(self.not_found(caller, key).await)
-            }
+    /// [`Error::StoreUnavailable`].
+    pub(super) async fn find(&self, keys: &Keys) -> Result<Found> {
+        let codes = &self.parts().store.codes;
+        if let Some(entry) = codes.get(&keys.likely).await? {
+            return Ok(Found::Here(Box::new(entry)));
         }
+        if let Some(other) = &keys.other
+            && let Some(entry) = codes.get(other).await?
+        {
+            return Ok(Found::Here(Box::new(entry)));
+        }
+        let key = keys.likely.clone();
+        let policy = self.parts().policy.load();
+        let api = policy.upstream_api(&key.place());
+        let backend = self.parts().backends.of(&policy, &key.environment, api)?;
+        Ok(Found::Nothing { key, backend })
+    }
+
+    /// Who issued the record, whatever the configuration says by now.
+    pub(super) fn backend_of(&self, record: &Registration) -> Result<Backend> {
+        self.parts().backends.of_record(&self.parts().policy.load(), record)
+    }
+
+    /// What goes along with a call to who issued the record, or to who issues the codes of the place.
+    pub(super) fn context(&self, caller: &Caller, found: &Found) -> Result<CallContext> {
+        let api = match found {
+            Found::Here(entry) => entry.registration.shadow.as_ref().map(|shadow| shadow.api),
+            Found::Nothing { key, .. } => self.parts().policy.load().upstream_api(&key.place()),
+        };
+        Backends::context(caller.context(), api)
+    }
+
+    /// The answer for a code that never was, as far as anybody knows: it costs the guesser.
+    pub(super) async fn missed(&self, caller: &Caller, lookup: &Lookup, key: &CodeKey) -> Error {
+        self.parts().budget.charge(&guesser(caller, lookup.viewer));
+        self.not_found(caller, key).await
     }
 
     /// The one answer for a code that is not there: it is the same whether it never was, or has ended. That it lives
     /// in another environment is told to who may read there.
     pub(super) async fn not_found(&self, caller: &Caller, key: &CodeKey) -> Error {
         let now = self.parts().clock.now();
+        let policy = self.parts().policy.load_full();
         let mut lives_in = Vec::new();
-        let mut others = self.parts().policy.load().other_environments(key);
+        let mut others = policy.other_environments(key);
         others.retain(|environment| caller.may(Permission::CodesRead, environment, &key.requestor));
         for environment in others.into_iter().take(ELSEWHERE_MAX) {
             let elsewhere = CodeKey { environment, ..key.clone() };
@@ -56,6 +119,7 @@ impl RegistrationService {
                 lives_in.push(elsewhere.environment);
             }
         }
-        Error::CodeNotFound(LookupClues { lives_in, ..LookupClues::default() })
+        let over_upstream = policy.upstream_api(&key.place()).is_some();
+        Error::CodeNotFound(LookupClues { lives_in, over_upstream, ..LookupClues::default() })
     }
 }

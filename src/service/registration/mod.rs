@@ -1,9 +1,10 @@
-//! Registration codes: create, get, delete and watch, over whatever store there is.
+//! Registration codes: create, get, delete and watch, over whatever backend and store there is.
 
 mod create;
 mod delete;
 mod get;
 mod lookup;
+mod poll;
 mod watch;
 
 use std::{net::IpAddr, sync::Arc};
@@ -12,6 +13,7 @@ use tokio::{runtime::Handle, sync::Semaphore};
 use tokio_util::task::TaskTracker;
 
 use super::{
+    backends::Backends,
     budget::LookupBudget,
     policy::{Place, SharedPolicy, VerificationUris},
     single_flight::SingleFlight,
@@ -19,13 +21,13 @@ use super::{
 use crate::domain::{
     caller::Caller,
     clock::SharedClock,
-    device_info::Normalizer,
     port::{LedgerKey, Store},
-    randomness::SharedRandomness,
     registration::{Registration, State},
 };
 
-pub use create::{CreateRegistration, Created, Repeat};
+pub use create::{Created, Repeat};
+use poll::Pollers;
+
 pub use watch::{WatchEvent, WatchRegistration};
 
 /// The use cases around registration codes. A cheap handle.
@@ -42,10 +44,8 @@ pub struct Parts {
     pub policy: SharedPolicy,
     /// Time.
     pub clock: SharedClock,
-    /// Randomness for codes and ids.
-    pub randomness: SharedRandomness,
-    /// Makes device information uniform.
-    pub normalizer: Arc<Normalizer>,
+    /// Who issues codes.
+    pub backends: Backends,
     /// How many wrong codes may be tried.
     pub budget: LookupBudget,
     /// How many watches are served at once.
@@ -58,6 +58,7 @@ struct Inner {
     parts: Parts,
     repeats: SingleFlight<LedgerKey>,
     watches: Arc<Semaphore>,
+    pollers: Pollers,
     unbroken: TaskTracker,
 }
 
@@ -81,6 +82,9 @@ pub struct RegistrationView {
     pub state: State,
     /// Where the viewer types the code.
     pub verification: VerificationUris,
+    /// Whether it is only what an upstream tells of a code that was not issued through here: neither the record's id nor
+    /// that of the device is known then.
+    pub is_partial: bool,
 }
 
 impl RegistrationService {
@@ -93,6 +97,7 @@ impl RegistrationService {
                 parts,
                 repeats: SingleFlight::default(),
                 watches,
+                pollers: Pollers::default(),
                 unbroken: TaskTracker::new(),
             }),
         }
@@ -121,7 +126,7 @@ impl RegistrationService {
             requestor: registration.requestor.clone(),
         };
         let verification = self.parts().policy.load().verification_uris(&place, &registration.code);
-        RegistrationView { registration, state, verification }
+        RegistrationView { registration, state, verification, is_partial: false }
     }
 }
 

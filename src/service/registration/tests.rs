@@ -4,13 +4,15 @@ use arc_swap::ArcSwap;
 
 use super::*;
 use crate::{
+    backend::{LocalBackend, LocalParts},
     config::Config,
     domain::{
         caller::{Permission, Scope},
         clock::{ManualClock, Timestamp},
+        device_info::Normalizer,
         error::{Error, LookupClues},
         randomness::OsRandomness,
-        registration::{LegacyParameters, Ttl},
+        registration::{LegacyParameters, RegistrationRequest},
     },
     service::policy::Policy,
     store::embedded::{EmbeddedOptions, EmbeddedStore},
@@ -28,12 +30,21 @@ fn fixture() -> Fixture {
     let clock = ManualClock::new(Timestamp::from_millis(1_000_000));
     let options =
         EmbeddedOptions { free_space_reserve: 0, ..EmbeddedOptions::new(folder.path(), clock.clone()) };
-    let service = RegistrationService::new(Parts {
-        store: EmbeddedStore::open(options).expect("opens").ports(),
-        policy: Arc::new(ArcSwap::from_pointee(Policy::new(&config).expect("valid"))),
+    let store = EmbeddedStore::open(options).expect("opens").ports();
+    let policy = Policy::new(&config).expect("valid");
+    let local = LocalBackend::new(LocalParts {
+        store: store.clone(),
+        code_format: policy.code_format.clone(),
+        max_live_codes: policy.max_live_codes,
         clock: clock.clone(),
         randomness: Arc::new(OsRandomness),
         normalizer: Arc::new(Normalizer::new()),
+    });
+    let service = RegistrationService::new(Parts {
+        store,
+        policy: Arc::new(ArcSwap::from_pointee(policy)),
+        clock: clock.clone(),
+        backends: Backends::new(local),
         budget: LookupBudget::new(clock, 10, 600),
         max_watches: 1,
         runtime: Handle::current(),
@@ -47,22 +58,24 @@ fn place(service: &RegistrationService, environment: &str) -> Place {
 }
 
 async fn created(service: &RegistrationService, environment: &str) -> Registration {
-    let request = CreateRegistration {
+    let request = RegistrationRequest {
         place: place(service, environment),
         device_id: None,
+        asks_for_id: false,
         device_info: Default::default(),
         warnings: Vec::new(),
         user_agent: String::new(),
         device_ip: None,
         device_port: None,
         mvpd: None,
-        ttl: Ttl::default(),
+        ttl: None,
+        domain_name: String::new(),
+        redirect_url: String::new(),
         authorization_type: String::new(),
         source_application: None,
         legacy: LegacyParameters::default(),
-        repeat: None,
     };
-    service.create(&Caller::anonymous(), request).await.expect("creates").view.registration
+    service.create(&Caller::anonymous(), request, None).await.expect("creates").view.registration
 }
 
 fn reader_of(environment: &str) -> Caller {

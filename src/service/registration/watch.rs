@@ -7,8 +7,13 @@ use futures_util::{StreamExt, stream};
 use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
-use super::{Lookup, RegistrationService, RegistrationView};
+use super::{
+    Lookup, RegistrationService, RegistrationView,
+    lookup::{Found, Keys},
+    poll::{Looking, Poll},
+};
 use crate::domain::{
+    backend::Sighting,
     caller::{Caller, Permission},
     error::{Error, Result},
     port::CodeSignals,
@@ -46,6 +51,8 @@ struct Watch {
     signals: CodeSignals,
     /// The record as it was last told.
     told: Registration,
+    // Has the upstream asked for as long as it lives, where there is one.
+    _poll: Option<Arc<Poll>>,
     // Counts the watch for as long as it lives.
     _permit: OwnedSemaphorePermit,
 }
@@ -73,10 +80,13 @@ impl RegistrationService {
         let permit = Arc::clone(&self.inner.watches)
             .try_acquire_owned()
             .map_err(|_| Error::WatchesExhausted { limit: self.parts().max_watches })?;
-        let key = self.resolve(caller, &lookup)?;
-        // Before the first look, so that no change falls between the two.
+        let keys = self.resolve(caller, &lookup)?;
+        let key = self.key_to_watch(caller, &lookup, &keys).await?;
+        // Before the record is read, so that no change falls between the two.
         let signals = self.parts().store.codes.watch(&key).await?;
-        let entry = self.find(caller, &lookup, &key).await?;
+        let Some(entry) = self.parts().store.codes.get(&key).await? else {
+            return Err(self.missed(caller, &lookup, &key).await);
+        };
         match id {
             Some(id) if id != entry.registration.id => {
                 return Ok(stream::iter([Ok(WatchEvent::Replaced { id, key })]).boxed());
@@ -87,9 +97,39 @@ impl RegistrationService {
             Some(_) | None => {}
         }
         let told = entry.registration.clone();
-        let watch = Watch { service: self.clone(), key, signals, told, _permit: permit };
+        let poll = self.poll(&told)?;
+        let watch = Watch { service: self.clone(), key, signals, told, _poll: poll, _permit: permit };
         let start = Step::First(Box::new(watch), Box::new(entry));
         Ok(stream::unfold(start, |step| step.next()).boxed())
+    }
+
+    /// The code whose record is kept here; where an upstream knows one that was not issued through here, it is from now on.
+    async fn key_to_watch(&self, caller: &Caller, lookup: &Lookup, keys: &Keys) -> Result<CodeKey> {
+        let (key, backend) = match self.find(keys).await? {
+            Found::Here(entry) => return Ok(entry.registration.key()),
+            Found::Nothing { key, backend } => (key, backend),
+        };
+        match backend.codes.find(caller.context(), &key, lookup.viewer).await? {
+            Some(Sighting::Whole(record)) => {
+                self.parts().store.codes.adopt(&record).await?;
+                Ok(key)
+            }
+            Some(Sighting::Partial(_)) | None => Err(self.missed(caller, lookup, &key).await),
+        }
+    }
+
+    fn poll(&self, record: &Registration) -> Result<Option<Arc<Poll>>> {
+        if record.shadow.is_none() {
+            return Ok(None);
+        }
+        let parts = self.parts();
+        let looking = Looking {
+            backend: self.backend_of(record)?,
+            codes: Arc::clone(&parts.store.codes),
+            clock: Arc::clone(&parts.clock),
+            record: record.clone(),
+        };
+        Ok(Some(self.inner.pollers.join(looking, &parts.runtime)))
     }
 }
 

@@ -2,9 +2,10 @@
 
 use super::{TempPassPlace, TempPassService, check_identity};
 use crate::domain::{
+    backend::{TrialSubject, UpstreamFacts},
     caller::{Caller, Permission},
     error::Result,
-    port::{Authorization, Verdict},
+    port::Verdict,
     temp_pass::{ResourceId, TrialApplication, TrialIdentity},
 };
 
@@ -15,6 +16,8 @@ pub struct AuthorizeTempPass {
     pub place: TempPassPlace,
     /// By whom the trial is known.
     pub identity: TrialIdentity,
+    /// What else backends are told that are not our own.
+    pub facts: UpstreamFacts,
     /// What a new trial keeps.
     pub application: TrialApplication,
     /// What is to be watched.
@@ -25,22 +28,15 @@ impl TempPassService {
     /// Authorizes a resource. A denial is an answer.
     ///
     /// # Errors
-    /// `PermissionMissing`, `TempPassNotFound`, `InvalidFields` and `StoreUnavailable` of
+    /// `PermissionMissing`, `TempPassNotFound`, `InvalidFields`, `StoreUnavailable` and those of an upstream of
     /// [`Error`](crate::domain::error::Error).
     pub async fn authorize(&self, caller: &Caller, request: AuthorizeTempPass) -> Result<Verdict> {
-        let AuthorizeTempPass { place, identity, application, resource } = request;
+        let AuthorizeTempPass { place, identity, facts, application, resource } = request;
         let permission = Permission::TempPassesAuthorize;
         caller.require(permission, &place.place.environment, &place.place.requestor)?;
-        let rule = self.rule(&place)?;
-        check_identity(&rule, &identity)?;
-        let authorization = Authorization {
-            temp_pass: place.key(),
-            rule,
-            identity,
-            application,
-            resource,
-            new_id: self.parts.randomness.uuid()?,
-        };
-        Ok(self.parts.trials.authorize(authorization).await?)
+        let (backend, rule) = self.backend(&place)?;
+        check_identity(rule.as_ref(), &identity)?;
+        let subject = TrialSubject { temp_pass: place.key(), rule, identity, facts };
+        backend.trials.authorize(caller.context(), subject, resource, application).await
     }
 }

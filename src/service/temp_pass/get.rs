@@ -2,6 +2,7 @@
 
 use super::{TempPassPlace, TempPassService, check_identity};
 use crate::domain::{
+    backend::{TrialSubject, UpstreamFacts},
     caller::{Caller, Permission},
     error::Result,
     temp_pass::{TrialIdentity, TrialView},
@@ -14,6 +15,8 @@ pub struct GetTempPass {
     pub place: TempPassPlace,
     /// By whom the trial is known.
     pub identity: TrialIdentity,
+    /// What else backends are told that are not our own.
+    pub facts: UpstreamFacts,
 }
 
 impl TempPassService {
@@ -21,11 +24,12 @@ impl TempPassService {
     ///
     /// # Errors
     /// As those of [`TempPassService::authorize`].
-    pub async fn get(&self, caller: &Caller, request: &GetTempPass) -> Result<TrialView> {
-        let GetTempPass { place, identity } = request;
+    pub async fn get(&self, caller: &Caller, request: GetTempPass) -> Result<TrialView> {
+        let GetTempPass { place, identity, facts } = request;
         caller.require(Permission::TempPassesRead, &place.place.environment, &place.place.requestor)?;
-        let rule = self.rule(place)?;
-        check_identity(&rule, identity)?;
-        Ok(self.parts.trials.get(&place.key(), &rule, identity).await?)
+        let (backend, rule) = self.backend(&place)?;
+        check_identity(rule.as_ref(), &identity)?;
+        let subject = TrialSubject { temp_pass: place.key(), rule, identity, facts };
+        backend.trials.get(caller.context(), &subject).await
     }
 }

@@ -13,20 +13,21 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     audit::AuditLog,
-    policy::{Place, SharedPolicy},
+    backends::Backends,
+    policy::{Place, Policy, SharedPolicy},
 };
 use crate::domain::{
+    backend::Backend,
     error::{Error, Result, Violations},
     id::MvpdId,
-    port::Trials,
-    randomness::SharedRandomness,
     temp_pass::{TempPassKey, TempPassRule, TrialIdentity},
 };
 
+pub use crate::domain::temp_pass::ResetBy;
 pub use authorize::AuthorizeTempPass;
 pub use batch::{BatchAnswer, BatchItem};
 pub use get::GetTempPass;
-pub use reset::{Origin, ResetBy, ResetTempPass};
+pub use reset::{Origin, ResetTempPass};
 pub use schedule::{OnRun, Outcome, ScheduleStatus, Scheduler};
 
 /// The use cases around TempPasses. A cheap handle.
@@ -38,12 +39,10 @@ pub struct TempPassService {
 
 /// What the use cases work with.
 pub struct Parts {
-    /// Where trials are kept.
-    pub trials: Arc<dyn Trials>,
+    /// Who keeps trials.
+    pub backends: Backends,
     /// What the operator configured.
     pub policy: SharedPolicy,
-    /// Randomness for the ids of trials.
-    pub randomness: SharedRandomness,
     /// Where resets leave their entries.
     pub audit: AuditLog,
     /// Where resets finish whose caller has left: a runtime that lives as long as the store.
@@ -86,14 +85,21 @@ impl TempPassService {
         self.unbroken.wait().await;
     }
 
-    fn rule(&self, place: &TempPassPlace) -> Result<TempPassRule> {
-        let rule = self.parts.policy.load().temp_pass(&place.place, &place.mvpd);
-        rule.ok_or_else(|| Error::TempPassNotFound { mvpd: place.mvpd.to_string() })
+    /// Who keeps the TempPass's trials, and what it is: of an upstream's that need not be known here.
+    fn backend(&self, place: &TempPassPlace) -> Result<(Backend, Option<TempPassRule>)> {
+        let policy: &Policy = &self.parts.policy.load();
+        let rule = policy.temp_pass(&place.place, &place.mvpd);
+        let api = policy.upstream_api(&place.place);
+        if rule.is_none() && api.is_none() {
+            return Err(Error::TempPassNotFound { mvpd: place.mvpd.to_string() });
+        }
+        Ok((self.parts.backends.of(policy, &place.place.environment, api)?, rule))
     }
 }
 
 /// A trial of a promotional TempPass is known by its user too, and that of a basic one is not.
-fn check_identity(rule: &TempPassRule, identity: &TrialIdentity) -> Result<()> {
+fn check_identity(rule: Option<&TempPassRule>, identity: &TrialIdentity) -> Result<()> {
+    let Some(rule) = rule else { return Ok(()) };
     let mut violations = Violations::default();
     match (rule.is_promotional(), &identity.generic_key) {
         (true, Some(_)) | (false, None) => return Ok(()),

@@ -5,7 +5,7 @@ use crate::{
     domain::{
         caller::{Caller, Permission},
         error::{Error, Result, Violations},
-        temp_pass::{ResetTarget, TrialApplication},
+        temp_pass::{ResetBy, ResetTarget, TrialApplication},
     },
     service::audit::ResetEntry,
 };
@@ -21,15 +21,6 @@ pub struct ResetTempPass {
     pub application: TrialApplication,
     /// By which of the two operations it was asked for.
     pub by: ResetBy,
-}
-
-/// The two operations that reset.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ResetBy {
-    /// By device.
-    Device,
-    /// By user, in promotional TempPasses only.
-    Key,
 }
 
 /// From where a reset came, for the audit log.
@@ -87,8 +78,8 @@ impl TempPassService {
             ResetTarget::All => Permission::TempPassesResetAll,
         };
         caller.require(permission, &place.place.environment, &place.place.requestor)?;
-        let rule = self.rule(place)?;
-        if *by == ResetBy::Key && !rule.is_promotional() {
+        let (backend, rule) = self.backend(place)?;
+        if *by == ResetBy::Key && rule.is_some_and(|rule| !rule.is_promotional()) {
             return Err(Error::TempPassNotPromotional);
         }
         if *target == ResetTarget::All && !application.is_empty() {
@@ -103,7 +94,12 @@ impl TempPassService {
             return Err(violations.into_error());
         }
         let key = place.key();
-        let reset_count = self.parts.trials.reset(&key, target, application).await?;
+        let over_upstream = self.parts.policy.load().upstream_api(&place.place).is_some();
+        if caller.context().relayed_token.is_some() && !over_upstream {
+            // Its permissions are the upstream's to judge, which is not asked here.
+            return Err(Error::PermissionMissing { caller: caller.name().to_string(), permission });
+        }
+        let reset_count = backend.trials.reset(caller.context(), &key, target, *by, application).await?;
         self.parts.audit.record(&ResetEntry {
             caller: caller.name(),
             origin,

@@ -151,3 +151,36 @@ pub async fn environments_and_requestors_do_not_share_codes(harness: &impl Harne
         assert_eq!((entry.registration.id, entry.state(harness.now())), (registration.id, state));
     }
 }
+
+/// Who issues a code decides when it is used again: a live record, a tombstone and an expired one give way alike.
+pub async fn an_adopted_record_takes_the_place_of_whatever_held_its_code(harness: &impl Harness) {
+    let codes = harness.store().codes;
+    let live = insert(harness, "CODE").await;
+    let mut next = sample::shadow(harness.now(), "CODE");
+    next.id = Uuid::from_u128(1);
+    codes.adopt(&next).await.expect("the store works");
+    assert!(!codes.release(&live.key(), live.id).await.expect("the store works"), "it is not there any more");
+    assert!(codes.release(&next.key(), next.id).await.expect("the store works"));
+    next.id = Uuid::from_u128(2);
+    codes.adopt(&next).await.expect("the store works");
+    let entry = codes.get(&next.key()).await.expect("the store works").expect("the record is there");
+    assert_eq!((entry.registration.id, entry.release_time), (next.id, None));
+    harness.advance(TTL).await;
+    next.expire_time = harness.now() + TTL;
+    codes.adopt(&next).await.expect("the store works");
+    let entry = codes.get(&next.key()).await.expect("the store works").expect("the record is there");
+    assert_eq!(entry.state(harness.now()), State::Pending);
+}
+
+/// What is kept beside a record that somebody else issued is not lost, in its tombstone neither, nor by a reopen.
+pub async fn a_shadow_is_got_as_it_was_adopted_and_leaves_a_tombstone(harness: &impl Harness) {
+    let shadow = sample::shadow(harness.now(), "SHADOW");
+    harness.store().codes.adopt(&shadow).await.expect("the store works");
+    harness.reopen().await;
+    let codes = harness.store().codes;
+    let entry = codes.get(&shadow.key()).await.expect("the store works").expect("the record is there");
+    assert_eq!(entry.registration, shadow);
+    assert!(codes.release(&shadow.key(), shadow.id).await.expect("the store works"));
+    let entry = codes.get(&shadow.key()).await.expect("the store works").expect("the tombstone is there");
+    assert_eq!((entry.registration, entry.release_time), (shadow, Some(harness.now())));
+}

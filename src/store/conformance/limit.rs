@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     Harness,
-    sample::{TTL, environment, race, registration},
+    sample::{TTL, environment, race, registration, shadow},
 };
 use crate::domain::{port::Insertion, registration::Registration};
 
@@ -109,4 +109,17 @@ pub async fn live_codes_are_counted_by_environment(harness: &impl Harness) {
     harness.advance(SECOND * 2).await;
     assert_eq!(count("default").map(|(_, live)| live), Some(3));
     assert_eq!(count("staging").map_or(0, |(_, live)| live), 0);
+}
+
+/// Codes that others issue are counted like our own, and one that takes another's place once.
+pub async fn an_adopted_code_counts_once(harness: &impl Harness) {
+    let store = harness.store();
+    let first = shadow(harness.now(), "SHADOW");
+    for number in 0..3 {
+        let mut next = first.clone();
+        next.id = uuid::Uuid::from_u128(number);
+        store.codes.adopt(&next).await.expect("the store works");
+    }
+    let live = store.codes.live_codes();
+    assert_eq!(live, [(first.environment.clone(), 1)]);
 }

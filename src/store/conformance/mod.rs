@@ -49,6 +49,8 @@ macro_rules! conformance {
                 a_release_by_another_id_or_after_the_expiry_does_nothing,
                 a_release_hits_the_record_that_has_the_code_now,
                 environments_and_requestors_do_not_share_codes,
+                an_adopted_record_takes_the_place_of_whatever_held_its_code,
+                a_shadow_is_got_as_it_was_adopted_and_leaves_a_tombstone,
             ];
             limit: [
                 an_environment_takes_as_many_codes_as_it_may_and_no_more,
@@ -57,6 +59,7 @@ macro_rules! conformance {
                 an_expired_code_makes_room,
                 the_limit_holds_after_a_reopen,
                 live_codes_are_counted_by_environment,
+                an_adopted_code_counts_once,
             ];
             watch: [
                 a_release_is_signalled,

@@ -13,7 +13,7 @@ use crate::domain::{
     },
     id::{DeviceId, EnvironmentName, MvpdId, RequestorId},
     port::{Insertion, LedgerEntry, LedgerKey},
-    registration::{CodeKey, LegacyParameters, Registration, SourceApplication},
+    registration::{CodeKey, LegacyParameters, Registration, Shadow, SourceApplication, UpstreamApi},
 };
 
 /// A limit that no behaviour reaches by accident.
@@ -42,7 +42,14 @@ pub fn registration(now: Timestamp, code: &str, ttl: Duration) -> Registration {
             version: "1.2.3".to_owned(),
         }),
         legacy: LegacyParameters { device_type: "tv".to_owned(), ..LegacyParameters::default() },
+        shadow: None,
     }
+}
+
+/// The shadow of a code that an upstream issued.
+pub fn shadow(now: Timestamp, code: &str) -> Registration {
+    let shadow = Shadow { api: UpstreamApi::V2, device_ip: "203.0.113.7".parse().ok(), unissued: true };
+    Registration { shadow: Some(shadow), ..registration(now, code, TTL) }
 }
 
 fn device_info() -> NormalizedDeviceInfo {

@@ -56,6 +56,38 @@ impl Command for InsertCode {
     }
 }
 
+/// Keeps the record of a code that somebody else issued, whatever held the code before.
+pub struct AdoptCode(InsertCode);
+
+impl AdoptCode {
+    /// Prepares, on the caller's thread, what the committer's need not spend its time on.
+    pub fn new(registration: &Registration) -> StoreResult<Self> {
+        InsertCode::new(registration, u64::MAX).map(Self)
+    }
+}
+
+impl Command for AdoptCode {
+    type Outcome = ();
+
+    fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<()> {
+        let Self(new) = self;
+        let before = transaction.find_code(&new.key)?;
+        let live = match &before {
+            Some(found) => Some(record::decode_code(&found.value)?)
+                .filter(|entry| entry.state(transaction.now) == State::Pending),
+            None => None,
+        };
+        let place = transaction.place_until(new.forget_time)?;
+        if let (Some(found), Some(entry)) = (&before, live) {
+            transaction.count_out(&found.keyspace, &new.environment, entry.registration.expire_time);
+        }
+        transaction.put(&place, &new.key, new.value.clone(), before.as_ref());
+        transaction.count_in(&place, &new.environment, new.expire_time);
+        transaction.code_changed(&new.key);
+        Ok(())
+    }
+}
+
 /// Turns a live record into its tombstone.
 pub struct ReleaseCode {
     key: UserKey,

@@ -5,7 +5,7 @@ use futures_core::stream::BoxStream;
 use uuid::Uuid;
 
 use super::{
-    code_operation::{InsertCode, ReleaseCode},
+    code_operation::{AdoptCode, InsertCode, ReleaseCode},
     handle::{EmbeddedStore, closed},
     record,
     scan::scan,
@@ -20,6 +20,10 @@ use crate::domain::{
 impl Codes for EmbeddedStore {
     async fn insert_if_absent(&self, registration: &Registration, max_live: u64) -> StoreResult<Insertion> {
         self.submit(InsertCode::new(registration, max_live)?).await
+    }
+
+    async fn adopt(&self, registration: &Registration) -> StoreResult<()> {
+        self.submit(AdoptCode::new(registration)?).await
     }
 
     async fn get(&self, key: &CodeKey) -> StoreResult<Option<CodeEntry>> {

@@ -10,7 +10,7 @@ use crate::domain::{
     error::StoreError,
     id::{DeviceId, EnvironmentName, MvpdId, RequestorId},
     port::{LedgerEntry, LedgerKey, StoreResult},
-    registration::{CodeEntry, CodeKey, Registration},
+    registration::{CodeEntry, CodeKey, Registration, Shadow},
     temp_pass::{GenericKey, TempPassKey, Trial},
 };
 
@@ -25,6 +25,9 @@ const GENERATION: u8 = b'g';
 
 /// What follows is postcard of the value's present form.
 const VERSION: u8 = 1;
+
+/// What follows is postcard of a code's entry and of its shadow.
+const SHADOW_VERSION: u8 = 2;
 
 /// The kinds of records, each a key's first byte, so that they can share a bucket.
 pub const CODE: u8 = b'c';
@@ -145,14 +148,20 @@ pub fn decode_trial_id(value: &[u8]) -> StoreResult<Uuid> {
 }
 
 /// A code's record, or the tombstone that it left at `release_time`, as a value: a [`CodeEntry`], whose fields
-/// postcard writes one after the other, as it does a pair's.
+/// postcard writes one after the other, as it does a pair's. A shadow comes last, under a version of its own.
 pub fn encode_code(registration: &Registration, release_time: Option<Timestamp>) -> StoreResult<UserValue> {
-    encode(&(registration, release_time))
+    match &registration.shadow {
+        None => encode(&(registration, release_time)),
+        Some(shadow) => encode_as(SHADOW_VERSION, &(registration, release_time, shadow)),
+    }
 }
 
 /// The record or tombstone that `value` holds.
 pub fn decode_code(value: &[u8]) -> StoreResult<CodeEntry> {
-    decode(value)
+    let Some((&SHADOW_VERSION, rest)) = value.split_first() else { return decode(value) };
+    let (mut entry, shadow): (CodeEntry, Shadow) = from_postcard(rest)?;
+    entry.registration.shadow = Some(shadow);
+    Ok(entry)
 }
 
 /// A ledger entry as a value.
@@ -178,10 +187,14 @@ pub fn decode_counter(value: &[u8]) -> StoreResult<u64> {
 }
 
 fn encode(value: &impl Serialize) -> StoreResult<UserValue> {
+    encode_as(VERSION, value)
+}
+
+fn encode_as(version: u8, value: &impl Serialize) -> StoreResult<UserValue> {
     // A record is about this long: to grow the vector step by step would copy it several times.
     let bytes = postcard::to_extend(value, {
         let mut bytes = Vec::with_capacity(1024);
-        bytes.push(VERSION);
+        bytes.push(version);
         bytes
     });
     bytes
@@ -191,12 +204,14 @@ fn encode(value: &impl Serialize) -> StoreResult<UserValue> {
 
 fn decode<T: DeserializeOwned>(value: &[u8]) -> StoreResult<T> {
     match value.split_first() {
-        Some((&VERSION, rest)) => {
-            postcard::from_bytes(rest).map_err(|error| StoreError::Corrupt(error.to_string()))
-        }
+        Some((&VERSION, rest)) => from_postcard(rest),
         Some((version, _)) => Err(StoreError::Corrupt(format!("its version {version} is not known"))),
         None => Err(StoreError::Corrupt("it is empty".to_owned())),
     }
+}
+
+fn from_postcard<T: DeserializeOwned>(bytes: &[u8]) -> StoreResult<T> {
+    postcard::from_bytes(bytes).map_err(|error| StoreError::Corrupt(error.to_string()))
 }
 
 fn temp_pass_key(kind: u8, temp_pass: &TempPassKey, last: &[u8]) -> UserKey {

@@ -119,7 +119,7 @@ pub fn authorize(
     if trials.is_empty() {
         let trial = start(authorization, generation, now);
         writes.push((record::trial_key(temp_pass, *new_id), Some(record::encode_trial(&trial)?)));
-        return Ok((Verdict { denial: None, trial: trial.view(rule, now) }, writes));
+        return Ok((Verdict { denial: None, trial: trial.view(rule, now), media_token: None }, writes));
     }
     trials.sort_by_key(|(_, trial)| trial.strictness(rule, now));
     let denial = trials.iter().find_map(|(_, trial)| trial.denial(resource, rule, now));
@@ -131,7 +131,7 @@ pub fn authorize(
     }
     let strictest = trials.iter().map(|(_, trial)| trial).min_by_key(|trial| trial.strictness(rule, now));
     let trial = strictest.map_or_else(|| TrialView::not_started(rule), |trial| trial.view(rule, now));
-    Ok((Verdict { denial, trial }, writes))
+    Ok((Verdict { denial, trial, media_token: None }, writes))
 }
 
 /// The sides of the identity that are to be bound: those that are not known, to the trial of the other one, or to the

@@ -6,13 +6,15 @@ use tokio::runtime::Handle;
 
 use super::*;
 use crate::{
+    backend::{LocalBackend, LocalParts},
     config::Config,
     domain::{
         clock::{Clock, ManualClock},
+        device_info::Normalizer,
         port::Store,
         randomness::OsRandomness,
     },
-    service::{audit::AuditLog, policy::Policy, temp_pass::Parts},
+    service::{audit::AuditLog, backends::Backends, policy::Policy, temp_pass::Parts},
     store::embedded::{EmbeddedOptions, EmbeddedStore},
 };
 
@@ -53,10 +55,17 @@ impl Bench {
         let policy = Policy::new(&config).expect("valid");
         let clock: SharedClock = self.clock.clone();
         let key = hmac::Key::new(hmac::HMAC_SHA256, &[0; 32]);
-        let service = TempPassService::new(Parts {
-            trials: self.store.trials.clone(),
-            policy: Arc::new(ArcSwap::from_pointee(policy)),
+        let local = LocalBackend::new(LocalParts {
+            store: self.store.clone(),
+            code_format: policy.code_format.clone(),
+            max_live_codes: policy.max_live_codes,
+            clock: clock.clone(),
             randomness: Arc::new(OsRandomness),
+            normalizer: Arc::new(Normalizer::new()),
+        });
+        let service = TempPassService::new(Parts {
+            backends: Backends::new(local),
+            policy: Arc::new(ArcSwap::from_pointee(policy)),
             audit: AuditLog::new(clock.clone(), key, None),
             runtime: Handle::current(),
         });

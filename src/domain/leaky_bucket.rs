@@ -12,7 +12,7 @@ use std::{
 
 use quick_cache::sync::Cache;
 
-use crate::domain::clock::SharedClock;
+use super::clock::SharedClock;
 
 /// How many keys are remembered at once. The least used are forgotten first, so that memory is bounded whatever
 /// strangers name.

@@ -1,0 +1,170 @@
+//! passbridge itself: it draws codes and keeps trials in its own store.
+
+use std::{net::IpAddr, sync::Arc};
+
+use async_trait::async_trait;
+
+use crate::domain::{
+    backend::{Backend, CodeBackend, Deletion, Issued, Presence, Sighting, Sign, TrialBackend, TrialSubject},
+    call::CallContext,
+    clock::{SharedClock, Timestamp},
+    code::{Code, CodeFormat},
+    device_info::{Connection, Normalizer, Warning},
+    error::{Error, Result},
+    id::DeviceId,
+    port::{Authorization, Insertion, Store, Verdict},
+    randomness::SharedRandomness,
+    registration::{CodeKey, Registration, RegistrationRequest},
+    temp_pass::{ResetBy, ResetTarget, ResourceId, TempPassKey, TempPassRule, TrialApplication, TrialView},
+};
+
+/// How often a code is drawn again that turned out to be taken. With 1000 codes for each that may live, even
+/// a full environment needs a second draw once in a thousand calls.
+const DRAWS: usize = 32;
+
+/// The backend over our own store.
+pub struct LocalBackend {
+    parts: LocalParts,
+}
+
+/// What it works with.
+pub struct LocalParts {
+    /// Where records and trials are kept.
+    pub store: Store,
+    /// The shape of new codes.
+    pub code_format: CodeFormat,
+    /// How many codes may live at once in an environment.
+    pub max_live_codes: u64,
+    /// Time.
+    pub clock: SharedClock,
+    /// Randomness for codes and ids.
+    pub randomness: SharedRandomness,
+    /// Makes device information uniform.
+    pub normalizer: Arc<Normalizer>,
+}
+
+impl LocalBackend {
+    /// The backend over `parts`.
+    #[must_use]
+    pub fn new(parts: LocalParts) -> Backend {
+        let backend = Arc::new(Self { parts });
+        Backend { codes: backend.clone(), trials: backend }
+    }
+
+    fn registration(&self, request: RegistrationRequest, now: Timestamp) -> Result<Registration> {
+        let id = self.parts.randomness.uuid()?;
+        let connection = Connection::new(&request.user_agent, request.device_ip, request.device_port);
+        let device_info = self.parts.normalizer.normalize(request.device_info.as_ref(), &connection);
+        Ok(Registration {
+            id,
+            code: Code::from_canonical(""),
+            requestor: request.place.requestor,
+            environment: request.place.environment,
+            mvpd: request.mvpd,
+            create_time: now,
+            expire_time: now + request.ttl.unwrap_or_default().as_duration(),
+            device_id_assigned: request.device_id.is_none(),
+            device_id: request.device_id.unwrap_or_else(|| DeviceId::assigned(id)),
+            device_info,
+            authorization_type: request.authorization_type,
+            source_application: request.source_application,
+            legacy: request.legacy,
+            shadow: None,
+        })
+    }
+}
+
+#[async_trait]
+impl CodeBackend for LocalBackend {
+    async fn issue(&self, _: &CallContext, mut request: RegistrationRequest) -> Result<Issued> {
+        let parts = &self.parts;
+        let now = parts.clock.now();
+        let mut warnings = std::mem::take(&mut request.warnings);
+        warnings.extend(without_use(&request, "the local backend has no use for it"));
+        let mut registration = self.registration(request, now)?;
+        for _ in 0..DRAWS {
+            registration.code = parts.code_format.draw(&*parts.randomness)?;
+            match parts.store.codes.insert_if_absent(&registration, parts.max_live_codes).await? {
+                Insertion::Inserted => return Ok(Issued { registration, warnings }),
+                Insertion::Taken => {}
+                Insertion::Full { next_expiry } => {
+                    return Err(Error::LiveCodesExhausted {
+                        limit: parts.max_live_codes,
+                        retry_after: next_expiry.since(now),
+                    });
+                }
+            }
+        }
+        Err(Error::Internal(format!("{DRAWS} codes in a row were taken")))
+    }
+
+    async fn read(&self, _: &CallContext, record: Registration) -> Result<Presence> {
+        Ok(Presence::Live(Box::new(record)))
+    }
+
+    async fn find(&self, _: &CallContext, _: &CodeKey, _: Option<IpAddr>) -> Result<Option<Sighting>> {
+        Ok(None)
+    }
+
+    async fn delete(&self, _: &CallContext, record: &Registration) -> Result<Deletion> {
+        let released = self.parts.store.codes.release(&record.key(), record.id).await?;
+        Ok(if released { Deletion::Released { upstream_deleted: None } } else { Deletion::NotFound })
+    }
+
+    async fn delete_unknown(&self, _: &CallContext, _: &CodeKey, _: Option<IpAddr>) -> Result<Deletion> {
+        Ok(Deletion::NotFound)
+    }
+
+    async fn look(&self, _: &Registration) -> Option<Result<Sign>> {
+        None
+    }
+}
+
+#[async_trait]
+impl TrialBackend for LocalBackend {
+    async fn authorize(
+        &self,
+        _: &CallContext,
+        subject: TrialSubject,
+        resource: ResourceId,
+        application: TrialApplication,
+    ) -> Result<Verdict> {
+        let authorization = Authorization {
+            rule: rule_of(&subject)?,
+            temp_pass: subject.temp_pass,
+            identity: subject.identity,
+            application,
+            resource,
+            new_id: self.parts.randomness.uuid()?,
+        };
+        Ok(self.parts.store.trials.authorize(authorization).await?)
+    }
+
+    async fn get(&self, _: &CallContext, subject: &TrialSubject) -> Result<TrialView> {
+        let rule = rule_of(subject)?;
+        Ok(self.parts.store.trials.get(&subject.temp_pass, &rule, &subject.identity).await?)
+    }
+
+    async fn reset(
+        &self,
+        _: &CallContext,
+        temp_pass: &TempPassKey,
+        target: &ResetTarget,
+        _: ResetBy,
+        application: &TrialApplication,
+    ) -> Result<Option<u64>> {
+        Ok(self.parts.store.trials.reset(temp_pass, target, application).await?)
+    }
+}
+
+/// A TempPass of our own is what its configuration says.
+fn rule_of(subject: &TrialSubject) -> Result<TempPassRule> {
+    subject.rule.ok_or_else(|| Error::TempPassNotFound { mvpd: subject.temp_pass.mvpd.to_string() })
+}
+
+/// What a backend that is not v2 has no use for.
+pub(super) fn without_use(request: &RegistrationRequest, why: &str) -> Vec<Warning> {
+    let fields = [("domain_name", &request.domain_name), ("redirect_url", &request.redirect_url)];
+    let filled = fields.into_iter().filter(|(_, value)| !value.is_empty());
+    filled.map(|(field, _)| Warning::ignored(field, why)).collect()
+}

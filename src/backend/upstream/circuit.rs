@@ -1,0 +1,120 @@
+//! A circuit breaker: who fails again and again is spared for a while, and then tried by one call.
+//!
+//! Crates for this read the machine's clock themselves, so that a test of the recovery would have to wait for it.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use crate::domain::clock::{SharedClock, Timestamp};
+
+/// So many failures in a row open the circuit.
+const FAILURES: u32 = 10;
+
+/// How long nobody calls after it opened.
+const SPARED: Duration = Duration::from_secs(5);
+
+/// Whether calls go through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CircuitState {
+    /// They do.
+    Closed,
+    /// They are refused here.
+    Open,
+}
+
+#[derive(Debug)]
+enum State {
+    Closed {
+        failures: u32,
+    },
+    /// Until then nobody calls; after that one call tries, and the next one that long later.
+    Open {
+        until: Timestamp,
+    },
+}
+
+/// The circuit of one upstream.
+#[derive(Debug)]
+pub(super) struct Circuit {
+    clock: SharedClock,
+    state: Mutex<State>,
+}
+
+impl Circuit {
+    pub fn new(clock: SharedClock) -> Self {
+        Self { clock, state: Mutex::new(State::Closed { failures: 0 }) }
+    }
+
+    /// Lets a call through.
+    ///
+    /// # Errors
+    /// How long it is refused at least.
+    pub fn permit(&self) -> Result<(), Duration> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let State::Open { until } = &mut *state else { return Ok(()) };
+        let now = self.clock.now();
+        if now < *until {
+            return Err(until.since(now));
+        }
+        *until = now + SPARED;
+        Ok(())
+    }
+
+    /// Notes that a call was answered.
+    pub fn succeeded(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*state, State::Open { .. }) {
+            tracing::info!("the upstream works again");
+        }
+        *state = State::Closed { failures: 0 };
+    }
+
+    /// Notes that a call was not answered, or by a breakdown.
+    pub fn failed(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let State::Closed { failures } = &mut *state {
+            *failures += 1;
+            if *failures >= FAILURES {
+                tracing::warn!("the upstream fails again and again, and is spared for a while");
+                *state = State::Open { until: self.clock.now() + SPARED };
+            }
+        }
+    }
+
+    /// Whether calls go through.
+    pub fn state(&self) -> CircuitState {
+        match *self.state.lock().unwrap_or_else(PoisonError::into_inner) {
+            State::Closed { .. } => CircuitState::Closed,
+            State::Open { .. } => CircuitState::Open,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::clock::ManualClock;
+
+    #[test]
+    fn it_opens_after_failures_in_a_row_and_is_tried_by_one_call_at_a_time() {
+        let clock = ManualClock::new(Timestamp::from_millis(0));
+        let circuit = Circuit::new(clock.clone());
+        (1..FAILURES).for_each(|_| circuit.failed());
+        circuit.succeeded();
+        (1..FAILURES).for_each(|_| circuit.failed());
+        assert_eq!(circuit.permit(), Ok(()), "not yet so many in a row");
+        circuit.failed();
+        assert_eq!((circuit.state(), circuit.permit()), (CircuitState::Open, Err(SPARED)));
+        clock.advance(SPARED);
+        assert_eq!(circuit.permit(), Ok(()), "one tries");
+        assert_eq!(circuit.permit(), Err(SPARED), "the others wait for how that ends");
+        circuit.failed();
+        assert_eq!(circuit.permit(), Err(SPARED));
+        clock.advance(SPARED);
+        assert_eq!(circuit.permit(), Ok(()));
+        circuit.succeeded();
+        assert_eq!((circuit.state(), circuit.permit()), (CircuitState::Closed, Ok(())));
+    }
+}

@@ -1,0 +1,152 @@
+//! Every answer of the provider that is not what was asked for, as one of our errors: by its own code of the error first, then
+//! by the HTTP status.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use serde_json::Value;
+
+use super::{
+    http::Answer,
+    json::{number, plain, text},
+};
+use crate::domain::error::{Error, LookupClues, UpstreamAnswer};
+
+/// The longest code of an error, and the longest name of a call, that is passed on.
+const CODE_MAX: usize = 128;
+
+/// How long to wait after an answer that says to be slower, but not for how long.
+const A_MOMENT: Duration = Duration::from_secs(1);
+
+/// What a code of the provider's means to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Meaning {
+    /// A field of our request is not right, by its name in our API.
+    Field(&'static str),
+    /// The registration code is not known.
+    CodeUnknown,
+    /// The access token is not good for this.
+    Token,
+    /// What was asked for is forbidden.
+    Forbidden,
+    /// The provider, or an operator behind it, has a breakdown.
+    Breakdown,
+}
+
+/// What the provider's own codes mean (reference, section 7, and the list in its OpenAPI file). Those that decide about a
+/// trial are read by `v2`.
+const CODES: &[(&str, Meaning)] = &[
+    ("invalid_requestor", Meaning::Field("requestor_id")),
+    ("invalid_parameter_service_provider", Meaning::Field("requestor_id")),
+    ("unknown_integration", Meaning::Field("mvpd_id")),
+    ("invalid_integration", Meaning::Field("mvpd_id")),
+    ("invalid_parameter_mvpd", Meaning::Field("mvpd_id")),
+    ("invalid_parameter_redirect_url", Meaning::Field("redirect_url")),
+    ("invalid_parameter_resources", Meaning::Field("resource_id")),
+    ("missing_resource", Meaning::Field("resource_id")),
+    ("invalid_device_info", Meaning::Field("device")),
+    ("invalid_header_device_info", Meaning::Field("device")),
+    ("invalid_device_id", Meaning::Field("device_id")),
+    ("invalid_header_device_identifier", Meaning::Field("device_id")),
+    ("invalid_header_identity_for_temporary_access", Meaning::Field("identity")),
+    ("invalid_configuration_temporary_access", Meaning::Field("mvpd_id")),
+    ("invalid_parameter_code", Meaning::CodeUnknown),
+    ("invalid_authentication_session", Meaning::CodeUnknown),
+    ("authentication_session_missing", Meaning::CodeUnknown),
+    ("authentication_session_expired", Meaning::CodeUnknown),
+    ("authentication_session_invalidated", Meaning::CodeUnknown),
+    ("invalid_access_token_service_provider", Meaning::Token),
+    ("invalid_access_token_client_application", Meaning::Token),
+    ("authorization_denied_by_mvpd", Meaning::Forbidden),
+    ("authorization_denied_by_parental_controls", Meaning::Forbidden),
+    ("internal_server_error", Meaning::Breakdown),
+    ("internal_error", Meaning::Breakdown),
+    ("network_received_error", Meaning::Breakdown),
+    ("network_connection_timeout", Meaning::Breakdown),
+    ("maximum_execution_time_exceeded", Meaning::Breakdown),
+    ("maximum_attempts_exceeded", Meaning::Breakdown),
+];
+
+/// What the provider said in an answer that is an error.
+pub(super) fn said(answer: &Answer) -> UpstreamAnswer {
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    said_in(answer.status.as_u16(), &body)
+}
+
+/// The same where the error is a part of an answer.
+pub(super) fn said_in(status: u16, body: &Value) -> UpstreamAnswer {
+    let field =
+        |key: &str| text(body, key).map(|text| plain(&text, CODE_MAX)).filter(|text| !text.is_empty());
+    UpstreamAnswer { status: Some(status), code: field("code"), trace: field("trace") }
+}
+
+/// Whether the answer says that the access token is not good, or no more.
+pub(super) fn refuses_token(answer: &Answer) -> bool {
+    answer.status == StatusCode::UNAUTHORIZED
+        || (answer.status.is_client_error() && meaning(&said(answer)) == Some(Meaning::Token))
+}
+
+/// Whether the answer says that there is no such code.
+pub(super) fn is_code_unknown(answer: &Answer) -> bool {
+    answer.status == StatusCode::NOT_FOUND && !answer.is_html()
+        || answer.status.is_client_error() && meaning(&said(answer)) == Some(Meaning::CodeUnknown)
+}
+
+/// The error that an answer leads to which is not the one that was asked for.
+pub(super) fn refusal(answer: &Answer, was_fast: bool) -> Error {
+    let said = said(answer);
+    // The two may differ; the API's own is the more exact one.
+    let inner = serde_json::from_slice::<Value>(&answer.body).ok().and_then(|body| number(&body, "status"));
+    match meaning(&said) {
+        Some(Meaning::Field(field)) => Error::UpstreamRejected { field: Some(field), answer: said },
+        Some(Meaning::CodeUnknown) => Error::CodeNotFound(LookupClues {
+            over_upstream: true,
+            answer: Some(Box::new(said)),
+            ..LookupClues::default()
+        }),
+        Some(Meaning::Token) => Error::UpstreamCredentialsRefused { answer: said },
+        Some(Meaning::Forbidden) => Error::UpstreamForbidden { answer: said },
+        Some(Meaning::Breakdown) => broken("it reports a breakdown", said),
+        None => by_status(answer, inner, said, was_fast),
+    }
+}
+
+fn by_status(answer: &Answer, inner: Option<u64>, said: UpstreamAnswer, was_fast: bool) -> Error {
+    let status = answer.status;
+    match status.as_u16() {
+        429 => throttled(said, A_MOMENT, was_fast),
+        // Too many fast requests can be answered so too, by the provider's front door (reference, section 6).
+        403 if answer.is_html() => throttled(said, A_MOMENT, was_fast),
+        403 => Error::UpstreamForbidden { answer: said },
+        401 => Error::UpstreamCredentialsRefused { answer: said },
+        300..400 => broken("it answers with a redirect", said),
+        400..500 if inner.is_some_and(|inner| inner >= 500) => broken("it reports a breakdown", said),
+        400..500 => Error::UpstreamRejected { field: None, answer: said },
+        500.. => broken("it reports a breakdown", said),
+        _ => broken("its answer cannot be read", said),
+    }
+}
+
+fn meaning(said: &UpstreamAnswer) -> Option<Meaning> {
+    let code = said.code.as_deref()?;
+    CODES.iter().find(|(known, _)| *known == code).map(|(_, meaning)| *meaning)
+}
+
+/// The error that an answer leads to which has the right status, but not the right content.
+pub(super) fn unreadable(answer: &Answer, problem: &'static str) -> Error {
+    broken(problem, UpstreamAnswer { status: Some(answer.status.as_u16()), ..UpstreamAnswer::default() })
+}
+
+/// The upstream did not answer.
+pub(super) fn unavailable(problem: &'static str, retry_after: Option<Duration>) -> Error {
+    Error::UpstreamUnavailable { problem, answer: UpstreamAnswer::default(), retry_after }
+}
+
+/// The upstream takes no more calls of this device for now.
+pub(super) fn throttled(answer: UpstreamAnswer, retry_after: Duration, was_fast: bool) -> Error {
+    Error::UpstreamThrottled { answer, retry_after, was_fast }
+}
+
+fn broken(problem: &'static str, answer: UpstreamAnswer) -> Error {
+    Error::UpstreamUnavailable { problem, answer, retry_after: None }
+}

@@ -1,0 +1,412 @@
+//! One call to the provider: as fast as it may be made, for as long as somebody waits, repeated only where that is safe; and
+//! its answer, read whole and bounded.
+
+use std::{
+    net::IpAddr,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
+    header::{CONTENT_TYPE, DATE, RETRY_AFTER},
+};
+use reqwest::{Client, Url, redirect};
+use tokio::sync::Semaphore;
+use tower::retry::budget::{Budget, TpsBudget};
+
+use super::{
+    UpstreamParts,
+    circuit::{Circuit, CircuitState},
+    failure::{throttled, unavailable},
+    pace::Pace,
+};
+use crate::{
+    domain::{
+        call::CallContext,
+        clock::SharedClock,
+        error::{Error, Result, UpstreamAnswer},
+        randomness::SharedRandomness,
+    },
+    telemetry::trace_headers,
+};
+
+/// The largest answer that is read, in bytes: hundreds of times what the documented ones have.
+const ANSWER_MAX: usize = 1 << 20;
+
+/// How often a call is made at most.
+const ATTEMPTS: u32 = 3;
+
+/// How long the first pause before a repeat is at most; each further one may be twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long to wait after 429 at least (reference, section 6), and at most.
+const THROTTLED_PAUSE: Duration = Duration::from_secs(1);
+const THROTTLED_PAUSE_MAX: Duration = Duration::from_secs(60);
+
+/// For each call that may be under way so many may wait.
+const WAITING_PER_CONNECTION: usize = 16;
+
+/// Of all calls together this part may be repeats, over this time; and beside that this many a second.
+const REPEATS: f32 = 0.19;
+const REPEATS_WINDOW: Duration = Duration::from_secs(10);
+const REPEATS_PER_SECOND: u32 = 0;
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// Where an environment's upstream is, and how it may be called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpstreamOptions {
+    /// The origin of its API.
+    pub url: Url,
+    /// The origin of its API for resets.
+    pub reset_url: Url,
+    /// The redirect URI to register with.
+    pub redirect_uri: String,
+    /// How long one call may take.
+    pub timeout: Duration,
+    /// How many calls may be under way at once.
+    pub connections: usize,
+}
+
+/// Which of the two origins a call goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    Api,
+    Reset,
+}
+
+/// A call that is about to be made.
+#[derive(Debug, Clone)]
+pub(super) struct Call {
+    pub method: Method,
+    pub origin: Origin,
+    /// Absolute, and of characters that a path may have.
+    pub path: String,
+    /// Encoded; empty for none.
+    pub query: String,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    /// On whose behalf it is made: what `X-Forwarded-For` says, and whose pace it keeps.
+    pub device: Option<IpAddr>,
+    /// Whether a call that may have been made already can be made again.
+    pub repeatable: bool,
+}
+
+impl Call {
+    /// A call to the API with nothing but its path.
+    pub fn new(method: Method, path: String) -> Self {
+        Self {
+            repeatable: method == Method::GET,
+            method,
+            origin: Origin::Api,
+            path,
+            query: String::new(),
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            device: None,
+        }
+    }
+
+    /// The same with a query.
+    pub fn query(mut self, pairs: &[(&str, &str)]) -> Self {
+        self.query = form(pairs);
+        self
+    }
+
+    /// The same on behalf of the device at this address.
+    pub fn on_behalf_of(self, device: Option<IpAddr>) -> Self {
+        Self { device, ..self }
+    }
+
+    /// The same with a form.
+    pub fn form(mut self, pairs: &[(&str, &str)]) -> Self {
+        self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        self.body = form(pairs).into();
+        self
+    }
+
+    /// The same with JSON.
+    pub fn json(mut self, value: &serde_json::Value) -> Self {
+        self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        self.body = value.to_string().into();
+        self
+    }
+
+    /// The same with one more header; what no header can hold is left out.
+    pub fn header(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(name, value);
+        }
+        self
+    }
+}
+
+/// `application/x-www-form-urlencoded`.
+fn form(pairs: &[(&str, &str)]) -> String {
+    // Any URL does: it is only asked for its query.
+    let Ok(mut url) = Url::parse("http://form") else { return String::new() };
+    url.query_pairs_mut().extend_pairs(pairs);
+    url.query().unwrap_or_default().to_owned()
+}
+
+/// What came back.
+#[derive(Debug, Clone)]
+pub(super) struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Answer {
+    /// The media type, without parameters.
+    pub fn media_type(&self) -> &str {
+        let value = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        value.split(';').next().unwrap_or_default().trim()
+    }
+
+    /// Whether a front door answered, and not the API.
+    pub fn is_html(&self) -> bool {
+        self.media_type().eq_ignore_ascii_case("text/html")
+    }
+
+    /// What the answer's `Date` says.
+    pub fn date(&self) -> Option<&str> {
+        self.headers.get(DATE)?.to_str().ok()
+    }
+
+    fn retry_after(&self) -> Duration {
+        let said = self.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        said.map_or(THROTTLED_PAUSE, Duration::from_secs).clamp(THROTTLED_PAUSE, THROTTLED_PAUSE_MAX)
+    }
+}
+
+/// How an attempt ended.
+enum Attempt {
+    Answered(Answer),
+    /// The call was never made: to make it is as safe as it was.
+    NotMade(Error),
+    /// It was made, and what became of it is not known.
+    Broken(Error),
+    /// To make it again would not help.
+    Hopeless(Error),
+}
+
+/// The client of one upstream.
+pub(super) struct HttpClient {
+    client: Client,
+    url: Url,
+    reset_url: Url,
+    timeout: Duration,
+    pace: Pace,
+    circuit: Circuit,
+    budget: TpsBudget,
+    connections: Semaphore,
+    waiting: Semaphore,
+    clock: SharedClock,
+    randomness: SharedRandomness,
+}
+
+impl HttpClient {
+    pub fn new(options: &UpstreamOptions, parts: &UpstreamParts) -> std::result::Result<Self, String> {
+        let client = client(options).build().map_err(|error| error.to_string())?;
+        Ok(Self {
+            client,
+            url: options.url.clone(),
+            reset_url: options.reset_url.clone(),
+            timeout: options.timeout,
+            pace: Pace::new(parts.clock.clone()),
+            circuit: Circuit::new(parts.clock.clone()),
+            budget: TpsBudget::new(REPEATS_WINDOW, REPEATS_PER_SECOND, REPEATS),
+            connections: Semaphore::new(options.connections),
+            waiting: Semaphore::new(options.connections.saturating_mul(WAITING_PER_CONNECTION + 1)),
+            clock: parts.clock.clone(),
+            randomness: parts.randomness.clone(),
+        })
+    }
+
+    /// Whether the upstream is being spared.
+    pub fn circuit(&self) -> CircuitState {
+        self.circuit.state()
+    }
+
+    /// Makes a call, and again where that is safe and may help. Whatever the status is, it is an answer, but for 429.
+    pub async fn send(&self, context: &CallContext, call: &Call) -> Result<Answer> {
+        self.budget.deposit();
+        let mut attempts = 1;
+        loop {
+            let attempt = self.attempt(context, call).await;
+            let Some(pause) = self.pause_before_repeat(call, &attempt, attempts) else {
+                return self.settle(call, attempt);
+            };
+            if !context.outlasts(pause) || !self.budget.withdraw() {
+                return self.settle(call, attempt);
+            }
+            self.clock.sleep_until(self.clock.now() + pause).await;
+            attempts += 1;
+        }
+    }
+
+    fn pause_before_repeat(&self, call: &Call, attempt: &Attempt, attempts: u32) -> Option<Duration> {
+        let may_help = match attempt {
+            Attempt::Answered(answer) if answer.status == StatusCode::TOO_MANY_REQUESTS => {
+                return (attempts < ATTEMPTS).then(|| answer.retry_after());
+            }
+            Attempt::Answered(answer) => answer.status.is_server_error() && call.repeatable,
+            Attempt::NotMade(_) => true,
+            Attempt::Broken(_) => call.repeatable,
+            Attempt::Hopeless(_) => false,
+        };
+        (may_help && attempts < ATTEMPTS).then(|| self.jittered(FIRST_PAUSE * 2_u32.pow(attempts - 1)))
+    }
+
+    /// Any time up to `longest`, so that those who failed together do not come again together.
+    fn jittered(&self, longest: Duration) -> Duration {
+        let mut bytes = [0; 4];
+        match self.randomness.fill(&mut bytes) {
+            Ok(()) => longest.mul_f64(f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX)),
+            Err(_) => longest,
+        }
+    }
+
+    fn settle(&self, call: &Call, attempt: Attempt) -> Result<Answer> {
+        match attempt {
+            Attempt::Answered(answer) if answer.status == StatusCode::TOO_MANY_REQUESTS => {
+                let said =
+                    UpstreamAnswer { status: Some(answer.status.as_u16()), ..UpstreamAnswer::default() };
+                Err(throttled(said, answer.retry_after(), self.was_fast(call.device)))
+            }
+            Attempt::Answered(answer) => Ok(answer),
+            Attempt::NotMade(error) | Attempt::Broken(error) | Attempt::Hopeless(error) => Err(error),
+        }
+    }
+
+    /// Whether the device has called more than once in the last second.
+    pub fn was_fast(&self, device: Option<IpAddr>) -> bool {
+        device.is_some_and(|device| self.pace.was_fast(device))
+    }
+
+    async fn attempt(&self, context: &CallContext, call: &Call) -> Attempt {
+        let Ok(_waiting) = self.waiting.try_acquire() else {
+            return Attempt::Hopeless(unavailable("too many calls to it wait already", None));
+        };
+        if let Err(error) = self.keep_pace(context, call.device).await {
+            return Attempt::Hopeless(error);
+        }
+        let Ok(_connection) = self.connections.acquire().await else {
+            return Attempt::Hopeless(Error::ShuttingDown);
+        };
+        if let Err(retry_after) = self.circuit.permit() {
+            let spared = "it has failed again and again, and is spared for a moment";
+            return Attempt::Hopeless(unavailable(spared, Some(retry_after)));
+        }
+        let attempt = self.exchange(context, call).await;
+        match &attempt {
+            Attempt::Answered(answer) if !answer.status.is_server_error() => self.circuit.succeeded(),
+            _ => self.circuit.failed(),
+        }
+        attempt
+    }
+
+    async fn keep_pace(&self, context: &CallContext, device: Option<IpAddr>) -> Result<()> {
+        let Some(device) = device else { return Ok(()) };
+        while let Err(wait) = self.pace.take(device) {
+            if !context.outlasts(wait) {
+                return Err(throttled(UpstreamAnswer::default(), wait, true));
+            }
+            self.clock.sleep_until(self.clock.now() + wait).await;
+        }
+        Ok(())
+    }
+
+    async fn exchange(&self, context: &CallContext, call: &Call) -> Attempt {
+        let request = match self.request(context, call) {
+            Ok(request) => request,
+            Err(error) => return Attempt::Hopeless(Error::Internal(error.to_string())),
+        };
+        let end = Instant::now() + self.timeout;
+        let end = context.deadline.map_or(end, |deadline| deadline.min(end));
+        match tokio::time::timeout_at(end.into(), self.answer(request)).await {
+            Ok(attempt) => attempt,
+            Err(_) => Attempt::Broken(unavailable("it does not answer in time", None)),
+        }
+    }
+
+    fn request(&self, context: &CallContext, call: &Call) -> reqwest::Result<reqwest::Request> {
+        let mut url = match call.origin {
+            Origin::Api => self.url.clone(),
+            Origin::Reset => self.reset_url.clone(),
+        };
+        url.set_path(&call.path);
+        url.set_query(Some(call.query.as_str()).filter(|query| !query.is_empty()));
+        let mut headers = call.headers.clone();
+        if let Some(address) = call.device
+            && let Ok(address) = HeaderValue::from_str(&address.to_string())
+        {
+            headers.insert(X_FORWARDED_FOR, address);
+        }
+        trace_headers(context, &mut headers);
+        let request = self.client.request(call.method.clone(), url).headers(headers);
+        request.body(call.body.clone()).build()
+    }
+
+    async fn answer(&self, request: reqwest::Request) -> Attempt {
+        let mut response = match self.client.execute(request).await {
+            Ok(response) => response,
+            Err(error) if error.is_connect() => {
+                log(&error);
+                return Attempt::NotMade(unavailable("it cannot be reached", None));
+            }
+            Err(error) => {
+                log(&error);
+                return Attempt::Broken(unavailable("the connection broke before it had answered", None));
+            }
+        };
+        let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+        let mut body = Vec::new();
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) if body.len() + chunk.len() > ANSWER_MAX => {
+                    return Attempt::Hopeless(unavailable(
+                        "its answer is larger than any that is documented",
+                        None,
+                    ));
+                }
+                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                Ok(None) => return Attempt::Answered(Answer { status, headers, body: body.into() }),
+                Err(error) => {
+                    log(&error);
+                    return Attempt::Broken(unavailable("its answer broke off", None));
+                }
+            }
+        }
+    }
+}
+
+fn client(options: &UpstreamOptions) -> reqwest::ClientBuilder {
+    let client = Client::builder()
+        // A token must go nowhere but where the operator says.
+        .redirect(redirect::Policy::none())
+        .connect_timeout(options.timeout)
+        .pool_max_idle_per_host(options.connections);
+    // The proxy of the surroundings cannot reach this machine's loopback.
+    if is_loopback(&options.url) { client.no_proxy() } else { client }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    url.host_str().is_some_and(|host| {
+        let host = host.trim_matches(['[', ']']);
+        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    })
+}
+
+/// The error without its URL, which may hold what no log may.
+fn log(error: &reqwest::Error) {
+    let mut text = String::new();
+    let mut source: Option<&dyn std::error::Error> = std::error::Error::source(error);
+    while let Some(error) = source {
+        text = error.to_string();
+        source = error.source();
+    }
+    tracing::debug!(cause = %text, "a call to the upstream failed");
+}

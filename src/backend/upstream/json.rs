@@ -1,0 +1,34 @@
+//! JSON as the provider sends it: numbers may be text, and what is not known does not matter.
+
+use serde_json::Value;
+
+use crate::domain::clock::Timestamp;
+
+/// The text under a key; a number is text too. Empty is as good as none.
+pub(super) fn text(object: &Value, key: &str) -> Option<String> {
+    match object.get(key)? {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// The whole number under a key; text of one is one too.
+pub(super) fn number(object: &Value, key: &str) -> Option<u64> {
+    match object.get(key)? {
+        Value::Number(number) => number.as_u64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    }
+}
+
+/// The moment under a key, in milliseconds since the Unix epoch.
+pub(super) fn moment(object: &Value, key: &str) -> Option<Timestamp> {
+    number(object, key).map(Timestamp::from_millis)
+}
+
+/// A copy of a text of which nothing but graphic ASCII of a bounded length is let through: codes of errors and names of
+/// calls go to callers and logs.
+pub(super) fn plain(text: &str, limit: usize) -> String {
+    text.chars().filter(char::is_ascii_graphic).take(limit).collect()
+}

@@ -1,0 +1,148 @@
+//! The provider's REST API as a backend, v1 and v2, by the best-behaved client that the provider has.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | `http` | one call: its deadline, pace, queue, circuit, repeats; the answer read whole and bounded |
+//! | `pace`, `circuit` | the provider's throttle kept on our side; sparing a provider that fails |
+//! | `credentials`, `token` | registered once, kept sealed in the ledger; access tokens, renewed by one at a time |
+//! | `session` | a call with a token: what 401 and 403 lead to |
+//! | `failure` | every answer that is not what was asked for, as one of our errors |
+//! | `shadow` | what is kept here of codes that the provider issued |
+//! | `v1`, `v2` | the two versions' words for our operations |
+//! | `reset` | resets of trials, which both have in common |
+//! | `device`, `json` | what they say of devices; JSON read generously |
+//! | `relay` | what REST clients send to the provider through here |
+
+mod circuit;
+mod credentials;
+mod device;
+mod failure;
+mod http;
+mod json;
+mod pace;
+mod relay;
+mod reset;
+mod session;
+mod shadow;
+mod token;
+mod v1;
+mod v2;
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+pub use circuit::CircuitState;
+pub use credentials::Statement;
+pub use http::UpstreamOptions;
+pub use shadow::ShadowedCodes;
+
+use crate::{
+    auth::KeyRing,
+    domain::{
+        backend::{Backend, UpstreamBackends},
+        clock::SharedClock,
+        code::CodeFormat,
+        device_info::Normalizer,
+        id::EnvironmentName,
+        port::Ledger,
+        randomness::SharedRandomness,
+    },
+};
+use http::HttpClient;
+use session::Session;
+
+/// What the upstreams of all environments share.
+#[derive(Clone)]
+pub struct UpstreamParts {
+    /// Where credentials, tokens and leases are kept.
+    pub ledger: Arc<dyn Ledger>,
+    /// What secrets are sealed with.
+    pub key_ring: Arc<KeyRing>,
+    /// Where shadows are kept.
+    pub codes: Arc<ShadowedCodes>,
+    /// The shape of codes that only answer a device which asks for an id.
+    pub code_format: CodeFormat,
+    /// Time.
+    pub clock: SharedClock,
+    /// Randomness for pauses, and for seals.
+    pub randomness: SharedRandomness,
+    /// Makes device information uniform.
+    pub normalizer: Arc<Normalizer>,
+    /// Where registrations and renewals finish whose callers have left: a runtime that lives as long as the store.
+    pub runtime: Handle,
+}
+
+/// The upstream of one environment. A cheap handle.
+#[derive(Clone)]
+pub struct Upstream {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    environment: EnvironmentName,
+    options: UpstreamOptions,
+    http: Arc<HttpClient>,
+    session: Session,
+    seen_tokens: relay::SeenTokens,
+    parts: UpstreamParts,
+}
+
+impl Upstream {
+    /// The upstream of an environment. Nothing is asked yet.
+    ///
+    /// # Errors
+    /// Where no client can be made, which is a matter of the machine's certificates.
+    pub fn new(
+        environment: EnvironmentName,
+        options: UpstreamOptions,
+        statement: Statement,
+        parts: UpstreamParts,
+    ) -> Result<Self, String> {
+        let http = Arc::new(HttpClient::new(&options, &parts)?);
+        let session = Session::new(&environment, &options, statement, Arc::clone(&http), &parts);
+        Ok(Self {
+            inner: Arc::new(Inner {
+                environment,
+                options,
+                http,
+                session,
+                seen_tokens: Default::default(),
+                parts,
+            }),
+        })
+    }
+
+    /// What it was made from: an unchanged one need not be made anew.
+    #[must_use]
+    pub fn is_made_from(&self, options: &UpstreamOptions, statement: &Statement) -> bool {
+        self.inner.options == *options && self.inner.session.is_of(statement)
+    }
+
+    /// Its two versions, as use cases know them.
+    #[must_use]
+    pub fn backends(&self) -> UpstreamBackends {
+        let v1 = Arc::new(v1::V1Backend::new(self.clone()));
+        let v2 = Arc::new(v2::V2Backend::new(self.clone()));
+        UpstreamBackends {
+            v1: Backend { codes: v1.clone(), trials: v1 },
+            v2: Backend { codes: v2.clone(), trials: v2 },
+            relay: Arc::new(relay::Relay::new(self.clone())),
+        }
+    }
+
+    /// Whether it is being spared.
+    #[must_use]
+    pub fn circuit(&self) -> CircuitState {
+        self.inner.http.circuit()
+    }
+}
+
+impl std::fmt::Debug for Upstream {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Upstream")
+            .field("environment", &self.inner.environment)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,40 @@
+//! The provider's throttle, kept on our side: a call a second for each device, ten at once, the device being the address
+//! in `X-Forwarded-For` (reference, section 6). Who keeps it waits here for what the provider would refuse.
+
+use std::{net::IpAddr, time::Duration};
+
+use crate::domain::{
+    clock::SharedClock,
+    leaky_bucket::{LeakyBuckets, Rate},
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// How many calls of a device may come at once.
+const BURST: u32 = 10;
+
+/// The pace of each device.
+#[derive(Debug)]
+pub(super) struct Pace {
+    devices: LeakyBuckets<IpAddr>,
+    rate: Rate,
+}
+
+impl Pace {
+    pub fn new(clock: SharedClock) -> Self {
+        Self { devices: LeakyBuckets::new(clock), rate: Rate::new(1, SECOND, BURST) }
+    }
+
+    /// Counts a call of the device.
+    ///
+    /// # Errors
+    /// How long to wait before it may be made; it is not counted then.
+    pub fn take(&self, device: IpAddr) -> Result<(), Duration> {
+        self.devices.take(&device, self.rate)
+    }
+
+    /// Whether the device has called more than once in the last second.
+    pub fn was_fast(&self, device: IpAddr) -> bool {
+        self.devices.admit(&device, Rate::new(1, SECOND, 2)).is_err()
+    }
+}

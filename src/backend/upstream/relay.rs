@@ -1,0 +1,104 @@
+//! What REST clients send to the provider's `/o/client` through here, and which of its access tokens came this way: a token
+//! that the provider does not see in the call that it is for must have been seen here before.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http::{Method, header::CONTENT_TYPE};
+use quick_cache::sync::Cache;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::{
+    Upstream,
+    http::Call,
+    json::{number, text},
+};
+use crate::domain::{
+    backend::{RegistrationRelay, RelayedAnswer, RelayedCall},
+    call::CallContext,
+    clock::Timestamp,
+    error::Result,
+    port::{LedgerEntry, LedgerKey},
+};
+
+const KIND: &str = "relayed_token";
+
+/// How many tokens are remembered without asking the store.
+const REMEMBERED: usize = 100_000;
+
+/// How long a token lasts whose answer does not say, in seconds.
+const EXPIRES_IN_DEFAULT: u64 = 3600;
+
+/// The longest time that a token is remembered for, in seconds, whatever its answer says.
+const EXPIRES_IN_MAX: u64 = 7 * 24 * 60 * 60;
+
+/// Forwards registrations, and remembers tokens.
+pub(super) struct Relay {
+    upstream: Upstream,
+}
+
+/// Tokens that were seen, by digest, with their end.
+pub(super) struct SeenTokens(Cache<[u8; 32], Timestamp>);
+
+impl Default for SeenTokens {
+    fn default() -> Self {
+        Self(Cache::new(REMEMBERED))
+    }
+}
+
+#[async_trait]
+impl RegistrationRelay for Relay {
+    async fn send(&self, context: &CallContext, call: RelayedCall) -> Result<RelayedAnswer> {
+        let RelayedCall { path, query, headers, body, device } = call;
+        let is_token = path.ends_with("/token");
+        let call = Call::new(Method::POST, path.to_owned()).on_behalf_of(device);
+        let call = Call { query, headers, body, repeatable: is_token, ..call };
+        let received = self.upstream.inner.parts.clock.now();
+        let answer = self.upstream.inner.http.send(context, &call).await?;
+        if is_token && answer.status.is_success() {
+            self.remember(&answer.body, received).await?;
+        }
+        let content_type = answer.headers.get(CONTENT_TYPE).cloned();
+        Ok(RelayedAnswer { status: answer.status, content_type, body: answer.body })
+    }
+
+    async fn has_issued(&self, token: &str) -> Result<bool> {
+        let digest: [u8; 32] = Sha256::digest(token).into();
+        let inner = &self.upstream.inner;
+        let SeenTokens(seen) = &inner.seen_tokens;
+        if let Some(end) = seen.get(&digest) {
+            return Ok(inner.parts.clock.now() < end);
+        }
+        let Some(entry) = inner.parts.ledger.get(&self.key(&digest)).await? else { return Ok(false) };
+        if let Some(end) = entry.expire_time {
+            seen.insert(digest, end);
+        }
+        Ok(true)
+    }
+}
+
+impl Relay {
+    pub fn new(upstream: Upstream) -> Self {
+        Self { upstream }
+    }
+
+    async fn remember(&self, body: &[u8], received: Timestamp) -> Result<()> {
+        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        let Some(token) = text(&body, "access_token") else { return Ok(()) };
+        let seconds = number(&body, "expires_in").unwrap_or(EXPIRES_IN_DEFAULT).min(EXPIRES_IN_MAX);
+        let end = received + Duration::from_secs(seconds);
+        let digest: [u8; 32] = Sha256::digest(&token).into();
+        let entry = LedgerEntry { value: Vec::new(), expire_time: Some(end) };
+        // Before the client has it, so that its next call finds it on every replica.
+        self.upstream.inner.parts.ledger.put_if_absent(&self.key(&digest), entry).await?;
+        let SeenTokens(seen) = &self.upstream.inner.seen_tokens;
+        seen.insert(digest, end);
+        Ok(())
+    }
+
+    fn key(&self, digest: &[u8; 32]) -> LedgerKey {
+        let environment = self.upstream.inner.environment.as_str().as_bytes();
+        LedgerKey { kind: KIND, name: [environment, &[0], digest].concat() }
+    }
+}

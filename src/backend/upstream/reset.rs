@@ -1,0 +1,52 @@
+//! Resets of trials, which stay as they are whatever version the rest of the API has (reference, section 3).
+
+use http::Method;
+
+use super::{
+    Inner,
+    failure::refusal,
+    http::{Call, Origin},
+};
+use crate::domain::{
+    call::CallContext,
+    error::Result,
+    temp_pass::{ALL, ResetBy, ResetTarget, TempPassKey, TrialApplication},
+};
+
+impl Inner {
+    /// Resets what is asked for, and never more: all is said, and not meant by leaving something out.
+    pub(super) async fn reset(
+        &self,
+        context: &CallContext,
+        temp_pass: &TempPassKey,
+        target: &ResetTarget,
+        by: ResetBy,
+        application: &TrialApplication,
+    ) -> Result<()> {
+        let (path, name) = match by {
+            ResetBy::Device => ("/reset-tempass/v3/reset", "device_id"),
+            ResetBy::Key => ("/reset-tempass/v3/reset/generic", "key"),
+        };
+        let target = match target {
+            ResetTarget::Device(device_id) => device_id.as_str(),
+            ResetTarget::Key(key) => key.as_str(),
+            ResetTarget::All => ALL,
+        };
+        let mut pairs = vec![
+            ("requestor_id", temp_pass.requestor.as_str()),
+            ("mvpd_id", temp_pass.mvpd.as_str()),
+            (name, target),
+        ];
+        let deprecated = [("appId", &application.app_id), ("deviceUser", &application.device_user)];
+        pairs.extend(
+            deprecated
+                .into_iter()
+                .filter(|(_, text)| !text.is_empty())
+                .map(|(name, text)| (name, text.as_str())),
+        );
+        let call = Call::new(Method::DELETE, path.to_owned()).query(&pairs);
+        let call = Call { origin: Origin::Reset, repeatable: true, ..call };
+        let answer = self.session.send_reset(context, call).await?;
+        if answer.status.is_success() { Ok(()) } else { Err(refusal(&answer, false)) }
+    }
+}

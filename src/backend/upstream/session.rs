@@ -1,0 +1,118 @@
+//! A call with an access token, and what 401 and 403 lead to (reference, sections 3 and 5).
+
+use std::{sync::Arc, time::Duration};
+
+use http::{HeaderValue, StatusCode, header::AUTHORIZATION};
+
+use super::{
+    UpstreamOptions, UpstreamParts,
+    credentials::{Statement, Token},
+    failure::{refuses_token, said},
+    http::{Answer, Call, HttpClient},
+    token::Tokens,
+};
+use crate::domain::{
+    authentication::AuthenticationProblem,
+    call::{CallContext, RelayedToken},
+    clock::SharedClock,
+    error::{Error, Result},
+    id::EnvironmentName,
+};
+
+/// How long to wait before a reset is tried again that was answered 403: too many fast requests are answered so too.
+const FORBIDDEN_PAUSE: Duration = Duration::from_secs(2);
+
+/// Calls of one environment, with its own credentials or those that a caller brought.
+pub(super) struct Session {
+    http: Arc<HttpClient>,
+    tokens: Tokens,
+    clock: SharedClock,
+}
+
+impl Session {
+    pub fn new(
+        environment: &EnvironmentName,
+        options: &UpstreamOptions,
+        statement: Statement,
+        http: Arc<HttpClient>,
+        parts: &UpstreamParts,
+    ) -> Self {
+        let tokens = Tokens::new(environment, options, statement, Arc::clone(&http), parts);
+        Self { http, tokens, clock: parts.clock.clone() }
+    }
+
+    pub fn is_of(&self, statement: &Statement) -> bool {
+        self.tokens.is_of(statement)
+    }
+
+    /// The tokens of our own credentials.
+    pub fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+
+    /// Whether the device has called more than once in the last second.
+    pub fn was_fast(&self, call: &Call) -> bool {
+        self.http.was_fast(call.device)
+    }
+
+    /// Makes a call with the caller's own token, where it shall be used, or with ours: a refused one is renewed once.
+    pub async fn send(&self, context: &CallContext, call: Call) -> Result<Answer> {
+        if let Some(token) = &context.relayed_token {
+            return self.send_relayed(context, call, token).await;
+        }
+        self.send_own(context, call).await.map(|(answer, _)| answer)
+    }
+
+    async fn send_own(&self, context: &CallContext, call: Call) -> Result<(Answer, Arc<Token>)> {
+        let token = self.tokens.get().await?;
+        let answer = self.send_with(context, &call, &token.access_token).await?;
+        if !refuses_token(&answer) {
+            return Ok((answer, token));
+        }
+        let token = self.tokens.instead_of(&token).await?;
+        let answer = self.send_with(context, &call, &token.access_token).await?;
+        if refuses_token(&answer) {
+            return Err(Error::UpstreamCredentialsRefused { answer: said(&answer) });
+        }
+        Ok((answer, token))
+    }
+
+    async fn send_relayed(&self, context: &CallContext, call: Call, token: &RelayedToken) -> Result<Answer> {
+        let answer = self.send_with(context, &call, token.reveal()).await?;
+        if refuses_token(&answer) {
+            return Err(Error::NotAuthenticated(AuthenticationProblem::TokenRefusedUpstream));
+        }
+        Ok(answer)
+    }
+
+    /// Makes a call to the reset API, which answers 403 to credentials that it wants no more, but to hasty clients too:
+    /// first a fresh token and a pause, and only then a new registration, once a day.
+    pub async fn send_reset(&self, context: &CallContext, call: Call) -> Result<Answer> {
+        if let Some(token) = &context.relayed_token {
+            return self.send_relayed(context, call, token).await;
+        }
+        let (answer, token) = self.send_own(context, call.clone()).await?;
+        if answer.status != StatusCode::FORBIDDEN || !context.outlasts(FORBIDDEN_PAUSE) {
+            return Ok(answer);
+        }
+        self.clock.sleep_until(self.clock.now() + FORBIDDEN_PAUSE).await;
+        let token = self.tokens.instead_of(&token).await?;
+        let answer = self.send_with(context, &call, &token.access_token).await?;
+        if answer.status != StatusCode::FORBIDDEN || answer.is_html() {
+            return Ok(answer);
+        }
+        match self.tokens.of_new_client(&token).await? {
+            Some(token) => self.send_with(context, &call, &token.access_token).await,
+            None => Ok(answer),
+        }
+    }
+
+    async fn send_with(&self, context: &CallContext, call: &Call, token: &str) -> Result<Answer> {
+        let mut call = call.clone();
+        let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
+            .map_err(|_| Error::NotAuthenticated(AuthenticationProblem::Unreadable))?;
+        value.set_sensitive(true);
+        call.headers.insert(AUTHORIZATION, value);
+        self.http.send(context, &call).await
+    }
+}

@@ -1,0 +1,232 @@
+//! What stands behind an environment: passbridge itself, or the provider's REST API in one of its versions. Use cases
+//! hold for every backend; what differs is behind these two ports.
+
+use std::{net::IpAddr, sync::Arc};
+
+use async_trait::async_trait;
+
+use super::{
+    call::CallContext,
+    device_info::{DeviceInfo, Warning},
+    error::Result,
+    port::Verdict,
+    registration::{CodeKey, Registration, RegistrationRequest},
+    temp_pass::{
+        ResetBy, ResetTarget, ResourceId, TempPassKey, TempPassRule, TrialApplication, TrialIdentity,
+        TrialView, UserIdentifier,
+    },
+};
+
+/// A new code, and what was odd about the request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Issued {
+    /// The record.
+    pub registration: Registration,
+    /// What was odd, or could not be done as wished.
+    pub warnings: Vec<Warning>,
+}
+
+/// What an issuer says of a record that lives as far as we know.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Presence {
+    /// It lives, and this is its record now.
+    Live(Box<Registration>),
+    /// It is gone before its time; its tombstone is kept.
+    Gone,
+}
+
+/// What an issuer has under a code of which no record is kept here.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Sighting {
+    /// The whole record.
+    Whole(Box<Registration>),
+    /// What the issuer tells of it: neither the record's id nor that of the device.
+    Partial(Box<Registration>),
+}
+
+/// What became of a delete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deletion {
+    /// The code is released; and whether the upstream has dropped it too, where there is one.
+    Released {
+        /// Absent for codes of our own.
+        upstream_deleted: Option<bool>,
+    },
+    /// There was none.
+    NotFound,
+}
+
+/// What a look at a watched code showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sign {
+    /// Nobody has logged in with it.
+    Pending,
+    /// Somebody has.
+    LoggedIn,
+    /// The issuer does not know it any more.
+    Missing,
+}
+
+/// Issues codes, and knows what became of them. The records that are kept here, its shadows, are in the store.
+#[async_trait]
+pub trait CodeBackend: Send + Sync {
+    /// Issues a code, and keeps its record.
+    async fn issue(&self, context: &CallContext, request: RegistrationRequest) -> Result<Issued>;
+
+    /// Asks for a record that lives as far as we know.
+    async fn read(&self, context: &CallContext, record: Registration) -> Result<Presence>;
+
+    /// Asks for a code of which nothing is known here, for the device or viewer at this address.
+    async fn find(
+        &self,
+        context: &CallContext,
+        key: &CodeKey,
+        address: Option<IpAddr>,
+    ) -> Result<Option<Sighting>>;
+
+    /// Releases a record that lives as far as we know.
+    async fn delete(&self, context: &CallContext, record: &Registration) -> Result<Deletion>;
+
+    /// Releases a code of which nothing is known here.
+    async fn delete_unknown(
+        &self,
+        context: &CallContext,
+        key: &CodeKey,
+        address: Option<IpAddr>,
+    ) -> Result<Deletion>;
+
+    /// Looks whether the record has ended; `None` where the store itself signals that.
+    async fn look(&self, record: &Registration) -> Option<Result<Sign>>;
+}
+
+/// What a backend that is not our own is told beside the identity.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UpstreamFacts {
+    /// What the device says of itself.
+    pub device_info: Option<DeviceInfo>,
+    /// The device's User-Agent; empty where it is not known.
+    pub user_agent: String,
+    /// The device's address, where it is known.
+    pub ip: Option<IpAddr>,
+    /// The user's identifier itself: only where the upstream shall have it.
+    pub user_identifier: Option<UserIdentifier>,
+}
+
+/// Whose trial of which TempPass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrialSubject {
+    /// The TempPass.
+    pub temp_pass: TempPassKey,
+    /// What the TempPass is, where that is configured here.
+    pub rule: Option<TempPassRule>,
+    /// By whom the trial is known.
+    pub identity: TrialIdentity,
+    /// What else an upstream is told.
+    pub facts: UpstreamFacts,
+}
+
+/// Keeps trials.
+#[async_trait]
+pub trait TrialBackend: Send + Sync {
+    /// Authorizes a resource, starting the trial where there is none.
+    async fn authorize(
+        &self,
+        context: &CallContext,
+        subject: TrialSubject,
+        resource: ResourceId,
+        application: TrialApplication,
+    ) -> Result<Verdict>;
+
+    /// The trial as it stands.
+    async fn get(&self, context: &CallContext, subject: &TrialSubject) -> Result<TrialView>;
+
+    /// Resets trials; how many, where that is known.
+    async fn reset(
+        &self,
+        context: &CallContext,
+        temp_pass: &TempPassKey,
+        target: &ResetTarget,
+        by: ResetBy,
+        application: &TrialApplication,
+    ) -> Result<Option<u64>>;
+}
+
+/// A backend as use cases hold it. Cheap to clone.
+#[derive(Clone)]
+pub struct Backend {
+    /// For codes.
+    pub codes: Arc<dyn CodeBackend>,
+    /// For trials.
+    pub trials: Arc<dyn TrialBackend>,
+}
+
+impl std::fmt::Debug for Backend {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Backend").finish_non_exhaustive()
+    }
+}
+
+/// What a REST client sends to the provider's `/o/client` through here.
+#[derive(Debug, Clone)]
+pub struct RelayedCall {
+    /// The path.
+    pub path: &'static str,
+    /// The query as it came.
+    pub query: String,
+    /// Of the headers those that are the client's own.
+    pub headers: http::HeaderMap,
+    /// The body as it came.
+    pub body: bytes::Bytes,
+    /// The device's address.
+    pub device: Option<IpAddr>,
+}
+
+/// The provider's answer, as its client gets it.
+#[derive(Debug, Clone)]
+pub struct RelayedAnswer {
+    /// The status.
+    pub status: http::StatusCode,
+    /// The media type, if it has one.
+    pub content_type: Option<http::HeaderValue>,
+    /// The body.
+    pub body: bytes::Bytes,
+}
+
+/// Registers REST clients with the provider.
+#[async_trait]
+pub trait RegistrationRelay: Send + Sync {
+    /// Makes a client's call, and remembers the token that it may have got.
+    async fn send(&self, context: &CallContext, call: RelayedCall) -> Result<RelayedAnswer>;
+
+    /// Whether a token was issued through here, on whatever replica, and is good still.
+    async fn has_issued(&self, token: &str) -> Result<bool>;
+}
+
+/// What an environment has that has an upstream: a backend for each version of its REST API, and its registration. Cheap to
+/// clone.
+#[derive(Clone)]
+pub struct UpstreamBackends {
+    /// Version 1.
+    pub v1: Backend,
+    /// Version 2.
+    pub v2: Backend,
+    /// Its registration of clients.
+    pub relay: Arc<dyn RegistrationRelay>,
+}
+
+impl std::fmt::Debug for UpstreamBackends {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("UpstreamBackends").finish_non_exhaustive()
+    }
+}
+
+impl UpstreamBackends {
+    /// The one of this version.
+    #[must_use]
+    pub fn of(&self, api: super::registration::UpstreamApi) -> &Backend {
+        match api {
+            super::registration::UpstreamApi::V1 => &self.v1,
+            super::registration::UpstreamApi::V2 => &self.v2,
+        }
+    }
+}

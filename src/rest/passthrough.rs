@@ -1,0 +1,160 @@
+//! Every other path, for devices that call the provider for more than codes: it goes to `rest.passthrough` untouched, streamed
+//! both ways, but for what concerns one connection only (RFC 9110, section 7.6.1).
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    response::{IntoResponse, Response},
+};
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{
+        CONNECTION, CONTENT_LENGTH, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
+        TRANSFER_ENCODING, UPGRADE,
+    },
+};
+use http_body_util::Limited;
+use reqwest::{Client, Url, redirect};
+use tokio::{sync::Semaphore, time::timeout_at};
+
+use super::{Face, address::Addresses, around::Deadline, failure::Failure};
+use crate::domain::error::{Error, UpstreamAnswer};
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+
+/// How many calls go through at once.
+const CALLS_MAX: usize = 1_000;
+
+/// How long either side may be silent in the middle of a body.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
+
+/// Where other paths go.
+#[derive(Clone)]
+pub struct Passthrough {
+    client: Client,
+    origin: Url,
+    calls: Arc<Semaphore>,
+}
+
+impl Passthrough {
+    /// Sends to this origin.
+    ///
+    /// # Errors
+    /// Where it is none, or no client can be made, which is a matter of the machine's certificates.
+    pub fn new(origin: &str) -> Result<Self, String> {
+        let client = Client::builder()
+            .redirect(redirect::Policy::none())
+            .connect_timeout(SILENCE_MAX)
+            .read_timeout(SILENCE_MAX)
+            .build();
+        let origin = Url::parse(origin).map_err(|error| error.to_string())?;
+        let client = client.map_err(|error| error.to_string())?;
+        Ok(Self { client, origin, calls: Arc::new(Semaphore::new(CALLS_MAX)) })
+    }
+}
+
+impl std::fmt::Debug for Passthrough {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Passthrough").field("origin", &self.origin.as_str()).finish_non_exhaustive()
+    }
+}
+
+/// Answers a call to a path that is none of ours.
+pub(super) async fn other_path(State(face): State<Face>, request: Request) -> Response {
+    match &face.passthrough {
+        Some(passthrough) => {
+            send(passthrough, &face, request).await.unwrap_or_else(IntoResponse::into_response)
+        }
+        None => Failure::UnknownPath.into_response(),
+    }
+}
+
+async fn send(passthrough: &Passthrough, face: &Face, request: Request) -> Result<Response, Failure> {
+    let call = Arc::clone(&passthrough.calls).try_acquire_owned();
+    let call = call.map_err(|_| unavailable("too many calls go through to it already"))?;
+    let (head, body) = request.into_parts();
+    let mut url = passthrough.origin.clone();
+    url.set_path(head.uri.path());
+    url.set_query(head.uri.query());
+    let length = head.headers.get(CONTENT_LENGTH).cloned();
+    let has_body = length.is_some() || head.headers.contains_key(TRANSFER_ENCODING);
+    let mut headers = head.headers;
+    strip(&mut headers);
+    headers.remove(HOST);
+    if let Some(addresses) = head.extensions.get::<Addresses>()
+        && let Ok(device) = HeaderValue::from_str(&addresses.device.to_string())
+    {
+        headers.insert(X_FORWARDED_FOR, device);
+    }
+    let mut sent = passthrough.client.request(head.method, url).headers(headers);
+    if has_body {
+        let limited = Limited::new(body, face.max_body_size);
+        sent = sent.body(reqwest::Body::wrap_stream(Body::new(limited).into_data_stream()));
+    }
+    let deadline = head.extensions.get::<Deadline>().map(|deadline| deadline.0);
+    let deadline = deadline.ok_or_else(|| Error::Internal("a call without deadline".to_owned()))?;
+    let answered = timeout_at(deadline, sent.send()).await.map_err(|_| Error::DeadlineExceeded)?;
+    let mut answered =
+        answered.map_err(|_| unavailable("it does not answer, or the body sent to it broke off"))?;
+    let mut headers = std::mem::take(answered.headers_mut());
+    strip(&mut headers);
+    let status = answered.status();
+    let stream = futures_util::TryStreamExt::inspect_ok(answered.bytes_stream(), move |_| {
+        // Counts the call until its answer has gone through.
+        let _ = &call;
+    });
+    let mut response = Response::new(Body::from_stream(stream));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    Ok(response)
+}
+
+/// Removes what concerns one connection only.
+fn strip(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    let always = [
+        CONNECTION,
+        KEEP_ALIVE,
+        PROXY_CONNECTION,
+        PROXY_AUTHENTICATE,
+        PROXY_AUTHORIZATION,
+        TE,
+        TRAILER,
+        TRANSFER_ENCODING,
+        UPGRADE,
+    ];
+    for name in named.into_iter().chain(always) {
+        headers.remove(name);
+    }
+}
+
+fn unavailable(problem: &'static str) -> Error {
+    Error::UpstreamUnavailable { problem, answer: UpstreamAnswer::default(), retry_after: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_concerns_one_connection_only_is_removed() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in
+            [("connection", "close, x-mine"), ("x-mine", "1"), ("te", "trailers"), ("accept", "*/*")]
+        {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        strip(&mut headers);
+        assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["accept"]);
+    }
+}

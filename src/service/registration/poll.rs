@@ -1,0 +1,99 @@
+//! Watches over an upstream: it signals nothing, so it is asked every few seconds, once for each code however many watch
+//! it. What is found out becomes a tombstone in the store, whose signal every watch gets.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::Duration,
+};
+
+use tokio::{runtime::Handle, task::AbortHandle};
+use uuid::Uuid;
+
+use crate::domain::{
+    backend::{Backend, Sign},
+    clock::SharedClock,
+    port::Codes,
+    registration::{CodeKey, Registration},
+};
+
+/// How long between two looks.
+const INTERVAL: Duration = Duration::from_secs(5);
+
+/// So many looks in a row must not find the code before it counts as gone: one may have gone astray.
+const MISSING_LOOKS: u32 = 2;
+
+type Watched = (CodeKey, Uuid);
+
+/// The codes that are being asked for.
+#[derive(Debug, Default)]
+pub(super) struct Pollers {
+    polls: Arc<Mutex<HashMap<Watched, Weak<Poll>>>>,
+}
+
+/// The looks at one code. They end when the last of those who hold this lets it go.
+#[derive(Debug)]
+pub(super) struct Poll {
+    watched: Watched,
+    task: AbortHandle,
+    polls: Arc<Mutex<HashMap<Watched, Weak<Poll>>>>,
+}
+
+/// What looks and what is looked at.
+pub(super) struct Looking {
+    pub backend: Backend,
+    pub codes: Arc<dyn Codes>,
+    pub clock: SharedClock,
+    pub record: Registration,
+}
+
+impl Pollers {
+    /// Joins those who look at the record already, or begins to look.
+    pub fn join(&self, looking: Looking, runtime: &Handle) -> Arc<Poll> {
+        let watched = (looking.record.key(), looking.record.id);
+        let mut polls = self.polls.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(poll) = polls.get(&watched).and_then(Weak::upgrade) {
+            return poll;
+        }
+        let task = runtime.spawn(looking.run()).abort_handle();
+        let poll = Arc::new(Poll { watched: watched.clone(), task, polls: Arc::clone(&self.polls) });
+        polls.insert(watched, Arc::downgrade(&poll));
+        poll
+    }
+}
+
+impl Drop for Poll {
+    fn drop(&mut self) {
+        self.task.abort();
+        let mut polls = self.polls.lock().unwrap_or_else(PoisonError::into_inner);
+        // Somebody else may have begun anew meanwhile.
+        if polls.get(&self.watched).is_some_and(|poll| poll.strong_count() == 0) {
+            polls.remove(&self.watched);
+        }
+    }
+}
+
+impl Looking {
+    async fn run(self) {
+        let mut missing = 0;
+        loop {
+            self.clock.sleep_until(self.clock.now() + INTERVAL).await;
+            match self.backend.codes.look(&self.record).await {
+                None => return,
+                Some(Ok(Sign::Pending)) => missing = 0,
+                Some(Ok(Sign::LoggedIn)) => missing = MISSING_LOOKS,
+                Some(Ok(Sign::Missing)) => missing += 1,
+                Some(Err(error)) => tracing::debug!(%error, "a watched code could not be looked at"),
+            }
+            if missing >= MISSING_LOOKS && self.release().await {
+                return;
+            }
+        }
+    }
+
+    /// Whether the watches know by now; where the store fails they learn it after the next look.
+    async fn release(&self) -> bool {
+        let released = self.codes.release(&self.record.key(), self.record.id).await;
+        released.inspect_err(|error| tracing::error!(%error, "a code's end could not be kept")).is_ok()
+    }
+}

@@ -1,0 +1,11 @@
+//! The bridge: the real application over a stand-in for the provider, which is a process of its own behind a real socket.
+
+mod behaviour;
+mod citizen;
+mod credentials;
+mod error;
+mod fault;
+mod rest_face;
+mod shadow;
+mod support;
+mod temp_pass;

@@ -1,0 +1,164 @@
+//! What is kept here of codes that the provider issued.
+
+use passbridge::{
+    config::Backend,
+    proto::v1::{WatchRegistrationCodeRequest, registration_code::State},
+};
+use tonic::Code;
+
+use crate::support::{
+    Bridge, DEVICE_IP, create, environment, provider::Provider,
+    request::{REQUESTOR, delete, get},
+    statement_file,
+    status::refused,
+    test_server::{START, TestServer},
+};
+
+/// A folder that two servers have, one after the other, before one provider.
+struct Handover {
+    folder: tempfile::TempDir,
+    provider: Provider,
+    statement: tempfile::NamedTempFile,
+}
+
+impl Handover {
+    async fn new() -> Self {
+        let provider = Provider::start();
+        provider.set_clock(START).await;
+        let folder = tempfile::tempdir().expect("a folder");
+        Self { folder, provider, statement: statement_file("the.statement") }
+    }
+
+    fn serve(&self, backend: Backend) -> TestServer {
+        TestServer::configured(|config| {
+            environment(config, &self.provider.url(), backend, self.statement.path());
+            config.store.path = self.folder.path().to_owned();
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_code_is_its_issuers_after_the_configuration_has_changed() {
+    for (before, after) in [
+        (Backend::V1, Backend::V2),
+        (Backend::V2, Backend::V1),
+        (Backend::Local, Backend::V2),
+        (Backend::V1, Backend::Local),
+    ] {
+        let handover = Handover::new().await;
+        let first = handover.serve(before);
+        let created = first.created_by(create()).await;
+        first.ended().await;
+
+        let second = handover.serve(after);
+        let mut codes = second.codes();
+        let read = codes.get_registration_code(get(&created.code)).await.expect("reads").into_inner();
+        assert_eq!(read.registration_code.expect("is there").id, created.id, "{before:?} to {after:?}");
+        let deleted = codes.delete_registration_code(delete(&created.code)).await.expect("deletes").into_inner();
+        let expected = match before {
+            Backend::Local => None,
+            Backend::V1 => Some(true),
+            Backend::V2 => Some(false),
+        };
+        assert_eq!(deleted.upstream_deleted, expected, "{before:?} to {after:?}");
+        second.ended().await;
+    }
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_known_after_a_restart_and_nothing_is_registered_again() {
+    let handover = Handover::new().await;
+    let first = handover.serve(Backend::V2);
+    let created = first.created_by(create()).await;
+    first.ended().await;
+    let second = handover.serve(Backend::V2);
+    let read = second.codes().get_registration_code(get(&created.code)).await.expect("reads").into_inner();
+    assert_eq!(read.registration_code.expect("is there").id, created.id);
+    assert_eq!(handover.provider.issued().await, (1, 1));
+}
+
+#[tokio::test]
+async fn a_code_that_was_not_issued_through_here_is_read_as_far_as_it_is_known() {
+    for backend in [Backend::V1, Backend::V2] {
+        let bridge = Bridge::over(backend).await;
+        let created = bridge.created().await;
+        // Another installation of ours, before the same provider.
+        let statement = statement_file("another.statement");
+        let url = bridge.provider.url();
+        let other = TestServer::configured(|config| environment(config, &url, backend, statement.path()));
+        let read = other.codes().get_registration_code(get(&created.code)).await.expect("reads").into_inner();
+        let read = read.registration_code.expect("is there");
+        assert_eq!((read.code.as_str(), read.state()), (created.code.as_str(), State::Pending));
+        assert_eq!(read.device_info.expect("is there").model, "Roku");
+        match backend {
+            Backend::V1 => assert_eq!((read.id, read.device_id), (created.id, created.device_id)),
+            _ => assert_eq!((read.id.as_str(), read.device_id.as_str()), ("", "")),
+        }
+    }
+}
+
+#[tokio::test]
+async fn many_watches_of_a_code_ask_the_provider_once() {
+    let bridge = Bridge::over(Backend::V2).await;
+    let created = bridge.created().await;
+    let request = WatchRegistrationCodeRequest {
+        requestor_id: REQUESTOR.to_owned(),
+        code: created.code.clone(),
+        ..WatchRegistrationCodeRequest::default()
+    };
+    let mut watches = Vec::new();
+    for _ in 0..5 {
+        let mut stream = bridge.server.codes().watch_registration_code(request.clone()).await.expect("watches").into_inner();
+        stream.message().await.expect("goes on").expect("a message");
+        watches.push(stream);
+    }
+    bridge.provider.log_in(&created.code, "Cablevision").await;
+    for stream in &mut watches {
+        let last = bridge.while_time_passes(stream.message()).await.expect("goes on").expect("a message");
+        assert_eq!(last.registration_code.expect("is there").state(), State::Released);
+    }
+    let looks = bridge.provider.calls_to("/api/v2/REF/profiles/code/").await;
+    assert_eq!(looks.len(), 1, "{looks:?}");
+    assert_eq!(looks[0]["headers"]["x-forwarded-for"], DEVICE_IP, "with the address of the device");
+}
+
+#[tokio::test]
+async fn a_code_that_goes_missing_once_is_not_taken_for_a_login() {
+    let bridge = Bridge::over(Backend::V1).await;
+    let created = bridge.created().await;
+    let not_found = serde_json::json!({
+        "path": "/reggie/v1/REF/regcode/", "method": "GET", "times": 1,
+        "status": { "status": 404, "content_type": "application/json", "body": "{\"status\":404,\"message\":\"no\"}" },
+    });
+    bridge.provider.fault(not_found).await;
+    let request = WatchRegistrationCodeRequest {
+        requestor_id: REQUESTOR.to_owned(),
+        code: created.code.clone(),
+        ..WatchRegistrationCodeRequest::default()
+    };
+    let mut stream = bridge.server.codes().watch_registration_code(request).await.expect("watches").into_inner();
+    stream.message().await.expect("goes on").expect("a message");
+    bridge.while_time_passes(async {
+        while bridge.provider.calls_to("/reggie/v1/REF/regcode/").await.len() < 3 {
+            tokio::task::yield_now().await;
+        }
+    }).await;
+    bridge.provider.log_in(&created.code, "Cablevision").await;
+    let last = bridge.while_time_passes(stream.message()).await.expect("goes on").expect("a message");
+    assert_eq!(last.registration_code.expect("is there").state(), State::Released);
+    let looks = bridge.provider.calls_to("/reggie/v1/REF/regcode/").await;
+    assert!(looks.len() >= 5, "the one that was missing, those that found it, and two in a row: {}", looks.len());
+}
+
+#[tokio::test]
+async fn a_code_that_the_provider_has_no_more_is_not_found() {
+    let bridge = Bridge::over(Backend::V1).await;
+    let created = bridge.created().await;
+    bridge.provider.log_in(&created.code, "Cablevision").await;
+    let mut codes = bridge.server.codes();
+    let status = refused(codes.get_registration_code(get(&created.code)).await, Code::NotFound, "REGISTRATION_CODE_NOT_FOUND");
+    assert!(!status.message().is_empty());
+    bridge.provider.forget_calls().await;
+    refused(codes.get_registration_code(get(&created.code)).await, Code::NotFound, "REGISTRATION_CODE_NOT_FOUND");
+    assert_eq!(bridge.provider.calls().await.len(), 0, "the tombstone is known here");
+}

@@ -1,0 +1,136 @@
+//! What the tests of this binary share; some of its files are shared with other binaries.
+
+use std::{net::SocketAddr, path::Path, time::Duration};
+
+use futures_util::future::{Either, select};
+use passbridge::{
+    config::{Backend, Config, Environment, Registration, Requestor, TempPass, TempPassKind},
+    proto::v1::{CreateRegistrationCodeRequest, RegistrationCode},
+};
+
+#[path = "../support/http.rs"]
+pub mod http;
+#[path = "../support/provider.rs"]
+pub mod provider;
+#[path = "../support/request.rs"]
+pub mod request;
+#[path = "../support/status.rs"]
+pub mod status;
+#[path = "../support/test_server.rs"]
+pub mod test_server;
+
+use provider::Provider;
+use test_server::{START, TestServer};
+
+/// The device's address in all requests that do not say otherwise.
+pub const DEVICE_IP: &str = "203.0.113.7";
+
+/// A server, and the provider behind it.
+pub struct Bridge {
+    pub server: TestServer,
+    pub provider: Provider,
+    _statement: tempfile::NamedTempFile,
+}
+
+/// The statement that the server registers with.
+pub const STATEMENT: &str = "the.software.statement";
+
+impl Bridge {
+    /// A server over this backend, with a provider behind it that is there for the local backend too.
+    pub async fn over(backend: Backend) -> Self {
+        Self::configured(backend, |_| {}).await
+    }
+
+    /// The same with a configuration that is the usual one but for what `change` does.
+    pub async fn configured(backend: Backend, change: impl FnOnce(&mut Config)) -> Self {
+        Self::before(Provider::start(), backend, change).await
+    }
+
+    /// The same before a provider that is there already.
+    pub async fn before(provider: Provider, backend: Backend, change: impl FnOnce(&mut Config)) -> Self {
+        provider.set_clock(START).await;
+        let statement = statement_file(STATEMENT);
+        let url = provider.url();
+        let server = TestServer::configured(|config| {
+            environment(config, &url, backend, statement.path());
+            change(config);
+        });
+        Self { server, provider, _statement: statement }
+    }
+
+    /// Moves both clocks.
+    pub async fn advance(&self, by: Duration) {
+        self.provider.advance(i64::try_from(by.as_millis()).expect("fits")).await;
+        self.server.clock.advance(by);
+    }
+
+    /// What a future comes to while both clocks run fast: for calls that wait.
+    pub async fn while_time_passes<T>(&self, work: impl Future<Output = T>) -> T {
+        let mut work = Box::pin(work);
+        loop {
+            let tick = Box::pin(tokio::time::sleep(Duration::from_millis(5)));
+            match select(work, tick).await {
+                Either::Left((outcome, _)) => return outcome,
+                Either::Right(((), rest)) => work = rest,
+            }
+            self.advance(Duration::from_millis(200)).await;
+        }
+    }
+
+    /// The code that a request gives.
+    pub async fn created(&self) -> RegistrationCode {
+        self.server.created_by(create()).await
+    }
+
+    /// Where REST is served.
+    pub fn rest(&self) -> SocketAddr {
+        self.server.rest_address()
+    }
+}
+
+/// A file with a software statement.
+pub fn statement_file(text: &str) -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), text).expect("writes");
+    file
+}
+
+/// Puts an upstream behind the default environment, for requestors that are listed.
+pub fn environment(config: &mut Config, url: &str, backend: Backend, statement: &Path) {
+    let temp_pass = |kind, max_resources| TempPass { kind, max_resources, ..TempPass::default() };
+    let requestor = Requestor {
+        temp_passes: [
+            ("TempPass".to_owned(), temp_pass(TempPassKind::Basic, None)),
+            ("TempPassREF".to_owned(), temp_pass(TempPassKind::Promotional, Some(5))),
+        ]
+        .into(),
+        ..Requestor::default()
+    };
+    let environment = Environment {
+        backend,
+        registration: Some(Registration::Own),
+        url: Some(url.to_owned()),
+        software_statement_file: Some(statement.to_owned()),
+        requestors: [("REF".to_owned(), requestor), ("UNKNOWN".to_owned(), Requestor::default())].into(),
+        ..Environment::default()
+    };
+    config.environments.insert("default".to_owned(), environment);
+}
+
+/// A create with what is required over an upstream.
+pub fn create() -> CreateRegistrationCodeRequest {
+    CreateRegistrationCodeRequest {
+        device_id: Some("the device".to_owned()),
+        device_ip: DEVICE_IP.to_owned(),
+        ..request::create()
+    }
+}
+
+/// The same from another address: the provider's throttle is each device's own.
+pub fn create_from(device: usize) -> CreateRegistrationCodeRequest {
+    CreateRegistrationCodeRequest {
+        device_id: Some(format!("device {device}")),
+        device_ip: format!("198.51.{}.{}", device / 250, device % 250 + 1),
+        ..create()
+    }
+}

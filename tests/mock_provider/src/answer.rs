@@ -1,0 +1,126 @@
+//! An answer before it is sent, so that faults can still change it.
+
+use std::{convert::Infallible, error::Error, future, io, time::Duration};
+
+use futures_util::{StreamExt, stream};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
+    header::{CONTENT_LENGTH, CONTENT_TYPE, DATE},
+};
+use http_body_util::{BodyExt, Either, Full, StreamBody, combinators::UnsyncBoxBody};
+use hyper::body::{Bytes, Frame};
+use serde::Serialize;
+
+use crate::clock;
+
+/// What is sent: nearly always a whole body, which costs no allocation.
+pub type Body = Either<Full<Bytes>, UnsyncBoxBody<Bytes, Box<dyn Error + Send + Sync>>>;
+
+/// The answer to a call.
+#[derive(Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers, without those that the transport adds.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub content: Content,
+}
+
+/// The body of an answer.
+#[derive(Debug)]
+pub enum Content {
+    /// These bytes.
+    Whole(Bytes),
+    /// The first half of these bytes, and then the end of the connection.
+    Cut(Bytes),
+    /// So many bytes, made up while they are sent.
+    MadeUp(u64),
+}
+
+impl Answer {
+    /// These bytes.
+    pub fn new(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Self {
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
+        Self { status, headers, content: Content::Whole(body.into()) }
+    }
+
+    /// JSON.
+    pub fn json(status: StatusCode, value: &impl Serialize) -> Self {
+        let body = serde_json::to_vec(value).expect("keys are strings");
+        Self::new(status, "application/json", body)
+    }
+
+    /// A page such as a proxy in front of the provider would send.
+    pub fn html(status: StatusCode) -> Self {
+        Self::new(
+            status,
+            "text/html",
+            format!("<html><head><title>{status}</title></head><body></body></html>"),
+        )
+    }
+
+    /// 204.
+    pub fn nothing() -> Self {
+        Self::bare(StatusCode::NO_CONTENT, Content::Whole(Bytes::new()))
+    }
+
+    /// This content without a header.
+    pub fn bare(status: StatusCode, content: Content) -> Self {
+        Self { status, headers: HeaderMap::new(), content }
+    }
+
+    /// The same with a header set.
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// The response, sent at this time.
+    pub fn into_response(mut self, now: i64) -> Response<Body> {
+        // The length of a whole body is known to the transport.
+        if let Content::Cut(bytes) = &self.content {
+            self.headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+        }
+        self.headers.entry(DATE).or_insert_with(|| clock::http_date(now));
+        let mut response = Response::new(self.content.into_body());
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        response
+    }
+}
+
+impl Content {
+    fn into_body(self) -> Body {
+        match self {
+            Self::Whole(bytes) => Either::Left(Full::new(bytes)),
+            Self::Cut(bytes) => Either::Right(cut(bytes)),
+            Self::MadeUp(length) => Either::Right(made_up(length)),
+        }
+    }
+}
+
+type Boxed = UnsyncBoxBody<Bytes, Box<dyn Error + Send + Sync>>;
+
+fn cut(bytes: Bytes) -> Boxed {
+    /// Without a pause the connection would be closed before its buffer was written.
+    const PAUSE: Duration = Duration::from_millis(20);
+    let half = Frame::data(bytes.slice(..bytes.len() / 2));
+    let end = async {
+        tokio::time::sleep(PAUSE).await;
+        Err(Box::from(io::Error::other("cut")))
+    };
+    StreamBody::new(stream::iter([Ok(half)]).chain(stream::once(end))).boxed_unsync()
+}
+
+/// The alphabet, over and over.
+fn made_up(length: u64) -> Boxed {
+    const ALPHABET: &[u8] = b"abcdefghijklmnopqrstuvwxyz";
+    let chunk = Bytes::from(ALPHABET.repeat(512));
+    let frames = stream::unfold(length, move |left| {
+        let size = chunk.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        let frame = Ok::<_, Infallible>(Frame::data(chunk.slice(..size)));
+        future::ready((size > 0).then(|| (frame, left - size as u64)))
+    });
+    StreamBody::new(frames).map_err(|never| match never {}).boxed_unsync()
+}

@@ -1,0 +1,97 @@
+//! A call as the handlers read it.
+
+use std::{borrow::Cow, net::SocketAddr};
+
+use http::{HeaderMap, Method, header::CONTENT_TYPE, request::Parts};
+use hyper::body::Bytes;
+use percent_encoding::percent_decode_str;
+
+/// A request that was read to its end.
+#[derive(Debug)]
+pub struct Call {
+    /// The method.
+    pub method: Method,
+    /// The path as it was sent.
+    pub path: String,
+    /// The query as it was sent; empty when there is none.
+    pub query: String,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+    /// Who sent it.
+    pub peer: SocketAddr,
+}
+
+/// The parameters of the query and of the form, in this order.
+#[derive(Debug, Default)]
+pub struct Parameters(Vec<(String, String)>);
+
+impl Call {
+    /// The call that these parts make.
+    pub fn new(head: Parts, body: Bytes, peer: SocketAddr) -> Self {
+        Self {
+            method: head.method,
+            path: head.uri.path().to_owned(),
+            query: head.uri.query().unwrap_or_default().to_owned(),
+            headers: head.headers,
+            body,
+            peer,
+        }
+    }
+
+    /// The header's value, if it is there and isn't empty.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let value = self.headers.get(name)?.to_str().ok()?.trim();
+        (!value.is_empty()).then_some(value)
+    }
+
+    /// The parameters of the query and of the form.
+    pub fn parameters(&self) -> Parameters {
+        let mut parameters = Parameters::default();
+        parameters.add(&self.query);
+        if self.has_form() {
+            parameters.add(&String::from_utf8_lossy(&self.body));
+        }
+        parameters
+    }
+
+    fn has_form(&self) -> bool {
+        let media_type = self.header(CONTENT_TYPE.as_str()).unwrap_or_default();
+        media_type.starts_with("application/x-www-form-urlencoded")
+    }
+
+    /// The device's address: the last that was forwarded, which is the only one that the nearest caller vouches for, or
+    /// the caller's own.
+    pub fn address(&self) -> Cow<'_, str> {
+        let last = self.headers.get_all("x-forwarded-for").iter().next_back();
+        let forwarded = last.and_then(|value| value.to_str().ok()).and_then(|value| value.rsplit(',').next());
+        match forwarded.map(str::trim) {
+            Some(address) if !address.is_empty() => Cow::Borrowed(address),
+            _ => Cow::Owned(self.peer.ip().to_string()),
+        }
+    }
+}
+
+impl Parameters {
+    /// The first value of the parameter that isn't empty.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.as_str())
+    }
+
+    fn add(&mut self, form: &str) {
+        for pair in form.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            self.0.push((form_decode(name), form_decode(value)));
+        }
+    }
+}
+
+/// A piece of a path without its percent signs.
+pub fn decode(text: &str) -> Cow<'_, str> {
+    percent_decode_str(text).decode_utf8_lossy()
+}
+
+fn form_decode(text: &str) -> String {
+    decode(&text.replace('+', " ")).into_owned()
+}

@@ -1,0 +1,85 @@
+//! The calls so far, for tests to read.
+
+use http::StatusCode;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::call::Call;
+
+/// How much of a body is kept.
+const BODY_LIMIT: usize = 64 << 10;
+
+/// Every call but those of the control API, in the order of arrival.
+#[derive(Debug)]
+pub struct CallLog {
+    is_on: bool,
+    entries: Vec<Entry>,
+    /// How many calls were forgotten, so that a ticket from before does not name a call from after.
+    forgotten: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Entry {
+    method: String,
+    path: String,
+    query: String,
+    headers: Map<String, Value>,
+    body: String,
+    /// 0 while there is no answer.
+    status: u16,
+}
+
+/// A call in the log.
+#[derive(Debug, Clone, Copy)]
+pub struct Ticket(Option<usize>);
+
+impl CallLog {
+    /// A log that keeps calls, or one that keeps nothing.
+    pub fn new(is_on: bool) -> Self {
+        Self { is_on, entries: Vec::new(), forgotten: 0 }
+    }
+
+    /// Notes a call that has no answer yet.
+    pub fn begin(&mut self, call: &Call) -> Ticket {
+        if !self.is_on {
+            return Ticket(None);
+        }
+        self.entries.push(Entry {
+            method: call.method.to_string(),
+            path: call.path.clone(),
+            query: call.query.clone(),
+            headers: headers(call),
+            body: String::from_utf8_lossy(&call.body[..call.body.len().min(BODY_LIMIT)]).into_owned(),
+            status: 0,
+        });
+        Ticket(Some(self.forgotten + self.entries.len() - 1))
+    }
+
+    /// Notes the answer's status.
+    pub fn finish(&mut self, ticket: Ticket, status: StatusCode) {
+        let index = ticket.0.and_then(|number| number.checked_sub(self.forgotten));
+        if let Some(entry) = index.and_then(|index| self.entries.get_mut(index)) {
+            entry.status = status.as_u16();
+        }
+    }
+
+    /// The calls.
+    pub fn entries(&self) -> &impl Serialize {
+        &self.entries
+    }
+
+    /// Forgets them.
+    pub fn clear(&mut self) {
+        self.forgotten += self.entries.len();
+        self.entries.clear();
+    }
+}
+
+/// The headers by their names in lower case; the values of one that was sent several times are joined.
+pub fn headers(call: &Call) -> Map<String, Value> {
+    let join = |name| {
+        let values = call.headers.get_all(name).iter();
+        values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect::<Vec<_>>().join(", ")
+    };
+    call.headers.keys().map(|name| (name.to_string(), Value::String(join(name)))).collect()
+}

@@ -1,0 +1,109 @@
+//! Registered clients and their access tokens.
+
+use std::collections::HashMap;
+
+use crate::random;
+
+/// A statement has one client: registering it again ends the former one and its tokens.
+#[derive(Debug)]
+pub struct Clients {
+    token_seconds: u32,
+    secrets: HashMap<String, String>,
+    by_statement: HashMap<String, String>,
+    tokens: HashMap<String, Grant>,
+    sweep_at: usize,
+    /// How many registrations there were.
+    pub registrations: u64,
+    /// How many tokens were issued.
+    pub tokens_issued: u64,
+}
+
+/// What a client needs to ask for tokens.
+#[derive(Debug)]
+pub struct Credentials {
+    /// Its id.
+    pub id: String,
+    /// Its secret.
+    pub secret: String,
+}
+
+/// A new access token.
+#[derive(Debug)]
+pub struct Token {
+    /// What goes into the header.
+    pub value: String,
+    /// How long it lives.
+    pub seconds: u32,
+}
+
+#[derive(Debug)]
+struct Grant {
+    client: String,
+    expires: i64,
+}
+
+impl Clients {
+    /// Without any client.
+    pub fn new(token_seconds: u32) -> Self {
+        Self {
+            token_seconds,
+            secrets: HashMap::new(),
+            by_statement: HashMap::new(),
+            tokens: HashMap::new(),
+            sweep_at: 0,
+            registrations: 0,
+            tokens_issued: 0,
+        }
+    }
+
+    /// Makes the statement's client.
+    pub fn register(&mut self, statement: &str) -> Credentials {
+        let client = Credentials { id: random::uuid().to_string(), secret: random::secret() };
+        self.secrets.insert(client.id.clone(), client.secret.clone());
+        if let Some(former) = self.by_statement.insert(statement.to_owned(), client.id.clone()) {
+            self.secrets.remove(&former);
+        }
+        self.registrations += 1;
+        client
+    }
+
+    /// Issues a token, unless there is no such client.
+    pub fn issue(&mut self, id: &str, secret: &str, now: i64) -> Option<Token> {
+        if self.secrets.get(id)? != secret {
+            return None;
+        }
+        self.sweep(now);
+        let token = Token { value: random::secret(), seconds: self.token_seconds };
+        let expires = now + i64::from(self.token_seconds) * 1000;
+        self.tokens.insert(token.value.clone(), Grant { client: id.to_owned(), expires });
+        self.tokens_issued += 1;
+        Some(token)
+    }
+
+    /// Whether the token lives, and its client does.
+    pub fn admits(&self, token: &str, now: i64) -> bool {
+        let grant = self.tokens.get(token);
+        grant.is_some_and(|grant| grant.expires > now && self.secrets.contains_key(&grant.client))
+    }
+
+    /// Ends every token.
+    pub fn forget_tokens(&mut self) {
+        self.tokens.clear();
+    }
+
+    /// Ends every client, and with it its tokens.
+    pub fn forget_clients(&mut self) {
+        self.secrets.clear();
+        self.by_statement.clear();
+        self.tokens.clear();
+    }
+
+    /// Forgets dead tokens, each time that there are twice as many as the last time left.
+    fn sweep(&mut self, now: i64) {
+        if self.tokens.len() >= self.sweep_at {
+            let secrets = &self.secrets;
+            self.tokens.retain(|_, grant| grant.expires > now && secrets.contains_key(&grant.client));
+            self.sweep_at = (2 * self.tokens.len()).max(1024);
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Codes, and what is known by them until they expire.
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap},
+};
+
+use serde::{Serialize, Serializer};
+
+use crate::random;
+
+/// How many of one kind are held: enough for any test, and a bound for a benchmark that runs for minutes. One more drives
+/// out the one that would expire first.
+const CAPACITY: usize = 50_000;
+
+/// A code such as the TV shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Code([u8; 7]);
+
+/// What is known by its code.
+#[derive(Debug)]
+pub struct Codes<T> {
+    held: HashMap<Code, Held<T>>,
+    /// When each expires, among them codes that were deleted before.
+    ends: BinaryHeap<Reverse<(i64, Code)>>,
+}
+
+#[derive(Debug)]
+struct Held<T> {
+    expires: i64,
+    value: T,
+}
+
+impl Code {
+    /// A new code.
+    pub fn random() -> Self {
+        const LETTERS: &[u8; 36] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+        Self(random::bytes().map(|byte: u8| LETTERS[usize::from(byte) % LETTERS.len()]))
+    }
+
+    /// The code that was sent; one that has not the right length is none of ours.
+    fn parse(text: &str) -> Option<Self> {
+        text.as_bytes().try_into().ok().map(Self)
+    }
+
+    /// The code as text.
+    pub fn as_str(&self) -> &str {
+        str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<T> Default for Codes<T> {
+    fn default() -> Self {
+        Self { held: HashMap::new(), ends: BinaryHeap::new() }
+    }
+}
+
+impl<T> Codes<T> {
+    /// Holds the value until then.
+    pub fn insert(&mut self, code: Code, expires: i64, now: i64, value: T) {
+        self.held.insert(code, Held { expires, value });
+        self.ends.push(Reverse((expires, code)));
+        self.drop_expired(now);
+    }
+
+    /// What is known by the code.
+    pub fn get_mut(&mut self, code: &str, now: i64) -> Option<&mut T> {
+        let held = self.held.get_mut(&Code::parse(code)?)?;
+        (held.expires > now).then_some(&mut held.value)
+    }
+
+    /// Takes out what is known by the code.
+    pub fn remove(&mut self, code: &str, now: i64) -> Option<T> {
+        let held = self.held.remove(&Code::parse(code)?)?;
+        (held.expires > now).then_some(held.value)
+    }
+
+    /// How many are alive.
+    pub fn count(&mut self, now: i64) -> usize {
+        self.drop_expired(now);
+        self.held.len()
+    }
+
+    fn drop_expired(&mut self, now: i64) {
+        while let Some(&Reverse((expires, code))) = self.ends.peek()
+            && (expires <= now || self.ends.len() > CAPACITY)
+        {
+            self.ends.pop();
+            if self.held.get(&code).is_some_and(|held| held.expires == expires) {
+                self.held.remove(&code);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_known_until_it_expires() {
+        let mut codes = Codes::default();
+        let (short, long) = (Code::random(), Code::random());
+        codes.insert(long, 200, 0, 2);
+        codes.insert(short, 100, 0, 1);
+        assert_eq!(codes.get_mut(short.as_str(), 99), Some(&mut 1));
+        assert_eq!(codes.get_mut(short.as_str(), 100), None);
+        assert_eq!(codes.count(100), 1);
+        assert_eq!(codes.remove(long.as_str(), 100), Some(2));
+        assert_eq!(codes.count(100), 0);
+    }
+}

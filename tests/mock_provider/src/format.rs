@@ -1,0 +1,37 @@
+//! The format of a v1 answer (reference, section 2).
+
+use crate::call::Call;
+
+/// JSON or XML.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// JSON.
+    Json,
+    /// XML.
+    Xml,
+}
+
+impl Format {
+    /// What the call asks for: by the path's extension, by `format` or by `Accept`. Nothing in particular is XML for a
+    /// registration code, as old clients expect it, and JSON for all else.
+    pub fn of(call: &Call) -> Self {
+        let extension = Self::split(&call.path).1;
+        let parameter = || call.parameters().get("format").and_then(Self::find);
+        let accepted = || call.header("accept").and_then(Self::find);
+        let default = if call.path.starts_with("/reggie/") { Self::Xml } else { Self::Json };
+        extension.or_else(parameter).or_else(accepted).unwrap_or(default)
+    }
+
+    /// The path without its extension, and the format that this asks for.
+    pub fn split(path: &str) -> (&str, Option<Self>) {
+        let json = path.strip_suffix(".json").map(|path| (path, Some(Self::Json)));
+        json.or_else(|| path.strip_suffix(".xml").map(|path| (path, Some(Self::Xml)))).unwrap_or((path, None))
+    }
+
+    /// The format that is named first.
+    fn find(text: &str) -> Option<Self> {
+        let json = text.find("json").map(|at| (at, Self::Json));
+        let xml = text.find("xml").map(|at| (at, Self::Xml));
+        json.into_iter().chain(xml).min_by_key(|&(at, _)| at).map(|(_, format)| format)
+    }
+}

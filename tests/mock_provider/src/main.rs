@@ -1,0 +1,120 @@
+//! A provider for tests: the REST API that passbridge calls, kept in memory, with a clock that tests move and faults that
+//! they order.
+//!
+//! A call goes through [`pipeline`], which lets [`fault`] and [`throttle`] have their say, to [`route`], and from there to
+//! one module a group of operations. What they remember is in [`state`]. Tests steer it all with [`control`].
+
+mod answer;
+mod call;
+mod call_log;
+mod client;
+mod clock;
+mod code;
+mod control;
+mod decision;
+mod device;
+mod device_info;
+mod effect;
+mod fault;
+mod format;
+mod normalized;
+mod passthrough;
+mod pipeline;
+mod problem;
+mod profile;
+mod random;
+mod record;
+mod regcode;
+mod registration;
+mod reset;
+mod route;
+mod serve;
+mod session;
+mod state;
+mod throttle;
+mod trial;
+mod viewer;
+
+use std::{
+    cell::RefCell,
+    io::{self, Write},
+    net::SocketAddr,
+    rc::Rc,
+    time::Duration,
+};
+
+use clap::{Parser, ValueEnum};
+use tokio::{net::TcpListener, sync::oneshot, task::LocalSet};
+
+use crate::{pipeline::Provider, state::Mock};
+
+/// A mock of the provider's REST API.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// The address to listen on; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// How long an access token lives.
+    #[arg(long, value_name = "SECONDS", default_value_t = 21_600)]
+    token_seconds: u32,
+    /// Whether to answer 429 to a device that calls too fast.
+    #[arg(long, value_name = "SWITCH", default_value = "on")]
+    throttle: Switch,
+    /// What every answer takes at least.
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 0)]
+    delay_ms: u64,
+    /// Whether to keep the calls for `GET /mock/calls`.
+    #[arg(long, value_name = "SWITCH", default_value = "on")]
+    record_calls: Switch,
+    /// Go on after standard input was closed.
+    #[arg(long)]
+    detach: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, ValueEnum)]
+enum Switch {
+    On,
+    Off,
+}
+
+fn main() -> io::Result<()> {
+    let arguments = Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    LocalSet::new().block_on(&runtime, run(arguments))
+}
+
+async fn run(arguments: Arguments) -> io::Result<()> {
+    let listener = TcpListener::bind(arguments.listen).await?;
+    let mut output = io::stdout();
+    writeln!(output, "listening on {}", listener.local_addr()?)?;
+    output.flush()?;
+
+    let mock = Mock::new(
+        arguments.token_seconds,
+        arguments.throttle == Switch::On,
+        arguments.record_calls == Switch::On,
+    );
+    let provider =
+        Provider { mock: Rc::new(RefCell::new(mock)), delay: Duration::from_millis(arguments.delay_ms) };
+    if arguments.detach {
+        serve::serve(listener, provider).await;
+    } else {
+        tokio::select! {
+            () = serve::serve(listener, provider) => {}
+            _ = input_closed() => {}
+        }
+    }
+    Ok(())
+}
+
+/// Resolves when standard input ends: a test that dies cannot leave the mock behind.
+fn input_closed() -> oneshot::Receiver<()> {
+    let (sender, receiver) = oneshot::channel();
+    // Tokio would read it on a thread of its own too, and would want one more feature for it.
+    std::thread::spawn(move || {
+        // An error ends the input as well as its end does.
+        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        drop(sender);
+    });
+    receiver
+}

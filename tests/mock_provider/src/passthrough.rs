@@ -1,0 +1,30 @@
+//! Paths of v1 that passbridge only passes on.
+
+use http::StatusCode;
+use serde_json::json;
+
+use crate::{
+    answer::{Answer, Content},
+    call::Call,
+    call_log,
+};
+
+/// `GET|POST /api/v1/…`: what came.
+pub fn echo(call: &Call) -> Answer {
+    let echo = json!({
+        "method": call.method.as_str(),
+        "path": call.path,
+        "query": call.query,
+        "headers": call_log::headers(call),
+        "body_length": call.body.len(),
+    });
+    let body = json!({ "echo": echo }).to_string();
+    Answer::new(StatusCode::OK, "text/plain", body)
+}
+
+/// `GET /api/v1/stream?bytes=N`: so many bytes, in chunks.
+pub fn stream(call: &Call) -> Answer {
+    let length = call.parameters().get("bytes").and_then(|text| text.parse().ok()).unwrap_or_default();
+    Answer::bare(StatusCode::OK, Content::MadeUp(length))
+        .header(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/octet-stream"))
+}

@@ -1,0 +1,72 @@
+//! The way of every call: read it, note it, let a fault have it or answer it, note the status.
+
+use std::{cell::RefCell, error::Error, future::Future, net::SocketAddr, rc::Rc, time::Duration};
+
+use http::{Request, Response};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+
+use crate::{
+    answer::{Answer, Body},
+    call::Call,
+    control,
+    effect::{self, Closed},
+    route,
+    state::Mock,
+};
+
+/// More than any test sends; what is longer closes the connection.
+const BODY_LIMIT: usize = 64 << 20;
+
+/// The mock as a service.
+#[derive(Clone)]
+pub struct Provider {
+    /// What is remembered, for one thread.
+    pub mock: Rc<RefCell<Mock>>,
+    /// What every answer takes at least.
+    pub delay: Duration,
+}
+
+impl Provider {
+    /// The answer, or an error that closes the connection without one.
+    pub async fn answer(
+        &self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+    ) -> Result<Response<Body>, Box<dyn Error + Send + Sync>> {
+        let (head, body) = request.into_parts();
+        let body = Limited::new(body, BODY_LIMIT).collect().await?.to_bytes();
+        let call = Call::new(head, body, peer);
+        let answer = if call.path.starts_with("/mock/") {
+            control::answer(&mut self.mock.borrow_mut(), &call)
+        } else {
+            self.noted(&call, self.process(&call)).await?
+        };
+        let now = self.mock.borrow().clock.now();
+        Ok(answer.into_response(now))
+    }
+
+    /// Notes the call when it comes, so that the log is in the order of arrival, and its status when it is known.
+    async fn noted(
+        &self,
+        call: &Call,
+        processing: impl Future<Output = Result<Answer, Closed>>,
+    ) -> Result<Answer, Closed> {
+        let ticket = self.mock.borrow_mut().calls.begin(call);
+        let answer = processing.await?;
+        self.mock.borrow_mut().calls.finish(ticket, answer.status);
+        Ok(answer)
+    }
+
+    async fn process(&self, call: &Call) -> Result<Answer, Closed> {
+        let effect = self.mock.borrow_mut().faults.hit(call);
+        if !self.delay.is_zero() {
+            tokio::time::sleep(self.delay).await;
+        }
+        let normal = || route::answer(&mut self.mock.borrow_mut(), call);
+        match effect {
+            None => Ok(normal()),
+            Some(effect) => effect::apply(&effect, call, normal).await,
+        }
+    }
+}

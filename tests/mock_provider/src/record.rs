@@ -1,0 +1,175 @@
+//! The record of a registration code and the error, in both formats (reference, section 2).
+
+use std::{collections::BTreeMap, fmt::Write};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use http::StatusCode;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::{answer::Answer, call::Call, code::Code, device::Device, format::Format};
+
+/// What is kept of a registration code.
+#[derive(Debug)]
+pub struct Record {
+    /// Its id.
+    pub id: Uuid,
+    /// The code.
+    pub code: Code,
+    /// For whom it is.
+    pub requestor: String,
+    /// The operator, when it was sent.
+    pub mvpd: Option<String>,
+    /// When it was made.
+    pub generated: i64,
+    /// When it ends.
+    pub expires: i64,
+    /// The device's id as it was sent.
+    pub device_id: String,
+    /// The device.
+    pub device: Device,
+    /// The deprecated parameters that were sent.
+    pub deprecated: Vec<(&'static str, String)>,
+}
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    id: Uuid,
+    code: Code,
+    requestor: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mvpd: Option<&'a str>,
+    generated: i64,
+    expires: i64,
+    info: Info<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Info<'a> {
+    device_id: String,
+    device_info: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_agent: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    original_user_agent: Option<&'a str>,
+    authorization_type: &'static str,
+    source_application_information: Application,
+    #[serde(flatten)]
+    deprecated: BTreeMap<&'static str, &'a str>,
+}
+
+#[derive(Serialize)]
+struct Application {
+    id: &'static str,
+    name: &'static str,
+    version: &'static str,
+}
+
+/// Not a map, which would not keep the documented order.
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    status: u16,
+    message: &'a str,
+}
+
+const APPLICATION: Application =
+    Application { id: "mock-application-id", name: "mock application", version: "1.0.0" };
+
+impl Record {
+    /// The record in the format that was asked for.
+    pub fn answer(&self, call: &Call, status: StatusCode) -> Answer {
+        match Format::of(call) {
+            Format::Json => Answer::json(status, &self.shown()),
+            Format::Xml => xml(status, self.shown().to_xml()),
+        }
+    }
+
+    fn shown(&self) -> Shown<'_> {
+        let user_agent = self.device.user_agent.as_deref();
+        Shown {
+            id: self.id,
+            code: self.code,
+            requestor: &self.requestor,
+            mvpd: self.mvpd.as_deref(),
+            generated: self.generated,
+            expires: self.expires,
+            info: Info {
+                device_id: BASE64_STANDARD.encode(&self.device_id),
+                device_info: self.device.encode(),
+                user_agent,
+                original_user_agent: user_agent,
+                authorization_type: "OAUTH2",
+                source_application_information: APPLICATION,
+                deprecated: self.deprecated.iter().map(|(name, value)| (*name, value.as_str())).collect(),
+            },
+        }
+    }
+}
+
+/// The documented error.
+pub fn error(call: &Call, status: StatusCode, message: &str) -> Answer {
+    let code = status.as_u16();
+    match Format::of(call) {
+        Format::Json => Answer::json(status, &ErrorBody { status: code, message }),
+        Format::Xml => {
+            let children = element("status", code) + &element("message", message);
+            xml(status, root("error", "rest.pass.adobe.com", &children))
+        }
+    }
+}
+
+/// The error about a parameter that is missing.
+pub fn missing(call: &Call, name: &str) -> Answer {
+    error(call, StatusCode::BAD_REQUEST, &format!("Required '{name}' is not present"))
+}
+
+impl Shown<'_> {
+    fn to_xml(&self) -> String {
+        let mut children = element("id", self.id) + &element("code", self.code.as_str());
+        children += &element("requestor", self.requestor);
+        children += &self.mvpd.map(|mvpd| element("mvpd", mvpd)).unwrap_or_default();
+        children += &(element("generated", self.generated) + &element("expires", self.expires));
+        children += &parent("info", &self.info.to_xml());
+        root("regcode", "model.mvc.reggie.pass.adobe.com", &children)
+    }
+}
+
+impl Info<'_> {
+    fn to_xml(&self) -> String {
+        let mut children = element("deviceId", &self.device_id) + &element("deviceInfo", &self.device_info);
+        if let Some(user_agent) = self.user_agent {
+            children += &(element("userAgent", user_agent) + &element("originalUserAgent", user_agent));
+        }
+        children += &element("authorizationType", self.authorization_type);
+        let Application { id, name, version } = &self.source_application_information;
+        let application = element("id", id) + &element("name", name) + &element("version", version);
+        children += &parent("sourceApplicationInformation", &application);
+        children.extend(self.deprecated.iter().map(|(name, value)| element(name, value)));
+        children
+    }
+}
+
+fn xml(status: StatusCode, body: String) -> Answer {
+    Answer::new(status, "application/xml", body)
+}
+
+fn root(name: &str, namespace: &str, children: &str) -> String {
+    let declaration = r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?>"#;
+    format!(r#"{declaration}<ns2:{name} xmlns:ns2="{namespace}">{children}</ns2:{name}>"#)
+}
+
+fn parent(name: &str, children: &str) -> String {
+    format!("<{name}>{children}</{name}>")
+}
+
+fn element(name: &str, text: impl ToString) -> String {
+    let mut escaped = String::new();
+    for char in text.to_string().chars() {
+        match char {
+            '<' | '>' | '&' => write!(escaped, "&#{};", u32::from(char)).expect("a string takes all"),
+            _ => escaped.push(char),
+        }
+    }
+    parent(name, &escaped)
+}

@@ -1,0 +1,46 @@
+//! Reset of trials, v3 (reference, section 3).
+
+use crate::{
+    answer::Answer,
+    call::{Call, Parameters},
+    record,
+    state::Mock,
+    trial::Subject,
+};
+
+/// `DELETE /reset-tempass/v3/reset`
+pub fn specific(mock: &mut Mock, call: &Call) -> Result<Answer, Answer> {
+    reset(mock, call, "device_id", |subject| match subject {
+        Subject::Device(device) => Some(device),
+        Subject::Identity(_) => None,
+    })
+}
+
+/// `DELETE /reset-tempass/v3/reset/generic`
+pub fn generic(mock: &mut Mock, call: &Call) -> Result<Answer, Answer> {
+    reset(mock, call, "key", |subject| match subject {
+        Subject::Identity(identity) => Some(identity),
+        Subject::Device(_) => None,
+    })
+}
+
+/// Resets the subjects of one kind: the one that the parameter names, or all.
+fn reset(
+    mock: &mut Mock,
+    call: &Call,
+    parameter: &str,
+    name: impl Fn(&Subject) -> Option<&String>,
+) -> Result<Answer, Answer> {
+    let parameters = call.parameters();
+    let requestor = required(call, &parameters, "requestor_id")?;
+    let mvpd = required(call, &parameters, "mvpd_id")?;
+    let only = parameters.get(parameter).filter(|value| *value != "all");
+    mock.trials.reset(requestor, mvpd, |subject| {
+        name(subject).is_some_and(|name| only.is_none_or(|only| only == name))
+    });
+    Ok(Answer::nothing())
+}
+
+fn required<'a>(call: &Call, parameters: &'a Parameters, name: &str) -> Result<&'a str, Answer> {
+    parameters.get(name).ok_or_else(|| record::missing(call, name))
+}
