@@ -4,17 +4,18 @@
 mod client;
 mod server;
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     domain::{
+        backend::{Examination, Finding},
         caller::Permission,
         clock::Timestamp,
-        error::{Result, Violation, Violations},
+        error::{Error, Result, Violation, Violations},
         id::{EnvironmentName, RequestorId},
-        registration::SourceApplication,
+        registration::{SourceApplication, UpstreamApi},
     },
     service::{
         ClientRegistrationService,
@@ -69,6 +70,26 @@ pub enum Command {
     Revoke(RevokeCommand),
     /// Tell of the schedules.
     ListSchedules,
+    /// Examine upstreams.
+    Examine(ExamineCommand),
+}
+
+/// Which upstreams to examine, in the words of the command line.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExamineCommand {
+    /// The environment; every one that has an upstream where left out.
+    pub environment: Option<String>,
+    /// For which requestor to make a code, and delete it; none is made where left out.
+    pub create_for: Option<String>,
+}
+
+/// What was found about an environment's upstream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Examined {
+    /// The environment.
+    pub environment: String,
+    /// The steps, in order.
+    pub findings: Vec<Finding>,
 }
 
 /// A statement, in the words of the command line.
@@ -108,6 +129,8 @@ pub enum Answer {
     Statement(String),
     /// The schedules.
     Schedules(Vec<ScheduleLine>),
+    /// What was found.
+    Examined(Vec<Examined>),
     /// It is done.
     Done,
 }
@@ -129,6 +152,7 @@ pub async fn perform(services: &Services, command: Command) -> Result<Answer> {
             let statuses = scheduler.statuses().await?;
             Ok(Answer::Schedules(statuses.into_iter().map(schedule_line).collect()))
         }
+        Command::Examine(command) => examine(policy.load_full(), command).await.map(Answer::Examined),
         Command::Revoke(command) => {
             let mut violations = Violations::default();
             let revocation = match command {
@@ -196,6 +220,33 @@ fn mint_statement(policy: &Policy, command: StatementCommand) -> Result<MintStat
             version: command.software_version,
         },
     })
+}
+
+/// Examines the upstreams that the command means, one after the other.
+async fn examine(policy: Arc<Policy>, command: ExamineCommand) -> Result<Vec<Examined>> {
+    let ExamineCommand { environment, create_for } = command;
+    let environments: Vec<EnvironmentName> = match environment {
+        Some(text) => vec![known_environment(&policy, &text)?],
+        None => policy.environments().filter(|name| policy.upstream(name).is_some()).cloned().collect(),
+    };
+    let mut examined = Vec::new();
+    for environment in environments {
+        let Some(upstream) = policy.upstream(&environment) else {
+            let text = format!("{environment} has no upstream: its backend is local");
+            return Err(Violation::new("environment", text).into());
+        };
+        let place = create_for.as_deref().map(|requestor| {
+            policy
+                .place(("environment", environment.as_str()), ("requestor", requestor))
+                .map_err(Error::InvalidFields)
+        });
+        let place = place.transpose()?;
+        let api = place.as_ref().and_then(|place| policy.upstream_api(place));
+        let examination = Examination { api: api.unwrap_or(UpstreamApi::V2), create_for: place };
+        let findings = upstream.doctor.examine(&examination).await;
+        examined.push(Examined { environment: environment.to_string(), findings });
+    }
+    Ok(examined)
 }
 
 fn known_environment(policy: &Policy, text: &str) -> std::result::Result<EnvironmentName, Violation> {

@@ -61,7 +61,7 @@ impl Services {
             normalizer: Arc::clone(&normalizer),
             runtime: Handle::current(),
         }));
-        let backends = Backends::new(LocalBackend::new(LocalParts {
+        let backends = Backends::new(LocalBackend::over(LocalParts {
             store: store.clone(),
             code_format: policy.code_format.clone(),
             max_live_codes: policy.max_live_codes,

@@ -49,11 +49,6 @@ impl Upstreams {
         Ok(policy)
     }
 
-    /// The upstream of an environment that has one.
-    pub fn get(&self, environment: &EnvironmentName) -> Option<Upstream> {
-        self.present.lock().unwrap_or_else(PoisonError::into_inner).get(environment).cloned()
-    }
-
     /// Whether each is being spared.
     pub fn circuits(&self) -> Vec<(EnvironmentName, CircuitState)> {
         let present = self.present.lock().unwrap_or_else(PoisonError::into_inner);

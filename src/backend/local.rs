@@ -46,7 +46,7 @@ pub struct LocalParts {
 impl LocalBackend {
     /// The backend over `parts`.
     #[must_use]
-    pub fn new(parts: LocalParts) -> Backend {
+    pub fn over(parts: LocalParts) -> Backend {
         let backend = Arc::new(Self { parts });
         Backend { codes: backend.clone(), trials: backend }
     }

@@ -1,6 +1,8 @@
 //! The command line: one file a command.
 
 mod config;
+mod doctor;
+mod explain;
 mod operate;
 mod revoke;
 mod serve;
@@ -55,6 +57,10 @@ enum Command {
     Statement(statement::Statement),
     /// Take back a software statement, a client, or all that was issued before some time.
     Revoke(revoke::Revoke),
+    /// Say what probably led to an error, and what to do about it.
+    Explain(explain::Explain),
+    /// Look whether the environments' upstreams work, step by step.
+    Doctor(doctor::Doctor),
     /// Look after TempPasses.
     #[command(subcommand)]
     TempPass(temp_pass::TempPass),
@@ -72,6 +78,8 @@ pub fn run() -> ExitCode {
         Command::Token(token) => token::run(token, cli.config.as_deref()),
         Command::Statement(statement) => statement::run(statement, cli.config.as_deref()),
         Command::Revoke(revoke) => revoke::run(revoke, cli.config.as_deref()),
+        Command::Explain(explain) => explain::run(&explain),
+        Command::Doctor(doctor) => doctor::run(doctor, cli.config.as_deref()),
         Command::TempPass(command) => temp_pass::run(command, cli.config.as_deref()),
         Command::Config(command) => config::run(&command, cli.config.as_deref()),
     };

@@ -65,6 +65,8 @@ pub(super) fn run(statement: Statement, file: Option<&Path>) -> Result<(), Box<d
 pub(super) async fn mint(config: &Config, command: StatementCommand) -> Result<String, Box<dyn Error>> {
     match perform(config, Command::MintStatement(command)).await? {
         Answer::Statement(statement) => Ok(statement),
-        Answer::Schedules(_) | Answer::Done => Err("the running server minted nothing".into()),
+        Answer::Schedules(_) | Answer::Examined(_) | Answer::Done => {
+            Err("the running server minted nothing".into())
+        }
     }
 }

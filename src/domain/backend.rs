@@ -4,13 +4,15 @@
 use std::{net::IpAddr, sync::Arc};
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use super::{
     call::CallContext,
     device_info::{DeviceInfo, Warning},
     error::Result,
+    id::Place,
     port::Verdict,
-    registration::{CodeKey, Registration, RegistrationRequest},
+    registration::{CodeKey, Registration, RegistrationRequest, UpstreamApi},
     temp_pass::{
         ResetBy, ResetTarget, ResourceId, TempPassKey, TempPassRule, TrialApplication, TrialIdentity,
         TrialView, UserIdentifier,
@@ -202,6 +204,47 @@ pub trait RegistrationRelay: Send + Sync {
     async fn has_issued(&self, token: &str) -> Result<bool>;
 }
 
+/// What is to be examined of an upstream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Examination {
+    /// In which version codes are made of this place.
+    pub api: UpstreamApi,
+    /// For whom, where a code shall be made, and deleted.
+    pub create_for: Option<Place>,
+}
+
+/// How a step of an examination ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Condition {
+    /// As it should be.
+    Fine,
+    /// It works, but not as it should be.
+    Odd,
+    /// It does not work.
+    Broken,
+}
+
+/// What a step of an examination showed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// What was looked at.
+    pub step: String,
+    /// How it is.
+    pub condition: Condition,
+    /// What was seen. Holds no secret.
+    pub seen: String,
+    /// What may have led to it, and what to do, the likeliest first.
+    pub causes: Vec<(String, String)>,
+}
+
+/// Examines an upstream, step by step, until one is broken that the next ones need.
+#[async_trait]
+pub trait Doctor: Send + Sync {
+    /// The findings, in the order of the steps.
+    async fn examine(&self, examination: &Examination) -> Vec<Finding>;
+}
+
 /// What an environment has that has an upstream: a backend for each version of its REST API, and its registration. Cheap to
 /// clone.
 #[derive(Clone)]
@@ -212,6 +255,8 @@ pub struct UpstreamBackends {
     pub v2: Backend,
     /// Its registration of clients.
     pub relay: Arc<dyn RegistrationRelay>,
+    /// Who looks whether it works.
+    pub doctor: Arc<dyn Doctor>,
 }
 
 impl std::fmt::Debug for UpstreamBackends {
@@ -223,10 +268,10 @@ impl std::fmt::Debug for UpstreamBackends {
 impl UpstreamBackends {
     /// The one of this version.
     #[must_use]
-    pub fn of(&self, api: super::registration::UpstreamApi) -> &Backend {
+    pub fn of(&self, api: UpstreamApi) -> &Backend {
         match api {
-            super::registration::UpstreamApi::V1 => &self.v1,
-            super::registration::UpstreamApi::V2 => &self.v2,
+            UpstreamApi::V1 => &self.v1,
+            UpstreamApi::V2 => &self.v2,
         }
     }
 }

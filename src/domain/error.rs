@@ -317,6 +317,30 @@ pub struct UpstreamAnswer {
     pub trace: Option<String>,
 }
 
+impl Error {
+    /// One of each error that callers may have a question about.
+    #[must_use]
+    pub fn samples() -> Vec<Self> {
+        let (answer, second) = (UpstreamAnswer::default(), Duration::from_secs(1));
+        vec![
+            Self::CodeNotFound(LookupClues { over_upstream: true, ..LookupClues::default() }),
+            Self::TempPassNotFound { mvpd: String::new() },
+            Self::TempPassNotPromotional,
+            Self::LookupBudgetExhausted { retry_after: second, viewer_named: false },
+            Self::Throttled { retry_after: second },
+            Self::NotAuthenticated(AuthenticationProblem::Missing),
+            Self::StoreUnavailable(StoreError::Unavailable(String::new())),
+            Self::UpstreamUnavailable { problem: "", answer: answer.clone(), retry_after: None },
+            Self::UpstreamThrottled { answer: answer.clone(), retry_after: second, was_fast: true },
+            Self::UpstreamRejected { field: None, answer: answer.clone() },
+            Self::UpstreamForbidden { answer: answer.clone() },
+            Self::UpstreamCredentialsRefused { answer },
+            Self::AlreadyAuthenticated { mvpd: String::new() },
+            Self::NotATempPass { mvpd: String::new(), source_name: String::new() },
+        ]
+    }
+}
+
 fn of_field(field: Option<&'static str>) -> String {
     field.map(|field| format!(": {field} is not as it must be")).unwrap_or_default()
 }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::{
     authentication::AuthenticationProblem,
     error::{Error, LookupClues},
+    symptom::Symptom,
 };
 
 /// A probable cause of an error and its remedy.
@@ -207,6 +208,39 @@ pub fn probable_causes(error: &Error) -> Vec<ProbableCause> {
         | Error::ShuttingDown
         | Error::DeadlineExceeded
         | Error::Internal(_) => Vec::new(),
+    }
+}
+
+/// The probable causes of what somebody sees, the likeliest first (reference, section 8).
+#[must_use]
+pub fn symptom_causes(symptom: Symptom) -> Vec<ProbableCause> {
+    match symptom {
+        Symptom::NotAuthorized => {
+            vec![
+                NO_AUTHORIZATION,
+                TIME_IN_SECONDS,
+                WRONG_CREDENTIALS_HEADER,
+                TOKEN_STALE,
+                WRONG_HOST,
+                CLOCK_OFF,
+            ]
+        }
+        Symptom::CodeUnknown => {
+            vec![UPSTREAM_CODE_UNKNOWN, ENDED, MISTYPED, CROSS_SITE, HOSTS_ENTRY_MISSING, HOSTS_ENTRY_LEFT]
+        }
+        Symptom::BadRequest => {
+            vec![WRONG_URL, SAML_UNREADABLE, UPSTREAM_REQUESTOR_UNKNOWN, UPSTREAM_DEVICE_UNREADABLE]
+        }
+        Symptom::Forbidden => {
+            vec![TOO_FAST, HOSTS_ENTRY_MISSING, HOSTS_ENTRY_LEFT, FORBIDDEN_CLIENT, HOST_OF_OTHER_ENVIRONMENT]
+        }
+        Symptom::TooManyRequests => vec![TOO_FAST, ADDRESS_SHARED],
+        Symptom::LoginFails => vec![PASSWORD_WRONG, LOGIN_DISABLED, LOGIN_OF_OTHER_ENVIRONMENT],
+        Symptom::FieldWrong(field) => rejected(Some(field)),
+        Symptom::CredentialsRefused => {
+            vec![STATEMENT_REFUSED, HOST_OF_OTHER_ENVIRONMENT, CREDENTIALS_REPLACED]
+        }
+        Symptom::Unavailable => vec![UPSTREAM_DOWN, UPSTREAM_UNREACHABLE],
     }
 }
 

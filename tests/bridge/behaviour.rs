@@ -36,7 +36,10 @@ async fn a_code_is_made_read_and_deleted() {
         assert_eq!((created.state(), created.code.len()), (State::Pending, 7), "{backend:?}");
         assert_eq!((created.device_id.as_str(), created.device_id_assigned), ("the device", false));
         let info = created.device_info.clone().expect("is there");
-        assert_eq!((info.model.as_str(), info.operating_system.expect("is there").name.as_str()), ("Roku", "Roku OS"));
+        assert_eq!(
+            (info.model.as_str(), info.operating_system.expect("is there").name.as_str()),
+            ("Roku", "Roku OS")
+        );
 
         let mut codes = bridge.server.codes();
         let typed = created.code.to_lowercase();
@@ -52,7 +55,11 @@ async fn a_code_is_made_read_and_deleted() {
             Backend::V2 => Some(false),
         };
         assert_eq!(deleted.into_inner().upstream_deleted, expected, "{backend:?}");
-        refused(codes.get_registration_code(get(&created.code)).await, Code::NotFound, "REGISTRATION_CODE_NOT_FOUND");
+        refused(
+            codes.get_registration_code(get(&created.code)).await,
+            Code::NotFound,
+            "REGISTRATION_CODE_NOT_FOUND",
+        );
         let again = codes.delete_registration_code(delete(&created.code)).await;
         refused(again, Code::NotFound, "REGISTRATION_CODE_NOT_FOUND");
     }
@@ -63,7 +70,11 @@ async fn an_unknown_code_is_not_found() {
     for backend in BACKENDS {
         let bridge = Bridge::over(backend).await;
         let mut codes = bridge.server.codes();
-        refused(codes.get_registration_code(get("BBBBBBB")).await, Code::NotFound, "REGISTRATION_CODE_NOT_FOUND");
+        refused(
+            codes.get_registration_code(get("BBBBBBB")).await,
+            Code::NotFound,
+            "REGISTRATION_CODE_NOT_FOUND",
+        );
         let deleted = codes.delete_registration_code(delete("BBBBBBB")).await;
         refused(deleted, Code::NotFound, "REGISTRATION_CODE_NOT_FOUND");
         let watched = codes.watch_registration_code(watch("BBBBBBB")).await;
@@ -98,7 +109,13 @@ async fn a_watch_is_pending_at_once_and_ends_when_the_viewer_has_logged_in() {
     for backend in BACKENDS {
         let bridge = Bridge::over(backend).await;
         let created = bridge.created().await;
-        let mut stream = bridge.server.codes().watch_registration_code(watch(&created.code)).await.expect("watches").into_inner();
+        let mut stream = bridge
+            .server
+            .codes()
+            .watch_registration_code(watch(&created.code))
+            .await
+            .expect("watches")
+            .into_inner();
         let mut next = async || {
             let message = stream.message().await.expect("goes on").expect("a message");
             message.registration_code.expect("is there").state()
@@ -124,7 +141,13 @@ async fn a_watch_ends_when_the_code_expires() {
     for backend in BACKENDS {
         let bridge = Bridge::over(backend).await;
         let created = bridge.created().await;
-        let mut stream = bridge.server.codes().watch_registration_code(watch(&created.code)).await.expect("watches").into_inner();
+        let mut stream = bridge
+            .server
+            .codes()
+            .watch_registration_code(watch(&created.code))
+            .await
+            .expect("watches")
+            .into_inner();
         let first = stream.message().await.expect("goes on").expect("a message").registration_code;
         assert_eq!(first.expect("is there").state(), State::Pending);
         bridge.advance(Duration::from_secs(1_801)).await;
@@ -139,10 +162,13 @@ async fn the_time_to_live_is_kept_or_said_to_be_a_wish() {
         let bridge = Bridge::over(backend).await;
         let ttl = Some(prost_types::Duration { seconds: 600, nanos: 0 });
         let request = CreateRegistrationCodeRequest { ttl, ..create() };
-        let answer = bridge.server.codes().create_registration_code(request).await.expect("creates").into_inner();
+        let answer =
+            bridge.server.codes().create_registration_code(request).await.expect("creates").into_inner();
         let code = answer.registration_code.expect("is there");
-        let seconds = code.expire_time.expect("is there").seconds - code.create_time.expect("is there").seconds;
-        let reasons: Vec<_> = answer.warnings.iter().map(|warning| (warning.field.as_str(), warning.reason())).collect();
+        let seconds =
+            code.expire_time.expect("is there").seconds - code.create_time.expect("is there").seconds;
+        let reasons: Vec<_> =
+            answer.warnings.iter().map(|warning| (warning.field.as_str(), warning.reason())).collect();
         match backend {
             Backend::Local | Backend::V1 => {
                 assert_eq!((seconds, reasons.len()), (600, 0), "{backend:?}");
@@ -165,10 +191,13 @@ async fn what_a_backend_has_no_use_for_is_said() {
             legacy: Some(LegacyParameters { app_id: "app".to_owned(), ..LegacyParameters::default() }),
             ..create()
         };
-        let answer = bridge.server.codes().create_registration_code(request).await.expect("creates").into_inner();
+        let answer =
+            bridge.server.codes().create_registration_code(request).await.expect("creates").into_inner();
         let fields: Vec<_> = answer.warnings.iter().map(|warning| warning.field.as_str()).collect();
         match backend {
-            Backend::Local | Backend::V1 => assert_eq!(fields, ["domain_name", "redirect_url"], "{backend:?}"),
+            Backend::Local | Backend::V1 => {
+                assert_eq!(fields, ["domain_name", "redirect_url"], "{backend:?}")
+            }
             Backend::V2 => assert_eq!(fields, ["legacy.app_id"]),
         }
         assert!(answer.warnings.iter().all(|warning| warning.reason() == WarningReason::FieldIgnored));

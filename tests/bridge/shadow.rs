@@ -7,7 +7,8 @@ use passbridge::{
 use tonic::Code;
 
 use crate::support::{
-    Bridge, DEVICE_IP, create, environment, provider::Provider,
+    Bridge, DEVICE_IP, create, environment,
+    provider::Provider,
     request::{REQUESTOR, delete, get},
     statement_file,
     status::refused,
@@ -54,7 +55,8 @@ async fn a_code_is_its_issuers_after_the_configuration_has_changed() {
         let mut codes = second.codes();
         let read = codes.get_registration_code(get(&created.code)).await.expect("reads").into_inner();
         assert_eq!(read.registration_code.expect("is there").id, created.id, "{before:?} to {after:?}");
-        let deleted = codes.delete_registration_code(delete(&created.code)).await.expect("deletes").into_inner();
+        let deleted =
+            codes.delete_registration_code(delete(&created.code)).await.expect("deletes").into_inner();
         let expected = match before {
             Backend::Local => None,
             Backend::V1 => Some(true),
@@ -108,7 +110,13 @@ async fn many_watches_of_a_code_ask_the_provider_once() {
     };
     let mut watches = Vec::new();
     for _ in 0..5 {
-        let mut stream = bridge.server.codes().watch_registration_code(request.clone()).await.expect("watches").into_inner();
+        let mut stream = bridge
+            .server
+            .codes()
+            .watch_registration_code(request.clone())
+            .await
+            .expect("watches")
+            .into_inner();
         stream.message().await.expect("goes on").expect("a message");
         watches.push(stream);
     }
@@ -136,18 +144,25 @@ async fn a_code_that_goes_missing_once_is_not_taken_for_a_login() {
         code: created.code.clone(),
         ..WatchRegistrationCodeRequest::default()
     };
-    let mut stream = bridge.server.codes().watch_registration_code(request).await.expect("watches").into_inner();
+    let mut stream =
+        bridge.server.codes().watch_registration_code(request).await.expect("watches").into_inner();
     stream.message().await.expect("goes on").expect("a message");
-    bridge.while_time_passes(async {
-        while bridge.provider.calls_to("/reggie/v1/REF/regcode/").await.len() < 3 {
-            tokio::task::yield_now().await;
-        }
-    }).await;
+    bridge
+        .while_time_passes(async {
+            while bridge.provider.calls_to("/reggie/v1/REF/regcode/").await.len() < 3 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
     bridge.provider.log_in(&created.code, "Cablevision").await;
     let last = bridge.while_time_passes(stream.message()).await.expect("goes on").expect("a message");
     assert_eq!(last.registration_code.expect("is there").state(), State::Released);
     let looks = bridge.provider.calls_to("/reggie/v1/REF/regcode/").await;
-    assert!(looks.len() >= 5, "the one that was missing, those that found it, and two in a row: {}", looks.len());
+    assert!(
+        looks.len() >= 5,
+        "the one that was missing, those that found it, and two in a row: {}",
+        looks.len()
+    );
 }
 
 #[tokio::test]
@@ -156,9 +171,17 @@ async fn a_code_that_the_provider_has_no_more_is_not_found() {
     let created = bridge.created().await;
     bridge.provider.log_in(&created.code, "Cablevision").await;
     let mut codes = bridge.server.codes();
-    let status = refused(codes.get_registration_code(get(&created.code)).await, Code::NotFound, "REGISTRATION_CODE_NOT_FOUND");
+    let status = refused(
+        codes.get_registration_code(get(&created.code)).await,
+        Code::NotFound,
+        "REGISTRATION_CODE_NOT_FOUND",
+    );
     assert!(!status.message().is_empty());
     bridge.provider.forget_calls().await;
-    refused(codes.get_registration_code(get(&created.code)).await, Code::NotFound, "REGISTRATION_CODE_NOT_FOUND");
+    refused(
+        codes.get_registration_code(get(&created.code)).await,
+        Code::NotFound,
+        "REGISTRATION_CODE_NOT_FOUND",
+    );
     assert_eq!(bridge.provider.calls().await.len(), 0, "the tombstone is known here");
 }

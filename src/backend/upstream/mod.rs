@@ -11,11 +11,13 @@
 //! | `v1`, `v2` | the two versions' words for our operations |
 //! | `reset` | resets of trials, which both have in common |
 //! | `device`, `json` | what they say of devices; JSON read generously |
+//! | `doctor` | whether all of that works, step by step |
 //! | `relay` | what REST clients send to the provider through here |
 
 mod circuit;
 mod credentials;
 mod device;
+mod doctor;
 mod failure;
 mod http;
 mod json;
@@ -128,6 +130,7 @@ impl Upstream {
             v1: Backend { codes: v1.clone(), trials: v1 },
             v2: Backend { codes: v2.clone(), trials: v2 },
             relay: Arc::new(relay::Relay::new(self.clone())),
+            doctor: Arc::new(doctor::UpstreamDoctor::new(self.clone())),
         }
     }
 

@@ -1,13 +1,13 @@
 //! A call with an access token, and what 401 and 403 lead to (reference, sections 3 and 5).
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use http::{HeaderValue, StatusCode, header::AUTHORIZATION};
 
 use super::{
     UpstreamOptions, UpstreamParts,
     credentials::{Statement, Token},
-    failure::{refuses_token, said},
+    failure::{refusal, refuses_token, said},
     http::{Answer, Call, HttpClient},
     token::Tokens,
 };
@@ -50,9 +50,9 @@ impl Session {
         &self.tokens
     }
 
-    /// Whether the device has called more than once in the last second.
-    pub fn was_fast(&self, call: &Call) -> bool {
-        self.http.was_fast(call.device)
+    /// The error that an answer to a call of this device leads to which is not the one that was asked for.
+    pub fn refusal(&self, answer: &Answer, device: Option<IpAddr>) -> Error {
+        refusal(answer, self.http.was_fast(device))
     }
 
     /// Makes a call with the caller's own token, where it shall be used, or with ours: a refused one is renewed once.

@@ -134,6 +134,11 @@ impl Tokens {
         self.inner.statement == *statement
     }
 
+    /// When we registered, if we have.
+    pub async fn registered(&self) -> Result<Option<Timestamp>> {
+        Ok(self.inner.vault.credentials().await?.map(|credentials| credentials.registered))
+    }
+
     /// A token that is good as far as we know.
     pub async fn get(&self) -> Result<Arc<Token>> {
         let now = self.inner.parts.clock.now();
@@ -192,7 +197,7 @@ impl Inner {
         if let Some(error) = self.recent_failure(now) {
             return Err(error);
         }
-        let obtained = match self.from_ledger_or_lease(want).await {
+        let obtained = match self.token_of_others_or_lease(want).await {
             Ok(Ok(token)) => Ok(token),
             Ok(Err(lease)) => {
                 let fetched = self.fetch(want).await;
@@ -217,7 +222,7 @@ impl Inner {
     }
 
     /// A token that somebody else has got meanwhile, or the right to get one.
-    async fn from_ledger_or_lease(&self, want: &Want) -> Result<std::result::Result<Token, Uuid>> {
+    async fn token_of_others_or_lease(&self, want: &Want) -> Result<std::result::Result<Token, Uuid>> {
         let key = self.vault.key(LEASE_KIND);
         let own = self.parts.randomness.uuid()?;
         loop {

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{
     Upstream, device,
-    failure::{is_code_unknown, refusal, unreadable},
+    failure::{is_code_unknown, unreadable},
     http::{Answer, Call},
     json::{moment, text},
 };
@@ -62,10 +62,9 @@ impl V1Backend {
         let query = create_query(request, device_id, &ttl);
         let call = with_device(Call::new(Method::POST, path), request).query(&query);
         let call = call.on_behalf_of(request.device_ip);
-        let was_fast = upstream.session.was_fast(&call);
         let answer = upstream.session.send(context, call).await?;
         if !answer.status.is_success() {
-            return Err(refusal(&answer, was_fast));
+            return Err(upstream.session.refusal(&answer, request.device_ip));
         }
         let connection = Connection::new(&request.user_agent, request.device_ip, request.device_port);
         let normalize = || upstream.parts.normalizer.normalize(request.device_info.as_ref(), &connection);
@@ -117,12 +116,11 @@ impl V1Backend {
         let upstream = &self.0.inner;
         let call =
             Call::new(Method::GET, path_of(key)).header(ACCEPT, "application/json").on_behalf_of(address);
-        let was_fast = upstream.session.was_fast(&call);
         let answer = upstream.session.send(context, call).await?;
         match answer.status.is_success() {
             true => Record::read(&answer, upstream.parts.clock.now()).map(Some),
             false if is_code_unknown(&answer) => Ok(None),
-            false => Err(refusal(&answer, was_fast)),
+            false => Err(upstream.session.refusal(&answer, address)),
         }
     }
 
@@ -140,12 +138,11 @@ impl V1Backend {
         let upstream = &self.0.inner;
         let call =
             Call::new(Method::DELETE, path_of(key)).header(ACCEPT, "application/json").on_behalf_of(address);
-        let was_fast = upstream.session.was_fast(&call);
         let answer = upstream.session.send(context, call).await?;
         match answer.status.is_success() {
             true => Ok(true),
             false if is_code_unknown(&answer) => Ok(false),
-            false => Err(refusal(&answer, was_fast)),
+            false => Err(upstream.session.refusal(&answer, address)),
         }
     }
 

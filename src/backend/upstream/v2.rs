@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::{
     Upstream,
-    failure::{refusal, unreadable},
+    failure::unreadable,
     http::{Answer, Call},
 };
 use crate::domain::{
@@ -46,10 +46,9 @@ impl V2Backend {
 
     /// Makes a call; only who is refused hears of it here.
     async fn send(&self, context: &CallContext, call: Call) -> Result<Answer> {
-        let session = &self.0.inner.session;
-        let was_fast = session.was_fast(&call);
+        let (session, device) = (&self.0.inner.session, call.device);
         let answer = session.send(context, call).await?;
-        if answer.status.is_success() { Ok(answer) } else { Err(refusal(&answer, was_fast)) }
+        if answer.status.is_success() { Ok(answer) } else { Err(session.refusal(&answer, device)) }
     }
 }
 

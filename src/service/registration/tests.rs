@@ -32,7 +32,7 @@ fn fixture() -> Fixture {
         EmbeddedOptions { free_space_reserve: 0, ..EmbeddedOptions::new(folder.path(), clock.clone()) };
     let store = EmbeddedStore::open(options).expect("opens").ports();
     let policy = Policy::new(&config).expect("valid");
-    let local = LocalBackend::new(LocalParts {
+    let local = LocalBackend::over(LocalParts {
         store: store.clone(),
         code_format: policy.code_format.clone(),
         max_live_codes: policy.max_live_codes,

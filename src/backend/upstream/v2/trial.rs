@@ -47,13 +47,12 @@ impl TrialBackend for V2Backend {
             .json(&json!({ "resources": [resource.as_str()] }));
         let session = &self.0.inner.session;
         let call = with_subject(call, &subject)?;
-        let was_fast = session.was_fast(&call);
         let answer = session.send(context, call).await?;
         if !answer.status.is_success() {
             let code = said(&answer).code;
             return match denial(code.as_deref()) {
                 Some(denial) => Ok(denied(denial, &subject, &resource)),
-                None => Err(super::refusal(&answer, was_fast)),
+                None => Err(session.refusal(&answer, subject.facts.ip)),
             };
         }
         let body = object(&answer)?;

@@ -55,7 +55,7 @@ impl Bench {
         let policy = Policy::new(&config).expect("valid");
         let clock: SharedClock = self.clock.clone();
         let key = hmac::Key::new(hmac::HMAC_SHA256, &[0; 32]);
-        let local = LocalBackend::new(LocalParts {
+        let local = LocalBackend::over(LocalParts {
             store: self.store.clone(),
             code_format: policy.code_format.clone(),
             max_live_codes: policy.max_live_codes,

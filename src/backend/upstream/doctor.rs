@@ -1,0 +1,244 @@
+//! Whether an upstream works, in the order in which a call needs it: name, connection, TLS, clock, credentials, token, and
+//! then the API itself.
+
+use std::{net::SocketAddr, time::Duration};
+
+use async_trait::async_trait;
+use http::Method;
+use reqwest::Url;
+use tokio::net::{TcpStream, lookup_host};
+
+use super::{
+    Upstream,
+    http::{Answer, Call, Origin},
+};
+use crate::domain::{
+    backend::{Condition, Doctor, Examination, Finding},
+    call::CallContext,
+    clock::Timestamp,
+    device_info::DeviceInfo,
+    error::Error,
+    id::{DeviceId, Place},
+    probable_cause::probable_causes,
+    registration::{LegacyParameters, RegistrationRequest, UpstreamApi},
+};
+
+/// How long a connection may take to come about.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How far the two clocks may be apart before it is told.
+const SKEW: Duration = Duration::from_secs(60);
+
+/// The address of the device that the code is made for which the examination makes: one for documents (RFC 5737).
+const DEVICE_ADDRESS: [u8; 4] = [192, 0, 2, 1];
+
+/// Examines one upstream.
+pub(super) struct UpstreamDoctor(Upstream);
+
+impl UpstreamDoctor {
+    pub fn new(upstream: Upstream) -> Self {
+        Self(upstream)
+    }
+
+    /// Name, connection, TLS and clock of an origin; whether the API behind it can be tried.
+    async fn reach(&self, findings: &mut Vec<Finding>, origin: Origin, url: &Url) -> bool {
+        let name = url.host_str().unwrap_or_default().to_owned();
+        let port = url.port_or_known_default().unwrap_or(443);
+        let addresses: Vec<SocketAddr> = match lookup_host((name.as_str(), port)).await {
+            Ok(addresses) => addresses.collect(),
+            Err(error) => {
+                let remedy = "Look the name up on this machine, and compare environments.NAME.url.";
+                findings.push(broken("name", format!("{name} has no address: {error}"), remedy));
+                return false;
+            }
+        };
+        findings.push(fine("name", format!("{name} has {} addresses", addresses.len())));
+        let Some(address) = connected(&addresses).await else {
+            let remedy = "Look for a firewall between this machine and the provider, and for a proxy that must be used.";
+            findings.push(broken(
+                "connection",
+                format!("none of its addresses takes connections at port {port}"),
+                remedy,
+            ));
+            return false;
+        };
+        findings.push(fine("connection", format!("{address} takes connections")));
+        let call = Call { origin, ..Call::new(Method::GET, "/".to_owned()) };
+        match self.0.inner.http.send(&CallContext::default(), &call).await {
+            Ok(answer) => {
+                let how =
+                    if url.scheme() == "https" { "TLS and HTTP work" } else { "HTTP works, without TLS" };
+                findings.push(fine("tls", how.to_owned()));
+                findings.push(self.clock(&answer));
+                true
+            }
+            Err(error) => {
+                let remedy = "It takes connections, but speaks no TLS, or with a certificate that this machine does not trust.";
+                findings.push(broken("tls", error.to_string(), remedy));
+                false
+            }
+        }
+    }
+
+    fn clock(&self, answer: &Answer) -> Finding {
+        let now = self.0.inner.parts.clock.now();
+        let theirs = answer.date().and_then(|text| jiff::fmt::rfc2822::parse(text).ok());
+        let theirs = theirs.and_then(|date| u64::try_from(date.timestamp().as_millisecond()).ok());
+        let Some(theirs) = theirs.map(Timestamp::from_millis) else {
+            return fine("clock", "the answer has no date to compare with".to_owned());
+        };
+        let skew = now.since(theirs).max(theirs.since(now));
+        if skew < SKEW {
+            return fine("clock", format!("both clocks agree within {} s", skew.as_secs() + 1));
+        }
+        let causes = vec![(
+            "The clock of this machine is wrong, or the provider's.".to_owned(),
+            "Have the machine's clock set by NTP: codes that have expired already are refused.".to_owned(),
+        )];
+        let seen = format!("the clocks are {} s apart", skew.as_secs());
+        Finding { step: "clock".to_owned(), condition: Condition::Odd, seen, causes }
+    }
+
+    /// Whether there are credentials, and a token for them.
+    async fn identify(&self, findings: &mut Vec<Finding>) -> bool {
+        let tokens = self.0.inner.session.tokens();
+        let before = match tokens.registered().await {
+            Ok(before) => before,
+            Err(error) => {
+                findings.push(failed("credentials", &error));
+                return false;
+            }
+        };
+        let token = tokens.get().await;
+        let seen = match before {
+            Some(_) => "registered before, and kept".to_owned(),
+            None => "none were kept: this server has to register".to_owned(),
+        };
+        findings.push(fine("credentials", seen));
+        match token {
+            Ok(token) => {
+                let age = self.0.inner.parts.clock.now().since(token.received).as_secs();
+                let left = token.expires_in.saturating_sub(age);
+                findings.push(fine("token", format!("good for another {left} s")));
+                true
+            }
+            Err(error) => {
+                findings.push(failed("token", &error));
+                false
+            }
+        }
+    }
+
+    /// A look at the reset API that resets nothing: it knows only DELETE.
+    async fn look_at_reset(&self) -> Finding {
+        let call =
+            Call { origin: Origin::Reset, ..Call::new(Method::GET, "/reset-tempass/v3/reset".to_owned()) };
+        match self.0.inner.session.send(&CallContext::default(), call).await {
+            Ok(answer) if answer.status.as_u16() == 403 => {
+                failed("reset", &super::failure::refusal(&answer, false))
+            }
+            Ok(answer) if answer.status.is_server_error() => {
+                failed("reset", &super::failure::refusal(&answer, false))
+            }
+            Ok(answer) => {
+                fine("reset", format!("answers {} to a look that resets nothing", answer.status.as_u16()))
+            }
+            Err(error) => failed("reset", &error),
+        }
+    }
+
+    /// Makes a code, and deletes it.
+    async fn create(&self, api: UpstreamApi, place: Place) -> Vec<Finding> {
+        let backend = self.0.backends().of(api).codes.clone();
+        let context = CallContext::default();
+        let issued = match backend.issue(&context, request(place)).await {
+            Ok(issued) => issued.registration,
+            Err(error) => return vec![failed("create", &error)],
+        };
+        let created = fine("create", format!("a code of {} characters was made", issued.code.as_str().len()));
+        let deleted = match backend.delete(&context, &issued).await {
+            Ok(_) => fine("delete", "it was deleted again".to_owned()),
+            Err(error) => failed("delete", &error),
+        };
+        vec![created, deleted]
+    }
+}
+
+#[async_trait]
+impl Doctor for UpstreamDoctor {
+    async fn examine(&self, examination: &Examination) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let (url, reset_url) = (&self.0.inner.options.url, &self.0.inner.options.reset_url);
+        if !self.reach(&mut findings, Origin::Api, url).await || !self.identify(&mut findings).await {
+            return findings;
+        }
+        let mut of_reset = Vec::new();
+        if url == reset_url || self.reach(&mut of_reset, Origin::Reset, reset_url).await {
+            of_reset.push(self.look_at_reset().await);
+        }
+        findings.extend(of_reset);
+        if let Some(place) = &examination.create_for {
+            findings.extend(self.create(examination.api, place.clone()).await);
+        }
+        findings
+    }
+}
+
+async fn connected(addresses: &[SocketAddr]) -> Option<SocketAddr> {
+    for address in addresses {
+        if let Ok(Ok(_)) = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
+            return Some(*address);
+        }
+    }
+    None
+}
+
+fn request(place: Place) -> RegistrationRequest {
+    RegistrationRequest {
+        place,
+        device_id: DeviceId::parse("device_id", "passbridge doctor").ok(),
+        asks_for_id: false,
+        device_info: Some(DeviceInfo {
+            model: Some("passbridge".to_owned()),
+            os_name: Some("Linux".to_owned()),
+            ..DeviceInfo::default()
+        }),
+        warnings: Vec::new(),
+        user_agent: String::new(),
+        device_ip: Some(DEVICE_ADDRESS.into()),
+        device_port: None,
+        mvpd: None,
+        ttl: None,
+        domain_name: String::new(),
+        redirect_url: String::new(),
+        authorization_type: String::new(),
+        source_application: None,
+        legacy: LegacyParameters::default(),
+    }
+}
+
+fn fine(step: &str, seen: String) -> Finding {
+    Finding { step: step.to_owned(), condition: Condition::Fine, seen, causes: Vec::new() }
+}
+
+fn broken(step: &str, seen: String, remedy: &str) -> Finding {
+    let causes = vec![(String::new(), remedy.to_owned())];
+    Finding { step: step.to_owned(), condition: Condition::Broken, seen, causes }
+}
+
+fn failed(step: &str, error: &Error) -> Finding {
+    let causes = probable_causes(error);
+    let causes =
+        causes.into_iter().map(|cause| (cause.cause.into_owned(), cause.remedy.to_owned())).collect();
+    let said = error.upstream_answer().map(said).unwrap_or_default();
+    let seen = format!("{}{said}", error.operator_message());
+    Finding { step: step.to_owned(), condition: Condition::Broken, seen, causes }
+}
+
+fn said(answer: &crate::domain::error::UpstreamAnswer) -> String {
+    let status = answer.status.map(|status| format!("status {status}"));
+    let code = answer.code.as_ref().map(|code| format!("code {code}"));
+    let trace = answer.trace.as_ref().map(|trace| format!("trace {trace}"));
+    let said: Vec<_> = [status, code, trace].into_iter().flatten().collect();
+    if said.is_empty() { String::new() } else { format!(" ({})", said.join(", ")) }
+}

@@ -1,0 +1,52 @@
+//! `passbridge doctor`: whether the environments' upstreams work, step by step.
+
+use std::{error::Error, path::Path};
+
+use clap::Args;
+
+use super::operate::{operate, perform};
+use crate::{
+    admin::{Answer, Command, ExamineCommand, Examined},
+    domain::backend::{Condition, Finding},
+};
+
+#[derive(Debug, Args)]
+pub(super) struct Doctor {
+    /// The environment; every one that has an upstream where left out.
+    #[arg(long, value_name = "NAME")]
+    environment: Option<String>,
+    /// Make a code, and delete it, for this requestor.
+    #[arg(long, value_name = "REQUESTOR")]
+    create: Option<String>,
+}
+
+pub(super) fn run(doctor: Doctor, file: Option<&Path>) -> Result<(), Box<dyn Error>> {
+    let command = ExamineCommand { environment: doctor.environment, create_for: doctor.create };
+    let answer = operate(file, |config| async move { perform(&config, Command::Examine(command)).await })?;
+    let Answer::Examined(examined) = answer else { return Err("the running server examined nothing".into()) };
+    if examined.is_empty() {
+        println!("no environment has an upstream (environments.NAME.url)");
+    }
+    examined.iter().for_each(print);
+    let broken = examined.iter().flat_map(|examined| &examined.findings);
+    match broken.filter(|finding| finding.condition == Condition::Broken).count() {
+        0 => Ok(()),
+        count => Err(format!("{count} of these steps do not work").into()),
+    }
+}
+
+fn print(examined: &Examined) {
+    println!("{}", examined.environment);
+    for Finding { step, condition, seen, causes } in &examined.findings {
+        let mark = match condition {
+            Condition::Fine => "ok",
+            Condition::Odd => "odd",
+            Condition::Broken => "BROKEN",
+        };
+        println!("  {mark:<7}{step:<12}{seen}");
+        for (cause, remedy) in causes {
+            let between = if cause.is_empty() { "" } else { " " };
+            println!("{:21}- {cause}{between}{remedy}", "");
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! What somebody sees who asks for help: a status, a code of an error, a line of a log, or a whole HTTP response. Read
+//! generously, since it is pasted from wherever it was seen.
+
+use serde_json::Value;
+
+use super::{
+    error::Error,
+    probable_cause::{ProbableCause, probable_causes, symptom_causes},
+    upstream_code::{self, Meaning},
+};
+
+/// Something that goes wrong, as far as a pasted text tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Symptom {
+    /// 401.
+    NotAuthorized,
+    /// 400 or 404 where a code was asked for, or during the authentication.
+    CodeUnknown,
+    /// 400 otherwise.
+    BadRequest,
+    /// 403.
+    Forbidden,
+    /// 429.
+    TooManyRequests,
+    /// The operator's login page does not let the viewer in.
+    LoginFails,
+    /// The provider knows a field of the request to be wrong.
+    FieldWrong(&'static str),
+    /// The provider does not take the client's credentials.
+    CredentialsRefused,
+    /// 5xx, or no answer at all.
+    Unavailable,
+}
+
+impl Symptom {
+    /// What it is, in words.
+    #[must_use]
+    pub fn describe(self) -> String {
+        match self {
+            Self::NotAuthorized => "not authorized (401)".to_owned(),
+            Self::CodeUnknown => "the registration code was not found".to_owned(),
+            Self::BadRequest => "bad request (400)".to_owned(),
+            Self::Forbidden => "forbidden (403)".to_owned(),
+            Self::TooManyRequests => "too many requests (429)".to_owned(),
+            Self::LoginFails => "the viewer cannot log in on the operator's page".to_owned(),
+            Self::FieldWrong(field) => format!("the provider does not take {field}"),
+            Self::CredentialsRefused => "the provider does not take the client's credentials".to_owned(),
+            Self::Unavailable => "the provider does not answer, or fails".to_owned(),
+        }
+    }
+
+    /// What probably led to it, the likeliest first.
+    #[must_use]
+    pub fn causes(self) -> Vec<ProbableCause> {
+        symptom_causes(self)
+    }
+
+    /// What a status by itself tells.
+    fn of_status(status: u16) -> Option<Self> {
+        Some(match status {
+            401 => Self::NotAuthorized,
+            403 => Self::Forbidden,
+            404 => Self::CodeUnknown,
+            429 => Self::TooManyRequests,
+            400..500 => Self::BadRequest,
+            500..600 => Self::Unavailable,
+            _ => return None,
+        })
+    }
+
+    fn of_meaning(meaning: Meaning) -> Self {
+        match meaning {
+            Meaning::Field(field) => Self::FieldWrong(field),
+            Meaning::CodeUnknown => Self::CodeUnknown,
+            Meaning::Token => Self::NotAuthorized,
+            Meaning::Forbidden => Self::Forbidden,
+            Meaning::Breakdown => Self::Unavailable,
+        }
+    }
+}
+
+/// The errors of OAuth that a registration or a request for a token ends with (reference, section 5).
+const OAUTH_CODES: [&str; 4] =
+    ["invalid_software_statement", "unapproved_software_statement", "invalid_client", "unauthorized_client"];
+
+/// Words by which people describe what they see, in lower case.
+const WORDS: [(&str, Symptom); 14] = [
+    ("cannot log in", Symptom::LoginFails),
+    ("can't log in", Symptom::LoginFails),
+    ("login fails", Symptom::LoginFails),
+    ("login page", Symptom::LoginFails),
+    ("during authentication", Symptom::CodeUnknown),
+    ("code was not found", Symptom::CodeUnknown),
+    ("code not found", Symptom::CodeUnknown),
+    ("too many", Symptom::TooManyRequests),
+    ("not authorized", Symptom::NotAuthorized),
+    ("unauthorized", Symptom::NotAuthorized),
+    ("forbidden", Symptom::Forbidden),
+    ("bad request", Symptom::BadRequest),
+    ("timed out", Symptom::Unavailable),
+    ("connection refused", Symptom::Unavailable),
+];
+
+/// What a text tells: its code of an error is more exact than its words, and those than a status. `None` where nothing in it
+/// is known.
+#[must_use]
+pub fn read(text: &str) -> Option<Symptom> {
+    let response = Response::read(text);
+    let searched = response.as_ref().map_or(text, |response| response.body);
+    let by_code =
+        || upstream_code::codes().find(|code| has_word(searched, code)).and_then(upstream_code::meaning);
+    if let Some(meaning) = by_code() {
+        return Some(Symptom::of_meaning(meaning));
+    }
+    if OAUTH_CODES.iter().any(|code| has_word(searched, code)) {
+        return Some(Symptom::CredentialsRefused);
+    }
+    if let Some(response) = response {
+        return Symptom::of_status(response.inner_status().unwrap_or(response.status));
+    }
+    let lower = text.to_lowercase();
+    let by_word = WORDS.iter().find(|(words, _)| lower.contains(words)).map(|(_, symptom)| *symptom);
+    by_word.or_else(|| statuses(text).find_map(Symptom::of_status))
+}
+
+/// What our own errors with this reason probably come from; `reason_of` names the reason of an error.
+#[must_use]
+pub fn causes_of_reason(
+    text: &str,
+    reason_of: impl Fn(&Error) -> &'static str,
+) -> Option<(&'static str, Vec<ProbableCause>)> {
+    // The longest first, since one name may be in another.
+    let mut samples = Error::samples();
+    samples.sort_by_key(|error| std::cmp::Reverse(reason_of(error).len()));
+    let found = samples.into_iter().find(|error| has_word(text, reason_of(error)))?;
+    Some((reason_of(&found), probable_causes(&found)))
+}
+
+/// An HTTP response as tools print it.
+struct Response<'a> {
+    status: u16,
+    body: &'a str,
+}
+
+impl<'a> Response<'a> {
+    fn read(text: &'a str) -> Option<Self> {
+        let text = text.trim_start();
+        let rest = text.strip_prefix("HTTP/")?;
+        let status = rest.split_whitespace().nth(1)?.parse().ok()?;
+        let body =
+            text.split_once("\r\n\r\n").or_else(|| text.split_once("\n\n")).map_or("", |(_, body)| body);
+        Some(Self { status, body })
+    }
+
+    /// The status in the body, which may differ, and is the more exact one.
+    fn inner_status(&self) -> Option<u16> {
+        let body: Value = serde_json::from_str(self.body).ok()?;
+        u16::try_from(body.get("status")?.as_u64()?).ok()
+    }
+}
+
+/// The numbers in a text that can be a status of an error.
+fn statuses(text: &str) -> impl Iterator<Item = u16> {
+    let words = text.split(|character: char| !character.is_ascii_alphanumeric());
+    words
+        .filter(|word| word.len() == 3)
+        .filter_map(|word| word.parse().ok())
+        .filter(|status| (400..600).contains(status))
+}
+
+/// Whether `word` stands in `text` by itself, and not as a part of a longer one.
+fn has_word(text: &str, word: &str) -> bool {
+    let is_part = |character: char| character.is_ascii_alphanumeric() || character == '_';
+    text.match_indices(word).any(|(start, _)| {
+        let (before, after) = (&text[..start], &text[start + word.len()..]);
+        !before.ends_with(is_part) && !after.starts_with(is_part)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_symptom_is_read_from_whatever_is_pasted() {
+        for (text, expected) in [
+            ("401", Symptom::NotAuthorized),
+            ("status=403 for the device", Symptom::Forbidden),
+            ("HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\n\r\n<html>", Symptom::BadRequest),
+            ("HTTP/2 200\n\n{\"status\":503}", Symptom::Unavailable),
+            ("HTTP/1.1 400\n\n{\"code\":\"invalid_parameter_code\"}", Symptom::CodeUnknown),
+            ("got invalid_parameter_mvpd from them", Symptom::FieldWrong("mvpd_id")),
+            ("{\"error\":\"invalid_client\"}", Symptom::CredentialsRefused),
+            ("400 during authentication", Symptom::CodeUnknown),
+            ("the viewer cannot log in on the MVPD page", Symptom::LoginFails),
+            ("2026-11-21T10:00:00Z WARN upstream answered 429", Symptom::TooManyRequests),
+        ] {
+            assert_eq!(read(text), Some(expected), "{text}");
+        }
+        for text in ["", "hello", "port 8080", "200", "HTTP/", "1400"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_symptom_has_causes() {
+        for symptom in [
+            Symptom::NotAuthorized,
+            Symptom::CodeUnknown,
+            Symptom::BadRequest,
+            Symptom::Forbidden,
+            Symptom::TooManyRequests,
+            Symptom::LoginFails,
+            Symptom::FieldWrong("device"),
+            Symptom::CredentialsRefused,
+            Symptom::Unavailable,
+        ] {
+            assert!(!symptom.causes().is_empty() && !symptom.describe().is_empty(), "{symptom:?}");
+        }
+    }
+}

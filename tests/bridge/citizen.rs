@@ -1,0 +1,189 @@
+//! The best-behaved client that the provider has.
+
+use std::time::Duration;
+
+use passbridge::config::Backend;
+use serde_json::json;
+use tonic::Code;
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
+
+use crate::support::{Bridge, DEVICE_IP, create, create_from, request::get, status::refused};
+
+#[tokio::test]
+async fn a_device_keeps_the_providers_pace_and_is_never_refused_for_haste() {
+    let bridge = Bridge::over(Backend::V1).await;
+    let calls = (0..15).map(|_| {
+        let mut codes = bridge.server.codes();
+        async move { codes.create_registration_code(create()).await }
+    });
+    let answers = bridge.while_time_passes(futures_util::future::join_all(calls)).await;
+    for answer in answers {
+        answer.expect("creates");
+    }
+    let calls = bridge.provider.calls_to("/reggie/").await;
+    assert_eq!(calls.len(), 15);
+    assert!(calls.iter().all(|call| call["status"] == 201), "what would be refused was waited for here");
+    assert!(calls.iter().all(|call| call["headers"]["x-forwarded-for"] == DEVICE_IP));
+}
+
+#[tokio::test]
+async fn who_cannot_wait_for_the_pace_is_told_how_long_it_takes() {
+    let bridge = Bridge::over(Backend::V2).await;
+    for _ in 0..10 {
+        bridge.created().await;
+    }
+    let mut request = tonic::Request::new(create());
+    request.metadata_mut().insert("grpc-timeout", "500m".parse().expect("a value"));
+    let answer = bridge.server.codes().create_registration_code(request).await;
+    let status = refused(answer, Code::ResourceExhausted, "UPSTREAM_THROTTLED");
+    let retry = tonic_types::StatusExt::get_details_retry_info(&status).expect("is there").retry_delay;
+    assert_eq!(retry, Some(Duration::from_secs(1)));
+    assert_eq!(bridge.provider.calls_to("/api/v2/").await.len(), 10, "the provider never saw it");
+}
+
+#[tokio::test]
+async fn after_429_it_waits_and_comes_again() {
+    for backend in [Backend::V1, Backend::V2] {
+        let bridge = Bridge::over(backend).await;
+        warm(&bridge).await;
+        let page = json!({ "status": 429, "content_type": "text/html", "body": "<html>" });
+        for path in ["/reggie/", "/api/v2/"] {
+            bridge.provider.fault(json!({ "path": path, "times": 1, "status": page })).await;
+        }
+        let mut codes = bridge.server.codes();
+        let answer = bridge.while_time_passes(codes.create_registration_code(create())).await;
+        answer.expect("creates after a moment");
+    }
+}
+
+/// Enough calls that some may be repeated.
+async fn warm(bridge: &Bridge) {
+    for device in 0..20 {
+        bridge.server.created_by(create_from(100 + device)).await;
+    }
+    bridge.provider.forget_calls().await;
+}
+
+#[tokio::test]
+async fn a_read_is_repeated_and_a_create_is_not() {
+    for backend in [Backend::V1, Backend::V2] {
+        let bridge = Bridge::over(backend).await;
+        warm(&bridge).await;
+        let created = bridge.created().await;
+        for path in ["/reggie/", "/api/v2/"] {
+            bridge.provider.fault(json!({ "path": path, "method": "GET", "times": 1, "close": {} })).await;
+            bridge.provider.fault(json!({ "path": path, "method": "POST", "times": 1, "close": {} })).await;
+        }
+        let mut codes = bridge.server.codes();
+        let read = bridge.while_time_passes(codes.get_registration_code(get(&created.code))).await;
+        read.expect("reads by its second call");
+        bridge.provider.forget_calls().await;
+        let answer = bridge.server.codes().create_registration_code(create_from(1)).await;
+        refused(answer, Code::Unavailable, "UPSTREAM_UNAVAILABLE");
+        let creates = bridge.provider.calls().await;
+        assert_eq!(
+            creates.iter().filter(|call| call["method"] == "POST").count(),
+            1,
+            "{backend:?}: it may have been done"
+        );
+    }
+}
+
+#[tokio::test]
+async fn in_a_storm_the_provider_gets_hardly_more_calls_than_there_are_callers() {
+    for fault in [
+        json!({ "status": { "status": 500, "content_type": "text/html", "body": "" } }),
+        json!({ "close": {} }),
+        json!({ "status": { "status": 429, "content_type": "text/html", "body": "" } }),
+        json!({ "status": { "status": 401, "content_type": "application/json", "body": "{}" } }),
+    ] {
+        let bridge = Bridge::over(Backend::V1).await;
+        let created = bridge.created().await;
+        let mut ordered = fault.clone();
+        ordered["path"] = json!("/");
+        bridge.provider.fault(ordered).await;
+        bridge.provider.forget_calls().await;
+        let callers = 300;
+        let calls = (0..callers).map(|_| {
+            let mut codes = bridge.server.codes();
+            let request = get(&created.code);
+            async move { codes.get_registration_code(request).await }
+        });
+        let storm = futures_util::future::join_all(calls);
+        let answers = bridge.while_time_passes(storm).await;
+        assert!(answers.iter().all(Result::is_err), "{fault}");
+        let made = bridge.provider.calls().await.len();
+        assert!(made * 10 <= callers * 12, "{made} calls for {callers} callers of {fault}");
+    }
+}
+
+#[tokio::test]
+async fn a_provider_that_fails_again_and_again_is_spared_which_health_shows() {
+    let bridge = Bridge::over(Backend::V2).await;
+    bridge.created().await;
+    let mut health = HealthClient::new(bridge.server.channel());
+    let mut status = async || {
+        let request = HealthCheckRequest { service: "upstream/default".to_owned() };
+        health.check(request).await.expect("is known").into_inner().status()
+    };
+    assert_eq!(status().await, ServingStatus::Serving);
+
+    bridge.provider.fault(json!({ "path": "/api/v2/", "close": {} })).await;
+    for device in 0..10 {
+        let answer = bridge.server.codes().create_registration_code(create_from(device)).await;
+        refused(answer, Code::Unavailable, "UPSTREAM_UNAVAILABLE");
+    }
+    bridge.provider.forget_calls().await;
+    let answer = bridge.server.codes().create_registration_code(create_from(20)).await;
+    let spared = refused(answer, Code::Unavailable, "UPSTREAM_UNAVAILABLE");
+    assert!(spared.message().contains("spared"), "{}", spared.message());
+    assert_eq!(bridge.provider.calls().await.len(), 0);
+    while status().await != ServingStatus::NotServing {
+        tokio::task::yield_now().await;
+    }
+
+    bridge.provider.mend().await;
+    bridge.advance(Duration::from_secs(5)).await;
+    bridge.server.created_by(create_from(21)).await;
+    while status().await != ServingStatus::Serving {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn the_callers_trace_goes_along() {
+    let bridge = Bridge::over(Backend::V1).await;
+    let mut request = tonic::Request::new(create());
+    let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    request.metadata_mut().insert("traceparent", parent.parse().expect("a value"));
+    request.metadata_mut().insert("tracestate", "vendor=1".parse().expect("a value"));
+    bridge.server.codes().create_registration_code(request).await.expect("creates");
+    let calls = bridge.provider.calls_to("/reggie/").await;
+    assert_eq!(
+        (&calls[0]["headers"]["traceparent"], &calls[0]["headers"]["tracestate"]),
+        (&json!(parent), &json!("vendor=1"))
+    );
+}
+
+#[tokio::test]
+async fn who_leaves_ends_the_call() {
+    let bridge = Bridge::over(Backend::V1).await;
+    bridge.created().await;
+    bridge.provider.fault(json!({ "path": "/reggie/", "hang": {} })).await;
+    bridge.provider.forget_calls().await;
+    {
+        let mut codes = bridge.server.codes();
+        let call = codes.create_registration_code(create_from(1));
+        futures_util::pin_mut!(call);
+        while bridge.provider.calls().await.is_empty() {
+            assert!(futures_util::poll!(&mut call).is_pending());
+        }
+    }
+    // Of more calls than may be under way none hangs for one that was left.
+    bridge.provider.mend().await;
+    for device in 2..10 {
+        bridge.server.created_by(create_from(device)).await;
+    }
+}

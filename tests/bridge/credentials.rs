@@ -1,0 +1,236 @@
+//! Who passbridge is at the provider: never lost, never registered twice, never told.
+
+use std::time::Duration;
+
+use passbridge::{
+    config::Backend,
+    proto::v1::{ResetTempPassRequest, reset_temp_pass_request::Target},
+};
+use serde_json::json;
+use tonic::Code;
+
+use crate::support::{
+    Bridge, STATEMENT, create, create_from, environment,
+    provider::Provider,
+    request::REQUESTOR,
+    statement_file,
+    status::refused,
+    test_server::{START, TestServer},
+};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+fn reset() -> ResetTempPassRequest {
+    ResetTempPassRequest {
+        requestor_id: REQUESTOR.to_owned(),
+        mvpd_id: "TempPass".to_owned(),
+        target: Some(Target::DeviceId("the device".to_owned())),
+        ..ResetTempPassRequest::default()
+    }
+}
+
+fn forbidden(content_type: &str, times: u32) -> serde_json::Value {
+    json!({
+        "path": "/reset-tempass/", "times": times,
+        "status": { "status": 403, "content_type": content_type, "body": "no" },
+    })
+}
+
+#[tokio::test]
+async fn however_many_begin_together_one_registers_and_one_token_is_got() {
+    let bridge = Bridge::over(Backend::V2).await;
+    let calls = (0..50).map(|device| {
+        let mut codes = bridge.server.codes();
+        async move { codes.create_registration_code(create_from(device)).await }
+    });
+    for answer in futures_util::future::join_all(calls).await {
+        answer.expect("creates");
+    }
+    assert_eq!(bridge.provider.issued().await, (1, 1));
+}
+
+#[tokio::test]
+async fn a_token_is_renewed_before_it_expires_and_nobody_waits_for_that() {
+    let bridge = Bridge::over(Backend::V1).await;
+    bridge.created().await;
+    // Their tokens are good for 6 hours.
+    bridge.advance(Duration::from_secs(5 * 3600)).await;
+    bridge.provider.fault(json!({ "path": "/o/client/token", "delay": { "ms": 300 } })).await;
+    bridge.provider.forget_calls().await;
+    bridge.created().await;
+    let order: Vec<_> = bridge.provider.calls().await.iter().map(|call| call["path"].clone()).collect();
+    assert!(order.contains(&json!("/reggie/v1/REF/regcode")), "{order:?}");
+    while bridge.provider.issued().await.1 < 2 {
+        tokio::task::yield_now().await;
+    }
+    bridge.advance(Duration::from_secs(2 * 3600)).await;
+    bridge.provider.forget_calls().await;
+    bridge.created().await;
+    let refused = bridge.provider.calls().await.iter().any(|call| call["status"] == 401);
+    assert!(!refused, "nothing was ever refused");
+}
+
+#[tokio::test]
+async fn a_token_is_as_old_as_it_was_received_whatever_the_providers_clock_says() {
+    let bridge = Bridge::over(Backend::V2).await;
+    let past = json!({ "path": "/o/client/token", "merge": { "created_at": 1000 } });
+    bridge.provider.fault(past).await;
+    bridge.created().await;
+    bridge.created().await;
+    assert_eq!(bridge.provider.issued().await, (1, 1));
+}
+
+#[tokio::test]
+async fn a_refused_token_is_replaced_once() {
+    let bridge = Bridge::over(Backend::V1).await;
+    bridge.created().await;
+    bridge.provider.forget_tokens().await;
+    bridge.created().await;
+    assert_eq!(bridge.provider.issued().await, (1, 2));
+
+    let refusing = json!({
+        "path": "/reggie/",
+        "status": { "status": 401, "content_type": "application/json", "body": "{\"status\":401,\"message\":\"no\"}" },
+    });
+    bridge.provider.fault(refusing).await;
+    bridge.provider.forget_calls().await;
+    let answer = bridge.server.codes().create_registration_code(create()).await;
+    let status = refused(answer, Code::FailedPrecondition, "UPSTREAM_CREDENTIALS_REFUSED");
+    assert!(!status.message().contains("Bearer"));
+    assert_eq!(bridge.provider.calls_to("/reggie/").await.len(), 2, "once more, and no more");
+    assert_eq!(bridge.provider.issued().await.0, 1, "it is no reason to register again");
+}
+
+#[tokio::test]
+async fn a_client_that_the_provider_has_forgotten_registers_again_once() {
+    let bridge = Bridge::over(Backend::V1).await;
+    bridge.created().await;
+    bridge.advance(Duration::from_secs(3600)).await;
+    bridge.provider.forget_clients().await;
+    bridge.created().await;
+    assert_eq!(bridge.provider.issued().await.0, 2);
+
+    // New credentials that do not work never did: another registration would not help.
+    bridge.advance(Duration::from_secs(60)).await;
+    bridge.provider.forget_clients().await;
+    let answer = bridge.server.codes().create_registration_code(create()).await;
+    refused(answer, Code::FailedPrecondition, "UPSTREAM_CREDENTIALS_REFUSED");
+    assert_eq!(bridge.provider.issued().await.0, 2);
+}
+
+#[tokio::test]
+async fn a_403_of_the_reset_api_is_first_taken_for_haste() {
+    let bridge = Bridge::over(Backend::V1).await;
+    bridge.provider.fault(forbidden("application/json", 1)).await;
+    let mut temp_passes = bridge.server.temp_passes();
+    bridge.while_time_passes(temp_passes.reset_temp_pass(reset())).await.expect("resets");
+    assert_eq!(bridge.provider.issued().await, (1, 2), "a fresh token, and no new registration");
+}
+
+#[tokio::test]
+async fn a_second_403_of_the_reset_api_registers_again_but_once_a_day() {
+    let bridge = Bridge::over(Backend::V1).await;
+    bridge.provider.fault(forbidden("application/json", 2)).await;
+    let mut temp_passes = bridge.server.temp_passes();
+    bridge.while_time_passes(temp_passes.reset_temp_pass(reset())).await.expect("resets");
+    assert_eq!(bridge.provider.issued().await.0, 2);
+
+    bridge.provider.fault(forbidden("application/json", 1000)).await;
+    let answer = bridge.while_time_passes(temp_passes.reset_temp_pass(reset())).await;
+    refused(answer, Code::PermissionDenied, "UPSTREAM_FORBIDDEN");
+    assert_eq!(bridge.provider.issued().await.0, 2, "not again on the same day");
+
+    bridge.advance(DAY).await;
+    let answer = bridge.while_time_passes(temp_passes.reset_temp_pass(reset())).await;
+    refused(answer, Code::PermissionDenied, "UPSTREAM_FORBIDDEN");
+    assert_eq!(bridge.provider.issued().await.0, 3);
+}
+
+#[tokio::test]
+async fn a_403_with_a_page_never_registers_again() {
+    let bridge = Bridge::over(Backend::V1).await;
+    bridge.provider.fault(forbidden("text/html", 1000)).await;
+    let mut temp_passes = bridge.server.temp_passes();
+    let answer = bridge.while_time_passes(temp_passes.reset_temp_pass(reset())).await;
+    refused(answer, Code::ResourceExhausted, "UPSTREAM_THROTTLED");
+    assert_eq!(bridge.provider.issued().await.0, 1);
+}
+
+#[tokio::test]
+async fn a_statement_that_is_refused_is_the_operators_to_mend_and_is_not_tried_again_at_once() {
+    let provider = Provider::start();
+    provider.set_clock(START).await;
+    let statement = statement_file("unapproved statement");
+    let url = provider.url();
+    let server = TestServer::configured(|config| environment(config, &url, Backend::V2, statement.path()));
+    for device in 0..5 {
+        let answer = server.codes().create_registration_code(create_from(device)).await;
+        let status = refused(answer, Code::FailedPrecondition, "UPSTREAM_CREDENTIALS_REFUSED");
+        let info = tonic_types::StatusExt::get_details_error_info(&status).expect("is there");
+        assert_eq!(info.metadata["upstream_code"], "unapproved_software_statement");
+    }
+    assert_eq!(provider.calls_to("/o/client/").await.len(), 1, "what has just failed is not asked again");
+}
+
+#[tokio::test]
+async fn credentials_are_kept_although_their_caller_has_left_and_a_restart_registers_nothing() {
+    let provider = Provider::start();
+    provider.set_clock(START).await;
+    let (folder, statement) = (tempfile::tempdir().expect("a folder"), statement_file("kept"));
+    let serve = || {
+        TestServer::configured(|config| {
+            environment(config, &provider.url(), Backend::V2, statement.path());
+            config.store.path = folder.path().to_owned();
+        })
+    };
+    let server = serve();
+    provider.fault(json!({ "path": "/o/client/register", "delay": { "ms": 300 } })).await;
+    let mut request = tonic::Request::new(create());
+    request.metadata_mut().insert("grpc-timeout", "100m".parse().expect("a value"));
+    let answer = server.codes().create_registration_code(request).await;
+    assert_eq!(answer.expect_err("too late").code(), Code::DeadlineExceeded);
+    while provider.issued().await != (1, 1) {
+        tokio::task::yield_now().await;
+    }
+    server.ended().await;
+    let server = serve();
+    server.created_by(create()).await;
+    assert_eq!(provider.issued().await.0, 1);
+}
+
+#[tokio::test]
+async fn secrets_are_sealed_in_the_store() {
+    let ring = statement_file(&format!("one:{}\n", base64_of(&[7; 32])));
+    let provider = Provider::start();
+    let (folder, path) = (tempfile::tempdir().expect("a folder"), ring.path().to_owned());
+    let data = folder.path().to_owned();
+    let bridge = Bridge::before(provider, Backend::V1, move |config| {
+        config.store.key_ring = Some(path);
+        config.store.path = data;
+    })
+    .await;
+    bridge.created().await;
+    let tokens = bridge.provider.calls_to("/o/client/token").await;
+    let query = tokens[0]["query"].as_str().expect("text");
+    let pair = query.split('&').find_map(|pair| pair.strip_prefix("client_secret="));
+    let secret = pair.expect("a secret").to_owned();
+    bridge.server.ended().await;
+    for text in [secret.as_str(), STATEMENT] {
+        assert!(!holds(folder.path(), text.as_bytes()), "a file of the store holds a secret");
+    }
+}
+
+fn base64_of(bytes: &[u8]) -> String {
+    base64::Engine::encode(&base64::engine::general_purpose::STANDARD, bytes)
+}
+
+fn holds(folder: &std::path::Path, secret: &[u8]) -> bool {
+    std::fs::read_dir(folder).expect("readable").any(|entry| {
+        let path = entry.expect("readable").path();
+        if path.is_dir() {
+            return holds(&path, secret);
+        }
+        let bytes = std::fs::read(&path).unwrap_or_default();
+        bytes.windows(secret.len()).any(|window| window == secret)
+    })
+}

@@ -1,0 +1,200 @@
+//! The provider's answers as our errors: code, reason, metadata and causes, by one table.
+
+use passbridge::config::Backend;
+use serde_json::json;
+use tonic::Code;
+use tonic_types::StatusExt;
+
+use crate::support::{
+    Bridge, create,
+    request::get,
+    status::{probable_causes, refused},
+};
+
+struct Case {
+    status: u16,
+    body: &'static str,
+    code: Code,
+    reason: &'static str,
+    upstream_code: Option<&'static str>,
+    first_cause: &'static str,
+}
+
+const fn case(
+    status: u16,
+    body: &'static str,
+    code: Code,
+    reason: &'static str,
+    upstream_code: Option<&'static str>,
+    first_cause: &'static str,
+) -> Case {
+    Case { status, body, code, reason, upstream_code, first_cause }
+}
+
+const CASES: [Case; 14] = [
+    case(400, r#"{"status":400,"message":"no"}"#, Code::InvalidArgument, "UPSTREAM_REJECTED", None, "URL"),
+    case(400, "<html>no", Code::InvalidArgument, "UPSTREAM_REJECTED", None, "URL"),
+    case(404, "<html>no", Code::InvalidArgument, "UPSTREAM_REJECTED", None, "URL"),
+    case(
+        400,
+        r#"{"status":400,"code":"invalid_parameter_service_provider","message":"no","trace":"t-1"}"#,
+        Code::InvalidArgument,
+        "UPSTREAM_REJECTED",
+        Some("invalid_parameter_service_provider"),
+        "requestor",
+    ),
+    case(
+        400,
+        r#"{"status":400,"code":"unknown_integration","trace":"t-1"}"#,
+        Code::InvalidArgument,
+        "UPSTREAM_REJECTED",
+        Some("unknown_integration"),
+        "requestor",
+    ),
+    case(
+        400,
+        r#"{"status":400,"code":"invalid_header_device_info","trace":"t-1"}"#,
+        Code::InvalidArgument,
+        "UPSTREAM_REJECTED",
+        Some("invalid_header_device_info"),
+        "device's information",
+    ),
+    case(
+        400,
+        r#"{"status":400,"code":"invalid_access_token_service_provider","trace":"t-1"}"#,
+        Code::FailedPrecondition,
+        "UPSTREAM_CREDENTIALS_REFUSED",
+        Some("invalid_access_token_service_provider"),
+        "software statement",
+    ),
+    case(
+        403,
+        r#"{"status":403,"message":"no"}"#,
+        Code::PermissionDenied,
+        "UPSTREAM_FORBIDDEN",
+        None,
+        "act for this requestor",
+    ),
+    case(
+        500,
+        r#"{"status":500,"code":"internal_server_error","trace":"t-1"}"#,
+        Code::Unavailable,
+        "UPSTREAM_UNAVAILABLE",
+        Some("internal_server_error"),
+        "breakdown",
+    ),
+    case(
+        400,
+        r#"{"status":504,"code":"network_connection_timeout","trace":"t-1"}"#,
+        Code::Unavailable,
+        "UPSTREAM_UNAVAILABLE",
+        Some("network_connection_timeout"),
+        "breakdown",
+    ),
+    // The two statuses differ: the one of the API is the more exact one.
+    case(
+        400,
+        r#"{"status":503,"code":"something_new"}"#,
+        Code::Unavailable,
+        "UPSTREAM_UNAVAILABLE",
+        Some("something_new"),
+        "breakdown",
+    ),
+    case(503, "<html>no", Code::Unavailable, "UPSTREAM_UNAVAILABLE", None, "breakdown"),
+    case(
+        418,
+        r#"{"code":"a code\nwith a line","status":418}"#,
+        Code::InvalidArgument,
+        "UPSTREAM_REJECTED",
+        Some("acodewithaline"),
+        "URL",
+    ),
+    case(302, "", Code::Unavailable, "UPSTREAM_UNAVAILABLE", None, "breakdown"),
+];
+
+#[tokio::test]
+async fn every_answer_is_one_of_our_errors() {
+    for backend in [Backend::V1, Backend::V2] {
+        let bridge = Bridge::over(backend).await;
+        for (index, case) in CASES.iter().enumerate() {
+            bridge.provider.mend().await;
+            let media_type = if case.body.starts_with('{') { "application/json" } else { "text/html" };
+            for path in ["/reggie/", "/api/v2/"] {
+                let status = json!({ "status": case.status, "content_type": media_type, "body": case.body });
+                bridge.provider.fault(json!({ "path": path, "status": status })).await;
+            }
+            let request = crate::support::create_from(index);
+            let answer = bridge.server.codes().create_registration_code(request).await;
+            let status = refused(answer, case.code, case.reason);
+            let info = status.get_details_error_info().expect("is there");
+            assert_eq!(info.metadata["upstream_status"], case.status.to_string(), "{}", case.body);
+            assert_eq!(info.metadata.get("upstream_code").map(String::as_str), case.upstream_code);
+            if case.body.contains("trace") {
+                assert_eq!(info.metadata["upstream_trace"], "t-1");
+            }
+            let causes = probable_causes(&status).expect("has causes").causes;
+            assert!(causes[0].cause.contains(case.first_cause), "{}: {:?}", case.body, causes[0]);
+            assert!(causes.iter().all(|cause| !cause.remedy.is_empty()));
+            assert!(!format!("{status:?}").contains("html"), "nothing else of the answer reaches the caller");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_page_in_the_place_of_an_answer_means_too_many_calls() {
+    for (status, backend) in [(429, Backend::V1), (403, Backend::V1), (429, Backend::V2), (403, Backend::V2)]
+    {
+        let bridge = Bridge::over(backend).await;
+        bridge.created().await;
+        let page = json!({ "status": status, "content_type": "text/html", "body": "<html>slow down" });
+        for path in ["/reggie/", "/api/v2/"] {
+            bridge.provider.fault(json!({ "path": path, "status": page })).await;
+        }
+        let mut codes = bridge.server.codes();
+        let answer = bridge.while_time_passes(codes.create_registration_code(create())).await;
+        let refused = refused(answer, Code::ResourceExhausted, "UPSTREAM_THROTTLED");
+        assert!(refused.get_details_retry_info().is_some());
+        let causes = probable_causes(&refused).expect("has causes").causes;
+        assert!(causes.iter().any(|cause| cause.cause.contains("too fast")), "{causes:?}");
+    }
+}
+
+#[tokio::test]
+async fn of_a_device_that_was_fast_haste_is_the_likeliest_cause() {
+    let bridge = Bridge::over(Backend::V1).await;
+    let page = json!({ "status": 403, "content_type": "text/html", "body": "<html>" });
+    bridge.provider.fault(json!({ "path": "/reggie/", "status": page })).await;
+    let mut first_causes = Vec::new();
+    for _ in 0..2 {
+        let answer = bridge.server.codes().create_registration_code(create()).await;
+        let status = refused(answer, Code::ResourceExhausted, "UPSTREAM_THROTTLED");
+        first_causes.push(probable_causes(&status).expect("has causes").causes.remove(0).cause);
+    }
+    assert!(first_causes[0].contains("under one address"), "{first_causes:?}");
+    assert!(first_causes[1].contains("too fast"), "{first_causes:?}");
+}
+
+#[tokio::test]
+async fn a_code_that_the_provider_does_not_know_says_so_and_what_it_said() {
+    let bridge = Bridge::over(Backend::V2).await;
+    let answer = bridge.server.codes().get_registration_code(get("BBBBBBB")).await;
+    let status = refused(answer, Code::NotFound, "REGISTRATION_CODE_NOT_FOUND");
+    let causes = probable_causes(&status).expect("has causes").causes;
+    for part in ["requestor in this environment", "cross-site scripting", "hosts file"] {
+        assert!(causes.iter().any(|cause| cause.cause.contains(part)), "{part}: {causes:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_device_that_is_logged_in_gets_no_code_but_its_operator() {
+    let bridge = Bridge::over(Backend::V2).await;
+    let with_mvpd = || passbridge::proto::v1::CreateRegistrationCodeRequest {
+        mvpd_id: "Cablevision".to_owned(),
+        ..create()
+    };
+    let created = bridge.server.created_by(with_mvpd()).await;
+    bridge.provider.log_in(&created.code, "Cablevision").await;
+    let answer = bridge.server.codes().create_registration_code(with_mvpd()).await;
+    let status = refused(answer, Code::FailedPrecondition, "ALREADY_AUTHENTICATED");
+    assert_eq!(status.get_details_error_info().expect("is there").metadata["mvpd_id"], "Cablevision");
+}

@@ -1,0 +1,123 @@
+//! The fault table: whatever the provider does, the caller gets a clear error in its time, and nothing leaks.
+
+use std::time::Duration;
+
+use passbridge::config::{Backend, HumanDuration};
+use serde_json::{Value, json};
+use tonic::Code;
+
+use crate::support::{Bridge, create_from, status::refused};
+
+/// What the provider does, and what its caller reads.
+fn faults() -> Vec<(&'static str, Value, Code, &'static str, &'static str)> {
+    let unavailable = |name, fault, text| (name, fault, Code::Unavailable, "UPSTREAM_UNAVAILABLE", text);
+    vec![
+        unavailable("closes the connection", json!({ "close": {} }), "the connection broke"),
+        unavailable("cuts the body", json!({ "cut": {} }), "broke off"),
+        unavailable("sends garbage", json!({ "garbage": {} }), "not the JSON"),
+        unavailable("sends 10 MB of HTML", json!({ "huge": { "bytes": 10_485_760 } }), "larger than any"),
+        unavailable("redirects", json!({ "redirect": { "location": "http://127.0.0.1:1/x" } }), "redirect"),
+        unavailable("does not answer in time", json!({ "hang": {} }), "in time"),
+        unavailable(
+            "sends times in the past",
+            json!({ "merge": { "expires": 1000, "notAfter": "1000" } }),
+            "expired already",
+        ),
+        unavailable(
+            "sends a code with odd characters",
+            json!({ "merge": { "code": "../A b" } }),
+            "code is none",
+        ),
+        unavailable("sends a code in lower case", json!({ "merge": { "code": "abcdefg" } }), "code is none"),
+        unavailable("leaves the code out", json!({ "merge": { "code": null } }), "no code"),
+        unavailable("leaves the id out", json!({ "merge": { "id": null, "sessionId": null } }), "no "),
+        unavailable(
+            "leaves the end out",
+            json!({ "merge": { "expires": null, "notAfter": null } }),
+            "does not say when",
+        ),
+        unavailable(
+            "sends a page with 200",
+            json!({ "status": { "status": 200, "content_type": "text/html", "body": "<html>" } }),
+            "not the JSON",
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn each_fault_is_a_clear_error_in_the_callers_time() {
+    for backend in [Backend::V1, Backend::V2] {
+        let bridge = Bridge::configured(backend, |config| {
+            let environment = config.environments.get_mut("default").expect("is there");
+            environment.upstream_timeout = HumanDuration(Duration::from_millis(500));
+        })
+        .await;
+        bridge.created().await;
+        for (index, (name, fault, code, reason, text)) in faults().into_iter().enumerate() {
+            bridge.provider.mend().await;
+            for path in ["/reggie/", "/api/v2/"] {
+                let mut fault = fault.clone();
+                fault["path"] = json!(path);
+                bridge.provider.fault(fault).await;
+            }
+            // The circuit is another test's.
+            bridge.server.clock.advance(Duration::from_secs(10));
+            bridge.provider.advance(10_000).await;
+            let answer = bridge.server.codes().create_registration_code(create_from(index)).await;
+            let status = refused(answer, code, reason);
+            assert!(status.message().contains(text), "{backend:?} {name}: {}", status.message());
+            println!("{backend:?} | {name} | {code:?} {reason}: {}", status.message());
+            bridge.provider.mend().await;
+            bridge.created_after(index).await;
+        }
+    }
+}
+
+impl Bridge {
+    /// A create that must work again, of a device that has not called yet.
+    async fn created_after(&self, index: usize) {
+        let answer = self.server.codes().create_registration_code(create_from(1_000 + index)).await;
+        answer.expect("works again");
+    }
+}
+
+#[tokio::test]
+async fn unknown_fields_and_another_content_type_do_not_matter() {
+    for backend in [Backend::V1, Backend::V2] {
+        let bridge = Bridge::over(backend).await;
+        for path in ["/reggie/", "/api/v2/"] {
+            let odd = json!({ "path": path, "times": 1, "merge": { "new": { "deep": [1, null] }, "info": { "new": 1 } } });
+            bridge.provider.fault(odd).await;
+            bridge.provider.fault(json!({ "path": path, "content_type": { "value": "text/plain" } })).await;
+        }
+        bridge.server.created_by(create_from(1)).await;
+        bridge.server.created_by(create_from(2)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_hanging_provider_costs_the_caller_its_own_deadline_and_no_more() {
+    for backend in [Backend::V1, Backend::V2] {
+        let bridge = Bridge::over(backend).await;
+        bridge.created().await;
+        bridge.provider.fault(json!({ "path": "/", "hang": {} })).await;
+        let mut request = tonic::Request::new(create_from(1));
+        request.metadata_mut().insert("grpc-timeout", "200m".parse().expect("a value"));
+        let answer = bridge.server.codes().create_registration_code(request).await;
+        refused(answer, Code::DeadlineExceeded, "DEADLINE_EXCEEDED");
+    }
+}
+
+#[tokio::test]
+async fn a_provider_that_is_not_there_is_unavailable() {
+    let bridge = Bridge::configured(Backend::V2, |config| {
+        let environment = config.environments.get_mut("default").expect("is there");
+        // Nobody listens at the discard port.
+        environment.url = Some("http://127.0.0.1:9".to_owned());
+    })
+    .await;
+    let mut codes = bridge.server.codes();
+    let answer = bridge.while_time_passes(codes.create_registration_code(create_from(1))).await;
+    let status = refused(answer, Code::Unavailable, "UPSTREAM_UNAVAILABLE");
+    assert!(status.message().contains("cannot be reached"), "{}", status.message());
+}

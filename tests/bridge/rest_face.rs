@@ -1,0 +1,321 @@
+//! Devices in the field over the provider: they speak v1, whatever stands behind.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use passbridge::{
+    config::{Backend, Registration},
+    proto::v1::{WatchRegistrationCodeRequest, registration_code::State},
+};
+use serde_json::{Value, json};
+
+use crate::support::{
+    Bridge,
+    http::{Answer, Call, call},
+    request::REQUESTOR,
+    statement_file,
+};
+
+/// `{"model":"AFTMM","osName":"Android"}`
+const DEVICE_INFO: &str = "eyJtb2RlbCI6IkFGVE1NIiwib3NOYW1lIjoiQW5kcm9pZCJ9";
+const CREATE: &str = "/reggie/v1/REF/regcode.json?deviceId=device";
+
+/// A bridge whose devices register with the provider through it.
+async fn relay(backend: Backend) -> Bridge {
+    Bridge::configured(backend, |config| {
+        let environment = config.environments.get_mut("default").expect("is there");
+        environment.registration = Some(Registration::Relay);
+    })
+    .await
+}
+
+/// A device that knows only the documents.
+struct Device<'a> {
+    bridge: &'a Bridge,
+    token: String,
+}
+
+impl<'a> Device<'a> {
+    /// A device that has registered, with whoever registers.
+    async fn of(bridge: &'a Bridge, statement: &str) -> Self {
+        let body = json!({ "software_statement": statement, "redirect_uri": "app://done" }).to_string();
+        let register = call(bridge.rest(), "POST", "/o/client/register").header("x-device-info", DEVICE_INFO);
+        let registered =
+            register.header("content-type", "application/json").body(body).send().await.json(201);
+        let text = |key: &str| registered[key].as_str().expect("text").to_owned();
+        let form = format!(
+            "grant_type=client_credentials&client_id={}&client_secret={}",
+            text("client_id"),
+            text("client_secret")
+        );
+        let ask = call(bridge.rest(), "POST", "/o/client/token").header("x-device-info", DEVICE_INFO);
+        let issued = ask.form(form).send().await.json(201);
+        Self { bridge, token: issued["access_token"].as_str().expect("a token").to_owned() }
+    }
+
+    fn call(&self, method: &str, path: &str) -> Call {
+        let call = call(self.bridge.rest(), method, path).header("x-forwarded-for", "203.0.113.77");
+        call.header("authorization", format!("Bearer {}", self.token))
+    }
+
+    fn create(&self, path: &str) -> Call {
+        self.call("POST", path).header("x-device-info", DEVICE_INFO)
+    }
+
+    async fn created(&self) -> Value {
+        self.create(CREATE).send().await.json(201)
+    }
+}
+
+/// A statement of the server's own.
+async fn own_statement(bridge: &Bridge) -> String {
+    use passbridge::admin::{Answer, Command, StatementCommand, ask};
+    let command = StatementCommand { requestors: vec![REQUESTOR.to_owned()], ..StatementCommand::default() };
+    match ask(&bridge.server.data(), &Command::MintStatement(command)).await {
+        Ok(Some(Answer::Statement(statement))) => statement,
+        other => panic!("nothing was minted: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_device_gets_the_answers_of_v1_whatever_stands_behind() {
+    for backend in [Backend::Local, Backend::V1, Backend::V2] {
+        let bridge = Bridge::over(backend).await;
+        let device = Device::of(&bridge, &own_statement(&bridge).await).await;
+        let created = device.created().await;
+        assert_eq!((&created["requestor"], created["code"].as_str().map(str::len)), (&json!("REF"), Some(7)));
+        assert_eq!(created["info"]["deviceId"], json!(STANDARD.encode("device")), "{backend:?}");
+        assert_eq!(created["info"]["authorizationType"], "OAUTH2");
+        let lifetime = created["expires"].as_u64().expect("ms") - created["generated"].as_u64().expect("ms");
+        assert_eq!(lifetime, 1_800_000, "{backend:?}");
+        let info = STANDARD.decode(created["info"]["deviceInfo"].as_str().expect("text")).expect("base64");
+        let info: Value = serde_json::from_slice(&info).expect("JSON");
+        assert_eq!((&info["model"], &info["operatingSystem"]["name"]), (&json!("AFTMM"), &json!("Android")));
+
+        let code = created["code"].as_str().expect("text");
+        let read = device.call("GET", &format!("/reggie/v1/REF/regcode/{code}.json")).send().await.json(200);
+        assert_eq!((&read["id"], &read["expires"]), (&created["id"], &created["expires"]), "{backend:?}");
+        let xml = device.call("GET", &format!("/reggie/v1/REF/regcode/{code}.xml")).send().await;
+        let xml = xml.xml(200);
+        for part in
+            ["<ns2:regcode xmlns:ns2=\"model.mvc.reggie.pass.adobe.com\">", &format!("<code>{code}</code>")]
+        {
+            assert!(xml.contains(part), "{part}: {xml}");
+        }
+        let deleted = device.call("DELETE", &format!("/reggie/v1/REF/regcode/{code}")).send().await;
+        assert_eq!(deleted.status, 204, "{backend:?}");
+        let gone = device.call("GET", &format!("/reggie/v1/REF/regcode/{code}.json")).send().await;
+        gone.error(404);
+    }
+}
+
+#[tokio::test]
+async fn the_dance_of_a_device_without_an_id() {
+    for backend in [Backend::Local, Backend::V1, Backend::V2] {
+        let bridge = Bridge::over(backend).await;
+        let device = Device::of(&bridge, &own_statement(&bridge).await).await;
+        bridge.provider.forget_calls().await;
+        let first = device.create("/reggie/v1/REF/regcode.json?deviceId=dummy").send().await.json(201);
+        let id = first["id"].as_str().expect("text");
+        if backend == Backend::V2 {
+            let calls = bridge.provider.calls_to("/api/v2/").await;
+            assert!(calls.is_empty(), "v2 has no word for it, and never hears of it: {calls:?}");
+            let code = first["code"].as_str().expect("text");
+            let read =
+                device.call("GET", &format!("/reggie/v1/REF/regcode/{code}.json")).send().await.json(200);
+            assert_eq!(read["id"], first["id"]);
+        }
+        let second =
+            device.create(&format!("/reggie/v1/REF/regcode.json?deviceId={id}")).send().await.json(201);
+        assert_eq!(second["info"]["deviceId"], json!(STANDARD.encode(id)), "{backend:?}");
+        assert_ne!(second["code"], first["code"]);
+        if backend == Backend::V2 {
+            let calls = bridge.provider.calls_to("/api/v2/").await;
+            let identifier = format!("fingerprint {}", STANDARD.encode(id));
+            assert_eq!(calls[0]["headers"]["ap-device-identifier"], json!(identifier));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_code_of_a_device_is_watched_by_a_service() {
+    for backend in [Backend::V1, Backend::V2] {
+        let bridge = relay(backend).await;
+        let device = Device::of(&bridge, "the devices' statement").await;
+        let code = device.created().await["code"].as_str().expect("text").to_owned();
+        let request = WatchRegistrationCodeRequest {
+            requestor_id: REQUESTOR.to_owned(),
+            code: code.clone(),
+            ..WatchRegistrationCodeRequest::default()
+        };
+        let mut stream =
+            bridge.server.codes().watch_registration_code(request).await.expect("watches").into_inner();
+        stream.message().await.expect("goes on").expect("a message");
+        bridge.provider.log_in(&code, "Cablevision").await;
+        let last = bridge.while_time_passes(stream.message()).await.expect("goes on").expect("a message");
+        assert_eq!(last.registration_code.expect("is there").state(), State::Released);
+    }
+}
+
+#[tokio::test]
+async fn a_relayed_registration_is_the_providers_own() {
+    let bridge = relay(Backend::V1).await;
+    let device = Device::of(&bridge, "the devices' statement").await;
+    assert_eq!(bridge.provider.issued().await, (1, 1), "the device's own");
+    device.created().await;
+    let creates = bridge.provider.calls_to("/reggie/").await;
+    assert_eq!(creates[0]["headers"]["authorization"], json!(format!("Bearer {}", device.token)));
+    assert_eq!(creates[0]["headers"]["x-forwarded-for"], "203.0.113.77");
+    assert_eq!(bridge.provider.issued().await, (1, 1), "ours were not needed");
+
+    let refused =
+        call(bridge.rest(), "POST", "/o/client/register").header("content-type", "application/json");
+    let refused = refused.header("x-device-info", DEVICE_INFO);
+    let refused = refused.body(json!({ "software_statement": "unapproved" }).to_string()).send().await;
+    assert_eq!(refused.json(400)["error"], "unapproved_software_statement");
+}
+
+#[tokio::test]
+async fn over_v2_our_own_credentials_are_used_and_a_token_must_have_come_through_here() {
+    let bridge = relay(Backend::V2).await;
+    let device = Device::of(&bridge, "the devices' statement").await;
+    device.created().await;
+    let sessions = bridge.provider.calls_to("/api/v2/").await;
+    let sent = sessions[0]["headers"]["authorization"].as_str().expect("text");
+    assert!(sent.starts_with("Bearer ") && !sent.contains(&device.token));
+
+    // A genuine token of the provider, which was not issued through here.
+    let elsewhere = relay(Backend::V2).await;
+    let stranger = Device { bridge: &bridge, token: Device::of(&elsewhere, "another").await.token };
+    bridge.provider.forget_calls().await;
+    stranger.create(CREATE).send().await.error(401);
+    assert_eq!(bridge.provider.calls().await.len(), 0);
+
+    bridge.advance(std::time::Duration::from_secs(6 * 3600)).await;
+    device.create(CREATE).send().await.error(401);
+}
+
+#[tokio::test]
+async fn a_token_that_nobody_issued_does_nothing() {
+    for backend in [Backend::V1, Backend::V2] {
+        let bridge = relay(backend).await;
+        let device = Device::of(&bridge, "the devices' statement").await;
+        let code = device.created().await["code"].as_str().expect("text").to_owned();
+        let stranger = Device { bridge: &bridge, token: "made-up".to_owned() };
+        let path = format!("/reggie/v1/REF/regcode/{code}.json");
+        let reset = "/reset-tempass/v3/reset?requestor_id=REF&mvpd_id=TempPass&format=json";
+        stranger.create(CREATE).send().await.error(401);
+        stranger.call("GET", &path).send().await.error(401);
+        stranger.call("DELETE", &path).send().await.error(401);
+        stranger.call("DELETE", reset).send().await.error(401);
+        device.call("GET", &path).send().await.json(200);
+    }
+}
+
+#[tokio::test]
+async fn where_a_requestor_is_our_own_a_token_must_have_come_through_here_too() {
+    let bridge = Bridge::configured(Backend::V1, |config| {
+        let environment = config.environments.get_mut("default").expect("is there");
+        environment.registration = Some(Registration::Relay);
+        environment.requestors.get_mut(REQUESTOR).expect("is there").backend = Some(Backend::Local);
+    })
+    .await;
+    let device = Device::of(&bridge, "the devices' statement").await;
+    let code = device.created().await["code"].as_str().expect("text").to_owned();
+    let path = format!("/reggie/v1/REF/regcode/{code}.json");
+    let stranger = Device { bridge: &bridge, token: "made-up".to_owned() };
+    stranger.create(CREATE).send().await.error(401);
+    stranger.call("GET", &path).send().await.error(401);
+    stranger.call("DELETE", &path).send().await.error(401);
+    device.call("GET", &path).send().await.json(200);
+    // What the provider lets it reset is not asked here, so it may reset nothing of ours.
+    let reset = "/reset-tempass/v3/reset?requestor_id=REF&mvpd_id=TempPass&format=json";
+    device.call("DELETE", reset).send().await.error(403);
+}
+
+#[tokio::test]
+async fn what_v1_has_no_status_for_is_told_in_its_shape() {
+    let bridge = Bridge::over(Backend::V2).await;
+    let device = Device::of(&bridge, &own_statement(&bridge).await).await;
+    let path = format!("{CREATE}&mvpd=Cablevision");
+    let code = device.create(&path).send().await.json(201)["code"].as_str().expect("text").to_owned();
+    bridge.provider.log_in(&code, "Cablevision").await;
+    let message = device.create(&path).send().await.error(409);
+    assert!(message.contains("logged in already"), "{message}");
+
+    bridge.provider.fault(json!({ "path": "/api/v2/", "status": { "status": 500, "content_type": "text/html", "body": "" } })).await;
+    device.create(CREATE).send().await.error(503);
+    bridge.provider.mend().await;
+    bridge.provider.fault(json!({ "path": "/api/v2/", "status": { "status": 403, "content_type": "text/html", "body": "" } })).await;
+    let refused = device.create(CREATE).send().await;
+    assert_eq!((refused.status.as_u16(), refused.header("content-type")), (429, "text/html"));
+    assert_eq!(refused.header("retry-after"), "1");
+}
+
+#[tokio::test]
+async fn a_code_that_v2_tells_only_a_part_of_is_not_found_in_v1() {
+    let bridge = Bridge::over(Backend::V2).await;
+    let device = Device::of(&bridge, &own_statement(&bridge).await).await;
+    let elsewhere = statement_file("another installation's");
+    let url = bridge.provider.url();
+    let other = crate::support::test_server::TestServer::configured(|config| {
+        crate::support::environment(config, &url, Backend::V2, elsewhere.path());
+    });
+    let code = other.created_by(crate::support::create()).await.code;
+    device.call("GET", &format!("/reggie/v1/REF/regcode/{code}.json")).send().await.error(404);
+}
+
+#[tokio::test]
+async fn other_paths_go_through_untouched_where_that_is_configured() {
+    let bridge = Bridge::over(Backend::V2).await;
+    let answer = call(bridge.rest(), "GET", "/api/v1/authorize?a=1").send().await;
+    assert_eq!(answer.status, 404, "nowhere, where it is not");
+
+    let provider = crate::support::provider::Provider::start();
+    let url = provider.url();
+    let bridge = Bridge::before(provider, Backend::V2, |config| config.rest.passthrough = Some(url)).await;
+    let token = bearer(&bridge).await;
+    let through = |method: &str, path: &str| {
+        call(bridge.rest(), method, path)
+            .header("authorization", format!("Bearer {token}"))
+            .header("x-forwarded-for", "203.0.113.77")
+    };
+    let answer =
+        through("POST", "/api/v1/authorize?a=1&b=%2F").header("x-mine", "kept").header("te", "trailers");
+    let answer =
+        answer.header("connection", "x-gone").header("x-gone", "1").body("x".repeat(70_000)).send().await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let echo: Value = serde_json::from_str(&answer.body).expect("JSON");
+    let echo = &echo["echo"];
+    assert_eq!(
+        (&echo["method"], &echo["path"], &echo["query"]),
+        (&json!("POST"), &json!("/api/v1/authorize"), &json!("a=1&b=%2F"))
+    );
+    assert_eq!(echo["body_length"], 70_000);
+    assert_eq!(
+        (&echo["headers"]["x-mine"], &echo["headers"]["x-forwarded-for"]),
+        (&json!("kept"), &json!("203.0.113.77"))
+    );
+    assert!(echo["headers"].get("te").is_none() && echo["headers"].get("x-gone").is_none(), "{echo}");
+
+    let streamed = through("GET", "/api/v1/stream?bytes=3000000").send().await;
+    assert_eq!(streamed.body.len(), 3_000_000);
+    let too_large = through("POST", "/api/v1/authorize").body("x".repeat(200_000)).send().await;
+    assert!(too_large.status.is_client_error() || too_large.status.is_server_error(), "{too_large:?}");
+}
+
+/// A token of the provider's, as a device gets it there.
+async fn bearer(bridge: &Bridge) -> String {
+    let ask = async |path: &str, body: String| -> Answer {
+        let call = call(bridge.provider.address(), "POST", path).header("x-device-info", DEVICE_INFO);
+        call.header("content-type", "application/x-www-form-urlencoded").body(body).send().await
+    };
+    let registered = ask("/o/client/register", json!({ "software_statement": "s" }).to_string()).await;
+    let registered: Value = serde_json::from_str(&registered.body).expect("JSON");
+    let text = |key: &str| registered[key].as_str().expect("text").to_owned();
+    let form = format!(
+        "grant_type=client_credentials&client_id={}&client_secret={}",
+        text("client_id"),
+        text("client_secret")
+    );
+    let issued: Value = serde_json::from_str(&ask("/o/client/token", form).await.body).expect("JSON");
+    issued["access_token"].as_str().expect("a token").to_owned()
+}

@@ -1,0 +1,224 @@
+//! TempPasses over the provider: decisions and profiles of v2, resets of v3.
+
+use passbridge::{
+    config::{Backend, TempPassIdentity},
+    proto::v1::{
+        AuthorizeTempPassRequest, AuthorizeTempPassResponse, Decision, DenialReason, GetTempPassRequest,
+        ResetFlexibleTempPassRequest, ResetTempPassRequest, TempPass, authorize_temp_pass_request,
+        get_temp_pass_request, reset_flexible_temp_pass_request, reset_temp_pass_request, temp_pass::State,
+    },
+};
+use tonic::Code;
+
+use crate::support::{
+    Bridge, DEVICE_IP,
+    request::{REQUESTOR, roku},
+    status::{refused, violated},
+};
+
+/// The example of the source documents: SHA-256 of user@domain.com.
+const USER: &str = "user@domain.com";
+const DIGEST: &str = "f7ee5ec7312165148b69fcca1d29075b14b8aef0b5048a332b18b88d09069fb7";
+
+fn authorize(mvpd_id: &str, resource_id: &str) -> AuthorizeTempPassRequest {
+    let user = authorize_temp_pass_request::Identity::UserIdentifier(USER.to_owned());
+    AuthorizeTempPassRequest {
+        requestor_id: REQUESTOR.to_owned(),
+        mvpd_id: mvpd_id.to_owned(),
+        device_id: "the device".to_owned(),
+        resource_id: resource_id.to_owned(),
+        device: Some(authorize_temp_pass_request::Device::DeviceInfo(roku())),
+        device_ip: DEVICE_IP.to_owned(),
+        identity: (mvpd_id == "TempPassREF").then_some(user),
+        ..AuthorizeTempPassRequest::default()
+    }
+}
+
+fn look(mvpd_id: &str) -> GetTempPassRequest {
+    let user = get_temp_pass_request::Identity::UserIdentifier(USER.to_owned());
+    GetTempPassRequest {
+        requestor_id: REQUESTOR.to_owned(),
+        mvpd_id: mvpd_id.to_owned(),
+        device_id: "the device".to_owned(),
+        device: Some(get_temp_pass_request::Device::DeviceInfo(roku())),
+        device_ip: DEVICE_IP.to_owned(),
+        identity: (mvpd_id == "TempPassREF").then_some(user),
+        ..GetTempPassRequest::default()
+    }
+}
+
+async fn authorized(bridge: &Bridge, mvpd_id: &str, resource_id: &str) -> AuthorizeTempPassResponse {
+    let answer = bridge.server.temp_passes().authorize_temp_pass(authorize(mvpd_id, resource_id)).await;
+    answer.expect("decides").into_inner()
+}
+
+async fn looked(bridge: &Bridge, mvpd_id: &str) -> TempPass {
+    let answer = bridge.server.temp_passes().get_temp_pass(look(mvpd_id)).await;
+    answer.expect("answers").into_inner().temp_pass.expect("is there")
+}
+
+#[tokio::test]
+async fn a_trial_starts_permits_and_is_reset() {
+    for backend in [Backend::Local, Backend::V2] {
+        let bridge = Bridge::over(backend).await;
+        assert_eq!(looked(&bridge, "TempPass").await.state(), State::NotStarted, "{backend:?}");
+        let answer = authorized(&bridge, "TempPass", "channel").await;
+        assert_eq!(
+            (answer.decision(), answer.denial_reason()),
+            (Decision::Permit, DenialReason::Unspecified)
+        );
+        assert_eq!(answer.media_token.is_some(), backend == Backend::V2, "only v2 issues one");
+        let trial = looked(&bridge, "TempPass").await;
+        assert_eq!(trial.state(), State::Active);
+        let (start, end) = (trial.start_time.expect("has started"), trial.expire_time.expect("ends"));
+        assert_eq!(end.seconds - start.seconds, 4 * 3600);
+
+        let reset = ResetTempPassRequest {
+            requestor_id: REQUESTOR.to_owned(),
+            mvpd_id: "TempPass".to_owned(),
+            target: Some(reset_temp_pass_request::Target::DeviceId("the device".to_owned())),
+            ..ResetTempPassRequest::default()
+        };
+        let count = bridge
+            .server
+            .temp_passes()
+            .reset_temp_pass(reset)
+            .await
+            .expect("resets")
+            .into_inner()
+            .reset_count;
+        assert_eq!(count, (backend == Backend::Local).then_some(1), "the provider does not say how many");
+        assert_eq!(looked(&bridge, "TempPass").await.state(), State::NotStarted, "{backend:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_promotional_trial_ends_with_its_resources_and_its_time() {
+    for backend in [Backend::Local, Backend::V2] {
+        let bridge = Bridge::over(backend).await;
+        for resource in ["a", "b", "c", "d", "e"] {
+            assert_eq!(authorized(&bridge, "TempPassREF", resource).await.decision(), Decision::Permit);
+        }
+        let denied = authorized(&bridge, "TempPassREF", "f").await;
+        assert_eq!(
+            (denied.decision(), denied.denial_reason()),
+            (Decision::Deny, DenialReason::ResourcesExhausted)
+        );
+        assert_eq!(
+            authorized(&bridge, "TempPassREF", "a").await.decision(),
+            Decision::Permit,
+            "a player goes on"
+        );
+        let trial = looked(&bridge, "TempPassREF").await;
+        assert_eq!((trial.state(), trial.remaining_resources), (State::Exhausted, Some(0)), "{backend:?}");
+        assert_eq!(trial.used_resources, ["a", "b", "c", "d", "e"]);
+
+        bridge.advance(std::time::Duration::from_secs(24 * 3600 + 1)).await;
+        let denied = authorized(&bridge, "TempPassREF", "a").await;
+        assert_eq!(
+            (denied.decision(), denied.denial_reason()),
+            (Decision::Deny, DenialReason::Expired),
+            "{backend:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn version_1_only_resets() {
+    let bridge = Bridge::over(Backend::V1).await;
+    let mut temp_passes = bridge.server.temp_passes();
+    let answer = temp_passes.authorize_temp_pass(authorize("TempPass", "channel")).await;
+    refused(answer, Code::Unimplemented, "UNSUPPORTED_OPERATION");
+    refused(temp_passes.get_temp_pass(look("TempPass")).await, Code::Unimplemented, "UNSUPPORTED_OPERATION");
+}
+
+#[tokio::test]
+async fn resets_say_what_they_mean_in_the_providers_words() {
+    for backend in [Backend::V1, Backend::V2] {
+        let bridge = Bridge::over(backend).await;
+        let mut temp_passes = bridge.server.temp_passes();
+        let device = |target, app_id: &str| ResetTempPassRequest {
+            requestor_id: REQUESTOR.to_owned(),
+            mvpd_id: "TempPass".to_owned(),
+            target: Some(target),
+            app_id: app_id.to_owned(),
+            ..ResetTempPassRequest::default()
+        };
+        let one = reset_temp_pass_request::Target::DeviceId("a device/1&x".to_owned());
+        temp_passes.reset_temp_pass(device(one, "app")).await.expect("resets");
+        let all = reset_temp_pass_request::Target::AllDevices(true);
+        temp_passes.reset_temp_pass(device(all, "")).await.expect("resets");
+        let key = |target| ResetFlexibleTempPassRequest {
+            requestor_id: REQUESTOR.to_owned(),
+            mvpd_id: "TempPassREF".to_owned(),
+            target: Some(target),
+            ..ResetFlexibleTempPassRequest::default()
+        };
+        let user = reset_flexible_temp_pass_request::Target::UserIdentifier(USER.to_owned());
+        temp_passes.reset_flexible_temp_pass(key(user)).await.expect("resets");
+        let all = reset_flexible_temp_pass_request::Target::AllKeys(true);
+        temp_passes.reset_flexible_temp_pass(key(all)).await.expect("resets");
+
+        let calls = bridge.provider.calls_to("/reset-tempass/").await;
+        let told: Vec<_> = calls
+            .iter()
+            .map(|call| {
+                let text = |key: &str| call[key].as_str().expect("text").to_owned();
+                (text("path"), text("query"))
+            })
+            .collect();
+        let reset = "/reset-tempass/v3/reset";
+        let expected = [
+            (
+                reset.to_owned(),
+                "requestor_id=REF&mvpd_id=TempPass&device_id=a+device%2F1%26x&appId=app".to_owned(),
+            ),
+            (reset.to_owned(), "requestor_id=REF&mvpd_id=TempPass&device_id=all".to_owned()),
+            (format!("{reset}/generic"), format!("requestor_id=REF&mvpd_id=TempPassREF&key={DIGEST}")),
+            (format!("{reset}/generic"), "requestor_id=REF&mvpd_id=TempPassREF&key=all".to_owned()),
+        ];
+        assert_eq!(told, expected, "{backend:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_provider_gets_the_digest_of_a_user_unless_it_is_configured_to_get_more() {
+    for (identity, expected) in [(TempPassIdentity::Digest, DIGEST), (TempPassIdentity::Clear, USER)] {
+        let bridge = Bridge::configured(Backend::V2, |config| {
+            let environment = config.environments.get_mut("default").expect("is there");
+            environment.requestors.get_mut(REQUESTOR).expect("is there").temp_pass_identity = identity;
+        })
+        .await;
+        authorized(&bridge, "TempPassREF", "channel").await;
+        let calls = bridge.provider.calls_to("/api/v2/REF/decisions/").await;
+        let header = calls[0]["headers"]["ap-temppass-identity"].as_str().expect("text");
+        let decoded =
+            base64::Engine::decode(&base64::engine::general_purpose::STANDARD, header).expect("base64");
+        let decoded: serde_json::Value = serde_json::from_slice(&decoded).expect("JSON");
+        assert_eq!(decoded, serde_json::json!({ "email": expected }));
+        let log = serde_json::Value::from(bridge.provider.calls().await).to_string();
+        assert!(!log.contains(USER), "in clear it is nowhere else");
+    }
+}
+
+#[tokio::test]
+async fn version_2_wants_to_know_the_device() {
+    let bridge = Bridge::over(Backend::V2).await;
+    let request = AuthorizeTempPassRequest { device: None, ..authorize("TempPass", "channel") };
+    assert_eq!(violated(bridge.server.temp_passes().authorize_temp_pass(request).await), ["device"]);
+}
+
+#[tokio::test]
+async fn what_an_operator_decides_is_no_temp_pass() {
+    let bridge = Bridge::over(Backend::V2).await;
+    let created = bridge.created().await;
+    bridge.provider.log_in(&created.code, "Cablevision").await;
+    let mut temp_passes = bridge.server.temp_passes();
+    let answer = temp_passes.authorize_temp_pass(authorize("Cablevision", "channel")).await;
+    refused(answer, Code::FailedPrecondition, "NOT_A_TEMP_PASS");
+    refused(
+        temp_passes.get_temp_pass(look("Cablevision")).await,
+        Code::FailedPrecondition,
+        "NOT_A_TEMP_PASS",
+    );
+}
