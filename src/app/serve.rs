@@ -90,6 +90,9 @@ impl App {
         watching.abort();
         stop_scheduling.cancel();
         health.report_draining().await;
+        for (environment, _) in services.upstreams.circuits() {
+            health.report_upstream(environment.as_str(), false).await;
+        }
         readiness.set(Err("draining".to_owned()));
         tokio::select! {
             () = &mut accepting => {}
@@ -99,7 +102,7 @@ impl App {
         accepting.as_mut().await;
         drop(accepting);
         end_calls(pool, &shutdown, config.runtime.drain_timeout.0).await;
-        // They wait for nothing but the store, which answers or fails.
+        // A reset under way has a deadline.
         let _ = scheduling.await;
         services.finish().await;
         shutdown.cut.cancel();

@@ -1,17 +1,18 @@
 //! The use cases, put together over one store: for a server, and for commands where none runs.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
+use tokio_util::task::TaskTracker;
 
 use super::{StartError, Surroundings, store, upstreams::Upstreams};
 use crate::{
     backend::{
         LocalBackend, LocalParts,
-        upstream::{ShadowedCodes, UpstreamParts},
+        upstream::{ShadowedCodes, UpstreamParts, end_leases},
     },
-    config::Config,
+    config::{Config, StoreKind},
     domain::{clock::SharedClock, device_info::Normalizer, port::Store},
     service::{
         ClientRegistrationService, RegistrationService, TempPassService,
@@ -25,6 +26,9 @@ use crate::{
     },
 };
 
+/// How long the end of the server waits for calls that go on without their callers: an upstream may be slow.
+const FINISH_MAX: Duration = Duration::from_secs(20);
+
 /// The use cases, and what they share.
 pub(super) struct Services {
     pub policy: SharedPolicy,
@@ -36,6 +40,8 @@ pub(super) struct Services {
     pub temp_pass: TempPassService,
     pub upstreams: Arc<Upstreams>,
     codes: Arc<ShadowedCodes>,
+    /// Registrations and renewals at upstreams.
+    tasks: TaskTracker,
 }
 
 impl Services {
@@ -51,6 +57,10 @@ impl Services {
         let key_ring = Arc::new(store::key_ring(config)?);
         let codes = ShadowedCodes::new(Arc::clone(&store.codes), &Handle::current());
         let store = Store { codes: codes.clone(), ..store };
+        let StoreKind::Embedded = config.store.kind;
+        // Nobody else has this store: whose leases these were, it has ended.
+        end_leases(&*store.ledger).await?;
+        let tasks = TaskTracker::new();
         let upstreams = Arc::new(Upstreams::new(UpstreamParts {
             ledger: Arc::clone(&store.ledger),
             key_ring: Arc::clone(&key_ring),
@@ -59,7 +69,9 @@ impl Services {
             clock: Arc::clone(&clock),
             randomness: Arc::clone(&randomness),
             normalizer: Arc::clone(&normalizer),
+            max_live_codes: policy.max_live_codes,
             runtime: Handle::current(),
+            tasks: tasks.clone(),
         }));
         let backends = Backends::new(LocalBackend::over(LocalParts {
             store: store.clone(),
@@ -109,14 +121,22 @@ impl Services {
             temp_pass,
             upstreams,
             codes,
+            tasks,
         })
     }
 
     /// Waits for what goes on although its callers have left. Call it when no new calls can come, and before the store is
     /// closed.
     pub async fn finish(&self) {
-        self.registration.finish().await;
-        self.temp_pass.finish().await;
+        let calls = async {
+            self.registration.finish().await;
+            self.temp_pass.finish().await;
+            self.tasks.close();
+            self.tasks.wait().await;
+        };
+        if tokio::time::timeout(FINISH_MAX, calls).await.is_err() {
+            tracing::warn!("calls to an upstream that did not end in time are left");
+        }
         self.codes.finish().await;
     }
 

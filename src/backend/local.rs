@@ -102,17 +102,17 @@ impl CodeBackend for LocalBackend {
         Ok(Presence::Live(Box::new(record)))
     }
 
-    async fn find(&self, _: &CallContext, _: &CodeKey, _: Option<IpAddr>) -> Result<Option<Sighting>> {
-        Ok(None)
+    async fn find(&self, _: &CallContext, _: &CodeKey, _: Option<IpAddr>) -> Result<Sighting> {
+        Ok(Sighting::Nothing(None))
     }
 
     async fn delete(&self, _: &CallContext, record: &Registration) -> Result<Deletion> {
         let released = self.parts.store.codes.release(&record.key(), record.id).await?;
-        Ok(if released { Deletion::Released { upstream_deleted: None } } else { Deletion::NotFound })
+        Ok(if released { Deletion::Released { upstream_deleted: None } } else { Deletion::NotFound(None) })
     }
 
     async fn delete_unknown(&self, _: &CallContext, _: &CodeKey, _: Option<IpAddr>) -> Result<Deletion> {
-        Ok(Deletion::NotFound)
+        Ok(Deletion::NotFound(None))
     }
 
     async fn look(&self, _: &Registration) -> Option<Result<Sign>> {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     call::CallContext,
     device_info::{DeviceInfo, Warning},
-    error::Result,
+    error::{Result, UpstreamAnswer},
     id::Place,
     port::Verdict,
     registration::{CodeKey, Registration, RegistrationRequest, UpstreamApi},
@@ -33,8 +33,8 @@ pub struct Issued {
 pub enum Presence {
     /// It lives, and this is its record now.
     Live(Box<Registration>),
-    /// It is gone before its time; its tombstone is kept.
-    Gone,
+    /// The issuer knows it no more; and what it said.
+    Gone(Option<Box<UpstreamAnswer>>),
 }
 
 /// What an issuer has under a code of which no record is kept here.
@@ -44,18 +44,20 @@ pub enum Sighting {
     Whole(Box<Registration>),
     /// What the issuer tells of it: neither the record's id nor that of the device.
     Partial(Box<Registration>),
+    /// Nothing; and what it said.
+    Nothing(Option<Box<UpstreamAnswer>>),
 }
 
 /// What became of a delete.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Deletion {
     /// The code is released; and whether the upstream has dropped it too, where there is one.
     Released {
         /// Absent for codes of our own.
         upstream_deleted: Option<bool>,
     },
-    /// There was none.
-    NotFound,
+    /// There was none; and what the upstream said, where it was asked.
+    NotFound(Option<Box<UpstreamAnswer>>),
 }
 
 /// What a look at a watched code showed.
@@ -79,12 +81,7 @@ pub trait CodeBackend: Send + Sync {
     async fn read(&self, context: &CallContext, record: Registration) -> Result<Presence>;
 
     /// Asks for a code of which nothing is known here, for the device or viewer at this address.
-    async fn find(
-        &self,
-        context: &CallContext,
-        key: &CodeKey,
-        address: Option<IpAddr>,
-    ) -> Result<Option<Sighting>>;
+    async fn find(&self, context: &CallContext, key: &CodeKey, address: Option<IpAddr>) -> Result<Sighting>;
 
     /// Releases a record that lives as far as we know.
     async fn delete(&self, context: &CallContext, record: &Registration) -> Result<Deletion>;
@@ -168,8 +165,8 @@ impl std::fmt::Debug for Backend {
     }
 }
 
-/// What a REST client sends to the provider's `/o/client` through here.
-#[derive(Debug, Clone)]
+/// What a REST client sends to the provider's `/o/client` through here. It holds secrets, and shows itself to no log.
+#[derive(Clone)]
 pub struct RelayedCall {
     /// The path.
     pub path: &'static str,
@@ -183,13 +180,13 @@ pub struct RelayedCall {
     pub device: Option<IpAddr>,
 }
 
-/// The provider's answer, as its client gets it.
-#[derive(Debug, Clone)]
+/// The provider's answer, as its client gets it. It holds secrets, and shows itself to no log.
+#[derive(Clone)]
 pub struct RelayedAnswer {
     /// The status.
     pub status: http::StatusCode,
-    /// The media type, if it has one.
-    pub content_type: Option<http::HeaderValue>,
+    /// Of the headers those that are for the client.
+    pub headers: http::HeaderMap,
     /// The body.
     pub body: bytes::Bytes,
 }

@@ -92,6 +92,10 @@ fn check_name(field: &str, text: &str) -> Result<(), Violation> {
             format!("has {} bytes; at most {NAME_MAX} are allowed", text.len()),
         ));
     }
+    // In the path of a URL they would lead somewhere else.
+    if matches!(text, "." | "..") {
+        return Err(Violation::new(field, "is no name: it consists of dots"));
+    }
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     match text.chars().find(|character| !(character.is_ascii() && allowed(*character as u8))) {
         None => Ok(()),

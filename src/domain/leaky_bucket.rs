@@ -86,6 +86,23 @@ impl<K: Eq + Hash + Clone> LeakyBuckets<K> {
         }
     }
 
+    /// Puts one into the key's bucket, and says after what time it fits: each who asks has a time of its own.
+    ///
+    /// # Errors
+    /// Where that is longer than `longest`: then nothing is put in, and this is the time.
+    pub fn reserve(&self, key: &K, rate: Rate, longest: Duration) -> Result<Duration, Duration> {
+        let now = self.now();
+        let bucket = self.bucket(key);
+        let wait = |empty_at: u64| room(empty_at, now, rate).err().unwrap_or_default();
+        let reserved = bucket.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |empty_at| {
+            (wait(empty_at) <= longest).then(|| empty_at.max(now).saturating_add(rate.interval()))
+        });
+        match reserved {
+            Ok(before) => Ok(wait(before)),
+            Err(empty_at) => Err(wait(empty_at)),
+        }
+    }
+
     fn bucket(&self, key: &K) -> Arc<AtomicU64> {
         self.empty_at
             .get_or_insert_with(key, || Ok::<_, std::convert::Infallible>(Arc::default()))
@@ -145,6 +162,21 @@ mod tests {
         assert_eq!(buckets.admit(&"key", rate), Err(SECOND / 10));
         clock.advance(SECOND / 10);
         assert_eq!(buckets.admit(&"key", rate), Ok(()));
+    }
+
+    #[test]
+    fn who_reserves_is_told_a_time_of_its_own_or_refused() {
+        let clock = ManualClock::new(Timestamp::from_millis(0));
+        let buckets = LeakyBuckets::new(clock.clone());
+        let rate = Rate::new(1, SECOND, 2);
+        let waits: Vec<_> = (0..5).map(|_| buckets.reserve(&"key", rate, SECOND * 2)).collect();
+        assert_eq!(waits, [Ok(SECOND * 0), Ok(SECOND * 0), Ok(SECOND), Ok(SECOND * 2), Err(SECOND * 3)]);
+        clock.advance(SECOND);
+        assert_eq!(
+            buckets.reserve(&"key", rate, SECOND * 2),
+            Ok(SECOND * 2),
+            "what was refused was not put in"
+        );
     }
 
     #[test]

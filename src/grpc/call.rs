@@ -12,6 +12,7 @@ use super::{body::End, status::status_of};
 use crate::{
     domain::{
         authentication::AuthenticationProblem,
+        call::CallContext,
         caller::Caller,
         error::{Error, Result},
     },
@@ -45,7 +46,7 @@ where
 /// its client gives it no room to send: the stream must end at its deadline, and let go of what it holds, whatever
 /// the client does.
 pub(super) async fn streaming<T, U, V, Work>(
-    request: Request<T>,
+    mut request: Request<T>,
     work: impl FnOnce(Caller, T) -> Work,
     render: impl Fn(U) -> V + Send + Sync + 'static,
 ) -> std::result::Result<Response<AnswerStream<V>>, Status>
@@ -55,6 +56,12 @@ where
     V: Send + 'static,
 {
     let end = request.extensions().get::<End>().cloned();
+    // The server's own limit is for the beginning of the answer: a stream goes on for as long as its caller wants.
+    if let Ok(caller) = caller_of(&request) {
+        let deadline = end.as_ref().and_then(|end| end.deadline).map(tokio::time::Instant::into_std);
+        let context = CallContext { deadline, ..caller.context().clone() };
+        request.extensions_mut().insert(caller.in_call(context));
+    }
     let mut answers = unary(request, work).await?.into_inner();
     let (sender, receiver) = mpsc::channel(ANSWERS_HELD + 1);
     // The room for how a stream ends early is kept from the beginning: a full channel must not lose it.

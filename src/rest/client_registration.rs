@@ -172,7 +172,7 @@ async fn relay(relay: &dyn RegistrationRelay, call: &Call, path: &'static str) -
     let answer = relay.send(&call.context(), relayed).await?;
     let mut response = (answer.status, [(CACHE_CONTROL, "no-store")], answer.body).into_response();
     response.headers_mut().remove(CONTENT_TYPE);
-    response.headers_mut().extend(answer.content_type.map(|value| (CONTENT_TYPE, value)));
+    response.headers_mut().extend(answer.headers);
     Ok(response)
 }
 

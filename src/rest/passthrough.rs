@@ -20,7 +20,7 @@ use reqwest::{Client, Url, redirect};
 use tokio::{sync::Semaphore, time::timeout_at};
 
 use super::{Face, address::Addresses, around::Deadline, failure::Failure};
-use crate::domain::error::{Error, UpstreamAnswer};
+use crate::domain::error::{Error, UpstreamAnswer, Violation};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
@@ -80,6 +80,11 @@ async fn send(passthrough: &Passthrough, face: &Face, request: Request) -> Resul
     let mut url = passthrough.origin.clone();
     url.set_path(head.uri.path());
     url.set_query(head.uri.query());
+    if url.path() != head.uri.path() {
+        let text =
+            "has segments of dots, or characters that no path has; it would reach another one than it says";
+        return Err(Error::from(Violation::new("path", text)).into());
+    }
     let length = head.headers.get(CONTENT_LENGTH).cloned();
     let has_body = length.is_some() || head.headers.contains_key(TRANSFER_ENCODING);
     let mut headers = head.headers;

@@ -17,6 +17,7 @@ use serde::Serialize;
 use super::{device_info::hex, temp_pass::Origin};
 use crate::domain::{
     clock::{SharedClock, Timestamp},
+    error::{Error, Result},
     temp_pass::{ResetTarget, TempPassKey, TrialApplication},
 };
 
@@ -45,8 +46,31 @@ pub struct ResetEntry<'a> {
     pub target: &'a ResetTarget,
     /// Which of these.
     pub application: &'a TrialApplication,
-    /// How many, where that is known.
-    pub reset_count: Option<u64>,
+    /// What came of it.
+    pub result: ResetResult,
+}
+
+/// What came of a reset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResetResult {
+    /// It was done; how many trials it were, where that is known.
+    Done(Option<u64>),
+    /// It may have been done: an upstream was asked, and did not answer.
+    Unknown,
+}
+
+impl ResetResult {
+    /// What a reset leaves an entry about; nothing where nothing can have happened.
+    #[must_use]
+    pub fn of(reset: &Result<Option<u64>>) -> Option<Self> {
+        match reset {
+            Ok(count) => Some(Self::Done(*count)),
+            Err(Error::UpstreamUnavailable { .. } | Error::StoreUnavailable(_) | Error::DeadlineExceeded) => {
+                Some(Self::Unknown)
+            }
+            Err(_) => None,
+        }
+    }
 }
 
 /// An entry as a line. The order of the fields is that of the file.
@@ -69,6 +93,8 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     device_user_digest: Option<String>,
     reset_count: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<&'static str>,
 }
 
 impl AuditLog {
@@ -113,7 +139,11 @@ impl AuditLog {
             target_digest: identifier.map(digest),
             app_id_digest: filled(&entry.application.app_id),
             device_user_digest: filled(&entry.application.device_user),
-            reset_count: entry.reset_count,
+            reset_count: match entry.result {
+                ResetResult::Done(count) => count,
+                ResetResult::Unknown => None,
+            },
+            result: (entry.result == ResetResult::Unknown).then_some("unknown"),
         }
     }
 }

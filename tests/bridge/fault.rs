@@ -6,7 +6,7 @@ use passbridge::config::{Backend, HumanDuration};
 use serde_json::{Value, json};
 use tonic::Code;
 
-use crate::support::{Bridge, create_from, status::refused};
+use crate::support::{Bridge, create_from, raw::RawChannel, status::refused};
 
 /// What the provider does, and what its caller reads.
 fn faults() -> Vec<(&'static str, Value, Code, &'static str, &'static str)> {
@@ -103,7 +103,8 @@ async fn a_hanging_provider_costs_the_caller_its_own_deadline_and_no_more() {
         bridge.provider.fault(json!({ "path": "/", "hang": {} })).await;
         let mut request = tonic::Request::new(create_from(1));
         request.metadata_mut().insert("grpc-timeout", "200m".parse().expect("a value"));
-        let answer = bridge.server.codes().create_registration_code(request).await;
+        let channel = RawChannel::connect(bridge.server.address()).await;
+        let answer = channel.codes().create_registration_code(request).await;
         refused(answer, Code::DeadlineExceeded, "DEADLINE_EXCEEDED");
     }
 }

@@ -12,10 +12,14 @@ use passbridge::{
 pub mod http;
 #[path = "../support/provider.rs"]
 pub mod provider;
+#[path = "../support/raw.rs"]
+pub mod raw;
+#[allow(dead_code, reason = "it has more than this binary needs")]
 #[path = "../support/request.rs"]
 pub mod request;
 #[path = "../support/status.rs"]
 pub mod status;
+#[allow(dead_code, reason = "it has more than this binary needs")]
 #[path = "../support/test_server.rs"]
 pub mod test_server;
 

@@ -1,12 +1,12 @@
 //! Who passbridge is at the provider: a software statement becomes a client id and a secret, once and for ever (reference,
 //! section 5). To lose them would lose the viewers' sessions, so they are in the ledger before they are used.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 
-use super::UpstreamParts;
+use super::{UpstreamOptions, UpstreamParts};
 use crate::domain::{
     clock::Timestamp,
     error::{Error, Result, StoreError},
@@ -55,6 +55,8 @@ pub(super) struct Credentials {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Token {
     pub access_token: String,
+    /// Whose it is.
+    pub client_id: String,
     pub received: Timestamp,
     /// In seconds, from when it was received.
     pub expires_in: u64,
@@ -78,17 +80,28 @@ impl Token {
     }
 }
 
-/// Where an environment's credentials and token are kept: sealed, under its name and the digest of its statement.
+/// Credentials as they are in the ledger.
+pub(super) struct Kept {
+    pub credentials: Credentials,
+    sealed: Vec<u8>,
+}
+
+/// Where an environment's credentials and token are kept: sealed, under its name, the provider's origin, which nobody else's
+/// secrets must reach, and the digest of its statement.
 pub(super) struct Vault {
     name: Vec<u8>,
     parts: UpstreamParts,
 }
 
 impl Vault {
-    pub fn new(environment: &EnvironmentName, statement: &Statement, parts: &UpstreamParts) -> Self {
-        let mut name = environment.as_str().as_bytes().to_vec();
-        name.push(0);
-        name.extend_from_slice(&Sha256::digest(statement.reveal()));
+    pub fn new(
+        environment: &EnvironmentName,
+        options: &UpstreamOptions,
+        statement: &Statement,
+        parts: &UpstreamParts,
+    ) -> Self {
+        let digest = Sha256::digest(statement.reveal());
+        let name = [environment.as_str().as_bytes(), options.url.as_str().as_bytes(), &digest].join(&0);
         Self { name, parts: parts.clone() }
     }
 
@@ -97,44 +110,58 @@ impl Vault {
         LedgerKey { kind, name: self.name.clone() }
     }
 
-    pub async fn credentials(&self) -> Result<Option<Credentials>> {
-        self.get(CREDENTIALS).await
+    pub async fn credentials(&self) -> Result<Option<Kept>> {
+        let kept = self.get(CREDENTIALS).await?;
+        Ok(kept.map(|(credentials, sealed)| Kept { credentials, sealed }))
     }
 
-    pub async fn keep_credentials(&self, credentials: &Credentials) -> Result<()> {
-        self.put(CREDENTIALS, credentials, None).await
+    /// Keeps new credentials in the place of those that were there.
+    ///
+    /// # Errors
+    /// Where the store fails, or others are there by now: those are not overwritten.
+    pub async fn keep_credentials(&self, before: Option<&Kept>, credentials: &Credentials) -> Result<()> {
+        let entry = self.sealed(CREDENTIALS, credentials, None)?;
+        let before = before.map(|kept| kept.sealed.as_slice());
+        if self.parts.ledger.swap(&self.key(CREDENTIALS), before, Some(entry)).await? {
+            return Ok(());
+        }
+        let theirs = self.credentials().await?;
+        if theirs.is_some_and(|kept| kept.credentials == *credentials) {
+            return Ok(());
+        }
+        Err(StoreError::Unavailable("other credentials have been kept meanwhile".to_owned()).into())
     }
 
     pub async fn token(&self) -> Result<Option<Token>> {
-        self.get(TOKEN).await
+        Ok(self.get(TOKEN).await?.map(|(token, _)| token))
     }
 
     pub async fn keep_token(&self, token: &Token) -> Result<()> {
-        let end = token.received + std::time::Duration::from_secs(token.expires_in);
-        self.put(TOKEN, token, Some(end)).await
+        let end = token.received + Duration::from_secs(token.expires_in);
+        let entry = self.sealed(TOKEN, token, Some(end))?;
+        let key = self.key(TOKEN);
+        loop {
+            let before = self.parts.ledger.get(&key).await?;
+            let before = before.as_ref().map(|entry| entry.value.as_slice());
+            if self.parts.ledger.swap(&key, before, Some(entry.clone())).await? {
+                return Ok(());
+            }
+        }
     }
 
-    async fn get<T: DeserializeOwned>(&self, kind: &'static str) -> Result<Option<T>> {
+    async fn get<T: DeserializeOwned>(&self, kind: &'static str) -> Result<Option<(T, Vec<u8>)>> {
         let Some(entry) = self.parts.ledger.get(&self.key(kind)).await? else { return Ok(None) };
         let opened = self.parts.key_ring.open(&entry.value, &self.context(kind));
         let bytes = opened.map_err(|error| StoreError::Corrupt(format!("{kind}: {error}")))?;
         let value = postcard::from_bytes(&bytes);
-        value.map(Some).map_err(|error| StoreError::Corrupt(format!("{kind}: {error}")).into())
+        let value = value.map_err(|error| StoreError::Corrupt(format!("{kind}: {error}")))?;
+        Ok(Some((value, entry.value)))
     }
 
-    /// Only who has the lease writes, so that nobody's is overwritten.
-    async fn put<T: Serialize>(&self, kind: &'static str, value: &T, end: Option<Timestamp>) -> Result<()> {
+    fn sealed<T: Serialize>(&self, kind: &str, value: &T, end: Option<Timestamp>) -> Result<LedgerEntry> {
         let bytes = postcard::to_allocvec(value).map_err(|error| Error::Internal(error.to_string()))?;
-        let sealed = self.parts.key_ring.seal(&bytes, &self.context(kind), &*self.parts.randomness)?;
-        let key = self.key(kind);
-        loop {
-            let before = self.parts.ledger.get(&key).await?;
-            let entry = LedgerEntry { value: sealed.clone(), expire_time: end };
-            let before = before.as_ref().map(|entry| entry.value.as_slice());
-            if self.parts.ledger.swap(&key, before, Some(entry)).await? {
-                return Ok(());
-            }
-        }
+        let value = self.parts.key_ring.seal(&bytes, &self.context(kind), &*self.parts.randomness)?;
+        Ok(LedgerEntry { value, expire_time: end })
     }
 
     fn context(&self, kind: &str) -> Vec<u8> {

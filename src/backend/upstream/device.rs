@@ -3,15 +3,28 @@
 use serde_json::Value;
 
 use super::json::{number, text};
-use crate::domain::device_info::{
-    Browser, DeviceInfo, Display, Hardware, NormalizedConnection, NormalizedDeviceInfo, OperatingSystem,
-    Version,
+use crate::domain::{
+    device_info::{
+        Browser, Connection, DeviceInfo, Display, Hardware, NormalizedConnection, NormalizedDeviceInfo,
+        Normalizer, OperatingSystem, Version,
+    },
+    registration::RegistrationRequest,
 };
 
 const UNKNOWN: &str = "Unknown";
 
-/// The device information to send for a device that says nothing of itself: what its normalized form knows.
-pub(super) fn described(normalized: &NormalizedDeviceInfo) -> DeviceInfo {
+/// The wire form of a request's device; of one that says nothing of itself, what its User-Agent tells.
+pub(super) fn wire_form(request: &RegistrationRequest, normalizer: &Normalizer) -> String {
+    match &request.device_info {
+        Some(device_info) => device_info.encode(),
+        None => {
+            let connection = Connection::new(&request.user_agent, request.device_ip, request.device_port);
+            described(&normalizer.normalize(None, &connection)).encode()
+        }
+    }
+}
+
+fn described(normalized: &NormalizedDeviceInfo) -> DeviceInfo {
     let known = |text: &str| Some(text.to_owned()).filter(|text| text != UNKNOWN);
     DeviceInfo {
         primary_hardware_type: known(&normalized.hardware_type),

@@ -102,7 +102,7 @@ impl UpstreamDoctor {
     /// Whether there are credentials, and a token for them.
     async fn identify(&self, findings: &mut Vec<Finding>) -> bool {
         let tokens = self.0.inner.session.tokens();
-        let before = match tokens.registered().await {
+        let before = match tokens.registrar().vault().credentials().await {
             Ok(before) => before,
             Err(error) => {
                 findings.push(failed("credentials", &error));

@@ -18,6 +18,9 @@ use crate::domain::{
 /// The longest code of an error, and the longest name of a call, that is passed on.
 const CODE_MAX: usize = 128;
 
+/// The code for a token that is good, but for other requestors.
+const WRONG_PROVIDER: &str = "invalid_access_token_service_provider";
+
 /// How long to wait after an answer that says to be slower, but not for how long.
 const A_MOMENT: Duration = Duration::from_secs(1);
 
@@ -34,10 +37,14 @@ pub(super) fn said_in(status: u16, body: &Value) -> UpstreamAnswer {
     UpstreamAnswer { status: Some(status), code: field("code"), trace: field("trace") }
 }
 
-/// Whether the answer says that the access token is not good, or no more.
+/// Whether the answer says that the access token is not good, or no more: another one may be.
 pub(super) fn refuses_token(answer: &Answer) -> bool {
-    answer.status == StatusCode::UNAUTHORIZED
-        || (answer.status.is_client_error() && meaning(&said(answer)) == Some(Meaning::Token))
+    answer.status == StatusCode::UNAUTHORIZED && said(answer).code.as_deref() != Some(WRONG_PROVIDER)
+}
+
+/// Whether the answer says that the client may not do this with whatever token.
+pub(super) fn refuses_client(answer: &Answer) -> bool {
+    answer.status.is_client_error() && meaning(&said(answer)) == Some(Meaning::Token)
 }
 
 /// Whether the answer says that there is no such code.
@@ -52,6 +59,8 @@ pub(super) fn refusal(answer: &Answer, was_fast: bool) -> Error {
     // The two may differ; the API's own is the more exact one.
     let inner = serde_json::from_slice::<Value>(&answer.body).ok().and_then(|body| number(&body, "status"));
     match meaning(&said) {
+        // What it forbids is not mended by other credentials.
+        _ if answer.status == StatusCode::FORBIDDEN => by_status(answer, inner, said, was_fast),
         Some(Meaning::Field(field)) => Error::UpstreamRejected { field: Some(field), answer: said },
         Some(Meaning::CodeUnknown) => Error::CodeNotFound(LookupClues {
             over_upstream: true,
@@ -63,6 +72,16 @@ pub(super) fn refusal(answer: &Answer, was_fast: bool) -> Error {
         Some(Meaning::Breakdown) => broken("it reports a breakdown", said),
         None => by_status(answer, inner, said, was_fast),
     }
+}
+
+/// The error that an upstream's own code leads to, where an answer as a whole is right.
+pub(super) fn refusal_by_code(said: UpstreamAnswer) -> Option<Error> {
+    Some(match meaning(&said)? {
+        Meaning::Field(field) => Error::UpstreamRejected { field: Some(field), answer: said },
+        Meaning::Breakdown => broken("it reports a breakdown", said),
+        Meaning::Token => Error::UpstreamCredentialsRefused { answer: said },
+        Meaning::Forbidden | Meaning::CodeUnknown => Error::UpstreamForbidden { answer: said },
+    })
 }
 
 fn by_status(answer: &Answer, inner: Option<u64>, said: UpstreamAnswer, was_fast: bool) -> Error {

@@ -12,11 +12,11 @@ use http::{
     header::{CONTENT_TYPE, DATE, RETRY_AFTER},
 };
 use reqwest::{Client, Url, redirect};
-use tokio::sync::Semaphore;
-use tower::retry::budget::{Budget, TpsBudget};
+use tokio::{sync::Semaphore, time::timeout_at};
 
 use super::{
     UpstreamParts,
+    budget::RepeatBudget,
     circuit::{Circuit, CircuitState},
     failure::{throttled, unavailable},
     pace::Pace,
@@ -47,11 +47,6 @@ const THROTTLED_PAUSE_MAX: Duration = Duration::from_secs(60);
 /// For each call that may be under way so many may wait.
 const WAITING_PER_CONNECTION: usize = 16;
 
-/// Of all calls together this part may be repeats, over this time; and beside that this many a second.
-const REPEATS: f32 = 0.19;
-const REPEATS_WINDOW: Duration = Duration::from_secs(10);
-const REPEATS_PER_SECOND: u32 = 0;
-
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// Where an environment's upstream is, and how it may be called.
@@ -76,8 +71,8 @@ pub(super) enum Origin {
     Reset,
 }
 
-/// A call that is about to be made.
-#[derive(Debug, Clone)]
+/// A call that is about to be made. It holds secrets, and shows itself to no log.
+#[derive(Clone)]
 pub(super) struct Call {
     pub method: Method,
     pub origin: Origin,
@@ -150,8 +145,8 @@ fn form(pairs: &[(&str, &str)]) -> String {
     url.query().unwrap_or_default().to_owned()
 }
 
-/// What came back.
-#[derive(Debug, Clone)]
+/// What came back. It may hold secrets, and shows itself to no log.
+#[derive(Clone)]
 pub(super) struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
@@ -199,8 +194,9 @@ pub(super) struct HttpClient {
     reset_url: Url,
     timeout: Duration,
     pace: Pace,
-    circuit: Circuit,
-    budget: TpsBudget,
+    api_circuit: Circuit,
+    reset_circuit: Circuit,
+    budget: RepeatBudget,
     connections: Semaphore,
     waiting: Semaphore,
     clock: SharedClock,
@@ -216,8 +212,9 @@ impl HttpClient {
             reset_url: options.reset_url.clone(),
             timeout: options.timeout,
             pace: Pace::new(parts.clock.clone()),
-            circuit: Circuit::new(parts.clock.clone()),
-            budget: TpsBudget::new(REPEATS_WINDOW, REPEATS_PER_SECOND, REPEATS),
+            api_circuit: Circuit::new(parts.clock.clone()),
+            reset_circuit: Circuit::new(parts.clock.clone()),
+            budget: RepeatBudget::default(),
             connections: Semaphore::new(options.connections),
             waiting: Semaphore::new(options.connections.saturating_mul(WAITING_PER_CONNECTION + 1)),
             clock: parts.clock.clone(),
@@ -225,21 +222,24 @@ impl HttpClient {
         })
     }
 
-    /// Whether the upstream is being spared.
+    /// Whether the upstream, or a part of it, is being spared.
     pub fn circuit(&self) -> CircuitState {
-        self.circuit.state()
+        match (self.api_circuit.state(), self.reset_circuit.state()) {
+            (CircuitState::Closed, CircuitState::Closed) => CircuitState::Closed,
+            _ => CircuitState::Open,
+        }
     }
 
     /// Makes a call, and again where that is safe and may help. Whatever the status is, it is an answer, but for 429.
     pub async fn send(&self, context: &CallContext, call: &Call) -> Result<Answer> {
-        self.budget.deposit();
+        self.budget.earn();
         let mut attempts = 1;
         loop {
             let attempt = self.attempt(context, call).await;
             let Some(pause) = self.pause_before_repeat(call, &attempt, attempts) else {
                 return self.settle(call, attempt);
             };
-            if !context.outlasts(pause) || !self.budget.withdraw() {
+            if !context.outlasts(pause) || !self.budget.spend() {
                 return self.settle(call, attempt);
             }
             self.clock.sleep_until(self.clock.now() + pause).await;
@@ -287,47 +287,61 @@ impl HttpClient {
     }
 
     async fn attempt(&self, context: &CallContext, call: &Call) -> Attempt {
-        let Ok(_waiting) = self.waiting.try_acquire() else {
-            return Attempt::Hopeless(unavailable("too many calls to it wait already", None));
-        };
         if let Err(error) = self.keep_pace(context, call.device).await {
             return Attempt::Hopeless(error);
         }
-        let Ok(_connection) = self.connections.acquire().await else {
-            return Attempt::Hopeless(Error::ShuttingDown);
+        let Ok(_waiting) = self.waiting.try_acquire() else {
+            return Attempt::Hopeless(unavailable("too many calls to it wait already", None));
         };
-        if let Err(retry_after) = self.circuit.permit() {
+        let connection = match context.deadline {
+            Some(deadline) => timeout_at(deadline.into(), self.connections.acquire()).await,
+            None => Ok(self.connections.acquire().await),
+        };
+        let _connection = match connection {
+            Ok(Ok(connection)) => connection,
+            Ok(Err(_)) => return Attempt::Hopeless(Error::ShuttingDown),
+            Err(_) => return Attempt::Hopeless(Error::DeadlineExceeded),
+        };
+        let circuit = match call.origin {
+            Origin::Api => &self.api_circuit,
+            Origin::Reset => &self.reset_circuit,
+        };
+        if let Err(retry_after) = circuit.permit() {
             let spared = "it has failed again and again, and is spared for a moment";
             return Attempt::Hopeless(unavailable(spared, Some(retry_after)));
         }
         let attempt = self.exchange(context, call).await;
         match &attempt {
-            Attempt::Answered(answer) if !answer.status.is_server_error() => self.circuit.succeeded(),
-            _ => self.circuit.failed(),
+            Attempt::Answered(answer) if !answer.status.is_server_error() => circuit.succeeded(),
+            // The caller had no time left, which tells nothing of the upstream.
+            Attempt::Hopeless(Error::DeadlineExceeded) => {}
+            _ => circuit.failed(),
         }
         attempt
     }
 
     async fn keep_pace(&self, context: &CallContext, device: Option<IpAddr>) -> Result<()> {
         let Some(device) = device else { return Ok(()) };
-        while let Err(wait) = self.pace.take(device) {
-            if !context.outlasts(wait) {
-                return Err(throttled(UpstreamAnswer::default(), wait, true));
+        match self.pace.reserve(device, context.time_left().unwrap_or(Duration::MAX)) {
+            Ok(Duration::ZERO) => Ok(()),
+            Ok(wait) => {
+                self.clock.sleep_until(self.clock.now() + wait).await;
+                Ok(())
             }
-            self.clock.sleep_until(self.clock.now() + wait).await;
+            Err(wait) => Err(throttled(UpstreamAnswer::default(), wait, true)),
         }
-        Ok(())
     }
 
     async fn exchange(&self, context: &CallContext, call: &Call) -> Attempt {
         let request = match self.request(context, call) {
             Ok(request) => request,
-            Err(error) => return Attempt::Hopeless(Error::Internal(error.to_string())),
+            Err(error) => return Attempt::Hopeless(Error::Internal(error.without_url().to_string())),
         };
         let end = Instant::now() + self.timeout;
-        let end = context.deadline.map_or(end, |deadline| deadline.min(end));
-        match tokio::time::timeout_at(end.into(), self.answer(request)).await {
+        let callers_end = context.deadline.filter(|deadline| *deadline < end);
+        match timeout_at(callers_end.unwrap_or(end).into(), self.answer(request)).await {
             Ok(attempt) => attempt,
+            Err(_) if callers_end.is_some() => Attempt::Hopeless(Error::DeadlineExceeded),
             Err(_) => Attempt::Broken(unavailable("it does not answer in time", None)),
         }
     }

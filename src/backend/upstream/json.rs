@@ -1,5 +1,7 @@
 //! JSON as the provider sends it: numbers may be text, and what is not known does not matter.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::domain::clock::Timestamp;
@@ -31,4 +33,18 @@ pub(super) fn moment(object: &Value, key: &str) -> Option<Timestamp> {
 /// calls go to callers and logs.
 pub(super) fn plain(text: &str, limit: usize) -> String {
     text.chars().filter(char::is_ascii_graphic).take(limit).collect()
+}
+
+/// How long a code is kept here at most: longer than any that the documents allow (reference, section 2).
+const LIFE_MAX: Duration = Duration::from_secs(11 * 60 * 60);
+
+/// When a code ends of which the provider says so.
+///
+/// # Errors
+/// Where that has been already.
+pub(super) fn end_of_life(end: Timestamp, now: Timestamp) -> Result<Timestamp, &'static str> {
+    if end <= now {
+        return Err("its answer's code has expired already: its clock and this server's differ");
+    }
+    Ok(end.min(now + LIFE_MAX))
 }

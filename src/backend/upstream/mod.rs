@@ -3,8 +3,8 @@
 //! | module | what it is for |
 //! |---|---|
 //! | `http` | one call: its deadline, pace, queue, circuit, repeats; the answer read whole and bounded |
-//! | `pace`, `circuit` | the provider's throttle kept on our side; sparing a provider that fails |
-//! | `credentials`, `token` | registered once, kept sealed in the ledger; access tokens, renewed by one at a time |
+//! | `pace`, `budget`, `circuit` | the provider's throttle kept on our side; how much is repeated; sparing one that fails |
+//! | `credentials`, `registration`, `token` | kept sealed in the ledger; got once and for ever; renewed by one at a time |
 //! | `session` | a call with a token: what 401 and 403 lead to |
 //! | `failure` | every answer that is not what was asked for, as one of our errors |
 //! | `shadow` | what is kept here of codes that the provider issued |
@@ -14,6 +14,7 @@
 //! | `doctor` | whether all of that works, step by step |
 //! | `relay` | what REST clients send to the provider through here |
 
+mod budget;
 mod circuit;
 mod credentials;
 mod device;
@@ -22,6 +23,7 @@ mod failure;
 mod http;
 mod json;
 mod pace;
+mod registration;
 mod relay;
 mod reset;
 mod session;
@@ -33,11 +35,13 @@ mod v2;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
+use tokio_util::task::TaskTracker;
 
 pub use circuit::CircuitState;
 pub use credentials::Statement;
 pub use http::UpstreamOptions;
 pub use shadow::ShadowedCodes;
+pub use token::end_leases;
 
 use crate::{
     auth::KeyRing,
@@ -71,8 +75,12 @@ pub struct UpstreamParts {
     pub randomness: SharedRandomness,
     /// Makes device information uniform.
     pub normalizer: Arc<Normalizer>,
+    /// How many codes may live at once in an environment, of those that the upstream never hears of.
+    pub max_live_codes: u64,
     /// Where registrations and renewals finish whose callers have left: a runtime that lives as long as the store.
     pub runtime: Handle,
+    /// What waits for these.
+    pub tasks: TaskTracker,
 }
 
 /// The upstream of one environment. A cheap handle.

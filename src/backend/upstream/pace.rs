@@ -13,6 +13,9 @@ const SECOND: Duration = Duration::from_secs(1);
 /// How many calls of a device may come at once.
 const BURST: u32 = 10;
 
+/// How long a call waits for its turn at most, however long its caller would: so many calls of one device wait.
+const WAIT_MAX: Duration = Duration::from_secs(20);
+
 /// The pace of each device.
 #[derive(Debug)]
 pub(super) struct Pace {
@@ -25,12 +28,12 @@ impl Pace {
         Self { devices: LeakyBuckets::new(clock), rate: Rate::new(1, SECOND, BURST) }
     }
 
-    /// Counts a call of the device.
+    /// Counts a call of the device, and says how long to wait before it is made.
     ///
     /// # Errors
-    /// How long to wait before it may be made; it is not counted then.
-    pub fn take(&self, device: IpAddr) -> Result<(), Duration> {
-        self.devices.take(&device, self.rate)
+    /// Where that is longer than `longest`; it is not counted then.
+    pub fn reserve(&self, device: IpAddr, longest: Duration) -> Result<Duration, Duration> {
+        self.devices.reserve(&device, self.rate, longest.min(WAIT_MAX))
     }
 
     /// Whether the device has called more than once in the last second.

@@ -4,7 +4,10 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use http::{Method, header::CONTENT_TYPE};
+use http::{
+    Method,
+    header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+};
 use quick_cache::sync::Cache;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -59,8 +62,10 @@ impl RegistrationRelay for Relay {
         if is_token && answer.status.is_success() {
             self.remember(&answer.body, received).await?;
         }
-        let content_type = answer.headers.get(CONTENT_TYPE).cloned();
-        Ok(RelayedAnswer { status: answer.status, content_type, body: answer.body })
+        let theirs = [CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE];
+        let theirs =
+            theirs.into_iter().filter_map(|name| Some((name.clone(), answer.headers.get(name)?.clone())));
+        Ok(RelayedAnswer { status: answer.status, headers: theirs.collect(), body: answer.body })
     }
 
     async fn has_issued(&self, token: &str) -> Result<bool> {
@@ -98,7 +103,8 @@ impl Relay {
     }
 
     fn key(&self, digest: &[u8; 32]) -> LedgerKey {
-        let environment = self.upstream.inner.environment.as_str().as_bytes();
-        LedgerKey { kind: KIND, name: [environment, &[0], digest].concat() }
+        let inner = &self.upstream.inner;
+        let name = [inner.environment.as_str().as_bytes(), inner.options.url.as_str().as_bytes(), digest];
+        LedgerKey { kind: KIND, name: name.join(&0) }
     }
 }

@@ -7,7 +7,7 @@ use http::{HeaderValue, StatusCode, header::AUTHORIZATION};
 use super::{
     UpstreamOptions, UpstreamParts,
     credentials::{Statement, Token},
-    failure::{refusal, refuses_token, said},
+    failure::{is_code_unknown, refusal, refuses_client, refuses_token, said},
     http::{Answer, Call, HttpClient},
     token::Tokens,
 };
@@ -15,12 +15,15 @@ use crate::domain::{
     authentication::AuthenticationProblem,
     call::{CallContext, RelayedToken},
     clock::SharedClock,
-    error::{Error, Result},
+    error::{Error, Result, UpstreamAnswer},
     id::EnvironmentName,
 };
 
 /// How long to wait before a reset is tried again that was answered 403: too many fast requests are answered so too.
 const FORBIDDEN_PAUSE: Duration = Duration::from_secs(2);
+
+/// What the provider said of a code that it does not know.
+pub(super) type CodeUnknown = Box<UpstreamAnswer>;
 
 /// Calls of one environment, with its own credentials or those that a caller brought.
 pub(super) struct Session {
@@ -42,7 +45,7 @@ impl Session {
     }
 
     pub fn is_of(&self, statement: &Statement) -> bool {
-        self.tokens.is_of(statement)
+        self.tokens.registrar().is_of(statement)
     }
 
     /// The tokens of our own credentials.
@@ -63,23 +66,42 @@ impl Session {
         self.send_own(context, call).await.map(|(answer, _)| answer)
     }
 
+    /// Makes a call about a code: its answer, or what the provider said where it does not know the code.
+    pub async fn ask(
+        &self,
+        context: &CallContext,
+        call: Call,
+    ) -> Result<std::result::Result<Answer, CodeUnknown>> {
+        let device = call.device;
+        let answer = self.send(context, call).await?;
+        match answer.status.is_success() {
+            true => Ok(Ok(answer)),
+            false if is_code_unknown(&answer) => Ok(Err(Box::new(said(&answer)))),
+            false => Err(self.refusal(&answer, device)),
+        }
+    }
+
     async fn send_own(&self, context: &CallContext, call: Call) -> Result<(Answer, Arc<Token>)> {
         let token = self.tokens.get().await?;
         let answer = self.send_with(context, &call, &token.access_token).await?;
         if !refuses_token(&answer) {
+            self.tokens.works();
             return Ok((answer, token));
         }
         let token = self.tokens.instead_of(&token).await?;
         let answer = self.send_with(context, &call, &token.access_token).await?;
         if refuses_token(&answer) {
-            return Err(Error::UpstreamCredentialsRefused { answer: said(&answer) });
+            let error = Error::UpstreamCredentialsRefused { answer: said(&answer) };
+            self.tokens.is_refused_although_new(&error);
+            return Err(error);
         }
+        self.tokens.works();
         Ok((answer, token))
     }
 
     async fn send_relayed(&self, context: &CallContext, call: Call, token: &RelayedToken) -> Result<Answer> {
         let answer = self.send_with(context, &call, token.reveal()).await?;
-        if refuses_token(&answer) {
+        if refuses_token(&answer) || refuses_client(&answer) {
             return Err(Error::NotAuthenticated(AuthenticationProblem::TokenRefusedUpstream));
         }
         Ok(answer)

@@ -13,9 +13,10 @@ use uuid::Uuid;
 
 use super::{
     Upstream, device,
-    failure::{is_code_unknown, unreadable},
+    failure::unreadable,
     http::{Answer, Call},
-    json::{moment, text},
+    json::{end_of_life, moment, text},
+    session::CodeUnknown,
 };
 use crate::{
     backend::without_use,
@@ -24,7 +25,7 @@ use crate::{
         call::CallContext,
         clock::Timestamp,
         code::upstream_code,
-        device_info::{Connection, NormalizedDeviceInfo, Warning},
+        device_info::{Connection, NormalizedDeviceInfo, Normalizer, Warning},
         error::{Error, Result},
         id::{DUMMY_DEVICE_ID, DeviceId, MvpdId},
         port::{Codes, Verdict},
@@ -60,7 +61,8 @@ impl V1Backend {
         let path = format!("/reggie/v1/{}/regcode", request.place.requestor);
         let ttl = request.ttl.map(|ttl| ttl.as_duration().as_secs().to_string()).unwrap_or_default();
         let query = create_query(request, device_id, &ttl);
-        let call = with_device(Call::new(Method::POST, path), request).query(&query);
+        let call =
+            with_device(Call::new(Method::POST, path), request, &upstream.parts.normalizer).query(&query);
         let call = call.on_behalf_of(request.device_ip);
         let answer = upstream.session.send(context, call).await?;
         if !answer.status.is_success() {
@@ -95,55 +97,44 @@ impl V1Backend {
     ) -> Result<Registration> {
         let first = self.create(context, &request, DUMMY_DEVICE_ID).await?;
         request.device_id = Some(DeviceId::assigned(first.id));
-        let id = first.id.to_string();
-        let registration = self.create(context, &request, &id).await?;
+        let registration = self.create(context, &request, &first.id.to_string()).await;
         let (upstream, context) = (self.0.clone(), CallContext { deadline: None, ..context.clone() });
-        self.0.inner.parts.runtime.spawn(async move {
-            if let Err(error) = V1Backend(upstream).delete_upstream(&context, &first.key(), &first).await {
-                tracing::debug!(%error, "the first code of a device without an id lives until it expires");
-            }
-        });
-        Ok(Registration { device_id_assigned: true, ..registration })
+        let parts = &self.0.inner.parts;
+        parts.tasks.spawn_on(
+            async move {
+                let deleted = V1Backend(upstream).delete_at(&context, &first.key(), address_of(&first)).await;
+                if let Err(error) = deleted {
+                    tracing::debug!(%error, "the first code of a device without an id lives until it expires");
+                }
+            },
+            &parts.runtime,
+        );
+        Ok(Registration { device_id_assigned: true, ..registration? })
     }
 
-    /// Asks for a code: its record, or nothing where there is none.
     async fn ask(
         &self,
         context: &CallContext,
         key: &CodeKey,
         address: Option<IpAddr>,
-    ) -> Result<Option<Record>> {
-        let upstream = &self.0.inner;
+    ) -> Result<std::result::Result<Record, CodeUnknown>> {
         let call =
             Call::new(Method::GET, path_of(key)).header(ACCEPT, "application/json").on_behalf_of(address);
-        let answer = upstream.session.send(context, call).await?;
-        match answer.status.is_success() {
-            true => Record::read(&answer, upstream.parts.clock.now()).map(Some),
-            false if is_code_unknown(&answer) => Ok(None),
-            false => Err(upstream.session.refusal(&answer, address)),
+        match self.0.inner.session.ask(context, call).await? {
+            Ok(answer) => Record::read(&answer, self.0.inner.parts.clock.now()).map(Ok),
+            Err(unknown) => Ok(Err(unknown)),
         }
     }
 
-    /// Whether there was something to delete.
-    async fn delete_upstream(
+    async fn delete_at(
         &self,
         context: &CallContext,
         key: &CodeKey,
-        record: &Registration,
-    ) -> Result<bool> {
-        self.delete_at(context, key, address_of(record)).await
-    }
-
-    async fn delete_at(&self, context: &CallContext, key: &CodeKey, address: Option<IpAddr>) -> Result<bool> {
-        let upstream = &self.0.inner;
+        address: Option<IpAddr>,
+    ) -> Result<std::result::Result<Answer, CodeUnknown>> {
         let call =
             Call::new(Method::DELETE, path_of(key)).header(ACCEPT, "application/json").on_behalf_of(address);
-        let answer = upstream.session.send(context, call).await?;
-        match answer.status.is_success() {
-            true => Ok(true),
-            false if is_code_unknown(&answer) => Ok(false),
-            false => Err(upstream.session.refusal(&answer, address)),
-        }
+        self.0.inner.session.ask(context, call).await
     }
 
     fn found(key: &CodeKey, record: Record, address: Option<IpAddr>) -> Registration {
@@ -183,43 +174,38 @@ impl CodeBackend for V1Backend {
 
     async fn read(&self, context: &CallContext, record: Registration) -> Result<Presence> {
         let (key, address) = (record.key(), address_of(&record));
-        let codes = &self.0.inner.parts.codes;
-        let Some(theirs) = self.ask(context, &key, address).await? else {
-            codes.release(&key, record.id).await?;
-            return Ok(Presence::Gone);
+        let theirs = match self.ask(context, &key, address).await? {
+            Ok(theirs) => theirs,
+            // One look may have gone astray: it is no tombstone.
+            Err(unknown) => return Ok(Presence::Gone(Some(unknown))),
         };
         if theirs.id == record.id {
-            return Ok(Presence::Live(Box::new(Registration {
-                mvpd: theirs.mvpd.or(record.mvpd),
-                expire_time: theirs.expire_time,
-                ..record
-            })));
+            let mvpd = theirs.mvpd.or(record.mvpd);
+            return Ok(Presence::Live(Box::new(Registration { mvpd, ..record })));
         }
         // Its code is another device's by now.
         let registration = Self::found(&key, theirs, None);
-        codes.adopt(&registration).await?;
+        self.0.inner.parts.codes.adopt(&registration).await?;
         Ok(Presence::Live(Box::new(registration)))
     }
 
-    async fn find(
-        &self,
-        context: &CallContext,
-        key: &CodeKey,
-        address: Option<IpAddr>,
-    ) -> Result<Option<Sighting>> {
-        let record = self.ask(context, key, address).await?;
-        Ok(record.map(|record| Sighting::Whole(Box::new(Self::found(key, record, address)))))
+    async fn find(&self, context: &CallContext, key: &CodeKey, address: Option<IpAddr>) -> Result<Sighting> {
+        Ok(match self.ask(context, key, address).await? {
+            Ok(record) => Sighting::Whole(Box::new(Self::found(key, record, address))),
+            Err(unknown) => Sighting::Nothing(Some(unknown)),
+        })
     }
 
     async fn delete(&self, context: &CallContext, record: &Registration) -> Result<Deletion> {
         let key = record.key();
-        let was_there = self.delete_upstream(context, &key, record).await?;
-        let codes = &self.0.inner.parts.codes;
-        let released = codes.release(&key, record.id).await?;
-        Ok(if was_there && released {
+        if let Err(unknown) = self.delete_at(context, &key, address_of(record)).await? {
+            return Ok(Deletion::NotFound(Some(unknown)));
+        }
+        let released = self.0.inner.parts.codes.release(&key, record.id).await?;
+        Ok(if released {
             Deletion::Released { upstream_deleted: Some(true) }
         } else {
-            Deletion::NotFound
+            Deletion::NotFound(None)
         })
     }
 
@@ -229,19 +215,18 @@ impl CodeBackend for V1Backend {
         key: &CodeKey,
         address: Option<IpAddr>,
     ) -> Result<Deletion> {
-        Ok(if self.delete_at(context, key, address).await? {
-            Deletion::Released { upstream_deleted: Some(true) }
-        } else {
-            Deletion::NotFound
+        Ok(match self.delete_at(context, key, address).await? {
+            Ok(_) => Deletion::Released { upstream_deleted: Some(true) },
+            Err(unknown) => Deletion::NotFound(Some(unknown)),
         })
     }
 
     async fn look(&self, record: &Registration) -> Option<Result<Sign>> {
         let asked = self.ask(&CallContext::default(), &record.key(), address_of(record)).await;
         Some(asked.map(|theirs| match theirs {
-            Some(theirs) if theirs.id == record.id => Sign::Pending,
-            Some(_) => Sign::LoggedIn,
-            None => Sign::Missing,
+            Ok(theirs) if theirs.id == record.id => Sign::Pending,
+            Ok(_) => Sign::LoggedIn,
+            Err(_) => Sign::Missing,
         }))
     }
 }
@@ -293,12 +278,10 @@ fn path_of(key: &CodeKey) -> String {
     format!("/reggie/v1/{}/regcode/{}", key.requestor, key.code.as_str())
 }
 
-fn with_device(call: Call, request: &RegistrationRequest) -> Call {
-    let call = call.header(ACCEPT, "application/json").header(USER_AGENT, &request.user_agent);
-    match &request.device_info {
-        Some(device_info) => call.header(X_DEVICE_INFO, &device_info.encode()),
-        None => call,
-    }
+fn with_device(call: Call, request: &RegistrationRequest, normalizer: &Normalizer) -> Call {
+    call.header(ACCEPT, "application/json")
+        .header(USER_AGENT, &request.user_agent)
+        .header(X_DEVICE_INFO, &device::wire_form(request, normalizer))
 }
 
 fn create_query<'a>(
@@ -344,10 +327,8 @@ impl Record {
         let id = text(&body, "id").ok_or_else(|| missing("its answer holds no id"))?;
         let code = text(&body, "code").ok_or_else(|| missing("its answer holds no code"))?;
         let expire_time = moment(&body, "expires")
-            .ok_or_else(|| missing("its answer does not say when the code expires"))?;
-        if expire_time <= now {
-            return Err(missing("its answer's code has expired already: its clock and this server's differ"));
-        }
+            .ok_or_else(|| missing("its answer does not say when the code expires"))
+            .and_then(|end| end_of_life(end, now).map_err(missing))?;
         let null = Value::Null;
         let info = body.get("info").unwrap_or(&null);
         let field = |key: &str| text(info, key).unwrap_or_default();

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::{RegistrationService, RegistrationView};
 use crate::domain::{
     backend::Issued,
+    call::CallContext,
     caller::{Caller, Permission},
     device_info::Warning,
     error::{Error, Result, StoreError, Violation},
@@ -58,7 +59,9 @@ impl RegistrationService {
             return self.create_new(caller, request).await;
         };
         let key = repeat_key(caller, &request.place, repeat.request_id);
-        let (service, caller) = (self.clone(), caller.clone());
+        // Nor does its deadline end it.
+        let context = CallContext { deadline: None, ..caller.context().clone() };
+        let (service, caller) = (self.clone(), caller.in_call(context));
         // On a task of its own, so that a caller whose connection breaks in the middle finds the answer when
         // it asks again: that is what the request id is for.
         let create = async move { service.create_once(&caller, key, repeat, request).await };

@@ -22,7 +22,7 @@ impl RegistrationService {
         let context = self.context(caller, &found)?;
         let (key, deletion) = match found {
             Found::Here(entry) if entry.state(self.parts().clock.now()) != State::Pending => {
-                return Err(self.not_found(caller, &entry.registration.key()).await);
+                return Err(self.ended(caller, lookup, &entry.registration.key()).await);
             }
             Found::Here(entry) => {
                 let backend = self.backend_of(&entry.registration)?;
@@ -31,15 +31,15 @@ impl RegistrationService {
             }
             Found::Nothing { key, backend } => {
                 let deletion = backend.codes.delete_unknown(&context, &key, lookup.viewer).await?;
-                if deletion == Deletion::NotFound {
-                    return Err(self.missed(caller, lookup, &key).await);
+                if let Deletion::NotFound(answer) = deletion {
+                    return Err(self.missed(caller, lookup, &key, answer).await);
                 }
                 (key, deletion)
             }
         };
         match deletion {
             Deletion::Released { upstream_deleted } => Ok(upstream_deleted),
-            Deletion::NotFound => Err(self.not_found(caller, &key).await),
+            Deletion::NotFound(answer) => Err(self.not_found_upstream(caller, &key, answer).await),
         }
     }
 }

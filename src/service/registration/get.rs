@@ -23,21 +23,21 @@ impl RegistrationService {
             Found::Here(entry) => {
                 let key = entry.registration.key();
                 if entry.state(self.parts().clock.now()) != State::Pending {
-                    return Err(self.not_found(caller, &key).await);
+                    return Err(self.ended(caller, lookup, &key).await);
                 }
                 let backend = self.backend_of(&entry.registration)?;
                 match backend.codes.read(&context, entry.registration).await? {
                     Presence::Live(record) => Ok(self.view(*record, State::Pending)),
-                    Presence::Gone => Err(self.not_found(caller, &key).await),
+                    Presence::Gone(answer) => Err(self.not_found_upstream(caller, &key, answer).await),
                 }
             }
             Found::Nothing { key, backend } => {
                 match backend.codes.find(&context, &key, lookup.viewer).await? {
-                    Some(Sighting::Whole(record)) => Ok(self.view(*record, State::Pending)),
-                    Some(Sighting::Partial(record)) => {
+                    Sighting::Whole(record) => Ok(self.view(*record, State::Pending)),
+                    Sighting::Partial(record) => {
                         Ok(RegistrationView { is_partial: true, ..self.view(*record, State::Pending) })
                     }
-                    None => Err(self.missed(caller, lookup, &key).await),
+                    Sighting::Nothing(answer) => Err(self.missed(caller, lookup, &key, answer).await),
                 }
             }
         }

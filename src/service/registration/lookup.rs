@@ -6,7 +6,7 @@ use crate::domain::{
     call::CallContext,
     caller::{Caller, Permission},
     code::fold_upstream,
-    error::{Error, LookupClues, Result},
+    error::{Error, LookupClues, Result, UpstreamAnswer},
     registration::{CodeEntry, CodeKey, Registration, State},
 };
 use crate::service::backends::Backends;
@@ -96,10 +96,38 @@ impl RegistrationService {
         Backends::context(caller.context(), api)
     }
 
-    /// The answer for a code that never was, as far as anybody knows: it costs the guesser.
-    pub(super) async fn missed(&self, caller: &Caller, lookup: &Lookup, key: &CodeKey) -> Error {
+    /// The answer for a code that never was, as far as anybody knows, and what the upstream said of it, where it was asked:
+    /// it costs the guesser.
+    pub(super) async fn missed(
+        &self,
+        caller: &Caller,
+        lookup: &Lookup,
+        key: &CodeKey,
+        answer: Option<Box<UpstreamAnswer>>,
+    ) -> Error {
         self.parts().budget.charge(&guesser(caller, lookup.viewer));
+        self.not_found_upstream(caller, key, answer).await
+    }
+
+    /// The answer for a code that has ended: no miss, but for a client of which only the upstream can say who it is.
+    pub(super) async fn ended(&self, caller: &Caller, lookup: &Lookup, key: &CodeKey) -> Error {
+        if caller.context().relayed_token.as_ref().is_some_and(|token| !token.is_known()) {
+            return self.missed(caller, lookup, key, None).await;
+        }
         self.not_found(caller, key).await
+    }
+
+    /// The one answer for a code that is not there, and what the upstream said of it.
+    pub(super) async fn not_found_upstream(
+        &self,
+        caller: &Caller,
+        key: &CodeKey,
+        answer: Option<Box<UpstreamAnswer>>,
+    ) -> Error {
+        match self.not_found(caller, key).await {
+            Error::CodeNotFound(clues) => Error::CodeNotFound(LookupClues { answer, ..clues }),
+            other => other,
+        }
     }
 
     /// The one answer for a code that is not there: it is the same whether it never was, or has ended. That it lives

@@ -85,7 +85,7 @@ impl RegistrationService {
         // Before the record is read, so that no change falls between the two.
         let signals = self.parts().store.codes.watch(&key).await?;
         let Some(entry) = self.parts().store.codes.get(&key).await? else {
-            return Err(self.missed(caller, &lookup, &key).await);
+            return Err(self.missed(caller, &lookup, &key, None).await);
         };
         match id {
             Some(id) if id != entry.registration.id => {
@@ -110,11 +110,12 @@ impl RegistrationService {
             Found::Nothing { key, backend } => (key, backend),
         };
         match backend.codes.find(caller.context(), &key, lookup.viewer).await? {
-            Some(Sighting::Whole(record)) => {
+            Sighting::Whole(record) => {
                 self.parts().store.codes.adopt(&record).await?;
                 Ok(key)
             }
-            Some(Sighting::Partial(_)) | None => Err(self.missed(caller, lookup, &key).await),
+            Sighting::Partial(_) => Err(self.missed(caller, lookup, &key, None).await),
+            Sighting::Nothing(answer) => Err(self.missed(caller, lookup, &key, answer).await),
         }
     }
 

@@ -34,7 +34,7 @@ impl TempPassService {
         let AuthorizeTempPass { place, identity, facts, application, resource } = request;
         let permission = Permission::TempPassesAuthorize;
         caller.require(permission, &place.place.environment, &place.place.requestor)?;
-        let (backend, rule) = self.backend(&place)?;
+        let (backend, rule, _) = self.backend(&place)?;
         check_identity(rule.as_ref(), &identity)?;
         let subject = TrialSubject { temp_pass: place.key(), rule, identity, facts };
         backend.trials.authorize(caller.context(), subject, resource, application).await

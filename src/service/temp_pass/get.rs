@@ -27,7 +27,7 @@ impl TempPassService {
     pub async fn get(&self, caller: &Caller, request: GetTempPass) -> Result<TrialView> {
         let GetTempPass { place, identity, facts } = request;
         caller.require(Permission::TempPassesRead, &place.place.environment, &place.place.requestor)?;
-        let (backend, rule) = self.backend(&place)?;
+        let (backend, rule, _) = self.backend(&place)?;
         check_identity(rule.as_ref(), &identity)?;
         let subject = TrialSubject { temp_pass: place.key(), rule, identity, facts };
         backend.trials.get(caller.context(), &subject).await

@@ -20,6 +20,7 @@ use crate::domain::{
     backend::Backend,
     error::{Error, Result, Violations},
     id::MvpdId,
+    registration::UpstreamApi,
     temp_pass::{TempPassKey, TempPassRule, TrialIdentity},
 };
 
@@ -86,14 +87,14 @@ impl TempPassService {
     }
 
     /// Who keeps the TempPass's trials, and what it is: of an upstream's that need not be known here.
-    fn backend(&self, place: &TempPassPlace) -> Result<(Backend, Option<TempPassRule>)> {
+    fn backend(&self, place: &TempPassPlace) -> Result<(Backend, Option<TempPassRule>, Option<UpstreamApi>)> {
         let policy: &Policy = &self.parts.policy.load();
         let rule = policy.temp_pass(&place.place, &place.mvpd);
         let api = policy.upstream_api(&place.place);
         if rule.is_none() && api.is_none() {
             return Err(Error::TempPassNotFound { mvpd: place.mvpd.to_string() });
         }
-        Ok((self.parts.backends.of(policy, &place.place.environment, api)?, rule))
+        Ok((self.parts.backends.of(policy, &place.place.environment, api)?, rule, api))
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
         error::{Error, Result, Violations},
         temp_pass::{ResetBy, ResetTarget, TrialApplication},
     },
-    service::audit::ResetEntry,
+    service::audit::{ResetEntry, ResetResult},
 };
 
 /// A request to reset, in valid parts.
@@ -78,7 +78,7 @@ impl TempPassService {
             ResetTarget::All => Permission::TempPassesResetAll,
         };
         caller.require(permission, &place.place.environment, &place.place.requestor)?;
-        let (backend, rule) = self.backend(place)?;
+        let (backend, rule, api) = self.backend(place)?;
         if *by == ResetBy::Key && rule.is_some_and(|rule| !rule.is_promotional()) {
             return Err(Error::TempPassNotPromotional);
         }
@@ -94,20 +94,23 @@ impl TempPassService {
             return Err(violations.into_error());
         }
         let key = place.key();
-        let over_upstream = self.parts.policy.load().upstream_api(&place.place).is_some();
-        if caller.context().relayed_token.is_some() && !over_upstream {
+        if caller.context().relayed_token.is_some() && api.is_none() {
             // Its permissions are the upstream's to judge, which is not asked here.
             return Err(Error::PermissionMissing { caller: caller.name().to_string(), permission });
         }
-        let reset_count = backend.trials.reset(caller.context(), &key, target, *by, application).await?;
-        self.parts.audit.record(&ResetEntry {
-            caller: caller.name(),
-            origin,
-            temp_pass: &key,
-            target,
-            application,
-            reset_count,
-        });
-        Ok(reset_count)
+        let reset = backend.trials.reset(caller.context(), &key, target, *by, application).await;
+        if let Some(result) = ResetResult::of(&reset) {
+            let origin = origin.clone();
+            let caller = caller.name();
+            self.parts.audit.record(&ResetEntry {
+                caller,
+                origin: &origin,
+                temp_pass: &key,
+                target,
+                application,
+                result,
+            });
+        }
+        reset
     }
 }

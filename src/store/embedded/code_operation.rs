@@ -57,12 +57,15 @@ impl Command for InsertCode {
 }
 
 /// Keeps the record of a code that somebody else issued, whatever held the code before.
-pub struct AdoptCode(InsertCode);
+pub struct AdoptCode {
+    new: InsertCode,
+    id: Uuid,
+}
 
 impl AdoptCode {
     /// Prepares, on the caller's thread, what the committer's need not spend its time on.
     pub fn new(registration: &Registration) -> StoreResult<Self> {
-        InsertCode::new(registration, u64::MAX).map(Self)
+        Ok(Self { new: InsertCode::new(registration, u64::MAX)?, id: registration.id })
     }
 }
 
@@ -70,13 +73,17 @@ impl Command for AdoptCode {
     type Outcome = ();
 
     fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<()> {
-        let Self(new) = self;
+        let new = &self.new;
         let before = transaction.find_code(&new.key)?;
-        let live = match &before {
-            Some(found) => Some(record::decode_code(&found.value)?)
-                .filter(|entry| entry.state(transaction.now) == State::Pending),
-            None => None,
-        };
+        let entry = before.as_ref().map(|found| record::decode_code(&found.value)).transpose()?;
+        // Who adopts it knows less than who has released it.
+        if entry
+            .as_ref()
+            .is_some_and(|entry| entry.registration.id == self.id && entry.release_time.is_some())
+        {
+            return Ok(());
+        }
+        let live = entry.filter(|entry| entry.state(transaction.now) == State::Pending);
         let place = transaction.place_until(new.forget_time)?;
         if let (Some(found), Some(entry)) = (&before, live) {
             transaction.count_out(&found.keyspace, &new.environment, entry.registration.expire_time);

@@ -12,7 +12,8 @@ use crate::{
         device,
         failure::unreadable,
         http::Answer,
-        json::{moment, text},
+        json::{end_of_life, moment, text},
+        session::CodeUnknown,
         v1::id_of,
     },
     domain::{
@@ -96,8 +97,13 @@ impl V2Backend {
         }
         for _ in 0..DRAWS {
             registration.code = parts.code_format.draw(&*parts.randomness)?;
-            if parts.codes.insert_if_absent(&registration, u64::MAX).await? == Insertion::Inserted {
-                return Ok(registration);
+            match parts.codes.insert_if_absent(&registration, parts.max_live_codes).await? {
+                Insertion::Inserted => return Ok(registration),
+                Insertion::Taken => {}
+                Insertion::Full { next_expiry } => {
+                    let retry_after = next_expiry.since(now);
+                    return Err(Error::LiveCodesExhausted { limit: parts.max_live_codes, retry_after });
+                }
             }
         }
         Err(Error::Internal(format!("{DRAWS} codes in a row were taken")))
@@ -130,19 +136,18 @@ impl V2Backend {
         }
     }
 
-    /// The session's state, or nothing where there is no such session.
+    /// The session's state, or what the provider said where it does not know the code.
     async fn state(
         &self,
         context: &CallContext,
         key: &CodeKey,
         address: Option<IpAddr>,
-    ) -> Result<Option<(Answer, Value)>> {
+    ) -> Result<std::result::Result<(Answer, Value), CodeUnknown>> {
         let path = format!("sessions/{}", key.code.as_str());
         let call = call(Method::GET, &key.requestor, &path).on_behalf_of(address);
-        match self.send(context, call).await {
-            Ok(answer) => object(&answer).map(|body| Some((answer, body))),
-            Err(Error::CodeNotFound(_)) => Ok(None),
-            Err(error) => Err(error),
+        match self.0.inner.session.ask(context, call).await? {
+            Ok(answer) => object(&answer).map(|body| Ok((answer, body))),
+            Err(unknown) => Ok(Err(unknown)),
         }
     }
 }
@@ -161,13 +166,7 @@ impl CodeBackend for V2Backend {
             Some(device_id) => (device_id, false),
             None => (DeviceId::assigned(parts.randomness.uuid()?), true),
         };
-        let info = match &request.device_info {
-            Some(device_info) => device_info.encode(),
-            None => {
-                let connection = Connection::new(&request.user_agent, request.device_ip, request.device_port);
-                device::described(&parts.normalizer.normalize(None, &connection)).encode()
-            }
-        };
+        let info = device::wire_form(&request, &parts.normalizer);
         let device =
             Device { id: &device_id, info, user_agent: &request.user_agent, address: request.device_ip };
         let session = self.open_session(context, &request, &device).await?;
@@ -187,27 +186,26 @@ impl CodeBackend for V2Backend {
             return Ok(Presence::Live(Box::new(record)));
         }
         let key = record.key();
-        let Some((_, body)) = self.state(context, &key, address_of(&record)).await? else {
-            self.0.inner.parts.codes.release(&key, record.id).await?;
-            return Ok(Presence::Gone);
+        let body = match self.state(context, &key, address_of(&record)).await? {
+            Ok((_, body)) => body,
+            // One look may have gone astray: it is no tombstone.
+            Err(unknown) => return Ok(Presence::Gone(Some(unknown))),
         };
         let chosen = body.get("existingParameters").and_then(|chosen| text(chosen, "mvpd"));
         let chosen = chosen.and_then(|text| MvpdId::parse("mvpd", &text).ok());
         Ok(Presence::Live(Box::new(Registration { mvpd: chosen.or(record.mvpd), ..record })))
     }
 
-    async fn find(
-        &self,
-        context: &CallContext,
-        key: &CodeKey,
-        address: Option<IpAddr>,
-    ) -> Result<Option<Sighting>> {
-        let Some((answer, body)) = self.state(context, key, address).await? else { return Ok(None) };
+    async fn find(&self, context: &CallContext, key: &CodeKey, address: Option<IpAddr>) -> Result<Sighting> {
+        let (answer, body) = match self.state(context, key, address).await? {
+            Ok(state) => state,
+            Err(unknown) => return Ok(Sighting::Nothing(Some(unknown))),
+        };
         let now = self.0.inner.parts.clock.now();
         let chosen = body.get("existingParameters").and_then(|chosen| text(chosen, "mvpd"));
         // Neither the session's id nor the device's is told: what stands in their place is shown to nobody.
         let id = id_of(key.code.as_str());
-        Ok(Some(Sighting::Partial(Box::new(Registration {
+        Ok(Sighting::Partial(Box::new(Registration {
             id,
             code: key.code.clone(),
             requestor: key.requestor.clone(),
@@ -222,17 +220,21 @@ impl CodeBackend for V2Backend {
             source_application: None,
             legacy: LegacyParameters::default(),
             shadow: Some(Shadow { api: UpstreamApi::V2, device_ip: address, unissued: false }),
-        }))))
+        })))
     }
 
     async fn delete(&self, _: &CallContext, record: &Registration) -> Result<Deletion> {
         let released = self.0.inner.parts.codes.release(&record.key(), record.id).await?;
         // It has no word for this: a login with the code may still succeed there.
-        Ok(if released { Deletion::Released { upstream_deleted: Some(false) } } else { Deletion::NotFound })
+        Ok(if released {
+            Deletion::Released { upstream_deleted: Some(false) }
+        } else {
+            Deletion::NotFound(None)
+        })
     }
 
     async fn delete_unknown(&self, _: &CallContext, _: &CodeKey, _: Option<IpAddr>) -> Result<Deletion> {
-        Ok(Deletion::NotFound)
+        Ok(Deletion::NotFound(None))
     }
 
     async fn look(&self, record: &Registration) -> Option<Result<Sign>> {
@@ -241,27 +243,21 @@ impl CodeBackend for V2Backend {
         }
         let path = format!("profiles/code/{}", record.code.as_str());
         let call = call(Method::GET, &record.requestor, &path).on_behalf_of(address_of(record));
-        Some(match self.send(&CallContext::default(), call).await {
+        let asked = self.0.inner.session.ask(&CallContext::default(), call).await;
+        Some(asked.and_then(|asked| match asked {
             Ok(answer) => object(&answer).map(|body| {
                 let profiles = body.get("profiles").and_then(Value::as_object);
                 if profiles.is_none_or(serde_json::Map::is_empty) { Sign::Pending } else { Sign::LoggedIn }
             }),
-            Err(Error::CodeNotFound(_)) => Ok(Sign::Missing),
-            Err(error) => Err(error),
-        })
+            Err(_) => Ok(Sign::Missing),
+        }))
     }
 }
 
 fn end(answer: &Answer, body: &Value, now: Timestamp) -> Result<Timestamp> {
-    let end = moment(body, "notAfter")
-        .ok_or_else(|| unreadable(answer, "its answer does not say when the code expires"))?;
-    if end <= now {
-        return Err(unreadable(
-            answer,
-            "its answer's code has expired already: its clock and this server's differ",
-        ));
-    }
-    Ok(end)
+    let end = moment(body, "notAfter");
+    let end = end.ok_or_else(|| unreadable(answer, "its answer does not say when the code expires"))?;
+    end_of_life(end, now).map_err(|problem| unreadable(answer, problem))
 }
 
 fn is_unissued(record: &Registration) -> bool {

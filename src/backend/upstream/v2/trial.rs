@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{AP_TEMPPASS_IDENTITY, Device, V2Backend, call, object, with_device};
 use crate::{
     backend::upstream::{
-        failure::{said, said_in, unreadable},
+        failure::{refusal_by_code, said, said_in, unreadable},
         http::{Answer, Call},
         json::{moment, number, text},
     },
@@ -16,7 +16,7 @@ use crate::{
         backend::{TrialBackend, TrialSubject},
         call::CallContext,
         clock::Timestamp,
-        error::{Error, Result, Violation},
+        error::{Error, Result, Violations},
         port::Verdict,
         temp_pass::{
             Denial, MediaToken, ResetBy, ResetTarget, ResourceId, TempPassKey, TrialApplication, TrialState,
@@ -51,7 +51,7 @@ impl TrialBackend for V2Backend {
         if !answer.status.is_success() {
             let code = said(&answer).code;
             return match denial(code.as_deref()) {
-                Some(denial) => Ok(denied(denial, &subject, &resource)),
+                Some(denial) => Ok(denied(denial)),
                 None => Err(session.refusal(&answer, subject.facts.ip)),
             };
         }
@@ -97,9 +97,16 @@ impl TrialBackend for V2Backend {
 
 fn with_subject(call: Call, subject: &TrialSubject) -> Result<Call> {
     let facts = &subject.facts;
-    let Some(device_info) = &facts.device_info else {
-        let text = "is required over version 2 of the upstream: device_info, or x_device_info";
-        return Err(Violation::new("device", text).into());
+    let mut violations = Violations::default();
+    if facts.device_info.is_none() {
+        violations.add("device", "is required over version 2 of the upstream: device_info, or x_device_info");
+    }
+    if facts.ip.is_none() {
+        violations
+            .add("device_ip", "is required: the upstream counts the calls of each device by its address");
+    }
+    let Some(device_info) = facts.device_info.as_ref().filter(|_| violations.is_empty()) else {
+        return Err(violations.into_error());
     };
     let device = Device {
         id: &subject.identity.device_id,
@@ -127,15 +134,20 @@ fn verdict(
     let error = decision.get("error").filter(|error| error.is_object());
     let code = error.and_then(|error| text(error, "code"));
     if let Some(denial) = denial(code.as_deref()) {
-        return Ok(denied(denial, subject, resource));
+        return Ok(denied(denial));
     }
     let source = text(decision, "source");
-    if !source.as_deref().is_some_and(|source| source.eq_ignore_ascii_case(DECISION_SOURCE)) {
-        return Err(not_a_temp_pass(subject, source));
-    }
+    let is_temp_pass = source.as_deref().is_some_and(|source| source.eq_ignore_ascii_case(DECISION_SOURCE));
     if decision.get("authorized").and_then(Value::as_bool) != Some(true) {
-        let answer = said_in(answer.status.as_u16(), error.unwrap_or(&Value::Null));
-        return Err(Error::UpstreamForbidden { answer });
+        let said = said_in(answer.status.as_u16(), error.unwrap_or(&Value::Null));
+        return Err(match refusal_by_code(said.clone()) {
+            Some(error) if is_temp_pass || source.is_none() => error,
+            _ if is_temp_pass => Error::UpstreamForbidden { answer: said },
+            _ => not_a_temp_pass(subject, source),
+        });
+    }
+    if !is_temp_pass {
+        return Err(not_a_temp_pass(subject, source));
     }
     let token = decision.get("token").filter(|token| token.is_object());
     let media_token = token.and_then(|token| {
@@ -157,7 +169,7 @@ fn denial(code: Option<&str>) -> Option<Denial> {
     }
 }
 
-fn denied(denial: Denial, _: &TrialSubject, _: &ResourceId) -> Verdict {
+fn denied(denial: Denial) -> Verdict {
     let (state, remaining_resources) = match denial {
         Denial::Expired => (TrialState::Expired, None),
         Denial::Exhausted => (TrialState::Exhausted, Some(0)),

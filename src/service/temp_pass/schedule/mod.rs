@@ -1,7 +1,10 @@
 //! Resets at set times. Any number of schedulers on one store run each of them once: whoever claims the time in the
 //! ledger first.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
@@ -9,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Origin, ResetBy, ResetTempPass, TempPassPlace, TempPassService};
 use crate::{
     domain::{
+        call::CallContext,
         caller::{Caller, Permission, Scope},
         clock::{SharedClock, Timestamp},
         error::{Error, Result, StoreError},
@@ -22,6 +26,9 @@ const KIND: &str = "temp_pass_schedule";
 
 /// How long a run may take until another scheduler takes it for dead.
 const LEASE: Duration = Duration::from_secs(60);
+
+/// How long a reset may take: a run ends before somebody else takes it for dead.
+const RESET_MAX: Duration = Duration::from_secs(45);
 
 /// How often the schedules are looked at at least: a reload may have brought new ones.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
@@ -172,6 +179,8 @@ impl Scheduler {
     async fn reset(&self, schedule: &Schedule) -> Outcome {
         let permissions = [Permission::TempPassesReset, Permission::TempPassesResetAll];
         let caller = Caller::new(format!("schedule {}", schedule.name), Scope::Any, Scope::Any, permissions);
+        let context = CallContext { deadline: Some(Instant::now() + RESET_MAX), ..CallContext::default() };
+        let caller = caller.in_call(context);
         let by = if matches!(schedule.target, ResetTarget::Key(_)) { ResetBy::Key } else { ResetBy::Device };
         let request = ResetTempPass {
             place: TempPassPlace { place: schedule.place.clone(), mvpd: schedule.mvpd.clone() },

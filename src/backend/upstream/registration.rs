@@ -1,0 +1,250 @@
+//! The two calls by which passbridge becomes a client of the provider: register, once and for ever, and token.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use http::{HeaderName, Method};
+use serde_json::{Value, json};
+
+use super::{
+    UpstreamOptions, UpstreamParts,
+    credentials::{Credentials, Kept, Statement, Token, Vault},
+    failure::{refusal, said, unreadable},
+    http::{Answer, Call, HttpClient},
+    json::{number, plain, text},
+};
+use crate::domain::{
+    call::CallContext,
+    device_info::DeviceInfo,
+    error::{Error, Result, UpstreamAnswer},
+    id::EnvironmentName,
+    port::LedgerEntry,
+};
+
+/// How long each of the two calls may take with its repeats. The lease is longer than all of them together.
+const CALL_MAX: Duration = Duration::from_secs(12);
+
+/// How long to wait between tries to keep new credentials: the provider has issued them, and a store that fails for a moment
+/// must not lose them.
+const KEEP_PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
+
+/// Credentials as young as this that are refused never worked: to register again would not help.
+const YOUNG: Duration = Duration::from_secs(600);
+
+/// How long after registering because of a 403 nobody does so again.
+const REREGISTRATION: Duration = Duration::from_secs(24 * 60 * 60);
+const REREGISTRATION_KIND: &str = "upstream_reregistration";
+
+/// How long a token lasts whose answer does not say, in seconds.
+const EXPIRES_IN_DEFAULT: u64 = 3600;
+
+/// The longest code of an error of OAuth's that is passed on.
+const CODE_MAX: usize = 64;
+
+const X_DEVICE_INFO: HeaderName = HeaderName::from_static("x-device-info");
+
+/// Registers, and asks for tokens. Only who has the lease may use it.
+pub(super) struct Registrar {
+    environment: EnvironmentName,
+    redirect_uri: String,
+    statement: Statement,
+    http: Arc<HttpClient>,
+    parts: UpstreamParts,
+    vault: Vault,
+    /// Credentials that were issued, but could not be kept yet.
+    unkept: Mutex<Option<Credentials>>,
+}
+
+impl Registrar {
+    pub fn new(
+        environment: &EnvironmentName,
+        options: &UpstreamOptions,
+        statement: Statement,
+        http: Arc<HttpClient>,
+        parts: &UpstreamParts,
+    ) -> Self {
+        Self {
+            environment: environment.clone(),
+            redirect_uri: options.redirect_uri.clone(),
+            vault: Vault::new(environment, options, &statement, parts),
+            statement,
+            http,
+            parts: parts.clone(),
+            unkept: Mutex::default(),
+        }
+    }
+
+    /// Where what it gets is kept.
+    pub fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
+    /// Whether this is the statement that it registers with.
+    pub fn is_of(&self, statement: &Statement) -> bool {
+        self.statement == *statement
+    }
+
+    /// Whether it has registered again within a day because of a 403.
+    pub async fn has_registered_again(&self) -> Result<bool> {
+        Ok(self.parts.ledger.get(&self.vault.key(REREGISTRATION_KIND)).await?.is_some())
+    }
+
+    /// A token, of a new registration where the former one is known to be refused.
+    pub async fn fetch(&self, as_new_client: bool) -> Result<Token> {
+        let kept = self.credentials().await?;
+        let credentials = match &kept {
+            Some(kept) if !as_new_client => kept.credentials.clone(),
+            _ => self.register(kept.as_ref()).await?,
+        };
+        if as_new_client {
+            self.note_reregistration().await?;
+        }
+        let refused = match self.ask_for_token(&credentials).await? {
+            Ok(token) => return self.keep(token).await,
+            Err(refused) => refused,
+        };
+        let is_young = self.parts.clock.now().since(credentials.registered) < YOUNG;
+        if refused.code.as_deref() != Some("invalid_client") || is_young {
+            return Err(Error::UpstreamCredentialsRefused { answer: refused });
+        }
+        tracing::warn!(environment = %self.environment, "the provider has forgotten this client, which registers again");
+        let credentials = self.register(kept.as_ref()).await?;
+        let token = self.ask_for_token(&credentials).await?;
+        self.keep(token.map_err(|answer| Error::UpstreamCredentialsRefused { answer })?).await
+    }
+
+    /// The credentials that there are, in the ledger by now if they were not before.
+    async fn credentials(&self) -> Result<Option<Kept>> {
+        let kept = self.vault.credentials().await?;
+        let unkept = self.unkept.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(unkept) = unkept else { return Ok(kept) };
+        self.keep_credentials(kept.as_ref(), &unkept).await?;
+        self.vault.credentials().await
+    }
+
+    async fn keep(&self, token: Token) -> Result<Token> {
+        self.vault.keep_token(&token).await?;
+        Ok(token)
+    }
+
+    async fn note_reregistration(&self) -> Result<()> {
+        let end = self.parts.clock.now() + REREGISTRATION;
+        let mark = LedgerEntry { value: Vec::new(), expire_time: Some(end) };
+        self.parts.ledger.put_if_absent(&self.vault.key(REREGISTRATION_KIND), mark).await?;
+        Ok(())
+    }
+
+    async fn register(&self, before: Option<&Kept>) -> Result<Credentials> {
+        let body = json!({
+            "software_statement": self.statement.reveal(),
+            "redirect_uri": self.redirect_uri,
+        });
+        let answer = self.send(Call::new(Method::POST, "/o/client/register".to_owned()).json(&body)).await?;
+        let Some(body) = body_of(&answer) else { return Err(refused(&answer)) };
+        let (Some(client_id), Some(client_secret)) = (text(&body, "client_id"), text(&body, "client_secret"))
+        else {
+            return Err(unreadable(&answer, "its answer to a registration holds no credentials"));
+        };
+        let credentials = Credentials { client_id, client_secret, registered: self.parts.clock.now() };
+        *self.unkept.lock().unwrap_or_else(PoisonError::into_inner) = Some(credentials.clone());
+        self.keep_credentials(before, &credentials).await?;
+        tracing::info!(environment = %self.environment, "registered with the provider");
+        Ok(credentials)
+    }
+
+    async fn keep_credentials(&self, before: Option<&Kept>, credentials: &Credentials) -> Result<()> {
+        let mut pauses = KEEP_PAUSES.into_iter();
+        loop {
+            match (self.vault.keep_credentials(before, credentials).await, pauses.next()) {
+                (Ok(()), _) => {
+                    *self.unkept.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                    return Ok(());
+                }
+                (Err(error), Some(pause)) => {
+                    tracing::error!(environment = %self.environment, error = %error.operator_message(),
+                        "new credentials could not be kept, which is tried again");
+                    self.parts.clock.sleep_until(self.parts.clock.now() + pause).await;
+                }
+                (Err(error), None) => return Err(error),
+            }
+        }
+    }
+
+    /// A token, or why the credentials are refused.
+    async fn ask_for_token(
+        &self,
+        credentials: &Credentials,
+    ) -> Result<std::result::Result<Token, UpstreamAnswer>> {
+        let pairs = [
+            ("grant_type", "client_credentials"),
+            ("client_id", credentials.client_id.as_str()),
+            ("client_secret", credentials.client_secret.as_str()),
+        ];
+        // The pages have these in a form, the OpenAPI file in the query.
+        let call = Call::new(Method::POST, "/o/client/token".to_owned()).form(&pairs).query(&pairs);
+        let call = Call { repeatable: true, ..call };
+        let received = self.parts.clock.now();
+        let answer = self.send(call).await?;
+        let Some(body) = body_of(&answer) else {
+            return match refused(&answer) {
+                Error::UpstreamCredentialsRefused { answer } => Ok(Err(answer)),
+                error => Err(error),
+            };
+        };
+        let Some(access_token) = text(&body, "access_token") else {
+            return Err(unreadable(&answer, "its answer to a request for a token holds none"));
+        };
+        let expires_in = number(&body, "expires_in").filter(|seconds| *seconds > 0);
+        Ok(Ok(Token {
+            access_token,
+            client_id: credentials.client_id.clone(),
+            received,
+            expires_in: expires_in.unwrap_or(EXPIRES_IN_DEFAULT),
+        }))
+    }
+
+    async fn send(&self, call: Call) -> Result<Answer> {
+        let call =
+            call.header(X_DEVICE_INFO, &own_device_info()).header(http::header::ACCEPT, "application/json");
+        let context = CallContext { deadline: Some(Instant::now() + CALL_MAX), ..CallContext::default() };
+        let answer = self.http.send(&context, &call).await;
+        // Nobody who hears of it has set this deadline.
+        answer.map_err(|error| match error {
+            Error::DeadlineExceeded => super::failure::unavailable("it does not answer in time", None),
+            error => error,
+        })
+    }
+}
+
+/// An answer that is not the one that was asked for: a code of OAuth's is about the credentials.
+fn refused(answer: &Answer) -> Error {
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    match text(&body, "error") {
+        Some(code) if answer.status.is_client_error() => {
+            let code = Some(plain(&code, CODE_MAX));
+            Error::UpstreamCredentialsRefused { answer: UpstreamAnswer { code, ..said(answer) } }
+        }
+        _ if answer.status.is_success() => unreadable(answer, "its answer about credentials cannot be read"),
+        _ => refusal(answer, false),
+    }
+}
+
+/// The body of an answer that is as it should be.
+fn body_of(answer: &Answer) -> Option<Value> {
+    answer.status.is_success().then(|| serde_json::from_slice(&answer.body).ok())?
+}
+
+/// What this server says of itself where a device would say what it is.
+fn own_device_info() -> String {
+    let text = |text: &str| Some(text.to_owned());
+    DeviceInfo {
+        primary_hardware_type: text("Unknown"),
+        model: text("passbridge"),
+        version: text(env!("CARGO_PKG_VERSION")),
+        os_name: text("Linux"),
+        ..DeviceInfo::default()
+    }
+    .encode()
+}
