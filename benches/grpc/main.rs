@@ -35,7 +35,7 @@ use support::{Setting, comparison, exit_code, process::Face};
 use throughput::Throughput;
 
 /// The face that is measured.
-const GRPC: Face = Face { name: "grpc", environment: &[] };
+const GRPC: Face<'static> = Face { name: "grpc", environment: &[] };
 
 /// Over how many connections the calls go.
 const CONNECTIONS: usize = 4;

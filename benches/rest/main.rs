@@ -30,7 +30,7 @@ use support::{Setting, comparison, exit_code, process::Face};
 use throughput::Throughput;
 
 /// The face that is measured. All of the load comes from one address, which by default is not allowed so much.
-const REST: Face = Face {
+const REST: Face<'static> = Face {
     name: "rest",
     environment: &[
         ("PASSBRIDGE_REST__ADDRESS_LIMIT__PER_SECOND", "1000000"),

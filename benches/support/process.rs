@@ -22,11 +22,11 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// One of passbridge's two APIs.
 #[derive(Debug)]
-pub struct Face {
+pub struct Face<'a> {
     /// What the log calls its address.
     pub name: &'static str,
     /// What has to be configured so that it can be measured.
-    pub environment: &'static [(&'static str, &'static str)],
+    pub environment: &'a [(&'a str, &'a str)],
 }
 
 /// A server that runs. It is killed when this is dropped.
@@ -41,13 +41,13 @@ pub struct Server {
 impl Server {
     /// Starts this program again, as what passbridge is measured beside. It has to tell its address in the way that
     /// passbridge tells the face's.
-    pub fn yardstick(face: &Face, arguments: &[&str]) -> Result<Self> {
+    pub fn yardstick(face: &Face<'_>, arguments: &[&str]) -> Result<Self> {
         Self::start(Command::new(env::current_exe()?).args(arguments), face)
     }
 
     /// Starts passbridge with its defaults, but for the addresses, the data folder, the number of codes and what the
     /// face needs.
-    pub fn passbridge(program: &Path, data: &Path, face: &Face) -> Result<Self> {
+    pub fn passbridge(program: &Path, data: &Path, face: &Face<'_>) -> Result<Self> {
         Self::start(
             passbridge(program, data)
                 .arg("serve")
@@ -61,7 +61,7 @@ impl Server {
         )
     }
 
-    fn start(command: &mut Command, face: &Face) -> Result<Self> {
+    fn start(command: &mut Command, face: &Face<'_>) -> Result<Self> {
         let started = Instant::now();
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         let stderr = child.stderr.take().ok_or("standard error was asked for")?;
@@ -149,7 +149,7 @@ pub fn passbridge(program: &Path, data: &Path) -> Command {
 }
 
 /// Reads the log until it tells the addresses, and leaves the rest of it to a thread.
-fn read_addresses(stderr: ChildStderr, face: &Face) -> Result<(SocketAddr, Option<SocketAddr>)> {
+fn read_addresses(stderr: ChildStderr, face: &Face<'_>) -> Result<(SocketAddr, Option<SocketAddr>)> {
     let mut lines = BufReader::new(stderr).lines();
     let mut log = String::new();
     for line in lines.by_ref() {

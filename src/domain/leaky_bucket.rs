@@ -170,7 +170,10 @@ mod tests {
         let buckets = LeakyBuckets::new(clock.clone());
         let rate = Rate::new(1, SECOND, 2);
         let waits: Vec<_> = (0..5).map(|_| buckets.reserve(&"key", rate, SECOND * 2)).collect();
-        assert_eq!(waits, [Ok(SECOND * 0), Ok(SECOND * 0), Ok(SECOND), Ok(SECOND * 2), Err(SECOND * 3)]);
+        assert_eq!(
+            waits,
+            [Ok(Duration::ZERO), Ok(Duration::ZERO), Ok(SECOND), Ok(SECOND * 2), Err(SECOND * 3)]
+        );
         clock.advance(SECOND);
         assert_eq!(
             buckets.reserve(&"key", rate, SECOND * 2),

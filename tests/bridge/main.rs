@@ -5,6 +5,7 @@ mod citizen;
 mod credentials;
 mod error;
 mod fault;
+mod openapi;
 mod rest_face;
 mod shadow;
 mod support;

@@ -2,6 +2,9 @@
 
 #[path = "../support/http.rs"]
 pub mod http;
+#[allow(dead_code, reason = "it has more than this binary needs")]
+#[path = "../support/provider.rs"]
+pub mod provider;
 #[path = "../support/raw.rs"]
 pub mod raw;
 #[path = "../support/request.rs"]

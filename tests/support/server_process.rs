@@ -46,6 +46,12 @@ impl Program {
         self
     }
 
+    /// The same with more arguments.
+    pub fn arguments(mut self, arguments: &[&str]) -> Self {
+        self.command.args(arguments);
+        self
+    }
+
     /// The same with one more variable.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.command.env(name, value);

@@ -1,0 +1,173 @@
+//! The same call by itself and through passbridge, in turn.
+
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    provider::Provider,
+    support::{
+        Result, Setting,
+        load::{self, Plan, Workload},
+        machine,
+        measurement::{Course, measure},
+        process::{Face, Server},
+        report::{Table, Target, median, spread},
+    },
+    workload::{Api, Bridged, Direct},
+};
+
+/// A row of the result.
+struct Case {
+    name: &'static str,
+    api: Api,
+    /// What the provider takes for an answer, in milliseconds.
+    delay_ms: u64,
+    in_flight: usize,
+    /// What passbridge adds to the median, in milliseconds.
+    added: Target,
+    /// The median beside the direct one.
+    ratio: Target,
+    /// Processor seconds of passbridge for 1000 calls.
+    cpu: Target,
+}
+
+const CASES: [Case; 5] = [
+    Case {
+        name: "v1, at once",
+        api: Api::V1,
+        delay_ms: 0,
+        in_flight: 1,
+        added: Target::AtMost(0.14),
+        ratio: Target::None,
+        cpu: Target::None,
+    },
+    Case {
+        name: "v2, at once",
+        api: Api::V2,
+        delay_ms: 0,
+        in_flight: 1,
+        added: Target::AtMost(0.14),
+        ratio: Target::None,
+        cpu: Target::None,
+    },
+    Case {
+        name: "v2, in 10 ms",
+        api: Api::V2,
+        delay_ms: 10,
+        in_flight: 1,
+        added: Target::None,
+        ratio: Target::AtMost(1.15),
+        cpu: Target::None,
+    },
+    Case {
+        name: "v1, at once",
+        api: Api::V1,
+        delay_ms: 0,
+        in_flight: 32,
+        added: Target::None,
+        ratio: Target::None,
+        cpu: Target::AtMost(0.10),
+    },
+    Case {
+        name: "v2, at once",
+        api: Api::V2,
+        delay_ms: 0,
+        in_flight: 32,
+        added: Target::None,
+        ratio: Target::None,
+        cpu: Target::AtMost(0.10),
+    },
+];
+
+/// Measures every case, so many times.
+pub fn run(setting: &Setting, rounds: usize, seconds: u64) -> Result<()> {
+    let (rounds, duration) =
+        if setting.quick { (1, Duration::from_millis(200)) } else { (rounds, Duration::from_secs(seconds)) };
+    let folder = tempfile::tempdir()?;
+    println!("{}", machine::describe(folder.path(), if setting.quick { 10 } else { 200 })?);
+    println!("{rounds} rounds of {duration:?} each; the medians, and between what the rounds lie\n");
+    let mut table = Table::new(&[
+        "provider answers",
+        "in flight",
+        "direct p50",
+        "bridged p50",
+        "added",
+        "ratio",
+        "bridged/s",
+        "CPU s/1000",
+        "targets",
+    ]);
+    for case in &CASES {
+        table.row(&case.measure(setting, rounds, duration)?);
+    }
+    println!("{}", table.into_text());
+    Ok(())
+}
+
+impl Case {
+    fn measure(&self, setting: &Setting, rounds: usize, duration: Duration) -> Result<Vec<String>> {
+        let provider = Provider::start(self.delay_ms)?;
+        let folder = tempfile::tempdir()?;
+        let server = passbridge(setting, folder.path(), &provider, self.api)?;
+        let direct = Arc::new(Direct::new(self.api, &provider)?);
+        let bridged = Arc::new(Bridged::new()?);
+        let warm_up = duration / 4;
+        let course = Course { in_flight: self.in_flight, threads: setting.client_threads, warm_up, duration };
+        let mut rows = Vec::new();
+        for _ in 0..rounds {
+            let direct = p50(&provider, &direct, course)?;
+            let bridged = measure(&server, &bridged, course)?;
+            rows.push((direct, bridged));
+        }
+        let figures = |figure: &dyn Fn(&(f64, _)) -> f64| rows.iter().map(figure).collect::<Vec<_>>();
+        let added = figures(&|(direct, bridged)| bridged.p50 - direct);
+        let ratio = figures(&|(direct, bridged)| bridged.p50 / direct);
+        let cpu = figures(&|(_, bridged)| bridged.server_cpu);
+        let targets = [(self.added, &added), (self.ratio, &ratio), (self.cpu, &cpu)];
+        let targets =
+            targets.into_iter().map(|(target, values)| target.judge(median(values.iter().copied())));
+        let targets: Vec<_> = targets.filter(|text| !text.is_empty()).collect();
+        Ok(vec![
+            self.name.to_owned(),
+            self.in_flight.to_string(),
+            spread(figures(&|(direct, _)| *direct), " ms"),
+            spread(figures(&|(_, bridged)| bridged.p50), " ms"),
+            spread(added.iter().copied(), " ms"),
+            spread(ratio.iter().copied(), ""),
+            format!("{:.0}", median(figures(&|(_, bridged)| bridged.throughput))),
+            spread(cpu.iter().copied(), ""),
+            targets.join(", "),
+        ])
+    }
+}
+
+/// The median of direct calls, in milliseconds.
+fn p50<W: Workload>(provider: &Provider, workload: &Arc<W>, course: Course) -> Result<f64> {
+    let from = Instant::now() + course.warm_up;
+    let plan =
+        Plan { in_flight: course.in_flight, threads: course.threads, from, until: from + course.duration };
+    let tally = load::run(provider.address, workload, plan)?.complete()?;
+    Ok(tally.latency.value_at_quantile(0.5) as f64 / 1e3)
+}
+
+fn passbridge(setting: &Setting, data: &Path, provider: &Provider, api: Api) -> Result<Server> {
+    let statement = data.join("statement");
+    std::fs::write(&statement, "passbridge's own")?;
+    let backend = match api {
+        Api::V1 => "v1",
+        Api::V2 => "v2",
+    };
+    let url = format!("http://{}", provider.address);
+    let environment = [
+        ("PASSBRIDGE_ENVIRONMENTS__DEFAULT__BACKEND", backend),
+        ("PASSBRIDGE_ENVIRONMENTS__DEFAULT__URL", &url),
+        ("PASSBRIDGE_ENVIRONMENTS__DEFAULT__SOFTWARE_STATEMENT_FILE", statement.to_str().ok_or("not UTF-8")?),
+    ];
+    let face = Face { name: "grpc", environment: &environment };
+    let server = Server::passbridge(&setting.server, &data.join("data"), &face)?;
+    server.wait_until_ready()?;
+    Ok(server)
+}

@@ -1,0 +1,227 @@
+//! The bridge as an operator runs it: killed, looked at by `doctor`, and explained.
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use passbridge::proto::v1::CreateRegistrationCodeRequest;
+use serde_json::json;
+
+use crate::support::{
+    provider::Provider,
+    request,
+    server_process::{Program, ServerProcess},
+};
+
+/// A configuration file, with its statement, for a provider.
+fn configuration(folder: &Path, url: &str, backend: &str) -> PathBuf {
+    let statement = folder.join("statement");
+    std::fs::write(&statement, "the operator's statement").expect("writes");
+    let file = folder.join("passbridge.toml");
+    let text = format!(
+        "[environments.default]\nbackend = \"{backend}\"\nurl = \"{url}\"\nsoftware_statement_file = \"{}\"\n",
+        statement.display()
+    );
+    std::fs::write(&file, text).expect("writes");
+    file
+}
+
+fn serve(folder: &Path, configuration: &Path) -> Program {
+    Program::server(&folder.join("data")).argument("--config").argument(configuration)
+}
+
+async fn created(server: &ServerProcess) -> String {
+    let request = CreateRegistrationCodeRequest { device_ip: "203.0.113.7".to_owned(), ..request::create() };
+    let answer = server.codes().create_registration_code(request).await.expect("creates").into_inner();
+    answer.registration_code.expect("is there").code
+}
+
+#[tokio::test]
+async fn a_killed_server_picks_its_credentials_up_and_registers_nothing() {
+    for backend in ["v1", "v2"] {
+        let (provider, folder) = (Provider::start(), tempfile::tempdir().expect("a folder"));
+        let configuration = configuration(folder.path(), &provider.url(), backend);
+        let mut server = serve(folder.path(), &configuration).start();
+        created(&server).await;
+        server.kill();
+        let server = serve(folder.path(), &configuration).start();
+        created(&server).await;
+        assert_eq!(provider.issued().await, (1, 1), "{backend}: not even a token was needed");
+    }
+}
+
+#[tokio::test]
+async fn a_server_killed_while_it_renews_does_not_wait_for_itself() {
+    let (provider, folder) = (Provider::start(), tempfile::tempdir().expect("a folder"));
+    let configuration = configuration(folder.path(), &provider.url(), "v2");
+    let mut server = serve(folder.path(), &configuration).start();
+    provider.fault(json!({ "path": "/o/client/token", "times": 1, "hang": {} })).await;
+    let request = CreateRegistrationCodeRequest { device_ip: "203.0.113.7".to_owned(), ..request::create() };
+    let mut codes = server.codes();
+    let call = tokio::spawn(async move { codes.create_registration_code(request).await });
+    while provider.calls_to("/o/client/token").await.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    server.kill();
+    let _ = call.await;
+    let server = serve(folder.path(), &configuration).start();
+    created(&server).await;
+    assert_eq!(provider.issued().await, (1, 1));
+}
+
+#[tokio::test]
+async fn no_log_holds_a_secret_however_much_it_says() {
+    let (provider, folder) = (Provider::start(), tempfile::tempdir().expect("a folder"));
+    let configuration = configuration(folder.path(), &provider.url(), "v1");
+    let mut server = serve(folder.path(), &configuration).env("PASSBRIDGE_LOG__FILTER", "trace").start();
+    created(&server).await;
+    provider.forget_tokens().await;
+    created(&server).await;
+    provider.fault(json!({ "path": "/reggie/", "close": {} })).await;
+    let request = CreateRegistrationCodeRequest { device_ip: "203.0.113.8".to_owned(), ..request::create() };
+    server.codes().create_registration_code(request).await.expect_err("fails");
+    let calls = provider.calls().await;
+    server.kill();
+    let log = server.rest_of_log();
+    let secrets = calls.iter().flat_map(|call| {
+        let bearer = call["headers"]["authorization"]
+            .as_str()
+            .map(|text| text.trim_start_matches("Bearer ").to_owned());
+        let query = call["query"].as_str().unwrap_or_default();
+        let secret = query.split('&').find_map(|pair| pair.strip_prefix("client_secret=")).map(str::to_owned);
+        bearer.into_iter().chain(secret)
+    });
+    let secrets: Vec<_> = secrets.chain(["the operator's statement".to_owned()]).collect();
+    assert!(secrets.len() >= 5, "tokens, secrets and the statement");
+    for secret in secrets {
+        assert!(!log.contains(&secret), "the log holds a secret");
+    }
+}
+
+fn doctor(folder: &Path, configuration: &Path, arguments: &[&str]) -> (bool, String) {
+    let output = Program::new(&["doctor"])
+        .argument("--config")
+        .argument(configuration)
+        .env("PASSBRIDGE_STORE__PATH", folder.join("data").to_str().expect("UTF-8"))
+        .arguments(arguments)
+        .output();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8(said).expect("UTF-8"))
+}
+
+#[tokio::test]
+async fn the_doctor_walks_an_environment_in_order() {
+    for backend in ["v1", "v2"] {
+        let (provider, folder) = (Provider::start(), tempfile::tempdir().expect("a folder"));
+        let configuration = configuration(folder.path(), &provider.url(), backend);
+        // Without a server first: the command opens the folder itself.
+        let (works, said) = doctor(folder.path(), &configuration, &[]);
+        assert!(works, "{said}");
+        let server = serve(folder.path(), &configuration).start();
+        let (works, said) = doctor(folder.path(), &configuration, &["--create", "REF"]);
+        assert!(works, "{said}");
+        let mut rest = said.as_str();
+        for step in
+            ["name", "connection", "tls", "clock", "credentials", "token", "reset", "create", "delete"]
+        {
+            let (_, after) = rest.split_once(step).unwrap_or_else(|| panic!("{step} in {said}"));
+            rest = after;
+        }
+        assert!(!said.contains("BROKEN") && said.contains("registered before"), "{said}");
+        assert_eq!(provider.issued().await.0, 1, "both have the same credentials");
+        let resets = provider.calls_to("/reset-tempass/").await;
+        assert!(resets.iter().all(|call| call["method"] == "GET"), "it resets nothing");
+        drop(server);
+    }
+}
+
+#[tokio::test]
+async fn the_doctor_says_what_is_wrong_and_what_to_do() {
+    let (provider, folder) = (Provider::start(), tempfile::tempdir().expect("a folder"));
+    let configuration_of = |url: &str| configuration(folder.path(), url, "v2");
+
+    let (works, said) = doctor(folder.path(), &configuration_of("http://no-such-host.invalid"), &[]);
+    assert!(!works && said.contains("BROKEN name"), "{said}");
+    let (works, said) = doctor(folder.path(), &configuration_of("http://127.0.0.1:9"), &[]);
+    assert!(!works && said.contains("BROKEN connection") && said.contains("firewall"), "{said}");
+    let over_tls = format!("https://{}", provider.address());
+    let (works, said) = doctor(folder.path(), &configuration_of(&over_tls), &[]);
+    assert!(!works && said.contains("BROKEN tls"), "{said}");
+
+    provider.advance(-600_000).await;
+    let (works, said) = doctor(folder.path(), &configuration_of(&provider.url()), &[]);
+    assert!(works && said.contains("odd    clock") && said.contains("NTP"), "{said}");
+
+    let refused = json!({
+        "path": "/o/client/token",
+        "status": { "status": 400, "content_type": "application/json", "body": "{\"error\":\"invalid_client\"}" },
+    });
+    provider.fault(refused).await;
+    provider.forget_tokens().await;
+    std::fs::remove_dir_all(folder.path().join("data")).expect("removes");
+    let (works, said) = doctor(folder.path(), &configuration_of(&provider.url()), &[]);
+    assert!(!works && said.contains("BROKEN token") && said.contains("code invalid_client"), "{said}");
+    assert!(said.contains("software_statement_file"), "a remedy: {said}");
+}
+
+fn explain(arguments: &[&str], input: &str) -> (bool, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_passbridge"));
+    command
+        .arg("explain")
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().expect("starts");
+    child.stdin.take().expect("piped").write_all(input.as_bytes()).expect("writes");
+    let output = child.wait_with_output().expect("runs");
+    (output.status.success(), String::from_utf8([output.stdout, output.stderr].concat()).expect("UTF-8"))
+}
+
+#[test]
+fn every_row_of_the_documented_table_is_explained() {
+    // What the caller sees, and words of each of its documented causes.
+    let rows: [(&str, &[&str]); 5] = [
+        ("401", &["no Authorization header", "in seconds"]),
+        (
+            "400 during authentication",
+            &["does not know the code", "cross-site scripting", "hosts file is missing"],
+        ),
+        ("400 bad request", &["URL of the call is wrong", "SAML assertion"]),
+        ("403", &["called too fast", "hosts file is missing", "was left in the hosts file"]),
+        (
+            "cannot log in on the MVPD page",
+            &["password do not match", "disabled the login", "production and staging"],
+        ),
+    ];
+    for (symptom, causes) in rows {
+        let (found, said) = explain(&[symptom], "");
+        assert!(found, "{said}");
+        for cause in causes {
+            assert!(said.contains(cause), "{symptom}: {cause} in {said}");
+        }
+    }
+}
+
+#[test]
+fn a_code_a_reason_a_log_line_and_a_whole_response_are_explained() {
+    for (argument, input, expected) in [
+        ("invalid_parameter_mvpd", "", "does not know the requestor"),
+        ("UPSTREAM_CREDENTIALS_REFUSED", "", "software statement"),
+        ("LOOKUP_BUDGET_EXHAUSTED", "", "viewer_ip"),
+        (r#"{"level":"WARN","fields":{"status":429}}"#, "", "too fast"),
+        ("-", "HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\n\r\n<html>", "too fast"),
+        (
+            "-",
+            "HTTP/1.1 400 Bad Request\r\n\r\n{\"code\":\"invalid_header_device_info\"}",
+            "DecodeDeviceInfo",
+        ),
+    ] {
+        let (found, said) = explain(&[argument], input);
+        assert!(found && said.contains(expected), "{argument} {input}: {said}");
+    }
+    let (found, said) = explain(&["nonsense"], "");
+    assert!(!found && said.contains("nothing in this is known"), "{said}");
+}
