@@ -2,14 +2,19 @@
 
 use std::time::Duration;
 
-use passbridge::config::Backend;
+use passbridge::{config::Backend, proto::v1::CreateRegistrationCodeRequest};
 use serde_json::json;
 use tonic::Code;
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 
-use crate::support::{Bridge, DEVICE_IP, create, create_from, request::get, status::refused};
+use crate::support::{
+    Bridge, DEVICE_IP, create, create_from,
+    raw::RawChannel,
+    request::get,
+    status::{refused, violated},
+};
 
 #[tokio::test]
 async fn a_device_keeps_the_providers_pace_and_is_never_refused_for_haste() {
@@ -23,7 +28,7 @@ async fn a_device_keeps_the_providers_pace_and_is_never_refused_for_haste() {
         answer.expect("creates");
     }
     let calls = bridge.provider.calls_to("/reggie/").await;
-    assert_eq!(calls.len(), 15);
+    assert_eq!(calls.len(), 15, "{:?}", calls.iter().map(|call| &call["status"]).collect::<Vec<_>>());
     assert!(calls.iter().all(|call| call["status"] == 201), "what would be refused was waited for here");
     assert!(calls.iter().all(|call| call["headers"]["x-forwarded-for"] == DEVICE_IP));
 }
@@ -31,7 +36,7 @@ async fn a_device_keeps_the_providers_pace_and_is_never_refused_for_haste() {
 #[tokio::test]
 async fn who_cannot_wait_for_the_pace_is_told_how_long_it_takes() {
     let bridge = Bridge::over(Backend::V2).await;
-    for _ in 0..10 {
+    for _ in 0..9 {
         bridge.created().await;
     }
     let mut request = tonic::Request::new(create());
@@ -40,7 +45,7 @@ async fn who_cannot_wait_for_the_pace_is_told_how_long_it_takes() {
     let status = refused(answer, Code::ResourceExhausted, "UPSTREAM_THROTTLED");
     let retry = tonic_types::StatusExt::get_details_retry_info(&status).expect("is there").retry_delay;
     assert_eq!(retry, Some(Duration::from_secs(1)));
-    assert_eq!(bridge.provider.calls_to("/api/v2/").await.len(), 10, "the provider never saw it");
+    assert_eq!(bridge.provider.calls_to("/api/v2/").await.len(), 9, "the provider never saw it");
 }
 
 #[tokio::test]
@@ -186,4 +191,80 @@ async fn who_leaves_ends_the_call() {
     for device in 2..10 {
         bridge.server.created_by(create_from(device)).await;
     }
+}
+
+#[tokio::test]
+async fn a_device_that_calls_without_end_keeps_no_other_out() {
+    let bridge = Bridge::over(Backend::V1).await;
+    bridge.created().await;
+    let calls: Vec<_> = (0..100)
+        .map(|_| {
+            let mut codes = bridge.server.codes();
+            tokio::spawn(async move { codes.create_registration_code(create()).await })
+        })
+        .collect();
+    bridge.server.created_by(create_from(1)).await;
+    let answers = bridge.while_time_passes(futures_util::future::join_all(calls)).await;
+    let created = answers.iter().filter(|answer| answer.as_ref().expect("runs").is_ok()).count();
+    assert!(
+        (25..=35).contains(&created),
+        "so many as fit into the time that calls wait for their turn: {created}"
+    );
+}
+
+#[tokio::test]
+async fn callers_without_time_are_not_taken_for_a_failing_provider() {
+    let bridge = Bridge::over(Backend::V2).await;
+    bridge.created().await;
+    bridge.provider.fault(json!({ "path": "/api/v2/", "delay": { "ms": 300 } })).await;
+    for device in 0..12 {
+        let mut request = tonic::Request::new(CreateRegistrationCodeRequest {
+            // On a task of its own, which no dropped connection ends.
+            request_id: format!("f81d4fae-7dec-41d0-a765-00a0c91e6b{device:02}"),
+            ..create_from(device)
+        });
+        request.metadata_mut().insert("grpc-timeout", "20m".parse().expect("a value"));
+        let channel = RawChannel::connect(bridge.server.address()).await;
+        let answer = channel.codes().create_registration_code(request).await;
+        refused(answer, Code::DeadlineExceeded, "DEADLINE_EXCEEDED");
+    }
+    bridge.server.created_by(create_from(100)).await;
+}
+
+#[tokio::test]
+async fn a_create_with_a_request_id_is_made_once_although_its_caller_had_no_time() {
+    let bridge = Bridge::over(Backend::V2).await;
+    bridge.created().await;
+    bridge.provider.fault(json!({ "path": "/api/v2/", "delay": { "ms": 300 } })).await;
+    bridge.provider.forget_calls().await;
+    let request = || CreateRegistrationCodeRequest {
+        request_id: "f81d4fae-7dec-41d0-a765-00a0c91e6bf6".to_owned(),
+        ..create_from(1)
+    };
+    let mut hasty = tonic::Request::new(request());
+    hasty.metadata_mut().insert("grpc-timeout", "50m".parse().expect("a value"));
+    let answer =
+        RawChannel::connect(bridge.server.address()).await.codes().create_registration_code(hasty).await;
+    refused(answer, Code::DeadlineExceeded, "DEADLINE_EXCEEDED");
+    bridge.server.created_by(request()).await;
+    assert_eq!(bridge.provider.calls_to("/api/v2/REF/sessions").await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_name_that_would_lead_elsewhere_is_none() {
+    let bridge = Bridge::configured(Backend::V2, |config| {
+        config.environments.get_mut("default").expect("is there").requestors.clear();
+    })
+    .await;
+    for (requestor_id, mvpd_id, field) in
+        [("..", "", "requestor_id"), (".", "", "requestor_id"), ("REF", "..", "mvpd_id")]
+    {
+        let request = CreateRegistrationCodeRequest {
+            requestor_id: requestor_id.to_owned(),
+            mvpd_id: mvpd_id.to_owned(),
+            ..create()
+        };
+        assert_eq!(violated(bridge.server.codes().create_registration_code(request).await), [field]);
+    }
+    assert_eq!(bridge.provider.calls().await.len(), 0);
 }

@@ -235,3 +235,25 @@ fn holds(folder: &std::path::Path, secret: &[u8]) -> bool {
         bytes.windows(secret.len()).any(|window| window == secret)
     })
 }
+
+#[tokio::test]
+async fn one_providers_secrets_never_reach_another_and_are_there_when_it_comes_back() {
+    let (first, second) = (Provider::start(), Provider::start());
+    first.set_clock(START).await;
+    second.set_clock(START).await;
+    let (folder, statement) = (tempfile::tempdir().expect("a folder"), statement_file("one statement"));
+    for (provider, issued) in [(&first, 1), (&second, 1), (&first, 1)] {
+        let server = TestServer::configured(|config| {
+            environment(config, &provider.url(), Backend::V2, statement.path());
+            config.store.path = folder.path().to_owned();
+        });
+        server.created_by(create()).await;
+        server.ended().await;
+        assert_eq!(provider.issued().await.0, issued);
+    }
+    let tokens = first.calls_to("/o/client/token").await;
+    let query = tokens[0]["query"].as_str().expect("text");
+    let secret = query.split('&').find_map(|pair| pair.strip_prefix("client_secret=")).expect("a secret");
+    let seen = serde_json::Value::from(second.calls().await).to_string();
+    assert!(!seen.contains(secret));
+}

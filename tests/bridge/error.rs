@@ -198,3 +198,22 @@ async fn a_device_that_is_logged_in_gets_no_code_but_its_operator() {
     let status = refused(answer, Code::FailedPrecondition, "ALREADY_AUTHENTICATED");
     assert_eq!(status.get_details_error_info().expect("is there").metadata["mvpd_id"], "Cablevision");
 }
+
+#[tokio::test]
+async fn a_404_is_a_code_that_is_not_known_whatever_the_version() {
+    for backend in [Backend::V1, Backend::V2] {
+        let bridge = Bridge::over(backend).await;
+        let created = bridge.created().await;
+        let not_found =
+            json!({ "status": 404, "content_type": "application/json", "body": "{\"status\":404}" });
+        for path in ["/reggie/", "/api/v2/"] {
+            bridge.provider.fault(json!({ "path": path, "method": "GET", "status": not_found })).await;
+        }
+        let answer = bridge.server.codes().get_registration_code(get(&created.code)).await;
+        let status = refused(answer, Code::NotFound, "REGISTRATION_CODE_NOT_FOUND");
+        assert_eq!(status.get_details_error_info().expect("is there").metadata["upstream_status"], "404");
+        bridge.provider.mend().await;
+        let answer = bridge.server.codes().get_registration_code(get(&created.code)).await;
+        answer.expect("one look that went astray is no end");
+    }
+}

@@ -3,9 +3,10 @@
 use passbridge::{
     config::{Backend, TempPassIdentity},
     proto::v1::{
-        AuthorizeTempPassRequest, AuthorizeTempPassResponse, Decision, DenialReason, GetTempPassRequest,
-        ResetFlexibleTempPassRequest, ResetTempPassRequest, TempPass, authorize_temp_pass_request,
-        get_temp_pass_request, reset_flexible_temp_pass_request, reset_temp_pass_request, temp_pass::State,
+        AuthorizeTempPassRequest, AuthorizeTempPassResponse, BatchResetTempPassRequest, Decision,
+        DenialReason, GetTempPassRequest, ResetFlexibleTempPassRequest, ResetTempPassRequest, TempPass,
+        authorize_temp_pass_request, batch_reset_temp_pass_request, get_temp_pass_request,
+        reset_flexible_temp_pass_request, reset_temp_pass_request, temp_pass::State,
     },
 };
 use tonic::Code;
@@ -220,5 +221,54 @@ async fn what_an_operator_decides_is_no_temp_pass() {
         temp_passes.get_temp_pass(look("Cablevision")).await,
         Code::FailedPrecondition,
         "NOT_A_TEMP_PASS",
+    );
+}
+
+#[tokio::test]
+async fn a_batch_has_the_time_that_its_caller_gives_it() {
+    let bridge = Bridge::configured(Backend::V2, |config| {
+        // For the beginning of an answer, which comes at once.
+        config.grpc.answer_timeout = passbridge::config::HumanDuration(std::time::Duration::from_millis(150));
+    })
+    .await;
+    bridge.provider.fault(serde_json::json!({ "path": "/reset-tempass/", "delay": { "ms": 400 } })).await;
+    let item = BatchResetTempPassRequest {
+        item_id: "one".to_owned(),
+        item: Some(batch_reset_temp_pass_request::Item::TempPass(ResetTempPassRequest {
+            requestor_id: REQUESTOR.to_owned(),
+            mvpd_id: "TempPass".to_owned(),
+            target: Some(reset_temp_pass_request::Target::DeviceId("the device".to_owned())),
+            ..ResetTempPassRequest::default()
+        })),
+    };
+    let mut answers = bridge
+        .server
+        .temp_passes()
+        .batch_reset_temp_pass(futures_util::stream::iter([item]))
+        .await
+        .expect("begins")
+        .into_inner();
+    let answer = answers.message().await.expect("goes on").expect("an answer");
+    assert_eq!(answer.status.expect("is there").code, 0, "the reset took longer than a beginning may");
+}
+
+#[tokio::test]
+async fn a_reset_that_may_have_been_done_leaves_an_entry() {
+    let bridge = Bridge::over(Backend::V1).await;
+    bridge.provider.fault(serde_json::json!({ "path": "/reset-tempass/", "close": {} })).await;
+    let reset = ResetTempPassRequest {
+        requestor_id: REQUESTOR.to_owned(),
+        mvpd_id: "TempPass".to_owned(),
+        target: Some(reset_temp_pass_request::Target::AllDevices(true)),
+        ..ResetTempPassRequest::default()
+    };
+    let mut temp_passes = bridge.server.temp_passes();
+    let answer = bridge.while_time_passes(temp_passes.reset_temp_pass(reset)).await;
+    refused(answer, Code::Unavailable, "UPSTREAM_UNAVAILABLE");
+    let log = std::fs::read_to_string(bridge.server.data().join("audit.log")).expect("readable");
+    let entry: serde_json::Value = serde_json::from_str(log.lines().last().expect("an entry")).expect("JSON");
+    assert_eq!(
+        (&entry["target"], &entry["result"]),
+        (&serde_json::json!("all"), &serde_json::json!("unknown"))
     );
 }

@@ -2,7 +2,13 @@
 
 use std::{fs, path::Path, process::Command};
 
-use crate::support::server_process::{Program, ServerProcess};
+use crate::support::{
+    provider::Provider,
+    server_process::{Program, ServerProcess},
+};
+
+/// Where the README has the provider's stand-in.
+const PROVIDER: &str = "127.0.0.1:9400";
 
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
 
@@ -34,7 +40,8 @@ fn paste(block: &str, server: &ServerProcess, data: &Path) -> String {
 fn the_grpc_calls_of_the_readme_work_as_pasted() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Program::server(folder.path()).start();
-    let blocks = blocks("grpcurl -");
+    let mut blocks = blocks("grpcurl -");
+    blocks.retain(|block| !block.contains(PROVIDER));
     assert!(blocks.len() >= 3, "the README has its first calls");
     for block in blocks {
         let answer = paste(&block, &server, folder.path());
@@ -57,4 +64,51 @@ fn the_rest_calls_of_the_readme_work_as_pasted() {
     let answer = paste(registration, &server, folder.path());
     assert!(answer.contains("\"client_secret\":"), "{answer}");
     assert_eq!(paste(resets, &server, folder.path()), "", "a reset that worked has nothing to say");
+}
+
+#[tokio::test]
+async fn the_upstream_section_of_the_readme_works_as_pasted() {
+    let (provider, folder) = (Provider::start(), tempfile::tempdir().expect("a folder"));
+    let text = fs::read_to_string(README).expect("readable");
+    let tables = text.split("```toml\n").skip(1).filter_map(|rest| rest.split_once("```"));
+    let table = tables.map(|(table, _)| table).find(|table| table.contains(PROVIDER)).expect("is there");
+    let file = folder.path().join("upstream.toml");
+    fs::write(&file, table.replace(PROVIDER, &provider.address().to_string())).expect("writes");
+    let [start, calls] = &blocks("upstream.toml")[..] else {
+        panic!("the README has two blocks with upstream.toml")
+    };
+    let (statement, serve) = start.trim_end().split_once('\n').expect("two lines");
+    assert_eq!(serve, "./target/release/passbridge serve --config upstream.toml");
+    run(folder.path(), statement);
+    let server = Program::new(&["serve", "--config", "upstream.toml"])
+        .in_folder(folder.path())
+        .env("PASSBRIDGE_GRPC__LISTEN", "127.0.0.1:0")
+        .env("PASSBRIDGE_REST__LISTEN", "127.0.0.1:0")
+        .env("PASSBRIDGE_OPERATIONS__LISTEN", "127.0.0.1:0")
+        .env("PASSBRIDGE_STORE__FREE_SPACE_RESERVE", "0")
+        .env("PASSBRIDGE_LOG__FORMAT", "json")
+        .start();
+    let calls = calls
+        .replace(PROVIDER, &provider.address().to_string())
+        .replace("127.0.0.1:50051", &server.grpc.to_string())
+        .replace("./target/release/passbridge", env!("CARGO_BIN_EXE_passbridge"));
+    let said = run(folder.path(), &calls);
+    for part in ["registered", "it was deleted again", "STATE_PENDING", "STATE_RELEASED"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let [explain] = &blocks("passbridge explain")[..] else { panic!("the README explains one symptom") };
+    let said =
+        run(folder.path(), &explain.replace("./target/release/passbridge", env!("CARGO_BIN_EXE_passbridge")));
+    assert!(said.contains("forbidden (403)"), "{said}");
+}
+
+fn run(folder: &Path, script: &str) -> String {
+    let output = Command::new("bash")
+        .args(["-euo", "pipefail", "-c", script])
+        .current_dir(folder)
+        .output()
+        .expect("runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}\nin\n{script}");
+    String::from_utf8(output.stdout).expect("UTF-8")
 }

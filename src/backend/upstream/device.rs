@@ -35,6 +35,14 @@ fn described(normalized: &NormalizedDeviceInfo) -> DeviceInfo {
     }
 }
 
+/// The normalized form that the provider sent as JSON, if it is any.
+pub(super) fn normalized_from(json: &str) -> Option<NormalizedDeviceInfo> {
+    // As documented it needs no second look.
+    serde_json::from_str(json)
+        .ok()
+        .or_else(|| serde_json::from_str(json).ok().map(|value| normalized(&value)))
+}
+
 /// The normalized form that the provider sent; what is missing is as if nothing were known.
 pub(super) fn normalized(device: &Value) -> NormalizedDeviceInfo {
     let null = Value::Null;

@@ -11,13 +11,14 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
     header::{CONTENT_TYPE, DATE, RETRY_AFTER},
 };
-use reqwest::{Client, Url, redirect};
+use reqwest::Url;
 use tokio::{sync::Semaphore, time::timeout_at};
 
 use super::{
     UpstreamParts,
     budget::RepeatBudget,
     circuit::{Circuit, CircuitState},
+    clients::Clients,
     failure::{throttled, unavailable},
     pace::Pace,
 };
@@ -137,12 +138,8 @@ impl Call {
     }
 }
 
-/// `application/x-www-form-urlencoded`.
 fn form(pairs: &[(&str, &str)]) -> String {
-    // Any URL does: it is only asked for its query.
-    let Ok(mut url) = Url::parse("http://form") else { return String::new() };
-    url.query_pairs_mut().extend_pairs(pairs);
-    url.query().unwrap_or_default().to_owned()
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
 }
 
 /// What came back. It may hold secrets, and shows itself to no log.
@@ -189,7 +186,7 @@ enum Attempt {
 
 /// The client of one upstream.
 pub(super) struct HttpClient {
-    client: Client,
+    clients: Clients,
     url: Url,
     reset_url: Url,
     timeout: Duration,
@@ -205,9 +202,8 @@ pub(super) struct HttpClient {
 
 impl HttpClient {
     pub fn new(options: &UpstreamOptions, parts: &UpstreamParts) -> std::result::Result<Self, String> {
-        let client = client(options).build().map_err(|error| error.to_string())?;
         Ok(Self {
-            client,
+            clients: Clients::new(options)?,
             url: options.url.clone(),
             reset_url: options.reset_url.clone(),
             timeout: options.timeout,
@@ -360,12 +356,12 @@ impl HttpClient {
             headers.insert(X_FORWARDED_FOR, address);
         }
         trace_headers(context, &mut headers);
-        let request = self.client.request(call.method.clone(), url).headers(headers);
+        let request = self.clients.of_this_thread().request(call.method.clone(), url).headers(headers);
         request.body(call.body.clone()).build()
     }
 
     async fn answer(&self, request: reqwest::Request) -> Attempt {
-        let mut response = match self.client.execute(request).await {
+        let mut response = match self.clients.of_this_thread().execute(request).await {
             Ok(response) => response,
             Err(error) if error.is_connect() => {
                 log(&error);
@@ -395,23 +391,6 @@ impl HttpClient {
             }
         }
     }
-}
-
-fn client(options: &UpstreamOptions) -> reqwest::ClientBuilder {
-    let client = Client::builder()
-        // A token must go nowhere but where the operator says.
-        .redirect(redirect::Policy::none())
-        .connect_timeout(options.timeout)
-        .pool_max_idle_per_host(options.connections);
-    // The proxy of the surroundings cannot reach this machine's loopback.
-    if is_loopback(&options.url) { client.no_proxy() } else { client }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    url.host_str().is_some_and(|host| {
-        let host = host.trim_matches(['[', ']']);
-        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-    })
 }
 
 /// The error without its URL, which may hold what no log may.

@@ -3,6 +3,7 @@
 //! | module | what it is for |
 //! |---|---|
 //! | `http` | one call: its deadline, pace, queue, circuit, repeats; the answer read whole and bounded |
+//! | `clients` | connections, a pool for each serving thread |
 //! | `pace`, `budget`, `circuit` | the provider's throttle kept on our side; how much is repeated; sparing one that fails |
 //! | `credentials`, `registration`, `token` | kept sealed in the ledger; got once and for ever; renewed by one at a time |
 //! | `session` | a call with a token: what 401 and 403 lead to |
@@ -16,6 +17,7 @@
 
 mod budget;
 mod circuit;
+mod clients;
 mod credentials;
 mod device;
 mod doctor;

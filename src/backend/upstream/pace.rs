@@ -10,8 +10,8 @@ use crate::domain::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// How many calls of a device may come at once.
-const BURST: u32 = 10;
+/// How many calls of a device may leave at once: one less than may arrive, since some take longer on their way than others.
+const BURST: u32 = 9;
 
 /// How long a call waits for its turn at most, however long its caller would: so many calls of one device wait.
 const WAIT_MAX: Duration = Duration::from_secs(20);

@@ -4,6 +4,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -27,30 +28,36 @@ const UNWRITTEN_MAX: usize = 10_000;
 /// How many are written together at most.
 const BATCH: usize = 256;
 
+/// How long the first of a batch waits for others, so that they share a sync: nobody waits for it, and less than the 10 ms
+/// in which a shadow has to be there.
+const GATHERING: Duration = Duration::from_millis(4);
+
 /// A store's codes, before which lie those that are still on their way into it.
 pub struct ShadowedCodes {
     codes: Arc<dyn Codes>,
     unwritten: Arc<Unwritten>,
-    writer: mpsc::UnboundedSender<Registration>,
+    writer: mpsc::UnboundedSender<Arc<Registration>>,
 }
 
 #[derive(Default)]
 struct Unwritten {
-    records: Mutex<HashMap<CodeKey, Registration>>,
+    records: Mutex<HashMap<CodeKey, Arc<Registration>>>,
     written: Notify,
+    /// Somebody waits.
+    wanted: Notify,
 }
 
 impl Unwritten {
-    fn get(&self, key: &CodeKey) -> Option<Registration> {
+    fn get(&self, key: &CodeKey) -> Option<Arc<Registration>> {
         self.records.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
     /// Whether there was room.
-    fn add(&self, registration: &Registration) -> bool {
+    fn add(&self, registration: &Arc<Registration>) -> bool {
         let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
         let has_room = records.len() < UNWRITTEN_MAX;
         if has_room {
-            records.insert(registration.key(), registration.clone());
+            records.insert(registration.key(), Arc::clone(registration));
         }
         has_room
     }
@@ -77,6 +84,7 @@ impl Unwritten {
             if is_settled {
                 return;
             }
+            self.wanted.notify_one();
             written.await;
         }
     }
@@ -97,11 +105,12 @@ impl ShadowedCodes {
     /// # Errors
     /// Only where it is written at once: those of the store.
     pub async fn keep(&self, registration: &Registration) -> StoreResult<()> {
-        if !self.unwritten.add(registration) {
-            return self.codes.adopt(registration).await;
+        let registration = Arc::new(registration.clone());
+        if !self.unwritten.add(&registration) {
+            return self.codes.adopt(&registration).await;
         }
-        if self.writer.send(registration.clone()).is_err() {
-            self.unwritten.remove(registration);
+        if let Err(unsent) = self.writer.send(registration) {
+            self.unwritten.remove(&unsent.0);
         }
         Ok(())
     }
@@ -115,10 +124,19 @@ impl ShadowedCodes {
 async fn write(
     codes: Arc<dyn Codes>,
     unwritten: Arc<Unwritten>,
-    mut queue: mpsc::UnboundedReceiver<Registration>,
+    mut queue: mpsc::UnboundedReceiver<Arc<Registration>>,
 ) {
     let mut batch = Vec::new();
-    while queue.recv_many(&mut batch, BATCH).await > 0 {
+    while queue.recv_many(&mut batch, 1).await > 0 {
+        tokio::select! {
+            () = tokio::time::sleep(GATHERING) => {}
+            () = unwritten.wanted.notified() => {}
+        }
+        while batch.len() < BATCH
+            && let Ok(registration) = queue.try_recv()
+        {
+            batch.push(registration);
+        }
         let writes = batch.drain(..).map(|registration| {
             let (codes, unwritten) = (&codes, &unwritten);
             async move {
@@ -146,6 +164,7 @@ impl Codes for ShadowedCodes {
 
     async fn get(&self, key: &CodeKey) -> StoreResult<Option<CodeEntry>> {
         if let Some(registration) = self.unwritten.get(key) {
+            let registration = Registration::clone(&registration);
             return Ok(Some(CodeEntry { registration, release_time: None }));
         }
         self.codes.get(key).await

@@ -339,9 +339,7 @@ impl Record {
             create_time: moment(&body, "generated").unwrap_or(now),
             expire_time,
             device_id: decoded(info, "deviceId").and_then(|text| DeviceId::parse("deviceId", &text).ok()),
-            device_info: decoded(info, "deviceInfo")
-                .and_then(|text| serde_json::from_str(&text).ok())
-                .map(|value: Value| device::normalized(&value)),
+            device_info: decoded(info, "deviceInfo").and_then(|text| device::normalized_from(&text)),
             authorization_type: text(info, "authorizationType").unwrap_or_else(|| OAUTH2.to_owned()),
             source_application: info.get("sourceApplicationInformation").map(|application| {
                 SourceApplication {
