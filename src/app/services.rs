@@ -137,7 +137,9 @@ impl Services {
         if tokio::time::timeout(FINISH_MAX, calls).await.is_err() {
             tracing::warn!("calls to an upstream that did not end in time are left");
         }
-        self.codes.finish().await;
+        if tokio::time::timeout(FINISH_MAX, self.codes.finish()).await.is_err() {
+            tracing::error!("shadows of codes that the upstream issued could not be written");
+        }
     }
 
     /// What runs the schedules, or only knows when they have run.

@@ -103,16 +103,16 @@ impl CodeBackend for LocalBackend {
     }
 
     async fn find(&self, _: &CallContext, _: &CodeKey, _: Option<IpAddr>) -> Result<Sighting> {
-        Ok(Sighting::Nothing(None))
+        Ok(Sighting::Nothing)
     }
 
     async fn delete(&self, _: &CallContext, record: &Registration) -> Result<Deletion> {
         let released = self.parts.store.codes.release(&record.key(), record.id).await?;
-        Ok(if released { Deletion::Released { upstream_deleted: None } } else { Deletion::NotFound(None) })
+        Ok(if released { Deletion::Released { upstream_deleted: None } } else { Deletion::NotFound })
     }
 
     async fn delete_unknown(&self, _: &CallContext, _: &CodeKey, _: Option<IpAddr>) -> Result<Deletion> {
-        Ok(Deletion::NotFound(None))
+        Ok(Deletion::NotFound)
     }
 
     async fn look(&self, _: &Registration) -> Option<Result<Sign>> {

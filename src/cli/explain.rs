@@ -13,6 +13,7 @@ use crate::{
         symptom::{self, causes_of_reason},
     },
     grpc::status::classify,
+    proto::v1::ErrorReason,
 };
 
 /// How much is read of standard input, in bytes.
@@ -37,8 +38,9 @@ pub(super) fn run(explain: &Explain) -> Result<(), Box<dyn Error>> {
     }
     let reason = |error: &_| classify(error).0.as_str_name().trim_start_matches(PREFIX);
     // Our own name of an error is more exact than what stands around it.
-    let (what, causes) = match causes_of_reason(&text, reason) {
-        Some((reason, causes)) => (reason.to_owned(), causes),
+    let known = causes_of_reason(&text, reason).map(|(reason, causes)| (reason.to_owned(), causes));
+    let (what, causes) = match known.or_else(|| self_explaining(&text)) {
+        Some(explained) => explained,
         None => match symptom::read(&text) {
             Some(symptom) => (symptom.describe(), symptom.causes()),
             None => {
@@ -56,4 +58,12 @@ pub(super) fn run(explain: &Explain) -> Result<(), Box<dyn Error>> {
         println!("  {}. {cause}\n     {remedy}", index + 1);
     }
     Ok(())
+}
+
+/// A reason of ours that has no causes but itself.
+fn self_explaining(text: &str) -> Option<(String, Vec<ProbableCause>)> {
+    let reasons = (1..).map_while(|number| ErrorReason::try_from(number).ok());
+    let mut names = reasons.map(|reason| reason.as_str_name().trim_start_matches(PREFIX));
+    let name = names.find(|name| name.contains('_') && text.contains(name))?;
+    Some((name.to_owned(), Vec::new()))
 }

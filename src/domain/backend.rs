@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     call::CallContext,
     device_info::{DeviceInfo, Warning},
-    error::{Result, UpstreamAnswer},
+    error::Result,
     id::Place,
     port::Verdict,
     registration::{CodeKey, Registration, RegistrationRequest, UpstreamApi},
@@ -33,8 +33,8 @@ pub struct Issued {
 pub enum Presence {
     /// It lives, and this is its record now.
     Live(Box<Registration>),
-    /// The issuer knows it no more; and what it said.
-    Gone(Option<Box<UpstreamAnswer>>),
+    /// The issuer knows it no more.
+    Gone,
 }
 
 /// What an issuer has under a code of which no record is kept here.
@@ -44,8 +44,8 @@ pub enum Sighting {
     Whole(Box<Registration>),
     /// What the issuer tells of it: neither the record's id nor that of the device.
     Partial(Box<Registration>),
-    /// Nothing; and what it said.
-    Nothing(Option<Box<UpstreamAnswer>>),
+    /// Nothing.
+    Nothing,
 }
 
 /// What became of a delete.
@@ -56,8 +56,8 @@ pub enum Deletion {
         /// Absent for codes of our own.
         upstream_deleted: Option<bool>,
     },
-    /// There was none; and what the upstream said, where it was asked.
-    NotFound(Option<Box<UpstreamAnswer>>),
+    /// There was none.
+    NotFound,
 }
 
 /// What a look at a watched code showed.

@@ -224,6 +224,8 @@ pub enum Error {
     UpstreamForbidden {
         /// What it said.
         answer: UpstreamAnswer,
+        /// Whether this device has called more than once in the last second.
+        was_fast: bool,
     },
     /// The upstream does not take our own credentials, though they were renewed: the operator's to mend.
     #[error("the upstream does not take this server's own credentials; the operator has to look at them")]
@@ -333,7 +335,7 @@ impl Error {
             Self::UpstreamUnavailable { problem: "", answer: answer.clone(), retry_after: None },
             Self::UpstreamThrottled { answer: answer.clone(), retry_after: second, was_fast: true },
             Self::UpstreamRejected { field: None, answer: answer.clone() },
-            Self::UpstreamForbidden { answer: answer.clone() },
+            Self::UpstreamForbidden { answer: answer.clone(), was_fast: false },
             Self::UpstreamCredentialsRefused { answer },
             Self::AlreadyAuthenticated { mvpd: String::new() },
             Self::NotATempPass { mvpd: String::new(), source_name: String::new() },
@@ -346,16 +348,16 @@ fn of_field(field: Option<&'static str>) -> String {
 }
 
 impl Error {
-    /// What the upstream said, where it was asked.
+    /// What the upstream said, where it was asked. Not of a code: whether it is unknown there or has ended here is one
+    /// answer, so that guessing tells nothing.
     #[must_use]
     pub fn upstream_answer(&self) -> Option<&UpstreamAnswer> {
         match self {
             Self::UpstreamUnavailable { answer, .. }
             | Self::UpstreamThrottled { answer, .. }
             | Self::UpstreamRejected { answer, .. }
-            | Self::UpstreamForbidden { answer }
+            | Self::UpstreamForbidden { answer, .. }
             | Self::UpstreamCredentialsRefused { answer } => Some(answer),
-            Self::CodeNotFound(clues) => clues.answer.as_deref(),
             _ => None,
         }
     }
@@ -369,8 +371,6 @@ pub struct LookupClues {
     pub impossible: bool,
     /// The provider issues the codes of this place.
     pub over_upstream: bool,
-    /// What the provider said of the code, where it was asked.
-    pub answer: Option<Box<UpstreamAnswer>>,
     /// Environments in which the code lives for the same requestor, of those that the caller may read.
     pub lives_in: Vec<EnvironmentName>,
 }

@@ -185,7 +185,10 @@ pub fn probable_causes(error: &Error) -> Vec<ProbableCause> {
         Error::UpstreamThrottled { was_fast: true, .. } => vec![TOO_FAST, ADDRESS_SHARED],
         Error::UpstreamThrottled { was_fast: false, .. } => vec![ADDRESS_SHARED, TOO_FAST],
         Error::UpstreamRejected { field, .. } => rejected(*field),
-        Error::UpstreamForbidden { .. } => {
+        Error::UpstreamForbidden { was_fast: true, .. } => {
+            vec![TOO_FAST, FORBIDDEN_CLIENT, HOST_OF_OTHER_ENVIRONMENT, HOSTS_ENTRY_MISSING, HOSTS_ENTRY_LEFT]
+        }
+        Error::UpstreamForbidden { was_fast: false, .. } => {
             vec![FORBIDDEN_CLIENT, HOST_OF_OTHER_ENVIRONMENT, HOSTS_ENTRY_MISSING, HOSTS_ENTRY_LEFT, TOO_FAST]
         }
         Error::UpstreamCredentialsRefused { .. } => {
@@ -268,11 +271,10 @@ fn code_not_found(clues: &LookupClues) -> Vec<ProbableCause> {
         cause: format!("The code lives in the environment {environment}.").into(),
         remedy: "Ask in that environment.",
     });
-    let known = found.chain([ENDED, ELSEWHERE, MISTYPED]);
     if clues.over_upstream {
-        known.chain([UPSTREAM_CODE_UNKNOWN, CROSS_SITE, HOSTS_ENTRY_MISSING]).collect()
+        found.chain([UPSTREAM_CODE_UNKNOWN, ENDED, MISTYPED, CROSS_SITE, HOSTS_ENTRY_MISSING]).collect()
     } else {
-        known.collect()
+        found.chain([ENDED, ELSEWHERE, MISTYPED]).collect()
     }
 }
 

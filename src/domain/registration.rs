@@ -23,6 +23,9 @@ pub const TTL_DEFAULT: Duration = Duration::from_secs(1_800);
 /// that a viewer still has before the eyes must not lead to somebody else's device.
 pub const QUARANTINE: Duration = Duration::from_secs(600);
 
+/// How records of calls with an access token say that they were authorized (reference, section 2).
+pub const OAUTH2: &str = "OAUTH2";
+
 /// How long a code lives: whole seconds, 1 to 36 000.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ttl(Duration);

@@ -133,7 +133,12 @@ pub fn causes_of_reason(
     let mut samples = Error::samples();
     samples.sort_by_key(|error| std::cmp::Reverse(reason_of(error).len()));
     let found = samples.into_iter().find(|error| has_word(text, reason_of(error)))?;
-    Some((reason_of(&found), probable_causes(&found)))
+    let causes = match &found {
+        // One reason for many problems.
+        Error::NotAuthenticated(_) => Symptom::NotAuthorized.causes(),
+        _ => probable_causes(&found),
+    };
+    Some((reason_of(&found), causes))
 }
 
 /// An HTTP response as tools print it.

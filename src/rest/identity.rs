@@ -13,13 +13,10 @@ use crate::{
         caller::{Caller, Permission, Scope},
         error::{Error, Result},
         id::EnvironmentName,
-        registration::SourceApplication,
+        registration::{OAUTH2, SourceApplication},
     },
     service::signed_request::Nonce,
 };
-
-/// How records of calls with an access token say that they were authorized (reference, section 2).
-const OAUTH2: &str = "OAUTH2";
 
 /// Who sent a request.
 #[derive(Debug)]

@@ -15,7 +15,7 @@ use http::{
         TRANSFER_ENCODING, UPGRADE,
     },
 };
-use http_body_util::Limited;
+use http_body_util::{LengthLimitError, Limited};
 use reqwest::{Client, Url, redirect};
 use tokio::{sync::Semaphore, time::timeout_at};
 
@@ -103,8 +103,10 @@ async fn send(passthrough: &Passthrough, face: &Face, request: Request) -> Resul
     let deadline = head.extensions.get::<Deadline>().map(|deadline| deadline.0);
     let deadline = deadline.ok_or_else(|| Error::Internal("a call without deadline".to_owned()))?;
     let answered = timeout_at(deadline, sent.send()).await.map_err(|_| Error::DeadlineExceeded)?;
-    let mut answered =
-        answered.map_err(|_| unavailable("it does not answer, or the body sent to it broke off"))?;
+    let mut answered = answered.map_err(|error| match is_too_large(&error) {
+        true => Failure::BodyTooLarge(face.max_body_size),
+        false => unavailable("it does not answer, or the body sent to it broke off").into(),
+    })?;
     let mut headers = std::mem::take(answered.headers_mut());
     strip(&mut headers);
     let status = answered.status();
@@ -141,6 +143,18 @@ fn strip(headers: &mut HeaderMap) {
     for name in named.into_iter().chain(always) {
         headers.remove(name);
     }
+}
+
+/// Whether a call ended because its client sent more than is taken.
+fn is_too_large(error: &reqwest::Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        if error.is::<LengthLimitError>() {
+            return true;
+        }
+        source = error.source();
+    }
+    false
 }
 
 fn unavailable(problem: &'static str) -> Error {

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use passbridge::{
-    config::Backend,
-    proto::v1::{ResetTempPassRequest, reset_temp_pass_request::Target},
+    config::{Backend, HumanDuration},
+    proto::v1::{CreateRegistrationCodeRequest, ResetTempPassRequest, reset_temp_pass_request::Target},
 };
 use serde_json::json;
 use tonic::Code;
 
 use crate::support::{
-    Bridge, STATEMENT, create, create_from, environment,
+    Bridge, create, create_from, environment, eventually,
     provider::Provider,
     raw::RawChannel,
     request::REQUESTOR,
@@ -52,18 +52,25 @@ async fn however_many_begin_together_one_registers_and_one_token_is_got() {
 
 #[tokio::test]
 async fn a_token_is_renewed_before_it_expires_and_nobody_waits_for_that() {
-    let bridge = Bridge::over(Backend::V1).await;
+    let bridge = Bridge::configured(Backend::V1, |config| {
+        let environment = config.environments.get_mut("default").expect("is there");
+        environment.upstream_timeout = HumanDuration(Duration::from_millis(500));
+    })
+    .await;
     bridge.created().await;
     // Their tokens are good for 6 hours.
     bridge.advance(Duration::from_secs(5 * 3600)).await;
-    bridge.provider.fault(json!({ "path": "/o/client/token", "delay": { "ms": 300 } })).await;
-    bridge.provider.forget_calls().await;
+    bridge.provider.fault(json!({ "path": "/o/client/token", "times": 1, "hang": {} })).await;
+    // It is under way, and nobody waits for it.
     bridge.created().await;
-    let order: Vec<_> = bridge.provider.calls().await.iter().map(|call| call["path"].clone()).collect();
-    assert!(order.contains(&json!("/reggie/v1/REF/regcode")), "{order:?}");
-    while bridge.provider.issued().await.1 < 2 {
-        tokio::task::yield_now().await;
-    }
+    eventually(async || bridge.provider.calls_to("/o/client/token").await.len() == 2).await;
+    assert_eq!(bridge.provider.issued().await.1, 1);
+    bridge.created().await;
+    eventually(async || {
+        bridge.advance(Duration::from_millis(100)).await;
+        bridge.provider.issued().await.1 == 2
+    })
+    .await;
     bridge.advance(Duration::from_secs(2 * 3600)).await;
     bridge.provider.forget_calls().await;
     bridge.created().await;
@@ -89,6 +96,7 @@ async fn a_refused_token_is_replaced_once() {
     bridge.created().await;
     assert_eq!(bridge.provider.issued().await, (1, 2));
 
+    bridge.advance(Duration::from_secs(60)).await;
     let refusing = json!({
         "path": "/reggie/",
         "status": { "status": 401, "content_type": "application/json", "body": "{\"status\":401,\"message\":\"no\"}" },
@@ -190,9 +198,7 @@ async fn credentials_are_kept_although_their_caller_has_left_and_a_restart_regis
     request.metadata_mut().insert("grpc-timeout", "100m".parse().expect("a value"));
     let answer = RawChannel::connect(server.address()).await.codes().create_registration_code(request).await;
     refused(answer, Code::DeadlineExceeded, "DEADLINE_EXCEEDED");
-    while provider.issued().await != (1, 1) {
-        tokio::task::yield_now().await;
-    }
+    eventually(async || provider.issued().await == (1, 1)).await;
     server.ended().await;
     let server = serve();
     server.created_by(create()).await;
@@ -216,9 +222,19 @@ async fn secrets_are_sealed_in_the_store() {
     let pair = query.split('&').find_map(|pair| pair.strip_prefix("client_secret="));
     let secret = pair.expect("a secret").to_owned();
     bridge.server.ended().await;
-    for text in [secret.as_str(), STATEMENT] {
-        assert!(!holds(folder.path(), text.as_bytes()), "a file of the store holds a secret");
-    }
+    assert!(!holds(folder.path(), secret.as_bytes()), "a file of the store holds a secret");
+
+    // The same without a ring shows that it would have been found.
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().to_owned();
+    let bridge = Bridge::before(Provider::start(), Backend::V1, move |config| config.store.path = data).await;
+    bridge.created().await;
+    let tokens = bridge.provider.calls_to("/o/client/token").await;
+    let query = tokens[0]["query"].as_str().expect("text");
+    let secret =
+        query.split('&').find_map(|pair| pair.strip_prefix("client_secret=")).expect("a secret").to_owned();
+    bridge.server.ended().await;
+    assert!(holds(folder.path(), secret.as_bytes()));
 }
 
 fn base64_of(bytes: &[u8]) -> String {
@@ -256,4 +272,48 @@ async fn one_providers_secrets_never_reach_another_and_are_there_when_it_comes_b
     let secret = query.split('&').find_map(|pair| pair.strip_prefix("client_secret=")).expect("a secret");
     let seen = serde_json::Value::from(second.calls().await).to_string();
     assert!(!seen.contains(secret));
+}
+
+#[tokio::test]
+async fn a_provider_that_refused_everybody_for_a_moment_is_called_again_soon() {
+    let bridge = Bridge::over(Backend::V2).await;
+    bridge.created().await;
+    bridge.advance(Duration::from_secs(60)).await;
+    let refusing = json!({
+        "path": "/api/v2/",
+        "status": { "status": 401, "content_type": "application/json", "body": "{\"status\":401}" },
+    });
+    bridge.provider.fault(refusing).await;
+    let calls = (0..20).map(|device| {
+        let mut codes = bridge.server.codes();
+        async move { codes.create_registration_code(create_from(device)).await }
+    });
+    let answers = futures_util::future::join_all(calls).await;
+    assert!(answers.iter().all(Result::is_err));
+    bridge.provider.mend().await;
+    bridge.advance(Duration::from_secs(1)).await;
+    bridge.server.created_by(create_from(100)).await;
+    bridge.server.created_by(create_from(101)).await;
+}
+
+#[tokio::test]
+async fn what_is_refused_to_one_requestor_is_not_refused_to_another() {
+    let bridge = Bridge::configured(Backend::V1, |config| {
+        config.environments.get_mut("default").expect("is there").requestors.clear();
+    })
+    .await;
+    bridge.created().await;
+    bridge.advance(Duration::from_secs(60)).await;
+    let refusing = json!({
+        "path": "/reggie/v1/FOREIGN/",
+        "status": { "status": 401, "content_type": "application/json", "body": "{\"status\":401}" },
+    });
+    bridge.provider.fault(refusing).await;
+    let foreign = CreateRegistrationCodeRequest { requestor_id: "FOREIGN".to_owned(), ..create_from(1) };
+    for _ in 0..5 {
+        let answer = bridge.server.codes().create_registration_code(foreign.clone()).await;
+        refused(answer, Code::FailedPrecondition, "UPSTREAM_CREDENTIALS_REFUSED");
+    }
+    assert_eq!(bridge.provider.issued().await, (1, 2), "one other token was tried, and no more");
+    bridge.server.created_by(create_from(2)).await;
 }

@@ -7,7 +7,7 @@ use tonic_types::StatusExt;
 
 use crate::support::{
     Bridge, create,
-    request::get,
+    request::{delete, get},
     status::{probable_causes, refused},
 };
 
@@ -210,10 +210,23 @@ async fn a_404_is_a_code_that_is_not_known_whatever_the_version() {
             bridge.provider.fault(json!({ "path": path, "method": "GET", "status": not_found })).await;
         }
         let answer = bridge.server.codes().get_registration_code(get(&created.code)).await;
-        let status = refused(answer, Code::NotFound, "REGISTRATION_CODE_NOT_FOUND");
-        assert_eq!(status.get_details_error_info().expect("is there").metadata["upstream_status"], "404");
+        refused(answer, Code::NotFound, "REGISTRATION_CODE_NOT_FOUND");
         bridge.provider.mend().await;
         let answer = bridge.server.codes().get_registration_code(get(&created.code)).await;
         answer.expect("one look that went astray is no end");
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_code_and_one_that_has_ended_have_the_same_answer() {
+    for backend in [Backend::V1, Backend::V2] {
+        let bridge = Bridge::over(backend).await;
+        let mut codes = bridge.server.codes();
+        let unknown = codes.get_registration_code(get("BBBBBBB")).await.expect_err("is unknown");
+        let created = bridge.created().await;
+        codes.delete_registration_code(delete(&created.code)).await.expect("deletes");
+        let ended = codes.get_registration_code(get(&created.code)).await.expect_err("has ended");
+        assert_eq!((unknown.code(), unknown.message()), (ended.code(), ended.message()));
+        assert_eq!(unknown.details(), ended.details(), "to the byte");
     }
 }

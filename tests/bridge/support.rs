@@ -92,6 +92,16 @@ impl Bridge {
     }
 }
 
+/// Asks again and again until the answer is yes: for what goes on behind an answer.
+pub async fn eventually(mut ask: impl AsyncFnMut() -> bool) {
+    let asking = async {
+        while !ask().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), asking).await.expect("it never came true");
+}
+
 /// A file with a software statement.
 pub fn statement_file(text: &str) -> tempfile::NamedTempFile {
     let file = tempfile::NamedTempFile::new().expect("a file");

@@ -93,7 +93,9 @@ async fn the_upstream_section_of_the_readme_works_as_pasted() {
         .replace("127.0.0.1:50051", &server.grpc.to_string())
         .replace("./target/release/passbridge", env!("CARGO_BIN_EXE_passbridge"));
     let said = run(folder.path(), &calls);
-    for part in ["registered", "it was deleted again", "STATE_PENDING", "STATE_RELEASED"] {
+    for part in
+        ["a code of 7 characters was made", "it was forgotten here", "STATE_PENDING", "STATE_RELEASED"]
+    {
         assert!(said.contains(part), "{part}: {said}");
     }
     let [explain] = &blocks("passbridge explain")[..] else { panic!("the README explains one symptom") };

@@ -47,6 +47,17 @@ impl Circuit {
         Self { clock, state: Mutex::new(State::Closed { failures: 0 }) }
     }
 
+    /// Whether a call would be let through.
+    ///
+    /// # Errors
+    /// How long it would be refused at least.
+    pub fn look(&self) -> Result<(), Duration> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let State::Open { until } = &*state else { return Ok(()) };
+        let now = self.clock.now();
+        if now < *until { Err(until.since(now)) } else { Ok(()) }
+    }
+
     /// Lets a call through.
     ///
     /// # Errors

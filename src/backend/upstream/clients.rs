@@ -59,10 +59,12 @@ fn client(options: &UpstreamOptions) -> reqwest::Result<Client> {
     let client = Client::builder()
         // A token must go nowhere but where the operator says.
         .redirect(redirect::Policy::none())
-        .connect_timeout(options.timeout)
-        .pool_max_idle_per_host(options.connections);
+        // Shorter than the call's own, so that it is known whether a call was made.
+        .connect_timeout(options.timeout / 2)
+        .pool_max_idle_per_host(options.connections.div_ceil(2));
     // The proxy of the surroundings cannot reach this machine's loopback.
-    let client = if is_loopback(&options.url) { client.no_proxy() } else { client };
+    let client =
+        if is_loopback(&options.url) && is_loopback(&options.reset_url) { client.no_proxy() } else { client };
     client.build()
 }
 

@@ -14,6 +14,9 @@ use crate::domain::{
     port::{LedgerEntry, LedgerKey},
 };
 
+/// How long a token lasts whose answer does not say, in seconds.
+pub(super) const EXPIRES_IN_DEFAULT: u64 = 3600;
+
 const CREDENTIALS: &str = "upstream_credentials";
 const TOKEN: &str = "upstream_token";
 
@@ -81,6 +84,7 @@ impl Token {
 }
 
 /// Credentials as they are in the ledger.
+#[derive(Clone)]
 pub(super) struct Kept {
     pub credentials: Credentials,
     sealed: Vec<u8>,
@@ -115,21 +119,14 @@ impl Vault {
         Ok(kept.map(|(credentials, sealed)| Kept { credentials, sealed }))
     }
 
-    /// Keeps new credentials in the place of those that were there.
+    /// Keeps new credentials in the place of those that were there; whether it did, or others are there by now.
     ///
     /// # Errors
-    /// Where the store fails, or others are there by now: those are not overwritten.
-    pub async fn keep_credentials(&self, before: Option<&Kept>, credentials: &Credentials) -> Result<()> {
+    /// Those of the store.
+    pub async fn keep_credentials(&self, before: Option<&Kept>, credentials: &Credentials) -> Result<bool> {
         let entry = self.sealed(CREDENTIALS, credentials, None)?;
         let before = before.map(|kept| kept.sealed.as_slice());
-        if self.parts.ledger.swap(&self.key(CREDENTIALS), before, Some(entry)).await? {
-            return Ok(());
-        }
-        let theirs = self.credentials().await?;
-        if theirs.is_some_and(|kept| kept.credentials == *credentials) {
-            return Ok(());
-        }
-        Err(StoreError::Unavailable("other credentials have been kept meanwhile".to_owned()).into())
+        Ok(self.parts.ledger.swap(&self.key(CREDENTIALS), before, Some(entry)).await?)
     }
 
     pub async fn token(&self) -> Result<Option<Token>> {

@@ -10,10 +10,11 @@ use tokio::net::{TcpStream, lookup_host};
 
 use super::{
     Upstream,
-    http::{Answer, Call, Origin},
+    circuit::CircuitState,
+    http::{Answer, Call, Origin, Scope},
 };
 use crate::domain::{
-    backend::{Condition, Doctor, Examination, Finding},
+    backend::{Condition, Deletion, Doctor, Examination, Finding},
     call::CallContext,
     clock::Timestamp,
     device_info::DeviceInfo,
@@ -63,8 +64,7 @@ impl UpstreamDoctor {
             return false;
         };
         findings.push(fine("connection", format!("{address} takes connections")));
-        let call = Call { origin, ..Call::new(Method::GET, "/".to_owned()) };
-        match self.0.inner.http.send(&CallContext::default(), &call).await {
+        match self.0.inner.http.probe(origin).await {
             Ok(answer) => {
                 let how =
                     if url.scheme() == "https" { "TLS and HTTP work" } else { "HTTP works, without TLS" };
@@ -72,9 +72,10 @@ impl UpstreamDoctor {
                 findings.push(self.clock(&answer));
                 true
             }
-            Err(error) => {
-                let remedy = "It takes connections, but speaks no TLS, or with a certificate that this machine does not trust.";
-                findings.push(broken("tls", error.to_string(), remedy));
+            Err(problem) => {
+                let remedy = "It takes connections, but does not answer over them: compare the scheme of the url, and whether this \
+                     machine trusts its certificate.";
+                findings.push(broken("tls", problem, remedy));
                 false
             }
         }
@@ -109,7 +110,7 @@ impl UpstreamDoctor {
                 return false;
             }
         };
-        let token = tokens.get().await;
+        let token = tokens.get(&Scope::default()).await;
         let seen = match before {
             Some(_) => "registered before, and kept".to_owned(),
             None => "none were kept: this server has to register".to_owned(),
@@ -140,6 +141,14 @@ impl UpstreamDoctor {
             Ok(answer) if answer.status.is_server_error() => {
                 failed("reset", &super::failure::refusal(&answer, false))
             }
+            Ok(answer) if answer.status.as_u16() == 404 => Finding {
+                condition: Condition::Odd,
+                ..broken(
+                    "reset",
+                    "answers 404, as if there were no such API".to_owned(),
+                    "Compare environments.NAME.reset_url.",
+                )
+            },
             Ok(answer) => {
                 fine("reset", format!("answers {} to a look that resets nothing", answer.status.as_u16()))
             }
@@ -157,7 +166,11 @@ impl UpstreamDoctor {
         };
         let created = fine("create", format!("a code of {} characters was made", issued.code.as_str().len()));
         let deleted = match backend.delete(&context, &issued).await {
-            Ok(_) => fine("delete", "it was deleted again".to_owned()),
+            Ok(Deletion::Released { upstream_deleted: Some(false) }) => {
+                fine("delete", "it was forgotten here; the provider lets it expire".to_owned())
+            }
+            Ok(Deletion::Released { .. }) => fine("delete", "it was deleted again".to_owned()),
+            Ok(Deletion::NotFound) => broken("delete", "it was not there any more".to_owned(), "Try again."),
             Err(error) => failed("delete", &error),
         };
         vec![created, deleted]
@@ -168,6 +181,14 @@ impl UpstreamDoctor {
 impl Doctor for UpstreamDoctor {
     async fn examine(&self, examination: &Examination) -> Vec<Finding> {
         let mut findings = Vec::new();
+        if self.0.circuit() == CircuitState::Open {
+            findings.push(Finding {
+                step: "circuit".to_owned(),
+                condition: Condition::Odd,
+                seen: "it has failed again and again, and is spared for a moment".to_owned(),
+                causes: Vec::new(),
+            });
+        }
         let (url, reset_url) = (&self.0.inner.options.url, &self.0.inner.options.reset_url);
         if !self.reach(&mut findings, Origin::Api, url).await || !self.identify(&mut findings).await {
             return findings;

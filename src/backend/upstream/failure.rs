@@ -62,13 +62,11 @@ pub(super) fn refusal(answer: &Answer, was_fast: bool) -> Error {
         // What it forbids is not mended by other credentials.
         _ if answer.status == StatusCode::FORBIDDEN => by_status(answer, inner, said, was_fast),
         Some(Meaning::Field(field)) => Error::UpstreamRejected { field: Some(field), answer: said },
-        Some(Meaning::CodeUnknown) => Error::CodeNotFound(LookupClues {
-            over_upstream: true,
-            answer: Some(Box::new(said)),
-            ..LookupClues::default()
-        }),
+        Some(Meaning::CodeUnknown) => {
+            Error::CodeNotFound(LookupClues { over_upstream: true, ..LookupClues::default() })
+        }
         Some(Meaning::Token) => Error::UpstreamCredentialsRefused { answer: said },
-        Some(Meaning::Forbidden) => Error::UpstreamForbidden { answer: said },
+        Some(Meaning::Forbidden) => Error::UpstreamForbidden { answer: said, was_fast },
         Some(Meaning::Breakdown) => broken("it reports a breakdown", said),
         None => by_status(answer, inner, said, was_fast),
     }
@@ -80,7 +78,9 @@ pub(super) fn refusal_by_code(said: UpstreamAnswer) -> Option<Error> {
         Meaning::Field(field) => Error::UpstreamRejected { field: Some(field), answer: said },
         Meaning::Breakdown => broken("it reports a breakdown", said),
         Meaning::Token => Error::UpstreamCredentialsRefused { answer: said },
-        Meaning::Forbidden | Meaning::CodeUnknown => Error::UpstreamForbidden { answer: said },
+        Meaning::Forbidden | Meaning::CodeUnknown => {
+            Error::UpstreamForbidden { answer: said, was_fast: false }
+        }
     })
 }
 
@@ -90,7 +90,7 @@ fn by_status(answer: &Answer, inner: Option<u64>, said: UpstreamAnswer, was_fast
         429 => throttled(said, A_MOMENT, was_fast),
         // Too many fast requests can be answered so too, by the provider's front door (reference, section 6).
         403 if answer.is_html() => throttled(said, A_MOMENT, was_fast),
-        403 => Error::UpstreamForbidden { answer: said },
+        403 => Error::UpstreamForbidden { answer: said, was_fast },
         401 => Error::UpstreamCredentialsRefused { answer: said },
         300..400 => broken("it answers with a redirect", said),
         400..500 if inner.is_some_and(|inner| inner >= 500) => broken("it reports a breakdown", said),

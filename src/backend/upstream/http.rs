@@ -27,6 +27,7 @@ use crate::{
         call::CallContext,
         clock::SharedClock,
         error::{Error, Result, UpstreamAnswer},
+        id::RequestorId,
         randomness::SharedRandomness,
     },
     telemetry::trace_headers,
@@ -45,8 +46,12 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const THROTTLED_PAUSE: Duration = Duration::from_secs(1);
 const THROTTLED_PAUSE_MAX: Duration = Duration::from_secs(60);
 
-/// For each call that may be under way so many may wait.
+/// For each call that may be under way so many may wait; and beside these as many as a batch has.
 const WAITING_PER_CONNECTION: usize = 16;
+const WAITING_OF_BATCH: usize = 256;
+
+/// The header that device information goes in.
+pub(super) const X_DEVICE_INFO: HeaderName = HeaderName::from_static("x-device-info");
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -65,8 +70,18 @@ pub struct UpstreamOptions {
     pub connections: usize,
 }
 
+/// What the provider may refuse a token for: a requestor at one of its origins; nothing in particular by default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub(super) struct Scope(Option<(Origin, RequestorId)>);
+
+impl Scope {
+    pub fn of(origin: Origin, requestor: &RequestorId) -> Self {
+        Self(Some((origin, requestor.clone())))
+    }
+}
+
 /// Which of the two origins a call goes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Origin {
     Api,
     Reset,
@@ -87,6 +102,8 @@ pub(super) struct Call {
     pub device: Option<IpAddr>,
     /// Whether a call that may have been made already can be made again.
     pub repeatable: bool,
+    /// What a token must be good for.
+    pub scope: Scope,
 }
 
 impl Call {
@@ -101,6 +118,7 @@ impl Call {
             headers: HeaderMap::new(),
             body: Bytes::new(),
             device: None,
+            scope: Scope::default(),
         }
     }
 
@@ -212,7 +230,7 @@ impl HttpClient {
             reset_circuit: Circuit::new(parts.clock.clone()),
             budget: RepeatBudget::default(),
             connections: Semaphore::new(options.connections),
-            waiting: Semaphore::new(options.connections.saturating_mul(WAITING_PER_CONNECTION + 1)),
+            waiting: Semaphore::new(options.connections * (WAITING_PER_CONNECTION + 1) + WAITING_OF_BATCH),
             clock: parts.clock.clone(),
             randomness: parts.randomness.clone(),
         })
@@ -230,8 +248,13 @@ impl HttpClient {
     pub async fn send(&self, context: &CallContext, call: &Call) -> Result<Answer> {
         self.budget.earn();
         let mut attempts = 1;
+        let mut before = None;
         loop {
-            let attempt = self.attempt(context, call).await;
+            let attempt = match (self.attempt(context, call).await, before.take()) {
+                // What became of the call is more to the point than that a repeat has to wait.
+                (Attempt::Hopeless(_), Some(before)) => return self.settle(call, before),
+                (attempt, _) => attempt,
+            };
             let Some(pause) = self.pause_before_repeat(call, &attempt, attempts) else {
                 return self.settle(call, attempt);
             };
@@ -240,6 +263,7 @@ impl HttpClient {
             }
             self.clock.sleep_until(self.clock.now() + pause).await;
             attempts += 1;
+            before = Some(attempt);
         }
     }
 
@@ -277,12 +301,42 @@ impl HttpClient {
         }
     }
 
+    /// Tries an origin by itself, whatever has failed before: its answer, or why there is none, for the operator.
+    pub async fn probe(&self, origin: Origin) -> std::result::Result<Answer, String> {
+        let call = Call { origin, ..Call::new(Method::GET, "/".to_owned()) };
+        let request = self.request(&CallContext::default(), &call);
+        let request = request.map_err(|error| error.without_url().to_string())?;
+        let sent = timeout_at(
+            (Instant::now() + self.timeout).into(),
+            self.clients.of_this_thread().execute(request),
+        );
+        let mut response = match sent.await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return Err(deepest(&error)),
+            Err(_) => return Err("no answer in time".to_owned()),
+        };
+        let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+        Ok(Answer { status, headers, body: Bytes::new() })
+    }
+
     /// Whether the device has called more than once in the last second.
     pub fn was_fast(&self, device: Option<IpAddr>) -> bool {
         device.is_some_and(|device| self.pace.was_fast(device))
     }
 
     async fn attempt(&self, context: &CallContext, call: &Call) -> Attempt {
+        let circuit = match call.origin {
+            Origin::Api => &self.api_circuit,
+            Origin::Reset => &self.reset_circuit,
+        };
+        let spared = |retry_after| {
+            let text = "it has failed again and again, and is spared for a moment";
+            Attempt::Hopeless(unavailable(text, Some(retry_after)))
+        };
+        // Before anything is waited for, or counted for the device.
+        if let Err(retry_after) = circuit.look() {
+            return spared(retry_after);
+        }
         if let Err(error) = self.keep_pace(context, call.device).await {
             return Attempt::Hopeless(error);
         }
@@ -298,13 +352,8 @@ impl HttpClient {
             Ok(Err(_)) => return Attempt::Hopeless(Error::ShuttingDown),
             Err(_) => return Attempt::Hopeless(Error::DeadlineExceeded),
         };
-        let circuit = match call.origin {
-            Origin::Api => &self.api_circuit,
-            Origin::Reset => &self.reset_circuit,
-        };
         if let Err(retry_after) = circuit.permit() {
-            let spared = "it has failed again and again, and is spared for a moment";
-            return Attempt::Hopeless(unavailable(spared, Some(retry_after)));
+            return spared(retry_after);
         }
         let attempt = self.exchange(context, call).await;
         match &attempt {
@@ -395,11 +444,16 @@ impl HttpClient {
 
 /// The error without its URL, which may hold what no log may.
 fn log(error: &reqwest::Error) {
-    let mut text = String::new();
-    let mut source: Option<&dyn std::error::Error> = std::error::Error::source(error);
+    tracing::debug!(cause = %deepest(error), "a call to the upstream failed");
+}
+
+/// What is at the bottom of an error.
+fn deepest(error: &reqwest::Error) -> String {
+    let mut text = "the connection failed".to_owned();
+    let mut source = std::error::Error::source(error);
     while let Some(error) = source {
         text = error.to_string();
         source = error.source();
     }
-    tracing::debug!(cause = %text, "a call to the upstream failed");
+    text
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::domain::clock::Timestamp;
 
@@ -33,6 +34,11 @@ pub(super) fn moment(object: &Value, key: &str) -> Option<Timestamp> {
 /// calls go to callers and logs.
 pub(super) fn plain(text: &str, limit: usize) -> String {
     text.chars().filter(char::is_ascii_graphic).take(limit).collect()
+}
+
+/// The UUID that a text is, or the one that always is made of it.
+pub(super) fn id_of(text: &str) -> Uuid {
+    Uuid::try_parse(text).unwrap_or_else(|_| Uuid::new_v5(&Uuid::NAMESPACE_OID, text.as_bytes()))
 }
 
 /// How long a code is kept here at most: longer than any that the documents allow (reference, section 2).

@@ -3,6 +3,7 @@
 //! | module | what it is for |
 //! |---|---|
 //! | `http` | one call: its deadline, pace, queue, circuit, repeats; the answer read whole and bounded |
+//! | `pause` | what has failed is not tried again at once |
 //! | `clients` | connections, a pool for each serving thread |
 //! | `pace`, `budget`, `circuit` | the provider's throttle kept on our side; how much is repeated; sparing one that fails |
 //! | `credentials`, `registration`, `token` | kept sealed in the ledger; got once and for ever; renewed by one at a time |
@@ -25,6 +26,7 @@ mod failure;
 mod http;
 mod json;
 mod pace;
+mod pause;
 mod registration;
 mod relay;
 mod reset;
@@ -36,7 +38,7 @@ mod v2;
 
 use std::sync::Arc;
 
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::Semaphore};
 use tokio_util::task::TaskTracker;
 
 pub use circuit::CircuitState;
@@ -97,6 +99,8 @@ struct Inner {
     http: Arc<HttpClient>,
     session: Session,
     seen_tokens: relay::SeenTokens,
+    /// Watches must leave room for callers.
+    looks: Semaphore,
     parts: UpstreamParts,
 }
 
@@ -112,6 +116,7 @@ impl Upstream {
         parts: UpstreamParts,
     ) -> Result<Self, String> {
         let http = Arc::new(HttpClient::new(&options, &parts)?);
+        let looks = options.connections.div_ceil(4);
         let session = Session::new(&environment, &options, statement, Arc::clone(&http), &parts);
         Ok(Self {
             inner: Arc::new(Inner {
@@ -120,6 +125,7 @@ impl Upstream {
                 http,
                 session,
                 seen_tokens: Default::default(),
+                looks: Semaphore::new(looks),
                 parts,
             }),
         })

@@ -5,14 +5,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use http::{HeaderName, Method};
+use http::Method;
 use serde_json::{Value, json};
 
 use super::{
     UpstreamOptions, UpstreamParts,
-    credentials::{Credentials, Kept, Statement, Token, Vault},
-    failure::{refusal, said, unreadable},
-    http::{Answer, Call, HttpClient},
+    credentials::{Credentials, EXPIRES_IN_DEFAULT, Kept, Statement, Token, Vault},
+    failure::{refusal, said, unavailable, unreadable},
+    http::{Answer, Call, HttpClient, X_DEVICE_INFO},
     json::{number, plain, text},
 };
 use crate::domain::{
@@ -37,13 +37,15 @@ const YOUNG: Duration = Duration::from_secs(600);
 const REREGISTRATION: Duration = Duration::from_secs(24 * 60 * 60);
 const REREGISTRATION_KIND: &str = "upstream_reregistration";
 
-/// How long a token lasts whose answer does not say, in seconds.
-const EXPIRES_IN_DEFAULT: u64 = 3600;
-
 /// The longest code of an error of OAuth's that is passed on.
 const CODE_MAX: usize = 64;
 
-const X_DEVICE_INFO: HeaderName = HeaderName::from_static("x-device-info");
+/// Credentials that were issued, and what they are to take the place of.
+#[derive(Clone)]
+struct Unkept {
+    credentials: Credentials,
+    before: Option<Kept>,
+}
 
 /// Registers, and asks for tokens. Only who has the lease may use it.
 pub(super) struct Registrar {
@@ -54,7 +56,7 @@ pub(super) struct Registrar {
     parts: UpstreamParts,
     vault: Vault,
     /// Credentials that were issued, but could not be kept yet.
-    unkept: Mutex<Option<Credentials>>,
+    unkept: Mutex<Option<Unkept>>,
 }
 
 impl Registrar {
@@ -117,10 +119,10 @@ impl Registrar {
 
     /// The credentials that there are, in the ledger by now if they were not before.
     async fn credentials(&self) -> Result<Option<Kept>> {
-        let kept = self.vault.credentials().await?;
         let unkept = self.unkept.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some(unkept) = unkept else { return Ok(kept) };
-        self.keep_credentials(kept.as_ref(), &unkept).await?;
+        if let Some(unkept) = unkept {
+            self.keep_credentials(&unkept).await?;
+        }
         self.vault.credentials().await
     }
 
@@ -148,17 +150,22 @@ impl Registrar {
             return Err(unreadable(&answer, "its answer to a registration holds no credentials"));
         };
         let credentials = Credentials { client_id, client_secret, registered: self.parts.clock.now() };
-        *self.unkept.lock().unwrap_or_else(PoisonError::into_inner) = Some(credentials.clone());
-        self.keep_credentials(before, &credentials).await?;
+        let unkept = Unkept { credentials: credentials.clone(), before: before.cloned() };
+        *self.unkept.lock().unwrap_or_else(PoisonError::into_inner) = Some(unkept.clone());
+        self.keep_credentials(&unkept).await?;
         tracing::info!(environment = %self.environment, "registered with the provider");
         Ok(credentials)
     }
 
-    async fn keep_credentials(&self, before: Option<&Kept>, credentials: &Credentials) -> Result<()> {
+    /// Keeps what was issued. Where somebody else has kept others meanwhile, those are left, and ours forgotten.
+    async fn keep_credentials(&self, unkept: &Unkept) -> Result<()> {
         let mut pauses = KEEP_PAUSES.into_iter();
         loop {
-            match (self.vault.keep_credentials(before, credentials).await, pauses.next()) {
-                (Ok(()), _) => {
+            match (
+                self.vault.keep_credentials(unkept.before.as_ref(), &unkept.credentials).await,
+                pauses.next(),
+            ) {
+                (Ok(_), _) => {
                     *self.unkept.lock().unwrap_or_else(PoisonError::into_inner) = None;
                     return Ok(());
                 }
@@ -212,7 +219,10 @@ impl Registrar {
         let answer = self.http.send(&context, &call).await;
         // Nobody who hears of it has set this deadline.
         answer.map_err(|error| match error {
-            Error::DeadlineExceeded => super::failure::unavailable("it does not answer in time", None),
+            Error::DeadlineExceeded => unavailable("it does not answer in time", None),
+            Error::UpstreamThrottled { retry_after, .. } => {
+                unavailable("it issues no more access tokens at the moment", Some(retry_after))
+            }
             error => error,
         })
     }

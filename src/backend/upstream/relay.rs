@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Upstream,
+    credentials::EXPIRES_IN_DEFAULT,
     http::Call,
     json::{number, text},
 };
@@ -29,9 +30,6 @@ const KIND: &str = "relayed_token";
 
 /// How many tokens are remembered without asking the store.
 const REMEMBERED: usize = 100_000;
-
-/// How long a token lasts whose answer does not say, in seconds.
-const EXPIRES_IN_DEFAULT: u64 = 3600;
 
 /// The longest time that a token is remembered for, in seconds, whatever its answer says.
 const EXPIRES_IN_MAX: u64 = 7 * 24 * 60 * 60;

@@ -5,7 +5,7 @@ use http::Method;
 use super::{
     Inner,
     failure::refusal,
-    http::{Call, Origin},
+    http::{Call, Origin, Scope},
 };
 use crate::domain::{
     call::CallContext,
@@ -45,7 +45,8 @@ impl Inner {
                 .map(|(name, text)| (name, text.as_str())),
         );
         let call = Call::new(Method::DELETE, path.to_owned()).query(&pairs);
-        let call = Call { origin: Origin::Reset, repeatable: true, ..call };
+        let scope = Scope::of(Origin::Reset, &temp_pass.requestor);
+        let call = Call { origin: Origin::Reset, repeatable: true, scope, ..call };
         let answer = self.session.send_reset(context, call).await?;
         if answer.status.is_success() { Ok(()) } else { Err(refusal(&answer, false)) }
     }

@@ -15,15 +15,12 @@ use crate::domain::{
     authentication::AuthenticationProblem,
     call::{CallContext, RelayedToken},
     clock::SharedClock,
-    error::{Error, Result, UpstreamAnswer},
+    error::{Error, Result},
     id::EnvironmentName,
 };
 
 /// How long to wait before a reset is tried again that was answered 403: too many fast requests are answered so too.
 const FORBIDDEN_PAUSE: Duration = Duration::from_secs(2);
-
-/// What the provider said of a code that it does not know.
-pub(super) type CodeUnknown = Box<UpstreamAnswer>;
 
 /// Calls of one environment, with its own credentials or those that a caller brought.
 pub(super) struct Session {
@@ -66,36 +63,35 @@ impl Session {
         self.send_own(context, call).await.map(|(answer, _)| answer)
     }
 
-    /// Makes a call about a code: its answer, or what the provider said where it does not know the code.
-    pub async fn ask(
-        &self,
-        context: &CallContext,
-        call: Call,
-    ) -> Result<std::result::Result<Answer, CodeUnknown>> {
+    /// Makes a call about a code: its answer, or nothing where the provider does not know the code.
+    pub async fn ask(&self, context: &CallContext, call: Call) -> Result<Option<Answer>> {
         let device = call.device;
         let answer = self.send(context, call).await?;
         match answer.status.is_success() {
-            true => Ok(Ok(answer)),
-            false if is_code_unknown(&answer) => Ok(Err(Box::new(said(&answer)))),
+            true => Ok(Some(answer)),
+            false if is_code_unknown(&answer) => Ok(None),
             false => Err(self.refusal(&answer, device)),
         }
     }
 
     async fn send_own(&self, context: &CallContext, call: Call) -> Result<(Answer, Arc<Token>)> {
-        let token = self.tokens.get().await?;
+        let token = self.tokens.get(&call.scope).await?;
         let answer = self.send_with(context, &call, &token.access_token).await?;
         if !refuses_token(&answer) {
-            self.tokens.works();
+            self.tokens.works(&call.scope);
             return Ok((answer, token));
         }
-        let token = self.tokens.instead_of(&token).await?;
+        let refused = |answer: &Answer| {
+            let error = Error::UpstreamCredentialsRefused { answer: said(answer) };
+            self.tokens.is_refused_although_new(&call.scope, &error);
+            error
+        };
+        let Some(token) = self.tokens.instead_of(&token).await? else { return Err(refused(&answer)) };
         let answer = self.send_with(context, &call, &token.access_token).await?;
         if refuses_token(&answer) {
-            let error = Error::UpstreamCredentialsRefused { answer: said(&answer) };
-            self.tokens.is_refused_although_new(&error);
-            return Err(error);
+            return Err(refused(&answer));
         }
-        self.tokens.works();
+        self.tokens.works(&call.scope);
         Ok((answer, token))
     }
 
@@ -118,14 +114,15 @@ impl Session {
             return Ok(answer);
         }
         self.clock.sleep_until(self.clock.now() + FORBIDDEN_PAUSE).await;
-        let token = self.tokens.instead_of(&token).await?;
+        let token = self.tokens.instead_of(&token).await?.unwrap_or(token);
         let answer = self.send_with(context, &call, &token.access_token).await?;
         if answer.status != StatusCode::FORBIDDEN || answer.is_html() {
             return Ok(answer);
         }
-        match self.tokens.of_new_client(&token).await? {
-            Some(token) => self.send_with(context, &call, &token.access_token).await,
-            None => Ok(answer),
+        match self.tokens.of_new_client(&token).await {
+            Ok(Some(token)) => self.send_with(context, &call, &token.access_token).await,
+            // What the provider forbids is not mended by what else is wrong.
+            Ok(None) | Err(_) => Ok(answer),
         }
     }
 

@@ -111,6 +111,7 @@ impl ShadowedCodes {
         }
         if let Err(unsent) = self.writer.send(registration) {
             self.unwritten.remove(&unsent.0);
+            return self.codes.adopt(&unsent.0).await;
         }
         Ok(())
     }

@@ -18,7 +18,8 @@ use uuid::Uuid;
 use super::{
     UpstreamOptions, UpstreamParts,
     credentials::{Statement, Token},
-    http::HttpClient,
+    http::{HttpClient, Scope},
+    pause::Pauses,
     registration::Registrar,
 };
 use crate::domain::{
@@ -29,14 +30,13 @@ use crate::domain::{
 };
 
 /// How long somebody may renew before somebody else may: longer than all that is done meanwhile can take.
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_secs(120);
 
 /// How long between two looks at whether somebody else is done.
 const LEASE_LOOK: Duration = Duration::from_millis(50);
 
-/// How long nobody tries again after a failure, at first and at most.
-const FAILURE_PAUSE: Duration = Duration::from_secs(1);
-const FAILURE_PAUSE_MAX: Duration = Duration::from_secs(32);
+/// For so long after a refused token was replaced another one would not help.
+const NEW: Duration = Duration::from_secs(10);
 
 const LEASE_KIND: &str = "upstream_lease";
 
@@ -53,42 +53,12 @@ struct Inner {
     current: ArcSwapOption<Token>,
     turn: AsyncMutex<()>,
     renewing: AtomicBool,
+    /// The token that was got last in the place of a refused one, and when.
+    replaced: Mutex<Option<(String, Timestamp)>>,
     /// None could be got.
-    failure: Pause,
-    /// One could be got, and was refused.
-    refusal: Pause,
-}
-
-/// For how long nobody tries again, longer after each failure that follows another.
-#[derive(Default)]
-struct Pause {
-    is_set: AtomicBool,
-    last: Mutex<Option<(Error, Timestamp, Duration)>>,
-}
-
-impl Pause {
-    fn begin(&self, error: &Error, now: Timestamp) {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let pause = last.as_ref().map_or(FAILURE_PAUSE, |(.., pause)| *pause * 2).min(FAILURE_PAUSE_MAX);
-        *last = Some((error.clone(), now + pause, pause));
-        self.is_set.store(true, Ordering::Release);
-    }
-
-    /// Nothing fails any more. Costs next to nothing where nothing did.
-    fn end(&self) {
-        if self.is_set.swap(false, Ordering::AcqRel) {
-            *self.last.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        }
-    }
-
-    /// Why nobody tries now.
-    fn error(&self, now: Timestamp) -> Option<Error> {
-        if !self.is_set.load(Ordering::Acquire) {
-            return None;
-        }
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.as_ref().filter(|(_, until, _)| now < *until).map(|(error, ..)| error.clone())
-    }
+    failure: Pauses<()>,
+    /// One could be got, and was refused for this.
+    refusal: Pauses<Scope>,
 }
 
 /// What somebody needs who does not have a token that works.
@@ -128,8 +98,9 @@ impl Tokens {
             current: ArcSwapOption::empty(),
             turn: AsyncMutex::new(()),
             renewing: AtomicBool::new(false),
-            failure: Pause::default(),
-            refusal: Pause::default(),
+            replaced: Mutex::default(),
+            failure: Pauses::default(),
+            refusal: Pauses::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -139,14 +110,12 @@ impl Tokens {
         &self.inner.registrar
     }
 
-    /// A token that is good as far as we know.
-    pub async fn get(&self) -> Result<Arc<Token>> {
+    /// A token that is good for this as far as we know.
+    pub async fn get(&self, scope: &Scope) -> Result<Arc<Token>> {
         let now = self.inner.parts.clock.now();
-        if let Some(error) = self.inner.refusal.error(now) {
-            return Err(error);
-        }
+        self.inner.refusal.admit(scope, now)?;
         if let Some(token) = self.inner.current.load_full().filter(|token| token.is_good(now)) {
-            if token.is_due(now) && self.inner.failure.error(now).is_none() {
+            if token.is_due(now) && self.inner.failure.is_over(&(), now) {
                 self.renew_behind(&token);
             }
             return Ok(token);
@@ -154,9 +123,19 @@ impl Tokens {
         self.obtain(Want::Any).await
     }
 
-    /// Another token than this one, which the provider has refused.
-    pub async fn instead_of(&self, refused: &Arc<Token>) -> Result<Arc<Token>> {
-        self.obtain(Want::Another(Arc::clone(refused))).await
+    /// Another token than this one, which the provider has refused; `None` where one was got for that reason a moment ago, and
+    /// another would not help.
+    pub async fn instead_of(&self, refused: &Arc<Token>) -> Result<Option<Arc<Token>>> {
+        let last = self.inner.replaced.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let is_replacement = last.as_ref().is_some_and(|(token, _)| *token == refused.access_token);
+        let now = self.inner.parts.clock.now();
+        if is_replacement && last.is_some_and(|(_, at)| now.since(at) < NEW) {
+            return Ok(None);
+        }
+        let token = self.obtain(Want::Another(Arc::clone(refused))).await?;
+        let replaced = Some((token.access_token.clone(), now));
+        *self.inner.replaced.lock().unwrap_or_else(PoisonError::into_inner) = replaced;
+        Ok(Some(token))
     }
 
     /// A token of a new registration, where there was none for this reason within a day.
@@ -167,25 +146,24 @@ impl Tokens {
         self.obtain(Want::NewClient(Arc::clone(refused))).await.map(Some)
     }
 
-    /// A token was taken.
-    pub fn works(&self) {
-        self.inner.refusal.end();
+    /// A token was taken for this.
+    pub fn works(&self, scope: &Scope) {
+        self.inner.refusal.end(scope);
     }
 
-    /// Another token would not help: for a while nobody asks for one, or calls.
-    pub fn is_refused_although_new(&self, error: &Error) {
-        self.inner.refusal.begin(error, self.inner.parts.clock.now());
+    /// Another token would not help: for a while nobody calls for this.
+    pub fn is_refused_although_new(&self, scope: &Scope, error: &Error) {
+        self.inner.refusal.begin(scope, error, self.inner.parts.clock.now());
     }
 
     fn renew_behind(&self, due: &Arc<Token>) {
         if self.inner.renewing.swap(true, Ordering::AcqRel) {
             return;
         }
-        let (inner, due) = (Arc::clone(&self.inner), Arc::clone(due));
+        let (renewing, due) = (Renewing(Arc::clone(&self.inner)), Arc::clone(due));
         self.spawn(async move {
             // Where it fails that is logged; the token is good still.
-            let _ = inner.obtain(&Want::Another(due)).await;
-            inner.renewing.store(false, Ordering::Release);
+            let _ = renewing.0.obtain(&Want::Another(due)).await;
         });
     }
 
@@ -203,6 +181,15 @@ impl Tokens {
     }
 }
 
+/// Somebody renews, however that ends.
+struct Renewing(Arc<Inner>);
+
+impl Drop for Renewing {
+    fn drop(&mut self) {
+        self.0.renewing.store(false, Ordering::Release);
+    }
+}
+
 impl Inner {
     async fn obtain(&self, want: &Want) -> Result<Arc<Token>> {
         let _turn = self.turn.lock().await;
@@ -210,9 +197,7 @@ impl Inner {
         if let Some(token) = self.current.load_full().filter(|token| want.is_met_by(token, now)) {
             return Ok(token);
         }
-        if let Some(error) = self.failure.error(now) {
-            return Err(error);
-        }
+        self.failure.admit(&(), now)?;
         let obtained = match self.token_of_others_or_lease(want).await {
             Ok(Ok(token)) => Ok(token),
             Ok(Err(lease)) => {
@@ -226,12 +211,12 @@ impl Inner {
             Ok(token) => {
                 let token = Arc::new(token);
                 self.current.store(Some(Arc::clone(&token)));
-                self.failure.end();
+                self.failure.end(&());
                 Ok(token)
             }
             Err(error) => {
                 tracing::error!(environment = %self.environment, error = %error.operator_message(), "no access token");
-                self.failure.begin(&error, self.parts.clock.now());
+                self.failure.begin(&(), &error, self.parts.clock.now());
                 Err(error)
             }
         }

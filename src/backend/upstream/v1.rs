@@ -1,46 +1,35 @@
 //! Version 1 of the provider's REST API (reference, sections 2 and 3).
 
+mod record;
+
 use std::net::IpAddr;
 
 use async_trait::async_trait;
-use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{
-    HeaderName, Method,
+    Method,
     header::{ACCEPT, USER_AGENT},
 };
 use serde_json::Value;
-use uuid::Uuid;
+
+use record::Record;
 
 use super::{
     Upstream, device,
-    failure::unreadable,
-    http::{Answer, Call},
-    json::{end_of_life, moment, text},
-    session::CodeUnknown,
+    http::{Answer, Call, Origin, Scope, X_DEVICE_INFO},
 };
 use crate::{
     backend::without_use,
     domain::{
         backend::{CodeBackend, Deletion, Issued, Presence, Sighting, Sign, TrialBackend, TrialSubject},
         call::CallContext,
-        clock::Timestamp,
-        code::upstream_code,
-        device_info::{Connection, NormalizedDeviceInfo, Normalizer, Warning},
+        device_info::{Connection, Normalizer, Warning},
         error::{Error, Result},
-        id::{DUMMY_DEVICE_ID, DeviceId, MvpdId},
+        id::{DUMMY_DEVICE_ID, DeviceId},
         port::{Codes, Verdict},
-        registration::{
-            CodeKey, LegacyParameters, Registration, RegistrationRequest, Shadow, SourceApplication,
-            UpstreamApi,
-        },
+        registration::{CodeKey, LegacyParameters, Registration, RegistrationRequest, Shadow, UpstreamApi},
         temp_pass::{ResetBy, ResetTarget, ResourceId, TempPassKey, TrialApplication, TrialView},
     },
 };
-
-const X_DEVICE_INFO: HeaderName = HeaderName::from_static("x-device-info");
-
-/// How records of calls with an access token say that they were authorized (reference, section 2).
-const OAUTH2: &str = "OAUTH2";
 
 /// The backend over version 1.
 pub(super) struct V1Backend(Upstream);
@@ -59,11 +48,12 @@ impl V1Backend {
     ) -> Result<Registration> {
         let upstream = &self.0.inner;
         let path = format!("/reggie/v1/{}/regcode", request.place.requestor);
+        let scope = Scope::of(Origin::Api, &request.place.requestor);
         let ttl = request.ttl.map(|ttl| ttl.as_duration().as_secs().to_string()).unwrap_or_default();
         let query = create_query(request, device_id, &ttl);
         let call =
             with_device(Call::new(Method::POST, path), request, &upstream.parts.normalizer).query(&query);
-        let call = call.on_behalf_of(request.device_ip);
+        let call = Call { scope, ..call.on_behalf_of(request.device_ip) };
         let answer = upstream.session.send(context, call).await?;
         if !answer.status.is_success() {
             return Err(upstream.session.refusal(&answer, request.device_ip));
@@ -117,12 +107,11 @@ impl V1Backend {
         context: &CallContext,
         key: &CodeKey,
         address: Option<IpAddr>,
-    ) -> Result<std::result::Result<Record, CodeUnknown>> {
-        let call =
-            Call::new(Method::GET, path_of(key)).header(ACCEPT, "application/json").on_behalf_of(address);
+    ) -> Result<Option<Record>> {
+        let call = call_about(Method::GET, key, address);
         match self.0.inner.session.ask(context, call).await? {
-            Ok(answer) => Record::read(&answer, self.0.inner.parts.clock.now()).map(Ok),
-            Err(unknown) => Ok(Err(unknown)),
+            Some(answer) => Record::read(&answer, self.0.inner.parts.clock.now()).map(Some),
+            None => Ok(None),
         }
     }
 
@@ -131,9 +120,8 @@ impl V1Backend {
         context: &CallContext,
         key: &CodeKey,
         address: Option<IpAddr>,
-    ) -> Result<std::result::Result<Answer, CodeUnknown>> {
-        let call =
-            Call::new(Method::DELETE, path_of(key)).header(ACCEPT, "application/json").on_behalf_of(address);
+    ) -> Result<Option<Answer>> {
+        let call = call_about(Method::DELETE, key, address);
         self.0.inner.session.ask(context, call).await
     }
 
@@ -174,11 +162,8 @@ impl CodeBackend for V1Backend {
 
     async fn read(&self, context: &CallContext, record: Registration) -> Result<Presence> {
         let (key, address) = (record.key(), address_of(&record));
-        let theirs = match self.ask(context, &key, address).await? {
-            Ok(theirs) => theirs,
-            // One look may have gone astray: it is no tombstone.
-            Err(unknown) => return Ok(Presence::Gone(Some(unknown))),
-        };
+        // One look may have gone astray: it is no tombstone.
+        let Some(theirs) = self.ask(context, &key, address).await? else { return Ok(Presence::Gone) };
         if theirs.id == record.id {
             let mvpd = theirs.mvpd.or(record.mvpd);
             return Ok(Presence::Live(Box::new(Registration { mvpd, ..record })));
@@ -191,22 +176,18 @@ impl CodeBackend for V1Backend {
 
     async fn find(&self, context: &CallContext, key: &CodeKey, address: Option<IpAddr>) -> Result<Sighting> {
         Ok(match self.ask(context, key, address).await? {
-            Ok(record) => Sighting::Whole(Box::new(Self::found(key, record, address))),
-            Err(unknown) => Sighting::Nothing(Some(unknown)),
+            Some(record) => Sighting::Whole(Box::new(Self::found(key, record, address))),
+            None => Sighting::Nothing,
         })
     }
 
     async fn delete(&self, context: &CallContext, record: &Registration) -> Result<Deletion> {
         let key = record.key();
-        if let Err(unknown) = self.delete_at(context, &key, address_of(record)).await? {
-            return Ok(Deletion::NotFound(Some(unknown)));
+        if self.delete_at(context, &key, address_of(record)).await?.is_none() {
+            return Ok(Deletion::NotFound);
         }
         let released = self.0.inner.parts.codes.release(&key, record.id).await?;
-        Ok(if released {
-            Deletion::Released { upstream_deleted: Some(true) }
-        } else {
-            Deletion::NotFound(None)
-        })
+        Ok(if released { Deletion::Released { upstream_deleted: Some(true) } } else { Deletion::NotFound })
     }
 
     async fn delete_unknown(
@@ -216,17 +197,18 @@ impl CodeBackend for V1Backend {
         address: Option<IpAddr>,
     ) -> Result<Deletion> {
         Ok(match self.delete_at(context, key, address).await? {
-            Ok(_) => Deletion::Released { upstream_deleted: Some(true) },
-            Err(unknown) => Deletion::NotFound(Some(unknown)),
+            Some(_) => Deletion::Released { upstream_deleted: Some(true) },
+            None => Deletion::NotFound,
         })
     }
 
     async fn look(&self, record: &Registration) -> Option<Result<Sign>> {
+        let _turn = self.0.inner.looks.acquire().await;
         let asked = self.ask(&CallContext::default(), &record.key(), address_of(record)).await;
         Some(asked.map(|theirs| match theirs {
-            Ok(theirs) if theirs.id == record.id => Sign::Pending,
-            Ok(_) => Sign::LoggedIn,
-            Err(_) => Sign::Missing,
+            Some(theirs) if theirs.id == record.id => Sign::Pending,
+            Some(_) => Sign::LoggedIn,
+            None => Sign::Missing,
         }))
     }
 }
@@ -274,8 +256,10 @@ fn address_of(record: &Registration) -> Option<IpAddr> {
     record.shadow.as_ref().and_then(|shadow| shadow.device_ip)
 }
 
-fn path_of(key: &CodeKey) -> String {
-    format!("/reggie/v1/{}/regcode/{}", key.requestor, key.code.as_str())
+fn call_about(method: Method, key: &CodeKey, address: Option<IpAddr>) -> Call {
+    let path = format!("/reggie/v1/{}/regcode/{}", key.requestor, key.code.as_str());
+    let call = Call::new(method, path).header(ACCEPT, "application/json").on_behalf_of(address);
+    Call { scope: Scope::of(Origin::Api, &key.requestor), ..call }
 }
 
 fn with_device(call: Call, request: &RegistrationRequest, normalizer: &Normalizer) -> Call {
@@ -303,67 +287,4 @@ fn create_query<'a>(
     ];
     let filled = optional.into_iter().filter(|(_, value)| !value.is_empty());
     std::iter::once(("deviceId", device_id)).chain(filled).collect()
-}
-
-/// A record as the provider sends it.
-struct Record {
-    id: Uuid,
-    code: crate::domain::code::Code,
-    mvpd: Option<MvpdId>,
-    create_time: Timestamp,
-    expire_time: Timestamp,
-    device_id: Option<DeviceId>,
-    device_info: Option<NormalizedDeviceInfo>,
-    authorization_type: String,
-    source_application: Option<SourceApplication>,
-    legacy: LegacyParameters,
-}
-
-impl Record {
-    fn read(answer: &Answer, now: Timestamp) -> Result<Self> {
-        let body: Value = serde_json::from_slice(&answer.body)
-            .map_err(|_| unreadable(answer, "its answer is not the JSON that was asked for"))?;
-        let missing = |problem| unreadable(answer, problem);
-        let id = text(&body, "id").ok_or_else(|| missing("its answer holds no id"))?;
-        let code = text(&body, "code").ok_or_else(|| missing("its answer holds no code"))?;
-        let expire_time = moment(&body, "expires")
-            .ok_or_else(|| missing("its answer does not say when the code expires"))
-            .and_then(|end| end_of_life(end, now).map_err(missing))?;
-        let null = Value::Null;
-        let info = body.get("info").unwrap_or(&null);
-        let field = |key: &str| text(info, key).unwrap_or_default();
-        Ok(Self {
-            id: id_of(&id),
-            code: upstream_code(&code).ok_or_else(|| missing("its answer's code is none"))?,
-            mvpd: text(&body, "mvpd").and_then(|text| MvpdId::parse("mvpd", &text).ok()),
-            create_time: moment(&body, "generated").unwrap_or(now),
-            expire_time,
-            device_id: decoded(info, "deviceId").and_then(|text| DeviceId::parse("deviceId", &text).ok()),
-            device_info: decoded(info, "deviceInfo").and_then(|text| device::normalized_from(&text)),
-            authorization_type: text(info, "authorizationType").unwrap_or_else(|| OAUTH2.to_owned()),
-            source_application: info.get("sourceApplicationInformation").map(|application| {
-                SourceApplication {
-                    id: text(application, "id").unwrap_or_default(),
-                    name: text(application, "name").unwrap_or_default(),
-                    version: text(application, "version").unwrap_or_default(),
-                }
-            }),
-            legacy: LegacyParameters {
-                device_type: field("deviceType"),
-                device_user: field("deviceUser"),
-                app_id: field("appId"),
-                app_version: field("appVersion"),
-                registration_url: field("registrationURL"),
-            },
-        })
-    }
-}
-
-/// The UUID that a text is, or the one that always is made of it.
-pub(super) fn id_of(text: &str) -> Uuid {
-    Uuid::try_parse(text).unwrap_or_else(|_| Uuid::new_v5(&Uuid::NAMESPACE_OID, text.as_bytes()))
-}
-
-fn decoded(object: &Value, key: &str) -> Option<String> {
-    String::from_utf8(BASE64_STANDARD.decode(text(object, key)?).ok()?).ok()
 }

@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::{
     Upstream,
     failure::unreadable,
-    http::{Answer, Call},
+    http::{Answer, Call, Origin, Scope, X_DEVICE_INFO},
 };
 use crate::domain::{
     call::CallContext,
@@ -23,7 +23,6 @@ use crate::domain::{
     id::{DeviceId, RequestorId},
 };
 
-const X_DEVICE_INFO: HeaderName = HeaderName::from_static("x-device-info");
 const AP_DEVICE_IDENTIFIER: HeaderName = HeaderName::from_static("ap-device-identifier");
 const AP_TEMPPASS_IDENTITY: HeaderName = HeaderName::from_static("ap-temppass-identity");
 
@@ -54,7 +53,8 @@ impl V2Backend {
 
 /// A call to what belongs to a requestor.
 fn call(method: Method, requestor: &RequestorId, path: &str) -> Call {
-    Call::new(method, format!("/api/v2/{requestor}/{path}")).header(ACCEPT, "application/json")
+    let call = Call::new(method, format!("/api/v2/{requestor}/{path}")).header(ACCEPT, "application/json");
+    Call { scope: Scope::of(Origin::Api, requestor), ..call }
 }
 
 fn with_device(call: Call, device: &Device<'_>) -> Call {

@@ -1,6 +1,7 @@
 //! Create: has the place's backend issue a code, once for each request id.
 
 use serde::{Deserialize, Serialize};
+use tracing::Instrument;
 use uuid::Uuid;
 
 use super::{RegistrationService, RegistrationView};
@@ -67,7 +68,7 @@ impl RegistrationService {
         let create = async move { service.create_once(&caller, key, repeat, request).await };
         self.inner
             .unbroken
-            .spawn_on(tracing::Instrument::in_current_span(create), &self.parts().runtime)
+            .spawn_on(create.in_current_span(), &self.parts().runtime)
             .await
             .unwrap_or_else(|failed| Err(Error::Internal(failed.to_string())))
     }

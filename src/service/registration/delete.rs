@@ -26,20 +26,22 @@ impl RegistrationService {
             }
             Found::Here(entry) => {
                 let backend = self.backend_of(&entry.registration)?;
-                let deletion = backend.codes.delete(&context, &entry.registration).await?;
+                let deletion = backend.codes.delete(&context, &entry.registration).await;
+                let deletion = self.known(caller, lookup, deletion)?;
                 (entry.registration.key(), deletion)
             }
             Found::Nothing { key, backend } => {
-                let deletion = backend.codes.delete_unknown(&context, &key, lookup.viewer).await?;
-                if let Deletion::NotFound(answer) = deletion {
-                    return Err(self.missed(caller, lookup, &key, answer).await);
+                let deletion = backend.codes.delete_unknown(&context, &key, lookup.viewer).await;
+                let deletion = self.known(caller, lookup, deletion)?;
+                if deletion == Deletion::NotFound {
+                    return Err(self.missed(caller, lookup, &key).await);
                 }
                 (key, deletion)
             }
         };
         match deletion {
             Deletion::Released { upstream_deleted } => Ok(upstream_deleted),
-            Deletion::NotFound(answer) => Err(self.not_found_upstream(caller, &key, answer).await),
+            Deletion::NotFound => Err(self.not_found(caller, &key).await),
         }
     }
 }

@@ -26,18 +26,18 @@ impl RegistrationService {
                     return Err(self.ended(caller, lookup, &key).await);
                 }
                 let backend = self.backend_of(&entry.registration)?;
-                match backend.codes.read(&context, entry.registration).await? {
+                match self.known(caller, lookup, backend.codes.read(&context, entry.registration).await)? {
                     Presence::Live(record) => Ok(self.view(*record, State::Pending)),
-                    Presence::Gone(answer) => Err(self.not_found_upstream(caller, &key, answer).await),
+                    Presence::Gone => Err(self.not_found(caller, &key).await),
                 }
             }
             Found::Nothing { key, backend } => {
-                match backend.codes.find(&context, &key, lookup.viewer).await? {
+                match self.known(caller, lookup, backend.codes.find(&context, &key, lookup.viewer).await)? {
                     Sighting::Whole(record) => Ok(self.view(*record, State::Pending)),
                     Sighting::Partial(record) => {
                         Ok(RegistrationView { is_partial: true, ..self.view(*record, State::Pending) })
                     }
-                    Sighting::Nothing(answer) => Err(self.missed(caller, lookup, &key, answer).await),
+                    Sighting::Nothing => Err(self.missed(caller, lookup, &key).await),
                 }
             }
         }

@@ -2,11 +2,12 @@
 
 use super::{Lookup, RegistrationService, guesser};
 use crate::domain::{
+    authentication::AuthenticationProblem,
     backend::Backend,
     call::CallContext,
     caller::{Caller, Permission},
     code::fold_upstream,
-    error::{Error, LookupClues, Result, UpstreamAnswer},
+    error::{Error, LookupClues, Result},
     registration::{CodeEntry, CodeKey, Registration, State},
 };
 use crate::service::backends::Backends;
@@ -96,38 +97,28 @@ impl RegistrationService {
         Backends::context(caller.context(), api)
     }
 
-    /// The answer for a code that never was, as far as anybody knows, and what the upstream said of it, where it was asked:
-    /// it costs the guesser.
-    pub(super) async fn missed(
-        &self,
-        caller: &Caller,
-        lookup: &Lookup,
-        key: &CodeKey,
-        answer: Option<Box<UpstreamAnswer>>,
-    ) -> Error {
+    /// The answer for a code that never was, as far as anybody knows: it costs the guesser.
+    pub(super) async fn missed(&self, caller: &Caller, lookup: &Lookup, key: &CodeKey) -> Error {
         self.parts().budget.charge(&guesser(caller, lookup.viewer));
-        self.not_found_upstream(caller, key, answer).await
+        self.not_found(caller, key).await
     }
 
-    /// The answer for a code that has ended: no miss, but for a client of which only the upstream can say who it is.
+    /// The answer for a code that has ended: no miss. A client of which only the upstream can say who it is learns nothing
+    /// of it, as it learns nothing of a code that lives.
     pub(super) async fn ended(&self, caller: &Caller, lookup: &Lookup, key: &CodeKey) -> Error {
         if caller.context().relayed_token.as_ref().is_some_and(|token| !token.is_known()) {
-            return self.missed(caller, lookup, key, None).await;
+            self.parts().budget.charge(&guesser(caller, lookup.viewer));
+            return Error::NotAuthenticated(AuthenticationProblem::TokenRefusedUpstream);
         }
         self.not_found(caller, key).await
     }
 
-    /// The one answer for a code that is not there, and what the upstream said of it.
-    pub(super) async fn not_found_upstream(
-        &self,
-        caller: &Caller,
-        key: &CodeKey,
-        answer: Option<Box<UpstreamAnswer>>,
-    ) -> Error {
-        match self.not_found(caller, key).await {
-            Error::CodeNotFound(clues) => Error::CodeNotFound(LookupClues { answer, ..clues }),
-            other => other,
+    /// What a backend answers to a client that it knows. One that it does not know has guessed.
+    pub(super) fn known<T>(&self, caller: &Caller, lookup: &Lookup, answer: Result<T>) -> Result<T> {
+        if matches!(answer, Err(Error::NotAuthenticated(_))) {
+            self.parts().budget.charge(&guesser(caller, lookup.viewer));
         }
+        answer
     }
 
     /// The one answer for a code that is not there: it is the same whether it never was, or has ended. That it lives

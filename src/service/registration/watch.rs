@@ -85,7 +85,7 @@ impl RegistrationService {
         // Before the record is read, so that no change falls between the two.
         let signals = self.parts().store.codes.watch(&key).await?;
         let Some(entry) = self.parts().store.codes.get(&key).await? else {
-            return Err(self.missed(caller, &lookup, &key, None).await);
+            return Err(self.missed(caller, &lookup, &key).await);
         };
         match id {
             Some(id) if id != entry.registration.id => {
@@ -114,8 +114,7 @@ impl RegistrationService {
                 self.parts().store.codes.adopt(&record).await?;
                 Ok(key)
             }
-            Sighting::Partial(_) => Err(self.missed(caller, lookup, &key, None).await),
-            Sighting::Nothing(answer) => Err(self.missed(caller, lookup, &key, answer).await),
+            Sighting::Partial(_) | Sighting::Nothing => Err(self.missed(caller, lookup, &key).await),
         }
     }
 

@@ -1,5 +1,7 @@
 //! Reset: one trial, or all of a TempPass. Each leaves an entry in the audit log.
 
+use tracing::Instrument;
+
 use super::{TempPassPlace, TempPassService};
 use crate::{
     domain::{
@@ -61,7 +63,7 @@ impl TempPassService {
         let (service, caller, origin) = (self.clone(), caller.clone(), origin.clone());
         // On a task of its own: a caller that leaves in the middle must not leave a reset without its entry.
         let reset = async move { service.reset_here(&caller, &origin, &request).await };
-        let done = self.unbroken.spawn_on(reset, &self.parts.runtime).await;
+        let done = self.unbroken.spawn_on(reset.in_current_span(), &self.parts.runtime).await;
         done.unwrap_or_else(|failed| Err(Error::Internal(failed.to_string())))
     }
 

@@ -53,6 +53,7 @@ fn operate(mock: &mut Mock, call: &Call) -> Result {
         (_, ["api", "v2", provider, rest @ ..]) => v2(mock, call, &decode(provider), rest),
         (&Method::DELETE, ["reset-tempass", "v3", "reset"]) => reset::specific(mock, call),
         (&Method::DELETE, ["reset-tempass", "v3", "reset", "generic"]) => reset::generic(mock, call),
+        (_, ["reset-tempass", "v3", "reset", ..]) => Err(Answer::html(StatusCode::METHOD_NOT_ALLOWED)),
         (&Method::GET, ["api", "v1", "stream"]) => Ok(passthrough::stream(call)),
         (&Method::GET | &Method::POST, ["api", "v1", ..]) => Ok(passthrough::echo(call)),
         _ => not_found(),

@@ -12,9 +12,7 @@ use crate::{
         device,
         failure::unreadable,
         http::Answer,
-        json::{end_of_life, moment, text},
-        session::CodeUnknown,
-        v1::id_of,
+        json::{end_of_life, id_of, moment, text},
     },
     domain::{
         backend::{CodeBackend, Deletion, Issued, Presence, Sighting, Sign},
@@ -33,7 +31,7 @@ use crate::{
 const DRAWS: usize = 32;
 
 /// A session as the provider tells of it.
-struct Session {
+struct Opened {
     id: String,
     code: Code,
     mvpd: Option<MvpdId>,
@@ -47,7 +45,7 @@ impl V2Backend {
         context: &CallContext,
         request: &RegistrationRequest,
         device: &Device<'_>,
-    ) -> Result<Session> {
+    ) -> Result<Opened> {
         let mvpd = request.mvpd.as_ref().map_or("", |mvpd| mvpd.as_str());
         let optional = [
             ("mvpd", mvpd),
@@ -70,7 +68,7 @@ impl V2Backend {
             return Err(unreadable(&answer, "its answer holds no code"));
         };
         let now = self.0.inner.parts.clock.now();
-        Ok(Session {
+        Ok(Opened {
             id: text(&body, "sessionId")
                 .ok_or_else(|| unreadable(&answer, "its answer holds no sessionId"))?,
             code: upstream_code(&code).ok_or_else(|| unreadable(&answer, "its answer's code is none"))?,
@@ -84,7 +82,7 @@ impl V2Backend {
     async fn answer_with_id(&self, request: RegistrationRequest) -> Result<Registration> {
         let parts = &self.0.inner.parts;
         let (now, id) = (parts.clock.now(), parts.randomness.uuid()?);
-        let session = Session {
+        let session = Opened {
             id: id.to_string(),
             code: Code::from_canonical(""),
             mvpd: request.mvpd.clone(),
@@ -112,7 +110,7 @@ impl V2Backend {
     fn registration(
         &self,
         request: RegistrationRequest,
-        session: Session,
+        session: Opened,
         device_id: DeviceId,
         device_id_assigned: bool,
     ) -> Registration {
@@ -136,18 +134,18 @@ impl V2Backend {
         }
     }
 
-    /// The session's state, or what the provider said where it does not know the code.
+    /// The session's state, or nothing where the provider does not know the code.
     async fn state(
         &self,
         context: &CallContext,
         key: &CodeKey,
         address: Option<IpAddr>,
-    ) -> Result<std::result::Result<(Answer, Value), CodeUnknown>> {
+    ) -> Result<Option<(Answer, Value)>> {
         let path = format!("sessions/{}", key.code.as_str());
         let call = call(Method::GET, &key.requestor, &path).on_behalf_of(address);
         match self.0.inner.session.ask(context, call).await? {
-            Ok(answer) => object(&answer).map(|body| Ok((answer, body))),
-            Err(unknown) => Ok(Err(unknown)),
+            Some(answer) => object(&answer).map(|body| Some((answer, body))),
+            None => Ok(None),
         }
     }
 }
@@ -186,10 +184,9 @@ impl CodeBackend for V2Backend {
             return Ok(Presence::Live(Box::new(record)));
         }
         let key = record.key();
-        let body = match self.state(context, &key, address_of(&record)).await? {
-            Ok((_, body)) => body,
-            // One look may have gone astray: it is no tombstone.
-            Err(unknown) => return Ok(Presence::Gone(Some(unknown))),
+        // One look may have gone astray: it is no tombstone.
+        let Some((_, body)) = self.state(context, &key, address_of(&record)).await? else {
+            return Ok(Presence::Gone);
         };
         let chosen = body.get("existingParameters").and_then(|chosen| text(chosen, "mvpd"));
         let chosen = chosen.and_then(|text| MvpdId::parse("mvpd", &text).ok());
@@ -197,9 +194,8 @@ impl CodeBackend for V2Backend {
     }
 
     async fn find(&self, context: &CallContext, key: &CodeKey, address: Option<IpAddr>) -> Result<Sighting> {
-        let (answer, body) = match self.state(context, key, address).await? {
-            Ok(state) => state,
-            Err(unknown) => return Ok(Sighting::Nothing(Some(unknown))),
+        let Some((answer, body)) = self.state(context, key, address).await? else {
+            return Ok(Sighting::Nothing);
         };
         let now = self.0.inner.parts.clock.now();
         let chosen = body.get("existingParameters").and_then(|chosen| text(chosen, "mvpd"));
@@ -226,15 +222,11 @@ impl CodeBackend for V2Backend {
     async fn delete(&self, _: &CallContext, record: &Registration) -> Result<Deletion> {
         let released = self.0.inner.parts.codes.release(&record.key(), record.id).await?;
         // It has no word for this: a login with the code may still succeed there.
-        Ok(if released {
-            Deletion::Released { upstream_deleted: Some(false) }
-        } else {
-            Deletion::NotFound(None)
-        })
+        Ok(if released { Deletion::Released { upstream_deleted: Some(false) } } else { Deletion::NotFound })
     }
 
     async fn delete_unknown(&self, _: &CallContext, _: &CodeKey, _: Option<IpAddr>) -> Result<Deletion> {
-        Ok(Deletion::NotFound(None))
+        Ok(Deletion::NotFound)
     }
 
     async fn look(&self, record: &Registration) -> Option<Result<Sign>> {
@@ -243,13 +235,14 @@ impl CodeBackend for V2Backend {
         }
         let path = format!("profiles/code/{}", record.code.as_str());
         let call = call(Method::GET, &record.requestor, &path).on_behalf_of(address_of(record));
+        let _turn = self.0.inner.looks.acquire().await;
         let asked = self.0.inner.session.ask(&CallContext::default(), call).await;
         Some(asked.and_then(|asked| match asked {
-            Ok(answer) => object(&answer).map(|body| {
+            Some(answer) => object(&answer).map(|body| {
                 let profiles = body.get("profiles").and_then(Value::as_object);
                 if profiles.is_none_or(serde_json::Map::is_empty) { Sign::Pending } else { Sign::LoggedIn }
             }),
-            Err(_) => Ok(Sign::Missing),
+            None => Ok(Sign::Missing),
         }))
     }
 }

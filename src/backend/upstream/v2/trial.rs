@@ -142,7 +142,7 @@ fn verdict(
         let said = said_in(answer.status.as_u16(), error.unwrap_or(&Value::Null));
         return Err(match refusal_by_code(said.clone()) {
             Some(error) if is_temp_pass || source.is_none() => error,
-            _ if is_temp_pass => Error::UpstreamForbidden { answer: said },
+            _ if is_temp_pass => Error::UpstreamForbidden { answer: said, was_fast: false },
             _ => not_a_temp_pass(subject, source),
         });
     }

@@ -1,0 +1,129 @@
+//! What has failed is not tried again at once, and the longer the more often it failed. When a pause is over one tries, and
+//! the others wait for how that ends.
+
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use crate::domain::{clock::Timestamp, error::Error};
+
+/// How long the first pause is, and the longest.
+const FIRST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(32);
+
+/// How many pauses are remembered at once. Requestors that fail are few.
+const REMEMBERED: usize = 1_000;
+
+struct Pause {
+    error: Error,
+    until: Timestamp,
+    length: Duration,
+    /// One tries.
+    probed: bool,
+}
+
+/// The pauses by what has failed.
+pub(super) struct Pauses<K> {
+    /// Whether there is any: where nothing fails nobody takes the lock.
+    any: AtomicBool,
+    pauses: Mutex<HashMap<K, Pause>>,
+}
+
+impl<K> Default for Pauses<K> {
+    fn default() -> Self {
+        Self { any: AtomicBool::new(false), pauses: Mutex::default() }
+    }
+}
+
+impl<K: Eq + Hash + Clone> Pauses<K> {
+    /// Lets somebody try.
+    ///
+    /// # Errors
+    /// What failed, while its pause lasts or somebody else tries.
+    pub fn admit(&self, key: &K, now: Timestamp) -> Result<(), Error> {
+        if !self.any.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let mut pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(pause) = pauses.get_mut(key) else { return Ok(()) };
+        if now < pause.until {
+            return Err(pause.error.clone());
+        }
+        // Who tries may leave without a word.
+        pause.until = now + pause.length;
+        pause.probed = true;
+        Ok(())
+    }
+
+    /// Whether somebody may try; nobody does by asking.
+    pub fn is_over(&self, key: &K, now: Timestamp) -> bool {
+        let pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
+        pauses.get(key).is_none_or(|pause| now >= pause.until)
+    }
+
+    /// Something has failed. Several that fail together begin one pause.
+    pub fn begin(&self, key: &K, error: &Error, now: Timestamp) {
+        let mut pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
+        let length = match pauses.get(key) {
+            Some(pause) if now < pause.until && !pause.probed => return,
+            Some(pause) => (pause.length * 2).min(LONGEST),
+            None => FIRST,
+        };
+        if pauses.len() >= REMEMBERED {
+            pauses.clear();
+        }
+        let until = now + length.max(error.retry_after().unwrap_or_default());
+        pauses.insert(key.clone(), Pause { error: error.clone(), until, length, probed: false });
+        self.any.store(true, Ordering::Release);
+    }
+
+    /// It has succeeded.
+    pub fn end(&self, key: &K) {
+        if self.any.load(Ordering::Acquire) {
+            let mut pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
+            pauses.remove(key);
+            self.any.store(!pauses.is_empty(), Ordering::Release);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn many_that_fail_together_begin_one_pause_and_then_one_tries() {
+        let pauses = Pauses::default();
+        let start = Timestamp::from_millis(0);
+        let admitted = |at| pauses.admit(&"a", at).is_ok();
+        (0..10).for_each(|_| pauses.begin(&"a", &Error::ShuttingDown, start));
+        assert!(!admitted(start) && pauses.admit(&"b", start).is_ok());
+        let over = start + SECOND;
+        assert!(admitted(over), "one tries");
+        assert!(!admitted(over), "the others wait");
+        (0..10).for_each(|_| pauses.begin(&"a", &Error::ShuttingDown, over));
+        assert!(!admitted(over + SECOND) && admitted(over + SECOND * 2), "the second pause is longer");
+        pauses.end(&"a");
+        assert!(admitted(over + SECOND * 2));
+        pauses.begin(&"a", &Error::ShuttingDown, over);
+        assert!(admitted(over + SECOND), "and the next one is a first one");
+    }
+
+    #[test]
+    fn a_pause_is_as_long_as_the_error_says() {
+        let pauses = Pauses::default();
+        let start = Timestamp::from_millis(0);
+        pauses.begin(&(), &Error::Throttled { retry_after: SECOND * 30 }, start);
+        assert!(
+            pauses.admit(&(), start + SECOND * 29).is_err() && pauses.admit(&(), start + SECOND * 30).is_ok()
+        );
+    }
+}
