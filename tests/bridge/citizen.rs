@@ -5,7 +5,10 @@ use std::time::Duration;
 use passbridge::{
     config::Backend,
     domain::clock::Clock,
-    proto::v1::{CreateRegistrationCodeRequest, GetRegistrationCodeRequest},
+    proto::v1::{
+        CreateRegistrationCodeRequest, GetRegistrationCodeRequest, ResetTempPassRequest,
+        reset_temp_pass_request,
+    },
 };
 use serde_json::json;
 use tonic::Code;
@@ -273,4 +276,26 @@ async fn a_name_that_would_lead_elsewhere_is_none() {
         assert_eq!(violated(bridge.server.codes().create_registration_code(request).await), [field]);
     }
     assert_eq!(bridge.provider.calls().await.len(), 0);
+}
+
+#[tokio::test]
+async fn a_reset_api_that_is_down_keeps_no_codes_back() {
+    let bridge = Bridge::configured(Backend::V2, |config| {
+        let environment = config.environments.get_mut("default").expect("is there");
+        environment.reset_url = Some("http://127.0.0.1:9".to_owned());
+    })
+    .await;
+    bridge.created().await;
+    let reset = || ResetTempPassRequest {
+        requestor_id: "REF".to_owned(),
+        mvpd_id: "TempPass".to_owned(),
+        target: Some(reset_temp_pass_request::Target::DeviceId("the device".to_owned())),
+        ..ResetTempPassRequest::default()
+    };
+    for _ in 0..12 {
+        let mut temp_passes = bridge.server.temp_passes();
+        let answer = bridge.while_time_passes(temp_passes.reset_temp_pass(reset())).await;
+        refused(answer, Code::Unavailable, "UPSTREAM_UNAVAILABLE");
+    }
+    bridge.server.created_by(create_from(1)).await;
 }

@@ -185,3 +185,30 @@ async fn a_code_that_the_provider_has_no_more_is_not_found() {
     );
     assert_eq!(bridge.provider.calls().await.len(), 1, "one look may have gone astray: it is asked again");
 }
+
+#[tokio::test]
+async fn a_code_that_the_provider_gave_to_another_device_is_that_ones() {
+    let bridge = Bridge::over(Backend::V1).await;
+    let created = bridge.created().await;
+    let request = WatchRegistrationCodeRequest {
+        requestor_id: REQUESTOR.to_owned(),
+        code: created.code.clone(),
+        ..WatchRegistrationCodeRequest::default()
+    };
+    let mut stream =
+        bridge.server.codes().watch_registration_code(request).await.expect("watches").into_inner();
+    stream.message().await.expect("goes on").expect("a message");
+    let another = serde_json::json!({ "id": "11111111-2222-3333-4444-555555555555" });
+    let path = "/reggie/v1/REF/regcode/";
+    bridge.provider.fault(serde_json::json!({ "path": path, "method": "GET", "merge": another })).await;
+    let read =
+        bridge.server.codes().get_registration_code(get(&created.code)).await.expect("reads").into_inner();
+    assert_eq!(read.registration_code.expect("is there").id, "11111111-2222-3333-4444-555555555555");
+    let last =
+        stream.message().await.expect("goes on").expect("a message").registration_code.expect("is there");
+    assert_eq!(
+        (last.id.as_str(), last.state()),
+        (created.id.as_str(), State::Released),
+        "of the first device"
+    );
+}

@@ -7,6 +7,7 @@ use std::{
 };
 
 use passbridge::proto::v1::CreateRegistrationCodeRequest;
+use rustix::process::Signal;
 use serde_json::json;
 
 use crate::support::{
@@ -224,4 +225,20 @@ fn a_code_a_reason_a_log_line_and_a_whole_response_are_explained() {
     }
     let (found, said) = explain(&["nonsense"], "");
     assert!(!found && said.contains("nothing in this is known"), "{said}");
+}
+
+#[tokio::test]
+async fn a_reload_moves_an_environment_to_v2_and_keeps_its_credentials_and_codes() {
+    let (provider, folder) = (Provider::start(), tempfile::tempdir().expect("a folder"));
+    let mut server = serve(folder.path(), &configuration(folder.path(), &provider.url(), "v1")).start();
+    let first = created(&server).await;
+    configuration(folder.path(), &provider.url(), "v2");
+    server.signal(Signal::HUP);
+    server.wait_for_line("are reloaded");
+    created(&server).await;
+    assert_eq!(provider.calls_to("/api/v2/REF/sessions").await.len(), 1);
+    server.codes().get_registration_code(request::get(&first)).await.expect("its issuer is asked");
+    let reads = provider.calls_to("/reggie/v1/REF/regcode/").await;
+    assert_eq!(reads.iter().filter(|call| call["method"] == "GET").count(), 1);
+    assert_eq!(provider.issued().await, (1, 1), "they are the same ones");
 }

@@ -30,7 +30,7 @@ const BATCH: usize = 256;
 
 /// How long the first of a batch waits for others, so that they share a sync: nobody waits for it, and less than the 10 ms
 /// in which a shadow has to be there.
-const GATHERING: Duration = Duration::from_millis(4);
+const GATHERING: Duration = Duration::from_millis(7);
 
 /// A store's codes, before which lie those that are still on their way into it.
 pub struct ShadowedCodes {
