@@ -4,6 +4,8 @@ use std::{net::IpAddr, sync::Arc};
 
 use async_trait::async_trait;
 
+use super::draw::Draw;
+
 use crate::domain::{
     backend::{Backend, CodeBackend, Deletion, Issued, Presence, Sighting, Sign, TrialBackend, TrialSubject},
     call::CallContext,
@@ -12,15 +14,11 @@ use crate::domain::{
     device_info::{Connection, Normalizer, Warning},
     error::{Error, Result},
     id::DeviceId,
-    port::{Authorization, Insertion, Store, Verdict},
+    port::{Authorization, Store, Verdict},
     randomness::SharedRandomness,
     registration::{CodeKey, Registration, RegistrationRequest},
     temp_pass::{ResetBy, ResetTarget, ResourceId, TempPassKey, TempPassRule, TrialApplication, TrialView},
 };
-
-/// How often a code is drawn again that turned out to be taken. With 1000 codes for each that may live, even
-/// a full environment needs a second draw once in a thousand calls.
-const DRAWS: usize = 32;
 
 /// The backend over our own store.
 pub struct LocalBackend {
@@ -81,21 +79,14 @@ impl CodeBackend for LocalBackend {
         let now = parts.clock.now();
         let mut warnings = std::mem::take(&mut request.warnings);
         warnings.extend(without_use(&request, "the local backend has no use for it"));
-        let mut registration = self.registration(request, now)?;
-        for _ in 0..DRAWS {
-            registration.code = parts.code_format.draw(&*parts.randomness)?;
-            match parts.store.codes.insert_if_absent(&registration, parts.max_live_codes).await? {
-                Insertion::Inserted => return Ok(Issued { registration, warnings }),
-                Insertion::Taken => {}
-                Insertion::Full { next_expiry } => {
-                    return Err(Error::LiveCodesExhausted {
-                        limit: parts.max_live_codes,
-                        retry_after: next_expiry.since(now),
-                    });
-                }
-            }
-        }
-        Err(Error::Internal(format!("{DRAWS} codes in a row were taken")))
+        let draw = Draw {
+            codes: &*parts.store.codes,
+            format: &parts.code_format,
+            randomness: &*parts.randomness,
+            max_live: parts.max_live_codes,
+        };
+        let registration = draw.insert(self.registration(request, now)?, now).await?;
+        Ok(Issued { registration, warnings })
     }
 
     async fn read(&self, _: &CallContext, record: Registration) -> Result<Presence> {

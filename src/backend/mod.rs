@@ -1,5 +1,6 @@
 //! What stands behind an environment: passbridge's own store, or the provider's REST API.
 
+mod draw;
 mod local;
 pub mod upstream;
 

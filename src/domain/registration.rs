@@ -223,6 +223,12 @@ impl Registration {
         }
     }
 
+    /// The address that the upstream knows the device by, where it issued the code.
+    #[must_use]
+    pub fn upstream_address(&self) -> Option<IpAddr> {
+        self.shadow.as_ref().and_then(|shadow| shadow.device_ip)
+    }
+
     /// When a store may forget the record, and its code may be given out again.
     #[must_use]
     pub fn forget_time(&self) -> Timestamp {

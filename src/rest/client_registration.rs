@@ -148,10 +148,7 @@ async fn oauth(
         Ok(call) => call,
         Err(failure) => return failure.into_response(),
     };
-    let upstream = {
-        let policy = face.policy.load();
-        policy.upstream(&call.environment).filter(|_| policy.relays(&call.environment)).cloned()
-    };
+    let upstream = face.policy.load().relaying_upstream(&call.environment).cloned();
     let answer = match upstream {
         Some(upstream) => relay(&*upstream.relay, &call, path).await,
         None => work(&call),

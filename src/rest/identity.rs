@@ -64,10 +64,7 @@ impl Identity {
         };
         match line.split_once(' ') {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
-                let upstream = {
-                    let policy = face.policy.load();
-                    policy.upstream(environment).filter(|_| policy.relays(environment)).cloned()
-                };
+                let upstream = face.policy.load().relaying_upstream(environment).cloned();
                 if let Some(upstream) = upstream {
                     return Self::relayed(&*upstream.relay, token.trim(), environment).await;
                 }

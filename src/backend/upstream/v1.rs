@@ -92,7 +92,7 @@ impl V1Backend {
         let parts = &self.0.inner.parts;
         parts.tasks.spawn_on(
             async move {
-                let deleted = V1Backend(upstream).delete_at(&context, &first.key(), address_of(&first)).await;
+                let deleted = V1Backend(upstream).delete_at(&context, &first.key(), first.upstream_address()).await;
                 if let Err(error) = deleted {
                     tracing::debug!(%error, "the first code of a device without an id lives until it expires");
                 }
@@ -161,7 +161,7 @@ impl CodeBackend for V1Backend {
     }
 
     async fn read(&self, context: &CallContext, record: Registration) -> Result<Presence> {
-        let (key, address) = (record.key(), address_of(&record));
+        let (key, address) = (record.key(), record.upstream_address());
         // One look may have gone astray: it is no tombstone.
         let Some(theirs) = self.ask(context, &key, address).await? else { return Ok(Presence::Gone) };
         if theirs.id == record.id {
@@ -183,7 +183,7 @@ impl CodeBackend for V1Backend {
 
     async fn delete(&self, context: &CallContext, record: &Registration) -> Result<Deletion> {
         let key = record.key();
-        if self.delete_at(context, &key, address_of(record)).await?.is_none() {
+        if self.delete_at(context, &key, record.upstream_address()).await?.is_none() {
             return Ok(Deletion::NotFound);
         }
         let released = self.0.inner.parts.codes.release(&key, record.id).await?;
@@ -204,7 +204,7 @@ impl CodeBackend for V1Backend {
 
     async fn look(&self, record: &Registration) -> Option<Result<Sign>> {
         let _turn = self.0.inner.looks.acquire().await;
-        let asked = self.ask(&CallContext::default(), &record.key(), address_of(record)).await;
+        let asked = self.ask(&CallContext::default(), &record.key(), record.upstream_address()).await;
         Some(asked.map(|theirs| match theirs {
             Some(theirs) if theirs.id == record.id => Sign::Pending,
             Some(_) => Sign::LoggedIn,
@@ -250,10 +250,6 @@ fn unsupported() -> Error {
 
 fn shadow(device_ip: Option<IpAddr>) -> Option<Shadow> {
     Some(Shadow { api: UpstreamApi::V1, device_ip, unissued: false })
-}
-
-fn address_of(record: &Registration) -> Option<IpAddr> {
-    record.shadow.as_ref().and_then(|shadow| shadow.device_ip)
 }
 
 fn call_about(method: Method, key: &CodeKey, address: Option<IpAddr>) -> Call {

@@ -237,10 +237,11 @@ impl Policy {
         self
     }
 
-    /// Whether the environment's REST clients register with its upstream.
+    /// The environment's upstream, where its REST clients register there.
     #[must_use]
-    pub fn relays(&self, environment: &EnvironmentName) -> bool {
-        self.environments.get(environment).is_some_and(|environment| environment.relays)
+    pub fn relaying_upstream(&self, environment: &EnvironmentName) -> Option<&UpstreamBackends> {
+        let environment = self.environments.get(environment)?;
+        environment.upstream.as_ref().filter(|_| environment.relays)
     }
 
     /// Whether the upstream is told who a user is by the identifier itself.

@@ -8,11 +8,14 @@ use serde_json::Value;
 
 use super::{Device, V2Backend, call, object, with_device};
 use crate::{
-    backend::upstream::{
-        device,
-        failure::unreadable,
-        http::Answer,
-        json::{end_of_life, id_of, moment, text},
+    backend::{
+        draw::Draw,
+        upstream::{
+            device,
+            failure::unreadable,
+            http::Answer,
+            json::{end_of_life, id_of, moment, text},
+        },
     },
     domain::{
         backend::{CodeBackend, Deletion, Issued, Presence, Sighting, Sign},
@@ -22,13 +25,10 @@ use crate::{
         device_info::{Connection, Warning},
         error::{Error, Result},
         id::{DeviceId, MvpdId},
-        port::{Codes, Insertion},
+        port::Codes,
         registration::{CodeKey, LegacyParameters, Registration, RegistrationRequest, Shadow, UpstreamApi},
     },
 };
-
-/// How often a code is drawn again that turned out to be taken.
-const DRAWS: usize = 32;
 
 /// A session as the provider tells of it.
 struct Opened {
@@ -93,18 +93,13 @@ impl V2Backend {
         if let Some(shadow) = &mut registration.shadow {
             shadow.unissued = true;
         }
-        for _ in 0..DRAWS {
-            registration.code = parts.code_format.draw(&*parts.randomness)?;
-            match parts.codes.insert_if_absent(&registration, parts.max_live_codes).await? {
-                Insertion::Inserted => return Ok(registration),
-                Insertion::Taken => {}
-                Insertion::Full { next_expiry } => {
-                    let retry_after = next_expiry.since(now);
-                    return Err(Error::LiveCodesExhausted { limit: parts.max_live_codes, retry_after });
-                }
-            }
-        }
-        Err(Error::Internal(format!("{DRAWS} codes in a row were taken")))
+        let draw = Draw {
+            codes: &*parts.codes,
+            format: &parts.code_format,
+            randomness: &*parts.randomness,
+            max_live: parts.max_live_codes,
+        };
+        draw.insert(registration, now).await
     }
 
     fn registration(
@@ -185,7 +180,7 @@ impl CodeBackend for V2Backend {
         }
         let key = record.key();
         // One look may have gone astray: it is no tombstone.
-        let Some((_, body)) = self.state(context, &key, address_of(&record)).await? else {
+        let Some((_, body)) = self.state(context, &key, record.upstream_address()).await? else {
             return Ok(Presence::Gone);
         };
         let chosen = body.get("existingParameters").and_then(|chosen| text(chosen, "mvpd"));
@@ -234,7 +229,7 @@ impl CodeBackend for V2Backend {
             return Some(Ok(Sign::Pending));
         }
         let path = format!("profiles/code/{}", record.code.as_str());
-        let call = call(Method::GET, &record.requestor, &path).on_behalf_of(address_of(record));
+        let call = call(Method::GET, &record.requestor, &path).on_behalf_of(record.upstream_address());
         let _turn = self.0.inner.looks.acquire().await;
         let asked = self.0.inner.session.ask(&CallContext::default(), call).await;
         Some(asked.and_then(|asked| match asked {
@@ -255,10 +250,6 @@ fn end(answer: &Answer, body: &Value, now: Timestamp) -> Result<Timestamp> {
 
 fn is_unissued(record: &Registration) -> bool {
     record.shadow.as_ref().is_some_and(|shadow| shadow.unissued)
-}
-
-fn address_of(record: &Registration) -> Option<IpAddr> {
-    record.shadow.as_ref().and_then(|shadow| shadow.device_ip)
 }
 
 /// What v2 has no word for.

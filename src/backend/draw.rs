@@ -1,0 +1,43 @@
+//! Codes of our own: drawn until one is free.
+
+use crate::domain::{
+    clock::Timestamp,
+    code::CodeFormat,
+    error::{Error, Result},
+    port::{Codes, Insertion},
+    randomness::Randomness,
+    registration::Registration,
+};
+
+/// How often a code is drawn again that turned out to be taken. With 1000 codes for each that may live, even
+/// a full environment needs a second draw once in a thousand calls.
+const DRAWS: usize = 32;
+
+/// How codes are drawn.
+pub(super) struct Draw<'a> {
+    pub codes: &'a dyn Codes,
+    pub format: &'a CodeFormat,
+    pub randomness: &'a dyn Randomness,
+    /// How many codes may live at once in an environment.
+    pub max_live: u64,
+}
+
+impl Draw<'_> {
+    /// Gives the record a code, and stores it.
+    pub async fn insert(&self, mut registration: Registration, now: Timestamp) -> Result<Registration> {
+        for _ in 0..DRAWS {
+            registration.code = self.format.draw(self.randomness)?;
+            match self.codes.insert_if_absent(&registration, self.max_live).await? {
+                Insertion::Inserted => return Ok(registration),
+                Insertion::Taken => {}
+                Insertion::Full { next_expiry } => {
+                    return Err(Error::LiveCodesExhausted {
+                        limit: self.max_live,
+                        retry_after: next_expiry.since(now),
+                    });
+                }
+            }
+        }
+        Err(Error::Internal(format!("{DRAWS} codes in a row were taken")))
+    }
+}
