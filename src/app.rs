@@ -121,7 +121,8 @@ impl App {
                 "store.key_ring is not set: secrets in the data folder are as safe as that folder"
             );
         }
-        let services = Services::build(&config, policy, surroundings, store).await?;
+        let services =
+            Services::build(&config, policy, surroundings, store, Some(Arc::clone(&metrics))).await?;
         let telemetry = Telemetry::new(metrics, traces);
         let pool = WorkerPool::start(threads(&config))?;
         Ok(Self {

@@ -16,7 +16,7 @@ pub async fn perform(config: &Config, command: Command) -> Result<Answer, StartE
     let policy = checked_policy(config)?;
     let surroundings = Surroundings::default();
     let store = store::open(config, &surroundings.clock)?.ports();
-    let services = Services::build(config, policy, surroundings, store.clone()).await?;
+    let services = Services::build(config, policy, surroundings, store.clone(), None).await?;
     // It only tells when schedules have run.
     let scheduler = services.scheduler(Arc::new(|_, _| {}));
     let answer = admin::perform(&services.for_commands(scheduler), command).await;

@@ -24,6 +24,7 @@ use crate::{
         registration,
         temp_pass::{self, OnRun, Scheduler},
     },
+    telemetry::Metrics,
 };
 
 /// How long the end of the server waits for calls that go on without their callers: an upstream may be slow.
@@ -51,6 +52,7 @@ impl Services {
         policy: Policy,
         surroundings: Surroundings,
         store: Store,
+        metrics: Option<Arc<Metrics>>,
     ) -> Result<Self, StartError> {
         let Surroundings { clock, randomness } = surroundings;
         let normalizer = Arc::new(Normalizer::new());
@@ -70,6 +72,7 @@ impl Services {
             randomness: Arc::clone(&randomness),
             normalizer: Arc::clone(&normalizer),
             max_live_codes: policy.max_live_codes,
+            metrics,
             runtime: Handle::current(),
             tasks: tasks.clone(),
         }));

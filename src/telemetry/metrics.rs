@@ -8,7 +8,12 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use super::store_collector::{StoreCollector, StoreReadings};
+use http::Method;
+
+use super::{
+    request::method_name,
+    store_collector::{StoreCollector, StoreReadings},
+};
 
 /// Bounds of the duration buckets, in seconds: those that the OpenTelemetry conventions advise for RPCs, and
 /// finer ones below, where most calls of a local store end.
@@ -31,6 +36,13 @@ struct RequestLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct UpstreamLabels {
+    environment: String,
+    http_request_method: &'static str,
+    http_response_status_code: Option<u16>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ListenerLabels {
     listener: &'static str,
 }
@@ -46,6 +58,7 @@ pub struct Metrics {
     registry: Registry,
     calls: Family<CallLabels, Histogram, fn() -> Histogram>,
     requests: Family<RequestLabels, Histogram, fn() -> Histogram>,
+    upstream_calls: Family<UpstreamLabels, Histogram, fn() -> Histogram>,
     schedule_runs: Family<ScheduleLabels, Counter>,
     connections: Family<ListenerLabels, Gauge>,
     connections_opened: Family<ListenerLabels, Counter>,
@@ -64,6 +77,7 @@ impl Metrics {
         let mut registry = Registry::default();
         let calls = Family::new_with_constructor((|| Histogram::new(SECONDS)) as fn() -> Histogram);
         let requests = Family::new_with_constructor((|| Histogram::new(SECONDS)) as fn() -> Histogram);
+        let upstream_calls = Family::new_with_constructor((|| Histogram::new(SECONDS)) as fn() -> Histogram);
         let schedule_runs = Family::default();
         let connections = Family::default();
         let connections_opened = Family::default();
@@ -79,6 +93,12 @@ impl Metrics {
             Unit::Seconds,
             requests.clone(),
         );
+        registry.register_with_unit(
+            "http_client_request_duration",
+            "Time of a call to an environment's upstream, each repeat by itself; without a status where none came",
+            Unit::Seconds,
+            upstream_calls.clone(),
+        );
         registry.register(
             "passbridge_schedule_runs",
             "Runs of schedules that reset TempPasses",
@@ -93,7 +113,7 @@ impl Metrics {
             connections_opened.clone(),
         );
         registry.register_collector(Box::new(StoreCollector::new(read_store)));
-        Self { registry, calls, requests, schedule_runs, connections, connections_opened }
+        Self { registry, calls, requests, upstream_calls, schedule_runs, connections, connections_opened }
     }
 
     /// All metrics in OpenMetrics text.
@@ -125,6 +145,22 @@ impl Metrics {
             http_response_status_code: status,
         };
         self.requests.get_or_create(&labels).observe(duration.as_secs_f64());
+    }
+
+    /// Counts a call to the upstream of an environment.
+    pub fn observe_upstream_call(
+        &self,
+        environment: &str,
+        method: &Method,
+        status: Option<u16>,
+        duration: Duration,
+    ) {
+        let labels = UpstreamLabels {
+            environment: environment.to_owned(),
+            http_request_method: method_name(method),
+            http_response_status_code: status,
+        };
+        self.upstream_calls.get_or_create(&labels).observe(duration.as_secs_f64());
     }
 
     /// Counts a run of a configured schedule.

@@ -228,6 +228,21 @@ fn a_code_a_reason_a_log_line_and_a_whole_response_are_explained() {
 }
 
 #[tokio::test]
+async fn calls_to_the_provider_are_counted() {
+    let (provider, folder) = (Provider::start(), tempfile::tempdir().expect("a folder"));
+    let server = serve(folder.path(), &configuration(folder.path(), &provider.url(), "v1")).start();
+    created(&server).await;
+    let (_, page) = server.page("/metrics");
+    let label =
+        "http_client_request_duration_seconds_count{environment=\"default\",http_request_method=\"POST\",";
+    let line = page
+        .lines()
+        .find(|line| line.starts_with(label) && line.contains("http_response_status_code=\"201\""));
+    // Registered, got a token, and made the two codes of a device without an id.
+    assert!(line.is_some_and(|line| line.ends_with(" 4")), "{page}");
+}
+
+#[tokio::test]
 async fn a_reload_moves_an_environment_to_v2_and_keeps_its_credentials_and_codes() {
     let (provider, folder) = (Provider::start(), tempfile::tempdir().expect("a folder"));
     let mut server = serve(folder.path(), &configuration(folder.path(), &provider.url(), "v1")).start();

@@ -3,6 +3,7 @@
 
 use std::{
     net::IpAddr,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -27,10 +28,10 @@ use crate::{
         call::CallContext,
         clock::SharedClock,
         error::{Error, Result, UpstreamAnswer},
-        id::RequestorId,
+        id::{EnvironmentName, RequestorId},
         randomness::SharedRandomness,
     },
-    telemetry::trace_headers,
+    telemetry::{Metrics, trace_headers},
 };
 
 /// The largest answer that is read, in bytes: hundreds of times what the documented ones have.
@@ -204,6 +205,8 @@ enum Attempt {
 
 /// The client of one upstream.
 pub(super) struct HttpClient {
+    environment: EnvironmentName,
+    metrics: Option<Arc<Metrics>>,
     clients: Clients,
     url: Url,
     reset_url: Url,
@@ -219,8 +222,14 @@ pub(super) struct HttpClient {
 }
 
 impl HttpClient {
-    pub fn new(options: &UpstreamOptions, parts: &UpstreamParts) -> std::result::Result<Self, String> {
+    pub fn new(
+        environment: &EnvironmentName,
+        options: &UpstreamOptions,
+        parts: &UpstreamParts,
+    ) -> std::result::Result<Self, String> {
         Ok(Self {
+            environment: environment.clone(),
+            metrics: parts.metrics.clone(),
             clients: Clients::new(options)?,
             url: options.url.clone(),
             reset_url: options.reset_url.clone(),
@@ -355,7 +364,9 @@ impl HttpClient {
         if let Err(retry_after) = circuit.permit() {
             return spared(retry_after);
         }
+        let began = Instant::now();
         let attempt = self.exchange(context, call).await;
+        self.count(call, &attempt, began.elapsed());
         match &attempt {
             Attempt::Answered(answer) if !answer.status.is_server_error() => circuit.succeeded(),
             // The caller had no time left, which tells nothing of the upstream.
@@ -363,6 +374,16 @@ impl HttpClient {
             _ => circuit.failed(),
         }
         attempt
+    }
+
+    fn count(&self, call: &Call, attempt: &Attempt, duration: Duration) {
+        let status = match attempt {
+            Attempt::Answered(answer) => Some(answer.status.as_u16()),
+            Attempt::NotMade(_) | Attempt::Broken(_) | Attempt::Hopeless(_) => None,
+        };
+        if let Some(metrics) = &self.metrics {
+            metrics.observe_upstream_call(self.environment.as_str(), &call.method, status, duration);
+        }
     }
 
     async fn keep_pace(&self, context: &CallContext, device: Option<IpAddr>) -> Result<()> {

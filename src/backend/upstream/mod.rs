@@ -58,6 +58,7 @@ use crate::{
         port::Ledger,
         randomness::SharedRandomness,
     },
+    telemetry::Metrics,
 };
 use http::HttpClient;
 use session::Session;
@@ -81,6 +82,8 @@ pub struct UpstreamParts {
     pub normalizer: Arc<Normalizer>,
     /// How many codes may live at once in an environment, of those that the upstream never hears of.
     pub max_live_codes: u64,
+    /// Where calls are counted, if anywhere.
+    pub metrics: Option<Arc<Metrics>>,
     /// Where registrations and renewals finish whose callers have left: a runtime that lives as long as the store.
     pub runtime: Handle,
     /// What waits for these.
@@ -115,7 +118,7 @@ impl Upstream {
         statement: Statement,
         parts: UpstreamParts,
     ) -> Result<Self, String> {
-        let http = Arc::new(HttpClient::new(&options, &parts)?);
+        let http = Arc::new(HttpClient::new(&environment, &options, &parts)?);
         let looks = options.connections.div_ceil(4);
         let session = Session::new(&environment, &options, statement, Arc::clone(&http), &parts);
         Ok(Self {
