@@ -5,28 +5,17 @@ use std::time::Duration;
 
 use passbridge::{
     config::Backend,
-    proto::v1::{
-        CreateRegistrationCodeRequest, LegacyParameters, WarningReason, WatchRegistrationCodeRequest,
-        registration_code::State,
-    },
+    proto::v1::{CreateRegistrationCodeRequest, LegacyParameters, WarningReason, registration_code::State},
 };
 use tonic::Code;
 
 use crate::support::{
     Bridge, create,
-    request::{REQUESTOR, delete, get},
+    request::{delete, get, watch},
     status::{refused, violated},
 };
 
 const BACKENDS: [Backend; 3] = [Backend::Local, Backend::V1, Backend::V2];
-
-fn watch(code: &str) -> WatchRegistrationCodeRequest {
-    WatchRegistrationCodeRequest {
-        requestor_id: REQUESTOR.to_owned(),
-        code: code.to_owned(),
-        ..WatchRegistrationCodeRequest::default()
-    }
-}
 
 #[tokio::test]
 async fn a_code_is_made_read_and_deleted() {
@@ -109,18 +98,7 @@ async fn a_watch_is_pending_at_once_and_ends_when_the_viewer_has_logged_in() {
     for backend in BACKENDS {
         let bridge = Bridge::over(backend).await;
         let created = bridge.created().await;
-        let mut stream = bridge
-            .server
-            .codes()
-            .watch_registration_code(watch(&created.code))
-            .await
-            .expect("watches")
-            .into_inner();
-        let mut next = async || {
-            let message = stream.message().await.expect("goes on").expect("a message");
-            message.registration_code.expect("is there").state()
-        };
-        assert_eq!(next().await, State::Pending, "{backend:?}");
+        let mut stream = bridge.watch(&created.code).await;
         match backend {
             // The login service deletes the code when the login has succeeded.
             Backend::Local => {
@@ -128,7 +106,8 @@ async fn a_watch_is_pending_at_once_and_ends_when_the_viewer_has_logged_in() {
             }
             Backend::V1 | Backend::V2 => bridge.provider.log_in(&created.code, "Cablevision").await,
         }
-        assert_eq!(bridge.while_time_passes(next()).await, State::Released, "{backend:?}");
+        let last = bridge.while_time_passes(stream.message()).await.expect("goes on").expect("a message");
+        assert_eq!(last.registration_code.expect("is there").state(), State::Released, "{backend:?}");
         assert_eq!(stream.message().await.expect("ends well"), None);
         // Whatever the upstream still says of it.
         let read = bridge.server.codes().get_registration_code(get(&created.code)).await;
@@ -141,15 +120,7 @@ async fn a_watch_ends_when_the_code_expires() {
     for backend in BACKENDS {
         let bridge = Bridge::over(backend).await;
         let created = bridge.created().await;
-        let mut stream = bridge
-            .server
-            .codes()
-            .watch_registration_code(watch(&created.code))
-            .await
-            .expect("watches")
-            .into_inner();
-        let first = stream.message().await.expect("goes on").expect("a message").registration_code;
-        assert_eq!(first.expect("is there").state(), State::Pending);
+        let mut stream = bridge.watch(&created.code).await;
         bridge.advance(Duration::from_secs(1_801)).await;
         let last = stream.message().await.expect("goes on").expect("a message").registration_code;
         assert_eq!(last.expect("is there").state(), State::Expired, "{backend:?}");

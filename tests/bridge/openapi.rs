@@ -15,8 +15,8 @@ use passbridge::{
     config::Backend,
     proto::v1::{
         AuthorizeTempPassRequest, CreateRegistrationCodeRequest, Decision, GetTempPassRequest,
-        ResetTempPassRequest, WatchRegistrationCodeRequest, authorize_temp_pass_request,
-        get_temp_pass_request, registration_code::State, reset_temp_pass_request,
+        ResetTempPassRequest, authorize_temp_pass_request, get_temp_pass_request, registration_code::State,
+        reset_temp_pass_request,
     },
 };
 use serde_json::{Map, Value, json};
@@ -140,13 +140,7 @@ async fn what_is_sent_is_what_the_providers_own_description_asks_for() {
     assert_eq!(read.registration_code.expect("is there").id, bare.id);
 
     // Profiles by code.
-    let request = WatchRegistrationCodeRequest {
-        requestor_id: REQUESTOR.to_owned(),
-        code: whole.code.clone(),
-        ..WatchRegistrationCodeRequest::default()
-    };
-    let mut stream = codes.watch_registration_code(request).await.expect("watches").into_inner();
-    stream.message().await.expect("goes on").expect("a message");
+    let mut stream = bridge.watch(&whole.code).await;
     bridge.provider.log_in(&whole.code, "Cablevision").await;
     let last = bridge.while_time_passes(stream.message()).await.expect("goes on").expect("a message");
     assert_eq!(last.registration_code.expect("is there").state(), State::Released);

@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use passbridge::{
     config::{Backend, Registration},
-    proto::v1::{WatchRegistrationCodeRequest, registration_code::State},
+    proto::v1::registration_code::State,
 };
 use serde_json::{Value, json};
 
@@ -141,14 +141,7 @@ async fn a_code_of_a_device_is_watched_by_a_service() {
         let bridge = relay(backend).await;
         let device = Device::of(&bridge, "the devices' statement").await;
         let code = device.created().await["code"].as_str().expect("text").to_owned();
-        let request = WatchRegistrationCodeRequest {
-            requestor_id: REQUESTOR.to_owned(),
-            code: code.clone(),
-            ..WatchRegistrationCodeRequest::default()
-        };
-        let mut stream =
-            bridge.server.codes().watch_registration_code(request).await.expect("watches").into_inner();
-        stream.message().await.expect("goes on").expect("a message");
+        let mut stream = bridge.watch(&code).await;
         bridge.provider.log_in(&code, "Cablevision").await;
         let last = bridge.while_time_passes(stream.message()).await.expect("goes on").expect("a message");
         assert_eq!(last.registration_code.expect("is there").state(), State::Released);

@@ -1,15 +1,12 @@
 //! What is kept here of codes that the provider issued.
 
-use passbridge::{
-    config::Backend,
-    proto::v1::{WatchRegistrationCodeRequest, registration_code::State},
-};
+use passbridge::{config::Backend, proto::v1::registration_code::State};
 use tonic::Code;
 
 use crate::support::{
     Bridge, DEVICE_IP, create, environment,
     provider::Provider,
-    request::{REQUESTOR, delete, get},
+    request::{delete, get},
     statement_file,
     status::refused,
     test_server::{START, TestServer},
@@ -103,22 +100,9 @@ async fn a_code_that_was_not_issued_through_here_is_read_as_far_as_it_is_known()
 async fn many_watches_of_a_code_ask_the_provider_once() {
     let bridge = Bridge::over(Backend::V2).await;
     let created = bridge.created().await;
-    let request = WatchRegistrationCodeRequest {
-        requestor_id: REQUESTOR.to_owned(),
-        code: created.code.clone(),
-        ..WatchRegistrationCodeRequest::default()
-    };
     let mut watches = Vec::new();
     for _ in 0..5 {
-        let mut stream = bridge
-            .server
-            .codes()
-            .watch_registration_code(request.clone())
-            .await
-            .expect("watches")
-            .into_inner();
-        stream.message().await.expect("goes on").expect("a message");
-        watches.push(stream);
+        watches.push(bridge.watch(&created.code).await);
     }
     bridge.provider.log_in(&created.code, "Cablevision").await;
     for stream in &mut watches {
@@ -139,14 +123,7 @@ async fn a_code_that_goes_missing_once_is_not_taken_for_a_login() {
         "status": { "status": 404, "content_type": "application/json", "body": "{\"status\":404,\"message\":\"no\"}" },
     });
     bridge.provider.fault(not_found).await;
-    let request = WatchRegistrationCodeRequest {
-        requestor_id: REQUESTOR.to_owned(),
-        code: created.code.clone(),
-        ..WatchRegistrationCodeRequest::default()
-    };
-    let mut stream =
-        bridge.server.codes().watch_registration_code(request).await.expect("watches").into_inner();
-    stream.message().await.expect("goes on").expect("a message");
+    let mut stream = bridge.watch(&created.code).await;
     bridge
         .while_time_passes(async {
             while bridge.provider.calls_to("/reggie/v1/REF/regcode/").await.len() < 3 {
@@ -190,14 +167,7 @@ async fn a_code_that_the_provider_has_no_more_is_not_found() {
 async fn a_code_that_the_provider_gave_to_another_device_is_that_ones() {
     let bridge = Bridge::over(Backend::V1).await;
     let created = bridge.created().await;
-    let request = WatchRegistrationCodeRequest {
-        requestor_id: REQUESTOR.to_owned(),
-        code: created.code.clone(),
-        ..WatchRegistrationCodeRequest::default()
-    };
-    let mut stream =
-        bridge.server.codes().watch_registration_code(request).await.expect("watches").into_inner();
-    stream.message().await.expect("goes on").expect("a message");
+    let mut stream = bridge.watch(&created.code).await;
     let another = serde_json::json!({ "id": "11111111-2222-3333-4444-555555555555" });
     let path = "/reggie/v1/REF/regcode/";
     bridge.provider.fault(serde_json::json!({ "path": path, "method": "GET", "merge": another })).await;

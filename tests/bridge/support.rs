@@ -5,8 +5,12 @@ use std::{net::SocketAddr, path::Path, time::Duration};
 use futures_util::future::{Either, select};
 use passbridge::{
     config::{Backend, Config, Environment, Registration, Requestor, TempPass, TempPassKind},
-    proto::v1::{CreateRegistrationCodeRequest, RegistrationCode},
+    proto::v1::{
+        CreateRegistrationCodeRequest, RegistrationCode, WatchRegistrationCodeResponse,
+        registration_code::State,
+    },
 };
+use tonic::Streaming;
 
 #[path = "../support/http.rs"]
 pub mod http;
@@ -84,6 +88,15 @@ impl Bridge {
     /// The code that a request gives.
     pub async fn created(&self) -> RegistrationCode {
         self.server.created_by(create()).await
+    }
+
+    /// A watch of a code that is pending, which has said so.
+    pub async fn watch(&self, code: &str) -> Streaming<WatchRegistrationCodeResponse> {
+        let watched = self.server.codes().watch_registration_code(request::watch(code)).await;
+        let mut stream = watched.expect("watches").into_inner();
+        let first = stream.message().await.expect("goes on").expect("a message").registration_code;
+        assert_eq!(first.expect("is there").state(), State::Pending, "{code}");
+        stream
     }
 
     /// Where REST is served.

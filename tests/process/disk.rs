@@ -8,9 +8,7 @@ use std::{
     time::Duration,
 };
 
-use passbridge::proto::v1::{
-    CreateRegistrationCodeResponse, WatchRegistrationCodeRequest, registration_code::State,
-};
+use passbridge::proto::v1::{CreateRegistrationCodeResponse, registration_code::State};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tonic::{Code, Request, Response, Status};
@@ -20,7 +18,7 @@ use tonic_health::pb::{
 
 use crate::support::{
     raw::RawChannel,
-    request::{REQUESTOR, create, delete, get},
+    request::{create, delete, get, watch},
     server_process::{Program, ServerProcess, until},
     status::{probable_causes, refused},
 };
@@ -122,12 +120,7 @@ async fn no_delete_shows_before_its_sync_returned() {
     let disk = Disk::new();
     let server = disk.start();
     let code = created(&server).await;
-    let request = WatchRegistrationCodeRequest {
-        requestor_id: REQUESTOR.to_owned(),
-        code: code.clone(),
-        ..WatchRegistrationCodeRequest::default()
-    };
-    let mut watch = server.codes().watch_registration_code(request).await.expect("watches").into_inner();
+    let mut watch = server.codes().watch_registration_code(watch(&code)).await.expect("watches").into_inner();
     watch.message().await.expect("answers").expect("a state");
     disk.does("hold");
     let mut codes = server.codes();

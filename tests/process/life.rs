@@ -12,7 +12,7 @@ use tonic_health::pb::{
 };
 
 use crate::support::{
-    request::{REQUESTOR, create, delete, get},
+    request::{REQUESTOR, create, delete, get, watch},
     server_process::{Program, until},
     status::{refused, violated},
 };
@@ -73,11 +73,7 @@ async fn a_server_that_is_asked_to_end_says_so_ends_its_watches_and_exits_well()
     let folder = tempfile::tempdir().expect("a folder");
     let mut server = Program::server(folder.path()).start();
     let created = server.codes().create_registration_code(create()).await.expect("creates").into_inner();
-    let request = WatchRegistrationCodeRequest {
-        requestor_id: REQUESTOR.to_owned(),
-        code: created.registration_code.expect("a code").code,
-        ..WatchRegistrationCodeRequest::default()
-    };
+    let request = watch(&created.registration_code.expect("a code").code);
     let mut watch = server.codes().watch_registration_code(request).await.expect("watches").into_inner();
     watch.message().await.expect("answers").expect("a state");
     server.signal(Signal::TERM);

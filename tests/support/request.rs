@@ -2,7 +2,7 @@
 
 use passbridge::proto::v1::{
     CreateRegistrationCodeRequest, DeleteRegistrationCodeRequest, DeviceInfo, GetRegistrationCodeRequest,
-    create_registration_code_request::Device,
+    WatchRegistrationCodeRequest, create_registration_code_request::Device,
 };
 
 /// The requestor of all requests that don't say otherwise.
@@ -28,6 +28,15 @@ pub fn get(code: &str) -> GetRegistrationCodeRequest {
         requestor_id: REQUESTOR.to_owned(),
         code: code.to_owned(),
         ..GetRegistrationCodeRequest::default()
+    }
+}
+
+/// A watch.
+pub fn watch(code: &str) -> WatchRegistrationCodeRequest {
+    WatchRegistrationCodeRequest {
+        requestor_id: REQUESTOR.to_owned(),
+        code: code.to_owned(),
+        ..WatchRegistrationCodeRequest::default()
     }
 }
 

@@ -61,13 +61,7 @@ pub(super) fn refusal(answer: &Answer, was_fast: bool) -> Error {
     match meaning(&said) {
         // What it forbids is not mended by other credentials.
         _ if answer.status == StatusCode::FORBIDDEN => by_status(answer, inner, said, was_fast),
-        Some(Meaning::Field(field)) => Error::UpstreamRejected { field: Some(field), answer: said },
-        Some(Meaning::CodeUnknown) => {
-            Error::CodeNotFound(LookupClues { over_upstream: true, ..LookupClues::default() })
-        }
-        Some(Meaning::Token) => Error::UpstreamCredentialsRefused { answer: said },
-        Some(Meaning::Forbidden) => Error::UpstreamForbidden { answer: said, was_fast },
-        Some(Meaning::Breakdown) => broken("it reports a breakdown", said),
+        Some(meaning) => by_meaning(meaning, said, was_fast),
         None => by_status(answer, inner, said, was_fast),
     }
 }
@@ -75,13 +69,22 @@ pub(super) fn refusal(answer: &Answer, was_fast: bool) -> Error {
 /// The error that an upstream's own code leads to, where an answer as a whole is right.
 pub(super) fn refusal_by_code(said: UpstreamAnswer) -> Option<Error> {
     Some(match meaning(&said)? {
-        Meaning::Field(field) => Error::UpstreamRejected { field: Some(field), answer: said },
-        Meaning::Breakdown => broken("it reports a breakdown", said),
-        Meaning::Token => Error::UpstreamCredentialsRefused { answer: said },
-        Meaning::Forbidden | Meaning::CodeUnknown => {
-            Error::UpstreamForbidden { answer: said, was_fast: false }
-        }
+        // Nobody asked for a code.
+        Meaning::CodeUnknown => Error::UpstreamForbidden { answer: said, was_fast: false },
+        meaning => by_meaning(meaning, said, false),
     })
+}
+
+fn by_meaning(meaning: Meaning, said: UpstreamAnswer, was_fast: bool) -> Error {
+    match meaning {
+        Meaning::Field(field) => Error::UpstreamRejected { field: Some(field), answer: said },
+        Meaning::CodeUnknown => {
+            Error::CodeNotFound(LookupClues { over_upstream: true, ..LookupClues::default() })
+        }
+        Meaning::Token => Error::UpstreamCredentialsRefused { answer: said },
+        Meaning::Forbidden => Error::UpstreamForbidden { answer: said, was_fast },
+        Meaning::Breakdown => broken("it reports a breakdown", said),
+    }
 }
 
 fn by_status(answer: &Answer, inner: Option<u64>, said: UpstreamAnswer, was_fast: bool) -> Error {

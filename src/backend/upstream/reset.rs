@@ -22,7 +22,7 @@ impl Inner {
         target: &ResetTarget,
         by: ResetBy,
         application: &TrialApplication,
-    ) -> Result<()> {
+    ) -> Result<Option<u64>> {
         let (path, name) = match by {
             ResetBy::Device => ("/reset-tempass/v3/reset", "device_id"),
             ResetBy::Key => ("/reset-tempass/v3/reset/generic", "key"),
@@ -48,6 +48,6 @@ impl Inner {
         let scope = Scope::of(Origin::Reset, &temp_pass.requestor);
         let call = Call { origin: Origin::Reset, repeatable: true, scope, ..call };
         let answer = self.session.send_reset(context, call).await?;
-        if answer.status.is_success() { Ok(()) } else { Err(refusal(&answer, false)) }
+        if answer.status.is_success() { Ok(None) } else { Err(refusal(&answer, false)) }
     }
 }

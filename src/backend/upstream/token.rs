@@ -12,6 +12,7 @@ use std::{
 };
 
 use arc_swap::ArcSwapOption;
+use futures_util::TryStreamExt;
 use tokio::sync::Mutex as AsyncMutex;
 use uuid::Uuid;
 
@@ -26,7 +27,7 @@ use crate::domain::{
     clock::Timestamp,
     error::{Error, Result},
     id::EnvironmentName,
-    port::LedgerEntry,
+    port::{Ledger, LedgerEntry, LedgerKey},
 };
 
 /// How long somebody may renew before somebody else may: longer than all that is done meanwhile can take.
@@ -252,11 +253,10 @@ impl Inner {
 ///
 /// # Errors
 /// Those of the store.
-pub async fn end_leases(ledger: &dyn crate::domain::port::Ledger) -> Result<()> {
-    use futures_util::TryStreamExt;
+pub async fn end_leases(ledger: &dyn Ledger) -> Result<()> {
     let leases: Vec<_> = ledger.scan(LEASE_KIND).try_collect().await?;
     for (name, entry) in leases {
-        let key = crate::domain::port::LedgerKey { kind: LEASE_KIND, name };
+        let key = LedgerKey { kind: LEASE_KIND, name };
         ledger.swap(&key, Some(&entry.value), None).await?;
     }
     Ok(())

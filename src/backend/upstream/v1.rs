@@ -237,7 +237,7 @@ impl TrialBackend for V1Backend {
         by: ResetBy,
         application: &TrialApplication,
     ) -> Result<Option<u64>> {
-        self.0.inner.reset(context, temp_pass, target, by, application).await.map(|()| None)
+        self.0.inner.reset(context, temp_pass, target, by, application).await
     }
 }
 

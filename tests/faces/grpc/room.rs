@@ -3,27 +3,17 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use passbridge::proto::v1::{
-    CreateRegistrationCodeRequest, WatchRegistrationCodeRequest, registration_code::State,
-};
+use passbridge::proto::v1::{CreateRegistrationCodeRequest, registration_code::State};
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use crate::support::{
     raw::RawChannel,
-    request::{REQUESTOR, create, create_for, delete, get},
+    request::{create, create_for, delete, get, watch},
     retry_delay,
     status::refused,
     test_server::{TestServer, environment},
 };
-
-fn watch(code: &str) -> WatchRegistrationCodeRequest {
-    WatchRegistrationCodeRequest {
-        requestor_id: REQUESTOR.to_owned(),
-        code: code.to_owned(),
-        ..WatchRegistrationCodeRequest::default()
-    }
-}
 
 async fn full(server: &TestServer) -> Status {
     let answer = server.codes().create_registration_code(create()).await;

@@ -10,18 +10,10 @@ use tonic::{Code, Streaming};
 
 use crate::support::{
     raw::RawChannel,
-    request::{REQUESTOR, create, create_for, delete},
+    request::{create, create_for, delete, watch},
     status::{refused, violated},
     test_server::TestServer,
 };
-
-fn watch(code: &str) -> WatchRegistrationCodeRequest {
-    WatchRegistrationCodeRequest {
-        requestor_id: REQUESTOR.to_owned(),
-        code: code.to_owned(),
-        ..WatchRegistrationCodeRequest::default()
-    }
-}
 
 fn watch_record(code: &str, id: &str) -> WatchRegistrationCodeRequest {
     WatchRegistrationCodeRequest { id: Some(id.to_owned()), ..watch(code) }

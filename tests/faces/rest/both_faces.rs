@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use passbridge::proto::v1::{RegistrationCode, WatchRegistrationCodeRequest, registration_code::State};
+use passbridge::proto::v1::{RegistrationCode, registration_code::State};
 use tonic::Code;
 
 use crate::support::{
-    request::{self, REQUESTOR},
+    request,
     rest::{Device, access_token, statement_command},
     status::refused,
     test_server::TestServer,
@@ -200,11 +200,7 @@ async fn a_watch_sees_what_the_other_face_does() {
         let server = TestServer::start();
         let device = Device::of(&server).await;
         let created = maker.create(&device, 600).await;
-        let watch = WatchRegistrationCodeRequest {
-            requestor_id: REQUESTOR.to_owned(),
-            code: created.code.clone(),
-            ..WatchRegistrationCodeRequest::default()
-        };
+        let watch = request::watch(&created.code);
         let mut states = server.codes().watch_registration_code(watch).await.expect("watches").into_inner();
         let mut next = async || {
             let message = states.message().await.expect("goes on");

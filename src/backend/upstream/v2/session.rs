@@ -56,7 +56,7 @@ impl V2Backend {
         let call = with_device(call(Method::POST, &request.place.requestor, "sessions").form(&pairs), device);
         let answer = self.send(context, call).await?;
         let body = object(&answer)?;
-        let theirs = text(&body, "mvpd").and_then(|text| MvpdId::parse("mvpd", &text).ok());
+        let theirs = mvpd_of(&body);
         let Some(code) = text(&body, "code") else {
             // Nothing is left to log in to.
             if text(&body, "actionName").as_deref() == Some("authorize") {
@@ -183,9 +183,7 @@ impl CodeBackend for V2Backend {
         let Some((_, body)) = self.state(context, &key, record.upstream_address()).await? else {
             return Ok(Presence::Gone);
         };
-        let chosen = body.get("existingParameters").and_then(|chosen| text(chosen, "mvpd"));
-        let chosen = chosen.and_then(|text| MvpdId::parse("mvpd", &text).ok());
-        Ok(Presence::Live(Box::new(Registration { mvpd: chosen.or(record.mvpd), ..record })))
+        Ok(Presence::Live(Box::new(Registration { mvpd: chosen_mvpd(&body).or(record.mvpd), ..record })))
     }
 
     async fn find(&self, context: &CallContext, key: &CodeKey, address: Option<IpAddr>) -> Result<Sighting> {
@@ -193,7 +191,6 @@ impl CodeBackend for V2Backend {
             return Ok(Sighting::Nothing);
         };
         let now = self.0.inner.parts.clock.now();
-        let chosen = body.get("existingParameters").and_then(|chosen| text(chosen, "mvpd"));
         // Neither the session's id nor the device's is told: what stands in their place is shown to nobody.
         let id = id_of(key.code.as_str());
         Ok(Sighting::Partial(Box::new(Registration {
@@ -201,7 +198,7 @@ impl CodeBackend for V2Backend {
             code: key.code.clone(),
             requestor: key.requestor.clone(),
             environment: key.environment.clone(),
-            mvpd: chosen.and_then(|text| MvpdId::parse("mvpd", &text).ok()),
+            mvpd: chosen_mvpd(&body),
             create_time: moment(&body, "notBefore").unwrap_or(now),
             expire_time: end(&answer, &body, now)?,
             device_id: DeviceId::assigned(id),
@@ -240,6 +237,15 @@ impl CodeBackend for V2Backend {
             None => Ok(Sign::Missing),
         }))
     }
+}
+
+fn mvpd_of(object: &Value) -> Option<MvpdId> {
+    MvpdId::parse("mvpd", &text(object, "mvpd")?).ok()
+}
+
+/// What was given with the session, or has been chosen since.
+fn chosen_mvpd(state: &Value) -> Option<MvpdId> {
+    mvpd_of(state.get("existingParameters")?)
 }
 
 fn end(answer: &Answer, body: &Value, now: Timestamp) -> Result<Timestamp> {

@@ -10,7 +10,7 @@ use crate::{
     backend::upstream::{
         failure::{refusal_by_code, said, said_in, unreadable},
         http::{Answer, Call},
-        json::{moment, number, text},
+        json::{moment, number, plain, text},
     },
     domain::{
         backend::{TrialBackend, TrialSubject},
@@ -91,7 +91,7 @@ impl TrialBackend for V2Backend {
         by: ResetBy,
         application: &TrialApplication,
     ) -> Result<Option<u64>> {
-        self.0.inner.reset(context, temp_pass, target, by, application).await.map(|()| None)
+        self.0.inner.reset(context, temp_pass, target, by, application).await
     }
 }
 
@@ -197,9 +197,9 @@ fn not_started(subject: &TrialSubject) -> TrialView {
 }
 
 fn view(profile: &Value, now: Timestamp) -> TrialView {
-    let attribute = |name: &str| profile.get("attributes")?.get(name)?.get("value").cloned();
+    let attribute = |name: &str| profile.get("attributes")?.get(name);
     let remaining_resources = attribute("remaining_resources")
-        .and_then(|value| number(&json!({ "value": value }), "value"))
+        .and_then(|attribute| number(attribute, "value"))
         .and_then(|count| u32::try_from(count).ok());
     let expire_time = moment(profile, "notAfter");
     let state = match (expire_time, remaining_resources) {
@@ -212,12 +212,15 @@ fn view(profile: &Value, now: Timestamp) -> TrialView {
         start_time: moment(profile, "notBefore"),
         expire_time,
         remaining_resources,
-        used_resources: attribute("used_assets").map(resources).unwrap_or_default(),
+        used_resources: attribute("used_assets")
+            .and_then(|used| used.get("value"))
+            .map(resources)
+            .unwrap_or_default(),
     }
 }
 
 /// A list, or text with commas: the pages show both.
-fn resources(value: Value) -> Vec<ResourceId> {
+fn resources(value: &Value) -> Vec<ResourceId> {
     let parse = |text: &str| ResourceId::parse("used_assets", text.trim()).ok();
     match value {
         Value::Array(items) => items.iter().filter_map(|item| parse(item.as_str()?)).collect(),
@@ -229,6 +232,6 @@ fn resources(value: Value) -> Vec<ResourceId> {
 fn not_a_temp_pass(subject: &TrialSubject, source: Option<String>) -> Error {
     Error::NotATempPass {
         mvpd: subject.temp_pass.mvpd.to_string(),
-        source_name: super::super::json::plain(&source.unwrap_or_default(), 64),
+        source_name: plain(&source.unwrap_or_default(), 64),
     }
 }
