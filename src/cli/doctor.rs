@@ -31,7 +31,7 @@ pub(super) fn run(doctor: Doctor, file: Option<&Path>) -> Result<(), Box<dyn Err
     let broken = examined.iter().flat_map(|examined| &examined.findings);
     match broken.filter(|finding| finding.condition == Condition::Broken).count() {
         0 => Ok(()),
-        count => Err(format!("{count} of these steps do not work").into()),
+        count => Err(format!("steps that do not work: {count}").into()),
     }
 }
 

@@ -131,6 +131,7 @@ async fn the_doctor_walks_an_environment_in_order() {
             rest = after;
         }
         assert!(!said.contains("BROKEN") && said.contains("registered before"), "{said}");
+        assert!(said.contains("127.0.0.1 leads to 127.0.0.1"), "an entry in the hosts file shows: {said}");
         assert_eq!(provider.issued().await.0, 1, "both have the same credentials");
         let resets = provider.calls_to("/reset-tempass/").await;
         assert!(resets.iter().all(|call| call["method"] == "GET"), "it resets nothing");

@@ -11,6 +11,7 @@ use tokio::net::{TcpStream, lookup_host};
 use super::{
     Upstream,
     circuit::CircuitState,
+    failure::refusal,
     http::{Answer, Call, Origin, Scope},
 };
 use crate::domain::{
@@ -18,7 +19,7 @@ use crate::domain::{
     call::CallContext,
     clock::Timestamp,
     device_info::DeviceInfo,
-    error::Error,
+    error::{Error, UpstreamAnswer},
     id::{DeviceId, Place},
     probable_cause::probable_causes,
     registration::{LegacyParameters, RegistrationRequest, UpstreamApi},
@@ -26,6 +27,9 @@ use crate::domain::{
 
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How many addresses of a name are told: a name of a front door may have many.
+const ADDRESSES_SHOWN: usize = 8;
 
 /// How far the two clocks may be apart before it is told.
 const SKEW: Duration = Duration::from_secs(60);
@@ -53,7 +57,10 @@ impl UpstreamDoctor {
                 return false;
             }
         };
-        findings.push(fine("name", format!("{name} has {} addresses", addresses.len())));
+        // By them an entry in the hosts file is seen, which leads elsewhere.
+        let shown: Vec<_> =
+            addresses.iter().take(ADDRESSES_SHOWN).map(|address| address.ip().to_string()).collect();
+        findings.push(fine("name", format!("{name} leads to {}", shown.join(", "))));
         let Some(address) = connected(&addresses).await else {
             let remedy = "Look for a firewall between this machine and the provider, and for a proxy that must be used.";
             findings.push(broken(
@@ -135,11 +142,8 @@ impl UpstreamDoctor {
         let call =
             Call { origin: Origin::Reset, ..Call::new(Method::GET, "/reset-tempass/v3/reset".to_owned()) };
         match self.0.inner.session.send(&CallContext::default(), call).await {
-            Ok(answer) if answer.status.as_u16() == 403 => {
-                failed("reset", &super::failure::refusal(&answer, false))
-            }
-            Ok(answer) if answer.status.is_server_error() => {
-                failed("reset", &super::failure::refusal(&answer, false))
+            Ok(answer) if answer.status.as_u16() == 403 || answer.status.is_server_error() => {
+                failed("reset", &refusal(&answer, false))
             }
             Ok(answer) if answer.status.as_u16() == 404 => Finding {
                 condition: Condition::Odd,
@@ -256,7 +260,7 @@ fn failed(step: &str, error: &Error) -> Finding {
     Finding { step: step.to_owned(), condition: Condition::Broken, seen, causes }
 }
 
-fn said(answer: &crate::domain::error::UpstreamAnswer) -> String {
+fn said(answer: &UpstreamAnswer) -> String {
     let status = answer.status.map(|status| format!("status {status}"));
     let code = answer.code.as_ref().map(|code| format!("code {code}"));
     let trace = answer.trace.as_ref().map(|trace| format!("trace {trace}"));
