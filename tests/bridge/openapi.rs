@@ -105,7 +105,7 @@ fn description(folder: &Path) -> Value {
 
 #[tokio::test]
 async fn what_is_sent_is_what_the_providers_own_description_asks_for() {
-    let Some(folder) = env::var_os("PROVIDER_OPENAPI") else {
+    let Some(folder) = env::var_os("PROVIDER_OPENAPI").filter(|folder| !folder.is_empty()) else {
         println!(
             "SKIPPED: PROVIDER_OPENAPI is not set, so nothing is validated against the provider's files"
         );
