@@ -35,12 +35,31 @@ pub struct Created {
     pub warnings: Vec<Warning>,
 }
 
-/// The answer that is kept for repeats.
+/// The answer that is kept for repeats. A change here needs a new [`KEPT_VERSION`].
 #[derive(Serialize, Deserialize)]
 struct KeptAnswer {
     fingerprint: [u8; 32],
     registration: Registration,
     warnings: Vec<Warning>,
+}
+
+/// The first byte of a kept answer; the rest is postcard.
+const KEPT_VERSION: u8 = 1;
+
+impl KeptAnswer {
+    fn encode(&self) -> Result<Vec<u8>> {
+        postcard::to_extend(self, vec![KEPT_VERSION]).map_err(|error| Error::Internal(error.to_string()))
+    }
+
+    fn decode(value: &[u8]) -> Result<Self> {
+        let corrupt = |reason: &str| StoreError::Corrupt(format!("kept answer: {reason}"));
+        match value.split_first() {
+            Some((&KEPT_VERSION, rest)) => {
+                postcard::from_bytes(rest).map_err(|error| corrupt(&error.to_string()).into())
+            }
+            _ => Err(corrupt("its version is not known").into()),
+        }
+    }
 }
 
 impl RegistrationService {
@@ -91,8 +110,7 @@ impl RegistrationService {
             registration: created.view.registration.clone(),
             warnings: created.warnings.clone(),
         };
-        let value = postcard::to_allocvec(&kept).map_err(|error| Error::Internal(error.to_string()))?;
-        let entry = LedgerEntry { value, expire_time: Some(kept.registration.forget_time()) };
+        let entry = LedgerEntry { value: kept.encode()?, expire_time: Some(kept.registration.forget_time()) };
         match ledger.put_if_absent(&key, entry).await? {
             None => Ok(created),
             Some(earlier) => {
@@ -105,8 +123,7 @@ impl RegistrationService {
     }
 
     fn answer_again(&self, entry: &LedgerEntry, repeat: &Repeat) -> Result<Created> {
-        let kept: KeptAnswer = postcard::from_bytes(&entry.value)
-            .map_err(|error| StoreError::Corrupt(format!("kept answer: {error}")))?;
+        let kept = KeptAnswer::decode(&entry.value)?;
         if kept.fingerprint != repeat.fingerprint {
             return Err(Error::RequestIdReused);
         }
@@ -138,4 +155,17 @@ fn repeat_key(caller: &Caller, place: &Place, request_id: Uuid) -> LedgerKey {
     name.push(0);
     name.extend_from_slice(request_id.as_bytes());
     LedgerKey { kind: "request_id", name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kept_answer_of_an_unknown_version_is_corrupt_and_not_misread() {
+        for value in [&[] as &[u8], &[KEPT_VERSION + 1, 0, 0], &[KEPT_VERSION, 0, 0]] {
+            let refused = KeptAnswer::decode(value).map(drop);
+            assert!(matches!(refused, Err(Error::StoreUnavailable(StoreError::Corrupt(_)))), "{value:?}");
+        }
+    }
 }
