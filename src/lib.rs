@@ -11,6 +11,7 @@ pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod grpc;
+pub mod outbound;
 pub mod proto;
 pub mod rest;
 pub mod server;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use clap::Args;
-use reqwest::{Client, RequestBuilder, Url};
+use reqwest::{RequestBuilder, Url};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -16,7 +16,7 @@ use super::{
     operate::operate,
     statement::{Application, mint},
 };
-use crate::{config::Config, domain::device_info::DeviceInfo};
+use crate::{config::Config, domain::device_info::DeviceInfo, outbound::client_for};
 
 /// How long each of the two calls may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -74,12 +74,9 @@ async fn fetch(config: Config, token: Token) -> Result<String, Box<dyn Error>> {
         os_name: Some("Linux".to_owned()),
         ..DeviceInfo::default()
     };
-    let mut client = Client::builder().timeout(TIMEOUT);
-    if is_local {
-        // The proxy of the surroundings cannot reach this machine's loopback, and must not see secrets in plain text.
-        client = client.no_proxy();
-    }
-    let client = client.build()?;
+    let client = client_for(&[&url]).timeout(TIMEOUT);
+    // A proxy must not see the local server's secrets in plain text, whatever address of this machine it listens on.
+    let client = if is_local { client.no_proxy() } else { client }.build()?;
     let call = |path: &str| {
         let url = format!("{}{path}", url.as_str().trim_end_matches('/'));
         let call =

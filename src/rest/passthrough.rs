@@ -16,11 +16,14 @@ use http::{
     },
 };
 use http_body_util::{LengthLimitError, Limited};
-use reqwest::{Client, Url, redirect};
+use reqwest::{Client, Url};
 use tokio::{sync::Semaphore, time::timeout_at};
 
 use super::{Face, address::Addresses, around::Deadline, failure::Failure};
-use crate::domain::error::{Error, UpstreamAnswer, Violation};
+use crate::{
+    domain::error::{Error, UpstreamAnswer, Violation},
+    outbound::client_for,
+};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
@@ -46,12 +49,8 @@ impl Passthrough {
     /// # Errors
     /// Where it is none, or no client can be made, which is a matter of the machine's certificates.
     pub fn new(origin: &str) -> Result<Self, String> {
-        let client = Client::builder()
-            .redirect(redirect::Policy::none())
-            .connect_timeout(SILENCE_MAX)
-            .read_timeout(SILENCE_MAX)
-            .build();
         let origin = Url::parse(origin).map_err(|error| error.to_string())?;
+        let client = client_for(&[&origin]).connect_timeout(SILENCE_MAX).read_timeout(SILENCE_MAX).build();
         let client = client.map_err(|error| error.to_string())?;
         Ok(Self { client, origin, calls: Arc::new(Semaphore::new(CALLS_MAX)) })
     }

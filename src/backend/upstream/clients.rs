@@ -3,16 +3,16 @@
 
 use std::{
     cell::Cell,
-    net::IpAddr,
     sync::{
         OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
 };
 
-use reqwest::{Client, Url, redirect};
+use reqwest::Client;
 
 use super::UpstreamOptions;
+use crate::outbound::client_for;
 
 /// How many pools there are. Threads beyond that share them.
 const POOLS: usize = 64;
@@ -56,21 +56,9 @@ fn number_of_this_thread() -> usize {
 }
 
 fn client(options: &UpstreamOptions) -> reqwest::Result<Client> {
-    let client = Client::builder()
-        // A token must go nowhere but where the operator says.
-        .redirect(redirect::Policy::none())
+    client_for(&[&options.url, &options.reset_url])
         // Shorter than the call's own, so that it is known whether a call was made.
         .connect_timeout(options.timeout / 2)
-        .pool_max_idle_per_host(options.connections.div_ceil(2));
-    // The proxy of the surroundings cannot reach this machine's loopback.
-    let client =
-        if is_loopback(&options.url) && is_loopback(&options.reset_url) { client.no_proxy() } else { client };
-    client.build()
-}
-
-fn is_loopback(url: &Url) -> bool {
-    url.host_str().is_some_and(|host| {
-        let host = host.trim_matches(['[', ']']);
-        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-    })
+        .pool_max_idle_per_host(options.connections.div_ceil(2))
+        .build()
 }

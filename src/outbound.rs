@@ -1,0 +1,38 @@
+//! HTTP clients for calls to others.
+
+use std::net::IpAddr;
+
+use reqwest::{Client, ClientBuilder, Url, redirect};
+
+/// A client for calls to these origins. It follows no redirect: tokens and secrets are for nobody else. The proxy of the
+/// surroundings is used unless all of them are on this machine's loopback, which it could not reach.
+pub fn client_for(origins: &[&Url]) -> ClientBuilder {
+    let client = Client::builder().redirect(redirect::Policy::none());
+    if origins.iter().all(|origin| is_loopback(origin)) { client.no_proxy() } else { client }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    url.host_str().is_some_and(|host| {
+        let host = host.trim_matches(['[', ']']);
+        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_is_known_by_its_name_and_its_addresses() {
+        for (url, expected) in [
+            ("http://localhost:8080", true),
+            ("http://127.0.0.1", true),
+            ("http://127.1.2.3:1", true),
+            ("https://[::1]:8443/x", true),
+            ("http://192.0.2.1", false),
+            ("http://localhost.example.com", false),
+        ] {
+            assert_eq!(is_loopback(&Url::parse(url).expect("a URL")), expected, "{url}");
+        }
+    }
+}
