@@ -212,6 +212,30 @@ pub struct RegistrationRequest {
     pub legacy: LegacyParameters,
 }
 
+impl RegistrationRequest {
+    /// A request that says nothing but where.
+    #[must_use]
+    pub fn new(place: Place) -> Self {
+        Self {
+            place,
+            device_id: None,
+            asks_for_id: false,
+            device_info: None,
+            warnings: Vec::new(),
+            user_agent: String::new(),
+            device_ip: None,
+            device_port: None,
+            mvpd: None,
+            ttl: None,
+            domain_name: String::new(),
+            redirect_url: String::new(),
+            authorization_type: String::new(),
+            source_application: None,
+            legacy: LegacyParameters::default(),
+        }
+    }
+}
+
 impl Registration {
     /// What names this record's code.
     #[must_use]

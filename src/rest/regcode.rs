@@ -110,7 +110,6 @@ fn create_request(
     };
     let (device_info, warnings) = device_info.unzip();
     Ok(RegistrationRequest {
-        place,
         device_id,
         asks_for_id: parameters.get("deviceId", &mut violations) == Some(DUMMY_DEVICE_ID),
         device_info,
@@ -120,11 +119,10 @@ fn create_request(
         device_port: call.addresses.device_port,
         mvpd,
         ttl,
-        domain_name: String::new(),
-        redirect_url: String::new(),
         authorization_type: identity.authorization_type.to_owned(),
         source_application: identity.application.clone(),
         legacy,
+        ..RegistrationRequest::new(place)
     })
 }
 

@@ -49,9 +49,7 @@ pub(in crate::grpc) fn create(
     match (place, device) {
         (Some(place), Some((device_info, warnings))) if violations.is_empty() => {
             let request = RegistrationRequest {
-                place,
                 device_id,
-                asks_for_id: false,
                 device_info: Some(device_info),
                 warnings,
                 user_agent,
@@ -61,9 +59,8 @@ pub(in crate::grpc) fn create(
                 ttl,
                 domain_name: message.domain_name,
                 redirect_url: message.redirect_url,
-                authorization_type: String::new(),
-                source_application: None,
                 legacy,
+                ..RegistrationRequest::new(place)
             };
             Ok((request, repeat))
         }

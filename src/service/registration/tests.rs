@@ -12,7 +12,7 @@ use crate::{
         device_info::Normalizer,
         error::{Error, LookupClues},
         randomness::OsRandomness,
-        registration::{LegacyParameters, RegistrationRequest},
+        registration::RegistrationRequest,
     },
     service::policy::Policy,
     store::embedded::{EmbeddedOptions, EmbeddedStore},
@@ -58,23 +58,7 @@ fn place(service: &RegistrationService, environment: &str) -> Place {
 }
 
 async fn created(service: &RegistrationService, environment: &str) -> Registration {
-    let request = RegistrationRequest {
-        place: place(service, environment),
-        device_id: None,
-        asks_for_id: false,
-        device_info: Default::default(),
-        warnings: Vec::new(),
-        user_agent: String::new(),
-        device_ip: None,
-        device_port: None,
-        mvpd: None,
-        ttl: None,
-        domain_name: String::new(),
-        redirect_url: String::new(),
-        authorization_type: String::new(),
-        source_application: None,
-        legacy: LegacyParameters::default(),
-    };
+    let request = RegistrationRequest::new(place(service, environment));
     service.create(&Caller::anonymous(), request, None).await.expect("creates").view.registration
 }
 
