@@ -10,9 +10,9 @@ use tokio::net::{TcpStream, lookup_host};
 
 use super::{
     Upstream,
+    call::{Answer, Call, Origin, Scope},
     circuit::CircuitState,
     failure::refusal,
-    http::{Answer, Call, Origin, Scope},
 };
 use crate::domain::{
     backend::{Condition, Deletion, Doctor, Examination, Finding},
@@ -22,7 +22,7 @@ use crate::domain::{
     error::{Error, UpstreamAnswer},
     id::{DeviceId, Place},
     probable_cause::probable_causes,
-    registration::{LegacyParameters, RegistrationRequest, UpstreamApi},
+    registration::{RegistrationRequest, UpstreamApi},
 };
 
 /// How long a connection may take to come about.
@@ -220,25 +220,14 @@ async fn connected(addresses: &[SocketAddr]) -> Option<SocketAddr> {
 
 fn request(place: Place) -> RegistrationRequest {
     RegistrationRequest {
-        place,
         device_id: DeviceId::parse("device_id", "passbridge doctor").ok(),
-        asks_for_id: false,
         device_info: Some(DeviceInfo {
             model: Some("passbridge".to_owned()),
             os_name: Some("Linux".to_owned()),
             ..DeviceInfo::default()
         }),
-        warnings: Vec::new(),
-        user_agent: String::new(),
         device_ip: Some(DEVICE_ADDRESS.into()),
-        device_port: None,
-        mvpd: None,
-        ttl: None,
-        domain_name: String::new(),
-        redirect_url: String::new(),
-        authorization_type: String::new(),
-        source_application: None,
-        legacy: LegacyParameters::default(),
+        ..RegistrationRequest::new(place)
     }
 }
 

@@ -7,7 +7,7 @@ use http::StatusCode;
 use serde_json::Value;
 
 use super::{
-    http::Answer,
+    call::Answer,
     json::{number, plain, text},
 };
 use crate::domain::{

@@ -1,23 +1,23 @@
-//! One call to the provider: as fast as it may be made, for as long as somebody waits, repeated only where that is safe; and
+//! How a call to the provider is made: as fast as it may be made, for as long as somebody waits, repeated only where that is safe; and
 //! its answer, read whole and bounded.
 
 use std::{
+    error::Error as StdError,
     net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
-    header::{CONTENT_TYPE, DATE, RETRY_AFTER},
-};
+use http::{HeaderName, HeaderValue, Method, StatusCode, response::Parts};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use reqwest::Url;
 use tokio::{sync::Semaphore, time::timeout_at};
 
 use super::{
-    UpstreamParts,
+    UpstreamOptions, UpstreamParts,
     budget::RepeatBudget,
+    call::{Answer, Call, Origin},
     circuit::{Circuit, CircuitState},
     clients::Clients,
     failure::{throttled, unavailable},
@@ -28,7 +28,7 @@ use crate::{
         call::CallContext,
         clock::SharedClock,
         error::{Error, Result, UpstreamAnswer},
-        id::{EnvironmentName, RequestorId},
+        id::EnvironmentName,
         randomness::SharedRandomness,
     },
     telemetry::{Metrics, trace_headers},
@@ -43,154 +43,11 @@ const ATTEMPTS: u32 = 3;
 /// How long the first pause before a repeat is at most; each further one may be twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long to wait after 429 at least (reference, section 6), and at most.
-const THROTTLED_PAUSE: Duration = Duration::from_secs(1);
-const THROTTLED_PAUSE_MAX: Duration = Duration::from_secs(60);
-
 /// For each call that may be under way so many may wait; and beside these as many as a batch has.
 const WAITING_PER_CONNECTION: usize = 16;
 const WAITING_OF_BATCH: usize = 256;
 
-/// The header that device information goes in.
-pub(super) const X_DEVICE_INFO: HeaderName = HeaderName::from_static("x-device-info");
-
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-
-/// Where an environment's upstream is, and how it may be called.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UpstreamOptions {
-    /// The origin of its API.
-    pub url: Url,
-    /// The origin of its API for resets.
-    pub reset_url: Url,
-    /// The redirect URI to register with.
-    pub redirect_uri: String,
-    /// How long one call may take.
-    pub timeout: Duration,
-    /// How many calls may be under way at once.
-    pub connections: usize,
-}
-
-/// What the provider may refuse a token for: a requestor at one of its origins; nothing in particular by default.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub(super) struct Scope(Option<(Origin, RequestorId)>);
-
-impl Scope {
-    pub fn of(origin: Origin, requestor: &RequestorId) -> Self {
-        Self(Some((origin, requestor.clone())))
-    }
-}
-
-/// Which of the two origins a call goes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Origin {
-    Api,
-    Reset,
-}
-
-/// A call that is about to be made. It holds secrets, and shows itself to no log.
-#[derive(Clone)]
-pub(super) struct Call {
-    pub method: Method,
-    pub origin: Origin,
-    /// Absolute, and of characters that a path may have.
-    pub path: String,
-    /// Encoded; empty for none.
-    pub query: String,
-    pub headers: HeaderMap,
-    pub body: Bytes,
-    /// On whose behalf it is made: what `X-Forwarded-For` says, and whose pace it keeps.
-    pub device: Option<IpAddr>,
-    /// Whether a call that may have been made already can be made again.
-    pub repeatable: bool,
-    /// What a token must be good for.
-    pub scope: Scope,
-}
-
-impl Call {
-    /// A call to the API with nothing but its path.
-    pub fn new(method: Method, path: String) -> Self {
-        Self {
-            repeatable: method == Method::GET,
-            method,
-            origin: Origin::Api,
-            path,
-            query: String::new(),
-            headers: HeaderMap::new(),
-            body: Bytes::new(),
-            device: None,
-            scope: Scope::default(),
-        }
-    }
-
-    /// The same with a query.
-    pub fn query(mut self, pairs: &[(&str, &str)]) -> Self {
-        self.query = form(pairs);
-        self
-    }
-
-    /// The same on behalf of the device at this address.
-    pub fn on_behalf_of(self, device: Option<IpAddr>) -> Self {
-        Self { device, ..self }
-    }
-
-    /// The same with a form.
-    pub fn form(mut self, pairs: &[(&str, &str)]) -> Self {
-        self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-        self.body = form(pairs).into();
-        self
-    }
-
-    /// The same with JSON.
-    pub fn json(mut self, value: &serde_json::Value) -> Self {
-        self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        self.body = value.to_string().into();
-        self
-    }
-
-    /// The same with one more header; what no header can hold is left out.
-    pub fn header(mut self, name: HeaderName, value: &str) -> Self {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            self.headers.insert(name, value);
-        }
-        self
-    }
-}
-
-fn form(pairs: &[(&str, &str)]) -> String {
-    form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
-}
-
-/// What came back. It may hold secrets, and shows itself to no log.
-#[derive(Clone)]
-pub(super) struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: Bytes,
-}
-
-impl Answer {
-    /// The media type, without parameters.
-    pub fn media_type(&self) -> &str {
-        let value = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        value.split(';').next().unwrap_or_default().trim()
-    }
-
-    /// Whether a front door answered, and not the API.
-    pub fn is_html(&self) -> bool {
-        self.media_type().eq_ignore_ascii_case("text/html")
-    }
-
-    /// What the answer's `Date` says.
-    pub fn date(&self) -> Option<&str> {
-        self.headers.get(DATE)?.to_str().ok()
-    }
-
-    fn retry_after(&self) -> Duration {
-        let said = self.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-        said.map_or(THROTTLED_PAUSE, Duration::from_secs).clamp(THROTTLED_PAUSE, THROTTLED_PAUSE_MAX)
-    }
-}
 
 /// How an attempt ended.
 enum Attempt {
@@ -431,8 +288,8 @@ impl HttpClient {
     }
 
     async fn answer(&self, request: reqwest::Request) -> Attempt {
-        let mut response = match self.clients.of_this_thread().execute(request).await {
-            Ok(response) => response,
+        let response = match self.clients.of_this_thread().execute(request).await {
+            Ok(response) => http::Response::from(response),
             Err(error) if error.is_connect() => {
                 log(&error);
                 return Attempt::NotMade(unavailable("it cannot be reached", None));
@@ -442,36 +299,29 @@ impl HttpClient {
                 return Attempt::Broken(unavailable("the connection broke before it had answered", None));
             }
         };
-        let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
-        let mut body = Vec::new();
-        loop {
-            match response.chunk().await {
-                Ok(Some(chunk)) if body.len() + chunk.len() > ANSWER_MAX => {
-                    return Attempt::Hopeless(unavailable(
-                        "its answer is larger than any that is documented",
-                        None,
-                    ));
-                }
-                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                Ok(None) => return Attempt::Answered(Answer { status, headers, body: body.into() }),
-                Err(error) => {
-                    log(&error);
-                    return Attempt::Broken(unavailable("its answer broke off", None));
-                }
+        let (Parts { status, headers, .. }, body) = response.into_parts();
+        match Limited::new(body, ANSWER_MAX).collect().await {
+            Ok(body) => Attempt::Answered(Answer { status, headers, body: body.to_bytes() }),
+            Err(error) if error.is::<LengthLimitError>() => {
+                Attempt::Hopeless(unavailable("its answer is larger than any that is documented", None))
+            }
+            Err(error) => {
+                log(&*error);
+                Attempt::Broken(unavailable("its answer broke off", None))
             }
         }
     }
 }
 
 /// The error without its URL, which may hold what no log may.
-fn log(error: &reqwest::Error) {
+fn log(error: &(dyn StdError + 'static)) {
     tracing::debug!(cause = %deepest(error), "a call to the upstream failed");
 }
 
 /// What is at the bottom of an error.
-fn deepest(error: &reqwest::Error) -> String {
+fn deepest(error: &(dyn StdError + 'static)) -> String {
     let mut text = "the connection failed".to_owned();
-    let mut source = std::error::Error::source(error);
+    let mut source = error.source();
     while let Some(error) = source {
         text = error.to_string();
         source = error.source();

@@ -2,7 +2,8 @@
 //!
 //! | module | what it is for |
 //! |---|---|
-//! | `http` | one call: its deadline, pace, queue, circuit, repeats; the answer read whole and bounded |
+//! | `call` | a call, and its answer |
+//! | `http` | how one is made: its deadline, pace, queue, circuit, repeats; the answer read whole and bounded |
 //! | `pause` | what has failed is not tried again at once |
 //! | `clients` | connections, a pool for each serving thread |
 //! | `pace`, `budget`, `circuit` | the provider's throttle kept on our side; how much is repeated; sparing one that fails |
@@ -17,6 +18,7 @@
 //! | `relay` | what REST clients send to the provider through here |
 
 mod budget;
+mod call;
 mod circuit;
 mod clients;
 mod credentials;
@@ -36,14 +38,14 @@ mod token;
 mod v1;
 mod v2;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use reqwest::Url;
 use tokio::{runtime::Handle, sync::Semaphore};
 use tokio_util::task::TaskTracker;
 
 pub use circuit::CircuitState;
 pub use credentials::Statement;
-pub use http::UpstreamOptions;
 pub use shadow::ShadowedCodes;
 pub use token::end_leases;
 
@@ -61,7 +63,24 @@ use crate::{
     telemetry::Metrics,
 };
 use http::HttpClient;
+use registration::Registrar;
 use session::Session;
+use token::Tokens;
+
+/// Where an environment's upstream is, and how it may be called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpstreamOptions {
+    /// The origin of its API.
+    pub url: Url,
+    /// The origin of its API for resets.
+    pub reset_url: Url,
+    /// The redirect URI to register with.
+    pub redirect_uri: String,
+    /// How long one call may take.
+    pub timeout: Duration,
+    /// How many calls may be under way at once.
+    pub connections: usize,
+}
 
 /// What the upstreams of all environments share.
 #[derive(Clone)]
@@ -120,7 +139,9 @@ impl Upstream {
     ) -> Result<Self, String> {
         let http = Arc::new(HttpClient::new(&environment, &options, &parts)?);
         let looks = options.connections.div_ceil(4);
-        let session = Session::new(&environment, &options, statement, Arc::clone(&http), &parts);
+        let registrar = Registrar::new(&environment, &options, statement, Arc::clone(&http), &parts);
+        let tokens = Tokens::new(environment.clone(), registrar, parts.clone());
+        let session = Session::new(Arc::clone(&http), tokens, parts.clock.clone());
         Ok(Self {
             inner: Arc::new(Inner {
                 environment,

@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 
 use super::{
     UpstreamOptions, UpstreamParts,
+    call::{Answer, Call, X_DEVICE_INFO},
     credentials::{Credentials, EXPIRES_IN_DEFAULT, Kept, Statement, Token, Vault},
     failure::{refusal, said, unavailable, unreadable},
-    http::{Answer, Call, HttpClient, X_DEVICE_INFO},
+    http::HttpClient,
     json::{number, plain, text},
 };
 use crate::domain::{

@@ -14,8 +14,8 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Upstream,
+    call::Call,
     credentials::EXPIRES_IN_DEFAULT,
-    http::Call,
     json::{number, text},
 };
 use crate::domain::{

@@ -4,8 +4,8 @@ use http::Method;
 
 use super::{
     Inner,
+    call::{Call, Origin, Scope},
     failure::refusal,
-    http::{Call, Origin, Scope},
 };
 use crate::domain::{
     call::CallContext,

@@ -5,10 +5,10 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use http::{HeaderValue, StatusCode, header::AUTHORIZATION};
 
 use super::{
-    UpstreamOptions, UpstreamParts,
+    call::{Answer, Call},
     credentials::{Statement, Token},
     failure::{is_code_unknown, refusal, refuses_client, refuses_token, said},
-    http::{Answer, Call, HttpClient},
+    http::HttpClient,
     token::Tokens,
 };
 use crate::domain::{
@@ -16,7 +16,6 @@ use crate::domain::{
     call::{CallContext, RelayedToken},
     clock::SharedClock,
     error::{Error, Result},
-    id::EnvironmentName,
 };
 
 /// How long to wait before a reset is tried again that was answered 403: too many fast requests are answered so too.
@@ -30,15 +29,8 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub fn new(
-        environment: &EnvironmentName,
-        options: &UpstreamOptions,
-        statement: Statement,
-        http: Arc<HttpClient>,
-        parts: &UpstreamParts,
-    ) -> Self {
-        let tokens = Tokens::new(environment, options, statement, Arc::clone(&http), parts);
-        Self { http, tokens, clock: parts.clock.clone() }
+    pub fn new(http: Arc<HttpClient>, tokens: Tokens, clock: SharedClock) -> Self {
+        Self { http, tokens, clock }
     }
 
     pub fn is_of(&self, statement: &Statement) -> bool {
@@ -56,11 +48,11 @@ impl Session {
     }
 
     /// Makes a call with the caller's own token, where it shall be used, or with ours: a refused one is renewed once.
-    pub async fn send(&self, context: &CallContext, call: Call) -> Result<Answer> {
+    pub async fn send(&self, context: &CallContext, mut call: Call) -> Result<Answer> {
         if let Some(token) = &context.relayed_token {
-            return self.send_relayed(context, call, token).await;
+            return self.send_relayed(context, &mut call, token).await;
         }
-        self.send_own(context, call).await.map(|(answer, _)| answer)
+        self.send_own(context, &mut call).await.map(|(answer, _)| answer)
     }
 
     /// Makes a call about a code: its answer, or nothing where the provider does not know the code.
@@ -74,29 +66,34 @@ impl Session {
         }
     }
 
-    async fn send_own(&self, context: &CallContext, call: Call) -> Result<(Answer, Arc<Token>)> {
+    async fn send_own(&self, context: &CallContext, call: &mut Call) -> Result<(Answer, Arc<Token>)> {
         let token = self.tokens.get(&call.scope).await?;
-        let answer = self.send_with(context, &call, &token.access_token).await?;
+        let answer = self.send_with(context, call, &token.access_token).await?;
         if !refuses_token(&answer) {
             self.tokens.works(&call.scope);
             return Ok((answer, token));
         }
-        let refused = |answer: &Answer| {
+        let refused = |call: &Call, answer: &Answer| {
             let error = Error::UpstreamCredentialsRefused { answer: said(answer) };
             self.tokens.is_refused_although_new(&call.scope, &error);
             error
         };
-        let Some(token) = self.tokens.instead_of(&token).await? else { return Err(refused(&answer)) };
-        let answer = self.send_with(context, &call, &token.access_token).await?;
+        let Some(token) = self.tokens.instead_of(&token).await? else { return Err(refused(call, &answer)) };
+        let answer = self.send_with(context, call, &token.access_token).await?;
         if refuses_token(&answer) {
-            return Err(refused(&answer));
+            return Err(refused(call, &answer));
         }
         self.tokens.works(&call.scope);
         Ok((answer, token))
     }
 
-    async fn send_relayed(&self, context: &CallContext, call: Call, token: &RelayedToken) -> Result<Answer> {
-        let answer = self.send_with(context, &call, token.reveal()).await?;
+    async fn send_relayed(
+        &self,
+        context: &CallContext,
+        call: &mut Call,
+        token: &RelayedToken,
+    ) -> Result<Answer> {
+        let answer = self.send_with(context, call, token.reveal()).await?;
         if refuses_token(&answer) || refuses_client(&answer) {
             return Err(Error::NotAuthenticated(AuthenticationProblem::TokenRefusedUpstream));
         }
@@ -105,33 +102,32 @@ impl Session {
 
     /// Makes a call to the reset API, which answers 403 to credentials that it wants no more, but to hasty clients too:
     /// first a fresh token and a pause, and only then a new registration, once a day.
-    pub async fn send_reset(&self, context: &CallContext, call: Call) -> Result<Answer> {
+    pub async fn send_reset(&self, context: &CallContext, mut call: Call) -> Result<Answer> {
         if let Some(token) = &context.relayed_token {
-            return self.send_relayed(context, call, token).await;
+            return self.send_relayed(context, &mut call, token).await;
         }
-        let (answer, token) = self.send_own(context, call.clone()).await?;
+        let (answer, token) = self.send_own(context, &mut call).await?;
         if answer.status != StatusCode::FORBIDDEN || !context.outlasts(FORBIDDEN_PAUSE) {
             return Ok(answer);
         }
         self.clock.sleep_until(self.clock.now() + FORBIDDEN_PAUSE).await;
         let token = self.tokens.instead_of(&token).await?.unwrap_or(token);
-        let answer = self.send_with(context, &call, &token.access_token).await?;
+        let answer = self.send_with(context, &mut call, &token.access_token).await?;
         if answer.status != StatusCode::FORBIDDEN || answer.is_html() {
             return Ok(answer);
         }
         match self.tokens.of_new_client(&token).await {
-            Ok(Some(token)) => self.send_with(context, &call, &token.access_token).await,
+            Ok(Some(token)) => self.send_with(context, &mut call, &token.access_token).await,
             // What the provider forbids is not mended by what else is wrong.
             Ok(None) | Err(_) => Ok(answer),
         }
     }
 
-    async fn send_with(&self, context: &CallContext, call: &Call, token: &str) -> Result<Answer> {
-        let mut call = call.clone();
+    async fn send_with(&self, context: &CallContext, call: &mut Call, token: &str) -> Result<Answer> {
         let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
             .map_err(|_| Error::NotAuthenticated(AuthenticationProblem::Unreadable))?;
         value.set_sensitive(true);
         call.headers.insert(AUTHORIZATION, value);
-        self.http.send(context, &call).await
+        self.http.send(context, call).await
     }
 }

@@ -16,13 +16,7 @@ use futures_util::TryStreamExt;
 use tokio::sync::Mutex as AsyncMutex;
 use uuid::Uuid;
 
-use super::{
-    UpstreamOptions, UpstreamParts,
-    credentials::{Statement, Token},
-    http::{HttpClient, Scope},
-    pause::Pauses,
-    registration::Registrar,
-};
+use super::{UpstreamParts, call::Scope, credentials::Token, pause::Pauses, registration::Registrar};
 use crate::domain::{
     clock::Timestamp,
     error::{Error, Result},
@@ -85,17 +79,11 @@ impl Want {
 }
 
 impl Tokens {
-    pub fn new(
-        environment: &EnvironmentName,
-        options: &UpstreamOptions,
-        statement: Statement,
-        http: Arc<HttpClient>,
-        parts: &UpstreamParts,
-    ) -> Self {
+    pub fn new(environment: EnvironmentName, registrar: Registrar, parts: UpstreamParts) -> Self {
         let inner = Inner {
-            environment: environment.clone(),
-            registrar: Registrar::new(environment, options, statement, http, parts),
-            parts: parts.clone(),
+            environment,
+            registrar,
+            parts,
             current: ArcSwapOption::empty(),
             turn: AsyncMutex::new(()),
             renewing: AtomicBool::new(false),

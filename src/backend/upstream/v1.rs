@@ -14,8 +14,9 @@ use serde_json::Value;
 use record::Record;
 
 use super::{
-    Upstream, device,
-    http::{Answer, Call, Origin, Scope, X_DEVICE_INFO},
+    Upstream,
+    call::{Answer, Call, Origin, Scope, X_DEVICE_INFO},
+    device,
 };
 use crate::{
     backend::without_use,

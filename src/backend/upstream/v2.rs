@@ -14,8 +14,8 @@ use serde_json::Value;
 
 use super::{
     Upstream,
+    call::{Answer, Call, Origin, Scope, X_DEVICE_INFO},
     failure::unreadable,
-    http::{Answer, Call, Origin, Scope, X_DEVICE_INFO},
 };
 use crate::domain::{
     call::CallContext,

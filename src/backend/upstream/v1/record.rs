@@ -6,9 +6,9 @@ use uuid::Uuid;
 
 use crate::{
     backend::upstream::{
+        call::Answer,
         device,
         failure::unreadable,
-        http::Answer,
         json::{end_of_life, id_of, moment, text},
     },
     domain::{
@@ -76,5 +76,5 @@ impl Record {
 }
 
 fn decoded(object: &Value, key: &str) -> Option<String> {
-    String::from_utf8(BASE64_STANDARD.decode(text(object, key)?).ok()?).ok()
+    String::from_utf8(BASE64_STANDARD.decode(object.get(key)?.as_str()?).ok()?).ok()
 }

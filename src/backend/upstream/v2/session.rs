@@ -11,9 +11,9 @@ use crate::{
     backend::{
         draw::Draw,
         upstream::{
+            call::Answer,
             device,
             failure::unreadable,
-            http::Answer,
             json::{end_of_life, id_of, moment, text},
         },
     },

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::{AP_TEMPPASS_IDENTITY, Device, V2Backend, call, object, with_device};
 use crate::{
     backend::upstream::{
+        call::{Answer, Call},
         failure::{refusal_by_code, said, said_in, unreadable},
-        http::{Answer, Call},
         json::{moment, number, plain, text},
     },
     domain::{

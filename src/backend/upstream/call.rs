@@ -1,0 +1,138 @@
+//! A call to the provider and its answer, as the adapters of both versions know them.
+
+use std::{net::IpAddr, time::Duration};
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
+    header::{CONTENT_TYPE, DATE, RETRY_AFTER},
+};
+
+use crate::domain::id::RequestorId;
+
+/// The header that device information goes in.
+pub(super) const X_DEVICE_INFO: HeaderName = HeaderName::from_static("x-device-info");
+
+/// How long to wait after 429 at least (reference, section 6), and at most.
+const THROTTLED_PAUSE: Duration = Duration::from_secs(1);
+const THROTTLED_PAUSE_MAX: Duration = Duration::from_secs(60);
+
+/// What the provider may refuse a token for: a requestor at one of its origins; nothing in particular by default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub(super) struct Scope(Option<(Origin, RequestorId)>);
+
+impl Scope {
+    pub fn of(origin: Origin, requestor: &RequestorId) -> Self {
+        Self(Some((origin, requestor.clone())))
+    }
+}
+
+/// Which of the two origins a call goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Origin {
+    Api,
+    Reset,
+}
+
+/// A call that is about to be made. It holds secrets, and shows itself to no log.
+pub(super) struct Call {
+    pub method: Method,
+    pub origin: Origin,
+    /// Absolute, and of characters that a path may have.
+    pub path: String,
+    /// Encoded; empty for none.
+    pub query: String,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    /// On whose behalf it is made: what `X-Forwarded-For` says, and whose pace it keeps.
+    pub device: Option<IpAddr>,
+    /// Whether a call that may have been made already can be made again.
+    pub repeatable: bool,
+    /// What a token must be good for.
+    pub scope: Scope,
+}
+
+impl Call {
+    /// A call to the API with nothing but its path.
+    pub fn new(method: Method, path: String) -> Self {
+        Self {
+            repeatable: method == Method::GET,
+            method,
+            origin: Origin::Api,
+            path,
+            query: String::new(),
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            device: None,
+            scope: Scope::default(),
+        }
+    }
+
+    /// The same with a query.
+    pub fn query(mut self, pairs: &[(&str, &str)]) -> Self {
+        self.query = form(pairs);
+        self
+    }
+
+    /// The same on behalf of the device at this address.
+    pub fn on_behalf_of(self, device: Option<IpAddr>) -> Self {
+        Self { device, ..self }
+    }
+
+    /// The same with a form.
+    pub fn form(mut self, pairs: &[(&str, &str)]) -> Self {
+        self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+        self.body = form(pairs).into();
+        self
+    }
+
+    /// The same with JSON.
+    pub fn json(mut self, value: &serde_json::Value) -> Self {
+        self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        self.body = value.to_string().into();
+        self
+    }
+
+    /// The same with one more header; what no header can hold is left out.
+    pub fn header(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(name, value);
+        }
+        self
+    }
+}
+
+fn form(pairs: &[(&str, &str)]) -> String {
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
+}
+
+/// What came back. It may hold secrets, and shows itself to no log.
+pub(super) struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Answer {
+    /// The media type, without parameters.
+    pub fn media_type(&self) -> &str {
+        let value = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        value.split(';').next().unwrap_or_default().trim()
+    }
+
+    /// Whether a front door answered, and not the API.
+    pub fn is_html(&self) -> bool {
+        self.media_type().eq_ignore_ascii_case("text/html")
+    }
+
+    /// What the answer's `Date` says.
+    pub fn date(&self) -> Option<&str> {
+        self.headers.get(DATE)?.to_str().ok()
+    }
+
+    /// How long to wait after 429.
+    pub fn retry_after(&self) -> Duration {
+        let said = self.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        said.map_or(THROTTLED_PAUSE, Duration::from_secs).clamp(THROTTLED_PAUSE, THROTTLED_PAUSE_MAX)
+    }
+}
