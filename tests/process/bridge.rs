@@ -73,6 +73,23 @@ async fn a_server_killed_while_it_renews_does_not_wait_for_itself() {
 }
 
 #[tokio::test]
+async fn a_proxy_of_the_surroundings_is_not_asked_for_this_machines_loopback() {
+    let (provider, folder) = (Provider::start(), tempfile::tempdir().expect("a folder"));
+    let configuration = configuration(folder.path(), &provider.url(), "v2");
+    let server = serve(folder.path(), &configuration)
+        .env("PASSBRIDGE_REST__PASSTHROUGH", &provider.url())
+        // Nobody listens at the discard port.
+        .env("HTTP_PROXY", "http://127.0.0.1:9")
+        .env("http_proxy", "http://127.0.0.1:9")
+        .env("NO_PROXY", "")
+        .env("no_proxy", "")
+        .start();
+    created(&server).await;
+    reqwest::get(format!("http://{}/api/v1/other", server.rest)).await.expect("answers");
+    assert_eq!(provider.calls_to("/api/v1/other").await.len(), 1);
+}
+
+#[tokio::test]
 async fn no_log_holds_a_secret_however_much_it_says() {
     let (provider, folder) = (Provider::start(), tempfile::tempdir().expect("a folder"));
     let configuration = configuration(folder.path(), &provider.url(), "v1");
