@@ -5,7 +5,6 @@ use std::{net::IpAddr, sync::Arc};
 use async_trait::async_trait;
 
 use super::draw::Draw;
-
 use crate::domain::{
     backend::{Backend, CodeBackend, Deletion, Issued, Presence, Sighting, Sign, TrialBackend, TrialSubject},
     call::CallContext,

@@ -2,13 +2,12 @@
 
 use std::{fmt, time::Duration};
 
+use http::Method;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
     registry::{Registry, Unit},
 };
-
-use http::Method;
 
 use super::{
     request::method_name,

@@ -1,5 +1,5 @@
-//! How a call to the provider is made: as fast as it may be made, for as long as somebody waits, repeated only where that is safe; and
-//! its answer, read whole and bounded.
+//! How a call to the provider is made: as fast as it may be, for as long as somebody waits, repeated only where that is
+//! safe; and its answer, read whole and bounded.
 
 use std::{
     error::Error as StdError,
