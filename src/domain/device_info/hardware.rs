@@ -23,9 +23,40 @@ const fn maker_of(hardware_type: &'static str, name: &'static str) -> Maker {
 }
 
 /// Beginnings of model codes, after which capitals and digits go on. All Amazon devices have one of these:
-/// Fire TV sticks, boxes and sets the first, Fire tablets the second.
+/// Fire TV the first, Fire tablets the second.
 const CODES: &[(&str, Maker)] =
     &[("AFT", maker_of(SET_TOP_BOX, "Amazon")), ("KF", maker_of(TABLET, "Amazon"))];
+
+/// Fire TV's codes that are televisions, of Amazon and of others.
+const FIRE_TV_SETS: &[(&str, Maker)] = &[
+    ("AFTBOXE1", maker_of(TV, "Toshiba")),
+    ("AFTHA002", maker_of(TV, "Toshiba")),
+    ("AFTHA003", maker_of(TV, "Toshiba")),
+    ("AFTHA004", maker_of(TV, "Toshiba")),
+    ("AFTDCT31", maker_of(TV, "Toshiba")),
+    ("AFTKMST12", maker_of(TV, "Toshiba")),
+    ("AFTBAMR311", maker_of(TV, "Toshiba")),
+    ("AFTJMST12", maker_of(TV, "Insignia")),
+    ("AFTEAMR311", maker_of(TV, "Insignia")),
+    ("AFTSO001", maker_of(TV, "JVC")),
+    ("AFTJULI1", maker_of(TV, "JVC")),
+    ("AFTWMST22", maker_of(TV, "JVC")),
+    ("AFTALMO", maker_of(TV, "Amazon")),
+    ("AFTANNA0", maker_of(TV, "Amazon")),
+    ("AFTKA002", maker_of(TV, "Amazon")),
+    ("AFTKADE001", maker_of(TV, "Amazon")),
+    ("AFTKAUK002", maker_of(TV, "Amazon")),
+    ("AFTEU011", maker_of(TV, "Grundig")),
+    ("AFTEU014", maker_of(TV, "Grundig")),
+    ("AFTEUFF014", maker_of(TV, "Grundig")),
+    ("AFTTI43", maker_of(TV, "Amazon")),
+    ("AFTTIFF43", maker_of(TV, "Amazon")),
+    ("AFTKAUK001", maker_of(TV, "Amazon")),
+    ("AFTMD002", maker_of(TV, "TCL")),
+    ("AFTSHN02", maker_of(TV, "TCL")),
+    ("AFTLE", maker_of(TV, "Onida")),
+    ("AFTBTX4", maker_of(TV, "Xiaomi")),
+];
 
 /// Beginnings of model names, in whatever capitals.
 const NAMES: &[(&str, Maker)] = &[
@@ -41,6 +72,9 @@ const NAMES: &[(&str, Maker)] = &[
     ("BRAVIA", maker_of(TV, "Sony")),
     ("Chromecast", maker_of(SET_TOP_BOX, "Google")),
     ("Google TV Streamer", maker_of(SET_TOP_BOX, "Google")),
+    ("MiTV-AESP0", maker_of(SET_TOP_BOX, "Xiaomi")),
+    ("MiTV-ANSP0", maker_of(SET_TOP_BOX, "Xiaomi")),
+    ("MiTV-AYFR0", maker_of(SET_TOP_BOX, "Xiaomi")),
     ("Nintendo", maker_of(GAMES_CONSOLE, "Nintendo")),
     ("PlayStation", maker_of(GAMES_CONSOLE, "Sony")),
     ("PS4", maker_of(GAMES_CONSOLE, "Sony")),
@@ -56,23 +90,58 @@ pub(super) fn maker(model: &str) -> Option<Maker> {
         let rest = model.strip_prefix(code).unwrap_or_default();
         rest.starts_with(|letter: char| letter.is_ascii_uppercase() || letter.is_ascii_digit())
     });
-    // A word that goes on in small letters is another word: `Machine` is no Mac.
+    // A word that goes on is another word, and a number another number: `Machine` and `MACHONE` are no Macs,
+    // `PS43D490` is a television.
+    let goes_on = |start: &str, rest: &str| match (start.bytes().last(), rest.bytes().next()) {
+        (Some(last), Some(next)) => {
+            next.is_ascii_lowercase()
+                || last.is_ascii_uppercase() && next.is_ascii_uppercase()
+                || last.is_ascii_digit() && next.is_ascii_digit()
+        }
+        _ => false,
+    };
     let by_name = NAMES.iter().filter(|(name, _)| {
-        model.split_at_checked(name.len()).is_some_and(|(start, rest)| {
-            start.eq_ignore_ascii_case(name) && !rest.starts_with(|letter: char| letter.is_ascii_lowercase())
-        })
+        model
+            .split_at_checked(name.len())
+            .is_some_and(|(start, rest)| start.eq_ignore_ascii_case(name) && !goes_on(start, rest))
     });
-    by_code.into_iter().chain(by_name).map(|(_, maker)| *maker).next()
+    let set = FIRE_TV_SETS.iter().find(|(code, _)| *code == model);
+    set.into_iter().chain(by_code).chain(by_name).map(|(_, maker)| *maker).next()
 }
 
-/// What words in `model` tell where its beginning tells nothing: `MIBOX4`, `UIW4020-STB`, `Smart TV Pro`.
+/// What words in `model` tell where its beginning tells nothing: `MIBOX4`, `UIW4020-STB`, `Smart TV Pro`,
+/// `OLED55C1PUB`, and `43U600KD`, which begins with the diagonal in inches.
 pub(super) fn type_by_words(model: &str) -> Option<&'static str> {
+    const BOXES: &[&str] = &["BOX", "STB", "STICK", "DONGLE"];
+    const SETS: &[&str] = &["TV", "LED", "SHELL"];
+    /// Phones and tablets with such letters in their names.
+    #[rustfmt::skip]
+    const HANDHELDS: &[&str] = &[
+        "BTV-", "BNTV", "DTV", "HITV", "HTV3", "LETV X", "NATV", "SMARTV", "STV100", "-TV", "WTVIS", "AVATAR TV", "BEAT TV",
+        "MATCH TV", "KAZAM", "KEMPLER", "LEDSTAR", "MLLED", "AXIS7", "GTVR10", "RUNBO", "TURBOX",
+    ];
     let model = model.to_ascii_uppercase();
-    if model.contains("BOX") || model.contains("STB") {
+    let has = |words: &[&str]| words.iter().any(|word| model.contains(word));
+    if has(HANDHELDS) {
+        None
+    } else if has(BOXES) {
         Some(SET_TOP_BOX)
     } else {
-        model.contains("TV").then_some(TV)
+        (has(SETS) || begins_with_inches(&model)).then_some(TV)
     }
+}
+
+/// Whether two digits that are the size of a television stand before two letters, or a letter and three
+/// digits.
+fn begins_with_inches(model: &str) -> bool {
+    const INCHES: &[&str] = &[
+        "24", "32", "39", "40", "42", "43", "48", "49", "50", "55", "58", "65", "70", "75", "77", "83", "85",
+        "86",
+    ];
+    let Some((size, rest)) = model.split_at_checked(2) else { return false };
+    let letters = rest.bytes().take_while(u8::is_ascii_uppercase).count();
+    let digits = rest.bytes().skip(letters).take_while(u8::is_ascii_digit).count();
+    INCHES.contains(&size) && (letters > 1 || letters == 1 && digits > 2)
 }
 
 /// What the operating system tells where nothing else does. Android and Linux run on everything; iOS runs on

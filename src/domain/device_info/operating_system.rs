@@ -19,16 +19,16 @@ pub(super) const ANDROID: System = system("Android", "Android", "Google");
 pub(super) const FIRE_OS: System = system("Android", "Android", "Amazon");
 pub(super) const PLAYSTATION_OS: System = system("PlayStation OS", "PlayStation OS", "Sony");
 pub(super) const ROKU_OS: System = system("Roku OS", "Roku OS", "Roku");
-const TVOS: System = system("tvOS", "tvOS", "Apple");
+pub(super) const TVOS: System = system("tvOS", "tvOS", "Apple");
 const CHROME_OS: System = system("Chrome OS", "Linux", "Google");
-const CAST_OS: System = system("Linux", "Linux", "Google");
+pub(super) const CAST_OS: System = system("Linux", "Linux", "Google");
 const IOS: System = system("iOS", "iOS", "Apple");
-const LINUX: System = System { name: "Linux", family: Some("Linux"), vendor: None };
+pub(super) const LINUX: System = System { name: "Linux", family: Some("Linux"), vendor: None };
 const MAC_OS: System = system("Mac OS", "macOS", "Apple");
 const OPEN_BSD: System = System { name: "OpenBSD", family: Some("BSD"), vendor: None };
 const SYMBIAN: System = system("Symbian", "Symbian", "Nokia");
-const TIZEN: System = system("Tizen", "Tizen", "Samsung");
-const WEBOS: System = system("webOS", "webOS", "LG");
+pub(super) const TIZEN: System = system("Tizen", "Tizen", "Samsung");
+pub(super) const WEBOS: System = system("webOS", "webOS", "LG");
 const WINDOWS: System = system("Windows", "Windows", "Microsoft");
 
 /// Names in lower case: the listed ones, what platforms' own recipes send, and what `uap-core` says.

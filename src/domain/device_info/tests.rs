@@ -1,5 +1,6 @@
 //! How device information is read, written and normalized.
 
+mod devices;
 mod golden;
 mod normalizing;
 mod reading;

@@ -1,11 +1,13 @@
 //! What a User-Agent tells of a device, remembered by its text.
 //!
 //! `ua-parser` with the data of `uap-core` takes the text apart; the modules below put its answer into the
-//! words of the device information's lists, and know the few TV devices that the data does not.
+//! words of the device information's lists. The data knows few televisions, and believes the browsers that
+//! these pretend to be: their own words are looked for first.
 
 mod browser;
 mod device;
 mod system;
+mod television;
 
 use std::sync::{Arc, OnceLock};
 
@@ -77,11 +79,19 @@ impl UserAgents {
 
     fn parse(&self, text: &str) -> Facts {
         let Some(extractor) = extractor() else { return Facts::default() };
-        let system = system::read(extractor.os.extract(text).as_ref(), text);
+        let found_system = || system::read(extractor.os.extract(text).as_ref());
+        let television = television::read(text);
+        let system = match &television {
+            Some(television) => television.system(text, found_system),
+            None => found_system(),
+        };
         let family = system.as_ref().and_then(|system| system.family);
         Facts {
             browser: browser::read(extractor.ua.extract(text).as_ref(), family, text),
-            device: device::read(extractor.dev.extract(text), family, text),
+            device: match television {
+                Some(television) => television.into(),
+                None => device::read(extractor.dev.extract(text), family, text),
+            },
             system,
         }
     }

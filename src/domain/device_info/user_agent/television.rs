@@ -1,0 +1,256 @@
+//! Televisions, set-top boxes, players and consoles: the words that only they say.
+//!
+//! Their browsers borrow the words of desktops and phones (`Windows NT`, `X11`, `Mobile`, `CrKey`), so one of
+//! these words settles what kind of thing the device is, whatever stands beside it. What the rules leave open
+//! stays unknown: nothing borrowed fills it.
+
+mod makers;
+mod said;
+
+use super::{
+    super::{
+        Version,
+        hardware::{GAMES_CONSOLE, MEDIA_PLAYER, SET_TOP_BOX, TV},
+        operating_system::{
+            ANDROID, CAST_OS, FIRE_OS, LINUX, PLAYSTATION_OS, ROKU_OS, System, TIZEN, TVOS, WEBOS,
+        },
+    },
+    after,
+    system::SystemFacts,
+};
+
+/// What a User-Agent with such a word tells.
+pub(super) struct Television<'a> {
+    /// The listed hardware type, where the words tell it: Android TV runs on televisions and on boxes.
+    pub(super) hardware_type: Option<&'static str>,
+    /// The company, as it writes itself; an unknown one as the User-Agent writes it.
+    pub(super) maker: Option<&'a str>,
+    /// The model.
+    pub(super) model: Option<&'a str>,
+    runs: Runs,
+}
+
+/// Where the operating system is told.
+#[derive(Clone, Copy)]
+enum Runs {
+    /// The word implies the system; the version follows the first of these marks.
+    On(System, &'static [&'static str]),
+    /// The text names one that televisions have: Tizen, Android or Linux.
+    Said,
+    /// The general patterns are right about it, if they find one of this family.
+    Family(&'static str),
+    /// Nothing of what the text says is true.
+    Unknown,
+}
+
+/// Where the model is told.
+#[derive(Clone, Copy)]
+enum Model {
+    /// In one of the groups that televisions have by convention, or as Android has it.
+    Said,
+    /// The words imply it.
+    Is(&'static str),
+    /// It is not told.
+    Untold,
+    /// It is the first of these that the text has.
+    Named(&'static [&'static str]),
+    /// The letters and digits after one of these marks.
+    After(&'static [&'static str]),
+    /// The first word that begins with one of these.
+    Word(&'static [&'static str]),
+}
+
+struct Rule {
+    /// Any line of these fits; all the words of a line have to be there.
+    any: &'static [&'static [&'static str]],
+    hardware_type: Option<&'static str>,
+    maker: Option<&'static str>,
+    model: Model,
+    runs: Runs,
+}
+
+const fn rule(
+    any: &'static [&'static [&'static str]],
+    hardware_type: Option<&'static str>,
+    maker: Option<&'static str>,
+    model: Model,
+    runs: Runs,
+) -> Rule {
+    Rule { any, hardware_type, maker, model, runs }
+}
+
+const BOX: Option<&str> = Some(SET_TOP_BOX);
+const CONSOLE: Option<&str> = Some(GAMES_CONSOLE);
+const PLAYER: Option<&str> = Some(MEDIA_PLAYER);
+const SET: Option<&str> = Some(TV);
+
+/// From what only one platform says to what many say: the first that fits decides.
+#[rustfmt::skip]
+const RULES: &[Rule] = &[
+    // Consoles.
+    rule(&[&["PlayStation"], &["PLAYSTATION"], &["Playstation"], &["(PS3)"]], CONSOLE, Some("Sony"),
+        Model::Named(&["PlayStation 5", "PlayStation 4", "PLAYSTATION 3", "PlayStation Vita", "PlayStation Portable"]),
+        Runs::On(PLAYSTATION_OS, &["PlayStation 5/", "PlayStation 5 ", "PlayStation 4/", "PlayStation 4 ", "PLAYSTATION 3 ", "PlayStation Vita "])),
+    rule(&[&["Xbox"], &["XBOX_"]], CONSOLE, Some("Microsoft"),
+        Model::Named(&["Xbox Series X", "Xbox Series S", "Xbox One X", "Xbox One S", "Xbox One", "Xbox"]), Runs::Family("Windows")),
+    rule(&[&["Nintendo"]], CONSOLE, Some("Nintendo"),
+        Model::Named(&["Nintendo Switch 2", "Nintendo Switch", "Nintendo WiiU", "Nintendo Wii", "Nintendo 3DS", "Nintendo DSi", "Nintendo DS"]), Runs::Unknown),
+    rule(&[&["OUYA"]], CONSOLE, Some("OUYA"), Model::Is("OUYA"), Runs::Said),
+    rule(&[&["SteamDeck"], &["Steam Deck"]], CONSOLE, Some("Valve"), Model::Is("Steam Deck"), Runs::On(LINUX, &[])),
+
+    // Platforms of one company each, of which some say `CrKey` as well.
+    rule(&[&["RokuBrowser"]], SET, None, Model::Said, Runs::On(ROKU_OS, &["(TV-G000X-"])),
+    rule(&[&["Roku/"], &["RokuOS"], &["/DVP-"], &["(Roku"], &["; Roku;"], &["Roku Digital"]], BOX, Some("Roku"),
+        Model::After(&["|Roku ", "Roku"]), Runs::On(ROKU_OS, &["|RokuOS ", "/DVP-", "RokuOS/", "Roku/Pluto-"])),
+    rule(&[&["Vizio Co-Star"]], BOX, Some("VIZIO"), Model::Said, Runs::Said),
+    rule(&[&["VIZIO"], &["Vizio"], &["SmartCast"], &["ViziOS"]], SET, Some("VIZIO"),
+        Model::After(&[" Model/", "VIZIO "]), Runs::Said),
+    rule(&[&["AppleTV"], &["Apple TV"], &["AppleTv"], &["appletv"], &["tvOS"]], BOX, Some("Apple"),
+        Model::Word(&["AppleTV"]), Runs::On(TVOS, &["tvOS ", "tvOS/", "tvOS", "CPU OS ", " iOS/"])),
+    rule(&[&["Tizen", "TV"], &["Tizen", "SmartHub"]], SET, Some("Samsung"), Model::Said, Runs::On(TIZEN, &["Tizen ", "Tizen/"])),
+    rule(&[&["olleh tv"], &["SAMSUNG", "OTV-"]], BOX, Some("Samsung"), Model::Word(&["SMT-"]), Runs::Said),
+    rule(&[&["Maple2"], &["Maple_"], &["Maple 5"], &["Maple 6"], &["SmartHub"], &["SamsungTV"]], SET, Some("Samsung"), Model::Said, Runs::Said),
+    rule(&[&["Web0S"], &["webOS.TV"], &["webOSTV"], &["WEBOS"], &["webOS", "TV"]], SET, Some("LG"),
+        Model::Said, Runs::On(WEBOS, &["WEBOS", "webOS TV ", "webOSTV ", "webOSTV/"])),
+    rule(&[&["LG Browser", "BDP"]], PLAYER, Some("LG"), Model::Said, Runs::Said),
+    rule(&[&["NetCast"], &["LG Browser"], &["LG SimpleSmart"]], SET, Some("LG"), Model::Said, Runs::Said),
+    rule(&[&["VIDAA"]], SET, None, Model::Said, Runs::Said),
+
+    // Makers who write their own name for it.
+    rule(&[&["SonyBDP"], &["Sony-BDP"]], PLAYER, Some("Sony"), Model::Word(&["BDP9", "BDP-"]), Runs::Said),
+    rule(&[&["BRAVIA"], &["SVP-DTV"]], SET, Some("Sony"), Model::Said, Runs::Said),
+    rule(&[&["SonyDTV"], &["SonyCEBrowser"], &["Sony", "HbbTV"]], SET, Some("Sony"),
+        Model::Word(&["KDL", "KD-", "KD4", "KD5", "KD6", "KD7", "XBR"]), Runs::Said),
+    rule(&[&["AQUOS-TV"], &["AQUOS_TV"], &["AQUOSBrowser"], &["AQUOS-AS"], &["AQUOS-DMP"]], SET, Some("Sharp"),
+        Model::Word(&["LC-", "AQUOS-TV", "AQUOS_TV"]), Runs::Said),
+    rule(&[&[" VIERA"], &["/VIERA"], &["(Viera"], &[" Viera"], &["PANATV"], &["Panasonic.tv"]], SET, Some("Panasonic"), Model::Word(&["TX-", "TC-", "TH-"]), Runs::Said),
+    rule(&[&["Panasonic.bd"]], PLAYER, Some("Panasonic"), Model::Untold, Runs::Said),
+    rule(&[&["TSBNetTV"], &["ToshibaTP"]], SET, Some("Toshiba"), Model::Said, Runs::Said),
+    rule(&[&["PHILIPS-AVM"]], PLAYER, Some("Philips"), Model::Said, Runs::Said),
+    rule(&[&["PHILIPSTV"], &["PhilipsTV"]], SET, Some("Philips"), Model::Said, Runs::Said),
+    rule(&[&["#TCL/"]], SET, Some("TCL"), Model::Untold, Runs::Unknown),
+    rule(&[&["Coolita"]], SET, Some("coocaa"), Model::Untold, Runs::Said),
+    rule(&[&["FIRETV"]], BOX, Some("Amazon"), Model::Untold, Runs::On(FIRE_OS, &[])),
+    rule(&[&["GW-Device/"], &["MR-Device/"], &["Sky_OTT"]], BOX, Some("Sky"), Model::Word(&["ES1", "ES2", "ES3", "EM1", "XiOne"]), Runs::Said),
+    rule(&[&["(Astro;"]], BOX, Some("Astro"), Model::Word(&["AS6"]), Runs::Unknown),
+    rule(&[&["stbapp"]], BOX, Some("Infomir"), Model::Word(&["MAG2", "MAG3", "MAG4", "MAG5"]), Runs::Said),
+    rule(&[&["TiVo-"], &["(TiVo"]], BOX, Some("TiVo"), Model::Said, Runs::Said),
+    rule(&[&["DuneHD/"]], BOX, Some("Dune HD"), Model::Said, Runs::Said),
+    rule(&[&["Westerndigital"], &["WDSimpleBrowser"]], PLAYER, Some("Western Digital"), Model::Said, Runs::Said),
+    rule(&[&["BrightSign/"]], PLAYER, Some("BrightSign"), Model::After(&["("]), Runs::Said),
+    rule(&[&["Blu-ray Player"]], PLAYER, None, Model::Said, Runs::Said),
+    rule(&[&["GFHD"]], BOX, Some("Google"), Model::Word(&["GFHD"]), Runs::Said),
+
+    // Google Cast: speakers, displays and televisions with Android have it too.
+    rule(&[&["CrKey", "SmartSpeaker"], &["CrKey", "Fuchsia"]], None, Some("Google"), Model::Untold, Runs::Family("Linux")),
+    rule(&[&["CrKey", "Android"]], None, None, Model::Said, Runs::Said),
+    rule(&[&["CrKey"]], BOX, Some("Google"), Model::Is("Chromecast"), Runs::On(CAST_OS, &["CrKey/", "CrKey armv7l "])),
+
+    // Boxes by what their makers call them.
+    rule(&[&[" STB"], &["|STB"], &["-STB"], &["SetTopBox"], &["Set-Top"], &["Freebox"], &["Dreambox"], &["Volksbox"], &["YouView"], &["TechniSat Digi"]],
+        BOX, None, Model::Said, Runs::Said),
+
+    // Profiles, browsers and portals that many makers' televisions have.
+    rule(&[
+        &["HbbTV"], &["HBBTV"], &["hbbtv"], &["FVC/"], &["CE-HTML"], &["NETTV"], &["NETRANGE"], &["SmartTvA"],
+        &["SMART-TV"], &["SmartTV"], &["Smart TV"], &["Smart-TV"], &["smarttv"], &["smart-tv"], &["TV Safari"],
+        &["VSTVB"], &["_TV_"], &["Digital-TV"], &["(DTV"], &["NetTV"], &["InettvBrowser"], &["Espial"], &["(TV;"],
+        &["TvBrowser"], &["ANTGalio"], &["Large Screen"], &["Tbrowser"], &["MB9", "Presto"], &["Vestel-MB"],
+        &["Model/Hisense"], &["avui/tv"], &["Hybridcast"],
+    ], SET, None, Model::Said, Runs::Said),
+    // These run on boxes as well: only the maker tells.
+    rule(&[&["OMI/"], &["Opera TV"], &["SRAF/"], &["wired)"], &["Wired)"], &["wireless)"], &["Wireless)"]], None, None, Model::Said, Runs::Said),
+    rule(&[&["GoogleTV"], &["Google TV"], &["Android TV"], &["AndroidTV"], &["Andr0id"], &["diordnA"], &["TV Bro/"], &["Search TV/"]],
+        None, None, Model::Said, Runs::Said),
+];
+
+/// What `text` tells, where it has a word that only these devices say.
+pub(super) fn read(text: &str) -> Option<Television<'_>> {
+    if let Some(code) = amazon_code(text).filter(|code| code.starts_with("AFT")) {
+        // The code tells the rest.
+        return Some(Television { hardware_type: None, maker: None, model: Some(code), runs: Runs::Said });
+    }
+    let rule = RULES.iter().find(|rule| rule.fits(text))?;
+    let maker = rule.maker(text);
+    let kind = maker.as_ref().and_then(|maker| maker.hardware_type).or(rule.hardware_type);
+    Some(Television {
+        hardware_type: kind,
+        maker: maker.map(|maker| maker.name),
+        model: rule.model(text),
+        runs: rule.runs,
+    })
+}
+
+impl Rule {
+    fn fits(&self, text: &str) -> bool {
+        self.any.iter().any(|words| words.iter().all(|word| text.contains(word)))
+    }
+
+    /// What the text says is nearer than whose platform it is: other makers sell televisions with webOS.
+    fn maker<'a>(&self, text: &'a str) -> Option<makers::Maker<'a>> {
+        let said = if matches!(self.model, Model::Said) { said::maker(text) } else { None };
+        said.or(self.maker.map(makers::named))
+    }
+
+    fn model<'a>(&self, text: &'a str) -> Option<&'a str> {
+        match self.model {
+            Model::Said => said::model(text),
+            Model::Is(name) => Some(name),
+            Model::Untold => None,
+            Model::Named(names) => names.iter().copied().find(|name| text.contains(name)),
+            Model::After(marks) => marks.iter().find_map(|mark| said::code(after(text, mark)?)),
+            Model::Word(starts) => said::word(text, starts),
+        }
+    }
+}
+
+impl Television<'_> {
+    /// The operating system; `found` is what the general patterns find.
+    pub(super) fn system(
+        &self,
+        text: &str,
+        found: impl FnOnce() -> Option<SystemFacts>,
+    ) -> Option<SystemFacts> {
+        match self.runs {
+            Runs::Family(family) => found().filter(|found| found.family == Some(family)),
+            Runs::Unknown => None,
+            Runs::On(system, marks) => Some(SystemFacts::new(&system, version_after(text, marks))),
+            Runs::Said => SAID
+                .iter()
+                .find(|(word, ..)| text.contains(word))
+                .map(|(_, system, marks)| SystemFacts::new(system, version_after(text, marks))),
+        }
+    }
+}
+
+/// Systems that televisions have, by what they write.
+const SAID: &[(&str, System, &[&str])] = &[
+    ("Tizen", TIZEN, &["Tizen ", "Tizen/"]),
+    ("Android", ANDROID, &["Android "]),
+    ("ANDROID", ANDROID, &["ANDROID "]),
+    // What some browsers make of it, so that web pages don't take them for phones.
+    ("Andr0id", ANDROID, &["Andr0id "]),
+    ("diordnA", ANDROID, &["diordnA "]),
+    ("GoogleTV", ANDROID, &[]),
+    ("Linux", LINUX, &[]),
+    ("LINUX", LINUX, &[]),
+];
+
+fn version_after(text: &str, marks: &[&str]) -> Version {
+    let mut versions = marks
+        .iter()
+        .filter_map(|mark| after(text, mark))
+        .filter(|rest| rest.starts_with(|letter: char| letter.is_ascii_digit()));
+    versions.next().map_or_else(Version::default, Version::parse)
+}
+
+/// The model code of an Amazon device. `uap-core` calls everything with the browser Silk a Kindle.
+pub(super) fn amazon_code(text: &str) -> Option<&str> {
+    const SYSTEMS: &[&str] = &["Android", "Andr0id", "Amazon;", "Kepler", "smarttv_"];
+    let words = text.split([' ', ';', ')', '/', '_', '-']);
+    let mut codes = words.filter(|word| {
+        let code = word.strip_prefix("AFT").or_else(|| word.strip_prefix("KF")).unwrap_or_default();
+        !code.is_empty() && code.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+    });
+    codes.next().filter(|_| SYSTEMS.iter().any(|system| text.contains(system)))
+}

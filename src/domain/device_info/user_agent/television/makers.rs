@@ -1,0 +1,118 @@
+//! Makers of televisions and boxes: how User-Agents write them, and how they write themselves.
+
+use super::super::super::{hardware::SET_TOP_BOX, vocabulary::same_word};
+
+/// A maker.
+pub(super) struct Maker<'a> {
+    pub(super) name: &'a str,
+    /// The kind of thing that all devices of this maker are, where they are of one kind.
+    pub(super) hardware_type: Option<&'static str>,
+}
+
+/// Who makes televisions: as written, but for capitals, spaces, dashes and underscores, and as they write
+/// themselves.
+#[rustfmt::skip]
+const TELEVISIONS: &[(&str, &str)] = &[
+    ("Aiwa", "Aiwa"), ("Akai", "Akai"), ("AldiNord", "Aldi Nord"), ("AldiSued", "Aldi Süd"), ("Altus", "Altus"),
+    ("Amazon", "Amazon"), ("AOC", "AOC"), ("Arcelik", "Arçelik"), ("Asano", "Asano"),
+    ("Atvio", "Atvio"), ("AWOX", "AWOX"), ("AXEN", "AXEN"), ("BBK", "BBK"), ("Beko", "Beko"),
+    ("Blaupunkt", "Blaupunkt"), ("Blaupunkt_UMC", "Blaupunkt"), ("BOTECH", "Botech"), ("Bush", "Bush"),
+    ("Celcus", "Celcus"), ("Changhong", "Changhong"), ("Crown", "Crown"), ("Daewoo", "Daewoo"), ("DEXP", "DEXP"),
+    ("Digihome", "Digihome"), ("Digma", "Digma"), ("Dyon", "Dyon"), ("Finlux", "Finlux"), ("Funai", "Funai"),
+    ("Grundig", "Grundig"), ("HHW_HAIER", "Haier"), ("Haier", "Haier"), ("Hisense", "Hisense"),
+    ("HiSmartTV", "Hisense"), ("Hitachi", "Hitachi"), ("Hyundai", "Hyundai"), ("JVC", "JVC"), ("JVC-CVTE", "JVC"), ("K&M", "Krüger&Matz"),
+    ("Kalley", "Kalley"), ("KIVI", "KIVI"), ("Kogan", "Kogan"), ("Konka", "Konka"), ("LGE", "LG"), ("LG", "LG"),
+    ("Linsar", "Linsar"), ("Loewe", "Loewe"), ("Luxor", "Luxor"), ("Medion", "Medion"), ("Metz", "Metz"),
+    ("MiTV", "Xiaomi"), ("Nordmende", "Nordmende"), ("Onida", "Onida"), ("OK", "ok."), ("Orion", "Orion"),
+    ("Panasonic", "Panasonic"), ("Panasonic_S", "Panasonic"), ("Philco", "Philco"), ("Philips", "Philips"), ("Pioneer", "Pioneer"),
+    ("Polaroid", "Polaroid"), ("Profilo", "Profilo"), ("RCA", "RCA"), ("RCA-OEM", "RCA"), ("Rombica", "Rombica"), ("Saba", "Saba"),
+    ("Samsung", "Samsung"), ("Schneider", "Schneider"), ("SEG", "SEG"), ("Sharp", "Sharp"), ("UMC-Sharp", "Sharp"), ("Sharp_UMC", "Sharp"),
+    ("Skyworth", "Skyworth"), ("SWTV", "Skyworth"), ("Sony", "Sony"), ("Sunny", "Sunny"), ("TCL", "TCL"),
+    ("SCBC", "TCL"), ("TDSystems", "TD Systems"), ("TPVision", "Philips"), ("TechniSat", "TechniSat"), ("Techwood", "Techwood"), ("Telefunken", "Telefunken"),
+    ("Tesla", "Tesla"), ("Thomson", "Thomson"), ("Toshiba", "Toshiba"), ("Vestel", "Vestel"), ("Vizio", "VIZIO"),
+    ("WeByLoewe", "Loewe"), ("Xiaomi", "Xiaomi"),
+];
+
+/// Who makes set-top boxes and nothing else with a User-Agent like these.
+const BOXES: &[(&str, &str)] = &[
+    ("Airties", "AirTies"),
+    ("Altech UEC", "Altech UEC"),
+    ("Amino", "Amino"),
+    ("ARRIS", "ARRIS"),
+    ("CreNova", "CreNova"),
+    ("DMM", "Dream Multimedia"),
+    ("EchoStar", "EchoStar"),
+    ("Formuler", "Formuler"),
+    ("Freesat", "Freesat"),
+    ("Google Fiber", "Google"),
+    ("Humax", "Humax"),
+    ("Intek", "Intek"),
+    ("Inverto", "Inverto"),
+    ("Manhattan", "Manhattan"),
+    ("MECOOL", "Mecool"),
+    ("Minix", "Minix"),
+    ("MMI", "ARRIS"),
+    ("MyGica", "MyGica"),
+    ("Pace", "Pace"),
+    ("Sagemcom", "Sagemcom"),
+    ("Sagemcom_Broadband_SAS", "Sagemcom"),
+    ("Selevision", "Selevision"),
+    ("TechnoTrend Goerler", "TechnoTrend"),
+    ("Technicolor", "Technicolor"),
+    ("TiVo", "TiVo"),
+    ("Ugoos", "Ugoos"),
+    ("VONTAR", "Vontar"),
+    ("ZIDOO", "Zidoo"),
+];
+
+/// Words in the place of a maker that name none: browsers, profiles and whoever wrote the software.
+const NOBODY: &[&str] = &[
+    "OEM",
+    "TV",
+    "MWB",
+    "SRAF",
+    "Seraphic",
+    "VIDAA",
+    "Hotel",
+    "Opera Software",
+    "Freesat/1.0",
+    "MStar",
+    "smart",
+    "MTK",
+    "Arcelik_Gen3",
+    "MediaTek",
+    "TalkTalk STB",
+];
+
+/// The maker that `text` stands for; one that isn't known counts as it is written.
+pub(super) fn read(text: &str) -> Option<Maker<'_>> {
+    // `LGE/KONKA/FOX`: the platform's maker, the factory, and the brand.
+    let brand = text.rsplit('/').next().unwrap_or(text).trim();
+    let brand = brand.strip_prefix("CUS:").unwrap_or(brand);
+    if NOBODY.iter().any(|word| same_word(word, brand)) {
+        return None;
+    }
+    known(brand).or_else(|| is_name(brand).then_some(Maker { name: brand, hardware_type: None }))
+}
+
+/// The maker that `text` stands for, where it is known.
+pub(super) fn known(text: &str) -> Option<Maker<'static>> {
+    let find = |list: &'static [(&str, &str)]| {
+        list.iter().find(|(written, _)| same_word(written, text)).map(|(_, name)| *name)
+    };
+    let television = || Some(named(find(TELEVISIONS)?));
+    let set_top_box = || Some(Maker { hardware_type: Some(SET_TOP_BOX), ..named(find(BOXES)?) });
+    set_top_box().or_else(television)
+}
+
+/// A maker by its own name.
+pub(super) fn named(name: &'static str) -> Maker<'static> {
+    Maker { name, hardware_type: None }
+}
+
+/// Whether text in the place of a maker can be a name: letters, not too many, and no version.
+fn is_name(text: &str) -> bool {
+    (3..=24).contains(&text.chars().count())
+        && text.starts_with(char::is_alphabetic)
+        && text.chars().all(|letter| letter.is_alphabetic() || matches!(letter, ' ' | '-' | '_' | '&'))
+}

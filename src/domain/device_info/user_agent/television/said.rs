@@ -1,0 +1,106 @@
+//! Maker and model where televisions write them: in groups whose places are fixed by convention.
+
+use super::{super::after, makers};
+
+/// Words in the place of a model that name none.
+const NO_MODELS: &[&str] =
+    &["SmartTV", "Smart TV", "webOSTV", "WEBOS", "NetCast", "Android TV", "RC_V2", "Si21", "Mxl66"];
+
+/// A maker and a model, as written.
+type Pair<'a> = (&'a str, &'a str);
+
+/// The maker that `text` names.
+pub(super) fn maker(text: &str) -> Option<makers::Maker<'_>> {
+    pairs(text)
+        .find_map(|(maker, _)| makers::read(maker))
+        .or_else(|| makers::known(vendor(text)?))
+        .or_else(|| text.split('(').find_map(|group| makers::known(group.split(';').next()?)))
+        .or_else(|| makers::known(android_model(text)?.split([' ', '_', '-']).next()?))
+}
+
+/// The model that `text` names.
+pub(super) fn model(text: &str) -> Option<&str> {
+    let said = pairs(text).map(|(_, model)| model).chain(android_model(text));
+    said.map(str::trim).find(|model| is_model(model))
+}
+
+fn pairs(text: &str) -> impl Iterator<Item = Pair<'_>> {
+    [vidaa(text), hbbtv(text), lg(text), wired(text), freeview(text)].into_iter().flatten()
+}
+
+/// `HbbTV/1.5.1 (+DRM; Maker; Model; …)`: ETSI TS 102 796, section 7.3.2.4. A television that several wrote
+/// for may say it twice; the last one is the maker's.
+fn hbbtv(text: &str) -> Option<Pair<'_>> {
+    let (_, rest) = text.rsplit_once("HbbTV/").or_else(|| text.rsplit_once("HBBTV/"))?;
+    let mut fields = after(rest, "(")?.split([';', ')']).skip(1);
+    Some((fields.next()?, fields.next()?))
+}
+
+/// `VIDAA/6.0(Maker;SmartTV;Model;…)`.
+fn vidaa(text: &str) -> Option<Pair<'_>> {
+    let mut fields = after(after(text, "VIDAA/")?, "(")?.split([';', ')']);
+    Some((fields.next()?, fields.nth(1)?))
+}
+
+/// `LG Browser/6.00.00(…; LGE; Model; …)`, and the same without a name.
+fn lg(text: &str) -> Option<Pair<'_>> {
+    let rest = after(text, "LGE;").or_else(|| after(text, "LGE ;"))?;
+    Some(("LGE", rest.split([';', ')']).next()?))
+}
+
+/// `(Maker, Model, wired)`: how televisions with Netflix end.
+fn wired(text: &str) -> Option<Pair<'_>> {
+    text.split('(').skip(1).find_map(|group| {
+        let group = group.split(')').next()?;
+        let mut fields = group.split(',');
+        let (maker, model, network) = (fields.next()?, fields.next()?, fields.next()?);
+        let network = network.trim_start();
+        network.get(..4).filter(|start| start.eq_ignore_ascii_case("wire")).map(|_| (maker, model))
+    })
+}
+
+/// `FVC/1.0 (Maker; Model;)`: Freeview Play.
+fn freeview(text: &str) -> Option<Pair<'_>> {
+    let mut fields = after(after(text, "FVC/")?, "(")?.split([';', ')']);
+    Some((fields.next()?, fields.next()?))
+}
+
+/// `Vendor/MAKER;`, `Model/Maker-Model` and `avdn/MAKER-v.tv`.
+fn vendor(text: &str) -> Option<&str> {
+    let rest = ["Vendor/", "Model/", "avdn/"].iter().find_map(|mark| after(text, mark))?;
+    rest.split([';', '-', ' ', ')']).next()
+}
+
+/// `Android 10; Model Build/…`, after a locale in old ones.
+fn android_model(text: &str) -> Option<&str> {
+    let rest = ["Android", "Andr0id", "diordnA", "GoogleTV"].iter().find_map(|word| after(text, word))?;
+    let rest = after(rest, ";").filter(|_| rest.find(')') > rest.find(';') || !rest.contains(')'))?;
+    let inside = rest.split(')').next()?;
+    let mut fields = inside.split(';').map(|field| field.split(" Build").next().unwrap_or(field).trim());
+    fields.find(|field| field.len() > 2 && !is_locale(field))
+}
+
+fn is_locale(field: &str) -> bool {
+    field.len() == 5
+        && matches!(field.as_bytes()[2], b'-' | b'_')
+        && field[..2].bytes().all(|byte| byte.is_ascii_lowercase())
+}
+
+/// The letters, digits and dashes that `rest` begins with.
+pub(super) fn code(rest: &str) -> Option<&str> {
+    let end =
+        rest.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-').unwrap_or(rest.len());
+    Some(&rest[..end]).filter(|code| code.bytes().any(|byte| byte.is_ascii_digit()))
+}
+
+/// The first word of `text` that begins with one of `starts`.
+pub(super) fn word<'a>(text: &'a str, starts: &[&str]) -> Option<&'a str> {
+    let mut words = text.split([' ', ';', '(', ')', '/']).map(|word| word.trim_end_matches(','));
+    words.find(|word| starts.iter().any(|start| word.starts_with(start)))
+}
+
+fn is_model(model: &str) -> bool {
+    model.len() > 1
+        && model.bytes().any(|byte| byte.is_ascii_alphanumeric())
+        && !NO_MODELS.iter().any(|word| model.starts_with(word))
+}
