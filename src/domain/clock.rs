@@ -1,4 +1,16 @@
-//! Time, injected. Nothing else in passbridge reads the system's clock.
+//! Time, injected. Nothing else in passbridge reads the system's clocks.
+//!
+//! There are two, and each use of time takes the one that fits:
+//!
+//! - **Wall clock** ([`Timestamp`]): what a person, a device or another machine sees or has said, and what is kept beyond
+//!   this process. Records' create and expire times and the lookups that compare with them, schedules, times in JWTs and
+//!   signatures, audit lines, leases in the store. It may be stepped in either direction at any moment.
+//! - **Monotonic clock** ([`MonotonicInstant`]): how much time has passed here. Throttles, budgets, circuit breakers,
+//!   pauses, retries, polls, the age of what is held in memory, and housekeeping. It never goes back, counts the time that
+//!   the machine is suspended, and means nothing to another process. A time that is kept in the store is turned into an
+//!   instant when it is read ([`Clock::instant_of`]).
+//!
+//! In short: a moment that has a date is wall-clock time; "for" or "after so long" is monotonic.
 
 use std::{
     fmt,
@@ -50,25 +62,89 @@ impl Add<Duration> for Timestamp {
     }
 }
 
-/// A source of time that a test can move.
+/// An instant of the monotonic clock, in whole microseconds since a start that has no meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MonotonicInstant(u64);
+
+impl MonotonicInstant {
+    /// The instant `microseconds` after the clock's start.
+    #[must_use]
+    pub const fn from_micros(microseconds: u64) -> Self {
+        Self(microseconds)
+    }
+
+    /// Microseconds since the clock's start.
+    #[must_use]
+    pub const fn as_micros(self) -> u64 {
+        self.0
+    }
+
+    /// The time from `earlier` to this instant; zero where `earlier` is the later one.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_micros(self.0.saturating_sub(earlier.0))
+    }
+
+    /// The instant so long before this one; the clock's start where that would be before it.
+    #[must_use]
+    pub fn before(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)))
+    }
+}
+
+impl Add<Duration> for MonotonicInstant {
+    type Output = Self;
+
+    fn add(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)))
+    }
+}
+
+/// A wait.
+pub type Sleep<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+/// A source of time that a test can move. The module's text says which clock is for what.
 pub trait Clock: fmt::Debug + Send + Sync {
-    /// The present moment.
+    /// The present moment by the wall clock.
     fn now(&self) -> Timestamp;
 
-    /// Completes when `deadline` has come. Never completes early.
-    fn sleep_until(&self, deadline: Timestamp) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+    /// The present instant of the monotonic clock.
+    fn instant(&self) -> MonotonicInstant;
+
+    /// Completes when the wall clock shows `deadline` or later. Never completes early.
+    fn sleep_until(&self, deadline: Timestamp) -> Sleep<'_>;
+
+    /// Completes when `deadline` of the monotonic clock has come. Never completes early.
+    fn sleep_until_instant(&self, deadline: MonotonicInstant) -> Sleep<'_>;
+
+    /// Completes after `duration`, whatever the wall clock does meanwhile.
+    fn sleep(&self, duration: Duration) -> Sleep<'_> {
+        self.sleep_until_instant(self.instant() + duration)
+    }
+
+    /// The instant at which the wall clock showed `moment`, as far as it shows the right time now: for a past time that
+    /// was kept in the store. The present instant where `moment` is in the future.
+    fn instant_of(&self, moment: Timestamp) -> MonotonicInstant {
+        self.instant().before(self.now().since(moment))
+    }
 }
 
 /// A clock that many parts share.
 pub type SharedClock = Arc<dyn Clock>;
 
-/// The system's clock.
+/// The system's clocks.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
-/// A sleeping task looks at the clock again at least this often, so that a stepped wall clock (NTP, a
-/// resumed machine) delays nothing for longer.
+/// A sleeping task looks at the clock again at least this often: the runtime's timers know nothing of a stepped wall
+/// clock, and stand still while the machine is suspended.
 const LONGEST_NAP: Duration = Duration::from_secs(30);
+
+/// Linux's monotonic clock stands still while the machine is suspended; this one does not.
+#[cfg(target_os = "linux")]
+const ELAPSED: rustix::time::ClockId = rustix::time::ClockId::Boottime;
+#[cfg(not(target_os = "linux"))]
+const ELAPSED: rustix::time::ClockId = rustix::time::ClockId::Monotonic;
 
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the system's clock")]
@@ -77,48 +153,146 @@ impl Clock for SystemClock {
         Timestamp(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
     }
 
-    fn sleep_until(&self, deadline: Timestamp) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(async move {
-            loop {
-                let rest = deadline.since(self.now());
-                if rest.is_zero() {
-                    return;
-                }
-                tokio::time::sleep(rest.min(LONGEST_NAP)).await;
-            }
-        })
+    fn instant(&self) -> MonotonicInstant {
+        let elapsed = Duration::try_from(rustix::time::clock_gettime(ELAPSED)).unwrap_or_default();
+        MonotonicInstant(u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX))
+    }
+
+    fn sleep_until(&self, deadline: Timestamp) -> Sleep<'_> {
+        Box::pin(nap_while(move || deadline.since(self.now())))
+    }
+
+    fn sleep_until_instant(&self, deadline: MonotonicInstant) -> Sleep<'_> {
+        Box::pin(nap_while(move || deadline.since(self.instant())))
     }
 }
 
-/// A clock that stands still until it is moved. For tests.
+async fn nap_while(rest: impl Fn() -> Duration + Send) {
+    loop {
+        let rest = rest();
+        if rest.is_zero() {
+            return;
+        }
+        tokio::time::sleep(rest.min(LONGEST_NAP)).await;
+    }
+}
+
+/// Clocks that stand still until they are moved. For tests.
 #[derive(Debug)]
 pub struct ManualClock {
-    now: tokio::sync::watch::Sender<Timestamp>,
+    shown: tokio::sync::watch::Sender<Shown>,
 }
 
+#[derive(Debug, Clone, Copy)]
+struct Shown {
+    now: Timestamp,
+    instant: MonotonicInstant,
+}
+
+/// Where a manual clock's monotonic time begins: a day after its start, as on a machine that has been up for that long.
+const MANUAL_START: MonotonicInstant = MonotonicInstant(86_400_000_000);
+
 impl ManualClock {
-    /// A clock that shows `start`.
+    /// A wall clock that shows `start`, and a monotonic one.
     #[must_use]
     pub fn new(start: Timestamp) -> Arc<Self> {
-        Arc::new(Self { now: tokio::sync::watch::Sender::new(start) })
+        let shown = Shown { now: start, instant: MANUAL_START };
+        Arc::new(Self { shown: tokio::sync::watch::Sender::new(shown) })
     }
 
-    /// Moves the clock forward and wakes who sleeps by it.
+    /// Lets time pass by both clocks, and wakes who sleeps by them.
     pub fn advance(&self, by: Duration) {
-        self.now.send_modify(|now| *now = *now + by);
+        self.shown.send_modify(|shown| {
+            shown.now = shown.now + by;
+            shown.instant = shown.instant + by;
+        });
+    }
+
+    /// Sets the wall clock, forward or back, while no time passes by the monotonic one; wakes who sleeps by it.
+    pub fn step_to(&self, moment: Timestamp) {
+        self.shown.send_modify(|shown| shown.now = moment);
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        *self.now.borrow()
+        self.shown.borrow().now
     }
 
-    fn sleep_until(&self, deadline: Timestamp) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        let mut now = self.now.subscribe();
+    fn instant(&self) -> MonotonicInstant {
+        self.shown.borrow().instant
+    }
+
+    fn sleep_until(&self, deadline: Timestamp) -> Sleep<'_> {
+        self.wait_for(move |shown| shown.now >= deadline)
+    }
+
+    fn sleep_until_instant(&self, deadline: MonotonicInstant) -> Sleep<'_> {
+        self.wait_for(move |shown| shown.instant >= deadline)
+    }
+}
+
+impl ManualClock {
+    fn wait_for(&self, over: impl FnMut(&Shown) -> bool + Send + 'static) -> Sleep<'_> {
+        let mut shown = self.shown.subscribe();
         Box::pin(async move {
             // The sender lives in `self`, which this future borrows: it cannot be gone.
-            let _ = now.wait_for(|now| *now >= deadline).await;
+            let _ = shown.wait_for(over).await;
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3_600);
+    const NOON: Timestamp = Timestamp::from_millis(1_763_000_000_000);
+
+    #[test]
+    fn a_step_of_the_wall_clock_is_no_time_passed() {
+        let clock = ManualClock::new(NOON);
+        let start = clock.instant();
+        clock.step_to(NOON + HOUR);
+        assert_eq!((clock.now(), clock.instant()), (NOON + HOUR, start));
+        clock.step_to(Timestamp::from_millis(0));
+        assert_eq!((clock.now(), clock.instant()), (Timestamp::from_millis(0), start));
+        clock.advance(HOUR);
+        assert_eq!((clock.now(), clock.instant()), (Timestamp::from_millis(3_600_000), start + HOUR));
+    }
+
+    #[test]
+    fn who_sleeps_for_a_while_sleeps_as_long_whatever_the_wall_clock_does() {
+        let clock = ManualClock::new(NOON);
+        let mut a_while = clock.sleep(HOUR);
+        let mut until_one = clock.sleep_until(NOON + HOUR);
+        clock.step_to(NOON + HOUR);
+        assert!((&mut a_while).now_or_never().is_none());
+        assert!((&mut until_one).now_or_never().is_some());
+        clock.step_to(Timestamp::from_millis(0));
+        clock.advance(HOUR);
+        assert!(a_while.now_or_never().is_some());
+    }
+
+    #[test]
+    fn a_kept_time_keeps_its_age_when_the_wall_clock_steps_after_it_was_read() {
+        let clock = ManualClock::new(NOON);
+        let read = clock.instant_of(Timestamp::from_millis(NOON.as_millis() - 1_000));
+        clock.step_to(Timestamp::from_millis(0));
+        clock.advance(HOUR);
+        assert_eq!(clock.instant().since(read), HOUR + Duration::from_secs(1));
+        assert_eq!(clock.instant_of(NOON), clock.instant(), "what is in the future has no age");
+    }
+
+    #[tokio::test]
+    async fn the_systems_clocks_go_forward_and_wake_no_sleeper_early() {
+        let (now, instant) = (SystemClock.now(), SystemClock.instant());
+        let nap = Duration::from_millis(2);
+        SystemClock.sleep(nap).await;
+        assert!(SystemClock.instant() >= instant + nap);
+        SystemClock.sleep_until(now + nap).await;
+        assert!(SystemClock.now() >= now + nap);
     }
 }
