@@ -72,7 +72,7 @@ impl Services {
             randomness: Arc::clone(&randomness),
             normalizer: Arc::clone(&normalizer),
             max_live_codes: policy.max_live_codes,
-            metrics,
+            metrics: metrics.clone(),
             runtime: Handle::current(),
             tasks: tasks.clone(),
         }));
@@ -111,6 +111,11 @@ impl Services {
             clock: Arc::clone(&clock),
             backends,
             budget,
+            on_miss: Arc::new(move |environment| {
+                if let Some(metrics) = &metrics {
+                    metrics.code_lookup_missed(environment.as_str());
+                }
+            }),
             max_watches: config.grpc.max_watches,
             runtime: Handle::current(),
         });

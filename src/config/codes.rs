@@ -18,7 +18,8 @@ pub struct Codes {
     /// server does not start, since guessing would be worth trying.
     pub max_live_codes: u64,
     /// How many codes that do not exist one viewer (`viewer_ip`) may look up in a minute: 1 to 60000. Over it all of that
-    /// viewer's lookups are RESOURCE_EXHAUSTED for a while, or guessing would not be limited.
+    /// viewer's lookups are RESOURCE_EXHAUSTED for a while, or guessing would not be limited. A viewer is an IPv4 address or
+    /// an IPv6 /64; all of an IPv6 /56 together have 4 times as many, and all of a /48 have 16 times as many.
     pub misses_per_viewer: u32,
     /// The same for a caller that does not say who the viewer is.
     pub misses_per_caller: u32,

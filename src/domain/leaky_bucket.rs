@@ -1,22 +1,28 @@
-//! Leaky buckets by key, each kept as one moment: the one at which it will be empty (GCRA).
+//! Leaky buckets by key, each kept as one instant: the one at which it will be empty (GCRA).
+//!
+//! Memory is bounded whatever strangers name, and no key gains by that bound: a bucket is forgotten only once it is
+//! empty, when a new one is the same. While there is no room for more buckets, keys without one share the overflow
+//! bucket; a key that gets one of its own later begins at the overflow's level, which holds all that the key put there.
 
 use std::{
+    collections::HashMap,
     fmt,
-    hash::Hash,
+    hash::{BuildHasher, Hash, RandomState},
     sync::{
-        Arc,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
-use quick_cache::sync::Cache;
-
 use super::clock::SharedClock;
 
-/// How many keys are remembered at once. The least used are forgotten first, so that memory is bounded whatever
-/// strangers name.
-const REMEMBERED: usize = 100_000;
+/// Shards, so that threads seldom wait for each other, and the buckets that each holds: 100 000 keys in all.
+const SHARDS: usize = 64;
+const BUCKETS_PER_SHARD: usize = 1_563;
+
+/// How long, in microseconds, between two searches of a full shard for empty buckets: each goes through the whole shard.
+const SWEEP_INTERVAL: u64 = 100_000;
 
 /// How fast a bucket leaks, and how much it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,17 +47,45 @@ impl Rate {
     }
 }
 
-/// A bucket for each key. All times in it are microseconds since the Unix epoch.
+/// A bucket for each key. All times in it are microseconds of the monotonic clock.
 pub struct LeakyBuckets<K> {
     clock: SharedClock,
-    empty_at: Cache<K, Arc<AtomicU64>>,
+    hasher: RandomState,
+    shards: Box<[Mutex<Shard<K>>]>,
+    /// When the bucket will be empty that keys without one of their own share.
+    overflow: AtomicU64,
+}
+
+struct Shard<K> {
+    empty_at: HashMap<K, u64, RandomState>,
+    capacity: usize,
+    next_sweep: u64,
+}
+
+impl<K: Eq + Hash> Shard<K> {
+    /// Whether a further bucket may be kept; forgets empty ones for that.
+    fn has_room(&mut self, now: u64) -> bool {
+        if self.empty_at.len() >= self.capacity && now >= self.next_sweep {
+            self.next_sweep = now.saturating_add(SWEEP_INTERVAL);
+            self.empty_at.retain(|_, empty_at| *empty_at > now);
+        }
+        self.empty_at.len() < self.capacity
+    }
 }
 
 impl<K: Eq + Hash + Clone> LeakyBuckets<K> {
     /// Empty buckets.
     #[must_use]
     pub fn new(clock: SharedClock) -> Self {
-        Self { clock, empty_at: Cache::new(REMEMBERED) }
+        Self::bounded(clock, SHARDS, BUCKETS_PER_SHARD)
+    }
+
+    fn bounded(clock: SharedClock, shards: usize, capacity: usize) -> Self {
+        let hasher = RandomState::new();
+        let shard =
+            || Mutex::new(Shard { empty_at: HashMap::with_hasher(hasher.clone()), capacity, next_sweep: 0 });
+        let shards = std::iter::repeat_with(shard).take(shards).collect();
+        Self { clock, hasher, shards, overflow: AtomicU64::new(0) }
     }
 
     /// Whether the key's bucket has room for one more. Takes nothing.
@@ -59,16 +93,15 @@ impl<K: Eq + Hash + Clone> LeakyBuckets<K> {
     /// # Errors
     /// Where it has not: the time after which it has.
     pub fn admit(&self, key: &K, rate: Rate) -> Result<(), Duration> {
-        let Some(empty_at) = self.empty_at.get(key) else { return Ok(()) };
-        room(empty_at.load(Ordering::Relaxed), self.now(), rate).map(drop)
+        let own = self.shard(key).empty_at.get(key).copied();
+        let empty_at = own.unwrap_or_else(|| self.overflow.load(Ordering::Relaxed));
+        room(empty_at, self.now(), rate).map(drop)
     }
 
-    /// Puts one into the key's bucket, over its brim if need be: then what was put in too much is waited for.
+    /// Puts one into the key's bucket, even above its capacity: then the excess is waited for.
     pub fn charge(&self, key: &K, rate: Rate) {
         let now = self.now();
-        let _ = self.bucket(key).fetch_update(Ordering::Relaxed, Ordering::Relaxed, |empty_at| {
-            Some(empty_at.max(now).saturating_add(rate.interval()))
-        });
+        let _ = self.update(key, now, |empty_at| Some(empty_at.max(now).saturating_add(rate.interval())));
     }
 
     /// Puts one into the key's bucket if it has room.
@@ -77,24 +110,20 @@ impl<K: Eq + Hash + Clone> LeakyBuckets<K> {
     /// Where it has none: the time after which it has.
     pub fn take(&self, key: &K, rate: Rate) -> Result<(), Duration> {
         let now = self.now();
-        let bucket = self.bucket(key);
-        let taken = bucket
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |empty_at| room(empty_at, now, rate).ok());
-        match taken {
+        match self.update(key, now, |empty_at| room(empty_at, now, rate).ok()) {
             Ok(_) => Ok(()),
             Err(empty_at) => room(empty_at, now, rate).map(drop),
         }
     }
 
-    /// Puts one into the key's bucket, and says after what time it fits: each who asks has a time of its own.
+    /// Puts one into the key's bucket, and says after what time it fits: each caller gets a time of its own.
     ///
     /// # Errors
     /// Where that is longer than `longest`: then nothing is put in, and this is the time.
     pub fn reserve(&self, key: &K, rate: Rate, longest: Duration) -> Result<Duration, Duration> {
         let now = self.now();
-        let bucket = self.bucket(key);
         let wait = |empty_at: u64| room(empty_at, now, rate).err().unwrap_or_default();
-        let reserved = bucket.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |empty_at| {
+        let reserved = self.update(key, now, |empty_at| {
             (wait(empty_at) <= longest).then(|| empty_at.max(now).saturating_add(rate.interval()))
         });
         match reserved {
@@ -103,14 +132,33 @@ impl<K: Eq + Hash + Clone> LeakyBuckets<K> {
         }
     }
 
-    fn bucket(&self, key: &K) -> Arc<AtomicU64> {
-        self.empty_at
-            .get_or_insert_with(key, || Ok::<_, std::convert::Infallible>(Arc::default()))
-            .unwrap_or_else(|never| match never {})
+    /// Changes when the key's bucket will be empty, and returns what that was before; an error where `change` declines.
+    fn update(&self, key: &K, now: u64, change: impl Fn(u64) -> Option<u64>) -> Result<u64, u64> {
+        // Held to the end: a key's bucket must not be made while the key is still charged to the overflow.
+        let mut shard = self.shard(key);
+        if let Some(empty_at) = shard.empty_at.get_mut(key) {
+            let before = *empty_at;
+            *empty_at = change(before).ok_or(before)?;
+            return Ok(before);
+        }
+        if !shard.has_room(now) {
+            return self.overflow.fetch_update(Ordering::Relaxed, Ordering::Relaxed, change);
+        }
+        let before = self.overflow.load(Ordering::Relaxed);
+        let after = change(before).ok_or(before)?;
+        shard.empty_at.insert(key.clone(), after);
+        Ok(before)
+    }
+
+    fn shard(&self, key: &K) -> MutexGuard<'_, Shard<K>> {
+        // The map inside uses the lowest and the highest bits.
+        let middle = (self.hasher.hash_one(key) >> 24) & 0xffff;
+        let index = usize::try_from(middle).unwrap_or(0) % self.shards.len();
+        self.shards[index].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn now(&self) -> u64 {
-        self.clock.now().as_millis().saturating_mul(1000)
+        self.clock.instant().as_micros()
     }
 }
 
@@ -189,5 +237,67 @@ mod tests {
         let rate = Rate::new(50_000, SECOND, 1);
         assert_eq!(buckets.take(&"key", rate), Ok(()));
         assert_eq!(buckets.take(&"key", rate), Err(Duration::from_micros(20)));
+    }
+
+    #[test]
+    fn a_step_of_the_wall_clock_fills_and_empties_no_bucket() {
+        let clock = ManualClock::new(Timestamp::from_millis(7_200_000));
+        let buckets = LeakyBuckets::new(clock.clone());
+        let rate = Rate::new(1, SECOND, 1);
+        assert_eq!(buckets.take(&"key", rate), Ok(()));
+        clock.step_to(Timestamp::from_millis(36_000_000));
+        assert_eq!(buckets.take(&"key", rate), Err(SECOND));
+        clock.step_to(Timestamp::from_millis(0));
+        assert_eq!(buckets.take(&"key", rate), Err(SECOND));
+        clock.advance(SECOND);
+        assert_eq!(buckets.take(&"key", rate), Ok(()));
+    }
+
+    #[test]
+    fn newcomers_share_one_bucket_until_another_has_drained() {
+        let clock = ManualClock::new(Timestamp::from_millis(0));
+        let buckets = LeakyBuckets::bounded(clock.clone(), 1, 2);
+        let rate = Rate::new(1, SECOND, 2);
+        for key in ["a", "a", "b", "b"] {
+            assert_eq!(buckets.take(&key, rate), Ok(()));
+        }
+        assert_eq!((buckets.take(&"c", rate), buckets.take(&"d", rate)), (Ok(()), Ok(())));
+        assert_eq!(buckets.take(&"e", rate), Err(SECOND), "what c and d took is gone for e");
+        assert_eq!(buckets.admit(&"f", rate), Err(SECOND));
+        assert_eq!(buckets.take(&"a", rate), Err(SECOND), "no newcomer has driven out a full bucket");
+        clock.advance(SECOND * 2);
+        for key in ["e", "e", "f", "f"] {
+            assert_eq!(buckets.take(&key, rate), Ok(()), "there is room for {key} now");
+        }
+    }
+
+    #[test]
+    fn memory_is_bounded_however_many_keys_come() {
+        let clock = ManualClock::new(Timestamp::from_millis(0));
+        let buckets = LeakyBuckets::bounded(clock, 4, 8);
+        (0..10_000).for_each(|key| buckets.charge(&key, Rate::new(1, SECOND, 1)));
+        assert!(buckets.shards.iter().all(|shard| shard.lock().expect("works").empty_at.len() <= 8));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_key_ever_gets_more_than_its_rate_allows_however_keys_churn(
+            calls in proptest::collection::vec((0_usize..12, 0_u64..2_500), 1..400),
+            capacity in 1_usize..6,
+        ) {
+            let clock = ManualClock::new(Timestamp::from_millis(0));
+            let buckets = LeakyBuckets::bounded(clock.clone(), 1, capacity);
+            let rate = Rate::new(1, SECOND, 3);
+            // What each key would have if it were alone in the world.
+            let mut alone = [0_u64; 12];
+            for (key, pause) in calls {
+                clock.advance(Duration::from_millis(pause / 4));
+                if buckets.take(&key, rate).is_ok() {
+                    let with_one_more = room(alone[key], buckets.now(), rate);
+                    proptest::prop_assert!(with_one_more.is_ok(), "key {key} got too much");
+                    alone[key] = with_one_more.unwrap_or_default();
+                }
+            }
+        }
     }
 }

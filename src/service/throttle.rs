@@ -5,8 +5,8 @@ use std::{net::IpAddr, time::Duration};
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::budget::Line;
 use crate::domain::{
+    address_block::AddressBlock,
     clock::SharedClock,
     error::{Error, Result},
     leaky_bucket::{LeakyBuckets, Rate},
@@ -20,9 +20,9 @@ const PER_DEVICE: (u32, u32) = (1, 10);
 /// The throttles of a REST face.
 #[derive(Debug)]
 pub struct Throttle {
-    addresses: LeakyBuckets<Line>,
+    addresses: LeakyBuckets<AddressBlock>,
     per_address: Rate,
-    devices: LeakyBuckets<(Line, u128)>,
+    devices: LeakyBuckets<(AddressBlock, u128)>,
     per_device: Rate,
 }
 
@@ -44,7 +44,7 @@ impl Throttle {
     /// # Errors
     /// [`Error::Throttled`].
     pub fn admit_call(&self, client: IpAddr) -> Result<()> {
-        self.addresses.take(&Line::of(client), self.per_address).map_err(throttled)
+        self.addresses.take(&AddressBlock::of_line(client), self.per_address).map_err(throttled)
     }
 
     /// Lets a create for the device pass that `client` calls by this id.
@@ -54,7 +54,7 @@ impl Throttle {
     pub fn admit_create(&self, client: IpAddr, device_id: &str) -> Result<()> {
         // A digest, so that a long id takes no more memory than a short one. Who finds a second id with the same one
         // has but less to spend.
-        let key = (Line::of(client), xxh3_128(device_id.as_bytes()));
+        let key = (AddressBlock::of_line(client), xxh3_128(device_id.as_bytes()));
         self.devices.take(&key, self.per_device).map_err(throttled)
     }
 }

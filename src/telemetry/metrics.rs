@@ -42,6 +42,11 @@ struct UpstreamLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EnvironmentLabels {
+    environment: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ListenerLabels {
     listener: &'static str,
 }
@@ -59,6 +64,7 @@ pub struct Metrics {
     requests: Family<RequestLabels, Histogram, fn() -> Histogram>,
     upstream_calls: Family<UpstreamLabels, Histogram, fn() -> Histogram>,
     schedule_runs: Family<ScheduleLabels, Counter>,
+    code_lookup_misses: Family<EnvironmentLabels, Counter>,
     connections: Family<ListenerLabels, Gauge>,
     connections_opened: Family<ListenerLabels, Counter>,
 }
@@ -78,6 +84,7 @@ impl Metrics {
         let requests = Family::new_with_constructor((|| Histogram::new(SECONDS)) as fn() -> Histogram);
         let upstream_calls = Family::new_with_constructor((|| Histogram::new(SECONDS)) as fn() -> Histogram);
         let schedule_runs = Family::default();
+        let code_lookup_misses = Family::default();
         let connections = Family::default();
         let connections_opened = Family::default();
         registry.register_with_unit(
@@ -103,6 +110,11 @@ impl Metrics {
             "Runs of schedules that reset TempPasses",
             schedule_runs.clone(),
         );
+        registry.register(
+            "passbridge_code_lookup_misses",
+            "Lookups of codes that found none and were charged to who asked: many are somebody who guesses",
+            code_lookup_misses.clone(),
+        );
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("passbridge_build", "The version that runs", version);
         registry.register("passbridge_connections", "Connections that are open", connections.clone());
@@ -112,7 +124,16 @@ impl Metrics {
             connections_opened.clone(),
         );
         registry.register_collector(Box::new(StoreCollector::new(read_store)));
-        Self { registry, calls, requests, upstream_calls, schedule_runs, connections, connections_opened }
+        Self {
+            registry,
+            calls,
+            requests,
+            upstream_calls,
+            schedule_runs,
+            code_lookup_misses,
+            connections,
+            connections_opened,
+        }
     }
 
     /// All metrics in OpenMetrics text.
@@ -166,6 +187,12 @@ impl Metrics {
     pub fn schedule_ran(&self, schedule: &str, result: &'static str) {
         let labels = ScheduleLabels { schedule: schedule.to_owned(), result };
         self.schedule_runs.get_or_create(&labels).inc();
+    }
+
+    /// Counts a lookup of a code in an environment that was charged to who asked.
+    pub fn code_lookup_missed(&self, environment: &str) {
+        let labels = EnvironmentLabels { environment: environment.to_owned() };
+        self.code_lookup_misses.get_or_create(&labels).inc();
     }
 
     /// Counts a connection that a listener opened.

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use crate::domain::clock::{SharedClock, Timestamp};
+use crate::domain::clock::{MonotonicInstant, SharedClock};
 
 /// So many failures in a row open the circuit.
 const FAILURES: u32 = 10;
@@ -31,7 +31,7 @@ enum State {
     },
     /// Until then nobody calls; after that one call tries, and the next one that long later.
     Open {
-        until: Timestamp,
+        until: MonotonicInstant,
     },
 }
 
@@ -54,7 +54,7 @@ impl Circuit {
     pub fn look(&self) -> Result<(), Duration> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let State::Open { until } = &*state else { return Ok(()) };
-        let now = self.clock.now();
+        let now = self.clock.instant();
         if now < *until { Err(until.since(now)) } else { Ok(()) }
     }
 
@@ -65,7 +65,7 @@ impl Circuit {
     pub fn permit(&self) -> Result<(), Duration> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let State::Open { until } = &mut *state else { return Ok(()) };
-        let now = self.clock.now();
+        let now = self.clock.instant();
         if now < *until {
             return Err(until.since(now));
         }
@@ -89,7 +89,7 @@ impl Circuit {
             *failures += 1;
             if *failures >= FAILURES {
                 tracing::warn!("the upstream fails again and again, and is spared for a while");
-                *state = State::Open { until: self.clock.now() + SPARED };
+                *state = State::Open { until: self.clock.instant() + SPARED };
             }
         }
     }
@@ -106,7 +106,7 @@ impl Circuit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::clock::ManualClock;
+    use crate::domain::clock::{ManualClock, Timestamp};
 
     #[test]
     fn it_opens_after_failures_in_a_row_and_is_tried_by_one_call_at_a_time() {

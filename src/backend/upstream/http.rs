@@ -127,7 +127,7 @@ impl HttpClient {
             if !context.outlasts(pause) || !self.budget.spend() {
                 return self.settle(call, attempt);
             }
-            self.clock.sleep_until(self.clock.now() + pause).await;
+            self.clock.sleep(pause).await;
             attempts += 1;
             before = Some(attempt);
         }
@@ -248,7 +248,7 @@ impl HttpClient {
         match self.pace.reserve(device, context.time_left().unwrap_or(Duration::MAX)) {
             Ok(Duration::ZERO) => Ok(()),
             Ok(wait) => {
-                self.clock.sleep_until(self.clock.now() + wait).await;
+                self.clock.sleep(wait).await;
                 Ok(())
             }
             Err(wait) => Err(throttled(UpstreamAnswer::default(), wait, true)),

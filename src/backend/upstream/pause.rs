@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use crate::domain::{clock::Timestamp, error::Error};
+use crate::domain::{clock::MonotonicInstant, error::Error};
 
 /// How long the first pause is, and the longest.
 const FIRST: Duration = Duration::from_secs(1);
@@ -22,7 +22,7 @@ const REMEMBERED: usize = 1_000;
 
 struct Pause {
     error: Error,
-    until: Timestamp,
+    until: MonotonicInstant,
     length: Duration,
     /// One tries.
     probed: bool,
@@ -46,7 +46,7 @@ impl<K: Eq + Hash + Clone> Pauses<K> {
     ///
     /// # Errors
     /// What failed, while its pause lasts or somebody else tries.
-    pub fn admit(&self, key: &K, now: Timestamp) -> Result<(), Error> {
+    pub fn admit(&self, key: &K, now: MonotonicInstant) -> Result<(), Error> {
         if !self.any.load(Ordering::Acquire) {
             return Ok(());
         }
@@ -62,13 +62,13 @@ impl<K: Eq + Hash + Clone> Pauses<K> {
     }
 
     /// Whether somebody may try; nobody does by asking.
-    pub fn is_over(&self, key: &K, now: Timestamp) -> bool {
+    pub fn is_over(&self, key: &K, now: MonotonicInstant) -> bool {
         let pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
         pauses.get(key).is_none_or(|pause| now >= pause.until)
     }
 
     /// Something has failed. Several that fail together begin one pause.
-    pub fn begin(&self, key: &K, error: &Error, now: Timestamp) {
+    pub fn begin(&self, key: &K, error: &Error, now: MonotonicInstant) {
         let mut pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
         let length = match pauses.get(key) {
             Some(pause) if now < pause.until && !pause.probed => return,
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn many_that_fail_together_begin_one_pause_and_then_one_tries() {
         let pauses = Pauses::default();
-        let start = Timestamp::from_millis(0);
+        let start = MonotonicInstant::from_micros(0);
         let admitted = |at| pauses.admit(&"a", at).is_ok();
         (0..10).for_each(|_| pauses.begin(&"a", &Error::ShuttingDown, start));
         assert!(!admitted(start) && pauses.admit(&"b", start).is_ok());
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn a_pause_is_as_long_as_the_error_says() {
         let pauses = Pauses::default();
-        let start = Timestamp::from_millis(0);
+        let start = MonotonicInstant::from_micros(0);
         pauses.begin(&(), &Error::Throttled { retry_after: SECOND * 30 }, start);
         assert!(
             pauses.admit(&(), start + SECOND * 29).is_err() && pauses.admit(&(), start + SECOND * 30).is_ok()

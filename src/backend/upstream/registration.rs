@@ -173,7 +173,7 @@ impl Registrar {
                 (Err(error), Some(pause)) => {
                     tracing::error!(environment = %self.environment, error = %error.operator_message(),
                         "new credentials could not be kept, which is tried again");
-                    self.parts.clock.sleep_until(self.parts.clock.now() + pause).await;
+                    self.parts.clock.sleep(pause).await;
                 }
                 (Err(error), None) => return Err(error),
             }

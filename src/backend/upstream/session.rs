@@ -110,7 +110,7 @@ impl Session {
         if answer.status != StatusCode::FORBIDDEN || !context.outlasts(FORBIDDEN_PAUSE) {
             return Ok(answer);
         }
-        self.clock.sleep_until(self.clock.now() + FORBIDDEN_PAUSE).await;
+        self.clock.sleep(FORBIDDEN_PAUSE).await;
         let token = self.tokens.instead_of(&token).await?.unwrap_or(token);
         let answer = self.send_with(context, &mut call, &token.access_token).await?;
         if answer.status != StatusCode::FORBIDDEN || answer.is_html() {

@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::{UpstreamParts, call::Scope, credentials::Token, pause::Pauses, registration::Registrar};
 use crate::domain::{
-    clock::Timestamp,
+    clock::{MonotonicInstant, Timestamp},
     error::{Error, Result},
     id::EnvironmentName,
     port::{Ledger, LedgerEntry, LedgerKey},
@@ -49,7 +49,7 @@ struct Inner {
     turn: AsyncMutex<()>,
     renewing: AtomicBool,
     /// The token that was got last in the place of a refused one, and when.
-    replaced: Mutex<Option<(String, Timestamp)>>,
+    replaced: Mutex<Option<(String, MonotonicInstant)>>,
     /// None could be got.
     failure: Pauses<()>,
     /// One could be got, and was refused for this.
@@ -102,9 +102,10 @@ impl Tokens {
     /// A token that is good for this as far as we know.
     pub async fn get(&self, scope: &Scope) -> Result<Arc<Token>> {
         let now = self.inner.parts.clock.now();
-        self.inner.refusal.admit(scope, now)?;
+        let instant = self.inner.parts.clock.instant();
+        self.inner.refusal.admit(scope, instant)?;
         if let Some(token) = self.inner.current.load_full().filter(|token| token.is_good(now)) {
-            if token.is_due(now) && self.inner.failure.is_over(&(), now) {
+            if token.is_due(now) && self.inner.failure.is_over(&(), instant) {
                 self.renew_behind(&token);
             }
             return Ok(token);
@@ -117,7 +118,7 @@ impl Tokens {
     pub async fn instead_of(&self, refused: &Arc<Token>) -> Result<Option<Arc<Token>>> {
         let last = self.inner.replaced.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let is_replacement = last.as_ref().is_some_and(|(token, _)| *token == refused.access_token);
-        let now = self.inner.parts.clock.now();
+        let now = self.inner.parts.clock.instant();
         if is_replacement && last.is_some_and(|(_, at)| now.since(at) < NEW) {
             return Ok(None);
         }
@@ -142,7 +143,7 @@ impl Tokens {
 
     /// Another token would not help: for a while nobody calls for this.
     pub fn is_refused_although_new(&self, scope: &Scope, error: &Error) {
-        self.inner.refusal.begin(scope, error, self.inner.parts.clock.now());
+        self.inner.refusal.begin(scope, error, self.inner.parts.clock.instant());
     }
 
     fn renew_behind(&self, due: &Arc<Token>) {
@@ -186,7 +187,7 @@ impl Inner {
         if let Some(token) = self.current.load_full().filter(|token| want.is_met_by(token, now)) {
             return Ok(token);
         }
-        self.failure.admit(&(), now)?;
+        self.failure.admit(&(), self.parts.clock.instant())?;
         let obtained = match self.token_of_others_or_lease(want).await {
             Ok(Ok(token)) => Ok(token),
             Ok(Err(lease)) => {
@@ -205,7 +206,7 @@ impl Inner {
             }
             Err(error) => {
                 tracing::error!(environment = %self.environment, error = %error.operator_message(), "no access token");
-                self.failure.begin(&(), &error, self.parts.clock.now());
+                self.failure.begin(&(), &error, self.parts.clock.instant());
                 Err(error)
             }
         }
@@ -225,7 +226,7 @@ impl Inner {
             if self.parts.ledger.put_if_absent(&key, lease).await?.is_none() {
                 return Ok(Err(own));
             }
-            self.parts.clock.sleep_until(now + LEASE_LOOK).await;
+            self.parts.clock.sleep(LEASE_LOOK).await;
         }
     }
 

@@ -55,11 +55,17 @@ impl RegistrationService {
             CodeKey { environment: place.environment, requestor: place.requestor, code }
         });
         let Some(likely) = codes.next() else {
-            self.parts().budget.charge(&guesser);
+            self.charge(caller, lookup);
             return Err(Error::CodeNotFound(LookupClues { impossible: true, ..LookupClues::default() }));
         };
         let other = codes.next().filter(|other| *other != likely);
         Ok(Keys { likely, other })
+    }
+
+    /// Charges a miss to who guessed.
+    fn charge(&self, caller: &Caller, lookup: &Lookup) {
+        self.parts().budget.charge(&guesser(caller, lookup.viewer));
+        (self.parts().on_miss)(&lookup.place.environment);
     }
 
     /// What is known here of the code.
@@ -99,7 +105,7 @@ impl RegistrationService {
 
     /// The answer for a code that never was, as far as anybody knows: it costs the guesser.
     pub(super) async fn missed(&self, caller: &Caller, lookup: &Lookup, key: &CodeKey) -> Error {
-        self.parts().budget.charge(&guesser(caller, lookup.viewer));
+        self.charge(caller, lookup);
         self.not_found(caller, key).await
     }
 
@@ -107,7 +113,7 @@ impl RegistrationService {
     /// of it, as it learns nothing of a code that lives.
     pub(super) async fn ended(&self, caller: &Caller, lookup: &Lookup, key: &CodeKey) -> Error {
         if caller.context().relayed_token.as_ref().is_some_and(|token| !token.is_known()) {
-            self.parts().budget.charge(&guesser(caller, lookup.viewer));
+            self.charge(caller, lookup);
             return Error::NotAuthenticated(AuthenticationProblem::TokenRefusedUpstream);
         }
         self.not_found(caller, key).await
@@ -116,7 +122,7 @@ impl RegistrationService {
     /// What a backend answers to a client that it knows. One that it does not know has guessed.
     pub(super) fn known<T>(&self, caller: &Caller, lookup: &Lookup, answer: Result<T>) -> Result<T> {
         if matches!(answer, Err(Error::NotAuthenticated(_))) {
-            self.parts().budget.charge(&guesser(caller, lookup.viewer));
+            self.charge(caller, lookup);
         }
         answer
     }

@@ -21,6 +21,7 @@ use super::{
 use crate::domain::{
     caller::Caller,
     clock::SharedClock,
+    id::EnvironmentName,
     port::{LedgerKey, Store},
     registration::{Registration, State},
 };
@@ -36,6 +37,9 @@ pub struct RegistrationService {
     inner: Arc<Inner>,
 }
 
+/// Called with the environment of a lookup that missed.
+pub type OnMiss = Arc<dyn Fn(&EnvironmentName) + Send + Sync>;
+
 /// What the use cases work with.
 pub struct Parts {
     /// Where records are kept.
@@ -48,6 +52,8 @@ pub struct Parts {
     pub backends: Backends,
     /// How many wrong codes may be tried.
     pub budget: LookupBudget,
+    /// Told of each lookup that is charged to that budget.
+    pub on_miss: OnMiss,
     /// How many watches are served at once.
     pub max_watches: usize,
     /// Where creates that must not be broken off run: a runtime that lives as long as the store.

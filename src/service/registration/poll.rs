@@ -77,7 +77,7 @@ impl Looking {
     async fn run(self) {
         let mut missing = 0;
         loop {
-            self.clock.sleep_until(self.clock.now() + INTERVAL).await;
+            self.clock.sleep(INTERVAL).await;
             match self.backend.codes.look(&self.record).await {
                 None => return,
                 Some(Ok(Sign::Pending)) => missing = 0,

@@ -46,6 +46,7 @@ fn fixture() -> Fixture {
         clock: clock.clone(),
         backends: Backends::new(local),
         budget: LookupBudget::new(clock, 10, 600),
+        on_miss: Arc::new(|_| {}),
         max_watches: 1,
         runtime: Handle::current(),
     });

@@ -17,6 +17,7 @@ use super::{
     operation::{CommitFailure, Operation},
     transaction::{BucketCounts, Transaction},
 };
+use crate::domain::clock::Timestamp;
 
 /// The most commands that share a sync. It bounds how long the first of them waits for the last.
 const BATCH_MAX: usize = 512;
@@ -28,8 +29,8 @@ const LAST_READERS: Duration = Duration::from_secs(5);
 pub enum Message {
     /// To decide a command, and to make it durable.
     Operation(Box<dyn Operation>),
-    /// To delete the buckets whose time is over.
-    DeleteEndedBuckets,
+    /// To delete the buckets whose time was over at this moment.
+    DeleteEndedBuckets(Timestamp),
     /// To end, once what was asked for before is done.
     Close(oneshot::Sender<()>),
 }
@@ -55,11 +56,11 @@ impl Committer {
         let mut operations = Vec::with_capacity(BATCH_MAX);
         let mut closing = Vec::new();
         while self.queue.blocking_recv_many(&mut messages, BATCH_MAX) > 0 {
-            let mut delete_ended_buckets = false;
+            let mut ended_by = None;
             for message in messages.drain(..) {
                 match message {
                     Message::Operation(operation) => operations.push(operation),
-                    Message::DeleteEndedBuckets => delete_ended_buckets = true,
+                    Message::DeleteEndedBuckets(now) => ended_by = Some(now),
                     Message::Close(closed) => {
                         self.queue.close();
                         closing.push(closed);
@@ -67,8 +68,8 @@ impl Committer {
                 }
             }
             self.process(&mut operations);
-            if delete_ended_buckets {
-                self.delete_ended_buckets();
+            if let Some(now) = ended_by {
+                self.delete_ended_buckets(now);
             }
         }
         self.end();
@@ -124,8 +125,9 @@ impl Committer {
         Ok(())
     }
 
-    fn delete_ended_buckets(&mut self) {
-        let buckets = self.engine.delete_ended_buckets(self.core.clock.now());
+    fn delete_ended_buckets(&mut self, now: Timestamp) {
+        self.core.live.lock().unwrap_or_else(PoisonError::into_inner).forget(now);
+        let buckets = self.engine.delete_ended_buckets(now);
         for bucket in &buckets {
             self.counts.remove(&bucket.keyspace.id());
         }

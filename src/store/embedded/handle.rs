@@ -20,10 +20,11 @@ use super::{
     operation::{Command, CommitFailure, Pending},
     statistics::{Recorder, Statistics},
     transaction::BucketCounts,
+    trusted_time::TrustedTime,
     watch_hub::WatchHub,
 };
 use crate::domain::{
-    clock::{SharedClock, Timestamp},
+    clock::SharedClock,
     error::StoreError,
     id::EnvironmentName,
     port::{Store, StoreHealth, StoreResult},
@@ -93,9 +94,11 @@ impl EmbeddedStore {
     /// Where the folder is in use, not a folder, not writable, or written by a newer version.
     pub fn open(options: EmbeddedOptions) -> Result<Self, OpenError> {
         let engine = Arc::new(open_engine(&options.path)?);
-        let (live, counts) = load_counts(&engine, options.clock.now()).map_err(|error| {
-            OpenError::Unreadable { path: options.path.clone(), reason: error.to_string() }
+        let (live, counts) = load_counts(&engine).map_err(|error| OpenError::Unreadable {
+            path: options.path.clone(),
+            reason: error.to_string(),
         })?;
+        let time = TrustedTime::new(options.clock.now(), options.clock.instant());
         let core = Arc::new(Core {
             clock: options.clock,
             engine: ArcSwapOption::from(Some(Arc::clone(&engine))),
@@ -111,8 +114,9 @@ impl EmbeddedStore {
         let (deleted, let_go) = thread_channel::channel();
         let committer = Committer { core: Arc::clone(&core), engine, counts, queue: commands, deleted };
         let (weak_core, weak_queue) = (Arc::downgrade(&core), queue.downgrade());
-        let started = start("store-housekeeper", move || housekeeper::run(&weak_core, &weak_queue, &let_go))
-            .and_then(|()| start("store-committer", move || committer.run()));
+        let started =
+            start("store-housekeeper", move || housekeeper::run(&weak_core, &weak_queue, &let_go, time))
+                .and_then(|()| start("store-committer", move || committer.run()));
         match started {
             Ok(()) => Ok(Self { core, queue }),
             Err(source) => Err(OpenError::NotWritable { path: options.path, source }),
@@ -169,10 +173,10 @@ impl StoreHealth for EmbeddedStore {
     }
 }
 
-fn load_counts(engine: &Engine, now: Timestamp) -> StoreResult<(LiveCount, BucketCounts)> {
+fn load_counts(engine: &Engine) -> StoreResult<(LiveCount, BucketCounts)> {
     let (mut live, mut counts) = (LiveCount::default(), BucketCounts::new());
     for bucket in engine.buckets().iter() {
-        counts.insert(bucket.keyspace.id(), BucketCount::load(&bucket.keyspace, now, &mut live)?);
+        counts.insert(bucket.keyspace.id(), BucketCount::load(&bucket.keyspace, &mut live)?);
     }
     Ok((live, counts))
 }

@@ -22,6 +22,7 @@ use super::{
     record,
     trial_operation::{RemoveForgotten, is_forgotten},
     trials::Moment,
+    trusted_time::{Look, TrustedTime},
 };
 use crate::domain::{clock::Timestamp, port::StoreResult};
 
@@ -39,7 +40,12 @@ const TRIALS_PER_LOOK: usize = 2_000;
 const SWEEP_CHUNK: usize = 256;
 
 /// Works until the committer has ended, which holds the other end of `deleted`.
-pub fn run(core: &Weak<Core>, queue: &WeakSender<Message>, deleted: &Receiver<Vec<Bucket>>) {
+pub fn run(
+    core: &Weak<Core>,
+    queue: &WeakSender<Message>,
+    deleted: &Receiver<Vec<Bucket>>,
+    mut time: TrustedTime,
+) {
     let mut looks = 0;
     // How far the trials were looked through.
     let mut cursor = None;
@@ -49,20 +55,33 @@ pub fn run(core: &Weak<Core>, queue: &WeakSender<Message>, deleted: &Receiver<Ve
             Err(RecvTimeoutError::Disconnected) => return,
             Err(RecvTimeoutError::Timeout) => {
                 looks += 1;
-                look(core, queue, looks % LOOKS_PER_SWEEP == 0, &mut cursor);
+                look(core, queue, looks % LOOKS_PER_SWEEP == 0, &mut cursor, &mut time);
             }
         }
     }
 }
 
-fn look(core: &Weak<Core>, queue: &WeakSender<Message>, sweep: bool, cursor: &mut Option<UserKey>) {
+fn look(
+    core: &Weak<Core>,
+    queue: &WeakSender<Message>,
+    sweep: bool,
+    cursor: &mut Option<UserKey>,
+    time: &mut TrustedTime,
+) {
     let (Some(core), Some(queue)) = (core.upgrade(), queue.upgrade()) else { return };
     core.space.look();
     let Some(engine) = core.engine.load_full() else { return };
-    let now = core.clock.now();
+    let now = match time.look(core.clock.now(), core.clock.instant()) {
+        Look::Trusted(now) => now,
+        Look::Untrusted => return,
+        Look::Stepped(by_ms) => {
+            tracing::warn!(by_ms, "wall clock stepped");
+            return;
+        }
+    };
     if engine.has_ended_buckets(now) {
         // Where the queue is full there is a next look.
-        let _ = queue.try_send(Message::DeleteEndedBuckets);
+        let _ = queue.try_send(Message::DeleteEndedBuckets(now));
     }
     match forgotten_trials(&engine, now, cursor.as_ref()) {
         Ok((keys, next)) => {

@@ -23,7 +23,9 @@ pub struct LiveCount {
 #[derive(Debug, Default)]
 struct Environment {
     live: u64,
-    /// How many codes expire in each second to come.
+    /// The last second whose codes are not counted in `live` any more. It goes back with the wall clock.
+    passed: u64,
+    /// How many codes expire in each second; also in past ones, until [`LiveCount::forget`].
     by_second: BTreeMap<u64, u64>,
 }
 
@@ -35,7 +37,8 @@ impl LiveCount {
 
     /// When the next code of the environment has expired, if one lives.
     pub fn next_expiry(&self, environment: &EnvironmentName) -> Option<Timestamp> {
-        let (second, _) = self.environments.get(environment)?.by_second.first_key_value()?;
+        let environment = self.environments.get(environment)?;
+        let (second, _) = environment.by_second.range(environment.passed + 1..).next()?;
         Some(Timestamp::from_millis(second.saturating_mul(1000)))
     }
 
@@ -51,8 +54,19 @@ impl LiveCount {
             self.environments.insert(environment.clone(), Environment::default());
         }
         if let Some(environment) = self.environments.get_mut(environment) {
-            environment.live += count;
+            if second > environment.passed {
+                environment.live += count;
+            }
             *environment.by_second.entry(second).or_default() += count;
+        }
+    }
+
+    /// Forgets the codes that have expired by `now`, which must be trusted: a clock that goes back behind it does not bring
+    /// them back.
+    pub fn forget(&mut self, now: Timestamp) {
+        for environment in self.environments.values_mut() {
+            environment.live_at(now);
+            environment.by_second = environment.by_second.split_off(&(environment.passed + 1));
         }
     }
 
@@ -61,7 +75,9 @@ impl LiveCount {
         let Some(environment) = self.environments.get_mut(environment) else { return };
         if let Some(count) = environment.by_second.get_mut(&second) {
             *count -= 1;
-            environment.live -= 1;
+            if second > environment.passed {
+                environment.live -= 1;
+            }
             if *count == 0 {
                 environment.by_second.remove(&second);
             }
@@ -71,12 +87,13 @@ impl LiveCount {
 
 impl Environment {
     fn live_at(&mut self, now: Timestamp) -> u64 {
-        while let Some(entry) = self.by_second.first_entry() {
-            if entry.key().saturating_mul(1000) > now.as_millis() {
-                break;
-            }
-            self.live -= entry.remove();
+        let passed = now.as_millis() / 1000;
+        if passed > self.passed {
+            self.live -= self.by_second.range(self.passed + 1..=passed).map(|(_, count)| count).sum::<u64>();
+        } else if passed < self.passed {
+            self.live += self.by_second.range(passed + 1..=self.passed).map(|(_, count)| count).sum::<u64>();
         }
+        self.passed = passed;
         self.live
     }
 }
@@ -88,14 +105,14 @@ pub struct BucketCount {
 }
 
 impl BucketCount {
-    /// Reads the counters of a bucket, and counts the codes among them that live at `now` into `live`.
-    pub fn load(keyspace: &Keyspace, now: Timestamp, live: &mut LiveCount) -> StoreResult<Self> {
+    /// Reads the counters of a bucket, and counts its codes into `live`.
+    pub fn load(keyspace: &Keyspace, live: &mut LiveCount) -> StoreResult<Self> {
         let mut loaded = Self::default();
         for guard in keyspace.prefix([record::COUNTER]) {
             let (key, value) = guard.into_inner().map_err(super::engine::unavailable)?;
             let (environment, second) = record::parse_counter_key(&key)?;
             let count = record::decode_counter(&value)?;
-            if count > 0 && second.saturating_mul(1000) > now.as_millis() {
+            if count > 0 {
                 live.add(&environment, second, count);
             }
             loaded.counters.entry(environment).or_default().insert(second, count);
@@ -133,6 +150,19 @@ mod tests {
         assert_eq!(live.live(&environment(), Timestamp::from_millis(10_000)), 1);
         assert_eq!(live.live(&environment(), Timestamp::from_millis(12_000)), 0);
         assert_eq!(live.next_expiry(&environment()), None);
+    }
+
+    #[test]
+    fn codes_count_again_when_a_clock_that_was_ahead_is_put_right() {
+        let mut live = LiveCount::default();
+        live.add(&environment(), 10, 2);
+        live.add(&environment(), 12, 1);
+        assert_eq!(live.live(&environment(), Timestamp::from_millis(3_600_000)), 0);
+        live.remove(&environment(), 10);
+        assert_eq!(live.live(&environment(), Timestamp::from_millis(9_999)), 2);
+        assert_eq!(live.next_expiry(&environment()), Some(Timestamp::from_millis(10_000)));
+        live.forget(Timestamp::from_millis(10_000));
+        assert_eq!(live.live(&environment(), Timestamp::from_millis(9_999)), 1);
     }
 
     #[test]

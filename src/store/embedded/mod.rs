@@ -37,6 +37,7 @@ mod statistics;
 mod transaction;
 mod trial_operation;
 mod trials;
+mod trusted_time;
 mod watch_hub;
 
 #[cfg(test)]

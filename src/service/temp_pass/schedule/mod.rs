@@ -112,7 +112,9 @@ impl Scheduler {
                     }
                 }
             }
-            let _ = stop.run_until_cancelled(self.clock.sleep_until(wake)).await;
+            // By the monotonic clock, or a step back would put off the next look.
+            let wait = wake.since(self.clock.now()).min(LONGEST_WAIT);
+            let _ = stop.run_until_cancelled(self.clock.sleep(wait)).await;
         }
     }
 

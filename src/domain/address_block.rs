@@ -1,0 +1,51 @@
+//! Blocks of addresses that count as one: nobody gains by having many.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+/// An IPv4 address, or the block of IPv6 addresses that share their first bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct AddressBlock(IpAddr);
+
+impl AddressBlock {
+    /// The block that one subscriber's line has at least: an IPv4 address, or an IPv6 /64.
+    #[must_use]
+    pub fn of_line(address: IpAddr) -> Self {
+        Self::of(address, 64)
+    }
+
+    /// The block of `address`: of IPv6 the first `prefix` bits (0 to 128), of IPv4 the whole address. An IPv4 address that is
+    /// mapped into IPv6 is that IPv4 address.
+    #[must_use]
+    pub fn of(address: IpAddr, prefix: u32) -> Self {
+        match address.to_canonical() {
+            IpAddr::V6(address) => {
+                let mask = u128::MAX.checked_shl(128_u32.saturating_sub(prefix)).unwrap_or_default();
+                Self(IpAddr::V6(Ipv6Addr::from(u128::from(address) & mask)))
+            }
+            address => Self(address),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block(text: &str, prefix: u32) -> AddressBlock {
+        AddressBlock::of(text.parse().expect("an address"), prefix)
+    }
+
+    #[test]
+    fn ipv6_addresses_of_one_prefix_are_one_block_and_ipv4_addresses_are_none() {
+        assert_eq!(block("2001:db8::1", 64), block("2001:db8::ffff:1", 64));
+        assert_ne!(block("2001:db8::1", 64), block("2001:db8:0:1::1", 64));
+        assert_eq!(block("2001:db8::1", 56), block("2001:db8:0:ff::1", 56));
+        assert_ne!(block("2001:db8::1", 56), block("2001:db8:0:100::1", 56));
+        assert_eq!(block("2001:db8::1", 48), block("2001:db8:0:ffff::1", 48));
+        assert_ne!(block("2001:db8::1", 48), block("2001:db8:1::1", 48));
+        assert_eq!(block("::1", 0), block("ffff::", 0));
+        assert_ne!(block("::1", 128), block("::2", 128));
+        assert_ne!(block("192.0.2.1", 48), block("192.0.2.2", 48));
+        assert_eq!(block("::ffff:192.0.2.1", 48), block("192.0.2.1", 64));
+    }
+}
