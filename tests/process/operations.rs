@@ -26,13 +26,14 @@ async fn metrics_count_calls_by_method_and_code_and_live_codes() {
     }
     codes.delete_registration_code(delete(&last)).await.expect("deletes");
     codes.get_registration_code(get(&last)).await.expect_err("is gone");
+    codes.get_registration_code(get("BCDFGHJ")).await.expect_err("never was");
 
     let (status, metrics) = server.page("/metrics");
     assert_eq!(status, 200);
     for (method, code, count) in [
         ("CreateRegistrationCode", "OK", 3),
         ("DeleteRegistrationCode", "OK", 1),
-        ("GetRegistrationCode", "NOT_FOUND", 1),
+        ("GetRegistrationCode", "NOT_FOUND", 2),
     ] {
         let line = metrics.lines().find(|line| {
             line.starts_with("rpc_server_call_duration_seconds_count{")
@@ -42,6 +43,8 @@ async fn metrics_count_calls_by_method_and_code_and_live_codes() {
         let line = line.unwrap_or_else(|| panic!("{method} {code} is not in\n{metrics}"));
         assert!(line.ends_with(&format!(" {count}")), "{line}");
     }
+    let misses = "passbridge_code_lookup_misses_total{environment=\"default\"} 1\n";
+    assert!(metrics.contains(misses), "the tombstone is no miss: {metrics}");
     assert!(metrics.contains("passbridge_live_codes{environment=\"default\"} 2\n"), "{metrics}");
     assert!(metrics.contains("passbridge_build_info{version="), "{metrics}");
     assert!(metrics.ends_with("# EOF\n"), "{metrics}");

@@ -260,6 +260,42 @@ impl FreeSpace for DecidedSpace {
     }
 }
 
+/// A file system with room that counts how often it is asked: the housekeeper does so at each look.
+#[derive(Debug, Default)]
+struct CountedLooks(AtomicU64);
+
+impl FreeSpace for CountedLooks {
+    fn available(&self, _: &Path) -> io::Result<u64> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Ok(u64::MAX)
+    }
+}
+
+#[tokio::test]
+async fn codes_and_nonces_survive_a_wall_clock_that_is_ahead_for_a_while() {
+    let harness = EmbeddedHarness::new();
+    harness.embedded().close().await.expect("closes");
+    let looks = Arc::new(CountedLooks::default());
+    let options = EmbeddedOptions { free_space: looks.clone(), ..harness.options() };
+    let store = EmbeddedStore::open(options).expect("opens");
+    // Beyond the ten minutes after a start in which nothing is deleted anyway.
+    harness.advance(Duration::from_secs(3_600)).await;
+    let (now, code) = (harness.now(), registration(harness.now(), "CODE", TTL));
+    store.insert_if_absent(&code, NO_LIMIT).await.expect("works");
+    let nonce = ledger_key("kind", "nonce");
+    store.put_if_absent(&nonce, entry("x", Some(now + TTL))).await.expect("works");
+
+    harness.clock.step_to(now + Duration::from_secs(86_400 * 365));
+    let before = looks.0.load(Ordering::Relaxed);
+    eventually(|| looks.0.load(Ordering::Relaxed) >= before + 3).await;
+    assert!(Codes::get(&store, &code.key()).await.expect("works").is_none(), "lookups follow the wall clock");
+
+    harness.clock.step_to(now);
+    assert!(Codes::get(&store, &code.key()).await.expect("works").is_some());
+    assert!(Ledger::get(&store, &nonce).await.expect("works").is_some());
+    assert_eq!(store.live_codes()[0].1, 1);
+}
+
 #[tokio::test]
 async fn writes_are_refused_while_space_is_short_and_taken_again_afterwards() {
     let harness = EmbeddedHarness::new();

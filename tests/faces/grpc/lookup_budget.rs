@@ -147,6 +147,18 @@ async fn a_caller_that_does_not_name_its_viewers_has_a_budget_of_its_own() {
 }
 
 #[tokio::test]
+async fn a_viewer_with_many_ipv6_networks_guesses_with_the_budget_of_four() {
+    let server = TestServer::start();
+    let code = server.created().await.code;
+    for network in 0..40 {
+        miss(&server, &format!("2001:db8:0:{network:x}::1")).await;
+    }
+    let answer = look_up(&server, &code, "2001:db8:0:ff::1").await;
+    refused(answer, Code::ResourceExhausted, "LOOKUP_BUDGET_EXHAUSTED");
+    look_up(&server, &code, "2001:db8:0:100::1").await.expect("another /56");
+}
+
+#[tokio::test]
 async fn a_line_of_ipv6_is_one_viewer() {
     let server = TestServer::start();
     let code = server.created().await.code;

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use passbridge::domain::clock::Timestamp;
+
 use crate::support::{
     http::{Answer, call},
     rest::Device,
-    test_server::TestServer,
+    test_server::{START, TestServer},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -31,6 +33,19 @@ async fn a_device_has_ten_creates_at_once_and_then_one_a_second() {
     server.clock.advance(SECOND);
     device.create("").send().await.json(201);
     assert_throttled(&device.create("").send().await, "1");
+}
+
+#[tokio::test]
+async fn a_wall_clock_that_steps_back_by_an_hour_makes_nobody_wait_for_an_hour() {
+    let server = TestServer::start();
+    let device = Device::of(&server).await;
+    for _ in 0..10 {
+        device.create("").send().await.json(201);
+    }
+    server.clock.step_to(Timestamp::from_millis(START - 3_600_000));
+    assert_throttled(&device.create("").send().await, "1");
+    server.clock.advance(SECOND);
+    device.create("").send().await.json(201);
 }
 
 #[tokio::test]
