@@ -152,7 +152,8 @@ mod tests {
     #[test]
     fn who_has_a_large_ipv6_block_guesses_no_faster_for_it() {
         // For each prefix: the budget, and the addresses that a guesser with that much goes through.
-        let cases: [(usize, fn(usize) -> String); 3] = [
+        type Address = fn(usize) -> String;
+        let cases: [(usize, Address); 3] = [
             (10, |host| format!("2001:db8::{host:x}")),
             (40, |network| format!("2001:db8:0:{network:x}::1")),
             (160, |network| format!("2001:db8:0:{network:x}00::1")),
