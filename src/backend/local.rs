@@ -1,11 +1,12 @@
 //! passbridge itself: it draws codes and keeps trials in its own store.
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use super::draw::Draw;
 use crate::domain::{
+    address::Address,
     backend::{Backend, CodeBackend, Deletion, Issued, Presence, Sighting, Sign, TrialBackend, TrialSubject},
     call::CallContext,
     clock::{SharedClock, Timestamp},
@@ -92,7 +93,7 @@ impl CodeBackend for LocalBackend {
         Ok(Presence::Live(Box::new(record)))
     }
 
-    async fn find(&self, _: &CallContext, _: &CodeKey, _: Option<IpAddr>) -> Result<Sighting> {
+    async fn find(&self, _: &CallContext, _: &CodeKey, _: Option<Address>) -> Result<Sighting> {
         Ok(Sighting::Nothing)
     }
 
@@ -101,7 +102,7 @@ impl CodeBackend for LocalBackend {
         Ok(if released { Deletion::Released { upstream_deleted: None } } else { Deletion::NotFound })
     }
 
-    async fn delete_unknown(&self, _: &CallContext, _: &CodeKey, _: Option<IpAddr>) -> Result<Deletion> {
+    async fn delete_unknown(&self, _: &CallContext, _: &CodeKey, _: Option<Address>) -> Result<Deletion> {
         Ok(Deletion::NotFound)
     }
 

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use super::address::Address;
+
 /// An IPv4 address, or the block of IPv6 addresses that share their first bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AddressBlock(IpAddr);
@@ -9,15 +11,14 @@ pub struct AddressBlock(IpAddr);
 impl AddressBlock {
     /// The block that one subscriber's line has at least: an IPv4 address, or an IPv6 /64.
     #[must_use]
-    pub fn of_line(address: IpAddr) -> Self {
+    pub fn of_line(address: Address) -> Self {
         Self::of(address, 64)
     }
 
-    /// The block of `address`: of IPv6 the first `prefix` bits (0 to 128), of IPv4 the whole address. An IPv4 address that is
-    /// mapped into IPv6 is that IPv4 address.
+    /// The block of `address`: of IPv6 the first `prefix` bits (0 to 128), of IPv4 the whole address.
     #[must_use]
-    pub fn of(address: IpAddr, prefix: u32) -> Self {
-        match address.to_canonical() {
+    pub fn of(address: Address, prefix: u32) -> Self {
+        match address.ip() {
             IpAddr::V6(address) => {
                 let mask = u128::MAX.checked_shl(128_u32.saturating_sub(prefix)).unwrap_or_default();
                 Self(IpAddr::V6(Ipv6Addr::from(u128::from(address) & mask)))

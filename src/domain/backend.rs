@@ -1,12 +1,13 @@
 //! What stands behind an environment: passbridge itself, or the provider's REST API in one of its versions. Use cases
 //! hold for every backend; what differs is behind these two ports.
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    address::Address,
     call::CallContext,
     device_info::{DeviceInfo, Warning},
     error::Result,
@@ -81,7 +82,7 @@ pub trait CodeBackend: Send + Sync {
     async fn read(&self, context: &CallContext, record: Registration) -> Result<Presence>;
 
     /// Asks for a code of which nothing is known here, for the device or viewer at this address.
-    async fn find(&self, context: &CallContext, key: &CodeKey, address: Option<IpAddr>) -> Result<Sighting>;
+    async fn find(&self, context: &CallContext, key: &CodeKey, address: Option<Address>) -> Result<Sighting>;
 
     /// Releases a record that lives as far as we know.
     async fn delete(&self, context: &CallContext, record: &Registration) -> Result<Deletion>;
@@ -91,7 +92,7 @@ pub trait CodeBackend: Send + Sync {
         &self,
         context: &CallContext,
         key: &CodeKey,
-        address: Option<IpAddr>,
+        address: Option<Address>,
     ) -> Result<Deletion>;
 
     /// Looks whether the record has ended; `None` where the store itself signals that.
@@ -106,7 +107,7 @@ pub struct UpstreamFacts {
     /// The device's User-Agent; empty where it is not known.
     pub user_agent: String,
     /// The device's address, where it is known.
-    pub ip: Option<IpAddr>,
+    pub ip: Option<Address>,
     /// The user's identifier itself: only where the upstream shall have it.
     pub user_identifier: Option<UserIdentifier>,
 }
@@ -177,7 +178,7 @@ pub struct RelayedCall {
     /// The body as it came.
     pub body: bytes::Bytes,
     /// The device's address.
-    pub device: Option<IpAddr>,
+    pub device: Option<Address>,
 }
 
 /// The provider's answer, as its client gets it. It holds secrets, and shows itself to no log.

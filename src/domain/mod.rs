@@ -3,6 +3,7 @@
 //! A value of one of these types exists only if it is valid: validation happens once, where a value is
 //! made, and reports every violation of a request together.
 
+pub mod address;
 pub mod address_block;
 pub mod authentication;
 pub mod backend;

@@ -1,11 +1,12 @@
 //! The record behind a registration code, and what a request for one may say.
 
-use std::{net::IpAddr, time::Duration};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
+    address::Address,
     clock::Timestamp,
     code::Code,
     device_info::{DeviceInfo, NormalizedDeviceInfo, Warning},
@@ -172,7 +173,7 @@ pub struct Shadow {
     /// Who issued it: the configuration may have changed since.
     pub api: UpstreamApi,
     /// The address that the upstream knows the device by.
-    pub device_ip: Option<IpAddr>,
+    pub device_ip: Option<Address>,
     /// Whether the upstream has never heard of it: the first code of a device without an id (reference, section 2).
     pub unissued: bool,
 }
@@ -193,7 +194,7 @@ pub struct RegistrationRequest {
     /// The device's User-Agent; empty where it sent none.
     pub user_agent: String,
     /// The device's address, where it is known.
-    pub device_ip: Option<IpAddr>,
+    pub device_ip: Option<Address>,
     /// The device's port, where it is known.
     pub device_port: Option<u16>,
     /// The operator chosen in advance, if any.
@@ -249,7 +250,7 @@ impl Registration {
 
     /// The address that the upstream knows the device by, where it issued the code.
     #[must_use]
-    pub fn upstream_address(&self) -> Option<IpAddr> {
+    pub fn upstream_address(&self) -> Option<Address> {
         self.shadow.as_ref().and_then(|shadow| shadow.device_ip)
     }
 

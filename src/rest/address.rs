@@ -1,25 +1,25 @@
 //! The two addresses of a call: the client's, which cannot be forged, and the device's, which is what the documents say.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use http::HeaderMap;
 
-use crate::service::policy::TrustedProxies;
+use crate::{domain::address::Address, service::policy::TrustedProxies};
 
 /// Who calls, and for which device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Addresses {
     /// What throttles and budgets count by: the last hop that is no proxy of ours.
-    pub client: IpAddr,
+    pub client: Address,
     /// What is recorded of the device: the last address in `X-Forwarded-For` that is no proxy of ours, or the peer.
-    pub device: IpAddr,
+    pub device: Address,
     /// The device's port, where the device itself is the peer.
     pub device_port: Option<u16>,
 }
 
 impl Addresses {
     pub fn new(peer: SocketAddr, headers: &HeaderMap, proxies: &TrustedProxies) -> Self {
-        let peer_address = peer.ip().to_canonical();
+        let peer_address = Address::from(peer.ip());
         let hops = || hops(headers).rev();
         let device = hops().flatten().find(|address| !proxies.contains(*address));
         let device_port = if device.is_none() { Some(peer.port()) } else { None };
@@ -33,7 +33,7 @@ impl Addresses {
 
 /// Walks from the peer away from this server, for as long as who says the next hop is a proxy of ours. A hop that is
 /// no address ends the walk: nobody further away can be known.
-fn client(peer: IpAddr, hops: impl Iterator<Item = Option<IpAddr>>, proxies: &TrustedProxies) -> IpAddr {
+fn client(peer: Address, hops: impl Iterator<Item = Option<Address>>, proxies: &TrustedProxies) -> Address {
     let mut client = peer;
     for hop in hops {
         match hop {
@@ -45,7 +45,7 @@ fn client(peer: IpAddr, hops: impl Iterator<Item = Option<IpAddr>>, proxies: &Tr
 }
 
 /// What `X-Forwarded-For` says, the hop nearest to this server last; what is no address is `None`.
-fn hops(headers: &HeaderMap) -> impl DoubleEndedIterator<Item = Option<IpAddr>> {
+fn hops(headers: &HeaderMap) -> impl DoubleEndedIterator<Item = Option<Address>> {
     let lines = headers.get_all("x-forwarded-for").iter();
     let hops = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
     // Each by itself: a client's part of a line must not make what a proxy adds to it unreadable.
@@ -53,11 +53,11 @@ fn hops(headers: &HeaderMap) -> impl DoubleEndedIterator<Item = Option<IpAddr>> 
 }
 
 /// An address as proxies write it: alone, with a port, or in brackets.
-fn address(text: &str) -> Option<IpAddr> {
+fn address(text: &str) -> Option<Address> {
     let alone = text.parse().ok();
-    let with_port = || text.parse::<SocketAddr>().ok().map(|address| address.ip());
+    let with_port = || text.parse::<SocketAddr>().ok().map(|address| address.ip().into());
     let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
-    alone.or_else(with_port).or_else(bracketed).map(|address: IpAddr| address.to_canonical())
+    alone.or_else(with_port).or_else(bracketed)
 }
 
 #[cfg(test)]

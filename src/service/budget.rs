@@ -1,8 +1,9 @@
 //! How many wrong codes may be tried. Without this limit a machine would find live codes by trying.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use crate::domain::{
+    address::Address,
     address_block::AddressBlock,
     clock::SharedClock,
     error::{Error, Result},
@@ -19,7 +20,7 @@ const PREFIXES: [(u32, u32); 3] = [(64, 1), (56, 4), (48, 16)];
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Guesser {
     /// The person who typed the code, by address.
-    Viewer(IpAddr),
+    Viewer(Address),
     /// The caller, where it does not say who typed.
     Caller(Arc<str>),
 }
@@ -27,9 +28,8 @@ pub enum Guesser {
 impl Guesser {
     /// Who pays: the viewer where the address is known, else the caller.
     #[must_use]
-    pub fn new(viewer: Option<IpAddr>, caller: &Arc<str>) -> Self {
-        viewer
-            .map_or_else(|| Self::Caller(Arc::clone(caller)), |address| Self::Viewer(address.to_canonical()))
+    pub fn new(viewer: Option<Address>, caller: &Arc<str>) -> Self {
+        viewer.map_or_else(|| Self::Caller(Arc::clone(caller)), Self::Viewer)
     }
 }
 
@@ -52,11 +52,11 @@ struct BlockBudget {
 }
 
 impl BlockBudget {
-    fn admit(&self, address: IpAddr) -> std::result::Result<(), Duration> {
+    fn admit(&self, address: Address) -> std::result::Result<(), Duration> {
         self.blocks.admit(&AddressBlock::of(address, self.prefix), self.rate)
     }
 
-    fn charge(&self, address: IpAddr) {
+    fn charge(&self, address: Address) {
         self.blocks.charge(&AddressBlock::of(address, self.prefix), self.rate);
     }
 }
@@ -104,8 +104,8 @@ impl LookupBudget {
         }
     }
 
-    fn of_viewer(&self, address: IpAddr) -> &[BlockBudget] {
-        if address.is_ipv4() { &self.viewers[..1] } else { &self.viewers }
+    fn of_viewer(&self, address: Address) -> &[BlockBudget] {
+        if address.ip().is_ipv4() { &self.viewers[..1] } else { &self.viewers }
     }
 }
 

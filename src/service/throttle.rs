@@ -1,11 +1,12 @@
 //! How fast clients of the REST API may call: the documented throttle (reference, section 6), and a wider one over all
 //! that comes from one address, because the device id is the client's to choose.
 
-use std::{net::IpAddr, time::Duration};
+use std::time::Duration;
 
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::domain::{
+    address::Address,
     address_block::AddressBlock,
     clock::SharedClock,
     error::{Error, Result},
@@ -43,7 +44,7 @@ impl Throttle {
     ///
     /// # Errors
     /// [`Error::Throttled`].
-    pub fn admit_call(&self, client: IpAddr) -> Result<()> {
+    pub fn admit_call(&self, client: Address) -> Result<()> {
         self.addresses.take(&AddressBlock::of_line(client), self.per_address).map_err(throttled)
     }
 
@@ -51,7 +52,7 @@ impl Throttle {
     ///
     /// # Errors
     /// [`Error::Throttled`].
-    pub fn admit_create(&self, client: IpAddr, device_id: &str) -> Result<()> {
+    pub fn admit_create(&self, client: Address, device_id: &str) -> Result<()> {
         // A digest, so that a long id takes no more memory than a short one. Who finds a second id with the same one
         // has but less to spend.
         let key = (AddressBlock::of_line(client), xxh3_128(device_id.as_bytes()));
@@ -68,7 +69,7 @@ mod tests {
     use super::*;
     use crate::domain::clock::{ManualClock, Timestamp};
 
-    fn address(text: &str) -> IpAddr {
+    fn address(text: &str) -> Address {
         text.parse().expect("an address")
     }
 

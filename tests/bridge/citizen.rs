@@ -41,6 +41,19 @@ async fn a_device_keeps_the_providers_pace_and_is_never_refused_for_haste() {
 }
 
 #[tokio::test]
+async fn a_device_whose_ipv4_address_comes_as_ipv6_is_the_same_device_to_the_provider() {
+    for backend in [Backend::V1, Backend::V2] {
+        let bridge = Bridge::over(backend).await;
+        let device_ip = format!("::ffff:{DEVICE_IP}");
+        bridge.server.created_by(CreateRegistrationCodeRequest { device_ip, ..create() }).await;
+        let calls = [bridge.provider.calls_to("/reggie/").await, bridge.provider.calls_to("/api/v2/").await];
+        let addresses: Vec<_> =
+            calls.iter().flatten().map(|call| &call["headers"]["x-forwarded-for"]).collect();
+        assert_eq!(addresses, [DEVICE_IP], "{backend:?}");
+    }
+}
+
+#[tokio::test]
 async fn who_cannot_wait_for_the_pace_is_told_how_long_it_takes() {
     let bridge = Bridge::over(Backend::V2).await;
     for _ in 0..9 {

@@ -1,6 +1,6 @@
 //! A call to the provider and its answer, as the adapters of both versions know them.
 
-use std::{net::IpAddr, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{
@@ -8,7 +8,7 @@ use http::{
     header::{CONTENT_TYPE, DATE, RETRY_AFTER},
 };
 
-use crate::domain::id::RequestorId;
+use crate::domain::{address::Address, id::RequestorId};
 
 /// The header that device information goes in.
 pub(super) const X_DEVICE_INFO: HeaderName = HeaderName::from_static("x-device-info");
@@ -45,7 +45,7 @@ pub(super) struct Call {
     pub headers: HeaderMap,
     pub body: Bytes,
     /// On whose behalf it is made: what `X-Forwarded-For` says, and whose pace it keeps.
-    pub device: Option<IpAddr>,
+    pub device: Option<Address>,
     /// Whether a call that may have been made already can be made again.
     pub repeatable: bool,
     /// What a token must be good for.
@@ -75,7 +75,7 @@ impl Call {
     }
 
     /// The same on behalf of the device at this address.
-    pub fn on_behalf_of(self, device: Option<IpAddr>) -> Self {
+    pub fn on_behalf_of(self, device: Option<Address>) -> Self {
         Self { device, ..self }
     }
 

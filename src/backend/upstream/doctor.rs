@@ -1,7 +1,10 @@
 //! Whether an upstream works, in the order in which a call needs it: name, connection, TLS, clock, credentials, token, and
 //! then the API itself.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use http::Method;
@@ -226,7 +229,7 @@ fn request(place: Place) -> RegistrationRequest {
             os_name: Some("Linux".to_owned()),
             ..DeviceInfo::default()
         }),
-        device_ip: Some(DEVICE_ADDRESS.into()),
+        device_ip: Some(IpAddr::from(DEVICE_ADDRESS).into()),
         ..RegistrationRequest::new(place)
     }
 }

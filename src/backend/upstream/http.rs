@@ -3,7 +3,6 @@
 
 use std::{
     error::Error as StdError,
-    net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -25,6 +24,7 @@ use super::{
 };
 use crate::{
     domain::{
+        address::Address,
         call::CallContext,
         clock::SharedClock,
         error::{Error, Result, UpstreamAnswer},
@@ -186,7 +186,7 @@ impl HttpClient {
     }
 
     /// Whether the device has called more than once in the last second.
-    pub fn was_fast(&self, device: Option<IpAddr>) -> bool {
+    pub fn was_fast(&self, device: Option<Address>) -> bool {
         device.is_some_and(|device| self.pace.was_fast(device))
     }
 
@@ -243,7 +243,7 @@ impl HttpClient {
         }
     }
 
-    async fn keep_pace(&self, context: &CallContext, device: Option<IpAddr>) -> Result<()> {
+    async fn keep_pace(&self, context: &CallContext, device: Option<Address>) -> Result<()> {
         let Some(device) = device else { return Ok(()) };
         match self.pace.reserve(device, context.time_left().unwrap_or(Duration::MAX)) {
             Ok(Duration::ZERO) => Ok(()),

@@ -1,9 +1,10 @@
 //! The provider's throttle, kept on our side: a call a second for each device, ten at once, the device being the address
 //! in `X-Forwarded-For` (reference, section 6). Who keeps it waits here for what the provider would refuse.
 
-use std::{net::IpAddr, time::Duration};
+use std::time::Duration;
 
 use crate::domain::{
+    address::Address,
     clock::SharedClock,
     leaky_bucket::{LeakyBuckets, Rate},
 };
@@ -19,7 +20,7 @@ const WAIT_MAX: Duration = Duration::from_secs(20);
 /// The pace of each device.
 #[derive(Debug)]
 pub(super) struct Pace {
-    devices: LeakyBuckets<IpAddr>,
+    devices: LeakyBuckets<Address>,
     rate: Rate,
 }
 
@@ -32,12 +33,12 @@ impl Pace {
     ///
     /// # Errors
     /// Where that is longer than `longest`; it is not counted then.
-    pub fn reserve(&self, device: IpAddr, longest: Duration) -> Result<Duration, Duration> {
+    pub fn reserve(&self, device: Address, longest: Duration) -> Result<Duration, Duration> {
         self.devices.reserve(&device, self.rate, longest.min(WAIT_MAX))
     }
 
     /// Whether the device has called more than once in the last second.
-    pub fn was_fast(&self, device: IpAddr) -> bool {
+    pub fn was_fast(&self, device: Address) -> bool {
         self.devices.admit(&device, Rate::new(1, SECOND, 2)).is_err()
     }
 }

@@ -1,6 +1,6 @@
 //! A call with an access token, and what 401 and 403 lead to (reference, sections 3 and 5).
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use http::{HeaderValue, StatusCode, header::AUTHORIZATION};
 
@@ -12,6 +12,7 @@ use super::{
     token::Tokens,
 };
 use crate::domain::{
+    address::Address,
     authentication::AuthenticationProblem,
     call::{CallContext, RelayedToken},
     clock::SharedClock,
@@ -43,7 +44,7 @@ impl Session {
     }
 
     /// The error that an answer to a call of this device leads to which is not the one that was asked for.
-    pub fn refusal(&self, answer: &Answer, device: Option<IpAddr>) -> Error {
+    pub fn refusal(&self, answer: &Answer, device: Option<Address>) -> Error {
         refusal(answer, self.http.was_fast(device))
     }
 

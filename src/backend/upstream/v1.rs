@@ -2,8 +2,6 @@
 
 mod record;
 
-use std::net::IpAddr;
-
 use async_trait::async_trait;
 use http::{
     Method,
@@ -21,6 +19,7 @@ use super::{
 use crate::{
     backend::without_use,
     domain::{
+        address::Address,
         backend::{CodeBackend, Deletion, Issued, Presence, Sighting, Sign, TrialBackend, TrialSubject},
         call::CallContext,
         device_info::{Connection, Normalizer, Warning},
@@ -107,7 +106,7 @@ impl V1Backend {
         &self,
         context: &CallContext,
         key: &CodeKey,
-        address: Option<IpAddr>,
+        address: Option<Address>,
     ) -> Result<Option<Record>> {
         let call = call_about(Method::GET, key, address);
         match self.0.inner.session.ask(context, call).await? {
@@ -120,13 +119,13 @@ impl V1Backend {
         &self,
         context: &CallContext,
         key: &CodeKey,
-        address: Option<IpAddr>,
+        address: Option<Address>,
     ) -> Result<Option<Answer>> {
         let call = call_about(Method::DELETE, key, address);
         self.0.inner.session.ask(context, call).await
     }
 
-    fn found(key: &CodeKey, record: Record, address: Option<IpAddr>) -> Registration {
+    fn found(key: &CodeKey, record: Record, address: Option<Address>) -> Registration {
         Registration {
             id: record.id,
             code: key.code.clone(),
@@ -175,7 +174,7 @@ impl CodeBackend for V1Backend {
         Ok(Presence::Live(Box::new(registration)))
     }
 
-    async fn find(&self, context: &CallContext, key: &CodeKey, address: Option<IpAddr>) -> Result<Sighting> {
+    async fn find(&self, context: &CallContext, key: &CodeKey, address: Option<Address>) -> Result<Sighting> {
         Ok(match self.ask(context, key, address).await? {
             Some(record) => Sighting::Whole(Box::new(Self::found(key, record, address))),
             None => Sighting::Nothing,
@@ -195,7 +194,7 @@ impl CodeBackend for V1Backend {
         &self,
         context: &CallContext,
         key: &CodeKey,
-        address: Option<IpAddr>,
+        address: Option<Address>,
     ) -> Result<Deletion> {
         Ok(match self.delete_at(context, key, address).await? {
             Some(_) => Deletion::Released { upstream_deleted: Some(true) },
@@ -249,11 +248,11 @@ fn unsupported() -> Error {
     )
 }
 
-fn shadow(device_ip: Option<IpAddr>) -> Option<Shadow> {
+fn shadow(device_ip: Option<Address>) -> Option<Shadow> {
     Some(Shadow { api: UpstreamApi::V1, device_ip, unissued: false })
 }
 
-fn call_about(method: Method, key: &CodeKey, address: Option<IpAddr>) -> Call {
+fn call_about(method: Method, key: &CodeKey, address: Option<Address>) -> Call {
     let path = format!("/reggie/v1/{}/regcode/{}", key.requestor, key.code.as_str());
     let call = Call::new(method, path).header(ACCEPT, "application/json").on_behalf_of(address);
     Call { scope: Scope::of(Origin::Api, &key.requestor), ..call }

@@ -3,8 +3,6 @@
 mod session;
 mod trial;
 
-use std::net::IpAddr;
-
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{
     HeaderName, Method,
@@ -18,6 +16,7 @@ use super::{
     failure::unreadable,
 };
 use crate::domain::{
+    address::Address,
     call::CallContext,
     error::Result,
     id::{DeviceId, RequestorId},
@@ -35,7 +34,7 @@ struct Device<'a> {
     /// The wire form of its information.
     info: String,
     user_agent: &'a str,
-    address: Option<IpAddr>,
+    address: Option<Address>,
 }
 
 impl V2Backend {

@@ -8,7 +8,7 @@
 //! - `version` is the version of the device and of its hardware.
 //! - A User-Agent that names another operating system than the device does is believed about the browser only.
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use super::{
     Browser, DeviceInfo, Display, Hardware, Key, NormalizedConnection, NormalizedDeviceInfo, OperatingSystem,
@@ -18,6 +18,7 @@ use super::{
     user_agent::{self, Facts, UserAgents},
     version::leading_number,
 };
+use crate::domain::address::Address;
 
 /// What is seen of the connection that a device came over.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -25,7 +26,7 @@ pub struct Connection<'a> {
     /// The User-Agent of the request, at most 2048 bytes; blank is as good as none.
     pub user_agent: Option<&'a str>,
     /// The device's address.
-    pub ip: Option<IpAddr>,
+    pub ip: Option<Address>,
     /// The device's port; 0 is as good as none.
     pub port: Option<u16>,
 }
@@ -33,7 +34,7 @@ pub struct Connection<'a> {
 impl<'a> Connection<'a> {
     /// The connection of a device; an empty User-Agent is none.
     #[must_use]
-    pub fn new(user_agent: &'a str, ip: Option<IpAddr>, port: Option<u16>) -> Self {
+    pub fn new(user_agent: &'a str, ip: Option<Address>, port: Option<u16>) -> Self {
         Self { user_agent: Some(user_agent).filter(|text| !text.is_empty()), ip, port }
     }
 }
@@ -226,7 +227,7 @@ fn display(explicit: Explicit<'_>) -> Display {
 }
 
 fn normalized_connection(explicit: Explicit<'_>, seen: &Connection<'_>) -> NormalizedConnection {
-    let ip = || seen.ip.map(|ip| ip.to_canonical().to_string());
+    let ip = || seen.ip.map(|ip| ip.to_string());
     let port = || seen.port.filter(|port| *port != 0).map(|port| port.to_string());
     NormalizedConnection {
         ip_address: explicit.owned(Key::ConnectionIp).or_else(ip),

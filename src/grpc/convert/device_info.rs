@@ -1,13 +1,12 @@
 //! Messages of `DeviceInfoService`, and the device information in other messages.
 
-use std::net::IpAddr;
-
 use prost_types::{Struct, Value, value::Kind};
 use serde_json::{Map, Number, Value as Json};
 
 use super::{address, port, user_agent};
 use crate::{
     domain::{
+        address::Address,
         device_info::{
             Connection, DeviceInfo, FieldNaming, NESTING_MAX, NormalizedDeviceInfo, Version, Warning,
             WarningReason,
@@ -29,7 +28,7 @@ pub(in crate::grpc) struct Normalize {
     pub(in crate::grpc) device_info: DeviceInfo,
     pub(in crate::grpc) warnings: Vec<Warning>,
     user_agent: String,
-    ip: Option<IpAddr>,
+    ip: Option<Address>,
     port: Option<u16>,
 }
 

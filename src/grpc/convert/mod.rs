@@ -4,10 +4,9 @@ pub(super) mod device_info;
 pub(super) mod registration;
 pub(super) mod temp_pass;
 
-use std::net::IpAddr;
-
 use crate::{
     domain::{
+        address::Address,
         clock::Timestamp,
         device_info::USER_AGENT_MAX,
         error::{Violation, Violations},
@@ -20,7 +19,7 @@ fn user_agent(violations: &mut Violations, text: String) -> String {
     text
 }
 
-fn address(violations: &mut Violations, field: &str, text: &str) -> Option<IpAddr> {
+fn address(violations: &mut Violations, field: &str, text: &str) -> Option<Address> {
     if text.is_empty() {
         return None;
     }

@@ -1,10 +1,10 @@
 //! What the configuration says of hosts and addresses.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::collections::BTreeMap;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
-use crate::domain::{error::Violation, id::EnvironmentName};
+use crate::domain::{address::Address, error::Violation, id::EnvironmentName};
 
 /// Which environment a REST call means, by its host.
 #[derive(Debug, Default)]
@@ -45,6 +45,9 @@ impl Hosts {
     }
 }
 
+/// How many bits all IPv4 addresses that are mapped into IPv6 have in common.
+const MAPPED_PREFIX: u8 = 96;
+
 /// The proxies whose word about addresses is believed.
 #[derive(Debug, Clone, Default)]
 pub struct TrustedProxies(Vec<IpNet>);
@@ -53,15 +56,23 @@ impl TrustedProxies {
     /// The proxies in these networks.
     #[must_use]
     pub fn new(networks: Vec<IpNet>) -> Self {
-        Self(networks)
+        Self(networks.into_iter().map(canonical).collect())
     }
 
     /// Whether a proxy of ours has this address.
     #[must_use]
-    pub fn contains(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        self.0.iter().any(|network| network.contains(&address))
+    pub fn contains(&self, address: Address) -> bool {
+        self.0.iter().any(|network| network.contains(&address.ip()))
     }
+}
+
+/// The network in the form that [`Address`] has: IPv4 where it is one mapped into IPv6.
+fn canonical(network: IpNet) -> IpNet {
+    let mapped = match network {
+        IpNet::V6(v6) => v6.addr().to_ipv4_mapped().zip(v6.prefix_len().checked_sub(MAPPED_PREFIX)),
+        IpNet::V4(_) => None,
+    };
+    mapped.and_then(|(address, prefix)| Ipv4Net::new(address, prefix).ok()).map_or(network, IpNet::V4)
 }
 
 #[cfg(test)]
@@ -109,5 +120,8 @@ mod tests {
         let proxies = TrustedProxies::new(vec!["10.0.0.0/8".parse().expect("a network")]);
         assert!(proxies.contains("::ffff:10.1.2.3".parse().expect("an address")));
         assert!(!proxies.contains("::ffff:11.1.2.3".parse().expect("an address")));
+        let mapped = TrustedProxies::new(vec!["::ffff:10.0.0.0/104".parse().expect("a network")]);
+        assert!(mapped.contains("10.1.2.3".parse().expect("an address")));
+        assert!(!mapped.contains("11.1.2.3".parse().expect("an address")));
     }
 }

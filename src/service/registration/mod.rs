@@ -7,7 +7,7 @@ mod lookup;
 mod poll;
 mod watch;
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use tokio::{runtime::Handle, sync::Semaphore};
 use tokio_util::task::TaskTracker;
@@ -19,6 +19,7 @@ use super::{
     single_flight::SingleFlight,
 };
 use crate::domain::{
+    address::Address,
     caller::Caller,
     clock::SharedClock,
     id::EnvironmentName,
@@ -76,7 +77,7 @@ pub struct Lookup {
     /// The code as it was typed, checked by [`crate::domain::code::check_typed`].
     pub typed: String,
     /// The address of the person who typed it, where the caller knows it.
-    pub viewer: Option<IpAddr>,
+    pub viewer: Option<Address>,
 }
 
 /// A record as it is shown to callers.
@@ -143,7 +144,7 @@ impl std::fmt::Debug for RegistrationService {
 }
 
 /// Which guesser a lookup of `caller` is charged to.
-fn guesser(caller: &Caller, viewer: Option<IpAddr>) -> super::budget::Guesser {
+fn guesser(caller: &Caller, viewer: Option<Address>) -> super::budget::Guesser {
     super::budget::Guesser::new(viewer, caller.name())
 }
 

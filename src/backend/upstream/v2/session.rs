@@ -1,7 +1,5 @@
 //! Registration codes: what v1 calls so is the code of an authentication session here.
 
-use std::net::IpAddr;
-
 use async_trait::async_trait;
 use http::Method;
 use serde_json::Value;
@@ -18,6 +16,7 @@ use crate::{
         },
     },
     domain::{
+        address::Address,
         backend::{CodeBackend, Deletion, Issued, Presence, Sighting, Sign},
         call::CallContext,
         clock::Timestamp,
@@ -134,7 +133,7 @@ impl V2Backend {
         &self,
         context: &CallContext,
         key: &CodeKey,
-        address: Option<IpAddr>,
+        address: Option<Address>,
     ) -> Result<Option<(Answer, Value)>> {
         let path = format!("sessions/{}", key.code.as_str());
         let call = call(Method::GET, &key.requestor, &path).on_behalf_of(address);
@@ -186,7 +185,7 @@ impl CodeBackend for V2Backend {
         Ok(Presence::Live(Box::new(Registration { mvpd: chosen_mvpd(&body).or(record.mvpd), ..record })))
     }
 
-    async fn find(&self, context: &CallContext, key: &CodeKey, address: Option<IpAddr>) -> Result<Sighting> {
+    async fn find(&self, context: &CallContext, key: &CodeKey, address: Option<Address>) -> Result<Sighting> {
         let Some((answer, body)) = self.state(context, key, address).await? else {
             return Ok(Sighting::Nothing);
         };
@@ -217,7 +216,7 @@ impl CodeBackend for V2Backend {
         Ok(if released { Deletion::Released { upstream_deleted: Some(false) } } else { Deletion::NotFound })
     }
 
-    async fn delete_unknown(&self, _: &CallContext, _: &CodeKey, _: Option<IpAddr>) -> Result<Deletion> {
+    async fn delete_unknown(&self, _: &CallContext, _: &CodeKey, _: Option<Address>) -> Result<Deletion> {
         Ok(Deletion::NotFound)
     }
 

@@ -1,6 +1,6 @@
 //! One file a device: what it sends, and what an operator should see of it.
 
-use std::{fs, net::IpAddr, path::PathBuf};
+use std::{fs, path::PathBuf};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -9,13 +9,14 @@ use super::{
     super::{Connection, DeviceInfo, NormalizedDeviceInfo, Normalizer},
     decode_json,
 };
+use crate::domain::address::Address;
 
 #[derive(Deserialize)]
 struct Case {
     about: String,
     device_info: Option<Value>,
     user_agent: Option<String>,
-    ip: Option<IpAddr>,
+    ip: Option<Address>,
     port: Option<u16>,
     normalized: Value,
 }

@@ -1,6 +1,6 @@
 //! What precedes what, and values that no device should send.
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use proptest::prelude::*;
 
@@ -8,6 +8,7 @@ use super::{
     super::{Connection, DeviceInfo, Normalizer, Version, user_agent::UserAgents},
     minimal,
 };
+use crate::domain::address::Address;
 
 const CHROME: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/124.0.0.0 Safari/537.36";
 
@@ -60,7 +61,7 @@ fn what_nobody_knows_has_its_place_in_the_form() {
 
 #[test]
 fn blank_values_are_as_good_as_none() {
-    let ip: IpAddr = "::ffff:192.0.2.1".parse().expect("an address");
+    let ip: Address = "::ffff:192.0.2.1".parse().expect("an address");
     let info = DeviceInfo {
         connection_ip: Some(" ".into()),
         connection_port: Some(String::new()),
