@@ -28,7 +28,8 @@ pub(super) struct Application {
     /// An environment that the statement is for; repeat it for more, leave it out for all.
     #[arg(long = "environment", value_name = "NAME")]
     environments: Vec<String>,
-    /// What its clients may do, such as codes.create; repeat it for more. Left out, the configuration of the day decides.
+    /// What its clients may do, such as codes.create; repeat it for more. Left out, everything but
+    /// the two resets, temp_passes.reset and temp_passes.reset_all.
     #[arg(long = "permission", value_name = "PERMISSION")]
     permissions: Vec<String>,
     /// The application's id, as records show it; the statement's own id where left out.

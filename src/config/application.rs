@@ -18,7 +18,6 @@ pub struct Application {
     /// The environments it may act in; empty means all of them.
     pub environments: Vec<String>,
     /// What it may do: `codes.create`, `codes.read`, `codes.delete`, `temp_passes.authorize`, `temp_passes.read`,
-    /// `temp_passes.reset`, `temp_passes.reset_all`. Empty means what clients may do by default: all of these where
-    /// `grpc.auth` is `none`.
+    /// `temp_passes.reset`, `temp_passes.reset_all`. Empty means all of these but the two resets.
     pub permissions: Vec<String>,
 }

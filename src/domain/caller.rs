@@ -48,6 +48,16 @@ impl Permission {
         Self::TempPassesResetAll,
     ];
 
+    /// What a device may do unless it was granted something else. Resets are not among it: a viewer can take the token
+    /// from the device.
+    pub const DEVICE: [Self; 5] = [
+        Self::CodesCreate,
+        Self::CodesRead,
+        Self::CodesDelete,
+        Self::TempPassesAuthorize,
+        Self::TempPassesRead,
+    ];
+
     /// Takes `text` from the request's, or the configuration's, `field`.
     ///
     /// # Errors

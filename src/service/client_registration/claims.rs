@@ -96,7 +96,7 @@ pub(super) struct Rights {
 impl Grant {
     /// What it amounts to under `policy`; `None` where its application is configured no more.
     pub fn rights(&self, policy: &Policy) -> Option<Rights> {
-        let default = || policy.clients.default_permissions.clone();
+        let default = || Permission::DEVICE.to_vec();
         match &self.application {
             Application::Stated { source, requestors, environments, permissions } => Some(Rights {
                 source: source.clone(),

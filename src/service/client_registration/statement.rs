@@ -31,7 +31,7 @@ pub struct MintStatement {
     pub requestors: Option<BTreeSet<RequestorId>>,
     /// The environments that it is for; `None` is all of them.
     pub environments: Option<BTreeSet<EnvironmentName>>,
-    /// What its clients may do; `None` leaves that to the configuration of the day.
+    /// What its clients may do; `None` is what every device may.
     pub permissions: Option<BTreeSet<Permission>>,
     /// What records show of the application. An empty id becomes the statement's own.
     pub application: SourceApplication,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use crate::{
     auth::StatementKeys,
-    config::{Application, Auth, Config, LegacyKey, Secret},
+    config::{Application, Config, LegacyKey, Secret},
     domain::{
         caller::{Permission, Scope},
         error::{Violation, Violations},
@@ -25,8 +25,6 @@ pub struct ClientPolicy {
     pub legacy_keys: BTreeMap<String, LegacyKeyPolicy>,
     /// Whose software statements are taken beside our own.
     pub statement_keys: StatementKeys,
-    /// What clients may do whose statement does not say.
-    pub default_permissions: Vec<Permission>,
 }
 
 /// An application that signs statements elsewhere.
@@ -38,7 +36,7 @@ pub struct ApplicationPolicy {
     pub requestors: Scope<RequestorId>,
     /// The environments it may act in.
     pub environments: Scope<EnvironmentName>,
-    /// What it may do; `None` is everything that clients may.
+    /// What it may do; `None` is what every device may.
     pub permissions: Option<Vec<Permission>>,
 }
 
@@ -53,10 +51,7 @@ pub struct LegacyKeyPolicy {
 
 impl ClientPolicy {
     pub(super) fn new(config: &Config, violations: &mut Vec<Violation>) -> Self {
-        let default_permissions = match config.grpc.auth {
-            Auth::None => Permission::ALL.to_vec(),
-        };
-        let mut policy = Self { default_permissions, ..Self::default() };
+        let mut policy = Self::default();
         for (index, application) in config.applications.iter().enumerate() {
             let path = format!("applications[{index}]");
             match ApplicationPolicy::new(&path, application) {

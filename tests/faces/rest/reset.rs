@@ -18,6 +18,16 @@ const KEY: &str = "f7ee5ec7312165148b69fcca1d29075b14b8aef0b5048a332b18b88d09069
 const BASIC: &str = "requestor_id=REF&mvpd_id=TempPass";
 const GENERIC: &str = "requestor_id=REF&mvpd_id=TempPassREF";
 
+/// A client of support's, which may reset.
+async fn support(server: &TestServer) -> Device<'_> {
+    Device { server, token: access_token(server, resetting(statement_command())).await }
+}
+
+fn resetting(command: StatementCommand) -> StatementCommand {
+    let permissions = ["temp_passes.reset", "temp_passes.reset_all"].map(str::to_owned).into();
+    StatementCommand { permissions, ..command }
+}
+
 async fn reset(device: &Device<'_>, query: &str) -> Answer {
     let path = format!("/reset-tempass/v3/reset?{query}");
     device.call("DELETE", &path).header("accept", "application/json").send().await
@@ -47,7 +57,7 @@ async fn has_started(server: &TestServer, mvpd: &str, device: &str, key: Option<
 #[tokio::test]
 async fn one_device_or_all_of_them() {
     let server = TestServer::start();
-    let device = Device::of(&server).await;
+    let device = support(&server).await;
     for id in ["a", "b", "c"] {
         start(&server, "TempPass", id, None).await;
     }
@@ -66,7 +76,7 @@ async fn one_device_or_all_of_them() {
 #[tokio::test]
 async fn the_documented_examples_work_without_any_configuration() {
     let server = TestServer::start();
-    let token = access_token(&server, StatementCommand::default()).await;
+    let token = access_token(&server, resetting(StatementCommand::default())).await;
     let device = Device { server: &server, token };
     for path in [
         "/reset-tempass/v3/reset?device_id=all&requestor_id=AdobeBEAST&mvpd_id=TempPass",
@@ -80,7 +90,7 @@ async fn the_documented_examples_work_without_any_configuration() {
 #[tokio::test]
 async fn one_key_or_all_of_them() {
     let server = TestServer::start();
-    let device = Device::of(&server).await;
+    let device = support(&server).await;
     for query in [format!("{GENERIC}&key={KEY}"), GENERIC.to_owned(), format!("{GENERIC}&key=all")] {
         start(&server, "TempPassREF", "a", Some(KEY)).await;
         assert_eq!(reset_generic(&device, &query).await.status, 204, "{query}");
@@ -91,7 +101,7 @@ async fn one_key_or_all_of_them() {
 #[tokio::test]
 async fn a_slip_resets_nothing() {
     let server = TestServer::start();
-    let device = Device::of(&server).await;
+    let device = support(&server).await;
     start(&server, "TempPass", "a", None).await;
     start(&server, "TempPassREF", "a", Some(KEY)).await;
     for (query, named) in [
@@ -140,8 +150,26 @@ async fn a_slip_resets_nothing() {
 #[tokio::test]
 async fn the_environment_may_be_said_where_it_is_the_host_s() {
     let server = TestServer::configured(|config| environment(config, "release", &[]));
-    let device = Device::of(&server).await;
+    let device = support(&server).await;
     assert_eq!(reset(&device, &format!("{BASIC}&device_id=a&environment=release")).await.status, 204);
+}
+
+#[tokio::test]
+async fn a_viewer_who_takes_the_token_from_a_television_can_reset_nothing() {
+    let server = TestServer::start();
+    let television = Device::of(&server).await;
+    start(&server, "TempPass", "a", None).await;
+    start(&server, "TempPassREF", "a", Some(KEY)).await;
+    for query in ["&device_id=a", "&device_id=all", ""] {
+        let message = reset(&television, &format!("{BASIC}{query}")).await.error(403);
+        assert!(message.contains("temp_passes.reset"), "{message}");
+    }
+    for query in [format!("&key={KEY}"), "&key=all".to_owned(), String::new()] {
+        reset_generic(&television, &format!("{GENERIC}{query}")).await.error(403);
+    }
+    assert!(has_started(&server, "TempPass", "a", None).await);
+    assert!(has_started(&server, "TempPassREF", "a", Some(KEY)).await);
+    television.created().await;
 }
 
 #[tokio::test]
