@@ -39,7 +39,7 @@ pub enum AuthenticationProblem {
     /// A token of the provider that was not issued through here, for a call that is not the provider's to judge.
     #[error("the access token was not issued through this server; ask for a new one here")]
     TokenNotIssuedHere,
-    /// A request with this nonce was here before.
-    #[error("the nonce was already used; every request needs a new one")]
+    /// A request with this nonce came from another address before.
+    #[error("the nonce was already used by another client; sign with a new one")]
     NonceReused,
 }

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::Face;
 use crate::{
     domain::{
+        address::Address,
         authentication::AuthenticationProblem,
         backend::RegistrationRelay,
         call::{CallContext, RelayedToken, TraceContext},
@@ -115,13 +116,13 @@ impl Identity {
         !self.sends_device_information
     }
 
-    /// Lets a signed request count, once. Called when nothing else stands in the way of what it asks for.
+    /// Lets a signed request count that came from `client`. Called when nothing else stands in the way of what it asks for.
     ///
     /// # Errors
-    /// [`Error::NotAuthenticated`] where it has counted before, [`Error::StoreUnavailable`].
-    pub async fn count_once(&self, face: &Face) -> Result<()> {
+    /// [`Error::NotAuthenticated`] where its nonce came from another client before, [`Error::StoreUnavailable`].
+    pub async fn count(&self, face: &Face, client: Address) -> Result<()> {
         match &self.nonce {
-            Some(nonce) => face.signed_request.count_once(nonce).await,
+            Some(nonce) => face.signed_request.count(nonce, client).await,
             None => Ok(()),
         }
     }

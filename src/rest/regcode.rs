@@ -42,7 +42,7 @@ pub(super) async fn create(
             // A server may make codes for many devices that have no id yet.
             None => face.throttle.admit_create(call.addresses.client, &call.addresses.device.to_string())?,
         }
-        identity.count_once(&face).await?;
+        identity.count(&face, call.addresses.client).await?;
         let created = face.registration.create(&identity.caller, request, None).await?;
         Ok(answer(StatusCode::CREATED, format, render(&created.view.registration, format)?))
     })
@@ -56,7 +56,7 @@ pub(super) async fn read(
 ) -> Response {
     respond(&face, request, async |call, identity, parameters, violations, format| {
         let lookup = lookup(&face, call, segments, parameters, violations)?;
-        identity.count_once(&face).await?;
+        identity.count(&face, call.addresses.client).await?;
         let view = face.registration.get(&identity.caller, &lookup).await?;
         if view.is_partial {
             // The documented record has no place for what is not known.
@@ -76,7 +76,7 @@ pub(super) async fn delete(
 ) -> Response {
     respond(&face, request, async |call, identity, parameters, violations, _| {
         let lookup = lookup(&face, call, segments, parameters, violations)?;
-        identity.count_once(&face).await?;
+        identity.count(&face, call.addresses.client).await?;
         face.registration.delete(&identity.caller, &lookup).await?;
         Ok(StatusCode::NO_CONTENT.into_response())
     })

@@ -40,7 +40,7 @@ pub(super) async fn reset(State(face): State<Face>, request: Request) -> Respons
             }
             _ => return Err(violations.into_error().into()),
         };
-        identity.count_once(&face).await?;
+        identity.count(&face, call.addresses.client).await?;
         face.temp_pass.reset(&identity.caller, &Origin::new("rest", call.headers()), request).await?;
         Ok(StatusCode::NO_CONTENT.into_response())
     })
@@ -61,7 +61,7 @@ pub(super) async fn reset_generic(State(face): State<Face>, request: Request) ->
             }
             _ => return Err(violations.into_error().into()),
         };
-        identity.count_once(&face).await?;
+        identity.count(&face, call.addresses.client).await?;
         face.temp_pass.reset(&identity.caller, &Origin::new("rest", call.headers()), request).await?;
         Ok(StatusCode::NO_CONTENT.into_response())
     })

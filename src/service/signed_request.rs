@@ -6,6 +6,7 @@ use super::policy::SharedPolicy;
 use crate::{
     auth::SignedRequest,
     domain::{
+        address::Address,
         authentication::AuthenticationProblem,
         caller::{Caller, Permission, Scope},
         clock::{SharedClock, Timestamp},
@@ -22,10 +23,6 @@ const LEEWAY: Duration = Duration::from_secs(600);
 /// after it.
 const MILLISECONDS: std::ops::Range<u64> = 100_000_000_000..100_000_000_000_000;
 
-/// What such a client may do, whatever others may: it is older than everything else.
-const PERMISSIONS: [Permission; 3] =
-    [Permission::CodesCreate, Permission::CodesRead, Permission::CodesDelete];
-
 /// Recognizes signed requests.
 #[derive(Clone)]
 pub struct SignedRequestService {
@@ -35,14 +32,14 @@ pub struct SignedRequestService {
 }
 
 impl SignedRequestService {
-    /// Recognizes requests that are signed with a configured key pair, each once.
+    /// Recognizes requests that are signed with a configured key pair, each from one client.
     #[must_use]
     pub fn new(ledger: Arc<dyn Ledger>, policy: SharedPolicy, clock: SharedClock) -> Self {
         Self { ledger, policy, clock }
     }
 
     /// The caller that signed `header`, the `Authorization` of a request with this HTTP method, and the nonce by which the
-    /// request [counts once](Self::count_once).
+    /// request [counts](Self::count).
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`].
@@ -63,19 +60,23 @@ impl SignedRequestService {
         let requestor = RequestorId::parse("requestor_id", request.requestor_id).ok();
         let requestors = requestor.into_iter().filter(|requestor| key.requestors.contains(requestor));
         let name = format!("key pair {}", request.public_key);
-        let caller = Caller::new(name, Scope::Only(requestors.collect()), Scope::Any, PERMISSIONS);
+        let caller = Caller::new(name, Scope::Only(requestors.collect()), Scope::Any, Permission::DEVICE);
         Ok((caller, Nonce::new(&request, request_time)))
     }
 
-    /// Lets the request count, where it has not before.
+    /// Lets the request of this client count, unless its nonce came from another one before: clients in the field sign
+    /// once, and use that for all their calls of the next minutes.
     ///
     /// # Errors
-    /// [`Error::NotAuthenticated`] where it has, [`Error::StoreUnavailable`].
-    pub async fn count_once(&self, nonce: &Nonce) -> Result<()> {
-        let entry = LedgerEntry { value: Vec::new(), expire_time: Some(nonce.end) };
+    /// [`Error::NotAuthenticated`] where it came from another address, [`Error::StoreUnavailable`].
+    pub async fn count(&self, nonce: &Nonce, client: Address) -> Result<()> {
+        let value = client.to_string().into_bytes();
+        let entry = LedgerEntry { value: value.clone(), expire_time: Some(nonce.end) };
         match self.ledger.put_if_absent(&nonce.key, entry).await? {
-            None => Ok(()),
-            Some(_) => Err(Error::NotAuthenticated(AuthenticationProblem::NonceReused)),
+            Some(first) if first.value != value => {
+                Err(Error::NotAuthenticated(AuthenticationProblem::NonceReused))
+            }
+            None | Some(_) => Ok(()),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_lc_rs::hmac;
 use base64::{Engine, prelude::BASE64_STANDARD};
-use passbridge::config::{LegacyKey, Secret};
+use passbridge::config::{Config, LegacyKey, Secret};
 
 use crate::support::{
     http::{Answer, Call, call},
@@ -15,13 +15,23 @@ const PUBLIC: &str = "public-key";
 const SECRET: &str = "secret-key";
 
 fn server() -> TestServer {
+    TestServer::configured(configure)
+}
+
+fn configure(config: &mut Config) {
+    config.rest.legacy_keys = vec![LegacyKey {
+        public_key: PUBLIC.to_owned(),
+        secret_key: Secret::from(SECRET),
+        requestors: vec!["REF".to_owned(), "REF2".to_owned()],
+        ..LegacyKey::default()
+    }];
+}
+
+/// The same behind a proxy whose word about addresses is believed.
+fn behind_a_proxy() -> TestServer {
     TestServer::configured(|config| {
-        config.rest.legacy_keys = vec![LegacyKey {
-            public_key: PUBLIC.to_owned(),
-            secret_key: Secret::from(SECRET),
-            requestors: vec!["REF".to_owned(), "REF2".to_owned()],
-            ..LegacyKey::default()
-        }];
+        configure(config);
+        config.rest.trusted_proxies = vec!["127.0.0.0/8".parse().expect("a network")];
     })
 }
 
@@ -81,15 +91,31 @@ async fn a_time_in_seconds_is_told_from_a_clock_that_is_off() {
 }
 
 #[tokio::test]
-async fn a_nonce_counts_once_for_as_long_as_its_request_would_be_taken() {
-    let server = server();
+async fn a_device_that_signs_once_may_call_as_often_as_it_likes_but_nobody_else_with_what_it_signed() {
+    let server = behind_a_proxy();
     let authorization = signed("POST", "REF", "once", START + 600_000, SECRET);
-    create(&server, authorization.clone()).send().await.json(201);
-    assert!(refused(&server, authorization.clone()).await.contains("nonce"));
-    server.clock.advance(Duration::from_secs(1200));
-    assert!(refused(&server, authorization.clone()).await.contains("nonce"));
+    let from = |address| create(&server, authorization.clone()).header("x-forwarded-for", address);
+    for address in ["203.0.113.7", "::ffff:203.0.113.7", "203.0.113.7:1234"] {
+        for _ in 0..2 {
+            from(address).send().await.json(201);
+        }
+    }
+    for passed in [0, 1200] {
+        server.clock.advance(Duration::from_secs(passed));
+        assert!(from("203.0.113.8").send().await.error(401).contains("nonce"));
+        from("203.0.113.7").send().await.json(201);
+    }
     server.clock.advance(Duration::from_secs(2));
-    assert!(refused(&server, authorization).await.contains("10 minutes"));
+    assert!(from("203.0.113.7").send().await.error(401).contains("10 minutes"));
+}
+
+#[tokio::test]
+async fn a_signed_request_may_do_what_a_device_may_and_reset_nothing() {
+    let server = server();
+    let path = "/reset-tempass/v3/reset?requestor_id=REF&mvpd_id=TempPass&device_id=a&format=json";
+    let reset = call(server.rest_address(), "DELETE", path);
+    let reset = reset.header("authorization", signed("DELETE", "REF", "1", START, SECRET));
+    assert!(reset.send().await.error(403).contains("temp_passes.reset"));
 }
 
 #[tokio::test]
