@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use http::HeaderValue;
 
 use super::App;
@@ -18,13 +17,13 @@ use crate::{
 };
 
 /// The face of `app`.
-pub(super) fn service(app: &App) -> Router {
+pub(super) fn service(app: &App) -> rest::Service {
     let config = &app.config.rest;
     let services = &app.services;
     let (clock, policy) = (&services.clock, &services.policy);
     let ledger = Arc::clone(&services.store.ledger);
     let limit = config.address_limit;
-    rest::router(rest::Parts {
+    rest::service(rest::Parts {
         registration: services.registration.clone(),
         temp_pass: services.temp_pass.clone(),
         client_registration: services.client_registration.clone(),
@@ -34,6 +33,7 @@ pub(super) fn service(app: &App) -> Router {
         telemetry: app.telemetry.clone(),
         trusted_proxies: TrustedProxies::new(config.trusted_proxies.clone()),
         device_id: config.device_id,
+        device_info: config.device_info,
         default_format: config.default_format,
         cors_origins: config.cors_origins.iter().filter_map(|text| cors_origin(text)).collect(),
         passthrough: config.passthrough.as_deref().and_then(|origin| Passthrough::new(origin).ok()),

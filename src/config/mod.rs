@@ -40,7 +40,7 @@ pub use load::{ConfigError, load};
 pub use log::{Log, LogFormat};
 pub use operations::Operations;
 pub use reference::reference;
-pub use rest::{AddressLimit, DeviceIdRule, Format, LegacyKey, Rest};
+pub use rest::{AddressLimit, DeviceIdRule, DeviceInfoRule, Format, LegacyKey, Rest};
 pub use runtime::Runtime;
 pub use schedule::{ScheduleTarget, TempPassSchedule};
 pub use secret::Secret;

@@ -18,6 +18,8 @@ pub struct Rest {
     pub tls: Tls,
     /// Whether a create must bring a `deviceId`.
     pub device_id: DeviceIdRule,
+    /// Whether a create by a registered client must bring device information.
+    pub device_info: DeviceInfoRule,
     /// The format of answers to clients that say nothing: no extension, no `format`, no `Accept` but `*/*`.
     pub default_format: Format,
     /// The networks (CIDR) of the proxies in front of this listener. What these say in `X-Forwarded-For` is believed
@@ -52,6 +54,7 @@ impl Default for Rest {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             tls: Tls::default(),
             device_id: DeviceIdRule::Required,
+            device_info: DeviceInfoRule::Required,
             default_format: Format::Xml,
             trusted_proxies: Vec::new(),
             address_limit: AddressLimit::default(),
@@ -74,6 +77,16 @@ pub enum DeviceIdRule {
     /// A create without one is answered 400.
     Required,
     /// A device without one is known by the `id` of its record, which it stores and sends from then on.
+    Optional,
+}
+
+/// Whether a create by a registered client must bring device information, in `X-Device-Info` or `device_info`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceInfoRule {
+    /// A create without any is answered 400.
+    Required,
+    /// Without any, what the User-Agent tells is taken.
     Optional,
 }
 

@@ -3,6 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
 
 use super::{
     error::Violation,
@@ -16,8 +17,8 @@ pub const DEFAULT_ALPHABET: &str = "BCDFGHJKLMNPQRSTVWXZ3479";
 /// Seven characters of the default alphabet are 4.6 · 10⁹ codes.
 pub const DEFAULT_LENGTH: usize = 7;
 
-/// The longest text that is looked at as a typed code, in bytes, separators included.
-pub const TYPED_MAX: usize = 64;
+/// The longest text that is looked at as a typed code, in bytes, separators included. A full-width letter has three.
+pub const TYPED_MAX: usize = 256;
 
 /// How many codes there must be for each one that may live: a guess then hits with one chance in a thousand
 /// at most even when the environment is full; a caller who may read several environments learns of all of them at once.
@@ -108,13 +109,13 @@ impl CodeFormat {
         }
     }
 
-    /// What a person meant who typed `typed`: case, white space and dashes do not matter, and look-alikes of
+    /// What a person meant who typed `typed`: case, width, white space and dashes do not matter, and look-alikes of
     /// characters that the alphabet left out are taken for the ones that it has. `None` where no code of this
     /// format can be meant.
     #[must_use]
     pub fn fold(&self, typed: &str) -> Option<Code> {
         let mut code = String::with_capacity(self.length);
-        for character in typed.chars().filter(|character| !is_separator(*character)) {
+        for character in letters(typed) {
             let folded = *self.folding.get(usize::try_from(u32::from(character)).ok()?)?;
             if folded == 0 || code.len() == self.length {
                 return None;
@@ -128,15 +129,11 @@ impl CodeFormat {
 /// The longest code that an upstream may issue, in characters.
 const UPSTREAM_LENGTH_MAX: usize = 32;
 
-/// What a person meant who typed a code that somebody else issued: its alphabet is not known, so that only separators and
-/// case do not matter. `None` where no code can be meant.
+/// What a person meant who typed a code that somebody else issued: its alphabet is not known, so that only separators,
+/// case and width do not matter. `None` where no code can be meant.
 #[must_use]
 pub fn fold_upstream(typed: &str) -> Option<Code> {
-    let folded: String = typed
-        .chars()
-        .filter(|character| !is_separator(*character))
-        .map(|character| character.to_ascii_uppercase())
-        .collect();
+    let folded: String = letters(typed).map(|character| character.to_ascii_uppercase()).collect();
     upstream_code(&folded)
 }
 
@@ -171,9 +168,17 @@ pub fn check_typed(field: &str, typed: &str) -> Result<(), Violation> {
     }
 }
 
+/// What was typed without separators, in compatibility form (NFKC): input methods of East Asia give full-width letters.
+fn letters(typed: &str) -> impl Iterator<Item = char> {
+    typed.nfkc().filter(|character| !is_separator(*character))
+}
+
 fn is_separator(character: char) -> bool {
     // The dashes that phones put where a person typed a hyphen (U+2010 to U+2015, the minus sign) included.
-    character.is_whitespace() || matches!(character, '-' | '_' | '.' | '\u{2010}'..='\u{2015}' | '\u{2212}')
+    let is_dash = matches!(character, '-' | '_' | '.' | '\u{2010}'..='\u{2015}' | '\u{2212}');
+    // They come along when a code is pasted, and nobody sees them.
+    let is_invisible = matches!(character, '\u{AD}' | '\u{200B}'..='\u{200D}' | '\u{2060}' | '\u{FEFF}');
+    is_dash || is_invisible || character.is_whitespace()
 }
 
 fn check_alphabet(alphabet: &str) -> Result<(), &'static str> {

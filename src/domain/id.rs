@@ -9,8 +9,8 @@ use super::error::Violation;
 /// The longest requestor, mvpd or environment, in characters.
 pub const NAME_MAX: usize = 128;
 
-/// The longest device id, in bytes of UTF-8.
-pub const DEVICE_ID_MAX: usize = 512;
+/// The longest device id, in bytes of UTF-8: some platforms' tokens have 900 and more.
+pub const DEVICE_ID_MAX: usize = 2048;
 
 /// What the REST documents let a device without an id send instead of one; never a device id.
 pub const DUMMY_DEVICE_ID: &str = "dummy";
@@ -106,7 +106,7 @@ fn check_name(field: &str, text: &str) -> Result<(), Violation> {
     }
 }
 
-/// What a device is known by: 1 to 512 bytes of UTF-8. Personal data, so it shows itself to no log.
+/// What a device is known by: 1 to 2048 bytes of UTF-8. Personal data, so it shows itself to no log.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct DeviceId(Box<str>);
@@ -115,7 +115,7 @@ impl DeviceId {
     /// Takes `text` from the request's `field`.
     ///
     /// # Errors
-    /// Where it is empty, has more than 512 bytes, or is the word `dummy`, by which the REST documents mean
+    /// Where it is empty, has more than 2048 bytes, or is the word `dummy`, by which the REST documents mean
     /// that there is none.
     pub fn parse(field: &str, text: &str) -> Result<Self, Violation> {
         match text {

@@ -3,17 +3,17 @@
 
 use std::{
     convert::Infallible,
-    future::Future,
+    future::{Future, ready},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response, StatusCode, header::CONTENT_TYPE};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
-use tonic::body::Body;
+use tonic::{Code, body::Body};
 use tower::{Layer, Service};
 use tracing::Instrument;
 
@@ -86,6 +86,12 @@ where
         };
         request.extensions_mut().insert(self.face.caller.in_call(context));
         request.extensions_mut().insert(end.clone());
+        if !is_grpc(request.headers()) {
+            record.finish(Code::Unknown);
+            let response = Response::builder().status(StatusCode::UNSUPPORTED_MEDIA_TYPE).body(Body::empty());
+            let response = response.unwrap_or_default().map(|body| AnswerBody::new(body, None, end));
+            return Box::pin(ready(Ok(response)));
+        }
         let answer = timeout_at(limit, self.inner.call(request));
         Box::pin(async move {
             let answered = match record.span() {
@@ -104,6 +110,12 @@ where
             Ok(response.map(|body| AnswerBody::new(body, record, end)))
         })
     }
+}
+
+/// Whether the content is gRPC's; a server answers 415 to any other (PROTOCOL-HTTP2 of gRPC).
+fn is_grpc(headers: &HeaderMap) -> bool {
+    let said = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    said.strip_prefix("application/grpc").is_some_and(|rest| rest.is_empty() || rest.starts_with(['+', ';']))
 }
 
 /// An error that tonic gave before a handler ran, in our terms.

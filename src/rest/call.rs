@@ -7,7 +7,7 @@ use axum::{
 };
 use http::{
     HeaderMap, HeaderValue, Method, StatusCode, Uri, Version,
-    header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HOST},
+    header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HOST},
     request,
     uri::Authority,
 };
@@ -22,7 +22,7 @@ use super::{
     failure::{Failure, Shape},
     format::{Asked, asked, media_type, named, split_extension},
     identity::Identity,
-    parameters::Parameters,
+    parameters::{Parameters, is_form},
 };
 use crate::{
     config::Format,
@@ -36,6 +36,9 @@ use crate::{
 /// How much of a body is read of somebody who has not shown who it is: enough for the format that a form may ask for, and
 /// so little that all connections together do not fill the memory.
 const STRANGERS_BODY_MAX: usize = 4 * 1024;
+
+/// The same of a form that may carry an access token, and device information beside it.
+const TOKEN_FORM_MAX: usize = 32 * 1024;
 
 /// A request whose body has come.
 pub(super) struct Call {
@@ -59,8 +62,12 @@ pub(super) async fn respond(
         Err(failure) => return failure.into_response(),
     };
     // Before the body, which is much to keep for a stranger.
-    let identity = Identity::of(face, &call.head, &call.environment, call.deadline).await;
-    let limit = if identity.is_ok() { usize::MAX } else { STRANGERS_BODY_MAX };
+    let identity = Identity::of(face, &call.head, &call.environment, call.context()).await;
+    let limit = match &identity {
+        Ok(_) => usize::MAX,
+        Err(_) if call.has_form() && !call.has_authorization() => TOKEN_FORM_MAX,
+        Err(_) => STRANGERS_BODY_MAX,
+    };
     match (call.receive(body, face.max_body_size.min(limit)).await, identity) {
         (Ok(()), identity) => call.answer(face, identity, work).await,
         (Err(Failure::BodyTooLarge(_)), Err(error)) => Failure::from(error).into_response(),
@@ -135,6 +142,31 @@ impl Call {
         &self.head.headers
     }
 
+    /// Whether the body is said to be a form that may carry an access token (RFC 6750, section 2.2).
+    fn has_form(&self) -> bool {
+        self.head.method == Method::POST && is_form(&self.head.headers) == Some(true)
+    }
+
+    fn has_authorization(&self) -> bool {
+        self.head.headers.contains_key(AUTHORIZATION)
+    }
+
+    /// Who calls: by the headers, or by an access token in the form.
+    async fn identity(
+        &self,
+        face: &Face,
+        by_headers: Result<Identity, Error>,
+        parameters: &Parameters<'_>,
+    ) -> Result<Identity, Failure> {
+        let mut tokens = parameters.in_form("access_token").filter(|_| self.has_form());
+        let Some(token) = tokens.next() else { return Ok(by_headers?) };
+        if self.has_authorization() || tokens.next().is_some() {
+            return Err(Failure::TokenTwice);
+        }
+        let token = std::str::from_utf8(token).unwrap_or_default();
+        Ok(Identity::of_token(face, token, &self.environment, self.context()).await?)
+    }
+
     async fn answer(
         &self,
         face: &Face,
@@ -153,7 +185,7 @@ impl Call {
         // A delete that succeeds has nothing to say in any format.
         let is_acceptable = chosen.is_some() || self.head.method == Method::DELETE;
         let work = async {
-            let identity = identity?;
+            let identity = self.identity(face, identity, &parameters).await?;
             if is_acceptable {
                 work(self, &identity, &parameters, violations, format).await
             } else {

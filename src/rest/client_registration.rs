@@ -96,6 +96,9 @@ pub(super) async fn token(State(face): State<Face>, request: Request) -> Respons
         let mut get = |name| parameters.filled(name, &mut violations).map(str::to_owned);
         let (grant_type, client_id, client_secret) =
             (get("grant_type"), get("client_id"), get("client_secret"));
+        if grant_type.is_none() {
+            parameters.check_body(&mut violations);
+        }
         if !violations.is_empty() {
             return Err(OAuthErrorCode::InvalidRequest.because(violations.into_error().to_string()).into());
         }

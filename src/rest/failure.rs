@@ -34,6 +34,8 @@ pub(super) enum Failure {
     OAuth(OAuthError),
     /// The client showed its credentials by HTTP Basic, and they are wrong (RFC 6749, section 5.2).
     BasicCredentials(OAuthError),
+    /// The access token is sent in more than one way, or twice (RFC 6750, section 2).
+    TokenTwice,
     /// There is nothing at this path.
     UnknownPath,
     /// The path is right, the method is not.
@@ -126,7 +128,7 @@ impl Failure {
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::UriTooLong(_) => StatusCode::URI_TOO_LONG,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::BodyIncomplete => StatusCode::BAD_REQUEST,
+            Self::TokenTwice | Self::BodyIncomplete => StatusCode::BAD_REQUEST,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
         }
     }
@@ -177,6 +179,10 @@ impl Failure {
         match self {
             Self::Domain(error) => error.full_message(),
             Self::OAuth(error) | Self::BasicCredentials(error) => error.description.clone(),
+            Self::TokenTwice => {
+                "the access token is there more than once; send it in the Authorization header or, once, in the form"
+                    .to_owned()
+            }
             Self::UnknownPath => {
                 "there is nothing at this path; this server has /reggie/v1, /reset-tempass/v3 and /o/client"
                     .to_owned()
@@ -210,6 +216,7 @@ impl Failure {
             Self::Domain(Error::NotAuthenticated(AuthenticationProblem::Missing)) => "Bearer",
             Self::Domain(Error::NotAuthenticated(_)) => "Bearer error=\"invalid_token\"",
             Self::Domain(Error::PermissionMissing { .. }) => "Bearer error=\"insufficient_scope\"",
+            Self::TokenTwice => "Bearer error=\"invalid_request\"",
             Self::BasicCredentials(_) => "Basic realm=\"passbridge\"",
             _ => return None,
         };

@@ -2,15 +2,13 @@
 
 use http::{header::AUTHORIZATION, request};
 
-use tokio::time::Instant;
-
 use super::Face;
 use crate::{
     domain::{
         address::Address,
         authentication::AuthenticationProblem,
         backend::RegistrationRelay,
-        call::{CallContext, RelayedToken, TraceContext},
+        call::{CallContext, RelayedToken},
         caller::{Caller, Permission, Scope},
         error::{Error, Result},
         id::EnvironmentName,
@@ -44,15 +42,27 @@ impl Identity {
         face: &Face,
         head: &request::Parts,
         environment: &EnvironmentName,
-        deadline: Instant,
+        context: CallContext,
     ) -> Result<Self> {
-        let identity = Self::known(face, head, environment).await?;
-        let context = CallContext {
-            deadline: Some(deadline.into_std()),
-            trace: TraceContext::of(&head.headers),
-            relayed_token: identity.relayed_token.clone(),
-        };
-        Ok(Self { caller: identity.caller.in_call(context), ..identity })
+        Ok(Self::known(face, head, environment).await?.in_call(context))
+    }
+
+    /// The client whose access token a form carries.
+    ///
+    /// # Errors
+    /// As [`Identity::of`].
+    pub async fn of_token(
+        face: &Face,
+        token: &str,
+        environment: &EnvironmentName,
+        context: CallContext,
+    ) -> Result<Self> {
+        Ok(Self::by_token(face, token, environment).await?.in_call(context))
+    }
+
+    fn in_call(self, context: CallContext) -> Self {
+        let context = CallContext { relayed_token: self.relayed_token.clone(), ..context };
+        Self { caller: self.caller.in_call(context), ..self }
     }
 
     async fn known(face: &Face, head: &request::Parts, environment: &EnvironmentName) -> Result<Self> {
@@ -65,19 +75,7 @@ impl Identity {
         };
         match line.split_once(' ') {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
-                let upstream = face.policy.load().relaying_upstream(environment).cloned();
-                if let Some(upstream) = upstream {
-                    return Self::relayed(&*upstream.relay, token.trim(), environment).await;
-                }
-                let client = face.client_registration.authenticate(token.trim(), environment)?;
-                Ok(Self {
-                    caller: client.caller,
-                    authorization_type: OAUTH2,
-                    application: Some(client.application),
-                    relayed_token: None,
-                    sends_device_information: true,
-                    nonce: None,
-                })
+                Self::by_token(face, token.trim(), environment).await
             }
             _ => {
                 let (caller, nonce) = face.signed_request.authenticate(head.method.as_str(), line)?;
@@ -91,6 +89,22 @@ impl Identity {
                 })
             }
         }
+    }
+
+    async fn by_token(face: &Face, token: &str, environment: &EnvironmentName) -> Result<Self> {
+        let upstream = face.policy.load().relaying_upstream(environment).cloned();
+        if let Some(upstream) = upstream {
+            return Self::relayed(&*upstream.relay, token, environment).await;
+        }
+        let client = face.client_registration.authenticate(token, environment)?;
+        Ok(Self {
+            caller: client.caller,
+            authorization_type: OAUTH2,
+            application: Some(client.application),
+            relayed_token: None,
+            sends_device_information: true,
+            nonce: None,
+        })
     }
 
     /// A client that is registered with the upstream: what it may do is the upstream's to judge.

@@ -34,11 +34,13 @@ use axum::{
     middleware::{from_fn, from_fn_with_state},
     routing::{delete, get, post},
 };
-use http::{HeaderName, Method, header};
+use http::{HeaderName, Method, Request, header};
+use hyper::body::Incoming;
+use tower::util::MapRequest;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::{
-    config::{DeviceIdRule, Format},
+    config::{DeviceIdRule, DeviceInfoRule, Format},
     service::{
         ClientRegistrationService, RegistrationService, TempPassService,
         policy::{SharedPolicy, TrustedProxies},
@@ -74,6 +76,8 @@ pub struct Parts {
     pub trusted_proxies: TrustedProxies,
     /// Whether a create must bring a device id.
     pub device_id: DeviceIdRule,
+    /// Whether a create by a registered client must bring device information.
+    pub device_info: DeviceInfoRule,
     /// The format of answers to clients that say nothing.
     pub default_format: Format,
     /// Web pages of which origins may call; none means that browsers are told nothing.
@@ -97,11 +101,18 @@ pub enum CorsOrigin {
 
 pub use passthrough::Passthrough;
 
+/// The face as a listener serves it.
+pub type Service = MapRequest<Router, fn(Request<Incoming>) -> Request<Incoming>>;
+
 /// The face as handlers hold it.
 type Face = Arc<Parts>;
 
-/// Every path of the face.
-pub fn router(parts: Parts) -> Router {
+/// The face: every path, also with slashes in front or behind that are too many.
+pub fn service(parts: Parts) -> Service {
+    MapRequest::new(router(parts), route::without_stray_slashes)
+}
+
+fn router(parts: Parts) -> Router {
     let cors = cors(&parts.cors_origins);
     let face = Arc::new(parts);
     let router = Router::new()

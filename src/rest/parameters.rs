@@ -21,6 +21,8 @@ const NAME_MAX: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct Parameters<'a> {
     pairs: Vec<Pair<'a>>,
+    /// Whether there is a body that is no form and may say something.
+    has_unread_body: bool,
 }
 
 #[derive(Debug)]
@@ -37,20 +39,22 @@ enum Source {
 }
 
 impl<'a> Parameters<'a> {
-    /// The parameters of a query and a body.
+    /// The parameters of a query and a body. A body that is no form has none: clients that say everything in the query
+    /// send `{}` or `null` beside it.
     pub fn read(query: &'a str, headers: &HeaderMap, body: &'a [u8], violations: &mut Violations) -> Self {
         let mut pairs = pairs(query.as_bytes(), Source::Query);
-        if !body.is_empty() {
+        let mut has_unread_body = false;
+        if !body.is_empty() && !says_nothing(body) {
             match form(headers, body) {
-                Ok(form) => pairs.extend(form),
-                Err(violation) => drop(violations.take::<()>(Err(violation))),
+                Some(form) => pairs.extend(form),
+                None => has_unread_body = true,
             }
         }
         if pairs.len() > PARAMETERS_MAX {
             violations.add("", format!("has too many parameters; at most {PARAMETERS_MAX} are allowed"));
             pairs.clear();
         }
-        Self { pairs }
+        Self { pairs, has_unread_body }
     }
 
     /// The parameter's value. One that is repeated, contradicts itself or is not UTF-8 is noted as a violation.
@@ -73,6 +77,22 @@ impl<'a> Parameters<'a> {
         }
         let text = std::str::from_utf8(&query.or(form)?.value);
         violations.take(text.map_err(|_| Violation::new(name, "is not UTF-8")))
+    }
+
+    /// Notes the body where it may say something that was not read: for calls that lack something, and for those that may
+    /// not leave out what they were told.
+    pub fn check_body(&self, violations: &mut Violations) {
+        if self.has_unread_body {
+            violations.add("", format!("the body is not a form; send {FORM}"));
+        }
+    }
+
+    /// The parameter's values in the form that are not empty, as bytes.
+    pub fn in_form(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+        let pairs = self.pairs.iter().filter(move |pair| {
+            pair.source == Source::Form && !pair.value.is_empty() && *pair.name == *name.as_bytes()
+        });
+        pairs.map(|pair| &*pair.value)
     }
 
     /// Notes every parameter that is none of `known`, and those that stand in the query and in the form.
@@ -99,18 +119,31 @@ impl<'a> Parameters<'a> {
     }
 }
 
-fn form<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Vec<Pair<'a>>, Violation> {
-    let not_a_form = || Violation::new("", format!("the body is not a form; send {FORM}"));
-    let said = headers.get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
-    let media_type = said.and_then(|text| text.split(';').next()).map(str::trim);
-    if media_type.is_some_and(|media_type| !media_type.eq_ignore_ascii_case(FORM)) {
-        return Err(not_a_form());
+/// Whether the body is said to be a form; `None` where its type is not said.
+pub(super) fn is_form(headers: &HeaderMap) -> Option<bool> {
+    let said = headers.get(CONTENT_TYPE)?.to_str().unwrap_or_default();
+    let media_type = said.split(';').next().unwrap_or_default().trim();
+    Some(media_type.eq_ignore_ascii_case(FORM))
+}
+
+/// Whether a body that is there has no content: white space, or JSON with nothing in it.
+fn says_nothing(body: &[u8]) -> bool {
+    let text = body.trim_ascii();
+    let inside = |open, close| text.strip_prefix(&[open])?.strip_suffix(&[close]).map(<[u8]>::trim_ascii);
+    let is_empty = |inside: Option<&[u8]>| inside.is_some_and(<[u8]>::is_empty);
+    matches!(text, b"" | b"null" | b"\"\"") || is_empty(inside(b'{', b'}')) || is_empty(inside(b'[', b']'))
+}
+
+/// The parameters of a form; `None` where the body is none.
+fn form<'a>(headers: &HeaderMap, body: &'a [u8]) -> Option<Vec<Pair<'a>>> {
+    if is_form(headers) == Some(false) {
+        return None;
     }
     let pairs = pairs(body, Source::Form);
     // Text of another kind, such as JSON, comes out as names that no parameter has.
     let is_name_byte = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-:[]".contains(byte);
     let is_name = |name: &[u8]| name.len() <= NAME_MAX && name.iter().all(is_name_byte);
-    if pairs.iter().all(|pair| is_name(&pair.name)) { Ok(pairs) } else { Err(not_a_form()) }
+    pairs.iter().all(|pair| is_name(&pair.name)).then_some(pairs)
 }
 
 fn pairs(text: &[u8], source: Source) -> Vec<Pair<'_>> {
@@ -168,9 +201,20 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_no_form_is_refused() {
-        for body in [r#"{"a":1}"#, "<a>1</a>", r#"{"a":"="}"#, "hello world"] {
-            assert!(get("", body, "a").expect_err(body).contains("not a form"), "{body}");
+    fn a_body_that_is_no_form_has_no_parameters_and_is_told_from_one_that_says_nothing() {
+        let is_unread = |body: &str| {
+            let mut violations = Violations::default();
+            let parameters = Parameters::read("a=1", &HeaderMap::new(), body.as_bytes(), &mut violations);
+            assert_eq!(parameters.get("a", &mut violations), Some("1"), "{body}");
+            assert!(violations.is_empty(), "{body}");
+            parameters.check_body(&mut violations);
+            !violations.is_empty()
+        };
+        for body in [r#"{"a":2}"#, "<a>2</a>", r#"{"a":"="}"#, "hello world", "{}{}", "[{}]", "{", "nul l"] {
+            assert!(is_unread(body), "{body}");
+        }
+        for body in ["", "{}", " { }\r\n", "null", "[]", "\"\"", "  ", "a=1"] {
+            assert!(!is_unread(body), "{body}");
         }
         let mut headers = HeaderMap::new();
         for (media_type, is_form) in [
@@ -180,7 +224,7 @@ mod tests {
             ("multipart/form-data; boundary=x", false),
         ] {
             headers.insert(CONTENT_TYPE, media_type.parse().expect("a value"));
-            assert_eq!(form(&headers, b"a=1").is_ok(), is_form, "{media_type}");
+            assert_eq!(form(&headers, b"a=1").is_some(), is_form, "{media_type}");
         }
     }
 

@@ -19,7 +19,7 @@ use http_body_util::{LengthLimitError, Limited};
 use reqwest::{Client, Url};
 use tokio::{sync::Semaphore, time::timeout_at};
 
-use super::{Face, address::Addresses, around::Deadline, failure::Failure};
+use super::{Face, address::Addresses, around::Deadline, failure::Failure, route::Written};
 use crate::{
     domain::error::{Error, UpstreamAnswer, Violation},
     outbound::client_for,
@@ -77,9 +77,10 @@ async fn send(passthrough: &Passthrough, face: &Face, request: Request) -> Resul
     let call = call.map_err(|_| unavailable("too many calls go through to it already"))?;
     let (head, body) = request.into_parts();
     let mut url = passthrough.origin.clone();
-    url.set_path(head.uri.path());
-    url.set_query(head.uri.query());
-    if url.path() != head.uri.path() {
+    let uri = head.extensions.get::<Written>().map_or(&head.uri, |Written(uri)| uri);
+    url.set_path(uri.path());
+    url.set_query(uri.query());
+    if url.path() != uri.path() {
         let text =
             "has segments of dots, or characters that no path has; it would reach another one than it says";
         return Err(Error::from(Violation::new("path", text)).into());

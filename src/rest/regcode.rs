@@ -15,7 +15,7 @@ use super::{
     record::render,
 };
 use crate::{
-    config::DeviceIdRule,
+    config::{DeviceIdRule, DeviceInfoRule},
     domain::{
         code::check_typed,
         device_info::{DeviceInfo, USER_AGENT_MAX, Warning},
@@ -93,7 +93,9 @@ fn create_request(
 ) -> Result<RegistrationRequest, Error> {
     let device_id = device_id(face.device_id, parameters, &mut violations);
     let device_info = device_info(call, parameters, &mut violations);
-    if device_info.is_none() && violations.is_empty() && !identity.is_older_than_device_information() {
+    let needs_device_info =
+        face.device_info == DeviceInfoRule::Required && !identity.is_older_than_device_information();
+    if device_info.is_none() && violations.is_empty() && needs_device_info {
         violations.add("", missing("X-Device-Info"));
     }
     let mvpd = parameters.filled("mvpd", &mut violations).map(|text| MvpdId::parse("mvpd", text));
@@ -106,6 +108,7 @@ fn create_request(
     let user_agent = user_agent(call, &mut violations);
     let legacy = legacy(parameters, &mut violations);
     let (Some(place), true) = (place, violations.is_empty()) else {
+        parameters.check_body(&mut violations);
         return Err(violations.into_error());
     };
     let (device_info, warnings) = device_info.unzip();

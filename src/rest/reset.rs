@@ -26,6 +26,7 @@ pub(super) async fn reset(State(face): State<Face>, request: Request) -> Respons
     respond(&face, request, async |call, identity, parameters, mut violations, _| {
         let known = ["requestor_id", "mvpd_id", "device_id", "appId", "deviceUser", "environment", "format"];
         parameters.check_names(&known, &mut violations);
+        parameters.check_body(&mut violations);
         let place = place(&face, call, parameters, &mut violations);
         let target = target(parameters, "device_id", &mut violations, |text, violations| {
             violations.take(DeviceId::parse("device_id", text)).map(ResetTarget::Device)
@@ -51,6 +52,7 @@ pub(super) async fn reset(State(face): State<Face>, request: Request) -> Respons
 pub(super) async fn reset_generic(State(face): State<Face>, request: Request) -> Response {
     respond(&face, request, async |call, identity, parameters, mut violations, _| {
         parameters.check_names(&["requestor_id", "mvpd_id", "key", "environment", "format"], &mut violations);
+        parameters.check_body(&mut violations);
         let place = place(&face, call, parameters, &mut violations);
         let target = target(parameters, "key", &mut violations, |text, violations| {
             violations.take(GenericKey::parse("key", text)).map(ResetTarget::Key)

@@ -44,6 +44,17 @@ fn what_a_person_types_is_folded() {
     assert_eq!(fold(" B C D F G H J ").as_deref(), Some("BCDFGHJ"));
     assert_eq!(fold("BCD\u{2013}FGHJ").as_deref(), Some("BCDFGHJ"));
     assert_eq!(fold("8cdf6hj").as_deref(), Some("BCDFGHJ"), "8 looks like B, 6 like G");
+    for invisible in ['\u{AD}', '\u{200B}', '\u{200C}', '\u{200D}', '\u{2060}', '\u{FEFF}'] {
+        assert_eq!(fold(&format!("BCD{invisible}FGHJ{invisible}")).as_deref(), Some("BCDFGHJ"));
+        assert!(check_typed("code", &invisible.to_string()).is_err(), "nothing was typed");
+    }
+    assert_eq!(fold("ｂｃｄ－ｆｇｈｊ").as_deref(), Some("BCDFGHJ"));
+    assert_eq!(fold("ＢＣＤ　３４７９").as_deref(), Some("BCD3479"));
+    assert_eq!(
+        fold_upstream("ｑｗｅ\u{200B}１２３").map(|code| code.as_str().to_owned()).as_deref(),
+        Some("QWE123")
+    );
+    assert!(check_typed("code", &"Ａ－".repeat(32)).is_ok(), "the longest that an upstream issues");
     assert_eq!(fold("1i2o05u").as_deref(), Some("LLZQQSV"));
 }
 
@@ -80,7 +91,7 @@ fn an_alphabet_that_folding_cannot_serve_is_refused() {
 #[test]
 fn a_typed_code_is_bounded_and_has_no_control_characters() {
     assert!(check_typed("code", "bcd fghj").is_ok());
-    for typed in ["", "  ", "ABC\0DEF", &"A".repeat(65)] {
+    for typed in ["", "  ", "ABC\0DEF", &"A".repeat(257)] {
         assert_eq!(check_typed("code", typed).expect_err("refused").field, "code", "{typed:?}");
     }
 }

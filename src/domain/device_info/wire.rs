@@ -35,10 +35,14 @@ fn read(text: &str) -> Result<Reading, String> {
     if text.trim_ascii_start().starts_with('{') {
         return Err("must be base64 of a JSON object, but looks like the JSON itself: encode it".to_owned());
     }
-    let bytes = base64_text::decode(text)
-        .map_err(|reason| format!("must be base64 of a JSON object, but is not base64: {reason}"))?;
-    let json = std::str::from_utf8(&bytes)
-        .map_err(|error| format!("must be base64 of a JSON object, but is not UTF-8 inside: {error}"))?;
+    let broken = |reason: String| match text.trim_ascii().contains(' ') {
+        // Each was taken for the plus sign that an undecoded query makes a space of.
+        true => "must be base64 of a JSON object, but has spaces in it: send it without any".to_owned(),
+        false => format!("must be base64 of a JSON object, but {reason}"),
+    };
+    let bytes = base64_text::decode(text).map_err(|reason| broken(format!("is not base64: {reason}")))?;
+    let json = std::str::from_utf8(&bytes);
+    let json = json.map_err(|error| broken(format!("is not UTF-8 inside: {error}")))?;
     if nesting::text_is_too_deep(json) {
         return Err(nesting::TOO_DEEP.to_owned());
     }

@@ -311,7 +311,7 @@ fn device_target(target: Option<Target>) -> std::result::Result<ResetTarget, Vio
 
 fn required_device_id(text: &str) -> std::result::Result<DeviceId, Violation> {
     if text.is_empty() {
-        return Err(Violation::new("device_id", "is required: the device's identifier, 1 to 512 bytes"));
+        return Err(Violation::new("device_id", "is required: the device's identifier, 1 to 2048 bytes"));
     }
     if is_all(text) {
         return Err(Violation::new("device_id", "is the word all, which no device has for an identifier"));

@@ -11,5 +11,6 @@ mod parameters;
 mod registration;
 mod reset;
 mod revocation;
+mod shipped_client;
 mod signed_request;
 mod throttle;
