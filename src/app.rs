@@ -124,7 +124,7 @@ impl App {
         let services =
             Services::build(&config, policy, surroundings, store, Some(Arc::clone(&metrics))).await?;
         let telemetry = Telemetry::new(metrics, traces);
-        let pool = WorkerPool::start(threads(&config))?;
+        let pool = WorkerPool::start(threads(&config), &services.detached)?;
         Ok(Self {
             config,
             services,

@@ -10,6 +10,7 @@ use super::{
     App, StartError,
     operations::{self, Readiness},
     rest,
+    services::FINISH_MAX,
     upstreams::Upstreams,
 };
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
     config::Config,
     domain::{caller::Caller, device_info::Normalizer, port::Store},
     grpc::{self, FaceLayer, HealthBoard},
-    server::{Acceptor, Http1Options, Http2Options, Serving, Shutdown, WorkerPool},
+    server::{Acceptor, Detached, Http1Options, Http2Options, Serving, Shutdown, WorkerPool},
     service::temp_pass::Outcome,
     telemetry::Telemetry,
 };
@@ -101,7 +102,7 @@ impl App {
         shutdown.drain.cancel();
         accepting.as_mut().await;
         drop(accepting);
-        end_calls(pool, &shutdown, config.runtime.drain_timeout.0).await;
+        end_calls(pool, &shutdown, &services.detached, config.runtime.drain_timeout.0).await;
         // A reset under way has a deadline.
         let _ = scheduling.await;
         services.finish().await;
@@ -186,11 +187,18 @@ fn report_run(telemetry: &Telemetry, schedule: &str, outcome: &Outcome) {
     }
 }
 
-async fn end_calls(pool: WorkerPool, shutdown: &Shutdown, limit: Duration) {
+/// Waits for calls, and for what goes on although its caller has left: an upstream may be slow.
+async fn end_calls(pool: WorkerPool, shutdown: &Shutdown, detached: &Detached, limit: Duration) {
+    detached.tasks.close();
     let mut ended = tokio::task::spawn_blocking(move || pool.join());
-    if tokio::time::timeout(limit, &mut ended).await.is_err() {
-        tracing::warn!("calls that did not end in time are cut");
-        shutdown.cut.cancel();
+    if tokio::time::timeout(limit, &mut ended).await.is_ok() {
+        return;
+    }
+    tracing::warn!("calls that did not end in time are cut");
+    shutdown.cut.cancel();
+    if tokio::time::timeout(FINISH_MAX, &mut ended).await.is_err() {
+        tracing::warn!("detached tasks that did not end in time are dropped");
+        detached.abandon.cancel();
         let _ = ended.await;
     }
 }

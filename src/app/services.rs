@@ -4,7 +4,6 @@ use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
-use tokio_util::task::TaskTracker;
 
 use super::{StartError, Surroundings, store, upstreams::Upstreams};
 use crate::{
@@ -14,6 +13,7 @@ use crate::{
     },
     config::{Config, StoreKind},
     domain::{clock::SharedClock, device_info::Normalizer, port::Store},
+    server::Detached,
     service::{
         ClientRegistrationService, RegistrationService, TempPassService,
         backends::Backends,
@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// How long the end of the server waits for calls that go on without their callers: an upstream may be slow.
-const FINISH_MAX: Duration = Duration::from_secs(20);
+pub(super) const FINISH_MAX: Duration = Duration::from_secs(20);
 
 /// The use cases, and what they share.
 pub(super) struct Services {
@@ -41,12 +41,12 @@ pub(super) struct Services {
     pub temp_pass: TempPassService,
     pub upstreams: Arc<Upstreams>,
     codes: Arc<ShadowedCodes>,
-    /// Registrations and renewals at upstreams.
-    tasks: TaskTracker,
+    /// What goes on although its caller has left.
+    pub detached: Detached,
 }
 
 impl Services {
-    /// Over `store`, with this policy. Creates and resets whose callers leave finish on the runtime that this runs on.
+    /// Over `store`, with this policy.
     pub async fn build(
         config: &Config,
         policy: Policy,
@@ -62,7 +62,7 @@ impl Services {
         let StoreKind::Embedded = config.store.kind;
         // Nobody else has this store: whose leases these were, it has ended.
         end_leases(&*store.ledger).await?;
-        let tasks = TaskTracker::new();
+        let detached = Detached::default();
         let upstreams = Arc::new(Upstreams::new(UpstreamParts {
             ledger: Arc::clone(&store.ledger),
             key_ring: Arc::clone(&key_ring),
@@ -73,8 +73,7 @@ impl Services {
             normalizer: Arc::clone(&normalizer),
             max_live_codes: policy.max_live_codes,
             metrics: metrics.clone(),
-            runtime: Handle::current(),
-            tasks: tasks.clone(),
+            tasks: detached.tasks.clone(),
         }));
         let backends = Backends::new(LocalBackend::over(LocalParts {
             store: store.clone(),
@@ -100,7 +99,7 @@ impl Services {
             backends: backends.clone(),
             policy: Arc::clone(&policy),
             audit,
-            runtime: Handle::current(),
+            tasks: detached.tasks.clone(),
         });
         let limits = &config.codes;
         let budget =
@@ -117,7 +116,7 @@ impl Services {
                 }
             }),
             max_watches: config.grpc.max_watches,
-            runtime: Handle::current(),
+            tasks: detached.tasks.clone(),
         });
         Ok(Self {
             policy,
@@ -129,20 +128,15 @@ impl Services {
             temp_pass,
             upstreams,
             codes,
-            tasks,
+            detached,
         })
     }
 
     /// Waits for what goes on although its callers have left. Call it when no new calls can come, and before the store is
     /// closed.
     pub async fn finish(&self) {
-        let calls = async {
-            self.registration.finish().await;
-            self.temp_pass.finish().await;
-            self.tasks.close();
-            self.tasks.wait().await;
-        };
-        if tokio::time::timeout(FINISH_MAX, calls).await.is_err() {
+        self.detached.tasks.close();
+        if tokio::time::timeout(FINISH_MAX, self.detached.tasks.wait()).await.is_err() {
             tracing::warn!("calls to an upstream that did not end in time are left");
         }
         if tokio::time::timeout(FINISH_MAX, self.codes.finish()).await.is_err() {

@@ -52,13 +52,14 @@ pub(super) fn audit_log(
     master_key: &MasterKey,
 ) -> Result<AuditLog, AuditError> {
     let Audit { enabled, file, max_size, kept } = &config.audit;
+    let path = file.clone().unwrap_or_else(|| config.store.path.join(AUDIT_FILE));
     let open = || {
-        let path = file.clone().unwrap_or_else(|| config.store.path.join(AUDIT_FILE));
-        RotatedFile::open(&path, max_size.saturating_mul(1 << 20), *kept)
-            .map_err(|source| AuditError { path, source })
+        let opened = RotatedFile::open(&path, max_size.saturating_mul(1 << 20), *kept);
+        opened.map(Some).map_err(|source| AuditError { path: path.clone(), source })
     };
-    let file = if *enabled { Some(open()?) } else { None };
-    Ok(AuditLog::new(Arc::clone(clock), master_key.audit_key(), file))
+    let file = if *enabled { open()? } else { None };
+    AuditLog::new(Arc::clone(clock), master_key.audit_key(), file)
+        .map_err(|source| AuditError { path, source })
 }
 
 /// What the store says of itself, for the metrics.

@@ -1,8 +1,10 @@
 //! Codes of our own: drawn until one is free.
 
 use crate::domain::{
+    backend::{Issuance, Issued, Keep},
     clock::Timestamp,
     code::CodeFormat,
+    device_info::Warning,
     error::{Error, Result},
     port::{Codes, Insertion},
     randomness::Randomness,
@@ -23,12 +25,25 @@ pub(super) struct Draw<'a> {
 }
 
 impl Draw<'_> {
-    /// Gives the record a code, and stores it.
-    pub async fn insert(&self, mut registration: Registration, now: Timestamp) -> Result<Registration> {
+    /// Gives the record a code, and stores it, together with the answer where that is to be kept.
+    pub async fn issue(
+        &self,
+        mut registration: Registration,
+        warnings: Vec<Warning>,
+        keep: Option<&dyn Keep>,
+        now: Timestamp,
+    ) -> Result<Issuance> {
         for _ in 0..DRAWS {
             registration.code = self.format.draw(self.randomness)?;
-            match self.codes.insert_if_absent(&registration, self.max_live).await? {
-                Insertion::Inserted => return Ok(registration),
+            let entry = match keep {
+                Some(keep) => Some((keep.key(), keep.entry(&registration, &warnings)?)),
+                None => None,
+            };
+            match self.codes.insert_if_absent(&registration, self.max_live, entry).await? {
+                Insertion::Inserted => {
+                    return Ok(Issuance::Issued(Issued { registration, warnings, is_kept: keep.is_some() }));
+                }
+                Insertion::Repeated(entry) => return Ok(Issuance::Repeated(entry)),
                 Insertion::Taken => {}
                 Insertion::Full { next_expiry } => {
                     return Err(Error::LiveCodesExhausted {

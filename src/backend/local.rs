@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use super::draw::Draw;
 use crate::domain::{
     address::Address,
-    backend::{Backend, CodeBackend, Deletion, Issued, Presence, Sighting, Sign, TrialBackend, TrialSubject},
+    backend::{
+        Backend, CodeBackend, Deletion, Issuance, Keep, Presence, Sighting, Sign, TrialBackend, TrialSubject,
+    },
     call::CallContext,
     clock::{SharedClock, Timestamp},
     code::{Code, CodeFormat},
@@ -74,7 +76,12 @@ impl LocalBackend {
 
 #[async_trait]
 impl CodeBackend for LocalBackend {
-    async fn issue(&self, _: &CallContext, mut request: RegistrationRequest) -> Result<Issued> {
+    async fn issue(
+        &self,
+        _: &CallContext,
+        mut request: RegistrationRequest,
+        keep: Option<&dyn Keep>,
+    ) -> Result<Issuance> {
         let parts = &self.parts;
         let now = parts.clock.now();
         let mut warnings = std::mem::take(&mut request.warnings);
@@ -85,8 +92,7 @@ impl CodeBackend for LocalBackend {
             randomness: &*parts.randomness,
             max_live: parts.max_live_codes,
         };
-        let registration = draw.insert(self.registration(request, now)?, now).await?;
-        Ok(Issued { registration, warnings })
+        draw.issue(self.registration(request, now)?, warnings, keep, now).await
     }
 
     async fn read(&self, _: &CallContext, record: Registration) -> Result<Presence> {

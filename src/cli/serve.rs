@@ -13,8 +13,8 @@ use crate::{
 };
 
 pub(super) fn run(file: Option<PathBuf>) -> Result<(), Box<dyn Error>> {
-    // This runtime accepts connections, waits for signals, and finishes creates whose callers may leave; all other
-    // calls have threads of their own.
+    // This runtime accepts connections, waits for signals, and runs what belongs to no call; calls have threads of
+    // their own.
     Builder::new_current_thread().enable_all().build()?.block_on(serve(file))
 }
 

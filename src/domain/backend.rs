@@ -12,7 +12,7 @@ use super::{
     device_info::{DeviceInfo, Warning},
     error::Result,
     id::Place,
-    port::Verdict,
+    port::{LedgerEntry, LedgerKey, Verdict},
     registration::{CodeKey, Registration, RegistrationRequest, UpstreamApi},
     temp_pass::{
         ResetBy, ResetTarget, ResourceId, TempPassKey, TempPassRule, TrialApplication, TrialIdentity,
@@ -27,6 +27,30 @@ pub struct Issued {
     pub registration: Registration,
     /// What was odd, or could not be done as wished.
     pub warnings: Vec<Warning>,
+    /// Whether the answer that was to be kept ([`Keep`]) was stored with the record.
+    pub is_kept: bool,
+}
+
+/// What became of a request for a code.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Issuance {
+    /// A new code.
+    Issued(Issued),
+    /// None: under the key of the answer that was to be kept lies this one already.
+    Repeated(LedgerEntry),
+}
+
+/// The answer to a request that may be repeated, as it is kept in the ledger. It has the record in it, so it can be
+/// encoded only once the code is drawn.
+pub trait Keep: Send + Sync {
+    /// Where the answer is kept.
+    fn key(&self) -> &LedgerKey;
+
+    /// The answer with this record and these warnings.
+    ///
+    /// # Errors
+    /// Where it cannot be encoded, which is a defect.
+    fn entry(&self, registration: &Registration, warnings: &[Warning]) -> Result<LedgerEntry>;
 }
 
 /// What an issuer says of a record that lives as far as we know.
@@ -75,8 +99,14 @@ pub enum Sign {
 /// Issues codes, and knows what became of them. The records that are kept here, its shadows, are in the store.
 #[async_trait]
 pub trait CodeBackend: Send + Sync {
-    /// Issues a code, and keeps its record.
-    async fn issue(&self, context: &CallContext, request: RegistrationRequest) -> Result<Issued>;
+    /// Issues a code, and keeps its record. A backend whose codes lie in our own store keeps the answer to the request in
+    /// the same commit, where it is to be kept; others leave that to the caller, and say so.
+    async fn issue(
+        &self,
+        context: &CallContext,
+        request: RegistrationRequest,
+        keep: Option<&dyn Keep>,
+    ) -> Result<Issuance>;
 
     /// Asks for a record that lives as far as we know.
     async fn read(&self, context: &CallContext, record: Registration) -> Result<Presence>;

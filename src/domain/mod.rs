@@ -13,6 +13,7 @@ pub mod clock;
 pub mod code;
 pub mod device_info;
 pub mod error;
+pub mod fingerprint;
 pub mod id;
 pub mod leaky_bucket;
 pub mod port;

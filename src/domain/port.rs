@@ -25,7 +25,7 @@ use super::{
 pub type StoreResult<T> = Result<T, StoreError>;
 
 /// What became of a new record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Insertion {
     /// It is stored; its code is now taken.
     Inserted,
@@ -36,6 +36,8 @@ pub enum Insertion {
         /// When the next live code expires at the latest, if none is released before.
         next_expiry: Timestamp,
     },
+    /// The key of the entry that was to be stored with the record is taken by this one. Nothing was written.
+    Repeated(LedgerEntry),
 }
 
 /// Signals that something happened to a watched code. A signal carries no state: who gets one reads the code
@@ -47,7 +49,15 @@ pub type CodeSignals = BoxStream<'static, ()>;
 pub trait Codes: Send + Sync {
     /// Stores a record if its code is neither in use nor in quarantine and the environment holds fewer than
     /// `max_live` live codes. Of any number of concurrent calls for one code exactly one inserts.
-    async fn insert_if_absent(&self, registration: &Registration, max_live: u64) -> StoreResult<Insertion>;
+    ///
+    /// With `entry`, a ledger entry is stored with the record, in the same commit: both or neither. Where its key is
+    /// taken, that is the answer, before anything else is looked at.
+    async fn insert_if_absent(
+        &self,
+        registration: &Registration,
+        max_live: u64,
+        entry: Option<(&LedgerKey, LedgerEntry)>,
+    ) -> StoreResult<Insertion>;
 
     /// Keeps the shadow of a code that somebody else issued, in the place of whatever held the code before: who issues
     /// codes also decides when one is used again.

@@ -1,9 +1,9 @@
 //! Listeners, and the threads that serve their connections.
 //!
 //! Every processor has one thread with a runtime of its own, and a connection stays on the thread that it was
-//! given to: nothing about a call crosses threads but its write to the store (a
-//! create with a `request_id`, which must outlive its connection, is the exception). That costs a fraction of what a
-//! work-stealing runtime does for calls this short.
+//! given to: nothing about a call crosses threads but its write to the store. What must outlive its connection, such
+//! as a create with a `request_id`, goes on there as a detached task. That costs a fraction of what a work-stealing
+//! runtime does for calls this short.
 
 mod accept;
 mod bind;
@@ -17,7 +17,7 @@ pub use accept::{Accepted, Acceptor};
 pub use bind::{BindError, bind};
 pub use http1::{Http1Options, Peer, serve_inner};
 pub use http2::Http2Options;
-pub use pool::WorkerPool;
+pub use pool::{Detached, WorkerPool};
 
 use std::net::{SocketAddr, TcpStream};
 

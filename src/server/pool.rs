@@ -15,7 +15,16 @@ use tokio::{
     runtime::Builder,
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
 };
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Tasks that go on although the call which began them has left. They run on the thread of that call.
+#[derive(Debug, Clone, Default)]
+pub struct Detached {
+    /// The tasks. Who drains closes this, once nothing begins new ones but such tasks themselves.
+    pub tasks: TaskTracker,
+    /// Those that have not ended by now are dropped.
+    pub abandon: CancellationToken,
+}
 
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 type Job = Box<dyn FnOnce() -> Task + Send>;
@@ -34,12 +43,14 @@ struct Worker {
 }
 
 impl WorkerPool {
-    /// Starts `threads` threads, at least one.
+    /// Starts `threads` threads, at least one. They serve until their jobs have ended, and `detached` tasks, which jobs
+    /// leave behind on their threads, have ended or are abandoned.
     ///
     /// # Errors
     /// Where the operating system gives no thread or no runtime.
-    pub fn start(threads: usize) -> io::Result<Self> {
-        (0..threads.max(1)).map(Worker::start).collect::<io::Result<_>>().map(|workers| Self { workers })
+    pub fn start(threads: usize, detached: &Detached) -> io::Result<Self> {
+        let workers = (0..threads.max(1)).map(|index| Worker::start(index, detached.clone()));
+        workers.collect::<io::Result<_>>().map(|workers| Self { workers })
     }
 
     /// Runs a job on the thread that has the fewest.
@@ -78,17 +89,17 @@ impl WorkerPool {
 }
 
 impl Worker {
-    fn start(index: usize) -> io::Result<Self> {
+    fn start(index: usize, detached: Detached) -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let (jobs, queue) = unbounded_channel();
         let thread = std::thread::Builder::new()
             .name(format!("serve-{index}"))
-            .spawn(move || runtime.block_on(run(queue)))?;
+            .spawn(move || runtime.block_on(run(queue, detached)))?;
         Ok(Self { jobs, load: Arc::default(), thread })
     }
 }
 
-async fn run(mut queue: UnboundedReceiver<Job>) {
+async fn run(mut queue: UnboundedReceiver<Job>, detached: Detached) {
     let tasks = TaskTracker::new();
     while let Some(job) = queue.recv().await {
         tasks.spawn(job());
@@ -96,6 +107,7 @@ async fn run(mut queue: UnboundedReceiver<Job>) {
     // The queue is closed: what is still under way ends by itself, for each job has a limit of its own.
     tasks.close();
     tasks.wait().await;
+    detached.abandon.run_until_cancelled(detached.tasks.wait()).await;
 }
 
 /// Counts a job for as long as it lives, however it ends.
@@ -104,5 +116,53 @@ struct Load(Arc<AtomicUsize>);
 impl Drop for Load {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    /// A pool of one thread, a job of which has left a task behind that ends with the channel.
+    async fn left_behind(
+        detached: &Detached,
+    ) -> (WorkerPool, oneshot::Sender<()>, oneshot::Receiver<String>) {
+        let pool = WorkerPool::start(1, detached).expect("a thread");
+        let (end, ended) = oneshot::channel::<()>();
+        let (tell, told) = oneshot::channel();
+        let (begin, begun) = oneshot::channel();
+        let tasks = detached.tasks.clone();
+        pool.spawn(move || async move {
+            tasks.spawn(async move {
+                let _ = ended.await;
+                let _ = tell.send(std::thread::current().name().unwrap_or_default().to_owned());
+            });
+            let _ = begin.send(());
+        });
+        begun.await.expect("the job runs");
+        (pool, end, told)
+    }
+
+    #[tokio::test]
+    async fn the_end_of_the_threads_waits_for_what_calls_have_left_behind_on_them() {
+        let detached = Detached::default();
+        let (pool, end, told) = left_behind(&detached).await;
+        detached.tasks.close();
+        let joined = tokio::task::spawn_blocking(move || pool.join());
+        end.send(()).expect("the task waits");
+        assert_eq!(told.await.expect("it went on to its end"), "serve-0");
+        joined.await.expect("the threads end");
+    }
+
+    #[tokio::test]
+    async fn what_does_not_end_is_dropped_when_it_is_abandoned() {
+        let detached = Detached::default();
+        let (pool, _end, told) = left_behind(&detached).await;
+        detached.tasks.close();
+        detached.abandon.cancel();
+        tokio::task::spawn_blocking(move || pool.join()).await.expect("the threads end");
+        assert!(told.await.is_err(), "it was dropped");
     }
 }

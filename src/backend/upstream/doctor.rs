@@ -18,7 +18,7 @@ use super::{
     failure::refusal,
 };
 use crate::domain::{
-    backend::{Condition, Deletion, Doctor, Examination, Finding},
+    backend::{Condition, Deletion, Doctor, Examination, Finding, Issuance},
     call::CallContext,
     clock::Timestamp,
     device_info::DeviceInfo,
@@ -167,8 +167,10 @@ impl UpstreamDoctor {
     async fn create(&self, api: UpstreamApi, place: Place) -> Vec<Finding> {
         let backend = self.0.backends().of(api).codes.clone();
         let context = CallContext::default();
-        let issued = match backend.issue(&context, request(place)).await {
-            Ok(issued) => issued.registration,
+        let issued = match backend.issue(&context, request(place), None).await {
+            Ok(Issuance::Issued(issued)) => issued.registration,
+            // Without an answer to keep there is none to find.
+            Ok(Issuance::Repeated(_)) => return Vec::new(),
             Err(error) => return vec![failed("create", &error)],
         };
         let created = fine("create", format!("a code of {} characters was made", issued.code.as_str().len()));

@@ -41,7 +41,7 @@ mod v2;
 use std::{sync::Arc, time::Duration};
 
 use reqwest::Url;
-use tokio::{runtime::Handle, sync::Semaphore};
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 pub use circuit::CircuitState;
@@ -103,9 +103,7 @@ pub struct UpstreamParts {
     pub max_live_codes: u64,
     /// Where calls are counted, if anywhere.
     pub metrics: Option<Arc<Metrics>>,
-    /// Where registrations and renewals finish whose callers have left: a runtime that lives as long as the store.
-    pub runtime: Handle,
-    /// What waits for these.
+    /// What goes on although its caller has left: registrations and renewals. The drain waits for them.
     pub tasks: TaskTracker,
 }
 

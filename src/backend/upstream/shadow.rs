@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::domain::{
     id::EnvironmentName,
-    port::{CodeSignals, Codes, Insertion, StoreResult},
+    port::{CodeSignals, Codes, Insertion, LedgerEntry, LedgerKey, StoreResult},
     registration::{CodeEntry, CodeKey, Registration},
 };
 
@@ -154,8 +154,13 @@ async fn write(
 
 #[async_trait]
 impl Codes for ShadowedCodes {
-    async fn insert_if_absent(&self, registration: &Registration, max_live: u64) -> StoreResult<Insertion> {
-        self.codes.insert_if_absent(registration, max_live).await
+    async fn insert_if_absent(
+        &self,
+        registration: &Registration,
+        max_live: u64,
+        entry: Option<(&LedgerKey, LedgerEntry)>,
+    ) -> StoreResult<Insertion> {
+        self.codes.insert_if_absent(registration, max_live, entry).await
     }
 
     async fn adopt(&self, registration: &Registration) -> StoreResult<()> {

@@ -167,7 +167,7 @@ impl Tokens {
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> tokio::task::JoinHandle<T> {
-        self.inner.parts.tasks.spawn_on(work, &self.inner.parts.runtime)
+        self.inner.parts.tasks.spawn(work)
     }
 }
 

@@ -20,7 +20,10 @@ use crate::{
     backend::without_use,
     domain::{
         address::Address,
-        backend::{CodeBackend, Deletion, Issued, Presence, Sighting, Sign, TrialBackend, TrialSubject},
+        backend::{
+            CodeBackend, Deletion, Issuance, Issued, Keep, Presence, Sighting, Sign, TrialBackend,
+            TrialSubject,
+        },
         call::CallContext,
         device_info::{Connection, Normalizer, Warning},
         error::{Error, Result},
@@ -90,15 +93,13 @@ impl V1Backend {
         let registration = self.create(context, &request, &first.id.to_string()).await;
         let (upstream, context) = (self.0.clone(), CallContext { deadline: None, ..context.clone() });
         let parts = &self.0.inner.parts;
-        parts.tasks.spawn_on(
-            async move {
-                let deleted = V1Backend(upstream).delete_at(&context, &first.key(), first.upstream_address()).await;
-                if let Err(error) = deleted {
-                    tracing::debug!(%error, "the first code of a device without an id lives until it expires");
-                }
-            },
-            &parts.runtime,
-        );
+        parts.tasks.spawn(async move {
+            let deleted =
+                V1Backend(upstream).delete_at(&context, &first.key(), first.upstream_address()).await;
+            if let Err(error) = deleted {
+                tracing::debug!(%error, "the first code of a device without an id lives until it expires");
+            }
+        });
         Ok(Registration { device_id_assigned: true, ..registration? })
     }
 
@@ -147,7 +148,12 @@ impl V1Backend {
 
 #[async_trait]
 impl CodeBackend for V1Backend {
-    async fn issue(&self, context: &CallContext, mut request: RegistrationRequest) -> Result<Issued> {
+    async fn issue(
+        &self,
+        context: &CallContext,
+        mut request: RegistrationRequest,
+        _: Option<&dyn Keep>,
+    ) -> Result<Issuance> {
         let mut warnings: Vec<Warning> = std::mem::take(&mut request.warnings);
         warnings.extend(without_use(&request, "version 1 of the upstream has no use for it"));
         let registration = match &request.device_id {
@@ -157,7 +163,7 @@ impl CodeBackend for V1Backend {
             None => self.create_without_id(context, request).await?,
         };
         self.0.inner.parts.codes.keep(&registration).await?;
-        Ok(Issued { registration, warnings })
+        Ok(Issuance::Issued(Issued { registration, warnings, is_kept: false }))
     }
 
     async fn read(&self, context: &CallContext, record: Registration) -> Result<Presence> {

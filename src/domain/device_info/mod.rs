@@ -142,4 +142,10 @@ impl DeviceInfo {
     pub fn encode(&self) -> String {
         wire::encode(self)
     }
+
+    /// The JSON inside the wire form; as there, equal values give equal text.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        wire::json(self)
+    }
 }

@@ -63,7 +63,8 @@ pub(super) fn encoded_len(info: &DeviceInfo) -> usize {
     json(info).len().div_ceil(3) * 4
 }
 
-fn json(info: &DeviceInfo) -> Vec<u8> {
+/// See [`DeviceInfo::to_json`].
+pub(super) fn json(info: &DeviceInfo) -> Vec<u8> {
     // Writing to memory can't fail, and all keys are text, so nothing is ever lost here.
     serde_json::to_vec(&WireForm(info)).unwrap_or_default()
 }

@@ -1,7 +1,5 @@
 //! Messages of `RegistrationCodeService`.
 
-use prost::Message as _;
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{address, device_info, place, port, timestamp, user_agent};
@@ -9,6 +7,7 @@ use crate::{
     domain::{
         code::check_typed,
         error::{Result, Violation, Violations},
+        fingerprint::Fingerprint,
         id::{DeviceId, MvpdId},
         registration::{LegacyParameters, RegistrationRequest, SourceApplication, State, Ttl},
     },
@@ -27,7 +26,8 @@ pub(in crate::grpc) fn create(
     policy: &Policy,
 ) -> Result<(RegistrationRequest, Option<Repeat>)> {
     let mut violations = Violations::default();
-    let repeat = repeat(&mut violations, &mut message);
+    let request_id = Some(std::mem::take(&mut message.request_id)).filter(|text| !text.is_empty());
+    let request_id = request_id.and_then(|text| violations.take(uuid("request_id", &text)));
     let place = place(&mut violations, policy, &message.environment, &message.requestor_id);
     let device_id = message.device_id.as_deref().map(|text| DeviceId::parse("device_id", text));
     let device_id = device_id.and_then(|parsed| violations.take(parsed));
@@ -62,6 +62,9 @@ pub(in crate::grpc) fn create(
                 legacy,
                 ..RegistrationRequest::new(place)
             };
+            // Of the request as it was understood: that "" and the default environment are the same, say.
+            let repeat = |request_id| Repeat { request_id, fingerprint: Fingerprint::of(&request) };
+            let repeat = request_id.map(repeat);
             Ok((request, repeat))
         }
         _ => Err(violations.into_error()),
@@ -162,16 +165,6 @@ fn lookup(
         Some(place) if violations.is_empty() => Ok(Lookup { place, typed: code.to_owned(), viewer }),
         _ => Err(std::mem::take(violations).into_error()),
     }
-}
-
-fn repeat(violations: &mut Violations, message: &mut v1::CreateRegistrationCodeRequest) -> Option<Repeat> {
-    let request_id = std::mem::take(&mut message.request_id);
-    if request_id.is_empty() {
-        return None;
-    }
-    let request_id = violations.take(uuid("request_id", &request_id))?;
-    // Our own encoding of the decoded message, without the id: two spellings of one request are one request.
-    Some(Repeat { request_id, fingerprint: Sha256::digest(message.encode_to_vec()).into() })
 }
 
 fn uuid(field: &str, text: &str) -> std::result::Result<Uuid, Violation> {

@@ -3,13 +3,14 @@
 mod create;
 mod delete;
 mod get;
+mod kept_answer;
 mod lookup;
 mod poll;
 mod watch;
 
 use std::sync::Arc;
 
-use tokio::{runtime::Handle, sync::Semaphore};
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use super::{
@@ -27,7 +28,8 @@ use crate::domain::{
     registration::{Registration, State},
 };
 
-pub use create::{Created, Repeat};
+pub use create::Created;
+pub use kept_answer::Repeat;
 use poll::Pollers;
 
 pub use watch::{WatchEvent, WatchRegistration};
@@ -57,8 +59,8 @@ pub struct Parts {
     pub on_miss: OnMiss,
     /// How many watches are served at once.
     pub max_watches: usize,
-    /// Where creates that must not be broken off run: a runtime that lives as long as the store.
-    pub runtime: Handle,
+    /// Creates that nobody may break off, on the threads of who asked for them. The drain waits for them.
+    pub tasks: TaskTracker,
 }
 
 struct Inner {
@@ -66,7 +68,6 @@ struct Inner {
     repeats: SingleFlight<LedgerKey>,
     watches: Arc<Semaphore>,
     pollers: Pollers,
-    unbroken: TaskTracker,
 }
 
 /// A code that somebody typed, looked up in one place.
@@ -105,7 +106,6 @@ impl RegistrationService {
                 repeats: SingleFlight::default(),
                 watches,
                 pollers: Pollers::default(),
-                unbroken: TaskTracker::new(),
             }),
         }
     }
@@ -114,13 +114,6 @@ impl RegistrationService {
     #[must_use]
     pub fn policy(&self) -> &SharedPolicy {
         &self.inner.parts.policy
-    }
-
-    /// Waits for creates that go on although their callers have left. Call it when no new ones can come, and before
-    /// the store is closed.
-    pub async fn finish(&self) {
-        self.inner.unbroken.close();
-        self.inner.unbroken.wait().await;
     }
 
     fn parts(&self) -> &Parts {

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{runtime::Handle, task::AbortHandle};
+use tokio::task::AbortHandle;
 use uuid::Uuid;
 
 use crate::domain::{
@@ -48,14 +48,14 @@ pub(super) struct Looking {
 }
 
 impl Pollers {
-    /// Joins those who look at the record already, or begins to look.
-    pub fn join(&self, looking: Looking, runtime: &Handle) -> Arc<Poll> {
+    /// Joins those who look at the record already, or begins to look, on this thread's runtime.
+    pub fn join(&self, looking: Looking) -> Arc<Poll> {
         let watched = (looking.record.key(), looking.record.id);
         let mut polls = self.polls.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(poll) = polls.get(&watched).and_then(Weak::upgrade) {
             return poll;
         }
-        let task = runtime.spawn(looking.run()).abort_handle();
+        let task = tokio::spawn(looking.run()).abort_handle();
         let poll = Arc::new(Poll { watched: watched.clone(), task, polls: Arc::clone(&self.polls) });
         polls.insert(watched, Arc::downgrade(&poll));
         poll

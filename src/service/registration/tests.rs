@@ -48,7 +48,7 @@ fn fixture() -> Fixture {
         budget: LookupBudget::new(clock, 10, 600),
         on_miss: Arc::new(|_| {}),
         max_watches: 1,
-        runtime: Handle::current(),
+        tasks: TaskTracker::new(),
     });
     Fixture { service, _folder: folder }
 }

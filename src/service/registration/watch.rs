@@ -129,7 +129,7 @@ impl RegistrationService {
             clock: Arc::clone(&parts.clock),
             record: record.clone(),
         };
-        Ok(Some(self.inner.pollers.join(looking, &parts.runtime)))
+        Ok(Some(self.inner.pollers.join(looking)))
     }
 }
 

@@ -111,7 +111,7 @@ impl Drop for Batch {
         let resets = std::mem::take(&mut self.resets);
         if !resets.is_empty() {
             let finish = resets.for_each(|_| async {});
-            self.service.unbroken.spawn_on(finish, &self.service.parts.runtime);
+            self.service.parts.tasks.spawn(finish);
         }
     }
 }

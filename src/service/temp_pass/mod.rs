@@ -8,7 +8,6 @@ mod schedule;
 
 use std::sync::Arc;
 
-use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
 use super::{
@@ -35,7 +34,6 @@ pub use schedule::{OnRun, Outcome, ScheduleStatus, Scheduler};
 #[derive(Clone)]
 pub struct TempPassService {
     parts: Arc<Parts>,
-    unbroken: TaskTracker,
 }
 
 /// What the use cases work with.
@@ -46,8 +44,8 @@ pub struct Parts {
     pub policy: SharedPolicy,
     /// Where resets leave their entries.
     pub audit: AuditLog,
-    /// Where resets finish whose caller has left: a runtime that lives as long as the store.
-    pub runtime: Handle,
+    /// Resets whose caller has left, on the threads of who asked for them. The drain waits for them.
+    pub tasks: TaskTracker,
 }
 
 /// The TempPass that a call is for.
@@ -70,20 +68,13 @@ impl TempPassService {
     /// The use cases over `parts`.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self { parts: Arc::new(parts), unbroken: TaskTracker::new() }
+        Self { parts: Arc::new(parts) }
     }
 
     /// What the operator configured, for faces that must know which places there are.
     #[must_use]
     pub fn policy(&self) -> &SharedPolicy {
         &self.parts.policy
-    }
-
-    /// Waits for resets that go on although their caller has left. Call it when no new ones can come, and before the store
-    /// is closed.
-    pub async fn finish(&self) {
-        self.unbroken.close();
-        self.unbroken.wait().await;
     }
 
     /// Who keeps the TempPass's trials, and what it is: of an upstream's that need not be known here.

@@ -63,7 +63,7 @@ impl TempPassService {
         let (service, caller, origin) = (self.clone(), caller.clone(), origin.clone());
         // On a task of its own: a caller that leaves in the middle must not leave a reset without its entry.
         let reset = async move { service.reset_here(&caller, &origin, &request).await };
-        let done = self.unbroken.spawn_on(reset.in_current_span(), &self.parts.runtime).await;
+        let done = self.parts.tasks.spawn(reset.in_current_span()).await;
         done.unwrap_or_else(|failed| Err(Error::Internal(failed.to_string())))
     }
 
@@ -102,16 +102,9 @@ impl TempPassService {
         }
         let reset = backend.trials.reset(caller.context(), &key, target, *by, application).await;
         if let Some(result) = ResetResult::of(&reset) {
-            let origin = origin.clone();
             let caller = caller.name();
-            self.parts.audit.record(&ResetEntry {
-                caller,
-                origin: &origin,
-                temp_pass: &key,
-                target,
-                application,
-                result,
-            });
+            let entry = ResetEntry { caller, origin, temp_pass: &key, target, application, result };
+            self.parts.audit.record(&entry).await;
         }
         reset
     }

@@ -30,7 +30,8 @@ pub async fn what_was_acknowledged_is_there_after_a_reopen(harness: &impl Harnes
     for (registration, state) in [(live, State::Pending), (released, State::Released)] {
         let entry = store.codes.get(&registration.key()).await.expect("the store works").expect("there");
         assert_eq!((entry.state(harness.now()), &entry.registration), (state, &registration));
-        let again = store.codes.insert_if_absent(&registration, NO_LIMIT).await.expect("the store works");
+        let again =
+            store.codes.insert_if_absent(&registration, NO_LIMIT, None).await.expect("the store works");
         assert_eq!(again, Insertion::Taken);
     }
     assert_eq!(store.ledger.get(&lasting).await.expect("the store works"), Some(entry("value", None)));
@@ -47,7 +48,7 @@ pub async fn a_closed_store_refuses_everything(harness: &impl Harness) {
     store.health.close().await.expect("closes again");
     let name = ledger_key("kind", "name");
     refused(store.health.check().await);
-    refused(store.codes.insert_if_absent(&registration(harness.now(), "NEW", TTL), NO_LIMIT).await);
+    refused(store.codes.insert_if_absent(&registration(harness.now(), "NEW", TTL), NO_LIMIT, None).await);
     refused(store.codes.get(&key).await);
     refused(store.codes.release(&key, id).await);
     refused(store.codes.watch(&key).await.map(drop));
@@ -70,7 +71,7 @@ pub async fn what_was_asked_before_the_close_is_done(harness: &impl Harness) {
         let (codes, registration) =
             (store.codes.clone(), registration(harness.now(), &format!("C{index}"), TTL));
         tasks.push(tokio::spawn(async move {
-            let insertion = codes.insert_if_absent(&registration, NO_LIMIT).await;
+            let insertion = codes.insert_if_absent(&registration, NO_LIMIT, None).await;
             insertion.is_ok_and(|insertion| insertion == Insertion::Inserted).then_some(registration)
         }));
     }

@@ -6,11 +6,11 @@ use uuid::Uuid;
 
 use super::{
     Harness,
-    sample::{self, TTL, insert, insert_for, is_free, race, registration, try_insert},
+    sample::{self, TTL, entry, insert, insert_for, is_free, ledger_key, race, registration, try_insert},
 };
 use crate::domain::{
     id::RequestorId,
-    port::Insertion,
+    port::{Insertion, LedgerKey, Store},
     registration::{QUARANTINE, State},
 };
 
@@ -21,16 +21,15 @@ pub async fn of_many_concurrent_inserts_of_a_code_one_wins(harness: &impl Harnes
     let (codes, now) = (harness.store().codes, harness.now());
     for round in 0..8 {
         let codes = codes.clone();
-        let outcomes =
-            race(16, move |index| {
-                let mut registration = registration(now, &format!("RACE{round}"), TTL);
-                registration.id = Uuid::from_u64_pair(round, index as u64);
-                let codes = codes.clone();
-                async move {
-                    codes.insert_if_absent(&registration, sample::NO_LIMIT).await.expect("the store works")
-                }
-            })
-            .await;
+        let outcomes = race(16, move |index| {
+            let mut registration = registration(now, &format!("RACE{round}"), TTL);
+            registration.id = Uuid::from_u64_pair(round, index as u64);
+            let codes = codes.clone();
+            async move {
+                codes.insert_if_absent(&registration, sample::NO_LIMIT, None).await.expect("the store works")
+            }
+        })
+        .await;
         assert_eq!(outcomes.iter().filter(|outcome| **outcome == Insertion::Inserted).count(), 1);
         assert_eq!(outcomes.iter().filter(|outcome| **outcome == Insertion::Taken).count(), 15);
     }
@@ -183,4 +182,29 @@ pub async fn a_shadow_is_got_as_it_was_adopted_and_leaves_a_tombstone(harness: &
     assert!(codes.release(&shadow.key(), shadow.id).await.expect("the store works"));
     let entry = codes.get(&shadow.key()).await.expect("the store works").expect("the tombstone is there");
     assert_eq!((entry.registration, entry.release_time), (shadow, Some(harness.now())));
+}
+
+/// A record and the entry that goes with it are there both or neither, whichever of them has no place.
+pub async fn a_record_and_its_entry_are_stored_together_or_not_at_all(harness: &impl Harness) {
+    let Store { codes, ledger, .. } = harness.store();
+    let now = harness.now();
+    let (key, other) = (ledger_key("kept", "one"), ledger_key("kept", "two"));
+    let kept = entry("answer", Some(now + TTL));
+    let insert = async |code: &str, limit: u64, key: &LedgerKey, value: &str| {
+        let record = registration(now, code, TTL);
+        let entry = entry(value, Some(now + TTL));
+        let insertion = codes.insert_if_absent(&record, limit, Some((key, entry))).await;
+        let stored = codes.get(&record.key()).await.expect("the store works");
+        (insertion.expect("the store works"), stored.is_some_and(|stored| stored.registration == record))
+    };
+
+    assert_eq!(insert("FIRST", 1, &key, "answer").await, (Insertion::Inserted, true));
+    assert_eq!(ledger.get(&key).await.expect("the store works"), Some(kept.clone()));
+    // There is no room either, and the code is taken; but that the entry is there is what counts.
+    for code in ["SECOND", "FIRST"] {
+        assert_eq!(insert(code, 1, &key, "later").await.0, Insertion::Repeated(kept.clone()), "{code}");
+    }
+    assert!(matches!(insert("SECOND", 1, &other, "x").await, (Insertion::Full { .. }, false)));
+    assert_eq!(insert("FIRST", 2, &other, "x").await.0, Insertion::Taken);
+    assert_eq!(ledger.get(&other).await.expect("the store works"), None);
 }

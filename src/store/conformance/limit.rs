@@ -10,7 +10,7 @@ use crate::domain::{port::Insertion, registration::Registration};
 
 async fn insert(harness: &impl Harness, code: &str, ttl: Duration, limit: u64) -> (Registration, Insertion) {
     let registration = registration(harness.now(), code, ttl);
-    let insertion = harness.store().codes.insert_if_absent(&registration, limit).await;
+    let insertion = harness.store().codes.insert_if_absent(&registration, limit, None).await;
     (registration, insertion.expect("the store works"))
 }
 
@@ -32,7 +32,7 @@ pub async fn an_environment_takes_as_many_codes_as_it_may_and_no_more(harness: &
     assert_eq!(harness.store().codes.get(&refused.key()).await.expect("the store works"), None);
     let mut elsewhere = registration(harness.now(), "MORE", TTL);
     elsewhere.environment = environment("staging");
-    let insertion = harness.store().codes.insert_if_absent(&elsewhere, 20).await;
+    let insertion = harness.store().codes.insert_if_absent(&elsewhere, 20, None).await;
     assert_eq!(insertion.expect("the store works"), Insertion::Inserted);
 }
 
@@ -43,7 +43,7 @@ pub async fn of_concurrent_inserts_as_many_succeed_as_there_is_room_for(harness:
     let (codes, now) = (harness.store().codes, harness.now());
     let outcomes = race(32, move |index| {
         let (codes, registration) = (codes.clone(), registration(now, &format!("RACE{index}"), TTL));
-        async move { codes.insert_if_absent(&registration, 10).await.expect("the store works") }
+        async move { codes.insert_if_absent(&registration, 10, None).await.expect("the store works") }
     })
     .await;
     assert_eq!(outcomes.iter().filter(|outcome| **outcome == Insertion::Inserted).count(), 10);
@@ -99,7 +99,7 @@ pub async fn live_codes_are_counted_by_environment(harness: &impl Harness) {
     let mut elsewhere = registration(harness.now(), "CODE", SECOND);
     elsewhere.environment = environment("staging");
     let codes = harness.store().codes;
-    codes.insert_if_absent(&elsewhere, 10).await.expect("the store works");
+    codes.insert_if_absent(&elsewhere, 10, None).await.expect("the store works");
     let count = |name| codes.live_codes().into_iter().find(|(found, _)| *found == environment(name));
     if codes.live_codes().is_empty() {
         return;

@@ -51,6 +51,7 @@ macro_rules! conformance {
                 environments_and_requestors_do_not_share_codes,
                 an_adopted_record_takes_the_place_of_whatever_held_its_code,
                 a_shadow_is_got_as_it_was_adopted_and_leaves_a_tombstone,
+                a_record_and_its_entry_are_stored_together_or_not_at_all,
             ];
             limit: [
                 an_environment_takes_as_many_codes_as_it_may_and_no_more,

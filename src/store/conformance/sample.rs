@@ -116,7 +116,7 @@ pub async fn insert_for(harness: &impl Harness, code: &str, ttl: Duration) -> Re
 
 /// What becomes of a record that is to be stored.
 pub async fn try_insert(harness: &impl Harness, registration: Registration) -> Insertion {
-    harness.store().codes.insert_if_absent(&registration, NO_LIMIT).await.expect("the store works")
+    harness.store().codes.insert_if_absent(&registration, NO_LIMIT, None).await.expect("the store works")
 }
 
 /// Whether a code is free for a new record; it is taken then.

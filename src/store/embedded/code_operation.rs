@@ -3,11 +3,11 @@
 use fjall::{UserKey, UserValue};
 use uuid::Uuid;
 
-use super::{operation::Command, record, transaction::Transaction};
+use super::{ledger_operation::PutIfAbsent, operation::Command, record, transaction::Transaction};
 use crate::domain::{
     clock::Timestamp,
     id::EnvironmentName,
-    port::{Insertion, StoreResult},
+    port::{Insertion, LedgerEntry, LedgerKey, StoreResult},
     registration::{CodeKey, Registration, State},
 };
 
@@ -53,6 +53,35 @@ impl Command for InsertCode {
         transaction.count_in(&place, &self.environment, self.expire_time);
         transaction.code_changed(&self.key);
         Ok(Insertion::Inserted)
+    }
+}
+
+/// Inserts a record and a ledger entry, or neither.
+pub struct InsertWithEntry {
+    code: InsertCode,
+    entry: PutIfAbsent,
+}
+
+impl InsertWithEntry {
+    /// Prepares the command on the caller's thread.
+    pub fn new(code: InsertCode, key: &LedgerKey, entry: LedgerEntry) -> StoreResult<Self> {
+        Ok(Self { code, entry: PutIfAbsent::new(key, entry)? })
+    }
+}
+
+impl Command for InsertWithEntry {
+    type Outcome = Insertion;
+
+    fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<Insertion> {
+        let place = match self.entry.place(transaction)? {
+            Ok(place) => place,
+            Err(present) => return Ok(Insertion::Repeated(present)),
+        };
+        let insertion = self.code.decide(transaction)?;
+        if insertion == Insertion::Inserted {
+            self.entry.put(transaction, &place);
+        }
+        Ok(insertion)
     }
 }
 

@@ -5,21 +5,30 @@ use futures_core::stream::BoxStream;
 use uuid::Uuid;
 
 use super::{
-    code_operation::{AdoptCode, InsertCode, ReleaseCode},
+    code_operation::{AdoptCode, InsertCode, InsertWithEntry, ReleaseCode},
     handle::{EmbeddedStore, closed},
     record,
     scan::scan,
 };
 use crate::domain::{
     id::EnvironmentName,
-    port::{CodeSignals, Codes, Insertion, StoreResult},
+    port::{CodeSignals, Codes, Insertion, LedgerEntry, LedgerKey, StoreResult},
     registration::{CodeEntry, CodeKey, Registration},
 };
 
 #[async_trait]
 impl Codes for EmbeddedStore {
-    async fn insert_if_absent(&self, registration: &Registration, max_live: u64) -> StoreResult<Insertion> {
-        self.submit(InsertCode::new(registration, max_live)?).await
+    async fn insert_if_absent(
+        &self,
+        registration: &Registration,
+        max_live: u64,
+        entry: Option<(&LedgerKey, LedgerEntry)>,
+    ) -> StoreResult<Insertion> {
+        let insert = InsertCode::new(registration, max_live)?;
+        match entry {
+            None => self.submit(insert).await,
+            Some((key, entry)) => self.submit(InsertWithEntry::new(insert, key, entry)?).await,
+        }
     }
 
     async fn adopt(&self, registration: &Registration) -> StoreResult<()> {

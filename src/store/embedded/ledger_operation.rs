@@ -1,6 +1,6 @@
 //! The commands on the ledger.
 
-use fjall::{UserKey, UserValue};
+use fjall::{Keyspace, UserKey, UserValue};
 
 use super::{engine::Found, operation::Command, record, transaction::Transaction};
 use crate::domain::{
@@ -25,19 +25,39 @@ impl PutIfAbsent {
     pub fn new(key: &LedgerKey, entry: LedgerEntry) -> StoreResult<Self> {
         Ok(Self { key: record::ledger_key(key), value: record::encode_ledger(&entry)?, entry })
     }
+
+    /// Where the entry goes, or the one that has its key.
+    pub fn place(&self, transaction: &Transaction<'_>) -> StoreResult<Result<Place, LedgerEntry>> {
+        let (before, present) = look_up(transaction, &self.key)?;
+        Ok(match present {
+            Some(present) => Err(present),
+            None => Ok(Place { keyspace: transaction.place_for_ledger(&self.entry)?, before }),
+        })
+    }
+
+    /// Writes it there.
+    pub fn put(&self, transaction: &mut Transaction<'_>, place: &Place) {
+        transaction.put(&place.keyspace, &self.key, self.value.clone(), place.before.as_ref());
+    }
+}
+
+/// Where an entry goes, and what has ended there.
+pub struct Place {
+    keyspace: Keyspace,
+    before: Option<Found>,
 }
 
 impl Command for PutIfAbsent {
     type Outcome = Option<LedgerEntry>;
 
     fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<Option<LedgerEntry>> {
-        let (before, present) = look_up(transaction, &self.key)?;
-        if present.is_some() {
-            return Ok(present);
+        match self.place(transaction)? {
+            Ok(place) => {
+                self.put(transaction, &place);
+                Ok(None)
+            }
+            Err(present) => Ok(Some(present)),
         }
-        let place = transaction.place_for_ledger(&self.entry)?;
-        transaction.put(&place, &self.key, self.value.clone(), before.as_ref());
-        Ok(None)
     }
 }
 

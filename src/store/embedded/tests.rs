@@ -57,7 +57,7 @@ impl EmbeddedHarness {
     }
 
     async fn insert(&self, code: &str) -> Result<Insertion, StoreError> {
-        self.embedded().insert_if_absent(&registration(self.clock.now(), code, TTL), NO_LIMIT).await
+        self.embedded().insert_if_absent(&registration(self.clock.now(), code, TTL), NO_LIMIT, None).await
     }
 }
 
@@ -307,13 +307,13 @@ async fn writes_are_refused_while_space_is_short_and_taken_again_afterwards() {
     assert_eq!(store.statistics().free_space, Some(100));
     assert!(matches!(store.check().await, Err(StoreError::Unavailable(_))));
     let new = registration(harness.now(), "NEW", TTL);
-    assert!(store.insert_if_absent(&new, NO_LIMIT).await.is_err());
+    assert!(store.insert_if_absent(&new, NO_LIMIT, None).await.is_err());
     let present = registration(harness.now(), "CODE", TTL);
     assert!(Codes::get(&store, &present.key()).await.expect("reads go on").is_some());
     space.0.store(101, Ordering::Relaxed);
     eventually(|| store.statistics().free_space == Some(101)).await;
     store.check().await.expect("well again");
-    assert_eq!(store.insert_if_absent(&new, NO_LIMIT).await.expect("works"), Insertion::Inserted);
+    assert_eq!(store.insert_if_absent(&new, NO_LIMIT, None).await.expect("works"), Insertion::Inserted);
 }
 
 #[tokio::test]
@@ -340,7 +340,7 @@ async fn commands_that_come_together_share_commits() {
     let inserts = (0..200).map(|index| {
         let (store, registration) =
             (harness.embedded(), registration(harness.now(), &format!("CODE{index}"), TTL));
-        tokio::spawn(async move { store.insert_if_absent(&registration, NO_LIMIT).await })
+        tokio::spawn(async move { store.insert_if_absent(&registration, NO_LIMIT, None).await })
     });
     for insert in inserts.collect::<Vec<_>>() {
         insert.await.expect("ends").expect("works");
@@ -350,4 +350,17 @@ async fn commands_that_come_together_share_commits() {
     assert!(statistics.commits < 100, "{} commits", statistics.commits);
     assert_eq!(statistics.commit_seconds.iter().sum::<u64>(), statistics.commits);
     assert_eq!(statistics.queue_depth, 0);
+}
+
+#[tokio::test]
+async fn a_record_and_its_entry_need_one_sync() {
+    let harness = EmbeddedHarness::new();
+    let store = harness.embedded();
+    let record = registration(harness.clock.now(), "CODE", TTL);
+    let key = ledger_key("kept", "one");
+    let kept = entry("answer", Some(record.forget_time()));
+    let before = store.statistics().commits;
+    let insertion = store.insert_if_absent(&record, NO_LIMIT, Some((&key, kept))).await;
+    assert_eq!(insertion.expect("works"), Insertion::Inserted);
+    assert_eq!(store.statistics().commits, before + 1);
 }

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use passbridge::proto::v1::{CreateRegistrationCodeRequest, CreateRegistrationCodeResponse};
+use passbridge::proto::v1::{
+    CreateRegistrationCodeRequest, CreateRegistrationCodeResponse, EncodeDeviceInfoRequest,
+    create_registration_code_request::Device, device_info_service_client::DeviceInfoServiceClient,
+};
 use tonic::Code;
 
 use crate::support::{
@@ -134,4 +137,22 @@ async fn an_id_that_is_no_uuid_is_refused() {
         let refusal = server.codes().create_registration_code(request).await;
         assert_eq!(crate::support::status::violated(refusal), ["request_id"], "{wrong:?}");
     }
+}
+
+#[tokio::test]
+async fn two_spellings_of_one_request_are_one_request() {
+    let server = TestServer::start();
+    let first = answer(&server, repeatable()).await;
+    let named = CreateRegistrationCodeRequest { environment: "default".to_owned(), ..repeatable() };
+    assert_eq!(answer(&server, named).await, first, "an empty environment is the default one");
+    let Some(Device::DeviceInfo(device_info)) = repeatable().device else { panic!("typed") };
+    let encoded = EncodeDeviceInfoRequest { device_info: Some(device_info) };
+    let encoded = DeviceInfoServiceClient::new(server.channel())
+        .encode_device_info(encoded)
+        .await
+        .expect("encodes")
+        .into_inner();
+    let device = Some(Device::XDeviceInfo(encoded.x_device_info));
+    let encoded = CreateRegistrationCodeRequest { device, ..repeatable() };
+    assert_eq!(answer(&server, encoded).await, first, "device information typed, and as devices send it");
 }

@@ -17,7 +17,7 @@ use crate::{
     },
     domain::{
         address::Address,
-        backend::{CodeBackend, Deletion, Issued, Presence, Sighting, Sign},
+        backend::{CodeBackend, Deletion, Issuance, Issued, Keep, Presence, Sighting, Sign},
         call::CallContext,
         clock::Timestamp,
         code::{Code, upstream_code},
@@ -78,7 +78,12 @@ impl V2Backend {
     }
 
     /// A code that the provider never hears of: with it a device without an id gets one, and comes again.
-    async fn answer_with_id(&self, request: RegistrationRequest) -> Result<Registration> {
+    async fn answer_with_id(
+        &self,
+        request: RegistrationRequest,
+        warnings: Vec<Warning>,
+        keep: Option<&dyn Keep>,
+    ) -> Result<Issuance> {
         let parts = &self.0.inner.parts;
         let (now, id) = (parts.clock.now(), parts.randomness.uuid()?);
         let session = Opened {
@@ -98,7 +103,7 @@ impl V2Backend {
             randomness: &*parts.randomness,
             max_live: parts.max_live_codes,
         };
-        draw.insert(registration, now).await
+        draw.issue(registration, warnings, keep, now).await
     }
 
     fn registration(
@@ -146,12 +151,16 @@ impl V2Backend {
 
 #[async_trait]
 impl CodeBackend for V2Backend {
-    async fn issue(&self, context: &CallContext, mut request: RegistrationRequest) -> Result<Issued> {
+    async fn issue(
+        &self,
+        context: &CallContext,
+        mut request: RegistrationRequest,
+        keep: Option<&dyn Keep>,
+    ) -> Result<Issuance> {
         let mut warnings = std::mem::take(&mut request.warnings);
         warnings.extend(without_use(&request.legacy));
         if request.asks_for_id {
-            let registration = self.answer_with_id(request).await?;
-            return Ok(Issued { registration, warnings });
+            return self.answer_with_id(request, warnings, keep).await;
         }
         let parts = &self.0.inner.parts;
         let (device_id, is_assigned) = match request.device_id.take() {
@@ -170,7 +179,7 @@ impl CodeBackend for V2Backend {
         }
         let registration = self.registration(request, session, device_id, is_assigned);
         parts.codes.keep(&registration).await?;
-        Ok(Issued { registration, warnings })
+        Ok(Issuance::Issued(Issued { registration, warnings, is_kept: false }))
     }
 
     async fn read(&self, context: &CallContext, record: Registration) -> Result<Presence> {

@@ -2,7 +2,7 @@ use std::sync::Mutex;
 
 use arc_swap::ArcSwap;
 use aws_lc_rs::hmac;
-use tokio::runtime::Handle;
+use tokio_util::task::TaskTracker;
 
 use super::*;
 use crate::{
@@ -66,8 +66,8 @@ impl Bench {
         let service = TempPassService::new(Parts {
             backends: Backends::new(local),
             policy: Arc::new(ArcSwap::from_pointee(policy)),
-            audit: AuditLog::new(clock.clone(), key, None),
-            runtime: Handle::current(),
+            audit: AuditLog::new(clock.clone(), key, None).expect("no thread is needed"),
+            tasks: TaskTracker::new(),
         });
         let runs = Arc::clone(&self.runs);
         let on_run =

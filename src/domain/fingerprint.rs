@@ -1,0 +1,124 @@
+//! What tells one request from another when both come under one request id.
+
+use std::net::IpAddr;
+
+use sha2::{Digest, Sha256};
+
+use super::registration::RegistrationRequest;
+
+/// A digest of what a request asks for, as it was understood: two spellings of one request have one fingerprint. Fields
+/// that say nothing are left out, so that a field which a later version adds changes no fingerprint of before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fingerprint([u8; 32]);
+
+impl Fingerprint {
+    /// The fingerprint of a request. Who asks, and where, is in what a request id is kept under.
+    #[must_use]
+    pub fn of(request: &RegistrationRequest) -> Self {
+        let mut fields = Fields(Sha256::new());
+        let text = |address: IpAddr| address.to_string();
+        let number = |number: u64| number.to_string();
+        fields.text("device_id", request.device_id.as_ref().map_or("", |id| id.as_str()));
+        fields.bytes(
+            "device_info",
+            &request.device_info.as_ref().map(|info| info.to_json()).unwrap_or_default(),
+        );
+        fields.text("user_agent", &request.user_agent);
+        fields.text("device_ip", &request.device_ip.map(text).unwrap_or_default());
+        fields.text("device_port", &request.device_port.map(|port| number(port.into())).unwrap_or_default());
+        fields.text("mvpd_id", request.mvpd.as_ref().map_or("", |mvpd| mvpd.as_str()));
+        let ttl = request.ttl.map(|ttl| number(ttl.as_duration().as_secs()));
+        fields.text("ttl", &ttl.unwrap_or_default());
+        fields.text("domain_name", &request.domain_name);
+        fields.text("redirect_url", &request.redirect_url);
+        fields.text("legacy.device_type", &request.legacy.device_type);
+        fields.text("legacy.device_user", &request.legacy.device_user);
+        fields.text("legacy.app_id", &request.legacy.app_id);
+        fields.text("legacy.app_version", &request.legacy.app_version);
+        fields.text("legacy.registration_url", &request.legacy.registration_url);
+        Self(fields.0.finalize().into())
+    }
+
+    /// The digest.
+    #[must_use]
+    pub const fn into_bytes(self) -> [u8; 32] {
+        self.0
+    }
+}
+
+struct Fields(Sha256);
+
+impl Fields {
+    fn text(&mut self, name: &str, value: &str) {
+        self.bytes(name, value.as_bytes());
+    }
+
+    /// The lengths go in too, or the end of one field could be taken for the start of the next.
+    fn bytes(&mut self, name: &str, value: &[u8]) {
+        if value.is_empty() {
+            return;
+        }
+        for part in [name.as_bytes(), value] {
+            self.0.update((part.len() as u64).to_be_bytes());
+            self.0.update(part);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{
+        device_info::DeviceInfo,
+        id::{DeviceId, EnvironmentName, MvpdId, Place, RequestorId},
+        registration::Ttl,
+    };
+
+    fn request() -> RegistrationRequest {
+        RegistrationRequest::new(Place {
+            environment: EnvironmentName::parse("environment", "default").expect("valid"),
+            requestor: RequestorId::parse("requestor", "REF").expect("valid"),
+        })
+    }
+
+    #[test]
+    fn every_field_of_a_request_tells_it_from_others() {
+        type Change = fn(&mut RegistrationRequest);
+        let changes: [Change; 14] = [
+            |request| request.device_id = DeviceId::parse("device_id", "x").ok(),
+            |request| {
+                request.device_info = Some(DeviceInfo { model: Some("x".into()), ..DeviceInfo::default() })
+            },
+            |request| request.user_agent = "x".into(),
+            |request| request.device_ip = "192.0.2.1".parse().ok(),
+            |request| request.device_port = Some(1),
+            |request| request.mvpd = MvpdId::parse("mvpd", "x").ok(),
+            |request| request.ttl = Ttl::parse("ttl", 1, 0).ok(),
+            |request| request.domain_name = "x".into(),
+            |request| request.redirect_url = "x".into(),
+            |request| request.legacy.device_type = "x".into(),
+            |request| request.legacy.device_user = "x".into(),
+            |request| request.legacy.app_id = "x".into(),
+            |request| request.legacy.app_version = "x".into(),
+            |request| request.legacy.registration_url = "x".into(),
+        ];
+        let mut fingerprints = vec![Fingerprint::of(&request())];
+        for change in changes {
+            let mut changed = request();
+            change(&mut changed);
+            fingerprints.push(Fingerprint::of(&changed));
+        }
+        for (index, one) in fingerprints.iter().enumerate() {
+            assert!(!fingerprints[..index].contains(one), "change {index}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_moves_from_one_field_to_the_next_is_another_request() {
+        let split = |domain_name: &str, redirect_url: &str| {
+            let (domain_name, redirect_url) = (domain_name.to_owned(), redirect_url.to_owned());
+            Fingerprint::of(&RegistrationRequest { domain_name, redirect_url, ..request() })
+        };
+        assert_ne!(split("ab", "c"), split("a", "bc"));
+    }
+}
