@@ -281,7 +281,7 @@ async fn codes_and_nonces_survive_a_wall_clock_that_is_ahead_for_a_while() {
     // Beyond the ten minutes after a start in which nothing is deleted anyway.
     harness.advance(Duration::from_secs(3_600)).await;
     let (now, code) = (harness.now(), registration(harness.now(), "CODE", TTL));
-    store.insert_if_absent(&code, NO_LIMIT).await.expect("works");
+    store.insert_if_absent(&code, NO_LIMIT, None).await.expect("works");
     let nonce = ledger_key("kind", "nonce");
     store.put_if_absent(&nonce, entry("x", Some(now + TTL))).await.expect("works");
 
