@@ -10,6 +10,7 @@ pub mod backend;
 pub mod cli;
 pub mod config;
 pub mod domain;
+pub mod format;
 pub mod grpc;
 pub mod outbound;
 pub mod proto;

@@ -16,6 +16,7 @@ use crate::{
         error::{Error, Result, Violation, Violations},
         id::{EnvironmentName, RequestorId},
         registration::{SourceApplication, UpstreamApi},
+        secret::SecretText,
     },
     service::{
         ClientRegistrationService,
@@ -114,7 +115,7 @@ pub struct StatementCommand {
 #[serde(rename_all = "snake_case")]
 pub enum RevokeCommand {
     /// A statement, or its id.
-    Statement(String),
+    Statement(SecretText),
     /// A client id, or the UUID in it.
     Client(String),
     /// Every client and token that was issued before this many milliseconds since the Unix epoch; `None` is now.
@@ -126,7 +127,7 @@ pub enum RevokeCommand {
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// The statement.
-    Statement(String),
+    Statement(SecretText),
     /// The schedules.
     Schedules(Vec<ScheduleLine>),
     /// What was found.
@@ -146,7 +147,7 @@ pub async fn perform(services: &Services, command: Command) -> Result<Answer> {
             let mint = mint_statement(&policy.load(), command)?;
             let (id, statement) = client_registration.mint_statement(mint.clone())?;
             tracing::info!(%id, ?mint, "a software statement was minted");
-            Ok(Answer::Statement(statement))
+            Ok(Answer::Statement(statement.into()))
         }
         Command::ListSchedules => {
             let statuses = scheduler.statuses().await?;
@@ -156,7 +157,7 @@ pub async fn perform(services: &Services, command: Command) -> Result<Answer> {
         Command::Revoke(command) => {
             let mut violations = Violations::default();
             let revocation = match command {
-                RevokeCommand::Statement(text) => client_registration.statement_revocation(&text),
+                RevokeCommand::Statement(text) => client_registration.statement_revocation(text.reveal()),
                 RevokeCommand::Client(text) => client_registration.client_revocation(&text),
                 RevokeCommand::IssuedBefore(millis) => {
                     client_registration.time_revocation(millis.map(Timestamp::from_millis))

@@ -140,7 +140,7 @@ impl fmt::Debug for KeyRing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::randomness::OsRandomness;
+    use crate::{domain::randomness::OsRandomness, format::golden};
 
     fn ring(lines: &[(&str, u8)]) -> KeyRing {
         let line =
@@ -183,6 +183,24 @@ mod tests {
             ("one:?secret?", "line 1: has no base64 after the colon"),
         ] {
             assert_eq!(KeyRing::parse(text).expect_err("refused"), expected);
+        }
+    }
+
+    #[test]
+    fn the_formats_of_the_seal_are_pinned() {
+        #[derive(Debug)]
+        struct Zeros;
+        impl Randomness for Zeros {
+            fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomnessUnavailable> {
+                bytes.fill(0);
+                Ok(())
+            }
+        }
+        let (ring, secret) = (ring(&[("one", 1)]), b"secret".to_vec());
+        let plain = KeyRing::default().seal(&secret, b"place", &Zeros).expect("seals");
+        let sealed = ring.seal(&secret, b"place", &Zeros).expect("seals");
+        for (name, bytes) in [("unsealed", plain), ("sealed", sealed)] {
+            golden::check(name, 1, &bytes, |bytes| ring.open(bytes, b"place"), &secret);
         }
     }
 }

@@ -33,6 +33,15 @@ impl Purpose {
             Self::AccessToken => b"passbridge access token",
         }
     }
+
+    /// What the header says that the claims are (`typ`, RFC 8725, section 3.11), with the version of their format.
+    const fn type_and_version(self) -> &'static str {
+        match self {
+            Self::SoftwareStatement => "st.v1+jwt",
+            Self::ClientId => "ci.v1+jwt",
+            Self::AccessToken => "at.v1+jwt",
+        }
+    }
 }
 
 const CLIENT_SECRET_LABEL: &[u8] = b"passbridge client secret";
@@ -73,15 +82,19 @@ impl SigningKeys {
         purpose: Purpose,
         claims: &impl Serialize,
     ) -> Result<String, jsonwebtoken::errors::Error> {
-        jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &self.pairs[purpose as usize].0)
+        let header =
+            Header { typ: Some(purpose.type_and_version().to_owned()), ..Header::new(Algorithm::HS256) };
+        jsonwebtoken::encode(&header, claims, &self.pairs[purpose as usize].0)
     }
 
     /// The claims of a JWT that these keys signed for this purpose. What they say, times too, is for the caller to
     /// look at.
     #[must_use]
     pub fn verify<T: DeserializeOwned>(&self, purpose: Purpose, token: &str) -> Option<T> {
-        let verified = jsonwebtoken::decode(token, &self.pairs[purpose as usize].1, &self.validation);
-        verified.ok().map(|token| token.claims)
+        let verified =
+            jsonwebtoken::decode::<T>(token, &self.pairs[purpose as usize].1, &self.validation).ok()?;
+        let is_known = verified.header.typ.as_deref() == Some(purpose.type_and_version());
+        is_known.then_some(verified.claims)
     }
 
     /// The secret that belongs to a client id. Nothing is kept: it is derived anew each time.
@@ -113,6 +126,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::format::golden;
 
     #[test]
     fn what_is_signed_for_one_purpose_or_by_another_key_is_not_taken() {
@@ -143,5 +157,38 @@ mod tests {
         assert!(keys.is_client_secret("client", &secret));
         assert!(!keys.is_client_secret("another", &secret));
         assert!(!keys.is_client_secret("client", &secret[1..]));
+    }
+
+    #[test]
+    fn the_formats_of_what_is_signed_are_pinned() {
+        let keys = SigningKeys::derive(&[1; MASTER_KEY_LENGTH]);
+        let claims = json!({"jti": "x"});
+        for (purpose, name) in [
+            (Purpose::SoftwareStatement, "signed_statement"),
+            (Purpose::ClientId, "signed_client_id"),
+            (Purpose::AccessToken, "signed_access_token"),
+        ] {
+            let token = keys.sign(purpose, &claims).expect("signs");
+            let verify = |bytes: &[u8]| {
+                let token = std::str::from_utf8(bytes).expect("text");
+                keys.verify::<Value>(purpose, token).ok_or("not taken")
+            };
+            golden::check(name, 1, token.as_bytes(), verify, &claims);
+        }
+        let secret = keys.client_secret("client");
+        let is_right = |bytes: &[u8]| match std::str::from_utf8(bytes) {
+            Ok(secret) => Ok(keys.is_client_secret("client", secret)),
+            Err(_) => Err("no text"),
+        };
+        golden::check("client_secret", 1, secret.as_bytes(), is_right, &true);
+    }
+
+    #[test]
+    fn claims_of_another_version_are_not_taken() {
+        let keys = SigningKeys::derive(&[1; MASTER_KEY_LENGTH]);
+        let header = Header { typ: Some("at.v2+jwt".to_owned()), ..Header::new(Algorithm::HS256) };
+        let key = &keys.pairs[Purpose::AccessToken as usize].0;
+        let token = jsonwebtoken::encode(&header, &json!({"jti": "x"}), key).expect("signs");
+        assert_eq!(keys.verify::<Value>(Purpose::AccessToken, &token), None);
     }
 }

@@ -24,7 +24,7 @@ pub(super) struct Revoke {
 
 pub(super) fn run(revoke: Revoke, file: Option<&Path>) -> Result<(), Box<dyn Error>> {
     let command = match revoke {
-        Revoke { statement: Some(statement), .. } => RevokeCommand::Statement(statement),
+        Revoke { statement: Some(statement), .. } => RevokeCommand::Statement(statement.into()),
         Revoke { client: Some(client), .. } => RevokeCommand::Client(client),
         Revoke { issued_before, .. } => {
             RevokeCommand::IssuedBefore(issued_before.and_then(|moment| moment.0))

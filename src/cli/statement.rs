@@ -65,7 +65,7 @@ pub(super) fn run(statement: Statement, file: Option<&Path>) -> Result<(), Box<d
 /// Has a statement minted by the server that runs, or by its folder.
 pub(super) async fn mint(config: &Config, command: StatementCommand) -> Result<String, Box<dyn Error>> {
     match perform(config, Command::MintStatement(command)).await? {
-        Answer::Statement(statement) => Ok(statement),
+        Answer::Statement(statement) => Ok(statement.into_revealed()),
         Answer::Schedules(_) | Answer::Examined(_) | Answer::Done => {
             Err("the running server minted nothing".into())
         }

@@ -2,7 +2,6 @@
 
 use std::{fmt, sync::Arc};
 
-use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
 use super::{
@@ -29,8 +28,7 @@ const CODES_PER_LIVE_CODE: u128 = 1000;
 const LOOK_ALIKES: [&str; 7] = ["0OQ", "1IL", "2Z", "5S", "6G", "8B", "UV"];
 
 /// A registration code in its canonical form: upper case, without separators.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Code(Arc<str>);
 
 impl Code {

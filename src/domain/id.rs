@@ -107,8 +107,7 @@ fn check_name(field: &str, text: &str) -> Result<(), Violation> {
 }
 
 /// What a device is known by: 1 to 2048 bytes of UTF-8. Personal data, so it shows itself to no log.
-#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct DeviceId(Box<str>);
 
 impl DeviceId {

@@ -80,7 +80,7 @@ impl CodeKey {
 }
 
 /// Parameters that the REST documents call deprecated: kept and given back, otherwise not looked at.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LegacyParameters {
     /// `deviceType`.
     pub device_type: String,
@@ -124,7 +124,7 @@ pub struct SourceApplication {
 }
 
 /// The record behind a code. It does not change while it lives.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Registration {
     /// The record's own id; unlike a code it is never used again.
     pub id: Uuid,
@@ -153,13 +153,11 @@ pub struct Registration {
     /// Deprecated parameters as they came.
     pub legacy: LegacyParameters,
     /// Set where somebody else issued the code: then this is but the record's shadow.
-    // Stores write it beside the record, so that records of our own stay as they always were.
-    #[serde(skip)]
     pub shadow: Option<Shadow>,
 }
 
 /// A version of the provider's REST API.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum UpstreamApi {
     /// `/reggie/v1`.
     V1,
@@ -168,7 +166,7 @@ pub enum UpstreamApi {
 }
 
 /// What is kept of a code that an upstream issued, beside its record.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shadow {
     /// Who issued it: the configuration may have changed since.
     pub api: UpstreamApi,
@@ -273,7 +271,7 @@ pub enum State {
 }
 
 /// A record as a store keeps it: live, or the tombstone that it left.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct CodeEntry {
     /// The record.
     pub registration: Registration,

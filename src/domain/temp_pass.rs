@@ -3,8 +3,6 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use serde::{Deserialize, Serialize};
-
 use super::{
     clock::Timestamp,
     error::Violation,
@@ -63,8 +61,7 @@ impl TempPassRule {
 }
 
 /// A digest of a user's identifier, made by the programmer: 64 or 128 lower-case hex digits (SHA-256 or SHA-512).
-#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct GenericKey(Arc<str>);
 
 impl GenericKey {
@@ -123,8 +120,7 @@ impl fmt::Debug for UserIdentifier {
 }
 
 /// What is to be watched: 1 to 1024 bytes of UTF-8.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ResourceId(Box<str>);
 
 impl ResourceId {
@@ -160,7 +156,7 @@ pub struct TrialIdentity {
 }
 
 /// Deprecated parameters that a trial keeps from its first authorization, so that a reset can ask for them.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TrialApplication {
     /// `appId`.
     pub app_id: String,
@@ -204,7 +200,7 @@ pub enum ResetBy {
 }
 
 /// A trial as a store keeps it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trial {
     /// The generation of its TempPass in which it started: a reset of all begins the next one.
     pub generation: u64,

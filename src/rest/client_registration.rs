@@ -70,7 +70,7 @@ pub(super) async fn register(State(face): State<Face>, request: Request) -> Resp
         let software_statement = software_statement.filter(|text| !text.is_empty());
         let registered = face.client_registration.register(RegisterClient {
             environment: call.environment.clone(),
-            software_statement: software_statement.ok_or_else(|| required("software_statement"))?,
+            software_statement: software_statement.ok_or_else(|| required("software_statement"))?.into(),
             redirect_uris: redirect_uri
                 .into_iter()
                 .filter(|uri| !uri.is_empty())
@@ -79,7 +79,7 @@ pub(super) async fn register(State(face): State<Face>, request: Request) -> Resp
         })?;
         json(&RegisterAnswer {
             client_id: registered.client_id,
-            client_secret: registered.client_secret,
+            client_secret: registered.client_secret.into_revealed(),
             client_id_issued_at: registered.issued_at,
             redirect_uris: registered.redirect_uris,
             grant_types: [CLIENT_CREDENTIALS],
@@ -117,7 +117,7 @@ pub(super) async fn token(State(face): State<Face>, request: Request) -> Respons
         })?;
         json(&TokenAnswer {
             id: token.id,
-            access_token: token.token,
+            access_token: token.token.into_revealed(),
             created_at: token.create_time.as_millis(),
             expires_in: token.expires_in,
             token_type: "bearer",
@@ -196,7 +196,7 @@ fn credentials(
             return Err(OAuthErrorCode::InvalidRequest.because(text));
         }
     };
-    Ok(IssueToken { environment: environment.clone(), client_id, client_secret })
+    Ok(IssueToken { environment: environment.clone(), client_id, client_secret: client_secret.into() })
 }
 
 /// What follows `Basic` in the Authorization header; other schemes mean nothing here.

@@ -3,15 +3,19 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{UpstreamOptions, UpstreamParts};
-use crate::domain::{
-    clock::Timestamp,
-    error::{Error, Result, StoreError},
-    id::EnvironmentName,
-    port::{LedgerEntry, LedgerKey},
+use crate::{
+    auth::key_ring::SealError,
+    domain::{
+        clock::Timestamp,
+        error::Result,
+        id::EnvironmentName,
+        port::{LedgerEntry, LedgerKey},
+    },
+    format::{self, Format, FormatError},
 };
 
 /// How long a token lasts whose answer does not say, in seconds.
@@ -46,7 +50,7 @@ impl fmt::Debug for Statement {
 }
 
 /// What the provider knows us by.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct Credentials {
     pub client_id: String,
     pub client_secret: String,
@@ -55,7 +59,7 @@ pub(super) struct Credentials {
 }
 
 /// An access token, with what tells its age without trusting the provider's clock.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct Token {
     pub access_token: String,
     /// Whose it is.
@@ -115,8 +119,9 @@ impl Vault {
     }
 
     pub async fn credentials(&self) -> Result<Option<Kept>> {
-        let kept = self.get(CREDENTIALS).await?;
-        Ok(kept.map(|(credentials, sealed)| Kept { credentials, sealed }))
+        let Some((opened, sealed)) = self.get(CREDENTIALS).await? else { return Ok(None) };
+        let credentials = readable(CREDENTIALS, opened.and_then(|bytes| Ok(decode_credentials(&bytes)?)));
+        Ok(credentials.map(|credentials| Kept { credentials, sealed }))
     }
 
     /// Keeps new credentials in the place of those that were there; whether it did, or others are there by now.
@@ -124,18 +129,19 @@ impl Vault {
     /// # Errors
     /// Those of the store.
     pub async fn keep_credentials(&self, before: Option<&Kept>, credentials: &Credentials) -> Result<bool> {
-        let entry = self.sealed(CREDENTIALS, credentials, None)?;
+        let entry = self.sealed(CREDENTIALS, &encode_credentials(credentials)?, None)?;
         let before = before.map(|kept| kept.sealed.as_slice());
         Ok(self.parts.ledger.swap(&self.key(CREDENTIALS), before, Some(entry)).await?)
     }
 
     pub async fn token(&self) -> Result<Option<Token>> {
-        Ok(self.get(TOKEN).await?.map(|(token, _)| token))
+        let Some((opened, _)) = self.get(TOKEN).await? else { return Ok(None) };
+        Ok(readable(TOKEN, opened.and_then(|bytes| Ok(decode_token(&bytes)?))))
     }
 
     pub async fn keep_token(&self, token: &Token) -> Result<()> {
         let end = token.received + Duration::from_secs(token.expires_in);
-        let entry = self.sealed(TOKEN, token, Some(end))?;
+        let entry = self.sealed(TOKEN, &encode_token(token)?, Some(end))?;
         let key = self.key(TOKEN);
         loop {
             let before = self.parts.ledger.get(&key).await?;
@@ -146,22 +152,139 @@ impl Vault {
         }
     }
 
-    async fn get<T: DeserializeOwned>(&self, kind: &'static str) -> Result<Option<(T, Vec<u8>)>> {
+    /// What is kept of this kind, opened and as it lies there.
+    async fn get(&self, kind: &'static str) -> Result<Option<(Opened, Vec<u8>)>> {
         let Some(entry) = self.parts.ledger.get(&self.key(kind)).await? else { return Ok(None) };
         let opened = self.parts.key_ring.open(&entry.value, &self.context(kind));
-        let bytes = opened.map_err(|error| StoreError::Corrupt(format!("{kind}: {error}")))?;
-        let value = postcard::from_bytes(&bytes);
-        let value = value.map_err(|error| StoreError::Corrupt(format!("{kind}: {error}")))?;
-        Ok(Some((value, entry.value)))
+        Ok(Some((opened.map_err(Unreadable::from), entry.value)))
     }
 
-    fn sealed<T: Serialize>(&self, kind: &str, value: &T, end: Option<Timestamp>) -> Result<LedgerEntry> {
-        let bytes = postcard::to_allocvec(value).map_err(|error| Error::Internal(error.to_string()))?;
-        let value = self.parts.key_ring.seal(&bytes, &self.context(kind), &*self.parts.randomness)?;
+    fn sealed(&self, kind: &str, bytes: &[u8], end: Option<Timestamp>) -> Result<LedgerEntry> {
+        let value = self.parts.key_ring.seal(bytes, &self.context(kind), &*self.parts.randomness)?;
         Ok(LedgerEntry { value, expire_time: end })
     }
 
     fn context(&self, kind: &str) -> Vec<u8> {
         [kind.as_bytes(), b" ", &self.name].concat()
+    }
+}
+
+/// Why something that is kept cannot be read. Holds nothing of it.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+enum Unreadable {
+    Sealed(#[from] SealError),
+    Format(#[from] FormatError),
+}
+
+type Opened = std::result::Result<Vec<u8>, Unreadable>;
+
+/// What was kept; nothing where that cannot be read, which costs a registration or a token, and not the environment.
+fn readable<T>(kind: &str, read: std::result::Result<T, Unreadable>) -> Option<T> {
+    read.inspect_err(
+        |error| tracing::error!(kind, %error, "what is kept for an upstream cannot be read, and counts as absent"),
+    )
+    .ok()
+}
+
+/// Credentials before they are sealed.
+#[derive(Serialize, Deserialize)]
+struct CredentialsV1<'a> {
+    client_id: &'a str,
+    client_secret: &'a str,
+    /// In milliseconds since the Unix epoch.
+    registered: u64,
+}
+
+impl Format for CredentialsV1<'_> {
+    const NAME: &'static str = "upstream_credentials";
+    const VERSION: u8 = 1;
+}
+
+/// A token before it is sealed.
+#[derive(Serialize, Deserialize)]
+struct TokenV1<'a> {
+    access_token: &'a str,
+    client_id: &'a str,
+    /// In milliseconds since the Unix epoch.
+    received: u64,
+    /// In seconds.
+    expires_in: u64,
+}
+
+impl Format for TokenV1<'_> {
+    const NAME: &'static str = "upstream_token";
+    const VERSION: u8 = 1;
+}
+
+fn encode_credentials(credentials: &Credentials) -> std::result::Result<Vec<u8>, FormatError> {
+    let Credentials { client_id, client_secret, registered } = credentials;
+    format::encode(&CredentialsV1 { client_id, client_secret, registered: registered.as_millis() })
+}
+
+fn decode_credentials(bytes: &[u8]) -> std::result::Result<Credentials, FormatError> {
+    let CredentialsV1 { client_id, client_secret, registered } = format::decode(bytes)?;
+    Ok(Credentials {
+        client_id: client_id.to_owned(),
+        client_secret: client_secret.to_owned(),
+        registered: Timestamp::from_millis(registered),
+    })
+}
+
+fn encode_token(token: &Token) -> std::result::Result<Vec<u8>, FormatError> {
+    let Token { access_token, client_id, received, expires_in } = token;
+    format::encode(&TokenV1 {
+        access_token,
+        client_id,
+        received: received.as_millis(),
+        expires_in: *expires_in,
+    })
+}
+
+fn decode_token(bytes: &[u8]) -> std::result::Result<Token, FormatError> {
+    let TokenV1 { access_token, client_id, received, expires_in } = format::decode(bytes)?;
+    Ok(Token {
+        access_token: access_token.to_owned(),
+        client_id: client_id.to_owned(),
+        received: Timestamp::from_millis(received),
+        expires_in,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::golden;
+
+    #[test]
+    fn the_formats_of_credentials_and_tokens_are_pinned() {
+        let time = Timestamp::from_millis(1_763_000_000_123);
+        let credentials = Credentials {
+            client_id: "client".to_owned(),
+            client_secret: "secret".to_owned(),
+            registered: time,
+        };
+        let encoded = encode_credentials(&credentials).expect("encodes");
+        golden::check(
+            CredentialsV1::NAME,
+            CredentialsV1::VERSION,
+            &encoded,
+            |bytes| decode_credentials(bytes).map(|read| read == credentials),
+            &true,
+        );
+        let token = Token {
+            access_token: "token".to_owned(),
+            client_id: "client".to_owned(),
+            received: time,
+            expires_in: 3600,
+        };
+        let encoded = encode_token(&token).expect("encodes");
+        golden::check(
+            TokenV1::NAME,
+            TokenV1::VERSION,
+            &encoded,
+            |bytes| decode_token(bytes).map(|read| read == token),
+            &true,
+        );
     }
 }

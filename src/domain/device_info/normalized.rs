@@ -1,8 +1,6 @@
 //! The normalized form, as devices in the field read it in `info.deviceInfo`: names, order and the choice
 //! between null, 0 and "" are those of the sample record in the source documents.
-//!
-//! The same structs are stored in a format that does not describe itself. There every field has its place by
-//! its position alone, so no field may be skipped, flattened or untagged here.
+//! A store keeps it in a form of its own (`format::device_info`).
 
 use serde::{Deserialize, Serialize};
 

@@ -1,12 +1,10 @@
 //! What is said about input that is odd, but usable.
 
-use serde::{Deserialize, Serialize};
-
 /// The longest piece of the input that a message repeats, in characters.
 const QUOTE_MAX: usize = 64;
 
 /// Something odd that did not stop the request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
     /// The key, as the face through which it came spells it.
     pub field: String,
@@ -17,7 +15,7 @@ pub struct Warning {
 }
 
 /// Why a warning was given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WarningReason {
     /// The value is not in the list that the key has.
     UnlistedValue,

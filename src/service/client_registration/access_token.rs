@@ -19,6 +19,7 @@ use crate::{
         error::{Error, Result},
         id::EnvironmentName,
         registration::SourceApplication,
+        secret::SecretText,
     },
 };
 
@@ -39,7 +40,7 @@ pub struct IssueToken {
     /// The client id.
     pub client_id: String,
     /// The secret that belongs to it.
-    pub client_secret: String,
+    pub client_secret: SecretText,
 }
 
 /// An access token.
@@ -48,7 +49,7 @@ pub struct AccessToken {
     /// The token's id.
     pub id: Uuid,
     /// What calls carry.
-    pub token: String,
+    pub token: SecretText,
     /// When it was issued.
     pub create_time: Timestamp,
     /// How long it is good for, in seconds.
@@ -82,7 +83,7 @@ impl ClientRegistrationService {
         let IssueToken { environment, client_id, client_secret } = request;
         let keys = &self.inner.keys;
         let client = Some(client_id)
-            .filter(|client_id| keys.is_client_secret(client_id, client_secret))
+            .filter(|client_id| keys.is_client_secret(client_id, client_secret.reveal()))
             .and_then(|client_id| keys.verify::<ClientClaims>(Purpose::ClientId, client_id))
             .ok_or_else(|| {
                 OAuthErrorCode::InvalidClient.because("client_id or client_secret is wrong; register again")
@@ -107,7 +108,7 @@ impl ClientRegistrationService {
             grant: client.grant,
         };
         let token = keys.sign(Purpose::AccessToken, &claims).map_err(server_error)?;
-        Ok(AccessToken { id: claims.jti, token, create_time, expires_in: ACCESS_TOKEN_SECONDS })
+        Ok(AccessToken { id: claims.jti, token: token.into(), create_time, expires_in: ACCESS_TOKEN_SECONDS })
     }
 
     /// Who calls with this access token in this environment. Reads nothing but memory.

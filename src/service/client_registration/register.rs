@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     auth::Purpose,
-    domain::{caller::Permission, id::EnvironmentName},
+    domain::{caller::Permission, id::EnvironmentName, secret::SecretText},
 };
 
 /// The longest software statement, in bytes.
@@ -25,7 +25,7 @@ pub struct RegisterClient {
     /// Where the client registers.
     pub environment: EnvironmentName,
     /// Its statement.
-    pub software_statement: String,
+    pub software_statement: SecretText,
     /// Where its logins shall end. They are checked and given back; nothing here leads to them.
     pub redirect_uris: Vec<String>,
 }
@@ -36,7 +36,7 @@ pub struct RegisteredClient {
     /// The client id, which carries what the client may do.
     pub client_id: String,
     /// The secret that belongs to it.
-    pub client_secret: String,
+    pub client_secret: SecretText,
     /// When it was registered, in seconds since the Unix epoch.
     pub issued_at: u64,
     /// As they came.
@@ -52,12 +52,12 @@ impl ClientRegistrationService {
     /// `invalid_request`, `invalid_redirect_uri`, `invalid_software_statement` and `unapproved_software_statement`.
     pub fn register(&self, request: RegisterClient) -> Result<RegisteredClient, OAuthError> {
         let RegisterClient { environment, software_statement, redirect_uris } = request;
-        if software_statement.len() > STATEMENT_MAX {
+        if software_statement.reveal().len() > STATEMENT_MAX {
             let text = format!("software_statement has more than {STATEMENT_MAX} bytes");
             return Err(OAuthErrorCode::InvalidRequest.because(text));
         }
         check_redirect_uris(&redirect_uris)?;
-        let grant = self.verify_statement(&software_statement)?;
+        let grant = self.verify_statement(software_statement.reveal())?;
         let unapproved = || {
             OAuthErrorCode::UnapprovedSoftwareStatement.because("the statement is not for this environment")
         };
@@ -69,7 +69,7 @@ impl ClientRegistrationService {
         let claims = ClientClaims { jti: self.parts().randomness.uuid()?, iat, grant };
         let client_id = self.inner.keys.sign(Purpose::ClientId, &claims).map_err(server_error)?;
         Ok(RegisteredClient {
-            client_secret: self.inner.keys.client_secret(&client_id),
+            client_secret: self.inner.keys.client_secret(&client_id).into(),
             client_id,
             issued_at: claims.iat / 1000,
             redirect_uris,
@@ -89,4 +89,65 @@ fn check_redirect_uris(uris: &[String]) -> Result<(), OAuthError> {
         "redirect URIs must be absolute URIs without a fragment, at most {REDIRECT_URIS_MAX} of them and of \
          {REDIRECT_URI_MAX} bytes each"
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        admin::{Answer, Command, RevokeCommand},
+        config::Secret,
+        domain::{
+            clock::Timestamp,
+            temp_pass::{GenericKey, MediaToken, UserIdentifier},
+        },
+        service::client_registration::{AccessToken, IssueToken},
+    };
+
+    /// Hexadecimal digits, so that it can stand for a generic key too.
+    const SECRET: &str = "5ec2e75ec2e75ec2e75ec2e75ec2e75ec2e75ec2e75ec2e75ec2e75ec2e75ec2";
+
+    #[test]
+    fn no_secret_is_seen_in_a_debug_print() {
+        let secret = || SecretText::from(SECRET.to_owned());
+        let environment = EnvironmentName::parse("environment", "default").expect("valid");
+        let values: Vec<Box<dyn std::fmt::Debug>> = vec![
+            Box::new(secret()),
+            Box::new(Secret::from(SECRET)),
+            Box::new(RegisterClient {
+                environment: environment.clone(),
+                software_statement: secret(),
+                redirect_uris: Vec::new(),
+            }),
+            Box::new(RegisteredClient {
+                client_id: "client".to_owned(),
+                client_secret: secret(),
+                issued_at: 1,
+                redirect_uris: Vec::new(),
+                permissions: Vec::new(),
+            }),
+            Box::new(IssueToken { environment, client_id: "client".to_owned(), client_secret: secret() }),
+            Box::new(AccessToken {
+                id: uuid::Uuid::nil(),
+                token: secret(),
+                create_time: Timestamp::from_millis(1),
+                expires_in: 1,
+            }),
+            Box::new(Command::Revoke(RevokeCommand::Statement(secret()))),
+            Box::new(Answer::Statement(secret())),
+            Box::new(GenericKey::parse("generic_key", SECRET).expect("valid")),
+            Box::new(UserIdentifier::new(SECRET)),
+            Box::new(MediaToken { value: SECRET.to_owned(), start_time: None, expire_time: None }),
+            Box::new(crate::backend::upstream::Statement::parse(SECRET).expect("valid")),
+            Box::new(crate::proto::v1::HashIdentifierRequest {
+                value: SECRET.to_owned(),
+                ..Default::default()
+            }),
+        ];
+        for value in values {
+            for shown in [format!("{value:?}"), format!("{value:#?}")] {
+                assert!(!shown.contains(SECRET), "{shown}");
+            }
+        }
+    }
 }

@@ -164,7 +164,7 @@ fn write(revocation: &Revocation) -> (LedgerKey, Vec<u8>) {
     let (name, value) = match revocation {
         Revocation::Statement(id) => (format!("{STATEMENT}{id}"), Vec::new()),
         Revocation::Client(id) => (format!("{CLIENT}{id}"), Vec::new()),
-        Revocation::IssuedBefore(time) => (ISSUED_BEFORE.to_owned(), time.as_millis().to_be_bytes().to_vec()),
+        Revocation::IssuedBefore(time) => (ISSUED_BEFORE.to_owned(), encode_time(*time)),
     };
     (LedgerKey { kind: KIND, name: name.into_bytes() }, value)
 }
@@ -177,9 +177,34 @@ fn read(name: &[u8], value: &[u8]) -> Result<Revocation> {
     } else if let Some(id) = name.strip_prefix(CLIENT) {
         Uuid::try_parse(id).map(Revocation::Client).map_err(|_| corrupt())
     } else if name == ISSUED_BEFORE {
-        let millis = u64::from_be_bytes(value.try_into().map_err(|_| corrupt())?);
-        Ok(Revocation::IssuedBefore(Timestamp::from_millis(millis)))
+        decode_time(value).map(Revocation::IssuedBefore).ok_or_else(corrupt)
     } else {
         Err(corrupt())
+    }
+}
+
+/// The first byte of a time that is kept: milliseconds since the Unix epoch follow, as eight big-endian bytes.
+const TIME_VERSION: u8 = 1;
+
+fn encode_time(time: Timestamp) -> Vec<u8> {
+    [&[TIME_VERSION], time.as_millis().to_be_bytes().as_slice()].concat()
+}
+
+fn decode_time(value: &[u8]) -> Option<Timestamp> {
+    let (version, millis) = value.split_first()?;
+    let millis = u64::from_be_bytes(millis.try_into().ok()?);
+    (*version == TIME_VERSION).then(|| Timestamp::from_millis(millis))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::golden;
+
+    #[test]
+    fn the_format_of_a_revocation_by_time_is_pinned() {
+        let time = Timestamp::from_millis(1_763_000_000_123);
+        let decode = |bytes: &[u8]| decode_time(bytes).ok_or("unreadable");
+        golden::check("revocation_time", TIME_VERSION, &encode_time(time), decode, &time);
     }
 }

@@ -11,7 +11,7 @@ use crate::domain::{
     call::CallContext,
     caller::{Caller, Permission},
     device_info::Warning,
-    error::{Error, Result, Violation},
+    error::{Error, Result, StoreError, Violation},
     port::LedgerEntry,
     registration::{RegistrationRequest, State},
 };
@@ -76,8 +76,9 @@ impl RegistrationService {
         // Our own store finds a repeat in the commit itself; an upstream must not be asked for nothing.
         if let Some(keep) = keep.filter(|_| api.is_some())
             && let Some(entry) = self.parts().store.ledger.get(keep.key()).await?
+            && let Some(created) = self.answer_again(&entry, keep).await?
         {
-            return self.answer_again(&entry, keep);
+            return Ok(created);
         }
         let context = Backends::context(caller.context(), api)?;
         let port = keep.map(|keep| keep as &dyn Keep);
@@ -86,7 +87,7 @@ impl RegistrationService {
                 self.keep(&backend, &context, issued, keep).await
             }
             (Issuance::Issued(issued), _) => Ok(self.created(issued)),
-            (Issuance::Repeated(entry), Some(keep)) => self.answer_again(&entry, keep),
+            (Issuance::Repeated(entry), Some(keep)) => self.must_answer_again(&entry, keep).await,
             (Issuance::Repeated(_), None) => {
                 Err(Error::Internal("a kept answer was found that nobody asked for".to_owned()))
             }
@@ -109,11 +110,23 @@ impl RegistrationService {
         if let Err(error) = backend.codes.delete(context, &issued.registration).await {
             tracing::warn!(%error, "a code that a repeat made lives until it expires");
         }
-        self.answer_again(&earlier, keep)
+        self.must_answer_again(&earlier, keep).await
     }
 
-    fn answer_again(&self, entry: &LedgerEntry, keep: &KeepAnswer) -> Result<Created> {
-        Ok(self.created(keep.read(entry)?))
+    /// The first answer; `None` where it cannot be read, and is there no longer.
+    async fn answer_again(&self, entry: &LedgerEntry, keep: &KeepAnswer) -> Result<Option<Created>> {
+        if let Some(issued) = keep.read(entry)? {
+            return Ok(Some(self.created(issued)));
+        }
+        self.parts().store.ledger.swap(keep.key(), Some(&entry.value), None).await?;
+        Ok(None)
+    }
+
+    /// The first answer, for who has nothing else to answer. Where it cannot be read, the next repeat is a first request.
+    async fn must_answer_again(&self, entry: &LedgerEntry, keep: &KeepAnswer) -> Result<Created> {
+        let unreadable =
+            || StoreError::Corrupt("the kept answer cannot be read; ask again".to_owned()).into();
+        self.answer_again(entry, keep).await?.ok_or_else(unreadable)
     }
 
     fn created(&self, issued: Issued) -> Created {

@@ -1,17 +1,19 @@
 //! The answer to a create that is kept for repeats of it.
 
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::domain::{
-    backend::{Issued, Keep},
-    caller::Caller,
-    device_info::Warning,
-    error::{Error, Result, StoreError},
-    fingerprint::Fingerprint,
-    id::Place,
-    port::{LedgerEntry, LedgerKey},
-    registration::Registration,
+use crate::{
+    domain::{
+        backend::{Issued, Keep},
+        caller::Caller,
+        device_info::Warning,
+        error::{Error, Result},
+        fingerprint::Fingerprint,
+        id::Place,
+        port::{LedgerEntry, LedgerKey},
+        registration::Registration,
+    },
+    format::KeptAnswer,
 };
 
 /// What makes a repeated request known.
@@ -21,33 +23,6 @@ pub struct Repeat {
     pub request_id: Uuid,
     /// The whole request's fingerprint: another one under the same id is an error.
     pub fingerprint: Fingerprint,
-}
-
-/// The first byte of a kept answer; the rest is postcard.
-const VERSION: u8 = 1;
-
-/// What is kept. A change here needs a new [`VERSION`].
-#[derive(Serialize, Deserialize)]
-struct KeptAnswer {
-    fingerprint: [u8; 32],
-    registration: Registration,
-    warnings: Vec<Warning>,
-}
-
-impl KeptAnswer {
-    fn encode(&self) -> Result<Vec<u8>> {
-        postcard::to_extend(self, vec![VERSION]).map_err(|error| Error::Internal(error.to_string()))
-    }
-
-    fn decode(value: &[u8]) -> Result<Self> {
-        let corrupt = |reason: &str| StoreError::Corrupt(format!("kept answer: {reason}"));
-        match value.split_first() {
-            Some((&VERSION, rest)) => {
-                postcard::from_bytes(rest).map_err(|error| corrupt(&error.to_string()).into())
-            }
-            _ => Err(corrupt("its version is not known").into()),
-        }
-    }
 }
 
 /// Keeps the answer to one request.
@@ -70,16 +45,23 @@ impl KeepAnswer {
         Self { key: LedgerKey { kind: "request_id", name }, fingerprint: repeat.fingerprint }
     }
 
-    /// The first answer, for a repeat of the request that it was given to.
+    /// The first answer, for a repeat of the request that it was given to. `None` where it cannot be read, which is logged:
+    /// then there is none.
     ///
     /// # Errors
-    /// [`Error::RequestIdReused`] for another request, and [`Error::StoreUnavailable`] where it cannot be read.
-    pub fn read(&self, entry: &LedgerEntry) -> Result<Issued> {
-        let KeptAnswer { fingerprint, registration, warnings } = KeptAnswer::decode(&entry.value)?;
+    /// [`Error::RequestIdReused`] for another request.
+    pub fn read(&self, entry: &LedgerEntry) -> Result<Option<Issued>> {
+        let KeptAnswer { fingerprint, registration, warnings } = match KeptAnswer::decode(&entry.value) {
+            Ok(kept) => kept,
+            Err(error) => {
+                tracing::error!(%error, "a kept answer cannot be read, and counts as none");
+                return Ok(None);
+            }
+        };
         if fingerprint != self.fingerprint.into_bytes() {
             return Err(Error::RequestIdReused);
         }
-        Ok(Issued { registration, warnings, is_kept: true })
+        Ok(Some(Issued { registration, warnings, is_kept: true }))
     }
 }
 
@@ -95,18 +77,5 @@ impl Keep for KeepAnswer {
             warnings: warnings.to_vec(),
         };
         Ok(LedgerEntry { value: kept.encode()?, expire_time: Some(registration.forget_time()) })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_kept_answer_of_an_unknown_version_is_corrupt_and_not_misread() {
-        for value in [&[] as &[u8], &[VERSION + 1, 0, 0], &[VERSION, 0, 0]] {
-            let refused = KeptAnswer::decode(value).map(drop);
-            assert!(matches!(refused, Err(Error::StoreUnavailable(StoreError::Corrupt(_)))), "{value:?}");
-        }
     }
 }

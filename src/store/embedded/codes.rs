@@ -38,8 +38,8 @@ impl Codes for EmbeddedStore {
     async fn get(&self, key: &CodeKey) -> StoreResult<Option<CodeEntry>> {
         let engine = self.core.engine()?;
         let engine = engine.as_ref().ok_or_else(closed)?;
-        let Some(found) = engine.find_in_buckets(&record::code_key(key))? else { return Ok(None) };
-        let entry = record::decode_code(&found.value)?;
+        let Some(found) = engine.find_in_moving_buckets(&record::code_key(key))? else { return Ok(None) };
+        let entry = record::decode_code(&found)?;
         Ok(Some(entry).filter(|entry| entry.registration.forget_time() > self.core.clock.now()))
     }
 

@@ -75,7 +75,7 @@ impl Engine {
             .manual_journal_persist(true)
             .open()?;
         let lasting = database.keyspace(LASTING, lasting_options)?;
-        let trials = database.keyspace(TRIALS, lasting_options)?;
+        let trials = database.keyspace(TRIALS, pinned_options)?;
         let mut buckets = Vec::new();
         for name in database.list_keyspace_names() {
             if let Some((end, generation)) = bucket::parse_name(&name) {
@@ -108,7 +108,16 @@ impl Engine {
         self.database.snapshot()
     }
 
-    /// Looks for a key in every bucket.
+    /// Looks for a key in every bucket, for whoever may meet a record that is just moved from one to another. Where nothing
+    /// is found at first, it looks again at all of them as of one moment: only misses pay for that.
+    pub fn find_in_moving_buckets(&self, key: &[u8]) -> StoreResult<Option<UserValue>> {
+        match self.find_in_buckets(key)? {
+            Some(found) => Ok(Some(found.value)),
+            None => self.find_in_buckets_at(&self.snapshot(), key),
+        }
+    }
+
+    /// Looks for a key in every bucket. Exact for the committer, which alone moves records.
     pub fn find_in_buckets(&self, key: &[u8]) -> StoreResult<Option<Found>> {
         for bucket in self.buckets.load().iter() {
             if let Some(value) = bucket.keyspace.get(key).map_err(unavailable)? {
@@ -125,6 +134,10 @@ impl Engine {
         if let Some(value) = snapshot.get(&self.lasting, key).map_err(unavailable)? {
             return Ok(Some(value));
         }
+        self.find_in_buckets_at(&snapshot, key)
+    }
+
+    fn find_in_buckets_at(&self, snapshot: &Snapshot, key: &[u8]) -> StoreResult<Option<UserValue>> {
         for bucket in self.buckets.load().iter() {
             if let Some(value) = snapshot.get(&bucket.keyspace, key).map_err(unavailable)? {
                 return Ok(Some(value));
@@ -208,11 +221,14 @@ fn lasting_options() -> KeyspaceCreateOptions {
 }
 
 fn bucket_options() -> KeyspaceCreateOptions {
-    KeyspaceCreateOptions::default()
-        .manual_journal_persist(true)
+    pinned_options()
         .max_memtable_size(MEMTABLE_BYTES)
         .compaction_strategy(Arc::new(Leveled::default().with_l0_threshold(NEVER_COMPACT)))
-        // Every lookup asks every table's filter, and nearly all say no: they stay in memory, whole.
+}
+
+/// Every lookup asks every table's filter, and nearly all say no, for codes and for trials alike: they stay in memory, whole.
+fn pinned_options() -> KeyspaceCreateOptions {
+    lasting_options()
         .filter_block_pinning_policy(PinningPolicy::all(true))
         .filter_block_partitioning_policy(PartitioningPolicy::all(false))
         .index_block_pinning_policy(PinningPolicy::all(true))

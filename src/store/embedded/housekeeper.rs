@@ -120,8 +120,11 @@ pub fn forgotten_trials(
         engine.trials.range::<&[u8], _>((from.map(|key| &**key), Bound::Unbounded)).take(TRIALS_PER_LOOK)
     {
         let (key, value) = guard.into_inner().map_err(engine::unavailable)?;
-        if is_forgotten(&moment, &key, &value, now)? {
-            forgotten.push(key.clone());
+        match is_forgotten(&moment, &key, &value, now) {
+            Ok(true) => forgotten.push(key.clone()),
+            Ok(false) => {}
+            // One that cannot be read must not keep the others.
+            Err(error) => tracing::warn!(%error, "a trial cannot be read, and is left"),
         }
         last = Some(key);
     }
@@ -133,8 +136,10 @@ pub fn ended_entries(engine: &Engine, now: Timestamp) -> StoreResult<Vec<UserKey
     let mut ended = Vec::new();
     for guard in engine.lasting.prefix([record::LEDGER]) {
         let (key, value) = guard.into_inner().map_err(engine::unavailable)?;
-        if !lasts(&record::decode_ledger(&value)?, now) {
-            ended.push(key);
+        match record::decode_ledger(&value) {
+            Ok(entry) if lasts(&entry, now) => {}
+            Ok(_) => ended.push(key),
+            Err(error) => tracing::warn!(%error, "a ledger entry cannot be read, and is left"),
         }
     }
     Ok(ended)

@@ -1,33 +1,31 @@
-//! Keys and values as they lie in the engine. A change here needs a new version byte, and the old one must
-//! still be read.
+//! Keys and values as they lie in the engine. What a value is, is `format`'s; a key has no version: one that changes
+//! needs another first byte.
 
 use fjall::{UserKey, UserValue};
-use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use crate::domain::{
-    clock::Timestamp,
-    error::StoreError,
-    id::{DeviceId, EnvironmentName, MvpdId, RequestorId},
-    port::{LedgerEntry, LedgerKey, StoreResult},
-    registration::{CodeEntry, CodeKey, Registration, Shadow},
-    temp_pass::{GenericKey, TempPassKey, Trial},
+use crate::{
+    domain::{
+        clock::Timestamp,
+        error::StoreError,
+        id::{DeviceId, EnvironmentName, MvpdId, RequestorId},
+        port::{LedgerEntry, LedgerKey, StoreResult},
+        registration::{CodeEntry, CodeKey, Registration},
+        temp_pass::{GenericKey, TempPassKey},
+    },
+    format::{self, IdV1, LedgerEntryV1, NumberV1},
 };
 
 /// A trial by its id.
 const TRIAL: u8 = b't';
+/// A full row of a trial's resources.
+const TRIAL_RESOURCES: u8 = b'r';
 /// The id of the trial that a device is bound to.
 const TRIAL_OF_DEVICE: u8 = b'd';
 /// The id of the trial that a generic key is bound to.
 const TRIAL_OF_KEY: u8 = b'k';
 /// The generation of a TempPass.
 const GENERATION: u8 = b'g';
-
-/// What follows is postcard of the value's present form.
-const VERSION: u8 = 1;
-
-/// What follows is postcard of a code's entry and of its shadow.
-const SHADOW_VERSION: u8 = 2;
 
 /// The kinds of records, each a key's first byte, so that they can share a bucket.
 pub const CODE: u8 = b'c';
@@ -75,6 +73,11 @@ pub fn trial_key(temp_pass: &TempPassKey, id: Uuid) -> UserKey {
     temp_pass_key(TRIAL, temp_pass, id.as_bytes())
 }
 
+/// `r environment 0 requestor 0 mvpd 0 id number`, the number as four big-endian bytes.
+pub fn trial_resources_key(temp_pass: &TempPassKey, id: Uuid, number: u32) -> UserKey {
+    temp_pass_key(TRIAL_RESOURCES, temp_pass, &[id.as_bytes().as_slice(), &number.to_be_bytes()].concat())
+}
+
 /// `d environment 0 requestor 0 mvpd 0 device id`.
 pub fn trial_of_device_key(temp_pass: &TempPassKey, device_id: &DeviceId) -> UserKey {
     temp_pass_key(TRIAL_OF_DEVICE, temp_pass, device_id.as_str().as_bytes())
@@ -95,6 +98,8 @@ pub fn generation_key(temp_pass: &TempPassKey) -> UserKey {
 pub enum TrialKey {
     /// A trial.
     Trial(TempPassKey, Uuid),
+    /// A row of a trial's resources.
+    Resources(TempPassKey, Uuid),
     /// A device or a generic key that is bound to one.
     Binding(TempPassKey),
     /// A generation.
@@ -118,6 +123,10 @@ pub fn parse_trial_key(key: &[u8]) -> StoreResult<TrialKey> {
             let id = parts.next().and_then(|id| Uuid::from_slice(id).ok()).ok_or_else(corrupt)?;
             Ok(TrialKey::Trial(temp_pass, id))
         }
+        TRIAL_RESOURCES => {
+            let id = parts.next().and_then(|rest| rest.first_chunk()).ok_or_else(corrupt)?;
+            Ok(TrialKey::Resources(temp_pass, Uuid::from_bytes(*id)))
+        }
         TRIAL_OF_DEVICE | TRIAL_OF_KEY => Ok(TrialKey::Binding(temp_pass)),
         GENERATION => Ok(TrialKey::Generation),
         _ => Err(corrupt()),
@@ -127,91 +136,44 @@ pub fn parse_trial_key(key: &[u8]) -> StoreResult<TrialKey> {
 /// What every trial's key begins with.
 pub const TRIAL_PREFIX: [u8; 1] = [TRIAL];
 
-/// A trial as a value.
-pub fn encode_trial(trial: &Trial) -> StoreResult<UserValue> {
-    encode(trial)
-}
-
-/// The trial that `value` holds.
-pub fn decode_trial(value: &[u8]) -> StoreResult<Trial> {
-    decode(value)
-}
-
 /// The id of a trial as a value.
 pub fn encode_trial_id(id: Uuid) -> UserValue {
-    UserValue::new(id.as_bytes())
+    UserValue::new(&IdV1::encode(id))
 }
 
 /// The id of a trial that `value` holds.
 pub fn decode_trial_id(value: &[u8]) -> StoreResult<Uuid> {
-    Uuid::from_slice(value).map_err(|_| StoreError::Corrupt("the id of a trial".to_owned()))
+    Ok(IdV1::decode(value)?)
 }
 
-/// A code's record, or the tombstone that it left at `release_time`, as a value: a [`CodeEntry`], whose fields
-/// postcard writes one after the other, as it does a pair's. A shadow comes last, under a version of its own.
+/// A code's record, or the tombstone that it left at `release_time`, as a value.
 pub fn encode_code(registration: &Registration, release_time: Option<Timestamp>) -> StoreResult<UserValue> {
-    match &registration.shadow {
-        None => encode(&(registration, release_time)),
-        Some(shadow) => encode_as(SHADOW_VERSION, &(registration, release_time, shadow)),
-    }
+    Ok(UserValue::new(&format::encode_code(registration, release_time)?))
 }
 
 /// The record or tombstone that `value` holds.
 pub fn decode_code(value: &[u8]) -> StoreResult<CodeEntry> {
-    let Some((&SHADOW_VERSION, rest)) = value.split_first() else { return decode(value) };
-    let (mut entry, shadow): (CodeEntry, Shadow) = from_postcard(rest)?;
-    entry.registration.shadow = Some(shadow);
-    Ok(entry)
+    Ok(format::decode_code(value)?)
 }
 
 /// A ledger entry as a value.
 pub fn encode_ledger(entry: &LedgerEntry) -> StoreResult<UserValue> {
-    encode(&(entry.expire_time, entry.value.as_slice()))
+    Ok(UserValue::new(&LedgerEntryV1::encode(entry)?))
 }
 
 /// The ledger entry that `value` holds.
 pub fn decode_ledger(value: &[u8]) -> StoreResult<LedgerEntry> {
-    let (expire_time, value): (Option<Timestamp>, Vec<u8>) = decode(value)?;
-    Ok(LedgerEntry { value, expire_time })
+    Ok(LedgerEntryV1::decode(value)?)
 }
 
 /// A counter as a value.
 pub fn encode_counter(count: u64) -> UserValue {
-    UserValue::new(&count.to_le_bytes())
+    UserValue::new(&NumberV1::encode(count))
 }
 
 /// The count that `value` holds.
 pub fn decode_counter(value: &[u8]) -> StoreResult<u64> {
-    let bytes = value.try_into().map_err(|_| StoreError::Corrupt("the value of a counter".to_owned()))?;
-    Ok(u64::from_le_bytes(bytes))
-}
-
-fn encode(value: &impl Serialize) -> StoreResult<UserValue> {
-    encode_as(VERSION, value)
-}
-
-fn encode_as(version: u8, value: &impl Serialize) -> StoreResult<UserValue> {
-    // A record is about this long: to grow the vector step by step would copy it several times.
-    let bytes = postcard::to_extend(value, {
-        let mut bytes = Vec::with_capacity(1024);
-        bytes.push(version);
-        bytes
-    });
-    bytes
-        .map(|bytes| UserValue::new(&bytes))
-        .map_err(|error| StoreError::Corrupt(format!("a record could not be encoded: {error}")))
-}
-
-fn decode<T: DeserializeOwned>(value: &[u8]) -> StoreResult<T> {
-    match value.split_first() {
-        Some((&VERSION, rest)) => from_postcard(rest),
-        Some((version, _)) => Err(StoreError::Corrupt(format!("its version {version} is not known"))),
-        None => Err(StoreError::Corrupt("it is empty".to_owned())),
-    }
-}
-
-fn from_postcard<T: DeserializeOwned>(bytes: &[u8]) -> StoreResult<T> {
-    postcard::from_bytes(bytes).map_err(|error| StoreError::Corrupt(error.to_string()))
+    Ok(NumberV1::decode(value)?)
 }
 
 fn temp_pass_key(kind: u8, temp_pass: &TempPassKey, last: &[u8]) -> UserKey {
@@ -244,16 +206,6 @@ mod tests {
             assert_eq!(parse_counter_key(&key).expect("readable"), (environment.clone(), second));
         }
         assert!(parse_counter_key(b"n").is_err());
-    }
-
-    #[test]
-    fn a_value_of_an_unknown_version_is_corrupt_and_not_misread() {
-        let entry = LedgerEntry { value: b"value".to_vec(), expire_time: None };
-        let mut value = encode_ledger(&entry).expect("encodes").to_vec();
-        assert_eq!(decode_ledger(&value).expect("readable"), entry);
-        value[0] = VERSION + 1;
-        assert!(matches!(decode_ledger(&value), Err(StoreError::Corrupt(_))));
-        assert!(matches!(decode_ledger(&[]), Err(StoreError::Corrupt(_))));
     }
 
     #[test]

@@ -24,7 +24,7 @@ use crate::{
         id::DeviceId,
         port::{Authorization, Codes, Insertion, Ledger, Store, StoreHealth, Trials},
         registration::QUARANTINE,
-        temp_pass::{ResetTarget, TrialApplication},
+        temp_pass::{ResetTarget, TempPassRule, TrialApplication},
     },
     store::conformance::{
         Harness, conformance,
@@ -248,6 +248,58 @@ async fn what_a_reset_of_all_leaves_is_collected_and_what_runs_is_not() {
     let running = identity("b", Some(2));
     let trial = Trials::get(&store, &key, &PROMOTIONAL, &running).await.expect("works");
     assert_eq!(trial.used_resources.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_code_is_found_at_every_moment_while_its_record_moves_between_buckets() {
+    let harness = EmbeddedHarness::new();
+    let store = harness.embedded();
+    let record = |ttl| registration(harness.now(), "MOVES", ttl);
+    store.adopt(&record(TTL)).await.expect("works");
+    let (key, reader) = (record(TTL).key(), store.clone());
+    let done = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let moving = done.clone();
+    let read = tokio::spawn(async move {
+        let mut misses = 0;
+        while !moving.load(Ordering::Relaxed) {
+            misses += u32::from(Codes::get(&reader, &key).await.expect("readable").is_none());
+            tokio::task::yield_now().await;
+        }
+        misses
+    });
+    for round in 0..500 {
+        let ttl = if round % 2 == 0 { TTL * 4 } else { TTL };
+        store.adopt(&record(ttl)).await.expect("works");
+    }
+    done.store(true, Ordering::Relaxed);
+    assert_eq!(read.await.expect("ends"), 0);
+}
+
+#[tokio::test]
+async fn rows_of_a_trial_that_was_reset_are_collected() {
+    let harness = EmbeddedHarness::new();
+    let store = harness.embedded();
+    let rule = TempPassRule { max_resources: Some(100), ..PROMOTIONAL };
+    let key = temp_pass("TempPassREF");
+    for index in 0..40 {
+        let authorization = Authorization {
+            temp_pass: key.clone(),
+            rule,
+            identity: identity("a", Some(1)),
+            application: TrialApplication::default(),
+            resource: resource(&format!("resource {index}")),
+            new_id: new_id(),
+        };
+        assert_eq!(store.authorize(authorization).await.expect("works").denial, None);
+    }
+    let trial = Trials::get(&store, &key, &rule, &identity("a", Some(1))).await.expect("works");
+    let expected: Vec<_> = (0..40).map(|index| resource(&format!("resource {index}"))).collect();
+    assert_eq!(trial.used_resources, expected);
+    let device = DeviceId::parse("device_id", "a").expect("valid");
+    store.reset(&key, &ResetTarget::Device(device), &TrialApplication::default()).await.expect("works");
+    let engine = store.core.engine.load_full().expect("open");
+    let forgotten = housekeeper::forgotten_trials(&engine, harness.clock.now(), None).expect("readable").0;
+    assert_eq!(forgotten.len(), 3, "two full rows, and the key that was bound to the trial");
 }
 
 /// A file system whose free space a test decides.

@@ -8,10 +8,16 @@ use fjall::{UserKey, UserValue};
 use uuid::Uuid;
 
 use super::{operation::Command, record, transaction::Transaction};
-use crate::domain::{
-    clock::Timestamp,
-    port::{Authorization, StoreResult, Verdict},
-    temp_pass::{ResetTarget, TempPassKey, TempPassRule, Trial, TrialApplication, TrialIdentity, TrialView},
+use crate::{
+    domain::{
+        clock::Timestamp,
+        error::StoreError,
+        port::{Authorization, StoreResult, Verdict},
+        temp_pass::{
+            ResetTarget, TempPassKey, TempPassRule, Trial, TrialApplication, TrialIdentity, TrialView,
+        },
+    },
+    format,
 };
 
 /// What is to be written: a key, and its value or nothing.
@@ -52,8 +58,32 @@ fn follow(
     let Some(id) = look.look(binding)? else { return Ok(None) };
     let id = record::decode_trial_id(&id)?;
     let Some(trial) = look.look(&record::trial_key(temp_pass, id))? else { return Ok(None) };
-    let trial = record::decode_trial(&trial)?;
+    let trial = whole_trial(look, temp_pass, id, &trial)?;
     Ok(counts(&trial, generation, now).then_some((id, trial)))
+}
+
+/// The trial whose record is `value`, with the resources that lie in rows.
+pub fn whole_trial(look: &impl Look, temp_pass: &TempPassKey, id: Uuid, value: &[u8]) -> StoreResult<Trial> {
+    format::decode_trial(value, |number| {
+        let row = look.look(&record::trial_resources_key(temp_pass, id, number))?;
+        let row = row.ok_or_else(|| StoreError::Corrupt("a trial lacks a row of resources".to_owned()))?;
+        Ok(format::decode_row(&row)?)
+    })
+}
+
+/// The trial whose record is `value`, without those: who only asks whether it counts need not read them.
+fn bare_trial(value: &[u8]) -> StoreResult<Trial> {
+    format::decode_trial(value, |_| Ok(Vec::new()))
+}
+
+/// What is written for a trial that starts, or has one more resource.
+fn trial_writes(temp_pass: &TempPassKey, id: Uuid, trial: &Trial) -> StoreResult<Writes> {
+    let record = UserValue::new(&format::encode_trial(trial)?);
+    let mut writes = vec![(record::trial_key(temp_pass, id), Some(record))];
+    if let Some((number, row)) = format::encode_filled_row(trial)? {
+        writes.push((record::trial_resources_key(temp_pass, id, number), Some(UserValue::new(&row))));
+    }
+    Ok(writes)
 }
 
 /// The trials of an identity.
@@ -118,7 +148,7 @@ pub fn authorize(
     let mut trials = known.trials();
     if trials.is_empty() {
         let trial = start(authorization, generation, now);
-        writes.push((record::trial_key(temp_pass, *new_id), Some(record::encode_trial(&trial)?)));
+        writes.append(&mut trial_writes(temp_pass, *new_id, &trial)?);
         return Ok((Verdict { denial: None, trial: trial.view(rule, now), media_token: None }, writes));
     }
     trials.sort_by_key(|(_, trial)| trial.strictness(rule, now));
@@ -126,7 +156,7 @@ pub fn authorize(
     if denial.is_none() && rule.is_promotional() {
         for (id, trial) in trials.iter_mut().filter(|(_, trial)| !trial.has(resource)) {
             trial.used_resources.push(resource.clone());
-            writes.push((record::trial_key(temp_pass, *id), Some(record::encode_trial(trial)?)));
+            writes.append(&mut trial_writes(temp_pass, *id, trial)?);
         }
     }
     let strictest = trials.iter().map(|(_, trial)| trial).min_by_key(|trial| trial.strictness(rule, now));
@@ -241,15 +271,20 @@ impl Command for RemoveForgotten {
 pub fn is_forgotten(look: &impl Look, key: &[u8], value: &[u8], now: Timestamp) -> StoreResult<bool> {
     match record::parse_trial_key(key)? {
         record::TrialKey::Trial(temp_pass, _) => {
-            Ok(!counts(&record::decode_trial(value)?, generation(look, &temp_pass)?, now))
+            Ok(!counts(&bare_trial(value)?, generation(look, &temp_pass)?, now))
         }
+        record::TrialKey::Resources(temp_pass, id) => is_gone(look, &temp_pass, id, now),
         record::TrialKey::Binding(temp_pass) => {
-            let trial = record::trial_key(&temp_pass, record::decode_trial_id(value)?);
-            Ok(match look.look(&trial)? {
-                Some(trial) => !counts(&record::decode_trial(&trial)?, generation(look, &temp_pass)?, now),
-                None => true,
-            })
+            is_gone(look, &temp_pass, record::decode_trial_id(value)?, now)
         }
         record::TrialKey::Generation => Ok(false),
     }
+}
+
+/// Whether there is no trial of this id that counts.
+fn is_gone(look: &impl Look, temp_pass: &TempPassKey, id: Uuid, now: Timestamp) -> StoreResult<bool> {
+    Ok(match look.look(&record::trial_key(temp_pass, id))? {
+        Some(trial) => !counts(&bare_trial(&trial)?, generation(look, temp_pass)?, now),
+        None => true,
+    })
 }

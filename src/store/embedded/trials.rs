@@ -75,14 +75,18 @@ impl Trials for EmbeddedStore {
 
     fn scan(&self) -> BoxStream<'static, StoreResult<(TempPassKey, Uuid, Trial)>> {
         let core = std::sync::Arc::clone(&self.core);
-        scan(&self.core, record::TRIAL_PREFIX.to_vec(), move |key, value, now| {
+        scan(&self.core, record::TRIAL_PREFIX.to_vec(), move |key, _, now| {
             let TrialKey::Trial(temp_pass, id) = record::parse_trial_key(key)? else { return Ok(None) };
             let engine = core.engine()?;
             let engine = engine.as_ref().ok_or_else(closed)?;
-            if is_forgotten(&Moment::of(engine), key, value, now)? {
+            let moment = Moment::of(engine);
+            // Its rows are read now, and so it must be too: since the scan began it may have been reset.
+            let Some(value) = moment.look(&key.into())? else { return Ok(None) };
+            if is_forgotten(&moment, key, &value, now)? {
                 return Ok(None);
             }
-            Ok(Some((temp_pass, id, record::decode_trial(value)?)))
+            let trial = trial_operation::whole_trial(&moment, &temp_pass, id, &value)?;
+            Ok(Some((temp_pass, id, trial)))
         })
     }
 }

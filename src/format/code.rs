@@ -1,0 +1,231 @@
+//! Codes: their records and tombstones.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Format, FormatError, decode, device_info::DeviceInfoV1, encode};
+use crate::domain::{
+    clock::Timestamp,
+    code::Code,
+    error::Violation,
+    id::{DeviceId, EnvironmentName, MvpdId, RequestorId},
+    registration::{CodeEntry, LegacyParameters, Registration, Shadow, SourceApplication, UpstreamApi},
+};
+
+/// A record, or the tombstone that it left.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct CodeEntryV1<'a> {
+    #[serde(borrow)]
+    record: RecordV1<'a>,
+    /// In milliseconds since the Unix epoch, as all times here.
+    release_time: Option<u64>,
+}
+
+impl Format for CodeEntryV1<'_> {
+    const NAME: &'static str = "code";
+    const VERSION: u8 = 1;
+}
+
+/// The record behind a code.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct RecordV1<'a> {
+    id: [u8; 16],
+    code: &'a str,
+    requestor: &'a str,
+    environment: &'a str,
+    mvpd: Option<&'a str>,
+    create_time: u64,
+    expire_time: u64,
+    device_id: &'a str,
+    device_id_assigned: bool,
+    #[serde(borrow)]
+    device_info: DeviceInfoV1<'a>,
+    authorization_type: &'a str,
+    source_application: Option<SourceApplicationV1<'a>>,
+    legacy: LegacyParametersV1<'a>,
+    shadow: Option<ShadowV1>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct SourceApplicationV1<'a> {
+    id: &'a str,
+    name: &'a str,
+    version: &'a str,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct LegacyParametersV1<'a> {
+    device_type: &'a str,
+    device_user: &'a str,
+    app_id: &'a str,
+    app_version: &'a str,
+    registration_url: &'a str,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct ShadowV1 {
+    api: UpstreamApiV1,
+    device_ip: Option<IpAddr>,
+    unissued: bool,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+enum UpstreamApiV1 {
+    V1,
+    V2,
+}
+
+/// A record, or the tombstone that it left at `release_time`, as it is kept.
+///
+/// # Errors
+/// None that a record leads to.
+pub fn encode_code(
+    registration: &Registration,
+    release_time: Option<Timestamp>,
+) -> Result<Vec<u8>, FormatError> {
+    let release_time = release_time.map(Timestamp::as_millis);
+    encode(&CodeEntryV1 { record: registration.into(), release_time })
+}
+
+/// The record or tombstone that was kept.
+///
+/// # Errors
+/// Where the bytes are none.
+pub fn decode_code(bytes: &[u8]) -> Result<CodeEntry, FormatError> {
+    let CodeEntryV1 { record, release_time } = decode(bytes)?;
+    let registration = Registration::try_from(record)
+        .map_err(|violation| FormatError::invalid::<CodeEntryV1<'_>>(&violation))?;
+    Ok(CodeEntry { registration, release_time: release_time.map(Timestamp::from_millis) })
+}
+
+impl<'a> From<&'a Registration> for RecordV1<'a> {
+    fn from(registration: &'a Registration) -> Self {
+        let Registration {
+            id,
+            code,
+            requestor,
+            environment,
+            mvpd,
+            create_time,
+            expire_time,
+            device_id,
+            device_id_assigned,
+            device_info,
+            authorization_type,
+            source_application,
+            legacy,
+            shadow,
+        } = registration;
+        Self {
+            id: id.into_bytes(),
+            code: code.as_str(),
+            requestor: requestor.as_str(),
+            environment: environment.as_str(),
+            mvpd: mvpd.as_ref().map(MvpdId::as_str),
+            create_time: create_time.as_millis(),
+            expire_time: expire_time.as_millis(),
+            device_id: device_id.as_str(),
+            device_id_assigned: *device_id_assigned,
+            device_info: device_info.into(),
+            authorization_type,
+            source_application: source_application.as_ref().map(Into::into),
+            legacy: legacy.into(),
+            shadow: shadow.as_ref().map(Into::into),
+        }
+    }
+}
+
+impl TryFrom<RecordV1<'_>> for Registration {
+    type Error = Violation;
+
+    fn try_from(record: RecordV1<'_>) -> Result<Self, Violation> {
+        Ok(Self {
+            id: Uuid::from_bytes(record.id),
+            code: Code::from_canonical(record.code),
+            requestor: RequestorId::parse("requestor", record.requestor)?,
+            environment: EnvironmentName::parse("environment", record.environment)?,
+            mvpd: record.mvpd.map(|mvpd| MvpdId::parse("mvpd", mvpd)).transpose()?,
+            create_time: Timestamp::from_millis(record.create_time),
+            expire_time: Timestamp::from_millis(record.expire_time),
+            device_id: DeviceId::parse("device_id", record.device_id)?,
+            device_id_assigned: record.device_id_assigned,
+            device_info: record.device_info.into(),
+            authorization_type: record.authorization_type.to_owned(),
+            source_application: record.source_application.map(Into::into),
+            legacy: record.legacy.into(),
+            shadow: record.shadow.map(Into::into),
+        })
+    }
+}
+
+impl<'a> From<&'a SourceApplication> for SourceApplicationV1<'a> {
+    fn from(SourceApplication { id, name, version }: &'a SourceApplication) -> Self {
+        Self { id, name, version }
+    }
+}
+
+impl From<SourceApplicationV1<'_>> for SourceApplication {
+    fn from(SourceApplicationV1 { id, name, version }: SourceApplicationV1<'_>) -> Self {
+        Self { id: id.to_owned(), name: name.to_owned(), version: version.to_owned() }
+    }
+}
+
+impl<'a> From<&'a LegacyParameters> for LegacyParametersV1<'a> {
+    fn from(legacy: &'a LegacyParameters) -> Self {
+        let LegacyParameters { device_type, device_user, app_id, app_version, registration_url } = legacy;
+        Self { device_type, device_user, app_id, app_version, registration_url }
+    }
+}
+
+impl From<LegacyParametersV1<'_>> for LegacyParameters {
+    fn from(legacy: LegacyParametersV1<'_>) -> Self {
+        Self {
+            device_type: legacy.device_type.to_owned(),
+            device_user: legacy.device_user.to_owned(),
+            app_id: legacy.app_id.to_owned(),
+            app_version: legacy.app_version.to_owned(),
+            registration_url: legacy.registration_url.to_owned(),
+        }
+    }
+}
+
+impl From<&Shadow> for ShadowV1 {
+    fn from(Shadow { api, device_ip, unissued }: &Shadow) -> Self {
+        let api = match api {
+            UpstreamApi::V1 => UpstreamApiV1::V1,
+            UpstreamApi::V2 => UpstreamApiV1::V2,
+        };
+        Self { api, device_ip: *device_ip, unissued: *unissued }
+    }
+}
+
+impl From<ShadowV1> for Shadow {
+    fn from(ShadowV1 { api, device_ip, unissued }: ShadowV1) -> Self {
+        let api = match api {
+            UpstreamApiV1::V1 => UpstreamApi::V1,
+            UpstreamApiV1::V2 => UpstreamApi::V2,
+        };
+        Self { api, device_ip, unissued }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{format::golden, store::conformance::sample};
+
+    #[test]
+    fn the_format_of_a_code_is_pinned() {
+        let now = Timestamp::from_millis(1_763_000_000_123);
+        let entry = CodeEntry {
+            registration: sample::shadow(now, "NKGF4M7"),
+            release_time: Some(now + Duration::from_secs(7)),
+        };
+        let encoded = encode_code(&entry.registration, entry.release_time).expect("encodes");
+        golden::check(CodeEntryV1::NAME, CodeEntryV1::VERSION, &encoded, decode_code, &entry);
+    }
+}

@@ -1,0 +1,60 @@
+//! Samples of every version, encoded: `tests/golden/formats/NAME.vVERSION.hex`. A test fails where today's sample comes
+//! out otherwise, or where one of an earlier version cannot be read any more.
+//!
+//! `PASSBRIDGE_WRITE_FORMATS=1 cargo test --lib pinned` writes those of the present versions. Until a release a fixture
+//! may be replaced so; a version that was released keeps its fixture, and a change is a new version.
+
+use std::{
+    env,
+    fmt::{Debug, Display},
+    fs,
+    path::PathBuf,
+};
+
+/// Set to write the fixtures.
+const WRITE: &str = "PASSBRIDGE_WRITE_FORMATS";
+
+/// How many bytes stand in a line.
+const LINE: usize = 32;
+
+/// Checks that a sample's encoding is that of the fixture of this name and version, and that the fixtures of all versions
+/// can be read.
+pub fn check<T: Debug + PartialEq, E: Display>(
+    name: &str,
+    version: u8,
+    encoded: &[u8],
+    decode: impl Fn(&[u8]) -> Result<T, E>,
+    sample: &T,
+) {
+    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/formats"));
+    let fixture = |version| folder.join(format!("{name}.v{version}.hex"));
+    if env::var_os(WRITE).is_some() {
+        fs::create_dir_all(&folder).expect("a folder");
+        fs::write(fixture(version), hex(encoded)).expect("a fixture");
+    }
+    let fixtures: Vec<_> = (1..=version)
+        .map(|version| fs::read_to_string(fixture(version)).expect("a fixture of each version"))
+        .collect();
+    let readable = |text: &String| {
+        decode(&bytes(text)).unwrap_or_else(|error| panic!("{name}: a former version is not read: {error}"))
+    };
+    let decoded: Vec<T> = fixtures.iter().map(readable).collect();
+    assert_eq!(decoded.last(), Some(sample), "{name} v{version}");
+    assert_eq!(
+        Some(&hex(encoded)),
+        fixtures.last(),
+        "{name} v{version} is encoded otherwise: that needs a new version"
+    );
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let line = |line: &[u8]| line.iter().map(|byte| format!("{byte:02x}")).collect::<String>() + "\n";
+    bytes.chunks(LINE).map(line).collect()
+}
+
+fn bytes(text: &str) -> Vec<u8> {
+    let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
+    let byte =
+        |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).expect("digits"), 16).expect("a byte");
+    digits.chunks(2).map(byte).collect()
+}

@@ -1,0 +1,184 @@
+//! Trials: a record of constant size for each, and rows beside it for what it has of resources.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Format, FormatError, decode, encode};
+use crate::domain::{
+    clock::Timestamp,
+    temp_pass::{ResourceId, Trial, TrialApplication},
+};
+
+/// How many resources a row holds. A trial with no more needs none, and one more resource is written with at most so many.
+pub const TRIAL_RESOURCES_PER_ROW: usize = 16;
+
+/// A trial, without what lies in rows.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct TrialV1<'a> {
+    generation: u64,
+    /// In milliseconds since the Unix epoch, as all times here.
+    start_time: u64,
+    forget_time: u64,
+    app_id: &'a str,
+    device_user: &'a str,
+    /// How many full rows there are.
+    rows: u32,
+    /// What came after those, in the order of its first authorization.
+    #[serde(borrow)]
+    latest_resources: Vec<&'a str>,
+}
+
+impl Format for TrialV1<'_> {
+    const NAME: &'static str = "trial";
+    const VERSION: u8 = 1;
+}
+
+/// A full row of a trial's resources.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct TrialResourcesV1<'a> {
+    #[serde(borrow)]
+    resources: Vec<&'a str>,
+}
+
+impl Format for TrialResourcesV1<'_> {
+    const NAME: &'static str = "trial_resources";
+    const VERSION: u8 = 1;
+}
+
+/// How many full rows the resources fill: the last ones stay in the record.
+fn full_rows(resources: usize) -> usize {
+    resources.saturating_sub(1) / TRIAL_RESOURCES_PER_ROW
+}
+
+fn texts(resources: &[ResourceId]) -> Vec<&str> {
+    resources.iter().map(ResourceId::as_str).collect()
+}
+
+fn parse<T: Format>(texts: Vec<&str>) -> Result<Vec<ResourceId>, FormatError> {
+    let parse = |text| ResourceId::parse("resource", text);
+    texts
+        .into_iter()
+        .map(parse)
+        .collect::<Result<_, _>>()
+        .map_err(|violation| FormatError::invalid::<T>(&violation))
+}
+
+/// A trial's record as it is kept.
+///
+/// # Errors
+/// None that a trial leads to.
+pub fn encode_trial(trial: &Trial) -> Result<Vec<u8>, FormatError> {
+    let rows = full_rows(trial.used_resources.len());
+    encode(&TrialV1 {
+        generation: trial.generation,
+        start_time: trial.start_time.as_millis(),
+        forget_time: trial.forget_time.as_millis(),
+        app_id: &trial.application.app_id,
+        device_user: &trial.application.device_user,
+        rows: u32::try_from(rows).unwrap_or(u32::MAX),
+        latest_resources: texts(&trial.used_resources[rows * TRIAL_RESOURCES_PER_ROW..]),
+    })
+}
+
+/// The row that was filled by the resource before the last one, if one was: its number and how it is kept.
+///
+/// # Errors
+/// None that a trial leads to.
+pub fn encode_filled_row(trial: &Trial) -> Result<Option<(u32, Vec<u8>)>, FormatError> {
+    let count = trial.used_resources.len();
+    let (rows, before) = (full_rows(count), full_rows(count.saturating_sub(1)));
+    if rows == before {
+        return Ok(None);
+    }
+    let resources = &trial.used_resources[before * TRIAL_RESOURCES_PER_ROW..rows * TRIAL_RESOURCES_PER_ROW];
+    let row = encode(&TrialResourcesV1 { resources: texts(resources) })?;
+    Ok(Some((u32::try_from(before).unwrap_or(u32::MAX), row)))
+}
+
+/// The trial that was kept, with the rows that `row` finds by their numbers.
+///
+/// # Errors
+/// Those of `row`, and where the bytes are no trial.
+pub fn decode_trial<E: From<FormatError>>(
+    bytes: &[u8],
+    row: impl Fn(u32) -> Result<Vec<ResourceId>, E>,
+) -> Result<Trial, E> {
+    let record: TrialV1<'_> = decode(bytes)?;
+    let mut used_resources = Vec::new();
+    for index in 0..record.rows {
+        used_resources.append(&mut row(index)?);
+    }
+    used_resources.append(&mut parse::<TrialV1<'_>>(record.latest_resources)?);
+    Ok(Trial {
+        generation: record.generation,
+        start_time: Timestamp::from_millis(record.start_time),
+        forget_time: Timestamp::from_millis(record.forget_time),
+        application: TrialApplication {
+            app_id: record.app_id.to_owned(),
+            device_user: record.device_user.to_owned(),
+        },
+        used_resources,
+    })
+}
+
+/// The resources of a row that was kept.
+///
+/// # Errors
+/// Where the bytes are none.
+pub fn decode_row(bytes: &[u8]) -> Result<Vec<ResourceId>, FormatError> {
+    let TrialResourcesV1 { resources } = decode(bytes)?;
+    parse::<TrialResourcesV1<'_>>(resources)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::golden;
+
+    fn trial(resources: usize) -> Trial {
+        let resource = |index| ResourceId::parse("resource", &format!("resource {index}")).expect("valid");
+        Trial {
+            generation: 3,
+            start_time: Timestamp::from_millis(1_763_000_000_123),
+            forget_time: Timestamp::from_millis(1_797_564_000_123),
+            application: TrialApplication { app_id: "app".to_owned(), device_user: "user".to_owned() },
+            used_resources: (0..resources).map(resource).collect(),
+        }
+    }
+
+    fn no_row(index: u32) -> Result<Vec<ResourceId>, FormatError> {
+        Err(FormatError::new("row", index.to_string()))
+    }
+
+    #[test]
+    fn the_format_of_a_trial_is_pinned() {
+        let sample = trial(2);
+        let encoded = encode_trial(&sample).expect("encodes");
+        let decode = |bytes: &[u8]| decode_trial(bytes, no_row);
+        golden::check(TrialV1::NAME, TrialV1::VERSION, &encoded, decode, &sample);
+    }
+
+    #[test]
+    fn the_format_of_a_row_of_resources_is_pinned() {
+        let sample = trial(TRIAL_RESOURCES_PER_ROW + 1);
+        let (index, encoded) = encode_filled_row(&sample).expect("encodes").expect("a full row");
+        assert_eq!(index, 0);
+        let resources = sample.used_resources[..TRIAL_RESOURCES_PER_ROW].to_vec();
+        golden::check(TrialResourcesV1::NAME, TrialResourcesV1::VERSION, &encoded, decode_row, &resources);
+    }
+
+    #[test]
+    fn the_thousandth_resource_is_written_with_no_more_than_a_rows_worth() {
+        let mut rows = Vec::new();
+        for count in 0..=1_000 {
+            let trial = trial(count);
+            if let Some((index, row)) = encode_filled_row(&trial).expect("encodes") {
+                assert_eq!(index as usize, rows.len());
+                rows.push(row);
+            }
+            let encoded = encode_trial(&trial).expect("encodes");
+            assert!(encoded.len() < 300, "{count} resources: {} bytes", encoded.len());
+            let kept = decode_trial(&encoded, |index| decode_row(&rows[index as usize]));
+            assert_eq!(kept.expect("readable"), trial);
+        }
+    }
+}
