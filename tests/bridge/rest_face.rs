@@ -70,7 +70,7 @@ async fn own_statement(bridge: &Bridge) -> String {
     use passbridge::admin::{Answer, Command, StatementCommand, ask};
     let command = StatementCommand { requestors: vec![REQUESTOR.to_owned()], ..StatementCommand::default() };
     match ask(&bridge.server.data(), &Command::MintStatement(command)).await {
-        Ok(Some(Answer::Statement(statement))) => statement,
+        Ok(Some(Answer::Statement(statement))) => statement.into_revealed(),
         other => panic!("nothing was minted: {other:?}"),
     }
 }
