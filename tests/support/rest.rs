@@ -24,7 +24,7 @@ pub async fn operate(server: &TestServer, command: Command) -> AdminAnswer {
 /// Has a statement minted.
 pub async fn mint(server: &TestServer, command: StatementCommand) -> String {
     match operate(server, Command::MintStatement(command)).await {
-        AdminAnswer::Statement(statement) => statement,
+        AdminAnswer::Statement(statement) => statement.into_revealed(),
         other => panic!("nothing was minted: {other:?}"),
     }
 }

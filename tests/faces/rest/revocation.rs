@@ -40,7 +40,7 @@ async fn with_a_statement_go_its_clients_and_tokens_and_no_others() {
     let server = TestServer::start();
     let (statement, registered, token) = client(&server).await;
     let (_, _, another) = client(&server).await;
-    revoke(&server, RevokeCommand::Statement(statement.clone())).await;
+    revoke(&server, RevokeCommand::Statement(statement.clone().into())).await;
     assert_token_revoked(&server, &token).await;
     assert_eq!(ask_for_token(&server, token_form(&registered)).await.json(400)["error"], "invalid_client");
     assert_eq!(register(&server, &statement).await.json(400)["error"], "unapproved_software_statement");
@@ -90,9 +90,9 @@ async fn a_statement_is_revoked_by_its_id_too() {
     let claims = BASE64_URL_SAFE_NO_PAD.decode(claims).expect("base64");
     let claims: serde_json::Value = serde_json::from_slice(&claims).expect("JSON");
     let id = claims["jti"].as_str().expect("an id");
-    revoke(&server, RevokeCommand::Statement(format!(" {id}\n"))).await;
+    revoke(&server, RevokeCommand::Statement(format!(" {id}\n").into())).await;
     assert_token_revoked(&server, &token).await;
-    revoke(&server, RevokeCommand::Statement(statement)).await;
+    revoke(&server, RevokeCommand::Statement(statement.into())).await;
 }
 
 #[tokio::test]
@@ -102,10 +102,10 @@ async fn what_would_revoke_nothing_or_too_much_is_refused() {
     let foreign = mint(&another, statement_command()).await;
     for (command, field) in [
         (RevokeCommand::Client("nobody".to_owned()), "client"),
-        (RevokeCommand::Statement(statement[..statement.len() / 2].to_owned()), "statement"),
-        (RevokeCommand::Statement(statement[..20].to_owned()), "statement"),
-        (RevokeCommand::Statement(foreign), "statement"),
-        (RevokeCommand::Statement(String::new()), "statement"),
+        (RevokeCommand::Statement(statement[..statement.len() / 2].to_owned().into()), "statement"),
+        (RevokeCommand::Statement(statement[..20].to_owned().into()), "statement"),
+        (RevokeCommand::Statement(foreign.into()), "statement"),
+        (RevokeCommand::Statement(String::new().into()), "statement"),
         (RevokeCommand::IssuedBefore(Some(START + 1)), "issued-before"),
     ] {
         let command = Command::Revoke(command);
