@@ -41,7 +41,8 @@ impl Draw<'_> {
             };
             match self.codes.insert_if_absent(&registration, self.max_live, entry).await? {
                 Insertion::Inserted => {
-                    return Ok(Issuance::Issued(Issued { registration, warnings, is_kept: keep.is_some() }));
+                    let issued = Issued { registration, warnings, is_kept: keep.is_some() };
+                    return Ok(Issuance::Issued(Box::new(issued)));
                 }
                 Insertion::Repeated(entry) => return Ok(Issuance::Repeated(entry)),
                 Insertion::Taken => {}

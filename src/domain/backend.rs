@@ -35,7 +35,7 @@ pub struct Issued {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Issuance {
     /// A new code.
-    Issued(Issued),
+    Issued(Box<Issued>),
     /// None: under the key of the answer that was to be kept lies this one already.
     Repeated(LedgerEntry),
 }

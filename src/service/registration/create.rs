@@ -42,7 +42,7 @@ impl RegistrationService {
         let Some(repeat) = repeat else {
             return self.create_new(caller, request, None).await;
         };
-        let keep = KeepAnswer::new(repeat, &caller, &request.place);
+        let keep = KeepAnswer::new(repeat, caller, &request.place);
         // Nor does its deadline end it.
         let context = CallContext { deadline: None, ..caller.context().clone() };
         let (service, caller) = (self.clone(), caller.in_call(context));
@@ -84,9 +84,9 @@ impl RegistrationService {
         let port = keep.map(|keep| keep as &dyn Keep);
         match (backend.codes.issue(&context, request, port).await?, keep) {
             (Issuance::Issued(issued), Some(keep)) if !issued.is_kept => {
-                self.keep(&backend, &context, issued, keep).await
+                self.keep(&backend, &context, *issued, keep).await
             }
-            (Issuance::Issued(issued), _) => Ok(self.created(issued)),
+            (Issuance::Issued(issued), _) => Ok(self.created(*issued)),
             (Issuance::Repeated(entry), Some(keep)) => self.must_answer_again(&entry, keep).await,
             (Issuance::Repeated(_), None) => {
                 Err(Error::Internal("a kept answer was found that nobody asked for".to_owned()))

@@ -179,7 +179,7 @@ impl CodeBackend for V2Backend {
         }
         let registration = self.registration(request, session, device_id, is_assigned);
         parts.codes.keep(&registration).await?;
-        Ok(Issuance::Issued(Issued { registration, warnings, is_kept: false }))
+        Ok(Issuance::Issued(Box::new(Issued { registration, warnings, is_kept: false })))
     }
 
     async fn read(&self, context: &CallContext, record: Registration) -> Result<Presence> {
