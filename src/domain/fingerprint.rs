@@ -1,10 +1,8 @@
 //! What tells one request from another when both come under one request id.
 
-use std::net::IpAddr;
-
 use sha2::{Digest, Sha256};
 
-use super::registration::RegistrationRequest;
+use super::{address::Address, registration::RegistrationRequest};
 
 /// A digest of what a request asks for, as it was understood: two spellings of one request have one fingerprint. Fields
 /// that say nothing are left out, so that a field which a later version adds changes no fingerprint of before.
@@ -16,7 +14,7 @@ impl Fingerprint {
     #[must_use]
     pub fn of(request: &RegistrationRequest) -> Self {
         let mut fields = Fields(Sha256::new());
-        let text = |address: IpAddr| address.to_string();
+        let text = |address: Address| address.to_string();
         let number = |number: u64| number.to_string();
         fields.text("device_id", request.device_id.as_ref().map_or("", |id| id.as_str()));
         fields.bytes(

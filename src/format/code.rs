@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::{Format, FormatError, decode, device_info::DeviceInfoV1, encode};
 use crate::domain::{
+    address::Address,
     clock::Timestamp,
     code::Code,
     error::Violation,
@@ -197,7 +198,7 @@ impl From<&Shadow> for ShadowV1 {
             UpstreamApi::V1 => UpstreamApiV1::V1,
             UpstreamApi::V2 => UpstreamApiV1::V2,
         };
-        Self { api, device_ip: *device_ip, unissued: *unissued }
+        Self { api, device_ip: device_ip.map(Address::ip), unissued: *unissued }
     }
 }
 
@@ -207,7 +208,7 @@ impl From<ShadowV1> for Shadow {
             UpstreamApiV1::V1 => UpstreamApi::V1,
             UpstreamApiV1::V2 => UpstreamApi::V2,
         };
-        Self { api, device_ip, unissued }
+        Self { api, device_ip: device_ip.map(Address::from), unissued }
     }
 }
 
