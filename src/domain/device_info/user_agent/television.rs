@@ -112,7 +112,7 @@ const RULES: &[Rule] = &[
     rule(&[&["Maple2"], &["Maple_"], &["Maple 5"], &["Maple 6"], &["SmartHub"], &["SamsungTV"]], SET, Some("Samsung"), Model::Said, Runs::Said),
     rule(&[&["Web0S"], &["webOS.TV"], &["webOSTV"], &["WEBOS"], &["webOS", "TV"]], SET, Some("LG"),
         Model::Said, Runs::On(WEBOS, &["WEBOS", "webOS TV ", "webOSTV ", "webOSTV/"])),
-    rule(&[&["LG Browser", "BDP"]], PLAYER, Some("LG"), Model::Said, Runs::Said),
+    rule(&[&["LG Browser", "BDP"], &["LG NetCast.Media"]], PLAYER, Some("LG"), Model::Said, Runs::Said),
     rule(&[&["NetCast"], &["LG Browser"], &["LG SimpleSmart"]], SET, Some("LG"), Model::Said, Runs::Said),
     rule(&[&["VIDAA"]], SET, None, Model::Said, Runs::Said),
 
@@ -123,6 +123,8 @@ const RULES: &[Rule] = &[
         Model::Word(&["KDL", "KD-", "KD4", "KD5", "KD6", "KD7", "XBR"]), Runs::Said),
     rule(&[&["AQUOS-TV"], &["AQUOS_TV"], &["AQUOSBrowser"], &["AQUOS-AS"], &["AQUOS-DMP"]], SET, Some("Sharp"),
         Model::Word(&["LC-", "AQUOS-TV", "AQUOS_TV"]), Runs::Said),
+    // `like Android`, on FreeBSD.
+    rule(&[&["Viera", "FreeBSD"]], SET, Some("Panasonic"), Model::Untold, Runs::Unknown),
     rule(&[&[" VIERA"], &["/VIERA"], &["(Viera"], &[" Viera"], &["PANATV"], &["Panasonic.tv"]], SET, Some("Panasonic"), Model::Word(&["TX-", "TC-", "TH-"]), Runs::Said),
     rule(&[&["Panasonic.bd"]], PLAYER, Some("Panasonic"), Model::Untold, Runs::Said),
     rule(&[&["TSBNetTV"], &["ToshibaTP"]], SET, Some("Toshiba"), Model::Said, Runs::Said),

@@ -4,7 +4,7 @@ use super::{super::after, makers};
 
 /// Words in the place of a model that name none.
 const NO_MODELS: &[&str] =
-    &["SmartTV", "Smart TV", "webOSTV", "WEBOS", "NetCast", "Android TV", "RC_V2", "Si21", "Mxl66"];
+    &["SmartTV", "Smart TV", "webOSTV", "WEBOS", "NetCast", "Android TV", "RC_V2", "Si21", "Mxl66", "com."];
 
 /// A maker and a model, as written.
 type Pair<'a> = (&'a str, &'a str);
@@ -45,7 +45,8 @@ fn vidaa(text: &str) -> Option<Pair<'_>> {
 /// `LG Browser/6.00.00(…; LGE; Model; …)`, and the same without a name.
 fn lg(text: &str) -> Option<Pair<'_>> {
     let rest = after(text, "LGE;").or_else(|| after(text, "LGE ;"))?;
-    Some(("LGE", rest.split([';', ')']).next()?))
+    let model = rest.split([';', ')']).next()?.trim();
+    Some(("LGE", model.strip_prefix("Media/").unwrap_or(model)))
 }
 
 /// `(Maker, Model, wired)`: how televisions with Netflix end.
@@ -103,4 +104,5 @@ fn is_model(model: &str) -> bool {
     model.len() > 1
         && model.bytes().any(|byte| byte.is_ascii_alphanumeric())
         && !NO_MODELS.iter().any(|word| model.starts_with(word))
+        && makers::known(model).is_none()
 }
