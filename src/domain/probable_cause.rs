@@ -162,6 +162,32 @@ const LOGIN_OF_OTHER_ENVIRONMENT: ProbableCause = cause(
     "The login is meant for another environment: production and staging have different ones.",
     "Check whether the login was made for production or staging, and use the environment that it is for.",
 );
+const TRIAL_ENDED: ProbableCause = cause(
+    "The trial's time is over, or it has had all the resources that it may have.",
+    "That is how a TempPass ends. To begin anew, reset it for this device or user; passbridge temp-pass does that.",
+);
+const OPERATOR_DENIES: ProbableCause = cause(
+    "The viewer's subscription does not have the resource, or a rule such as parental controls denies it.",
+    "Compare the resource with the subscription at the operator's own site; resource ids are case-sensitive.",
+);
+const OPERATOR_DEGRADED: ProbableCause = cause(
+    "A degradation rule for this operator denies it, or has changed.",
+    "Look at the degradation rules that the provider has for the requestor and the operator.",
+);
+const LOGIN_ENDED: ProbableCause = cause(
+    "The login has expired, was ended, or belongs to another device, requestor or environment.",
+    "Have the TV ask for a new code and the viewer log in with it.",
+);
+const CONFIGURATION_AT_PROVIDER: ProbableCause = cause(
+    "What the provider has configured for the requestor, the operator or the platform is incomplete or wrong.",
+    "Have the provider look at it; the error's trace tells it which call that was.",
+);
+const FIELD_REFUSED: ProbableCause =
+    cause("The value is not one that the provider takes there.", "Compare it with the provider's documents.");
+const REDIRECT_URI_REFUSED: ProbableCause = cause(
+    "The redirect URI is not one that the software statement allows.",
+    "Set environments.NAME.redirect_uri to one that it was made for.",
+);
 const DEVICE_LOGGED_IN: ProbableCause = cause(
     "The viewer has logged in on this device before, and the login is still good.",
     "Go on with that login; log out first where another operator is wanted.",
@@ -216,7 +242,7 @@ pub fn probable_causes(error: &Error) -> Vec<ProbableCause> {
 
 /// The probable causes of what somebody sees, the likeliest first (reference, section 8).
 #[must_use]
-pub fn symptom_causes(symptom: Symptom) -> Vec<ProbableCause> {
+pub fn symptom_causes(symptom: &Symptom) -> Vec<ProbableCause> {
     match symptom {
         Symptom::NotAuthorized => {
             vec![
@@ -239,7 +265,12 @@ pub fn symptom_causes(symptom: Symptom) -> Vec<ProbableCause> {
         }
         Symptom::TooManyRequests => vec![TOO_FAST, ADDRESS_SHARED],
         Symptom::LoginFails => vec![PASSWORD_WRONG, LOGIN_DISABLED, LOGIN_OF_OTHER_ENVIRONMENT],
-        Symptom::FieldWrong(field) => rejected(Some(field)),
+        Symptom::FieldWrong(field) => rejected(Some(*field)),
+        Symptom::ParameterMissing(name) => vec![parameter_missing(name)],
+        Symptom::TrialOver => vec![TRIAL_ENDED],
+        Symptom::DeniedByOperator => vec![OPERATOR_DENIES, OPERATOR_DEGRADED],
+        Symptom::NotLoggedIn => vec![LOGIN_ENDED],
+        Symptom::ConfigurationWrong => vec![CONFIGURATION_AT_PROVIDER],
         Symptom::CredentialsRefused => {
             vec![STATEMENT_REFUSED, HOST_OF_OTHER_ENVIRONMENT, CREDENTIALS_REPLACED]
         }
@@ -278,10 +309,30 @@ fn code_not_found(clues: &LookupClues) -> Vec<ProbableCause> {
     }
 }
 
+fn parameter_missing(name: &str) -> ProbableCause {
+    let remedy = match name.to_ascii_lowercase().as_str() {
+        "authorization" => NO_AUTHORIZATION.remedy,
+        "x-device-info" | "device_info" => {
+            "Send base64 of the device's JSON, which has a model and an osName at least, in X-Device-Info or as device_info."
+        }
+        "deviceid" => {
+            "Send the device's own id; a device without one sends dummy, and the id of the answer from then on."
+        }
+        "ap-device-identifier" => "Send \"fingerprint \" and base64 of the device's id.",
+        _ => {
+            "Send it where the provider's documents have it: in the path, the query, a form or a header; names are case-sensitive."
+        }
+    };
+    ProbableCause { cause: format!("{name} is missing, empty, or written in another way.").into(), remedy }
+}
+
 fn rejected(field: Option<&str>) -> Vec<ProbableCause> {
     match field {
         Some("requestor_id" | "mvpd_id") => vec![UPSTREAM_REQUESTOR_UNKNOWN, HOST_OF_OTHER_ENVIRONMENT],
         Some("device" | "device_id") => vec![UPSTREAM_DEVICE_UNREADABLE],
+        Some("redirect_uri") => vec![REDIRECT_URI_REFUSED],
+        Some("SAMLResponse") => vec![SAML_UNREADABLE],
+        Some("partner" | "AP-Partner-Framework-Status" | "grant_type" | "resources") => vec![FIELD_REFUSED],
         Some(_) | None => vec![WRONG_URL, UPSTREAM_REQUESTOR_UNKNOWN, SAML_UNREADABLE],
     }
 }

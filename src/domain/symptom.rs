@@ -10,7 +10,7 @@ use super::{
 };
 
 /// Something that goes wrong, as far as a pasted text tells it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Symptom {
     /// 401.
     NotAuthorized,
@@ -26,8 +26,18 @@ pub enum Symptom {
     LoginFails,
     /// The provider knows a field of the request to be wrong.
     FieldWrong(&'static str),
+    /// The answer names what the request lacks.
+    ParameterMissing(String),
     /// The provider does not take the client's credentials.
     CredentialsRefused,
+    /// The trial of a TempPass denies.
+    TrialOver,
+    /// The operator, or a rule of its, denies what was asked for.
+    DeniedByOperator,
+    /// There is no login, or no more.
+    NotLoggedIn,
+    /// Something is configured wrong at the provider.
+    ConfigurationWrong,
     /// 5xx, or no answer at all.
     Unavailable,
 }
@@ -35,7 +45,7 @@ pub enum Symptom {
 impl Symptom {
     /// What it is, in words.
     #[must_use]
-    pub fn describe(self) -> String {
+    pub fn describe(&self) -> String {
         match self {
             Self::NotAuthorized => "not authorized (401)".to_owned(),
             Self::CodeUnknown => "the registration code was not found".to_owned(),
@@ -44,6 +54,11 @@ impl Symptom {
             Self::TooManyRequests => "too many requests (429)".to_owned(),
             Self::LoginFails => "the viewer cannot log in on the operator's page".to_owned(),
             Self::FieldWrong(field) => format!("the provider does not take {field}"),
+            Self::ParameterMissing(name) => format!("the request has no {name}"),
+            Self::TrialOver => "the trial of the TempPass is over".to_owned(),
+            Self::DeniedByOperator => "the operator denies it".to_owned(),
+            Self::NotLoggedIn => "the viewer is not logged in, or no more".to_owned(),
+            Self::ConfigurationWrong => "the provider's configuration does not permit it".to_owned(),
             Self::CredentialsRefused => "the provider does not take the client's credentials".to_owned(),
             Self::Unavailable => "the provider does not answer, or fails".to_owned(),
         }
@@ -51,7 +66,7 @@ impl Symptom {
 
     /// What probably led to it, the likeliest first.
     #[must_use]
-    pub fn causes(self) -> Vec<ProbableCause> {
+    pub fn causes(&self) -> Vec<ProbableCause> {
         symptom_causes(self)
     }
 
@@ -79,9 +94,51 @@ impl Symptom {
     }
 }
 
-/// The errors of OAuth that a registration or a request for a token ends with (reference, section 5).
-const OAUTH_CODES: [&str; 4] =
-    ["invalid_software_statement", "unapproved_software_statement", "invalid_client", "unauthorized_client"];
+/// Codes of the provider's that lead to nothing here but what their status leads to, or to a decision, and yet tell a person
+/// more: those of a registration or a request for a token (reference, section 5), and of what players ask.
+const EXPLAINED: &[(&str, Symptom)] = &[
+    ("invalid_software_statement", Symptom::CredentialsRefused),
+    ("unapproved_software_statement", Symptom::CredentialsRefused),
+    ("invalid_client", Symptom::CredentialsRefused),
+    ("unauthorized_client", Symptom::CredentialsRefused),
+    ("invalid_redirect_uri", Symptom::FieldWrong("redirect_uri")),
+    ("unsupported_grant_type", Symptom::FieldWrong("grant_type")),
+    ("invalid_request", Symptom::BadRequest),
+    ("temporary_access_duration_limit_exceeded", Symptom::TrialOver),
+    ("temporary_access_resources_limit_exceeded", Symptom::TrialOver),
+    ("authorization_denied_by_mvpd", Symptom::DeniedByOperator),
+    ("authorization_denied_by_parental_controls", Symptom::DeniedByOperator),
+    ("authorization_denied_by_hba_policies", Symptom::DeniedByOperator),
+    ("authorization_denied_by_degradation_rule", Symptom::DeniedByOperator),
+    ("authorization_denied_by_degradation_configuration_change", Symptom::DeniedByOperator),
+    ("preauthorization_denied_by_mvpd", Symptom::DeniedByOperator),
+    ("identity_not_recognized_by_mvpd", Symptom::DeniedByOperator),
+    ("authorization_not_found", Symptom::DeniedByOperator),
+    ("authorization_expired", Symptom::DeniedByOperator),
+    ("authorization_denied_by_session_invalidated", Symptom::NotLoggedIn),
+    ("authenticated_profile_missing", Symptom::NotLoggedIn),
+    ("authenticated_profile_expired", Symptom::NotLoggedIn),
+    ("authenticated_profile_invalidated", Symptom::NotLoggedIn),
+    ("authentication_session_issuer_mismatch", Symptom::NotLoggedIn),
+    ("preauthorization_authentication_session_missing", Symptom::NotLoggedIn),
+    ("preauthorization_authentication_session_expired", Symptom::NotLoggedIn),
+    ("invalid_refresh_token", Symptom::NotAuthorized),
+    ("malformed_authz_request", Symptom::BadRequest),
+    ("too_many_resources", Symptom::FieldWrong("resources")),
+    ("invalid_parameter_partner", Symptom::FieldWrong("partner")),
+    ("invalid_parameter_saml_response", Symptom::FieldWrong("SAMLResponse")),
+    ("degraded_integration", Symptom::Unavailable),
+];
+
+/// What codes begin with of which there are several of a kind.
+const EXPLAINED_PREFIXES: [(&str, Symptom); 2] = [
+    ("invalid_header_pfs_", Symptom::FieldWrong("AP-Partner-Framework-Status")),
+    ("invalid_configuration_", Symptom::ConfigurationWrong),
+];
+
+/// How far behind "required" or "missing" the name of what is missing may begin, in bytes, and how long it may be.
+const NAME_WITHIN: usize = 60;
+const NAME_MAX: usize = 64;
 
 /// Words by which people describe what they see, in lower case.
 const WORDS: [(&str, Symptom); 14] = [
@@ -107,20 +164,59 @@ const WORDS: [(&str, Symptom); 14] = [
 pub fn read(text: &str) -> Option<Symptom> {
     let response = Response::read(text);
     let searched = response.as_ref().map_or(text, |response| response.body);
-    let by_code =
-        || upstream_code::codes().find(|code| has_word(searched, code)).and_then(upstream_code::meaning);
-    if let Some(meaning) = by_code() {
-        return Some(Symptom::of_meaning(meaning));
+    if let Some(name) = missing_parameter(searched) {
+        return Some(Symptom::ParameterMissing(name));
     }
-    if OAUTH_CODES.iter().any(|code| has_word(searched, code)) {
-        return Some(Symptom::CredentialsRefused);
+    if let Some(symptom) = by_code(searched) {
+        return Some(symptom);
     }
     if let Some(response) = response {
         return Symptom::of_status(response.inner_status().unwrap_or(response.status));
     }
     let lower = text.to_lowercase();
-    let by_word = WORDS.iter().find(|(words, _)| lower.contains(words)).map(|(_, symptom)| *symptom);
+    let by_word = WORDS.iter().find(|(words, _)| lower.contains(words)).map(|(_, symptom)| symptom.clone());
     by_word.or_else(|| statuses(text).find_map(Symptom::of_status))
+}
+
+/// What a code of the provider's in the text tells.
+fn by_code(text: &str) -> Option<Symptom> {
+    if let Some((_, symptom)) = EXPLAINED.iter().find(|(code, _)| has_word(text, code)) {
+        return Some(symptom.clone());
+    }
+    if let Some(code) = upstream_code::codes().find(|code| has_word(text, code)) {
+        return upstream_code::meaning(code).map(Symptom::of_meaning);
+    }
+    let prefix = EXPLAINED_PREFIXES.iter().find(|(prefix, _)| text.contains(prefix));
+    prefix.map(|(_, symptom)| symptom.clone())
+}
+
+/// What an error says that the request lacks: a name in quotes behind "required" or "missing", or what v2 lists as
+/// `missingParameters`.
+fn missing_parameter(text: &str) -> Option<String> {
+    if let Ok(body) = serde_json::from_str::<Value>(text)
+        && let Some(names) = body.get("missingParameters").and_then(Value::as_array)
+        && let Some(name) = names.iter().find_map(Value::as_str).filter(|name| is_name(name))
+    {
+        return Some(name.to_owned());
+    }
+    // As XML and JSON write a quote.
+    let text = text.replace("&apos;", "'").replace("&#39;", "'").replace("\\\"", "'");
+    let lower = text.to_ascii_lowercase();
+    let ends = ["required", "missing"].into_iter().flat_map(|word| {
+        lower.match_indices(word).map(|(start, word)| start + word.len()).collect::<Vec<_>>()
+    });
+    ends.into_iter().find_map(|end| {
+        let rest = &text[end..];
+        let opening = rest.find('\'').filter(|distance| *distance <= NAME_WITHIN)?;
+        let (name, _) = rest[opening + 1..].split_once('\'')?;
+        is_name(name).then(|| name.to_owned())
+    })
+}
+
+/// Whether a parameter or a header can be named so.
+fn is_name(text: &str) -> bool {
+    (1..=NAME_MAX).contains(&text.len())
+        && text.chars().all(|char| char.is_ascii_alphanumeric() || "-_.".contains(char))
 }
 
 /// What our own errors with this reason probably come from; `reason_of` names the reason of an error.
@@ -196,6 +292,8 @@ mod tests {
             ("HTTP/1.1 400\n\n{\"code\":\"invalid_parameter_code\"}", Symptom::CodeUnknown),
             ("got invalid_parameter_mvpd from them", Symptom::FieldWrong("mvpd_id")),
             ("{\"error\":\"invalid_client\"}", Symptom::CredentialsRefused),
+            ("{\"code\":\"invalid_configuration_platform_id\"}", Symptom::ConfigurationWrong),
+            ("{\"code\":\"invalid_configuration_temporary_access\"}", Symptom::FieldWrong("mvpd_id")),
             ("400 during authentication", Symptom::CodeUnknown),
             ("the viewer cannot log in on the MVPD page", Symptom::LoginFails),
             ("2026-11-21T10:00:00Z WARN upstream answered 429", Symptom::TooManyRequests),
@@ -203,6 +301,27 @@ mod tests {
             assert_eq!(read(text), Some(expected), "{text}");
         }
         for text in ["", "hello", "port 8080", "200", "HTTP/", "1400"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_an_error_says_is_missing_is_named() {
+        for (text, name) in [
+            (
+                "HTTP/1.1 400\r\n\r\n{\"status\":400,\"message\":\"Required 'deviceId' is not present\"}",
+                "deviceId",
+            ),
+            ("Required String parameter 'mvpd_id' is not present", "mvpd_id"),
+            ("<message>Required &apos;requestor_id&apos; is not present</message>", "requestor_id"),
+            (r#"{"message":"Missing request header \"X-Device-Info\" for the call"}"#, "X-Device-Info"),
+            (r#"{"actionName":"resume","missingParameters":["domainName","redirectUrl"]}"#, "domainName"),
+        ] {
+            assert_eq!(read(text), Some(Symptom::ParameterMissing(name.to_owned())), "{text}");
+        }
+        for text in
+            ["required: 'not a name'", "missing", "the viewer's required", "{\"missingParameters\":[]}"]
+        {
             assert_eq!(read(text), None, "{text}");
         }
     }
@@ -217,7 +336,12 @@ mod tests {
             Symptom::TooManyRequests,
             Symptom::LoginFails,
             Symptom::FieldWrong("device"),
+            Symptom::ParameterMissing("deviceId".to_owned()),
             Symptom::CredentialsRefused,
+            Symptom::TrialOver,
+            Symptom::DeniedByOperator,
+            Symptom::NotLoggedIn,
+            Symptom::ConfigurationWrong,
             Symptom::Unavailable,
         ] {
             assert!(!symptom.causes().is_empty() && !symptom.describe().is_empty(), "{symptom:?}");

@@ -107,8 +107,8 @@ async fn no_log_holds_a_secret_however_much_it_says() {
         let bearer = call["headers"]["authorization"]
             .as_str()
             .map(|text| text.trim_start_matches("Bearer ").to_owned());
-        let query = call["query"].as_str().unwrap_or_default();
-        let secret = query.split('&').find_map(|pair| pair.strip_prefix("client_secret=")).map(str::to_owned);
+        let form = call["body"].as_str().unwrap_or_default();
+        let secret = form.split('&').find_map(|pair| pair.strip_prefix("client_secret=")).map(str::to_owned);
         bearer.into_iter().chain(secret)
     });
     let secrets: Vec<_> = secrets.chain(["the operator's statement".to_owned()]).collect();
@@ -245,6 +245,51 @@ fn a_code_a_reason_a_log_line_and_a_whole_response_are_explained() {
     assert!(!found && said.contains("nothing in this is known"), "{said}");
 }
 
+#[test]
+fn every_code_that_the_provider_documents_is_explained() {
+    let mut codes: Vec<_> = include_str!("provider_codes.txt").lines().map(str::to_owned).collect();
+    assert!(codes.len() >= 18);
+    match std::env::var_os("PROVIDER_OPENAPI").filter(|folder| !folder.is_empty()) {
+        Some(folder) => codes.extend(codes_of(&Path::new(&folder).join("restApiV2.json"))),
+        None => {
+            println!("SKIPPED: PROVIDER_OPENAPI is not set, so only the codes of our own list are asked for")
+        }
+    }
+    for code in codes {
+        let (found, said) = explain(&[&code], "");
+        assert!(found && said.contains("  1. "), "{code}: {said}");
+    }
+}
+
+/// Every code of an error in the provider's file: those of each enumeration that has the best-known one.
+fn codes_of(file: &Path) -> Vec<String> {
+    fn collect(value: &serde_json::Value, codes: &mut Vec<String>) {
+        if let Some(named) = value.get("enum").and_then(serde_json::Value::as_array)
+            && named.iter().any(|code| code == "internal_server_error")
+        {
+            codes.extend(named.iter().filter_map(|code| code.as_str().map(str::to_owned)));
+        }
+        match value {
+            serde_json::Value::Object(members) => members.values().for_each(|value| collect(value, codes)),
+            serde_json::Value::Array(items) => items.iter().for_each(|value| collect(value, codes)),
+            _ => {}
+        }
+    }
+    let text = std::fs::read_to_string(file).expect("PROVIDER_OPENAPI has the provider's files");
+    let mut codes = Vec::new();
+    collect(&serde_json::from_str(&text).expect("JSON"), &mut codes);
+    assert!(codes.len() >= 18, "{codes:?}");
+    codes
+}
+
+#[test]
+fn the_parameter_that_an_error_says_is_missing_is_named() {
+    let response =
+        "HTTP/1.1 400 Bad Request\r\n\r\n{\"status\":400,\"message\":\"Required 'deviceId' is not present\"}";
+    let (found, said) = explain(&["-"], response);
+    assert!(found && said.contains("has no deviceId") && said.contains("dummy"), "{said}");
+}
+
 #[tokio::test]
 async fn calls_to_the_provider_are_counted() {
     let (provider, folder) = (Provider::start(), tempfile::tempdir().expect("a folder"));
@@ -274,4 +319,21 @@ async fn a_reload_moves_an_environment_to_v2_and_keeps_its_credentials_and_codes
     let reads = provider.calls_to("/reggie/v1/REF/regcode/").await;
     assert_eq!(reads.iter().filter(|call| call["method"] == "GET").count(), 1);
     assert_eq!(provider.issued().await, (1, 1), "they are the same ones");
+}
+
+#[tokio::test]
+async fn a_watch_that_began_before_a_reload_asks_where_the_environment_leads_after_it() {
+    let (before, after) = (Provider::start(), Provider::start());
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut server = serve(folder.path(), &configuration(folder.path(), &before.url(), "v1")).start();
+    let code = created(&server).await;
+    let watched = server.codes().watch_registration_code(request::watch(&code)).await;
+    let mut stream = watched.expect("watches").into_inner();
+    stream.message().await.expect("goes on").expect("a message");
+    configuration(folder.path(), &after.url(), "v1");
+    server.signal(Signal::HUP);
+    server.wait_for_line("are reloaded");
+    while after.calls_to("/reggie/v1/REF/regcode/").await.is_empty() {
+        tokio::task::yield_now().await;
+    }
 }
