@@ -92,7 +92,7 @@ impl Services {
             master_key,
             policy: Arc::clone(&policy),
             clock: Arc::clone(&clock),
-            randomness,
+            randomness: Arc::clone(&randomness),
         })
         .await?;
         let temp_pass = TempPassService::new(temp_pass::Parts {
@@ -108,6 +108,7 @@ impl Services {
             store: store.clone(),
             policy: Arc::clone(&policy),
             clock: Arc::clone(&clock),
+            randomness: Arc::clone(&randomness),
             backends,
             budget,
             on_miss: Arc::new(move |environment| {

@@ -6,6 +6,7 @@ mod credentials;
 mod error;
 mod fault;
 mod openapi;
+mod replica;
 mod rest_face;
 mod shadow;
 mod support;

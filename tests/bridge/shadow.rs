@@ -1,10 +1,12 @@
 //! What is kept here of codes that the provider issued.
 
+use std::time::Duration;
+
 use passbridge::{config::Backend, proto::v1::registration_code::State};
 use tonic::Code;
 
 use crate::support::{
-    Bridge, DEVICE_IP, create, environment,
+    Bridge, DEVICE_IP, create, create_from, environment, eventually,
     provider::Provider,
     request::{delete, get},
     statement_file,
@@ -140,6 +142,47 @@ async fn a_code_that_goes_missing_once_is_not_taken_for_a_login() {
         "the one that was missing, those that found it, and two in a row: {}",
         looks.len()
     );
+}
+
+#[tokio::test]
+async fn two_looks_that_miss_a_code_with_an_error_between_them_are_not_taken_for_a_login() {
+    let bridge = Bridge::over(Backend::V1).await;
+    let created = bridge.created().await;
+    for status in [404, 418, 404] {
+        let odd = serde_json::json!({
+            "path": "/reggie/v1/REF/regcode/", "method": "GET", "times": 1,
+            "status": { "status": status, "content_type": "application/json", "body": "{}" },
+        });
+        bridge.provider.fault(odd).await;
+    }
+    let mut stream = bridge.watch(&created.code).await;
+    let looked_four_times = async {
+        while bridge.provider.calls_to("/reggie/v1/REF/regcode/").await.len() < 4 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let watched = async {
+        tokio::select! {
+            message = stream.message() => panic!("it has ended: {message:?}"),
+            () = looked_four_times => {}
+        }
+    };
+    bridge.while_time_passes(watched).await;
+}
+
+#[tokio::test]
+async fn watches_that_begin_together_do_not_ask_the_provider_together() {
+    let bridge = Bridge::over(Backend::V2).await;
+    let mut streams = Vec::new();
+    for device in 0..24 {
+        let created = bridge.server.created_by(create_from(device)).await;
+        streams.push(bridge.watch(&created.code).await);
+    }
+    let looks = async || bridge.provider.calls_to("/api/v2/REF/profiles/code/").await.len();
+    bridge.advance(Duration::from_millis(2_500)).await;
+    eventually(async || looks().await > 0).await;
+    bridge.advance(Duration::from_millis(2_500)).await;
+    eventually(async || looks().await >= 24).await;
 }
 
 #[tokio::test]

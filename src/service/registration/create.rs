@@ -108,8 +108,11 @@ impl RegistrationService {
         };
         // Another replica was first: its answer stands, and the code made here must not stay behind.
         if let Err(error) = backend.codes.delete(context, &issued.registration).await {
-            tracing::warn!(%error, "a code that a repeat made lives until it expires");
+            tracing::warn!(%error, "the code of a repeated request could not be deleted at its issuer");
         }
+        // Whatever came of that: nobody will hear of it.
+        let own = &issued.registration;
+        self.parts().store.codes.release(&own.key(), own.id).await?;
         self.must_answer_again(&earlier, keep).await
     }
 

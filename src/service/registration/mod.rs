@@ -25,6 +25,7 @@ use crate::domain::{
     clock::SharedClock,
     id::EnvironmentName,
     port::{LedgerKey, Store},
+    randomness::SharedRandomness,
     registration::{Registration, State},
 };
 
@@ -51,6 +52,8 @@ pub struct Parts {
     pub policy: SharedPolicy,
     /// Time.
     pub clock: SharedClock,
+    /// Randomness for pauses.
+    pub randomness: SharedRandomness,
     /// Who issues codes.
     pub backends: Backends,
     /// How many wrong codes may be tried.

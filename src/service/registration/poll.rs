@@ -10,15 +10,24 @@ use std::{
 use tokio::task::AbortHandle;
 use uuid::Uuid;
 
-use crate::domain::{
-    backend::{Backend, Sign},
-    clock::SharedClock,
-    port::Codes,
-    registration::{CodeKey, Registration},
+use crate::{
+    domain::{
+        backend::Sign,
+        clock::SharedClock,
+        error::Result,
+        port::Codes,
+        randomness::{SharedRandomness, up_to},
+        registration::{CodeKey, Registration},
+    },
+    service::{backends::Backends, policy::SharedPolicy},
 };
 
-/// How long between two looks.
+/// How long between two looks: 5 seconds, half of [`SPREAD`] more or less.
 const INTERVAL: Duration = Duration::from_secs(5);
+
+/// The intervals vary by so much, and the first look comes at any time within the first one: watches that begin together, as
+/// after a broken connection, do not ask together.
+const SPREAD: Duration = Duration::from_secs(2);
 
 /// So many looks in a row must not find the code before it counts as gone: one may have gone astray.
 const MISSING_LOOKS: u32 = 2;
@@ -41,9 +50,12 @@ pub(super) struct Poll {
 
 /// What looks and what is looked at.
 pub(super) struct Looking {
-    pub backend: Backend,
+    /// Who issued the record, as the configuration has it now: it may change while the looks go on.
+    pub backends: Backends,
+    pub policy: SharedPolicy,
     pub codes: Arc<dyn Codes>,
     pub clock: SharedClock,
+    pub randomness: SharedRandomness,
     pub record: Registration,
 }
 
@@ -76,18 +88,32 @@ impl Drop for Poll {
 impl Looking {
     async fn run(self) {
         let mut missing = 0;
+        let mut pause = up_to(&*self.randomness, INTERVAL);
         loop {
-            self.clock.sleep(INTERVAL).await;
-            match self.backend.codes.look(&self.record).await {
+            self.clock.sleep(pause).await;
+            pause = INTERVAL - SPREAD / 2 + up_to(&*self.randomness, SPREAD);
+            match self.look().await {
                 None => return,
                 Some(Ok(Sign::Pending)) => missing = 0,
                 Some(Ok(Sign::LoggedIn)) => missing = MISSING_LOOKS,
                 Some(Ok(Sign::Missing)) => missing += 1,
-                Some(Err(error)) => tracing::debug!(%error, "a watched code could not be looked at"),
+                // It may be there: the looks that miss it are not in a row.
+                Some(Err(error)) => {
+                    missing = 0;
+                    tracing::debug!(%error, "a watched code could not be looked at");
+                }
             }
             if missing >= MISSING_LOOKS && self.release().await {
                 return;
             }
+        }
+    }
+
+    async fn look(&self) -> Option<Result<Sign>> {
+        let backend = self.backends.of_record(&self.policy.load(), &self.record);
+        match backend {
+            Ok(backend) => backend.codes.look(&self.record).await,
+            Err(error) => Some(Err(error)),
         }
     }
 

@@ -44,6 +44,7 @@ fn fixture() -> Fixture {
         store,
         policy: Arc::new(ArcSwap::from_pointee(policy)),
         clock: clock.clone(),
+        randomness: Arc::new(OsRandomness),
         backends: Backends::new(local),
         budget: LookupBudget::new(clock, 10, 600),
         on_miss: Arc::new(|_| {}),

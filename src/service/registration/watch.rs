@@ -122,11 +122,15 @@ impl RegistrationService {
         if record.shadow.is_none() {
             return Ok(None);
         }
+        // A watch that could never be answered is refused at once.
+        self.backend_of(record)?;
         let parts = self.parts();
         let looking = Looking {
-            backend: self.backend_of(record)?,
+            backends: parts.backends.clone(),
+            policy: Arc::clone(&parts.policy),
             codes: Arc::clone(&parts.store.codes),
             clock: Arc::clone(&parts.clock),
+            randomness: Arc::clone(&parts.randomness),
             record: record.clone(),
         };
         Ok(Some(self.inner.pollers.join(looking)))
