@@ -11,7 +11,7 @@ use reqwest::Url;
 
 use crate::{
     backend::upstream::{CircuitState, Statement, Upstream, UpstreamOptions, UpstreamParts},
-    config::{Config, ConfigError, Environment},
+    config::{Config, ConfigError, Environment, TokenParameters},
     domain::{error::Violation, id::EnvironmentName},
     service::policy::Policy,
 };
@@ -98,6 +98,7 @@ fn settings(
         url: parse("url", url)?,
         reset_url: parse("reset_url", environment.reset_url.as_ref().unwrap_or(url))?,
         redirect_uri: environment.redirect_uri.clone(),
+        token_parameters_in_query: environment.token_parameters == TokenParameters::FormAndQuery,
         timeout: environment.upstream_timeout.0,
         connections: environment.upstream_connections,
     };

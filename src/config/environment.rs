@@ -31,6 +31,8 @@ pub struct Environment {
     pub software_statement_file: Option<PathBuf>,
     /// The redirect URI that passbridge registers with at the provider: one that the statement allows.
     pub redirect_uri: String,
+    /// Where passbridge's requests for an access token have their parameters, of which one is the client secret.
+    pub token_parameters: TokenParameters,
     /// How long one call to the provider may take.
     pub upstream_timeout: HumanDuration,
     /// How many calls to the provider may be under way at once. As many again times sixteen may wait; more are refused.
@@ -49,6 +51,7 @@ impl Default for Environment {
             reset_url: None,
             software_statement_file: None,
             redirect_uri: "passbridge://client".to_owned(),
+            token_parameters: TokenParameters::Form,
             upstream_timeout: HumanDuration::from_secs(10),
             upstream_connections: 64,
             requestors: BTreeMap::new(),
@@ -67,6 +70,17 @@ pub enum Backend {
     V1,
     /// Version 2 of the provider's REST API.
     V2,
+}
+
+/// Where a request for an access token has its parameters.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenParameters {
+    /// In the form alone, where access logs do not show the client secret.
+    #[default]
+    Form,
+    /// In the form and once more in the query, as the provider's OpenAPI file demands.
+    FormAndQuery,
 }
 
 /// Who registers REST clients.

@@ -33,7 +33,7 @@ pub use audit::Audit;
 pub use codes::Codes;
 pub use duration::HumanDuration;
 pub use environment::{
-    Backend, Environment, Registration, Requestor, TempPass, TempPassIdentity, TempPassKind,
+    Backend, Environment, Registration, Requestor, TempPass, TempPassIdentity, TempPassKind, TokenParameters,
 };
 pub use grpc::{Auth, Grpc};
 pub use load::{ConfigError, load};

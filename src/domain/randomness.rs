@@ -1,6 +1,11 @@
 //! Randomness, injected. Codes and ids are drawn from nothing else.
 
-use std::{cell::RefCell, fmt, sync::Arc, sync::Mutex};
+use std::{
+    cell::RefCell,
+    fmt,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use uuid::Uuid;
 
@@ -25,6 +30,17 @@ pub trait Randomness: fmt::Debug + Send + Sync {
 
 /// A source that many parts share.
 pub type SharedRandomness = Arc<dyn Randomness>;
+
+/// Any time from nothing to `longest`, so that those who began together do not go on in step. Where there is no randomness it
+/// is `longest`.
+#[must_use]
+pub fn up_to(randomness: &dyn Randomness, longest: Duration) -> Duration {
+    let mut bytes = [0; 4];
+    match randomness.fill(&mut bytes) {
+        Ok(()) => longest.mul_f64(f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX)),
+        Err(_) => longest,
+    }
+}
 
 /// The operating system gave no random bytes.
 #[derive(Debug, thiserror::Error)]
@@ -110,6 +126,15 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+
+    #[test]
+    fn a_random_time_is_never_longer_than_the_longest_and_may_be_none() {
+        let longest = Duration::from_secs(5);
+        let drawn = |byte| up_to(&*ScriptedRandomness::new(vec![byte]), longest);
+        assert_eq!((drawn(0), drawn(255)), (Duration::ZERO, longest));
+        let half = drawn(128);
+        assert!(half > longest * 49 / 100 && half < longest * 51 / 100, "{half:?}");
+    }
 
     #[test]
     fn no_bytes_are_given_out_twice_by_any_thread() {

@@ -162,6 +162,7 @@ async fn oauth(
 async fn relay(relay: &dyn RegistrationRelay, call: &Call, path: &'static str) -> Result<Response, Failure> {
     let own = [ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT, X_DEVICE_INFO];
     let own = own.into_iter().filter_map(|name| Some((name.clone(), call.headers().get(name)?.clone())));
+    let own = own.filter(|(_, value)| !value.is_empty());
     let relayed = RelayedCall {
         path,
         query: call.query().to_owned(),

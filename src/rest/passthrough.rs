@@ -12,7 +12,7 @@ use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{
         CONNECTION, CONTENT_LENGTH, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
-        TRANSFER_ENCODING, UPGRADE,
+        TRANSFER_ENCODING, UPGRADE, USER_AGENT,
     },
 };
 use http_body_util::{LengthLimitError, Limited};
@@ -90,6 +90,9 @@ async fn send(passthrough: &Passthrough, face: &Face, request: Request) -> Resul
     let mut headers = head.headers;
     strip(&mut headers);
     headers.remove(HOST);
+    if headers.get(USER_AGENT).is_some_and(HeaderValue::is_empty) {
+        headers.remove(USER_AGENT);
+    }
     if let Some(addresses) = head.extensions.get::<Addresses>()
         && let Ok(device) = HeaderValue::from_str(&addresses.device.to_string())
     {

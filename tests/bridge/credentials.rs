@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use passbridge::{
-    config::{Backend, HumanDuration},
+    config::{Backend, HumanDuration, TokenParameters},
     proto::v1::{CreateRegistrationCodeRequest, ResetTempPassRequest, reset_temp_pass_request::Target},
 };
 use serde_json::json;
@@ -218,9 +218,7 @@ async fn secrets_are_sealed_in_the_store() {
     .await;
     bridge.created().await;
     let tokens = bridge.provider.calls_to("/o/client/token").await;
-    let query = tokens[0]["query"].as_str().expect("text");
-    let pair = query.split('&').find_map(|pair| pair.strip_prefix("client_secret="));
-    let secret = pair.expect("a secret").to_owned();
+    let secret = secret_in(&tokens[0]["body"]);
     bridge.server.ended().await;
     assert!(!holds(folder.path(), secret.as_bytes()), "a file of the store holds a secret");
 
@@ -230,11 +228,53 @@ async fn secrets_are_sealed_in_the_store() {
     let bridge = Bridge::before(Provider::start(), Backend::V1, move |config| config.store.path = data).await;
     bridge.created().await;
     let tokens = bridge.provider.calls_to("/o/client/token").await;
-    let query = tokens[0]["query"].as_str().expect("text");
-    let secret =
-        query.split('&').find_map(|pair| pair.strip_prefix("client_secret=")).expect("a secret").to_owned();
+    let secret = secret_in(&tokens[0]["body"]);
     bridge.server.ended().await;
     assert!(holds(folder.path(), secret.as_bytes()));
+}
+
+/// The client secret in a query or a form.
+fn secret_in(pairs: &serde_json::Value) -> String {
+    let mut pairs = pairs.as_str().expect("text").split('&');
+    pairs.find_map(|pair| pair.strip_prefix("client_secret=")).expect("a secret").to_owned()
+}
+
+#[tokio::test]
+async fn no_access_log_of_the_providers_holds_the_client_secret_unless_it_is_configured_so() {
+    let bridge = Bridge::over(Backend::V2).await;
+    bridge.created().await;
+    let call = &bridge.provider.calls_to("/o/client/token").await[0];
+    assert_eq!(call["query"], "");
+    secret_in(&call["body"]);
+
+    let bridge = Bridge::configured(Backend::V2, |config| {
+        let environment = config.environments.get_mut("default").expect("is there");
+        environment.token_parameters = TokenParameters::FormAndQuery;
+    })
+    .await;
+    bridge.created().await;
+    let call = &bridge.provider.calls_to("/o/client/token").await[0];
+    assert_eq!(call["query"], call["body"]);
+}
+
+#[tokio::test]
+async fn a_registration_whose_answer_was_lost_is_not_made_again_on_that_day_not_even_after_a_restart() {
+    let (mut provider, folder) = (Provider::start(), tempfile::tempdir().expect("a folder"));
+    for device in 0..2 {
+        let data = folder.path().to_owned();
+        let bridge = Bridge::before(provider, Backend::V1, |config| config.store.path = data).await;
+        bridge.server.created_by(create_from(device)).await;
+        bridge.provider.fault(json!({ "path": "/o/client/register", "close": {} })).await;
+        bridge.provider.fault(forbidden("application/json", 1000)).await;
+        let mut temp_passes = bridge.server.temp_passes();
+        let answer = bridge.while_time_passes(temp_passes.reset_temp_pass(reset())).await;
+        refused(answer, Code::PermissionDenied, "UPSTREAM_FORBIDDEN");
+        assert_eq!(bridge.provider.calls_to("/o/client/register").await.len(), 2);
+        bridge.provider.mend().await;
+        let Bridge { server, provider: same, .. } = bridge;
+        server.ended().await;
+        provider = same;
+    }
 }
 
 fn base64_of(bytes: &[u8]) -> String {
@@ -268,10 +308,9 @@ async fn one_providers_secrets_never_reach_another_and_are_there_when_it_comes_b
         assert_eq!(provider.issued().await.0, issued);
     }
     let tokens = first.calls_to("/o/client/token").await;
-    let query = tokens[0]["query"].as_str().expect("text");
-    let secret = query.split('&').find_map(|pair| pair.strip_prefix("client_secret=")).expect("a secret");
+    let secret = secret_in(&tokens[0]["body"]);
     let seen = serde_json::Value::from(second.calls().await).to_string();
-    assert!(!seen.contains(secret));
+    assert!(!seen.contains(&secret));
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use std::{
 };
 
 use passbridge::{
-    config::Backend,
+    config::{Backend, TokenParameters},
     proto::v1::{
         AuthorizeTempPassRequest, CreateRegistrationCodeRequest, Decision, GetTempPassRequest,
         ResetTempPassRequest, authorize_temp_pass_request, get_temp_pass_request, registration_code::State,
@@ -118,7 +118,10 @@ async fn what_is_sent_is_what_the_providers_own_description_asks_for() {
     let prism = Prism::before(&provider, combined.path());
     let url = format!("http://{}", prism.address);
     let bridge = Bridge::before(provider, Backend::V2, |config| {
-        config.environments.get_mut("default").expect("is there").url = Some(url);
+        let environment = config.environments.get_mut("default").expect("is there");
+        environment.url = Some(url);
+        // The file has the parameters in the query only.
+        environment.token_parameters = TokenParameters::FormAndQuery;
     })
     .await;
 

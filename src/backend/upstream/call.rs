@@ -93,10 +93,12 @@ impl Call {
         self
     }
 
-    /// The same with one more header; what no header can hold is left out.
+    /// The same with one more header. An empty one is none, and what no header can hold is left out.
     pub fn header(mut self, name: HeaderName, value: &str) -> Self {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            self.headers.insert(name, value);
+        match HeaderValue::from_str(value.trim()) {
+            Ok(value) if value.is_empty() => {}
+            Ok(value) => drop(self.headers.insert(name, value)),
+            Err(_) => tracing::warn!(header = %name, "a header that HTTP cannot carry is not sent upstream"),
         }
         self
     }

@@ -124,14 +124,24 @@ impl Vault {
         Ok(credentials.map(|credentials| Kept { credentials, sealed }))
     }
 
-    /// Keeps new credentials in the place of those that were there; whether it did, or others are there by now.
+    /// Keeps new credentials in the place of those that were there, and says which are kept now: others where somebody else
+    /// has kept some meanwhile.
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn keep_credentials(&self, before: Option<&Kept>, credentials: &Credentials) -> Result<bool> {
+    pub async fn keep_credentials(&self, before: Option<&Kept>, credentials: &Credentials) -> Result<Kept> {
         let entry = self.sealed(CREDENTIALS, &encode_credentials(credentials)?, None)?;
-        let before = before.map(|kept| kept.sealed.as_slice());
-        Ok(self.parts.ledger.swap(&self.key(CREDENTIALS), before, Some(entry)).await?)
+        let own = Kept { credentials: credentials.clone(), sealed: entry.value.clone() };
+        let (ledger, key) = (&self.parts.ledger, self.key(CREDENTIALS));
+        let mut before = before.map(|kept| kept.sealed.clone());
+        while !ledger.swap(&key, before.as_deref(), Some(entry.clone())).await? {
+            match self.credentials().await? {
+                Some(theirs) => return Ok(theirs),
+                // None that can be used.
+                None => before = ledger.get(&key).await?.map(|entry| entry.value),
+            }
+        }
+        Ok(own)
     }
 
     pub async fn token(&self) -> Result<Option<Token>> {

@@ -29,7 +29,7 @@ use crate::{
         clock::SharedClock,
         error::{Error, Result, UpstreamAnswer},
         id::EnvironmentName,
-        randomness::SharedRandomness,
+        randomness::{SharedRandomness, up_to},
     },
     telemetry::{Metrics, trace_headers},
 };
@@ -136,23 +136,16 @@ impl HttpClient {
     fn pause_before_repeat(&self, call: &Call, attempt: &Attempt, attempts: u32) -> Option<Duration> {
         let may_help = match attempt {
             Attempt::Answered(answer) if answer.status == StatusCode::TOO_MANY_REQUESTS => {
-                return (attempts < ATTEMPTS).then(|| answer.retry_after());
+                let wait = || answer.retry_after() + up_to(&*self.randomness, FIRST_PAUSE);
+                return (attempts < ATTEMPTS).then(wait);
             }
             Attempt::Answered(answer) => answer.status.is_server_error() && call.repeatable,
             Attempt::NotMade(_) => true,
             Attempt::Broken(_) => call.repeatable,
             Attempt::Hopeless(_) => false,
         };
-        (may_help && attempts < ATTEMPTS).then(|| self.jittered(FIRST_PAUSE * 2_u32.pow(attempts - 1)))
-    }
-
-    /// Any time up to `longest`, so that those who failed together do not come again together.
-    fn jittered(&self, longest: Duration) -> Duration {
-        let mut bytes = [0; 4];
-        match self.randomness.fill(&mut bytes) {
-            Ok(()) => longest.mul_f64(f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX)),
-            Err(_) => longest,
-        }
+        (may_help && attempts < ATTEMPTS)
+            .then(|| up_to(&*self.randomness, FIRST_PAUSE * 2_u32.pow(attempts - 1)))
     }
 
     fn settle(&self, call: &Call, attempt: Attempt) -> Result<Answer> {

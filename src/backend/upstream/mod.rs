@@ -76,6 +76,8 @@ pub struct UpstreamOptions {
     pub reset_url: Url,
     /// The redirect URI to register with.
     pub redirect_uri: String,
+    /// Whether a request for a token has its parameters, the client secret among them, in the query beside the form.
+    pub token_parameters_in_query: bool,
     /// How long one call may take.
     pub timeout: Duration,
     /// How many calls may be under way at once.
@@ -139,7 +141,7 @@ impl Upstream {
         let looks = options.connections.div_ceil(4);
         let registrar = Registrar::new(&environment, &options, statement, Arc::clone(&http), &parts);
         let tokens = Tokens::new(environment.clone(), registrar, parts.clone());
-        let session = Session::new(Arc::clone(&http), tokens, parts.clock.clone());
+        let session = Session::new(Arc::clone(&http), tokens, &parts);
         Ok(Self {
             inner: Arc::new(Inner {
                 environment,

@@ -17,7 +17,8 @@ use crate::domain::{clock::MonotonicInstant, error::Error};
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(32);
 
-/// How many pauses are remembered at once. Requestors that fail are few.
+/// How many pauses are remembered at once. Requestors that fail are few; where there are more, the pause that ends first is
+/// forgotten for the new one, and no other.
 const REMEMBERED: usize = 1_000;
 
 struct Pause {
@@ -75,8 +76,12 @@ impl<K: Eq + Hash + Clone> Pauses<K> {
             Some(pause) => (pause.length * 2).min(LONGEST),
             None => FIRST,
         };
-        if pauses.len() >= REMEMBERED {
-            pauses.clear();
+        if pauses.len() >= REMEMBERED
+            && !pauses.contains_key(key)
+            && let Some(first) =
+                pauses.iter().min_by_key(|(_, pause)| pause.until).map(|(key, _)| key.clone())
+        {
+            pauses.remove(&first);
         }
         let until = now + length.max(error.retry_after().unwrap_or_default());
         pauses.insert(key.clone(), Pause { error: error.clone(), until, length, probed: false });
@@ -115,6 +120,17 @@ mod tests {
         assert!(admitted(over + SECOND * 2));
         pauses.begin(&"a", &Error::ShuttingDown, over);
         assert!(admitted(over + SECOND), "and the next one is a first one");
+    }
+
+    #[test]
+    fn a_thousand_other_pauses_end_none_that_still_lasts() {
+        let pauses = Pauses::default();
+        let start = Timestamp::from_millis(0);
+        pauses.begin(&0, &Error::Throttled { retry_after: SECOND * 30 }, start);
+        (1..=2 * REMEMBERED).for_each(|key| pauses.begin(&key, &Error::ShuttingDown, start));
+        assert!(pauses.admit(&0, start + SECOND * 29).is_err());
+        assert!(pauses.admit(&(2 * REMEMBERED), start).is_err(), "nor is the newest one left out");
+        assert_eq!(pauses.pauses.lock().expect("not poisoned").len(), REMEMBERED);
     }
 
     #[test]

@@ -52,6 +52,7 @@ struct Unkept {
 pub(super) struct Registrar {
     environment: EnvironmentName,
     redirect_uri: String,
+    token_parameters_in_query: bool,
     statement: Statement,
     http: Arc<HttpClient>,
     parts: UpstreamParts,
@@ -71,6 +72,7 @@ impl Registrar {
         Self {
             environment: environment.clone(),
             redirect_uri: options.redirect_uri.clone(),
+            token_parameters_in_query: options.token_parameters_in_query,
             vault: Vault::new(environment, options, &statement, parts),
             statement,
             http,
@@ -96,35 +98,32 @@ impl Registrar {
 
     /// A token, of a new registration where the former one is known to be refused.
     pub async fn fetch(&self, as_new_client: bool) -> Result<Token> {
-        let kept = self.credentials().await?;
-        let credentials = match &kept {
-            Some(kept) if !as_new_client => kept.credentials.clone(),
-            _ => self.register(kept.as_ref()).await?,
+        let kept = match self.credentials().await? {
+            Some(kept) if as_new_client => self.register_again(kept).await?,
+            Some(kept) => kept,
+            None => self.register(None).await?,
         };
-        if as_new_client {
-            self.note_reregistration().await?;
-        }
-        let refused = match self.ask_for_token(&credentials).await? {
+        let refused = match self.ask_for_token(&kept.credentials).await? {
             Ok(token) => return self.keep(token).await,
             Err(refused) => refused,
         };
-        let is_young = self.parts.clock.now().since(credentials.registered) < YOUNG;
+        let is_young = self.parts.clock.now().since(kept.credentials.registered) < YOUNG;
         if refused.code.as_deref() != Some("invalid_client") || is_young {
             return Err(Error::UpstreamCredentialsRefused { answer: refused });
         }
         tracing::warn!(environment = %self.environment, "the provider has forgotten this client, which registers again");
-        let credentials = self.register(kept.as_ref()).await?;
-        let token = self.ask_for_token(&credentials).await?;
+        let kept = self.register(Some(&kept)).await?;
+        let token = self.ask_for_token(&kept.credentials).await?;
         self.keep(token.map_err(|answer| Error::UpstreamCredentialsRefused { answer })?).await
     }
 
     /// The credentials that there are, in the ledger by now if they were not before.
     async fn credentials(&self) -> Result<Option<Kept>> {
         let unkept = self.unkept.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(unkept) = unkept {
-            self.keep_credentials(&unkept).await?;
+        match unkept {
+            Some(unkept) => self.keep_credentials(&unkept).await.map(Some),
+            None => self.vault.credentials().await,
         }
-        self.vault.credentials().await
     }
 
     async fn keep(&self, token: Token) -> Result<Token> {
@@ -132,14 +131,25 @@ impl Registrar {
         Ok(token)
     }
 
-    async fn note_reregistration(&self) -> Result<()> {
+    /// Registers in the place of these credentials, unless that was tried within a day: then they stay.
+    ///
+    /// The mark comes first: whoever ends in between, or never hears the answer, does not register twice on that day.
+    async fn register_again(&self, former: Kept) -> Result<Kept> {
+        let key = self.vault.key(REREGISTRATION_KIND);
         let end = self.parts.clock.now() + REREGISTRATION;
         let mark = LedgerEntry { value: Vec::new(), expire_time: Some(end) };
-        self.parts.ledger.put_if_absent(&self.vault.key(REREGISTRATION_KIND), mark).await?;
-        Ok(())
+        if self.parts.ledger.put_if_absent(&key, mark).await?.is_some() {
+            return Ok(former);
+        }
+        let registered = self.register(Some(&former)).await;
+        if registered.as_ref().is_err_and(was_not_done) {
+            self.parts.ledger.swap(&key, Some(&[]), None).await?;
+        }
+        registered
     }
 
-    async fn register(&self, before: Option<&Kept>) -> Result<Credentials> {
+    /// Registers: the credentials that are kept then, which are another one's where that one was first.
+    async fn register(&self, before: Option<&Kept>) -> Result<Kept> {
         let body = json!({
             "software_statement": self.statement.reveal(),
             "redirect_uri": self.redirect_uri,
@@ -151,24 +161,29 @@ impl Registrar {
             return Err(unreadable(&answer, "its answer to a registration holds no credentials"));
         };
         let credentials = Credentials { client_id, client_secret, registered: self.parts.clock.now() };
-        let unkept = Unkept { credentials: credentials.clone(), before: before.cloned() };
+        let unkept = Unkept { credentials, before: before.cloned() };
         *self.unkept.lock().unwrap_or_else(PoisonError::into_inner) = Some(unkept.clone());
-        self.keep_credentials(&unkept).await?;
+        let kept = self.keep_credentials(&unkept).await?;
         tracing::info!(environment = %self.environment, "registered with the provider");
-        Ok(credentials)
+        Ok(kept)
     }
 
-    /// Keeps what was issued. Where somebody else has kept others meanwhile, those are left, and ours forgotten.
-    async fn keep_credentials(&self, unkept: &Unkept) -> Result<()> {
+    /// Keeps what was issued, and says what is kept now. Where somebody else has kept others meanwhile, those are taken, and
+    /// ours forgotten.
+    async fn keep_credentials(&self, unkept: &Unkept) -> Result<Kept> {
         let mut pauses = KEEP_PAUSES.into_iter();
         loop {
             match (
                 self.vault.keep_credentials(unkept.before.as_ref(), &unkept.credentials).await,
                 pauses.next(),
             ) {
-                (Ok(_), _) => {
+                (Ok(kept), _) => {
                     *self.unkept.lock().unwrap_or_else(PoisonError::into_inner) = None;
-                    return Ok(());
+                    if kept.credentials != unkept.credentials {
+                        tracing::warn!(environment = %self.environment,
+                            "another replica has registered meanwhile, and its credentials are used");
+                    }
+                    return Ok(kept);
                 }
                 (Err(error), Some(pause)) => {
                     tracing::error!(environment = %self.environment, error = %error.operator_message(),
@@ -190,8 +205,9 @@ impl Registrar {
             ("client_id", credentials.client_id.as_str()),
             ("client_secret", credentials.client_secret.as_str()),
         ];
-        // The pages have these in a form, the OpenAPI file in the query.
-        let call = Call::new(Method::POST, "/o/client/token".to_owned()).form(&pairs).query(&pairs);
+        let call = Call::new(Method::POST, "/o/client/token".to_owned()).form(&pairs);
+        // The pages have these in a form, the OpenAPI file in the query, which access logs keep.
+        let call = if self.token_parameters_in_query { call.query(&pairs) } else { call };
         let call = Call { repeatable: true, ..call };
         let received = self.parts.clock.now();
         let answer = self.send(call).await?;
@@ -227,6 +243,12 @@ impl Registrar {
             error => error,
         })
     }
+}
+
+/// Whether an attempt to register has certainly registered nobody: the provider said no, or was not even asked.
+fn was_not_done(error: &Error) -> bool {
+    let status = error.upstream_answer().and_then(|answer| answer.status);
+    status.is_some_and(|status| status >= 400) || error.retry_after().is_some()
 }
 
 /// An answer that is not the one that was asked for: a code of OAuth's is about the credentials.

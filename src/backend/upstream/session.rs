@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use http::{HeaderValue, StatusCode, header::AUTHORIZATION};
 
 use super::{
+    UpstreamParts,
     call::{Answer, Call},
     credentials::{Statement, Token},
     failure::{is_code_unknown, refusal, refuses_client, refuses_token, said},
@@ -17,21 +18,25 @@ use crate::domain::{
     call::{CallContext, RelayedToken},
     clock::SharedClock,
     error::{Error, Result},
+    randomness::{SharedRandomness, up_to},
 };
 
-/// How long to wait before a reset is tried again that was answered 403: too many fast requests are answered so too.
+/// How long to wait at least before a reset is tried again that was answered 403, and up to how much longer: too many fast
+/// requests are answered so too, and those of a batch shall not come again together.
 const FORBIDDEN_PAUSE: Duration = Duration::from_secs(2);
+const FORBIDDEN_SPREAD: Duration = Duration::from_secs(1);
 
 /// Calls of one environment, with its own credentials or those that a caller brought.
 pub(super) struct Session {
     http: Arc<HttpClient>,
     tokens: Tokens,
     clock: SharedClock,
+    randomness: SharedRandomness,
 }
 
 impl Session {
-    pub fn new(http: Arc<HttpClient>, tokens: Tokens, clock: SharedClock) -> Self {
-        Self { http, tokens, clock }
+    pub fn new(http: Arc<HttpClient>, tokens: Tokens, parts: &UpstreamParts) -> Self {
+        Self { http, tokens, clock: parts.clock.clone(), randomness: parts.randomness.clone() }
     }
 
     pub fn is_of(&self, statement: &Statement) -> bool {
@@ -108,10 +113,11 @@ impl Session {
             return self.send_relayed(context, &mut call, token).await;
         }
         let (answer, token) = self.send_own(context, &mut call).await?;
-        if answer.status != StatusCode::FORBIDDEN || !context.outlasts(FORBIDDEN_PAUSE) {
+        let pause = FORBIDDEN_PAUSE + up_to(&*self.randomness, FORBIDDEN_SPREAD);
+        if answer.status != StatusCode::FORBIDDEN || !context.outlasts(pause) {
             return Ok(answer);
         }
-        self.clock.sleep(FORBIDDEN_PAUSE).await;
+        self.clock.sleep(pause).await;
         let token = self.tokens.instead_of(&token).await?.unwrap_or(token);
         let answer = self.send_with(context, &mut call, &token.access_token).await?;
         if answer.status != StatusCode::FORBIDDEN || answer.is_html() {

@@ -1,7 +1,8 @@
 //! Access tokens: got by one at a time however many wait, here and on every replica, and renewed before they expire.
 //!
 //! Getting one runs on a task of its own: who waits may leave, but credentials that the provider has issued must reach
-//! the ledger.
+//! the ledger. Only who has the turn begins one, so there is one task at most; who waits for the turn and leaves is gone,
+//! and not more than [`WAITING_MAX`] wait.
 
 use std::{
     sync::{
@@ -13,25 +14,33 @@ use std::{
 
 use arc_swap::ArcSwapOption;
 use futures_util::TryStreamExt;
-use tokio::sync::Mutex as AsyncMutex;
+use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 use uuid::Uuid;
 
-use super::{UpstreamParts, call::Scope, credentials::Token, pause::Pauses, registration::Registrar};
+use super::{
+    UpstreamParts, call::Scope, credentials::Token, failure::unavailable, pause::Pauses,
+    registration::Registrar,
+};
 use crate::domain::{
     clock::{MonotonicInstant, Timestamp},
     error::{Error, Result},
     id::EnvironmentName,
     port::{Ledger, LedgerEntry, LedgerKey},
+    randomness::up_to,
 };
 
 /// How long somebody may renew before somebody else may: longer than all that is done meanwhile can take.
 const LEASE: Duration = Duration::from_secs(120);
 
-/// How long between two looks at whether somebody else is done.
+/// How long at least between two looks at whether somebody else is done, and at most twice that: replicas that wait do not
+/// look in step.
 const LEASE_LOOK: Duration = Duration::from_millis(50);
 
 /// For so long after a refused token was replaced another one would not help.
 const NEW: Duration = Duration::from_secs(10);
+
+/// How many may wait for a token at once. Who comes over that is refused.
+const WAITING_MAX: usize = 4_096;
 
 const LEASE_KIND: &str = "upstream_lease";
 
@@ -46,7 +55,9 @@ struct Inner {
     registrar: Registrar,
     parts: UpstreamParts,
     current: ArcSwapOption<Token>,
-    turn: AsyncMutex<()>,
+    turn: Arc<AsyncMutex<()>>,
+    /// Who may wait for the turn: some do so on tasks that outlive their callers.
+    waiting: Semaphore,
     renewing: AtomicBool,
     /// The token that was got last in the place of a refused one, and when.
     replaced: Mutex<Option<(String, MonotonicInstant)>>,
@@ -85,7 +96,8 @@ impl Tokens {
             registrar,
             parts,
             current: ArcSwapOption::empty(),
-            turn: AsyncMutex::new(()),
+            turn: Arc::default(),
+            waiting: Semaphore::new(WAITING_MAX),
             renewing: AtomicBool::new(false),
             replaced: Mutex::default(),
             failure: Pauses::default(),
@@ -152,15 +164,23 @@ impl Tokens {
         }
         let (renewing, due) = (Renewing(Arc::clone(&self.inner)), Arc::clone(due));
         self.spawn(async move {
+            let _turn = renewing.0.turn.lock().await;
             // Where it fails that is logged; the token is good still.
             let _ = renewing.0.obtain(&Want::Another(due)).await;
         });
     }
 
     async fn obtain(&self, want: Want) -> Result<Arc<Token>> {
+        let waiting = self.inner.waiting.try_acquire();
+        let _waiting =
+            waiting.map_err(|_| unavailable("too many calls wait for an access token already", None))?;
+        let turn = Arc::clone(&self.inner.turn).lock_owned().await;
         let inner = Arc::clone(&self.inner);
-        let obtained = self.spawn(async move { inner.obtain(&want).await }).await;
-        obtained.unwrap_or_else(|failed| Err(Error::Internal(failed.to_string())))
+        let obtained = self.spawn(async move {
+            let _turn = turn;
+            inner.obtain(&want).await
+        });
+        obtained.await.unwrap_or_else(|failed| Err(Error::Internal(failed.to_string())))
     }
 
     fn spawn<T: Send + 'static>(
@@ -181,8 +201,8 @@ impl Drop for Renewing {
 }
 
 impl Inner {
+    /// Gets a token. Only who has the turn may.
     async fn obtain(&self, want: &Want) -> Result<Arc<Token>> {
-        let _turn = self.turn.lock().await;
         let now = self.parts.clock.now();
         if let Some(token) = self.current.load_full().filter(|token| want.is_met_by(token, now)) {
             return Ok(token);
@@ -226,7 +246,8 @@ impl Inner {
             if self.parts.ledger.put_if_absent(&key, lease).await?.is_none() {
                 return Ok(Err(own));
             }
-            self.parts.clock.sleep(LEASE_LOOK).await;
+            let look = LEASE_LOOK + up_to(&*self.parts.randomness, LEASE_LOOK);
+            self.parts.clock.sleep(look).await;
         }
     }
 

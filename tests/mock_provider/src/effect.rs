@@ -32,6 +32,11 @@ pub async fn apply(effect: &Effect, call: &Call, normal: impl FnOnce() -> Answer
             tokio::time::sleep(Duration::from_millis(*ms)).await;
             normal()
         }
+        Effect::Late { ms } => {
+            let answer = normal();
+            tokio::time::sleep(Duration::from_millis(*ms)).await;
+            answer
+        }
         Effect::Status { status, content_type, body, headers } => {
             let mut answer = Answer::bare(*status, Content::Whole(body.clone().into()));
             answer.headers.insert(header::CONTENT_TYPE, content_type.clone());

@@ -77,6 +77,11 @@ pub enum Effect {
         /// By how many milliseconds.
         ms: u64,
     },
+    /// The normal answer, given at once and sent later.
+    Late {
+        /// By how many milliseconds.
+        ms: u64,
+    },
     /// The normal answer, said to be of another type.
     ContentType {
         /// That type.
