@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn a_thousand_other_pauses_end_none_that_still_lasts() {
         let pauses = Pauses::default();
-        let start = Timestamp::from_millis(0);
+        let start = MonotonicInstant::from_micros(0);
         pauses.begin(&0, &Error::Throttled { retry_after: SECOND * 30 }, start);
         (1..=2 * REMEMBERED).for_each(|key| pauses.begin(&key, &Error::ShuttingDown, start));
         assert!(pauses.admit(&0, start + SECOND * 29).is_err());
