@@ -111,6 +111,7 @@ impl Shared {
             randomness: Arc::new(OsRandomness),
             backends: Backends::new(local),
             budget: LookupBudget::new(self.clock.clone(), 10, 600),
+            on_miss: Arc::new(|_| {}),
             max_watches: 1,
             runtime: Handle::current(),
         })
