@@ -1,6 +1,6 @@
 //! Replicas: several use cases over one store, as several servers are over a store that they share.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use futures_util::future::join;
@@ -17,6 +17,7 @@ use passbridge::{
         clock::{ManualClock, Timestamp},
         device_info::Normalizer,
         error::Error,
+        fingerprint::Fingerprint,
         id::DeviceId,
         port::Store,
         randomness::OsRandomness,
@@ -86,7 +87,6 @@ impl Shared {
             normalizer: Arc::new(Normalizer::new()),
             max_live_codes: self.policy().max_live_codes,
             metrics: None,
-            runtime: Handle::current(),
             tasks: self.tasks.clone(),
         };
         let statement = Statement::parse("the.software.statement").expect("not empty");
@@ -113,7 +113,7 @@ impl Shared {
             budget: LookupBudget::new(self.clock.clone(), 10, 600),
             on_miss: Arc::new(|_| {}),
             max_watches: 1,
-            runtime: Handle::current(),
+            tasks: self.tasks.clone(),
         })
     }
 
@@ -124,7 +124,7 @@ impl Shared {
     fn request(&self, device: u8) -> RegistrationRequest {
         RegistrationRequest {
             device_id: DeviceId::parse("device_id", "the device").ok(),
-            device_ip: Some([203, 0, 113, device].into()),
+            device_ip: Some(IpAddr::from([203, 0, 113, device]).into()),
             ..RegistrationRequest::new(self.place())
         }
     }
@@ -136,12 +136,12 @@ async fn of_two_replicas_that_registered_both_use_the_credentials_that_are_kept(
     let (first, second) = (shared.upstream().backends().v1.codes, shared.upstream().backends().v1.codes);
     shared.provider.fault(json!({ "path": "/o/client/register", "times": 1, "late": { "ms": 1500 } })).await;
     let context = CallContext::default();
-    let slow = first.issue(&context, shared.request(1));
+    let slow = first.issue(&context, shared.request(1), None);
     let fast = async {
         eventually(async || shared.provider.issued().await.0 == 1).await;
         // The lease of the slow one ends.
         shared.clock.advance(Duration::from_secs(121));
-        second.issue(&context, shared.request(2)).await
+        second.issue(&context, shared.request(2), None).await
     };
     let (slow, fast) = join(slow, fast).await;
     fast.expect("creates");
@@ -156,7 +156,7 @@ async fn callers_that_leave_while_a_token_is_awaited_leave_nothing_behind() {
     shared.provider.fault(json!({ "path": "/o/client/", "hang": {} })).await;
     let context = CallContext::default();
     for device in 0..200 {
-        let call = codes.issue(&context, shared.request(device));
+        let call = codes.issue(&context, shared.request(device), None);
         futures_util::pin_mut!(call);
         assert!(futures_util::poll!(call).is_pending());
     }
@@ -171,7 +171,7 @@ async fn only_so_many_wait_for_a_token_and_the_others_are_told() {
     let context = CallContext::default();
     let mut waiting = Vec::new();
     let refused = loop {
-        let mut call = codes.issue(&context, shared.request(1));
+        let mut call = codes.issue(&context, shared.request(1), None);
         match futures_util::poll!(&mut call) {
             std::task::Poll::Pending => waiting.push(call),
             std::task::Poll::Ready(answer) => break answer,
@@ -193,7 +193,8 @@ async fn of_two_replicas_that_are_sent_one_request_the_later_ones_code_is_delete
     // Both have asked whether the request is known before either has made its code.
     let slow = json!({ "path": "/reggie/", "method": "POST", "delay": { "ms": 300 } });
     shared.provider.fault(slow).await;
-    let repeat = Some(Repeat { request_id: Uuid::from_u128(1), fingerprint: [0; 32] });
+    let repeat =
+        Some(Repeat { request_id: Uuid::from_u128(1), fingerprint: Fingerprint::of(&shared.request(1)) });
     let (first, second) = join(
         first.create(&caller, shared.request(1), repeat),
         second.create(&caller, shared.request(1), repeat),
