@@ -5,9 +5,15 @@
 
 mod codec;
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
+
+use prost::Message as _;
+use prost_types::FileDescriptorSet;
 
 pub use codec::Codec;
+
+/// Where the contract's own messages and services are.
+const PACKAGE: &str = "passbridge.v1";
 
 /// The package `passbridge.v1`.
 #[allow(
@@ -26,6 +32,15 @@ pub mod v1 {
 /// It holds the package with its comments and all that it imports. The error details of `google.rpc` are in
 /// it too, so that a client can print what a status carries.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/passbridge_descriptor.bin"));
+
+/// The full names of the services of the contract, such as `passbridge.v1.DeviceInfoService`.
+#[must_use]
+pub fn services() -> BTreeSet<String> {
+    // It is made by the build, and a test reads it: what cannot be read here has no services.
+    let contract = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap_or_default();
+    let files = contract.file.iter().filter(|file| file.package() == PACKAGE);
+    files.flat_map(|file| &file.service).map(|service| format!("{PACKAGE}.{}", service.name())).collect()
+}
 
 /// The value is the identifier of a person, which must not reach a log through a stray `{:?}`.
 impl fmt::Debug for v1::HashIdentifierRequest {

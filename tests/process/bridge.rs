@@ -9,6 +9,9 @@ use std::{
 use passbridge::proto::v1::CreateRegistrationCodeRequest;
 use rustix::process::Signal;
 use serde_json::json;
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
 
 use crate::support::{
     provider::Provider,
@@ -336,4 +339,28 @@ async fn a_watch_that_began_before_a_reload_asks_where_the_environment_leads_aft
     while after.calls_to("/reggie/v1/REF/regcode/").await.is_empty() {
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test]
+async fn a_reload_that_removes_an_environment_removes_its_upstreams_health_and_its_return_is_told() {
+    let (provider, folder) = (Provider::start(), tempfile::tempdir().expect("a folder"));
+    let file = configuration(folder.path(), &provider.url(), "v2");
+    let with_upstream = std::fs::read_to_string(&file).expect("readable");
+    let server = serve(folder.path(), &file).start();
+    let mut health = HealthClient::new(server.channel());
+    let request = HealthCheckRequest { service: "upstream/default".to_owned() };
+    let mut watch = health.watch(request.clone()).await.expect("watches").into_inner();
+    let mut next = async || watch.message().await.expect("stays open").expect("a status").status();
+    assert_eq!(next().await, ServingStatus::Serving);
+
+    std::fs::write(&file, "[environments.other]\n").expect("writes");
+    server.signal(Signal::HUP);
+    assert_eq!(next().await, ServingStatus::ServiceUnknown);
+    let status = health.check(request.clone()).await.expect_err("is unknown");
+    assert_eq!(status.code(), tonic::Code::NotFound);
+
+    std::fs::write(&file, with_upstream).expect("writes");
+    server.signal(Signal::HUP);
+    assert_eq!(next().await, ServingStatus::Serving);
+    health.check(request).await.expect("is known again");
 }
