@@ -4,7 +4,12 @@
 mod client;
 mod server;
 
-use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -177,6 +182,10 @@ fn schedule_line(status: ScheduleStatus) -> ScheduleLine {
         name: status.name,
         last: last.map(Timestamp::as_millis),
         result: match outcome {
+            Some(Outcome::Retrying { reason, at }) => {
+                let at = UNIX_EPOCH + Duration::from_millis(at.as_millis());
+                format!("failed, and is tried again at {}: {reason}", humantime::format_rfc3339_seconds(at))
+            }
             None | Some(Outcome::NotYet) => "has not run yet".to_owned(),
             Some(Outcome::Running(_)) => "is under way".to_owned(),
             Some(Outcome::Done(None)) => "done".to_owned(),

@@ -12,7 +12,7 @@ use crate::{
         upstream::{ShadowedCodes, UpstreamParts, end_leases},
     },
     config::{Config, StoreKind},
-    domain::{clock::SharedClock, device_info::Normalizer, port::Store},
+    domain::{clock::SharedClock, device_info::Normalizer, port::Store, randomness::SharedRandomness},
     server::Detached,
     service::{
         ClientRegistrationService, RegistrationService, TempPassService,
@@ -35,6 +35,7 @@ pub(super) struct Services {
     pub policy: SharedPolicy,
     pub store: Store,
     pub clock: SharedClock,
+    randomness: SharedRandomness,
     pub normalizer: Arc<Normalizer>,
     pub registration: RegistrationService,
     pub client_registration: ClientRegistrationService,
@@ -123,6 +124,7 @@ impl Services {
             policy,
             store,
             clock,
+            randomness,
             normalizer,
             registration,
             client_registration,
@@ -151,6 +153,7 @@ impl Services {
             self.temp_pass.clone(),
             Arc::clone(&self.store.ledger),
             Arc::clone(&self.clock),
+            Arc::clone(&self.randomness),
             on_run,
         )
     }

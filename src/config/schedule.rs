@@ -25,7 +25,8 @@ pub struct TempPassSchedule {
     pub mvpd: String,
     /// What to reset.
     pub target: ScheduleTarget,
-    /// A run that was missed, because no server ran, is made up once if it is no older than this.
+    /// A run that was missed, because no server ran, is made up once if it is no older than this; one that failed is tried
+    /// again for so long, at growing intervals.
     pub make_up: HumanDuration,
 }
 

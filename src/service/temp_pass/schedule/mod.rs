@@ -1,11 +1,13 @@
 //! Resets at set times. Any number of schedulers on one store run each of them once: whoever claims the time in the
-//! ledger first.
+//! ledger first. A run that failed is tried again, with backoff and jitter, by whoever claims the retry first.
 
 use std::{
+    collections::{BTreeSet, VecDeque},
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
@@ -17,6 +19,7 @@ use crate::{
         clock::{SharedClock, Timestamp},
         error::{Error, Result, StoreError},
         port::{Ledger, LedgerEntry, LedgerKey},
+        randomness::SharedRandomness,
         temp_pass::{ResetTarget, TrialApplication},
     },
     service::policy::Schedule,
@@ -36,6 +39,15 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// A run that is no later than this was not missed.
 const PUNCTUAL: Duration = Duration::from_secs(60);
 
+/// How many schedules are dealt with at once: those due together do not wait for each other.
+const CONCURRENT_MAX: usize = 16;
+
+/// How long after a first failure a run is tried again; twice as long after each further one.
+const FIRST_RETRY: Duration = Duration::from_secs(10);
+
+/// A retry waits no longer than this.
+const LONGEST_RETRY: Duration = Duration::from_secs(10 * 60);
+
 /// Who is told of each run, with the schedule's name.
 pub type OnRun = Arc<dyn Fn(&str, &Outcome) + Send + Sync>;
 
@@ -45,6 +57,7 @@ pub struct Scheduler {
     service: TempPassService,
     ledger: Arc<dyn Ledger>,
     clock: SharedClock,
+    randomness: SharedRandomness,
     on_run: OnRun,
 }
 
@@ -57,7 +70,14 @@ pub enum Outcome {
     Running(Timestamp),
     /// It is done: how many trials were reset, where that is known.
     Done(Option<u64>),
-    /// It failed, in words for the operator.
+    /// It failed, in words for the operator, and is tried again.
+    Retrying {
+        /// Why it failed the last time.
+        reason: String,
+        /// When it is tried again.
+        at: Timestamp,
+    },
+    /// It failed, in words for the operator, and is too old to be tried again.
     Failed(String),
     /// It was missed, and too old to be made up.
     Missed,
@@ -70,6 +90,8 @@ struct State {
     fingerprint: String,
     /// The time that is dealt with: everything due until then is.
     due: Timestamp,
+    /// How often the run of that time has failed.
+    failures: u32,
     outcome: Outcome,
 }
 
@@ -87,35 +109,63 @@ pub struct ScheduleStatus {
 impl State {
     /// That of a schedule which is seen for the first time.
     fn first(schedule: &Schedule, now: Timestamp) -> Self {
-        Self { fingerprint: schedule.fingerprint(), due: now, outcome: Outcome::NotYet }
+        Self { fingerprint: schedule.fingerprint(), due: now, failures: 0, outcome: Outcome::NotYet }
     }
 }
 
 impl Scheduler {
     /// Runs the schedules of the present policy, and tells of each run.
     #[must_use]
-    pub fn new(service: TempPassService, ledger: Arc<dyn Ledger>, clock: SharedClock, on_run: OnRun) -> Self {
-        Self { service, ledger, clock, on_run }
+    pub fn new(
+        service: TempPassService,
+        ledger: Arc<dyn Ledger>,
+        clock: SharedClock,
+        randomness: SharedRandomness,
+        on_run: OnRun,
+    ) -> Self {
+        Self { service, ledger, clock, randomness, on_run }
     }
 
-    /// Works until it is stopped; a run that is under way is finished before.
+    /// Works until it is stopped; runs that are under way are finished before.
     pub async fn run(self, stop: CancellationToken) {
-        while !stop.is_cancelled() {
-            let mut wake = self.clock.now() + LONGEST_WAIT;
-            let policy = self.service.policy().load_full();
-            for schedule in &policy.schedules {
-                match self.look(schedule).await {
-                    Ok(next) => wake = wake.min(next.unwrap_or(wake)),
-                    Err(error) => {
-                        let error = error.operator_message();
-                        tracing::error!(schedule = schedule.name, %error, "a schedule cannot be looked after");
-                    }
-                }
-            }
+        let mut wake = self.clock.now();
+        let mut waiting = VecDeque::new();
+        // Those that wait, and those that are looked at.
+        let mut busy = BTreeSet::new();
+        let mut looks = FuturesUnordered::new();
+        loop {
             // By the monotonic clock, or a step back would put off the next look.
             let wait = wake.since(self.clock.now()).min(LONGEST_WAIT);
-            let _ = stop.run_until_cancelled(self.clock.sleep(wait)).await;
+            tokio::select! {
+                () = stop.cancelled() => break,
+                Some((name, next)) = looks.next(), if !looks.is_empty() => {
+                    busy.remove(&name);
+                    wake = wake.min(next);
+                }
+                () = self.clock.sleep(wait) => {
+                    wake = self.clock.now() + LONGEST_WAIT;
+                    let policy = self.service.policy().load_full();
+                    let idle = policy.schedules.iter().filter(|schedule| busy.insert(schedule.name.clone()));
+                    waiting.extend(idle.cloned());
+                }
+            }
+            while looks.len() < CONCURRENT_MAX
+                && let Some(schedule) = waiting.pop_front()
+            {
+                looks.push(self.look_or_log(schedule));
+            }
         }
+        while looks.next().await.is_some() {}
+    }
+
+    /// Does what is due, and says which schedule that was and when to look at it again.
+    async fn look_or_log(&self, schedule: Schedule) -> (String, Timestamp) {
+        let next = self.look(&schedule).await.unwrap_or_else(|error| {
+            let error = error.operator_message();
+            tracing::error!(schedule = schedule.name, %error, "a schedule cannot be looked after");
+            None
+        });
+        (schedule.name, next.unwrap_or_else(|| self.clock.now() + LONGEST_WAIT))
     }
 
     /// What there is to say of each schedule.
@@ -154,31 +204,68 @@ impl Scheduler {
             self.swap(schedule, Some(&value), &encode(&State::first(schedule, now))?).await?;
             return Ok(schedule.due_after(now));
         }
-        let due = match (&state.outcome, schedule.due_before(now)) {
+        let (due, failures) = match (&state.outcome, schedule.due_before(now)) {
             (Outcome::Running(until), _) if now < *until => return Ok(Some(*until)),
-            (Outcome::Running(_), _) => state.due,
-            (_, Some(due)) if due > state.due => due,
+            (Outcome::Running(_), _) => (state.due, state.failures),
+            // A newer one takes the place of a retry.
+            (_, Some(due)) if due > state.due => (due, 0),
+            (Outcome::Retrying { at, .. }, _) if now < *at => {
+                return Ok(Some(schedule.due_after(now).map_or(*at, |next| next.min(*at))));
+            }
+            (Outcome::Retrying { .. }, _) => (state.due, state.failures),
             _ => return Ok(schedule.due_after(now)),
         };
-        let is_young = now.since(due) <= schedule.make_up.max(PUNCTUAL);
-        let outcome = if is_young { Outcome::Running(now + LEASE) } else { Outcome::Missed };
-        let claim = State { due, outcome, ..State::first(schedule, now) };
+        let outcome = match state.outcome {
+            _ if now.since(due) <= schedule.make_up.max(PUNCTUAL) => Outcome::Running(now + LEASE),
+            Outcome::Retrying { reason, .. } if due == state.due => Outcome::Failed(reason),
+            _ => Outcome::Missed,
+        };
+        let claim = State { due, failures, outcome, ..State::first(schedule, now) };
         let claimed = encode(&claim)?;
         if !self.swap(schedule, Some(&value), &claimed).await? {
             // Another scheduler was first.
             return Ok(Some(now));
         }
-        let outcome = match claim.outcome {
-            Outcome::Running(_) => self.reset(schedule).await,
-            other => other,
+        let done = match claim.outcome {
+            Outcome::Running(_) => self.run_once(schedule, claim).await,
+            _ => claim,
         };
-        (self.on_run)(&schedule.name, &outcome);
-        let done = encode(&State { due, outcome, ..State::first(schedule, now) })?;
-        self.swap(schedule, Some(&claimed), &done).await?;
-        Ok(schedule.due_after(self.clock.now()))
+        (self.on_run)(&schedule.name, &done.outcome);
+        self.swap(schedule, Some(&claimed), &encode(&done)?).await?;
+        let now = self.clock.now();
+        Ok(match done.outcome {
+            Outcome::Retrying { at, .. } => Some(at),
+            _ => schedule.due_after(now),
+        })
     }
 
-    async fn reset(&self, schedule: &Schedule) -> Outcome {
+    /// Runs what was claimed, and says what came of it.
+    async fn run_once(&self, schedule: &Schedule, claim: State) -> State {
+        match self.reset(schedule).await {
+            Ok(count) => State { outcome: Outcome::Done(count), ..claim },
+            Err(error) => {
+                let (failures, reason) = (claim.failures.saturating_add(1), error.operator_message());
+                let at = self.clock.now() + self.jittered(backoff(failures));
+                let outcome = if at.since(claim.due) <= schedule.make_up {
+                    Outcome::Retrying { reason, at }
+                } else {
+                    Outcome::Failed(reason)
+                };
+                State { failures, outcome, ..claim }
+            }
+        }
+    }
+
+    /// Half of `longest` and any part of the other half, so that runs that failed together are not tried together.
+    fn jittered(&self, longest: Duration) -> Duration {
+        let mut bytes = [0; 4];
+        match self.randomness.fill(&mut bytes) {
+            Ok(()) => longest.mul_f64(0.5 + f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX) / 2.0),
+            Err(_) => longest,
+        }
+    }
+
+    async fn reset(&self, schedule: &Schedule) -> Result<Option<u64>> {
         let permissions = [Permission::TempPassesReset, Permission::TempPassesResetAll];
         let caller = Caller::new(format!("schedule {}", schedule.name), Scope::Any, Scope::Any, permissions);
         let context = CallContext { deadline: Some(Instant::now() + RESET_MAX), ..CallContext::default() };
@@ -191,10 +278,7 @@ impl Scheduler {
             by,
         };
         let origin = Origin { face: "schedule", request_id: None };
-        match self.service.reset(&caller, &origin, request).await {
-            Ok(count) => Outcome::Done(count),
-            Err(error) => Outcome::Failed(error.operator_message()),
-        }
+        self.service.reset(&caller, &origin, request).await
     }
 
     async fn state(&self, schedule: &Schedule) -> Result<Option<(Vec<u8>, State)>> {
@@ -224,6 +308,12 @@ impl std::fmt::Debug for Scheduler {
 
 fn key(schedule: &Schedule) -> LedgerKey {
     LedgerKey { kind: KIND, name: schedule.name.clone().into_bytes() }
+}
+
+/// How long to wait at most after so many failures.
+fn backoff(failures: u32) -> Duration {
+    let doubled = 2_u32.saturating_pow(failures.saturating_sub(1));
+    FIRST_RETRY.saturating_mul(doubled).min(LONGEST_RETRY)
 }
 
 fn encode(state: &State) -> Result<Vec<u8>> {

@@ -1,8 +1,14 @@
-use std::sync::Mutex;
+use std::sync::{
+    Mutex,
+    atomic::{AtomicBool, Ordering},
+};
 
 use arc_swap::ArcSwap;
+use async_trait::async_trait;
 use aws_lc_rs::hmac;
+use futures_util::stream::BoxStream;
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
 use super::*;
 use crate::{
@@ -11,8 +17,9 @@ use crate::{
     domain::{
         clock::{Clock, ManualClock},
         device_info::Normalizer,
-        port::Store,
+        port::{Authorization, Store, StoreResult, Trials, Verdict},
         randomness::OsRandomness,
+        temp_pass::{TempPassKey, TempPassRule, Trial, TrialIdentity, TrialView},
     },
     service::{audit::AuditLog, backends::Backends, policy::Policy, temp_pass::Parts},
     store::embedded::{EmbeddedOptions, EmbeddedStore},
@@ -36,7 +43,8 @@ const NOON: u64 = 1_763_726_400_000;
 struct Bench {
     clock: Arc<ManualClock>,
     store: Store,
-    runs: Arc<Mutex<Vec<Outcome>>>,
+    disturbance: Arc<Disturbance>,
+    runs: Arc<Mutex<Vec<(String, Outcome)>>>,
     _folder: tempfile::TempDir,
 }
 
@@ -47,11 +55,17 @@ impl Bench {
         let mut options = EmbeddedOptions::new(folder.path(), clock.clone());
         options.free_space_reserve = 0;
         let store = EmbeddedStore::open(options).expect("opens").ports();
-        Self { clock, store, runs: Arc::default(), _folder: folder }
+        let disturbance = Arc::new(Disturbance::of(&store));
+        let store = Store { trials: disturbance.clone(), ..store };
+        Self { clock, store, disturbance, runs: Arc::default(), _folder: folder }
     }
 
     fn scheduler(&self) -> Scheduler {
-        let config: Config = toml::from_str(CONFIG).expect("deserializes");
+        self.scheduler_of(CONFIG)
+    }
+
+    fn scheduler_of(&self, config: &str) -> Scheduler {
+        let config: Config = toml::from_str(config).expect("deserializes");
         let policy = Policy::new(&config).expect("valid");
         let clock: SharedClock = self.clock.clone();
         let key = hmac::Key::new(hmac::HMAC_SHA256, &[0; 32]);
@@ -70,14 +84,66 @@ impl Bench {
             tasks: TaskTracker::new(),
         });
         let runs = Arc::clone(&self.runs);
-        let on_run =
-            move |_: &str, outcome: &Outcome| runs.lock().expect("not poisoned").push(outcome.clone());
-        Scheduler::new(service, self.store.ledger.clone(), clock, Arc::new(on_run))
+        let on_run = move |name: &str, outcome: &Outcome| {
+            runs.lock().expect("not poisoned").push((name.to_owned(), outcome.clone()));
+        };
+        let randomness = Arc::new(OsRandomness);
+        Scheduler::new(service, self.store.ledger.clone(), clock, randomness, Arc::new(on_run))
     }
 
     /// What has run since this was asked last.
     fn runs(&self) -> Vec<Outcome> {
-        std::mem::take(&mut *self.runs.lock().expect("not poisoned"))
+        let runs = std::mem::take(&mut *self.runs.lock().expect("not poisoned"));
+        runs.into_iter().map(|(_, outcome)| outcome).collect()
+    }
+}
+
+/// Trials whose resets fail, or wait, when the test says so.
+struct Disturbance {
+    trials: Arc<dyn Trials>,
+    fails: AtomicBool,
+    /// Resets of this requestor wait for ever.
+    hangs_for: &'static str,
+}
+
+impl Disturbance {
+    fn of(store: &Store) -> Self {
+        Self { trials: store.trials.clone(), fails: AtomicBool::new(false), hangs_for: "SLOW" }
+    }
+}
+
+#[async_trait]
+impl Trials for Disturbance {
+    async fn authorize(&self, authorization: Authorization) -> StoreResult<Verdict> {
+        self.trials.authorize(authorization).await
+    }
+
+    async fn get(
+        &self,
+        temp_pass: &TempPassKey,
+        rule: &TempPassRule,
+        identity: &TrialIdentity,
+    ) -> StoreResult<TrialView> {
+        self.trials.get(temp_pass, rule, identity).await
+    }
+
+    async fn reset(
+        &self,
+        temp_pass: &TempPassKey,
+        target: &ResetTarget,
+        application: &TrialApplication,
+    ) -> StoreResult<Option<u64>> {
+        if format!("{temp_pass:?}").contains(self.hangs_for) {
+            std::future::pending::<()>().await;
+        }
+        if self.fails.load(Ordering::Relaxed) {
+            return Err(StoreError::Unavailable("a test says so".to_owned()));
+        }
+        self.trials.reset(temp_pass, target, application).await
+    }
+
+    fn scan(&self) -> BoxStream<'static, StoreResult<(TempPassKey, Uuid, Trial)>> {
+        self.trials.scan()
     }
 }
 
@@ -161,4 +227,77 @@ async fn a_schedule_that_is_changed_begins_anew() {
     bench.clock.advance(HOUR * 24);
     look(&scheduler).await;
     assert_eq!(bench.runs(), [Outcome::Done(None)]);
+}
+
+#[tokio::test]
+async fn a_run_that_failed_is_tried_again_at_growing_intervals_by_one_of_the_schedulers() {
+    let bench = Bench::new();
+    let (one, other) = (bench.scheduler(), bench.scheduler());
+    look(&one).await;
+    bench.disturbance.fails.store(true, Ordering::Relaxed);
+    bench.clock.advance(HOUR * 12);
+    let midnight = bench.clock.now();
+    let mut longest = FIRST_RETRY;
+    for _ in 0..3 {
+        tokio::join!(look(&one), look(&other));
+        let runs = bench.runs();
+        let [Outcome::Retrying { at, .. }] = &runs[..] else { panic!("{runs:?}") };
+        let wait = at.since(bench.clock.now());
+        assert!((longest / 2..=longest).contains(&wait), "{wait:?}");
+        let status = &other.statuses().await.expect("the store works")[0];
+        assert_eq!(status.last, Some((midnight, runs[0].clone())));
+
+        bench.clock.advance(wait - Duration::from_millis(1));
+        assert_eq!(look(&other).await, Some(*at));
+        assert_eq!(bench.runs(), [], "not yet");
+        bench.clock.advance(Duration::from_millis(1));
+        longest *= 2;
+    }
+    bench.disturbance.fails.store(false, Ordering::Relaxed);
+    tokio::join!(look(&one), look(&other));
+    assert_eq!(bench.runs(), [Outcome::Done(None)]);
+    tokio::join!(look(&one), look(&other));
+    assert_eq!(bench.runs(), []);
+}
+
+#[tokio::test]
+async fn a_run_that_goes_on_failing_is_given_up_when_it_is_too_old_to_be_made_up() {
+    let bench = Bench::new();
+    let scheduler = bench.scheduler();
+    look(&scheduler).await;
+    bench.disturbance.fails.store(true, Ordering::Relaxed);
+    bench.clock.advance(HOUR * 12);
+    let midnight = bench.clock.now();
+    let mut attempts = 0;
+    loop {
+        let next = look(&scheduler).await.expect("is due again");
+        match bench.runs().pop() {
+            Some(Outcome::Retrying { at, .. }) => {
+                assert!(next == at && at.since(midnight) <= HOUR * 2);
+                bench.clock.advance(at.since(bench.clock.now()));
+                attempts += 1;
+            }
+            Some(Outcome::Failed(reason)) => break assert!(reason.contains("a test says so"), "{reason}"),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!((10..100).contains(&attempts), "{attempts}");
+    look(&scheduler).await;
+    assert_eq!(bench.runs(), []);
+}
+
+#[tokio::test]
+async fn runs_that_are_due_together_do_not_wait_for_each_other() {
+    let bench = Bench::new();
+    let slow = CONFIG.replace("midnight", "slow").replace("REF", "SLOW");
+    let scheduler = bench.scheduler_of(&format!("{slow}{CONFIG}"));
+    scheduler.statuses().await.expect("the store works");
+    bench.clock.advance(HOUR * 12);
+    let running = tokio::spawn(scheduler.run(CancellationToken::new()));
+    while bench.runs.lock().expect("not poisoned").is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let ran = bench.runs.lock().expect("not poisoned").clone();
+    assert_eq!(ran, [("midnight".to_owned(), Outcome::Done(None))]);
+    running.abort();
 }
