@@ -1,9 +1,9 @@
 //! Numbers that no server could work with, told before it starts.
 
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 use crate::{
-    config::{Config, HumanDuration},
+    config::{Config, Environment, HumanDuration},
     domain::error::Violation,
 };
 
@@ -14,10 +14,18 @@ const MESSAGE_SIZE_MAX: u64 = 1 << 30;
 const CALLS_MAX: u64 = 1_000_000;
 const THREADS_MAX: u64 = 1024;
 
+/// In MiB: no file system has a pebibyte to spare.
+const FREE_SPACE_MAX: u64 = 1 << 30;
+/// Calls to one upstream.
+const UPSTREAM_CONNECTIONS_MAX: u64 = 10_000;
+
+/// A call to an upstream that takes longer is lost.
+const UPSTREAM_TIMEOUT_MAX: Duration = Duration::from_secs(60 * 60);
+
 /// A year: longer waits are meant to be none.
 const WAIT_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// Every limit of the configuration that is out of its range.
+/// Every limit of the configuration that is out of its range, but for those that `service::policy` knows more about.
 pub(super) fn out_of_range(config: &Config) -> Vec<Violation> {
     let (grpc, rest, runtime) = (&config.grpc, &config.rest, &config.runtime);
     let counts = [
@@ -31,6 +39,7 @@ pub(super) fn out_of_range(config: &Config) -> Vec<Violation> {
         count("rest.address_limit.burst", rest.address_limit.burst.into(), 1, CALLS_MAX),
         count("audit.max_size", config.audit.max_size, 1, 1 << 20),
         count("audit.kept", config.audit.kept.into(), 0, 10_000),
+        count("store.free_space_reserve", config.store.free_space_reserve, 0, FREE_SPACE_MAX),
         count("runtime.threads", runtime.threads as u64, 0, THREADS_MAX),
     ];
     let second = Duration::from_secs(1);
@@ -43,7 +52,22 @@ pub(super) fn out_of_range(config: &Config) -> Vec<Violation> {
         wait("runtime.drain_delay", runtime.drain_delay, Duration::ZERO),
         wait("runtime.drain_timeout", runtime.drain_timeout, Duration::ZERO),
     ];
-    counts.into_iter().chain(waits).flatten().collect()
+    let environments =
+        config.environments.iter().flat_map(|(name, environment)| of_upstream(name, environment));
+    let schedules = config.temp_pass_schedules.iter().enumerate().map(|(index, schedule)| {
+        wait(&format!("temp_pass_schedules[{index}].make_up"), schedule.make_up, Duration::ZERO)
+    });
+    counts.into_iter().chain(waits).chain(environments).chain(schedules).flatten().collect()
+}
+
+fn of_upstream(name: &str, environment: &Environment) -> [Option<Violation>; 2] {
+    let key = |key| format!("environments.{name}.{key}");
+    let Environment { upstream_timeout, upstream_connections, .. } = environment;
+    let timeouts = Duration::from_millis(1)..=UPSTREAM_TIMEOUT_MAX;
+    [
+        count(&key("upstream_connections"), *upstream_connections as u64, 1, UPSTREAM_CONNECTIONS_MAX),
+        wait_in(&key("upstream_timeout"), *upstream_timeout, timeouts),
+    ]
 }
 
 fn count(key: &str, value: u64, least: u64, most: u64) -> Option<Violation> {
@@ -52,14 +76,72 @@ fn count(key: &str, value: u64, least: u64, most: u64) -> Option<Violation> {
 }
 
 fn wait(key: &str, value: HumanDuration, least: Duration) -> Option<Violation> {
-    let in_range = (least..=WAIT_MAX).contains(&value.0);
-    let (least, most) = (HumanDuration(least), HumanDuration(WAIT_MAX));
+    wait_in(key, value, least..=WAIT_MAX)
+}
+
+fn wait_in(key: &str, value: HumanDuration, range: RangeInclusive<Duration>) -> Option<Violation> {
+    let (least, most) = (HumanDuration(*range.start()), HumanDuration(*range.end()));
+    let in_range = range.contains(&value.0);
     (!in_range).then(|| Violation::new(key, format!("is {value}; {least} to {most} is possible")))
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Map, Value, json};
+
     use super::*;
+    use crate::app::check;
+
+    /// Every key of the configuration that is a duration or a number, as a pointer in which `x` stands for any name and `0`
+    /// for an element of a list.
+    fn limits(schema: &Value, root: &Value, pointer: &str, found: &mut Vec<(String, bool)>) {
+        if let Some(reference) = schema["$ref"].as_str() {
+            let named = root.pointer(reference.trim_start_matches('#')).expect("is defined");
+            return limits(named, root, pointer, found);
+        }
+        for choice in schema["anyOf"].as_array().into_iter().flatten() {
+            limits(choice, root, pointer, found);
+        }
+        let is = |name: &str| schema["type"] == name || schema["type"][0] == name;
+        if schema["format"] == "duration" || is("integer") {
+            found.push((pointer.to_owned(), schema["format"] == "duration"));
+        }
+        for (key, inner) in schema["properties"].as_object().into_iter().flatten() {
+            limits(inner, root, &format!("{pointer}/{key}"), found);
+        }
+        if schema["additionalProperties"].is_object() {
+            limits(&schema["additionalProperties"], root, &format!("{pointer}/x"), found);
+        }
+        if schema["items"].is_object() {
+            limits(&schema["items"], root, &format!("{pointer}/0"), found);
+        }
+    }
+
+    /// The configuration in which only this key has a value.
+    fn nested(pointer: &str, value: Value) -> Value {
+        pointer.rsplit('/').filter(|key| !key.is_empty()).fold(value, |inner, key| match key {
+            "0" => json!([inner]),
+            key => Value::Object(Map::from_iter([(key.to_owned(), inner)])),
+        })
+    }
+
+    #[test]
+    fn every_duration_and_number_of_the_configuration_has_a_range() {
+        let schema = schemars::schema_for!(Config).to_value();
+        let mut found = Vec::new();
+        limits(&schema, &schema, "", &mut found);
+        assert!(found.len() > 25, "{found:?}");
+        for (pointer, is_duration) in found {
+            let field = pointer[1..].replace("/0", "[0]").replace('/', ".");
+            let absurd = if is_duration { json!("500000000y") } else { json!(i64::MAX) };
+            // A narrower type refuses it by itself.
+            let config = serde_json::from_value(nested(&pointer, absurd))
+                .or_else(|_| serde_json::from_value::<Config>(nested(&pointer, json!(u32::MAX))))
+                .expect("deserializes");
+            let error = check(&config).expect_err(&field);
+            assert!(error.violations.iter().any(|violation| violation.field == field), "{field}: {error}");
+        }
+    }
 
     #[test]
     fn the_defaults_are_in_range_and_absurd_numbers_are_all_told() {

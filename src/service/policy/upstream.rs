@@ -5,9 +5,6 @@ use crate::{
     domain::{error::Violation, registration::UpstreamApi},
 };
 
-/// How many calls to an upstream can be under way at once.
-const CONNECTIONS: std::ops::RangeInclusive<usize> = 1..=10_000;
-
 /// The version of the upstream's API; `None` for our own store.
 pub(super) const fn api(backend: Backend) -> Option<UpstreamApi> {
     match backend {
@@ -54,12 +51,6 @@ pub(super) fn check(path: &str, config: &Environment, violations: &mut Vec<Viola
     }
     if config.reset_url.is_some() && config.url.is_none() {
         note("reset_url", "is given without url");
-    }
-    if !CONNECTIONS.contains(&config.upstream_connections) {
-        note("upstream_connections", "must be 1 to 10000");
-    }
-    if config.upstream_timeout.0.is_zero() {
-        note("upstream_timeout", "must be more than nothing");
     }
 }
 
