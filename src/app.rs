@@ -64,6 +64,12 @@ pub enum StartError {
     /// The store could not be closed in good order.
     #[error("the store could not be closed: {0}")]
     Close(#[from] StoreError),
+    /// A write to the store failed, and the configuration says to end then.
+    #[error(
+        "the server ended because a write to the store failed ({0}); nothing acknowledged is lost: mend the disk and start \
+         it again, or have a supervisor do so (store.on_write_failure)"
+    )]
+    WriteFailed(StoreError),
     /// A defect of the build.
     #[error("the descriptor set cannot be served: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
@@ -99,7 +105,7 @@ pub struct App {
 }
 
 impl App {
-    /// Takes the addresses, opens the store and puts the parts together.
+    /// Opens the store, puts the parts together and takes the addresses.
     ///
     /// # Errors
     /// Everything that keeps the server from starting, in words for the operator.
@@ -109,9 +115,6 @@ impl App {
         traces: Option<&TraceExport>,
     ) -> Result<Self, StartError> {
         let policy = checked_policy(&config)?;
-        let grpc = server::bind("grpc.listen", config.grpc.listen).await?;
-        let rest = server::bind("rest.listen", config.rest.listen).await?;
-        let operations = server::bind("operations.listen", config.operations.listen).await?;
         let embedded = store::open(&config, &surroundings.clock)?;
         let store = embedded.ports();
         let metrics = Arc::new(Metrics::new(move || store::readings(&embedded)));
@@ -124,6 +127,10 @@ impl App {
         let services =
             Services::build(&config, policy, surroundings, store, Some(Arc::clone(&metrics))).await?;
         let telemetry = Telemetry::new(metrics, traces);
+        // After the socket for commands: whoever sees that the ports accept can give commands.
+        let grpc = server::bind("grpc.listen", config.grpc.listen).await?;
+        let rest = server::bind("rest.listen", config.rest.listen).await?;
+        let operations = server::bind("operations.listen", config.operations.listen).await?;
         let pool = WorkerPool::start(threads(&config), &services.detached)?;
         Ok(Self {
             config,

@@ -27,7 +27,8 @@ pub enum AdminError {
     Answer(#[from] serde_json::Error),
 }
 
-/// Asks the server over this data folder; `None` where none runs.
+/// Asks the server over this data folder; `None` where none runs, or it ended without an answer. Every command may be given
+/// again.
 ///
 /// # Errors
 /// Where it refuses, or does not answer.
@@ -46,7 +47,12 @@ pub async fn ask(data: &Path, command: &Command) -> Result<Option<Answer>, Admin
     let mut request = Request::new(body);
     *request.method_mut() = Method::POST;
     request.headers_mut().insert(CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
-    let response = sender.send_request(request).await?;
+    let response = match sender.send_request(request).await {
+        Ok(response) => response,
+        // It ended before it looked at the command.
+        Err(error) if error.is_canceled() || error.is_incomplete_message() => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
     let status = response.status();
     let body = response.into_body().collect().await?.to_bytes();
     connection.abort();

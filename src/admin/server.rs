@@ -2,12 +2,13 @@
 
 use std::{
     fs, io,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use axum::{Json, Router, extract::State, response::IntoResponse, routing::post};
+use futures_util::FutureExt;
 use http::StatusCode;
 use tokio::net::UnixListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -26,59 +27,87 @@ pub struct BindSocketError {
     source: io::Error,
 }
 
-/// The socket. It is removed when this is dropped.
+/// The socket's name until only its user can connect to it.
+const DRAFT: &str = "admin.new";
+
+/// The socket. It is removed when this is dropped, unless it is another server's by then.
 #[derive(Debug)]
 pub struct AdminListener {
     listener: UnixListener,
-    path: PathBuf,
+    file: SocketFile,
 }
 
 impl AdminListener {
     /// Makes the socket, for the user of this process alone. Who calls this has the data folder to itself, so that a
-    /// socket which is there already was left by a server that was killed.
+    /// socket which is there already was left by a server that was killed. A command that connects waits until
+    /// [`AdminListener::serve`] runs.
     ///
     /// # Errors
     /// Where the operating system refuses.
     pub fn bind(data: &Path) -> Result<Self, BindSocketError> {
         let path = socket_path(data);
         let bind = || {
-            match fs::remove_file(&path) {
+            let draft = data.join(DRAFT);
+            match fs::remove_file(&draft) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
             }
-            let listener = UnixListener::bind(&path)?;
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
-            Ok(listener)
+            let listener = UnixListener::bind(&draft)?;
+            fs::set_permissions(&draft, fs::Permissions::from_mode(0o600))?;
+            let id = file_id(&draft)?;
+            fs::rename(&draft, &path)?;
+            Ok((listener, id))
         };
-        let bound = bind();
-        bound
-            .map(|listener| Self { listener, path: path.clone() })
-            .map_err(|source| BindSocketError { path, source })
+        match bind() {
+            Ok((listener, id)) => Ok(Self { listener, file: SocketFile { path, id } }),
+            Err(source) => Err(BindSocketError { path, source }),
+        }
     }
 
     /// Serves until `stop` is cancelled; what was asked before that is still done.
     pub async fn serve(self, services: Services, stop: CancellationToken) {
         let router = Router::new().route("/", post(command)).with_state(services);
         let commands = TaskTracker::new();
+        let serve = |stream| drop(commands.spawn(serve_inner(stream, router.clone())));
         while let Some(accepted) = stop.run_until_cancelled(self.listener.accept()).await {
             match accepted {
-                Ok((stream, _)) => drop(commands.spawn(serve_inner(stream, router.clone()))),
+                Ok((stream, _)) => serve(stream),
                 Err(error) => {
                     tracing::warn!(%error, "a command's connection could not be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
         }
+        // From now on nobody connects; who has is served.
+        drop(self.file);
+        while let Some(Ok((stream, _))) = self.listener.accept().now_or_never() {
+            serve(stream);
+        }
         commands.close();
         commands.wait().await;
     }
 }
 
-impl Drop for AdminListener {
+/// The socket's name in the data folder.
+#[derive(Debug)]
+struct SocketFile {
+    path: PathBuf,
+    id: (u64, u64),
+}
+
+impl Drop for SocketFile {
     fn drop(&mut self) {
-        // What is left there the next server removes.
-        let _ = fs::remove_file(&self.path);
+        // Where this server was slow to end, a successor has the folder, and a socket of that name.
+        if file_id(&self.path).is_ok_and(|id| id == self.id) {
+            // What is left there the next server replaces.
+            let _ = fs::remove_file(&self.path);
+        }
     }
+}
+
+/// Which file has this name: its device and its number there, which is no other's while the socket is open.
+fn file_id(path: &Path) -> io::Result<(u64, u64)> {
+    fs::symlink_metadata(path).map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
 async fn command(
@@ -89,4 +118,20 @@ async fn command(
         // Whoever can use the socket owns the server.
         (StatusCode::INTERNAL_SERVER_ERROR, error.operator_message())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_ends_late_leaves_its_successors_socket() {
+        let data = tempfile::tempdir().expect("a folder");
+        let first = AdminListener::bind(data.path()).expect("binds");
+        let successor = AdminListener::bind(data.path()).expect("binds over what is left");
+        drop(first);
+        tokio::net::UnixStream::connect(socket_path(data.path())).await.expect("the successor's");
+        drop(successor);
+        assert!(!socket_path(data.path()).exists());
+    }
 }

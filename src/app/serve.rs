@@ -15,8 +15,8 @@ use super::{
 };
 use crate::{
     backend::upstream::CircuitState,
-    config::Config,
-    domain::{caller::Caller, device_info::Normalizer, port::Store},
+    config::{Config, OnWriteFailure},
+    domain::{caller::Caller, device_info::Normalizer, error::StoreError, port::Store},
     grpc::{self, FaceLayer, HealthBoard},
     server::{Acceptor, Detached, Http1Options, Http2Options, Serving, Shutdown, WorkerPool},
     service::temp_pass::Outcome,
@@ -33,7 +33,7 @@ impl App {
     /// Serves until `stop` completes, then drains: NOT_SERVING first, then streams end, then the limit.
     ///
     /// # Errors
-    /// Where the store cannot be closed in good order.
+    /// Where the store cannot be closed in good order, and where the server ended because a write had failed.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), StartError> {
         let shutdown = Shutdown::default();
         let rest_service = rest::service(&self);
@@ -63,7 +63,7 @@ impl App {
         let stop_commands = CancellationToken::new();
         let commands = tokio::spawn(admin.serve(services.for_commands(scheduler), stop_commands.clone()));
         let works = report_store(&services.store, &health, &readiness, None).await;
-        report_upstreams(&services.upstreams, &health).await;
+        report_upstreams(&services.upstreams, &health);
         let watching = tokio::spawn(watch_backends(
             services.store.clone(),
             Arc::clone(&services.upstreams),
@@ -83,17 +83,15 @@ impl App {
                 serving.http1(rest, rest_service, rest_options),
             );
         });
-        tokio::select! {
-            () = &mut accepting => {}
-            () = stop => {}
-        }
+        let failure = tokio::select! {
+            () = &mut accepting => None,
+            () = stop => None,
+            failure = write_failure(&services.store, config.store.on_write_failure) => Some(failure),
+        };
         tracing::info!("draining");
         watching.abort();
         stop_scheduling.cancel();
-        health.report_draining().await;
-        for (environment, _) in services.upstreams.circuits() {
-            health.report_upstream(environment.as_str(), false).await;
-        }
+        health.report_draining();
         readiness.set(Err("draining".to_owned()));
         tokio::select! {
             () = &mut accepting => {}
@@ -111,7 +109,19 @@ impl App {
         end_commands(&stop_commands, commands).await;
         services.store.health.close().await?;
         tracing::info!("ended");
-        Ok(())
+        failure.map_or(Ok(()), |failure| Err(StartError::WriteFailed(failure)))
+    }
+}
+
+/// Completes when a write has failed for which the process is to end.
+async fn write_failure(store: &Store, on_write_failure: OnWriteFailure) -> StoreError {
+    match on_write_failure {
+        OnWriteFailure::Exit => {
+            let failure = store.health.write_failure().await;
+            tracing::error!(reason = %failure, "a write failed: the process ends, for a restart to read what reached the disk");
+            failure
+        }
+        OnWriteFailure::Stay => std::future::pending().await,
     }
 }
 
@@ -140,15 +150,15 @@ async fn watch_backends(
     loop {
         tokio::time::sleep(HEALTH_INTERVAL).await;
         works = report_store(&store, &health, &readiness, Some(works)).await;
-        report_upstreams(&upstreams, &health).await;
+        report_upstreams(&upstreams, &health);
     }
 }
 
 /// Says of each upstream whether it is called. The server itself stays ready: other environments go on.
-async fn report_upstreams(upstreams: &Upstreams, health: &HealthBoard) {
-    for (environment, circuit) in upstreams.circuits() {
-        health.report_upstream(environment.as_str(), circuit == CircuitState::Closed).await;
-    }
+fn report_upstreams(upstreams: &Upstreams, health: &HealthBoard) {
+    let circuits = upstreams.circuits().into_iter();
+    let called = circuits.map(|(name, circuit)| (name.to_string(), circuit == CircuitState::Closed));
+    health.report_upstreams(called.collect());
 }
 
 /// Says how the store is, where that differs from `before`, and returns whether it works.
@@ -166,7 +176,7 @@ async fn report_store(
             Ok(()) => tracing::info!("the store works again"),
             Err(error) => tracing::error!(%error, "the store does not work"),
         }
-        health.report_store(works).await;
+        health.report_store(works);
     }
     readiness.set(checked.map_err(|error| error.to_string()));
     works
@@ -176,12 +186,17 @@ async fn report_store(
 fn report_run(telemetry: &Telemetry, schedule: &str, outcome: &Outcome) {
     let result = match outcome {
         Outcome::Done(_) => "done",
+        Outcome::Retrying { .. } => "retrying",
         Outcome::Failed(_) => "failed",
         Outcome::Missed | Outcome::NotYet | Outcome::Running(_) => "missed",
     };
     telemetry.metrics().schedule_ran(schedule, result);
     match outcome {
         Outcome::Done(reset_count) => tracing::info!(schedule, reset_count, "a schedule has run"),
+        Outcome::Retrying { reason, at } => {
+            let at = at.as_millis();
+            tracing::warn!(schedule, %reason, at, "a schedule has failed, and is tried again");
+        }
         Outcome::Failed(reason) => tracing::error!(schedule, %reason, "a schedule has failed"),
         _ => tracing::warn!(schedule, "a run was missed, and is too old to be made up"),
     }

@@ -13,6 +13,7 @@ mod token;
 use std::{error::Error, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
+use rustix::fs::Mode;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -72,6 +73,8 @@ enum Command {
 /// Runs the command that the process was started with.
 #[must_use]
 pub fn run() -> ExitCode {
+    // The engine makes files of its own in the data folder, with secrets in them: nobody else may read those.
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
     let cli = Cli::parse();
     let outcome = match cli.command {
         Command::Serve => serve::run(cli.config),

@@ -1,13 +1,20 @@
 //! What commands have in common that ask an installation for something.
 
-use std::{env, error::Error, future::Future, path::Path};
+use std::{
+    env,
+    error::Error,
+    future::Future,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use tokio::runtime::Builder;
 
 use crate::{
     admin::{self, Answer, Command},
-    app,
+    app::{self, StartError},
     config::{self, Config},
+    store::embedded::OpenError,
 };
 
 /// Runs a command's work with the configuration.
@@ -19,10 +26,25 @@ where
     Builder::new_current_thread().enable_all().build()?.block_on(work(config))
 }
 
+/// How long to wait for a folder that is in use without a server that answers: one that is about to serve commands or has
+/// just stopped doing so, or another command.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long to wait before looking again.
+const PAUSE: Duration = Duration::from_millis(50);
+
 /// Asks the server that runs over the configured data folder; where none runs, opens the folder and does it here.
 pub(super) async fn perform(config: &Config, command: Command) -> Result<Answer, Box<dyn Error>> {
-    match admin::ask(&config.store.path, &command).await? {
-        Some(answer) => Ok(answer),
-        None => Ok(app::perform(config, command).await?),
+    let start = Instant::now();
+    loop {
+        if let Some(answer) = admin::ask(&config.store.path, &command).await? {
+            return Ok(answer);
+        }
+        match app::perform(config, command.clone()).await {
+            Err(StartError::Store(OpenError::InUse(_))) if start.elapsed() < PATIENCE => {
+                tokio::time::sleep(PAUSE).await;
+            }
+            outcome => return Ok(outcome?),
+        }
     }
 }

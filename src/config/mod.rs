@@ -44,7 +44,7 @@ pub use rest::{AddressLimit, DeviceIdRule, DeviceInfoRule, Format, LegacyKey, Re
 pub use runtime::Runtime;
 pub use schedule::{ScheduleTarget, TempPassSchedule};
 pub use secret::Secret;
-pub use store::{Store, StoreKind};
+pub use store::{OnWriteFailure, Store, StoreKind};
 pub use tls::{Tls, TlsMode};
 
 /// Everything that can be configured. Every key has a default, so that an empty file is a working one.

@@ -203,6 +203,10 @@ pub trait StoreHealth: Send + Sync {
     /// Says what is wrong, if anything is: writes would fail.
     async fn check(&self) -> StoreResult<()>;
 
+    /// Waits for a write that failed after which the store takes none until it is opened again, and says why. A full disk
+    /// that was seen in time is none.
+    async fn write_failure(&self) -> StoreError;
+
     /// Ends the store in good order. What comes after fails.
     async fn close(&self) -> StoreResult<()>;
 }

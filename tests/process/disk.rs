@@ -68,13 +68,17 @@ impl Disk {
         until("a sync on hold", async || Path::exists(&held)).await;
     }
 
+    /// A server that stays after a write has failed, so that it can be looked at.
     fn start(&self) -> ServerProcess {
+        self.server().env("PASSBRIDGE_STORE__ON_WRITE_FAILURE", "stay").start()
+    }
+
+    fn server(&self) -> Program {
         let text = |path: &Path| path.to_str().expect("UTF-8").to_owned();
         Program::server(&self.data())
             .env("LD_PRELOAD", &text(&self.shim))
             .env("SYNC_SHIM_CONTROL", &text(&self.control()))
             .env("SYNC_SHIM_FOLDER", &text(&self.data()))
-            .start()
     }
 }
 
@@ -232,4 +236,29 @@ async fn a_server_whose_disk_failed_still_ends_when_asked() {
     refused(server.codes().create_registration_code(create()).await, Code::Unavailable, "STORE_UNAVAILABLE");
     server.terminate().await;
     assert!(!server.rest_of_log().contains("panicked"));
+}
+
+#[tokio::test]
+async fn a_server_whose_write_failed_answers_what_it_can_and_ends_with_an_error() {
+    for failure in ["error", "full"] {
+        let disk = Disk::new();
+        let mut server = disk.server().start();
+        let kept = created(&server).await;
+        disk.does("hold");
+        let waiting: Vec<_> = (0..8).map(|_| creating(&server)).collect();
+        disk.is_held().await;
+        disk.does(failure);
+        for create in waiting {
+            refused(create.await.expect("runs"), Code::Unavailable, "STORE_UNAVAILABLE");
+        }
+        assert_eq!(server.ended().await.code(), Some(1), "a supervisor sees that it failed");
+        let log = server.rest_of_log();
+        assert_eq!(log.matches("a write failed: the process ends").count(), 1, "{log}");
+        assert!(!log.contains("panicked"), "{log}");
+
+        disk.does("go");
+        let server = disk.server().start();
+        server.codes().get_registration_code(get(&kept)).await.expect("is there after the restart");
+        created(&server).await;
+    }
 }

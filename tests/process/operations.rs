@@ -1,4 +1,8 @@
-//! The operations listener.
+//! The operations listener, commands, and what a server leaves on disk.
+
+use std::{fs, net::TcpStream, os::unix::fs::PermissionsExt, path::Path};
+
+use rustix::process::Signal;
 
 use crate::support::{
     request::{create, delete, get},
@@ -88,4 +92,87 @@ async fn neither_log_nor_metrics_tell_codes_devices_or_addresses() {
             assert!(!text.contains(secret), "{secret} is in\n{text}");
         }
     }
+}
+
+fn statement(data: &Path) -> Program {
+    let data = data.to_str().expect("UTF-8");
+    Program::new(&["statement", "--requestor", "REF", "--client-name", "TV app"])
+        .env("PASSBRIDGE_STORE__PATH", data)
+        .env("PASSBRIDGE_STORE__FREE_SPACE_RESERVE", "0")
+}
+
+#[track_caller]
+fn assert_minted(data: &Path) {
+    let output = statement(data).output();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn a_command_is_answered_as_soon_as_a_port_accepts() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for key in ["GRPC", "REST", "OPERATIONS"] {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = free.local_addr().expect("an address");
+        drop(free);
+        let variable = format!("PASSBRIDGE_{key}__LISTEN");
+        let program = Program::server(folder.path()).env(&variable, &address.to_string());
+        let starting = std::thread::spawn(|| program.start());
+        while TcpStream::connect(address).is_err() {
+            std::thread::yield_now();
+        }
+        assert_minted(folder.path());
+        starting.join().expect("starts").kill();
+    }
+}
+
+#[test]
+fn commands_without_a_server_wait_for_each_other() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| assert_minted(folder.path()));
+        }
+    });
+}
+
+#[test]
+fn a_server_that_drains_still_takes_commands() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut server = Program::server(folder.path()).env("PASSBRIDGE_RUNTIME__DRAIN_DELAY", "10m").start();
+    server.signal(Signal::TERM);
+    server.wait_for_line("\"draining\"");
+    assert_minted(folder.path());
+    server.kill();
+}
+
+#[tokio::test]
+async fn whatever_the_umask_only_the_servers_user_can_read_its_files() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let mut server = Program::server(&data).with_open_umask().start();
+    server.codes().create_registration_code(create()).await.expect("creates");
+    let mut seen = assert_private(&data);
+    for expected in ["admin.sock", "audit.log", "format"] {
+        assert!(seen.iter().any(|name| name == expected), "{expected} is not among {seen:?}");
+    }
+    server.terminate().await;
+    assert!(statement(&data).with_open_umask().output().status.success());
+    seen = assert_private(&data);
+    assert!(seen.iter().any(|name| name.ends_with(".jnl")), "{seen:?}");
+}
+
+/// The names of the files below a folder, none of which anybody else can use.
+fn assert_private(folder: &Path) -> Vec<String> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).expect("readable") {
+        let entry = entry.expect("readable");
+        let metadata = entry.metadata().expect("is there");
+        assert_eq!(metadata.permissions().mode() & 0o077, 0, "{}", entry.path().display());
+        if metadata.is_dir() {
+            names.extend(assert_private(&entry.path()));
+        } else {
+            names.push(entry.file_name().into_string().expect("UTF-8"));
+        }
+    }
+    names
 }

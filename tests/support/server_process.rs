@@ -64,6 +64,15 @@ impl Program {
         self
     }
 
+    /// The same, started by a shell that would let everybody read and write what it makes.
+    pub fn with_open_umask(self) -> Self {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "umask 0000; exec \"$0\" \"$@\""]).arg(self.command.get_program());
+        command.args(self.command.get_args()).env_clear().stdin(Stdio::null());
+        command.envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        Self { command }
+    }
+
     /// Runs it to its end.
     pub fn output(mut self) -> Output {
         self.command.output().expect("runs")

@@ -93,6 +93,9 @@ impl Committer {
         for operation in operations.drain(..) {
             operation.answer(committed);
         }
+        if committed.is_err() {
+            self.core.has_failed.cancel();
+        }
         // After the answers, since it may take a moment.
         if let Err(error) = self.engine.bound_memtables() {
             tracing::warn!(%error, "a memtable could not be written out early");

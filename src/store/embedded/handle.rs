@@ -9,6 +9,7 @@ use std::{
 use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     committer::{Committer, Message},
@@ -56,6 +57,8 @@ pub struct Core {
     pub space: SpaceGuard,
     /// Why no write has been taken since, if one has failed.
     pub failure: OnceLock<CommitFailure>,
+    /// Cancelled once there is a failure.
+    pub has_failed: CancellationToken,
     /// Lets commits fail, as a broken disk does.
     #[cfg(test)]
     pub fail_commits: std::sync::atomic::AtomicBool,
@@ -107,6 +110,7 @@ impl EmbeddedStore {
             statistics: Recorder::default(),
             space: SpaceGuard::new(options.path.clone(), options.free_space_reserve, options.free_space),
             failure: OnceLock::new(),
+            has_failed: CancellationToken::new(),
             #[cfg(test)]
             fail_commits: false.into(),
         });
@@ -161,6 +165,11 @@ impl StoreHealth for EmbeddedStore {
             return Err(closed());
         }
         self.core.check_writable()
+    }
+
+    async fn write_failure(&self) -> StoreError {
+        self.core.has_failed.cancelled().await;
+        self.core.failure.get().map_or_else(closed, StoreError::from)
     }
 
     async fn close(&self) -> StoreResult<()> {

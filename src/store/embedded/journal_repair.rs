@@ -20,6 +20,7 @@ use std::{
     ffi::OsStr,
     fs::{self, File},
     io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -65,7 +66,7 @@ pub fn cut_torn_end(folder: &Path) -> io::Result<bool> {
     journal.seek(SeekFrom::Start(end))?;
     // Kept, since a disk that lost the last write only after it was acknowledged leaves the same.
     let kept = newest.with_extension("jnl.cut");
-    let mut copy = File::create(&kept)?;
+    let mut copy = File::options().write(true).create(true).truncate(true).mode(0o600).open(&kept)?;
     io::copy(&mut (&journal).take(bytes), &mut copy)?;
     copy.sync_all()?;
     File::open(folder)?.sync_all()?;

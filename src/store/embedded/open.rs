@@ -1,8 +1,9 @@
 //! How a folder becomes a store.
 
 use std::{
-    fs, io,
-    os::unix::fs::DirBuilderExt,
+    fs,
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -163,8 +164,9 @@ fn read_format(path: &Path, file: &Path) -> Result<Option<u32>, OpenError> {
 
 fn write_format(file: &Path) -> io::Result<()> {
     let draft = file.with_extension("new");
-    fs::write(&draft, format!("{FORMAT}\n"))?;
-    fs::File::open(&draft)?.sync_all()?;
+    let mut written = fs::File::options().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+    written.write_all(format!("{FORMAT}\n").as_bytes())?;
+    written.sync_all()?;
     fs::rename(&draft, file)?;
     file.parent().map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())
 }
