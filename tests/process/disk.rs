@@ -244,13 +244,12 @@ async fn a_server_whose_write_failed_answers_what_it_can_and_ends_with_an_error(
         let disk = Disk::new();
         let mut server = disk.server().start();
         let kept = created(&server).await;
-        disk.does("hold");
-        let waiting: Vec<_> = (0..8).map(|_| creating(&server)).collect();
-        disk.is_held().await;
         disk.does(failure);
-        for create in waiting {
-            refused(create.await.expect("runs"), Code::Unavailable, "STORE_UNAVAILABLE");
-        }
+        refused(
+            server.codes().create_registration_code(create()).await,
+            Code::Unavailable,
+            "STORE_UNAVAILABLE",
+        );
         assert_eq!(server.ended().await.code(), Some(1), "a supervisor sees that it failed");
         let log = server.rest_of_log();
         assert_eq!(log.matches("a write failed: the process ends").count(), 1, "{log}");
