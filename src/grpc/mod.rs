@@ -14,7 +14,7 @@ mod temp_pass;
 
 use std::sync::Arc;
 
-use tonic::service::Routes;
+use tonic::{codec::CompressionEncoding, service::Routes};
 
 use crate::{
     domain::device_info::Normalizer,
@@ -54,11 +54,14 @@ pub struct Parts {
 pub fn routes(parts: Parts) -> Result<Routes, tonic_reflection::server::Error> {
     let Parts { registration, temp_pass, normalizer, health, max_message_size } = parts;
     let registration_code = RegistrationCodeServiceServer::new(registration_code::Face::new(registration))
-        .max_decoding_message_size(max_message_size);
+        .max_decoding_message_size(max_message_size)
+        .accept_compressed(CompressionEncoding::Gzip);
     let device_info = DeviceInfoServiceServer::new(device_info::Face::new(normalizer))
-        .max_decoding_message_size(max_message_size);
+        .max_decoding_message_size(max_message_size)
+        .accept_compressed(CompressionEncoding::Gzip);
     let temp_pass = TempPassServiceServer::new(temp_pass::Face::new(temp_pass))
-        .max_decoding_message_size(max_message_size);
+        .max_decoding_message_size(max_message_size)
+        .accept_compressed(CompressionEncoding::Gzip);
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)

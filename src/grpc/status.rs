@@ -83,7 +83,10 @@ pub(super) fn complete(headers: &HeaderMap) -> Option<Status> {
     if status.code() == Code::Ok || !status.details().is_empty() {
         return None;
     }
-    known_error(&status).map(|error| status_of(&error))
+    let mut completed = status_of(&known_error(&status)?);
+    // What it says beside that, such as the compressions that are taken.
+    *completed.metadata_mut() = status.metadata().clone();
+    Some(completed)
 }
 
 /// An error that tonic gave in the middle of a stream of requests, in our terms.

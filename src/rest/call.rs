@@ -19,6 +19,7 @@ use super::{
     Face,
     address::Addresses,
     around::Deadline,
+    encoding::{is_gzip, unpack},
     failure::{Failure, Shape},
     format::{Asked, asked, media_type, named, split_extension},
     identity::Identity,
@@ -98,6 +99,7 @@ impl Call {
         if body.is_end_stream() {
             return Ok(());
         }
+        let is_gzip = is_gzip(&self.head.headers)?;
         let said = self.head.headers.get(CONTENT_LENGTH);
         let said = said.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
         if said.is_some_and(|length| length > limit) {
@@ -109,6 +111,9 @@ impl Call {
             Err(error) if error.is::<LengthLimitError>() => return Err(Failure::BodyTooLarge(limit)),
             Err(_) => return Err(Failure::BodyIncomplete),
         };
+        if is_gzip {
+            self.body = unpack(&self.body, limit)?;
+        }
         Ok(())
     }
 

@@ -50,6 +50,10 @@ pub(super) enum Failure {
     BodyIncomplete,
     /// The body did not come in time.
     BodyTooSlow,
+    /// The body is packed in another way than by gzip.
+    UnsupportedEncoding,
+    /// The body is said to be gzip and is none.
+    BodyNotGzip,
 }
 
 impl From<Error> for Failure {
@@ -128,7 +132,8 @@ impl Failure {
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::UriTooLong(_) => StatusCode::URI_TOO_LONG,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::TokenTwice | Self::BodyIncomplete => StatusCode::BAD_REQUEST,
+            Self::TokenTwice | Self::BodyIncomplete | Self::BodyNotGzip => StatusCode::BAD_REQUEST,
+            Self::UnsupportedEncoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
         }
     }
@@ -168,7 +173,14 @@ impl Failure {
             let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
-        if matches!(self, Self::BodyTooLarge(_) | Self::BodyIncomplete | Self::BodyTooSlow) {
+        if matches!(self, Self::UnsupportedEncoding) {
+            // RFC 9110, section 15.5.16.
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        if matches!(
+            self,
+            Self::BodyTooLarge(_) | Self::BodyIncomplete | Self::BodyTooSlow | Self::UnsupportedEncoding
+        ) {
             // What is left of the body is not waited for.
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
@@ -199,6 +211,10 @@ impl Failure {
             Self::BodyTooLarge(limit) => format!("the body has more than {limit} bytes"),
             Self::BodyIncomplete => "the body broke off".to_owned(),
             Self::BodyTooSlow => "the body did not come in time".to_owned(),
+            Self::UnsupportedEncoding => {
+                "Content-Encoding names a coding that is not taken; send gzip, or the body as it is".to_owned()
+            }
+            Self::BodyNotGzip => "Content-Encoding says gzip, and the body is none, or broke off".to_owned(),
         }
     }
 

@@ -17,6 +17,7 @@ mod address;
 mod around;
 mod call;
 mod client_registration;
+mod encoding;
 mod failure;
 mod format;
 mod identity;

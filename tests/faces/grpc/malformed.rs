@@ -7,7 +7,7 @@ use passbridge::proto::v1::{
     create_registration_code_request::Device,
 };
 use prost::Message;
-use tonic::{Code, Status, body::Body, client::Grpc};
+use tonic::{Code, Status, body::Body, client::Grpc, codec::CompressionEncoding};
 use tower::{Service, ServiceExt};
 
 use crate::support::{
@@ -137,6 +137,27 @@ async fn the_message_limit_is_the_configured_one() {
     let request = CreateRegistrationCodeRequest { device: Some(Device::XDeviceInfo(wire)), ..create() };
     let answer = server.codes().create_registration_code(request).await;
     refused(answer, Code::ResourceExhausted, "MESSAGE_TOO_LARGE");
+}
+
+#[tokio::test]
+async fn a_message_may_come_by_gzip_and_counts_with_its_size_unpacked() {
+    let server = TestServer::start();
+    let mut codes = server.codes().send_compressed(CompressionEncoding::Gzip);
+    codes.create_registration_code(create()).await.expect("creates");
+    let bomb = CreateRegistrationCodeRequest { user_agent: "x".repeat(100_000_000), ..create() };
+    let answer = codes.max_encoding_message_size(usize::MAX).create_registration_code(bomb).await;
+    refused(answer, Code::ResourceExhausted, "MESSAGE_TOO_LARGE");
+}
+
+#[tokio::test]
+async fn another_compression_is_unimplemented_and_the_one_that_is_taken_is_named() {
+    let server = TestServer::start();
+    let mut request = tonic::Request::new(create());
+    request.metadata_mut().insert("grpc-encoding", "br".parse().expect("a value"));
+    let status = server.codes().create_registration_code(request).await.expect_err("is refused");
+    assert_eq!(status.code(), Code::Unimplemented);
+    let accepted = status.metadata().get("grpc-accept-encoding").expect("is named").to_str().expect("text");
+    assert!(accepted.split(',').any(|name| name.trim() == "gzip"), "{accepted}");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 mod address;
 mod bad_input;
 mod both_faces;
+mod compression;
 mod cross_origin;
 mod device_without_id;
 mod documented;
