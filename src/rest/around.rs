@@ -22,7 +22,10 @@ use super::{
     failure::{Failure, Shape, shape, unshaped},
     route::{self, OTHER, route_of},
 };
-use crate::{domain::error::Error, server::Peer};
+use crate::{
+    domain::error::{Error, Violation},
+    server::Peer,
+};
 
 /// The longest URI, in bytes. Device information of the usual size fits in ten times over.
 const URI_MAX: usize = 16 * 1024;
@@ -43,6 +46,7 @@ pub(super) async fn around(State(face): State<Face>, mut request: Request, next:
         let refusal = match face.throttle.admit_call(addresses.client) {
             Err(error) => Some(Failure::from(error)),
             Ok(()) if length(request.uri()) > URI_MAX => Some(Failure::UriTooLong(URI_MAX)),
+            Ok(()) if route::has_dot_segments(request.uri().path()) => Some(dot_segments()),
             Ok(()) => None,
         };
         refused = refusal.is_some();
@@ -87,6 +91,10 @@ struct Refusal(Arc<Failure>);
 /// Until when a call must be answered, its own body included.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Deadline(pub Instant);
+
+fn dot_segments() -> Failure {
+    Error::from(Violation::new("path", "has segments of dots; send the path that they lead to")).into()
+}
 
 fn length(uri: &Uri) -> usize {
     uri.path_and_query().map_or(0, |uri| uri.as_str().len())

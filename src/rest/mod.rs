@@ -108,9 +108,9 @@ pub type Service = MapRequest<Router, fn(Request<Incoming>) -> Request<Incoming>
 /// The face as handlers hold it.
 type Face = Arc<Parts>;
 
-/// The face: every path, also with slashes in front or behind that are too many.
+/// The face: every path, however it is written.
 pub fn service(parts: Parts) -> Service {
-    MapRequest::new(router(parts), route::without_stray_slashes)
+    MapRequest::new(router(parts), route::in_served_form)
 }
 
 fn router(parts: Parts) -> Router {

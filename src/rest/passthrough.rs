@@ -81,8 +81,7 @@ async fn send(passthrough: &Passthrough, face: &Face, request: Request) -> Resul
     url.set_path(uri.path());
     url.set_query(uri.query());
     if url.path() != uri.path() {
-        let text =
-            "has segments of dots, or characters that no path has; it would reach another one than it says";
+        let text = "has characters that no path has; it would reach another one than it says";
         return Err(Error::from(Violation::new("path", text)).into());
     }
     let length = head.headers.get(CONTENT_LENGTH).cloned();

@@ -1,6 +1,8 @@
 //! The paths by name, for the router, metrics and spans: labels must come from a closed set, never from what a stranger
 //! wrote into a path.
 
+use std::borrow::Cow;
+
 use http::{Request, Uri};
 
 pub(super) const REGCODE: &str = "/reggie/v1/{requestor}/regcode";
@@ -12,15 +14,17 @@ pub(super) const RESET_GENERIC: &str = "/reset-tempass/v3/reset/generic";
 pub(super) const REGISTER: &str = "/o/client/register";
 pub(super) const TOKEN: &str = "/o/client/token";
 
-/// What the paths begin with.
-const PREFIXES: [&str; 3] = ["reggie/v1/", "reset-tempass/v3/", "o/client/"];
+/// What the paths begin with, segment by segment.
+const PREFIXES: [&[&str]; 3] = [&["reggie", "v1"], &["reset-tempass", "v3"], &["o", "client"]];
 
 /// The target of a request as its client wrote it, where that is not the one that is served.
 #[derive(Debug, Clone)]
 pub(super) struct Written(pub Uri);
 
-/// Takes slashes that are too many off a path of ours: clients put base URLs and paths together that both have one.
-pub(super) fn without_stray_slashes<B>(mut request: Request<B>) -> Request<B> {
+/// Puts a path of ours into the one form that is served. Clients put base URLs and paths together that both have a slash,
+/// and encode characters that need no encoding: empty segments count as none, and an encoded letter, digit, `-`, `.`, `_`
+/// or `~` as itself (RFC 3986, section 6.2.2.2). Any other encoded character, a slash too, belongs to its segment's value.
+pub(super) fn in_served_form<B>(mut request: Request<B>) -> Request<B> {
     if let Some(uri) = served(request.uri()) {
         let written = std::mem::replace(request.uri_mut(), uri);
         request.extensions_mut().insert(Written(written));
@@ -28,19 +32,59 @@ pub(super) fn without_stray_slashes<B>(mut request: Request<B>) -> Request<B> {
     request
 }
 
+/// The target that is served where that is another one than `uri`.
 fn served(uri: &Uri) -> Option<Uri> {
     let path = uri.path();
-    if !path.starts_with("//") && !path.ends_with('/') {
+    let is_plain = !path.contains("//") && !path.contains('%') && !path.ends_with('/');
+    if is_plain {
         return None;
     }
-    let path = path.trim_matches('/');
-    if !PREFIXES.into_iter().any(|prefix| path.starts_with(prefix)) {
+    let segments: Vec<_> =
+        path.split('/').filter(|segment| !segment.is_empty()).map(without_needless_encoding).collect();
+    let is_ours = |prefix: &&[&str]| {
+        segments.len() > prefix.len() && segments.iter().zip(*prefix).all(|(one, other)| one == other)
+    };
+    if !PREFIXES.iter().any(is_ours) {
         return None;
     }
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     let mut parts = uri.clone().into_parts();
-    parts.path_and_query = Some(format!("/{path}{query}").parse().ok()?);
+    parts.path_and_query = Some(format!("/{}{query}", segments.join("/")).parse().ok()?);
     Uri::from_parts(parts).ok()
+}
+
+/// The segment with the characters decoded that mean the same either way.
+fn without_needless_encoding(segment: &str) -> Cow<'_, str> {
+    if !segment.contains('%') {
+        return Cow::Borrowed(segment);
+    }
+    let mut pieces = segment.split('%');
+    let mut text = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        match piece.get(..2).and_then(unreserved) {
+            Some(character) => {
+                text.push(character);
+                text.push_str(&piece[2..]);
+            }
+            None => text.extend(["%", piece]),
+        }
+    }
+    Cow::Owned(text)
+}
+
+/// The character of these two digits where it never needs encoding (RFC 3986, section 2.3).
+fn unreserved(digits: &str) -> Option<char> {
+    if !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    let character = char::from(u8::from_str_radix(digits, 16).ok()?);
+    let is_unreserved = character.is_ascii_alphanumeric() || "-._~".contains(character);
+    is_unreserved.then_some(character)
+}
+
+/// Whether a segment of the path is `.` or `..`, however it is written: what that leads to depends on who resolves it.
+pub(super) fn has_dot_segments(path: &str) -> bool {
+    path.split('/').any(|segment| matches!(&*without_needless_encoding(segment), "." | ".."))
 }
 
 /// What calls to a path that is none of these are counted as.
@@ -52,4 +96,42 @@ const ROUTES: [&str; 8] =
 /// The name of the path that the router matched.
 pub(super) fn route_of(matched: Option<&str>) -> &'static str {
     ROUTES.into_iter().find(|route| Some(*route) == matched).unwrap_or(OTHER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_of_ours_has_one_form_however_it_is_written() {
+        for (written, expected) in [
+            ("//reggie/v1/REF/regcode", "/reggie/v1/REF/regcode"),
+            ("/reggie/v1//REF///regcode/?a=%2E//", "/reggie/v1/REF/regcode?a=%2E//"),
+            ("/%72eggie/v1/R%45F/regcode%2ejson", "/reggie/v1/REF/regcode.json"),
+            ("/reggie/v1/A%2DB%5FC%2e/regcode", "/reggie/v1/A-B_C./regcode"),
+            ("/reset-tempass/v3//reset/", "/reset-tempass/v3/reset"),
+            ("/reggie/v1/REF%2Fregcode", "/reggie/v1/REF%2Fregcode"),
+            ("/reggie/v1/%2e%2E/%c3%a4%zz%4", "/reggie/v1/../%c3%a4%zz%4"),
+        ] {
+            let request = in_served_form(Request::get(written).body(()).expect("a request"));
+            assert_eq!(request.uri(), expected, "{written}");
+        }
+        for others in
+            ["/elsewhere//x/", "/api/v1//authorize%2E", "//", "/reggie//", "/reggie%2Fv1/REF/regcode", "*"]
+        {
+            let request = in_served_form(Request::get(others).body(()).expect("a request"));
+            assert_eq!(request.uri(), others);
+            assert!(request.extensions().get::<Written>().is_none(), "{others}");
+        }
+    }
+
+    #[test]
+    fn segments_of_dots_are_found_however_they_are_written() {
+        for path in ["/.", "/a/../b", "/a/%2e/b", "/a/.%2E", "/%2E%2e/"] {
+            assert!(has_dot_segments(path), "{path}");
+        }
+        for path in ["/", "/a.b/c", "/...", "/%2E%2E%2E", "/a%2F../b"] {
+            assert!(!has_dot_segments(path), "{path}");
+        }
+    }
 }

@@ -5,6 +5,7 @@ mod citizen;
 mod credentials;
 mod error;
 mod fault;
+mod long_device_id;
 mod openapi;
 mod replica;
 mod rest_face;

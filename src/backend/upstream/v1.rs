@@ -34,6 +34,10 @@ use crate::{
     },
 };
 
+/// How many bytes of parameters a query has at most; more go as a form, which the documents allow as well. Many servers take
+/// 8 KiB of request line and headers together, and a device id alone may have 2 048 bytes, each of which takes three.
+const QUERY_MAX: usize = 1_024;
+
 /// The backend over version 1.
 pub(super) struct V1Backend(Upstream);
 
@@ -53,9 +57,9 @@ impl V1Backend {
         let path = format!("/reggie/v1/{}/regcode", request.place.requestor);
         let scope = Scope::of(Origin::Api, &request.place.requestor);
         let ttl = request.ttl.map(|ttl| ttl.as_duration().as_secs().to_string()).unwrap_or_default();
-        let query = create_query(request, device_id, &ttl);
-        let call =
-            with_device(Call::new(Method::POST, path), request, &upstream.parts.normalizer).query(&query);
+        let parameters = create_parameters(request, device_id, &ttl);
+        let call = with_device(Call::new(Method::POST, path), request, &upstream.parts.normalizer);
+        let call = with_parameters(call, &parameters);
         let call = Call { scope, ..call.on_behalf_of(request.device_ip) };
         let answer = upstream.session.send(context, call).await?;
         if !answer.status.is_success() {
@@ -270,7 +274,7 @@ fn with_device(call: Call, request: &RegistrationRequest, normalizer: &Normalize
         .header(X_DEVICE_INFO, &device::wire_form(request, normalizer))
 }
 
-fn create_query<'a>(
+fn create_parameters<'a>(
     request: &'a RegistrationRequest,
     device_id: &'a str,
     ttl: &'a str,
@@ -289,4 +293,10 @@ fn create_query<'a>(
     ];
     let filled = optional.into_iter().filter(|(_, value)| !value.is_empty());
     std::iter::once(("deviceId", device_id)).chain(filled).collect()
+}
+
+/// In the query, as most clients have it, unless that makes a URL that some server on the way may not take.
+fn with_parameters(call: Call, parameters: &[(&str, &str)]) -> Call {
+    let length: usize = parameters.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if length > QUERY_MAX { call.form(parameters) } else { call.query(parameters) }
 }

@@ -112,20 +112,53 @@ async fn device_information_may_be_left_out_where_that_is_configured() {
 }
 
 #[tokio::test]
-async fn a_slash_too_many_in_front_or_behind_does_no_harm() {
+async fn slashes_too_many_and_needless_percent_signs_do_no_harm() {
     let server = TestServer::start();
     let device = Device::of(&server).await;
     for path in [
         "//reggie/v1/REF/regcode.json?deviceId=device",
         "/reggie/v1/REF/regcode.json/?deviceId=device",
         "//reggie/v1/REF/regcode/?deviceId=device&format=json",
+        "/reggie/v1//REF//regcode.json?deviceId=device",
+        "/reggie/v1/R%45%46/regcode%2Ejson?deviceId=device",
+        "/%72eggie/v1/REF/regcode%2ejson/?deviceId=device",
     ] {
         let record = device.call("POST", path).header("x-device-info", DEVICE_INFO).send().await.json(201);
         let code = record["code"].as_str().expect("a code");
-        let read = device.call("GET", &format!("//reggie/v1/REF/regcode/{code}.json/"));
-        assert_eq!(read.send().await.json(200), record, "{path}");
+        for read in [
+            format!("//reggie/v1/REF/regcode/{code}.json/"),
+            format!("/reggie/v1/REF/regcode//{code}%2Ejson"),
+        ] {
+            assert_eq!(device.call("GET", &read).send().await.json(200), record, "{path}");
+        }
     }
     device.call("GET", "//elsewhere/?format=json").send().await.error(404);
+}
+
+#[tokio::test]
+async fn an_encoded_slash_parts_no_path_and_segments_of_dots_are_refused() {
+    let server = TestServer::start();
+    let device = Device::of(&server).await;
+    let create = |path: &str| {
+        let path = format!("{path}?deviceId=device&format=json");
+        device.call("POST", &path).header("x-device-info", DEVICE_INFO).send()
+    };
+    for path in ["/reggie/v1/RE%2FF/regcode", "/reggie/v1/REF%20/regcode", "/reggie/v1/REF%zz/regcode"] {
+        let message = create(path).await.error(400);
+        assert!(message.starts_with("requestor: "), "{path}: {message}");
+    }
+    create("/reggie/v1/REF%2Fregcode").await.error(404);
+    let code = device.created().await;
+    device.read(&format!("{}%2F{}", &code[..3], &code[3..])).send().await.error(404);
+    for path in [
+        "/reggie/v1/./REF/regcode",
+        "/reggie/v1/OTHER/../REF/regcode",
+        "/reggie/v1/%2E%2e/regcode",
+        "/elsewhere/%2e",
+    ] {
+        let message = create(path).await.error(400);
+        assert!(message.starts_with("path: "), "{path}: {message}");
+    }
 }
 
 #[tokio::test]
