@@ -202,8 +202,6 @@ pub enum ResetBy {
 /// A trial as a store keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trial {
-    /// The generation of its TempPass in which it started: a reset of all begins the next one.
-    pub generation: u64,
     /// When it started.
     pub start_time: Timestamp,
     /// When a store may forget it.
@@ -364,7 +362,6 @@ mod tests {
 
     fn trial(resources: &[&str]) -> Trial {
         Trial {
-            generation: 0,
             start_time: Timestamp::from_millis(1_000),
             forget_time: Timestamp::from_millis(700_000),
             application: TrialApplication::default(),

@@ -20,7 +20,7 @@ pub use code::{decode_code, encode_code};
 pub use kept_answer::KeptAnswer;
 pub use ledger::LedgerEntryV1;
 pub use scalar::{IdV1, NumberV1};
-pub use trial::{TRIAL_RESOURCES_PER_ROW, decode_row, decode_trial, encode_filled_row, encode_trial};
+pub use trial::{decode_row, decode_trial, decode_trial_extent, encode_filled_row, encode_trial};
 
 use crate::domain::error::{Error, StoreError, Violation};
 

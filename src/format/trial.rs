@@ -9,12 +9,11 @@ use crate::domain::{
 };
 
 /// How many resources a row holds. A trial with no more needs none, and one more resource is written with at most so many.
-pub const TRIAL_RESOURCES_PER_ROW: usize = 16;
+const TRIAL_RESOURCES_PER_ROW: usize = 16;
 
 /// A trial, without what lies in rows.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct TrialV1<'a> {
-    generation: u64,
     /// In milliseconds since the Unix epoch, as all times here.
     start_time: u64,
     forget_time: u64,
@@ -69,7 +68,6 @@ fn parse<T: Format>(texts: Vec<&str>) -> Result<Vec<ResourceId>, FormatError> {
 pub fn encode_trial(trial: &Trial) -> Result<Vec<u8>, FormatError> {
     let rows = full_rows(trial.used_resources.len());
     encode(&TrialV1 {
-        generation: trial.generation,
         start_time: trial.start_time.as_millis(),
         forget_time: trial.forget_time.as_millis(),
         app_id: &trial.application.app_id,
@@ -109,7 +107,6 @@ pub fn decode_trial<E: From<FormatError>>(
     }
     used_resources.append(&mut parse::<TrialV1<'_>>(record.latest_resources)?);
     Ok(Trial {
-        generation: record.generation,
         start_time: Timestamp::from_millis(record.start_time),
         forget_time: Timestamp::from_millis(record.forget_time),
         application: TrialApplication {
@@ -118,6 +115,15 @@ pub fn decode_trial<E: From<FormatError>>(
         },
         used_resources,
     })
+}
+
+/// When a trial that was kept may be forgotten, and how many rows it has.
+///
+/// # Errors
+/// Where the bytes are no trial.
+pub fn decode_trial_extent(bytes: &[u8]) -> Result<(Timestamp, u32), FormatError> {
+    let TrialV1 { forget_time, rows, .. } = decode(bytes)?;
+    Ok((Timestamp::from_millis(forget_time), rows))
 }
 
 /// The resources of a row that was kept.
@@ -137,7 +143,6 @@ mod tests {
     fn trial(resources: usize) -> Trial {
         let resource = |index| ResourceId::parse("resource", &format!("resource {index}")).expect("valid");
         Trial {
-            generation: 3,
             start_time: Timestamp::from_millis(1_763_000_000_123),
             forget_time: Timestamp::from_millis(1_797_564_000_123),
             application: TrialApplication { app_id: "app".to_owned(), device_user: "user".to_owned() },

@@ -1,11 +1,11 @@
 //! The LSM engine's keyspaces: one for lasting records, and the buckets.
 
-use std::{path::Path, sync::Arc};
+use std::{ops::Bound, path::Path, sync::Arc};
 
 use arc_swap::ArcSwap;
 use fjall::{
     AbstractTree, Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, PersistMode, Readable,
-    Snapshot, UserValue,
+    Snapshot, UserKey, UserValue,
     compaction::Leveled,
     config::{PartitioningPolicy, PinningPolicy},
 };
@@ -51,6 +51,9 @@ pub struct Engine {
     /// Trials, apart from the others, since there may be millions that last for a year.
     pub trials: Keyspace,
     buckets: ArcSwap<Vec<Bucket>>,
+    /// Which keys of trials were read by the committer and the housekeeper.
+    #[cfg(test)]
+    pub trial_reads: std::sync::Mutex<Vec<UserKey>>,
 }
 
 /// A record, and where it lies.
@@ -84,7 +87,37 @@ impl Engine {
             }
         }
         sort(&mut buckets);
-        Ok(Self { database, lasting, trials, buckets: ArcSwap::from_pointee(buckets) })
+        Ok(Self {
+            database,
+            lasting,
+            trials,
+            buckets: ArcSwap::from_pointee(buckets),
+            #[cfg(test)]
+            trial_reads: std::sync::Mutex::default(),
+        })
+    }
+
+    /// What lies under a key of the trials, if anything does. Exact for the committer.
+    pub fn find_trial(&self, key: &UserKey) -> StoreResult<Option<UserValue>> {
+        #[cfg(test)]
+        self.trial_reads.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(key.clone());
+        self.trials.get(key).map_err(unavailable)
+    }
+
+    /// The first keys of a range of the trials.
+    pub fn trial_keys(
+        &self,
+        range: (Bound<&UserKey>, Bound<&UserKey>),
+        limit: usize,
+    ) -> StoreResult<Vec<UserKey>> {
+        let keys = self.trials.range::<&UserKey, _>(range).take(limit);
+        let keys = keys.map(|guard| guard.key().map_err(unavailable)).collect::<StoreResult<Vec<_>>>()?;
+        #[cfg(test)]
+        self.trial_reads
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .extend(keys.iter().cloned());
+        Ok(keys)
     }
 
     /// The buckets at this moment, the one that ends last first.

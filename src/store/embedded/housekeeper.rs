@@ -1,7 +1,6 @@
 //! What has to be looked at now and then, on a thread of its own, since all of it may block.
 
 use std::{
-    ops::Bound,
     sync::{
         Weak,
         mpsc::{Receiver, RecvTimeoutError},
@@ -20,8 +19,7 @@ use super::{
     ledger_operation::{RemoveEnded, lasts},
     operation::{Command, Pending},
     record,
-    trial_operation::{RemoveForgotten, is_forgotten},
-    trials::Moment,
+    trial_expiry::{RemoveEnded as RemoveEndedTrials, RemoveExpired, ended_keys, expired_rows},
     trusted_time::{Look, TrustedTime},
 };
 use crate::domain::{clock::Timestamp, port::StoreResult};
@@ -33,11 +31,19 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// they are few, and reads do not see them.
 const LOOKS_PER_SWEEP: u32 = 3600;
 
-/// How many records of trials one look goes through: some milliseconds' worth, and seven million an hour.
+/// How many records of trials one look removes: some milliseconds' worth, and seven million an hour.
 const TRIALS_PER_LOOK: usize = 2_000;
 
 /// How many entries one command removes.
 const SWEEP_CHUNK: usize = 256;
+
+/// How far the trials to remove were looked for. What was removed is passed over, which takes the engine as long as if it were
+/// still there.
+#[derive(Debug, Default)]
+struct Progress {
+    expired: Option<UserKey>,
+    ended: Option<UserKey>,
+}
 
 /// Works until the committer has ended, which holds the other end of `deleted`.
 pub fn run(
@@ -47,15 +53,14 @@ pub fn run(
     mut time: TrustedTime,
 ) {
     let mut looks = 0;
-    // How far the trials were looked through.
-    let mut cursor = None;
+    let mut progress = Progress::default();
     loop {
         match deleted.recv_timeout(INTERVAL) {
             Ok(buckets) => drop(buckets),
             Err(RecvTimeoutError::Disconnected) => return,
             Err(RecvTimeoutError::Timeout) => {
                 looks += 1;
-                look(core, queue, looks % LOOKS_PER_SWEEP == 0, &mut cursor, &mut time);
+                look(core, queue, looks % LOOKS_PER_SWEEP == 0, &mut progress, &mut time);
             }
         }
     }
@@ -65,7 +70,7 @@ fn look(
     core: &Weak<Core>,
     queue: &WeakSender<Message>,
     sweep: bool,
-    cursor: &mut Option<UserKey>,
+    progress: &mut Progress,
     time: &mut TrustedTime,
 ) {
     let (Some(core), Some(queue)) = (core.upgrade(), queue.upgrade()) else { return };
@@ -83,14 +88,12 @@ fn look(
         // Where the queue is full there is a next look.
         let _ = queue.try_send(Message::DeleteEndedBuckets(now));
     }
-    match forgotten_trials(&engine, now, cursor.as_ref()) {
-        Ok((keys, next)) => {
-            remove(&queue, &keys, |keys| RemoveForgotten { keys });
-            *cursor = next;
-        }
-        Err(error) => tracing::warn!(%error, "forgotten trials could not be looked for"),
+    if let Err(error) = remove_trials(&engine, &queue, now, progress) {
+        tracing::warn!(%error, "forgotten trials could not be looked for");
     }
     if sweep {
+        // What was not to be forgotten yet, because the clock went back, is looked at again.
+        progress.expired = None;
         match ended_entries(&engine, now) {
             Ok(keys) => remove(&queue, &keys, |keys| RemoveEnded { keys }),
             Err(error) => tracing::warn!(%error, "ended ledger entries could not be looked for"),
@@ -106,29 +109,19 @@ fn remove<C: Command>(queue: &Sender<Message>, keys: &[UserKey], command: impl F
     }
 }
 
-/// Trials, and bindings to trials, that no decision looks at any more, among the next few records after `cursor`; and
-/// where to go on, which is at the beginning where it has come to the end.
-pub fn forgotten_trials(
+fn remove_trials(
     engine: &Engine,
+    queue: &Sender<Message>,
     now: Timestamp,
-    cursor: Option<&UserKey>,
-) -> StoreResult<(Vec<UserKey>, Option<UserKey>)> {
-    let moment = Moment::of(engine);
-    let (mut forgotten, mut last) = (Vec::new(), None);
-    let from = cursor.map_or(Bound::Unbounded, Bound::Excluded);
-    for guard in
-        engine.trials.range::<&[u8], _>((from.map(|key| &**key), Bound::Unbounded)).take(TRIALS_PER_LOOK)
-    {
-        let (key, value) = guard.into_inner().map_err(engine::unavailable)?;
-        match is_forgotten(&moment, &key, &value, now) {
-            Ok(true) => forgotten.push(key.clone()),
-            Ok(false) => {}
-            // One that cannot be read must not keep the others.
-            Err(error) => tracing::warn!(%error, "a trial cannot be read, and is left"),
-        }
-        last = Some(key);
-    }
-    Ok((forgotten, last))
+    progress: &mut Progress,
+) -> StoreResult<()> {
+    let rows = expired_rows(engine, now, progress.expired.as_ref(), TRIALS_PER_LOOK)?;
+    remove(queue, &rows, |rows| RemoveExpired { rows });
+    progress.expired = rows.into_iter().next_back().or(progress.expired.take());
+    let keys = ended_keys(engine, progress.ended.as_ref(), TRIALS_PER_LOOK)?;
+    remove(queue, &keys, |keys| RemoveEndedTrials { keys });
+    progress.ended = keys.into_iter().next_back().or(progress.ended.take());
+    Ok(())
 }
 
 /// The lasting entries that have ended.

@@ -35,6 +35,8 @@ mod record;
 mod scan;
 mod statistics;
 mod transaction;
+mod trial_expiry;
+mod trial_key;
 mod trial_operation;
 mod trials;
 mod trusted_time;

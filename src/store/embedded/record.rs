@@ -1,5 +1,5 @@
-//! Keys and values as they lie in the engine. What a value is, is `format`'s; a key has no version: one that changes
-//! needs another first byte.
+//! Keys and values as they lie in the engine; the keys of trials are `trial_key`'s. What a value is, is `format`'s; a key has
+//! no version: one that changes needs another first byte.
 
 use fjall::{UserKey, UserValue};
 use uuid::Uuid;
@@ -8,24 +8,12 @@ use crate::{
     domain::{
         clock::Timestamp,
         error::StoreError,
-        id::{DeviceId, EnvironmentName, MvpdId, RequestorId},
+        id::EnvironmentName,
         port::{LedgerEntry, LedgerKey, StoreResult},
         registration::{CodeEntry, CodeKey, Registration},
-        temp_pass::{GenericKey, TempPassKey},
     },
     format::{self, IdV1, LedgerEntryV1, NumberV1},
 };
-
-/// A trial by its id.
-const TRIAL: u8 = b't';
-/// A full row of a trial's resources.
-const TRIAL_RESOURCES: u8 = b'r';
-/// The id of the trial that a device is bound to.
-const TRIAL_OF_DEVICE: u8 = b'd';
-/// The id of the trial that a generic key is bound to.
-const TRIAL_OF_KEY: u8 = b'k';
-/// The generation of a TempPass.
-const GENERATION: u8 = b'g';
 
 /// The kinds of records, each a key's first byte, so that they can share a bucket.
 pub const CODE: u8 = b'c';
@@ -68,74 +56,6 @@ pub fn parse_counter_key(key: &[u8]) -> StoreResult<(EnvironmentName, u64)> {
     Ok((EnvironmentName::parse("environment", environment).map_err(|_| corrupt())?, second))
 }
 
-/// `t environment 0 requestor 0 mvpd 0 id`, the id as sixteen bytes.
-pub fn trial_key(temp_pass: &TempPassKey, id: Uuid) -> UserKey {
-    temp_pass_key(TRIAL, temp_pass, id.as_bytes())
-}
-
-/// `r environment 0 requestor 0 mvpd 0 id number`, the number as four big-endian bytes.
-pub fn trial_resources_key(temp_pass: &TempPassKey, id: Uuid, number: u32) -> UserKey {
-    temp_pass_key(TRIAL_RESOURCES, temp_pass, &[id.as_bytes().as_slice(), &number.to_be_bytes()].concat())
-}
-
-/// `d environment 0 requestor 0 mvpd 0 device id`.
-pub fn trial_of_device_key(temp_pass: &TempPassKey, device_id: &DeviceId) -> UserKey {
-    temp_pass_key(TRIAL_OF_DEVICE, temp_pass, device_id.as_str().as_bytes())
-}
-
-/// `k environment 0 requestor 0 mvpd 0 generic key`.
-pub fn trial_of_key_key(temp_pass: &TempPassKey, generic_key: &GenericKey) -> UserKey {
-    temp_pass_key(TRIAL_OF_KEY, temp_pass, generic_key.as_str().as_bytes())
-}
-
-/// `g environment 0 requestor 0 mvpd 0`.
-pub fn generation_key(temp_pass: &TempPassKey) -> UserKey {
-    temp_pass_key(GENERATION, temp_pass, &[])
-}
-
-/// What a key among the trials names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TrialKey {
-    /// A trial.
-    Trial(TempPassKey, Uuid),
-    /// A row of a trial's resources.
-    Resources(TempPassKey, Uuid),
-    /// A device or a generic key that is bound to one.
-    Binding(TempPassKey),
-    /// A generation.
-    Generation,
-}
-
-/// What a key among the trials names.
-pub fn parse_trial_key(key: &[u8]) -> StoreResult<TrialKey> {
-    let corrupt = || StoreError::Corrupt("the key of a trial".to_owned());
-    let (kind, rest) = key.split_first().ok_or_else(corrupt)?;
-    let mut parts = rest.splitn(4, |byte| *byte == 0);
-    let mut text = || parts.next().and_then(|part| std::str::from_utf8(part).ok()).ok_or_else(corrupt);
-    let (environment, requestor, mvpd) = (text()?, text()?, text()?);
-    let temp_pass = TempPassKey {
-        environment: EnvironmentName::parse("environment", environment).map_err(|_| corrupt())?,
-        requestor: RequestorId::parse("requestor", requestor).map_err(|_| corrupt())?,
-        mvpd: MvpdId::parse("mvpd", mvpd).map_err(|_| corrupt())?,
-    };
-    match *kind {
-        TRIAL => {
-            let id = parts.next().and_then(|id| Uuid::from_slice(id).ok()).ok_or_else(corrupt)?;
-            Ok(TrialKey::Trial(temp_pass, id))
-        }
-        TRIAL_RESOURCES => {
-            let id = parts.next().and_then(|rest| rest.first_chunk()).ok_or_else(corrupt)?;
-            Ok(TrialKey::Resources(temp_pass, Uuid::from_bytes(*id)))
-        }
-        TRIAL_OF_DEVICE | TRIAL_OF_KEY => Ok(TrialKey::Binding(temp_pass)),
-        GENERATION => Ok(TrialKey::Generation),
-        _ => Err(corrupt()),
-    }
-}
-
-/// What every trial's key begins with.
-pub const TRIAL_PREFIX: [u8; 1] = [TRIAL];
-
 /// The id of a trial as a value.
 pub fn encode_trial_id(id: Uuid) -> UserValue {
     UserValue::new(&IdV1::encode(id))
@@ -176,13 +96,8 @@ pub fn decode_counter(value: &[u8]) -> StoreResult<u64> {
     Ok(NumberV1::decode(value)?)
 }
 
-fn temp_pass_key(kind: u8, temp_pass: &TempPassKey, last: &[u8]) -> UserKey {
-    let TempPassKey { environment, requestor, mvpd } = temp_pass;
-    let names = [environment.as_str(), requestor.as_str(), mvpd.as_str()].map(str::as_bytes);
-    joined(kind, &[names[0], names[1], names[2], last])
-}
-
-fn joined(kind: u8, parts: &[&[u8]]) -> UserKey {
+/// A kind and the parts of a key, with a zero byte between them.
+pub fn joined(kind: u8, parts: &[&[u8]]) -> UserKey {
     let mut key = Vec::with_capacity(1 + parts.iter().map(|part| part.len() + 1).sum::<usize>());
     key.push(kind);
     for (index, part) in parts.iter().enumerate() {

@@ -15,23 +15,21 @@ use futures_util::StreamExt;
 
 use super::{
     EmbeddedOptions, EmbeddedStore, FreeSpace, OpenError, housekeeper, ledger_operation::RemoveEnded,
-    trial_operation::RemoveForgotten,
 };
 use crate::{
     domain::{
         clock::{Clock, ManualClock, Timestamp},
         error::StoreError,
-        id::DeviceId,
-        port::{Authorization, Codes, Insertion, Ledger, Store, StoreHealth, Trials},
+        port::{Codes, Insertion, Ledger, Store, StoreHealth},
         registration::QUARANTINE,
-        temp_pass::{ResetTarget, TempPassRule, TrialApplication},
     },
     store::conformance::{
         Harness, conformance,
         sample::{NO_LIMIT, TTL, entry, ledger_key, registration},
-        trials::{PROMOTIONAL, identity, new_id, resource, temp_pass},
     },
 };
+
+mod trial_expiry;
 
 struct EmbeddedHarness {
     folder: tempfile::TempDir,
@@ -211,45 +209,6 @@ async fn ended_entries_among_the_lasting_ones_are_removed() {
     assert!(Ledger::get(&store, &ledger_key("kind", "stays")).await.expect("works").is_some());
 }
 
-#[tokio::test]
-async fn what_a_reset_of_all_leaves_is_collected_and_what_runs_is_not() {
-    let harness = EmbeddedHarness::new();
-    let store = harness.embedded();
-    let authorize = async |device: &str, key: u8| {
-        let authorization = Authorization {
-            temp_pass: temp_pass("TempPassREF"),
-            rule: PROMOTIONAL,
-            identity: identity(device, Some(key)),
-            application: TrialApplication::default(),
-            resource: resource("one"),
-            new_id: new_id(),
-        };
-        store.authorize(authorization).await.expect("works");
-    };
-    authorize("a", 1).await;
-    authorize("b", 2).await;
-    let nothing_asked = TrialApplication::default();
-    let key = temp_pass("TempPassREF");
-    store.reset(&key, &ResetTarget::All, &nothing_asked).await.expect("works");
-    authorize("b", 2).await;
-    authorize("c", 3).await;
-    let device = DeviceId::parse("device_id", "c").expect("valid");
-    store.reset(&key, &ResetTarget::Device(device), &nothing_asked).await.expect("works");
-
-    let forgotten = || {
-        let engine = store.core.engine.load_full().expect("open");
-        housekeeper::forgotten_trials(&engine, harness.clock.now(), None).expect("readable").0
-    };
-    // Two trials of the old generation, the two bindings of a, and the key that was bound to the trial of c.
-    let keys = forgotten();
-    assert_eq!(keys.len(), 5);
-    store.submit(RemoveForgotten { keys }).await.expect("works");
-    assert!(forgotten().is_empty());
-    let running = identity("b", Some(2));
-    let trial = Trials::get(&store, &key, &PROMOTIONAL, &running).await.expect("works");
-    assert_eq!(trial.used_resources.len(), 1);
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_code_is_found_at_every_moment_while_its_record_moves_between_buckets() {
     let harness = EmbeddedHarness::new();
@@ -273,33 +232,6 @@ async fn a_code_is_found_at_every_moment_while_its_record_moves_between_buckets(
     }
     done.store(true, Ordering::Relaxed);
     assert_eq!(read.await.expect("ends"), 0);
-}
-
-#[tokio::test]
-async fn rows_of_a_trial_that_was_reset_are_collected() {
-    let harness = EmbeddedHarness::new();
-    let store = harness.embedded();
-    let rule = TempPassRule { max_resources: Some(100), ..PROMOTIONAL };
-    let key = temp_pass("TempPassREF");
-    for index in 0..40 {
-        let authorization = Authorization {
-            temp_pass: key.clone(),
-            rule,
-            identity: identity("a", Some(1)),
-            application: TrialApplication::default(),
-            resource: resource(&format!("resource {index}")),
-            new_id: new_id(),
-        };
-        assert_eq!(store.authorize(authorization).await.expect("works").denial, None);
-    }
-    let trial = Trials::get(&store, &key, &rule, &identity("a", Some(1))).await.expect("works");
-    let expected: Vec<_> = (0..40).map(|index| resource(&format!("resource {index}"))).collect();
-    assert_eq!(trial.used_resources, expected);
-    let device = DeviceId::parse("device_id", "a").expect("valid");
-    store.reset(&key, &ResetTarget::Device(device), &TrialApplication::default()).await.expect("works");
-    let engine = store.core.engine.load_full().expect("open");
-    let forgotten = housekeeper::forgotten_trials(&engine, harness.clock.now(), None).expect("readable").0;
-    assert_eq!(forgotten.len(), 3, "two full rows, and the key that was bound to the trial");
 }
 
 /// A file system whose free space a test decides.

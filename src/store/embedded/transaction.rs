@@ -78,7 +78,7 @@ impl<'a> Transaction<'a> {
     pub fn find_trial(&self, key: &UserKey) -> StoreResult<Option<UserValue>> {
         match self.find_written(key) {
             Some(found) => Ok(found.map(|found| found.value)),
-            None => self.engine.trials.get(key).map_err(super::engine::unavailable),
+            None => self.engine.find_trial(key),
         }
     }
 

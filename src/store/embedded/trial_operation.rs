@@ -7,7 +7,13 @@
 use fjall::{UserKey, UserValue};
 use uuid::Uuid;
 
-use super::{operation::Command, record, transaction::Transaction};
+use super::{
+    operation::Command,
+    record,
+    transaction::Transaction,
+    trial_expiry,
+    trial_key::{self, Generation},
+};
 use crate::{
     domain::{
         clock::Timestamp,
@@ -20,8 +26,8 @@ use crate::{
     format,
 };
 
-/// What is to be written: a key, and its value or nothing.
-type Writes = Vec<(UserKey, Option<UserValue>)>;
+/// What is to be written: a key, and its value.
+type Writes = Vec<(UserKey, UserValue)>;
 
 /// Trials as they lie under their keys.
 pub trait Look {
@@ -35,14 +41,11 @@ impl Look for Transaction<'_> {
     }
 }
 
-/// The generation of a TempPass.
-fn generation(look: &impl Look, temp_pass: &TempPassKey) -> StoreResult<u64> {
-    look.look(&record::generation_key(temp_pass))?.map_or(Ok(0), |value| record::decode_counter(&value))
-}
-
-/// Whether a trial still counts.
-fn counts(trial: &Trial, generation: u64, now: Timestamp) -> bool {
-    trial.generation == generation && now < trial.forget_time
+/// The present generation of a TempPass.
+pub fn generation(look: &impl Look, temp_pass: &TempPassKey) -> StoreResult<Generation> {
+    let number = look.look(&trial_key::generation_key(temp_pass))?;
+    let number = number.map_or(Ok(0), |value| record::decode_counter(&value))?;
+    Ok(Generation { temp_pass: temp_pass.clone(), number })
 }
 
 /// A trial that was found, and its id.
@@ -50,45 +53,43 @@ type Found = Option<(Uuid, Trial)>;
 
 fn follow(
     look: &impl Look,
-    temp_pass: &TempPassKey,
+    generation: &Generation,
     binding: &UserKey,
-    generation: u64,
     now: Timestamp,
 ) -> StoreResult<Found> {
     let Some(id) = look.look(binding)? else { return Ok(None) };
     let id = record::decode_trial_id(&id)?;
-    let Some(trial) = look.look(&record::trial_key(temp_pass, id))? else { return Ok(None) };
-    let trial = whole_trial(look, temp_pass, id, &trial)?;
-    Ok(counts(&trial, generation, now).then_some((id, trial)))
+    let Some(trial) = look.look(&generation.trial(id))? else { return Ok(None) };
+    let trial = whole_trial(look, generation, id, &trial)?;
+    Ok((now < trial.forget_time).then_some((id, trial)))
 }
 
 /// The trial whose record is `value`, with the resources that lie in rows.
-pub fn whole_trial(look: &impl Look, temp_pass: &TempPassKey, id: Uuid, value: &[u8]) -> StoreResult<Trial> {
+pub fn whole_trial(look: &impl Look, generation: &Generation, id: Uuid, value: &[u8]) -> StoreResult<Trial> {
     format::decode_trial(value, |number| {
-        let row = look.look(&record::trial_resources_key(temp_pass, id, number))?;
+        let row = look.look(&generation.resources(id, number))?;
         let row = row.ok_or_else(|| StoreError::Corrupt("a trial lacks a row of resources".to_owned()))?;
         Ok(format::decode_row(&row)?)
     })
 }
 
-/// The trial whose record is `value`, without those: who only asks whether it counts need not read them.
-fn bare_trial(value: &[u8]) -> StoreResult<Trial> {
-    format::decode_trial(value, |_| Ok(Vec::new()))
-}
-
 /// What is written for a trial that starts, or has one more resource.
-fn trial_writes(temp_pass: &TempPassKey, id: Uuid, trial: &Trial) -> StoreResult<Writes> {
-    let record = UserValue::new(&format::encode_trial(trial)?);
-    let mut writes = vec![(record::trial_key(temp_pass, id), Some(record))];
+fn trial_writes(generation: &Generation, id: Uuid, trial: &Trial) -> StoreResult<Writes> {
+    let mut writes = vec![(generation.trial(id), UserValue::new(&format::encode_trial(trial)?))];
     if let Some((number, row)) = format::encode_filled_row(trial)? {
-        writes.push((record::trial_resources_key(temp_pass, id, number), Some(UserValue::new(&row))));
+        writes.push((generation.resources(id, number), UserValue::new(&row)));
     }
     Ok(writes)
 }
 
+/// The row of the expiry index for a key.
+fn expiry_row(forget_time: Timestamp, key: &UserKey) -> (UserKey, UserValue) {
+    (trial_key::expiry_key(forget_time, key), UserValue::empty())
+}
+
 /// The trials of an identity.
 struct Known {
-    generation: u64,
+    generation: Generation,
     device: Found,
     key: Found,
 }
@@ -101,13 +102,9 @@ impl Known {
         now: Timestamp,
     ) -> StoreResult<Self> {
         let generation = generation(look, temp_pass)?;
-        let device = record::trial_of_device_key(temp_pass, &identity.device_id);
-        let device = follow(look, temp_pass, &device, generation, now)?;
+        let device = follow(look, &generation, &generation.of_device(&identity.device_id), now)?;
         let key = match &identity.generic_key {
-            Some(key) => {
-                let binding = record::trial_of_key_key(temp_pass, key);
-                follow(look, temp_pass, &binding, generation, now)?
-            }
+            Some(key) => follow(look, &generation, &generation.of_key(key), now)?,
             None => None,
         };
         Ok(Self { generation, device, key })
@@ -143,12 +140,13 @@ pub fn authorize(
 ) -> StoreResult<(Verdict, Writes)> {
     let Authorization { temp_pass, rule, identity, resource, new_id, .. } = authorization;
     let known = Known::find(look, temp_pass, identity, now)?;
-    let mut writes = bindings(authorization, &known);
-    let generation = known.generation;
+    let mut writes = bindings(authorization, &known, now);
+    let generation = known.generation.clone();
     let mut trials = known.trials();
     if trials.is_empty() {
-        let trial = start(authorization, generation, now);
-        writes.append(&mut trial_writes(temp_pass, *new_id, &trial)?);
+        let trial = start(authorization, now);
+        writes.push(expiry_row(trial.forget_time, &generation.trial(*new_id)));
+        writes.append(&mut trial_writes(&generation, *new_id, &trial)?);
         return Ok((Verdict { denial: None, trial: trial.view(rule, now), media_token: None }, writes));
     }
     trials.sort_by_key(|(_, trial)| trial.strictness(rule, now));
@@ -156,7 +154,7 @@ pub fn authorize(
     if denial.is_none() && rule.is_promotional() {
         for (id, trial) in trials.iter_mut().filter(|(_, trial)| !trial.has(resource)) {
             trial.used_resources.push(resource.clone());
-            writes.append(&mut trial_writes(temp_pass, *id, trial)?);
+            writes.append(&mut trial_writes(&generation, *id, trial)?);
         }
     }
     let strictest = trials.iter().map(|(_, trial)| trial).min_by_key(|trial| trial.strictness(rule, now));
@@ -166,33 +164,33 @@ pub fn authorize(
 
 /// The sides of the identity that are to be bound: those that are not known, to the trial of the other one, or to the
 /// one that starts.
-fn bindings(authorization: &Authorization, known: &Known) -> Writes {
-    let Authorization { temp_pass, identity, new_id, .. } = authorization;
-    let bind = |other: &Found| {
-        let id = other.as_ref().map_or(*new_id, |(id, _)| *id);
-        Some(record::encode_trial_id(id))
+fn bindings(authorization: &Authorization, known: &Known, now: Timestamp) -> Writes {
+    let Authorization { identity, rule, new_id, .. } = authorization;
+    let bind = |side: UserKey, other: &Found| {
+        let new = (*new_id, forget_time(rule, now));
+        let (id, forget_time) = other.as_ref().map_or(new, |(id, trial)| (*id, trial.forget_time));
+        [expiry_row(forget_time, &side), (side, record::encode_trial_id(id))]
     };
     let mut writes = Writes::new();
     if known.device.is_none() {
-        let device = record::trial_of_device_key(temp_pass, &identity.device_id);
-        writes.push((device, bind(&known.key)));
+        writes.extend(bind(known.generation.of_device(&identity.device_id), &known.key));
     }
     if let Some(key) = identity.generic_key.as_ref().filter(|_| known.key.is_none()) {
-        writes.push((record::trial_of_key_key(temp_pass, key), bind(&known.device)));
+        writes.extend(bind(known.generation.of_key(key), &known.device));
     }
     writes
 }
 
-fn start(authorization: &Authorization, generation: u64, now: Timestamp) -> Trial {
+fn start(authorization: &Authorization, now: Timestamp) -> Trial {
     let Authorization { rule, application, resource, .. } = authorization;
     let used_resources = if rule.is_promotional() { vec![resource.clone()] } else { Vec::new() };
-    Trial {
-        generation,
-        start_time: now,
-        forget_time: now + rule.ttl + rule.retention,
-        application: application.clone(),
-        used_resources,
-    }
+    let (application, forget_time) = (application.clone(), forget_time(rule, now));
+    Trial { start_time: now, forget_time, application, used_resources }
+}
+
+/// When a trial that starts now may be forgotten.
+fn forget_time(rule: &TempPassRule, now: Timestamp) -> Timestamp {
+    now + rule.ttl + rule.retention
 }
 
 /// Authorizes.
@@ -204,7 +202,7 @@ impl Command for Authorize {
     fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<Verdict> {
         let (verdict, writes) = authorize(transaction, &self.0, transaction.now)?;
         for (key, value) in writes {
-            transaction.put_trial(&key, value);
+            transaction.put_trial(&key, Some(value));
         }
         Ok(verdict)
     }
@@ -224,67 +222,29 @@ impl Command for Reset {
     type Outcome = Option<u64>;
 
     fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<Option<u64>> {
-        let Self { temp_pass, target, application } = self;
-        let generation = generation(transaction, temp_pass)?;
-        let binding = match target {
-            ResetTarget::Device(device_id) => record::trial_of_device_key(temp_pass, device_id),
-            ResetTarget::Key(generic_key) => record::trial_of_key_key(temp_pass, generic_key),
+        let generation = generation(transaction, &self.temp_pass)?;
+        let binding = match &self.target {
+            ResetTarget::Device(device_id) => generation.of_device(device_id),
+            ResetTarget::Key(generic_key) => generation.of_key(generic_key),
             ResetTarget::All => {
-                let next = record::encode_counter(generation.wrapping_add(1));
-                transaction.put_trial(&record::generation_key(temp_pass), Some(next));
+                let next = record::encode_counter(generation.number.wrapping_add(1));
+                transaction.put_trial(&trial_key::generation_key(&self.temp_pass), Some(next));
+                transaction.put_trial(&generation.ended(), Some(UserValue::empty()));
                 return Ok(None);
             }
         };
-        let found = follow(transaction, temp_pass, &binding, generation, transaction.now)?;
-        let Some((id, _)) = found.filter(|(_, trial)| trial.application.matches(application)) else {
+        let found = follow(transaction, &generation, &binding, transaction.now)?;
+        let Some((id, _)) = found.filter(|(_, trial)| trial.application.matches(&self.application)) else {
             return Ok(Some(0));
         };
-        transaction.put_trial(&record::trial_key(temp_pass, id), None);
-        transaction.put_trial(&binding, None);
+        for key in [
+            trial_expiry::removal(transaction, &binding)?,
+            trial_expiry::removal(transaction, &generation.trial(id))?,
+        ]
+        .concat()
+        {
+            transaction.put_trial(&key, None);
+        }
         Ok(Some(1))
     }
-}
-
-/// Removes what no decision looks at any more: trials of old generations or past their retention, and bindings of these.
-pub struct RemoveForgotten {
-    /// Keys that were seen to be such.
-    pub keys: Vec<UserKey>,
-}
-
-impl Command for RemoveForgotten {
-    type Outcome = ();
-
-    fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<()> {
-        for key in &self.keys {
-            // It may have been written anew since it was seen.
-            if let Some(value) = transaction.find_trial(key)?
-                && is_forgotten(transaction, key, &value, transaction.now)?
-            {
-                transaction.put_trial(key, None);
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Whether no decision looks at a record any more.
-pub fn is_forgotten(look: &impl Look, key: &[u8], value: &[u8], now: Timestamp) -> StoreResult<bool> {
-    match record::parse_trial_key(key)? {
-        record::TrialKey::Trial(temp_pass, _) => {
-            Ok(!counts(&bare_trial(value)?, generation(look, &temp_pass)?, now))
-        }
-        record::TrialKey::Resources(temp_pass, id) => is_gone(look, &temp_pass, id, now),
-        record::TrialKey::Binding(temp_pass) => {
-            is_gone(look, &temp_pass, record::decode_trial_id(value)?, now)
-        }
-        record::TrialKey::Generation => Ok(false),
-    }
-}
-
-/// Whether there is no trial of this id that counts.
-fn is_gone(look: &impl Look, temp_pass: &TempPassKey, id: Uuid, now: Timestamp) -> StoreResult<bool> {
-    Ok(match look.look(&record::trial_key(temp_pass, id))? {
-        Some(trial) => !counts(&bare_trial(&trial)?, generation(look, temp_pass)?, now),
-        None => true,
-    })
 }

@@ -8,9 +8,9 @@ use uuid::Uuid;
 use super::{
     engine::{Engine, unavailable},
     handle::{EmbeddedStore, closed},
-    record::{self, TrialKey},
     scan::scan,
-    trial_operation::{self, Authorize, Look, Reset, is_forgotten},
+    trial_key::{self, TrialKey},
+    trial_operation::{self, Authorize, Look, Reset},
 };
 use crate::domain::{
     port::{Authorization, StoreResult, Trials, Verdict},
@@ -18,13 +18,13 @@ use crate::domain::{
 };
 
 /// The trials as of one moment: what belongs together is read together.
-pub(super) struct Moment<'a> {
+struct Moment<'a> {
     engine: &'a Engine,
     snapshot: Snapshot,
 }
 
 impl<'a> Moment<'a> {
-    pub(super) fn of(engine: &'a Engine) -> Self {
+    fn of(engine: &'a Engine) -> Self {
         Self { engine, snapshot: engine.snapshot() }
     }
 }
@@ -75,18 +75,18 @@ impl Trials for EmbeddedStore {
 
     fn scan(&self) -> BoxStream<'static, StoreResult<(TempPassKey, Uuid, Trial)>> {
         let core = std::sync::Arc::clone(&self.core);
-        scan(&self.core, record::TRIAL_PREFIX.to_vec(), move |key, _, now| {
-            let TrialKey::Trial(temp_pass, id) = record::parse_trial_key(key)? else { return Ok(None) };
+        scan(&self.core, trial_key::TRIAL_PREFIX.to_vec(), move |key, _, now| {
+            let TrialKey::Trial(generation, id) = trial_key::parse_trial_key(key)? else { return Ok(None) };
             let engine = core.engine()?;
             let engine = engine.as_ref().ok_or_else(closed)?;
             let moment = Moment::of(engine);
-            // Its rows are read now, and so it must be too: since the scan began it may have been reset.
-            let Some(value) = moment.look(&key.into())? else { return Ok(None) };
-            if is_forgotten(&moment, key, &value, now)? {
+            if trial_operation::generation(&moment, &generation.temp_pass)? != generation {
                 return Ok(None);
             }
-            let trial = trial_operation::whole_trial(&moment, &temp_pass, id, &value)?;
-            Ok(Some((temp_pass, id, trial)))
+            // Its rows are read now, and so it must be too: since the scan began it may have been reset.
+            let Some(value) = moment.look(&key.into())? else { return Ok(None) };
+            let trial = trial_operation::whole_trial(&moment, &generation, id, &value)?;
+            Ok((now < trial.forget_time).then_some((generation.temp_pass, id, trial)))
         })
     }
 }

@@ -1,0 +1,159 @@
+//! The keys among the trials.
+//!
+//! Trials and what is bound to them lie under the generation of their TempPass, which a reset of all counts up: what no
+//! decision looks at any more has prefixes of its own. Whatever is forgotten at some time has a row in the expiry index,
+//! by the day of that time.
+
+use std::ops::Range;
+
+use fjall::UserKey;
+use uuid::Uuid;
+
+use super::record::joined;
+use crate::domain::{
+    clock::Timestamp,
+    error::StoreError,
+    id::{DeviceId, EnvironmentName, MvpdId, RequestorId},
+    port::StoreResult,
+    temp_pass::{GenericKey, TempPassKey},
+};
+
+/// A trial by its id.
+const TRIAL: u8 = b't';
+/// A full row of a trial's resources.
+const RESOURCES: u8 = b'r';
+/// The id of the trial that a device is bound to.
+const OF_DEVICE: u8 = b'd';
+/// The id of the trial that a generic key is bound to.
+const OF_KEY: u8 = b'k';
+/// The present generation of a TempPass.
+const GENERATION: u8 = b'g';
+/// A generation that has ended, and whose records may still be there.
+const ENDED: u8 = b'e';
+/// A row of the expiry index.
+const EXPIRY: u8 = b'f';
+
+const DAY_MILLIS: u64 = 24 * 60 * 60 * 1000;
+
+/// What every trial's key begins with.
+pub const TRIAL_PREFIX: [u8; 1] = [TRIAL];
+
+/// The trials of a TempPass between two resets of all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Generation {
+    /// The TempPass.
+    pub temp_pass: TempPassKey,
+    /// How many resets of all there were before.
+    pub number: u64,
+}
+
+/// What a key names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TrialKey {
+    /// A trial.
+    Trial(Generation, Uuid),
+    /// A device or a generic key that is bound to one.
+    Binding(Generation),
+    /// A generation that has ended.
+    Ended(Generation),
+}
+
+impl Generation {
+    /// `t environment 0 requestor 0 mvpd 0 generation id`, the generation as eight big-endian bytes, the id as sixteen.
+    pub fn trial(&self, id: Uuid) -> UserKey {
+        self.key(TRIAL, id.as_bytes())
+    }
+
+    /// `r environment 0 requestor 0 mvpd 0 generation id number`, the number as four big-endian bytes.
+    pub fn resources(&self, id: Uuid, number: u32) -> UserKey {
+        self.key(RESOURCES, &[id.as_bytes().as_slice(), &number.to_be_bytes()].concat())
+    }
+
+    /// `d environment 0 requestor 0 mvpd 0 generation device id`.
+    pub fn of_device(&self, device_id: &DeviceId) -> UserKey {
+        self.key(OF_DEVICE, device_id.as_str().as_bytes())
+    }
+
+    /// `k environment 0 requestor 0 mvpd 0 generation generic key`.
+    pub fn of_key(&self, generic_key: &GenericKey) -> UserKey {
+        self.key(OF_KEY, generic_key.as_str().as_bytes())
+    }
+
+    /// `e environment 0 requestor 0 mvpd 0 generation`.
+    pub fn ended(&self) -> UserKey {
+        self.key(ENDED, &[])
+    }
+
+    /// Where its records lie: bindings first, since these lead to the trials. Rows of resources go with their trials.
+    pub fn ranges(&self) -> [Range<UserKey>; 3] {
+        let next = Self { temp_pass: self.temp_pass.clone(), number: self.number.saturating_add(1) };
+        [OF_DEVICE, OF_KEY, TRIAL].map(|kind| self.key(kind, &[])..next.key(kind, &[]))
+    }
+
+    fn key(&self, kind: u8, last: &[u8]) -> UserKey {
+        temp_pass_key(kind, &self.temp_pass, &[&self.number.to_be_bytes(), last].concat())
+    }
+}
+
+/// `g environment 0 requestor 0 mvpd 0`.
+pub fn generation_key(temp_pass: &TempPassKey) -> UserKey {
+    temp_pass_key(GENERATION, temp_pass, &[])
+}
+
+/// `f day key`: that what lies under `key` is forgotten on this day, counted from the Unix epoch in four big-endian bytes.
+pub fn expiry_key(forget_time: Timestamp, key: &UserKey) -> UserKey {
+    UserKey::new(&[&[EXPIRY], day(forget_time).as_slice(), key].concat())
+}
+
+/// Where the rows of the expiry index lie whose days are over at `now`.
+pub fn expiry_range(now: Timestamp) -> Range<UserKey> {
+    UserKey::new(&[EXPIRY])..UserKey::new(&[&[EXPIRY], day(now).as_slice()].concat())
+}
+
+/// Where the marks of generations lie that have ended.
+pub fn ended_range() -> Range<UserKey> {
+    UserKey::new(&[ENDED])..UserKey::new(&[ENDED + 1])
+}
+
+/// The key that a row of the expiry index is about.
+pub fn parse_expiry_key(row: &[u8]) -> StoreResult<UserKey> {
+    match row.split_first_chunk::<5>() {
+        Some(([EXPIRY, ..], key)) => Ok(key.into()),
+        _ => Err(corrupt()),
+    }
+}
+
+fn day(time: Timestamp) -> [u8; 4] {
+    u32::try_from(time.as_millis() / DAY_MILLIS).unwrap_or(u32::MAX).to_be_bytes()
+}
+
+/// What a key names that is neither a row of resources nor one of the index.
+pub fn parse_trial_key(key: &[u8]) -> StoreResult<TrialKey> {
+    let (kind, rest) = key.split_first().ok_or_else(corrupt)?;
+    let mut parts = rest.splitn(4, |byte| *byte == 0);
+    let mut text = || parts.next().and_then(|part| std::str::from_utf8(part).ok()).ok_or_else(corrupt);
+    let (environment, requestor, mvpd) = (text()?, text()?, text()?);
+    let temp_pass = TempPassKey {
+        environment: EnvironmentName::parse("environment", environment).map_err(|_| corrupt())?,
+        requestor: RequestorId::parse("requestor", requestor).map_err(|_| corrupt())?,
+        mvpd: MvpdId::parse("mvpd", mvpd).map_err(|_| corrupt())?,
+    };
+    let (number, last) = parts.next().and_then(|rest| rest.split_first_chunk()).ok_or_else(corrupt)?;
+    let generation = Generation { temp_pass, number: u64::from_be_bytes(*number) };
+    match *kind {
+        TRIAL => Ok(TrialKey::Trial(generation, Uuid::from_slice(last).map_err(|_| corrupt())?)),
+        OF_DEVICE | OF_KEY => Ok(TrialKey::Binding(generation)),
+        ENDED => Ok(TrialKey::Ended(generation)),
+        _ => Err(corrupt()),
+    }
+}
+
+fn corrupt() -> StoreError {
+    StoreError::Corrupt("the key of a trial".to_owned())
+}
+
+fn temp_pass_key(kind: u8, temp_pass: &TempPassKey, last: &[u8]) -> UserKey {
+    let TempPassKey { environment, requestor, mvpd } = temp_pass;
+    let names = [environment.as_str(), requestor.as_str(), mvpd.as_str()].map(str::as_bytes);
+    joined(kind, &[names[0], names[1], names[2], last])
+}
