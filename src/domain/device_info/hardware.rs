@@ -1,62 +1,36 @@
 //! What kind of thing a device is and who made it, where it does not say so itself.
 
+mod amazon;
+mod handheld;
+
+pub(super) use amazon::{is_code as is_amazon_code, is_fire_tv};
+pub(super) use handheld::kind as handheld_by_words;
+
 pub(super) const DESKTOP: &str = "Desktop";
 pub(super) const GAMES_CONSOLE: &str = "GamesConsole";
 pub(super) const MEDIA_PLAYER: &str = "MediaPlayer";
 pub(super) const MOBILE_PHONE: &str = "MobilePhone";
+pub(super) const PROJECTOR: &str = "Projector";
 pub(super) const SET_TOP_BOX: &str = "SetTopBox";
 pub(super) const TABLET: &str = "Tablet";
 pub(super) const TV: &str = "TV";
+/// For what is certainly none of the kinds that would be guessed.
+pub(super) const UNKNOWN_KIND: &str = "Unknown";
+pub(super) const VEHICLE: &str = "VehicleMultimediaSystem";
 pub(super) const WRISTWATCH: &str = "Wristwatch";
 
 /// What the model of a device tells of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Maker {
-    /// The listed hardware type.
-    pub(super) hardware_type: &'static str,
-    /// The company, as it writes itself.
-    pub(super) name: &'static str,
+    /// The listed hardware type, where the model tells it.
+    pub(super) hardware_type: Option<&'static str>,
+    /// The company, as it writes itself, where the model tells it.
+    pub(super) name: Option<&'static str>,
 }
 
 const fn maker_of(hardware_type: &'static str, name: &'static str) -> Maker {
-    Maker { hardware_type, name }
+    Maker { hardware_type: Some(hardware_type), name: Some(name) }
 }
-
-/// Beginnings of model codes, after which capitals and digits go on. All Amazon devices have one of these:
-/// Fire TV the first, Fire tablets the second.
-const CODES: &[(&str, Maker)] =
-    &[("AFT", maker_of(SET_TOP_BOX, "Amazon")), ("KF", maker_of(TABLET, "Amazon"))];
-
-/// Fire TV's codes that are televisions, of Amazon and of others.
-const FIRE_TV_SETS: &[(&str, Maker)] = &[
-    ("AFTBOXE1", maker_of(TV, "Toshiba")),
-    ("AFTHA002", maker_of(TV, "Toshiba")),
-    ("AFTHA003", maker_of(TV, "Toshiba")),
-    ("AFTHA004", maker_of(TV, "Toshiba")),
-    ("AFTDCT31", maker_of(TV, "Toshiba")),
-    ("AFTKMST12", maker_of(TV, "Toshiba")),
-    ("AFTBAMR311", maker_of(TV, "Toshiba")),
-    ("AFTJMST12", maker_of(TV, "Insignia")),
-    ("AFTEAMR311", maker_of(TV, "Insignia")),
-    ("AFTSO001", maker_of(TV, "JVC")),
-    ("AFTJULI1", maker_of(TV, "JVC")),
-    ("AFTWMST22", maker_of(TV, "JVC")),
-    ("AFTALMO", maker_of(TV, "Amazon")),
-    ("AFTANNA0", maker_of(TV, "Amazon")),
-    ("AFTKA002", maker_of(TV, "Amazon")),
-    ("AFTKADE001", maker_of(TV, "Amazon")),
-    ("AFTKAUK002", maker_of(TV, "Amazon")),
-    ("AFTEU011", maker_of(TV, "Grundig")),
-    ("AFTEU014", maker_of(TV, "Grundig")),
-    ("AFTEUFF014", maker_of(TV, "Grundig")),
-    ("AFTTI43", maker_of(TV, "Amazon")),
-    ("AFTTIFF43", maker_of(TV, "Amazon")),
-    ("AFTKAUK001", maker_of(TV, "Amazon")),
-    ("AFTMD002", maker_of(TV, "TCL")),
-    ("AFTSHN02", maker_of(TV, "TCL")),
-    ("AFTLE", maker_of(TV, "Onida")),
-    ("AFTBTX4", maker_of(TV, "Xiaomi")),
-];
 
 /// Beginnings of model names, in whatever capitals.
 const NAMES: &[(&str, Maker)] = &[
@@ -81,15 +55,33 @@ const NAMES: &[(&str, Maker)] = &[
     ("PS5", maker_of(GAMES_CONSOLE, "Sony")),
     ("Roku", maker_of(SET_TOP_BOX, "Roku")),
     ("SHIELD Android TV", maker_of(SET_TOP_BOX, "NVIDIA")),
+    ("A350 TV", maker_of(MOBILE_PHONE, "Explay")),
+    ("ANBERNIC", maker_of(GAMES_CONSOLE, "ANBERNIC")),
+    ("AT&T TV", maker_of(SET_TOP_BOX, "AT&T")),
+    ("Bell Streamer", maker_of(SET_TOP_BOX, "Bell")),
+    ("BeyondTV", maker_of(TV, "TCL")),
+    ("GAMEPAD", maker_of(GAMES_CONSOLE, "Archos")),
+    ("GigaTV", maker_of(SET_TOP_BOX, "Vodafone")),
+    ("GT-B9150", maker_of(SET_TOP_BOX, "Samsung")),
+    ("HEGE-", maker_of(TV, "Huawei")),
+    ("KANT-", maker_of(TV, "Huawei")),
+    ("LEAP-S1", maker_of(SET_TOP_BOX, "STRONG")),
+    ("MAG425A", maker_of(SET_TOP_BOX, "Infomir")),
+    ("MK808", maker_of(SET_TOP_BOX, "Rikomagic")),
+    ("onn. 4K", maker_of(SET_TOP_BOX, "onn.")),
+    ("R-TV BOX", maker_of(SET_TOP_BOX, "R-TV")),
+    ("Razer Edge", maker_of(GAMES_CONSOLE, "Razer")),
+    ("Retroid Pocket", maker_of(GAMES_CONSOLE, "Retroid")),
+    ("TIVO STREAM 4K", maker_of(SET_TOP_BOX, "TiVo")),
+    ("TY55_1", maker_of(TV, "Telly")),
+    ("VAP430", maker_of(SET_TOP_BOX, "VIZIO")),
+    ("Vodafone TV", maker_of(SET_TOP_BOX, "Vodafone")),
+    ("XGIMI", maker_of(PROJECTOR, "XGIMI")),
     ("Xbox", maker_of(GAMES_CONSOLE, "Microsoft")),
 ];
 
 /// What `model` tells of a device; nothing for most Android models.
 pub(super) fn maker(model: &str) -> Option<Maker> {
-    let by_code = CODES.iter().find(|(code, _)| {
-        let rest = model.strip_prefix(code).unwrap_or_default();
-        rest.starts_with(|letter: char| letter.is_ascii_uppercase() || letter.is_ascii_digit())
-    });
     // A word that goes on is another word, and a number another number: `Machine` and `MACHONE` are no Macs,
     // `PS43D490` is a television.
     let goes_on = |start: &str, rest: &str| match (start.bytes().last(), rest.bytes().next()) {
@@ -100,13 +92,12 @@ pub(super) fn maker(model: &str) -> Option<Maker> {
         }
         _ => false,
     };
-    let by_name = NAMES.iter().filter(|(name, _)| {
+    let mut by_name = NAMES.iter().filter(|(name, _)| {
         model
             .split_at_checked(name.len())
             .is_some_and(|(start, rest)| start.eq_ignore_ascii_case(name) && !goes_on(start, rest))
     });
-    let set = FIRE_TV_SETS.iter().find(|(code, _)| *code == model);
-    set.into_iter().chain(by_code).chain(by_name).map(|(_, maker)| *maker).next()
+    amazon::maker(model).or_else(|| by_name.next().map(|(_, maker)| *maker))
 }
 
 /// What words in `model` tell where its beginning tells nothing: `MIBOX4`, `UIW4020-STB`, `Smart TV Pro`,
@@ -118,7 +109,7 @@ pub(super) fn type_by_words(model: &str) -> Option<&'static str> {
     #[rustfmt::skip]
     const HANDHELDS: &[&str] = &[
         "BTV-", "BNTV", "DTV", "HITV", "HTV3", "LETV X", "NATV", "SMARTV", "STV100", "-TV", "WTVIS", "AVATAR TV", "BEAT TV",
-        "MATCH TV", "KAZAM", "KEMPLER", "LEDSTAR", "MLLED", "AXIS7", "GTVR10", "RUNBO", "TURBOX",
+        "MATCH TV", "CINEMATV", "JOY_TV", "JOY7_TV", "EASYNOTE", "SWITCH OLED", "70IT2", "TV808", "KAZAM", "KEMPLER", "LEDSTAR", "MLLED", "AXIS7", "GTVR10", "RUNBO", "TURBOX",
     ];
     let model = model.to_ascii_uppercase();
     let has = |words: &[&str]| words.iter().any(|word| model.contains(word));

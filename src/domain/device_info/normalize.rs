@@ -146,9 +146,10 @@ impl<'a> Device<'a> {
         let from_user_agent = || self.facts?.device.hardware_type;
         let explicit = self.explicit.get(Key::PrimaryHardwareType);
         explicit
-            .or_else(|| self.maker.map(|maker| maker.hardware_type))
+            .or_else(|| self.maker?.hardware_type)
             .or_else(|| hardware::type_by_words(self.model))
             .or_else(from_user_agent)
+            .or_else(|| hardware::handheld_by_words(self.explicit.get(Key::Model)?))
             .or_else(|| hardware::type_by_family(self.family()?))
             .unwrap_or(UNKNOWN)
     }
@@ -156,8 +157,7 @@ impl<'a> Device<'a> {
     fn hardware(&self) -> Hardware {
         let from_user_agent = || self.facts?.device.manufacturer.as_deref();
         let manufacturer = self.explicit.get(Key::Manufacturer);
-        let manufacturer =
-            manufacturer.or_else(|| self.maker.map(|maker| maker.name)).or_else(from_user_agent);
+        let manufacturer = manufacturer.or_else(|| self.maker?.name).or_else(from_user_agent);
         Hardware {
             name: self.model.to_owned(),
             vendor: self.explicit.get(Key::Vendor).unwrap_or(UNKNOWN).to_owned(),
@@ -183,8 +183,8 @@ impl<'a> Device<'a> {
 
     /// Amazon's Android says that it is Android: only the model tells.
     fn system_vendor(&self) -> Option<&'a str> {
-        let is_amazon = self.family() == operating_system::ANDROID.family
-            && self.maker.is_some_and(|maker| Some(maker.name) == operating_system::FIRE_OS.vendor);
+        let is_amazon =
+            self.family() == operating_system::ANDROID.family && hardware::is_amazon_code(self.model);
         let from_model = is_amazon.then_some(operating_system::FIRE_OS.vendor).flatten();
         let from_name = || self.system?.vendor;
         let from_user_agent = || self.facts?.system.as_ref()?.vendor;

@@ -23,6 +23,7 @@ pub(super) const TVOS: System = system("tvOS", "tvOS", "Apple");
 const CHROME_OS: System = system("Chrome OS", "Linux", "Google");
 pub(super) const CAST_OS: System = system("Linux", "Linux", "Google");
 const IOS: System = system("iOS", "iOS", "Apple");
+pub(super) const FREE_BSD: System = System { name: "BSD", family: Some("BSD"), vendor: None };
 pub(super) const LINUX: System = System { name: "Linux", family: Some("Linux"), vendor: None };
 const MAC_OS: System = system("Mac OS", "macOS", "Apple");
 const OPEN_BSD: System = System { name: "OpenBSD", family: Some("BSD"), vendor: None };
@@ -50,6 +51,7 @@ const NAMES: &[(&str, System)] = &[
     ("fire os", FIRE_OS),
     ("firehbbtv", FIRE_OS),
     ("fireos", FIRE_OS),
+    ("freebsd", FREE_BSD),
     ("gentoo", LINUX),
     ("google tv", ANDROID),
     ("googletv", ANDROID),

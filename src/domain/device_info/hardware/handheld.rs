@@ -20,6 +20,14 @@ const NO_PADS: &[&str] = &[
     "TVPAD",
 ];
 
+/// The families of Huawei's and Honor's tablets; those of their phones look the same.
+const HUAWEIS: &[&str] = &[
+    "AGM", "AGR", "AGS", "BAH", "BGO", "BKY", "BRT", "BTK", "BTV", "BVE", "BZA", "BZC", "BZD", "BZI", "BZK",
+    "BZT", "BZW", "CGA", "CMR", "CPN", "DBR", "DBY", "ELN", "FDR", "GDI", "GOT", "HDL", "HDN", "HEY", "HMW",
+    "JDN", "JMS", "KJR", "KOB", "KRJ", "MON", "MRO", "MRR", "MRX", "NDL", "PCE", "ROD", "ROL", "SCM", "SHT",
+    "TGR", "VRD", "WEB", "WGR",
+];
+
 /// What `model` tells; nothing for most.
 pub(in super::super) fn kind(model: &str) -> Option<&'static str> {
     if !model.is_ascii() {
@@ -36,7 +44,6 @@ pub(in super::super) fn kind(model: &str) -> Option<&'static str> {
 /// Samsung's letter after `SM-` is the family.
 fn samsung(model: &str) -> Option<&'static str> {
     let code = |mark| model.split_once(mark).map(|(_, rest)| rest);
-    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
     if code("GT-P").is_some_and(|rest| digits(rest) == 4) {
         return Some(TABLET);
     }
@@ -44,13 +51,10 @@ fn samsung(model: &str) -> Option<&'static str> {
         return Some(TABLET);
     }
     let rest = code("SM-")?;
-    let digits = digits(rest.get(1..)?);
-    match rest.as_bytes()[0] {
-        b'P' | b'T' | b'X' if digits == 3 => Some(TABLET),
-        b'A' | b'C' | b'E' | b'F' | b'G' | b'J' | b'M' | b'N' | b'S' | b'W' if digits > 0 => {
-            Some(MOBILE_PHONE)
-        }
-        b'L' | b'R' if digits > 0 => Some(WRISTWATCH),
+    match (rest.as_bytes().first()?, digits(rest.get(1..)?)) {
+        (b'P' | b'T' | b'X', 3) => Some(TABLET),
+        (b'A' | b'C' | b'E' | b'F' | b'G' | b'J' | b'M' | b'N' | b'S' | b'W', 1..) => Some(MOBILE_PHONE),
+        (b'L' | b'R', 1..) => Some(WRISTWATCH),
         _ => None,
     }
 }
@@ -68,7 +72,7 @@ fn google(model: &str) -> Option<&'static str> {
     is_phone.then_some(MOBILE_PHONE)
 }
 
-/// Names that say so, and codes that makers of nothing else have: Lenovo's `TB-8505F`, Huawei's `AGS2-W09`, `MID7015A`.
+/// Names that say so, and codes that only tablets have: Lenovo's `TB-8505F`, Huawei's `AGS2-W09`, `MID7015A`.
 fn is_tablet(model: &str, capitals: &str) -> bool {
     let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     let begins_with_digit = |text: &str| text.starts_with(|letter: char| letter.is_ascii_digit());
@@ -81,12 +85,61 @@ fn is_tablet(model: &str, capitals: &str) -> bool {
             || word.trim_end_matches(|letter: char| letter.is_ascii_digit()).ends_with("PAD")
     });
     let is_camel = model.split([' ', '_', '-']).any(|word| word.len() > 3 && word.ends_with("Tab"));
-    let codes = || capitals.split(' ').filter_map(|word| word.split_once('-'));
-    let has_code = codes().any(|(family, rest)| {
-        family == "TB" && begins_with_digit(rest)
-            || (3..=4).contains(&family.len())
-                && family.bytes().take(3).all(|byte| byte.is_ascii_uppercase())
-                && rest.strip_prefix('W').is_some_and(|rest| rest.len() >= 2 && begins_with_digit(rest))
-    });
+    let has_code = capitals
+        .split(' ')
+        .filter_map(|word| word.split_once('-'))
+        .any(|(family, rest)| family == "TB" && begins_with_digit(rest) || is_huaweis(family, rest));
     (is_named || is_camel || has_code) && !NO_PADS.iter().any(|word| capitals.contains(word))
+}
+
+/// Whether this is a tablet of Huawei's: `KOB2-L03`; those with `W` and two digits have Wi-Fi alone.
+fn is_huaweis(family: &str, rest: &str) -> bool {
+    let family = family.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    let letters = rest.bytes().take_while(u8::is_ascii_uppercase).count();
+    let is_code = family.len() == 3 && (1..=2).contains(&letters) && digits(&rest[letters..]) == 2;
+    is_code && (rest.starts_with('W') || HUAWEIS.contains(&family))
+}
+
+/// How many digits `text` begins with.
+fn digits(text: &str) -> usize {
+    text.bytes().take_while(u8::is_ascii_digit).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_that_only_one_kind_has_tells_it() {
+        for (model, expected) in [
+            ("SM-T575", Some(TABLET)),
+            ("SAMSUNG SM-X306B", Some(TABLET)),
+            ("GT-P1000M", Some(TABLET)),
+            ("SM-F936U", Some(MOBILE_PHONE)),
+            ("SM-T2558", None),
+            ("SM-R820", Some(WRISTWATCH)),
+            ("SM-", None),
+            ("Lenovo TB-8505F", Some(TABLET)),
+            ("TB-G01", None),
+            ("AGS2-W09", Some(TABLET)),
+            ("KOB2-L03", Some(TABLET)),
+            ("LDN-L01", None),
+            ("SCH-W2013", None),
+            ("Redmi Pad SE", Some(TABLET)),
+            ("Coolpad E501_EU", None),
+            ("PadFone", None),
+            ("Smart Tab 3G", Some(TABLET)),
+            ("IdeaTab", Some(TABLET)),
+            ("Table", None),
+            ("Nexus 7", Some(TABLET)),
+            ("Nexus 5X", Some(MOBILE_PHONE)),
+            ("Pixel 6 Pro", Some(MOBILE_PHONE)),
+            ("Pixel Tablet", Some(TABLET)),
+            ("MID7015A", Some(TABLET)),
+            ("Tablette à 7", None),
+            ("", None),
+        ] {
+            assert_eq!(kind(model), expected, "{model}");
+        }
+    }
 }

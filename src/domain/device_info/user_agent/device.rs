@@ -3,8 +3,8 @@
 use ua_parser::device::ValueRef;
 
 use super::{
-    super::hardware::{DESKTOP, MOBILE_PHONE, TABLET},
-    television::{Television, amazon_code},
+    super::hardware::{DESKTOP, MOBILE_PHONE, TABLET, UNKNOWN_KIND, handheld_by_words},
+    television::{Television, amazon_code, android_model, makers},
 };
 
 /// The hardware that a User-Agent names.
@@ -35,22 +35,47 @@ impl From<Television<'_>> for DeviceFacts {
 /// Words of `uap-core` for devices that it can't name.
 const NO_MODELS: &[&str] = &["Smartphone", "Feature Phone", "iOS-Device", "Kindle", "Spider", "Other"];
 
-/// Words in a User-Agent that tell the type of hardware, the surest first.
-const TYPE_WORDS: &[(&str, &str)] =
-    &[("iPad", TABLET), ("iPhone", MOBILE_PHONE), ("Tablet; rv:", TABLET), ("X11; ", DESKTOP)];
+/// Words in a User-Agent that tell the type of hardware, the surest first: phones have had Windows and webOS too.
+const TYPE_WORDS: &[(&str, &str)] = &[
+    ("iPad", TABLET),
+    ("iPhone", MOBILE_PHONE),
+    ("Tablet; rv:", TABLET),
+    ("Windows Phone", MOBILE_PHONE),
+    ("IEMobile", MOBILE_PHONE),
+    ("WPDesktop", MOBILE_PHONE),
+    ("XBLWP7", MOBILE_PHONE),
+    ("; wds ", MOBILE_PHONE),
+    ("Windows CE", UNKNOWN_KIND),
+    ("PalmSource", MOBILE_PHONE),
+    ("hpwOS", TABLET),
+    ("(webOS/", MOBILE_PHONE),
+    ("X11; ", DESKTOP),
+];
 
 /// Reads what `uap-core` found in `text`, a User-Agent of a system of `family` that has no word of a
 /// television.
 pub(super) fn read(found: Option<ValueRef<'_>>, family: Option<&str>, text: &str) -> DeviceFacts {
     let (named, brand) = found.map_or((None, None), |found| (found.model, found.brand));
     let named = named.as_deref().map(str::trim).filter(|model| is_model(model));
-    let model = amazon_code(text).or(named);
+    let said = || android_model(text).filter(|_| family == Some("Android"));
+    let model = amazon_code(text).or(named).or_else(said);
     let brand = brand.as_deref().filter(|brand| !brand.starts_with("Generic") && *brand != "Spider");
+    let maker = match brand {
+        None => model.and_then(|model| model.split([' ', '_', '-']).next()).and_then(maker_by_word),
+        Some(_) => None,
+    };
+    let kind = maker.as_ref().and_then(|maker| maker.hardware_type);
+    let is_handheld = brand.is_some() || model.is_none_or(is_veiled);
     DeviceFacts {
         model: model.map(Into::into),
-        manufacturer: brand.map(Into::into),
-        hardware_type: hardware_type(family, brand.is_some() || model.is_none_or(is_veiled), text),
+        manufacturer: brand.or(maker.map(|maker| maker.name)).map(Into::into),
+        hardware_type: kind.or_else(|| hardware_type(family, is_handheld, model, text)),
     }
+}
+
+/// The maker whose name a model begins with. Two names are words that phones are called by as well.
+fn maker_by_word(word: &str) -> Option<makers::Maker<'static>> {
+    makers::known(word).filter(|maker| !["Manhattan", "Pace"].contains(&maker.name))
 }
 
 fn is_model(model: &str) -> bool {
@@ -62,14 +87,25 @@ fn is_veiled(model: &str) -> bool {
     model == "K"
 }
 
-/// Browsers on Android phones say `Mobile` and those on tablets don't, but boxes that nobody knows say either:
+/// Browsers on Android phones say `Mobile` and those on tablets mostly don't, but boxes that nobody knows say either:
 /// so that counts where the maker is known, or the model isn't told.
-fn hardware_type(family: Option<&str>, is_handheld: bool, text: &str) -> Option<&'static str> {
+fn hardware_type(
+    family: Option<&str>,
+    is_handheld: bool,
+    model: Option<&str>,
+    text: &str,
+) -> Option<&'static str> {
     if let Some((_, kind)) = TYPE_WORDS.iter().find(|(word, _)| text.contains(word)) {
         return Some(kind);
     }
-    let is_browser = text.contains("Safari/") || text.contains("Gecko/");
+    if let Some(kind) = model.and_then(handheld_by_words) {
+        return Some(kind);
+    }
+    // What log files have taken the brackets out of tells too little.
+    let is_browser = (text.contains("Safari/") || text.contains("Gecko/")) && text.contains('(');
     match family {
+        // Yandex's browser, on a tablet.
+        Some("Android") if text.contains("/apad ") => None,
         Some("Android") if is_browser && is_handheld => {
             Some(if text.contains("Mobile") { MOBILE_PHONE } else { TABLET })
         }

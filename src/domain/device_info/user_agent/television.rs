@@ -4,15 +4,17 @@
 //! these words settles what kind of thing the device is, whatever stands beside it. What the rules leave open
 //! stays unknown: nothing borrowed fills it.
 
-mod makers;
+pub(super) mod makers;
 mod said;
+
+pub(super) use said::android_model;
 
 use super::{
     super::{
         Version,
-        hardware::{GAMES_CONSOLE, MEDIA_PLAYER, SET_TOP_BOX, TV},
+        hardware::{GAMES_CONSOLE, MEDIA_PLAYER, SET_TOP_BOX, TV, is_amazon_code, is_fire_tv},
         operating_system::{
-            ANDROID, CAST_OS, FIRE_OS, LINUX, PLAYSTATION_OS, ROKU_OS, System, TIZEN, TVOS, WEBOS,
+            ANDROID, CAST_OS, FIRE_OS, FREE_BSD, LINUX, PLAYSTATION_OS, ROKU_OS, System, TIZEN, TVOS, WEBOS,
         },
     },
     after,
@@ -88,6 +90,8 @@ const SET: Option<&str> = Some(TV);
 #[rustfmt::skip]
 const RULES: &[Rule] = &[
     // Consoles.
+    rule(&[&["sony_tv;ps5;"]], CONSOLE, Some("Sony"), Model::Is("PlayStation 5"), Runs::On(PLAYSTATION_OS, &[])),
+    rule(&[&["sony_tv;ps4;"]], CONSOLE, Some("Sony"), Model::Is("PlayStation 4"), Runs::On(PLAYSTATION_OS, &[])),
     rule(&[&["PlayStation"], &["PLAYSTATION"], &["Playstation"], &["(PS3)"]], CONSOLE, Some("Sony"),
         Model::Named(&["PlayStation 5", "PlayStation 4", "PLAYSTATION 3", "PlayStation Vita", "PlayStation Portable"]),
         Runs::On(PLAYSTATION_OS, &["PlayStation 5/", "PlayStation 5 ", "PlayStation 4/", "PlayStation 4 ", "PLAYSTATION 3 ", "PlayStation Vita "])),
@@ -95,7 +99,7 @@ const RULES: &[Rule] = &[
         Model::Named(&["Xbox Series X", "Xbox Series S", "Xbox One X", "Xbox One S", "Xbox One", "Xbox"]), Runs::Family("Windows")),
     rule(&[&["Nintendo"]], CONSOLE, Some("Nintendo"),
         Model::Named(&["Nintendo Switch 2", "Nintendo Switch", "Nintendo WiiU", "Nintendo Wii", "Nintendo 3DS", "Nintendo DSi", "Nintendo DS"]), Runs::Unknown),
-    rule(&[&["OUYA"]], CONSOLE, Some("OUYA"), Model::Is("OUYA"), Runs::Said),
+    rule(&[&["OUYA"]], CONSOLE, Some("OUYA"), Model::Is("OUYA"), Runs::On(ANDROID, &["Android OUYA ", "Android "])),
     rule(&[&["SteamDeck"], &["Steam Deck"]], CONSOLE, Some("Valve"), Model::Is("Steam Deck"), Runs::On(LINUX, &[])),
 
     // Platforms of one company each, of which some say `CrKey` as well.
@@ -103,6 +107,7 @@ const RULES: &[Rule] = &[
     rule(&[&["Roku/"], &["RokuOS"], &["/DVP-"], &["(Roku"], &["; Roku;"], &["Roku Digital"]], BOX, Some("Roku"),
         Model::After(&["|Roku ", "Roku"]), Runs::On(ROKU_OS, &["|RokuOS ", "/DVP-", "RokuOS/", "Roku/Pluto-"])),
     rule(&[&["Vizio Co-Star"]], BOX, Some("VIZIO"), Model::Said, Runs::Said),
+    rule(&[&["(Vizio,"], &["(VIZIO,"]], SET, Some("VIZIO"), Model::Said, Runs::Said),
     rule(&[&["VIZIO"], &["Vizio"], &["SmartCast"], &["ViziOS"]], SET, Some("VIZIO"),
         Model::After(&[" Model/", "VIZIO "]), Runs::Said),
     rule(&[&["AppleTV"], &["Apple TV"], &["AppleTv"], &["appletv"], &["tvOS"]], BOX, Some("Apple"),
@@ -117,14 +122,18 @@ const RULES: &[Rule] = &[
     rule(&[&["VIDAA"]], SET, None, Model::Said, Runs::Said),
 
     // Makers who write their own name for it.
-    rule(&[&["SonyBDP"], &["Sony-BDP"]], PLAYER, Some("Sony"), Model::Word(&["BDP9", "BDP-"]), Runs::Said),
+    rule(&[&["SonyBDP"], &["Sony-BDP"], &["BDPlayer"], &["SonyCEBrowser", "(BDP"], &["SonyCEBrowser", "(BDV"], &["avdn/sony.bdp"]],
+        PLAYER, Some("Sony"), Model::Word(&["BDP9", "BDP-"]), Runs::Said),
     rule(&[&["BRAVIA"], &["SVP-DTV"]], SET, Some("Sony"), Model::Said, Runs::Said),
     rule(&[&["SonyDTV"], &["SonyCEBrowser"], &["Sony", "HbbTV"]], SET, Some("Sony"),
         Model::Word(&["KDL", "KD-", "KD4", "KD5", "KD6", "KD7", "XBR"]), Runs::Said),
     rule(&[&["AQUOS-TV"], &["AQUOS_TV"], &["AQUOSBrowser"], &["AQUOS-AS"], &["AQUOS-DMP"]], SET, Some("Sharp"),
         Model::Word(&["LC-", "AQUOS-TV", "AQUOS_TV"]), Runs::Said),
-    // `like Android`, on FreeBSD.
-    rule(&[&["Viera", "FreeBSD"]], SET, Some("Panasonic"), Model::Untold, Runs::Unknown),
+    // Blu-ray recorders.
+    rule(&[&["DIGA", "FreeBSD"]], PLAYER, Some("Panasonic"), Model::Untold, Runs::On(FREE_BSD, &[])),
+    rule(&[&["Panasonic", "DIGA"]], PLAYER, Some("Panasonic"), Model::Said, Runs::Said),
+    // `like Android`, they say.
+    rule(&[&["Viera", "FreeBSD"]], SET, Some("Panasonic"), Model::Untold, Runs::On(FREE_BSD, &[])),
     rule(&[&[" VIERA"], &["/VIERA"], &["(Viera"], &[" Viera"], &["PANATV"], &["Panasonic.tv"]], SET, Some("Panasonic"), Model::Word(&["TX-", "TC-", "TH-"]), Runs::Said),
     rule(&[&["Panasonic.bd"]], PLAYER, Some("Panasonic"), Model::Untold, Runs::Said),
     rule(&[&["TSBNetTV"], &["ToshibaTP"]], SET, Some("Toshiba"), Model::Said, Runs::Said),
@@ -136,6 +145,7 @@ const RULES: &[Rule] = &[
     rule(&[&["GW-Device/"], &["MR-Device/"], &["Sky_OTT"]], BOX, Some("Sky"), Model::Word(&["ES1", "ES2", "ES3", "EM1", "XiOne"]), Runs::Said),
     rule(&[&["(Astro;"]], BOX, Some("Astro"), Model::Word(&["AS6"]), Runs::Unknown),
     rule(&[&["stbapp"]], BOX, Some("Infomir"), Model::Word(&["MAG2", "MAG3", "MAG4", "MAG5"]), Runs::Said),
+    rule(&[&["TiVoOS/", "Sharp"]], SET, Some("Sharp"), Model::After(&["Sharp-"]), Runs::Said),
     rule(&[&["TiVo-"], &["(TiVo"]], BOX, Some("TiVo"), Model::Said, Runs::Said),
     rule(&[&["DuneHD/"]], BOX, Some("Dune HD"), Model::Said, Runs::Said),
     rule(&[&["Westerndigital"], &["WDSimpleBrowser"]], PLAYER, Some("Western Digital"), Model::Said, Runs::Said),
@@ -149,8 +159,15 @@ const RULES: &[Rule] = &[
     rule(&[&["CrKey"]], BOX, Some("Google"), Model::Is("Chromecast"), Runs::On(CAST_OS, &["CrKey/", "CrKey armv7l "])),
 
     // Boxes by what their makers call them.
-    rule(&[&[" STB"], &["|STB"], &["-STB"], &["SetTopBox"], &["Set-Top"], &["Freebox"], &["Dreambox"], &["Volksbox"], &["YouView"], &["TechniSat Digi"]],
+    rule(&[&["; Vodafone TV"]], BOX, Some("Vodafone"), Model::Said, Runs::Said),
+    rule(&[&["Sagemcom-OTT"]], BOX, Some("Sagemcom"), Model::After(&["Sagemcom-OTT-"]), Runs::Said),
+    rule(&[&["; smart; CX"], &["; smart; VX"], &["; smart; ZAPPIX"]], BOX, Some("Smart Electronic"), Model::Said, Runs::Said),
+    rule(&[&["Skykid/"]], BOX, Some("Skyworth"), Model::Said, Runs::Said),
+    rule(&[&[" STB"], &["|STB"], &["-STB"], &["_STB"], &["STB/"], &["SetTopBox"], &["Set-Top"], &["Freebox"], &["Dreambox"], &["Volksbox"], &["YouView"], &["TechniSat Digi"]],
         BOX, None, Model::Said, Runs::Said),
+
+    // Yandex's browser for televisions, which boxes have as well: only the model tells.
+    rule(&[&["YaBrowser/", "TV Safari"], &["YaBrowser/", "Safari/537.36 TV"]], None, None, Model::Said, Runs::Said),
 
     // Profiles, browsers and portals that many makers' televisions have.
     rule(&[
@@ -158,7 +175,7 @@ const RULES: &[Rule] = &[
         &["SMART-TV"], &["SmartTV"], &["Smart TV"], &["Smart-TV"], &["smarttv"], &["smart-tv"], &["TV Safari"],
         &["VSTVB"], &["_TV_"], &["Digital-TV"], &["(DTV"], &["NetTV"], &["InettvBrowser"], &["Espial"], &["(TV;"],
         &["TvBrowser"], &["ANTGalio"], &["Large Screen"], &["Tbrowser"], &["MB9", "Presto"], &["Vestel-MB"],
-        &["Model/Hisense"], &["avui/tv"], &["Hybridcast"],
+        &["Model/Hisense"], &["Model/Funai"], &["avui/tv"], &["Hybridcast"],
     ], SET, None, Model::Said, Runs::Said),
     // These run on boxes as well: only the maker tells.
     rule(&[&["OMI/"], &["Opera TV"], &["SRAF/"], &["wired)"], &["Wired)"], &["wireless)"], &["Wireless)"]], None, None, Model::Said, Runs::Said),
@@ -168,7 +185,7 @@ const RULES: &[Rule] = &[
 
 /// What `text` tells, where it has a word that only these devices say.
 pub(super) fn read(text: &str) -> Option<Television<'_>> {
-    if let Some(code) = amazon_code(text).filter(|code| code.starts_with("AFT")) {
+    if let Some(code) = amazon_code(text).filter(|code| is_fire_tv(code)) {
         // The code tells the rest.
         return Some(Television { hardware_type: None, maker: None, model: Some(code), runs: Runs::Said });
     }
@@ -216,6 +233,9 @@ impl Television<'_> {
         match self.runs {
             Runs::Family(family) => found().filter(|found| found.family == Some(family)),
             Runs::Unknown => None,
+            Runs::On(ROKU_OS, marks) => {
+                Some(SystemFacts::new(&ROKU_OS, with_short_minor(version_after(text, marks))))
+            }
             Runs::On(system, marks) => Some(SystemFacts::new(&system, version_after(text, marks))),
             Runs::Said => SAID
                 .iter()
@@ -246,13 +266,20 @@ fn version_after(text: &str, marks: &[&str]) -> Version {
     versions.next().map_or_else(Version::default, Version::parse)
 }
 
+/// Before Roku OS 10 `9.40` was what is written 9.4.0 elsewhere: `DVP-9.40` and `RokuOS 9.4.0` have the same build, 4200.
+fn with_short_minor(version: Version) -> Version {
+    match version {
+        Version { major: major @ 0..10, minor: minor @ 10.., patch: 0, profile } => {
+            Version { major, minor: minor / 10, patch: minor % 10, profile }
+        }
+        other => other,
+    }
+}
+
 /// The model code of an Amazon device. `uap-core` calls everything with the browser Silk a Kindle.
 pub(super) fn amazon_code(text: &str) -> Option<&str> {
     const SYSTEMS: &[&str] = &["Android", "Andr0id", "Amazon;", "Kepler", "smarttv_"];
     let words = text.split([' ', ';', ')', '/', '_', '-']);
-    let mut codes = words.filter(|word| {
-        let code = word.strip_prefix("AFT").or_else(|| word.strip_prefix("KF")).unwrap_or_default();
-        !code.is_empty() && code.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
-    });
+    let mut codes = words.filter(|word| is_amazon_code(word));
     codes.next().filter(|_| SYSTEMS.iter().any(|system| text.contains(system)))
 }

@@ -3,10 +3,10 @@
 use super::super::super::{hardware::SET_TOP_BOX, vocabulary::same_word};
 
 /// A maker.
-pub(super) struct Maker<'a> {
-    pub(super) name: &'a str,
+pub(in super::super) struct Maker<'a> {
+    pub(in super::super) name: &'a str,
     /// The kind of thing that all devices of this maker are, where they are of one kind.
-    pub(super) hardware_type: Option<&'static str>,
+    pub(in super::super) hardware_type: Option<&'static str>,
 }
 
 /// Who makes televisions: as written, but for capitals, spaces, dashes and underscores, and as they write
@@ -26,7 +26,7 @@ const TELEVISIONS: &[(&str, &str)] = &[
     ("MiTV", "Xiaomi"), ("Nordmende", "Nordmende"), ("Onida", "Onida"), ("OK", "ok."), ("Orion", "Orion"),
     ("Panasonic", "Panasonic"), ("Panasonic_S", "Panasonic"), ("Philco", "Philco"), ("Philips", "Philips"), ("Pioneer", "Pioneer"),
     ("Polaroid", "Polaroid"), ("Profilo", "Profilo"), ("RCA", "RCA"), ("RCA-OEM", "RCA"), ("Rombica", "Rombica"), ("Saba", "Saba"),
-    ("Samsung", "Samsung"), ("Schneider", "Schneider"), ("SEG", "SEG"), ("Sharp", "Sharp"), ("UMC-Sharp", "Sharp"), ("Sharp_UMC", "Sharp"),
+    ("Samsung", "Samsung"), ("Schneider", "Schneider"), ("SEG", "SEG"), ("Sharp", "Sharp"), ("UMC-Sharp", "Sharp"), ("Sharp_UMC_LCDTV", "Sharp"), ("Sharp_UMC", "Sharp"),
     ("Skyworth", "Skyworth"), ("SWTV", "Skyworth"), ("Sony", "Sony"), ("Sunny", "Sunny"), ("TCL", "TCL"),
     ("SCBC", "TCL"), ("TDSystems", "TD Systems"), ("TPVision", "Philips"), ("TechniSat", "TechniSat"), ("Techwood", "Techwood"), ("Telefunken", "Telefunken"),
     ("Tesla", "Tesla"), ("Thomson", "Thomson"), ("Toshiba", "Toshiba"), ("Vestel", "Vestel"), ("Vizio", "VIZIO"),
@@ -39,6 +39,8 @@ const BOXES: &[(&str, &str)] = &[
     ("Altech UEC", "Altech UEC"),
     ("Amino", "Amino"),
     ("ARRIS", "ARRIS"),
+    ("Arris_liberty", "ARRIS"),
+    ("Beelink", "Beelink"),
     ("CreNova", "CreNova"),
     ("DMM", "Dream Multimedia"),
     ("EchoStar", "EchoStar"),
@@ -46,6 +48,7 @@ const BOXES: &[(&str, &str)] = &[
     ("Freesat", "Freesat"),
     ("Google Fiber", "Google"),
     ("Humax", "Humax"),
+    ("Humax_liberty", "Humax"),
     ("Intek", "Intek"),
     ("Inverto", "Inverto"),
     ("Manhattan", "Manhattan"),
@@ -53,15 +56,22 @@ const BOXES: &[(&str, &str)] = &[
     ("Minix", "Minix"),
     ("MMI", "ARRIS"),
     ("MyGica", "MyGica"),
+    ("NEXBOX", "NEXBOX"),
+    ("Orbsmart", "Orbsmart"),
     ("Pace", "Pace"),
     ("Sagemcom", "Sagemcom"),
     ("Sagemcom_Broadband_SAS", "Sagemcom"),
     ("Selevision", "Selevision"),
+    ("RKM", "Rikomagic"),
     ("TechnoTrend Goerler", "TechnoTrend"),
     ("Technicolor", "Technicolor"),
     ("TiVo", "TiVo"),
+    ("TranSpeed", "Transpeed"),
     ("Ugoos", "Ugoos"),
     ("VONTAR", "Vontar"),
+    ("VORKE", "Vorke"),
+    ("WIWA", "WIWA"),
+    ("YUNDOO", "Yundoo"),
     ("ZIDOO", "Zidoo"),
 ];
 
@@ -82,6 +92,10 @@ const NOBODY: &[&str] = &[
     "Arcelik_Gen3",
     "MediaTek",
     "TalkTalk STB",
+    "BBC_CUSTOMERS",
+    "THTF_CVTE",
+    "TEST",
+    "Eurofins_Digital_Testing",
 ];
 
 /// The maker that `text` stands for; one that isn't known counts as it is written.
@@ -96,7 +110,7 @@ pub(super) fn read(text: &str) -> Option<Maker<'_>> {
 }
 
 /// The maker that `text` stands for, where it is known.
-pub(super) fn known(text: &str) -> Option<Maker<'static>> {
+pub(in super::super) fn known(text: &str) -> Option<Maker<'static>> {
     let find = |list: &'static [(&str, &str)]| {
         list.iter().find(|(written, _)| same_word(written, text)).map(|(_, name)| *name)
     };

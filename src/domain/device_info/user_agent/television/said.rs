@@ -25,7 +25,7 @@ pub(super) fn model(text: &str) -> Option<&str> {
 }
 
 fn pairs(text: &str) -> impl Iterator<Item = Pair<'_>> {
-    [vidaa(text), hbbtv(text), lg(text), wired(text), freeview(text)].into_iter().flatten()
+    [vidaa(text), hbbtv(text), lg(text), wired(text), freeview(text), tivo(text)].into_iter().flatten()
 }
 
 /// `HbbTV/1.5.1 (+DRM; Maker; Model; …)`: ETSI TS 102 796, section 7.3.2.4. A television that several wrote
@@ -72,19 +72,39 @@ fn vendor(text: &str) -> Option<&str> {
     rest.split([';', '-', ' ', ')']).next()
 }
 
+/// `Vestel MB181 FINLUX` behind `TiVoOS/1.0.0`: who built it, the board, the brand.
+fn tivo(text: &str) -> Option<Pair<'_>> {
+    let group = after(after(text, "TiVoOS/")?, "(Vestel ")?.split(')').next()?;
+    group.split_once(' ').map(|(model, maker)| (maker, model))
+}
+
 /// `Android 10; Model Build/…`, after a locale in old ones.
-fn android_model(text: &str) -> Option<&str> {
+pub(in super::super) fn android_model(text: &str) -> Option<&str> {
     let rest = ["Android", "Andr0id", "diordnA", "GoogleTV"].iter().find_map(|word| after(text, word))?;
     let rest = after(rest, ";").filter(|_| rest.find(')') > rest.find(';') || !rest.contains(')'))?;
     let inside = rest.split(')').next()?;
-    let mut fields = inside.split(';').map(|field| field.split(" Build").next().unwrap_or(field).trim());
-    fields.find(|field| field.len() > 2 && !is_locale(field))
+    // Some log files have taken the brackets away.
+    let inside = inside.split(" AppleWebKit").next()?;
+    let mut fields = inside.split(';').map(|field| {
+        [" Build", " ("].iter().fold(field, |field, end| field.split(end).next().unwrap_or(field)).trim()
+    });
+    fields.find(|field| field.len() > 2 && !is_locale(field) && !is_platform(field))
 }
 
+/// `en-US`, `en_us` or `zh-Hans-CN`.
 fn is_locale(field: &str) -> bool {
-    field.len() == 5
-        && matches!(field.as_bytes()[2], b'-' | b'_')
-        && field[..2].bytes().all(|byte| byte.is_ascii_lowercase())
+    let mut parts = field.split(['-', '_']);
+    let is_language =
+        |part: &str| part.len() == 2 && part.ends_with(|letter: char| letter.is_ascii_lowercase());
+    let is_rest = |part: &str| part.len() <= 4 && part.bytes().all(|byte| byte.is_ascii_alphabetic());
+    parts.next().is_some_and(is_language) && field.len() > 2 && parts.all(is_rest)
+}
+
+/// What stands beside the model and is none.
+fn is_platform(field: &str) -> bool {
+    const WORDS: &[&str] = &["arm", "arm_64", "x86", "x86_64", "HarmonyOS", "Mobile", "Tablet"];
+    const STARTS: &[&str] = &["rv:", "HMSCore ", "Chrome/", "wv"];
+    WORDS.contains(&field) || STARTS.iter().any(|start| field.starts_with(start))
 }
 
 /// The letters, digits and dashes that `rest` begins with.
