@@ -1,6 +1,6 @@
 //! The record behind a registration code, and what a request for one may say.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -172,6 +172,10 @@ pub struct Shadow {
     pub api: UpstreamApi,
     /// The address that the upstream knows the device by.
     pub device_ip: Option<Address>,
+    /// The upstream's own text of the device's information, where [`NormalizedDeviceInfo::encode`] gives another one: what
+    /// was issued there is given back byte for byte. At most [`device_info::ENCODED_MAX`](super::device_info::ENCODED_MAX)
+    /// bytes; v2 has none.
+    pub device_info: Option<String>,
     /// Whether the upstream has never heard of it: the first code of a device without an id (reference, section 2).
     pub unissued: bool,
 }
@@ -250,6 +254,13 @@ impl Registration {
     #[must_use]
     pub fn upstream_address(&self) -> Option<Address> {
         self.shadow.as_ref().and_then(|shadow| shadow.device_ip)
+    }
+
+    /// The device's information as the record's answer carries it: the text of who issued the code.
+    #[must_use]
+    pub fn encoded_device_info(&self) -> Cow<'_, str> {
+        let theirs = self.shadow.as_ref().and_then(|shadow| shadow.device_info.as_deref());
+        theirs.map_or_else(|| self.device_info.encode().into(), Cow::Borrowed)
     }
 
     /// When a store may forget the record, and its code may be given out again.

@@ -46,7 +46,7 @@ pub(super) struct RecordV1<'a> {
     authorization_type: &'a str,
     source_application: Option<SourceApplicationV1<'a>>,
     legacy: LegacyParametersV1<'a>,
-    shadow: Option<ShadowV1>,
+    shadow: Option<ShadowV1<'a>>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -66,9 +66,10 @@ struct LegacyParametersV1<'a> {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct ShadowV1 {
+struct ShadowV1<'a> {
     api: UpstreamApiV1,
     device_ip: Option<IpAddr>,
+    device_info: Option<&'a str>,
     unissued: bool,
 }
 
@@ -192,23 +193,25 @@ impl From<LegacyParametersV1<'_>> for LegacyParameters {
     }
 }
 
-impl From<&Shadow> for ShadowV1 {
-    fn from(Shadow { api, device_ip, unissued }: &Shadow) -> Self {
+impl<'a> From<&'a Shadow> for ShadowV1<'a> {
+    fn from(Shadow { api, device_ip, device_info, unissued }: &'a Shadow) -> Self {
         let api = match api {
             UpstreamApi::V1 => UpstreamApiV1::V1,
             UpstreamApi::V2 => UpstreamApiV1::V2,
         };
-        Self { api, device_ip: device_ip.map(Address::ip), unissued: *unissued }
+        let device_ip = device_ip.map(Address::ip);
+        Self { api, device_ip, device_info: device_info.as_deref(), unissued: *unissued }
     }
 }
 
-impl From<ShadowV1> for Shadow {
-    fn from(ShadowV1 { api, device_ip, unissued }: ShadowV1) -> Self {
+impl From<ShadowV1<'_>> for Shadow {
+    fn from(ShadowV1 { api, device_ip, device_info, unissued }: ShadowV1<'_>) -> Self {
         let api = match api {
             UpstreamApiV1::V1 => UpstreamApi::V1,
             UpstreamApiV1::V2 => UpstreamApi::V2,
         };
-        Self { api, device_ip: device_ip.map(Address::from), unissued }
+        let device_info = device_info.map(ToOwned::to_owned);
+        Self { api, device_ip: device_ip.map(Address::from), device_info, unissued }
     }
 }
 

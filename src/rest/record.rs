@@ -1,6 +1,8 @@
 //! A record as clients of the REST API read it (reference, section 2). One shape in two formats, with its fields in the
 //! documented order.
 
+use std::borrow::Cow;
+
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::Serialize;
 use uuid::Uuid;
@@ -35,7 +37,7 @@ struct Record<'a> {
 #[serde(rename_all = "camelCase")]
 struct Info<'a> {
     device_id: String,
-    device_info: String,
+    device_info: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user_agent: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -87,7 +89,7 @@ pub(super) fn render(registration: &Registration, format: Format) -> Result<Vec<
         expires: registration.expire_time.as_millis(),
         info: Info {
             device_id: BASE64_STANDARD.encode(registration.device_id.as_str()),
-            device_info: registration.device_info.encode(),
+            device_info: registration.encoded_device_info(),
             user_agent: browser.user_agent.as_deref(),
             original_user_agent: browser.original_user_agent.as_deref(),
             authorization_type: &registration.authorization_type,

@@ -3,6 +3,7 @@
 mod behaviour;
 mod citizen;
 mod credentials;
+mod device_info_text;
 mod error;
 mod fault;
 mod long_device_id;

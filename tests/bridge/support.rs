@@ -21,6 +21,9 @@ pub mod raw;
 #[allow(dead_code, reason = "it has more than this binary needs")]
 #[path = "../support/request.rs"]
 pub mod request;
+#[allow(dead_code, reason = "it has more than this binary needs")]
+#[path = "../support/rest.rs"]
+pub mod rest;
 #[path = "../support/status.rs"]
 pub mod status;
 #[allow(dead_code, reason = "it has more than this binary needs")]

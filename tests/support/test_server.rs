@@ -41,7 +41,8 @@ pub struct TestServer {
     rest: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<Result<(), StartError>>>,
-    folder: TempDir,
+    data: PathBuf,
+    _folder: TempDir,
 }
 
 impl TestServer {
@@ -63,6 +64,7 @@ impl TestServer {
         // A test's end waits for nobody.
         config.runtime.drain_timeout = HumanDuration::from_secs(0);
         change(&mut config);
+        let data = config.store.path.clone();
         let clock = ManualClock::new(Timestamp::from_millis(START));
         let randomness = Arc::new(SteeredRandomness::default());
         let surroundings = Surroundings { clock: clock.clone(), randomness: randomness.clone() };
@@ -80,7 +82,16 @@ impl TestServer {
         let Ok((address, rest)) = address.recv() else {
             panic!("the server did not start: {:?}", thread.join());
         };
-        Self { clock, randomness, address, rest, stop: Some(stop), thread: Some(thread), folder }
+        Self {
+            clock,
+            randomness,
+            address,
+            rest,
+            stop: Some(stop),
+            thread: Some(thread),
+            data,
+            _folder: folder,
+        }
     }
 
     /// Where gRPC is served.
@@ -90,7 +101,7 @@ impl TestServer {
 
     /// The data folder.
     pub fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.data.clone()
     }
 
     /// Where REST is served.

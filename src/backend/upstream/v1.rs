@@ -82,7 +82,7 @@ impl V1Backend {
             authorization_type: record.authorization_type,
             source_application: record.source_application.or_else(|| request.source_application.clone()),
             legacy: request.legacy.clone(),
-            shadow: shadow(request.device_ip),
+            shadow: shadow(request.device_ip, record.device_info_text),
         })
     }
 
@@ -145,7 +145,7 @@ impl V1Backend {
             authorization_type: record.authorization_type,
             source_application: record.source_application,
             legacy: record.legacy,
-            shadow: shadow(address),
+            shadow: shadow(address, record.device_info_text),
         }
     }
 }
@@ -258,8 +258,8 @@ fn unsupported() -> Error {
     )
 }
 
-fn shadow(device_ip: Option<Address>) -> Option<Shadow> {
-    Some(Shadow { api: UpstreamApi::V1, device_ip, unissued: false })
+fn shadow(device_ip: Option<Address>, device_info: Option<String>) -> Option<Shadow> {
+    Some(Shadow { api: UpstreamApi::V1, device_ip, device_info, unissued: false })
 }
 
 fn call_about(method: Method, key: &CodeKey, address: Option<Address>) -> Call {

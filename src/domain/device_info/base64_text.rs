@@ -18,7 +18,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 ///
 /// # Errors
 /// The reason in English, where it isn't base64 even with everything forgiven.
-pub(super) fn decode(text: &str) -> Result<Vec<u8>, String> {
+pub fn decode(text: &str) -> Result<Vec<u8>, String> {
     let text = text.trim_ascii();
     // Nearly every text is proper base64: the mending below is paid for by those that aren't.
     if let Ok(bytes) = LENIENT.decode(text) {

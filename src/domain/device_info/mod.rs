@@ -29,6 +29,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use base64_text::decode as decode_base64;
 pub use key::{FieldNaming, Key};
 pub use normalize::{Connection, Normalizer};
 pub use normalized::{

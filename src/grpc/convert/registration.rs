@@ -120,6 +120,7 @@ pub(in crate::grpc) fn watch_event(event: WatchEvent) -> v1::WatchRegistrationCo
 pub(in crate::grpc) fn registration_code(view: RegistrationView) -> v1::RegistrationCode {
     let RegistrationView { registration, state, verification, is_partial } = view;
     let known = |text: String| if is_partial { String::new() } else { text };
+    let encoded_device_info = registration.encoded_device_info().into_owned();
     v1::RegistrationCode {
         id: known(registration.id.to_string()),
         code: registration.code.as_str().to_owned(),
@@ -136,7 +137,7 @@ pub(in crate::grpc) fn registration_code(view: RegistrationView) -> v1::Registra
         .into(),
         device_id: known(registration.device_id.as_str().to_owned()),
         device_id_assigned: registration.device_id_assigned,
-        encoded_device_info: registration.device_info.encode(),
+        encoded_device_info,
         user_agent: registration.device_info.browser.user_agent.clone().unwrap_or_default(),
         original_user_agent: registration.device_info.browser.original_user_agent.clone().unwrap_or_default(),
         device_info: Some(device_info::normalized(registration.device_info)),

@@ -48,7 +48,12 @@ pub fn registration(now: Timestamp, code: &str, ttl: Duration) -> Registration {
 
 /// The shadow of a code that an upstream issued.
 pub fn shadow(now: Timestamp, code: &str) -> Registration {
-    let shadow = Shadow { api: UpstreamApi::V2, device_ip: "203.0.113.7".parse().ok(), unissued: true };
+    let shadow = Shadow {
+        api: UpstreamApi::V2,
+        device_ip: "203.0.113.7".parse().ok(),
+        device_info: Some("e30=".to_owned()),
+        unissued: true,
+    };
     Registration { shadow: Some(shadow), ..registration(now, code, TTL) }
 }
 

@@ -1,6 +1,5 @@
 //! A record as version 1 sends it, read generously.
 
-use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -14,7 +13,7 @@ use crate::{
     domain::{
         clock::Timestamp,
         code::{Code, upstream_code},
-        device_info::NormalizedDeviceInfo,
+        device_info::{ENCODED_MAX, NormalizedDeviceInfo, decode_base64},
         error::Result,
         id::{DeviceId, MvpdId},
         registration::{LegacyParameters, OAUTH2, SourceApplication},
@@ -30,6 +29,8 @@ pub(super) struct Record {
     pub expire_time: Timestamp,
     pub device_id: Option<DeviceId>,
     pub device_info: Option<NormalizedDeviceInfo>,
+    /// The text that this was read from, where it is not the one that we make of it.
+    pub device_info_text: Option<String>,
     pub authorization_type: String,
     pub source_application: Option<SourceApplication>,
     pub legacy: LegacyParameters,
@@ -48,14 +49,20 @@ impl Record {
         let null = Value::Null;
         let info = body.get("info").unwrap_or(&null);
         let field = |key: &str| text(info, key).unwrap_or_default();
+        let device_info_text = text(info, "deviceInfo").filter(|text| text.len() <= ENCODED_MAX);
+        let device_info =
+            device_info_text.as_deref().and_then(decoded).and_then(|json| device::normalized_from(&json));
+        let ours = device_info.as_ref().map(NormalizedDeviceInfo::encode);
         Ok(Self {
             id: id_of(&id),
             code: upstream_code(&code).ok_or_else(|| missing("its answer's code is none"))?,
             mvpd: text(&body, "mvpd").and_then(|text| MvpdId::parse("mvpd", &text).ok()),
             create_time: moment(&body, "generated").unwrap_or(now),
             expire_time,
-            device_id: decoded(info, "deviceId").and_then(|text| DeviceId::parse("deviceId", &text).ok()),
-            device_info: decoded(info, "deviceInfo").and_then(|text| device::normalized_from(&text)),
+            device_id: text(info, "deviceId")
+                .and_then(|text| DeviceId::parse("deviceId", &decoded(&text)?).ok()),
+            device_info,
+            device_info_text: device_info_text.filter(|theirs| ours.as_ref() != Some(theirs)),
             authorization_type: text(info, "authorizationType").unwrap_or_else(|| OAUTH2.to_owned()),
             source_application: info.get("sourceApplicationInformation").map(|application| {
                 SourceApplication {
@@ -75,6 +82,6 @@ impl Record {
     }
 }
 
-fn decoded(object: &Value, key: &str) -> Option<String> {
-    String::from_utf8(BASE64_STANDARD.decode(object.get(key)?.as_str()?).ok()?).ok()
+fn decoded(base64: &str) -> Option<String> {
+    String::from_utf8(decode_base64(base64).ok()?).ok()
 }

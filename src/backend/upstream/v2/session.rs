@@ -129,7 +129,7 @@ impl V2Backend {
             authorization_type: request.authorization_type,
             source_application: request.source_application,
             legacy: request.legacy,
-            shadow: Some(Shadow { api: UpstreamApi::V2, device_ip: request.device_ip, unissued: false }),
+            shadow: Some(shadow(request.device_ip)),
         }
     }
 
@@ -215,7 +215,7 @@ impl CodeBackend for V2Backend {
             authorization_type: String::new(),
             source_application: None,
             legacy: LegacyParameters::default(),
-            shadow: Some(Shadow { api: UpstreamApi::V2, device_ip: address, unissued: false }),
+            shadow: Some(shadow(address)),
         })))
     }
 
@@ -245,6 +245,10 @@ impl CodeBackend for V2Backend {
             None => Ok(Sign::Missing),
         }))
     }
+}
+
+fn shadow(device_ip: Option<Address>) -> Shadow {
+    Shadow { api: UpstreamApi::V2, device_ip, device_info: None, unissued: false }
 }
 
 fn mvpd_of(object: &Value) -> Option<MvpdId> {
