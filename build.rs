@@ -12,6 +12,7 @@ use std::{
 };
 
 use prost::Message as _;
+use prost_types::DescriptorProto;
 use protox::Compiler;
 use tonic_prost_build::FileDescriptorSet;
 
@@ -21,21 +22,27 @@ const OWN: &str = "proto";
 /// What they import, and what only reflection needs, from others.
 const VENDORED: &str = "third_party/proto";
 
-/// Messages that hold what must not reach a log. prost would derive a `Debug` that prints it, so
-/// `src/proto.rs` gives each one that withholds it.
-const REDACTED: [&str; 4] = [
-    ".passbridge.v1.HashIdentifierRequest",
-    ".passbridge.v1.AuthorizeTempPassRequest",
-    ".passbridge.v1.GetTempPassRequest",
-    ".passbridge.v1.ResetFlexibleTempPassRequest",
-];
+/// The package whose messages may hold what must not reach a log.
+const PACKAGE: &str = "passbridge.v1";
+
+/// Words in the names of fields whose content must not reach a log: secrets, and what tells a person.
+const WITHHELD: [&str; 8] =
+    ["secret", "token", "password", "credential", "signature", "user_identifier", "generic_key", "digest"];
+
+/// The same where the name says nothing.
+const WITHHELD_TOO: [(&str, &str); 2] = [("HashIdentifierRequest", "value"), ("MediaToken", "value")];
+
+/// `google.protobuf.FieldDescriptorProto.Type` of text and of bytes.
+const TEXT_TYPES: [i32; 2] = [9, 12];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
 
     let contract = Contract::read()?;
     write_descriptor_set(&contract, &out.join("passbridge_descriptor.bin"))?;
-    generate_rust(&contract)?;
+    let withheld = withheld(&contract);
+    fs::write(out.join("withheld.rs"), withholding(&withheld))?;
+    generate_rust(&contract, &withheld)?;
     Ok(())
 }
 
@@ -91,8 +98,51 @@ fn write_descriptor_set(contract: &Contract, path: &Path) -> io::Result<()> {
     fs::write(path, contract.descriptors.encode_to_vec())
 }
 
+/// The messages that hold what must not reach a log.
+fn withheld(contract: &Contract) -> Vec<&DescriptorProto> {
+    let own = contract.descriptors.file.iter().filter(|file| file.package() == PACKAGE);
+    let is_withheld = |message: &&DescriptorProto| {
+        message.field.iter().any(|field| {
+            let is_text = field.r#type.is_some_and(|kind| TEXT_TYPES.contains(&kind));
+            let is_named = WITHHELD.iter().any(|word| field.name().contains(word));
+            is_text && (is_named || WITHHELD_TOO.contains(&(message.name(), field.name())))
+        })
+    };
+    own.flat_map(|file| &file.message_type).filter(is_withheld).collect()
+}
+
+/// Gives these messages and their oneofs a `Debug` that shows their names alone.
+fn withholding(messages: &[&DescriptorProto]) -> String {
+    let mut types = String::new();
+    for message in messages {
+        types += &format!("v1::{},\n", message.name());
+        // A field that is optional has a oneof of its own in the descriptor, and none in Rust.
+        let oneofs = message.oneof_decl.iter().filter(|oneof| !oneof.name().starts_with('_'));
+        for oneof in oneofs {
+            types += &format!("v1::{}::{},\n", snake_case(message.name()), pascal_case(oneof.name()));
+        }
+    }
+    format!("withhold!(\n{types});\n")
+}
+
+fn snake_case(name: &str) -> String {
+    let mut snake = String::new();
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && !snake.is_empty() {
+            snake.push('_');
+        }
+        snake.push(letter.to_ascii_lowercase());
+    }
+    snake
+}
+
+fn pascal_case(name: &str) -> String {
+    let word = |word: &str| word.get(..1).map(|first| first.to_ascii_uppercase() + &word[1..]);
+    name.split('_').filter_map(word).collect()
+}
+
 /// Writes a Rust file per package into `OUT_DIR`, for `src/proto.rs` to include.
-fn generate_rust(contract: &Contract) -> io::Result<()> {
+fn generate_rust(contract: &Contract, withheld: &[&DescriptorProto]) -> io::Result<()> {
     tonic_prost_build::configure()
         .build_server(true)
         // The tests speak to the server through it.
@@ -102,7 +152,7 @@ fn generate_rust(contract: &Contract) -> io::Result<()> {
         .build_transport(false)
         // The error details in every status are that crate's types, so a field of ours has to be as well.
         .extern_path(".google.rpc", "::tonic_types::pb")
-        .skip_debug(REDACTED)
+        .skip_debug(withheld.iter().map(|message| format!(".{PACKAGE}.{}", message.name())))
         .codec_path("crate::proto::Codec")
         .compile_fds(contract.descriptors.clone())
 }

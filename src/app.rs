@@ -115,7 +115,7 @@ impl App {
         traces: Option<&TraceExport>,
     ) -> Result<Self, StartError> {
         let policy = checked_policy(&config)?;
-        let embedded = store::open(&config, &surroundings.clock)?;
+        let embedded = store::open_for_server(&config, &surroundings.clock).await?;
         let store = embedded.ports();
         let metrics = Arc::new(Metrics::new(move || store::readings(&embedded)));
         let admin = AdminListener::bind(&config.store.path)?;

@@ -27,6 +27,11 @@ pub enum AdminError {
     Answer(#[from] serde_json::Error),
 }
 
+/// Whether a server runs over this data folder.
+pub async fn is_served(data: &Path) -> bool {
+    UnixStream::connect(socket_path(data)).await.is_ok()
+}
+
 /// Asks the server over this data folder; `None` where none runs, or it ended without an answer. Every command may be given
 /// again.
 ///

@@ -31,7 +31,7 @@ use crate::{
     },
 };
 
-pub use client::{AdminError, ask};
+pub use client::{AdminError, ask, is_served};
 pub use server::{AdminListener, BindSocketError};
 
 /// The socket's name in the data folder.

@@ -205,14 +205,21 @@ fn report_run(telemetry: &Telemetry, schedule: &str, outcome: &Outcome) {
 /// Waits for calls, and for what goes on although its caller has left: an upstream may be slow.
 async fn end_calls(pool: WorkerPool, shutdown: &Shutdown, detached: &Detached, limit: Duration) {
     detached.tasks.close();
+    let jobs = pool.jobs();
     let mut ended = tokio::task::spawn_blocking(move || pool.join());
     if tokio::time::timeout(limit, &mut ended).await.is_ok() {
         return;
     }
-    tracing::warn!("calls that did not end in time are cut");
+    match (jobs.under_way(), detached.tasks.len()) {
+        (0, tasks) => tracing::warn!(tasks, "calls have ended; detached tasks are waited for"),
+        (connections, tasks) => {
+            tracing::warn!(connections, tasks, "calls that did not end in time are cut");
+        }
+    }
     shutdown.cut.cancel();
     if tokio::time::timeout(FINISH_MAX, &mut ended).await.is_err() {
-        tracing::warn!("detached tasks that did not end in time are dropped");
+        let tasks = detached.tasks.len();
+        tracing::warn!(tasks, "detached tasks that did not end in time are dropped");
         detached.abandon.cancel();
         let _ = ended.await;
     }

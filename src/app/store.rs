@@ -1,8 +1,9 @@
 //! The store that the configuration asks for.
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
+    admin,
     auth::KeyRing,
     config::{Audit, Config, ConfigError, StoreKind},
     domain::{clock::SharedClock, error::Violation, port::Codes},
@@ -14,8 +15,33 @@ use crate::{
     telemetry::StoreReadings,
 };
 
+/// How long to wait for a folder that a command holds, which takes milliseconds.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long to wait before trying again.
+const PAUSE: Duration = Duration::from_millis(50);
+
 /// The audit log's name in the data folder.
 const AUDIT_FILE: &str = "audit.log";
+
+/// Opens the store that the configuration names for a server: where a command holds the folder, as soon as it is done.
+pub(super) async fn open_for_server(
+    config: &Config,
+    clock: &SharedClock,
+) -> Result<EmbeddedStore, OpenError> {
+    let path = &config.store.path;
+    let start = clock.instant();
+    loop {
+        let opened = open(config, clock);
+        let may_wait = clock.instant().since(start) < PATIENCE;
+        // A server keeps the folder for as long as it runs.
+        if !matches!(opened, Err(OpenError::InUse(_))) || !may_wait || admin::is_served(path).await {
+            return opened;
+        }
+        tracing::info!(data = %path.display(), "waiting for the data folder, which another process uses");
+        clock.sleep(PAUSE).await;
+    }
+}
 
 /// Opens the store that the configuration names.
 pub(super) fn open(config: &Config, clock: &SharedClock) -> Result<EmbeddedStore, OpenError> {

@@ -5,14 +5,17 @@ use std::{error::Error, path::Path, time::UNIX_EPOCH};
 use clap::Args;
 
 use super::operate::{operate, perform};
-use crate::admin::{Command, RevokeCommand};
+use crate::{
+    admin::{Command, RevokeCommand},
+    domain::secret::SecretText,
+};
 
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub(super) struct Revoke {
     /// A software statement, or its id (`jti`): with it go its clients and their tokens.
     #[arg(long, value_name = "STATEMENT")]
-    statement: Option<String>,
+    statement: Option<SecretText>,
     /// A client id: with it go its tokens.
     #[arg(long, value_name = "CLIENT_ID")]
     client: Option<String>,
@@ -24,7 +27,7 @@ pub(super) struct Revoke {
 
 pub(super) fn run(revoke: Revoke, file: Option<&Path>) -> Result<(), Box<dyn Error>> {
     let command = match revoke {
-        Revoke { statement: Some(statement), .. } => RevokeCommand::Statement(statement.into()),
+        Revoke { statement: Some(statement), .. } => RevokeCommand::Statement(statement),
         Revoke { client: Some(client), .. } => RevokeCommand::Client(client),
         Revoke { issued_before, .. } => {
             RevokeCommand::IssuedBefore(issued_before.and_then(|moment| moment.0))

@@ -16,7 +16,11 @@ use super::{
     operate::operate,
     statement::{Application, mint},
 };
-use crate::{config::Config, domain::device_info::DeviceInfo, outbound::client_for};
+use crate::{
+    config::Config,
+    domain::{device_info::DeviceInfo, secret::SecretText},
+    outbound::client_for,
+};
 
 /// How long each of the two calls may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -39,12 +43,12 @@ pub(super) struct Token {
 #[derive(Deserialize)]
 struct Registered {
     client_id: String,
-    client_secret: String,
+    client_secret: SecretText,
 }
 
 #[derive(Deserialize)]
 struct Issued {
-    access_token: String,
+    access_token: SecretText,
 }
 
 #[derive(Deserialize)]
@@ -92,10 +96,10 @@ async fn fetch(config: Config, token: Token) -> Result<String, Box<dyn Error>> {
     let form = [
         ("grant_type", "client_credentials"),
         ("client_id", &registered.client_id),
-        ("client_secret", &registered.client_secret),
+        ("client_secret", registered.client_secret.reveal()),
     ];
     let issued: Issued = send(call("/o/client/token").form(&form)).await?;
-    Ok(issued.access_token)
+    Ok(issued.access_token.into_revealed())
 }
 
 async fn send<T: for<'de> Deserialize<'de>>(request: RequestBuilder) -> Result<T, Box<dyn Error>> {

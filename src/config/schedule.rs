@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::HumanDuration;
+use super::{HumanDuration, Secret};
 
 /// Resets of a TempPass at set times.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -52,7 +52,7 @@ pub struct ScheduleTarget {
     /// The trial of this device.
     pub device_id: Option<String>,
     /// The trial of this user.
-    pub generic_key: Option<String>,
+    pub generic_key: Option<Secret>,
     /// Every trial of the TempPass. Must be true.
     pub all: Option<bool>,
 }

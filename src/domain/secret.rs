@@ -1,5 +1,8 @@
 //! Text that no log and no debug print shows.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -32,5 +35,15 @@ impl From<String> for SecretText {
 impl fmt::Debug for SecretText {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("SecretText(…)")
+    }
+}
+
+/// Checks that none of these values shows `secret`.
+#[cfg(test)]
+pub(crate) fn assert_withheld(secret: &str, values: &[&dyn fmt::Debug]) {
+    for value in values {
+        for shown in [format!("{value:?}"), format!("{value:#?}")] {
+            assert!(!shown.contains(secret), "{shown}");
+        }
     }
 }

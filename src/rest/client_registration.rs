@@ -25,6 +25,7 @@ use crate::{
         backend::{RegistrationRelay, RelayedCall},
         error::{Error, Violations},
         id::EnvironmentName,
+        secret::SecretText,
     },
     service::client_registration::{IssueToken, OAuthError, OAuthErrorCode, RegisterClient},
 };
@@ -37,7 +38,7 @@ const BODY_MAX: usize = 32 * 1024;
 #[derive(Deserialize)]
 struct RegisterBody {
     #[serde(default)]
-    software_statement: Option<String>,
+    software_statement: Option<SecretText>,
     /// The provider's own spelling; RFC 7591 has the other one.
     #[serde(default)]
     redirect_uri: Option<String>,
@@ -48,7 +49,7 @@ struct RegisterBody {
 #[derive(Serialize)]
 struct RegisterAnswer {
     client_id: String,
-    client_secret: String,
+    client_secret: SecretText,
     client_id_issued_at: u64,
     redirect_uris: Vec<String>,
     grant_types: [&'static str; 1],
@@ -58,7 +59,7 @@ struct RegisterAnswer {
 #[derive(Serialize)]
 struct TokenAnswer {
     id: Uuid,
-    access_token: String,
+    access_token: SecretText,
     created_at: u64,
     expires_in: u64,
     token_type: &'static str,
@@ -67,10 +68,10 @@ struct TokenAnswer {
 pub(super) async fn register(State(face): State<Face>, request: Request) -> Response {
     oauth(&face, request, route::REGISTER, |call| {
         let RegisterBody { software_statement, redirect_uri, redirect_uris } = registration(call.body())?;
-        let software_statement = software_statement.filter(|text| !text.is_empty());
+        let software_statement = software_statement.filter(|statement| !statement.reveal().is_empty());
         let registered = face.client_registration.register(RegisterClient {
             environment: call.environment.clone(),
-            software_statement: software_statement.ok_or_else(|| required("software_statement"))?.into(),
+            software_statement: software_statement.ok_or_else(|| required("software_statement"))?,
             redirect_uris: redirect_uri
                 .into_iter()
                 .filter(|uri| !uri.is_empty())
@@ -79,7 +80,7 @@ pub(super) async fn register(State(face): State<Face>, request: Request) -> Resp
         })?;
         json(&RegisterAnswer {
             client_id: registered.client_id,
-            client_secret: registered.client_secret.into_revealed(),
+            client_secret: registered.client_secret,
             client_id_issued_at: registered.issued_at,
             redirect_uris: registered.redirect_uris,
             grant_types: [CLIENT_CREDENTIALS],
@@ -117,7 +118,7 @@ pub(super) async fn token(State(face): State<Face>, request: Request) -> Respons
         })?;
         json(&TokenAnswer {
             id: token.id,
-            access_token: token.token.into_revealed(),
+            access_token: token.token,
             created_at: token.create_time.as_millis(),
             expires_in: token.expires_in,
             token_type: "bearer",

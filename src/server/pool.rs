@@ -75,6 +75,12 @@ impl WorkerPool {
         let _ = worker.jobs.send(job);
     }
 
+    /// Counts the jobs, while the threads are waited for too.
+    #[must_use]
+    pub fn jobs(&self) -> Jobs {
+        Jobs(self.workers.iter().map(|worker| Arc::clone(&worker.load)).collect())
+    }
+
     /// Waits until every job has ended, then ends the threads. Blocks.
     pub fn join(self) {
         let (jobs, threads): (Vec<_>, Vec<_>) =
@@ -85,6 +91,18 @@ impl WorkerPool {
                 tracing::error!("a serving thread had panicked");
             }
         }
+    }
+}
+
+/// How many jobs a pool has.
+#[derive(Debug)]
+pub struct Jobs(Vec<Arc<AtomicUsize>>);
+
+impl Jobs {
+    /// How many have not ended, without what they have left behind.
+    #[must_use]
+    pub fn under_way(&self) -> usize {
+        self.0.iter().map(|load| load.load(Ordering::Relaxed)).sum()
     }
 }
 
@@ -154,6 +172,27 @@ mod tests {
         end.send(()).expect("the task waits");
         assert_eq!(told.await.expect("it went on to its end"), "serve-0");
         joined.await.expect("the threads end");
+    }
+
+    #[tokio::test]
+    async fn jobs_are_counted_apart_from_what_they_have_left_behind() {
+        let detached = Detached::default();
+        let (pool, end, told) = left_behind(&detached).await;
+        let jobs = pool.jobs();
+        let (hold, held) = oneshot::channel::<()>();
+        pool.spawn(move || async move {
+            let _ = held.await;
+        });
+        assert!(jobs.under_way() >= 1);
+        drop(hold);
+        while jobs.under_way() > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(detached.tasks.len(), 1);
+        detached.tasks.close();
+        end.send(()).expect("the task waits");
+        told.await.expect("it went on to its end");
+        tokio::task::spawn_blocking(move || pool.join()).await.expect("the threads end");
     }
 
     #[tokio::test]

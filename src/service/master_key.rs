@@ -78,3 +78,17 @@ impl MasterKey {
         Ok(Self(master))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::SigningKeys;
+
+    #[test]
+    fn nothing_of_a_key_is_seen_in_a_debug_print() {
+        let key = MasterKey([0xa7; MASTER_KEY_LENGTH]);
+        let signing = SigningKeys::derive(key.as_bytes());
+        let shown = format!("{key:?} {signing:?} {:?}", key.audit_key());
+        assert!(!shown.contains("167") && !shown.to_lowercase().contains("a7"), "{shown}");
+    }
+}

@@ -1,6 +1,11 @@
 //! What keeps a server from starting is told in words that say what to do.
 
-use std::{fs, net::TcpListener};
+use std::{fs, net::TcpListener, sync::Arc};
+
+use passbridge::{
+    domain::clock::SystemClock,
+    store::embedded::{EmbeddedOptions, EmbeddedStore},
+};
 
 use crate::support::{
     request::{create, get},
@@ -79,6 +84,20 @@ async fn a_second_server_on_the_same_folder_is_refused_while_the_first_goes_on()
     let code = code.registration_code.expect("a code").code;
     first.codes().get_registration_code(get(&code)).await.expect("reads");
     first.codes().create_registration_code(create()).await.expect("creates");
+}
+
+#[tokio::test]
+async fn a_server_waits_for_a_command_that_has_its_folder_for_a_moment() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let options = EmbeddedOptions::new(&data, Arc::new(SystemClock));
+    let command = EmbeddedStore::open(options).expect("opens");
+    let mut server = Program::server(&data).begin();
+    server.wait_for_line("waiting for the data folder");
+    command.ports().health.close().await.expect("closes");
+    drop(command);
+    server.wait_until_serving();
+    server.codes().create_registration_code(create()).await.expect("creates");
 }
 
 #[test]

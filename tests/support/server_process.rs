@@ -90,7 +90,14 @@ impl Program {
 
     /// Starts it as a server, and waits until it serves.
     #[track_caller]
-    pub fn start(mut self) -> ServerProcess {
+    pub fn start(self) -> ServerProcess {
+        let mut server = self.begin();
+        server.wait_until_serving();
+        server
+    }
+
+    /// Starts it as a server, which may take its time.
+    pub fn begin(mut self) -> ServerProcess {
         let mut child = self.command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("starts");
         let stderr = BufReader::new(child.stderr.take().expect("piped"));
         let (say, log) = mpsc::channel();
@@ -101,13 +108,7 @@ impl Program {
             }
         });
         let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut server = ServerProcess { child, log, grpc: unknown, rest: unknown, operations: unknown };
-        let line = server.wait_for_line("\"serving\"");
-        let line: serde_json::Value = serde_json::from_str(&line).expect("a line of JSON");
-        let address = |key: &str| line[key].as_str().and_then(|text| text.parse().ok()).expect("an address");
-        (server.grpc, server.rest) = (address("grpc"), address("rest"));
-        server.operations = address("operations");
-        server
+        ServerProcess { child, log, grpc: unknown, rest: unknown, operations: unknown }
     }
 }
 
@@ -124,6 +125,16 @@ pub struct ServerProcess {
 }
 
 impl ServerProcess {
+    /// Waits until it serves, and takes the addresses from what it says then.
+    #[track_caller]
+    pub fn wait_until_serving(&mut self) {
+        let line = self.wait_for_line("\"serving\"");
+        let line: serde_json::Value = serde_json::from_str(&line).expect("a line of JSON");
+        let address = |key: &str| line[key].as_str().and_then(|text| text.parse().ok()).expect("an address");
+        (self.grpc, self.rest) = (address("grpc"), address("rest"));
+        self.operations = address("operations");
+    }
+
     /// A connection of its own.
     pub fn channel(&self) -> Channel {
         Endpoint::from_shared(format!("http://{}", self.grpc)).expect("a URI").connect_lazy()

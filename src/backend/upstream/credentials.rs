@@ -14,6 +14,7 @@ use crate::{
         error::Result,
         id::EnvironmentName,
         port::{LedgerEntry, LedgerKey},
+        secret::SecretText,
     },
     format::{self, Format, FormatError},
 };
@@ -50,18 +51,18 @@ impl fmt::Debug for Statement {
 }
 
 /// What the provider knows us by.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Credentials {
     pub client_id: String,
-    pub client_secret: String,
+    pub client_secret: SecretText,
     /// When we registered, for telling credentials that never worked from such that do no more.
     pub registered: Timestamp,
 }
 
 /// An access token, with what tells its age without trusting the provider's clock.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Token {
-    pub access_token: String,
+    pub access_token: SecretText,
     /// Whose it is.
     pub client_id: String,
     pub received: Timestamp,
@@ -229,6 +230,7 @@ impl Format for TokenV1<'_> {
 
 fn encode_credentials(credentials: &Credentials) -> std::result::Result<Vec<u8>, FormatError> {
     let Credentials { client_id, client_secret, registered } = credentials;
+    let client_secret = client_secret.reveal();
     format::encode(&CredentialsV1 { client_id, client_secret, registered: registered.as_millis() })
 }
 
@@ -236,7 +238,7 @@ fn decode_credentials(bytes: &[u8]) -> std::result::Result<Credentials, FormatEr
     let CredentialsV1 { client_id, client_secret, registered } = format::decode(bytes)?;
     Ok(Credentials {
         client_id: client_id.to_owned(),
-        client_secret: client_secret.to_owned(),
+        client_secret: client_secret.to_owned().into(),
         registered: Timestamp::from_millis(registered),
     })
 }
@@ -244,7 +246,7 @@ fn decode_credentials(bytes: &[u8]) -> std::result::Result<Credentials, FormatEr
 fn encode_token(token: &Token) -> std::result::Result<Vec<u8>, FormatError> {
     let Token { access_token, client_id, received, expires_in } = token;
     format::encode(&TokenV1 {
-        access_token,
+        access_token: access_token.reveal(),
         client_id,
         received: received.as_millis(),
         expires_in: *expires_in,
@@ -254,7 +256,7 @@ fn encode_token(token: &Token) -> std::result::Result<Vec<u8>, FormatError> {
 fn decode_token(bytes: &[u8]) -> std::result::Result<Token, FormatError> {
     let TokenV1 { access_token, client_id, received, expires_in } = format::decode(bytes)?;
     Ok(Token {
-        access_token: access_token.to_owned(),
+        access_token: access_token.to_owned().into(),
         client_id: client_id.to_owned(),
         received: Timestamp::from_millis(received),
         expires_in,
@@ -264,14 +266,24 @@ fn decode_token(bytes: &[u8]) -> std::result::Result<Token, FormatError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::golden;
+    use crate::{domain::secret::assert_withheld, format::golden};
+
+    #[test]
+    fn no_secret_of_the_provider_s_is_seen_in_a_debug_print() {
+        let secret = || SecretText::from("hush".to_owned());
+        let (client_id, registered) = ("client".to_owned(), Timestamp::from_millis(1));
+        let credentials = Credentials { client_id: client_id.clone(), client_secret: secret(), registered };
+        let token = Token { access_token: secret(), client_id, received: registered, expires_in: 1 };
+        let statement = Statement::parse("hush").expect("a statement");
+        assert_withheld("hush", &[&credentials, &token, &statement]);
+    }
 
     #[test]
     fn the_formats_of_credentials_and_tokens_are_pinned() {
         let time = Timestamp::from_millis(1_763_000_000_123);
         let credentials = Credentials {
             client_id: "client".to_owned(),
-            client_secret: "secret".to_owned(),
+            client_secret: SecretText::from("secret".to_owned()),
             registered: time,
         };
         let encoded = encode_credentials(&credentials).expect("encodes");
@@ -283,7 +295,7 @@ mod tests {
             &true,
         );
         let token = Token {
-            access_token: "token".to_owned(),
+            access_token: SecretText::from("token".to_owned()),
             client_id: "client".to_owned(),
             received: time,
             expires_in: 3600,

@@ -160,7 +160,11 @@ impl Registrar {
         else {
             return Err(unreadable(&answer, "its answer to a registration holds no credentials"));
         };
-        let credentials = Credentials { client_id, client_secret, registered: self.parts.clock.now() };
+        let credentials = Credentials {
+            client_id,
+            client_secret: client_secret.into(),
+            registered: self.parts.clock.now(),
+        };
         let unkept = Unkept { credentials, before: before.cloned() };
         *self.unkept.lock().unwrap_or_else(PoisonError::into_inner) = Some(unkept.clone());
         let kept = self.keep_credentials(&unkept).await?;
@@ -203,7 +207,7 @@ impl Registrar {
         let pairs = [
             ("grant_type", "client_credentials"),
             ("client_id", credentials.client_id.as_str()),
-            ("client_secret", credentials.client_secret.as_str()),
+            ("client_secret", credentials.client_secret.reveal()),
         ];
         let call = Call::new(Method::POST, "/o/client/token".to_owned()).form(&pairs);
         // The pages have these in a form, the OpenAPI file in the query, which access logs keep.
@@ -222,7 +226,7 @@ impl Registrar {
         };
         let expires_in = number(&body, "expires_in").filter(|seconds| *seconds > 0);
         Ok(Ok(Token {
-            access_token,
+            access_token: access_token.into(),
             client_id: credentials.client_id.clone(),
             received,
             expires_in: expires_in.unwrap_or(EXPIRES_IN_DEFAULT),

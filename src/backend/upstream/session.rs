@@ -74,7 +74,7 @@ impl Session {
 
     async fn send_own(&self, context: &CallContext, call: &mut Call) -> Result<(Answer, Arc<Token>)> {
         let token = self.tokens.get(&call.scope).await?;
-        let answer = self.send_with(context, call, &token.access_token).await?;
+        let answer = self.send_with(context, call, token.access_token.reveal()).await?;
         if !refuses_token(&answer) {
             self.tokens.works(&call.scope);
             return Ok((answer, token));
@@ -85,7 +85,7 @@ impl Session {
             error
         };
         let Some(token) = self.tokens.instead_of(&token).await? else { return Err(refused(call, &answer)) };
-        let answer = self.send_with(context, call, &token.access_token).await?;
+        let answer = self.send_with(context, call, token.access_token.reveal()).await?;
         if refuses_token(&answer) {
             return Err(refused(call, &answer));
         }
@@ -119,12 +119,12 @@ impl Session {
         }
         self.clock.sleep(pause).await;
         let token = self.tokens.instead_of(&token).await?.unwrap_or(token);
-        let answer = self.send_with(context, &mut call, &token.access_token).await?;
+        let answer = self.send_with(context, &mut call, token.access_token.reveal()).await?;
         if answer.status != StatusCode::FORBIDDEN || answer.is_html() {
             return Ok(answer);
         }
         match self.tokens.of_new_client(&token).await {
-            Ok(Some(token)) => self.send_with(context, &mut call, &token.access_token).await,
+            Ok(Some(token)) => self.send_with(context, &mut call, token.access_token.reveal()).await,
             // What the provider forbids is not mended by what else is wrong.
             Ok(None) | Err(_) => Ok(answer),
         }

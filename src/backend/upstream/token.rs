@@ -27,6 +27,7 @@ use crate::domain::{
     id::EnvironmentName,
     port::{Ledger, LedgerEntry, LedgerKey},
     randomness::up_to,
+    secret::SecretText,
 };
 
 /// How long somebody may renew before somebody else may: longer than all that is done meanwhile can take.
@@ -60,7 +61,7 @@ struct Inner {
     waiting: Semaphore,
     renewing: AtomicBool,
     /// The token that was got last in the place of a refused one, and when.
-    replaced: Mutex<Option<(String, MonotonicInstant)>>,
+    replaced: Mutex<Option<(SecretText, MonotonicInstant)>>,
     /// None could be got.
     failure: Pauses<()>,
     /// One could be got, and was refused for this.

@@ -96,58 +96,107 @@ mod tests {
     use super::*;
     use crate::{
         admin::{Answer, Command, RevokeCommand},
-        config::Secret,
+        auth::{KeyRing, SignedRequest},
+        backend::upstream::Statement,
+        config::{Config, LegacyKey, Secret},
         domain::{
+            call::RelayedToken,
             clock::Timestamp,
+            secret::assert_withheld,
             temp_pass::{GenericKey, MediaToken, UserIdentifier},
         },
+        proto::v1,
         service::client_registration::{AccessToken, IssueToken},
     };
 
     /// Hexadecimal digits, so that it can stand for a generic key too.
     const SECRET: &str = "5ec2e75ec2e75ec2e75ec2e75ec2e75ec2e75ec2e75ec2e75ec2e75ec2e75ec2";
 
+    fn secret() -> SecretText {
+        SecretText::from(SECRET.to_owned())
+    }
+
     #[test]
     fn no_secret_is_seen_in_a_debug_print() {
-        let secret = || SecretText::from(SECRET.to_owned());
         let environment = EnvironmentName::parse("environment", "default").expect("valid");
-        let values: Vec<Box<dyn std::fmt::Debug>> = vec![
-            Box::new(secret()),
-            Box::new(Secret::from(SECRET)),
-            Box::new(RegisterClient {
-                environment: environment.clone(),
-                software_statement: secret(),
-                redirect_uris: Vec::new(),
-            }),
-            Box::new(RegisteredClient {
-                client_id: "client".to_owned(),
-                client_secret: secret(),
-                issued_at: 1,
-                redirect_uris: Vec::new(),
-                permissions: Vec::new(),
-            }),
-            Box::new(IssueToken { environment, client_id: "client".to_owned(), client_secret: secret() }),
-            Box::new(AccessToken {
-                id: uuid::Uuid::nil(),
-                token: secret(),
-                create_time: Timestamp::from_millis(1),
-                expires_in: 1,
-            }),
-            Box::new(Command::Revoke(RevokeCommand::Statement(secret()))),
-            Box::new(Answer::Statement(secret())),
-            Box::new(GenericKey::parse("generic_key", SECRET).expect("valid")),
-            Box::new(UserIdentifier::new(SECRET)),
-            Box::new(MediaToken { value: SECRET.to_owned(), start_time: None, expire_time: None }),
-            Box::new(crate::backend::upstream::Statement::parse(SECRET).expect("valid")),
-            Box::new(crate::proto::v1::HashIdentifierRequest {
-                value: SECRET.to_owned(),
-                ..Default::default()
-            }),
-        ];
-        for value in values {
-            for shown in [format!("{value:?}"), format!("{value:#?}")] {
-                assert!(!shown.contains(SECRET), "{shown}");
-            }
-        }
+        let register = RegisterClient {
+            environment: environment.clone(),
+            software_statement: secret(),
+            redirect_uris: Vec::new(),
+        };
+        let registered = RegisteredClient {
+            client_id: "client".to_owned(),
+            client_secret: secret(),
+            issued_at: 1,
+            redirect_uris: Vec::new(),
+            permissions: Vec::new(),
+        };
+        let issue = IssueToken { environment, client_id: "client".to_owned(), client_secret: secret() };
+        let issued = AccessToken {
+            id: uuid::Uuid::nil(),
+            token: secret(),
+            create_time: Timestamp::from_millis(1),
+            expires_in: 1,
+        };
+        let media_token = MediaToken { value: SECRET.to_owned(), start_time: None, expire_time: None };
+        let key = format!("{}AAAAAAA=", &SECRET[..36]);
+        let key_ring = KeyRing::parse(&format!("id:{key}")).expect("a key");
+        assert_withheld(&key, &[&key_ring]);
+        assert_withheld(
+            SECRET,
+            &[
+                &secret(),
+                &Secret::from(SECRET),
+                &register,
+                &registered,
+                &issue,
+                &issued,
+                &Command::Revoke(RevokeCommand::Statement(secret())),
+                &Answer::Statement(secret()),
+                &GenericKey::parse("generic_key", SECRET).expect("valid"),
+                &UserIdentifier::new(SECRET),
+                &media_token,
+                &Statement::parse(SECRET).expect("valid"),
+                &RelayedToken::new(SECRET, true),
+            ],
+        );
+    }
+
+    #[test]
+    fn no_secret_of_a_legacy_key_pair_is_seen_in_a_debug_print() {
+        let header = format!(
+            "POST requestor_id=REF, nonce=n, signature_method=HMAC-SHA1, request_time=1, request_uri=/, \
+             public_key=pk, signature={SECRET}"
+        );
+        let request = SignedRequest::parse(&header).expect("readable");
+        let mut config = Config::default();
+        config.rest.legacy_keys =
+            vec![LegacyKey { secret_key: Secret::from(SECRET), ..LegacyKey::default() }];
+        assert_withheld(SECRET, &[&request, &config]);
+    }
+
+    #[test]
+    fn no_secret_of_a_message_is_seen_in_a_debug_print() {
+        let text = || SECRET.to_owned();
+        let authorize = v1::AuthorizeTempPassRequest {
+            identity: Some(v1::authorize_temp_pass_request::Identity::UserIdentifier(text())),
+            ..Default::default()
+        };
+        let look = v1::GetTempPassRequest {
+            identity: Some(v1::get_temp_pass_request::Identity::GenericKey(text())),
+            ..Default::default()
+        };
+        let target = v1::reset_flexible_temp_pass_request::Target::GenericKey(text());
+        let reset = v1::ResetFlexibleTempPassRequest { target: Some(target), ..Default::default() };
+        let item = v1::BatchResetTempPassRequest {
+            item: Some(v1::batch_reset_temp_pass_request::Item::FlexibleTempPass(reset.clone())),
+            ..Default::default()
+        };
+        let media_token = v1::MediaToken { value: text(), ..Default::default() };
+        let decided =
+            v1::AuthorizeTempPassResponse { media_token: Some(media_token.clone()), ..Default::default() };
+        let hash = v1::HashIdentifierRequest { value: text(), ..Default::default() };
+        let hashed = v1::HashIdentifierResponse { digest: text() };
+        assert_withheld(SECRET, &[&authorize, &look, &reset, &item, &media_token, &decided, &hash, &hashed]);
     }
 }

@@ -210,7 +210,7 @@ fn reset_target(path: &str, target: &ScheduleTarget) -> Result<ResetTarget, Viol
             DeviceId::parse(&format!("{path}.device_id"), text).map(ResetTarget::Device)
         }
         (None, Some(text), None) => {
-            GenericKey::parse(&format!("{path}.generic_key"), text).map(ResetTarget::Key)
+            GenericKey::parse(&format!("{path}.generic_key"), text.reveal()).map(ResetTarget::Key)
         }
         (None, None, Some(true)) => Ok(ResetTarget::All),
         _ => Err(Violation::new(path, "must have one of device_id, generic_key, or all = true")),

@@ -33,7 +33,8 @@ impl From<Television<'_>> for DeviceFacts {
 }
 
 /// Words of `uap-core` for devices that it can't name.
-const NO_MODELS: &[&str] = &["Smartphone", "Feature Phone", "iOS-Device", "Kindle", "Spider", "Other"];
+const NO_MODELS: &[&str] =
+    &["Smartphone", "Feature Phone", "iOS-Device", "Kindle", "Spider", "Browser", "Other"];
 
 /// Words in a User-Agent that tell the type of hardware, the surest first: phones have had Windows and webOS too.
 const TYPE_WORDS: &[(&str, &str)] = &[
