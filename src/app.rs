@@ -1,6 +1,5 @@
 //! The application: the one place that knows every part. Config → build → serve.
 
-mod limits;
 mod operations;
 mod perform;
 mod reload;
@@ -16,20 +15,20 @@ use tokio::net::TcpListener;
 
 use crate::{
     admin::{AdminListener, BindSocketError},
-    config::{Config, ConfigError},
+    config::{Config, ConfigError, CorsOrigin, ValidConfig},
     domain::{
         clock::{SharedClock, SystemClock},
         error::{Error, StoreError},
         randomness::{OsRandomness, SharedRandomness},
     },
     grpc::HealthBoard,
+    rest::Passthrough,
     server::{self, BindError, WorkerPool},
     store::embedded::OpenError,
     telemetry::{Metrics, Telemetry, TraceExport},
 };
 use operations::Readiness;
 pub use perform::perform;
-use reload::checked_policy;
 pub use reload::{Reload, check};
 use services::Services;
 pub use store::AuditError;
@@ -93,6 +92,8 @@ impl Default for Surroundings {
 /// A server that has its addresses and its data, and is ready to serve.
 pub struct App {
     config: Config,
+    cors_origins: Vec<CorsOrigin>,
+    passthrough: Option<Passthrough>,
     services: Services,
     grpc: TcpListener,
     rest: TcpListener,
@@ -114,8 +115,10 @@ impl App {
         surroundings: Surroundings,
         traces: Option<&TraceExport>,
     ) -> Result<Self, StartError> {
-        let policy = checked_policy(&config)?;
-        let embedded = store::open_for_server(&config, &surroundings.clock).await?;
+        let valid = ValidConfig::read(config)?;
+        let passthrough = rest::passthrough(&valid)?;
+        let config = &valid.written;
+        let embedded = store::open_for_server(config, &surroundings.clock).await?;
         let store = embedded.ports();
         let metrics = Arc::new(Metrics::new(move || store::readings(&embedded)));
         let admin = AdminListener::bind(&config.store.path)?;
@@ -124,16 +127,17 @@ impl App {
                 "store.key_ring is not set: secrets in the data folder are as safe as that folder"
             );
         }
-        let services =
-            Services::build(&config, policy, surroundings, store, Some(Arc::clone(&metrics))).await?;
+        let services = Services::build(&valid, surroundings, store, Some(Arc::clone(&metrics))).await?;
         let telemetry = Telemetry::new(metrics, traces);
         // After the socket for commands: whoever sees that the ports accept can give commands.
         let grpc = server::bind("grpc.listen", config.grpc.listen).await?;
         let rest = server::bind("rest.listen", config.rest.listen).await?;
         let operations = server::bind("operations.listen", config.operations.listen).await?;
-        let pool = WorkerPool::start(threads(&config), &services.detached)?;
+        let pool = WorkerPool::start(threads(config), &services.detached)?;
         Ok(Self {
-            config,
+            config: valid.written,
+            cors_origins: valid.cors_origins,
+            passthrough,
             services,
             grpc,
             rest,

@@ -14,6 +14,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    config::APPLICATION_TEXT_MAX,
     domain::{
         backend::{Examination, Finding},
         caller::Permission,
@@ -26,7 +27,7 @@ use crate::{
     service::{
         ClientRegistrationService,
         client_registration::MintStatement,
-        policy::{APPLICATION_TEXT_MAX, Policy, SharedPolicy},
+        policy::{Policy, SharedPolicy},
         temp_pass::{Outcome, ScheduleStatus, Scheduler},
     },
 };

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{StartError, Surroundings, reload::checked_policy, services::Services, store};
+use super::{StartError, Surroundings, services::Services, store};
 use crate::{
     admin::{self, Answer, Command},
-    config::Config,
+    config::{Config, ValidConfig},
 };
 
 /// Opens the configured store, does what is asked, and closes it.
@@ -13,10 +13,10 @@ use crate::{
 /// # Errors
 /// Where the configuration or the store cannot be used, and whatever the command meets.
 pub async fn perform(config: &Config, command: Command) -> Result<Answer, StartError> {
-    let policy = checked_policy(config)?;
+    let valid = ValidConfig::read(config.clone())?;
     let surroundings = Surroundings::default();
     let store = store::open(config, &surroundings.clock)?.ports();
-    let services = Services::build(config, policy, surroundings, store.clone(), None).await?;
+    let services = Services::build(&valid, surroundings, store.clone(), None).await?;
     // It only tells when schedules have run.
     let scheduler = services.scheduler(Arc::new(|_, _| {}));
     let answer = admin::perform(&services.for_commands(scheduler), command).await;

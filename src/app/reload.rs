@@ -1,19 +1,11 @@
 //! Checking a configuration, and taking a new one while the server runs.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
-use super::{
-    limits::out_of_range,
-    rest::{cors_violations, passthrough_violations},
-    services::Services,
-    store,
-    upstreams::{self, Upstreams},
-};
+use super::{rest, services::Services, upstreams::Upstreams};
 use crate::{
-    config::{Auth, Config, ConfigError, Rest, TlsMode},
-    domain::error::Violation,
+    config::{Config, ConfigError, Rest, Store, ValidConfig},
     service::policy::{Policy, SharedPolicy},
-    telemetry,
 };
 
 /// Swaps the part of the configuration that can change while the server runs: environments and requestors,
@@ -37,7 +29,7 @@ impl Reload {
     /// # Errors
     /// Where anything in it is wrong; then nothing changes.
     pub fn apply(&self, config: Config) -> Result<bool, ConfigError> {
-        checked_policy(&config)?;
+        ValidConfig::read(without_key_ring(&config))?;
         let rest = Rest {
             legacy_keys: config.rest.legacy_keys.clone(),
             statement_jwks: config.rest.statement_jwks.clone(),
@@ -50,7 +42,8 @@ impl Reload {
             rest,
             ..self.started_with.clone()
         };
-        let policy = self.upstreams.complete(checked_policy(&reloaded)?, &reloaded)?;
+        let valid = ValidConfig::read(without_key_ring(&reloaded))?;
+        let policy = self.upstreams.complete(Policy::new(&valid), &valid.upstreams)?;
         self.policy.store(Arc::new(policy));
         Ok(reloaded != config)
     }
@@ -60,53 +53,12 @@ impl Reload {
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub fn check(config: &Config) -> Result<(), ConfigError> {
-    checked_policy(config)?;
-    upstreams::check(config)?;
-    store::key_ring(config).map(drop)
+pub fn check(config: Config) -> Result<(), ConfigError> {
+    rest::passthrough(&ValidConfig::read(config)?).map(drop)
 }
 
-pub(super) fn checked_policy(config: &Config) -> Result<Policy, ConfigError> {
-    let policy = Policy::new(config);
-    let mut violations = exposure(config);
-    violations.extend(out_of_range(config));
-    violations.extend(cors_violations(config));
-    violations.extend(passthrough_violations(config));
-    violations.extend(telemetry::check_filter(&config.log));
-    match policy {
-        Ok(policy) if violations.is_empty() => Ok(policy),
-        policy => {
-            violations.extend(policy.err().into_iter().flatten());
-            Err(ConfigError { source: "values".to_owned(), violations })
-        }
-    }
-}
-
-/// Strangers must not reach a listener that asks for no credentials, and not read what a plain-text one is told.
-fn exposure(config: &Config) -> Vec<Violation> {
-    let is_loopback = |address: SocketAddr| address.ip().to_canonical().is_loopback();
-    let mut violations = Vec::new();
-    let Auth::None = config.grpc.auth;
-    if !is_loopback(config.grpc.listen) {
-        violations.push(Violation::new(
-            "grpc.listen",
-            format!(
-                "{} can be reached by others, and grpc.auth = \"none\" asks nobody who they are; \
-                 listen on a loopback address, such as 127.0.0.1:50051",
-                config.grpc.listen
-            ),
-        ));
-    }
-    if !is_loopback(config.rest.listen) && config.rest.tls.mode == TlsMode::Off {
-        violations.push(Violation::new(
-            "rest.listen",
-            format!(
-                "{} can be reached by others, and devices would send their access tokens in plain text; listen on a \
-                 loopback address, such as 127.0.0.1:8080, or set rest.tls.mode = \"terminated_elsewhere\" where \
-                 only a proxy that ends TLS can connect",
-                config.rest.listen
-            ),
-        ));
-    }
-    violations
+/// The key ring is read at the start alone, and need not be there any more.
+fn without_key_ring(config: &Config) -> Config {
+    let store = Store { key_ring: None, ..config.store.clone() };
+    Config { store, ..config.clone() }
 }

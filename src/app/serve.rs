@@ -53,8 +53,9 @@ impl App {
             drain: shutdown.drain.clone(),
         };
         let grpc_service = face.layer(routes);
-        let Self { config, services, grpc, rest, admin, operations, telemetry, readiness, health, pool } =
-            self;
+        let Self {
+            config, services, grpc, rest, admin, operations, telemetry, readiness, health, pool, ..
+        } = self;
         let reporting = telemetry.clone();
         let on_run = move |schedule: &str, outcome: &Outcome| report_run(&reporting, schedule, outcome);
         let scheduler = services.scheduler(Arc::new(on_run));

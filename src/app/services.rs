@@ -11,7 +11,7 @@ use crate::{
         LocalBackend, LocalParts,
         upstream::{ShadowedCodes, UpstreamParts, end_leases},
     },
-    config::{Config, StoreKind},
+    config::{StoreKind, ValidConfig},
     domain::{clock::SharedClock, device_info::Normalizer, port::Store, randomness::SharedRandomness},
     server::Detached,
     service::{
@@ -47,17 +47,17 @@ pub(super) struct Services {
 }
 
 impl Services {
-    /// Over `store`, with this policy.
+    /// Over `store`, as the configuration says.
     pub async fn build(
-        config: &Config,
-        policy: Policy,
+        valid: &ValidConfig,
         surroundings: Surroundings,
         store: Store,
         metrics: Option<Arc<Metrics>>,
     ) -> Result<Self, StartError> {
         let Surroundings { clock, randomness } = surroundings;
         let normalizer = Arc::new(Normalizer::new());
-        let key_ring = Arc::new(store::key_ring(config)?);
+        let (config, policy) = (&valid.written, Policy::new(valid));
+        let key_ring = Arc::clone(&valid.key_ring);
         let codes = ShadowedCodes::new(Arc::clone(&store.codes), &Handle::current());
         let store = Store { codes: codes.clone(), ..store };
         let StoreKind::Embedded = config.store.kind;
@@ -84,7 +84,7 @@ impl Services {
             randomness: Arc::clone(&randomness),
             normalizer: Arc::clone(&normalizer),
         }));
-        let policy = upstreams.complete(policy, config)?;
+        let policy = upstreams.complete(policy, &valid.upstreams)?;
         let policy: SharedPolicy = Arc::new(ArcSwap::from_pointee(policy));
         let master_key = Arc::new(MasterKey::load(&*store.ledger, &key_ring, &*randomness).await?);
         let audit = store::audit_log(config, &clock, &master_key)?;

@@ -4,9 +4,8 @@ use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
     admin,
-    auth::KeyRing,
-    config::{Audit, Config, ConfigError, StoreKind},
-    domain::{clock::SharedClock, error::Violation, port::Codes},
+    config::{Audit, Config, StoreKind},
+    domain::{clock::SharedClock, port::Codes},
     service::{
         audit::{AuditLog, RotatedFile},
         master_key::MasterKey,
@@ -49,17 +48,6 @@ pub(super) fn open(config: &Config, clock: &SharedClock) -> Result<EmbeddedStore
     EmbeddedStore::open(EmbeddedOptions {
         free_space_reserve: config.store.free_space_reserve.saturating_mul(1 << 20),
         ..EmbeddedOptions::new(&config.store.path, Arc::clone(clock))
-    })
-}
-
-/// The key ring that the configuration names; an empty one where it names none.
-pub(super) fn key_ring(config: &Config) -> Result<KeyRing, ConfigError> {
-    let Some(file) = &config.store.key_ring else { return Ok(KeyRing::default()) };
-    let read = std::fs::read_to_string(file).map_err(|error| format!("cannot be read: {error}"));
-    let parsed = read.and_then(|text| KeyRing::parse(&text));
-    parsed.map_err(|text| {
-        let violation = Violation::new("store.key_ring", format!("{}: {text}", file.display()));
-        ConfigError { source: "values".to_owned(), violations: vec![violation] }
     })
 }
 

@@ -23,7 +23,7 @@ pub struct ForeignStatement {
 }
 
 /// The public keys of those whose statements are taken, each with the name that a statement's header may give it.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct StatementKeys(Vec<(Option<String>, DecodingKey)>);
 
 impl StatementKeys {

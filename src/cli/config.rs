@@ -17,7 +17,7 @@ pub(super) enum Config {
 pub(super) fn run(command: &Config, file: Option<&Path>) -> Result<(), Box<dyn Error>> {
     match command {
         Config::Check => {
-            app::check(&config::load(file, env::vars_os())?)?;
+            app::check(config::load(file, env::vars_os())?)?;
             println!("the configuration can be used");
         }
         Config::Reference => print!("{}", config::reference()),

@@ -26,6 +26,14 @@ pub struct ConfigError {
     pub violations: Vec<Violation>,
 }
 
+impl ConfigError {
+    /// What is wrong with values, wherever they were read.
+    #[must_use]
+    pub fn of_values(violations: Vec<Violation>) -> Self {
+        Self { source: "values".to_owned(), violations }
+    }
+}
+
 impl fmt::Display for ConfigError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "the configuration ({}) cannot be used:", self.source)?;

@@ -1,15 +1,16 @@
 //! The configuration as operators write it: one TOML file, each key also by environment variable, a default
 //! for everything.
 //!
-//! Each section is a file here. The text is checked against the types twice: unknown keys by the generated
-//! schema (`unknown`), so that the nearest known key can be named, then values when
-//! [`crate::service::policy::Policy`] and the application are built from them.
+//! Each section is a file here. What is written is checked twice: unknown keys by the generated schema (`unknown`),
+//! so that the nearest known key can be named, then values (`valid`), which gives a [`ValidConfig`] or everything
+//! that is wrong. `files` reads what the configuration names, so that the check itself reads nothing.
 
 mod application;
 mod audit;
 mod codes;
 mod duration;
 mod environment;
+mod files;
 mod grpc;
 mod load;
 mod log;
@@ -22,6 +23,7 @@ mod secret;
 mod store;
 mod tls;
 mod unknown;
+mod valid;
 
 use std::collections::BTreeMap;
 
@@ -35,6 +37,7 @@ pub use duration::HumanDuration;
 pub use environment::{
     Backend, Environment, Registration, Requestor, TempPass, TempPassIdentity, TempPassKind, TokenParameters,
 };
+pub use files::Files;
 pub use grpc::{Auth, Grpc};
 pub use load::{ConfigError, load};
 pub use log::{Log, LogFormat};
@@ -46,6 +49,10 @@ pub use schedule::{ScheduleTarget, TempPassSchedule};
 pub use secret::Secret;
 pub use store::{OnWriteFailure, Store, StoreKind};
 pub use tls::{Tls, TlsMode};
+pub use valid::{
+    APPLICATION_TEXT_MAX, ApplicationPolicy, ClientPolicy, CorsOrigin, Environments, LegacyKeyPolicy,
+    Schedule, TrustedProxies, ValidConfig, ValidEnvironment, ValidRequestor, ValidUpstream, VerificationPage,
+};
 
 /// Everything that can be configured. Every key has a default, so that an empty file is a working one.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -113,6 +113,12 @@ impl Violations {
     }
 }
 
+impl Extend<Violation> for Violations {
+    fn extend<I: IntoIterator<Item = Violation>>(&mut self, violations: I) {
+        self.0.extend(violations);
+    }
+}
+
 /// Why an operation was not done. The text is for the caller; what only the operator may know is in the
 /// error's source, which goes to the log and nowhere else.
 #[derive(Debug, Clone, thiserror::Error)]

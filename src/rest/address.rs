@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use http::HeaderMap;
 
-use crate::{domain::address::Address, service::policy::TrustedProxies};
+use crate::{config::TrustedProxies, domain::address::Address};
 
 /// Who calls, and for which device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

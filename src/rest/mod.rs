@@ -41,12 +41,10 @@ use tower::util::MapRequest;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::{
-    config::{DeviceIdRule, DeviceInfoRule, Format},
+    config::{CorsOrigin, DeviceIdRule, DeviceInfoRule, Format, TrustedProxies},
     service::{
-        ClientRegistrationService, RegistrationService, TempPassService,
-        policy::{SharedPolicy, TrustedProxies},
-        signed_request::SignedRequestService,
-        throttle::Throttle,
+        ClientRegistrationService, RegistrationService, TempPassService, policy::SharedPolicy,
+        signed_request::SignedRequestService, throttle::Throttle,
     },
     telemetry::Telemetry,
 };
@@ -89,15 +87,6 @@ pub struct Parts {
     pub max_body_size: usize,
     /// How long a call may take.
     pub answer_timeout: Duration,
-}
-
-/// An origin whose web pages may call.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CorsOrigin {
-    /// Whatever it is.
-    Any,
-    /// This one.
-    Only(http::HeaderValue),
 }
 
 pub use passthrough::Passthrough;

@@ -47,9 +47,8 @@ impl Passthrough {
     /// Sends to this origin.
     ///
     /// # Errors
-    /// Where it is none, or no client can be made, which is a matter of the machine's certificates.
-    pub fn new(origin: &str) -> Result<Self, String> {
-        let origin = Url::parse(origin).map_err(|error| error.to_string())?;
+    /// Where no client can be made, which is a matter of the machine's certificates.
+    pub fn new(origin: Url) -> Result<Self, String> {
         let client = client_for(&[&origin]).connect_timeout(SILENCE_MAX).read_timeout(SILENCE_MAX).build();
         let client = client.map_err(|error| error.to_string())?;
         Ok(Self { client, origin, calls: Arc::new(Semaphore::new(CALLS_MAX)) })

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use http::{HeaderMap, Method};
 
 pub use call::CallRecord;
-pub use log::{TelemetryError, check_filter, init, report_error};
+pub use log::{TelemetryError, init, report_error};
 pub use metrics::Metrics;
 pub use request::RequestRecord;
 pub use store_collector::StoreReadings;

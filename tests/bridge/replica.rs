@@ -10,7 +10,7 @@ use passbridge::{
         LocalBackend, LocalParts,
         upstream::{ShadowedCodes, Statement, Upstream, UpstreamOptions, UpstreamParts},
     },
-    config::{Backend, Config},
+    config::{Backend, Config, ValidConfig},
     domain::{
         call::CallContext,
         caller::Caller,
@@ -22,6 +22,7 @@ use passbridge::{
         port::Store,
         randomness::OsRandomness,
         registration::RegistrationRequest,
+        secret::SecretText,
     },
     service::{
         RegistrationService,
@@ -64,7 +65,9 @@ impl Shared {
     }
 
     fn policy(&self) -> Policy {
-        Policy::new(&self.config).expect("valid")
+        let file = &self.config.environments["default"].software_statement_file;
+        let files = file.iter().map(|file| (file.clone(), "unused")).collect();
+        Policy::new(&ValidConfig::new(self.config.clone(), &files).expect("valid"))
     }
 
     fn upstream(&self) -> Upstream {
@@ -89,7 +92,7 @@ impl Shared {
             metrics: None,
             tasks: self.tasks.clone(),
         };
-        let statement = Statement::parse("the.software.statement").expect("not empty");
+        let statement = Statement::from(&SecretText::from("the.software.statement".to_owned()));
         Upstream::new(self.place().environment, options, statement, parts).expect("a client")
     }
 

@@ -30,17 +30,14 @@ const TOKEN: &str = "upstream_token";
 pub struct Statement(Arc<str>);
 
 impl Statement {
-    /// Takes the content of a file.
-    ///
-    /// # Errors
-    /// Where it holds nothing.
-    pub fn parse(text: &str) -> std::result::Result<Self, &'static str> {
-        let text = text.trim();
-        if text.is_empty() { Err("holds no software statement") } else { Ok(Self(text.into())) }
-    }
-
     pub(super) fn reveal(&self) -> &str {
         &self.0
+    }
+}
+
+impl From<&SecretText> for Statement {
+    fn from(text: &SecretText) -> Self {
+        Self(text.reveal().into())
     }
 }
 
@@ -274,7 +271,7 @@ mod tests {
         let (client_id, registered) = ("client".to_owned(), Timestamp::from_millis(1));
         let credentials = Credentials { client_id: client_id.clone(), client_secret: secret(), registered };
         let token = Token { access_token: secret(), client_id, received: registered, expires_in: 1 };
-        let statement = Statement::parse("hush").expect("a statement");
+        let statement = Statement::from(&secret());
         assert_withheld("hush", &[&credentials, &token, &statement]);
     }
 

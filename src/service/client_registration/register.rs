@@ -156,7 +156,7 @@ mod tests {
                 &GenericKey::parse("generic_key", SECRET).expect("valid"),
                 &UserIdentifier::new(SECRET),
                 &media_token,
-                &Statement::parse(SECRET).expect("valid"),
+                &Statement::from(&secret()),
                 &RelayedToken::new(SECRET, true),
             ],
         );

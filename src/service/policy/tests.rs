@@ -1,7 +1,9 @@
 use super::*;
+use crate::config::Config;
 
 fn policy(text: &str) -> Result<Policy, Vec<Violation>> {
-    Policy::new(&toml::from_str::<Config>(text).expect("deserializes"))
+    let config = toml::from_str::<Config>(text).expect("deserializes");
+    ValidConfig::read(config).map(|config| Policy::new(&config)).map_err(|error| error.violations)
 }
 
 fn place(policy: &Policy, environment: &str, requestor: &str) -> Result<Place, Vec<Violation>> {

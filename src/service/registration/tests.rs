@@ -5,7 +5,7 @@ use arc_swap::ArcSwap;
 use super::*;
 use crate::{
     backend::{LocalBackend, LocalParts},
-    config::Config,
+    config::{Config, ValidConfig},
     domain::{
         caller::{Permission, Scope},
         clock::{ManualClock, Timestamp},
@@ -31,7 +31,7 @@ fn fixture() -> Fixture {
     let options =
         EmbeddedOptions { free_space_reserve: 0, ..EmbeddedOptions::new(folder.path(), clock.clone()) };
     let store = EmbeddedStore::open(options).expect("opens").ports();
-    let policy = Policy::new(&config).expect("valid");
+    let policy = Policy::new(&ValidConfig::read(config).expect("valid"));
     let local = LocalBackend::over(LocalParts {
         store: store.clone(),
         code_format: policy.code_format.clone(),

@@ -13,16 +13,18 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Origin, ResetBy, ResetTempPass, TempPassPlace, TempPassService};
 use crate::{
+    config::Schedule,
     domain::{
         call::CallContext,
         caller::{Caller, Permission, Scope},
         clock::{SharedClock, Timestamp},
         error::{Error, Result, StoreError},
+        id::Place,
         port::{Ledger, LedgerEntry, LedgerKey},
         randomness::SharedRandomness,
         temp_pass::{ResetTarget, TrialApplication},
     },
-    service::policy::Schedule,
+    service::device_info::HashAlgorithm,
 };
 
 const KIND: &str = "temp_pass_schedule";
@@ -106,10 +108,23 @@ pub struct ScheduleStatus {
     pub next: Option<Timestamp>,
 }
 
+/// Tells a schedule from what one of the same name was before.
+fn fingerprint(schedule: &Schedule) -> String {
+    let Place { environment, requestor } = &schedule.place;
+    let target = match &schedule.target {
+        ResetTarget::Device(device_id) => format!("device {}", device_id.as_str()),
+        ResetTarget::Key(generic_key) => format!("key {}", generic_key.as_str()),
+        ResetTarget::All => "all".to_owned(),
+    };
+    let (expression, zone, mvpd) = (&schedule.expression, schedule.time_zone(), &schedule.mvpd);
+    let text = format!("{expression}\0{zone}\0{environment}\0{requestor}\0{mvpd}\0{target}");
+    HashAlgorithm::Sha256.hex_digest(text.as_bytes())
+}
+
 impl State {
     /// That of a schedule which is seen for the first time.
     fn first(schedule: &Schedule, now: Timestamp) -> Self {
-        Self { fingerprint: schedule.fingerprint(), due: now, failures: 0, outcome: Outcome::NotYet }
+        Self { fingerprint: fingerprint(schedule), due: now, failures: 0, outcome: Outcome::NotYet }
     }
 }
 
@@ -199,7 +214,7 @@ impl Scheduler {
             self.put_first(schedule, now).await?;
             return Ok(schedule.due_after(now));
         };
-        if state.fingerprint != schedule.fingerprint() {
+        if state.fingerprint != fingerprint(schedule) {
             // Nor what would have been due before it was changed.
             self.swap(schedule, Some(&value), &encode(&State::first(schedule, now))?).await?;
             return Ok(schedule.due_after(now));

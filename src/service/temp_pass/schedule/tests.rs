@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     backend::{LocalBackend, LocalParts},
-    config::Config,
+    config::{Config, ValidConfig},
     domain::{
         clock::{Clock, ManualClock},
         device_info::Normalizer,
@@ -66,7 +66,7 @@ impl Bench {
 
     fn scheduler_of(&self, config: &str) -> Scheduler {
         let config: Config = toml::from_str(config).expect("deserializes");
-        let policy = Policy::new(&config).expect("valid");
+        let policy = Policy::new(&ValidConfig::read(config).expect("valid"));
         let clock: SharedClock = self.clock.clone();
         let key = hmac::Key::new(hmac::HMAC_SHA256, &[0; 32]);
         let local = LocalBackend::over(LocalParts {
@@ -220,7 +220,7 @@ async fn a_schedule_that_is_changed_begins_anew() {
     bench.clock.advance(HOUR);
     // Half past noon is over when the schedule comes to mean it.
     let config: Config = toml::from_str(&CONFIG.replace("0 0 *", "30 12 *")).expect("deserializes");
-    scheduler.service.policy().store(Arc::new(Policy::new(&config).expect("valid")));
+    scheduler.service.policy().store(Arc::new(Policy::new(&ValidConfig::read(config).expect("valid"))));
     look(&scheduler).await;
     look(&scheduler).await;
     assert_eq!(bench.runs(), []);

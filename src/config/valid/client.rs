@@ -1,10 +1,10 @@
 //! What the configuration says of REST clients: applications, key pairs, and whose statements are taken.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
 use crate::{
     auth::StatementKeys,
-    config::{Application, Config, LegacyKey, Secret},
+    config::{Application, Config, Files, LegacyKey, Secret},
     domain::{
         caller::{Permission, Scope},
         error::{Violation, Violations},
@@ -17,7 +17,7 @@ use crate::{
 pub const APPLICATION_TEXT_MAX: usize = 256;
 
 /// What REST clients may be.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct ClientPolicy {
     /// Applications by what statements name them by.
     pub applications: BTreeMap<String, ApplicationPolicy>,
@@ -50,41 +50,32 @@ pub struct LegacyKeyPolicy {
 }
 
 impl ClientPolicy {
-    pub(super) fn new(config: &Config, violations: &mut Vec<Violation>) -> Self {
+    pub(super) fn new(config: &Config, files: &Files) -> Result<Self, Vec<Violation>> {
+        let mut violations = Violations::default();
         let mut policy = Self::default();
         for (index, application) in config.applications.iter().enumerate() {
             let path = format!("applications[{index}]");
-            match ApplicationPolicy::new(&path, application) {
-                Ok(new) => {
-                    if policy.applications.insert(application.id.clone(), new).is_some() {
-                        let twice = format!("{:?} is there twice", application.id);
-                        violations.push(Violation::new(format!("{path}.id"), twice));
-                    }
-                }
-                Err(more) => violations.extend(more),
+            if let Some(new) = violations.take_all(ApplicationPolicy::new(&path, application))
+                && policy.applications.insert(application.id.clone(), new).is_some()
+            {
+                violations.add(&format!("{path}.id"), format!("{:?} is there twice", application.id));
             }
         }
         for (index, key) in config.rest.legacy_keys.iter().enumerate() {
             let path = format!("rest.legacy_keys[{index}]");
-            match LegacyKeyPolicy::new(&path, key) {
-                Ok(new) => {
-                    if policy.legacy_keys.insert(key.public_key.clone(), new).is_some() {
-                        violations.push(Violation::new(format!("{path}.public_key"), "is there twice"));
-                    }
-                }
-                Err(more) => violations.extend(more),
+            if let Some(new) = violations.take_all(LegacyKeyPolicy::new(&path, key, files))
+                && policy.legacy_keys.insert(key.public_key.clone(), new).is_some()
+            {
+                violations.add(&format!("{path}.public_key"), "is there twice");
             }
         }
         if let Some(file) = &config.rest.statement_jwks {
-            match read(file).and_then(|text| StatementKeys::parse(&text)) {
-                Ok(keys) => policy.statement_keys = keys,
-                Err(text) => {
-                    let description = format!("{} {text}", file.display());
-                    violations.push(Violation::new("rest.statement_jwks", description));
-                }
-            }
+            let keys = filled(files, file)
+                .and_then(StatementKeys::parse)
+                .map_err(|text| Violation::new("rest.statement_jwks", format!("{} {text}", file.display())));
+            policy.statement_keys = violations.take(keys).unwrap_or_default();
         }
-        policy
+        violations.none_or(policy)
     }
 }
 
@@ -119,7 +110,7 @@ impl ApplicationPolicy {
 }
 
 impl LegacyKeyPolicy {
-    fn new(path: &str, config: &LegacyKey) -> Result<Self, Vec<Violation>> {
+    fn new(path: &str, config: &LegacyKey, files: &Files) -> Result<Self, Vec<Violation>> {
         let mut violations = Violations::default();
         let LegacyKey { public_key, secret_key, secret_key_file, requestors } = config;
         if public_key.is_empty() {
@@ -129,7 +120,7 @@ impl LegacyKeyPolicy {
         let secret_key = match (secret_key.reveal(), secret_key_file) {
             ("", None) => Err(Violation::new(field, "is required, or secret_key_file")),
             (secret, None) => Ok(Secret::from(secret)),
-            ("", Some(file)) => read(file).map(|text| Secret::from(text.trim())).map_err(|text| {
+            ("", Some(file)) => filled(files, file).map(|text| Secret::from(text.trim())).map_err(|text| {
                 Violation::new(format!("{path}.secret_key_file"), format!("{} {text}", file.display()))
             }),
             (_, Some(_)) => Err(Violation::new(field, "is given beside secret_key_file; keep one of them")),
@@ -150,7 +141,8 @@ fn scope<T: Ord>(names: &[String], parse: impl FnMut(&String) -> Option<T>) -> S
     if names.is_empty() { Scope::Any } else { Scope::Only(names.iter().filter_map(parse).collect()) }
 }
 
-fn read(file: &Path) -> Result<String, String> {
-    let text = fs::read_to_string(file).map_err(|error| format!("cannot be read: {error}"))?;
+/// The content of a file that must have some.
+fn filled<'a>(files: &'a Files, path: &Path) -> Result<&'a str, String> {
+    let text = files.content(path)?;
     if text.trim().is_empty() { Err("is empty".to_owned()) } else { Ok(text) }
 }

@@ -5,16 +5,15 @@ use std::{collections::BTreeSet, str::FromStr};
 use croner::Cron;
 use jiff::{Timestamp as Moment, tz::TimeZone};
 
-use super::{Place, Policy};
+use super::Environments;
 use crate::{
     config::{ScheduleTarget, TempPassSchedule},
     domain::{
         clock::Timestamp,
         error::{Violation, Violations},
-        id::{DeviceId, MvpdId},
+        id::{DeviceId, MvpdId, Place},
         temp_pass::{GenericKey, ResetTarget, is_all},
     },
-    service::device_info::HashAlgorithm,
 };
 
 /// The longest name, in bytes.
@@ -63,27 +62,16 @@ impl Schedule {
         self.zone.iana_name().unwrap_or("UTC")
     }
 
-    /// Tells this schedule from what one of the same name was before.
-    #[must_use]
-    pub fn fingerprint(&self) -> String {
-        let Place { environment, requestor } = &self.place;
-        let target = match &self.target {
-            ResetTarget::Device(device_id) => format!("device {}", device_id.as_str()),
-            ResetTarget::Key(generic_key) => format!("key {}", generic_key.as_str()),
-            ResetTarget::All => "all".to_owned(),
-        };
-        let zone = self.time_zone();
-        let text =
-            format!("{}\0{zone}\0{environment}\0{requestor}\0{}\0{target}", self.expression, self.mvpd);
-        HashAlgorithm::Sha256.hex_digest(text.as_bytes())
-    }
-
     fn zoned(&self, time: Timestamp) -> Option<jiff::Zoned> {
         let millis = i64::try_from(time.as_millis()).ok()?;
         Some(Moment::from_millisecond(millis).ok()?.to_zoned(self.zone.clone()))
     }
 
-    fn new(path: &str, config: &TempPassSchedule, policy: &Policy) -> Result<Self, Vec<Violation>> {
+    fn new(
+        path: &str,
+        config: &TempPassSchedule,
+        environments: &Environments,
+    ) -> Result<Self, Vec<Violation>> {
         let mut violations = Violations::default();
         let key = |name: &str| format!("{path}.{name}");
         let TempPassSchedule { name, schedule, time_zone, environment, requestor, mvpd, target, make_up } =
@@ -100,12 +88,12 @@ impl Schedule {
                 format!("{time_zone:?} is no time zone; write its IANA name, such as America/New_York");
             Violation::new(key("time_zone"), text)
         }));
-        let place = policy.place((&key("environment"), environment), (&key("requestor"), requestor));
+        let place = environments.place((&key("environment"), environment), (&key("requestor"), requestor));
         let place = violations.take_all(place);
         let mvpd = violations.take(MvpdId::parse(&key("mvpd"), mvpd));
         if let (Some(place), Some(mvpd)) = (&place, &mvpd) {
             let text = "is no TempPass of this requestor and environment";
-            let promotional = policy.temp_pass(place, mvpd).map(|rule| rule.is_promotional());
+            let promotional = environments.temp_pass(place, mvpd).map(|rule| rule.is_promotional());
             match promotional {
                 None => violations.add(&key("mvpd"), text),
                 Some(false) if target.generic_key.is_some() => {
@@ -136,10 +124,10 @@ impl Schedule {
     }
 }
 
-/// The schedules of a configuration whose places are those of `policy`.
+/// The schedules of a configuration whose places are among `environments`.
 pub(super) fn schedules(
     config: &[TempPassSchedule],
-    policy: &Policy,
+    environments: &Environments,
 ) -> Result<Vec<Schedule>, Vec<Violation>> {
     let mut violations = Violations::default();
     let mut names = BTreeSet::new();
@@ -149,7 +137,7 @@ pub(super) fn schedules(
         if !names.insert(&schedule.name) {
             violations.add(&format!("{path}.name"), format!("{:?} is there twice", schedule.name));
         }
-        schedules.extend(violations.take_all(Schedule::new(&path, schedule, policy)));
+        schedules.extend(violations.take_all(Schedule::new(&path, schedule, environments)));
     }
     violations.none_or(schedules)
 }
@@ -224,7 +212,13 @@ fn timestamp(time: &jiff::Zoned) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Config;
+    use crate::config::{Config, Files, ValidConfig};
+
+    fn valid(text: &str) -> Result<ValidConfig, Vec<Violation>> {
+        let config = toml::from_str::<Config>(text).expect("deserializes");
+        let files = Files::read(&config);
+        ValidConfig::new(config, &files)
+    }
 
     fn midnight(zone: &str) -> Schedule {
         schedule("0 0 * * *", zone)
@@ -235,8 +229,8 @@ mod tests {
             "[[temp_pass_schedules]]\nname = \"midnight\"\nschedule = \"{expression}\"\ntime_zone = \"{zone}\"\n\
              requestor = \"REF\"\nmvpd = \"TempPass\"\ntarget = {{ all = true }}\n"
         );
-        let policy = Policy::new(&toml::from_str::<Config>(&text).expect("deserializes")).expect("valid");
-        policy.schedules[0].clone()
+        let config = valid(&text).expect("valid");
+        config.schedules[0].clone()
     }
 
     fn time(text: &str) -> Timestamp {
@@ -302,8 +296,7 @@ mod tests {
     fn what_is_wrong_with_a_schedule_is_told_at_once() {
         let text = "[[temp_pass_schedules]]\nschedule = \"61 0 * * *\"\ntime_zone = \"Mars\"\nrequestor = \"a b\"\n\
                     mvpd = \"\"\ntarget = { all = false }\n";
-        let violations =
-            Policy::new(&toml::from_str::<Config>(text).expect("deserializes")).expect_err("refused");
+        let violations = valid(text).expect_err("refused");
         let fields: Vec<_> = violations.iter().map(|violation| violation.field.as_str()).collect();
         let expected = ["name", "schedule", "time_zone", "requestor", "mvpd", "target"];
         assert_eq!(fields, expected.map(|key| format!("temp_pass_schedules[0].{key}")));

@@ -1,4 +1,4 @@
-//! Numbers that no server could work with, told before it starts.
+//! Numbers that no server could work with.
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -25,7 +25,7 @@ const UPSTREAM_TIMEOUT_MAX: Duration = Duration::from_secs(60 * 60);
 /// A year: longer waits are meant to be none.
 const WAIT_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// Every limit of the configuration that is out of its range, but for those that `service::policy` knows more about.
+/// Every limit of the configuration that is out of its range, but for those that are checked beside what they are about.
 pub(super) fn out_of_range(config: &Config) -> Vec<Violation> {
     let (grpc, rest, runtime) = (&config.grpc, &config.rest, &config.runtime);
     let counts = [
@@ -90,7 +90,7 @@ mod tests {
     use serde_json::{Map, Value, json};
 
     use super::*;
-    use crate::app::check;
+    use crate::config::ValidConfig;
 
     /// Every key of the configuration that is a duration or a number, as a pointer in which `x` stands for any name and `0`
     /// for an element of a list.
@@ -138,7 +138,7 @@ mod tests {
             let config = serde_json::from_value(nested(&pointer, absurd))
                 .or_else(|_| serde_json::from_value::<Config>(nested(&pointer, json!(u32::MAX))))
                 .expect("deserializes");
-            let error = check(&config).expect_err(&field);
+            let error = ValidConfig::read(config).expect_err(&field);
             // What depends on two keys is told of one, and names the other.
             let names =
                 |violation: &Violation| violation.field == field || violation.to_string().contains(&field);

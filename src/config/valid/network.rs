@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use ipnet::{IpNet, Ipv4Net};
 
-use crate::domain::{address::Address, error::Violation, id::EnvironmentName};
+use crate::domain::{address::Address, error::Violations, id::EnvironmentName};
 
 /// Which environment a REST call means, by its host.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Hosts(BTreeMap<String, EnvironmentName>);
 
 impl Hosts {
@@ -17,17 +17,15 @@ impl Hosts {
         path: &str,
         environment: &EnvironmentName,
         hosts: &[String],
-        violations: &mut Vec<Violation>,
+        violations: &mut Violations,
     ) {
         for host in hosts {
             let field = format!("{path}.hosts");
             if host.parse::<http::uri::Authority>().is_err() || host.contains('@') {
-                violations.push(Violation::new(
-                    field,
-                    format!("{host:?} is no host; write a name or address, such as api.example.com"),
-                ));
+                let text = format!("{host:?} is no host; write a name or address, such as api.example.com");
+                violations.add(&field, text);
             } else if let Some(other) = self.0.insert(host.to_ascii_lowercase(), environment.clone()) {
-                violations.push(Violation::new(field, format!("{host:?} is listed by {other} already")));
+                violations.add(&field, format!("{host:?} is listed by {other} already"));
             }
         }
     }
@@ -82,7 +80,7 @@ mod tests {
     #[test]
     fn a_host_is_found_in_any_case_with_its_port_or_without() {
         let environment = |name: &str| EnvironmentName::parse("", name).expect("valid");
-        let (mut hosts, mut violations) = (Hosts::default(), Vec::new());
+        let (mut hosts, mut violations) = (Hosts::default(), Violations::default());
         hosts.add(
             "environments.staging",
             &environment("staging"),
@@ -95,7 +93,7 @@ mod tests {
             &["api.example.com:8443".to_owned()],
             &mut violations,
         );
-        assert_eq!(violations, []);
+        assert!(violations.is_empty(), "{violations:?}");
         assert_eq!(hosts.environment("api.EXAMPLE.com:8080"), Some(&environment("staging")));
         assert_eq!(hosts.environment("api.example.com:8443"), Some(&environment("test")));
         assert_eq!(hosts.environment("www.example.com"), None);
@@ -112,7 +110,7 @@ mod tests {
             &["a b".to_owned(), "x@y".to_owned()],
             &mut violations,
         );
-        assert_eq!(violations.len(), 3, "{violations:?}");
+        assert_eq!(violations.count(), 3, "{violations:?}");
     }
 
     #[test]

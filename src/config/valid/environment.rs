@@ -1,0 +1,250 @@
+//! What the configuration says of environments and their requestors.
+
+use std::collections::BTreeMap;
+
+use iri_string::{
+    spec::UriSpec,
+    template::{UriTemplateStr, UriTemplateString, simple_context::SimpleContext},
+    types::UriStr,
+};
+
+use super::{network::Hosts, temp_pass, upstream};
+use crate::{
+    config::{Environment, Requestor, TempPassIdentity},
+    domain::{
+        error::{Violation, Violations},
+        id::{EnvironmentName, MvpdId, Place, RequestorId},
+        registration::UpstreamApi,
+        temp_pass::TempPassRule,
+    },
+};
+
+/// The environment that a request means which names none, where there are several.
+const DEFAULT_ENVIRONMENT: &str = "default";
+
+/// The environments, at least one.
+#[derive(Debug, Clone)]
+pub struct Environments {
+    all: BTreeMap<EnvironmentName, ValidEnvironment>,
+    default: Option<EnvironmentName>,
+    hosts: Hosts,
+}
+
+/// The requestors of an environment, all well-formed ones where none is listed; and what stands behind them.
+#[derive(Debug, Clone, Default)]
+pub struct ValidEnvironment {
+    /// The requestors that are listed.
+    pub requestors: BTreeMap<RequestorId, ValidRequestor>,
+    /// The version of the upstream's API, where it is not our own store that stands there.
+    pub api: Option<UpstreamApi>,
+    /// Whether REST clients register with the upstream.
+    pub relays: bool,
+}
+
+/// What is configured for one requestor.
+#[derive(Debug, Clone, Default)]
+pub struct ValidRequestor {
+    /// Where viewers type its codes.
+    pub verification_page: Option<VerificationPage>,
+    /// Its TempPasses.
+    pub temp_passes: BTreeMap<MvpdId, TempPassRule>,
+    /// As the environment's, where the requestor has one of its own.
+    pub api: Option<Option<UpstreamApi>>,
+    /// Whether the upstream is told who a user is by the identifier itself.
+    pub sends_identifiers: bool,
+}
+
+/// A page where viewers type codes: a URI template (RFC 6570) with the variable `code`.
+#[derive(Debug, Clone)]
+pub struct VerificationPage(UriTemplateString);
+
+impl Environments {
+    pub(super) fn new(config: &BTreeMap<String, Environment>) -> Result<Self, Vec<Violation>> {
+        let mut violations = Violations::default();
+        let mut all = BTreeMap::new();
+        let mut hosts = Hosts::default();
+        for (name, environment) in config {
+            let path = format!("environments.{name}");
+            if let Some(name) = violations.take(EnvironmentName::parse(&path, name)) {
+                hosts.add(&path, &name, &environment.hosts, &mut violations);
+                let environment = violations.take_all(ValidEnvironment::new(&path, environment));
+                all.extend(environment.map(|environment| (name, environment)));
+            }
+        }
+        if config.is_empty() {
+            let name = violations.take(EnvironmentName::parse("environments", DEFAULT_ENVIRONMENT));
+            all.extend(name.map(|name| (name, ValidEnvironment::default())));
+        }
+        let default = match all.get_key_value(DEFAULT_ENVIRONMENT) {
+            Some((name, _)) => Some(name.clone()),
+            None if all.len() == 1 => all.keys().next().cloned(),
+            None => None,
+        };
+        violations.none_or(Self { all, default, hosts })
+    }
+
+    /// The names.
+    pub fn names(&self) -> impl Iterator<Item = &EnvironmentName> {
+        self.all.keys()
+    }
+
+    /// Every environment.
+    pub fn iter(&self) -> impl Iterator<Item = (&EnvironmentName, &ValidEnvironment)> {
+        self.all.iter()
+    }
+
+    /// The environment of this name.
+    #[must_use]
+    pub fn get(&self, name: &EnvironmentName) -> Option<&ValidEnvironment> {
+        self.all.get(name)
+    }
+
+    /// What is configured for the requestor of a place.
+    #[must_use]
+    pub fn requestor(&self, place: &Place) -> Option<&ValidRequestor> {
+        self.get(&place.environment)?.requestors.get(&place.requestor)
+    }
+
+    /// What the TempPass is; `None` where there is no such one.
+    #[must_use]
+    pub fn temp_pass(&self, place: &Place, mvpd: &MvpdId) -> Option<TempPassRule> {
+        let environment = self.get(&place.environment)?;
+        match environment.requestors.get(&place.requestor) {
+            Some(requestor) => requestor.temp_passes.get(mvpd).copied(),
+            None if environment.requestors.is_empty() => temp_pass::sample(mvpd),
+            None => None,
+        }
+    }
+
+    /// The environment and requestor that a request names; an empty environment means the default one.
+    ///
+    /// # Errors
+    /// Where either is not well formed, the environment is unknown, or the requestor is not one of those that
+    /// the environment lists.
+    pub fn place(&self, environment: (&str, &str), requestor: (&str, &str)) -> Result<Place, Vec<Violation>> {
+        let requestor_field = requestor.0;
+        let environment = self.environment(environment.0, environment.1);
+        let requestor = RequestorId::parse(requestor_field, requestor.1);
+        match (environment, requestor) {
+            (Ok((environment, policy)), Ok(requestor)) => {
+                if policy.takes(&requestor) {
+                    Ok(Place { environment: environment.clone(), requestor })
+                } else {
+                    Err(vec![Violation::new(
+                        requestor_field,
+                        format!(
+                            "is no requestor of the environment {environment}; ask the operator which are"
+                        ),
+                    )])
+                }
+            }
+            (environment, requestor) => Err(environment.err().into_iter().chain(requestor.err()).collect()),
+        }
+    }
+
+    /// The environment that a call to `authority` means: the one that lists it among its hosts, else the default one.
+    ///
+    /// # Errors
+    /// Where there is no default one.
+    pub fn environment_of_host(&self, authority: &str) -> Result<EnvironmentName, Violation> {
+        self.hosts.environment(authority).or(self.default.as_ref()).cloned().ok_or_else(|| {
+            Violation::new(
+                "Host",
+                "belongs to no environment, and there is no default one; call a host that an environment lists",
+            )
+        })
+    }
+
+    fn environment(
+        &self,
+        field: &str,
+        text: &str,
+    ) -> Result<(&EnvironmentName, &ValidEnvironment), Violation> {
+        let known = || self.all.keys().map(EnvironmentName::as_str).collect::<Vec<_>>().join(", ");
+        if text.is_empty() {
+            let name = self.default.as_ref().and_then(|name| self.all.get_key_value(name));
+            return name.ok_or_else(|| {
+                Violation::new(field, format!("is required: there is no default; one of {}", known()))
+            });
+        }
+        EnvironmentName::parse(field, text)?;
+        self.all
+            .get_key_value(text)
+            .ok_or_else(|| Violation::new(field, format!("is unknown; the environments are {}", known())))
+    }
+}
+
+impl ValidEnvironment {
+    /// Whether codes and trials of this requestor are taken here.
+    #[must_use]
+    pub fn takes(&self, requestor: &RequestorId) -> bool {
+        self.requestors.is_empty() || self.requestors.contains_key(requestor)
+    }
+
+    fn new(path: &str, config: &Environment) -> Result<Self, Vec<Violation>> {
+        let mut violations = Violations::default();
+        let mut requestors = BTreeMap::new();
+        for (id, requestor) in &config.requestors {
+            let path = format!("{path}.requestors.{id}");
+            let id = violations.take(RequestorId::parse(&path, id));
+            requestors.extend(id.zip(violations.take_all(ValidRequestor::new(&path, requestor))));
+        }
+        upstream::check(path, config, &mut violations);
+        let (api, relays) = (upstream::api(config.backend), upstream::relays(config));
+        violations.none_or(Self { requestors, api, relays })
+    }
+}
+
+impl ValidRequestor {
+    fn new(path: &str, config: &Requestor) -> Result<Self, Vec<Violation>> {
+        let mut violations = Violations::default();
+        let field = format!("{path}.verification_uri");
+        let page = config.verification_uri.as_deref().map(|text| VerificationPage::parse(&field, text));
+        let verification_page = page.and_then(|page| violations.take(page));
+        let temp_passes =
+            violations.take_all(temp_pass::rules(path, &config.temp_passes)).unwrap_or_default();
+        violations.none_or(Self {
+            verification_page,
+            temp_passes,
+            api: config.backend.map(upstream::api),
+            sends_identifiers: config.temp_pass_identity == TempPassIdentity::Clear,
+        })
+    }
+}
+
+impl VerificationPage {
+    /// Its URI, with the code filled in where one is given.
+    #[must_use]
+    pub fn uri(&self, code: Option<&str>) -> String {
+        expand(&self.0, code)
+    }
+
+    fn parse(field: &str, text: &str) -> Result<Self, Violation> {
+        let template = UriTemplateStr::new(text)
+            .map_err(|error| Violation::new(field, format!("is not a URI template (RFC 6570): {error}")))?;
+        if let Some(other) = template.variables().find(|variable| variable.as_str() != "code") {
+            let other = other.as_str();
+            return Err(Violation::new(
+                field,
+                format!("has the variable {other:?}; only `code` has a value"),
+            ));
+        }
+        let complete = expand(template, Some("CODE"));
+        if !complete.contains("CODE") || UriStr::new(&complete).is_err() {
+            return Err(Violation::new(
+                field,
+                "must give an absolute URI that holds the code, such as https://example.com/activate{?code}",
+            ));
+        }
+        Ok(Self(template.to_owned()))
+    }
+}
+
+fn expand(template: &UriTemplateStr, code: Option<&str>) -> String {
+    let mut context = SimpleContext::new();
+    if let Some(code) = code {
+        context.insert("code", code);
+    }
+    // An undefined variable expands to nothing (RFC 6570, section 2.4.2), its operator's prefix included.
+    template.expand::<UriSpec, _>(&context).map(|uri| uri.to_string()).unwrap_or_default()
+}

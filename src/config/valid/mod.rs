@@ -1,0 +1,132 @@
+//! A configuration that can be used: everything in it is checked and in domain types. This is the one place that checks
+//! values; it reads nothing, so that whatever it says depends on what it is given alone.
+
+mod client;
+mod environment;
+mod limits;
+mod listener;
+mod log;
+mod network;
+mod schedule;
+mod temp_pass;
+mod upstream;
+
+use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc};
+
+use reqwest::Url;
+
+pub use client::{APPLICATION_TEXT_MAX, ApplicationPolicy, ClientPolicy, LegacyKeyPolicy};
+pub use environment::{Environments, ValidEnvironment, ValidRequestor, VerificationPage};
+pub use listener::CorsOrigin;
+pub use network::TrustedProxies;
+pub use schedule::Schedule;
+pub use upstream::ValidUpstream;
+
+use super::{Codes, Config, ConfigError, Files};
+use crate::{
+    auth::KeyRing,
+    domain::{
+        code::CodeFormat,
+        error::{Violation, Violations},
+        id::EnvironmentName,
+    },
+};
+
+/// What a budget for wrong codes can be: at least one, and not finer than a millisecond each.
+const MISSES_PER_MINUTE: RangeInclusive<u32> = 1..=60_000;
+
+/// A configuration that can be used.
+#[derive(Debug)]
+pub struct ValidConfig {
+    /// As it was written, for what is right by its type and range.
+    pub written: Config,
+    /// The environments, at least one.
+    pub environments: Environments,
+    /// What stands behind the environments that have an upstream.
+    pub upstreams: BTreeMap<EnvironmentName, ValidUpstream>,
+    /// What REST clients may be.
+    pub clients: ClientPolicy,
+    /// Resets at set times.
+    pub schedules: Vec<Schedule>,
+    /// The shape of new codes.
+    pub code_format: CodeFormat,
+    /// Web pages of which origins may call over REST.
+    pub cors_origins: Vec<CorsOrigin>,
+    /// Where the paths go that are none of ours.
+    pub passthrough: Option<Url>,
+    /// What secrets are sealed with; empty where no file is named.
+    pub key_ring: Arc<KeyRing>,
+}
+
+impl ValidConfig {
+    /// Checks `config` and the content of the files that it names.
+    ///
+    /// # Errors
+    /// Everything that is wrong, each with its key.
+    pub fn new(config: Config, files: &Files) -> Result<Self, Vec<Violation>> {
+        let mut violations = Violations::default();
+        violations.extend(listener::exposure(&config));
+        violations.extend(limits::out_of_range(&config));
+        let cors_origins = violations.take_all(listener::cors_origins(&config.rest));
+        let passthrough = violations.take(listener::passthrough(&config.rest));
+        violations.extend(log::check_filter(&config.log));
+        let environments = violations.take_all(Environments::new(&config.environments));
+        check_codes(&config.codes, &mut violations);
+        let clients = violations.take_all(ClientPolicy::new(&config, files));
+        let Codes { alphabet, length, max_live_codes, .. } = &config.codes;
+        let code_format = violations.take_all(CodeFormat::new(alphabet, *length, *max_live_codes));
+        let schedules = environments.as_ref().and_then(|environments| {
+            violations.take_all(schedule::schedules(&config.temp_pass_schedules, environments))
+        });
+        let upstreams = violations.take_all(upstream::upstreams(&config.environments, files));
+        let key_ring = violations.take(key_ring(&config, files));
+        let whole = || {
+            Some(Self {
+                environments: environments?,
+                upstreams: upstreams?,
+                clients: clients?,
+                schedules: schedules?,
+                code_format: code_format?,
+                cors_origins: cors_origins?,
+                passthrough: passthrough?,
+                key_ring: Arc::new(key_ring?),
+                written: config,
+            })
+        };
+        // What is missing has been noted.
+        violations.none_or(whole())?.ok_or_else(Vec::new)
+    }
+
+    /// Reads the files that `config` names, and checks both.
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub fn read(config: Config) -> Result<Self, ConfigError> {
+        let files = Files::read(&config);
+        Self::new(config, &files).map_err(ConfigError::of_values)
+    }
+}
+
+fn check_codes(codes: &Codes, violations: &mut Violations) {
+    if codes.max_live_codes == 0 {
+        violations.add("codes.max_live_codes", "is 0; at least one code must be able to live");
+    }
+    for (key, misses) in [
+        ("codes.misses_per_viewer", codes.misses_per_viewer),
+        ("codes.misses_per_caller", codes.misses_per_caller),
+    ] {
+        if !MISSES_PER_MINUTE.contains(&misses) {
+            violations.add(key, format!("is {misses}; 1 to 60000 a minute are allowed"));
+        }
+    }
+}
+
+/// The key ring; an empty one where the configuration names none.
+fn key_ring(config: &Config, files: &Files) -> Result<KeyRing, Violation> {
+    let Some(file) = &config.store.key_ring else { return Ok(KeyRing::default()) };
+    let parsed = files.content(file).and_then(KeyRing::parse);
+    parsed.map_err(|text| Violation::new("store.key_ring", format!("{}: {text}", file.display())))
+}
+
+#[cfg(test)]
+mod tests;

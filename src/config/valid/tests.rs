@@ -1,0 +1,59 @@
+use super::*;
+
+fn config(text: &str) -> Config {
+    toml::from_str(text).expect("deserializes")
+}
+
+fn refused(text: &str, files: &Files) -> Vec<String> {
+    let violations = ValidConfig::new(config(text), files).expect_err("refused");
+    violations.into_iter().map(|violation| violation.field).collect()
+}
+
+const UPSTREAM: &str = "[environments.default]\nbackend = \"v2\"\nurl = \"https://api.example.com\"\n\
+                        software_statement_file = \"statement\"\n[store]\nkey_ring = \"ring\"\n";
+
+#[test]
+fn a_configuration_is_judged_by_what_is_handed_in_alone() {
+    let ring = "one:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    // No file of these names is there.
+    let files = [("statement", " a.b.c\n"), ("ring", ring)].into_iter().collect();
+    let valid = ValidConfig::new(config(UPSTREAM), &files).expect("valid");
+    let upstream = valid.upstreams.values().next().expect("an upstream");
+    assert_eq!(upstream.software_statement.reveal(), "a.b.c");
+    assert_eq!(upstream.reset_url.as_str(), "https://api.example.com/");
+    assert!(!valid.key_ring.is_empty());
+}
+
+#[test]
+fn everything_wrong_is_told_at_once_with_what_is_wrong_in_files() {
+    let text = format!(
+        "{UPSTREAM}[grpc]\nlisten = \"0.0.0.0:1\"\nmax_connections = 0\n[rest]\ncors_origins = [\"x\"]\n\
+         passthrough = \"x\"\nstatement_jwks = \"keys\"\n[log]\nfilter = \"loud\"\n[codes]\nlength = 1\n\
+         [[temp_pass_schedules]]\nname = \"n\"\n"
+    );
+    let files = [("statement", " \n"), ("ring", "one")].into_iter().collect();
+    let fields = refused(&text, &files);
+    for field in [
+        "grpc.listen",
+        "grpc.max_connections",
+        "rest.cors_origins",
+        "rest.passthrough",
+        "log.filter",
+        "rest.statement_jwks",
+        "codes.length",
+        "temp_pass_schedules[0].mvpd",
+        "environments.default.software_statement_file",
+        "store.key_ring",
+    ] {
+        assert!(fields.iter().any(|told| told == field), "{field}: {fields:?}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_file_is_told_with_its_path() {
+    let files = [("statement", "a.b.c")].into_iter().collect();
+    let violations = ValidConfig::new(config(UPSTREAM), &files).expect_err("refused");
+    let [violation] = &violations[..] else { panic!("{violations:?}") };
+    assert_eq!(violation.field, "store.key_ring");
+    assert!(violation.description.starts_with("ring: cannot be read"), "{violation}");
+}

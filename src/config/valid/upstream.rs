@@ -1,0 +1,146 @@
+//! What the configuration says of an environment's upstream.
+
+use std::{collections::BTreeMap, path::Path, time::Duration};
+
+use reqwest::Url;
+
+use crate::{
+    config::{Backend, Environment, Files, Registration, TokenParameters},
+    domain::{
+        error::{Violation, Violations},
+        id::EnvironmentName,
+        registration::UpstreamApi,
+        secret::SecretText,
+    },
+};
+
+/// What stands behind an environment that has an upstream.
+#[derive(Debug, Clone)]
+pub struct ValidUpstream {
+    /// The origin of its API.
+    pub url: Url,
+    /// The origin of its API for resets.
+    pub reset_url: Url,
+    /// The redirect URI to register with.
+    pub redirect_uri: String,
+    /// Whether a request for a token has its parameters, the client secret among them, in the query beside the form.
+    pub token_parameters_in_query: bool,
+    /// How long one call may take.
+    pub timeout: Duration,
+    /// How many calls may be under way at once.
+    pub connections: usize,
+    /// The software statement that passbridge registers with. Not empty.
+    pub software_statement: SecretText,
+}
+
+/// The version of the upstream's API; `None` for our own store.
+pub(super) const fn api(backend: Backend) -> Option<UpstreamApi> {
+    match backend {
+        Backend::Local => None,
+        Backend::V1 => Some(UpstreamApi::V1),
+        Backend::V2 => Some(UpstreamApi::V2),
+    }
+}
+
+/// Whether REST clients register with the upstream.
+pub(super) fn relays(config: &Environment) -> bool {
+    match config.registration {
+        Some(registration) => registration == Registration::Relay,
+        None => config.backend != Backend::Local,
+    }
+}
+
+/// Notes what is missing or wrong about the upstream of the environment that is configured under `path`.
+pub(super) fn check(path: &str, config: &Environment, violations: &mut Violations) {
+    let mut note = |key: &str, text: &str| violations.add(&format!("{path}.{key}"), text);
+    let wants_upstream = config.backend != Backend::Local
+        || config
+            .requestors
+            .values()
+            .any(|requestor| !matches!(requestor.backend, None | Some(Backend::Local)));
+    if wants_upstream && config.url.is_none() {
+        note("url", "is required: a backend of v1 or v2 is the provider's REST API; give its origin");
+    }
+    if relays(config) && config.url.is_none() && !wants_upstream {
+        note("registration", "is relay, but there is no url to relay to");
+    }
+    if config.url.is_some() && config.software_statement_file.is_none() {
+        note(
+            "software_statement_file",
+            "is required where url is given: passbridge registers itself with the provider",
+        );
+    }
+    for (key, origin) in [("url", &config.url), ("reset_url", &config.reset_url)] {
+        if origin.as_deref().is_some_and(|text| !is_origin(text)) {
+            note(key, "is no origin; write scheme and host, such as https://api.example.com, without a path");
+        }
+    }
+    if config.reset_url.is_some() && config.url.is_none() {
+        note("reset_url", "is given without url");
+    }
+}
+
+/// The upstreams of the environments that have a URL and a statement; that these are there is [`check`]ed.
+pub(super) fn upstreams(
+    config: &BTreeMap<String, Environment>,
+    files: &Files,
+) -> Result<BTreeMap<EnvironmentName, ValidUpstream>, Vec<Violation>> {
+    let mut violations = Violations::default();
+    let mut upstreams = BTreeMap::new();
+    for (name, environment) in config {
+        let path = format!("environments.{name}");
+        // What is wrong with the name is told where environments are checked.
+        let Ok(name) = EnvironmentName::parse(&path, name) else { continue };
+        let (Some(url), Some(file)) = (&environment.url, &environment.software_statement_file) else {
+            continue;
+        };
+        let upstream = ValidUpstream::new(&path, environment, url, file, files);
+        upstreams.extend(violations.take_all(upstream).map(|upstream| (name, upstream)));
+    }
+    violations.none_or(upstreams)
+}
+
+impl ValidUpstream {
+    fn new(
+        path: &str,
+        config: &Environment,
+        url: &str,
+        file: &Path,
+        files: &Files,
+    ) -> Result<Self, Vec<Violation>> {
+        let mut violations = Violations::default();
+        let wrong = |key: &str, text: String| Violation::new(format!("{path}.{key}"), text);
+        let parse = |key: &str, text: &str| Url::parse(text).map_err(|error| wrong(key, error.to_string()));
+        let reset_url =
+            config.reset_url.as_deref().map_or_else(|| parse("url", url), |text| parse("reset_url", text));
+        let statement = statement(files, file)
+            .map_err(|text| wrong("software_statement_file", format!("{} {text}", file.display())));
+        let (url, reset_url) = (violations.take(parse("url", url)), reset_url.ok());
+        let whole = |software_statement| {
+            Some(Self {
+                url: url?,
+                reset_url: reset_url?,
+                redirect_uri: config.redirect_uri.clone(),
+                token_parameters_in_query: config.token_parameters == TokenParameters::FormAndQuery,
+                timeout: config.upstream_timeout.0,
+                connections: config.upstream_connections,
+                software_statement,
+            })
+        };
+        let whole = violations.take(statement).and_then(whole);
+        violations.none_or(whole)?.ok_or_else(Vec::new)
+    }
+}
+
+fn statement(files: &Files, file: &Path) -> Result<SecretText, String> {
+    let text = files.content(file)?.trim();
+    if text.is_empty() { Err("holds no software statement".to_owned()) } else { Ok(text.to_owned().into()) }
+}
+
+/// Whether a text is scheme, host and port, and nothing else.
+pub(super) fn is_origin(text: &str) -> bool {
+    let Ok(uri) = text.parse::<http::Uri>() else { return false };
+    let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
+    let has_user = uri.authority().is_none_or(|authority| authority.as_str().contains('@'));
+    is_http && !has_user && uri.path() == "/" && uri.query().is_none() && !text.ends_with('/')
+}
