@@ -47,6 +47,7 @@ const TYPE_WORDS: &[(&str, &str)] = &[
     ("XBLWP7", MOBILE_PHONE),
     ("; wds ", MOBILE_PHONE),
     ("Windows CE", UNKNOWN_KIND),
+    ("Windows IoT", UNKNOWN_KIND),
     ("PalmSource", MOBILE_PHONE),
     ("hpwOS", TABLET),
     ("(webOS/", MOBILE_PHONE),

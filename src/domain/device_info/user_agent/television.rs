@@ -92,6 +92,7 @@ const RULES: &[Rule] = &[
     // Consoles.
     rule(&[&["sony_tv;ps5;"]], CONSOLE, Some("Sony"), Model::Is("PlayStation 5"), Runs::On(PLAYSTATION_OS, &[])),
     rule(&[&["sony_tv;ps4;"]], CONSOLE, Some("Sony"), Model::Is("PlayStation 4"), Runs::On(PLAYSTATION_OS, &[])),
+    rule(&[&["Playstation 5"]], CONSOLE, Some("Sony"), Model::Is("PlayStation 5"), Runs::On(PLAYSTATION_OS, &["Playstation 5/"])),
     rule(&[&["PlayStation"], &["PLAYSTATION"], &["Playstation"], &["(PS3)"]], CONSOLE, Some("Sony"),
         Model::Named(&["PlayStation 5", "PlayStation 4", "PLAYSTATION 3", "PlayStation Vita", "PlayStation Portable"]),
         Runs::On(PLAYSTATION_OS, &["PlayStation 5/", "PlayStation 5 ", "PlayStation 4/", "PlayStation 4 ", "PLAYSTATION 3 ", "PlayStation Vita "])),
@@ -143,6 +144,12 @@ const RULES: &[Rule] = &[
     rule(&[&["Coolita"]], SET, Some("coocaa"), Model::Untold, Runs::Said),
     rule(&[&["FIRETV"]], BOX, Some("Amazon"), Model::Untold, Runs::On(FIRE_OS, &[])),
     rule(&[&["GW-Device/"], &["MR-Device/"], &["Sky_OTT"]], BOX, Some("Sky"), Model::Word(&["ES1", "ES2", "ES3", "EM1", "XiOne"]), Runs::Said),
+    rule(&[&["comcast/ipstb"]], BOX, Some("Comcast"), Model::Untold, Runs::Said),
+    rule(&[&["ComcastAppPlatform AX0"]], BOX, Some("ARRIS"), Model::Word(&["AX0"]), Runs::Said),
+    // Televisions have Comcast's platform as well.
+    rule(&[&["ComcastAppPlatform"]], None, None, Model::After(&["ComcastAppPlatform "]), Runs::Said),
+    rule(&[&["TechniSat Digi"]], BOX, Some("TechniSat"), Model::Untold, Runs::Said),
+    rule(&[&["TechniSat MultyVision"]], SET, Some("TechniSat"), Model::Untold, Runs::Said),
     rule(&[&["(Astro;"]], BOX, Some("Astro"), Model::Word(&["AS6"]), Runs::Unknown),
     rule(&[&["stbapp"]], BOX, Some("Infomir"), Model::Word(&["MAG2", "MAG3", "MAG4", "MAG5"]), Runs::Said),
     rule(&[&["TiVoOS/", "Sharp"]], SET, Some("Sharp"), Model::After(&["Sharp-"]), Runs::Said),
@@ -163,7 +170,7 @@ const RULES: &[Rule] = &[
     rule(&[&["Sagemcom-OTT"]], BOX, Some("Sagemcom"), Model::After(&["Sagemcom-OTT-"]), Runs::Said),
     rule(&[&["; smart; CX"], &["; smart; VX"], &["; smart; ZAPPIX"]], BOX, Some("Smart Electronic"), Model::Said, Runs::Said),
     rule(&[&["Skykid/"]], BOX, Some("Skyworth"), Model::Said, Runs::Said),
-    rule(&[&[" STB"], &["|STB"], &["-STB"], &["_STB"], &["STB/"], &["SetTopBox"], &["Set-Top"], &["Freebox"], &["Dreambox"], &["Volksbox"], &["YouView"], &["TechniSat Digi"]],
+    rule(&[&[" STB"], &["|STB"], &["-STB"], &["_STB"], &["STB/"], &["SetTopBox"], &["Set-Top"], &["Freebox"], &["Dreambox"], &["Volksbox"], &["YouView"]],
         BOX, None, Model::Said, Runs::Said),
 
     // Yandex's browser for televisions, which boxes have as well: only the model tells.
