@@ -57,3 +57,20 @@ fn what_is_wrong_with_a_file_is_told_with_its_path() {
     assert_eq!(violation.field, "store.key_ring");
     assert!(violation.description.starts_with("ring: cannot be read"), "{violation}");
 }
+
+#[test]
+fn an_origin_that_leads_nowhere_is_told_once_by_its_own_key() {
+    for (url, reset_url, field) in [
+        ("https://api.example.com", "https://300.300.300.300", "reset_url"),
+        ("https://300.300.300.300", "https://mgmt.example.com", "url"),
+        ("https://api.example.com/path", "https://mgmt.example.com", "url"),
+        ("https://api.example.com", "mgmt.example.com", "reset_url"),
+    ] {
+        let text = format!(
+            "[environments.default]\nbackend = \"v2\"\nurl = \"{url}\"\nreset_url = \"{reset_url}\"\n\
+             software_statement_file = \"statement\"\n"
+        );
+        let files = [("statement", "a.b.c")].into_iter().collect();
+        assert_eq!(refused(&text, &files), [format!("environments.default.{field}")], "{url} {reset_url}");
+    }
+}

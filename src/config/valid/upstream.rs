@@ -110,13 +110,22 @@ impl ValidUpstream {
     ) -> Result<Self, Vec<Violation>> {
         let mut violations = Violations::default();
         let wrong = |key: &str, text: String| Violation::new(format!("{path}.{key}"), text);
-        let parse = |key: &str, text: &str| Url::parse(text).map_err(|error| wrong(key, error.to_string()));
-        let reset_url =
-            config.reset_url.as_deref().map_or_else(|| parse("url", url), |text| parse("reset_url", text));
-        let statement = statement(files, file)
-            .map_err(|text| wrong("software_statement_file", format!("{} {text}", file.display())));
-        let (url, reset_url) = (violations.take(parse("url", url)), reset_url.ok());
-        let whole = |software_statement| {
+        let mut origin = |key: &str, text: &str| {
+            // What is no origin is told by `check`.
+            let parsed =
+                is_origin(text).then(|| Url::parse(text).map_err(|error| wrong(key, error.to_string())));
+            parsed.and_then(|parsed| violations.take(parsed))
+        };
+        let url = origin("url", url);
+        let reset_url = match &config.reset_url {
+            Some(text) => origin("reset_url", text),
+            None => url.clone(),
+        };
+        let statement = violations.take(
+            statement(files, file)
+                .map_err(|text| wrong("software_statement_file", format!("{} {text}", file.display()))),
+        );
+        let whole = || {
             Some(Self {
                 url: url?,
                 reset_url: reset_url?,
@@ -124,11 +133,11 @@ impl ValidUpstream {
                 token_parameters_in_query: config.token_parameters == TokenParameters::FormAndQuery,
                 timeout: config.upstream_timeout.0,
                 connections: config.upstream_connections,
-                software_statement,
+                software_statement: statement?,
             })
         };
-        let whole = violations.take(statement).and_then(whole);
-        violations.none_or(whole)?.ok_or_else(Vec::new)
+        // What is missing has been noted.
+        violations.none_or(whole())?.ok_or_else(Vec::new)
     }
 }
 
