@@ -30,6 +30,7 @@ pub(super) async fn open_for_server(
 ) -> Result<EmbeddedStore, OpenError> {
     let path = &config.store.path;
     let start = clock.instant();
+    let mut waits = false;
     loop {
         let opened = open(config, clock);
         let may_wait = clock.instant().since(start) < PATIENCE;
@@ -37,7 +38,9 @@ pub(super) async fn open_for_server(
         if !matches!(opened, Err(OpenError::InUse(_))) || !may_wait || admin::is_served(path).await {
             return opened;
         }
-        tracing::info!(data = %path.display(), "waiting for the data folder, which another process uses");
+        if !std::mem::replace(&mut waits, true) {
+            tracing::info!(data = %path.display(), "waiting for the data folder, which another process uses");
+        }
         clock.sleep(PAUSE).await;
     }
 }
