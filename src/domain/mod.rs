@@ -20,6 +20,7 @@ pub mod port;
 pub mod probable_cause;
 pub mod randomness;
 pub mod registration;
+pub mod schedule;
 pub mod secret;
 pub mod symptom;
 pub mod temp_pass;

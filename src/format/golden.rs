@@ -1,5 +1,5 @@
-//! Samples of every version, encoded: `tests/golden/formats/NAME.vVERSION.hex`. A test fails where today's sample comes
-//! out otherwise, or where one of an earlier version cannot be read any more.
+//! Samples of every version, encoded: `tests/golden/formats/NAME.vVERSION.hex`, or `.txt` for what is text. A test fails where
+//! today's sample comes out otherwise, or where one of an earlier version cannot be read any more.
 //!
 //! `PASSBRIDGE_WRITE_FORMATS=1 cargo test --lib pinned` writes those of the present versions. Until a release a fixture
 //! may be replaced so; a version that was released keeps its fixture, and a change is a new version.
@@ -47,7 +47,18 @@ pub fn check<T: Debug + PartialEq, E: Display>(
     );
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Checks that a text is that of the fixture of this name and version: `tests/golden/formats/NAME.vVERSION.txt`.
+pub fn check_text(name: &str, version: u32, text: &str) {
+    let fixture = format!("{}/tests/golden/formats/{name}.v{version}.txt", env!("CARGO_MANIFEST_DIR"));
+    if env::var_os(WRITE).is_some() {
+        fs::write(&fixture, text).expect("a fixture");
+    }
+    let pinned = fs::read_to_string(&fixture).expect("a fixture of each version");
+    assert_eq!(text, pinned, "{name} v{version} is written otherwise: that needs a new version");
+}
+
+/// Bytes as text, in lines.
+pub fn hex(bytes: &[u8]) -> String {
     let line = |line: &[u8]| line.iter().map(|byte| format!("{byte:02x}")).collect::<String>() + "\n";
     bytes.chunks(LINE).map(line).collect()
 }

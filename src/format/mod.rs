@@ -12,6 +12,7 @@ pub mod golden;
 mod kept_answer;
 mod ledger;
 mod scalar;
+mod schedule;
 mod trial;
 
 use serde::{Deserialize, Serialize};
@@ -19,7 +20,8 @@ use serde::{Deserialize, Serialize};
 pub use code::{decode_code, encode_code};
 pub use kept_answer::KeptAnswer;
 pub use ledger::LedgerEntryV1;
-pub use scalar::{IdV1, NumberV1};
+pub use scalar::{AddressV1, IdV1, MarkV1, NumberV1};
+pub use schedule::ScheduleStateV1;
 pub use trial::{decode_row, decode_trial, decode_trial_extent, encode_filled_row, encode_trial};
 
 use crate::domain::error::{Error, StoreError, Violation};

@@ -1,9 +1,12 @@
-//! Values that are one thing: a number, an id. An entry whose key says everything has none.
+//! Values that are one thing: a number, an id, an address, or that there is something at all.
+
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Format, FormatError, decode, encode};
+use crate::domain::address::Address;
 
 /// A number.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +60,50 @@ impl IdV1 {
     }
 }
 
+/// An address.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddressV1(IpAddr);
+
+impl Format for AddressV1 {
+    const NAME: &'static str = "address";
+    const VERSION: u8 = 1;
+}
+
+impl AddressV1 {
+    /// An address as it is kept.
+    #[must_use]
+    pub fn encode(address: Address) -> Vec<u8> {
+        // Nothing in an address can fail to be written.
+        encode(&Self(address.ip())).unwrap_or_default()
+    }
+
+    /// The address that was kept.
+    ///
+    /// # Errors
+    /// Where the bytes are none.
+    pub fn decode(bytes: &[u8]) -> Result<Address, FormatError> {
+        decode(bytes).map(|Self(address)| Address::from(address))
+    }
+}
+
+/// An entry whose key says everything. Its value is not looked at: that the entry is there counts.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarkV1;
+
+impl Format for MarkV1 {
+    const NAME: &'static str = "mark";
+    const VERSION: u8 = 1;
+}
+
+impl MarkV1 {
+    /// A mark as it is kept.
+    #[must_use]
+    pub fn encode() -> Vec<u8> {
+        // There is nothing that can fail to be written.
+        encode(&Self).unwrap_or_default()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,5 +121,12 @@ mod tests {
         );
         let id = Uuid::from_u128(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef);
         golden::check(IdV1::NAME, IdV1::VERSION, &IdV1::encode(id), IdV1::decode, &id);
+        for (name, text) in [("address_v4", "203.0.113.7"), ("address_v6", "2001:db8::7")] {
+            let address = text.parse().expect("an address");
+            let encoded = AddressV1::encode(address);
+            golden::check(name, AddressV1::VERSION, &encoded, AddressV1::decode, &address);
+        }
+        let mark = MarkV1::encode();
+        golden::check(MarkV1::NAME, MarkV1::VERSION, &mark, |bytes| decode::<MarkV1>(bytes), &MarkV1);
     }
 }

@@ -82,7 +82,32 @@ impl MasterKey {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::SigningKeys;
+    use crate::{
+        auth::SigningKeys,
+        domain::{
+            clock::{ManualClock, Timestamp},
+            randomness::OsRandomness,
+        },
+        store::embedded::{EmbeddedOptions, EmbeddedStore},
+    };
+
+    #[tokio::test]
+    async fn a_signing_key_that_cannot_be_read_is_an_error_and_not_made_anew() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let clock = ManualClock::new(Timestamp::from_millis(1_000_000));
+        let options = EmbeddedOptions { free_space_reserve: 0, ..EmbeddedOptions::new(folder.path(), clock) };
+        let ledger = EmbeddedStore::open(options).expect("opens").ports().ledger;
+        let key = LedgerKey { kind: KIND, name: NAME.to_vec() };
+        for (value, reason) in [(&[7][..], "nothing that this version sealed"), (&[0, 1], "has 1 bytes")] {
+            let before = ledger.get(&key).await.expect("works").map(|entry| entry.value);
+            let entry = LedgerEntry { value: value.to_vec(), expire_time: None };
+            assert!(ledger.swap(&key, before.as_deref(), Some(entry.clone())).await.expect("works"));
+            let error = MasterKey::load(&*ledger, &KeyRing::default(), &OsRandomness).await;
+            let error = error.expect_err("is told").operator_message();
+            assert!(error.contains(reason), "{error}");
+            assert_eq!(ledger.get(&key).await.expect("works"), Some(entry), "nothing takes its place");
+        }
+    }
 
     #[test]
     fn nothing_of_a_key_is_seen_in_a_debug_print() {

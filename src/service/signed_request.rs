@@ -14,6 +14,7 @@ use crate::{
         id::RequestorId,
         port::{Ledger, LedgerEntry, LedgerKey},
     },
+    format::AddressV1,
 };
 
 /// How far a request's time may be from ours.
@@ -70,13 +71,17 @@ impl SignedRequestService {
     /// # Errors
     /// [`Error::NotAuthenticated`] where it came from another address, [`Error::StoreUnavailable`].
     pub async fn count(&self, nonce: &Nonce, client: Address) -> Result<()> {
-        let value = client.to_string().into_bytes();
-        let entry = LedgerEntry { value: value.clone(), expire_time: Some(nonce.end) };
-        match self.ledger.put_if_absent(&nonce.key, entry).await? {
-            Some(first) if first.value != value => {
-                Err(Error::NotAuthenticated(AuthenticationProblem::NonceReused))
-            }
-            None | Some(_) => Ok(()),
+        let entry = LedgerEntry { value: AddressV1::encode(client), expire_time: Some(nonce.end) };
+        let Some(first) = self.ledger.put_if_absent(&nonce.key, entry).await? else { return Ok(()) };
+        let is_first = AddressV1::decode(&first.value).map(|first| first == client);
+        // To take it for this client's would let a request be repeated by anybody; the client signs anew.
+        if is_first.unwrap_or_else(|error| {
+            tracing::error!(%error, "the address of a nonce cannot be read, and counts as another one");
+            false
+        }) {
+            Ok(())
+        } else {
+            Err(Error::NotAuthenticated(AuthenticationProblem::NonceReused))
         }
     }
 }
@@ -121,7 +126,46 @@ fn check_time(now: Timestamp, request_time: &str) -> Result<Timestamp> {
 
 #[cfg(test)]
 mod tests {
+    use arc_swap::ArcSwap;
+
     use super::*;
+    use crate::{
+        config::{Config, ValidConfig},
+        domain::clock::ManualClock,
+        service::policy::Policy,
+        store::embedded::{EmbeddedOptions, EmbeddedStore},
+        telemetry::CapturedLog,
+    };
+
+    #[tokio::test]
+    async fn a_nonce_whose_address_cannot_be_read_is_refused_and_that_is_logged() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let now = Timestamp::from_millis(1_000_000);
+        let clock = ManualClock::new(now);
+        let options = EmbeddedOptions::new(folder.path(), clock.clone());
+        let options = EmbeddedOptions { free_space_reserve: 0, ..options };
+        let ledger = EmbeddedStore::open(options).expect("opens").ports().ledger;
+        let policy = Policy::new(&ValidConfig::read(Config::default()).expect("valid"));
+        let policy = Arc::new(ArcSwap::from_pointee(policy));
+        let service = SignedRequestService::new(Arc::clone(&ledger), policy, clock);
+        let nonce = |name: &[u8]| Nonce {
+            key: LedgerKey { kind: "request_nonce", name: name.to_vec() },
+            end: now + LEEWAY,
+        };
+        let client: Address = "203.0.113.7".parse().expect("an address");
+        for _ in 0..2 {
+            service.count(&nonce(b"good"), client).await.expect("is the first one's");
+        }
+        let entry = LedgerEntry { value: b"203.0.113.7".to_vec(), expire_time: Some(now + LEEWAY) };
+        ledger.put_if_absent(&nonce(b"bad").key, entry).await.expect("works");
+        let log = CapturedLog::of_this_thread();
+        let refused = service.count(&nonce(b"bad"), client).await;
+        assert!(
+            matches!(refused, Err(Error::NotAuthenticated(AuthenticationProblem::NonceReused))),
+            "{refused:?}"
+        );
+        assert!(log.text().contains("the address of a nonce cannot be read"), "{}", log.text());
+    }
 
     fn problem(request_time: &str) -> Option<AuthenticationProblem> {
         match check_time(Timestamp::from_millis(1_700_000_000_000), request_time) {

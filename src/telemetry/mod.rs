@@ -3,6 +3,8 @@
 //! None of it ever holds a device id, a code, a token or an address.
 
 mod call;
+#[cfg(test)]
+mod captured_log;
 mod log;
 mod metrics;
 mod request;
@@ -14,6 +16,8 @@ use std::sync::Arc;
 use http::{HeaderMap, Method};
 
 pub use call::CallRecord;
+#[cfg(test)]
+pub use captured_log::CapturedLog;
 pub use log::{TelemetryError, init, report_error};
 pub use metrics::Metrics;
 pub use request::RequestRecord;

@@ -161,6 +161,32 @@ async fn whatever_the_umask_only_the_servers_user_can_read_its_files() {
     assert!(seen.iter().any(|name| name.ends_with(".jnl")), "{seen:?}");
 }
 
+#[tokio::test]
+async fn files_that_others_could_read_are_closed_to_them_at_the_next_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let mut server = Program::server(&data).start();
+    server.codes().create_registration_code(create()).await.expect("creates");
+    server.terminate().await;
+    open_to_all(&data);
+    let mut server = Program::server(&data).start();
+    assert_private(&data);
+    server.terminate().await;
+}
+
+/// Lets everybody read what is below a folder.
+fn open_to_all(folder: &Path) {
+    for entry in fs::read_dir(folder).expect("readable") {
+        let path = entry.expect("readable").path();
+        let is_folder = path.is_dir();
+        let mode = if is_folder { 0o755 } else { 0o644 };
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("ours");
+        if is_folder {
+            open_to_all(&path);
+        }
+    }
+}
+
 /// The names of the files below a folder, none of which anybody else can use.
 fn assert_private(folder: &Path) -> Vec<String> {
     let mut names = Vec::new();

@@ -8,12 +8,13 @@ use sha2::{Digest, Sha256};
 
 use super::{UpstreamOptions, UpstreamParts};
 use crate::{
-    auth::key_ring::SealError,
+    auth::{KeyRing, key_ring::SealError},
     domain::{
         clock::Timestamp,
         error::Result,
         id::EnvironmentName,
-        port::{LedgerEntry, LedgerKey},
+        port::{Ledger, LedgerEntry, LedgerKey},
+        randomness::SharedRandomness,
         secret::SecretText,
     },
     format::{self, Format, FormatError},
@@ -96,7 +97,9 @@ pub(super) struct Kept {
 /// secrets must reach, and the digest of its statement.
 pub(super) struct Vault {
     name: Vec<u8>,
-    parts: UpstreamParts,
+    ledger: Arc<dyn Ledger>,
+    key_ring: Arc<KeyRing>,
+    randomness: SharedRandomness,
 }
 
 impl Vault {
@@ -108,7 +111,8 @@ impl Vault {
     ) -> Self {
         let digest = Sha256::digest(statement.reveal());
         let name = [environment.as_str().as_bytes(), options.url.as_str().as_bytes(), &digest].join(&0);
-        Self { name, parts: parts.clone() }
+        let UpstreamParts { ledger, key_ring, randomness, .. } = parts.clone();
+        Self { name, ledger, key_ring, randomness }
     }
 
     /// The key of an entry of this kind that is the environment's and the statement's.
@@ -130,7 +134,7 @@ impl Vault {
     pub async fn keep_credentials(&self, before: Option<&Kept>, credentials: &Credentials) -> Result<Kept> {
         let entry = self.sealed(CREDENTIALS, &encode_credentials(credentials)?, None)?;
         let own = Kept { credentials: credentials.clone(), sealed: entry.value.clone() };
-        let (ledger, key) = (&self.parts.ledger, self.key(CREDENTIALS));
+        let (ledger, key) = (&self.ledger, self.key(CREDENTIALS));
         let mut before = before.map(|kept| kept.sealed.clone());
         while !ledger.swap(&key, before.as_deref(), Some(entry.clone())).await? {
             match self.credentials().await? {
@@ -152,9 +156,9 @@ impl Vault {
         let entry = self.sealed(TOKEN, &encode_token(token)?, Some(end))?;
         let key = self.key(TOKEN);
         loop {
-            let before = self.parts.ledger.get(&key).await?;
+            let before = self.ledger.get(&key).await?;
             let before = before.as_ref().map(|entry| entry.value.as_slice());
-            if self.parts.ledger.swap(&key, before, Some(entry.clone())).await? {
+            if self.ledger.swap(&key, before, Some(entry.clone())).await? {
                 return Ok(());
             }
         }
@@ -162,13 +166,13 @@ impl Vault {
 
     /// What is kept of this kind, opened and as it lies there.
     async fn get(&self, kind: &'static str) -> Result<Option<(Opened, Vec<u8>)>> {
-        let Some(entry) = self.parts.ledger.get(&self.key(kind)).await? else { return Ok(None) };
-        let opened = self.parts.key_ring.open(&entry.value, &self.context(kind));
+        let Some(entry) = self.ledger.get(&self.key(kind)).await? else { return Ok(None) };
+        let opened = self.key_ring.open(&entry.value, &self.context(kind));
         Ok(Some((opened.map_err(Unreadable::from), entry.value)))
     }
 
     fn sealed(&self, kind: &str, bytes: &[u8], end: Option<Timestamp>) -> Result<LedgerEntry> {
-        let value = self.parts.key_ring.seal(bytes, &self.context(kind), &*self.parts.randomness)?;
+        let value = self.key_ring.seal(bytes, &self.context(kind), &*self.randomness)?;
         Ok(LedgerEntry { value, expire_time: end })
     }
 
@@ -263,7 +267,54 @@ fn decode_token(bytes: &[u8]) -> std::result::Result<Token, FormatError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{domain::secret::assert_withheld, format::golden};
+    use crate::{
+        domain::{clock::ManualClock, randomness::OsRandomness, secret::assert_withheld},
+        format::golden,
+        store::embedded::{EmbeddedOptions, EmbeddedStore},
+        telemetry::CapturedLog,
+    };
+
+    const TIME: Timestamp = Timestamp::from_millis(1_763_000_000_123);
+
+    fn credentials(client_id: &str) -> Credentials {
+        Credentials {
+            client_id: client_id.to_owned(),
+            client_secret: SecretText::from("secret".to_owned()),
+            registered: TIME,
+        }
+    }
+
+    #[tokio::test]
+    async fn credentials_and_tokens_that_cannot_be_read_count_as_absent_and_that_is_logged() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let options = EmbeddedOptions::new(folder.path(), ManualClock::new(TIME));
+        let store = EmbeddedStore::open(EmbeddedOptions { free_space_reserve: 0, ..options }).expect("opens");
+        let vault = Vault {
+            name: b"an environment".to_vec(),
+            ledger: store.ports().ledger,
+            key_ring: Arc::default(),
+            randomness: Arc::new(OsRandomness),
+        };
+        let log = CapturedLog::of_this_thread();
+        // Of another version, cut, and sealed by nobody here.
+        for unreadable in [&[0, 9, 9][..], &[0, 1], &[7]] {
+            for kind in [CREDENTIALS, TOKEN] {
+                let key = vault.key(kind);
+                let before = vault.ledger.get(&key).await.expect("works").map(|entry| entry.value);
+                let entry = LedgerEntry { value: unreadable.to_vec(), expire_time: None };
+                assert!(vault.ledger.swap(&key, before.as_deref(), Some(entry)).await.expect("works"));
+            }
+            assert!(vault.credentials().await.expect("the store works").is_none());
+            assert!(vault.token().await.expect("the store works").is_none());
+        }
+        let unreadable = log.text().matches("cannot be read, and counts as absent").count();
+        assert_eq!(unreadable, 6, "{}", log.text());
+
+        let kept = vault.keep_credentials(None, &credentials("new")).await.expect("in their place");
+        assert!(kept.credentials == credentials("new"));
+        let present = vault.credentials().await.expect("the store works");
+        assert!(present.is_some_and(|kept| kept.credentials == credentials("new")));
+    }
 
     #[test]
     fn no_secret_of_the_provider_s_is_seen_in_a_debug_print() {
@@ -277,12 +328,7 @@ mod tests {
 
     #[test]
     fn the_formats_of_credentials_and_tokens_are_pinned() {
-        let time = Timestamp::from_millis(1_763_000_000_123);
-        let credentials = Credentials {
-            client_id: "client".to_owned(),
-            client_secret: SecretText::from("secret".to_owned()),
-            registered: time,
-        };
+        let credentials = credentials("client");
         let encoded = encode_credentials(&credentials).expect("encodes");
         golden::check(
             CredentialsV1::NAME,
@@ -294,7 +340,7 @@ mod tests {
         let token = Token {
             access_token: SecretText::from("token".to_owned()),
             client_id: "client".to_owned(),
-            received: time,
+            received: TIME,
             expires_in: 3600,
         };
         let encoded = encode_token(&token).expect("encodes");

@@ -16,12 +16,15 @@ use super::{
     http::HttpClient,
     json::{number, plain, text},
 };
-use crate::domain::{
-    call::CallContext,
-    device_info::DeviceInfo,
-    error::{Error, Result, UpstreamAnswer},
-    id::EnvironmentName,
-    port::LedgerEntry,
+use crate::{
+    domain::{
+        call::CallContext,
+        device_info::DeviceInfo,
+        error::{Error, Result, UpstreamAnswer},
+        id::EnvironmentName,
+        port::LedgerEntry,
+    },
+    format::MarkV1,
 };
 
 /// How long each of the two calls may take with its repeats. The lease is longer than all of them together.
@@ -137,13 +140,13 @@ impl Registrar {
     async fn register_again(&self, former: Kept) -> Result<Kept> {
         let key = self.vault.key(REREGISTRATION_KIND);
         let end = self.parts.clock.now() + REREGISTRATION;
-        let mark = LedgerEntry { value: Vec::new(), expire_time: Some(end) };
+        let mark = LedgerEntry { value: MarkV1::encode(), expire_time: Some(end) };
         if self.parts.ledger.put_if_absent(&key, mark).await?.is_some() {
             return Ok(former);
         }
         let registered = self.register(Some(&former)).await;
         if registered.as_ref().is_err_and(was_not_done) {
-            self.parts.ledger.swap(&key, Some(&[]), None).await?;
+            self.parts.ledger.swap(&key, Some(&MarkV1::encode()), None).await?;
         }
         registered
     }

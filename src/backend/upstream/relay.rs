@@ -18,12 +18,15 @@ use super::{
     credentials::EXPIRES_IN_DEFAULT,
     json::{number, text},
 };
-use crate::domain::{
-    backend::{RegistrationRelay, RelayedAnswer, RelayedCall},
-    call::CallContext,
-    clock::Timestamp,
-    error::Result,
-    port::{LedgerEntry, LedgerKey},
+use crate::{
+    domain::{
+        backend::{RegistrationRelay, RelayedAnswer, RelayedCall},
+        call::CallContext,
+        clock::Timestamp,
+        error::Result,
+        port::{LedgerEntry, LedgerKey},
+    },
+    format::MarkV1,
 };
 
 const KIND: &str = "relayed_token";
@@ -92,7 +95,7 @@ impl Relay {
         let seconds = number(&body, "expires_in").unwrap_or(EXPIRES_IN_DEFAULT).min(EXPIRES_IN_MAX);
         let end = received + Duration::from_secs(seconds);
         let digest: [u8; 32] = Sha256::digest(&token).into();
-        let entry = LedgerEntry { value: Vec::new(), expire_time: Some(end) };
+        let entry = LedgerEntry { value: MarkV1::encode(), expire_time: Some(end) };
         // Before the client has it, so that its next call finds it on every replica.
         self.upstream.inner.parts.ledger.put_if_absent(&self.key(&digest), entry).await?;
         let SeenTokens(seen) = &self.upstream.inner.seen_tokens;

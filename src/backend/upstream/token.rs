@@ -21,13 +21,16 @@ use super::{
     UpstreamParts, call::Scope, credentials::Token, failure::unavailable, pause::Pauses,
     registration::Registrar,
 };
-use crate::domain::{
-    clock::{MonotonicInstant, Timestamp},
-    error::{Error, Result},
-    id::EnvironmentName,
-    port::{Ledger, LedgerEntry, LedgerKey},
-    randomness::up_to,
-    secret::SecretText,
+use crate::{
+    domain::{
+        clock::{MonotonicInstant, Timestamp},
+        error::{Error, Result},
+        id::EnvironmentName,
+        port::{Ledger, LedgerEntry, LedgerKey},
+        randomness::up_to,
+        secret::SecretText,
+    },
+    format::IdV1,
 };
 
 /// How long somebody may renew before somebody else may: longer than all that is done meanwhile can take.
@@ -243,7 +246,7 @@ impl Inner {
             if let Some(token) = vault.token().await?.filter(|token| want.is_met_by(token, now)) {
                 return Ok(Ok(token));
             }
-            let lease = LedgerEntry { value: own.as_bytes().to_vec(), expire_time: Some(now + LEASE) };
+            let lease = LedgerEntry { value: IdV1::encode(own), expire_time: Some(now + LEASE) };
             if self.parts.ledger.put_if_absent(&key, lease).await?.is_none() {
                 return Ok(Err(own));
             }
@@ -254,7 +257,7 @@ impl Inner {
 
     async fn release(&self, lease: Uuid) {
         let key = self.registrar.vault().key(LEASE_KIND);
-        if let Err(error) = self.parts.ledger.swap(&key, Some(lease.as_bytes()), None).await {
+        if let Err(error) = self.parts.ledger.swap(&key, Some(&IdV1::encode(lease)), None).await {
             tracing::warn!(%error, "a lease could not be given back, and ends by itself");
         }
     }

@@ -161,3 +161,42 @@ fn rfc3339(time: Timestamp) -> String {
     let since = std::time::Duration::from_millis(time.as_millis());
     humantime::format_rfc3339_millis(std::time::UNIX_EPOCH + since).to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::{
+            clock::ManualClock,
+            id::{DeviceId, EnvironmentName, MvpdId, RequestorId},
+        },
+        format::golden,
+    };
+
+    #[test]
+    fn the_lines_of_the_log_are_pinned() {
+        let clock = ManualClock::new(Timestamp::from_millis(1_763_000_000_123));
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]);
+        let log = AuditLog::new(clock, key, None).expect("no thread is needed");
+        let temp_pass = TempPassKey {
+            environment: EnvironmentName::parse("environment", "default").expect("valid"),
+            requestor: RequestorId::parse("requestor", "REF").expect("valid"),
+            mvpd: MvpdId::parse("mvpd", "TempPass").expect("valid"),
+        };
+        let line =
+            |target: &ResetTarget, application: &TrialApplication, request_id: Option<&str>, result| {
+                let origin = Origin { face: "grpc", request_id: request_id.map(str::to_owned) };
+                let temp_pass = &temp_pass;
+                let entry =
+                    ResetEntry { caller: "support", origin: &origin, temp_pass, target, application, result };
+                serde_json::to_string(&log.line(&entry)).expect("serializes") + "\n"
+            };
+        let device = ResetTarget::Device(DeviceId::parse("device_id", "a device").expect("valid"));
+        let filled = TrialApplication { app_id: "app".to_owned(), device_user: "user".to_owned() };
+        let lines = [
+            line(&device, &filled, Some("a request"), ResetResult::Done(Some(1))),
+            line(&ResetTarget::All, &TrialApplication::default(), None, ResetResult::Unknown),
+        ];
+        golden::check_text("audit_line", 1, &lines.concat());
+    }
+}

@@ -1,9 +1,9 @@
 //! The file of an audit log.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File, OpenOptions, Permissions},
     io::{self, Read, Seek, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -93,12 +93,20 @@ fn ends_with_newline(path: &Path) -> io::Result<bool> {
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).mode(0o600).open(path)
+    let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+    let mode = file.metadata()?.permissions().mode();
+    if mode & 0o077 != 0 {
+        // It was there already, made by somebody else or by an earlier version.
+        file.set_permissions(Permissions::from_mode(0o600))?;
+        tracing::warn!(file = %path.display(), "the audit log was open to others, and is not any more");
+    }
+    Ok(file)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::CapturedLog;
 
     #[test]
     fn a_file_that_is_full_begins_anew_and_so_many_former_ones_are_kept() {
@@ -145,5 +153,19 @@ mod tests {
         let mut file = RotatedFile::open(&path, 100, 1).expect("opens");
         file.write_line(b"{}\n").expect("writes");
         assert_eq!(fs::read_to_string(&path).expect("readable"), "{\"cut\n{}\n");
+    }
+    #[test]
+    fn a_file_that_others_could_read_is_closed_to_them_and_that_is_logged() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("audit.log");
+        fs::write(&path, "{}\n").expect("written");
+        fs::set_permissions(&path, Permissions::from_mode(0o644)).expect("ours");
+        let log = CapturedLog::of_this_thread();
+        for _ in 0..2 {
+            RotatedFile::open(&path, 100, 1).expect("opens");
+        }
+        let mode = fs::metadata(&path).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(log.text().matches("the audit log was open to others").count(), 1);
     }
 }

@@ -113,3 +113,65 @@ impl Grant {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::de::DeserializeOwned;
+
+    use super::*;
+    use crate::format::golden;
+
+    /// Checks how claims are written, and that this is read.
+    fn check<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(name: &str, claims: &T) {
+        let text = serde_json::to_string(claims).expect("serializes");
+        golden::check_text(name, 1, &format!("{text}\n"));
+        assert_eq!(serde_json::from_str::<T>(&text).expect("readable"), *claims, "{name}");
+    }
+
+    #[test]
+    fn the_claims_of_what_is_signed_are_pinned() {
+        let requestors =
+            BTreeSet::from(["REF"].map(|id| RequestorId::parse("requestor", id).expect("valid")));
+        let environment = EnvironmentName::parse("environment", "staging").expect("valid");
+        let permissions = BTreeSet::from([Permission::CodesCreate, Permission::TempPassesResetAll]);
+        let statement = StatementClaims {
+            jti: Uuid::from_u128(7),
+            iat: 1_763_000_000,
+            software_id: "id".to_owned(),
+            client_name: "name".to_owned(),
+            software_version: "1.2".to_owned(),
+            requestors: Some(requestors.clone()),
+            environments: Some(BTreeSet::from([environment.clone()])),
+            permissions: Some(permissions.clone()),
+        };
+        check("claims_statement", &statement);
+        let for_all =
+            StatementClaims { requestors: None, environments: None, permissions: None, ..statement };
+        check("claims_statement_for_all", &for_all);
+
+        let source =
+            SourceApplication { id: "id".to_owned(), name: "name".to_owned(), version: "1.2".to_owned() };
+        let stated = Application::Stated {
+            source,
+            requestors: Scope::Only(requestors),
+            environments: Scope::Any,
+            permissions: Some(permissions),
+        };
+        for (name, application) in [("own", stated), ("configured", Application::Configured("id".to_owned()))]
+        {
+            let grant = Grant { statement: "a statement".to_owned(), application };
+            let (jti, iat) = (Uuid::from_u128(8), 1_763_000_000_123);
+            check(&format!("claims_client_{name}"), &ClientClaims { jti, iat, grant: grant.clone() });
+            let token = AccessTokenClaims {
+                jti: Uuid::from_u128(9),
+                iat,
+                exp: iat + 1_000,
+                env: environment.clone(),
+                sub: jti,
+                cat: iat - 1_000,
+                grant,
+            };
+            check(&format!("claims_access_token_{name}"), &token);
+        }
+    }
+}

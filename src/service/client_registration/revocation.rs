@@ -13,6 +13,7 @@ use crate::{
         error::{Error, Result, StoreError, Violation},
         port::{Ledger, LedgerEntry, LedgerKey},
     },
+    format::MarkV1,
 };
 
 const KIND: &str = "revocation";
@@ -162,8 +163,8 @@ impl ClientRegistrationService {
 
 fn write(revocation: &Revocation) -> (LedgerKey, Vec<u8>) {
     let (name, value) = match revocation {
-        Revocation::Statement(id) => (format!("{STATEMENT}{id}"), Vec::new()),
-        Revocation::Client(id) => (format!("{CLIENT}{id}"), Vec::new()),
+        Revocation::Statement(id) => (format!("{STATEMENT}{id}"), MarkV1::encode()),
+        Revocation::Client(id) => (format!("{CLIENT}{id}"), MarkV1::encode()),
         Revocation::IssuedBefore(time) => (ISSUED_BEFORE.to_owned(), encode_time(*time)),
     };
     (LedgerKey { kind: KIND, name: name.into_bytes() }, value)
@@ -199,7 +200,39 @@ fn decode_time(value: &[u8]) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::golden;
+    use crate::{
+        domain::clock::ManualClock,
+        format::golden,
+        store::embedded::{EmbeddedOptions, EmbeddedStore},
+    };
+
+    #[test]
+    fn the_names_of_revocations_are_pinned() {
+        let all = [
+            Revocation::Statement("a statement".to_owned()),
+            Revocation::Client(Uuid::from_u128(7)),
+            Revocation::IssuedBefore(Timestamp::from_millis(7)),
+        ];
+        let names = all.map(|revocation| {
+            let (key, value) = write(&revocation);
+            assert_eq!(read(&key.name, &value).expect("readable"), revocation);
+            String::from_utf8(key.name).expect("text") + "\n"
+        });
+        golden::check_text("revocation_names", 1, &names.concat());
+    }
+
+    #[tokio::test]
+    async fn a_revocation_that_cannot_be_read_is_an_error_and_not_passed_over() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let clock = ManualClock::new(Timestamp::from_millis(1_000_000));
+        let options = EmbeddedOptions { free_space_reserve: 0, ..EmbeddedOptions::new(folder.path(), clock) };
+        let ledger = EmbeddedStore::open(options).expect("opens").ports().ledger;
+        let key = LedgerKey { kind: KIND, name: ISSUED_BEFORE.as_bytes().to_vec() };
+        let entry = LedgerEntry { value: b"what".to_vec(), expire_time: None };
+        ledger.put_if_absent(&key, entry).await.expect("works");
+        let error = Revocations::load(&*ledger).await.expect_err("is told");
+        assert!(error.operator_message().contains("a revocation"), "{error}");
+    }
 
     #[test]
     fn the_format_of_a_revocation_by_time_is_pinned() {

@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use futures_util::TryStreamExt;
+use uuid::Uuid;
 
 use super::*;
 use crate::{
@@ -11,15 +13,19 @@ use crate::{
         clock::{ManualClock, Timestamp},
         device_info::Normalizer,
         error::{Error, LookupClues},
+        fingerprint::Fingerprint,
+        port::{Ledger, LedgerEntry, LedgerKey},
         randomness::OsRandomness,
         registration::RegistrationRequest,
     },
     service::policy::Policy,
     store::embedded::{EmbeddedOptions, EmbeddedStore},
+    telemetry::CapturedLog,
 };
 
 struct Fixture {
     service: RegistrationService,
+    ledger: Arc<dyn Ledger>,
     _folder: tempfile::TempDir,
 }
 
@@ -40,6 +46,7 @@ fn fixture() -> Fixture {
         randomness: Arc::new(OsRandomness),
         normalizer: Arc::new(Normalizer::new()),
     });
+    let ledger = store.ledger.clone();
     let service = RegistrationService::new(Parts {
         store,
         policy: Arc::new(ArcSwap::from_pointee(policy)),
@@ -51,7 +58,7 @@ fn fixture() -> Fixture {
         max_watches: 1,
         tasks: TaskTracker::new(),
     });
-    Fixture { service, _folder: folder }
+    Fixture { service, ledger, _folder: folder }
 }
 
 fn place(service: &RegistrationService, environment: &str) -> Place {
@@ -103,4 +110,29 @@ async fn every_use_case_asks_for_its_permission() {
     let reader = reader_of("default");
     assert!(service.delete(&reader, &lookup).await.is_err_and(missing(Permission::CodesDelete)));
     assert!(service.get(&reader, &lookup).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_kept_answer_that_cannot_be_read_counts_as_absent_and_that_is_logged() {
+    let Fixture { service, ledger, _folder } = fixture();
+    let create = async || {
+        let request = RegistrationRequest::new(place(&service, "default"));
+        let repeat = Repeat { request_id: Uuid::from_u128(7), fingerprint: Fingerprint::of(&request) };
+        let created = service.create(&Caller::anonymous(), request, Some(repeat)).await;
+        created.map(|created| created.view.registration)
+    };
+    let first = create().await.expect("creates");
+    assert_eq!(create().await.expect("repeats"), first);
+    let kept: Vec<_> = ledger.scan("request_id").try_collect().await.expect("the store works");
+    let [(name, entry)] = &kept[..] else { panic!("{kept:?}") };
+    let key = LedgerKey { kind: "request_id", name: name.clone() };
+    let unreadable = LedgerEntry { value: vec![9, 9], ..entry.clone() };
+    assert!(ledger.swap(&key, Some(&entry.value), Some(unreadable)).await.expect("works"));
+
+    let log = CapturedLog::of_this_thread();
+    assert!(matches!(create().await, Err(Error::StoreUnavailable(_))), "it may be asked again");
+    assert!(log.text().contains("a kept answer cannot be read, and counts as none"), "{}", log.text());
+    let second = create().await.expect("creates anew");
+    assert_ne!(second.id, first.id);
+    assert_eq!(create().await.expect("repeats"), second);
 }

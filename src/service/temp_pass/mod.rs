@@ -23,12 +23,12 @@ use crate::domain::{
     temp_pass::{TempPassKey, TempPassRule, TrialIdentity},
 };
 
-pub use crate::domain::temp_pass::ResetBy;
+pub use crate::domain::{schedule::Outcome, temp_pass::ResetBy};
 pub use authorize::AuthorizeTempPass;
 pub use batch::{BatchAnswer, BatchItem};
 pub use get::GetTempPass;
 pub use reset::{Origin, ResetTempPass};
-pub use schedule::{OnRun, Outcome, ScheduleStatus, Scheduler};
+pub use schedule::{OnRun, ScheduleStatus, Scheduler};
 
 /// The use cases around TempPasses. A cheap handle.
 #[derive(Clone)]

@@ -1,9 +1,11 @@
 //! The commands on codes.
 
-use fjall::{UserKey, UserValue};
+use fjall::{Keyspace, UserKey, UserValue};
 use uuid::Uuid;
 
-use super::{ledger_operation::PutIfAbsent, operation::Command, record, transaction::Transaction};
+use super::{
+    engine::Found, ledger_operation::PutIfAbsent, operation::Command, record, transaction::Transaction,
+};
 use crate::domain::{
     clock::Timestamp,
     id::EnvironmentName,
@@ -11,27 +13,50 @@ use crate::domain::{
     registration::{CodeKey, Registration, State},
 };
 
-/// Inserts a record if its code is free and its environment not full.
-pub struct InsertCode {
+/// A record that is to be stored, made ready on the caller's thread, since the committer's time is everybody's.
+struct NewRecord {
     environment: EnvironmentName,
     expire_time: Timestamp,
     forget_time: Timestamp,
     key: UserKey,
     value: UserValue,
-    max_live: u64,
 }
 
-impl InsertCode {
-    /// Prepares, on the caller's thread, what the committer's need not spend its time on.
-    pub fn new(registration: &Registration, max_live: u64) -> StoreResult<Self> {
+impl NewRecord {
+    fn new(registration: &Registration) -> StoreResult<Self> {
         Ok(Self {
             environment: registration.environment.clone(),
             expire_time: registration.expire_time,
             forget_time: registration.forget_time(),
             key: record::code_key(&registration.key()),
             value: record::encode_code(registration, None)?,
-            max_live,
         })
+    }
+
+    /// Writes it to its place, over what was there before.
+    fn put(&self, transaction: &mut Transaction<'_>, place: &Keyspace, before: Option<&Found>) {
+        transaction.put(place, &self.key, self.value.clone(), before);
+        transaction.count_in(place, &self.environment, self.expire_time);
+        transaction.code_changed(&self.key);
+    }
+}
+
+/// Inserts a record if its code is free and its environment not full; with a ledger entry, both or neither.
+pub struct InsertCode {
+    record: NewRecord,
+    max_live: u64,
+    entry: Option<PutIfAbsent>,
+}
+
+impl InsertCode {
+    /// Prepares the command on the caller's thread.
+    pub fn new(
+        registration: &Registration,
+        max_live: u64,
+        entry: Option<(&LedgerKey, LedgerEntry)>,
+    ) -> StoreResult<Self> {
+        let entry = entry.map(|(key, entry)| PutIfAbsent::new(key, entry)).transpose()?;
+        Ok(Self { record: NewRecord::new(registration)?, max_live, entry })
     }
 }
 
@@ -39,62 +64,42 @@ impl Command for InsertCode {
     type Outcome = Insertion;
 
     fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<Insertion> {
-        let before = transaction.find_code(&self.key)?;
+        let Self { record, max_live, entry } = self;
+        let entry = match entry {
+            None => None,
+            Some(entry) => match entry.place(transaction)? {
+                Ok(place) => Some((entry, place)),
+                Err(present) => return Ok(Insertion::Repeated(present)),
+            },
+        };
+        let before = transaction.find_code(&record.key)?;
         if let Some(before) = &before
             && record::decode_code(&before.value)?.registration.forget_time() > transaction.now
         {
             return Ok(Insertion::Taken);
         }
-        if transaction.live_codes(&self.environment) >= self.max_live {
-            return Ok(Insertion::Full { next_expiry: transaction.next_expiry(&self.environment) });
+        if transaction.live_codes(&record.environment) >= *max_live {
+            return Ok(Insertion::Full { next_expiry: transaction.next_expiry(&record.environment) });
         }
-        let place = transaction.place_until(self.forget_time)?;
-        transaction.put(&place, &self.key, self.value.clone(), before.as_ref());
-        transaction.count_in(&place, &self.environment, self.expire_time);
-        transaction.code_changed(&self.key);
+        let place = transaction.place_until(record.forget_time)?;
+        record.put(transaction, &place, before.as_ref());
+        if let Some((entry, place)) = entry {
+            entry.put(transaction, &place);
+        }
         Ok(Insertion::Inserted)
-    }
-}
-
-/// Inserts a record and a ledger entry, or neither.
-pub struct InsertWithEntry {
-    code: InsertCode,
-    entry: PutIfAbsent,
-}
-
-impl InsertWithEntry {
-    /// Prepares the command on the caller's thread.
-    pub fn new(code: InsertCode, key: &LedgerKey, entry: LedgerEntry) -> StoreResult<Self> {
-        Ok(Self { code, entry: PutIfAbsent::new(key, entry)? })
-    }
-}
-
-impl Command for InsertWithEntry {
-    type Outcome = Insertion;
-
-    fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<Insertion> {
-        let place = match self.entry.place(transaction)? {
-            Ok(place) => place,
-            Err(present) => return Ok(Insertion::Repeated(present)),
-        };
-        let insertion = self.code.decide(transaction)?;
-        if insertion == Insertion::Inserted {
-            self.entry.put(transaction, &place);
-        }
-        Ok(insertion)
     }
 }
 
 /// Keeps the record of a code that somebody else issued, whatever held the code before.
 pub struct AdoptCode {
-    new: InsertCode,
+    record: NewRecord,
     id: Uuid,
 }
 
 impl AdoptCode {
-    /// Prepares, on the caller's thread, what the committer's need not spend its time on.
+    /// Prepares the command on the caller's thread.
     pub fn new(registration: &Registration) -> StoreResult<Self> {
-        Ok(Self { new: InsertCode::new(registration, u64::MAX)?, id: registration.id })
+        Ok(Self { record: NewRecord::new(registration)?, id: registration.id })
     }
 }
 
@@ -102,8 +107,8 @@ impl Command for AdoptCode {
     type Outcome = ();
 
     fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<()> {
-        let new = &self.new;
-        let before = transaction.find_code(&new.key)?;
+        let record = &self.record;
+        let before = transaction.find_code(&record.key)?;
         let entry = before.as_ref().map(|found| record::decode_code(&found.value)).transpose()?;
         // Who adopts it knows less than who has released it.
         if entry
@@ -113,13 +118,11 @@ impl Command for AdoptCode {
             return Ok(());
         }
         let live = entry.filter(|entry| entry.state(transaction.now) == State::Pending);
-        let place = transaction.place_until(new.forget_time)?;
+        let place = transaction.place_until(record.forget_time)?;
         if let (Some(found), Some(entry)) = (&before, live) {
-            transaction.count_out(&found.keyspace, &new.environment, entry.registration.expire_time);
+            transaction.count_out(&found.keyspace, &record.environment, entry.registration.expire_time);
         }
-        transaction.put(&place, &new.key, new.value.clone(), before.as_ref());
-        transaction.count_in(&place, &new.environment, new.expire_time);
-        transaction.code_changed(&new.key);
+        record.put(transaction, &place, before.as_ref());
         Ok(())
     }
 }

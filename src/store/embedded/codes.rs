@@ -5,7 +5,7 @@ use futures_core::stream::BoxStream;
 use uuid::Uuid;
 
 use super::{
-    code_operation::{AdoptCode, InsertCode, InsertWithEntry, ReleaseCode},
+    code_operation::{AdoptCode, InsertCode, ReleaseCode},
     handle::{EmbeddedStore, closed},
     record,
     scan::scan,
@@ -24,11 +24,7 @@ impl Codes for EmbeddedStore {
         max_live: u64,
         entry: Option<(&LedgerKey, LedgerEntry)>,
     ) -> StoreResult<Insertion> {
-        let insert = InsertCode::new(registration, max_live)?;
-        match entry {
-            None => self.submit(insert).await,
-            Some((key, entry)) => self.submit(InsertWithEntry::new(insert, key, entry)?).await,
-        }
+        self.submit(InsertCode::new(registration, max_live, entry)?).await
     }
 
     async fn adopt(&self, registration: &Registration) -> StoreResult<()> {

@@ -31,6 +31,7 @@ mod ledger_operation;
 mod live_count;
 mod open;
 mod operation;
+mod private_files;
 mod record;
 mod scan;
 mod statistics;

@@ -11,7 +11,7 @@ use std::{
 use super::{
     engine::Engine,
     free_space::{FileSystemSpace, FreeSpace},
-    journal_repair,
+    journal_repair, private_files,
 };
 use crate::domain::clock::SharedClock;
 
@@ -106,6 +106,7 @@ pub fn open_engine(path: &Path) -> Result<Engine, OpenError> {
     make_folder(path)?;
     let folder = path.join(ENGINE_FOLDER);
     make_folder(&folder)?;
+    private_files::make_private(&folder);
     let format_file = folder.join(FORMAT_FILE);
     let format = read_format(path, &format_file)?;
     let engine = open_or_repair(path, &folder)?;

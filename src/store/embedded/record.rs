@@ -112,6 +112,20 @@ pub fn joined(kind: u8, parts: &[&[u8]]) -> UserKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{format::golden, store::conformance::sample};
+
+    #[test]
+    fn the_keys_of_codes_entries_and_counters_are_pinned() {
+        let now = Timestamp::from_millis(1_763_000_000_123);
+        let code = sample::registration(now, "NKGF4M7", sample::TTL);
+        let keys = [
+            ("code", code_key(&code.key())),
+            ("ledger", ledger_key(&LedgerKey { kind: "kind", name: b"a\0name".to_vec() })),
+            ("counter", counter_key(&code.environment, 1_763_000_000)),
+        ];
+        let lines = keys.map(|(name, key)| format!("{name}\n{}", golden::hex(&key)));
+        golden::check_text("store_keys", 1, &lines.concat());
+    }
 
     #[test]
     fn a_counter_key_can_be_read_back() {

@@ -2,6 +2,7 @@
 
 use std::{
     fs, io,
+    os::unix::fs::PermissionsExt,
     path::Path,
     sync::{
         Arc, Mutex, PoisonError,
@@ -23,13 +24,16 @@ use crate::{
         port::{Codes, Insertion, Ledger, Store, StoreHealth},
         registration::QUARANTINE,
     },
+    format::golden,
     store::conformance::{
         Harness, conformance,
         sample::{NO_LIMIT, TTL, entry, ledger_key, registration},
     },
+    telemetry::CapturedLog,
 };
 
 mod trial_expiry;
+mod unreadable;
 
 struct EmbeddedHarness {
     folder: tempfile::TempDir,
@@ -155,11 +159,35 @@ fn a_folder_that_cannot_be_written_is_said_so() {
 }
 
 #[tokio::test]
+async fn files_that_others_could_read_are_closed_to_them_and_that_is_logged() {
+    let harness = EmbeddedHarness::new();
+    harness.insert("CODE").await.expect("works");
+    harness.embedded().close().await.expect("closes");
+    let folder = harness.folder.path().join("store");
+    let open_to_all = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("ours");
+    };
+    open_to_all(&folder.join("format"), 0o644);
+    open_to_all(&folder, 0o755);
+    let elsewhere = harness.folder.path().join("elsewhere");
+    fs::write(&elsewhere, "").expect("written");
+    open_to_all(&elsewhere, 0o644);
+    std::os::unix::fs::symlink(&elsewhere, folder.join("link")).expect("made");
+
+    let log = CapturedLog::of_this_thread();
+    harness.reopen().await;
+    let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+    assert_eq!((mode(&folder), mode(&folder.join("format"))), (0o700, 0o600));
+    assert_eq!(mode(&elsewhere), 0o644, "what is only linked to is left alone");
+    assert!(log.text().contains("files of the store were open to others"), "{}", log.text());
+}
+
+#[tokio::test]
 async fn a_folder_of_a_newer_version_is_left_alone() {
     let harness = EmbeddedHarness::new();
     harness.embedded().close().await.expect("closes");
     let format = harness.folder.path().join("store").join("format");
-    assert_eq!(fs::read_to_string(&format).expect("there"), "1\n");
+    golden::check_text("format_file", 1, &fs::read_to_string(&format).expect("there"));
     fs::write(&format, "2\n").expect("written");
     let error = EmbeddedStore::open(harness.options()).err().expect("refused");
     assert!(matches!(error, OpenError::NewerFormat { found: 2, .. }), "{error}");

@@ -157,3 +157,46 @@ fn temp_pass_key(kind: u8, temp_pass: &TempPassKey, last: &[u8]) -> UserKey {
     let names = [environment.as_str(), requestor.as_str(), mvpd.as_str()].map(str::as_bytes);
     joined(kind, &[names[0], names[1], names[2], last])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::golden;
+
+    #[test]
+    fn the_keys_of_trials_are_pinned() {
+        let temp_pass = TempPassKey {
+            environment: EnvironmentName::parse("environment", "prod").expect("valid"),
+            requestor: RequestorId::parse("requestor", "REF").expect("valid"),
+            mvpd: MvpdId::parse("mvpd", "TempPass").expect("valid"),
+        };
+        let generation = Generation { temp_pass: temp_pass.clone(), number: 0x0102_0304 };
+        let id = Uuid::from_u128(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef);
+        let trial = generation.trial(id);
+        let device = generation.of_device(&DeviceId::parse("device_id", "a device").expect("valid"));
+        let generic_key = GenericKey::parse("generic_key", &"ab".repeat(32)).expect("valid");
+        let user = generation.of_key(&generic_key);
+        let row = expiry_key(Timestamp::from_millis(1_763_000_000_123), &trial);
+        let keys = [
+            ("trial", &trial),
+            ("resources", &generation.resources(id, 7)),
+            ("of device", &device),
+            ("of key", &user),
+            ("generation", &generation_key(&temp_pass)),
+            ("ended", &generation.ended()),
+            ("expiry", &row),
+        ];
+        let lines = keys.map(|(name, key)| format!("{name}\n{}", golden::hex(key)));
+        golden::check_text("trial_keys", 1, &lines.concat());
+
+        assert_eq!(parse_trial_key(&trial).expect("readable"), TrialKey::Trial(generation.clone(), id));
+        for binding in [&device, &user] {
+            assert_eq!(parse_trial_key(binding).expect("readable"), TrialKey::Binding(generation.clone()));
+        }
+        assert_eq!(parse_trial_key(&generation.ended()).expect("readable"), TrialKey::Ended(generation));
+        assert_eq!(parse_expiry_key(&row).expect("readable"), trial);
+        for end in 0..trial.len() {
+            assert!(parse_trial_key(&trial[..end]).is_err(), "cut at {end}");
+        }
+    }
+}

@@ -8,7 +8,6 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::{Origin, ResetBy, ResetTempPass, TempPassPlace, TempPassService};
@@ -18,12 +17,14 @@ use crate::{
         call::CallContext,
         caller::{Caller, Permission, Scope},
         clock::{SharedClock, Timestamp},
-        error::{Error, Result, StoreError},
+        error::Result,
         id::Place,
         port::{Ledger, LedgerEntry, LedgerKey},
         randomness::SharedRandomness,
+        schedule::{Outcome, ScheduleState},
         temp_pass::{ResetTarget, TrialApplication},
     },
+    format::ScheduleStateV1,
     service::device_info::HashAlgorithm,
 };
 
@@ -63,40 +64,6 @@ pub struct Scheduler {
     on_run: OnRun,
 }
 
-/// How a run ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Outcome {
-    /// Nothing has run yet since the schedule was first seen.
-    NotYet,
-    /// It is under way, until this time at most.
-    Running(Timestamp),
-    /// It is done: how many trials were reset, where that is known.
-    Done(Option<u64>),
-    /// It failed, in words for the operator, and is tried again.
-    Retrying {
-        /// Why it failed the last time.
-        reason: String,
-        /// When it is tried again.
-        at: Timestamp,
-    },
-    /// It failed, in words for the operator, and is too old to be tried again.
-    Failed(String),
-    /// It was missed, and too old to be made up.
-    Missed,
-}
-
-/// What the ledger keeps of a schedule.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct State {
-    /// Of which schedule: one that was changed begins anew.
-    fingerprint: String,
-    /// The time that is dealt with: everything due until then is.
-    due: Timestamp,
-    /// How often the run of that time has failed.
-    failures: u32,
-    outcome: Outcome,
-}
-
 /// A schedule as operators see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScheduleStatus {
@@ -121,11 +88,9 @@ fn fingerprint(schedule: &Schedule) -> String {
     HashAlgorithm::Sha256.hex_digest(text.as_bytes())
 }
 
-impl State {
-    /// That of a schedule which is seen for the first time.
-    fn first(schedule: &Schedule, now: Timestamp) -> Self {
-        Self { fingerprint: fingerprint(schedule), due: now, failures: 0, outcome: Outcome::NotYet }
-    }
+/// The state of a schedule that is seen for the first time.
+fn first(schedule: &Schedule, now: Timestamp) -> ScheduleState {
+    ScheduleState { fingerprint: fingerprint(schedule), due: now, failures: 0, outcome: Outcome::NotYet }
 }
 
 impl Scheduler {
@@ -216,7 +181,7 @@ impl Scheduler {
         };
         if state.fingerprint != fingerprint(schedule) {
             // Nor what would have been due before it was changed.
-            self.swap(schedule, Some(&value), &encode(&State::first(schedule, now))?).await?;
+            self.swap(schedule, Some(&value), &ScheduleStateV1::encode(&first(schedule, now))?).await?;
             return Ok(schedule.due_after(now));
         }
         let (due, failures) = match (&state.outcome, schedule.due_before(now)) {
@@ -235,8 +200,8 @@ impl Scheduler {
             Outcome::Retrying { reason, .. } if due == state.due => Outcome::Failed(reason),
             _ => Outcome::Missed,
         };
-        let claim = State { due, failures, outcome, ..State::first(schedule, now) };
-        let claimed = encode(&claim)?;
+        let claim = ScheduleState { due, failures, outcome, ..first(schedule, now) };
+        let claimed = ScheduleStateV1::encode(&claim)?;
         if !self.swap(schedule, Some(&value), &claimed).await? {
             // Another scheduler was first.
             return Ok(Some(now));
@@ -246,7 +211,7 @@ impl Scheduler {
             _ => claim,
         };
         (self.on_run)(&schedule.name, &done.outcome);
-        self.swap(schedule, Some(&claimed), &encode(&done)?).await?;
+        self.swap(schedule, Some(&claimed), &ScheduleStateV1::encode(&done)?).await?;
         let now = self.clock.now();
         Ok(match done.outcome {
             Outcome::Retrying { at, .. } => Some(at),
@@ -255,9 +220,9 @@ impl Scheduler {
     }
 
     /// Runs what was claimed, and says what came of it.
-    async fn run_once(&self, schedule: &Schedule, claim: State) -> State {
+    async fn run_once(&self, schedule: &Schedule, claim: ScheduleState) -> ScheduleState {
         match self.reset(schedule).await {
-            Ok(count) => State { outcome: Outcome::Done(count), ..claim },
+            Ok(count) => ScheduleState { outcome: Outcome::Done(count), ..claim },
             Err(error) => {
                 let (failures, reason) = (claim.failures.saturating_add(1), error.operator_message());
                 let at = self.clock.now() + self.jittered(backoff(failures));
@@ -266,7 +231,7 @@ impl Scheduler {
                 } else {
                     Outcome::Failed(reason)
                 };
-                State { failures, outcome, ..claim }
+                ScheduleState { failures, outcome, ..claim }
             }
         }
     }
@@ -296,15 +261,19 @@ impl Scheduler {
         self.service.reset(&caller, &origin, request).await
     }
 
-    async fn state(&self, schedule: &Schedule) -> Result<Option<(Vec<u8>, State)>> {
+    /// The state as it is kept, and as it is read: that of a schedule which is seen for the first time, where it cannot be
+    /// read. What was due before is not made up then, and no trial is reset twice.
+    async fn state(&self, schedule: &Schedule) -> Result<Option<(Vec<u8>, ScheduleState)>> {
         let Some(entry) = self.ledger.get(&key(schedule)).await? else { return Ok(None) };
-        let state = serde_json::from_slice(&entry.value)
-            .map_err(|error| StoreError::Corrupt(format!("the state of a schedule: {error}")))?;
+        let state = ScheduleStateV1::decode(&entry.value).unwrap_or_else(|error| {
+            tracing::error!(schedule = schedule.name, %error, "the state of a schedule cannot be read, and begins anew");
+            ScheduleState { fingerprint: String::new(), ..first(schedule, self.clock.now()) }
+        });
         Ok(Some((entry.value, state)))
     }
 
     async fn put_first(&self, schedule: &Schedule, now: Timestamp) -> Result<()> {
-        let value = encode(&State::first(schedule, now))?;
+        let value = ScheduleStateV1::encode(&first(schedule, now))?;
         self.ledger.put_if_absent(&key(schedule), LedgerEntry { value, expire_time: None }).await?;
         Ok(())
     }
@@ -329,10 +298,6 @@ fn key(schedule: &Schedule) -> LedgerKey {
 fn backoff(failures: u32) -> Duration {
     let doubled = 2_u32.saturating_pow(failures.saturating_sub(1));
     FIRST_RETRY.saturating_mul(doubled).min(LONGEST_RETRY)
-}
-
-fn encode(state: &State) -> Result<Vec<u8>> {
-    serde_json::to_vec(state).map_err(|error| Error::Internal(error.to_string()))
 }
 
 #[cfg(test)]

@@ -17,12 +17,14 @@ use crate::{
     domain::{
         clock::{Clock, ManualClock},
         device_info::Normalizer,
+        error::StoreError,
         port::{Authorization, Store, StoreResult, Trials, Verdict},
         randomness::OsRandomness,
         temp_pass::{TempPassKey, TempPassRule, Trial, TrialIdentity, TrialView},
     },
     service::{audit::AuditLog, backends::Backends, policy::Policy, temp_pass::Parts},
     store::embedded::{EmbeddedOptions, EmbeddedStore},
+    telemetry::CapturedLog,
 };
 
 const CONFIG: &str = r#"
@@ -202,8 +204,9 @@ async fn a_run_whose_scheduler_died_is_taken_over_after_its_lease() {
     let (value, _) = scheduler.state(schedule).await.expect("the store works").expect("is there");
     let until = bench.clock.now() + LEASE;
     let now = bench.clock.now();
-    let claim = State { outcome: Outcome::Running(until), ..State::first(schedule, now) };
-    assert!(scheduler.swap(schedule, Some(&value), &encode(&claim).expect("encodes")).await.expect("works"));
+    let claim = ScheduleState { outcome: Outcome::Running(until), ..first(schedule, now) };
+    let claim = ScheduleStateV1::encode(&claim).expect("encodes");
+    assert!(scheduler.swap(schedule, Some(&value), &claim).await.expect("works"));
 
     assert_eq!(look(&scheduler).await, Some(until));
     assert_eq!(bench.runs(), []);
@@ -224,6 +227,27 @@ async fn a_schedule_that_is_changed_begins_anew() {
     look(&scheduler).await;
     look(&scheduler).await;
     assert_eq!(bench.runs(), []);
+    bench.clock.advance(HOUR * 24);
+    look(&scheduler).await;
+    assert_eq!(bench.runs(), [Outcome::Done(None)]);
+}
+
+#[tokio::test]
+async fn a_schedule_whose_state_cannot_be_read_begins_anew_and_that_is_logged() {
+    let bench = Bench::new();
+    let scheduler = bench.scheduler();
+    look(&scheduler).await;
+    let policy = scheduler.service.policy().load_full();
+    let schedule = &policy.schedules[0];
+    let (value, _) = scheduler.state(schedule).await.expect("the store works").expect("is there");
+    assert!(scheduler.swap(schedule, Some(&value), b"{}").await.expect("works"));
+    bench.clock.advance(HOUR * 13);
+    let log = CapturedLog::of_this_thread();
+    assert_eq!(scheduler.statuses().await.expect("the store works")[0].last, None);
+    look(&scheduler).await;
+    assert!(log.text().contains("the state of a schedule cannot be read"), "{}", log.text());
+    look(&scheduler).await;
+    assert_eq!(bench.runs(), [], "what was due before is not made up");
     bench.clock.advance(HOUR * 24);
     look(&scheduler).await;
     assert_eq!(bench.runs(), [Outcome::Done(None)]);

@@ -1,0 +1,112 @@
+//! The state of a schedule.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Format, FormatError, decode, encode};
+use crate::domain::{
+    clock::Timestamp,
+    schedule::{Outcome, ScheduleState},
+};
+
+/// A state as it is kept. Times are in milliseconds since the Unix epoch.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ScheduleStateV1<'a> {
+    fingerprint: &'a str,
+    due: u64,
+    failures: u32,
+    #[serde(borrow)]
+    outcome: OutcomeV1<'a>,
+}
+
+impl Format for ScheduleStateV1<'_> {
+    const NAME: &'static str = "schedule_state";
+    const VERSION: u8 = 1;
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+enum OutcomeV1<'a> {
+    NotYet,
+    Running(u64),
+    Done(Option<u64>),
+    Retrying { reason: &'a str, at: u64 },
+    Failed(&'a str),
+    Missed,
+}
+
+impl ScheduleStateV1<'_> {
+    /// A state as it is kept.
+    ///
+    /// # Errors
+    /// None that a state leads to.
+    pub fn encode(state: &ScheduleState) -> Result<Vec<u8>, FormatError> {
+        let ScheduleState { fingerprint, due, failures, outcome } = state;
+        let outcome = outcome.into();
+        encode(&ScheduleStateV1 { fingerprint, due: due.as_millis(), failures: *failures, outcome })
+    }
+
+    /// The state that was kept.
+    ///
+    /// # Errors
+    /// Where the bytes are none.
+    pub fn decode(bytes: &[u8]) -> Result<ScheduleState, FormatError> {
+        let ScheduleStateV1 { fingerprint, due, failures, outcome } = decode(bytes)?;
+        Ok(ScheduleState {
+            fingerprint: fingerprint.to_owned(),
+            due: Timestamp::from_millis(due),
+            failures,
+            outcome: outcome.into(),
+        })
+    }
+}
+
+impl<'a> From<&'a Outcome> for OutcomeV1<'a> {
+    fn from(outcome: &'a Outcome) -> Self {
+        match outcome {
+            Outcome::NotYet => Self::NotYet,
+            Outcome::Running(until) => Self::Running(until.as_millis()),
+            Outcome::Done(count) => Self::Done(*count),
+            Outcome::Retrying { reason, at } => Self::Retrying { reason, at: at.as_millis() },
+            Outcome::Failed(reason) => Self::Failed(reason),
+            Outcome::Missed => Self::Missed,
+        }
+    }
+}
+
+impl From<OutcomeV1<'_>> for Outcome {
+    fn from(outcome: OutcomeV1<'_>) -> Self {
+        match outcome {
+            OutcomeV1::NotYet => Self::NotYet,
+            OutcomeV1::Running(until) => Self::Running(Timestamp::from_millis(until)),
+            OutcomeV1::Done(count) => Self::Done(count),
+            OutcomeV1::Retrying { reason, at } => {
+                Self::Retrying { reason: reason.to_owned(), at: Timestamp::from_millis(at) }
+            }
+            OutcomeV1::Failed(reason) => Self::Failed(reason.to_owned()),
+            OutcomeV1::Missed => Self::Missed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::golden;
+
+    #[test]
+    fn the_format_of_a_schedules_state_is_pinned_with_each_outcome() {
+        let time = Timestamp::from_millis(1_763_000_000_123);
+        for (name, outcome) in [
+            ("not_yet", Outcome::NotYet),
+            ("running", Outcome::Running(time)),
+            ("done", Outcome::Done(Some(7))),
+            ("retrying", Outcome::Retrying { reason: "no answer".to_owned(), at: time }),
+            ("failed", Outcome::Failed("no answer".to_owned())),
+            ("missed", Outcome::Missed),
+        ] {
+            let state = ScheduleState { fingerprint: "0123".to_owned(), due: time, failures: 3, outcome };
+            let encoded = ScheduleStateV1::encode(&state).expect("encodes");
+            let name = format!("{}_{name}", ScheduleStateV1::NAME);
+            golden::check(&name, ScheduleStateV1::VERSION, &encoded, ScheduleStateV1::decode, &state);
+        }
+    }
+}
