@@ -54,6 +54,9 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = provider::as_provider() {
+        return code;
+    }
     let Arguments { setting, rounds, seconds, .. } = Arguments::parse();
     exit_code(comparison::run(&setting, rounds, seconds))
 }

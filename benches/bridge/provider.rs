@@ -1,14 +1,29 @@
 //! The stand-in for the provider, as a process of its own.
 
 use std::{
+    env,
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitCode, Stdio},
 };
 
+use clap::Parser as _;
 use serde_json::Value;
 
-use crate::support::Result;
+use crate::support::{Result, exit_code};
+
+/// The argument by which this program is the stand-in instead of the benchmark.
+const SELF: &str = "mock-provider";
+
+/// What the stand-in leaves with, where this process was started as one.
+pub fn as_provider() -> Option<ExitCode> {
+    let arguments = env::args().skip(1);
+    if env::args().nth(1)? != SELF {
+        return None;
+    }
+    let served = mock_provider::main(&mock_provider::Arguments::parse_from(arguments));
+    Some(exit_code(served.map_err(Into::into)))
+}
 
 /// A provider that runs, without its throttle and without keeping calls. It is killed when this is dropped.
 pub struct Provider {
@@ -22,7 +37,8 @@ pub struct Provider {
 impl Provider {
     /// A provider that takes so many milliseconds for each answer.
     pub fn start(delay_ms: u64) -> Result<Self> {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_mock-provider"))
+        let mut child = Command::new(env::current_exe()?)
+            .arg(SELF)
             .args(["--throttle", "off", "--record-calls", "off", "--delay-ms", &delay_ms.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -1,4 +1,4 @@
-//! The bridge: the real application over a stand-in for the provider, which is a process of its own behind a real socket.
+//! The bridge: the real application over a stand-in for the provider, which is on a thread of its own behind a real socket.
 
 mod behaviour;
 mod citizen;

@@ -1,12 +1,6 @@
 //! The README's own calls, pasted as they stand: only the address differs.
 
-use std::{
-    fs,
-    io::{BufRead, BufReader, Read, Write},
-    net::TcpStream,
-    path::Path,
-    process::{Command, Stdio},
-};
+use std::{fs, path::Path, process::Command};
 
 use crate::support::{
     provider::Provider,
@@ -108,40 +102,6 @@ async fn the_upstream_section_of_the_readme_works_as_pasted() {
     let said =
         run(folder.path(), &explain.replace("./target/release/passbridge", env!("CARGO_BIN_EXE_passbridge")));
     assert!(said.contains("forbidden (403)"), "{said}");
-}
-
-#[test]
-fn the_stand_in_of_the_readme_serves_where_nobody_types() {
-    let [start] = &blocks("--bin mock-provider")[..] else { panic!("the README starts the stand-in once") };
-    let arguments = start.trim_end().strip_prefix("cargo run --release --bin mock-provider -- ");
-    let arguments = arguments.expect("by cargo").replace(PROVIDER, "127.0.0.1:0");
-    let mut stand_in = Command::new(env!("CARGO_BIN_EXE_mock-provider"))
-        .args(arguments.split(' '))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("starts");
-    let mut line = String::new();
-    BufReader::new(stand_in.stdout.take().expect("piped")).read_line(&mut line).expect("readable");
-    let address = line.trim().strip_prefix("listening on ").expect("tells its address");
-    // Often enough that it would have noticed the end of its standard input meanwhile.
-    let answers: Vec<_> = (0..20).map(|_| ask(address)).collect();
-    let ended = stand_in.try_wait().expect("can be asked");
-    stand_in.kill().expect("can be ended");
-    stand_in.wait().expect("ends");
-    assert_eq!(ended, None, "it goes on");
-    for answer in answers {
-        assert!(answer.starts_with("HTTP/1.1 "), "{answer:?}");
-    }
-}
-
-fn ask(address: &str) -> String {
-    let mut answer = String::new();
-    let asked = TcpStream::connect(address).and_then(|mut stream| {
-        stream.write_all(b"GET / HTTP/1.1\r\nHost: provider\r\nConnection: close\r\n\r\n")?;
-        stream.read_to_string(&mut answer)
-    });
-    asked.map(|_| answer).unwrap_or_else(|error| error.to_string())
 }
 
 fn run(folder: &Path, script: &str) -> String {

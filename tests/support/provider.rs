@@ -1,22 +1,14 @@
-//! The provider's stand-in: a process of its own, which keeps the documented rules and fails when it is told to.
+//! The provider's stand-in, which keeps the documented rules and fails when it is told to.
 
-use std::{
-    io::{BufRead, BufReader},
-    net::SocketAddr,
-    process::{Child, ChildStdin, Command, Stdio},
-};
+use std::net::SocketAddr;
 
+use clap::Parser as _;
 use serde_json::{Value, json};
 
 use super::http::{Answer, call};
 
 /// A running provider, which ends with the test that started it.
-pub struct Provider {
-    address: SocketAddr,
-    child: Child,
-    /// Closed with this, which is what the process ends by.
-    _alive: ChildStdin,
-}
+pub struct Provider(mock_provider::Running);
 
 impl Provider {
     /// A provider that keeps every rule.
@@ -26,33 +18,24 @@ impl Provider {
 
     /// A provider with these arguments.
     pub fn with(arguments: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_mock-provider"))
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("starts");
-        let mut line = String::new();
-        let stdout = child.stdout.take().expect("piped");
-        BufReader::new(stdout).read_line(&mut line).expect("speaks");
-        let address = line.trim().strip_prefix("listening on ").and_then(|text| text.parse().ok());
-        let alive = child.stdin.take().expect("piped");
-        Self { address: address.expect("an address"), child, _alive: alive }
+        let arguments = ["mock-provider"].iter().chain(arguments);
+        let arguments = mock_provider::Arguments::try_parse_from(arguments).expect("are arguments");
+        Self(mock_provider::start(arguments).expect("starts"))
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.0.address()
     }
 
     /// Its origin.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.address())
     }
 
     /// What it says in an answer to a test's order.
     async fn order(&self, method: &str, path: &str, body: Value) -> Answer {
-        let order = call(self.address, method, &format!("/mock/{path}"));
+        let order = call(self.address(), method, &format!("/mock/{path}"));
         let answer = order.body(body.to_string()).send().await;
         assert!(answer.status.is_success(), "{answer:?}");
         answer
@@ -119,12 +102,5 @@ impl Provider {
     /// Forgets the calls so far.
     pub async fn forget_calls(&self) {
         self.order("DELETE", "calls", Value::Null).await;
-    }
-}
-
-impl Drop for Provider {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

@@ -1,0 +1,144 @@
+//! A stand-in for the provider: the REST API that passbridge calls, kept in memory, with a clock that tests move and faults
+//! that they order. Tests [`start`] it on a thread of their own process; [`main`] is a program of its own.
+//!
+//! A call goes through [`pipeline`], which lets [`fault`] and [`throttle`] have their say, to [`route`], and from there to
+//! one module a group of operations. What they remember is in [`state`]. Tests steer it all with [`control`].
+
+mod answer;
+mod call;
+mod call_log;
+mod client;
+mod clock;
+mod code;
+mod control;
+mod decision;
+mod device;
+mod device_info;
+mod effect;
+mod fault;
+mod format;
+mod normalized;
+mod passthrough;
+mod pipeline;
+mod problem;
+mod profile;
+mod random;
+mod record;
+mod regcode;
+mod registration;
+mod reset;
+mod route;
+mod running;
+mod serve;
+mod session;
+mod state;
+mod throttle;
+mod trial;
+mod viewer;
+
+use std::{
+    cell::RefCell,
+    future::{self, Future},
+    io::{self, Write},
+    net::{SocketAddr, TcpListener},
+    rc::Rc,
+    time::Duration,
+};
+
+use clap::{Parser, ValueEnum};
+use tokio::{sync::oneshot, task::LocalSet};
+
+pub use crate::running::{Running, start};
+use crate::{pipeline::Provider, state::Mock};
+
+/// A mock of the provider's REST API.
+#[derive(Debug, Parser)]
+#[command(name = "mock-provider")]
+pub struct Arguments {
+    /// The address to listen on; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// How long an access token lives.
+    #[arg(long, value_name = "SECONDS", default_value_t = 21_600)]
+    token_seconds: u32,
+    /// Whether to answer 429 to a device that calls too fast.
+    #[arg(long, value_name = "SWITCH", default_value = "on")]
+    throttle: Switch,
+    /// What every answer takes at least.
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 0)]
+    delay_ms: u64,
+    /// Whether to keep the calls for `GET /mock/calls`.
+    #[arg(long, value_name = "SWITCH", default_value = "on")]
+    record_calls: Switch,
+    /// Go on after standard input was closed.
+    #[arg(long)]
+    detach: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, ValueEnum)]
+enum Switch {
+    On,
+    Off,
+}
+
+/// Serves, after it has said where on standard output, until standard input ends: who starts this and dies cannot leave it
+/// behind.
+///
+/// # Errors
+///
+/// Where the address cannot be listened on.
+pub fn main(arguments: &Arguments) -> io::Result<()> {
+    let listener = listen(arguments)?;
+    let mut output = io::stdout();
+    writeln!(output, "listening on {}", listener.local_addr()?)?;
+    output.flush()?;
+    let end = async {
+        if arguments.detach {
+            future::pending().await
+        }
+        input_ended().await;
+    };
+    serve_until(end, listener, arguments)
+}
+
+/// Resolves when standard input ends.
+async fn input_ended() {
+    let (sender, receiver) = oneshot::channel::<()>();
+    // Tokio would read it on a thread of its own too, and needs one more feature for it.
+    std::thread::spawn(move || {
+        // An error ends the input as well as its end does.
+        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        drop(sender);
+    });
+    let _ = receiver.await;
+}
+
+fn listen(arguments: &Arguments) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(arguments.listen)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// Serves on this thread until `end` resolves.
+fn serve_until(
+    end: impl Future<Output = ()>,
+    listener: TcpListener,
+    arguments: &Arguments,
+) -> io::Result<()> {
+    let mock = Mock::new(
+        arguments.token_seconds,
+        arguments.throttle == Switch::On,
+        arguments.record_calls == Switch::On,
+    );
+    let provider =
+        Provider { mock: Rc::new(RefCell::new(mock)), delay: Duration::from_millis(arguments.delay_ms) };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    LocalSet::new().block_on(&runtime, async {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        tokio::select! {
+            () = serve::serve(listener, provider) => {}
+            () = end => {}
+        }
+        Ok(())
+    })
+}

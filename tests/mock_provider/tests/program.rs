@@ -1,0 +1,49 @@
+//! The stand-in as a program of its own.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    process::{Command, Stdio},
+};
+
+const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
+
+/// Where the README has it.
+const ADDRESS: &str = "127.0.0.1:9400";
+
+#[test]
+fn the_stand_in_of_the_readme_serves_where_nobody_types() {
+    let text = fs::read_to_string(README).expect("readable");
+    let mut starts =
+        text.lines().filter_map(|line| line.strip_prefix("cargo run --release --bin mock-provider -- "));
+    let arguments = starts.next().expect("the README starts the stand-in").replace(ADDRESS, "127.0.0.1:0");
+    assert_eq!(starts.next(), None, "the README starts the stand-in once");
+    let mut stand_in = Command::new(env!("CARGO_BIN_EXE_mock-provider"))
+        .args(arguments.split(' '))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("starts");
+    let mut line = String::new();
+    BufReader::new(stand_in.stdout.take().expect("piped")).read_line(&mut line).expect("readable");
+    let address = line.trim().strip_prefix("listening on ").expect("tells its address");
+    // Often enough that it would have noticed the end of its standard input meanwhile.
+    let answers: Vec<_> = (0..20).map(|_| ask(address)).collect();
+    let ended = stand_in.try_wait().expect("can be asked");
+    stand_in.kill().expect("can be ended");
+    stand_in.wait().expect("ends");
+    assert_eq!(ended, None, "it goes on");
+    for answer in answers {
+        assert!(answer.starts_with("HTTP/1.1 "), "{answer:?}");
+    }
+}
+
+fn ask(address: &str) -> String {
+    let mut answer = String::new();
+    let asked = TcpStream::connect(address).and_then(|mut stream| {
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: provider\r\nConnection: close\r\n\r\n")?;
+        stream.read_to_string(&mut answer)
+    });
+    asked.map(|_| answer).unwrap_or_else(|error| error.to_string())
+}
