@@ -1,5 +1,6 @@
 //! The application: the one place that knows every part. Config → build → serve.
 
+mod callers;
 mod operations;
 mod perform;
 mod reload;

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::App;
+use axum::Router;
+
+use super::{App, callers};
 use crate::{
     config::{ConfigError, TrustedProxies, ValidConfig},
     domain::error::Violation,
@@ -11,17 +13,19 @@ use crate::{
 };
 
 /// The face of `app`.
-pub(super) fn service(app: &App) -> rest::Service {
+pub(super) fn router(app: &App) -> Router {
     let config = &app.config.rest;
     let services = &app.services;
     let (clock, policy) = (&services.clock, &services.policy);
     let ledger = Arc::clone(&services.store.ledger);
+    let signed_request = SignedRequestService::new(ledger, Arc::clone(policy), Arc::clone(clock));
     let limit = config.address_limit;
-    rest::service(rest::Parts {
+    rest::router(rest::Parts {
         registration: services.registration.clone(),
         temp_pass: services.temp_pass.clone(),
         client_registration: services.client_registration.clone(),
-        signed_request: SignedRequestService::new(ledger, Arc::clone(policy), Arc::clone(clock)),
+        callers: callers::of_rest(services, &signed_request),
+        signed_request,
         throttle: Throttle::new(Arc::clone(clock), limit.per_second, limit.burst),
         policy: Arc::clone(policy),
         telemetry: app.telemetry.clone(),

@@ -4,10 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tower::Layer;
 
 use super::{
-    App, StartError,
+    App, StartError, callers,
     operations::{self, Readiness},
     rest,
     services::FINISH_MAX,
@@ -16,8 +15,9 @@ use super::{
 use crate::{
     backend::upstream::CircuitState,
     config::{Config, OnWriteFailure},
-    domain::{caller::Caller, device_info::Normalizer, error::StoreError, port::Store},
+    domain::{device_info::Normalizer, error::StoreError, port::Store},
     grpc::{self, FaceLayer, HealthBoard},
+    rest::connected,
     server::{Acceptor, Detached, Http1Options, Http2Options, Serving, Shutdown, WorkerPool},
     service::temp_pass::Outcome,
     telemetry::Telemetry,
@@ -36,7 +36,7 @@ impl App {
     /// Where the store cannot be closed in good order, and where the server ended because a write had failed.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), StartError> {
         let shutdown = Shutdown::default();
-        let rest_service = rest::service(&self);
+        let rest_router = rest::router(&self);
         let routes = grpc::routes(grpc::Parts {
             registration: self.services.registration.clone(),
             temp_pass: self.services.temp_pass.clone(),
@@ -46,13 +46,12 @@ impl App {
         })?;
         // Before it is ready, or the first calls would wait for it.
         let _ = tokio::task::spawn_blocking(Normalizer::warm_up).await;
-        let face = FaceLayer {
+        let face = Arc::new(FaceLayer {
             telemetry: self.telemetry.clone(),
-            caller: Caller::anonymous(),
+            callers: callers::of_grpc(self.config.grpc.auth),
             answer_timeout: self.config.grpc.answer_timeout.0,
             drain: shutdown.drain.clone(),
-        };
-        let grpc_service = face.layer(routes);
+        });
         let Self {
             config, services, grpc, rest, admin, operations, telemetry, readiness, health, pool, ..
         } = self;
@@ -80,8 +79,8 @@ impl App {
         let rest_options = Http1Options { idle_timeout: config.rest.idle_timeout.0 };
         let mut accepting = Box::pin(async {
             tokio::join!(
-                serving.http2(grpc, grpc_service, http2_options(&config)),
-                serving.http1(rest, rest_service, rest_options),
+                serving.http2(grpc, move |peer| face.around(routes.clone(), peer), http2_options(&config)),
+                serving.http1(rest, move |peer| connected(rest_router.clone(), peer), rest_options),
             );
         });
         let failure = tokio::select! {

@@ -60,8 +60,8 @@ pub struct RelayedToken {
 impl RelayedToken {
     /// The token with this text; and whether it is known to be good, because it was issued through here.
     #[must_use]
-    pub fn new(text: &str, is_known: bool) -> Self {
-        Self { text: text.into(), is_known }
+    pub fn new(text: Arc<str>, is_known: bool) -> Self {
+        Self { text, is_known }
     }
 
     /// The token's text.

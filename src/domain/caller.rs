@@ -167,8 +167,8 @@ impl Caller {
 
     /// The same caller in a call of its.
     #[must_use]
-    pub fn in_call(&self, context: CallContext) -> Self {
-        Self { grant: Arc::clone(&self.grant), context }
+    pub fn in_call(self, context: CallContext) -> Self {
+        Self { context, ..self }
     }
 
     /// What goes along with the call to a backend.

@@ -382,7 +382,7 @@ pub struct LookupClues {
 }
 
 /// The outcome of a use case.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What went wrong in a store. Its text is for the log.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -16,6 +16,7 @@ pub mod error;
 pub mod fingerprint;
 pub mod id;
 pub mod leaky_bucket;
+pub mod peer;
 pub mod port;
 pub mod probable_cause;
 pub mod randomness;

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use super::{body::End, status::status_of};
+use super::{body::End, layer::Known, status::status_of};
 use crate::{
     domain::{
         authentication::AuthenticationProblem,
@@ -60,7 +60,8 @@ where
     if let Ok(caller) = caller_of(&request) {
         let deadline = end.as_ref().and_then(|end| end.deadline).map(tokio::time::Instant::into_std);
         let context = CallContext { deadline, ..caller.context().clone() };
-        request.extensions_mut().insert(caller.in_call(context));
+        let known: Known = Ok(caller.in_call(context));
+        request.extensions_mut().insert(known);
     }
     let mut answers = unary(request, work).await?.into_inner();
     let (sender, receiver) = mpsc::channel(ANSWERS_HELD + 1);
@@ -102,9 +103,6 @@ pub(super) fn origin_of<T>(request: &Request<T>) -> Origin {
 
 /// The caller that the face's layer found.
 fn caller_of<T>(request: &Request<T>) -> Result<Caller> {
-    request
-        .extensions()
-        .get::<Caller>()
-        .cloned()
-        .ok_or(Error::NotAuthenticated(AuthenticationProblem::Missing))
+    let known = request.extensions().get::<Known>().cloned();
+    known.unwrap_or(Err(AuthenticationProblem::Missing)).map_err(Error::NotAuthenticated)
 }

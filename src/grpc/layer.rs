@@ -14,7 +14,7 @@ use http::{HeaderMap, Request, Response, StatusCode, header::CONTENT_TYPE};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, body::Body};
-use tower::{Layer, Service};
+use tower::Service;
 use tracing::Instrument;
 
 use super::{
@@ -25,40 +25,46 @@ use super::{
 };
 use crate::{
     domain::{
+        authentication::AuthenticationProblem,
         call::{CallContext, TraceContext},
         caller::Caller,
         error::Error,
+        peer::Peer,
     },
+    service::authentication::{Authenticators, Carrier, Evidence},
     telemetry::Telemetry,
 };
 
-/// Puts [`FaceService`] around the routes.
-#[derive(Debug, Clone)]
+/// What the calls of every connection have around them.
+#[derive(Debug)]
 pub struct FaceLayer {
     /// Where calls are reported.
     pub telemetry: Telemetry,
-    /// Who every call is taken to come from.
-    pub caller: Caller,
+    /// Recognizes who calls.
+    pub callers: Authenticators,
     /// How long a call may take until its answer begins, its own message included, whatever its deadline is.
     pub answer_timeout: Duration,
     /// Cancelled when the server drains: streams end then.
     pub drain: CancellationToken,
 }
 
-impl<S> Layer<S> for FaceLayer {
-    type Service = FaceService<S>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        FaceService { inner, face: Arc::new(self.clone()) }
+impl FaceLayer {
+    /// The routes with this around every call of a connection with this peer.
+    pub fn around<S>(self: &Arc<Self>, inner: S, peer: Peer) -> FaceService<S> {
+        FaceService { inner, face: Arc::clone(self), peer }
     }
 }
 
-/// The routes with what stands around every call.
+/// The routes with what stands around every call of a connection.
 #[derive(Debug, Clone)]
 pub struct FaceService<S> {
     inner: S,
     face: Arc<FaceLayer>,
+    peer: Peer,
 }
+
+/// Who makes a call, or why that is not known, which only a call that needs a caller is told.
+pub(super) type Known = Result<Caller, AuthenticationProblem>;
 
 impl<S, B> Service<Request<B>> for FaceService<S>
 where
@@ -84,7 +90,15 @@ where
             trace: TraceContext::of(request.headers()),
             relayed_token: None,
         };
-        request.extensions_mut().insert(self.face.caller.in_call(context));
+        let evidence = Evidence {
+            peer: &self.peer,
+            environment: None,
+            method: request.method(),
+            carrier: Carrier::Headers(request.headers()),
+        };
+        let known: Known =
+            self.face.callers.identify(&evidence).map(|identity| identity.caller.in_call(context));
+        request.extensions_mut().insert(known);
         request.extensions_mut().insert(end.clone());
         if !is_grpc(request.headers()) {
             record.finish(Code::Unknown);

@@ -22,9 +22,9 @@ use super::{
     failure::{Failure, Shape, shape, unshaped},
     route::{self, OTHER, route_of},
 };
-use crate::{
-    domain::error::{Error, Violation},
-    server::Peer,
+use crate::domain::{
+    error::{Error, Violation},
+    peer::Peer,
 };
 
 /// The longest URI, in bytes. Device information of the usual size fits in ten times over.
@@ -103,7 +103,7 @@ fn length(uri: &Uri) -> usize {
 fn addresses(face: &Face, request: &Request) -> Result<Addresses, Failure> {
     let peer = request.extensions().get::<Peer>();
     let peer = peer.ok_or_else(|| Error::Internal("a call without a peer".to_owned()))?;
-    Ok(Addresses::new(peer.0, request.headers(), &face.trusted_proxies))
+    Ok(Addresses::new(peer.address, request.headers(), &face.trusted_proxies))
 }
 
 /// In which words a failure is told that comes before the form is read.

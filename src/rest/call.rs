@@ -22,7 +22,7 @@ use super::{
     encoding::{is_gzip, unpack},
     failure::{Failure, Shape},
     format::{Asked, asked, media_type, named, split_extension},
-    identity::Identity,
+    identity::identify,
     parameters::{Parameters, is_form},
 };
 use crate::{
@@ -32,6 +32,7 @@ use crate::{
         error::{Error, Violation, Violations},
         id::EnvironmentName,
     },
+    service::authentication::{Carrier, Identity},
 };
 
 /// How much of a body is read of somebody who has not shown who it is: enough for the format that a form may ask for, and
@@ -63,7 +64,7 @@ pub(super) async fn respond(
         Err(failure) => return failure.into_response(),
     };
     // Before the body, which is much to keep for a stranger.
-    let identity = Identity::of(face, &call.head, &call.environment, call.context()).await;
+    let identity = call.identify(face, Carrier::Headers(call.headers())).await;
     let limit = match &identity {
         Ok(_) => usize::MAX,
         Err(_) if call.has_form() && !call.has_authorization() => TOKEN_FORM_MAX,
@@ -156,6 +157,11 @@ impl Call {
         self.head.headers.contains_key(AUTHORIZATION)
     }
 
+    /// Who calls, by what is carried there.
+    async fn identify(&self, face: &Face, carrier: Carrier<'_>) -> Result<Identity, Error> {
+        identify(face, &self.head, &self.environment, carrier, self.context()).await
+    }
+
     /// Who calls: by the headers, or by an access token in the form.
     async fn identity(
         &self,
@@ -169,7 +175,7 @@ impl Call {
             return Err(Failure::TokenTwice);
         }
         let token = std::str::from_utf8(token).unwrap_or_default();
-        Ok(Identity::of_token(face, token, &self.environment, self.context()).await?)
+        Ok(self.identify(face, Carrier::Form(token)).await?)
     }
 
     async fn answer(

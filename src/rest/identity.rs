@@ -1,143 +1,67 @@
-//! Who sent a request: a registered client with its access token, or one that signs each request.
+//! Who sent a request, and what follows from the way by which that is known.
 
-use http::{header::AUTHORIZATION, request};
+use http::request;
 
 use super::Face;
 use crate::{
     domain::{
         address::Address,
-        authentication::AuthenticationProblem,
-        backend::RegistrationRelay,
-        call::{CallContext, RelayedToken},
-        caller::{Caller, Permission, Scope},
+        call::CallContext,
         error::{Error, Result},
         id::EnvironmentName,
+        peer::Peer,
         registration::{OAUTH2, SourceApplication},
     },
-    service::signed_request::Nonce,
+    service::authentication::{Carrier, Evidence, Identity, Proof},
 };
 
-/// Who sent a request.
-#[derive(Debug)]
-pub(super) struct Identity {
-    /// The caller, with what it is granted.
-    pub caller: Caller,
-    /// `OAUTH2`, or nothing for a request that is signed by itself.
-    pub authorization_type: &'static str,
-    /// The application, where a registered client sent it.
-    pub application: Option<SourceApplication>,
-    /// The upstream's own token, of a client that is registered there.
-    relayed_token: Option<RelayedToken>,
-    sends_device_information: bool,
-    /// What makes a signed request different from all others.
-    nonce: Option<Nonce>,
+/// Who sent a request that carries its credentials there. Asks the store only for tokens of an upstream.
+///
+/// # Errors
+/// [`Error::NotAuthenticated`], [`Error::StoreUnavailable`].
+pub(super) async fn identify(
+    face: &Face,
+    head: &request::Parts,
+    environment: &EnvironmentName,
+    carrier: Carrier<'_>,
+    context: CallContext,
+) -> Result<Identity> {
+    let peer = head.extensions.get::<Peer>();
+    let peer = peer.ok_or_else(|| Error::Internal("a call without a peer".to_owned()))?;
+    let evidence = Evidence { peer, environment: Some(environment), method: &head.method, carrier };
+    let identity = face.callers.identify(&evidence).map_err(Error::NotAuthenticated)?;
+    identity.in_call(context).await
 }
 
-impl Identity {
-    /// Reads the request's headers. Asks the store only for tokens of an upstream.
-    ///
-    /// # Errors
-    /// [`Error::NotAuthenticated`], [`Error::StoreUnavailable`].
-    pub async fn of(
-        face: &Face,
-        head: &request::Parts,
-        environment: &EnvironmentName,
-        context: CallContext,
-    ) -> Result<Self> {
-        Ok(Self::known(face, head, environment).await?.in_call(context))
+/// Lets a request count that is signed by itself, and came from `client`. Called when nothing else stands in the way of what
+/// it asks for.
+///
+/// # Errors
+/// [`Error::NotAuthenticated`] where its nonce came from another client before, [`Error::StoreUnavailable`].
+pub(super) async fn count(face: &Face, identity: &Identity, client: Address) -> Result<()> {
+    match &identity.proof {
+        Proof::Signature(nonce) => face.signed_request.count(nonce, client).await,
+        Proof::Connection | Proof::AccessToken(_) | Proof::UpstreamToken(_) => Ok(()),
     }
+}
 
-    /// The client whose access token a form carries.
-    ///
-    /// # Errors
-    /// As [`Identity::of`].
-    pub async fn of_token(
-        face: &Face,
-        token: &str,
-        environment: &EnvironmentName,
-        context: CallContext,
-    ) -> Result<Self> {
-        Ok(Self::by_token(face, token, environment).await?.in_call(context))
+/// What records say of how the device's client is known: `OAUTH2`, or nothing for a request that is signed by itself.
+pub(super) fn authorization_type(proof: &Proof) -> &'static str {
+    match proof {
+        Proof::AccessToken(_) | Proof::UpstreamToken(_) => OAUTH2,
+        Proof::Connection | Proof::Signature(_) => "",
     }
+}
 
-    fn in_call(self, context: CallContext) -> Self {
-        let context = CallContext { relayed_token: self.relayed_token.clone(), ..context };
-        Self { caller: self.caller.in_call(context), ..self }
+/// The application, where a client that is registered here sent the request.
+pub(super) fn application(proof: &Proof) -> Option<&SourceApplication> {
+    match proof {
+        Proof::AccessToken(application) => Some(application),
+        Proof::Connection | Proof::UpstreamToken(_) | Proof::Signature(_) => None,
     }
+}
 
-    async fn known(face: &Face, head: &request::Parts, environment: &EnvironmentName) -> Result<Self> {
-        let refused = |problem| Err(Error::NotAuthenticated(problem));
-        let mut lines = head.headers.get_all(AUTHORIZATION).iter();
-        let line = match (lines.next(), lines.next()) {
-            (None, _) => return refused(AuthenticationProblem::Missing),
-            (Some(line), None) => line.to_str().unwrap_or_default().trim(),
-            (Some(_), Some(_)) => return refused(AuthenticationProblem::Unreadable),
-        };
-        match line.split_once(' ') {
-            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
-                Self::by_token(face, token.trim(), environment).await
-            }
-            _ => {
-                let (caller, nonce) = face.signed_request.authenticate(head.method.as_str(), line)?;
-                Ok(Self {
-                    caller,
-                    authorization_type: "",
-                    application: None,
-                    relayed_token: None,
-                    sends_device_information: false,
-                    nonce: Some(nonce),
-                })
-            }
-        }
-    }
-
-    async fn by_token(face: &Face, token: &str, environment: &EnvironmentName) -> Result<Self> {
-        let upstream = face.policy.load().relaying_upstream(environment).cloned();
-        if let Some(upstream) = upstream {
-            return Self::relayed(&*upstream.relay, token, environment).await;
-        }
-        let client = face.client_registration.authenticate(token, environment)?;
-        Ok(Self {
-            caller: client.caller,
-            authorization_type: OAUTH2,
-            application: Some(client.application),
-            relayed_token: None,
-            sends_device_information: true,
-            nonce: None,
-        })
-    }
-
-    /// A client that is registered with the upstream: what it may do is the upstream's to judge.
-    async fn relayed(
-        relay: &dyn RegistrationRelay,
-        token: &str,
-        environment: &EnvironmentName,
-    ) -> Result<Self> {
-        let is_known = relay.has_issued(token).await?;
-        let environments = Scope::Only([environment.clone()].into());
-        Ok(Self {
-            caller: Caller::new("client of the upstream", Scope::Any, environments, Permission::ALL),
-            authorization_type: OAUTH2,
-            application: None,
-            relayed_token: Some(RelayedToken::new(token, is_known)),
-            sends_device_information: true,
-            nonce: None,
-        })
-    }
-
-    /// Whether the client is older than device information.
-    pub fn is_older_than_device_information(&self) -> bool {
-        !self.sends_device_information
-    }
-
-    /// Lets a signed request count that came from `client`. Called when nothing else stands in the way of what it asks for.
-    ///
-    /// # Errors
-    /// [`Error::NotAuthenticated`] where its nonce came from another client before, [`Error::StoreUnavailable`].
-    pub async fn count(&self, face: &Face, client: Address) -> Result<()> {
-        match &self.nonce {
-            Some(nonce) => face.signed_request.count(nonce, client).await,
-            None => Ok(()),
-        }
-    }
+/// Whether the client is older than device information.
+pub(super) fn is_older_than_device_information(proof: &Proof) -> bool {
+    matches!(proof, Proof::Signature(_))
 }

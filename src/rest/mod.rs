@@ -32,6 +32,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
+    body::Body,
     middleware::{from_fn, from_fn_with_state},
     routing::{delete, get, post},
 };
@@ -42,9 +43,11 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::{
     config::{CorsOrigin, DeviceIdRule, DeviceInfoRule, Format, TrustedProxies},
+    domain::peer::Peer,
+    server::ConnectionService,
     service::{
-        ClientRegistrationService, RegistrationService, TempPassService, policy::SharedPolicy,
-        signed_request::SignedRequestService, throttle::Throttle,
+        ClientRegistrationService, RegistrationService, TempPassService, authentication::Authenticators,
+        policy::SharedPolicy, signed_request::SignedRequestService, throttle::Throttle,
     },
     telemetry::Telemetry,
 };
@@ -63,7 +66,9 @@ pub struct Parts {
     pub temp_pass: TempPassService,
     /// The use cases around registered clients.
     pub client_registration: ClientRegistrationService,
-    /// Recognizes requests that are signed one by one.
+    /// Recognizes who calls.
+    pub callers: Authenticators,
+    /// Lets requests count that are signed one by one.
     pub signed_request: SignedRequestService,
     /// How fast clients may call.
     pub throttle: Throttle,
@@ -91,18 +96,19 @@ pub struct Parts {
 
 pub use passthrough::Passthrough;
 
-/// The face as a listener serves it.
-pub type Service = MapRequest<Router, fn(Request<Incoming>) -> Request<Incoming>>;
-
 /// The face as handlers hold it.
 type Face = Arc<Parts>;
 
-/// The face: every path, however it is written.
-pub fn service(parts: Parts) -> Service {
-    MapRequest::new(router(parts), route::in_served_form)
+/// The face as a connection with this peer is served with it: every path, however it is written.
+pub fn connected(router: Router, peer: Peer) -> impl ConnectionService<Body> {
+    MapRequest::new(router, move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer.clone());
+        route::in_served_form(request)
+    })
 }
 
-fn router(parts: Parts) -> Router {
+/// The face: its paths.
+pub fn router(parts: Parts) -> Router {
     let cors = cors(&parts.cors_origins);
     let face = Arc::new(parts);
     let router = Router::new()

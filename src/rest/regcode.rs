@@ -10,7 +10,7 @@ use super::{
     Face, X_DEVICE_INFO,
     call::{Call, answer, respond},
     format::split_extension,
-    identity::Identity,
+    identity::{application, authorization_type, count, is_older_than_device_information},
     parameters::Parameters,
     record::render,
 };
@@ -23,7 +23,7 @@ use crate::{
         id::{DUMMY_DEVICE_ID, DeviceId, MvpdId},
         registration::{LegacyParameters, RegistrationRequest, Ttl},
     },
-    service::{policy::Place, registration::Lookup},
+    service::{authentication::Proof, policy::Place, registration::Lookup},
 };
 
 /// A path's parameters, if they are UTF-8.
@@ -36,13 +36,13 @@ pub(super) async fn create(
 ) -> Response {
     respond(&face, request, async |call, identity, parameters, mut violations, format| {
         let place = place(&face, call, requestor, parameters, &mut violations);
-        let request = create_request(&face, call, parameters, identity, place, violations)?;
+        let request = create_request(&face, call, parameters, &identity.proof, place, violations)?;
         match &request.device_id {
             Some(device_id) => face.throttle.admit_create(call.addresses.client, device_id.as_str())?,
             // A server may make codes for many devices that have no id yet.
             None => face.throttle.admit_create(call.addresses.client, &call.addresses.device.to_string())?,
         }
-        identity.count(&face, call.addresses.client).await?;
+        count(&face, identity, call.addresses.client).await?;
         let created = face.registration.create(&identity.caller, request, None).await?;
         Ok(answer(StatusCode::CREATED, format, render(&created.view.registration, format)?))
     })
@@ -56,7 +56,7 @@ pub(super) async fn read(
 ) -> Response {
     respond(&face, request, async |call, identity, parameters, violations, format| {
         let lookup = lookup(&face, call, segments, parameters, violations)?;
-        identity.count(&face, call.addresses.client).await?;
+        count(&face, identity, call.addresses.client).await?;
         let view = face.registration.get(&identity.caller, &lookup).await?;
         if view.is_partial {
             // The documented record has no place for what is not known.
@@ -76,7 +76,7 @@ pub(super) async fn delete(
 ) -> Response {
     respond(&face, request, async |call, identity, parameters, violations, _| {
         let lookup = lookup(&face, call, segments, parameters, violations)?;
-        identity.count(&face, call.addresses.client).await?;
+        count(&face, identity, call.addresses.client).await?;
         face.registration.delete(&identity.caller, &lookup).await?;
         Ok(StatusCode::NO_CONTENT.into_response())
     })
@@ -87,14 +87,14 @@ fn create_request(
     face: &Face,
     call: &Call,
     parameters: &Parameters<'_>,
-    identity: &Identity,
+    proof: &Proof,
     place: Option<Place>,
     mut violations: Violations,
 ) -> Result<RegistrationRequest, Error> {
     let device_id = device_id(face.device_id, parameters, &mut violations);
     let device_info = device_info(call, parameters, &mut violations);
     let needs_device_info =
-        face.device_info == DeviceInfoRule::Required && !identity.is_older_than_device_information();
+        face.device_info == DeviceInfoRule::Required && !is_older_than_device_information(proof);
     if device_info.is_none() && violations.is_empty() && needs_device_info {
         violations.add("", missing("X-Device-Info"));
     }
@@ -122,8 +122,8 @@ fn create_request(
         device_port: call.addresses.device_port,
         mvpd,
         ttl,
-        authorization_type: identity.authorization_type.to_owned(),
-        source_application: identity.application.clone(),
+        authorization_type: authorization_type(proof).to_owned(),
+        source_application: application(proof).cloned(),
         legacy,
         ..RegistrationRequest::new(place)
     })

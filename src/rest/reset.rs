@@ -10,6 +10,7 @@ use http::StatusCode;
 use super::{
     Face,
     call::{Call, respond},
+    identity::count,
     parameters::Parameters,
 };
 use crate::{
@@ -41,7 +42,7 @@ pub(super) async fn reset(State(face): State<Face>, request: Request) -> Respons
             }
             _ => return Err(violations.into_error().into()),
         };
-        identity.count(&face, call.addresses.client).await?;
+        count(&face, identity, call.addresses.client).await?;
         face.temp_pass.reset(&identity.caller, &Origin::new("rest", call.headers()), request).await?;
         Ok(StatusCode::NO_CONTENT.into_response())
     })
@@ -63,7 +64,7 @@ pub(super) async fn reset_generic(State(face): State<Face>, request: Request) ->
             }
             _ => return Err(violations.into_error().into()),
         };
-        identity.count(&face, call.addresses.client).await?;
+        count(&face, identity, call.addresses.client).await?;
         face.temp_pass.reset(&identity.caller, &Origin::new("rest", call.headers()), request).await?;
         Ok(StatusCode::NO_CONTENT.into_response())
     })

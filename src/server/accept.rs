@@ -24,8 +24,8 @@ pub struct Acceptor {
 pub struct Accepted {
     /// The connection.
     pub stream: TcpStream,
-    /// Who is at its other end.
-    pub peer: SocketAddr,
+    /// Where it comes from.
+    pub address: SocketAddr,
     /// Its place among the connections; dropped, it makes room for another.
     pub place: OwnedSemaphorePermit,
 }
@@ -46,12 +46,12 @@ impl Acceptor {
         loop {
             // A semaphore that nobody closes always gives a permit in the end.
             let Ok(place) = Arc::clone(&self.room).acquire_owned().await else { continue };
-            let accepted = self.listener.accept().await.and_then(|(stream, peer)| {
+            let accepted = self.listener.accept().await.and_then(|(stream, address)| {
                 stream.set_nodelay(true)?;
-                Ok((stream, peer))
+                Ok((stream, address))
             });
             match accepted {
-                Ok((stream, peer)) => return Accepted { stream, peer, place },
+                Ok((stream, address)) => return Accepted { stream, address, place },
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;

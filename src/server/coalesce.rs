@@ -12,10 +12,8 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// So much is gathered before it is sent within a turn.
 const GATHERED_MAX: usize = 64 * 1024;
@@ -25,21 +23,30 @@ const KEPT: usize = 16 * 1024;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// A connection's socket. Writes gather in it until [`Coalesced::poll_send`]; the HTTP/2 layer holds one handle, and
+/// A connection's stream. Writes gather in it until [`Gathering::poll_send`]; the HTTP/2 layer holds one handle, and
 /// who drives that layer the other.
-#[derive(Debug, Clone)]
-pub(super) struct Coalesced(Arc<Mutex<Gathering>>);
+#[derive(Debug)]
+pub(super) struct Coalesced<S>(Arc<Mutex<Gathering<S>>>);
 
 #[derive(Debug)]
-struct Gathering {
-    stream: TcpStream,
+struct Gathering<S> {
+    stream: S,
+    /// What was read of the stream before this had it, and is to be read again.
+    read_ahead: Bytes,
     gathered: Vec<u8>,
     sent: usize,
 }
 
-impl Coalesced {
-    pub(super) fn new(stream: TcpStream) -> Self {
-        Self(Arc::new(Mutex::new(Gathering { stream, gathered: Vec::new(), sent: 0 })))
+impl<S> Clone for Coalesced<S> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Coalesced<S> {
+    /// A stream that begins with `read_ahead`, which was read of it already.
+    pub(super) fn new(stream: S, read_ahead: Bytes) -> Self {
+        Self(Arc::new(Mutex::new(Gathering { stream, read_ahead, gathered: Vec::new(), sent: 0 })))
     }
 
     /// Drives `connection`, which writes to this socket, and sends what it gathered after each of its turns.
@@ -58,13 +65,13 @@ impl Coalesced {
         .await
     }
 
-    fn lock(&self) -> MutexGuard<'_, Gathering> {
+    fn lock(&self) -> MutexGuard<'_, Gathering<S>> {
         // Only the thread that serves the connection ever takes it.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Gathering {
+impl<S: AsyncRead + AsyncWrite + Unpin> Gathering<S> {
     fn poll_send(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.sent < self.gathered.len() {
             match ready!(Pin::new(&mut self.stream).poll_write(context, &self.gathered[self.sent..]))? {
@@ -75,7 +82,8 @@ impl Gathering {
         self.sent = 0;
         self.gathered.clear();
         self.gathered.shrink_to(KEPT);
-        Poll::Ready(Ok(()))
+        // A stream that encrypts gathers too.
+        Pin::new(&mut self.stream).poll_flush(context)
     }
 
     fn poll_gather(
@@ -92,17 +100,23 @@ impl Gathering {
     }
 }
 
-impl AsyncRead for Coalesced {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Coalesced<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.lock().stream).poll_read(context, buffer)
+        let mut gathering = self.lock();
+        if gathering.read_ahead.is_empty() {
+            return Pin::new(&mut gathering.stream).poll_read(context, buffer);
+        }
+        let length = gathering.read_ahead.len().min(buffer.remaining());
+        buffer.put_slice(&gathering.read_ahead.split_to(length));
+        Poll::Ready(Ok(()))
     }
 }
 
-impl AsyncWrite for Coalesced {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Coalesced<S> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.lock().poll_gather(context, &[io::IoSlice::new(bytes)])
     }

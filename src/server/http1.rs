@@ -1,13 +1,8 @@
 //! HTTP/1.1 connections, from the first byte to the last.
 
-use std::{
-    net::{SocketAddr, TcpStream},
-    pin::pin,
-    time::Duration,
-};
+use std::{pin::pin, time::Duration};
 
-use http::Request;
-use hyper::{body::Incoming, server::conn::http1};
+use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
@@ -33,29 +28,16 @@ pub struct Http1Options {
     pub idle_timeout: Duration,
 }
 
-/// Who is at the other end of the connection that a request came over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Peer(pub SocketAddr);
-
 /// Serves a connection until the client leaves or idles for too long, or the server drains and its call has ended or is
 /// cut.
-pub(super) async fn serve<S, B>(
-    stream: TcpStream,
-    peer: SocketAddr,
-    service: S,
-    options: Http1Options,
-    shutdown: Shutdown,
-) where
+pub(super) async fn serve<I, S, B>(stream: I, service: S, options: Http1Options, shutdown: Shutdown)
+where
+    I: AsyncRead + AsyncWrite + Send + 'static,
     S: ConnectionService<B>,
     B: ConnectionBody,
 {
-    let Ok(stream) = tokio::net::TcpStream::from_std(stream) else { return };
-    let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(Peer(peer));
-        service.clone().call(request)
-    });
-    let connection =
-        builder(options.idle_timeout).serve_connection(socket(stream, options.idle_timeout), service);
+    let connection = builder(options.idle_timeout)
+        .serve_connection(timed(stream, options.idle_timeout), TowerToHyperService::new(service));
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -79,7 +61,7 @@ where
     S: ConnectionService<B>,
     B: ConnectionBody,
 {
-    let stream = socket(stream, INNER_TIMEOUT);
+    let stream = timed(stream, INNER_TIMEOUT);
     // One call each: who keeps a connection would hold up the server's end.
     let connection =
         builder(INNER_TIMEOUT).keep_alive(false).serve_connection(stream, TowerToHyperService::new(service));
@@ -93,8 +75,8 @@ fn builder(head_timeout: Duration) -> http1::Builder {
     builder
 }
 
-/// A socket on which a client that takes nothing of what is sent to it is given up: hyper itself waits for ever.
-fn socket<S: AsyncRead + AsyncWrite>(
+/// A stream on which a client that takes nothing of what is sent to it is given up: hyper itself waits for ever.
+fn timed<S: AsyncRead + AsyncWrite>(
     stream: S,
     write_timeout: Duration,
 ) -> TokioIo<std::pin::Pin<Box<TimeoutWriter<S>>>> {

@@ -1,12 +1,14 @@
 //! One HTTP/2 connection, from its first byte to its last.
 
-use std::{net::TcpStream, pin::pin, time::Duration};
+use std::{pin::pin, time::Duration};
 
+use bytes::Bytes;
 use hyper::server::conn::http2;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
 use super::{
     Shutdown,
@@ -19,9 +21,6 @@ const PREFACE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The bytes of that (RFC 9113, section 3.4).
 const PREFACE_LENGTH: usize = 24;
-
-/// How long to wait before looking again at a preface that came in pieces, which is rare.
-const PREFACE_PAUSE: Duration = Duration::from_millis(20);
 
 /// The most bytes of headers that a request may have.
 const MAX_HEADER_LIST_SIZE: u32 = 32 * 1024;
@@ -44,16 +43,14 @@ pub struct Http2Options {
 }
 
 /// Serves a connection until the client leaves, or the server drains and its calls have ended or are cut.
-pub(super) async fn serve<S, B>(stream: TcpStream, service: S, options: Http2Options, shutdown: Shutdown)
+pub(super) async fn serve<I, S, B>(mut stream: I, service: S, options: Http2Options, shutdown: Shutdown)
 where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: ConnectionService<B>,
     B: ConnectionBody,
 {
-    let Ok(stream) = tokio::net::TcpStream::from_std(stream) else { return };
-    if !speaks_in_time(&stream, &shutdown).await {
-        return;
-    }
-    let socket = Coalesced::new(stream);
+    let Some(preface) = preface_in_time(&mut stream, &shutdown).await else { return };
+    let socket = Coalesced::new(stream, preface);
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .max_concurrent_streams(options.max_streams)
@@ -84,24 +81,13 @@ where
     }
 }
 
-/// Whether the client has begun to speak HTTP/2 before its time is over. hyper waits for the preface for as long as it
-/// takes, so it is looked at here first, without taking it from the socket.
-async fn speaks_in_time(stream: &tokio::net::TcpStream, shutdown: &Shutdown) -> bool {
-    tokio::select! {
-        speaks = tokio::time::timeout(PREFACE_TIMEOUT, speaks(stream)) => speaks.unwrap_or(false),
-        () = shutdown.drain.cancelled() => false,
-    }
-}
-
-async fn speaks(stream: &tokio::net::TcpStream) -> bool {
+/// What the client says first, if it says it before its time is over. hyper waits for the preface for as long as it takes,
+/// so it is read here first. Whether it is the preface is hyper's to say.
+async fn preface_in_time(stream: &mut (impl AsyncRead + Unpin), shutdown: &Shutdown) -> Option<Bytes> {
     let mut preface = [0; PREFACE_LENGTH];
-    loop {
-        match stream.peek(&mut preface).await {
-            // Whether it is the preface is hyper's to say.
-            Ok(PREFACE_LENGTH) => return true,
-            Ok(0) | Err(_) => return false,
-            // A socket with some bytes is readable all the time: there is nothing to wait for but time.
-            Ok(_) => tokio::time::sleep(PREFACE_PAUSE).await,
-        }
-    }
+    tokio::select! {
+        read = tokio::time::timeout(PREFACE_TIMEOUT, stream.read_exact(&mut preface)) => read.ok()?.ok()?,
+        () = shutdown.drain.cancelled() => return None,
+    };
+    Some(Bytes::copy_from_slice(&preface))
 }

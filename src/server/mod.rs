@@ -12,19 +12,23 @@ mod http1;
 mod http2;
 mod pool;
 mod service;
+mod transport;
+
+#[cfg(test)]
+mod tests;
 
 pub use accept::{Accepted, Acceptor};
 pub use bind::{BindError, bind};
-pub use http1::{Http1Options, Peer, serve_inner};
+pub use http1::{Http1Options, serve_inner};
 pub use http2::Http2Options;
 pub use pool::{Detached, WorkerPool};
+pub use service::{ConnectionBody, ConnectionService};
 
-use std::net::{SocketAddr, TcpStream};
+use std::future::Future;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::telemetry::Telemetry;
-use service::{ConnectionBody, ConnectionService};
+use crate::{domain::peer::Peer, telemetry::Telemetry};
 
 /// The two steps by which a server ends.
 #[derive(Debug, Clone, Default)]
@@ -47,26 +51,36 @@ pub struct Serving<'a> {
 }
 
 impl Serving<'_> {
-    /// Serves HTTP/2 connections until the server drains.
-    pub async fn http2<S, B>(self, acceptor: Acceptor, service: S, options: Http2Options)
-    where
+    /// Serves HTTP/2 connections until the server drains, each with the service that `connected` makes for its peer.
+    pub async fn http2<S, B>(
+        self,
+        acceptor: Acceptor,
+        connected: impl Fn(Peer) -> S + Clone + Send + 'static,
+        options: Http2Options,
+    ) where
         S: ConnectionService<B>,
         B: ConnectionBody,
     {
-        self.each("grpc", acceptor, |stream, _| {
-            http2::serve(stream, service.clone(), options.clone(), self.shutdown.clone())
+        let shutdown = self.shutdown.clone();
+        self.each("grpc", acceptor, move |stream, peer| {
+            http2::serve(stream, connected(peer), options.clone(), shutdown.clone())
         })
         .await;
     }
 
-    /// Serves HTTP/1.1 connections until the server drains.
-    pub async fn http1<S, B>(self, acceptor: Acceptor, service: S, options: Http1Options)
-    where
+    /// The same for HTTP/1.1.
+    pub async fn http1<S, B>(
+        self,
+        acceptor: Acceptor,
+        connected: impl Fn(Peer) -> S + Clone + Send + 'static,
+        options: Http1Options,
+    ) where
         S: ConnectionService<B>,
         B: ConnectionBody,
     {
-        self.each("rest", acceptor, |stream, peer| {
-            http1::serve(stream, peer, service.clone(), options.clone(), self.shutdown.clone())
+        let shutdown = self.shutdown.clone();
+        self.each("rest", acceptor, move |stream, peer| {
+            http1::serve(stream, connected(peer), options.clone(), shutdown.clone())
         })
         .await;
     }
@@ -76,19 +90,20 @@ impl Serving<'_> {
         self,
         listener: &'static str,
         acceptor: Acceptor,
-        serve: impl Fn(TcpStream, SocketAddr) -> F,
+        serve: impl Fn(transport::Stream, Peer) -> F + Clone + Send + 'static,
     ) where
         F: Future<Output = ()> + Send + 'static,
     {
-        while let Some(accepted) = acceptor.next().await {
+        while let Some(Accepted { stream, address, place }) = acceptor.next().await {
             // It leaves this thread's runtime for another one's.
-            let Ok(stream) = accepted.stream.into_std() else { continue };
-            let connection = serve(stream, accepted.peer);
+            let Ok(socket) = stream.into_std() else { continue };
             let telemetry = self.telemetry.clone();
-            let place = accepted.place;
+            let serve = serve.clone();
             self.pool.spawn(move || async move {
                 telemetry.metrics().connection_opened(listener);
-                connection.await;
+                if let Ok((stream, peer)) = transport::plain(socket, address) {
+                    serve(stream, peer).await;
+                }
                 telemetry.metrics().connection_closed(listener);
                 drop(place);
             });

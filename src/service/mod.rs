@@ -1,6 +1,7 @@
 //! The use cases: policy that holds for every backend and every face. One use case a file.
 
 pub mod audit;
+pub mod authentication;
 pub mod backends;
 pub mod budget;
 pub mod client_registration;

@@ -2,7 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::policy::SharedPolicy;
+use http::Method;
+
+use super::{
+    authentication::{Authenticator, Credentials, Evidence, Identity, Proof},
+    policy::SharedPolicy,
+};
 use crate::{
     auth::SignedRequest,
     domain::{
@@ -39,30 +44,22 @@ impl SignedRequestService {
         Self { ledger, policy, clock }
     }
 
-    /// The caller that signed `header`, the `Authorization` of a request with this HTTP method, and the nonce by which the
-    /// request [counts](Self::count).
-    ///
-    /// # Errors
-    /// [`Error::NotAuthenticated`].
-    pub fn authenticate(&self, method: &str, header: &str) -> Result<(Caller, Nonce)> {
-        let refused = |problem| Err(Error::NotAuthenticated(problem));
-        let Some(request) = SignedRequest::parse(header) else {
-            return refused(AuthenticationProblem::Unreadable);
-        };
+    fn signer(
+        &self,
+        request: &SignedRequest<'_>,
+        method: &Method,
+    ) -> Result<Identity, AuthenticationProblem> {
         let policy = self.policy.load_full();
         let key = policy.clients.legacy_keys.get(request.public_key);
-        let Some(key) = key.filter(|key| request.is_signed_with(key.secret_key.reveal())) else {
-            return refused(AuthenticationProblem::SignatureInvalid);
-        };
-        if request.method != method {
-            return refused(AuthenticationProblem::SignatureInvalid);
-        }
+        let key = key.filter(|key| request.is_signed_with(key.secret_key.reveal()));
+        let key = key.filter(|_| request.method == method.as_str());
+        let key = key.ok_or(AuthenticationProblem::SignatureInvalid)?;
         let request_time = check_time(self.clock.now(), request.request_time)?;
         let requestor = RequestorId::parse("requestor_id", request.requestor_id).ok();
         let requestors = requestor.into_iter().filter(|requestor| key.requestors.contains(requestor));
         let name = format!("key pair {}", request.public_key);
         let caller = Caller::new(name, Scope::Only(requestors.collect()), Scope::Any, Permission::DEVICE);
-        Ok((caller, Nonce::new(&request, request_time)))
+        Ok(Identity { caller, proof: Proof::Signature(Nonce::new(request, request_time)) })
     }
 
     /// Lets the request of this client count, unless its nonce came from another one before: clients in the field sign
@@ -86,8 +83,16 @@ impl SignedRequestService {
     }
 }
 
+impl Authenticator for SignedRequestService {
+    /// The proof is the nonce by which the request [counts](SignedRequestService::count).
+    fn identify(&self, evidence: &Evidence<'_>) -> Result<Option<Identity>, AuthenticationProblem> {
+        let Credentials::Other(line) = evidence.credentials() else { return Ok(None) };
+        SignedRequest::parse(line).map(|request| self.signer(&request, evidence.method)).transpose()
+    }
+}
+
 /// What makes a signed request different from all others of its key pair.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Nonce {
     key: LedgerKey,
     end: Timestamp,
@@ -111,16 +116,15 @@ impl std::fmt::Debug for SignedRequestService {
 }
 
 /// The request's time, where it is near ours.
-fn check_time(now: Timestamp, request_time: &str) -> Result<Timestamp> {
-    let refused = |problem| Err(Error::NotAuthenticated(problem));
+fn check_time(now: Timestamp, request_time: &str) -> Result<Timestamp, AuthenticationProblem> {
     let millis = request_time.parse().ok().filter(|millis| MILLISECONDS.contains(millis));
     let Some(time) = millis.map(Timestamp::from_millis) else {
-        return refused(AuthenticationProblem::RequestTimeNotInMilliseconds);
+        return Err(AuthenticationProblem::RequestTimeNotInMilliseconds);
     };
     if now.since(time).max(time.since(now)) <= LEEWAY {
         Ok(time)
     } else {
-        refused(AuthenticationProblem::RequestTimeOff)
+        Err(AuthenticationProblem::RequestTimeOff)
     }
 }
 
@@ -168,11 +172,7 @@ mod tests {
     }
 
     fn problem(request_time: &str) -> Option<AuthenticationProblem> {
-        match check_time(Timestamp::from_millis(1_700_000_000_000), request_time) {
-            Ok(_) => None,
-            Err(Error::NotAuthenticated(problem)) => Some(problem),
-            Err(other) => panic!("{other}"),
-        }
+        check_time(Timestamp::from_millis(1_700_000_000_000), request_time).err()
     }
 
     #[test]

@@ -16,11 +16,11 @@ use crate::{
         authentication::AuthenticationProblem,
         caller::{Caller, Scope},
         clock::Timestamp,
-        error::{Error, Result},
+        error::Result,
         id::EnvironmentName,
-        registration::SourceApplication,
         secret::SecretText,
     },
+    service::authentication::{Authenticator, Credentials, Evidence, Identity, Proof},
 };
 
 /// How long an access token is good for, in seconds: 6 hours, as the provider's are.
@@ -54,15 +54,6 @@ pub struct AccessToken {
     pub create_time: Timestamp,
     /// How long it is good for, in seconds.
     pub expires_in: u64,
-}
-
-/// Who calls with an access token.
-#[derive(Debug, Clone)]
-pub struct Client {
-    /// The caller, granted what its statement has.
-    pub caller: Caller,
-    /// What records show of its application.
-    pub application: SourceApplication,
 }
 
 /// Tokens whose signature was found right. Whether one is still good is asked each time.
@@ -111,36 +102,32 @@ impl ClientRegistrationService {
         Ok(AccessToken { id: claims.jti, token: token.into(), create_time, expires_in: ACCESS_TOKEN_SECONDS })
     }
 
-    /// Who calls with this access token in this environment. Reads nothing but memory.
-    ///
-    /// # Errors
-    /// [`Error::NotAuthenticated`].
-    pub fn authenticate(&self, token: &str, environment: &EnvironmentName) -> Result<Client> {
-        let refused = |problem| Err(Error::NotAuthenticated(problem));
+    /// Who calls with this access token in this environment: the client, granted what its statement has.
+    fn client(&self, token: &str, environment: &EnvironmentName) -> Result<Identity, AuthenticationProblem> {
         let Some(claims) = self.verified(token) else {
-            return refused(AuthenticationProblem::TokenInvalid);
+            return Err(AuthenticationProblem::TokenInvalid);
         };
         if self.parts().clock.now().as_millis() >= claims.exp {
-            return refused(AuthenticationProblem::TokenExpired);
+            return Err(AuthenticationProblem::TokenExpired);
         }
         if claims.env != *environment {
-            return refused(AuthenticationProblem::TokenOfOtherEnvironment);
+            return Err(AuthenticationProblem::TokenOfOtherEnvironment);
         }
         let AccessTokenClaims { iat, sub, cat, grant, .. } = &*claims;
         let revocations = self.inner.revocations.load();
         if revocations.has_client(&grant.statement, *sub, *cat) || revocations.has_time(*iat) {
-            return refused(AuthenticationProblem::TokenRevoked);
+            return Err(AuthenticationProblem::TokenRevoked);
         }
         let Some(rights) = grant.rights(&self.parts().policy.load()) else {
-            return refused(AuthenticationProblem::TokenRevoked);
+            return Err(AuthenticationProblem::TokenRevoked);
         };
         if !rights.environments.contains(environment) {
-            return refused(AuthenticationProblem::TokenRevoked);
+            return Err(AuthenticationProblem::TokenRevoked);
         }
         let environments = Scope::Only([environment.clone()].into());
         let name = format!("client {sub}");
         let caller = Caller::new(name, rights.requestors, environments, rights.permissions);
-        Ok(Client { caller, application: rights.source })
+        Ok(Identity { caller, proof: Proof::AccessToken(rights.source) })
     }
 
     fn verified(&self, token: &str) -> Option<Arc<AccessTokenClaims>> {
@@ -155,5 +142,15 @@ impl ClientRegistrationService {
             self.inner.keys.verify::<AccessTokenClaims>(Purpose::AccessToken, token).map(Arc::new)?;
         remembered.insert(token.into(), Arc::clone(&claims));
         Some(claims)
+    }
+}
+
+impl Authenticator for ClientRegistrationService {
+    /// Takes every access token of a call that says its environment.
+    fn identify(&self, evidence: &Evidence<'_>) -> Result<Option<Identity>, AuthenticationProblem> {
+        match (evidence.environment, evidence.credentials()) {
+            (Some(environment), Credentials::Bearer(token)) => self.client(token, environment).map(Some),
+            _ => Ok(None),
+        }
     }
 }

@@ -22,7 +22,7 @@ use crate::{
     domain::{clock::SharedClock, error::Result, port::Ledger, randomness::SharedRandomness},
 };
 
-pub use access_token::{AccessToken, Client, IssueToken};
+pub use access_token::{AccessToken, IssueToken};
 pub use error::{OAuthError, OAuthErrorCode};
 pub use register::{RegisterClient, RegisteredClient};
 pub use revocation::Revocation;

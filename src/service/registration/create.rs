@@ -45,7 +45,7 @@ impl RegistrationService {
         let keep = KeepAnswer::new(repeat, caller, &request.place);
         // Nor does its deadline end it.
         let context = CallContext { deadline: None, ..caller.context().clone() };
-        let (service, caller) = (self.clone(), caller.in_call(context));
+        let (service, caller) = (self.clone(), caller.clone().in_call(context));
         // On a task of its own, so that a caller whose connection breaks in the middle finds the answer when
         // it asks again: that is what the request id is for.
         let create = async move {
