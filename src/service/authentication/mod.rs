@@ -40,8 +40,8 @@ pub trait Authenticator: Send + Sync {
     fn identify(&self, evidence: &Evidence<'_>) -> Result<Option<Identity>, AuthenticationProblem>;
 }
 
-/// What a call shows of who makes it.
-#[derive(Debug, Clone, Copy)]
+/// What a call shows of who makes it. It shows itself to no log.
+#[derive(Clone, Copy)]
 pub struct Evidence<'a> {
     /// The other end of its connection, which a proxy may be.
     pub peer: &'a Peer,
@@ -54,7 +54,7 @@ pub struct Evidence<'a> {
 }
 
 /// Where a call carries its credentials.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub enum Carrier<'a> {
     /// In its headers.
     Headers(&'a HeaderMap),
@@ -62,7 +62,7 @@ pub enum Carrier<'a> {
     Form(&'a str),
 }
 
-/// The credentials that a call carries. They show themselves to no log.
+/// The credentials that a call carries.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Credentials<'a> {
     /// None.

@@ -157,7 +157,7 @@ mod tests {
                 &UserIdentifier::new(SECRET),
                 &media_token,
                 &Statement::from(&secret()),
-                &RelayedToken::new(SECRET, true),
+                &RelayedToken::new(SECRET.into(), true),
             ],
         );
     }
