@@ -35,12 +35,25 @@ pub struct Create {
 impl Create {
     /// Codes that live for `ttl` seconds; without it, for as long as the server's default says.
     pub fn new(ttl: Option<i64>) -> Result<Self> {
-        Ok(Self {
-            template: Template::new(framed(&create_request(ttl)?), DEVICE_ID),
+        create_request(ttl).map(Self::of)
+    }
+
+    /// The same, with a `request_id` for each: what a client sends that may repeat a call.
+    pub fn repeatable() -> Result<Self> {
+        Ok(Self::of(CreateRegistrationCodeRequest {
+            request_id: format!("00000000-0000-4000-8000-{DEVICE_ID}"),
+            ..create_request(None)?
+        }))
+    }
+
+    /// Wherever [`DEVICE_ID`] stands in `request`, each call has something of its own.
+    fn of(request: CreateRegistrationCodeRequest) -> Self {
+        Self {
+            template: Template::new(framed(&request), DEVICE_ID),
             next_device: AtomicU64::new(0),
             last_device: u64::MAX,
             codes: Codes::default(),
-        })
+        }
     }
 
     /// The same, but only so many.

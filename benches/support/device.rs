@@ -7,8 +7,8 @@ use super::Result;
 
 const SAMPLE: &str = include_str!("../../tests/golden/device_info/fire_tv_sample_derived.json");
 
-/// A device id, for each call's own to be written over.
-pub const DEVICE_ID: &str = "c28tZGV2aWQtMDAz";
+/// A device id, for each call's own to be written over. It is as long as the last group of a UUID, where it stands too.
+pub const DEVICE_ID: &str = "ZGV2aWQtMDAz";
 
 /// The id of the device with this number, as long as [`DEVICE_ID`].
 pub fn device_id(number: u64) -> String {

@@ -1,25 +1,30 @@
-//! Bytes that are made once; what has to differ from call to call is written over a place of its own.
+//! Bytes that are made once; what has to differ from call to call is written over places of its own.
 
 use bytes::{Bytes, BytesMut};
 
-/// Bytes with a place that is written over.
+/// Bytes with places that are written over.
 pub struct Template {
     bytes: Bytes,
-    place: usize,
+    places: Vec<usize>,
 }
 
 impl Template {
-    /// The place is where `mark` stands.
+    /// The places are where `mark` stands, of which there has to be one.
     pub fn new(bytes: impl Into<Bytes>, mark: &str) -> Self {
         let bytes = bytes.into();
-        let place = bytes.windows(mark.len()).position(|part| part == mark.as_bytes());
-        Self { place: place.expect("the template holds the mark"), bytes }
+        let parts = bytes.windows(mark.len()).enumerate();
+        let places: Vec<_> =
+            parts.filter(|(_, part)| *part == mark.as_bytes()).map(|(place, _)| place).collect();
+        assert!(!places.is_empty(), "the template holds the mark");
+        Self { bytes, places }
     }
 
-    /// The bytes with `value` at their place.
+    /// The bytes with `value` at their places.
     pub fn with(&self, value: &[u8]) -> Bytes {
         let mut bytes = BytesMut::from(&*self.bytes);
-        bytes[self.place..self.place + value.len()].copy_from_slice(value);
+        for place in &self.places {
+            bytes[*place..place + value.len()].copy_from_slice(value);
+        }
         bytes.freeze()
     }
 
