@@ -52,6 +52,12 @@ impl Timestamp {
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
+
+    /// The moment so long before this one; the Unix epoch where that would be before it.
+    #[must_use]
+    pub fn before(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
+    }
 }
 
 impl Add<Duration> for Timestamp {
@@ -127,6 +133,18 @@ pub trait Clock: fmt::Debug + Send + Sync {
     fn instant_of(&self, moment: Timestamp) -> MonotonicInstant {
         self.instant().before(self.now().since(moment))
     }
+
+    /// The instant at which the wall clock will show `moment`, if it is not stepped: for an end that was kept in the store.
+    /// The present instant where `moment` is past.
+    fn instant_until(&self, moment: Timestamp) -> MonotonicInstant {
+        self.instant() + moment.since(self.now())
+    }
+
+    /// What the wall clock would have shown at a past `instant`, as far as it shows the right time now: for what is to be
+    /// kept in the store.
+    fn moment_of(&self, instant: MonotonicInstant) -> Timestamp {
+        self.now().before(self.instant().since(instant))
+    }
 }
 
 /// A clock that many parts share.
@@ -146,6 +164,10 @@ const ELAPSED: rustix::time::ClockId = rustix::time::ClockId::Boottime;
 #[cfg(not(target_os = "linux"))]
 const ELAPSED: rustix::time::ClockId = rustix::time::ClockId::Monotonic;
 
+/// What the monotonic clock shows when the machine starts: a hundred years, so that a time that was kept before that has
+/// an instant too.
+const BOOT: MonotonicInstant = MonotonicInstant(100 * 365 * 24 * 3_600 * 1_000_000);
+
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the system's clock")]
     fn now(&self) -> Timestamp {
@@ -155,7 +177,7 @@ impl Clock for SystemClock {
 
     fn instant(&self) -> MonotonicInstant {
         let elapsed = Duration::try_from(rustix::time::clock_gettime(ELAPSED)).unwrap_or_default();
-        MonotonicInstant(u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX))
+        BOOT + elapsed
     }
 
     fn sleep_until(&self, deadline: Timestamp) -> Sleep<'_> {
@@ -189,14 +211,11 @@ struct Shown {
     instant: MonotonicInstant,
 }
 
-/// Where a manual clock's monotonic time begins: a day after its start, as on a machine that has been up for that long.
-const MANUAL_START: MonotonicInstant = MonotonicInstant(86_400_000_000);
-
 impl ManualClock {
     /// A wall clock that shows `start`, and a monotonic one.
     #[must_use]
     pub fn new(start: Timestamp) -> Arc<Self> {
-        let shown = Shown { now: start, instant: MANUAL_START };
+        let shown = Shown { now: start, instant: BOOT };
         Arc::new(Self { shown: tokio::sync::watch::Sender::new(shown) })
     }
 
@@ -284,6 +303,18 @@ mod tests {
         clock.advance(HOUR);
         assert_eq!(clock.instant().since(read), HOUR + Duration::from_secs(1));
         assert_eq!(clock.instant_of(NOON), clock.instant(), "what is in the future has no age");
+        let end = clock.instant_until(clock.now() + HOUR);
+        clock.step_to(NOON);
+        assert_eq!(end.since(clock.instant()), HOUR);
+        clock.advance(HOUR * 2);
+        assert_eq!(clock.moment_of(end), NOON + HOUR);
+    }
+
+    #[test]
+    fn what_was_kept_before_the_machine_started_keeps_its_age() {
+        let years = HOUR * 24 * 365 * 20;
+        let kept = SystemClock.instant_of(SystemClock.now().before(years));
+        assert!(SystemClock.instant().since(kept) >= years);
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use passbridge::{
     config::{Backend, HumanDuration, TokenParameters},
+    domain::clock::Timestamp,
     proto::v1::{CreateRegistrationCodeRequest, ResetTempPassRequest, reset_temp_pass_request::Target},
 };
 use serde_json::json;
@@ -86,6 +87,24 @@ async fn a_token_is_as_old_as_it_was_received_whatever_the_providers_clock_says(
     bridge.created().await;
     bridge.created().await;
     assert_eq!(bridge.provider.issued().await, (1, 1));
+}
+
+#[tokio::test]
+async fn a_step_of_the_wall_clock_makes_a_token_neither_older_nor_younger() {
+    let bridge = Bridge::over(Backend::V1).await;
+    let start = Timestamp::from_millis(START);
+    for now in [start, start + DAY, start.before(DAY)] {
+        bridge.server.clock.step_to(now);
+        bridge.server.temp_passes().reset_temp_pass(reset()).await.expect("resets");
+        assert_eq!(bridge.provider.issued().await, (1, 1), "{now:?}");
+    }
+    // Its time is 6 hours.
+    bridge.advance(Duration::from_secs(6 * 3600)).await;
+    bridge.provider.forget_calls().await;
+    bridge.server.temp_passes().reset_temp_pass(reset()).await.expect("resets");
+    assert_eq!(bridge.provider.issued().await, (1, 2));
+    let refused = bridge.provider.calls().await.iter().any(|call| call["status"] == 401);
+    assert!(!refused, "nor was the old one tried");
 }
 
 #[tokio::test]

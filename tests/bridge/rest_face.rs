@@ -3,6 +3,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use passbridge::{
     config::{Backend, Registration},
+    domain::clock::Timestamp,
     proto::v1::registration_code::State,
 };
 use serde_json::{Value, json};
@@ -12,6 +13,7 @@ use crate::support::{
     http::{Answer, Call, call},
     request::REQUESTOR,
     statement_file,
+    test_server::START,
 };
 
 /// `{"model":"AFTMM","osName":"Android"}`
@@ -182,6 +184,11 @@ async fn over_v2_our_own_credentials_are_used_and_a_token_must_have_come_through
     stranger.create(CREATE).send().await.error(401);
     assert_eq!(bridge.provider.calls().await.len(), 0);
 
+    // It is as old as it is, whatever the wall clock shows.
+    let day = std::time::Duration::from_secs(24 * 3600);
+    bridge.server.clock.step_to(Timestamp::from_millis(START) + day);
+    bridge.provider.advance(24 * 3600 * 1000).await;
+    device.created().await;
     bridge.advance(std::time::Duration::from_secs(6 * 3600)).await;
     device.create(CREATE).send().await.error(401);
 }

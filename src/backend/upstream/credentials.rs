@@ -10,7 +10,7 @@ use super::{UpstreamOptions, UpstreamParts};
 use crate::{
     auth::{KeyRing, key_ring::SealError},
     domain::{
-        clock::Timestamp,
+        clock::{Clock, MonotonicInstant, SharedClock, Timestamp},
         error::Result,
         id::EnvironmentName,
         port::{Ledger, LedgerEntry, LedgerKey},
@@ -57,31 +57,36 @@ pub(super) struct Credentials {
     pub registered: Timestamp,
 }
 
-/// An access token, with what tells its age without trusting the provider's clock.
+/// An access token, with what tells its age without trusting the provider's clock, nor ours to stay as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Token {
     pub access_token: SecretText,
     /// Whose it is.
     pub client_id: String,
-    pub received: Timestamp,
+    pub received: MonotonicInstant,
     /// In seconds, from when it was received.
     pub expires_in: u64,
 }
 
 impl Token {
     /// How much of its time is over, in percent.
-    fn age_percent(&self, now: Timestamp) -> u128 {
+    fn age_percent(&self, now: MonotonicInstant) -> u128 {
         let life = u128::from(self.expires_in.max(1)) * 1000;
         now.since(self.received).as_millis() * 100 / life
     }
 
+    /// How long it is good for still.
+    pub fn time_left(&self, now: MonotonicInstant) -> Duration {
+        Duration::from_secs(self.expires_in).saturating_sub(now.since(self.received))
+    }
+
     /// Whether it can still be used.
-    pub fn is_good(&self, now: Timestamp) -> bool {
+    pub fn is_good(&self, now: MonotonicInstant) -> bool {
         self.age_percent(now) < 100
     }
 
     /// Whether it should be renewed already.
-    pub fn is_due(&self, now: Timestamp) -> bool {
+    pub fn is_due(&self, now: MonotonicInstant) -> bool {
         self.age_percent(now) >= 80
     }
 }
@@ -100,6 +105,7 @@ pub(super) struct Vault {
     ledger: Arc<dyn Ledger>,
     key_ring: Arc<KeyRing>,
     randomness: SharedRandomness,
+    clock: SharedClock,
 }
 
 impl Vault {
@@ -111,8 +117,8 @@ impl Vault {
     ) -> Self {
         let digest = Sha256::digest(statement.reveal());
         let name = [environment.as_str().as_bytes(), options.url.as_str().as_bytes(), &digest].join(&0);
-        let UpstreamParts { ledger, key_ring, randomness, .. } = parts.clone();
-        Self { name, ledger, key_ring, randomness }
+        let UpstreamParts { ledger, key_ring, randomness, clock, .. } = parts.clone();
+        Self { name, ledger, key_ring, randomness, clock }
     }
 
     /// The key of an entry of this kind that is the environment's and the statement's.
@@ -148,12 +154,13 @@ impl Vault {
 
     pub async fn token(&self) -> Result<Option<Token>> {
         let Some((opened, _)) = self.get(TOKEN).await? else { return Ok(None) };
-        Ok(readable(TOKEN, opened.and_then(|bytes| Ok(decode_token(&bytes)?))))
+        Ok(readable(TOKEN, opened.and_then(|bytes| Ok(decode_token(&bytes, &*self.clock)?))))
     }
 
     pub async fn keep_token(&self, token: &Token) -> Result<()> {
-        let end = token.received + Duration::from_secs(token.expires_in);
-        let entry = self.sealed(TOKEN, &encode_token(token)?, Some(end))?;
+        let clock = &*self.clock;
+        let end = clock.moment_of(token.received) + Duration::from_secs(token.expires_in);
+        let entry = self.sealed(TOKEN, &encode_token(token, clock)?, Some(end))?;
         let key = self.key(TOKEN);
         loop {
             let before = self.ledger.get(&key).await?;
@@ -244,22 +251,22 @@ fn decode_credentials(bytes: &[u8]) -> std::result::Result<Credentials, FormatEr
     })
 }
 
-fn encode_token(token: &Token) -> std::result::Result<Vec<u8>, FormatError> {
+fn encode_token(token: &Token, clock: &dyn Clock) -> std::result::Result<Vec<u8>, FormatError> {
     let Token { access_token, client_id, received, expires_in } = token;
     format::encode(&TokenV1 {
         access_token: access_token.reveal(),
         client_id,
-        received: received.as_millis(),
+        received: clock.moment_of(*received).as_millis(),
         expires_in: *expires_in,
     })
 }
 
-fn decode_token(bytes: &[u8]) -> std::result::Result<Token, FormatError> {
+fn decode_token(bytes: &[u8], clock: &dyn Clock) -> std::result::Result<Token, FormatError> {
     let TokenV1 { access_token, client_id, received, expires_in } = format::decode(bytes)?;
     Ok(Token {
         access_token: access_token.to_owned().into(),
         client_id: client_id.to_owned(),
-        received: Timestamp::from_millis(received),
+        received: clock.instant_of(Timestamp::from_millis(received)),
         expires_in,
     })
 }
@@ -294,6 +301,7 @@ mod tests {
             ledger: store.ports().ledger,
             key_ring: Arc::default(),
             randomness: Arc::new(OsRandomness),
+            clock: ManualClock::new(TIME),
         };
         let log = CapturedLog::of_this_thread();
         // Of another version, cut, and sealed by nobody here.
@@ -321,13 +329,15 @@ mod tests {
         let secret = || SecretText::from("hush".to_owned());
         let (client_id, registered) = ("client".to_owned(), Timestamp::from_millis(1));
         let credentials = Credentials { client_id: client_id.clone(), client_secret: secret(), registered };
-        let token = Token { access_token: secret(), client_id, received: registered, expires_in: 1 };
+        let received = MonotonicInstant::from_micros(1);
+        let token = Token { access_token: secret(), client_id, received, expires_in: 1 };
         let statement = Statement::from(&secret());
         assert_withheld("hush", &[&credentials, &token, &statement]);
     }
 
     #[test]
     fn the_formats_of_credentials_and_tokens_are_pinned() {
+        let clock = ManualClock::new(TIME);
         let credentials = credentials("client");
         let encoded = encode_credentials(&credentials).expect("encodes");
         golden::check(
@@ -340,15 +350,16 @@ mod tests {
         let token = Token {
             access_token: SecretText::from("token".to_owned()),
             client_id: "client".to_owned(),
-            received: TIME,
+            received: clock.instant(),
             expires_in: 3600,
         };
-        let encoded = encode_token(&token).expect("encodes");
+        clock.advance(Duration::from_secs(1800));
+        let encoded = encode_token(&token, &*clock).expect("encodes");
         golden::check(
             TokenV1::NAME,
             TokenV1::VERSION,
             &encoded,
-            |bytes| decode_token(bytes).map(|read| read == token),
+            |bytes| decode_token(bytes, &*clock).map(|read| read == token),
             &true,
         );
     }

@@ -128,8 +128,7 @@ impl UpstreamDoctor {
         findings.push(fine("credentials", seen));
         match token {
             Ok(token) => {
-                let age = self.0.inner.parts.clock.now().since(token.received).as_secs();
-                let left = token.expires_in.saturating_sub(age);
+                let left = token.time_left(self.0.inner.parts.clock.instant()).as_secs();
                 findings.push(fine("token", format!("good for another {left} s")));
                 true
             }

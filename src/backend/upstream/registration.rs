@@ -216,7 +216,7 @@ impl Registrar {
         // The pages have these in a form, the OpenAPI file in the query, which access logs keep.
         let call = if self.token_parameters_in_query { call.query(&pairs) } else { call };
         let call = Call { repeatable: true, ..call };
-        let received = self.parts.clock.now();
+        let received = self.parts.clock.instant();
         let answer = self.send(call).await?;
         let Some(body) = body_of(&answer) else {
             return match refused(&answer) {

@@ -22,7 +22,7 @@ use crate::{
     domain::{
         backend::{RegistrationRelay, RelayedAnswer, RelayedCall},
         call::CallContext,
-        clock::Timestamp,
+        clock::MonotonicInstant,
         error::Result,
         port::{LedgerEntry, LedgerKey},
     },
@@ -43,7 +43,7 @@ pub(super) struct Relay {
 }
 
 /// Tokens that were seen, by digest, with their end.
-pub(super) struct SeenTokens(Cache<[u8; 32], Timestamp>);
+pub(super) struct SeenTokens(Cache<[u8; 32], MonotonicInstant>);
 
 impl Default for SeenTokens {
     fn default() -> Self {
@@ -58,7 +58,7 @@ impl RegistrationRelay for Relay {
         let is_token = path.ends_with("/token");
         let call = Call::new(Method::POST, path.to_owned()).on_behalf_of(device);
         let call = Call { query, headers, body, repeatable: is_token, ..call };
-        let received = self.upstream.inner.parts.clock.now();
+        let received = self.upstream.inner.parts.clock.instant();
         let answer = self.upstream.inner.http.send(context, &call).await?;
         if is_token && answer.status.is_success() {
             self.remember(&answer.body, received).await?;
@@ -74,11 +74,11 @@ impl RegistrationRelay for Relay {
         let inner = &self.upstream.inner;
         let SeenTokens(seen) = &inner.seen_tokens;
         if let Some(end) = seen.get(&digest) {
-            return Ok(inner.parts.clock.now() < end);
+            return Ok(inner.parts.clock.instant() < end);
         }
         let Some(entry) = inner.parts.ledger.get(&self.key(&digest)).await? else { return Ok(false) };
         if let Some(end) = entry.expire_time {
-            seen.insert(digest, end);
+            seen.insert(digest, inner.parts.clock.instant_until(end));
         }
         Ok(true)
     }
@@ -89,17 +89,18 @@ impl Relay {
         Self { upstream }
     }
 
-    async fn remember(&self, body: &[u8], received: Timestamp) -> Result<()> {
+    async fn remember(&self, body: &[u8], received: MonotonicInstant) -> Result<()> {
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
         let Some(token) = text(&body, "access_token") else { return Ok(()) };
         let seconds = number(&body, "expires_in").unwrap_or(EXPIRES_IN_DEFAULT).min(EXPIRES_IN_MAX);
-        let end = received + Duration::from_secs(seconds);
+        let (inner, life) = (&self.upstream.inner, Duration::from_secs(seconds));
         let digest: [u8; 32] = Sha256::digest(&token).into();
+        let end = inner.parts.clock.moment_of(received) + life;
         let entry = LedgerEntry { value: MarkV1::encode(), expire_time: Some(end) };
         // Before the client has it, so that its next call finds it on every replica.
-        self.upstream.inner.parts.ledger.put_if_absent(&self.key(&digest), entry).await?;
-        let SeenTokens(seen) = &self.upstream.inner.seen_tokens;
-        seen.insert(digest, end);
+        inner.parts.ledger.put_if_absent(&self.key(&digest), entry).await?;
+        let SeenTokens(seen) = &inner.seen_tokens;
+        seen.insert(digest, received + life);
         Ok(())
     }
 

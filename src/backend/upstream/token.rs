@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     domain::{
-        clock::{MonotonicInstant, Timestamp},
+        clock::MonotonicInstant,
         error::{Error, Result},
         id::EnvironmentName,
         port::{Ledger, LedgerEntry, LedgerKey},
@@ -83,7 +83,7 @@ pub(super) enum Want {
 }
 
 impl Want {
-    fn is_met_by(&self, token: &Token, now: Timestamp) -> bool {
+    fn is_met_by(&self, token: &Token, now: MonotonicInstant) -> bool {
         token.is_good(now)
             && match self {
                 Self::Any => true,
@@ -117,16 +117,17 @@ impl Tokens {
 
     /// A token that is good for this as far as we know.
     pub async fn get(&self, scope: &Scope) -> Result<Arc<Token>> {
-        let now = self.inner.parts.clock.now();
-        let instant = self.inner.parts.clock.instant();
-        self.inner.refusal.admit(scope, instant)?;
-        if let Some(token) = self.inner.current.load_full().filter(|token| token.is_good(now)) {
-            if token.is_due(now) && self.inner.failure.is_over(&(), instant) {
-                self.renew_behind(&token);
-            }
-            return Ok(token);
+        let now = self.inner.parts.clock.instant();
+        self.inner.refusal.admit(scope, now)?;
+        let Some(token) = self.inner.current.load_full() else { return self.obtain(Want::Any).await };
+        if !token.is_good(now) {
+            // Its copy in the ledger may look younger, where the wall clock has gone back.
+            return self.obtain(Want::Another(token)).await;
         }
-        self.obtain(Want::Any).await
+        if token.is_due(now) && self.inner.failure.is_over(&(), now) {
+            self.renew_behind(&token);
+        }
+        Ok(token)
     }
 
     /// Another token than this one, which the provider has refused; `None` where one was got for that reason a moment ago, and
@@ -207,11 +208,11 @@ impl Drop for Renewing {
 impl Inner {
     /// Gets a token. Only who has the turn may.
     async fn obtain(&self, want: &Want) -> Result<Arc<Token>> {
-        let now = self.parts.clock.now();
+        let now = self.parts.clock.instant();
         if let Some(token) = self.current.load_full().filter(|token| want.is_met_by(token, now)) {
             return Ok(token);
         }
-        self.failure.admit(&(), self.parts.clock.instant())?;
+        self.failure.admit(&(), now)?;
         let obtained = match self.token_of_others_or_lease(want).await {
             Ok(Ok(token)) => Ok(token),
             Ok(Err(lease)) => {
@@ -242,11 +243,12 @@ impl Inner {
         let key = vault.key(LEASE_KIND);
         let own = self.parts.randomness.uuid()?;
         loop {
-            let now = self.parts.clock.now();
+            let now = self.parts.clock.instant();
             if let Some(token) = vault.token().await?.filter(|token| want.is_met_by(token, now)) {
                 return Ok(Ok(token));
             }
-            let lease = LedgerEntry { value: IdV1::encode(own), expire_time: Some(now + LEASE) };
+            let end = self.parts.clock.now() + LEASE;
+            let lease = LedgerEntry { value: IdV1::encode(own), expire_time: Some(end) };
             if self.parts.ledger.put_if_absent(&key, lease).await?.is_none() {
                 return Ok(Err(own));
             }

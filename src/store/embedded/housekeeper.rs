@@ -83,6 +83,13 @@ fn look(
             tracing::warn!(by_ms, "wall clock stepped");
             return;
         }
+        Look::Settled(by_ms) => {
+            tracing::warn!(
+                by_ms,
+                "step of the wall clock taken as true: what has ended by it is deleted from now on"
+            );
+            return;
+        }
     };
     if engine.has_ended_buckets(now) {
         // Where the queue is full there is a next look.
@@ -95,7 +102,7 @@ fn look(
         // What was not to be forgotten yet, because the clock went back, is looked at again.
         progress.expired = None;
         match ended_entries(&engine, now) {
-            Ok(keys) => remove(&queue, &keys, |keys| RemoveEnded { keys }),
+            Ok(keys) => remove(&queue, &keys, |keys| RemoveEnded { keys, ended_by: now }),
             Err(error) => tracing::warn!(%error, "ended ledger entries could not be looked for"),
         }
     }
@@ -116,7 +123,7 @@ fn remove_trials(
     progress: &mut Progress,
 ) -> StoreResult<()> {
     let rows = expired_rows(engine, now, progress.expired.as_ref(), TRIALS_PER_LOOK)?;
-    remove(queue, &rows, |rows| RemoveExpired { rows });
+    remove(queue, &rows, |rows| RemoveExpired { rows, expired_by: now });
     progress.expired = rows.into_iter().next_back().or(progress.expired.take());
     let keys = ended_keys(engine, progress.ended.as_ref(), TRIALS_PER_LOOK)?;
     remove(queue, &keys, |keys| RemoveEndedTrials { keys });
@@ -136,4 +143,42 @@ pub fn ended_entries(engine: &Engine, now: Timestamp) -> StoreResult<Vec<UserKey
         }
     }
     Ok(ended)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{
+        domain::clock::{Clock, ManualClock},
+        store::embedded::{EmbeddedOptions, EmbeddedStore},
+        telemetry::CapturedLog,
+    };
+
+    #[test]
+    fn a_step_of_the_wall_clock_is_logged_when_it_is_seen_and_when_it_is_taken_as_true() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let clock = ManualClock::new(Timestamp::from_millis(1_763_000_000_000));
+        let store = EmbeddedStore::open(EmbeddedOptions::new(folder.path(), clock.clone())).expect("opens");
+        let (queue, _messages) = tokio::sync::mpsc::channel(1);
+        let mut time = TrustedTime::new(clock.now(), clock.instant());
+        let mut logged = || {
+            let log = CapturedLog::of_this_thread();
+            let (core, queue) = (Arc::downgrade(&store.core), queue.downgrade());
+            look(&core, &queue, false, &mut Progress::default(), &mut time);
+            log.text()
+        };
+        assert_eq!(logged(), "");
+        clock.step_to(clock.now() + Duration::from_secs(7_200));
+        let line = logged();
+        assert!(line.contains("wall clock stepped") && line.contains("by_ms=7200000"), "{line}");
+        clock.advance(Duration::from_secs(3_599));
+        assert_eq!(logged(), "");
+        clock.advance(Duration::from_secs(1));
+        let line = logged();
+        assert!(line.contains("step of the wall clock taken as true"), "{line}");
+        assert!(line.contains("by_ms=7200000"), "{line}");
+        assert_eq!(logged(), "", "once");
+    }
 }

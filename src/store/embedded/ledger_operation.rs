@@ -111,15 +111,18 @@ impl Command for Swap {
 pub struct RemoveEnded {
     /// Keys of entries that were seen to have ended.
     pub keys: Vec<UserKey>,
+    /// By when: the wall clock of the commit may have stepped since.
+    pub ended_by: Timestamp,
 }
 
 impl Command for RemoveEnded {
     type Outcome = ();
 
     fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<()> {
+        let now = self.ended_by.min(transaction.now);
         for key in &self.keys {
             // It may have been replaced since it was seen.
-            if let (Some(before), None) = look_up(transaction, key)? {
+            if let (Some(before), None) = look_up_at(transaction, key, now)? {
                 transaction.remove(&before.keyspace, key);
             }
         }
@@ -132,8 +135,16 @@ fn look_up(
     transaction: &Transaction<'_>,
     key: &UserKey,
 ) -> StoreResult<(Option<Found>, Option<LedgerEntry>)> {
+    look_up_at(transaction, key, transaction.now)
+}
+
+fn look_up_at(
+    transaction: &Transaction<'_>,
+    key: &UserKey,
+    now: Timestamp,
+) -> StoreResult<(Option<Found>, Option<LedgerEntry>)> {
     let Some(found) = transaction.find_ledger(key)? else { return Ok((None, None)) };
     let entry = record::decode_ledger(&found.value)?;
-    let present = lasts(&entry, transaction.now).then_some(entry);
+    let present = lasts(&entry, now).then_some(entry);
     Ok((Some(found), present))
 }

@@ -232,9 +232,31 @@ async fn ended_entries_among_the_lasting_ones_are_removed() {
     };
     let keys = ended();
     assert_eq!(keys.len(), 1);
-    store.submit(RemoveEnded { keys }).await.expect("works");
+    store.submit(RemoveEnded { keys, ended_by: harness.clock.now() }).await.expect("works");
     assert!(ended().is_empty());
     assert!(Ledger::get(&store, &ledger_key("kind", "stays")).await.expect("works").is_some());
+}
+
+#[tokio::test]
+async fn a_clock_that_steps_between_look_and_removal_removes_no_entry_that_lives() {
+    let harness = EmbeddedHarness::new();
+    let store = harness.embedded();
+    let key = ledger_key("kind", "ends");
+    let end = |harness: &EmbeddedHarness| harness.now() + Duration::from_secs(2 * 86_400);
+    store.put_if_absent(&key, entry("first", Some(end(&harness)))).await.expect("works");
+    harness.advance(Duration::from_secs(2 * 86_400)).await;
+    let seen = harness.clock.now();
+    let keys = {
+        let engine = store.core.engine.load_full().expect("open");
+        housekeeper::ended_entries(&engine, seen).expect("readable")
+    };
+    assert_eq!(keys.len(), 1);
+    store.put_if_absent(&key, entry("second", Some(end(&harness)))).await.expect("works");
+    harness.clock.step_to(seen + Duration::from_secs(10 * 86_400));
+    store.submit(RemoveEnded { keys, ended_by: seen }).await.expect("works");
+    harness.clock.step_to(seen);
+    let kept = Ledger::get(&store, &key).await.expect("works").expect("lives");
+    assert_eq!(kept.value, b"second");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

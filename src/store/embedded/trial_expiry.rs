@@ -93,14 +93,17 @@ fn extent(look: &impl Look, key: &UserKey) -> StoreResult<Option<(Timestamp, Vec
 pub struct RemoveExpired {
     /// The rows.
     pub rows: Vec<UserKey>,
+    /// When they were seen to be over: the wall clock of the commit may have stepped since.
+    pub expired_by: Timestamp,
 }
 
 impl Command for RemoveExpired {
     type Outcome = ();
 
     fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<()> {
+        let now = self.expired_by.min(transaction.now);
         for row in &self.rows {
-            match expired(transaction, row) {
+            match expired(transaction, row, now) {
                 Ok(keys) => remove(transaction, &keys),
                 // One that cannot be read must not keep the others.
                 Err(StoreError::Corrupt(error)) => {
@@ -114,10 +117,10 @@ impl Command for RemoveExpired {
 }
 
 /// The keys that go on account of a row of the expiry index.
-fn expired(look: &Transaction<'_>, row: &UserKey) -> StoreResult<Vec<UserKey>> {
+fn expired(look: &Transaction<'_>, row: &UserKey, now: Timestamp) -> StoreResult<Vec<UserKey>> {
     let key = trial_key::parse_expiry_key(row)?;
     match extent(look, &key)? {
-        Some((forget_time, _)) if look.now < forget_time => {
+        Some((forget_time, _)) if now < forget_time => {
             // Either it was bound anew meanwhile, and has another row, or the clock has gone back.
             let is_listed_elsewhere = trial_key::expiry_key(forget_time, &key) != *row;
             Ok(is_listed_elsewhere.then(|| row.clone()).into_iter().collect())

@@ -22,6 +22,9 @@ pub enum Look {
     Untrusted,
     /// Nothing may be deleted, since the wall clock has stepped by so many milliseconds just now.
     Stepped(i64),
+    /// The wall clock has stayed for an hour where steps have put it, so many milliseconds away, and is believed from now on.
+    /// The next look deletes.
+    Settled(i64),
 }
 
 /// The wall clock, compared with the monotonic one.
@@ -52,7 +55,9 @@ impl TrustedTime {
                     if instant.since(*since) < SETTLED {
                         return Look::Untrusted;
                     }
+                    let by = ahead.saturating_sub(self.trusted);
                     self.trust(ahead);
+                    return Look::Settled(by);
                 }
                 stepped => {
                     let before = stepped.map_or(self.trusted, |(stepped, _)| stepped);
@@ -153,7 +158,7 @@ mod tests {
         bench.step(HOUR_MILLIS * 24);
         assert_eq!(bench.look(), Look::Stepped(HOUR_MILLIS * 24));
         assert_eq!(bench.after(HOUR - SECOND), Look::Untrusted);
-        bench.clock.advance(SECOND);
+        assert_eq!(bench.after(SECOND), Look::Settled(HOUR_MILLIS * 24));
         assert!(bench.trusts());
         bench.step(-HOUR_MILLIS * 24);
         assert_eq!(bench.look(), Look::Stepped(-HOUR_MILLIS * 24), "and the way back is a step of its own");
@@ -168,7 +173,7 @@ mod tests {
         bench.step(HOUR_MILLIS);
         assert_eq!(bench.look(), Look::Stepped(HOUR_MILLIS));
         assert_eq!(bench.after(HOUR - SECOND), Look::Untrusted);
-        bench.clock.advance(SECOND);
+        assert_eq!(bench.after(SECOND), Look::Settled(HOUR_MILLIS * 2));
         assert!(bench.trusts());
     }
 

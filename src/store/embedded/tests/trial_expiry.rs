@@ -73,7 +73,7 @@ async fn remove_all(harness: &EmbeddedHarness) {
     let rows = expired_rows(&engine, harness.clock.now(), None, ALL).expect("readable");
     let keys = ended_keys(&engine, None, ALL).expect("readable");
     drop(engine);
-    store.submit(RemoveExpired { rows }).await.expect("works");
+    store.submit(RemoveExpired { rows, expired_by: harness.clock.now() }).await.expect("works");
     store.submit(RemoveEnded { keys }).await.expect("works");
 }
 
@@ -141,9 +141,28 @@ async fn a_clock_that_goes_back_between_look_and_removal_removes_nothing() {
     let engine = store.core.engine.load_full().expect("open");
     let expired = expired_rows(&engine, harness.clock.now(), None, ALL).expect("readable");
     assert_eq!(expired.len(), 3);
+    let expired_by = harness.clock.now();
     harness.clock.step_to(start);
-    store.submit(RemoveExpired { rows: expired }).await.expect("works");
+    store.submit(RemoveExpired { rows: expired, expired_by }).await.expect("works");
     assert_eq!(rows(&store), before);
+}
+
+#[tokio::test]
+async fn a_clock_that_steps_forward_between_look_and_removal_ends_no_trial_that_lives() {
+    let harness = EmbeddedHarness::new();
+    let store = harness.embedded();
+    authorize(&store, PROMOTIONAL, "a", 1, "one").await;
+    harness.advance(PROMOTIONAL.ttl + PROMOTIONAL.retention + DAY).await;
+    let engine = store.core.engine.load_full().expect("open");
+    let expired_by = harness.clock.now();
+    let rows = expired_rows(&engine, expired_by, None, ALL).expect("readable");
+    assert_eq!(rows.len(), 3);
+    authorize(&store, PROMOTIONAL, "a", 1, "two").await;
+    harness.clock.step_to(expired_by + (PROMOTIONAL.ttl + PROMOTIONAL.retention + DAY) * 2);
+    store.submit(RemoveExpired { rows, expired_by }).await.expect("works");
+    harness.clock.step_to(expired_by);
+    let trial = Trials::get(&store, &temp_pass("TempPassREF"), &PROMOTIONAL, &identity("a", Some(1))).await;
+    assert_eq!(trial.expect("works").used_resources.len(), 1);
 }
 
 #[tokio::test]
