@@ -11,6 +11,7 @@ pub mod call;
 pub mod caller;
 pub mod clock;
 pub mod code;
+pub mod code_life;
 pub mod device_info;
 pub mod error;
 pub mod fingerprint;

@@ -1,6 +1,8 @@
 //! TempPasses: free trials. A trial starts with its first authorization and ends a fixed time later, whether or not
 //! anything was watched; a promotional one also ends for new resources when so many were authorized (reference, section 3).
 
+mod decision;
+
 use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
@@ -8,6 +10,8 @@ use super::{
     error::Violation,
     id::{DeviceId, EnvironmentName, MvpdId, RequestorId},
 };
+
+pub use decision::{Binding, KnownTrial, KnownTrials, TrialChange, decide, decide_reset, view};
 
 /// The longest resource id, in bytes of UTF-8.
 pub const RESOURCE_ID_MAX: usize = 1_024;

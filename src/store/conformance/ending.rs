@@ -21,7 +21,7 @@ pub async fn what_was_acknowledged_is_there_after_a_reopen(harness: &impl Harnes
     let lasting = ledger_key("kind", "lasting");
     store.ledger.put_if_absent(&lasting, entry("value", None)).await.expect("the store works");
     let short = ledger_key("kind", "short");
-    let short_entry = entry("value", Some(harness.now() + TTL));
+    let short_entry = entry("value", Some(harness.time().read() + TTL));
     store.ledger.put_if_absent(&short, short_entry.clone()).await.expect("the store works");
     if !harness.reopen().await {
         return;
@@ -29,7 +29,7 @@ pub async fn what_was_acknowledged_is_there_after_a_reopen(harness: &impl Harnes
     let store = harness.store();
     for (registration, state) in [(live, State::Pending), (released, State::Released)] {
         let entry = store.codes.get(&registration.key()).await.expect("the store works").expect("there");
-        assert_eq!((entry.state(harness.now()), &entry.registration), (state, &registration));
+        assert_eq!((entry.state(harness.time().read()), &entry.registration), (state, &registration));
         let again =
             store.codes.insert_if_absent(&registration, NO_LIMIT, None).await.expect("the store works");
         assert_eq!(again, Insertion::Taken);
@@ -48,7 +48,9 @@ pub async fn a_closed_store_refuses_everything(harness: &impl Harness) {
     store.health.close().await.expect("closes again");
     let name = ledger_key("kind", "name");
     refused(store.health.check().await);
-    refused(store.codes.insert_if_absent(&registration(harness.now(), "NEW", TTL), NO_LIMIT, None).await);
+    refused(
+        store.codes.insert_if_absent(&registration(harness.time().read(), "NEW", TTL), NO_LIMIT, None).await,
+    );
     refused(store.codes.get(&key).await);
     refused(store.codes.release(&key, id).await);
     refused(store.codes.watch(&key).await.map(drop));
@@ -69,7 +71,7 @@ pub async fn what_was_asked_before_the_close_is_done(harness: &impl Harness) {
     let mut tasks = Vec::new();
     for index in 0..100 {
         let (codes, registration) =
-            (store.codes.clone(), registration(harness.now(), &format!("C{index}"), TTL));
+            (store.codes.clone(), registration(harness.time().read(), &format!("C{index}"), TTL));
         tasks.push(tokio::spawn(async move {
             let insertion = codes.insert_if_absent(&registration, NO_LIMIT, None).await;
             insertion.is_ok_and(|insertion| insertion == Insertion::Inserted).then_some(registration)

@@ -12,7 +12,7 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 
 /// A put is atomic, and who loses is told what won.
 pub async fn of_many_concurrent_puts_of_a_key_one_wins(harness: &impl Harness) {
-    let (ledger, now) = (harness.store().ledger, harness.now());
+    let (ledger, now) = (harness.store().ledger, harness.time().read());
     for expire_time in [None, Some(now + MINUTE)] {
         let ledger = ledger.clone();
         let name = format!("{expire_time:?}");
@@ -33,11 +33,11 @@ pub async fn of_many_concurrent_puts_of_a_key_one_wins(harness: &impl Harness) {
 pub async fn an_entry_is_got_until_its_end(harness: &impl Harness) {
     let (ledger, key) = (harness.store().ledger, ledger_key("kind", "name"));
     assert_eq!(ledger.get(&key).await.expect("the store works"), None);
-    let entry = entry("value", Some(harness.now() + MINUTE));
+    let entry = entry("value", Some(harness.time().read() + MINUTE));
     assert_eq!(ledger.put_if_absent(&key, entry.clone()).await.expect("the store works"), None);
-    harness.advance(MINUTE - MILLISECOND).await;
+    harness.time().pass(MINUTE - MILLISECOND).await;
     assert_eq!(ledger.get(&key).await.expect("the store works"), Some(entry));
-    harness.advance(MILLISECOND).await;
+    harness.time().pass(MILLISECOND).await;
     assert_eq!(ledger.get(&key).await.expect("the store works"), None);
 }
 
@@ -45,11 +45,11 @@ pub async fn an_entry_is_got_until_its_end(harness: &impl Harness) {
 pub async fn an_ended_entry_makes_room_for_another(harness: &impl Harness) {
     let (ledger, key) = (harness.store().ledger, ledger_key("kind", "name"));
     for round in 0..3_u32 {
-        let short = entry(&format!("short {round}"), Some(harness.now() + MINUTE));
+        let short = entry(&format!("short {round}"), Some(harness.time().read() + MINUTE));
         assert_eq!(ledger.put_if_absent(&key, short.clone()).await.expect("the store works"), None);
         let refused = ledger.put_if_absent(&key, entry("other", None)).await.expect("the store works");
         assert_eq!(refused, Some(short.clone()));
-        harness.advance(MINUTE).await;
+        harness.time().pass(MINUTE).await;
         assert!(!ledger.swap(&key, Some(&short.value), None).await.expect("the store works"));
     }
     let next = entry("next", None);
@@ -74,7 +74,7 @@ pub async fn a_swap_needs_the_expected_value(harness: &impl Harness) {
 pub async fn of_many_concurrent_swaps_one_succeeds(harness: &impl Harness) {
     let (ledger, key) = (harness.store().ledger, ledger_key("lease", "name"));
     ledger.put_if_absent(&key, entry("free", None)).await.expect("the store works");
-    let end = harness.now() + MINUTE;
+    let end = harness.time().read() + MINUTE;
     let outcomes = race(16, move |index| {
         let (ledger, key, mine) = (ledger.clone(), key.clone(), entry(&index.to_string(), Some(end)));
         async move { ledger.swap(&key, Some(b"free"), Some(mine)).await.expect("the store works") }
@@ -89,7 +89,7 @@ pub async fn of_many_concurrent_swaps_one_succeeds(harness: &impl Harness) {
 /// An entry may come to end sooner, later or never, and is there once all the while.
 pub async fn a_swap_may_change_the_end(harness: &impl Harness) {
     let (ledger, key) = (harness.store().ledger, ledger_key("kind", "name"));
-    let now = harness.now();
+    let now = harness.time().read();
     let ends = [None, Some(now + MINUTE), Some(now + MINUTE * 400), Some(now + MINUTE * 2), None];
     assert_eq!(ledger.put_if_absent(&key, entry("0", ends[0])).await.expect("the store works"), None);
     for (index, end) in ends.into_iter().enumerate().skip(1) {
@@ -98,18 +98,18 @@ pub async fn a_swap_may_change_the_end(harness: &impl Harness) {
         assert!(swapped.expect("the store works"));
         assert_eq!(ledger.get(&key).await.expect("the store works"), Some(after));
     }
-    harness.advance(MINUTE * 500).await;
+    harness.time().pass(MINUTE * 500).await;
     assert_eq!(ledger.get(&key).await.expect("the store works"), Some(entry("4", None)));
-    let shorter = entry("5", Some(harness.now() + MINUTE));
+    let shorter = entry("5", Some(harness.time().read() + MINUTE));
     assert!(ledger.swap(&key, Some(b"4"), Some(shorter)).await.expect("the store works"));
-    harness.advance(MINUTE).await;
+    harness.time().pass(MINUTE).await;
     assert_eq!(ledger.get(&key).await.expect("the store works"), None);
 }
 
 /// A removed entry is gone, and what is not there can be removed as well.
 pub async fn a_swap_may_remove(harness: &impl Harness) {
     let (ledger, key) = (harness.store().ledger, ledger_key("kind", "name"));
-    for expire_time in [None, Some(harness.now() + MINUTE)] {
+    for expire_time in [None, Some(harness.time().read() + MINUTE)] {
         ledger.put_if_absent(&key, entry("value", expire_time)).await.expect("the store works");
         assert!(!ledger.swap(&key, Some(b"other"), None).await.expect("the store works"));
         assert!(ledger.swap(&key, Some(b"value"), None).await.expect("the store works"));
@@ -122,7 +122,7 @@ pub async fn a_swap_may_remove(harness: &impl Harness) {
 pub async fn a_lasting_entry_survives_everything_but_its_removal(harness: &impl Harness) {
     let (ledger, key) = (harness.store().ledger, ledger_key("key", "signing"));
     ledger.put_if_absent(&key, entry("secret", None)).await.expect("the store works");
-    harness.advance(MINUTE * 60 * 24 * 400).await;
+    harness.time().pass(MINUTE * 60 * 24 * 400).await;
     harness.reopen().await;
     let found = harness.store().ledger.get(&key).await.expect("the store works");
     assert_eq!(found, Some(entry("secret", None)));
@@ -132,11 +132,11 @@ pub async fn a_lasting_entry_survives_everything_but_its_removal(harness: &impl 
 pub async fn an_entry_of_many_days_ends_at_its_end(harness: &impl Harness) {
     let (ledger, key) = (harness.store().ledger, ledger_key("revocation", "name"));
     let days = MINUTE * 60 * 24 * 30;
-    let entry = entry("value", Some(harness.now() + days));
+    let entry = entry("value", Some(harness.time().read() + days));
     ledger.put_if_absent(&key, entry.clone()).await.expect("the store works");
-    harness.advance(days - MILLISECOND).await;
+    harness.time().pass(days - MILLISECOND).await;
     assert_eq!(ledger.get(&key).await.expect("the store works"), Some(entry));
-    harness.advance(MILLISECOND).await;
+    harness.time().pass(MILLISECOND).await;
     assert_eq!(ledger.get(&key).await.expect("the store works"), None);
 }
 

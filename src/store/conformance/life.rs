@@ -18,7 +18,7 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 
 /// An insertion is atomic, however many try it.
 pub async fn of_many_concurrent_inserts_of_a_code_one_wins(harness: &impl Harness) {
-    let (codes, now) = (harness.store().codes, harness.now());
+    let (codes, now) = (harness.store().codes, harness.time().read());
     for round in 0..8 {
         let codes = codes.clone();
         let outcomes = race(16, move |index| {
@@ -41,8 +41,8 @@ pub async fn a_record_is_got_as_it_was_inserted(harness: &impl Harness) {
     let entry = harness.store().codes.get(&registration.key()).await.expect("the store works");
     let entry = entry.expect("the record is there");
     assert_eq!(entry.registration, registration);
-    assert_eq!((entry.release_time, entry.state(harness.now())), (None, State::Pending));
-    let absent = sample::registration(harness.now(), "ABSENT", TTL).key();
+    assert_eq!((entry.release_time, entry.state(harness.time().read())), (None, State::Pending));
+    let absent = sample::registration(harness.time().read(), "ABSENT", TTL).key();
     assert_eq!(harness.store().codes.get(&absent).await.expect("the store works"), None);
 }
 
@@ -51,12 +51,12 @@ pub async fn a_code_expires_at_the_very_millisecond(harness: &impl Harness) {
     let codes = harness.store().codes;
     let early = insert_for(harness, "EARLY", Duration::from_secs(60)).await;
     let late = insert_for(harness, "LATE", Duration::from_secs(60)).await;
-    harness.advance(Duration::from_secs(60) - MILLISECOND).await;
+    harness.time().pass(Duration::from_secs(60) - MILLISECOND).await;
     assert!(codes.release(&early.key(), early.id).await.expect("the store works"), "it lives");
-    harness.advance(MILLISECOND).await;
+    harness.time().pass(MILLISECOND).await;
     assert!(!codes.release(&late.key(), late.id).await.expect("the store works"), "it has expired");
     let entry = codes.get(&late.key()).await.expect("the store works").expect("it is remembered");
-    assert_eq!((entry.release_time, entry.state(harness.now())), (None, State::Expired));
+    assert_eq!((entry.release_time, entry.state(harness.time().read())), (None, State::Expired));
 }
 
 /// An expired code stays out of use for the quarantine, to the millisecond, and is free afterwards.
@@ -64,14 +64,14 @@ pub async fn an_expired_code_is_not_used_again_before_its_quarantine_ends(harnes
     let codes = harness.store().codes;
     for ttl in [1, 60, 1_800, 36_000].map(Duration::from_secs) {
         let key = insert_for(harness, "CODE", ttl).await.key();
-        harness.advance(ttl + QUARANTINE - MILLISECOND).await;
+        harness.time().pass(ttl + QUARANTINE - MILLISECOND).await;
         assert!(codes.get(&key).await.expect("the store works").is_some());
         assert!(!is_free(harness, &key).await, "in quarantine after {ttl:?}");
-        harness.advance(MILLISECOND).await;
+        harness.time().pass(MILLISECOND).await;
         assert_eq!(codes.get(&key).await.expect("the store works"), None);
         let next = insert_for(harness, "CODE", Duration::from_secs(1)).await;
         assert_eq!(codes.get(&key).await.expect("the store works").expect("there").registration.id, next.id);
-        harness.advance(Duration::from_secs(1) + QUARANTINE).await;
+        harness.time().pass(Duration::from_secs(1) + QUARANTINE).await;
     }
 }
 
@@ -79,14 +79,17 @@ pub async fn an_expired_code_is_not_used_again_before_its_quarantine_ends(harnes
 pub async fn a_released_code_leaves_a_tombstone_until_its_quarantine_ends(harness: &impl Harness) {
     let codes = harness.store().codes;
     let registration = insert(harness, "CODE").await;
-    harness.advance(Duration::from_secs(5)).await;
+    harness.time().pass(Duration::from_secs(5)).await;
     assert!(codes.release(&registration.key(), registration.id).await.expect("the store works"));
     let entry = codes.get(&registration.key()).await.expect("the store works").expect("a tombstone");
-    assert_eq!((entry.release_time, entry.state(harness.now())), (Some(harness.now()), State::Released));
+    assert_eq!(
+        (entry.release_time, entry.state(harness.time().read())),
+        (Some(harness.time().read()), State::Released)
+    );
     assert_eq!(entry.registration, registration);
-    harness.advance(TTL + QUARANTINE - Duration::from_secs(5) - MILLISECOND).await;
+    harness.time().pass(TTL + QUARANTINE - Duration::from_secs(5) - MILLISECOND).await;
     assert!(!is_free(harness, &registration.key()).await);
-    harness.advance(MILLISECOND).await;
+    harness.time().pass(MILLISECOND).await;
     assert_eq!(codes.get(&registration.key()).await.expect("the store works"), None);
     assert!(is_free(harness, &registration.key()).await);
 }
@@ -113,10 +116,10 @@ pub async fn a_release_by_another_id_or_after_the_expiry_does_nothing(harness: &
     let key = registration.key();
     assert!(!codes.release(&key, Uuid::from_u128(1)).await.expect("the store works"));
     let entry = codes.get(&key).await.expect("the store works").expect("it is there");
-    assert_eq!(entry.state(harness.now()), State::Pending);
-    let absent = sample::registration(harness.now(), "ABSENT", TTL);
+    assert_eq!(entry.state(harness.time().read()), State::Pending);
+    let absent = sample::registration(harness.time().read(), "ABSENT", TTL);
     assert!(!codes.release(&absent.key(), absent.id).await.expect("the store works"));
-    harness.advance(TTL).await;
+    harness.time().pass(TTL).await;
     assert!(!codes.release(&key, registration.id).await.expect("the store works"));
 }
 
@@ -124,7 +127,7 @@ pub async fn a_release_by_another_id_or_after_the_expiry_does_nothing(harness: &
 pub async fn a_release_hits_the_record_that_has_the_code_now(harness: &impl Harness) {
     let codes = harness.store().codes;
     let old = insert(harness, "CODE").await;
-    harness.advance(TTL + QUARANTINE).await;
+    harness.time().pass(TTL + QUARANTINE).await;
     let new = insert(harness, "CODE").await;
     assert!(!codes.release(&old.key(), old.id).await.expect("the store works"));
     assert!(codes.release(&new.key(), new.id).await.expect("the store works"));
@@ -134,11 +137,11 @@ pub async fn a_release_hits_the_record_that_has_the_code_now(harness: &impl Harn
 pub async fn environments_and_requestors_do_not_share_codes(harness: &impl Harness) {
     let codes = harness.store().codes;
     let first = insert(harness, "CODE").await;
-    let mut elsewhere = registration(harness.now(), "CODE", TTL);
+    let mut elsewhere = registration(harness.time().read(), "CODE", TTL);
     elsewhere.environment = sample::environment("staging");
     elsewhere.id = Uuid::from_u128(2);
     assert_eq!(try_insert(harness, elsewhere.clone()).await, Insertion::Inserted);
-    let mut other = registration(harness.now(), "CODE", TTL);
+    let mut other = registration(harness.time().read(), "CODE", TTL);
     other.requestor = RequestorId::parse("requestor", "otherRequestor").expect("valid");
     other.id = Uuid::from_u128(3);
     assert_eq!(try_insert(harness, other.clone()).await, Insertion::Inserted);
@@ -147,7 +150,7 @@ pub async fn environments_and_requestors_do_not_share_codes(harness: &impl Harne
         [(first, State::Pending), (elsewhere, State::Released), (other, State::Pending)]
     {
         let entry = codes.get(&registration.key()).await.expect("the store works").expect("there");
-        assert_eq!((entry.registration.id, entry.state(harness.now())), (registration.id, state));
+        assert_eq!((entry.registration.id, entry.state(harness.time().read())), (registration.id, state));
     }
 }
 
@@ -155,7 +158,7 @@ pub async fn environments_and_requestors_do_not_share_codes(harness: &impl Harne
 pub async fn an_adopted_record_takes_the_place_of_whatever_held_its_code(harness: &impl Harness) {
     let codes = harness.store().codes;
     let live = insert(harness, "CODE").await;
-    let mut next = sample::shadow(harness.now(), "CODE");
+    let mut next = sample::shadow(harness.time().read(), "CODE");
     next.id = Uuid::from_u128(1);
     codes.adopt(&next).await.expect("the store works");
     assert!(!codes.release(&live.key(), live.id).await.expect("the store works"), "it is not there any more");
@@ -164,16 +167,16 @@ pub async fn an_adopted_record_takes_the_place_of_whatever_held_its_code(harness
     codes.adopt(&next).await.expect("the store works");
     let entry = codes.get(&next.key()).await.expect("the store works").expect("the record is there");
     assert_eq!((entry.registration.id, entry.release_time), (next.id, None));
-    harness.advance(TTL).await;
-    next.expire_time = harness.now() + TTL;
+    harness.time().pass(TTL).await;
+    next.expire_time = harness.time().read() + TTL;
     codes.adopt(&next).await.expect("the store works");
     let entry = codes.get(&next.key()).await.expect("the store works").expect("the record is there");
-    assert_eq!(entry.state(harness.now()), State::Pending);
+    assert_eq!(entry.state(harness.time().read()), State::Pending);
 }
 
 /// What is kept beside a record that somebody else issued is not lost, in its tombstone neither, nor by a reopen.
 pub async fn a_shadow_is_got_as_it_was_adopted_and_leaves_a_tombstone(harness: &impl Harness) {
-    let shadow = sample::shadow(harness.now(), "SHADOW");
+    let shadow = sample::shadow(harness.time().read(), "SHADOW");
     harness.store().codes.adopt(&shadow).await.expect("the store works");
     harness.reopen().await;
     let codes = harness.store().codes;
@@ -181,13 +184,13 @@ pub async fn a_shadow_is_got_as_it_was_adopted_and_leaves_a_tombstone(harness: &
     assert_eq!(entry.registration, shadow);
     assert!(codes.release(&shadow.key(), shadow.id).await.expect("the store works"));
     let entry = codes.get(&shadow.key()).await.expect("the store works").expect("the tombstone is there");
-    assert_eq!((entry.registration, entry.release_time), (shadow, Some(harness.now())));
+    assert_eq!((entry.registration, entry.release_time), (shadow, Some(harness.time().read())));
 }
 
 /// A record and the entry that goes with it are there both or neither, whichever of them has no place.
 pub async fn a_record_and_its_entry_are_stored_together_or_not_at_all(harness: &impl Harness) {
     let Store { codes, ledger, .. } = harness.store();
-    let now = harness.now();
+    let now = harness.time().read();
     let (key, other) = (ledger_key("kept", "one"), ledger_key("kept", "two"));
     let kept = entry("answer", Some(now + TTL));
     let insert = async |code: &str, limit: u64, key: &LedgerKey, value: &str| {

@@ -9,7 +9,7 @@ use super::{
 use crate::domain::{port::Insertion, registration::Registration};
 
 async fn insert(harness: &impl Harness, code: &str, ttl: Duration, limit: u64) -> (Registration, Insertion) {
-    let registration = registration(harness.now(), code, ttl);
+    let registration = registration(harness.time().read(), code, ttl);
     let insertion = harness.store().codes.insert_if_absent(&registration, limit, None).await;
     (registration, insertion.expect("the store works"))
 }
@@ -25,12 +25,12 @@ pub async fn an_environment_takes_as_many_codes_as_it_may_and_no_more(harness: &
     let (refused, insertion) = insert(harness, "MORE", TTL, 20).await;
     match insertion {
         Insertion::Full { next_expiry } => {
-            assert!(Some(next_expiry) >= first && next_expiry.since(harness.now()) <= TTL + SECOND);
+            assert!(Some(next_expiry) >= first && next_expiry.since(harness.time().read()) <= TTL + SECOND);
         }
         other => panic!("{other:?}"),
     }
     assert_eq!(harness.store().codes.get(&refused.key()).await.expect("the store works"), None);
-    let mut elsewhere = registration(harness.now(), "MORE", TTL);
+    let mut elsewhere = registration(harness.time().read(), "MORE", TTL);
     elsewhere.environment = environment("staging");
     let insertion = harness.store().codes.insert_if_absent(&elsewhere, 20, None).await;
     assert_eq!(insertion.expect("the store works"), Insertion::Inserted);
@@ -40,7 +40,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// The limit holds under concurrency.
 pub async fn of_concurrent_inserts_as_many_succeed_as_there_is_room_for(harness: &impl Harness) {
-    let (codes, now) = (harness.store().codes, harness.now());
+    let (codes, now) = (harness.store().codes, harness.time().read());
     let outcomes = race(32, move |index| {
         let (codes, registration) = (codes.clone(), registration(now, &format!("RACE{index}"), TTL));
         async move { codes.insert_if_absent(&registration, 10, None).await.expect("the store works") }
@@ -66,7 +66,7 @@ pub async fn an_expired_code_makes_room(harness: &impl Harness) {
     insert(harness, "LONG", TTL, 2).await;
     assert!(matches!(insert(harness, "MORE", TTL, 2).await.1, Insertion::Full { .. }));
     // A store may count by whole seconds.
-    harness.advance(Duration::from_secs(11)).await;
+    harness.time().pass(Duration::from_secs(11)).await;
     assert_eq!(insert(harness, "MORE", TTL, 2).await.1, Insertion::Inserted);
     assert!(matches!(insert(harness, "MOST", TTL, 2).await.1, Insertion::Full { .. }));
 }
@@ -79,14 +79,14 @@ pub async fn the_limit_holds_after_a_reopen(harness: &impl Harness) {
     insert(harness, "LONG", TTL, 5).await;
     insert(harness, "LONGEST", Duration::from_secs(36_000), 5).await;
     assert!(harness.store().codes.release(&released.key(), released.id).await.expect("the store works"));
-    harness.advance(Duration::from_secs(6)).await;
+    harness.time().pass(Duration::from_secs(6)).await;
     if !harness.reopen().await {
         return;
     }
     // Live are SHORT, LONG and LONGEST.
     assert_eq!(insert(harness, "FOURTH", TTL, 4).await.1, Insertion::Inserted);
     assert!(matches!(insert(harness, "FIFTH", TTL, 4).await.1, Insertion::Full { .. }));
-    harness.advance(SECOND * 5).await;
+    harness.time().pass(SECOND * 5).await;
     assert_eq!(insert(harness, "FIFTH", TTL, 4).await.1, Insertion::Inserted);
     assert!(matches!(insert(harness, "SIXTH", TTL, 4).await.1, Insertion::Full { .. }));
 }
@@ -96,7 +96,7 @@ pub async fn live_codes_are_counted_by_environment(harness: &impl Harness) {
     for index in 0..3 {
         insert(harness, &format!("CODE{index}"), TTL, 10).await;
     }
-    let mut elsewhere = registration(harness.now(), "CODE", SECOND);
+    let mut elsewhere = registration(harness.time().read(), "CODE", SECOND);
     elsewhere.environment = environment("staging");
     let codes = harness.store().codes;
     codes.insert_if_absent(&elsewhere, 10, None).await.expect("the store works");
@@ -106,7 +106,7 @@ pub async fn live_codes_are_counted_by_environment(harness: &impl Harness) {
     }
     assert_eq!(count("default").map(|(_, live)| live), Some(3));
     assert_eq!(count("staging").map(|(_, live)| live), Some(1));
-    harness.advance(SECOND * 2).await;
+    harness.time().pass(SECOND * 2).await;
     assert_eq!(count("default").map(|(_, live)| live), Some(3));
     assert_eq!(count("staging").map_or(0, |(_, live)| live), 0);
 }
@@ -114,7 +114,7 @@ pub async fn live_codes_are_counted_by_environment(harness: &impl Harness) {
 /// Codes that others issue are counted like our own, and one that takes another's place once.
 pub async fn an_adopted_code_counts_once(harness: &impl Harness) {
     let store = harness.store();
-    let first = shadow(harness.now(), "SHADOW");
+    let first = shadow(harness.time().read(), "SHADOW");
     for number in 0..3 {
         let mut next = first.clone();
         next.id = uuid::Uuid::from_u128(number);

@@ -19,20 +19,30 @@ use async_trait::async_trait;
 
 use crate::domain::{clock::Timestamp, port::Store};
 
-/// An empty store, and power over its time.
+/// An empty store, and how time passes for it.
 #[async_trait]
 pub trait Harness: Send + Sync {
     /// The store.
     fn store(&self) -> Store;
 
     /// The store's time.
-    fn now(&self) -> Timestamp;
-
-    /// Moves the store's time forward. Nothing else moves it.
-    async fn advance(&self, by: Duration);
+    fn time(&self) -> &dyn StoreTime;
 
     /// Ends the store and opens it again on what it left. False where such a store has no such thing.
     async fn reopen(&self) -> bool;
+}
+
+/// The time that a store goes by: a clock that it was opened with, or its engine's own. The suite sets no clock; it asks for
+/// time to pass, and each store brings what that takes.
+///
+/// Between two calls the time stands still, so that a behaviour can be looked at to the millisecond.
+#[async_trait]
+pub trait StoreTime: Send + Sync {
+    /// What the store would say that it is now.
+    fn read(&self) -> Timestamp;
+
+    /// Completes when so much time has passed for the store, to the millisecond.
+    async fn pass(&self, time: Duration);
 }
 
 /// Makes a test of each behaviour. The expression makes a harness; it may await.

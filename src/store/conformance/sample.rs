@@ -114,7 +114,7 @@ pub async fn insert(harness: &impl Harness, code: &str) -> Registration {
 
 /// A record with the given code and TTL, stored; the store must take it.
 pub async fn insert_for(harness: &impl Harness, code: &str, ttl: Duration) -> Registration {
-    let registration = registration(harness.now(), code, ttl);
+    let registration = registration(harness.time().read(), code, ttl);
     assert_eq!(try_insert(harness, registration.clone()).await, Insertion::Inserted, "of {code}");
     registration
 }
@@ -126,7 +126,7 @@ pub async fn try_insert(harness: &impl Harness, registration: Registration) -> I
 
 /// Whether a code is free for a new record; it is taken then.
 pub async fn is_free(harness: &impl Harness, key: &CodeKey) -> bool {
-    let mut next = registration(harness.now(), key.code.as_str(), TTL);
+    let mut next = registration(harness.time().read(), key.code.as_str(), TTL);
     next.environment = key.environment.clone();
     next.requestor = key.requestor.clone();
     try_insert(harness, next).await == Insertion::Inserted

@@ -24,9 +24,9 @@ async fn scanned(harness: &impl Harness) -> Vec<(String, bool)> {
 pub async fn a_scan_sees_records_and_tombstones_and_none_past_its_quarantine(harness: &impl Harness) {
     assert_eq!(scanned(harness).await, []);
     insert_for(harness, "GONE", Duration::from_secs(1)).await;
-    harness.advance(QUARANTINE).await;
+    harness.time().pass(QUARANTINE).await;
     insert_for(harness, "EXPIRED", Duration::from_secs(1)).await;
-    harness.advance(Duration::from_secs(1)).await;
+    harness.time().pass(Duration::from_secs(1)).await;
     insert(harness, "LIVE").await;
     let released = insert_for(harness, "RELEASED", Duration::from_secs(36_000)).await;
     assert!(harness.store().codes.release(&released.key(), released.id).await.expect("the store works"));
@@ -47,7 +47,7 @@ pub async fn a_scan_sees_many_records_once_each(harness: &impl Harness) {
 
 /// A ledger's scan is of one kind.
 pub async fn a_ledger_scan_sees_its_kind_and_nothing_ended(harness: &impl Harness) {
-    let (ledger, now) = (harness.store().ledger, harness.now());
+    let (ledger, now) = (harness.store().ledger, harness.time().read());
     let minutes = |count: u32| Some(now + Duration::from_secs(60) * count);
     let entries =
         [("lasting", None), ("short", minutes(1)), ("long", minutes(300)), ("month", minutes(43_200))];
@@ -57,7 +57,7 @@ pub async fn a_ledger_scan_sees_its_kind_and_nothing_ended(harness: &impl Harnes
     }
     ledger.put_if_absent(&ledger_key("kind", "removed"), entry("x", None)).await.expect("works");
     assert!(ledger.swap(&ledger_key("kind", "removed"), Some(b"x"), None).await.expect("works"));
-    harness.advance(Duration::from_secs(60)).await;
+    harness.time().pass(Duration::from_secs(60)).await;
     let found: BTreeSet<_> = ledger
         .scan("kind")
         .map_ok(|(name, found)| (String::from_utf8(name).expect("text"), found.expire_time))

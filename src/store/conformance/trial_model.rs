@@ -86,7 +86,7 @@ pub async fn random_authorizations_and_resets_are_as_a_simple_model_has_them(har
         for step in 0..STEPS {
             let (device, user, what) = (random.u8(..6), random.u8(..6), random.u8(..4));
             let key = has_keys.then_some(user);
-            let now = Timestamp::as_millis(harness.now());
+            let now = Timestamp::as_millis(harness.time().read());
             model.forget(&rule, now);
             match random.u8(..100) {
                 0..80 => {
@@ -136,7 +136,7 @@ pub async fn random_authorizations_and_resets_are_as_a_simple_model_has_them(har
                 }
                 _ => {
                     let jumps = [1, 60, 3_600, 90_000];
-                    harness.advance(Duration::from_secs(jumps[usize::from(random.u8(..4))])).await;
+                    harness.time().pass(Duration::from_secs(jumps[usize::from(random.u8(..4))])).await;
                 }
             }
         }

@@ -104,16 +104,16 @@ pub async fn a_trial_starts_with_its_first_authorization_and_ends_at_the_very_mi
     harness: &impl Harness,
 ) {
     assert_eq!(get(harness, BASIC, "a", None).await, TrialView::not_started(&BASIC));
-    let start = harness.now();
+    let start = harness.time().read();
     let first = authorize(harness, BASIC, "a", None, "one").await;
     assert_eq!((first.denial, first.trial.start_time), (None, Some(start)));
     assert_eq!(first.trial.expire_time, Some(start + BASIC.ttl));
     assert_eq!((first.trial.remaining_resources, &*first.trial.used_resources), (None, &[][..]));
-    harness.advance(BASIC.ttl - MILLISECOND).await;
+    harness.time().pass(BASIC.ttl - MILLISECOND).await;
     let last = authorize(harness, BASIC, "a", None, "another").await;
     assert_eq!((last.denial, last.trial.state), (None, TrialState::Active));
     assert_eq!(last.trial.start_time, Some(start));
-    harness.advance(MILLISECOND).await;
+    harness.time().pass(MILLISECOND).await;
     let over = authorize(harness, BASIC, "a", None, "one").await;
     assert_eq!((over.denial, over.trial.state), (Some(Denial::Expired), TrialState::Expired));
     assert_eq!(authorize(harness, BASIC, "b", None, "one").await.denial, None, "another device has its own");
@@ -133,7 +133,7 @@ pub async fn a_promotional_trial_has_so_many_resources_and_goes_on_with_those(ha
     assert_eq!(authorize(harness, PROMOTIONAL, "a", Some(1), "two").await.denial, None);
     let used = get(harness, PROMOTIONAL, "a", Some(1)).await.used_resources;
     assert_eq!(used, [resource("one"), resource("two")]);
-    harness.advance(PROMOTIONAL.ttl).await;
+    harness.time().pass(PROMOTIONAL.ttl).await;
     assert_eq!(authorize(harness, PROMOTIONAL, "a", Some(1), "two").await.denial, Some(Denial::Expired));
 }
 
@@ -167,9 +167,9 @@ pub async fn of_many_that_race_for_a_start_one_trial_comes(harness: &impl Harnes
 
 /// A match on one side binds the other side.
 pub async fn a_new_device_or_key_continues_the_trial_of_the_other_side(harness: &impl Harness) {
-    let start = harness.now();
+    let start = harness.time().read();
     authorize(harness, PROMOTIONAL, "a", Some(1), "one").await;
-    harness.advance(MINUTE).await;
+    harness.time().pass(MINUTE).await;
     let new_device = authorize(harness, PROMOTIONAL, "b", Some(1), "two").await;
     assert_eq!((new_device.denial, new_device.trial.start_time), (None, Some(start)));
     let new_key = authorize(harness, PROMOTIONAL, "b", Some(2), "three").await;
@@ -182,7 +182,7 @@ pub async fn a_new_device_or_key_continues_the_trial_of_the_other_side(harness: 
 /// Two trials that meet stay two.
 pub async fn of_two_trials_the_stricter_one_decides_and_both_count(harness: &impl Harness) {
     authorize(harness, PROMOTIONAL, "a", Some(1), "one").await;
-    harness.advance(MINUTE).await;
+    harness.time().pass(MINUTE).await;
     authorize(harness, PROMOTIONAL, "b", Some(2), "two").await;
     let met = authorize(harness, PROMOTIONAL, "a", Some(2), "three").await;
     assert_eq!((met.denial, met.trial.remaining_resources), (None, Some(0)));
@@ -192,7 +192,7 @@ pub async fn of_two_trials_the_stricter_one_decides_and_both_count(harness: &imp
     }
     let one = authorize(harness, PROMOTIONAL, "a", Some(2), "one").await;
     assert_eq!(one.denial, Some(Denial::Exhausted), "the trial of 2 does not have it");
-    harness.advance(PROMOTIONAL.ttl - MINUTE).await;
+    harness.time().pass(PROMOTIONAL.ttl - MINUTE).await;
     assert_eq!(get(harness, PROMOTIONAL, "b", Some(2)).await.state, TrialState::Exhausted);
     assert_eq!(
         get(harness, PROMOTIONAL, "a", Some(2)).await.state,
@@ -212,7 +212,7 @@ pub async fn a_reset_deletes_the_whole_trial_for_everybody_bound_to_it(harness: 
             let trial = get(harness, PROMOTIONAL, device, Some(key)).await;
             assert_eq!(trial.state, TrialState::NotStarted, "{target:?} {device} {key}");
         }
-        harness.advance(MINUTE).await;
+        harness.time().pass(MINUTE).await;
     }
     assert_eq!(reset(harness, device("unknown")).await, Some(0));
 }
@@ -255,9 +255,9 @@ pub async fn a_reset_of_all_ends_every_trial_of_that_temp_pass_and_no_other(harn
     let other =
         trials.get(&temp_pass("TempPass2"), &BASIC, &identity("a", None)).await.expect("the store works");
     assert_eq!(other.state, TrialState::Active);
-    harness.advance(MINUTE).await;
+    harness.time().pass(MINUTE).await;
     let again = authorize(harness, BASIC, "a", None, "one").await;
-    assert_eq!(again.trial.start_time, Some(harness.now()));
+    assert_eq!(again.trial.start_time, Some(harness.time().read()));
     assert_eq!(
         reset(harness, device("b")).await,
         Some(0),
@@ -268,9 +268,9 @@ pub async fn a_reset_of_all_ends_every_trial_of_that_temp_pass_and_no_other(harn
 /// A trial is not to be had again by waiting a little.
 pub async fn a_trial_that_has_ended_denies_until_its_retention_is_over(harness: &impl Harness) {
     authorize(harness, BASIC, "a", None, "one").await;
-    harness.advance(BASIC.ttl + BASIC.retention - MILLISECOND).await;
+    harness.time().pass(BASIC.ttl + BASIC.retention - MILLISECOND).await;
     assert_eq!(authorize(harness, BASIC, "a", None, "one").await.denial, Some(Denial::Expired));
-    harness.advance(MILLISECOND).await;
+    harness.time().pass(MILLISECOND).await;
     assert_eq!(get(harness, BASIC, "a", None).await.state, TrialState::NotStarted);
     assert_eq!(authorize(harness, BASIC, "a", None, "one").await.denial, None);
 }
@@ -294,7 +294,7 @@ pub async fn trials_survive_a_reopen(harness: &impl Harness) {
 /// What a get finds, a scan finds.
 pub async fn a_scan_of_trials_sees_what_is_neither_reset_nor_forgotten(harness: &impl Harness) {
     authorize(harness, BASIC, "forgotten", None, "one").await;
-    harness.advance(BASIC.ttl + BASIC.retention).await;
+    harness.time().pass(BASIC.ttl + BASIC.retention).await;
     authorize(harness, BASIC, "reset", None, "one").await;
     reset(harness, device("reset")).await;
     let mut others = BTreeSet::new();

@@ -43,7 +43,7 @@ pub async fn a_release_is_signalled(harness: &impl Harness) {
 pub async fn the_use_of_a_code_for_a_new_record_is_signalled(harness: &impl Harness) {
     let old = insert(harness, "CODE").await;
     let mut signals = harness.store().codes.watch(&old.key()).await.expect("the store works");
-    harness.advance(TTL + QUARANTINE).await;
+    harness.time().pass(TTL + QUARANTINE).await;
     insert(harness, "CODE").await;
     assert_eq!(next(&mut signals).await, Some(()));
 }
@@ -56,7 +56,7 @@ pub async fn other_codes_and_refused_commands_are_not_signalled(harness: &impl H
     let other = insert(harness, "OTHER").await;
     assert!(codes.release(&other.key(), other.id).await.expect("the store works"));
     assert!(!codes.release(&watched.key(), Uuid::from_u128(1)).await.expect("the store works"));
-    let again = registration(harness.now(), "WATCHED", TTL);
+    let again = registration(harness.time().read(), "WATCHED", TTL);
     assert_eq!(try_insert(harness, again).await, Insertion::Taken);
     assert!(is_silent(&mut signals).await);
 }
@@ -64,12 +64,12 @@ pub async fn other_codes_and_refused_commands_are_not_signalled(harness: &impl H
 /// However many changes a watcher did not look at, it has one signal to look at.
 pub async fn a_slow_watcher_holds_one_signal(harness: &impl Harness) {
     let codes = harness.store().codes;
-    let watched = registration(harness.now(), "CODE", TTL);
+    let watched = registration(harness.time().read(), "CODE", TTL);
     let mut signals = codes.watch(&watched.key()).await.expect("the store works");
     for _ in 0..5 {
         let registration = insert(harness, "CODE").await;
         assert!(codes.release(&registration.key(), registration.id).await.expect("the store works"));
-        harness.advance(TTL + QUARANTINE).await;
+        harness.time().pass(TTL + QUARANTINE).await;
     }
     // A store whose signals travel may still have some on the way.
     tokio::time::sleep(SILENCE).await;

@@ -10,7 +10,7 @@ use crate::domain::{
     clock::Timestamp,
     id::EnvironmentName,
     port::{Insertion, LedgerEntry, LedgerKey, StoreResult},
-    registration::{CodeKey, Registration, State},
+    registration::{CodeKey, Registration},
 };
 
 /// A record that is to be stored, made ready on the caller's thread, since the committer's time is everybody's.
@@ -74,7 +74,7 @@ impl Command for InsertCode {
         };
         let before = transaction.find_code(&record.key)?;
         if let Some(before) = &before
-            && record::decode_code(&before.value)?.registration.forget_time() > transaction.now
+            && record::decode_code(&before.value)?.holds_code(transaction.now)
         {
             return Ok(Insertion::Taken);
         }
@@ -110,17 +110,12 @@ impl Command for AdoptCode {
         let record = &self.record;
         let before = transaction.find_code(&record.key)?;
         let entry = before.as_ref().map(|found| record::decode_code(&found.value)).transpose()?;
-        // Who adopts it knows less than who has released it.
-        if entry
-            .as_ref()
-            .is_some_and(|entry| entry.registration.id == self.id && entry.release_time.is_some())
-        {
+        let Ok(live) = entry.map_or(Ok(None), |entry| entry.life(transaction.now).give_way(self.id)) else {
             return Ok(());
-        }
-        let live = entry.filter(|entry| entry.state(transaction.now) == State::Pending);
+        };
         let place = transaction.place_until(record.forget_time)?;
-        if let (Some(found), Some(entry)) = (&before, live) {
-            transaction.count_out(&found.keyspace, &record.environment, entry.registration.expire_time);
+        if let (Some(found), Some(live)) = (&before, live) {
+            transaction.count_out(&found.keyspace, &record.environment, live.expire_time);
         }
         record.put(transaction, &place, before.as_ref());
         Ok(())
@@ -146,11 +141,11 @@ impl Command for ReleaseCode {
     fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<bool> {
         let Some(found) = transaction.find_code(&self.key)? else { return Ok(false) };
         let entry = record::decode_code(&found.value)?;
-        if entry.registration.id != self.id || entry.state(transaction.now) != State::Pending {
+        let Ok(tombstone) = entry.life(transaction.now).release(self.id, transaction.now) else {
             return Ok(false);
-        }
-        let registration = entry.registration;
-        let value = record::encode_code(&registration, Some(transaction.now))?;
+        };
+        let registration = &tombstone.registration;
+        let value = record::encode_code(registration, tombstone.release_time)?;
         transaction.put(&found.keyspace, &self.key, value, None);
         transaction.count_out(&found.keyspace, &registration.environment, registration.expire_time);
         transaction.code_changed(&self.key);

@@ -36,7 +36,7 @@ impl Codes for EmbeddedStore {
         let engine = engine.as_ref().ok_or_else(closed)?;
         let Some(found) = engine.find_in_moving_buckets(&record::code_key(key))? else { return Ok(None) };
         let entry = record::decode_code(&found)?;
-        Ok(Some(entry).filter(|entry| entry.registration.forget_time() > self.core.clock.now()))
+        Ok(Some(entry).filter(|entry| entry.holds_code(self.core.clock.now())))
     }
 
     async fn release(&self, key: &CodeKey, id: Uuid) -> StoreResult<bool> {
@@ -51,7 +51,7 @@ impl Codes for EmbeddedStore {
     fn scan(&self) -> BoxStream<'static, StoreResult<CodeEntry>> {
         scan(&self.core, vec![record::CODE], |_, value, now| {
             let entry = record::decode_code(value)?;
-            Ok(Some(entry).filter(|entry| entry.registration.forget_time() > now))
+            Ok(Some(entry).filter(|entry| entry.holds_code(now)))
         })
     }
 

@@ -26,7 +26,7 @@ use crate::{
     },
     format::golden,
     store::conformance::{
-        Harness, conformance,
+        Harness, StoreTime, conformance,
         sample::{NO_LIMIT, TTL, entry, ledger_key, registration},
     },
     telemetry::CapturedLog,
@@ -69,12 +69,8 @@ impl Harness for EmbeddedHarness {
         self.embedded().ports()
     }
 
-    fn now(&self) -> Timestamp {
-        self.clock.now()
-    }
-
-    async fn advance(&self, by: Duration) {
-        self.clock.advance(by);
+    fn time(&self) -> &dyn StoreTime {
+        &*self.clock
     }
 
     async fn reopen(&self) -> bool {
@@ -82,6 +78,18 @@ impl Harness for EmbeddedHarness {
         let store = EmbeddedStore::open(self.options()).expect("opens again");
         *self.store.lock().unwrap_or_else(PoisonError::into_inner) = store;
         true
+    }
+}
+
+/// An embedded store goes by the clock that it is opened with.
+#[async_trait]
+impl StoreTime for ManualClock {
+    fn read(&self) -> Timestamp {
+        self.now()
+    }
+
+    async fn pass(&self, time: Duration) {
+        self.advance(time);
     }
 }
 
@@ -210,7 +218,7 @@ async fn ended_buckets_are_deleted_with_their_files() {
     drop(engine);
     let (before, buckets) = (folder_bytes(harness.folder.path()), store.statistics().buckets);
     assert!(buckets > 0 && before > 500_000, "{before} bytes in {buckets} buckets");
-    harness.advance(TTL + QUARANTINE + Duration::from_secs(3_600)).await;
+    harness.clock.advance(TTL + QUARANTINE + Duration::from_secs(3_600));
     eventually(|| store.statistics().buckets == 0).await;
     harness.insert("NEXT").await.expect("works");
     eventually(|| folder_bytes(&harness.folder.path().join("store").join("keyspaces")) < before / 4).await;
@@ -222,10 +230,10 @@ async fn ended_buckets_are_deleted_with_their_files() {
 async fn ended_entries_among_the_lasting_ones_are_removed() {
     let harness = EmbeddedHarness::new();
     let store = harness.embedded();
-    let end = harness.now() + Duration::from_secs(86_400);
+    let end = harness.clock.now() + Duration::from_secs(86_400);
     store.put_if_absent(&ledger_key("kind", "ends"), entry("x", Some(end))).await.expect("works");
     store.put_if_absent(&ledger_key("kind", "stays"), entry("x", None)).await.expect("works");
-    harness.advance(Duration::from_secs(86_400)).await;
+    harness.clock.advance(Duration::from_secs(86_400));
     let ended = || {
         let engine = store.core.engine.load_full().expect("open");
         housekeeper::ended_entries(&engine, harness.clock.now()).expect("readable")
@@ -263,7 +271,7 @@ async fn a_clock_that_steps_between_look_and_removal_removes_no_entry_that_lives
 async fn a_code_is_found_at_every_moment_while_its_record_moves_between_buckets() {
     let harness = EmbeddedHarness::new();
     let store = harness.embedded();
-    let record = |ttl| registration(harness.now(), "MOVES", ttl);
+    let record = |ttl| registration(harness.clock.now(), "MOVES", ttl);
     store.adopt(&record(TTL)).await.expect("works");
     let (key, reader) = (record(TTL).key(), store.clone());
     let done = Arc::new(std::sync::atomic::AtomicBool::new(false));
@@ -313,8 +321,8 @@ async fn codes_and_nonces_survive_a_wall_clock_that_is_ahead_for_a_while() {
     let options = EmbeddedOptions { free_space: looks.clone(), ..harness.options() };
     let store = EmbeddedStore::open(options).expect("opens");
     // Beyond the ten minutes after a start in which nothing is deleted anyway.
-    harness.advance(Duration::from_secs(3_600)).await;
-    let (now, code) = (harness.now(), registration(harness.now(), "CODE", TTL));
+    harness.clock.advance(Duration::from_secs(3_600));
+    let (now, code) = (harness.clock.now(), registration(harness.clock.now(), "CODE", TTL));
     store.insert_if_absent(&code, NO_LIMIT, None).await.expect("works");
     let nonce = ledger_key("kind", "nonce");
     store.put_if_absent(&nonce, entry("x", Some(now + TTL))).await.expect("works");
@@ -340,9 +348,9 @@ async fn writes_are_refused_while_space_is_short_and_taken_again_afterwards() {
     let store = EmbeddedStore::open(options).expect("opens");
     assert_eq!(store.statistics().free_space, Some(100));
     assert!(matches!(store.check().await, Err(StoreError::Unavailable(_))));
-    let new = registration(harness.now(), "NEW", TTL);
+    let new = registration(harness.clock.now(), "NEW", TTL);
     assert!(store.insert_if_absent(&new, NO_LIMIT, None).await.is_err());
-    let present = registration(harness.now(), "CODE", TTL);
+    let present = registration(harness.clock.now(), "CODE", TTL);
     assert!(Codes::get(&store, &present.key()).await.expect("reads go on").is_some());
     space.0.store(101, Ordering::Relaxed);
     eventually(|| store.statistics().free_space == Some(101)).await;
@@ -360,7 +368,7 @@ async fn after_a_failed_commit_nothing_is_acknowledged_and_reads_go_on() {
     store.core.fail_commits.store(false, Ordering::Relaxed);
     assert!(harness.insert("AFTER").await.is_err(), "a store that failed once is not trusted with more");
     assert!(store.check().await.is_err());
-    let key = |code| registration(harness.now(), code, TTL).key();
+    let key = |code| registration(harness.clock.now(), code, TTL).key();
     assert!(Codes::get(&store, &key("BEFORE")).await.expect("reads go on").is_some());
     assert!(Codes::get(&store, &key("LOST")).await.expect("reads go on").is_none());
     harness.reopen().await;
@@ -373,7 +381,7 @@ async fn commands_that_come_together_share_commits() {
     let harness = EmbeddedHarness::new();
     let inserts = (0..200).map(|index| {
         let (store, registration) =
-            (harness.embedded(), registration(harness.now(), &format!("CODE{index}"), TTL));
+            (harness.embedded(), registration(harness.clock.now(), &format!("CODE{index}"), TTL));
         tokio::spawn(async move { store.insert_if_absent(&registration, NO_LIMIT, None).await })
     });
     for insert in inserts.collect::<Vec<_>>() {

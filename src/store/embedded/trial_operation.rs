@@ -1,5 +1,5 @@
-//! What happens to trials: decided by one set of rules, for readers who may find that there is nothing to write, and for
-//! the committer.
+//! What happens to trials: found, decided by the domain's rules and written, for readers who may find that there is nothing
+//! to write, and for the committer.
 //!
 //! A device and a generic key are each bound to the id of a trial. A binding whose trial is gone binds to nothing, so that
 //! a reset deletes one record, however many are bound to it.
@@ -20,7 +20,8 @@ use crate::{
         error::StoreError,
         port::{Authorization, StoreResult, Verdict},
         temp_pass::{
-            ResetTarget, TempPassKey, TempPassRule, Trial, TrialApplication, TrialIdentity, TrialView,
+            self, Binding, KnownTrial, KnownTrials, ResetTarget, TempPassKey, TempPassRule, Trial,
+            TrialApplication, TrialChange, TrialIdentity, TrialView, decide_reset,
         },
     },
     format,
@@ -48,20 +49,13 @@ pub fn generation(look: &impl Look, temp_pass: &TempPassKey) -> StoreResult<Gene
     Ok(Generation { temp_pass: temp_pass.clone(), number })
 }
 
-/// A trial that was found, and its id.
-type Found = Option<(Uuid, Trial)>;
-
-fn follow(
-    look: &impl Look,
-    generation: &Generation,
-    binding: &UserKey,
-    now: Timestamp,
-) -> StoreResult<Found> {
+/// The trial that a side is bound to, if it is there.
+fn follow(look: &impl Look, generation: &Generation, binding: &UserKey) -> StoreResult<Option<KnownTrial>> {
     let Some(id) = look.look(binding)? else { return Ok(None) };
     let id = record::decode_trial_id(&id)?;
     let Some(trial) = look.look(&generation.trial(id))? else { return Ok(None) };
     let trial = whole_trial(look, generation, id, &trial)?;
-    Ok((now < trial.forget_time).then_some((id, trial)))
+    Ok(Some(KnownTrial { id, trial }))
 }
 
 /// The trial whose record is `value`, with the resources that lie in rows.
@@ -73,53 +67,22 @@ pub fn whole_trial(look: &impl Look, generation: &Generation, id: Uuid, value: &
     })
 }
 
-/// What is written for a trial that starts, or has one more resource.
-fn trial_writes(generation: &Generation, id: Uuid, trial: &Trial) -> StoreResult<Writes> {
-    let mut writes = vec![(generation.trial(id), UserValue::new(&format::encode_trial(trial)?))];
-    if let Some((number, row)) = format::encode_filled_row(trial)? {
-        writes.push((generation.resources(id, number), UserValue::new(&row)));
-    }
-    Ok(writes)
-}
-
-/// The row of the expiry index for a key.
-fn expiry_row(forget_time: Timestamp, key: &UserKey) -> (UserKey, UserValue) {
-    (trial_key::expiry_key(forget_time, key), UserValue::empty())
-}
-
 /// The trials of an identity.
-struct Known {
-    generation: Generation,
-    device: Found,
-    key: Found,
+fn known(
+    look: &impl Look,
+    generation: &Generation,
+    identity: &TrialIdentity,
+    now: Timestamp,
+) -> StoreResult<KnownTrials> {
+    let device = follow(look, generation, &generation.of_device(&identity.device_id))?;
+    let key = match &identity.generic_key {
+        Some(key) => follow(look, generation, &generation.of_key(key))?,
+        None => None,
+    };
+    Ok(KnownTrials::new(device, key, now))
 }
 
-impl Known {
-    fn find(
-        look: &impl Look,
-        temp_pass: &TempPassKey,
-        identity: &TrialIdentity,
-        now: Timestamp,
-    ) -> StoreResult<Self> {
-        let generation = generation(look, temp_pass)?;
-        let device = follow(look, &generation, &generation.of_device(&identity.device_id), now)?;
-        let key = match &identity.generic_key {
-            Some(key) => follow(look, &generation, &generation.of_key(key), now)?,
-            None => None,
-        };
-        Ok(Self { generation, device, key })
-    }
-
-    /// The trials, each once.
-    fn trials(self) -> Vec<(Uuid, Trial)> {
-        match (self.device, self.key) {
-            (Some(device), Some(key)) if device.0 == key.0 => vec![device],
-            (device, key) => device.into_iter().chain(key).collect(),
-        }
-    }
-}
-
-/// What is shown of an identity's trials: the stricter one.
+/// What is shown of an identity's trials.
 pub fn view(
     look: &impl Look,
     temp_pass: &TempPassKey,
@@ -127,9 +90,8 @@ pub fn view(
     identity: &TrialIdentity,
     now: Timestamp,
 ) -> StoreResult<TrialView> {
-    let trials = Known::find(look, temp_pass, identity, now)?.trials();
-    let strictest = trials.iter().map(|(_, trial)| trial).min_by_key(|trial| trial.strictness(rule, now));
-    Ok(strictest.map_or_else(|| TrialView::not_started(rule), |trial| trial.view(rule, now)))
+    let known = known(look, &generation(look, temp_pass)?, identity, now)?;
+    Ok(temp_pass::view(known, rule, now))
 }
 
 /// Decides an authorization, and what is to be written for it.
@@ -138,59 +100,54 @@ pub fn authorize(
     authorization: &Authorization,
     now: Timestamp,
 ) -> StoreResult<(Verdict, Writes)> {
-    let Authorization { temp_pass, rule, identity, resource, new_id, .. } = authorization;
-    let known = Known::find(look, temp_pass, identity, now)?;
-    let mut writes = bindings(authorization, &known, now);
-    let generation = known.generation.clone();
-    let mut trials = known.trials();
-    if trials.is_empty() {
-        let trial = start(authorization, now);
-        writes.push(expiry_row(trial.forget_time, &generation.trial(*new_id)));
-        writes.append(&mut trial_writes(&generation, *new_id, &trial)?);
-        return Ok((Verdict { denial: None, trial: trial.view(rule, now), media_token: None }, writes));
-    }
-    trials.sort_by_key(|(_, trial)| trial.strictness(rule, now));
-    let denial = trials.iter().find_map(|(_, trial)| trial.denial(resource, rule, now));
-    if denial.is_none() && rule.is_promotional() {
-        for (id, trial) in trials.iter_mut().filter(|(_, trial)| !trial.has(resource)) {
-            trial.used_resources.push(resource.clone());
-            writes.append(&mut trial_writes(&generation, *id, trial)?);
-        }
-    }
-    let strictest = trials.iter().map(|(_, trial)| trial).min_by_key(|trial| trial.strictness(rule, now));
-    let trial = strictest.map_or_else(|| TrialView::not_started(rule), |trial| trial.view(rule, now));
-    Ok((Verdict { denial, trial, media_token: None }, writes))
-}
-
-/// The sides of the identity that are to be bound: those that are not known, to the trial of the other one, or to the
-/// one that starts.
-fn bindings(authorization: &Authorization, known: &Known, now: Timestamp) -> Writes {
-    let Authorization { identity, rule, new_id, .. } = authorization;
-    let bind = |side: UserKey, other: &Found| {
-        let new = (*new_id, forget_time(rule, now));
-        let (id, forget_time) = other.as_ref().map_or(new, |(id, trial)| (*id, trial.forget_time));
-        [expiry_row(forget_time, &side), (side, record::encode_trial_id(id))]
-    };
+    let Authorization { temp_pass, identity, .. } = authorization;
+    let generation = generation(look, temp_pass)?;
+    let known = known(look, &generation, identity, now)?;
+    let (verdict, changes) = temp_pass::decide(known, authorization, now);
     let mut writes = Writes::new();
-    if known.device.is_none() {
-        writes.extend(bind(known.generation.of_device(&identity.device_id), &known.key));
+    for change in &changes {
+        writes.append(&mut change_writes(&generation, identity, change)?);
     }
-    if let Some(key) = identity.generic_key.as_ref().filter(|_| known.key.is_none()) {
-        writes.extend(bind(known.generation.of_key(key), &known.device));
-    }
-    writes
+    Ok((verdict, writes))
 }
 
-fn start(authorization: &Authorization, now: Timestamp) -> Trial {
-    let Authorization { rule, application, resource, .. } = authorization;
-    let used_resources = if rule.is_promotional() { vec![resource.clone()] } else { Vec::new() };
-    let (application, forget_time) = (application.clone(), forget_time(rule, now));
-    Trial { start_time: now, forget_time, application, used_resources }
+/// What is written for a change.
+fn change_writes(
+    generation: &Generation,
+    identity: &TrialIdentity,
+    change: &TrialChange,
+) -> StoreResult<Writes> {
+    let bound = |side: UserKey, to: &Binding| {
+        vec![expiry_row(to.forget_time, &side), (side, record::encode_trial_id(to.id))]
+    };
+    Ok(match change {
+        TrialChange::Start(known) => {
+            let mut writes = trial_writes(generation, known)?;
+            writes.push(expiry_row(known.trial.forget_time, &generation.trial(known.id)));
+            writes
+        }
+        TrialChange::Use(known) => trial_writes(generation, known)?,
+        TrialChange::BindDevice(to) => bound(generation.of_device(&identity.device_id), to),
+        TrialChange::BindKey(to) => match &identity.generic_key {
+            Some(key) => bound(generation.of_key(key), to),
+            None => Writes::new(),
+        },
+    })
 }
 
-/// When a trial that starts now may be forgotten.
-fn forget_time(rule: &TempPassRule, now: Timestamp) -> Timestamp {
-    now + rule.ttl + rule.retention
+/// A trial's record, and the row of resources that its last one has filled.
+fn trial_writes(generation: &Generation, known: &KnownTrial) -> StoreResult<Writes> {
+    let KnownTrial { id, trial } = known;
+    let mut writes = vec![(generation.trial(*id), UserValue::new(&format::encode_trial(trial)?))];
+    if let Some((number, row)) = format::encode_filled_row(trial)? {
+        writes.push((generation.resources(*id, number), UserValue::new(&row)));
+    }
+    Ok(writes)
+}
+
+/// The row of the expiry index for a key.
+fn expiry_row(forget_time: Timestamp, key: &UserKey) -> (UserKey, UserValue) {
+    (trial_key::expiry_key(forget_time, key), UserValue::empty())
 }
 
 /// Authorizes.
@@ -233,8 +190,8 @@ impl Command for Reset {
                 return Ok(None);
             }
         };
-        let found = follow(transaction, &generation, &binding, transaction.now)?;
-        let Some((id, _)) = found.filter(|(_, trial)| trial.application.matches(&self.application)) else {
+        let bound = follow(transaction, &generation, &binding)?;
+        let Some(KnownTrial { id, .. }) = decide_reset(bound, &self.application, transaction.now) else {
             return Ok(Some(0));
         };
         for key in [

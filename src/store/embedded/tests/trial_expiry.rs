@@ -88,7 +88,7 @@ async fn no_trial_that_lives_is_read_to_find_those_to_be_forgotten() {
         authorize(&store, PROMOTIONAL, &format!("short {index}"), 2, "one").await;
     }
     let before = rows(&store);
-    harness.advance(PROMOTIONAL.ttl + PROMOTIONAL.retention + DAY).await;
+    harness.clock.advance(PROMOTIONAL.ttl + PROMOTIONAL.retention + DAY);
     let engine = store.core.engine.load_full().expect("open");
     engine.trial_reads.lock().unwrap_or_else(PoisonError::into_inner).clear();
     remove_all(&harness).await;
@@ -108,10 +108,10 @@ async fn a_forgotten_trial_leaves_nothing() {
     let rule = TempPassRule { max_resources: Some(100), ..PROMOTIONAL };
     use_resources(&store, rule, "a", 1, 40).await;
     authorize(&store, rule, "bound later", 1, "one more").await;
-    harness.advance(rule.ttl + rule.retention).await;
+    harness.clock.advance(rule.ttl + rule.retention);
     remove_all(&harness).await;
     assert!(rows(&store).len() > 8, "the day is not over");
-    harness.advance(DAY).await;
+    harness.clock.advance(DAY);
     harness.reopen().await;
     remove_all(&harness).await;
     assert_eq!(rows(&harness.embedded()), [] as [UserKey; 0]);
@@ -122,9 +122,9 @@ async fn a_device_that_was_bound_anew_is_kept_for_its_new_trial() {
     let harness = EmbeddedHarness::new();
     let store = harness.embedded();
     authorize(&store, PROMOTIONAL, "a", 1, "one").await;
-    harness.advance(PROMOTIONAL.ttl + PROMOTIONAL.retention).await;
+    harness.clock.advance(PROMOTIONAL.ttl + PROMOTIONAL.retention);
     authorize(&store, LONG, "a", 1, "one").await;
-    harness.advance(DAY).await;
+    harness.clock.advance(DAY);
     remove_all(&harness).await;
     let trial = Trials::get(&store, &temp_pass("TempPassREF"), &LONG, &identity("a", Some(1))).await;
     assert_eq!(trial.expect("works").used_resources.len(), 1);
@@ -137,7 +137,7 @@ async fn a_clock_that_goes_back_between_look_and_removal_removes_nothing() {
     let store = harness.embedded();
     authorize(&store, PROMOTIONAL, "a", 1, "one").await;
     let (before, start) = (rows(&store), harness.clock.now());
-    harness.advance(PROMOTIONAL.ttl + PROMOTIONAL.retention + DAY).await;
+    harness.clock.advance(PROMOTIONAL.ttl + PROMOTIONAL.retention + DAY);
     let engine = store.core.engine.load_full().expect("open");
     let expired = expired_rows(&engine, harness.clock.now(), None, ALL).expect("readable");
     assert_eq!(expired.len(), 3);
@@ -174,7 +174,7 @@ async fn a_reset_leaves_to_the_index_only_who_else_was_bound() {
     let left = rows(&store);
     let is_key = |key: &UserKey| matches!(parse_trial_key(key), Ok(TrialKey::Binding(_)));
     assert_eq!((left.len(), left.iter().filter(|key| is_key(key)).count()), (2, 1), "{left:?}");
-    harness.advance(LONG.ttl + DAY).await;
+    harness.clock.advance(LONG.ttl + DAY);
     remove_all(&harness).await;
     assert_eq!(rows(&store), [] as [UserKey; 0]);
 }
@@ -224,7 +224,7 @@ async fn what_cannot_be_read_keeps_nothing_else_from_being_forgotten() {
     let mut second = identity("b", Some(2));
     second.generic_key = Some(generic_key(2));
     authorize(&store, PROMOTIONAL, "b", 2, "one").await;
-    harness.advance(PROMOTIONAL.ttl + PROMOTIONAL.retention + DAY).await;
+    harness.clock.advance(PROMOTIONAL.ttl + PROMOTIONAL.retention + DAY);
     remove_all(&harness).await;
     assert_eq!(rows(&store).len(), 6, "what belongs to the one that cannot be read");
     reset(&store, ResetTarget::All).await;
@@ -239,7 +239,7 @@ async fn the_housekeeper_removes_what_is_over_and_what_resets_of_all_have_ended(
     authorize(&store, PROMOTIONAL, "a", 1, "one").await;
     reset(&store, ResetTarget::All).await;
     use_resources(&store, PROMOTIONAL, "a", 1, 2).await;
-    harness.advance(PROMOTIONAL.ttl + PROMOTIONAL.retention + DAY).await;
+    harness.clock.advance(PROMOTIONAL.ttl + PROMOTIONAL.retention + DAY);
     eventually(|| rows(&store).is_empty()).await;
 }
 

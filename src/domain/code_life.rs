@@ -1,0 +1,155 @@
+//! The life of a code. A transition consumes the state that it leaves, and fails in every other one; a store applies what
+//! comes of it.
+//!
+//! ```text
+//! Pending ──release──► Released ─┐
+//!    │                           ├─ quarantine ─► the code is free
+//!    └───── time ────► Expired ──┘
+//! ```
+
+use uuid::Uuid;
+
+use super::{
+    clock::Timestamp,
+    registration::{CodeEntry, Registration, State},
+};
+
+/// A code at some moment, with its record.
+#[derive(Debug, Clone, PartialEq)]
+pub enum CodeLife {
+    /// Waiting for the viewer.
+    Pending(Registration),
+    /// Gone before its time.
+    Released {
+        /// The record.
+        registration: Registration,
+        /// When it was released.
+        release_time: Timestamp,
+    },
+    /// Its time is over.
+    Expired(Registration),
+}
+
+/// A transition that the state does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a code cannot go that way from where it is ({0:?})")]
+pub struct InvalidTransition(pub State);
+
+impl CodeEntry {
+    /// Where it is at `now`.
+    #[must_use]
+    pub fn life(self, now: Timestamp) -> CodeLife {
+        let state = self.state(now);
+        let Self { registration, release_time } = self;
+        match (release_time, state) {
+            (Some(release_time), _) => CodeLife::Released { registration, release_time },
+            (None, State::Expired) => CodeLife::Expired(registration),
+            (None, State::Pending | State::Released) => CodeLife::Pending(registration),
+        }
+    }
+
+    /// Whether nobody else may have the code: it is in use, or in quarantine.
+    #[must_use]
+    pub fn holds_code(&self, now: Timestamp) -> bool {
+        now < self.registration.forget_time()
+    }
+}
+
+impl CodeLife {
+    /// The record, wherever it is in its life.
+    #[must_use]
+    pub fn registration(&self) -> &Registration {
+        match self {
+            Self::Pending(registration)
+            | Self::Released { registration, .. }
+            | Self::Expired(registration) => registration,
+        }
+    }
+
+    /// The state's name.
+    #[must_use]
+    pub fn state(&self) -> State {
+        match self {
+            Self::Pending(_) => State::Pending,
+            Self::Released { .. } => State::Released,
+            Self::Expired(_) => State::Expired,
+        }
+    }
+
+    /// Releases the record `id`: its tombstone.
+    ///
+    /// # Errors
+    /// Where another record holds the code, or this one is not pending.
+    pub fn release(self, id: Uuid, now: Timestamp) -> Result<CodeEntry, InvalidTransition> {
+        match self {
+            Self::Pending(registration) if registration.id == id => {
+                Ok(CodeEntry { registration, release_time: Some(now) })
+            }
+            other => Err(InvalidTransition(other.state())),
+        }
+    }
+
+    /// Gives way to the record `id` of a code that somebody else issued, who decides when one is used again: what lived until
+    /// then, if anything did.
+    ///
+    /// # Errors
+    /// Where that record was released already: who brings it knows less than who has released it.
+    pub fn give_way(self, id: Uuid) -> Result<Option<Registration>, InvalidTransition> {
+        match self {
+            Self::Pending(registration) => Ok(Some(registration)),
+            Self::Released { registration, .. } if registration.id == id => {
+                Err(InvalidTransition(State::Released))
+            }
+            Self::Released { .. } | Self::Expired(_) => Ok(None),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::registration::QUARANTINE,
+        store::conformance::sample::{TTL, registration},
+    };
+
+    const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+
+    fn entry() -> CodeEntry {
+        CodeEntry { registration: registration(NOW, "CODE", TTL), release_time: None }
+    }
+
+    #[test]
+    fn only_the_pending_record_that_is_meant_can_be_released() {
+        let id = entry().registration.id;
+        let released = entry().life(NOW).release(id, NOW).expect("pending");
+        assert_eq!(released.release_time, Some(NOW));
+        assert_eq!(
+            entry().life(NOW).release(Uuid::from_u128(9), NOW),
+            Err(InvalidTransition(State::Pending))
+        );
+        let again = released.life(NOW).release(id, NOW);
+        assert_eq!(again, Err(InvalidTransition(State::Released)));
+        let expired = entry().life(NOW + TTL).release(id, NOW + TTL);
+        assert_eq!(expired, Err(InvalidTransition(State::Expired)));
+    }
+
+    #[test]
+    fn whatever_holds_a_code_gives_way_but_the_tombstone_of_the_record_that_comes() {
+        let (id, other) = (entry().registration.id, Uuid::from_u128(9));
+        let released = || CodeEntry { release_time: Some(NOW), ..entry() };
+        for id in [id, other] {
+            assert_eq!(entry().life(NOW).give_way(id), Ok(Some(entry().registration)));
+            assert_eq!(entry().life(NOW + TTL).give_way(id), Ok(None));
+        }
+        assert_eq!(released().life(NOW).give_way(other), Ok(None));
+        assert_eq!(released().life(NOW).give_way(id), Err(InvalidTransition(State::Released)));
+    }
+
+    #[test]
+    fn a_code_is_free_at_the_very_end_of_its_quarantine() {
+        let end = NOW + TTL + QUARANTINE;
+        assert!(entry().holds_code(Timestamp::from_millis(end.as_millis() - 1)));
+        assert!(!entry().holds_code(end));
+    }
+}

@@ -1,0 +1,147 @@
+//! The rules of trials: who is bound to which, which side decides, what counts. They are pure: a store finds what is known,
+//! applies the changes in one commit with the look at what they were decided by, and writes no rule of its own.
+
+use uuid::Uuid;
+
+use super::{ResourceId, TempPassRule, Trial, TrialApplication, TrialIdentity, TrialView};
+use crate::domain::{
+    clock::Timestamp,
+    port::{Authorization, Verdict},
+};
+
+/// A trial, and its id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownTrial {
+    /// The id.
+    pub id: Uuid,
+    /// The trial.
+    pub trial: Trial,
+}
+
+impl KnownTrial {
+    /// Whether the trial still counts. Who is bound to one that does not is bound to none.
+    #[must_use]
+    pub fn counts(&self, now: Timestamp) -> bool {
+        now < self.trial.forget_time
+    }
+}
+
+/// The trials that the two sides of an identity are bound to, of those that count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownTrials {
+    device: Option<KnownTrial>,
+    key: Option<KnownTrial>,
+}
+
+/// What an authorization changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TrialChange {
+    /// A trial starts.
+    Start(KnownTrial),
+    /// A trial has one more resource, the last one.
+    Use(KnownTrial),
+    /// The device is bound to a trial.
+    BindDevice(Binding),
+    /// The generic key is bound to a trial.
+    BindKey(Binding),
+}
+
+/// What a side is bound to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Binding {
+    /// The id of the trial.
+    pub id: Uuid,
+    /// When the trial may be forgotten, and with it the binding.
+    pub forget_time: Timestamp,
+}
+
+impl KnownTrials {
+    /// What the device and the generic key are bound to, whether or not that still counts.
+    #[must_use]
+    pub fn new(device: Option<KnownTrial>, key: Option<KnownTrial>, now: Timestamp) -> Self {
+        let counting = |known: Option<KnownTrial>| known.filter(|known| known.counts(now));
+        Self { device: counting(device), key: counting(key) }
+    }
+
+    /// The trials, each once.
+    fn into_trials(self) -> Vec<KnownTrial> {
+        match (self.device, self.key) {
+            (Some(device), Some(key)) if device.id == key.id => vec![device],
+            (device, key) => device.into_iter().chain(key).collect(),
+        }
+    }
+
+    /// The sides that are to be bound: those that are bound to nothing, to the trial of the other one, or to the one that
+    /// starts.
+    fn bindings(&self, identity: &TrialIdentity, new: Binding) -> Vec<TrialChange> {
+        let binding = |other: &Option<KnownTrial>| {
+            other.as_ref().map_or(new, |known| Binding { id: known.id, forget_time: known.trial.forget_time })
+        };
+        let device = self.device.is_none().then(|| TrialChange::BindDevice(binding(&self.key)));
+        let binds_key = identity.generic_key.is_some() && self.key.is_none();
+        let key = binds_key.then(|| TrialChange::BindKey(binding(&self.device)));
+        device.into_iter().chain(key).collect()
+    }
+}
+
+/// What is shown of an identity's trials: the stricter one.
+#[must_use]
+pub fn view(known: KnownTrials, rule: &TempPassRule, now: Timestamp) -> TrialView {
+    strictest(&known.into_trials(), rule, now)
+}
+
+/// Decides an authorization, and what it changes. A denied one binds the sides too. Where there is nothing to change, the
+/// decision stands without a commit.
+#[must_use]
+pub fn decide(
+    known: KnownTrials,
+    authorization: &Authorization,
+    now: Timestamp,
+) -> (Verdict, Vec<TrialChange>) {
+    let Authorization { rule, identity, resource, new_id, .. } = authorization;
+    let new = Binding { id: *new_id, forget_time: now + rule.ttl + rule.retention };
+    let mut changes = known.bindings(identity, new);
+    let mut trials = known.into_trials();
+    let denial = if trials.is_empty() {
+        let started = KnownTrial { id: new.id, trial: start(authorization, new.forget_time, now) };
+        changes.push(TrialChange::Start(started.clone()));
+        trials.push(started);
+        None
+    } else {
+        trials.sort_by_key(|known| known.trial.strictness(rule, now));
+        trials.iter().find_map(|known| known.trial.denial(resource, rule, now))
+    };
+    if denial.is_none() && rule.is_promotional() {
+        for known in trials.iter_mut().filter(|known| !known.trial.has(resource)) {
+            known.trial.used_resources.push(resource.clone());
+            changes.push(TrialChange::Use(known.clone()));
+        }
+    }
+    let trial = strictest(&trials, rule, now);
+    (Verdict { denial, trial, media_token: None }, changes)
+}
+
+/// The trial that a reset deletes: the one that its target is bound to, if that counts and is what the reset asks for.
+#[must_use]
+pub fn decide_reset(
+    bound: Option<KnownTrial>,
+    application: &TrialApplication,
+    now: Timestamp,
+) -> Option<KnownTrial> {
+    bound.filter(|known| known.counts(now) && known.trial.application.matches(application))
+}
+
+fn start(authorization: &Authorization, forget_time: Timestamp, now: Timestamp) -> Trial {
+    let Authorization { rule, application, resource, .. } = authorization;
+    let used_resources: Vec<ResourceId> =
+        if rule.is_promotional() { vec![resource.clone()] } else { Vec::new() };
+    Trial { start_time: now, forget_time, application: application.clone(), used_resources }
+}
+
+fn strictest(trials: &[KnownTrial], rule: &TempPassRule, now: Timestamp) -> TrialView {
+    let strictest = trials.iter().map(|known| &known.trial).min_by_key(|trial| trial.strictness(rule, now));
+    strictest.map_or_else(|| TrialView::not_started(rule), |trial| trial.view(rule, now))
+}
+
+#[cfg(test)]
+mod tests;
