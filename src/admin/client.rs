@@ -2,13 +2,13 @@
 
 use std::{io, path::Path};
 
-use http::{Method, Request, header::CONTENT_TYPE};
+use http::{Method, Request, StatusCode, header::CONTENT_TYPE};
 use http_body_util::{BodyExt, Full};
 use hyper::{body::Bytes, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
 
-use super::{Answer, Command, socket_path};
+use super::{Answer, Command, EXAMINATIONS, REVOCATIONS, SCHEDULES, STATEMENTS, socket_path};
 
 /// A running server did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -22,8 +22,14 @@ pub enum AdminError {
     /// The server does not answer as it should.
     #[error("the running server does not answer: {0}")]
     Connection(#[from] hyper::Error),
+    /// The server does not know the command.
+    #[error(
+        "the running server is of another version than this command ({version}); use the server's own program. It says: {0}",
+        version = env!("CARGO_PKG_VERSION")
+    )]
+    OtherVersion(String),
     /// The server is of another version.
-    #[error("the running server's answer cannot be read: {0}")]
+    #[error("the running server's answer cannot be read, it is of another version than this command: {0}")]
     Answer(#[from] serde_json::Error),
 }
 
@@ -48,9 +54,10 @@ pub async fn ask(data: &Path, command: &Command) -> Result<Option<Answer>, Admin
     };
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let connection = tokio::spawn(connection);
-    let body = Full::new(Bytes::from(serde_json::to_vec(command)?));
-    let mut request = Request::new(body);
+    let (path, body) = message(command)?;
+    let mut request = Request::new(Full::new(Bytes::from(body)));
     *request.method_mut() = Method::POST;
+    *request.uri_mut() = http::Uri::from_static(path);
     request.headers_mut().insert(CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
     let response = match sender.send_request(request).await {
         Ok(response) => response,
@@ -61,9 +68,22 @@ pub async fn ask(data: &Path, command: &Command) -> Result<Option<Answer>, Admin
     let status = response.status();
     let body = response.into_body().collect().await?.to_bytes();
     connection.abort();
-    if status.is_success() {
+    let text = || String::from_utf8_lossy(&body).into_owned();
+    if status == StatusCode::NOT_FOUND {
+        Err(AdminError::OtherVersion(text()))
+    } else if status.is_success() {
         Ok(Some(serde_json::from_slice(&body)?))
     } else {
-        Err(AdminError::Refused(String::from_utf8_lossy(&body).into_owned()))
+        Err(AdminError::Refused(text()))
     }
+}
+
+/// The path of a command, and what is sent there.
+fn message(command: &Command) -> serde_json::Result<(&'static str, Vec<u8>)> {
+    Ok(match command {
+        Command::MintStatement(command) => (STATEMENTS, serde_json::to_vec(command)?),
+        Command::Revoke(command) => (REVOCATIONS, serde_json::to_vec(command)?),
+        Command::ListSchedules => (SCHEDULES, b"null".to_vec()),
+        Command::Examine(command) => (EXAMINATIONS, serde_json::to_vec(command)?),
+    })
 }

@@ -7,14 +7,22 @@ use std::{
     time::Duration,
 };
 
-use axum::{Json, Router, extract::State, response::IntoResponse, routing::post};
+use axum::{
+    Extension, Json, Router,
+    extract::State,
+    routing::{MethodRouter, post},
+};
 use futures_util::FutureExt;
-use http::StatusCode;
-use tokio::net::UnixListener;
+use http::{StatusCode, Uri};
+use serde::de::DeserializeOwned;
+use tokio::net::{UnixListener, UnixStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{Answer, Command, Services, perform, socket_path};
-use crate::server::serve_inner;
+use super::{Answer, Command, EXAMINATIONS, REVOCATIONS, SCHEDULES, STATEMENTS, socket_path};
+use crate::{
+    server::serve_inner,
+    service::operator::{Operator, OperatorService},
+};
 
 /// How long to wait before accepting again after accepting failed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -65,10 +73,16 @@ impl AdminListener {
     }
 
     /// Serves until `stop` is cancelled; what was asked before that is still done.
-    pub async fn serve(self, services: Services, stop: CancellationToken) {
-        let router = Router::new().route("/", post(command)).with_state(services);
+    pub async fn serve(self, service: OperatorService, stop: CancellationToken) {
+        let router = router(service);
         let commands = TaskTracker::new();
-        let serve = |stream| drop(commands.spawn(serve_inner(stream, router.clone())));
+        let serve = |stream: UnixStream| match stream.peer_cred() {
+            Ok(user) => {
+                let router = router.clone().layer(Extension(Operator::over_socket(user.uid())));
+                drop(commands.spawn(serve_inner(stream, router)));
+            }
+            Err(error) => tracing::warn!(%error, "nobody says who gives a command"),
+        };
         while let Some(accepted) = stop.run_until_cancelled(self.listener.accept()).await {
             match accepted {
                 Ok((stream, _)) => serve(stream),
@@ -110,14 +124,41 @@ fn file_id(path: &Path) -> io::Result<(u64, u64)> {
     fs::symlink_metadata(path).map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
-async fn command(
-    State(services): State<Services>,
-    Json(command): Json<Command>,
-) -> Result<Json<Answer>, impl IntoResponse> {
-    perform(&services, command).await.map(Json).map_err(|error| {
+/// A path for each command.
+fn router(service: OperatorService) -> Router {
+    Router::new()
+        .route(STATEMENTS, taking(Command::MintStatement))
+        .route(REVOCATIONS, taking(Command::Revoke))
+        .route(SCHEDULES, taking(|()| Command::ListSchedules))
+        .route(EXAMINATIONS, taking(Command::Examine))
+        .fallback(unknown)
+        .with_state(service)
+}
+
+/// A path that takes the body of this command.
+fn taking<T>(read: fn(T) -> Command) -> MethodRouter<OperatorService>
+where
+    T: DeserializeOwned + Send + 'static,
+{
+    post(move |State(service), Extension(operator), Json(body)| perform(read, service, operator, body))
+}
+
+/// Does the command of this path with what the body says.
+async fn perform<T>(
+    read: fn(T) -> Command,
+    service: OperatorService,
+    operator: Operator,
+    body: T,
+) -> Result<Json<Answer>, (StatusCode, String)> {
+    service.perform(&operator, read(body)).await.map(Json).map_err(|error| {
         // Whoever can use the socket owns the server.
         (StatusCode::INTERNAL_SERVER_ERROR, error.operator_message())
     })
+}
+
+async fn unknown(uri: Uri) -> (StatusCode, String) {
+    let version = env!("CARGO_PKG_VERSION");
+    (StatusCode::NOT_FOUND, format!("passbridge {version} has no {}", uri.path()))
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{StartError, Surroundings, services::Services, store};
 use crate::{
-    admin::{self, Answer, Command},
     config::{Config, ValidConfig},
+    service::operator::{Answer, Command, Operator},
 };
 
 /// Opens the configured store, does what is asked, and closes it.
@@ -19,7 +19,8 @@ pub async fn perform(config: &Config, command: Command) -> Result<Answer, StartE
     let services = Services::build(&valid, surroundings, store.clone(), None).await?;
     // It only tells when schedules have run.
     let scheduler = services.scheduler(Arc::new(|_, _| {}));
-    let answer = admin::perform(&services.for_commands(scheduler), command).await;
+    let operator = Operator::by_command(rustix::process::getuid().as_raw());
+    let answer = services.for_commands(scheduler).perform(&operator, command).await;
     services.finish().await;
     store.health.close().await?;
     answer.map_err(StartError::Command)

@@ -2,10 +2,16 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use super::{rest, services::Services, upstreams::Upstreams};
 use crate::{
     config::{Config, ConfigError, Rest, Store, ValidConfig},
-    service::policy::{Policy, SharedPolicy},
+    service::{
+        audit::{AuditLog, End, Event},
+        operator::Operator,
+        policy::{Policy, SharedPolicy},
+    },
 };
 
 /// Swaps the part of the configuration that can change while the server runs: environments and requestors,
@@ -15,12 +21,13 @@ pub struct Reload {
     started_with: Config,
     policy: SharedPolicy,
     upstreams: Arc<Upstreams>,
+    audit: AuditLog,
 }
 
 impl Reload {
     pub(super) fn new(started_with: Config, services: &Services) -> Self {
         let (policy, upstreams) = (Arc::clone(&services.policy), Arc::clone(&services.upstreams));
-        Self { started_with, policy, upstreams }
+        Self { started_with, policy, upstreams, audit: services.audit.clone() }
     }
 
     /// Takes that part of `config` for the calls that begin from now on. Whether it differs in anything else, which only
@@ -46,6 +53,23 @@ impl Reload {
         let policy = self.upstreams.complete(Policy::new(&valid), &valid.upstreams)?;
         self.policy.store(Arc::new(policy));
         Ok(reloaded != config)
+    }
+
+    /// Leaves an entry in the audit log about a reload, or about one that was refused.
+    pub async fn record(&self, outcome: &Result<bool, ConfigError>) {
+        #[derive(Serialize)]
+        struct Subject {
+            /// Whether other keys have changed too, which only a restart takes.
+            waits_for_restart: bool,
+        }
+        let Operator { name: caller, origin } = &Operator::by_signal();
+        let subject = Subject { waits_for_restart: outcome.as_ref().is_ok_and(|differs| *differs) };
+        let end = match outcome {
+            Ok(_) => End::Done,
+            Err(error) => End::Refused(error.to_string()),
+        };
+        let name = "configuration_reloaded";
+        self.audit.record(&Event { name, caller, origin, subject, end }).await;
     }
 }
 

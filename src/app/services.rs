@@ -16,10 +16,12 @@ use crate::{
     server::Detached,
     service::{
         ClientRegistrationService, RegistrationService, TempPassService,
+        audit::AuditLog,
         backends::Backends,
         budget::LookupBudget,
         client_registration,
         master_key::MasterKey,
+        operator::OperatorService,
         policy::{Policy, SharedPolicy},
         registration,
         temp_pass::{self, OnRun, Scheduler},
@@ -41,6 +43,7 @@ pub(super) struct Services {
     pub client_registration: ClientRegistrationService,
     pub temp_pass: TempPassService,
     pub upstreams: Arc<Upstreams>,
+    pub audit: AuditLog,
     codes: Arc<ShadowedCodes>,
     /// What goes on although its caller has left.
     pub detached: Detached,
@@ -99,7 +102,7 @@ impl Services {
         let temp_pass = TempPassService::new(temp_pass::Parts {
             backends: backends.clone(),
             policy: Arc::clone(&policy),
-            audit,
+            audit: audit.clone(),
             tasks: detached.tasks.clone(),
         });
         let limits = &config.codes;
@@ -130,6 +133,7 @@ impl Services {
             client_registration,
             temp_pass,
             upstreams,
+            audit,
             codes,
             detached,
         })
@@ -159,11 +163,12 @@ impl Services {
     }
 
     /// What commands work with.
-    pub fn for_commands(&self, scheduler: Scheduler) -> crate::admin::Services {
-        crate::admin::Services {
+    pub fn for_commands(&self, scheduler: Scheduler) -> OperatorService {
+        OperatorService {
             client_registration: self.client_registration.clone(),
             scheduler,
             policy: Arc::clone(&self.policy),
+            audit: self.audit.clone(),
         }
     }
 }

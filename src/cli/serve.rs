@@ -52,6 +52,7 @@ async fn serve(file: Option<PathBuf>) -> Result<(), Box<dyn Error>> {
 async fn reload_on(mut hangup: Signal, reload: Reload, file: Option<PathBuf>) {
     while hangup.recv().await.is_some() {
         let outcome = config::load(file.as_deref(), env::vars_os()).and_then(|config| reload.apply(config));
+        reload.record(&outcome).await;
         match outcome {
             Ok(differs) => {
                 tracing::info!("environments, requestors and REST clients are reloaded");

@@ -16,7 +16,7 @@ use crate::{
         caller::Caller,
         error::{Error, Result},
     },
-    service::temp_pass::Origin,
+    service::audit::Origin,
 };
 
 /// How many answers a stream holds for a client that is slow to take them; then its use case waits.

@@ -19,7 +19,10 @@ use crate::{
         id::{DeviceId, MvpdId},
         temp_pass::{ALL, APPLICATION_MAX, GenericKey, ResetTarget, TrialApplication, is_all},
     },
-    service::temp_pass::{Origin, ResetBy, ResetTempPass, TempPassPlace},
+    service::{
+        audit::Origin,
+        temp_pass::{ResetBy, ResetTempPass, TempPassPlace},
+    },
 };
 
 /// `DELETE /reset-tempass/v3/reset`

@@ -7,6 +7,7 @@ pub mod budget;
 pub mod client_registration;
 pub mod device_info;
 pub mod master_key;
+pub mod operator;
 pub mod policy;
 pub mod registration;
 pub mod signed_request;

@@ -1,25 +1,47 @@
-//! The audit log: who reset which trials. An append-only file of JSON lines, rotated by its size.
+//! The audit log: who did what, on what, and how it ended, refused or not. An append-only file of JSON lines, rotated by its
+//! size.
+//!
+//! It knows no kind of event: who does something that counts gives an [`Event`] with a subject of its own, whose fields
+//! stand in the line. A field never changes its meaning; one that would is a new [`VERSION`].
 //!
 //! Identifiers stand in it as keyed digests (HMAC-SHA256): entries about one device can be told to be about one, and
 //! nobody who reads the log learns by guessing which.
 
+mod origin;
+mod reset;
 mod rotated_file;
 mod writer;
 
-use std::{io, sync::Arc};
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use aws_lc_rs::hmac;
 use serde::Serialize;
 
-use super::{device_info::hex, temp_pass::Origin};
+use super::device_info::hex;
+pub use origin::Origin;
+pub use reset::ResetSubject;
 pub use rotated_file::RotatedFile;
 use writer::Writer;
 
 use crate::domain::{
     clock::{SharedClock, Timestamp},
     error::{Error, Result},
-    temp_pass::{ResetTarget, TempPassKey, TrialApplication},
+    leaky_bucket::{LeakyBuckets, Rate},
 };
+
+/// The version of the lines, which each has as `v`.
+pub const VERSION: u32 = 1;
+
+/// How many calls that strangers can have refused leave an entry: so many a minute, and so many at once. More would push
+/// the entries of what was done out of the files that are kept.
+const REFUSALS: (u32, u32) = (60, 1_000);
 
 /// The audit log. A cheap handle.
 #[derive(Clone)]
@@ -32,70 +54,69 @@ struct Inner {
     key: hmac::Key,
     /// Absent where no log is kept.
     writer: Option<Writer>,
+    refusals: LeakyBuckets<()>,
+    /// Refusals without an entry since the last entry of one.
+    left_out: AtomicU64,
 }
 
-/// A reset that was done.
+/// Something that was done, or refused.
 #[derive(Debug)]
-pub struct ResetEntry<'a> {
+pub struct Event<'a, S> {
+    /// What it is.
+    pub name: &'static str,
     /// Who.
     pub caller: &'a str,
     /// From where.
     pub origin: &'a Origin,
-    /// In which TempPass.
-    pub temp_pass: &'a TempPassKey,
-    /// Which trials.
-    pub target: &'a ResetTarget,
-    /// Which of these.
-    pub application: &'a TrialApplication,
-    /// What came of it.
-    pub result: ResetResult,
+    /// On what: a struct, whose fields stand in the line.
+    pub subject: S,
+    /// How it ended.
+    pub end: End,
 }
 
-/// What came of a reset.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ResetResult {
-    /// It was done; how many trials it were, where that is known.
-    Done(Option<u64>),
-    /// It may have been done: an upstream was asked, and did not answer.
+/// How something ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// It was done.
+    Done,
+    /// It may have been done: an upstream or the store was asked, and did not answer.
     Unknown,
+    /// It was not done, because of this.
+    Refused(String),
 }
 
-impl ResetResult {
-    /// What a reset leaves an entry about; nothing where nothing can have happened.
+impl End {
+    /// How an operation with this outcome ended.
     #[must_use]
-    pub fn of(reset: &Result<Option<u64>>) -> Option<Self> {
-        match reset {
-            Ok(count) => Some(Self::Done(*count)),
+    pub fn of<T>(outcome: &Result<T>) -> Self {
+        match outcome {
+            Ok(_) => Self::Done,
             Err(Error::UpstreamUnavailable { .. } | Error::StoreUnavailable(_) | Error::DeadlineExceeded) => {
-                Some(Self::Unknown)
+                Self::Unknown
             }
-            Err(_) => None,
+            Err(error) => Self::Refused(error.to_string()),
         }
     }
 }
 
 /// An entry as a line. The order of the fields is that of the file.
 #[derive(Serialize)]
-struct Line<'a> {
+struct Line<'a, S> {
+    v: u32,
     time: String,
     event: &'static str,
     caller: &'a str,
     face: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<&'a str>,
-    environment: &'a str,
-    requestor: &'a str,
-    mvpd: &'a str,
-    target: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    target_digest: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    app_id_digest: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    device_user_digest: Option<String>,
-    reset_count: Option<u64>,
+    #[serde(flatten)]
+    subject: &'a S,
     #[serde(skip_serializing_if = "Option::is_none")]
     result: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_out: Option<u64>,
 }
 
 impl AuditLog {
@@ -105,14 +126,15 @@ impl AuditLog {
     /// Where the operating system gives no thread to write it.
     pub fn new(clock: SharedClock, key: hmac::Key, file: Option<RotatedFile>) -> io::Result<Self> {
         let writer = file.map(Writer::start).transpose()?;
-        Ok(Self { inner: Arc::new(Inner { clock, key, writer }) })
+        let refusals = LeakyBuckets::new(Arc::clone(&clock));
+        Ok(Self { inner: Arc::new(Inner { clock, key, writer, refusals, left_out: AtomicU64::new(0) }) })
     }
 
-    /// Writes an entry, and completes when it has reached the operating system. The reset is done already: where the file
-    /// cannot be written, the server's own log says so.
-    pub async fn record(&self, entry: &ResetEntry<'_>) {
+    /// Writes an entry, and completes when it has reached the operating system. What it tells of is over already: where the
+    /// file cannot be written, the server's own log says so.
+    pub async fn record<S: Serialize>(&self, event: &Event<'_, S>) {
         let Some(writer) = &self.inner.writer else { return };
-        match serde_json::to_vec(&self.line(entry)) {
+        match serde_json::to_vec(&self.line(event)) {
             Ok(mut line) => {
                 line.push(b'\n');
                 writer.write(line).await;
@@ -121,32 +143,42 @@ impl AuditLog {
         }
     }
 
-    fn line<'a>(&self, entry: &ResetEntry<'a>) -> Line<'a> {
-        let (target, identifier) = match entry.target {
-            ResetTarget::Device(device_id) => ("device", Some(device_id.as_str())),
-            ResetTarget::Key(generic_key) => ("key", Some(generic_key.as_str())),
-            ResetTarget::All => ("all", None),
+    /// Writes an entry about what strangers too can ask for. Of refusals that come too fast it only counts how many were
+    /// left out, which the next entry of one tells.
+    pub async fn record_call<S: Serialize>(&self, event: &Event<'_, S>) {
+        let rate = Rate::new(REFUSALS.0, Duration::from_secs(60), REFUSALS.1);
+        if matches!(event.end, End::Refused(_)) && self.inner.refusals.take(&(), rate).is_err() {
+            self.inner.left_out.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        self.record(event).await;
+    }
+
+    /// An identifier as it stands in the log.
+    #[must_use]
+    pub fn digest(&self, identifier: &str) -> String {
+        hex(hmac::sign(&self.inner.key, identifier.as_bytes()).as_ref())
+    }
+
+    fn line<'a, S>(&self, event: &'a Event<'_, S>) -> Line<'a, S> {
+        let (result, reason, left_out) = match &event.end {
+            End::Done => (None, None, 0),
+            End::Unknown => (Some("unknown"), None, 0),
+            End::Refused(reason) => {
+                (Some("refused"), Some(reason.as_str()), self.inner.left_out.swap(0, Ordering::Relaxed))
+            }
         };
-        let digest = |text: &str| hex(hmac::sign(&self.inner.key, text.as_bytes()).as_ref());
-        let filled = |text: &str| (!text.is_empty()).then(|| digest(text));
         Line {
+            v: VERSION,
             time: rfc3339(self.inner.clock.now()),
-            event: "temp_pass_reset",
-            caller: entry.caller,
-            face: entry.origin.face,
-            request_id: entry.origin.request_id.as_deref(),
-            environment: entry.temp_pass.environment.as_str(),
-            requestor: entry.temp_pass.requestor.as_str(),
-            mvpd: entry.temp_pass.mvpd.as_str(),
-            target,
-            target_digest: identifier.map(digest),
-            app_id_digest: filled(&entry.application.app_id),
-            device_user_digest: filled(&entry.application.device_user),
-            reset_count: match entry.result {
-                ResetResult::Done(count) => count,
-                ResetResult::Unknown => None,
-            },
-            result: (entry.result == ResetResult::Unknown).then_some("unknown"),
+            event: event.name,
+            caller: event.caller,
+            face: event.origin.face,
+            request_id: event.origin.request_id.as_deref(),
+            subject: &event.subject,
+            result,
+            reason,
+            left_out: Some(left_out).filter(|count| *count > 0),
         }
     }
 }
@@ -158,7 +190,7 @@ impl std::fmt::Debug for AuditLog {
 }
 
 fn rfc3339(time: Timestamp) -> String {
-    let since = std::time::Duration::from_millis(time.as_millis());
+    let since = Duration::from_millis(time.as_millis());
     humantime::format_rfc3339_millis(std::time::UNIX_EPOCH + since).to_string()
 }
 
@@ -169,6 +201,7 @@ mod tests {
         domain::{
             clock::ManualClock,
             id::{DeviceId, EnvironmentName, MvpdId, RequestorId},
+            temp_pass::{ResetTarget, TempPassKey, TrialApplication},
         },
         format::golden,
     };
@@ -187,15 +220,18 @@ mod tests {
             |target: &ResetTarget, application: &TrialApplication, request_id: Option<&str>, result| {
                 let origin = Origin { face: "grpc", request_id: request_id.map(str::to_owned) };
                 let temp_pass = &temp_pass;
-                let entry =
-                    ResetEntry { caller: "support", origin: &origin, temp_pass, target, application, result };
-                serde_json::to_string(&log.line(&entry)).expect("serializes") + "\n"
+                let (count, end) = result;
+                let subject = ResetSubject::new(&log, temp_pass, target, application, count);
+                let event =
+                    Event { name: "temp_pass_reset", caller: "support", origin: &origin, subject, end };
+                serde_json::to_string(&log.line(&event)).expect("serializes") + "\n"
             };
         let device = ResetTarget::Device(DeviceId::parse("device_id", "a device").expect("valid"));
         let filled = TrialApplication { app_id: "app".to_owned(), device_user: "user".to_owned() };
         let lines = [
-            line(&device, &filled, Some("a request"), ResetResult::Done(Some(1))),
-            line(&ResetTarget::All, &TrialApplication::default(), None, ResetResult::Unknown),
+            line(&device, &filled, Some("a request"), (Some(1), End::Done)),
+            line(&ResetTarget::All, &TrialApplication::default(), None, (None, End::Unknown)),
+            line(&device, &TrialApplication::default(), None, (None, End::Refused("why".to_owned()))),
         ];
         golden::check_text("audit_line", 1, &lines.concat());
     }

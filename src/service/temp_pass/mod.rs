@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tokio_util::task::TaskTracker;
 
 use super::{
-    audit::AuditLog,
+    audit::{AuditLog, Origin},
     backends::Backends,
     policy::{Place, Policy, SharedPolicy},
 };
@@ -27,7 +27,7 @@ pub use crate::domain::{schedule::Outcome, temp_pass::ResetBy};
 pub use authorize::AuthorizeTempPass;
 pub use batch::{BatchAnswer, BatchItem};
 pub use get::GetTempPass;
-pub use reset::{Origin, ResetTempPass};
+pub use reset::ResetTempPass;
 pub use schedule::{OnRun, ScheduleStatus, Scheduler};
 
 /// The use cases around TempPasses. A cheap handle.

@@ -1,4 +1,4 @@
-//! Reset: one trial, or all of a TempPass. Each leaves an entry in the audit log.
+//! Reset: one trial, or all of a TempPass. Each leaves an entry in the audit log, also one that is refused.
 
 use tracing::Instrument;
 
@@ -9,8 +9,11 @@ use crate::{
         error::{Error, Result, Violations},
         temp_pass::{ResetBy, ResetTarget, TrialApplication},
     },
-    service::audit::{ResetEntry, ResetResult},
+    service::audit::{End, Event, Origin, ResetSubject},
 };
+
+/// What the audit log calls a reset.
+const RESET: &str = "temp_pass_reset";
 
 /// A request to reset, in valid parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,29 +26,6 @@ pub struct ResetTempPass {
     pub application: TrialApplication,
     /// By which of the two operations it was asked for.
     pub by: ResetBy,
-}
-
-/// From where a reset came, for the audit log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin {
-    /// `grpc`, `rest`, or `schedule`.
-    pub face: &'static str,
-    /// The caller's own id of its request, where it has one.
-    pub request_id: Option<String>,
-}
-
-/// The header in which callers and proxies name a request, and its longest value, in bytes.
-const REQUEST_ID: &str = "x-request-id";
-const REQUEST_ID_MAX: usize = 128;
-
-impl Origin {
-    /// A call of this face with these headers.
-    #[must_use]
-    pub fn new(face: &'static str, headers: &http::HeaderMap) -> Self {
-        let request_id = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
-        let request_id = request_id.filter(|text| (1..=REQUEST_ID_MAX).contains(&text.len()));
-        Self { face, request_id: request_id.map(str::to_owned) }
-    }
 }
 
 impl TempPassService {
@@ -74,6 +54,17 @@ impl TempPassService {
         origin: &Origin,
         request: &ResetTempPass,
     ) -> Result<Option<u64>> {
+        let reset = self.reset_silently(caller, request).await;
+        let (audit, key) = (&self.parts.audit, request.place.key());
+        let count = reset.as_ref().ok().copied().flatten();
+        let subject = ResetSubject::new(audit, &key, &request.target, &request.application, count);
+        let end = End::of(&reset);
+        audit.record_call(&Event { name: RESET, caller: caller.name(), origin, subject, end }).await;
+        reset
+    }
+
+    /// The same without an entry in the audit log.
+    async fn reset_silently(&self, caller: &Caller, request: &ResetTempPass) -> Result<Option<u64>> {
         let ResetTempPass { place, target, application, by } = request;
         let permission = match target {
             ResetTarget::Device(_) | ResetTarget::Key(_) => Permission::TempPassesReset,
@@ -100,12 +91,6 @@ impl TempPassService {
             // Its permissions are the upstream's to judge, which is not asked here.
             return Err(Error::PermissionMissing { caller: caller.name().to_string(), permission });
         }
-        let reset = backend.trials.reset(caller.context(), &key, target, *by, application).await;
-        if let Some(result) = ResetResult::of(&reset) {
-            let caller = caller.name();
-            let entry = ResetEntry { caller, origin, temp_pass: &key, target, application, result };
-            self.parts.audit.record(&entry).await;
-        }
-        reset
+        backend.trials.reset(caller.context(), &key, target, *by, application).await
     }
 }

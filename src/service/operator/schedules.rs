@@ -1,0 +1,51 @@
+//! What has become of the schedules. It changes nothing, and leaves no entry.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use super::OperatorService;
+use crate::{
+    domain::{clock::Timestamp, error::Result},
+    service::temp_pass::{Outcome, ScheduleStatus},
+};
+
+/// A schedule, in the words of the command line. Times are in milliseconds since the Unix epoch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScheduleLine {
+    /// Its name.
+    pub name: String,
+    /// When it last was due.
+    pub last: Option<u64>,
+    /// What came of that.
+    pub result: String,
+    /// When it is due next.
+    pub next: Option<u64>,
+}
+
+impl OperatorService {
+    pub(super) async fn schedules(&self) -> Result<Vec<ScheduleLine>> {
+        Ok(self.scheduler.statuses().await?.into_iter().map(schedule_line).collect())
+    }
+}
+
+fn schedule_line(status: ScheduleStatus) -> ScheduleLine {
+    let (last, outcome) = status.last.unzip();
+    ScheduleLine {
+        name: status.name,
+        last: last.map(Timestamp::as_millis),
+        result: match outcome {
+            Some(Outcome::Retrying { reason, at }) => {
+                let at = UNIX_EPOCH + Duration::from_millis(at.as_millis());
+                format!("failed, and is tried again at {}: {reason}", humantime::format_rfc3339_seconds(at))
+            }
+            None | Some(Outcome::NotYet) => "has not run yet".to_owned(),
+            Some(Outcome::Running(_)) => "is under way".to_owned(),
+            Some(Outcome::Done(None)) => "done".to_owned(),
+            Some(Outcome::Done(Some(count))) => format!("done, {count} reset"),
+            Some(Outcome::Failed(reason)) => format!("failed: {reason}"),
+            Some(Outcome::Missed) => "missed, and too old to be made up".to_owned(),
+        },
+        next: status.next.map(Timestamp::as_millis),
+    }
+}
