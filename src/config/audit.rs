@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The audit log: an append-only file of JSON lines, one for each reset of TempPasses. Identifiers stand in it as keyed
-/// digests.
+/// The audit log: an append-only file of JSON lines, one for each reset of TempPasses, and for what operators do.
+/// Identifiers stand in it as keyed digests.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Audit {

@@ -13,18 +13,18 @@ use crate::support::{
 const DEVICE_INFO: &str = "eyJtb2RlbCI6IkFGVE1NIiwib3NOYW1lIjoiQW5kcm9pZCJ9";
 
 /// A command over this data folder.
-fn command(data: &Path, arguments: &[&str]) -> Program {
+pub(crate) fn command(data: &Path, arguments: &[&str]) -> Program {
     Program::new(arguments).env("PASSBRIDGE_STORE__PATH", data.to_str().expect("UTF-8"))
 }
 
 /// A command that asks the REST face of this server.
-fn command_for(server: &ServerProcess, data: &Path, arguments: &[&str]) -> Program {
+pub(crate) fn command_for(server: &ServerProcess, data: &Path, arguments: &[&str]) -> Program {
     command(data, arguments).env("PASSBRIDGE_REST__LISTEN", &server.rest.to_string())
 }
 
 /// What a command prints that must succeed.
 #[track_caller]
-fn printed(program: Program) -> String {
+pub(crate) fn printed(program: Program) -> String {
     let output = program.output();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("UTF-8").trim().to_owned()

@@ -1,5 +1,6 @@
 //! The program as its operators meet it: command line, signals, crashes, a failing disk.
 
+mod audit;
 mod bridge;
 mod client;
 mod command_line;

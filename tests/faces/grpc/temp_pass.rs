@@ -311,3 +311,14 @@ async fn each_reset_leaves_an_entry_that_tells_nobody_s_identifier() {
     assert_eq!((&entries[1]["target"], &entries[2]["target"]), (&"key".into(), &"all".into()));
     assert!(entries[2]["reset_count"].is_null() && entries[2].get("target_digest").is_none());
 }
+
+#[tokio::test]
+async fn a_reset_that_is_refused_leaves_an_entry_too() {
+    let server = TestServer::start();
+    let unknown = ResetTempPassRequest { mvpd_id: "Nowhere".to_owned(), ..reset(device("living-room")) };
+    server.temp_passes().reset_temp_pass(unknown).await.expect_err("there is no such TempPass");
+    let log = fs::read_to_string(server.data().join("audit.log")).expect("readable");
+    let entry: serde_json::Value = serde_json::from_str(log.trim_end()).expect("one entry");
+    assert_eq!((&entry["mvpd"], &entry["result"]), (&"Nowhere".into(), &"refused".into()));
+    assert!(entry["reason"].as_str().expect("a reason").contains("Nowhere"), "{entry}");
+}
