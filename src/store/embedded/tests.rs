@@ -250,9 +250,9 @@ async fn a_clock_that_steps_between_look_and_removal_removes_no_entry_that_lives
     let harness = EmbeddedHarness::new();
     let store = harness.embedded();
     let key = ledger_key("kind", "ends");
-    let end = |harness: &EmbeddedHarness| harness.now() + Duration::from_secs(2 * 86_400);
+    let end = |harness: &EmbeddedHarness| harness.time().read() + Duration::from_secs(2 * 86_400);
     store.put_if_absent(&key, entry("first", Some(end(&harness)))).await.expect("works");
-    harness.advance(Duration::from_secs(2 * 86_400)).await;
+    harness.time().pass(Duration::from_secs(2 * 86_400)).await;
     let seen = harness.clock.now();
     let keys = {
         let engine = store.core.engine.load_full().expect("open");

@@ -152,7 +152,7 @@ async fn a_clock_that_steps_forward_between_look_and_removal_ends_no_trial_that_
     let harness = EmbeddedHarness::new();
     let store = harness.embedded();
     authorize(&store, PROMOTIONAL, "a", 1, "one").await;
-    harness.advance(PROMOTIONAL.ttl + PROMOTIONAL.retention + DAY).await;
+    harness.time().pass(PROMOTIONAL.ttl + PROMOTIONAL.retention + DAY).await;
     let engine = store.core.engine.load_full().expect("open");
     let expired_by = harness.clock.now();
     let rows = expired_rows(&engine, expired_by, None, ALL).expect("readable");
