@@ -75,8 +75,8 @@ pub struct Config {
     pub temp_pass_schedules: Vec<TempPassSchedule>,
     /// Applications whose software statements others sign, and what each may do.
     pub applications: Vec<Application>,
-    /// The audit log: an append-only file of JSON lines, one for each reset of TempPasses. Identifiers stand in it as keyed
-    /// digests.
+    /// The audit log: an append-only file of JSON lines, one for each reset of TempPasses, and for what operators do.
+    /// Identifiers stand in it as keyed digests.
     pub audit: Audit,
     /// The log, on standard error.
     pub log: Log,
