@@ -53,7 +53,9 @@ impl OperatorService {
         let minted = mint.and_then(|mint| self.client_registration.mint_statement(mint));
         let subject = Subject { statement: minted.as_ref().ok().map(|(id, _)| *id), asked: &command };
         self.record("statement_minted", operator, subject, &minted).await;
-        minted.map(|(_, statement)| statement.into())
+        let (id, statement) = minted?;
+        tracing::info!(%id, asked = ?command, "a software statement was minted");
+        Ok(statement.into())
     }
 }
 

@@ -55,6 +55,9 @@ impl OperatorService {
             Ok(revocation) => clients.revoke(revocation).await,
             Err(error) => Err(error),
         };
+        if outcome.is_ok() {
+            tracing::info!(kind = revoked, id, issued_before, "revoked");
+        }
         self.record("revoked", operator, Subject { revoked, id, issued_before }, &outcome).await;
         outcome
     }
