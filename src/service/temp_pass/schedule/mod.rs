@@ -151,7 +151,7 @@ impl Scheduler {
     /// What there is to say of each schedule.
     ///
     /// # Errors
-    /// [`Error::StoreUnavailable`].
+    /// [`StoreUnavailable`](crate::domain::error::Error::StoreUnavailable).
     pub async fn statuses(&self) -> Result<Vec<ScheduleStatus>> {
         let mut statuses = Vec::new();
         let policy = self.service.policy().load_full();
