@@ -1,8 +1,8 @@
 //! A stand-in for the provider: the REST API that passbridge calls, kept in memory, with a clock that tests move and faults
 //! that they order. Tests [`start`] it on a thread of their own process; [`main`] is a program of its own.
 //!
-//! A call goes through [`pipeline`], which lets [`fault`] and [`throttle`] have their say, to [`route`], and from there to
-//! one module a group of operations. What they remember is in [`state`]. Tests steer it all with [`control`].
+//! A call goes through `pipeline`, which lets `fault` and `throttle` have their say, to `route`, and from there to
+//! one module a group of operations. What they remember is in `state`. Tests steer it all with `control`.
 
 mod answer;
 mod call;
