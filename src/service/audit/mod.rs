@@ -8,7 +8,6 @@
 //! nobody who reads the log learns by guessing which.
 
 mod origin;
-mod reset;
 mod rotated_file;
 mod writer;
 
@@ -26,7 +25,6 @@ use serde::Serialize;
 
 use super::device_info::hex;
 pub use origin::Origin;
-pub use reset::ResetSubject;
 pub use rotated_file::RotatedFile;
 use writer::Writer;
 
@@ -79,7 +77,7 @@ pub struct Event<'a, S> {
 pub enum End {
     /// It was done.
     Done,
-    /// It may have been done: an upstream or the store was asked, and did not answer.
+    /// It may have been done: an upstream or the store was asked, and did not answer, or something broke on the way.
     Unknown,
     /// It was not done, because of this.
     Refused(String),
@@ -91,9 +89,12 @@ impl End {
     pub fn of<T>(outcome: &Result<T>) -> Self {
         match outcome {
             Ok(_) => Self::Done,
-            Err(Error::UpstreamUnavailable { .. } | Error::StoreUnavailable(_) | Error::DeadlineExceeded) => {
-                Self::Unknown
-            }
+            Err(
+                Error::UpstreamUnavailable { .. }
+                | Error::StoreUnavailable(_)
+                | Error::DeadlineExceeded
+                | Error::Internal(_),
+            ) => Self::Unknown,
             Err(error) => Self::Refused(error.to_string()),
         }
     }
@@ -204,6 +205,7 @@ mod tests {
             temp_pass::{ResetTarget, TempPassKey, TrialApplication},
         },
         format::golden,
+        service::temp_pass::ResetSubject,
     };
 
     #[test]
@@ -234,5 +236,37 @@ mod tests {
             line(&device, &TrialApplication::default(), None, (None, End::Refused("why".to_owned()))),
         ];
         golden::check_text("audit_line", 1, &lines.concat());
+    }
+
+    #[tokio::test]
+    async fn refusals_that_come_too_fast_are_counted_and_what_was_done_is_always_told() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("audit.log");
+        let clock = ManualClock::new(Timestamp::from_millis(1_763_000_000_000));
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]);
+        let file = RotatedFile::open(&path, 1 << 30, 1).expect("opens");
+        let log = AuditLog::new(clock.clone(), key, Some(file)).expect("has a thread");
+        let origin = Origin { face: "rest", request_id: None };
+        let call = async |end: End| {
+            let event = Event { name: "call", caller: "stranger", origin: &origin, subject: (), end };
+            log.record_call(&event).await;
+        };
+        for _ in 0..REFUSALS.1 + 3 {
+            call(End::Refused("why".to_owned())).await;
+        }
+        call(End::Done).await;
+        clock.advance(Duration::from_secs(1));
+        call(End::Refused("why".to_owned())).await;
+        let lines = std::fs::read_to_string(&path).expect("readable");
+        let lines: Vec<serde_json::Value> =
+            lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        assert_eq!(lines.len(), usize::try_from(REFUSALS.1).expect("fits") + 2);
+        let [.., refused, done, later] = &lines[..] else { panic!("three lines at least") };
+        assert_eq!((&refused["result"], &refused["left_out"]), (&"refused".into(), &serde_json::Value::Null));
+        assert_eq!(
+            (&done["result"], &done["left_out"]),
+            (&serde_json::Value::Null, &serde_json::Value::Null)
+        );
+        assert_eq!((&later["result"], &later["left_out"]), (&"refused".into(), &3.into()));
     }
 }

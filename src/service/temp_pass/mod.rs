@@ -4,6 +4,7 @@ mod authorize;
 mod batch;
 mod get;
 mod reset;
+mod reset_subject;
 mod schedule;
 
 use std::sync::Arc;
@@ -28,6 +29,7 @@ pub use authorize::AuthorizeTempPass;
 pub use batch::{BatchAnswer, BatchItem};
 pub use get::GetTempPass;
 pub use reset::ResetTempPass;
+pub use reset_subject::ResetSubject;
 pub use schedule::{OnRun, ScheduleStatus, Scheduler};
 
 /// The use cases around TempPasses. A cheap handle.

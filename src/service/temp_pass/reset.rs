@@ -2,14 +2,14 @@
 
 use tracing::Instrument;
 
-use super::{TempPassPlace, TempPassService};
+use super::{TempPassPlace, TempPassService, reset_subject::ResetSubject};
 use crate::{
     domain::{
         caller::{Caller, Permission},
         error::{Error, Result, Violations},
         temp_pass::{ResetBy, ResetTarget, TrialApplication},
     },
-    service::audit::{End, Event, Origin, ResetSubject},
+    service::audit::{End, Event, Origin},
 };
 
 /// What the audit log calls a reset.

@@ -1,9 +1,11 @@
-//! What an entry tells of a reset.
+//! What an entry of the audit log tells of a reset.
 
 use serde::Serialize;
 
-use super::AuditLog;
-use crate::domain::temp_pass::{ResetTarget, TempPassKey, TrialApplication};
+use crate::{
+    domain::temp_pass::{ResetTarget, TempPassKey, TrialApplication},
+    service::audit::AuditLog,
+};
 
 /// Which trials a reset was for, and how many it were.
 #[derive(Debug, Serialize)]
