@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    backend::upstream::{CircuitState, Statement, Upstream, UpstreamOptions, UpstreamParts},
+    backend::upstream::{CircuitState, Statement, Upstream, UpstreamParts},
     config::{ConfigError, ValidUpstream},
     domain::{error::Violation, id::EnvironmentName},
     service::policy::Policy,
@@ -36,12 +36,14 @@ impl Upstreams {
         let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
         let mut next = BTreeMap::new();
         for (name, upstream) in upstreams {
-            let (options, statement) = (options(upstream), Statement::from(&upstream.software_statement));
-            let kept = present.get(name).filter(|upstream| upstream.is_made_from(&options, &statement));
+            let ValidUpstream { options, software_statement } = upstream;
+            let statement = Statement::from(software_statement);
+            let kept = present.get(name).filter(|upstream| upstream.is_made_from(options, &statement));
             let upstream = match kept {
                 Some(upstream) => upstream.clone(),
                 None => {
-                    Upstream::new(name.clone(), options, statement, self.parts.clone()).map_err(|text| {
+                    let made = Upstream::new(name.clone(), options.clone(), statement, self.parts.clone());
+                    made.map_err(|text| {
                         ConfigError::of_values(vec![Violation::new(format!("environments.{name}.url"), text)])
                     })?
                 }
@@ -63,16 +65,5 @@ impl Upstreams {
 impl std::fmt::Debug for Upstreams {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Upstreams").finish_non_exhaustive()
-    }
-}
-
-fn options(upstream: &ValidUpstream) -> UpstreamOptions {
-    UpstreamOptions {
-        url: upstream.url.clone(),
-        reset_url: upstream.reset_url.clone(),
-        redirect_uri: upstream.redirect_uri.clone(),
-        token_parameters_in_query: upstream.token_parameters_in_query,
-        timeout: upstream.timeout,
-        connections: upstream.connections,
     }
 }

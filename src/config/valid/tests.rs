@@ -20,7 +20,7 @@ fn a_configuration_is_judged_by_what_is_handed_in_alone() {
     let valid = ValidConfig::new(config(UPSTREAM), &files).expect("valid");
     let upstream = valid.upstreams.values().next().expect("an upstream");
     assert_eq!(upstream.software_statement.reveal(), "a.b.c");
-    assert_eq!(upstream.reset_url.as_str(), "https://api.example.com/");
+    assert_eq!(upstream.options.reset_url.as_str(), "https://api.example.com/");
     assert!(!valid.key_ring.is_empty());
 }
 

@@ -1,10 +1,11 @@
 //! What the configuration says of an environment's upstream.
 
-use std::{collections::BTreeMap, path::Path, time::Duration};
+use std::{collections::BTreeMap, path::Path};
 
 use reqwest::Url;
 
 use crate::{
+    backend::upstream::UpstreamOptions,
     config::{Backend, Environment, Files, Registration, TokenParameters},
     domain::{
         error::{Violation, Violations},
@@ -17,18 +18,8 @@ use crate::{
 /// What stands behind an environment that has an upstream.
 #[derive(Debug, Clone)]
 pub struct ValidUpstream {
-    /// The origin of its API.
-    pub url: Url,
-    /// The origin of its API for resets.
-    pub reset_url: Url,
-    /// The redirect URI to register with.
-    pub redirect_uri: String,
-    /// Whether a request for a token has its parameters, the client secret among them, in the query beside the form.
-    pub token_parameters_in_query: bool,
-    /// How long one call may take.
-    pub timeout: Duration,
-    /// How many calls may be under way at once.
-    pub connections: usize,
+    /// Where it is, and how it may be called.
+    pub options: UpstreamOptions,
     /// The software statement that passbridge registers with. Not empty.
     pub software_statement: SecretText,
 }
@@ -126,15 +117,15 @@ impl ValidUpstream {
                 .map_err(|text| wrong("software_statement_file", format!("{} {text}", file.display()))),
         );
         let whole = || {
-            Some(Self {
+            let options = UpstreamOptions {
                 url: url?,
                 reset_url: reset_url?,
                 redirect_uri: config.redirect_uri.clone(),
                 token_parameters_in_query: config.token_parameters == TokenParameters::FormAndQuery,
                 timeout: config.upstream_timeout.0,
                 connections: config.upstream_connections,
-                software_statement: statement?,
-            })
+            };
+            Some(Self { options, software_statement: statement? })
         };
         // What is missing has been noted.
         violations.none_or(whole())?.ok_or_else(Vec::new)
