@@ -19,7 +19,7 @@ use super::{
     ledger_operation::{RemoveEnded, lasts},
     operation::{Command, Pending},
     record,
-    trial_expiry::{RemoveEnded as RemoveEndedTrials, RemoveExpired, ended_keys, expired_rows},
+    trial_expiry::{RemoveEndedTrials, RemoveExpired, ended_keys, expired_rows},
     trusted_time::{Look, TrustedTime},
 };
 use crate::domain::{clock::Timestamp, port::StoreResult};

@@ -130,12 +130,12 @@ fn expired(look: &Transaction<'_>, row: &UserKey, now: Timestamp) -> StoreResult
 }
 
 /// Removes records of generations that have ended, and the marks of these.
-pub struct RemoveEnded {
+pub struct RemoveEndedTrials {
     /// Their keys.
     pub keys: Vec<UserKey>,
 }
 
-impl Command for RemoveEnded {
+impl Command for RemoveEndedTrials {
     type Outcome = ();
 
     fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<()> {

@@ -6,7 +6,7 @@ use fjall::{AbstractTree, UserKey};
 
 use super::{
     super::{
-        trial_expiry::{RemoveEnded, RemoveExpired, ended_keys, expired_rows},
+        trial_expiry::{RemoveEndedTrials, RemoveExpired, ended_keys, expired_rows},
         trial_key::{TrialKey, parse_trial_key},
     },
     EmbeddedHarness, EmbeddedStore, Harness, eventually,
@@ -74,7 +74,7 @@ async fn remove_all(harness: &EmbeddedHarness) {
     let keys = ended_keys(&engine, None, ALL).expect("readable");
     drop(engine);
     store.submit(RemoveExpired { rows, expired_by: harness.clock.now() }).await.expect("works");
-    store.submit(RemoveEnded { keys }).await.expect("works");
+    store.submit(RemoveEndedTrials { keys }).await.expect("works");
 }
 
 #[tokio::test]
@@ -201,7 +201,7 @@ async fn what_a_reset_of_all_has_ended_goes_in_bounded_steps_and_nothing_else_is
         assert!(keys.len() <= 4);
         let Some(last) = keys.last() else { break };
         (after, steps) = (Some(last.clone()), steps + 1);
-        store.submit(RemoveEnded { keys }).await.expect("works");
+        store.submit(RemoveEndedTrials { keys }).await.expect("works");
     }
     // Eleven bindings, five trials, and the marks of two generations.
     assert!((5..=7).contains(&steps), "{steps} steps");
