@@ -2,6 +2,10 @@
 //!
 //! `ARCHITECTURE.md` has the map and the way of a request. In short, dependencies point inward:
 //! `grpc | rest → service → domain`, `store → domain`, and only [`app`], which `cli` runs, knows all of them.
+//!
+//! Public is what the tests and benchmarks reach; the product is the program.
+
+#![warn(unreachable_pub)]
 
 pub mod admin;
 pub mod app;
@@ -10,12 +14,12 @@ pub mod backend;
 pub mod cli;
 pub mod config;
 pub mod domain;
-pub mod format;
-pub mod grpc;
-pub mod outbound;
+mod format;
+mod grpc;
+mod outbound;
 pub mod proto;
-pub mod rest;
-pub mod server;
+mod rest;
+mod server;
 pub mod service;
 pub mod store;
-pub mod telemetry;
+mod telemetry;

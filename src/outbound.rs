@@ -9,7 +9,7 @@ const USER_AGENT: &str = concat!("passbridge/", env!("CARGO_PKG_VERSION"));
 
 /// A client for calls to these origins. A call that has no User-Agent gets ours. It follows no redirect: tokens and secrets are for nobody else. The proxy of the
 /// surroundings is used unless all of them are on this machine's loopback, which it could not reach.
-pub fn client_for(origins: &[&Url]) -> ClientBuilder {
+pub(crate) fn client_for(origins: &[&Url]) -> ClientBuilder {
     let client = Client::builder().user_agent(USER_AGENT).redirect(redirect::Policy::none());
     if origins.iter().all(|origin| is_loopback(origin)) { client.no_proxy() } else { client }
 }

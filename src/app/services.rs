@@ -51,7 +51,7 @@ pub(super) struct Services {
 
 impl Services {
     /// Over `store`, as the configuration says.
-    pub async fn build(
+    pub(super) async fn build(
         valid: &ValidConfig,
         surroundings: Surroundings,
         store: Store,
@@ -141,7 +141,7 @@ impl Services {
 
     /// Waits for what goes on although its callers have left. Call it when no new calls can come, and before the store is
     /// closed.
-    pub async fn finish(&self) {
+    pub(super) async fn finish(&self) {
         self.detached.tasks.close();
         if tokio::time::timeout(FINISH_MAX, self.detached.tasks.wait()).await.is_err() {
             tracing::warn!("calls to an upstream that did not end in time are left");
@@ -152,7 +152,7 @@ impl Services {
     }
 
     /// What runs the schedules, or only knows when they have run.
-    pub fn scheduler(&self, on_run: OnRun) -> Scheduler {
+    pub(super) fn scheduler(&self, on_run: OnRun) -> Scheduler {
         Scheduler::new(
             self.temp_pass.clone(),
             Arc::clone(&self.store.ledger),
@@ -163,7 +163,7 @@ impl Services {
     }
 
     /// What commands work with.
-    pub fn for_commands(&self, scheduler: Scheduler) -> OperatorService {
+    pub(super) fn for_commands(&self, scheduler: Scheduler) -> OperatorService {
         OperatorService {
             client_registration: self.client_registration.clone(),
             scheduler,

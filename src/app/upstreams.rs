@@ -20,7 +20,7 @@ pub(super) struct Upstreams {
 }
 
 impl Upstreams {
-    pub fn new(parts: UpstreamParts) -> Self {
+    pub(super) fn new(parts: UpstreamParts) -> Self {
         Self { parts, present: Mutex::default() }
     }
 
@@ -28,7 +28,7 @@ impl Upstreams {
     ///
     /// # Errors
     /// Where no client can be made; then nothing changes.
-    pub fn complete(
+    pub(super) fn complete(
         &self,
         mut policy: Policy,
         upstreams: &BTreeMap<EnvironmentName, ValidUpstream>,
@@ -56,7 +56,7 @@ impl Upstreams {
     }
 
     /// Whether each is being spared.
-    pub fn circuits(&self) -> Vec<(EnvironmentName, CircuitState)> {
+    pub(super) fn circuits(&self) -> Vec<(EnvironmentName, CircuitState)> {
         let present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
         present.iter().map(|(name, upstream)| (name.clone(), upstream.circuit())).collect()
     }

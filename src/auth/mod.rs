@@ -1,10 +1,10 @@
 //! How callers prove who they are, and how secrets are kept: the formats and their cryptography. What a proof is worth is
 //! for `service` to say.
 
-pub mod key_ring;
-pub mod legacy_signature;
-pub mod signing_keys;
-pub mod software_statement;
+pub(crate) mod key_ring;
+pub(crate) mod legacy_signature;
+pub(crate) mod signing_keys;
+pub(crate) mod software_statement;
 
 pub use key_ring::KeyRing;
 pub use legacy_signature::SignedRequest;

@@ -9,7 +9,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// How many bytes the master key has.
-pub const MASTER_KEY_LENGTH: usize = 32;
+pub(crate) const MASTER_KEY_LENGTH: usize = 32;
 
 /// What something is signed for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -66,12 +66,12 @@ impl StatementKeys {
 
 /// Whether a statement says that it is signed with a shared secret, as only this server's own are.
 #[must_use]
-pub fn is_own(statement: &str) -> bool {
+pub(crate) fn is_own(statement: &str) -> bool {
     decode_header(statement).is_ok_and(|header| header.alg == Algorithm::HS256)
 }
 
 /// Whether a text is a JWT at all, genuine or not.
 #[must_use]
-pub fn is_jwt(text: &str) -> bool {
+pub(crate) fn is_jwt(text: &str) -> bool {
     decode_header(text).is_ok()
 }

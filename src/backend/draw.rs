@@ -26,7 +26,7 @@ pub(super) struct Draw<'a> {
 
 impl Draw<'_> {
     /// Gives the record a code, and stores it, together with the answer where that is to be kept.
-    pub async fn issue(
+    pub(super) async fn issue(
         &self,
         mut registration: Registration,
         warnings: Vec<Warning>,

@@ -45,12 +45,12 @@ pub(super) struct Application {
 
 impl Application {
     /// A host of the one environment that is named: by that a local call means it.
-    pub fn host(&self, config: &Config) -> Option<String> {
+    pub(super) fn host(&self, config: &Config) -> Option<String> {
         let [environment] = &self.environments[..] else { return None };
         config.environments.get(environment)?.hosts.first().cloned()
     }
 
-    pub fn for_requestors(self, requestors: Vec<String>) -> StatementCommand {
+    pub(super) fn for_requestors(self, requestors: Vec<String>) -> StatementCommand {
         let Self { environments, permissions, software_id, client_name, software_version } = self;
         StatementCommand { requestors, environments, permissions, software_id, client_name, software_version }
     }

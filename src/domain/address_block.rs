@@ -6,18 +6,18 @@ use super::address::Address;
 
 /// An IPv4 address, or the block of IPv6 addresses that share their first bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct AddressBlock(IpAddr);
+pub(crate) struct AddressBlock(IpAddr);
 
 impl AddressBlock {
     /// The block that one subscriber's line has at least: an IPv4 address, or an IPv6 /64.
     #[must_use]
-    pub fn of_line(address: Address) -> Self {
+    pub(crate) fn of_line(address: Address) -> Self {
         Self::of(address, 64)
     }
 
     /// The block of `address`: of IPv6 the first `prefix` bits (0 to 128), of IPv4 the whole address.
     #[must_use]
-    pub fn of(address: Address, prefix: u32) -> Self {
+    pub(crate) fn of(address: Address, prefix: u32) -> Self {
         match address.ip() {
             IpAddr::V6(address) => {
                 let mask = u128::MAX.checked_shl(128_u32.saturating_sub(prefix)).unwrap_or_default();

@@ -26,7 +26,7 @@ const SWEEP_INTERVAL: u64 = 100_000;
 
 /// How fast a bucket leaks, and how much it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rate {
+pub(crate) struct Rate {
     interval: Duration,
     burst: u32,
 }
@@ -34,7 +34,7 @@ pub struct Rate {
 impl Rate {
     /// `calls` in each `period`, and at most `burst` of them at once; both at least one.
     #[must_use]
-    pub fn new(calls: u32, period: Duration, burst: u32) -> Self {
+    pub(crate) fn new(calls: u32, period: Duration, burst: u32) -> Self {
         Self { interval: period / calls.max(1), burst: burst.max(1) }
     }
 
@@ -48,7 +48,7 @@ impl Rate {
 }
 
 /// A bucket for each key. All times in it are microseconds of the monotonic clock.
-pub struct LeakyBuckets<K> {
+pub(crate) struct LeakyBuckets<K> {
     clock: SharedClock,
     hasher: RandomState,
     shards: Box<[Mutex<Shard<K>>]>,
@@ -76,7 +76,7 @@ impl<K: Eq + Hash> Shard<K> {
 impl<K: Eq + Hash + Clone> LeakyBuckets<K> {
     /// Empty buckets.
     #[must_use]
-    pub fn new(clock: SharedClock) -> Self {
+    pub(crate) fn new(clock: SharedClock) -> Self {
         Self::bounded(clock, SHARDS, BUCKETS_PER_SHARD)
     }
 
@@ -92,14 +92,14 @@ impl<K: Eq + Hash + Clone> LeakyBuckets<K> {
     ///
     /// # Errors
     /// Where it has not: the time after which it has.
-    pub fn admit(&self, key: &K, rate: Rate) -> Result<(), Duration> {
+    pub(crate) fn admit(&self, key: &K, rate: Rate) -> Result<(), Duration> {
         let own = self.shard(key).empty_at.get(key).copied();
         let empty_at = own.unwrap_or_else(|| self.overflow.load(Ordering::Relaxed));
         room(empty_at, self.now(), rate).map(drop)
     }
 
     /// Puts one into the key's bucket, even above its capacity: then the excess is waited for.
-    pub fn charge(&self, key: &K, rate: Rate) {
+    pub(crate) fn charge(&self, key: &K, rate: Rate) {
         let now = self.now();
         let _ = self.update(key, now, |empty_at| Some(empty_at.max(now).saturating_add(rate.interval())));
     }
@@ -108,7 +108,7 @@ impl<K: Eq + Hash + Clone> LeakyBuckets<K> {
     ///
     /// # Errors
     /// Where it has none: the time after which it has.
-    pub fn take(&self, key: &K, rate: Rate) -> Result<(), Duration> {
+    pub(crate) fn take(&self, key: &K, rate: Rate) -> Result<(), Duration> {
         let now = self.now();
         match self.update(key, now, |empty_at| room(empty_at, now, rate).ok()) {
             Ok(_) => Ok(()),
@@ -120,7 +120,7 @@ impl<K: Eq + Hash + Clone> LeakyBuckets<K> {
     ///
     /// # Errors
     /// Where that is longer than `longest`: then nothing is put in, and this is the time.
-    pub fn reserve(&self, key: &K, rate: Rate, longest: Duration) -> Result<Duration, Duration> {
+    pub(crate) fn reserve(&self, key: &K, rate: Rate, longest: Duration) -> Result<Duration, Duration> {
         let now = self.now();
         let wait = |empty_at: u64| room(empty_at, now, rate).err().unwrap_or_default();
         let reserved = self.update(key, now, |empty_at| {

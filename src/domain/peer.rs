@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 /// The other end of a connection, as far as the connection itself shows it. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Peer {
+pub(crate) struct Peer {
     /// Where it comes from.
     pub address: SocketAddr,
     /// The certificate that it has shown and whose key it holds, as the DER of X.509; absent without TLS, and where it has
@@ -15,7 +15,7 @@ pub struct Peer {
 impl Peer {
     /// The other end of a connection that shows nothing but an address.
     #[must_use]
-    pub fn at(address: SocketAddr) -> Self {
+    pub(crate) fn at(address: SocketAddr) -> Self {
         Self { address, certificate: None }
     }
 }

@@ -10,7 +10,7 @@ use super::{
 
 /// A probable cause of an error and its remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProbableCause {
+pub(crate) struct ProbableCause {
     /// What may have led to the error.
     pub cause: Cow<'static, str>,
     /// What to do where that was it.
@@ -199,7 +199,7 @@ const NAME_OF_OPERATOR: ProbableCause = cause(
 
 /// The probable causes of `error`, the likeliest first; none where the error itself says it all.
 #[must_use]
-pub fn probable_causes(error: &Error) -> Vec<ProbableCause> {
+pub(crate) fn probable_causes(error: &Error) -> Vec<ProbableCause> {
     match error {
         Error::CodeNotFound(clues) => code_not_found(clues),
         Error::LookupBudgetExhausted { viewer_named: true, .. } => vec![SEVERAL_WRONG],
@@ -242,7 +242,7 @@ pub fn probable_causes(error: &Error) -> Vec<ProbableCause> {
 
 /// The probable causes of what somebody sees, the likeliest first (reference, section 8).
 #[must_use]
-pub fn symptom_causes(symptom: &Symptom) -> Vec<ProbableCause> {
+pub(crate) fn symptom_causes(symptom: &Symptom) -> Vec<ProbableCause> {
     match symptom {
         Symptom::NotAuthorized => {
             vec![

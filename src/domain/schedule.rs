@@ -26,7 +26,7 @@ pub enum Outcome {
 
 /// What is kept of a schedule.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScheduleState {
+pub(crate) struct ScheduleState {
     /// Of which schedule: one that was changed begins anew.
     pub fingerprint: String,
     /// The time that is dealt with: everything due until then is.

@@ -11,7 +11,7 @@ use super::{
 
 /// Something that goes wrong, as far as a pasted text tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Symptom {
+pub(crate) enum Symptom {
     /// 401.
     NotAuthorized,
     /// 400 or 404 where a code was asked for, or during the authentication.
@@ -45,7 +45,7 @@ pub enum Symptom {
 impl Symptom {
     /// What it is, in words.
     #[must_use]
-    pub fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         match self {
             Self::NotAuthorized => "not authorized (401)".to_owned(),
             Self::CodeUnknown => "the registration code was not found".to_owned(),
@@ -66,7 +66,7 @@ impl Symptom {
 
     /// What probably led to it, the likeliest first.
     #[must_use]
-    pub fn causes(&self) -> Vec<ProbableCause> {
+    pub(crate) fn causes(&self) -> Vec<ProbableCause> {
         symptom_causes(self)
     }
 
@@ -161,7 +161,7 @@ const WORDS: [(&str, Symptom); 14] = [
 /// What a text tells: its code of an error is more exact than its words, and those than a status. `None` where nothing in it
 /// is known.
 #[must_use]
-pub fn read(text: &str) -> Option<Symptom> {
+pub(crate) fn read(text: &str) -> Option<Symptom> {
     let response = Response::read(text);
     let searched = response.as_ref().map_or(text, |response| response.body);
     if let Some(name) = missing_parameter(searched) {
@@ -221,7 +221,7 @@ fn is_name(text: &str) -> bool {
 
 /// What our own errors with this reason probably come from; `reason_of` names the reason of an error.
 #[must_use]
-pub fn causes_of_reason(
+pub(crate) fn causes_of_reason(
     text: &str,
     reason_of: impl Fn(&Error) -> &'static str,
 ) -> Option<(&'static str, Vec<ProbableCause>)> {

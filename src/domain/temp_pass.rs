@@ -11,28 +11,28 @@ use super::{
     id::{DeviceId, EnvironmentName, MvpdId, RequestorId},
 };
 
-pub use decision::{Binding, KnownTrial, KnownTrials, TrialChange, decide, decide_reset, view};
+pub(crate) use decision::{Binding, KnownTrial, KnownTrials, TrialChange, decide, decide_reset, view};
 
 /// The longest resource id, in bytes of UTF-8.
-pub const RESOURCE_ID_MAX: usize = 1_024;
+pub(crate) const RESOURCE_ID_MAX: usize = 1_024;
 
 /// How many resources a promotional TempPass may have at most: each of them is kept in the trial's record.
-pub const RESOURCES_MAX: u32 = 1_000;
+pub(crate) const RESOURCES_MAX: u32 = 1_000;
 
 /// How long a trial that has ended goes on denying, where nobody resets it: 400 days.
-pub const RETENTION_DEFAULT: Duration = Duration::from_secs(400 * 24 * 60 * 60);
+pub(crate) const RETENTION_DEFAULT: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 
 /// The word that means every device or every key in the REST API, and nothing here.
-pub const ALL: &str = "all";
+pub(crate) const ALL: &str = "all";
 
 /// Whether a text is meant as [`ALL`], however it is spelled: no device and no key is named so.
 #[must_use]
-pub fn is_all(text: &str) -> bool {
+pub(crate) fn is_all(text: &str) -> bool {
     text.trim().eq_ignore_ascii_case(ALL)
 }
 
 /// The longest `appId` and `deviceUser`, in bytes.
-pub const APPLICATION_MAX: usize = 512;
+pub(crate) const APPLICATION_MAX: usize = 512;
 
 /// The TempPass that trials belong to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

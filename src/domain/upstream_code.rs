@@ -2,7 +2,7 @@
 
 /// What a code of the provider's means to us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Meaning {
+pub(crate) enum Meaning {
     /// A field of our request is not right, by its name in our API.
     Field(&'static str),
     /// The registration code is not known.
@@ -51,11 +51,11 @@ const CODES: &[(&str, Meaning)] = &[
 
 /// What a code means, if it is known.
 #[must_use]
-pub fn meaning(code: &str) -> Option<Meaning> {
+pub(crate) fn meaning(code: &str) -> Option<Meaning> {
     CODES.iter().find(|(known, _)| *known == code).map(|(_, meaning)| *meaning)
 }
 
 /// Every code that is known.
-pub fn codes() -> impl Iterator<Item = &'static str> {
+pub(crate) fn codes() -> impl Iterator<Item = &'static str> {
     CODES.iter().map(|(code, _)| *code)
 }

@@ -17,7 +17,7 @@ use crate::domain::{
 
 /// A record, or the tombstone that it left.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct CodeEntryV1<'a> {
+pub(super) struct CodeEntryV1<'a> {
     #[serde(borrow)]
     record: RecordV1<'a>,
     /// In milliseconds since the Unix epoch, as all times here.
@@ -83,7 +83,7 @@ enum UpstreamApiV1 {
 ///
 /// # Errors
 /// None that a record leads to.
-pub fn encode_code(
+pub(crate) fn encode_code(
     registration: &Registration,
     release_time: Option<Timestamp>,
 ) -> Result<Vec<u8>, FormatError> {
@@ -95,7 +95,7 @@ pub fn encode_code(
 ///
 /// # Errors
 /// Where the bytes are none.
-pub fn decode_code(bytes: &[u8]) -> Result<CodeEntry, FormatError> {
+pub(crate) fn decode_code(bytes: &[u8]) -> Result<CodeEntry, FormatError> {
     let CodeEntryV1 { record, release_time } = decode(bytes)?;
     let registration = Registration::try_from(record)
         .map_err(|violation| FormatError::invalid::<CodeEntryV1<'_>>(&violation))?;

@@ -19,7 +19,7 @@ const LINE: usize = 32;
 
 /// Checks that a sample's encoding is that of the fixture of this name and version, and that the fixtures of all versions
 /// can be read.
-pub fn check<T: Debug + PartialEq, E: Display>(
+pub(crate) fn check<T: Debug + PartialEq, E: Display>(
     name: &str,
     version: u8,
     encoded: &[u8],
@@ -48,7 +48,7 @@ pub fn check<T: Debug + PartialEq, E: Display>(
 }
 
 /// Checks that a text is that of the fixture of this name and version: `tests/golden/formats/NAME.vVERSION.txt`.
-pub fn check_text(name: &str, version: u32, text: &str) {
+pub(crate) fn check_text(name: &str, version: u32, text: &str) {
     let fixture = format!("{}/tests/golden/formats/{name}.v{version}.txt", env!("CARGO_MANIFEST_DIR"));
     if env::var_os(WRITE).is_some() {
         fs::write(&fixture, text).expect("a fixture");
@@ -58,7 +58,7 @@ pub fn check_text(name: &str, version: u32, text: &str) {
 }
 
 /// Bytes as text, in lines.
-pub fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     let line = |line: &[u8]| line.iter().map(|byte| format!("{byte:02x}")).collect::<String>() + "\n";
     bytes.chunks(LINE).map(line).collect()
 }

@@ -10,7 +10,7 @@ use crate::domain::{
 
 /// The answer that is kept for repeats.
 #[derive(Debug, Clone, PartialEq)]
-pub struct KeptAnswer {
+pub(crate) struct KeptAnswer {
     /// A digest of the request.
     pub fingerprint: [u8; 32],
     /// The record that was made.
@@ -21,7 +21,7 @@ pub struct KeptAnswer {
 
 /// An answer as it is kept.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct KeptAnswerV1<'a> {
+pub(super) struct KeptAnswerV1<'a> {
     fingerprint: [u8; 32],
     #[serde(borrow)]
     record: RecordV1<'a>,
@@ -45,7 +45,7 @@ impl KeptAnswer {
     ///
     /// # Errors
     /// None that an answer leads to.
-    pub fn encode(&self) -> Result<Vec<u8>, FormatError> {
+    pub(crate) fn encode(&self) -> Result<Vec<u8>, FormatError> {
         encode(&KeptAnswerV1 {
             fingerprint: self.fingerprint,
             record: (&self.registration).into(),
@@ -57,7 +57,7 @@ impl KeptAnswer {
     ///
     /// # Errors
     /// Where the bytes are none.
-    pub fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
         let KeptAnswerV1 { fingerprint, record, warnings } = decode(bytes)?;
         let registration = Registration::try_from(record)
             .map_err(|violation| FormatError::invalid::<KeptAnswerV1<'_>>(&violation))?;

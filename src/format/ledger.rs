@@ -7,7 +7,7 @@ use crate::domain::{clock::Timestamp, port::LedgerEntry};
 
 /// A ledger entry. Its value has a version of its own.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LedgerEntryV1<'a> {
+pub(crate) struct LedgerEntryV1<'a> {
     /// When it ends, in milliseconds since the Unix epoch.
     pub expire_time: Option<u64>,
     /// The value.
@@ -24,7 +24,7 @@ impl LedgerEntryV1<'_> {
     ///
     /// # Errors
     /// None that an entry leads to.
-    pub fn encode(entry: &LedgerEntry) -> Result<Vec<u8>, FormatError> {
+    pub(crate) fn encode(entry: &LedgerEntry) -> Result<Vec<u8>, FormatError> {
         let expire_time = entry.expire_time.map(Timestamp::as_millis);
         encode(&LedgerEntryV1 { expire_time, value: &entry.value })
     }
@@ -33,7 +33,7 @@ impl LedgerEntryV1<'_> {
     ///
     /// # Errors
     /// Where the bytes are none.
-    pub fn decode(bytes: &[u8]) -> Result<LedgerEntry, FormatError> {
+    pub(crate) fn decode(bytes: &[u8]) -> Result<LedgerEntry, FormatError> {
         let LedgerEntryV1 { expire_time, value } = decode(bytes)?;
         Ok(LedgerEntry { value: value.to_vec(), expire_time: expire_time.map(Timestamp::from_millis) })
     }

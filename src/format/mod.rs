@@ -8,7 +8,7 @@
 mod code;
 mod device_info;
 #[cfg(test)]
-pub mod golden;
+pub(crate) mod golden;
 mod kept_answer;
 mod ledger;
 mod scalar;
@@ -17,17 +17,17 @@ mod trial;
 
 use serde::{Deserialize, Serialize};
 
-pub use code::{decode_code, encode_code};
-pub use kept_answer::KeptAnswer;
-pub use ledger::LedgerEntryV1;
-pub use scalar::{AddressV1, IdV1, MarkV1, NumberV1};
-pub use schedule::ScheduleStateV1;
-pub use trial::{decode_row, decode_trial, decode_trial_extent, encode_filled_row, encode_trial};
+pub(crate) use code::{decode_code, encode_code};
+pub(crate) use kept_answer::KeptAnswer;
+pub(crate) use ledger::LedgerEntryV1;
+pub(crate) use scalar::{AddressV1, IdV1, MarkV1, NumberV1};
+pub(crate) use schedule::ScheduleStateV1;
+pub(crate) use trial::{decode_row, decode_trial, decode_trial_extent, encode_filled_row, encode_trial};
 
 use crate::domain::error::{Error, StoreError, Violation};
 
 /// A type that is kept.
-pub trait Format {
+pub(crate) trait Format {
     /// What it is, for messages and for the name of its fixture.
     const NAME: &'static str;
     /// The first byte of its encoding.
@@ -70,7 +70,7 @@ impl From<FormatError> for Error {
 ///
 /// # Errors
 /// Where the value cannot be written, which none of the types here leads to.
-pub fn encode<T: Format + Serialize>(value: &T) -> Result<Vec<u8>, FormatError> {
+pub(crate) fn encode<T: Format + Serialize>(value: &T) -> Result<Vec<u8>, FormatError> {
     // A record is about this long: to grow the vector step by step would copy it several times.
     let mut bytes = Vec::with_capacity(1024);
     bytes.push(T::VERSION);
@@ -81,7 +81,7 @@ pub fn encode<T: Format + Serialize>(value: &T) -> Result<Vec<u8>, FormatError> 
 ///
 /// # Errors
 /// Where they are of another version, cut, or too many.
-pub fn decode<'a, T: Format + Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, FormatError> {
+pub(crate) fn decode<'a, T: Format + Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, FormatError> {
     let wrong = |reason: String| FormatError::new(T::NAME, reason);
     match bytes.split_first() {
         Some((version, rest)) if *version == T::VERSION => match postcard::take_from_bytes(rest) {

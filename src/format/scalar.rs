@@ -10,7 +10,7 @@ use crate::domain::address::Address;
 
 /// A number.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NumberV1(u64);
+pub(crate) struct NumberV1(u64);
 
 impl Format for NumberV1 {
     const NAME: &'static str = "number";
@@ -20,7 +20,7 @@ impl Format for NumberV1 {
 impl NumberV1 {
     /// A number as it is kept.
     #[must_use]
-    pub fn encode(number: u64) -> Vec<u8> {
+    pub(crate) fn encode(number: u64) -> Vec<u8> {
         // Nothing in a number can fail to be written.
         encode(&Self(number)).unwrap_or_default()
     }
@@ -29,14 +29,14 @@ impl NumberV1 {
     ///
     /// # Errors
     /// Where the bytes are none.
-    pub fn decode(bytes: &[u8]) -> Result<u64, FormatError> {
+    pub(crate) fn decode(bytes: &[u8]) -> Result<u64, FormatError> {
         decode(bytes).map(|Self(number)| number)
     }
 }
 
 /// An id.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct IdV1([u8; 16]);
+pub(crate) struct IdV1([u8; 16]);
 
 impl Format for IdV1 {
     const NAME: &'static str = "id";
@@ -46,7 +46,7 @@ impl Format for IdV1 {
 impl IdV1 {
     /// An id as it is kept.
     #[must_use]
-    pub fn encode(id: Uuid) -> Vec<u8> {
+    pub(crate) fn encode(id: Uuid) -> Vec<u8> {
         // Nothing in an id can fail to be written.
         encode(&Self(id.into_bytes())).unwrap_or_default()
     }
@@ -55,14 +55,14 @@ impl IdV1 {
     ///
     /// # Errors
     /// Where the bytes are none.
-    pub fn decode(bytes: &[u8]) -> Result<Uuid, FormatError> {
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Uuid, FormatError> {
         decode(bytes).map(|Self(id)| Uuid::from_bytes(id))
     }
 }
 
 /// An address.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AddressV1(IpAddr);
+pub(crate) struct AddressV1(IpAddr);
 
 impl Format for AddressV1 {
     const NAME: &'static str = "address";
@@ -72,7 +72,7 @@ impl Format for AddressV1 {
 impl AddressV1 {
     /// An address as it is kept.
     #[must_use]
-    pub fn encode(address: Address) -> Vec<u8> {
+    pub(crate) fn encode(address: Address) -> Vec<u8> {
         // Nothing in an address can fail to be written.
         encode(&Self(address.ip())).unwrap_or_default()
     }
@@ -81,14 +81,14 @@ impl AddressV1 {
     ///
     /// # Errors
     /// Where the bytes are none.
-    pub fn decode(bytes: &[u8]) -> Result<Address, FormatError> {
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Address, FormatError> {
         decode(bytes).map(|Self(address)| Address::from(address))
     }
 }
 
 /// An entry whose key says everything. Its value is not looked at: that the entry is there counts.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MarkV1;
+pub(crate) struct MarkV1;
 
 impl Format for MarkV1 {
     const NAME: &'static str = "mark";
@@ -98,7 +98,7 @@ impl Format for MarkV1 {
 impl MarkV1 {
     /// A mark as it is kept.
     #[must_use]
-    pub fn encode() -> Vec<u8> {
+    pub(crate) fn encode() -> Vec<u8> {
         // There is nothing that can fail to be written.
         encode(&Self).unwrap_or_default()
     }

@@ -10,7 +10,7 @@ use crate::domain::{
 
 /// A state as it is kept. Times are in milliseconds since the Unix epoch.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct ScheduleStateV1<'a> {
+pub(crate) struct ScheduleStateV1<'a> {
     fingerprint: &'a str,
     due: u64,
     failures: u32,
@@ -38,7 +38,7 @@ impl ScheduleStateV1<'_> {
     ///
     /// # Errors
     /// None that a state leads to.
-    pub fn encode(state: &ScheduleState) -> Result<Vec<u8>, FormatError> {
+    pub(crate) fn encode(state: &ScheduleState) -> Result<Vec<u8>, FormatError> {
         let ScheduleState { fingerprint, due, failures, outcome } = state;
         let outcome = outcome.into();
         encode(&ScheduleStateV1 { fingerprint, due: due.as_millis(), failures: *failures, outcome })
@@ -48,7 +48,7 @@ impl ScheduleStateV1<'_> {
     ///
     /// # Errors
     /// Where the bytes are none.
-    pub fn decode(bytes: &[u8]) -> Result<ScheduleState, FormatError> {
+    pub(crate) fn decode(bytes: &[u8]) -> Result<ScheduleState, FormatError> {
         let ScheduleStateV1 { fingerprint, due, failures, outcome } = decode(bytes)?;
         Ok(ScheduleState {
             fingerprint: fingerprint.to_owned(),

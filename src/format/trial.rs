@@ -13,7 +13,7 @@ const TRIAL_RESOURCES_PER_ROW: usize = 16;
 
 /// A trial, without what lies in rows.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct TrialV1<'a> {
+pub(super) struct TrialV1<'a> {
     /// In milliseconds since the Unix epoch, as all times here.
     start_time: u64,
     forget_time: u64,
@@ -33,7 +33,7 @@ impl Format for TrialV1<'_> {
 
 /// A full row of a trial's resources.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct TrialResourcesV1<'a> {
+pub(super) struct TrialResourcesV1<'a> {
     #[serde(borrow)]
     resources: Vec<&'a str>,
 }
@@ -65,7 +65,7 @@ fn parse<T: Format>(texts: Vec<&str>) -> Result<Vec<ResourceId>, FormatError> {
 ///
 /// # Errors
 /// None that a trial leads to.
-pub fn encode_trial(trial: &Trial) -> Result<Vec<u8>, FormatError> {
+pub(crate) fn encode_trial(trial: &Trial) -> Result<Vec<u8>, FormatError> {
     let rows = full_rows(trial.used_resources.len());
     encode(&TrialV1 {
         start_time: trial.start_time.as_millis(),
@@ -81,7 +81,7 @@ pub fn encode_trial(trial: &Trial) -> Result<Vec<u8>, FormatError> {
 ///
 /// # Errors
 /// None that a trial leads to.
-pub fn encode_filled_row(trial: &Trial) -> Result<Option<(u32, Vec<u8>)>, FormatError> {
+pub(crate) fn encode_filled_row(trial: &Trial) -> Result<Option<(u32, Vec<u8>)>, FormatError> {
     let count = trial.used_resources.len();
     let (rows, before) = (full_rows(count), full_rows(count.saturating_sub(1)));
     if rows == before {
@@ -96,7 +96,7 @@ pub fn encode_filled_row(trial: &Trial) -> Result<Option<(u32, Vec<u8>)>, Format
 ///
 /// # Errors
 /// Those of `row`, and where the bytes are no trial.
-pub fn decode_trial<E: From<FormatError>>(
+pub(crate) fn decode_trial<E: From<FormatError>>(
     bytes: &[u8],
     row: impl Fn(u32) -> Result<Vec<ResourceId>, E>,
 ) -> Result<Trial, E> {
@@ -121,7 +121,7 @@ pub fn decode_trial<E: From<FormatError>>(
 ///
 /// # Errors
 /// Where the bytes are no trial.
-pub fn decode_trial_extent(bytes: &[u8]) -> Result<(Timestamp, u32), FormatError> {
+pub(crate) fn decode_trial_extent(bytes: &[u8]) -> Result<(Timestamp, u32), FormatError> {
     let TrialV1 { forget_time, rows, .. } = decode(bytes)?;
     Ok((Timestamp::from_millis(forget_time), rows))
 }
@@ -130,7 +130,7 @@ pub fn decode_trial_extent(bytes: &[u8]) -> Result<(Timestamp, u32), FormatError
 ///
 /// # Errors
 /// Where the bytes are none.
-pub fn decode_row(bytes: &[u8]) -> Result<Vec<ResourceId>, FormatError> {
+pub(crate) fn decode_row(bytes: &[u8]) -> Result<Vec<ResourceId>, FormatError> {
     let TrialResourcesV1 { resources } = decode(bytes)?;
     parse::<TrialResourcesV1<'_>>(resources)
 }

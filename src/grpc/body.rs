@@ -30,7 +30,7 @@ pub(super) struct End {
 type EarlyEnd = Pin<Box<dyn Future<Output = Error> + Send>>;
 
 /// An answer's body, with the record of its call.
-pub struct AnswerBody {
+pub(crate) struct AnswerBody {
     body: Body,
     /// Gone once the call's end is told.
     record: Option<CallRecord>,

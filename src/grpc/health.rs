@@ -32,7 +32,7 @@ const REQUEST_MAX: usize = 1024;
 
 /// Where the server says how it is. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct HealthBoard {
+pub(crate) struct HealthBoard {
     services: Arc<BTreeSet<String>>,
     state: watch::Sender<State>,
 }
@@ -53,17 +53,17 @@ impl Default for HealthBoard {
 
 impl HealthBoard {
     /// Says whether the store works. Device information needs none.
-    pub fn report_store(&self, works: bool) {
+    pub(crate) fn report_store(&self, works: bool) {
         self.change(|state| state.store_works = works);
     }
 
     /// Says of each environment that has an upstream whether it is called. One that is not listed is unknown from then on.
-    pub fn report_upstreams(&self, upstreams: BTreeMap<String, bool>) {
+    pub(crate) fn report_upstreams(&self, upstreams: BTreeMap<String, bool>) {
         self.change(|state| state.upstreams = upstreams);
     }
 
     /// Says that the server is about to end: nothing serves any more, whatever is reported after this.
-    pub fn report_draining(&self) {
+    pub(crate) fn report_draining(&self) {
         self.change(|state| state.is_draining = true);
     }
 

@@ -37,7 +37,7 @@ use crate::{
 
 /// What the calls of every connection have around them.
 #[derive(Debug)]
-pub struct FaceLayer {
+pub(crate) struct FaceLayer {
     /// Where calls are reported.
     pub telemetry: Telemetry,
     /// Recognizes who calls.
@@ -50,14 +50,14 @@ pub struct FaceLayer {
 
 impl FaceLayer {
     /// The routes with this around every call of a connection with this peer.
-    pub fn around<S>(self: &Arc<Self>, inner: S, peer: Peer) -> FaceService<S> {
+    pub(crate) fn around<S>(self: &Arc<Self>, inner: S, peer: Peer) -> FaceService<S> {
         FaceService { inner, face: Arc::clone(self), peer }
     }
 }
 
 /// The routes with what stands around every call of a connection.
 #[derive(Debug, Clone)]
-pub struct FaceService<S> {
+pub(crate) struct FaceService<S> {
     inner: S,
     face: Arc<FaceLayer>,
     peer: Peer,

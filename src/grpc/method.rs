@@ -2,7 +2,7 @@
 //! wrote into a path.
 
 /// What calls to a path that is none of ours are counted as.
-pub const OTHER: &str = "_OTHER";
+pub(super) const OTHER: &str = "_OTHER";
 
 const METHODS: [&str; 17] = [
     "passbridge.v1.RegistrationCodeService/CreateRegistrationCode",
@@ -25,7 +25,7 @@ const METHODS: [&str; 17] = [
 ];
 
 /// The fully qualified name of the method that a request's path means.
-pub fn method_of(path: &str) -> &'static str {
+pub(super) fn method_of(path: &str) -> &'static str {
     let name = path.trim_start_matches('/');
     METHODS.into_iter().find(|method| *method == name).unwrap_or(OTHER)
 }

@@ -9,7 +9,7 @@ mod health;
 mod layer;
 mod method;
 mod registration_code;
-pub mod status;
+pub(crate) mod status;
 mod temp_pass;
 
 use std::sync::Arc;
@@ -29,12 +29,11 @@ use crate::{
     service::{RegistrationService, TempPassService},
 };
 
-pub use body::AnswerBody;
-pub use health::HealthBoard;
-pub use layer::{FaceLayer, FaceService};
+pub(crate) use health::HealthBoard;
+pub(crate) use layer::FaceLayer;
 
 /// What the face works with.
-pub struct Parts {
+pub(crate) struct Parts {
     /// The use cases around registration codes.
     pub registration: RegistrationService,
     /// The use cases around TempPasses.
@@ -51,7 +50,7 @@ pub struct Parts {
 ///
 /// # Errors
 /// Where the descriptor set cannot be decoded, which would be a defect of the build.
-pub fn routes(parts: Parts) -> Result<Routes, tonic_reflection::server::Error> {
+pub(crate) fn routes(parts: Parts) -> Result<Routes, tonic_reflection::server::Error> {
     let Parts { registration, temp_pass, normalizer, health, max_message_size } = parts;
     let registration_code = RegistrationCodeServiceServer::new(registration_code::Face::new(registration))
         .max_decoding_message_size(max_message_size)

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The domain of every [`ErrorInfo`].
-pub const DOMAIN: &str = "passbridge";
+pub(crate) const DOMAIN: &str = "passbridge";
 
 /// How many bytes the violations of one error may take. Clients bound trailers at 8 KiB and the details are
 /// base64 there, so that 4 KiB is what all details together may take.
@@ -27,7 +27,7 @@ const TEXT_MAX: usize = 400;
 
 /// The reason and code of an error. Exhaustive, so that a new error cannot be forgotten here.
 #[must_use]
-pub fn classify(error: &Error) -> (ErrorReason, Code) {
+pub(crate) fn classify(error: &Error) -> (ErrorReason, Code) {
     match error {
         Error::InvalidFields(_) => (ErrorReason::InvalidField, Code::InvalidArgument),
         Error::MalformedMessage(_) => (ErrorReason::MalformedMessage, Code::InvalidArgument),
@@ -62,7 +62,7 @@ pub fn classify(error: &Error) -> (ErrorReason, Code) {
 
 /// Renders an error for the caller. What only the operator may know goes to the log.
 #[must_use]
-pub fn status_of(error: &Error) -> Status {
+pub(crate) fn status_of(error: &Error) -> Status {
     let status = rpc_status(error);
     let (code, message) = (Code::from_i32(status.code), status.message.clone());
     Status::with_details_and_metadata(code, message, status.encode_to_vec().into(), MetadataMap::new())
@@ -70,7 +70,7 @@ pub fn status_of(error: &Error) -> Status {
 
 /// An error as a message, for streams in which an item's failure ends nothing.
 #[must_use]
-pub fn rpc_status(error: &Error) -> RpcStatus {
+pub(crate) fn rpc_status(error: &Error) -> RpcStatus {
     telemetry::report_error(error);
     let (reason, code) = classify(error);
     RpcStatus { code: code.into(), message: cut(&error.to_string()), details: details(error, reason) }

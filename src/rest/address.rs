@@ -18,7 +18,7 @@ pub(super) struct Addresses {
 }
 
 impl Addresses {
-    pub fn new(peer: SocketAddr, headers: &HeaderMap, proxies: &TrustedProxies) -> Self {
+    pub(super) fn new(peer: SocketAddr, headers: &HeaderMap, proxies: &TrustedProxies) -> Self {
         let peer_address = Address::from(peer.ip());
         let hops = || hops(headers).rev();
         let device = hops().flatten().find(|address| !proxies.contains(*address));

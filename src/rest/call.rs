@@ -79,7 +79,7 @@ pub(super) async fn respond(
 
 impl Call {
     /// A call of anybody, with its body of at most `limit` bytes.
-    pub async fn read(face: &Face, request: Request, limit: usize) -> Result<Self, Failure> {
+    pub(super) async fn read(face: &Face, request: Request, limit: usize) -> Result<Self, Failure> {
         let (mut call, body) = Self::begin(face, request)?;
         call.receive(body, face.max_body_size.min(limit)).await?;
         Ok(call)
@@ -119,23 +119,23 @@ impl Call {
     }
 
     /// The parameters of the query and the form.
-    pub fn parameters(&self, violations: &mut Violations) -> Parameters<'_> {
+    pub(super) fn parameters(&self, violations: &mut Violations) -> Parameters<'_> {
         let query = self.head.uri.query().unwrap_or_default();
         Parameters::read(query, &self.head.headers, &self.body, violations)
     }
 
     /// The body as it came.
-    pub fn body(&self) -> &[u8] {
+    pub(super) fn body(&self) -> &[u8] {
         &self.body
     }
 
     /// The query as it came.
-    pub fn query(&self) -> &str {
+    pub(super) fn query(&self) -> &str {
         self.head.uri.query().unwrap_or_default()
     }
 
     /// What goes along with the call to an upstream.
-    pub fn context(&self) -> CallContext {
+    pub(super) fn context(&self) -> CallContext {
         CallContext {
             deadline: Some(self.deadline.into_std()),
             trace: TraceContext::of(&self.head.headers),
@@ -144,7 +144,7 @@ impl Call {
     }
 
     /// The headers.
-    pub fn headers(&self) -> &HeaderMap {
+    pub(super) fn headers(&self) -> &HeaderMap {
         &self.head.headers
     }
 

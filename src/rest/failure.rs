@@ -119,7 +119,7 @@ pub(super) fn shape(mut response: Response, shape: Shape) -> Response {
 
 impl Failure {
     /// The HTTP status. Exhaustive, so that a new failure cannot be forgotten here.
-    pub fn status(&self) -> StatusCode {
+    pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::Domain(error) => status_of(error),
             Self::OAuth(error) => match error.code {
@@ -139,7 +139,7 @@ impl Failure {
     }
 
     /// The failure in its shape. What only the operator may know goes to the log.
-    pub fn shaped(&self, shape: Shape) -> Response {
+    pub(super) fn shaped(&self, shape: Shape) -> Response {
         if let Self::Domain(error) = self {
             telemetry::report_error(error);
         }

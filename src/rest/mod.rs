@@ -59,7 +59,7 @@ const X_DEVICE_INFO: HeaderName = HeaderName::from_static("x-device-info");
 const CORS_MAX_AGE: Duration = Duration::from_secs(3600);
 
 /// What the face works with.
-pub struct Parts {
+pub(crate) struct Parts {
     /// The use cases around registration codes.
     pub registration: RegistrationService,
     /// The use cases around TempPasses.
@@ -94,13 +94,13 @@ pub struct Parts {
     pub answer_timeout: Duration,
 }
 
-pub use passthrough::Passthrough;
+pub(crate) use passthrough::Passthrough;
 
 /// The face as handlers hold it.
 type Face = Arc<Parts>;
 
 /// The face as a connection with this peer is served with it: every path, however it is written.
-pub fn connected(router: Router, peer: Peer) -> impl ConnectionService<Body> {
+pub(crate) fn connected(router: Router, peer: Peer) -> impl ConnectionService<Body> {
     MapRequest::new(router, move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer.clone());
         route::in_served_form(request)
@@ -108,7 +108,7 @@ pub fn connected(router: Router, peer: Peer) -> impl ConnectionService<Body> {
 }
 
 /// The face: its paths.
-pub fn router(parts: Parts) -> Router {
+pub(crate) fn router(parts: Parts) -> Router {
     let cors = cors(&parts.cors_origins);
     let face = Arc::new(parts);
     let router = Router::new()

@@ -41,7 +41,12 @@ enum Source {
 impl<'a> Parameters<'a> {
     /// The parameters of a query and a body. A body that is no form has none: clients that say everything in the query
     /// send `{}` or `null` beside it.
-    pub fn read(query: &'a str, headers: &HeaderMap, body: &'a [u8], violations: &mut Violations) -> Self {
+    pub(super) fn read(
+        query: &'a str,
+        headers: &HeaderMap,
+        body: &'a [u8],
+        violations: &mut Violations,
+    ) -> Self {
         let mut pairs = pairs(query.as_bytes(), Source::Query);
         let mut has_unread_body = false;
         if !body.is_empty() && !says_nothing(body) {
@@ -58,7 +63,7 @@ impl<'a> Parameters<'a> {
     }
 
     /// The parameter's value. One that is repeated, contradicts itself or is not UTF-8 is noted as a violation.
-    pub fn get(&self, name: &str, violations: &mut Violations) -> Option<&str> {
+    pub(super) fn get(&self, name: &str, violations: &mut Violations) -> Option<&str> {
         let of = |source| {
             self.pairs.iter().filter(move |pair| pair.source == source && *pair.name == *name.as_bytes())
         };
@@ -81,14 +86,14 @@ impl<'a> Parameters<'a> {
 
     /// Notes the body where it may say something that was not read: for calls that lack something, and for those that may
     /// not leave out what they were told.
-    pub fn check_body(&self, violations: &mut Violations) {
+    pub(super) fn check_body(&self, violations: &mut Violations) {
         if self.has_unread_body {
             violations.add("", format!("the body is not a form; send {FORM}"));
         }
     }
 
     /// The parameter's values in the form that are not empty, as bytes.
-    pub fn in_form(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+    pub(super) fn in_form(&self, name: &str) -> impl Iterator<Item = &[u8]> {
         let pairs = self.pairs.iter().filter(move |pair| {
             pair.source == Source::Form && !pair.value.is_empty() && *pair.name == *name.as_bytes()
         });
@@ -96,7 +101,7 @@ impl<'a> Parameters<'a> {
     }
 
     /// Notes every parameter that is none of `known`, and those that stand in the query and in the form.
-    pub fn check_names(&self, known: &[&str], violations: &mut Violations) {
+    pub(super) fn check_names(&self, known: &[&str], violations: &mut Violations) {
         for name in known {
             let of = |source| {
                 self.pairs.iter().any(|pair| pair.source == source && *pair.name == *name.as_bytes())
@@ -114,7 +119,7 @@ impl<'a> Parameters<'a> {
     }
 
     /// The same where an empty value is as good as none.
-    pub fn filled(&self, name: &str, violations: &mut Violations) -> Option<&str> {
+    pub(super) fn filled(&self, name: &str, violations: &mut Violations) -> Option<&str> {
         self.get(name, violations).filter(|text| !text.is_empty())
     }
 }

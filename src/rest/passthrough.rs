@@ -37,7 +37,7 @@ const SILENCE_MAX: Duration = Duration::from_secs(30);
 
 /// Where other paths go.
 #[derive(Clone)]
-pub struct Passthrough {
+pub(crate) struct Passthrough {
     client: Client,
     origin: Url,
     calls: Arc<Semaphore>,
@@ -48,7 +48,7 @@ impl Passthrough {
     ///
     /// # Errors
     /// Where no client can be made, which is a matter of the machine's certificates.
-    pub fn new(origin: Url) -> Result<Self, String> {
+    pub(crate) fn new(origin: Url) -> Result<Self, String> {
         let client = client_for(&[&origin]).connect_timeout(SILENCE_MAX).read_timeout(SILENCE_MAX).build();
         let client = client.map_err(|error| error.to_string())?;
         Ok(Self { client, origin, calls: Arc::new(Semaphore::new(CALLS_MAX)) })

@@ -13,7 +13,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// A listener that accepts so many connections and no more: whoever does not fit waits in its backlog.
 #[derive(Debug)]
-pub struct Acceptor {
+pub(crate) struct Acceptor {
     listener: TcpListener,
     room: Arc<Semaphore>,
     drain: CancellationToken,
@@ -21,7 +21,7 @@ pub struct Acceptor {
 
 /// A connection that was accepted.
 #[derive(Debug)]
-pub struct Accepted {
+pub(crate) struct Accepted {
     /// The connection.
     pub stream: TcpStream,
     /// Where it comes from.
@@ -33,12 +33,12 @@ pub struct Accepted {
 impl Acceptor {
     /// Accepts at most `max_connections` at a time, until `drain` is cancelled.
     #[must_use]
-    pub fn new(listener: TcpListener, max_connections: usize, drain: CancellationToken) -> Self {
+    pub(crate) fn new(listener: TcpListener, max_connections: usize, drain: CancellationToken) -> Self {
         Self { listener, room: Arc::new(Semaphore::new(max_connections)), drain }
     }
 
     /// The next connection; `None` when the server drains.
-    pub async fn next(&self) -> Option<Accepted> {
+    pub(crate) async fn next(&self) -> Option<Accepted> {
         self.drain.run_until_cancelled(self.accept()).await
     }
 

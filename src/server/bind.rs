@@ -18,7 +18,7 @@ pub struct BindError {
 ///
 /// # Errors
 /// Where the address is taken, foreign or forbidden.
-pub async fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, BindError> {
+pub(crate) async fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, BindError> {
     TcpListener::bind(address).await.map_err(|source| {
         let hint = match source.kind() {
             io::ErrorKind::AddrInUse => "; another process has it: stop that one, or choose another port",

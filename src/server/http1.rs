@@ -23,7 +23,7 @@ const INNER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The limits of a connection.
 #[derive(Debug, Clone)]
-pub struct Http1Options {
+pub(crate) struct Http1Options {
     /// How long it may idle, a client may take to send the head of a request, and to take what is sent to it.
     pub idle_timeout: Duration,
 }
@@ -56,7 +56,7 @@ where
 }
 
 /// Serves the one call of a connection to a listener that is for operators alone.
-pub async fn serve_inner<S, B>(stream: impl AsyncRead + AsyncWrite + Send + 'static, service: S)
+pub(crate) async fn serve_inner<S, B>(stream: impl AsyncRead + AsyncWrite + Send + 'static, service: S)
 where
     S: ConnectionService<B>,
     B: ConnectionBody,

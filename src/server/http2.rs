@@ -33,7 +33,7 @@ const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 
 /// The limits of a connection.
 #[derive(Debug, Clone)]
-pub struct Http2Options {
+pub(crate) struct Http2Options {
     /// How many streams a connection may have open at once.
     pub max_streams: u32,
     /// How often an idle client is asked for a sign of life.

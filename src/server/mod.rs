@@ -17,12 +17,12 @@ mod transport;
 #[cfg(test)]
 mod tests;
 
-pub use accept::{Accepted, Acceptor};
-pub use bind::{BindError, bind};
-pub use http1::{Http1Options, serve_inner};
-pub use http2::Http2Options;
-pub use pool::{Detached, WorkerPool};
-pub use service::{ConnectionBody, ConnectionService};
+pub(crate) use accept::{Accepted, Acceptor};
+pub(crate) use bind::{BindError, bind};
+pub(crate) use http1::{Http1Options, serve_inner};
+pub(crate) use http2::Http2Options;
+pub(crate) use pool::{Detached, WorkerPool};
+pub(crate) use service::{ConnectionBody, ConnectionService};
 
 use std::future::Future;
 
@@ -32,7 +32,7 @@ use crate::{domain::peer::Peer, telemetry::Telemetry};
 
 /// The two steps by which a server ends.
 #[derive(Debug, Clone, Default)]
-pub struct Shutdown {
+pub(crate) struct Shutdown {
     /// No new connections or calls; those under way finish.
     pub drain: CancellationToken,
     /// What has not finished by now is cut.
@@ -41,7 +41,7 @@ pub struct Shutdown {
 
 /// What every listener's connections are served by.
 #[derive(Debug, Clone, Copy)]
-pub struct Serving<'a> {
+pub(crate) struct Serving<'a> {
     /// The threads.
     pub pool: &'a WorkerPool,
     /// How the server ends.
@@ -52,7 +52,7 @@ pub struct Serving<'a> {
 
 impl Serving<'_> {
     /// Serves HTTP/2 connections until the server drains, each with the service that `connected` makes for its peer.
-    pub async fn http2<S, B>(
+    pub(crate) async fn http2<S, B>(
         self,
         acceptor: Acceptor,
         connected: impl Fn(Peer) -> S + Clone + Send + 'static,
@@ -69,7 +69,7 @@ impl Serving<'_> {
     }
 
     /// The same for HTTP/1.1.
-    pub async fn http1<S, B>(
+    pub(crate) async fn http1<S, B>(
         self,
         acceptor: Acceptor,
         connected: impl Fn(Peer) -> S + Clone + Send + 'static,

@@ -19,7 +19,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Tasks that go on although the call which began them has left. They run on the thread of that call.
 #[derive(Debug, Clone, Default)]
-pub struct Detached {
+pub(crate) struct Detached {
     /// The tasks. Who drains closes this, once nothing begins new ones but such tasks themselves.
     pub tasks: TaskTracker,
     /// Those that have not ended by now are dropped.
@@ -31,7 +31,7 @@ type Job = Box<dyn FnOnce() -> Task + Send>;
 
 /// The threads that serve connections.
 #[derive(Debug)]
-pub struct WorkerPool {
+pub(crate) struct WorkerPool {
     workers: Vec<Worker>,
 }
 
@@ -48,13 +48,13 @@ impl WorkerPool {
     ///
     /// # Errors
     /// Where the operating system gives no thread or no runtime.
-    pub fn start(threads: usize, detached: &Detached) -> io::Result<Self> {
+    pub(crate) fn start(threads: usize, detached: &Detached) -> io::Result<Self> {
         let workers = (0..threads.max(1)).map(|index| Worker::start(index, detached.clone()));
         workers.collect::<io::Result<_>>().map(|workers| Self { workers })
     }
 
     /// Runs a job on the thread that has the fewest.
-    pub fn spawn<F>(&self, job: impl FnOnce() -> F + Send + 'static)
+    pub(crate) fn spawn<F>(&self, job: impl FnOnce() -> F + Send + 'static)
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -77,12 +77,12 @@ impl WorkerPool {
 
     /// Counts the jobs, while the threads are waited for too.
     #[must_use]
-    pub fn jobs(&self) -> Jobs {
+    pub(crate) fn jobs(&self) -> Jobs {
         Jobs(self.workers.iter().map(|worker| Arc::clone(&worker.load)).collect())
     }
 
     /// Waits until every job has ended, then ends the threads. Blocks.
-    pub fn join(self) {
+    pub(crate) fn join(self) {
         let (jobs, threads): (Vec<_>, Vec<_>) =
             self.workers.into_iter().map(|worker| (worker.jobs, worker.thread)).unzip();
         drop(jobs);
@@ -96,12 +96,12 @@ impl WorkerPool {
 
 /// How many jobs a pool has.
 #[derive(Debug)]
-pub struct Jobs(Vec<Arc<AtomicUsize>>);
+pub(crate) struct Jobs(Vec<Arc<AtomicUsize>>);
 
 impl Jobs {
     /// How many have not ended, without what they have left behind.
     #[must_use]
-    pub fn under_way(&self) -> usize {
+    pub(crate) fn under_way(&self) -> usize {
         self.0.iter().map(|load| load.load(Ordering::Relaxed)).sum()
     }
 }

@@ -7,7 +7,7 @@ use hyper::body::Incoming;
 use tower::Service;
 
 /// A service that a connection can be served with.
-pub trait ConnectionService<B>:
+pub(crate) trait ConnectionService<B>:
     Service<Request<Incoming>, Response = Response<B>, Error = Infallible, Future: Send + 'static>
     + Clone
     + Send
@@ -24,7 +24,7 @@ impl<B, S> ConnectionService<B> for S where
 }
 
 /// A body that a connection can send.
-pub trait ConnectionBody:
+pub(crate) trait ConnectionBody:
     http_body::Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static
 {
 }

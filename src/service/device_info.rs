@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256, Sha512};
 
 /// How an identifier is hashed into a generic key.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum HashAlgorithm {
+pub(crate) enum HashAlgorithm {
     /// SHA-256, 64 hex digits.
     #[default]
     Sha256,
@@ -16,7 +16,7 @@ impl HashAlgorithm {
     /// The digest of the bytes as given, in lower-case hex. Nothing is trimmed or folded: the same digest must
     /// come out wherever the identifier is hashed.
     #[must_use]
-    pub fn hex_digest(self, value: &[u8]) -> String {
+    pub(crate) fn hex_digest(self, value: &[u8]) -> String {
         match self {
             Self::Sha256 => hex(&Sha256::digest(value)),
             Self::Sha512 => hex(&Sha512::digest(value)),

@@ -31,7 +31,7 @@ const MILLISECONDS: std::ops::Range<u64> = 100_000_000_000..100_000_000_000_000;
 
 /// Recognizes signed requests.
 #[derive(Clone)]
-pub struct SignedRequestService {
+pub(crate) struct SignedRequestService {
     ledger: Arc<dyn Ledger>,
     policy: SharedPolicy,
     clock: SharedClock,
@@ -40,7 +40,7 @@ pub struct SignedRequestService {
 impl SignedRequestService {
     /// Recognizes requests that are signed with a configured key pair, each from one client.
     #[must_use]
-    pub fn new(ledger: Arc<dyn Ledger>, policy: SharedPolicy, clock: SharedClock) -> Self {
+    pub(crate) fn new(ledger: Arc<dyn Ledger>, policy: SharedPolicy, clock: SharedClock) -> Self {
         Self { ledger, policy, clock }
     }
 
@@ -67,7 +67,7 @@ impl SignedRequestService {
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`] where it came from another address, [`Error::StoreUnavailable`].
-    pub async fn count(&self, nonce: &Nonce, client: Address) -> Result<()> {
+    pub(crate) async fn count(&self, nonce: &Nonce, client: Address) -> Result<()> {
         let entry = LedgerEntry { value: AddressV1::encode(client), expire_time: Some(nonce.end) };
         let Some(first) = self.ledger.put_if_absent(&nonce.key, entry).await? else { return Ok(()) };
         let is_first = AddressV1::decode(&first.value).map(|first| first == client);
@@ -93,7 +93,7 @@ impl Authenticator for SignedRequestService {
 
 /// What makes a signed request different from all others of its key pair.
 #[derive(Debug, Clone)]
-pub struct Nonce {
+pub(crate) struct Nonce {
     key: LedgerKey,
     end: Timestamp,
 }

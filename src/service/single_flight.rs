@@ -10,7 +10,7 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 /// Turns by key. It remembers only the keys whose turn is taken or waited for.
 #[derive(Debug)]
-pub struct SingleFlight<K: Eq + Hash + Clone> {
+pub(super) struct SingleFlight<K: Eq + Hash + Clone> {
     turns: Arc<Mutex<HashMap<K, Arc<AsyncMutex<()>>>>>,
 }
 
@@ -22,7 +22,7 @@ impl<K: Eq + Hash + Clone> Default for SingleFlight<K> {
 
 /// The turn of one key; dropping it passes it on.
 #[derive(Debug)]
-pub struct Turn<K: Eq + Hash + Clone> {
+pub(super) struct Turn<K: Eq + Hash + Clone> {
     key: K,
     turns: Arc<Mutex<HashMap<K, Arc<AsyncMutex<()>>>>>,
     guard: Option<OwnedMutexGuard<()>>,
@@ -30,7 +30,7 @@ pub struct Turn<K: Eq + Hash + Clone> {
 
 impl<K: Eq + Hash + Clone> SingleFlight<K> {
     /// Waits for the key's turn.
-    pub async fn turn(&self, key: K) -> Turn<K> {
+    pub(super) async fn turn(&self, key: K) -> Turn<K> {
         let lock = {
             let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(turns.entry(key.clone()).or_default())

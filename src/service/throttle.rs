@@ -20,7 +20,7 @@ const PER_DEVICE: (u32, u32) = (1, 10);
 
 /// The throttles of a REST face.
 #[derive(Debug)]
-pub struct Throttle {
+pub(crate) struct Throttle {
     addresses: LeakyBuckets<AddressBlock>,
     per_address: Rate,
     devices: LeakyBuckets<(AddressBlock, u128)>,
@@ -30,7 +30,7 @@ pub struct Throttle {
 impl Throttle {
     /// Takes `per_second` calls a second, and `burst` at once, from each address.
     #[must_use]
-    pub fn new(clock: SharedClock, per_second: u32, burst: u32) -> Self {
+    pub(crate) fn new(clock: SharedClock, per_second: u32, burst: u32) -> Self {
         let (device_calls, device_burst) = PER_DEVICE;
         Self {
             addresses: LeakyBuckets::new(clock.clone()),
@@ -44,7 +44,7 @@ impl Throttle {
     ///
     /// # Errors
     /// [`Error::Throttled`].
-    pub fn admit_call(&self, client: Address) -> Result<()> {
+    pub(crate) fn admit_call(&self, client: Address) -> Result<()> {
         self.addresses.take(&AddressBlock::of_line(client), self.per_address).map_err(throttled)
     }
 
@@ -52,7 +52,7 @@ impl Throttle {
     ///
     /// # Errors
     /// [`Error::Throttled`].
-    pub fn admit_create(&self, client: Address, device_id: &str) -> Result<()> {
+    pub(crate) fn admit_create(&self, client: Address, device_id: &str) -> Result<()> {
         // A digest, so that a long id takes no more memory than a short one. Who finds a second id with the same one
         // has but less to spend.
         let key = (AddressBlock::of_line(client), xxh3_128(device_id.as_bytes()));

@@ -5,5 +5,5 @@
 //! ports is tested beside that store.
 
 #[cfg(test)]
-pub mod conformance;
+pub(crate) mod conformance;
 pub mod embedded;

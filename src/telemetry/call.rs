@@ -9,7 +9,7 @@ use super::metrics::Metrics;
 
 /// A call under way. Dropped unfinished it counts as cancelled, since then the client went away.
 #[derive(Debug)]
-pub struct CallRecord {
+pub(crate) struct CallRecord {
     metrics: Arc<Metrics>,
     method: &'static str,
     started: Instant,
@@ -24,12 +24,12 @@ impl CallRecord {
 
     /// The call's span, where it is sampled.
     #[must_use]
-    pub fn span(&self) -> Option<Span> {
+    pub(crate) fn span(&self) -> Option<Span> {
         self.span.clone()
     }
 
     /// Reports how the call ended; only the first report counts.
-    pub fn finish(&mut self, code: Code) {
+    pub(crate) fn finish(&mut self, code: Code) {
         if std::mem::replace(&mut self.finished, true) {
             return;
         }

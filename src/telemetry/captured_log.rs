@@ -8,7 +8,7 @@ use std::{
 use tracing::subscriber::DefaultGuard;
 
 /// What this thread logs, from the moment that it is made until it is dropped.
-pub struct CapturedLog {
+pub(crate) struct CapturedLog {
     lines: Lines,
     _guard: DefaultGuard,
 }
@@ -18,7 +18,7 @@ struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl CapturedLog {
     /// Begins to capture.
-    pub fn of_this_thread() -> Self {
+    pub(crate) fn of_this_thread() -> Self {
         let lines = Lines::default();
         let writer = lines.clone();
         let subscriber =
@@ -27,7 +27,7 @@ impl CapturedLog {
     }
 
     /// What was logged so far.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let bytes = self.lines.0.lock().unwrap_or_else(PoisonError::into_inner);
         String::from_utf8_lossy(&bytes).into_owned()
     }

@@ -12,7 +12,7 @@ use crate::{
 
 /// Why telemetry cannot be set up.
 #[derive(Debug, thiserror::Error)]
-pub enum TelemetryError {
+pub(crate) enum TelemetryError {
     /// `log.filter` is not one.
     #[error(
         "log.filter: {0}; write a level such as \"info\", or directives such as \"info,passbridge=debug\""
@@ -31,7 +31,7 @@ pub enum TelemetryError {
 ///
 /// # Errors
 /// Where the filter or the variables cannot be understood.
-pub fn init(config: &Log) -> Result<Option<TraceExport>, TelemetryError> {
+pub(crate) fn init(config: &Log) -> Result<Option<TraceExport>, TelemetryError> {
     let filter = EnvFilter::try_new(&config.filter)?;
     let traces = TraceExport::from_environment()?;
     let lines = tracing_subscriber::fmt::layer().with_writer(stderr);
@@ -47,7 +47,7 @@ pub fn init(config: &Log) -> Result<Option<TraceExport>, TelemetryError> {
 }
 
 /// Logs what of an error only the operator may know.
-pub fn report_error(error: &Error) {
+pub(crate) fn report_error(error: &Error) {
     match error {
         Error::Internal(cause) => tracing::error!(%cause, "internal error"),
         // The store says once in the log what is wrong with it; each call that meets it is no news.

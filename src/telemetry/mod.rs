@@ -15,20 +15,20 @@ use std::sync::Arc;
 
 use http::{HeaderMap, Method};
 
-pub use call::CallRecord;
+pub(crate) use call::CallRecord;
 #[cfg(test)]
-pub use captured_log::CapturedLog;
-pub use log::{TelemetryError, init, report_error};
-pub use metrics::Metrics;
-pub use request::RequestRecord;
-pub use store_collector::StoreReadings;
-pub use trace::{TraceExport, trace_headers};
+pub(crate) use captured_log::CapturedLog;
+pub(crate) use log::{init, report_error};
+pub(crate) use metrics::Metrics;
+pub(crate) use request::RequestRecord;
+pub(crate) use store_collector::StoreReadings;
+pub(crate) use trace::{TraceExport, trace_headers};
 
 use trace::CallSampler;
 
 /// Where calls are reported. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Telemetry {
+pub(crate) struct Telemetry {
     metrics: Arc<Metrics>,
     /// Absent where no traces are exported: then no call pays for one.
     sampler: Option<Arc<CallSampler>>,
@@ -37,20 +37,25 @@ pub struct Telemetry {
 impl Telemetry {
     /// Reports to `metrics`, and to `traces` if there are any.
     #[must_use]
-    pub fn new(metrics: Arc<Metrics>, traces: Option<&TraceExport>) -> Self {
+    pub(crate) fn new(metrics: Arc<Metrics>, traces: Option<&TraceExport>) -> Self {
         Self { metrics, sampler: traces.map(TraceExport::sampler) }
     }
 
     /// Begins to observe a call.
     #[must_use]
-    pub fn begin_call(&self, method: &'static str, headers: &HeaderMap) -> CallRecord {
+    pub(crate) fn begin_call(&self, method: &'static str, headers: &HeaderMap) -> CallRecord {
         let span = self.sampler.as_ref().and_then(|sampler| sampler.span(method, headers));
         CallRecord::begin(Arc::clone(&self.metrics), method, span)
     }
 
     /// Begins to observe a REST call to a route, one of a closed set.
     #[must_use]
-    pub fn begin_request(&self, method: &Method, route: &'static str, headers: &HeaderMap) -> RequestRecord {
+    pub(crate) fn begin_request(
+        &self,
+        method: &Method,
+        route: &'static str,
+        headers: &HeaderMap,
+    ) -> RequestRecord {
         let method = request::method_name(method);
         let sampler = self.sampler.as_ref();
         let span = sampler.and_then(|sampler| sampler.request_span(method, route, headers));
@@ -59,7 +64,7 @@ impl Telemetry {
 
     /// The metrics.
     #[must_use]
-    pub fn metrics(&self) -> &Metrics {
+    pub(crate) fn metrics(&self) -> &Metrics {
         &self.metrics
     }
 }

@@ -13,7 +13,7 @@ const OTHER: &str = "_OTHER";
 
 /// A call under way. Dropped unfinished it has no status, since then the client went away.
 #[derive(Debug)]
-pub struct RequestRecord {
+pub(crate) struct RequestRecord {
     metrics: Arc<Metrics>,
     method: &'static str,
     route: &'static str,
@@ -34,12 +34,12 @@ impl RequestRecord {
 
     /// The call's span, where it is sampled.
     #[must_use]
-    pub fn span(&self) -> Option<Span> {
+    pub(crate) fn span(&self) -> Option<Span> {
         self.span.clone()
     }
 
     /// Reports how the call ended; only the first report counts.
-    pub fn finish(&mut self, status: StatusCode) {
+    pub(crate) fn finish(&mut self, status: StatusCode) {
         if std::mem::replace(&mut self.finished, true) {
             return;
         }

@@ -171,7 +171,7 @@ fn under(span: Span, parent: Context) -> Span {
 
 /// Says in the headers of a call to somebody else which trace it belongs to (W3C Trace Context): that of the span which is
 /// current, or else the caller's own.
-pub fn trace_headers(context: &CallContext, headers: &mut HeaderMap) {
+pub(crate) fn trace_headers(context: &CallContext, headers: &mut HeaderMap) {
     let span = Span::current();
     if !span.is_none() && span.context().span().span_context().is_valid() {
         TraceContextPropagator::new().inject_context(&span.context(), &mut HeadersMut(headers));

@@ -24,14 +24,14 @@ impl Default for RepeatBudget {
 
 impl RepeatBudget {
     /// Counts a call that somebody wants.
-    pub fn earn(&self) {
+    pub(super) fn earn(&self) {
         let _ = self
             .0
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some((left + CALL).min(RESERVE)));
     }
 
     /// Whether a call may be repeated; it is paid for then.
-    pub fn spend(&self) -> bool {
+    pub(super) fn spend(&self) -> bool {
         let spent = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
             left.checked_sub(REPEAT).filter(|left| *left >= 0)
         });

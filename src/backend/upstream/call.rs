@@ -22,7 +22,7 @@ const THROTTLED_PAUSE_MAX: Duration = Duration::from_secs(60);
 pub(super) struct Scope(Option<(Origin, RequestorId)>);
 
 impl Scope {
-    pub fn of(origin: Origin, requestor: &RequestorId) -> Self {
+    pub(super) fn of(origin: Origin, requestor: &RequestorId) -> Self {
         Self(Some((origin, requestor.clone())))
     }
 }
@@ -54,7 +54,7 @@ pub(super) struct Call {
 
 impl Call {
     /// A call to the API with nothing but its path.
-    pub fn new(method: Method, path: String) -> Self {
+    pub(super) fn new(method: Method, path: String) -> Self {
         Self {
             repeatable: method == Method::GET,
             method,
@@ -69,32 +69,32 @@ impl Call {
     }
 
     /// The same with a query.
-    pub fn query(mut self, pairs: &[(&str, &str)]) -> Self {
+    pub(super) fn query(mut self, pairs: &[(&str, &str)]) -> Self {
         self.query = form(pairs);
         self
     }
 
     /// The same on behalf of the device at this address.
-    pub fn on_behalf_of(self, device: Option<Address>) -> Self {
+    pub(super) fn on_behalf_of(self, device: Option<Address>) -> Self {
         Self { device, ..self }
     }
 
     /// The same with a form.
-    pub fn form(mut self, pairs: &[(&str, &str)]) -> Self {
+    pub(super) fn form(mut self, pairs: &[(&str, &str)]) -> Self {
         self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         self.body = form(pairs).into();
         self
     }
 
     /// The same with JSON.
-    pub fn json(mut self, value: &serde_json::Value) -> Self {
+    pub(super) fn json(mut self, value: &serde_json::Value) -> Self {
         self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         self.body = value.to_string().into();
         self
     }
 
     /// The same with one more header. An empty one is none, and what no header can hold is left out.
-    pub fn header(mut self, name: HeaderName, value: &str) -> Self {
+    pub(super) fn header(mut self, name: HeaderName, value: &str) -> Self {
         match HeaderValue::from_str(value.trim()) {
             Ok(value) if value.is_empty() => {}
             Ok(value) => drop(self.headers.insert(name, value)),
@@ -117,23 +117,23 @@ pub(super) struct Answer {
 
 impl Answer {
     /// The media type, without parameters.
-    pub fn media_type(&self) -> &str {
+    pub(super) fn media_type(&self) -> &str {
         let value = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         value.split(';').next().unwrap_or_default().trim()
     }
 
     /// Whether a front door answered, and not the API.
-    pub fn is_html(&self) -> bool {
+    pub(super) fn is_html(&self) -> bool {
         self.media_type().eq_ignore_ascii_case("text/html")
     }
 
     /// What the answer's `Date` says.
-    pub fn date(&self) -> Option<&str> {
+    pub(super) fn date(&self) -> Option<&str> {
         self.headers.get(DATE)?.to_str().ok()
     }
 
     /// How long to wait after 429.
-    pub fn retry_after(&self) -> Duration {
+    pub(super) fn retry_after(&self) -> Duration {
         let said = self.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         said.map_or(THROTTLED_PAUSE, Duration::from_secs).clamp(THROTTLED_PAUSE, THROTTLED_PAUSE_MAX)
     }

@@ -43,7 +43,7 @@ pub(super) struct Circuit {
 }
 
 impl Circuit {
-    pub fn new(clock: SharedClock) -> Self {
+    pub(super) fn new(clock: SharedClock) -> Self {
         Self { clock, state: Mutex::new(State::Closed { failures: 0 }) }
     }
 
@@ -51,7 +51,7 @@ impl Circuit {
     ///
     /// # Errors
     /// How long it would be refused at least.
-    pub fn look(&self) -> Result<(), Duration> {
+    pub(super) fn look(&self) -> Result<(), Duration> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let State::Open { until } = &*state else { return Ok(()) };
         let now = self.clock.instant();
@@ -62,7 +62,7 @@ impl Circuit {
     ///
     /// # Errors
     /// How long it is refused at least.
-    pub fn permit(&self) -> Result<(), Duration> {
+    pub(super) fn permit(&self) -> Result<(), Duration> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let State::Open { until } = &mut *state else { return Ok(()) };
         let now = self.clock.instant();
@@ -74,7 +74,7 @@ impl Circuit {
     }
 
     /// Notes that a call was answered.
-    pub fn succeeded(&self) {
+    pub(super) fn succeeded(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if matches!(*state, State::Open { .. }) {
             tracing::info!("the upstream works again");
@@ -83,7 +83,7 @@ impl Circuit {
     }
 
     /// Notes that a call was not answered, or by a breakdown.
-    pub fn failed(&self) {
+    pub(super) fn failed(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let State::Closed { failures } = &mut *state {
             *failures += 1;
@@ -95,7 +95,7 @@ impl Circuit {
     }
 
     /// Whether calls go through.
-    pub fn state(&self) -> CircuitState {
+    pub(super) fn state(&self) -> CircuitState {
         match *self.state.lock().unwrap_or_else(PoisonError::into_inner) {
             State::Closed { .. } => CircuitState::Closed,
             State::Open { .. } => CircuitState::Open,

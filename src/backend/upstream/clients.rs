@@ -30,13 +30,13 @@ impl Clients {
     ///
     /// # Errors
     /// Where no client can be made, which is a matter of the machine's certificates.
-    pub fn new(options: &UpstreamOptions) -> Result<Self, String> {
+    pub(super) fn new(options: &UpstreamOptions) -> Result<Self, String> {
         let first = client(options).map_err(|error| error.to_string())?;
         Ok(Self { options: options.clone(), pools: [const { OnceLock::new() }; POOLS], first })
     }
 
     /// The pool of the thread that asks.
-    pub fn of_this_thread(&self) -> &Client {
+    pub(super) fn of_this_thread(&self) -> &Client {
         let pool = &self.pools[number_of_this_thread() % POOLS];
         pool.get_or_init(|| client(&self.options).unwrap_or_else(|_| self.first.clone()))
     }

@@ -76,17 +76,17 @@ impl Token {
     }
 
     /// How long it is good for still.
-    pub fn time_left(&self, now: MonotonicInstant) -> Duration {
+    pub(super) fn time_left(&self, now: MonotonicInstant) -> Duration {
         Duration::from_secs(self.expires_in).saturating_sub(now.since(self.received))
     }
 
     /// Whether it can still be used.
-    pub fn is_good(&self, now: MonotonicInstant) -> bool {
+    pub(super) fn is_good(&self, now: MonotonicInstant) -> bool {
         self.age_percent(now) < 100
     }
 
     /// Whether it should be renewed already.
-    pub fn is_due(&self, now: MonotonicInstant) -> bool {
+    pub(super) fn is_due(&self, now: MonotonicInstant) -> bool {
         self.age_percent(now) >= 80
     }
 }
@@ -109,7 +109,7 @@ pub(super) struct Vault {
 }
 
 impl Vault {
-    pub fn new(
+    pub(super) fn new(
         environment: &EnvironmentName,
         options: &UpstreamOptions,
         statement: &Statement,
@@ -122,11 +122,11 @@ impl Vault {
     }
 
     /// The key of an entry of this kind that is the environment's and the statement's.
-    pub fn key(&self, kind: &'static str) -> LedgerKey {
+    pub(super) fn key(&self, kind: &'static str) -> LedgerKey {
         LedgerKey { kind, name: self.name.clone() }
     }
 
-    pub async fn credentials(&self) -> Result<Option<Kept>> {
+    pub(super) async fn credentials(&self) -> Result<Option<Kept>> {
         let Some((opened, sealed)) = self.get(CREDENTIALS).await? else { return Ok(None) };
         let credentials = readable(CREDENTIALS, opened.and_then(|bytes| Ok(decode_credentials(&bytes)?)));
         Ok(credentials.map(|credentials| Kept { credentials, sealed }))
@@ -137,7 +137,11 @@ impl Vault {
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn keep_credentials(&self, before: Option<&Kept>, credentials: &Credentials) -> Result<Kept> {
+    pub(super) async fn keep_credentials(
+        &self,
+        before: Option<&Kept>,
+        credentials: &Credentials,
+    ) -> Result<Kept> {
         let entry = self.sealed(CREDENTIALS, &encode_credentials(credentials)?, None)?;
         let own = Kept { credentials: credentials.clone(), sealed: entry.value.clone() };
         let (ledger, key) = (&self.ledger, self.key(CREDENTIALS));
@@ -152,12 +156,12 @@ impl Vault {
         Ok(own)
     }
 
-    pub async fn token(&self) -> Result<Option<Token>> {
+    pub(super) async fn token(&self) -> Result<Option<Token>> {
         let Some((opened, _)) = self.get(TOKEN).await? else { return Ok(None) };
         Ok(readable(TOKEN, opened.and_then(|bytes| Ok(decode_token(&bytes, &*self.clock)?))))
     }
 
-    pub async fn keep_token(&self, token: &Token) -> Result<()> {
+    pub(super) async fn keep_token(&self, token: &Token) -> Result<()> {
         let clock = &*self.clock;
         let end = clock.moment_of(token.received) + Duration::from_secs(token.expires_in);
         let entry = self.sealed(TOKEN, &encode_token(token, clock)?, Some(end))?;

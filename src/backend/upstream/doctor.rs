@@ -44,7 +44,7 @@ const DEVICE_ADDRESS: [u8; 4] = [192, 0, 2, 1];
 pub(super) struct UpstreamDoctor(Upstream);
 
 impl UpstreamDoctor {
-    pub fn new(upstream: Upstream) -> Self {
+    pub(super) fn new(upstream: Upstream) -> Self {
         Self(upstream)
     }
 

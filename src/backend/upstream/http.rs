@@ -79,7 +79,7 @@ pub(super) struct HttpClient {
 }
 
 impl HttpClient {
-    pub fn new(
+    pub(super) fn new(
         environment: &EnvironmentName,
         options: &UpstreamOptions,
         parts: &UpstreamParts,
@@ -103,7 +103,7 @@ impl HttpClient {
     }
 
     /// Whether the upstream, or a part of it, is being spared.
-    pub fn circuit(&self) -> CircuitState {
+    pub(super) fn circuit(&self) -> CircuitState {
         match (self.api_circuit.state(), self.reset_circuit.state()) {
             (CircuitState::Closed, CircuitState::Closed) => CircuitState::Closed,
             _ => CircuitState::Open,
@@ -111,7 +111,7 @@ impl HttpClient {
     }
 
     /// Makes a call, and again where that is safe and may help. Whatever the status is, it is an answer, but for 429.
-    pub async fn send(&self, context: &CallContext, call: &Call) -> Result<Answer> {
+    pub(super) async fn send(&self, context: &CallContext, call: &Call) -> Result<Answer> {
         self.budget.earn();
         let mut attempts = 1;
         let mut before = None;
@@ -161,7 +161,7 @@ impl HttpClient {
     }
 
     /// Tries an origin by itself, whatever has failed before: its answer, or why there is none, for the operator.
-    pub async fn probe(&self, origin: Origin) -> std::result::Result<Answer, String> {
+    pub(super) async fn probe(&self, origin: Origin) -> std::result::Result<Answer, String> {
         let call = Call { origin, ..Call::new(Method::GET, "/".to_owned()) };
         let request = self.request(&CallContext::default(), &call);
         let request = request.map_err(|error| error.without_url().to_string())?;
@@ -179,7 +179,7 @@ impl HttpClient {
     }
 
     /// Whether the device has called more than once in the last second.
-    pub fn was_fast(&self, device: Option<Address>) -> bool {
+    pub(super) fn was_fast(&self, device: Option<Address>) -> bool {
         device.is_some_and(|device| self.pace.was_fast(device))
     }
 

@@ -25,7 +25,7 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    pub fn new(clock: SharedClock) -> Self {
+    pub(super) fn new(clock: SharedClock) -> Self {
         Self { devices: LeakyBuckets::new(clock), rate: Rate::new(1, SECOND, BURST) }
     }
 
@@ -33,12 +33,12 @@ impl Pace {
     ///
     /// # Errors
     /// Where that is longer than `longest`; it is not counted then.
-    pub fn reserve(&self, device: Address, longest: Duration) -> Result<Duration, Duration> {
+    pub(super) fn reserve(&self, device: Address, longest: Duration) -> Result<Duration, Duration> {
         self.devices.reserve(&device, self.rate, longest.min(WAIT_MAX))
     }
 
     /// Whether the device has called more than once in the last second.
-    pub fn was_fast(&self, device: Address) -> bool {
+    pub(super) fn was_fast(&self, device: Address) -> bool {
         self.devices.admit(&device, Rate::new(1, SECOND, 2)).is_err()
     }
 }

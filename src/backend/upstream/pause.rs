@@ -47,7 +47,7 @@ impl<K: Eq + Hash + Clone> Pauses<K> {
     ///
     /// # Errors
     /// What failed, while its pause lasts or somebody else tries.
-    pub fn admit(&self, key: &K, now: MonotonicInstant) -> Result<(), Error> {
+    pub(super) fn admit(&self, key: &K, now: MonotonicInstant) -> Result<(), Error> {
         if !self.any.load(Ordering::Acquire) {
             return Ok(());
         }
@@ -63,13 +63,13 @@ impl<K: Eq + Hash + Clone> Pauses<K> {
     }
 
     /// Whether somebody may try; nobody does by asking.
-    pub fn is_over(&self, key: &K, now: MonotonicInstant) -> bool {
+    pub(super) fn is_over(&self, key: &K, now: MonotonicInstant) -> bool {
         let pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
         pauses.get(key).is_none_or(|pause| now >= pause.until)
     }
 
     /// Something has failed. Several that fail together begin one pause.
-    pub fn begin(&self, key: &K, error: &Error, now: MonotonicInstant) {
+    pub(super) fn begin(&self, key: &K, error: &Error, now: MonotonicInstant) {
         let mut pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
         let length = match pauses.get(key) {
             Some(pause) if now < pause.until && !pause.probed => return,
@@ -89,7 +89,7 @@ impl<K: Eq + Hash + Clone> Pauses<K> {
     }
 
     /// It has succeeded.
-    pub fn end(&self, key: &K) {
+    pub(super) fn end(&self, key: &K) {
         if self.any.load(Ordering::Acquire) {
             let mut pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
             pauses.remove(key);

@@ -65,7 +65,7 @@ pub(super) struct Registrar {
 }
 
 impl Registrar {
-    pub fn new(
+    pub(super) fn new(
         environment: &EnvironmentName,
         options: &UpstreamOptions,
         statement: Statement,
@@ -85,22 +85,22 @@ impl Registrar {
     }
 
     /// Where what it gets is kept.
-    pub fn vault(&self) -> &Vault {
+    pub(super) fn vault(&self) -> &Vault {
         &self.vault
     }
 
     /// Whether this is the statement that it registers with.
-    pub fn is_of(&self, statement: &Statement) -> bool {
+    pub(super) fn is_of(&self, statement: &Statement) -> bool {
         self.statement == *statement
     }
 
     /// Whether it has registered again within a day because of a 403.
-    pub async fn has_registered_again(&self) -> Result<bool> {
+    pub(super) async fn has_registered_again(&self) -> Result<bool> {
         Ok(self.parts.ledger.get(&self.vault.key(REREGISTRATION_KIND)).await?.is_some())
     }
 
     /// A token, of a new registration where the former one is known to be refused.
-    pub async fn fetch(&self, as_new_client: bool) -> Result<Token> {
+    pub(super) async fn fetch(&self, as_new_client: bool) -> Result<Token> {
         let kept = match self.credentials().await? {
             Some(kept) if as_new_client => self.register_again(kept).await?,
             Some(kept) => kept,

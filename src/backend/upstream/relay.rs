@@ -85,7 +85,7 @@ impl RegistrationRelay for Relay {
 }
 
 impl Relay {
-    pub fn new(upstream: Upstream) -> Self {
+    pub(super) fn new(upstream: Upstream) -> Self {
         Self { upstream }
     }
 

@@ -35,26 +35,26 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub fn new(http: Arc<HttpClient>, tokens: Tokens, parts: &UpstreamParts) -> Self {
+    pub(super) fn new(http: Arc<HttpClient>, tokens: Tokens, parts: &UpstreamParts) -> Self {
         Self { http, tokens, clock: parts.clock.clone(), randomness: parts.randomness.clone() }
     }
 
-    pub fn is_of(&self, statement: &Statement) -> bool {
+    pub(super) fn is_of(&self, statement: &Statement) -> bool {
         self.tokens.registrar().is_of(statement)
     }
 
     /// The tokens of our own credentials.
-    pub fn tokens(&self) -> &Tokens {
+    pub(super) fn tokens(&self) -> &Tokens {
         &self.tokens
     }
 
     /// The error that an answer to a call of this device leads to which is not the one that was asked for.
-    pub fn refusal(&self, answer: &Answer, device: Option<Address>) -> Error {
+    pub(super) fn refusal(&self, answer: &Answer, device: Option<Address>) -> Error {
         refusal(answer, self.http.was_fast(device))
     }
 
     /// Makes a call with the caller's own token, where it shall be used, or with ours: a refused one is renewed once.
-    pub async fn send(&self, context: &CallContext, mut call: Call) -> Result<Answer> {
+    pub(super) async fn send(&self, context: &CallContext, mut call: Call) -> Result<Answer> {
         if let Some(token) = &context.relayed_token {
             return self.send_relayed(context, &mut call, token).await;
         }
@@ -62,7 +62,7 @@ impl Session {
     }
 
     /// Makes a call about a code: its answer, or nothing where the provider does not know the code.
-    pub async fn ask(&self, context: &CallContext, call: Call) -> Result<Option<Answer>> {
+    pub(super) async fn ask(&self, context: &CallContext, call: Call) -> Result<Option<Answer>> {
         let device = call.device;
         let answer = self.send(context, call).await?;
         match answer.status.is_success() {
@@ -108,7 +108,7 @@ impl Session {
 
     /// Makes a call to the reset API, which answers 403 to credentials that it wants no more, but to hasty clients too:
     /// first a fresh token and a pause, and only then a new registration, once a day.
-    pub async fn send_reset(&self, context: &CallContext, mut call: Call) -> Result<Answer> {
+    pub(super) async fn send_reset(&self, context: &CallContext, mut call: Call) -> Result<Answer> {
         if let Some(token) = &context.relayed_token {
             return self.send_relayed(context, &mut call, token).await;
         }

@@ -94,7 +94,7 @@ impl Want {
 }
 
 impl Tokens {
-    pub fn new(environment: EnvironmentName, registrar: Registrar, parts: UpstreamParts) -> Self {
+    pub(super) fn new(environment: EnvironmentName, registrar: Registrar, parts: UpstreamParts) -> Self {
         let inner = Inner {
             environment,
             registrar,
@@ -111,12 +111,12 @@ impl Tokens {
     }
 
     /// Who registers, and asks for tokens.
-    pub fn registrar(&self) -> &Registrar {
+    pub(super) fn registrar(&self) -> &Registrar {
         &self.inner.registrar
     }
 
     /// A token that is good for this as far as we know.
-    pub async fn get(&self, scope: &Scope) -> Result<Arc<Token>> {
+    pub(super) async fn get(&self, scope: &Scope) -> Result<Arc<Token>> {
         let now = self.inner.parts.clock.instant();
         self.inner.refusal.admit(scope, now)?;
         let Some(token) = self.inner.current.load_full() else { return self.obtain(Want::Any).await };
@@ -132,7 +132,7 @@ impl Tokens {
 
     /// Another token than this one, which the provider has refused; `None` where one was got for that reason a moment ago, and
     /// another would not help.
-    pub async fn instead_of(&self, refused: &Arc<Token>) -> Result<Option<Arc<Token>>> {
+    pub(super) async fn instead_of(&self, refused: &Arc<Token>) -> Result<Option<Arc<Token>>> {
         let last = self.inner.replaced.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let is_replacement = last.as_ref().is_some_and(|(token, _)| *token == refused.access_token);
         let now = self.inner.parts.clock.instant();
@@ -146,7 +146,7 @@ impl Tokens {
     }
 
     /// A token of a new registration, where there was none for this reason within a day.
-    pub async fn of_new_client(&self, refused: &Arc<Token>) -> Result<Option<Arc<Token>>> {
+    pub(super) async fn of_new_client(&self, refused: &Arc<Token>) -> Result<Option<Arc<Token>>> {
         if self.inner.registrar.has_registered_again().await? {
             return Ok(None);
         }
@@ -154,12 +154,12 @@ impl Tokens {
     }
 
     /// A token was taken for this.
-    pub fn works(&self, scope: &Scope) {
+    pub(super) fn works(&self, scope: &Scope) {
         self.inner.refusal.end(scope);
     }
 
     /// Another token would not help: for a while nobody calls for this.
-    pub fn is_refused_although_new(&self, scope: &Scope, error: &Error) {
+    pub(super) fn is_refused_although_new(&self, scope: &Scope, error: &Error) {
         self.inner.refusal.begin(scope, error, self.inner.parts.clock.instant());
     }
 

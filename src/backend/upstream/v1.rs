@@ -42,7 +42,7 @@ const QUERY_MAX: usize = 1_024;
 pub(super) struct V1Backend(Upstream);
 
 impl V1Backend {
-    pub fn new(upstream: Upstream) -> Self {
+    pub(super) fn new(upstream: Upstream) -> Self {
         Self(upstream)
     }
 

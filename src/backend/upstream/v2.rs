@@ -38,7 +38,7 @@ struct Device<'a> {
 }
 
 impl V2Backend {
-    pub fn new(upstream: Upstream) -> Self {
+    pub(super) fn new(upstream: Upstream) -> Self {
         Self(upstream)
     }
 

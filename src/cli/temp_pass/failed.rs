@@ -21,12 +21,12 @@ pub(super) struct Failed {
 }
 
 impl Failed {
-    pub fn new(path: PathBuf, format: FileFormat, header: Vec<String>) -> Self {
+    pub(super) fn new(path: PathBuf, format: FileFormat, header: Vec<String>) -> Self {
         Self { path, format, header, writer: None }
     }
 
     /// Writes a line, and why it failed.
-    pub fn write(&mut self, row: &Row, error: &str) -> io::Result<()> {
+    pub(super) fn write(&mut self, row: &Row, error: &str) -> io::Result<()> {
         match self.format {
             FileFormat::Csv => self.write_csv(row, error),
             FileFormat::Jsonl => self.write_json(row, error),
@@ -34,7 +34,7 @@ impl Failed {
     }
 
     /// Puts the file in its place, if there is one: until then what had that name is as it was.
-    pub fn finish(mut self) -> io::Result<Option<PathBuf>> {
+    pub(super) fn finish(mut self) -> io::Result<Option<PathBuf>> {
         let Some(mut writer) = self.writer.take() else { return Ok(None) };
         writer.flush()?;
         fs::rename(self.draft(), &self.path)?;

@@ -86,7 +86,7 @@ type Line = Result<Vec<u8>, String>;
 impl Rows {
     /// Opens a file, or standard input for `-`; `count` then tells how many bytes were read. With the file's size, where it
     /// has one.
-    pub fn open(
+    pub(super) fn open(
         path: &Path,
         format: FileFormat,
         count: &Arc<AtomicU64>,
@@ -110,7 +110,7 @@ impl Rows {
     }
 
     /// The names of the columns; none of JSON.
-    pub fn header(&self) -> Vec<String> {
+    pub(super) fn header(&self) -> Vec<String> {
         self.header.iter().flatten().map(str::to_owned).collect()
     }
 
@@ -118,7 +118,7 @@ impl Rows {
     ///
     /// # Errors
     /// Where the file cannot be read any further.
-    pub fn next_row(&mut self) -> io::Result<Option<Row>> {
+    pub(super) fn next_row(&mut self) -> io::Result<Option<Row>> {
         loop {
             let Some(line) = self.next_line()? else { return Ok(None) };
             if line.as_ref().is_ok_and(|line| line.trim_ascii().is_empty()) {

@@ -31,7 +31,7 @@ pub(super) struct Progress {
 
 impl Progress {
     /// For a file of so many bytes, of which `bytes_read` were read.
-    pub fn new(size: Option<u64>, bytes_read: Arc<AtomicU64>) -> Self {
+    pub(super) fn new(size: Option<u64>, bytes_read: Arc<AtomicU64>) -> Self {
         let target = ProgressDrawTarget::stderr_with_hz(DRAWS_A_SECOND);
         let bar = ProgressBar::with_draw_target(size, target);
         let template = match size {
@@ -45,14 +45,14 @@ impl Progress {
     }
 
     /// Counts an answer.
-    pub fn answer(&mut self, reset_count: u64) {
+    pub(super) fn answer(&mut self, reset_count: u64) {
         self.answered += 1;
         self.reset += reset_count;
         self.draw();
     }
 
     /// Counts a failure, and tells it.
-    pub fn fail(&mut self, line: u64, error: &str) {
+    pub(super) fn fail(&mut self, line: u64, error: &str) {
         self.answered += 1;
         self.failed += 1;
         if self.failed <= FAILURES_TOLD {
@@ -65,12 +65,12 @@ impl Progress {
     }
 
     /// Takes the bar away.
-    pub fn finish(&self) {
+    pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
     }
 
     /// What there is to say at the end.
-    pub fn summary(&self) -> String {
+    pub(super) fn summary(&self) -> String {
         format!(
             "{} lines, {} trials reset, {} lines failed, {}",
             self.answered,

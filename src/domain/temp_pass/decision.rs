@@ -11,7 +11,7 @@ use crate::domain::{
 
 /// A trial, and its id.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KnownTrial {
+pub(crate) struct KnownTrial {
     /// The id.
     pub id: Uuid,
     /// The trial.
@@ -21,21 +21,21 @@ pub struct KnownTrial {
 impl KnownTrial {
     /// Whether the trial still counts. Who is bound to one that does not is bound to none.
     #[must_use]
-    pub fn counts(&self, now: Timestamp) -> bool {
+    pub(crate) fn counts(&self, now: Timestamp) -> bool {
         now < self.trial.forget_time
     }
 }
 
 /// The trials that the two sides of an identity are bound to, of those that count.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KnownTrials {
+pub(crate) struct KnownTrials {
     device: Option<KnownTrial>,
     key: Option<KnownTrial>,
 }
 
 /// What an authorization changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TrialChange {
+pub(crate) enum TrialChange {
     /// A trial starts.
     Start(KnownTrial),
     /// A trial has one more resource, the last one.
@@ -48,7 +48,7 @@ pub enum TrialChange {
 
 /// What a side is bound to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Binding {
+pub(crate) struct Binding {
     /// The id of the trial.
     pub id: Uuid,
     /// When the trial may be forgotten, and with it the binding.
@@ -58,7 +58,7 @@ pub struct Binding {
 impl KnownTrials {
     /// What the device and the generic key are bound to, whether or not that still counts.
     #[must_use]
-    pub fn new(device: Option<KnownTrial>, key: Option<KnownTrial>, now: Timestamp) -> Self {
+    pub(crate) fn new(device: Option<KnownTrial>, key: Option<KnownTrial>, now: Timestamp) -> Self {
         let counting = |known: Option<KnownTrial>| known.filter(|known| known.counts(now));
         Self { device: counting(device), key: counting(key) }
     }
@@ -86,14 +86,14 @@ impl KnownTrials {
 
 /// What is shown of an identity's trials: the stricter one.
 #[must_use]
-pub fn view(known: KnownTrials, rule: &TempPassRule, now: Timestamp) -> TrialView {
+pub(crate) fn view(known: KnownTrials, rule: &TempPassRule, now: Timestamp) -> TrialView {
     strictest(&known.into_trials(), rule, now)
 }
 
 /// Decides an authorization, and what it changes. A denied one binds the sides too. Where there is nothing to change, the
 /// decision stands without a commit.
 #[must_use]
-pub fn decide(
+pub(crate) fn decide(
     known: KnownTrials,
     authorization: &Authorization,
     now: Timestamp,
@@ -123,7 +123,7 @@ pub fn decide(
 
 /// The trial that a reset deletes: the one that its target is bound to, if that counts and is what the reset asks for.
 #[must_use]
-pub fn decide_reset(
+pub(crate) fn decide_reset(
     bound: Option<KnownTrial>,
     application: &TrialApplication,
     now: Timestamp,

@@ -24,8 +24,8 @@ use aws_lc_rs::hmac;
 use serde::Serialize;
 
 use super::device_info::hex;
-pub use origin::Origin;
-pub use rotated_file::RotatedFile;
+pub(crate) use origin::Origin;
+pub(crate) use rotated_file::RotatedFile;
 use writer::Writer;
 
 use crate::domain::{
@@ -35,7 +35,7 @@ use crate::domain::{
 };
 
 /// The version of the lines, which each has as `v`.
-pub const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;
 
 /// How many calls that strangers can have refused leave an entry: so many a minute, and so many at once. More would push
 /// the entries of what was done out of the files that are kept.
@@ -205,7 +205,7 @@ mod tests {
             temp_pass::{ResetTarget, TempPassKey, TrialApplication},
         },
         format::golden,
-        service::temp_pass::ResetSubject,
+        service::temp_pass::reset_subject::ResetSubject,
     };
 
     #[test]

@@ -24,14 +24,14 @@ struct Entry {
 
 impl Writer {
     /// Starts the thread.
-    pub fn start(file: RotatedFile) -> io::Result<Self> {
+    pub(super) fn start(file: RotatedFile) -> io::Result<Self> {
         let (queue, entries) = mpsc::channel(QUEUE);
         thread::Builder::new().name("audit".to_owned()).spawn(move || run(file, entries))?;
         Ok(Self { queue })
     }
 
     /// Completes when the line is written, or is lost, which the server's own log says then.
-    pub async fn write(&self, line: Vec<u8>) {
+    pub(super) async fn write(&self, line: Vec<u8>) {
         let (done, written) = oneshot::channel();
         let is_written = match self.queue.send(Entry { line, done }).await {
             Ok(()) => written.await.is_ok(),

@@ -5,7 +5,7 @@ use crate::domain::{authentication::AuthenticationProblem, caller::Caller};
 
 /// Takes every call that reaches a server which asks for no credentials: it listens on loopback addresses only.
 #[derive(Debug)]
-pub struct Anonymous(Caller);
+pub(crate) struct Anonymous(Caller);
 
 impl Default for Anonymous {
     fn default() -> Self {

@@ -28,11 +28,11 @@ use crate::domain::{
     id::EnvironmentName, peer::Peer, registration::SourceApplication,
 };
 
-pub use anonymous::Anonymous;
-pub use upstream_client::{UpstreamClients, UpstreamToken};
+pub(crate) use anonymous::Anonymous;
+pub(crate) use upstream_client::{UpstreamClients, UpstreamToken};
 
 /// Recognizes callers by one kind of proof.
-pub trait Authenticator: Send + Sync {
+pub(crate) trait Authenticator: Send + Sync {
     /// Who makes the call; `None` where it shows nothing of the kind that this knows.
     ///
     /// # Errors
@@ -42,8 +42,9 @@ pub trait Authenticator: Send + Sync {
 
 /// What a call shows of who makes it. It shows itself to no log.
 #[derive(Clone, Copy)]
-pub struct Evidence<'a> {
+pub(crate) struct Evidence<'a> {
     /// The other end of its connection, which a proxy may be.
+    #[cfg_attr(not(test), expect(dead_code, reason = "what knows a caller by its certificate reads it"))]
     pub peer: &'a Peer,
     /// The environment that it is for, where that is known before its message is read.
     pub environment: Option<&'a EnvironmentName>,
@@ -55,7 +56,7 @@ pub struct Evidence<'a> {
 
 /// Where a call carries its credentials.
 #[derive(Clone, Copy)]
-pub enum Carrier<'a> {
+pub(crate) enum Carrier<'a> {
     /// In its headers.
     Headers(&'a HeaderMap),
     /// In a form, as this access token.
@@ -64,7 +65,7 @@ pub enum Carrier<'a> {
 
 /// The credentials that a call carries.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Credentials<'a> {
+pub(crate) enum Credentials<'a> {
     /// None.
     None,
     /// A bearer token (RFC 6750).
@@ -78,7 +79,7 @@ pub enum Credentials<'a> {
 impl<'a> Evidence<'a> {
     /// The credentials that the call carries.
     #[must_use]
-    pub fn credentials(&self) -> Credentials<'a> {
+    pub(crate) fn credentials(&self) -> Credentials<'a> {
         let headers = match self.carrier {
             Carrier::Form(token) => return Credentials::Bearer(token),
             Carrier::Headers(headers) => headers,
@@ -100,7 +101,7 @@ impl<'a> Evidence<'a> {
 
 /// Who makes a call, and how that is known.
 #[derive(Debug, Clone)]
-pub struct Identity {
+pub(crate) struct Identity {
     /// The caller, with what it is granted.
     pub caller: Caller,
     /// What the call has shown for it.
@@ -109,7 +110,7 @@ pub struct Identity {
 
 /// What a call has shown for its caller.
 #[derive(Debug, Clone)]
-pub enum Proof {
+pub(crate) enum Proof {
     /// That it reached a server which asks for nothing else.
     Connection,
     /// An access token of this server, of a client of this application.
@@ -125,7 +126,7 @@ impl Identity {
     ///
     /// # Errors
     /// [`Error::StoreUnavailable`](crate::domain::error::Error::StoreUnavailable).
-    pub async fn in_call(self, context: CallContext) -> Result<Self> {
+    pub(crate) async fn in_call(self, context: CallContext) -> Result<Self> {
         let relayed_token = match &self.proof {
             Proof::UpstreamToken(token) => Some(token.relayed().await?),
             Proof::Connection | Proof::AccessToken(_) | Proof::Signature(_) => None,
@@ -137,12 +138,12 @@ impl Identity {
 
 /// All that recognize the callers of a face. A cheap handle.
 #[derive(Clone)]
-pub struct Authenticators(Arc<[Box<dyn Authenticator>]>);
+pub(crate) struct Authenticators(Arc<[Box<dyn Authenticator>]>);
 
 impl Authenticators {
     /// These, in this order: the first that knows a call's proof decides.
     #[must_use]
-    pub fn new(authenticators: impl IntoIterator<Item = Box<dyn Authenticator>>) -> Self {
+    pub(crate) fn new(authenticators: impl IntoIterator<Item = Box<dyn Authenticator>>) -> Self {
         Self(authenticators.into_iter().collect())
     }
 
@@ -150,7 +151,7 @@ impl Authenticators {
     ///
     /// # Errors
     /// Where the call shows nothing that is known, or something that is not good.
-    pub fn identify(&self, evidence: &Evidence<'_>) -> Result<Identity, AuthenticationProblem> {
+    pub(crate) fn identify(&self, evidence: &Evidence<'_>) -> Result<Identity, AuthenticationProblem> {
         for authenticator in &*self.0 {
             if let Some(identity) = authenticator.identify(evidence)? {
                 return Ok(identity);

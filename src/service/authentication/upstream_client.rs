@@ -15,14 +15,14 @@ use crate::{
 };
 
 /// Takes every access token where clients register with the upstream: what one may do is the upstream's to judge.
-pub struct UpstreamClients {
+pub(crate) struct UpstreamClients {
     policy: SharedPolicy,
 }
 
 impl UpstreamClients {
     /// Those of the environments that this policy has.
     #[must_use]
-    pub fn new(policy: SharedPolicy) -> Self {
+    pub(crate) fn new(policy: SharedPolicy) -> Self {
         Self { policy }
     }
 }
@@ -42,7 +42,7 @@ impl Authenticator for UpstreamClients {
 
 /// An access token of the upstream, and who knows whether it was issued through here. Shows itself to no log.
 #[derive(Clone)]
-pub struct UpstreamToken {
+pub(crate) struct UpstreamToken {
     text: Arc<str>,
     relay: Arc<dyn RegistrationRelay>,
 }

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// How long an access token is good for, in seconds: 6 hours, as the provider's are.
-pub const ACCESS_TOKEN_SECONDS: u64 = 21_600;
+pub(super) const ACCESS_TOKEN_SECONDS: u64 = 21_600;
 
 /// The longest access token that is looked at, in bytes.
 const ACCESS_TOKEN_MAX: usize = 12 * 1024;

@@ -95,7 +95,7 @@ pub(super) struct Rights {
 
 impl Grant {
     /// What it amounts to under `policy`; `None` where its application is configured no more.
-    pub fn rights(&self, policy: &Policy) -> Option<Rights> {
+    pub(super) fn rights(&self, policy: &Policy) -> Option<Rights> {
         let default = || Permission::DEVICE.to_vec();
         match &self.application {
             Application::Stated { source, requestors, environments, permissions } => Some(Rights {

@@ -22,11 +22,11 @@ use crate::{
     domain::{clock::SharedClock, error::Result, port::Ledger, randomness::SharedRandomness},
 };
 
-pub use access_token::{AccessToken, IssueToken};
-pub use error::{OAuthError, OAuthErrorCode};
-pub use register::{RegisterClient, RegisteredClient};
-pub use revocation::Revocation;
-pub use statement::MintStatement;
+pub(crate) use access_token::IssueToken;
+pub(crate) use error::{OAuthError, OAuthErrorCode};
+pub(crate) use register::RegisterClient;
+pub(crate) use revocation::Revocation;
+pub(crate) use statement::MintStatement;
 
 use access_token::VerifiedTokens;
 use revocation::Revocations;

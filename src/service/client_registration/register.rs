@@ -106,7 +106,7 @@ mod tests {
             temp_pass::{GenericKey, MediaToken, UserIdentifier},
         },
         proto::v1,
-        service::client_registration::{AccessToken, IssueToken},
+        service::client_registration::{IssueToken, access_token::AccessToken},
     };
 
     /// Hexadecimal digits, so that it can stand for a generic key too.

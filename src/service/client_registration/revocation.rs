@@ -48,7 +48,7 @@ pub(super) struct Revocations {
 }
 
 impl Revocations {
-    pub async fn load(ledger: &dyn Ledger) -> Result<Self> {
+    pub(super) async fn load(ledger: &dyn Ledger) -> Result<Self> {
         let mut all = Self::default();
         let mut entries = ledger.scan(KIND);
         while let Some((name, entry)) = entries.try_next().await? {
@@ -57,17 +57,17 @@ impl Revocations {
         Ok(all)
     }
 
-    pub fn has_statement(&self, id: &str) -> bool {
+    pub(super) fn has_statement(&self, id: &str) -> bool {
         self.statements.contains(id)
     }
 
     /// Whether a client that was registered at this millisecond is taken back, or its statement is.
-    pub fn has_client(&self, statement: &str, client: Uuid, registered: u64) -> bool {
+    pub(super) fn has_client(&self, statement: &str, client: Uuid, registered: u64) -> bool {
         self.has_statement(statement) || self.clients.contains(&client) || self.has_time(registered)
     }
 
     /// Whether what was issued at this millisecond is taken back.
-    pub fn has_time(&self, issued: u64) -> bool {
+    pub(super) fn has_time(&self, issued: u64) -> bool {
         issued < self.issued_before
     }
 

@@ -33,7 +33,7 @@ pub(super) struct KeepAnswer {
 
 impl KeepAnswer {
     /// A request id belongs to its caller, environment and requestor.
-    pub fn new(repeat: Repeat, caller: &Caller, place: &Place) -> Self {
+    pub(super) fn new(repeat: Repeat, caller: &Caller, place: &Place) -> Self {
         let parts = [
             caller.name().as_bytes(),
             place.environment.as_str().as_bytes(),
@@ -50,7 +50,7 @@ impl KeepAnswer {
     ///
     /// # Errors
     /// [`Error::RequestIdReused`] for another request.
-    pub fn read(&self, entry: &LedgerEntry) -> Result<Option<Issued>> {
+    pub(super) fn read(&self, entry: &LedgerEntry) -> Result<Option<Issued>> {
         let KeptAnswer { fingerprint, registration, warnings } = match KeptAnswer::decode(&entry.value) {
             Ok(kept) => kept,
             Err(error) => {

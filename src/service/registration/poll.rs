@@ -61,7 +61,7 @@ pub(super) struct Looking {
 
 impl Pollers {
     /// Joins those who look at the record already, or begins to look, on this thread's runtime.
-    pub fn join(&self, looking: Looking) -> Arc<Poll> {
+    pub(super) fn join(&self, looking: Looking) -> Arc<Poll> {
         let watched = (looking.record.key(), looking.record.id);
         let mut polls = self.polls.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(poll) = polls.get(&watched).and_then(Weak::upgrade) {

@@ -4,7 +4,7 @@ mod authorize;
 mod batch;
 mod get;
 mod reset;
-mod reset_subject;
+pub(crate) mod reset_subject;
 mod schedule;
 
 use std::sync::Arc;
@@ -24,13 +24,12 @@ use crate::domain::{
     temp_pass::{TempPassKey, TempPassRule, TrialIdentity},
 };
 
-pub use crate::domain::{schedule::Outcome, temp_pass::ResetBy};
-pub use authorize::AuthorizeTempPass;
-pub use batch::{BatchAnswer, BatchItem};
-pub use get::GetTempPass;
-pub use reset::ResetTempPass;
-pub use reset_subject::ResetSubject;
-pub use schedule::{OnRun, ScheduleStatus, Scheduler};
+pub(crate) use crate::domain::{schedule::Outcome, temp_pass::ResetBy};
+pub(crate) use authorize::AuthorizeTempPass;
+pub(crate) use batch::{BatchAnswer, BatchItem};
+pub(crate) use get::GetTempPass;
+pub(crate) use reset::ResetTempPass;
+pub(crate) use schedule::{OnRun, ScheduleStatus, Scheduler};
 
 /// The use cases around TempPasses. A cheap handle.
 #[derive(Clone)]

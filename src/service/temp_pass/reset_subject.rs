@@ -9,7 +9,7 @@ use crate::{
 
 /// Which trials a reset was for, and how many it were.
 #[derive(Debug, Serialize)]
-pub struct ResetSubject<'a> {
+pub(crate) struct ResetSubject<'a> {
     environment: &'a str,
     requestor: &'a str,
     mvpd: &'a str,
@@ -26,7 +26,7 @@ pub struct ResetSubject<'a> {
 impl<'a> ResetSubject<'a> {
     /// Trials of this TempPass; the count where it is known.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         log: &AuditLog,
         temp_pass: &'a TempPassKey,
         target: &ResetTarget,

@@ -13,7 +13,7 @@ use crate::domain::{
 };
 
 /// What was said to be stored is stored.
-pub async fn what_was_acknowledged_is_there_after_a_reopen(harness: &impl Harness) {
+pub(crate) async fn what_was_acknowledged_is_there_after_a_reopen(harness: &impl Harness) {
     let live = insert(harness, "LIVE").await;
     let released = insert(harness, "RELEASED").await;
     let store = harness.store();
@@ -39,7 +39,7 @@ pub async fn what_was_acknowledged_is_there_after_a_reopen(harness: &impl Harnes
 }
 
 /// A closed store neither answers nor does anything; to close it again does no harm.
-pub async fn a_closed_store_refuses_everything(harness: &impl Harness) {
+pub(crate) async fn a_closed_store_refuses_everything(harness: &impl Harness) {
     let store = harness.store();
     let present = insert(harness, "CODE").await;
     let (key, id) = (present.key(), present.id);
@@ -66,7 +66,7 @@ fn refused<T>(outcome: StoreResult<T>) {
 }
 
 /// A command that came before the close is done, or refused, but never acknowledged and lost.
-pub async fn what_was_asked_before_the_close_is_done(harness: &impl Harness) {
+pub(crate) async fn what_was_asked_before_the_close_is_done(harness: &impl Harness) {
     let store = harness.store();
     let mut tasks = Vec::new();
     for index in 0..100 {

@@ -11,7 +11,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 const MILLISECOND: Duration = Duration::from_millis(1);
 
 /// A put is atomic, and who loses is told what won.
-pub async fn of_many_concurrent_puts_of_a_key_one_wins(harness: &impl Harness) {
+pub(crate) async fn of_many_concurrent_puts_of_a_key_one_wins(harness: &impl Harness) {
     let (ledger, now) = (harness.store().ledger, harness.time().read());
     for expire_time in [None, Some(now + MINUTE)] {
         let ledger = ledger.clone();
@@ -30,7 +30,7 @@ pub async fn of_many_concurrent_puts_of_a_key_one_wins(harness: &impl Harness) {
 }
 
 /// An entry is there to its last millisecond.
-pub async fn an_entry_is_got_until_its_end(harness: &impl Harness) {
+pub(crate) async fn an_entry_is_got_until_its_end(harness: &impl Harness) {
     let (ledger, key) = (harness.store().ledger, ledger_key("kind", "name"));
     assert_eq!(ledger.get(&key).await.expect("the store works"), None);
     let entry = entry("value", Some(harness.time().read() + MINUTE));
@@ -42,7 +42,7 @@ pub async fn an_entry_is_got_until_its_end(harness: &impl Harness) {
 }
 
 /// An entry that has ended is as if it had never been.
-pub async fn an_ended_entry_makes_room_for_another(harness: &impl Harness) {
+pub(crate) async fn an_ended_entry_makes_room_for_another(harness: &impl Harness) {
     let (ledger, key) = (harness.store().ledger, ledger_key("kind", "name"));
     for round in 0..3_u32 {
         let short = entry(&format!("short {round}"), Some(harness.time().read() + MINUTE));
@@ -58,7 +58,7 @@ pub async fn an_ended_entry_makes_room_for_another(harness: &impl Harness) {
 }
 
 /// Nothing is replaced that is not what the caller thinks it is.
-pub async fn a_swap_needs_the_expected_value(harness: &impl Harness) {
+pub(crate) async fn a_swap_needs_the_expected_value(harness: &impl Harness) {
     let (ledger, key) = (harness.store().ledger, ledger_key("kind", "name"));
     let (first, second) = (entry("first", None), entry("second", None));
     assert!(!ledger.swap(&key, Some(b"first"), Some(second.clone())).await.expect("the store works"));
@@ -71,7 +71,7 @@ pub async fn a_swap_needs_the_expected_value(harness: &impl Harness) {
 }
 
 /// A swap is atomic, however many try it.
-pub async fn of_many_concurrent_swaps_one_succeeds(harness: &impl Harness) {
+pub(crate) async fn of_many_concurrent_swaps_one_succeeds(harness: &impl Harness) {
     let (ledger, key) = (harness.store().ledger, ledger_key("lease", "name"));
     ledger.put_if_absent(&key, entry("free", None)).await.expect("the store works");
     let end = harness.time().read() + MINUTE;
@@ -87,7 +87,7 @@ pub async fn of_many_concurrent_swaps_one_succeeds(harness: &impl Harness) {
 }
 
 /// An entry may come to end sooner, later or never, and is there once all the while.
-pub async fn a_swap_may_change_the_end(harness: &impl Harness) {
+pub(crate) async fn a_swap_may_change_the_end(harness: &impl Harness) {
     let (ledger, key) = (harness.store().ledger, ledger_key("kind", "name"));
     let now = harness.time().read();
     let ends = [None, Some(now + MINUTE), Some(now + MINUTE * 400), Some(now + MINUTE * 2), None];
@@ -107,7 +107,7 @@ pub async fn a_swap_may_change_the_end(harness: &impl Harness) {
 }
 
 /// A removed entry is gone, and what is not there can be removed as well.
-pub async fn a_swap_may_remove(harness: &impl Harness) {
+pub(crate) async fn a_swap_may_remove(harness: &impl Harness) {
     let (ledger, key) = (harness.store().ledger, ledger_key("kind", "name"));
     for expire_time in [None, Some(harness.time().read() + MINUTE)] {
         ledger.put_if_absent(&key, entry("value", expire_time)).await.expect("the store works");
@@ -119,7 +119,7 @@ pub async fn a_swap_may_remove(harness: &impl Harness) {
 }
 
 /// Time alone takes nothing away that has no end.
-pub async fn a_lasting_entry_survives_everything_but_its_removal(harness: &impl Harness) {
+pub(crate) async fn a_lasting_entry_survives_everything_but_its_removal(harness: &impl Harness) {
     let (ledger, key) = (harness.store().ledger, ledger_key("key", "signing"));
     ledger.put_if_absent(&key, entry("secret", None)).await.expect("the store works");
     harness.time().pass(MINUTE * 60 * 24 * 400).await;
@@ -129,7 +129,7 @@ pub async fn a_lasting_entry_survives_everything_but_its_removal(harness: &impl 
 }
 
 /// An end may be farther away than any code's.
-pub async fn an_entry_of_many_days_ends_at_its_end(harness: &impl Harness) {
+pub(crate) async fn an_entry_of_many_days_ends_at_its_end(harness: &impl Harness) {
     let (ledger, key) = (harness.store().ledger, ledger_key("revocation", "name"));
     let days = MINUTE * 60 * 24 * 30;
     let entry = entry("value", Some(harness.time().read() + days));
@@ -141,7 +141,7 @@ pub async fn an_entry_of_many_days_ends_at_its_end(harness: &impl Harness) {
 }
 
 /// Names belong to their kind, whatever bytes they have.
-pub async fn kinds_do_not_share_names(harness: &impl Harness) {
+pub(crate) async fn kinds_do_not_share_names(harness: &impl Harness) {
     let ledger = harness.store().ledger;
     for (kind, name) in [("a", "b\0c"), ("ab", "c"), ("a", "bc"), ("ab", "\0c")] {
         let put = ledger.put_if_absent(&ledger_key(kind, name), entry(name, None)).await;

@@ -17,7 +17,7 @@ use crate::domain::{
 const MILLISECOND: Duration = Duration::from_millis(1);
 
 /// An insertion is atomic, however many try it.
-pub async fn of_many_concurrent_inserts_of_a_code_one_wins(harness: &impl Harness) {
+pub(crate) async fn of_many_concurrent_inserts_of_a_code_one_wins(harness: &impl Harness) {
     let (codes, now) = (harness.store().codes, harness.time().read());
     for round in 0..8 {
         let codes = codes.clone();
@@ -36,7 +36,7 @@ pub async fn of_many_concurrent_inserts_of_a_code_one_wins(harness: &impl Harnes
 }
 
 /// Nothing of a record is lost or changed.
-pub async fn a_record_is_got_as_it_was_inserted(harness: &impl Harness) {
+pub(crate) async fn a_record_is_got_as_it_was_inserted(harness: &impl Harness) {
     let registration = insert(harness, "CODE").await;
     let entry = harness.store().codes.get(&registration.key()).await.expect("the store works");
     let entry = entry.expect("the record is there");
@@ -47,7 +47,7 @@ pub async fn a_record_is_got_as_it_was_inserted(harness: &impl Harness) {
 }
 
 /// A code lives to the last millisecond and not for one more.
-pub async fn a_code_expires_at_the_very_millisecond(harness: &impl Harness) {
+pub(crate) async fn a_code_expires_at_the_very_millisecond(harness: &impl Harness) {
     let codes = harness.store().codes;
     let early = insert_for(harness, "EARLY", Duration::from_secs(60)).await;
     let late = insert_for(harness, "LATE", Duration::from_secs(60)).await;
@@ -60,7 +60,7 @@ pub async fn a_code_expires_at_the_very_millisecond(harness: &impl Harness) {
 }
 
 /// An expired code stays out of use for the quarantine, to the millisecond, and is free afterwards.
-pub async fn an_expired_code_is_not_used_again_before_its_quarantine_ends(harness: &impl Harness) {
+pub(crate) async fn an_expired_code_is_not_used_again_before_its_quarantine_ends(harness: &impl Harness) {
     let codes = harness.store().codes;
     for ttl in [1, 60, 1_800, 36_000].map(Duration::from_secs) {
         let key = insert_for(harness, "CODE", ttl).await.key();
@@ -76,7 +76,7 @@ pub async fn an_expired_code_is_not_used_again_before_its_quarantine_ends(harnes
 }
 
 /// A released code is remembered, and its quarantine still counts from when it would have expired.
-pub async fn a_released_code_leaves_a_tombstone_until_its_quarantine_ends(harness: &impl Harness) {
+pub(crate) async fn a_released_code_leaves_a_tombstone_until_its_quarantine_ends(harness: &impl Harness) {
     let codes = harness.store().codes;
     let registration = insert(harness, "CODE").await;
     harness.time().pass(Duration::from_secs(5)).await;
@@ -95,7 +95,7 @@ pub async fn a_released_code_leaves_a_tombstone_until_its_quarantine_ends(harnes
 }
 
 /// A release is atomic, however many try it.
-pub async fn of_many_concurrent_releases_one_succeeds(harness: &impl Harness) {
+pub(crate) async fn of_many_concurrent_releases_one_succeeds(harness: &impl Harness) {
     let codes = harness.store().codes;
     for round in 0..8 {
         let registration = insert(harness, &format!("RACE{round}")).await;
@@ -110,7 +110,7 @@ pub async fn of_many_concurrent_releases_one_succeeds(harness: &impl Harness) {
 }
 
 /// Only the live record that is meant is released.
-pub async fn a_release_by_another_id_or_after_the_expiry_does_nothing(harness: &impl Harness) {
+pub(crate) async fn a_release_by_another_id_or_after_the_expiry_does_nothing(harness: &impl Harness) {
     let codes = harness.store().codes;
     let registration = insert(harness, "CODE").await;
     let key = registration.key();
@@ -124,7 +124,7 @@ pub async fn a_release_by_another_id_or_after_the_expiry_does_nothing(harness: &
 }
 
 /// When a code has gone to a new record, the old record's id means nothing any more.
-pub async fn a_release_hits_the_record_that_has_the_code_now(harness: &impl Harness) {
+pub(crate) async fn a_release_hits_the_record_that_has_the_code_now(harness: &impl Harness) {
     let codes = harness.store().codes;
     let old = insert(harness, "CODE").await;
     harness.time().pass(TTL + QUARANTINE).await;
@@ -134,7 +134,7 @@ pub async fn a_release_hits_the_record_that_has_the_code_now(harness: &impl Harn
 }
 
 /// The same code may be in use in another environment, and for another requestor.
-pub async fn environments_and_requestors_do_not_share_codes(harness: &impl Harness) {
+pub(crate) async fn environments_and_requestors_do_not_share_codes(harness: &impl Harness) {
     let codes = harness.store().codes;
     let first = insert(harness, "CODE").await;
     let mut elsewhere = registration(harness.time().read(), "CODE", TTL);
@@ -155,7 +155,7 @@ pub async fn environments_and_requestors_do_not_share_codes(harness: &impl Harne
 }
 
 /// Who issues a code decides when it is used again: a live record, a tombstone and an expired one give way alike.
-pub async fn an_adopted_record_takes_the_place_of_whatever_held_its_code(harness: &impl Harness) {
+pub(crate) async fn an_adopted_record_takes_the_place_of_whatever_held_its_code(harness: &impl Harness) {
     let codes = harness.store().codes;
     let live = insert(harness, "CODE").await;
     let mut next = sample::shadow(harness.time().read(), "CODE");
@@ -175,7 +175,7 @@ pub async fn an_adopted_record_takes_the_place_of_whatever_held_its_code(harness
 }
 
 /// What is kept beside a record that somebody else issued is not lost, in its tombstone neither, nor by a reopen.
-pub async fn a_shadow_is_got_as_it_was_adopted_and_leaves_a_tombstone(harness: &impl Harness) {
+pub(crate) async fn a_shadow_is_got_as_it_was_adopted_and_leaves_a_tombstone(harness: &impl Harness) {
     let shadow = sample::shadow(harness.time().read(), "SHADOW");
     harness.store().codes.adopt(&shadow).await.expect("the store works");
     harness.reopen().await;
@@ -188,7 +188,7 @@ pub async fn a_shadow_is_got_as_it_was_adopted_and_leaves_a_tombstone(harness: &
 }
 
 /// A record and the entry that goes with it are there both or neither, whichever of them has no place.
-pub async fn a_record_and_its_entry_are_stored_together_or_not_at_all(harness: &impl Harness) {
+pub(crate) async fn a_record_and_its_entry_are_stored_together_or_not_at_all(harness: &impl Harness) {
     let Store { codes, ledger, .. } = harness.store();
     let now = harness.time().read();
     let (key, other) = (ledger_key("kept", "one"), ledger_key("kept", "two"));

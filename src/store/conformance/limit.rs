@@ -15,7 +15,7 @@ async fn insert(harness: &impl Harness, code: &str, ttl: Duration, limit: u64) -
 }
 
 /// The limit is exact, it is each environment's own, and a full one says when there is room again.
-pub async fn an_environment_takes_as_many_codes_as_it_may_and_no_more(harness: &impl Harness) {
+pub(crate) async fn an_environment_takes_as_many_codes_as_it_may_and_no_more(harness: &impl Harness) {
     let mut first = None;
     for index in 0..20 {
         let (registration, insertion) = insert(harness, &format!("CODE{index}"), TTL, 20).await;
@@ -39,7 +39,7 @@ pub async fn an_environment_takes_as_many_codes_as_it_may_and_no_more(harness: &
 const SECOND: Duration = Duration::from_secs(1);
 
 /// The limit holds under concurrency.
-pub async fn of_concurrent_inserts_as_many_succeed_as_there_is_room_for(harness: &impl Harness) {
+pub(crate) async fn of_concurrent_inserts_as_many_succeed_as_there_is_room_for(harness: &impl Harness) {
     let (codes, now) = (harness.store().codes, harness.time().read());
     let outcomes = race(32, move |index| {
         let (codes, registration) = (codes.clone(), registration(now, &format!("RACE{index}"), TTL));
@@ -51,7 +51,7 @@ pub async fn of_concurrent_inserts_as_many_succeed_as_there_is_room_for(harness:
 }
 
 /// A tombstone does not count.
-pub async fn a_released_code_makes_room(harness: &impl Harness) {
+pub(crate) async fn a_released_code_makes_room(harness: &impl Harness) {
     let (registration, _) = insert(harness, "FIRST", TTL, 1).await;
     assert!(matches!(insert(harness, "SECOND", TTL, 1).await.1, Insertion::Full { .. }));
     let released = harness.store().codes.release(&registration.key(), registration.id).await;
@@ -61,7 +61,7 @@ pub async fn a_released_code_makes_room(harness: &impl Harness) {
 }
 
 /// An expired code does not count, be it in quarantine.
-pub async fn an_expired_code_makes_room(harness: &impl Harness) {
+pub(crate) async fn an_expired_code_makes_room(harness: &impl Harness) {
     insert(harness, "SHORT", Duration::from_secs(10), 2).await;
     insert(harness, "LONG", TTL, 2).await;
     assert!(matches!(insert(harness, "MORE", TTL, 2).await.1, Insertion::Full { .. }));
@@ -72,7 +72,7 @@ pub async fn an_expired_code_makes_room(harness: &impl Harness) {
 }
 
 /// The count is not lost, and neither are releases and expiries before and meanwhile.
-pub async fn the_limit_holds_after_a_reopen(harness: &impl Harness) {
+pub(crate) async fn the_limit_holds_after_a_reopen(harness: &impl Harness) {
     let (released, _) = insert(harness, "RELEASED", TTL, 5).await;
     insert(harness, "SHORT", Duration::from_secs(10), 5).await;
     insert(harness, "SHORTER", Duration::from_secs(5), 5).await;
@@ -92,7 +92,7 @@ pub async fn the_limit_holds_after_a_reopen(harness: &impl Harness) {
 }
 
 /// Where the store can tell, it tells the same number as the limit goes by.
-pub async fn live_codes_are_counted_by_environment(harness: &impl Harness) {
+pub(crate) async fn live_codes_are_counted_by_environment(harness: &impl Harness) {
     for index in 0..3 {
         insert(harness, &format!("CODE{index}"), TTL, 10).await;
     }
@@ -112,7 +112,7 @@ pub async fn live_codes_are_counted_by_environment(harness: &impl Harness) {
 }
 
 /// Codes that others issue are counted like our own, and one that takes another's place once.
-pub async fn an_adopted_code_counts_once(harness: &impl Harness) {
+pub(crate) async fn an_adopted_code_counts_once(harness: &impl Harness) {
     let store = harness.store();
     let first = shadow(harness.time().read(), "SHADOW");
     for number in 0..3 {

@@ -3,15 +3,15 @@
 //! A store's tests write a [`Harness`] and say `conformance!(MyHarness::new().await)`, which makes one test of
 //! each behaviour, each with a harness of its own.
 
-pub mod ending;
-pub mod ledger;
-pub mod life;
-pub mod limit;
-pub mod sample;
-pub mod scan;
-pub mod trial_model;
-pub mod trials;
-pub mod watch;
+pub(crate) mod ending;
+pub(crate) mod ledger;
+pub(crate) mod life;
+pub(crate) mod limit;
+pub(crate) mod sample;
+pub(crate) mod scan;
+pub(crate) mod trial_model;
+pub(crate) mod trials;
+pub(crate) mod watch;
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use crate::domain::{clock::Timestamp, port::Store};
 
 /// An empty store, and how time passes for it.
 #[async_trait]
-pub trait Harness: Send + Sync {
+pub(crate) trait Harness: Send + Sync {
     /// The store.
     fn store(&self) -> Store;
 
@@ -37,7 +37,7 @@ pub trait Harness: Send + Sync {
 ///
 /// Between two calls the time stands still, so that a behaviour can be looked at to the millisecond.
 #[async_trait]
-pub trait StoreTime: Send + Sync {
+pub(crate) trait StoreTime: Send + Sync {
     /// What the store would say that it is now.
     fn read(&self) -> Timestamp;
 

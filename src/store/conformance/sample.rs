@@ -17,13 +17,13 @@ use crate::domain::{
 };
 
 /// A limit that no behaviour reaches by accident.
-pub const NO_LIMIT: u64 = 1_000_000;
+pub(crate) const NO_LIMIT: u64 = 1_000_000;
 
 /// How long the suite's codes live, where a behaviour does not say.
-pub const TTL: Duration = Duration::from_secs(1800);
+pub(crate) const TTL: Duration = Duration::from_secs(1800);
 
 /// A record for `code`, made at `now`, in a whole second so that limits are exact.
-pub fn registration(now: Timestamp, code: &str, ttl: Duration) -> Registration {
+pub(crate) fn registration(now: Timestamp, code: &str, ttl: Duration) -> Registration {
     Registration {
         id: id_of(code, now),
         code: Code::from_canonical(code),
@@ -47,7 +47,7 @@ pub fn registration(now: Timestamp, code: &str, ttl: Duration) -> Registration {
 }
 
 /// The shadow of a code that an upstream issued.
-pub fn shadow(now: Timestamp, code: &str) -> Registration {
+pub(crate) fn shadow(now: Timestamp, code: &str) -> Registration {
     let shadow = Shadow {
         api: UpstreamApi::V2,
         device_ip: "203.0.113.7".parse().ok(),
@@ -95,7 +95,7 @@ fn device_info() -> NormalizedDeviceInfo {
 }
 
 /// An id that tells the record apart from others of the same code.
-pub fn id_of(code: &str, now: Timestamp) -> Uuid {
+pub(crate) fn id_of(code: &str, now: Timestamp) -> Uuid {
     let hash = code.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
@@ -103,29 +103,29 @@ pub fn id_of(code: &str, now: Timestamp) -> Uuid {
 }
 
 /// An environment of this name.
-pub fn environment(name: &str) -> EnvironmentName {
+pub(crate) fn environment(name: &str) -> EnvironmentName {
     EnvironmentName::parse("environment", name).expect("valid")
 }
 
 /// A record with the given code and the usual TTL, stored; the store must take it.
-pub async fn insert(harness: &impl Harness, code: &str) -> Registration {
+pub(crate) async fn insert(harness: &impl Harness, code: &str) -> Registration {
     insert_for(harness, code, TTL).await
 }
 
 /// A record with the given code and TTL, stored; the store must take it.
-pub async fn insert_for(harness: &impl Harness, code: &str, ttl: Duration) -> Registration {
+pub(crate) async fn insert_for(harness: &impl Harness, code: &str, ttl: Duration) -> Registration {
     let registration = registration(harness.time().read(), code, ttl);
     assert_eq!(try_insert(harness, registration.clone()).await, Insertion::Inserted, "of {code}");
     registration
 }
 
 /// What becomes of a record that is to be stored.
-pub async fn try_insert(harness: &impl Harness, registration: Registration) -> Insertion {
+pub(crate) async fn try_insert(harness: &impl Harness, registration: Registration) -> Insertion {
     harness.store().codes.insert_if_absent(&registration, NO_LIMIT, None).await.expect("the store works")
 }
 
 /// Whether a code is free for a new record; it is taken then.
-pub async fn is_free(harness: &impl Harness, key: &CodeKey) -> bool {
+pub(crate) async fn is_free(harness: &impl Harness, key: &CodeKey) -> bool {
     let mut next = registration(harness.time().read(), key.code.as_str(), TTL);
     next.environment = key.environment.clone();
     next.requestor = key.requestor.clone();
@@ -133,17 +133,17 @@ pub async fn is_free(harness: &impl Harness, key: &CodeKey) -> bool {
 }
 
 /// A key of the ledger.
-pub fn ledger_key(kind: &'static str, name: &str) -> LedgerKey {
+pub(crate) fn ledger_key(kind: &'static str, name: &str) -> LedgerKey {
     LedgerKey { kind, name: name.as_bytes().to_vec() }
 }
 
 /// An entry of the ledger.
-pub fn entry(value: &str, expire_time: Option<Timestamp>) -> LedgerEntry {
+pub(crate) fn entry(value: &str, expire_time: Option<Timestamp>) -> LedgerEntry {
     LedgerEntry { value: value.as_bytes().to_vec(), expire_time }
 }
 
 /// Runs `count` tasks at the same time, each on a thread of its own, and returns what they came to.
-pub async fn race<T, F>(count: usize, task: impl Fn(usize) -> F + Send + Sync + 'static) -> Vec<T>
+pub(crate) async fn race<T, F>(count: usize, task: impl Fn(usize) -> F + Send + Sync + 'static) -> Vec<T>
 where
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,

@@ -21,7 +21,7 @@ async fn scanned(harness: &impl Harness) -> Vec<(String, bool)> {
 }
 
 /// What a get finds, a scan finds.
-pub async fn a_scan_sees_records_and_tombstones_and_none_past_its_quarantine(harness: &impl Harness) {
+pub(crate) async fn a_scan_sees_records_and_tombstones_and_none_past_its_quarantine(harness: &impl Harness) {
     assert_eq!(scanned(harness).await, []);
     insert_for(harness, "GONE", Duration::from_secs(1)).await;
     harness.time().pass(QUARANTINE).await;
@@ -35,7 +35,7 @@ pub async fn a_scan_sees_records_and_tombstones_and_none_past_its_quarantine(har
 }
 
 /// More records than any store reads at once.
-pub async fn a_scan_sees_many_records_once_each(harness: &impl Harness) {
+pub(crate) async fn a_scan_sees_many_records_once_each(harness: &impl Harness) {
     let mut expected = Vec::new();
     for index in 0..1_100_u64 {
         let code = format!("CODE{index:04}");
@@ -46,7 +46,7 @@ pub async fn a_scan_sees_many_records_once_each(harness: &impl Harness) {
 }
 
 /// A ledger's scan is of one kind.
-pub async fn a_ledger_scan_sees_its_kind_and_nothing_ended(harness: &impl Harness) {
+pub(crate) async fn a_ledger_scan_sees_its_kind_and_nothing_ended(harness: &impl Harness) {
     let (ledger, now) = (harness.store().ledger, harness.time().read());
     let minutes = |count: u32| Some(now + Duration::from_secs(60) * count);
     let entries =
@@ -69,7 +69,7 @@ pub async fn a_ledger_scan_sees_its_kind_and_nothing_ended(harness: &impl Harnes
 }
 
 /// Who has seen enough need not see the rest.
-pub async fn a_scan_may_be_dropped_in_the_middle(harness: &impl Harness) {
+pub(crate) async fn a_scan_may_be_dropped_in_the_middle(harness: &impl Harness) {
     for index in 0..10 {
         insert(harness, &format!("CODE{index}")).await;
     }

@@ -78,7 +78,7 @@ fn millis(duration: Duration) -> u64 {
 }
 
 /// The same things happen to the store and to the model, and both say the same.
-pub async fn random_authorizations_and_resets_are_as_a_simple_model_has_them(harness: &impl Harness) {
+pub(crate) async fn random_authorizations_and_resets_are_as_a_simple_model_has_them(harness: &impl Harness) {
     for (name, rule, has_keys) in [("basic", BASIC, false), ("promotional", PROMOTIONAL, true)] {
         let mut random = fastrand::Rng::with_seed(7);
         let mut model = Model::default();

@@ -19,17 +19,17 @@ const MINUTE: Duration = Duration::from_secs(60);
 const MILLISECOND: Duration = Duration::from_millis(1);
 
 /// An hour, and no count of resources.
-pub const BASIC: TempPassRule = TempPassRule {
+pub(crate) const BASIC: TempPassRule = TempPassRule {
     ttl: Duration::from_secs(3600),
     max_resources: None,
     retention: Duration::from_secs(24 * 3600),
 };
 
 /// An hour, and two resources.
-pub const PROMOTIONAL: TempPassRule = TempPassRule { max_resources: Some(2), ..BASIC };
+pub(crate) const PROMOTIONAL: TempPassRule = TempPassRule { max_resources: Some(2), ..BASIC };
 
 /// The TempPass of this name.
-pub fn temp_pass(name: &str) -> TempPassKey {
+pub(crate) fn temp_pass(name: &str) -> TempPassKey {
     TempPassKey {
         environment: EnvironmentName::parse("environment", "default").expect("valid"),
         requestor: RequestorId::parse("requestor", "REF").expect("valid"),
@@ -38,7 +38,7 @@ pub fn temp_pass(name: &str) -> TempPassKey {
 }
 
 /// A device, and a user by a digit.
-pub fn identity(device: &str, key: Option<u8>) -> TrialIdentity {
+pub(crate) fn identity(device: &str, key: Option<u8>) -> TrialIdentity {
     TrialIdentity {
         device_id: DeviceId::parse("device_id", device).expect("valid"),
         generic_key: key.map(generic_key),
@@ -46,12 +46,12 @@ pub fn identity(device: &str, key: Option<u8>) -> TrialIdentity {
 }
 
 /// The generic key of a user.
-pub fn generic_key(user: u8) -> GenericKey {
+pub(crate) fn generic_key(user: u8) -> GenericKey {
     GenericKey::parse("generic_key", &format!("{user:064x}")).expect("valid")
 }
 
 /// A resource.
-pub fn resource(text: &str) -> ResourceId {
+pub(crate) fn resource(text: &str) -> ResourceId {
     ResourceId::parse("resource_id", text).expect("valid")
 }
 
@@ -67,7 +67,7 @@ fn authorization(rule: TempPassRule, identity: TrialIdentity, what: &str) -> Aut
 }
 
 /// An id that no other trial has.
-pub fn new_id() -> Uuid {
+pub(crate) fn new_id() -> Uuid {
     use std::sync::atomic::{AtomicU64, Ordering};
     static NEXT: AtomicU64 = AtomicU64::new(1);
     Uuid::from_u64_pair(1, NEXT.fetch_add(1, Ordering::Relaxed))
@@ -100,7 +100,7 @@ fn device(id: &str) -> ResetTarget {
 }
 
 /// Nothing starts a trial but an authorization, and nothing extends it.
-pub async fn a_trial_starts_with_its_first_authorization_and_ends_at_the_very_millisecond(
+pub(crate) async fn a_trial_starts_with_its_first_authorization_and_ends_at_the_very_millisecond(
     harness: &impl Harness,
 ) {
     assert_eq!(get(harness, BASIC, "a", None).await, TrialView::not_started(&BASIC));
@@ -120,7 +120,7 @@ pub async fn a_trial_starts_with_its_first_authorization_and_ends_at_the_very_mi
 }
 
 /// What is exhausted authorizes nothing new.
-pub async fn a_promotional_trial_has_so_many_resources_and_goes_on_with_those(harness: &impl Harness) {
+pub(crate) async fn a_promotional_trial_has_so_many_resources_and_goes_on_with_those(harness: &impl Harness) {
     let mut left = Vec::new();
     for what in ["one", "one", "two"] {
         let verdict = authorize(harness, PROMOTIONAL, "a", Some(1), what).await;
@@ -138,7 +138,7 @@ pub async fn a_promotional_trial_has_so_many_resources_and_goes_on_with_those(ha
 }
 
 /// Two devices of one user cannot both have the last resource.
-pub async fn of_many_that_race_for_the_last_resource_one_is_permitted(harness: &impl Harness) {
+pub(crate) async fn of_many_that_race_for_the_last_resource_one_is_permitted(harness: &impl Harness) {
     authorize(harness, PROMOTIONAL, "a", Some(1), "first").await;
     let trials = harness.store().trials;
     let verdicts = race(16, move |index| {
@@ -153,7 +153,7 @@ pub async fn of_many_that_race_for_the_last_resource_one_is_permitted(harness: &
 }
 
 /// A user who starts on many devices at once has one trial.
-pub async fn of_many_that_race_for_a_start_one_trial_comes(harness: &impl Harness) {
+pub(crate) async fn of_many_that_race_for_a_start_one_trial_comes(harness: &impl Harness) {
     let trials = harness.store().trials;
     race(16, move |index| {
         let trials = trials.clone();
@@ -166,7 +166,7 @@ pub async fn of_many_that_race_for_a_start_one_trial_comes(harness: &impl Harnes
 }
 
 /// A match on one side binds the other side.
-pub async fn a_new_device_or_key_continues_the_trial_of_the_other_side(harness: &impl Harness) {
+pub(crate) async fn a_new_device_or_key_continues_the_trial_of_the_other_side(harness: &impl Harness) {
     let start = harness.time().read();
     authorize(harness, PROMOTIONAL, "a", Some(1), "one").await;
     harness.time().pass(MINUTE).await;
@@ -180,7 +180,7 @@ pub async fn a_new_device_or_key_continues_the_trial_of_the_other_side(harness: 
 }
 
 /// Two trials that meet stay two.
-pub async fn of_two_trials_the_stricter_one_decides_and_both_count(harness: &impl Harness) {
+pub(crate) async fn of_two_trials_the_stricter_one_decides_and_both_count(harness: &impl Harness) {
     authorize(harness, PROMOTIONAL, "a", Some(1), "one").await;
     harness.time().pass(MINUTE).await;
     authorize(harness, PROMOTIONAL, "b", Some(2), "two").await;
@@ -202,7 +202,7 @@ pub async fn of_two_trials_the_stricter_one_decides_and_both_count(harness: &imp
 }
 
 /// A trial has no halves.
-pub async fn a_reset_deletes_the_whole_trial_for_everybody_bound_to_it(harness: &impl Harness) {
+pub(crate) async fn a_reset_deletes_the_whole_trial_for_everybody_bound_to_it(harness: &impl Harness) {
     for target in [device("a"), device("b"), ResetTarget::Key(generic_key(1))] {
         authorize(harness, PROMOTIONAL, "a", Some(1), "one").await;
         authorize(harness, PROMOTIONAL, "b", Some(1), "two").await;
@@ -218,7 +218,7 @@ pub async fn a_reset_deletes_the_whole_trial_for_everybody_bound_to_it(harness: 
 }
 
 /// What a reset fills in must be what the trial has.
-pub async fn a_reset_asks_for_what_the_trial_was_first_authorized_with(harness: &impl Harness) {
+pub(crate) async fn a_reset_asks_for_what_the_trial_was_first_authorized_with(harness: &impl Harness) {
     let application = |app_id: &str, device_user: &str| TrialApplication {
         app_id: app_id.to_owned(),
         device_user: device_user.to_owned(),
@@ -240,7 +240,7 @@ pub async fn a_reset_asks_for_what_the_trial_was_first_authorized_with(harness: 
 }
 
 /// However many trials there are, it is one small write.
-pub async fn a_reset_of_all_ends_every_trial_of_that_temp_pass_and_no_other(harness: &impl Harness) {
+pub(crate) async fn a_reset_of_all_ends_every_trial_of_that_temp_pass_and_no_other(harness: &impl Harness) {
     let trials = harness.store().trials;
     for device in ["a", "b", "c"] {
         authorize(harness, BASIC, device, None, "one").await;
@@ -266,7 +266,7 @@ pub async fn a_reset_of_all_ends_every_trial_of_that_temp_pass_and_no_other(harn
 }
 
 /// A trial is not to be had again by waiting a little.
-pub async fn a_trial_that_has_ended_denies_until_its_retention_is_over(harness: &impl Harness) {
+pub(crate) async fn a_trial_that_has_ended_denies_until_its_retention_is_over(harness: &impl Harness) {
     authorize(harness, BASIC, "a", None, "one").await;
     harness.time().pass(BASIC.ttl + BASIC.retention - MILLISECOND).await;
     assert_eq!(authorize(harness, BASIC, "a", None, "one").await.denial, Some(Denial::Expired));
@@ -276,7 +276,7 @@ pub async fn a_trial_that_has_ended_denies_until_its_retention_is_over(harness: 
 }
 
 /// What was acknowledged holds: starts, resources, resets of one and of all.
-pub async fn trials_survive_a_reopen(harness: &impl Harness) {
+pub(crate) async fn trials_survive_a_reopen(harness: &impl Harness) {
     authorize(harness, PROMOTIONAL, "a", Some(1), "one").await;
     authorize(harness, PROMOTIONAL, "b", Some(2), "one").await;
     reset(harness, device("b")).await;
@@ -292,7 +292,7 @@ pub async fn trials_survive_a_reopen(harness: &impl Harness) {
 }
 
 /// What a get finds, a scan finds.
-pub async fn a_scan_of_trials_sees_what_is_neither_reset_nor_forgotten(harness: &impl Harness) {
+pub(crate) async fn a_scan_of_trials_sees_what_is_neither_reset_nor_forgotten(harness: &impl Harness) {
     authorize(harness, BASIC, "forgotten", None, "one").await;
     harness.time().pass(BASIC.ttl + BASIC.retention).await;
     authorize(harness, BASIC, "reset", None, "one").await;

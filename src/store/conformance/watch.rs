@@ -29,7 +29,7 @@ async fn is_silent(signals: &mut CodeSignals) -> bool {
 }
 
 /// Who watches a code learns that it was released.
-pub async fn a_release_is_signalled(harness: &impl Harness) {
+pub(crate) async fn a_release_is_signalled(harness: &impl Harness) {
     let codes = harness.store().codes;
     let registration = insert(harness, "CODE").await;
     let mut signals = codes.watch(&registration.key()).await.expect("the store works");
@@ -40,7 +40,7 @@ pub async fn a_release_is_signalled(harness: &impl Harness) {
 }
 
 /// Who watches a code learns that another has it now.
-pub async fn the_use_of_a_code_for_a_new_record_is_signalled(harness: &impl Harness) {
+pub(crate) async fn the_use_of_a_code_for_a_new_record_is_signalled(harness: &impl Harness) {
     let old = insert(harness, "CODE").await;
     let mut signals = harness.store().codes.watch(&old.key()).await.expect("the store works");
     harness.time().pass(TTL + QUARANTINE).await;
@@ -49,7 +49,7 @@ pub async fn the_use_of_a_code_for_a_new_record_is_signalled(harness: &impl Harn
 }
 
 /// What does not change a code is not signalled to who watches it.
-pub async fn other_codes_and_refused_commands_are_not_signalled(harness: &impl Harness) {
+pub(crate) async fn other_codes_and_refused_commands_are_not_signalled(harness: &impl Harness) {
     let codes = harness.store().codes;
     let watched = insert(harness, "WATCHED").await;
     let mut signals = codes.watch(&watched.key()).await.expect("the store works");
@@ -62,7 +62,7 @@ pub async fn other_codes_and_refused_commands_are_not_signalled(harness: &impl H
 }
 
 /// However many changes a watcher did not look at, it has one signal to look at.
-pub async fn a_slow_watcher_holds_one_signal(harness: &impl Harness) {
+pub(crate) async fn a_slow_watcher_holds_one_signal(harness: &impl Harness) {
     let codes = harness.store().codes;
     let watched = registration(harness.time().read(), "CODE", TTL);
     let mut signals = codes.watch(&watched.key()).await.expect("the store works");
@@ -78,7 +78,7 @@ pub async fn a_slow_watcher_holds_one_signal(harness: &impl Harness) {
 }
 
 /// A signal is for each who watches, and one who leaves takes nobody along.
-pub async fn all_watchers_of_a_code_are_signalled(harness: &impl Harness) {
+pub(crate) async fn all_watchers_of_a_code_are_signalled(harness: &impl Harness) {
     let codes = harness.store().codes;
     let registration = insert(harness, "CODE").await;
     let mut first = codes.watch(&registration.key()).await.expect("the store works");
@@ -90,7 +90,7 @@ pub async fn all_watchers_of_a_code_are_signalled(harness: &impl Harness) {
 }
 
 /// Nobody waits for a store that is gone.
-pub async fn a_watch_ends_when_the_store_closes(harness: &impl Harness) {
+pub(crate) async fn a_watch_ends_when_the_store_closes(harness: &impl Harness) {
     let store = harness.store();
     let registration = insert(harness, "CODE").await;
     let mut signals = store.codes.watch(&registration.key()).await.expect("the store works");

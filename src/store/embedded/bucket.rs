@@ -19,13 +19,13 @@ const NARROW: Duration = Duration::from_secs(10 * 60);
 const WIDE: Duration = Duration::from_secs(60 * 60);
 
 /// Records that end later than this do not go to a bucket at all, or there would be no bound to their number.
-pub const FARTHEST: Duration = Duration::from_secs(12 * 60 * 60);
+pub(super) const FARTHEST: Duration = Duration::from_secs(12 * 60 * 60);
 
 const PREFIX: &str = "until-";
 
 /// One keyspace of records that may all be forgotten at `end`.
 #[derive(Clone)]
-pub struct Bucket {
+pub(super) struct Bucket {
     /// When the bucket is deleted.
     pub end: Timestamp,
     /// Buckets of one end are numbered: a further one is begun before the engine would have to compact the
@@ -36,7 +36,7 @@ pub struct Bucket {
 }
 
 /// The end of the bucket for a record that may be forgotten at `forget_time`.
-pub fn end_for(forget_time: Timestamp, now: Timestamp) -> Timestamp {
+pub(super) fn end_for(forget_time: Timestamp, now: Timestamp) -> Timestamp {
     let width = if forget_time.since(now) <= NEAR { NARROW } else { WIDE };
     // A record that is over already goes to the first bucket that is not.
     let last = forget_time.max(now + Duration::from_millis(1));
@@ -45,12 +45,12 @@ pub fn end_for(forget_time: Timestamp, now: Timestamp) -> Timestamp {
 }
 
 /// The name of a bucket's keyspace.
-pub fn name(end: Timestamp, generation: u32) -> String {
+pub(super) fn name(end: Timestamp, generation: u32) -> String {
     format!("{PREFIX}{}-{generation}", end.as_millis())
 }
 
 /// The end and generation that a keyspace's name tells; `None` where it is not a bucket's.
-pub fn parse_name(name: &str) -> Option<(Timestamp, u32)> {
+pub(super) fn parse_name(name: &str) -> Option<(Timestamp, u32)> {
     let (end, generation) = name.strip_prefix(PREFIX)?.split_once('-')?;
     Some((Timestamp::from_millis(end.parse().ok()?), generation.parse().ok()?))
 }

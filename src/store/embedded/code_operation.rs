@@ -42,7 +42,7 @@ impl NewRecord {
 }
 
 /// Inserts a record if its code is free and its environment not full; with a ledger entry, both or neither.
-pub struct InsertCode {
+pub(super) struct InsertCode {
     record: NewRecord,
     max_live: u64,
     entry: Option<PutIfAbsent>,
@@ -50,7 +50,7 @@ pub struct InsertCode {
 
 impl InsertCode {
     /// Prepares the command on the caller's thread.
-    pub fn new(
+    pub(super) fn new(
         registration: &Registration,
         max_live: u64,
         entry: Option<(&LedgerKey, LedgerEntry)>,
@@ -91,14 +91,14 @@ impl Command for InsertCode {
 }
 
 /// Keeps the record of a code that somebody else issued, whatever held the code before.
-pub struct AdoptCode {
+pub(super) struct AdoptCode {
     record: NewRecord,
     id: Uuid,
 }
 
 impl AdoptCode {
     /// Prepares the command on the caller's thread.
-    pub fn new(registration: &Registration) -> StoreResult<Self> {
+    pub(super) fn new(registration: &Registration) -> StoreResult<Self> {
         Ok(Self { record: NewRecord::new(registration)?, id: registration.id })
     }
 }
@@ -123,14 +123,14 @@ impl Command for AdoptCode {
 }
 
 /// Turns a live record into its tombstone.
-pub struct ReleaseCode {
+pub(super) struct ReleaseCode {
     key: UserKey,
     id: Uuid,
 }
 
 impl ReleaseCode {
     /// Releases the record `id` if it holds the code.
-    pub fn new(key: &CodeKey, id: Uuid) -> Self {
+    pub(super) fn new(key: &CodeKey, id: Uuid) -> Self {
         Self { key: record::code_key(key), id }
     }
 }

@@ -26,7 +26,7 @@ const BATCH_MAX: usize = 512;
 const LAST_READERS: Duration = Duration::from_secs(5);
 
 /// What the committer is asked for.
-pub enum Message {
+pub(super) enum Message {
     /// To decide a command, and to make it durable.
     Operation(Box<dyn Operation>),
     /// To delete the buckets whose time was over at this moment.
@@ -36,7 +36,7 @@ pub enum Message {
 }
 
 /// The committer's own state.
-pub struct Committer {
+pub(super) struct Committer {
     /// What it shares with readers.
     pub core: Arc<Core>,
     /// The engine; nobody else writes to it.
@@ -51,7 +51,7 @@ pub struct Committer {
 
 impl Committer {
     /// Works until it is told to close, or until nobody is left to tell it anything.
-    pub fn run(mut self) {
+    pub(super) fn run(mut self) {
         let mut messages = Vec::with_capacity(BATCH_MAX);
         let mut operations = Vec::with_capacity(BATCH_MAX);
         let mut closing = Vec::new();

@@ -44,7 +44,7 @@ const TABLES_PER_BUCKET: usize = 16;
 const NEVER_COMPACT: u8 = 29;
 
 /// The engine, open. Readers share it.
-pub struct Engine {
+pub(super) struct Engine {
     database: Database,
     /// Records without a near end.
     pub lasting: Keyspace,
@@ -57,7 +57,7 @@ pub struct Engine {
 }
 
 /// A record, and where it lies.
-pub struct Found {
+pub(super) struct Found {
     /// The keyspace that has it.
     pub keyspace: Keyspace,
     /// The record.
@@ -69,7 +69,7 @@ impl Engine {
     ///
     /// # Errors
     /// As the engine has them: locked by another process, unreadable, no space.
-    pub fn open(folder: &Path) -> fjall::Result<Self> {
+    pub(super) fn open(folder: &Path) -> fjall::Result<Self> {
         let database = Database::builder(folder)
             // There are no compactions to speak of, and flushes that run side by side only double the burst.
             .worker_threads(1)
@@ -98,14 +98,14 @@ impl Engine {
     }
 
     /// What lies under a key of the trials, if anything does. Exact for the committer.
-    pub fn find_trial(&self, key: &UserKey) -> StoreResult<Option<UserValue>> {
+    pub(super) fn find_trial(&self, key: &UserKey) -> StoreResult<Option<UserValue>> {
         #[cfg(test)]
         self.trial_reads.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(key.clone());
         self.trials.get(key).map_err(unavailable)
     }
 
     /// The first keys of a range of the trials.
-    pub fn trial_keys(
+    pub(super) fn trial_keys(
         &self,
         range: (Bound<&UserKey>, Bound<&UserKey>),
         limit: usize,
@@ -121,29 +121,29 @@ impl Engine {
     }
 
     /// The buckets at this moment, the one that ends last first.
-    pub fn buckets(&self) -> Arc<Vec<Bucket>> {
+    pub(super) fn buckets(&self) -> Arc<Vec<Bucket>> {
         self.buckets.load_full()
     }
 
     /// How many buckets there are.
-    pub fn bucket_count(&self) -> usize {
+    pub(super) fn bucket_count(&self) -> usize {
         self.buckets.load().len()
     }
 
     /// A batch of writes, which are made durable together.
-    pub fn batch(&self) -> OwnedWriteBatch {
+    pub(super) fn batch(&self) -> OwnedWriteBatch {
         self.database.batch().durability(Some(PersistMode::SyncData))
     }
 
     /// A view of the whole engine at one moment, for reads that must not see a write half done. A list of the
     /// buckets that goes with it has to be taken after it.
-    pub fn snapshot(&self) -> Snapshot {
+    pub(super) fn snapshot(&self) -> Snapshot {
         self.database.snapshot()
     }
 
     /// Looks for a key in every bucket, for whoever may meet a record that is just moved from one to another. Where nothing
     /// is found at first, it looks again at all of them as of one moment: only misses pay for that.
-    pub fn find_in_moving_buckets(&self, key: &[u8]) -> StoreResult<Option<UserValue>> {
+    pub(super) fn find_in_moving_buckets(&self, key: &[u8]) -> StoreResult<Option<UserValue>> {
         match self.find_in_buckets(key)? {
             Some(found) => Ok(Some(found.value)),
             None => self.find_in_buckets_at(&self.snapshot(), key),
@@ -151,7 +151,7 @@ impl Engine {
     }
 
     /// Looks for a key in every bucket. Exact for the committer, which alone moves records.
-    pub fn find_in_buckets(&self, key: &[u8]) -> StoreResult<Option<Found>> {
+    pub(super) fn find_in_buckets(&self, key: &[u8]) -> StoreResult<Option<Found>> {
         for bucket in self.buckets.load().iter() {
             if let Some(value) = bucket.keyspace.get(key).map_err(unavailable)? {
                 return Ok(Some(Found { keyspace: bucket.keyspace.clone(), value }));
@@ -162,7 +162,7 @@ impl Engine {
 
     /// Looks for a key among the lasting records and then in every bucket, all as of one moment: a key that is
     /// just moved from one to another is found in either.
-    pub fn find_anywhere(&self, key: &[u8]) -> StoreResult<Option<UserValue>> {
+    pub(super) fn find_anywhere(&self, key: &[u8]) -> StoreResult<Option<UserValue>> {
         let snapshot = self.snapshot();
         if let Some(value) = snapshot.get(&self.lasting, key).map_err(unavailable)? {
             return Ok(Some(value));
@@ -180,7 +180,7 @@ impl Engine {
     }
 
     /// The keyspace of the bucket that ends at `end`, made if there is none. Called by the committer only.
-    pub fn bucket(&self, end: Timestamp) -> StoreResult<Keyspace> {
+    pub(super) fn bucket(&self, end: Timestamp) -> StoreResult<Keyspace> {
         let buckets = self.buckets.load();
         let last = buckets.iter().filter(|bucket| bucket.end == end).max_by_key(|bucket| bucket.generation);
         let generation = match last {
@@ -200,7 +200,7 @@ impl Engine {
     }
 
     /// Has memory written out where memtables have come to take too much of it. Called by the committer only.
-    pub fn bound_memtables(&self) -> StoreResult<()> {
+    pub(super) fn bound_memtables(&self) -> StoreResult<()> {
         let buckets = self.buckets.load();
         let size = |bucket: &Bucket| bucket.keyspace.tree.active_memtable().size();
         if buckets.iter().map(size).sum::<u64>() <= MEMTABLES_BYTES {
@@ -213,13 +213,13 @@ impl Engine {
     }
 
     /// Whether a bucket's time is over.
-    pub fn has_ended_buckets(&self, now: Timestamp) -> bool {
+    pub(super) fn has_ended_buckets(&self, now: Timestamp) -> bool {
         self.buckets.load().last().is_some_and(|bucket| bucket.end <= now)
     }
 
     /// Deletes the buckets whose time is over, and returns them; their files go when the last reader has let
     /// go of them. Called by the committer only.
-    pub fn delete_ended_buckets(&self, now: Timestamp) -> Vec<Bucket> {
+    pub(super) fn delete_ended_buckets(&self, now: Timestamp) -> Vec<Bucket> {
         let (ended, rest): (Vec<_>, Vec<_>) =
             self.buckets.load().iter().cloned().partition(|bucket| bucket.end <= now);
         if !ended.is_empty() {
@@ -235,13 +235,13 @@ impl Engine {
     }
 
     /// Makes everything durable that was written.
-    pub fn sync(&self) -> StoreResult<()> {
+    pub(super) fn sync(&self) -> StoreResult<()> {
         self.database.persist(PersistMode::SyncAll).map_err(unavailable)
     }
 }
 
 /// What the engine's error means to who asked for something.
-pub fn unavailable(error: fjall::Error) -> StoreError {
+pub(super) fn unavailable(error: fjall::Error) -> StoreError {
     StoreError::Unavailable(format!("the storage engine failed: {error}"))
 }
 

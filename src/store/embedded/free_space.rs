@@ -37,7 +37,7 @@ const UNKNOWN: u64 = u64::MAX;
 
 /// Refuses writes while less than a reserve is free.
 #[derive(Debug)]
-pub struct SpaceGuard {
+pub(super) struct SpaceGuard {
     folder: PathBuf,
     reserve: u64,
     source: Arc<dyn FreeSpace>,
@@ -46,14 +46,14 @@ pub struct SpaceGuard {
 
 impl SpaceGuard {
     /// A guard that has looked once.
-    pub fn new(folder: PathBuf, reserve: u64, source: Arc<dyn FreeSpace>) -> Self {
+    pub(super) fn new(folder: PathBuf, reserve: u64, source: Arc<dyn FreeSpace>) -> Self {
         let guard = Self { folder, reserve, source, available: AtomicU64::new(UNKNOWN) };
         guard.look();
         guard
     }
 
     /// Looks again.
-    pub fn look(&self) {
+    pub(super) fn look(&self) {
         let available = self.source.available(&self.folder).unwrap_or(UNKNOWN);
         let before = self.available.swap(available, Ordering::Relaxed);
         if (available < self.reserve) != (before < self.reserve) {
@@ -67,12 +67,12 @@ impl SpaceGuard {
     }
 
     /// The bytes that were free at the last look, if that is known.
-    pub fn available(&self) -> Option<u64> {
+    pub(super) fn available(&self) -> Option<u64> {
         Some(self.available.load(Ordering::Relaxed)).filter(|available| *available != UNKNOWN)
     }
 
     /// Says no while less than the reserve is free.
-    pub fn check(&self) -> StoreResult<()> {
+    pub(super) fn check(&self) -> StoreResult<()> {
         match self.available() {
             Some(available) if available < self.reserve => Err(StoreError::Unavailable(format!(
                 "only {available} bytes are free on the file system of {}; writes are refused below {}",

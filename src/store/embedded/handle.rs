@@ -42,7 +42,7 @@ pub struct EmbeddedStore {
 }
 
 /// What readers and the committer share.
-pub struct Core {
+pub(super) struct Core {
     /// The store's time.
     pub clock: SharedClock,
     /// The engine; gone once the store has ended.
@@ -66,7 +66,7 @@ pub struct Core {
 
 impl Core {
     /// The engine, while the store is open.
-    pub fn engine(&self) -> StoreResult<arc_swap::Guard<Option<Arc<Engine>>>> {
+    pub(super) fn engine(&self) -> StoreResult<arc_swap::Guard<Option<Arc<Engine>>>> {
         let engine = self.engine.load();
         if engine.is_some() { Ok(engine) } else { Err(closed()) }
     }
@@ -79,13 +79,13 @@ impl Core {
     }
 
     /// How many codes live in each environment that ever had any.
-    pub fn live_codes(&self) -> Vec<(EnvironmentName, u64)> {
+    pub(super) fn live_codes(&self) -> Vec<(EnvironmentName, u64)> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner).all(self.clock.now())
     }
 }
 
 /// What a store says that has ended.
-pub fn closed() -> StoreError {
+pub(super) fn closed() -> StoreError {
     StoreError::Unavailable("the store is closed".to_owned())
 }
 

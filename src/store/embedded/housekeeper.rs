@@ -46,7 +46,7 @@ struct Progress {
 }
 
 /// Works until the committer has ended, which holds the other end of `deleted`.
-pub fn run(
+pub(super) fn run(
     core: &Weak<Core>,
     queue: &WeakSender<Message>,
     deleted: &Receiver<Vec<Bucket>>,
@@ -132,7 +132,7 @@ fn remove_trials(
 }
 
 /// The lasting entries that have ended.
-pub fn ended_entries(engine: &Engine, now: Timestamp) -> StoreResult<Vec<UserKey>> {
+pub(super) fn ended_entries(engine: &Engine, now: Timestamp) -> StoreResult<Vec<UserKey>> {
     let mut ended = Vec::new();
     for guard in engine.lasting.prefix([record::LEDGER]) {
         let (key, value) = guard.into_inner().map_err(engine::unavailable)?;

@@ -35,7 +35,7 @@ const BUFFER: usize = 16 * 1024;
 static ZEROS: [u8; BUFFER] = [0; BUFFER];
 
 /// Looks for damage in front of a whole batch, and returns what to tell the operator. Changes nothing.
-pub fn find_damage(folder: &Path) -> io::Result<Option<String>> {
+pub(super) fn find_damage(folder: &Path) -> io::Result<Option<String>> {
     let _lock = match lock(folder) {
         // The folder is new.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -52,7 +52,7 @@ pub fn find_damage(folder: &Path) -> io::Result<Option<String>> {
 
 /// Cuts off what follows the newest journal's whole batches, and returns whether it did: not where a whole batch
 /// would go with it, or another journal is torn too.
-pub fn cut_torn_end(folder: &Path) -> io::Result<bool> {
+pub(super) fn cut_torn_end(folder: &Path) -> io::Result<bool> {
     let _lock = lock(folder)?;
     let mut journals = journals(folder)?;
     let Some((_, newest)) = journals.pop_last() else { return Ok(false) };

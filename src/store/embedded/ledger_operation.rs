@@ -9,12 +9,12 @@ use crate::domain::{
 };
 
 /// Whether the entry still is there at `now`.
-pub fn lasts(entry: &LedgerEntry, now: Timestamp) -> bool {
+pub(super) fn lasts(entry: &LedgerEntry, now: Timestamp) -> bool {
     entry.expire_time.is_none_or(|end| now < end)
 }
 
 /// Stores an entry if its key is free.
-pub struct PutIfAbsent {
+pub(super) struct PutIfAbsent {
     key: UserKey,
     entry: LedgerEntry,
     value: UserValue,
@@ -22,12 +22,12 @@ pub struct PutIfAbsent {
 
 impl PutIfAbsent {
     /// Prepares the command on the caller's thread.
-    pub fn new(key: &LedgerKey, entry: LedgerEntry) -> StoreResult<Self> {
+    pub(super) fn new(key: &LedgerKey, entry: LedgerEntry) -> StoreResult<Self> {
         Ok(Self { key: record::ledger_key(key), value: record::encode_ledger(&entry)?, entry })
     }
 
     /// Where the entry goes, or the one that has its key.
-    pub fn place(&self, transaction: &Transaction<'_>) -> StoreResult<Result<Place, LedgerEntry>> {
+    pub(super) fn place(&self, transaction: &Transaction<'_>) -> StoreResult<Result<Place, LedgerEntry>> {
         let (before, present) = look_up(transaction, &self.key)?;
         Ok(match present {
             Some(present) => Err(present),
@@ -36,13 +36,13 @@ impl PutIfAbsent {
     }
 
     /// Writes it there.
-    pub fn put(&self, transaction: &mut Transaction<'_>, place: &Place) {
+    pub(super) fn put(&self, transaction: &mut Transaction<'_>, place: &Place) {
         transaction.put(&place.keyspace, &self.key, self.value.clone(), place.before.as_ref());
     }
 }
 
 /// Where an entry goes, and what has ended there.
-pub struct Place {
+pub(super) struct Place {
     keyspace: Keyspace,
     before: Option<Found>,
 }
@@ -62,7 +62,7 @@ impl Command for PutIfAbsent {
 }
 
 /// Replaces or removes an entry if it is what the caller thinks it is.
-pub struct Swap {
+pub(super) struct Swap {
     key: UserKey,
     expected: Option<Vec<u8>>,
     replacement: Option<(LedgerEntry, UserValue)>,
@@ -70,7 +70,7 @@ pub struct Swap {
 
 impl Swap {
     /// Prepares the command on the caller's thread.
-    pub fn new(
+    pub(super) fn new(
         key: &LedgerKey,
         expected: Option<&[u8]>,
         replacement: Option<LedgerEntry>,
@@ -108,7 +108,7 @@ impl Command for Swap {
 
 /// Removes entries whose end has come. Those in buckets go with their bucket; the few that were stored for
 /// longer are removed one by one.
-pub struct RemoveEnded {
+pub(super) struct RemoveEnded {
     /// Keys of entries that were seen to have ended.
     pub keys: Vec<UserKey>,
     /// By when: the wall clock of the commit may have stepped since.

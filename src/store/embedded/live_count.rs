@@ -10,13 +10,13 @@ use crate::domain::{clock::Timestamp, id::EnvironmentName, port::StoreResult};
 
 /// The second at whose end every code that expires at `expire_time` has expired. Codes are counted by it, so
 /// that one which expires within a second counts as live until the second is over.
-pub fn expiry_second(expire_time: Timestamp) -> u64 {
+pub(super) fn expiry_second(expire_time: Timestamp) -> u64 {
     expire_time.as_secs_rounded_up()
 }
 
 /// The live codes of all environments.
 #[derive(Debug, Default)]
-pub struct LiveCount {
+pub(super) struct LiveCount {
     environments: HashMap<EnvironmentName, Environment>,
 }
 
@@ -31,25 +31,25 @@ struct Environment {
 
 impl LiveCount {
     /// How many codes of the environment live at `now`.
-    pub fn live(&mut self, environment: &EnvironmentName, now: Timestamp) -> u64 {
+    pub(super) fn live(&mut self, environment: &EnvironmentName, now: Timestamp) -> u64 {
         self.environments.get_mut(environment).map_or(0, |environment| environment.live_at(now))
     }
 
     /// When the next code of the environment has expired, if one lives.
-    pub fn next_expiry(&self, environment: &EnvironmentName) -> Option<Timestamp> {
+    pub(super) fn next_expiry(&self, environment: &EnvironmentName) -> Option<Timestamp> {
         let environment = self.environments.get(environment)?;
         let (second, _) = environment.by_second.range(environment.passed + 1..).next()?;
         Some(Timestamp::from_millis(second.saturating_mul(1000)))
     }
 
     /// Every environment that ever had codes, with the number of those that live at `now`.
-    pub fn all(&mut self, now: Timestamp) -> Vec<(EnvironmentName, u64)> {
+    pub(super) fn all(&mut self, now: Timestamp) -> Vec<(EnvironmentName, u64)> {
         let environments = self.environments.iter_mut();
         environments.map(|(name, environment)| (name.clone(), environment.live_at(now))).collect()
     }
 
     /// Counts `count` codes that expire in `second`.
-    pub fn add(&mut self, environment: &EnvironmentName, second: u64, count: u64) {
+    pub(super) fn add(&mut self, environment: &EnvironmentName, second: u64, count: u64) {
         if !self.environments.contains_key(environment) {
             self.environments.insert(environment.clone(), Environment::default());
         }
@@ -63,7 +63,7 @@ impl LiveCount {
 
     /// Forgets the codes that have expired by `now`, which must be trusted: a clock that goes back behind it does not bring
     /// them back.
-    pub fn forget(&mut self, now: Timestamp) {
+    pub(super) fn forget(&mut self, now: Timestamp) {
         for environment in self.environments.values_mut() {
             environment.live_at(now);
             environment.by_second = environment.by_second.split_off(&(environment.passed + 1));
@@ -71,7 +71,7 @@ impl LiveCount {
     }
 
     /// Counts one code less that would have expired in `second`.
-    pub fn remove(&mut self, environment: &EnvironmentName, second: u64) {
+    pub(super) fn remove(&mut self, environment: &EnvironmentName, second: u64) {
         let Some(environment) = self.environments.get_mut(environment) else { return };
         if let Some(count) = environment.by_second.get_mut(&second) {
             *count -= 1;
@@ -100,13 +100,13 @@ impl Environment {
 
 /// The counters of one bucket, as they are on disk.
 #[derive(Debug, Default)]
-pub struct BucketCount {
+pub(super) struct BucketCount {
     counters: HashMap<EnvironmentName, BTreeMap<u64, u64>>,
 }
 
 impl BucketCount {
     /// Reads the counters of a bucket, and counts its codes into `live`.
-    pub fn load(keyspace: &Keyspace, live: &mut LiveCount) -> StoreResult<Self> {
+    pub(super) fn load(keyspace: &Keyspace, live: &mut LiveCount) -> StoreResult<Self> {
         let mut loaded = Self::default();
         for guard in keyspace.prefix([record::COUNTER]) {
             let (key, value) = guard.into_inner().map_err(super::engine::unavailable)?;
@@ -121,7 +121,7 @@ impl BucketCount {
     }
 
     /// Adds to a counter, and says what it is now.
-    pub fn add(&mut self, environment: &EnvironmentName, second: u64, difference: i64) -> u64 {
+    pub(super) fn add(&mut self, environment: &EnvironmentName, second: u64, difference: i64) -> u64 {
         if !self.counters.contains_key(environment) {
             self.counters.insert(environment.clone(), BTreeMap::new());
         }

@@ -102,7 +102,7 @@ pub enum OpenError {
 }
 
 /// Opens the engine in the data folder `path`.
-pub fn open_engine(path: &Path) -> Result<Engine, OpenError> {
+pub(super) fn open_engine(path: &Path) -> Result<Engine, OpenError> {
     make_folder(path)?;
     let folder = path.join(ENGINE_FOLDER);
     make_folder(&folder)?;

@@ -6,7 +6,7 @@ use super::transaction::Transaction;
 use crate::domain::{error::StoreError, port::StoreResult};
 
 /// A command on its way through the committer.
-pub trait Operation: Send {
+pub(super) trait Operation: Send {
     /// Decides, and adds to the batch what is to be written. Where it fails it has added nothing.
     fn decide(&mut self, transaction: &mut Transaction<'_>);
 
@@ -25,14 +25,14 @@ impl From<&CommitFailure> for StoreError {
 }
 
 /// A command and the one who waits for it.
-pub struct Pending<C: Command> {
+pub(super) struct Pending<C: Command> {
     command: C,
     decision: Option<StoreResult<C::Outcome>>,
     reply: oneshot::Sender<StoreResult<C::Outcome>>,
 }
 
 /// What a command does, apart from how it is answered.
-pub trait Command: Send + 'static {
+pub(super) trait Command: Send + 'static {
     /// What the caller is told.
     type Outcome: Send + 'static;
 
@@ -42,7 +42,7 @@ pub trait Command: Send + 'static {
 
 impl<C: Command> Pending<C> {
     /// A command for the queue, and where its answer will be.
-    pub fn new(command: C) -> (Box<Self>, oneshot::Receiver<StoreResult<C::Outcome>>) {
+    pub(super) fn new(command: C) -> (Box<Self>, oneshot::Receiver<StoreResult<C::Outcome>>) {
         let (reply, answer) = oneshot::channel();
         (Box::new(Self { command, decision: None, reply }), answer)
     }

@@ -16,7 +16,7 @@ const OTHERS: u32 = 0o077;
 
 /// Takes from others what they may do with the folder and all below it, and logs how much that was. Where it cannot be done,
 /// the log says so, and the store works all the same.
-pub fn make_private(folder: &Path) {
+pub(super) fn make_private(folder: &Path) {
     match narrow(folder) {
         Ok(0) => {}
         Ok(count) => {

@@ -16,36 +16,36 @@ use crate::{
 };
 
 /// The kinds of records, each a key's first byte, so that they can share a bucket.
-pub const CODE: u8 = b'c';
+pub(super) const CODE: u8 = b'c';
 /// A ledger entry.
-pub const LEDGER: u8 = b'l';
+pub(super) const LEDGER: u8 = b'l';
 /// How many codes of an environment expire in a certain second.
-pub const COUNTER: u8 = b'n';
+pub(super) const COUNTER: u8 = b'n';
 
 /// `c code 0 environment 0 requestor`. The names hold no zero byte. The code comes first because the engine
 /// compares the first bytes of two keys without following a pointer, and only the codes differ there.
-pub fn code_key(key: &CodeKey) -> UserKey {
+pub(super) fn code_key(key: &CodeKey) -> UserKey {
     let CodeKey { environment, requestor, code } = key;
     joined(CODE, &[code.as_str().as_bytes(), environment.as_str().as_bytes(), requestor.as_str().as_bytes()])
 }
 
 /// `l kind 0 name`. A kind holds no zero byte; a name may.
-pub fn ledger_key(key: &LedgerKey) -> UserKey {
+pub(super) fn ledger_key(key: &LedgerKey) -> UserKey {
     joined(LEDGER, &[key.kind.as_bytes(), &key.name])
 }
 
 /// What the keys of all entries of a kind begin with.
-pub fn ledger_prefix(kind: &str) -> Vec<u8> {
+pub(super) fn ledger_prefix(kind: &str) -> Vec<u8> {
     joined(LEDGER, &[kind.as_bytes(), &[]]).to_vec()
 }
 
 /// `n environment 0 second`, the second as eight big-endian bytes.
-pub fn counter_key(environment: &EnvironmentName, second: u64) -> UserKey {
+pub(super) fn counter_key(environment: &EnvironmentName, second: u64) -> UserKey {
     joined(COUNTER, &[environment.as_str().as_bytes(), &second.to_be_bytes()])
 }
 
 /// The environment and second of a counter's key.
-pub fn parse_counter_key(key: &[u8]) -> StoreResult<(EnvironmentName, u64)> {
+pub(super) fn parse_counter_key(key: &[u8]) -> StoreResult<(EnvironmentName, u64)> {
     let corrupt = || StoreError::Corrupt("the key of a counter".to_owned());
     let (environment, second) = key
         .get(1..)
@@ -57,47 +57,50 @@ pub fn parse_counter_key(key: &[u8]) -> StoreResult<(EnvironmentName, u64)> {
 }
 
 /// The id of a trial as a value.
-pub fn encode_trial_id(id: Uuid) -> UserValue {
+pub(super) fn encode_trial_id(id: Uuid) -> UserValue {
     UserValue::new(&IdV1::encode(id))
 }
 
 /// The id of a trial that `value` holds.
-pub fn decode_trial_id(value: &[u8]) -> StoreResult<Uuid> {
+pub(super) fn decode_trial_id(value: &[u8]) -> StoreResult<Uuid> {
     Ok(IdV1::decode(value)?)
 }
 
 /// A code's record, or the tombstone that it left at `release_time`, as a value.
-pub fn encode_code(registration: &Registration, release_time: Option<Timestamp>) -> StoreResult<UserValue> {
+pub(super) fn encode_code(
+    registration: &Registration,
+    release_time: Option<Timestamp>,
+) -> StoreResult<UserValue> {
     Ok(UserValue::new(&format::encode_code(registration, release_time)?))
 }
 
 /// The record or tombstone that `value` holds.
-pub fn decode_code(value: &[u8]) -> StoreResult<CodeEntry> {
+pub(super) fn decode_code(value: &[u8]) -> StoreResult<CodeEntry> {
     Ok(format::decode_code(value)?)
 }
 
 /// A ledger entry as a value.
-pub fn encode_ledger(entry: &LedgerEntry) -> StoreResult<UserValue> {
+pub(super) fn encode_ledger(entry: &LedgerEntry) -> StoreResult<UserValue> {
     Ok(UserValue::new(&LedgerEntryV1::encode(entry)?))
 }
 
 /// The ledger entry that `value` holds.
-pub fn decode_ledger(value: &[u8]) -> StoreResult<LedgerEntry> {
+pub(super) fn decode_ledger(value: &[u8]) -> StoreResult<LedgerEntry> {
     Ok(LedgerEntryV1::decode(value)?)
 }
 
 /// A counter as a value.
-pub fn encode_counter(count: u64) -> UserValue {
+pub(super) fn encode_counter(count: u64) -> UserValue {
     UserValue::new(&NumberV1::encode(count))
 }
 
 /// The count that `value` holds.
-pub fn decode_counter(value: &[u8]) -> StoreResult<u64> {
+pub(super) fn decode_counter(value: &[u8]) -> StoreResult<u64> {
     Ok(NumberV1::decode(value)?)
 }
 
 /// A kind and the parts of a key, with a zero byte between them.
-pub fn joined(kind: u8, parts: &[&[u8]]) -> UserKey {
+pub(super) fn joined(kind: u8, parts: &[&[u8]]) -> UserKey {
     let mut key = Vec::with_capacity(1 + parts.iter().map(|part| part.len() + 1).sum::<usize>());
     key.push(kind);
     for (index, part) in parts.iter().enumerate() {

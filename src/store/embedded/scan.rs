@@ -17,7 +17,7 @@ const CHUNK: usize = 256;
 
 /// Every record whose key begins with `prefix`, as `pick` makes it of key and value; it is left out where that
 /// says `None`. The stream ends with an error where the store closes.
-pub fn scan<T: Send + 'static>(
+pub(super) fn scan<T: Send + 'static>(
     core: &Arc<Core>,
     prefix: Vec<u8>,
     pick: impl Fn(&[u8], &[u8], Timestamp) -> StoreResult<Option<T>> + Send + 'static,

@@ -30,7 +30,7 @@ pub struct Statistics {
 
 /// Counts what [`Statistics`] tells.
 #[derive(Debug, Default)]
-pub struct Recorder {
+pub(super) struct Recorder {
     commits: AtomicU64,
     commands: AtomicU64,
     nanoseconds: AtomicU64,
@@ -39,7 +39,7 @@ pub struct Recorder {
 
 impl Recorder {
     /// Counts a batch. The committer alone calls this, so that no order between the counters is needed.
-    pub fn record_commit(&self, commands: usize, took: Duration) {
+    pub(super) fn record_commit(&self, commands: usize, took: Duration) {
         self.commits.fetch_add(1, Ordering::Relaxed);
         self.commands.fetch_add(commands as u64, Ordering::Relaxed);
         self.nanoseconds.fetch_add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
@@ -49,7 +49,7 @@ impl Recorder {
     }
 
     /// The numbers now, with those that are not counted here.
-    pub fn read(&self, buckets: usize, queue_depth: usize, free_space: Option<u64>) -> Statistics {
+    pub(super) fn read(&self, buckets: usize, queue_depth: usize, free_space: Option<u64>) -> Statistics {
         Statistics {
             commits: self.commits.load(Ordering::Relaxed),
             committed_commands: self.commands.load(Ordering::Relaxed),

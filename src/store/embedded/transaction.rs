@@ -17,10 +17,10 @@ use crate::domain::{
 };
 
 /// The counters of every bucket that holds codes, by the bucket's keyspace.
-pub type BucketCounts = HashMap<u64, BucketCount>;
+pub(super) type BucketCounts = HashMap<u64, BucketCount>;
 
 /// One batch in the making.
-pub struct Transaction<'a> {
+pub(super) struct Transaction<'a> {
     /// The moment at which the batch's commands are decided.
     pub now: Timestamp,
     engine: &'a Engine,
@@ -36,7 +36,7 @@ pub struct Transaction<'a> {
 
 impl<'a> Transaction<'a> {
     /// A batch that nothing was written to.
-    pub fn new(
+    pub(super) fn new(
         now: Timestamp,
         engine: &'a Engine,
         live: &'a mut LiveCount,
@@ -55,7 +55,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// The code record under the key, if there is one.
-    pub fn find_code(&self, key: &UserKey) -> StoreResult<Option<Found>> {
+    pub(super) fn find_code(&self, key: &UserKey) -> StoreResult<Option<Found>> {
         match self.find_written(key) {
             Some(found) => Ok(found),
             None => self.engine.find_in_buckets(key),
@@ -63,7 +63,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// The ledger entry under the key, if there is one.
-    pub fn find_ledger(&self, key: &UserKey) -> StoreResult<Option<Found>> {
+    pub(super) fn find_ledger(&self, key: &UserKey) -> StoreResult<Option<Found>> {
         if let Some(found) = self.find_written(key) {
             return Ok(found);
         }
@@ -75,7 +75,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// What lies under a key of the trials, if anything does.
-    pub fn find_trial(&self, key: &UserKey) -> StoreResult<Option<UserValue>> {
+    pub(super) fn find_trial(&self, key: &UserKey) -> StoreResult<Option<UserValue>> {
         match self.find_written(key) {
             Some(found) => Ok(found.map(|found| found.value)),
             None => self.engine.find_trial(key),
@@ -83,7 +83,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// Writes, or by `None` removes, what lies under a key of the trials.
-    pub fn put_trial(&mut self, key: &UserKey, value: Option<UserValue>) {
+    pub(super) fn put_trial(&mut self, key: &UserKey, value: Option<UserValue>) {
         let trials = self.engine.trials.clone();
         match value {
             Some(value) => self.put(&trials, key, value, None),
@@ -97,7 +97,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// The keyspace for a ledger entry.
-    pub fn place_for_ledger(&self, entry: &LedgerEntry) -> StoreResult<Keyspace> {
+    pub(super) fn place_for_ledger(&self, entry: &LedgerEntry) -> StoreResult<Keyspace> {
         match entry.expire_time {
             Some(end) if end.since(self.now) <= bucket::FARTHEST => self.place_until(end),
             _ => Ok(self.engine.lasting.clone()),
@@ -105,13 +105,13 @@ impl<'a> Transaction<'a> {
     }
 
     /// The keyspace for a record that may be forgotten at `forget_time`.
-    pub fn place_until(&self, forget_time: Timestamp) -> StoreResult<Keyspace> {
+    pub(super) fn place_until(&self, forget_time: Timestamp) -> StoreResult<Keyspace> {
         self.engine.bucket(bucket::end_for(forget_time, self.now))
     }
 
     /// Writes a record, and removes the one that was found before where that lies elsewhere: a key is never in
     /// two places.
-    pub fn put(&mut self, place: &Keyspace, key: &UserKey, value: UserValue, before: Option<&Found>) {
+    pub(super) fn put(&mut self, place: &Keyspace, key: &UserKey, value: UserValue, before: Option<&Found>) {
         if let Some(before) = before.filter(|before| before.keyspace != *place) {
             self.batch.remove(&before.keyspace, key.clone());
         }
@@ -120,23 +120,28 @@ impl<'a> Transaction<'a> {
     }
 
     /// Removes a record.
-    pub fn remove(&mut self, place: &Keyspace, key: &UserKey) {
+    pub(super) fn remove(&mut self, place: &Keyspace, key: &UserKey) {
         self.batch.remove(place, key.clone());
         self.written.insert(key.clone(), (place.clone(), None));
     }
 
     /// How many codes of an environment live, this batch included.
-    pub fn live_codes(&mut self, environment: &EnvironmentName) -> u64 {
+    pub(super) fn live_codes(&mut self, environment: &EnvironmentName) -> u64 {
         self.live.live(environment, self.now)
     }
 
     /// When the next code of an environment has expired; now if none lives.
-    pub fn next_expiry(&self, environment: &EnvironmentName) -> Timestamp {
+    pub(super) fn next_expiry(&self, environment: &EnvironmentName) -> Timestamp {
         self.live.next_expiry(environment).unwrap_or(self.now)
     }
 
     /// Counts a code that began to live.
-    pub fn count_in(&mut self, place: &Keyspace, environment: &EnvironmentName, expire_time: Timestamp) {
+    pub(super) fn count_in(
+        &mut self,
+        place: &Keyspace,
+        environment: &EnvironmentName,
+        expire_time: Timestamp,
+    ) {
         let second = expiry_second(expire_time);
         if expire_time > self.now {
             self.live.add(environment, second, 1);
@@ -145,7 +150,12 @@ impl<'a> Transaction<'a> {
     }
 
     /// Counts a code that lives no longer, before its time.
-    pub fn count_out(&mut self, place: &Keyspace, environment: &EnvironmentName, expire_time: Timestamp) {
+    pub(super) fn count_out(
+        &mut self,
+        place: &Keyspace,
+        environment: &EnvironmentName,
+        expire_time: Timestamp,
+    ) {
         let second = expiry_second(expire_time);
         self.live.remove(environment, second);
         self.count(place, environment, second, -1);
@@ -157,12 +167,12 @@ impl<'a> Transaction<'a> {
     }
 
     /// Notes that a code's watchers are to be signalled once the batch is durable.
-    pub fn code_changed(&mut self, key: &UserKey) {
+    pub(super) fn code_changed(&mut self, key: &UserKey) {
         self.changed_codes.push(key.clone());
     }
 
     /// Ends the batch: what is to be committed, and which codes it changes.
-    pub fn finish(mut self) -> (OwnedWriteBatch, Vec<UserKey>) {
+    pub(super) fn finish(mut self) -> (OwnedWriteBatch, Vec<UserKey>) {
         for ((_, environment, second), (keyspace, count)) in self.counters {
             let key = record::counter_key(&environment, second);
             self.batch.insert(&keyspace, key, record::encode_counter(count));

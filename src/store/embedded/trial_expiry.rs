@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// At most `limit` rows of the expiry index, after `after`, whose days are over.
-pub fn expired_rows(
+pub(super) fn expired_rows(
     engine: &Engine,
     now: Timestamp,
     after: Option<&UserKey>,
@@ -33,7 +33,11 @@ pub fn expired_rows(
 
 /// At most `limit` keys of records whose generations have ended, and of the marks of those that have none left. `after` is the
 /// last one that is known already.
-pub fn ended_keys(engine: &Engine, after: Option<&UserKey>, limit: usize) -> StoreResult<Vec<UserKey>> {
+pub(super) fn ended_keys(
+    engine: &Engine,
+    after: Option<&UserKey>,
+    limit: usize,
+) -> StoreResult<Vec<UserKey>> {
     let mut ended = Vec::new();
     for mark in keys_within(engine, &trial_key::ended_range(), None, limit)? {
         let TrialKey::Ended(generation) = trial_key::parse_trial_key(&mark)? else { continue };
@@ -63,7 +67,7 @@ fn keys_within(
 }
 
 /// The keys that go when `key` does: itself, its row of the expiry index and, of a trial, its rows of resources.
-pub fn removal(look: &impl Look, key: &UserKey) -> StoreResult<Vec<UserKey>> {
+pub(super) fn removal(look: &impl Look, key: &UserKey) -> StoreResult<Vec<UserKey>> {
     let mut keys = vec![key.clone()];
     if let Some((forget_time, mut resources)) = extent(look, key)? {
         keys.push(trial_key::expiry_key(forget_time, key));
@@ -90,7 +94,7 @@ fn extent(look: &impl Look, key: &UserKey) -> StoreResult<Option<(Timestamp, Vec
 }
 
 /// Removes what the rows of days that are over are about, where that may be forgotten, and the rows.
-pub struct RemoveExpired {
+pub(super) struct RemoveExpired {
     /// The rows.
     pub rows: Vec<UserKey>,
     /// When they were seen to be over: the wall clock of the commit may have stepped since.
@@ -130,7 +134,7 @@ fn expired(look: &Transaction<'_>, row: &UserKey, now: Timestamp) -> StoreResult
 }
 
 /// Removes records of generations that have ended, and the marks of these.
-pub struct RemoveEndedTrials {
+pub(super) struct RemoveEndedTrials {
     /// Their keys.
     pub keys: Vec<UserKey>,
 }

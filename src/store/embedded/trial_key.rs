@@ -36,11 +36,11 @@ const EXPIRY: u8 = b'f';
 const DAY_MILLIS: u64 = 24 * 60 * 60 * 1000;
 
 /// What every trial's key begins with.
-pub const TRIAL_PREFIX: [u8; 1] = [TRIAL];
+pub(super) const TRIAL_PREFIX: [u8; 1] = [TRIAL];
 
 /// The trials of a TempPass between two resets of all.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Generation {
+pub(super) struct Generation {
     /// The TempPass.
     pub temp_pass: TempPassKey,
     /// How many resets of all there were before.
@@ -49,7 +49,7 @@ pub struct Generation {
 
 /// What a key names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TrialKey {
+pub(super) enum TrialKey {
     /// A trial.
     Trial(Generation, Uuid),
     /// A device or a generic key that is bound to one.
@@ -60,32 +60,32 @@ pub enum TrialKey {
 
 impl Generation {
     /// `t environment 0 requestor 0 mvpd 0 generation id`, the generation as eight big-endian bytes, the id as sixteen.
-    pub fn trial(&self, id: Uuid) -> UserKey {
+    pub(super) fn trial(&self, id: Uuid) -> UserKey {
         self.key(TRIAL, id.as_bytes())
     }
 
     /// `r environment 0 requestor 0 mvpd 0 generation id number`, the number as four big-endian bytes.
-    pub fn resources(&self, id: Uuid, number: u32) -> UserKey {
+    pub(super) fn resources(&self, id: Uuid, number: u32) -> UserKey {
         self.key(RESOURCES, &[id.as_bytes().as_slice(), &number.to_be_bytes()].concat())
     }
 
     /// `d environment 0 requestor 0 mvpd 0 generation device id`.
-    pub fn of_device(&self, device_id: &DeviceId) -> UserKey {
+    pub(super) fn of_device(&self, device_id: &DeviceId) -> UserKey {
         self.key(OF_DEVICE, device_id.as_str().as_bytes())
     }
 
     /// `k environment 0 requestor 0 mvpd 0 generation generic key`.
-    pub fn of_key(&self, generic_key: &GenericKey) -> UserKey {
+    pub(super) fn of_key(&self, generic_key: &GenericKey) -> UserKey {
         self.key(OF_KEY, generic_key.as_str().as_bytes())
     }
 
     /// `e environment 0 requestor 0 mvpd 0 generation`.
-    pub fn ended(&self) -> UserKey {
+    pub(super) fn ended(&self) -> UserKey {
         self.key(ENDED, &[])
     }
 
     /// Where its records lie: bindings first, since these lead to the trials. Rows of resources go with their trials.
-    pub fn ranges(&self) -> [Range<UserKey>; 3] {
+    pub(super) fn ranges(&self) -> [Range<UserKey>; 3] {
         let next = Self { temp_pass: self.temp_pass.clone(), number: self.number.saturating_add(1) };
         [OF_DEVICE, OF_KEY, TRIAL].map(|kind| self.key(kind, &[])..next.key(kind, &[]))
     }
@@ -96,27 +96,27 @@ impl Generation {
 }
 
 /// `g environment 0 requestor 0 mvpd 0`.
-pub fn generation_key(temp_pass: &TempPassKey) -> UserKey {
+pub(super) fn generation_key(temp_pass: &TempPassKey) -> UserKey {
     temp_pass_key(GENERATION, temp_pass, &[])
 }
 
 /// `f day key`: that what lies under `key` is forgotten on this day, counted from the Unix epoch in four big-endian bytes.
-pub fn expiry_key(forget_time: Timestamp, key: &UserKey) -> UserKey {
+pub(super) fn expiry_key(forget_time: Timestamp, key: &UserKey) -> UserKey {
     UserKey::new(&[&[EXPIRY], day(forget_time).as_slice(), key].concat())
 }
 
 /// Where the rows of the expiry index lie whose days are over at `now`.
-pub fn expiry_range(now: Timestamp) -> Range<UserKey> {
+pub(super) fn expiry_range(now: Timestamp) -> Range<UserKey> {
     UserKey::new(&[EXPIRY])..UserKey::new(&[&[EXPIRY], day(now).as_slice()].concat())
 }
 
 /// Where the marks of generations lie that have ended.
-pub fn ended_range() -> Range<UserKey> {
+pub(super) fn ended_range() -> Range<UserKey> {
     UserKey::new(&[ENDED])..UserKey::new(&[ENDED + 1])
 }
 
 /// The key that a row of the expiry index is about.
-pub fn parse_expiry_key(row: &[u8]) -> StoreResult<UserKey> {
+pub(super) fn parse_expiry_key(row: &[u8]) -> StoreResult<UserKey> {
     match row.split_first_chunk::<5>() {
         Some(([EXPIRY, ..], key)) => Ok(key.into()),
         _ => Err(corrupt()),
@@ -128,7 +128,7 @@ fn day(time: Timestamp) -> [u8; 4] {
 }
 
 /// What a key names that is neither a row of resources nor one of the index.
-pub fn parse_trial_key(key: &[u8]) -> StoreResult<TrialKey> {
+pub(super) fn parse_trial_key(key: &[u8]) -> StoreResult<TrialKey> {
     let (kind, rest) = key.split_first().ok_or_else(corrupt)?;
     let mut parts = rest.splitn(4, |byte| *byte == 0);
     let mut text = || parts.next().and_then(|part| std::str::from_utf8(part).ok()).ok_or_else(corrupt);

@@ -31,7 +31,7 @@ use crate::{
 type Writes = Vec<(UserKey, UserValue)>;
 
 /// Trials as they lie under their keys.
-pub trait Look {
+pub(super) trait Look {
     /// What lies under a key.
     fn look(&self, key: &UserKey) -> StoreResult<Option<UserValue>>;
 }
@@ -43,7 +43,7 @@ impl Look for Transaction<'_> {
 }
 
 /// The present generation of a TempPass.
-pub fn generation(look: &impl Look, temp_pass: &TempPassKey) -> StoreResult<Generation> {
+pub(super) fn generation(look: &impl Look, temp_pass: &TempPassKey) -> StoreResult<Generation> {
     let number = look.look(&trial_key::generation_key(temp_pass))?;
     let number = number.map_or(Ok(0), |value| record::decode_counter(&value))?;
     Ok(Generation { temp_pass: temp_pass.clone(), number })
@@ -59,7 +59,12 @@ fn follow(look: &impl Look, generation: &Generation, binding: &UserKey) -> Store
 }
 
 /// The trial whose record is `value`, with the resources that lie in rows.
-pub fn whole_trial(look: &impl Look, generation: &Generation, id: Uuid, value: &[u8]) -> StoreResult<Trial> {
+pub(super) fn whole_trial(
+    look: &impl Look,
+    generation: &Generation,
+    id: Uuid,
+    value: &[u8],
+) -> StoreResult<Trial> {
     format::decode_trial(value, |number| {
         let row = look.look(&generation.resources(id, number))?;
         let row = row.ok_or_else(|| StoreError::Corrupt("a trial lacks a row of resources".to_owned()))?;
@@ -83,7 +88,7 @@ fn known(
 }
 
 /// What is shown of an identity's trials.
-pub fn view(
+pub(super) fn view(
     look: &impl Look,
     temp_pass: &TempPassKey,
     rule: &TempPassRule,
@@ -95,7 +100,7 @@ pub fn view(
 }
 
 /// Decides an authorization, and what is to be written for it.
-pub fn authorize(
+pub(super) fn authorize(
     look: &impl Look,
     authorization: &Authorization,
     now: Timestamp,
@@ -151,7 +156,7 @@ fn expiry_row(forget_time: Timestamp, key: &UserKey) -> (UserKey, UserValue) {
 }
 
 /// Authorizes.
-pub struct Authorize(pub Authorization);
+pub(super) struct Authorize(pub Authorization);
 
 impl Command for Authorize {
     type Outcome = Verdict;
@@ -166,7 +171,7 @@ impl Command for Authorize {
 }
 
 /// Resets.
-pub struct Reset {
+pub(super) struct Reset {
     /// The TempPass.
     pub temp_pass: TempPassKey,
     /// Which trials.

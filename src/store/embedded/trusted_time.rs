@@ -15,7 +15,7 @@ const TOLERANCE: i64 = 5_000;
 
 /// What a look at the clocks says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Look {
+pub(super) enum Look {
     /// What has ended by this time may be deleted.
     Trusted(Timestamp),
     /// Nothing may be deleted yet.
@@ -29,7 +29,7 @@ pub enum Look {
 
 /// The wall clock, compared with the monotonic one.
 #[derive(Debug)]
-pub struct TrustedTime {
+pub(super) struct TrustedTime {
     start: MonotonicInstant,
     /// How far the wall clock is ahead of the monotonic one, in milliseconds, as far as it is trusted.
     trusted: i64,
@@ -39,12 +39,12 @@ pub struct TrustedTime {
 
 impl TrustedTime {
     /// Begins with what the clocks show at the start.
-    pub fn new(now: Timestamp, instant: MonotonicInstant) -> Self {
+    pub(super) fn new(now: Timestamp, instant: MonotonicInstant) -> Self {
         Self { start: instant, trusted: ahead(now, instant), stepped: None }
     }
 
     /// Compares what the clocks show now.
-    pub fn look(&mut self, now: Timestamp, instant: MonotonicInstant) -> Look {
+    pub(super) fn look(&mut self, now: Timestamp, instant: MonotonicInstant) -> Look {
         let ahead = ahead(now, instant);
         if is_near(ahead, self.trusted) {
             self.trust(ahead);

@@ -16,7 +16,7 @@ use crate::domain::port::CodeSignals;
 
 /// The watched codes, by their keys.
 #[derive(Default)]
-pub struct WatchHub {
+pub(super) struct WatchHub {
     watched: Mutex<HashMap<UserKey, watch::Sender<()>>>,
     /// How many codes are watched: without any, a commit need not take the lock.
     count: AtomicUsize,
@@ -24,7 +24,7 @@ pub struct WatchHub {
 
 impl WatchHub {
     /// Signals for one code from now on.
-    pub fn watch(self: &Arc<Self>, key: UserKey) -> CodeSignals {
+    pub(super) fn watch(self: &Arc<Self>, key: UserKey) -> CodeSignals {
         let mut watched = self.lock();
         let receiver = watched.entry(key.clone()).or_insert_with(|| watch::Sender::new(())).subscribe();
         self.count.store(watched.len(), Ordering::SeqCst);
@@ -39,7 +39,7 @@ impl WatchHub {
     }
 
     /// Signals who watches any of the codes.
-    pub fn signal(&self, keys: &[UserKey]) {
+    pub(super) fn signal(&self, keys: &[UserKey]) {
         if keys.is_empty() || self.count.load(Ordering::SeqCst) == 0 {
             return;
         }
@@ -50,7 +50,7 @@ impl WatchHub {
     }
 
     /// Ends all streams.
-    pub fn close(&self) {
+    pub(super) fn close(&self) {
         self.lock().clear();
         self.count.store(0, Ordering::SeqCst);
     }

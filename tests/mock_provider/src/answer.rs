@@ -14,11 +14,11 @@ use serde::Serialize;
 use crate::clock;
 
 /// What is sent: nearly always a whole body, which costs no allocation.
-pub type Body = Either<Full<Bytes>, UnsyncBoxBody<Bytes, Box<dyn Error + Send + Sync>>>;
+pub(crate) type Body = Either<Full<Bytes>, UnsyncBoxBody<Bytes, Box<dyn Error + Send + Sync>>>;
 
 /// The answer to a call.
 #[derive(Debug)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// Its status.
     pub status: StatusCode,
     /// Its headers, without those that the transport adds.
@@ -29,7 +29,7 @@ pub struct Answer {
 
 /// The body of an answer.
 #[derive(Debug)]
-pub enum Content {
+pub(crate) enum Content {
     /// These bytes.
     Whole(Bytes),
     /// The first half of these bytes, and then the end of the connection.
@@ -40,19 +40,19 @@ pub enum Content {
 
 impl Answer {
     /// These bytes.
-    pub fn new(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Self {
+    pub(crate) fn new(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Self {
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(content_type))]);
         Self { status, headers, content: Content::Whole(body.into()) }
     }
 
     /// JSON.
-    pub fn json(status: StatusCode, value: &impl Serialize) -> Self {
+    pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Self {
         let body = serde_json::to_vec(value).expect("keys are strings");
         Self::new(status, "application/json", body)
     }
 
     /// A page such as a proxy in front of the provider would send.
-    pub fn html(status: StatusCode) -> Self {
+    pub(crate) fn html(status: StatusCode) -> Self {
         Self::new(
             status,
             "text/html",
@@ -61,23 +61,23 @@ impl Answer {
     }
 
     /// 204.
-    pub fn nothing() -> Self {
+    pub(crate) fn nothing() -> Self {
         Self::bare(StatusCode::NO_CONTENT, Content::Whole(Bytes::new()))
     }
 
     /// This content without a header.
-    pub fn bare(status: StatusCode, content: Content) -> Self {
+    pub(crate) fn bare(status: StatusCode, content: Content) -> Self {
         Self { status, headers: HeaderMap::new(), content }
     }
 
     /// The same with a header set.
-    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+    pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
         self
     }
 
     /// The response, sent at this time.
-    pub fn into_response(mut self, now: i64) -> Response<Body> {
+    pub(crate) fn into_response(mut self, now: i64) -> Response<Body> {
         // The length of a whole body is known to the transport.
         if let Content::Cut(bytes) = &self.content {
             self.headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes.len()));

@@ -8,7 +8,7 @@ use percent_encoding::percent_decode_str;
 
 /// A request that was read to its end.
 #[derive(Debug)]
-pub struct Call {
+pub(crate) struct Call {
     /// The method.
     pub method: Method,
     /// The path as it was sent.
@@ -25,11 +25,11 @@ pub struct Call {
 
 /// The parameters of the query and of the form, in this order.
 #[derive(Debug, Default)]
-pub struct Parameters(Vec<(String, String)>);
+pub(crate) struct Parameters(Vec<(String, String)>);
 
 impl Call {
     /// The call that these parts make.
-    pub fn new(head: Parts, body: Bytes, peer: SocketAddr) -> Self {
+    pub(crate) fn new(head: Parts, body: Bytes, peer: SocketAddr) -> Self {
         Self {
             method: head.method,
             path: head.uri.path().to_owned(),
@@ -41,13 +41,13 @@ impl Call {
     }
 
     /// The header's value, if it is there and isn't empty.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let value = self.headers.get(name)?.to_str().ok()?.trim();
         (!value.is_empty()).then_some(value)
     }
 
     /// The parameters of the query and of the form.
-    pub fn parameters(&self) -> Parameters {
+    pub(crate) fn parameters(&self) -> Parameters {
         let mut parameters = Parameters::default();
         parameters.add(&self.query);
         if self.has_form() {
@@ -63,7 +63,7 @@ impl Call {
 
     /// The device's address: the last that was forwarded, which is the only one that the nearest caller vouches for, or
     /// the caller's own.
-    pub fn address(&self) -> Cow<'_, str> {
+    pub(crate) fn address(&self) -> Cow<'_, str> {
         let last = self.headers.get_all("x-forwarded-for").iter().next_back();
         let forwarded = last.and_then(|value| value.to_str().ok()).and_then(|value| value.rsplit(',').next());
         match forwarded.map(str::trim) {
@@ -75,7 +75,7 @@ impl Call {
 
 impl Parameters {
     /// The first value of the parameter that isn't empty.
-    pub fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.as_str())
     }
 
@@ -88,7 +88,7 @@ impl Parameters {
 }
 
 /// A piece of a path without its percent signs.
-pub fn decode(text: &str) -> Cow<'_, str> {
+pub(crate) fn decode(text: &str) -> Cow<'_, str> {
     percent_decode_str(text).decode_utf8_lossy()
 }
 

@@ -11,7 +11,7 @@ const BODY_LIMIT: usize = 64 << 10;
 
 /// Every call but those of the control API, in the order of arrival.
 #[derive(Debug)]
-pub struct CallLog {
+pub(crate) struct CallLog {
     is_on: bool,
     entries: Vec<Entry>,
     /// How many calls were forgotten, so that a ticket from before does not name a call from after.
@@ -31,16 +31,16 @@ struct Entry {
 
 /// A call in the log.
 #[derive(Debug, Clone, Copy)]
-pub struct Ticket(Option<usize>);
+pub(crate) struct Ticket(Option<usize>);
 
 impl CallLog {
     /// A log that keeps calls, or one that keeps nothing.
-    pub fn new(is_on: bool) -> Self {
+    pub(crate) fn new(is_on: bool) -> Self {
         Self { is_on, entries: Vec::new(), forgotten: 0 }
     }
 
     /// Notes a call that has no answer yet.
-    pub fn begin(&mut self, call: &Call) -> Ticket {
+    pub(crate) fn begin(&mut self, call: &Call) -> Ticket {
         if !self.is_on {
             return Ticket(None);
         }
@@ -56,7 +56,7 @@ impl CallLog {
     }
 
     /// Notes the answer's status.
-    pub fn finish(&mut self, ticket: Ticket, status: StatusCode) {
+    pub(crate) fn finish(&mut self, ticket: Ticket, status: StatusCode) {
         let index = ticket.0.and_then(|number| number.checked_sub(self.forgotten));
         if let Some(entry) = index.and_then(|index| self.entries.get_mut(index)) {
             entry.status = status.as_u16();
@@ -64,19 +64,19 @@ impl CallLog {
     }
 
     /// The calls.
-    pub fn entries(&self) -> &impl Serialize {
+    pub(crate) fn entries(&self) -> &impl Serialize {
         &self.entries
     }
 
     /// Forgets them.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.forgotten += self.entries.len();
         self.entries.clear();
     }
 }
 
 /// The headers by their names in lower case; the values of one that was sent several times are joined.
-pub fn headers(call: &Call) -> Map<String, Value> {
+pub(crate) fn headers(call: &Call) -> Map<String, Value> {
     let join = |name| {
         let values = call.headers.get_all(name).iter();
         values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect::<Vec<_>>().join(", ")

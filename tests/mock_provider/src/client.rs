@@ -6,7 +6,7 @@ use crate::random;
 
 /// A statement has one client: registering it again ends the former one and its tokens.
 #[derive(Debug)]
-pub struct Clients {
+pub(crate) struct Clients {
     token_seconds: u32,
     secrets: HashMap<String, String>,
     by_statement: HashMap<String, String>,
@@ -20,7 +20,7 @@ pub struct Clients {
 
 /// What a client needs to ask for tokens.
 #[derive(Debug)]
-pub struct Credentials {
+pub(crate) struct Credentials {
     /// Its id.
     pub id: String,
     /// Its secret.
@@ -29,7 +29,7 @@ pub struct Credentials {
 
 /// A new access token.
 #[derive(Debug)]
-pub struct Token {
+pub(crate) struct Token {
     /// What goes into the header.
     pub value: String,
     /// How long it lives.
@@ -44,7 +44,7 @@ struct Grant {
 
 impl Clients {
     /// Without any client.
-    pub fn new(token_seconds: u32) -> Self {
+    pub(crate) fn new(token_seconds: u32) -> Self {
         Self {
             token_seconds,
             secrets: HashMap::new(),
@@ -57,7 +57,7 @@ impl Clients {
     }
 
     /// Makes the statement's client.
-    pub fn register(&mut self, statement: &str) -> Credentials {
+    pub(crate) fn register(&mut self, statement: &str) -> Credentials {
         let client = Credentials { id: random::uuid().to_string(), secret: random::secret() };
         self.secrets.insert(client.id.clone(), client.secret.clone());
         if let Some(former) = self.by_statement.insert(statement.to_owned(), client.id.clone()) {
@@ -68,7 +68,7 @@ impl Clients {
     }
 
     /// Issues a token, unless there is no such client.
-    pub fn issue(&mut self, id: &str, secret: &str, now: i64) -> Option<Token> {
+    pub(crate) fn issue(&mut self, id: &str, secret: &str, now: i64) -> Option<Token> {
         if self.secrets.get(id)? != secret {
             return None;
         }
@@ -81,18 +81,18 @@ impl Clients {
     }
 
     /// Whether the token lives, and its client does.
-    pub fn admits(&self, token: &str, now: i64) -> bool {
+    pub(crate) fn admits(&self, token: &str, now: i64) -> bool {
         let grant = self.tokens.get(token);
         grant.is_some_and(|grant| grant.expires > now && self.secrets.contains_key(&grant.client))
     }
 
     /// Ends every token.
-    pub fn forget_tokens(&mut self) {
+    pub(crate) fn forget_tokens(&mut self) {
         self.tokens.clear();
     }
 
     /// Ends every client, and with it its tokens.
-    pub fn forget_clients(&mut self) {
+    pub(crate) fn forget_clients(&mut self) {
         self.secrets.clear();
         self.by_statement.clear();
         self.tokens.clear();

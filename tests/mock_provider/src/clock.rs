@@ -6,18 +6,18 @@ use http::HeaderValue;
 
 /// The system's time and how far tests have moved it.
 #[derive(Debug, Default)]
-pub struct Clock {
+pub(crate) struct Clock {
     offset: i64,
 }
 
 impl Clock {
     /// Now.
-    pub fn now(&self) -> i64 {
+    pub(crate) fn now(&self) -> i64 {
         system_time() + self.offset
     }
 
     /// Moves the clock, back if this is negative.
-    pub fn advance(&mut self, milliseconds: i64) {
+    pub(crate) fn advance(&mut self, milliseconds: i64) {
         self.offset += milliseconds;
     }
 }
@@ -29,7 +29,7 @@ fn system_time() -> i64 {
 }
 
 /// The time as a `Date` header says it (RFC 9110, section 5.6.7).
-pub fn http_date(now: i64) -> HeaderValue {
+pub(crate) fn http_date(now: i64) -> HeaderValue {
     const DAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
     const MONTHS: [&str; 12] =
         ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];

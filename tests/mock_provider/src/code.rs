@@ -15,11 +15,11 @@ const CAPACITY: usize = 50_000;
 
 /// A code such as the TV shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Code([u8; 7]);
+pub(crate) struct Code([u8; 7]);
 
 /// What is known by its code.
 #[derive(Debug)]
-pub struct Codes<T> {
+pub(crate) struct Codes<T> {
     held: HashMap<Code, Held<T>>,
     /// When each expires, among them codes that were deleted before.
     ends: BinaryHeap<Reverse<(i64, Code)>>,
@@ -33,7 +33,7 @@ struct Held<T> {
 
 impl Code {
     /// A new code.
-    pub fn random() -> Self {
+    pub(crate) fn random() -> Self {
         const LETTERS: &[u8; 36] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
         Self(random::bytes().map(|byte: u8| LETTERS[usize::from(byte) % LETTERS.len()]))
     }
@@ -44,7 +44,7 @@ impl Code {
     }
 
     /// The code as text.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         str::from_utf8(&self.0).unwrap_or_default()
     }
 }
@@ -63,26 +63,26 @@ impl<T> Default for Codes<T> {
 
 impl<T> Codes<T> {
     /// Holds the value until then.
-    pub fn insert(&mut self, code: Code, expires: i64, now: i64, value: T) {
+    pub(crate) fn insert(&mut self, code: Code, expires: i64, now: i64, value: T) {
         self.held.insert(code, Held { expires, value });
         self.ends.push(Reverse((expires, code)));
         self.drop_expired(now);
     }
 
     /// What is known by the code.
-    pub fn get_mut(&mut self, code: &str, now: i64) -> Option<&mut T> {
+    pub(crate) fn get_mut(&mut self, code: &str, now: i64) -> Option<&mut T> {
         let held = self.held.get_mut(&Code::parse(code)?)?;
         (held.expires > now).then_some(&mut held.value)
     }
 
     /// Takes out what is known by the code.
-    pub fn remove(&mut self, code: &str, now: i64) -> Option<T> {
+    pub(crate) fn remove(&mut self, code: &str, now: i64) -> Option<T> {
         let held = self.held.remove(&Code::parse(code)?)?;
         (held.expires > now).then_some(held.value)
     }
 
     /// How many are alive.
-    pub fn count(&mut self, now: i64) -> usize {
+    pub(crate) fn count(&mut self, now: i64) -> usize {
         self.drop_expired(now);
         self.held.len()
     }

@@ -19,7 +19,7 @@ struct Login {
 }
 
 /// The answer of the control API.
-pub fn answer(mock: &mut Mock, call: &Call) -> Answer {
+pub(crate) fn answer(mock: &mut Mock, call: &Call) -> Answer {
     operate(mock, call).unwrap_or_else(|refusal| refusal)
 }
 

@@ -33,7 +33,12 @@ struct Subject<'a> {
 }
 
 /// `POST /api/v2/{serviceProvider}/decisions/authorize/{mvpd}`
-pub fn authorize(mock: &mut Mock, call: &Call, service_provider: &str, mvpd: &str) -> Result<Answer, Answer> {
+pub(crate) fn authorize(
+    mock: &mut Mock,
+    call: &Call,
+    service_provider: &str,
+    mvpd: &str,
+) -> Result<Answer, Answer> {
     let device = viewer::device_id(call)?;
     viewer::device(call)?;
     let request =

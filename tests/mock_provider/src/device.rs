@@ -18,13 +18,13 @@ static LENIENT: LazyLock<GeneralPurpose> = LazyLock::new(|| {
 });
 
 /// The bytes that this is base64 of.
-pub fn decode(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     LENIENT.decode(text).ok()
 }
 
 /// What is known of a device: what it sent and where it called from.
 #[derive(Debug)]
-pub struct Device {
+pub(crate) struct Device {
     /// What it says of itself.
     pub info: DeviceInfo,
     /// Its `User-Agent`.
@@ -37,18 +37,18 @@ pub struct Device {
 
 impl Device {
     /// Reads what was sent: base64 of a JSON object.
-    pub fn parse(encoded: &str, user_agent: Option<&str>, address: &str, port: u16) -> Option<Self> {
+    pub(crate) fn parse(encoded: &str, user_agent: Option<&str>, address: &str, port: u16) -> Option<Self> {
         let info = DeviceInfo::parse(&decode(encoded)?)?;
         Some(Self { info, user_agent: user_agent.map(str::to_owned), address: address.to_owned(), port })
     }
 
     /// Base64 of the normalized form, as v1 shows it.
-    pub fn encode(&self) -> String {
+    pub(crate) fn encode(&self) -> String {
         BASE64_STANDARD.encode(serde_json::to_vec(&Normalized::of(self)).expect("keys are strings"))
     }
 
     /// The normalized form as v2 shows it: what is absent is left out, since its schema knows no null.
-    pub fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         let mut device = serde_json::to_value(Normalized::of(self)).expect("keys are strings");
         without_nulls(&mut device);
         if !HARDWARE_TYPES.split(',').any(|known| device["type"] == known) {

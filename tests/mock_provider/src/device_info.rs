@@ -6,7 +6,7 @@ use serde_json::Value;
 /// What a device says of itself.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct DeviceInfo {
+pub(crate) struct DeviceInfo {
     pub primary_hardware_type: Text,
     pub model: Text,
     pub version: Text,
@@ -33,7 +33,7 @@ pub struct DeviceInfo {
 
 impl DeviceInfo {
     /// Reads a JSON object, and nothing else: an array would be taken for the members in order.
-    pub fn parse(json: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(json: &[u8]) -> Option<Self> {
         let is_object = json.trim_ascii_start().starts_with(b"{");
         is_object.then(|| serde_json::from_slice(json).ok()).flatten()
     }
@@ -42,7 +42,7 @@ impl DeviceInfo {
 /// A value as text: devices send numbers as numbers and as strings.
 #[derive(Debug, Default, Deserialize)]
 #[serde(from = "Value")]
-pub struct Text(Option<String>);
+pub(crate) struct Text(Option<String>);
 
 impl From<Value> for Text {
     fn from(value: Value) -> Self {
@@ -56,12 +56,12 @@ impl From<Value> for Text {
 
 impl Text {
     /// The text, if there is any.
-    pub fn get(&self) -> Option<&str> {
+    pub(crate) fn get(&self) -> Option<&str> {
         self.0.as_deref()
     }
 
     /// The number that the text is, or 0.
-    pub fn number(&self) -> u32 {
+    pub(crate) fn number(&self) -> u32 {
         self.get().and_then(|text| text.parse().ok()).unwrap_or_default()
     }
 }

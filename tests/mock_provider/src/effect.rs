@@ -13,7 +13,7 @@ use crate::{
 
 /// The connection is to be closed without an answer.
 #[derive(Debug)]
-pub struct Closed;
+pub(crate) struct Closed;
 
 impl fmt::Display for Closed {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -24,7 +24,11 @@ impl fmt::Display for Closed {
 impl Error for Closed {}
 
 /// The answer under this effect.
-pub async fn apply(effect: &Effect, call: &Call, normal: impl FnOnce() -> Answer) -> Result<Answer, Closed> {
+pub(crate) async fn apply(
+    effect: &Effect,
+    call: &Call,
+    normal: impl FnOnce() -> Answer,
+) -> Result<Answer, Closed> {
     Ok(match effect {
         Effect::Hang {} => future::pending().await,
         Effect::Close {} => return Err(Closed),

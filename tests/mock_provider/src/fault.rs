@@ -10,11 +10,11 @@ use crate::call::Call;
 
 /// The faults, in the order in which they were added.
 #[derive(Debug, Default)]
-pub struct Faults(Vec<Fault>);
+pub(crate) struct Faults(Vec<Fault>);
 
 /// Something that is to go wrong.
 #[derive(Debug)]
-pub struct Fault {
+pub(crate) struct Fault {
     scope: Scope,
     effect: Rc<Effect>,
 }
@@ -37,7 +37,7 @@ struct Scope {
 /// What happens to a call.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Effect {
+pub(crate) enum Effect {
     /// This answer.
     Status {
         /// Its status.
@@ -113,7 +113,7 @@ fn headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HeaderMap, D::E
 
 impl Fault {
     /// Reads a fault: its scope's members, and exactly one that names an effect.
-    pub fn parse(body: &[u8]) -> serde_json::Result<Self> {
+    pub(crate) fn parse(body: &[u8]) -> serde_json::Result<Self> {
         let members: Map<String, Value> = serde_json::from_slice(body)?;
         let is_scope = |name: &String| ["path", "method", "skip", "times"].contains(&name.as_str());
         let (scope, effect): (Map<_, _>, Map<_, _>) =
@@ -127,17 +127,17 @@ impl Fault {
 
 impl Faults {
     /// Adds one.
-    pub fn add(&mut self, fault: Fault) {
+    pub(crate) fn add(&mut self, fault: Fault) {
         self.0.push(fault);
     }
 
     /// Removes all.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.0.clear();
     }
 
     /// The effect of the first fault that hits the call. A fault counts only the calls that no fault before it has hit.
-    pub fn hit(&mut self, call: &Call) -> Option<Rc<Effect>> {
+    pub(crate) fn hit(&mut self, call: &Call) -> Option<Rc<Effect>> {
         let fault = self.0.iter_mut().find_map(|fault| fault.scope.hits(call).then_some(&fault.effect));
         fault.cloned()
     }

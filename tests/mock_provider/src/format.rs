@@ -4,7 +4,7 @@ use crate::call::Call;
 
 /// JSON or XML.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     /// JSON.
     Json,
     /// XML.
@@ -14,7 +14,7 @@ pub enum Format {
 impl Format {
     /// What the call asks for: by the path's extension, by `format` or by `Accept`. Nothing in particular is XML for a
     /// registration code, as old clients expect it, and JSON for all else.
-    pub fn of(call: &Call) -> Self {
+    pub(crate) fn of(call: &Call) -> Self {
         let extension = Self::split(&call.path).1;
         let parameter = || call.parameters().get("format").and_then(Self::find);
         let accepted = || call.header("accept").and_then(Self::find);
@@ -23,7 +23,7 @@ impl Format {
     }
 
     /// The path without its extension, and the format that this asks for.
-    pub fn split(path: &str) -> (&str, Option<Self>) {
+    pub(crate) fn split(path: &str) -> (&str, Option<Self>) {
         let json = path.strip_suffix(".json").map(|path| (path, Some(Self::Json)));
         json.or_else(|| path.strip_suffix(".xml").map(|path| (path, Some(Self::Xml)))).unwrap_or((path, None))
     }

@@ -8,7 +8,7 @@ use crate::{device::Device, device_info::DeviceInfo};
 /// What is shown of a device.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Normalized<'a> {
+pub(crate) struct Normalized<'a> {
     r#type: &'a str,
     model: Option<&'a str>,
     version: Version,
@@ -77,7 +77,7 @@ struct Connection<'a> {
 
 impl<'a> Normalized<'a> {
     /// What is shown of the device.
-    pub fn of(device: &'a Device) -> Self {
+    pub(crate) fn of(device: &'a Device) -> Self {
         let info = &device.info;
         Self {
             r#type: info.primary_hardware_type.get().unwrap_or("Unknown"),

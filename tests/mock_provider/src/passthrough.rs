@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// `GET|POST /api/v1/…`: what came.
-pub fn echo(call: &Call) -> Answer {
+pub(crate) fn echo(call: &Call) -> Answer {
     let echo = json!({
         "method": call.method.as_str(),
         "path": call.path,
@@ -23,7 +23,7 @@ pub fn echo(call: &Call) -> Answer {
 }
 
 /// `GET /api/v1/stream?bytes=N`: so many bytes, in chunks.
-pub fn stream(call: &Call) -> Answer {
+pub(crate) fn stream(call: &Call) -> Answer {
     let length = call.parameters().get("bytes").and_then(|text| text.parse().ok()).unwrap_or_default();
     Answer::bare(StatusCode::OK, Content::MadeUp(length))
         .header(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/octet-stream"))

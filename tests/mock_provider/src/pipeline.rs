@@ -20,7 +20,7 @@ const BODY_LIMIT: usize = 64 << 20;
 
 /// The mock as a service.
 #[derive(Clone)]
-pub struct Provider {
+pub(crate) struct Provider {
     /// What is remembered, for one thread.
     pub mock: Rc<RefCell<Mock>>,
     /// What every answer takes at least.
@@ -29,7 +29,7 @@ pub struct Provider {
 
 impl Provider {
     /// The answer, or an error that closes the connection without one.
-    pub async fn answer(
+    pub(crate) async fn answer(
         &self,
         request: Request<Incoming>,
         peer: SocketAddr,

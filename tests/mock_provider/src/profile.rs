@@ -18,24 +18,24 @@ const TTL: i64 = 30 * 24 * 3600 * 1000;
 
 /// A viewer's login on a device.
 #[derive(Debug, Clone, Copy)]
-pub struct Login {
+pub(crate) struct Login {
     not_before: i64,
     not_after: i64,
 }
 
 /// The logins, by service provider, device and operator.
 #[derive(Debug, Default)]
-pub struct Logins(HashMap<(String, String, String), Login>);
+pub(crate) struct Logins(HashMap<(String, String, String), Login>);
 
 impl Logins {
     /// The viewer has logged in.
-    pub fn insert(&mut self, service_provider: &str, device: &str, mvpd: &str, now: i64) {
+    pub(crate) fn insert(&mut self, service_provider: &str, device: &str, mvpd: &str, now: i64) {
         let login = Login { not_before: now, not_after: now + TTL };
         self.0.insert((service_provider.to_owned(), device.to_owned(), mvpd.to_owned()), login);
     }
 
     /// The login, unless its time is over.
-    pub fn find(&self, service_provider: &str, device: &str, mvpd: &str, now: i64) -> Option<Login> {
+    pub(crate) fn find(&self, service_provider: &str, device: &str, mvpd: &str, now: i64) -> Option<Login> {
         // Nobody has logged in when a benchmark runs: then not even the key is made.
         if self.0.is_empty() {
             return None;
@@ -58,7 +58,7 @@ impl Login {
 }
 
 /// `GET /api/v2/{serviceProvider}/profiles/code/{code}`
-pub fn by_code(mock: &mut Mock, service_provider: &str, code: &str) -> Result<Answer, Answer> {
+pub(crate) fn by_code(mock: &mut Mock, service_provider: &str, code: &str) -> Result<Answer, Answer> {
     let session =
         session::find(mock, service_provider, code).ok_or_else(|| problem::INVALID_CODE.answer())?;
     let Some(mvpd) = session.login.clone() else { return Ok(profiles("", None)) };
@@ -68,7 +68,12 @@ pub fn by_code(mock: &mut Mock, service_provider: &str, code: &str) -> Result<An
 }
 
 /// `GET /api/v2/{serviceProvider}/profiles/{mvpd}`
-pub fn by_mvpd(mock: &mut Mock, call: &Call, service_provider: &str, mvpd: &str) -> Result<Answer, Answer> {
+pub(crate) fn by_mvpd(
+    mock: &mut Mock,
+    call: &Call,
+    service_provider: &str,
+    mvpd: &str,
+) -> Result<Answer, Answer> {
     let device = viewer::device_id(call)?;
     viewer::device(call)?;
     let now = mock.clock.now();

@@ -11,7 +11,7 @@ use crate::{answer::Answer, call::Call, code::Code, device::Device, format::Form
 
 /// What is kept of a registration code.
 #[derive(Debug)]
-pub struct Record {
+pub(crate) struct Record {
     /// Its id.
     pub id: Uuid,
     /// The code.
@@ -78,7 +78,7 @@ const APPLICATION: Application =
 
 impl Record {
     /// The record in the format that was asked for.
-    pub fn answer(&self, call: &Call, status: StatusCode) -> Answer {
+    pub(crate) fn answer(&self, call: &Call, status: StatusCode) -> Answer {
         match Format::of(call) {
             Format::Json => Answer::json(status, &self.shown()),
             Format::Xml => xml(status, self.shown().to_xml()),
@@ -108,7 +108,7 @@ impl Record {
 }
 
 /// The documented error.
-pub fn error(call: &Call, status: StatusCode, message: &str) -> Answer {
+pub(crate) fn error(call: &Call, status: StatusCode, message: &str) -> Answer {
     let code = status.as_u16();
     match Format::of(call) {
         Format::Json => Answer::json(status, &ErrorBody { status: code, message }),
@@ -120,7 +120,7 @@ pub fn error(call: &Call, status: StatusCode, message: &str) -> Answer {
 }
 
 /// The error about a parameter that is missing.
-pub fn missing(call: &Call, name: &str) -> Answer {
+pub(crate) fn missing(call: &Call, name: &str) -> Answer {
     error(call, StatusCode::BAD_REQUEST, &format!("Required '{name}' is not present"))
 }
 

@@ -17,7 +17,7 @@ const MAX_TTL: i64 = 36_000;
 const DEPRECATED: [&str; 5] = ["deviceType", "deviceUser", "appId", "appVersion", "registrationURL"];
 
 /// `POST /reggie/v1/{requestor}/regcode`
-pub fn create(mock: &mut Mock, call: &Call, requestor: &str) -> Result<Answer, Answer> {
+pub(crate) fn create(mock: &mut Mock, call: &Call, requestor: &str) -> Result<Answer, Answer> {
     let parameters = call.parameters();
     let device_id = parameters.get("deviceId").ok_or_else(|| record::missing(call, "deviceId"))?;
     let device = device(call, &parameters)?;
@@ -40,13 +40,13 @@ pub fn create(mock: &mut Mock, call: &Call, requestor: &str) -> Result<Answer, A
 }
 
 /// `GET /reggie/v1/{requestor}/regcode/{code}`
-pub fn read(mock: &mut Mock, call: &Call, requestor: &str, code: &str) -> Result<Answer, Answer> {
+pub(crate) fn read(mock: &mut Mock, call: &Call, requestor: &str, code: &str) -> Result<Answer, Answer> {
     let record = find(mock, requestor, code).ok_or_else(|| not_found(call))?;
     Ok(record.answer(call, StatusCode::OK))
 }
 
 /// `DELETE /reggie/v1/{requestor}/regcode/{code}`
-pub fn delete(mock: &mut Mock, call: &Call, requestor: &str, code: &str) -> Result<Answer, Answer> {
+pub(crate) fn delete(mock: &mut Mock, call: &Call, requestor: &str, code: &str) -> Result<Answer, Answer> {
     find(mock, requestor, code).ok_or_else(|| not_found(call))?;
     let now = mock.clock.now();
     mock.records.remove(code, now);
@@ -54,7 +54,7 @@ pub fn delete(mock: &mut Mock, call: &Call, requestor: &str, code: &str) -> Resu
 }
 
 /// The record, if it is this requestor's.
-pub fn find<'a>(mock: &'a mut Mock, requestor: &str, code: &str) -> Option<&'a Record> {
+pub(crate) fn find<'a>(mock: &'a mut Mock, requestor: &str, code: &str) -> Option<&'a Record> {
     let now = mock.clock.now();
     mock.records.get_mut(code, now).map(|record| &*record).filter(|record| record.requestor == requestor)
 }

@@ -15,7 +15,7 @@ struct Registration {
 }
 
 /// `POST /o/client/register`
-pub fn register(mock: &mut Mock, call: &Call) -> Result<Answer, Answer> {
+pub(crate) fn register(mock: &mut Mock, call: &Call) -> Result<Answer, Answer> {
     let sent: Registration = serde_json::from_slice(&call.body).map_err(|_| refusal("invalid_request"))?;
     let statement = sent.software_statement.filter(|text| !text.is_empty());
     let statement = statement.ok_or_else(|| refusal("invalid_request"))?;
@@ -41,7 +41,7 @@ pub fn register(mock: &mut Mock, call: &Call) -> Result<Answer, Answer> {
 }
 
 /// `POST /o/client/token`
-pub fn token(mock: &mut Mock, call: &Call) -> Result<Answer, Answer> {
+pub(crate) fn token(mock: &mut Mock, call: &Call) -> Result<Answer, Answer> {
     let parameters = call.parameters();
     let required = |name| parameters.get(name).ok_or_else(|| refusal("invalid_request"));
     let (id, secret) = (required("client_id")?, required("client_secret")?);

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// `DELETE /reset-tempass/v3/reset`
-pub fn specific(mock: &mut Mock, call: &Call) -> Result<Answer, Answer> {
+pub(crate) fn specific(mock: &mut Mock, call: &Call) -> Result<Answer, Answer> {
     reset(mock, call, "device_id", |subject| match subject {
         Subject::Device(device) => Some(device),
         Subject::Identity(_) => None,
@@ -17,7 +17,7 @@ pub fn specific(mock: &mut Mock, call: &Call) -> Result<Answer, Answer> {
 }
 
 /// `DELETE /reset-tempass/v3/reset/generic`
-pub fn generic(mock: &mut Mock, call: &Call) -> Result<Answer, Answer> {
+pub(crate) fn generic(mock: &mut Mock, call: &Call) -> Result<Answer, Answer> {
     reset(mock, call, "key", |subject| match subject {
         Subject::Identity(identity) => Some(identity),
         Subject::Device(_) => None,

@@ -15,7 +15,7 @@ use crate::{
 type Result = std::result::Result<Answer, Answer>;
 
 /// The answer as the provider would give it.
-pub fn answer(mock: &mut Mock, call: &Call) -> Answer {
+pub(crate) fn answer(mock: &mut Mock, call: &Call) -> Answer {
     let answer = admit(mock, call).and_then(|()| operate(mock, call));
     answer.unwrap_or_else(|refusal| refusal)
 }

@@ -12,7 +12,7 @@ use crate::pipeline::Provider;
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Serves every connection until the future is dropped.
-pub async fn serve(listener: TcpListener, provider: Provider) {
+pub(crate) async fn serve(listener: TcpListener, provider: Provider) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {

@@ -21,7 +21,7 @@ const PARAMETERS: [&str; 3] = ["mvpd", "domainName", "redirectUrl"];
 
 /// What is kept of a session.
 #[derive(Debug)]
-pub struct Session {
+pub(crate) struct Session {
     /// Where the viewer is to log in, when it was sent.
     pub mvpd: Option<String>,
     /// With whom the viewer has logged in.
@@ -37,7 +37,7 @@ pub struct Session {
 }
 
 /// `POST /api/v2/{serviceProvider}/sessions`
-pub fn create(mock: &mut Mock, call: &Call, service_provider: &str) -> Result<Answer, Answer> {
+pub(crate) fn create(mock: &mut Mock, call: &Call, service_provider: &str) -> Result<Answer, Answer> {
     let (device_id, device) = (viewer::device_id(call)?, viewer::device(call)?);
     let parameters = call.parameters();
     let mvpd = parameters.get("mvpd");
@@ -66,7 +66,7 @@ pub fn create(mock: &mut Mock, call: &Call, service_provider: &str) -> Result<An
 }
 
 /// `GET /api/v2/{serviceProvider}/sessions/{code}`
-pub fn read(mock: &mut Mock, service_provider: &str, code: &str) -> Result<Answer, Answer> {
+pub(crate) fn read(mock: &mut Mock, service_provider: &str, code: &str) -> Result<Answer, Answer> {
     let session = find(mock, service_provider, code).ok_or_else(|| problem::INVALID_CODE.answer())?;
     let body = json!({
         "existingParameters": session.existing,
@@ -79,7 +79,7 @@ pub fn read(mock: &mut Mock, service_provider: &str, code: &str) -> Result<Answe
 }
 
 /// The session, if it is this service provider's.
-pub fn find<'a>(mock: &'a mut Mock, service_provider: &str, code: &str) -> Option<&'a mut Session> {
+pub(crate) fn find<'a>(mock: &'a mut Mock, service_provider: &str, code: &str) -> Option<&'a mut Session> {
     let now = mock.clock.now();
     mock.sessions.get_mut(code, now).filter(|session| session.service_provider == service_provider)
 }

@@ -7,7 +7,7 @@ use crate::{
 
 /// All of it.
 #[derive(Debug)]
-pub struct Mock {
+pub(crate) struct Mock {
     /// The time.
     pub clock: Clock,
     /// Clients and their tokens.
@@ -30,7 +30,7 @@ pub struct Mock {
 
 impl Mock {
     /// Remembers nothing yet.
-    pub fn new(token_seconds: u32, throttles: bool, records_calls: bool) -> Self {
+    pub(crate) fn new(token_seconds: u32, throttles: bool, records_calls: bool) -> Self {
         Self {
             clock: Clock::default(),
             clients: Clients::new(token_seconds),

@@ -7,19 +7,19 @@ const BURST: i64 = 10;
 
 /// A token bucket an address, each told by the time at which it will be full again: that is all there is to know of it.
 #[derive(Debug, Default)]
-pub struct Throttle {
+pub(crate) struct Throttle {
     full_at: HashMap<String, i64>,
     sweep_at: usize,
 }
 
 impl Throttle {
     /// Whether the path is throttled at all.
-    pub fn covers(path: &str) -> bool {
+    pub(crate) fn covers(path: &str) -> bool {
         ["/o/client/", "/reggie/v1/", "/api/v1/", "/api/v2/"].iter().any(|prefix| path.starts_with(prefix))
     }
 
     /// Whether the address may call now; if so it has.
-    pub fn admit(&mut self, address: &str, now: i64) -> bool {
+    pub(crate) fn admit(&mut self, address: &str, now: i64) -> bool {
         self.sweep(now);
         // After the clock was moved back a bucket is empty at worst.
         let full_at = self.full_at.get(address).map_or(now, |&time| time.clamp(now, now + BURST * INTERVAL));

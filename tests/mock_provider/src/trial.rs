@@ -8,7 +8,7 @@ const HOUR: i64 = 3600 * 1000;
 
 /// What a TempPass allows.
 #[derive(Debug)]
-pub struct Rule {
+pub(crate) struct Rule {
     duration: i64,
     /// How many resources, if it is a promotional one.
     max_resources: Option<usize>,
@@ -16,7 +16,7 @@ pub struct Rule {
 
 /// Whose trial it is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Subject {
+pub(crate) enum Subject {
     /// The device's, by its decoded fingerprint.
     Device(String),
     /// The viewer's, by what the identity says.
@@ -25,14 +25,14 @@ pub enum Subject {
 
 /// A trial that has begun.
 #[derive(Debug, Clone)]
-pub struct Trial {
+pub(crate) struct Trial {
     started: i64,
     resources: Vec<String>,
 }
 
 /// Why a trial does not authorize.
 #[derive(Debug, Clone, Copy)]
-pub enum Denial {
+pub(crate) enum Denial {
     /// Its time is over.
     Duration,
     /// It has as many resources as it may have.
@@ -41,11 +41,11 @@ pub enum Denial {
 
 /// All trials. A device and a viewer that met share what they have used, and yet each can be reset alone.
 #[derive(Debug, Default)]
-pub struct Trials(HashMap<(String, String), HashMap<Subject, Trial>>);
+pub(crate) struct Trials(HashMap<(String, String), HashMap<Subject, Trial>>);
 
 impl Rule {
     /// The rule of the operator, if it is a TempPass.
-    pub fn of(mvpd: &str) -> Option<Self> {
+    pub(crate) fn of(mvpd: &str) -> Option<Self> {
         if mvpd.starts_with("TempPassREF") {
             Some(Self { duration: 24 * HOUR, max_resources: Some(5) })
         } else {
@@ -54,32 +54,32 @@ impl Rule {
     }
 
     /// Whether it is promotional: for viewers as well as for devices.
-    pub fn is_promotional(&self) -> bool {
+    pub(crate) fn is_promotional(&self) -> bool {
         self.max_resources.is_some()
     }
 }
 
 /// Those whose trial this is.
-pub fn subjects(rule: &Rule, device: String, identity: Option<String>) -> Vec<Subject> {
+pub(crate) fn subjects(rule: &Rule, device: String, identity: Option<String>) -> Vec<Subject> {
     let identity = identity.filter(|_| rule.is_promotional()).map(Subject::Identity);
     [Subject::Device(device)].into_iter().chain(identity).collect()
 }
 
 impl Trials {
     /// The trial of any of the subjects; if several have one, what is stricter of each.
-    pub fn find(&self, service_provider: &str, mvpd: &str, subjects: &[Subject]) -> Option<Trial> {
+    pub(crate) fn find(&self, service_provider: &str, mvpd: &str, subjects: &[Subject]) -> Option<Trial> {
         let trials = self.0.get(&key(service_provider, mvpd))?;
         subjects.iter().filter_map(|subject| trials.get(subject)).cloned().reduce(Trial::merge)
     }
 
     /// Keeps the trial for each of the subjects.
-    pub fn keep(&mut self, service_provider: &str, mvpd: &str, subjects: Vec<Subject>, trial: &Trial) {
+    pub(crate) fn keep(&mut self, service_provider: &str, mvpd: &str, subjects: Vec<Subject>, trial: &Trial) {
         let trials = self.0.entry(key(service_provider, mvpd)).or_default();
         trials.extend(subjects.into_iter().map(|subject| (subject, trial.clone())));
     }
 
     /// Resets the trials of these subjects.
-    pub fn reset(&mut self, service_provider: &str, mvpd: &str, is_meant: impl Fn(&Subject) -> bool) {
+    pub(crate) fn reset(&mut self, service_provider: &str, mvpd: &str, is_meant: impl Fn(&Subject) -> bool) {
         if let Some(trials) = self.0.get_mut(&key(service_provider, mvpd)) {
             trials.retain(|subject, _| !is_meant(subject));
         }
@@ -92,7 +92,7 @@ fn key(service_provider: &str, mvpd: &str) -> (String, String) {
 
 impl Trial {
     /// A trial that begins now.
-    pub fn begin(now: i64) -> Self {
+    pub(crate) fn begin(now: i64) -> Self {
         Self { started: now, resources: Vec::new() }
     }
 
@@ -105,17 +105,17 @@ impl Trial {
     }
 
     /// When it ends.
-    pub fn ends(&self, rule: &Rule) -> i64 {
+    pub(crate) fn ends(&self, rule: &Rule) -> i64 {
         self.started + rule.duration
     }
 
     /// Whether its time is over.
-    pub fn is_over(&self, rule: &Rule, now: i64) -> bool {
+    pub(crate) fn is_over(&self, rule: &Rule, now: i64) -> bool {
         now >= self.ends(rule)
     }
 
     /// Uses the resource. One that was used before can be used until the time is over.
-    pub fn take(&mut self, resource: &str, rule: &Rule, now: i64) -> Result<(), Denial> {
+    pub(crate) fn take(&mut self, resource: &str, rule: &Rule, now: i64) -> Result<(), Denial> {
         if self.is_over(rule, now) {
             return Err(Denial::Duration);
         }
@@ -131,7 +131,7 @@ impl Trial {
     }
 
     /// The trial as a profile.
-    pub fn to_json(&self, rule: &Rule) -> Value {
+    pub(crate) fn to_json(&self, rule: &Rule) -> Value {
         let plain = |value: Value| json!({ "value": value, "state": "plain" });
         let mut attributes = json!({ "expiration_date": plain(json!(self.ends(rule))) });
         if let Some(max) = rule.max_resources {

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The device's identifier, decoded.
-pub fn device_id(call: &Call) -> Result<String, Answer> {
+pub(crate) fn device_id(call: &Call) -> Result<String, Answer> {
     let header = call.header("ap-device-identifier").unwrap_or_default();
     let decoded = header.strip_prefix("fingerprint ").and_then(|text| device::decode(text.trim()));
     let text = decoded.and_then(|bytes| String::from_utf8(bytes).ok()).filter(|text| !text.is_empty());
@@ -18,7 +18,7 @@ pub fn device_id(call: &Call) -> Result<String, Answer> {
 }
 
 /// The device's description.
-pub fn device(call: &Call) -> Result<Device, Answer> {
+pub(crate) fn device(call: &Call) -> Result<Device, Answer> {
     let user_agent = call.header("user-agent");
     let header = call.header("x-device-info");
     let device =
@@ -28,7 +28,7 @@ pub fn device(call: &Call) -> Result<Device, Answer> {
 
 /// The viewer's identity for promotional trials: the address in the header, whatever it is made of. `None` when there is
 /// no header or none that can be read.
-pub fn identity(call: &Call) -> Option<String> {
+pub(crate) fn identity(call: &Call) -> Option<String> {
     let decoded = device::decode(call.header("ap-temppass-identity")?)?;
     let identity: Value = serde_json::from_slice(&decoded).ok()?;
     Some(identity.get("email")?.as_str()?.to_owned())

@@ -37,7 +37,7 @@ pub(super) struct Record {
 }
 
 impl Record {
-    pub fn read(answer: &Answer, now: Timestamp) -> Result<Self> {
+    pub(super) fn read(answer: &Answer, now: Timestamp) -> Result<Self> {
         let body: Value = serde_json::from_slice(&answer.body)
             .map_err(|_| unreadable(answer, "its answer is not the JSON that was asked for"))?;
         let missing = |problem| unreadable(answer, problem);

@@ -52,7 +52,7 @@ const FIRST_RETRY: Duration = Duration::from_secs(10);
 const LONGEST_RETRY: Duration = Duration::from_secs(10 * 60);
 
 /// Who is told of each run, with the schedule's name.
-pub type OnRun = Arc<dyn Fn(&str, &Outcome) + Send + Sync>;
+pub(crate) type OnRun = Arc<dyn Fn(&str, &Outcome) + Send + Sync>;
 
 /// Runs schedules.
 #[derive(Clone)]
