@@ -1,6 +1,6 @@
 //! What operators ask of an installation by commands. A running server is asked over a Unix socket in its data folder;
 //! where none runs, the command opens the folder and does the same itself. Either way it is
-//! [`OperatorService`](crate::service::operator::OperatorService) that does it; here is how its commands are carried.
+//! `service::operator` that does it; here is how its commands are carried.
 //!
 //! Each command has a path of its own under the version of what is said. Whoever asks for another one is told so.
 

@@ -27,7 +27,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Args)]
 pub(super) struct Token {
-    /// The REST face to ask, such as https://api.example.com; the local server's where left out.
+    /// The REST face to ask, such as `https://api.example.com`; the local server's where left out.
     #[arg(long, value_name = "URL")]
     url: Option<Url>,
     /// A file with the software statement to register with; where left out, the local server mints one.
