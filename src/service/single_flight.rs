@@ -1,4 +1,7 @@
 //! One at a time for each key: a repeat that arrives while the first runs waits for it.
+//!
+//! Of our own, in 30 lines: `keyed-lock` 0.2 never forgets a key whose waiter gave up, and `lockable` 0.2, which does, would
+//! bring six crates. `tokio::sync::Mutex` does the waiting.
 
 use std::{
     collections::HashMap,

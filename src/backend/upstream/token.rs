@@ -5,10 +5,7 @@
 //! and not more than [`WAITING_MAX`] wait.
 
 use std::{
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -62,7 +59,6 @@ struct Inner {
     turn: Arc<AsyncMutex<()>>,
     /// Who may wait for the turn: some do so on tasks that outlive their callers.
     waiting: Semaphore,
-    renewing: AtomicBool,
     /// The token that was got last in the place of a refused one, and when.
     replaced: Mutex<Option<(SecretText, MonotonicInstant)>>,
     /// None could be got.
@@ -102,7 +98,6 @@ impl Tokens {
             current: ArcSwapOption::empty(),
             turn: Arc::default(),
             waiting: Semaphore::new(WAITING_MAX),
-            renewing: AtomicBool::new(false),
             replaced: Mutex::default(),
             failure: Pauses::default(),
             refusal: Pauses::default(),
@@ -164,14 +159,13 @@ impl Tokens {
     }
 
     fn renew_behind(&self, due: &Arc<Token>) {
-        if self.inner.renewing.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let (renewing, due) = (Renewing(Arc::clone(&self.inner)), Arc::clone(due));
+        // Whoever has the turn gets another one.
+        let Ok(turn) = Arc::clone(&self.inner.turn).try_lock_owned() else { return };
+        let (inner, due) = (Arc::clone(&self.inner), Arc::clone(due));
         self.spawn(async move {
-            let _turn = renewing.0.turn.lock().await;
+            let _turn = turn;
             // Where it fails that is logged; the token is good still.
-            let _ = renewing.0.obtain(&Want::Another(due)).await;
+            let _ = inner.obtain(&Want::Another(due)).await;
         });
     }
 
@@ -193,15 +187,6 @@ impl Tokens {
         work: impl Future<Output = T> + Send + 'static,
     ) -> tokio::task::JoinHandle<T> {
         self.inner.parts.tasks.spawn(work)
-    }
-}
-
-/// Somebody renews, however that ends.
-struct Renewing(Arc<Inner>);
-
-impl Drop for Renewing {
-    fn drop(&mut self) {
-        self.0.renewing.store(false, Ordering::Release);
     }
 }
 
