@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 
 use crate::{
     admin::{AdminListener, BindSocketError},
-    config::{Config, ConfigError, CorsOrigin, ValidConfig},
+    config::{Config, ConfigError, ValidConfig},
     domain::{
         clock::{SharedClock, SystemClock},
         error::{Error, StoreError},
@@ -92,9 +92,8 @@ impl Default for Surroundings {
 
 /// A server that has its addresses and its data, and is ready to serve.
 pub struct App {
-    config: Config,
-    cors_origins: Vec<CorsOrigin>,
-    passthrough: Option<Passthrough>,
+    config: ValidConfig,
+    passthrough: Passthrough,
     services: Services,
     grpc: TcpListener,
     rest: TcpListener,
@@ -117,7 +116,8 @@ impl App {
         traces: Option<&TraceExport>,
     ) -> Result<Self, StartError> {
         let valid = ValidConfig::read(config)?;
-        let passthrough = rest::passthrough(&valid)?;
+        let passthrough = Passthrough::default();
+        rest::prepare(&passthrough, &valid)?;
         let config = &valid.written;
         let embedded = store::open_for_server(config, &surroundings.clock).await?;
         let store = embedded.ports();
@@ -136,8 +136,7 @@ impl App {
         let operations = server::bind("operations.listen", config.operations.listen).await?;
         let pool = WorkerPool::start(threads(config), &services.detached)?;
         Ok(Self {
-            config: valid.written,
-            cors_origins: valid.cors_origins,
+            config: valid,
             passthrough,
             services,
             grpc,
@@ -178,7 +177,7 @@ impl App {
     /// Takes a new configuration for the calls that begin after it; see [`Reload`].
     #[must_use]
     pub fn reload_handle(&self) -> Reload {
-        Reload::new(self.config.clone(), &self.services)
+        Reload::new(self.config.written.clone(), &self.services, self.passthrough.clone())
     }
 }
 

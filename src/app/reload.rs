@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{rest, services::Services, upstreams::Upstreams};
 use crate::{
     config::{Config, ConfigError, Rest, Store, ValidConfig},
+    rest::Passthrough,
     service::{
         audit::{AuditLog, End, Event},
         operator::Operator,
@@ -21,13 +22,14 @@ pub struct Reload {
     started_with: Config,
     policy: SharedPolicy,
     upstreams: Arc<Upstreams>,
+    passthrough: Passthrough,
     audit: AuditLog,
 }
 
 impl Reload {
-    pub(super) fn new(started_with: Config, services: &Services) -> Self {
+    pub(super) fn new(started_with: Config, services: &Services, passthrough: Passthrough) -> Self {
         let (policy, upstreams) = (Arc::clone(&services.policy), Arc::clone(&services.upstreams));
-        Self { started_with, policy, upstreams, audit: services.audit.clone() }
+        Self { started_with, policy, upstreams, passthrough, audit: services.audit.clone() }
     }
 
     /// Takes that part of `config` for the calls that begin from now on. Whether it differs in anything else, which only
@@ -50,6 +52,7 @@ impl Reload {
             ..self.started_with.clone()
         };
         let valid = ValidConfig::read(without_key_ring(&reloaded))?;
+        rest::prepare(&self.passthrough, &valid)?;
         let policy = self.upstreams.complete(Policy::new(&valid), &valid.upstreams)?;
         self.policy.store(Arc::new(policy));
         Ok(reloaded != config)
@@ -78,7 +81,7 @@ impl Reload {
 /// # Errors
 /// Everything that is wrong with it.
 pub fn check(config: Config) -> Result<(), ConfigError> {
-    rest::passthrough(&ValidConfig::read(config)?).map(drop)
+    rest::prepare(&Passthrough::default(), &ValidConfig::read(config)?)
 }
 
 /// The key ring is read at the start alone, and need not be there any more.

@@ -7,14 +7,13 @@ use axum::Router;
 use super::{App, callers};
 use crate::{
     config::{ConfigError, TrustedProxies, ValidConfig},
-    domain::error::Violation,
     rest::{self, Passthrough},
     service::{signed_request::SignedRequestService, throttle::Throttle},
 };
 
 /// The face of `app`.
 pub(super) fn router(app: &App) -> Router {
-    let config = &app.config.rest;
+    let config = &app.config.written.rest;
     let services = &app.services;
     let (clock, policy) = (&services.clock, &services.policy);
     let ledger = Arc::clone(&services.store.ledger);
@@ -33,15 +32,14 @@ pub(super) fn router(app: &App) -> Router {
         device_id: config.device_id,
         device_info: config.device_info,
         default_format: config.default_format,
-        cors_origins: app.cors_origins.clone(),
+        cors_origins: app.config.cors_origins.clone(),
         passthrough: app.passthrough.clone(),
         max_body_size: config.max_body_size,
         answer_timeout: config.answer_timeout.0,
     })
 }
 
-/// Where other paths go, if anywhere.
-pub(super) fn passthrough(config: &ValidConfig) -> Result<Option<Passthrough>, ConfigError> {
-    let passthrough = config.passthrough.clone().map(Passthrough::new).transpose();
-    passthrough.map_err(|text| ConfigError::of_values(vec![Violation::new("rest.passthrough", text)]))
+/// Makes what other paths of all environments need to go through.
+pub(super) fn prepare(passthrough: &Passthrough, config: &ValidConfig) -> Result<(), ConfigError> {
+    passthrough.prepare(&config.environments).map_err(|violation| ConfigError::of_values(vec![violation]))
 }

@@ -42,19 +42,20 @@ impl App {
             temp_pass: self.services.temp_pass.clone(),
             normalizer: Arc::clone(&self.services.normalizer),
             health: self.health.clone(),
-            max_message_size: self.config.grpc.max_message_size,
+            max_message_size: self.config.written.grpc.max_message_size,
         })?;
         // Before it is ready, or the first calls would wait for it.
         let _ = tokio::task::spawn_blocking(Normalizer::warm_up).await;
         let face = Arc::new(FaceLayer {
             telemetry: self.telemetry.clone(),
-            callers: callers::of_grpc(self.config.grpc.auth),
-            answer_timeout: self.config.grpc.answer_timeout.0,
+            callers: callers::of_grpc(self.config.written.grpc.auth),
+            answer_timeout: self.config.written.grpc.answer_timeout.0,
             drain: shutdown.drain.clone(),
         });
         let Self {
             config, services, grpc, rest, admin, operations, telemetry, readiness, health, pool, ..
         } = self;
+        let config = config.written;
         let reporting = telemetry.clone();
         let on_run = move |schedule: &str, outcome: &Outcome| report_run(&reporting, schedule, outcome);
         let scheduler = services.scheduler(Arc::new(on_run));

@@ -26,6 +26,9 @@ pub struct Environment {
     pub url: Option<String>,
     /// The origin of the provider's API for resets; that of `url` where left out.
     pub reset_url: Option<String>,
+    /// The origin that REST calls to every other path go to untouched, such as `https://api.example.com`: the provider's, for
+    /// devices that call its `/api/v1` too. Without it they are answered 404.
+    pub passthrough: Option<String>,
     /// A file with the software statement that passbridge registers itself with at the provider. Required where `url` is
     /// given. The file is read at start and on reload.
     pub software_statement_file: Option<PathBuf>,
@@ -49,6 +52,7 @@ impl Default for Environment {
             hosts: Vec::new(),
             url: None,
             reset_url: None,
+            passthrough: None,
             software_statement_file: None,
             redirect_uri: "passbridge://client".to_owned(),
             token_parameters: TokenParameters::Form,

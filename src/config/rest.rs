@@ -30,9 +30,6 @@ pub struct Rest {
     pub address_limit: AddressLimit,
     /// The origins of web pages that may call from a browser (CORS), such as `https://example.com`; `*` is any.
     pub cors_origins: Vec<String>,
-    /// The origin that calls to every other path go to untouched, such as `https://api.example.com`: the provider's, for
-    /// devices that call its `/api/v1` too. Without it they are answered 404.
-    pub passthrough: Option<String>,
     /// Key pairs of clients from before dynamic registration, which sign each request.
     pub legacy_keys: Vec<LegacyKey>,
     /// A file with the public keys (JWK Set, RFC 7517) of others whose software statements are taken, beside those
@@ -59,7 +56,6 @@ impl Default for Rest {
             trusted_proxies: Vec::new(),
             address_limit: AddressLimit::default(),
             cors_origins: Vec::new(),
-            passthrough: None,
             legacy_keys: Vec::new(),
             statement_jwks: None,
             max_body_size: 128 << 10,

@@ -6,7 +6,10 @@ use toml::{Table, Value};
 use super::Config;
 use crate::domain::error::Violation;
 
-/// The keys of `table` that the configuration does not know, each with the nearest one that it does.
+/// Keys that were known once, each with its new place.
+const MOVED: [(&str, &str); 1] = [("rest.passthrough", "environments.NAME.passthrough")];
+
+/// The keys of `table` that the configuration does not know, each with its new place or the nearest key that it does know.
 pub(super) fn unknown_keys(table: &Table) -> Vec<Violation> {
     let schema = schemars::schema_for!(Config).to_value();
     let mut found = Vec::new();
@@ -33,7 +36,10 @@ fn visit(table: &Table, schema: &Json, root: &Json, path: &str, found: &mut Vec<
                 }
             }
             (Some(_), _) => {}
-            (None, _) => found.push(Violation::new(path, describe(key, properties))),
+            (None, _) => {
+                let text = moved(&path).unwrap_or_else(|| describe(key, properties));
+                found.push(Violation::new(path, text));
+            }
         }
     }
 }
@@ -45,6 +51,11 @@ pub(super) fn resolve<'a>(schema: &'a Json, root: &'a Json) -> &'a Json {
         .and_then(Json::as_str)
         .and_then(|reference| root.pointer(reference.trim_start_matches('#')))
         .unwrap_or(schema)
+}
+
+fn moved(path: &str) -> Option<String> {
+    let (_, place) = MOVED.into_iter().find(|(former, _)| *former == path)?;
+    Some(format!("has moved; set `{place}` instead"))
 }
 
 fn describe(key: &str, known: Option<&Map<String, Json>>) -> String {

@@ -19,7 +19,7 @@ use super::{
     Face,
     address::Addresses,
     call,
-    failure::{Failure, Shape, shape, unshaped},
+    failure::{Failure, Shape, is_failure, shape, unshaped},
     route::{self, OTHER, route_of},
 };
 use crate::domain::{
@@ -36,7 +36,6 @@ pub(super) async fn around(State(face): State<Face>, mut request: Request, next:
     let early_shape = early_shape(route, &request, &face);
     let has_body =
         [CONTENT_LENGTH, TRANSFER_ENCODING].iter().any(|name| request.headers().contains_key(name));
-    let is_unread_path = route == OTHER && face.passthrough.is_none();
     let mut refused = false;
     let answer = async {
         let addresses = match addresses(&face, &request) {
@@ -64,6 +63,7 @@ pub(super) async fn around(State(face): State<Face>, mut request: Request, next:
         Some(span) => answer.instrument(span).await,
         None => answer.await,
     };
+    let is_unread_path = route == OTHER && is_failure(&response);
     let is_unread =
         has_body && (is_unread_path || response.status() == StatusCode::METHOD_NOT_ALLOWED || refused);
     let mut response = shape(response, early_shape);

@@ -87,8 +87,7 @@ impl Call {
 
     fn begin(face: &Face, request: Request) -> Result<(Self, Body), Failure> {
         let (head, body) = request.into_parts();
-        let environment = face.policy.load().environment_of_host(authority(&head)?);
-        let environment = environment.map_err(|violation| Error::InvalidFields(vec![violation]))?;
+        let environment = environment(face, &head)?;
         let incomplete = |what: &str| Error::Internal(format!("a call without {what}"));
         let addresses = head.extensions.get::<Addresses>().copied().ok_or_else(|| incomplete("addresses"))?;
         let deadline = head.extensions.get::<Deadline>().copied().ok_or_else(|| incomplete("deadline"))?;
@@ -236,6 +235,11 @@ fn choose(
         Asked::Anything => Some(default),
         Asked::SomethingElse => None,
     })
+}
+
+/// The environment that the request's host means.
+pub(super) fn environment(face: &Face, head: &request::Parts) -> Result<EnvironmentName, Error> {
+    Ok(face.policy.load().environment_of_host(authority(head)?)?)
 }
 
 /// The host that the request is for. One that is missing, there twice or no host at all could be read in two ways, by a

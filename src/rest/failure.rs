@@ -102,6 +102,11 @@ pub(super) fn unshaped(failure: Arc<Failure>) -> Response {
     response
 }
 
+/// Whether an answer is a failure.
+pub(super) fn is_failure(response: &Response) -> bool {
+    response.extensions().get::<Unshaped>().is_some()
+}
+
 #[derive(Clone)]
 struct Unshaped(Arc<Failure>);
 

@@ -86,8 +86,8 @@ pub(crate) struct Parts {
     pub default_format: Format,
     /// Web pages of which origins may call; none means that browsers are told nothing.
     pub cors_origins: Vec<CorsOrigin>,
-    /// Where every other path goes, if anywhere.
-    pub passthrough: Option<Passthrough>,
+    /// What every other path goes through, where the environment has somewhere for it to go.
+    pub passthrough: Passthrough,
     /// The largest request body, in bytes.
     pub max_body_size: usize,
     /// How long a call may take.

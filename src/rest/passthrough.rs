@@ -1,5 +1,5 @@
-//! Every other path, for devices that call the provider for more than codes: it goes to `rest.passthrough` untouched, streamed
-//! both ways, but for what concerns one connection only (RFC 9110, section 7.6.1).
+//! Every other path, for devices that call the provider for more than codes: it goes to the environment's `passthrough`
+//! untouched, streamed both ways, but for what concerns one connection only (RFC 9110, section 7.6.1).
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,11 +16,15 @@ use http::{
     },
 };
 use http_body_util::{LengthLimitError, Limited};
+use quick_cache::sync::Cache;
 use reqwest::{Client, Url};
 use tokio::{sync::Semaphore, time::timeout_at};
 
-use super::{Face, address::Addresses, around::Deadline, failure::Failure, route::Written};
+use super::{
+    Face, address::Addresses, around::Deadline, call::environment, failure::Failure, route::Written,
+};
 use crate::{
+    config::Environments,
     domain::error::{Error, UpstreamAnswer, Violation},
     outbound::client_for,
 };
@@ -29,53 +33,72 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
+/// For how many origins the connections are kept: more than an installation has environments.
+const ORIGINS: usize = 100;
+
 /// How many calls go through at once.
 const CALLS_MAX: usize = 1_000;
 
 /// How long either side may be silent in the middle of a body.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 
-/// Where other paths go.
+/// The connections to the origins that other paths go to. A cheap handle.
 #[derive(Clone)]
 pub(crate) struct Passthrough {
-    client: Client,
-    origin: Url,
+    clients: Arc<Cache<Url, Client>>,
     calls: Arc<Semaphore>,
 }
 
+impl Default for Passthrough {
+    fn default() -> Self {
+        Self { clients: Arc::new(Cache::new(ORIGINS)), calls: Arc::new(Semaphore::new(CALLS_MAX)) }
+    }
+}
+
 impl Passthrough {
-    /// Sends to this origin.
+    /// The client for this origin.
     ///
     /// # Errors
-    /// Where no client can be made, which is a matter of the machine's certificates.
-    pub(crate) fn new(origin: Url) -> Result<Self, String> {
-        let client = client_for(&[&origin]).connect_timeout(SILENCE_MAX).read_timeout(SILENCE_MAX).build();
-        let client = client.map_err(|error| error.to_string())?;
-        Ok(Self { client, origin, calls: Arc::new(Semaphore::new(CALLS_MAX)) })
+    /// Where none can be made, which is a matter of the machine's certificates.
+    fn client(&self, origin: &Url) -> reqwest::Result<Client> {
+        let make = || client_for(&[origin]).connect_timeout(SILENCE_MAX).read_timeout(SILENCE_MAX).build();
+        self.clients.get_or_insert_with(origin, make)
+    }
+
+    /// Makes the clients of all environments, so that one that cannot be made is told before it is needed.
+    ///
+    /// # Errors
+    /// What keeps one from being made.
+    pub(crate) fn prepare(&self, environments: &Environments) -> Result<(), Violation> {
+        for (name, environment) in environments.iter() {
+            let Some(origin) = &environment.passthrough else { continue };
+            let wrong = |error: reqwest::Error| {
+                Violation::new(format!("environments.{name}.passthrough"), error.to_string())
+            };
+            self.client(origin).map_err(wrong)?;
+        }
+        Ok(())
     }
 }
 
 impl std::fmt::Debug for Passthrough {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Passthrough").field("origin", &self.origin.as_str()).finish_non_exhaustive()
+        formatter.debug_struct("Passthrough").finish_non_exhaustive()
     }
 }
 
 /// Answers a call to a path that is none of ours.
 pub(super) async fn other_path(State(face): State<Face>, request: Request) -> Response {
-    match &face.passthrough {
-        Some(passthrough) => {
-            send(passthrough, &face, request).await.unwrap_or_else(IntoResponse::into_response)
-        }
-        None => Failure::UnknownPath.into_response(),
-    }
+    send(&face, request).await.unwrap_or_else(IntoResponse::into_response)
 }
 
-async fn send(passthrough: &Passthrough, face: &Face, request: Request) -> Result<Response, Failure> {
-    let call = Arc::clone(&passthrough.calls).try_acquire_owned();
-    let call = call.map_err(|_| unavailable("too many calls go through to it already"))?;
+async fn send(face: &Face, request: Request) -> Result<Response, Failure> {
     let (head, body) = request.into_parts();
-    let mut url = passthrough.origin.clone();
+    let environment = environment(face, &head)?;
+    let mut url = face.policy.load().passthrough(&environment).cloned().ok_or(Failure::UnknownPath)?;
+    let call = Arc::clone(&face.passthrough.calls).try_acquire_owned();
+    let call = call.map_err(|_| unavailable("too many calls go through to it already"))?;
+    let client = face.passthrough.client(&url).map_err(|error| Error::Internal(error.to_string()))?;
     let uri = head.extensions.get::<Written>().map_or(&head.uri, |Written(uri)| uri);
     url.set_path(uri.path());
     url.set_query(uri.query());
@@ -96,7 +119,7 @@ async fn send(passthrough: &Passthrough, face: &Face, request: Request) -> Resul
     {
         headers.insert(X_FORWARDED_FOR, device);
     }
-    let mut sent = passthrough.client.request(head.method, url).headers(headers);
+    let mut sent = client.request(head.method, url).headers(headers);
     if has_body {
         let limited = Limited::new(body, face.max_body_size);
         sent = sent.body(reqwest::Body::wrap_stream(Body::new(limited).into_data_stream()));

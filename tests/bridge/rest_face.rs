@@ -2,7 +2,7 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use passbridge::{
-    config::{Backend, Registration},
+    config::{Backend, Environment, Registration},
     domain::clock::Timestamp,
     proto::v1::registration_code::State,
 };
@@ -11,9 +11,10 @@ use serde_json::{Value, json};
 use crate::support::{
     Bridge,
     http::{Answer, Call, call},
+    provider::Provider,
     request::REQUESTOR,
     statement_file,
-    test_server::START,
+    test_server::{START, TestServer},
 };
 
 /// `{"model":"AFTMM","osName":"Android"}`
@@ -256,7 +257,7 @@ async fn a_code_that_v2_tells_only_a_part_of_is_not_found_in_v1() {
     let device = Device::of(&bridge, &own_statement(&bridge).await).await;
     let elsewhere = statement_file("another installation's");
     let url = bridge.provider.url();
-    let other = crate::support::test_server::TestServer::configured(|config| {
+    let other = TestServer::configured(|config| {
         crate::support::environment(config, &url, Backend::V2, elsewhere.path());
     });
     let code = other.created_by(crate::support::create()).await.code;
@@ -269,9 +270,12 @@ async fn other_paths_go_through_untouched_where_that_is_configured() {
     let answer = call(bridge.rest(), "GET", "/api/v1/authorize?a=1").send().await;
     assert_eq!(answer.status, 404, "nowhere, where it is not");
 
-    let provider = crate::support::provider::Provider::start();
+    let provider = Provider::start();
     let url = provider.url();
-    let bridge = Bridge::before(provider, Backend::V2, |config| config.rest.passthrough = Some(url)).await;
+    let bridge = Bridge::before(provider, Backend::V2, |config| {
+        config.environments.get_mut("default").expect("is there").passthrough = Some(url);
+    })
+    .await;
     let token = bearer(&bridge).await;
     let through = |method: &str, path: &str| {
         call(bridge.rest(), method, path)
@@ -300,6 +304,38 @@ async fn other_paths_go_through_untouched_where_that_is_configured() {
     assert_eq!(streamed.body.len(), 3_000_000);
     let too_large = through("POST", "/api/v1/authorize").body("x".repeat(200_000)).send().await;
     assert_eq!(too_large.status, 413, "{too_large:?}");
+}
+
+#[tokio::test]
+async fn other_paths_go_where_the_environment_of_their_host_says() {
+    let (production, staging) = (Provider::start(), Provider::start());
+    let server = TestServer::configured(|config| {
+        let to = |name: &str, passthrough: Option<String>| {
+            let hosts = vec![format!("{name}.example.com")];
+            (name.to_owned(), Environment { hosts, passthrough, ..Environment::default() })
+        };
+        config.environments = [
+            to("production", Some(production.url())),
+            to("staging", Some(staging.url())),
+            to("closed", None),
+        ]
+        .into();
+    });
+    let path = "/api/v1/checkauthn";
+    let ask = async |method: &str, host: &str| {
+        call(server.rest_address(), method, path).header("host", host).body("a=1").send().await
+    };
+    let closed = ask("POST", "closed.example.com").await;
+    assert_eq!((closed.status.as_u16(), closed.header("connection")), (404, "close"), "its body is not read");
+    let unknown = ask("GET", "elsewhere.example.com").await;
+    assert_eq!(unknown.status, 400, "no environment has this host: {unknown:?}");
+    assert!(unknown.body.contains("Host"), "{unknown:?}");
+    assert_eq!(production.calls_to(path).await.len() + staging.calls_to(path).await.len(), 0);
+
+    ask("GET", "Production.example.com:8443").await;
+    assert_eq!((production.calls_to(path).await.len(), staging.calls_to(path).await.len()), (1, 0));
+    ask("GET", "staging.example.com").await;
+    assert_eq!((production.calls_to(path).await.len(), staging.calls_to(path).await.len()), (1, 1));
 }
 
 /// A token of the provider's, as a device gets it there.

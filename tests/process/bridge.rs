@@ -80,7 +80,7 @@ async fn a_proxy_of_the_surroundings_is_not_asked_for_this_machines_loopback() {
     let (provider, folder) = (Provider::start(), tempfile::tempdir().expect("a folder"));
     let configuration = configuration(folder.path(), &provider.url(), "v2");
     let server = serve(folder.path(), &configuration)
-        .env("PASSBRIDGE_REST__PASSTHROUGH", &provider.url())
+        .env("PASSBRIDGE_ENVIRONMENTS__DEFAULT__PASSTHROUGH", &provider.url())
         // Nobody listens at the discard port.
         .env("HTTP_PROXY", "http://127.0.0.1:9")
         .env("http_proxy", "http://127.0.0.1:9")
@@ -322,6 +322,41 @@ async fn a_reload_moves_an_environment_to_v2_and_keeps_its_credentials_and_codes
     let reads = provider.calls_to("/reggie/v1/REF/regcode/").await;
     assert_eq!(reads.iter().filter(|call| call["method"] == "GET").count(), 1);
     assert_eq!(provider.issued().await, (1, 1), "they are the same ones");
+}
+
+#[tokio::test]
+async fn a_reload_sends_other_paths_elsewhere_and_a_wrong_one_leaves_them() {
+    let (before, after) = (Provider::start(), Provider::start());
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("passbridge.toml");
+    let write = |text: &str| std::fs::write(&file, text).expect("writes");
+    let environment = |origin: &str| format!("[environments.default]\npassthrough = \"{origin}\"\n");
+    write(&environment(&before.url()));
+    let mut server = serve(folder.path(), &file).start();
+    let url = format!("http://{}/api/v1/other", server.rest);
+    let ask = async || reqwest::get(&url).await.expect("answers").status();
+    ask().await;
+    assert_eq!(before.calls_to("/api/v1/other").await.len(), 1);
+
+    write(&format!("[rest]\npassthrough = \"{}\"\n", after.url()));
+    server.signal(Signal::HUP);
+    server.wait_for_line("rest.passthrough: has moved; set `environments.NAME.passthrough` instead");
+    ask().await;
+    assert_eq!(before.calls_to("/api/v1/other").await.len(), 2);
+
+    write(&environment(&after.url()));
+    server.signal(Signal::HUP);
+    server.wait_for_line("are reloaded");
+    ask().await;
+    assert_eq!(
+        (before.calls_to("/api/v1/other").await.len(), after.calls_to("/api/v1/other").await.len()),
+        (2, 1)
+    );
+
+    write("[environments.default]\n");
+    server.signal(Signal::HUP);
+    server.wait_for_line("are reloaded");
+    assert_eq!(ask().await, 404);
 }
 
 #[tokio::test]

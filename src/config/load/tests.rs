@@ -65,6 +65,18 @@ fn every_unknown_key_is_told_with_the_nearest_known_one() {
 }
 
 #[test]
+fn a_key_that_has_moved_is_refused_with_its_new_place_wherever_it_is_set() {
+    let variable = ("PASSBRIDGE_REST__PASSTHROUGH", "https://api.example.com");
+    for found in
+        [violations("[rest]\npassthrough = \"https://api.example.com\"\n", &[]), violations("", &[variable])]
+    {
+        let [(field, text)] = &found[..] else { panic!("{found:?}") };
+        assert_eq!(field, "rest.passthrough");
+        assert!(text.contains("`environments.NAME.passthrough`"), "{text}");
+    }
+}
+
+#[test]
 fn a_wrong_value_is_told_with_its_key() {
     let found = violations("[runtime]\ndrain_timeout = \"soon\"\n", &[]);
     assert_eq!(found[0].0, "runtime.drain_timeout");

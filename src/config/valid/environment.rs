@@ -8,6 +8,8 @@ use iri_string::{
     types::UriStr,
 };
 
+use reqwest::Url;
+
 use super::{network::Hosts, temp_pass, upstream};
 use crate::{
     config::{Environment, Requestor, TempPassIdentity},
@@ -39,6 +41,8 @@ pub struct ValidEnvironment {
     pub api: Option<UpstreamApi>,
     /// Whether REST clients register with the upstream.
     pub relays: bool,
+    /// The origin that REST calls to other paths go to.
+    pub passthrough: Option<Url>,
 }
 
 /// What is configured for one requestor.
@@ -191,7 +195,8 @@ impl ValidEnvironment {
         }
         upstream::check(path, config, &mut violations);
         let (api, relays) = (upstream::api(config.backend), upstream::relays(config));
-        violations.none_or(Self { requestors, api, relays })
+        let passthrough = config.passthrough.as_deref().and_then(|text| upstream::origin(text).ok());
+        violations.none_or(Self { requestors, api, relays, passthrough })
     }
 }
 

@@ -1,11 +1,9 @@
-//! What the configuration says of listeners: who may reach them, web pages of which origins, and what goes through.
+//! What the configuration says of listeners: who may reach them, and web pages of which origins.
 
 use std::net::SocketAddr;
 
 use http::HeaderValue;
-use reqwest::Url;
 
-use super::upstream::is_origin;
 use crate::{
     config::{Auth, Config, Rest, TlsMode},
     domain::error::{Violation, Violations},
@@ -63,17 +61,6 @@ pub(super) fn cors_origins(config: &Rest) -> Result<Vec<CorsOrigin>, Vec<Violati
     });
     let origins = origins.collect();
     violations.none_or(origins)
-}
-
-/// `rest.passthrough`.
-pub(super) fn passthrough(config: &Rest) -> Result<Option<Url>, Violation> {
-    let Some(origin) = &config.passthrough else { return Ok(None) };
-    let url = if is_origin(origin) {
-        Url::parse(origin).map_err(|error| error.to_string())
-    } else {
-        Err("is no origin; write scheme and host, such as https://api.example.com, without a path".to_owned())
-    };
-    url.map(Some).map_err(|wrong| Violation::new("rest.passthrough", wrong))
 }
 
 /// An origin as browsers send it: scheme, host and port, and no path (RFC 6454, section 7).

@@ -13,8 +13,6 @@ mod upstream;
 
 use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc};
 
-use reqwest::Url;
-
 pub use client::{APPLICATION_TEXT_MAX, ApplicationPolicy, ClientPolicy, LegacyKeyPolicy};
 pub use environment::{Environments, ValidEnvironment, ValidRequestor, VerificationPage};
 pub use listener::CorsOrigin;
@@ -52,8 +50,6 @@ pub struct ValidConfig {
     pub code_format: CodeFormat,
     /// Web pages of which origins may call over REST.
     pub cors_origins: Vec<CorsOrigin>,
-    /// Where the paths go that are none of ours.
-    pub passthrough: Option<Url>,
     /// What secrets are sealed with; empty where no file is named.
     pub key_ring: Arc<KeyRing>,
 }
@@ -68,7 +64,6 @@ impl ValidConfig {
         violations.extend(listener::exposure(&config));
         violations.extend(limits::out_of_range(&config));
         let cors_origins = violations.take_all(listener::cors_origins(&config.rest));
-        let passthrough = violations.take(listener::passthrough(&config.rest));
         violations.extend(log::check_filter(&config.log));
         let environments = violations.take_all(Environments::new(&config.environments));
         check_codes(&config.codes, &mut violations);
@@ -88,7 +83,6 @@ impl ValidConfig {
                 schedules: schedules?,
                 code_format: code_format?,
                 cors_origins: cors_origins?,
-                passthrough: passthrough?,
                 key_ring: Arc::new(key_ring?),
                 written: config,
             })

@@ -1,3 +1,5 @@
+use reqwest::Url;
+
 use super::*;
 
 fn config(text: &str) -> Config {
@@ -28,7 +30,7 @@ fn a_configuration_is_judged_by_what_is_handed_in_alone() {
 fn everything_wrong_is_told_at_once_with_what_is_wrong_in_files() {
     let text = format!(
         "{UPSTREAM}[grpc]\nlisten = \"0.0.0.0:1\"\nmax_connections = 0\n[rest]\ncors_origins = [\"x\"]\n\
-         passthrough = \"x\"\nstatement_jwks = \"keys\"\n[log]\nfilter = \"loud\"\n[codes]\nlength = 1\n\
+         statement_jwks = \"keys\"\n[log]\nfilter = \"loud\"\n[codes]\nlength = 1\n\
          [[temp_pass_schedules]]\nname = \"n\"\n"
     );
     let files = [("statement", " \n"), ("ring", "one")].into_iter().collect();
@@ -37,7 +39,6 @@ fn everything_wrong_is_told_at_once_with_what_is_wrong_in_files() {
         "grpc.listen",
         "grpc.max_connections",
         "rest.cors_origins",
-        "rest.passthrough",
         "log.filter",
         "rest.statement_jwks",
         "codes.length",
@@ -56,6 +57,26 @@ fn what_is_wrong_with_a_file_is_told_with_its_path() {
     let [violation] = &violations[..] else { panic!("{violations:?}") };
     assert_eq!(violation.field, "store.key_ring");
     assert!(violation.description.starts_with("ring: cannot be read"), "{violation}");
+}
+
+#[test]
+fn other_paths_go_to_an_origin_and_to_nothing_else() {
+    let files = [("", ""); 0].into_iter().collect();
+    let environment = |passthrough: &str| format!("[environments.local]\npassthrough = \"{passthrough}\"\n");
+    let valid = ValidConfig::new(config(&environment("http://127.0.0.1:9400")), &files);
+    let environments = valid.expect("valid").environments;
+    let (_, local) = environments.iter().next().expect("an environment");
+    assert_eq!(local.passthrough.as_ref().map(Url::as_str), Some("http://127.0.0.1:9400/"));
+    for wrong in [
+        "api.example.com",
+        "https://api.example.com/path",
+        "https://u@api.example.com",
+        "https://300.1.1.1",
+        "",
+    ] {
+        let fields = refused(&environment(wrong), &files);
+        assert_eq!(fields, ["environments.local.passthrough"], "{wrong}");
+    }
 }
 
 #[test]

@@ -41,7 +41,7 @@ pub(super) fn relays(config: &Environment) -> bool {
     }
 }
 
-/// Notes what is missing or wrong about the upstream of the environment that is configured under `path`.
+/// Notes what is missing or wrong about the origins and the upstream of the environment that is configured under `path`.
 pub(super) fn check(path: &str, config: &Environment, violations: &mut Violations) {
     let mut note = |key: &str, text: &str| violations.add(&format!("{path}.{key}"), text);
     let wants_upstream = config.backend != Backend::Local
@@ -61,9 +61,11 @@ pub(super) fn check(path: &str, config: &Environment, violations: &mut Violation
             "is required where url is given: passbridge registers itself with the provider",
         );
     }
-    for (key, origin) in [("url", &config.url), ("reset_url", &config.reset_url)] {
-        if origin.as_deref().is_some_and(|text| !is_origin(text)) {
-            note(key, "is no origin; write scheme and host, such as https://api.example.com, without a path");
+    let origins =
+        [("url", &config.url), ("reset_url", &config.reset_url), ("passthrough", &config.passthrough)];
+    for (key, text) in origins {
+        if let Some(Err(wrong)) = text.as_deref().map(origin) {
+            note(key, &wrong);
         }
     }
     if config.reset_url.is_some() && config.url.is_none() {
@@ -100,22 +102,13 @@ impl ValidUpstream {
         files: &Files,
     ) -> Result<Self, Vec<Violation>> {
         let mut violations = Violations::default();
-        let wrong = |key: &str, text: String| Violation::new(format!("{path}.{key}"), text);
-        let mut origin = |key: &str, text: &str| {
-            // What is no origin is told by `check`.
-            let parsed =
-                is_origin(text).then(|| Url::parse(text).map_err(|error| wrong(key, error.to_string())));
-            parsed.and_then(|parsed| violations.take(parsed))
-        };
-        let url = origin("url", url);
-        let reset_url = match &config.reset_url {
-            Some(text) => origin("reset_url", text),
-            None => url.clone(),
-        };
-        let statement = violations.take(
-            statement(files, file)
-                .map_err(|text| wrong("software_statement_file", format!("{} {text}", file.display()))),
-        );
+        // What is no origin is told by `check`.
+        let url = origin(url).ok();
+        let reset_url = config.reset_url.as_deref().map_or_else(|| url.clone(), |text| origin(text).ok());
+        let statement = violations.take(statement(files, file).map_err(|text| {
+            let field = format!("{path}.software_statement_file");
+            Violation::new(field, format!("{} {text}", file.display()))
+        }));
         let whole = || {
             let options = UpstreamOptions {
                 url: url?,
@@ -137,8 +130,19 @@ fn statement(files: &Files, file: &Path) -> Result<SecretText, String> {
     if text.is_empty() { Err("holds no software statement".to_owned()) } else { Ok(text.to_owned().into()) }
 }
 
-/// Whether a text is scheme, host and port, and nothing else.
-pub(super) fn is_origin(text: &str) -> bool {
+/// A URL of scheme, host and port, and nothing else.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn origin(text: &str) -> Result<Url, String> {
+    if !is_origin(text) {
+        let problem = "is no origin; write scheme and host, such as https://api.example.com, without a path";
+        return Err(problem.to_owned());
+    }
+    Url::parse(text).map_err(|error| error.to_string())
+}
+
+fn is_origin(text: &str) -> bool {
     let Ok(uri) = text.parse::<http::Uri>() else { return false };
     let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
     let has_user = uri.authority().is_none_or(|authority| authority.as_str().contains('@'));

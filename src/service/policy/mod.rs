@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use arc_swap::ArcSwap;
+use reqwest::Url;
 
 use crate::{
     config::{ClientPolicy, Environments, Schedule, ValidConfig},
@@ -95,6 +96,12 @@ impl Policy {
     #[must_use]
     pub fn temp_pass(&self, place: &Place, mvpd: &MvpdId) -> Option<TempPassRule> {
         self.environments.temp_pass(place, mvpd)
+    }
+
+    /// The origin that REST calls to other paths of the environment go to, if anywhere.
+    #[must_use]
+    pub fn passthrough(&self, environment: &EnvironmentName) -> Option<&Url> {
+        self.environments.get(environment)?.passthrough.as_ref()
     }
 
     /// The version of the upstream's API that stands behind a place; `None` where our own store does.
