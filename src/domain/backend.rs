@@ -69,7 +69,6 @@ pub enum Sighting {
     Whole(Box<Registration>),
     /// What the issuer tells of it: neither the record's id nor that of the device.
     Partial(Box<Registration>),
-    /// Nothing.
     Nothing,
 }
 
@@ -145,7 +144,6 @@ pub struct UpstreamFacts {
 /// Whose trial of which TempPass.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrialSubject {
-    /// The TempPass.
     pub temp_pass: TempPassKey,
     /// What the TempPass is, where that is configured here.
     pub rule: Option<TempPassRule>,
@@ -184,9 +182,7 @@ pub trait TrialBackend: Send + Sync {
 /// A backend as use cases hold it. Cheap to clone.
 #[derive(Clone)]
 pub struct Backend {
-    /// For codes.
     pub codes: Arc<dyn CodeBackend>,
-    /// For trials.
     pub trials: Arc<dyn TrialBackend>,
 }
 
@@ -199,7 +195,6 @@ impl std::fmt::Debug for Backend {
 /// What a REST client sends to the provider's `/o/client` through here. It holds secrets, and shows itself to no log.
 #[derive(Clone)]
 pub struct RelayedCall {
-    /// The path.
     pub path: &'static str,
     /// The query as it came.
     pub query: String,
@@ -214,11 +209,9 @@ pub struct RelayedCall {
 /// The provider's answer, as its client gets it. It holds secrets, and shows itself to no log.
 #[derive(Clone)]
 pub struct RelayedAnswer {
-    /// The status.
     pub status: http::StatusCode,
     /// Of the headers those that are for the client.
     pub headers: http::HeaderMap,
-    /// The body.
     pub body: bytes::Bytes,
 }
 

@@ -153,7 +153,6 @@ impl ResourceId {
 /// By whom a trial is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrialIdentity {
-    /// The device.
     pub device_id: DeviceId,
     /// The user, for promotional TempPasses.
     pub generic_key: Option<GenericKey>,

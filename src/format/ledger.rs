@@ -10,7 +10,6 @@ use crate::domain::{clock::Timestamp, port::LedgerEntry};
 pub(crate) struct LedgerEntryV1<'a> {
     /// When it ends, in milliseconds since the Unix epoch.
     pub expire_time: Option<u64>,
-    /// The value.
     pub value: &'a [u8],
 }
 

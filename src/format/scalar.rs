@@ -8,7 +8,6 @@ use uuid::Uuid;
 use super::{Format, FormatError, decode, encode};
 use crate::domain::address::Address;
 
-/// A number.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct NumberV1(u64);
 
@@ -34,7 +33,6 @@ impl NumberV1 {
     }
 }
 
-/// An id.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct IdV1([u8; 16]);
 
@@ -60,7 +58,6 @@ impl IdV1 {
     }
 }
 
-/// An address.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct AddressV1(IpAddr);
 

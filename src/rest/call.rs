@@ -142,7 +142,6 @@ impl Call {
         }
     }
 
-    /// The headers.
     pub(super) fn headers(&self) -> &HeaderMap {
         &self.head.headers
     }

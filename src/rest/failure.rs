@@ -42,7 +42,6 @@ pub(super) enum Failure {
     MethodNotAllowed,
     /// The client takes only formats that this server does not have.
     NotAcceptable,
-    /// The URI is too long.
     UriTooLong(usize),
     /// The body is larger than this many bytes.
     BodyTooLarge(usize),

@@ -7,7 +7,6 @@ use crate::config::Format;
 /// What an `Accept` header asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asked {
-    /// This format.
     For(Format),
     /// Nothing in particular: there is no header, or anything will do.
     Anything,
@@ -15,7 +14,6 @@ pub(super) enum Asked {
     SomethingElse,
 }
 
-/// The media type of a format.
 pub(super) const fn media_type(format: Format) -> HeaderValue {
     match format {
         Format::Json => HeaderValue::from_static("application/json"),

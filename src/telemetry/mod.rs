@@ -62,7 +62,6 @@ impl Telemetry {
         RequestRecord::begin(Arc::clone(&self.metrics), method, route, span)
     }
 
-    /// The metrics.
     #[must_use]
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.metrics

@@ -12,9 +12,7 @@ use crate::domain::{
 /// A trial, and its id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KnownTrial {
-    /// The id.
     pub id: Uuid,
-    /// The trial.
     pub trial: Trial,
 }
 
@@ -36,7 +34,6 @@ pub(crate) struct KnownTrials {
 /// What an authorization changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum TrialChange {
-    /// A trial starts.
     Start(KnownTrial),
     /// A trial has one more resource, the last one.
     Use(KnownTrial),

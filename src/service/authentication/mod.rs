@@ -57,7 +57,6 @@ pub(crate) struct Evidence<'a> {
 /// Where a call carries its credentials.
 #[derive(Clone, Copy)]
 pub(crate) enum Carrier<'a> {
-    /// In its headers.
     Headers(&'a HeaderMap),
     /// In a form, as this access token.
     Form(&'a str),
@@ -66,7 +65,6 @@ pub(crate) enum Carrier<'a> {
 /// The credentials that a call carries.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Credentials<'a> {
-    /// None.
     None,
     /// A bearer token (RFC 6750).
     Bearer(&'a str),

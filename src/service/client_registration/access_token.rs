@@ -37,13 +37,11 @@ const REMEMBERED: usize = 10_000;
 pub struct IssueToken {
     /// Where the token shall be good.
     pub environment: EnvironmentName,
-    /// The client id.
     pub client_id: String,
     /// The secret that belongs to it.
     pub client_secret: SecretText,
 }
 
-/// An access token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessToken {
     /// The token's id.

@@ -24,13 +24,11 @@ const REDIRECT_URI_MAX: usize = 2048;
 pub struct RegisterClient {
     /// Where the client registers.
     pub environment: EnvironmentName,
-    /// Its statement.
     pub software_statement: SecretText,
     /// Where its logins shall end. They are checked and given back; nothing here leads to them.
     pub redirect_uris: Vec<String>,
 }
 
-/// A registered client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegisteredClient {
     /// The client id, which carries what the client may do.

@@ -24,7 +24,6 @@ use crate::{
     service::device_info::HashAlgorithm,
 };
 
-/// A statement to mint.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MintStatement {
     /// The requestors that it is for; `None` is all of them.
@@ -118,7 +117,6 @@ fn id_of_claims(statement: &str) -> String {
 
 /// A statement whose signature is right.
 pub(super) struct Genuine {
-    /// Its id.
     pub id: String,
     signed: Signed,
 }

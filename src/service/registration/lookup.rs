@@ -29,7 +29,6 @@ pub(super) enum Found {
     Here(Box<CodeEntry>),
     /// Nothing; who issues the place's codes may know it.
     Nothing {
-        /// The code.
         key: CodeKey,
         /// Who issues the place's codes.
         backend: Backend,

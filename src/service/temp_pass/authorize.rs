@@ -12,7 +12,6 @@ use crate::domain::{
 /// A request to authorize, in valid parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthorizeTempPass {
-    /// The TempPass.
     pub place: TempPassPlace,
     /// By whom the trial is known.
     pub identity: TrialIdentity,

@@ -23,7 +23,6 @@ const IN_FLIGHT: usize = 256;
 pub struct BatchItem {
     /// The caller's own name for it.
     pub id: String,
-    /// The request.
     pub request: Result<ResetTempPass>,
 }
 

@@ -11,7 +11,6 @@ use crate::domain::{
 /// Whose trial to show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GetTempPass {
-    /// The TempPass.
     pub place: TempPassPlace,
     /// By whom the trial is known.
     pub identity: TrialIdentity,

@@ -18,7 +18,6 @@ const RESET: &str = "temp_pass_reset";
 /// A request to reset, in valid parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResetTempPass {
-    /// The TempPass.
     pub place: TempPassPlace,
     /// Which trials.
     pub target: ResetTarget,

@@ -22,7 +22,6 @@ use crate::domain::{clock::Timestamp, port::Store};
 /// An empty store, and how time passes for it.
 #[async_trait]
 pub(crate) trait Harness: Send + Sync {
-    /// The store.
     fn store(&self) -> Store;
 
     /// The store's time.

@@ -102,7 +102,6 @@ pub(crate) fn id_of(code: &str, now: Timestamp) -> Uuid {
     Uuid::from_u64_pair(hash, now.as_millis())
 }
 
-/// An environment of this name.
 pub(crate) fn environment(name: &str) -> EnvironmentName {
     EnvironmentName::parse("environment", name).expect("valid")
 }
@@ -132,12 +131,10 @@ pub(crate) async fn is_free(harness: &impl Harness, key: &CodeKey) -> bool {
     try_insert(harness, next).await == Insertion::Inserted
 }
 
-/// A key of the ledger.
 pub(crate) fn ledger_key(kind: &'static str, name: &str) -> LedgerKey {
     LedgerKey { kind, name: name.as_bytes().to_vec() }
 }
 
-/// An entry of the ledger.
 pub(crate) fn entry(value: &str, expire_time: Option<Timestamp>) -> LedgerEntry {
     LedgerEntry { value: value.as_bytes().to_vec(), expire_time }
 }

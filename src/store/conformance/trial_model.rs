@@ -16,7 +16,6 @@ use crate::domain::{
 /// How many things happen.
 const STEPS: usize = 3_000;
 
-/// One trial in the model.
 #[derive(Debug, Clone, Default)]
 struct ModelTrial {
     start: u64,

@@ -28,7 +28,6 @@ pub(crate) const BASIC: TempPassRule = TempPassRule {
 /// An hour, and two resources.
 pub(crate) const PROMOTIONAL: TempPassRule = TempPassRule { max_resources: Some(2), ..BASIC };
 
-/// The TempPass of this name.
 pub(crate) fn temp_pass(name: &str) -> TempPassKey {
     TempPassKey {
         environment: EnvironmentName::parse("environment", "default").expect("valid"),
@@ -45,12 +44,10 @@ pub(crate) fn identity(device: &str, key: Option<u8>) -> TrialIdentity {
     }
 }
 
-/// The generic key of a user.
 pub(crate) fn generic_key(user: u8) -> GenericKey {
     GenericKey::parse("generic_key", &format!("{user:064x}")).expect("valid")
 }
 
-/// A resource.
 pub(crate) fn resource(text: &str) -> ResourceId {
     ResourceId::parse("resource_id", text).expect("valid")
 }

@@ -96,7 +96,6 @@ impl<'a> Transaction<'a> {
         Some(value.clone().map(|value| Found { keyspace: keyspace.clone(), value }))
     }
 
-    /// The keyspace for a ledger entry.
     pub(super) fn place_for_ledger(&self, entry: &LedgerEntry) -> StoreResult<Keyspace> {
         match entry.expire_time {
             Some(end) if end.since(self.now) <= bucket::FARTHEST => self.place_until(end),

@@ -95,7 +95,6 @@ fn extent(look: &impl Look, key: &UserKey) -> StoreResult<Option<(Timestamp, Vec
 
 /// Removes what the rows of days that are over are about, where that may be forgotten, and the rows.
 pub(super) struct RemoveExpired {
-    /// The rows.
     pub rows: Vec<UserKey>,
     /// When they were seen to be over: the wall clock of the commit may have stepped since.
     pub expired_by: Timestamp,

@@ -41,7 +41,6 @@ pub(super) const TRIAL_PREFIX: [u8; 1] = [TRIAL];
 /// The trials of a TempPass between two resets of all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Generation {
-    /// The TempPass.
     pub temp_pass: TempPassKey,
     /// How many resets of all there were before.
     pub number: u64,
@@ -50,7 +49,6 @@ pub(super) struct Generation {
 /// What a key names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum TrialKey {
-    /// A trial.
     Trial(Generation, Uuid),
     /// A device or a generic key that is bound to one.
     Binding(Generation),

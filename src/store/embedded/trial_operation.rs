@@ -155,7 +155,6 @@ fn expiry_row(forget_time: Timestamp, key: &UserKey) -> (UserKey, UserValue) {
     (trial_key::expiry_key(forget_time, key), UserValue::empty())
 }
 
-/// Authorizes.
 pub(super) struct Authorize(pub Authorization);
 
 impl Command for Authorize {
@@ -170,9 +169,7 @@ impl Command for Authorize {
     }
 }
 
-/// Resets.
 pub(super) struct Reset {
-    /// The TempPass.
     pub temp_pass: TempPassKey,
     /// Which trials.
     pub target: ResetTarget,

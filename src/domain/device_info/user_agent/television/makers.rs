@@ -2,7 +2,6 @@
 
 use super::super::super::{hardware::SET_TOP_BOX, vocabulary::same_word};
 
-/// A maker.
 pub(in super::super) struct Maker<'a> {
     pub(in super::super) name: &'a str,
     /// The kind of thing that all devices of this maker are, where they are of one kind.
