@@ -25,7 +25,7 @@ pub(super) fn router(app: &App) -> Router {
         client_registration: services.client_registration.clone(),
         callers: callers::of_rest(services, &signed_request),
         signed_request,
-        throttle: Throttle::new(Arc::clone(clock), limit.per_second, limit.burst),
+        throttle: Throttle::new(Arc::clone(&services.store.limits), limit.per_second, limit.burst),
         policy: Arc::clone(policy),
         telemetry: app.telemetry.clone(),
         trusted_proxies: TrustedProxies::new(config.trusted_proxies.clone()),

@@ -69,6 +69,7 @@ impl Services {
         let detached = Detached::default();
         let upstreams = Arc::new(Upstreams::new(UpstreamParts {
             ledger: Arc::clone(&store.ledger),
+            limits: Arc::clone(&store.limits),
             key_ring: Arc::clone(&key_ring),
             codes: Arc::clone(&codes),
             code_format: policy.code_format.clone(),
@@ -90,7 +91,7 @@ impl Services {
         let policy = upstreams.complete(policy, &valid.upstreams)?;
         let policy: SharedPolicy = Arc::new(ArcSwap::from_pointee(policy));
         let master_key = Arc::new(MasterKey::load(&*store.ledger, &key_ring, &*randomness).await?);
-        let audit = store::audit_log(config, &clock, &master_key)?;
+        let audit = store::audit_log(config, &clock, &store.limits, &master_key)?;
         let client_registration = ClientRegistrationService::open(client_registration::Parts {
             ledger: Arc::clone(&store.ledger),
             master_key,
@@ -107,7 +108,7 @@ impl Services {
         });
         let limits = &config.codes;
         let budget =
-            LookupBudget::new(Arc::clone(&clock), limits.misses_per_viewer, limits.misses_per_caller);
+            LookupBudget::new(Arc::clone(&store.limits), limits.misses_per_viewer, limits.misses_per_caller);
         let registration = RegistrationService::new(registration::Parts {
             store: store.clone(),
             policy: Arc::clone(&policy),

@@ -5,7 +5,10 @@ use std::{io, path::PathBuf, sync::Arc, time::Duration};
 use crate::{
     admin,
     config::{Audit, Config, StoreKind},
-    domain::{clock::SharedClock, port::Codes},
+    domain::{
+        clock::SharedClock,
+        port::{Codes, Limits},
+    },
     service::{
         audit::{AuditLog, RotatedFile},
         master_key::MasterKey,
@@ -66,6 +69,7 @@ pub struct AuditError {
 pub(super) fn audit_log(
     config: &Config,
     clock: &SharedClock,
+    limits: &Arc<dyn Limits>,
     master_key: &MasterKey,
 ) -> Result<AuditLog, AuditError> {
     let Audit { enabled, file, max_size, kept } = &config.audit;
@@ -75,7 +79,7 @@ pub(super) fn audit_log(
         opened.map(Some).map_err(|source| AuditError { path: path.clone(), source })
     };
     let file = if *enabled { open()? } else { None };
-    AuditLog::new(Arc::clone(clock), master_key.audit_key(), file)
+    AuditLog::new(Arc::clone(clock), master_key.audit_key(), Arc::clone(limits), file)
         .map_err(|source| AuditError { path, source })
 }
 

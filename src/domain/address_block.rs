@@ -6,7 +6,7 @@ use super::address::Address;
 
 /// An IPv4 address, or the block of IPv6 addresses that share their first bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct AddressBlock(IpAddr);
+pub struct AddressBlock(IpAddr);
 
 impl AddressBlock {
     /// The block that one subscriber's line has at least: an IPv4 address, or an IPv6 /64.

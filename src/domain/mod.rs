@@ -16,7 +16,7 @@ pub mod device_info;
 pub mod error;
 pub mod fingerprint;
 pub mod id;
-pub(crate) mod leaky_bucket;
+pub mod limit;
 pub(crate) mod peer;
 pub mod port;
 pub(crate) mod probable_cause;

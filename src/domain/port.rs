@@ -4,7 +4,7 @@
 //! A store has time of its own (the clock it was opened with, or its engine's), and everything it
 //! acknowledges is as durable as it can make it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures_core::stream::BoxStream;
@@ -14,6 +14,7 @@ use super::{
     clock::Timestamp,
     error::StoreError,
     id::EnvironmentName,
+    limit::{Limit, Room},
     registration::{CodeEntry, CodeKey, Registration},
     temp_pass::{
         Denial, MediaToken, ResetTarget, ResourceId, TempPassKey, TempPassRule, Trial, TrialApplication,
@@ -184,6 +185,26 @@ pub trait Trials: Send + Sync {
     fn scan(&self) -> BoxStream<'static, StoreResult<(TempPassKey, Uuid, Trial)>>;
 }
 
+/// Limits: a leaky bucket for each key, which leaks by the monotonic time of who keeps it.
+///
+/// Memory is bounded whatever strangers name, and no key gains by that bound. A bucket may be asked about by different bursts:
+/// what is in it is the same for all of them.
+#[async_trait]
+pub trait Limits: Send + Sync {
+    /// Whether each of the buckets has room for one more, or after what time they all have. Takes nothing.
+    async fn admit(&self, limits: &[Limit]) -> StoreResult<Room>;
+
+    /// Puts one into each of the buckets, even above its capacity: then the excess is waited for.
+    async fn charge(&self, limits: &[Limit]) -> StoreResult<()>;
+
+    /// Puts one into the bucket if it has room; else says after what time it has.
+    async fn take(&self, limit: &Limit) -> StoreResult<Room>;
+
+    /// Puts one into the bucket, and says after what time it fits: each caller gets a time of its own. Where that is
+    /// longer than `longest`, nothing is put in, and the error is that time.
+    async fn reserve(&self, limit: &Limit, longest: Duration) -> StoreResult<Result<Duration, Duration>>;
+}
+
 /// A store as the rest of passbridge holds it.
 #[derive(Clone)]
 pub struct Store {
@@ -193,6 +214,8 @@ pub struct Store {
     pub trials: Arc<dyn Trials>,
     /// Small values.
     pub ledger: Arc<dyn Ledger>,
+    /// Limits.
+    pub limits: Arc<dyn Limits>,
     /// Whether the store works.
     pub health: Arc<dyn StoreHealth>,
 }

@@ -38,9 +38,11 @@ pub(super) async fn create(
         let place = place(&face, call, requestor, parameters, &mut violations);
         let request = create_request(&face, call, parameters, &identity.proof, place, violations)?;
         match &request.device_id {
-            Some(device_id) => face.throttle.admit_create(call.addresses.client, device_id.as_str())?,
+            Some(device_id) => face.throttle.admit_create(call.addresses.client, device_id.as_str()).await?,
             // A server may make codes for many devices that have no id yet.
-            None => face.throttle.admit_create(call.addresses.client, &call.addresses.device.to_string())?,
+            None => {
+                face.throttle.admit_create(call.addresses.client, &call.addresses.device.to_string()).await?
+            }
         }
         count(&face, identity, call.addresses.client).await?;
         let created = face.registration.create(&identity.caller, request, None).await?;

@@ -7,3 +7,4 @@
 #[cfg(test)]
 pub(crate) mod conformance;
 pub mod embedded;
+pub mod memory;

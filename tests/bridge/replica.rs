@@ -82,6 +82,7 @@ impl Shared {
         };
         let parts = UpstreamParts {
             ledger: Arc::clone(&self.store.ledger),
+            limits: Arc::clone(&self.store.limits),
             key_ring: Arc::new(KeyRing::default()),
             codes: ShadowedCodes::new(Arc::clone(&self.store.codes), &Handle::current()),
             code_format: self.policy().code_format.clone(),
@@ -113,7 +114,7 @@ impl Shared {
             clock: self.clock.clone(),
             randomness: Arc::new(OsRandomness),
             backends: Backends::new(local),
-            budget: LookupBudget::new(self.clock.clone(), 10, 600),
+            budget: LookupBudget::new(Arc::clone(&self.store.limits), 10, 600),
             on_miss: Arc::new(|_| {}),
             max_watches: 1,
             tasks: self.tasks.clone(),

@@ -91,7 +91,7 @@ impl HttpClient {
             url: options.url.clone(),
             reset_url: options.reset_url.clone(),
             timeout: options.timeout,
-            pace: Pace::new(parts.clock.clone()),
+            pace: Pace::new(Arc::clone(&parts.limits), environment.clone()),
             api_circuit: Circuit::new(parts.clock.clone()),
             reset_circuit: Circuit::new(parts.clock.clone()),
             budget: RepeatBudget::default(),
@@ -118,14 +118,14 @@ impl HttpClient {
         loop {
             let attempt = match (self.attempt(context, call).await, before.take()) {
                 // What became of the call is more to the point than that a repeat has to wait.
-                (Attempt::Hopeless(_), Some(before)) => return self.settle(call, before),
+                (Attempt::Hopeless(_), Some(before)) => return self.settle(call, before).await,
                 (attempt, _) => attempt,
             };
             let Some(pause) = self.pause_before_repeat(call, &attempt, attempts) else {
-                return self.settle(call, attempt);
+                return self.settle(call, attempt).await;
             };
             if !context.outlasts(pause) || !self.budget.spend() {
-                return self.settle(call, attempt);
+                return self.settle(call, attempt).await;
             }
             self.clock.sleep(pause).await;
             attempts += 1;
@@ -148,12 +148,12 @@ impl HttpClient {
             .then(|| up_to(&*self.randomness, FIRST_PAUSE * 2_u32.pow(attempts - 1)))
     }
 
-    fn settle(&self, call: &Call, attempt: Attempt) -> Result<Answer> {
+    async fn settle(&self, call: &Call, attempt: Attempt) -> Result<Answer> {
         match attempt {
             Attempt::Answered(answer) if answer.status == StatusCode::TOO_MANY_REQUESTS => {
                 let said =
                     UpstreamAnswer { status: Some(answer.status.as_u16()), ..UpstreamAnswer::default() };
-                Err(throttled(said, answer.retry_after(), self.was_fast(call.device)))
+                Err(throttled(said, answer.retry_after(), self.was_fast(call.device).await))
             }
             Attempt::Answered(answer) => Ok(answer),
             Attempt::NotMade(error) | Attempt::Broken(error) | Attempt::Hopeless(error) => Err(error),
@@ -179,8 +179,11 @@ impl HttpClient {
     }
 
     /// Whether the device has called more than once in the last second.
-    pub(super) fn was_fast(&self, device: Option<Address>) -> bool {
-        device.is_some_and(|device| self.pace.was_fast(device))
+    pub(super) async fn was_fast(&self, device: Option<Address>) -> bool {
+        match device {
+            Some(device) => self.pace.was_fast(device).await,
+            None => false,
+        }
     }
 
     async fn attempt(&self, context: &CallContext, call: &Call) -> Attempt {
@@ -238,7 +241,7 @@ impl HttpClient {
 
     async fn keep_pace(&self, context: &CallContext, device: Option<Address>) -> Result<()> {
         let Some(device) = device else { return Ok(()) };
-        match self.pace.reserve(device, context.time_left().unwrap_or(Duration::MAX)) {
+        match self.pace.reserve(device, context.time_left().unwrap_or(Duration::MAX)).await? {
             Ok(Duration::ZERO) => Ok(()),
             Ok(wait) => {
                 self.clock.sleep(wait).await;

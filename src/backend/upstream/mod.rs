@@ -57,7 +57,7 @@ use crate::{
         code::CodeFormat,
         device_info::Normalizer,
         id::EnvironmentName,
-        port::Ledger,
+        port::{Ledger, Limits},
         randomness::SharedRandomness,
     },
     telemetry::Metrics,
@@ -89,6 +89,8 @@ pub struct UpstreamOptions {
 pub struct UpstreamParts {
     /// Where credentials, tokens and leases are kept.
     pub ledger: Arc<dyn Ledger>,
+    /// The pace of each device.
+    pub limits: Arc<dyn Limits>,
     /// What secrets are sealed with.
     pub key_ring: Arc<KeyRing>,
     /// Where shadows are kept.

@@ -1,12 +1,14 @@
 //! The provider's throttle, kept on our side: a call a second for each device, ten at once, the device being the address
 //! in `X-Forwarded-For` (reference, section 6). Who keeps it waits here for what the provider would refuse.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use crate::domain::{
     address::Address,
-    clock::SharedClock,
-    leaky_bucket::{LeakyBuckets, Rate},
+    error::Result,
+    id::EnvironmentName,
+    limit::{Limit, LimitKey, Rate},
+    port::Limits,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -18,27 +20,36 @@ const BURST: u32 = 9;
 const WAIT_MAX: Duration = Duration::from_secs(20);
 
 /// The pace of each device.
-#[derive(Debug)]
 pub(super) struct Pace {
-    devices: LeakyBuckets<Address>,
-    rate: Rate,
+    limits: Arc<dyn Limits>,
+    environment: EnvironmentName,
 }
 
 impl Pace {
-    pub(super) fn new(clock: SharedClock) -> Self {
-        Self { devices: LeakyBuckets::new(clock), rate: Rate::new(1, SECOND, BURST) }
+    pub(super) fn new(limits: Arc<dyn Limits>, environment: EnvironmentName) -> Self {
+        Self { limits, environment }
     }
 
-    /// Counts a call of the device, and says how long to wait before it is made.
+    /// Counts a call of the device, and says how long to wait before it is made; or, where that is longer than `longest`,
+    /// how long it would be: it is not counted then.
     ///
     /// # Errors
-    /// Where that is longer than `longest`; it is not counted then.
-    pub(super) fn reserve(&self, device: Address, longest: Duration) -> Result<Duration, Duration> {
-        self.devices.reserve(&device, self.rate, longest.min(WAIT_MAX))
+    /// Those of the store that keeps the limits.
+    pub(super) async fn reserve(
+        &self,
+        device: Address,
+        longest: Duration,
+    ) -> Result<std::result::Result<Duration, Duration>> {
+        Ok(self.limits.reserve(&self.limit(device, BURST), longest.min(WAIT_MAX)).await?)
     }
 
-    /// Whether the device has called more than once in the last second.
-    pub(super) fn was_fast(&self, device: Address) -> bool {
-        self.devices.admit(&device, Rate::new(1, SECOND, 2)).is_err()
+    /// Whether the device has called more than once in the last second, as far as that can be told.
+    pub(super) async fn was_fast(&self, device: Address) -> bool {
+        matches!(self.limits.admit(&[self.limit(device, 2)]).await, Ok(Err(_)))
+    }
+
+    fn limit(&self, device: Address, burst: u32) -> Limit {
+        let key = LimitKey::UpstreamCalls(self.environment.clone(), device);
+        Limit { key, rate: Rate::new(1, SECOND, burst) }
     }
 }

@@ -49,8 +49,8 @@ impl Session {
     }
 
     /// The error that an answer to a call of this device leads to which is not the one that was asked for.
-    pub(super) fn refusal(&self, answer: &Answer, device: Option<Address>) -> Error {
-        refusal(answer, self.http.was_fast(device))
+    pub(super) async fn refusal(&self, answer: &Answer, device: Option<Address>) -> Error {
+        refusal(answer, self.http.was_fast(device).await)
     }
 
     /// Makes a call with the caller's own token, where it shall be used, or with ours: a refused one is renewed once.
@@ -68,7 +68,7 @@ impl Session {
         match answer.status.is_success() {
             true => Ok(Some(answer)),
             false if is_code_unknown(&answer) => Ok(None),
-            false => Err(self.refusal(&answer, device)),
+            false => Err(self.refusal(&answer, device).await),
         }
     }
 

@@ -63,7 +63,7 @@ impl V1Backend {
         let call = Call { scope, ..call.on_behalf_of(request.device_ip) };
         let answer = upstream.session.send(context, call).await?;
         if !answer.status.is_success() {
-            return Err(upstream.session.refusal(&answer, request.device_ip));
+            return Err(upstream.session.refusal(&answer, request.device_ip).await);
         }
         let connection = Connection::new(&request.user_agent, request.device_ip, request.device_port);
         let normalize = || upstream.parts.normalizer.normalize(request.device_info.as_ref(), &connection);

@@ -46,7 +46,7 @@ impl V2Backend {
     async fn send(&self, context: &CallContext, call: Call) -> Result<Answer> {
         let (session, device) = (&self.0.inner.session, call.device);
         let answer = session.send(context, call).await?;
-        if answer.status.is_success() { Ok(answer) } else { Err(session.refusal(&answer, device)) }
+        if answer.status.is_success() { Ok(answer) } else { Err(session.refusal(&answer, device).await) }
     }
 }
 

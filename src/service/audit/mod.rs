@@ -31,7 +31,8 @@ use writer::Writer;
 use crate::domain::{
     clock::{SharedClock, Timestamp},
     error::{Error, Result},
-    leaky_bucket::{LeakyBuckets, Rate},
+    limit::{Limit, LimitKey, Rate},
+    port::Limits,
 };
 
 /// The version of the lines, which each has as `v`.
@@ -52,7 +53,7 @@ struct Inner {
     key: hmac::Key,
     /// Absent where no log is kept.
     writer: Option<Writer>,
-    refusals: LeakyBuckets<()>,
+    limits: Arc<dyn Limits>,
     /// Refusals without an entry since the last entry of one.
     left_out: AtomicU64,
 }
@@ -125,10 +126,14 @@ impl AuditLog {
     ///
     /// # Errors
     /// Where the operating system gives no thread to write it.
-    pub fn new(clock: SharedClock, key: hmac::Key, file: Option<RotatedFile>) -> io::Result<Self> {
+    pub fn new(
+        clock: SharedClock,
+        key: hmac::Key,
+        limits: Arc<dyn Limits>,
+        file: Option<RotatedFile>,
+    ) -> io::Result<Self> {
         let writer = file.map(Writer::start).transpose()?;
-        let refusals = LeakyBuckets::new(Arc::clone(&clock));
-        Ok(Self { inner: Arc::new(Inner { clock, key, writer, refusals, left_out: AtomicU64::new(0) }) })
+        Ok(Self { inner: Arc::new(Inner { clock, key, writer, limits, left_out: AtomicU64::new(0) }) })
     }
 
     /// Writes an entry, and completes when it has reached the operating system. What it tells of is over already: where the
@@ -147,12 +152,18 @@ impl AuditLog {
     /// Writes an entry about what strangers too can ask for. Of refusals that come too fast it only counts how many were
     /// left out, which the next entry of one tells.
     pub async fn record_call<S: Serialize>(&self, event: &Event<'_, S>) {
-        let rate = Rate::new(REFUSALS.0, Duration::from_secs(60), REFUSALS.1);
-        if matches!(event.end, End::Refused(_)) && self.inner.refusals.take(&(), rate).is_err() {
+        if matches!(event.end, End::Refused(_)) && !self.has_room_for_a_refusal().await {
             self.inner.left_out.fetch_add(1, Ordering::Relaxed);
             return;
         }
         self.record(event).await;
+    }
+
+    /// Where that cannot be told there is none, or a store that is gone would let strangers fill the log.
+    async fn has_room_for_a_refusal(&self) -> bool {
+        let rate = Rate::new(REFUSALS.0, Duration::from_secs(60), REFUSALS.1);
+        let limit = Limit { key: LimitKey::AuditedRefusals, rate };
+        matches!(self.inner.limits.take(&limit).await, Ok(Ok(())))
     }
 
     /// An identifier as it stands in the log.
@@ -206,13 +217,18 @@ mod tests {
         },
         format::golden,
         service::temp_pass::reset_subject::ResetSubject,
+        store::memory::MemoryLimits,
     };
+
+    fn limits(clock: SharedClock) -> Arc<MemoryLimits> {
+        Arc::new(MemoryLimits::new(&clock))
+    }
 
     #[test]
     fn the_lines_of_the_log_are_pinned() {
         let clock = ManualClock::new(Timestamp::from_millis(1_763_000_000_123));
         let key = hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]);
-        let log = AuditLog::new(clock, key, None).expect("no thread is needed");
+        let log = AuditLog::new(clock.clone(), key, limits(clock), None).expect("no thread is needed");
         let temp_pass = TempPassKey {
             environment: EnvironmentName::parse("environment", "default").expect("valid"),
             requestor: RequestorId::parse("requestor", "REF").expect("valid"),
@@ -245,7 +261,7 @@ mod tests {
         let clock = ManualClock::new(Timestamp::from_millis(1_763_000_000_000));
         let key = hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]);
         let file = RotatedFile::open(&path, 1 << 30, 1).expect("opens");
-        let log = AuditLog::new(clock.clone(), key, Some(file)).expect("has a thread");
+        let log = AuditLog::new(clock.clone(), key, limits(clock.clone()), Some(file)).expect("has a thread");
         let origin = Origin { face: "rest", request_id: None };
         let call = async |end: End| {
             let event = Event { name: "call", caller: "stranger", origin: &origin, subject: (), end };

@@ -17,7 +17,7 @@ impl RegistrationService {
     /// [`Error`](crate::domain::error::Error).
     pub async fn delete(&self, caller: &Caller, lookup: &Lookup) -> Result<Option<bool>> {
         caller.require(Permission::CodesDelete, &lookup.place.environment, &lookup.place.requestor)?;
-        let keys = self.resolve(caller, lookup)?;
+        let keys = self.resolve(caller, lookup).await?;
         let found = self.find(&keys).await?;
         let context = self.context(caller, &found)?;
         let (key, deletion) = match found {
@@ -27,12 +27,12 @@ impl RegistrationService {
             Found::Here(entry) => {
                 let backend = self.backend_of(&entry.registration)?;
                 let deletion = backend.codes.delete(&context, &entry.registration).await;
-                let deletion = self.known(caller, lookup, deletion)?;
+                let deletion = self.known(caller, lookup, deletion).await?;
                 (entry.registration.key(), deletion)
             }
             Found::Nothing { key, backend } => {
                 let deletion = backend.codes.delete_unknown(&context, &key, lookup.viewer).await;
-                let deletion = self.known(caller, lookup, deletion)?;
+                let deletion = self.known(caller, lookup, deletion).await?;
                 if deletion == Deletion::NotFound {
                     return Err(self.missed(caller, lookup, &key).await);
                 }

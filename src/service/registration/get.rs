@@ -16,7 +16,7 @@ impl RegistrationService {
     /// [`Error`](crate::domain::error::Error).
     pub async fn get(&self, caller: &Caller, lookup: &Lookup) -> Result<RegistrationView> {
         caller.require(Permission::CodesRead, &lookup.place.environment, &lookup.place.requestor)?;
-        let keys = self.resolve(caller, lookup)?;
+        let keys = self.resolve(caller, lookup).await?;
         let found = self.find(&keys).await?;
         let context = self.context(caller, &found)?;
         match found {
@@ -26,13 +26,15 @@ impl RegistrationService {
                     return Err(self.ended(caller, lookup, &key).await);
                 }
                 let backend = self.backend_of(&entry.registration)?;
-                match self.known(caller, lookup, backend.codes.read(&context, entry.registration).await)? {
+                let presence = backend.codes.read(&context, entry.registration).await;
+                match self.known(caller, lookup, presence).await? {
                     Presence::Live(record) => Ok(self.view(*record, State::Pending)),
                     Presence::Gone => Err(self.not_found(caller, &key).await),
                 }
             }
             Found::Nothing { key, backend } => {
-                match self.known(caller, lookup, backend.codes.find(&context, &key, lookup.viewer).await)? {
+                let sighting = backend.codes.find(&context, &key, lookup.viewer).await;
+                match self.known(caller, lookup, sighting).await? {
                     Sighting::Whole(record) => Ok(self.view(*record, State::Pending)),
                     Sighting::Partial(record) => {
                         Ok(RegistrationView { is_partial: true, ..self.view(*record, State::Pending) })

@@ -40,9 +40,9 @@ impl RegistrationService {
     ///
     /// # Errors
     /// [`Error::LookupBudgetExhausted`], and [`Error::CodeNotFound`] where no code can be meant.
-    pub(super) fn resolve(&self, caller: &Caller, lookup: &Lookup) -> Result<Keys> {
+    pub(super) async fn resolve(&self, caller: &Caller, lookup: &Lookup) -> Result<Keys> {
         let guesser = guesser(caller, lookup.viewer);
-        self.parts().budget.admit(&guesser)?;
+        self.parts().budget.admit(&guesser).await?;
         let policy = self.parts().policy.load();
         let (local, upstream) = (policy.code_format.fold(&lookup.typed), fold_upstream(&lookup.typed));
         let (first, second) = match policy.upstream_api(&lookup.place) {
@@ -54,7 +54,7 @@ impl RegistrationService {
             CodeKey { environment: place.environment, requestor: place.requestor, code }
         });
         let Some(likely) = codes.next() else {
-            self.charge(caller, lookup);
+            self.charge(caller, lookup).await?;
             return Err(Error::CodeNotFound(LookupClues { impossible: true, ..LookupClues::default() }));
         };
         let other = codes.next().filter(|other| *other != likely);
@@ -62,9 +62,10 @@ impl RegistrationService {
     }
 
     /// Charges a miss to who guessed.
-    fn charge(&self, caller: &Caller, lookup: &Lookup) {
-        self.parts().budget.charge(&guesser(caller, lookup.viewer));
+    async fn charge(&self, caller: &Caller, lookup: &Lookup) -> Result<()> {
+        self.parts().budget.charge(&guesser(caller, lookup.viewer)).await?;
         (self.parts().on_miss)(&lookup.place.environment);
+        Ok(())
     }
 
     /// What is known here of the code.
@@ -104,24 +105,26 @@ impl RegistrationService {
 
     /// The answer for a code that never was, as far as anybody knows: it costs the guesser.
     pub(super) async fn missed(&self, caller: &Caller, lookup: &Lookup, key: &CodeKey) -> Error {
-        self.charge(caller, lookup);
-        self.not_found(caller, key).await
+        match self.charge(caller, lookup).await {
+            Ok(()) => self.not_found(caller, key).await,
+            Err(error) => error,
+        }
     }
 
     /// The answer for a code that has ended: no miss. A client of which only the upstream can say who it is learns nothing
     /// of it, as it learns nothing of a code that lives.
     pub(super) async fn ended(&self, caller: &Caller, lookup: &Lookup, key: &CodeKey) -> Error {
         if caller.context().relayed_token.as_ref().is_some_and(|token| !token.is_known()) {
-            self.charge(caller, lookup);
-            return Error::NotAuthenticated(AuthenticationProblem::TokenRefusedUpstream);
+            let refused = Error::NotAuthenticated(AuthenticationProblem::TokenRefusedUpstream);
+            return self.charge(caller, lookup).await.err().unwrap_or(refused);
         }
         self.not_found(caller, key).await
     }
 
     /// What a backend answers to a client that it knows. One that it does not know has guessed.
-    pub(super) fn known<T>(&self, caller: &Caller, lookup: &Lookup, answer: Result<T>) -> Result<T> {
+    pub(super) async fn known<T>(&self, caller: &Caller, lookup: &Lookup, answer: Result<T>) -> Result<T> {
         if matches!(answer, Err(Error::NotAuthenticated(_))) {
-            self.charge(caller, lookup);
+            self.charge(caller, lookup).await?;
         }
         answer
     }

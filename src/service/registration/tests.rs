@@ -47,13 +47,14 @@ fn fixture() -> Fixture {
         normalizer: Arc::new(Normalizer::new()),
     });
     let ledger = store.ledger.clone();
+    let budget = LookupBudget::new(Arc::clone(&store.limits), 10, 600);
     let service = RegistrationService::new(Parts {
         store,
         policy: Arc::new(ArcSwap::from_pointee(policy)),
         clock: clock.clone(),
         randomness: Arc::new(OsRandomness),
         backends: Backends::new(local),
-        budget: LookupBudget::new(clock, 10, 600),
+        budget,
         on_miss: Arc::new(|_| {}),
         max_watches: 1,
         tasks: TaskTracker::new(),

@@ -80,7 +80,7 @@ impl RegistrationService {
         let permit = Arc::clone(&self.inner.watches)
             .try_acquire_owned()
             .map_err(|_| Error::WatchesExhausted { limit: self.parts().max_watches })?;
-        let keys = self.resolve(caller, &lookup)?;
+        let keys = self.resolve(caller, &lookup).await?;
         let key = self.key_to_watch(caller, &lookup, &keys).await?;
         // Before the record is read, so that no change falls between the two.
         let signals = self.parts().store.codes.watch(&key).await?;

@@ -7,6 +7,7 @@ pub(crate) mod ending;
 pub(crate) mod ledger;
 pub(crate) mod life;
 pub(crate) mod limit;
+pub(crate) mod rate;
 pub(crate) mod sample;
 pub(crate) mod scan;
 pub(crate) mod trial_model;
@@ -90,6 +91,16 @@ macro_rules! conformance {
                 a_lasting_entry_survives_everything_but_its_removal,
                 an_entry_of_many_days_ends_at_its_end,
                 kinds_do_not_share_names,
+            ];
+            rate: [
+                a_burst_passes_and_then_one_at_each_interval,
+                to_ask_takes_nothing,
+                several_limits_have_to_have_room_together,
+                what_is_above_a_limit_is_waited_for,
+                who_reserves_is_told_a_time_of_its_own_or_refused,
+                of_many_concurrent_takes_as_many_pass_as_there_is_room_for,
+                a_bucket_may_be_asked_about_by_different_bursts,
+                limits_share_nothing,
             ];
             trials: [
                 a_trial_starts_with_its_first_authorization_and_ends_at_the_very_millisecond,

@@ -24,11 +24,14 @@ use super::{
     trusted_time::TrustedTime,
     watch_hub::WatchHub,
 };
-use crate::domain::{
-    clock::SharedClock,
-    error::StoreError,
-    id::EnvironmentName,
-    port::{Store, StoreHealth, StoreResult},
+use crate::{
+    domain::{
+        clock::SharedClock,
+        error::StoreError,
+        id::EnvironmentName,
+        port::{Store, StoreHealth, StoreResult},
+    },
+    store::memory::MemoryLimits,
 };
 
 /// How many commands may wait for the committer. A caller beyond that waits before it may ask.
@@ -47,6 +50,8 @@ pub(super) struct Core {
     pub clock: SharedClock,
     /// The engine; gone once the store has ended.
     pub engine: ArcSwapOption<Engine>,
+    /// Limits: the one process that has this store keeps them in memory.
+    pub limits: Arc<MemoryLimits>,
     /// How many codes live.
     pub live: Mutex<LiveCount>,
     /// Who watches which code.
@@ -103,6 +108,7 @@ impl EmbeddedStore {
         })?;
         let time = TrustedTime::new(options.clock.now(), options.clock.instant());
         let core = Arc::new(Core {
+            limits: Arc::new(MemoryLimits::new(&options.clock)),
             clock: options.clock,
             engine: ArcSwapOption::from(Some(Arc::clone(&engine))),
             live: Mutex::new(live),
@@ -131,7 +137,8 @@ impl EmbeddedStore {
     #[must_use]
     pub fn ports(&self) -> Store {
         let this = Arc::new(self.clone());
-        Store { codes: this.clone(), trials: this.clone(), ledger: this.clone(), health: this }
+        let limits = self.core.limits.clone();
+        Store { codes: this.clone(), trials: this.clone(), ledger: this.clone(), limits, health: this }
     }
 
     /// The store's work so far. Cheap.

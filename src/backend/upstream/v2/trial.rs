@@ -52,7 +52,7 @@ impl TrialBackend for V2Backend {
             let code = said(&answer).code;
             return match denial(code.as_deref()) {
                 Some(denial) => Ok(denied(denial)),
-                None => Err(session.refusal(&answer, subject.facts.ip)),
+                None => Err(session.refusal(&answer, subject.facts.ip).await),
             };
         }
         let body = object(&answer)?;

@@ -82,7 +82,8 @@ impl Bench {
         let service = TempPassService::new(Parts {
             backends: Backends::new(local),
             policy: Arc::new(ArcSwap::from_pointee(policy)),
-            audit: AuditLog::new(clock.clone(), key, None).expect("no thread is needed"),
+            audit: AuditLog::new(clock.clone(), key, self.store.limits.clone(), None)
+                .expect("no thread is needed"),
             tasks: TaskTracker::new(),
         });
         let runs = Arc::clone(&self.runs);

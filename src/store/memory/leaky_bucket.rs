@@ -15,7 +15,10 @@ use std::{
     time::Duration,
 };
 
-use super::clock::SharedClock;
+use crate::domain::{
+    clock::SharedClock,
+    limit::{Rate, Room},
+};
 
 /// Shards, so that threads seldom wait for each other, and the buckets that each holds: 100 000 keys in all.
 const SHARDS: usize = 64;
@@ -23,29 +26,6 @@ const BUCKETS_PER_SHARD: usize = 1_563;
 
 /// How long, in microseconds, between two searches of a full shard for empty buckets: each goes through the whole shard.
 const SWEEP_INTERVAL: u64 = 100_000;
-
-/// How fast a bucket leaks, and how much it holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Rate {
-    interval: Duration,
-    burst: u32,
-}
-
-impl Rate {
-    /// `calls` in each `period`, and at most `burst` of them at once; both at least one.
-    #[must_use]
-    pub(crate) fn new(calls: u32, period: Duration, burst: u32) -> Self {
-        Self { interval: period / calls.max(1), burst: burst.max(1) }
-    }
-
-    fn interval(self) -> u64 {
-        u64::try_from(self.interval.as_micros()).unwrap_or(u64::MAX).max(1)
-    }
-
-    fn capacity(self) -> u64 {
-        self.interval().saturating_mul(self.burst.into())
-    }
-}
 
 /// A bucket for each key. All times in it are microseconds of the monotonic clock.
 pub(crate) struct LeakyBuckets<K> {
@@ -92,7 +72,7 @@ impl<K: Eq + Hash + Clone> LeakyBuckets<K> {
     ///
     /// # Errors
     /// Where it has not: the time after which it has.
-    pub(crate) fn admit(&self, key: &K, rate: Rate) -> Result<(), Duration> {
+    pub(crate) fn admit(&self, key: &K, rate: Rate) -> Room {
         let own = self.shard(key).empty_at.get(key).copied();
         let empty_at = own.unwrap_or_else(|| self.overflow.load(Ordering::Relaxed));
         room(empty_at, self.now(), rate).map(drop)
@@ -101,14 +81,14 @@ impl<K: Eq + Hash + Clone> LeakyBuckets<K> {
     /// Puts one into the key's bucket, even above its capacity: then the excess is waited for.
     pub(crate) fn charge(&self, key: &K, rate: Rate) {
         let now = self.now();
-        let _ = self.update(key, now, |empty_at| Some(empty_at.max(now).saturating_add(rate.interval())));
+        let _ = self.update(key, now, |empty_at| Some(empty_at.max(now).saturating_add(interval(rate))));
     }
 
     /// Puts one into the key's bucket if it has room.
     ///
     /// # Errors
     /// Where it has none: the time after which it has.
-    pub(crate) fn take(&self, key: &K, rate: Rate) -> Result<(), Duration> {
+    pub(crate) fn take(&self, key: &K, rate: Rate) -> Room {
         let now = self.now();
         match self.update(key, now, |empty_at| room(empty_at, now, rate).ok()) {
             Ok(_) => Ok(()),
@@ -124,7 +104,7 @@ impl<K: Eq + Hash + Clone> LeakyBuckets<K> {
         let now = self.now();
         let wait = |empty_at: u64| room(empty_at, now, rate).err().unwrap_or_default();
         let reserved = self.update(key, now, |empty_at| {
-            (wait(empty_at) <= longest).then(|| empty_at.max(now).saturating_add(rate.interval()))
+            (wait(empty_at) <= longest).then(|| empty_at.max(now).saturating_add(interval(rate)))
         });
         match reserved {
             Ok(before) => Ok(wait(before)),
@@ -162,10 +142,18 @@ impl<K: Eq + Hash + Clone> LeakyBuckets<K> {
     }
 }
 
+fn interval(rate: Rate) -> u64 {
+    u64::try_from(rate.interval().as_micros()).unwrap_or(u64::MAX).max(1)
+}
+
+fn capacity(rate: Rate) -> u64 {
+    interval(rate).saturating_mul(rate.burst().into())
+}
+
 /// When the bucket will be empty with one more in it, or how long until there is room for that.
 fn room(empty_at: u64, now: u64, rate: Rate) -> Result<u64, Duration> {
-    let with_one_more = empty_at.max(now).saturating_add(rate.interval());
-    match with_one_more.checked_sub(now.saturating_add(rate.capacity())) {
+    let with_one_more = empty_at.max(now).saturating_add(interval(rate));
+    match with_one_more.checked_sub(now.saturating_add(capacity(rate))) {
         None | Some(0) => Ok(with_one_more),
         Some(over) => Err(Duration::from_micros(over)),
     }

@@ -1,0 +1,81 @@
+//! The `Limits` port.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::leaky_bucket::LeakyBuckets;
+use crate::domain::{
+    clock::SharedClock,
+    limit::{Limit, LimitKey, Room},
+    port::{Limits, StoreResult},
+};
+
+/// Limits in memory: those of one process, which begin anew with it.
+#[derive(Debug)]
+pub struct MemoryLimits {
+    calls: LeakyBuckets<LimitKey>,
+    creates: LeakyBuckets<LimitKey>,
+    misses_of_line: LeakyBuckets<LimitKey>,
+    misses_of_site: LeakyBuckets<LimitKey>,
+    misses_of_network: LeakyBuckets<LimitKey>,
+    misses_of_caller: LeakyBuckets<LimitKey>,
+    upstream_calls: LeakyBuckets<LimitKey>,
+    audited_refusals: LeakyBuckets<LimitKey>,
+}
+
+impl MemoryLimits {
+    /// Empty buckets, which leak by the monotonic time of `clock`.
+    #[must_use]
+    pub fn new(clock: &SharedClock) -> Self {
+        let buckets = || LeakyBuckets::new(clock.clone());
+        Self {
+            calls: buckets(),
+            creates: buckets(),
+            misses_of_line: buckets(),
+            misses_of_site: buckets(),
+            misses_of_network: buckets(),
+            misses_of_caller: buckets(),
+            upstream_calls: buckets(),
+            audited_refusals: buckets(),
+        }
+    }
+
+    fn buckets(&self, key: &LimitKey) -> &LeakyBuckets<LimitKey> {
+        match key {
+            LimitKey::Calls(_) => &self.calls,
+            LimitKey::Creates(..) => &self.creates,
+            LimitKey::MissesOfLine(_) => &self.misses_of_line,
+            LimitKey::MissesOfSite(_) => &self.misses_of_site,
+            LimitKey::MissesOfNetwork(_) => &self.misses_of_network,
+            LimitKey::MissesOfCaller(_) => &self.misses_of_caller,
+            LimitKey::UpstreamCalls(..) => &self.upstream_calls,
+            LimitKey::AuditedRefusals => &self.audited_refusals,
+        }
+    }
+}
+
+#[async_trait]
+impl Limits for MemoryLimits {
+    async fn admit(&self, limits: &[Limit]) -> StoreResult<Room> {
+        let waits = limits.iter().filter_map(|Limit { key, rate }| self.buckets(key).admit(key, *rate).err());
+        Ok(waits.max().map_or(Ok(()), Err))
+    }
+
+    async fn charge(&self, limits: &[Limit]) -> StoreResult<()> {
+        limits.iter().for_each(|Limit { key, rate }| self.buckets(key).charge(key, *rate));
+        Ok(())
+    }
+
+    async fn take(&self, Limit { key, rate }: &Limit) -> StoreResult<Room> {
+        Ok(self.buckets(key).take(key, *rate))
+    }
+
+    async fn reserve(
+        &self,
+        Limit { key, rate }: &Limit,
+        longest: Duration,
+    ) -> StoreResult<Result<Duration, Duration>> {
+        Ok(self.buckets(key).reserve(key, *rate, longest))
+    }
+}
