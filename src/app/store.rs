@@ -7,13 +7,13 @@ use crate::{
     config::{Audit, Config, StoreKind},
     domain::{
         clock::SharedClock,
-        port::{Codes, Limits},
+        port::{AuditSink, Codes, Limits},
     },
-    service::{
-        audit::{AuditLog, RotatedFile},
-        master_key::MasterKey,
+    service::{audit::AuditLog, master_key::MasterKey},
+    store::{
+        audit_file::AuditFile,
+        embedded::{COMMIT_SECONDS_BOUNDS, EmbeddedOptions, EmbeddedStore, OpenError},
     },
-    store::embedded::{COMMIT_SECONDS_BOUNDS, EmbeddedOptions, EmbeddedStore, OpenError},
     telemetry::StoreReadings,
 };
 
@@ -73,14 +73,13 @@ pub(super) fn audit_log(
     master_key: &MasterKey,
 ) -> Result<AuditLog, AuditError> {
     let Audit { enabled, file, max_size, kept } = &config.audit;
-    let path = file.clone().unwrap_or_else(|| config.store.path.join(AUDIT_FILE));
     let open = || {
-        let opened = RotatedFile::open(&path, max_size.saturating_mul(1 << 20), *kept);
-        opened.map(Some).map_err(|source| AuditError { path: path.clone(), source })
+        let path = file.clone().unwrap_or_else(|| config.store.path.join(AUDIT_FILE));
+        let opened = AuditFile::open(&path, max_size.saturating_mul(1 << 20), *kept);
+        opened.map_err(|source| AuditError { path, source })
     };
-    let file = if *enabled { open()? } else { None };
-    AuditLog::new(Arc::clone(clock), master_key.audit_key(), Arc::clone(limits), file)
-        .map_err(|source| AuditError { path, source })
+    let sink: Option<Arc<dyn AuditSink>> = if *enabled { Some(Arc::new(open()?)) } else { None };
+    Ok(AuditLog::new(Arc::clone(clock), master_key.audit_key(), Arc::clone(limits), sink))
 }
 
 /// What the store says of itself, for the metrics.

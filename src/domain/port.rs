@@ -205,6 +205,14 @@ pub trait Limits: Send + Sync {
     async fn reserve(&self, limit: &Limit, longest: Duration) -> StoreResult<Result<Duration, Duration>>;
 }
 
+/// Where the entries of the audit log are kept: a file of one process, or a stream that replicas share.
+#[async_trait]
+pub trait AuditSink: Send + Sync {
+    /// Appends an entry, a line of JSON without its end. Completes when it outlives this process. Entries that are appended
+    /// at the same time may be kept in any order.
+    async fn append(&self, entry: Vec<u8>) -> StoreResult<()>;
+}
+
 /// A store as the rest of passbridge holds it.
 #[derive(Clone)]
 pub struct Store {

@@ -1,5 +1,5 @@
-//! The audit log: who did what, on what, and how it ended, refused or not. An append-only file of JSON lines, rotated by its
-//! size.
+//! The audit log: who did what, on what, and how it ended, refused or not. Each entry is a line of JSON; where it is kept is
+//! behind a port ([`AuditSink`]).
 //!
 //! It knows no kind of event: who does something that counts gives an [`Event`] with a subject of its own, whose fields
 //! stand in the line. A field never changes its meaning; one that would is a new [`VERSION`].
@@ -8,11 +8,8 @@
 //! nobody who reads the log learns by guessing which.
 
 mod origin;
-mod rotated_file;
-mod writer;
 
 use std::{
-    io,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -25,14 +22,12 @@ use serde::Serialize;
 
 use super::device_info::hex;
 pub(crate) use origin::Origin;
-pub(crate) use rotated_file::RotatedFile;
-use writer::Writer;
 
 use crate::domain::{
     clock::{SharedClock, Timestamp},
     error::{Error, Result},
     limit::{Limit, LimitKey, Rate},
-    port::Limits,
+    port::{AuditSink, Limits},
 };
 
 /// The version of the lines, which each has as `v`.
@@ -52,7 +47,7 @@ struct Inner {
     clock: SharedClock,
     key: hmac::Key,
     /// Absent where no log is kept.
-    writer: Option<Writer>,
+    sink: Option<Arc<dyn AuditSink>>,
     limits: Arc<dyn Limits>,
     /// Refusals without an entry since the last entry of one.
     left_out: AtomicU64,
@@ -122,28 +117,26 @@ struct Line<'a, S> {
 }
 
 impl AuditLog {
-    /// A log in a file of its own, with this key for its digests; `None` keeps no log.
-    ///
-    /// # Errors
-    /// Where the operating system gives no thread to write it.
+    /// A log whose entries go to `sink`, with this key for its digests; `None` keeps no log.
+    #[must_use]
     pub fn new(
         clock: SharedClock,
         key: hmac::Key,
         limits: Arc<dyn Limits>,
-        file: Option<RotatedFile>,
-    ) -> io::Result<Self> {
-        let writer = file.map(Writer::start).transpose()?;
-        Ok(Self { inner: Arc::new(Inner { clock, key, writer, limits, left_out: AtomicU64::new(0) }) })
+        sink: Option<Arc<dyn AuditSink>>,
+    ) -> Self {
+        Self { inner: Arc::new(Inner { clock, key, sink, limits, left_out: AtomicU64::new(0) }) }
     }
 
-    /// Writes an entry, and completes when it has reached the operating system. What it tells of is over already: where the
-    /// file cannot be written, the server's own log says so.
+    /// Writes an entry, and completes when it is kept. What it tells of is over already: where it cannot be kept, the server's
+    /// own log says so.
     pub async fn record<S: Serialize>(&self, event: &Event<'_, S>) {
-        let Some(writer) = &self.inner.writer else { return };
+        let Some(sink) = &self.inner.sink else { return };
         match serde_json::to_vec(&self.line(event)) {
-            Ok(mut line) => {
-                line.push(b'\n');
-                writer.write(line).await;
+            Ok(entry) => {
+                if let Err(error) = sink.append(entry).await {
+                    tracing::error!(%error, "an audit entry was lost: the audit log cannot be written");
+                }
             }
             Err(error) => tracing::error!(%error, "an audit entry cannot be written as JSON"),
         }
@@ -208,16 +201,21 @@ fn rfc3339(time: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
+    use async_trait::async_trait;
+
     use super::*;
     use crate::{
         domain::{
             clock::ManualClock,
+            error::StoreError,
             id::{DeviceId, EnvironmentName, MvpdId, RequestorId},
+            port::StoreResult,
             temp_pass::{ResetTarget, TempPassKey, TrialApplication},
         },
         format::golden,
         service::temp_pass::reset_subject::ResetSubject,
-        store::memory::MemoryLimits,
+        store::{audit_file::AuditFile, memory::MemoryLimits},
+        telemetry::CapturedLog,
     };
 
     fn limits(clock: SharedClock) -> Arc<MemoryLimits> {
@@ -228,7 +226,7 @@ mod tests {
     fn the_lines_of_the_log_are_pinned() {
         let clock = ManualClock::new(Timestamp::from_millis(1_763_000_000_123));
         let key = hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]);
-        let log = AuditLog::new(clock.clone(), key, limits(clock), None).expect("no thread is needed");
+        let log = AuditLog::new(clock.clone(), key, limits(clock), None);
         let temp_pass = TempPassKey {
             environment: EnvironmentName::parse("environment", "default").expect("valid"),
             requestor: RequestorId::parse("requestor", "REF").expect("valid"),
@@ -260,8 +258,8 @@ mod tests {
         let path = folder.path().join("audit.log");
         let clock = ManualClock::new(Timestamp::from_millis(1_763_000_000_000));
         let key = hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]);
-        let file = RotatedFile::open(&path, 1 << 30, 1).expect("opens");
-        let log = AuditLog::new(clock.clone(), key, limits(clock.clone()), Some(file)).expect("has a thread");
+        let file = AuditFile::open(&path, 1 << 30, 1).expect("opens");
+        let log = AuditLog::new(clock.clone(), key, limits(clock.clone()), Some(Arc::new(file)));
         let origin = Origin { face: "rest", request_id: None };
         let call = async |end: End| {
             let event = Event { name: "call", caller: "stranger", origin: &origin, subject: (), end };
@@ -284,5 +282,27 @@ mod tests {
             (&serde_json::Value::Null, &serde_json::Value::Null)
         );
         assert_eq!((&later["result"], &later["left_out"]), (&"refused".into(), &3.into()));
+    }
+
+    struct Broken;
+
+    #[async_trait]
+    impl AuditSink for Broken {
+        async fn append(&self, _: Vec<u8>) -> StoreResult<()> {
+            Err(StoreError::Unavailable("the disk is full".to_owned()))
+        }
+    }
+
+    #[tokio::test]
+    async fn an_entry_that_cannot_be_kept_is_told_in_the_servers_own_log() {
+        let told = CapturedLog::of_this_thread();
+        let clock = ManualClock::new(Timestamp::from_millis(1_763_000_000_000));
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]);
+        let log = AuditLog::new(clock.clone(), key, limits(clock), Some(Arc::new(Broken)));
+        let origin = Origin { face: "rest", request_id: None };
+        log.record(&Event { name: "call", caller: "somebody", origin: &origin, subject: (), end: End::Done })
+            .await;
+        let told = told.text();
+        assert!(told.contains("an audit entry was lost") && told.contains("the disk is full"), "{told}");
     }
 }

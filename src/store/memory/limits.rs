@@ -13,7 +13,7 @@ use crate::domain::{
 
 /// Limits in memory: those of one process, which begin anew with it.
 #[derive(Debug)]
-pub struct MemoryLimits {
+pub(crate) struct MemoryLimits {
     calls: LeakyBuckets<LimitKey>,
     creates: LeakyBuckets<LimitKey>,
     misses_of_line: LeakyBuckets<LimitKey>,
@@ -27,7 +27,7 @@ pub struct MemoryLimits {
 impl MemoryLimits {
     /// Empty buckets, which leak by the monotonic time of `clock`.
     #[must_use]
-    pub fn new(clock: &SharedClock) -> Self {
+    pub(crate) fn new(clock: &SharedClock) -> Self {
         let buckets = || LeakyBuckets::new(clock.clone());
         Self {
             calls: buckets(),

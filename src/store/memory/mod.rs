@@ -3,4 +3,4 @@
 mod leaky_bucket;
 mod limits;
 
-pub use limits::MemoryLimits;
+pub(crate) use limits::MemoryLimits;

@@ -82,8 +82,7 @@ impl Bench {
         let service = TempPassService::new(Parts {
             backends: Backends::new(local),
             policy: Arc::new(ArcSwap::from_pointee(policy)),
-            audit: AuditLog::new(clock.clone(), key, self.store.limits.clone(), None)
-                .expect("no thread is needed"),
+            audit: AuditLog::new(clock.clone(), key, self.store.limits.clone(), None),
             tasks: TaskTracker::new(),
         });
         let runs = Arc::clone(&self.runs);

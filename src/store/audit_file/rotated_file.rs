@@ -11,7 +11,7 @@ use std::{
 ///
 /// Crates that rotate files lose what cannot be written without a word, or panic.
 #[derive(Debug)]
-pub struct RotatedFile {
+pub(super) struct RotatedFile {
     path: PathBuf,
     file: File,
     size: u64,
@@ -25,7 +25,7 @@ impl RotatedFile {
     ///
     /// # Errors
     /// As the operating system has them.
-    pub fn open(path: &Path, max_size: u64, kept: u32) -> io::Result<Self> {
+    pub(super) fn open(path: &Path, max_size: u64, kept: u32) -> io::Result<Self> {
         let mut file = open(path)?;
         let mut size = file.metadata()?.len();
         if size > 0 && !ends_with_newline(path)? {
@@ -154,6 +154,7 @@ mod tests {
         file.write_line(b"{}\n").expect("writes");
         assert_eq!(fs::read_to_string(&path).expect("readable"), "{\"cut\n{}\n");
     }
+
     #[test]
     fn a_file_that_others_could_read_is_closed_to_them_and_that_is_logged() {
         let folder = tempfile::tempdir().expect("a folder");
