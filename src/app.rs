@@ -121,7 +121,7 @@ impl App {
         let config = &valid.written;
         let embedded = store::open_for_server(config, &surroundings.clock).await?;
         let store = embedded.ports();
-        let metrics = Arc::new(Metrics::new(move || store::readings(&embedded)));
+        let metrics = Arc::new(Metrics::new(move || store::readings(embedded.clone())));
         let admin = AdminListener::bind(&config.store.path)?;
         if config.store.key_ring.is_none() {
             tracing::warn!(

@@ -68,5 +68,5 @@ async fn readyz(State(readiness): State<Readiness>) -> impl IntoResponse {
 }
 
 async fn metrics(State(telemetry): State<Telemetry>) -> impl IntoResponse {
-    ([(CONTENT_TYPE, OPEN_METRICS)], telemetry.metrics().render())
+    ([(CONTENT_TYPE, OPEN_METRICS)], telemetry.metrics().render().await)
 }

@@ -83,14 +83,18 @@ pub(super) fn audit_log(
 }
 
 /// What the store says of itself, for the metrics.
-pub(super) fn readings(store: &EmbeddedStore) -> StoreReadings {
+pub(super) async fn readings(store: EmbeddedStore) -> StoreReadings {
     let statistics = store.statistics();
     let bounds = COMMIT_SECONDS_BOUNDS.into_iter().chain([f64::INFINITY]);
+    let live_codes = store.live_codes().await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "live codes cannot be counted, and are missing in the metrics");
+        Vec::new()
+    });
     StoreReadings {
         commands: statistics.committed_commands,
         commit_seconds_sum: statistics.commit_seconds_sum,
         commit_seconds: bounds.zip(statistics.commit_seconds).collect(),
         queued: statistics.queue_depth as u64,
-        live_codes: store.live_codes().into_iter().map(|(name, count)| (name.to_string(), count)).collect(),
+        live_codes: live_codes.into_iter().map(|(name, count)| (name.to_string(), count)).collect(),
     }
 }

@@ -79,8 +79,8 @@ pub trait Codes: Send + Sync {
     /// or go meanwhile may or may not be seen.
     fn scan(&self) -> BoxStream<'static, StoreResult<CodeEntry>>;
 
-    /// How many codes are live, where the store can tell cheaply.
-    fn live_codes(&self) -> Vec<(EnvironmentName, u64)>;
+    /// How many codes are live in each environment that has any; none where the store cannot tell cheaply.
+    async fn live_codes(&self) -> StoreResult<Vec<(EnvironmentName, u64)>>;
 }
 
 /// A small value with an optional end: credentials, keys, revocations, answers kept for a repeated request

@@ -2,9 +2,13 @@
 
 use std::{fmt, time::Duration};
 
+use futures_util::{FutureExt, future::BoxFuture};
 use http::Method;
 use prometheus_client::{
-    encoding::{EncodeLabelSet, text::encode},
+    encoding::{
+        EncodeLabelSet,
+        text::{encode_eof, encode_registry},
+    },
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
     registry::{Registry, Unit},
 };
@@ -60,6 +64,7 @@ struct ScheduleLabels {
 /// Every metric of the process.
 pub struct Metrics {
     registry: Registry,
+    read_store: Box<dyn Fn() -> BoxFuture<'static, StoreReadings> + Send + Sync>,
     calls: Family<CallLabels, Histogram, fn() -> Histogram>,
     requests: Family<RequestLabels, Histogram, fn() -> Histogram>,
     upstream_calls: Family<UpstreamLabels, Histogram, fn() -> Histogram>,
@@ -78,7 +83,10 @@ impl fmt::Debug for Metrics {
 impl Metrics {
     /// The metrics of a process whose store tells of itself by `read_store`.
     #[must_use]
-    pub fn new(read_store: impl Fn() -> StoreReadings + Send + Sync + 'static) -> Self {
+    pub fn new<F>(read_store: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = StoreReadings> + Send + 'static,
+    {
         let mut registry = Registry::default();
         let calls = Family::new_with_constructor((|| Histogram::new(SECONDS)) as fn() -> Histogram);
         let requests = Family::new_with_constructor((|| Histogram::new(SECONDS)) as fn() -> Histogram);
@@ -123,9 +131,9 @@ impl Metrics {
             "Connections ever opened",
             connections_opened.clone(),
         );
-        registry.register_collector(Box::new(StoreCollector::new(read_store)));
         Self {
             registry,
+            read_store: Box::new(move || read_store().boxed()),
             calls,
             requests,
             upstream_calls,
@@ -136,12 +144,16 @@ impl Metrics {
         }
     }
 
-    /// All metrics in OpenMetrics text.
-    #[must_use]
-    pub fn render(&self) -> String {
+    /// All metrics in OpenMetrics text, those of the store as of now.
+    pub async fn render(&self) -> String {
+        let mut of_store = Registry::default();
+        of_store.register_collector(Box::new(StoreCollector((self.read_store)().await)));
         let mut text = String::new();
-        // Writing to a String cannot fail.
-        let _ = encode(&mut text, &self.registry);
+        for registry in [&self.registry, &of_store] {
+            // Writing to a String cannot fail.
+            let _ = encode_registry(&mut text, registry);
+        }
+        let _ = encode_eof(&mut text);
         text
     }
 
@@ -204,5 +216,35 @@ impl Metrics {
     /// Counts a connection of a listener that was closed.
     pub fn connection_closed(&self, listener: &'static str) {
         self.connections.get_or_create(&ListenerLabels { listener }).dec();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn each_scrape_waits_for_what_the_store_says_then() {
+        let live = Arc::new(AtomicU64::new(0));
+        let metrics = Metrics::new(move || {
+            let live = Arc::clone(&live);
+            async move {
+                tokio::task::yield_now().await;
+                let count = live.fetch_add(1, Ordering::Relaxed);
+                StoreReadings { live_codes: vec![("default".to_owned(), count)], ..StoreReadings::default() }
+            }
+        });
+        for count in 0..2 {
+            let text = metrics.render().await;
+            let line = format!("passbridge_live_codes{{environment=\"default\"}} {count}\n");
+            assert!(text.contains(&line), "{text}");
+            assert!(text.contains("passbridge_build_info") && text.ends_with("# EOF\n"), "{text}");
+            assert_eq!(text.matches("# EOF").count(), 1, "{text}");
+        }
     }
 }

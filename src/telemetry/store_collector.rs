@@ -24,33 +24,21 @@ pub struct StoreReadings {
     pub live_codes: Vec<(String, u64)>,
 }
 
-type Read = Box<dyn Fn() -> StoreReadings + Send + Sync>;
-
-pub(super) struct StoreCollector(Read);
-
-impl StoreCollector {
-    pub(super) fn new(read: impl Fn() -> StoreReadings + Send + Sync + 'static) -> Self {
-        Self(Box::new(read))
-    }
-}
-
-impl fmt::Debug for StoreCollector {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("StoreCollector")
-    }
-}
+/// Writes readings that were taken already: a store may have to be waited for, which a collector cannot do.
+#[derive(Debug)]
+pub(super) struct StoreCollector(pub(super) StoreReadings);
 
 impl Collector for StoreCollector {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let StoreReadings { commands, commit_seconds_sum, commit_seconds, queued, live_codes } = (self.0)();
-        let counter = ConstCounter::new(commands);
+        let StoreReadings { commands, commit_seconds_sum, commit_seconds, queued, live_codes } = &self.0;
+        let counter = ConstCounter::new(*commands);
         counter.encode(encoder.encode_descriptor(
             "passbridge_store_commands",
             "Commands made durable",
             None,
             MetricType::Counter,
         )?)?;
-        let gauge = ConstGauge::new(i64::try_from(queued).unwrap_or(i64::MAX));
+        let gauge = ConstGauge::new(i64::try_from(*queued).unwrap_or(i64::MAX));
         gauge.encode(encoder.encode_descriptor(
             "passbridge_store_queued",
             "Commands that wait for a batch",
@@ -65,7 +53,7 @@ impl Collector for StoreCollector {
                 Some(&Unit::Seconds),
                 MetricType::Histogram,
             )?
-            .encode_histogram::<NoLabelSet>(commit_seconds_sum, count, &commit_seconds, None)?;
+            .encode_histogram::<NoLabelSet>(*commit_seconds_sum, count, commit_seconds, None)?;
         let mut family = encoder.encode_descriptor(
             "passbridge_live_codes",
             "Registration codes that are live",
@@ -73,8 +61,8 @@ impl Collector for StoreCollector {
             MetricType::Gauge,
         )?;
         for (environment, count) in live_codes {
-            let gauge = ConstGauge::new(i64::try_from(count).unwrap_or(i64::MAX));
-            gauge.encode(family.encode_family(&[("environment", environment)])?)?;
+            let gauge = ConstGauge::new(i64::try_from(*count).unwrap_or(i64::MAX));
+            gauge.encode(family.encode_family(&[("environment", environment.as_str())])?)?;
         }
         Ok(())
     }

@@ -190,7 +190,7 @@ impl Codes for ShadowedCodes {
         self.codes.scan()
     }
 
-    fn live_codes(&self) -> Vec<(EnvironmentName, u64)> {
-        self.codes.live_codes()
+    async fn live_codes(&self) -> StoreResult<Vec<(EnvironmentName, u64)>> {
+        self.codes.live_codes().await
     }
 }

@@ -54,6 +54,7 @@ pub(crate) async fn a_closed_store_refuses_everything(harness: &impl Harness) {
     refused(store.codes.get(&key).await);
     refused(store.codes.release(&key, id).await);
     refused(store.codes.watch(&key).await.map(drop));
+    refused(store.codes.live_codes().await);
     refused(store.codes.scan().next().await.expect("an error, not the end"));
     refused(store.ledger.put_if_absent(&name, entry("value", None)).await);
     refused(store.ledger.get(&name).await);

@@ -1,5 +1,7 @@
 //! The `Codes` port.
 
+use std::sync::PoisonError;
+
 use async_trait::async_trait;
 use futures_core::stream::BoxStream;
 use uuid::Uuid;
@@ -55,7 +57,9 @@ impl Codes for EmbeddedStore {
         })
     }
 
-    fn live_codes(&self) -> Vec<(EnvironmentName, u64)> {
-        self.core.live_codes()
+    async fn live_codes(&self) -> StoreResult<Vec<(EnvironmentName, u64)>> {
+        self.core.engine()?;
+        let mut live = self.core.live.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(live.all(self.core.clock.now()))
     }
 }

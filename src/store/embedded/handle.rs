@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    sync::{Arc, Mutex, OnceLock, PoisonError, mpsc as thread_channel},
+    sync::{Arc, Mutex, OnceLock, mpsc as thread_channel},
     thread,
 };
 
@@ -28,7 +28,6 @@ use crate::{
     domain::{
         clock::SharedClock,
         error::StoreError,
-        id::EnvironmentName,
         port::{Store, StoreHealth, StoreResult},
     },
     store::memory::MemoryLimits,
@@ -81,11 +80,6 @@ impl Core {
             Some(failure) => Err(failure.into()),
             None => self.space.check(),
         }
-    }
-
-    /// How many codes live in each environment that ever had any.
-    pub(super) fn live_codes(&self) -> Vec<(EnvironmentName, u64)> {
-        self.live.lock().unwrap_or_else(PoisonError::into_inner).all(self.clock.now())
     }
 }
 
