@@ -121,6 +121,11 @@ pub trait Ledger: Send + Sync {
         replacement: Option<LedgerEntry>,
     ) -> StoreResult<bool>;
 
+    /// Takes a lease: stores `holder` under the key for as long as `term` says, if the key is free. False where somebody
+    /// holds it. The term passes by the store's own time, so that a caller whose clock is wrong holds it neither shorter nor
+    /// longer than others. Who holds it gives it back by [`swap`](Self::swap).
+    async fn lease(&self, key: &LedgerKey, holder: &[u8], term: Duration) -> StoreResult<bool>;
+
     /// Every entry of a kind, with its name.
     fn scan(&self, kind: &'static str) -> BoxStream<'static, StoreResult<(Vec<u8>, LedgerEntry)>>;
 }

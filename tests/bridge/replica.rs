@@ -71,6 +71,11 @@ impl Shared {
     }
 
     fn upstream(&self) -> Upstream {
+        self.upstream_by(&self.clock)
+    }
+
+    /// The upstream of a replica that goes by a clock of its own.
+    fn upstream_by(&self, clock: &Arc<ManualClock>) -> Upstream {
         let url = self.provider.url().parse::<reqwest::Url>().expect("a URL");
         let options = UpstreamOptions {
             url: url.clone(),
@@ -86,7 +91,7 @@ impl Shared {
             key_ring: Arc::new(KeyRing::default()),
             codes: ShadowedCodes::new(Arc::clone(&self.store.codes), &Handle::current()),
             code_format: self.policy().code_format.clone(),
-            clock: self.clock.clone(),
+            clock: clock.clone(),
             randomness: Arc::new(OsRandomness),
             normalizer: Arc::new(Normalizer::new()),
             max_live_codes: self.policy().max_live_codes,
@@ -151,6 +156,25 @@ async fn of_two_replicas_that_registered_both_use_the_credentials_that_are_kept(
     fast.expect("creates");
     slow.expect("creates with the credentials of the other one");
     assert_eq!(shared.provider.issued().await.0, 2, "both have registered");
+}
+
+#[tokio::test]
+async fn a_replica_whose_clock_is_behind_holds_its_lease_as_long_as_any_other() {
+    let shared = Shared::new().await;
+    let behind = ManualClock::new(Timestamp::from_millis(START - 3_600_000));
+    let (first, second) =
+        (shared.upstream_by(&behind).backends().v1.codes, shared.upstream().backends().v1.codes);
+    shared.provider.fault(json!({ "path": "/o/client/register", "times": 1, "late": { "ms": 1500 } })).await;
+    let context = CallContext::default();
+    let waits = async {
+        eventually(async || shared.provider.issued().await.0 == 1).await;
+        second.issue(&context, shared.request(2), None).await
+    };
+    tokio::select! {
+        created = first.issue(&context, shared.request(1), None) => drop(created.expect("creates")),
+        _ = waits => panic!("another replica did not wait for the lease to end"),
+    }
+    assert_eq!(shared.provider.issued().await.0, 1, "one has registered");
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ use crate::{
         clock::MonotonicInstant,
         error::{Error, Result},
         id::EnvironmentName,
-        port::{Ledger, LedgerEntry, LedgerKey},
+        port::{Ledger, LedgerKey},
         randomness::up_to,
         secret::SecretText,
     },
@@ -232,9 +232,7 @@ impl Inner {
             if let Some(token) = vault.token().await?.filter(|token| want.is_met_by(token, now)) {
                 return Ok(Ok(token));
             }
-            let end = self.parts.clock.now() + LEASE;
-            let lease = LedgerEntry { value: IdV1::encode(own), expire_time: Some(end) };
-            if self.parts.ledger.put_if_absent(&key, lease).await?.is_none() {
+            if self.parts.ledger.lease(&key, &IdV1::encode(own), LEASE).await? {
                 return Ok(Err(own));
             }
             let look = LEASE_LOOK + up_to(&*self.parts.randomness, LEASE_LOOK);

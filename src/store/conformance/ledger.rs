@@ -150,3 +150,32 @@ pub(crate) async fn kinds_do_not_share_names(harness: &impl Harness) {
     let found = ledger.get(&ledger_key("a", "b\0c")).await.expect("the store works");
     assert_eq!(found, Some(entry("b\0c", None)));
 }
+
+/// A lease is held for its term and no longer, or until its holder gives it back.
+pub(crate) async fn a_lease_ends_by_the_stores_time_or_when_it_is_given_back(harness: &impl Harness) {
+    let (ledger, key) = (harness.store().ledger, ledger_key("lease", "name"));
+    let lease = async |holder: &[u8]| ledger.lease(&key, holder, MINUTE).await.expect("the store works");
+    assert!(lease(b"first").await);
+    assert!(!lease(b"first").await, "it is not prolonged by being asked for again");
+    harness.time().pass(MINUTE - MILLISECOND).await;
+    assert!(!lease(b"second").await);
+    harness.time().pass(MILLISECOND).await;
+    assert!(lease(b"second").await);
+    assert!(!ledger.swap(&key, Some(b"first"), None).await.expect("the store works"), "it is another's now");
+    assert!(ledger.swap(&key, Some(b"second"), None).await.expect("the store works"));
+    assert!(lease(b"third").await);
+}
+
+/// A lease has one holder, however many ask.
+pub(crate) async fn of_many_that_ask_for_a_lease_one_gets_it(harness: &impl Harness) {
+    let ledger = harness.store().ledger;
+    let outcomes = race(16, move |index| {
+        let (ledger, key) = (ledger.clone(), ledger_key("lease", "race"));
+        async move { ledger.lease(&key, index.to_string().as_bytes(), MINUTE).await.expect("the store works") }
+    })
+    .await;
+    let winner = outcomes.iter().position(|taken| *taken).expect("one gets it").to_string();
+    assert_eq!(outcomes.iter().filter(|taken| **taken).count(), 1);
+    let held = harness.store().ledger.get(&ledger_key("lease", "race")).await.expect("the store works");
+    assert_eq!(held.map(|entry| entry.value), Some(winner.into_bytes()));
+}

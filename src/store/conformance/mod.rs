@@ -91,6 +91,8 @@ macro_rules! conformance {
                 a_lasting_entry_survives_everything_but_its_removal,
                 an_entry_of_many_days_ends_at_its_end,
                 kinds_do_not_share_names,
+                a_lease_ends_by_the_stores_time_or_when_it_is_given_back,
+                of_many_that_ask_for_a_lease_one_gets_it,
             ];
             rate: [
                 a_burst_passes_and_then_one_at_each_interval,

@@ -1,11 +1,13 @@
 //! The `Ledger` port.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use futures_core::stream::BoxStream;
 
 use super::{
     handle::{EmbeddedStore, closed},
-    ledger_operation::{PutIfAbsent, Swap, lasts},
+    ledger_operation::{PutIfAbsent, Swap, TakeLease, lasts},
     record,
     scan::scan,
 };
@@ -32,6 +34,10 @@ impl Ledger for EmbeddedStore {
         replacement: Option<LedgerEntry>,
     ) -> StoreResult<bool> {
         self.submit(Swap::new(key, expected, replacement)?).await
+    }
+
+    async fn lease(&self, key: &LedgerKey, holder: &[u8], term: Duration) -> StoreResult<bool> {
+        self.submit(TakeLease::new(key, holder, term)).await
     }
 
     fn scan(&self, kind: &'static str) -> BoxStream<'static, StoreResult<(Vec<u8>, LedgerEntry)>> {

@@ -1,5 +1,7 @@
 //! The commands on the ledger.
 
+use std::time::Duration;
+
 use fjall::{Keyspace, UserKey, UserValue};
 
 use super::{engine::Found, operation::Command, record, transaction::Transaction};
@@ -58,6 +60,32 @@ impl Command for PutIfAbsent {
             }
             Err(present) => Ok(Some(present)),
         }
+    }
+}
+
+/// Stores an entry that lasts for a while from the commit on, if its key is free.
+pub(super) struct TakeLease {
+    key: UserKey,
+    holder: Vec<u8>,
+    term: Duration,
+}
+
+impl TakeLease {
+    /// A lease of the key for `holder`.
+    pub(super) fn new(key: &LedgerKey, holder: &[u8], term: Duration) -> Self {
+        Self { key: record::ledger_key(key), holder: holder.to_vec(), term }
+    }
+}
+
+impl Command for TakeLease {
+    type Outcome = bool;
+
+    fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<bool> {
+        let end = transaction.now + self.term;
+        let entry = LedgerEntry { value: self.holder.clone(), expire_time: Some(end) };
+        let value = record::encode_ledger(&entry)?;
+        let present = PutIfAbsent { key: self.key.clone(), entry, value }.decide(transaction)?;
+        Ok(present.is_none())
     }
 }
 
