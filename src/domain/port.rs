@@ -41,9 +41,9 @@ pub enum Insertion {
     Repeated(LedgerEntry),
 }
 
-/// Signals that something happened to a watched code. A signal carries no state: who gets one reads the code
-/// again, so that a slow reader costs nothing but its own delay.
-pub type CodeSignals = BoxStream<'static, ()>;
+/// Signals that something happened to what is watched. A signal carries no state: who gets one reads again, so that a slow
+/// reader costs nothing but its own delay. A store that may have missed something signals too.
+pub type Signals = BoxStream<'static, ()>;
 
 /// Registration codes.
 #[async_trait]
@@ -73,7 +73,7 @@ pub trait Codes: Send + Sync {
 
     /// Signals each change to the code after this call returned: its release, and its use for a new record.
     /// Expiry is not signalled, since its time is known. The stream ends when the store closes.
-    async fn watch(&self, key: &CodeKey) -> StoreResult<CodeSignals>;
+    async fn watch(&self, key: &CodeKey) -> StoreResult<Signals>;
 
     /// Every record and tombstone that is not past its quarantine, in no particular order. Records that come
     /// or go meanwhile may or may not be seen.
@@ -125,6 +125,10 @@ pub trait Ledger: Send + Sync {
     /// holds it. The term passes by the store's own time, so that a caller whose clock is wrong holds it neither shorter nor
     /// longer than others. Who holds it gives it back by [`swap`](Self::swap).
     async fn lease(&self, key: &LedgerKey, holder: &[u8], term: Duration) -> StoreResult<bool>;
+
+    /// Signals each change to an entry of the kind after this call returned: that it was put, replaced or removed. Its end is
+    /// not signalled, since its time is known. The stream ends when the store closes.
+    async fn watch(&self, kind: &'static str) -> StoreResult<Signals>;
 
     /// Every entry of a kind, with its name.
     fn scan(&self, kind: &'static str) -> BoxStream<'static, StoreResult<(Vec<u8>, LedgerEntry)>>;

@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::domain::{
     id::EnvironmentName,
-    port::{CodeSignals, Codes, Insertion, LedgerEntry, LedgerKey, StoreResult},
+    port::{Codes, Insertion, LedgerEntry, LedgerKey, Signals, StoreResult},
     registration::{CodeEntry, CodeKey, Registration},
 };
 
@@ -181,7 +181,7 @@ impl Codes for ShadowedCodes {
         self.codes.release(key, id).await
     }
 
-    async fn watch(&self, key: &CodeKey) -> StoreResult<CodeSignals> {
+    async fn watch(&self, key: &CodeKey) -> StoreResult<Signals> {
         self.unwritten.settled(Some(key)).await;
         self.codes.watch(key).await
     }

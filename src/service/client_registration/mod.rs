@@ -10,11 +10,10 @@ mod claims;
 mod error;
 mod register;
 mod revocation;
+mod revocation_list;
 mod statement;
 
 use std::sync::Arc;
-
-use arc_swap::ArcSwap;
 
 use super::{master_key::MasterKey, policy::SharedPolicy};
 use crate::{
@@ -29,7 +28,7 @@ pub(crate) use revocation::Revocation;
 pub(crate) use statement::MintStatement;
 
 use access_token::VerifiedTokens;
-use revocation::Revocations;
+use revocation_list::RevocationList;
 
 /// The use cases around registered clients. A cheap handle.
 #[derive(Clone)]
@@ -54,18 +53,18 @@ pub struct Parts {
 struct Inner {
     parts: Parts,
     keys: SigningKeys,
-    revocations: ArcSwap<Revocations>,
+    revocations: Arc<RevocationList>,
     verified: VerifiedTokens,
 }
 
 impl ClientRegistrationService {
-    /// The use cases over `parts`. Reads the revocations.
+    /// The use cases over `parts`. Reads the revocations, and again, on a task of its own, whenever there are others.
     ///
     /// # Errors
     /// [`Error::StoreUnavailable`](crate::domain::error::Error::StoreUnavailable).
     pub async fn open(parts: Parts) -> Result<Self> {
         let keys = SigningKeys::derive(parts.master_key.as_bytes());
-        let revocations = ArcSwap::from_pointee(Revocations::load(&*parts.ledger).await?);
+        let revocations = RevocationList::open(&parts.ledger, &parts.clock).await?;
         let verified = VerifiedTokens::default();
         Ok(Self { inner: Arc::new(Inner { parts, keys, revocations, verified }) })
     }

@@ -16,7 +16,7 @@ use crate::{
     format::MarkV1,
 };
 
-const KIND: &str = "revocation";
+pub(super) const KIND: &str = "revocation";
 const STATEMENT: &str = "statement:";
 const CLIENT: &str = "client:";
 const ISSUED_BEFORE: &str = "issued_before";
@@ -40,7 +40,7 @@ pub enum Revocation {
 }
 
 /// Everything that is taken back, in memory.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(super) struct Revocations {
     statements: HashSet<String>,
     clients: HashSet<Uuid>,
@@ -83,7 +83,7 @@ impl Revocations {
 }
 
 impl ClientRegistrationService {
-    /// Takes something back, for the calls that begin from now on, and for good.
+    /// Takes something back, for good: here for the calls that begin from now on, elsewhere for those that begin soon.
     ///
     /// # Errors
     /// [`Error::StoreUnavailable`].
@@ -106,12 +106,8 @@ impl ClientRegistrationService {
                 }
             },
         }
-        self.inner.revocations.rcu(|present| {
-            let mut next = Revocations::clone(present);
-            next.add(revocation.clone());
-            next
-        });
-        Ok(())
+        // Others hear of it; here the call that follows must find it.
+        self.inner.revocations.refresh().await
     }
 
     /// The revocation of a statement by itself, or by its id.

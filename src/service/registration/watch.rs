@@ -16,7 +16,7 @@ use crate::domain::{
     backend::Sighting,
     caller::{Caller, Permission},
     error::{Error, Result},
-    port::CodeSignals,
+    port::Signals,
     registration::{CodeEntry, CodeKey, Registration, State},
 };
 
@@ -48,7 +48,7 @@ pub enum WatchEvent {
 struct Watch {
     service: RegistrationService,
     key: CodeKey,
-    signals: CodeSignals,
+    signals: Signals,
     /// The record as it was last told.
     told: Registration,
     // Has the upstream asked for as long as it lives, where there is one.

@@ -60,6 +60,7 @@ pub(crate) async fn a_closed_store_refuses_everything(harness: &impl Harness) {
     refused(store.ledger.get(&name).await);
     refused(store.ledger.swap(&name, None, None).await);
     refused(store.ledger.lease(&name, b"holder", TTL).await);
+    refused(store.ledger.watch("kind").await.map(drop));
     refused(store.ledger.scan("kind").next().await.expect("an error, not the end"));
 }
 

@@ -5,6 +5,7 @@
 
 pub(crate) mod ending;
 pub(crate) mod ledger;
+pub(crate) mod ledger_watch;
 pub(crate) mod life;
 pub(crate) mod limit;
 pub(crate) mod rate;
@@ -93,6 +94,13 @@ macro_rules! conformance {
                 kinds_do_not_share_names,
                 a_lease_ends_by_the_stores_time_or_when_it_is_given_back,
                 of_many_that_ask_for_a_lease_one_gets_it,
+            ];
+            ledger_watch: [
+                each_change_of_an_entry_of_the_kind_is_signalled,
+                an_entry_that_is_stored_with_a_record_is_signalled,
+                other_kinds_and_what_changes_nothing_are_not_signalled,
+                a_slow_watcher_of_a_kind_holds_one_signal,
+                a_watch_of_a_kind_ends_when_the_store_closes,
             ];
             rate: [
                 a_burst_passes_and_then_one_at_each_interval,

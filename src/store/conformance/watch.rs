@@ -10,7 +10,7 @@ use super::{
     sample::{TTL, insert, registration, try_insert},
 };
 use crate::domain::{
-    port::{CodeSignals, Insertion},
+    port::{Insertion, Signals},
     registration::QUARANTINE,
 };
 
@@ -18,13 +18,13 @@ use crate::domain::{
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Long enough for a signal that should not be to show up.
-const SILENCE: Duration = Duration::from_millis(200);
+pub(super) const SILENCE: Duration = Duration::from_millis(200);
 
-async fn next(signals: &mut CodeSignals) -> Option<()> {
+pub(super) async fn next(signals: &mut Signals) -> Option<()> {
     tokio::time::timeout(PATIENCE, signals.next()).await.expect("a signal, or the end, in time")
 }
 
-async fn is_silent(signals: &mut CodeSignals) -> bool {
+pub(super) async fn is_silent(signals: &mut Signals) -> bool {
     tokio::time::timeout(SILENCE, signals.next()).await.is_err()
 }
 

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::domain::{
     id::EnvironmentName,
-    port::{CodeSignals, Codes, Insertion, LedgerEntry, LedgerKey, StoreResult},
+    port::{Codes, Insertion, LedgerEntry, LedgerKey, Signals, StoreResult},
     registration::{CodeEntry, CodeKey, Registration},
 };
 
@@ -45,9 +45,9 @@ impl Codes for EmbeddedStore {
         self.submit(ReleaseCode::new(key, id)).await
     }
 
-    async fn watch(&self, key: &CodeKey) -> StoreResult<CodeSignals> {
+    async fn watch(&self, key: &CodeKey) -> StoreResult<Signals> {
         self.core.engine()?;
-        Ok(self.core.watch_hub.watch(record::code_key(key)))
+        Ok(self.core.watched_codes.watch(record::code_key(key)))
     }
 
     fn scan(&self) -> BoxStream<'static, StoreResult<CodeEntry>> {

@@ -103,7 +103,7 @@ impl Committer {
     }
 
     fn commit(&mut self, operations: &mut [Box<dyn Operation>]) -> Result<(), CommitFailure> {
-        let (batch, changed_codes) = {
+        let (batch, changes) = {
             let mut live = self.core.live.lock().unwrap_or_else(PoisonError::into_inner);
             let now = self.core.clock.now();
             let mut transaction = Transaction::new(now, &self.engine, &mut live, &mut self.counts);
@@ -124,7 +124,8 @@ impl Committer {
             .commit()
             .map_err(|error| CommitFailure(format!("the storage engine could not write: {error}")))?;
         self.core.statistics.record_commit(operations.len(), start.elapsed());
-        self.core.watch_hub.signal(&changed_codes);
+        self.core.watched_codes.signal(&changes.codes);
+        self.core.watched_kinds.signal(&changes.kinds);
         Ok(())
     }
 
@@ -141,7 +142,8 @@ impl Committer {
     /// Gives the folder back: when this returns it can be opened again.
     fn end(self) {
         self.core.engine.store(None);
-        self.core.watch_hub.close();
+        self.core.watched_codes.close();
+        self.core.watched_kinds.close();
         if let Err(error) = self.engine.sync() {
             tracing::error!(%error, "the last sync failed; what was acknowledged is on disk nevertheless");
         }

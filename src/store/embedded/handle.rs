@@ -8,6 +8,7 @@ use std::{
 
 use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
+use fjall::UserKey;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -54,7 +55,10 @@ pub(super) struct Core {
     /// How many codes live.
     pub live: Mutex<LiveCount>,
     /// Who watches which code.
-    pub watch_hub: Arc<WatchHub>,
+    pub watched_codes: Arc<WatchHub<UserKey>>,
+    /// Who watches which kind of ledger entries. Apart from codes: a server always watches one, and no commit shall look for
+    /// its codes because of that.
+    pub watched_kinds: Arc<WatchHub<&'static str>>,
     /// Work done.
     pub statistics: Recorder,
     /// The free space.
@@ -106,7 +110,8 @@ impl EmbeddedStore {
             clock: options.clock,
             engine: ArcSwapOption::from(Some(Arc::clone(&engine))),
             live: Mutex::new(live),
-            watch_hub: Arc::default(),
+            watched_codes: Arc::default(),
+            watched_kinds: Arc::default(),
             statistics: Recorder::default(),
             space: SpaceGuard::new(options.path.clone(), options.free_space_reserve, options.free_space),
             failure: OnceLock::new(),

@@ -11,7 +11,7 @@ use super::{
     record,
     scan::scan,
 };
-use crate::domain::port::{Ledger, LedgerEntry, LedgerKey, StoreResult};
+use crate::domain::port::{Ledger, LedgerEntry, LedgerKey, Signals, StoreResult};
 
 #[async_trait]
 impl Ledger for EmbeddedStore {
@@ -38,6 +38,11 @@ impl Ledger for EmbeddedStore {
 
     async fn lease(&self, key: &LedgerKey, holder: &[u8], term: Duration) -> StoreResult<bool> {
         self.submit(TakeLease::new(key, holder, term)).await
+    }
+
+    async fn watch(&self, kind: &'static str) -> StoreResult<Signals> {
+        self.core.engine()?;
+        Ok(self.core.watched_kinds.watch(kind))
     }
 
     fn scan(&self, kind: &'static str) -> BoxStream<'static, StoreResult<(Vec<u8>, LedgerEntry)>> {

@@ -17,6 +17,7 @@ pub(super) fn lasts(entry: &LedgerEntry, now: Timestamp) -> bool {
 
 /// Stores an entry if its key is free.
 pub(super) struct PutIfAbsent {
+    kind: &'static str,
     key: UserKey,
     entry: LedgerEntry,
     value: UserValue,
@@ -25,7 +26,8 @@ pub(super) struct PutIfAbsent {
 impl PutIfAbsent {
     /// Prepares the command on the caller's thread.
     pub(super) fn new(key: &LedgerKey, entry: LedgerEntry) -> StoreResult<Self> {
-        Ok(Self { key: record::ledger_key(key), value: record::encode_ledger(&entry)?, entry })
+        let value = record::encode_ledger(&entry)?;
+        Ok(Self { kind: key.kind, key: record::ledger_key(key), entry, value })
     }
 
     /// Where the entry goes, or the one that has its key.
@@ -40,6 +42,7 @@ impl PutIfAbsent {
     /// Writes it there.
     pub(super) fn put(&self, transaction: &mut Transaction<'_>, place: &Place) {
         transaction.put(&place.keyspace, &self.key, self.value.clone(), place.before.as_ref());
+        transaction.kind_changed(self.kind);
     }
 }
 
@@ -65,7 +68,7 @@ impl Command for PutIfAbsent {
 
 /// Stores an entry that lasts for a while from the commit on, if its key is free.
 pub(super) struct TakeLease {
-    key: UserKey,
+    key: LedgerKey,
     holder: Vec<u8>,
     term: Duration,
 }
@@ -73,7 +76,7 @@ pub(super) struct TakeLease {
 impl TakeLease {
     /// A lease of the key for `holder`.
     pub(super) fn new(key: &LedgerKey, holder: &[u8], term: Duration) -> Self {
-        Self { key: record::ledger_key(key), holder: holder.to_vec(), term }
+        Self { key: key.clone(), holder: holder.to_vec(), term }
     }
 }
 
@@ -83,14 +86,13 @@ impl Command for TakeLease {
     fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<bool> {
         let end = transaction.now + self.term;
         let entry = LedgerEntry { value: self.holder.clone(), expire_time: Some(end) };
-        let value = record::encode_ledger(&entry)?;
-        let present = PutIfAbsent { key: self.key.clone(), entry, value }.decide(transaction)?;
-        Ok(present.is_none())
+        Ok(PutIfAbsent::new(&self.key, entry)?.decide(transaction)?.is_none())
     }
 }
 
 /// Replaces or removes an entry if it is what the caller thinks it is.
 pub(super) struct Swap {
+    kind: &'static str,
     key: UserKey,
     expected: Option<Vec<u8>>,
     replacement: Option<(LedgerEntry, UserValue)>,
@@ -110,7 +112,8 @@ impl Swap {
             }
             None => None,
         };
-        Ok(Self { key: record::ledger_key(key), expected: expected.map(<[u8]>::to_vec), replacement })
+        let expected = expected.map(<[u8]>::to_vec);
+        Ok(Self { kind: key.kind, key: record::ledger_key(key), expected, replacement })
     }
 }
 
@@ -128,8 +131,9 @@ impl Command for Swap {
                 transaction.put(&place, &self.key, value.clone(), before.as_ref());
             }
             (None, Some(before)) => transaction.remove(&before.keyspace, &self.key),
-            (None, None) => {}
+            (None, None) => return Ok(true),
         }
+        transaction.kind_changed(self.kind);
         Ok(true)
     }
 }

@@ -31,7 +31,16 @@ pub(super) struct Transaction<'a> {
     written: HashMap<UserKey, (Keyspace, Option<UserValue>)>,
     /// Counters that changed; one commit changes few, however many codes it has.
     counters: HashMap<(u64, EnvironmentName, u64), (Keyspace, u64)>,
-    changed_codes: Vec<UserKey>,
+    changes: Changes,
+}
+
+/// What a batch changes, for those who watch it.
+#[derive(Default)]
+pub(super) struct Changes {
+    /// Codes, by their keys.
+    pub codes: Vec<UserKey>,
+    /// Kinds of ledger entries, each once.
+    pub kinds: Vec<&'static str>,
 }
 
 impl<'a> Transaction<'a> {
@@ -50,7 +59,7 @@ impl<'a> Transaction<'a> {
             batch: engine.batch(),
             written: HashMap::new(),
             counters: HashMap::new(),
-            changed_codes: Vec::new(),
+            changes: Changes::default(),
         }
     }
 
@@ -167,15 +176,22 @@ impl<'a> Transaction<'a> {
 
     /// Notes that a code's watchers are to be signalled once the batch is durable.
     pub(super) fn code_changed(&mut self, key: &UserKey) {
-        self.changed_codes.push(key.clone());
+        self.changes.codes.push(key.clone());
     }
 
-    /// Ends the batch: what is to be committed, and which codes it changes.
-    pub(super) fn finish(mut self) -> (OwnedWriteBatch, Vec<UserKey>) {
+    /// Notes the same of who watches a kind of ledger entries.
+    pub(super) fn kind_changed(&mut self, kind: &'static str) {
+        if !self.changes.kinds.contains(&kind) {
+            self.changes.kinds.push(kind);
+        }
+    }
+
+    /// Ends the batch: what is to be committed, and what it changes.
+    pub(super) fn finish(mut self) -> (OwnedWriteBatch, Changes) {
         for ((_, environment, second), (keyspace, count)) in self.counters {
             let key = record::counter_key(&environment, second);
             self.batch.insert(&keyspace, key, record::encode_counter(count));
         }
-        (self.batch, self.changed_codes)
+        (self.batch, self.changes)
     }
 }

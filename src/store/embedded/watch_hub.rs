@@ -1,30 +1,35 @@
-//! Who waits for changes to which code. Its memory is bounded by the watches that are open.
+//! Who waits for changes to what. Its memory is bounded by the watches that are open.
 
 use std::{
     collections::HashMap,
+    hash::Hash,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
 };
 
-use fjall::UserKey;
 use futures_util::{StreamExt, stream};
 use tokio::sync::watch;
 
-use crate::domain::port::CodeSignals;
+use crate::domain::port::Signals;
 
-/// The watched codes, by their keys.
-#[derive(Default)]
-pub(super) struct WatchHub {
-    watched: Mutex<HashMap<UserKey, watch::Sender<()>>>,
-    /// How many codes are watched: without any, a commit need not take the lock.
+/// What is watched, by its keys.
+pub(super) struct WatchHub<K> {
+    watched: Mutex<HashMap<K, watch::Sender<()>>>,
+    /// How many keys are watched: without any, a commit need not take the lock.
     count: AtomicUsize,
 }
 
-impl WatchHub {
-    /// Signals for one code from now on.
-    pub(super) fn watch(self: &Arc<Self>, key: UserKey) -> CodeSignals {
+impl<K> Default for WatchHub<K> {
+    fn default() -> Self {
+        Self { watched: Mutex::default(), count: AtomicUsize::new(0) }
+    }
+}
+
+impl<K: Clone + Eq + Hash + Send + 'static> WatchHub<K> {
+    /// Signals for one key from now on.
+    pub(super) fn watch(self: &Arc<Self>, key: K) -> Signals {
         let mut watched = self.lock();
         let receiver = watched.entry(key.clone()).or_insert_with(|| watch::Sender::new(())).subscribe();
         self.count.store(watched.len(), Ordering::SeqCst);
@@ -38,8 +43,8 @@ impl WatchHub {
         .boxed()
     }
 
-    /// Signals who watches any of the codes.
-    pub(super) fn signal(&self, keys: &[UserKey]) {
+    /// Signals who watches any of the keys.
+    pub(super) fn signal(&self, keys: &[K]) {
         if keys.is_empty() || self.count.load(Ordering::SeqCst) == 0 {
             return;
         }
@@ -54,19 +59,21 @@ impl WatchHub {
         self.lock().clear();
         self.count.store(0, Ordering::SeqCst);
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<UserKey, watch::Sender<()>>> {
+impl<K> WatchHub<K> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<K, watch::Sender<()>>> {
         self.watched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-struct Subscription {
-    hub: Arc<WatchHub>,
-    key: UserKey,
+struct Subscription<K: Eq + Hash> {
+    hub: Arc<WatchHub<K>>,
+    key: K,
     receiver: Option<watch::Receiver<()>>,
 }
 
-impl Drop for Subscription {
+impl<K: Eq + Hash> Drop for Subscription<K> {
     fn drop(&mut self) {
         // The receiver goes under the lock, so that of several which go at once the last one sees that it is.
         let mut watched = self.hub.lock();
@@ -83,12 +90,11 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn nothing_is_kept_for_a_code_that_nobody_watches_any_more() {
+    async fn nothing_is_kept_for_a_key_that_nobody_watches_any_more() {
         let hub = Arc::new(WatchHub::default());
-        let key = UserKey::new(b"code");
-        let (mut first, second) = (hub.watch(key.clone()), hub.watch(key.clone()));
+        let (mut first, second) = (hub.watch("code"), hub.watch("code"));
         drop(second);
-        hub.signal(std::slice::from_ref(&key));
+        hub.signal(&["code"]);
         assert_eq!(first.next().await, Some(()));
         drop(first);
         assert!(hub.lock().is_empty());
