@@ -1,15 +1,11 @@
 //! The same call by itself and through passbridge, in turn.
 
-use std::{
-    path::Path,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use crate::{
     provider::Provider,
     support::{
-        Result, Setting,
+        Result, Setting, clock,
         load::{self, Plan, Workload},
         machine,
         measurement::{Course, measure},
@@ -146,7 +142,7 @@ impl Case {
 
 /// The median of direct calls, in milliseconds.
 fn p50<W: Workload>(provider: &Provider, workload: &Arc<W>, course: Course) -> Result<f64> {
-    let from = Instant::now() + course.warm_up;
+    let from = clock::now() + course.warm_up;
     let plan =
         Plan { in_flight: course.in_flight, threads: course.threads, from, until: from + course.duration };
     let tally = load::run(provider.address, workload, plan)?.complete()?;

@@ -17,7 +17,7 @@ use crate::{
     client::Client,
     footprint::{folder_size, mebibytes, resident_memory},
     support::{
-        Failure, Result, Setting, disk,
+        Failure, Result, Setting, clock, disk,
         load::{Client as _, Workload},
         machine,
         process::Server,
@@ -65,7 +65,7 @@ pub fn run(setting: &Setting, options: &Options) -> Result<()> {
     server.wait_until_ready()?;
 
     let tally: Arc<Mutex<Tally>> = Arc::default();
-    let start = Instant::now();
+    let start = clock::now();
     let pace = Pace {
         interval: Duration::from_secs(1) / options.rate,
         start,
@@ -98,11 +98,11 @@ fn watch(server: &Server, data: &Path, end: Instant) -> Result<(u64, u64, f64)> 
     let before = server.cpu()?;
     let (mut memory, mut disk) = (0, 0);
     loop {
-        let left = end.saturating_duration_since(Instant::now());
+        let left = end.saturating_duration_since(clock::now());
         std::thread::sleep(left.min(SAMPLE_INTERVAL));
         memory = memory.max(resident_memory(server)?);
         disk = disk.max(folder_size(data));
-        if Instant::now() >= end {
+        if clock::now() >= end {
             return Ok((memory, disk, (server.cpu()? - before).as_secs_f64()));
         }
     }
@@ -192,7 +192,7 @@ impl Pace {
 
 async fn call(mut client: Client, body: bytes::Bytes, due: Instant, tally: Arc<Mutex<Tally>>) {
     let outcome = client.call(body).await;
-    let latency = due.elapsed();
+    let latency = clock::since(due);
     let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
     match outcome {
         Ok(_) => tally.answer(latency, true),

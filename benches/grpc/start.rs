@@ -6,7 +6,7 @@ use crate::{
     GRPC,
     footprint::{folder_size, mebibytes, resident_memory},
     support::{
-        Result, Setting, disk,
+        Result, Setting, clock, disk,
         load::{self, Plan},
         machine,
         process::Server,
@@ -120,7 +120,7 @@ fn fill(setting: &Setting, extent: &Extent, data: &Path) -> Result<Server> {
 }
 
 fn make_codes(setting: &Setting, server: &Server, create: Create, duration: Duration) -> Result<()> {
-    let from = std::time::Instant::now();
+    let from = clock::now();
     let plan = Plan { in_flight: 256, threads: setting.client_threads, from, until: from + duration };
     load::run(server.address, &Arc::new(create), plan)?.complete().map(drop)
 }

@@ -6,7 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -23,7 +23,7 @@ use crate::{
     client::{Client, PREFIX},
     footprint::{mebibytes, resident_memory},
     support::{
-        Result, Setting,
+        Result, Setting, clock,
         comparison::{self, Case, Comparison, Options},
         device::{DEVICE_ID, device_id},
         disk,
@@ -177,7 +177,7 @@ fn resets(setting: &Setting) -> Result<()> {
     let server = Server::passbridge(&setting.server, data.path(), &GRPC)?;
     server.wait_until_ready()?;
     let authorize = Arc::new(Authorize::new().limited(trials));
-    let now = Instant::now();
+    let now = clock::now();
     let plan = Plan { in_flight: 256, threads: 1, from: now, until: now + Duration::from_secs(600) };
     load::run(server.address, &authorize, plan)?.complete()?;
 
@@ -189,9 +189,9 @@ fn resets(setting: &Setting) -> Result<()> {
     };
     for items in [items / 4, items] {
         let before = resident_memory(&server)?;
-        let start = Instant::now();
+        let start = clock::now();
         runtime.block_on(batch(channel.clone(), items))?;
-        let rate = items as f64 / start.elapsed().as_secs_f64();
+        let rate = items as f64 / clock::since(start).as_secs_f64();
         let row = [trials.to_string(), format!("resets/s in one stream of {items}"), format!("{rate:.0}")];
         table.row(&[&*row[0], &*row[1], &*row[2], &*Target::AtLeast(20_000.0).judge(rate)]);
         let grown = resident_memory(&server)? as f64 - before as f64;
@@ -200,9 +200,9 @@ fn resets(setting: &Setting) -> Result<()> {
     }
     let mut times = Vec::new();
     for _ in 0..20 {
-        let start = Instant::now();
+        let start = clock::now();
         runtime.block_on(reset_all(channel.clone()))?;
-        times.push(start.elapsed().as_secs_f64() * 1e3);
+        times.push(clock::since(start).as_secs_f64() * 1e3);
     }
     let worst = times.iter().copied().fold(0.0, f64::max);
     let first = times.first().copied().unwrap_or_default();

@@ -1,15 +1,11 @@
 //! Calls a second, latency and processor time for each, beside a yardstick whose answers have the same sizes.
 
-use std::{
-    fmt::Debug,
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{fmt::Debug, path::Path, time::Duration};
 
 use clap::Args;
 
 use super::{
-    Result, Setting, disk, machine,
+    Result, Setting, clock, disk, machine,
     measurement::{Course, Measurement},
     patience::{DISTURBED, Patience},
     report::{Table, Target, median, spread},
@@ -139,11 +135,11 @@ pub fn run<C: Comparison>(setting: &Setting, options: &Options) -> Result<()> {
         for (case, pairs) in C::CASES.iter().zip(&mut results) {
             let pair = loop {
                 patience.wait_until_quiet()?;
-                let start = Instant::now();
+                let start = clock::now();
                 let pair = Pair::measure(&comparison, case.call, course(case.in_flight), round % 2 == 0)?;
                 let summary = pair.summary(C::YARDSTICK);
                 eprintln!("round {}, {:?} at {}: {summary}", round + 1, case.call, case.in_flight);
-                if pair.other_cores() <= DISTURBED || patience.spend(start.elapsed()).is_none() {
+                if pair.other_cores() <= DISTURBED || patience.spend(clock::since(start)).is_none() {
                     break pair;
                 }
                 eprintln!("that was disturbed, and is measured again");

@@ -4,13 +4,12 @@ use std::{
     fs::{self, File},
     io::Write,
     path::Path,
-    time::Instant,
 };
 
 use hdrhistogram::Histogram;
 use tempfile::TempDir;
 
-use super::Result;
+use super::{Result, clock};
 
 /// A folder that goes when it is dropped, on the file system that the project is on: a temporary one is often
 /// in memory, where a sync costs nothing.
@@ -25,10 +24,10 @@ pub fn sync_time(folder: &Path, times: usize) -> Result<Histogram<u64>> {
     let mut file = File::create(&path)?;
     let mut histogram = Histogram::new(3)?;
     for _ in 0..times {
-        let start = Instant::now();
+        let start = clock::now();
         file.write_all(&[b'x'; 4096])?;
         file.sync_data()?;
-        histogram.record(u64::try_from(start.elapsed().as_micros())?)?;
+        histogram.record(u64::try_from(clock::since(start).as_micros())?)?;
     }
     fs::remove_file(path)?;
     Ok(histogram)

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use tokio::{runtime::Builder, task::JoinSet};
 
 use super::{
-    Failure, Result,
+    Failure, Result, clock,
     tally::{CallError, Tally},
 };
 
@@ -124,11 +124,11 @@ async fn call_in_turn<W: Workload>(
     plan: Plan,
     tally: Arc<Mutex<Tally>>,
 ) {
-    let mut begin = Instant::now();
+    let mut begin = clock::now();
     while begin < plan.until {
         let Some(request) = workload.request() else { return };
         let outcome = client.call(request).await;
-        let end = Instant::now();
+        let end = clock::now();
         let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
         match outcome {
             Ok(answer) => {

@@ -1,12 +1,9 @@
 //! A load, and what the server spent on it.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use super::{
-    Result,
+    Result, clock,
     cpu::Spent,
     load::{self, Plan, Workload},
     process::Server,
@@ -46,9 +43,9 @@ pub struct Measurement {
 
 /// Puts a load on a server.
 pub fn measure<W: Workload>(server: &Server, workload: &Arc<W>, course: Course) -> Result<Measurement> {
-    let start = Instant::now();
+    let start = clock::now();
     let before = Spent::until_now(server)?;
-    let from = Instant::now() + course.warm_up;
+    let from = clock::now() + course.warm_up;
     let plan =
         Plan { in_flight: course.in_flight, threads: course.threads, from, until: from + course.duration };
     let tally = load::run(server.address, workload, plan)?.complete()?;
@@ -65,6 +62,6 @@ pub fn measure<W: Workload>(server: &Server, workload: &Arc<W>, course: Course) 
         max: milliseconds(tally.latency.max()),
         server_cpu: per_thousand(server_cpu),
         client_cpu: per_thousand(client_cpu),
-        other_cores: (machine_cpu - server_cpu - client_cpu).max(0.0) / start.elapsed().as_secs_f64(),
+        other_cores: (machine_cpu - server_cpu - client_cpu).max(0.0) / clock::since(start).as_secs_f64(),
     })
 }

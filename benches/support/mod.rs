@@ -6,8 +6,10 @@
 //! - [`load`] calls a server in a closed loop and keeps a [`tally`]; [`measurement`] puts it together with what the
 //!   server spent on it.
 //! - [`device`], [`codes`] and [`template`] are what requests are made of.
+//! - [`clock`] is what they all measure by.
 //! - [`report`] and [`machine`] print; [`disk`] knows the file system that the data folder is on.
 
+pub mod clock;
 pub mod codes;
 pub mod comparison;
 mod cpu;

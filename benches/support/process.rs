@@ -12,7 +12,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use super::{Result, cpu};
+use super::{Result, clock, cpu};
 
 /// Codes for a whole run. The default length is enough for four times as many as may live by default.
 const MAX_LIVE_CODES: &str = "4500000";
@@ -62,7 +62,7 @@ impl Server {
     }
 
     fn start(command: &mut Command, face: &Face<'_>) -> Result<Self> {
-        let started = Instant::now();
+        let started = clock::now();
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         let stderr = child.stderr.take().ok_or("standard error was asked for")?;
         match read_addresses(stderr, face) {
@@ -83,9 +83,9 @@ impl Server {
     /// Waits until the server calls itself ready, and says how long that took from its start.
     pub fn wait_until_ready(&self) -> Result<Duration> {
         let operations = self.operations.ok_or("only passbridge tells whether it is ready")?;
-        while self.started.elapsed() < PATIENCE {
+        while clock::since(self.started) < PATIENCE {
             if is_ready(operations) {
-                return Ok(self.started.elapsed());
+                return Ok(clock::since(self.started));
             }
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -99,9 +99,9 @@ impl Server {
 
     /// Waits until the server has done what it put off, such as compaction.
     pub fn settle(&self) -> Result<()> {
-        let start = Instant::now();
+        let start = clock::now();
         let mut before = self.cpu()?;
-        while start.elapsed() < Duration::from_secs(20) {
+        while clock::since(start) < Duration::from_secs(20) {
             std::thread::sleep(Duration::from_millis(250));
             let now = self.cpu()?;
             // The resolution is 10 ms.
@@ -116,8 +116,8 @@ impl Server {
     /// Asks the server to end, and waits until it has.
     pub fn terminate(mut self) -> Result<()> {
         kill_process(Pid::from_child(&self.child), Signal::TERM)?;
-        let asked = Instant::now();
-        while asked.elapsed() < PATIENCE {
+        let asked = clock::now();
+        while clock::since(asked) < PATIENCE {
             match self.child.try_wait()? {
                 Some(status) if status.success() => return Ok(()),
                 Some(status) => return Err(format!("the server ended with {status}").into()),

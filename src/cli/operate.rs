@@ -1,12 +1,6 @@
 //! What commands have in common that ask an installation for something.
 
-use std::{
-    env,
-    error::Error,
-    future::Future,
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{env, error::Error, future::Future, path::Path, time::Duration};
 
 use tokio::runtime::Builder;
 
@@ -14,6 +8,7 @@ use crate::{
     admin::{self, Answer, Command},
     app::{self, StartError},
     config::{self, Config},
+    domain::call::Deadline,
     store::embedded::OpenError,
 };
 
@@ -35,13 +30,13 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// Asks the server that runs over the configured data folder; where none runs, opens the folder and does it here.
 pub(super) async fn perform(config: &Config, command: Command) -> Result<Answer, Box<dyn Error>> {
-    let start = Instant::now();
+    let end = Deadline::after(PATIENCE);
     loop {
         if let Some(answer) = admin::ask(&config.store.path, &command).await? {
             return Ok(answer);
         }
         match app::perform(config, command.clone()).await {
-            Err(StartError::Store(OpenError::InUse(_))) if start.elapsed() < PATIENCE => {
+            Err(StartError::Store(OpenError::InUse(_))) if !end.time_left().is_zero() => {
                 tokio::time::sleep(PAUSE).await;
             }
             outcome => return Ok(outcome?),

@@ -1,17 +1,15 @@
 //! What goes along with a call on its way to a backend: until when it must be answered, and on whose behalf it is made.
 
-use std::{
-    fmt,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{fmt, sync::Arc, time::Duration};
+
+use tokio::time::{Instant, error::Elapsed, sleep_until, timeout_at};
 
 /// Until when a call must be answered, which trace it belongs to, and the credentials that it brought for the upstream.
 /// Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct CallContext {
     /// The moment after which nobody waits for the answer any more; absent where nobody said.
-    pub deadline: Option<Instant>,
+    pub deadline: Option<Deadline>,
     /// The caller's own trace, where it named one (W3C Trace Context).
     pub trace: Option<Arc<TraceContext>>,
     /// The upstream's own access token, where the caller brought one that shall be used there.
@@ -22,13 +20,52 @@ impl CallContext {
     /// How much time is left until the deadline; `None` where there is none.
     #[must_use]
     pub fn time_left(&self) -> Option<Duration> {
-        self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+        self.deadline.map(Deadline::time_left)
     }
 
     /// Whether the caller still waits after `pause`.
     #[must_use]
     pub fn outlasts(&self, pause: Duration) -> bool {
         self.time_left().is_none_or(|left| left > pause)
+    }
+}
+
+/// Until when somebody waits, by the runtime's timers: those count as the caller does, who waits in real time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Deadline(Instant);
+
+/// A time beyond all that anybody waits for, which every platform's instants can hold.
+const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3_600);
+
+impl Deadline {
+    /// So long from now; 30 years at most.
+    #[must_use]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the runtime's timers, which it is handed to, go by this clock"
+    )]
+    pub(crate) fn after(duration: Duration) -> Self {
+        Self(Instant::now() + duration.min(FAR))
+    }
+
+    /// How much time is left.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the clock that the deadline goes by")]
+    pub(crate) fn time_left(self) -> Duration {
+        self.0.saturating_duration_since(Instant::now())
+    }
+
+    /// Completes when it has come.
+    pub(crate) async fn come(self) {
+        sleep_until(self.0).await;
+    }
+
+    /// What `work` comes to in time.
+    ///
+    /// # Errors
+    /// Where the deadline comes first.
+    pub(crate) async fn limit<F: Future>(self, work: F) -> Result<F::Output, Elapsed> {
+        timeout_at(self.0, work).await
     }
 }
 
@@ -80,5 +117,17 @@ impl RelayedToken {
 impl fmt::Debug for RelayedToken {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("RelayedToken(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_waits_for_ever_has_a_deadline_that_is_far_away() {
+        let context =
+            CallContext { deadline: Some(Deadline::after(Duration::MAX)), ..CallContext::default() };
+        assert!(context.outlasts(FAR / 2));
     }
 }

@@ -10,6 +10,9 @@
 //!   the machine is suspended, and means nothing to another process. A time that is kept in the store is turned into an
 //!   instant when it is read ([`Clock::instant_of`]).
 //!
+//! Two things go by the runtime's own timers, which no test need move: until when a call is answered
+//! ([`Deadline`](super::call::Deadline)), and how long something took, for figures that decide nothing (`Stopwatch`).
+//!
 //! In short: a moment that has a date is wall-clock time; "for" or "after so long" is monotonic.
 
 use std::{
@@ -18,7 +21,7 @@ use std::{
     ops::Add,
     pin::Pin,
     sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use serde::{Deserialize, Serialize};
@@ -103,6 +106,29 @@ impl Add<Duration> for MonotonicInstant {
 
     fn add(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)))
+    }
+}
+
+/// How long something takes, for metrics and for people: nothing is decided by it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// Begins now.
+    #[must_use]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a figure of what really took so long, which no test moves"
+    )]
+    pub(crate) fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// How long it has been.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "by the clock that it was started by")]
+    pub(crate) fn elapsed(self) -> Duration {
+        self.0.elapsed()
     }
 }
 

@@ -9,20 +9,22 @@ use std::{
 
 use http::HeaderMap;
 use http_body::{Frame, SizeHint};
-use tokio::time::Instant;
 use tonic::{Code, Status, body::Body};
 
 use super::{
     layer::FaceLayer,
     status::{complete, status_of},
 };
-use crate::{domain::error::Error, telemetry::CallRecord};
+use crate::{
+    domain::{call::Deadline, error::Error},
+    telemetry::CallRecord,
+};
 
 /// When a stream must end though it has more to say.
 #[derive(Debug, Clone)]
 pub(super) struct End {
     /// The caller's deadline, which holds for the whole stream.
-    pub(super) deadline: Option<Instant>,
+    pub(super) deadline: Option<Deadline>,
     /// Knows when the server drains.
     pub(super) face: Arc<FaceLayer>,
 }
@@ -64,7 +66,7 @@ impl End {
     pub(super) async fn come(self) -> Error {
         let deadline = async {
             match self.deadline {
-                Some(deadline) => tokio::time::sleep_until(deadline).await,
+                Some(deadline) => deadline.come().await,
                 None => std::future::pending().await,
             }
         };

@@ -58,7 +58,7 @@ where
     let end = request.extensions().get::<End>().cloned();
     // The server's own limit is for the beginning of the answer: a stream goes on for as long as its caller wants.
     if let Ok(caller) = caller_of(&request) {
-        let deadline = end.as_ref().and_then(|end| end.deadline).map(tokio::time::Instant::into_std);
+        let deadline = end.as_ref().and_then(|end| end.deadline);
         let context = CallContext { deadline, ..caller.context().clone() };
         let known: Known = Ok(caller.in_call(context));
         request.extensions_mut().insert(known);

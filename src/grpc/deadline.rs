@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use http::HeaderMap;
-use tokio::time::Instant;
+
+use crate::domain::call::Deadline;
 
 /// The moment until which the caller waits: `grpc-timeout` from now, at most 8 digits and a unit. One that
 /// cannot be read is none.
-pub(super) fn deadline_of(headers: &HeaderMap) -> Option<Instant> {
+pub(super) fn deadline_of(headers: &HeaderMap) -> Option<Deadline> {
     let text = headers.get("grpc-timeout")?.to_str().ok()?;
-    parse_timeout(text).and_then(|timeout| Instant::now().checked_add(timeout))
+    parse_timeout(text).map(Deadline::after)
 }
 
 fn parse_timeout(text: &str) -> Option<Duration> {

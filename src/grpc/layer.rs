@@ -11,7 +11,6 @@ use std::{
 };
 
 use http::{HeaderMap, Request, Response, StatusCode, header::CONTENT_TYPE};
-use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, body::Body};
 use tower::Service;
@@ -26,7 +25,7 @@ use super::{
 use crate::{
     domain::{
         authentication::AuthenticationProblem,
-        call::{CallContext, TraceContext},
+        call::{CallContext, Deadline, TraceContext},
         caller::Caller,
         error::Error,
         peer::Peer,
@@ -83,10 +82,10 @@ where
         let method = method_of(request.uri().path());
         let mut record = self.face.telemetry.begin_call(method, request.headers());
         let end = End { deadline: deadline_of(request.headers()), face: Arc::clone(&self.face) };
-        let limit = Instant::now() + self.face.answer_timeout;
+        let limit = Deadline::after(self.face.answer_timeout);
         let limit = end.deadline.map_or(limit, |deadline| deadline.min(limit));
         let context = CallContext {
-            deadline: Some(limit.into_std()),
+            deadline: Some(limit),
             trace: TraceContext::of(request.headers()),
             relayed_token: None,
         };
@@ -106,7 +105,7 @@ where
             let response = response.unwrap_or_default().map(|body| AnswerBody::new(body, None, end));
             return Box::pin(ready(Ok(response)));
         }
-        let answer = timeout_at(limit, self.inner.call(request));
+        let answer = limit.limit(self.inner.call(request));
         Box::pin(async move {
             let answered = match record.span() {
                 Some(span) => answer.instrument(span).await,

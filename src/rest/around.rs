@@ -12,7 +12,6 @@ use http::{
     HeaderValue, Method, StatusCode, Uri,
     header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING},
 };
-use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::{
@@ -23,6 +22,7 @@ use super::{
     route::{self, OTHER, route_of},
 };
 use crate::domain::{
+    call::Deadline,
     error::{Error, Violation},
     peer::Peer,
 };
@@ -56,7 +56,7 @@ pub(super) async fn around(State(face): State<Face>, mut request: Request, next:
             None => {}
         }
         request.extensions_mut().insert(addresses);
-        request.extensions_mut().insert(Deadline(Instant::now() + face.answer_timeout));
+        request.extensions_mut().insert(Deadline::after(face.answer_timeout));
         next.run(request).await
     };
     let response = match record.span() {
@@ -87,10 +87,6 @@ pub(super) async fn refuse(request: Request, next: Next) -> Response {
 /// Why a call is not even routed.
 #[derive(Clone)]
 struct Refusal(Arc<Failure>);
-
-/// Until when a call must be answered, its own body included.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Deadline(pub Instant);
 
 fn dot_segments() -> Failure {
     Error::from(Violation::new("path", "has segments of dots; send the path that they lead to")).into()

@@ -13,12 +13,10 @@ use http::{
 };
 use http_body::Body as _;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use tokio::time::{Instant, timeout_at};
 
 use super::{
     Face,
     address::Addresses,
-    around::Deadline,
     encoding::{is_gzip, unpack},
     failure::{Failure, Shape},
     format::{Asked, asked, media_type, named, split_extension},
@@ -28,7 +26,7 @@ use super::{
 use crate::{
     config::Format,
     domain::{
-        call::{CallContext, TraceContext},
+        call::{CallContext, Deadline, TraceContext},
         error::{Error, Violation, Violations},
         id::EnvironmentName,
     },
@@ -46,7 +44,8 @@ const TOKEN_FORM_MAX: usize = 32 * 1024;
 pub(super) struct Call {
     head: request::Parts,
     body: Bytes,
-    deadline: Instant,
+    /// Until when it must be answered, its own body included.
+    deadline: Deadline,
     /// Who calls, and for which device.
     pub addresses: Addresses,
     /// The environment that the request's host means.
@@ -91,7 +90,7 @@ impl Call {
         let incomplete = |what: &str| Error::Internal(format!("a call without {what}"));
         let addresses = head.extensions.get::<Addresses>().copied().ok_or_else(|| incomplete("addresses"))?;
         let deadline = head.extensions.get::<Deadline>().copied().ok_or_else(|| incomplete("deadline"))?;
-        Ok((Self { head, body: Bytes::new(), deadline: deadline.0, addresses, environment }, body))
+        Ok((Self { head, body: Bytes::new(), deadline, addresses, environment }, body))
     }
 
     /// Waits for the body.
@@ -105,7 +104,7 @@ impl Call {
         if said.is_some_and(|length| length > limit) {
             return Err(Failure::BodyTooLarge(limit));
         }
-        let collected = timeout_at(self.deadline, Limited::new(body, limit).collect()).await;
+        let collected = self.deadline.limit(Limited::new(body, limit).collect()).await;
         self.body = match collected.map_err(|_| Failure::BodyTooSlow)? {
             Ok(body) => body.to_bytes(),
             Err(error) if error.is::<LengthLimitError>() => return Err(Failure::BodyTooLarge(limit)),
@@ -136,7 +135,7 @@ impl Call {
     /// What goes along with the call to an upstream.
     pub(super) fn context(&self) -> CallContext {
         CallContext {
-            deadline: Some(self.deadline.into_std()),
+            deadline: Some(self.deadline),
             trace: TraceContext::of(&self.head.headers),
             relayed_token: None,
         }
@@ -201,7 +200,7 @@ impl Call {
                 Err(Failure::NotAcceptable)
             }
         };
-        let outcome = timeout_at(self.deadline, work).await.unwrap_or(Err(Error::DeadlineExceeded.into()));
+        let outcome = self.deadline.limit(work).await.unwrap_or(Err(Error::DeadlineExceeded.into()));
         outcome.unwrap_or_else(|failure| failure.shaped(Shape::Documented(format)))
     }
 }

@@ -18,14 +18,15 @@ use http::{
 use http_body_util::{LengthLimitError, Limited};
 use quick_cache::sync::Cache;
 use reqwest::{Client, Url};
-use tokio::{sync::Semaphore, time::timeout_at};
+use tokio::sync::Semaphore;
 
-use super::{
-    Face, address::Addresses, around::Deadline, call::environment, failure::Failure, route::Written,
-};
+use super::{Face, address::Addresses, call::environment, failure::Failure, route::Written};
 use crate::{
     config::Environments,
-    domain::error::{Error, UpstreamAnswer, Violation},
+    domain::{
+        call::Deadline,
+        error::{Error, UpstreamAnswer, Violation},
+    },
     outbound::client_for,
 };
 
@@ -124,9 +125,9 @@ async fn send(face: &Face, request: Request) -> Result<Response, Failure> {
         let limited = Limited::new(body, face.max_body_size);
         sent = sent.body(reqwest::Body::wrap_stream(Body::new(limited).into_data_stream()));
     }
-    let deadline = head.extensions.get::<Deadline>().map(|deadline| deadline.0);
+    let deadline = head.extensions.get::<Deadline>().copied();
     let deadline = deadline.ok_or_else(|| Error::Internal("a call without deadline".to_owned()))?;
-    let answered = timeout_at(deadline, sent.send()).await.map_err(|_| Error::DeadlineExceeded)?;
+    let answered = deadline.limit(sent.send()).await.map_err(|_| Error::DeadlineExceeded)?;
     let mut answered = answered.map_err(|error| match is_too_large(&error) {
         true => Failure::BodyTooLarge(face.max_body_size),
         false => unavailable("it does not answer, or the body sent to it broke off").into(),

@@ -1,25 +1,26 @@
 //! One call, from its headers to its status.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use tonic::Code;
 use tracing::Span;
 
 use super::metrics::Metrics;
+use crate::domain::clock::Stopwatch;
 
 /// A call under way. Dropped unfinished it counts as cancelled, since then the client went away.
 #[derive(Debug)]
 pub(crate) struct CallRecord {
     metrics: Arc<Metrics>,
     method: &'static str,
-    started: Instant,
+    started: Stopwatch,
     span: Option<Span>,
     finished: bool,
 }
 
 impl CallRecord {
     pub(super) fn begin(metrics: Arc<Metrics>, method: &'static str, span: Option<Span>) -> Self {
-        Self { metrics, method, started: Instant::now(), span, finished: false }
+        Self { metrics, method, started: Stopwatch::start(), span, finished: false }
     }
 
     /// The call's span, where it is sampled.

@@ -1,11 +1,12 @@
 //! One REST call, from its headers to its status.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use http::{Method, StatusCode};
 use tracing::Span;
 
 use super::metrics::Metrics;
+use crate::domain::clock::Stopwatch;
 
 /// The methods by which calls are told apart; all others are one (OpenTelemetry conventions for HTTP).
 const METHODS: [&str; 7] = ["GET", "POST", "DELETE", "HEAD", "OPTIONS", "PUT", "PATCH"];
@@ -17,7 +18,7 @@ pub(crate) struct RequestRecord {
     metrics: Arc<Metrics>,
     method: &'static str,
     route: &'static str,
-    started: Instant,
+    started: Stopwatch,
     span: Option<Span>,
     finished: bool,
 }
@@ -29,7 +30,7 @@ impl RequestRecord {
         route: &'static str,
         span: Option<Span>,
     ) -> Self {
-        Self { metrics, method, route, started: Instant::now(), span, finished: false }
+        Self { metrics, method, route, started: Stopwatch::start(), span, finished: false }
     }
 
     /// The call's span, where it is sampled.

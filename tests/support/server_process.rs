@@ -6,7 +6,7 @@ use std::{
     path::Path,
     process::{Child, Command, ExitStatus, Output, Stdio},
     sync::mpsc::{self, Receiver},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use passbridge::proto::v1::registration_code_service_client::RegistrationCodeServiceClient;
@@ -213,9 +213,10 @@ impl Drop for ServerProcess {
 
 /// Asks again and again until the answer is yes: for what another process does in its own time.
 pub async fn until(what: &str, mut ask: impl AsyncFnMut() -> bool) {
-    let start = Instant::now();
-    while !ask().await {
-        assert!(start.elapsed() < PATIENCE, "{what} never came true");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let asked = tokio::time::timeout(PATIENCE, async {
+        while !ask().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    assert!(asked.await.is_ok(), "{what} never came true");
 }

@@ -1,17 +1,13 @@
 //! How a call to the provider is made: as fast as it may be, for as long as somebody waits, repeated only where that is
 //! safe; and its answer, read whole and bounded.
 
-use std::{
-    error::Error as StdError,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{error::Error as StdError, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, StatusCode, response::Parts};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use reqwest::Url;
-use tokio::{sync::Semaphore, time::timeout_at};
+use tokio::sync::Semaphore;
 
 use super::{
     UpstreamOptions, UpstreamParts,
@@ -25,8 +21,8 @@ use super::{
 use crate::{
     domain::{
         address::Address,
-        call::CallContext,
-        clock::SharedClock,
+        call::{CallContext, Deadline},
+        clock::{SharedClock, Stopwatch},
         error::{Error, Result, UpstreamAnswer},
         id::EnvironmentName,
         randomness::{SharedRandomness, up_to},
@@ -165,10 +161,7 @@ impl HttpClient {
         let call = Call { origin, ..Call::new(Method::GET, "/".to_owned()) };
         let request = self.request(&CallContext::default(), &call);
         let request = request.map_err(|error| error.without_url().to_string())?;
-        let sent = timeout_at(
-            (Instant::now() + self.timeout).into(),
-            self.clients.of_this_thread().execute(request),
-        );
+        let sent = Deadline::after(self.timeout).limit(self.clients.of_this_thread().execute(request));
         let mut response = match sent.await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Err(deepest(&error)),
@@ -206,7 +199,7 @@ impl HttpClient {
             return Attempt::Hopeless(unavailable("too many calls to it wait already", None));
         };
         let connection = match context.deadline {
-            Some(deadline) => timeout_at(deadline.into(), self.connections.acquire()).await,
+            Some(deadline) => deadline.limit(self.connections.acquire()).await,
             None => Ok(self.connections.acquire().await),
         };
         let _connection = match connection {
@@ -217,7 +210,7 @@ impl HttpClient {
         if let Err(retry_after) = circuit.permit() {
             return spared(retry_after);
         }
-        let began = Instant::now();
+        let began = Stopwatch::start();
         let attempt = self.exchange(context, call).await;
         self.count(call, &attempt, began.elapsed());
         match &attempt {
@@ -256,9 +249,9 @@ impl HttpClient {
             Ok(request) => request,
             Err(error) => return Attempt::Hopeless(Error::Internal(error.without_url().to_string())),
         };
-        let end = Instant::now() + self.timeout;
+        let end = Deadline::after(self.timeout);
         let callers_end = context.deadline.filter(|deadline| *deadline < end);
-        match timeout_at(callers_end.unwrap_or(end).into(), self.answer(request)).await {
+        match callers_end.unwrap_or(end).limit(self.answer(request)).await {
             Ok(attempt) => attempt,
             Err(_) if callers_end.is_some() => Attempt::Hopeless(Error::DeadlineExceeded),
             Err(_) => Attempt::Broken(unavailable("it does not answer in time", None)),

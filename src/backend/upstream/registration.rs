@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use http::Method;
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     domain::{
-        call::CallContext,
+        call::{CallContext, Deadline},
         device_info::DeviceInfo,
         error::{Error, Result, UpstreamAnswer},
         id::EnvironmentName,
@@ -239,7 +239,7 @@ impl Registrar {
     async fn send(&self, call: Call) -> Result<Answer> {
         let call =
             call.header(X_DEVICE_INFO, &own_device_info()).header(http::header::ACCEPT, "application/json");
-        let context = CallContext { deadline: Some(Instant::now() + CALL_MAX), ..CallContext::default() };
+        let context = CallContext { deadline: Some(Deadline::after(CALL_MAX)), ..CallContext::default() };
         let answer = self.http.send(&context, &call).await;
         // Nobody who hears of it has set this deadline.
         answer.map_err(|error| match error {

@@ -5,10 +5,12 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::domain::clock::Stopwatch;
 
 /// How often the bar is drawn.
 const DRAWS_A_SECOND: u8 = 10;
@@ -20,7 +22,7 @@ const FAILURES_TOLD: u64 = 20;
 pub(super) struct Progress {
     bar: ProgressBar,
     bytes_read: Arc<AtomicU64>,
-    started: Instant,
+    started: Stopwatch,
     /// Lines that were answered.
     pub answered: u64,
     /// Trials that were reset.
@@ -41,7 +43,7 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
-        Self { bar, bytes_read, started: Instant::now(), answered: 0, reset: 0, failed: 0 }
+        Self { bar, bytes_read, started: Stopwatch::start(), answered: 0, reset: 0, failed: 0 }
     }
 
     /// Counts an answer.

@@ -5,7 +5,7 @@
 
 use std::{
     sync::{Arc, PoisonError, mpsc as thread_channel},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use tokio::sync::{mpsc, oneshot};
@@ -17,13 +17,15 @@ use super::{
     operation::{CommitFailure, Operation},
     transaction::{BucketCounts, Transaction},
 };
-use crate::domain::clock::Timestamp;
+use crate::domain::clock::{Stopwatch, Timestamp};
 
 /// The most commands that share a sync. It bounds how long the first of them waits for the last.
 const BATCH_MAX: usize = 512;
 
-/// How long the end of the store waits for readers that are still at it. They take milliseconds.
-const LAST_READERS: Duration = Duration::from_secs(5);
+/// How often the end of the store looks whether readers are still at it, and how long it waits in between: they take
+/// milliseconds.
+const LAST_READERS_LOOKS: u32 = 5_000;
+const LAST_READERS_PAUSE: Duration = Duration::from_millis(1);
 
 /// What the committer is asked for.
 pub(super) enum Message {
@@ -119,7 +121,7 @@ impl Committer {
         if self.core.fail_commits.load(std::sync::atomic::Ordering::Relaxed) {
             return Err(CommitFailure("a test wants commits to fail".to_owned()));
         }
-        let start = Instant::now();
+        let start = Stopwatch::start();
         batch
             .commit()
             .map_err(|error| CommitFailure(format!("the storage engine could not write: {error}")))?;
@@ -147,9 +149,11 @@ impl Committer {
         if let Err(error) = self.engine.sync() {
             tracing::error!(%error, "the last sync failed; what was acknowledged is on disk nevertheless");
         }
-        let start = Instant::now();
-        while Arc::strong_count(&self.engine) > 1 && start.elapsed() < LAST_READERS {
-            std::thread::sleep(Duration::from_millis(1));
+        for _ in 0..LAST_READERS_LOOKS {
+            if Arc::strong_count(&self.engine) == 1 {
+                break;
+            }
+            std::thread::sleep(LAST_READERS_PAUSE);
         }
     }
 }

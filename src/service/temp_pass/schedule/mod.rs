@@ -4,7 +4,7 @@
 use std::{
     collections::{BTreeSet, VecDeque},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
@@ -14,7 +14,7 @@ use super::{Origin, ResetBy, ResetTempPass, TempPassPlace, TempPassService};
 use crate::{
     config::Schedule,
     domain::{
-        call::CallContext,
+        call::{CallContext, Deadline},
         caller::{Caller, Permission, Scope},
         clock::{SharedClock, Timestamp},
         error::Result,
@@ -248,7 +248,7 @@ impl Scheduler {
     async fn reset(&self, schedule: &Schedule) -> Result<Option<u64>> {
         let permissions = [Permission::TempPassesReset, Permission::TempPassesResetAll];
         let caller = Caller::new(format!("schedule {}", schedule.name), Scope::Any, Scope::Any, permissions);
-        let context = CallContext { deadline: Some(Instant::now() + RESET_MAX), ..CallContext::default() };
+        let context = CallContext { deadline: Some(Deadline::after(RESET_MAX)), ..CallContext::default() };
         let caller = caller.in_call(context);
         let by = if matches!(schedule.target, ResetTarget::Key(_)) { ResetBy::Key } else { ResetBy::Device };
         let request = ResetTempPass {
