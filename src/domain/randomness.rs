@@ -42,6 +42,13 @@ pub fn up_to(randomness: &dyn Randomness, longest: Duration) -> Duration {
     }
 }
 
+/// `wait` and up to half of it again: for a wait that must not be shorter, but that many begin together, here or on other
+/// replicas.
+#[must_use]
+pub fn spread(randomness: &dyn Randomness, wait: Duration) -> Duration {
+    wait + up_to(randomness, wait / 2)
+}
+
 /// The operating system gave no random bytes.
 #[derive(Debug, thiserror::Error)]
 #[error("the operating system gave no random bytes: {0}")]
@@ -134,6 +141,13 @@ mod tests {
         assert_eq!((drawn(0), drawn(255)), (Duration::ZERO, longest));
         let half = drawn(128);
         assert!(half > longest * 49 / 100 && half < longest * 51 / 100, "{half:?}");
+    }
+
+    #[test]
+    fn a_wait_that_is_spread_is_never_shorter_and_at_most_half_as_long_again() {
+        let wait = Duration::from_secs(4);
+        let drawn = |byte| spread(&*ScriptedRandomness::new(vec![byte]), wait);
+        assert_eq!((drawn(0), drawn(255)), (wait, wait * 3 / 2));
     }
 
     #[test]

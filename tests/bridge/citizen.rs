@@ -174,7 +174,8 @@ async fn a_provider_that_fails_again_and_again_is_spared_which_health_shows() {
     eventually(async || status().await == ServingStatus::NotServing).await;
 
     bridge.provider.mend().await;
-    bridge.advance(Duration::from_secs(5)).await;
+    // With the most jitter.
+    bridge.advance(Duration::from_millis(7_500)).await;
     bridge.server.created_by(create_from(21)).await;
     eventually(async || status().await == ServingStatus::Serving).await;
 }

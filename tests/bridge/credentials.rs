@@ -349,7 +349,8 @@ async fn a_provider_that_refused_everybody_for_a_moment_is_called_again_soon() {
     let answers = futures_util::future::join_all(calls).await;
     assert!(answers.iter().all(Result::is_err));
     bridge.provider.mend().await;
-    bridge.advance(Duration::from_secs(1)).await;
+    // With the most jitter.
+    bridge.advance(Duration::from_millis(1_500)).await;
     bridge.server.created_by(create_from(100)).await;
     bridge.server.created_by(create_from(101)).await;
 }

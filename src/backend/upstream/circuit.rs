@@ -7,12 +7,15 @@ use std::{
     time::Duration,
 };
 
-use crate::domain::clock::{MonotonicInstant, SharedClock};
+use crate::domain::{
+    clock::{MonotonicInstant, SharedClock},
+    randomness::{SharedRandomness, spread},
+};
 
 /// So many failures in a row open the circuit.
 const FAILURES: u32 = 10;
 
-/// How long nobody calls after it opened.
+/// How long nobody calls after it opened; up to half as long again, so that replicas do not come back together.
 const SPARED: Duration = Duration::from_secs(5);
 
 /// Whether calls go through.
@@ -29,7 +32,7 @@ enum State {
     Closed {
         failures: u32,
     },
-    /// Until then nobody calls; after that one call tries, and the next one that long later.
+    /// Until then nobody calls; after that one call tries, and the next one about that long later.
     Open {
         until: MonotonicInstant,
     },
@@ -39,12 +42,13 @@ enum State {
 #[derive(Debug)]
 pub(super) struct Circuit {
     clock: SharedClock,
+    randomness: SharedRandomness,
     state: Mutex<State>,
 }
 
 impl Circuit {
-    pub(super) fn new(clock: SharedClock) -> Self {
-        Self { clock, state: Mutex::new(State::Closed { failures: 0 }) }
+    pub(super) fn new(clock: SharedClock, randomness: SharedRandomness) -> Self {
+        Self { clock, randomness, state: Mutex::new(State::Closed { failures: 0 }) }
     }
 
     /// Whether a call would be let through.
@@ -69,8 +73,12 @@ impl Circuit {
         if now < *until {
             return Err(until.since(now));
         }
-        *until = now + SPARED;
+        *until = self.spared_until();
         Ok(())
+    }
+
+    fn spared_until(&self) -> MonotonicInstant {
+        self.clock.instant() + spread(&*self.randomness, SPARED)
     }
 
     /// Notes that a call was answered.
@@ -89,7 +97,7 @@ impl Circuit {
             *failures += 1;
             if *failures >= FAILURES {
                 tracing::warn!("the upstream fails again and again, and is spared for a while");
-                *state = State::Open { until: self.clock.instant() + SPARED };
+                *state = State::Open { until: self.spared_until() };
             }
         }
     }
@@ -106,12 +114,15 @@ impl Circuit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::clock::{ManualClock, Timestamp};
+    use crate::domain::{
+        clock::{ManualClock, Timestamp},
+        randomness::ScriptedRandomness,
+    };
 
     #[test]
     fn it_opens_after_failures_in_a_row_and_is_tried_by_one_call_at_a_time() {
         let clock = ManualClock::new(Timestamp::from_millis(0));
-        let circuit = Circuit::new(clock.clone());
+        let circuit = Circuit::new(clock.clone(), ScriptedRandomness::new(vec![0]));
         (1..FAILURES).for_each(|_| circuit.failed());
         circuit.succeeded();
         (1..FAILURES).for_each(|_| circuit.failed());
@@ -127,5 +138,21 @@ mod tests {
         assert_eq!(circuit.permit(), Ok(()));
         circuit.succeeded();
         assert_eq!((circuit.state(), circuit.permit()), (CircuitState::Closed, Ok(())));
+    }
+
+    #[test]
+    fn replicas_whose_circuits_opened_together_do_not_come_back_together() {
+        let clock = ManualClock::new(Timestamp::from_millis(0));
+        let opened = |byte| {
+            let circuit = Circuit::new(clock.clone(), ScriptedRandomness::new(vec![byte]));
+            (0..FAILURES).for_each(|_| circuit.failed());
+            circuit
+        };
+        let (early, late) = (opened(0), opened(255));
+        clock.advance(SPARED);
+        assert_eq!((early.permit(), late.permit()), (Ok(()), Err(SPARED / 2)));
+        clock.advance(SPARED / 2);
+        assert_eq!(late.permit(), Ok(()));
+        assert_eq!(late.permit(), Err(SPARED * 3 / 2), "nor do those who try after them");
     }
 }

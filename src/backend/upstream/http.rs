@@ -80,6 +80,7 @@ impl HttpClient {
         options: &UpstreamOptions,
         parts: &UpstreamParts,
     ) -> std::result::Result<Self, String> {
+        let circuit = || Circuit::new(parts.clock.clone(), parts.randomness.clone());
         Ok(Self {
             environment: environment.clone(),
             metrics: parts.metrics.clone(),
@@ -88,8 +89,8 @@ impl HttpClient {
             reset_url: options.reset_url.clone(),
             timeout: options.timeout,
             pace: Pace::new(Arc::clone(&parts.limits), environment.clone()),
-            api_circuit: Circuit::new(parts.clock.clone()),
-            reset_circuit: Circuit::new(parts.clock.clone()),
+            api_circuit: circuit(),
+            reset_circuit: circuit(),
             budget: RepeatBudget::default(),
             connections: Semaphore::new(options.connections),
             waiting: Semaphore::new(options.connections * (WAITING_PER_CONNECTION + 1) + WAITING_OF_BATCH),

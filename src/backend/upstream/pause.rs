@@ -1,5 +1,5 @@
 //! What has failed is not tried again at once, and the longer the more often it failed. When a pause is over one tries, and
-//! the others wait for how that ends.
+//! the others wait for how that ends. Pauses have jitter, so that replicas do not try together.
 
 use std::{
     collections::HashMap,
@@ -11,11 +11,18 @@ use std::{
     time::Duration,
 };
 
-use crate::domain::{clock::MonotonicInstant, error::Error};
+use crate::domain::{
+    clock::MonotonicInstant,
+    error::Error,
+    randomness::{SharedRandomness, up_to},
+};
 
-/// How long the first pause is, and the longest.
+/// How long the first pause is, and the longest, without jitter.
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(32);
+
+/// The most jitter, which is up to half of a pause otherwise.
+const LONGEST_JITTER: Duration = Duration::from_secs(16);
 
 /// How many pauses are remembered at once. Requestors that fail are few; where there are more, the pause that ends first is
 /// forgotten for the new one, and no other.
@@ -34,15 +41,15 @@ pub(super) struct Pauses<K> {
     /// Whether there is any: where nothing fails nobody takes the lock.
     any: AtomicBool,
     pauses: Mutex<HashMap<K, Pause>>,
-}
-
-impl<K> Default for Pauses<K> {
-    fn default() -> Self {
-        Self { any: AtomicBool::new(false), pauses: Mutex::default() }
-    }
+    randomness: SharedRandomness,
 }
 
 impl<K: Eq + Hash + Clone> Pauses<K> {
+    /// No pauses.
+    pub(super) fn new(randomness: SharedRandomness) -> Self {
+        Self { any: AtomicBool::new(false), pauses: Mutex::default(), randomness }
+    }
+
     /// Lets somebody try.
     ///
     /// # Errors
@@ -83,7 +90,8 @@ impl<K: Eq + Hash + Clone> Pauses<K> {
         {
             pauses.remove(&first);
         }
-        let until = now + length.max(error.retry_after().unwrap_or_default());
+        let least = length.max(error.retry_after().unwrap_or_default());
+        let until = now + least + up_to(&*self.randomness, (least / 2).min(LONGEST_JITTER));
         pauses.insert(key.clone(), Pause { error: error.clone(), until, length, probed: false });
         self.any.store(true, Ordering::Release);
     }
@@ -101,12 +109,36 @@ impl<K: Eq + Hash + Clone> Pauses<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::randomness::ScriptedRandomness;
 
     const SECOND: Duration = Duration::from_secs(1);
 
+    fn pauses<K: Eq + Hash + Clone>() -> Pauses<K> {
+        Pauses::new(ScriptedRandomness::new(vec![0]))
+    }
+
+    #[test]
+    fn replicas_that_fail_together_do_not_try_again_together() {
+        let replica = |byte| Pauses::new(ScriptedRandomness::new(vec![byte]));
+        let (early, late) = (replica(0), replica(255));
+        let start = MonotonicInstant::from_micros(0);
+        let tries = |pauses: &Pauses<_>, at| pauses.admit(&(), at).is_ok();
+        for (error, least, most) in [
+            (Error::ShuttingDown, SECOND, SECOND * 3 / 2),
+            (Error::Throttled { retry_after: SECOND * 600 }, SECOND * 600, SECOND * 616),
+        ] {
+            [&early, &late].into_iter().for_each(|pauses| pauses.begin(&(), &error, start));
+            assert!(tries(&early, start + least) && !tries(&late, start + least));
+            assert!(
+                !tries(&late, (start + most).before(Duration::from_micros(1))) && tries(&late, start + most)
+            );
+            [&early, &late].into_iter().for_each(|pauses| pauses.end(&()));
+        }
+    }
+
     #[test]
     fn many_that_fail_together_begin_one_pause_and_then_one_tries() {
-        let pauses = Pauses::default();
+        let pauses = pauses();
         let start = MonotonicInstant::from_micros(0);
         let admitted = |at| pauses.admit(&"a", at).is_ok();
         (0..10).for_each(|_| pauses.begin(&"a", &Error::ShuttingDown, start));
@@ -124,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_thousand_other_pauses_end_none_that_still_lasts() {
-        let pauses = Pauses::default();
+        let pauses = pauses();
         let start = MonotonicInstant::from_micros(0);
         pauses.begin(&0, &Error::Throttled { retry_after: SECOND * 30 }, start);
         (1..=2 * REMEMBERED).for_each(|key| pauses.begin(&key, &Error::ShuttingDown, start));
@@ -135,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_pause_is_as_long_as_the_error_says() {
-        let pauses = Pauses::default();
+        let pauses = pauses();
         let start = MonotonicInstant::from_micros(0);
         pauses.begin(&(), &Error::Throttled { retry_after: SECOND * 30 }, start);
         assert!(

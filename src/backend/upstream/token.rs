@@ -91,6 +91,7 @@ impl Want {
 
 impl Tokens {
     pub(super) fn new(environment: EnvironmentName, registrar: Registrar, parts: UpstreamParts) -> Self {
+        let randomness = parts.randomness.clone();
         let inner = Inner {
             environment,
             registrar,
@@ -99,8 +100,8 @@ impl Tokens {
             turn: Arc::default(),
             waiting: Semaphore::new(WAITING_MAX),
             replaced: Mutex::default(),
-            failure: Pauses::default(),
-            refusal: Pauses::default(),
+            failure: Pauses::new(randomness.clone()),
+            refusal: Pauses::new(randomness),
         };
         Self { inner: Arc::new(inner) }
     }
