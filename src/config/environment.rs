@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::HumanDuration;
-use crate::domain::temp_pass::RETENTION_DEFAULT;
+use crate::{backend::upstream::TokenParameters, domain::temp_pass::RETENTION_DEFAULT};
 
 /// An environment. Its codes do not exist in another.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -74,17 +74,6 @@ pub enum Backend {
     V1,
     /// Version 2 of the provider's REST API.
     V2,
-}
-
-/// Where a request for an access token has its parameters.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum TokenParameters {
-    /// In the form alone, where access logs do not show the client secret.
-    #[default]
-    Form,
-    /// In the form and once more in the query, as the provider's OpenAPI file demands.
-    FormAndQuery,
 }
 
 /// Who registers REST clients.

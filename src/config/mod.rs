@@ -30,12 +30,13 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use crate::backend::upstream::TokenParameters;
 pub use application::Application;
 pub use audit::Audit;
 pub use codes::Codes;
 pub use duration::HumanDuration;
 pub use environment::{
-    Backend, Environment, Registration, Requestor, TempPass, TempPassIdentity, TempPassKind, TokenParameters,
+    Backend, Environment, Registration, Requestor, TempPass, TempPassIdentity, TempPassKind,
 };
 pub use files::Files;
 pub use grpc::{Auth, Grpc};

@@ -2,6 +2,7 @@
 //!
 //! | module | what it is for |
 //! |---|---|
+//! | `options` | what the configuration says of it |
 //! | `call` | a call, and its answer |
 //! | `http` | how one is made: its deadline, pace, queue, circuit, repeats; the answer read whole and bounded |
 //! | `pause` | what has failed is not tried again at once |
@@ -27,6 +28,7 @@ mod doctor;
 mod failure;
 mod http;
 mod json;
+mod options;
 mod pace;
 mod pause;
 mod registration;
@@ -38,14 +40,14 @@ mod token;
 mod v1;
 mod v2;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use reqwest::Url;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 pub use circuit::CircuitState;
 pub use credentials::Statement;
+pub use options::{TokenParameters, UpstreamOptions};
 pub use shadow::ShadowedCodes;
 pub use token::end_leases;
 
@@ -66,23 +68,6 @@ use http::HttpClient;
 use registration::Registrar;
 use session::Session;
 use token::Tokens;
-
-/// Where an environment's upstream is, and how it may be called.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UpstreamOptions {
-    /// The origin of its API.
-    pub url: Url,
-    /// The origin of its API for resets.
-    pub reset_url: Url,
-    /// The redirect URI to register with.
-    pub redirect_uri: String,
-    /// Whether a request for a token has its parameters, the client secret among them, in the query beside the form.
-    pub token_parameters_in_query: bool,
-    /// How long one call may take.
-    pub timeout: Duration,
-    /// How many calls may be under way at once.
-    pub connections: usize,
-}
 
 /// What the upstreams of all environments share.
 #[derive(Clone)]

@@ -9,7 +9,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::{
-    UpstreamOptions, UpstreamParts,
+    TokenParameters, UpstreamOptions, UpstreamParts,
     call::{Answer, Call, X_DEVICE_INFO},
     credentials::{Credentials, EXPIRES_IN_DEFAULT, Kept, Statement, Token, Vault},
     failure::{refusal, said, unavailable, unreadable},
@@ -55,7 +55,7 @@ struct Unkept {
 pub(super) struct Registrar {
     environment: EnvironmentName,
     redirect_uri: String,
-    token_parameters_in_query: bool,
+    token_parameters: TokenParameters,
     statement: Statement,
     http: Arc<HttpClient>,
     parts: UpstreamParts,
@@ -75,7 +75,7 @@ impl Registrar {
         Self {
             environment: environment.clone(),
             redirect_uri: options.redirect_uri.clone(),
-            token_parameters_in_query: options.token_parameters_in_query,
+            token_parameters: options.token_parameters,
             vault: Vault::new(environment, options, &statement, parts),
             statement,
             http,
@@ -214,7 +214,10 @@ impl Registrar {
         ];
         let call = Call::new(Method::POST, "/o/client/token".to_owned()).form(&pairs);
         // The pages have these in a form, the OpenAPI file in the query, which access logs keep.
-        let call = if self.token_parameters_in_query { call.query(&pairs) } else { call };
+        let call = match self.token_parameters {
+            TokenParameters::Form => call,
+            TokenParameters::FormAndQuery => call.query(&pairs),
+        };
         let call = Call { repeatable: true, ..call };
         let received = self.parts.clock.instant();
         let answer = self.send(call).await?;

@@ -6,7 +6,7 @@ use reqwest::Url;
 
 use crate::{
     backend::upstream::UpstreamOptions,
-    config::{Backend, Environment, Files, Registration, TokenParameters},
+    config::{Backend, Environment, Files, Registration},
     domain::{
         error::{Violation, Violations},
         id::EnvironmentName,
@@ -114,7 +114,7 @@ impl ValidUpstream {
                 url: url?,
                 reset_url: reset_url?,
                 redirect_uri: config.redirect_uri.clone(),
-                token_parameters_in_query: config.token_parameters == TokenParameters::FormAndQuery,
+                token_parameters: config.token_parameters,
                 timeout: config.upstream_timeout.0,
                 connections: config.upstream_connections,
             };
