@@ -1,0 +1,90 @@
+use super::*;
+use crate::{
+    domain::{clock::ManualClock, randomness::OsRandomness, secret::assert_withheld},
+    format::golden,
+    store::embedded::{EmbeddedOptions, EmbeddedStore},
+    telemetry::CapturedLog,
+};
+
+const TIME: Timestamp = Timestamp::from_millis(1_763_000_000_123);
+
+fn credentials(client_id: &str) -> Credentials {
+    Credentials {
+        client_id: client_id.to_owned(),
+        client_secret: SecretText::from("secret".to_owned()),
+        registered: TIME,
+    }
+}
+
+#[tokio::test]
+async fn credentials_and_tokens_that_cannot_be_read_count_as_absent_and_that_is_logged() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let options = EmbeddedOptions::new(folder.path(), ManualClock::new(TIME));
+    let store = EmbeddedStore::open(EmbeddedOptions { free_space_reserve: 0, ..options }).expect("opens");
+    let vault = Vault {
+        name: b"an environment".to_vec(),
+        ledger: store.ports().ledger,
+        key_ring: Arc::default(),
+        randomness: Arc::new(OsRandomness),
+        clock: ManualClock::new(TIME),
+    };
+    let log = CapturedLog::of_this_thread();
+    // Of another version, cut, and sealed by nobody here.
+    for unreadable in [&[0, 9, 9][..], &[0, 1], &[7]] {
+        for kind in [CREDENTIALS, TOKEN] {
+            let key = vault.key(kind);
+            let before = vault.ledger.get(&key).await.expect("works").map(|entry| entry.value);
+            let entry = LedgerEntry { value: unreadable.to_vec(), expire_time: None };
+            assert!(vault.ledger.swap(&key, before.as_deref(), Some(entry)).await.expect("works"));
+        }
+        assert!(vault.credentials().await.expect("the store works").is_none());
+        assert!(vault.token().await.expect("the store works").is_none());
+    }
+    let unreadable = log.text().matches("cannot be read, and counts as absent").count();
+    assert_eq!(unreadable, 6, "{}", log.text());
+
+    let kept = vault.keep_credentials(None, &credentials("new")).await.expect("in their place");
+    assert!(kept.credentials == credentials("new"));
+    let present = vault.credentials().await.expect("the store works");
+    assert!(present.is_some_and(|kept| kept.credentials == credentials("new")));
+}
+
+#[test]
+fn no_secret_of_the_provider_s_is_seen_in_a_debug_print() {
+    let secret = || SecretText::from("hush".to_owned());
+    let (client_id, registered) = ("client".to_owned(), Timestamp::from_millis(1));
+    let credentials = Credentials { client_id: client_id.clone(), client_secret: secret(), registered };
+    let received = MonotonicInstant::from_micros(1);
+    let token = Token { access_token: secret(), client_id, received, expires_in: 1 };
+    let statement = Statement::from(&secret());
+    assert_withheld("hush", &[&credentials, &token, &statement]);
+}
+
+#[test]
+fn the_formats_of_credentials_and_tokens_are_pinned() {
+    let clock = ManualClock::new(TIME);
+    let credentials = credentials("client");
+    let encoded = encode_credentials(&credentials).expect("encodes");
+    golden::check(
+        CredentialsV1::NAME,
+        CredentialsV1::VERSION,
+        &encoded,
+        |bytes| decode_credentials(bytes).map(|read| read == credentials),
+        &true,
+    );
+    let token = Token {
+        access_token: SecretText::from("token".to_owned()),
+        client_id: "client".to_owned(),
+        received: clock.instant(),
+        expires_in: 3600,
+    };
+    clock.advance(Duration::from_secs(1800));
+    let encoded = encode_token(&token, &*clock).expect("encodes");
+    golden::check(
+        TokenV1::NAME,
+        TokenV1::VERSION,
+        &encoded,
+        |bytes| decode_token(bytes, &*clock).map(|read| read == token),
+        &true,
+    );
+}
