@@ -20,7 +20,7 @@ use crate::{
         error::Result,
         id::Place,
         port::{Ledger, LedgerEntry, LedgerKey},
-        randomness::SharedRandomness,
+        randomness::{SharedRandomness, up_to},
         schedule::{Outcome, ScheduleState},
         temp_pass::{ResetTarget, TrialApplication},
     },
@@ -185,11 +185,11 @@ impl Scheduler {
             return Ok(schedule.due_after(now));
         }
         let (due, failures) = match (&state.outcome, schedule.due_before(now)) {
-            (Outcome::Running(until), _) if now < *until => return Ok(Some(*until)),
+            (Outcome::Running(until), _) if is_to_come(*until, LEASE * 2, now) => return Ok(Some(*until)),
             (Outcome::Running(_), _) => (state.due, state.failures),
             // A newer one takes the place of a retry.
             (_, Some(due)) if due > state.due => (due, 0),
-            (Outcome::Retrying { at, .. }, _) if now < *at => {
+            (Outcome::Retrying { at, .. }, _) if is_to_come(*at, LONGEST_RETRY, now) => {
                 return Ok(Some(schedule.due_after(now).map_or(*at, |next| next.min(*at))));
             }
             (Outcome::Retrying { .. }, _) => (state.due, state.failures),
@@ -238,11 +238,7 @@ impl Scheduler {
 
     /// Half of `longest` and any part of the other half, so that runs that failed together are not tried together.
     fn jittered(&self, longest: Duration) -> Duration {
-        let mut bytes = [0; 4];
-        match self.randomness.fill(&mut bytes) {
-            Ok(()) => longest.mul_f64(0.5 + f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX) / 2.0),
-            Err(_) => longest,
-        }
+        longest / 2 + up_to(&*self.randomness, longest / 2)
     }
 
     async fn reset(&self, schedule: &Schedule) -> Result<Option<u64>> {
@@ -292,6 +288,12 @@ impl std::fmt::Debug for Scheduler {
 
 fn key(schedule: &Schedule) -> LedgerKey {
     LedgerKey { kind: KIND, name: schedule.name.clone().into_bytes() }
+}
+
+/// Whether something is still to come that was at most `longest` away when it was set. What is further away was set before the
+/// wall clock was stepped back, and nobody waits that long for it.
+fn is_to_come(moment: Timestamp, longest: Duration, now: Timestamp) -> bool {
+    now < moment && moment.since(now) <= longest
 }
 
 /// How long to wait at most after so many failures.

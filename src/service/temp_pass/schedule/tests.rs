@@ -195,6 +195,15 @@ async fn a_missed_run_is_made_up_once_if_it_is_young_enough() {
 
 #[tokio::test]
 async fn a_run_whose_scheduler_died_is_taken_over_after_its_lease() {
+    take_over(|bench| bench.clock.advance(LEASE)).await;
+}
+
+#[tokio::test]
+async fn a_clock_that_is_stepped_back_by_an_hour_makes_no_lease_an_hour_longer() {
+    take_over(|bench| bench.clock.step_to(bench.clock.now().before(HOUR))).await;
+}
+
+async fn take_over(after: impl FnOnce(&Bench)) {
     let bench = Bench::new();
     let scheduler = bench.scheduler();
     look(&scheduler).await;
@@ -210,7 +219,7 @@ async fn a_run_whose_scheduler_died_is_taken_over_after_its_lease() {
 
     assert_eq!(look(&scheduler).await, Some(until));
     assert_eq!(bench.runs(), []);
-    bench.clock.advance(LEASE);
+    after(&bench);
     look(&scheduler).await;
     assert_eq!(bench.runs(), [Outcome::Done(None)]);
 }
@@ -282,6 +291,24 @@ async fn a_run_that_failed_is_tried_again_at_growing_intervals_by_one_of_the_sch
     assert_eq!(bench.runs(), [Outcome::Done(None)]);
     tokio::join!(look(&one), look(&other));
     assert_eq!(bench.runs(), []);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_stepped_back_by_an_hour_makes_no_retry_wait_for_that_hour() {
+    let bench = Bench::new();
+    let scheduler = bench.scheduler();
+    look(&scheduler).await;
+    bench.disturbance.fails.store(true, Ordering::Relaxed);
+    bench.clock.advance(HOUR * 12);
+    look(&scheduler).await;
+    assert!(matches!(bench.runs()[..], [Outcome::Retrying { .. }]));
+    bench.disturbance.fails.store(false, Ordering::Relaxed);
+    bench.clock.step_to(bench.clock.now().before(HOUR));
+    look(&scheduler).await;
+    assert_eq!(bench.runs(), [Outcome::Done(None)]);
+    bench.clock.advance(HOUR * 2);
+    look(&scheduler).await;
+    assert_eq!(bench.runs(), [], "midnight comes twice, and its run was done");
 }
 
 #[tokio::test]
