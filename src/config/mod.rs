@@ -51,8 +51,8 @@ pub use secret::Secret;
 pub use store::{OnWriteFailure, Store, StoreKind};
 pub use tls::{Tls, TlsMode};
 pub use valid::{
-    APPLICATION_TEXT_MAX, ApplicationPolicy, ClientPolicy, CorsOrigin, Environments, LegacyKeyPolicy,
-    Schedule, TrustedProxies, ValidConfig, ValidEnvironment, ValidRequestor, ValidUpstream, VerificationPage,
+    ApplicationPolicy, ClientPolicy, CorsOrigin, Environments, LegacyKeyPolicy, Schedule, TrustedProxies,
+    ValidConfig, ValidEnvironment, ValidRequestor, ValidUpstream, VerificationPage,
 };
 
 /// Everything that can be configured. Every key has a default, so that an empty file is a working one.

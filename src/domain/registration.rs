@@ -95,8 +95,8 @@ pub struct LegacyParameters {
 }
 
 /// The longest deprecated parameter, in bytes; the one that is a URL may be longer.
-const LEGACY_MAX: usize = 512;
-const REGISTRATION_URL_MAX: usize = 2_048;
+pub(crate) const LEGACY_MAX: usize = 512;
+pub(crate) const REGISTRATION_URL_MAX: usize = 2_048;
 
 impl LegacyParameters {
     /// Notes what is too long or holds control characters, by the names that the request has for the parameters, in
@@ -111,6 +111,9 @@ impl LegacyParameters {
         }
     }
 }
+
+/// The longest text of a [`SourceApplication`], in bytes.
+pub(crate) const SOURCE_APPLICATION_MAX: usize = 256;
 
 /// The application that asked, as its software statement names it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -16,6 +16,11 @@ pub(super) fn text(object: &Value, key: &str) -> Option<String> {
     }
 }
 
+/// The same of at most `longest` bytes. A longer one is as good as none: cut, it would say something else.
+pub(super) fn text_up_to(object: &Value, key: &str, longest: usize) -> Option<String> {
+    text(object, key).filter(|text| text.len() <= longest)
+}
+
 /// The whole number under a key; text of one is one too.
 pub(super) fn number(object: &Value, key: &str) -> Option<u64> {
     match object.get(key)? {

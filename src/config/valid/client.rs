@@ -9,12 +9,9 @@ use crate::{
         caller::{Permission, Scope},
         error::{Violation, Violations},
         id::{EnvironmentName, RequestorId},
-        registration::SourceApplication,
+        registration::{SOURCE_APPLICATION_MAX, SourceApplication},
     },
 };
-
-/// The longest text that a statement or an application may show in records, in bytes.
-pub const APPLICATION_TEXT_MAX: usize = 256;
 
 /// What REST clients may be.
 #[derive(Debug, Clone, Default)]
@@ -87,7 +84,7 @@ impl ApplicationPolicy {
             violations.add(&format!("{path}.id"), "is required: what statements say in software_id");
         }
         for (key, text) in [("id", id), ("name", name), ("version", version)] {
-            violations.check_text(&format!("{path}.{key}"), text, APPLICATION_TEXT_MAX);
+            violations.check_text(&format!("{path}.{key}"), text, SOURCE_APPLICATION_MAX);
         }
         let requestors = scope(requestors, |text| {
             violations.take(RequestorId::parse(&format!("{path}.requestors"), text))

@@ -13,7 +13,7 @@ mod upstream;
 
 use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc};
 
-pub use client::{APPLICATION_TEXT_MAX, ApplicationPolicy, ClientPolicy, LegacyKeyPolicy};
+pub use client::{ApplicationPolicy, ClientPolicy, LegacyKeyPolicy};
 pub use environment::{Environments, ValidEnvironment, ValidRequestor, VerificationPage};
 pub use listener::CorsOrigin;
 pub use network::TrustedProxies;

@@ -7,12 +7,11 @@ use uuid::Uuid;
 
 use super::{Operator, OperatorService, known_environment};
 use crate::{
-    config::APPLICATION_TEXT_MAX,
     domain::{
         caller::Permission,
         error::{Result, Violation, Violations},
         id::{EnvironmentName, RequestorId},
-        registration::SourceApplication,
+        registration::{SOURCE_APPLICATION_MAX, SourceApplication},
         secret::SecretText,
     },
     service::{client_registration::MintStatement, policy::Policy},
@@ -77,7 +76,7 @@ fn mint_statement(policy: &Policy, command: StatementCommand) -> Result<MintStat
         ("client-name", &command.client_name),
         ("software-version", &command.software_version),
     ] {
-        violations.check_text(field, text, APPLICATION_TEXT_MAX);
+        violations.check_text(field, text, SOURCE_APPLICATION_MAX);
     }
     if !violations.is_empty() {
         return Err(violations.into_error());

@@ -8,7 +8,7 @@ use crate::{
         call::Answer,
         device,
         failure::unreadable,
-        json::{end_of_life, id_of, moment, text},
+        json::{end_of_life, id_of, moment, text, text_up_to},
     },
     domain::{
         clock::Timestamp,
@@ -16,11 +16,17 @@ use crate::{
         device_info::{ENCODED_MAX, NormalizedDeviceInfo, decode_base64},
         error::Result,
         id::{DeviceId, MvpdId},
-        registration::{LegacyParameters, OAUTH2, SourceApplication},
+        registration::{
+            LEGACY_MAX, LegacyParameters, OAUTH2, REGISTRATION_URL_MAX, SOURCE_APPLICATION_MAX,
+            SourceApplication,
+        },
     },
 };
 
-/// A record as the provider sends it.
+/// The longest name of a way to be authorized, in bytes.
+const AUTHORIZATION_TYPE_MAX: usize = 64;
+
+/// A record as the provider sends it. A text that is longer than ours may be counts as missing.
 pub(super) struct Record {
     pub id: Uuid,
     pub code: Code,
@@ -48,8 +54,8 @@ impl Record {
             .and_then(|end| end_of_life(end, now).map_err(missing))?;
         let null = Value::Null;
         let info = body.get("info").unwrap_or(&null);
-        let field = |key: &str| text(info, key).unwrap_or_default();
-        let device_info_text = text(info, "deviceInfo").filter(|text| text.len() <= ENCODED_MAX);
+        let legacy = |key: &str| text_up_to(info, key, LEGACY_MAX).unwrap_or_default();
+        let device_info_text = text_up_to(info, "deviceInfo", ENCODED_MAX);
         let device_info =
             device_info_text.as_deref().and_then(decoded).and_then(|json| device::normalized_from(&json));
         let ours = device_info.as_ref().map(NormalizedDeviceInfo::encode);
@@ -63,25 +69,79 @@ impl Record {
                 .and_then(|text| DeviceId::parse("deviceId", &decoded(&text)?).ok()),
             device_info,
             device_info_text: device_info_text.filter(|theirs| ours.as_ref() != Some(theirs)),
-            authorization_type: text(info, "authorizationType").unwrap_or_else(|| OAUTH2.to_owned()),
-            source_application: info.get("sourceApplicationInformation").map(|application| {
-                SourceApplication {
-                    id: text(application, "id").unwrap_or_default(),
-                    name: text(application, "name").unwrap_or_default(),
-                    version: text(application, "version").unwrap_or_default(),
-                }
-            }),
+            authorization_type: text_up_to(info, "authorizationType", AUTHORIZATION_TYPE_MAX)
+                .unwrap_or_else(|| OAUTH2.to_owned()),
+            source_application: info.get("sourceApplicationInformation").map(source_application),
             legacy: LegacyParameters {
-                device_type: field("deviceType"),
-                device_user: field("deviceUser"),
-                app_id: field("appId"),
-                app_version: field("appVersion"),
-                registration_url: field("registrationURL"),
+                device_type: legacy("deviceType"),
+                device_user: legacy("deviceUser"),
+                app_id: legacy("appId"),
+                app_version: legacy("appVersion"),
+                registration_url: text_up_to(info, "registrationURL", REGISTRATION_URL_MAX)
+                    .unwrap_or_default(),
             },
         })
     }
 }
 
+fn source_application(application: &Value) -> SourceApplication {
+    let field = |key: &str| text_up_to(application, key, SOURCE_APPLICATION_MAX).unwrap_or_default();
+    SourceApplication { id: field("id"), name: field("name"), version: field("version") }
+}
+
 fn decoded(base64: &str) -> Option<String> {
     String::from_utf8(decode_base64(base64).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    use http::{HeaderMap, StatusCode};
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_text_of_the_providers_record_that_is_longer_than_ours_may_be_counts_as_missing() {
+        let read = |more: usize| {
+            let text = |longest: usize| "x".repeat(longest + more);
+            let application = text(SOURCE_APPLICATION_MAX);
+            let body = json!({
+                "id": "the record", "code": "ABC", "expires": 2_000, "mvpd": text(128),
+                "info": {
+                    "deviceId": STANDARD.encode(text(2_048)),
+                    "authorizationType": text(AUTHORIZATION_TYPE_MAX),
+                    "sourceApplicationInformation": {
+                        "id": application, "name": application, "version": application,
+                    },
+                    "deviceType": text(LEGACY_MAX), "deviceUser": text(LEGACY_MAX), "appId": text(LEGACY_MAX),
+                    "appVersion": text(LEGACY_MAX), "registrationURL": text(REGISTRATION_URL_MAX),
+                },
+            });
+            let body = body.to_string().into();
+            let answer = Answer { status: StatusCode::OK, headers: HeaderMap::new(), body };
+            Record::read(&answer, Timestamp::from_millis(1_000)).expect("is read, whatever is too long")
+        };
+        let lengths = |record: Record| {
+            let SourceApplication { id, name, version } = record.source_application.expect("is there");
+            let LegacyParameters { device_type, device_user, app_id, app_version, registration_url } =
+                record.legacy;
+            let texts = [
+                record.mvpd.map(|mvpd| mvpd.to_string()).unwrap_or_default(),
+                record.device_id.map(|id| id.as_str().to_owned()).unwrap_or_default(),
+                record.authorization_type,
+                id,
+                name,
+                version,
+                device_type,
+                device_user,
+                app_id,
+                app_version,
+                registration_url,
+            ];
+            texts.map(|text| text.len())
+        };
+        assert_eq!(lengths(read(0)), [128, 2_048, 64, 256, 256, 256, 512, 512, 512, 512, 2_048]);
+        assert_eq!(lengths(read(1)), [0, 0, OAUTH2.len(), 0, 0, 0, 0, 0, 0, 0, 0]);
+    }
 }
