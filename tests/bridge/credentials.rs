@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
+use futures_util::TryStreamExt;
 use passbridge::{
     config::{Backend, HumanDuration, TokenParameters},
-    domain::clock::Timestamp,
+    domain::{
+        clock::{ManualClock, Timestamp},
+        port::{LedgerEntry, LedgerKey},
+    },
     proto::v1::{CreateRegistrationCodeRequest, ResetTempPassRequest, reset_temp_pass_request::Target},
+    store::embedded::{EmbeddedOptions, EmbeddedStore},
 };
 use serde_json::json;
 use tonic::Code;
@@ -172,6 +177,33 @@ async fn a_second_403_of_the_reset_api_registers_again_but_once_a_day() {
     let answer = bridge.while_time_passes(temp_passes.reset_temp_pass(reset())).await;
     refused(answer, Code::PermissionDenied, "UPSTREAM_FORBIDDEN");
     assert_eq!(bridge.provider.issued().await.0, 3);
+}
+
+#[tokio::test]
+async fn a_mark_of_a_new_registration_counts_even_if_it_cannot_be_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = || folder.path().to_owned();
+    let bridge = Bridge::configured(Backend::V1, |config| config.store.path = path()).await;
+    bridge.created().await;
+    let Bridge { server, provider, .. } = bridge;
+    server.ended().await;
+    let clock = ManualClock::new(Timestamp::from_millis(START));
+    let options = EmbeddedOptions { free_space_reserve: 0, ..EmbeddedOptions::new(folder.path(), clock) };
+    let store = EmbeddedStore::open(options).expect("opens").ports();
+    let ledger = &store.ledger;
+    let credentials = ledger.scan("upstream_credentials").try_next().await.expect("works");
+    let (name, _) = credentials.expect("are kept");
+    let mark = LedgerEntry { value: b"\xff\xff".to_vec(), expire_time: None };
+    let key = LedgerKey { kind: "upstream_reregistration", name };
+    assert_eq!(ledger.put_if_absent(&key, mark).await.expect("works"), None);
+    store.health.close().await.expect("closes");
+
+    let bridge = Bridge::before(provider, Backend::V1, |config| config.store.path = path()).await;
+    bridge.provider.fault(forbidden("application/json", 1000)).await;
+    let mut temp_passes = bridge.server.temp_passes();
+    let answer = bridge.while_time_passes(temp_passes.reset_temp_pass(reset())).await;
+    refused(answer, Code::PermissionDenied, "UPSTREAM_FORBIDDEN");
+    assert_eq!(bridge.provider.issued().await.0, 1, "no new registration");
 }
 
 #[tokio::test]

@@ -3,15 +3,12 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use passbridge::{
     config::Backend,
-    proto::v1::{
-        AuthorizeTempPassRequest, CreateRegistrationCodeRequest, Decision, ResetTempPassRequest,
-        authorize_temp_pass_request, reset_temp_pass_request,
-    },
+    proto::v1::{CreateRegistrationCodeRequest, Decision, ResetTempPassRequest, reset_temp_pass_request},
 };
 
 use crate::support::{
-    Bridge, DEVICE_IP, create,
-    request::{self, REQUESTOR, roku},
+    Bridge, authorize, create,
+    request::{self, REQUESTOR},
 };
 
 /// 2 048 bytes, each of which three characters stand for in a URL.
@@ -58,16 +55,11 @@ async fn a_trial_is_authorized_and_reset_for_a_device_with_a_long_id() {
         let bridge = Bridge::over(backend).await;
         let mut temp_passes = bridge.server.temp_passes();
         if backend == Backend::V2 {
-            let authorize = AuthorizeTempPassRequest {
-                requestor_id: REQUESTOR.to_owned(),
-                mvpd_id: "TempPass".to_owned(),
-                device_id: long(),
-                resource_id: "channel".to_owned(),
-                device: Some(authorize_temp_pass_request::Device::DeviceInfo(roku())),
-                device_ip: DEVICE_IP.to_owned(),
-                ..AuthorizeTempPassRequest::default()
-            };
-            let decided = temp_passes.authorize_temp_pass(authorize).await.expect("decides").into_inner();
+            let decided = temp_passes
+                .authorize_temp_pass(authorize(&long(), "TempPass", "channel"))
+                .await
+                .expect("decides")
+                .into_inner();
             assert_eq!(decided.decision(), Decision::Permit);
         }
         let reset = ResetTempPassRequest {

@@ -14,15 +14,14 @@ use std::{
 use passbridge::{
     config::{Backend, TokenParameters},
     proto::v1::{
-        AuthorizeTempPassRequest, CreateRegistrationCodeRequest, Decision, GetTempPassRequest,
-        ResetTempPassRequest, authorize_temp_pass_request, get_temp_pass_request, registration_code::State,
-        reset_temp_pass_request,
+        CreateRegistrationCodeRequest, Decision, GetTempPassRequest, ResetTempPassRequest,
+        get_temp_pass_request, registration_code::State, reset_temp_pass_request,
     },
 };
 use serde_json::{Map, Value, json};
 
 use crate::support::{
-    Bridge, DEVICE_IP, create,
+    Bridge, DEVICE_IP, authorize, create,
     provider::Provider,
     request::{REQUESTOR, get, roku},
     test_server::START,
@@ -150,16 +149,11 @@ async fn what_is_sent_is_what_the_providers_own_description_asks_for() {
 
     // Decisions, profiles by operator, and a reset, which is not described.
     let mut temp_passes = bridge.server.temp_passes();
-    let authorize = AuthorizeTempPassRequest {
-        requestor_id: REQUESTOR.to_owned(),
-        mvpd_id: "TempPass".to_owned(),
-        device_id: "the device".to_owned(),
-        resource_id: "channel".to_owned(),
-        device: Some(authorize_temp_pass_request::Device::DeviceInfo(roku())),
-        device_ip: DEVICE_IP.to_owned(),
-        ..AuthorizeTempPassRequest::default()
-    };
-    let decided = temp_passes.authorize_temp_pass(authorize).await.expect("decides").into_inner();
+    let decided = temp_passes
+        .authorize_temp_pass(authorize("the device", "TempPass", "channel"))
+        .await
+        .expect("decides")
+        .into_inner();
     assert_eq!(decided.decision(), Decision::Permit);
     let look = GetTempPassRequest {
         requestor_id: REQUESTOR.to_owned(),

@@ -1,142 +1,122 @@
 //! Replicas: several use cases over one store, as several servers are over a store that they share.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{net::IpAddr, time::Duration};
 
-use arc_swap::ArcSwap;
-use futures_util::future::join;
+use futures_util::{
+    TryStreamExt,
+    future::{Either, join, select},
+};
 use passbridge::{
-    auth::KeyRing,
-    backend::{
-        LocalBackend, LocalParts,
-        upstream::{ShadowedCodes, Statement, Upstream, UpstreamOptions, UpstreamParts},
-    },
-    config::{Backend, Config, ValidConfig},
+    backend::upstream::{Upstream, end_leases},
+    config::{Backend, Config},
     domain::{
         call::CallContext,
         caller::Caller,
-        clock::{ManualClock, Timestamp},
-        device_info::Normalizer,
+        clock::{Clock, ManualClock, Timestamp},
         error::Error,
         fingerprint::Fingerprint,
         id::DeviceId,
-        port::Store,
-        randomness::OsRandomness,
+        port::{LedgerEntry, LedgerKey},
         registration::RegistrationRequest,
-        secret::SecretText,
     },
-    service::{
-        RegistrationService,
-        backends::Backends,
-        budget::LookupBudget,
-        policy::{Place, Policy},
-        registration::{Parts, Repeat},
-    },
-    store::embedded::{EmbeddedOptions, EmbeddedStore},
+    service::{RegistrationService, registration::Repeat},
 };
 use serde_json::json;
-use tokio::runtime::Handle;
-use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use crate::support::{environment, eventually, provider::Provider, statement_file, test_server::START};
+use crate::support::{
+    STATEMENT, environment, eventually, provider::Provider, replicas::Replicas, request::REQUESTOR,
+    statement_file, test_server::START,
+};
 
-/// What the replicas have in common.
+/// Replicas before a provider.
 struct Shared {
     provider: Provider,
-    store: Store,
-    clock: Arc<ManualClock>,
-    tasks: TaskTracker,
-    config: Config,
-    _folder: tempfile::TempDir,
+    replicas: Replicas,
 }
 
 impl Shared {
     async fn new() -> Self {
         let provider = Provider::start();
         provider.set_clock(START).await;
-        let folder = tempfile::tempdir().expect("a folder");
-        let clock = ManualClock::new(Timestamp::from_millis(START));
-        let options =
-            EmbeddedOptions { free_space_reserve: 0, ..EmbeddedOptions::new(folder.path(), clock.clone()) };
-        let store = EmbeddedStore::open(options).expect("opens").ports();
         let mut config = Config::default();
-        environment(&mut config, &provider.url(), Backend::V1, statement_file("unused").path());
-        Self { provider, store, clock, tasks: TaskTracker::new(), config, _folder: folder }
-    }
-
-    fn policy(&self) -> Policy {
-        let file = &self.config.environments["default"].software_statement_file;
-        let files = file.iter().map(|file| (file.clone(), "unused")).collect();
-        Policy::new(&ValidConfig::new(self.config.clone(), &files).expect("valid"))
+        environment(&mut config, &provider.url(), Backend::V1, statement_file(STATEMENT).path());
+        config.environments.get_mut("default").expect("is there").upstream_connections = 8;
+        let replicas = Replicas::new(config, STATEMENT, Timestamp::from_millis(START));
+        Self { provider, replicas }
     }
 
     fn upstream(&self) -> Upstream {
-        self.upstream_by(&self.clock)
+        self.replicas.upstream(&self.replicas.clock)
     }
 
-    /// The upstream of a replica that goes by a clock of its own.
-    fn upstream_by(&self, clock: &Arc<ManualClock>) -> Upstream {
-        let url = self.provider.url().parse::<reqwest::Url>().expect("a URL");
-        let options = UpstreamOptions {
-            url: url.clone(),
-            reset_url: url,
-            redirect_uri: "passbridge://client".to_owned(),
-            token_parameters_in_query: false,
-            timeout: Duration::from_secs(10),
-            connections: 8,
-        };
-        let parts = UpstreamParts {
-            ledger: Arc::clone(&self.store.ledger),
-            limits: Arc::clone(&self.store.limits),
-            key_ring: Arc::new(KeyRing::default()),
-            codes: ShadowedCodes::new(Arc::clone(&self.store.codes), &Handle::current()),
-            code_format: self.policy().code_format.clone(),
-            clock: clock.clone(),
-            randomness: Arc::new(OsRandomness),
-            normalizer: Arc::new(Normalizer::new()),
-            max_live_codes: self.policy().max_live_codes,
-            metrics: None,
-            tasks: self.tasks.clone(),
-        };
-        let statement = Statement::from(&SecretText::from("the.software.statement".to_owned()));
-        Upstream::new(self.place().environment, options, statement, parts).expect("a client")
-    }
-
-    /// A replica's use cases.
     fn replica(&self) -> RegistrationService {
-        let policy = self.policy().with_upstream(&self.place().environment, self.upstream().backends());
-        let local = LocalBackend::over(LocalParts {
-            store: self.store.clone(),
-            code_format: policy.code_format.clone(),
-            max_live_codes: policy.max_live_codes,
-            clock: self.clock.clone(),
-            randomness: Arc::new(OsRandomness),
-            normalizer: Arc::new(Normalizer::new()),
-        });
-        RegistrationService::new(Parts {
-            store: self.store.clone(),
-            policy: Arc::new(ArcSwap::from_pointee(policy)),
-            clock: self.clock.clone(),
-            randomness: Arc::new(OsRandomness),
-            backends: Backends::new(local),
-            budget: LookupBudget::new(Arc::clone(&self.store.limits), 10, 600),
-            on_miss: Arc::new(|_| {}),
-            max_watches: 1,
-            tasks: self.tasks.clone(),
-        })
-    }
-
-    fn place(&self) -> Place {
-        self.policy().place(("environment", "default"), ("requestor_id", "REF")).expect("valid")
+        self.replicas.replica()
     }
 
     fn request(&self, device: u8) -> RegistrationRequest {
         RegistrationRequest {
             device_id: DeviceId::parse("device_id", "the device").ok(),
             device_ip: Some(IpAddr::from([203, 0, 113, device]).into()),
-            ..RegistrationRequest::new(self.place())
+            ..RegistrationRequest::new(self.replicas.place(REQUESTOR))
         }
     }
+
+    /// The environment has registered and lost its token, and somebody has a lease that cannot be read.
+    async fn with_unreadable_lease() -> Self {
+        let shared = Self::new().await;
+        let codes = shared.upstream().backends().v1.codes;
+        codes.issue(&CallContext::default(), shared.request(1), None).await.expect("creates");
+        let ledger = &shared.replicas.store.ledger;
+        let (name, token) = shared.kept("upstream_token").await;
+        let key = LedgerKey { kind: "upstream_token", name: name.clone() };
+        assert!(ledger.swap(&key, Some(&token.value), None).await.expect("works"));
+        let end = shared.replicas.clock.now() + LEASE;
+        let lease = LedgerEntry { value: b"\xff\xff".to_vec(), expire_time: Some(end) };
+        let key = LedgerKey { kind: "upstream_lease", name };
+        assert_eq!(ledger.put_if_absent(&key, lease).await.expect("works"), None);
+        shared
+    }
+
+    async fn kept(&self, kind: &'static str) -> (Vec<u8>, LedgerEntry) {
+        let entry = self.replicas.store.ledger.scan(kind).try_next().await;
+        entry.expect("works").expect("is kept")
+    }
+
+    /// What a future comes to while the clock runs fast.
+    async fn while_time_passes<T>(&self, work: impl Future<Output = T>) -> T {
+        let mut work = Box::pin(work);
+        loop {
+            let tick = Box::pin(tokio::time::sleep(Duration::from_millis(5)));
+            match select(work, tick).await {
+                Either::Left((outcome, _)) => return outcome,
+                Either::Right(((), rest)) => work = rest,
+            }
+            self.replicas.clock.advance(Duration::from_secs(1));
+        }
+    }
+}
+
+/// How long somebody may get a token before somebody else may.
+const LEASE: Duration = Duration::from_secs(120);
+
+#[tokio::test]
+async fn a_lease_that_cannot_be_read_is_waited_for_and_then_a_token_is_got() {
+    let shared = Shared::with_unreadable_lease().await;
+    let codes = shared.upstream().backends().v1.codes;
+    let (start, context) = (shared.replicas.clock.instant(), CallContext::default());
+    let issued = shared.while_time_passes(codes.issue(&context, shared.request(2), None)).await;
+    issued.expect("creates");
+    assert!(shared.replicas.clock.instant().since(start) >= LEASE, "it was not waited for");
+    assert_eq!(shared.provider.issued().await, (1, 2));
+}
+
+#[tokio::test]
+async fn a_lease_that_cannot_be_read_ends_when_a_server_starts_that_has_the_store_alone() {
+    let shared = Shared::with_unreadable_lease().await;
+    end_leases(&*shared.replicas.store.ledger).await.expect("works");
+    let codes = shared.upstream().backends().v1.codes;
+    codes.issue(&CallContext::default(), shared.request(2), None).await.expect("creates, and no time passes");
 }
 
 #[tokio::test]
@@ -149,7 +129,7 @@ async fn of_two_replicas_that_registered_both_use_the_credentials_that_are_kept(
     let fast = async {
         eventually(async || shared.provider.issued().await.0 == 1).await;
         // The lease of the slow one ends.
-        shared.clock.advance(Duration::from_secs(121));
+        shared.replicas.clock.advance(Duration::from_secs(121));
         second.issue(&context, shared.request(2), None).await
     };
     let (slow, fast) = join(slow, fast).await;
@@ -163,7 +143,7 @@ async fn a_replica_whose_clock_is_behind_holds_its_lease_as_long_as_any_other() 
     let shared = Shared::new().await;
     let behind = ManualClock::new(Timestamp::from_millis(START - 3_600_000));
     let (first, second) =
-        (shared.upstream_by(&behind).backends().v1.codes, shared.upstream().backends().v1.codes);
+        (shared.replicas.upstream(&behind).backends().v1.codes, shared.upstream().backends().v1.codes);
     shared.provider.fault(json!({ "path": "/o/client/register", "times": 1, "late": { "ms": 1500 } })).await;
     let context = CallContext::default();
     let waits = async {
@@ -188,7 +168,7 @@ async fn callers_that_leave_while_a_token_is_awaited_leave_nothing_behind() {
         futures_util::pin_mut!(call);
         assert!(futures_util::poll!(call).is_pending());
     }
-    assert_eq!(shared.tasks.len(), 1, "who asks for the token");
+    assert_eq!(shared.replicas.tasks.len(), 1, "who asks for the token");
 }
 
 #[tokio::test]

@@ -338,6 +338,37 @@ async fn other_paths_go_where_the_environment_of_their_host_says() {
     assert_eq!((production.calls_to(path).await.len(), staging.calls_to(path).await.len()), (1, 1));
 }
 
+#[tokio::test]
+async fn what_goes_through_says_who_calls_the_device_or_this_server() {
+    let provider = Provider::start();
+    let url = provider.url();
+    let bridge = Bridge::before(provider, Backend::V2, |config| {
+        let environment = config.environments.get_mut("default").expect("is there");
+        environment.passthrough = Some(url);
+        environment.registration = Some(Registration::Relay);
+    })
+    .await;
+    let own = concat!("passbridge/", env!("CARGO_PKG_VERSION"));
+    let roku = "Roku/DVP-12.0 (062.00E04156A)";
+    for (user_agent, expected) in [(None, own), (Some(""), own), (Some(roku), roku)] {
+        bridge.provider.forget_calls().await;
+        for (method, path) in
+            [("POST", "/o/client/register"), ("POST", "/o/client/token"), ("GET", "/api/v1/authorize")]
+        {
+            let call = call(bridge.rest(), method, path);
+            match user_agent {
+                Some(user_agent) => call.header("user-agent", user_agent),
+                None => call,
+            }
+            .send()
+            .await;
+        }
+        let calls = bridge.provider.calls().await;
+        let said: Vec<_> = calls.iter().map(|call| call["headers"]["user-agent"].as_str()).collect();
+        assert_eq!(said, [Some(expected); 3], "{user_agent:?}");
+    }
+}
+
 /// A token of the provider's, as a device gets it there.
 async fn bearer(bridge: &Bridge) -> String {
     let ask = async |path: &str, body: String| -> Answer {

@@ -6,8 +6,8 @@ use futures_util::future::{Either, select};
 use passbridge::{
     config::{Backend, Config, Environment, Registration, Requestor, TempPass, TempPassKind},
     proto::v1::{
-        CreateRegistrationCodeRequest, RegistrationCode, WatchRegistrationCodeResponse,
-        registration_code::State,
+        AuthorizeTempPassRequest, CreateRegistrationCodeRequest, RegistrationCode,
+        WatchRegistrationCodeResponse, authorize_temp_pass_request, registration_code::State,
     },
 };
 use tonic::Streaming;
@@ -18,6 +18,8 @@ pub mod http;
 pub mod provider;
 #[path = "../support/raw.rs"]
 pub mod raw;
+#[path = "../support/replicas.rs"]
+pub mod replicas;
 #[allow(dead_code, reason = "it has more than this binary needs")]
 #[path = "../support/request.rs"]
 pub mod request;
@@ -162,5 +164,18 @@ pub fn create_from(device: usize) -> CreateRegistrationCodeRequest {
         device_id: Some(format!("device {device}")),
         device_ip: format!("198.51.{}.{}", device / 250, device % 250 + 1),
         ..create()
+    }
+}
+
+/// An authorization with what is required over version 2, for a device with this id.
+pub fn authorize(device_id: &str, mvpd_id: &str, resource_id: &str) -> AuthorizeTempPassRequest {
+    AuthorizeTempPassRequest {
+        requestor_id: request::REQUESTOR.to_owned(),
+        mvpd_id: mvpd_id.to_owned(),
+        device_id: device_id.to_owned(),
+        resource_id: resource_id.to_owned(),
+        device: Some(authorize_temp_pass_request::Device::DeviceInfo(request::roku())),
+        device_ip: DEVICE_IP.to_owned(),
+        ..AuthorizeTempPassRequest::default()
     }
 }

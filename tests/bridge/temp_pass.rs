@@ -12,7 +12,7 @@ use passbridge::{
 use tonic::Code;
 
 use crate::support::{
-    Bridge, DEVICE_IP,
+    self, Bridge, DEVICE_IP,
     request::{REQUESTOR, roku},
     status::{refused, violated},
 };
@@ -24,14 +24,8 @@ const DIGEST: &str = "f7ee5ec7312165148b69fcca1d29075b14b8aef0b5048a332b18b88d09
 fn authorize(mvpd_id: &str, resource_id: &str) -> AuthorizeTempPassRequest {
     let user = authorize_temp_pass_request::Identity::UserIdentifier(USER.to_owned());
     AuthorizeTempPassRequest {
-        requestor_id: REQUESTOR.to_owned(),
-        mvpd_id: mvpd_id.to_owned(),
-        device_id: "the device".to_owned(),
-        resource_id: resource_id.to_owned(),
-        device: Some(authorize_temp_pass_request::Device::DeviceInfo(roku())),
-        device_ip: DEVICE_IP.to_owned(),
         identity: (mvpd_id == "TempPassREF").then_some(user),
-        ..AuthorizeTempPassRequest::default()
+        ..support::authorize("the device", mvpd_id, resource_id)
     }
 }
 

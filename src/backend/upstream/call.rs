@@ -138,3 +138,27 @@ impl Answer {
         said.map_or(THROTTLED_PAUSE, Duration::from_secs).clamp(THROTTLED_PAUSE, THROTTLED_PAUSE_MAX)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::header::USER_AGENT;
+
+    use super::*;
+    use crate::telemetry::CapturedLog;
+
+    #[test]
+    fn a_header_that_http_cannot_carry_is_left_out_and_that_is_logged_without_its_value() {
+        let log = CapturedLog::of_this_thread();
+        let with = |value: &str| {
+            let call = Call::new(Method::GET, "/".to_owned()).header(USER_AGENT, value);
+            call.headers.get(USER_AGENT).map(|value| value.as_bytes().to_vec())
+        };
+        assert_eq!(with("Télé/1.0"), Some("Télé/1.0".into()), "beyond ASCII it can");
+        assert_eq!((with(""), with("  ")), (None, None));
+        assert!(log.text().is_empty(), "{}", log.text());
+        assert_eq!(with("a\nb"), None);
+        let text = log.text();
+        assert!(text.contains("a header that HTTP cannot carry is not sent upstream"), "{text}");
+        assert!(text.contains("user-agent") && !text.contains("a\nb"), "{text}");
+    }
+}

@@ -1,0 +1,110 @@
+//! Use cases over one store and before one provider, as several servers are over a store that they share.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use passbridge::{
+    backend::{
+        LocalBackend, LocalParts,
+        upstream::{ShadowedCodes, Statement, Upstream, UpstreamParts},
+    },
+    config::{Config, ValidConfig},
+    domain::{
+        clock::{ManualClock, Timestamp},
+        device_info::Normalizer,
+        port::Store,
+        randomness::OsRandomness,
+    },
+    service::{
+        RegistrationService,
+        backends::Backends,
+        budget::LookupBudget,
+        policy::{Place, Policy},
+        registration::Parts,
+    },
+    store::embedded::{EmbeddedOptions, EmbeddedStore},
+};
+use tempfile::TempDir;
+use tokio::runtime::Handle;
+use tokio_util::task::TaskTracker;
+
+/// What replicas have in common.
+pub struct Replicas {
+    /// The store.
+    pub store: Store,
+    /// The time of the store, and of all who have no clock of their own.
+    pub clock: Arc<ManualClock>,
+    /// What goes on although its caller has left.
+    pub tasks: TaskTracker,
+    config: ValidConfig,
+    _folder: TempDir,
+}
+
+impl Replicas {
+    /// Replicas with this configuration, at this time; the statement in every file that the configuration names is
+    /// `statement`.
+    pub fn new(config: Config, statement: &'static str, start: Timestamp) -> Self {
+        let files = config.environments.values().filter_map(|environment| {
+            environment.software_statement_file.clone().map(|file| (file, statement))
+        });
+        let config = ValidConfig::new(config.clone(), &files.collect()).expect("valid");
+        let folder = tempfile::tempdir().expect("a folder");
+        let clock = ManualClock::new(start);
+        let options =
+            EmbeddedOptions { free_space_reserve: 0, ..EmbeddedOptions::new(folder.path(), clock.clone()) };
+        let store = EmbeddedStore::open(options).expect("opens").ports();
+        Self { store, clock, tasks: TaskTracker::new(), config, _folder: folder }
+    }
+
+    /// A requestor in the default environment.
+    pub fn place(&self, requestor: &str) -> Place {
+        let place = Policy::new(&self.config).place(("environment", "default"), ("requestor_id", requestor));
+        place.expect("valid")
+    }
+
+    /// What a replica that goes by this clock knows of the upstream behind the default environment.
+    pub fn upstream(&self, clock: &Arc<ManualClock>) -> Upstream {
+        let policy = Policy::new(&self.config);
+        let parts = UpstreamParts {
+            ledger: Arc::clone(&self.store.ledger),
+            limits: Arc::clone(&self.store.limits),
+            key_ring: Arc::clone(&self.config.key_ring),
+            codes: ShadowedCodes::new(Arc::clone(&self.store.codes), &Handle::current()),
+            code_format: policy.code_format.clone(),
+            clock: clock.clone(),
+            randomness: Arc::new(OsRandomness),
+            normalizer: Arc::new(Normalizer::new()),
+            max_live_codes: policy.max_live_codes,
+            metrics: None,
+            tasks: self.tasks.clone(),
+        };
+        let (name, upstream) = self.config.upstreams.first_key_value().expect("has an upstream");
+        let statement = Statement::from(&upstream.software_statement);
+        Upstream::new(name.clone(), upstream.options.clone(), statement, parts).expect("a client")
+    }
+
+    /// A replica's use cases about codes.
+    pub fn replica(&self) -> RegistrationService {
+        let (name, _) = self.config.upstreams.first_key_value().expect("has an upstream");
+        let policy = Policy::new(&self.config).with_upstream(name, self.upstream(&self.clock).backends());
+        let local = LocalBackend::over(LocalParts {
+            store: self.store.clone(),
+            code_format: policy.code_format.clone(),
+            max_live_codes: policy.max_live_codes,
+            clock: self.clock.clone(),
+            randomness: Arc::new(OsRandomness),
+            normalizer: Arc::new(Normalizer::new()),
+        });
+        RegistrationService::new(Parts {
+            store: self.store.clone(),
+            policy: Arc::new(ArcSwap::from_pointee(policy)),
+            clock: self.clock.clone(),
+            randomness: Arc::new(OsRandomness),
+            backends: Backends::new(local),
+            budget: LookupBudget::new(Arc::clone(&self.store.limits), 10, 600),
+            on_miss: Arc::new(|_| {}),
+            max_watches: 1,
+            tasks: self.tasks.clone(),
+        })
+    }
+}
