@@ -8,6 +8,7 @@ mod rest;
 mod serve;
 mod services;
 mod store;
+mod tls;
 mod upstreams;
 
 use std::{io, net::SocketAddr, sync::Arc};
@@ -33,6 +34,7 @@ pub use perform::perform;
 pub use reload::{Reload, check};
 use services::Services;
 pub use store::AuditError;
+use tls::TlsListeners;
 
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -102,6 +104,7 @@ pub struct App {
     telemetry: Telemetry,
     readiness: Readiness,
     health: HealthBoard,
+    tls: Arc<TlsListeners>,
     pool: WorkerPool,
 }
 
@@ -128,6 +131,8 @@ impl App {
                 "store.key_ring is not set: secrets in the data folder are as safe as that folder"
             );
         }
+        let clock = Arc::clone(&surroundings.clock);
+        let tls = TlsListeners::new(config, clock, Arc::clone(&metrics)).map_err(ConfigError::of_values)?;
         let services = Services::build(&valid, surroundings, store, Some(Arc::clone(&metrics))).await?;
         let telemetry = Telemetry::new(metrics, traces);
         // After the socket for commands: whoever sees that the ports accept can give commands.
@@ -146,6 +151,7 @@ impl App {
             telemetry,
             readiness: Readiness::default(),
             health: HealthBoard::default(),
+            tls: Arc::new(tls),
             pool,
         })
     }
@@ -177,7 +183,8 @@ impl App {
     /// Takes a new configuration for the calls that begin after it; see [`Reload`].
     #[must_use]
     pub fn reload_handle(&self) -> Reload {
-        Reload::new(self.config.written.clone(), &self.services, self.passthrough.clone())
+        let (passthrough, tls) = (self.passthrough.clone(), Arc::clone(&self.tls));
+        Reload::new(self.config.written.clone(), &self.services, passthrough, tls)
     }
 }
 

@@ -23,3 +23,4 @@ mod server;
 pub mod service;
 pub mod store;
 mod telemetry;
+pub mod tls;

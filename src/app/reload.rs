@@ -4,9 +4,14 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{rest, services::Services, upstreams::Upstreams};
+use super::{
+    Surroundings, rest,
+    services::Services,
+    tls::{self, TlsListeners},
+    upstreams::Upstreams,
+};
 use crate::{
-    config::{Config, ConfigError, Rest, Store, ValidConfig},
+    config::{Config, ConfigError, Grpc, Rest, Store, ValidConfig},
     rest::Passthrough,
     service::{
         audit::{AuditLog, End, Event},
@@ -16,7 +21,7 @@ use crate::{
 };
 
 /// Swaps the part of the configuration that can change while the server runs: environments and requestors,
-/// schedules, applications, key pairs, and the keys that statements are signed with.
+/// schedules, applications, key pairs, the keys that statements are signed with, and the listeners' TLS.
 #[derive(Debug, Clone)]
 pub struct Reload {
     started_with: Config,
@@ -24,12 +29,18 @@ pub struct Reload {
     upstreams: Arc<Upstreams>,
     passthrough: Passthrough,
     audit: AuditLog,
+    tls: Arc<TlsListeners>,
 }
 
 impl Reload {
-    pub(super) fn new(started_with: Config, services: &Services, passthrough: Passthrough) -> Self {
+    pub(super) fn new(
+        started_with: Config,
+        services: &Services,
+        passthrough: Passthrough,
+        tls: Arc<TlsListeners>,
+    ) -> Self {
         let (policy, upstreams) = (Arc::clone(&services.policy), Arc::clone(&services.upstreams));
-        Self { started_with, policy, upstreams, passthrough, audit: services.audit.clone() }
+        Self { started_with, policy, upstreams, passthrough, audit: services.audit.clone(), tls }
     }
 
     /// Takes that part of `config` for the calls that begin from now on. Whether it differs in anything else, which only
@@ -42,9 +53,12 @@ impl Reload {
         let rest = Rest {
             legacy_keys: config.rest.legacy_keys.clone(),
             statement_jwks: config.rest.statement_jwks.clone(),
+            tls: config.rest.tls.clone(),
             ..self.started_with.rest.clone()
         };
+        let grpc = Grpc { tls: config.grpc.tls.clone(), ..self.started_with.grpc.clone() };
         let reloaded = Config {
+            grpc,
             environments: config.environments.clone(),
             applications: config.applications.clone(),
             temp_pass_schedules: config.temp_pass_schedules.clone(),
@@ -52,9 +66,11 @@ impl Reload {
             ..self.started_with.clone()
         };
         let valid = ValidConfig::read(without_key_ring(&reloaded))?;
+        let tls = self.tls.prepare(&reloaded).map_err(ConfigError::of_values)?;
         rest::prepare(&self.passthrough, &valid)?;
         let policy = self.upstreams.complete(Policy::new(&valid), &valid.upstreams)?;
         self.policy.store(Arc::new(policy));
+        self.tls.take(tls);
         Ok(reloaded != config)
     }
 
@@ -81,7 +97,9 @@ impl Reload {
 /// # Errors
 /// Everything that is wrong with it.
 pub fn check(config: Config) -> Result<(), ConfigError> {
-    rest::prepare(&Passthrough::default(), &ValidConfig::read(config)?)
+    let valid = ValidConfig::read(config)?;
+    rest::prepare(&Passthrough::default(), &valid)?;
+    tls::check(&valid.written, &Surroundings::default().clock).map_err(ConfigError::of_values)
 }
 
 /// The key ring is read at the start alone, and need not be there any more.

@@ -18,7 +18,9 @@ use crate::{
     domain::{device_info::Normalizer, error::StoreError, port::Store},
     grpc::{self, FaceLayer, HealthBoard},
     rest::connected,
-    server::{Acceptor, Detached, Http1Options, Http2Options, Serving, Shutdown, WorkerPool},
+    server::{
+        Acceptor, Detached, Http1Options, Http2Options, Serving, SharedTls, Shutdown, Transport, WorkerPool,
+    },
     service::temp_pass::Outcome,
     telemetry::Telemetry,
 };
@@ -53,7 +55,18 @@ impl App {
             drain: shutdown.drain.clone(),
         });
         let Self {
-            config, services, grpc, rest, admin, operations, telemetry, readiness, health, pool, ..
+            config,
+            services,
+            grpc,
+            rest,
+            admin,
+            operations,
+            telemetry,
+            readiness,
+            health,
+            tls,
+            pool,
+            ..
         } = self;
         let config = config.written;
         let reporting = telemetry.clone();
@@ -77,11 +90,27 @@ impl App {
         let serving = Serving { pool: &pool, shutdown: &shutdown, telemetry: &telemetry };
         let grpc = Acceptor::new(grpc, config.grpc.max_connections, shutdown.drain.clone());
         let rest = Acceptor::new(rest, config.rest.max_connections, shutdown.drain.clone());
+        let transport = |listener, tls: &SharedTls, max_connections| {
+            Transport::new(listener, Arc::clone(tls), max_connections, Arc::clone(&services.clock))
+        };
+        let grpc_transport = transport("grpc", &tls.grpc, config.grpc.max_connections);
+        let rest_transport = transport("rest", &tls.rest, config.rest.max_connections);
+        let watching_files = tokio::spawn(async move { tls.watch().await });
         let rest_options = Http1Options { idle_timeout: config.rest.idle_timeout.0 };
         let mut accepting = Box::pin(async {
             tokio::join!(
-                serving.http2(grpc, move |peer| face.around(routes.clone(), peer), http2_options(&config)),
-                serving.http1(rest, move |peer| connected(rest_router.clone(), peer), rest_options),
+                serving.http2(
+                    grpc,
+                    grpc_transport,
+                    move |peer| face.around(routes.clone(), peer),
+                    http2_options(&config)
+                ),
+                serving.http1(
+                    rest,
+                    rest_transport,
+                    move |peer| connected(rest_router.clone(), peer),
+                    rest_options
+                ),
             );
         });
         let failure = tokio::select! {
@@ -91,6 +120,7 @@ impl App {
         };
         tracing::info!("draining");
         watching.abort();
+        watching_files.abort();
         stop_scheduling.cancel();
         health.report_draining();
         readiness.set(Err("draining".to_owned()));

@@ -50,7 +50,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the server until it is asked to end (SIGTERM, SIGINT). SIGHUP reloads environments, requestors and REST clients.
+    /// Run the server until it is asked to end (SIGTERM, SIGINT). SIGHUP reloads environments, requestors, REST clients and TLS.
     Serve,
     /// Print an access token for REST calls: registers a client as a device does, and asks for its token.
     Token(token::Token),

@@ -6,23 +6,53 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use sha2::{Digest, Sha256};
+
 use super::Config;
 
 /// What the files that a configuration names hold, or why they cannot be read. It may hold secrets, and shows itself to no
 /// log.
 pub struct Files(BTreeMap<PathBuf, io::Result<String>>);
 
+/// What tells the same files with the same content from any other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FilesDigest([u8; 32]);
+
 impl Files {
     /// Reads the files that `config` names. Blocks.
     #[must_use]
     pub fn read(config: &Config) -> Self {
-        Self(named(config).map(|path| (path.clone(), fs::read_to_string(path))).collect())
+        Self::of(named(config))
+    }
+
+    /// Reads these. Blocks.
+    pub(crate) fn of<'a>(paths: impl Iterator<Item = &'a PathBuf>) -> Self {
+        Self(paths.map(|path| (path.clone(), fs::read_to_string(path))).collect())
+    }
+
+    /// What they hold, and which cannot be read.
+    pub(crate) fn digest(&self) -> FilesDigest {
+        let mut digest = Sha256::new();
+        for (path, content) in &self.0 {
+            let (mark, bytes) = match content {
+                Ok(text) => (0_u8, text.as_bytes()),
+                Err(_) => (1, [].as_slice()),
+            };
+            for part in [path.as_os_str().as_encoded_bytes(), &[mark], bytes] {
+                digest.update(part.len().to_be_bytes());
+                digest.update(part);
+            }
+        }
+        FilesDigest(digest.finalize().into())
     }
 
     /// The content of a file, or why there is none, in words that follow its path.
     pub(super) fn content(&self, path: &Path) -> Result<&str, String> {
         match self.0.get(path) {
             Some(Ok(text)) => Ok(text),
+            Some(Err(error)) if error.kind() == io::ErrorKind::InvalidData => {
+                Err("is no text, but binary data".to_owned())
+            }
             Some(Err(error)) => Err(format!("cannot be read: {error}")),
             None => Err("cannot be read: nobody has tried".to_owned()),
         }
@@ -40,5 +70,6 @@ fn named(config: &Config) -> impl Iterator<Item = &PathBuf> {
         config.environments.values().filter_map(|environment| environment.software_statement_file.as_ref());
     let secret_keys = config.rest.legacy_keys.iter().filter_map(|key| key.secret_key_file.as_ref());
     let others = [&config.store.key_ring, &config.rest.statement_jwks].into_iter().flatten();
-    others.chain(secret_keys).chain(statements)
+    let tls = config.grpc.tls.files().chain(config.rest.tls.files());
+    others.chain(secret_keys).chain(statements).chain(tls)
 }

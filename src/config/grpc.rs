@@ -11,7 +11,8 @@ use super::{HumanDuration, Tls};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Grpc {
-    /// The address and port to listen on. Without authentication only a loopback address is accepted.
+    /// The address and port to listen on. Any but a loopback address needs `auth = "callers"`
+    /// and `tls`.
     pub listen: SocketAddr,
     /// How callers are known. `none` accepts everybody, which is why it is for loopback addresses only.
     pub auth: Auth,

@@ -39,6 +39,7 @@ pub use environment::{
     Backend, Environment, Registration, Requestor, TempPass, TempPassIdentity, TempPassKind,
 };
 pub use files::Files;
+pub(crate) use files::FilesDigest;
 pub use grpc::{Auth, Grpc};
 pub use load::{ConfigError, load};
 pub use log::{Log, LogFormat};
@@ -49,10 +50,10 @@ pub use runtime::Runtime;
 pub use schedule::{ScheduleTarget, TempPassSchedule};
 pub use secret::Secret;
 pub use store::{OnWriteFailure, Store, StoreKind};
-pub use tls::{Tls, TlsMode};
+pub use tls::{ClientCertificate, Tls, TlsMode};
 pub use valid::{
-    ApplicationPolicy, ClientPolicy, CorsOrigin, Environments, LegacyKeyPolicy, Schedule, TrustedProxies,
-    ValidConfig, ValidEnvironment, ValidRequestor, ValidUpstream, VerificationPage,
+    ApplicationPolicy, ClientPolicy, CorsOrigin, Environments, LegacyKeyPolicy, ListenersTls, Schedule,
+    TrustedProxies, ValidConfig, ValidEnvironment, ValidRequestor, ValidUpstream, VerificationPage,
 };
 
 /// Everything that can be configured. Every key has a default, so that an empty file is a working one.

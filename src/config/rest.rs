@@ -12,7 +12,7 @@ use super::{HumanDuration, Secret, Tls};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Rest {
-    /// The address and port to listen on. A public one needs `tls.mode`.
+    /// The address and port to listen on. Any but a loopback address needs `tls`.
     pub listen: SocketAddr,
     /// Transport security.
     pub tls: Tls,

@@ -8,6 +8,8 @@
 mod accept;
 mod bind;
 mod coalesce;
+mod half_open;
+mod handshake_failure;
 mod http1;
 mod http2;
 mod pool;
@@ -23,8 +25,9 @@ pub(crate) use http1::{Http1Options, serve_inner};
 pub(crate) use http2::Http2Options;
 pub(crate) use pool::{Detached, WorkerPool};
 pub(crate) use service::{ConnectionBody, ConnectionService};
+pub(crate) use transport::{SharedTls, Transport};
 
-use std::future::Future;
+use std::{future::Future, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
 
@@ -55,6 +58,7 @@ impl Serving<'_> {
     pub(crate) async fn http2<S, B>(
         self,
         acceptor: Acceptor,
+        transport: Transport,
         connected: impl Fn(Peer) -> S + Clone + Send + 'static,
         options: Http2Options,
     ) where
@@ -62,7 +66,7 @@ impl Serving<'_> {
         B: ConnectionBody,
     {
         let shutdown = self.shutdown.clone();
-        self.each("grpc", acceptor, move |stream, peer| {
+        self.each(acceptor, transport, move |stream, peer| {
             http2::serve(stream, connected(peer), options.clone(), shutdown.clone())
         })
         .await;
@@ -72,6 +76,7 @@ impl Serving<'_> {
     pub(crate) async fn http1<S, B>(
         self,
         acceptor: Acceptor,
+        transport: Transport,
         connected: impl Fn(Peer) -> S + Clone + Send + 'static,
         options: Http1Options,
     ) where
@@ -79,7 +84,7 @@ impl Serving<'_> {
         B: ConnectionBody,
     {
         let shutdown = self.shutdown.clone();
-        self.each("rest", acceptor, move |stream, peer| {
+        self.each(acceptor, transport, move |stream, peer| {
             http1::serve(stream, connected(peer), options.clone(), shutdown.clone())
         })
         .await;
@@ -88,23 +93,25 @@ impl Serving<'_> {
     /// Gives each connection to the thread with the fewest.
     async fn each<F>(
         self,
-        listener: &'static str,
         acceptor: Acceptor,
+        transport: Transport,
         serve: impl Fn(transport::Stream, Peer) -> F + Clone + Send + 'static,
     ) where
         F: Future<Output = ()> + Send + 'static,
     {
+        let transport = Arc::new(transport);
         while let Some(Accepted { stream, address, place }) = acceptor.next().await {
             // It leaves this thread's runtime for another one's.
             let Ok(socket) = stream.into_std() else { continue };
-            let telemetry = self.telemetry.clone();
-            let serve = serve.clone();
+            let (telemetry, drain) = (self.telemetry.clone(), self.shutdown.drain.clone());
+            let (serve, transport) = (serve.clone(), Arc::clone(&transport));
             self.pool.spawn(move || async move {
-                telemetry.metrics().connection_opened(listener);
-                if let Ok((stream, peer)) = transport::plain(socket, address) {
+                let (metrics, listener) = (telemetry.metrics(), transport.listener());
+                metrics.connection_opened(listener);
+                if let Some((stream, peer)) = transport.open(socket, address, metrics, &drain).await {
                     serve(stream, peer).await;
                 }
-                telemetry.metrics().connection_closed(listener);
+                metrics.connection_closed(listener);
                 drop(place);
             });
         }

@@ -13,6 +13,8 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
+use crate::domain::clock::Timestamp;
+
 use super::{
     request::method_name,
     store_collector::{StoreCollector, StoreReadings},
@@ -56,6 +58,17 @@ struct ListenerLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct HandshakeLabels {
+    listener: &'static str,
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResultLabels {
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ScheduleLabels {
     schedule: String,
     result: &'static str,
@@ -72,6 +85,9 @@ pub struct Metrics {
     code_lookup_misses: Family<EnvironmentLabels, Counter>,
     connections: Family<ListenerLabels, Gauge>,
     connections_opened: Family<ListenerLabels, Counter>,
+    tls_handshakes: Family<HandshakeLabels, Counter>,
+    tls_reloads: Family<ResultLabels, Counter>,
+    tls_certificate_end: Family<ListenerLabels, Gauge>,
 }
 
 impl fmt::Debug for Metrics {
@@ -95,6 +111,9 @@ impl Metrics {
         let code_lookup_misses = Family::default();
         let connections = Family::default();
         let connections_opened = Family::default();
+        let tls_handshakes = Family::default();
+        let tls_reloads = Family::default();
+        let tls_certificate_end = Family::default();
         registry.register_with_unit(
             "rpc_server_call_duration",
             "Time from a call's headers to its status",
@@ -131,6 +150,22 @@ impl Metrics {
             "Connections ever opened",
             connections_opened.clone(),
         );
+        registry.register(
+            "passbridge_tls_handshakes",
+            "TLS handshakes by what they came to: completed, or why they failed",
+            tls_handshakes.clone(),
+        );
+        registry.register(
+            "passbridge_tls_reloads",
+            "Changes of the TLS files that were taken (done), or could not be used (refused)",
+            tls_reloads.clone(),
+        );
+        registry.register_with_unit(
+            "passbridge_tls_certificate_end",
+            "When the certificate of a listener expires, since the Unix epoch",
+            Unit::Seconds,
+            tls_certificate_end.clone(),
+        );
         Self {
             registry,
             read_store: Box::new(move || read_store().boxed()),
@@ -141,6 +176,9 @@ impl Metrics {
             code_lookup_misses,
             connections,
             connections_opened,
+            tls_handshakes,
+            tls_reloads,
+            tls_certificate_end,
         }
     }
 
@@ -211,6 +249,25 @@ impl Metrics {
     pub fn connection_opened(&self, listener: &'static str) {
         self.connections.get_or_create(&ListenerLabels { listener }).inc();
         self.connections_opened.get_or_create(&ListenerLabels { listener }).inc();
+    }
+
+    /// Counts a TLS handshake by what it came to, one of a closed set.
+    pub fn tls_handshake(&self, listener: &'static str, result: &'static str) {
+        self.tls_handshakes.get_or_create(&HandshakeLabels { listener, result }).inc();
+    }
+
+    /// Counts a change of the TLS files.
+    pub fn tls_reloaded(&self, result: &'static str) {
+        self.tls_reloads.get_or_create(&ResultLabels { result }).inc();
+    }
+
+    /// Tells when the certificate of a listener expires, if it has one.
+    pub fn tls_certificate_ends(&self, listener: &'static str, end: Option<Timestamp>) {
+        let labels = ListenerLabels { listener };
+        match end.map(|end| i64::try_from(end.as_millis() / 1000).unwrap_or(i64::MAX)) {
+            Some(seconds) => drop(self.tls_certificate_end.get_or_create(&labels).set(seconds)),
+            None => drop(self.tls_certificate_end.remove(&labels)),
+        }
     }
 
     /// Counts a connection of a listener that was closed.

@@ -4,3 +4,4 @@
 mod grpc;
 mod rest;
 mod support;
+mod tls;

@@ -5,6 +5,8 @@ use std::time::Duration;
 use tonic::Status;
 use tonic_types::StatusExt;
 
+#[path = "../support/certificates.rs"]
+pub mod certificates;
 #[path = "../support/http.rs"]
 pub mod http;
 #[path = "../support/raw.rs"]

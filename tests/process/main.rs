@@ -13,4 +13,5 @@ mod readme;
 mod start;
 mod support;
 mod temp_pass;
+mod tls;
 mod trace;

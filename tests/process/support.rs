@@ -1,5 +1,8 @@
 //! What the tests of this binary share; its files are shared with other binaries.
 
+#[path = "../support/certificates.rs"]
+#[allow(dead_code, reason = "it has more than this binary needs")]
+pub mod certificates;
 #[path = "../support/http.rs"]
 pub mod http;
 #[allow(dead_code, reason = "it has more than this binary needs")]

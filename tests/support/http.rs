@@ -7,6 +7,7 @@ use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 /// A request that is about to be sent.
 pub struct Call {
@@ -54,15 +55,23 @@ impl Call {
     /// Sends it, on a connection of its own.
     pub async fn send(self) -> Answer {
         let stream = tokio::net::TcpStream::connect(self.address).await.expect("connects");
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.expect("speaks HTTP");
+        self.send_over(stream).await.expect("answers")
+    }
+
+    /// Sends it over a connection that is there.
+    pub async fn send_over(
+        self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    ) -> hyper::Result<Answer> {
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         let connection = tokio::spawn(connection);
         let request = self.request.body(Full::new(self.body)).expect("a request");
-        let response = sender.send_request(request).await.expect("answers");
+        let response = sender.send_request(request).await?;
         let (head, body) = response.into_parts();
-        let body = body.collect().await.expect("a body").to_bytes();
+        let body = body.collect().await?.to_bytes();
         connection.abort();
         let body = String::from_utf8(body.to_vec()).expect("UTF-8");
-        Answer { status: head.status, headers: head.headers, body }
+        Ok(Answer { status: head.status, headers: head.headers, body })
     }
 }
 

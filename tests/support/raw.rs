@@ -14,6 +14,7 @@ use hyper::{
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use passbridge::proto::v1::registration_code_service_client::RegistrationCodeServiceClient;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tonic::body::Body;
 
 /// One connection, with nothing around it.
@@ -33,9 +34,22 @@ impl RawChannel {
         let stream = tokio::net::TcpStream::connect(address).await.expect("connects");
         let mut builder = Builder::new(TokioExecutor::new());
         builder.initial_stream_window_size(bytes);
-        let (connection, driver) = builder.handshake(TokioIo::new(stream)).await.expect("speaks HTTP/2");
+        Self::begin(&builder, stream).await.expect("speaks HTTP/2")
+    }
+
+    /// Goes on over a stream that is there.
+    #[allow(dead_code, reason = "not every binary has such a stream")]
+    pub async fn over(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> hyper::Result<Self> {
+        Self::begin(&Builder::new(TokioExecutor::new()), stream).await
+    }
+
+    async fn begin(
+        builder: &Builder<TokioExecutor>,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    ) -> hyper::Result<Self> {
+        let (connection, driver) = builder.handshake(TokioIo::new(stream)).await?;
         tokio::spawn(driver);
-        Self { connection }
+        Ok(Self { connection })
     }
 
     /// The typed client over this connection.

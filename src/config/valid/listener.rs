@@ -22,24 +22,36 @@ pub enum CorsOrigin {
 pub(super) fn exposure(config: &Config) -> Vec<Violation> {
     let is_loopback = |address: SocketAddr| address.ip().to_canonical().is_loopback();
     let mut violations = Vec::new();
-    let Auth::None = config.grpc.auth;
-    if !is_loopback(config.grpc.listen) {
+    let unsafe_grpc = [
+        match config.grpc.auth {
+            Auth::None => Some("set grpc.auth = \"callers\", since \"none\" asks nobody who they are"),
+        },
+        match config.grpc.tls.mode() {
+            TlsMode::Off => Some(
+                "set grpc.tls.certificate and grpc.tls.key, since what is called would be read on its way (or \
+                 grpc.tls.mode = \"terminated_elsewhere\" where only a proxy that ends TLS can connect)",
+            ),
+            TlsMode::On | TlsMode::TerminatedElsewhere => None,
+        },
+    ];
+    let unsafe_grpc: Vec<&str> = unsafe_grpc.into_iter().flatten().collect();
+    if !is_loopback(config.grpc.listen) && !unsafe_grpc.is_empty() {
         violations.push(Violation::new(
             "grpc.listen",
             format!(
-                "{} can be reached by others, and grpc.auth = \"none\" asks nobody who they are; \
-                 listen on a loopback address, such as 127.0.0.1:50051",
-                config.grpc.listen
+                "{} can be reached by others: {}; or listen on a loopback address, such as 127.0.0.1:50051",
+                config.grpc.listen,
+                unsafe_grpc.join(", and ")
             ),
         ));
     }
-    if !is_loopback(config.rest.listen) && config.rest.tls.mode == TlsMode::Off {
+    if !is_loopback(config.rest.listen) && config.rest.tls.mode() == TlsMode::Off {
         violations.push(Violation::new(
             "rest.listen",
             format!(
-                "{} can be reached by others, and devices would send their access tokens in plain text; listen on a \
-                 loopback address, such as 127.0.0.1:8080, or set rest.tls.mode = \"terminated_elsewhere\" where \
-                 only a proxy that ends TLS can connect",
+                "{} can be reached by others, and devices would send their access tokens in plain text: set \
+                 rest.tls.certificate and rest.tls.key, or rest.tls.mode = \"terminated_elsewhere\" where only a \
+                 proxy that ends TLS can connect, or listen on a loopback address, such as 127.0.0.1:8080",
                 config.rest.listen
             ),
         ));

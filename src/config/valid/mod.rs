@@ -9,6 +9,7 @@ mod log;
 mod network;
 mod schedule;
 mod temp_pass;
+mod tls;
 mod upstream;
 
 use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc};
@@ -18,6 +19,7 @@ pub use environment::{Environments, ValidEnvironment, ValidRequestor, Verificati
 pub use listener::CorsOrigin;
 pub use network::TrustedProxies;
 pub use schedule::Schedule;
+pub use tls::ListenersTls;
 pub use upstream::ValidUpstream;
 
 use super::{Codes, Config, ConfigError, Files};
@@ -75,6 +77,8 @@ impl ValidConfig {
         });
         let upstreams = violations.take_all(upstream::upstreams(&config.environments, files));
         let key_ring = violations.take(key_ring(&config, files));
+        // Its time is another's to judge, who keeps it up to date too.
+        violations.take_all(ListenersTls::new(&config.grpc.tls, &config.rest.tls, files));
         let whole = || {
             Some(Self {
                 environments: environments?,

@@ -1,0 +1,286 @@
+//! The TLS of the listeners while the server runs: taken from the files again when those change.
+
+use std::{
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio_rustls::rustls::ServerConfig;
+
+use crate::{
+    config::{Config, ConfigError, Files, FilesDigest, ListenersTls, Tls},
+    domain::{
+        clock::{SharedClock, Timestamp},
+        error::{Violation, Violations},
+    },
+    server::SharedTls,
+    telemetry::Metrics,
+    tls::{ALPN_GRPC, ALPN_REST, ServerTls, Validity},
+};
+
+/// How often the files are looked at. Their content is compared, rather than their times or what a watch of the file system
+/// tells: that sees a renamed file, a swapped symbolic link and a network's file system alike.
+const LOOK_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How often the certificates' ends are looked at.
+const END_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// So long before a certificate's end the log begins to warn.
+const WARNING: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+
+/// Or in this last part of its validity, where that is shorter: some certificates live for a day.
+const WARNING_PART: u32 = 6;
+
+/// The TLS of both listeners.
+#[derive(Debug)]
+pub(super) struct TlsListeners {
+    /// What gRPC connections are opened with.
+    pub grpc: SharedTls,
+    /// What REST connections are opened with.
+    pub rest: SharedTls,
+    clock: SharedClock,
+    metrics: Arc<Metrics>,
+    taken: Mutex<Taken>,
+}
+
+/// What was taken last.
+#[derive(Debug)]
+struct Taken {
+    sections: Arc<Sections>,
+    tls: ListenersTls,
+    /// What the files held then.
+    files: FilesDigest,
+    /// What they held when that could not be used, and was told.
+    refused: Option<FilesDigest>,
+}
+
+/// The `tls` sections of both listeners.
+#[derive(Debug)]
+struct Sections {
+    grpc: Tls,
+    rest: Tls,
+}
+
+impl Sections {
+    fn of(config: &Config) -> Self {
+        Self { grpc: config.grpc.tls.clone(), rest: config.rest.tls.clone() }
+    }
+
+    fn files(&self) -> Files {
+        Files::of(self.grpc.files().chain(self.rest.files()))
+    }
+}
+
+/// TLS that can be taken.
+#[derive(Debug)]
+pub(super) struct Ready {
+    taken: Taken,
+    grpc: Option<Arc<ServerConfig>>,
+    rest: Option<Arc<ServerConfig>>,
+}
+
+impl TlsListeners {
+    /// What `config` says. Blocks.
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub(super) fn new(
+        config: &Config,
+        clock: SharedClock,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, Vec<Violation>> {
+        let sections = Arc::new(Sections::of(config));
+        let files = sections.files();
+        let Ready { taken, grpc, rest } = ready(sections, &files, None, &clock)?;
+        let listeners = Self {
+            grpc: Arc::new(grpc.into()),
+            rest: Arc::new(rest.into()),
+            clock,
+            metrics,
+            taken: Mutex::new(taken),
+        };
+        listeners.tell();
+        Ok(listeners)
+    }
+
+    /// What a new `config` says, to be taken once the rest of it is known to be right. Blocks.
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub(super) fn prepare(&self, config: &Config) -> Result<Ready, Vec<Violation>> {
+        let sections = Arc::new(Sections::of(config));
+        let files = sections.files();
+        ready(sections, &files, Some(&self.lock().tls), &self.clock)
+    }
+
+    /// Opens connections with that from now on. Those that are open stay.
+    pub(super) fn take(&self, ready: Ready) {
+        let Ready { taken, grpc, rest } = ready;
+        self.grpc.store(grpc);
+        self.rest.store(rest);
+        *self.lock() = taken;
+        self.tell();
+    }
+
+    /// Takes what the files hold whenever that changes, and warns before certificates end, for as long as it is polled.
+    pub(super) async fn watch(&self) {
+        let mut told = self.clock.instant();
+        loop {
+            self.clock.sleep(LOOK_INTERVAL).await;
+            self.look().await;
+            if self.clock.instant().since(told) >= END_INTERVAL {
+                told = self.clock.instant();
+                self.tell_ends();
+            }
+        }
+    }
+
+    /// Takes what the files hold, if that has changed and can be used. What cannot is looked at again each time, since time alone
+    /// may make it right, and is told once.
+    async fn look(&self) {
+        let sections = Arc::clone(&self.lock().sections);
+        let read = Arc::clone(&sections);
+        // A network's file system may take its time.
+        let Ok(files) = tokio::task::spawn_blocking(move || read.files()).await else { return };
+        let digest = files.digest();
+        let ready = {
+            let taken = self.lock();
+            // A reload may have been quicker.
+            if taken.files == digest || !Arc::ptr_eq(&taken.sections, &sections) {
+                return;
+            }
+            ready(sections, &files, Some(&taken.tls), &self.clock)
+        };
+        match ready {
+            Ok(ready) => {
+                self.take(ready);
+                self.metrics.tls_reloaded("done");
+                tracing::info!("TLS certificates, keys and CAs are reloaded: their files have changed");
+            }
+            Err(violations) => {
+                if self.lock().refused.replace(digest) != Some(digest) {
+                    self.metrics.tls_reloaded("refused");
+                    let error = ConfigError::of_values(violations);
+                    tracing::error!(%error, "TLS files have changed and cannot be used: nothing was reloaded");
+                }
+            }
+        }
+    }
+
+    /// Tells of what was taken.
+    fn tell(&self) {
+        let taken = self.lock();
+        for (key, section) in [("grpc.tls.key", &taken.sections.grpc), ("rest.tls.key", &taken.sections.rest)]
+        {
+            if let Some(file) = section.key.as_ref().filter(|file| others_can_read(file)) {
+                let file = file.display();
+                tracing::warn!(key, %file, "every user of this machine can read a private key; chmod 600 it");
+            }
+        }
+        for (listener, tls) in taken.tls.each() {
+            self.metrics.tls_certificate_ends(listener, tls.map(|tls| tls.validity().end));
+        }
+        drop(taken);
+        self.tell_ends();
+    }
+
+    /// Warns of certificates that end soon.
+    fn tell_ends(&self) {
+        let now = self.clock.now();
+        for (listener, tls) in self.lock().tls.each() {
+            let Some(Validity { start, end }) = tls.map(ServerTls::validity) else { continue };
+            let ahead = WARNING.min(end.since(start) / WARNING_PART);
+            let ends = at(end);
+            if now > end {
+                tracing::error!(listener, ends, "the TLS certificate has expired: clients refuse it");
+            } else if end.since(now) < ahead {
+                tracing::warn!(listener, ends, "the TLS certificate expires soon");
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Checks the certificates of `config` by a clock, beside what a configuration is checked for anyway. Blocks.
+///
+/// # Errors
+/// Everything that is wrong.
+pub(super) fn check(config: &Config, clock: &SharedClock) -> Result<(), Vec<Violation>> {
+    let sections = Arc::new(Sections::of(config));
+    let files = sections.files();
+    ready(sections, &files, None, clock).map(drop)
+}
+
+/// What can be taken of `sections` and their `files`. A certificate other than the `former` must be valid now: clients refuse
+/// every other, so that a mistake ends here and not with them. That the former one has expired meanwhile keeps nobody from
+/// reloading the rest.
+fn ready(
+    sections: Arc<Sections>,
+    files: &Files,
+    former: Option<&ListenersTls>,
+    clock: &SharedClock,
+) -> Result<Ready, Vec<Violation>> {
+    let tls = ListenersTls::new(&sections.grpc, &sections.rest, files)?;
+    let now = clock.now();
+    let same = |tls: &ServerTls, former: Option<&Arc<ServerTls>>| {
+        former.is_some_and(|former| former.certificate() == tls.certificate())
+    };
+    let of = |key: &str, tls: Option<&Arc<ServerTls>>, former: Option<&Arc<ServerTls>>, alpn| {
+        let Some(tls) = tls else { return Ok(None) };
+        if !same(tls, former) {
+            valid_now(key, tls.validity(), now)?;
+        }
+        let config = tls.for_connections(alpn, Arc::clone(clock));
+        config.map(Arc::new).map(Some).map_err(|error| Violation::new(key, error.to_string()))
+    };
+    let mut violations = Violations::default();
+    let grpc = violations.take(of(
+        "grpc.tls.certificate",
+        tls.grpc.as_ref(),
+        former.and_then(|former| former.grpc.as_ref()),
+        ALPN_GRPC,
+    ));
+    let rest = violations.take(of(
+        "rest.tls.certificate",
+        tls.rest.as_ref(),
+        former.and_then(|former| former.rest.as_ref()),
+        ALPN_REST,
+    ));
+    let taken = Taken { sections, tls, files: files.digest(), refused: None };
+    let whole = grpc.zip(rest).map(|(grpc, rest)| Ready { taken, grpc, rest });
+    // What is missing has been noted.
+    violations.none_or(whole)?.ok_or_else(Vec::new)
+}
+
+fn valid_now(key: &str, Validity { start, end }: Validity, now: Timestamp) -> Result<(), Violation> {
+    let wrong = if now < start {
+        format!("is not valid before {}, and it is {} by this machine's clock", at(start), at(now))
+    } else if now > end {
+        format!("expired at {}, and it is {} by this machine's clock", at(end), at(now))
+    } else {
+        return Ok(());
+    };
+    Err(Violation::new(
+        key,
+        format!(
+            "{wrong}: clients would refuse it; set the clock right, or have a certificate issued that is valid now"
+        ),
+    ))
+}
+
+/// A moment as people write it; its milliseconds where no calendar has it.
+fn at(moment: Timestamp) -> String {
+    let millis = moment.as_millis();
+    let date = i64::try_from(millis).ok().and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok());
+    date.map_or_else(|| format!("{millis} ms"), |date| date.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+}
+
+/// Whether every user of the machine can read the file.
+fn others_can_read(file: &Path) -> bool {
+    std::fs::metadata(file).is_ok_and(|metadata| metadata.permissions().mode() & 0o004 != 0)
+}

@@ -1,0 +1,131 @@
+//! The `tls` sections of the listeners, with what their files hold.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crate::{
+    config::{ClientCertificate, Files, Tls, TlsMode},
+    domain::error::{Violation, Violations},
+    tls::{ServerTls, ServerTlsError},
+};
+
+/// The TLS of each listener; absent where it speaks plain text.
+#[derive(Debug, Clone)]
+pub struct ListenersTls {
+    /// The gRPC listener's.
+    pub grpc: Option<Arc<ServerTls>>,
+    /// The REST listener's.
+    pub rest: Option<Arc<ServerTls>>,
+}
+
+impl ListenersTls {
+    /// What `grpc.tls` and `rest.tls` say, and what the files hold that they name.
+    ///
+    /// # Errors
+    /// Everything that is wrong, each with its key.
+    pub(crate) fn new(grpc: &Tls, rest: &Tls, files: &Files) -> Result<Self, Vec<Violation>> {
+        let mut violations = Violations::default();
+        let grpc = violations.take_all(of_listener("grpc.tls", grpc, files));
+        let rest = violations.take_all(of_listener("rest.tls", rest, files));
+        let whole = grpc.zip(rest).map(|(grpc, rest)| Self { grpc, rest });
+        // What is missing has been noted.
+        violations.none_or(whole)?.ok_or_else(Vec::new)
+    }
+
+    /// Each listener's, by the name that it has in metrics and in the log.
+    pub(crate) fn each(&self) -> [(&'static str, Option<&ServerTls>); 2] {
+        [("grpc", self.grpc.as_deref()), ("rest", self.rest.as_deref())]
+    }
+}
+
+fn of_listener(key: &str, tls: &Tls, files: &Files) -> Result<Option<Arc<ServerTls>>, Vec<Violation>> {
+    match tls.mode() {
+        TlsMode::On => on(key, tls, files).map(Arc::new).map(Some),
+        mode @ (TlsMode::Off | TlsMode::TerminatedElsewhere) => unused(key, tls, mode),
+    }
+}
+
+/// Keys that say how to end TLS here are a mistake where it does not end here.
+fn unused<T>(key: &str, tls: &Tls, mode: TlsMode) -> Result<Option<T>, Vec<Violation>> {
+    let mode = match mode {
+        TlsMode::TerminatedElsewhere => "mode = \"terminated_elsewhere\"",
+        TlsMode::Off if tls.mode.is_some() => "mode = \"off\"",
+        TlsMode::Off | TlsMode::On => "no certificate",
+    };
+    let given = [
+        ("certificate", tls.certificate.is_some()),
+        ("key", tls.key.is_some()),
+        ("client_ca", tls.client_ca.is_some()),
+        ("client_certificate", tls.client_certificate.is_some()),
+    ];
+    let wrong = given.into_iter().filter(|(_, is_given)| *is_given).map(|(name, _)| {
+        let text = format!(
+            "counts for nothing with {mode}; set {key}.certificate and {key}.key with {key}.mode = \"on\", or leave this out"
+        );
+        Violation::new(format!("{key}.{name}"), text)
+    });
+    let mut violations = Violations::default();
+    violations.extend(wrong);
+    violations.none_or(None)
+}
+
+fn on(key: &str, tls: &Tls, files: &Files) -> Result<ServerTls, Vec<Violation>> {
+    let mut violations = Violations::default();
+    let own = violations.take_all(own_identity(key, tls, files));
+    if tls.client_ca.is_none() && tls.client_certificate.is_some() {
+        let text = format!("has nothing to verify certificates with; set {key}.client_ca, or leave this out");
+        violations.add(&format!("{key}.client_certificate"), text);
+    }
+    let Some(path) = &tls.client_ca else { return violations.none_or(own)?.ok_or_else(Vec::new) };
+    let field = format!("{key}.client_ca");
+    let roots = violations.take(content(&field, path, "the CAs of the clients' certificates", files));
+    let required = tls.client_certificate == Some(ClientCertificate::Required);
+    let whole = own.zip(roots).and_then(|(own, roots)| {
+        let asking = own.asking_clients(roots, required);
+        violations.take(asking.map_err(|text| wrong_file(&field, path, &text)))
+    });
+    // What is missing has been noted.
+    violations.none_or(whole)?.ok_or_else(Vec::new)
+}
+
+/// The listener's certificate with its key.
+fn own_identity(key: &str, tls: &Tls, files: &Files) -> Result<ServerTls, Vec<Violation>> {
+    let mut violations = Violations::default();
+    let mut named = |name: &str, path: &Option<PathBuf>, meaning: &str| {
+        let field = format!("{key}.{name}");
+        let missing = || Violation::new(&field, format!("is missing; name the PEM file with {meaning}"));
+        let path = path.clone().ok_or_else(missing);
+        let found = path.and_then(|path| {
+            let text = content(&field, &path, meaning, files)?;
+            Ok((path, text))
+        });
+        violations.take(found).map(|(path, text)| (field, path, text))
+    };
+    let certificate =
+        named("certificate", &tls.certificate, "the server's certificate, then those up to its CA");
+    let private = named("key", &tls.key, "the private key of the certificate");
+    let (certificate, private) =
+        violations.none_or(certificate.zip(private))?.ok_or_else(Vec::<Violation>::new)?;
+    let located = |error| {
+        let ((field, path, _), text) = match error {
+            ServerTlsError::Certificate(text) => (&certificate, text),
+            ServerTlsError::Key(text) => (&private, text),
+        };
+        wrong_file(field, path, &text)
+    };
+    ServerTls::new(certificate.2, private.2).map_err(|errors| errors.into_iter().map(located).collect())
+}
+
+fn content<'a>(field: &str, path: &Path, meaning: &str, files: &'a Files) -> Result<&'a str, Violation> {
+    let unreadable = |text| wrong_file(field, path, &format!("{text}; it must be a PEM file with {meaning}"));
+    files.content(path).map_err(unreadable)
+}
+
+fn wrong_file(field: &str, path: &Path, text: &str) -> Violation {
+    Violation::new(field, format!("{} {text}", path.display()))
+}
+
+#[cfg(test)]
+mod tests;

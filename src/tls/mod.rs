@@ -1,0 +1,9 @@
+//! TLS: certificates, keys and CAs as their files hold them, and what connections are opened with.
+//!
+//! `pem` reads files, `server` is what a listener shows and asks for.
+
+mod pem;
+mod server;
+
+pub(crate) use server::{ALPN_GRPC, ALPN_REST, ServerTlsError};
+pub use server::{ServerTls, Validity};

@@ -1,0 +1,274 @@
+//! TLS as operators meet it: what keeps a server from starting, what the log and the metrics tell, and certificates that
+//! are renewed under load.
+
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
+
+use passbridge::proto::v1::registration_code::State;
+use rustix::process::Signal;
+
+use crate::support::{
+    certificates::{Authority, Identity, Kind, TlsClient, replace, shown},
+    http::call,
+    raw::RawChannel,
+    request::{create, delete, watch},
+    server_process::{Program, ServerProcess},
+};
+
+/// A server with TLS on both faces, whose certificate and key lie in this folder.
+fn program(folder: &Path, data: &Path) -> Program {
+    let (certificate, key) = (folder.join("tls.crt"), folder.join("tls.key"));
+    let mut program = Program::server(data);
+    for face in ["GRPC", "REST"] {
+        program = program
+            .env(&format!("PASSBRIDGE_{face}__TLS__CERTIFICATE"), certificate.to_str().expect("UTF-8"))
+            .env(&format!("PASSBRIDGE_{face}__TLS__KEY"), key.to_str().expect("UTF-8"));
+    }
+    program
+}
+
+#[test]
+fn a_certificate_that_is_of_no_use_keeps_the_server_from_starting() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let authority = Authority::named("ours");
+    let right = authority.server();
+    for (identity, field, part) in [
+        (authority.identity("127.0.0.1", Kind::Expired), "certificate", "expired at 2020-01-01T00:00:00Z"),
+        (
+            authority.identity("127.0.0.1", Kind::NotValidYet),
+            "certificate",
+            "is not valid before 2200-01-01T00:00:00Z",
+        ),
+        (
+            Identity { key: authority.server().key, ..right.clone() },
+            "key",
+            "does not belong to the certificate",
+        ),
+        (Identity { key: right.certificate.clone(), ..right.clone() }, "key", "holds no private key"),
+    ] {
+        identity.written_to(folder.path());
+        let error = program(folder.path(), &folder.path().join("data")).failure();
+        for face in ["grpc", "rest"] {
+            assert!(error.contains(&format!("{face}.tls.{field}: ")), "{error}");
+        }
+        assert!(error.contains(part), "{error}");
+    }
+    fs::remove_file(folder.path().join("tls.key")).expect("removed");
+    let error = program(folder.path(), &folder.path().join("data")).failure();
+    assert!(error.contains("grpc.tls.key: ") && error.contains("tls.key cannot be read"), "{error}");
+    fs::write(folder.path().join("tls.key"), [0x30, 0x82, 0xff, 0x00]).expect("written");
+    let error = program(folder.path(), &folder.path().join("data")).failure();
+    assert!(error.contains("binary data; it must be a PEM file with"), "{error}");
+}
+
+#[test]
+fn a_public_address_without_callers_and_tls_says_what_to_set() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let public =
+        |face: &str| Program::server(folder.path()).env(&format!("PASSBRIDGE_{face}__LISTEN"), "0.0.0.0:0");
+    let error = public("GRPC").failure();
+    for part in ["grpc.listen: ", "grpc.auth = \"callers\"", "grpc.tls.certificate and grpc.tls.key"] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+    let error = public("REST").failure();
+    for part in ["rest.listen: ", "rest.tls.certificate and rest.tls.key", "\"terminated_elsewhere\""] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+    let error = public("GRPC").env("PASSBRIDGE_GRPC__TLS__MODE", "terminated_elsewhere").failure();
+    assert!(error.contains("grpc.auth = \"callers\"") && !error.contains("tls.certificate"), "{error}");
+}
+
+#[tokio::test]
+async fn a_key_that_every_user_can_read_is_warned_about_and_the_end_of_a_certificate_is_a_metric() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let authority = Authority::named("ours");
+    authority.server().written_to(folder.path());
+    let key = folder.path().join("tls.key");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).expect("set");
+    let mut server = program(folder.path(), &folder.path().join("data")).begin();
+    let line = server.wait_for_line("every user of this machine can read a private key");
+    assert!(line.contains("grpc.tls.key") && line.contains("WARN"), "{line}");
+    server.wait_until_serving();
+    let (_, metrics) = server.page("/metrics");
+    // The 1st of January 4096.
+    let end = "passbridge_tls_certificate_end_seconds{listener=\"rest\"} 67090118400\n";
+    assert!(metrics.contains(end), "{metrics}");
+}
+
+#[tokio::test]
+async fn a_client_certificate_that_is_refused_is_logged_and_counted_with_its_reason() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (authority, other) = (Authority::named("ours"), Authority::named("another"));
+    authority.server().written_to(folder.path());
+    let ca = folder.path().join("ca.pem");
+    fs::write(&ca, &authority.certificate).expect("written");
+    let mut server = program(folder.path(), &folder.path().join("data"))
+        .env("PASSBRIDGE_GRPC__TLS__CLIENT_CA", ca.to_str().expect("UTF-8"))
+        .start();
+    for (identity, reason) in [
+        (authority.identity("tv.example.com", Kind::Expired), "certificate_expired"),
+        (authority.identity("tv.example.com", Kind::NotValidYet), "certificate_not_valid_yet"),
+        (authority.identity("tv.example.com", Kind::ForServersOnly), "certificate_not_for_clients"),
+        (other.identity("tv.example.com", Kind::Right), "certificate_of_unknown_issuer"),
+    ] {
+        let client = authority.client().wanting("h2").showing(&identity);
+        let served = match client.connect(server.grpc).await {
+            Ok(stream) => match RawChannel::over(stream).await {
+                Ok(channel) => channel.codes().create_registration_code(create()).await.is_ok(),
+                Err(_) => false,
+            },
+            Err(_) => false,
+        };
+        assert!(!served, "{reason}");
+        let line = server.wait_for_line("a TLS handshake failed");
+        assert!(line.contains(&format!("\"reason\":\"{reason}\"")), "{line}");
+        let (_, metrics) = server.page("/metrics");
+        let count = format!("passbridge_tls_handshakes_total{{listener=\"grpc\",result=\"{reason}\"}} 1\n");
+        assert!(metrics.contains(&count), "{metrics}");
+    }
+}
+
+#[tokio::test]
+async fn files_that_cannot_be_used_are_told_once_with_the_key_and_change_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let authority = Authority::named("ours");
+    let first = authority.server();
+    first.written_to(folder.path());
+    let mut server = program(folder.path(), &folder.path().join("data")).start();
+    let next = authority.server();
+    replace(&folder.path().join("tls.crt"), &next.certificate);
+    let line = server.wait_for_line("TLS files have changed and cannot be used: nothing was reloaded");
+    assert!(line.contains("grpc.tls.key: ") && line.contains("does not belong"), "{line}");
+    server.signal(Signal::HUP);
+    let line = server.wait_for_line("nothing was reloaded");
+    assert!(line.contains("rest.tls.key: "), "{line}");
+    for address in [server.grpc, server.rest] {
+        let stream = authority.client().connect(address).await.expect("shakes hands");
+        assert_eq!(shown(&stream), first.der());
+    }
+    replace(&folder.path().join("tls.key"), &next.key);
+    server.wait_for_line("are reloaded");
+    let stream = authority.client().connect(server.grpc).await.expect("shakes hands");
+    assert_eq!(shown(&stream), next.der());
+    let (_, metrics) = server.page("/metrics");
+    for result in ["done", "refused"] {
+        let count = format!("passbridge_tls_reloads_total{{result=\"{result}\"}} 1\n");
+        assert!(metrics.contains(&count), "{metrics}");
+    }
+}
+
+/// Calls that go on until they are stopped, and how many of them were answered.
+struct Load {
+    goes_on: Arc<AtomicBool>,
+    answered: Arc<AtomicUsize>,
+    callers: Vec<tokio::task::JoinHandle<()>>,
+}
+
+impl Load {
+    /// Callers with a connection each that they keep, and others with a new one for each call.
+    fn on(server: &ServerProcess, client: &TlsClient) -> Self {
+        let (goes_on, answered) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicUsize::new(0)));
+        let (grpc, rest) = (server.grpc, server.rest);
+        let mut callers = Vec::new();
+        for keeps in [true, true, false] {
+            let (goes_on, answered) = (Arc::clone(&goes_on), Arc::clone(&answered));
+            let client = client.clone();
+            callers.push(tokio::spawn(async move {
+                let mut kept = None;
+                while goes_on.load(Ordering::Relaxed) {
+                    if !keeps || kept.is_none() {
+                        let stream = client.clone().wanting("h2").connect(grpc).await.expect("shakes hands");
+                        kept = Some(RawChannel::over(stream).await.expect("speaks HTTP/2").codes());
+                        let stream = client.connect(rest).await.expect("shakes hands");
+                        let call = call(rest, "GET", "/reggie/v1/REF/regcode/BCDFGHJ.json");
+                        assert_eq!(call.send_over(stream).await.expect("answers").status, 401);
+                    }
+                    let codes = kept.as_mut().expect("is connected");
+                    codes.create_registration_code(create()).await.expect("creates");
+                    answered.fetch_add(1, Ordering::Relaxed);
+                }
+            }));
+        }
+        Self { goes_on, answered, callers }
+    }
+
+    /// Waits until further calls were answered.
+    async fn further(&self) {
+        let before = self.answered.load(Ordering::Relaxed);
+        crate::support::server_process::until("further calls", async || {
+            let failed = self.callers.iter().any(tokio::task::JoinHandle::is_finished);
+            failed || self.answered.load(Ordering::Relaxed) > before + 10
+        })
+        .await;
+    }
+
+    /// Ends; fails if any call has.
+    async fn end(self) {
+        self.goes_on.store(false, Ordering::Relaxed);
+        for caller in self.callers {
+            caller.await.expect("no call has failed");
+        }
+    }
+}
+
+/// Puts files into a folder as Kubernetes does it: a link to a folder of links is swapped in one step.
+fn project(volume: &Path, generation: &str, identity: &Identity) {
+    let folder = volume.join(generation);
+    fs::create_dir(&folder).expect("made");
+    identity.written_to(&folder);
+    let next = volume.join("..data_tmp");
+    symlink(generation, &next).expect("linked");
+    fs::rename(&next, volume.join("..data")).expect("swapped");
+    for name in ["tls.crt", "tls.key"] {
+        let link = volume.join(name);
+        if !link.exists() {
+            symlink(Path::new("..data").join(name), link).expect("linked");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn certificates_are_renewed_under_load_with_no_failed_call() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let volume = folder.path().join("volume");
+    fs::create_dir(&volume).expect("made");
+    let authority = Authority::named("ours");
+    project(&volume, "..first", &authority.server());
+    let mut server = program(&volume, &folder.path().join("data")).start();
+    let client = authority.client();
+    let stream = client.clone().wanting("h2").connect(server.grpc).await.expect("shakes hands");
+    let mut codes = RawChannel::over(stream).await.expect("speaks HTTP/2").codes();
+    let created = codes.create_registration_code(create()).await.expect("creates").into_inner();
+    let code = created.registration_code.expect("a code").code;
+    let mut watch = codes.watch_registration_code(watch(&code)).await.expect("watches").into_inner();
+    watch.message().await.expect("answers").expect("a state");
+    let load = Load::on(&server, &client);
+    load.further().await;
+
+    let second = authority.server();
+    project(&volume, "..second", &second);
+    server.wait_for_line("TLS certificates, keys and CAs are reloaded");
+    assert_eq!(shown(&client.connect(server.grpc).await.expect("shakes hands")), second.der());
+    load.further().await;
+
+    let third = authority.server();
+    project(&volume, "..third", &third);
+    server.signal(Signal::HUP);
+    server.wait_for_line("are reloaded");
+    for address in [server.grpc, server.rest] {
+        assert_eq!(shown(&client.connect(address).await.expect("shakes hands")), third.der());
+    }
+    load.further().await;
+
+    load.end().await;
+    codes.delete_registration_code(delete(&code)).await.expect("deletes");
+    let last = watch.message().await.expect("goes on").expect("a state");
+    assert_eq!(last.registration_code.expect("a code").state(), State::Released);
+}
