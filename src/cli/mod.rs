@@ -1,6 +1,7 @@
 //! The command line: one file a command.
 
 mod config;
+mod dial;
 mod doctor;
 mod explain;
 mod operate;

@@ -13,11 +13,12 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{
+    dial::DialTls,
     operate::operate,
     statement::{Application, mint},
 };
 use crate::{
-    config::Config,
+    config::{Config, TlsMode},
     domain::{device_info::DeviceInfo, secret::SecretText},
     outbound::client_for,
 };
@@ -38,6 +39,8 @@ pub(super) struct Token {
     requestors: Vec<String>,
     #[command(flatten)]
     application: Application,
+    #[command(flatten)]
+    tls: DialTls,
 }
 
 #[derive(Deserialize)]
@@ -64,7 +67,7 @@ pub(super) fn run(token: Token, file: Option<&Path>) -> Result<(), Box<dyn Error
 }
 
 async fn fetch(config: Config, token: Token) -> Result<String, Box<dyn Error>> {
-    let Token { url, statement, requestors, application } = token;
+    let Token { url, statement, requestors, application, tls } = token;
     let host = application.host(&config).filter(|_| url.is_none());
     let statement = match statement {
         Some(file) => fs::read_to_string(&file)
@@ -80,7 +83,15 @@ async fn fetch(config: Config, token: Token) -> Result<String, Box<dyn Error>> {
     };
     let client = client_for(&[&url]).timeout(TIMEOUT);
     // A proxy must not see the local server's secrets in plain text, whatever address of this machine it listens on.
-    let client = if is_local { client.no_proxy() } else { client }.build()?;
+    let client = if is_local { client.no_proxy() } else { client };
+    let client = if url.scheme() == "https" {
+        let own = config.rest.tls.certificate.as_deref().filter(|_| is_local);
+        client.tls_backend_preconfigured(tls.config(own)?)
+    } else {
+        tls.must_be_unused(url.as_str())?;
+        client
+    };
+    let client = client.build()?;
     let call = |path: &str| {
         let url = format!("{}{path}", url.as_str().trim_end_matches('/'));
         let call =
@@ -125,5 +136,6 @@ fn local_url(config: &Config) -> Result<Url, Box<dyn Error>> {
     if address.ip().is_unspecified() {
         address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
     }
-    Ok(Url::parse(&format!("http://{address}"))?)
+    let scheme = if config.rest.tls.mode() == TlsMode::On { "https" } else { "http" };
+    Ok(Url::parse(&format!("{scheme}://{address}"))?)
 }

@@ -99,3 +99,6 @@ impl Transport {
         ended.map_err(|_| HandshakeFailure::Timeout)?.map_err(|error: io::Error| HandshakeFailure::of(&error))
     }
 }
+
+#[cfg(test)]
+mod tests;

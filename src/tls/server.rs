@@ -142,7 +142,7 @@ impl ServerTls {
 }
 
 /// The cryptography, which is named here rather than taken from the process: no other crate can choose another.
-fn provider() -> Arc<CryptoProvider> {
+pub(super) fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
 

@@ -272,3 +272,81 @@ async fn certificates_are_renewed_under_load_with_no_failed_call() {
     let last = watch.message().await.expect("goes on").expect("a state");
     assert_eq!(last.registration_code.expect("a code").state(), State::Released);
 }
+
+/// What a command printed that must succeed.
+#[track_caller]
+fn printed(program: Program) -> String {
+    let output = program.output();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+#[test]
+fn commands_reach_a_server_over_tls_and_show_it_a_certificate() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let (authority, other) = (Authority::named("ours"), Authority::named("another"));
+    authority.server().written_to(folder.path());
+    let own = authority.identity("operator.example.com", Kind::Right);
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).expect("written");
+        path.to_str().expect("UTF-8").to_owned()
+    };
+    let (ca, wrong_ca) = (file("ca.pem", &authority.certificate), file("other.pem", &other.certificate));
+    let (cert, key) = (file("own.crt", &own.certificate), file("own.key", &own.key));
+    let required = |program: Program| {
+        program
+            .env("PASSBRIDGE_GRPC__TLS__CLIENT_CA", &ca)
+            .env("PASSBRIDGE_GRPC__TLS__CLIENT_CERTIFICATE", "required")
+    };
+    let server = required(program(folder.path(), &data)).start();
+    let (grpc, rest) = (format!("https://{}", server.grpc), format!("https://{}", server.rest));
+
+    let here = |arguments: &[&str]| {
+        let mut program =
+            Program::new(arguments).env("PASSBRIDGE_STORE__PATH", data.to_str().expect("UTF-8"));
+        for (face, address) in [("GRPC", server.grpc), ("REST", server.rest)] {
+            for (name, file) in [("CERTIFICATE", "tls.crt"), ("KEY", "tls.key")] {
+                let path = folder.path().join(file);
+                let variable = format!("PASSBRIDGE_{face}__TLS__{name}");
+                program = program.env(&variable, path.to_str().expect("UTF-8"));
+            }
+            program = program.env(&format!("PASSBRIDGE_{face}__LISTEN"), &address.to_string());
+        }
+        required(program)
+    };
+    let reset = ["temp-pass", "reset", "--requestor", "REF", "--mvpd", "TempPass", "--device", "a"];
+
+    // The local server is believed by the certificate that the configuration names.
+    assert!(!printed(here(&["token", "--requestor", "REF"])).trim().is_empty());
+    let answer = printed(here(&reset).arguments(&["--cert", &cert, "--key", &key]));
+    assert!(answer.contains("no trial to reset"), "{answer}");
+    here(&reset).failure();
+
+    let token = ["token", "--requestor", "REF", "--url", &rest, "--ca"];
+    assert!(!printed(here(&token).argument(&ca)).trim().is_empty());
+    let error = here(&token).argument(&wrong_ca).failure();
+    assert!(error.contains("UnknownIssuer"), "{error}");
+
+    let elsewhere = |ca: &str, url: &str| {
+        Program::new(&reset).arguments(&["--url", url, "--ca", ca, "--cert", &cert, "--key", &key])
+    };
+    let answer = printed(elsewhere(&ca, &grpc));
+    assert!(answer.contains("no trial to reset"), "{answer}");
+    let error = elsewhere(&wrong_ca, &grpc).failure();
+    assert!(error.contains("UnknownIssuer"), "{error}");
+    let error = elsewhere(&key, &grpc).failure();
+    assert!(error.contains("--ca: ") && error.contains("holds no certificate but a private key"), "{error}");
+    let error = elsewhere(&ca, "http://127.0.0.1:1").failure();
+    assert!(error.contains("--ca: counts for nothing"), "{error}");
+    let secret = file("token", "two words");
+    let error = Program::new(&reset).arguments(&["--token-file", &secret]).failure();
+    assert!(error.contains("--token-file: ") && error.contains("holds no token"), "{error}");
+    fs::write(&secret, "one\n").expect("written");
+    let error = Program::new(&reset)
+        .arguments(&["--url", "http://passbridge.example.com", "--token-file", &secret])
+        .failure();
+    assert!(error.contains("could read the token"), "{error}");
+}

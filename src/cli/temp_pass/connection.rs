@@ -1,32 +1,111 @@
 //! The connection to a server's gRPC face.
 
-use std::{error::Error, net::Ipv4Addr, time::Duration};
+use std::{error::Error, net::Ipv4Addr, sync::Arc, time::Duration};
 
-use tonic::transport::{Channel, Endpoint};
+use http::{HeaderValue, Uri, header::AUTHORIZATION};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio_rustls::{
+    TlsConnector,
+    client::TlsStream,
+    rustls::{ClientConfig, pki_types::ServerName},
+};
+use tonic::{
+    Request, Status,
+    metadata::MetadataMap,
+    service::{Interceptor, interceptor::InterceptedService},
+    transport::{Channel, Endpoint},
+};
 
-use crate::{config::Config, proto::v1::temp_pass_service_client::TempPassServiceClient};
+use crate::{
+    cli::dial::Dial,
+    config::{Config, TlsMode},
+    outbound::is_loopback_host,
+    proto::v1::temp_pass_service_client::TempPassServiceClient,
+    tls::ALPN_GRPC,
+};
 
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The port of a URL without one.
+const HTTPS_PORT: u16 = 443;
+
+/// A client whose calls carry the token that was given.
+pub(super) type Client = TempPassServiceClient<InterceptedService<Channel, Authorized>>;
+
+/// Puts a token into each call, if there is one.
+#[derive(Clone)]
+pub(super) struct Authorized(Option<HeaderValue>);
+
+impl Interceptor for Authorized {
+    fn call(&mut self, request: Request<()>) -> Result<Request<()>, Status> {
+        let Some(value) = &self.0 else { return Ok(request) };
+        let (metadata, extensions, message) = request.into_parts();
+        let mut headers = metadata.into_headers();
+        headers.insert(AUTHORIZATION, value.clone());
+        Ok(Request::from_parts(MetadataMap::from_headers(headers), extensions, message))
+    }
+}
 
 /// A client of the server at `url`; the local one's where there is none.
 pub(super) async fn connect(
     config: &Config,
     url: Option<String>,
-) -> Result<TempPassServiceClient<Channel>, Box<dyn Error>> {
-    let url = url.unwrap_or_else(|| {
-        let mut address = config.grpc.listen;
-        if address.ip().is_unspecified() {
-            address.set_ip(Ipv4Addr::LOCALHOST.into());
+    dial: &Dial,
+) -> Result<Client, Box<dyn Error>> {
+    let is_local = url.is_none();
+    let url = url.unwrap_or_else(|| local_url(config));
+    let uri = url.parse::<Uri>().map_err(|error| format!("--url: {url} is no URL: {error}"))?;
+    let authorization = dial.authorization()?;
+    let is_secure = uri.scheme_str() == Some("https");
+    let own = config.grpc.tls.certificate.as_deref().filter(|_| is_local);
+    let channel = if is_secure {
+        over_tls(&uri, dial.tls.config(own)?).await
+    } else {
+        dial.tls.must_be_unused(&url)?;
+        if authorization.is_some() && !uri.host().is_some_and(is_loopback_host) {
+            return Err(format!(
+                "--token-file: everybody on the way to {url} could read the token; write https://"
+            )
+            .into());
         }
-        format!("http://{address}")
+        let endpoint =
+            Endpoint::from_shared(url.clone()).map_err(|error| format!("--url: {url} is no URL: {error}"))?;
+        endpoint.connect_timeout(CONNECT_TIMEOUT).connect().await.map_err(Into::into)
+    };
+    let channel = channel.map_err(|error| format!("{url} cannot be reached: {}", cause(&*error)))?;
+    Ok(TempPassServiceClient::with_interceptor(channel, Authorized(authorization)))
+}
+
+fn local_url(config: &Config) -> String {
+    let mut address = config.grpc.listen;
+    if address.ip().is_unspecified() {
+        address.set_ip(Ipv4Addr::LOCALHOST.into());
+    }
+    let scheme = if config.grpc.tls.mode() == TlsMode::On { "https" } else { "http" };
+    format!("{scheme}://{address}")
+}
+
+async fn over_tls(uri: &Uri, mut tls: ClientConfig) -> Result<Channel, Box<dyn Error>> {
+    tls.alpn_protocols = vec![ALPN_GRPC.to_vec()];
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+    let name = ServerName::try_from(host.clone())
+        .map_err(|_| format!("{host:?} is no name that a certificate could have"))?;
+    let port = uri.port_u16().unwrap_or(HTTPS_PORT);
+    let connector = TlsConnector::from(Arc::new(tls));
+    let connect = tower::service_fn(move |_: Uri| {
+        let (connector, host, name) = (connector.clone(), host.clone(), name.clone());
+        async move {
+            let stream = TcpStream::connect((host.as_str(), port)).await?;
+            let stream: TlsStream<TcpStream> = connector.connect(name, stream).await?;
+            Ok::<_, std::io::Error>(TokioIo::new(stream))
+        }
     });
-    let endpoint = Endpoint::from_shared(url.clone())
-        .map_err(|error| format!("--url: {url} is no URL: {error}"))?
-        .connect_timeout(CONNECT_TIMEOUT);
-    let channel =
-        endpoint.connect().await.map_err(|error| format!("{url} cannot be reached: {}", cause(&error)))?;
-    Ok(TempPassServiceClient::new(channel))
+    // The connector speaks TLS: to the channel itself the stream is a plain one, and only its calls say https.
+    let authority = uri.authority().map(ToString::to_string).unwrap_or_default();
+    let endpoint = Endpoint::from_shared(format!("http://{authority}"))?.origin(uri.clone());
+    Ok(endpoint.connect_timeout(CONNECT_TIMEOUT).connect_with_connector(connect).await?)
 }
 
 /// What is at the bottom of an error.

@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 
 use super::{connection::connect, reset_file};
 use crate::{
-    cli::operate::operate,
+    cli::{dial::Dial, operate::operate},
     config::Config,
     proto::v1::{
         ResetFlexibleTempPassRequest, ResetTempPassRequest,
@@ -20,7 +20,7 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Reset {
-    /// The server's gRPC address, such as http://127.0.0.1:50051; the local server's where left out.
+    /// The server's gRPC address, such as https://passbridge.example.com:50051; the local server's where left out.
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
     /// The requestor of the TempPass.
@@ -46,6 +46,8 @@ pub(in crate::cli) struct Reset {
     /// Do not ask before all trials are reset.
     #[arg(long)]
     pub yes: bool,
+    #[command(flatten)]
+    pub dial: Dial,
 }
 
 /// What to reset: exactly one of these.
@@ -60,7 +62,7 @@ pub(in crate::cli) struct What {
     #[arg(long, value_name = "ID")]
     pub device: Option<String>,
     /// The trial of this user, by generic key.
-    #[arg(long, value_name = "KEY")]
+    #[arg(long = "generic-key", value_name = "KEY")]
     pub key: Option<String>,
     /// Every trial of the TempPass.
     #[arg(long)]
@@ -88,7 +90,7 @@ pub(super) fn run(reset: Reset, file: Option<&Path>) -> Result<(), Box<dyn Error
 
 /// One call: a device, a user, or all.
 async fn one(config: &Config, reset: Reset) -> Result<(), Box<dyn Error>> {
-    let Reset { url, requestor, mvpd, environment, what, dry_run, yes, .. } = reset;
+    let Reset { url, requestor, mvpd, environment, what, dry_run, yes, dial, .. } = reset;
     let whose = match (&what.device, &what.key) {
         (Some(_), _) => "the trial of that device",
         (None, Some(_)) => "the trial of that user",
@@ -102,7 +104,7 @@ async fn one(config: &Config, reset: Reset) -> Result<(), Box<dyn Error>> {
     if what.all && !yes {
         confirm(&what_for)?;
     }
-    let mut client = connect(config, url).await?;
+    let mut client = connect(config, url, &dial).await?;
     let reset_count = if let Some(key) = what.key {
         let target = Some(FlexibleTarget::GenericKey(key));
         let request = ResetFlexibleTempPassRequest {

@@ -73,8 +73,8 @@ async fn send(
     failed: &mut Failed,
     progress: &mut Progress,
 ) -> Result<Option<String>, Box<dyn Error>> {
-    let Reset { url, requestor, mvpd, environment, .. } = reset;
-    let mut client = connect(config, url).await?;
+    let Reset { url, requestor, mvpd, environment, dial, .. } = reset;
+    let mut client = connect(config, url, &dial).await?;
     let under_way = UnderWay::default();
     let (items, receiver) = mpsc::channel(READ_AHEAD);
     let (unreadable, mut unreadable_rows) = mpsc::channel::<(Row, String)>(READ_AHEAD);

@@ -1,0 +1,119 @@
+//! What commands have in common that call a server over the network.
+
+use std::{
+    error::Error,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+use http::HeaderValue;
+use tokio_rustls::rustls::ClientConfig;
+
+use crate::{
+    domain::secret::SecretText,
+    tls::{ClientTlsError, Trust, client_config},
+};
+
+/// How a command knows a server, and is known to it.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Connection")]
+pub(super) struct Dial {
+    #[command(flatten)]
+    pub tls: DialTls,
+    /// A file with the token to call with (`authorization: Bearer`); white space around it does not count.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+}
+
+/// The part of it that is TLS.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Connection")]
+pub(super) struct DialTls {
+    /// The PEM file with the CAs that must have certified the server. Where left out, this machine's; for the local server,
+    /// whose certificate the configuration names, that one.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// The PEM file with the certificate to show to the server.
+    #[arg(long, value_name = "FILE", requires = "cert_key")]
+    cert: Option<PathBuf>,
+    /// The PEM file with the key of that certificate.
+    #[arg(long = "key", value_name = "FILE", requires = "cert")]
+    cert_key: Option<PathBuf>,
+}
+
+impl DialTls {
+    /// What to connect with to the server whose certificate is `local`, or to another.
+    ///
+    /// # Errors
+    /// What is wrong with a file, with its option.
+    pub(super) fn config(&self, local: Option<&Path>) -> Result<ClientConfig, Box<dyn Error>> {
+        let authorities = self.ca.as_deref().map(|file| read("--ca", file)).transpose()?;
+        let itself = local.map(|file| read("tls.certificate", file)).transpose()?;
+        let trust = match (&authorities, &itself) {
+            (Some(bundle), _) => Trust::Authorities(bundle),
+            (None, Some(chain)) => Trust::Itself(chain),
+            (None, None) => Trust::System,
+        };
+        let certificate = self.cert.as_deref().map(|file| read("--cert", file)).transpose()?;
+        let key = self.cert_key.as_deref().map(|file| read("--key", file)).transpose()?;
+        let shown = certificate.as_deref().zip(key.as_deref());
+        client_config(trust, shown).map_err(|error| match (error, &self.ca) {
+            (ClientTlsError::Trust(text), Some(file)) => wrong("--ca", file, &text).into(),
+            (ClientTlsError::Trust(text), None) => {
+                format!("the CAs of this machine: {text}; --ca names others").into()
+            }
+            (ClientTlsError::Certificate(text), _) => {
+                wrong_option("--cert", self.cert.as_deref(), &text).into()
+            }
+            (ClientTlsError::Key(text), _) => wrong_option("--key", self.cert_key.as_deref(), &text).into(),
+        })
+    }
+
+    /// Refuses options that count for nothing, as over plain text.
+    ///
+    /// # Errors
+    /// Where one is given.
+    pub(super) fn must_be_unused(&self, url: &str) -> Result<(), Box<dyn Error>> {
+        let given = [("--ca", &self.ca), ("--cert", &self.cert), ("--key", &self.cert_key)];
+        match given.into_iter().find(|(_, file)| file.is_some()) {
+            Some((option, _)) => {
+                Err(format!("{option}: counts for nothing with {url}, which is plain text; write https://")
+                    .into())
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl Dial {
+    /// What calls carry as `authorization`, if anything.
+    ///
+    /// # Errors
+    /// Where the file cannot be read or holds no token.
+    pub(super) fn authorization(&self) -> Result<Option<HeaderValue>, Box<dyn Error>> {
+        let Some(file) = &self.token_file else { return Ok(None) };
+        let token = SecretText::from(read("--token-file", file)?);
+        let token = token.reveal().trim();
+        if token.is_empty() || token.contains(char::is_whitespace) {
+            return Err(wrong("--token-file", file, "holds no token: one word is expected").into());
+        }
+        let value = HeaderValue::try_from(format!("Bearer {token}"));
+        let mut value =
+            value.map_err(|_| wrong("--token-file", file, "holds characters that no token has"))?;
+        value.set_sensitive(true);
+        Ok(Some(value))
+    }
+}
+
+fn read(option: &str, file: &Path) -> Result<String, String> {
+    fs::read_to_string(file).map_err(|error| wrong(option, file, &format!("cannot be read: {error}")))
+}
+
+fn wrong(option: &str, file: &Path, text: &str) -> String {
+    format!("{option}: {} {text}", file.display())
+}
+
+fn wrong_option(option: &str, file: Option<&Path>, text: &str) -> String {
+    wrong(option, file.unwrap_or(Path::new("")), text)
+}

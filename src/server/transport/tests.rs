@@ -1,0 +1,124 @@
+//! Handshakes over real sockets.
+
+use std::net::SocketAddr;
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
+
+use super::*;
+use crate::{
+    domain::clock::SystemClock,
+    telemetry::StoreReadings,
+    tls::{ALPN_REST, ServerTls, Trust, client_config},
+};
+
+/// A certificate that is its own CA, and its key.
+fn identity() -> (String, String) {
+    let mut params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+    params.distinguished_name.push(DnType::CommonName, "ours");
+    let key = KeyPair::generate().expect("a key");
+    (params.self_signed(&key).expect("signs").pem(), key.serialize_pem())
+}
+
+fn listener_with(tls: &ServerTls) -> Transport {
+    let clock: SharedClock = Arc::new(SystemClock);
+    let config = tls.for_connections(ALPN_REST, Arc::clone(&clock)).expect("is supported");
+    Transport::new("rest", Arc::new(Some(Arc::new(config)).into()), 10, clock)
+}
+
+fn metrics() -> Metrics {
+    Metrics::new(|| std::future::ready(StoreReadings::default()))
+}
+
+/// A client's socket, and the server's end of it.
+async fn connected() -> (TcpStream, std::net::TcpStream, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let client = TcpStream::connect(listener.local_addr().expect("an address")).await.expect("connects");
+    let (server, address) = listener.accept().await.expect("accepts");
+    (client, server.into_std().expect("a socket"), address)
+}
+
+#[tokio::test]
+async fn a_certificate_that_a_client_has_shown_is_known_of_its_connection() {
+    let (certificate, key) = identity();
+    let mut params = CertificateParams::new(Vec::new()).expect("no names");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let (ca_key, client_key) = (KeyPair::generate().expect("a key"), KeyPair::generate().expect("a key"));
+    let ca = params.self_signed(&ca_key).expect("signs").pem();
+    let own = CertificateParams::new(vec!["tv.example.com".to_owned()]).expect("a name");
+    let own = own.signed_by(&client_key, &Issuer::new(params, ca_key)).expect("signs");
+    let tls = ServerTls::new(&certificate, &key).expect("belong together");
+    let listener = listener_with(&tls.asking_clients(&ca, false).expect("asks"));
+    let (own_pem, own_key) = (own.pem(), client_key.serialize_pem());
+    for shown in [None, Some((own_pem.as_str(), own_key.as_str()))] {
+        let (client, server, address) = connected().await;
+        let config = client_config(Trust::Itself(&certificate), shown).expect("is right");
+        let name = ServerName::try_from("localhost").expect("a name");
+        let connector = TlsConnector::from(Arc::new(config));
+        let (metrics, drain) = (metrics(), CancellationToken::new());
+        let (opened, stream) =
+            tokio::join!(listener.open(server, address, &metrics, &drain), connector.connect(name, client));
+        let (_, peer) = opened.expect("shakes hands");
+        stream.expect("shakes hands");
+        let expected = shown.map(|_| own.der().as_ref());
+        assert_eq!((peer.address, peer.certificate.as_deref()), (address, expected));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handshake_that_takes_too_long_is_given_up_and_counted() {
+    let (certificate, key) = identity();
+    let listener = listener_with(&ServerTls::new(&certificate, &key).expect("belong together"));
+    let (mut client, server, address) = connected().await;
+    client.write_all(&[0x16, 0x03, 0x01]).await.expect("writes");
+    let (metrics, drain) = (metrics(), CancellationToken::new());
+    assert!(listener.open(server, address, &metrics, &drain).await.is_none());
+    let _ = client.read(&mut [0; 16]).await;
+    let count = "passbridge_tls_handshakes_total{listener=\"rest\",result=\"timeout\"} 1";
+    let metrics = metrics.render().await;
+    assert!(metrics.contains(count), "{metrics}");
+}
+
+#[tokio::test]
+async fn a_handshake_does_not_hold_up_the_end_of_the_server() {
+    let (certificate, key) = identity();
+    let listener = listener_with(&ServerTls::new(&certificate, &key).expect("belong together"));
+    let (_client, server, address) = connected().await;
+    let (metrics, drain) = (metrics(), CancellationToken::new());
+    drain.cancel();
+    assert!(listener.open(server, address, &metrics, &drain).await.is_none());
+}
+
+#[tokio::test]
+async fn sessions_are_resumed_only_where_no_client_certificates_are_asked_for() {
+    let (certificate, key) = identity();
+    let without = ServerTls::new(&certificate, &key).expect("belong together");
+    let asking = without.clone().asking_clients(&certificate, false).expect("asks");
+    for (tls, resumed) in [(without, true), (asking, false)] {
+        let listener = listener_with(&tls);
+        let config = Arc::new(client_config(Trust::Itself(&certificate), None).expect("is right"));
+        let mut kinds = Vec::new();
+        for _ in 0..2 {
+            let (client, server, address) = connected().await;
+            let name = ServerName::try_from("localhost").expect("a name");
+            let connector = TlsConnector::from(Arc::clone(&config));
+            let (metrics, drain) = (metrics(), CancellationToken::new());
+            let (opened, stream) = tokio::join!(
+                listener.open(server, address, &metrics, &drain),
+                connector.connect(name, client)
+            );
+            let (mut opened, mut stream) = (opened.expect("shakes hands").0, stream.expect("shakes hands"));
+            // What follows the handshake comes with the first byte.
+            opened.write_all(b"x").await.expect("writes");
+            opened.flush().await.expect("writes");
+            stream.read_exact(&mut [0; 1]).await.expect("reads");
+            kinds.push(stream.get_ref().1.handshake_kind());
+        }
+        let again = tokio_rustls::rustls::HandshakeKind::Resumed;
+        assert_eq!(kinds.pop() == Some(Some(again)), resumed);
+    }
+}

@@ -1,0 +1,117 @@
+//! What a command shows to a server, and which servers it believes.
+
+use std::sync::Arc;
+
+use rustls::{
+    ClientConfig, DigitallySignedStruct, Error, SignatureScheme,
+    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature},
+    pki_types::{CertificateDer, ServerName, UnixTime},
+};
+use rustls_platform_verifier::BuilderVerifierExt;
+use tokio_rustls::rustls;
+
+use super::{pem, server::provider};
+
+/// Which servers are believed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Trust<'a> {
+    /// Those that this machine's CAs have certified.
+    System,
+    /// Those that the CAs of this bundle have certified.
+    Authorities(&'a str),
+    /// The one that has the first certificate of this chain, whatever it is called there: the server of this very
+    /// configuration.
+    Itself(&'a str),
+}
+
+/// Where in what is given something is wrong, and what, in words that follow the path of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ClientTlsError {
+    /// With whom to trust.
+    Trust(String),
+    /// With the own certificate.
+    Certificate(String),
+    /// With its key.
+    Key(String),
+}
+
+/// What to connect with: to believe whom, and to show what certificate with its key.
+///
+/// # Errors
+/// What is wrong with a file, or that this machine has no CAs.
+pub(crate) fn client_config(
+    trust: Trust<'_>,
+    shown: Option<(&str, &str)>,
+) -> Result<ClientConfig, ClientTlsError> {
+    let broken = |error: Error| ClientTlsError::Trust(error.to_string());
+    let builder = ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+        .map_err(broken)?;
+    let builder = match trust {
+        Trust::System => builder.with_platform_verifier().map_err(broken)?,
+        Trust::Authorities(bundle) => {
+            builder.with_root_certificates(pem::roots(bundle).map_err(ClientTlsError::Trust)?)
+        }
+        Trust::Itself(chain) => {
+            let mut chain = pem::certificates(chain).map_err(ClientTlsError::Trust)?;
+            let only = OnlyThis { certificate: chain.swap_remove(0), provider: provider() };
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(only))
+        }
+    };
+    let Some((certificate, key)) = shown else { return Ok(builder.with_no_client_auth()) };
+    let chain = pem::certificates(certificate).map_err(ClientTlsError::Certificate)?;
+    let key = pem::key(key).map_err(ClientTlsError::Key)?;
+    builder.with_client_auth_cert(chain, key).map_err(|error| match error {
+        Error::InconsistentKeys(_) => ClientTlsError::Key("does not belong to the certificate".to_owned()),
+        error => ClientTlsError::Key(format!("cannot be used: {error}")),
+    })
+}
+
+/// Believes whoever holds the key of one certificate that is known beforehand.
+#[derive(Debug)]
+struct OnlyThis {
+    certificate: CertificateDer<'static>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for OnlyThis {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        if *end_entity == self.certificate {
+            Ok(ServerCertVerified::assertion())
+        } else {
+            Err(Error::General("the server has another certificate than the configuration".to_owned()))
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
