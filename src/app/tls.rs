@@ -284,3 +284,6 @@ fn at(moment: Timestamp) -> String {
 fn others_can_read(file: &Path) -> bool {
     std::fs::metadata(file).is_ok_and(|metadata| metadata.permissions().mode() & 0o004 != 0)
 }
+
+#[cfg(test)]
+mod tests;
