@@ -152,10 +152,13 @@ impl Upstream {
     #[must_use]
     pub fn backends(&self) -> UpstreamBackends {
         let v1 = Arc::new(v1::V1Backend::new(self.clone()));
-        let v2 = Arc::new(v2::V2Backend::new(self.clone()));
+        let v2 = Backend {
+            codes: Arc::new(v2::V2Codes::new(self.clone())),
+            trials: Arc::new(v2::V2Trials::new(self.clone())),
+        };
         UpstreamBackends {
             v1: Backend { codes: v1.clone(), trials: v1 },
-            v2: Backend { codes: v2.clone(), trials: v2 },
+            v2,
             relay: Arc::new(relay::Relay::new(self.clone())),
             doctor: Arc::new(doctor::UpstreamDoctor::new(self.clone())),
         }

@@ -1,26 +1,27 @@
 //! Trials of TempPasses: a TempPass is an operator here that decides for itself.
 
 use async_trait::async_trait;
-use base64::{Engine, prelude::BASE64_STANDARD};
-use http::Method;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::{AP_TEMPPASS_IDENTITY, Device, V2Backend, call, object, with_device};
+use super::{
+    Device, Subject,
+    decision::{Decision, Decisions},
+    profile::{Profile, Profiles},
+};
 use crate::{
     backend::upstream::{
-        call::{Answer, Call},
-        failure::{refusal_by_code, said, said_in, unreadable},
-        json::{moment, number, plain, text},
+        Upstream,
+        failure::refusal_by_code,
+        json::{number, plain},
     },
     domain::{
         backend::{TrialBackend, TrialSubject},
         call::CallContext,
         clock::Timestamp,
-        error::{Error, Result, Violations},
+        error::{Error, Result, UpstreamAnswer, Violations},
         port::Verdict,
         temp_pass::{
-            Denial, MediaToken, ResetBy, ResetTarget, ResourceId, TempPassKey, TrialApplication, TrialState,
-            TrialView,
+            Denial, ResetBy, ResetTarget, ResourceId, TempPassKey, TrialApplication, TrialState, TrialView,
         },
     },
 };
@@ -33,8 +34,22 @@ const PROFILE_TYPE: &str = "temporary";
 const DURATION_EXCEEDED: &str = "temporary_access_duration_limit_exceeded";
 const RESOURCES_EXCEEDED: &str = "temporary_access_resources_limit_exceeded";
 
+/// Trials over profiles and decisions.
+pub(in crate::backend::upstream) struct V2Trials {
+    upstream: Upstream,
+    profiles: Profiles,
+    decisions: Decisions,
+}
+
+impl V2Trials {
+    pub(in crate::backend::upstream) fn new(upstream: Upstream) -> Self {
+        let (profiles, decisions) = (Profiles::new(upstream.clone()), Decisions::new(upstream.clone()));
+        Self { upstream, profiles, decisions }
+    }
+}
+
 #[async_trait]
-impl TrialBackend for V2Backend {
+impl TrialBackend for V2Trials {
     async fn authorize(
         &self,
         context: &CallContext,
@@ -42,44 +57,24 @@ impl TrialBackend for V2Backend {
         resource: ResourceId,
         _: TrialApplication,
     ) -> Result<Verdict> {
-        let path = format!("decisions/authorize/{}", subject.temp_pass.mvpd);
-        let call = call(Method::POST, &subject.temp_pass.requestor, &path)
-            .json(&json!({ "resources": [resource.as_str()] }));
-        let session = &self.0.inner.session;
-        let call = with_subject(call, &subject)?;
-        let answer = session.send(context, call).await?;
-        if !answer.status.is_success() {
-            let code = said(&answer).code;
-            return match denial(code.as_deref()) {
+        match self.decisions.authorize(context, &in_their_words(&subject)?, &resource).await {
+            Ok(decision) => verdict(decision, &subject, resource),
+            Err(error) => match error.upstream_answer().and_then(denial) {
                 Some(denial) => Ok(denied(denial)),
-                None => Err(session.refusal(&answer, subject.facts.ip).await),
-            };
+                None => Err(error),
+            },
         }
-        let body = object(&answer)?;
-        let decisions = body.get("decisions").and_then(Value::as_array);
-        let decision = decisions.and_then(|decisions| {
-            decisions.iter().find(|decision| text(decision, "resource").as_deref() == Some(resource.as_str()))
-        });
-        let decision =
-            decision.ok_or_else(|| unreadable(&answer, "its answer decides about another resource"))?;
-        verdict(&answer, decision, &subject, &resource)
     }
 
     async fn get(&self, context: &CallContext, subject: &TrialSubject) -> Result<TrialView> {
-        let path = format!("profiles/{}", subject.temp_pass.mvpd);
-        let call = with_subject(call(Method::GET, &subject.temp_pass.requestor, &path), subject)?;
-        let answer = self.send(context, call).await?;
-        let body = object(&answer)?;
-        let profiles = body.get("profiles").and_then(Value::as_object);
-        let profiles = profiles.ok_or_else(|| unreadable(&answer, "its answer holds no profiles"))?;
-        let Some(profile) = profiles.get(subject.temp_pass.mvpd.as_str()) else {
-            return Ok(not_started(subject));
-        };
-        match text(profile, "type") {
-            Some(kind) if kind.eq_ignore_ascii_case(PROFILE_TYPE) => {
-                Ok(view(profile, self.0.inner.parts.clock.now()))
-            }
-            kind => Err(not_a_temp_pass(subject, kind)),
+        match self.profiles.of_mvpd(context, &in_their_words(subject)?).await? {
+            None => Ok(not_started(subject)),
+            Some(profile) => match &profile.kind {
+                Some(kind) if kind.eq_ignore_ascii_case(PROFILE_TYPE) => {
+                    Ok(view(&profile, self.upstream.inner.parts.clock.now()))
+                }
+                _ => Err(not_a_temp_pass(subject, profile.kind)),
+            },
         }
     }
 
@@ -91,11 +86,12 @@ impl TrialBackend for V2Backend {
         by: ResetBy,
         application: &TrialApplication,
     ) -> Result<Option<u64>> {
-        self.0.inner.reset(context, temp_pass, target, by, application).await
+        self.upstream.inner.reset(context, temp_pass, target, by, application).await
     }
 }
 
-fn with_subject(call: Call, subject: &TrialSubject) -> Result<Call> {
+/// Whose trial it is, as version 2 is told.
+fn in_their_words(subject: &TrialSubject) -> Result<Subject<'_>> {
     let facts = &subject.facts;
     let mut violations = Violations::default();
     if facts.device_info.is_none() {
@@ -108,38 +104,26 @@ fn with_subject(call: Call, subject: &TrialSubject) -> Result<Call> {
     let Some(device_info) = facts.device_info.as_ref().filter(|_| violations.is_empty()) else {
         return Err(violations.into_error());
     };
+    let TempPassKey { requestor, mvpd, .. } = &subject.temp_pass;
     let device = Device {
         id: &subject.identity.device_id,
         info: device_info.encode(),
         user_agent: &facts.user_agent,
         address: facts.ip,
     };
-    let call = with_device(call, &device);
-    // The pages' example carries a clear address under this name; by default we send its digest.
-    let identifier = match (&facts.user_identifier, &subject.identity.generic_key) {
-        (Some(identifier), _) => identifier.reveal(),
-        (None, Some(key)) => key.as_str(),
-        (None, None) => return Ok(call),
-    };
-    let identity = json!({ "email": identifier }).to_string();
-    Ok(call.header(AP_TEMPPASS_IDENTITY, &BASE64_STANDARD.encode(identity)))
+    // The pages' example carries a clear address; by default we send its digest.
+    let identifier = facts.user_identifier.as_ref().map(|identifier| identifier.reveal());
+    let user = identifier.or_else(|| subject.identity.generic_key.as_ref().map(|key| key.as_str()));
+    Ok(Subject { requestor, mvpd, device, user })
 }
 
-fn verdict(
-    answer: &Answer,
-    decision: &Value,
-    subject: &TrialSubject,
-    resource: &ResourceId,
-) -> Result<Verdict> {
-    let error = decision.get("error").filter(|error| error.is_object());
-    let code = error.and_then(|error| text(error, "code"));
-    if let Some(denial) = denial(code.as_deref()) {
+fn verdict(decision: Decision, subject: &TrialSubject, resource: ResourceId) -> Result<Verdict> {
+    let Decision { is_authorized, source, said, media_token } = decision;
+    if let Some(denial) = denial(&said) {
         return Ok(denied(denial));
     }
-    let source = text(decision, "source");
     let is_temp_pass = source.as_deref().is_some_and(|source| source.eq_ignore_ascii_case(DECISION_SOURCE));
-    if decision.get("authorized").and_then(Value::as_bool) != Some(true) {
-        let said = said_in(answer.status.as_u16(), error.unwrap_or(&Value::Null));
+    if !is_authorized {
         return Err(match refusal_by_code(said.clone()) {
             Some(error) if is_temp_pass || source.is_none() => error,
             _ if is_temp_pass => Error::UpstreamForbidden { answer: said, was_fast: false },
@@ -149,20 +133,12 @@ fn verdict(
     if !is_temp_pass {
         return Err(not_a_temp_pass(subject, source));
     }
-    let token = decision.get("token").filter(|token| token.is_object());
-    let media_token = token.and_then(|token| {
-        Some(MediaToken {
-            value: text(token, "serializedToken")?,
-            start_time: moment(token, "notBefore"),
-            expire_time: moment(token, "notAfter"),
-        })
-    });
-    let trial = TrialView { state: TrialState::Active, used_resources: vec![resource.clone()], ..unknown() };
+    let trial = TrialView { state: TrialState::Active, used_resources: vec![resource], ..unknown() };
     Ok(Verdict { denial: None, trial, media_token })
 }
 
-fn denial(code: Option<&str>) -> Option<Denial> {
-    match code? {
+fn denial(said: &UpstreamAnswer) -> Option<Denial> {
+    match said.code.as_deref()? {
         DURATION_EXCEEDED => Some(Denial::Expired),
         RESOURCES_EXCEEDED => Some(Denial::Exhausted),
         _ => None,
@@ -196,23 +172,23 @@ fn not_started(subject: &TrialSubject) -> TrialView {
     }
 }
 
-fn view(profile: &Value, now: Timestamp) -> TrialView {
-    let attribute = |name: &str| profile.get("attributes")?.get(name);
-    let remaining_resources = attribute("remaining_resources")
+fn view(profile: &Profile, now: Timestamp) -> TrialView {
+    let remaining_resources = profile
+        .attribute("remaining_resources")
         .and_then(|attribute| number(attribute, "value"))
         .and_then(|count| u32::try_from(count).ok());
-    let expire_time = moment(profile, "notAfter");
-    let state = match (expire_time, remaining_resources) {
+    let state = match (profile.expire_time, remaining_resources) {
         (Some(end), _) if end <= now => TrialState::Expired,
         (_, Some(0)) => TrialState::Exhausted,
         _ => TrialState::Active,
     };
     TrialView {
         state,
-        start_time: moment(profile, "notBefore"),
-        expire_time,
+        start_time: profile.start_time,
+        expire_time: profile.expire_time,
         remaining_resources,
-        used_resources: attribute("used_assets")
+        used_resources: profile
+            .attribute("used_assets")
             .and_then(|used| used.get("value"))
             .map(resources)
             .unwrap_or_default(),

@@ -1,0 +1,238 @@
+//! Registration codes: what v1 calls so is the code of an authentication session here.
+
+use async_trait::async_trait;
+
+use super::{
+    Device,
+    profile::Profiles,
+    session::{Opening, Session, Sessions},
+};
+use crate::{
+    backend::{
+        draw::Draw,
+        upstream::{Upstream, UpstreamParts, device, json::id_of},
+    },
+    domain::{
+        address::Address,
+        backend::{CodeBackend, Deletion, Issuance, Issued, Keep, Presence, Sighting, Sign},
+        call::CallContext,
+        code::Code,
+        device_info::{Connection, Warning},
+        error::{Error, Result},
+        id::DeviceId,
+        port::Codes,
+        registration::{CodeKey, LegacyParameters, Registration, RegistrationRequest, Shadow, UpstreamApi},
+    },
+};
+
+/// Codes over sessions, of which profiles tell whether somebody has logged in.
+pub(in crate::backend::upstream) struct V2Codes {
+    upstream: Upstream,
+    sessions: Sessions,
+    profiles: Profiles,
+}
+
+impl V2Codes {
+    pub(in crate::backend::upstream) fn new(upstream: Upstream) -> Self {
+        let (sessions, profiles) = (Sessions::new(upstream.clone()), Profiles::new(upstream.clone()));
+        Self { upstream, sessions, profiles }
+    }
+
+    fn parts(&self) -> &UpstreamParts {
+        &self.upstream.inner.parts
+    }
+
+    async fn open_session(
+        &self,
+        context: &CallContext,
+        request: &RegistrationRequest,
+        device: &Device<'_>,
+    ) -> Result<Session> {
+        let parameters = [
+            ("mvpd", request.mvpd.as_ref().map_or("", |mvpd| mvpd.as_str())),
+            ("domainName", &request.domain_name),
+            ("redirectUrl", &request.redirect_url),
+        ];
+        match self.sessions.create(context, &request.place.requestor, &parameters, device).await? {
+            Opening::Opened(session) => {
+                Ok(Session { mvpd: session.mvpd.or_else(|| request.mvpd.clone()), ..session })
+            }
+            Opening::LoggedIn(theirs) => {
+                let mvpd = theirs.as_ref().or(request.mvpd.as_ref()).map(ToString::to_string);
+                Err(Error::AlreadyAuthenticated { mvpd: mvpd.unwrap_or_default() })
+            }
+        }
+    }
+
+    /// A code that the provider never hears of: with it a device without an id gets one, and comes again.
+    async fn answer_with_id(
+        &self,
+        request: RegistrationRequest,
+        warnings: Vec<Warning>,
+        keep: Option<&dyn Keep>,
+    ) -> Result<Issuance> {
+        let parts = self.parts();
+        let (now, id) = (parts.clock.now(), parts.randomness.uuid()?);
+        let session = Session {
+            id: id.to_string(),
+            code: Code::from_canonical(""),
+            mvpd: request.mvpd.clone(),
+            create_time: now,
+            expire_time: now + request.ttl.unwrap_or_default().as_duration(),
+        };
+        let mut registration = self.registration(request, session, DeviceId::assigned(id), true);
+        if let Some(shadow) = &mut registration.shadow {
+            shadow.unissued = true;
+        }
+        let draw = Draw {
+            codes: &*parts.codes,
+            format: &parts.code_format,
+            randomness: &*parts.randomness,
+            max_live: parts.max_live_codes,
+        };
+        draw.issue(registration, warnings, keep, now).await
+    }
+
+    fn registration(
+        &self,
+        request: RegistrationRequest,
+        session: Session,
+        device_id: DeviceId,
+        device_id_assigned: bool,
+    ) -> Registration {
+        let connection = Connection::new(&request.user_agent, request.device_ip, request.device_port);
+        let device_info = self.parts().normalizer.normalize(request.device_info.as_ref(), &connection);
+        Registration {
+            id: id_of(&session.id),
+            code: session.code,
+            requestor: request.place.requestor,
+            environment: request.place.environment,
+            mvpd: session.mvpd,
+            create_time: session.create_time,
+            expire_time: session.expire_time,
+            device_id,
+            device_id_assigned,
+            device_info,
+            authorization_type: request.authorization_type,
+            source_application: request.source_application,
+            legacy: request.legacy,
+            shadow: Some(shadow(request.device_ip)),
+        }
+    }
+}
+
+#[async_trait]
+impl CodeBackend for V2Codes {
+    async fn issue(
+        &self,
+        context: &CallContext,
+        mut request: RegistrationRequest,
+        keep: Option<&dyn Keep>,
+    ) -> Result<Issuance> {
+        let mut warnings = std::mem::take(&mut request.warnings);
+        warnings.extend(without_use(&request.legacy));
+        if request.asks_for_id {
+            return self.answer_with_id(request, warnings, keep).await;
+        }
+        let parts = self.parts();
+        let (device_id, is_assigned) = match request.device_id.take() {
+            Some(device_id) => (device_id, false),
+            None => (DeviceId::assigned(parts.randomness.uuid()?), true),
+        };
+        let info = device::wire_form(&request, &parts.normalizer);
+        let device =
+            Device { id: &device_id, info, user_agent: &request.user_agent, address: request.device_ip };
+        let session = self.open_session(context, &request, &device).await?;
+        let given = session.expire_time.since(session.create_time);
+        if let Some(wished) = request.ttl.map(|ttl| ttl.as_duration())
+            && wished.abs_diff(given) >= std::time::Duration::from_secs(1)
+        {
+            warnings.push(Warning::ttl_not_honoured(wished, given));
+        }
+        let registration = self.registration(request, session, device_id, is_assigned);
+        parts.codes.keep(&registration).await?;
+        Ok(Issuance::Issued(Box::new(Issued { registration, warnings, is_kept: false })))
+    }
+
+    async fn read(&self, context: &CallContext, record: Registration) -> Result<Presence> {
+        if is_unissued(&record) {
+            return Ok(Presence::Live(Box::new(record)));
+        }
+        let key = record.key();
+        // One look may have gone astray: it is no tombstone.
+        let Some(session) = self.sessions.of_code(context, &key, record.upstream_address()).await? else {
+            return Ok(Presence::Gone);
+        };
+        Ok(Presence::Live(Box::new(Registration { mvpd: session.mvpd.or(record.mvpd), ..record })))
+    }
+
+    async fn find(&self, context: &CallContext, key: &CodeKey, address: Option<Address>) -> Result<Sighting> {
+        let Some(session) = self.sessions.of_code(context, key, address).await? else {
+            return Ok(Sighting::Nothing);
+        };
+        // Neither the session's id nor the device's is told: what stands in their place is shown to nobody.
+        let id = id_of(key.code.as_str());
+        Ok(Sighting::Partial(Box::new(Registration {
+            id,
+            code: key.code.clone(),
+            requestor: key.requestor.clone(),
+            environment: key.environment.clone(),
+            mvpd: session.mvpd,
+            create_time: session.create_time.unwrap_or_else(|| self.parts().clock.now()),
+            expire_time: session.expire_time?,
+            device_id: DeviceId::assigned(id),
+            device_id_assigned: false,
+            device_info: session.device_info,
+            authorization_type: String::new(),
+            source_application: None,
+            legacy: LegacyParameters::default(),
+            shadow: Some(shadow(address)),
+        })))
+    }
+
+    async fn delete(&self, _: &CallContext, record: &Registration) -> Result<Deletion> {
+        let released = self.parts().codes.release(&record.key(), record.id).await?;
+        // It has no word for this: a login with the code may still succeed there.
+        Ok(if released { Deletion::Released { upstream_deleted: Some(false) } } else { Deletion::NotFound })
+    }
+
+    async fn delete_unknown(&self, _: &CallContext, _: &CodeKey, _: Option<Address>) -> Result<Deletion> {
+        Ok(Deletion::NotFound)
+    }
+
+    async fn look(&self, record: &Registration) -> Option<Result<Sign>> {
+        if is_unissued(record) {
+            return Some(Ok(Sign::Pending));
+        }
+        let _turn = self.upstream.inner.looks.acquire().await;
+        let (context, address) = (CallContext::default(), record.upstream_address());
+        let profiles = self.profiles.of_code(&context, &record.key(), address).await;
+        Some(profiles.map(|profiles| match profiles {
+            Some(profiles) if profiles.is_empty() => Sign::Pending,
+            Some(_) => Sign::LoggedIn,
+            None => Sign::Missing,
+        }))
+    }
+}
+
+fn shadow(device_ip: Option<Address>) -> Shadow {
+    Shadow { api: UpstreamApi::V2, device_ip, device_info: None, unissued: false }
+}
+
+fn is_unissued(record: &Registration) -> bool {
+    record.shadow.as_ref().is_some_and(|shadow| shadow.unissued)
+}
+
+/// What v2 has no word for.
+fn without_use(legacy: &LegacyParameters) -> Vec<Warning> {
+    let LegacyParameters { device_type, device_user, app_id, app_version, registration_url } = legacy;
+    let fields = [
+        ("legacy.device_type", device_type),
+        ("legacy.device_user", device_user),
+        ("legacy.app_id", app_id),
+        ("legacy.app_version", app_version),
+        ("legacy.registration_url", registration_url),
+    ];
+    let filled = fields.into_iter().filter(|(_, value)| !value.is_empty());
+    filled.map(|(field, _)| Warning::ignored(field, "version 2 of the upstream has no use for it")).collect()
+}
