@@ -8,7 +8,8 @@ use super::draw::Draw;
 use crate::domain::{
     address::Address,
     backend::{
-        Backend, CodeBackend, Deletion, Issuance, Keep, Presence, Sighting, Sign, TrialBackend, TrialSubject,
+        Backend, CodeBackend, Deletion, Issuance, Keep, Presence, ResetBackend, SharedBackend, Sighting,
+        Sign, TrialBackend, TrialSubject,
     },
     call::CallContext,
     clock::{SharedClock, Timestamp},
@@ -46,9 +47,8 @@ pub struct LocalParts {
 impl LocalBackend {
     /// The backend over `parts`.
     #[must_use]
-    pub fn over(parts: LocalParts) -> Backend {
-        let backend = Arc::new(Self { parts });
-        Backend { codes: backend.clone(), trials: backend }
+    pub fn over(parts: LocalParts) -> SharedBackend {
+        Arc::new(Self { parts })
     }
 
     fn registration(&self, request: RegistrationRequest, now: Timestamp) -> Result<Registration> {
@@ -71,6 +71,20 @@ impl LocalBackend {
             legacy: request.legacy,
             shadow: None,
         })
+    }
+}
+
+impl Backend for LocalBackend {
+    fn codes(&self) -> &dyn CodeBackend {
+        self
+    }
+
+    fn resets(&self) -> &dyn ResetBackend {
+        self
+    }
+
+    fn trials(&self) -> Result<&dyn TrialBackend> {
+        Ok(self)
     }
 }
 
@@ -141,7 +155,10 @@ impl TrialBackend for LocalBackend {
         let rule = rule_of(subject)?;
         Ok(self.parts.store.trials.get(&subject.temp_pass, &rule, &subject.identity).await?)
     }
+}
 
+#[async_trait]
+impl ResetBackend for LocalBackend {
     async fn reset(
         &self,
         _: &CallContext,

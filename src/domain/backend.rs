@@ -1,5 +1,5 @@
 //! What stands behind an environment: passbridge itself, or the provider's REST API in one of its versions. Use cases
-//! hold for every backend; what differs is behind these two ports.
+//! hold for every backend; what differs is behind these ports, and which of them a backend has is what it can do.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::{
     address::Address,
     call::CallContext,
     device_info::{DeviceInfo, Warning},
-    error::Result,
+    error::{Error, Result},
     id::Place,
     port::{LedgerEntry, LedgerKey, Verdict},
     registration::{CodeKey, Registration, RegistrationRequest, UpstreamApi},
@@ -153,7 +153,7 @@ pub struct TrialSubject {
     pub facts: UpstreamFacts,
 }
 
-/// Keeps trials.
+/// Authorizes by trials.
 #[async_trait]
 pub trait TrialBackend: Send + Sync {
     /// Authorizes a resource, starting the trial where there is none.
@@ -167,7 +167,11 @@ pub trait TrialBackend: Send + Sync {
 
     /// The trial as it stands.
     async fn get(&self, context: &CallContext, subject: &TrialSubject) -> Result<TrialView>;
+}
 
+/// Resets trials.
+#[async_trait]
+pub trait ResetBackend: Send + Sync {
     /// Resets trials; how many, where that is known.
     async fn reset(
         &self,
@@ -179,14 +183,32 @@ pub trait TrialBackend: Send + Sync {
     ) -> Result<Option<u64>>;
 }
 
-/// A backend as use cases hold it. Cheap to clone.
-#[derive(Clone)]
-pub struct Backend {
-    pub codes: Arc<dyn CodeBackend>,
-    pub trials: Arc<dyn TrialBackend>,
+/// A backend, by what it can do: a port for each capability. Every backend has those without a default. Of the others it has
+/// those that it overrides, and who asks for another is told what that takes.
+pub trait Backend: Send + Sync {
+    /// For codes.
+    fn codes(&self) -> &dyn CodeBackend;
+
+    /// For resets of trials.
+    fn resets(&self) -> &dyn ResetBackend;
+
+    /// For trials.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] where it authorizes by none.
+    fn trials(&self) -> Result<&dyn TrialBackend> {
+        Err(Error::Unsupported(
+            "what issues this requestor's codes has no operation for it: version 1 of the upstream authorizes TempPasses by \
+             its own players only; version 2 has one"
+                .to_owned(),
+        ))
+    }
 }
 
-impl std::fmt::Debug for Backend {
+/// A backend as use cases hold it.
+pub(crate) type SharedBackend = Arc<dyn Backend>;
+
+impl std::fmt::Debug for dyn Backend {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Backend").finish_non_exhaustive()
     }
@@ -271,9 +293,9 @@ pub trait Doctor: Send + Sync {
 #[derive(Clone)]
 pub struct UpstreamBackends {
     /// Version 1.
-    pub v1: Backend,
+    pub v1: SharedBackend,
     /// Version 2.
-    pub v2: Backend,
+    pub v2: SharedBackend,
     /// Its registration of clients.
     pub relay: Arc<dyn RegistrationRelay>,
     /// Who looks whether it works.
@@ -289,7 +311,7 @@ impl std::fmt::Debug for UpstreamBackends {
 impl UpstreamBackends {
     /// The one of this version.
     #[must_use]
-    pub fn of(&self, api: UpstreamApi) -> &Backend {
+    pub fn of(&self, api: UpstreamApi) -> &SharedBackend {
         match api {
             UpstreamApi::V1 => &self.v1,
             UpstreamApi::V2 => &self.v2,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::policy::Policy;
 use crate::domain::{
     authentication::AuthenticationProblem,
-    backend::Backend,
+    backend::SharedBackend,
     call::CallContext,
     error::{Error, Result},
     id::EnvironmentName,
@@ -15,14 +15,14 @@ use crate::domain::{
 /// Our own backend, and by the policy those of the environments.
 #[derive(Debug, Clone)]
 pub struct Backends {
-    local: Arc<Backend>,
+    local: SharedBackend,
 }
 
 impl Backends {
     /// Our own backend beside those that the policy knows.
     #[must_use]
-    pub fn new(local: Backend) -> Self {
-        Self { local: Arc::new(local) }
+    pub fn new(local: SharedBackend) -> Self {
+        Self { local }
     }
 
     /// The backend of this environment in this version; without any, our own.
@@ -34,9 +34,9 @@ impl Backends {
         policy: &Policy,
         environment: &EnvironmentName,
         api: Option<UpstreamApi>,
-    ) -> Result<Backend> {
-        let Some(api) = api else { return Ok((*self.local).clone()) };
-        let upstream = policy.upstream(environment).map(|upstream| upstream.of(api).clone());
+    ) -> Result<SharedBackend> {
+        let Some(api) = api else { return Ok(Arc::clone(&self.local)) };
+        let upstream = policy.upstream(environment).map(|upstream| Arc::clone(upstream.of(api)));
         upstream.ok_or_else(|| {
             Error::Unsupported(format!(
                 "the code was issued by an upstream that the environment {environment} has no more"
@@ -65,7 +65,7 @@ impl Backends {
     ///
     /// # Errors
     /// As [`Backends::of`].
-    pub fn of_record(&self, policy: &Policy, record: &Registration) -> Result<Backend> {
+    pub fn of_record(&self, policy: &Policy, record: &Registration) -> Result<SharedBackend> {
         self.of(policy, &record.environment, record.shadow.as_ref().map(|shadow| shadow.api))
     }
 }

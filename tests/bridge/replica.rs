@@ -65,8 +65,8 @@ impl Shared {
     /// The environment has registered and lost its token, and somebody has a lease that cannot be read.
     async fn with_unreadable_lease() -> Self {
         let shared = Self::new().await;
-        let codes = shared.upstream().backends().v1.codes;
-        codes.issue(&CallContext::default(), shared.request(1), None).await.expect("creates");
+        let backend = shared.upstream().backends().v1;
+        backend.codes().issue(&CallContext::default(), shared.request(1), None).await.expect("creates");
         let ledger = &shared.replicas.store.ledger;
         let (name, token) = shared.kept("upstream_token").await;
         let key = LedgerKey { kind: "upstream_token", name: name.clone() };
@@ -103,9 +103,9 @@ const LEASE: Duration = Duration::from_secs(120);
 #[tokio::test]
 async fn a_lease_that_cannot_be_read_is_waited_for_and_then_a_token_is_got() {
     let shared = Shared::with_unreadable_lease().await;
-    let codes = shared.upstream().backends().v1.codes;
+    let backend = shared.upstream().backends().v1;
     let (start, context) = (shared.replicas.clock.instant(), CallContext::default());
-    let issued = shared.while_time_passes(codes.issue(&context, shared.request(2), None)).await;
+    let issued = shared.while_time_passes(backend.codes().issue(&context, shared.request(2), None)).await;
     issued.expect("creates");
     assert!(shared.replicas.clock.instant().since(start) >= LEASE, "it was not waited for");
     assert_eq!(shared.provider.issued().await, (1, 2));
@@ -115,22 +115,26 @@ async fn a_lease_that_cannot_be_read_is_waited_for_and_then_a_token_is_got() {
 async fn a_lease_that_cannot_be_read_ends_when_a_server_starts_that_has_the_store_alone() {
     let shared = Shared::with_unreadable_lease().await;
     end_leases(&*shared.replicas.store.ledger).await.expect("works");
-    let codes = shared.upstream().backends().v1.codes;
-    codes.issue(&CallContext::default(), shared.request(2), None).await.expect("creates, and no time passes");
+    let backend = shared.upstream().backends().v1;
+    backend
+        .codes()
+        .issue(&CallContext::default(), shared.request(2), None)
+        .await
+        .expect("creates, and no time passes");
 }
 
 #[tokio::test]
 async fn of_two_replicas_that_registered_both_use_the_credentials_that_are_kept() {
     let shared = Shared::new().await;
-    let (first, second) = (shared.upstream().backends().v1.codes, shared.upstream().backends().v1.codes);
+    let (first, second) = (shared.upstream().backends().v1, shared.upstream().backends().v1);
     shared.provider.fault(json!({ "path": "/o/client/register", "times": 1, "late": { "ms": 1500 } })).await;
     let context = CallContext::default();
-    let slow = first.issue(&context, shared.request(1), None);
+    let slow = first.codes().issue(&context, shared.request(1), None);
     let fast = async {
         eventually(async || shared.provider.issued().await.0 == 1).await;
         // The lease of the slow one ends.
         shared.replicas.clock.advance(Duration::from_secs(121));
-        second.issue(&context, shared.request(2), None).await
+        second.codes().issue(&context, shared.request(2), None).await
     };
     let (slow, fast) = join(slow, fast).await;
     fast.expect("creates");
@@ -142,16 +146,15 @@ async fn of_two_replicas_that_registered_both_use_the_credentials_that_are_kept(
 async fn a_replica_whose_clock_is_behind_holds_its_lease_as_long_as_any_other() {
     let shared = Shared::new().await;
     let behind = ManualClock::new(Timestamp::from_millis(START - 3_600_000));
-    let (first, second) =
-        (shared.replicas.upstream(&behind).backends().v1.codes, shared.upstream().backends().v1.codes);
+    let (first, second) = (shared.replicas.upstream(&behind).backends().v1, shared.upstream().backends().v1);
     shared.provider.fault(json!({ "path": "/o/client/register", "times": 1, "late": { "ms": 1500 } })).await;
     let context = CallContext::default();
     let waits = async {
         eventually(async || shared.provider.issued().await.0 == 1).await;
-        second.issue(&context, shared.request(2), None).await
+        second.codes().issue(&context, shared.request(2), None).await
     };
     tokio::select! {
-        created = first.issue(&context, shared.request(1), None) => drop(created.expect("creates")),
+        created = first.codes().issue(&context, shared.request(1), None) => drop(created.expect("creates")),
         _ = waits => panic!("another replica did not wait for the lease to end"),
     }
     assert_eq!(shared.provider.issued().await.0, 1, "one has registered");
@@ -160,11 +163,11 @@ async fn a_replica_whose_clock_is_behind_holds_its_lease_as_long_as_any_other() 
 #[tokio::test]
 async fn callers_that_leave_while_a_token_is_awaited_leave_nothing_behind() {
     let shared = Shared::new().await;
-    let codes = shared.upstream().backends().v1.codes;
+    let backend = shared.upstream().backends().v1;
     shared.provider.fault(json!({ "path": "/o/client/", "hang": {} })).await;
     let context = CallContext::default();
     for device in 0..200 {
-        let call = codes.issue(&context, shared.request(device), None);
+        let call = backend.codes().issue(&context, shared.request(device), None);
         futures_util::pin_mut!(call);
         assert!(futures_util::poll!(call).is_pending());
     }
@@ -174,12 +177,12 @@ async fn callers_that_leave_while_a_token_is_awaited_leave_nothing_behind() {
 #[tokio::test]
 async fn only_so_many_wait_for_a_token_and_the_others_are_told() {
     let shared = Shared::new().await;
-    let codes = shared.upstream().backends().v1.codes;
+    let backend = shared.upstream().backends().v1;
     shared.provider.fault(json!({ "path": "/o/client/", "hang": {} })).await;
     let context = CallContext::default();
     let mut waiting = Vec::new();
     let refused = loop {
-        let mut call = codes.issue(&context, shared.request(1), None);
+        let mut call = backend.codes().issue(&context, shared.request(1), None);
         match futures_util::poll!(&mut call) {
             std::task::Poll::Pending => waiting.push(call),
             std::task::Poll::Ready(answer) => break answer,

@@ -3,6 +3,7 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
 
@@ -164,16 +165,16 @@ impl UpstreamDoctor {
 
     /// Makes a code, and deletes it.
     async fn create(&self, api: UpstreamApi, place: Place) -> Vec<Finding> {
-        let backend = self.0.backends().of(api).codes.clone();
+        let backend = Arc::clone(self.0.backends().of(api));
         let context = CallContext::default();
-        let issued = match backend.issue(&context, request(place), None).await {
+        let issued = match backend.codes().issue(&context, request(place), None).await {
             Ok(Issuance::Issued(issued)) => issued.registration,
             // Without an answer to keep there is none to find.
             Ok(Issuance::Repeated(_)) => return Vec::new(),
             Err(error) => return vec![failed("create", &error)],
         };
         let created = fine("create", format!("a code of {} characters was made", issued.code.as_str().len()));
-        let deleted = match backend.delete(&context, &issued).await {
+        let deleted = match backend.codes().delete(&context, &issued).await {
             Ok(Deletion::Released { upstream_deleted: Some(false) }) => {
                 fine("delete", "it was forgotten here; the provider lets it expire".to_owned())
             }

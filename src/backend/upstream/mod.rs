@@ -54,7 +54,7 @@ pub use token::end_leases;
 use crate::{
     auth::KeyRing,
     domain::{
-        backend::{Backend, UpstreamBackends},
+        backend::UpstreamBackends,
         clock::SharedClock,
         code::CodeFormat,
         device_info::Normalizer,
@@ -151,14 +151,9 @@ impl Upstream {
     /// Its two versions, as use cases know them.
     #[must_use]
     pub fn backends(&self) -> UpstreamBackends {
-        let v1 = Arc::new(v1::V1Backend::new(self.clone()));
-        let v2 = Backend {
-            codes: Arc::new(v2::V2Codes::new(self.clone())),
-            trials: Arc::new(v2::V2Trials::new(self.clone())),
-        };
         UpstreamBackends {
-            v1: Backend { codes: v1.clone(), trials: v1 },
-            v2,
+            v1: Arc::new(v1::V1Backend::new(self.clone())),
+            v2: Arc::new(v2::V2Backend::new(self.clone())),
             relay: Arc::new(relay::Relay::new(self.clone())),
             doctor: Arc::new(doctor::UpstreamDoctor::new(self.clone())),
         }

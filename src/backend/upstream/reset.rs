@@ -1,21 +1,24 @@
 //! Resets of trials, which stay as they are whatever version the rest of the API has (reference, section 3).
 
+use async_trait::async_trait;
 use http::Method;
 
 use super::{
-    Inner,
+    Upstream,
     call::{Call, Origin, Scope},
     failure::refusal,
 };
 use crate::domain::{
+    backend::ResetBackend,
     call::CallContext,
     error::Result,
     temp_pass::{ALL, ResetBy, ResetTarget, TempPassKey, TrialApplication},
 };
 
-impl Inner {
-    /// Resets what is asked for, and never more: all is said, and not meant by leaving something out.
-    pub(super) async fn reset(
+#[async_trait]
+impl ResetBackend for Upstream {
+    // What is asked for, and never more: all is said, and not meant by leaving something out.
+    async fn reset(
         &self,
         context: &CallContext,
         temp_pass: &TempPassKey,
@@ -47,7 +50,7 @@ impl Inner {
         let call = Call::new(Method::DELETE, path.to_owned()).query(&pairs);
         let scope = Scope::of(Origin::Reset, &temp_pass.requestor);
         let call = Call { origin: Origin::Reset, repeatable: true, scope, ..call };
-        let answer = self.session.send_reset(context, call).await?;
+        let answer = self.inner.session.send_reset(context, call).await?;
         if answer.status.is_success() { Ok(None) } else { Err(refusal(&answer, false)) }
     }
 }

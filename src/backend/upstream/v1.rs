@@ -21,16 +21,14 @@ use crate::{
     domain::{
         address::Address,
         backend::{
-            CodeBackend, Deletion, Issuance, Issued, Keep, Presence, Sighting, Sign, TrialBackend,
-            TrialSubject,
+            Backend, CodeBackend, Deletion, Issuance, Issued, Keep, Presence, ResetBackend, Sighting, Sign,
         },
         call::CallContext,
         device_info::{Connection, Normalizer, Warning},
-        error::{Error, Result},
+        error::Result,
         id::{DUMMY_DEVICE_ID, DeviceId},
-        port::{Codes, Verdict},
+        port::Codes,
         registration::{CodeKey, LegacyParameters, Registration, RegistrationRequest, Shadow, UpstreamApi},
-        temp_pass::{ResetBy, ResetTarget, ResourceId, TempPassKey, TrialApplication, TrialView},
     },
 };
 
@@ -150,6 +148,16 @@ impl V1Backend {
     }
 }
 
+impl Backend for V1Backend {
+    fn codes(&self) -> &dyn CodeBackend {
+        self
+    }
+
+    fn resets(&self) -> &dyn ResetBackend {
+        &self.0
+    }
+}
+
 #[async_trait]
 impl CodeBackend for V1Backend {
     async fn issue(
@@ -221,41 +229,6 @@ impl CodeBackend for V1Backend {
             None => Sign::Missing,
         }))
     }
-}
-
-#[async_trait]
-impl TrialBackend for V1Backend {
-    async fn authorize(
-        &self,
-        _: &CallContext,
-        _: TrialSubject,
-        _: ResourceId,
-        _: TrialApplication,
-    ) -> Result<Verdict> {
-        Err(unsupported())
-    }
-
-    async fn get(&self, _: &CallContext, _: &TrialSubject) -> Result<TrialView> {
-        Err(unsupported())
-    }
-
-    async fn reset(
-        &self,
-        context: &CallContext,
-        temp_pass: &TempPassKey,
-        target: &ResetTarget,
-        by: ResetBy,
-        application: &TrialApplication,
-    ) -> Result<Option<u64>> {
-        self.0.inner.reset(context, temp_pass, target, by, application).await
-    }
-}
-
-fn unsupported() -> Error {
-    Error::Unsupported(
-        "version 1 of the upstream authorizes TempPasses by its own players only; v2 has an operation for it"
-            .to_owned(),
-    )
 }
 
 fn shadow(device_ip: Option<Address>, device_info: Option<String>) -> Option<Shadow> {

@@ -18,8 +18,8 @@ use http::{
 };
 use serde_json::{Value, json};
 
-pub(super) use code::V2Codes;
-pub(super) use trial::V2Trials;
+use code::V2Codes;
+use trial::V2Trials;
 
 use super::{
     Upstream,
@@ -29,6 +29,7 @@ use super::{
 };
 use crate::domain::{
     address::Address,
+    backend::{Backend, CodeBackend, ResetBackend, TrialBackend},
     call::CallContext,
     error::Result,
     id::{DeviceId, MvpdId, RequestorId},
@@ -36,6 +37,34 @@ use crate::domain::{
 
 const AP_DEVICE_IDENTIFIER: HeaderName = HeaderName::from_static("ap-device-identifier");
 const AP_TEMPPASS_IDENTITY: HeaderName = HeaderName::from_static("ap-temppass-identity");
+
+/// The backend over version 2.
+pub(super) struct V2Backend {
+    upstream: Upstream,
+    codes: V2Codes,
+    trials: V2Trials,
+}
+
+impl V2Backend {
+    pub(super) fn new(upstream: Upstream) -> Self {
+        let (codes, trials) = (V2Codes::new(upstream.clone()), V2Trials::new(upstream.clone()));
+        Self { upstream, codes, trials }
+    }
+}
+
+impl Backend for V2Backend {
+    fn codes(&self) -> &dyn CodeBackend {
+        &self.codes
+    }
+
+    fn resets(&self) -> &dyn ResetBackend {
+        &self.upstream
+    }
+
+    fn trials(&self) -> Result<&dyn TrialBackend> {
+        Ok(&self.trials)
+    }
+}
 
 /// The device that a call is about.
 struct Device<'a> {

@@ -82,9 +82,9 @@ impl RegistrationService {
         }
         let context = Backends::context(caller.context(), api)?;
         let port = keep.map(|keep| keep as &dyn Keep);
-        match (backend.codes.issue(&context, request, port).await?, keep) {
+        match (backend.codes().issue(&context, request, port).await?, keep) {
             (Issuance::Issued(issued), Some(keep)) if !issued.is_kept => {
-                self.keep(&backend, &context, *issued, keep).await
+                self.keep(&*backend, &context, *issued, keep).await
             }
             (Issuance::Issued(issued), _) => Ok(self.created(*issued)),
             (Issuance::Repeated(entry), Some(keep)) => self.must_answer_again(&entry, keep).await,
@@ -97,7 +97,7 @@ impl RegistrationService {
     /// Keeps the answer about a code that an upstream issued.
     async fn keep(
         &self,
-        backend: &Backend,
+        backend: &dyn Backend,
         context: &CallContext,
         issued: Issued,
         keep: &KeepAnswer,
@@ -107,7 +107,7 @@ impl RegistrationService {
             return Ok(self.created(issued));
         };
         // Another replica was first: its answer stands, and the code made here must not stay behind.
-        if let Err(error) = backend.codes.delete(context, &issued.registration).await {
+        if let Err(error) = backend.codes().delete(context, &issued.registration).await {
             tracing::warn!(%error, "the code of a repeated request could not be deleted at its issuer");
         }
         // Whatever came of that: nobody will hear of it.

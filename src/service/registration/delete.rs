@@ -26,12 +26,12 @@ impl RegistrationService {
             }
             Found::Here(entry) => {
                 let backend = self.backend_of(&entry.registration)?;
-                let deletion = backend.codes.delete(&context, &entry.registration).await;
+                let deletion = backend.codes().delete(&context, &entry.registration).await;
                 let deletion = self.known(caller, lookup, deletion).await?;
                 (entry.registration.key(), deletion)
             }
             Found::Nothing { key, backend } => {
-                let deletion = backend.codes.delete_unknown(&context, &key, lookup.viewer).await;
+                let deletion = backend.codes().delete_unknown(&context, &key, lookup.viewer).await;
                 let deletion = self.known(caller, lookup, deletion).await?;
                 if deletion == Deletion::NotFound {
                     return Err(self.missed(caller, lookup, &key).await);

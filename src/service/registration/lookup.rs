@@ -3,7 +3,7 @@
 use super::{Lookup, RegistrationService, guesser};
 use crate::domain::{
     authentication::AuthenticationProblem,
-    backend::Backend,
+    backend::SharedBackend,
     call::CallContext,
     caller::{Caller, Permission},
     code::fold_upstream,
@@ -31,7 +31,7 @@ pub(super) enum Found {
     Nothing {
         key: CodeKey,
         /// Who issues the place's codes.
-        backend: Backend,
+        backend: SharedBackend,
     },
 }
 
@@ -90,7 +90,7 @@ impl RegistrationService {
     }
 
     /// Who issued the record, whatever the configuration says by now.
-    pub(super) fn backend_of(&self, record: &Registration) -> Result<Backend> {
+    pub(super) fn backend_of(&self, record: &Registration) -> Result<SharedBackend> {
         self.parts().backends.of_record(&self.parts().policy.load(), record)
     }
 

@@ -112,7 +112,7 @@ impl Looking {
     async fn look(&self) -> Option<Result<Sign>> {
         let backend = self.backends.of_record(&self.policy.load(), &self.record);
         match backend {
-            Ok(backend) => backend.codes.look(&self.record).await,
+            Ok(backend) => backend.codes().look(&self.record).await,
             Err(error) => Some(Err(error)),
         }
     }

@@ -109,7 +109,7 @@ impl RegistrationService {
             Found::Here(entry) => return Ok(entry.registration.key()),
             Found::Nothing { key, backend } => (key, backend),
         };
-        match backend.codes.find(caller.context(), &key, lookup.viewer).await? {
+        match backend.codes().find(caller.context(), &key, lookup.viewer).await? {
             Sighting::Whole(record) => {
                 self.parts().store.codes.adopt(&record).await?;
                 Ok(key)

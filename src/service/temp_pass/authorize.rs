@@ -36,6 +36,6 @@ impl TempPassService {
         let (backend, rule, _) = self.backend(&place)?;
         check_identity(rule.as_ref(), &identity)?;
         let subject = TrialSubject { temp_pass: place.key(), rule, identity, facts };
-        backend.trials.authorize(caller.context(), subject, resource, application).await
+        backend.trials()?.authorize(caller.context(), subject, resource, application).await
     }
 }

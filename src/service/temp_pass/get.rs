@@ -29,6 +29,6 @@ impl TempPassService {
         let (backend, rule, _) = self.backend(&place)?;
         check_identity(rule.as_ref(), &identity)?;
         let subject = TrialSubject { temp_pass: place.key(), rule, identity, facts };
-        backend.trials.get(caller.context(), &subject).await
+        backend.trials()?.get(caller.context(), &subject).await
     }
 }

@@ -17,7 +17,7 @@ use super::{
     policy::{Place, Policy, SharedPolicy},
 };
 use crate::domain::{
-    backend::Backend,
+    backend::SharedBackend,
     error::{Error, Result, Violations},
     id::MvpdId,
     registration::UpstreamApi,
@@ -79,7 +79,10 @@ impl TempPassService {
     }
 
     /// Who keeps the TempPass's trials, and what it is: of an upstream's that need not be known here.
-    fn backend(&self, place: &TempPassPlace) -> Result<(Backend, Option<TempPassRule>, Option<UpstreamApi>)> {
+    fn backend(
+        &self,
+        place: &TempPassPlace,
+    ) -> Result<(SharedBackend, Option<TempPassRule>, Option<UpstreamApi>)> {
         let policy: &Policy = &self.parts.policy.load();
         let rule = policy.temp_pass(&place.place, &place.mvpd);
         let api = policy.upstream_api(&place.place);

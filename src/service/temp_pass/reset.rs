@@ -90,6 +90,6 @@ impl TempPassService {
             // Its permissions are the upstream's to judge, which is not asked here.
             return Err(Error::PermissionMissing { caller: caller.name().to_string(), permission });
         }
-        backend.trials.reset(caller.context(), &key, target, *by, application).await
+        backend.resets().reset(caller.context(), &key, target, *by, application).await
     }
 }

@@ -26,14 +26,14 @@ use crate::{
 };
 
 /// Codes over sessions, of which profiles tell whether somebody has logged in.
-pub(in crate::backend::upstream) struct V2Codes {
+pub(super) struct V2Codes {
     upstream: Upstream,
     sessions: Sessions,
     profiles: Profiles,
 }
 
 impl V2Codes {
-    pub(in crate::backend::upstream) fn new(upstream: Upstream) -> Self {
+    pub(super) fn new(upstream: Upstream) -> Self {
         let (sessions, profiles) = (Sessions::new(upstream.clone()), Profiles::new(upstream.clone()));
         Self { upstream, sessions, profiles }
     }

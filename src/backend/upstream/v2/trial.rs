@@ -20,9 +20,7 @@ use crate::{
         clock::Timestamp,
         error::{Error, Result, UpstreamAnswer, Violations},
         port::Verdict,
-        temp_pass::{
-            Denial, ResetBy, ResetTarget, ResourceId, TempPassKey, TrialApplication, TrialState, TrialView,
-        },
+        temp_pass::{Denial, ResourceId, TempPassKey, TrialApplication, TrialState, TrialView},
     },
 };
 
@@ -35,14 +33,14 @@ const DURATION_EXCEEDED: &str = "temporary_access_duration_limit_exceeded";
 const RESOURCES_EXCEEDED: &str = "temporary_access_resources_limit_exceeded";
 
 /// Trials over profiles and decisions.
-pub(in crate::backend::upstream) struct V2Trials {
+pub(super) struct V2Trials {
     upstream: Upstream,
     profiles: Profiles,
     decisions: Decisions,
 }
 
 impl V2Trials {
-    pub(in crate::backend::upstream) fn new(upstream: Upstream) -> Self {
+    pub(super) fn new(upstream: Upstream) -> Self {
         let (profiles, decisions) = (Profiles::new(upstream.clone()), Decisions::new(upstream.clone()));
         Self { upstream, profiles, decisions }
     }
@@ -76,17 +74,6 @@ impl TrialBackend for V2Trials {
                 _ => Err(not_a_temp_pass(subject, profile.kind)),
             },
         }
-    }
-
-    async fn reset(
-        &self,
-        context: &CallContext,
-        temp_pass: &TempPassKey,
-        target: &ResetTarget,
-        by: ResetBy,
-        application: &TrialApplication,
-    ) -> Result<Option<u64>> {
-        self.upstream.inner.reset(context, temp_pass, target, by, application).await
     }
 }
 
