@@ -1,7 +1,9 @@
 //! Gathers what a connection writes, so that the answers of one turn leave together.
 //!
 //! The HTTP/2 layer hands over every larger message by itself, and flushes after each. With a system call for
-//! each answer the kernel would cost more than everything else that happens to a call.
+//! each answer the kernel would cost more than everything else that happens to a call. No library does it: a buffered
+//! writer obeys each flush. Without it, 64 calls in flight cost the server 14 % more CPU a create, 22 % more a create with a
+//! `request_id` and 28 % more a read (`cargo bench --bench grpc`, medians of three sittings, 2 cores of AMD EPYC).
 
 use std::{
     error::Error,
