@@ -1,6 +1,7 @@
 //! The application: the one place that knows every part. Config → build → serve.
 
 mod callers;
+mod issuers;
 mod operations;
 mod perform;
 mod reload;
@@ -134,6 +135,7 @@ impl App {
         let clock = Arc::clone(&surroundings.clock);
         let tls = TlsListeners::new(config, clock, Arc::clone(&metrics)).map_err(ConfigError::of_values)?;
         let services = Services::build(&valid, surroundings, store, Some(Arc::clone(&metrics))).await?;
+        services.issuers.install(services.issuers.make(&valid.issuers)?);
         let telemetry = Telemetry::new(metrics, traces);
         // After the socket for commands: whoever sees that the ports accept can give commands.
         let grpc = server::bind("grpc.listen", config.grpc.listen).await?;

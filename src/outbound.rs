@@ -14,7 +14,8 @@ pub(crate) fn client_for(origins: &[&Url]) -> ClientBuilder {
     if origins.iter().all(|origin| is_loopback(origin)) { client.no_proxy() } else { client }
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Whether a URL means this machine.
+pub(crate) fn is_loopback(url: &Url) -> bool {
     url.host_str().is_some_and(is_loopback_host)
 }
 

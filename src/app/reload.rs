@@ -5,7 +5,9 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::{
-    Surroundings, rest,
+    Surroundings,
+    issuers::IssuerFactory,
+    rest,
     services::Services,
     tls::{self, TlsListeners},
     upstreams::Upstreams,
@@ -21,12 +23,14 @@ use crate::{
 };
 
 /// Swaps the part of the configuration that can change while the server runs: environments and requestors,
-/// schedules, applications, key pairs, the keys that statements are signed with, and the listeners' TLS.
+/// schedules, applications, key pairs, the keys that statements are signed with, the callers of gRPC with the issuers of
+/// their tokens, and the listeners' TLS.
 #[derive(Debug, Clone)]
 pub struct Reload {
     started_with: Config,
     policy: SharedPolicy,
     upstreams: Arc<Upstreams>,
+    issuers: Arc<IssuerFactory>,
     passthrough: Passthrough,
     audit: AuditLog,
     tls: Arc<TlsListeners>,
@@ -40,7 +44,8 @@ impl Reload {
         tls: Arc<TlsListeners>,
     ) -> Self {
         let (policy, upstreams) = (Arc::clone(&services.policy), Arc::clone(&services.upstreams));
-        Self { started_with, policy, upstreams, passthrough, audit: services.audit.clone(), tls }
+        let (issuers, audit) = (Arc::clone(&services.issuers), services.audit.clone());
+        Self { started_with, policy, upstreams, issuers, passthrough, audit, tls }
     }
 
     /// Takes that part of `config` for the calls that begin from now on. Whether it differs in anything else, which only
@@ -56,9 +61,17 @@ impl Reload {
             tls: config.rest.tls.clone(),
             ..self.started_with.rest.clone()
         };
-        let grpc = Grpc { tls: config.grpc.tls.clone(), ..self.started_with.grpc.clone() };
+        // Whether they are asked for at all is not reloaded, and both belong together.
+        let has_same_auth = config.grpc.auth == self.started_with.grpc.auth;
+        let asking = if has_same_auth { &config } else { &self.started_with };
+        let grpc = Grpc {
+            jwt: asking.grpc.jwt.clone(),
+            tls: config.grpc.tls.clone(),
+            ..self.started_with.grpc.clone()
+        };
         let reloaded = Config {
             grpc,
+            callers: asking.callers.clone(),
             environments: config.environments.clone(),
             applications: config.applications.clone(),
             temp_pass_schedules: config.temp_pass_schedules.clone(),
@@ -68,8 +81,10 @@ impl Reload {
         let valid = ValidConfig::read(without_key_ring(&reloaded))?;
         let tls = self.tls.prepare(&reloaded).map_err(ConfigError::of_values)?;
         rest::prepare(&self.passthrough, &valid)?;
+        let issuers = self.issuers.make(&valid.issuers)?;
         let policy = self.upstreams.complete(Policy::new(&valid), &valid.upstreams)?;
-        self.policy.store(Arc::new(policy));
+        self.issuers.install(issuers);
+        self.policy.replace(policy);
         self.tls.take(tls);
         Ok(reloaded != config)
     }

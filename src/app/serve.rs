@@ -50,7 +50,7 @@ impl App {
         let _ = tokio::task::spawn_blocking(Normalizer::warm_up).await;
         let face = Arc::new(FaceLayer {
             telemetry: self.telemetry.clone(),
-            callers: callers::of_grpc(self.config.written.grpc.auth),
+            callers: callers::of_grpc(self.config.written.grpc.auth, &self.services),
             answer_timeout: self.config.written.grpc.answer_timeout.0,
             drain: shutdown.drain.clone(),
         });

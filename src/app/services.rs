@@ -2,10 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
 
-use super::{StartError, Surroundings, store, upstreams::Upstreams};
+use super::{StartError, Surroundings, issuers::IssuerFactory, store, upstreams::Upstreams};
 use crate::{
     backend::{
         LocalBackend, LocalParts,
@@ -22,7 +21,7 @@ use crate::{
         client_registration,
         master_key::MasterKey,
         operator::OperatorService,
-        policy::{Policy, SharedPolicy},
+        policy::{Policy, PresentPolicy, SharedPolicy},
         registration,
         temp_pass::{self, OnRun, Scheduler},
     },
@@ -43,6 +42,7 @@ pub(super) struct Services {
     pub client_registration: ClientRegistrationService,
     pub temp_pass: TempPassService,
     pub upstreams: Arc<Upstreams>,
+    pub issuers: Arc<IssuerFactory>,
     pub audit: AuditLog,
     codes: Arc<ShadowedCodes>,
     /// What goes on although its caller has left.
@@ -80,6 +80,7 @@ impl Services {
             metrics: metrics.clone(),
             tasks: detached.tasks.clone(),
         }));
+        let issuers = Arc::new(IssuerFactory::new(Arc::clone(&clock), Arc::clone(&randomness)));
         let backends = Backends::new(LocalBackend::over(LocalParts {
             store: store.clone(),
             code_format: policy.code_format.clone(),
@@ -89,7 +90,7 @@ impl Services {
             normalizer: Arc::clone(&normalizer),
         }));
         let policy = upstreams.complete(policy, &valid.upstreams)?;
-        let policy: SharedPolicy = Arc::new(ArcSwap::from_pointee(policy));
+        let policy: SharedPolicy = Arc::new(PresentPolicy::new(policy));
         let master_key = Arc::new(MasterKey::load(&*store.ledger, &key_ring, &*randomness).await?);
         let audit = store::audit_log(config, &clock, &store.limits, &master_key)?;
         let client_registration = ClientRegistrationService::open(client_registration::Parts {
@@ -134,6 +135,7 @@ impl Services {
             client_registration,
             temp_pass,
             upstreams,
+            issuers,
             audit,
             codes,
             detached,

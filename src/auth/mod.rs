@@ -1,7 +1,9 @@
 //! How callers prove who they are, and how secrets are kept: the formats and their cryptography. What a proof is worth is
 //! for `service` to say.
 
+pub(crate) mod caller_token;
 pub(crate) mod key_ring;
+pub(crate) mod key_set;
 pub(crate) mod legacy_signature;
 pub(crate) mod signing_keys;
 pub(crate) mod software_statement;

@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+mod caller;
 mod config;
 mod dial;
 mod doctor;
@@ -27,6 +28,9 @@ Examples:
   passbridge statement --requestor REF --client-name \"TV app\"
       a software statement for an application's devices to register with
 
+  passbridge caller new --name player --requestor REF --permission codes.create --permission codes.read
+      a token for a service that calls over gRPC, and its entry for the configuration
+
   passbridge serve --config /etc/passbridge.toml
       the same, configured by a file
 
@@ -51,12 +55,16 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the server until it is asked to end (SIGTERM, SIGINT). SIGHUP reloads environments, requestors, REST clients and TLS.
+    /// Run the server until it is asked to end (SIGTERM, SIGINT). SIGHUP reloads environments, requestors, callers, REST
+    /// clients and TLS.
     Serve,
     /// Print an access token for REST calls: registers a client as a device does, and asks for its token.
     Token(token::Token),
     /// Print a software statement, with which an application's devices register.
     Statement(statement::Statement),
+    /// Make entries for callers of gRPC.
+    #[command(subcommand)]
+    Caller(caller::Caller),
     /// Take back a software statement, a client, or all that was issued before some time.
     Revoke(revoke::Revoke),
     /// Say what probably led to an error, and what to do about it.
@@ -81,6 +89,7 @@ pub fn run() -> ExitCode {
         Command::Serve => serve::run(cli.config),
         Command::Token(token) => token::run(token, cli.config.as_deref()),
         Command::Statement(statement) => statement::run(statement, cli.config.as_deref()),
+        Command::Caller(command) => caller::run(command),
         Command::Revoke(revoke) => revoke::run(revoke, cli.config.as_deref()),
         Command::Explain(explain) => explain::run(&explain),
         Command::Doctor(doctor) => doctor::run(doctor, cli.config.as_deref()),

@@ -55,7 +55,7 @@ async fn reload_on(mut hangup: Signal, reload: Reload, file: Option<PathBuf>) {
         reload.record(&outcome).await;
         match outcome {
             Ok(differs) => {
-                tracing::info!("environments, requestors, REST clients and TLS are reloaded");
+                tracing::info!("environments, requestors, callers, REST clients and TLS are reloaded");
                 if differs {
                     tracing::warn!("other keys have changed too; they wait for a restart");
                 }

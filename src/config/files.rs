@@ -8,7 +8,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::Config;
+use super::{Config, valid::is_url};
 
 /// What the files that a configuration names hold, or why they cannot be read. It may hold secrets, and shows itself to no
 /// log.
@@ -26,8 +26,8 @@ impl Files {
     }
 
     /// Reads these. Blocks.
-    pub(crate) fn of<'a>(paths: impl Iterator<Item = &'a PathBuf>) -> Self {
-        Self(paths.map(|path| (path.clone(), fs::read_to_string(path))).collect())
+    pub(crate) fn of<'a, P: AsRef<Path> + ?Sized + 'a>(paths: impl Iterator<Item = &'a P>) -> Self {
+        Self(paths.map(|path| (path.as_ref().to_owned(), fs::read_to_string(path))).collect())
     }
 
     /// What they hold, and which cannot be read.
@@ -65,11 +65,16 @@ impl<P: Into<PathBuf>, T: Into<String>> FromIterator<(P, T)> for Files {
     }
 }
 
-fn named(config: &Config) -> impl Iterator<Item = &PathBuf> {
+fn named(config: &Config) -> impl Iterator<Item = &Path> {
     let statements =
         config.environments.values().filter_map(|environment| environment.software_statement_file.as_ref());
     let secret_keys = config.rest.legacy_keys.iter().filter_map(|key| key.secret_key_file.as_ref());
     let others = [&config.store.key_ring, &config.rest.statement_jwks].into_iter().flatten();
     let tls = config.grpc.tls.files().chain(config.rest.tls.files());
-    others.chain(secret_keys).chain(statements).chain(tls)
+    let issuers = config.grpc.jwt.iter();
+    let key_sets = issuers.clone().map(|jwt| &jwt.jwks).filter(|jwks| !jwks.is_empty() && !is_url(jwks));
+    let of_issuers = issuers.flat_map(|jwt| [&jwt.jwks_ca, &jwt.jwks_token_file]).flatten();
+    let files =
+        others.chain(secret_keys).chain(statements).chain(of_issuers).chain(tls).map(PathBuf::as_path);
+    files.chain(key_sets.map(Path::new))
 }

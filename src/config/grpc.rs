@@ -1,6 +1,6 @@
 //! `[grpc]`
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,8 +14,10 @@ pub struct Grpc {
     /// The address and port to listen on. Any but a loopback address needs `auth = "callers"`
     /// and `tls`.
     pub listen: SocketAddr,
-    /// How callers are known. `none` accepts everybody, which is why it is for loopback addresses only.
+    /// How callers are known.
     pub auth: Auth,
+    /// Whose JWTs callers may show.
+    pub jwt: Vec<Jwt>,
     /// Transport security.
     pub tls: Tls,
     /// The largest request message, in bytes. A larger one is RESOURCE_EXHAUSTED.
@@ -41,6 +43,7 @@ impl Default for Grpc {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 50051)),
             auth: Auth::None,
+            jwt: Vec::new(),
             tls: Tls::default(),
             max_message_size: 4 << 20,
             max_connections: 10_000,
@@ -53,10 +56,33 @@ impl Default for Grpc {
     }
 }
 
+/// An issuer of JWTs, such as an identity provider or a Kubernetes cluster. Callers whose entry names it (`callers.jwt`) send
+/// its tokens as `Authorization: Bearer`: signed by RS256, RS384, RS512, ES256, ES384 or EdDSA, with an `exp`; clocks may differ by 60 s.
+/// Reloaded on SIGHUP.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Jwt {
+    /// What its tokens say in `iss`.
+    pub issuer: String,
+    /// What its tokens say in `aud` that are for this server.
+    pub audience: String,
+    /// Its public keys, a JWK Set (RFC 7517): a file, or an `https` URL (`http` on loopback). A file is read at start and on
+    /// reload; a URL at start, in the middle of the time for which its answer may be kept (`Cache-Control: max-age`; an hour
+    /// where it says nothing), and when a token names another key, 6 times a minute at most. Until keys are there the
+    /// issuer's tokens get UNAVAILABLE; those that cannot be read again are used for a day.
+    pub jwks: String,
+    /// A file with the certificates (PEM) of the URL's CA; those that the machine trusts where left out.
+    pub jwks_ca: Option<PathBuf>,
+    /// A file with a token that the URL asks for, as Kubernetes does. It is read each time.
+    pub jwks_token_file: Option<PathBuf>,
+}
+
 /// How callers are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Auth {
-    /// Nobody is asked who they are.
+    /// Nobody is asked who they are, which is why it is for loopback addresses only.
     None,
+    /// By their entries in `[[callers]]`: whoever has none is refused. Health alone is told to everybody.
+    Callers,
 }

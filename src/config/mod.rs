@@ -7,6 +7,7 @@
 
 mod application;
 mod audit;
+mod caller;
 mod codes;
 mod duration;
 mod environment;
@@ -33,6 +34,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::backend::upstream::TokenParameters;
 pub use application::Application;
 pub use audit::Audit;
+pub use caller::{CallerEntry, JwtSubject};
 pub use codes::Codes;
 pub use duration::HumanDuration;
 pub use environment::{
@@ -40,7 +42,7 @@ pub use environment::{
 };
 pub use files::Files;
 pub(crate) use files::FilesDigest;
-pub use grpc::{Auth, Grpc};
+pub use grpc::{Auth, Grpc, Jwt};
 pub use load::{ConfigError, load};
 pub use log::{Log, LogFormat};
 pub use operations::Operations;
@@ -52,9 +54,10 @@ pub use secret::Secret;
 pub use store::{OnWriteFailure, Store, StoreKind};
 pub use tls::{ClientCertificate, Tls, TlsMode};
 pub use valid::{
-    ApplicationPolicy, ClientPolicy, CorsOrigin, Environments, LegacyKeyPolicy, ListenersTls, Schedule,
-    TrustedProxies, ValidConfig, ValidEnvironment, ValidRequestor, ValidUpstream, VerificationPage,
+    ApplicationPolicy, CallerPolicy, ClientPolicy, CorsOrigin, Environments, LegacyKeyPolicy, ListenersTls,
+    Schedule, TrustedProxies, ValidConfig, ValidEnvironment, ValidRequestor, ValidUpstream, VerificationPage,
 };
+pub(crate) use valid::{IssuerKeys, ValidIssuer};
 
 /// Everything that can be configured. Every key has a default, so that an empty file is a working one.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -73,6 +76,8 @@ pub struct Config {
     /// The environments by name. Codes of one do not exist in another. Without any there is one, `default`,
     /// over the local backend.
     pub environments: BTreeMap<String, Environment>,
+    /// Who may call over gRPC, and what each may do.
+    pub callers: Vec<CallerEntry>,
     /// Resets of TempPasses at set times.
     pub temp_pass_schedules: Vec<TempPassSchedule>,
     /// Applications whose software statements others sign, and what each may do.

@@ -10,6 +10,20 @@ pub enum AuthenticationProblem {
     /// They are neither a bearer token nor a signed request.
     #[error("the Authorization header is neither \"Bearer <access token>\" nor a signed request")]
     Unreadable,
+    /// They are genuine or not: nobody that the configuration lists is known by them.
+    #[error(
+        "no caller of this server is known by these credentials; ask its operator for an entry in [[callers]]"
+    )]
+    CallerUnknown,
+    /// The token says that it is for somebody else.
+    #[error("the token is for another audience; ask its issuer for one whose aud is this server")]
+    TokenForOthers,
+    /// The token does not say until when it is good.
+    #[error("the token has no exp, and would be good for ever; ask its issuer for one that ends")]
+    TokenWithoutEnd,
+    /// The token's time is still to come.
+    #[error("the token is not valid yet (nbf); set the clocks, or wait")]
+    TokenNotYetValid,
     /// The access token is not one of this server's, or was changed on its way.
     #[error("the access token is not valid; ask for a new one")]
     TokenInvalid,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     call::CallContext,
+    credential::Credential,
     error::{Error, Result, Violation},
     id::{EnvironmentName, RequestorId},
 };
@@ -133,6 +134,7 @@ impl<T: Ord> From<Scope<T>> for Option<BTreeSet<T>> {
 #[derive(Debug, Clone)]
 pub struct Caller {
     grant: Arc<Grant>,
+    credential: Option<Arc<Credential>>,
     context: CallContext,
 }
 
@@ -155,7 +157,7 @@ impl Caller {
     ) -> Self {
         let permissions = permissions.into_iter().collect();
         let grant = Arc::new(Grant { name: name.into(), requestors, environments, permissions });
-        Self { grant, context: CallContext::default() }
+        Self { grant, credential: None, context: CallContext::default() }
     }
 
     /// Whoever reaches a server that asks for no authentication. It may do everything, which is why such a
@@ -169,6 +171,18 @@ impl Caller {
     #[must_use]
     pub fn in_call(self, context: CallContext) -> Self {
         Self { context, ..self }
+    }
+
+    /// The same caller, known by this.
+    #[must_use]
+    pub(crate) fn known_by(self, credential: Arc<Credential>) -> Self {
+        Self { credential: Some(credential), ..self }
+    }
+
+    /// What the configuration knows the caller by; absent where it does not list it.
+    #[must_use]
+    pub(crate) fn credential(&self) -> Option<&Arc<Credential>> {
+        self.credential.as_ref()
     }
 
     /// What goes along with the call to a backend.

@@ -183,6 +183,12 @@ pub enum Error {
     /// The caller did not show who it is.
     #[error("{0}")]
     NotAuthenticated(AuthenticationProblem),
+    /// The keys of the issuer of the caller's token are not there, so that nobody knows whether the token is good.
+    #[error("the keys of the token's issuer cannot be read at the moment; try again")]
+    IssuerUnavailable {
+        /// When it may be worth another try.
+        retry_after: Duration,
+    },
     /// The caller is known, but may not do this.
     #[error("caller {caller:?} lacks the permission {permission} for this requestor and environment")]
     PermissionMissing {
@@ -272,6 +278,7 @@ impl Error {
             Self::LiveCodesExhausted { retry_after, .. }
             | Self::LookupBudgetExhausted { retry_after, .. }
             | Self::UpstreamThrottled { retry_after, .. }
+            | Self::IssuerUnavailable { retry_after }
             | Self::Throttled { retry_after } => Some(*retry_after),
             Self::UpstreamUnavailable { retry_after, .. } => *retry_after,
             // Nobody knows when a watch ends; a second keeps clients from asking in a tight loop.
@@ -393,6 +400,12 @@ pub enum StoreError {
     /// A stored value is not what this version can read.
     #[error("a stored record cannot be read: {0}")]
     Corrupt(String),
+}
+
+impl From<AuthenticationProblem> for Error {
+    fn from(problem: AuthenticationProblem) -> Self {
+        Self::NotAuthenticated(problem)
+    }
 }
 
 impl From<Violation> for Error {

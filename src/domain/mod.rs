@@ -12,6 +12,7 @@ pub mod caller;
 pub mod clock;
 pub mod code;
 pub(crate) mod code_life;
+pub(crate) mod credential;
 pub mod device_info;
 pub mod error;
 pub mod fingerprint;

@@ -232,6 +232,7 @@ pub(crate) fn probable_causes(error: &Error) -> Vec<ProbableCause> {
         | Error::LiveCodesExhausted { .. }
         | Error::WatchesExhausted { .. }
         | Error::ServiceUnknown(_)
+        | Error::IssuerUnavailable { .. }
         | Error::PermissionMissing { .. }
         | Error::Unsupported(_)
         | Error::ShuttingDown
@@ -282,7 +283,11 @@ fn not_authenticated(problem: AuthenticationProblem) -> Vec<ProbableCause> {
     match problem {
         AuthenticationProblem::Missing => vec![NO_AUTHORIZATION],
         AuthenticationProblem::Unreadable => vec![WRONG_CREDENTIALS_HEADER],
-        AuthenticationProblem::SignatureInvalid => Vec::new(),
+        AuthenticationProblem::SignatureInvalid
+        | AuthenticationProblem::CallerUnknown
+        | AuthenticationProblem::TokenForOthers
+        | AuthenticationProblem::TokenWithoutEnd
+        | AuthenticationProblem::TokenNotYetValid => Vec::new(),
         AuthenticationProblem::TokenRefusedUpstream => vec![TOKEN_STALE, WRONG_HOST],
         AuthenticationProblem::TokenNotIssuedHere => vec![UNKNOWN_TOKEN, TOKEN_STALE],
         AuthenticationProblem::TokenInvalid => vec![TOKEN_STALE, WRONG_HOST],

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use super::{body::End, layer::Known, status::status_of};
+use super::{body::End, status::status_of};
 use crate::{
     domain::{
         authentication::AuthenticationProblem,
@@ -60,8 +60,7 @@ where
     if let Ok(caller) = caller_of(&request) {
         let deadline = end.as_ref().and_then(|end| end.deadline);
         let context = CallContext { deadline, ..caller.context().clone() };
-        let known: Known = Ok(caller.in_call(context));
-        request.extensions_mut().insert(known);
+        request.extensions_mut().insert(caller.in_call(context));
     }
     let mut answers = unary(request, work).await?.into_inner();
     let (sender, receiver) = mpsc::channel(ANSWERS_HELD + 1);
@@ -103,6 +102,6 @@ pub(super) fn origin_of<T>(request: &Request<T>) -> Origin {
 
 /// The caller that the face's layer found.
 fn caller_of<T>(request: &Request<T>) -> Result<Caller> {
-    let known = request.extensions().get::<Known>().cloned();
-    known.unwrap_or(Err(AuthenticationProblem::Missing)).map_err(Error::NotAuthenticated)
+    let caller = request.extensions().get::<Caller>().cloned();
+    caller.ok_or(Error::NotAuthenticated(AuthenticationProblem::Missing))
 }

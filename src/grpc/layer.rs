@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderMap, Request, Response, StatusCode, header::CONTENT_TYPE};
+use http::{HeaderMap, Request, Response, StatusCode, header::CONTENT_TYPE, request};
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, body::Body};
 use tower::Service;
@@ -19,15 +19,14 @@ use tracing::Instrument;
 use super::{
     body::{AnswerBody, End, code_of},
     deadline::deadline_of,
-    method::method_of,
+    method::{asks_nobody, method_of},
     status::{complete, status_of},
 };
 use crate::{
     domain::{
-        authentication::AuthenticationProblem,
         call::{CallContext, Deadline, TraceContext},
         caller::Caller,
-        error::Error,
+        error::{Error, Result},
         peer::Peer,
     },
     service::authentication::{Authenticators, Carrier, Evidence},
@@ -52,6 +51,37 @@ impl FaceLayer {
     pub(crate) fn around<S>(self: &Arc<Self>, inner: S, peer: Peer) -> FaceService<S> {
         FaceService { inner, face: Arc::clone(self), peer }
     }
+
+    /// The answer of `inner` to a call whose caller is known, or that is for everybody. No other one gets further than
+    /// here.
+    async fn answer<S, B>(
+        self: Arc<Self>,
+        mut inner: S,
+        request: Request<B>,
+        peer: Peer,
+        context: CallContext,
+        end: End,
+    ) -> std::result::Result<Response<Body>, Infallible>
+    where
+        S: Service<Request<B>, Response = Response<Body>, Error = Infallible>,
+    {
+        let (mut head, body) = request.into_parts();
+        if !asks_nobody(head.uri.path()) {
+            match self.caller(&head, &peer).await {
+                Ok(caller) => drop(head.extensions.insert(caller.in_call(context))),
+                Err(error) => return Ok(status_of(&error).into_http()),
+            }
+        }
+        head.extensions.insert(end);
+        inner.call(Request::from_parts(head, body)).await
+    }
+
+    /// Who makes a call.
+    async fn caller(&self, head: &request::Parts, peer: &Peer) -> Result<Caller> {
+        let carrier = Carrier::Headers(&head.headers);
+        let evidence = Evidence { peer, environment: None, method: &head.method, carrier };
+        Ok(self.callers.identify(&evidence).await?.caller)
+    }
 }
 
 /// The routes with what stands around every call of a connection.
@@ -62,23 +92,23 @@ pub(crate) struct FaceService<S> {
     peer: Peer,
 }
 
-/// Who makes a call, or why that is not known, which only a call that needs a caller is told.
-pub(super) type Known = Result<Caller, AuthenticationProblem>;
-
 impl<S, B> Service<Request<B>> for FaceService<S>
 where
-    S: Service<Request<B>, Response = Response<Body>, Error = Infallible>,
-    S::Future: Send + 'static,
+    S: Service<Request<B>, Response = Response<Body>, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + 'static,
+    B: Send + 'static,
 {
     type Response = Response<AnswerBody>;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = std::result::Result<Self::Response, Infallible>> + Send>>;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<std::result::Result<(), Infallible>> {
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+    fn call(&mut self, request: Request<B>) -> Self::Future {
         let method = method_of(request.uri().path());
         let mut record = self.face.telemetry.begin_call(method, request.headers());
         let end = End { deadline: deadline_of(request.headers()), face: Arc::clone(&self.face) };
@@ -89,23 +119,17 @@ where
             trace: TraceContext::of(request.headers()),
             relayed_token: None,
         };
-        let evidence = Evidence {
-            peer: &self.peer,
-            environment: None,
-            method: request.method(),
-            carrier: Carrier::Headers(request.headers()),
-        };
-        let known: Known =
-            self.face.callers.identify(&evidence).map(|identity| identity.caller.in_call(context));
-        request.extensions_mut().insert(known);
-        request.extensions_mut().insert(end.clone());
         if !is_grpc(request.headers()) {
             record.finish(Code::Unknown);
             let response = Response::builder().status(StatusCode::UNSUPPORTED_MEDIA_TYPE).body(Body::empty());
             let response = response.unwrap_or_default().map(|body| AnswerBody::new(body, None, end));
             return Box::pin(ready(Ok(response)));
         }
-        let answer = limit.limit(self.inner.call(request));
+        // The one that is ready is called, and its clone is asked next.
+        let next = self.inner.clone();
+        let inner = std::mem::replace(&mut self.inner, next);
+        let answer = Arc::clone(&self.face).answer(inner, request, self.peer.clone(), context, end.clone());
+        let answer = limit.limit(answer);
         Box::pin(async move {
             let answered = match record.span() {
                 Some(span) => answer.instrument(span).await,

@@ -24,6 +24,14 @@ const METHODS: [&str; 17] = [
     "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
 ];
 
+/// What is told to everybody: how the server is, which load balancers ask that have no credentials.
+const HEALTH: &str = "/grpc.health.v1.Health/";
+
+/// Whether a call is answered whoever makes it. Any other needs a caller, also one to a method that there is not.
+pub(super) fn asks_nobody(path: &str) -> bool {
+    path.starts_with(HEALTH)
+}
+
 /// The fully qualified name of the method that a request's path means.
 pub(super) fn method_of(path: &str) -> &'static str {
     let name = path.trim_start_matches('/');

@@ -42,6 +42,7 @@ pub(crate) fn classify(error: &Error) -> (ErrorReason, Code) {
         Error::Throttled { .. } => (ErrorReason::Throttled, Code::ResourceExhausted),
         Error::ServiceUnknown(_) => (ErrorReason::ServiceUnknown, Code::NotFound),
         Error::NotAuthenticated(_) => (ErrorReason::CallerNotAuthenticated, Code::Unauthenticated),
+        Error::IssuerUnavailable { .. } => (ErrorReason::IssuerUnavailable, Code::Unavailable),
         Error::PermissionMissing { .. } => (ErrorReason::PermissionMissing, Code::PermissionDenied),
         Error::Unsupported(_) => (ErrorReason::UnsupportedOperation, Code::Unimplemented),
         Error::StoreUnavailable(_) => (ErrorReason::StoreUnavailable, Code::Unavailable),

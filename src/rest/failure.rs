@@ -266,6 +266,7 @@ fn status_of(error: &Error) -> StatusCode {
         Error::LiveCodesExhausted { .. }
         | Error::WatchesExhausted { .. }
         | Error::StoreUnavailable(_)
+        | Error::IssuerUnavailable { .. }
         | Error::UpstreamUnavailable { .. }
         | Error::UpstreamCredentialsRefused { .. }
         | Error::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,

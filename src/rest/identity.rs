@@ -29,7 +29,7 @@ pub(super) async fn identify(
     let peer = head.extensions.get::<Peer>();
     let peer = peer.ok_or_else(|| Error::Internal("a call without a peer".to_owned()))?;
     let evidence = Evidence { peer, environment: Some(environment), method: &head.method, carrier };
-    let identity = face.callers.identify(&evidence).map_err(Error::NotAuthenticated)?;
+    let identity = face.callers.identify(&evidence).await?;
     identity.in_call(context).await
 }
 
@@ -41,7 +41,7 @@ pub(super) async fn identify(
 pub(super) async fn count(face: &Face, identity: &Identity, client: Address) -> Result<()> {
     match &identity.proof {
         Proof::Signature(nonce) => face.signed_request.count(nonce, client).await,
-        Proof::Connection | Proof::AccessToken(_) | Proof::UpstreamToken(_) => Ok(()),
+        Proof::Connection | Proof::Listed | Proof::AccessToken(_) | Proof::UpstreamToken(_) => Ok(()),
     }
 }
 
@@ -49,7 +49,7 @@ pub(super) async fn count(face: &Face, identity: &Identity, client: Address) -> 
 pub(super) fn authorization_type(proof: &Proof) -> &'static str {
     match proof {
         Proof::AccessToken(_) | Proof::UpstreamToken(_) => OAUTH2,
-        Proof::Connection | Proof::Signature(_) => "",
+        Proof::Connection | Proof::Listed | Proof::Signature(_) => "",
     }
 }
 
@@ -57,7 +57,7 @@ pub(super) fn authorization_type(proof: &Proof) -> &'static str {
 pub(super) fn application(proof: &Proof) -> Option<&SourceApplication> {
     match proof {
         Proof::AccessToken(application) => Some(application),
-        Proof::Connection | Proof::UpstreamToken(_) | Proof::Signature(_) => None,
+        Proof::Connection | Proof::Listed | Proof::UpstreamToken(_) | Proof::Signature(_) => None,
     }
 }
 

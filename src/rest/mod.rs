@@ -34,7 +34,7 @@ use axum::{
     Router,
     body::Body,
     middleware::{from_fn, from_fn_with_state},
-    routing::{delete, get, post},
+    routing::{MethodRouter, delete, get, post},
 };
 use http::{HeaderName, Method, Request, header};
 use hyper::body::Incoming;
@@ -107,19 +107,34 @@ pub(crate) fn connected(router: Router, peer: Peer) -> impl ConnectionService<Bo
     })
 }
 
+/// Every call there is: its method, its path, and who answers it.
+fn routes() -> [(Method, &'static str, MethodRouter<Face>); 9] {
+    [
+        (Method::POST, route::REGCODE, post(regcode::create)),
+        (Method::POST, route::REGCODE_JSON, post(regcode::create)),
+        (Method::POST, route::REGCODE_XML, post(regcode::create)),
+        (Method::GET, route::REGCODE_CODE, get(regcode::read)),
+        (Method::DELETE, route::REGCODE_CODE, delete(regcode::delete)),
+        (Method::DELETE, route::RESET, delete(reset::reset)),
+        (Method::DELETE, route::RESET_GENERIC, delete(reset::reset_generic)),
+        (Method::POST, route::REGISTER, post(client_registration::register)),
+        (Method::POST, route::TOKEN, post(client_registration::token)),
+    ]
+}
+
+/// The method and path of every call there is, for tests that must not forget one.
+#[must_use]
+pub fn calls() -> Vec<(Method, &'static str)> {
+    routes().into_iter().map(|(method, path, _)| (method, path)).collect()
+}
+
 /// The face: its paths.
 pub(crate) fn router(parts: Parts) -> Router {
     let cors = cors(&parts.cors_origins);
     let face = Arc::new(parts);
-    let router = Router::new()
-        .route(route::REGCODE, post(regcode::create))
-        .route(route::REGCODE_JSON, post(regcode::create))
-        .route(route::REGCODE_XML, post(regcode::create))
-        .route(route::REGCODE_CODE, get(regcode::read).delete(regcode::delete))
-        .route(route::RESET, delete(reset::reset))
-        .route(route::RESET_GENERIC, delete(reset::reset_generic))
-        .route(route::REGISTER, post(client_registration::register))
-        .route(route::TOKEN, post(client_registration::token))
+    let router = routes()
+        .into_iter()
+        .fold(Router::new(), |router, (_, path, handler)| router.route(path, handler))
         .fallback(passthrough::other_path)
         .method_not_allowed_fallback(failure::method_not_allowed)
         .layer(from_fn(around::refuse));

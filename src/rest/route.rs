@@ -126,6 +126,13 @@ mod tests {
     }
 
     #[test]
+    fn every_path_has_a_name_for_metrics() {
+        for (_, path) in crate::rest::calls() {
+            assert_eq!(route_of(Some(path)), path);
+        }
+    }
+
+    #[test]
     fn segments_of_dots_are_found_however_they_are_written() {
         for path in ["/.", "/a/../b", "/a/%2e/b", "/a/.%2E", "/%2E%2e/"] {
             assert!(has_dot_segments(path), "{path}");

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use http::Method;
 
 use super::{
@@ -83,11 +84,13 @@ impl SignedRequestService {
     }
 }
 
+#[async_trait]
 impl Authenticator for SignedRequestService {
     /// The proof is the nonce by which the request [counts](SignedRequestService::count).
-    fn identify(&self, evidence: &Evidence<'_>) -> Result<Option<Identity>, AuthenticationProblem> {
+    async fn identify(&self, evidence: &Evidence<'_>) -> Result<Option<Identity>> {
         let Credentials::Other(line) = evidence.credentials() else { return Ok(None) };
-        SignedRequest::parse(line).map(|request| self.signer(&request, evidence.method)).transpose()
+        let request = SignedRequest::parse(line);
+        Ok(request.map(|request| self.signer(&request, evidence.method)).transpose()?)
     }
 }
 
@@ -130,13 +133,12 @@ fn check_time(now: Timestamp, request_time: &str) -> Result<Timestamp, Authentic
 
 #[cfg(test)]
 mod tests {
-    use arc_swap::ArcSwap;
 
     use super::*;
     use crate::{
         config::{Config, ValidConfig},
         domain::clock::ManualClock,
-        service::policy::Policy,
+        service::policy::{Policy, PresentPolicy},
         store::embedded::{EmbeddedOptions, EmbeddedStore},
         telemetry::CapturedLog,
     };
@@ -150,7 +152,7 @@ mod tests {
         let options = EmbeddedOptions { free_space_reserve: 0, ..options };
         let ledger = EmbeddedStore::open(options).expect("opens").ports().ledger;
         let policy = Policy::new(&ValidConfig::read(Config::default()).expect("valid"));
-        let policy = Arc::new(ArcSwap::from_pointee(policy));
+        let policy = Arc::new(PresentPolicy::new(policy));
         let service = SignedRequestService::new(Arc::clone(&ledger), policy, clock);
         let nonce = |name: &[u8]| Nonce {
             key: LedgerKey { kind: "request_nonce", name: name.to_vec() },

@@ -1,6 +1,7 @@
 //! Both faces as their clients meet them: the real application in this process, over a real socket, with a clock and
 //! randomness that the test holds.
 
+mod access;
 mod grpc;
 mod rest;
 mod support;

@@ -5,10 +5,16 @@ use std::time::Duration;
 use tonic::Status;
 use tonic_types::StatusExt;
 
+#[path = "../support/any_call.rs"]
+pub mod any_call;
+#[path = "../support/caller.rs"]
+pub mod caller;
 #[path = "../support/certificates.rs"]
 pub mod certificates;
 #[path = "../support/http.rs"]
 pub mod http;
+#[path = "../support/issuer.rs"]
+pub mod issuer;
 #[path = "../support/raw.rs"]
 pub mod raw;
 #[path = "../support/request.rs"]

@@ -2,6 +2,7 @@
 
 mod audit;
 mod bridge;
+mod callers;
 mod client;
 mod command_line;
 mod crash;

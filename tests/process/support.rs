@@ -1,5 +1,8 @@
 //! What the tests of this binary share; its files are shared with other binaries.
 
+#[allow(dead_code, reason = "it has more than this binary needs")]
+#[path = "../support/caller.rs"]
+pub mod caller;
 #[path = "../support/certificates.rs"]
 #[allow(dead_code, reason = "it has more than this binary needs")]
 pub mod certificates;

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use passbridge::{
     backend::{
         LocalBackend, LocalParts,
@@ -19,7 +18,7 @@ use passbridge::{
         RegistrationService,
         backends::Backends,
         budget::LookupBudget,
-        policy::{Place, Policy},
+        policy::{Place, Policy, PresentPolicy},
         registration::Parts,
     },
     store::embedded::{EmbeddedOptions, EmbeddedStore},
@@ -97,7 +96,7 @@ impl Replicas {
         });
         RegistrationService::new(Parts {
             store: self.store.clone(),
-            policy: Arc::new(ArcSwap::from_pointee(policy)),
+            policy: Arc::new(PresentPolicy::new(policy)),
             clock: self.clock.clone(),
             randomness: Arc::new(OsRandomness),
             backends: Backends::new(local),

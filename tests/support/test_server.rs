@@ -9,8 +9,8 @@ use std::{
 };
 
 use passbridge::{
-    app::{App, StartError, Surroundings},
-    config::{Config, Environment, HumanDuration, Requestor},
+    app::{App, Reload, StartError, Surroundings},
+    config::{Config, ConfigError, Environment, HumanDuration, Requestor},
     domain::{
         clock::{ManualClock, Timestamp},
         code::DEFAULT_ALPHABET,
@@ -41,7 +41,8 @@ pub struct TestServer {
     rest: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<Result<(), StartError>>>,
-    data: PathBuf,
+    config: Config,
+    reload: Reload,
     _folder: TempDir,
 }
 
@@ -64,22 +65,23 @@ impl TestServer {
         // A test's end waits for nobody.
         config.runtime.drain_timeout = HumanDuration::from_secs(0);
         change(&mut config);
-        let data = config.store.path.clone();
+        let started_with = config.clone();
         let clock = ManualClock::new(Timestamp::from_millis(START));
         let randomness = Arc::new(SteeredRandomness::default());
         let surroundings = Surroundings { clock: clock.clone(), randomness: randomness.clone() };
         let (stop, stopped) = oneshot::channel();
-        let (say_address, address) = mpsc::channel();
+        let (say, started) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(async {
                 let app = App::build(config, surroundings, None).await?;
-                say_address.send((app.grpc_address()?, app.rest_address()?)).expect("the test waits for it");
+                let started = (app.grpc_address()?, app.rest_address()?, app.reload_handle());
+                say.send(started).expect("the test waits for it");
                 // Ends also when the test drops its side.
                 app.serve(async { stopped.await.unwrap_or_default() }).await
             })
         });
-        let Ok((address, rest)) = address.recv() else {
+        let Ok((address, rest, reload)) = started.recv() else {
             panic!("the server did not start: {:?}", thread.join());
         };
         Self {
@@ -89,7 +91,8 @@ impl TestServer {
             rest,
             stop: Some(stop),
             thread: Some(thread),
-            data,
+            config: started_with,
+            reload,
             _folder: folder,
         }
     }
@@ -101,12 +104,19 @@ impl TestServer {
 
     /// The data folder.
     pub fn data(&self) -> PathBuf {
-        self.data.clone()
+        self.config.store.path.clone()
     }
 
     /// Where REST is served.
     pub fn rest_address(&self) -> SocketAddr {
         self.rest
+    }
+
+    /// Takes the configuration that it was started with, but for what `change` does.
+    pub fn reload(&self, change: impl FnOnce(&mut Config)) -> Result<bool, ConfigError> {
+        let mut config = self.config.clone();
+        change(&mut config);
+        self.reload.apply(config)
     }
 
     /// A connection of its own.

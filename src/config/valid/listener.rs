@@ -22,9 +22,17 @@ pub enum CorsOrigin {
 pub(super) fn exposure(config: &Config) -> Vec<Violation> {
     let is_loopback = |address: SocketAddr| address.ip().to_canonical().is_loopback();
     let mut violations = Vec::new();
+    if config.grpc.auth == Auth::None && !config.callers.is_empty() {
+        violations.push(Violation::new(
+            "grpc.auth",
+            "is \"none\", by which nobody is asked who they are, and callers are listed; set grpc.auth = \"callers\", or \
+             leave the entries of [[callers]] out",
+        ));
+    }
     let unsafe_grpc = [
         match config.grpc.auth {
             Auth::None => Some("set grpc.auth = \"callers\", since \"none\" asks nobody who they are"),
+            Auth::Callers => None,
         },
         match config.grpc.tls.mode() {
             TlsMode::Off => Some(

@@ -1,8 +1,10 @@
 //! A configuration that can be used: everything in it is checked and in domain types. This is the one place that checks
 //! values; it reads nothing, so that whatever it says depends on what it is given alone.
 
+mod caller;
 mod client;
 mod environment;
+mod issuer;
 mod limits;
 mod listener;
 mod log;
@@ -14,8 +16,11 @@ mod upstream;
 
 use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc};
 
+pub use caller::CallerPolicy;
 pub use client::{ApplicationPolicy, ClientPolicy, LegacyKeyPolicy};
 pub use environment::{Environments, ValidEnvironment, ValidRequestor, VerificationPage};
+pub(super) use issuer::is_url;
+pub(crate) use issuer::{IssuerKeys, ValidIssuer};
 pub use listener::CorsOrigin;
 pub use network::TrustedProxies;
 pub use schedule::Schedule;
@@ -46,6 +51,10 @@ pub struct ValidConfig {
     pub upstreams: BTreeMap<EnvironmentName, ValidUpstream>,
     /// What REST clients may be.
     pub clients: ClientPolicy,
+    /// Who may call over gRPC.
+    pub callers: CallerPolicy,
+    /// Whose JWTs callers may show.
+    pub(crate) issuers: Vec<ValidIssuer>,
     /// Resets at set times.
     pub schedules: Vec<Schedule>,
     /// The shape of new codes.
@@ -75,6 +84,10 @@ impl ValidConfig {
         let schedules = environments.as_ref().and_then(|environments| {
             violations.take_all(schedule::schedules(&config.temp_pass_schedules, environments))
         });
+        let callers = environments.as_ref().and_then(|environments| {
+            violations.take_all(CallerPolicy::new(&config.callers, &config.grpc.jwt, environments))
+        });
+        let issuers = violations.take_all(issuer::issuers(&config.grpc.jwt, files));
         let upstreams = violations.take_all(upstream::upstreams(&config.environments, files));
         let key_ring = violations.take(key_ring(&config, files));
         // Its time is another's to judge, who keeps it up to date too.
@@ -84,6 +97,8 @@ impl ValidConfig {
                 environments: environments?,
                 upstreams: upstreams?,
                 clients: clients?,
+                callers: callers?,
+                issuers: issuers?,
                 schedules: schedules?,
                 code_format: code_format?,
                 cors_origins: cors_origins?,

@@ -1,7 +1,9 @@
 //! Callers that are asked for nothing.
 
+use async_trait::async_trait;
+
 use super::{Authenticator, Evidence, Identity, Proof};
-use crate::domain::{authentication::AuthenticationProblem, caller::Caller};
+use crate::domain::{caller::Caller, error::Result};
 
 /// Takes every call that reaches a server which asks for no credentials: it listens on loopback addresses only.
 #[derive(Debug)]
@@ -13,8 +15,9 @@ impl Default for Anonymous {
     }
 }
 
+#[async_trait]
 impl Authenticator for Anonymous {
-    fn identify(&self, _: &Evidence<'_>) -> Result<Option<Identity>, AuthenticationProblem> {
+    async fn identify(&self, _: &Evidence<'_>) -> Result<Option<Identity>> {
         Ok(Some(Identity { caller: self.0.clone(), proof: Proof::Connection }))
     }
 }

@@ -4,15 +4,18 @@
 //!
 //! | proof | who knows it | over |
 //! |---|---|---|
-//! | the connection itself | [`Anonymous`] | gRPC |
+//! | the connection itself | [`Anonymous`] | gRPC, `grpc.auth = "none"` |
+//! | a token of a caller that is listed | [`CallerTokens`] | gRPC, `grpc.auth = "callers"` |
 //! | an access token of the upstream | [`UpstreamClients`] | REST |
 //! | an access token of this server | [`ClientRegistrationService`](super::ClientRegistrationService) | REST |
 //! | a signature over the request | [`SignedRequestService`](super::signed_request::SignedRequestService) | REST |
 //!
-//! One more kind is one more [`Authenticator`], with its variant of [`Proof`]. Recognizing reads nothing but memory; what
-//! the store has to say about a proof is asked afterwards.
+//! One more kind is one more [`Authenticator`], with its variant of [`Proof`]. Recognizing does not read the store: what
+//! that has to say about a proof is asked afterwards.
 
 mod anonymous;
+mod caller_token;
+mod issuer;
 mod upstream_client;
 
 #[cfg(test)]
@@ -20,6 +23,7 @@ mod tests;
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use http::{HeaderMap, Method, header::AUTHORIZATION};
 
 use super::signed_request::Nonce;
@@ -29,15 +33,18 @@ use crate::domain::{
 };
 
 pub(crate) use anonymous::Anonymous;
+pub(crate) use caller_token::CallerTokens;
+pub(crate) use issuer::{Issuer, Issuers, KeySource, ServedKeys};
 pub(crate) use upstream_client::{UpstreamClients, UpstreamToken};
 
 /// Recognizes callers by one kind of proof.
+#[async_trait]
 pub(crate) trait Authenticator: Send + Sync {
     /// Who makes the call; `None` where it shows nothing of the kind that this knows.
     ///
     /// # Errors
     /// Where it shows something of this kind that is not good.
-    fn identify(&self, evidence: &Evidence<'_>) -> Result<Option<Identity>, AuthenticationProblem>;
+    async fn identify(&self, evidence: &Evidence<'_>) -> Result<Option<Identity>>;
 }
 
 /// What a call shows of who makes it. It shows itself to no log.
@@ -111,6 +118,8 @@ pub(crate) struct Identity {
 pub(crate) enum Proof {
     /// That it reached a server which asks for nothing else.
     Connection,
+    /// What the configuration knows the caller by.
+    Listed,
     /// An access token of this server, of a client of this application.
     AccessToken(SourceApplication),
     /// An access token of the upstream.
@@ -127,7 +136,7 @@ impl Identity {
     pub(crate) async fn in_call(self, context: CallContext) -> Result<Self> {
         let relayed_token = match &self.proof {
             Proof::UpstreamToken(token) => Some(token.relayed().await?),
-            Proof::Connection | Proof::AccessToken(_) | Proof::Signature(_) => None,
+            Proof::Connection | Proof::Listed | Proof::AccessToken(_) | Proof::Signature(_) => None,
         };
         let caller = self.caller.in_call(CallContext { relayed_token, ..context });
         Ok(Self { caller, ..self })
@@ -149,17 +158,18 @@ impl Authenticators {
     ///
     /// # Errors
     /// Where the call shows nothing that is known, or something that is not good.
-    pub(crate) fn identify(&self, evidence: &Evidence<'_>) -> Result<Identity, AuthenticationProblem> {
+    pub(crate) async fn identify(&self, evidence: &Evidence<'_>) -> Result<Identity> {
         for authenticator in &*self.0 {
-            if let Some(identity) = authenticator.identify(evidence)? {
+            if let Some(identity) = authenticator.identify(evidence).await? {
                 return Ok(identity);
             }
         }
-        Err(match evidence.credentials() {
+        let problem = match evidence.credentials() {
             Credentials::None => AuthenticationProblem::Missing,
             Credentials::Bearer(_) => AuthenticationProblem::TokenInvalid,
             Credentials::Other(_) | Credentials::Ambiguous => AuthenticationProblem::Unreadable,
-        })
+        };
+        Err(problem.into())
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::{fmt, sync::Arc};
 
+use async_trait::async_trait;
+
 use super::{Authenticator, Credentials, Evidence, Identity, Proof};
 use crate::{
     domain::{
-        authentication::AuthenticationProblem,
         backend::RegistrationRelay,
         call::RelayedToken,
         caller::{Caller, Permission, Scope},
@@ -27,8 +28,9 @@ impl UpstreamClients {
     }
 }
 
+#[async_trait]
 impl Authenticator for UpstreamClients {
-    fn identify(&self, evidence: &Evidence<'_>) -> Result<Option<Identity>, AuthenticationProblem> {
+    async fn identify(&self, evidence: &Evidence<'_>) -> Result<Option<Identity>> {
         let Some(environment) = evidence.environment else { return Ok(None) };
         let policy = self.policy.load();
         let Some(upstream) = policy.relaying_upstream(environment) else { return Ok(None) };

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use quick_cache::sync::Cache;
 use uuid::Uuid;
 
@@ -143,11 +144,12 @@ impl ClientRegistrationService {
     }
 }
 
+#[async_trait]
 impl Authenticator for ClientRegistrationService {
     /// Takes every access token of a call that says its environment.
-    fn identify(&self, evidence: &Evidence<'_>) -> Result<Option<Identity>, AuthenticationProblem> {
+    async fn identify(&self, evidence: &Evidence<'_>) -> Result<Option<Identity>> {
         match (evidence.environment, evidence.credentials()) {
-            (Some(environment), Credentials::Bearer(token)) => self.client(token, environment).map(Some),
+            (Some(environment), Credentials::Bearer(token)) => Ok(Some(self.client(token, environment)?)),
             _ => Ok(None),
         }
     }

@@ -82,7 +82,7 @@ mod tests {
                 ClientRegistrationService, MintStatement, Parts, RegisterClient, Revocation,
             },
             master_key::MasterKey,
-            policy::Policy,
+            policy::{Policy, PresentPolicy},
         },
         store::embedded::{EmbeddedOptions, EmbeddedStore},
         telemetry::CapturedLog,
@@ -100,7 +100,7 @@ mod tests {
         let parts = Parts {
             ledger: Arc::clone(ledger),
             master_key: Arc::new(master_key.expect("loads")),
-            policy: Arc::new(ArcSwap::from_pointee(policy)),
+            policy: Arc::new(PresentPolicy::new(policy)),
             clock: clock.clone(),
             randomness: Arc::new(OsRandomness),
         };

@@ -2,14 +2,16 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use arc_swap::ArcSwap;
 use reqwest::Url;
 
 use crate::{
-    config::{ClientPolicy, Environments, Schedule, ValidConfig},
+    config::{CallerPolicy, ClientPolicy, Environments, Schedule, ValidConfig},
     domain::{
+        authentication::AuthenticationProblem,
         backend::UpstreamBackends,
+        caller::Caller,
         code::{Code, CodeFormat},
+        credential::Credential,
         error::Violation,
         id::{EnvironmentName, MvpdId},
         registration::{CodeKey, UpstreamApi},
@@ -17,10 +19,13 @@ use crate::{
     },
 };
 
+mod present;
+
 pub use crate::domain::id::Place;
+pub use present::PresentPolicy;
 
 /// The present policy; a reload replaces it for the calls that begin after it.
-pub type SharedPolicy = Arc<ArcSwap<Policy>>;
+pub type SharedPolicy = Arc<PresentPolicy>;
 
 /// What the operator configured.
 #[derive(Debug)]
@@ -29,6 +34,7 @@ pub struct Policy {
     upstreams: BTreeMap<EnvironmentName, UpstreamBackends>,
     /// What REST clients may be.
     pub clients: ClientPolicy,
+    callers: CallerPolicy,
     /// Resets at set times.
     pub schedules: Vec<Schedule>,
     /// The shape of new codes.
@@ -54,6 +60,7 @@ impl Policy {
             environments: config.environments.clone(),
             upstreams: BTreeMap::new(),
             clients: config.clients.clone(),
+            callers: config.callers.clone(),
             schedules: config.schedules.clone(),
             code_format: config.code_format.clone(),
             max_live_codes: config.written.codes.max_live_codes,
@@ -75,6 +82,24 @@ impl Policy {
     /// Where there is no default one.
     pub fn environment_of_host(&self, authority: &str) -> Result<EnvironmentName, Violation> {
         self.environments.environment_of_host(authority)
+    }
+
+    /// The listed caller that is known by this.
+    ///
+    /// # Errors
+    /// Where nobody is.
+    pub(crate) fn caller(&self, credential: Arc<Credential>) -> Result<Caller, AuthenticationProblem> {
+        self.callers.caller(credential)
+    }
+
+    /// A caller as this policy has it, for a call that outlives the policy that it began under.
+    ///
+    /// # Errors
+    /// Where it is no longer listed.
+    pub(crate) fn renewed(&self, caller: &Caller) -> Result<Caller, AuthenticationProblem> {
+        let Some(credential) = caller.credential() else { return Ok(caller.clone()) };
+        let renewed = self.caller(Arc::clone(credential))?;
+        Ok(renewed.in_call(caller.context().clone()))
     }
 
     /// Every environment.

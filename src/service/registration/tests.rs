@@ -1,6 +1,5 @@
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use futures_util::TryStreamExt;
 use uuid::Uuid;
 
@@ -18,7 +17,7 @@ use crate::{
         randomness::OsRandomness,
         registration::RegistrationRequest,
     },
-    service::policy::Policy,
+    service::policy::{Policy, PresentPolicy},
     store::embedded::{EmbeddedOptions, EmbeddedStore},
     telemetry::CapturedLog,
 };
@@ -50,7 +49,7 @@ fn fixture() -> Fixture {
     let budget = LookupBudget::new(Arc::clone(&store.limits), 10, 600);
     let service = RegistrationService::new(Parts {
         store,
-        policy: Arc::new(ArcSwap::from_pointee(policy)),
+        policy: Arc::new(PresentPolicy::new(policy)),
         clock: clock.clone(),
         randomness: Arc::new(OsRandomness),
         backends: Backends::new(local),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_core::stream::BoxStream;
 use futures_util::{StreamExt, stream};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use uuid::Uuid;
 
 use super::{
@@ -51,6 +51,10 @@ struct Watch {
     signals: Signals,
     /// The record as it was last told.
     told: Registration,
+    /// Who watches.
+    caller: Caller,
+    /// Tells when that may have changed what the caller may do.
+    replacements: watch::Receiver<()>,
     // Has the upstream asked for as long as it lives, where there is one.
     _poll: Option<Arc<Poll>>,
     // Counts the watch for as long as it lives.
@@ -76,6 +80,9 @@ impl RegistrationService {
         request: WatchRegistration,
     ) -> Result<BoxStream<'static, Result<WatchEvent>>> {
         let WatchRegistration { lookup, id } = request;
+        // Before the caller is looked at, so that no change falls between the two.
+        let replacements = self.policy().replacements();
+        let caller = &self.policy().load().renewed(caller)?;
         caller.require(Permission::CodesRead, &lookup.place.environment, &lookup.place.requestor)?;
         let permit = Arc::clone(&self.inner.watches)
             .try_acquire_owned()
@@ -98,7 +105,16 @@ impl RegistrationService {
         }
         let told = entry.registration.clone();
         let poll = self.poll(&told)?;
-        let watch = Watch { service: self.clone(), key, signals, told, _poll: poll, _permit: permit };
+        let watch = Watch {
+            service: self.clone(),
+            key,
+            signals,
+            told,
+            caller: caller.clone(),
+            replacements,
+            _poll: poll,
+            _permit: permit,
+        };
         let start = Step::First(Box::new(watch), Box::new(entry));
         Ok(stream::unfold(start, |step| step.next()).boxed())
     }
@@ -160,7 +176,13 @@ impl Watch {
         (Ok(WatchEvent::State(Box::new(view))), next)
     }
 
-    /// Waits until the record is no longer pending.
+    /// Sees to it that the caller may still watch, by the present policy.
+    fn check_caller(&mut self) -> Result<()> {
+        self.caller = self.service.policy().load().renewed(&self.caller)?;
+        self.caller.require(Permission::CodesRead, &self.key.environment, &self.key.requestor)
+    }
+
+    /// Waits until the record is no longer pending, or the caller may no longer know.
     async fn end(&mut self) -> Result<State> {
         let parts = Arc::clone(&self.service.inner);
         let clock = &parts.parts.clock;
@@ -173,6 +195,10 @@ impl Watch {
                     false
                 }
                 () = clock.sleep_until(self.told.expire_time) => true,
+                Ok(()) = self.replacements.changed() => {
+                    self.check_caller()?;
+                    continue;
+                }
             };
             let entry = parts.parts.store.codes.get(&self.key).await?;
             match entry.filter(|entry| entry.registration.id == self.told.id) {

@@ -81,11 +81,14 @@ impl Batch {
     }
 
     fn reset(&self, item: BatchItem) -> Reset {
-        let (service, caller, origin) = (self.service.clone(), self.caller.clone(), self.origin.clone());
+        let (service, origin) = (self.service.clone(), self.origin.clone());
+        // A batch may go on for long: what its caller may do by now counts.
+        let caller = service.policy().load().renewed(&self.caller);
         Box::pin(async move {
-            let outcome = match item.request {
-                Ok(request) => service.reset_here(&caller, &origin, &request).await,
-                Err(error) => Err(error),
+            let outcome = match (item.request, caller) {
+                (Ok(request), Ok(caller)) => service.reset_here(&caller, &origin, &request).await,
+                (Ok(_), Err(problem)) => Err(problem.into()),
+                (Err(error), _) => Err(error),
             };
             BatchAnswer { id: item.id, outcome }
         })

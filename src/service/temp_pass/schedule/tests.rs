@@ -3,7 +3,6 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use aws_lc_rs::hmac;
 use futures_util::stream::BoxStream;
@@ -22,7 +21,12 @@ use crate::{
         randomness::OsRandomness,
         temp_pass::{TempPassKey, TempPassRule, Trial, TrialIdentity, TrialView},
     },
-    service::{audit::AuditLog, backends::Backends, policy::Policy, temp_pass::Parts},
+    service::{
+        audit::AuditLog,
+        backends::Backends,
+        policy::{Policy, PresentPolicy},
+        temp_pass::Parts,
+    },
     store::embedded::{EmbeddedOptions, EmbeddedStore},
     telemetry::CapturedLog,
 };
@@ -81,7 +85,7 @@ impl Bench {
         });
         let service = TempPassService::new(Parts {
             backends: Backends::new(local),
-            policy: Arc::new(ArcSwap::from_pointee(policy)),
+            policy: Arc::new(PresentPolicy::new(policy)),
             audit: AuditLog::new(clock.clone(), key, self.store.limits.clone(), None),
             tasks: TaskTracker::new(),
         });
@@ -232,7 +236,7 @@ async fn a_schedule_that_is_changed_begins_anew() {
     bench.clock.advance(HOUR);
     // Half past noon is over when the schedule comes to mean it.
     let config: Config = toml::from_str(&CONFIG.replace("0 0 *", "30 12 *")).expect("deserializes");
-    scheduler.service.policy().store(Arc::new(Policy::new(&ValidConfig::read(config).expect("valid"))));
+    scheduler.service.policy().replace(Policy::new(&ValidConfig::read(config).expect("valid")));
     look(&scheduler).await;
     look(&scheduler).await;
     assert_eq!(bench.runs(), []);

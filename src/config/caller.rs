@@ -1,0 +1,37 @@
+//! `[[callers]]`
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A caller of gRPC where `grpc.auth = "callers"`: what it is known by, and what it may do, which is requestors ×
+/// environments × permissions. DeviceInfoService and reflection are for every caller. Reloaded on SIGHUP.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct CallerEntry {
+    /// The name by which the audit log and budgets know it. Two entries of one name are one caller, which may show either of
+    /// two proofs: so that a token can be replaced without a gap.
+    pub name: String,
+    /// The SHA-256, in lower-case hexadecimal digits, of a token that the caller sends as `Authorization: Bearer`;
+    /// `passbridge caller new` makes one. An entry has either this or another proof.
+    pub token_hash: Option<String>,
+    /// Whom an issuer's tokens mean that are this caller's: `{ issuer = "…", subject = "…" }`.
+    pub jwt: Option<JwtSubject>,
+    /// The requestors that it may act for; empty means all of them.
+    pub requestors: Vec<String>,
+    /// The environments that it may act in; empty means all of them.
+    pub environments: Vec<String>,
+    /// What it may do: `codes.create`, `codes.read`, `codes.delete`, `temp_passes.authorize`, `temp_passes.read`,
+    /// `temp_passes.reset`, `temp_passes.reset_all`. Empty means none of these.
+    pub permissions: Vec<String>,
+}
+
+/// Whom an issuer's tokens mean.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct JwtSubject {
+    /// What the tokens say in `iss`: the issuer of one of `[[grpc.jwt]]`.
+    pub issuer: String,
+    /// What the tokens say in `sub`. A part between colons that is `*` stands for any:
+    /// `system:serviceaccount:*:player`. An entry without `*` goes before one with.
+    pub subject: String,
+}

@@ -1,0 +1,96 @@
+//! Reads the key set of an issuer of JWTs from its URL.
+
+use std::{error::Error, fs, path::PathBuf, time::Duration};
+
+use async_trait::async_trait;
+use http::{
+    HeaderMap, StatusCode,
+    header::{ACCEPT, CACHE_CONTROL},
+};
+use reqwest::{Certificate, Client, Url};
+
+use crate::{
+    outbound,
+    service::authentication::{KeySource, ServedKeys},
+};
+
+/// How long one reading may take.
+const TIME_MAX: Duration = Duration::from_secs(5);
+
+/// The largest key set, in bytes.
+const SIZE_MAX: usize = 256 * 1024;
+
+/// Where a key set is, and how its server is asked.
+pub(crate) struct JwksClient {
+    client: Client,
+    url: Url,
+    token_file: Option<PathBuf>,
+}
+
+impl JwksClient {
+    /// A client that believes these certificates, or those that the machine trusts where there are none, and sends the token that
+    /// the file holds by then.
+    ///
+    /// # Errors
+    /// Where no client can be made of that.
+    pub(crate) fn new(
+        url: Url,
+        ca: Option<Vec<Certificate>>,
+        token_file: Option<PathBuf>,
+    ) -> Result<Self, String> {
+        let client = outbound::client_for(&[&url]).timeout(TIME_MAX);
+        let client = match ca {
+            Some(ca) => client.tls_certs_only(ca),
+            None => client,
+        };
+        let client = client.build().map_err(|error| causes(&error))?;
+        Ok(Self { client, url, token_file })
+    }
+}
+
+#[async_trait]
+impl KeySource for JwksClient {
+    async fn read(&self) -> Result<ServedKeys, String> {
+        let mut request =
+            self.client.get(self.url.clone()).header(ACCEPT, "application/jwk-set+json, application/json");
+        if let Some(file) = &self.token_file {
+            // Read each time: whoever issues it replaces it again and again.
+            let token = fs::read_to_string(file);
+            let token = token.map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
+            request = request.bearer_auth(token.trim());
+        }
+        let url = &self.url;
+        let mut response = request.send().await.map_err(|error| causes(&error))?;
+        if response.status() != StatusCode::OK {
+            return Err(format!("{url} answers {}", response.status()));
+        }
+        let max_age = max_age(response.headers());
+        let mut text = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| causes(&error))? {
+            if text.len() + chunk.len() > SIZE_MAX {
+                return Err(format!("what {url} serves has more than {SIZE_MAX} bytes"));
+            }
+            text.extend_from_slice(&chunk);
+        }
+        Ok(ServedKeys { text, max_age })
+    }
+}
+
+/// An error and what led to it.
+fn causes(error: &reqwest::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+/// How long an answer may be kept (RFC 9111, section 5.2.2.1).
+fn max_age(headers: &HeaderMap) -> Option<Duration> {
+    let directives = headers.get(CACHE_CONTROL)?.to_str().ok()?.split(',');
+    let seconds = directives.filter_map(|directive| directive.trim().strip_prefix("max-age=")).next()?;
+    seconds.trim_matches('"').parse().ok().map(Duration::from_secs)
+}

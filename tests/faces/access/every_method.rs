@@ -1,0 +1,247 @@
+//! Every method that the descriptor sets have.
+
+use bytes::Bytes;
+use passbridge::{
+    config::CallerEntry,
+    domain::caller::Permission,
+    proto::{
+        FILE_DESCRIPTOR_SET,
+        v1::{
+            BatchResetTempPassRequest, BatchResetTempPassResponse, DecodeDeviceInfoRequest,
+            EncodeDeviceInfoRequest, GetTempPassRequest, HashIdentifierRequest, NormalizeDeviceInfoRequest,
+            batch_reset_temp_pass_request::Item, normalize_device_info_request::Device,
+            reset_flexible_temp_pass_request::Target as FlexibleTarget, reset_temp_pass_request::Target,
+        },
+    },
+};
+use prost::Message;
+use tonic::{Code, Status};
+use tonic_reflection::pb::{v1, v1alpha};
+
+use crate::{
+    grpc::temp_pass::{authorize, reset, reset_flexible},
+    support::{
+        any_call::first_answer,
+        caller::{caller, list, token_of, with_token},
+        request::{REQUESTOR, create, delete, get, roku, watch},
+        rest::DEVICE_INFO,
+        status::refused,
+        test_server::{TestServer, environment},
+    },
+};
+
+const ADMIN: &str = "admin";
+const FOREIGN: &str = "of another requestor";
+const ELSEWHERE: &str = "of another environment";
+const PERMITTED_NOTHING: &str = "without permissions";
+
+/// Whom a method is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum For {
+    Everybody,
+    AnyCaller,
+    CallersWith(Permission),
+}
+
+/// A method as a call of it is made: for whom it is, and a message that it can answer.
+struct Call {
+    method: String,
+    is_for: For,
+    message: Vec<u8>,
+}
+
+/// Every method that there is.
+fn methods() -> Vec<String> {
+    let sets = [
+        FILE_DESCRIPTOR_SET,
+        tonic_health::pb::FILE_DESCRIPTOR_SET,
+        v1::FILE_DESCRIPTOR_SET,
+        v1alpha::FILE_DESCRIPTOR_SET,
+    ];
+    let mut methods = Vec::new();
+    for set in sets {
+        for file in prost_types::FileDescriptorSet::decode(set).expect("decodes").file {
+            for service in &file.service {
+                let names = service
+                    .method
+                    .iter()
+                    .map(|method| format!("/{}.{}/{}", file.package(), service.name(), method.name()));
+                methods.extend(names);
+            }
+        }
+    }
+    methods
+}
+
+/// How a method is called. One that is not here fails the test: say for whom it is.
+async fn call(server: &TestServer, method: &str) -> Call {
+    let request = with_token(&token_of(ADMIN), create());
+    let created = server.codes().create_registration_code(request).await.expect("creates").into_inner();
+    let code = created.registration_code.expect("has a code").code;
+    let by_device = || reset(Target::DeviceId("device".to_owned()));
+    let (service, name) = method.trim_start_matches('/').split_once('/').expect("a service and a name");
+    let (is_for, message) = match (service, name) {
+        ("grpc.health.v1.Health", _) => (For::Everybody, Vec::new()),
+        ("grpc.reflection.v1.ServerReflection" | "grpc.reflection.v1alpha.ServerReflection", _) => {
+            // list_services
+            (For::AnyCaller, vec![0x3a, 0])
+        }
+        ("passbridge.v1.RegistrationCodeService", "CreateRegistrationCode") => {
+            (For::CallersWith(Permission::CodesCreate), create().encode_to_vec())
+        }
+        ("passbridge.v1.RegistrationCodeService", "GetRegistrationCode") => {
+            (For::CallersWith(Permission::CodesRead), get(&code).encode_to_vec())
+        }
+        ("passbridge.v1.RegistrationCodeService", "WatchRegistrationCode") => {
+            (For::CallersWith(Permission::CodesRead), watch(&code).encode_to_vec())
+        }
+        ("passbridge.v1.RegistrationCodeService", "DeleteRegistrationCode") => {
+            (For::CallersWith(Permission::CodesDelete), delete(&code).encode_to_vec())
+        }
+        ("passbridge.v1.DeviceInfoService", "NormalizeDeviceInfo") => {
+            let device = Some(Device::DeviceInfo(roku()));
+            let request = NormalizeDeviceInfoRequest { device, ..NormalizeDeviceInfoRequest::default() };
+            (For::AnyCaller, request.encode_to_vec())
+        }
+        ("passbridge.v1.DeviceInfoService", "EncodeDeviceInfo") => {
+            let request = EncodeDeviceInfoRequest { device_info: Some(roku()) };
+            (For::AnyCaller, request.encode_to_vec())
+        }
+        ("passbridge.v1.DeviceInfoService", "DecodeDeviceInfo") => {
+            let request = DecodeDeviceInfoRequest { x_device_info: DEVICE_INFO.to_owned() };
+            (For::AnyCaller, request.encode_to_vec())
+        }
+        ("passbridge.v1.DeviceInfoService", "HashIdentifier") => {
+            let request = HashIdentifierRequest { value: "a".to_owned(), ..HashIdentifierRequest::default() };
+            (For::AnyCaller, request.encode_to_vec())
+        }
+        ("passbridge.v1.TempPassService", "ResetTempPass") => {
+            (For::CallersWith(Permission::TempPassesReset), by_device().encode_to_vec())
+        }
+        ("passbridge.v1.TempPassService", "ResetFlexibleTempPass") => {
+            let request = reset_flexible(FlexibleTarget::GenericKey("a".repeat(64)));
+            (For::CallersWith(Permission::TempPassesReset), request.encode_to_vec())
+        }
+        ("passbridge.v1.TempPassService", "BatchResetTempPass") => {
+            let item = Some(Item::TempPass(by_device()));
+            let request = BatchResetTempPassRequest { item_id: String::new(), item };
+            (For::CallersWith(Permission::TempPassesReset), request.encode_to_vec())
+        }
+        ("passbridge.v1.TempPassService", "AuthorizeTempPass") => {
+            let request = authorize("TempPass", "device", None, "1");
+            (For::CallersWith(Permission::TempPassesAuthorize), request.encode_to_vec())
+        }
+        ("passbridge.v1.TempPassService", "GetTempPass") => {
+            let request = GetTempPassRequest {
+                requestor_id: REQUESTOR.to_owned(),
+                mvpd_id: "TempPass".to_owned(),
+                device_id: "device".to_owned(),
+                ..GetTempPassRequest::default()
+            };
+            (For::CallersWith(Permission::TempPassesRead), request.encode_to_vec())
+        }
+        _ => panic!("{method} is new: say here for whom it is"),
+    };
+    Call { method: method.to_owned(), is_for, message }
+}
+
+fn only(permission: Permission) -> String {
+    format!("only {permission}")
+}
+
+fn all_but(permission: Permission) -> String {
+    format!("all but {permission}")
+}
+
+fn server() -> TestServer {
+    let all: Vec<_> = Permission::ALL.into_iter().map(Permission::as_str).collect();
+    let mut callers = vec![caller(ADMIN, &all), caller(PERMITTED_NOTHING, &[])];
+    callers.push(CallerEntry { requestors: vec!["OTHER".to_owned()], ..caller(FOREIGN, &all) });
+    callers.push(CallerEntry { environments: vec!["staging".to_owned()], ..caller(ELSEWHERE, &all) });
+    for permission in Permission::ALL {
+        let others: Vec<_> = all.iter().copied().filter(|name| *name != permission.as_str()).collect();
+        let requestors = vec![REQUESTOR.to_owned()];
+        let environments = vec!["default".to_owned()];
+        let one = caller(&only(permission), &[permission.as_str()]);
+        callers.push(CallerEntry { requestors, environments, ..one });
+        callers.push(caller(&all_but(permission), &others));
+    }
+    TestServer::configured(|config| {
+        environment(config, "default", &[]);
+        environment(config, "staging", &[]);
+        list(config, callers);
+    })
+}
+
+/// What a call gets. A batch tells of its items apart.
+async fn outcome(server: &TestServer, call: &Call, token: Option<&str>) -> Result<Bytes, Status> {
+    let answer = first_answer(server.channel(), &call.method, token, call.message.clone()).await?;
+    if call.method.ends_with("/BatchResetTempPass") {
+        let item = BatchResetTempPassResponse::decode(answer.clone()).expect("decodes");
+        let status = item.status.expect("has a status");
+        if status.code != 0 {
+            let details = status.encode_to_vec().into();
+            return Err(Status::with_details(Code::from_i32(status.code), status.message, details));
+        }
+    }
+    Ok(answer)
+}
+
+#[tokio::test]
+async fn nobody_gets_an_answer_without_a_token_that_is_known_but_of_the_servers_health() {
+    let server = server();
+    for method in methods() {
+        let call = call(&server, &method).await;
+        for token in [None, Some(""), Some("wrong"), Some("eyJhbGciOiJub25lIn0.e30."), Some("Bearer")] {
+            let answer = outcome(&server, &call, token).await;
+            match call.is_for {
+                For::Everybody => drop(answer.expect(&method)),
+                For::AnyCaller | For::CallersWith(_) => {
+                    refused(answer, Code::Unauthenticated, "CALLER_NOT_AUTHENTICATED");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_caller_gets_what_its_permission_is_for_and_nothing_without_it() {
+    let server = server();
+    for method in methods() {
+        let call = call(&server, &method).await;
+        let outcome_for = async |name: &str| outcome(&server, &call, Some(&token_of(name))).await;
+        match call.is_for {
+            For::Everybody | For::AnyCaller => drop(outcome_for(PERMITTED_NOTHING).await.expect(&method)),
+            For::CallersWith(permission) => {
+                for name in [FOREIGN, ELSEWHERE, PERMITTED_NOTHING, &all_but(permission)] {
+                    refused(outcome_for(name).await, Code::PermissionDenied, "PERMISSION_MISSING");
+                }
+                outcome_for(&only(permission)).await.unwrap_or_else(|error| panic!("{method}: {error:?}"));
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn to_reset_everything_needs_its_own_permission_and_no_other() {
+    let server = server();
+    let all = reset(Target::AllDevices(true));
+    for (name, may) in [
+        (only(Permission::TempPassesResetAll), true),
+        (only(Permission::TempPassesReset), false),
+        (all_but(Permission::TempPassesResetAll), false),
+    ] {
+        let answer = server.temp_passes().reset_temp_pass(with_token(&token_of(&name), all.clone())).await;
+        assert_eq!(answer.is_ok(), may, "{name}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_method_that_there_is_not_is_no_secret_to_callers_and_one_to_strangers() {
+    let server = server();
+    let method = "/passbridge.v1.RegistrationCodeService/Guess";
+    let answer = first_answer(server.channel(), method, None, Vec::new()).await;
+    refused(answer, Code::Unauthenticated, "CALLER_NOT_AUTHENTICATED");
+    let answer = first_answer(server.channel(), method, Some(&token_of(PERMITTED_NOTHING)), Vec::new()).await;
+    refused(answer, Code::Unimplemented, "UNSUPPORTED_OPERATION");
+}

@@ -1,0 +1,275 @@
+//! Callers that are known by JWTs of an issuer, whose keys an HTTP server of the test serves.
+
+use std::{fs, time::Duration};
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use http::StatusCode;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use passbridge::config::{CallerEntry, Config, Jwt, JwtSubject};
+use serde_json::{Value, json};
+use tonic::{Code, Status};
+
+use crate::support::{
+    caller::{caller, list, token_of, with_token},
+    issuer::{IssuerServer, Serves, SigningKey, keys},
+    request::create,
+    retry_delay,
+    status::refused,
+    test_server::{START, TestServer},
+};
+
+const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
+const AUDIENCE: &str = "passbridge";
+const PLAYER: &str = "system:serviceaccount:streaming:player";
+const STATIC: &str = "static";
+
+fn entry(subject: &str) -> CallerEntry {
+    let jwt = JwtSubject { issuer: ISSUER.to_owned(), subject: subject.to_owned() };
+    let known = caller("player", &["codes.create"]);
+    CallerEntry { token_hash: None, jwt: Some(jwt), ..known }
+}
+
+fn configure(config: &mut Config, issuer: &IssuerServer) {
+    list(config, [entry("system:serviceaccount:*:player"), caller(STATIC, &["codes.create"])]);
+    config.grpc.jwt = vec![Jwt {
+        issuer: ISSUER.to_owned(),
+        audience: AUDIENCE.to_owned(),
+        jwks: issuer.url(),
+        ..Jwt::default()
+    }];
+}
+
+fn server(issuer: &IssuerServer) -> TestServer {
+    TestServer::configured(|config| configure(config, issuer))
+}
+
+/// The claims of a projected service-account token.
+fn claims(subject: &str) -> Value {
+    let now = START / 1000;
+    let name = subject.rsplit(':').next();
+    json!({
+        "aud": [AUDIENCE],
+        "exp": now + 3600,
+        "iat": now,
+        "iss": ISSUER,
+        "jti": "a3d0b2a6-3a1c-4f0e-9a55-6f2f0a0e9c11",
+        "kubernetes.io": {
+            "namespace": "streaming",
+            "node": { "name": "node-1", "uid": "6f6e3c0e-32b2-4f63-8d44-7a9d1f4d2f10" },
+            "pod": { "name": "player-0", "uid": "0f0a7c38-6c8a-44f6-bb0e-3e5a3f1c5f0d" },
+            "serviceaccount": { "name": name, "uid": "c8f6cf50-1f0c-46bb-97d5-51e3a2c0a5c7" },
+            "warnafter": now + 3607
+        },
+        "nbf": now,
+        "sub": subject
+    })
+}
+
+/// The claims with one of them changed; null takes it away.
+fn with(name: &str, value: Value) -> Value {
+    let mut claims = claims(PLAYER);
+    match value {
+        Value::Null => drop(claims.as_object_mut().expect("an object").remove(name)),
+        value => claims[name] = value,
+    }
+    claims
+}
+
+async fn call(server: &TestServer, token: &str) -> Result<(), Status> {
+    server.codes().create_registration_code(with_token(token, create())).await.map(drop)
+}
+
+#[track_caller]
+fn unknown(answer: Result<(), Status>) -> Status {
+    refused(answer, Code::Unauthenticated, "CALLER_NOT_AUTHENTICATED")
+}
+
+#[tokio::test]
+async fn a_service_account_of_a_cluster_that_asks_for_a_token_itself_is_a_caller() {
+    let key = SigningKey::new("cluster-1", Algorithm::RS256);
+    let issuer = IssuerServer::start(keys([&key])).await;
+    issuer.ask_for("of this pod");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("token");
+    fs::write(&file, "of this pod\n").expect("written");
+    let server = TestServer::configured(|config| {
+        configure(config, &issuer);
+        config.grpc.jwt[0].jwks_token_file = Some(file.clone());
+    });
+    for _ in 0..2 {
+        call(&server, &key.sign(&claims(PLAYER))).await.expect("creates");
+    }
+    call(&server, &key.sign(&claims("system:serviceaccount:test:player"))).await.expect("any namespace");
+    for subject in ["system:serviceaccount:streaming:other", "system:serviceaccount:a:b:player", "player"] {
+        unknown(call(&server, &key.sign(&claims(subject))).await);
+    }
+    // The token of the pod is replaced, and read again with the keys.
+    fs::write(&file, "a newer one").expect("written");
+    issuer.ask_for("a newer one");
+    let next = SigningKey::new("cluster-2", Algorithm::ES256);
+    issuer.serve(keys([&key, &next]));
+    call(&server, &next.sign(&claims(PLAYER))).await.expect("creates");
+}
+
+#[tokio::test]
+async fn tokens_of_every_kind_of_key_are_taken_from_a_file_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let all = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA]
+        .map(|algorithm| SigningKey::new(&format!("{algorithm:?}"), algorithm));
+    let Serves::Text(_, set) = keys(&all) else { unreachable!() };
+    let file = folder.path().join("keys.json");
+    fs::write(&file, set).expect("written");
+    let issuer = IssuerServer::start(Serves::Nothing).await;
+    let server = TestServer::configured(|config| {
+        configure(config, &issuer);
+        config.grpc.jwt[0].jwks = file.to_str().expect("UTF-8").to_owned();
+    });
+    for key in &all {
+        call(&server, &key.sign(&claims(PLAYER))).await.expect("creates");
+    }
+    assert_eq!(issuer.asked(), 0);
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_for_now_or_not_for_this_server_is_refused_with_what_is_wrong() {
+    let key = SigningKey::new("one", Algorithm::ES256);
+    let issuer = IssuerServer::start(keys([&key])).await;
+    let server = server(&issuer);
+    let now = START / 1000;
+    for (claims, expected) in [
+        (with("aud", json!(["another"])), "another audience"),
+        (with("aud", json!("another")), "another audience"),
+        (with("aud", Value::Null), "another audience"),
+        (with("exp", Value::Null), "no exp"),
+        (with("exp", json!(now - 60)), "expired"),
+        (with("nbf", json!(now + 62)), "not valid yet"),
+        (with("iss", json!("https://another")), "no caller"),
+        (with("iss", Value::Null), "no caller"),
+        (with("sub", Value::Null), "not valid"),
+        (with("sub", json!("another")), "no caller"),
+        (with("exp", json!("soon")), "not valid"),
+    ] {
+        let status = unknown(call(&server, &key.sign(&claims)).await);
+        assert!(status.message().contains(expected), "{claims}: {status:?}");
+    }
+    for claims in [
+        with("aud", json!(AUDIENCE)),
+        with("aud", json!(["another", AUDIENCE])),
+        with("exp", json!(now - 58)),
+        with("nbf", json!(now + 59)),
+        with("nbf", Value::Null),
+    ] {
+        call(&server, &key.sign(&claims)).await.unwrap_or_else(|error| panic!("{claims}: {error:?}"));
+    }
+    // One that was taken ends like any other.
+    let token = key.sign(&claims(PLAYER));
+    call(&server, &token).await.expect("creates");
+    server.clock.advance(Duration::from_secs(3659));
+    call(&server, &token).await.expect("creates");
+    server.clock.advance(Duration::from_secs(1));
+    assert!(unknown(call(&server, &token).await).message().contains("expired"));
+}
+
+#[tokio::test]
+async fn a_token_that_its_issuer_did_not_sign_is_refused() {
+    let key = SigningKey::new("one", Algorithm::ES256);
+    let issuer = IssuerServer::start(keys([&key])).await;
+    let server = server(&issuer);
+    let genuine = key.sign(&claims(PLAYER));
+    call(&server, &genuine).await.expect("creates");
+    let part = |value: &Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
+    let unsigned = format!("{}.{}.", part(&json!({ "alg": "none", "kid": "one" })), part(&claims(PLAYER)));
+    // What everybody knows of the key, as a secret.
+    let secret = EncodingKey::from_secret(key.public()["x"].as_str().expect("text").as_bytes());
+    let header = Header { kid: Some("one".to_owned()), ..Header::new(Algorithm::HS256) };
+    let by_secret = jsonwebtoken::encode(&header, &claims(PLAYER), &secret).expect("signs");
+    let by_another = SigningKey::new("one", Algorithm::ES256).sign(&claims(PLAYER));
+    let by_another_kind = SigningKey::new("one", Algorithm::EdDSA).sign(&claims(PLAYER));
+    let (signed, _) = genuine.rsplit_once('.').expect("three parts");
+    for token in [&unsigned, &by_secret, &by_another, &by_another_kind, signed, &genuine[1..]] {
+        unknown(call(&server, token).await);
+    }
+}
+
+#[tokio::test]
+async fn while_an_issuer_is_away_its_tokens_are_unavailable_and_everybody_else_is_served() {
+    let key = SigningKey::new("one", Algorithm::ES256);
+    let Serves::Text(_, twice) = keys([&key, &SigningKey::new("one", Algorithm::ES256)]) else {
+        unreachable!()
+    };
+    let page = "<html><body>Welcome</body></html>".to_owned();
+    for wrong in [
+        Serves::Text(StatusCode::SERVICE_UNAVAILABLE, String::new()),
+        Serves::Text(StatusCode::OK, page),
+        Serves::Text(StatusCode::OK, "x".repeat(10 << 20)),
+        Serves::Text(StatusCode::OK, twice),
+        Serves::Nothing,
+    ] {
+        let issuer = IssuerServer::start(wrong.clone()).await;
+        let server = server(&issuer);
+        let token = key.sign(&claims(PLAYER));
+        let status = refused(call(&server, &token).await, Code::Unavailable, "ISSUER_UNAVAILABLE");
+        assert!(retry_delay(&status).is_some(), "{status:?}");
+        call(&server, &token_of(STATIC)).await.expect("creates");
+        if !matches!(wrong, Serves::Nothing) {
+            issuer.serve(keys([&key]));
+            call(&server, &token).await.expect("creates, since the keys are there");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_new_key_is_found_at_once_and_invented_ones_ask_the_issuer_only_now_and_then() {
+    let (old, new) = (SigningKey::new("old", Algorithm::ES256), SigningKey::new("new", Algorithm::ES256));
+    let issuer = IssuerServer::start(keys([&old])).await;
+    let server = server(&issuer);
+    let remembered = old.sign(&claims(PLAYER));
+    call(&server, &remembered).await.expect("creates");
+    issuer.serve(keys([&new]));
+    call(&server, &new.sign(&claims(PLAYER))).await.expect("creates");
+    // What the issuer has taken back does not live on by having been taken before.
+    unknown(call(&server, &remembered).await);
+    for number in 0..20 {
+        let invented = SigningKey::new(&format!("invented-{number}"), Algorithm::ES256);
+        unknown(call(&server, &invented.sign(&claims(PLAYER))).await);
+    }
+    assert!(issuer.asked() <= 6, "asked {} times", issuer.asked());
+    call(&server, &new.sign(&claims(PLAYER))).await.expect("creates");
+}
+
+#[tokio::test]
+async fn keys_are_read_again_before_their_time_is_over_and_used_for_a_day_without_their_issuer() {
+    let key = SigningKey::new("one", Algorithm::ES256);
+    let issuer = IssuerServer::start(keys([&key])).await;
+    let server = server(&issuer);
+    let token = key.sign(&with("exp", json!(START / 1000 + 10 * 24 * 3600)));
+    call(&server, &token).await.expect("creates");
+    server.clock.advance(Duration::from_secs(1800));
+    issuer.asked_times(2).await;
+    issuer.serve(Serves::Text(StatusCode::BAD_GATEWAY, String::new()));
+    server.clock.advance(Duration::from_secs(23 * 3600));
+    call(&server, &token).await.expect("creates");
+    server.clock.advance(Duration::from_secs(2 * 3600));
+    refused(call(&server, &token).await, Code::Unavailable, "ISSUER_UNAVAILABLE");
+}
+
+#[tokio::test]
+async fn issuers_and_their_callers_come_and_go_with_a_reload() {
+    let key = SigningKey::new("one", Algorithm::ES256);
+    let issuer = IssuerServer::start(keys([&key])).await;
+    let server = TestServer::configured(|config| list(config, [caller(STATIC, &["codes.create"])]));
+    let token = key.sign(&claims(PLAYER));
+    unknown(call(&server, &token).await);
+    server.reload(|config| configure(config, &issuer)).expect("is taken");
+    call(&server, &token).await.expect("creates");
+    server.reload(|config| configure(config, &issuer)).expect("is taken");
+    call(&server, &token).await.expect("creates");
+    assert_eq!(issuer.asked(), 1, "the same issuer keeps its keys");
+    let error = server.reload(|config| {
+        configure(config, &issuer);
+        config.grpc.jwt.clear();
+    });
+    assert!(error.expect_err("is refused").to_string().contains("callers[0].jwt.issuer"));
+    server.reload(|config| config.callers = vec![caller(STATIC, &["codes.create"])]).expect("is taken");
+    unknown(call(&server, &token).await);
+}

@@ -1,0 +1,38 @@
+//! Callers of gRPC as a configuration lists them, and calls with their tokens.
+
+use passbridge::config::{Auth, CallerEntry, Config};
+use sha2::{Digest, Sha256};
+use tonic::Request;
+
+/// A caller that is known by [`token_of`] its name, for every requestor and environment.
+pub fn caller(name: &str, permissions: &[&str]) -> CallerEntry {
+    CallerEntry {
+        name: name.to_owned(),
+        token_hash: Some(hash(&token_of(name))),
+        permissions: permissions.iter().map(|&permission| permission.to_owned()).collect(),
+        ..CallerEntry::default()
+    }
+}
+
+/// The token of a caller of this name.
+pub fn token_of(name: &str) -> String {
+    format!("token-of-{name}")
+}
+
+/// Has callers asked for who they are, which are these.
+pub fn list(config: &mut Config, callers: impl IntoIterator<Item = CallerEntry>) {
+    config.grpc.auth = Auth::Callers;
+    config.callers = callers.into_iter().collect();
+}
+
+/// A call with this token.
+pub fn with_token<T>(token: &str, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    let line = format!("Bearer {token}").parse().expect("a header's value");
+    request.metadata_mut().insert("authorization", line);
+    request
+}
+
+fn hash(token: &str) -> String {
+    Sha256::digest(token).iter().map(|byte| format!("{byte:02x}")).collect()
+}
