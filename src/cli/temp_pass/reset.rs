@@ -20,7 +20,7 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Reset {
-    /// The server's gRPC address, such as https://passbridge.example.com:50051; the local server's where left out.
+    /// The server's gRPC address, such as `https://passbridge.example.com:50051`; the local server's where left out.
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
     /// The requestor of the TempPass.
