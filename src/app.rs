@@ -138,9 +138,9 @@ impl App {
         services.issuers.install(services.issuers.make(&valid.issuers)?);
         let telemetry = Telemetry::new(metrics, traces);
         // After the socket for commands: whoever sees that the ports accept can give commands.
-        let grpc = server::bind("grpc.listen", config.grpc.listen).await?;
-        let rest = server::bind("rest.listen", config.rest.listen).await?;
-        let operations = server::bind("operations.listen", config.operations.listen).await?;
+        let grpc = server::bind("grpc.listen", config.grpc.listen)?;
+        let rest = server::bind("rest.listen", config.rest.listen)?;
+        let operations = server::bind("operations.listen", config.operations.listen)?;
         let pool = WorkerPool::start(threads(config), &services.detached)?;
         Ok(Self {
             config: valid,

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     backend::upstream::CircuitState,
-    config::{Config, OnWriteFailure},
+    config::{Config, HumanDuration, OnWriteFailure},
     domain::{device_info::Normalizer, error::StoreError, port::Store},
     grpc::{self, FaceLayer, HealthBoard},
     rest::connected,
@@ -90,11 +90,14 @@ impl App {
         let serving = Serving { pool: &pool, shutdown: &shutdown, telemetry: &telemetry };
         let grpc = Acceptor::new(grpc, config.grpc.max_connections, shutdown.drain.clone());
         let rest = Acceptor::new(rest, config.rest.max_connections, shutdown.drain.clone());
-        let transport = |listener, tls: &SharedTls, max_connections| {
-            Transport::new(listener, Arc::clone(tls), max_connections, Arc::clone(&services.clock))
+        let transport = |listener, tls: &SharedTls, max_connections, write_timeout: HumanDuration| {
+            let clock = Arc::clone(&services.clock);
+            Transport::new(listener, Arc::clone(tls), max_connections, write_timeout.0, clock)
         };
-        let grpc_transport = transport("grpc", &tls.grpc, config.grpc.max_connections);
-        let rest_transport = transport("rest", &tls.rest, config.rest.max_connections);
+        let grpc_transport =
+            transport("grpc", &tls.grpc, config.grpc.max_connections, config.grpc.write_timeout);
+        let rest_transport =
+            transport("rest", &tls.rest, config.rest.max_connections, config.rest.write_timeout);
         let watching_files = tokio::spawn(async move { tls.watch().await });
         let rest_options = Http1Options { idle_timeout: config.rest.idle_timeout.0 };
         let mut accepting = Box::pin(async {
@@ -167,6 +170,8 @@ fn http2_options(config: &Config) -> Http2Options {
         max_streams: config.grpc.max_streams_per_connection,
         keepalive_interval: config.grpc.keepalive_interval.0,
         keepalive_timeout: config.grpc.keepalive_timeout.0,
+        idle_timeout: config.grpc.idle_timeout.0,
+        write_timeout: config.grpc.write_timeout.0,
     }
 }
 

@@ -36,6 +36,11 @@ pub struct Grpc {
     pub keepalive_interval: HumanDuration,
     /// A connection that gave no sign of life for this long after being asked is closed.
     pub keepalive_timeout: HumanDuration,
+    /// A connection that has had no call for this long is closed; clients open another for their next one.
+    pub idle_timeout: HumanDuration,
+    /// How long a client may take to take what is sent to it. An answer that waits for it longer is reset, and a
+    /// connection on which nothing can be sent is closed.
+    pub write_timeout: HumanDuration,
 }
 
 impl Default for Grpc {
@@ -52,6 +57,8 @@ impl Default for Grpc {
             answer_timeout: HumanDuration::from_secs(60),
             keepalive_interval: HumanDuration::from_secs(60),
             keepalive_timeout: HumanDuration::from_secs(20),
+            idle_timeout: HumanDuration::from_secs(5 * 60),
+            write_timeout: HumanDuration::from_secs(30),
         }
     }
 }

@@ -43,6 +43,8 @@ pub struct Rest {
     pub answer_timeout: HumanDuration,
     /// How long a connection may idle, and a client may take to send the headers of its next call.
     pub idle_timeout: HumanDuration,
+    /// How long a client may take to take what is sent to it; then its connection is closed.
+    pub write_timeout: HumanDuration,
 }
 
 impl Default for Rest {
@@ -62,6 +64,7 @@ impl Default for Rest {
             max_connections: 10_000,
             answer_timeout: HumanDuration::from_secs(30),
             idle_timeout: HumanDuration::from_secs(75),
+            write_timeout: HumanDuration::from_secs(30),
         }
     }
 }

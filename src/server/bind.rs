@@ -2,7 +2,14 @@
 
 use std::{io, net::SocketAddr};
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
+
+/// How many bytes the kernel keeps for each direction of a connection; Linux makes room for its own records beside them. Left
+/// to itself it keeps up to 4 and 6 MiB for a client that does not take its answers, or sends more than is read.
+const SOCKET_BUFFER: u32 = 128 * 1024;
+
+/// How many connections may wait to be accepted; the kernel may allow fewer.
+const BACKLOG: u32 = 4_096;
 
 /// An address that cannot be listened on.
 #[derive(Debug, thiserror::Error)]
@@ -18,8 +25,8 @@ pub struct BindError {
 ///
 /// # Errors
 /// Where the address is taken, foreign or forbidden.
-pub(crate) async fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, BindError> {
-    TcpListener::bind(address).await.map_err(|source| {
+pub(crate) fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, BindError> {
+    listen(address).map_err(|source| {
         let hint = match source.kind() {
             io::ErrorKind::AddrInUse => "; another process has it: stop that one, or choose another port",
             io::ErrorKind::AddrNotAvailable => "; this machine has no such address",
@@ -28,4 +35,14 @@ pub(crate) async fn bind(key: &'static str, address: SocketAddr) -> Result<TcpLi
         };
         BindError { key, address, source, hint }
     })
+}
+
+/// A listener whose connections have bounded buffers: they have what it has.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.set_send_buffer_size(SOCKET_BUFFER)?;
+    socket.set_recv_buffer_size(SOCKET_BUFFER)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }

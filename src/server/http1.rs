@@ -8,11 +8,11 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_io_timeout::TimeoutWriter;
 
 use super::{
     Shutdown,
     service::{ConnectionBody, ConnectionService},
+    timed_writes::TimedWrites,
 };
 
 /// The most bytes that a request's line and headers may have; over it hyper answers 431.
@@ -24,7 +24,7 @@ const INNER_TIMEOUT: Duration = Duration::from_secs(10);
 /// The limits of a connection.
 #[derive(Debug, Clone)]
 pub(crate) struct Http1Options {
-    /// How long it may idle, a client may take to send the head of a request, and to take what is sent to it.
+    /// How long it may idle, and a client may take to send the head of a request.
     pub idle_timeout: Duration,
 }
 
@@ -32,12 +32,12 @@ pub(crate) struct Http1Options {
 /// cut.
 pub(super) async fn serve<I, S, B>(stream: I, service: S, options: Http1Options, shutdown: Shutdown)
 where
-    I: AsyncRead + AsyncWrite + Send + 'static,
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: ConnectionService<B>,
     B: ConnectionBody,
 {
     let connection = builder(options.idle_timeout)
-        .serve_connection(timed(stream, options.idle_timeout), TowerToHyperService::new(service));
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -56,12 +56,13 @@ where
 }
 
 /// Serves the one call of a connection to a listener that is for operators alone.
-pub(crate) async fn serve_inner<S, B>(stream: impl AsyncRead + AsyncWrite + Send + 'static, service: S)
+pub(crate) async fn serve_inner<I, S, B>(stream: I, service: S)
 where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: ConnectionService<B>,
     B: ConnectionBody,
 {
-    let stream = timed(stream, INNER_TIMEOUT);
+    let stream = TokioIo::new(TimedWrites::new(stream, INNER_TIMEOUT, |_| ()));
     // One call each: who keeps a connection would hold up the server's end.
     let connection =
         builder(INNER_TIMEOUT).keep_alive(false).serve_connection(stream, TowerToHyperService::new(service));
@@ -73,14 +74,4 @@ fn builder(head_timeout: Duration) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(head_timeout).max_buf_size(HEAD_MAX);
     builder
-}
-
-/// A stream on which a client that takes nothing of what is sent to it is given up: hyper itself waits for ever.
-fn timed<S: AsyncRead + AsyncWrite>(
-    stream: S,
-    write_timeout: Duration,
-) -> TokioIo<std::pin::Pin<Box<TimeoutWriter<S>>>> {
-    let mut stream = TimeoutWriter::new(stream);
-    stream.set_timeout(Some(write_timeout));
-    TokioIo::new(Box::pin(stream))
 }

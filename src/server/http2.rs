@@ -5,15 +5,17 @@ use std::{pin::pin, time::Duration};
 use bytes::Bytes;
 use hyper::server::conn::http2;
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
+    rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tower::ServiceExt;
 
 use super::{
     Shutdown,
     coalesce::Coalesced,
     service::{ConnectionBody, ConnectionService},
+    untaken::{CountedBody, Untaken},
 };
 
 /// How long a client may take to say that it speaks HTTP/2.
@@ -31,6 +33,9 @@ const MAX_HEADER_LIST_SIZE: u32 = 32 * 1024;
 const STREAM_WINDOW: u32 = 128 * 1024;
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 
+/// How many bytes of a stream's answer are taken over from its body before the client has room for them.
+const SEND_BUFFER_MAX: usize = 64 * 1024;
+
 /// The limits of a connection.
 #[derive(Debug, Clone)]
 pub(crate) struct Http2Options {
@@ -40,30 +45,43 @@ pub(crate) struct Http2Options {
     pub keepalive_interval: Duration,
     /// How long it may take to give one.
     pub keepalive_timeout: Duration,
+    /// How long a connection may have no call.
+    pub idle_timeout: Duration,
+    /// How long an answer may wait for the client to take it.
+    pub write_timeout: Duration,
 }
 
-/// Serves a connection until the client leaves, or the server drains and its calls have ended or are cut.
+/// Serves a connection until the client leaves, takes nothing or idles for too long, or the server drains and its calls have
+/// ended or are cut.
 pub(super) async fn serve<I, S, B>(mut stream: I, service: S, options: Http2Options, shutdown: Shutdown)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: ConnectionService<B>,
-    B: ConnectionBody,
+    B: ConnectionBody + Unpin,
 {
     let Some(preface) = preface_in_time(&mut stream, &shutdown).await else { return };
     let socket = Coalesced::new(stream, preface);
-    let connection = http2::Builder::new(TokioExecutor::new())
+    let untaken = Untaken::new(options.write_timeout);
+    let counting = untaken.clone();
+    let service =
+        service.map_response(move |answer| answer.map(|body| CountedBody::new(body, counting.clone())));
+    let connection = http2::Builder::new(untaken.clone())
         .timer(TokioTimer::new())
         .max_concurrent_streams(options.max_streams)
         .max_header_list_size(MAX_HEADER_LIST_SIZE)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(SEND_BUFFER_MAX)
         .keep_alive_interval(options.keepalive_interval)
         .keep_alive_timeout(options.keepalive_timeout)
         .serve_connection(TokioIo::new(socket.clone()), TowerToHyperService::new(service));
     let mut connection = pin!(connection);
+    let mut overdue = pin!(untaken.overdue());
     let ended = tokio::select! {
         ended = socket.drive(connection.as_mut()) => Some(ended),
+        error = &mut overdue => Some(Err(error)),
         () = shutdown.drain.cancelled() => None,
+        () = untaken.idle(options.idle_timeout) => None,
     };
     let ended = match ended {
         Some(ended) => ended,
@@ -71,6 +89,7 @@ where
             connection.as_mut().graceful_shutdown();
             tokio::select! {
                 ended = socket.drive(connection.as_mut()) => ended,
+                error = overdue => Err(error),
                 () = shutdown.cut.cancelled() => return,
             }
         }

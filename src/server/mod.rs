@@ -14,7 +14,9 @@ mod http1;
 mod http2;
 mod pool;
 mod service;
+mod timed_writes;
 mod transport;
+mod untaken;
 
 #[cfg(test)]
 mod tests;
@@ -63,7 +65,7 @@ impl Serving<'_> {
         options: Http2Options,
     ) where
         S: ConnectionService<B>,
-        B: ConnectionBody,
+        B: ConnectionBody + Unpin,
     {
         let shutdown = self.shutdown.clone();
         self.each(acceptor, transport, move |stream, peer| {

@@ -1,14 +1,24 @@
 //! Connections over streams that are no sockets, as one that encrypts would be.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, error::Error, io, time::Duration};
 
+use h2::Reason;
 use http::{Request, Response, StatusCode};
-use http_body_util::{Empty, Full};
-use hyper::body::{Bytes, Incoming};
+use http_body_util::{BodyExt, Empty, Full, StreamBody};
+use hyper::{
+    body::{Bytes, Frame, Incoming},
+    client::conn::http2::SendRequest,
+};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
+    task::JoinHandle,
+};
 
-use super::{ConnectionService, Http1Options, Http2Options, Shutdown, http1, http2};
+use super::{
+    ConnectionBody, ConnectionService, Http1Options, Http2Options, Shutdown, http1, http2,
+    timed_writes::TimedWrites,
+};
 
 /// The bytes with which a client of HTTP/2 begins (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -20,10 +30,47 @@ fn teapot() -> impl ConnectionService<Full<Bytes>> {
     })
 }
 
+const LIMIT: Duration = Duration::from_secs(10);
+
+fn options() -> Http2Options {
+    Http2Options {
+        max_streams: 10,
+        keepalive_interval: LIMIT,
+        keepalive_timeout: LIMIT,
+        idle_timeout: 100 * LIMIT,
+        write_timeout: LIMIT,
+    }
+}
+
 fn serve_http2(stream: DuplexStream, shutdown: &Shutdown) {
-    let limits = Duration::from_secs(10);
-    let options = Http2Options { max_streams: 1, keepalive_interval: limits, keepalive_timeout: limits };
-    tokio::spawn(http2::serve(stream, teapot(), options, shutdown.clone()));
+    tokio::spawn(http2::serve(stream, teapot(), options(), shutdown.clone()));
+}
+
+/// A connection to a server that answers with this body, of whose answers a client takes so many bytes by itself.
+async fn connected_to<B>(body: fn() -> B, window: u32) -> (SendRequest<Empty<Bytes>>, JoinHandle<()>)
+where
+    B: ConnectionBody<Data = Bytes> + Unpin,
+{
+    let service =
+        tower::service_fn(
+            move |_: Request<Incoming>| async move { Ok::<_, Infallible>(Response::new(body())) },
+        );
+    let (client, server) = duplex(1024 * 1024);
+    let served = tokio::spawn(http2::serve(server, service, options(), Shutdown::default()));
+    let (sender, connection) = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
+        .initial_stream_window_size(window)
+        .initial_connection_window_size(100 * 1024 * 1024)
+        .handshake(TokioIo::new(client))
+        .await
+        .expect("begins");
+    tokio::spawn(connection);
+    (sender, served)
+}
+
+/// Whether an answer that is read came to its end with nothing in it.
+async fn is_given_up(answer: Response<Incoming>) -> bool {
+    let read = tokio::time::timeout(2 * LIMIT, answer.into_body().collect()).await;
+    read.is_ok_and(|body| body.map_or(true, |body| body.to_bytes().is_empty()))
 }
 
 fn request() -> Request<Empty<Bytes>> {
@@ -67,4 +114,64 @@ async fn who_has_said_nothing_yet_does_not_hold_up_the_end_of_the_server() {
     serve_http2(server, &shutdown);
     shutdown.drain.cancel();
     assert_eq!(client.read(&mut [0; 1]).await.expect("ends in order"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_its_client_does_not_take_is_reset_and_the_connection_goes_on() {
+    let (mut sender, served) = connected_to(|| Full::new(Bytes::from_static(b"an answer")), 0).await;
+    let untaken = sender.send_request(request()).await.expect("answers");
+    assert!(is_given_up(untaken).await);
+    sender.send_request(request()).await.expect("answers");
+    assert!(!served.is_finished());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_nobody_can_reset_any_more_costs_its_client_the_connection() {
+    // A byte of room is enough for the whole answer to leave hyper's hands.
+    let (mut sender, served) = connected_to(|| Full::new(Bytes::from_static(b"an answer")), 1).await;
+    let _untaken = sender.send_request(request()).await.expect("answers");
+    served.await.expect("is closed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_has_nothing_to_tell_goes_on_for_as_long_as_its_client_wants() {
+    type Quiet = futures_util::stream::Pending<Result<Frame<Bytes>, io::Error>>;
+    let quiet = || StreamBody::<Quiet>::new(futures_util::stream::pending());
+    let (mut sender, served) = connected_to(quiet, 0).await;
+    let mut watch = sender.send_request(request()).await.expect("answers").into_body();
+    assert!(tokio::time::timeout(1_000 * LIMIT, watch.frame()).await.is_err());
+    assert!(!served.is_finished());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_for_which_a_connection_has_no_room_is_reset_at_once() {
+    let large = || Full::new(Bytes::from(vec![0; 3 * 1024 * 1024]));
+    let (mut sender, _served) = connected_to(large, 0).await;
+    let _first = sender.send_request(request()).await.expect("answers");
+    let error = sender.send_request(request()).await.expect_err("is reset");
+    let reason = error.source().and_then(|source| source.downcast_ref::<h2::Error>()?.reason());
+    assert_eq!(reason, Some(Reason::ENHANCE_YOUR_CALM));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_has_no_call_is_closed_in_good_order() {
+    let (mut sender, served) = connected_to(|| Full::new(Bytes::new()), 100).await;
+    sender.send_request(request()).await.expect("answers");
+    served.await.expect("is closed");
+    assert!(sender.is_closed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_nothing_is_let_go_although_the_goodbye_cannot_be_written() {
+    let (mut client, server) = duplex(64);
+    let server = TimedWrites::new(server, LIMIT, |_| ());
+    let served = tokio::spawn(http2::serve(server, teapot(), options(), Shutdown::default()));
+    client.write_all(PREFACE).await.expect("takes it");
+    // Empty SETTINGS (RFC 9113, section 6.5), each of which is to be acknowledged, until nothing can be any more.
+    let mut flood = Box::pin(async { while client.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.is_ok() {} });
+    tokio::select! {
+        () = &mut flood => {}
+        () = tokio::time::sleep(10 * LIMIT) => panic!("it is still served"),
+    }
+    served.await.expect("is closed");
 }

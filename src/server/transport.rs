@@ -12,6 +12,7 @@ use tokio_util::{either::Either, sync::CancellationToken};
 use super::{
     half_open::HalfOpen,
     handshake_failure::{FailureLog, HandshakeFailure},
+    timed_writes::TimedWrites,
 };
 use crate::{
     domain::{clock::SharedClock, peer::Peer},
@@ -24,8 +25,11 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many handshakes a listener has under way, at most.
 const HALF_OPEN_MAX: usize = 1_000;
 
+/// A socket on which a client that does not take what is sent to it is given up.
+type Socket = TimedWrites<TcpStream>;
+
 /// What HTTP is spoken over. What serves it takes any stream.
-pub(super) type Stream = Either<TcpStream, Box<TlsStream<TcpStream>>>;
+pub(super) type Stream = Either<Socket, Box<TlsStream<Socket>>>;
 
 /// What the TLS connections of a listener are opened with; nothing where it speaks plain text. Swapped by a reload, for the
 /// connections that are accepted after it.
@@ -38,19 +42,21 @@ pub(crate) struct Transport {
     tls: SharedTls,
     half_open: HalfOpen,
     failures: FailureLog,
+    write_timeout: Duration,
 }
 
 impl Transport {
-    /// That of a listener that serves `max_connections` at most.
+    /// That of a listener that serves `max_connections` at most, whose clients take what is sent within `write_timeout`.
     pub(crate) fn new(
         listener: &'static str,
         tls: SharedTls,
         max_connections: usize,
+        write_timeout: Duration,
         clock: SharedClock,
     ) -> Self {
         // Those who have shown that they are in earnest always find room beside those who have not.
         let half_open = HalfOpen::new((max_connections / 2).clamp(1, HALF_OPEN_MAX));
-        Self { listener, tls, half_open, failures: FailureLog::new(listener, clock) }
+        Self { listener, tls, half_open, failures: FailureLog::new(listener, clock), write_timeout }
     }
 
     /// The listener's name in metrics and in the log.
@@ -66,7 +72,7 @@ impl Transport {
         metrics: &Metrics,
         drain: &CancellationToken,
     ) -> Option<(Stream, Peer)> {
-        let socket = TcpStream::from_std(socket).ok()?;
+        let socket = TimedWrites::new(TcpStream::from_std(socket).ok()?, self.write_timeout, forget);
         let Some(tls) = self.tls.load_full() else {
             return Some((Either::Left(socket), Peer::at(address)));
         };
@@ -90,14 +96,20 @@ impl Transport {
     /// handshakes half open keeps others from theirs.
     async fn handshake(
         &self,
-        socket: TcpStream,
+        socket: Socket,
         tls: Arc<ServerConfig>,
-    ) -> Result<TlsStream<TcpStream>, HandshakeFailure> {
+    ) -> Result<TlsStream<Socket>, HandshakeFailure> {
         let place = self.half_open.begin();
         let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, TlsAcceptor::from(tls).accept(socket));
         let ended = place.run_until_displaced(handshake).await.ok_or(HandshakeFailure::Displaced)?;
         ended.map_err(|_| HandshakeFailure::Timeout)?.map_err(|error: io::Error| HandshakeFailure::of(&error))
     }
+}
+
+/// Has the kernel drop what the client has not taken as soon as the socket is closed: it would keep that for minutes more.
+fn forget(socket: &TcpStream) {
+    // Then it keeps it.
+    let _ = socket.set_zero_linger();
 }
 
 #[cfg(test)]

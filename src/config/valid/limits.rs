@@ -47,8 +47,11 @@ pub(super) fn out_of_range(config: &Config) -> Vec<Violation> {
         wait("grpc.answer_timeout", grpc.answer_timeout, Duration::from_millis(1)),
         wait("grpc.keepalive_interval", grpc.keepalive_interval, second),
         wait("grpc.keepalive_timeout", grpc.keepalive_timeout, Duration::from_millis(1)),
+        wait("grpc.idle_timeout", grpc.idle_timeout, second),
+        wait("grpc.write_timeout", grpc.write_timeout, Duration::from_millis(1)),
         wait("rest.answer_timeout", rest.answer_timeout, Duration::from_millis(1)),
         wait("rest.idle_timeout", rest.idle_timeout, Duration::from_millis(1)),
+        wait("rest.write_timeout", rest.write_timeout, Duration::from_millis(1)),
         wait("runtime.drain_delay", runtime.drain_delay, Duration::ZERO),
         wait("runtime.drain_timeout", runtime.drain_timeout, Duration::ZERO),
     ];

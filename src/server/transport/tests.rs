@@ -27,7 +27,7 @@ fn identity() -> (String, String) {
 fn listener_with(tls: &ServerTls) -> Transport {
     let clock: SharedClock = Arc::new(SystemClock);
     let config = tls.for_connections(ALPN_REST, Arc::clone(&clock)).expect("is supported");
-    Transport::new("rest", Arc::new(Some(Arc::new(config)).into()), 10, clock)
+    Transport::new("rest", Arc::new(Some(Arc::new(config)).into()), 10, Duration::from_secs(10), clock)
 }
 
 fn metrics() -> Metrics {

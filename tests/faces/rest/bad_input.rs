@@ -197,7 +197,7 @@ async fn a_body_that_does_not_come_in_time_is_given_up() {
 #[tokio::test]
 async fn a_client_that_takes_no_answers_is_given_up() {
     let server = TestServer::configured(|config| {
-        config.rest.idle_timeout = HumanDuration(std::time::Duration::from_millis(200));
+        config.rest.write_timeout = HumanDuration(std::time::Duration::from_millis(200));
         config.rest.max_connections = 1;
         config.rest.address_limit = AddressLimit { per_second: 1_000_000, burst: 1_000_000 };
     });
