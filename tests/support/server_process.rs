@@ -180,6 +180,12 @@ impl ServerProcess {
         let _ = self.child.wait();
     }
 
+    /// The process.
+    #[allow(dead_code, reason = "not every binary looks at it")]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a pid")).expect("a pid");
