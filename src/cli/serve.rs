@@ -20,7 +20,8 @@ pub(super) fn run(file: Option<PathBuf>) -> Result<(), Box<dyn Error>> {
 
 async fn serve(file: Option<PathBuf>) -> Result<(), Box<dyn Error>> {
     let config = config::load(file.as_deref(), env::vars_os())?;
-    let traces = telemetry::init(&config.log)?;
+    let (log, traces) = telemetry::init(&config.log)?;
+    let reporting_drops = tokio::spawn(log.report_drops());
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let hangup = signal(SignalKind::hangup())?;
     let data = config.store.path.clone();
@@ -42,6 +43,7 @@ async fn serve(file: Option<PathBuf>) -> Result<(), Box<dyn Error>> {
     };
     app.serve(stop).await?;
     reloading.abort();
+    reporting_drops.abort();
     if let Some(traces) = traces {
         // Off this thread, which the export needs to send what is left.
         tokio::task::spawn_blocking(move || traces.shutdown()).await?;

@@ -3,14 +3,16 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The log, on standard error.
+/// The log, on standard error. A thread of its own writes it; where it comes faster than it is read, lines are dropped and
+/// counted (`passbridge_log_lines_dropped_total`), and no call waits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Log {
     /// How a line looks.
     pub format: LogFormat,
     /// What is logged: a level (`error`, `warn`, `info`, `debug`, `trace`), or directives such as
-    /// `info,passbridge::store=debug`.
+    /// `info,passbridge::store=debug`. The libraries that speak with strangers (`h2`, `hyper`, `hyper_util`, `rustls`,
+    /// `tokio_rustls`, `tonic`, `tower`, `tower_http`, `axum`) log nothing unless a directive names them: `info,h2=warn`.
     pub filter: String,
 }
 

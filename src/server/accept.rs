@@ -1,6 +1,6 @@
 //! Accepting connections, bounded, until the server drains.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -8,8 +8,18 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use crate::telemetry::SparseLine;
+
 /// How long to wait before accepting again after accepting failed, as it does when file handles run out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Strangers can use up file handles.
+fn report(error: &io::Error) {
+    static LINE: SparseLine = SparseLine::new();
+    if let Some(others) = LINE.permit() {
+        tracing::warn!(%error, others_since_last_line = others, "a connection could not be accepted");
+    }
+}
 
 /// A listener that accepts so many connections and no more: whoever does not fit waits in its backlog.
 #[derive(Debug)]
@@ -53,7 +63,7 @@ impl Acceptor {
             match accepted {
                 Ok((stream, address)) => return Accepted { stream, address, place },
                 Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
+                    report(&error);
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }

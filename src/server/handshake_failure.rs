@@ -4,15 +4,11 @@ use std::{
     collections::BTreeMap,
     io,
     sync::{Mutex, PoisonError},
-    time::Duration,
 };
 
 use tokio_rustls::rustls::{CertificateError, Error, InvalidMessage, PeerIncompatible};
 
-use crate::domain::clock::{MonotonicInstant, SharedClock};
-
-/// For so long, a reason that has been logged is only counted.
-const QUIET: Duration = Duration::from_secs(10);
+use crate::{domain::clock::SharedClock, telemetry::Sparse};
 
 /// Why a handshake came to nothing.
 #[derive(Debug, Clone, PartialEq)]
@@ -90,13 +86,7 @@ pub(super) struct FailureLog {
     listener: &'static str,
     clock: SharedClock,
     /// As many as there are reasons.
-    told: Mutex<BTreeMap<&'static str, Told>>,
-}
-
-#[derive(Debug)]
-struct Told {
-    last: MonotonicInstant,
-    untold: u64,
+    told: Mutex<BTreeMap<&'static str, Sparse>>,
 }
 
 impl FailureLog {
@@ -119,19 +109,8 @@ impl FailureLog {
 
     /// How many of this reason were not told since the last line; nothing where it is too early for another.
     fn untold(&self, reason: &'static str) -> Option<u64> {
-        let now = self.clock.instant();
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        match told.get_mut(reason) {
-            Some(told) if now.since(told.last) < QUIET => {
-                told.untold += 1;
-                None
-            }
-            other => {
-                let untold = other.map_or(0, |told| told.untold);
-                told.insert(reason, Told { last: now, untold: 0 });
-                Some(untold)
-            }
-        }
+        told.entry(reason).or_default().permit(self.clock.instant())
     }
 }
 
@@ -140,7 +119,7 @@ mod tests {
     use super::*;
     use crate::{
         domain::clock::{ManualClock, Timestamp},
-        telemetry::CapturedLog,
+        telemetry::{CapturedLog, QUIET},
     };
 
     #[test]

@@ -5,7 +5,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use tracing::subscriber::DefaultGuard;
+use tracing::{level_filters::LevelFilter, subscriber::DefaultGuard};
+use tracing_subscriber::{EnvFilter, layer::SubscriberExt};
 
 /// What this thread logs, from the moment that it is made until it is dropped.
 pub(crate) struct CapturedLog {
@@ -19,10 +20,15 @@ struct Lines(Arc<Mutex<Vec<u8>>>);
 impl CapturedLog {
     /// Begins to capture.
     pub(crate) fn of_this_thread() -> Self {
+        Self::filtered(EnvFilter::default().add_directive(LevelFilter::INFO.into()))
+    }
+
+    /// Begins to capture what passes the filter.
+    pub(crate) fn filtered(filter: EnvFilter) -> Self {
         let lines = Lines::default();
         let writer = lines.clone();
-        let subscriber =
-            tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(move || writer.clone());
+        let subscriber = tracing_subscriber::registry().with(layer).with(filter);
         Self { lines, _guard: tracing::subscriber::set_default(subscriber) }
     }
 

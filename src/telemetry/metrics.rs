@@ -9,13 +9,20 @@ use prometheus_client::{
         EncodeLabelSet,
         text::{encode_eof, encode_registry},
     },
-    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
+    metrics::{
+        counter::{ConstCounter, Counter},
+        family::Family,
+        gauge::Gauge,
+        histogram::Histogram,
+        info::Info,
+    },
     registry::{Registry, Unit},
 };
 
 use crate::domain::clock::Timestamp;
 
 use super::{
+    background::dropped_lines,
     request::method_name,
     store_collector::{StoreCollector, StoreReadings},
 };
@@ -182,12 +189,17 @@ impl Metrics {
         }
     }
 
-    /// All metrics in OpenMetrics text, those of the store as of now.
+    /// All metrics in OpenMetrics text, those of the store and of the log as of now.
     pub async fn render(&self) -> String {
-        let mut of_store = Registry::default();
-        of_store.register_collector(Box::new(StoreCollector((self.read_store)().await)));
+        let mut of_now = Registry::default();
+        of_now.register_collector(Box::new(StoreCollector((self.read_store)().await)));
+        of_now.register(
+            "passbridge_log_lines_dropped",
+            "Lines of the log that were dropped because they came faster than they were read",
+            ConstCounter::new(dropped_lines()),
+        );
         let mut text = String::new();
-        for registry in [&self.registry, &of_store] {
+        for registry in [&self.registry, &of_now] {
             // Writing to a String cannot fail.
             let _ = encode_registry(&mut text, registry);
         }

@@ -2,12 +2,14 @@
 //!
 //! None of it ever holds a device id, a code, a token or an address.
 
+mod background;
 mod call;
 #[cfg(test)]
 mod captured_log;
 mod log;
 mod metrics;
 mod request;
+mod sparse;
 mod store_collector;
 mod trace;
 
@@ -18,9 +20,12 @@ use http::{HeaderMap, Method};
 pub(crate) use call::CallRecord;
 #[cfg(test)]
 pub(crate) use captured_log::CapturedLog;
-pub(crate) use log::{init, report_error};
+pub(crate) use log::{init, report_defect, report_error};
 pub(crate) use metrics::Metrics;
 pub(crate) use request::RequestRecord;
+#[cfg(test)]
+pub(crate) use sparse::QUIET;
+pub(crate) use sparse::{Sparse, SparseLine};
 pub(crate) use store_collector::StoreReadings;
 pub(crate) use trace::{TraceExport, trace_headers};
 

@@ -9,6 +9,7 @@ mod crash;
 mod disk;
 mod grpcurl;
 mod life;
+mod log;
 mod operations;
 mod readme;
 mod start;

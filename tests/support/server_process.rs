@@ -97,14 +97,30 @@ impl Program {
     }
 
     /// Starts it as a server, which may take its time.
-    pub fn begin(mut self) -> ServerProcess {
+    pub fn begin(self) -> ServerProcess {
+        let (say, log) = mpsc::channel();
+        self.spawn(log, move |line| say.send(line).is_ok())
+    }
+
+    /// The same, with a log of which nothing is read that the test does not wait for.
+    #[allow(dead_code, reason = "not every binary does so")]
+    pub fn begin_unread(self) -> ServerProcess {
+        let (say, log) = mpsc::sync_channel(0);
+        self.spawn(log, move |line| say.send(line).is_ok())
+    }
+
+    fn spawn(
+        mut self,
+        log: Receiver<String>,
+        mut say: impl FnMut(String) -> bool + Send + 'static,
+    ) -> ServerProcess {
         let mut child = self.command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("starts");
         let stderr = BufReader::new(child.stderr.take().expect("piped"));
-        let (say, log) = mpsc::channel();
         std::thread::spawn(move || {
+            let mut is_heard = true;
             for line in stderr.lines().map_while(Result::ok) {
-                // The test may have ended.
-                let _ = say.send(line);
+                // The test may have ended, and the server must not wait for it.
+                is_heard = is_heard && say(line);
             }
         });
         let unknown = SocketAddr::from(([0, 0, 0, 0], 0));

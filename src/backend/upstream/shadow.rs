@@ -16,10 +16,14 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use crate::domain::{
-    id::EnvironmentName,
-    port::{Codes, Insertion, LedgerEntry, LedgerKey, Signals, StoreResult},
-    registration::{CodeEntry, CodeKey, Registration},
+use crate::{
+    domain::{
+        error::StoreError,
+        id::EnvironmentName,
+        port::{Codes, Insertion, LedgerEntry, LedgerKey, Signals, StoreResult},
+        registration::{CodeEntry, CodeKey, Registration},
+    },
+    telemetry::SparseLine,
 };
 
 /// How many shadows may wait to be written. Who comes over that waits for its own.
@@ -122,6 +126,15 @@ impl ShadowedCodes {
     }
 }
 
+/// A store that fails would make each code that the upstream issues a line.
+fn report_unwritten(error: &StoreError) {
+    static LINE: SparseLine = SparseLine::new();
+    if let Some(others) = LINE.permit() {
+        tracing::error!(%error, others_since_last_line = others,
+            "a shadow could not be written: watches and deletes of its code will miss it");
+    }
+}
+
 async fn write(
     codes: Arc<dyn Codes>,
     unwritten: Arc<Unwritten>,
@@ -142,7 +155,7 @@ async fn write(
             let (codes, unwritten) = (&codes, &unwritten);
             async move {
                 if let Err(error) = codes.adopt(&registration).await {
-                    tracing::error!(%error, "a shadow could not be written: watches and deletes of its code will miss it");
+                    report_unwritten(&error);
                 }
                 unwritten.remove(&registration);
             }

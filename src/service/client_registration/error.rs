@@ -1,6 +1,6 @@
 //! Errors as RFC 7591 (section 3.2.2) and RFC 6749 (section 5.2) have them.
 
-use crate::domain::randomness::RandomnessUnavailable;
+use crate::{domain::randomness::RandomnessUnavailable, telemetry};
 
 /// A registration, or a request for a token, that is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -58,7 +58,7 @@ impl OAuthErrorCode {
 
 /// The cause is for the log; the client gets none.
 pub(super) fn server_error(cause: impl std::fmt::Display) -> OAuthError {
-    tracing::error!(%cause, "internal error");
+    telemetry::report_defect(cause);
     OAuthErrorCode::ServerError.because("internal error")
 }
 

@@ -120,6 +120,6 @@ impl Looking {
     /// Whether the watches know by now; where the store fails they learn it after the next look.
     async fn release(&self) -> bool {
         let released = self.codes.release(&self.record.key(), self.record.id).await;
-        released.inspect_err(|error| tracing::error!(%error, "a code's end could not be kept")).is_ok()
+        released.inspect_err(|error| tracing::debug!(%error, "a code's end could not be kept")).is_ok()
     }
 }
