@@ -3,6 +3,7 @@
 
 mod access;
 mod grpc;
+mod guess;
 mod rest;
 mod support;
 mod tls;

@@ -9,6 +9,19 @@ use crate::domain::{
 };
 
 impl RegistrationService {
+    /// The same as [`get`](Self::get) for a face that shows whole records alone. Of a code that was not issued through here it
+    /// has nothing to show: that has the answer, and the price, of one that is not there.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub(crate) async fn get_whole(&self, caller: &Caller, lookup: &Lookup) -> Result<RegistrationView> {
+        let view = self.get(caller, lookup).await?;
+        if view.is_partial {
+            return Err(self.missed(caller, lookup, &view.registration.key()).await);
+        }
+        Ok(view)
+    }
+
     /// The live record behind a code.
     ///
     /// # Errors

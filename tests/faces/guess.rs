@@ -1,0 +1,138 @@
+//! Guessing: what a code that is not there tells over either face, what it costs, and whom it holds up.
+
+use std::time::Duration;
+
+use passbridge::proto::v1::{CreateRegistrationCodeRequest, GetRegistrationCodeRequest};
+use tonic::Code;
+
+use crate::support::{
+    http::Answer,
+    request::{create, create_for, delete, get},
+    rest::Device,
+    status::refused,
+    test_server::TestServer,
+};
+
+const UNKNOWN: &str = "BCDFGHN";
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// A server to which test devices call through a proxy, so that each says its own address.
+fn server() -> TestServer {
+    TestServer::configured(|config| {
+        config.rest.trusted_proxies = vec!["127.0.0.0/8".parse().expect("a network")];
+        config.rest.address_limit = passbridge::config::AddressLimit { per_second: 1_000, burst: 10_000 };
+    })
+}
+
+/// Codes that are not there for the usual requestor, each for a reason of its own.
+struct NotThere {
+    foreign: &'static str,
+    foreign_ended: &'static str,
+    released: &'static str,
+    expired: &'static str,
+}
+
+async fn not_there(server: &TestServer) -> NotThere {
+    let codes =
+        NotThere { foreign: "BCDFGHJ", foreign_ended: "BCDFGHK", released: "BCDFGHL", expired: "BCDFGHM" };
+    let others =
+        |seconds| CreateRegistrationCodeRequest { requestor_id: "OTHER".to_owned(), ..create_for(seconds) };
+    for (code, request) in [
+        (codes.foreign, others(600)),
+        (codes.foreign_ended, others(1)),
+        (codes.released, create()),
+        (codes.expired, create_for(1)),
+    ] {
+        server.randomness.draw_next(code);
+        server.created_by(request).await;
+    }
+    server.codes().delete_registration_code(delete(codes.released)).await.expect("deletes");
+    server.clock.advance(Duration::from_secs(1));
+    codes
+}
+
+/// A lookup over REST by somebody at this address.
+async fn look_over_rest(device: &Device<'_>, code: &str, viewer: &str) -> Answer {
+    device.read(code).header("x-forwarded-for", viewer).send().await
+}
+
+fn typed_by(code: &str, viewer: &str) -> GetRegistrationCodeRequest {
+    GetRegistrationCodeRequest { viewer_ip: viewer.to_owned(), ..get(code) }
+}
+
+#[tokio::test]
+async fn a_code_that_is_not_there_has_one_answer_over_either_face_whatever_became_of_it() {
+    let server = server();
+    let device = Device::of(&server).await;
+    let NotThere { foreign, foreign_ended, released, expired } = not_there(&server).await;
+    let over_grpc = async |code| {
+        let answer = server.codes().get_registration_code(get(code)).await;
+        let status = refused(answer, Code::NotFound, "REGISTRATION_CODE_NOT_FOUND");
+        (status.message().to_owned(), status.details().to_owned())
+    };
+    let over_rest = async |method: &str, code: &str| {
+        let path = format!("/reggie/v1/REF/regcode/{code}.json");
+        let mut answer = device.call(method, &path).send().await;
+        answer.headers.remove("date");
+        (answer.status.as_u16(), format!("{:?}", answer.headers), answer.body)
+    };
+    let grpc = over_grpc(UNKNOWN).await;
+    let (read, deleted) = (over_rest("GET", UNKNOWN).await, over_rest("DELETE", UNKNOWN).await);
+    assert_eq!((read.0, deleted.0), (404, 404));
+    for code in [foreign, foreign_ended, released, expired] {
+        assert_eq!(over_grpc(code).await, grpc, "{code}");
+        assert_eq!(over_rest("GET", code).await, read, "{code}");
+        server.clock.advance(MINUTE);
+        assert_eq!(over_rest("DELETE", code).await, deleted, "{code}");
+    }
+}
+
+#[tokio::test]
+async fn a_guess_costs_the_same_whether_the_code_never_was_or_is_another_requestors() {
+    let server = server();
+    let device = Device::of(&server).await;
+    let NotThere { foreign, foreign_ended, released, expired } = not_there(&server).await;
+    for (index, code) in [UNKNOWN, foreign, foreign_ended].into_iter().enumerate() {
+        let (over_grpc, over_rest) = (format!("203.0.113.{index}"), format!("198.51.100.{index}"));
+        for _ in 0..10 {
+            let answer = server.codes().get_registration_code(typed_by(code, &over_grpc)).await;
+            refused(answer, Code::NotFound, "REGISTRATION_CODE_NOT_FOUND");
+            look_over_rest(&device, code, &over_rest).await.error(404);
+        }
+        let answer = server.codes().get_registration_code(typed_by(code, &over_grpc)).await;
+        refused(answer, Code::ResourceExhausted, "LOOKUP_BUDGET_EXHAUSTED");
+        assert_eq!(look_over_rest(&device, code, &over_rest).await.status, 429, "{code}");
+    }
+    // Who asks for an own code once more was not guessing.
+    for code in [released, expired].repeat(6) {
+        look_over_rest(&device, code, "192.0.2.1").await.error(404);
+    }
+}
+
+#[tokio::test]
+async fn a_guesser_is_held_to_its_budget_over_both_faces_while_others_work() {
+    const GUESSER: &str = "203.0.113.66";
+    let server = server();
+    let device = Device::of(&server).await;
+    let code = server.created().await.code;
+    for minute in 0..3 {
+        let mut answered = 0;
+        for round in 0..50 {
+            let guess =
+                format!("BCDFG{}{}", ["H", "J", "K", "L", "M"][round % 5], ["N", "P", "Q"][round % 3]);
+            let over_grpc = server.codes().get_registration_code(typed_by(&guess, GUESSER)).await;
+            answered += usize::from(over_grpc.is_err_and(|status| status.code() == Code::NotFound));
+            answered += usize::from(look_over_rest(&device, &guess, GUESSER).await.status == 404);
+
+            let viewer = format!("192.0.2.{round}");
+            server.codes().get_registration_code(typed_by(&code, &viewer)).await.expect("another viewer");
+            look_over_rest(&device, &code, &viewer).await.json(200);
+            server.created().await;
+        }
+        assert_eq!(answered, 10, "in minute {minute}");
+        let known = server.codes().get_registration_code(typed_by(&code, GUESSER)).await;
+        refused(known, Code::ResourceExhausted, "LOOKUP_BUDGET_EXHAUSTED");
+        assert_eq!(look_over_rest(&device, &code, GUESSER).await.status, 429, "a known one too");
+        server.clock.advance(MINUTE);
+    }
+}
