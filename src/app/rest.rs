@@ -6,9 +6,12 @@ use axum::Router;
 
 use super::{App, callers};
 use crate::{
-    config::{ConfigError, TrustedProxies, ValidConfig},
+    config::{AddressLimit, ConfigError, TrustedProxies, ValidConfig},
     rest::{self, Passthrough},
-    service::{signed_request::SignedRequestService, throttle::Throttle},
+    service::{
+        signed_request::SignedRequestService,
+        throttle::{AddressThrottle, CountedFace, CreateThrottle},
+    },
 };
 
 /// The face of `app`.
@@ -18,14 +21,16 @@ pub(super) fn router(app: &App) -> Router {
     let (clock, policy) = (&services.clock, &services.policy);
     let ledger = Arc::clone(&services.store.ledger);
     let signed_request = SignedRequestService::new(ledger, Arc::clone(policy), Arc::clone(clock));
-    let limit = config.address_limit;
+    let limits = || Arc::clone(&services.store.limits);
+    let AddressLimit { per_second, burst } = config.address_limit;
     rest::router(rest::Parts {
         registration: services.registration.clone(),
         temp_pass: services.temp_pass.clone(),
         client_registration: services.client_registration.clone(),
         callers: callers::of_rest(services, &signed_request),
         signed_request,
-        throttle: Throttle::new(Arc::clone(&services.store.limits), limit.per_second, limit.burst),
+        address_throttle: AddressThrottle::new(limits(), CountedFace::Rest, per_second, burst),
+        create_throttle: CreateThrottle::new(limits()),
         policy: Arc::clone(policy),
         telemetry: app.telemetry.clone(),
         trusted_proxies: TrustedProxies::new(config.trusted_proxies.clone()),

@@ -9,19 +9,22 @@ use super::{
     App, StartError, callers,
     operations::{self, Readiness},
     rest,
-    services::FINISH_MAX,
+    services::{FINISH_MAX, quota},
     upstreams::Upstreams,
 };
 use crate::{
     backend::upstream::CircuitState,
-    config::{Config, HumanDuration, OnWriteFailure},
-    domain::{device_info::Normalizer, error::StoreError, port::Store},
+    config::{AddressLimit, Config, HumanDuration, OnWriteFailure},
+    domain::{device_info::Normalizer, error::StoreError, limit::Countable, port::Store},
     grpc::{self, FaceLayer, HealthBoard},
     rest::connected,
     server::{
         Acceptor, Detached, Http1Options, Http2Options, Serving, SharedTls, Shutdown, Transport, WorkerPool,
     },
-    service::temp_pass::Outcome,
+    service::{
+        temp_pass::Outcome,
+        throttle::{AddressThrottle, CountedFace},
+    },
     telemetry::Telemetry,
 };
 
@@ -51,6 +54,8 @@ impl App {
         let face = Arc::new(FaceLayer {
             telemetry: self.telemetry.clone(),
             callers: callers::of_grpc(self.config.written.grpc.auth, &self.services),
+            address_throttle: grpc_address_throttle(&self.config.written, &self.services.store),
+            connections: quota(&self.config.written.grpc, Countable::Connections),
             answer_timeout: self.config.written.grpc.answer_timeout.0,
             drain: shutdown.drain.clone(),
         });
@@ -105,7 +110,7 @@ impl App {
                 serving.http2(
                     grpc,
                     grpc_transport,
-                    move |peer| face.around(routes.clone(), peer),
+                    move |peer, end| face.around(routes.clone(), peer, end),
                     http2_options(&config)
                 ),
                 serving.http1(
@@ -163,6 +168,12 @@ async fn write_failure(store: &Store, on_write_failure: OnWriteFailure) -> Store
 async fn end_commands(stop: &CancellationToken, commands: JoinHandle<()>) {
     stop.cancel();
     let _ = tokio::time::timeout(COMMANDS_END, commands).await;
+}
+
+/// How fast each address may call over gRPC, where the configuration says so.
+fn grpc_address_throttle(config: &Config, store: &Store) -> Option<AddressThrottle> {
+    let AddressLimit { per_second, burst } = config.grpc.address_limit?;
+    Some(AddressThrottle::new(Arc::clone(&store.limits), CountedFace::Grpc, per_second, burst))
 }
 
 fn http2_options(config: &Config) -> Http2Options {

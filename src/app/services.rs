@@ -10,8 +10,11 @@ use crate::{
         LocalBackend, LocalParts,
         upstream::{ShadowedCodes, UpstreamParts, end_leases},
     },
-    config::{StoreKind, ValidConfig},
-    domain::{clock::SharedClock, device_info::Normalizer, port::Store, randomness::SharedRandomness},
+    config::{Auth, Grpc, StoreKind, ValidConfig},
+    domain::{
+        clock::SharedClock, device_info::Normalizer, limit::Countable, port::Store,
+        randomness::SharedRandomness,
+    },
     server::Detached,
     service::{
         ClientRegistrationService, RegistrationService, TempPassService,
@@ -22,6 +25,7 @@ use crate::{
         master_key::MasterKey,
         operator::OperatorService,
         policy::{Policy, PresentPolicy, SharedPolicy},
+        quota::Quota,
         registration,
         temp_pass::{self, OnRun, Scheduler},
     },
@@ -105,6 +109,7 @@ impl Services {
             backends: backends.clone(),
             policy: Arc::clone(&policy),
             audit: audit.clone(),
+            batches: quota(&config.grpc, Countable::Batches),
             tasks: detached.tasks.clone(),
         });
         let limits = &config.codes;
@@ -122,7 +127,7 @@ impl Services {
                     metrics.code_lookup_missed(environment.as_str());
                 }
             }),
-            max_watches: config.grpc.max_watches,
+            watches: quota(&config.grpc, Countable::Watches),
             tasks: detached.tasks.clone(),
         });
         Ok(Self {
@@ -174,4 +179,18 @@ impl Services {
             audit: self.audit.clone(),
         }
     }
+}
+
+/// How many of these may be open at once. Where nobody is asked who they are, all callers are one, which may have everything.
+pub(super) fn quota(config: &Grpc, of: Countable) -> Arc<Quota> {
+    let limit = match of {
+        Countable::Watches => config.max_watches,
+        Countable::Batches => config.max_batches,
+        Countable::Connections => config.max_connections,
+    };
+    let share = match config.auth {
+        Auth::None => 100,
+        Auth::Callers => config.caller_share,
+    };
+    Quota::new(of, limit, share)
 }

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{HumanDuration, Tls};
+use super::{AddressLimit, HumanDuration, Tls};
 
 /// The gRPC listener.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -22,6 +22,9 @@ pub struct Grpc {
     pub tls: Tls,
     /// The largest request message, in bytes. A larger one is RESOURCE_EXHAUSTED.
     pub max_message_size: usize,
+    /// How many calls one client address (an IPv4 address, or an IPv6 /64) may make, over all methods: `{ per_second = 50, burst = 200 }`.
+    /// More are RESOURCE_EXHAUSTED. No limit where left out, which suits callers behind one proxy.
+    pub address_limit: Option<AddressLimit>,
     /// How many connections are served at once; more wait to be accepted.
     pub max_connections: usize,
     /// How many calls and watches one connection may have open at once (HTTP/2 concurrent streams); a client
@@ -29,6 +32,12 @@ pub struct Grpc {
     pub max_streams_per_connection: u32,
     /// How many watches are served at once, over all connections. One more is RESOURCE_EXHAUSTED.
     pub max_watches: usize,
+    /// How many streams of resets (BatchResetTempPass) are served at once, over all connections. One more is RESOURCE_EXHAUSTED.
+    pub max_batches: usize,
+    /// With `auth = "callers"`: how many percent of `max_connections`, `max_watches` and `max_batches` one caller may have, 1 to
+    /// 100; one of each at least. More are RESOURCE_EXHAUSTED. A connection counts as the caller's whose call is the first on it;
+    /// one that its caller must not have is closed.
+    pub caller_share: usize,
     /// How long a call may take until its answer begins, its own message included, whatever deadline it has. A
     /// watch goes on after that.
     pub answer_timeout: HumanDuration,
@@ -51,9 +60,12 @@ impl Default for Grpc {
             jwt: Vec::new(),
             tls: Tls::default(),
             max_message_size: 4 << 20,
+            address_limit: None,
             max_connections: 10_000,
             max_streams_per_connection: 1_000,
             max_watches: 100_000,
+            max_batches: 1_000,
+            caller_share: 80,
             answer_timeout: HumanDuration::from_secs(60),
             keepalive_interval: HumanDuration::from_secs(60),
             keepalive_timeout: HumanDuration::from_secs(20),

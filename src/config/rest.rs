@@ -26,7 +26,7 @@ pub struct Rest {
     /// when calls are counted by address; nobody else's word is.
     #[schemars(schema_with = "networks")]
     pub trusted_proxies: Vec<IpNet>,
-    /// How many calls one client address may make, over all paths. More are answered 429.
+    /// How many calls one client address (an IPv4 address, or an IPv6 /64) may make, over all paths. More are answered 429.
     pub address_limit: AddressLimit,
     /// The origins of web pages that may call from a browser (CORS), such as `https://example.com`; `*` is any.
     pub cors_origins: Vec<String>,

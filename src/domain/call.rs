@@ -4,12 +4,16 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, error::Elapsed, sleep_until, timeout_at};
 
+use super::address::Address;
+
 /// Until when a call must be answered, which trace it belongs to, and the credentials that it brought for the upstream.
 /// Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct CallContext {
     /// The moment after which nobody waits for the answer any more; absent where nobody said.
     pub deadline: Option<Deadline>,
+    /// From where the call came, in the form that cannot be forged; absent where nobody called.
+    pub client: Option<Address>,
     /// The caller's own trace, where it named one (W3C Trace Context).
     pub trace: Option<Arc<TraceContext>>,
     /// The upstream's own access token, where the caller brought one that shall be used there.

@@ -4,7 +4,10 @@
 use std::{fmt, time::Duration};
 
 use super::{
-    authentication::AuthenticationProblem, caller::Permission, id::EnvironmentName,
+    authentication::AuthenticationProblem,
+    caller::Permission,
+    id::EnvironmentName,
+    limit::{Countable, Throttled},
     randomness::RandomnessUnavailable,
 };
 
@@ -165,18 +168,24 @@ pub enum Error {
         /// Whether the caller said who types.
         viewer_named: bool,
     },
-    /// As many watches are open as the server allows.
-    #[error("the server already serves {limit} watches, which is its limit")]
-    WatchesExhausted {
-        /// The limit in force.
+    /// As many of these are open as the server, or this caller, may have.
+    #[error("{}", quota_exhausted(*of, *limit, *share))]
+    QuotaExhausted {
+        /// What is open.
+        of: Countable,
+        /// The server's limit.
         limit: usize,
+        /// The caller's share of it, where it is that one which is used up.
+        share: Option<usize>,
     },
     /// The health of a service was asked for, or a symbol by reflection, that this server does not have.
     #[error("{0}; reflection lists what this server has")]
     ServiceUnknown(String),
-    /// More calls than one address, or one device, may make.
-    #[error("too many calls in a short time; wait before the next one")]
+    /// More than one address, or one device, may do in so short a time.
+    #[error("too many {of} in a short time; wait before the next one")]
     Throttled {
+        /// What there was too much of.
+        of: Throttled,
         /// When a call is allowed again.
         retry_after: Duration,
     },
@@ -279,10 +288,10 @@ impl Error {
             | Self::LookupBudgetExhausted { retry_after, .. }
             | Self::UpstreamThrottled { retry_after, .. }
             | Self::IssuerUnavailable { retry_after }
-            | Self::Throttled { retry_after } => Some(*retry_after),
+            | Self::Throttled { retry_after, .. } => Some(*retry_after),
             Self::UpstreamUnavailable { retry_after, .. } => *retry_after,
-            // Nobody knows when a watch ends; a second keeps clients from asking in a tight loop.
-            Self::WatchesExhausted { .. } => Some(Duration::from_secs(1)),
+            // Nobody knows when one of them ends; a second keeps clients from asking in a tight loop.
+            Self::QuotaExhausted { .. } => Some(Duration::from_secs(1)),
             _ => None,
         }
     }
@@ -342,7 +351,7 @@ impl Error {
             Self::TempPassNotFound { mvpd: String::new() },
             Self::TempPassNotPromotional,
             Self::LookupBudgetExhausted { retry_after: second, viewer_named: false },
-            Self::Throttled { retry_after: second },
+            Self::Throttled { of: Throttled::Device, retry_after: second },
             Self::NotAuthenticated(AuthenticationProblem::Missing),
             Self::StoreUnavailable(StoreError::Unavailable(String::new())),
             Self::UpstreamUnavailable { problem: "", answer: answer.clone(), retry_after: None },
@@ -353,6 +362,17 @@ impl Error {
             Self::AlreadyAuthenticated { mvpd: String::new() },
             Self::NotATempPass { mvpd: String::new(), source_name: String::new() },
         ]
+    }
+}
+
+fn quota_exhausted(of: Countable, limit: usize, share: Option<usize>) -> String {
+    let key = of.key();
+    match share {
+        None => format!("{limit} {of} are open already, which is the server's limit (grpc.{key})"),
+        Some(share) => format!(
+            "this caller has {share} {of} open already, which is its share (grpc.caller_share) of the server's {limit} \
+             (grpc.{key})"
+        ),
     }
 }
 

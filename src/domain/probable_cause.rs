@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::{
     authentication::AuthenticationProblem,
     error::{Error, LookupClues},
+    limit::Throttled,
     symptom::Symptom,
 };
 
@@ -80,6 +81,11 @@ const WRONG_HOST: ProbableCause = cause(
 const TOO_FAST: ProbableCause = cause(
     "The device, or all devices at its address together, called too fast.",
     "Wait at least a second before the next call.",
+);
+
+const GIVEN_UP: ProbableCause = cause(
+    "Creates are cancelled, their deadlines pass or their connections break before the answer is there.",
+    "Wait for answers: give a create a deadline of some seconds, and a request_id where it is repeated.",
 );
 
 const WRONG_CREDENTIALS_HEADER: ProbableCause = cause(
@@ -206,6 +212,7 @@ pub(crate) fn probable_causes(error: &Error) -> Vec<ProbableCause> {
         Error::LookupBudgetExhausted { viewer_named: false, .. } => vec![NOBODY_NAMED, SEVERAL_WRONG],
         Error::StoreUnavailable(_) => vec![DISK],
         Error::TempPassNotFound { .. } => vec![TEMP_PASS_ELSEWHERE, TEMP_PASS_NOT_CONFIGURED],
+        Error::Throttled { of: Throttled::AbandonedCreates, .. } => vec![GIVEN_UP],
         Error::Throttled { .. } => vec![TOO_FAST],
         Error::NotAuthenticated(problem) => not_authenticated(*problem),
         Error::UpstreamThrottled { was_fast: true, .. } => vec![TOO_FAST, ADDRESS_SHARED],
@@ -230,7 +237,7 @@ pub(crate) fn probable_causes(error: &Error) -> Vec<ProbableCause> {
         | Error::RequestIdReused
         | Error::TempPassNotPromotional
         | Error::LiveCodesExhausted { .. }
-        | Error::WatchesExhausted { .. }
+        | Error::QuotaExhausted { .. }
         | Error::ServiceUnknown(_)
         | Error::IssuerUnavailable { .. }
         | Error::PermissionMissing { .. }

@@ -18,6 +18,7 @@ use tracing::Instrument;
 
 use super::{
     body::{AnswerBody, End, code_of},
+    connection::Connection,
     deadline::deadline_of,
     method::{asks_nobody, method_of},
     status::{complete, status_of},
@@ -29,7 +30,12 @@ use crate::{
         error::{Error, Result},
         peer::Peer,
     },
-    service::authentication::{Authenticators, Carrier, Evidence},
+    server::Shutdown,
+    service::{
+        authentication::{Authenticators, Carrier, Evidence},
+        quota::Quota,
+        throttle::AddressThrottle,
+    },
     telemetry::Telemetry,
 };
 
@@ -40,6 +46,10 @@ pub(crate) struct FaceLayer {
     pub telemetry: Telemetry,
     /// Recognizes who calls.
     pub callers: Authenticators,
+    /// How fast each address may call, where that is limited.
+    pub address_throttle: Option<AddressThrottle>,
+    /// How many connections there are, and whose.
+    pub connections: Arc<Quota>,
     /// How long a call may take until its answer begins, its own message included, whatever its deadline is.
     pub answer_timeout: Duration,
     /// Cancelled when the server drains: streams end then.
@@ -47,9 +57,10 @@ pub(crate) struct FaceLayer {
 }
 
 impl FaceLayer {
-    /// The routes with this around every call of a connection with this peer.
-    pub(crate) fn around<S>(self: &Arc<Self>, inner: S, peer: Peer) -> FaceService<S> {
-        FaceService { inner, face: Arc::clone(self), peer }
+    /// The routes with this around every call of a connection with this peer, which ends by `end`.
+    pub(crate) fn around<S>(self: &Arc<Self>, inner: S, peer: Peer, end: Shutdown) -> FaceService<S> {
+        let connection = Arc::new(Connection::new(Arc::clone(&self.connections), end));
+        FaceService { inner, face: Arc::clone(self), peer, connection }
     }
 
     /// The answer of `inner` to a call whose caller is known, or that is for everybody. No other one gets further than
@@ -59,15 +70,22 @@ impl FaceLayer {
         mut inner: S,
         request: Request<B>,
         peer: Peer,
+        connection: Arc<Connection>,
         context: CallContext,
         end: End,
     ) -> std::result::Result<Response<Body>, Infallible>
     where
         S: Service<Request<B>, Response = Response<Body>, Error = Infallible>,
     {
+        if let Some(throttle) = &self.address_throttle
+            && let Err(error) = throttle.admit(peer.address.ip().into()).await
+        {
+            return Ok(status_of(&error).into_http());
+        }
         let (mut head, body) = request.into_parts();
         if !asks_nobody(head.uri.path()) {
-            match self.caller(&head, &peer).await {
+            let caller = self.caller(&head, &peer).await;
+            match caller.and_then(|caller| connection.admit(&caller).map(|()| caller)) {
                 Ok(caller) => drop(head.extensions.insert(caller.in_call(context))),
                 Err(error) => return Ok(status_of(&error).into_http()),
             }
@@ -90,6 +108,7 @@ pub(crate) struct FaceService<S> {
     inner: S,
     face: Arc<FaceLayer>,
     peer: Peer,
+    connection: Arc<Connection>,
 }
 
 impl<S, B> Service<Request<B>> for FaceService<S>
@@ -116,6 +135,7 @@ where
         let limit = end.deadline.map_or(limit, |deadline| deadline.min(limit));
         let context = CallContext {
             deadline: Some(limit),
+            client: Some(self.peer.address.ip().into()),
             trace: TraceContext::of(request.headers()),
             relayed_token: None,
         };
@@ -128,7 +148,8 @@ where
         // The one that is ready is called, and its clone is asked next.
         let next = self.inner.clone();
         let inner = std::mem::replace(&mut self.inner, next);
-        let answer = Arc::clone(&self.face).answer(inner, request, self.peer.clone(), context, end.clone());
+        let (peer, connection) = (self.peer.clone(), Arc::clone(&self.connection));
+        let answer = Arc::clone(&self.face).answer(inner, request, peer, connection, context, end.clone());
         let answer = limit.limit(answer);
         Box::pin(async move {
             let answered = match record.span() {

@@ -2,6 +2,7 @@
 
 mod body;
 mod call;
+mod connection;
 mod convert;
 mod deadline;
 mod device_info;

@@ -1,5 +1,7 @@
 //! Errors on the wire: the gRPC code, `google.rpc.ErrorInfo`, and whatever else helps the caller.
 
+use std::iter;
+
 use http::HeaderMap;
 use prost::Message;
 use prost_types::Any;
@@ -9,6 +11,7 @@ use tonic_types::pb::{BadRequest, ErrorInfo, RetryInfo, Status as RpcStatus, bad
 use crate::{
     domain::{
         error::{Error, UpstreamAnswer, Violation},
+        limit::Countable,
         probable_cause::probable_causes,
     },
     proto::v1::{ErrorReason, ProbableCause, ProbableCauses},
@@ -38,7 +41,7 @@ pub(crate) fn classify(error: &Error) -> (ErrorReason, Code) {
         Error::TempPassNotPromotional => (ErrorReason::TempPassNotPromotional, Code::FailedPrecondition),
         Error::LiveCodesExhausted { .. } => (ErrorReason::LiveCodesExhausted, Code::ResourceExhausted),
         Error::LookupBudgetExhausted { .. } => (ErrorReason::LookupBudgetExhausted, Code::ResourceExhausted),
-        Error::WatchesExhausted { .. } => (ErrorReason::WatchesExhausted, Code::ResourceExhausted),
+        Error::QuotaExhausted { of, .. } => (quota_reason(*of), Code::ResourceExhausted),
         Error::Throttled { .. } => (ErrorReason::Throttled, Code::ResourceExhausted),
         Error::ServiceUnknown(_) => (ErrorReason::ServiceUnknown, Code::NotFound),
         Error::NotAuthenticated(_) => (ErrorReason::CallerNotAuthenticated, Code::Unauthenticated),
@@ -58,6 +61,14 @@ pub(crate) fn classify(error: &Error) -> (ErrorReason, Code) {
         Error::ShuttingDown => (ErrorReason::ShuttingDown, Code::Unavailable),
         Error::DeadlineExceeded => (ErrorReason::DeadlineExceeded, Code::DeadlineExceeded),
         Error::Internal(_) => (ErrorReason::Internal, Code::Internal),
+    }
+}
+
+fn quota_reason(of: Countable) -> ErrorReason {
+    match of {
+        Countable::Watches => ErrorReason::WatchesExhausted,
+        Countable::Batches => ErrorReason::BatchesExhausted,
+        Countable::Connections => ErrorReason::ConnectionsExhausted,
     }
 }
 
@@ -134,7 +145,11 @@ fn details(error: &Error, reason: ErrorReason) -> Vec<Any> {
 fn error_info(error: &Error, reason: ErrorReason) -> ErrorInfo {
     let metadata = match error {
         Error::LiveCodesExhausted { limit, .. } => vec![("max_live_codes", limit.to_string())],
-        Error::WatchesExhausted { limit } => vec![("max_watches", limit.to_string())],
+        Error::QuotaExhausted { of, limit, share } => {
+            let share = share.map(|share| ("caller_share", share.to_string()));
+            iter::once((of.key(), limit.to_string())).chain(share).collect()
+        }
+        Error::Throttled { of, .. } => vec![("limit", of.name().to_owned())],
         Error::PermissionMissing { permission, .. } => vec![("permission", permission.to_string())],
         Error::AlreadyAuthenticated { mvpd } => vec![("mvpd_id", cut(mvpd))],
         Error::NotATempPass { source_name, .. } => vec![("upstream_source", cut(source_name))],

@@ -70,7 +70,7 @@ impl TempPassService for Face {
                 Ok(message) => Ok(convert::batch_item(message, &policy.load())),
                 Err(status) => Err(error_of(&status)),
             });
-            Ok(self.service.reset_each(caller, origin, items.boxed()))
+            self.service.reset_each(caller, origin, items.boxed())
         };
         streaming(request, reset_each, convert::batch_answer).await
     }

@@ -42,7 +42,7 @@ pub(super) async fn around(State(face): State<Face>, mut request: Request, next:
             Ok(addresses) => addresses,
             Err(failure) => return failure.into_response(),
         };
-        let refusal = match face.throttle.admit_call(addresses.client).await {
+        let refusal = match face.address_throttle.admit(addresses.client).await {
             Err(error) => Some(Failure::from(error)),
             Ok(()) if length(request.uri()) > URI_MAX => Some(Failure::UriTooLong(URI_MAX)),
             Ok(()) if route::has_dot_segments(request.uri().path()) => Some(dot_segments()),

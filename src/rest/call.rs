@@ -136,6 +136,7 @@ impl Call {
     pub(super) fn context(&self) -> CallContext {
         CallContext {
             deadline: Some(self.deadline),
+            client: Some(self.addresses.client),
             trace: TraceContext::of(&self.head.headers),
             relayed_token: None,
         }

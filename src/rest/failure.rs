@@ -264,7 +264,7 @@ fn status_of(error: &Error) -> StatusCode {
             StatusCode::TOO_MANY_REQUESTS
         }
         Error::LiveCodesExhausted { .. }
-        | Error::WatchesExhausted { .. }
+        | Error::QuotaExhausted { .. }
         | Error::StoreUnavailable(_)
         | Error::IssuerUnavailable { .. }
         | Error::UpstreamUnavailable { .. }

@@ -46,8 +46,11 @@ use crate::{
     domain::peer::Peer,
     server::ConnectionService,
     service::{
-        ClientRegistrationService, RegistrationService, TempPassService, authentication::Authenticators,
-        policy::SharedPolicy, signed_request::SignedRequestService, throttle::Throttle,
+        ClientRegistrationService, RegistrationService, TempPassService,
+        authentication::Authenticators,
+        policy::SharedPolicy,
+        signed_request::SignedRequestService,
+        throttle::{AddressThrottle, CreateThrottle},
     },
     telemetry::Telemetry,
 };
@@ -70,8 +73,10 @@ pub(crate) struct Parts {
     pub callers: Authenticators,
     /// Lets requests count that are signed one by one.
     pub signed_request: SignedRequestService,
-    /// How fast clients may call.
-    pub throttle: Throttle,
+    /// How fast each address may call.
+    pub address_throttle: AddressThrottle,
+    /// How fast codes may be made for each device.
+    pub create_throttle: CreateThrottle,
     /// What the operator configured, as far as a reload changes it.
     pub policy: SharedPolicy,
     /// Where calls are reported.

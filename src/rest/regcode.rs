@@ -19,7 +19,7 @@ use crate::{
     domain::{
         code::check_typed,
         device_info::{DeviceInfo, USER_AGENT_MAX, Warning},
-        error::{Error, LookupClues, Violation, Violations},
+        error::{Error, Violation, Violations},
         id::{DUMMY_DEVICE_ID, DeviceId, MvpdId},
         registration::{LegacyParameters, RegistrationRequest, Ttl},
     },
@@ -37,14 +37,13 @@ pub(super) async fn create(
     respond(&face, request, async |call, identity, parameters, mut violations, format| {
         let place = place(&face, call, requestor, parameters, &mut violations);
         let request = create_request(&face, call, parameters, &identity.proof, place, violations)?;
+        let client = call.addresses.client;
         match &request.device_id {
-            Some(device_id) => face.throttle.admit_create(call.addresses.client, device_id.as_str()).await?,
+            Some(device_id) => face.create_throttle.admit(client, device_id.as_str()).await?,
             // A server may make codes for many devices that have no id yet.
-            None => {
-                face.throttle.admit_create(call.addresses.client, &call.addresses.device.to_string()).await?
-            }
+            None => face.create_throttle.admit(client, &call.addresses.device.to_string()).await?,
         }
-        count(&face, identity, call.addresses.client).await?;
+        count(&face, identity, client).await?;
         let created = face.registration.create(&identity.caller, request, None).await?;
         Ok(answer(StatusCode::CREATED, format, render(&created.view.registration, format)?))
     })
@@ -59,13 +58,8 @@ pub(super) async fn read(
     respond(&face, request, async |call, identity, parameters, violations, format| {
         let lookup = lookup(&face, call, segments, parameters, violations)?;
         count(&face, identity, call.addresses.client).await?;
-        let view = face.registration.get(&identity.caller, &lookup).await?;
-        if view.is_partial {
-            // The documented record has no place for what is not known.
-            return Err(
-                Error::CodeNotFound(LookupClues { over_upstream: true, ..LookupClues::default() }).into()
-            );
-        }
+        // The documented record has no place for what is not known.
+        let view = face.registration.get_whole(&identity.caller, &lookup).await?;
         Ok(answer(StatusCode::OK, format, render(&view.registration, format)?))
     })
     .await

@@ -44,6 +44,13 @@ pub(crate) struct Shutdown {
     pub cut: CancellationToken,
 }
 
+impl Shutdown {
+    /// That of one connection, which may end before the server does.
+    fn of_connection(&self) -> Self {
+        Self { drain: self.drain.child_token(), cut: self.cut.child_token() }
+    }
+}
+
 /// What every listener's connections are served by.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Serving<'a> {
@@ -56,12 +63,13 @@ pub(crate) struct Serving<'a> {
 }
 
 impl Serving<'_> {
-    /// Serves HTTP/2 connections until the server drains, each with the service that `connected` makes for its peer.
+    /// Serves HTTP/2 connections until the server drains, each with the service that `connected` makes for its peer, and that
+    /// may end it before.
     pub(crate) async fn http2<S, B>(
         self,
         acceptor: Acceptor,
         transport: Transport,
-        connected: impl Fn(Peer) -> S + Clone + Send + 'static,
+        connected: impl Fn(Peer, Shutdown) -> S + Clone + Send + 'static,
         options: Http2Options,
     ) where
         S: ConnectionService<B>,
@@ -69,7 +77,8 @@ impl Serving<'_> {
     {
         let shutdown = self.shutdown.clone();
         self.each(acceptor, transport, move |stream, peer| {
-            http2::serve(stream, connected(peer), options.clone(), shutdown.clone())
+            let shutdown = shutdown.of_connection();
+            http2::serve(stream, connected(peer, shutdown.clone()), options.clone(), shutdown)
         })
         .await;
     }

@@ -9,6 +9,7 @@ pub(crate) mod device_info;
 pub(crate) mod master_key;
 pub(crate) mod operator;
 pub mod policy;
+pub mod quota;
 pub mod registration;
 pub(crate) mod signed_request;
 mod single_flight;

@@ -1,5 +1,5 @@
-//! How fast clients of the REST API may call: the documented throttle (reference, section 6), and a wider one over all
-//! that comes from one address, because the device id is the client's to choose.
+//! How fast clients may call: all that comes from one address, and the documented throttle of creates over REST (reference,
+//! section 6). The wider one is there because a device id is the client's to choose.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -9,7 +9,7 @@ use crate::domain::{
     address::Address,
     address_block::AddressBlock,
     error::{Error, Result},
-    limit::{Limit, LimitKey, Rate},
+    limit::{Limit, LimitKey, Rate, Throttled},
     port::Limits,
 };
 
@@ -18,53 +18,81 @@ const SECOND: Duration = Duration::from_secs(1);
 /// The documented throttle: a call a second, ten at once.
 const PER_DEVICE: (u32, u32) = (1, 10);
 
-/// The throttles of a REST face.
-pub(crate) struct Throttle {
-    limits: Arc<dyn Limits>,
-    per_address: Rate,
-    per_device: Rate,
+/// The face whose calls are counted. One face's calls take nothing from the other's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CountedFace {
+    Rest,
+    Grpc,
 }
 
-impl Throttle {
+/// How fast each address may call a face. An address is an IPv4 address or an IPv6 /64.
+pub(crate) struct AddressThrottle {
+    limits: Arc<dyn Limits>,
+    face: CountedFace,
+    rate: Rate,
+}
+
+impl AddressThrottle {
     /// Takes `per_second` calls a second, and `burst` at once, from each address.
     #[must_use]
-    pub(crate) fn new(limits: Arc<dyn Limits>, per_second: u32, burst: u32) -> Self {
-        let (device_calls, device_burst) = PER_DEVICE;
-        Self {
-            limits,
-            per_address: Rate::new(per_second, SECOND, burst),
-            per_device: Rate::new(device_calls, SECOND, device_burst),
-        }
+    pub(crate) fn new(limits: Arc<dyn Limits>, face: CountedFace, per_second: u32, burst: u32) -> Self {
+        Self { limits, face, rate: Rate::new(per_second, SECOND, burst) }
     }
 
     /// Lets a call from `client` pass, whatever it is.
     ///
     /// # Errors
     /// [`Error::Throttled`], [`Error::StoreUnavailable`].
-    pub(crate) async fn admit_call(&self, client: Address) -> Result<()> {
-        self.take(LimitKey::Calls(AddressBlock::of_line(client)), self.per_address).await
+    pub(crate) async fn admit(&self, client: Address) -> Result<()> {
+        let line = AddressBlock::of_line(client);
+        let (key, of) = match self.face {
+            CountedFace::Rest => (LimitKey::Calls(line), Throttled::RestAddress),
+            CountedFace::Grpc => (LimitKey::GrpcCalls(line), Throttled::GrpcAddress),
+        };
+        take(&*self.limits, Limit { key, rate: self.rate }, of).await
+    }
+}
+
+/// How fast codes may be made for each device, over REST.
+pub(crate) struct CreateThrottle {
+    limits: Arc<dyn Limits>,
+}
+
+impl CreateThrottle {
+    /// The documented throttle, kept by `limits`.
+    #[must_use]
+    pub(crate) fn new(limits: Arc<dyn Limits>) -> Self {
+        Self { limits }
     }
 
     /// Lets a create for the device pass that `client` calls by this id.
     ///
     /// # Errors
     /// [`Error::Throttled`], [`Error::StoreUnavailable`].
-    pub(crate) async fn admit_create(&self, client: Address, device_id: &str) -> Result<()> {
+    pub(crate) async fn admit(&self, client: Address, device_id: &str) -> Result<()> {
         // A digest, so that a long id takes no more memory than a short one. Who finds a second id with the same one
         // has but less to spend.
         let key = LimitKey::Creates(AddressBlock::of_line(client), xxh3_128(device_id.as_bytes()));
-        self.take(key, self.per_device).await
-    }
-
-    async fn take(&self, key: LimitKey, rate: Rate) -> Result<()> {
-        let room = self.limits.take(&Limit { key, rate }).await?;
-        room.map_err(|retry_after| Error::Throttled { retry_after })
+        let (calls, burst) = PER_DEVICE;
+        let limit = Limit { key, rate: Rate::new(calls, SECOND, burst) };
+        take(&*self.limits, limit, Throttled::Device).await
     }
 }
 
-impl fmt::Debug for Throttle {
+async fn take(limits: &dyn Limits, limit: Limit, of: Throttled) -> Result<()> {
+    let room = limits.take(&limit).await?;
+    room.map_err(|retry_after| Error::Throttled { of, retry_after })
+}
+
+impl fmt::Debug for AddressThrottle {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Throttle").finish_non_exhaustive()
+        formatter.debug_struct("AddressThrottle").field("face", &self.face).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for CreateThrottle {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("CreateThrottle").finish_non_exhaustive()
     }
 }
 
@@ -72,13 +100,9 @@ impl fmt::Debug for Throttle {
 mod tests {
     use super::*;
     use crate::{
-        domain::clock::{ManualClock, SharedClock, Timestamp},
+        domain::clock::{ManualClock, Timestamp},
         store::memory::MemoryLimits,
     };
-
-    fn throttle(clock: SharedClock, per_second: u32, burst: u32) -> Throttle {
-        Throttle::new(Arc::new(MemoryLimits::new(&clock)), per_second, burst)
-    }
 
     fn address(text: &str) -> Address {
         text.parse().expect("an address")
@@ -87,28 +111,31 @@ mod tests {
     #[tokio::test]
     async fn a_device_has_ten_creates_at_once_and_one_a_second_after_that() {
         let clock = ManualClock::new(Timestamp::from_millis(1_000));
-        let throttle = throttle(clock.clone(), 50, 200);
+        let throttle = CreateThrottle::new(Arc::new(MemoryLimits::new(&(clock.clone() as _))));
         let home = address("192.0.2.1");
         for _ in 0..10 {
-            throttle.admit_create(home, "device").await.expect("within the burst");
+            throttle.admit(home, "device").await.expect("within the burst");
         }
-        let Err(Error::Throttled { retry_after }) = throttle.admit_create(home, "device").await else {
+        let Err(Error::Throttled { of, retry_after }) = throttle.admit(home, "device").await else {
             panic!("the eleventh passed");
         };
-        assert_eq!(retry_after, SECOND);
-        assert!(throttle.admit_create(home, "another device").await.is_ok());
-        assert!(throttle.admit_create(address("192.0.2.2"), "device").await.is_ok());
+        assert_eq!((of, retry_after), (Throttled::Device, SECOND));
+        assert!(throttle.admit(home, "another device").await.is_ok());
+        assert!(throttle.admit(address("192.0.2.2"), "device").await.is_ok());
         clock.advance(SECOND);
-        assert!(throttle.admit_create(home, "device").await.is_ok());
+        assert!(throttle.admit(home, "device").await.is_ok());
     }
 
     #[tokio::test]
     async fn an_ipv6_line_is_one_address() {
         let clock = ManualClock::new(Timestamp::from_millis(1_000));
-        let throttle = throttle(clock, 1, 2);
-        assert!(throttle.admit_call(address("2001:db8::1")).await.is_ok());
-        assert!(throttle.admit_call(address("2001:db8::2")).await.is_ok());
-        assert!(throttle.admit_call(address("2001:db8::3")).await.is_err());
-        assert!(throttle.admit_call(address("2001:db8:0:1::3")).await.is_ok());
+        let limits: Arc<dyn Limits> = Arc::new(MemoryLimits::new(&(clock as _)));
+        let throttle = AddressThrottle::new(Arc::clone(&limits), CountedFace::Rest, 1, 2);
+        assert!(throttle.admit(address("2001:db8::1")).await.is_ok());
+        assert!(throttle.admit(address("2001:db8::2")).await.is_ok());
+        assert!(throttle.admit(address("2001:db8::3")).await.is_err());
+        assert!(throttle.admit(address("2001:db8:0:1::3")).await.is_ok());
+        let other_face = AddressThrottle::new(limits, CountedFace::Grpc, 1, 2);
+        assert!(other_face.admit(address("2001:db8::3")).await.is_ok());
     }
 }

@@ -11,6 +11,7 @@ use passbridge::{
     domain::{
         clock::{ManualClock, Timestamp},
         device_info::Normalizer,
+        limit::Countable,
         port::Store,
         randomness::OsRandomness,
     },
@@ -19,6 +20,7 @@ use passbridge::{
         backends::Backends,
         budget::LookupBudget,
         policy::{Place, Policy, PresentPolicy},
+        quota::Quota,
         registration::Parts,
     },
     store::embedded::{EmbeddedOptions, EmbeddedStore},
@@ -102,7 +104,7 @@ impl Replicas {
             backends: Backends::new(local),
             budget: LookupBudget::new(Arc::clone(&self.store.limits), 10, 600),
             on_miss: Arc::new(|_| {}),
-            max_watches: 1,
+            watches: Quota::new(Countable::Watches, 1, 100),
             tasks: self.tasks.clone(),
         })
     }

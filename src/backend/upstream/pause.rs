@@ -109,7 +109,7 @@ impl<K: Eq + Hash + Clone> Pauses<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::randomness::ScriptedRandomness;
+    use crate::domain::{limit::Throttled, randomness::ScriptedRandomness};
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -125,7 +125,11 @@ mod tests {
         let tries = |pauses: &Pauses<_>, at| pauses.admit(&(), at).is_ok();
         for (error, least, most) in [
             (Error::ShuttingDown, SECOND, SECOND * 3 / 2),
-            (Error::Throttled { retry_after: SECOND * 600 }, SECOND * 600, SECOND * 616),
+            (
+                Error::Throttled { of: Throttled::Device, retry_after: SECOND * 600 },
+                SECOND * 600,
+                SECOND * 616,
+            ),
         ] {
             [&early, &late].into_iter().for_each(|pauses| pauses.begin(&(), &error, start));
             assert!(tries(&early, start + least) && !tries(&late, start + least));
@@ -158,7 +162,7 @@ mod tests {
     fn a_thousand_other_pauses_end_none_that_still_lasts() {
         let pauses = pauses();
         let start = MonotonicInstant::from_micros(0);
-        pauses.begin(&0, &Error::Throttled { retry_after: SECOND * 30 }, start);
+        pauses.begin(&0, &Error::Throttled { of: Throttled::Device, retry_after: SECOND * 30 }, start);
         (1..=2 * REMEMBERED).for_each(|key| pauses.begin(&key, &Error::ShuttingDown, start));
         assert!(pauses.admit(&0, start + SECOND * 29).is_err());
         assert!(pauses.admit(&(2 * REMEMBERED), start).is_err(), "nor is the newest one left out");
@@ -169,7 +173,7 @@ mod tests {
     fn a_pause_is_as_long_as_the_error_says() {
         let pauses = pauses();
         let start = MonotonicInstant::from_micros(0);
-        pauses.begin(&(), &Error::Throttled { retry_after: SECOND * 30 }, start);
+        pauses.begin(&(), &Error::Throttled { of: Throttled::Device, retry_after: SECOND * 30 }, start);
         assert!(
             pauses.admit(&(), start + SECOND * 29).is_err() && pauses.admit(&(), start + SECOND * 30).is_ok()
         );

@@ -33,6 +33,8 @@ pub(super) fn out_of_range(config: &Config) -> Vec<Violation> {
         count("grpc.max_connections", grpc.max_connections as u64, 1, COUNT_MAX),
         count("grpc.max_streams_per_connection", grpc.max_streams_per_connection.into(), 1, COUNT_MAX),
         count("grpc.max_watches", grpc.max_watches as u64, 0, COUNT_MAX),
+        count("grpc.max_batches", grpc.max_batches as u64, 0, COUNT_MAX),
+        count("grpc.caller_share", grpc.caller_share as u64, 1, 100),
         count("rest.max_body_size", rest.max_body_size as u64, 1, MESSAGE_SIZE_MAX),
         count("rest.max_connections", rest.max_connections as u64, 1, COUNT_MAX),
         count("rest.address_limit.per_second", rest.address_limit.per_second.into(), 1, CALLS_MAX),
@@ -42,6 +44,12 @@ pub(super) fn out_of_range(config: &Config) -> Vec<Violation> {
         count("store.free_space_reserve", config.store.free_space_reserve, 0, FREE_SPACE_MAX),
         count("runtime.threads", runtime.threads as u64, 0, THREADS_MAX),
     ];
+    let grpc_address = grpc.address_limit.into_iter().flat_map(|limit| {
+        [
+            count("grpc.address_limit.per_second", limit.per_second.into(), 1, CALLS_MAX),
+            count("grpc.address_limit.burst", limit.burst.into(), 1, CALLS_MAX),
+        ]
+    });
     let second = Duration::from_secs(1);
     let waits = [
         wait("grpc.answer_timeout", grpc.answer_timeout, Duration::from_millis(1)),
@@ -60,7 +68,14 @@ pub(super) fn out_of_range(config: &Config) -> Vec<Violation> {
     let schedules = config.temp_pass_schedules.iter().enumerate().map(|(index, schedule)| {
         wait(&format!("temp_pass_schedules[{index}].make_up"), schedule.make_up, Duration::ZERO)
     });
-    counts.into_iter().chain(waits).chain(environments).chain(schedules).flatten().collect()
+    counts
+        .into_iter()
+        .chain(grpc_address)
+        .chain(waits)
+        .chain(environments)
+        .chain(schedules)
+        .flatten()
+        .collect()
 }
 
 fn of_upstream(name: &str, environment: &Environment) -> [Option<Violation>; 2] {

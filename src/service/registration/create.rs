@@ -4,6 +4,7 @@ use tracing::Instrument;
 
 use super::{
     RegistrationService, RegistrationView,
+    abandoned::CreateUnderWay,
     kept_answer::{KeepAnswer, Repeat},
 };
 use crate::domain::{
@@ -30,7 +31,7 @@ impl RegistrationService {
     /// Makes a registration code. `repeat` is set where a repeat of this request shall get the first answer.
     ///
     /// # Errors
-    /// [`Error::PermissionMissing`], [`Error::LiveCodesExhausted`], [`Error::RequestIdReused`],
+    /// [`Error::PermissionMissing`], [`Error::Throttled`], [`Error::LiveCodesExhausted`], [`Error::RequestIdReused`],
     /// [`Error::StoreUnavailable`], and those of an upstream.
     pub async fn create(
         &self,
@@ -39,9 +40,25 @@ impl RegistrationService {
         repeat: Option<Repeat>,
     ) -> Result<Created> {
         caller.require(Permission::CodesCreate, &request.place.environment, &request.place.requestor)?;
-        let Some(repeat) = repeat else {
-            return self.create_new(caller, request, None).await;
+        let under_way = CreateUnderWay::begin(self.parts(), caller).await?;
+        let outcome = match repeat {
+            None => self.create_new(caller, request, None).await,
+            Some(repeat) => self.create_once(caller, request, repeat).await,
         };
+        // Whoever noticed it first: the backend, or the face, which drops this then.
+        if !matches!(outcome, Err(Error::DeadlineExceeded)) {
+            under_way.answered();
+        }
+        outcome
+    }
+
+    /// Makes the code of a request that may be repeated.
+    async fn create_once(
+        &self,
+        caller: &Caller,
+        request: RegistrationRequest,
+        repeat: Repeat,
+    ) -> Result<Created> {
         let keep = KeepAnswer::new(repeat, caller, &request.place);
         // Nor does its deadline end it.
         let context = CallContext { deadline: None, ..caller.context().clone() };

@@ -1,5 +1,6 @@
 //! Registration codes: create, get, delete and watch, over whatever backend and store there is.
 
+mod abandoned;
 mod create;
 mod delete;
 mod get;
@@ -10,13 +11,13 @@ mod watch;
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use super::{
     backends::Backends,
     budget::LookupBudget,
     policy::{Place, SharedPolicy, VerificationUris},
+    quota::Quota,
     single_flight::SingleFlight,
 };
 use crate::domain::{
@@ -61,7 +62,7 @@ pub struct Parts {
     /// Told of each lookup that is charged to that budget.
     pub on_miss: OnMiss,
     /// How many watches are served at once.
-    pub max_watches: usize,
+    pub watches: Arc<Quota>,
     /// Creates that nobody may break off, on the threads of who asked for them. The drain waits for them.
     pub tasks: TaskTracker,
 }
@@ -69,7 +70,6 @@ pub struct Parts {
 struct Inner {
     parts: Parts,
     repeats: SingleFlight<LedgerKey>,
-    watches: Arc<Semaphore>,
     pollers: Pollers,
 }
 
@@ -102,14 +102,8 @@ impl RegistrationService {
     /// The use cases over `parts`.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let watches = Arc::new(Semaphore::new(parts.max_watches));
         Self {
-            inner: Arc::new(Inner {
-                parts,
-                repeats: SingleFlight::default(),
-                watches,
-                pollers: Pollers::default(),
-            }),
+            inner: Arc::new(Inner { parts, repeats: SingleFlight::default(), pollers: Pollers::default() }),
         }
     }
 

@@ -13,6 +13,7 @@ use crate::{
         device_info::Normalizer,
         error::{Error, LookupClues},
         fingerprint::Fingerprint,
+        limit::Countable,
         port::{Ledger, LedgerEntry, LedgerKey},
         randomness::OsRandomness,
         registration::RegistrationRequest,
@@ -55,7 +56,7 @@ fn fixture() -> Fixture {
         backends: Backends::new(local),
         budget,
         on_miss: Arc::new(|_| {}),
-        max_watches: 1,
+        watches: Quota::new(Countable::Watches, 1, 100),
         tasks: TaskTracker::new(),
     });
     Fixture { service, ledger, _folder: folder }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_core::stream::BoxStream;
 use futures_util::{StreamExt, stream};
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::{
@@ -12,12 +12,15 @@ use super::{
     lookup::{Found, Keys},
     poll::{Looking, Poll},
 };
-use crate::domain::{
-    backend::Sighting,
-    caller::{Caller, Permission},
-    error::{Error, Result},
-    port::Signals,
-    registration::{CodeEntry, CodeKey, Registration, State},
+use crate::{
+    domain::{
+        backend::Sighting,
+        caller::{Caller, Permission},
+        error::{Error, Result},
+        port::Signals,
+        registration::{CodeEntry, CodeKey, Registration, State},
+    },
+    service::quota,
 };
 
 /// What to watch.
@@ -58,7 +61,7 @@ struct Watch {
     // Has the upstream asked for as long as it lives, where there is one.
     _poll: Option<Arc<Poll>>,
     // Counts the watch for as long as it lives.
-    _permit: OwnedSemaphorePermit,
+    _place: quota::Place,
 }
 
 enum Step {
@@ -71,7 +74,7 @@ impl RegistrationService {
     /// Watches a code. The first message is there at once; the stream ends after RELEASED or EXPIRED.
     ///
     /// # Errors
-    /// [`Error::PermissionMissing`], [`Error::LookupBudgetExhausted`], [`Error::WatchesExhausted`],
+    /// [`Error::PermissionMissing`], [`Error::LookupBudgetExhausted`], [`Error::QuotaExhausted`],
     /// [`Error::StoreUnavailable`]; [`Error::CodeNotFound`] where there is nothing under the code, or only
     /// the tombstone of a record that the caller did not name.
     pub async fn watch(
@@ -84,9 +87,7 @@ impl RegistrationService {
         let replacements = self.policy().replacements();
         let caller = &self.policy().load().renewed(caller)?;
         caller.require(Permission::CodesRead, &lookup.place.environment, &lookup.place.requestor)?;
-        let permit = Arc::clone(&self.inner.watches)
-            .try_acquire_owned()
-            .map_err(|_| Error::WatchesExhausted { limit: self.parts().max_watches })?;
+        let place = self.parts().watches.take(caller)?;
         let keys = self.resolve(caller, &lookup).await?;
         let key = self.key_to_watch(caller, &lookup, &keys).await?;
         // Before the record is read, so that no change falls between the two.
@@ -113,7 +114,7 @@ impl RegistrationService {
             caller: caller.clone(),
             replacements,
             _poll: poll,
-            _permit: permit,
+            _place: place,
         };
         let start = Step::First(Box::new(watch), Box::new(entry));
         Ok(stream::unfold(start, |step| step.next()).boxed())

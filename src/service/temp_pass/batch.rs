@@ -10,9 +10,12 @@ use futures_core::{Stream, stream::BoxStream};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 
 use super::{Origin, ResetTempPass, TempPassService};
-use crate::domain::{
-    caller::Caller,
-    error::{Error, Result},
+use crate::{
+    domain::{
+        caller::Caller,
+        error::{Error, Result},
+    },
+    service::quota::Place,
 };
 
 /// How many resets of a batch are under way at a time.
@@ -42,14 +45,18 @@ impl TempPassService {
     /// nothing. Where the stream of items itself fails, that is told last.
     ///
     /// Dropped early, it takes no more items, and those under way finish nevertheless.
+    ///
+    /// # Errors
+    /// [`Error::QuotaExhausted`].
     pub fn reset_each(
         &self,
         caller: Caller,
         origin: Origin,
         items: BoxStream<'static, Result<BatchItem>>,
-    ) -> BoxStream<'static, Result<BatchAnswer>> {
-        let resets = FuturesUnordered::new();
-        Box::pin(Batch { service: self.clone(), caller, origin, items: Some(items), resets, failure: None })
+    ) -> Result<BoxStream<'static, Result<BatchAnswer>>> {
+        let place = Some(self.parts.batches.take(&caller)?);
+        let (service, resets) = (self.clone(), FuturesUnordered::new());
+        Ok(Box::pin(Batch { service, caller, origin, items: Some(items), resets, failure: None, place }))
     }
 }
 
@@ -61,6 +68,8 @@ struct Batch {
     items: Option<BoxStream<'static, Result<BatchItem>>>,
     resets: FuturesUnordered<Reset>,
     failure: Option<Error>,
+    /// Counts the batch until its last reset is done.
+    place: Option<Place>,
 }
 
 impl Batch {
@@ -112,7 +121,11 @@ impl Drop for Batch {
     fn drop(&mut self) {
         let resets = std::mem::take(&mut self.resets);
         if !resets.is_empty() {
-            let finish = resets.for_each(|_| async {});
+            let place = self.place.take();
+            let finish = async move {
+                resets.for_each(|_| async {}).await;
+                drop(place);
+            };
             self.service.parts.tasks.spawn(finish);
         }
     }

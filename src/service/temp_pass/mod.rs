@@ -15,6 +15,7 @@ use super::{
     audit::{AuditLog, Origin},
     backends::Backends,
     policy::{Place, Policy, SharedPolicy},
+    quota::Quota,
 };
 use crate::domain::{
     backend::SharedBackend,
@@ -45,6 +46,8 @@ pub struct Parts {
     pub policy: SharedPolicy,
     /// Where resets leave their entries.
     pub audit: AuditLog,
+    /// How many batches are served at once.
+    pub batches: Arc<Quota>,
     /// Resets whose caller has left, on the threads of who asked for them. The drain waits for them.
     pub tasks: TaskTracker,
 }

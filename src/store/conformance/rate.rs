@@ -122,8 +122,12 @@ pub(crate) async fn limits_share_nothing(harness: &impl Harness) {
     let (block, rate) = (AddressBlock::of_line(address), Rate::new(1, SECOND, 1));
     let keys = [
         LimitKey::Calls(block),
+        LimitKey::GrpcCalls(block),
         LimitKey::Creates(block, 1),
         LimitKey::Creates(block, 2),
+        LimitKey::AbandonedCreates(None, block),
+        LimitKey::AbandonedCreates(Some("one".into()), block),
+        LimitKey::AbandonedCreates(Some("two".into()), block),
         LimitKey::MissesOfLine(block),
         LimitKey::MissesOfSite(block),
         LimitKey::MissesOfNetwork(block),

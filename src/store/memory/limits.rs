@@ -15,7 +15,9 @@ use crate::domain::{
 #[derive(Debug)]
 pub(crate) struct MemoryLimits {
     calls: LeakyBuckets<LimitKey>,
+    grpc_calls: LeakyBuckets<LimitKey>,
     creates: LeakyBuckets<LimitKey>,
+    abandoned_creates: LeakyBuckets<LimitKey>,
     misses_of_line: LeakyBuckets<LimitKey>,
     misses_of_site: LeakyBuckets<LimitKey>,
     misses_of_network: LeakyBuckets<LimitKey>,
@@ -31,7 +33,9 @@ impl MemoryLimits {
         let buckets = || LeakyBuckets::new(clock.clone());
         Self {
             calls: buckets(),
+            grpc_calls: buckets(),
             creates: buckets(),
+            abandoned_creates: buckets(),
             misses_of_line: buckets(),
             misses_of_site: buckets(),
             misses_of_network: buckets(),
@@ -44,7 +48,9 @@ impl MemoryLimits {
     fn buckets(&self, key: &LimitKey) -> &LeakyBuckets<LimitKey> {
         match key {
             LimitKey::Calls(_) => &self.calls,
+            LimitKey::GrpcCalls(_) => &self.grpc_calls,
             LimitKey::Creates(..) => &self.creates,
+            LimitKey::AbandonedCreates(..) => &self.abandoned_creates,
             LimitKey::MissesOfLine(_) => &self.misses_of_line,
             LimitKey::MissesOfSite(_) => &self.misses_of_site,
             LimitKey::MissesOfNetwork(_) => &self.misses_of_network,

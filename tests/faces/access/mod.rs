@@ -4,3 +4,4 @@ mod every_method;
 mod every_route;
 mod jwt;
 mod reload;
+mod share;

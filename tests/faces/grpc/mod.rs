@@ -16,4 +16,5 @@ mod room;
 mod schedule;
 pub mod temp_pass;
 mod temp_pass_batch;
+mod throttle;
 mod watch;

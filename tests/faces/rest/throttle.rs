@@ -95,3 +95,36 @@ async fn a_refused_create_does_not_count_against_the_device() {
     }
     device.create("").send().await.json(201);
 }
+
+#[tokio::test]
+async fn who_breaks_connections_off_before_their_creates_are_answered_can_soon_make_no_more() {
+    let server = TestServer::configured(|config| {
+        config.rest.address_limit =
+            passbridge::config::AddressLimit { per_second: 1_000_000, burst: 1_000_000 };
+    });
+    let device = Device::of(&server).await;
+    let mut devices = 0..;
+    let mut path = || format!("/reggie/v1/REF/regcode.json?deviceId={}", devices.next().expect("goes on"));
+    let answer = loop {
+        let stream = tokio::net::TcpStream::connect(server.rest_address()).await.expect("connects");
+        let info = crate::support::rest::DEVICE_INFO;
+        let request = format!(
+            "POST {} HTTP/1.1\r\nhost: passbridge\r\nauthorization: Bearer {}\r\nx-device-info: {info}\r\n\
+             content-length: 0\r\n\r\n",
+            path(),
+            device.token
+        );
+        stream.writable().await.expect("open");
+        assert_eq!(stream.try_write(request.as_bytes()).expect("sends"), request.len());
+        drop(stream);
+        let answer = device.call("POST", &path()).header("x-device-info", info).send().await;
+        if answer.status != 201 {
+            break answer;
+        }
+    };
+    assert_eq!(answer.status, 429, "{answer:?}");
+    let seconds: u64 = answer.header("retry-after").parse().expect("a number");
+    assert!(seconds <= 60, "{answer:?}");
+    server.clock.advance(SECOND * 60);
+    device.created().await;
+}

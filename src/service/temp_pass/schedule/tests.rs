@@ -17,6 +17,7 @@ use crate::{
         clock::{Clock, ManualClock},
         device_info::Normalizer,
         error::StoreError,
+        limit::Countable,
         port::{Authorization, Store, StoreResult, Trials, Verdict},
         randomness::OsRandomness,
         temp_pass::{TempPassKey, TempPassRule, Trial, TrialIdentity, TrialView},
@@ -25,6 +26,7 @@ use crate::{
         audit::AuditLog,
         backends::Backends,
         policy::{Policy, PresentPolicy},
+        quota::Quota,
         temp_pass::Parts,
     },
     store::embedded::{EmbeddedOptions, EmbeddedStore},
@@ -87,6 +89,7 @@ impl Bench {
             backends: Backends::new(local),
             policy: Arc::new(PresentPolicy::new(policy)),
             audit: AuditLog::new(clock.clone(), key, self.store.limits.clone(), None),
+            batches: Quota::new(Countable::Batches, 1, 100),
             tasks: TaskTracker::new(),
         });
         let runs = Arc::clone(&self.runs);

@@ -1,0 +1,139 @@
+//! How many of something may be open at once: over all callers, and for each of them, so that none starves the others.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use crate::domain::{
+    caller::Caller,
+    error::{Error, Result},
+    limit::Countable,
+};
+
+/// The places for what may be open at once. Each process has its own.
+pub struct Quota {
+    of: Countable,
+    limit: usize,
+    /// How many of them one caller may hold, where that is less.
+    share: Option<usize>,
+    held: Mutex<Holders>,
+}
+
+#[derive(Default)]
+struct Holders {
+    all: usize,
+    /// Only callers that hold any.
+    by_caller: HashMap<Arc<str>, usize>,
+}
+
+/// A place, given back when it is dropped.
+pub struct Place {
+    quota: Arc<Quota>,
+    caller: Arc<str>,
+}
+
+impl Quota {
+    /// `limit` places, of which one caller may hold `percent` percent, and one at least.
+    #[must_use]
+    pub fn new(of: Countable, limit: usize, percent: usize) -> Arc<Self> {
+        let share = (percent < 100).then(|| (limit.saturating_mul(percent) / 100).max(1));
+        Arc::new(Self { of, limit, share, held: Mutex::default() })
+    }
+
+    /// A place for the caller.
+    ///
+    /// # Errors
+    /// [`Error::QuotaExhausted`] where all are taken, or as many as the caller may hold.
+    pub fn take(self: &Arc<Self>, caller: &Caller) -> Result<Place> {
+        let name = caller.name();
+        let mut held = self.lock();
+        // Of connections the listener accepts no more than there are places for. One that ends gives its place back there
+        // before its last call gives it back here.
+        if held.all >= self.limit && self.of != Countable::Connections {
+            return Err(self.exhausted(None));
+        }
+        let own = held.by_caller.get(name).copied().unwrap_or_default();
+        if self.share.is_some_and(|share| own >= share) {
+            return Err(self.exhausted(self.share));
+        }
+        held.by_caller.insert(Arc::clone(name), own + 1);
+        held.all += 1;
+        Ok(Place { quota: Arc::clone(self), caller: Arc::clone(name) })
+    }
+
+    fn exhausted(&self, share: Option<usize>) -> Error {
+        Error::QuotaExhausted { of: self.of, limit: self.limit, share }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Holders> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut held = self.quota.lock();
+        held.all -= 1;
+        match held.by_caller.get_mut(&self.caller) {
+            Some(own) if *own > 1 => *own -= 1,
+            _ => drop(held.by_caller.remove(&self.caller)),
+        }
+    }
+}
+
+impl fmt::Debug for Quota {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Quota")
+            .field("of", &self.of)
+            .field("limit", &self.limit)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Place").field("of", &self.quota.of).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::caller::Scope;
+
+    fn caller(name: &str) -> Caller {
+        Caller::new(name, Scope::Any, Scope::Any, [])
+    }
+
+    fn share_of(outcome: Result<Place>) -> Option<Option<usize>> {
+        match outcome {
+            Ok(_) => None,
+            Err(Error::QuotaExhausted { share, .. }) => Some(share),
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn one_caller_holds_its_share_and_leaves_the_rest_to_others() {
+        let quota = Quota::new(Countable::Watches, 5, 80);
+        let greedy: Vec<_> =
+            (0..4).map(|_| quota.take(&caller("greedy")).expect("within its share")).collect();
+        assert_eq!(share_of(quota.take(&caller("greedy"))), Some(Some(4)));
+        let other = quota.take(&caller("other")).expect("a place is left");
+        assert_eq!(share_of(quota.take(&caller("other"))), Some(None), "all are taken");
+        drop(greedy);
+        assert_eq!(quota.lock().by_caller.len(), 1, "who holds nothing is forgotten");
+        assert!(quota.take(&caller("greedy")).is_ok());
+        drop(other);
+        assert_eq!((quota.lock().all, quota.lock().by_caller.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_single_place_is_anybodys_and_none_is_nobodys() {
+        assert!(Quota::new(Countable::Batches, 1, 80).take(&caller("one")).is_ok());
+        assert_eq!(share_of(Quota::new(Countable::Batches, 0, 100).take(&caller("one"))), Some(None));
+    }
+}
