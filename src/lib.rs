@@ -14,6 +14,7 @@ pub mod backend;
 pub mod cli;
 pub mod config;
 pub mod domain;
+mod error_chain;
 mod format;
 mod grpc;
 mod jwks_client;

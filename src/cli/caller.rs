@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use crate::{
     auth::caller_token,
-    config::CallerEntry,
     domain::{
         caller::Permission,
         credential::TokenHash,
@@ -43,7 +42,19 @@ pub(super) struct New {
 /// The part of a configuration that is printed.
 #[derive(Serialize)]
 struct Entries {
-    callers: [CallerEntry; 1],
+    callers: [Entry; 1],
+}
+
+/// An entry without the keys that would say no more than their absence does.
+#[derive(Serialize)]
+struct Entry {
+    name: String,
+    token_hash: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    requestors: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    environments: Vec<String>,
+    permissions: Vec<String>,
 }
 
 pub(super) fn run(command: Caller) -> Result<(), Box<dyn Error>> {
@@ -60,9 +71,8 @@ pub(super) fn run(command: Caller) -> Result<(), Box<dyn Error>> {
     }
     violations.none_or(()).map_err(|all| crate::domain::error::Error::InvalidFields(all).full_message())?;
     let token = caller_token::new(&OsRandomness)?;
-    let token_hash = Some(TokenHash::of(token.reveal()).to_string());
-    let entry =
-        CallerEntry { name, token_hash, requestors, environments, permissions, ..CallerEntry::default() };
+    let token_hash = TokenHash::of(token.reveal()).to_string();
+    let entry = Entry { name, token_hash, requestors, environments, permissions };
     let entry = toml::to_string(&Entries { callers: [entry] })?;
     print!("{}\n\n{entry}", token.into_revealed());
     Ok(())

@@ -12,10 +12,12 @@ mod statement;
 mod temp_pass;
 mod token;
 
-use std::{error::Error, path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use rustix::fs::Mode;
+
+use crate::error_chain::ErrorChain;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -69,7 +71,7 @@ enum Command {
     Revoke(revoke::Revoke),
     /// Say what probably led to an error, and what to do about it.
     Explain(explain::Explain),
-    /// Look whether the environments' upstreams work, step by step.
+    /// Look whether TLS, callers' keys and the environments' upstreams work, step by step.
     Doctor(doctor::Doctor),
     /// Look after TempPasses.
     #[command(subcommand)]
@@ -99,28 +101,8 @@ pub fn run() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("passbridge: {}", Chain(&*error));
+            eprintln!("passbridge: {}", ErrorChain(&*error));
             ExitCode::FAILURE
         }
-    }
-}
-
-/// An error with its sources, each said once.
-struct Chain<'a>(&'a (dyn Error + 'static));
-
-impl std::fmt::Display for Chain<'_> {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut said = self.0.to_string();
-        formatter.write_str(&said)?;
-        let mut error = self.0;
-        while let Some(source) = error.source() {
-            let text = source.to_string();
-            if !said.contains(&text) {
-                write!(formatter, ": {text}")?;
-                said.push_str(&text);
-            }
-            error = source;
-        }
-        Ok(())
     }
 }

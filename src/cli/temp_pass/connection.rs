@@ -20,6 +20,7 @@ use tonic::{
 use crate::{
     cli::dial::Dial,
     config::{Config, TlsMode},
+    error_chain::ErrorChain,
     outbound::is_loopback_host,
     proto::v1::temp_pass_service_client::TempPassServiceClient,
     tls::ALPN_GRPC,
@@ -74,7 +75,7 @@ pub(super) async fn connect(
             Endpoint::from_shared(url.clone()).map_err(|error| format!("--url: {url} is no URL: {error}"))?;
         endpoint.connect_timeout(CONNECT_TIMEOUT).connect().await.map_err(Into::into)
     };
-    let channel = channel.map_err(|error| format!("{url} cannot be reached: {}", cause(&*error)))?;
+    let channel = channel.map_err(|error| format!("{url} cannot be reached: {}", ErrorChain(&*error)))?;
     Ok(TempPassServiceClient::with_interceptor(channel, Authorized(authorization)))
 }
 
@@ -106,13 +107,4 @@ async fn over_tls(uri: &Uri, mut tls: ClientConfig) -> Result<Channel, Box<dyn E
     let authority = uri.authority().map(ToString::to_string).unwrap_or_default();
     let endpoint = Endpoint::from_shared(format!("http://{authority}"))?.origin(uri.clone());
     Ok(endpoint.connect_timeout(CONNECT_TIMEOUT).connect_with_connector(connect).await?)
-}
-
-/// What is at the bottom of an error.
-fn cause(error: &dyn Error) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
 }
