@@ -1,6 +1,6 @@
 //! Reads the key set of an issuer of JWTs from its URL.
 
-use std::{error::Error, fs, path::PathBuf, time::Duration};
+use std::{fs, path::PathBuf, time::Duration};
 
 use async_trait::async_trait;
 use http::{
@@ -10,6 +10,9 @@ use http::{
 use reqwest::{Certificate, Client, Url};
 
 use crate::{
+    auth::key_set::KeySet,
+    config::KeyPlace,
+    error_chain::ErrorChain,
     outbound,
     service::authentication::{KeySource, ServedKeys},
 };
@@ -33,17 +36,15 @@ impl JwksClient {
     ///
     /// # Errors
     /// Where no client can be made of that.
-    pub(crate) fn new(
-        url: Url,
-        ca: Option<Vec<Certificate>>,
-        token_file: Option<PathBuf>,
-    ) -> Result<Self, String> {
+    pub(crate) fn new(KeyPlace { url, ca, token_file }: KeyPlace) -> Result<Self, String> {
+        let said = |error: reqwest::Error| ErrorChain(&error).to_string();
+        let ca = ca.map(|pem| Certificate::from_pem_bundle(pem.as_bytes())).transpose().map_err(said)?;
         let client = outbound::client_for(&[&url]).timeout(TIME_MAX);
         let client = match ca {
             Some(ca) => client.tls_certs_only(ca),
             None => client,
         };
-        let client = client.build().map_err(|error| causes(&error))?;
+        let client = client.build().map_err(said)?;
         Ok(Self { client, url, token_file })
     }
 }
@@ -57,35 +58,34 @@ impl KeySource for JwksClient {
             // Read each time: whoever issues it replaces it again and again.
             let token = fs::read_to_string(file);
             let token = token.map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
-            request = request.bearer_auth(token.trim());
+            let token = token.trim();
+            if token.is_empty() || !token.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+                return Err(format!("{} holds no token: it must be one line of ASCII", file.display()));
+            }
+            request = request.bearer_auth(token);
         }
         let url = &self.url;
-        let mut response = request.send().await.map_err(|error| causes(&error))?;
-        if response.status() != StatusCode::OK {
-            return Err(format!("{url} answers {}", response.status()));
+        let mut response = request.send().await.map_err(|error| ErrorChain(&error).to_string())?;
+        match response.status() {
+            StatusCode::OK => {}
+            status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
+                return Err(format!(
+                    "{url} answers {status}; it wants a token (jwks_token_file), or another one"
+                ));
+            }
+            status => return Err(format!("{url} answers {status}")),
         }
         let max_age = max_age(response.headers());
         let mut text = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| causes(&error))? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| ErrorChain(&error).to_string())? {
             if text.len() + chunk.len() > SIZE_MAX {
                 return Err(format!("what {url} serves has more than {SIZE_MAX} bytes"));
             }
             text.extend_from_slice(&chunk);
         }
-        Ok(ServedKeys { text, max_age })
+        let set = KeySet::parse(&text).map_err(|problem| format!("what {url} serves {problem}"))?;
+        Ok(ServedKeys { set, max_age })
     }
-}
-
-/// An error and what led to it.
-fn causes(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 /// How long an answer may be kept (RFC 9111, section 5.2.2.1).
@@ -94,3 +94,6 @@ fn max_age(headers: &HeaderMap) -> Option<Duration> {
     let seconds = directives.filter_map(|directive| directive.trim().strip_prefix("max-age=")).next()?;
     seconds.trim_matches('"').parse().ok().map(Duration::from_secs)
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,21 +6,19 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use reqwest::Certificate;
 use tokio::runtime::Handle;
 
 use crate::{
     config::{ConfigError, IssuerKeys, ValidIssuer},
-    domain::{clock::SharedClock, error::Violation, randomness::SharedRandomness},
+    domain::error::Violation,
     jwks_client::JwksClient,
-    service::authentication::{Issuer, Issuers},
+    service::authentication::{Issuer, IssuerParts, Issuers},
 };
 
 /// What makes issuers, and has them known.
 pub(super) struct IssuerFactory {
     known: Issuers,
-    clock: SharedClock,
-    randomness: SharedRandomness,
+    parts: IssuerParts,
     runtime: Handle,
     present: Mutex<Vec<ValidIssuer>>,
 }
@@ -33,14 +31,19 @@ pub(super) struct MadeIssuers {
 
 impl IssuerFactory {
     /// One whose issuers read their keys on the runtime of whoever makes it.
-    pub(super) fn new(clock: SharedClock, randomness: SharedRandomness) -> Self {
+    pub(super) fn new(parts: IssuerParts) -> Self {
         let (known, present) = (Issuers::default(), Mutex::default());
-        Self { known, clock, randomness, runtime: Handle::current(), present }
+        Self { known, parts, runtime: Handle::current(), present }
     }
 
     /// Those that are known.
     pub(super) fn known(&self) -> &Issuers {
         &self.known
+    }
+
+    /// What is configured of those.
+    pub(super) fn configured(&self) -> Vec<ValidIssuer> {
+        self.present.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Makes those that are configured.
@@ -73,15 +76,14 @@ impl IssuerFactory {
 
     fn issuer(&self, issuer: &ValidIssuer) -> Result<Arc<Issuer>, String> {
         let ValidIssuer { name, audience, keys } = issuer.clone();
-        let clock = Arc::clone(&self.clock);
-        let (url, ca, token_file) = match keys {
-            IssuerKeys::Read(set) => return Ok(Issuer::fixed(audience, set, clock)),
-            IssuerKeys::At { url, ca, token_file } => (url, ca, token_file),
-        };
-        let ca = ca.map(|pem| Certificate::from_pem_bundle(pem.as_bytes())).transpose();
-        let source = JwksClient::new(url, ca.map_err(|error| error.to_string())?, token_file)?;
-        let randomness = Arc::clone(&self.randomness);
-        Ok(Issuer::remote(name, audience, Box::new(source), clock, randomness, &self.runtime))
+        let parts = self.parts.clone();
+        match keys {
+            IssuerKeys::Read(set) => Ok(Issuer::fixed(audience, set, parts.clock)),
+            IssuerKeys::At(place) => {
+                let source = Box::new(JwksClient::new(place)?);
+                Ok(Issuer::remote(&name, audience, source, parts, &self.runtime))
+            }
+        }
     }
 }
 

@@ -19,6 +19,7 @@ use crate::{
     service::{
         ClientRegistrationService, RegistrationService, TempPassService,
         audit::AuditLog,
+        authentication::IssuerParts,
         backends::Backends,
         budget::LookupBudget,
         client_registration,
@@ -84,7 +85,11 @@ impl Services {
             metrics: metrics.clone(),
             tasks: detached.tasks.clone(),
         }));
-        let issuers = Arc::new(IssuerFactory::new(Arc::clone(&clock), Arc::clone(&randomness)));
+        let issuers = Arc::new(IssuerFactory::new(IssuerParts {
+            clock: Arc::clone(&clock),
+            randomness: Arc::clone(&randomness),
+            limits: Arc::clone(&store.limits),
+        }));
         let backends = Backends::new(LocalBackend::over(LocalParts {
             store: store.clone(),
             code_format: policy.code_format.clone(),

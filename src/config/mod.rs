@@ -57,7 +57,7 @@ pub use valid::{
     ApplicationPolicy, CallerPolicy, ClientPolicy, CorsOrigin, Environments, LegacyKeyPolicy, ListenersTls,
     Schedule, TrustedProxies, ValidConfig, ValidEnvironment, ValidRequestor, ValidUpstream, VerificationPage,
 };
-pub(crate) use valid::{IssuerKeys, ValidIssuer};
+pub(crate) use valid::{IssuerKeys, KeyPlace, ValidIssuer};
 
 /// Everything that can be configured. Every key has a default, so that an empty file is a working one.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

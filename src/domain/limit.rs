@@ -52,6 +52,8 @@ pub enum LimitKey {
     MissesOfCaller(Arc<str>),
     /// Calls to the upstream of an environment, by the device that they are about.
     UpstreamCalls(EnvironmentName, Address),
+    /// Readings of an issuer's keys that calls have asked for, by the issuer's name.
+    KeyReadings(Arc<str>),
     /// Entries of the audit log about calls that were refused.
     AuditedRefusals,
 }

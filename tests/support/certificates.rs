@@ -8,7 +8,7 @@ use rcgen::{
     date_time_ymd,
 };
 use rustls::{
-    ClientConfig, RootCertStore, SupportedProtocolVersion,
+    ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion,
     crypto::aws_lc_rs,
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
 };
@@ -94,6 +94,18 @@ impl Identity {
         replace(&certificate, &self.certificate);
         replace(&key, &self.key);
         Tls { certificate: Some(certificate), key: Some(key), ..Tls::default() }
+    }
+
+    /// What a server of the test's own shows it with.
+    #[allow(dead_code, reason = "not every binary has such a server")]
+    pub fn server_config(&self) -> ServerConfig {
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).expect("a key");
+        ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("are supported")
+            .with_no_client_auth()
+            .with_single_cert(vec![der(&self.certificate)], key)
+            .expect("belong together")
     }
 
     /// The certificate as it is shown in a handshake.

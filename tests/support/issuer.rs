@@ -12,9 +12,17 @@ use aws_lc_rs::{
 };
 use axum::{Router, body::Body, extract::State, response::Response, routing::get};
 use http::{HeaderMap, StatusCode, header::AUTHORIZATION};
+use hyper::server::conn::http1;
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, jwk::Jwk};
 use serde_json::{Value, json};
-use tokio::sync::watch;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::watch,
+};
+use tokio_rustls::TlsAcceptor;
+
+use super::certificates::Identity;
 
 /// How long the header of a PKCS#8 key with 2048 bits of RSA is, before its PKCS#1 key.
 const PKCS8_HEADER: usize = 26;
@@ -80,6 +88,7 @@ struct Shared {
 /// The server, for as long as the test's runtime lives.
 #[derive(Clone)]
 pub struct IssuerServer {
+    scheme: &'static str,
     address: SocketAddr,
     shared: Arc<Shared>,
 }
@@ -87,26 +96,43 @@ pub struct IssuerServer {
 impl IssuerServer {
     /// Serves this.
     pub async fn start(serves: Serves) -> Self {
+        Self::begin(serves, None).await
+    }
+
+    /// Serves this over TLS, with this certificate.
+    pub async fn start_over_tls(serves: Serves, identity: &Identity) -> Self {
+        Self::begin(serves, Some(TlsAcceptor::from(Arc::new(identity.server_config())))).await
+    }
+
+    async fn begin(serves: Serves, tls: Option<TlsAcceptor>) -> Self {
         let (asked, _) = watch::channel(0);
         let shared = Arc::new(Shared { serves: Mutex::new(serves), asked, token: Mutex::default() });
         let router = Router::new().route("/openid/v1/jwks", get(serve)).with_state(Arc::clone(&shared));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("binds");
         let address = listener.local_addr().expect("an address");
+        let scheme = if tls.is_some() { "https" } else { "http" };
         tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.expect("accepts");
-                let service = hyper_util::service::TowerToHyperService::new(router.clone());
-                let connection = hyper::server::conn::http1::Builder::new()
-                    .serve_connection(hyper_util::rt::TokioIo::new(stream), service);
-                tokio::spawn(connection);
+                let (router, tls) = (router.clone(), tls.clone());
+                tokio::spawn(async move {
+                    match tls {
+                        None => serve_connection(stream, router).await,
+                        // Whoever does not believe the certificate leaves in the middle.
+                        Some(tls) => {
+                            let Ok(stream) = tls.accept(stream).await else { return };
+                            serve_connection(stream, router).await;
+                        }
+                    }
+                });
             }
         });
-        Self { address, shared }
+        Self { scheme, address, shared }
     }
 
     /// Where its keys are.
     pub fn url(&self) -> String {
-        format!("http://{}/openid/v1/jwks", self.address)
+        format!("{}://{}/openid/v1/jwks", self.scheme, self.address)
     }
 
     /// From now on it serves this.
@@ -129,6 +155,11 @@ impl IssuerServer {
         let mut asked = self.shared.asked.subscribe();
         asked.wait_for(|asked| *asked >= times).await.expect("the server is there");
     }
+}
+
+async fn serve_connection(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, router: Router) {
+    let service = TowerToHyperService::new(router);
+    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
 /// A key set of these keys.

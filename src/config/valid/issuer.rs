@@ -31,14 +31,18 @@ pub(crate) enum IssuerKeys {
     /// In a file, which was read.
     Read(KeySet),
     /// At a URL.
-    At {
-        /// The URL.
-        url: Url,
-        /// The certificates of its server's CA, as PEM, where it is not one that the machine trusts.
-        ca: Option<String>,
-        /// Where the token is that the server asks for.
-        token_file: Option<PathBuf>,
-    },
+    At(KeyPlace),
+}
+
+/// The URL of an issuer's keys, and how its server is asked.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct KeyPlace {
+    /// The URL.
+    pub(crate) url: Url,
+    /// The certificates of its server's CA, as PEM, where it is not one that the machine trusts.
+    pub(crate) ca: Option<String>,
+    /// Where the token is that the server asks for.
+    pub(crate) token_file: Option<PathBuf>,
 }
 
 /// `[[grpc.jwt]]`.
@@ -80,7 +84,7 @@ fn issuer(path: &str, config: &Jwt, files: &Files) -> Result<ValidIssuer, Vec<Vi
             violations.add(&format!("{path}.jwks_token_file"), format!("{} {text}", file.display()));
         }
         let url = violations.take(url(&field, jwks));
-        url.map(|url| IssuerKeys::At { url, ca, token_file: jwks_token_file.clone() })
+        url.map(|url| IssuerKeys::At(KeyPlace { url, ca, token_file: jwks_token_file.clone() }))
     } else {
         for (key, file) in [("jwks_ca", jwks_ca), ("jwks_token_file", jwks_token_file)] {
             if file.is_some() {
@@ -124,3 +128,6 @@ fn certificates<'a>(field: &str, file: &Path, files: &'a Files) -> Result<&'a st
     });
     pem.map_err(|text| Violation::new(field, format!("{} {text}", file.display())))
 }
+
+#[cfg(test)]
+mod tests;

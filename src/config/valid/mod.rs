@@ -20,7 +20,7 @@ pub use caller::CallerPolicy;
 pub use client::{ApplicationPolicy, ClientPolicy, LegacyKeyPolicy};
 pub use environment::{Environments, ValidEnvironment, ValidRequestor, VerificationPage};
 pub(super) use issuer::is_url;
-pub(crate) use issuer::{IssuerKeys, ValidIssuer};
+pub(crate) use issuer::{IssuerKeys, KeyPlace, ValidIssuer};
 pub use listener::CorsOrigin;
 pub use network::TrustedProxies;
 pub use schedule::Schedule;

@@ -6,7 +6,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -24,6 +24,8 @@ use crate::{
     auth::key_set::KeySet,
     domain::{
         clock::{MonotonicInstant, SharedClock},
+        limit::{Limit, LimitKey, Rate},
+        port::Limits,
         randomness::{self, SharedRandomness},
     },
 };
@@ -46,9 +48,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(60);
 /// How long a call waits for keys that are being read.
 const WAIT_MAX: Duration = Duration::from_secs(2);
 
-/// How often calls may have the keys read: once in so long, and so often at once. Whoever forges tokens can name as many keys as it likes.
-const READ_INTERVAL: Duration = Duration::from_secs(10);
-const READS_AT_ONCE: u32 = 5;
+/// How often calls may have the keys read: so often a minute, and so often at once. Whoever forges tokens can name as many keys as it likes.
+const READINGS: (u32, u32) = (6, 5);
 
 /// Where an issuer's keys are read from.
 #[async_trait]
@@ -63,8 +64,8 @@ pub(crate) trait KeySource: Send + Sync {
 /// A key set as it was served.
 #[derive(Debug)]
 pub(crate) struct ServedKeys {
-    /// The JWK Set.
-    pub text: Vec<u8>,
+    /// The keys.
+    pub set: KeySet,
     /// How long it may be kept, where the issuer says so.
     pub max_age: Option<Duration>,
 }
@@ -79,11 +80,26 @@ pub(crate) struct Issuer {
     wanted: Arc<Notify>,
     /// How many times they were tried to be read.
     reads: watch::Sender<u64>,
-    /// When the leaky bucket of reads that calls have asked for is empty.
-    budget_empty_at: Mutex<MonotonicInstant>,
     clock: SharedClock,
-    /// Ends the issuer's task with it.
-    task: Option<DropGuard>,
+    /// Absent where the keys stay as they are.
+    task: Option<Task>,
+}
+
+/// The task that reads an issuer's keys.
+struct Task {
+    /// How often calls may have it read them.
+    limit: Limit,
+    limits: Arc<dyn Limits>,
+    /// Ends it with the issuer.
+    _stop: DropGuard,
+}
+
+impl Task {
+    /// Takes one from the budget of readings that calls have asked for. Where that cannot be told there is none left, or a store that
+    /// is gone would let strangers flood the issuer.
+    async fn may_read(&self) -> bool {
+        matches!(self.limits.take(&self.limit).await, Ok(Ok(())))
+    }
 }
 
 /// Keys, and when they were read; those of a file stay.
@@ -103,29 +119,33 @@ impl Issuer {
 
     /// One whose keys are read from there, by a task on `runtime` that ends with it.
     pub(crate) fn remote(
-        name: String,
+        name: &str,
         audience: String,
         source: Box<dyn KeySource>,
-        clock: SharedClock,
-        randomness: SharedRandomness,
+        parts: IssuerParts,
         runtime: &Handle,
     ) -> Arc<Self> {
+        let IssuerParts { clock, randomness, limits } = parts;
         let stop = CancellationToken::new();
-        let issuer = Arc::new(Self::new(audience, Arc::clone(&clock), Some(stop.clone().drop_guard())));
+        let (readings, at_once) = READINGS;
+        let key = LimitKey::KeyReadings(name.into());
+        let limit = Limit { key, rate: Rate::new(readings, Duration::from_secs(60), at_once) };
+        let task = Task { limit, limits, _stop: stop.clone().drop_guard() };
+        let issuer = Arc::new(Self::new(audience, Arc::clone(&clock), Some(task)));
         // It must not keep the issuer, with which it ends.
-        let reader = Reader { name, issuer: Arc::downgrade(&issuer), source, clock, randomness };
+        let reader =
+            Reader { name: name.to_owned(), issuer: Arc::downgrade(&issuer), source, clock, randomness };
         runtime.spawn(async move { stop.run_until_cancelled(reader.run()).await });
         issuer
     }
 
-    fn new(audience: String, clock: SharedClock, task: Option<DropGuard>) -> Self {
+    fn new(audience: String, clock: SharedClock, task: Option<Task>) -> Self {
         Self {
             audience,
             keys: ArcSwapOption::empty(),
             is_reading: AtomicBool::new(true),
             wanted: Arc::default(),
             reads: watch::Sender::default(),
-            budget_empty_at: Mutex::new(MonotonicInstant::from_micros(0)),
             clock,
             task,
         }
@@ -142,30 +162,28 @@ impl Issuer {
     /// Has the keys read, unless that was asked for too often, and waits for it a while. Keys of a file stay as they
     /// are.
     pub(crate) async fn read_again(&self) {
-        if self.task.is_none() {
-            return;
-        }
+        let Some(task) = &self.task else { return };
         let mut reads = self.reads.subscribe();
-        if !self.is_reading.swap(true, Ordering::AcqRel) {
-            if !self.may_read() {
-                self.is_reading.store(false, Ordering::Release);
+        if !self.is_reading.load(Ordering::Acquire) {
+            if !task.may_read().await {
                 return;
             }
+            self.is_reading.store(true, Ordering::Release);
             self.wanted.notify_one();
         }
         let _ = tokio::time::timeout(WAIT_MAX, reads.changed()).await;
     }
+}
 
-    /// Takes one from the budget of reads that calls have asked for, if it has one.
-    fn may_read(&self) -> bool {
-        let now = self.clock.instant();
-        let mut empty_at = self.budget_empty_at.lock().unwrap_or_else(PoisonError::into_inner);
-        let has_room = empty_at.since(now) <= READ_INTERVAL * (READS_AT_ONCE - 1);
-        if has_room {
-            *empty_at = (*empty_at).max(now) + READ_INTERVAL;
-        }
-        has_room
-    }
+/// What issuers work with.
+#[derive(Clone)]
+pub(crate) struct IssuerParts {
+    /// Time.
+    pub clock: SharedClock,
+    /// For pauses that several servers do not end at once.
+    pub randomness: SharedRandomness,
+    /// How often calls may have keys read.
+    pub limits: Arc<dyn Limits>,
 }
 
 /// Reads the keys of an issuer for as long as there is one.
@@ -184,10 +202,9 @@ impl Reader {
             // Their age counts from here, however long the answer takes.
             let asked = self.clock.instant();
             let read = self.source.read().await;
-            let read = read.and_then(|served| Ok((KeySet::parse(&served.text)?, served.max_age)));
             let Some(issuer) = self.issuer.upgrade() else { return };
             let pause = match read {
-                Ok((set, max_age)) => {
+                Ok(ServedKeys { set, max_age }) => {
                     failures = 0;
                     self.keep(&issuer, set, asked);
                     max_age.unwrap_or(LIFETIME).clamp(LIFETIME_MIN, LIFETIME_MAX) / 2

@@ -33,8 +33,9 @@ use crate::domain::{
 };
 
 pub(crate) use anonymous::Anonymous;
+pub(crate) use caller_certificate::CallerCertificates;
 pub(crate) use caller_token::CallerTokens;
-pub(crate) use issuer::{Issuer, Issuers, KeySource, ServedKeys};
+pub(crate) use issuer::{Issuer, IssuerParts, Issuers, KeySource, ServedKeys};
 pub(crate) use upstream_client::{UpstreamClients, UpstreamToken};
 
 /// Recognizes callers by one kind of proof.

@@ -135,6 +135,8 @@ pub(crate) async fn limits_share_nothing(harness: &impl Harness) {
         LimitKey::MissesOfCaller("two".into()),
         LimitKey::UpstreamCalls(environment("default"), address),
         LimitKey::UpstreamCalls(environment("staging"), address),
+        LimitKey::KeyReadings("one".into()),
+        LimitKey::KeyReadings("two".into()),
         LimitKey::AuditedRefusals,
     ];
     for key in keys {

@@ -23,6 +23,7 @@ pub(crate) struct MemoryLimits {
     misses_of_network: LeakyBuckets<LimitKey>,
     misses_of_caller: LeakyBuckets<LimitKey>,
     upstream_calls: LeakyBuckets<LimitKey>,
+    key_readings: LeakyBuckets<LimitKey>,
     audited_refusals: LeakyBuckets<LimitKey>,
 }
 
@@ -41,6 +42,7 @@ impl MemoryLimits {
             misses_of_network: buckets(),
             misses_of_caller: buckets(),
             upstream_calls: buckets(),
+            key_readings: buckets(),
             audited_refusals: buckets(),
         }
     }
@@ -56,6 +58,7 @@ impl MemoryLimits {
             LimitKey::MissesOfNetwork(_) => &self.misses_of_network,
             LimitKey::MissesOfCaller(_) => &self.misses_of_caller,
             LimitKey::UpstreamCalls(..) => &self.upstream_calls,
+            LimitKey::KeyReadings(_) => &self.key_readings,
             LimitKey::AuditedRefusals => &self.audited_refusals,
         }
     }

@@ -11,6 +11,7 @@ use tonic::{Code, Status};
 
 use crate::support::{
     caller::{caller, list, token_of, with_token},
+    certificates::Authority,
     issuer::{IssuerServer, Serves, SigningKey, keys},
     request::create,
     retry_delay,
@@ -87,13 +88,16 @@ fn unknown(answer: Result<(), Status>) -> Status {
 #[tokio::test]
 async fn a_service_account_of_a_cluster_that_asks_for_a_token_itself_is_a_caller() {
     let key = SigningKey::new("cluster-1", Algorithm::RS256);
-    let issuer = IssuerServer::start(keys([&key])).await;
+    let authority = Authority::named("cluster");
+    let issuer = IssuerServer::start_over_tls(keys([&key]), &authority.server()).await;
     issuer.ask_for("of this pod");
     let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("token");
+    let (ca, file) = (folder.path().join("ca.crt"), folder.path().join("token"));
+    fs::write(&ca, &authority.certificate).expect("written");
     fs::write(&file, "of this pod\n").expect("written");
     let server = TestServer::configured(|config| {
         configure(config, &issuer);
+        config.grpc.jwt[0].jwks_ca = Some(ca.clone());
         config.grpc.jwt[0].jwks_token_file = Some(file.clone());
     });
     for _ in 0..2 {
@@ -128,6 +132,41 @@ async fn tokens_of_every_kind_of_key_are_taken_from_a_file_too() {
         call(&server, &key.sign(&claims(PLAYER))).await.expect("creates");
     }
     assert_eq!(issuer.asked(), 0);
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_not_who_it_should_be_or_does_not_take_our_token_is_not_believed() {
+    let key = SigningKey::new("one", Algorithm::ES256);
+    let (authority, other) = (Authority::named("cluster"), Authority::named("another"));
+    let issuer = IssuerServer::start_over_tls(keys([&key]), &authority.server()).await;
+    issuer.ask_for("of this pod");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str, text: &str| {
+        let file = folder.path().join(name);
+        fs::write(&file, text).expect("written");
+        file
+    };
+    let (ca, wrong_ca) = (file("ca.crt", &authority.certificate), file("other.crt", &other.certificate));
+    let (token, wrong_token) = (file("token", "of this pod"), file("wrong", "of another"));
+    for (ca, token, is_believed) in [
+        (Some(&wrong_ca), Some(&token), false),
+        (None, Some(&token), false),
+        (Some(&ca), Some(&wrong_token), false),
+        (Some(&ca), None, false),
+        (Some(&ca), Some(&token), true),
+    ] {
+        let server = TestServer::configured(|config| {
+            configure(config, &issuer);
+            config.grpc.jwt[0].jwks_ca = ca.cloned();
+            config.grpc.jwt[0].jwks_token_file = token.cloned();
+        });
+        let answer = call(&server, &key.sign(&claims(PLAYER))).await;
+        if is_believed {
+            answer.expect("creates");
+        } else {
+            refused(answer, Code::Unavailable, "ISSUER_UNAVAILABLE");
+        }
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,82 @@
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+
+use super::*;
+
+/// A public key, from the example of RFC 7517, appendix A.1.
+const KEY: &str = r#"{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+    "y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM","kid":"1"}"#;
+
+fn answer(status: &str, body: &str) -> Option<String> {
+    Some(format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len()))
+}
+
+/// The URL of a server that answers a call with this, or never.
+async fn served(answer: Option<String>) -> Url {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.expect("accepts");
+        let mut asked = [0; 1024];
+        let _ = stream.read(&mut asked).await;
+        match answer {
+            // The client leaves when it has had enough.
+            Some(answer) => drop(stream.write_all(answer.as_bytes()).await),
+            None => std::future::pending().await,
+        }
+    });
+    Url::parse(&format!("http://{address}/keys")).expect("a URL")
+}
+
+async fn read(url: &Url, token_file: Option<&str>) -> Result<ServedKeys, String> {
+    let place = KeyPlace { url: url.clone(), ca: None, token_file: token_file.map(PathBuf::from) };
+    JwksClient::new(place).expect("a client").read().await
+}
+
+#[tokio::test]
+async fn what_a_url_serves_that_is_no_key_set_is_told_with_the_url_and_what_is_wrong() {
+    for (served_as, expected) in [
+        (answer("200 OK", "<html><body>Welcome</body></html>"), "is no JWK Set, {\"keys\": […]} (RFC 7517)"),
+        (answer("200 OK", &"x".repeat(10 << 20)), "has more than 262144 bytes"),
+        (answer("200 OK", &format!("{{\"keys\":[{KEY},{KEY}]}}")), "has two keys with the kid \"1\""),
+        (answer("200 OK", "{\"keys\":[]}"), "holds no key that can be used"),
+        (answer("404 Not Found", ""), "answers 404 Not Found"),
+        (answer("302 Found", ""), "answers 302 Found"),
+        (
+            answer("401 Unauthorized", ""),
+            "answers 401 Unauthorized; it wants a token (jwks_token_file), or another one",
+        ),
+        (Some("no HTTP at all".to_owned()), "invalid HTTP version"),
+    ] {
+        let url = served(served_as).await;
+        let error = read(&url, None).await.expect_err(expected);
+        assert!(error.contains(expected) && error.contains(url.as_str()), "{expected}: {error}");
+    }
+    let url = served(answer("200 OK", &format!("{{\"keys\":[{KEY}]}}"))).await;
+    assert_eq!(read(&url, None).await.expect("reads").set.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_url_that_hangs_is_given_up_in_time() {
+    let url = served(None).await;
+    let error = read(&url, None).await.expect_err("gives up");
+    assert!(error.contains("timed out") && error.contains(url.as_str()), "{error}");
+}
+
+#[tokio::test]
+async fn a_token_that_cannot_be_sent_is_told_with_its_file() {
+    let url = served(None).await;
+    let error = read(&url, Some("/nowhere/token")).await.expect_err("is refused");
+    assert!(error.contains("/nowhere/token cannot be read"), "{error}");
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    for text in ["two\nlines", "", "\u{7f}"] {
+        fs::write(file.path(), text).expect("written");
+        let error = read(&url, file.path().to_str()).await.expect_err("is refused");
+        assert!(
+            error.contains("holds no token") && error.contains(&file.path().display().to_string()),
+            "{error}"
+        );
+    }
+}
