@@ -6,21 +6,25 @@ use super::services::Services;
 use crate::{
     config::Auth,
     service::{
-        authentication::{Anonymous, Authenticator, Authenticators, CallerTokens, UpstreamClients},
+        authentication::{
+            Anonymous, Authenticator, Authenticators, CallerCertificates, CallerTokens, UpstreamClients,
+        },
         signed_request::SignedRequestService,
     },
 };
 
 /// Callers of gRPC.
 pub(super) fn of_grpc(auth: Auth, services: &Services) -> Authenticators {
-    let authenticator: Box<dyn Authenticator> = match auth {
-        Auth::None => Box::new(Anonymous::default()),
+    let policy = || Arc::clone(&services.policy);
+    let authenticators: Vec<Box<dyn Authenticator>> = match auth {
+        Auth::None => vec![Box::new(Anonymous::default())],
         Auth::Callers => {
             let issuers = services.issuers.known().clone();
-            Box::new(CallerTokens::new(Arc::clone(&services.policy), issuers, Arc::clone(&services.clock)))
+            let tokens = CallerTokens::new(policy(), issuers, Arc::clone(&services.clock));
+            vec![Box::new(tokens), Box::new(CallerCertificates::new(policy()))]
         }
     };
-    Authenticators::new([authenticator])
+    Authenticators::new(authenticators)
 }
 
 /// Callers of REST: clients with an access token of the upstream, or of this server, and those that sign each request.

@@ -61,12 +61,12 @@ impl Reload {
             tls: config.rest.tls.clone(),
             ..self.started_with.rest.clone()
         };
-        // Whether they are asked for at all is not reloaded, and both belong together.
+        // Whether they are asked for at all is not reloaded, and what they are known by belongs together.
         let has_same_auth = config.grpc.auth == self.started_with.grpc.auth;
         let asking = if has_same_auth { &config } else { &self.started_with };
         let grpc = Grpc {
             jwt: asking.grpc.jwt.clone(),
-            tls: config.grpc.tls.clone(),
+            tls: asking.grpc.tls.clone(),
             ..self.started_with.grpc.clone()
         };
         let reloaded = Config {

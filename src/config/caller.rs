@@ -11,8 +11,13 @@ pub struct CallerEntry {
     /// The name by which the audit log and budgets know it. Two entries of one name are one caller, which may show either of
     /// two proofs: so that a token can be replaced without a gap.
     pub name: String,
+    /// A name in the subjectAltName of the caller's certificate: a DNS name (`player.example.com`), a URI
+    /// (`spiffe://example.com/player`; it has a colon), or an e-mail address (it has an `@` and no colon). It is compared as a
+    /// whole: no wildcards, and upper and lower case differ only behind a URI's host and before that of an e-mail address. It
+    /// needs `grpc.tls.client_ca`. An entry has either this or another proof.
+    pub san: Option<String>,
     /// The SHA-256, in lower-case hexadecimal digits, of a token that the caller sends as `Authorization: Bearer`;
-    /// `passbridge caller new` makes one. An entry has either this or another proof.
+    /// `passbridge caller new` makes one.
     pub token_hash: Option<String>,
     /// Whom an issuer's tokens mean that are this caller's: `{ issuer = "…", subject = "…" }`.
     pub jwt: Option<JwtSubject>,

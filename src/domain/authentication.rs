@@ -15,6 +15,24 @@ pub enum AuthenticationProblem {
         "no caller of this server is known by these credentials; ask its operator for an entry in [[callers]]"
     )]
     CallerUnknown,
+    /// Nobody that the configuration lists is known by a name of the client's certificate.
+    #[error(
+        "no caller of this server is known by a name of the client certificate; ask its operator for an entry in \
+         [[callers]] with one of them (san), or send the header Authorization: Bearer <access token>"
+    )]
+    CertificateUnknown,
+    /// The client's certificate has no name of a kind that callers are known by.
+    #[error(
+        "the client certificate has no name that a caller could be known by (subjectAltName: DNS, URI or e-mail); have one \
+         issued that does, or send the header Authorization: Bearer <access token>"
+    )]
+    CertificateWithoutName,
+    /// The client's certificate has the names of several entries.
+    #[error(
+        "the client certificate has names of several callers, and it is not clear which of them calls; ask the operator to \
+         leave one of these entries in [[callers]], or for a certificate without the other names"
+    )]
+    CertificateOfSeveral,
     /// The token says that it is for somebody else.
     #[error("the token is for another audience; ask its issuer for one whose aud is this server")]
     TokenForOthers,

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use sha2::{Digest, Sha256};
 
-use super::error::Violation;
+use super::{error::Violation, subject_alt_name::SubjectAltName};
 
 /// How many bytes a digest has.
 const DIGEST_LENGTH: usize = 32;
@@ -14,6 +14,8 @@ const DIGEST_LENGTH: usize = 32;
 pub(crate) enum Credential {
     /// That it holds the token with this hash.
     Token(TokenHash),
+    /// That a CA has certified these names, none of them twice, for the key that it holds.
+    Certificate(Box<[SubjectAltName]>),
     /// That an issuer says so of it.
     Subject {
         /// The issuer.

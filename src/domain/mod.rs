@@ -25,6 +25,7 @@ pub mod randomness;
 pub mod registration;
 pub(crate) mod schedule;
 pub mod secret;
+pub(crate) mod subject_alt_name;
 pub(crate) mod symptom;
 pub(crate) mod temp_pass;
 pub(crate) mod upstream_code;

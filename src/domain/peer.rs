@@ -2,20 +2,21 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
+use super::credential::Credential;
+
 /// The other end of a connection, as far as the connection itself shows it. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Peer {
     /// Where it comes from.
     pub address: SocketAddr,
-    /// The certificate that it has shown and whose key it holds, as the DER of X.509; absent without TLS, and where it has
-    /// shown none.
-    pub certificate: Option<Arc<[u8]>>,
+    /// What the certificate proves that it has shown; absent without TLS, and where it has shown none.
+    pub credential: Option<Arc<Credential>>,
 }
 
 impl Peer {
     /// The other end of a connection that shows nothing but an address.
     #[must_use]
     pub(crate) fn at(address: SocketAddr) -> Self {
-        Self { address, certificate: None }
+        Self { address, credential: None }
     }
 }

@@ -292,6 +292,9 @@ fn not_authenticated(problem: AuthenticationProblem) -> Vec<ProbableCause> {
         AuthenticationProblem::Unreadable => vec![WRONG_CREDENTIALS_HEADER],
         AuthenticationProblem::SignatureInvalid
         | AuthenticationProblem::CallerUnknown
+        | AuthenticationProblem::CertificateUnknown
+        | AuthenticationProblem::CertificateWithoutName
+        | AuthenticationProblem::CertificateOfSeveral
         | AuthenticationProblem::TokenForOthers
         | AuthenticationProblem::TokenWithoutEnd
         | AuthenticationProblem::TokenNotYetValid => Vec::new(),

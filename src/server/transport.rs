@@ -17,6 +17,7 @@ use super::{
 use crate::{
     domain::{clock::SharedClock, peer::Peer},
     telemetry::Metrics,
+    tls::credential_of,
 };
 
 /// How long a client may take for its handshake.
@@ -82,8 +83,9 @@ impl Transport {
         match opened {
             Ok(stream) => {
                 let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
-                let certificate = shown.map(|certificate| Arc::from(certificate.as_ref()));
-                Some((Either::Right(Box::new(stream)), Peer { address, certificate }))
+                // Once for the connection, and not for each of its calls.
+                let credential = shown.map(|certificate| Arc::new(credential_of(certificate)));
+                Some((Either::Right(Box::new(stream)), Peer { address, credential }))
             }
             Err(failure) => {
                 self.failures.report(&failure);

@@ -1,24 +1,37 @@
 //! Calls to whatever method there is, of bytes to bytes.
 
+use std::{error::Error, fmt::Debug};
+
 use bytes::{Buf, BufMut, Bytes};
 use tonic::{
     Request, Status,
-    client::Grpc,
+    body::Body,
+    client::{Grpc, GrpcService},
     codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
-    transport::Channel,
 };
+
+/// What calls can be made over: a channel of tonic's, or a connection of the test's own.
+pub trait Connection: GrpcService<Body, Error: Debug, ResponseBody: AnswerBody> {}
+
+impl<T: GrpcService<Body, Error: Debug, ResponseBody: AnswerBody>> Connection for T {}
+
+/// A body that answers can be taken from.
+pub trait AnswerBody: http_body::Body<Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static {}
+
+impl<T: http_body::Body<Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static> AnswerBody for T {}
 
 /// The first message that a method answers to this one.
 ///
 /// # Errors
 /// The status that it answers in the place of one.
 pub async fn first_answer(
-    channel: Channel,
+    channel: impl Connection,
     method: &str,
     token: Option<&str>,
     message: Vec<u8>,
 ) -> Result<Bytes, Status> {
-    let mut client = Grpc::new(channel);
+    let origin = http::Uri::from_static("http://passbridge.test");
+    let mut client = Grpc::with_origin(channel, origin);
     client.ready().await.expect("connects");
     let mut request = Request::new(tokio_stream::once(Bytes::from(message)));
     if let Some(token) = token {

@@ -14,6 +14,12 @@ pub fn caller(name: &str, permissions: &[&str]) -> CallerEntry {
     }
 }
 
+/// The same, known by this name of its certificate instead.
+#[allow(dead_code, reason = "not every binary has certificates of callers")]
+pub fn by_san(san: &str, caller: CallerEntry) -> CallerEntry {
+    CallerEntry { token_hash: None, san: Some(san.to_owned()), ..caller }
+}
+
 /// The token of a caller of this name.
 pub fn token_of(name: &str) -> String {
     format!("token-of-{name}")

@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr, path::Path, sync::Arc};
 
 use passbridge::config::Tls;
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, SanType,
     date_time_ymd,
 };
 use rustls::{
@@ -60,7 +60,13 @@ impl Authority {
 
     /// A certificate for this name or address.
     pub fn identity(&self, name: &str, kind: Kind) -> Identity {
-        let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+        self.identity_named(&[name], kind)
+    }
+
+    /// A certificate with these names, which are told apart as `callers.san` does it, and addresses.
+    pub fn identity_named(&self, names: &[&str], kind: Kind) -> Identity {
+        let mut params = CertificateParams::new(Vec::new()).expect("no names");
+        params.subject_alt_names = names.iter().map(|name| alt_name(name)).collect();
         params.distinguished_name.push(DnType::CommonName, "a test");
         match kind {
             Kind::Expired => params.not_after = date_time_ymd(2020, 1, 1),
@@ -119,6 +125,16 @@ pub fn replace(path: &Path, text: &str) {
     let next = path.with_extension("next");
     std::fs::write(&next, text).expect("written");
     std::fs::rename(next, path).expect("renamed");
+}
+
+fn alt_name(text: &str) -> SanType {
+    let name = text.try_into().expect("ASCII");
+    match text.parse() {
+        Ok(address) => SanType::IpAddress(address),
+        Err(_) if text.contains(':') => SanType::URI(name),
+        Err(_) if text.contains('@') => SanType::Rfc822Name(name),
+        Err(_) => SanType::DnsName(name),
+    }
 }
 
 fn der(pem: &str) -> CertificateDer<'static> {

@@ -4,22 +4,22 @@ use std::{collections::HashMap, sync::Arc};
 
 use super::Environments;
 use crate::{
-    config::{CallerEntry, Jwt, JwtSubject},
+    config::{CallerEntry, Grpc, Jwt, JwtSubject, Tls, TlsMode},
     domain::{
         authentication::AuthenticationProblem,
         caller::{Caller, Permission, Scope},
         credential::{Credential, SubjectPattern, TokenHash},
         error::{Violation, Violations},
         id::{EnvironmentName, RequestorId},
+        subject_alt_name::SubjectAltName,
     },
 };
 
 /// What is said of an entry by which nobody would be known.
-const NEEDS_PROOF: &str = "needs what the caller is known by: token_hash or jwt";
+const NEEDS_PROOF: &str = "needs what the caller is known by: san, jwt or token_hash";
 
 /// What is said of an entry by which it would not be clear who is known.
-const ONE_PROOF: &str =
-    "has token_hash and jwt; keep one, and give the other an entry of its own with the same name";
+const ONE_PROOF: &str = "has more than one of san, jwt and token_hash; keep one, and give each other an entry of its own with the same name";
 
 /// The longest name of a caller, in bytes.
 const NAME_MAX: usize = 128;
@@ -27,9 +27,21 @@ const NAME_MAX: usize = 128;
 /// The callers that are listed, by what they are known by.
 #[derive(Debug, Clone, Default)]
 pub struct CallerPolicy {
+    names: HashMap<SubjectAltName, Caller>,
     tokens: HashMap<TokenHash, Caller>,
     /// By issuer.
     subjects: HashMap<Box<str>, Subjects>,
+}
+
+/// How many entries there are, by what their callers are known by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CallerCounts {
+    /// Certificates.
+    pub(crate) certificates: usize,
+    /// Tokens of an issuer.
+    pub(crate) subjects: usize,
+    /// Static tokens.
+    pub(crate) tokens: usize,
 }
 
 /// The callers of an issuer.
@@ -43,6 +55,7 @@ struct Subjects {
 /// What entries have been listed with so far, and which ones: to name the entry that a later one repeats.
 #[derive(Default)]
 struct Listed<'a> {
+    names: HashMap<SubjectAltName, usize>,
     tokens: HashMap<TokenHash, usize>,
     subjects: HashMap<(&'a str, &'a str), usize>,
     patterns: Vec<(&'a str, SubjectPattern, usize)>,
@@ -51,7 +64,7 @@ struct Listed<'a> {
 impl CallerPolicy {
     pub(super) fn new(
         config: &[CallerEntry],
-        issuers: &[Jwt],
+        grpc: &Grpc,
         environments: &Environments,
     ) -> Result<Self, Vec<Violation>> {
         let mut violations = Violations::default();
@@ -60,15 +73,39 @@ impl CallerPolicy {
         for (index, entry) in config.iter().enumerate() {
             let path = format!("callers[{index}]");
             let caller = violations.take_all(caller(&path, entry, environments));
-            let known = match (&entry.token_hash, &entry.jwt) {
-                (Some(hash), None) => policy.add_token(&path, index, hash, caller, &mut listed),
-                (None, Some(jwt)) => policy.add_subject(&path, index, jwt, caller, issuers, &mut listed),
-                (None, None) => Err(Violation::new(&path, NEEDS_PROOF)),
-                (Some(_), Some(_)) => Err(Violation::new(&path, ONE_PROOF)),
+            let known = match (&entry.san, &entry.jwt, &entry.token_hash) {
+                (Some(san), None, None) => policy.add_name(&path, index, san, caller, &grpc.tls, &mut listed),
+                (None, Some(jwt), None) => {
+                    policy.add_subject(&path, index, jwt, caller, &grpc.jwt, &mut listed)
+                }
+                (None, None, Some(hash)) => policy.add_token(&path, index, hash, caller, &mut listed),
+                (None, None, None) => Err(Violation::new(&path, NEEDS_PROOF)),
+                _ => Err(Violation::new(&path, ONE_PROOF)),
             };
             violations.take(known);
         }
         violations.none_or(policy)
+    }
+
+    fn add_name(
+        &mut self,
+        path: &str,
+        index: usize,
+        text: &str,
+        caller: Option<Caller>,
+        tls: &Tls,
+        listed: &mut Listed<'_>,
+    ) -> Result<(), Violation> {
+        let field = format!("{path}.san");
+        let name = SubjectAltName::parse(&field, text)?;
+        check_certificates(&field, tls)?;
+        if let Some(other) = listed.names.insert(name.clone(), index) {
+            let text =
+                format!("is that of callers[{other}] already, and each name may mean one caller alone");
+            return Err(Violation::new(field, text));
+        }
+        self.names.extend(caller.map(|caller| (name, caller)));
+        Ok(())
     }
 
     fn add_token(
@@ -125,16 +162,40 @@ impl CallerPolicy {
     /// The caller that is known by this.
     ///
     /// # Errors
-    /// Where nobody is.
+    /// Where nobody is, or it is not clear who.
     pub(crate) fn caller(&self, credential: Arc<Credential>) -> Result<Caller, AuthenticationProblem> {
         let caller = match &*credential {
-            Credential::Token(hash) => self.tokens.get(hash),
+            Credential::Certificate(names) => self.certified(names)?,
+            Credential::Token(hash) => self.tokens.get(hash).ok_or(AuthenticationProblem::CallerUnknown)?,
             Credential::Subject { issuer, subject } => {
-                self.subjects.get(&**issuer).and_then(|subjects| subjects.caller(subject))
+                let subjects = self.subjects.get(&**issuer);
+                let caller = subjects.and_then(|subjects| subjects.caller(subject));
+                caller.ok_or(AuthenticationProblem::CallerUnknown)?
             }
         };
-        let caller = caller.ok_or(AuthenticationProblem::CallerUnknown)?;
         Ok(caller.clone().known_by(credential))
+    }
+
+    /// How many entries there are.
+    pub(crate) fn counts(&self) -> CallerCounts {
+        let subjects = self.subjects.values().map(|subjects| subjects.exact.len() + subjects.patterns.len());
+        CallerCounts { certificates: self.names.len(), subjects: subjects.sum(), tokens: self.tokens.len() }
+    }
+
+    /// Whether a caller is known by tokens of this issuer.
+    pub(crate) fn has_issuer(&self, name: &str) -> bool {
+        self.subjects.contains_key(name)
+    }
+
+    /// The caller that a certificate with these names means.
+    fn certified(&self, names: &[SubjectAltName]) -> Result<&Caller, AuthenticationProblem> {
+        let mut meant = names.iter().filter_map(|name| self.names.get(name));
+        match (meant.next(), meant.next()) {
+            (Some(caller), None) => Ok(caller),
+            (Some(_), Some(_)) => Err(AuthenticationProblem::CertificateOfSeveral),
+            (None, _) if names.is_empty() => Err(AuthenticationProblem::CertificateWithoutName),
+            (None, _) => Err(AuthenticationProblem::CertificateUnknown),
+        }
     }
 }
 
@@ -145,6 +206,25 @@ impl Subjects {
             patterns.find(|(pattern, _)| pattern.matches(subject)).map(|(_, caller)| caller)
         })
     }
+}
+
+/// That calls come with the certificates of their clients.
+fn check_certificates(field: &str, tls: &Tls) -> Result<(), Violation> {
+    let text = match tls.mode() {
+        TlsMode::On if tls.client_ca.is_some() => return Ok(()),
+        TlsMode::On => {
+            "needs the certificates of clients, which nobody is asked for; set grpc.tls.client_ca to the CAs that issue them"
+        }
+        TlsMode::Off => {
+            "needs the certificates of clients; set grpc.tls.certificate and grpc.tls.key, and grpc.tls.client_ca to the CAs \
+             that issue them"
+        }
+        TlsMode::TerminatedElsewhere => {
+            "needs the certificates of clients, which end at the proxy with grpc.tls.mode = \"terminated_elsewhere\"; end TLS \
+             here (grpc.tls.certificate, grpc.tls.key and grpc.tls.client_ca), or know this caller by jwt or token_hash"
+        }
+    };
+    Err(Violation::new(field, text))
 }
 
 fn check_issuer(field: &str, issuer: &str, issuers: &[Jwt]) -> Result<(), Violation> {
@@ -160,7 +240,7 @@ fn check_issuer(field: &str, issuer: &str, issuers: &[Jwt]) -> Result<(), Violat
 /// A caller, and what it may do.
 fn caller(path: &str, entry: &CallerEntry, environments: &Environments) -> Result<Caller, Vec<Violation>> {
     let mut violations = Violations::default();
-    let CallerEntry { name, token_hash: _, jwt: _, requestors, environments: named, permissions } = entry;
+    let CallerEntry { name, requestors, environments: named, permissions, .. } = entry;
     if name.is_empty() {
         violations.add(&format!("{path}.name"), "is required: what the audit log knows the caller by");
     }
@@ -215,131 +295,4 @@ fn known_requestor(
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::config::{Config, ValidConfig};
-
-    /// What is wrong with a configuration.
-    fn wrong(text: &str) -> Vec<String> {
-        let config = toml::from_str::<Config>(text).expect("deserializes");
-        let error = ValidConfig::read(config).expect_err("refused");
-        error.violations.into_iter().map(|violation| violation.to_string()).collect()
-    }
-
-    fn hash(digit: char) -> String {
-        digit.to_string().repeat(64)
-    }
-
-    #[track_caller]
-    fn assert_told(told: &[String], expected: &[&str]) {
-        assert_eq!(told.len(), expected.len(), "{told:#?}");
-        for (told, expected) in told.iter().zip(expected) {
-            assert!(told.contains(expected), "{expected}: {told:#?}");
-        }
-    }
-
-    #[test]
-    fn what_an_entry_names_that_there_is_not_is_told_with_what_there_is() {
-        let told = wrong(&format!(
-            "[grpc]\nauth = \"callers\"\n[environments.staging.requestors.REF]\n[environments.test]\n\
-             [[callers]]\nname = \"good\"\ntoken_hash = \"{}\"\n\
-             [[callers]]\nname = \"bad\"\ntoken_hash = \"{}\"\nrequestors = [\"REF\", \"OTHER\"]\n\
-             environments = [\"staging\", \"production\"]\npermissions = [\"codes.write\"]\n",
-            hash('a'),
-            hash('b'),
-        ));
-        assert_told(
-            &told,
-            &[
-                "callers[1].environments: \"production\" is unknown; the environments are staging, test",
-                "callers[1].requestors: \"OTHER\" is no requestor",
-                "callers[1].permissions: \"codes.write\" is no permission; there are codes.create",
-            ],
-        );
-    }
-
-    #[test]
-    fn a_hash_that_is_missing_malformed_or_there_twice_is_told_with_its_entry() {
-        let good = hash('a');
-        let told = wrong(&format!(
-            "[grpc]\nauth = \"callers\"\n[[callers]]\nname = \"one\"\ntoken_hash = \"{good}\"\n\
-             [[callers]]\nname = \"two\"\ntoken_hash = \"{good}\"\n\
-             [[callers]]\nname = \"three\"\n[[callers]]\ntoken_hash = \"pb_token\"\n"
-        ));
-        assert_told(
-            &told,
-            &[
-                "callers[1].token_hash: is that of callers[0] already",
-                "callers[2]: needs what the caller is known by",
-                "callers[3].name: is required",
-                "callers[3].token_hash: is no hash",
-            ],
-        );
-        assert!(told.iter().all(|told| !told.contains("pb_token")), "{told:?}");
-    }
-
-    #[test]
-    fn an_entry_for_tokens_of_an_issuer_names_one_that_is_there_and_subjects_of_its_own() {
-        let entry = |jwt: &str| format!("[[callers]]\nname = \"one\"\njwt = {{ {jwt} }}\n");
-        let told = wrong(&format!(
-            "[grpc]\nauth = \"callers\"\n[[grpc.jwt]]\nissuer = \"https://id\"\naudience = \"passbridge\"\n\
-             jwks = \"http://127.0.0.1:1/keys\"\n{}{}{}{}{}{}[[callers]]\nname = \"both\"\ntoken_hash = \"{}\"\n\
-             jwt = {{ issuer = \"https://id\", subject = \"z\" }}\n",
-            entry("issuer = \"https://id\", subject = \"a:*:b\""),
-            entry("issuer = \"https://other\", subject = \"a\""),
-            entry("issuer = \"https://id\", subject = \"a:*:b\""),
-            entry("issuer = \"https://id\", subject = \"a:c:*\""),
-            entry("issuer = \"https://id\", subject = \"a:c:b\""),
-            entry("issuer = \"https://id\", subject = \"a:c-*:b\""),
-            hash('a'),
-        ));
-        assert_told(
-            &told,
-            &[
-                "callers[1].jwt.issuer: \"https://other\" is the issuer of no [[grpc.jwt]]; there are \"https://id\"",
-                "callers[2].jwt.subject: is that of callers[0] already",
-                "callers[3].jwt.subject: means subjects that callers[0] means too",
-                "callers[5].jwt.subject: has the part \"c-*\": `*` stands for a whole part",
-                "callers[6]: has token_hash and jwt; keep one",
-            ],
-        );
-    }
-
-    #[test]
-    fn an_issuer_that_could_not_be_used_is_told_with_what_would_be_right() {
-        let issuer = |jwks: &str| {
-            format!(
-                "[[grpc.jwt]]\nissuer = \"https://id/{jwks}\"\naudience = \"passbridge\"\njwks = \"{jwks}\"\n"
-            )
-        };
-        let told = wrong(&format!(
-            "{}{}{}{}[[grpc.jwt]]\n",
-            issuer("http://192.0.2.1/keys"),
-            issuer("https://user:secret@id.example.com/keys"),
-            issuer("/nowhere/keys.json"),
-            issuer("/nowhere/keys.json"),
-        ));
-        assert_told(
-            &told,
-            &[
-                "grpc.jwt[0].jwks: must be an https URL",
-                "grpc.jwt[1].jwks: holds credentials",
-                "grpc.jwt[2].jwks: /nowhere/keys.json cannot be read",
-                "grpc.jwt[3].issuer: \"https://id//nowhere/keys.json\" is there twice",
-                "grpc.jwt[3].jwks: /nowhere/keys.json cannot be read",
-                "grpc.jwt[4].issuer: is required",
-                "grpc.jwt[4].audience: is required",
-                "grpc.jwt[4].jwks: is required",
-            ],
-        );
-        assert!(told.iter().all(|told| !told.contains("secret")), "{told:?}");
-    }
-
-    #[test]
-    fn callers_that_nobody_would_be_asked_for_are_refused() {
-        let told = wrong(&format!("[[callers]]\nname = \"one\"\ntoken_hash = \"{}\"\n", hash('a')));
-        assert_told(
-            &told,
-            &["grpc.auth: is \"none\", by which nobody is asked who they are, and callers are"],
-        );
-    }
-}
+mod tests;

@@ -85,7 +85,7 @@ impl ValidConfig {
             violations.take_all(schedule::schedules(&config.temp_pass_schedules, environments))
         });
         let callers = environments.as_ref().and_then(|environments| {
-            violations.take_all(CallerPolicy::new(&config.callers, &config.grpc.jwt, environments))
+            violations.take_all(CallerPolicy::new(&config.callers, &config.grpc, environments))
         });
         let issuers = violations.take_all(issuer::issuers(&config.grpc.jwt, files));
         let upstreams = violations.take_all(upstream::upstreams(&config.environments, files));

@@ -11,7 +11,7 @@ use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
 
 use super::*;
 use crate::{
-    domain::clock::SystemClock,
+    domain::{clock::SystemClock, credential::Credential, subject_alt_name::SubjectAltName},
     telemetry::StoreReadings,
     tls::{ALPN_REST, ServerTls, Trust, client_config},
 };
@@ -43,7 +43,7 @@ async fn connected() -> (TcpStream, std::net::TcpStream, SocketAddr) {
 }
 
 #[tokio::test]
-async fn a_certificate_that_a_client_has_shown_is_known_of_its_connection() {
+async fn the_names_of_a_certificate_that_a_client_has_shown_are_known_of_its_connection() {
     let (certificate, key) = identity();
     let mut params = CertificateParams::new(Vec::new()).expect("no names");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -64,8 +64,9 @@ async fn a_certificate_that_a_client_has_shown_is_known_of_its_connection() {
             tokio::join!(listener.open(server, address, &metrics, &drain), connector.connect(name, client));
         let (_, peer) = opened.expect("shakes hands");
         stream.expect("shakes hands");
-        let expected = shown.map(|_| own.der().as_ref());
-        assert_eq!((peer.address, peer.certificate.as_deref()), (address, expected));
+        let name = SubjectAltName::Dns("tv.example.com".into());
+        let expected = shown.map(|_| Credential::Certificate([name].into()));
+        assert_eq!((peer.address, peer.credential.as_deref()), (address, expected.as_ref()));
     }
 }
 

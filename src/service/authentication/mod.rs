@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | the connection itself | [`Anonymous`] | gRPC, `grpc.auth = "none"` |
 //! | a token of a caller that is listed | [`CallerTokens`] | gRPC, `grpc.auth = "callers"` |
+//! | a certificate with a name of a caller that is listed | [`CallerCertificates`] | the same, without a token |
 //! | an access token of the upstream | [`UpstreamClients`] | REST |
 //! | an access token of this server | [`ClientRegistrationService`](super::ClientRegistrationService) | REST |
 //! | a signature over the request | [`SignedRequestService`](super::signed_request::SignedRequestService) | REST |
@@ -14,6 +15,7 @@
 //! that has to say about a proof is asked afterwards.
 
 mod anonymous;
+mod caller_certificate;
 mod caller_token;
 mod issuer;
 mod upstream_client;
@@ -52,7 +54,6 @@ pub(crate) trait Authenticator: Send + Sync {
 #[derive(Clone, Copy)]
 pub(crate) struct Evidence<'a> {
     /// The other end of its connection, which a proxy may be.
-    #[cfg_attr(not(test), expect(dead_code, reason = "what knows a caller by its certificate reads it"))]
     pub peer: &'a Peer,
     /// The environment that it is for, where that is known before its message is read.
     pub environment: Option<&'a EnvironmentName>,

@@ -3,18 +3,17 @@ use std::net::{Ipv4Addr, SocketAddr};
 use super::*;
 use crate::domain::{
     caller::{Permission, Scope},
+    credential::Credential,
     error::Error,
 };
 
-/// Knows clients by the certificate of their connection.
+/// Knows clients by what their connection has proven.
 struct Certificates;
 
 #[async_trait]
 impl Authenticator for Certificates {
     async fn identify(&self, evidence: &Evidence<'_>) -> Result<Option<Identity>> {
-        let certificate = evidence.peer.certificate.as_deref();
-        let name = certificate.map(|certificate| String::from_utf8_lossy(certificate).into_owned());
-        Ok(name.map(|name| identity(&name)))
+        Ok(evidence.peer.credential.as_ref().map(|_| identity("holder of the certificate")))
     }
 }
 
@@ -37,15 +36,15 @@ fn identity(name: &str) -> Identity {
     Identity { caller, proof: Proof::Connection }
 }
 
-/// As whom a call counts that has these lines of `Authorization`, and a certificate or none.
-async fn known(lines: &[&str], certificate: Option<&str>) -> Result<String, AuthenticationProblem> {
+/// As whom a call counts that has these lines of `Authorization`, and whether its connection has a certificate.
+async fn known(lines: &[&str], has_certificate: bool) -> Result<String, AuthenticationProblem> {
     let callers = Authenticators::new([Box::new(Tokens) as Box<dyn Authenticator>, Box::new(Certificates)]);
     let mut headers = HeaderMap::new();
     for line in lines {
         headers.append(AUTHORIZATION, line.parse().expect("a value"));
     }
     let peer = Peer {
-        certificate: certificate.map(|text| text.as_bytes().into()),
+        credential: has_certificate.then(|| Arc::new(Credential::Certificate(Box::default()))),
         ..Peer::at(SocketAddr::from((Ipv4Addr::LOCALHOST, 9934)))
     };
     let carrier = Carrier::Headers(&headers);
@@ -59,15 +58,15 @@ async fn known(lines: &[&str], certificate: Option<&str>) -> Result<String, Auth
 
 #[tokio::test]
 async fn a_caller_is_known_by_its_certificate_unless_it_sends_a_token_which_decides_alone() {
-    assert_eq!(known(&[], Some("player")).await.as_deref(), Ok("player"));
-    assert_eq!(known(&["Bearer good"], Some("player")).await.as_deref(), Ok("holder of the token"));
-    assert_eq!(known(&["bearer  bad"], Some("player")).await, Err(AuthenticationProblem::TokenInvalid));
+    assert_eq!(known(&[], true).await.as_deref(), Ok("holder of the certificate"));
+    assert_eq!(known(&["Bearer good"], true).await.as_deref(), Ok("holder of the token"));
+    assert_eq!(known(&["bearer  bad"], true).await, Err(AuthenticationProblem::TokenInvalid));
 }
 
 #[tokio::test]
 async fn a_call_that_shows_nothing_is_told_so_and_one_that_shows_something_else_too() {
-    assert_eq!(known(&[], None).await, Err(AuthenticationProblem::Missing));
+    assert_eq!(known(&[], false).await, Err(AuthenticationProblem::Missing));
     for lines in [&["Basic dXNlcg=="][..], &["Bearer"], &[""], &["Bearer good", "Bearer good"]] {
-        assert_eq!(known(lines, None).await, Err(AuthenticationProblem::Unreadable), "{lines:?}");
+        assert_eq!(known(lines, false).await, Err(AuthenticationProblem::Unreadable), "{lines:?}");
     }
 }

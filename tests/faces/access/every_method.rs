@@ -1,8 +1,9 @@
 //! Every method that the descriptor sets have.
 
 use bytes::Bytes;
+use jsonwebtoken::Algorithm;
 use passbridge::{
-    config::CallerEntry,
+    config::{CallerEntry, Config},
     domain::caller::Permission,
     proto::{
         FILE_DESCRIPTOR_SET,
@@ -15,18 +16,25 @@ use passbridge::{
     },
 };
 use prost::Message;
+use serde_json::json;
+use tempfile::TempDir;
 use tonic::{Code, Status};
 use tonic_reflection::pb::{v1, v1alpha};
 
+use super::{
+    jwt::{PLAYER, by_subject, claims, issuer_at, key_file, with},
+    tls_server::TlsServer,
+};
 use crate::{
     grpc::temp_pass::{authorize, reset, reset_flexible},
     support::{
-        any_call::first_answer,
-        caller::{caller, list, token_of, with_token},
+        any_call::{Connection, first_answer},
+        caller::{by_san, caller, list, token_of, with_token},
+        issuer::SigningKey,
         request::{REQUESTOR, create, delete, get, roku, watch},
         rest::DEVICE_INFO,
         status::refused,
-        test_server::{TestServer, environment},
+        test_server::{START, TestServer, environment},
     },
 };
 
@@ -73,11 +81,15 @@ fn methods() -> Vec<String> {
     methods
 }
 
-/// How a method is called. One that is not here fails the test: say for whom it is.
-async fn call(server: &TestServer, method: &str) -> Call {
+/// A code that is there.
+async fn code(server: &TestServer) -> String {
     let request = with_token(&token_of(ADMIN), create());
     let created = server.codes().create_registration_code(request).await.expect("creates").into_inner();
-    let code = created.registration_code.expect("has a code").code;
+    created.registration_code.expect("has a code").code
+}
+
+/// How a method is called, with this code where it is about one. A method that is not here fails the test: say for whom it is.
+fn call(method: &str, code: &str) -> Call {
     let by_device = || reset(Target::DeviceId("device".to_owned()));
     let (service, name) = method.trim_start_matches('/').split_once('/').expect("a service and a name");
     let (is_for, message) = match (service, name) {
@@ -90,13 +102,13 @@ async fn call(server: &TestServer, method: &str) -> Call {
             (For::CallersWith(Permission::CodesCreate), create().encode_to_vec())
         }
         ("passbridge.v1.RegistrationCodeService", "GetRegistrationCode") => {
-            (For::CallersWith(Permission::CodesRead), get(&code).encode_to_vec())
+            (For::CallersWith(Permission::CodesRead), get(code).encode_to_vec())
         }
         ("passbridge.v1.RegistrationCodeService", "WatchRegistrationCode") => {
-            (For::CallersWith(Permission::CodesRead), watch(&code).encode_to_vec())
+            (For::CallersWith(Permission::CodesRead), watch(code).encode_to_vec())
         }
         ("passbridge.v1.RegistrationCodeService", "DeleteRegistrationCode") => {
-            (For::CallersWith(Permission::CodesDelete), delete(&code).encode_to_vec())
+            (For::CallersWith(Permission::CodesDelete), delete(code).encode_to_vec())
         }
         ("passbridge.v1.DeviceInfoService", "NormalizeDeviceInfo") => {
             let device = Some(Device::DeviceInfo(roku()));
@@ -149,11 +161,17 @@ fn only(permission: Permission) -> String {
     format!("only {permission}")
 }
 
+/// The name in the certificate of the caller of this name.
+fn san_of(name: &str) -> String {
+    format!("{}.example.com", name.replace(' ', "-"))
+}
+
 fn all_but(permission: Permission) -> String {
     format!("all but {permission}")
 }
 
-fn server() -> TestServer {
+/// Every kind of caller, by its token.
+fn callers() -> Vec<CallerEntry> {
     let all: Vec<_> = Permission::ALL.into_iter().map(Permission::as_str).collect();
     let mut callers = vec![caller(ADMIN, &all), caller(PERMITTED_NOTHING, &[])];
     callers.push(CallerEntry { requestors: vec!["OTHER".to_owned()], ..caller(FOREIGN, &all) });
@@ -166,16 +184,29 @@ fn server() -> TestServer {
         callers.push(CallerEntry { requestors, environments, ..one });
         callers.push(caller(&all_but(permission), &others));
     }
-    TestServer::configured(|config| {
-        environment(config, "default", &[]);
-        environment(config, "staging", &[]);
-        list(config, callers);
-    })
+    callers
+}
+
+fn configure(config: &mut Config, callers: impl IntoIterator<Item = CallerEntry>) {
+    environment(config, "default", &[]);
+    environment(config, "staging", &[]);
+    list(config, callers);
+}
+
+fn server() -> TestServer {
+    TestServer::configured(|config| configure(config, callers()))
+}
+
+/// Has an administrator known by the tokens that the key signs.
+fn know_by(key: &SigningKey, folder: &TempDir, config: &mut Config) {
+    config.grpc.jwt = vec![issuer_at(key_file(folder.path(), [key]))];
+    let all: Vec<_> = Permission::ALL.into_iter().map(Permission::as_str).collect();
+    config.callers.push(by_subject(PLAYER, caller("by its JWT", &all)));
 }
 
 /// What a call gets. A batch tells of its items apart.
-async fn outcome(server: &TestServer, call: &Call, token: Option<&str>) -> Result<Bytes, Status> {
-    let answer = first_answer(server.channel(), &call.method, token, call.message.clone()).await?;
+async fn outcome(channel: impl Connection, call: &Call, token: Option<&str>) -> Result<Bytes, Status> {
+    let answer = first_answer(channel, &call.method, token, call.message.clone()).await?;
     if call.method.ends_with("/BatchResetTempPass") {
         let item = BatchResetTempPassResponse::decode(answer.clone()).expect("decodes");
         let status = item.status.expect("has a status");
@@ -187,19 +218,82 @@ async fn outcome(server: &TestServer, call: &Call, token: Option<&str>) -> Resul
     Ok(answer)
 }
 
+/// What whoever is not known gets: an answer of the server's health, and of nothing else.
+fn assert_not_known(call: &Call, answer: Result<Bytes, Status>) {
+    match call.is_for {
+        For::Everybody => drop(answer.expect(&call.method)),
+        For::AnyCaller | For::CallersWith(_) => {
+            refused(answer, Code::Unauthenticated, "CALLER_NOT_AUTHENTICATED");
+        }
+    }
+}
+
 #[tokio::test]
 async fn nobody_gets_an_answer_without_a_token_that_is_known_but_of_the_servers_health() {
-    let server = server();
+    let (key, folder) = (SigningKey::new("one", Algorithm::ES256), tempfile::tempdir().expect("a folder"));
+    let server = TestServer::configured(|config| {
+        configure(config, callers());
+        know_by(&key, &folder, config);
+    });
+    let expired = key.sign(&with("exp", json!(START / 1000 - 60)));
+    let not_yet_valid = key.sign(&with("nbf", json!(START / 1000 + 62)));
+    let for_another = key.sign(&with("aud", json!("another")));
+    let of_another = SigningKey::new("one", Algorithm::ES256).sign(&claims(PLAYER));
+    let wrong = ["", "wrong", "eyJhbGciOiJub25lIn0.e30.", "Bearer"];
+    let wrong = wrong.into_iter().chain([&*expired, &not_yet_valid, &for_another, &of_another]);
+    let wrong: Vec<_> = [None].into_iter().chain(wrong.map(Some)).collect();
     for method in methods() {
-        let call = call(&server, &method).await;
-        for token in [None, Some(""), Some("wrong"), Some("eyJhbGciOiJub25lIn0.e30."), Some("Bearer")] {
-            let answer = outcome(&server, &call, token).await;
-            match call.is_for {
-                For::Everybody => drop(answer.expect(&method)),
-                For::AnyCaller | For::CallersWith(_) => {
-                    refused(answer, Code::Unauthenticated, "CALLER_NOT_AUTHENTICATED");
-                }
+        let call = call(&method, &code(&server).await);
+        for token in &wrong {
+            assert_not_known(&call, outcome(server.channel(), &call, *token).await);
+        }
+        let answer = outcome(server.channel(), &call, Some(&key.sign(&claims(PLAYER)))).await;
+        answer.unwrap_or_else(|error| panic!("{method}: {error:?}"));
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_stands_for_its_caller_alone_and_not_beside_a_token_that_is_wrong() {
+    let (key, folder) = (SigningKey::new("one", Algorithm::ES256), tempfile::tempdir().expect("a folder"));
+    let server = TlsServer::configured(|config| {
+        let known = callers().into_iter().map(|caller| by_san(&san_of(&caller.name), caller));
+        configure(config, known.collect::<Vec<_>>());
+        know_by(&key, &folder, config);
+    });
+    let expired = key.sign(&with("exp", json!(START / 1000 - 60)));
+    let mut admin = server.certified(&[&san_of(ADMIN)]).await.codes();
+    let stranger = server.certified(&["stranger.example.com"]).await;
+    let nameless = server.certified(&[]).await;
+    let of_two = server.certified(&[&san_of(ADMIN), &san_of(FOREIGN)]).await;
+    let known = server.certified(&[&san_of(ADMIN)]).await;
+    for method in methods() {
+        let created = admin.create_registration_code(create()).await.expect("creates").into_inner();
+        let call = call(&method, &created.registration_code.expect("has a code").code);
+        assert_not_known(&call, outcome(server.uncertified().await, &call, None).await);
+        for channel in [&stranger, &nameless, &of_two] {
+            assert_not_known(&call, outcome(channel.clone(), &call, None).await);
+        }
+        for token in ["wrong", &expired] {
+            assert_not_known(&call, outcome(known.clone(), &call, Some(token)).await);
+        }
+        let outcome_for = async |name: &str| {
+            let channel = server.certified(&[&san_of(name), "beside.example.com"]).await;
+            outcome(channel, &call, None).await
+        };
+        assert_permitted(&call, outcome_for).await;
+    }
+}
+
+/// What callers get: an answer where they have the permission that the call needs, and nothing without it.
+async fn assert_permitted(call: &Call, outcome_for: impl AsyncFn(&str) -> Result<Bytes, Status>) {
+    let method = &call.method;
+    match call.is_for {
+        For::Everybody | For::AnyCaller => drop(outcome_for(PERMITTED_NOTHING).await.expect(method)),
+        For::CallersWith(permission) => {
+            for name in [FOREIGN, ELSEWHERE, PERMITTED_NOTHING, &all_but(permission)] {
+                refused(outcome_for(name).await, Code::PermissionDenied, "PERMISSION_MISSING");
             }
+            outcome_for(&only(permission)).await.unwrap_or_else(|error| panic!("{method}: {error:?}"));
         }
     }
 }
@@ -208,17 +302,9 @@ async fn nobody_gets_an_answer_without_a_token_that_is_known_but_of_the_servers_
 async fn a_caller_gets_what_its_permission_is_for_and_nothing_without_it() {
     let server = server();
     for method in methods() {
-        let call = call(&server, &method).await;
-        let outcome_for = async |name: &str| outcome(&server, &call, Some(&token_of(name))).await;
-        match call.is_for {
-            For::Everybody | For::AnyCaller => drop(outcome_for(PERMITTED_NOTHING).await.expect(&method)),
-            For::CallersWith(permission) => {
-                for name in [FOREIGN, ELSEWHERE, PERMITTED_NOTHING, &all_but(permission)] {
-                    refused(outcome_for(name).await, Code::PermissionDenied, "PERMISSION_MISSING");
-                }
-                outcome_for(&only(permission)).await.unwrap_or_else(|error| panic!("{method}: {error:?}"));
-            }
-        }
+        let call = call(&method, &code(&server).await);
+        let outcome_for = async |name: &str| outcome(server.channel(), &call, Some(&token_of(name))).await;
+        assert_permitted(&call, outcome_for).await;
     }
 }
 

@@ -3,18 +3,27 @@
 use std::time::Duration;
 
 use http::Method;
+use jsonwebtoken::Algorithm;
 use passbridge::{
     admin::{Command, RevokeCommand, StatementCommand},
+    config::CallerEntry,
     domain::caller::Permission,
     rest,
 };
 
+use serde_json::json;
+
+use super::{
+    jwt::{PLAYER, by_subject, issuer_at, key_file, with},
+    tls_server::TlsServer,
+};
 use crate::support::{
-    caller::{caller, list, token_of, with_token},
-    http::{Answer, call as http_call},
+    caller::{by_san, caller, list, token_of, with_token},
+    http::{Answer, Call as HttpCall, call as http_call},
+    issuer::SigningKey,
     request::{REQUESTOR, create},
     rest::{DEVICE_INFO, access_token, operate, statement_command},
-    test_server::TestServer,
+    test_server::{START, TestServer},
 };
 
 const GRPC_CALLER: &str = "caller";
@@ -26,12 +35,16 @@ struct Call {
     permission: Option<Permission>,
 }
 
-/// How a path is called. One that is not here fails the test: say what it needs.
-async fn call(server: &TestServer, method: &Method, route: &str) -> Call {
+/// A code that is there.
+async fn code(server: &TestServer) -> String {
     let request = with_token(&token_of(GRPC_CALLER), create());
     let created = server.codes().create_registration_code(request).await.expect("creates").into_inner();
-    let code = created.registration_code.expect("has a code").code;
-    let path = route.replace("{requestor}", REQUESTOR).replace("{code}", &code);
+    created.registration_code.expect("has a code").code
+}
+
+/// How a path is called, with this code where it is about one. A path that is not here fails the test: say what it needs.
+fn call(method: &Method, route: &str, code: &str) -> Call {
+    let path = route.replace("{requestor}", REQUESTOR).replace("{code}", code);
     let reset = format!("requestor_id={REQUESTOR}");
     let (permission, query) = match (method.as_str(), route) {
         (
@@ -56,19 +69,26 @@ async fn call(server: &TestServer, method: &Method, route: &str) -> Call {
     Call { method: method.clone(), path: format!("{path}?{query}"), permission }
 }
 
-async fn send(server: &TestServer, call: &Call, token: Option<&str>) -> Answer {
+fn request(server: &TestServer, call: &Call, token: Option<&str>) -> HttpCall {
     let mut request = http_call(server.rest_address(), call.method.as_str(), &call.path);
     if let Some(token) = token {
         request = request.header("authorization", format!("Bearer {token}"));
     }
-    request.header("x-device-info", DEVICE_INFO).send().await
+    request.header("x-device-info", DEVICE_INFO)
+}
+
+async fn send(server: &TestServer, call: &Call, token: Option<&str>) -> Answer {
+    request(server, call, token).send().await
+}
+
+/// A caller of gRPC that may do everything there.
+fn grpc_caller() -> CallerEntry {
+    let all: Vec<_> = Permission::ALL.into_iter().map(Permission::as_str).collect();
+    caller(GRPC_CALLER, &all)
 }
 
 fn server() -> TestServer {
-    TestServer::configured(|config| {
-        let all: Vec<_> = Permission::ALL.into_iter().map(Permission::as_str).collect();
-        list(config, [caller(GRPC_CALLER, &all)]);
-    })
+    TestServer::configured(|config| list(config, [grpc_caller()]))
 }
 
 fn statement(requestor: &str, permissions: impl IntoIterator<Item = Permission>) -> StatementCommand {
@@ -79,11 +99,11 @@ fn statement(requestor: &str, permissions: impl IntoIterator<Item = Permission>)
     }
 }
 
-/// The calls that need a token.
-async fn guarded(server: &TestServer) -> Vec<(Call, Permission)> {
+/// The calls that need a token, each with a code of its own.
+async fn guarded(code: impl AsyncFn() -> String) -> Vec<(Call, Permission)> {
     let mut guarded = Vec::new();
     for (method, route) in rest::calls() {
-        let call = call(server, &method, route).await;
+        let call = call(&method, route, &code().await);
         guarded.extend(call.permission.map(|permission| (call, permission)));
     }
     assert!(guarded.len() >= 7);
@@ -92,8 +112,14 @@ async fn guarded(server: &TestServer) -> Vec<(Call, Permission)> {
 
 #[tokio::test]
 async fn nobody_gets_an_answer_without_a_token_of_this_face_that_is_good() {
-    let server = server();
-    let calls = guarded(&server).await;
+    let key = SigningKey::new("one", Algorithm::ES256);
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = TestServer::configured(|config| {
+        list(config, [grpc_caller(), by_subject(PLAYER, grpc_caller())]);
+        config.grpc.jwt = vec![issuer_at(key_file(folder.path(), [&key]))];
+    });
+    let calls = guarded(async || code(&server).await).await;
+    let of_issuer = key.sign(&with("exp", json!(START / 1000 + 24 * 3600)));
     let expired = access_token(&server, statement(REQUESTOR, Permission::ALL)).await;
     server.clock.advance(Duration::from_secs(6 * 3600));
     let revoked = access_token(&server, statement(REQUESTOR, Permission::ALL)).await;
@@ -106,6 +132,7 @@ async fn nobody_gets_an_answer_without_a_token_of_this_face_that_is_good() {
             Some("wrong"),
             Some("eyJhbGciOiJub25lIn0.e30."),
             Some(&*token_of(GRPC_CALLER)),
+            Some(&of_issuer),
             Some(&expired),
             Some(&revoked),
         ] {
@@ -116,9 +143,28 @@ async fn nobody_gets_an_answer_without_a_token_of_this_face_that_is_good() {
 }
 
 #[tokio::test]
+async fn the_certificate_of_a_grpc_caller_only_admits_the_connection() {
+    const SAN: &str = "caller.example.com";
+    let server = TlsServer::configured(|config| list(config, [by_san(SAN, grpc_caller())]));
+    let grpc = server.certified(&[SAN]).await.codes();
+    let code = async || {
+        let created = grpc.clone().create_registration_code(create()).await.expect("creates").into_inner();
+        created.registration_code.expect("has a code").code
+    };
+    let client = server.client().showing(&server.identity(&[SAN]));
+    for (call, _) in guarded(code).await {
+        for token in [None, Some("wrong"), Some(&*token_of(GRPC_CALLER))] {
+            let stream = client.connect(server.server.rest_address()).await.expect("shakes hands");
+            let answer = request(&server.server, &call, token).send_over(stream).await.expect("answers");
+            assert_eq!(answer.status, 401, "{} {} {token:?}: {answer:?}", call.method, call.path);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_client_gets_what_its_permission_is_for_and_nothing_without_it() {
     let server = server();
-    for (call, permission) in guarded(&server).await {
+    for (call, permission) in guarded(async || code(&server).await).await {
         let others = Permission::ALL.into_iter().filter(|other| *other != permission);
         for (statement, expected) in [
             (statement("OTHER", Permission::ALL), false),

@@ -1,6 +1,6 @@
 //! Callers that are known by JWTs of an issuer, whose keys an HTTP server of the test serves.
 
-use std::{fs, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use http::StatusCode;
@@ -21,23 +21,33 @@ use crate::support::{
 
 const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
 const AUDIENCE: &str = "passbridge";
-const PLAYER: &str = "system:serviceaccount:streaming:player";
+pub(super) const PLAYER: &str = "system:serviceaccount:streaming:player";
 const STATIC: &str = "static";
 
-fn entry(subject: &str) -> CallerEntry {
+/// A caller that is known by a subject of the issuer's tokens instead.
+pub(super) fn by_subject(subject: &str, caller: CallerEntry) -> CallerEntry {
     let jwt = JwtSubject { issuer: ISSUER.to_owned(), subject: subject.to_owned() };
-    let known = caller("player", &["codes.create"]);
-    CallerEntry { token_hash: None, jwt: Some(jwt), ..known }
+    CallerEntry { token_hash: None, jwt: Some(jwt), ..caller }
+}
+
+/// The issuer with its keys in a file or at a URL.
+pub(super) fn issuer_at(jwks: impl Into<String>) -> Jwt {
+    let (issuer, audience) = (ISSUER.to_owned(), AUDIENCE.to_owned());
+    Jwt { issuer, audience, jwks: jwks.into(), ..Jwt::default() }
+}
+
+/// A file with these keys.
+pub(super) fn key_file<'a>(folder: &Path, all: impl IntoIterator<Item = &'a SigningKey>) -> String {
+    let Serves::Text(_, set) = keys(all) else { unreachable!() };
+    let file = folder.join("keys.json");
+    fs::write(&file, set).expect("written");
+    file.into_os_string().into_string().expect("UTF-8")
 }
 
 fn configure(config: &mut Config, issuer: &IssuerServer) {
-    list(config, [entry("system:serviceaccount:*:player"), caller(STATIC, &["codes.create"])]);
-    config.grpc.jwt = vec![Jwt {
-        issuer: ISSUER.to_owned(),
-        audience: AUDIENCE.to_owned(),
-        jwks: issuer.url(),
-        ..Jwt::default()
-    }];
+    let player = by_subject("system:serviceaccount:*:player", caller("player", &["codes.create"]));
+    list(config, [player, caller(STATIC, &["codes.create"])]);
+    config.grpc.jwt = vec![issuer_at(issuer.url())];
 }
 
 fn server(issuer: &IssuerServer) -> TestServer {
@@ -45,7 +55,7 @@ fn server(issuer: &IssuerServer) -> TestServer {
 }
 
 /// The claims of a projected service-account token.
-fn claims(subject: &str) -> Value {
+pub(super) fn claims(subject: &str) -> Value {
     let now = START / 1000;
     let name = subject.rsplit(':').next();
     json!({
@@ -67,7 +77,7 @@ fn claims(subject: &str) -> Value {
 }
 
 /// The claims with one of them changed; null takes it away.
-fn with(name: &str, value: Value) -> Value {
+pub(super) fn with(name: &str, value: Value) -> Value {
     let mut claims = claims(PLAYER);
     match value {
         Value::Null => drop(claims.as_object_mut().expect("an object").remove(name)),
@@ -116,25 +126,6 @@ async fn a_service_account_of_a_cluster_that_asks_for_a_token_itself_is_a_caller
 }
 
 #[tokio::test]
-async fn tokens_of_every_kind_of_key_are_taken_from_a_file_too() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let all = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA]
-        .map(|algorithm| SigningKey::new(&format!("{algorithm:?}"), algorithm));
-    let Serves::Text(_, set) = keys(&all) else { unreachable!() };
-    let file = folder.path().join("keys.json");
-    fs::write(&file, set).expect("written");
-    let issuer = IssuerServer::start(Serves::Nothing).await;
-    let server = TestServer::configured(|config| {
-        configure(config, &issuer);
-        config.grpc.jwt[0].jwks = file.to_str().expect("UTF-8").to_owned();
-    });
-    for key in &all {
-        call(&server, &key.sign(&claims(PLAYER))).await.expect("creates");
-    }
-    assert_eq!(issuer.asked(), 0);
-}
-
-#[tokio::test]
 async fn an_issuer_that_is_not_who_it_should_be_or_does_not_take_our_token_is_not_believed() {
     let key = SigningKey::new("one", Algorithm::ES256);
     let (authority, other) = (Authority::named("cluster"), Authority::named("another"));
@@ -167,6 +158,23 @@ async fn an_issuer_that_is_not_who_it_should_be_or_does_not_take_our_token_is_no
             refused(answer, Code::Unavailable, "ISSUER_UNAVAILABLE");
         }
     }
+}
+
+#[tokio::test]
+async fn tokens_of_every_kind_of_key_are_taken_from_a_file_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let all = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA]
+        .map(|algorithm| SigningKey::new(&format!("{algorithm:?}"), algorithm));
+    let file = key_file(folder.path(), &all);
+    let issuer = IssuerServer::start(Serves::Nothing).await;
+    let server = TestServer::configured(|config| {
+        configure(config, &issuer);
+        config.grpc.jwt[0].jwks = file;
+    });
+    for key in &all {
+        call(&server, &key.sign(&claims(PLAYER))).await.expect("creates");
+    }
+    assert_eq!(issuer.asked(), 0);
 }
 
 #[tokio::test]

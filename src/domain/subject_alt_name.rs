@@ -1,0 +1,157 @@
+//! Names of a client certificate by which a caller is known.
+
+use iri_string::types::UriStr;
+
+use super::error::Violation;
+
+/// The longest DNS name, in characters (RFC 1035, section 2.3.4), and the longest part of one.
+const DNS_NAME_MAX: usize = 253;
+const LABEL_MAX: usize = 63;
+
+/// A name in a certificate's subjectAltName (RFC 5280, section 4.2.1.6), in the form in which two of them are compared: what counts
+/// the same in upper and in lower case is in lower case.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum SubjectAltName {
+    /// The name of a host, as a whole: a wildcard is none.
+    Dns(Box<str>),
+    /// A URI, such as a SPIFFE id.
+    Uri(Box<str>),
+    /// An e-mail address.
+    Email(Box<str>),
+}
+
+impl SubjectAltName {
+    /// Takes a name from the configuration's `field`. One with a colon is a URI, another one with an `@` is an e-mail address, and any
+    /// other is a DNS name.
+    ///
+    /// # Errors
+    /// Where it is no such name, with what would be right.
+    pub(crate) fn parse(field: &str, text: &str) -> Result<Self, Violation> {
+        let name = match text {
+            "" => Err("is empty; write a name of the caller's certificate: DNS, URI or e-mail"),
+            _ if text.contains(':') => Self::uri(text),
+            _ if text.contains('@') => Self::email(text),
+            _ => Self::dns(text),
+        };
+        name.map_err(|wrong| Violation::new(field, format!("{text:?} {wrong}")))
+    }
+
+    /// A `dNSName`.
+    ///
+    /// # Errors
+    /// Why it is none, in words that follow it.
+    pub(crate) fn dns(text: &str) -> Result<Self, &'static str> {
+        host_name(text).map(Self::Dns)
+    }
+
+    /// A `uniformResourceIdentifier`. Only in its scheme and host case does not count (RFC 5280, section 7.4).
+    ///
+    /// # Errors
+    /// Why it is none, in words that follow it.
+    pub(crate) fn uri(text: &str) -> Result<Self, &'static str> {
+        let wrong = "is no URI, such as spiffe://example.com/player";
+        let uri = UriStr::new(text).map_err(|_| wrong)?;
+        let (scheme, rest) = text.split_once(':').filter(|(_, rest)| !rest.is_empty()).ok_or(wrong)?;
+        if rest.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err("is a name with a port, and certificates name no ports; leave it out");
+        }
+        let mut lowered = scheme.to_ascii_lowercase() + &text[scheme.len()..];
+        if let Some(authority) = uri.authority_components() {
+            let host = authority.host();
+            // Before the host stand the scheme, `://`, and the user with an `@`.
+            let user = authority.userinfo().map_or(0, |user| user.len() + 1);
+            let start = scheme.len() + "://".len() + user;
+            lowered.replace_range(start..start + host.len(), &host.to_ascii_lowercase());
+        }
+        Ok(Self::Uri(lowered.into()))
+    }
+
+    /// An `rfc822Name`. Only in its host case does not count (RFC 5280, section 7.5).
+    ///
+    /// # Errors
+    /// Why it is none, in words that follow it.
+    pub(crate) fn email(text: &str) -> Result<Self, &'static str> {
+        let (mailbox, host) = text.rsplit_once('@').unwrap_or(("", ""));
+        if mailbox.is_empty() || !mailbox.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'@') {
+            return Err("is no e-mail address of ASCII characters, such as player@example.com");
+        }
+        Ok(Self::Email(format!("{mailbox}@{}", host_name(host)?).into()))
+    }
+}
+
+/// The name of a host in lower case.
+fn host_name(text: &str) -> Result<Box<str>, &'static str> {
+    if text.contains('*') {
+        return Err("has a wildcard, by which several would be one caller; write each name out");
+    }
+    if !text.is_ascii() {
+        return Err("has characters beyond ASCII; write the name as certificates have it, with xn--");
+    }
+    let is_label = |label: &str| {
+        let symbols = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        symbols && (1..=LABEL_MAX).contains(&label.len())
+    };
+    if text.len() > DNS_NAME_MAX || !text.split('.').all(is_label) {
+        return Err("is no DNS name of parts between dots, such as player.example.com");
+    }
+    if text.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit())) {
+        return Err("is an address, and callers are known by names: DNS, URI or e-mail");
+    }
+    Ok(text.to_ascii_lowercase().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<SubjectAltName, Violation> {
+        SubjectAltName::parse("callers[0].san", text)
+    }
+
+    #[test]
+    fn what_kind_of_name_it_is_shows_by_its_form_and_case_counts_where_its_rfc_says_so() {
+        let (dns, uri, email) = (SubjectAltName::Dns, SubjectAltName::Uri, SubjectAltName::Email);
+        for (text, expected) in [
+            ("player", dns("player".into())),
+            ("Player-1.Example.COM", dns("player-1.example.com".into())),
+            ("xn--bcher-kva.example", dns("xn--bcher-kva.example".into())),
+            ("SPIFFE://Example.com/ns/Web/Player", uri("spiffe://example.com/ns/Web/Player".into())),
+            ("https://User@Host:8443/A?b#C", uri("https://User@host:8443/A?b#C".into())),
+            ("spiffe://[2001:DB8::1]/A", uri("spiffe://[2001:db8::1]/A".into())),
+            ("urn:uuid:F81D4FAE-7DEC-11D0", uri("urn:uuid:F81D4FAE-7DEC-11D0".into())),
+            ("Player.One@Example.COM", email("Player.One@example.com".into())),
+        ] {
+            assert_eq!(parse(text), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_name_of_a_caller_is_refused_with_what_would_be_right() {
+        let (label, name) = ("a".repeat(64), "a.".repeat(127) + "a");
+        for (text, expected) in [
+            ("", "is empty"),
+            ("*.example.com", "write each name out"),
+            ("player@*.example.com", "write each name out"),
+            ("192.0.2.1", "is an address"),
+            ("player.example.com:443", "certificates name no ports"),
+            ("spiffe:", "is no URI"),
+            ("2001:db8::1", "is no URI"),
+            ("spiffe://exa mple/player", "is no URI"),
+            ("://example.com", "is no URI"),
+            ("player.example.com.", "is no DNS name"),
+            ("a..b", "is no DNS name"),
+            ("player example", "is no DNS name"),
+            (&label, "is no DNS name"),
+            (&name, "is no DNS name"),
+            ("bücher.example", "xn--"),
+            ("@example.com", "is no e-mail address"),
+            ("two words@example.com", "is no e-mail address"),
+            ("a@b@example.com", "is no e-mail address"),
+            ("player@", "is no DNS name"),
+        ] {
+            let violation = parse(text).expect_err(text);
+            assert_eq!(violation.field, "callers[0].san");
+            assert!(violation.description.contains(expected), "{violation}");
+        }
+    }
+}
