@@ -1,6 +1,7 @@
 //! The application: the one place that knows every part. Config → build → serve.
 
 mod callers;
+mod doctor;
 mod issuers;
 mod operations;
 mod perform;

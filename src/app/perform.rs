@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{StartError, Surroundings, services::Services, store};
+use super::{StartError, Surroundings, doctor::Access, services::Services, store};
 use crate::{
     config::{Config, ValidConfig},
     service::operator::{Answer, Command, Operator},
@@ -14,13 +14,14 @@ use crate::{
 /// Where the configuration or the store cannot be used, and whatever the command meets.
 pub async fn perform(config: &Config, command: Command) -> Result<Answer, StartError> {
     let valid = ValidConfig::read(config.clone())?;
+    let access = Access::of(&valid)?;
     let surroundings = Surroundings::default();
     let store = store::open(config, &surroundings.clock)?.ports();
     let services = Services::build(&valid, surroundings, store.clone(), None).await?;
     // It only tells when schedules have run.
     let scheduler = services.scheduler(Arc::new(|_, _| {}));
     let operator = Operator::by_command(rustix::process::getuid().as_raw());
-    let answer = services.for_commands(scheduler).perform(&operator, command).await;
+    let answer = services.for_commands(scheduler, move || access.clone()).perform(&operator, command).await;
     services.finish().await;
     store.health.close().await?;
     answer.map_err(StartError::Command)

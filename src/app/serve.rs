@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     App, StartError, callers,
+    doctor::Access,
     operations::{self, Readiness},
     rest,
     services::{FINISH_MAX, quota},
@@ -80,7 +81,10 @@ impl App {
         let stop_scheduling = CancellationToken::new();
         let scheduling = tokio::spawn(scheduler.clone().run(stop_scheduling.clone()));
         let stop_commands = CancellationToken::new();
-        let commands = tokio::spawn(admin.serve(services.for_commands(scheduler), stop_commands.clone()));
+        let (auth, issuers, listeners) = (config.grpc.auth, Arc::clone(&services.issuers), Arc::clone(&tls));
+        let access = move || Access::present(auth, &issuers, &listeners);
+        let commands =
+            tokio::spawn(admin.serve(services.for_commands(scheduler, access), stop_commands.clone()));
         let works = report_store(&services.store, &health, &readiness, None).await;
         report_upstreams(&services.upstreams, &health);
         let watching = tokio::spawn(watch_backends(

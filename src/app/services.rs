@@ -4,7 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::runtime::Handle;
 
-use super::{StartError, Surroundings, issuers::IssuerFactory, store, upstreams::Upstreams};
+use super::{
+    StartError, Surroundings,
+    doctor::{Access, AccessDoctor},
+    issuers::IssuerFactory,
+    store,
+    upstreams::Upstreams,
+};
 use crate::{
     backend::{
         LocalBackend, LocalParts,
@@ -175,9 +181,15 @@ impl Services {
         )
     }
 
-    /// What commands work with.
-    pub(super) fn for_commands(&self, scheduler: Scheduler) -> OperatorService {
+    /// What commands work with; `access` tells what holds of both faces by then.
+    pub(super) fn for_commands(
+        &self,
+        scheduler: Scheduler,
+        access: impl Fn() -> Access + Send + Sync + 'static,
+    ) -> OperatorService {
+        let (policy, clock) = (Arc::clone(&self.policy), Arc::clone(&self.clock));
         OperatorService {
+            faces: Arc::new(AccessDoctor { access: Box::new(access), policy, clock }),
             client_registration: self.client_registration.clone(),
             scheduler,
             policy: Arc::clone(&self.policy),

@@ -58,9 +58,28 @@ struct Taken {
 
 /// The `tls` sections of both listeners.
 #[derive(Debug)]
-struct Sections {
-    grpc: Tls,
-    rest: Tls,
+pub(super) struct Sections {
+    pub grpc: Tls,
+    pub rest: Tls,
+}
+
+/// What the sections say, and what their files hold.
+#[derive(Debug, Clone)]
+pub(super) struct PresentTls {
+    pub sections: Arc<Sections>,
+    pub tls: ListenersTls,
+}
+
+impl PresentTls {
+    /// That of a configuration, whether its certificates are valid now or not. Blocks.
+    ///
+    /// # Errors
+    /// Everything that is wrong.
+    pub(super) fn read(config: &Config) -> Result<Self, Vec<Violation>> {
+        let sections = Arc::new(Sections::of(config));
+        let tls = ListenersTls::new(&sections.grpc, &sections.rest, &sections.files())?;
+        Ok(Self { sections, tls })
+    }
 }
 
 impl Sections {
@@ -113,6 +132,12 @@ impl TlsListeners {
         let sections = Arc::new(Sections::of(config));
         let files = sections.files();
         ready(sections, &files, Some(&self.lock().tls), &self.clock)
+    }
+
+    /// What was taken last.
+    pub(super) fn present(&self) -> PresentTls {
+        let taken = self.lock();
+        PresentTls { sections: Arc::clone(&taken.sections), tls: taken.tls.clone() }
     }
 
     /// Opens connections with that from now on. Those that are open stay.
@@ -190,12 +215,11 @@ impl TlsListeners {
     fn tell_ends(&self) {
         let now = self.clock.now();
         for (listener, tls) in self.lock().tls.each() {
-            let Some(Validity { start, end }) = tls.map(ServerTls::validity) else { continue };
-            let ahead = WARNING.min(end.since(start) / WARNING_PART);
-            let ends = at(end);
-            if now > end {
+            let Some(validity) = tls.map(ServerTls::validity) else { continue };
+            let ends = at(validity.end);
+            if now > validity.end {
                 tracing::error!(listener, ends, "the TLS certificate has expired: clients refuse it");
-            } else if end.since(now) < ahead {
+            } else if ends_soon(validity, now) {
                 tracing::warn!(listener, ends, "the TLS certificate expires soon");
             }
         }
@@ -273,8 +297,13 @@ fn valid_now(key: &str, Validity { start, end }: Validity, now: Timestamp) -> Re
     ))
 }
 
+/// Whether it is time to renew a certificate.
+pub(super) fn ends_soon(Validity { start, end }: Validity, now: Timestamp) -> bool {
+    end.since(now) < WARNING.min(end.since(start) / WARNING_PART)
+}
+
 /// A moment as people write it; its milliseconds where no calendar has it.
-fn at(moment: Timestamp) -> String {
+pub(super) fn at(moment: Timestamp) -> String {
     let millis = moment.as_millis();
     let date = i64::try_from(millis).ok().and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok());
     date.map_or_else(|| format!("{millis} ms"), |date| date.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())

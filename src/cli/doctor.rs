@@ -1,4 +1,4 @@
-//! `passbridge doctor`: whether the environments' upstreams work, step by step.
+//! `passbridge doctor`: whether both faces and the environments' upstreams work, step by step.
 
 use std::{error::Error, path::Path};
 
@@ -12,7 +12,7 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(super) struct Doctor {
-    /// The environment; every one that has an upstream where left out.
+    /// The environment; where left out both faces, and every environment that has an upstream.
     #[arg(long, value_name = "NAME")]
     environment: Option<String>,
     /// Make a code, and delete it, for this requestor.
@@ -24,9 +24,6 @@ pub(super) fn run(doctor: Doctor, file: Option<&Path>) -> Result<(), Box<dyn Err
     let command = ExamineCommand { environment: doctor.environment, create_for: doctor.create };
     let answer = operate(file, |config| async move { perform(&config, Command::Examine(command)).await })?;
     let Answer::Examined(examined) = answer else { return Err("the running server examined nothing".into()) };
-    if examined.is_empty() {
-        println!("no environment has an upstream (environments.NAME.url)");
-    }
     examined.iter().for_each(print);
     let broken = examined.iter().flat_map(|examined| &examined.findings);
     match broken.filter(|finding| finding.condition == Condition::Broken).count() {
@@ -36,7 +33,7 @@ pub(super) fn run(doctor: Doctor, file: Option<&Path>) -> Result<(), Box<dyn Err
 }
 
 fn print(examined: &Examined) {
-    println!("{}", examined.environment);
+    println!("{}", examined.subject);
     for Finding { step, condition, seen, causes } in &examined.findings {
         let mark = match condition {
             Condition::Fine => "ok",

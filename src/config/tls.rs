@@ -33,6 +33,12 @@ impl Tls {
         self.mode.unwrap_or(default)
     }
 
+    /// Whether a client must show a certificate; it is asked for none without `client_ca`.
+    #[must_use]
+    pub fn client_certificate(&self) -> ClientCertificate {
+        self.client_certificate.unwrap_or(ClientCertificate::Optional)
+    }
+
     /// The files that it names.
     pub(crate) fn files(&self) -> impl Iterator<Item = &PathBuf> {
         [&self.certificate, &self.key, &self.client_ca].into_iter().flatten()

@@ -1,6 +1,11 @@
 //! Callers of gRPC as an operator makes and removes them.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    io::{Read, Write},
+    net::TcpListener,
+    path::Path,
+};
 
 use rustix::process::Signal;
 use tonic::{Code, Request};
@@ -9,6 +14,7 @@ use crate::{
     client::printed,
     support::{
         caller::with_token,
+        certificates::Authority,
         request::{create, watch},
         server_process::Program,
         status::refused,
@@ -16,6 +22,10 @@ use crate::{
 };
 
 const AUTH: &str = "[grpc]\nauth = \"callers\"\n";
+
+/// A key set with the public key of RFC 7517, appendix A.1.
+const KEYS: &str = r#"{"keys":[{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+    "y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM","kid":"1"}]}"#;
 
 /// What `passbridge caller new` prints: the token, and the entry for the configuration.
 fn new_caller(name: &str, permissions: &[&str]) -> (String, String) {
@@ -72,4 +82,107 @@ fn an_entry_that_could_not_be_used_is_not_made() {
         error.contains("--permission: \"codes.write\" is no permission; there are codes.create"),
         "{error}"
     );
+}
+
+#[test]
+fn an_entry_says_nothing_that_its_absence_says_too() {
+    let printed = printed(Program::new(&["caller", "new", "--name", "a"]));
+    let keys: Vec<_> =
+        printed.lines().filter_map(|line| line.split_once(" = ")).map(|(key, _)| key).collect();
+    assert_eq!(keys, ["name", "token_hash", "permissions"], "{printed}");
+}
+
+/// Serves a page of HTML to whoever asks, and gives its URL.
+fn web_page() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
+    let url = format!("http://{}/keys", listener.local_addr().expect("an address"));
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let mut asked = [0; 1024];
+            let _ = stream.read(&mut asked);
+            let _ = stream.write_all(
+                b"HTTP/1.1 200 OK\r\ncontent-length: 13\r\nconnection: close\r\n\r\n<html></html>",
+            );
+        }
+    });
+    url
+}
+
+#[test]
+fn keys_that_cannot_be_read_are_logged_and_told_by_the_doctor_with_their_issuer() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (file, data, url) = (folder.path().join("passbridge.toml"), folder.path().join("data"), web_page());
+    let issuer =
+        format!("[[grpc.jwt]]\nissuer = \"https://id\"\naudience = \"passbridge\"\njwks = \"{url}\"\n");
+    let entry = "[[callers]]\nname = \"a\"\njwt = { issuer = \"https://id\", subject = \"a\" }\n";
+    write(&file, &[&issuer, entry]);
+    let wrong = format!("what {url} serves is no JWK Set");
+    let doctor = || {
+        let doctor = Program::new(&["doctor", "--config"]).argument(&file);
+        let output = doctor.env("PASSBRIDGE_STORE__PATH", data.to_str().expect("UTF-8")).output();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(said).expect("UTF-8"))
+    };
+    // Without a server first, and then the one that runs.
+    for runs in [false, true] {
+        let server = runs.then(|| {
+            let mut server = Program::server(&data).argument("--config").argument(&file).begin();
+            let line = server.wait_for_line("the keys of an issuer cannot be read");
+            assert!(line.contains("\"issuer\":\"https://id\"") && line.contains(&wrong), "{line}");
+            server.wait_until_serving();
+            server
+        });
+        let (works, said) = doctor();
+        assert!(!works && said.contains(&format!("BROKEN issuer      https://id: {wrong}")), "{said}");
+        for part in
+            ["its tokens get UNAVAILABLE", "jwks_token_file", "entries: 1 (0 by certificate, 1 by JWT"]
+        {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+        drop(server);
+    }
+}
+
+#[test]
+fn the_doctor_tells_what_is_odd_about_callers_and_certificates() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (file, data) = (folder.path().join("passbridge.toml"), folder.path().join("data"));
+    let doctor = |text: &str| {
+        fs::write(&file, text).expect("written");
+        let doctor = Program::new(&["doctor", "--config"]).argument(&file);
+        printed(doctor.env("PASSBRIDGE_STORE__PATH", data.to_str().expect("UTF-8")))
+    };
+    let said = doctor("");
+    for part in ["nobody is asked who calls", "off: plain text"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let said = doctor(AUTH);
+    assert!(
+        said.contains("odd    callers     none is listed") && said.contains("passbridge caller new"),
+        "{said}"
+    );
+
+    let authority = Authority::named("ours");
+    authority.server().written_to(folder.path());
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    fs::write(path("ca.pem"), &authority.certificate).expect("written");
+    fs::write(path("keys.json"), KEYS).expect("written");
+    let said = doctor(&format!(
+        "{AUTH}tls = {{ certificate = {:?}, key = {:?}, client_ca = {:?}, client_certificate = \"required\" }}\n\
+         [[grpc.jwt]]\nissuer = \"https://id\"\naudience = \"a\"\njwks = {:?}\n\
+         [[callers]]\nname = \"a\"\nsan = \"a.example.com\"\n\
+         [rest]\ntls.mode = \"terminated_elsewhere\"\n",
+        path("tls.crt"),
+        path("tls.key"),
+        path("ca.pem"),
+        path("keys.json"),
+    ));
+    for part in [
+        "ok     callers     entries: 1 (1 by certificate",
+        "ok     tls         the certificate is valid, until 4096-01-01T00:00:00Z; clients must show one",
+        "odd    issuer      https://id: no caller is known by its tokens",
+        "ok     tls         a proxy ends it",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
 }

@@ -81,7 +81,7 @@ fn on(key: &str, tls: &Tls, files: &Files) -> Result<ServerTls, Vec<Violation>> 
     let Some(path) = &tls.client_ca else { return violations.none_or(own)?.ok_or_else(Vec::new) };
     let field = format!("{key}.client_ca");
     let roots = violations.take(content(&field, path, "the CAs of the clients' certificates", files));
-    let required = tls.client_certificate == Some(ClientCertificate::Required);
+    let required = tls.client_certificate() == ClientCertificate::Required;
     let whole = own.zip(roots).and_then(|(own, roots)| {
         let asking = own.asking_clients(roots, required);
         violations.take(asking.map_err(|text| wrong_file(&field, path, &text)))

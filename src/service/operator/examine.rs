@@ -1,7 +1,8 @@
-//! Examining upstreams, which may register with one, and make a code there.
+//! Examining both faces, and upstreams, which may register with one, and make a code there.
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::{Operator, OperatorService, known_environment};
@@ -15,22 +16,29 @@ use crate::{
     service::policy::Policy,
 };
 
-/// Which upstreams to examine, in the words of the command line.
+/// What to examine, in the words of the command line.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExamineCommand {
-    /// The environment; every one that has an upstream where left out.
+    /// The environment; where left out both faces, and every environment that has an upstream.
     pub environment: Option<String>,
     /// For which requestor to make a code, and delete it; none is made where left out.
     pub create_for: Option<String>,
 }
 
-/// What was found about an environment's upstream.
+/// What was found about a face, or an environment's upstream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Examined {
-    /// The environment.
-    pub environment: String,
+    /// What was examined.
+    pub subject: String,
     /// The steps, in order.
     pub findings: Vec<Finding>,
+}
+
+/// Examines what both faces show and ask for before a call is anybody's.
+#[async_trait]
+pub(crate) trait FaceDoctor: Send + Sync {
+    /// What was found about each.
+    async fn examine(&self) -> Vec<Examined>;
 }
 
 impl OperatorService {
@@ -39,7 +47,13 @@ impl OperatorService {
         operator: &Operator,
         command: ExamineCommand,
     ) -> Result<Vec<Examined>> {
-        let examined = examine(self.policy.load_full(), command.clone()).await;
+        let of_upstreams = examine(self.policy.load_full(), command.clone()).await;
+        let examined = match of_upstreams {
+            Ok(of_upstreams) if command.environment.is_none() => {
+                Ok([self.faces.examine().await, of_upstreams].concat())
+            }
+            of_upstreams => of_upstreams,
+        };
         self.record("upstream_examined", operator, command, &examined).await;
         examined
     }
@@ -67,7 +81,7 @@ async fn examine(policy: Arc<Policy>, command: ExamineCommand) -> Result<Vec<Exa
         let api = place.as_ref().and_then(|place| policy.upstream_api(place));
         let examination = Examination { api: api.unwrap_or(UpstreamApi::V2), create_for: place };
         let findings = upstream.doctor.examine(&examination).await;
-        examined.push(Examined { environment: environment.to_string(), findings });
+        examined.push(Examined { subject: format!("environment {environment}"), findings });
     }
     Ok(examined)
 }

@@ -6,6 +6,8 @@ mod mint_statement;
 mod revoke;
 mod schedules;
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -20,13 +22,14 @@ use crate::domain::{
     secret::SecretText,
 };
 
+pub(crate) use examine::FaceDoctor;
 pub use examine::{ExamineCommand, Examined};
 pub use mint_statement::StatementCommand;
 pub use revoke::RevokeCommand;
 pub use schedules::ScheduleLine;
 
 /// The use cases of operators. A cheap handle.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct OperatorService {
     /// The use cases around registered clients.
     pub client_registration: ClientRegistrationService,
@@ -36,6 +39,8 @@ pub struct OperatorService {
     pub policy: SharedPolicy,
     /// Where what operators do leaves its entries.
     pub audit: AuditLog,
+    /// What examines both faces.
+    pub(crate) faces: Arc<dyn FaceDoctor>,
 }
 
 /// Who gives commands: a user of this machine, who can use what is the server's.
@@ -81,7 +86,7 @@ pub enum Command {
     Revoke(RevokeCommand),
     /// Tell of the schedules.
     ListSchedules,
-    /// Examine upstreams.
+    /// Examine both faces, and upstreams.
     Examine(ExamineCommand),
 }
 

@@ -92,6 +92,11 @@ impl Policy {
         self.callers.caller(credential)
     }
 
+    /// The callers that are listed.
+    pub(crate) fn callers(&self) -> &CallerPolicy {
+        &self.callers
+    }
+
     /// A caller as this policy has it, for a call that outlives the policy that it began under.
     ///
     /// # Errors

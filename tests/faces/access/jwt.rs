@@ -5,7 +5,10 @@ use std::{fs, path::Path, time::Duration};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use http::StatusCode;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use passbridge::config::{CallerEntry, Config, Jwt, JwtSubject};
+use passbridge::{
+    admin::{Command, ExamineCommand},
+    config::{CallerEntry, Config, Jwt, JwtSubject},
+};
 use serde_json::{Value, json};
 use tonic::{Code, Status};
 
@@ -14,6 +17,7 @@ use crate::support::{
     certificates::Authority,
     issuer::{IssuerServer, Serves, SigningKey, keys},
     request::create,
+    rest::operate,
     retry_delay,
     status::refused,
     test_server::{START, TestServer},
@@ -139,23 +143,27 @@ async fn an_issuer_that_is_not_who_it_should_be_or_does_not_take_our_token_is_no
     };
     let (ca, wrong_ca) = (file("ca.crt", &authority.certificate), file("other.crt", &other.certificate));
     let (token, wrong_token) = (file("token", "of this pod"), file("wrong", "of another"));
-    for (ca, token, is_believed) in [
-        (Some(&wrong_ca), Some(&token), false),
-        (None, Some(&token), false),
-        (Some(&ca), Some(&wrong_token), false),
-        (Some(&ca), None, false),
-        (Some(&ca), Some(&token), true),
+    for (ca, token, problem) in [
+        (Some(&wrong_ca), Some(&token), Some("UnknownIssuer")),
+        (None, Some(&token), Some("UnknownIssuer")),
+        (Some(&ca), Some(&wrong_token), Some("it wants a token (jwks_token_file), or another one")),
+        (Some(&ca), None, Some("it wants a token (jwks_token_file), or another one")),
+        (Some(&ca), Some(&token), None),
     ] {
         let server = TestServer::configured(|config| {
             configure(config, &issuer);
             config.grpc.jwt[0].jwks_ca = ca.cloned();
             config.grpc.jwt[0].jwks_token_file = token.cloned();
         });
+        let examined = operate(&server, Command::Examine(ExamineCommand::default())).await;
+        let examined = format!("{examined:?}");
         let answer = call(&server, &key.sign(&claims(PLAYER))).await;
-        if is_believed {
-            answer.expect("creates");
-        } else {
-            refused(answer, Code::Unavailable, "ISSUER_UNAVAILABLE");
+        match problem {
+            Some(problem) => {
+                assert!(examined.contains(problem) && examined.contains(ISSUER), "{problem}: {examined}");
+                refused(answer, Code::Unavailable, "ISSUER_UNAVAILABLE");
+            }
+            None => answer.unwrap_or_else(|error| panic!("{error:?}: {examined}")),
         }
     }
 }

@@ -1,0 +1,180 @@
+//! Examines what stands before the use cases: how callers of gRPC are known, the keys that needs, and the listeners' TLS.
+
+use async_trait::async_trait;
+
+use super::{
+    issuers::IssuerFactory,
+    tls::{self, PresentTls, TlsListeners},
+};
+use crate::{
+    config::{
+        Auth, CallerPolicy, ClientCertificate, ConfigError, IssuerKeys, Tls, TlsMode, ValidConfig,
+        ValidIssuer,
+    },
+    domain::{
+        backend::{Condition, Finding},
+        clock::SharedClock,
+    },
+    jwks_client::JwksClient,
+    service::{
+        authentication::{Issuers, KeySource},
+        operator::{Examined, FaceDoctor},
+        policy::SharedPolicy,
+    },
+    tls::ServerTls,
+};
+
+/// What holds now.
+#[derive(Clone)]
+pub(super) struct Access {
+    auth: Auth,
+    issuers: Vec<ValidIssuer>,
+    /// Those that have their keys already, in a running server.
+    known: Issuers,
+    tls: PresentTls,
+}
+
+impl Access {
+    /// What a configuration says, of an installation whose server does not run. Blocks.
+    ///
+    /// # Errors
+    /// Where its files have changed since it was read.
+    pub(super) fn of(valid: &ValidConfig) -> Result<Self, ConfigError> {
+        let tls = PresentTls::read(&valid.written).map_err(ConfigError::of_values)?;
+        let known = Issuers::default();
+        Ok(Self { auth: valid.written.grpc.auth, issuers: valid.issuers.clone(), known, tls })
+    }
+
+    /// What a running server has taken.
+    pub(super) fn present(auth: Auth, issuers: &IssuerFactory, tls: &TlsListeners) -> Self {
+        Self { auth, issuers: issuers.configured(), known: issuers.known().clone(), tls: tls.present() }
+    }
+}
+
+/// Examines both faces.
+pub(super) struct AccessDoctor {
+    /// What holds by then: a reload may change it.
+    pub access: Box<dyn Fn() -> Access + Send + Sync>,
+    pub policy: SharedPolicy,
+    pub clock: SharedClock,
+}
+
+#[async_trait]
+impl FaceDoctor for AccessDoctor {
+    async fn examine(&self) -> Vec<Examined> {
+        let access = (self.access)();
+        let PresentTls { sections, tls } = &access.tls;
+        let policy = self.policy.load_full();
+        let mut grpc = vec![
+            callers(access.auth, policy.callers()),
+            self.tls("grpc.tls", &sections.grpc, tls.grpc.as_deref()),
+        ];
+        for issuer in &access.issuers {
+            grpc.push(examine_issuer(issuer, &access.known, policy.callers()).await);
+        }
+        let rest = vec![self.tls("rest.tls", &sections.rest, tls.rest.as_deref())];
+        let examined = |subject: &str, findings| Examined { subject: subject.to_owned(), findings };
+        vec![examined("gRPC", grpc), examined("REST", rest)]
+    }
+}
+
+impl AccessDoctor {
+    fn tls(&self, key: &str, section: &Tls, tls: Option<&ServerTls>) -> Finding {
+        let Some(tls) = tls else {
+            let seen = match section.mode() {
+                TlsMode::TerminatedElsewhere => {
+                    "a proxy ends it; nobody but that proxy may be able to connect"
+                }
+                TlsMode::Off | TlsMode::On => "off: plain text, on loopback only",
+            };
+            return finding("tls", Condition::Fine, seen, None);
+        };
+        let clients = match (&section.client_ca, section.client_certificate()) {
+            (None, _) => "clients are asked for none",
+            (Some(_), ClientCertificate::Optional) => "clients may show one",
+            (Some(_), ClientCertificate::Required) => "clients must show one",
+        };
+        let end = tls.validity().end;
+        let (condition, state, remedy) = if self.clock.now() > end {
+            (Condition::Broken, "expired", Some("Renew it: clients refuse it"))
+        } else if tls::ends_soon(tls.validity(), self.clock.now()) {
+            (Condition::Odd, "expires soon", Some("Renew it: clients will refuse it"))
+        } else {
+            (Condition::Fine, "valid", None)
+        };
+        let remedy = remedy
+            .map(|remedy| format!("{remedy}; a new file at {key}.certificate is taken within seconds."));
+        finding(
+            "tls",
+            condition,
+            &format!("the certificate is {state}, until {}; {clients}", tls::at(end)),
+            remedy,
+        )
+    }
+}
+
+fn callers(auth: Auth, callers: &CallerPolicy) -> Finding {
+    let counts = callers.counts();
+    let (certificates, subjects, tokens) = (counts.certificates, counts.subjects, counts.tokens);
+    match auth {
+        Auth::None => {
+            finding("callers", Condition::Fine, "nobody is asked who calls, on loopback only", None)
+        }
+        Auth::Callers if certificates + subjects + tokens == 0 => {
+            let remedy =
+                "Make one by passbridge caller new, or list one by its certificate or JWT (docs/callers.md).";
+            let seen = "none is listed: nobody gets an answer but about the server's health";
+            finding("callers", Condition::Odd, seen, Some(remedy.to_owned()))
+        }
+        Auth::Callers => {
+            let seen = format!(
+                "entries: {} ({certificates} by certificate, {subjects} by JWT, {tokens} by token)",
+                certificates + subjects + tokens
+            );
+            finding("callers", Condition::Fine, &seen, None)
+        }
+    }
+}
+
+/// Reads the keys anew, whatever the server has of them.
+async fn examine_issuer(issuer: &ValidIssuer, known: &Issuers, callers: &CallerPolicy) -> Finding {
+    let name = &issuer.name;
+    let read = match &issuer.keys {
+        IssuerKeys::Read(set) => Ok((set.len(), "a file".to_owned())),
+        IssuerKeys::At(place) => match JwksClient::new(place.clone()) {
+            Ok(client) => client.read().await.map(|served| (served.set.len(), place.url.to_string())),
+            Err(problem) => Err(problem),
+        },
+    };
+    match read {
+        Ok((keys, place)) if callers.has_issuer(name) => {
+            finding("issuer", Condition::Fine, &format!("{name}: {keys} keys from {place}"), None)
+        }
+        Ok(_) => {
+            let remedy = format!(
+                "List one with jwt = {{ issuer = {name:?}, subject = \"…\" }}, or leave the issuer out."
+            );
+            finding(
+                "issuer",
+                Condition::Odd,
+                &format!("{name}: no caller is known by its tokens"),
+                Some(remedy),
+            )
+        }
+        Err(problem) => {
+            let kept = known.get(name).and_then(|issuer| issuer.keys()).map(|keys| keys.len());
+            let until_then = match kept {
+                Some(kept) => format!("the {kept} keys that were read before are used for a day"),
+                None => "its tokens get UNAVAILABLE".to_owned(),
+            };
+            let remedy = "Compare jwks, jwks_ca and jwks_token_file of its [[grpc.jwt]], and whether this machine can connect.";
+            let seen = format!("{name}: {problem}; {until_then}");
+            finding("issuer", Condition::Broken, &seen, Some(remedy.to_owned()))
+        }
+    }
+}
+
+fn finding(step: &str, condition: Condition, seen: &str, remedy: Option<String>) -> Finding {
+    let causes = remedy.into_iter().map(|remedy| (String::new(), remedy)).collect();
+    Finding { step: step.to_owned(), condition, seen: seen.to_owned(), causes }
+}
