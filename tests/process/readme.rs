@@ -10,6 +10,9 @@ use crate::support::{
 /// Where the README has the provider's stand-in.
 const PROVIDER: &str = "127.0.0.1:9400";
 
+/// Where the README has a server for others than this machine.
+const PRODUCTION: &str = "127.0.0.2:50051";
+
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
 
 /// The fenced blocks of shell that hold this call.
@@ -41,7 +44,7 @@ fn the_grpc_calls_of_the_readme_work_as_pasted() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Program::server(folder.path()).start();
     let mut blocks = blocks("grpcurl -");
-    blocks.retain(|block| !block.contains(PROVIDER));
+    blocks.retain(|block| !block.contains(PROVIDER) && !block.contains(PRODUCTION));
     assert!(blocks.len() >= 3, "the README has its first calls");
     for block in blocks {
         let answer = paste(&block, &server, folder.path());
@@ -102,6 +105,34 @@ async fn the_upstream_section_of_the_readme_works_as_pasted() {
     let said =
         run(folder.path(), &explain.replace("./target/release/passbridge", env!("CARGO_BIN_EXE_passbridge")));
     assert!(said.contains("forbidden (403)"), "{said}");
+}
+
+#[test]
+fn the_production_section_of_the_readme_works_as_pasted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program =
+        |block: &str| block.replace("./target/release/passbridge", env!("CARGO_BIN_EXE_passbridge"));
+    let [preparation] = &blocks("> production.toml")[..] else { panic!("the README has one such block") };
+    let (preparation, serve) = preparation.trim_end().rsplit_once('\n').expect("several lines");
+    assert_eq!(serve, "./target/release/passbridge serve --config production.toml");
+    run(folder.path(), &program(preparation));
+    let server = Program::new(&["serve", "--config", "production.toml"])
+        .in_folder(folder.path())
+        .env("PASSBRIDGE_GRPC__LISTEN", "127.0.0.2:0")
+        .env("PASSBRIDGE_REST__LISTEN", "127.0.0.2:0")
+        .env("PASSBRIDGE_OPERATIONS__LISTEN", "127.0.0.1:0")
+        .env("PASSBRIDGE_STORE__FREE_SPACE_RESERVE", "0")
+        .env("PASSBRIDGE_LOG__FORMAT", "json")
+        .start();
+    let [calls] = &blocks(&format!("{PRODUCTION} "))[..] else { panic!("the README has one block of calls") };
+    let said = run(folder.path(), &calls.replace(PRODUCTION, &server.grpc.to_string()));
+    assert!(said.contains("\"state\": \"STATE_PENDING\""), "{said}");
+    let said = run(folder.path(), &program("./target/release/passbridge doctor --config production.toml"));
+    for part in
+        ["gRPC", "entries: 2 (1 by certificate, 0 by JWT, 1 by token)", "the certificate is valid", "REST"]
+    {
+        assert!(said.contains(part), "{part}: {said}");
+    }
 }
 
 fn run(folder: &Path, script: &str) -> String {
