@@ -65,6 +65,16 @@ fn every_unknown_key_is_told_with_the_nearest_known_one() {
 }
 
 #[test]
+fn a_section_that_may_be_left_out_is_taken_and_its_unknown_keys_are_told() {
+    let caller =
+        |key: &str| format!("[[callers]]\njwt = {{ issuer = \"https://id\", {key} = \"player\" }}\n");
+    let config = load_text(&caller("subject"), &[]).expect("valid");
+    assert_eq!(config.callers[0].jwt.as_ref().map(|jwt| &*jwt.subject), Some("player"));
+    let [(key, text)] = &violations(&caller("subjekt"), &[])[..] else { panic!("one") };
+    assert!(key == "callers[0].jwt.subjekt" && text.contains("`subject`"), "{key}: {text}");
+}
+
+#[test]
 fn a_key_that_has_moved_is_refused_with_its_new_place_wherever_it_is_set() {
     let variable = ("PASSBRIDGE_REST__PASSTHROUGH", "https://api.example.com");
     for found in
