@@ -26,3 +26,4 @@ pub mod service;
 pub mod store;
 mod telemetry;
 pub mod tls;
+mod whole_body;

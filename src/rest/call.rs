@@ -12,7 +12,7 @@ use http::{
     uri::Authority,
 };
 use http_body::Body as _;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::{LengthLimitError, Limited};
 
 use super::{
     Face,
@@ -31,6 +31,7 @@ use crate::{
         id::EnvironmentName,
     },
     service::authentication::{Carrier, Identity},
+    whole_body::whole,
 };
 
 /// How much of a body is read of somebody who has not shown who it is: enough for the format that a form may ask for, and
@@ -104,9 +105,9 @@ impl Call {
         if said.is_some_and(|length| length > limit) {
             return Err(Failure::BodyTooLarge(limit));
         }
-        let collected = self.deadline.limit(Limited::new(body, limit).collect()).await;
+        let collected = self.deadline.limit(whole(Limited::new(body, limit))).await;
         self.body = match collected.map_err(|_| Failure::BodyTooSlow)? {
-            Ok(body) => body.to_bytes(),
+            Ok(body) => body,
             Err(error) if error.is::<LengthLimitError>() => return Err(Failure::BodyTooLarge(limit)),
             Err(_) => return Err(Failure::BodyIncomplete),
         };

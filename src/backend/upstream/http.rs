@@ -5,7 +5,7 @@ use std::{error::Error as StdError, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, StatusCode, response::Parts};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::{LengthLimitError, Limited};
 use reqwest::Url;
 use tokio::sync::Semaphore;
 
@@ -28,6 +28,7 @@ use crate::{
         randomness::{SharedRandomness, up_to},
     },
     telemetry::{Metrics, trace_headers},
+    whole_body::whole,
 };
 
 /// The largest answer that is read, in bytes: hundreds of times what the documented ones have.
@@ -290,8 +291,8 @@ impl HttpClient {
             }
         };
         let (Parts { status, headers, .. }, body) = response.into_parts();
-        match Limited::new(body, ANSWER_MAX).collect().await {
-            Ok(body) => Attempt::Answered(Answer { status, headers, body: body.to_bytes() }),
+        match whole(Limited::new(body, ANSWER_MAX)).await {
+            Ok(body) => Attempt::Answered(Answer { status, headers, body }),
             Err(error) if error.is::<LengthLimitError>() => {
                 Attempt::Hopeless(unavailable("its answer is larger than any that is documented", None))
             }
