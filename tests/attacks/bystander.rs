@@ -90,6 +90,7 @@ async fn call_on(
 async fn connect(address: SocketAddr) -> TcpStream {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.bind(([127, 0, 0, 2], 0).into()).expect("an address of this machine");
+    socket.set_nodelay(true).expect("can");
     socket.connect(address).await.expect("connects")
 }
 

@@ -25,9 +25,13 @@ fn identity() -> (String, String) {
 }
 
 fn listener_with(tls: &ServerTls) -> Transport {
+    listener_timed(tls, Duration::from_secs(10))
+}
+
+fn listener_timed(tls: &ServerTls, write_timeout: Duration) -> Transport {
     let clock: SharedClock = Arc::new(SystemClock);
     let config = tls.for_connections(ALPN_REST, Arc::clone(&clock)).expect("is supported");
-    Transport::new("rest", Arc::new(Some(Arc::new(config)).into()), 10, Duration::from_secs(10), clock)
+    Transport::new("rest", Arc::new(Some(Arc::new(config)).into()), 10, write_timeout, clock)
 }
 
 fn metrics() -> Metrics {
@@ -122,4 +126,26 @@ async fn sessions_are_resumed_only_where_no_client_certificates_are_asked_for() 
         let again = tokio_rustls::rustls::HandshakeKind::Resumed;
         assert_eq!(kinds.pop() == Some(Some(again)), resumed);
     }
+}
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_of_what_is_sent_is_given_up_over_tls_too() {
+    let (certificate, key) = identity();
+    let tls = ServerTls::new(&certificate, &key).expect("belong together");
+    let listener = listener_timed(&tls, Duration::from_millis(100));
+    let config = Arc::new(client_config(Trust::Itself(&certificate), None).expect("is right"));
+    let name = ServerName::try_from("localhost").expect("a name");
+    let connector = TlsConnector::from(config);
+    let (client, server, address) = connected().await;
+    let (metrics, drain) = (metrics(), CancellationToken::new());
+    let (opened, stream) =
+        tokio::join!(listener.open(server, address, &metrics, &drain), connector.connect(name, client));
+    let (mut opened, mut stream) = (opened.expect("shakes hands").0, stream.expect("shakes hands"));
+    let much = vec![0; 64 * 1024 * 1024];
+    let error = opened.write_all(&much).await.expect_err("the client takes nothing");
+    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    // Nothing of it is kept for the client: not even the connection ends in order.
+    drop(opened);
+    let error = stream.read_to_end(&mut Vec::new()).await.expect_err("is cut");
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
 }
