@@ -5,6 +5,7 @@ mod doctor;
 mod issuers;
 mod operations;
 mod perform;
+mod private_file;
 mod reload;
 mod rest;
 mod serve;
@@ -56,6 +57,9 @@ pub enum StartError {
     /// The audit log cannot be written.
     #[error(transparent)]
     Audit(#[from] AuditError),
+    /// The key ring does not open what is in the store.
+    #[error("the secrets in the store cannot be opened: {}", .0.operator_message())]
+    Secrets(Error),
     /// What clients are recognized by cannot be read from the store.
     #[error("the signing key and the revocations cannot be read")]
     Service(#[from] Error),
@@ -133,6 +137,7 @@ impl App {
                 "store.key_ring is not set: secrets in the data folder are as safe as that folder"
             );
         }
+        private_file::warn_of_readable(config);
         let clock = Arc::clone(&surroundings.clock);
         let tls = TlsListeners::new(config, clock, Arc::clone(&metrics)).map_err(ConfigError::of_values)?;
         let services = Services::build(&valid, surroundings, store, Some(Arc::clone(&metrics))).await?;

@@ -8,7 +8,7 @@ use hyper::{body::Bytes, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
 
-use super::{Answer, Command, EXAMINATIONS, REVOCATIONS, SCHEDULES, STATEMENTS, socket_path};
+use super::{Answer, Command, EXAMINATIONS, KEY_ROTATIONS, REVOCATIONS, SCHEDULES, STATEMENTS, socket_path};
 
 /// A running server did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +84,7 @@ fn message(command: &Command) -> serde_json::Result<(&'static str, Vec<u8>)> {
         Command::MintStatement(command) => (STATEMENTS, serde_json::to_vec(command)?),
         Command::Revoke(command) => (REVOCATIONS, serde_json::to_vec(command)?),
         Command::ListSchedules => (SCHEDULES, b"null".to_vec()),
+        Command::RotateKeys => (KEY_ROTATIONS, b"null".to_vec()),
         Command::Examine(command) => (EXAMINATIONS, serde_json::to_vec(command)?),
     })
 }

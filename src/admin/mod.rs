@@ -23,6 +23,7 @@ const STATEMENTS: &str = "/v1/statements";
 const REVOCATIONS: &str = "/v1/revocations";
 const SCHEDULES: &str = "/v1/schedules";
 const EXAMINATIONS: &str = "/v1/examinations";
+const KEY_ROTATIONS: &str = "/v1/key-rotations";
 
 /// Where the server over this data folder listens.
 fn socket_path(data: &Path) -> PathBuf {

@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use tokio::net::{UnixListener, UnixStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{Answer, Command, EXAMINATIONS, REVOCATIONS, SCHEDULES, STATEMENTS, socket_path};
+use super::{Answer, Command, EXAMINATIONS, KEY_ROTATIONS, REVOCATIONS, SCHEDULES, STATEMENTS, socket_path};
 use crate::{
     server::serve_inner,
     service::operator::{Operator, OperatorService},
@@ -130,6 +130,7 @@ fn router(service: OperatorService) -> Router {
         .route(STATEMENTS, taking(Command::MintStatement))
         .route(REVOCATIONS, taking(Command::Revoke))
         .route(SCHEDULES, taking(|()| Command::ListSchedules))
+        .route(KEY_ROTATIONS, taking(|()| Command::RotateKeys))
         .route(EXAMINATIONS, taking(Command::Examine))
         .fallback(unknown)
         .with_state(service)

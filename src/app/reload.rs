@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{
     Surroundings,
     issuers::IssuerFactory,
-    rest,
+    private_file, rest,
     services::Services,
     tls::{self, TlsListeners},
     upstreams::Upstreams,
@@ -86,6 +86,7 @@ impl Reload {
         self.issuers.install(issuers);
         self.policy.replace(policy);
         self.tls.take(tls);
+        private_file::warn_of_readable(&reloaded);
         Ok(reloaded != config)
     }
 

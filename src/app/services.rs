@@ -1,6 +1,6 @@
 //! The use cases, put together over one store: for a server, and for commands where none runs.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::runtime::Handle;
 
@@ -12,6 +12,7 @@ use super::{
     upstreams::Upstreams,
 };
 use crate::{
+    auth::SealedLedger,
     backend::{
         LocalBackend, LocalParts,
         upstream::{ShadowedCodes, UpstreamParts, end_leases},
@@ -55,6 +56,8 @@ pub(super) struct Services {
     pub upstreams: Arc<Upstreams>,
     pub issuers: Arc<IssuerFactory>,
     pub audit: AuditLog,
+    secrets: Arc<SealedLedger>,
+    key_ring: Option<PathBuf>,
     codes: Arc<ShadowedCodes>,
     /// What goes on although its caller has left.
     pub detached: Detached,
@@ -71,17 +74,17 @@ impl Services {
         let Surroundings { clock, randomness } = surroundings;
         let normalizer = Arc::new(Normalizer::new());
         let (config, policy) = (&valid.written, Policy::new(valid));
-        let key_ring = Arc::clone(&valid.key_ring);
         let codes = ShadowedCodes::new(Arc::clone(&store.codes), &Handle::current());
         let store = Store { codes: codes.clone(), ..store };
         let StoreKind::Embedded = config.store.kind;
         // Nobody else has this store: whose leases these were, it has ended.
         end_leases(&*store.ledger).await?;
+        let secrets = open_secrets(valid, &store, &randomness).await?;
         let detached = Detached::default();
         let upstreams = Arc::new(Upstreams::new(UpstreamParts {
             ledger: Arc::clone(&store.ledger),
             limits: Arc::clone(&store.limits),
-            key_ring: Arc::clone(&key_ring),
+            secrets: Arc::clone(&secrets),
             codes: Arc::clone(&codes),
             code_format: policy.code_format.clone(),
             clock: Arc::clone(&clock),
@@ -106,7 +109,7 @@ impl Services {
         }));
         let policy = upstreams.complete(policy, &valid.upstreams)?;
         let policy: SharedPolicy = Arc::new(PresentPolicy::new(policy));
-        let master_key = Arc::new(MasterKey::load(&*store.ledger, &key_ring, &*randomness).await?);
+        let master_key = Arc::new(MasterKey::load(&secrets, &*randomness).await?);
         let audit = store::audit_log(config, &clock, &store.limits, &master_key)?;
         let client_registration = ClientRegistrationService::open(client_registration::Parts {
             ledger: Arc::clone(&store.ledger),
@@ -153,6 +156,8 @@ impl Services {
             upstreams,
             issuers,
             audit,
+            secrets,
+            key_ring: config.store.key_ring.clone(),
             codes,
             detached,
         })
@@ -194,6 +199,8 @@ impl Services {
             scheduler,
             policy: Arc::clone(&self.policy),
             audit: self.audit.clone(),
+            secrets: Arc::clone(&self.secrets),
+            key_ring: self.key_ring.clone(),
         }
     }
 }
@@ -210,4 +217,23 @@ pub(super) fn quota(config: &Grpc, of: Countable) -> Arc<Quota> {
         Auth::Callers => config.caller_share,
     };
     Quota::new(of, limit, share)
+}
+
+/// The store's secrets, all of which the key ring opens: one that it does not would count as absent, and be lost when another
+/// takes its place.
+async fn open_secrets(
+    valid: &ValidConfig,
+    store: &Store,
+    randomness: &SharedRandomness,
+) -> Result<Arc<SealedLedger>, StartError> {
+    let (ledger, key_ring) = (Arc::clone(&store.ledger), Arc::clone(&valid.key_ring));
+    let secrets = SealedLedger::new(ledger, key_ring, Arc::clone(randomness));
+    let outdated = secrets.outdated().await.map_err(StartError::Secrets)?;
+    if outdated > 0 {
+        tracing::warn!(
+            secrets = outdated,
+            "secrets are not sealed with the first key of the key ring: `passbridge keys rotate` seals them"
+        );
+    }
+    Ok(Arc::new(secrets))
 }

@@ -1,14 +1,13 @@
 //! The TLS of the listeners while the server runs: taken from the files again when those change.
 
 use std::{
-    os::unix::fs::PermissionsExt,
-    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use tokio_rustls::rustls::ServerConfig;
 
+use super::private_file::others_can_read;
 use crate::{
     config::{Config, ConfigError, Files, FilesDigest, ListenersTls, Tls},
     domain::{
@@ -307,11 +306,6 @@ pub(super) fn at(moment: Timestamp) -> String {
     let millis = moment.as_millis();
     let date = i64::try_from(millis).ok().and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok());
     date.map_or_else(|| format!("{millis} ms"), |date| date.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
-}
-
-/// Whether every user of the machine can read the file.
-fn others_can_read(file: &Path) -> bool {
-    std::fs::metadata(file).is_ok_and(|metadata| metadata.permissions().mode() & 0o004 != 0)
 }
 
 #[cfg(test)]

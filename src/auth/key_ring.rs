@@ -5,7 +5,10 @@ use std::{collections::HashSet, fmt};
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use base64::{Engine, prelude::BASE64_STANDARD};
 
-use crate::domain::randomness::{Randomness, RandomnessUnavailable};
+use crate::domain::{
+    randomness::{Randomness, RandomnessUnavailable},
+    secret::SecretText,
+};
 
 /// What follows is the secret itself.
 const PLAIN: u8 = 0;
@@ -23,13 +26,13 @@ pub struct KeyRing {
 }
 
 /// A secret that cannot be opened. The text is for the operator.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
     /// The key is not there.
-    #[error("it is sealed with the key {0:?}, which is not in the key ring (store.key_ring)")]
+    #[error("it is sealed with the key {0:?}, which is not in the key ring")]
     KeyMissing(String),
     /// The key is there, but does not fit.
-    #[error("it is sealed with another key than the {0:?} of the key ring (store.key_ring), or damaged")]
+    #[error("it is sealed with another key than the {0:?} of the key ring, or damaged")]
     KeyWrong(String),
     /// It is nothing that was sealed here.
     #[error("it is nothing that this version sealed")]
@@ -65,10 +68,26 @@ impl KeyRing {
         if keys.is_empty() { Err("holds no key".to_owned()) } else { Ok(Self { keys }) }
     }
 
+    /// A new key, as a line of a ring's file.
+    ///
+    /// # Errors
+    /// Where there is no randomness.
+    pub fn new_line(id: &str, randomness: &dyn Randomness) -> Result<SecretText, RandomnessUnavailable> {
+        let mut key = [0; KEY_LENGTH];
+        randomness.fill(&mut key)?;
+        Ok(format!("{id}:{}", BASE64_STANDARD.encode(key)).into())
+    }
+
     /// Whether secrets are sealed at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
+    }
+
+    /// The id of the key that seals; empty where none does.
+    #[must_use]
+    pub fn sealing_id(&self) -> &str {
+        self.keys.first().map_or("", |(id, _)| id)
     }
 
     /// Seals a secret for its place, `context`: it opens nowhere else.

@@ -5,6 +5,7 @@ mod config;
 mod dial;
 mod doctor;
 mod explain;
+mod keys;
 mod operate;
 mod revoke;
 mod serve;
@@ -69,6 +70,9 @@ enum Command {
     Caller(caller::Caller),
     /// Take back a software statement, a client, or all that was issued before some time.
     Revoke(revoke::Revoke),
+    /// Make keys for the key ring, and seal the store's secrets anew.
+    #[command(subcommand)]
+    Keys(keys::Keys),
     /// Say what probably led to an error, and what to do about it.
     Explain(explain::Explain),
     /// Look whether TLS, callers' keys and the environments' upstreams work, step by step.
@@ -93,6 +97,7 @@ pub fn run() -> ExitCode {
         Command::Statement(statement) => statement::run(statement, cli.config.as_deref()),
         Command::Caller(command) => caller::run(command),
         Command::Revoke(revoke) => revoke::run(revoke, cli.config.as_deref()),
+        Command::Keys(command) => keys::run(command, cli.config.as_deref()),
         Command::Explain(explain) => explain::run(&explain),
         Command::Doctor(doctor) => doctor::run(doctor, cli.config.as_deref()),
         Command::TempPass(command) => temp_pass::run(command, cli.config.as_deref()),

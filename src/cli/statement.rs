@@ -66,7 +66,7 @@ pub(super) fn run(statement: Statement, file: Option<&Path>) -> Result<(), Box<d
 pub(super) async fn mint(config: &Config, command: StatementCommand) -> Result<String, Box<dyn Error>> {
     match perform(config, Command::MintStatement(command)).await? {
         Answer::Statement(statement) => Ok(statement.into_revealed()),
-        Answer::Schedules(_) | Answer::Examined(_) | Answer::Done => {
+        Answer::Schedules(_) | Answer::Examined(_) | Answer::KeysRotated(_) | Answer::Done => {
             Err("the running server minted nothing".into())
         }
     }

@@ -65,6 +65,23 @@ impl<P: Into<PathBuf>, T: Into<String>> FromIterator<(P, T)> for Files {
     }
 }
 
+/// The files with secrets that a configuration names, each with its key; TLS keys apart, which are taken while the server
+/// runs.
+pub(crate) fn secret_files(config: &Config) -> Vec<(String, &Path)> {
+    let ring = config.store.key_ring.iter().map(|file| ("store.key_ring".to_owned(), file));
+    let statements = config.environments.iter().filter_map(|(name, environment)| {
+        let file = environment.software_statement_file.as_ref()?;
+        Some((format!("environments.{name}.software_statement_file"), file))
+    });
+    let keys = config.rest.legacy_keys.iter().enumerate().filter_map(|(index, key)| {
+        Some((format!("rest.legacy_keys[{index}].secret_key_file"), key.secret_key_file.as_ref()?))
+    });
+    let tokens = config.grpc.jwt.iter().enumerate().filter_map(|(index, jwt)| {
+        Some((format!("grpc.jwt[{index}].jwks_token_file"), jwt.jwks_token_file.as_ref()?))
+    });
+    ring.chain(statements).chain(keys).chain(tokens).map(|(key, file)| (key, file.as_path())).collect()
+}
+
 fn named(config: &Config) -> impl Iterator<Item = &Path> {
     let statements =
         config.environments.values().filter_map(|environment| environment.software_statement_file.as_ref());

@@ -41,7 +41,7 @@ pub use environment::{
     Backend, Environment, Registration, Requestor, TempPass, TempPassIdentity, TempPassKind,
 };
 pub use files::Files;
-pub(crate) use files::FilesDigest;
+pub(crate) use files::{FilesDigest, secret_files};
 pub use grpc::{Auth, Grpc, Jwt};
 pub use load::{ConfigError, load};
 pub use log::{Log, LogFormat};
@@ -57,7 +57,7 @@ pub use valid::{
     ApplicationPolicy, CallerPolicy, ClientPolicy, CorsOrigin, Environments, LegacyKeyPolicy, ListenersTls,
     Schedule, TrustedProxies, ValidConfig, ValidEnvironment, ValidRequestor, ValidUpstream, VerificationPage,
 };
-pub(crate) use valid::{IssuerKeys, KeyPlace, ValidIssuer};
+pub(crate) use valid::{IssuerKeys, KeyPlace, ValidIssuer, read_key_ring};
 
 /// Everything that can be configured. Every key has a default, so that an empty file is a working one.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -4,19 +4,15 @@
 use aws_lc_rs::hmac;
 
 use crate::{
-    auth::{KeyRing, signing_keys::MASTER_KEY_LENGTH},
+    auth::{SealedLedger, SecretKind, signing_keys::MASTER_KEY_LENGTH},
     domain::{
-        error::{Error, Result, StoreError},
-        port::{Ledger, LedgerEntry, LedgerKey},
+        error::{Result, StoreError},
         randomness::Randomness,
     },
 };
 
-const KIND: &str = "signing_key";
+const KIND: SecretKind = SecretKind::SigningKey;
 const NAME: &[u8] = b"master";
-
-/// What the key is sealed for.
-const CONTEXT: &[u8] = b"signing_key master";
 
 /// What the key of the audit log's digests is derived with. It must never change, or digests cannot be compared any more.
 const AUDIT_LABEL: &[u8] = b"passbridge audit digest";
@@ -44,48 +40,41 @@ impl MasterKey {
         hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&master, AUDIT_LABEL).as_ref())
     }
 
-    /// The key of this installation; made and kept where there is none yet, and sealed anew where the key ring has a new
-    /// first key.
+    /// The key of this installation; made and kept where there is none yet.
     ///
     /// # Errors
-    /// [`Error::StoreUnavailable`], and where there is no randomness.
-    pub async fn load(ledger: &dyn Ledger, key_ring: &KeyRing, randomness: &dyn Randomness) -> Result<Self> {
-        let key = LedgerKey { kind: KIND, name: NAME.to_vec() };
-        let seal = |secret: &[u8]| {
-            let value = key_ring.seal(secret, CONTEXT, randomness)?;
-            Ok::<_, Error>(LedgerEntry { value, expire_time: None })
-        };
-        let entry = match ledger.get(&key).await? {
-            Some(entry) => entry,
+    /// [`Error::StoreUnavailable`](crate::domain::error::Error::StoreUnavailable), and where there is no randomness.
+    pub async fn load(secrets: &SealedLedger, randomness: &dyn Randomness) -> Result<Self> {
+        let kept = match secrets.get(KIND, NAME).await? {
+            Some(kept) => Some(kept),
             None => {
                 let mut master = [0; MASTER_KEY_LENGTH];
                 randomness.fill(&mut master)?;
-                let new = seal(&master)?;
                 // Another replica may be first: then its key is the one.
-                ledger.put_if_absent(&key, new.clone()).await?.unwrap_or(new)
+                secrets.swap(KIND, NAME, None, &master, None).await?;
+                secrets.get(KIND, NAME).await?
             }
         };
-        let opened = key_ring.open(&entry.value, CONTEXT);
-        let secret = opened.map_err(|error| StoreError::Corrupt(format!("the signing key: {error}")))?;
+        let kept = kept.ok_or_else(|| StoreError::Corrupt("the signing key is gone".to_owned()))?;
+        let secret = kept.opened.map_err(|error| StoreError::Corrupt(format!("the signing key: {error}")))?;
         let length = secret.len();
-        let master = <[u8; MASTER_KEY_LENGTH]>::try_from(secret)
-            .map_err(|_| StoreError::Corrupt(format!("the signing key has {length} bytes")))?;
-        if !key_ring.is_present(&entry.value) {
-            tracing::warn!("the signing key is sealed anew with the first key of the key ring");
-            // Where another replica does the same at this moment, its seal is as good.
-            ledger.swap(&key, Some(&entry.value), Some(seal(&master)?)).await?;
-        }
+        let master = secret.try_into();
+        let master =
+            master.map_err(|_| StoreError::Corrupt(format!("the signing key has {length} bytes")))?;
         Ok(Self(master))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::{
         auth::SigningKeys,
         domain::{
             clock::{ManualClock, Timestamp},
+            port::{LedgerEntry, LedgerKey},
             randomness::OsRandomness,
         },
         store::embedded::{EmbeddedOptions, EmbeddedStore},
@@ -97,12 +86,13 @@ mod tests {
         let clock = ManualClock::new(Timestamp::from_millis(1_000_000));
         let options = EmbeddedOptions { free_space_reserve: 0, ..EmbeddedOptions::new(folder.path(), clock) };
         let ledger = EmbeddedStore::open(options).expect("opens").ports().ledger;
-        let key = LedgerKey { kind: KIND, name: NAME.to_vec() };
+        let secrets = SealedLedger::new(Arc::clone(&ledger), Arc::default(), Arc::new(OsRandomness));
+        let key = LedgerKey { kind: KIND.as_str(), name: NAME.to_vec() };
         for (value, reason) in [(&[7][..], "nothing that this version sealed"), (&[0, 1], "has 1 bytes")] {
             let before = ledger.get(&key).await.expect("works").map(|entry| entry.value);
             let entry = LedgerEntry { value: value.to_vec(), expire_time: None };
             assert!(ledger.swap(&key, before.as_deref(), Some(entry.clone())).await.expect("works"));
-            let error = MasterKey::load(&*ledger, &KeyRing::default(), &OsRandomness).await;
+            let error = MasterKey::load(&secrets, &OsRandomness).await;
             let error = error.expect_err("is told").operator_message();
             assert!(error.contains(reason), "{error}");
             assert_eq!(ledger.get(&key).await.expect("works"), Some(entry), "nothing takes its place");

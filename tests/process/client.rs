@@ -191,7 +191,9 @@ async fn the_signing_key_is_sealed_with_the_key_ring_and_the_ring_can_be_turned(
     let statement = printed(command(&data, &["statement", "--requestor", "REF"]));
     for text in [line("one", 1), line("two", 2) + &line("one", 1), line("two", 2)] {
         write(text);
-        printed(command(&data, &["statement", "--requestor", "REF"]).env("PASSBRIDGE_STORE__KEY_RING", ring));
+        for arguments in [&["keys", "rotate"][..], &["statement", "--requestor", "REF"]] {
+            printed(command(&data, arguments).env("PASSBRIDGE_STORE__KEY_RING", ring));
+        }
     }
     let server = Program::server(&data).env("PASSBRIDGE_STORE__KEY_RING", ring).start();
     let statement_file = folder.path().join("statement");

@@ -8,6 +8,7 @@ mod command_line;
 mod crash;
 mod disk;
 mod grpcurl;
+mod keys;
 mod life;
 mod log;
 mod operations;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use passbridge::{
+    auth::SealedLedger,
     backend::{
         LocalBackend, LocalParts,
         upstream::{ShadowedCodes, Statement, Upstream, UpstreamParts},
@@ -69,7 +70,11 @@ impl Replicas {
         let parts = UpstreamParts {
             ledger: Arc::clone(&self.store.ledger),
             limits: Arc::clone(&self.store.limits),
-            key_ring: Arc::clone(&self.config.key_ring),
+            secrets: Arc::new(SealedLedger::new(
+                Arc::clone(&self.store.ledger),
+                Arc::clone(&self.config.key_ring),
+                Arc::new(OsRandomness),
+            )),
             codes: ShadowedCodes::new(Arc::clone(&self.store.codes), &Handle::current()),
             code_format: policy.code_format.clone(),
             clock: clock.clone(),

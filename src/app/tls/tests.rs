@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use rcgen::{CertificateParams, DnType, KeyPair, date_time_ymd};
 
 use super::*;

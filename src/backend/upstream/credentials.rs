@@ -8,13 +8,12 @@ use sha2::{Digest, Sha256};
 
 use super::{UpstreamOptions, UpstreamParts};
 use crate::{
-    auth::{KeyRing, key_ring::SealError},
+    auth::{SealedLedger, SecretKind, key_ring::SealError},
     domain::{
         clock::{Clock, MonotonicInstant, SharedClock, Timestamp},
         error::Result,
         id::EnvironmentName,
-        port::{Ledger, LedgerEntry, LedgerKey},
-        randomness::SharedRandomness,
+        port::LedgerKey,
         secret::SecretText,
     },
     format::{self, Format, FormatError},
@@ -23,8 +22,8 @@ use crate::{
 /// How long a token lasts whose answer does not say, in seconds.
 pub(super) const EXPIRES_IN_DEFAULT: u64 = 3600;
 
-const CREDENTIALS: &str = "upstream_credentials";
-const TOKEN: &str = "upstream_token";
+const CREDENTIALS: SecretKind = SecretKind::UpstreamCredentials;
+const TOKEN: SecretKind = SecretKind::UpstreamToken;
 
 /// The software statement that an environment is registered with. Shows itself to nobody.
 #[derive(Clone, PartialEq, Eq)]
@@ -102,9 +101,7 @@ pub(super) struct Kept {
 /// secrets must reach, and the digest of its statement.
 pub(super) struct Vault {
     name: Vec<u8>,
-    ledger: Arc<dyn Ledger>,
-    key_ring: Arc<KeyRing>,
-    randomness: SharedRandomness,
+    secrets: Arc<SealedLedger>,
     clock: SharedClock,
 }
 
@@ -117,8 +114,7 @@ impl Vault {
     ) -> Self {
         let digest = Sha256::digest(statement.reveal());
         let name = [environment.as_str().as_bytes(), options.url.as_str().as_bytes(), &digest].join(&0);
-        let UpstreamParts { ledger, key_ring, randomness, clock, .. } = parts.clone();
-        Self { name, ledger, key_ring, randomness, clock }
+        Self { name, secrets: Arc::clone(&parts.secrets), clock: Arc::clone(&parts.clock) }
     }
 
     /// The key of an entry of this kind that is the environment's and the statement's.
@@ -127,9 +123,9 @@ impl Vault {
     }
 
     pub(super) async fn credentials(&self) -> Result<Option<Kept>> {
-        let Some((opened, sealed)) = self.get(CREDENTIALS).await? else { return Ok(None) };
-        let credentials = readable(CREDENTIALS, opened.and_then(|bytes| Ok(decode_credentials(&bytes)?)));
-        Ok(credentials.map(|credentials| Kept { credentials, sealed }))
+        let Some(kept) = self.secrets.get(CREDENTIALS, &self.name).await? else { return Ok(None) };
+        let credentials = readable(CREDENTIALS, kept.opened, decode_credentials);
+        Ok(credentials.map(|credentials| Kept { credentials, sealed: kept.sealed }))
     }
 
     /// Keeps new credentials in the place of those that were there, and says which are kept now: others where somebody else
@@ -142,53 +138,41 @@ impl Vault {
         before: Option<&Kept>,
         credentials: &Credentials,
     ) -> Result<Kept> {
-        let entry = self.sealed(CREDENTIALS, &encode_credentials(credentials)?, None)?;
-        let own = Kept { credentials: credentials.clone(), sealed: entry.value.clone() };
-        let (ledger, key) = (&self.ledger, self.key(CREDENTIALS));
-        let mut before = before.map(|kept| kept.sealed.clone());
-        while !ledger.swap(&key, before.as_deref(), Some(entry.clone())).await? {
-            match self.credentials().await? {
+        let (secrets, name) = (&self.secrets, &self.name);
+        let secret = encode_credentials(credentials)?;
+        let mut sealed = before.map(|kept| kept.sealed.clone());
+        loop {
+            if let Some(sealed) = secrets.swap(CREDENTIALS, name, sealed.as_deref(), &secret, None).await? {
+                return Ok(Kept { credentials: credentials.clone(), sealed });
+            }
+            sealed = match self.credentials().await? {
+                // The same as before, which were only sealed anew.
+                Some(same) if before.is_some_and(|before| before.credentials == same.credentials) => {
+                    Some(same.sealed)
+                }
                 Some(theirs) => return Ok(theirs),
                 // None that can be used.
-                None => before = ledger.get(&key).await?.map(|entry| entry.value),
-            }
+                None => secrets.get(CREDENTIALS, name).await?.map(|kept| kept.sealed),
+            };
         }
-        Ok(own)
     }
 
     pub(super) async fn token(&self) -> Result<Option<Token>> {
-        let Some((opened, _)) = self.get(TOKEN).await? else { return Ok(None) };
-        Ok(readable(TOKEN, opened.and_then(|bytes| Ok(decode_token(&bytes, &*self.clock)?))))
+        let Some(kept) = self.secrets.get(TOKEN, &self.name).await? else { return Ok(None) };
+        Ok(readable(TOKEN, kept.opened, |bytes| decode_token(bytes, &*self.clock)))
     }
 
     pub(super) async fn keep_token(&self, token: &Token) -> Result<()> {
         let clock = &*self.clock;
         let end = clock.moment_of(token.received) + Duration::from_secs(token.expires_in);
-        let entry = self.sealed(TOKEN, &encode_token(token, clock)?, Some(end))?;
-        let key = self.key(TOKEN);
+        let secret = encode_token(token, clock)?;
         loop {
-            let before = self.ledger.get(&key).await?;
-            let before = before.as_ref().map(|entry| entry.value.as_slice());
-            if self.ledger.swap(&key, before, Some(entry.clone())).await? {
+            let before = self.secrets.get(TOKEN, &self.name).await?;
+            let before = before.as_ref().map(|kept| kept.sealed.as_slice());
+            if self.secrets.swap(TOKEN, &self.name, before, &secret, Some(end)).await?.is_some() {
                 return Ok(());
             }
         }
-    }
-
-    /// What is kept of this kind, opened and as it lies there.
-    async fn get(&self, kind: &'static str) -> Result<Option<(Opened, Vec<u8>)>> {
-        let Some(entry) = self.ledger.get(&self.key(kind)).await? else { return Ok(None) };
-        let opened = self.key_ring.open(&entry.value, &self.context(kind));
-        Ok(Some((opened.map_err(Unreadable::from), entry.value)))
-    }
-
-    fn sealed(&self, kind: &str, bytes: &[u8], end: Option<Timestamp>) -> Result<LedgerEntry> {
-        let value = self.key_ring.seal(bytes, &self.context(kind), &*self.randomness)?;
-        Ok(LedgerEntry { value, expire_time: end })
-    }
-
-    fn context(&self, kind: &str) -> Vec<u8> {
-        [kind.as_bytes(), b" ", &self.name].concat()
     }
 }
 
@@ -200,13 +184,17 @@ enum Unreadable {
     Format(#[from] FormatError),
 }
 
-type Opened = std::result::Result<Vec<u8>, Unreadable>;
-
 /// What was kept; nothing where that cannot be read, which costs a registration or a token, and not the environment.
-fn readable<T>(kind: &str, read: std::result::Result<T, Unreadable>) -> Option<T> {
-    read.inspect_err(
-        |error| tracing::error!(kind, %error, "what is kept for an upstream cannot be read, and counts as absent"),
-    )
+fn readable<T>(
+    kind: SecretKind,
+    opened: std::result::Result<Vec<u8>, SealError>,
+    decode: impl FnOnce(&[u8]) -> std::result::Result<T, FormatError>,
+) -> Option<T> {
+    let read = opened.map_err(Unreadable::from).and_then(|bytes| Ok(decode(&bytes)?));
+    read.inspect_err(|error| {
+        let kind = kind.as_str();
+        tracing::error!(kind, %error, "what is kept for an upstream cannot be read, and counts as absent");
+    })
     .ok()
 }
 

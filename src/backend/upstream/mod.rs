@@ -52,7 +52,7 @@ pub use shadow::ShadowedCodes;
 pub use token::end_leases;
 
 use crate::{
-    auth::KeyRing,
+    auth::SealedLedger,
     domain::{
         backend::UpstreamBackends,
         clock::SharedClock,
@@ -72,19 +72,19 @@ use token::Tokens;
 /// What the upstreams of all environments share.
 #[derive(Clone)]
 pub struct UpstreamParts {
-    /// Where credentials, tokens and leases are kept.
+    /// Where leases, and digests of relayed tokens, are kept.
     pub ledger: Arc<dyn Ledger>,
     /// The pace of each device.
     pub limits: Arc<dyn Limits>,
-    /// What secrets are sealed with.
-    pub key_ring: Arc<KeyRing>,
+    /// Where credentials and tokens are kept, sealed.
+    pub secrets: Arc<SealedLedger>,
     /// Where shadows are kept.
     pub codes: Arc<ShadowedCodes>,
     /// The shape of codes that only answer a device which asks for an id.
     pub code_format: CodeFormat,
     /// Time.
     pub clock: SharedClock,
-    /// Randomness for pauses, and for seals.
+    /// Randomness for pauses.
     pub randomness: SharedRandomness,
     /// Makes device information uniform.
     pub normalizer: Arc<Normalizer>,

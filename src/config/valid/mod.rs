@@ -14,7 +14,7 @@ mod temp_pass;
 mod tls;
 mod upstream;
 
-use std::{collections::BTreeMap, ops::RangeInclusive, sync::Arc};
+use std::{collections::BTreeMap, ops::RangeInclusive, path::Path, sync::Arc};
 
 pub use caller::CallerPolicy;
 pub use client::{ApplicationPolicy, ClientPolicy, LegacyKeyPolicy};
@@ -89,7 +89,10 @@ impl ValidConfig {
         });
         let issuers = violations.take_all(issuer::issuers(&config.grpc.jwt, files));
         let upstreams = violations.take_all(upstream::upstreams(&config.environments, files));
-        let key_ring = violations.take(key_ring(&config, files));
+        let key_ring = match &config.store.key_ring {
+            Some(file) => violations.take(key_ring(file, files)),
+            None => Some(KeyRing::default()),
+        };
         // Its time is another's to judge, who keeps it up to date too.
         violations.take_all(ListenersTls::new(&config.grpc.tls, &config.rest.tls, files));
         let whole = || {
@@ -134,11 +137,24 @@ fn check_codes(codes: &Codes, violations: &mut Violations) {
     }
 }
 
-/// The key ring; an empty one where the configuration names none.
-fn key_ring(config: &Config, files: &Files) -> Result<KeyRing, Violation> {
-    let Some(file) = &config.store.key_ring else { return Ok(KeyRing::default()) };
+const KEY_RING: &str = "store.key_ring";
+
+fn key_ring(file: &Path, files: &Files) -> Result<KeyRing, Violation> {
     let parsed = files.content(file).and_then(KeyRing::parse);
-    parsed.map_err(|text| Violation::new("store.key_ring", format!("{}: {text}", file.display())))
+    parsed.map_err(|text| Violation::new(KEY_RING, format!("{}: {text}", file.display())))
+}
+
+/// Reads the key ring as it is now, by the file that a configuration names. Blocks.
+///
+/// # Errors
+/// What is wrong with it, or that there is none.
+pub(crate) fn read_key_ring(file: Option<&Path>) -> Result<KeyRing, Violation> {
+    let file = file.ok_or_else(|| {
+        let text = "is not set, so that there is no key to seal with; name a file with a key (`passbridge keys new`), and \
+                    restart a server that runs";
+        Violation::new(KEY_RING, text)
+    })?;
+    key_ring(file, &Files::of([file].into_iter()))
 }
 
 #[cfg(test)]

@@ -68,7 +68,7 @@ async fn follow(list: Weak<RevocationList>, mut signals: Signals, clock: SharedC
 mod tests {
     use super::*;
     use crate::{
-        auth::KeyRing,
+        auth::SealedLedger,
         config::{Config, ValidConfig},
         domain::{
             clock::{ManualClock, Timestamp},
@@ -95,7 +95,8 @@ mod tests {
     }
 
     async fn replica(ledger: &Arc<dyn Ledger>, clock: &Arc<ManualClock>) -> ClientRegistrationService {
-        let master_key = MasterKey::load(&**ledger, &KeyRing::default(), &OsRandomness).await;
+        let secrets = SealedLedger::new(Arc::clone(ledger), Arc::default(), Arc::new(OsRandomness));
+        let master_key = MasterKey::load(&secrets, &OsRandomness).await;
         let policy = Policy::new(&ValidConfig::read(Config::default()).expect("valid"));
         let parts = Parts {
             ledger: Arc::clone(ledger),

@@ -4,9 +4,10 @@
 mod examine;
 mod mint_statement;
 mod revoke;
+mod rotate_keys;
 mod schedules;
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -16,10 +17,13 @@ use super::{
     policy::{Policy, SharedPolicy},
     temp_pass::Scheduler,
 };
-use crate::domain::{
-    error::{Result, Violation},
-    id::EnvironmentName,
-    secret::SecretText,
+use crate::{
+    auth::{Rotation, SealedLedger},
+    domain::{
+        error::{Result, Violation},
+        id::EnvironmentName,
+        secret::SecretText,
+    },
 };
 
 pub(crate) use examine::FaceDoctor;
@@ -41,6 +45,10 @@ pub struct OperatorService {
     pub audit: AuditLog,
     /// What examines both faces.
     pub(crate) faces: Arc<dyn FaceDoctor>,
+    /// What is sealed with the key ring.
+    pub secrets: Arc<SealedLedger>,
+    /// The key ring's file, where one is configured.
+    pub key_ring: Option<PathBuf>,
 }
 
 /// Who gives commands: a user of this machine, who can use what is the server's.
@@ -88,6 +96,8 @@ pub enum Command {
     ListSchedules,
     /// Examine both faces, and upstreams.
     Examine(ExamineCommand),
+    /// Read the key ring again, and seal every secret with its first key.
+    RotateKeys,
 }
 
 /// What is answered.
@@ -100,6 +110,8 @@ pub enum Answer {
     Schedules(Vec<ScheduleLine>),
     /// What was found.
     Examined(Vec<Examined>),
+    /// Every secret is sealed with the first key.
+    KeysRotated(Rotation),
     /// It is done.
     Done,
 }
@@ -116,6 +128,7 @@ impl OperatorService {
             }
             Command::ListSchedules => self.schedules().await.map(Answer::Schedules),
             Command::Examine(command) => self.examine(operator, command).await.map(Answer::Examined),
+            Command::RotateKeys => self.rotate_keys(operator).await.map(Answer::KeysRotated),
             Command::Revoke(command) => self.revoke(operator, command).await.map(|()| Answer::Done),
         }
     }

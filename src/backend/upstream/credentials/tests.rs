@@ -1,6 +1,7 @@
 use super::*;
 use crate::{
-    domain::{clock::ManualClock, randomness::OsRandomness, secret::assert_withheld},
+    auth::KeyRing,
+    domain::{clock::ManualClock, port::LedgerEntry, randomness::OsRandomness, secret::assert_withheld},
     format::golden,
     store::embedded::{EmbeddedOptions, EmbeddedStore},
     telemetry::CapturedLog,
@@ -21,21 +22,18 @@ async fn credentials_and_tokens_that_cannot_be_read_count_as_absent_and_that_is_
     let folder = tempfile::tempdir().expect("a folder");
     let options = EmbeddedOptions::new(folder.path(), ManualClock::new(TIME));
     let store = EmbeddedStore::open(EmbeddedOptions { free_space_reserve: 0, ..options }).expect("opens");
-    let vault = Vault {
-        name: b"an environment".to_vec(),
-        ledger: store.ports().ledger,
-        key_ring: Arc::default(),
-        randomness: Arc::new(OsRandomness),
-        clock: ManualClock::new(TIME),
-    };
+    let ledger = store.ports().ledger;
+    let secrets = SealedLedger::new(Arc::clone(&ledger), Arc::default(), Arc::new(OsRandomness));
+    let name = b"an environment".to_vec();
+    let vault = Vault { name, secrets: Arc::new(secrets), clock: ManualClock::new(TIME) };
     let log = CapturedLog::of_this_thread();
     // Of another version, cut, and sealed by nobody here.
     for unreadable in [&[0, 9, 9][..], &[0, 1], &[7]] {
         for kind in [CREDENTIALS, TOKEN] {
-            let key = vault.key(kind);
-            let before = vault.ledger.get(&key).await.expect("works").map(|entry| entry.value);
+            let key = vault.key(kind.as_str());
+            let before = ledger.get(&key).await.expect("works").map(|entry| entry.value);
             let entry = LedgerEntry { value: unreadable.to_vec(), expire_time: None };
-            assert!(vault.ledger.swap(&key, before.as_deref(), Some(entry)).await.expect("works"));
+            assert!(ledger.swap(&key, before.as_deref(), Some(entry)).await.expect("works"));
         }
         assert!(vault.credentials().await.expect("the store works").is_none());
         assert!(vault.token().await.expect("the store works").is_none());
@@ -47,6 +45,27 @@ async fn credentials_and_tokens_that_cannot_be_read_count_as_absent_and_that_is_
     assert!(kept.credentials == credentials("new"));
     let present = vault.credentials().await.expect("the store works");
     assert!(present.is_some_and(|kept| kept.credentials == credentials("new")));
+}
+
+#[tokio::test]
+async fn new_credentials_take_the_place_of_those_that_a_rotation_has_sealed_anew_meanwhile() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let options = EmbeddedOptions::new(folder.path(), ManualClock::new(TIME));
+    let store = EmbeddedStore::open(EmbeddedOptions { free_space_reserve: 0, ..options }).expect("opens");
+    let ring = |id: &str| KeyRing::new_line(id, &OsRandomness).expect("randomness").into_revealed();
+    let (one, two) = (ring("one"), ring("two"));
+    let parse = |lines: &[&str]| KeyRing::parse(&lines.join("\n")).expect("valid");
+    let secrets = SealedLedger::new(store.ports().ledger, Arc::new(parse(&[&one])), Arc::new(OsRandomness));
+    let (name, secrets) = (b"an environment".to_vec(), Arc::new(secrets));
+    let vault = Vault { name, secrets: Arc::clone(&secrets), clock: ManualClock::new(TIME) };
+    let before = vault.keep_credentials(None, &credentials("refused by now")).await.expect("kept");
+    secrets.rotate(parse(&[&two, &one])).await.expect("rotates");
+    let kept = vault.keep_credentials(Some(&before), &credentials("new")).await.expect("kept");
+    assert!(kept.credentials == credentials("new"), "they are not another replica's");
+
+    // Another replica's are.
+    let theirs = vault.keep_credentials(Some(&before), &credentials("too late")).await.expect("answers");
+    assert!(theirs.credentials == credentials("new"));
 }
 
 #[test]

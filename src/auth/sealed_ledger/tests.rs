@@ -1,0 +1,136 @@
+use base64::{Engine, prelude::BASE64_STANDARD};
+
+use super::*;
+use crate::{
+    domain::{clock::ManualClock, error::Error, randomness::OsRandomness},
+    store::embedded::{EmbeddedOptions, EmbeddedStore},
+};
+
+const NOW: Timestamp = Timestamp::from_millis(1_763_000_000_123);
+const NAME: &[u8] = b"staging\0https://provider.example.com\0digest";
+
+fn ring(ids: &[&str]) -> Arc<KeyRing> {
+    let line = |id: &&str| format!("{id}:{}\n", BASE64_STANDARD.encode([id.as_bytes()[0]; 32]));
+    Arc::new(KeyRing::parse(&ids.iter().map(line).collect::<String>()).expect("valid"))
+}
+
+fn owned(ids: &[&str]) -> KeyRing {
+    Arc::into_inner(ring(ids)).expect("nobody else has it")
+}
+
+struct Folder {
+    ledger: Arc<dyn Ledger>,
+    _folder: tempfile::TempDir,
+}
+
+impl Folder {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let options = EmbeddedOptions::new(folder.path(), ManualClock::new(NOW));
+        let options = EmbeddedOptions { free_space_reserve: 0, ..options };
+        let ledger = EmbeddedStore::open(options).expect("opens").ports().ledger;
+        Self { ledger, _folder: folder }
+    }
+
+    fn with(&self, key_ring: Arc<KeyRing>) -> SealedLedger {
+        SealedLedger::new(Arc::clone(&self.ledger), key_ring, Arc::new(OsRandomness))
+    }
+
+    /// What lies in the ledger of all kinds.
+    async fn raw(&self) -> Vec<LedgerEntry> {
+        let mut raw = Vec::new();
+        for kind in SecretKind::ALL {
+            let entries = self.ledger.scan(kind.as_str()).map_ok(|(_, entry)| entry);
+            raw.extend(entries.try_collect::<Vec<_>>().await.expect("scans"));
+        }
+        raw
+    }
+}
+
+async fn put(secrets: &SealedLedger, kind: SecretKind, end: Option<Timestamp>) {
+    let kept = secrets.swap(kind, NAME, None, kind.as_str().as_bytes(), end).await.expect("works");
+    assert!(kept.is_some());
+}
+
+async fn read(secrets: &SealedLedger, kind: SecretKind) -> std::result::Result<Vec<u8>, SealError> {
+    secrets.get(kind, NAME).await.expect("works").expect("is there").opened
+}
+
+#[tokio::test]
+async fn after_a_rotation_every_secret_opens_without_the_former_key_and_ends_when_it_did() {
+    let folder = Folder::new();
+    let end = NOW + std::time::Duration::from_secs(60);
+    // Two from before there was a ring, one from after it.
+    let unsealed = folder.with(Arc::default());
+    put(&unsealed, SecretKind::SigningKey, None).await;
+    put(&unsealed, SecretKind::UpstreamCredentials, None).await;
+    let secrets = folder.with(ring(&["one"]));
+    put(&secrets, SecretKind::UpstreamToken, Some(end)).await;
+    assert_eq!(secrets.outdated().await.expect("opens"), 2);
+
+    let rotation = secrets.rotate(owned(&["two", "one"])).await.expect("rotates");
+    assert_eq!(rotation, Rotation { key: "two".to_owned(), resealed: 3, secrets: 3 });
+    let again = secrets.rotate(owned(&["two"])).await.expect("rotates");
+    assert_eq!(again, Rotation { resealed: 0, ..rotation });
+    let alone = folder.with(ring(&["two"]));
+    for secrets in [&secrets, &alone] {
+        for kind in SecretKind::ALL {
+            assert_eq!(read(secrets, kind).await, Ok(kind.as_str().as_bytes().to_vec()));
+        }
+        assert_eq!(secrets.outdated().await.expect("opens"), 0);
+    }
+    let ends: Vec<_> = folder.raw().await.into_iter().map(|entry| entry.expire_time).collect();
+    assert_eq!(ends, [None, None, Some(end)]);
+}
+
+#[tokio::test]
+async fn a_rotation_that_was_broken_off_is_begun_again_and_everything_opens_meanwhile() {
+    let folder = Folder::new();
+    let one = folder.with(ring(&["one"]));
+    for kind in SecretKind::ALL {
+        put(&one, kind, None).await;
+    }
+    // As far as one got that was killed.
+    let name = NAME.to_vec();
+    let kind = SecretKind::UpstreamCredentials;
+    let entry = folder.ledger.get(&key(kind, &name)).await.expect("works").expect("is there");
+    assert!(one.reseal(&owned(&["two", "one"]), kind, &name, entry).await.expect("reseals"));
+
+    let restarted = folder.with(ring(&["two", "one"]));
+    for kind in SecretKind::ALL {
+        assert_eq!(read(&restarted, kind).await, Ok(kind.as_str().as_bytes().to_vec()));
+    }
+    let rotation = restarted.rotate(owned(&["two", "one"])).await.expect("rotates");
+    assert_eq!((rotation.resealed, rotation.secrets), (2, 3));
+    assert_eq!(folder.with(ring(&["two"])).outdated().await.expect("opens"), 0);
+}
+
+#[tokio::test]
+async fn a_ring_without_a_key_that_is_needed_is_told_by_what_it_cannot_open_and_changes_nothing() {
+    let folder = Folder::new();
+    put(&folder.with(ring(&["one"])), SecretKind::UpstreamCredentials, None).await;
+    let secrets = folder.with(ring(&["two", "one"]));
+    put(&secrets, SecretKind::SigningKey, None).await;
+    let before = folder.raw().await;
+    for ids in [&["three"][..], &["three", "two"]] {
+        let error = secrets.rotate(owned(ids)).await.expect_err("is refused");
+        let Error::InvalidFields(violations) = error else { panic!("{error}") };
+        let told: Vec<_> = violations.iter().map(ToString::to_string).collect();
+        let last = told.last().expect("one at least");
+        assert!(
+            last.contains("the credentials of the environment \"staging\" at https://provider.example.com")
+        );
+        assert!(last.contains("store.key_ring: ") && last.contains("the key \"one\""), "{last}");
+        assert_eq!(told.len(), 3 - ids.len(), "{told:?}");
+        let starts = folder.with(ring(ids)).outdated().await;
+        assert!(matches!(starts, Err(Error::InvalidFields(_))), "{starts:?}");
+    }
+    assert_eq!(folder.raw().await, before);
+    for kind in [SecretKind::SigningKey, SecretKind::UpstreamCredentials] {
+        assert_eq!(
+            read(&secrets, kind).await,
+            Ok(kind.as_str().as_bytes().to_vec()),
+            "the former ring stays"
+        );
+    }
+}
