@@ -4,6 +4,8 @@
 //! One more `.proto` file needs no change here: the folder is walked. One more output, such as the bindings
 //! of another language, is one more function that `main` hands the [`Contract`] to.
 
+#![forbid(unsafe_code)]
+
 use std::{
     env,
     error::Error,

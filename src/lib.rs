@@ -5,6 +5,7 @@
 //!
 //! Public is what the tests and benchmarks reach; the product is the program.
 
+#![forbid(unsafe_code)]
 #![warn(unreachable_pub)]
 
 pub mod admin;

@@ -13,6 +13,8 @@
 //! - [`provider`] starts the stand-in, and gets a token from it for direct calls.
 //! - [`workload`] says what is called; the two clients are those of the other benchmarks.
 
+#![forbid(unsafe_code)]
+
 #[path = "../rest/answer.rs"]
 #[allow(dead_code, reason = "it has more than this benchmark needs")]
 mod answer;

@@ -16,6 +16,8 @@
 //! - [`client`] drives the servers; [`workload`] says with what.
 //! - [`footprint`] is what a server holds.
 
+#![forbid(unsafe_code)]
+
 mod client;
 mod echo;
 mod footprint;

@@ -13,6 +13,8 @@
 //! - [`client`] drives the servers and finds the end of an [`answer`]; [`workload`] says with what.
 //! - [`token`] asks passbridge for the access token that calls carry.
 
+#![forbid(unsafe_code)]
+
 mod answer;
 mod bare;
 mod client;

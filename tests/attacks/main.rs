@@ -4,6 +4,8 @@
 //! `cargo test --release --test attacks -- --ignored --nocapture` runs them one by one and prints the table that is in
 //! `docs/security.md`.
 
+#![forbid(unsafe_code)]
+
 mod bystander;
 mod flood;
 mod handshake;

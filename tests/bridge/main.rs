@@ -1,5 +1,7 @@
 //! The bridge: the real application over a stand-in for the provider, which is on a thread of its own behind a real socket.
 
+#![forbid(unsafe_code)]
+
 mod abandoned;
 mod behaviour;
 mod citizen;

@@ -1,5 +1,7 @@
 //! The program as its operators meet it: command line, signals, crashes, a failing disk.
 
+#![forbid(unsafe_code)]
+
 mod audit;
 mod bridge;
 mod callers;
@@ -18,3 +20,4 @@ mod support;
 mod temp_pass;
 mod tls;
 mod trace;
+mod workspace;

@@ -4,6 +4,8 @@
 //! A call goes through `pipeline`, which lets `fault` and `throttle` have their say, to `route`, and from there to
 //! one module a group of operations. What they remember is in `state`. Tests steer it all with `control`.
 
+#![forbid(unsafe_code)]
+
 mod answer;
 mod call;
 mod call_log;

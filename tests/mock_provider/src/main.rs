@@ -1,5 +1,7 @@
 //! The stand-in for the provider as a program of its own.
 
+#![forbid(unsafe_code)]
+
 use std::io;
 
 use clap::Parser;

@@ -1,5 +1,7 @@
 //! The stand-in as a program of its own.
 
+#![forbid(unsafe_code)]
+
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
