@@ -13,6 +13,7 @@ pub struct Log {
     /// What is logged: a level (`error`, `warn`, `info`, `debug`, `trace`), or directives such as
     /// `info,passbridge::store=debug`. The libraries that speak with strangers (`h2`, `hyper`, `hyper_util`, `rustls`,
     /// `tokio_rustls`, `tonic`, `tower`, `tower_http`, `axum`) log nothing unless a directive names them: `info,h2=warn`.
+    /// Below `info` no library logs anything, whatever stands here: its details hold headers, and with them tokens.
     pub filter: String,
 }
 

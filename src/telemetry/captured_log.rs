@@ -14,8 +14,9 @@ pub(crate) struct CapturedLog {
     _guard: DefaultGuard,
 }
 
+/// Lines of a log in memory.
 #[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl CapturedLog {
     /// Begins to capture.
@@ -34,8 +35,14 @@ impl CapturedLog {
 
     /// What was logged so far.
     pub(crate) fn text(&self) -> String {
-        let bytes = self.lines.0.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&bytes).into_owned()
+        self.lines.text()
+    }
+}
+
+impl Lines {
+    /// What was written so far.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
     }
 }
 

@@ -8,9 +8,14 @@ use std::{
     thread,
 };
 
-use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{
+    EnvFilter, Layer, filter::FilterExt, layer::SubscriberExt, util::SubscriberInitExt,
+};
 
-use super::{background::BackgroundLog, sparse::SparseLine, trace::TraceExport};
+use super::{
+    background::BackgroundLog, library_detail::without_library_details, sparse::SparseLine,
+    trace::TraceExport,
+};
 use crate::{
     config::{Log, LogFormat},
     domain::error::Error,
@@ -52,7 +57,7 @@ pub(crate) fn init(config: &Log) -> Result<(BackgroundLog, Option<TraceExport>),
     };
     tracing_subscriber::registry()
         .with(traces.as_ref().map(TraceExport::layer))
-        .with(lines.with_filter(filter))
+        .with(lines.with_filter(filter.and(without_library_details())))
         .try_init()?;
     std::panic::set_hook(Box::new(report_panic));
     Ok((log, traces))

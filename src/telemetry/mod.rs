@@ -6,6 +6,7 @@ mod background;
 mod call;
 #[cfg(test)]
 mod captured_log;
+mod library_detail;
 mod log;
 mod metrics;
 mod request;
