@@ -1,7 +1,9 @@
 //! The application: the one place that knows every part. Config → build → serve.
 
+mod background;
 mod callers;
 mod doctor;
+mod faces;
 mod issuers;
 mod operations;
 mod perform;
@@ -10,6 +12,7 @@ mod reload;
 mod rest;
 mod serve;
 mod services;
+mod status;
 mod store;
 mod tls;
 mod upstreams;
@@ -26,16 +29,15 @@ use crate::{
         error::{Error, StoreError},
         randomness::{OsRandomness, SharedRandomness},
     },
-    grpc::HealthBoard,
     rest::Passthrough,
     server::{self, BindError, WorkerPool},
     store::embedded::OpenError,
     telemetry::{Metrics, Telemetry, TraceExport},
 };
-use operations::Readiness;
 pub use perform::perform;
 pub use reload::{Reload, check};
 use services::Services;
+use status::Status;
 pub use store::AuditError;
 use tls::TlsListeners;
 
@@ -103,15 +105,19 @@ pub struct App {
     config: ValidConfig,
     passthrough: Passthrough,
     services: Services,
+    listeners: Listeners,
+    telemetry: Telemetry,
+    status: Status,
+    tls: Arc<TlsListeners>,
+    pool: WorkerPool,
+}
+
+/// Where the server can be reached.
+struct Listeners {
     grpc: TcpListener,
     rest: TcpListener,
     admin: AdminListener,
     operations: TcpListener,
-    telemetry: Telemetry,
-    readiness: Readiness,
-    health: HealthBoard,
-    tls: Arc<TlsListeners>,
-    pool: WorkerPool,
 }
 
 impl App {
@@ -144,21 +150,20 @@ impl App {
         services.issuers.install(services.issuers.make(&valid.issuers)?);
         let telemetry = Telemetry::new(metrics, traces);
         // After the socket for commands: whoever sees that the ports accept can give commands.
-        let grpc = server::bind("grpc.listen", config.grpc.listen)?;
-        let rest = server::bind("rest.listen", config.rest.listen)?;
-        let operations = server::bind("operations.listen", config.operations.listen)?;
+        let listeners = Listeners {
+            admin,
+            grpc: server::bind("grpc.listen", config.grpc.listen)?,
+            rest: server::bind("rest.listen", config.rest.listen)?,
+            operations: server::bind("operations.listen", config.operations.listen)?,
+        };
         let pool = WorkerPool::start(threads(config), &services.detached)?;
         Ok(Self {
             config: valid,
             passthrough,
             services,
-            grpc,
-            rest,
-            admin,
-            operations,
+            listeners,
             telemetry,
-            readiness: Readiness::default(),
-            health: HealthBoard::default(),
+            status: Status::default(),
             tls: Arc::new(tls),
             pool,
         })
@@ -169,7 +174,7 @@ impl App {
     /// # Errors
     /// Where the operating system does not say.
     pub fn grpc_address(&self) -> io::Result<SocketAddr> {
-        self.grpc.local_addr()
+        self.listeners.grpc.local_addr()
     }
 
     /// Where REST is served.
@@ -177,7 +182,7 @@ impl App {
     /// # Errors
     /// Where the operating system does not say.
     pub fn rest_address(&self) -> io::Result<SocketAddr> {
-        self.rest.local_addr()
+        self.listeners.rest.local_addr()
     }
 
     /// Where health and metrics are served.
@@ -185,7 +190,7 @@ impl App {
     /// # Errors
     /// Where the operating system does not say.
     pub fn operations_address(&self) -> io::Result<SocketAddr> {
-        self.operations.local_addr()
+        self.listeners.operations.local_addr()
     }
 
     /// Takes a new configuration for the calls that begin after it; see [`Reload`].

@@ -1,0 +1,103 @@
+//! What runs beside the faces: schedules, commands, health and metrics, and looking after certificates.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+
+use super::{doctor::Access, operations, services::Services, status::Status, tls::TlsListeners};
+use crate::{admin::AdminListener, config::Auth, service::temp_pass::Outcome, telemetry::Telemetry};
+
+/// How long the end of the server waits for commands, which take milliseconds.
+const COMMANDS_END: Duration = Duration::from_secs(5);
+
+/// The tasks, each with what ends it.
+pub(super) struct Background {
+    watching: [AbortOnDropHandle<()>; 2],
+    scheduling: JoinHandle<()>,
+    stop_scheduling: CancellationToken,
+    rest: UntilTheEnd,
+}
+
+/// Those that run for as long as the store is open.
+pub(super) struct UntilTheEnd {
+    operations: AbortOnDropHandle<()>,
+    commands: JoinHandle<()>,
+    stop_commands: CancellationToken,
+}
+
+impl Background {
+    /// Starts them all. It returns when it is said how the store is.
+    pub(super) async fn start(
+        admin: AdminListener,
+        operations: TcpListener,
+        auth: Auth,
+        services: &Services,
+        telemetry: &Telemetry,
+        status: &Status,
+        tls: &Arc<TlsListeners>,
+    ) -> Self {
+        let reporting = telemetry.clone();
+        let on_run = move |schedule: &str, outcome: &Outcome| report_run(&reporting, schedule, outcome);
+        let scheduler = services.scheduler(Arc::new(on_run));
+        let stop_scheduling = CancellationToken::new();
+        let scheduling = tokio::spawn(scheduler.clone().run(stop_scheduling.clone()));
+        let stop_commands = CancellationToken::new();
+        let (issuers, listeners) = (Arc::clone(&services.issuers), Arc::clone(tls));
+        let access = move || Access::present(auth, &issuers, &listeners);
+        let commands =
+            tokio::spawn(admin.serve(services.for_commands(scheduler, access), stop_commands.clone()));
+        let watching = status.watch(services.store.clone(), Arc::clone(&services.upstreams)).await;
+        let operations =
+            tokio::spawn(operations::serve(operations, telemetry.clone(), status.readiness.clone()));
+        let tls = Arc::clone(tls);
+        let watching_files = tokio::spawn(async move { tls.watch().await });
+        Self {
+            watching: [watching, watching_files].map(AbortOnDropHandle::new),
+            scheduling,
+            stop_scheduling,
+            rest: UntilTheEnd { operations: AbortOnDropHandle::new(operations), commands, stop_commands },
+        }
+    }
+
+    /// Has schedules begin no more runs, and nothing watched any more.
+    pub(super) fn begin_no_more(&self) {
+        self.watching.iter().for_each(AbortOnDropHandle::abort);
+        self.stop_scheduling.cancel();
+    }
+
+    /// Waits for a reset that is under way: it has a deadline.
+    pub(super) async fn schedules_ended(self) -> UntilTheEnd {
+        let _ = self.scheduling.await;
+        self.rest
+    }
+}
+
+impl UntilTheEnd {
+    /// Commands too use the store, and the socket must be gone before another server may have the folder.
+    pub(super) async fn end(self) {
+        self.operations.abort();
+        self.stop_commands.cancel();
+        let _ = tokio::time::timeout(COMMANDS_END, self.commands).await;
+    }
+}
+
+/// Logs and counts a run of a schedule.
+fn report_run(telemetry: &Telemetry, schedule: &str, outcome: &Outcome) {
+    let result = match outcome {
+        Outcome::Done(_) => "done",
+        Outcome::Retrying { .. } => "retrying",
+        Outcome::Failed(_) => "failed",
+        Outcome::Missed | Outcome::NotYet | Outcome::Running(_) => "missed",
+    };
+    telemetry.metrics().schedule_ran(schedule, result);
+    match outcome {
+        Outcome::Done(reset_count) => tracing::info!(schedule, reset_count, "a schedule has run"),
+        Outcome::Retrying { reason, at } => {
+            let at = at.as_millis();
+            tracing::warn!(schedule, %reason, at, "a schedule has failed, and is tried again");
+        }
+        Outcome::Failed(reason) => tracing::error!(schedule, %reason, "a schedule has failed"),
+        _ => tracing::warn!(schedule, "a run was missed, and is too old to be made up"),
+    }
+}
