@@ -162,7 +162,7 @@ fn passbridge(setting: &Setting, data: &Path, provider: &Provider, api: Api) -> 
         ("PASSBRIDGE_ENVIRONMENTS__DEFAULT__URL", &url),
         ("PASSBRIDGE_ENVIRONMENTS__DEFAULT__SOFTWARE_STATEMENT_FILE", statement.to_str().ok_or("not UTF-8")?),
     ];
-    let face = Face { name: "grpc", environment: &environment };
+    let face = Face { name: "grpc", environment: &environment, configuration: None };
     let server = Server::passbridge(&setting.server, &data.join("data"), &face)?;
     server.wait_until_ready()?;
     Ok(server)

@@ -6,7 +6,10 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use h2::client::{Builder, SendRequest};
 use http::{HeaderMap, Method, Request, Response, Version};
-use tokio::net::TcpStream;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
 
 use crate::{
     CONNECTIONS,
@@ -29,7 +32,8 @@ impl From<h2::Error> for CallError {
 #[derive(Clone)]
 pub struct Client {
     connection: SendRequest<Bytes>,
-    request: Request<()>,
+    /// What each call begins with.
+    pub request: Request<()>,
 }
 
 impl support::load::Client for Client {
@@ -40,25 +44,9 @@ impl support::load::Client for Client {
         CONNECTIONS
     }
 
-    /// Leaves the connection to the runtime that this runs on.
     async fn connect(address: SocketAddr, path: &str, clients: usize) -> Result<Vec<Self>> {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        let (connection, driver) = Builder::new()
-            .initial_window_size(WINDOW)
-            .initial_connection_window_size(WINDOW)
-            .handshake(stream)
-            .await?;
-        // Whoever calls over it learns of its end.
-        tokio::spawn(driver);
-        let request = Request::builder()
-            .method(Method::POST)
-            .version(Version::HTTP_2)
-            .uri(format!("http://{address}{path}"))
-            .header("content-type", "application/grpc")
-            .header("te", "trailers")
-            .body(())?;
-        Ok(vec![Self { connection, request }; clients])
+        let client = Self::over(open(address).await?, &format!("http://{address}{path}")).await?;
+        Ok(vec![client; clients])
     }
 
     /// Calls with a message that has its prefix, and gives the answer's.
@@ -79,6 +67,37 @@ impl support::load::Client for Client {
         }
         Ok(message.slice(PREFIX..))
     }
+}
+
+impl Client {
+    /// Speaks over `stream`, and leaves the connection to the runtime that this runs on.
+    pub async fn over(
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        uri: &str,
+    ) -> Result<Self> {
+        let (connection, driver) = Builder::new()
+            .initial_window_size(WINDOW)
+            .initial_connection_window_size(WINDOW)
+            .handshake(stream)
+            .await?;
+        // Whoever calls over it learns of its end.
+        tokio::spawn(driver);
+        let request = Request::builder()
+            .method(Method::POST)
+            .version(Version::HTTP_2)
+            .uri(uri)
+            .header("content-type", "application/grpc")
+            .header("te", "trailers")
+            .body(())?;
+        Ok(Self { connection, request })
+    }
+}
+
+/// Opens a connection.
+pub async fn open(address: SocketAddr) -> Result<TcpStream> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }
 
 fn check(head: &Response<()>, trailers: Option<&HeaderMap>) -> std::result::Result<(), CallError> {

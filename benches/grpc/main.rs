@@ -4,23 +4,28 @@
 //! cargo bench --bench grpc                        throughput, latency and CPU per call, beside the echo
 //! cargo bench --bench grpc -- start               idle memory, and the time from start to ready
 //! cargo bench --bench grpc -- soak --minutes 30   2 000 creates/s with as many expiring
+//! cargo bench --bench grpc -- secured             what a JWT and TLS cost a create
+//! cargo bench --bench grpc -- handshakes          TLS handshakes, beside a server that does nothing else
 //! cargo bench --bench grpc -- --quick             only shows that it runs
 //! ```
 //!
 //! Figures mean little on another machine; the ratios travel better. Nothing is asserted about time: the exit
 //! code tells only whether everything worked. Targets stand beside the figures.
 //!
-//! - [`throughput`], [`start`] and [`soak`] are the benchmarks; [`support`] is what they have in common with other
+//! - [`throughput`], [`start`], [`soak`], [`temp_pass`], [`secured`] and [`handshakes`] are the benchmarks; [`support`] is what they have in common with other
 //!   benchmarks.
 //! - This program again is the [`echo`], as a process of its own.
-//! - [`client`] drives the servers; [`workload`] says with what.
+//! - [`client`] drives the servers; [`workload`] says with what, [`credentials`] by which they know each other.
 //! - [`footprint`] is what a server holds.
 
 #![forbid(unsafe_code)]
 
 mod client;
+mod credentials;
 mod echo;
 mod footprint;
+mod handshakes;
+mod secured;
 mod soak;
 mod start;
 #[path = "../support/mod.rs"]
@@ -33,11 +38,13 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use handshakes::Handshakes;
+use secured::Secured;
 use support::{Setting, comparison, exit_code, process::Face};
 use throughput::Throughput;
 
 /// The face that is measured.
-const GRPC: Face<'static> = Face { name: "grpc", environment: &[] };
+const GRPC: Face<'static> = Face { name: "grpc", environment: &[], configuration: None };
 
 /// Over how many connections the calls go.
 const CONNECTIONS: usize = 4;
@@ -65,9 +72,21 @@ enum Command {
     Soak(soak::Options),
     /// TempPasses: authorizations beside the echo, resets in one stream and of all.
     TempPass(comparison::Options),
+    /// What a JWT and TLS cost a create.
+    Secured(comparison::Options),
+    /// TLS handshakes, full and resumed, beside a server that does nothing else.
+    Handshakes(comparison::Options),
     /// The echo itself.
     #[command(hide = true)]
     Echo,
+    /// The server itself that does nothing but handshakes.
+    #[command(hide = true)]
+    Handshaker {
+        /// Its certificate, in hexadecimal.
+        certificate: String,
+        /// The key, as PKCS #8.
+        key: String,
+    },
 }
 
 fn main() -> ExitCode {
@@ -77,6 +96,9 @@ fn main() -> ExitCode {
         Command::Start => start::run(&setting),
         Command::Soak(options) => soak::run(&setting, &options),
         Command::TempPass(options) => temp_pass::run(&setting, &options),
+        Command::Secured(options) => comparison::run::<Secured>(&setting, &options),
+        Command::Handshakes(options) => comparison::run::<Handshakes>(&setting, &options),
         Command::Echo => echo::serve(),
+        Command::Handshaker { certificate, key } => handshakes::serve([&certificate, &key]),
     })
 }

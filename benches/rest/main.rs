@@ -38,6 +38,7 @@ const REST: Face<'static> = Face {
         ("PASSBRIDGE_REST__ADDRESS_LIMIT__PER_SECOND", "1000000"),
         ("PASSBRIDGE_REST__ADDRESS_LIMIT__BURST", "1000000"),
     ],
+    configuration: None,
 };
 
 /// Measures passbridge's REST API beside a bare server that answers the same bytes.

@@ -27,6 +27,8 @@ pub struct Face<'a> {
     pub name: &'static str,
     /// What has to be configured so that it can be measured.
     pub environment: &'a [(&'a str, &'a str)],
+    /// A file with what variables cannot say.
+    pub configuration: Option<&'a Path>,
 }
 
 /// A server that runs. It is killed when this is dropped.
@@ -51,6 +53,7 @@ impl Server {
         Self::start(
             passbridge(program, data)
                 .arg("serve")
+                .args(face.configuration.into_iter().flat_map(|file| [Path::new("--config"), file]))
                 .env("PASSBRIDGE_GRPC__LISTEN", "127.0.0.1:0")
                 .env("PASSBRIDGE_REST__LISTEN", "127.0.0.1:0")
                 .env("PASSBRIDGE_OPERATIONS__LISTEN", "127.0.0.1:0")

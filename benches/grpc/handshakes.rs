@@ -1,0 +1,188 @@
+//! TLS handshakes, full and resumed, beside a server that does nothing else.
+
+use std::{net::SocketAddr, path::Path, sync::Arc};
+
+use bytes::Bytes;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+use tokio_rustls::{TlsAcceptor, TlsConnector, rustls::ClientConfig, rustls::pki_types::ServerName};
+
+use crate::{
+    GRPC,
+    client::open,
+    credentials::{self, Credentials},
+    support::{
+        self, Failure, Result, Setting,
+        comparison::{Case, Comparison},
+        load::{self, Workload},
+        measurement::{Course, Measurement, measure},
+        process::{Face, Server},
+        report::Target,
+        tally::CallError,
+    },
+};
+
+/// What a client begins an HTTP/2 connection with (RFC 9113, section 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// An empty SETTINGS frame: what an HTTP/2 server says first.
+const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+
+/// What is done.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Call {
+    /// A handshake with all of its cryptography.
+    Full,
+    /// One that goes on with a session of before.
+    Resumed,
+}
+
+/// Opens a connection for each call, until the server has said its first word: the tickets come before it.
+struct Handshaker {
+    address: SocketAddr,
+    tls: TlsConnector,
+}
+
+impl support::load::Client for Handshaker {
+    type Method = Arc<ClientConfig>;
+
+    fn connections(in_flight: usize) -> usize {
+        in_flight
+    }
+
+    async fn connect(address: SocketAddr, tls: &Arc<ClientConfig>, clients: usize) -> Result<Vec<Self>> {
+        Ok((0..clients).map(|_| Self { address, tls: TlsConnector::from(Arc::clone(tls)) }).collect())
+    }
+
+    async fn call(&mut self, _: Bytes) -> std::result::Result<Bytes, CallError> {
+        let handshake = async {
+            let stream = open(self.address).await?;
+            let mut stream = self.tls.connect(ServerName::from(self.address.ip()), stream).await?;
+            stream.write_all(PREFACE).await?;
+            stream.write_all(&SETTINGS).await?;
+            stream.read_exact(&mut [0; SETTINGS.len()]).await?;
+            Ok::<_, Failure>(Bytes::new())
+        };
+        // The next one may succeed, and a failure fails the benchmark.
+        handshake.await.map_err(|error| CallError::Status(error.to_string()))
+    }
+}
+
+struct Handshake(Arc<ClientConfig>);
+
+impl Workload for Handshake {
+    type Client = Handshaker;
+
+    fn method(&self) -> &Arc<ClientConfig> {
+        &self.0
+    }
+
+    fn request(&self) -> Option<Bytes> {
+        Some(Bytes::new())
+    }
+
+    fn request_size(&self) -> usize {
+        0
+    }
+}
+
+/// The servers, and what they are called with.
+pub struct Handshakes {
+    passbridge: Server,
+    bare: Server,
+    full: Arc<Handshake>,
+    resumed: Arc<Handshake>,
+    _credentials: Credentials,
+}
+
+impl Handshakes {
+    fn of(&self, call: Call) -> &Arc<Handshake> {
+        match call {
+            Call::Full => &self.full,
+            Call::Resumed => &self.resumed,
+        }
+    }
+}
+
+impl Comparison for Handshakes {
+    type Call = Call;
+
+    const YARDSTICK: &'static str = "bare rustls";
+
+    const CASES: &'static [Case<Call>] = &[
+        Case {
+            call: Call::Full,
+            in_flight: 16,
+            throughput: Target::None,
+            p99: Target::None,
+            cpu: Target::None,
+        },
+        Case {
+            call: Call::Resumed,
+            in_flight: 16,
+            throughput: Target::None,
+            p99: Target::None,
+            cpu: Target::None,
+        },
+    ];
+
+    fn start(setting: &Setting, data: &Path) -> Result<Self> {
+        let credentials = Credentials::new()?;
+        let configuration = credentials.configure_tls()?;
+        let face = Face { configuration: Some(&configuration), ..GRPC };
+        let passbridge = Server::passbridge(&setting.server, data, &face)?;
+        passbridge.wait_until_ready()?;
+        let [certificate, key] = credentials.arguments();
+        let bare = Server::yardstick(&GRPC, &["handshaker", &certificate, &key])?;
+        let full = Handshake(credentials.client(false)?);
+        let resumed = Handshake(credentials.client(true)?);
+        for server in [&passbridge, &bare] {
+            load::once(server.address, &full)?;
+        }
+        let (full, resumed) = (Arc::new(full), Arc::new(resumed));
+        Ok(Self { passbridge, bare, full, resumed, _credentials: credentials })
+    }
+
+    fn warm_up(&self, course: Course) -> Result<()> {
+        self.passbridge(Call::Full, course).map(drop)
+    }
+
+    fn passbridge(&self, call: Call, course: Course) -> Result<Measurement> {
+        measure(&self.passbridge, self.of(call), course)
+    }
+
+    fn yardstick(&self, call: Call, course: Course) -> Result<Measurement> {
+        measure(&self.bare, self.of(call), course)
+    }
+
+    fn describe(&self) -> String {
+        "TLS 1.3, a certificate of P-256. Each call is a connection: TCP, the handshake, and the server's first frame.\n"
+            .to_owned()
+    }
+
+    fn end(self) -> Result<()> {
+        self.passbridge.terminate()
+    }
+}
+
+/// Serves until the process is killed: a handshake, a frame, and waiting for the client's end.
+pub fn serve(arguments: [&str; 2]) -> Result<()> {
+    let tls = TlsAcceptor::from(credentials::server(arguments)?);
+    tokio::runtime::Runtime::new()?.block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        eprintln!(r#"{{"grpc":"{}"}}"#, listener.local_addr()?);
+        loop {
+            let (stream, _) = listener.accept().await?;
+            stream.set_nodelay(true)?;
+            let handshake = tls.accept(stream);
+            tokio::spawn(async move {
+                let mut stream = handshake.await?;
+                stream.write_all(&SETTINGS).await?;
+                while stream.read(&mut [0; 256]).await? > 0 {}
+                Ok::<_, std::io::Error>(())
+            });
+        }
+    })
+}
