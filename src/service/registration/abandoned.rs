@@ -22,9 +22,10 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// How many creates may be given up in a minute, by each caller and address.
 const PER_MINUTE: u32 = 60;
 
-/// Creates that are under way together may exceed that, and the excess is waited for, but no longer than this: who is given
-/// up by all its clients because a disk or an upstream was slow must not be locked out long after that is over.
-const LONGEST_WAIT: Duration = MINUTE;
+/// Creates that are under way together may exceed that, and the excess is waited for, but no longer than a minute (the next one
+/// waits for a second more than the last that is counted): whose creates were all given up because a disk or an upstream was
+/// slow must not be locked out long after that is over.
+const LONGEST_WAIT: Duration = Duration::from_secs(59);
 
 /// A create under way. Dropped before its answer it counts as given up.
 pub(super) struct CreateUnderWay {
