@@ -1,5 +1,7 @@
 //! What the tests of this binary share; its files are shared with other binaries.
 
+#[path = "../support/any_call.rs"]
+pub mod any_call;
 #[allow(dead_code, reason = "it has more than this binary needs")]
 #[path = "../support/caller.rs"]
 pub mod caller;
@@ -8,6 +10,9 @@ pub mod caller;
 pub mod certificates;
 #[path = "../support/http.rs"]
 pub mod http;
+#[allow(dead_code, reason = "it has more than this binary needs")]
+#[path = "../support/issuer.rs"]
+pub mod issuer;
 #[allow(dead_code, reason = "it has more than this binary needs")]
 #[path = "../support/provider.rs"]
 pub mod provider;

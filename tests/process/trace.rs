@@ -1,72 +1,27 @@
 //! Traces over OTLP, into a collector of the test's own.
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, Mutex},
-};
+use std::net::SocketAddr;
 
 use opentelemetry_proto::tonic::{
-    collector::trace::v1::{
-        ExportTraceServiceRequest, ExportTraceServiceResponse,
-        trace_service_server::{TraceService, TraceServiceServer},
-    },
     common::v1::any_value::Value,
     trace::v1::{Span, span::SpanKind},
 };
 use passbridge::proto::v1::CreateRegistrationCodeRequest;
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
-use tonic::{Request, Response, Status, async_trait};
+use tonic::Request;
 
-use crate::support::{
-    request::{create, get},
-    server_process::{Program, ServerProcess},
+use crate::{
+    collector::Collector,
+    support::{
+        request::{create, get},
+        server_process::{Program, ServerProcess},
+    },
 };
 
 const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT_ID: &str = "00f067aa0ba902b7";
 const DEVICE: &str = "the-secret-device";
 const ADDRESS: &str = "198.51.100.77";
-
-#[derive(Clone, Default)]
-struct Collector {
-    requests: Arc<Mutex<Vec<ExportTraceServiceRequest>>>,
-}
-
-#[async_trait]
-impl TraceService for Collector {
-    async fn export(
-        &self,
-        request: Request<ExportTraceServiceRequest>,
-    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        self.requests.lock().expect("not poisoned").push(request.into_inner());
-        Ok(Response::new(ExportTraceServiceResponse::default()))
-    }
-}
-
-impl Collector {
-    async fn start() -> (Self, SocketAddr) {
-        let collector = Self::default();
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("an address");
-        let service = TraceServiceServer::new(collector.clone());
-        let serving = tonic::transport::Server::builder()
-            .add_service(service)
-            .serve_with_incoming(TcpListenerStream::new(listener));
-        tokio::spawn(serving);
-        (collector, address)
-    }
-
-    fn spans(&self) -> Vec<Span> {
-        let requests = self.requests.lock().expect("not poisoned");
-        let resources = requests.iter().flat_map(|request| &request.resource_spans);
-        resources.flat_map(|resource| &resource.scope_spans).flat_map(|scope| scope.spans.clone()).collect()
-    }
-
-    fn everything(&self) -> String {
-        format!("{:?}", self.requests.lock().expect("not poisoned"))
-    }
-}
 
 fn attribute<'a>(span: &'a Span, key: &str) -> Option<&'a str> {
     let attribute = span.attributes.iter().find(|attribute| attribute.key == key)?;

@@ -1,0 +1,102 @@
+//! Messages with something in every field, made from their descriptors, so that no field can be forgotten.
+
+use std::collections::BTreeMap;
+
+use prost::Message;
+use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet, field_descriptor_proto::Type};
+
+/// What every text of a request begins with that is not a name of the configuration.
+pub const MARK: &str = "planted-";
+
+/// A method, and the type of its requests.
+#[derive(Debug, Clone)]
+pub struct Method {
+    /// Its path.
+    pub path: String,
+    request: String,
+}
+
+/// Every method and message of some descriptor sets.
+#[derive(Default)]
+pub struct Contract {
+    pub methods: Vec<Method>,
+    messages: BTreeMap<String, DescriptorProto>,
+}
+
+impl Contract {
+    /// What these have.
+    pub fn of(sets: &[&[u8]]) -> Self {
+        let mut contract = Self::default();
+        for set in sets {
+            for file in FileDescriptorSet::decode(*set).expect("decodes").file {
+                for message in &file.message_type {
+                    contract.add(&format!(".{}", file.package()), message);
+                }
+                for service in &file.service {
+                    contract.methods.extend(service.method.iter().map(|method| Method {
+                        path: format!("/{}.{}/{}", file.package(), service.name(), method.name()),
+                        request: method.input_type().to_owned(),
+                    }));
+                }
+            }
+        }
+        contract
+    }
+
+    fn add(&mut self, scope: &str, message: &DescriptorProto) {
+        let name = format!("{scope}.{}", message.name());
+        for nested in &message.nested_type {
+            self.add(&name, nested);
+        }
+        self.messages.insert(name, message.clone());
+    }
+
+    /// A request of the method. In each oneof the alternative of this number is taken, counted round.
+    pub fn request(&self, method: &Method, alternative: usize, text: &dyn Fn(&str) -> String) -> Vec<u8> {
+        self.message(&method.request, alternative, text)
+    }
+
+    fn message(&self, name: &str, alternative: usize, text: &dyn Fn(&str) -> String) -> Vec<u8> {
+        let message = &self.messages[name];
+        let mut bytes = Vec::new();
+        for field in message.field.iter().filter(|field| is_taken(message, field, alternative)) {
+            match field.r#type() {
+                Type::String | Type::Bytes => put(&mut bytes, field, text(field.name()).as_bytes()),
+                Type::Message if field.type_name() == ".google.protobuf.Duration" => {
+                    put(&mut bytes, field, &prost_types::Duration { seconds: 600, nanos: 0 }.encode_to_vec());
+                }
+                // Of any depth.
+                Type::Message if field.type_name() == ".google.protobuf.Struct" => {}
+                Type::Message => put(&mut bytes, field, &self.message(field.type_name(), alternative, text)),
+                Type::Bool | Type::Uint32 | Type::Int32 => {
+                    put_number(&mut bytes, field.number() << 3);
+                    put_number(&mut bytes, 1);
+                }
+                // Unspecified.
+                Type::Enum => {}
+                other => {
+                    panic!("{name}.{} is of the type {other:?}: say here what to put there", field.name())
+                }
+            }
+        }
+        bytes
+    }
+}
+
+/// Whether a field is none of a oneof, or the one of it that is taken.
+fn is_taken(message: &DescriptorProto, field: &FieldDescriptorProto, alternative: usize) -> bool {
+    let Some(oneof) = field.oneof_index.filter(|_| !field.proto3_optional()) else { return true };
+    let all: Vec<_> = message.field.iter().filter(|other| other.oneof_index == Some(oneof)).collect();
+    all[alternative % all.len()].number() == field.number()
+}
+
+fn put(bytes: &mut Vec<u8>, field: &FieldDescriptorProto, content: &[u8]) {
+    put_number(bytes, field.number() << 3 | 2);
+    put_number(bytes, content.len().try_into().expect("is short"));
+    bytes.extend_from_slice(content);
+}
+
+/// A number as a varint, as the lengths of messages are written.
+fn put_number(bytes: &mut Vec<u8>, number: i32) {
+    prost::encode_length_delimiter(number.try_into().expect("is no less than 0"), bytes).expect("has room");
+}
