@@ -128,7 +128,8 @@ mod tests {
         assert_eq!(quota.lock().by_caller.len(), 1, "who holds nothing is forgotten");
         assert!(quota.take(&caller("greedy")).is_ok());
         drop(other);
-        assert_eq!((quota.lock().all, quota.lock().by_caller.len()), (0, 0));
+        let held = quota.lock();
+        assert_eq!((held.all, held.by_caller.len()), (0, 0));
     }
 
     #[test]
