@@ -76,10 +76,10 @@ pub async fn call_everything(scene: &mut Scene) {
                 }
             }
         }
-        // What is served by nobody, or by the provider.
+        // What is served by nobody, or by the provider, whose stand-in repeats to a caller what it was asked.
         let path = format!("/api/v1/{MARK}path?access_token={}", client.token);
         let other = call(scene.server.rest, "GET", &path).header("host", host);
-        scene.send(other.header("authorization", format!("Bearer {}", client.token))).await;
+        scene.send_by_owner(other.header("authorization", format!("Bearer {}", client.token))).await;
     }
     scene.secrets.add("a token of another server", "a-secret-token-of-another-server");
 }
