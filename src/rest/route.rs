@@ -53,9 +53,11 @@ fn served(uri: &Uri) -> Option<Uri> {
     Uri::from_parts(parts).ok()
 }
 
-/// The segment with the characters decoded that mean the same either way.
+/// The segment with the characters decoded that mean the same either way. One with a broken encoding stays as it is: what is
+/// decoded could complete it to another one.
 fn without_needless_encoding(segment: &str) -> Cow<'_, str> {
-    if !segment.contains('%') {
+    let is_byte = |piece: &str| piece.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
+    if !segment.contains('%') || !segment.split('%').skip(1).all(is_byte) {
         return Cow::Borrowed(segment);
     }
     let mut pieces = segment.split('%');
@@ -112,6 +114,7 @@ mod tests {
             ("/reset-tempass/v3//reset/", "/reset-tempass/v3/reset"),
             ("/reggie/v1/REF%2Fregcode", "/reggie/v1/REF%2Fregcode"),
             ("/reggie/v1/%2e%2E/%c3%a4%zz%4", "/reggie/v1/../%c3%a4%zz%4"),
+            ("/reggie/v1/%%32E%%32E/%2%35E/", "/reggie/v1/%%32E%%32E/%2%35E"),
         ] {
             let request = in_served_form(Request::get(written).body(()).expect("a request"));
             assert_eq!(request.uri(), expected, "{written}");
