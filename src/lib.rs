@@ -17,6 +17,8 @@ pub mod config;
 pub mod domain;
 mod error_chain;
 mod format;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod grpc;
 mod jwks_client;
 mod outbound;

@@ -82,7 +82,7 @@ pub(crate) fn secret_files(config: &Config) -> Vec<(String, &Path)> {
     ring.chain(statements).chain(keys).chain(tokens).map(|(key, file)| (key, file.as_path())).collect()
 }
 
-fn named(config: &Config) -> impl Iterator<Item = &Path> {
+pub(super) fn named(config: &Config) -> impl Iterator<Item = &Path> {
     let statements =
         config.environments.values().filter_map(|environment| environment.software_statement_file.as_ref());
     let secret_keys = config.rest.legacy_keys.iter().filter_map(|key| key.secret_key_file.as_ref());

@@ -55,9 +55,25 @@ pub fn load(
     file: Option<&Path>,
     variables: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Config, ConfigError> {
-    let source = file.map_or_else(|| "environment variables".to_owned(), |file| file.display().to_string());
-    let fail = |violations| ConfigError { source: source.clone(), violations };
-    let mut table = file.map_or_else(|| Ok(Table::new()), read).map_err(|violation| fail(vec![violation]))?;
+    let Some(file) = file else { return of_text("", "environment variables", variables) };
+    let source = file.display().to_string();
+    match std::fs::read_to_string(file) {
+        Ok(text) => of_text(&text, &source, variables),
+        Err(error) => {
+            let violation = Violation::new("", format!("the file cannot be read: {error}"));
+            Err(ConfigError { source, violations: vec![violation] })
+        }
+    }
+}
+
+/// Reads the text of a file, and lays `variables` over it.
+pub(super) fn of_text(
+    text: &str,
+    source: &str,
+    variables: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Config, ConfigError> {
+    let fail = |violations| ConfigError { source: source.to_owned(), violations };
+    let mut table = read(text).map_err(|violation| fail(vec![violation]))?;
     overlay(&mut table, variables).map_err(|violation| fail(vec![violation]))?;
 
     let unknown = unknown::unknown_keys(&table);
@@ -74,9 +90,7 @@ pub fn load(
     })
 }
 
-fn read(file: &Path) -> Result<Table, Violation> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| Violation::new("", format!("the file cannot be read: {error}")))?;
+fn read(text: &str) -> Result<Table, Violation> {
     text.parse().map_err(|error: toml::de::Error| {
         // Without the line itself, which may hold a secret.
         let line =

@@ -12,6 +12,8 @@ mod codes;
 mod duration;
 mod environment;
 mod files;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod grpc;
 mod load;
 mod log;

@@ -6,6 +6,8 @@ mod connection;
 mod convert;
 mod deadline;
 mod device_info;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod health;
 mod layer;
 mod method;

@@ -36,7 +36,7 @@ const CLIENT_CREDENTIALS: &str = "client_credentials";
 const BODY_MAX: usize = 32 * 1024;
 
 #[derive(Deserialize)]
-struct RegisterBody {
+pub(super) struct RegisterBody {
     #[serde(default)]
     software_statement: Option<SecretText>,
     /// The provider's own spelling; RFC 7591 has the other one.
@@ -127,7 +127,7 @@ pub(super) async fn token(State(face): State<Face>, request: Request) -> Respons
     .await
 }
 
-fn registration(body: &[u8]) -> Result<RegisterBody, OAuthError> {
+pub(super) fn registration(body: &[u8]) -> Result<RegisterBody, OAuthError> {
     let refused = |text: String| OAuthErrorCode::InvalidRequest.because(text);
     let object: serde_json::Map<_, _> = serde_json::from_slice(body).map_err(|error| {
         let place = format!("line {}, column {}", error.line(), error.column());
@@ -207,7 +207,7 @@ fn basic(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("basic").then_some(encoded.trim())
 }
 
-fn basic_credentials(encoded: &str) -> Option<(String, String)> {
+pub(super) fn basic_credentials(encoded: &str) -> Option<(String, String)> {
     let text = String::from_utf8(BASE64_STANDARD.decode(encoded).ok()?).ok()?;
     let (client_id, client_secret) = text.split_once(':')?;
     let decode = |text| percent_decode_str(text).decode_utf8().ok().map(std::borrow::Cow::into_owned);

@@ -20,6 +20,8 @@ mod client_registration;
 mod encoding;
 mod failure;
 mod format;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod identity;
 mod parameters;
 mod passthrough;

@@ -76,7 +76,7 @@ pub(super) async fn reset_generic(State(face): State<Face>, request: Request) ->
 
 /// Which trials: all where the parameter is absent or the word `all`, as documented. What only looks like that is refused:
 /// an empty value is a variable that nobody filled.
-fn target(
+pub(super) fn target(
     parameters: &Parameters<'_>,
     name: &str,
     violations: &mut Violations,
@@ -120,7 +120,7 @@ fn place(
     Some(TempPassPlace { place: violations.take_all(place)?, mvpd: mvpd? })
 }
 
-fn application(parameters: &Parameters<'_>, violations: &mut Violations) -> TrialApplication {
+pub(super) fn application(parameters: &Parameters<'_>, violations: &mut Violations) -> TrialApplication {
     let mut text = |name| {
         let text = parameters.get(name, violations);
         if text == Some("") {

@@ -119,7 +119,7 @@ impl std::fmt::Debug for SignedRequestService {
 }
 
 /// The request's time, where it is near ours.
-fn check_time(now: Timestamp, request_time: &str) -> Result<Timestamp, AuthenticationProblem> {
+pub(crate) fn check_time(now: Timestamp, request_time: &str) -> Result<Timestamp, AuthenticationProblem> {
     let millis = request_time.parse().ok().filter(|millis| MILLISECONDS.contains(millis));
     let Some(time) = millis.map(Timestamp::from_millis) else {
         return Err(AuthenticationProblem::RequestTimeNotInMilliseconds);

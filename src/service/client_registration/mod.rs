@@ -8,6 +8,8 @@
 mod access_token;
 mod claims;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod register;
 mod revocation;
 mod revocation_list;

@@ -104,24 +104,29 @@ fn journals(folder: &Path) -> io::Result<BTreeMap<u64, PathBuf>> {
 }
 
 /// What a journal holds.
-struct Contents {
+pub(super) struct Contents {
     /// Where the whole batches end that it begins with.
-    end: u64,
+    pub(super) end: u64,
     /// How many bytes follow, without the zeros at the end: the engine makes a journal longer than it is.
-    torn: u64,
+    pub(super) torn: u64,
     /// Where the next whole batch begins among those.
-    next: Option<u64>,
+    pub(super) next: Option<u64>,
 }
 
 impl Contents {
     fn of(journal: &Path) -> io::Result<Self> {
-        let mut reader = BufReader::with_capacity(BUFFER, File::open(journal)?);
+        Self::read(|| File::open(journal))
+    }
+
+    /// What a journal holds that `open` gives twice: the look for the next whole batch goes ahead.
+    pub(super) fn read<R: Read + Seek>(open: impl Fn() -> io::Result<R>) -> io::Result<Self> {
+        let mut reader = BufReader::with_capacity(BUFFER, open()?);
         let mut end = 0;
         while let Some(length) = read_batch(&mut reader)? {
             end += length;
         }
         let mut contents = Self { end, torn: 0, next: None };
-        let mut rest = BufReader::with_capacity(BUFFER, File::open(journal)?);
+        let mut rest = BufReader::with_capacity(BUFFER, open()?);
         let mut start = rest.seek(SeekFrom::Start(end))?;
         loop {
             let bytes = rest.fill_buf()?;
@@ -139,7 +144,7 @@ impl Contents {
     }
 
     /// Any byte may be the first of a batch: what is damaged may be the lengths.
-    fn add(&mut self, bytes: &[u8], start: u64, reader: &mut BufReader<File>) -> io::Result<()> {
+    fn add(&mut self, bytes: &[u8], start: u64, reader: &mut BufReader<impl Read + Seek>) -> io::Result<()> {
         for (position, &byte) in (start..).zip(bytes).filter(|(_, byte)| **byte != 0) {
             self.torn = position + 1 - self.end;
             if byte == 1 && self.next.is_none() {

@@ -23,6 +23,8 @@ mod codes;
 mod committer;
 mod engine;
 mod free_space;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod handle;
 mod housekeeper;
 mod journal_repair;

@@ -1,0 +1,34 @@
+//! Configuration files, and the files that they name.
+
+use super::{Config, Files, ValidConfig, files::named, load::of_text};
+use crate::fuzzing::{Target, split};
+
+pub(crate) const TARGETS: &[Target] = &[("config", config)];
+
+/// A configuration, and what stands in each of the files that it names.
+fn config(input: &[u8]) {
+    let (text, file) = split(input);
+    let (Ok(text), Ok(file)) = (std::str::from_utf8(text), std::str::from_utf8(file)) else { return };
+    let config = match of_text(text, "a file", []) {
+        Ok(config) => config,
+        Err(error) => {
+            assert!(!error.violations.is_empty(), "nothing is said to be wrong");
+            return;
+        }
+    };
+    check_written(&config);
+    let files: Files = named(&config).map(|path| (path.to_owned(), file)).collect();
+    if let Err(violations) = ValidConfig::new(config, &files) {
+        assert!(violations.iter().all(|violation| !violation.description.is_empty()));
+    }
+}
+
+/// A configuration reads back as it is written; secrets are not written.
+fn check_written(config: &Config) {
+    if !config.rest.legacy_keys.is_empty() {
+        return;
+    }
+    // TOML has no number above 2^63.
+    let Ok(text) = toml::to_string(config) else { return };
+    assert_eq!(of_text(&text, "a file", []).as_ref(), Ok(config), "{text}");
+}

@@ -1,0 +1,53 @@
+//! What a store gives back, as a disk may have left it.
+
+use std::{fmt::Debug, sync::LazyLock};
+
+use super::Target;
+use crate::{
+    auth::KeyRing,
+    domain::temp_pass::ResourceId,
+    format::{
+        AddressV1, FormatError, IdV1, KeptAnswer, LedgerEntryV1, NumberV1, ScheduleStateV1, decode_code,
+        decode_row, decode_trial, decode_trial_extent, encode_code, encode_trial,
+    },
+};
+
+pub(super) const TARGETS: &[Target] = &[("stored_record", stored_record)];
+
+static RING: LazyLock<KeyRing> =
+    LazyLock::new(|| KeyRing::parse("one:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=").expect("a key ring"));
+
+/// The same bytes as each kind of record.
+fn stored_record(input: &[u8]) {
+    same(input, decode_code, |entry| encode_code(&entry.registration, entry.release_time));
+    same(input, KeptAnswer::decode, KeptAnswer::encode);
+    same(input, LedgerEntryV1::decode, LedgerEntryV1::encode);
+    same(input, ScheduleStateV1::decode, ScheduleStateV1::encode);
+    same(input, AddressV1::decode, |address| Ok(AddressV1::encode(*address)));
+    same(input, IdV1::decode, |id| Ok(IdV1::encode(*id)));
+    same(input, NumberV1::decode, |number| Ok(NumberV1::encode(*number)));
+    let no_row = |_| -> Result<Vec<ResourceId>, FormatError> { Err(FormatError::new("row", "is not there")) };
+    if let Ok(trial) = decode_trial(input, no_row)
+        && trial.used_resources.len() <= 16
+    {
+        same(input, |bytes| decode_trial(bytes, no_row), encode_trial);
+        assert_eq!(decode_trial_extent(input), Ok((trial.forget_time, 0)));
+    }
+    let _ = decode_row(input);
+    if let Ok(secret) = RING.open(input, b"place") {
+        assert!(secret.len() <= input.len());
+    }
+}
+
+/// What can be read, is read the same once it was written anew.
+fn same<T: Debug + PartialEq>(
+    input: &[u8],
+    decode: impl Fn(&[u8]) -> Result<T, FormatError>,
+    encode: impl Fn(&T) -> Result<Vec<u8>, FormatError>,
+) {
+    if let Ok(value) = decode(input) {
+        let encoded = encode(&value).expect("can be written");
+        assert!(encoded.len() <= input.len(), "is written longer than it was");
+        assert_eq!(decode(&encoded), Ok(value));
+    }
+}

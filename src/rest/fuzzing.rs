@@ -1,0 +1,195 @@
+//! What strangers send over HTTP/1.1.
+
+use std::{io::Write as _, net::SocketAddr};
+
+use flate2::{Compression, write::GzEncoder};
+use form_urlencoded::Serializer;
+use http::{HeaderMap, Request, Uri, header::ACCEPT};
+
+use super::{
+    address::Addresses,
+    client_registration::{basic_credentials, registration},
+    encoding::unpack,
+    format::{Asked, asked, named, split_extension},
+    parameters::Parameters,
+    reset::{application, target},
+    route,
+};
+use crate::{
+    config::{Format, TrustedProxies},
+    domain::{
+        address::Address,
+        device_info::DeviceInfo,
+        error::Violations,
+        id::DeviceId,
+        temp_pass::{ALL, GenericKey, ResetTarget},
+    },
+    fuzzing::{Target, headers, split},
+};
+
+pub(crate) const TARGETS: &[Target] = &[
+    ("form", form),
+    ("device_info_in_url", device_info_in_url),
+    ("reset_query", reset_query),
+    ("accept", accept),
+    ("path", path),
+    ("forwarded_for", forwarded_for),
+    ("gzip_body", gzip_body),
+    ("registration_body", registration_body),
+];
+
+/// The largest body that is unpacked here.
+const BODY_MAX: usize = 4_096;
+
+/// Parameters beside how the URL Standard reads them, wherever it has one answer.
+fn form(input: &[u8]) {
+    let (query, body) = split(input);
+    let query = String::from_utf8_lossy(query);
+    let mut violations = Violations::default();
+    let parameters = Parameters::read(&query, &HeaderMap::new(), body, &mut violations);
+    let is_counted = violations.is_empty();
+    let expected: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
+    // A name that is not UTF-8 is another one here than there.
+    for (name, value) in expected.iter().filter(|(name, _)| !name.contains('\u{fffd}')) {
+        let mut violations = Violations::default();
+        if let Some(text) = parameters.get(name, &mut violations) {
+            assert!(text.len() <= query.len() + body.len());
+            assert!(violations.is_empty() && text == value, "{name} is {text}, not {value}");
+        } else {
+            assert!(!violations.is_empty() || !is_counted, "{name} is lost");
+        }
+    }
+    let mut violations = Violations::default();
+    parameters.check_names(&["requestor_id"], &mut violations);
+    parameters.check_body(&mut violations);
+    assert!(parameters.in_form("access_token").all(|token| token.len() <= body.len()));
+}
+
+/// Device information that was encoded for a URL as it should be, or not at all, is the same.
+fn device_info_in_url(input: &[u8]) {
+    let query = String::from_utf8_lossy(input);
+    let Some(info) = device_info(&query) else { return };
+    crate::fuzzing::check_device_info(&info);
+    let encoded = info.encode();
+    let written = Serializer::new(String::new()).append_pair("device_info", &encoded).finish();
+    let is_written_longer = DeviceInfo::decode(&encoded).is_err();
+    assert!(is_written_longer || device_info(&written).as_ref() == Some(&info), "{written}");
+    assert!(is_written_longer || device_info(&format!("device_info={encoded}")) == Some(info), "{encoded}");
+}
+
+fn device_info(query: &str) -> Option<DeviceInfo> {
+    let mut violations = Violations::default();
+    let parameters = Parameters::read(query, &HeaderMap::new(), &[], &mut violations);
+    let text = parameters.filled("device_info", &mut violations)?;
+    DeviceInfo::decode(text).map(|(info, _)| info).ok()
+}
+
+/// Every trial is reset by who leaves the parameter out or writes `all`, and by nobody else.
+fn reset_query(input: &[u8]) {
+    let query = String::from_utf8_lossy(input);
+    let mut violations = Violations::default();
+    let parameters = Parameters::read(&query, &HeaderMap::new(), &[], &mut violations);
+    let targets = [
+        ("device_id", parsed(&parameters, "device_id", &mut violations)),
+        ("key", parsed(&parameters, "key", &mut violations)),
+    ];
+    let application = application(&parameters, &mut violations);
+    assert!(application.app_id.len() + application.device_user.len() <= query.len());
+    for (name, target) in targets {
+        let mut said =
+            form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key == name).map(|pair| pair.1);
+        if violations.is_empty() && target == Some(ResetTarget::All) {
+            let said = (said.next(), said.next());
+            assert!(
+                matches!(&said, (None, None)) || (said.0.as_deref(), said.1) == (Some(ALL), None),
+                "{query}"
+            );
+        }
+    }
+}
+
+fn parsed(parameters: &Parameters<'_>, name: &str, violations: &mut Violations) -> Option<ResetTarget> {
+    target(parameters, name, violations, |text, violations| match name {
+        "key" => violations.take(GenericKey::parse(name, text)).map(ResetTarget::Key),
+        _ => violations.take(DeviceId::parse(name, text)).map(ResetTarget::Device),
+    })
+}
+
+/// Several lines mean what one does (RFC 9110, section 5.3), and a type that is not there changes nothing.
+fn accept(input: &[u8]) {
+    let lines = headers(ACCEPT, input);
+    for default in [Format::Json, Format::Xml] {
+        let found = asked(&lines, default);
+        let text = lines.get_all(ACCEPT).iter().filter_map(|line| line.to_str().ok());
+        let line = text.collect::<Vec<_>>().join(", ");
+        let alone = |line: &str| asked(&headers(ACCEPT, line.as_bytes()), default);
+        assert_eq!(alone(&line), found, "{line}");
+        if found != Asked::Anything {
+            assert_eq!(alone(&format!("image/png, {line}")), found, "{line}");
+        }
+        let names_it = |format| match format {
+            Format::Json => line.to_ascii_lowercase().contains("json"),
+            Format::Xml => line.to_ascii_lowercase().contains("xml") || line.contains("/*"),
+        };
+        assert!(match found {
+            Asked::For(format) => names_it(format) || line.contains('*'),
+            Asked::Anything | Asked::SomethingElse => true,
+        });
+    }
+    let text = String::from_utf8_lossy(input);
+    let _ = named(&text);
+    let (rest, format) = split_extension(&text);
+    assert!(text.starts_with(rest) && format.is_some() == (rest.len() < text.len()));
+}
+
+/// The served form is reached in one step, and dots are found before and after it.
+fn path(input: &[u8]) {
+    let Some(uri) = std::str::from_utf8(input).ok().and_then(|text| text.parse::<Uri>().ok()) else { return };
+    let served = |uri: &Uri| {
+        let request = Request::get(uri.clone()).body(()).expect("a request");
+        route::in_served_form(request).into_parts().0.uri
+    };
+    let once = served(&uri);
+    assert_eq!(served(&once), once, "{uri} has two served forms");
+    assert_eq!(once.query(), uri.query());
+    if once != uri {
+        assert_eq!(route::has_dot_segments(once.path()), route::has_dot_segments(uri.path()), "{uri}");
+    }
+}
+
+/// Who is no proxy of ours is the client, whatever it sends.
+fn forwarded_for(input: &[u8]) {
+    let lines = headers(http::HeaderName::from_static("x-forwarded-for"), input);
+    let proxies = TrustedProxies::new(vec!["10.0.0.0/8".parse().expect("a network")]);
+    let stranger: SocketAddr = "192.0.2.1:9934".parse().expect("an address");
+    let found = Addresses::new(stranger, &lines, &proxies);
+    assert_eq!(found.client, Address::from(stranger.ip()));
+    assert!(found.device == found.client || !proxies.contains(found.device));
+    let proxy: SocketAddr = "10.0.0.1:9934".parse().expect("an address");
+    let found = Addresses::new(proxy, &lines, &proxies);
+    let again =
+        headers(http::HeaderName::from_static("x-forwarded-for"), found.client.to_string().as_bytes());
+    assert_eq!(Addresses::new(proxy, &again, &proxies).client, found.client);
+}
+
+/// Never more than the limit comes out, and what was packed comes out as it was.
+fn gzip_body(input: &[u8]) {
+    if let Ok(body) = unpack(input, BODY_MAX) {
+        assert!(body.len() <= BODY_MAX);
+    }
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    let packed = encoder.write_all(input).and_then(|()| encoder.finish()).expect("packs");
+    match unpack(&packed, BODY_MAX) {
+        Ok(body) => assert_eq!(body, input),
+        Err(_) => assert!(input.len() > BODY_MAX),
+    }
+}
+
+fn registration_body(input: &[u8]) {
+    if let Err(error) = registration(input) {
+        assert!(format!("{error:?}").len() < 512, "the error repeats the body");
+    }
+    if let Some((id, secret)) = basic_credentials(&String::from_utf8_lossy(input)) {
+        assert!(id.len() + secret.len() <= input.len());
+    }
+}

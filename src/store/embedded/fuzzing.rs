@@ -1,0 +1,35 @@
+//! What a power cut or a disk leaves.
+
+use std::io::Cursor;
+
+use super::{
+    journal_repair::Contents,
+    record::{counter_key, parse_counter_key},
+    trial_key::{TrialKey, parse_expiry_key, parse_trial_key},
+};
+use crate::fuzzing::Target;
+
+pub(crate) const TARGETS: &[Target] = &[("journal", journal), ("stored_key", stored_key)];
+
+/// What is taken for whole is whole without the rest, and nothing is found twice.
+fn journal(input: &[u8]) {
+    let of = |bytes: &[u8]| Contents::read(|| Ok(Cursor::new(bytes.to_vec()))).expect("memory can be read");
+    let Contents { end, torn, next } = of(input);
+    let length = input.len() as u64;
+    assert!(end + torn <= length);
+    assert!(next.is_none_or(|next| (end..end + torn).contains(&next)), "{next:?} of {end} and {torn}");
+    let whole = of(&input[..usize::try_from(end).expect("small")]);
+    assert_eq!((whole.end, whole.torn, whole.next), (end, 0, None), "what is left after a cut");
+}
+
+fn stored_key(input: &[u8]) {
+    if let Ok((environment, second)) = parse_counter_key(input) {
+        assert_eq!(parse_counter_key(&counter_key(&environment, second)).ok(), Some((environment, second)));
+    }
+    if let Ok(key) = parse_expiry_key(input) {
+        assert!(key.len() < input.len());
+    }
+    if let Ok(TrialKey::Trial(generation, id)) = parse_trial_key(input) {
+        assert_eq!(&*generation.trial(id), input);
+    }
+}
