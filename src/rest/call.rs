@@ -71,7 +71,8 @@ pub(super) async fn respond(
         Err(_) => STRANGERS_BODY_MAX,
     };
     match (call.receive(body, face.max_body_size.min(limit)).await, identity) {
-        (Ok(()), identity) => call.answer(face, identity, work).await,
+        // Boxed: what serves a call moves its future a dozen times, and the work's state is most of it.
+        (Ok(()), identity) => Box::pin(call.answer(face, identity, work)).await,
         (Err(Failure::BodyTooLarge(_)), Err(error)) => Failure::from(error).into_response(),
         (Err(failure), _) => failure.into_response(),
     }
