@@ -9,9 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Tls {
-    /// Who ends TLS: `"on"`, this listener; `"off"`, nobody, for loopback addresses only; `"terminated_elsewhere"`, a proxy in
-    /// front of this listener, to which only that proxy can connect. Where it is left out: `"on"` if a certificate is
-    /// given, else `"off"`.
+    /// Who ends TLS. Where it is left out: `"on"` if a certificate is given, else `"off"`.
     pub mode: Option<TlsMode>,
     /// The PEM file with the server's certificate, and after it those of the intermediate CAs.
     pub certificate: Option<PathBuf>,
@@ -20,8 +18,8 @@ pub struct Tls {
     pub key: Option<PathBuf>,
     /// The PEM file with the CAs whose client certificates are taken.
     pub client_ca: Option<PathBuf>,
-    /// Whether a client must show a certificate of `client_ca`: `"optional"` or `"required"`. One that is shown must be valid
-    /// in either case. Where it is left out: `"optional"` if `client_ca` is given.
+    /// Whether a client must show a certificate of `client_ca`. One that is shown must be valid in either case. Where it is
+    /// left out: `"optional"` if `client_ca` is given.
     pub client_certificate: Option<ClientCertificate>,
 }
 

@@ -19,7 +19,7 @@ pub(super) fn unknown_keys(table: &Table) -> Vec<Violation> {
 }
 
 fn visit(table: &Table, schema: &Json, root: &Json, path: &str, found: &mut Vec<Violation>) {
-    let schema = resolve_optional(schema, root);
+    let schema = resolve(schema, root);
     let properties = schema.get("properties").and_then(Json::as_object);
     let anything = schema.get("additionalProperties").filter(|rest| rest.is_object());
     for (key, value) in table {
@@ -44,21 +44,17 @@ fn visit(table: &Table, schema: &Json, root: &Json, path: &str, found: &mut Vec<
     }
 }
 
-/// Follows references, which the generator uses for each named type.
+/// What a schema comes to: references are followed, which the generator uses for each named type, and of what may be left out
+/// it is what may stand there.
 pub(super) fn resolve<'a>(schema: &'a Json, root: &'a Json) -> &'a Json {
+    let alternatives = schema.get("anyOf").and_then(Json::as_array).into_iter().flatten();
+    let mut present = alternatives.filter(|one| one.get("type").is_none_or(|kind| kind != "null"));
+    let schema = present.next().unwrap_or(schema);
     schema
         .get("$ref")
         .and_then(Json::as_str)
         .and_then(|reference| root.pointer(reference.trim_start_matches('#')))
         .unwrap_or(schema)
-}
-
-/// The same for what may be left out, which is one of two alternatives: the other is nothing.
-fn resolve_optional<'a>(schema: &'a Json, root: &'a Json) -> &'a Json {
-    let schema = resolve(schema, root);
-    let alternatives = schema.get("anyOf").and_then(Json::as_array).into_iter().flatten();
-    let mut present = alternatives.filter(|one| one.get("type").is_none_or(|kind| kind != "null"));
-    present.next().map_or(schema, |present| resolve(present, root))
 }
 
 fn moved(path: &str) -> Option<String> {

@@ -14,6 +14,15 @@ fn refused(text: &str, files: &Files) -> Vec<String> {
 const UPSTREAM: &str = "[environments.default]\nbackend = \"v2\"\nurl = \"https://api.example.com\"\n\
                         software_statement_file = \"statement\"\n[store]\nkey_ring = \"ring\"\n";
 
+/// That these are all that is told, each with what is expected of it.
+#[track_caller]
+pub(super) fn assert_told(told: &[String], expected: &[&str]) {
+    assert_eq!(told.len(), expected.len(), "{told:#?}");
+    for (told, expected) in told.iter().zip(expected) {
+        assert!(told.contains(expected), "{expected}: {told:#?}");
+    }
+}
+
 #[test]
 fn a_configuration_is_judged_by_what_is_handed_in_alone() {
     let ring = "one:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";

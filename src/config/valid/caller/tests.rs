@@ -1,4 +1,4 @@
-use crate::config::{Config, ValidConfig};
+use crate::config::{Config, ValidConfig, valid::tests::assert_told};
 
 /// What is wrong with a configuration.
 fn wrong(text: &str) -> Vec<String> {
@@ -9,14 +9,6 @@ fn wrong(text: &str) -> Vec<String> {
 
 fn hash(digit: char) -> String {
     digit.to_string().repeat(64)
-}
-
-#[track_caller]
-fn assert_told(told: &[String], expected: &[&str]) {
-    assert_eq!(told.len(), expected.len(), "{told:#?}");
-    for (told, expected) in told.iter().zip(expected) {
-        assert!(told.contains(expected), "{expected}: {told:#?}");
-    }
 }
 
 #[test]

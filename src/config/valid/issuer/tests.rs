@@ -1,4 +1,5 @@
 use super::*;
+use crate::config::valid::tests::assert_told;
 
 /// Public keys, from the examples of RFC 7517, appendix A.1, and RFC 8037, appendix A.2.
 const EC: &str = r#"{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
@@ -16,14 +17,6 @@ fn entry(jwks: &str, more: &str) -> Jwt {
 fn wrong(entries: &[Jwt], files: &Files) -> Vec<String> {
     let violations = issuers(entries, files).expect_err("refused");
     violations.into_iter().map(|violation| violation.to_string()).collect()
-}
-
-#[track_caller]
-fn assert_told(told: &[String], expected: &[&str]) {
-    assert_eq!(told.len(), expected.len(), "{told:#?}");
-    for (told, expected) in told.iter().zip(expected) {
-        assert!(told.contains(expected), "{expected}: {told:#?}");
-    }
 }
 
 #[test]
