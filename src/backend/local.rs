@@ -93,7 +93,7 @@ impl CodeBackend for LocalBackend {
     async fn issue(
         &self,
         _: &CallContext,
-        mut request: RegistrationRequest,
+        mut request: Box<RegistrationRequest>,
         keep: Option<&dyn Keep>,
     ) -> Result<Issuance> {
         let parts = &self.parts;
@@ -106,7 +106,7 @@ impl CodeBackend for LocalBackend {
             randomness: &*parts.randomness,
             max_live: parts.max_live_codes,
         };
-        draw.issue(self.registration(request, now)?, warnings, keep, now).await
+        draw.issue(self.registration(*request, now)?, warnings, keep, now).await
     }
 
     async fn read(&self, _: &CallContext, record: Registration) -> Result<Presence> {

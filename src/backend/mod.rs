@@ -1,5 +1,7 @@
 //! What stands behind an environment: passbridge's own store, or the provider's REST API.
 
+#![warn(clippy::large_futures)]
+
 mod draw;
 mod local;
 pub mod upstream;

@@ -103,7 +103,7 @@ pub trait CodeBackend: Send + Sync {
     async fn issue(
         &self,
         context: &CallContext,
-        request: RegistrationRequest,
+        request: Box<RegistrationRequest>,
         keep: Option<&dyn Keep>,
     ) -> Result<Issuance>;
 

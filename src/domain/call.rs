@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use tokio::time::{Instant, error::Elapsed, sleep_until, timeout_at};
+use tokio::time::{Instant, Timeout, sleep_until, timeout_at};
 
 use super::address::Address;
 
@@ -64,12 +64,9 @@ impl Deadline {
         sleep_until(self.0).await;
     }
 
-    /// What `work` comes to in time.
-    ///
-    /// # Errors
-    /// Where the deadline comes first.
-    pub(crate) async fn limit<F: Future>(self, work: F) -> Result<F::Output, Elapsed> {
-        timeout_at(self.0, work).await
+    /// What `work` comes to in time, or that the deadline came first.
+    pub(crate) fn limit<F: Future>(self, work: F) -> Timeout<F> {
+        timeout_at(self.0, work)
     }
 }
 

@@ -3,6 +3,8 @@
 //! A value of one of these types exists only if it is valid: validation happens once, where a value is
 //! made, and reports every violation of a request together.
 
+#![warn(clippy::large_futures)]
+
 pub(crate) mod address;
 pub(crate) mod address_block;
 pub(crate) mod authentication;

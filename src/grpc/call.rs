@@ -1,9 +1,9 @@
 //! What every handler has in common: the caller in, a status out. Deadlines are the face's layer's.
 
-use std::future::Future;
+use std::future::{Future, ready};
 
 use futures_core::stream::BoxStream;
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
@@ -25,19 +25,20 @@ const ANSWERS_HELD: usize = 4;
 /// A stream of answers as tonic takes it.
 pub(super) type AnswerStream<T> = BoxStream<'static, std::result::Result<T, Status>>;
 
-/// Runs a use case that answers once.
-pub(super) async fn unary<T, U, Work>(
+/// Runs a use case that answers once. Of combinators, which unlike an async block move no request and no work into a
+/// second place of theirs.
+pub(super) fn unary<T, U, Work>(
     request: Request<T>,
     work: impl FnOnce(Caller, T) -> Work,
-) -> std::result::Result<Response<U>, Status>
+) -> impl Future<Output = std::result::Result<Response<U>, Status>>
 where
     Work: Future<Output = Result<U>>,
 {
     let outcome = match caller_of(&request) {
-        Ok(caller) => work(caller, request.into_inner()).await,
-        Err(error) => Err(error),
+        Ok(caller) => work(caller, request.into_inner()).left_future(),
+        Err(error) => ready(Err(error)).right_future(),
     };
-    outcome.map(Response::new).map_err(|error| status_of(&error))
+    outcome.map(|outcome| outcome.map(Response::new).map_err(|error| status_of(&error)))
 }
 
 /// Runs a use case that answers with a stream.

@@ -1,5 +1,7 @@
 //! The gRPC face: thin handlers that decode, call a use case and map its answer.
 
+#![warn(clippy::large_futures)]
+
 mod body;
 mod call;
 mod connection;

@@ -13,6 +13,8 @@
 //! | `passthrough` | every other path |
 //! | `failure` | errors in JSON, XML and HTML, and their statuses |
 
+#![warn(clippy::large_futures)]
+
 mod address;
 mod around;
 mod call;

@@ -86,7 +86,7 @@ fn create_request(
     proof: &Proof,
     place: Option<Place>,
     mut violations: Violations,
-) -> Result<RegistrationRequest, Error> {
+) -> Result<Box<RegistrationRequest>, Error> {
     let device_id = device_id(face.device_id, parameters, &mut violations);
     let device_info = device_info(call, parameters, &mut violations);
     let needs_device_info =
@@ -108,7 +108,7 @@ fn create_request(
         return Err(violations.into_error());
     };
     let (device_info, warnings) = device_info.unzip();
-    Ok(RegistrationRequest {
+    Ok(Box::new(RegistrationRequest {
         device_id,
         asks_for_id: parameters.get("deviceId", &mut violations) == Some(DUMMY_DEVICE_ID),
         device_info,
@@ -122,7 +122,7 @@ fn create_request(
         source_application: application(proof).cloned(),
         legacy,
         ..RegistrationRequest::new(place)
-    })
+    }))
 }
 
 fn lookup(

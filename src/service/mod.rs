@@ -1,5 +1,7 @@
 //! The use cases: policy that holds for every backend and every face. One use case a file.
 
+#![warn(clippy::large_futures)]
+
 pub(crate) mod audit;
 pub(crate) mod authentication;
 pub mod backends;

@@ -54,12 +54,12 @@ impl Shared {
         self.replicas.replica()
     }
 
-    fn request(&self, device: u8) -> RegistrationRequest {
-        RegistrationRequest {
+    fn request(&self, device: u8) -> Box<RegistrationRequest> {
+        Box::new(RegistrationRequest {
             device_id: DeviceId::parse("device_id", "the device").ok(),
             device_ip: Some(IpAddr::from([203, 0, 113, device]).into()),
             ..RegistrationRequest::new(self.replicas.place(REQUESTOR))
-        }
+        })
     }
 
     /// The environment has registered and lost its token, and somebody has a lease that cannot be read.

@@ -167,7 +167,7 @@ impl UpstreamDoctor {
     async fn create(&self, api: UpstreamApi, place: Place) -> Vec<Finding> {
         let backend = Arc::clone(self.0.backends().of(api));
         let context = CallContext::default();
-        let issued = match backend.codes().issue(&context, request(place), None).await {
+        let issued = match backend.codes().issue(&context, Box::new(request(place)), None).await {
             Ok(Issuance::Issued(issued)) => issued.registration,
             // Without an answer to keep there is none to find.
             Ok(Issuance::Repeated(_)) => return Vec::new(),

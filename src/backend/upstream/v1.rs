@@ -88,7 +88,7 @@ impl V1Backend {
     async fn create_without_id(
         &self,
         context: &CallContext,
-        mut request: RegistrationRequest,
+        mut request: Box<RegistrationRequest>,
     ) -> Result<Registration> {
         let first = self.create(context, &request, DUMMY_DEVICE_ID).await?;
         request.device_id = Some(DeviceId::assigned(first.id));
@@ -163,7 +163,7 @@ impl CodeBackend for V1Backend {
     async fn issue(
         &self,
         context: &CallContext,
-        mut request: RegistrationRequest,
+        mut request: Box<RegistrationRequest>,
         _: Option<&dyn Keep>,
     ) -> Result<Issuance> {
         let mut warnings: Vec<Warning> = std::mem::take(&mut request.warnings);

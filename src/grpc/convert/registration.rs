@@ -24,7 +24,7 @@ const REDIRECT_URL_MAX: usize = 2_048;
 pub(in crate::grpc) fn create(
     mut message: v1::CreateRegistrationCodeRequest,
     policy: &Policy,
-) -> Result<(RegistrationRequest, Option<Repeat>)> {
+) -> Result<(Box<RegistrationRequest>, Option<Repeat>)> {
     let mut violations = Violations::default();
     let request_id = Some(std::mem::take(&mut message.request_id)).filter(|text| !text.is_empty());
     let request_id = request_id.and_then(|text| violations.take(uuid("request_id", &text)));
@@ -65,7 +65,7 @@ pub(in crate::grpc) fn create(
             // Of the request as it was understood: that "" and the default environment are the same, say.
             let repeat = |request_id| Repeat { request_id, fingerprint: Fingerprint::of(&request) };
             let repeat = request_id.map(repeat);
-            Ok((request, repeat))
+            Ok((Box::new(request), repeat))
         }
         _ => Err(violations.into_error()),
     }

@@ -36,7 +36,7 @@ impl RegistrationService {
     pub async fn create(
         &self,
         caller: &Caller,
-        request: RegistrationRequest,
+        request: Box<RegistrationRequest>,
         repeat: Option<Repeat>,
     ) -> Result<Created> {
         caller.require(Permission::CodesCreate, &request.place.environment, &request.place.requestor)?;
@@ -56,7 +56,7 @@ impl RegistrationService {
     async fn create_once(
         &self,
         caller: &Caller,
-        request: RegistrationRequest,
+        request: Box<RegistrationRequest>,
         repeat: Repeat,
     ) -> Result<Created> {
         let keep = KeepAnswer::new(repeat, caller, &request.place);
@@ -79,7 +79,7 @@ impl RegistrationService {
     async fn create_new(
         &self,
         caller: &Caller,
-        request: RegistrationRequest,
+        request: Box<RegistrationRequest>,
         keep: Option<&KeepAnswer>,
     ) -> Result<Created> {
         let policy = self.parts().policy.load();
@@ -101,7 +101,7 @@ impl RegistrationService {
         let port = keep.map(|keep| keep as &dyn Keep);
         match (backend.codes().issue(&context, request, port).await?, keep) {
             (Issuance::Issued(issued), Some(keep)) if !issued.is_kept => {
-                self.keep(&*backend, &context, *issued, keep).await
+                self.keep(&*backend, &context, issued, keep).await
             }
             (Issuance::Issued(issued), _) => Ok(self.created(*issued)),
             (Issuance::Repeated(entry), Some(keep)) => self.must_answer_again(&entry, keep).await,
@@ -116,12 +116,12 @@ impl RegistrationService {
         &self,
         backend: &dyn Backend,
         context: &CallContext,
-        issued: Issued,
+        issued: Box<Issued>,
         keep: &KeepAnswer,
     ) -> Result<Created> {
         let entry = keep.entry(&issued.registration, &issued.warnings)?;
         let Some(earlier) = self.parts().store.ledger.put_if_absent(keep.key(), entry).await? else {
-            return Ok(self.created(issued));
+            return Ok(self.created(*issued));
         };
         // Another replica was first: its answer stands, and the code made here must not stay behind.
         if let Err(error) = backend.codes().delete(context, &issued.registration).await {

@@ -68,7 +68,7 @@ fn place(service: &RegistrationService, environment: &str) -> Place {
 }
 
 async fn created(service: &RegistrationService, environment: &str) -> Registration {
-    let request = RegistrationRequest::new(place(service, environment));
+    let request = Box::new(RegistrationRequest::new(place(service, environment)));
     service.create(&Caller::anonymous(), request, None).await.expect("creates").view.registration
 }
 
@@ -117,7 +117,7 @@ async fn every_use_case_asks_for_its_permission() {
 async fn a_kept_answer_that_cannot_be_read_counts_as_absent_and_that_is_logged() {
     let Fixture { service, ledger, _folder } = fixture();
     let create = async || {
-        let request = RegistrationRequest::new(place(&service, "default"));
+        let request = Box::new(RegistrationRequest::new(place(&service, "default")));
         let repeat = Repeat { request_id: Uuid::from_u128(7), fingerprint: Fingerprint::of(&request) };
         let created = service.create(&Caller::anonymous(), request, Some(repeat)).await;
         created.map(|created| created.view.registration)

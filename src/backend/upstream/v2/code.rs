@@ -67,7 +67,7 @@ impl V2Codes {
     /// A code that the provider never hears of: with it a device without an id gets one, and comes again.
     async fn answer_with_id(
         &self,
-        request: RegistrationRequest,
+        request: Box<RegistrationRequest>,
         warnings: Vec<Warning>,
         keep: Option<&dyn Keep>,
     ) -> Result<Issuance> {
@@ -80,7 +80,7 @@ impl V2Codes {
             create_time: now,
             expire_time: now + request.ttl.unwrap_or_default().as_duration(),
         };
-        let mut registration = self.registration(request, session, DeviceId::assigned(id), true);
+        let mut registration = self.registration(*request, session, DeviceId::assigned(id), true);
         if let Some(shadow) = &mut registration.shadow {
             shadow.unissued = true;
         }
@@ -126,7 +126,7 @@ impl CodeBackend for V2Codes {
     async fn issue(
         &self,
         context: &CallContext,
-        mut request: RegistrationRequest,
+        mut request: Box<RegistrationRequest>,
         keep: Option<&dyn Keep>,
     ) -> Result<Issuance> {
         let mut warnings = std::mem::take(&mut request.warnings);
@@ -149,7 +149,7 @@ impl CodeBackend for V2Codes {
         {
             warnings.push(Warning::ttl_not_honoured(wished, given));
         }
-        let registration = self.registration(request, session, device_id, is_assigned);
+        let registration = self.registration(*request, session, device_id, is_assigned);
         parts.codes.keep(&registration).await?;
         Ok(Issuance::Issued(Box::new(Issued { registration, warnings, is_kept: false })))
     }
