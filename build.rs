@@ -1,20 +1,24 @@
 //! Turns the contract under `proto/` into what the crate is compiled from: the Rust stubs, and the descriptor
-//! set that reflection serves.
+//! set that reflection serves. Where it is asked, it also keeps the bindings of other languages.
 //!
-//! One more `.proto` file needs no change here: the folder is walked. One more output, such as the bindings
-//! of another language, is one more function that `main` hands the [`Contract`] to.
+//! One more `.proto` file needs no change here: the folder is walked. One more output is one more function that
+//! `main` hands the [`Contract`] to.
 
 #![forbid(unsafe_code)]
+
+#[path = "build/bindings.rs"]
+mod bindings;
 
 use std::{
     env,
     error::Error,
     fs, io,
     path::{Path, PathBuf},
+    process,
 };
 
 use prost::Message as _;
-use prost_types::DescriptorProto;
+use prost_types::{DescriptorProto, FileDescriptorProto};
 use protox::Compiler;
 use tonic_prost_build::FileDescriptorSet;
 
@@ -24,7 +28,7 @@ const OWN: &str = "proto";
 /// What they import, and what only reflection needs, from others.
 const VENDORED: &str = "third_party/proto";
 
-/// The package whose messages may hold what must not reach a log.
+/// The package of our own protos.
 const PACKAGE: &str = "passbridge.v1";
 
 /// Words in the names of fields whose content must not reach a log: secrets, and what tells a person.
@@ -45,6 +49,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let withheld = withheld(&contract);
     fs::write(out.join("withheld.rs"), withholding(&withheld))?;
     generate_rust(&contract, &withheld)?;
+    keep_bindings(&contract);
     Ok(())
 }
 
@@ -75,6 +80,11 @@ impl Contract {
             .open_files(files)?;
         Ok(Self { descriptors: compiler.file_descriptor_set() })
     }
+
+    /// Our own files.
+    fn own(&self) -> impl Iterator<Item = &FileDescriptorProto> {
+        self.descriptors.file.iter().filter(|file| file.package() == PACKAGE)
+    }
 }
 
 /// Adds the protos in `folder` and below.
@@ -102,7 +112,6 @@ fn write_descriptor_set(contract: &Contract, path: &Path) -> io::Result<()> {
 
 /// The messages that hold what must not reach a log.
 fn withheld(contract: &Contract) -> Vec<&DescriptorProto> {
-    let own = contract.descriptors.file.iter().filter(|file| file.package() == PACKAGE);
     let is_withheld = |message: &&DescriptorProto| {
         message.field.iter().any(|field| {
             let is_text = field.r#type.is_some_and(|kind| TEXT_TYPES.contains(&kind));
@@ -110,7 +119,7 @@ fn withheld(contract: &Contract) -> Vec<&DescriptorProto> {
             is_text && (is_named || WITHHELD_TOO.contains(&(message.name(), field.name())))
         })
     };
-    own.flat_map(|file| &file.message_type).filter(is_withheld).collect()
+    contract.own().flat_map(|file| &file.message_type).filter(is_withheld).collect()
 }
 
 /// Gives these messages and their oneofs a `Debug` that shows their names alone.
@@ -157,4 +166,18 @@ fn generate_rust(contract: &Contract, withheld: &[&DescriptorProto]) -> io::Resu
         .skip_debug(withheld.iter().map(|message| format!(".{PACKAGE}.{}", message.name())))
         .codec_path("crate::proto::Codec")
         .compile_fds(contract.descriptors.clone())
+}
+
+/// Writes or checks the bindings of other languages, where the environment asks for it.
+fn keep_bindings(contract: &Contract) {
+    // By which the test of this program finds it.
+    if let Ok(program) = env::current_exe() {
+        println!("cargo:rustc-env=PASSBRIDGE_BUILD_SCRIPT={}", program.display());
+    }
+    let names: Vec<_> = contract.own().map(|file| file.name().to_owned()).collect();
+    if let Err(error) = bindings::keep(&contract.descriptors, &names) {
+        // Not returned to `main`, since an error of it is shown on one line, with its line breaks escaped.
+        eprintln!("{error}");
+        process::exit(1);
+    }
 }

@@ -22,4 +22,3 @@ mod support;
 mod temp_pass;
 mod tls;
 mod trace;
-mod workspace;
