@@ -1,0 +1,69 @@
+//! The guard of released protos: it compares with the image of the last release, which is in the repository.
+
+use crate::tree::{Tree, outcome};
+
+fn tree() -> Tree {
+    Tree::with(&["buf.yaml", "proto", "third_party/proto", "tests/breaking"])
+}
+
+fn breaking(tree: &Tree) -> (bool, String) {
+    outcome(tree.command("tests/breaking"))
+}
+
+#[test]
+fn changes_that_break_clients_of_the_last_release_are_refused_one_by_one() {
+    let tree = tree();
+    let changes = [
+        // A field is removed, another one renumbered, a third one gets another type.
+        ("warning", "  string field = 1;\n", "", "\"field\""),
+        ("warning", "string message = 3;", "string message = 4;", "\"3\" with name \"message\""),
+        ("device_info", "optional string model = 2;", "optional bytes model = 2;", "\"model\""),
+        // Code that was generated from the former ones no longer compiles beside the new one.
+        (
+            "hash_algorithm",
+            "HASH_ALGORITHM_SHA512 = 2;",
+            "HASH_ALGORITHM_SHA_512 = 2;",
+            "HASH_ALGORITHM_SHA512",
+        ),
+        ("probable_causes", ";passbridgev1\"", ";pb\"", "go_package"),
+        ("error_reason", "io.passbridge.v1", "io.passbridge", "java_package"),
+        ("temp_pass_service", "rpc GetTempPass(", "rpc ReadTempPass(", "\"GetTempPass\""),
+    ];
+    for (file, from, to, _) in changes {
+        tree.edit(&format!("proto/passbridge/v1/{file}.proto"), from, to);
+    }
+    let (is_fine, said) = breaking(&tree);
+    assert!(!is_fine, "{said}");
+    for (file, _, to, named) in changes {
+        let is_told = |line: &str| line.contains(&format!("{file}.proto:")) && line.contains(named);
+        assert!(said.lines().any(is_told), "{file}: {to:?} is not told of in:\n{said}");
+    }
+}
+
+#[test]
+fn additions_and_comments_break_nothing() {
+    let tree = tree();
+    let warning = "proto/passbridge/v1/warning.proto";
+    tree.edit(warning, "string message = 3;", "string message = 3;\n\n  // Since when.\n  string since = 4;");
+    tree.edit(warning, "// What was found, for programs.", "// What was found.");
+    tree.edit(
+        "proto/passbridge/v1/hash_algorithm.proto",
+        "HASH_ALGORITHM_SHA512 = 2;",
+        "HASH_ALGORITHM_SHA512 = 2;\n\n  // SHA-384.\n  HASH_ALGORITHM_SHA384 = 3;",
+    );
+    tree.edit(
+        "proto/passbridge/v1/temp_pass_service.proto",
+        "  rpc GetTempPass(",
+        "  rpc LookAtTempPass(GetTempPassRequest) returns (GetTempPassResponse);\n\n  rpc GetTempPass(",
+    );
+    let (is_fine, said) = breaking(&tree);
+    assert!(is_fine, "{said}");
+}
+
+#[test]
+fn a_guard_without_an_image_does_not_pass() {
+    let tree = tree();
+    std::fs::remove_dir_all(tree.path("proto/released")).expect("removes");
+    let (is_fine, said) = breaking(&tree);
+    assert!(!is_fine, "{said}");
+}
