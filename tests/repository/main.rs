@@ -1,7 +1,8 @@
-//! What the repository keeps in step by its own tools: bindings, released protos.
+//! What the repository keeps in step by its own tools: bindings, released protos, the table of the clients.
 
 #![forbid(unsafe_code)]
 
+mod behaviours;
 mod bindings;
 mod released;
 mod tree;

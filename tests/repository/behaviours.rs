@@ -1,0 +1,50 @@
+//! The table of what the clients show, which is made from their tests.
+
+use std::fs;
+
+use crate::tree::{Tree, outcome};
+
+const README: &str = "clients/README.md";
+
+/// The table's check after the clients' tests have shown these ids.
+fn check(tree: &Tree, shown: &[(&str, &str)], arguments: &[&str]) -> (bool, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (language, ids) in shown {
+        fs::write(folder.path().join(format!("{language}.txt")), ids).expect("writes");
+    }
+    let mut command = tree.command("tests/behaviours");
+    command.args(arguments).env("PASSBRIDGE_BEHAVIOURS", folder.path());
+    outcome(command)
+}
+
+fn tree() -> Tree {
+    Tree::with(&[README, "clients/behaviours.txt", "tests/behaviours"])
+}
+
+#[test]
+fn the_table_of_the_clients_holds_what_their_tests_have_shown_and_nothing_else() {
+    let tree = tree();
+    let shown = [("go", "read\ncreate\nread\n"), ("java", "create\n")];
+    let (is_fine, said) = check(&tree, &shown, &["--write"]);
+    assert!(is_fine, "{said}");
+    let table = tree.read(README);
+    for row in [
+        "| behaviour | Go | Kotlin | Java |",
+        "| A code is made with device information, which comes back normalized. | ✓ |   | ✓ |",
+        "| A code is read; one that nobody has made is told to be not found. | ✓ |   |   |",
+        "| A client is known by its token. |   |   |   |",
+    ] {
+        assert!(table.lines().any(|line| line == row), "{row} is not in:\n{table}");
+    }
+    let (is_fine, said) = check(&tree, &shown, &[]);
+    assert!(is_fine, "{said}");
+    let (is_fine, said) = check(&tree, &[("go", "create\n"), ("java", "create\n")], &[]);
+    assert!(!is_fine && said.contains("-| A code is read;"), "{said}");
+}
+
+#[test]
+fn a_behaviour_that_is_not_in_the_list_is_refused_by_its_id() {
+    let tree = tree();
+    let (is_fine, said) = check(&tree, &[("kotlin", "create\nfly\n")], &["--write"]);
+    assert!(!is_fine && said.contains("kotlin.txt: fly is not in clients/behaviours.txt"), "{said}");
+}
