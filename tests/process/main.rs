@@ -3,13 +3,16 @@
 #![forbid(unsafe_code)]
 
 mod audit;
+mod bindings;
 mod bridge;
 mod callers;
 mod client;
 mod collector;
 mod command_line;
+mod cookbook;
 mod crash;
 mod disk;
+mod document;
 mod grpcurl;
 mod keys;
 mod life;

@@ -2,32 +2,37 @@
 
 use std::{fs, path::Path, process::Command};
 
-use crate::support::{
-    provider::Provider,
-    server_process::{Program, ServerProcess},
+use crate::{
+    document::{self, run},
+    support::{
+        provider::Provider,
+        server_process::{Program, ServerProcess},
+    },
 };
 
 /// Where the README has the provider's stand-in.
 const PROVIDER: &str = "127.0.0.1:9400";
 
 /// Where the README has a server for others than this machine.
-const PRODUCTION: &str = "127.0.0.2:50051";
-
-const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+pub const PRODUCTION: &str = "127.0.0.2:50051";
 
 /// The fenced blocks of shell that hold this call.
 fn blocks(call: &str) -> Vec<String> {
-    let text = fs::read_to_string(README).expect("readable");
-    let blocks = text.split("```sh\n").skip(1).filter_map(|rest| rest.split_once("```"));
-    blocks.map(|(block, _)| block.to_owned()).filter(|block| block.contains(call)).collect()
+    fenced("sh", call)
+}
+
+/// The fenced blocks in this language that hold this text.
+fn fenced(language: &str, text: &str) -> Vec<String> {
+    let mut blocks = document::blocks("README.md");
+    blocks.retain(|block| block.language == language && block.text.contains(text));
+    blocks.into_iter().map(|block| block.text).collect()
 }
 
 /// What a block prints when it is pasted, with the addresses of this server in it.
 fn paste(block: &str, server: &ServerProcess, data: &Path) -> String {
-    let script = block
+    let script = program(block)
         .replace("127.0.0.1:50051", &server.grpc.to_string())
-        .replace("127.0.0.1:8080", &server.rest.to_string())
-        .replace("./target/release/passbridge", env!("CARGO_BIN_EXE_passbridge"));
+        .replace("127.0.0.1:8080", &server.rest.to_string());
     let output = Command::new("bash")
         .args(["-euo", "pipefail", "-c", &script])
         .env("PASSBRIDGE_STORE__PATH", data)
@@ -72,9 +77,7 @@ fn the_rest_calls_of_the_readme_work_as_pasted() {
 #[tokio::test]
 async fn the_upstream_section_of_the_readme_works_as_pasted() {
     let (provider, folder) = (Provider::start(), tempfile::tempdir().expect("a folder"));
-    let text = fs::read_to_string(README).expect("readable");
-    let tables = text.split("```toml\n").skip(1).filter_map(|rest| rest.split_once("```"));
-    let table = tables.map(|(table, _)| table).find(|table| table.contains(PROVIDER)).expect("is there");
+    let [table] = &fenced("toml", PROVIDER)[..] else { panic!("the README has one such table") };
     let file = folder.path().join("upstream.toml");
     fs::write(&file, table.replace(PROVIDER, &provider.address().to_string())).expect("writes");
     let [start, calls] = &blocks("upstream.toml")[..] else {
@@ -91,10 +94,9 @@ async fn the_upstream_section_of_the_readme_works_as_pasted() {
         .env("PASSBRIDGE_STORE__FREE_SPACE_RESERVE", "0")
         .env("PASSBRIDGE_LOG__FORMAT", "json")
         .start();
-    let calls = calls
+    let calls = program(calls)
         .replace(PROVIDER, &provider.address().to_string())
-        .replace("127.0.0.1:50051", &server.grpc.to_string())
-        .replace("./target/release/passbridge", env!("CARGO_BIN_EXE_passbridge"));
+        .replace("127.0.0.1:50051", &server.grpc.to_string());
     let said = run(folder.path(), &calls);
     for part in
         ["a code of 7 characters was made", "it was forgotten here", "STATE_PENDING", "STATE_RELEASED"]
@@ -102,28 +104,35 @@ async fn the_upstream_section_of_the_readme_works_as_pasted() {
         assert!(said.contains(part), "{part}: {said}");
     }
     let [explain] = &blocks("passbridge explain")[..] else { panic!("the README explains one symptom") };
-    let said =
-        run(folder.path(), &explain.replace("./target/release/passbridge", env!("CARGO_BIN_EXE_passbridge")));
+    let said = run(folder.path(), &program(explain));
     assert!(said.contains("forbidden (403)"), "{said}");
 }
 
-#[test]
-fn the_production_section_of_the_readme_works_as_pasted() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let program =
-        |block: &str| block.replace("./target/release/passbridge", env!("CARGO_BIN_EXE_passbridge"));
+/// The server of the section about production, with all that its preparation leaves in the folder.
+pub fn production_server(folder: &Path) -> ServerProcess {
     let [preparation] = &blocks("> production.toml")[..] else { panic!("the README has one such block") };
     let (preparation, serve) = preparation.trim_end().rsplit_once('\n').expect("several lines");
     assert_eq!(serve, "./target/release/passbridge serve --config production.toml");
-    run(folder.path(), &program(preparation));
-    let server = Program::new(&["serve", "--config", "production.toml"])
-        .in_folder(folder.path())
+    run(folder, &program(preparation));
+    Program::new(&["serve", "--config", "production.toml"])
+        .in_folder(folder)
         .env("PASSBRIDGE_GRPC__LISTEN", "127.0.0.2:0")
         .env("PASSBRIDGE_REST__LISTEN", "127.0.0.2:0")
         .env("PASSBRIDGE_OPERATIONS__LISTEN", "127.0.0.1:0")
         .env("PASSBRIDGE_STORE__FREE_SPACE_RESERVE", "0")
         .env("PASSBRIDGE_LOG__FORMAT", "json")
-        .start();
+        .start()
+}
+
+/// A block with the program of these tests in the place of a release.
+fn program(block: &str) -> String {
+    block.replace("./target/release/passbridge", env!("CARGO_BIN_EXE_passbridge"))
+}
+
+#[test]
+fn the_production_section_of_the_readme_works_as_pasted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = production_server(folder.path());
     let [calls] = &blocks(&format!("{PRODUCTION} "))[..] else { panic!("the README has one block of calls") };
     let said = run(folder.path(), &calls.replace(PRODUCTION, &server.grpc.to_string()));
     assert!(said.contains("\"state\": \"STATE_PENDING\""), "{said}");
@@ -133,15 +142,4 @@ fn the_production_section_of_the_readme_works_as_pasted() {
     {
         assert!(said.contains(part), "{part}: {said}");
     }
-}
-
-fn run(folder: &Path, script: &str) -> String {
-    let output = Command::new("bash")
-        .args(["-euo", "pipefail", "-c", script])
-        .current_dir(folder)
-        .output()
-        .expect("runs");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}\nin\n{script}");
-    String::from_utf8(output.stdout).expect("UTF-8")
 }

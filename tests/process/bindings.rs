@@ -1,0 +1,41 @@
+//! The document about bindings in other languages: its commands are run, its entry is the one of the build.
+
+use std::{fs, path::Path};
+
+use crate::{
+    document::{blocks, run},
+    support::server_process::Program,
+};
+
+const DOCUMENT: &str = "docs/bindings.md";
+
+/// The blocks in this language.
+fn fenced(language: &str) -> Vec<String> {
+    blocks(DOCUMENT).into_iter().filter(|block| block.language == language).map(|block| block.text).collect()
+}
+
+#[test]
+fn a_team_generates_its_own_bindings_from_the_image_of_a_release_or_from_a_server_and_calls_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Program::server(&folder.path().join("data")).start();
+    std::os::unix::fs::symlink(concat!(env!("CARGO_MANIFEST_DIR"), "/proto"), folder.path().join("proto"))
+        .expect("links");
+    let [image, reflection] = &fenced("sh")[..] else { panic!("{DOCUMENT} has two blocks of commands") };
+    for (block, what) in [(image, "the image"), (reflection, "reflection")] {
+        let _ = fs::remove_dir_all(folder.path().join("generated"));
+        // What was downloaded once is not asked for again.
+        let script = format!("export npm_config_prefer_offline=true\n{block}")
+            .replace("127.0.0.1:50051", &server.grpc.to_string());
+        let said = run(folder.path(), &script);
+        let code = said.trim_end().rsplit_once("made ").map_or("", |(_, code)| code);
+        assert_eq!(code.len(), 7, "{what}: {said}");
+    }
+}
+
+#[test]
+fn the_entry_of_a_language_is_the_one_that_the_build_has() {
+    let build = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("build/bindings.rs"));
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let [entry] = &fenced("rust")[..] else { panic!("{DOCUMENT} has one entry") };
+    assert!(words(&build.expect("readable")).contains(&words(entry)), "{entry} is not in build/bindings.rs");
+}
