@@ -206,6 +206,9 @@ pub enum Error {
         /// What it would have needed.
         permission: Permission,
     },
+    /// The method came after this version of the server, or is another server's.
+    #[error("this server has no such method; reflection lists those that it has")]
+    MethodUnknown,
     /// This server, or the backend behind it, cannot do what was asked.
     #[error("{0}")]
     Unsupported(String),

@@ -241,6 +241,7 @@ pub(crate) fn probable_causes(error: &Error) -> Vec<ProbableCause> {
         | Error::ServiceUnknown(_)
         | Error::IssuerUnavailable { .. }
         | Error::PermissionMissing { .. }
+        | Error::MethodUnknown
         | Error::Unsupported(_)
         | Error::ShuttingDown
         | Error::DeadlineExceeded

@@ -47,7 +47,9 @@ pub(crate) fn classify(error: &Error) -> (ErrorReason, Code) {
         Error::NotAuthenticated(_) => (ErrorReason::CallerNotAuthenticated, Code::Unauthenticated),
         Error::IssuerUnavailable { .. } => (ErrorReason::IssuerUnavailable, Code::Unavailable),
         Error::PermissionMissing { .. } => (ErrorReason::PermissionMissing, Code::PermissionDenied),
-        Error::Unsupported(_) => (ErrorReason::UnsupportedOperation, Code::Unimplemented),
+        Error::MethodUnknown | Error::Unsupported(_) => {
+            (ErrorReason::UnsupportedOperation, Code::Unimplemented)
+        }
         Error::StoreUnavailable(_) => (ErrorReason::StoreUnavailable, Code::Unavailable),
         Error::UpstreamUnavailable { .. } => (ErrorReason::UpstreamUnavailable, Code::Unavailable),
         Error::UpstreamThrottled { .. } => (ErrorReason::UpstreamThrottled, Code::ResourceExhausted),
@@ -114,9 +116,7 @@ fn known_error(status: &Status) -> Option<Error> {
         Code::Internal | Code::InvalidArgument | Code::Unknown => Error::MalformedMessage(message),
         // The health service and reflection, asked for what there is not.
         Code::NotFound => Error::ServiceUnknown(message),
-        Code::Unimplemented if message.is_empty() => Error::Unsupported(
-            "this server has no such method; reflection lists those that it has".to_owned(),
-        ),
+        Code::Unimplemented if message.is_empty() => Error::MethodUnknown,
         Code::Unimplemented => Error::Unsupported(message),
         _ => return None,
     })
@@ -150,6 +150,7 @@ fn error_info(error: &Error, reason: ErrorReason) -> ErrorInfo {
             iter::once((of.key(), limit.to_string())).chain(share).collect()
         }
         Error::Throttled { of, .. } => vec![("limit", of.name().to_owned())],
+        Error::MethodUnknown => vec![("unknown", "method".to_owned())],
         Error::PermissionMissing { permission, .. } => vec![("permission", permission.to_string())],
         Error::AlreadyAuthenticated { mvpd } => vec![("mvpd_id", cut(mvpd))],
         Error::NotATempPass { source_name, .. } => vec![("upstream_source", cut(source_name))],

@@ -254,6 +254,7 @@ fn status_of(error: &Error) -> StatusCode {
         | Error::TempPassNotPromotional
         | Error::UpstreamRejected { .. }
         | Error::NotATempPass { .. }
+        | Error::MethodUnknown
         | Error::Unsupported(_) => StatusCode::BAD_REQUEST,
         Error::MessageTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
         Error::NotAuthenticated(_) => StatusCode::UNAUTHORIZED,

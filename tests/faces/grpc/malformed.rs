@@ -8,6 +8,7 @@ use passbridge::proto::v1::{
 };
 use prost::Message;
 use tonic::{Code, Status, body::Body, client::Grpc, codec::CompressionEncoding};
+use tonic_types::StatusExt;
 use tower::{Service, ServiceExt};
 
 use crate::support::{
@@ -169,7 +170,10 @@ async fn an_unknown_method_or_service_is_unimplemented() {
         "/nothing",
     ] {
         let answer = call(&server, path, create()).await;
-        refused(answer, Code::Unimplemented, "UNSUPPORTED_OPERATION");
+        let status = refused(answer, Code::Unimplemented, "UNSUPPORTED_OPERATION");
+        let info = status.get_details_error_info().expect("carries ErrorInfo");
+        let unknown = info.metadata.get("unknown").map(String::as_str);
+        assert_eq!(unknown, Some("method"), "a client tells an older server from what a backend cannot do");
     }
 }
 

@@ -152,10 +152,10 @@ const (
 	// what was asked; the message says which.
 	//
 	// ```json
-	// { "reason": "UNSUPPORTED_OPERATION", "domain": "passbridge" }
+	// { "reason": "UNSUPPORTED_OPERATION", "domain": "passbridge", "metadata": { "unknown": "method" } }
 	// ```
 	//
-	// Update the server where the method is newer than it; otherwise ask only for what the backend can do.
+	// The metadata is there where the server has no such method. Update the server where the method is newer than it; otherwise ask only for what the backend can do.
 	ErrorReason_ERROR_REASON_UNSUPPORTED_OPERATION ErrorReason = 11
 	// UNAVAILABLE. The store doesn't answer, or hasn't confirmed a write in time. A write may have happened all
 	// the same.
