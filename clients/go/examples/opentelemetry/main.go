@@ -1,0 +1,27 @@
+// Command opentelemetry shows where the client takes OpenTelemetry: as the stats handler that all gRPC clients take it by.
+// It is a module of its own, so that who uses the client need not have OpenTelemetry.
+package main
+
+import (
+	"context"
+	"log"
+
+	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
+	"google.golang.org/grpc"
+
+	"github.com/passbridge/passbridge/clients/go/passbridge"
+)
+
+func main() {
+	ctx := context.Background()
+	client, err := passbridge.Dial(ctx, "127.0.0.1:50051", passbridge.WithPlaintext(),
+		passbridge.WithDialOptions(grpc.WithStatsHandler(otelgrpc.NewClientHandler())),
+	)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = client.Close() }()
+	if err := client.Ready(ctx); err != nil {
+		log.Print(err)
+	}
+}
