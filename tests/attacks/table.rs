@@ -48,7 +48,9 @@ const ATTACKS: [(&str, Attack); 27] = [
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "prints figures"]
 async fn the_table() {
-    println!("| attack | got | server's memory before, most, after | others' p99 |\n|---|---|---|---|");
+    println!(
+        "| attack | what it got | server's memory before, at most, after | others' p99 (without the attack) |\n|---|---|---|---|"
+    );
     for (name, attack) in ATTACKS {
         let target = Target::start();
         let calm = p99(&target, || std::thread::sleep(Duration::from_millis(1))).await.0;
@@ -58,9 +60,7 @@ async fn the_table() {
         let (under_attack, got) = p99(&target, move || attack(faces)).await;
         target.wait_for_connections(2).await;
         let (most, after) = (watch.most(), memory(&target));
-        println!(
-            "| {name} | {got} | {before}, {most}, {after} MB | {under_attack:.1?} ({calm:.1?} before) |"
-        );
+        println!("| {name} | {got} | {before}, {most}, {after} MB | {under_attack:.1?} ({calm:.1?}) |");
     }
 }
 
