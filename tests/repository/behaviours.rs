@@ -48,3 +48,13 @@ fn a_behaviour_that_is_not_in_the_list_is_refused_by_its_id() {
     let (is_fine, said) = check(&tree, &[("kotlin", "create\nfly\n")], &["--write"]);
     assert!(!is_fine && said.contains("kotlin.txt: fly is not in clients/behaviours.txt"), "{said}");
 }
+
+#[test]
+fn a_table_without_an_end_is_not_written() {
+    let tree = tree();
+    tree.edit(README, "<!-- end of behaviours -->\n", "");
+    let before = tree.read(README);
+    let (is_fine, said) = check(&tree, &[("go", "create\n")], &["--write"]);
+    assert!(!is_fine && said.contains("clients/README.md has no line <!-- end of behaviours -->"), "{said}");
+    assert_eq!(tree.read(README), before);
+}
