@@ -1,6 +1,6 @@
 //! Errors on the wire: the gRPC code, `google.rpc.ErrorInfo`, and whatever else helps the caller.
 
-use std::iter;
+use std::{borrow::Cow, iter};
 
 use http::HeaderMap;
 use prost::Message;
@@ -87,7 +87,12 @@ pub(crate) fn status_of(error: &Error) -> Status {
 pub(crate) fn rpc_status(error: &Error) -> RpcStatus {
     telemetry::report_error(error);
     let (reason, code) = classify(error);
-    RpcStatus { code: code.into(), message: cut(&error.to_string()), details: details(error, reason) }
+    let message = error.to_string();
+    RpcStatus {
+        code: code.into(),
+        message: cut(&message).into_owned(),
+        details: details(error, reason, is_long(&message)),
+    }
 }
 
 /// What to say in the place of an error that tonic gave itself, which has no details. `None` where `headers`, or
@@ -122,11 +127,25 @@ fn known_error(status: &Status) -> Option<Error> {
     })
 }
 
-fn details(error: &Error, reason: ErrorReason) -> Vec<Any> {
-    let mut details = vec![any("google.rpc.ErrorInfo", &error_info(error, reason))];
+fn details(error: &Error, reason: ErrorReason, is_message_cut: bool) -> Vec<Any> {
+    let mut info = error_info(error, reason);
+    let mut details = Vec::new();
+    let mut is_cut = is_message_cut || info.metadata.values().any(|text| is_long(text));
     if let Error::InvalidFields(violations) = error {
-        details.push(any("google.rpc.BadRequest", &bad_request(violations)));
+        let shown = bad_request(violations);
+        let omitted = violations.len() - shown.field_violations.len();
+        if omitted > 0 {
+            info.metadata.insert("violations_omitted".to_owned(), omitted.to_string());
+        }
+        let is_any_long = |one: &Violation| is_long(&one.field) || is_long(&one.description);
+        is_cut |= omitted > 0 || violations.iter().any(is_any_long);
+        details.push(any("google.rpc.BadRequest", &shown));
     }
+    if is_cut {
+        info.metadata.insert("details_cut".to_owned(), "true".to_owned());
+        info.metadata.values_mut().for_each(|text| *text = cut(text).into_owned());
+    }
+    details.insert(0, any("google.rpc.ErrorInfo", &info));
     if let Some(delay) = error.retry_after() {
         let delay = prost_types::Duration::try_from(delay).ok();
         details.push(any("google.rpc.RetryInfo", &RetryInfo { retry_delay: delay }));
@@ -152,8 +171,8 @@ fn error_info(error: &Error, reason: ErrorReason) -> ErrorInfo {
         Error::Throttled { of, .. } => vec![("limit", of.name().to_owned())],
         Error::MethodUnknown => vec![("unknown", "method".to_owned())],
         Error::PermissionMissing { permission, .. } => vec![("permission", permission.to_string())],
-        Error::AlreadyAuthenticated { mvpd } => vec![("mvpd_id", cut(mvpd))],
-        Error::NotATempPass { source_name, .. } => vec![("upstream_source", cut(source_name))],
+        Error::AlreadyAuthenticated { mvpd } => vec![("mvpd_id", mvpd.clone())],
+        Error::NotATempPass { source_name, .. } => vec![("upstream_source", source_name.clone())],
         _ => error.upstream_answer().map(upstream_metadata).unwrap_or_default(),
     };
     ErrorInfo {
@@ -167,42 +186,42 @@ fn upstream_metadata(answer: &UpstreamAnswer) -> Vec<(&'static str, String)> {
     let UpstreamAnswer { status, code, trace } = answer;
     let said = [
         ("upstream_status", status.map(|status| status.to_string())),
-        ("upstream_code", code.as_deref().map(cut)),
-        ("upstream_trace", trace.as_deref().map(cut)),
+        ("upstream_code", code.clone()),
+        ("upstream_trace", trace.clone()),
     ];
     said.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
 }
 
+/// As many of them as there is room for.
 fn bad_request(violations: &[Violation]) -> BadRequest {
     let mut rest = VIOLATIONS_MAX;
-    let mut field_violations = Vec::new();
-    for (told, violation) in violations.iter().enumerate() {
-        let one = FieldViolation {
-            field: cut(&violation.field),
-            description: cut(&violation.description),
-            ..FieldViolation::default()
-        };
-        let size = one.encoded_len();
-        if size > rest {
-            let description = format!("{} more violations are not shown", violations.len() - told);
-            field_violations.push(FieldViolation { description, ..FieldViolation::default() });
-            break;
-        }
-        rest -= size;
-        field_violations.push(one);
-    }
-    BadRequest { field_violations }
+    let rendered = violations.iter().map(|violation| FieldViolation {
+        field: cut(&violation.field).into_owned(),
+        description: cut(&violation.description).into_owned(),
+        ..FieldViolation::default()
+    });
+    let fits = |one: &FieldViolation| {
+        let left = rest.checked_sub(one.encoded_len());
+        rest = left.unwrap_or(0);
+        left.is_some()
+    };
+    BadRequest { field_violations: rendered.take_while(fits).collect() }
 }
 
 fn any(name: &str, message: &impl Message) -> Any {
     Any { type_url: format!("type.googleapis.com/{name}"), value: message.encode_to_vec() }
 }
 
-fn cut(text: &str) -> String {
-    if text.len() <= TEXT_MAX {
-        return text.to_owned();
+fn is_long(text: &str) -> bool {
+    text.len() > TEXT_MAX
+}
+
+fn cut(text: &str) -> Cow<'_, str> {
+    if is_long(text) {
+        format!("{}…", &text[..text.floor_char_boundary(TEXT_MAX)]).into()
+    } else {
+        text.into()
     }
-    format!("{}… (cut)", &text[..text.floor_char_boundary(TEXT_MAX)])
 }
 
 #[cfg(test)]
@@ -228,8 +247,30 @@ mod tests {
         let status = status_of(&Error::InvalidFields(violations));
         assert!(status.details().len() < 4_096, "{}", status.details().len());
         let shown = status.get_details_bad_request().expect("carries BadRequest").field_violations;
-        let last = shown.last().expect("not empty");
-        assert!(last.description.contains("not shown"), "{last:?}");
-        assert_eq!(last.description, format!("{} more violations are not shown", 500 - (shown.len() - 1)));
+        let metadata = status.get_details_error_info().expect("carries ErrorInfo").metadata;
+        assert_eq!(metadata["violations_omitted"], (500 - shown.len()).to_string());
+        assert_eq!(metadata["details_cut"], "true");
+    }
+
+    #[test]
+    fn a_text_that_is_cut_is_told_and_one_that_is_whole_is_not() {
+        let told = |text: String| {
+            let status = status_of(&Error::InvalidFields(vec![Violation::new("ttl", text)]));
+            let metadata = status.get_details_error_info().expect("carries ErrorInfo").metadata;
+            metadata.get("details_cut").cloned()
+        };
+        assert_eq!(told("ä".repeat(TEXT_MAX)).as_deref(), Some("true"));
+        assert_eq!(told("must be shorter".to_owned()), None);
+        let source_name = "x".repeat(TEXT_MAX + 1);
+        let details = details(
+            &Error::AlreadyAuthenticated { mvpd: source_name },
+            ErrorReason::AlreadyAuthenticated,
+            false,
+        );
+        let info = ErrorInfo::decode(&*details[0].value).expect("is ErrorInfo");
+        assert_eq!(
+            (info.metadata["details_cut"].as_str(), info.metadata["mvpd_id"].len()),
+            ("true", TEXT_MAX + "…".len())
+        );
     }
 }

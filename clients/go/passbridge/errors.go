@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strconv"
 	"strings"
 	"time"
 
@@ -48,7 +49,7 @@ type Error struct {
 	// Metadata is what else the server says, by the keys that ErrorReason documents; see [Error.Upstream].
 	Metadata map[string]string
 	// DetailsCut is true where the server, or something on the way, has cut what belongs to the error: texts end with
-	// "… (cut)" then, violations are missing, or something couldn't be read.
+	// an ellipsis then, violations are missing, or something couldn't be read.
 	DetailsCut bool
 
 	status *status.Status
@@ -155,8 +156,7 @@ func newError(err error, from origin) *Error {
 	}
 	st := statusOf(err)
 	e := &Error{
-		Code: st.Code(), Message: st.Message(), Target: from.target, Method: from.method, DetailsCut: isCut(st.Message()),
-		status: st,
+		Code: st.Code(), Message: st.Message(), Target: from.target, Method: from.method, status: st,
 	}
 	info := e.readDetails(st)
 	e.Kind = kindOf(st, info, from)
@@ -207,40 +207,18 @@ func (e *Error) readInfo(info *errdetails.ErrorInfo) {
 	e.ReasonText = info.GetReason()
 	e.Reason = passbridgev1.ErrorReason(passbridgev1.ErrorReason_value["ERROR_REASON_"+info.GetReason()])
 	e.Metadata = maps.Clone(info.GetMetadata())
-	for _, value := range e.Metadata {
-		e.DetailsCut = e.DetailsCut || isCut(value)
-	}
+	e.DetailsCut = e.DetailsCut || e.Metadata["details_cut"] == "true"
+	e.MoreViolations, _ = strconv.Atoi(e.Metadata["violations_omitted"])
 }
 
 func (e *Error) readViolations(request *errdetails.BadRequest) {
 	for _, violation := range request.GetFieldViolations() {
-		if more := moreViolations(violation); more > 0 {
-			e.MoreViolations, e.DetailsCut = more, true
-			continue
-		}
-		one := Violation{Field: violation.GetField(), Description: violation.GetDescription()}
-		e.DetailsCut = e.DetailsCut || isCut(one.Field) || isCut(one.Description)
-		e.Violations = append(e.Violations, one)
+		e.Violations = append(e.Violations, Violation{Field: violation.GetField(), Description: violation.GetDescription()})
 	}
 }
 
 func (e *Error) readCauses(causes *passbridgev1.ProbableCauses) {
 	for _, cause := range causes.GetCauses() {
 		e.Causes = append(e.Causes, Cause{Cause: cause.GetCause(), Remedy: cause.GetRemedy()})
-		e.DetailsCut = e.DetailsCut || isCut(cause.GetCause()) || isCut(cause.GetRemedy())
 	}
-}
-
-// isCut says whether the server has left out the end of a text.
-func isCut(text string) bool { return strings.HasSuffix(text, "… (cut)") }
-
-// moreViolations reads how many violations the server has left out; 0 for any other violation. It says so in the place of
-// the last one, which has no field.
-func moreViolations(violation *errdetails.BadRequest_FieldViolation) int {
-	var more int
-	_, err := fmt.Sscanf(violation.GetDescription(), "%d more violations are not shown", &more)
-	if violation.GetField() != "" || err != nil {
-		return 0
-	}
-	return more
 }

@@ -200,6 +200,7 @@ func TestWhatWasCutIsSaid(t *testing.T) {
 		return &errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{one}}
 	}
 	whole := info("INVALID_FIELD", nil)
+	omitted := map[string]string{"details_cut": "true", "violations_omitted": "12"}
 	broken := answered(codes.InvalidArgument, "no", whole, violation("ttl", "no")).Proto()
 	broken.Details[1].Value = broken.Details[1].Value[:3]
 	unknown := answered(codes.InvalidArgument, "no", whole).Proto()
@@ -209,14 +210,11 @@ func TestWhatWasCutIsSaid(t *testing.T) {
 		more   int
 		cut    bool
 	}{
-		"nothing":       {answered(codes.InvalidArgument, "no", whole, violation("ttl", "no")), 0, false},
-		"the message":   {answered(codes.InvalidArgument, "no… (cut)", whole), 0, true},
-		"a field":       {answered(codes.InvalidArgument, "no", whole, violation("ttl… (cut)", "no")), 0, true},
-		"violations":    {answered(codes.InvalidArgument, "no", whole, violation("", "12 more violations are not shown")), 12, true},
-		"words like it": {answered(codes.InvalidArgument, "no", whole, violation("ttl", "12 more violations are not shown")), 0, false},
-		"metadata":      {answered(codes.InvalidArgument, "no", info("X", map[string]string{"a": "b… (cut)"})), 0, true},
-		"the bytes":     {status.FromProto(broken), 0, true},
-		"a newer kind":  {status.FromProto(unknown), 0, false},
+		"nothing":      {answered(codes.InvalidArgument, "no", whole, violation("ttl", "no")), 0, false},
+		"texts":        {answered(codes.InvalidArgument, "no…", info("X", map[string]string{"details_cut": "true"})), 0, true},
+		"violations":   {answered(codes.InvalidArgument, "no", info("X", omitted), violation("ttl", "no")), 12, true},
+		"the bytes":    {status.FromProto(broken), 0, true},
+		"a newer kind": {status.FromProto(unknown), 0, false},
 	} {
 		e := newError(test.status.Err(), origin{})
 		if e.DetailsCut != test.cut || e.MoreViolations != test.more {

@@ -25,9 +25,10 @@ const (
 // text there is the name of the value without its prefix: `INVALID_FIELD` for `ERROR_REASON_INVALID_FIELD`.
 //
 // A status carries exactly one `google.rpc.ErrorInfo`, and where they fit `google.rpc.BadRequest`,
-// `google.rpc.RetryInfo` and `passbridge.v1.ProbableCauses`. All of them together stay under 4 KiB: what had
-// to be cut says so. Later releases add reasons and metadata: act on the gRPC code of a reason that you don't
-// know.
+// `google.rpc.RetryInfo` and `passbridge.v1.ProbableCauses`. All of them together stay under 4 KiB. Where that
+// took more than fits, the metadata has `details_cut`, which is `true`: texts of more than 400 bytes are cut and
+// end with an ellipsis, and of violations that are left out `violations_omitted` has the number. Later releases
+// add reasons and metadata: act on the gRPC code of a reason that you don't know.
 //
 // The examples show `google.rpc.ErrorInfo` as JSON.
 type ErrorReason int32
@@ -155,7 +156,8 @@ const (
 	// { "reason": "UNSUPPORTED_OPERATION", "domain": "passbridge", "metadata": { "unknown": "method" } }
 	// ```
 	//
-	// The metadata is there where the server has no such method. Update the server where the method is newer than it; otherwise ask only for what the backend can do.
+	// The metadata is there where the server has no such method. Update the server where the method is newer than
+	// it; otherwise ask only for what the backend can do.
 	ErrorReason_ERROR_REASON_UNSUPPORTED_OPERATION ErrorReason = 11
 	// UNAVAILABLE. The store doesn't answer, or hasn't confirmed a write in time. A write may have happened all
 	// the same.
