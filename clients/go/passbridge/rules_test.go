@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -54,6 +55,34 @@ func TestEveryPauseIsBetweenHalfAndAllOfATimeThatDoubles(t *testing.T) {
 	}
 	if pauseAfter(1_000_000, 1) != backoffMax {
 		t.Error("a pause overflows")
+	}
+}
+
+func TestAWatchResumesWhereAnotherStreamMayGetFurther(t *testing.T) {
+	delay := &errdetails.RetryInfo{RetryDelay: durationpb.New(time.Second)}
+	for _, test := range []struct {
+		err     error
+		resumes bool
+	}{
+		{io.EOF, true},
+		{status.Error(codes.Unavailable, "the connection is lost"), true},
+		{answered(codes.Unavailable, "", info("SHUTTING_DOWN", nil)).Err(), true},
+		{status.Error(codes.Internal, "stream terminated by RST_STREAM"), true},
+		{answered(codes.Internal, "", info("INTERNAL", nil)).Err(), false},
+		{answered(codes.ResourceExhausted, "", info("WATCHES_EXHAUSTED", nil), delay).Err(), true},
+		{answered(codes.ResourceExhausted, "", info("MESSAGE_TOO_LARGE", nil)).Err(), false},
+		{answered(codes.NotFound, "", info("REGISTRATION_CODE_NOT_FOUND", nil)).Err(), false},
+		{answered(codes.Unauthenticated, "", info("CALLER_NOT_AUTHENTICATED", nil)).Err(), false},
+		{status.Error(codes.Canceled, ""), false},
+		{errors.New("another"), false},
+	} {
+		begun := watch{last: &passbridgev1.RegistrationCode{}}
+		if begun.resumes(test.err) != test.resumes {
+			t.Errorf("%v", test.err)
+		}
+		if (&watch{}).resumes(test.err) {
+			t.Errorf("resumes before it has begun: %v", test.err)
+		}
 	}
 }
 

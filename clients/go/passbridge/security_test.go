@@ -52,6 +52,10 @@ func showsACertificate(t *testing.T) {
 
 	nobody := dialTLS(t, server.Address, passbridge.WithCA(authority.File))
 	isOfKind(t, refusal(t, nobody), passbridge.KindCredentialsMissing, server.Address)
+	demanding := servertest.Start(t, asksWhoCalls+tlsConfig(authority.Server(t))+
+		fmt.Sprintf("client_ca = %q\nclient_certificate = \"required\"\n", callers.File))
+	bare := dialTLS(t, demanding.Address, passbridge.WithCA(authority.File))
+	isOfKind(t, refusal(t, bare), passbridge.KindClientCertificateRefused, demanding.Address)
 	unknown := callers.Client(t, "stranger.example.com")
 	stranger := dialTLS(t, server.Address, passbridge.WithCA(authority.File), passbridge.WithCertificate(unknown.Certificate, unknown.Key))
 	isOfKind(t, refusal(t, stranger), passbridge.KindCredentialsRefused, server.Address)

@@ -82,7 +82,7 @@ func (h handshake) ClientHandshake(ctx context.Context, authority string, raw ne
 	if err != nil {
 		return nil, nil, explainHandshake(err, raw.RemoteAddr())
 	}
-	return conn, info, nil
+	return alertedConn{conn}, info, nil
 }
 
 func (h handshake) Clone() credentials.TransportCredentials {
@@ -113,6 +113,27 @@ func explainHandshake(err error, address net.Addr) error {
 		return err
 	}
 	return fmt.Errorf("%s (%s): %w", what, address, err)
+}
+
+// alertedConn says why the server has closed a connection, where writing only says that it has. In TLS 1.3 a server looks at
+// the client's certificate when the client already sends, and what it says of it is still to be read then.
+type alertedConn struct {
+	net.Conn
+}
+
+// alertPatience is how long to wait for that.
+const alertPatience = time.Second
+
+func (c alertedConn) Write(data []byte) (int, error) {
+	written, err := c.Conn.Write(data)
+	if err == nil || c.SetReadDeadline(time.Now().Add(alertPatience)) != nil {
+		return written, err
+	}
+	var alert *net.OpError
+	if _, said := c.Read(make([]byte, 1)); errors.As(said, &alert) && alert.Op == "remote error" {
+		return written, said
+	}
+	return written, err
 }
 
 // plaintext is no encryption, and with a token no connection to another machine.
