@@ -1,0 +1,68 @@
+package io.passbridge.client
+
+import io.grpc.Status
+import io.passbridge.v1.BatchResetTempPassRequest
+import io.passbridge.v1.BatchResetTempPassResponse
+import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.catch
+import kotlinx.coroutines.flow.emitAll
+import kotlinx.coroutines.flow.flow
+import kotlinx.coroutines.flow.map
+import kotlinx.coroutines.sync.Semaphore
+import java.util.concurrent.ConcurrentSkipListMap
+
+/** How many items the server has in work at a time. */
+private const val IN_WORK = 256
+
+/** Resets [items] over one stream, which [open] opens. */
+internal fun batchReset(
+    items: Flow<BatchResetTempPassRequest>,
+    failures: Failures,
+    open: (Flow<BatchResetTempPassRequest>) -> Flow<BatchResetTempPassResponse>,
+): Flow<BatchAnswer> = flow {
+    val batch = Batch(failures)
+    val answers = flow {
+        emitAll(open(items.map(batch::sent)))
+        if (batch.unanswered.isNotEmpty()) {
+            throw Status.UNAVAILABLE.withDescription("the stream ended before all items were answered").asException()
+        }
+    }
+    emitAll(answers.map(batch::answer).catch { throw batch.interrupted(it) })
+}
+
+private class Batch(private val failures: Failures) {
+    private val room = Semaphore(IN_WORK)
+
+    /** By the number that an item is sent with; the caller's own `item_id` need not be unique. */
+    private val waiting = ConcurrentSkipListMap<Long, BatchResetTempPassRequest>()
+    private var sent = 0L
+    private var answered = 0L
+    private var failed = 0L
+
+    /** In the order in which they were sent. */
+    val unanswered get() = waiting.values.toList()
+
+    /** The item as it is sent, once there is room for it. */
+    suspend fun sent(item: BatchResetTempPassRequest): BatchResetTempPassRequest {
+        room.acquire()
+        val number = sent++
+        waiting[number] = item
+        return item.toBuilder().setItemId(number.toString()).build()
+    }
+
+    fun answer(response: BatchResetTempPassResponse): BatchAnswer {
+        val item = checkNotNull(response.itemId.toLongOrNull()?.let(waiting::remove)) {
+            "the server answered an item ${response.itemId} that it was not asked for"
+        }
+        room.release()
+        val error = response.status.takeIf { it.code != Status.Code.OK.value() }?.let(failures::of)
+        answered++
+        if (error != null) failed++
+        return BatchAnswer(item, error, response.resetCount.takeIf { response.hasResetCount() }, answered, failed)
+    }
+
+    fun interrupted(problem: Throwable): Throwable = when (val why = failures.of(problem)) {
+        null -> problem
+        else -> PassbridgeException.BatchInterrupted(unanswered, why.failure, why)
+    }
+}

@@ -1,0 +1,21 @@
+package io.passbridge.client
+
+import io.passbridge.testing.Behaviour
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Test
+import java.io.File
+
+/** The list that all clients share. */
+class BehaviourListTest {
+    @Test
+    fun `each behaviour of the list has one test`() {
+        val listed = File("../../behaviours.txt").readLines().filter { it.isNotBlank() }.map { it.substringBefore(':') }
+        val classes = File(javaClass.protectionDomain.codeSource.location.toURI()).walk()
+            .filter { it.name.endsWith("Test.class") }
+            .map { Class.forName("io.passbridge.client.${it.nameWithoutExtension}") }
+        val tested = classes.flatMap { it.declaredMethods.asSequence() }
+            .mapNotNull { it.getAnnotation(Behaviour::class.java) }
+            .filter { it.language == "kotlin" }.map { it.id }
+        assertEquals(listed.sorted(), tested.toList().sorted())
+    }
+}

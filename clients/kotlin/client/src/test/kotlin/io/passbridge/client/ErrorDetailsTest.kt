@@ -1,0 +1,59 @@
+package io.passbridge.client
+
+import com.google.protobuf.Any
+import com.google.protobuf.ByteString
+import com.google.rpc.BadRequest
+import com.google.rpc.ErrorInfo
+import io.grpc.Status
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertFalse
+import org.junit.jupiter.api.Assertions.assertNull
+import org.junit.jupiter.api.Assertions.assertTrue
+import org.junit.jupiter.api.Test
+import com.google.rpc.Status as RpcStatus
+
+/** What an error says beside its code. */
+class ErrorDetailsTest {
+    @Test
+    fun `what the provider answered is read from the metadata`() {
+        val info = ErrorInfo.newBuilder().setReason("UPSTREAM_REJECTED")
+            .putMetadata("upstream_status", "400").putMetadata("upstream_code", "invalid_parameter_mvpd")
+        val error = error(Any.pack(info.build()))
+        assertEquals(UpstreamAnswer("400", "invalid_parameter_mvpd", null), error.upstream)
+        assertEquals("INVALID_ARGUMENT (UPSTREAM_REJECTED): no", error.message)
+        assertFalse(error.detailsCut)
+    }
+
+    @Test
+    fun `violations that were left out are counted`() {
+        val request = BadRequest.newBuilder()
+        request.addFieldViolationsBuilder().setField("code").description = "is required"
+        request.addFieldViolationsBuilder().description = "12 more violations are not shown"
+        val error = error(Any.pack(request.build()))
+        assertEquals(listOf(Violation("code", "is required")), error.violations)
+        assertEquals(12, error.violationsLeftOut)
+        assertTrue(error.detailsCut)
+    }
+
+    @Test
+    fun `details that end in the middle are told to be cut, and texts too`() {
+        val whole = Any.pack(ErrorInfo.newBuilder().setReason("INVALID_FIELD").build())
+        val half = whole.toBuilder().setValue(whole.value.substring(0, whole.value.size() - 1)).build()
+        val error = error(half)
+        assertTrue(error.detailsCut)
+        assertNull(error.reason)
+        val long = ErrorInfo.newBuilder().setReason("ALREADY_AUTHENTICATED").putMetadata("mvpd_id", "Cable… (cut)")
+        assertTrue(error(Any.pack(long.build())).detailsCut)
+        assertFalse(
+            error(
+                whole.toBuilder().setTypeUrl("type.googleapis.com/a.later.Detail").setValue(ByteString.EMPTY).build()
+            ).detailsCut
+        )
+    }
+
+    private fun error(vararg details: Any) = Failures("a target", sendsToken = false).of(
+        RpcStatus.newBuilder()
+            .setCode(Status.Code.INVALID_ARGUMENT.value()).setMessage("no").addAllDetails(details.toList())
+            .build(),
+    )
+}

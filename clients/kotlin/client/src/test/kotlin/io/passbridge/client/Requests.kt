@@ -1,0 +1,85 @@
+package io.passbridge.client
+
+import io.grpc.ManagedChannelBuilder
+import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder
+import io.passbridge.testing.PassbridgeServer
+import io.passbridge.v1.CreateRegistrationCodeRequest
+import io.passbridge.v1.DeleteRegistrationCodeRequest
+import io.passbridge.v1.GetRegistrationCodeRequest
+import io.passbridge.v1.RegistrationCode
+import io.passbridge.v1.ResetTempPassRequest
+import io.passbridge.v1.authorizeTempPassRequest
+import io.passbridge.v1.createRegistrationCodeRequest
+import io.passbridge.v1.deleteRegistrationCodeRequest
+import io.passbridge.v1.deviceInfo
+import io.passbridge.v1.getRegistrationCodeRequest
+import io.passbridge.v1.resetTempPassRequest
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.delay
+import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.withTimeout
+import org.junit.jupiter.api.assertThrows
+import java.time.Duration
+import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.seconds
+
+/** How long to wait for what must come; only a failing test ever waits so long. */
+val PATIENCE = 60.seconds
+
+/** A call may take long on a machine that does much else. */
+fun patient(): PassbridgeOptions = PassbridgeOptions().deadline(Duration.ofSeconds(30))
+
+/** Fails at once, so that a test of the failure does not wait for the repeats. */
+fun impatient(): PassbridgeOptions = patient().retries(attempts = 1)
+
+fun plaintext(target: String): ManagedChannelBuilder<*> = NettyChannelBuilder.forTarget(target).usePlaintext()
+
+fun PassbridgeServer.client(options: PassbridgeOptions = patient()): PassbridgeClient =
+    PassbridgeClient.connect(plaintext(address), options)
+
+fun newCode(requestId: String = ""): CreateRegistrationCodeRequest = createRegistrationCodeRequest {
+    requestorId = "REF"
+    deviceInfo = deviceInfo {
+        model = "AppleTV"
+        osName = "tvOS"
+        osVersion = "17.4.1"
+    }
+    this.requestId = requestId
+}
+
+fun read(code: RegistrationCode): GetRegistrationCodeRequest = getRegistrationCodeRequest {
+    requestorId = code.requestorId
+    this.code = code.code
+}
+
+fun authorization(device: String) = authorizeTempPassRequest {
+    requestorId = "REF"
+    mvpdId = "TempPass"
+    deviceId = device
+    resourceId = "channel-1"
+}
+
+fun reset(device: String): ResetTempPassRequest = resetTempPassRequest {
+    requestorId = "REF"
+    mvpdId = "TempPass"
+    deviceId = device
+}
+
+/** Runs a test on real threads, and ends it where it hangs. */
+fun test(block: suspend CoroutineScope.() -> Unit): Unit =
+    runBlocking(Dispatchers.Default) { withTimeout(PATIENCE * 2, block) }
+
+/** Waits until [condition] holds. */
+suspend fun eventually(what: String, condition: suspend () -> Boolean) = withTimeout(PATIENCE) {
+    while (!runCatching { condition() }.getOrDefault(false)) delay(20.milliseconds)
+}.also { check(what.isNotEmpty()) }
+
+/** What [call] fails with. */
+inline fun <reified E : PassbridgeException> failure(crossinline call: suspend () -> Unit): E =
+    assertThrows<E> { runBlocking { call() } }
+
+fun deletion(code: RegistrationCode): DeleteRegistrationCodeRequest = deleteRegistrationCodeRequest {
+    requestorId = code.requestorId
+    this.code = code.code
+}

@@ -1,0 +1,126 @@
+package io.passbridge.client
+
+import io.grpc.Status
+import io.passbridge.testing.Behaviour
+import io.passbridge.testing.PassbridgeServer
+import io.passbridge.v1.batchResetTempPassRequest
+import io.passbridge.v1.getRegistrationCodeRequest
+import kotlinx.coroutines.async
+import kotlinx.coroutines.flow.collect
+import kotlinx.coroutines.flow.flow
+import kotlinx.coroutines.flow.onEach
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertTrue
+import org.junit.jupiter.api.Test
+import java.net.InetAddress
+import java.net.ServerSocket
+import java.time.Duration
+import kotlin.concurrent.thread
+
+/** Servers that are away, or do not answer. */
+class ServerAwayTest {
+    @Test
+    @Behaviour("deadline")
+    fun `a call without a deadline of its own ends at the client's default deadline`() = test {
+        PassbridgeServer().start().use { server ->
+            server.client().use { client ->
+                val code = client.createRegistrationCode(newCode()).registrationCode
+                server.signal("STOP")
+                val error = failure<PassbridgeException.DeadlineExceeded> {
+                    client.withDeadline(Duration.ofMillis(300)).getRegistrationCode(read(code))
+                }
+                server.signal("CONT")
+                assertEquals(Status.Code.DEADLINE_EXCEEDED, error.code)
+                assertEquals(code, client.getRegistrationCode(read(code)).registrationCode)
+            }
+        }
+    }
+
+    @Test
+    @Behaviour("unavailable_then_retry")
+    fun `a create that finds the server away is sent again, and makes one code`() = test {
+        PassbridgeServer().start().use { server ->
+            server.stop()
+            val away = ClosingListener(server.address)
+            val options = patient().retries(20, Duration.ofMillis(100), Duration.ofSeconds(2))
+            server.client(options).use { client ->
+                val created = async { client.createRegistrationCode(newCode()) }
+                away.awaitConnection()
+                away.close()
+                server.start()
+                val code = created.await().registrationCode
+                assertEquals(code, client.getRegistrationCode(read(code)).registrationCode)
+                assertEquals(1, server.metric("passbridge_live_codes"))
+            }
+        }
+    }
+
+    @Test
+    fun `a create whose answer was lost is sent again, and makes one code`() = test {
+        PassbridgeServer().start().use { server ->
+            AnswerLosingProxy(server.address).use { proxy ->
+                PassbridgeClient.connect(plaintext(proxy.address), patient()).use { client ->
+                    val code = client.createRegistrationCode(newCode()).registrationCode
+                    assertEquals(2, proxy.calls.get())
+                    assertEquals(code, client.getRegistrationCode(read(code)).registrationCode)
+                    assertEquals(1, server.metric("passbridge_live_codes"))
+                }
+            }
+        }
+    }
+
+    @Test
+    fun `a batch that breaks off tells which items have no answer`() = test {
+        PassbridgeServer().start().use { server ->
+            server.client(impatient()).use { client ->
+                val items = flow {
+                    emit(
+                        batchResetTempPassRequest {
+                            itemId = "a"
+                            tempPass = reset("a")
+                        }
+                    )
+                    emit(
+                        batchResetTempPassRequest {
+                            itemId = "b"
+                            tempPass = reset("b")
+                        }
+                    )
+                }
+                val error = failure<PassbridgeException.BatchInterrupted> {
+                    client.batchResetTempPass(items.onEach { if (it.itemId == "b") server.signal("KILL") }).collect()
+                }
+                assertTrue(error.unanswered.any { it.itemId == "b" }, error.toString())
+                assertTrue(error.cause is PassbridgeException.Unreachable, error.cause.toString())
+            }
+        }
+    }
+
+    @Test
+    fun `what is wrong in the options is told at once`() {
+        val message = runCatching { PassbridgeOptions().deadline(Duration.ZERO) }.exceptionOrNull()?.message
+        assertEquals("deadline must be more than 0, not PT0S", message)
+        assertEquals("", getRegistrationCodeRequest { }.code)
+    }
+}
+
+/** Takes connections at an address, and closes them: a server that is about to go, or to come. */
+private class ClosingListener(address: String) : AutoCloseable {
+    private val socket = ServerSocket(address.substringAfter(':').toInt(), 0, InetAddress.getLoopbackAddress())
+    private val connected = java.util.concurrent.CountDownLatch(1)
+
+    init {
+        thread(isDaemon = true) {
+            runCatching {
+                while (true) {
+                    socket.accept().close()
+                    connected.countDown()
+                }
+            }
+        }
+    }
+
+    fun awaitConnection() = connected.await()
+
+    override fun close() = socket.close()
+}
