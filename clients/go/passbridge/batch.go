@@ -39,7 +39,8 @@ type BatchResult struct {
 // A BatchError is why a batch broke off. It wraps what ended the stream.
 type BatchError struct {
 	// Unanswered are the items that were taken from the sequence and never answered, in their order: each may have been reset
-	// or not. To reset them again does no harm; items that are still in the sequence have not been sent.
+	// or not. To reset them again does no harm. With those that BatchResult counts as answered they are all that was taken:
+	// the rest of the sequence has not been sent.
 	Unanswered []*passbridgev1.BatchResetTempPassRequest
 	// Err is what ended the stream.
 	Err error

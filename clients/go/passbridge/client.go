@@ -29,7 +29,8 @@ type Client struct {
 // trusts.
 //
 // Dial checks its arguments and reads the files that they name; it doesn't wait for the server, which may start later
-// than its callers. With [WithReady] it does, until ctx ends. After Dial has returned ctx means nothing to the client.
+// than its callers. With [WithReady] it does, as [Client.Ready] says. After Dial has returned ctx means nothing to the
+// client.
 func Dial(ctx context.Context, target string, options ...Option) (*Client, error) {
 	settings := newSettings()
 	for _, option := range options {
