@@ -22,8 +22,8 @@ internal class Retries(
  * The methods that may be sent twice: they change nothing, or a second time changes nothing more. A create is one because
  * [CallDefaults] gives it a `request_id`; a watch is sent again only until its first answer, and then resumed otherwise.
  *
- * A delete is none, since its second answer is NOT_FOUND, nor is a reset, whose second answer counts nothing, nor an
- * authorization, which may start a trial that was reset in between.
+ * A reset is one although its second answer may count nothing. A delete is none, since its second answer is NOT_FOUND, nor
+ * is an authorization, which may start a trial that was reset in between.
  */
 private val REPEATABLE = listOf(
     RegistrationCodeServiceGrpc.getCreateRegistrationCodeMethod(),
@@ -34,6 +34,8 @@ private val REPEATABLE = listOf(
     DeviceInfoServiceGrpc.getDecodeDeviceInfoMethod(),
     DeviceInfoServiceGrpc.getHashIdentifierMethod(),
     TempPassServiceGrpc.getGetTempPassMethod(),
+    TempPassServiceGrpc.getResetTempPassMethod(),
+    TempPassServiceGrpc.getResetFlexibleTempPassMethod(),
 )
 
 private const val PAUSE_GROWTH = 2.0
