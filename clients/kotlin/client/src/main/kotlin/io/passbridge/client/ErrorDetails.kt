@@ -40,34 +40,26 @@ public data class ProbableCause(val cause: String, val remedy: String)
 public data class UpstreamAnswer(val status: String?, val code: String?, val trace: String?)
 
 /** What an error says beside its code and its message. */
-internal class ErrorDetails(message: String, packed: List<Any>) {
+internal class ErrorDetails(packed: List<Any>) {
     private var unreadable = false
     private val info: ErrorInfo? = packed.read(ErrorInfo::class.java)
-    private val shown = packed.read(BadRequest::class.java)?.fieldViolationsList.orEmpty()
 
     val reason: String? = info?.reason
     val metadata: Map<String, String> = info?.metadataMap.orEmpty()
-
-    /** The server ends a list that it had to cut with an entry of no field, which says how many there are more. */
-    private val notice: String? = shown.lastOrNull()?.takeIf { it.field.isEmpty() }?.description
     val violations: List<Violation> =
-        shown.take(shown.size - if (notice == null) 0 else 1).map { Violation(it.field, it.description) }
-    val violationsLeftOut: Int =
-        notice?.let { LEFT_OUT.find(it)?.groupValues?.get(1)?.toIntOrNull() } ?: 0
+        packed.read(BadRequest::class.java)?.fieldViolationsList.orEmpty().map { Violation(it.field, it.description) }
+    val violationsLeftOut: Int = metadata["violations_omitted"]?.toIntOrNull() ?: 0
 
     val retryDelay: Duration? = packed.read(RetryInfo::class.java)?.takeIf { it.hasRetryDelay() }?.retryDelay
         ?.let { Duration.ofSeconds(it.seconds, it.nanos.toLong()) }
     val probableCauses: List<ProbableCause> =
         packed.read(ProbableCauses::class.java)?.causesList.orEmpty().map { ProbableCause(it.cause, it.remedy) }
 
-    val wereCut: Boolean = unreadable || notice != null || texts(message).any { it.endsWith(CUT) }
+    val wereCut: Boolean = unreadable || metadata["details_cut"] == "true"
 
     val upstream: UpstreamAnswer? = listOf("status", "code", "trace").map { metadata["upstream_$it"] }
         .takeIf { answer -> answer.any { it != null } }
         ?.let { (status, code, trace) -> UpstreamAnswer(status, code, trace) }
-
-    private fun texts(message: String) =
-        violations.flatMap { listOf(it.field, it.description) } + metadata.values + message
 
     private fun <T : Message> List<Any>.read(type: Class<T>): T? =
         firstOrNull { it.`is`(type) }?.let {
@@ -80,14 +72,7 @@ internal class ErrorDetails(message: String, packed: List<Any>) {
         }
 
     companion object {
-        /** How the server ends a text that it had to cut. */
-        private const val CUT = "… (cut)"
-        private val LEFT_OUT = Regex("^(\\d+) more ")
-
         fun of(status: Status, trailers: Metadata?): ErrorDetails =
-            ErrorDetails(status.description.orEmpty(), packed(status, trailers))
-
-        private fun packed(status: Status, trailers: Metadata?): List<Any> =
-            StatusProto.fromStatusAndTrailers(status, trailers).detailsList
+            ErrorDetails(StatusProto.fromStatusAndTrailers(status, trailers).detailsList)
     }
 }

@@ -4,6 +4,7 @@ import io.passbridge.v1.DeviceInfoServiceGrpc
 import io.passbridge.v1.RegistrationCodeServiceGrpc
 import io.passbridge.v1.TempPassServiceGrpc
 import java.time.Duration
+import java.util.Locale
 
 /** How often a call is sent at most, and what pauses lie between. */
 internal class Retries(
@@ -66,4 +67,5 @@ private fun repeats(retries: Retries) = mapOf(
     ),
 )
 
-private fun seconds(pause: Duration) = "%d.%09ds".format(pause.seconds, pause.nano)
+// Of any locale but this one the digits may be others.
+private fun seconds(pause: Duration) = "%d.%09ds".format(Locale.ROOT, pause.seconds, pause.nano)

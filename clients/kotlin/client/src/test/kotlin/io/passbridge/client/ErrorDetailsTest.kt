@@ -1,7 +1,6 @@
 package io.passbridge.client
 
 import com.google.protobuf.Any
-import com.google.protobuf.ByteString
 import com.google.rpc.BadRequest
 import com.google.rpc.ErrorInfo
 import io.grpc.Status
@@ -26,29 +25,24 @@ class ErrorDetailsTest {
 
     @Test
     fun `violations that were left out are counted`() {
+        val info = ErrorInfo.newBuilder().setReason("INVALID_FIELD")
+            .putMetadata("details_cut", "true").putMetadata("violations_omitted", "12")
         val request = BadRequest.newBuilder()
         request.addFieldViolationsBuilder().setField("code").description = "is required"
-        request.addFieldViolationsBuilder().description = "12 more violations are not shown"
-        val error = error(Any.pack(request.build()))
+        val error = error(Any.pack(info.build()), Any.pack(request.build()))
         assertEquals(listOf(Violation("code", "is required")), error.violations)
         assertEquals(12, error.violationsLeftOut)
         assertTrue(error.detailsCut)
     }
 
     @Test
-    fun `details that end in the middle are told to be cut, and texts too`() {
+    fun `details that end in the middle are told to be cut, and those of a later server are not`() {
         val whole = Any.pack(ErrorInfo.newBuilder().setReason("INVALID_FIELD").build())
         val half = whole.toBuilder().setValue(whole.value.substring(0, whole.value.size() - 1)).build()
-        val error = error(half)
-        assertTrue(error.detailsCut)
-        assertNull(error.reason)
-        val long = ErrorInfo.newBuilder().setReason("ALREADY_AUTHENTICATED").putMetadata("mvpd_id", "Cable… (cut)")
-        assertTrue(error(Any.pack(long.build())).detailsCut)
-        assertFalse(
-            error(
-                whole.toBuilder().setTypeUrl("type.googleapis.com/a.later.Detail").setValue(ByteString.EMPTY).build()
-            ).detailsCut
-        )
+        assertTrue(error(half).detailsCut)
+        assertNull(error(half).reason)
+        val later = Any.newBuilder().setTypeUrl("type.googleapis.com/a.later.Detail").setValue(half.value).build()
+        assertFalse(error(whole, later).detailsCut)
     }
 
     private fun error(vararg details: Any) = Failures("a target", sendsToken = false).of(

@@ -19,6 +19,7 @@ import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.delay
 import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.withTimeout
+import kotlinx.coroutines.withTimeoutOrNull
 import org.junit.jupiter.api.assertThrows
 import java.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
@@ -70,10 +71,13 @@ fun reset(device: String): ResetTempPassRequest = resetTempPassRequest {
 fun test(block: suspend CoroutineScope.() -> Unit): Unit =
     runBlocking(Dispatchers.Default) { withTimeout(PATIENCE * 2, block) }
 
-/** Waits until [condition] holds. */
-suspend fun eventually(what: String, condition: suspend () -> Boolean) = withTimeout(PATIENCE) {
-    while (!runCatching { condition() }.getOrDefault(false)) delay(20.milliseconds)
-}.also { check(what.isNotEmpty()) }
+/** Waits until [condition] holds, which is that [what]. */
+suspend fun eventually(what: String, condition: suspend () -> Boolean) {
+    val holds = withTimeoutOrNull(PATIENCE) {
+        while (!condition()) delay(20.milliseconds)
+    }
+    checkNotNull(holds) { "it never came to be that $what" }
+}
 
 /** What [call] fails with. */
 inline fun <reified E : PassbridgeException> failure(crossinline call: suspend () -> Unit): E =
