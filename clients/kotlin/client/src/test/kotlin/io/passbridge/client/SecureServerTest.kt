@@ -67,6 +67,7 @@ class SecureServerTest(@TempDir private val folder: Path) {
             val error = failure<PassbridgeException> {
                 connect(transport, server, Tls.of(authority.file)).use { it.createRegistrationCode(newCode()) }
             }
+            // With TLS 1.3 the server's alert, and the end of the connection, come after the handshake: either may be seen first.
             assertTrue(error is PassbridgeException.CertificateRefused || error is PassbridgeException.Unreachable, "$error")
         }
     }
