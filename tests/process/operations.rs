@@ -1,6 +1,6 @@
 //! The operations listener, commands, and what a server leaves on disk.
 
-use std::{fs, net::TcpStream, os::unix::fs::PermissionsExt, path::Path};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use rustix::process::Signal;
 
@@ -110,19 +110,29 @@ fn assert_minted(data: &Path) {
 #[test]
 fn a_command_is_answered_as_soon_as_a_port_accepts() {
     let folder = tempfile::tempdir().expect("a folder");
-    for key in ["GRPC", "REST", "OPERATIONS"] {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-        let address = free.local_addr().expect("an address");
-        drop(free);
-        let variable = format!("PASSBRIDGE_{key}__LISTEN");
-        let program = Program::server(folder.path()).env(&variable, &address.to_string());
-        let starting = std::thread::spawn(|| program.start());
-        while TcpStream::connect(address).is_err() {
-            std::thread::yield_now();
-        }
-        assert_minted(folder.path());
-        starting.join().expect("starts").kill();
+    let mut server = Program::server(folder.path()).begin();
+    while !listens_anywhere(server.id()) {
+        std::thread::yield_now();
     }
+    assert_minted(folder.path());
+    server.wait_until_serving();
+    server.kill();
+}
+
+/// Whether a process accepts connections on any port, as Linux tells it without a connection being made.
+fn listens_anywhere(process: u32) -> bool {
+    const LISTEN: &str = "0A";
+    let folder = Path::new("/proc").join(process.to_string());
+    let sockets = fs::read_to_string(folder.join("net/tcp")).expect("a running process");
+    let listening: Vec<_> = sockets
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>())
+        .filter(|columns| columns.get(3) == Some(&LISTEN))
+        .filter_map(|columns| Some(format!("socket:[{}]", columns.get(9)?)))
+        .collect();
+    let files = fs::read_dir(folder.join("fd")).expect("a running process");
+    let mut targets = files.filter_map(|file| fs::read_link(file.ok()?.path()).ok());
+    targets.any(|target| listening.iter().any(|socket| target == Path::new(socket)))
 }
 
 #[test]

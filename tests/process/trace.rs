@@ -7,7 +7,7 @@ use opentelemetry_proto::tonic::{
     trace::v1::{Span, span::SpanKind},
 };
 use passbridge::proto::v1::CreateRegistrationCodeRequest;
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 use tonic::Request;
 
 use crate::{
@@ -133,9 +133,10 @@ async fn a_call_that_its_caller_did_not_sample_is_not_sent_by_default() {
 #[tokio::test]
 async fn a_collector_that_is_away_holds_up_neither_calls_nor_the_end() {
     let folder = tempfile::tempdir().expect("a folder");
-    let free = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = free.local_addr().expect("an address");
-    drop(free);
+    // Bound, so that nobody else gets the port, and listened to by nobody.
+    let silent = TcpSocket::new_v4().expect("a socket");
+    silent.bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
+    let address = silent.local_addr().expect("an address");
     let server = program(&folder, address).start();
     create_in_trace(&server).await;
     end(server).await;
