@@ -1,4 +1,4 @@
-//! Codes: their records and tombstones.
+//! Codes: their records, and how one was released.
 
 use std::net::IpAddr;
 
@@ -12,24 +12,48 @@ use crate::domain::{
     code::Code,
     error::Violation,
     id::{DeviceId, EnvironmentName, MvpdId, RequestorId},
-    registration::{CodeEntry, LegacyParameters, Registration, Shadow, SourceApplication, UpstreamApi},
+    registration::{LegacyParameters, Registration, Shadow, SourceApplication, UpstreamApi},
 };
 
-/// A record, or the tombstone that it left.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct CodeEntryV1<'a> {
-    #[serde(borrow)]
-    record: RecordV1<'a>,
-    /// In milliseconds since the Unix epoch, as all times here.
-    release_time: Option<u64>,
+/// That a record was released. With it the record is a tombstone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Release {
+    /// The record: another one may have its code by now.
+    pub id: Uuid,
+    /// When.
+    pub time: Timestamp,
 }
 
-impl Format for CodeEntryV1<'_> {
-    const NAME: &'static str = "code";
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct ReleaseV1 {
+    id: [u8; 16],
+    time: u64,
+}
+
+impl Format for ReleaseV1 {
+    const NAME: &'static str = "release";
     const VERSION: u8 = 1;
 }
 
-/// The record behind a code.
+impl Release {
+    /// A release as it is kept.
+    #[must_use]
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        // Nothing in it can fail to be written.
+        encode(&ReleaseV1 { id: self.id.into_bytes(), time: self.time.as_millis() }).unwrap_or_default()
+    }
+
+    /// The release that was kept.
+    ///
+    /// # Errors
+    /// Where the bytes are none.
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
+        let ReleaseV1 { id, time } = decode(bytes)?;
+        Ok(Self { id: Uuid::from_bytes(id), time: Timestamp::from_millis(time) })
+    }
+}
+
+/// The record behind a code. Times are in milliseconds since the Unix epoch, as all times here.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct RecordV1<'a> {
     id: [u8; 16],
@@ -47,6 +71,11 @@ pub(super) struct RecordV1<'a> {
     source_application: Option<SourceApplicationV1<'a>>,
     legacy: LegacyParametersV1<'a>,
     shadow: Option<ShadowV1<'a>>,
+}
+
+impl Format for RecordV1<'_> {
+    const NAME: &'static str = "code";
+    const VERSION: u8 = 1;
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -79,27 +108,21 @@ enum UpstreamApiV1 {
     V2,
 }
 
-/// A record, or the tombstone that it left at `release_time`, as it is kept.
+/// A record as it is kept.
 ///
 /// # Errors
 /// None that a record leads to.
-pub(crate) fn encode_code(
-    registration: &Registration,
-    release_time: Option<Timestamp>,
-) -> Result<Vec<u8>, FormatError> {
-    let release_time = release_time.map(Timestamp::as_millis);
-    encode(&CodeEntryV1 { record: registration.into(), release_time })
+pub(crate) fn encode_code(registration: &Registration) -> Result<Vec<u8>, FormatError> {
+    encode(&RecordV1::from(registration))
 }
 
-/// The record or tombstone that was kept.
+/// The record that was kept.
 ///
 /// # Errors
 /// Where the bytes are none.
-pub(crate) fn decode_code(bytes: &[u8]) -> Result<CodeEntry, FormatError> {
-    let CodeEntryV1 { record, release_time } = decode(bytes)?;
-    let registration = Registration::try_from(record)
-        .map_err(|violation| FormatError::invalid::<CodeEntryV1<'_>>(&violation))?;
-    Ok(CodeEntry { registration, release_time: release_time.map(Timestamp::from_millis) })
+pub(crate) fn decode_code(bytes: &[u8]) -> Result<Registration, FormatError> {
+    let record: RecordV1<'_> = decode(bytes)?;
+    Registration::try_from(record).map_err(|violation| FormatError::invalid::<RecordV1<'_>>(&violation))
 }
 
 impl<'a> From<&'a Registration> for RecordV1<'a> {
@@ -222,14 +245,19 @@ mod tests {
     use super::*;
     use crate::{format::golden, store::conformance::sample};
 
+    const NOW: Timestamp = Timestamp::from_millis(1_763_000_000_123);
+
     #[test]
     fn the_format_of_a_code_is_pinned() {
-        let now = Timestamp::from_millis(1_763_000_000_123);
-        let entry = CodeEntry {
-            registration: sample::shadow(now, "NKGF4M7"),
-            release_time: Some(now + Duration::from_secs(7)),
-        };
-        let encoded = encode_code(&entry.registration, entry.release_time).expect("encodes");
-        golden::check(CodeEntryV1::NAME, CodeEntryV1::VERSION, &encoded, decode_code, &entry);
+        let record = sample::shadow(NOW, "NKGF4M7");
+        let encoded = encode_code(&record).expect("encodes");
+        golden::check(RecordV1::NAME, RecordV1::VERSION, &encoded, decode_code, &record);
+    }
+
+    #[test]
+    fn the_format_of_a_release_is_pinned() {
+        let release = Release { id: Uuid::from_u128(7), time: NOW + Duration::from_secs(7) };
+        let encoded = release.encode();
+        golden::check(ReleaseV1::NAME, ReleaseV1::VERSION, &encoded, Release::decode, &release);
     }
 }

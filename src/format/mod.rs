@@ -17,10 +17,10 @@ mod trial;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use code::{decode_code, encode_code};
+pub(crate) use code::{Release, decode_code, encode_code};
 pub(crate) use kept_answer::KeptAnswer;
 pub(crate) use ledger::LedgerEntryV1;
-pub(crate) use scalar::{AddressV1, IdV1, MarkV1, NumberV1};
+pub(crate) use scalar::{AddressV1, DifferenceV1, IdV1, MarkV1, NumberV1};
 pub(crate) use schedule::ScheduleStateV1;
 pub(crate) use trial::{decode_row, decode_trial, decode_trial_extent, encode_filled_row, encode_trial};
 

@@ -34,6 +34,31 @@ impl NumberV1 {
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DifferenceV1(i64);
+
+impl Format for DifferenceV1 {
+    const NAME: &'static str = "difference";
+    const VERSION: u8 = 1;
+}
+
+impl DifferenceV1 {
+    /// A difference as it is kept.
+    #[must_use]
+    pub(crate) fn encode(difference: i64) -> Vec<u8> {
+        // Nothing in a number can fail to be written.
+        encode(&Self(difference)).unwrap_or_default()
+    }
+
+    /// The difference that was kept.
+    ///
+    /// # Errors
+    /// Where the bytes are none.
+    pub(crate) fn decode(bytes: &[u8]) -> Result<i64, FormatError> {
+        decode(bytes).map(|Self(difference)| difference)
+    }
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct IdV1([u8; 16]);
 
 impl Format for IdV1 {
@@ -116,6 +141,10 @@ mod tests {
             NumberV1::decode,
             &number,
         );
+        for (name, difference) in [("difference_more", 300), ("difference_less", -300)] {
+            let encoded = DifferenceV1::encode(difference);
+            golden::check(name, DifferenceV1::VERSION, &encoded, DifferenceV1::decode, &difference);
+        }
         let id = Uuid::from_u128(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef);
         golden::check(IdV1::NAME, IdV1::VERSION, &IdV1::encode(id), IdV1::decode, &id);
         for (name, text) in [("address_v4", "203.0.113.7"), ("address_v6", "2001:db8::7")] {

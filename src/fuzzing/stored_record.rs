@@ -7,7 +7,7 @@ use crate::{
     auth::KeyRing,
     domain::temp_pass::ResourceId,
     format::{
-        AddressV1, FormatError, IdV1, KeptAnswer, LedgerEntryV1, NumberV1, ScheduleStateV1, decode_code,
+        AddressV1, DifferenceV1, FormatError, IdV1, KeptAnswer, LedgerEntryV1, NumberV1, Release, ScheduleStateV1, decode_code,
         decode_row, decode_trial, decode_trial_extent, encode_code, encode_trial,
     },
 };
@@ -19,13 +19,15 @@ static RING: LazyLock<KeyRing> =
 
 /// The same bytes as each kind of record.
 fn stored_record(input: &[u8]) {
-    same(input, decode_code, |entry| encode_code(&entry.registration, entry.release_time));
+    same(input, decode_code, encode_code);
+    same(input, Release::decode, |release| Ok(release.encode()));
     same(input, KeptAnswer::decode, KeptAnswer::encode);
     same(input, LedgerEntryV1::decode, LedgerEntryV1::encode);
     same(input, ScheduleStateV1::decode, ScheduleStateV1::encode);
     same(input, AddressV1::decode, |address| Ok(AddressV1::encode(*address)));
     same(input, IdV1::decode, |id| Ok(IdV1::encode(*id)));
     same(input, NumberV1::decode, |number| Ok(NumberV1::encode(*number)));
+    same(input, DifferenceV1::decode, |difference| Ok(DifferenceV1::encode(*difference)));
     let no_row = |_| -> Result<Vec<ResourceId>, FormatError> { Err(FormatError::new("row", "is not there")) };
     if let Ok(trial) = decode_trial(input, no_row)
         && trial.used_resources.len() <= 16

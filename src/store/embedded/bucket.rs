@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use fjall::Keyspace;
 
+use super::index::BucketId;
 use crate::domain::clock::Timestamp;
 
 /// Records that are to be forgotten within this time go to narrow buckets. It holds the default TTL and its
@@ -33,6 +34,13 @@ pub(super) struct Bucket {
     pub generation: u32,
     /// Where its records are.
     pub keyspace: Keyspace,
+}
+
+impl Bucket {
+    /// What the index knows it by.
+    pub(super) fn id(&self) -> BucketId {
+        BucketId::of(&self.keyspace)
+    }
 }
 
 /// The end of the bucket for a record that may be forgotten at `forget_time`.

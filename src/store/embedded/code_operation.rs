@@ -29,7 +29,7 @@ impl NewRecord {
             expire_time: registration.expire_time,
             forget_time: registration.forget_time(),
             key: record::code_key(&registration.key()),
-            value: record::encode_code(registration, None)?,
+            value: record::encode_code(registration)?,
         })
     }
 
@@ -72,17 +72,15 @@ impl Command for InsertCode {
                 Err(present) => return Ok(Insertion::Repeated(present)),
             },
         };
-        let before = transaction.find_code(&record.key)?;
-        if let Some(before) = &before
-            && record::decode_code(&before.value)?.holds_code(transaction.now)
-        {
+        let before = transaction.find_entry(&record.key)?;
+        if before.as_ref().is_some_and(|(_, entry)| entry.holds_code(transaction.now)) {
             return Ok(Insertion::Taken);
         }
         if transaction.live_codes(&record.environment) >= *max_live {
             return Ok(Insertion::Full { next_expiry: transaction.next_expiry(&record.environment) });
         }
         let place = transaction.place_until(record.forget_time)?;
-        record.put(transaction, &place, before.as_ref());
+        record.put(transaction, &place, before.as_ref().map(|(found, _)| found));
         if let Some((entry, place)) = entry {
             entry.put(transaction, &place);
         }
@@ -108,8 +106,7 @@ impl Command for AdoptCode {
 
     fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<()> {
         let record = &self.record;
-        let before = transaction.find_code(&record.key)?;
-        let entry = before.as_ref().map(|found| record::decode_code(&found.value)).transpose()?;
+        let (before, entry) = transaction.find_entry(&record.key)?.unzip();
         let Ok(live) = entry.map_or(Ok(None), |entry| entry.life(transaction.now).give_way(self.id)) else {
             return Ok(());
         };
@@ -139,15 +136,18 @@ impl Command for ReleaseCode {
     type Outcome = bool;
 
     fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<bool> {
-        let Some(found) = transaction.find_code(&self.key)? else { return Ok(false) };
-        let entry = record::decode_code(&found.value)?;
+        let Some((_, entry)) = transaction.find_entry(&self.key)? else { return Ok(false) };
         let Ok(tombstone) = entry.life(transaction.now).release(self.id, transaction.now) else {
             return Ok(false);
         };
         let registration = &tombstone.registration;
-        let value = record::encode_code(registration, tombstone.release_time)?;
-        transaction.put(&found.keyspace, &self.key, value, None);
-        transaction.count_out(&found.keyspace, &registration.environment, registration.expire_time);
+        // Beside the record and not over it, which would leave a second copy of it on the disk; and in the bucket that is
+        // written to anyway, since one that is left behind would gain a table by it each time that memory is written out.
+        let place = transaction.place_until(registration.forget_time())?;
+        let key = record::release_key(&self.key);
+        let before = transaction.find_code(&key)?;
+        transaction.put(&place, &key, record::encode_release(self.id, transaction.now), before.as_ref());
+        transaction.count_out(&place, &registration.environment, registration.expire_time);
         transaction.code_changed(&self.key);
         Ok(true)
     }

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{
     code_operation::{AdoptCode, InsertCode, ReleaseCode},
+    engine::Engine,
     handle::{EmbeddedStore, closed},
     record,
     scan::scan,
@@ -36,8 +37,9 @@ impl Codes for EmbeddedStore {
     async fn get(&self, key: &CodeKey) -> StoreResult<Option<CodeEntry>> {
         let engine = self.core.engine()?;
         let engine = engine.as_ref().ok_or_else(closed)?;
-        let Some(found) = engine.find_in_moving_buckets(&record::code_key(key))? else { return Ok(None) };
-        let entry = record::decode_code(&found)?;
+        let key = record::code_key(key);
+        let Some(found) = engine.find_in_moving_buckets(&key)? else { return Ok(None) };
+        let entry = entry(engine, &key, &found)?;
         Ok(Some(entry).filter(|entry| entry.holds_code(self.core.clock.now())))
     }
 
@@ -51,8 +53,8 @@ impl Codes for EmbeddedStore {
     }
 
     fn scan(&self) -> BoxStream<'static, StoreResult<CodeEntry>> {
-        scan(&self.core, vec![record::CODE], |_, value, now| {
-            let entry = record::decode_code(value)?;
+        scan(&self.core, vec![record::CODE], |engine, key, value, now| {
+            let entry = entry(engine, key, value)?;
             Ok(Some(entry).filter(|entry| entry.holds_code(now)))
         })
     }
@@ -62,4 +64,10 @@ impl Codes for EmbeddedStore {
         let mut live = self.core.live.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(live.all(self.core.clock.now()))
     }
+}
+
+/// The record that lies under a code's key, or the tombstone that it is by now.
+fn entry(engine: &Engine, key: &[u8], record: &[u8]) -> StoreResult<CodeEntry> {
+    let release = engine.find_in_moving_buckets(&record::release_key(key))?;
+    record::decode_code(record, release.as_deref())
 }

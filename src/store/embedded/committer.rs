@@ -125,6 +125,9 @@ impl Committer {
         batch
             .commit()
             .map_err(|error| CommitFailure(format!("the storage engine could not write: {error}")))?;
+        for (key, bucket) in &changes.left {
+            self.engine.index.remove(key, *bucket);
+        }
         self.core.statistics.record_commit(operations.len(), start.elapsed());
         self.core.watched_codes.signal(&changes.codes);
         self.core.watched_kinds.signal(&changes.kinds);

@@ -10,7 +10,10 @@ use fjall::{
     config::{PartitioningPolicy, PinningPolicy},
 };
 
-use super::bucket::{self, Bucket};
+use super::{
+    bucket::{self, Bucket},
+    index::{Candidates, Index},
+};
 use crate::domain::{clock::Timestamp, error::StoreError, port::StoreResult};
 
 /// Where records without a near end live.
@@ -51,6 +54,8 @@ pub(super) struct Engine {
     /// Trials, apart from the others, since there may be millions that last for a year.
     pub trials: Keyspace,
     buckets: ArcSwap<Vec<Bucket>>,
+    /// In which of them a record lies.
+    pub index: Index,
     /// Which keys of trials were read by the committer and the housekeeper.
     #[cfg(test)]
     pub trial_reads: std::sync::Mutex<Vec<UserKey>>,
@@ -92,6 +97,7 @@ impl Engine {
             lasting,
             trials,
             buckets: ArcSwap::from_pointee(buckets),
+            index: Index::default(),
             #[cfg(test)]
             trial_reads: std::sync::Mutex::default(),
         })
@@ -141,18 +147,29 @@ impl Engine {
         self.database.snapshot()
     }
 
-    /// Looks for a key in every bucket, for whoever may meet a record that is just moved from one to another. Where nothing
-    /// is found at first, it looks again at all of them as of one moment: only misses pay for that.
+    /// Looks for a key in the buckets, for whoever may meet a record that is just moved from one to another. Where it was to
+    /// be expected somewhere and is not found, all of them are asked as of one moment: next to nobody pays for that.
     pub(super) fn find_in_moving_buckets(&self, key: &[u8]) -> StoreResult<Option<UserValue>> {
-        match self.find_in_buckets(key)? {
+        let candidates = self.index.candidates(key);
+        if candidates.are_none() {
+            return Ok(None);
+        }
+        match self.find_among(&candidates, key)? {
             Some(found) => Ok(Some(found.value)),
             None => self.find_in_buckets_at(&self.snapshot(), key),
         }
     }
 
-    /// Looks for a key in every bucket. Exact for the committer, which alone moves records.
+    /// Looks for a key in the buckets. Exact for the committer, which alone moves records.
     pub(super) fn find_in_buckets(&self, key: &[u8]) -> StoreResult<Option<Found>> {
-        for bucket in self.buckets.load().iter() {
+        self.find_among(&self.index.candidates(key), key)
+    }
+
+    fn find_among(&self, candidates: &Candidates, key: &[u8]) -> StoreResult<Option<Found>> {
+        if candidates.are_none() {
+            return Ok(None);
+        }
+        for bucket in self.buckets.load().iter().filter(|bucket| candidates.include(bucket.id())) {
             if let Some(value) = bucket.keyspace.get(key).map_err(unavailable)? {
                 return Ok(Some(Found { keyspace: bucket.keyspace.clone(), value }));
             }
@@ -177,6 +194,11 @@ impl Engine {
             }
         }
         Ok(None)
+    }
+
+    /// Whether a keyspace is a bucket's.
+    pub(super) fn is_bucket(&self, keyspace: &Keyspace) -> bool {
+        *keyspace != self.lasting && *keyspace != self.trials
     }
 
     /// The keyspace of the bucket that ends at `end`, made if there is none. Called by the committer only.

@@ -17,6 +17,7 @@ use super::{
     engine::Engine,
     free_space::SpaceGuard,
     housekeeper,
+    indexer::Indexer,
     live_count::{BucketCount, LiveCount},
     open::{EmbeddedOptions, OpenError, open_engine},
     operation::{Command, CommitFailure, Pending},
@@ -99,11 +100,23 @@ impl EmbeddedStore {
     /// # Errors
     /// Where the folder is in use, not a folder, not writable, or written by a newer version.
     pub fn open(options: EmbeddedOptions) -> Result<Self, OpenError> {
+        let path = options.path.clone();
+        let (store, indexer) = Self::open_unindexed(options)?;
+        let core = Arc::downgrade(&store.core);
+        match start("store-indexer", move || indexer.run(&core)) {
+            Ok(()) => Ok(store),
+            Err(source) => Err(OpenError::NotWritable { path, source }),
+        }
+    }
+
+    /// Opens the store without its index, and gives who fills that.
+    pub(super) fn open_unindexed(options: EmbeddedOptions) -> Result<(Self, Indexer), OpenError> {
         let engine = Arc::new(open_engine(&options.path)?);
         let (live, counts) = load_counts(&engine).map_err(|error| OpenError::Unreadable {
             path: options.path.clone(),
             reason: error.to_string(),
         })?;
+        let indexer = Indexer::new(&engine);
         let time = TrustedTime::new(options.clock.now(), options.clock.instant());
         let core = Arc::new(Core {
             limits: Arc::new(MemoryLimits::new(&options.clock)),
@@ -127,7 +140,7 @@ impl EmbeddedStore {
             start("store-housekeeper", move || housekeeper::run(&weak_core, &weak_queue, &let_go, time))
                 .and_then(|()| start("store-committer", move || committer.run()));
         match started {
-            Ok(()) => Ok(Self { core, queue }),
+            Ok(()) => Ok((Self { core, queue }, indexer)),
             Err(source) => Err(OpenError::NotWritable { path: options.path, source }),
         }
     }

@@ -56,7 +56,7 @@ pub(super) fn run(
     let mut progress = Progress::default();
     loop {
         match deleted.recv_timeout(INTERVAL) {
-            Ok(buckets) => drop(buckets),
+            Ok(buckets) => forget(core, buckets),
             Err(RecvTimeoutError::Disconnected) => return,
             Err(RecvTimeoutError::Timeout) => {
                 looks += 1;
@@ -64,6 +64,14 @@ pub(super) fn run(
             }
         }
     }
+}
+
+/// Lets go of buckets whose time is over, and of what the index says of them.
+fn forget(core: &Weak<Core>, buckets: Vec<Bucket>) {
+    let Some(engine) = core.upgrade().and_then(|core| core.engine.load_full()) else { return };
+    let ids: Vec<_> = buckets.iter().map(Bucket::id).collect();
+    drop(buckets);
+    engine.index.forget(&ids);
 }
 
 fn look(

@@ -48,7 +48,7 @@ impl Ledger for EmbeddedStore {
     fn scan(&self, kind: &'static str) -> BoxStream<'static, StoreResult<(Vec<u8>, LedgerEntry)>> {
         let prefix = record::ledger_prefix(kind);
         let name_start = prefix.len();
-        scan(&self.core, prefix, move |key, value, now| {
+        scan(&self.core, prefix, move |_, key, value, now| {
             let entry = record::decode_ledger(value)?;
             Ok(lasts(&entry, now).then(|| (key[name_start..].to_vec(), entry)))
         })

@@ -22,11 +22,12 @@ pub(super) struct LiveCount {
 
 #[derive(Debug, Default)]
 struct Environment {
-    live: u64,
+    live: i64,
     /// The last second whose codes are not counted in `live` any more. It goes back with the wall clock.
     passed: u64,
-    /// How many codes expire in each second; also in past ones, until [`LiveCount::forget`].
-    by_second: BTreeMap<u64, u64>,
+    /// How many codes expire in each second; also in past ones, until [`LiveCount::forget`]. Negative only while counters are
+    /// read: that of a code's release may come before the code's own.
+    by_second: BTreeMap<u64, i64>,
 }
 
 impl LiveCount {
@@ -48,16 +49,19 @@ impl LiveCount {
         environments.map(|(name, environment)| (name.clone(), environment.live_at(now))).collect()
     }
 
-    /// Counts `count` codes that expire in `second`.
-    pub(super) fn add(&mut self, environment: &EnvironmentName, second: u64, count: u64) {
+    /// Counts so many codes more, or fewer, that expire in `second`.
+    pub(super) fn add(&mut self, environment: &EnvironmentName, second: u64, difference: i64) {
         if !self.environments.contains_key(environment) {
             self.environments.insert(environment.clone(), Environment::default());
         }
-        if let Some(environment) = self.environments.get_mut(environment) {
-            if second > environment.passed {
-                environment.live += count;
-            }
-            *environment.by_second.entry(second).or_default() += count;
+        let Some(environment) = self.environments.get_mut(environment) else { return };
+        if second > environment.passed {
+            environment.live += difference;
+        }
+        let count = environment.by_second.entry(second).or_default();
+        *count += difference;
+        if *count == 0 {
+            environment.by_second.remove(&second);
         }
     }
 
@@ -69,39 +73,25 @@ impl LiveCount {
             environment.by_second = environment.by_second.split_off(&(environment.passed + 1));
         }
     }
-
-    /// Counts one code less that would have expired in `second`.
-    pub(super) fn remove(&mut self, environment: &EnvironmentName, second: u64) {
-        let Some(environment) = self.environments.get_mut(environment) else { return };
-        if let Some(count) = environment.by_second.get_mut(&second) {
-            *count -= 1;
-            if second > environment.passed {
-                environment.live -= 1;
-            }
-            if *count == 0 {
-                environment.by_second.remove(&second);
-            }
-        }
-    }
 }
 
 impl Environment {
     fn live_at(&mut self, now: Timestamp) -> u64 {
         let passed = now.as_millis() / 1000;
         if passed > self.passed {
-            self.live -= self.by_second.range(self.passed + 1..=passed).map(|(_, count)| count).sum::<u64>();
+            self.live -= self.by_second.range(self.passed + 1..=passed).map(|(_, count)| count).sum::<i64>();
         } else if passed < self.passed {
-            self.live += self.by_second.range(passed + 1..=self.passed).map(|(_, count)| count).sum::<u64>();
+            self.live += self.by_second.range(passed + 1..=self.passed).map(|(_, count)| count).sum::<i64>();
         }
         self.passed = passed;
-        self.live
+        self.live.try_into().unwrap_or_default()
     }
 }
 
 /// The counters of one bucket, as they are on disk.
 #[derive(Debug, Default)]
 pub(super) struct BucketCount {
-    counters: HashMap<EnvironmentName, BTreeMap<u64, u64>>,
+    counters: HashMap<EnvironmentName, BTreeMap<u64, i64>>,
 }
 
 impl BucketCount {
@@ -112,22 +102,20 @@ impl BucketCount {
             let (key, value) = guard.into_inner().map_err(super::engine::unavailable)?;
             let (environment, second) = record::parse_counter_key(&key)?;
             let count = record::decode_counter(&value)?;
-            if count > 0 {
-                live.add(&environment, second, count);
-            }
+            live.add(&environment, second, count);
             loaded.counters.entry(environment).or_default().insert(second, count);
         }
         Ok(loaded)
     }
 
     /// Adds to a counter, and says what it is now.
-    pub(super) fn add(&mut self, environment: &EnvironmentName, second: u64, difference: i64) -> u64 {
+    pub(super) fn add(&mut self, environment: &EnvironmentName, second: u64, difference: i64) -> i64 {
         if !self.counters.contains_key(environment) {
             self.counters.insert(environment.clone(), BTreeMap::new());
         }
         let Some(seconds) = self.counters.get_mut(environment) else { return 0 };
         let count = seconds.entry(second).or_default();
-        *count = count.saturating_add_signed(difference);
+        *count = count.saturating_add(difference);
         *count
     }
 }
@@ -158,7 +146,7 @@ mod tests {
         live.add(&environment(), 10, 2);
         live.add(&environment(), 12, 1);
         assert_eq!(live.live(&environment(), Timestamp::from_millis(3_600_000)), 0);
-        live.remove(&environment(), 10);
+        live.add(&environment(), 10, -1);
         assert_eq!(live.live(&environment(), Timestamp::from_millis(9_999)), 2);
         assert_eq!(live.next_expiry(&environment()), Some(Timestamp::from_millis(10_000)));
         live.forget(Timestamp::from_millis(10_000));
@@ -171,9 +159,9 @@ mod tests {
         live.add(&environment(), 10, 1);
         live.add(&environment(), 20, 1);
         assert_eq!(live.live(&environment(), Timestamp::from_millis(15_000)), 1);
-        live.remove(&environment(), 10);
+        live.add(&environment(), 10, -1);
         assert_eq!(live.live(&environment(), Timestamp::from_millis(15_000)), 1);
-        live.remove(&environment(), 20);
+        live.add(&environment(), 20, -1);
         assert_eq!(live.all(Timestamp::from_millis(15_000)), [(environment(), 0)]);
     }
 }

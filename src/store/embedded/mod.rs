@@ -10,6 +10,7 @@
 //!   of them by one sync and only then answers.
 //! - `engine`: the LSM engine's keyspaces. Records that end live in a `bucket` with others that end at
 //!   about the same time, and go with it, whole.
+//! - `index`: which bucket a record lies in; the `indexer` fills it when the store is opened.
 //! - `live_count`: how many codes live, exactly, without counting them.
 //! - `watch_hub`: who waits for which code.
 //! - `housekeeper`: once a second a look at the free space and at buckets whose time is over; now and then at what
@@ -27,6 +28,8 @@ mod free_space;
 pub(crate) mod fuzzing;
 mod handle;
 mod housekeeper;
+mod index;
+mod indexer;
 mod journal_repair;
 mod ledger;
 mod ledger_operation;

@@ -12,14 +12,16 @@ use crate::{
         port::{LedgerEntry, LedgerKey, StoreResult},
         registration::{CodeEntry, CodeKey, Registration},
     },
-    format::{self, IdV1, LedgerEntryV1, NumberV1},
+    format::{self, DifferenceV1, IdV1, LedgerEntryV1, NumberV1, Release},
 };
 
 /// The kinds of records, each a key's first byte, so that they can share a bucket.
 pub(super) const CODE: u8 = b'c';
+/// That a code's record was released.
+pub(super) const RELEASE: u8 = b'r';
 /// A ledger entry.
 pub(super) const LEDGER: u8 = b'l';
-/// How many codes of an environment expire in a certain second.
+/// How many codes more of an environment, or fewer, expire in a certain second.
 pub(super) const COUNTER: u8 = b'n';
 
 /// `c code 0 environment 0 requestor`. The names hold no zero byte. The code comes first because the engine
@@ -27,6 +29,15 @@ pub(super) const COUNTER: u8 = b'n';
 pub(super) fn code_key(key: &CodeKey) -> UserKey {
     let CodeKey { environment, requestor, code } = key;
     joined(CODE, &[code.as_str().as_bytes(), environment.as_str().as_bytes(), requestor.as_str().as_bytes()])
+}
+
+/// Like the code's key, which it is made of.
+pub(super) fn release_key(code_key: &[u8]) -> UserKey {
+    let mut key = code_key.to_vec();
+    if let Some(kind) = key.first_mut() {
+        *kind = RELEASE;
+    }
+    UserKey::new(&key)
 }
 
 /// `l kind 0 name`. A kind holds no zero byte; a name may.
@@ -66,17 +77,22 @@ pub(super) fn decode_trial_id(value: &[u8]) -> StoreResult<Uuid> {
     Ok(IdV1::decode(value)?)
 }
 
-/// A code's record, or the tombstone that it left at `release_time`, as a value.
-pub(super) fn encode_code(
-    registration: &Registration,
-    release_time: Option<Timestamp>,
-) -> StoreResult<UserValue> {
-    Ok(UserValue::new(&format::encode_code(registration, release_time)?))
+/// A code's record as a value.
+pub(super) fn encode_code(registration: &Registration) -> StoreResult<UserValue> {
+    Ok(UserValue::new(&format::encode_code(registration)?))
 }
 
-/// The record or tombstone that `value` holds.
-pub(super) fn decode_code(value: &[u8]) -> StoreResult<CodeEntry> {
-    Ok(format::decode_code(value)?)
+/// The record that `value` holds, or the tombstone that it is where `release` is its own.
+pub(super) fn decode_code(value: &[u8], release: Option<&[u8]>) -> StoreResult<CodeEntry> {
+    let registration = format::decode_code(value)?;
+    let release = release.map(Release::decode).transpose()?;
+    let own = release.filter(|release| release.id == registration.id);
+    Ok(CodeEntry { registration, release_time: own.map(|release| release.time) })
+}
+
+/// A release as a value.
+pub(super) fn encode_release(id: Uuid, time: Timestamp) -> UserValue {
+    UserValue::new(&Release { id, time }.encode())
 }
 
 /// A ledger entry as a value.
@@ -89,14 +105,24 @@ pub(super) fn decode_ledger(value: &[u8]) -> StoreResult<LedgerEntry> {
     Ok(LedgerEntryV1::decode(value)?)
 }
 
-/// A counter as a value.
-pub(super) fn encode_counter(count: u64) -> UserValue {
-    UserValue::new(&NumberV1::encode(count))
+/// A number as a value.
+pub(super) fn encode_number(number: u64) -> UserValue {
+    UserValue::new(&NumberV1::encode(number))
 }
 
-/// The count that `value` holds.
-pub(super) fn decode_counter(value: &[u8]) -> StoreResult<u64> {
+/// The number that `value` holds.
+pub(super) fn decode_number(value: &[u8]) -> StoreResult<u64> {
     Ok(NumberV1::decode(value)?)
+}
+
+/// A counter as a value.
+pub(super) fn encode_counter(difference: i64) -> UserValue {
+    UserValue::new(&DifferenceV1::encode(difference))
+}
+
+/// The difference that `value` holds.
+pub(super) fn decode_counter(value: &[u8]) -> StoreResult<i64> {
+    Ok(DifferenceV1::decode(value)?)
 }
 
 /// A kind and the parts of a key, with a zero byte between them.
@@ -123,6 +149,7 @@ mod tests {
         let code = sample::registration(now, "NKGF4M7", sample::TTL);
         let keys = [
             ("code", code_key(&code.key())),
+            ("release", release_key(&code_key(&code.key()))),
             ("ledger", ledger_key(&LedgerKey { kind: "kind", name: b"a\0name".to_vec() })),
             ("counter", counter_key(&code.environment, 1_763_000_000)),
         ];

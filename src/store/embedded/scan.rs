@@ -20,7 +20,7 @@ const CHUNK: usize = 256;
 pub(super) fn scan<T: Send + 'static>(
     core: &Arc<Core>,
     prefix: Vec<u8>,
-    pick: impl Fn(&[u8], &[u8], Timestamp) -> StoreResult<Option<T>> + Send + 'static,
+    pick: impl Fn(&Engine, &[u8], &[u8], Timestamp) -> StoreResult<Option<T>> + Send + 'static,
 ) -> BoxStream<'static, StoreResult<T>> {
     let scan = Scan { core: Arc::clone(core), prefix, pick, snapshot: None, keyspaces: None, records: None };
     stream::unfold(Some(scan), |scan| async move {
@@ -49,7 +49,7 @@ struct Scan<F> {
 impl<F> Scan<F> {
     fn next_chunk<T>(mut self) -> (Vec<StoreResult<T>>, Option<Self>)
     where
-        F: Fn(&[u8], &[u8], Timestamp) -> StoreResult<Option<T>>,
+        F: Fn(&Engine, &[u8], &[u8], Timestamp) -> StoreResult<Option<T>>,
     {
         let mut chunk = Vec::with_capacity(CHUNK);
         for _ in 0..CHUNK {
@@ -68,7 +68,7 @@ impl<F> Scan<F> {
 
     fn next_record<T>(&mut self) -> StoreResult<Option<Option<T>>>
     where
-        F: Fn(&[u8], &[u8], Timestamp) -> StoreResult<Option<T>>,
+        F: Fn(&Engine, &[u8], &[u8], Timestamp) -> StoreResult<Option<T>>,
     {
         let engine = self.core.engine.load();
         let engine = engine.as_ref().ok_or_else(closed)?;
@@ -77,7 +77,7 @@ impl<F> Scan<F> {
         loop {
             if let Some(guard) = self.records.as_mut().and_then(Iterator::next) {
                 let (key, value) = guard.into_inner().map_err(unavailable)?;
-                return (self.pick)(&key, &value, self.core.clock.now()).map(Some);
+                return (self.pick)(engine, &key, &value, self.core.clock.now()).map(Some);
             }
             let Some(id) = keyspaces.next() else { return Ok(None) };
             self.records = keyspace(engine, id).map(|keyspace| snapshot.prefix(&keyspace, &self.prefix));

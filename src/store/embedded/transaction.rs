@@ -7,6 +7,7 @@ use fjall::{Keyspace, OwnedWriteBatch, UserKey, UserValue};
 use super::{
     bucket,
     engine::{Engine, Found},
+    index::BucketId,
     live_count::{BucketCount, LiveCount, expiry_second},
     record,
 };
@@ -14,6 +15,7 @@ use crate::domain::{
     clock::Timestamp,
     id::EnvironmentName,
     port::{LedgerEntry, StoreResult},
+    registration::CodeEntry,
 };
 
 /// The counters of every bucket that holds codes, by the bucket's keyspace.
@@ -30,7 +32,7 @@ pub(super) struct Transaction<'a> {
     /// What the batch has written, and where; `None` for what it removed.
     written: HashMap<UserKey, (Keyspace, Option<UserValue>)>,
     /// Counters that changed; one commit changes few, however many codes it has.
-    counters: HashMap<(u64, EnvironmentName, u64), (Keyspace, u64)>,
+    counters: HashMap<(u64, EnvironmentName, u64), (Keyspace, i64)>,
     changes: Changes,
 }
 
@@ -41,6 +43,8 @@ pub(super) struct Changes {
     pub codes: Vec<UserKey>,
     /// Kinds of ledger entries, each once.
     pub kinds: Vec<&'static str>,
+    /// Keys, and the buckets that they leave.
+    pub left: Vec<(UserKey, BucketId)>,
 }
 
 impl<'a> Transaction<'a> {
@@ -63,7 +67,7 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    /// The code record under the key, if there is one.
+    /// The code record under the key, or that of a release, if there is one.
     pub(super) fn find_code(&self, key: &UserKey) -> StoreResult<Option<Found>> {
         match self.find_written(key) {
             Some(found) => Ok(found),
@@ -100,6 +104,14 @@ impl<'a> Transaction<'a> {
         }
     }
 
+    /// The code's record or tombstone, and where the record lies, if there is one.
+    pub(super) fn find_entry(&self, key: &UserKey) -> StoreResult<Option<(Found, CodeEntry)>> {
+        let Some(found) = self.find_code(key)? else { return Ok(None) };
+        let release = self.find_code(&record::release_key(key))?;
+        let entry = record::decode_code(&found.value, release.as_ref().map(|release| &*release.value))?;
+        Ok(Some((found, entry)))
+    }
+
     fn find_written(&self, key: &UserKey) -> Option<Option<Found>> {
         let (keyspace, value) = self.written.get(key)?;
         Some(value.clone().map(|value| Found { keyspace: keyspace.clone(), value }))
@@ -121,7 +133,10 @@ impl<'a> Transaction<'a> {
     /// two places.
     pub(super) fn put(&mut self, place: &Keyspace, key: &UserKey, value: UserValue, before: Option<&Found>) {
         if let Some(before) = before.filter(|before| before.keyspace != *place) {
-            self.batch.remove(&before.keyspace, key.clone());
+            self.take_out(&before.keyspace, key);
+        }
+        if self.engine.is_bucket(place) {
+            self.engine.index.add(key, BucketId::of(place));
         }
         self.batch.insert(place, key.clone(), value.clone());
         self.written.insert(key.clone(), (place.clone(), Some(value)));
@@ -129,8 +144,15 @@ impl<'a> Transaction<'a> {
 
     /// Removes a record.
     pub(super) fn remove(&mut self, place: &Keyspace, key: &UserKey) {
-        self.batch.remove(place, key.clone());
+        self.take_out(place, key);
         self.written.insert(key.clone(), (place.clone(), None));
+    }
+
+    fn take_out(&mut self, place: &Keyspace, key: &UserKey) {
+        self.batch.remove(place, key.clone());
+        if self.engine.is_bucket(place) {
+            self.changes.left.push((key.clone(), BucketId::of(place)));
+        }
     }
 
     /// How many codes of an environment live, this batch included.
@@ -165,7 +187,7 @@ impl<'a> Transaction<'a> {
         expire_time: Timestamp,
     ) {
         let second = expiry_second(expire_time);
-        self.live.remove(environment, second);
+        self.live.add(environment, second, -1);
         self.count(place, environment, second, -1);
     }
 
@@ -192,6 +214,13 @@ impl<'a> Transaction<'a> {
             let key = record::counter_key(&environment, second);
             self.batch.insert(&keyspace, key, record::encode_counter(count));
         }
+        // A key may have come back to where it was.
+        let written = &self.written;
+        let stays = |key: &UserKey, bucket| match written.get(key) {
+            Some((place, Some(_))) => BucketId::of(place) == bucket,
+            Some((_, None)) | None => false,
+        };
+        self.changes.left.retain(|(key, bucket)| !stays(key, *bucket));
         (self.batch, self.changes)
     }
 }

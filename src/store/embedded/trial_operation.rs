@@ -45,7 +45,7 @@ impl Look for Transaction<'_> {
 /// The present generation of a TempPass.
 pub(super) fn generation(look: &impl Look, temp_pass: &TempPassKey) -> StoreResult<Generation> {
     let number = look.look(&trial_key::generation_key(temp_pass))?;
-    let number = number.map_or(Ok(0), |value| record::decode_counter(&value))?;
+    let number = number.map_or(Ok(0), |value| record::decode_number(&value))?;
     Ok(Generation { temp_pass: temp_pass.clone(), number })
 }
 
@@ -186,7 +186,7 @@ impl Command for Reset {
             ResetTarget::Device(device_id) => generation.of_device(device_id),
             ResetTarget::Key(generic_key) => generation.of_key(generic_key),
             ResetTarget::All => {
-                let next = record::encode_counter(generation.number.wrapping_add(1));
+                let next = record::encode_number(generation.number.wrapping_add(1));
                 transaction.put_trial(&trial_key::generation_key(&self.temp_pass), Some(next));
                 transaction.put_trial(&generation.ended(), Some(UserValue::empty()));
                 return Ok(None);

@@ -74,11 +74,8 @@ impl Trials for EmbeddedStore {
     }
 
     fn scan(&self) -> BoxStream<'static, StoreResult<(TempPassKey, Uuid, Trial)>> {
-        let core = std::sync::Arc::clone(&self.core);
-        scan(&self.core, trial_key::TRIAL_PREFIX.to_vec(), move |key, _, now| {
+        scan(&self.core, trial_key::TRIAL_PREFIX.to_vec(), |engine, key, _, now| {
             let TrialKey::Trial(generation, id) = trial_key::parse_trial_key(key)? else { return Ok(None) };
-            let engine = core.engine()?;
-            let engine = engine.as_ref().ok_or_else(closed)?;
             let moment = Moment::of(engine);
             if trial_operation::generation(&moment, &generation.temp_pass)? != generation {
                 return Ok(None);
