@@ -7,8 +7,9 @@ use crate::{
     auth::KeyRing,
     domain::temp_pass::ResourceId,
     format::{
-        AddressV1, DifferenceV1, FormatError, IdV1, KeptAnswer, LedgerEntryV1, NumberV1, Release, ScheduleStateV1, decode_code,
-        decode_row, decode_trial, decode_trial_extent, encode_code, encode_trial,
+        AddressV1, DifferenceV1, FormatError, IdV1, KeptAnswer, LedgerEntryV1, NumberV1, Release,
+        ScheduleStateV1, decode_code, decode_row, decode_trial, decode_trial_extent, encode_code,
+        encode_trial,
     },
 };
 

@@ -32,6 +32,7 @@ use crate::{
     telemetry::CapturedLog,
 };
 
+mod index;
 mod trial_expiry;
 mod unreadable;
 
@@ -43,10 +44,14 @@ struct EmbeddedHarness {
 
 impl EmbeddedHarness {
     fn new() -> Self {
+        Self::opened_by(|options| EmbeddedStore::open(options).expect("opens"))
+    }
+
+    fn opened_by(open: impl FnOnce(EmbeddedOptions) -> EmbeddedStore) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         // A moment that is no multiple of anything.
         let clock = ManualClock::new(Timestamp::from_millis(1_763_000_000_000 + 123_456));
-        let store = EmbeddedStore::open(EmbeddedOptions::new(folder.path(), clock.clone())).expect("opens");
+        let store = open(EmbeddedOptions::new(folder.path(), clock.clone()));
         Self { folder, clock, store: Mutex::new(store) }
     }
 
