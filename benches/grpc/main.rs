@@ -3,7 +3,9 @@
 //! ```text
 //! cargo bench --bench grpc                        throughput, latency and CPU per call, beside the echo
 //! cargo bench --bench grpc -- start               idle memory, and the time from start to ready
-//! cargo bench --bench grpc -- soak --minutes 30   2 000 creates/s with as many expiring
+//! cargo bench --bench grpc -- scale               rates, memory and the time to open at 0.3 and 10 million codes
+//! cargo bench --bench grpc -- growth              what codes that are created and deleted leave on the disk
+//! cargo bench --bench grpc -- soak                an hour of 2 000 creates/s with as many expiring
 //! cargo bench --bench grpc -- secured             what a JWT and TLS cost a create
 //! cargo bench --bench grpc -- handshakes          TLS handshakes, beside a server that does nothing else
 //! cargo bench --bench grpc -- --quick             only shows that it runs
@@ -12,10 +14,11 @@
 //! Figures mean little on another machine; the ratios travel better. Nothing is asserted about time: the exit
 //! code tells only whether everything worked. Targets stand beside the figures.
 //!
-//! - [`throughput`], [`start`], [`soak`], [`temp_pass`], [`secured`] and [`handshakes`] are the benchmarks; [`support`] is what they have in common with other
-//!   benchmarks.
+//! - [`throughput`], [`start`], [`scale`], [`growth`], [`soak`], [`temp_pass`], [`secured`] and [`handshakes`] are the
+//!   benchmarks; [`support`] is what they have in common with other benchmarks.
 //! - This program again is the [`echo`], as a process of its own.
-//! - [`client`] drives the servers; [`workload`] says with what, [`credentials`] by which they know each other.
+//! - [`client`] drives the servers, [`pace`] at a constant rate; [`workload`] says with what, [`credentials`] by which
+//!   they know each other.
 //! - [`footprint`] is what a server holds.
 
 #![forbid(unsafe_code)]
@@ -24,7 +27,10 @@ mod client;
 mod credentials;
 mod echo;
 mod footprint;
+mod growth;
 mod handshakes;
+mod pace;
+mod scale;
 mod secured;
 mod soak;
 mod start;
@@ -40,7 +46,7 @@ use clap::{Parser, Subcommand};
 
 use handshakes::Handshakes;
 use secured::Secured;
-use support::{Setting, comparison, exit_code, process::Face};
+use support::{Setting, comparison, exit_code, process::Face, rounds};
 use throughput::Throughput;
 
 /// The face that is measured.
@@ -65,17 +71,21 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Calls a second, latency and CPU per call, beside the echo's (the default).
-    Throughput(comparison::Options),
+    Throughput(rounds::Options),
     /// Idle memory, and the time from start to ready, on an empty store and a full one.
     Start,
+    /// Rates beside the echo's, memory, disk and the time to open again, at some numbers of live codes.
+    Scale(scale::Extent),
+    /// What codes that are deleted long before their end leave on the disk.
+    Growth(growth::Options),
     /// A constant rate for a long time.
     Soak(soak::Options),
     /// TempPasses: authorizations beside the echo, resets in one stream and of all.
-    TempPass(comparison::Options),
+    TempPass(rounds::Options),
     /// What a JWT and TLS cost a create.
-    Secured(comparison::Options),
+    Secured(rounds::Options),
     /// TLS handshakes, full and resumed, beside a server that does nothing else.
-    Handshakes(comparison::Options),
+    Handshakes(rounds::Options),
     /// The echo itself.
     #[command(hide = true)]
     Echo,
@@ -91,9 +101,11 @@ enum Command {
 
 fn main() -> ExitCode {
     let Arguments { command, setting, .. } = Arguments::parse();
-    exit_code(match command.unwrap_or(Command::Throughput(comparison::Options::default())) {
+    exit_code(match command.unwrap_or(Command::Throughput(rounds::Options::default())) {
         Command::Throughput(options) => comparison::run::<Throughput>(&setting, &options),
         Command::Start => start::run(&setting),
+        Command::Scale(extent) => scale::run(&setting, &extent),
+        Command::Growth(options) => growth::run(&setting, &options),
         Command::Soak(options) => soak::run(&setting, &options),
         Command::TempPass(options) => temp_pass::run(&setting, &options),
         Command::Secured(options) => comparison::run::<Secured>(&setting, &options),

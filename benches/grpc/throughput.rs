@@ -6,7 +6,7 @@ use crate::{
     CONNECTIONS, GRPC,
     support::{
         Result, Setting,
-        comparison::{Case, Comparison},
+        comparison::{Case, Comparison, Variant},
         load::{self, Workload},
         measurement::{Course, Measurement, measure},
         process::Server,
@@ -18,19 +18,21 @@ use crate::{
 /// What is called.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Call {
-    /// A durable create.
-    Create,
-    /// The same with a `request_id`, whose answer is kept for a repeat.
+    /// A durable create with a `request_id`, whose answer is kept for a repeat: what a client sends that may call again.
     CreateRepeatable,
+    /// A durable create without one.
+    Create,
     /// A read of a code that was created before.
     Get,
 }
 
 /// The servers, and what they are called with.
 pub struct Throughput {
-    passbridge: Server,
+    /// It may be replaced by the next on the same folder.
+    pub passbridge: Server,
     echo: Server,
-    create: Arc<Create>,
+    /// What makes codes, and keeps those that it has made.
+    pub create: Arc<Create>,
     repeatable: Arc<Create>,
     create_echo: Arc<Echo>,
     repeatable_echo: Arc<Echo>,
@@ -44,65 +46,28 @@ impl Comparison for Throughput {
     const YARDSTICK: &'static str = "echo";
 
     const CASES: &'static [Case<Call>] = &[
-        Case {
-            call: Call::Create,
-            in_flight: 64,
-            throughput: Target::AtLeast(0.45),
-            p99: Target::AtMost(3.0),
-            cpu: Target::AtMost(2.2),
-        },
-        Case {
-            call: Call::CreateRepeatable,
-            in_flight: 64,
-            throughput: Target::None,
-            p99: Target::None,
-            cpu: Target::None,
-        },
-        Case {
-            call: Call::Create,
-            in_flight: 256,
-            throughput: Target::AtLeast(0.55),
-            p99: Target::AtMost(3.0),
-            cpu: Target::AtMost(2.2),
-        },
-        Case {
-            call: Call::Get,
-            in_flight: 64,
-            throughput: Target::AtLeast(0.8),
-            p99: Target::None,
-            cpu: Target::None,
-        },
+        create(Call::CreateRepeatable, 64),
+        create(Call::Create, 64),
+        create(Call::CreateRepeatable, 256),
+        create(Call::Create, 256),
+        GET,
     ];
+
+    const VARIANTS: &'static [Variant<Call>] = &[Variant {
+        call: Call::CreateRepeatable,
+        of: Call::Create,
+        throughput: Target::AtLeast(0.9),
+        cpu: Target::AtMost(1.1),
+    }];
 
     fn start(setting: &Setting, data: &Path) -> Result<Self> {
         let passbridge = Server::passbridge(&setting.server, data, &GRPC)?;
         passbridge.wait_until_ready()?;
-        let echo = Server::yardstick(&GRPC, &["echo"])?;
-        let (create, repeatable) = (Create::new(None)?, Create::repeatable()?);
-        let created = load::once(passbridge.address, &create)?;
-        check_code(&created)?;
-        create.answered(&created);
-        let created_repeatable = load::once(passbridge.address, &repeatable)?;
-        let get = Get::new(create.codes());
-        let read = load::once(passbridge.address, &get)?;
-        let sizes = [
-            (create.request_size(), created.len()),
-            (repeatable.request_size(), created_repeatable.len()),
-            (get.request_size(), read.len()),
-        ];
-        let echoes = sizes.map(|(request, answer)| Arc::new(Echo::of_size(request, answer)));
-        for (echoing, size) in echoes.iter().zip(sizes) {
-            if (echoing.request_size(), load::once(echo.address, &**echoing)?.len()) != size {
-                return Err("the echo's messages do not have the sizes of passbridge's".into());
-            }
-        }
-        let [create_echo, repeatable_echo, get_echo] = echoes;
-        let (create, repeatable) = (Arc::new(create), Arc::new(repeatable));
-        Ok(Self { passbridge, echo, create, repeatable, create_echo, repeatable_echo, get_echo, sizes })
+        Self::of(passbridge, None)
     }
 
     fn warm_up(&self, course: Course) -> Result<()> {
-        self.passbridge(Call::Create, course).map(drop)
+        self.passbridge(Call::CreateRepeatable, course).map(drop)
     }
 
     fn passbridge(&self, call: Call, course: Course) -> Result<Measurement> {
@@ -127,7 +92,7 @@ impl Comparison for Throughput {
         format!(
             "Messages in bytes, the echo's too: Create {create}, CreateRepeatable {repeatable}, Get {get}. \
              {CONNECTIONS} connections. Codes in the store at the end: {}.\n",
-            self.create.codes().len() + self.repeatable.codes().len()
+            self.create.code_count() + self.repeatable.code_count()
         )
     }
 
@@ -135,3 +100,50 @@ impl Comparison for Throughput {
         self.passbridge.terminate()
     }
 }
+
+impl Throughput {
+    /// Calls to a server that is ready, whose codes live for `ttl` seconds; without it, for as long as the server's
+    /// default says.
+    pub fn of(passbridge: Server, ttl: Option<i64>) -> Result<Self> {
+        let echo = Server::yardstick(&GRPC, &["echo"])?;
+        let (create, repeatable) = (Create::new(ttl)?, Create::repeatable(ttl)?);
+        let created = load::once(passbridge.address, &create)?;
+        check_code(&created)?;
+        create.answered(&created);
+        let created_repeatable = load::once(passbridge.address, &repeatable)?;
+        let get = Get::new(create.codes());
+        let read = load::once(passbridge.address, &get)?;
+        let sizes = [
+            (create.request_size(), created.len()),
+            (repeatable.request_size(), created_repeatable.len()),
+            (get.request_size(), read.len()),
+        ];
+        let echoes = sizes.map(|(request, answer)| Arc::new(Echo::of_size(request, answer)));
+        for (echoing, size) in echoes.iter().zip(sizes) {
+            if (echoing.request_size(), load::once(echo.address, &**echoing)?.len()) != size {
+                return Err("the echo's messages do not have the sizes of passbridge's".into());
+            }
+        }
+        let [create_echo, repeatable_echo, get_echo] = echoes;
+        let (create, repeatable) = (Arc::new(create), Arc::new(repeatable));
+        Ok(Self { passbridge, echo, create, repeatable, create_echo, repeatable_echo, get_echo, sizes })
+    }
+}
+
+const fn create(call: Call, in_flight: usize) -> Case<Call> {
+    Case {
+        call,
+        in_flight,
+        throughput: Target::AtLeast(0.6),
+        p99: Target::AtMost(3.0),
+        cpu: Target::AtMost(1.9),
+    }
+}
+
+const GET: Case<Call> = Case {
+    call: Call::Get,
+    in_flight: 64,
+    throughput: Target::AtLeast(1.0),
+    p99: Target::None,
+    cpu: Target::None,
+};

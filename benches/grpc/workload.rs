@@ -1,12 +1,15 @@
 //! What is called, and with which messages. Each is encoded once; what has to differ from call to call is
 //! written over a place of its own.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use bytes::Bytes;
 use passbridge::proto::v1::{
-    CreateRegistrationCodeRequest, CreateRegistrationCodeResponse, GetRegistrationCodeRequest,
-    create_registration_code_request::Device as DeviceOneof,
+    CreateRegistrationCodeRequest, CreateRegistrationCodeResponse, DeleteRegistrationCodeRequest,
+    GetRegistrationCodeRequest, create_registration_code_request::Device as DeviceOneof,
 };
 use prost::Message;
 
@@ -39,10 +42,10 @@ impl Create {
     }
 
     /// The same, with a `request_id` for each: what a client sends that may repeat a call.
-    pub fn repeatable() -> Result<Self> {
+    pub fn repeatable(ttl: Option<i64>) -> Result<Self> {
         Ok(Self::of(CreateRegistrationCodeRequest {
             request_id: format!("00000000-0000-4000-8000-{DEVICE_ID}"),
-            ..create_request(None)?
+            ..create_request(ttl)?
         }))
     }
 
@@ -64,6 +67,11 @@ impl Create {
     /// The codes that were made until now.
     pub fn codes(&self) -> Vec<Code> {
         self.codes.until_now()
+    }
+
+    /// How many there are.
+    pub fn code_count(&self) -> usize {
+        self.codes.count()
     }
 }
 
@@ -87,6 +95,34 @@ impl Workload for Create {
         if let Some(code) = code_of(message) {
             self.codes.add(code);
         }
+    }
+}
+
+/// Makes codes until there are so many, and at most as many more as calls are in flight.
+pub struct Fill {
+    /// What makes them.
+    pub create: Arc<Create>,
+    /// How many there shall be.
+    pub count: usize,
+}
+
+impl Workload for Fill {
+    type Client = Client;
+
+    fn method(&self) -> &str {
+        self.create.method()
+    }
+
+    fn request(&self) -> Option<Bytes> {
+        (self.create.code_count() < self.count).then(|| self.create.request()).flatten()
+    }
+
+    fn request_size(&self) -> usize {
+        self.create.request_size()
+    }
+
+    fn answered(&self, message: &[u8]) {
+        self.create.answered(message);
     }
 }
 
@@ -122,6 +158,29 @@ impl Workload for Get {
 
     fn request_size(&self) -> usize {
         self.template.len() - PREFIX
+    }
+}
+
+/// Deletes codes.
+pub struct Delete(Template);
+
+impl Delete {
+    /// The method.
+    pub const METHOD: &str = "/passbridge.v1.RegistrationCodeService/DeleteRegistrationCode";
+
+    /// Deletes each once.
+    pub fn new() -> Self {
+        let request = DeleteRegistrationCodeRequest {
+            requestor_id: REQUESTOR.to_owned(),
+            code: "#".repeat(CODE_LENGTH),
+            ..DeleteRegistrationCodeRequest::default()
+        };
+        Self(Template::new(framed(&request), &request.code))
+    }
+
+    /// The request for one.
+    pub fn request(&self, code: &Code) -> Bytes {
+        self.0.with(code)
     }
 }
 
@@ -178,7 +237,7 @@ fn create_request(ttl: Option<i64>) -> Result<CreateRegistrationCodeRequest> {
 }
 
 /// Finds the code without decoding the rest, which would cost more than the call itself.
-fn code_of(message: &[u8]) -> Option<Code> {
+pub fn code_of(message: &[u8]) -> Option<Code> {
     // The fields come in the order of their numbers: the registration code is the first of the answer, and
     // its code the second of it, behind the UUID.
     const UUID_LENGTH: usize = 36;

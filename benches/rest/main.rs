@@ -28,7 +28,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use support::{Setting, comparison, exit_code, process::Face};
+use support::{Setting, comparison, exit_code, process::Face, rounds};
 use throughput::Throughput;
 
 /// The face that is measured. All of the load comes from one address, which by default is not allowed so much.
@@ -50,7 +50,7 @@ struct Arguments {
     #[command(flatten)]
     setting: Setting,
     #[command(flatten)]
-    options: comparison::Options,
+    options: rounds::Options,
     /// Cargo says it to every benchmark.
     #[arg(long, global = true, hide = true)]
     bench: bool,

@@ -50,8 +50,8 @@ impl Comparison for Throughput {
     const YARDSTICK: &'static str = "bare";
 
     const CASES: &'static [Case<Call>] = &[
-        case(Call::Create, Target::AtLeast(0.4)),
-        case(Call::Read, Target::AtLeast(0.75)),
+        case(Call::Create, Target::AtMost(3.0)),
+        case(Call::Read, Target::AtMost(2.0)),
         case(Call::ReadAny, Target::None),
         case(Call::ReadXml, Target::None),
     ];
@@ -101,7 +101,7 @@ impl Comparison for Throughput {
         format!(
             "Requests and answers in bytes, heads included: Create {create}, Read {read}, ReadXml {read_xml}. \
              A connection for each call in flight. Codes in the store at the end: {}.\n",
-            self.create.codes().len()
+            self.create.code_count()
         )
     }
 
@@ -127,8 +127,9 @@ impl Throughput {
     }
 }
 
-const fn case(call: Call, throughput: Target) -> Case<Call> {
-    Case { call, in_flight: 64, throughput, p99: Target::None, cpu: Target::None }
+/// Only the processor time has a target: its ratio varies less between sittings than the rate's.
+const fn case(call: Call, cpu: Target) -> Case<Call> {
+    Case { call, in_flight: 64, throughput: Target::None, p99: Target::None, cpu }
 }
 
 /// Reads of what was created.

@@ -82,6 +82,11 @@ impl Create {
     pub fn codes(&self) -> Vec<Code> {
         self.codes.until_now()
     }
+
+    /// How many there are.
+    pub fn code_count(&self) -> usize {
+        self.codes.count()
+    }
 }
 
 impl Workload for Create {

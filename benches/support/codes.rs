@@ -2,8 +2,9 @@
 
 use std::sync::{Mutex, PoisonError};
 
-/// As long as a code by default.
-pub const CODE_LENGTH: usize = passbridge::domain::code::DEFAULT_LENGTH;
+/// Long enough for ten million live codes: a code of the default length could be guessed among so many, and the server
+/// would not start.
+pub const CODE_LENGTH: usize = 8;
 
 /// A code that was handed out.
 pub type Code = [u8; CODE_LENGTH];
@@ -16,6 +17,11 @@ impl Codes {
     /// Adds one.
     pub fn add(&self, code: Code) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(code);
+    }
+
+    /// How many were added until now.
+    pub fn count(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     /// Those that were added until now.

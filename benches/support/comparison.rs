@@ -1,36 +1,14 @@
 //! Calls a second, latency and processor time for each, beside a yardstick whose answers have the same sizes.
 
-use std::{fmt::Debug, path::Path, time::Duration};
-
-use clap::Args;
+use std::{fmt::Debug, path::Path};
 
 use super::{
-    Result, Setting, clock, disk, machine,
+    Result, Setting, disk, machine,
     measurement::{Course, Measurement},
-    patience::{DISTURBED, Patience},
+    pair::Pair,
     report::{Table, Target, median, spread},
+    rounds::{Options, Rounds},
 };
-
-/// How long it goes on.
-#[derive(Debug, Args)]
-pub struct Options {
-    /// How often everything is measured.
-    #[arg(long, default_value_t = 5)]
-    rounds: usize,
-    /// How long each measurement is, in seconds, without its warm-up.
-    #[arg(long, default_value_t = 4)]
-    seconds: u64,
-    /// How long, in seconds and over the whole run, may be spent on waiting until nothing else keeps the
-    /// machine busy, and on measuring again what something else disturbed.
-    #[arg(long, default_value_t = 60)]
-    patience: u64,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { rounds: 5, seconds: 4, patience: 60 }
-    }
-}
 
 /// A row of measurements, and where its figures should be, as ratios to the yardstick's.
 pub struct Case<C> {
@@ -46,16 +24,32 @@ pub struct Case<C> {
     pub cpu: Target,
 }
 
+/// A call that is another with something more, and where its figures should be as ratios to the other's.
+#[allow(dead_code, reason = "not every benchmark has one")]
+pub struct Variant<C> {
+    /// The call.
+    pub call: C,
+    /// The other.
+    pub of: C,
+    /// Calls a second.
+    pub throughput: Target,
+    /// Processor time of the server for each call.
+    pub cpu: Target,
+}
+
 /// What is measured beside what.
 pub trait Comparison: Sized {
     /// What can be called.
-    type Call: Copy + Debug + 'static;
+    type Call: Copy + Debug + PartialEq + 'static;
 
     /// What passbridge is measured beside, in a word.
     const YARDSTICK: &'static str;
 
     /// What is measured.
     const CASES: &'static [Case<Self::Call>];
+
+    /// Which of the calls are also measured by another of them, wherever both are made with as many in flight.
+    const VARIANTS: &'static [Variant<Self::Call>] = &[];
 
     /// Starts the servers.
     fn start(setting: &Setting, data: &Path) -> Result<Self>;
@@ -76,83 +70,15 @@ pub trait Comparison: Sized {
     fn end(self) -> Result<()>;
 }
 
-/// Both under the same load.
-struct Pair {
-    passbridge: Measurement,
-    yardstick: Measurement,
-}
-
-impl Pair {
-    /// The yardstick goes first in every other round, so that neither gains by a machine that slows down.
-    fn measure<C: Comparison>(
-        comparison: &C,
-        call: C::Call,
-        course: Course,
-        yardstick_first: bool,
-    ) -> Result<Self> {
-        if yardstick_first {
-            let yardstick = comparison.yardstick(call, course)?;
-            return Ok(Self { passbridge: comparison.passbridge(call, course)?, yardstick });
-        }
-        let passbridge = comparison.passbridge(call, course)?;
-        Ok(Self { passbridge, yardstick: comparison.yardstick(call, course)? })
-    }
-
-    fn summary(&self, yardstick_name: &str) -> String {
-        let Self { passbridge, yardstick } = self;
-        let (ours, theirs) = (passbridge.throughput, yardstick.throughput);
-        let cpu = passbridge.server_cpu / yardstick.server_cpu;
-        format!(
-            "{ours:.0}/s, {yardstick_name} {theirs:.0}/s, ratio {:.2}, of server CPU per call {cpu:.2}; \
-             cores busy with something else {:.2} and {:.2}",
-            ours / theirs,
-            passbridge.other_cores,
-            yardstick.other_cores
-        )
-    }
-
-    fn other_cores(&self) -> f64 {
-        self.passbridge.other_cores.max(self.yardstick.other_cores)
-    }
-}
-
 /// Runs the benchmark and prints its table.
 pub fn run<C: Comparison>(setting: &Setting, options: &Options) -> Result<()> {
-    let quick = Options { rounds: 1, seconds: 1, patience: 0 };
-    let &Options { rounds, seconds, patience } = if setting.quick { &quick } else { options };
     let data = disk::data_folder()?;
     print!("{}", machine::describe(data.path(), if setting.quick { 20 } else { 400 })?);
     let comparison = C::start(setting, data.path())?;
-    let duration = Duration::from_secs(seconds);
-    let mut patience = Patience(Duration::from_secs(patience));
+    let rounds = Rounds::new(setting, options);
     // Connections, caches and allocators fill, and the User-Agent patterns are built.
-    let course =
-        |in_flight| Course { in_flight, threads: setting.client_threads, warm_up: duration / 4, duration };
-    comparison.warm_up(Course { duration: duration / 2, ..course(64) })?;
-
-    let mut results: Vec<Vec<Pair>> = C::CASES.iter().map(|_| Vec::new()).collect();
-    for round in 0..rounds {
-        for (case, pairs) in C::CASES.iter().zip(&mut results) {
-            let pair = loop {
-                patience.wait_until_quiet()?;
-                let start = clock::now();
-                let pair = Pair::measure(&comparison, case.call, course(case.in_flight), round % 2 == 0)?;
-                let summary = pair.summary(C::YARDSTICK);
-                eprintln!("round {}, {:?} at {}: {summary}", round + 1, case.call, case.in_flight);
-                if pair.other_cores() <= DISTURBED || patience.spend(clock::since(start)).is_none() {
-                    break pair;
-                }
-                eprintln!("that was disturbed, and is measured again");
-            };
-            pairs.push(pair);
-        }
-    }
-    let disturbed = results.iter().flatten().filter(|pair| pair.other_cores() > DISTURBED).count();
-    if disturbed > 0 {
-        println!(
-            "DISTURBED: during {disturbed} pairs of measurements the machine did something else as well."
-        );
-    }
+    comparison.warm_up(Course { duration: rounds.duration / 2, ..rounds.course(64) })?;
+    let results = rounds.measure(&comparison, C::CASES)?;
     print!("{}\n{}", comparison.describe(), table::<C>(&results));
     comparison.end()
 }
@@ -163,7 +89,7 @@ fn table<C: Comparison>(results: &[Vec<Pair>]) -> String {
     for (case, pairs) in C::CASES.iter().zip(results) {
         let call = format!("{:?}, {} in flight", case.call, case.in_flight);
         let mut row = |figure: &str, of: fn(&Measurement) -> f64, digits: usize, target: Target| {
-            let ratios = || pairs.iter().map(|pair| of(&pair.passbridge) / of(&pair.yardstick));
+            let ratios = || pairs.iter().map(|pair| pair.ratio(of));
             table.row(&[
                 call.clone(),
                 figure.to_owned(),
@@ -179,6 +105,35 @@ fn table<C: Comparison>(results: &[Vec<Pair>]) -> String {
         row("max, ms", |measurement| measurement.max, 2, Target::None);
         row("server CPU s per 1000 calls", |measurement| measurement.server_cpu, 4, case.cpu);
         row("client CPU s per 1000 calls", |measurement| measurement.client_cpu, 4, Target::None);
+        for variant in C::VARIANTS.iter().filter(|variant| variant.call == case.call) {
+            variant_rows::<C>(&mut table, variant, case.in_flight, pairs, results);
+        }
     }
     table.into_text()
+}
+
+/// A variant's figures as ratios to those of the other call of the same round.
+fn variant_rows<C: Comparison>(
+    table: &mut Table,
+    variant: &Variant<C::Call>,
+    in_flight: usize,
+    pairs: &[Pair],
+    results: &[Vec<Pair>],
+) {
+    let is_other = |case: &Case<C::Call>| case.call == variant.of && case.in_flight == in_flight;
+    let Some(other) = C::CASES.iter().position(is_other).and_then(|index| results.get(index)) else { return };
+    let mut row = |figure: &str, of: fn(&Measurement) -> f64, target: Target| {
+        let both = pairs.iter().zip(other);
+        let ratios: Vec<_> = both.map(|(pair, other)| of(&pair.passbridge) / of(&other.passbridge)).collect();
+        table.row(&[
+            format!("{:?} to {:?}, {in_flight} in flight", variant.call, variant.of),
+            figure.to_owned(),
+            String::new(),
+            String::new(),
+            spread(ratios.iter().copied(), ""),
+            target.judge(median(ratios)),
+        ]);
+    };
+    row("calls/s", |measurement| measurement.throughput, variant.throughput);
+    row("server CPU s per 1000 calls", |measurement| measurement.server_cpu, variant.cpu);
 }

@@ -1,7 +1,7 @@
 //! What every benchmark needs: servers beside each other, each a process of its own, a load, and figures.
 //!
-//! - [`comparison`] measures passbridge and a yardstick in turn and prints both; [`patience`] keeps what else the
-//!   machine does out of it.
+//! - [`comparison`] puts passbridge beside a yardstick and prints both; [`rounds`] measures them in turn, each a
+//!   [`pair`], and [`patience`] keeps what else the machine does out of it.
 //! - [`process`] starts the servers, and [`cpu`] knows what they and everything else spend.
 //! - [`load`] calls a server in a closed loop and keeps a [`tally`]; [`measurement`] puts it together with what the
 //!   server spent on it.
@@ -18,9 +18,11 @@ pub mod disk;
 pub mod load;
 pub mod machine;
 pub mod measurement;
+pub mod pair;
 mod patience;
 pub mod process;
 pub mod report;
+pub mod rounds;
 pub mod tally;
 pub mod template;
 

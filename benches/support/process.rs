@@ -12,9 +12,9 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use super::{Result, clock, cpu};
+use super::{Result, clock, codes::CODE_LENGTH, cpu};
 
-/// Codes for a whole run. The default length is enough for four times as many as may live by default.
+/// Codes for a whole run, where the face does not say how many.
 const MAX_LIVE_CODES: &str = "4500000";
 
 /// How long a server may take until it is ready, or has ended.
@@ -47,8 +47,8 @@ impl Server {
         Self::start(Command::new(env::current_exe()?).args(arguments), face)
     }
 
-    /// Starts passbridge with its defaults, but for the addresses, the data folder, the number of codes and what the
-    /// face needs.
+    /// Starts passbridge with its defaults, but for the addresses, the data folder, the length and number of codes and
+    /// what the face needs.
     pub fn passbridge(program: &Path, data: &Path, face: &Face<'_>) -> Result<Self> {
         Self::start(
             passbridge(program, data)
@@ -58,6 +58,7 @@ impl Server {
                 .env("PASSBRIDGE_REST__LISTEN", "127.0.0.1:0")
                 .env("PASSBRIDGE_OPERATIONS__LISTEN", "127.0.0.1:0")
                 .env("PASSBRIDGE_LOG__FORMAT", "json")
+                .env("PASSBRIDGE_CODES__LENGTH", CODE_LENGTH.to_string())
                 .env("PASSBRIDGE_CODES__MAX_LIVE_CODES", MAX_LIVE_CODES)
                 .envs(face.environment.iter().copied()),
             face,
@@ -116,6 +117,13 @@ impl Server {
         Ok(())
     }
 
+    /// Kills the server, which has no time for anything, and waits until it has ended.
+    pub fn kill(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     /// Asks the server to end, and waits until it has.
     pub fn terminate(mut self) -> Result<()> {
         kill_process(Pid::from_child(&self.child), Signal::TERM)?;
@@ -133,9 +141,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
     }
 }
 
