@@ -1,19 +1,22 @@
 //! What tells one request from another when both come under one request id.
 
-use sha2::{Digest, Sha256};
+use xxhash_rust::xxh3::Xxh3;
 
 use super::{address::Address, registration::RegistrationRequest};
 
 /// A digest of what a request asks for, as it was understood: two spellings of one request have one fingerprint. Fields
 /// that say nothing are left out, so that a field which a later version adds changes no fingerprint of before.
+///
+/// No cryptographic one, which would cost more than the rest of a kept answer: who makes two requests of his own alike
+/// gets the first one's answer, and deceives nobody else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fingerprint([u8; 32]);
+pub struct Fingerprint(u128);
 
 impl Fingerprint {
     /// The fingerprint of a request. Who asks, and where, is in what a request id is kept under.
     #[must_use]
     pub fn of(request: &RegistrationRequest) -> Self {
-        let mut fields = Fields(Sha256::new());
+        let mut fields = Fields(Xxh3::new());
         let text = |address: Address| address.to_string();
         let number = |number: u64| number.to_string();
         fields.text("device_id", request.device_id.as_ref().map_or("", |id| id.as_str()));
@@ -34,17 +37,17 @@ impl Fingerprint {
         fields.text("legacy.app_id", &request.legacy.app_id);
         fields.text("legacy.app_version", &request.legacy.app_version);
         fields.text("legacy.registration_url", &request.legacy.registration_url);
-        Self(fields.0.finalize().into())
+        Self(fields.0.digest128())
     }
 
     /// The digest.
     #[must_use]
-    pub const fn into_bytes(self) -> [u8; 32] {
-        self.0
+    pub const fn into_bytes(self) -> [u8; 16] {
+        self.0.to_be_bytes()
     }
 }
 
-struct Fields(Sha256);
+struct Fields(Xxh3);
 
 impl Fields {
     fn text(&mut self, name: &str, value: &str) {
@@ -57,7 +60,7 @@ impl Fields {
             return;
         }
         for part in [name.as_bytes(), value] {
-            self.0.update((part.len() as u64).to_be_bytes());
+            self.0.update(&(part.len() as u64).to_be_bytes());
             self.0.update(part);
         }
     }

@@ -1,10 +1,13 @@
 //! The answer to a create, kept for repeats of its `request_id`.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::{Format, FormatError, code::RecordV1, decode, encode};
 use crate::domain::{
+    code::Code,
     device_info::{Warning, WarningReason},
+    error::Violation,
     registration::Registration,
 };
 
@@ -12,20 +15,44 @@ use crate::domain::{
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct KeptAnswer {
     /// A digest of the request.
-    pub fingerprint: [u8; 32],
+    pub fingerprint: [u8; 16],
     /// The record that was made.
-    pub registration: Registration,
+    pub record: KeptRecord,
     /// What was odd about the request.
     pub warnings: Vec<Warning>,
+}
+
+/// The record of an answer that is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum KeptRecord {
+    /// It lies in the store for as long as the answer is kept.
+    Stored {
+        /// Under this code,
+        code: Code,
+        /// with this id.
+        id: Uuid,
+    },
+    /// Another record may take its place meanwhile.
+    Whole(Box<Registration>),
 }
 
 /// An answer as it is kept.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct KeptAnswerV1<'a> {
-    fingerprint: [u8; 32],
+    fingerprint: [u8; 16],
     #[serde(borrow)]
-    record: RecordV1<'a>,
+    record: KeptRecordV1<'a>,
     warnings: Vec<WarningV1<'a>>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+enum KeptRecordV1<'a> {
+    Stored {
+        code: &'a str,
+        id: [u8; 16],
+    },
+    #[serde(borrow)]
+    Whole(Box<RecordV1<'a>>),
 }
 
 impl Format for KeptAnswerV1<'_> {
@@ -48,7 +75,7 @@ impl KeptAnswer {
     pub(crate) fn encode(&self) -> Result<Vec<u8>, FormatError> {
         encode(&KeptAnswerV1 {
             fingerprint: self.fingerprint,
-            record: (&self.registration).into(),
+            record: (&self.record).into(),
             warnings: self.warnings.iter().map(Into::into).collect(),
         })
     }
@@ -59,9 +86,31 @@ impl KeptAnswer {
     /// Where the bytes are none.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
         let KeptAnswerV1 { fingerprint, record, warnings } = decode(bytes)?;
-        let registration = Registration::try_from(record)
+        let record = KeptRecord::try_from(record)
             .map_err(|violation| FormatError::invalid::<KeptAnswerV1<'_>>(&violation))?;
-        Ok(Self { fingerprint, registration, warnings: warnings.into_iter().map(Into::into).collect() })
+        Ok(Self { fingerprint, record, warnings: warnings.into_iter().map(Into::into).collect() })
+    }
+}
+
+impl<'a> From<&'a KeptRecord> for KeptRecordV1<'a> {
+    fn from(record: &'a KeptRecord) -> Self {
+        match record {
+            KeptRecord::Stored { code, id } => Self::Stored { code: code.as_str(), id: id.into_bytes() },
+            KeptRecord::Whole(registration) => Self::Whole(Box::new((&**registration).into())),
+        }
+    }
+}
+
+impl TryFrom<KeptRecordV1<'_>> for KeptRecord {
+    type Error = Violation;
+
+    fn try_from(record: KeptRecordV1<'_>) -> Result<Self, Violation> {
+        Ok(match record {
+            KeptRecordV1::Stored { code, id } => {
+                Self::Stored { code: Code::from_canonical(code), id: Uuid::from_bytes(id) }
+            }
+            KeptRecordV1::Whole(record) => Self::Whole(Box::new(Registration::try_from(*record)?)),
+        })
     }
 }
 
@@ -112,8 +161,10 @@ mod tests {
     use crate::{domain::clock::Timestamp, format::golden, store::conformance::sample};
 
     #[test]
-    fn the_format_of_a_kept_answer_is_pinned() {
+    fn the_format_of_a_kept_answer_is_pinned_with_each_form_of_its_record() {
         let now = Timestamp::from_millis(1_763_000_000_123);
+        let registration = sample::registration(now, "NKGF4M7", Duration::from_secs(1800));
+        let stored = KeptRecord::Stored { code: registration.code.clone(), id: registration.id };
         let reasons = [
             WarningReason::UnlistedValue,
             WarningReason::UnknownKey,
@@ -124,12 +175,12 @@ mod tests {
             WarningReason::TtlNotHonoured,
         ];
         let warning = |reason| Warning { field: "ttl".to_owned(), reason, message: "odd".to_owned() };
-        let answer = KeptAnswer {
-            fingerprint: std::array::from_fn(|index| index as u8),
-            registration: sample::registration(now, "NKGF4M7", Duration::from_secs(1800)),
-            warnings: reasons.map(warning).to_vec(),
-        };
-        let encoded = answer.encode().expect("encodes");
-        golden::check(KeptAnswerV1::NAME, KeptAnswerV1::VERSION, &encoded, KeptAnswer::decode, &answer);
+        for (name, record) in [("stored", stored), ("whole", KeptRecord::Whole(Box::new(registration)))] {
+            let fingerprint = std::array::from_fn(|index| index as u8);
+            let answer = KeptAnswer { fingerprint, record, warnings: reasons.map(warning).to_vec() };
+            let encoded = answer.encode().expect("encodes");
+            let name = format!("{}_{name}", KeptAnswerV1::NAME);
+            golden::check(&name, KeptAnswerV1::VERSION, &encoded, KeptAnswer::decode, &answer);
+        }
     }
 }

@@ -18,7 +18,7 @@ mod trial;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use code::{Release, decode_code, encode_code};
-pub(crate) use kept_answer::KeptAnswer;
+pub(crate) use kept_answer::{KeptAnswer, KeptRecord};
 pub(crate) use ledger::LedgerEntryV1;
 pub(crate) use scalar::{AddressV1, DifferenceV1, IdV1, MarkV1, NumberV1};
 pub(crate) use schedule::ScheduleStateV1;

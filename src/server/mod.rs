@@ -2,7 +2,7 @@
 //!
 //! Every processor has one thread with a runtime of its own, and a connection stays on the thread that it was
 //! given to: nothing about a call crosses threads but its write to the store. What must outlive its connection, such
-//! as a create with a `request_id`, goes on there as a detached task. That costs a fraction of what a work-stealing
+//! as a reset, goes on there as a detached task. That costs a fraction of what a work-stealing
 //! runtime does for calls this short.
 
 mod accept;

@@ -8,13 +8,13 @@ use super::{
     kept_answer::{KeepAnswer, Repeat},
 };
 use crate::domain::{
-    backend::{Backend, Issuance, Issued, Keep},
+    backend::{Backend, Issuance, Issued, Keep, SharedBackend},
     call::CallContext,
     caller::{Caller, Permission},
     device_info::Warning,
     error::{Error, Result, StoreError, Violation},
     port::LedgerEntry,
-    registration::{RegistrationRequest, State},
+    registration::{RegistrationRequest, State, UpstreamApi},
 };
 use crate::service::backends::Backends;
 
@@ -25,6 +25,12 @@ pub struct Created {
     pub view: RegistrationView,
     /// What was odd about the request.
     pub warnings: Vec<Warning>,
+}
+
+/// Who issues a code: the upstream in this version of its API; without one, our own store.
+struct Issuer {
+    api: Option<UpstreamApi>,
+    backend: SharedBackend,
 }
 
 impl RegistrationService {
@@ -40,10 +46,11 @@ impl RegistrationService {
         repeat: Option<Repeat>,
     ) -> Result<Created> {
         caller.require(Permission::CodesCreate, &request.place.environment, &request.place.requestor)?;
+        let issuer = self.issuer(&request)?;
         let under_way = CreateUnderWay::begin(self.parts(), caller).await?;
-        let outcome = match repeat {
-            None => self.create_new(caller, request, None).await,
-            Some(repeat) => self.create_once(caller, request, repeat).await,
+        let outcome = match repeat.map(|repeat| KeepAnswer::new(repeat, caller, &request.place)) {
+            Some(keep) if issuer.api.is_some() => self.create_once(caller, issuer, request, keep).await,
+            keep => self.create_new(caller, &issuer, request, keep.as_ref()).await,
         };
         // Whoever noticed it first: the backend, or the face, which drops this then.
         if !matches!(outcome, Err(Error::DeadlineExceeded)) {
@@ -52,14 +59,26 @@ impl RegistrationService {
         outcome
     }
 
-    /// Makes the code of a request that may be repeated.
+    /// Who issues the code of this request.
+    fn issuer(&self, request: &RegistrationRequest) -> Result<Issuer> {
+        let policy = self.parts().policy.load();
+        let api = policy.upstream_api(&request.place);
+        if api.is_some() && request.device_ip.is_none() {
+            let text = "is required: the upstream binds the code to the device's address";
+            return Err(Violation::new("device_ip", text).into());
+        }
+        Ok(Issuer { api, backend: self.parts().backends.of(&policy, &request.place.environment, api)? })
+    }
+
+    /// Has an upstream make the code of a request that may be repeated. Our own store needs none of this: it takes the
+    /// record and the answer at once or not at all, and of concurrent repeats only one.
     async fn create_once(
         &self,
         caller: &Caller,
+        issuer: Issuer,
         request: Box<RegistrationRequest>,
-        repeat: Repeat,
+        keep: KeepAnswer,
     ) -> Result<Created> {
-        let keep = KeepAnswer::new(repeat, caller, &request.place);
         // Nor does its deadline end it.
         let context = CallContext { deadline: None, ..caller.context().clone() };
         let (service, caller) = (self.clone(), caller.clone().in_call(context));
@@ -67,7 +86,7 @@ impl RegistrationService {
         // it asks again: that is what the request id is for.
         let create = async move {
             let _turn = service.inner.repeats.turn(keep.key().clone()).await;
-            service.create_new(&caller, request, Some(&keep)).await
+            service.create_new(&caller, &issuer, request, Some(&keep)).await
         };
         self.parts()
             .tasks
@@ -79,17 +98,11 @@ impl RegistrationService {
     async fn create_new(
         &self,
         caller: &Caller,
+        issuer: &Issuer,
         request: Box<RegistrationRequest>,
         keep: Option<&KeepAnswer>,
     ) -> Result<Created> {
-        let policy = self.parts().policy.load();
-        let api = policy.upstream_api(&request.place);
-        if api.is_some() && request.device_ip.is_none() {
-            let text = "is required: the upstream binds the code to the device's address";
-            return Err(Violation::new("device_ip", text).into());
-        }
-        let backend = self.parts().backends.of(&policy, &request.place.environment, api)?;
-        drop(policy);
+        let Issuer { api, backend } = issuer;
         // Our own store finds a repeat in the commit itself; an upstream must not be asked for nothing.
         if let Some(keep) = keep.filter(|_| api.is_some())
             && let Some(entry) = self.parts().store.ledger.get(keep.key()).await?
@@ -97,11 +110,11 @@ impl RegistrationService {
         {
             return Ok(created);
         }
-        let context = Backends::context(caller.context(), api)?;
+        let context = Backends::context(caller.context(), *api)?;
         let port = keep.map(|keep| keep as &dyn Keep);
         match (backend.codes().issue(&context, request, port).await?, keep) {
             (Issuance::Issued(issued), Some(keep)) if !issued.is_kept => {
-                self.keep(&*backend, &context, issued, keep).await
+                self.keep(&**backend, &context, issued, keep).await
             }
             (Issuance::Issued(issued), _) => Ok(self.created(*issued)),
             (Issuance::Repeated(entry), Some(keep)) => self.must_answer_again(&entry, keep).await,
@@ -135,7 +148,7 @@ impl RegistrationService {
 
     /// The first answer; `None` where it cannot be read, and is there no longer.
     async fn answer_again(&self, entry: &LedgerEntry, keep: &KeepAnswer) -> Result<Option<Created>> {
-        if let Some(issued) = keep.read(entry)? {
+        if let Some(issued) = keep.read(entry, &*self.parts().store.codes).await? {
             return Ok(Some(self.created(issued)));
         }
         self.parts().store.ledger.swap(keep.key(), Some(&entry.value), None).await?;

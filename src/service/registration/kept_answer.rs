@@ -10,10 +10,10 @@ use crate::{
         error::{Error, Result},
         fingerprint::Fingerprint,
         id::Place,
-        port::{LedgerEntry, LedgerKey},
-        registration::Registration,
+        port::{Codes, LedgerEntry, LedgerKey},
+        registration::{CodeKey, Registration},
     },
-    format::KeptAnswer,
+    format::{KeptAnswer, KeptRecord},
 };
 
 /// What makes a repeated request known.
@@ -28,6 +28,7 @@ pub struct Repeat {
 /// Keeps the answer to one request.
 pub(super) struct KeepAnswer {
     key: LedgerKey,
+    place: Place,
     fingerprint: Fingerprint,
 }
 
@@ -42,16 +43,17 @@ impl KeepAnswer {
         let mut name = parts.join(&0);
         name.push(0);
         name.extend_from_slice(repeat.request_id.as_bytes());
-        Self { key: LedgerKey { kind: "request_id", name }, fingerprint: repeat.fingerprint }
+        let key = LedgerKey { kind: "request_id", name };
+        Self { key, place: place.clone(), fingerprint: repeat.fingerprint }
     }
 
     /// The first answer, for a repeat of the request that it was given to. `None` where it cannot be read, which is logged:
     /// then there is none.
     ///
     /// # Errors
-    /// [`Error::RequestIdReused`] for another request.
-    pub(super) fn read(&self, entry: &LedgerEntry) -> Result<Option<Issued>> {
-        let KeptAnswer { fingerprint, registration, warnings } = match KeptAnswer::decode(&entry.value) {
+    /// [`Error::RequestIdReused`] for another request, [`Error::StoreUnavailable`].
+    pub(super) async fn read(&self, entry: &LedgerEntry, codes: &dyn Codes) -> Result<Option<Issued>> {
+        let KeptAnswer { fingerprint, record, warnings } = match KeptAnswer::decode(&entry.value) {
             Ok(kept) => kept,
             Err(error) => {
                 tracing::error!(%error, "a kept answer cannot be read, and counts as none");
@@ -61,7 +63,18 @@ impl KeepAnswer {
         if fingerprint != self.fingerprint.into_bytes() {
             return Err(Error::RequestIdReused);
         }
-        Ok(Some(Issued { registration, warnings, is_kept: true }))
+        let registration = match record {
+            KeptRecord::Whole(registration) => Some(*registration),
+            KeptRecord::Stored { code, id } => {
+                let Place { environment, requestor } = self.place.clone();
+                let found = codes.get(&CodeKey { environment, requestor, code }).await?;
+                found.map(|entry| entry.registration).filter(|registration| registration.id == id)
+            }
+        };
+        if registration.is_none() {
+            tracing::warn!("the record of a kept answer is there no longer; the answer counts as none");
+        }
+        Ok(registration.map(|registration| Issued { registration, warnings, is_kept: true }))
     }
 }
 
@@ -73,7 +86,11 @@ impl Keep for KeepAnswer {
     fn entry(&self, registration: &Registration, warnings: &[Warning]) -> Result<LedgerEntry> {
         let kept = KeptAnswer {
             fingerprint: self.fingerprint.into_bytes(),
-            registration: registration.clone(),
+            record: match registration.shadow {
+                None => KeptRecord::Stored { code: registration.code.clone(), id: registration.id },
+                // An upstream decides when it issues a code again.
+                Some(_) => KeptRecord::Whole(Box::new(registration.clone())),
+            },
             warnings: warnings.to_vec(),
         };
         Ok(LedgerEntry { value: kept.encode()?, expire_time: Some(registration.forget_time()) })

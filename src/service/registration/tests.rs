@@ -113,18 +113,62 @@ async fn every_use_case_asks_for_its_permission() {
     assert!(service.get(&reader, &lookup).await.is_ok());
 }
 
+/// A create that may be repeated.
+async fn repeatable(service: &RegistrationService) -> crate::domain::error::Result<Registration> {
+    let request = Box::new(RegistrationRequest::new(place(service, "default")));
+    let repeat = Repeat { request_id: Uuid::from_u128(7), fingerprint: Fingerprint::of(&request) };
+    let created = service.create(&Caller::anonymous(), request, Some(repeat)).await;
+    created.map(|created| created.view.registration)
+}
+
+async fn kept_answers(ledger: &dyn Ledger) -> Vec<(Vec<u8>, LedgerEntry)> {
+    ledger.scan("request_id").try_collect().await.expect("the store works")
+}
+
+#[tokio::test]
+async fn a_kept_answer_does_not_hold_its_record_once_more() {
+    let Fixture { service, ledger, _folder } = fixture();
+    repeatable(&service).await.expect("creates");
+    let kept = kept_answers(&*ledger).await;
+    assert!(kept.len() == 1 && kept[0].1.value.len() < 64, "{kept:?}");
+}
+
+#[tokio::test]
+async fn a_create_whose_caller_leaves_in_the_middle_is_made_once_and_found_by_its_repeat() {
+    let Fixture { service, _folder, .. } = fixture();
+    {
+        let create = repeatable(&service);
+        futures_util::pin_mut!(create);
+        assert!(futures_util::poll!(create).is_pending(), "it waits for the disk");
+    }
+    let first = repeatable(&service).await.expect("repeats");
+    assert_eq!(repeatable(&service).await.expect("repeats"), first);
+    let codes: Vec<_> = service.parts().store.codes.scan().try_collect().await.expect("the store works");
+    assert_eq!(codes.len(), 1);
+}
+
+#[tokio::test]
+async fn a_repeat_whose_code_an_upstream_has_issued_meanwhile_is_not_answered_with_that_code() {
+    let Fixture { service, _folder, .. } = fixture();
+    let first = repeatable(&service).await.expect("creates");
+    let shadow = crate::store::conformance::sample::shadow(first.create_time, first.code.as_str());
+    let Registration { requestor, environment, .. } = first.clone();
+    let theirs = Registration { requestor, environment, ..shadow };
+    service.parts().store.codes.adopt(&theirs).await.expect("the store works");
+    let log = CapturedLog::of_this_thread();
+    assert!(matches!(repeatable(&service).await, Err(Error::StoreUnavailable(_))), "it may be asked again");
+    assert!(log.text().contains("the record of a kept answer is there no longer"), "{}", log.text());
+    let second = repeatable(&service).await.expect("creates anew");
+    assert!(second.id != first.id && second.code != first.code);
+}
+
 #[tokio::test]
 async fn a_kept_answer_that_cannot_be_read_counts_as_absent_and_that_is_logged() {
     let Fixture { service, ledger, _folder } = fixture();
-    let create = async || {
-        let request = Box::new(RegistrationRequest::new(place(&service, "default")));
-        let repeat = Repeat { request_id: Uuid::from_u128(7), fingerprint: Fingerprint::of(&request) };
-        let created = service.create(&Caller::anonymous(), request, Some(repeat)).await;
-        created.map(|created| created.view.registration)
-    };
+    let create = || repeatable(&service);
     let first = create().await.expect("creates");
     assert_eq!(create().await.expect("repeats"), first);
-    let kept: Vec<_> = ledger.scan("request_id").try_collect().await.expect("the store works");
+    let kept = kept_answers(&*ledger).await;
     let [(name, entry)] = &kept[..] else { panic!("{kept:?}") };
     let key = LedgerKey { kind: "request_id", name: name.clone() };
     let unreadable = LedgerEntry { value: vec![9, 9], ..entry.clone() };
