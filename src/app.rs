@@ -5,6 +5,7 @@ mod callers;
 mod doctor;
 mod faces;
 mod issuers;
+mod memory;
 mod operations;
 mod perform;
 mod private_file;
@@ -17,7 +18,7 @@ mod store;
 mod tls;
 mod upstreams;
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, path::Path, sync::Arc};
 
 use tokio::net::TcpListener;
 
@@ -92,11 +93,14 @@ pub struct Surroundings {
     pub clock: SharedClock,
     /// Randomness for codes and ids.
     pub randomness: SharedRandomness,
+    /// How much memory the process may take, in bytes, where that is known.
+    pub memory: Option<u64>,
 }
 
 impl Default for Surroundings {
     fn default() -> Self {
-        Self { clock: Arc::new(SystemClock), randomness: Arc::new(OsRandomness) }
+        let memory = memory::available(Path::new("/"));
+        Self { clock: Arc::new(SystemClock), randomness: Arc::new(OsRandomness), memory }
     }
 }
 
@@ -104,6 +108,7 @@ impl Default for Surroundings {
 pub struct App {
     config: ValidConfig,
     passthrough: Passthrough,
+    memory: Option<u64>,
     services: Services,
     listeners: Listeners,
     telemetry: Telemetry,
@@ -133,6 +138,8 @@ impl App {
         let valid = ValidConfig::read(config)?;
         let passthrough = Passthrough::default();
         rest::prepare(&passthrough, &valid)?;
+        let memory = surroundings.memory;
+        memory::check(&valid, memory)?;
         let config = &valid.written;
         let embedded = store::open_for_server(config, &surroundings.clock).await?;
         let store = embedded.ports();
@@ -160,6 +167,7 @@ impl App {
         Ok(Self {
             config: valid,
             passthrough,
+            memory,
             services,
             listeners,
             telemetry,
@@ -197,7 +205,7 @@ impl App {
     #[must_use]
     pub fn reload_handle(&self) -> Reload {
         let (passthrough, tls) = (self.passthrough.clone(), Arc::clone(&self.tls));
-        Reload::new(self.config.written.clone(), &self.services, passthrough, tls)
+        Reload::new(self.config.written.clone(), &self.services, passthrough, tls, self.memory)
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{
     Surroundings,
     issuers::IssuerFactory,
-    private_file, rest,
+    memory, private_file, rest,
     services::Services,
     tls::{self, TlsListeners},
     upstreams::Upstreams,
@@ -34,6 +34,7 @@ pub struct Reload {
     passthrough: Passthrough,
     audit: AuditLog,
     tls: Arc<TlsListeners>,
+    memory: Option<u64>,
 }
 
 impl Reload {
@@ -42,10 +43,11 @@ impl Reload {
         services: &Services,
         passthrough: Passthrough,
         tls: Arc<TlsListeners>,
+        memory: Option<u64>,
     ) -> Self {
         let (policy, upstreams) = (Arc::clone(&services.policy), Arc::clone(&services.upstreams));
         let (issuers, audit) = (Arc::clone(&services.issuers), services.audit.clone());
-        Self { started_with, policy, upstreams, issuers, passthrough, audit, tls }
+        Self { started_with, policy, upstreams, issuers, passthrough, audit, tls, memory }
     }
 
     /// Takes that part of `config` for the calls that begin from now on. Whether it differs in anything else, which only
@@ -79,6 +81,7 @@ impl Reload {
             ..self.started_with.clone()
         };
         let valid = ValidConfig::read(without_key_ring(&reloaded))?;
+        memory::check(&valid, self.memory)?;
         let tls = self.tls.prepare(&reloaded).map_err(ConfigError::of_values)?;
         rest::prepare(&self.passthrough, &valid)?;
         let issuers = self.issuers.make(&valid.issuers)?;
@@ -115,7 +118,9 @@ impl Reload {
 pub fn check(config: Config) -> Result<(), ConfigError> {
     let valid = ValidConfig::read(config)?;
     rest::prepare(&Passthrough::default(), &valid)?;
-    tls::check(&valid.written, &Surroundings::default().clock).map_err(ConfigError::of_values)
+    let Surroundings { clock, memory, .. } = Surroundings::default();
+    memory::check(&valid, memory)?;
+    tls::check(&valid.written, &clock).map_err(ConfigError::of_values)
 }
 
 /// The key ring is read at the start alone, and need not be there any more.

@@ -71,7 +71,7 @@ impl Services {
         store: Store,
         metrics: Option<Arc<Metrics>>,
     ) -> Result<Self, StartError> {
-        let Surroundings { clock, randomness } = surroundings;
+        let Surroundings { clock, randomness, .. } = surroundings;
         let normalizer = Arc::new(Normalizer::new());
         let (config, policy) = (&valid.written, Policy::new(valid));
         let codes = ShadowedCodes::new(Arc::clone(&store.codes), &Handle::current());

@@ -57,6 +57,12 @@ pub(super) fn open(config: &Config, clock: &SharedClock) -> Result<EmbeddedStore
     })
 }
 
+/// How much memory a live code takes in the store that the configuration names, in bytes.
+pub(super) fn bytes_per_code(config: &Config) -> u64 {
+    let StoreKind::Embedded = config.store.kind;
+    EmbeddedStore::BYTES_PER_CODE
+}
+
 /// The audit log's file cannot be opened.
 #[derive(Debug, thiserror::Error)]
 #[error("audit.file: {} cannot be written: {source}", path.display())]

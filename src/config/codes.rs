@@ -15,7 +15,9 @@ pub struct Codes {
     /// The symbols that codes are made of: upper-case letters and digits, each once.
     pub alphabet: String,
     /// How many codes may live at once in an environment. There must be 1000 possible codes for each, or the
-    /// server does not start, since guessing would be worth trying.
+    /// server does not start, since guessing would be worth trying. Each takes up to 64 bytes of memory: where those of all
+    /// environments together could take more than half of what there is (the control group's limit, else the machine's
+    /// memory), the server does not start either.
     pub max_live_codes: u64,
     /// How many codes that do not exist one viewer (`viewer_ip`) may look up in a minute: 1 to 60000. Over it all of that
     /// viewer's lookups are RESOURCE_EXHAUSTED for a while, or guessing would not be limited. A viewer is an IPv4 address or

@@ -51,6 +51,20 @@ fn a_port_that_is_taken_is_named_with_its_key() {
 }
 
 #[test]
+fn more_codes_than_there_is_memory_for_are_refused_with_both_figures_and_what_would_fit() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let serve = Program::server(&data).env("PASSBRIDGE_CODES__LENGTH", "12");
+    let error = serve.env("PASSBRIDGE_CODES__MAX_LIVE_CODES", "1000000000000").failure();
+    for part in
+        ["codes.max_live_codes: is 1000000000000", "take 61035157 MiB", "MiB that there are", "at most"]
+    {
+        assert!(error.contains(part), "{part} is not in:\n{error}");
+    }
+    assert!(!data.exists(), "nothing was made");
+}
+
+#[test]
 fn a_data_folder_that_cannot_be_made_is_named() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("file");

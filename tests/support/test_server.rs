@@ -31,6 +31,9 @@ use super::request;
 /// What the clock shows at first, in milliseconds.
 pub const START: u64 = 1_700_000_000_123;
 
+/// How much memory the server may take as far as it is told, in bytes.
+pub const MEMORY: u64 = 4 << 30;
+
 /// A server that ends with the test that started it.
 pub struct TestServer {
     /// The server's time.
@@ -68,7 +71,8 @@ impl TestServer {
         let started_with = config.clone();
         let clock = ManualClock::new(Timestamp::from_millis(START));
         let randomness = Arc::new(SteeredRandomness::default());
-        let surroundings = Surroundings { clock: clock.clone(), randomness: randomness.clone() };
+        let surroundings =
+            Surroundings { clock: clock.clone(), randomness: randomness.clone(), memory: Some(MEMORY) };
         let (stop, stopped) = oneshot::channel();
         let (say, started) = mpsc::channel();
         let thread = std::thread::spawn(move || {

@@ -185,6 +185,13 @@ impl ValidEnvironment {
         self.requestors.is_empty() || self.requestors.contains_key(requestor)
     }
 
+    /// Whether our own store issues codes of any requestor here.
+    #[must_use]
+    pub fn draws_codes(&self) -> bool {
+        let is_ours = |requestor: &ValidRequestor| requestor.api.unwrap_or(self.api).is_none();
+        if self.requestors.is_empty() { self.api.is_none() } else { self.requestors.values().any(is_ours) }
+    }
+
     fn new(path: &str, config: &Environment) -> Result<Self, Vec<Violation>> {
         let mut violations = Violations::default();
         let mut requestors = BTreeMap::new();
@@ -252,4 +259,25 @@ fn expand(template: &UriTemplateStr, code: Option<&str>) -> String {
     }
     // An undefined variable expands to nothing (RFC 6570, section 2.4.2), its operator's prefix included.
     template.expand::<UriSpec, _>(&context).map(|uri| uri.to_string()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_drawn_here_where_any_requestor_has_no_upstream() {
+        let (ours, theirs) = (None, Some(UpstreamApi::V2));
+        let draws = |api, requestors: &[Option<Option<UpstreamApi>>]| {
+            let requestor = |(index, api): (usize, &Option<_>)| {
+                let id = RequestorId::parse("requestor", &format!("R{index}")).expect("valid");
+                (id, ValidRequestor { api: *api, ..ValidRequestor::default() })
+            };
+            let requestors = requestors.iter().enumerate().map(requestor).collect();
+            ValidEnvironment { requestors, api, ..ValidEnvironment::default() }.draws_codes()
+        };
+        assert!(draws(ours, &[]) && draws(ours, &[None]) && draws(ours, &[Some(theirs), None]));
+        assert!(draws(theirs, &[Some(ours), None]));
+        assert!(!draws(theirs, &[]) && !draws(theirs, &[None]) && !draws(ours, &[Some(theirs)]));
+    }
 }

@@ -94,6 +94,11 @@ pub(super) fn closed() -> StoreError {
 }
 
 impl EmbeddedStore {
+    /// The memory that a code takes while it lives, in bytes, at most. Its record and an answer that is kept for repeats take
+    /// 20 each in the index, just after that has grown, and 8 each in the filters and block indexes of the engine's tables,
+    /// which stay in memory.
+    pub const BYTES_PER_CODE: u64 = 64;
+
     /// Opens the store in a folder, or makes a new one there. Blocks; on a store of a million codes for less
     /// than a second.
     ///

@@ -12,7 +12,7 @@ use crate::support::{
     request::{create, create_for, delete, get, watch},
     retry_delay,
     status::refused,
-    test_server::{TestServer, environment},
+    test_server::{MEMORY, TestServer, environment},
 };
 
 async fn full(server: &TestServer) -> Status {
@@ -50,6 +50,23 @@ async fn an_expiry_makes_room_by_the_time_that_was_told() {
     server.clock.advance(delay);
     server.created().await;
     full(&server).await;
+}
+
+#[tokio::test]
+async fn a_reload_with_more_environments_than_there_is_memory_for_changes_nothing() {
+    // In one environment they take half of the memory.
+    let server = TestServer::configured(|config| {
+        config.codes.length = 8;
+        config.codes.max_live_codes = MEMORY / 2 / 64;
+        environment(config, "default", &[]);
+    });
+    let error = server.reload(|config| environment(config, "staging", &[])).expect_err("refused");
+    for part in ["codes.max_live_codes: is 33554432", "take 4096 MiB", "of the 4096 MiB", "at most 16777216"]
+    {
+        assert!(error.to_string().contains(part), "{part} is not in {error}");
+    }
+    let elsewhere = CreateRegistrationCodeRequest { environment: "staging".to_owned(), ..create() };
+    assert!(server.codes().create_registration_code(elsewhere).await.is_err());
 }
 
 #[tokio::test]

@@ -1,0 +1,179 @@
+//! How much memory there is for this process, and whether the codes that may live fit into it.
+//!
+//! Of our own, in 30 lines: `sysinfo` 0.40 looks at the root of the control groups alone, and `effective-limits` 0.7 at none of
+//! version 2.
+
+use std::{fs, path::Path};
+
+use super::store;
+use crate::{
+    config::{ConfigError, ValidConfig},
+    domain::error::Violation,
+};
+
+const MIB: u64 = 1 << 20;
+
+/// How much memory this process may take, in bytes: the least of what the machine has, and of what its control group (version
+/// 1 or 2) and those above that may take. `None` where none of it can be read. `/proc` and `/sys` are looked for in `root`.
+pub(super) fn available(root: &Path) -> Option<u64> {
+    let groups = read(&root.join("proc/self/cgroup"));
+    let limits = groups.lines().filter_map(Group::parse).filter_map(|group| group.limit(root));
+    limits.chain(machine(root)).min()
+}
+
+/// A control group of this process that may have a limit for its memory.
+struct Group<'a> {
+    hierarchy: &'static str,
+    file: &'static str,
+    path: &'a str,
+}
+
+impl<'a> Group<'a> {
+    /// Reads a line of `/proc/self/cgroup`: `number:controllers:path`, of which version 2 names no controllers.
+    fn parse(line: &'a str) -> Option<Self> {
+        let (_, rest) = line.split_once(':')?;
+        let (controllers, path) = rest.split_once(':')?;
+        let (hierarchy, file) = match controllers {
+            "" => ("sys/fs/cgroup", "memory.max"),
+            _ if controllers.split(',').any(|controller| controller == "memory") => {
+                ("sys/fs/cgroup/memory", "memory.limit_in_bytes")
+            }
+            _ => return None,
+        };
+        Some(Self { hierarchy, file, path: path.trim_start_matches('/') })
+    }
+
+    /// The least limit on the way up. In a container the path may be the host's, of which only the upper end is there.
+    fn limit(&self, root: &Path) -> Option<u64> {
+        let hierarchy = root.join(self.hierarchy);
+        let files = Path::new(self.path).ancestors().map(|group| hierarchy.join(group).join(self.file));
+        files.filter_map(|file| read(&file).trim().parse().ok()).min()
+    }
+}
+
+/// The memory of the whole machine.
+fn machine(root: &Path) -> Option<u64> {
+    let facts = read(&root.join("proc/meminfo"));
+    let total = facts.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kibibytes: u64 = total.trim().strip_suffix("kB")?.trim_end().parse().ok()?;
+    kibibytes.checked_mul(1024)
+}
+
+/// What cannot be read says nothing.
+fn read(file: &Path) -> String {
+    fs::read_to_string(file).unwrap_or_default()
+}
+
+/// Sees to it that as many codes as may live take half of the memory at most; what else the process needs does not grow with
+/// them.
+///
+/// # Errors
+/// Where they take more.
+pub(super) fn check(valid: &ValidConfig, memory: Option<u64>) -> Result<(), ConfigError> {
+    let config = &valid.written;
+    let environments = valid.environments.iter().filter(|(_, environment)| environment.draws_codes()).count();
+    let each = store::bytes_per_code(config).saturating_mul(environments as u64);
+    let needed = config.codes.max_live_codes.saturating_mul(each);
+    let Some(memory) = memory else {
+        tracing::warn!(
+            "how much memory there is cannot be told, and codes.max_live_codes is not measured by it"
+        );
+        return Ok(());
+    };
+    if needed <= memory / 2 {
+        return Ok(());
+    }
+    let text = format!(
+        "is {}: so many codes in each of {environments} environments take {} MiB of memory, and of the {} MiB that there are \
+         they may take half; at most {} is possible",
+        config.codes.max_live_codes,
+        needed.div_ceil(MIB),
+        memory / MIB,
+        memory / 2 / each,
+    );
+    Err(ConfigError::of_values(vec![Violation::new("codes.max_live_codes", text)]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    const MEMINFO: (&str, &str) =
+        ("proc/meminfo", "MemTotal:       16315448 kB\nMemFree:         1000000 kB\n");
+    const MACHINE: u64 = 16_315_448 * 1024;
+
+    /// The memory on a machine with these files.
+    fn memory(files: &[(&str, &str)]) -> Option<u64> {
+        let root = tempfile::tempdir().expect("a folder");
+        for (file, content) in files {
+            let file = root.path().join(file);
+            fs::create_dir_all(file.parent().expect("is in a folder")).expect("a folder");
+            fs::write(file, content).expect("writes");
+        }
+        available(root.path())
+    }
+
+    #[test]
+    fn without_control_groups_there_is_the_machines_memory() {
+        assert_eq!(memory(&[MEMINFO]), Some(MACHINE));
+    }
+
+    #[test]
+    fn the_least_limit_of_a_group_and_those_above_it_holds() {
+        let groups = ("proc/self/cgroup", "0::/system.slice/passbridge.service\n");
+        let own = "sys/fs/cgroup/system.slice/passbridge.service/memory.max";
+        let above = "sys/fs/cgroup/system.slice/memory.max";
+        assert_eq!(memory(&[MEMINFO, groups, (own, "1073741824\n"), (above, "max\n")]), Some(1 << 30));
+        assert_eq!(memory(&[MEMINFO, groups, (own, "max\n"), (above, "536870912\n")]), Some(1 << 29));
+        assert_eq!(memory(&[MEMINFO, groups, (own, "max\n"), (above, "max\n")]), Some(MACHINE));
+        assert_eq!(memory(&[groups, (own, "1073741824\n")]), Some(1 << 30));
+    }
+
+    #[test]
+    fn in_a_container_the_root_of_what_is_seen_is_its_own_group() {
+        let limit = ("sys/fs/cgroup/memory.max", "268435456\n");
+        for groups in ["0::/\n", "0::/docker/0123abcd\n", "0::/../../pod\n"] {
+            assert_eq!(memory(&[MEMINFO, ("proc/self/cgroup", groups), limit]), Some(1 << 28), "{groups}");
+        }
+    }
+
+    #[test]
+    fn version_1_has_its_limit_in_the_hierarchy_of_memory() {
+        let groups =
+            "12:cpu,cpuacct:/docker/x\n4:hugetlb,memory:/docker/x\n1:name=systemd:/docker/x\n0::/docker/x\n";
+        let groups = ("proc/self/cgroup", groups);
+        let own = "sys/fs/cgroup/memory/docker/x/memory.limit_in_bytes";
+        let none = ("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
+        assert_eq!(memory(&[MEMINFO, groups, none, (own, "134217728\n")]), Some(1 << 27));
+        assert_eq!(memory(&[MEMINFO, groups, none]), Some(MACHINE));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_no_limit() {
+        assert_eq!(memory(&[]), None);
+        let odd = [("proc/self/cgroup", "0\n::\n0::/a:b\n\u{fffd}"), ("sys/fs/cgroup/memory.max", "-1\n")];
+        assert_eq!(memory(&[MEMINFO, odd[0], odd[1]]), Some(MACHINE));
+        for meminfo in ["", "MemTotal: kB\n", "MemTotal: 1 GB\n", "MemTotal: 18446744073709551615 kB\n"] {
+            assert_eq!(memory(&[odd[0], odd[1], ("proc/meminfo", meminfo)]), None, "{meminfo}");
+        }
+    }
+
+    fn checked(config: &str, memory: Option<u64>) -> Result<(), String> {
+        let config = toml::from_str::<Config>(config).expect("deserializes");
+        check(&ValidConfig::read(config).expect("valid"), memory).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn codes_that_take_more_than_half_of_the_memory_are_refused_with_both_figures() {
+        let config = "codes.max_live_codes = 1000000\n[environments.a]\n[environments.b]";
+        let error = checked(config, Some(200 << 20)).expect_err("refused");
+        assert!(error.contains("codes.max_live_codes: is 1000000"), "{error}");
+        for part in ["each of 2 environments", "123 MiB", "of the 200 MiB", "at most 819200 is possible"] {
+            assert!(error.contains(part), "{part} is missing in {error}");
+        }
+        assert_eq!(checked(config, Some(256_000_000)), Ok(()), "exactly half");
+        assert!(checked(config, Some(255_999_999)).is_err());
+        assert_eq!(checked(config, None), Ok(()));
+    }
+}
