@@ -28,7 +28,7 @@ impl Draw<'_> {
     /// Gives the record a code, and stores it, together with the answer where that is to be kept.
     pub(super) async fn issue(
         &self,
-        mut registration: Registration,
+        mut registration: Box<Registration>,
         warnings: Vec<Warning>,
         keep: Option<&dyn Keep>,
         now: Timestamp,
@@ -42,7 +42,7 @@ impl Draw<'_> {
             match self.codes.insert_if_absent(&registration, self.max_live, entry).await? {
                 Insertion::Inserted => {
                     let issued = Issued { registration, warnings, is_kept: keep.is_some() };
-                    return Ok(Issuance::Issued(Box::new(issued)));
+                    return Ok(Issuance::Issued(issued));
                 }
                 Insertion::Repeated(entry) => return Ok(Issuance::Repeated(entry)),
                 Insertion::Taken => {}

@@ -51,11 +51,11 @@ impl LocalBackend {
         Arc::new(Self { parts })
     }
 
-    fn registration(&self, request: RegistrationRequest, now: Timestamp) -> Result<Registration> {
+    fn registration(&self, request: RegistrationRequest, now: Timestamp) -> Result<Box<Registration>> {
         let id = self.parts.randomness.uuid()?;
         let connection = Connection::new(&request.user_agent, request.device_ip, request.device_port);
         let device_info = self.parts.normalizer.normalize(request.device_info.as_ref(), &connection);
-        Ok(Registration {
+        Ok(Box::new(Registration {
             id,
             code: Code::from_canonical(""),
             requestor: request.place.requestor,
@@ -70,7 +70,7 @@ impl LocalBackend {
             source_application: request.source_application,
             legacy: request.legacy,
             shadow: None,
-        })
+        }))
     }
 }
 

@@ -24,7 +24,7 @@ use super::{
 #[derive(Debug, Clone, PartialEq)]
 pub struct Issued {
     /// The record.
-    pub registration: Registration,
+    pub registration: Box<Registration>,
     /// What was odd, or could not be done as wished.
     pub warnings: Vec<Warning>,
     /// Whether the answer that was to be kept ([`Keep`]) was stored with the record.
@@ -35,7 +35,7 @@ pub struct Issued {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Issuance {
     /// A new code.
-    Issued(Box<Issued>),
+    Issued(Issued),
     /// None: under the key of the answer that was to be kept lies this one already.
     Repeated(LedgerEntry),
 }

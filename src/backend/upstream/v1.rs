@@ -175,7 +175,8 @@ impl CodeBackend for V1Backend {
             None => self.create_without_id(context, request).await?,
         };
         self.0.inner.parts.codes.keep(&registration).await?;
-        Ok(Issuance::Issued(Box::new(Issued { registration, warnings, is_kept: false })))
+        let registration = Box::new(registration);
+        Ok(Issuance::Issued(Issued { registration, warnings, is_kept: false }))
     }
 
     async fn read(&self, context: &CallContext, record: Registration) -> Result<Presence> {

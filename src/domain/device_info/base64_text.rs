@@ -1,18 +1,21 @@
 //! Base64 as devices send it, and what queries, forms and headers make of it on the way.
 
+use std::sync::LazyLock;
+
 use base64::{
-    Engine as _, alphabet,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD},
+    Engine as _,
+    engine::{DecodePaddingMode, GeneralPurposeConfig, Simd},
 };
 
-/// Padding is optional. Unused bits at the end may be anything: some home-made encoders leave rubbish there,
-/// and it changes nothing.
-const LENIENT: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-        .with_decode_allow_trailing_bits(true),
-);
+/// Reads without padding too, and with anything in the unused bits at the end: some home-made encoders leave rubbish there,
+/// and it changes nothing. Writes the standard, padded form.
+static LENIENT: LazyLock<Simd> = LazyLock::new(|| {
+    Simd::standard(
+        GeneralPurposeConfig::new()
+            .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+            .with_decode_allow_trailing_bits(true),
+    )
+});
 
 /// The bytes that `text` stands for.
 ///
@@ -29,7 +32,7 @@ pub fn decode(text: &str) -> Result<Vec<u8>, String> {
 
 /// The standard, padded form.
 pub(super) fn encode(bytes: &[u8]) -> String {
-    STANDARD.encode(bytes)
+    LENIENT.encode(bytes)
 }
 
 /// `text` in the standard alphabet, on one line, without padding.

@@ -6,7 +6,7 @@ use super::{
     warning::{quote, shorten},
     wire,
 };
-use crate::domain::error::{Violation, is_plain};
+use crate::domain::error::{Violation, first_odd};
 
 /// Checks values that came typed.
 pub(super) fn check(info: &DeviceInfo, naming: FieldNaming) -> Result<Vec<Warning>, Vec<Violation>> {
@@ -83,7 +83,7 @@ fn broken_rule(value: &str) -> Option<String> {
     if value.len() > VALUE_MAX {
         return Some(format!("must be at most {VALUE_MAX} bytes, but is {}: {}", value.len(), quote(value)));
     }
-    let control = value.chars().find(|letter| !is_plain(*letter))?;
+    let control = first_odd(value)?;
     Some(format!(
         "must not hold control characters, but has {} in {}",
         control.escape_unicode(),

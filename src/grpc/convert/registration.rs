@@ -119,6 +119,7 @@ pub(in crate::grpc) fn watch_event(event: WatchEvent) -> v1::WatchRegistrationCo
 
 pub(in crate::grpc) fn registration_code(view: RegistrationView) -> v1::RegistrationCode {
     let RegistrationView { registration, state, verification, is_partial } = view;
+    let registration = *registration;
     let known = |text: String| if is_partial { String::new() } else { text };
     let encoded_device_info = registration.encoded_device_info().into_owned();
     v1::RegistrationCode {

@@ -116,7 +116,7 @@ impl RegistrationService {
             (Issuance::Issued(issued), Some(keep)) if !issued.is_kept => {
                 self.keep(&**backend, &context, issued, keep).await
             }
-            (Issuance::Issued(issued), _) => Ok(self.created(*issued)),
+            (Issuance::Issued(issued), _) => Ok(self.created(issued)),
             (Issuance::Repeated(entry), Some(keep)) => self.must_answer_again(&entry, keep).await,
             (Issuance::Repeated(_), None) => {
                 Err(Error::Internal("a kept answer was found that nobody asked for".to_owned()))
@@ -129,12 +129,12 @@ impl RegistrationService {
         &self,
         backend: &dyn Backend,
         context: &CallContext,
-        issued: Box<Issued>,
+        issued: Issued,
         keep: &KeepAnswer,
     ) -> Result<Created> {
         let entry = keep.entry(&issued.registration, &issued.warnings)?;
         let Some(earlier) = self.parts().store.ledger.put_if_absent(keep.key(), entry).await? else {
-            return Ok(self.created(*issued));
+            return Ok(self.created(issued));
         };
         // Another replica was first: its answer stands, and the code made here must not stay behind.
         if let Err(error) = backend.codes().delete(context, &issued.registration).await {

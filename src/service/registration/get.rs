@@ -41,16 +41,16 @@ impl RegistrationService {
                 let backend = self.backend_of(&entry.registration)?;
                 let presence = backend.codes().read(&context, entry.registration).await;
                 match self.known(caller, lookup, presence).await? {
-                    Presence::Live(record) => Ok(self.view(*record, State::Pending)),
+                    Presence::Live(record) => Ok(self.view(record, State::Pending)),
                     Presence::Gone => Err(self.not_found(caller, &key).await),
                 }
             }
             Found::Nothing { key, backend } => {
                 let sighting = backend.codes().find(&context, &key, lookup.viewer).await;
                 match self.known(caller, lookup, sighting).await? {
-                    Sighting::Whole(record) => Ok(self.view(*record, State::Pending)),
+                    Sighting::Whole(record) => Ok(self.view(record, State::Pending)),
                     Sighting::Partial(record) => {
-                        Ok(RegistrationView { is_partial: true, ..self.view(*record, State::Pending) })
+                        Ok(RegistrationView { is_partial: true, ..self.view(record, State::Pending) })
                     }
                     Sighting::Nothing => Err(self.missed(caller, lookup, &key).await),
                 }

@@ -64,11 +64,12 @@ impl KeepAnswer {
             return Err(Error::RequestIdReused);
         }
         let registration = match record {
-            KeptRecord::Whole(registration) => Some(*registration),
+            KeptRecord::Whole(registration) => Some(registration),
             KeptRecord::Stored { code, id } => {
                 let Place { environment, requestor } = self.place.clone();
                 let found = codes.get(&CodeKey { environment, requestor, code }).await?;
-                found.map(|entry| entry.registration).filter(|registration| registration.id == id)
+                let found = found.filter(|entry| entry.registration.id == id);
+                found.map(|entry| Box::new(entry.registration))
             }
         };
         if registration.is_none() {

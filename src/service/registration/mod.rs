@@ -88,7 +88,7 @@ pub struct Lookup {
 #[derive(Debug, Clone, PartialEq)]
 pub struct RegistrationView {
     /// The record.
-    pub registration: Registration,
+    pub registration: Box<Registration>,
     /// Where it is in its life.
     pub state: State,
     /// Where the viewer types the code.
@@ -117,7 +117,7 @@ impl RegistrationService {
         &self.inner.parts
     }
 
-    fn view(&self, registration: Registration, state: State) -> RegistrationView {
+    fn view(&self, registration: Box<Registration>, state: State) -> RegistrationView {
         let place = Place {
             environment: registration.environment.clone(),
             requestor: registration.requestor.clone(),

@@ -69,7 +69,7 @@ fn place(service: &RegistrationService, environment: &str) -> Place {
 
 async fn created(service: &RegistrationService, environment: &str) -> Registration {
     let request = Box::new(RegistrationRequest::new(place(service, environment)));
-    service.create(&Caller::anonymous(), request, None).await.expect("creates").view.registration
+    *service.create(&Caller::anonymous(), request, None).await.expect("creates").view.registration
 }
 
 fn reader_of(environment: &str) -> Caller {
@@ -118,7 +118,7 @@ async fn repeatable(service: &RegistrationService) -> crate::domain::error::Resu
     let request = Box::new(RegistrationRequest::new(place(service, "default")));
     let repeat = Repeat { request_id: Uuid::from_u128(7), fingerprint: Fingerprint::of(&request) };
     let created = service.create(&Caller::anonymous(), request, Some(repeat)).await;
-    created.map(|created| created.view.registration)
+    created.map(|created| *created.view.registration)
 }
 
 async fn kept_answers(ledger: &dyn Ledger) -> Vec<(Vec<u8>, LedgerEntry)> {

@@ -172,7 +172,7 @@ impl Step {
 
 impl Watch {
     fn tell(self: Box<Self>, state: State) -> (Result<WatchEvent>, Step) {
-        let view = self.service.view(self.told.clone(), state);
+        let view = self.service.view(Box::new(self.told.clone()), state);
         let next = if state == State::Pending { Step::Wait(self) } else { Step::Over };
         (Ok(WatchEvent::State(Box::new(view))), next)
     }

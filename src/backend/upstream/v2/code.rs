@@ -99,10 +99,10 @@ impl V2Codes {
         session: Session,
         device_id: DeviceId,
         device_id_assigned: bool,
-    ) -> Registration {
+    ) -> Box<Registration> {
         let connection = Connection::new(&request.user_agent, request.device_ip, request.device_port);
         let device_info = self.parts().normalizer.normalize(request.device_info.as_ref(), &connection);
-        Registration {
+        Box::new(Registration {
             id: id_of(&session.id),
             code: session.code,
             requestor: request.place.requestor,
@@ -117,7 +117,7 @@ impl V2Codes {
             source_application: request.source_application,
             legacy: request.legacy,
             shadow: Some(shadow(request.device_ip)),
-        }
+        })
     }
 }
 
@@ -151,7 +151,7 @@ impl CodeBackend for V2Codes {
         }
         let registration = self.registration(*request, session, device_id, is_assigned);
         parts.codes.keep(&registration).await?;
-        Ok(Issuance::Issued(Box::new(Issued { registration, warnings, is_kept: false })))
+        Ok(Issuance::Issued(Issued { registration, warnings, is_kept: false }))
     }
 
     async fn read(&self, context: &CallContext, record: Registration) -> Result<Presence> {
