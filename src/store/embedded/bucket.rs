@@ -8,19 +8,13 @@ use fjall::Keyspace;
 use super::index::BucketId;
 use crate::domain::clock::Timestamp;
 
-/// Records that are to be forgotten within this time go to narrow buckets. It holds the default TTL and its
-/// quarantine, with room for codes that live a little longer.
-const NEAR: Duration = Duration::from_secs(90 * 60);
-
-/// The width of a bucket that ends soon: a record outstays its time by at most as much.
-const NARROW: Duration = Duration::from_secs(10 * 60);
-
-/// The width of a bucket that ends later. A lookup asks every bucket, so there should be few: nine narrow ones
-/// and one for each of the hours that the longest TTL and its quarantine reach to.
-const WIDE: Duration = Duration::from_secs(60 * 60);
+/// How wide the bucket is for a record that is to be forgotten within so much time, in minutes: a record outstays its time by
+/// at most as much, which should be little beside that time itself. Nor should there be many buckets, for each has a memtable. The
+/// second row holds the default TTL with its quarantine, the last one the longest.
+const WIDTHS: [(u64, u64); 3] = [(20, 2), (120, 10), (12 * 60, 60)];
 
 /// Records that end later than this do not go to a bucket at all, or there would be no bound to their number.
-pub(super) const FARTHEST: Duration = Duration::from_secs(12 * 60 * 60);
+pub(super) const FARTHEST: Duration = minutes(WIDTHS[WIDTHS.len() - 1].0);
 
 const PREFIX: &str = "until-";
 
@@ -45,11 +39,20 @@ impl Bucket {
 
 /// The end of the bucket for a record that may be forgotten at `forget_time`.
 pub(super) fn end_for(forget_time: Timestamp, now: Timestamp) -> Timestamp {
-    let width = if forget_time.since(now) <= NEAR { NARROW } else { WIDE };
+    let width = width(forget_time.since(now));
     // A record that is over already goes to the first bucket that is not.
     let last = forget_time.max(now + Duration::from_millis(1));
     let width = u64::try_from(width.as_millis()).unwrap_or(u64::MAX);
     Timestamp::from_millis(last.as_millis().div_ceil(width).saturating_mul(width))
+}
+
+fn width(term: Duration) -> Duration {
+    let row = WIDTHS.into_iter().find(|(within, _)| term <= minutes(*within));
+    row.map_or(FARTHEST, |(_, width)| minutes(width))
+}
+
+const fn minutes(count: u64) -> Duration {
+    Duration::from_secs(count * 60)
 }
 
 /// The name of a bucket's keyspace.
@@ -76,16 +79,17 @@ mod tests {
             let forget_time = now + Duration::from_secs(minutes * 60);
             let end = end_for(forget_time, now);
             assert!(end >= forget_time && end > now);
-            assert!(end.since(forget_time) <= if minutes <= 90 { NARROW } else { WIDE });
+            let allowed = Duration::from_secs(60 * minutes).max(super::minutes(20)) / 2;
+            assert!(end.since(forget_time) <= allowed, "{minutes} minutes");
         }
     }
 
     #[test]
-    fn codes_of_every_ttl_need_at_most_twenty_buckets() {
+    fn the_codes_of_every_ttl_need_a_few_dozen_buckets() {
         let now = Timestamp::from_millis(1_234 * MINUTE);
         let ends: std::collections::BTreeSet<_> =
             (1..=36_600).map(|seconds| end_for(now + Duration::from_secs(seconds), now)).collect();
-        assert!(ends.len() <= 20, "{} buckets", ends.len());
+        assert!(ends.len() <= 36, "{} buckets", ends.len());
     }
 
     #[test]
