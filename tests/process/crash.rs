@@ -142,6 +142,10 @@ async fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
     let clients = Arc::new(Clients::default());
     let mut random = fastrand::Rng::with_seed(4);
     for round in 0..ROUNDS {
+        if round % 3 == 2 {
+            // While its index is being filled.
+            Program::server(folder.path()).start().kill();
+        }
         let mut server = Program::server(folder.path()).start();
         assert_all_there(&server, &clients, round).await;
         assert_counted(&server, &clients, round);

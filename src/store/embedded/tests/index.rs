@@ -2,6 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::future::join_all;
+
 use super::{
     super::{
         engine::Engine,
@@ -57,6 +59,14 @@ impl EmbeddedHarness {
         Some(entry.state(self.clock.now()))
     }
 
+    /// Inserts many codes that begin alike, all at once, so that they share commits.
+    async fn insert_all(&self, prefix: &str) {
+        let insert = async |index| self.insert(&format!("{prefix}{index}")).await;
+        for insertion in join_all((0..CODES).map(insert)).await {
+            assert_eq!(insertion.expect("works"), Insertion::Inserted);
+        }
+    }
+
     async fn release(&self, code: &str) {
         let id = registration(self.clock.now(), code, TTL).id;
         assert!(self.embedded().release(&self.key(code), id).await.expect("works"));
@@ -73,9 +83,7 @@ fn candidates(engine: &Engine, key: &[u8]) -> Vec<BucketId> {
 #[tokio::test]
 async fn what_is_written_before_and_while_the_index_is_filled_is_found_all_along() {
     let harness = EmbeddedHarness::new();
-    for index in 0..CODES {
-        harness.insert(&format!("OLD{index}")).await.expect("works");
-    }
+    harness.insert_all("OLD").await;
     harness.release("OLD0").await;
     let mut indexer = harness.reopen_unindexed().await;
     let engine = harness.engine();
@@ -109,9 +117,7 @@ async fn what_is_written_before_and_while_the_index_is_filled_is_found_all_along
 #[tokio::test]
 async fn a_store_that_ended_while_its_index_was_filled_has_lost_nothing() {
     let harness = EmbeddedHarness::new();
-    for index in 0..CODES {
-        harness.insert(&format!("CODE{index}")).await.expect("works");
-    }
+    harness.insert_all("CODE").await;
     let mut indexer = harness.reopen_unindexed().await;
     for _ in 0..2 {
         assert!(indexer.step(&harness.engine()).expect("works"), "there is more");
@@ -172,13 +178,9 @@ async fn what_is_released_is_not_kept_twice() {
         }
         folder_bytes(&harness.folder.path().join("store").join("keyspaces"))
     };
-    for index in 0..CODES {
-        harness.insert(&format!("CODE{index}")).await.expect("works");
-    }
+    harness.insert_all("CODE").await;
     let live = write_out();
-    for index in 0..CODES {
-        harness.release(&format!("CODE{index}")).await;
-    }
+    join_all((0..CODES).map(async |index| harness.release(&format!("CODE{index}")).await)).await;
     let released = write_out();
     assert!(released < live + live / 4, "{live} bytes with live codes, {released} with released ones");
 }
