@@ -59,6 +59,8 @@ struct Stage {
     rates: Vec<Vec<Pair>>,
     /// How many seconds each start took after a kill.
     starts: Vec<f64>,
+    /// How many seconds the last one was busy with itself then.
+    busy: f64,
     codes_after_starts: usize,
     memory_after_starts: u64,
     rates_after_starts: Vec<Vec<Pair>>,
@@ -103,13 +105,14 @@ impl<S: Fn() -> Result<Server>> Bench<'_, S> {
         eprintln!("{codes} codes, {}", mebibytes(memory as f64));
         let rates = self.rounds.measure(servers, &CASES)?;
         let starts = (0..kills).map(|_| self.restart(servers)).collect::<Result<_>>()?;
-        servers.passbridge.settle()?;
+        let busy = servers.passbridge.settle()?.as_secs_f64();
         Ok(Stage {
             codes,
             memory,
             folder,
             rates,
             starts,
+            busy,
             codes_after_starts: servers.create.code_count(),
             memory_after_starts: resident_memory(&servers.passbridge)?,
             rates_after_starts: self.rounds.measure(servers, &CASES)?,
@@ -216,6 +219,7 @@ fn footprints(stages: &[Stage]) -> String {
         let starts = || stage.starts.iter().copied();
         let target = Target::AtMost(2.0).judge(median(starts()));
         table.row(&[&*codes, "ready after SIGKILL just behind creates", &spread(starts(), " s"), &target]);
+        table.row(&[&*codes, "busy with itself after that", &format!("{:.1} s", stage.busy), ""]);
     }
     table.into_text()
 }

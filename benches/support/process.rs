@@ -101,11 +101,11 @@ impl Server {
         cpu::of_process(&self.id().to_string())
     }
 
-    /// Waits until the server has done what it put off, such as compaction.
-    pub fn settle(&self) -> Result<()> {
+    /// Waits until the server has done what it put off, such as compaction, but at most a minute, and says how long that was.
+    pub fn settle(&self) -> Result<Duration> {
         let start = clock::now();
         let mut before = self.cpu()?;
-        while clock::since(start) < Duration::from_secs(20) {
+        while clock::since(start) < Duration::from_secs(60) {
             std::thread::sleep(Duration::from_millis(250));
             let now = self.cpu()?;
             // The resolution is 10 ms.
@@ -114,7 +114,7 @@ impl Server {
             }
             before = now;
         }
-        Ok(())
+        Ok(clock::since(start))
     }
 
     /// Kills the server, which has no time for anything, and waits until it has ended.
