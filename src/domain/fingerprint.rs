@@ -1,8 +1,10 @@
 //! What tells one request from another when both come under one request id.
 
-use xxhash_rust::xxh3::Xxh3;
+use std::net::IpAddr;
 
-use super::{address::Address, registration::RegistrationRequest};
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::registration::RegistrationRequest;
 
 /// A digest of what a request asks for, as it was understood: two spellings of one request have one fingerprint. Fields
 /// that say nothing are left out, so that a field which a later version adds changes no fingerprint of before.
@@ -16,20 +18,21 @@ impl Fingerprint {
     /// The fingerprint of a request. Who asks, and where, is in what a request id is kept under.
     #[must_use]
     pub fn of(request: &RegistrationRequest) -> Self {
-        let mut fields = Fields(Xxh3::new());
-        let text = |address: Address| address.to_string();
-        let number = |number: u64| number.to_string();
+        let mut fields = Fields(Vec::with_capacity(REQUEST_BYTES));
         fields.text("device_id", request.device_id.as_ref().map_or("", |id| id.as_str()));
         fields.bytes(
             "device_info",
             &request.device_info.as_ref().map(|info| info.to_json()).unwrap_or_default(),
         );
         fields.text("user_agent", &request.user_agent);
-        fields.text("device_ip", &request.device_ip.map(text).unwrap_or_default());
-        fields.text("device_port", &request.device_port.map(|port| number(port.into())).unwrap_or_default());
+        match request.device_ip.map(|address| address.ip()) {
+            Some(IpAddr::V4(address)) => fields.bytes("device_ip", &address.octets()),
+            Some(IpAddr::V6(address)) => fields.bytes("device_ip", &address.octets()),
+            None => {}
+        }
+        fields.number("device_port", request.device_port.map(u64::from));
         fields.text("mvpd_id", request.mvpd.as_ref().map_or("", |mvpd| mvpd.as_str()));
-        let ttl = request.ttl.map(|ttl| number(ttl.as_duration().as_secs()));
-        fields.text("ttl", &ttl.unwrap_or_default());
+        fields.number("ttl", request.ttl.map(|ttl| ttl.as_duration().as_secs()));
         fields.text("domain_name", &request.domain_name);
         fields.text("redirect_url", &request.redirect_url);
         fields.text("legacy.device_type", &request.legacy.device_type);
@@ -37,7 +40,7 @@ impl Fingerprint {
         fields.text("legacy.app_id", &request.legacy.app_id);
         fields.text("legacy.app_version", &request.legacy.app_version);
         fields.text("legacy.registration_url", &request.legacy.registration_url);
-        Self(fields.0.digest128())
+        Self(xxh3_128(&fields.0))
     }
 
     /// The digest.
@@ -47,9 +50,18 @@ impl Fingerprint {
     }
 }
 
-struct Fields(Xxh3);
+/// About what a request takes: to grow step by step would copy it several times.
+const REQUEST_BYTES: usize = 1024;
+
+struct Fields(Vec<u8>);
 
 impl Fields {
+    fn number(&mut self, name: &str, number: Option<u64>) {
+        if let Some(number) = number {
+            self.bytes(name, &number.to_be_bytes());
+        }
+    }
+
     fn text(&mut self, name: &str, value: &str) {
         self.bytes(name, value.as_bytes());
     }
@@ -60,8 +72,8 @@ impl Fields {
             return;
         }
         for part in [name.as_bytes(), value] {
-            self.0.update(&(part.len() as u64).to_be_bytes());
-            self.0.update(part);
+            self.0.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            self.0.extend_from_slice(part);
         }
     }
 }

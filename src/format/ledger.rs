@@ -1,6 +1,6 @@
 //! A ledger entry around its value.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::{Format, FormatError, decode, encode};
 use crate::domain::{clock::Timestamp, port::LedgerEntry};
@@ -10,7 +10,13 @@ use crate::domain::{clock::Timestamp, port::LedgerEntry};
 pub(crate) struct LedgerEntryV1<'a> {
     /// When it ends, in milliseconds since the Unix epoch.
     pub expire_time: Option<u64>,
+    #[serde(serialize_with = "at_once")]
     pub value: &'a [u8],
+}
+
+/// The same as a list of bytes is written, which takes them one by one.
+fn at_once<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bytes(bytes)
 }
 
 impl Format for LedgerEntryV1<'_> {
