@@ -36,7 +36,8 @@ pub(crate) struct AnswerBody {
     body: Body,
     /// Gone once the call's end is told.
     record: Option<CallRecord>,
-    end: End,
+    /// Absent where the body ends in time by itself.
+    end: Option<End>,
     /// Made when the body has to be waited for, which the body of a unary answer never has.
     early_end: Option<EarlyEnd>,
     over: bool,
@@ -49,7 +50,7 @@ impl std::fmt::Debug for AnswerBody {
 }
 
 impl AnswerBody {
-    pub(super) fn new(body: Body, record: Option<CallRecord>, end: End) -> Self {
+    pub(super) fn new(body: Body, record: Option<CallRecord>, end: Option<End>) -> Self {
         Self { body, record, end, early_end: None, over: false }
     }
 
@@ -77,7 +78,8 @@ impl End {
     }
 }
 
-fn trailers_of(status: Status) -> HeaderMap {
+/// The trailers that say how a call ended.
+pub(super) fn trailers_of(status: Status) -> HeaderMap {
     let mut trailers = HeaderMap::new();
     // Fails only where a message holds what no header may, which the status's own encoding sees to.
     let _ = status.add_header(&mut trailers);
@@ -108,7 +110,7 @@ impl http_body::Body for AnswerBody {
             this.tell(whole.as_ref().and_then(Frame::trailers_ref).or(trailers));
             return Poll::Ready(whole.map(Ok).or(frame));
         }
-        let end = &this.end;
+        let Some(end) = &this.end else { return Poll::Pending };
         let early_end = this.early_end.get_or_insert_with(|| Box::pin(end.clone().come()));
         let error = ready!(early_end.as_mut().poll(context));
         this.over = true;

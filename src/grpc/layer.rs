@@ -22,6 +22,7 @@ use super::{
     deadline::deadline_of,
     method::{asks_nobody, method_of},
     status::{complete, status_of},
+    stream::StreamBody,
 };
 use crate::{
     domain::{
@@ -142,7 +143,7 @@ where
         if !is_grpc(request.headers()) {
             record.finish(Code::Unknown);
             let response = Response::builder().status(StatusCode::UNSUPPORTED_MEDIA_TYPE).body(Body::empty());
-            let response = response.unwrap_or_default().map(|body| AnswerBody::new(body, None, end));
+            let response = response.unwrap_or_default().map(|body| AnswerBody::new(body, None, Some(end)));
             return Box::pin(ready(Ok(response)));
         }
         // The one that is ready is called, and its clone is asked next.
@@ -156,7 +157,7 @@ where
                 Some(span) => answer.instrument(span).await,
                 None => answer.await,
             };
-            let response = match answered {
+            let mut response = match answered {
                 Ok(response) => whole(response?),
                 Err(_) => status_of(&Error::DeadlineExceeded).into_http(),
             };
@@ -165,7 +166,9 @@ where
                 record.finish(code);
             }
             let record = code.is_none().then_some(record);
-            Ok(response.map(|body| AnswerBody::new(body, record, end)))
+            let of_stream = response.extensions_mut().remove::<StreamBody>().and_then(|body| body.take());
+            let end = of_stream.is_none().then_some(end);
+            Ok(response.map(|body| AnswerBody::new(of_stream.unwrap_or(body), record, end)))
         })
     }
 }

@@ -15,6 +15,7 @@ mod layer;
 mod method;
 mod registration_code;
 pub(crate) mod status;
+mod stream;
 mod temp_pass;
 
 use std::sync::Arc;

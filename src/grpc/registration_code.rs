@@ -3,8 +3,9 @@
 use tonic::{Request, Response, Status, async_trait};
 
 use super::{
-    call::{AnswerStream, streaming, unary},
+    call::unary,
     convert::registration as convert,
+    stream::{AnswerStream, streaming},
 };
 use crate::{
     proto::v1::{

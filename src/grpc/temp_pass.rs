@@ -4,9 +4,10 @@ use futures_util::StreamExt;
 use tonic::{Request, Response, Status, Streaming, async_trait};
 
 use super::{
-    call::{AnswerStream, origin_of, streaming, unary},
+    call::{origin_of, unary},
     convert::temp_pass as convert,
     status::error_of,
+    stream::{AnswerStream, streaming},
 };
 use crate::{
     proto::v1::{

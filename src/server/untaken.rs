@@ -16,7 +16,7 @@ use std::{
     error::Error,
     future::{Future, poll_fn},
     io,
-    pin::{Pin, pin},
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -135,8 +135,9 @@ where
     fn execute(&self, call: F) {
         let under_way = UnderWay::new(self);
         let limit = self.0.limit;
+        // Pinned inside of the task it would have two places there: one to be brought in, one to be pinned in.
+        let mut call = Box::pin(call);
         tokio::spawn(async move {
-            let mut call = pin!(call);
             let mut over: Option<Pin<Box<Sleep>>> = None;
             poll_fn(|context| {
                 let turn = || (call.as_mut().poll(context), DID.with(Cell::get));

@@ -25,3 +25,4 @@ mod support;
 mod temp_pass;
 mod tls;
 mod trace;
+mod watches;

@@ -181,3 +181,14 @@ async fn a_kept_answer_that_cannot_be_read_counts_as_absent_and_that_is_logged()
     assert_ne!(second.id, first.id);
     assert_eq!(create().await.expect("repeats"), second);
 }
+
+#[tokio::test]
+async fn a_watch_that_waits_for_the_end_holds_little_beside_the_record() {
+    let fixture = fixture();
+    let service = &fixture.service;
+    let typed = created(service, "default").await.code.as_str().to_owned();
+    let lookup = Lookup { place: place(service, "default"), typed, viewer: None };
+    let watch = service.watch(&Caller::anonymous(), WatchRegistration { lookup, id: None }).await;
+    // A record alone has more, and a hundred thousand of them would be open.
+    assert!(size_of_val(&*watch.expect("watches")) < size_of::<Registration>());
+}

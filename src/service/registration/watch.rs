@@ -16,10 +16,12 @@ use crate::{
     domain::{
         backend::Sighting,
         caller::{Caller, Permission},
+        clock::Timestamp,
         error::{Error, Result},
         port::Signals,
-        registration::{CodeEntry, CodeKey, Registration, State},
+        registration::{CodeKey, Registration, State},
     },
+    format::{decode_code, encode_code},
     service::quota,
 };
 
@@ -47,13 +49,16 @@ pub enum WatchEvent {
     },
 }
 
-/// One watch under way.
+/// One watch that has said what there is, and waits for the end.
 struct Watch {
     service: RegistrationService,
     key: CodeKey,
+    /// The record's id.
+    id: Uuid,
+    expire_time: Timestamp,
+    /// The record, to be told once more. Encoded, since many wait for long: so it takes a third of the room.
+    record: Box<[u8]>,
     signals: Signals,
-    /// The record as it was last told.
-    told: Registration,
     /// Who watches.
     caller: Caller,
     /// Tells when that may have changed what the caller may do.
@@ -62,12 +67,6 @@ struct Watch {
     _poll: Option<Arc<Poll>>,
     // Counts the watch for as long as it lives.
     _place: quota::Place,
-}
-
-enum Step {
-    First(Box<Watch>, Box<CodeEntry>),
-    Wait(Box<Watch>),
-    Over,
 }
 
 impl RegistrationService {
@@ -104,20 +103,29 @@ impl RegistrationService {
             }
             Some(_) | None => {}
         }
-        let told = entry.registration.clone();
-        let poll = self.poll(&told)?;
-        let watch = Watch {
+        let poll = self.poll(&entry.registration)?;
+        let state = entry.state(self.parts().clock.now());
+        let mut watch = Watch {
             service: self.clone(),
             key,
+            id: entry.registration.id,
+            expire_time: entry.registration.expire_time,
+            record: encode_code(&entry.registration)?.into(),
             signals,
-            told,
             caller: caller.clone(),
             replacements,
             _poll: poll,
             _place: place,
         };
-        let start = Step::First(Box::new(watch), Box::new(entry));
-        Ok(stream::unfold(start, |step| step.next()).boxed())
+        let first = stream::iter([Ok(self.event(entry.registration, state))]);
+        if state != State::Pending {
+            return Ok(first.boxed());
+        }
+        Ok(first.chain(stream::once(async move { watch.last().await })).boxed())
+    }
+
+    fn event(&self, registration: Registration, state: State) -> WatchEvent {
+        WatchEvent::State(Box::new(self.view(Box::new(registration), state)))
     }
 
     /// The code whose record is kept here; where an upstream knows one that was not issued through here, it is from now on.
@@ -154,27 +162,11 @@ impl RegistrationService {
     }
 }
 
-impl Step {
-    async fn next(self) -> Option<(Result<WatchEvent>, Self)> {
-        match self {
-            Self::First(watch, entry) => {
-                let state = entry.state(watch.service.parts().clock.now());
-                Some(watch.tell(state))
-            }
-            Self::Wait(mut watch) => match watch.end().await {
-                Ok(state) => Some(watch.tell(state)),
-                Err(error) => Some((Err(error), Self::Over)),
-            },
-            Self::Over => None,
-        }
-    }
-}
-
 impl Watch {
-    fn tell(self: Box<Self>, state: State) -> (Result<WatchEvent>, Step) {
-        let view = self.service.view(Box::new(self.told.clone()), state);
-        let next = if state == State::Pending { Step::Wait(self) } else { Step::Over };
-        (Ok(WatchEvent::State(Box::new(view))), next)
+    /// Waits for the end, and says it.
+    async fn last(&mut self) -> Result<WatchEvent> {
+        let state = self.end().await?;
+        Ok(self.service.event(decode_code(&self.record)?, state))
     }
 
     /// Sees to it that the caller may still watch, by the present policy.
@@ -195,14 +187,14 @@ impl Watch {
                     }
                     false
                 }
-                () = clock.sleep_until(self.told.expire_time) => true,
+                () = clock.sleep_until(self.expire_time) => true,
                 Ok(()) = self.replacements.changed() => {
                     self.check_caller()?;
                     continue;
                 }
             };
             let entry = parts.parts.store.codes.get(&self.key).await?;
-            match entry.filter(|entry| entry.registration.id == self.told.id) {
+            match entry.filter(|entry| entry.registration.id == self.id) {
                 Some(entry) => match entry.state(clock.now()) {
                     State::Pending => {}
                     ended => return Ok(ended),

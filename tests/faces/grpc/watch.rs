@@ -73,6 +73,27 @@ async fn a_watch_ends_after_expired_when_the_time_is_up() {
 }
 
 #[tokio::test]
+async fn the_last_message_of_a_watch_tells_the_whole_record_again() {
+    let server = TestServer::start();
+    let created = server.created_by(create_for(60)).await;
+    let mut watch = open(&server, watch(&created.code)).await;
+    assert_eq!(next(&mut watch).await, created);
+    release(&server, &created.code).await;
+    assert_eq!(next(&mut watch).await, RegistrationCode { state: State::Released.into(), ..created });
+}
+
+#[tokio::test]
+async fn a_watch_that_learns_of_the_expiry_when_the_record_is_forgotten_still_tells_it_whole() {
+    let server = TestServer::start();
+    let created = server.created_by(create_for(60)).await;
+    let mut watch = open(&server, watch(&created.code)).await;
+    assert_eq!(next(&mut watch).await, created);
+    server.clock.advance(Duration::from_secs(60 + 600));
+    assert_eq!(next(&mut watch).await, RegistrationCode { state: State::Expired.into(), ..created });
+    assert_over(watch).await;
+}
+
+#[tokio::test]
 async fn a_watch_does_not_expire_before_its_time() {
     let server = TestServer::start();
     let created = server.created_by(create_for(10)).await;
