@@ -31,7 +31,8 @@ impl From<h2::Error> for CallError {
 /// One connection, for the method with one path. A clone shares the connection.
 #[derive(Clone)]
 pub struct Client {
-    connection: SendRequest<Bytes>,
+    /// What calls are made over.
+    pub connection: SendRequest<Bytes>,
     /// What each call begins with.
     pub request: Request<()>,
 }
@@ -100,7 +101,8 @@ pub async fn open(address: SocketAddr) -> Result<TcpStream> {
     Ok(stream)
 }
 
-fn check(head: &Response<()>, trailers: Option<&HeaderMap>) -> std::result::Result<(), CallError> {
+/// Whether a call went well, by how it ended.
+pub fn check(head: &Response<()>, trailers: Option<&HeaderMap>) -> std::result::Result<(), CallError> {
     // An error that needs no body has its status in the headers.
     let status = trailers.unwrap_or(head.headers());
     let text = |name| status.get(name).map_or("none", |value| value.to_str().unwrap_or("unreadable"));

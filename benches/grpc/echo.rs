@@ -1,5 +1,5 @@
-//! The yardstick: a unary echo as tonic makes it easiest, with its own transport, tokio's default runtime and
-//! no layers. Written out as tonic's generator would, so that the contract holds nothing for benchmarks.
+//! The yardstick: a unary echo as tonic makes it easiest, and a stream that says one thing and stays open, with tonic's own
+//! transport, tokio's default runtime and no layers. Written out as tonic's generator would, so that the contract holds nothing for benchmarks.
 
 use std::{
     convert::Infallible,
@@ -7,20 +7,26 @@ use std::{
 };
 
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
+use tokio_stream::{StreamExt as _, adapters::Chain, wrappers::TcpListenerStream};
 use tonic::{
     Request, Response, Status,
     body::Body,
     codegen::{BoxFuture, Service, http},
-    server::{Grpc, NamedService, UnaryService},
+    server::{Grpc, NamedService, ServerStreamingService, UnaryService},
     transport::Server,
 };
 use tonic_prost::ProstCodec;
 
 use crate::support::Result;
 
-/// The path of the only method.
+/// The path of the echo.
 pub const PATH: &str = "/bench.Echo/Echo";
+
+/// The path of the stream.
+pub const STREAM_PATH: &str = "/bench.Echo/Stream";
+
+/// As many streams on a connection as passbridge allows.
+const MAX_STREAMS: u32 = 1_000;
 
 /// Asks for an answer of a size of its own, since a call's two messages are rarely of the same.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -59,28 +65,44 @@ impl Service<http::Request<Body>> for EchoServer {
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         Box::pin(async move {
-            if request.uri().path() != PATH {
-                return Ok(Status::unimplemented("there is only the echo").into_http());
-            }
             let mut grpc = Grpc::new(ProstCodec::<EchoResponse, EchoRequest>::default());
-            Ok(grpc.unary(Echo, request).await)
+            Ok(match request.uri().path() {
+                PATH => grpc.unary(Echo, request).await,
+                STREAM_PATH => grpc.server_streaming(Echo, request).await,
+                _ => Status::unimplemented("there are only the echo and the stream").into_http(),
+            })
         })
     }
 }
 
 struct Echo;
 
+type Answer = std::result::Result<EchoResponse, Status>;
+
 impl UnaryService<EchoRequest> for Echo {
     type Response = EchoResponse;
     type Future = BoxFuture<Response<EchoResponse>, Status>;
 
     fn call(&mut self, request: Request<EchoRequest>) -> Self::Future {
-        Box::pin(async move {
-            let EchoRequest { mut payload, response_size } = request.into_inner();
-            payload.resize(response_size as usize, 0);
-            Ok(Response::new(EchoResponse { payload }))
-        })
+        Box::pin(async move { Ok(Response::new(answer(request))) })
     }
+}
+
+impl ServerStreamingService<EchoRequest> for Echo {
+    type Response = EchoResponse;
+    type ResponseStream = Chain<tokio_stream::Once<Answer>, tokio_stream::Pending<Answer>>;
+    type Future = BoxFuture<Response<Self::ResponseStream>, Status>;
+
+    fn call(&mut self, request: Request<EchoRequest>) -> Self::Future {
+        let answers = tokio_stream::once(Ok(answer(request))).chain(tokio_stream::pending());
+        Box::pin(async move { Ok(Response::new(answers)) })
+    }
+}
+
+fn answer(request: Request<EchoRequest>) -> EchoResponse {
+    let EchoRequest { mut payload, response_size } = request.into_inner();
+    payload.resize(response_size as usize, 0);
+    EchoResponse { payload }
 }
 
 /// Serves until the process is killed. The address is told as passbridge tells its own.
@@ -90,9 +112,10 @@ pub fn serve() -> Result<()> {
         eprintln!(r#"{{"grpc":"{}"}}"#, listener.local_addr()?);
         let connections = TcpListenerStream::new(listener);
         // What `serve` with an address does by itself; without it an answer waits for the client's ACK.
-        let connections = tokio_stream::StreamExt::map(connections, |connection| {
+        let connections = connections.map(|connection| {
             connection.and_then(|connection| connection.set_nodelay(true).map(|()| connection))
         });
-        Ok(Server::builder().add_service(EchoServer).serve_with_incoming(connections).await?)
+        let mut server = Server::builder().max_concurrent_streams(MAX_STREAMS);
+        Ok(server.add_service(EchoServer).serve_with_incoming(connections).await?)
     })
 }

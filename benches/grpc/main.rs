@@ -6,6 +6,7 @@
 //! cargo bench --bench grpc -- scale               rates, memory and the time to open at 0.3 and 10 million codes
 //! cargo bench --bench grpc -- growth              what codes that are created and deleted leave on the disk
 //! cargo bench --bench grpc -- soak                an hour of 2 000 creates/s with as many expiring
+//! cargo bench --bench grpc -- watches             what open watches cost, and how soon they learn of a delete
 //! cargo bench --bench grpc -- secured             what a JWT and TLS cost a create
 //! cargo bench --bench grpc -- handshakes          TLS handshakes, beside a server that does nothing else
 //! cargo bench --bench grpc -- --quick             only shows that it runs
@@ -14,10 +15,10 @@
 //! Figures mean little on another machine; the ratios travel better. Nothing is asserted about time: the exit
 //! code tells only whether everything worked. Targets stand beside the figures.
 //!
-//! - [`throughput`], [`start`], [`scale`], [`growth`], [`soak`], [`temp_pass`], [`secured`] and [`handshakes`] are the
+//! - [`throughput`], [`start`], [`scale`], [`growth`], [`soak`], [`watches`], [`temp_pass`], [`secured`] and [`handshakes`] are the
 //!   benchmarks; [`support`] is what they have in common with other benchmarks.
 //! - This program again is the [`echo`], as a process of its own.
-//! - [`client`] drives the servers, [`pace`] at a constant rate; [`workload`] says with what, [`credentials`] by which
+//! - [`client`] drives the servers, [`pace`] at a constant rate, and [`messages`] are the answers of a stream; [`workload`] says with what, [`credentials`] by which
 //!   they know each other.
 //! - [`footprint`] is what a server holds.
 
@@ -29,6 +30,7 @@ mod echo;
 mod footprint;
 mod growth;
 mod handshakes;
+mod messages;
 mod pace;
 mod scale;
 mod secured;
@@ -38,6 +40,7 @@ mod start;
 mod support;
 mod temp_pass;
 mod throughput;
+mod watches;
 mod workload;
 
 use std::process::ExitCode;
@@ -80,6 +83,8 @@ enum Command {
     Growth(growth::Options),
     /// A constant rate for a long time.
     Soak(soak::Options),
+    /// What open watches cost the server's memory, and how soon they learn of a delete.
+    Watches,
     /// TempPasses: authorizations beside the echo, resets in one stream and of all.
     TempPass(rounds::Options),
     /// What a JWT and TLS cost a create.
@@ -107,6 +112,7 @@ fn main() -> ExitCode {
         Command::Scale(extent) => scale::run(&setting, &extent),
         Command::Growth(options) => growth::run(&setting, &options),
         Command::Soak(options) => soak::run(&setting, &options),
+        Command::Watches => watches::run(&setting),
         Command::TempPass(options) => temp_pass::run(&setting, &options),
         Command::Secured(options) => comparison::run::<Secured>(&setting, &options),
         Command::Handshakes(options) => comparison::run::<Handshakes>(&setting, &options),

@@ -25,7 +25,8 @@ use crate::{
     },
 };
 
-const REQUESTOR: &str = "sampleRequestorId";
+/// Whose codes they are.
+pub const REQUESTOR: &str = "sampleRequestorId";
 
 /// Makes codes, each for another device, and keeps them.
 pub struct Create {

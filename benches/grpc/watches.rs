@@ -1,0 +1,219 @@
+//! Open watches: what one costs the server's memory, beside a bare stream, and how soon it learns of a delete while codes
+//! are made.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::future::try_join_all;
+use passbridge::proto::v1::{
+    WatchRegistrationCodeRequest, WatchRegistrationCodeResponse, registration_code::State,
+};
+use prost::Message;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::{
+    GRPC,
+    client::Client,
+    echo,
+    footprint::{mebibytes, resident_memory},
+    messages::Messages,
+    pace::{Pace, clients},
+    support::{
+        Failure, Result, Setting, clock,
+        codes::{CODE_LENGTH, Code},
+        disk,
+        load::{self, Client as _, Plan, Workload},
+        machine,
+        process::{Face, Server},
+        report::{Table, Target, milliseconds},
+        tally::{CallError, Tally},
+        template::Template,
+    },
+    workload::{Create, Delete, Echo, Get, REQUESTOR, framed},
+};
+
+const WATCH: &str = "/passbridge.v1.RegistrationCodeService/WatchRegistrationCode";
+
+/// Longer than the benchmark takes, in seconds.
+const TTL: i64 = 36_000;
+
+/// Creates a second beside the deletes.
+const CREATES: u32 = 2_000;
+
+/// Deletes a second, each of a code that is watched.
+const DELETES: u32 = 50;
+
+/// How many watches are open over how many connections, and for how long codes are deleted.
+struct Extent {
+    watches: u32,
+    connections: usize,
+    time: Duration,
+}
+
+/// A stream that is open, and the code that it watches.
+type Watched = (Code, Messages);
+
+/// Runs the benchmark and prints its table.
+pub fn run(setting: &Setting) -> Result<()> {
+    let extents = match setting.quick {
+        true => vec![Extent { watches: 100, connections: 2, time: Duration::from_millis(500) }],
+        false => vec![
+            Extent { watches: 10_000, connections: 20, time: Duration::from_secs(20) },
+            Extent { watches: 100_000, connections: 200, time: Duration::from_secs(20) },
+        ],
+    };
+    let data = disk::data_folder()?;
+    print!("{}", machine::describe(data.path(), if setting.quick { 20 } else { 400 })?);
+    let mut table = Table::new(&["watches", "figure", "passbridge", "bare stream", "target"]);
+    for extent in &extents {
+        measure(setting, extent, &mut table)?;
+    }
+    print!("\n{}", table.into_text());
+    Ok(())
+}
+
+fn measure(setting: &Setting, extent: &Extent, table: &mut Table) -> Result<()> {
+    let data = disk::data_folder()?;
+    let limit = extent.watches.to_string();
+    let environment = [("PASSBRIDGE_GRPC__MAX_WATCHES", limit.as_str())];
+    let server =
+        Server::passbridge(&setting.server, data.path(), &Face { environment: &environment, ..GRPC })?;
+    server.wait_until_ready()?;
+    let codes = make_codes(setting, &server, extent)?;
+
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let watch = watch_request();
+    let requests = codes.iter().map(|code| watch.with(code)).collect();
+    let (messages, opened) = open(&runtime, &server, WATCH, requests, extent)?;
+    let size = messages.first().map_or(0, |(first, _)| first.len());
+    let mut watched: Vec<_> = codes.into_iter().zip(messages.into_iter().map(|(_, rest)| rest)).collect();
+    fastrand::shuffle(&mut watched);
+    let [answered, told] = runtime.block_on(delete_some(&server, extent.time, watched))?;
+    drop(runtime);
+    server.terminate()?;
+
+    let echo = Server::yardstick(&GRPC, &["echo"])?;
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let request = Echo::of_size(watch.len(), size).request().ok_or("the workload has no request")?;
+    let requests = vec![request; extent.watches as usize];
+    let (_open, bare) = open(&runtime, &echo, echo::STREAM_PATH, requests, extent)?;
+
+    let name = format!("{} over {} connections", extent.watches, extent.connections);
+    let each = |memory: f64| memory / f64::from(extent.watches) / 1024.0;
+    let row = |table: &mut Table, figure: &str, here: &str, there: &str, target: &str| {
+        table.row(&[&name, figure, here, there, target]);
+    };
+    row(
+        table,
+        "memory of each, KiB",
+        &format!("{:.1}", each(opened)),
+        &format!("{:.1}", each(bare)),
+        &Target::AtMost(8.0).judge(each(opened)),
+    );
+    row(table, "memory of all", &mebibytes(opened), &mebibytes(bare), "");
+    for (figure, tally, most) in [
+        ("from a delete to its answer", answered, Target::None),
+        ("from a delete to the watch's message", told, Target::AtMost(1.3)),
+    ] {
+        let [p50, p99] = [0.5, 0.99].map(|quantile| tally.latency.value_at_quantile(quantile));
+        row(table, &format!("{figure}, p50"), &milliseconds(p50), "", "");
+        let judged = most.judge(p99 as f64 / 1e3);
+        row(table, &format!("{figure}, p99, ms"), &milliseconds(p99), "", &judged);
+    }
+    Ok(())
+}
+
+/// Codes to be watched, which the server has looked at already: its cache is none of the watches' memory.
+fn make_codes(setting: &Setting, server: &Server, extent: &Extent) -> Result<Vec<Code>> {
+    let from = clock::now();
+    let plan = |time| Plan { in_flight: 64, threads: setting.client_threads, from, until: from + time };
+    let create = Arc::new(Create::new(Some(TTL))?.limited(u64::from(extent.watches)));
+    load::run(server.address, &create, plan(Duration::from_secs(3600)))?.complete()?;
+    let codes = create.codes();
+    let plan = Plan { until: clock::now() + extent.time / 4, ..plan(Duration::ZERO) };
+    load::run(server.address, &Arc::new(Get::new(codes.clone())), plan)?.complete()?;
+    Ok(codes)
+}
+
+fn watch_request() -> Template {
+    let request = WatchRegistrationCodeRequest {
+        requestor_id: REQUESTOR.to_owned(),
+        code: "#".repeat(CODE_LENGTH),
+        ..WatchRegistrationCodeRequest::default()
+    };
+    Template::new(framed(&request), &request.code)
+}
+
+/// Opens a stream for each request, with its first message, and says how much memory they cost the server, in bytes.
+fn open(
+    runtime: &Runtime,
+    server: &Server,
+    path: &str,
+    requests: Vec<Bytes>,
+    extent: &Extent,
+) -> Result<(Vec<(Bytes, Messages)>, f64)> {
+    server.settle()?;
+    let before = resident_memory(server)?;
+    let connections = requests.chunks(requests.len().div_ceil(extent.connections)).map(async |requests| {
+        let client = Client::connect(server.address, path, 1).await?.remove(0);
+        let mut streams = Vec::new();
+        for request in requests {
+            let mut messages = Messages::of(&client, request.clone()).await?;
+            streams.push((messages.next().await?, messages));
+        }
+        Ok::<_, Failure>(streams)
+    });
+    let streams = runtime.block_on(try_join_all(connections))?;
+    server.settle()?;
+    let grown = resident_memory(server)? as f64 - before as f64;
+    Ok((streams.into_iter().flatten().collect(), grown))
+}
+
+/// Deletes watched codes while others are made: how long the answer took, and how long the watch's message.
+async fn delete_some(server: &Server, time: Duration, mut watched: Vec<Watched>) -> Result<[Tally; 2]> {
+    let create = Create::new(Some(TTL))?;
+    let mut creating = clients(server.address, create.method()).await?;
+    let mut deleting = clients(server.address, Delete::METHOD).await?;
+    let (creates, deletes) = (Pace::new(CREATES, time), Pace::new(DELETES, time));
+    let tallies: Arc<Mutex<[Tally; 2]>> = Arc::default();
+    let delete = Delete::new();
+    let creating = creates.keep(|| {
+        let mut client = creating.next().ok_or("there is no client")?;
+        let request = create.request().ok_or("the workload has no request")?;
+        Ok(async move { client.call(request).await.map(drop) })
+    });
+    let deleting = deletes.keep(|| {
+        let client = deleting.next().ok_or("there is no client")?;
+        let (code, watch) = watched.pop().ok_or("there are more deletes than watches")?;
+        Ok(delete_one(client, delete.request(&code), watch, Arc::clone(&tallies)))
+    });
+    tokio::try_join!(creating, deleting)?;
+    creates.take()?;
+    deletes.take()?;
+    let mut tallies = tallies.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(std::mem::take(&mut *tallies))
+}
+
+async fn delete_one(
+    mut client: Client,
+    request: Bytes,
+    mut watch: Messages,
+    tallies: Arc<Mutex<[Tally; 2]>>,
+) -> std::result::Result<(), CallError> {
+    let begin = clock::now();
+    let answered = async { client.call(request).await.map(|_| clock::since(begin)) };
+    let told = async { watch.next().await.map(|message| (message, clock::since(begin))) };
+    let (answered, (message, told)) = tokio::try_join!(answered, told)?;
+    let code =
+        WatchRegistrationCodeResponse::decode(message).ok().and_then(|message| message.registration_code);
+    if code.map(|code| code.state()) != Some(State::Released) {
+        return Err(CallError::Status("a watch was told of something else than the release".to_owned()));
+    }
+    let [answers, news] = &mut *tallies.lock().unwrap_or_else(PoisonError::into_inner);
+    answers.answer(answered, true);
+    news.answer(told, true);
+    Ok(())
+}
