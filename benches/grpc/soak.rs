@@ -31,7 +31,7 @@ const TTL: i64 = 60;
 const SETTLED: usize = 10;
 
 /// Records leave the disk together, so that the folder is a saw with teeth of this many minutes.
-const TOOTH: usize = 10;
+const TOOTH: usize = 2;
 
 /// What one call in a hundred may take longer than, in microseconds.
 const MOST_P99: u64 = 10_000;
@@ -42,7 +42,7 @@ const SAMPLE_INTERVAL: Duration = Duration::from_secs(5);
 /// The load.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// How long it goes on. A record leaves the disk 11 to 21 minutes after it was made, so that less than 40
+    /// How long it goes on. A record leaves the disk 11 to 13 minutes after it was made, so that less than 20
     /// minutes show no level.
     #[arg(long, default_value_t = 60)]
     minutes: usize,
