@@ -18,8 +18,8 @@
 //! - [`throughput`], [`start`], [`scale`], [`growth`], [`soak`], [`watches`], [`temp_pass`], [`secured`] and [`handshakes`] are the
 //!   benchmarks; [`support`] is what they have in common with other benchmarks.
 //! - This program again is the [`echo`], as a process of its own.
-//! - [`client`] drives the servers, [`pace`] at a constant rate, and [`messages`] are the answers of a stream; [`workload`] says with what, [`credentials`] by which
-//!   they know each other.
+//! - [`client`] drives the servers, [`pace`] at a constant rate, and [`messages`] are the answers of a stream;
+//!   [`workload`] says with what, [`credentials`] by which they know each other.
 //! - [`footprint`] is what a server holds.
 
 #![forbid(unsafe_code)]
