@@ -31,7 +31,7 @@ impl PutIfAbsent {
     }
 
     /// Where the entry goes, or the one that has its key.
-    pub(super) fn place(&self, transaction: &Transaction<'_>) -> StoreResult<Result<Place, LedgerEntry>> {
+    pub(super) fn place(&self, transaction: &mut Transaction<'_>) -> StoreResult<Result<Place, LedgerEntry>> {
         let (before, present) = look_up(transaction, &self.key)?;
         Ok(match present {
             Some(present) => Err(present),

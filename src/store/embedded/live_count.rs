@@ -1,9 +1,10 @@
 //! How many codes live in each environment: exact, without looking at the codes, and kept across restarts by
 //! counters that are written along with them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use fjall::Keyspace;
+use hashbrown::HashMap;
 
 use super::record;
 use crate::domain::{clock::Timestamp, id::EnvironmentName, port::StoreResult};

@@ -1,8 +1,7 @@
 //! What the commands of one batch see and do: the engine as it is, under what the batch has written so far.
 
-use std::collections::HashMap;
-
 use fjall::{Keyspace, OwnedWriteBatch, UserKey, UserValue};
+use hashbrown::HashMap;
 
 use super::{
     bucket,
@@ -29,6 +28,8 @@ pub(super) struct Transaction<'a> {
     live: &'a mut LiveCount,
     counts: &'a mut BucketCounts,
     batch: OwnedWriteBatch,
+    /// The last bucket that was written to, and its end: mostly that of the next record too.
+    last_place: Option<(Timestamp, Keyspace)>,
     /// What the batch has written, and where; `None` for what it removed.
     written: HashMap<UserKey, (Keyspace, Option<UserValue>)>,
     /// Counters that changed; one commit changes few, however many codes it has.
@@ -61,6 +62,7 @@ impl<'a> Transaction<'a> {
             live,
             counts,
             batch: engine.batch(),
+            last_place: None,
             written: HashMap::new(),
             counters: HashMap::new(),
             changes: Changes::default(),
@@ -117,7 +119,8 @@ impl<'a> Transaction<'a> {
         Some(value.clone().map(|value| Found { keyspace: keyspace.clone(), value }))
     }
 
-    pub(super) fn place_for_ledger(&self, entry: &LedgerEntry) -> StoreResult<Keyspace> {
+    /// The keyspace for a ledger entry.
+    pub(super) fn place_for_ledger(&mut self, entry: &LedgerEntry) -> StoreResult<Keyspace> {
         match entry.expire_time {
             Some(end) if end.since(self.now) <= bucket::FARTHEST => self.place_until(end),
             _ => Ok(self.engine.lasting.clone()),
@@ -125,8 +128,16 @@ impl<'a> Transaction<'a> {
     }
 
     /// The keyspace for a record that may be forgotten at `forget_time`.
-    pub(super) fn place_until(&self, forget_time: Timestamp) -> StoreResult<Keyspace> {
-        self.engine.bucket(bucket::end_for(forget_time, self.now))
+    pub(super) fn place_until(&mut self, forget_time: Timestamp) -> StoreResult<Keyspace> {
+        let end = bucket::end_for(forget_time, self.now);
+        if let Some((last, place)) = &self.last_place
+            && *last == end
+        {
+            return Ok(place.clone());
+        }
+        let place = self.engine.bucket(end)?;
+        self.last_place = Some((end, place.clone()));
+        Ok(place)
     }
 
     /// Writes a record, and removes the one that was found before where that lies elsewhere: a key is never in
