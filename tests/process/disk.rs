@@ -99,6 +99,14 @@ async fn health(server: &ServerProcess, service: &str) -> ServingStatus {
 }
 
 #[tokio::test]
+async fn a_server_whose_working_directory_is_deleted_goes_on() {
+    let (data, started_in) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let server = Program::server(data.path()).in_folder(started_in.path()).start();
+    drop(started_in);
+    server.codes().create_registration_code(create()).await.expect("creates");
+}
+
+#[tokio::test]
 async fn no_create_is_acknowledged_before_its_sync_returned() {
     let disk = Disk::new();
     let server = disk.start();

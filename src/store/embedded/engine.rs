@@ -1,6 +1,11 @@
 //! The LSM engine's keyspaces: one for lasting records, and the buckets.
 
-use std::{ops::Bound, path::Path, sync::Arc};
+use std::{
+    env,
+    ops::Bound,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use arc_swap::ArcSwap;
 use fjall::{
@@ -49,6 +54,7 @@ const NEVER_COMPACT: u8 = 29;
 /// The engine, open. Readers share it.
 pub(super) struct Engine {
     database: Database,
+    folder: PathBuf,
     /// Records without a near end.
     pub lasting: Keyspace,
     /// Trials, apart from the others, since there may be millions that last for a year.
@@ -94,6 +100,7 @@ impl Engine {
         sort(&mut buckets);
         Ok(Self {
             database,
+            folder: folder.canonicalize()?,
             lasting,
             trials,
             buckets: ArcSwap::from_pointee(buckets),
@@ -212,6 +219,7 @@ impl Engine {
             Some(bucket) => bucket.generation + 1,
             None => 0,
         };
+        self.have_a_working_directory();
         let name = bucket::name(end, generation);
         let keyspace = self.database.keyspace(&name, bucket_options).map_err(unavailable)?;
         let mut buckets = Vec::clone(&buckets);
@@ -219,6 +227,15 @@ impl Engine {
         sort(&mut buckets);
         self.buckets.store(Arc::new(buckets));
         Ok(keyspace)
+    }
+
+    /// Goes to the data folder where the working directory is gone, without which the engine panics when it
+    /// makes a keyspace.
+    fn have_a_working_directory(&self) {
+        if env::current_dir().is_err() {
+            // Where this fails too, so do the writes that follow, and those are told of.
+            let _ = env::set_current_dir(&self.folder);
+        }
     }
 
     /// Has memory written out where memtables have come to take too much of it. Called by the committer only.
