@@ -2,7 +2,8 @@
 //!
 //! The index is a filter, not the truth: a bucket that it names may lack the key, but a bucket that has the key is always
 //! named. So whoever writes adds the bucket before the write can be seen, and removes it after. It lives in memory, about
-//! 20 bytes a record, and is rebuilt from the buckets when the store is opened; until that is done any bucket may have any key.
+//! 20 bytes a record, and the `indexer` fills it from the buckets when the store is opened; until that is done any bucket may
+//! have any key.
 
 use std::{
     hash::BuildHasher,
@@ -49,7 +50,7 @@ impl BucketId {
 /// Where a key may lie.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Candidates {
-    /// In any bucket: the index is being rebuilt.
+    /// In any bucket: the index is not filled yet.
     Any,
     /// In one of these buckets, if at all.
     Only(SmallVec<[BucketId; 2]>),

@@ -69,7 +69,7 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    /// The code record under the key, or that of a release, if there is one.
+    /// What lies under the key of a code or of a release, if anything does.
     pub(super) fn find_code(&self, key: &UserKey) -> StoreResult<Option<Found>> {
         match self.find_written(key) {
             Some(found) => Ok(found),
