@@ -1,0 +1,82 @@
+//! Programs that do not outlive the process that started them.
+
+use std::{
+    io,
+    process::{Child, Command},
+    sync::{
+        LazyLock, Mutex,
+        mpsc::{self, Sender},
+    },
+    thread,
+};
+
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+
+type Job = (Command, Sender<io::Result<Child>>);
+
+/// The kernel kills a child when the *thread* that started it ends, and the thread of a test ends before the process. So they
+/// are all started by one that does not.
+static STARTER: LazyLock<Mutex<Sender<Job>>> = LazyLock::new(|| {
+    let (jobs, queue) = mpsc::channel::<Job>();
+    thread::Builder::new()
+        .name("engine-starter".to_owned())
+        .spawn(move || {
+            for (mut command, answer) in queue {
+                let _ = answer.send(command.spawn());
+            }
+        })
+        .expect("a thread");
+    Mutex::new(jobs)
+});
+
+/// A program that is killed when this is dropped, and when this process ends in whatever way.
+#[derive(Debug)]
+pub(crate) struct Process {
+    child: Child,
+}
+
+impl Process {
+    /// Starts it by `setpriv` of util-linux, which the program then takes the place of.
+    pub(crate) fn start(program: &str, prepare: impl FnOnce(&mut Command)) -> Self {
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "--", program]);
+        prepare(&mut command);
+        let (answer, started) = mpsc::channel();
+        STARTER.lock().expect("not poisoned").send((command, answer)).expect("the starter goes on");
+        let child = started.recv().expect("the starter answers").expect("setpriv, of util-linux");
+        Self { child }
+    }
+
+    /// Whether it has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("can be asked").is_some()
+    }
+
+    /// Ends it at once, also where it is stopped.
+    pub(crate) fn kill(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// SIGSTOP; it has stopped when this returns.
+    pub(crate) fn stop(&self) {
+        kill_process(self.id(), Signal::STOP).expect("can be stopped");
+        waitpid(Some(self.id()), WaitOptions::UNTRACED).expect("can be waited for");
+    }
+
+    /// SIGCONT.
+    pub(crate) fn go_on(&self) {
+        kill_process(self.id(), Signal::CONT).expect("can go on");
+    }
+
+    fn id(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
