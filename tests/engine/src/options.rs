@@ -66,6 +66,8 @@ impl ServerOptions {
             "unixsocket socket",
             // Replicas that connect at once need not be waited for.
             "repl-diskless-sync-delay 0",
+            // In a cluster, clients are told of a replica when it has received something.
+            "repl-ping-replica-period 1",
         ]
         .map(str::to_owned)
         .into();
@@ -84,6 +86,8 @@ impl ServerOptions {
         if self.time.is_some() {
             lines.push(format!("repl-timeout {NEVER_SECONDS}"));
             lines.push("repl-backlog-ttl 0".to_owned());
+            // It sleeps until a time of day, and where that has passed on the machine it does not sleep at all.
+            lines.push("jemalloc-bg-thread no".to_owned());
         }
         lines.extend(self.config.iter().cloned());
         lines

@@ -9,7 +9,7 @@ use std::{
 /// Below the ports that the kernel gives to outgoing connections (32 768 to 60 999), as are the bus ports above them.
 const FIRST: u16 = 12_000;
 /// What lies between a node's port and that of its cluster bus, as Redis has it where it is not told.
-const BUS: u16 = 10_000;
+pub(crate) const BUS: u16 = 10_000;
 const BLOCK: u16 = 50;
 const BLOCKS: u16 = BUS / BLOCK;
 

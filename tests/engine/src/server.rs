@@ -6,7 +6,10 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     process::{Command, Stdio},
-    sync::Mutex,
+    sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use tempfile::TempDir;
@@ -29,6 +32,7 @@ pub struct Server {
     options: ServerOptions,
     // Killed before its folder goes and its port is somebody else's.
     process: Mutex<Process>,
+    responds: AtomicBool,
     folder: TempDir,
     port: Port,
 }
@@ -46,7 +50,8 @@ impl Server {
             fs::write(folder.path().join("server.conf"), options.lines(port.number()).join("\n"))
                 .expect("written");
             let process = Mutex::new(launch(&options, &folder));
-            let server = Self { options: options.clone(), process, folder, port };
+            let responds = AtomicBool::new(true);
+            let server = Self { options: options.clone(), process, responds, folder, port };
             match server.until_ready() {
                 Ok(()) => return server,
                 Err(log) if log.contains("Address already in use") => {}
@@ -63,8 +68,11 @@ impl Server {
 
     /// `redis://` or `rediss://` with its address, and no user.
     pub fn url(&self) -> String {
-        let scheme = if self.options.tls.is_some() { "rediss" } else { "redis" };
-        format!("{scheme}://{}", self.address())
+        format!("{}://{}", self.scheme(), self.address())
+    }
+
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.options.tls.is_some() { "rediss" } else { "redis" }
     }
 
     /// Has it answer a command, past TLS, access control and proxies.
@@ -88,17 +96,20 @@ impl Server {
 
     /// SIGKILL: connections are reset, and what was not on disk is lost.
     pub fn kill(&self) {
+        self.responds.store(false, Ordering::Relaxed);
         self.process().kill();
     }
 
     /// SIGSTOP: connections stay open and are accepted, and nobody answers. It has stopped when this returns.
     pub fn stop_responding(&self) {
+        self.responds.store(false, Ordering::Relaxed);
         self.process().stop();
     }
 
     /// The end of [`Self::stop_responding`].
     pub fn go_on(&self) {
         self.process().go_on();
+        self.responds.store(true, Ordering::Relaxed);
     }
 
     /// Kills it if it still runs and starts it again, on the same port and in the same folder. It is ready when this returns.
@@ -111,6 +122,12 @@ impl Server {
         *self.process() = launch(&self.options, &self.folder);
         self.until_ready()
             .unwrap_or_else(|log| panic!("{:?} does not start again:\n{log}", self.options.product));
+        self.responds.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether nobody has killed or stopped it.
+    pub fn responds(&self) -> bool {
+        self.responds.load(Ordering::Relaxed)
     }
 
     /// What it has written to its log so far.
@@ -133,7 +150,7 @@ impl Server {
         )
     }
 
-    fn process(&self) -> std::sync::MutexGuard<'_, Process> {
+    fn process(&self) -> MutexGuard<'_, Process> {
         self.process.lock().expect("not poisoned")
     }
 }

@@ -2,6 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+mod cluster;
 mod faked_time;
+mod proxy;
 mod server;
 mod support;

@@ -1,0 +1,147 @@
+//! Starting nodes and making them a cluster, without the seconds that `redis-cli --cluster create` waits.
+
+use std::{thread, time::Duration};
+
+use crate::{
+    Cluster, ClusterOptions, Proxy, Server, ServerOptions,
+    cluster::{
+        SLOTS,
+        link::{self, Links},
+        ok,
+    },
+    until::until,
+};
+
+/// Where nodes believe clients find them, at the port of the node itself: a loopback address of its own for the proxies.
+const PROXY_HOST: &str = "127.0.0.2";
+
+const NODE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Longer than a test's clock jumps, and short enough that a node may count ten of it.
+const NEVER: Duration = Duration::from_hours(24 * 365 * 1000);
+
+/// How far before its moment a faked time begins, and how far it goes on with each look at the cluster: a primary waits two
+/// seconds after its start before it serves, and nodes tell each other news every half of the node timeout.
+const BEFORE: Duration = Duration::from_hours(1);
+const STEP: Duration = Duration::from_secs(1);
+const FORMING_NODE_TIMEOUT: Duration = Duration::from_secs(20);
+
+pub(super) fn form(options: &ClusterOptions) -> Cluster {
+    assert!(options.primaries >= 3, "a cluster has three primaries at least");
+    let moment = options.node.time.as_ref().map(|time| (time, time.unix_ms()));
+    if let Some((time, moment)) = moment {
+        time.set(moment - millis(BEFORE));
+    }
+    let nodes = start_nodes(options);
+    if moment.is_some() {
+        set_node_timeout(&nodes, FORMING_NODE_TIMEOUT);
+    }
+    let links = options.partitionable.then(|| Links::before(&nodes));
+    introduce(options, &nodes);
+    let proxies = if options.behind_proxies { client_proxies(&nodes) } else { Vec::new() };
+    let ids = nodes.iter().map(|node| node.command(&["CLUSTER", "MYID"]).text()).collect();
+    let cluster = Cluster { proxies, links, nodes, ids };
+    follow(options, &cluster);
+    until(
+        || cluster.report(),
+        || {
+            if let Some((time, _)) = moment {
+                time.advance(STEP);
+            }
+            cluster.is_ok().then_some(())
+        },
+    );
+    if let Some((time, moment)) = moment {
+        set_node_timeout(&cluster.nodes, node_timeout(options));
+        time.set(moment);
+    }
+    cluster
+}
+
+/// All at once.
+fn start_nodes(options: &ClusterOptions) -> Vec<Server> {
+    let count = options.primaries * (1 + options.replicas);
+    thread::scope(|scope| {
+        let starts: Vec<_> = (0..count)
+            .map(|index| {
+                let node = node_options(options, index);
+                scope.spawn(move || Server::start(node))
+            })
+            .collect();
+        starts.into_iter().map(|start| start.join().expect("starts")).collect()
+    })
+}
+
+fn node_options(options: &ClusterOptions, index: usize) -> ServerOptions {
+    let mut node = options.node.clone();
+    let mut config = vec![
+        "cluster-enabled yes".to_owned(),
+        format!("cluster-node-timeout {}", node_timeout(options).as_millis()),
+        // They stay where they were put.
+        "cluster-allow-replica-migration no".to_owned(),
+    ];
+    if options.behind_proxies {
+        config.push(format!("cluster-announce-hostname {PROXY_HOST}"));
+        config.push("cluster-preferred-endpoint-type hostname".to_owned());
+    }
+    if options.partitionable {
+        config.extend(link::config(index));
+    }
+    // What the test wants comes last and so counts.
+    config.append(&mut node.config);
+    node.config = config;
+    node
+}
+
+fn node_timeout(options: &ClusterOptions) -> Duration {
+    let usual = if options.node.time.is_some() { NEVER } else { NODE_TIMEOUT };
+    options.node_timeout.unwrap_or(usual)
+}
+
+fn set_node_timeout(nodes: &[Server], to: Duration) {
+    for node in nodes {
+        ok(&node.command(&["CONFIG", "SET", "cluster-node-timeout", &to.as_millis().to_string()]));
+    }
+}
+
+/// Gives them their slots, and each of them the addresses of all others.
+fn introduce(options: &ClusterOptions, nodes: &[Server]) {
+    for (index, node) in nodes.iter().enumerate() {
+        // Different ones, or they would have to settle who goes first.
+        ok(&node.command(&["CLUSTER", "SET-CONFIG-EPOCH", &(index + 1).to_string()]));
+    }
+    let bound = |index: usize| index * usize::from(SLOTS) / options.primaries;
+    for (index, node) in nodes.iter().take(options.primaries).enumerate() {
+        let (first, last) = (bound(index).to_string(), (bound(index + 1) - 1).to_string());
+        ok(&node.command(&["CLUSTER", "ADDSLOTSRANGE", &first, &last]));
+    }
+    let host = if options.partitionable { link::HOST } else { "127.0.0.1" };
+    for (index, node) in nodes.iter().enumerate() {
+        for other in &nodes[index + 1..] {
+            ok(&node.command(&["CLUSTER", "MEET", host, &other.address().port().to_string()]));
+        }
+    }
+}
+
+/// Makes replicas of those that have no slots.
+fn follow(options: &ClusterOptions, cluster: &Cluster) {
+    for (index, replica) in cluster.nodes.iter().enumerate().skip(options.primaries) {
+        let primary = &cluster.ids[(index - options.primaries) / options.replicas];
+        until(
+            || cluster.report(),
+            || {
+                let known =
+                    cluster.view(index).iter().any(|node| &node.id == primary && node.is_settled(false));
+                known.then_some(())
+            },
+        );
+        ok(&replica.command(&["CLUSTER", "REPLICATE", primary]));
+    }
+}
+
+fn client_proxies(nodes: &[Server]) -> Vec<Proxy> {
+    nodes.iter().map(|node| Proxy::at(PROXY_HOST, node)).collect()
+}
+
+fn millis(duration: Duration) -> u64 {
+    duration.as_millis().try_into().expect("a short time")
+}

@@ -1,0 +1,49 @@
+//! What nodes say to each other, through proxies: the cluster bus and replication.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use crate::{Server, port::BUS, proxy::Gate};
+
+/// Where nodes believe the others are, at the port of the node itself.
+pub(super) const HOST: &str = "127.0.0.3";
+
+/// Who calls, by which the proxies know a node: a loopback address of each.
+fn source(index: usize) -> Ipv4Addr {
+    Ipv4Addr::new(127, 0, 1, u8::try_from(index + 1).expect("at most 255 nodes"))
+}
+
+/// What a node must be told for it.
+pub(super) fn config(index: usize) -> [String; 2] {
+    [format!("cluster-announce-ip {HOST}"), format!("bind-source-addr {}", source(index))]
+}
+
+/// A gate before the bus and one before the port of each node.
+#[derive(Debug)]
+pub(super) struct Links {
+    gates: Vec<[Gate; 2]>,
+}
+
+impl Links {
+    pub(super) fn before(nodes: &[Server]) -> Self {
+        let gate = |address: SocketAddr| {
+            Gate::open(SocketAddr::new(HOST.parse().expect("an address"), address.port()), address)
+        };
+        let gates = nodes.iter().map(|node| {
+            let mut bus = node.address();
+            bus.set_port(bus.port() + BUS);
+            [gate(node.address()), gate(bus)]
+        });
+        Self { gates: gates.collect() }
+    }
+
+    pub(super) fn partition(&self, nodes: &[usize]) {
+        for (index, gates) in self.gates.iter().enumerate() {
+            let side = nodes.contains(&index);
+            let others = (0..self.gates.len()).filter(|other| nodes.contains(other) != side);
+            let sources: Vec<_> = others.map(|other| IpAddr::from(source(other))).collect();
+            for gate in gates {
+                gate.hold(sources.clone());
+            }
+        }
+    }
+}
