@@ -1,0 +1,75 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestAnomaliesAreCountedByKind(t *testing.T) {
+	for name, test := range map[string]struct {
+		// What the report ends with.
+		lost, stale string
+		other       int
+		history     *history
+	}{
+		"a lost create": {"1 (create_code 1)", "0", 0, by(created("A").from(0, 1), got("A").from(2, 3), missed("A").from(4, 5),
+			missed("A").from(6, 7), missed("A").from(8, 9).last())},
+		"a lost delete": {"1 (delete_code 1)", "0", 0, by(created("A").from(0, 1), deleted("A").from(2, 3), missed("A").from(4, 5),
+			got("A").from(6, 7), got("A").from(8, 9).last())},
+		"a stale read": {"0", "1 (get_code 1), the oldest by 7ms", 0, by(created("A").from(0, 1), deleted("A").from(2, 3),
+			got("A").from(10, 11), missed("A").from(12, 13), missed("A").from(20, 21).last())},
+		"a stale miss": {"0", "1 (get_code 1), the oldest by 9ms", 0, by(created("A").from(0, 1), missed("A").from(10, 11),
+			got("A").from(12, 13).last())},
+		"a lost create and its kept answer": {"1 (create_code 1)", "0", 0, by(createdFor("A", "r", "x").from(0, 1),
+			createdFor("B", "r", "x").from(2, 3), missed("A").from(4, 5).last(), got("B").from(4, 5).last())},
+		"a lost authorization": {"1 (authorize 1)", "0", 0, by(permitted("a", "k", "1", 7, "1").from(0, 1),
+			permitted("a", "k", "2", 7, "1", "2").from(2, 3), shown("a", "k", 7, "1").from(4, 5),
+			permitted("a", "k", "3", 7, "1", "3").from(6, 7), shown("a", "k", 7, "1", "3").from(8, 9).last())},
+		"a trial that is lost with all of it": {"2 (authorize 2)", "0", 0, by(permitted("a", "k", "1", 7, "1").from(0, 1),
+			permitted("a", "k", "2", 7, "1", "2").from(2, 3), shown("a", "k", 7, "1", "2").from(4, 5),
+			shown("a", "k", 0).from(6, 7), shown("a", "k", 0).from(8, 9).last())},
+		"the binding of a key is lost": {"1 (authorize 1)", "0", 0, by(permitted("a", "k", "1", 7, "1").from(0, 1),
+			permitted("b", "l", "1", 8, "1").from(2, 3), shown("a", "m", 7, "1").from(4, 5), shown("b", "m", 8, "1").from(4, 5),
+			shown("c", "l", 0).from(6, 7).last(), shown("b", "m", 8, "1").from(8, 9).last())},
+		"a lost reset": {"1 (reset_key 1)", "0", 0, by(permitted("a", "k", "1", 7, "1").from(0, 1),
+			reset(resetKey, "", "k", 1).from(2, 3), shown("a", "k", 7, "1").from(4, 5), shown("a", "k", 7, "1").from(6, 7).last())},
+		"a lost reset of all": {"1 (reset_all 1)", "0", 0, by(permitted("a", "k", "1", 7, "1").from(0, 1),
+			allReset().from(2, 3), shown("a", "k", 0).from(4, 5), shown("a", "k", 7, "1").from(6, 7).last())},
+		"a lost reset of all that nobody saw": {"1 (reset_all 1)", "0", 0, by(permitted("a", "k", "1", 7, "1").from(0, 1),
+			allReset().from(2, 3), shown("a", "k", 7, "1").from(6, 7).last())},
+		"a stale authorization": {"0", "1 (authorize 1), the oldest by 1ms", 0, by(permitted("a", "k", "1", 7, "1").from(0, 1),
+			permitted("a", "k", "2", 7, "1", "2").from(2, 3), permitted("a", "k", "1", 7, "1").from(4, 5),
+			shown("a", "k", 7, "1", "2").from(6, 7).last())},
+		"an old view of a trial": {"0", "1 (get_trial 1), the oldest by 1ms", 0, by(permitted("a", "k", "1", 7, "1").from(0, 1),
+			permitted("a", "k", "2", 7, "1", "2").from(2, 3), shown("a", "k", 7, "1").from(4, 5),
+			shown("a", "k", 7, "1", "2").from(6, 7).last())},
+		"two anomalies of one code": {"1 (delete_code 1)", "1 (get_code 1), the oldest by 1ms", 0, by(created("A").from(0, 1),
+			missed("A").from(2, 3), got("A").from(4, 5), deleted("A").from(6, 7), got("A").from(8, 9), got("A").from(10, 11),
+			got("A").from(12, 13).last())},
+		"one code for two": {"0", "0", 1, by(created("A").from(0, 1), created("A").from(2, 3),
+			call{Op: createCode, Outcome: ok, Out: output{Code: "A", ID: "another"}}.from(4, 5), got("A").from(6, 7).last())},
+		"a trial with too many resources": {"0", "0", 1, by(permitted("a", "k", "1", 7, "1").from(0, 1),
+			permitted("a", "k", "2", 7, "1", "2").from(2, 3),
+			call{Op: authorize, Outcome: ok, In: input{TempPass: "T", Device: "a", Key: "k", Resource: "3"},
+				Out: output{Trial: &view{State: "exhausted", Start: 7, Used: []string{"1", "2", "3"}}}}.from(4, 5))},
+		"a code from nowhere": {"0", "0", 1, by(missed("A").from(0, 1), got("A").from(2, 3).last())},
+		"a final read has no excuse": {"0", "0", 1, by(created("A").from(0, 1), missed("A").from(2, 3).last(),
+			got("A").from(4, 5).last())},
+		"nothing": {"0", "0", 0, by(created("A").from(0, 1), got("A").from(2, 3))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			report, out := reportOn(t, test.history)
+			found := report.check()
+			other := report.anomalies(&found)
+			wanted := []string{"lost acknowledged writes: " + test.lost + "\n", "stale reads: " + test.stale + "\n"}
+			for _, wanted := range wanted {
+				if !strings.Contains(out.String(), wanted) {
+					t.Errorf("wanted %q, got\n%s", wanted, out)
+				}
+			}
+			if len(other) != test.other {
+				t.Errorf("of another kind: %v, wanted %d", other, test.other)
+			}
+		})
+	}
+}

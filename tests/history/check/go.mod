@@ -1,0 +1,5 @@
+module github.com/passbridge/passbridge/tests/history/check
+
+go 1.26.0
+
+require github.com/anishathalye/porcupine v1.3.1

@@ -1,0 +1,191 @@
+//! One client: makes calls, and says honestly what it knows of each.
+
+use std::{net::SocketAddr, time::Duration};
+
+use passbridge::proto::v1::{
+    AuthorizeTempPassRequest, CreateRegistrationCodeRequest, Decision, DenialReason, GetTempPassRequest,
+    RegistrationCode, ResetFlexibleTempPassRequest, ResetTempPassRequest, TempPass,
+    authorize_temp_pass_request, get_temp_pass_request,
+    registration_code_service_client::RegistrationCodeServiceClient, reset_flexible_temp_pass_request,
+    reset_temp_pass_request, temp_pass::State, temp_pass_service_client::TempPassServiceClient,
+};
+use tonic::{
+    Code, Request, Status,
+    transport::{Channel, Endpoint},
+};
+use tonic_types::StatusExt;
+
+use crate::{
+    call::{Body, Operation, Outcome, Output, Trial},
+    clock::Clock,
+    support::request::{self, REQUESTOR},
+    workload::temp_pass,
+};
+
+/// How long a client waits for an answer: longer than anything takes that works.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A connection of a client's own.
+#[derive(Clone)]
+pub struct Client {
+    codes: RegistrationCodeServiceClient<Channel>,
+    temp_passes: TempPassServiceClient<Channel>,
+}
+
+impl Client {
+    /// To this server.
+    pub fn new(server: SocketAddr) -> Self {
+        let endpoint = Endpoint::from_shared(format!("http://{server}")).expect("a URI");
+        let channel = endpoint.connect_timeout(TIMEOUT).timeout(TIMEOUT).connect_lazy();
+        Self {
+            codes: RegistrationCodeServiceClient::new(channel.clone()),
+            temp_passes: TempPassServiceClient::new(channel),
+        }
+    }
+
+    /// Whether the server answers.
+    pub async fn is_answered(&mut self) -> bool {
+        self.get_trial(&temp_pass(0), "nobody", "nobody").await.is_ok()
+    }
+
+    /// Makes a call.
+    pub async fn call(&mut self, operation: &Operation, clock: &Clock) -> Outcome {
+        match self.answer(operation, clock).await {
+            Ok(out) => Outcome::Ok { out },
+            Err(status) => outcome_of(operation, &status),
+        }
+    }
+
+    async fn answer(&mut self, operation: &Operation, clock: &Clock) -> Result<Output, Status> {
+        match operation {
+            Operation::CreateCode { request_id, body } => {
+                let answer =
+                    self.codes.create_registration_code(create(request_id.as_deref(), *body)).await?;
+                let code = answer.into_inner().registration_code.expect("a code");
+                let expire = code.expire_time.as_ref().map(|time| clock.at(time));
+                Ok(Output { code: code.code, id: code.id, expire, ..Output::default() })
+            }
+            Operation::GetCode { code } => {
+                let answer = self.codes.get_registration_code(request::get(code)).await?;
+                let RegistrationCode { id, .. } = answer.into_inner().registration_code.expect("a code");
+                Ok(Output { id, ..Output::default() })
+            }
+            Operation::DeleteCode { code } => {
+                self.codes.delete_registration_code(request::delete(code)).await?;
+                Ok(Output::default())
+            }
+            Operation::Authorize { .. } => self.authorize(operation).await,
+            Operation::GetTrial { temp_pass, device, key } => self.get_trial(temp_pass, device, key).await,
+            Operation::ResetDevice { .. } | Operation::ResetKey { .. } | Operation::ResetAll { .. } => {
+                let count = self.reset(operation).await?;
+                Ok(Output { count, ..Output::default() })
+            }
+        }
+    }
+
+    async fn authorize(&mut self, operation: &Operation) -> Result<Output, Status> {
+        let Operation::Authorize { temp_pass, device, key, resource, app } = operation else {
+            unreachable!("it is asked for authorizations only")
+        };
+        let identity = authorize_temp_pass_request::Identity::GenericKey(digest(key));
+        let request = AuthorizeTempPassRequest {
+            requestor_id: REQUESTOR.to_owned(),
+            mvpd_id: temp_pass.clone(),
+            device_id: device.clone(),
+            identity: Some(identity),
+            resource_id: resource.clone(),
+            app_id: app.clone(),
+            ..AuthorizeTempPassRequest::default()
+        };
+        let answer = self.temp_passes.authorize_temp_pass(request).await?.into_inner();
+        let denial = match (answer.decision(), answer.denial_reason()) {
+            (Decision::Permit, DenialReason::Unspecified) => "",
+            (Decision::Deny, DenialReason::ResourcesExhausted) => "exhausted",
+            other => panic!("no trial ends by time here: {other:?}"),
+        };
+        Ok(Output { denial, trial: answer.temp_pass.map(trial), ..Output::default() })
+    }
+
+    async fn get_trial(&mut self, temp_pass: &str, device: &str, key: &str) -> Result<Output, Status> {
+        let request = GetTempPassRequest {
+            requestor_id: REQUESTOR.to_owned(),
+            mvpd_id: temp_pass.to_owned(),
+            device_id: device.to_owned(),
+            identity: Some(get_temp_pass_request::Identity::GenericKey(digest(key))),
+            ..GetTempPassRequest::default()
+        };
+        let answer = self.temp_passes.get_temp_pass(request).await?.into_inner();
+        Ok(Output { trial: answer.temp_pass.map(trial), ..Output::default() })
+    }
+
+    async fn reset(&mut self, operation: &Operation) -> Result<Option<u64>, Status> {
+        let (temp_pass, target, app_id) = match operation {
+            Operation::ResetKey { temp_pass, key } => {
+                let request = ResetFlexibleTempPassRequest {
+                    requestor_id: REQUESTOR.to_owned(),
+                    mvpd_id: temp_pass.clone(),
+                    target: Some(reset_flexible_temp_pass_request::Target::GenericKey(digest(key))),
+                    ..ResetFlexibleTempPassRequest::default()
+                };
+                let answer = self.temp_passes.reset_flexible_temp_pass(request).await?;
+                return Ok(answer.into_inner().reset_count);
+            }
+            Operation::ResetDevice { temp_pass, device, app } => {
+                (temp_pass, reset_temp_pass_request::Target::DeviceId(device.clone()), app.clone())
+            }
+            Operation::ResetAll { temp_pass } => {
+                (temp_pass, reset_temp_pass_request::Target::AllDevices(true), String::new())
+            }
+            other => unreachable!("{other:?} resets nothing"),
+        };
+        let request = ResetTempPassRequest {
+            requestor_id: REQUESTOR.to_owned(),
+            mvpd_id: temp_pass.clone(),
+            target: Some(target),
+            app_id,
+            ..ResetTempPassRequest::default()
+        };
+        Ok(self.temp_passes.reset_temp_pass(Request::new(request)).await?.into_inner().reset_count)
+    }
+}
+
+/// What is known of a call that failed. Only errors that tell of the call itself are refusals: whatever else went wrong may have
+/// done so after the call was carried out.
+fn outcome_of(operation: &Operation, status: &Status) -> Outcome {
+    let reason = status.get_details_error_info().map(|info| info.reason).unwrap_or_default();
+    let is_refused = match operation {
+        Operation::CreateCode { .. } => reason == "LIVE_CODES_EXHAUSTED" || reason == "REQUEST_ID_REUSED",
+        Operation::GetCode { .. } | Operation::DeleteCode { .. } => reason == "REGISTRATION_CODE_NOT_FOUND",
+        _ => false,
+    };
+    if is_refused {
+        return Outcome::Refused { reason };
+    }
+    let means_fault =
+        matches!(status.code(), Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded | Code::Unknown);
+    assert!(means_fault, "{operation:?} cannot be refused with {status:?}");
+    Outcome::Unknown { reason: format!("{:?} {reason}", status.code()) }
+}
+
+fn create(request_id: Option<&str>, body: Body) -> CreateRegistrationCodeRequest {
+    let request_id = request_id.unwrap_or_default().to_owned();
+    CreateRegistrationCodeRequest { request_id, ..request::create_for(body.ttl()) }
+}
+
+/// The generic key that a name stands for.
+fn digest(name: &str) -> String {
+    let digits: String = name.bytes().map(|byte| format!("{byte:02x}")).collect();
+    format!("{digits:0>64}")
+}
+
+fn trial(shown: TempPass) -> Trial {
+    let state = match shown.state() {
+        State::NotStarted => "not_started",
+        State::Active => "active",
+        State::Exhausted => "exhausted",
+        other @ (State::Expired | State::Unspecified) => panic!("no trial ends by time here: {other:?}"),
+    };
+    let start = shown.start_time.map_or(0, |time| time.seconds * 1_000 + i64::from(time.nanos) / 1_000_000);
+    let remaining = shown.remaining_resources.expect("it is promotional");
+    Trial { state, start, remaining, used: shown.used_resources }
+}

@@ -1,0 +1,100 @@
+//! Recorded histories of many clients, checked for linearizability: whether every answer is one that a server could have given
+//! which does one call after the other. `docs/consistency.md` says what is promised, and how to run this and read what it says.
+
+#![forbid(unsafe_code)]
+
+mod call;
+mod checker;
+mod client;
+mod clock;
+mod embedded;
+mod history;
+mod run;
+mod support;
+mod workload;
+
+use std::{fs, path::Path};
+
+use crate::{checker::Verdict, embedded::Embedded, history::History, workload::Workload};
+
+/// How many TempPasses a history has, one after the other: so many that each has few calls.
+const TEMP_PASSES: usize = 40;
+
+/// How often the server of a history is killed.
+const KILLS: u64 = 8;
+
+/// Records a history over the embedded store with this seed, kills included, and checks it.
+async fn crash_and_check(seed: u64) -> Verdict {
+    let mut embedded = Embedded::new(TEMP_PASSES);
+    let servers = embedded.servers();
+    let crash = async |servers: &_, history: &_, faults| embedded.crash(servers, history, faults);
+    let over = |progress: run::Progress| progress.faults >= KILLS;
+    let history = run::record(servers, Workload::new(TEMP_PASSES), seed, crash, over).await;
+    check(&history, &format!("embedded-{seed}"), &[])
+}
+
+fn check(history: &History, name: &str, options: &[&str]) -> Verdict {
+    let path = checker::folder().join(format!("{name}.jsonl"));
+    history.write(&path);
+    checker::check(&path, options)
+}
+
+#[tokio::test]
+async fn what_many_clients_see_of_a_server_that_is_killed_again_and_again_is_linearizable() {
+    let verdict = crash_and_check(6).await;
+    assert_eq!(verdict.status, Some(0), "{}", verdict.said);
+}
+
+/// For people: `PASSBRIDGE_HISTORY_SEEDS=100..200 cargo test --test history -- --ignored --nocapture`
+#[tokio::test]
+#[ignore = "takes some seconds for each seed"]
+async fn histories_of_many_seeds_are_linearizable() {
+    let seeds = std::env::var("PASSBRIDGE_HISTORY_SEEDS").unwrap_or_else(|_| "0..50".to_owned());
+    let bounds: Vec<u64> = seeds.split("..").map(|bound| bound.parse().expect("two numbers")).collect();
+    let [first, end] = bounds[..] else { panic!("PASSBRIDGE_HISTORY_SEEDS is {seeds}, and not like 0..50") };
+    for seed in first..end {
+        let verdict = crash_and_check(seed).await;
+        println!("seed {seed}:\n{}", verdict.said);
+        assert_eq!(verdict.status, Some(0), "seed {seed}");
+    }
+}
+
+/// Were it not so, the other tests would prove nothing.
+#[tokio::test]
+async fn a_server_that_loses_what_it_has_acknowledged_is_found_out() {
+    let mut embedded = Embedded::new(TEMP_PASSES);
+    let servers = embedded.servers();
+    let kept = tempfile::tempdir().expect("a folder");
+    let kept = kept.path();
+    let lose = async |servers: &_, history: &_, faults| {
+        embedded.crash_and(servers, history, |data| match faults {
+            0 => copy(data, &kept.join("data")),
+            _ => {
+                fs::remove_dir_all(data).expect("can be removed");
+                copy(&kept.join("data"), data);
+            }
+        });
+    };
+    let over = |progress: run::Progress| progress.faults >= 2;
+    let history = run::record(servers, Workload::new(TEMP_PASSES), 7, lose, over).await;
+
+    let verdict = check(&history, "lost", &[]);
+    assert_eq!(verdict.status, Some(1), "{}", verdict.said);
+    assert!(verdict.said.contains("NOT LINEARIZABLE"), "{}", verdict.said);
+
+    let verdict = check(&history, "lost", &["-anomalies"]);
+    assert_eq!(verdict.status, Some(0), "{}", verdict.said);
+    assert!(!verdict.said.contains("lost acknowledged writes: 0"), "{}", verdict.said);
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("readable") {
+        let (path, name) = entry.map(|entry| (entry.path(), entry.file_name())).expect("readable");
+        if path.is_dir() {
+            copy(&path, &to.join(name));
+        } else if path.is_file() {
+            fs::copy(&path, to.join(name)).expect("copies");
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! What the clients ask for. They meet on few objects, so that their calls race; and they go on to new ones, so that the calls
+//! about one object stay few enough to be put in order.
+
+use std::{collections::VecDeque, sync::Mutex};
+
+use uuid::Uuid;
+
+use crate::call::{Body, Operation, Outcome};
+
+/// How many codes clients read and delete at a time.
+const CODES: usize = 12;
+/// How many request ids are in use at a time, and how often each is used.
+const REQUESTS: usize = 3;
+const REQUEST_USES: u32 = 9;
+/// How many TempPasses are in use at a time, and after how many calls the first of them is left for a new one.
+const TEMP_PASSES: usize = 2;
+const TEMP_PASS_CALLS: usize = 100;
+const DEVICES: usize = 4;
+const KEYS: usize = 3;
+const RESOURCES: usize = 5;
+
+/// What the clients know together.
+pub struct Workload {
+    /// How many TempPasses there are.
+    temp_passes: usize,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    /// Every code that was answered, and those among them that clients turn to now.
+    codes: Vec<String>,
+    current: VecDeque<String>,
+    /// Those that end while the test runs.
+    short: Vec<String>,
+    /// Every request id, and how often the last ones were used.
+    requests: Vec<(String, u32)>,
+    trial_calls: usize,
+}
+
+impl Workload {
+    /// Over so many TempPasses, whose names [`temp_pass`] gives.
+    pub fn new(temp_passes: usize) -> Self {
+        Self { temp_passes, known: Mutex::default() }
+    }
+
+    /// The next call of a client.
+    pub fn next(&self, random: &mut fastrand::Rng) -> Operation {
+        let mut known = self.known.lock().expect("not poisoned");
+        match random.u8(..100) {
+            0..14 => Operation::CreateCode { request_id: None, body: body(random) },
+            14..26 => Operation::CreateCode {
+                request_id: Some(known.request_id(random)),
+                body: if random.u8(..8) == 0 { Body::Other } else { Body::Lasting },
+            },
+            26..46 => known.about_code(random),
+            _ => {
+                let first = known.trial_calls / TEMP_PASS_CALLS;
+                known.trial_calls += 1;
+                let chosen = first.min(self.temp_passes - TEMP_PASSES) + random.usize(..TEMP_PASSES);
+                about_trial(temp_pass(chosen), random)
+            }
+        }
+    }
+
+    /// Lets the clients know what came of a call.
+    pub fn learn(&self, operation: &Operation, outcome: &Outcome) {
+        if let (Operation::CreateCode { body, .. }, Outcome::Ok { out }) = (operation, outcome) {
+            self.known.lock().expect("not poisoned").add_code(&out.code, *body);
+        }
+    }
+
+    /// Reads of everything that any client knows of.
+    pub fn reads(&self) -> Vec<Operation> {
+        let known = self.known.lock().expect("not poisoned");
+        let codes = known.codes.iter().map(|code| Operation::GetCode { code: code.clone() });
+        let requests = known.requests.iter().map(|(request_id, _)| Operation::CreateCode {
+            request_id: Some(request_id.clone()),
+            body: Body::Lasting,
+        });
+        let used = (known.trial_calls / TEMP_PASS_CALLS + TEMP_PASSES).min(self.temp_passes);
+        let identities = (0..used * DEVICES * KEYS).map(|index| Operation::GetTrial {
+            temp_pass: temp_pass(index / (DEVICES * KEYS)),
+            device: format!("d{}", index % DEVICES),
+            key: format!("k{}", index / DEVICES % KEYS),
+        });
+        requests.chain(codes).chain(identities).collect()
+    }
+}
+
+impl Known {
+    fn request_id(&mut self, random: &mut fastrand::Rng) -> String {
+        let in_use = self.requests.len().saturating_sub(REQUESTS);
+        let unused = self.requests[in_use..].iter_mut().filter(|(_, uses)| *uses < REQUEST_USES);
+        let mut unused: Vec<_> = unused.collect();
+        if unused.len() == REQUESTS {
+            let (request_id, uses) = &mut *unused[random.usize(..REQUESTS)];
+            *uses += 1;
+            return request_id.clone();
+        }
+        let request_id = Uuid::from_u128(random.u128(..)).to_string();
+        self.requests.push((request_id.clone(), 1));
+        request_id
+    }
+
+    fn about_code(&mut self, random: &mut fastrand::Rng) -> Operation {
+        let one_of =
+            |codes: &[String], random: &mut fastrand::Rng| codes[random.usize(..codes.len())].clone();
+        match random.u8(..10) {
+            0 if !self.short.is_empty() => Operation::GetCode { code: one_of(&self.short, random) },
+            1..4 if !self.current.is_empty() => {
+                Operation::DeleteCode { code: one_of(self.current.make_contiguous(), random) }
+            }
+            _ if !self.current.is_empty() => {
+                Operation::GetCode { code: one_of(self.current.make_contiguous(), random) }
+            }
+            _ => Operation::CreateCode { request_id: None, body: body(random) },
+        }
+    }
+
+    fn add_code(&mut self, code: &str, body: Body) {
+        if self.codes.iter().any(|known| known == code) {
+            return;
+        }
+        self.codes.push(code.to_owned());
+        if body == Body::Short {
+            self.short.push(code.to_owned());
+        }
+        self.current.push_back(code.to_owned());
+        if self.current.len() > CODES {
+            self.current.pop_front();
+        }
+    }
+}
+
+/// The name of a TempPass.
+pub fn temp_pass(index: usize) -> String {
+    format!("T{index}")
+}
+
+fn body(random: &mut fastrand::Rng) -> Body {
+    if random.u8(..4) == 0 { Body::Short } else { Body::Lasting }
+}
+
+fn about_trial(temp_pass: String, random: &mut fastrand::Rng) -> Operation {
+    let device = format!("d{}", random.usize(..DEVICES));
+    let key = format!("k{}", random.usize(..KEYS));
+    let app = |random: &mut fastrand::Rng| ["", "", "a", "b"][random.usize(..4)].to_owned();
+    match random.u8(..100) {
+        0..60 => {
+            let resource = format!("r{}", random.usize(..RESOURCES));
+            Operation::Authorize { temp_pass, device, key, resource, app: app(random) }
+        }
+        60..80 => Operation::GetTrial { temp_pass, device, key },
+        80..90 => Operation::ResetDevice { temp_pass, device, app: app(random) },
+        90..96 => Operation::ResetKey { temp_pass, key },
+        _ => Operation::ResetAll { temp_pass },
+    }
+}
