@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    os::unix::process::CommandExt,
     process::{Child, Command},
     sync::{
         LazyLock, Mutex,
@@ -39,7 +40,8 @@ impl Process {
     /// Starts it by `setpriv` of util-linux, which the program then takes the place of.
     pub(crate) fn start(program: &str, prepare: impl FnOnce(&mut Command)) -> Self {
         let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", "--", program]);
+        // A Ctrl-C is for this process, which ends its programs in its own order.
+        command.args(["--pdeathsig", "KILL", "--", program]).process_group(0);
         prepare(&mut command);
         let (answer, started) = mpsc::channel();
         STARTER.lock().expect("not poisoned").send((command, answer)).expect("the starter goes on");

@@ -11,7 +11,7 @@ pub enum Product {
     /// `redis-server`, 7.0 or later.
     #[default]
     Redis,
-    /// `valkey-server`, 8.0 or later.
+    /// `valkey-server`, 8.0 or later; that of the package has no TLS.
     Valkey,
 }
 

@@ -15,7 +15,7 @@ use crate::{
 /// Where nodes believe clients find them, at the port of the node itself: a loopback address of its own for the proxies.
 const PROXY_HOST: &str = "127.0.0.2";
 
-const NODE_TIMEOUT: Duration = Duration::from_secs(2);
+const NODE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longer than a test's clock jumps, and short enough that a node may count ten of it.
 const NEVER: Duration = Duration::from_hours(24 * 365 * 1000);
 
@@ -23,7 +23,10 @@ const NEVER: Duration = Duration::from_hours(24 * 365 * 1000);
 /// seconds after its start before it serves, and nodes tell each other news every half of the node timeout.
 const BEFORE: Duration = Duration::from_hours(1);
 const STEP: Duration = Duration::from_secs(1);
-const FORMING_NODE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The node timeout while the cluster forms. With a faked time it must outlast some steps.
+const FORMING_NODE_TIMEOUT: Duration = Duration::from_secs(2);
+const FAKED_FORMING_NODE_TIMEOUT: Duration = Duration::from_secs(20);
 
 pub(super) fn form(options: &ClusterOptions) -> Cluster {
     assert!(options.primaries >= 3, "a cluster has three primaries at least");
@@ -32,9 +35,8 @@ pub(super) fn form(options: &ClusterOptions) -> Cluster {
         time.set(moment - millis(BEFORE));
     }
     let nodes = start_nodes(options);
-    if moment.is_some() {
-        set_node_timeout(&nodes, FORMING_NODE_TIMEOUT);
-    }
+    let forming = if moment.is_some() { FAKED_FORMING_NODE_TIMEOUT } else { FORMING_NODE_TIMEOUT };
+    set_failover(&nodes, forming, "yes");
     let links = options.partitionable.then(|| Links::before(&nodes));
     introduce(options, &nodes);
     let proxies = if options.behind_proxies { client_proxies(&nodes) } else { Vec::new() };
@@ -50,8 +52,8 @@ pub(super) fn form(options: &ClusterOptions) -> Cluster {
             cluster.is_ok().then_some(())
         },
     );
+    set_failover(&cluster.nodes, node_timeout(options), "no");
     if let Some((time, moment)) = moment {
-        set_node_timeout(&cluster.nodes, node_timeout(options));
         time.set(moment);
     }
     cluster
@@ -97,9 +99,12 @@ fn node_timeout(options: &ClusterOptions) -> Duration {
     options.node_timeout.unwrap_or(usual)
 }
 
-fn set_node_timeout(nodes: &[Server], to: Duration) {
+/// When nodes suspect each other, and whether replicas leave it at that: primaries that are slow while they start stay primaries.
+fn set_failover(nodes: &[Server], node_timeout: Duration, off: &str) {
+    let node_timeout = node_timeout.as_millis().to_string();
+    let set = ["CONFIG", "SET", "cluster-node-timeout", &node_timeout, "cluster-replica-no-failover", off];
     for node in nodes {
-        ok(&node.command(&["CONFIG", "SET", "cluster-node-timeout", &to.as_millis().to_string()]));
+        ok(&node.command(&set));
     }
 }
 

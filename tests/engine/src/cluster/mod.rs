@@ -30,7 +30,7 @@ pub struct ClusterOptions {
     pub primaries: usize,
     /// How many replicas each primary has.
     pub replicas: usize,
-    /// How long a node is silent before others suspect it; by default two seconds, and with a faked time so long that no jump
+    /// How long a node is silent before others suspect it; by default five seconds, and with a faked time so long that no jump
     /// makes them.
     pub node_timeout: Option<Duration>,
     /// Whether clients are sent to a [`Proxy`] before each node, which [`Cluster::proxies`] has.

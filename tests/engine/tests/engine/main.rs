@@ -4,6 +4,7 @@
 
 mod cluster;
 mod faked_time;
+mod program;
 mod proxy;
 mod server;
 mod support;
