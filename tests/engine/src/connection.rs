@@ -93,10 +93,15 @@ impl Connection {
             request.extend(b"\r\n");
         }
         self.stream.get_mut().write_all(&request)?;
-        self.reply()
+        self.receive()
     }
 
-    fn reply(&mut self) -> io::Result<Reply> {
+    /// Waits for what comes next, such as a message after a `SUBSCRIBE`, a minute at most.
+    ///
+    /// # Errors
+    ///
+    /// Where the connection fails.
+    pub fn receive(&mut self) -> io::Result<Reply> {
         let line = self.line()?;
         let (kind, rest) = line.split_at_checked(1).ok_or_else(|| io::Error::other("an empty line"))?;
         match kind {
@@ -121,7 +126,7 @@ impl Connection {
         if length < 0 {
             return Ok(Reply::Nil);
         }
-        (0..length).map(|_| self.reply()).collect::<io::Result<_>>().map(Reply::Array)
+        (0..length).map(|_| self.receive()).collect::<io::Result<_>>().map(Reply::Array)
     }
 
     fn line(&mut self) -> io::Result<String> {

@@ -105,6 +105,25 @@ fn a_replica_takes_the_place_of_a_killed_primary_which_comes_back_as_a_replica()
 }
 
 #[test]
+fn sharded_messages_reach_the_subscribers_at_every_node_of_their_shard() {
+    for product in PRODUCTS {
+        let time = FakedTime::at(START);
+        let options = ClusterOptions { node: at(&time, product), replicas: 1, ..ClusterOptions::default() };
+        let cluster = Cluster::start(&options);
+        let primary = cluster.primary_of(cluster.slot_of("channel"));
+        let replica = cluster.replicas_of(primary)[0];
+        let mut subscribers = [primary, replica].map(|node| cluster.nodes()[node].connect().expect("up"));
+        for subscriber in &mut subscribers {
+            subscriber.ask(&["SSUBSCRIBE", "channel"]).expect("answered");
+        }
+        cluster.nodes()[primary].command(&["SPUBLISH", "channel", "message"]);
+        for subscriber in &mut subscribers {
+            assert_eq!(subscriber.receive().expect("comes").elements()[2].text(), "message");
+        }
+    }
+}
+
+#[test]
 fn under_a_faked_time_a_replica_takes_over_when_it_is_told_to() {
     let time = FakedTime::at(START);
     let options =

@@ -1,10 +1,10 @@
 //! A time of day in the test's hands.
 
-use std::time::Duration;
+use std::{thread, time::Duration};
 
 use test_engine::{FakedTime, Product, Reply, Server, ServerOptions};
 
-use crate::support::PRODUCTS;
+use crate::support::{PRODUCTS, eventually};
 
 const START: u64 = 1_700_000_000_123;
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -60,5 +60,34 @@ fn a_write_reaches_a_replica_while_time_stands_still_and_after_a_jump() {
             assert_eq!(replica.command(&["GET", "key"]).text(), value);
             time.advance(400 * DAY);
         }
+    }
+}
+
+#[test]
+fn a_wait_that_nobody_acknowledges_ends_when_the_clock_has_passed_its_time_out() {
+    for product in PRODUCTS {
+        let time = FakedTime::at(START);
+        let server = server(product, &time);
+        let mut connection = server.connect().expect("up");
+        connection.ask(&["SET", "key", "value"]).expect("answered");
+        thread::scope(|scope| {
+            let waits = scope.spawn(|| connection.ask(&["WAIT", "1", "100"]).expect("answered"));
+            eventually(|| server.command(&["INFO", "clients"]).text().contains("blocked_clients:1"));
+            time.advance(Duration::from_millis(101));
+            assert_eq!(waits.join().expect("ends").integer(), 0);
+        });
+    }
+}
+
+#[test]
+fn messages_reach_subscribers_while_time_stands_still() {
+    for product in PRODUCTS {
+        let server = server(product, &FakedTime::at(START));
+        let mut subscriber = server.connect().expect("up");
+        subscriber.ask(&["SUBSCRIBE", "channel"]).expect("answered");
+        assert_eq!(server.command(&["PUBLISH", "channel", "message"]).integer(), 1);
+        let message = subscriber.receive().expect("comes");
+        let message: Vec<_> = message.elements().iter().map(Reply::text).collect();
+        assert_eq!(message, ["message", "channel", "message"]);
     }
 }
