@@ -189,3 +189,27 @@ fn trial(shown: TempPass) -> Trial {
     let remaining = shown.remaining_resources.expect("it is promotional");
     Trial { state, start, remaining, used: shown.used_resources }
 }
+
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_told_of_the_call_itself_is_known_not_to_have_happened() {
+        let delete = Operation::DeleteCode { code: "CODE".to_owned() };
+        let details = |reason: &str| {
+            let mut details = tonic_types::ErrorDetails::new();
+            details.set_error_info(reason, "passbridge", std::collections::HashMap::new());
+            details
+        };
+        let not_found = details("REGISTRATION_CODE_NOT_FOUND");
+        let refused = Status::with_error_details(Code::NotFound, "no such code", not_found);
+        let reason = "REGISTRATION_CODE_NOT_FOUND".to_owned();
+        assert_eq!(outcome_of(&delete, &refused), Outcome::Refused { reason });
+        let away = Status::with_error_details(Code::Unavailable, "away", details("STORE_UNAVAILABLE"));
+        for status in
+            [away, Status::unknown("broken pipe"), Status::cancelled(""), Status::deadline_exceeded("")]
+        {
+            assert!(matches!(outcome_of(&delete, &status), Outcome::Unknown { .. }), "{status:?}");
+        }
+    }
+}

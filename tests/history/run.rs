@@ -24,6 +24,11 @@ const CLIENTS: u64 = 10;
 /// Between two faults one more call than this is acknowledged at most.
 const MOST_ACKNOWLEDGED: u64 = 500;
 
+/// How long a client waits whose call has no answer, before it asks whether the server answers again; twice as long each time in a
+/// row, so that calls that may have happened stay few.
+const PAUSE: Duration = Duration::from_millis(20);
+const MOST_PAUSES: u32 = 6;
+
 /// How many of the last reads are under way at a time.
 const LAST_READS: usize = 16;
 
@@ -94,6 +99,7 @@ impl Run {
         let mut id = self.clients.fetch_add(1, Ordering::Relaxed);
         let place = usize::try_from(id).expect("few clients");
         let mut client = self.client(place);
+        let mut unanswered = 0;
         while !self.is_over() {
             let operation = self.workload.next(&mut random);
             let answer = client.call(&operation, &self.history.clock);
@@ -102,8 +108,10 @@ impl Run {
             if matches!(outcome, Outcome::Unknown { .. }) {
                 // Its call may still be under way, so that it is another client from now on.
                 id = self.clients.fetch_add(1, Ordering::Relaxed);
-                client = self.reconnect(place).await;
+                client = self.reconnect(place, unanswered).await;
+                unanswered += 1;
             } else {
+                unanswered = 0;
                 self.acknowledged.fetch_add(1, Ordering::Relaxed);
                 self.one_more.notify_one();
             }
@@ -116,15 +124,16 @@ impl Run {
     }
 
     /// A client of the same server, once that answers again.
-    async fn reconnect(&self, place: usize) -> Client {
+    async fn reconnect(&self, place: usize, unanswered: u32) -> Client {
         let mut moved = self.servers.subscribe();
+        let pause = PAUSE * 2_u32.pow(unanswered.min(MOST_PAUSES));
         loop {
+            // The server may come back where it was, which nobody is told.
+            let _ = tokio::time::timeout(pause, moved.changed()).await;
             let mut client = self.client(place);
             if client.is_answered().await || self.is_over() {
                 return client;
             }
-            // The server may come back where it was, which nobody is told.
-            let _ = tokio::time::timeout(Duration::from_millis(20), moved.changed()).await;
         }
     }
 

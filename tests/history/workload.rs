@@ -12,9 +12,11 @@ const CODES: usize = 12;
 /// How many request ids are in use at a time, and how often each is used.
 const REQUESTS: usize = 3;
 const REQUEST_USES: u32 = 9;
-/// How many TempPasses are in use at a time, and after how many calls the first of them is left for a new one.
+/// How many TempPasses are in use at a time, and after how many calls, of which so many have no answer, one is left for a new one. Each
+/// call that may have happened doubles what the checker has to try.
 const TEMP_PASSES: usize = 2;
-const TEMP_PASS_CALLS: usize = 100;
+const TEMP_PASS_CALLS: u32 = 100;
+const TEMP_PASS_UNKNOWN: u32 = 6;
 const DEVICES: usize = 4;
 const KEYS: usize = 3;
 const RESOURCES: usize = 5;
@@ -35,11 +37,19 @@ struct Known {
     short: Vec<String>,
     /// Every request id, and how often the last ones were used.
     requests: Vec<(String, u32)>,
-    trial_calls: usize,
+    /// How many TempPasses were in use, and those that are.
+    used_temp_passes: usize,
+    temp_passes: Vec<CurrentTempPass>,
+}
+
+struct CurrentTempPass {
+    name: String,
+    calls: u32,
+    unknown: u32,
 }
 
 impl Workload {
-    /// Over so many TempPasses, whose names [`temp_pass`] gives.
+    /// Over so many TempPasses, whose names [`temp_pass`] gives. When they are used up, clients turn to codes alone.
     pub fn new(temp_passes: usize) -> Self {
         Self { temp_passes, known: Mutex::default() }
     }
@@ -54,19 +64,34 @@ impl Workload {
                 body: if random.u8(..8) == 0 { Body::Other } else { Body::Lasting },
             },
             26..46 => known.about_code(random),
-            _ => {
-                let first = known.trial_calls / TEMP_PASS_CALLS;
-                known.trial_calls += 1;
-                let chosen = first.min(self.temp_passes - TEMP_PASSES) + random.usize(..TEMP_PASSES);
-                about_trial(temp_pass(chosen), random)
-            }
+            _ => match known.temp_pass(self.temp_passes, random) {
+                Some(temp_pass) => about_trial(temp_pass, random),
+                None => known.about_code(random),
+            },
         }
     }
 
     /// Lets the clients know what came of a call.
     pub fn learn(&self, operation: &Operation, outcome: &Outcome) {
-        if let (Operation::CreateCode { body, .. }, Outcome::Ok { out }) = (operation, outcome) {
-            self.known.lock().expect("not poisoned").add_code(&out.code, *body);
+        let mut known = self.known.lock().expect("not poisoned");
+        match (operation, outcome) {
+            (Operation::CreateCode { body, .. }, Outcome::Ok { out }) => known.add_code(&out.code, *body),
+            (Operation::DeleteCode { code }, Outcome::Unknown { .. }) => {
+                known.current.retain(|other| other != code);
+            }
+            (
+                Operation::Authorize { temp_pass, .. }
+                | Operation::ResetDevice { temp_pass, .. }
+                | Operation::ResetKey { temp_pass, .. }
+                | Operation::ResetAll { temp_pass },
+                Outcome::Unknown { .. },
+            ) => {
+                let mut current = known.temp_passes.iter_mut();
+                if let Some(current) = current.find(|current| current.name == *temp_pass) {
+                    current.unknown += 1;
+                }
+            }
+            _ => {}
         }
     }
 
@@ -78,8 +103,7 @@ impl Workload {
             request_id: Some(request_id.clone()),
             body: Body::Lasting,
         });
-        let used = (known.trial_calls / TEMP_PASS_CALLS + TEMP_PASSES).min(self.temp_passes);
-        let identities = (0..used * DEVICES * KEYS).map(|index| Operation::GetTrial {
+        let identities = (0..known.used_temp_passes * DEVICES * KEYS).map(|index| Operation::GetTrial {
             temp_pass: temp_pass(index / (DEVICES * KEYS)),
             device: format!("d{}", index % DEVICES),
             key: format!("k{}", index / DEVICES % KEYS),
@@ -101,6 +125,20 @@ impl Known {
         let request_id = Uuid::from_u128(random.u128(..)).to_string();
         self.requests.push((request_id.clone(), 1));
         request_id
+    }
+
+    /// One of those in use, with new ones in the place of those that were used enough; none where there are no new ones.
+    fn temp_pass(&mut self, all: usize, random: &mut fastrand::Rng) -> Option<String> {
+        self.temp_passes
+            .retain(|current| current.calls < TEMP_PASS_CALLS && current.unknown < TEMP_PASS_UNKNOWN);
+        while self.temp_passes.len() < TEMP_PASSES && self.used_temp_passes < all {
+            let name = temp_pass(self.used_temp_passes);
+            self.temp_passes.push(CurrentTempPass { name, calls: 0, unknown: 0 });
+            self.used_temp_passes += 1;
+        }
+        let current = random.choice(&mut self.temp_passes)?;
+        current.calls += 1;
+        Some(current.name.clone())
     }
 
     fn about_code(&mut self, random: &mut fastrand::Rng) -> Operation {
