@@ -15,6 +15,8 @@ type explanation struct {
 	relaxed []relaxation
 	// lost are the acknowledged writes whose effect is gone, also those that went with another one.
 	lost []*call
+	// dirty are the writes that were never acknowledged, were seen nevertheless, and are gone.
+	dirty []*call
 	// isWhole says that nothing else is wrong.
 	isWhole bool
 }
@@ -48,12 +50,12 @@ func (o *object) explain() explanation {
 		found.relaxed = append(found.relaxed, best)
 	}
 	o.measureAges(&found)
-	found.lost = o.lostWrites(&found)
+	o.findLost(&found)
 	return found
 }
 
 // candidates are the anomalies that might be behind what is wrong by this moment: stale reads first, which claim less, then losses of
-// everything since a write, at last losses of one record. Later calls come first, since what a machine loses is what came last.
+// everything since a write, at last losses of one record; of writes that were acknowledged before others. Later calls come first, since what a machine loses is what came last.
 func (o *object) candidates(wrong int64, relaxed []relaxation) []relaxation {
 	losses := len(slices.DeleteFunc(slices.Clone(relaxed), func(r relaxation) bool { return r.lost == "" }))
 	var all []relaxation
@@ -64,9 +66,11 @@ func (o *object) candidates(wrong int64, relaxed []relaxation) []relaxation {
 		}
 	}
 	for _, part := range parts {
-		for _, c := range slices.Backward(o.calls) {
-			if c.Call <= wrong && c.Outcome == ok && !c.onlyReads() && losses < mostLost {
-				all = append(all, relaxation{call: c, lost: part, by: wrong})
+		for _, outcome := range []string{ok, unknown} {
+			for _, c := range slices.Backward(o.calls) {
+				if c.Call <= wrong && c.Outcome == outcome && !c.onlyReads() && losses < mostLost {
+					all = append(all, relaxation{call: c, lost: part, by: wrong})
+				}
 			}
 		}
 	}
@@ -109,38 +113,49 @@ func (o *object) measureAges(found *explanation) {
 	}
 }
 
-// lostWrites are the acknowledged writes that changed something between a lost one and its loss, that one included.
-func (o *object) lostWrites(found *explanation) []*call {
+// findLost finds the writes that are gone: those that changed something between a lost one and its loss, that one included.
+func (o *object) findLost(found *explanation) {
 	if !found.isWhole || !slices.ContainsFunc(found.relaxed, func(r relaxation) bool { return r.lost != "" }) {
-		return nil
+		return
 	}
 	checker := o.checker()
 	_, info := porcupine.CheckOperationsVerbose(checker, operations(o.calls, found.relaxed), explanationTimeout)
 	orders := info.PartialLinearizationsOperations()
 	if len(orders) == 0 || len(orders[0]) == 0 {
-		return nil
+		return
 	}
-	var lost []*call
 	now := checker.Init()
-	taken, changes := []step{}, []bool{}
+	var taken []step
 	for _, operation := range orders[0][0] {
-		_, after := checker.Step(now, operation.Input, nil)
-		taken = append(taken, operation.Input.(step))
-		changes = append(changes, after.(state).now != now.(state).now)
+		next := operation.Input.(step)
+		_, after := checker.Step(now, next, nil)
+		if after.(state).now != now.(state).now {
+			taken = append(taken, next)
+		}
 		now = after
 	}
 	for place, loss := range taken {
-		if !loss.undoes {
-			continue
-		}
-		from := slices.IndexFunc(taken, func(s step) bool { return s.call == loss.call && !s.undoes })
-		for between := from; between < place; between++ {
-			c := taken[between].call
-			isGone := changes[between] && (between == from || loss.part == whole && !taken[between].undoes)
-			if isGone && c.Outcome == ok && !c.onlyReads() && !slices.Contains(lost, c) {
-				lost = append(lost, c)
-			}
+		if loss.undoes {
+			found.addLost(loss, taken[:place])
 		}
 	}
-	return lost
+}
+
+// addLost adds what is lost of the changes before a loss.
+func (e *explanation) addLost(loss step, before []step) {
+	from := slices.IndexFunc(before, func(s step) bool { return s.call == loss.call && !s.undoes })
+	if from < 0 {
+		return
+	}
+	for _, change := range before[from:] {
+		c := change.call
+		isGone := c == loss.call || loss.part == whole
+		switch {
+		case change.undoes || !isGone || c.onlyReads():
+		case c.Outcome == unknown && c == loss.call:
+			e.dirty = append(e.dirty, c)
+		case c.Outcome == ok && !slices.Contains(e.lost, c):
+			e.lost = append(e.lost, c)
+		}
+	}
 }

@@ -6,7 +6,7 @@
 // objects that calls are about, which are codes, request ids and TempPasses, and each of them is checked alone.
 //
 // The exit status is 0 where the history is linearizable, 1 where it is not, 2 where it cannot be read, and 3 where that could not
-// be decided in time. With -anomalies a lost write or a stale read is counted and no failure.
+// be decided in time. With -anomalies lost writes, dirty reads and stale reads are counted and no failure.
 package main
 
 import (
@@ -38,7 +38,7 @@ func run(arguments []string, out, errors io.Writer) int {
 		fmt.Fprintln(errors, "usage: check [options] HISTORY")
 		flags.PrintDefaults()
 	}
-	countAnomalies := flags.Bool("anomalies", false, "count lost writes and stale reads, and fail on any other kind only")
+	countAnomalies := flags.Bool("anomalies", false, "count lost writes, dirty reads and stale reads, and fail on any other kind only")
 	pictures := flags.String("pictures", "", "the `folder` for pictures of what is not linearizable")
 	timeout := flags.Duration("timeout", time.Minute, "how long one object may take")
 	isLong := flags.Bool("v", false, "name every object")

@@ -121,7 +121,7 @@ func fileName(o *object) string {
 // anomalies explains what is not linearizable, counts it by kind, and gives those objects for which it has no explanation.
 func (r *report) anomalies(found *verdict) []*object {
 	var unexplained []*object
-	lost, stale := map[*call]bool{}, map[string]int{}
+	lost, dirty, stale := map[*call]bool{}, map[*call]bool{}, map[string]int{}
 	oldest := time.Duration(0)
 	for _, o := range found.illegal {
 		explained := o.explain()
@@ -133,6 +133,10 @@ func (r *report) anomalies(found *verdict) []*object {
 			lost[c] = true
 			r.anomaly(o, c, "lost acknowledged write")
 		}
+		for _, c := range explained.dirty {
+			dirty[c] = true
+			r.anomaly(o, c, "dirty read of a write that was lost unacknowledged")
+		}
 		for _, relaxed := range explained.relaxed {
 			if relaxed.lost == "" {
 				stale[relaxed.call.Op]++
@@ -141,11 +145,8 @@ func (r *report) anomalies(found *verdict) []*object {
 			}
 		}
 	}
-	losses := map[string]int{}
-	for c := range lost {
-		losses[c.Op]++
-	}
-	fmt.Fprintf(r.out, "lost acknowledged writes: %s\n", counted(losses))
+	fmt.Fprintf(r.out, "lost acknowledged writes: %s\n", counted(byOperation(lost)))
+	fmt.Fprintf(r.out, "dirty reads of writes that were lost unacknowledged: %s\n", counted(byOperation(dirty)))
 	fmt.Fprintf(r.out, "stale reads: %s", counted(stale))
 	if oldest > 0 {
 		fmt.Fprintf(r.out, ", the oldest by %s", oldest.Round(time.Microsecond))
@@ -156,6 +157,14 @@ func (r *report) anomalies(found *verdict) []*object {
 
 func (r *report) anomaly(o *object, c *call, kind string) {
 	fmt.Fprintf(r.out, "%s: %s: client %d, %s – %s ms: %s\n", o, kind, c.Client, milliseconds(c.Call), milliseconds(c.Return), c)
+}
+
+func byOperation(calls map[*call]bool) map[string]int {
+	by := map[string]int{}
+	for c := range calls {
+		by[c.Op]++
+	}
+	return by
 }
 
 // counted is a count, and what it is made of.
