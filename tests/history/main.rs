@@ -7,6 +7,7 @@ mod call;
 mod checker;
 mod client;
 mod clock;
+mod cluster;
 mod embedded;
 mod history;
 mod run;
@@ -15,7 +16,7 @@ mod workload;
 
 use std::{fs, path::Path};
 
-use crate::{checker::Verdict, embedded::Embedded, history::History, workload::Workload};
+use crate::{checker::Verdict, cluster::Replicas, embedded::Embedded, history::History, workload::Workload};
 
 /// How many TempPasses a history has, one after the other: so many that each has few calls.
 const TEMP_PASSES: usize = 40;
@@ -57,6 +58,23 @@ async fn histories_of_many_seeds_are_linearizable() {
         println!("seed {seed}:\n{}", verdict.said);
         assert_eq!(verdict.status, Some(0), "seed {seed}");
     }
+}
+
+/// For people: it says how many anomalies of which kind there are, by how many replicas a write waits for.
+#[tokio::test]
+#[ignore = "takes minutes"]
+async fn what_two_servers_say_while_primaries_are_killed_is_counted() {
+    let wait_replicas =
+        std::env::var("PASSBRIDGE_HISTORY_WAIT_REPLICAS").map_or(2, |count| count.parse().expect("a number"));
+    let kills = std::env::var("PASSBRIDGE_HISTORY_KILLS").map_or(6, |count| count.parse().expect("a number"));
+    let replicas = Replicas::new(400, wait_replicas);
+    let servers = replicas.servers();
+    let fail_over = async |_: &_, history: &_, faults| replicas.fail_over(history, faults).await;
+    let over = |progress: run::Progress| progress.faults >= kills;
+    let history = run::record(servers, Workload::new(400), 8, fail_over, over).await;
+    let verdict = check(&history, &format!("cluster-{wait_replicas}"), &["-anomalies"]);
+    println!("{}", verdict.said);
+    assert_eq!(verdict.status, Some(0));
 }
 
 /// Were it not so, the other tests would prove nothing.
