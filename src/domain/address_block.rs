@@ -1,6 +1,9 @@
 //! Blocks of addresses that count as one: nobody gains by having many.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv6Addr},
+};
 
 use super::address::Address;
 
@@ -25,6 +28,13 @@ impl AddressBlock {
             }
             address => Self(address),
         }
+    }
+}
+
+/// The first address of the block.
+impl fmt::Display for AddressBlock {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
     }
 }
 

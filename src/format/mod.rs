@@ -14,6 +14,7 @@ mod ledger;
 mod scalar;
 mod schedule;
 mod trial;
+mod trial_cell;
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +24,7 @@ pub(crate) use ledger::LedgerEntryV1;
 pub(crate) use scalar::{AddressV1, DifferenceV1, IdV1, MarkV1, NumberV1};
 pub(crate) use schedule::ScheduleStateV1;
 pub(crate) use trial::{decode_row, decode_trial, decode_trial_extent, encode_filled_row, encode_trial};
+pub(crate) use trial_cell::{TrialCell, TrialCellContent};
 
 use crate::domain::error::{Error, StoreError, Violation};
 

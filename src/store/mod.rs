@@ -5,11 +5,13 @@
 //! share keeps them itself. Write a `Harness` and its `StoreTime`, and let `conformance` run every behaviour against it. What
 //! is true of one store and not of the ports is tested beside that store.
 //!
-//! Where the audit log goes (`AuditSink`) is chosen apart from the store: `audit_file`, or what a store has for it.
+//! Where the audit log goes (`AuditSink`) is chosen apart from the store: `audit_lines`, or what a store has for it.
 //! `app::store` opens both; a further `config::StoreKind` does not compile before all that depends on it is said.
 
-pub(crate) mod audit_file;
+pub(crate) mod audit_lines;
 #[cfg(test)]
 pub(crate) mod conformance;
 pub mod embedded;
 pub(crate) mod memory;
+pub mod redis;
+mod watch_hub;

@@ -6,12 +6,14 @@ use uuid::Uuid;
 
 use super::{
     Harness,
-    sample::{self, TTL, entry, insert, insert_for, is_free, ledger_key, race, registration, try_insert},
+    sample::{
+        self, TTL, entry, id_of, insert, insert_for, is_free, ledger_key, race, registration, try_insert,
+    },
 };
 use crate::domain::{
     id::RequestorId,
     port::{Insertion, LedgerKey, Store},
-    registration::{QUARANTINE, State},
+    registration::{QUARANTINE, Registration, State},
 };
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -194,7 +196,7 @@ pub(crate) async fn a_record_and_its_entry_are_stored_together_or_not_at_all(har
     let (key, other) = (ledger_key("kept", "one"), ledger_key("kept", "two"));
     let kept = entry("answer", Some(now + TTL));
     let insert = async |code: &str, limit: u64, key: &LedgerKey, value: &str| {
-        let record = registration(now, code, TTL);
+        let record = Registration { id: id_of(value, now), ..registration(now, code, TTL) };
         let entry = entry(value, Some(now + TTL));
         let insertion = codes.insert_if_absent(&record, limit, Some((key, entry))).await;
         let stored = codes.get(&record.key()).await.expect("the store works");

@@ -24,7 +24,6 @@ use super::{
     statistics::{Recorder, Statistics},
     transaction::BucketCounts,
     trusted_time::TrustedTime,
-    watch_hub::WatchHub,
 };
 use crate::{
     domain::{
@@ -32,7 +31,7 @@ use crate::{
         error::StoreError,
         port::{Store, StoreHealth, StoreResult},
     },
-    store::memory::MemoryLimits,
+    store::{memory::MemoryLimits, watch_hub::WatchHub},
 };
 
 /// How many commands may wait for the committer. A caller beyond that waits before it may ask.

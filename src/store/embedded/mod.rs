@@ -12,7 +12,6 @@
 //!   about the same time, and go with it, whole.
 //! - `index`: which bucket a record lies in; the `indexer` fills it when the store is opened.
 //! - `live_count`: how many codes live, exactly, without counting them.
-//! - `watch_hub`: who waits for which code.
 //! - `housekeeper`: once a second a look at the free space and at buckets whose time is over; now and then at what
 //!   lies elsewhere and has ended.
 //! - `journal_repair`: opens after a power cut what the engine would refuse, and refuses what it would lose.
@@ -46,7 +45,6 @@ mod trial_key;
 mod trial_operation;
 mod trials;
 mod trusted_time;
-mod watch_hub;
 
 #[cfg(test)]
 mod tests;

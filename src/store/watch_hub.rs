@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use crate::domain::port::Signals;
 
 /// What is watched, by its keys.
-pub(super) struct WatchHub<K> {
+pub(crate) struct WatchHub<K> {
     watched: Mutex<HashMap<K, watch::Sender<()>>>,
     /// How many keys are watched: without any, a commit need not take the lock.
     count: AtomicUsize,
@@ -29,7 +29,7 @@ impl<K> Default for WatchHub<K> {
 
 impl<K: Clone + Eq + Hash + Send + 'static> WatchHub<K> {
     /// Signals for one key from now on.
-    pub(super) fn watch(self: &Arc<Self>, key: K) -> Signals {
+    pub(crate) fn watch(self: &Arc<Self>, key: K) -> Signals {
         let mut watched = self.lock();
         let receiver = watched.entry(key.clone()).or_insert_with(|| watch::Sender::new(())).subscribe();
         self.count.store(watched.len(), Ordering::SeqCst);
@@ -44,7 +44,7 @@ impl<K: Clone + Eq + Hash + Send + 'static> WatchHub<K> {
     }
 
     /// Signals who watches any of the keys.
-    pub(super) fn signal(&self, keys: &[K]) {
+    pub(crate) fn signal(&self, keys: &[K]) {
         if keys.is_empty() || self.count.load(Ordering::SeqCst) == 0 {
             return;
         }
@@ -54,8 +54,18 @@ impl<K: Clone + Eq + Hash + Send + 'static> WatchHub<K> {
         }
     }
 
+    /// Whether anybody waits for the key.
+    pub(crate) fn is_watched(&self, key: &K) -> bool {
+        self.lock().contains_key(key)
+    }
+
+    /// All keys that anybody waits for.
+    pub(crate) fn watched(&self) -> Vec<K> {
+        self.lock().keys().cloned().collect()
+    }
+
     /// Ends all streams.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         self.lock().clear();
         self.count.store(0, Ordering::SeqCst);
     }

@@ -1,0 +1,140 @@
+//! Cells of trials: what a device or a generic key is bound to, where each lies apart from all others.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Format, FormatError, decode, encode};
+use crate::domain::{
+    clock::Timestamp,
+    temp_pass::{KnownTrial, ResourceId, Trial, TrialApplication},
+};
+
+/// What a device or a generic key is bound to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TrialCell {
+    /// Of the TempPass, when it was bound. A binding of a former one counts no longer.
+    pub generation: u64,
+    pub content: TrialCellContent,
+}
+
+/// A trial lies in the cell of the device that started it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum TrialCellContent {
+    /// The trial itself.
+    Own(KnownTrial),
+    /// A trial elsewhere.
+    Bound {
+        /// The digest of the device in whose cell it lies.
+        home: String,
+        /// Its id: another one may lie there by now, and then this binds to none.
+        id: Uuid,
+    },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct TrialCellV1<'a> {
+    generation: u64,
+    #[serde(borrow)]
+    content: ContentV1<'a>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+enum ContentV1<'a> {
+    Own {
+        id: [u8; 16],
+        /// In milliseconds since the Unix epoch, as all times here.
+        start_time: u64,
+        forget_time: u64,
+        app_id: &'a str,
+        device_user: &'a str,
+        #[serde(borrow)]
+        resources: Vec<&'a str>,
+    },
+    Bound {
+        home: &'a str,
+        id: [u8; 16],
+    },
+}
+
+impl Format for TrialCellV1<'_> {
+    const NAME: &'static str = "trial_cell";
+    const VERSION: u8 = 1;
+}
+
+impl TrialCell {
+    /// A cell as it is kept.
+    ///
+    /// # Errors
+    /// None that a cell leads to.
+    pub(crate) fn encode(&self) -> Result<Vec<u8>, FormatError> {
+        let content = match &self.content {
+            TrialCellContent::Own(KnownTrial { id, trial }) => ContentV1::Own {
+                id: id.into_bytes(),
+                start_time: trial.start_time.as_millis(),
+                forget_time: trial.forget_time.as_millis(),
+                app_id: &trial.application.app_id,
+                device_user: &trial.application.device_user,
+                resources: trial.used_resources.iter().map(ResourceId::as_str).collect(),
+            },
+            TrialCellContent::Bound { home, id } => ContentV1::Bound { home, id: id.into_bytes() },
+        };
+        encode(&TrialCellV1 { generation: self.generation, content })
+    }
+
+    /// The cell that was kept.
+    ///
+    /// # Errors
+    /// Where the bytes are none.
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
+        let TrialCellV1 { generation, content } = decode(bytes)?;
+        let content = match content {
+            ContentV1::Bound { home, id } => {
+                TrialCellContent::Bound { home: home.to_owned(), id: Uuid::from_bytes(id) }
+            }
+            ContentV1::Own { id, start_time, forget_time, app_id, device_user, resources } => {
+                let resources = resources.into_iter().map(|text| ResourceId::parse("resource", text));
+                let used_resources = resources
+                    .collect::<Result<_, _>>()
+                    .map_err(|violation| FormatError::invalid::<TrialCellV1<'_>>(&violation))?;
+                let trial = Trial {
+                    start_time: Timestamp::from_millis(start_time),
+                    forget_time: Timestamp::from_millis(forget_time),
+                    application: TrialApplication {
+                        app_id: app_id.to_owned(),
+                        device_user: device_user.to_owned(),
+                    },
+                    used_resources,
+                };
+                TrialCellContent::Own(KnownTrial { id: Uuid::from_bytes(id), trial })
+            }
+        };
+        Ok(Self { generation, content })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::golden;
+
+    #[test]
+    fn the_format_of_a_cell_is_pinned() {
+        let id = Uuid::from_u128(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef);
+        let resource = |index| ResourceId::parse("resource", &format!("resource {index}")).expect("valid");
+        let trial = Trial {
+            start_time: Timestamp::from_millis(1_763_000_000_123),
+            forget_time: Timestamp::from_millis(1_797_564_000_123),
+            application: TrialApplication { app_id: "app".to_owned(), device_user: "user".to_owned() },
+            used_resources: (0..2).map(resource).collect(),
+        };
+        let home = "AAECAwQFBgcICQoLDA0ODw".to_owned();
+        for (name, content) in [
+            ("trial_cell_own", TrialCellContent::Own(KnownTrial { id, trial })),
+            ("trial_cell_bound", TrialCellContent::Bound { home, id }),
+        ] {
+            let cell = TrialCell { generation: 7, content };
+            let encoded = cell.encode().expect("encodes");
+            golden::check(name, TrialCellV1::VERSION, &encoded, TrialCell::decode, &cell);
+        }
+    }
+}

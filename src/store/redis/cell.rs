@@ -1,0 +1,243 @@
+//! Cells: values in slots of their own that are changed together, or not at all.
+//!
+//! A cell begins with eight random bytes, its version. A change of one cell is a single script, which looks whether that still
+//! is the version that was decided by. A change of several locks each of them (the locks hold the new values), commits at the
+//! first one, and then applies the rest. Whoever finds a lock asks at the change's first cell what became of it, and applies or
+//! removes the lock; a change that is not committed in time is given up for good there. So whatever dies in between, a change
+//! has happened as a whole or not at all for everybody who looks.
+//!
+//! This is the way of Percolator (Peng and Dabek, OSDI 2010), with versions in the place of timestamps.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use super::{
+    RedisStore,
+    code_value::key_end,
+    key::{self, Key},
+    script::{self, Call},
+};
+use crate::domain::{clock::Timestamp, error::StoreError, port::StoreResult, randomness};
+
+/// How long a change holds its locks at most.
+pub(super) const LOCK_TERM: Duration = Duration::from_secs(5);
+
+/// How long an outcome is kept that somebody may still have to apply: longer than any cell.
+const UNAPPLIED: Duration = Duration::from_secs(2_000 * 24 * 60 * 60);
+
+/// How long it is kept when nobody has to.
+const APPLIED: Duration = Duration::from_secs(60);
+
+/// How often something is tried that others are in the way of, and the pause before it is tried again, which grows with each.
+pub(super) const TRIES: u32 = 100;
+const PAUSE: Duration = Duration::from_millis(2);
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+
+const VERSION_LENGTH: usize = 8;
+const ID_LENGTH: usize = 16;
+
+/// A cell as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Cell {
+    pub key: Key,
+    /// Empty where there is none.
+    version: Vec<u8>,
+    pub value: Option<Vec<u8>>,
+}
+
+/// What takes a cell's place, and when that may be forgotten; `None` where the cell is removed.
+pub(super) type Next = Option<(Vec<u8>, Timestamp)>;
+
+/// A lock as it lies in the engine; `scripts/cell_commit.lua` has its form.
+pub(super) struct Lock {
+    id: [u8; ID_LENGTH],
+    deadline: u64,
+    first: Key,
+}
+
+impl Lock {
+    fn encode(&self, next: &Next, version: &[u8]) -> Vec<u8> {
+        let (value, end) = match next {
+            Some((value, end)) => ([version, value.as_slice()].concat(), key_end(*end)),
+            None => (Vec::new(), 0),
+        };
+        let head = format!("{:013}{end:013}{:05}", self.deadline, self.first.len());
+        [&self.id, head.as_bytes(), &self.first, &value].concat()
+    }
+
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let (id, rest) = bytes.split_first_chunk::<ID_LENGTH>()?;
+        let number = |range: std::ops::Range<usize>| -> Option<u64> {
+            std::str::from_utf8(rest.get(range)?).ok()?.parse().ok()
+        };
+        let (deadline, length) = (number(0..13)?, usize::try_from(number(26..31)?).ok()?);
+        Some(Self { id: *id, deadline, first: rest.get(31..)?.get(..length)?.to_vec() })
+    }
+}
+
+impl RedisStore {
+    /// A cell as it is now, with the engine's time. What others have left half done is done first.
+    pub(super) async fn read_cell(&self, key: Key) -> StoreResult<(Cell, Timestamp)> {
+        for attempt in 0..TRIES {
+            let read = Call::script(&script::CELL_READ, [key.clone(), key::lock(&key)]);
+            let (raw, lock, now): (Vec<u8>, Vec<u8>, u64) = self.engine().call(read).await?;
+            if lock.is_empty() {
+                let cell = match raw.split_at_checked(VERSION_LENGTH) {
+                    Some((version, value)) => {
+                        Cell { key, version: version.to_vec(), value: Some(value.to_vec()) }
+                    }
+                    None => Cell { key, version: Vec::new(), value: None },
+                };
+                return Ok((cell, Timestamp::from_millis(now)));
+            }
+            let lock = Lock::parse(&lock).ok_or_else(|| StoreError::Corrupt("a cell's lock".to_owned()))?;
+            if !self.resolve(&key, &lock).await? {
+                self.pause(attempt).await;
+            }
+        }
+        Err(contended())
+    }
+
+    /// Changes cells that have not changed since they were read, all or none. False where one has, or is being changed.
+    ///
+    /// # Errors
+    /// Where the engine is away: then it may have happened.
+    pub(super) async fn change_cells(&self, changes: &[(Cell, Next)], now: Timestamp) -> StoreResult<bool> {
+        match changes {
+            [] => Ok(true),
+            [(cell, next)] => self.change_one(cell, next).await,
+            _ => match self.lock_cells(changes, now).await? {
+                Some(lock) => self.commit_cells(changes, &lock).await,
+                None => Ok(false),
+            },
+        }
+    }
+
+    async fn change_one(&self, cell: &Cell, next: &Next) -> StoreResult<bool> {
+        let (value, end) = match next {
+            Some((value, end)) => ([&self.version()?, value.as_slice()].concat(), key_end(*end)),
+            None => (Vec::new(), 0),
+        };
+        let write = Call::script(&script::CELL_WRITE, [cell.key.clone(), key::lock(&cell.key)])
+            .arg(&cell.version)
+            .arg(value)
+            .number(end);
+        let written: u64 = self.engine().call(write).await?;
+        Ok(written == 1)
+    }
+
+    /// Locks several cells, the first of which says what becomes of the change. `None` where one has changed, or is locked.
+    pub(super) async fn lock_cells(
+        &self,
+        changes: &[(Cell, Next)],
+        now: Timestamp,
+    ) -> StoreResult<Option<Lock>> {
+        let first = changes.first().map(|(cell, _)| cell.key.clone()).unwrap_or_default();
+        let lock = Lock { id: self.change_id()?, deadline: (now + LOCK_TERM).as_millis(), first };
+        let mut calls = Vec::with_capacity(changes.len());
+        for (cell, next) in changes {
+            let call = Call::script(&script::CELL_LOCK, lock.keys(&cell.key))
+                .arg(&cell.version)
+                .arg(lock.encode(next, &self.version()?));
+            calls.push(self.engine().call::<u64>(call));
+        }
+        let locked = join_all(calls).await;
+        if locked.iter().all(|locked| matches!(locked, Ok(1))) {
+            return Ok(Some(lock));
+        }
+        self.unlock(changes, &lock).await;
+        locked.into_iter().collect::<StoreResult<Vec<_>>>()?;
+        Ok(None)
+    }
+
+    /// Commits a change whose cells are all locked, and applies it. False where it was given up meanwhile.
+    pub(super) async fn commit_cells(&self, changes: &[(Cell, Next)], lock: &Lock) -> StoreResult<bool> {
+        if !self.commit_first(lock).await? {
+            self.unlock(changes, lock).await;
+            return Ok(false);
+        }
+        let rest = changes.iter().filter(|(cell, _)| cell.key != lock.first);
+        let applied = join_all(rest.map(|(cell, _)| self.engine().call::<u64>(lock.commit(&cell.key)))).await;
+        if applied.iter().all(Result::is_ok) {
+            let forget =
+                Call::command("PEXPIRE", [key::outcome(&lock.first, &lock.id)]).number(millis(APPLIED));
+            // It is only some bytes that would stay.
+            let _ = self.engine().call::<u64>(forget).await;
+        }
+        Ok(true)
+    }
+
+    /// The commit itself.
+    pub(super) async fn commit_first(&self, lock: &Lock) -> StoreResult<bool> {
+        let committed: u64 = self.engine().call(lock.commit(&lock.first)).await?;
+        Ok(committed == 1)
+    }
+
+    /// Takes back the locks of a change that does not happen. One that stays is removed by whoever finds it.
+    async fn unlock(&self, changes: &[(Cell, Next)], lock: &Lock) {
+        let unlock = |(cell, _): &(Cell, Next)| {
+            let call = Call::script(&script::CELL_UNLOCK, [key::lock(&cell.key)]).arg(lock.id);
+            self.engine().call::<u64>(call)
+        };
+        join_all(changes.iter().map(unlock)).await;
+    }
+
+    /// Does what is left to do for a lock that was found on a cell. False where its change is still under way.
+    async fn resolve(&self, cell: &[u8], lock: &Lock) -> StoreResult<bool> {
+        let ask = Call::script(
+            &script::CELL_OUTCOME,
+            [key::lock(&lock.first), key::outcome(&lock.first, &lock.id)],
+        )
+        .arg(lock.id)
+        .number(lock.deadline)
+        .number(millis(UNAPPLIED));
+        let outcome: String = self.engine().call(ask).await?;
+        let act = match &*outcome {
+            "pending" => return Ok(false),
+            "committed" => lock.commit(cell),
+            _ => Call::script(&script::CELL_UNLOCK, [key::lock(cell)]).arg(lock.id),
+        };
+        self.engine().call::<u64>(act).await?;
+        Ok(true)
+    }
+
+    /// Waits a while, and longer each time, since somebody else is at it.
+    pub(super) async fn pause(&self, attempt: u32) {
+        let longest = (PAUSE * (attempt + 1)).min(LONGEST_PAUSE);
+        let wait = randomness::up_to(&*self.options().randomness, longest);
+        tokio::time::sleep(wait).await;
+    }
+
+    fn change_id(&self) -> StoreResult<[u8; ID_LENGTH]> {
+        let id = self.options().randomness.uuid();
+        id.map(uuid::Uuid::into_bytes).map_err(|error| StoreError::Unavailable(error.to_string()))
+    }
+
+    fn version(&self) -> StoreResult<[u8; VERSION_LENGTH]> {
+        let mut version = [0; VERSION_LENGTH];
+        let filled = self.options().randomness.fill(&mut version);
+        filled.map(|()| version).map_err(|error| StoreError::Unavailable(error.to_string()))
+    }
+}
+
+impl Lock {
+    /// The keys of a script on one of the cells: at the first one the outcome is there too.
+    fn keys(&self, cell: &[u8]) -> Vec<Key> {
+        let outcome = (cell == self.first).then(|| key::outcome(&self.first, &self.id));
+        [cell.to_vec(), key::lock(cell)].into_iter().chain(outcome).collect()
+    }
+
+    fn commit(&self, cell: &[u8]) -> Call {
+        Call::script(&script::CELL_COMMIT, self.keys(cell)).arg(self.id).number(millis(UNAPPLIED))
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Others were in the way all the time.
+pub(super) fn contended() -> StoreError {
+    StoreError::Unavailable("too many change the same trial at once; try again".to_owned())
+}

@@ -1,0 +1,54 @@
+//! A code's record in the engine: what scripts look at, in fixed places, and then the record.
+//!
+//! | bytes | |
+//! |---|---|
+//! | 0 to 15 | the record's id |
+//! | 16 to 28 | when it ends, in milliseconds since the Unix epoch, as decimal digits |
+//! | 29 to 41 | when it was released, likewise; zero where it was not |
+//! | from 42 | the record (`format::code`) |
+
+use crate::{
+    domain::{
+        clock::Timestamp,
+        error::StoreError,
+        port::StoreResult,
+        registration::{CodeEntry, Registration},
+    },
+    format::{decode_code, encode_code},
+};
+
+/// Where the record begins.
+const RECORD: usize = 42;
+
+/// A live record.
+pub(super) fn encode(registration: &Registration) -> StoreResult<Vec<u8>> {
+    let mut value = registration.id.into_bytes().to_vec();
+    value.extend_from_slice(format!("{:013}{:013}", registration.expire_time.as_millis(), 0).as_bytes());
+    value.extend_from_slice(&encode_code(registration)?);
+    Ok(value)
+}
+
+/// The record or tombstone.
+pub(super) fn decode(value: &[u8]) -> StoreResult<CodeEntry> {
+    let (head, record) = value.split_at_checked(RECORD).ok_or_else(cut)?;
+    let release: u64 =
+        std::str::from_utf8(&head[29..]).ok().and_then(|text| text.parse().ok()).ok_or_else(cut)?;
+    Ok(CodeEntry {
+        registration: decode_code(record)?,
+        release_time: (release > 0).then_some(Timestamp::from_millis(release)),
+    })
+}
+
+/// When the engine forgets a key that is there until just before `end`: it does so a millisecond after the one that it is told.
+pub(super) fn key_end(end: Timestamp) -> u64 {
+    end.as_millis().saturating_sub(1)
+}
+
+/// The second by which codes that end then are counted.
+pub(super) fn second(end: Timestamp) -> String {
+    end.as_secs_rounded_up().to_string()
+}
+
+fn cut() -> StoreError {
+    StoreError::Corrupt("the record of a code is cut".to_owned())
+}

@@ -1,0 +1,247 @@
+//! The `Codes` port.
+//!
+//! A code and the count of its environment's codes lie in different slots. They are changed at the same time, and a code that
+//! finds no room is taken back: nobody has heard of it. Where a process dies between the two the count is too high by one until
+//! that code would have ended; it is never too low.
+//!
+//! So do a code and the entry that is stored with it. The entry goes first, and holds the record until that is stored too:
+//! whoever finds it so stores the record, again if need be ([`Pending`]). So of both there is always both or neither.
+
+use async_trait::async_trait;
+use futures_core::stream::BoxStream;
+use futures_util::StreamExt;
+use uuid::Uuid;
+
+use super::{
+    RedisStore,
+    code_value::{self, key_end, second},
+    key,
+    ledger::{Pending, StoredEntry},
+    script::{self, Call},
+};
+use crate::domain::{
+    clock::Timestamp,
+    error::StoreError,
+    id::EnvironmentName,
+    port::{Codes, Insertion, Ledger, LedgerEntry, LedgerKey, Signals, StoreResult},
+    registration::{CodeEntry, CodeKey, Registration},
+};
+
+/// What the insertion script answers.
+const STORED: u64 = 1;
+const STORED_BEFORE: u64 = 2;
+
+/// How often an entry may change hands before a create is given up.
+const TRIES: usize = 8;
+
+/// How many live codes an environment has.
+enum Count {
+    /// One more is counted.
+    Room,
+    Full {
+        next_expiry: Timestamp,
+    },
+}
+
+#[async_trait]
+impl Codes for RedisStore {
+    async fn insert_if_absent(
+        &self,
+        registration: &Registration,
+        max_live: u64,
+        entry: Option<(&LedgerKey, LedgerEntry)>,
+    ) -> StoreResult<Insertion> {
+        let value = code_value::encode(registration)?;
+        let Some((key, entry)) = entry else {
+            return self.insert_record(registration, value, max_live).await;
+        };
+        let pending = Pending { value: value.clone() };
+        let stored = StoredEntry::pending(entry, &pending);
+        for _ in 0..TRIES {
+            let Some(present) = self.put(key, &stored).await? else {
+                return self.insert_behind_entry(registration, value, max_live, key, &stored).await;
+            };
+            if let Some(entry) = self.settle(key, present).await? {
+                return Ok(Insertion::Repeated(entry));
+            }
+        }
+        Err(StoreError::Unavailable("too many creates have the same request id".to_owned()))
+    }
+
+    async fn adopt(&self, registration: &Registration) -> StoreResult<()> {
+        let [code, channel] = key::code(&registration.key());
+        let adopt = Call::script(&script::CODE_ADOPT, [code, channel])
+            .arg(code_value::encode(registration)?)
+            .number(key_end(registration.forget_time()));
+        let ended: i64 = self.engine().call(adopt).await?;
+        let Ok(ended) = u64::try_from(ended) else { return Ok(()) };
+        let ended = (ended > 0).then(|| second(Timestamp::from_millis(ended)));
+        let count = count(&registration.environment, Some(registration.expire_time), ended, None);
+        self.know_environment(&registration.environment).await?;
+        self.engine().call::<Vec<u64>>(count).await.map(drop)
+    }
+
+    async fn get(&self, key: &CodeKey) -> StoreResult<Option<CodeEntry>> {
+        let [code, _] = key::code(key);
+        let value: Option<Vec<u8>> = self.engine().call(Call::command("GET", [code])).await?;
+        value.map(|value| code_value::decode(&value)).transpose()
+    }
+
+    async fn release(&self, key: &CodeKey, id: Uuid) -> StoreResult<bool> {
+        let release = Call::script(&script::CODE_RELEASE, key::code(key)).arg(id.as_bytes());
+        let end: u64 = self.engine().call(release).await?;
+        if end == 0 {
+            return Ok(false);
+        }
+        self.uncount(&key.environment, Timestamp::from_millis(end)).await;
+        Ok(true)
+    }
+
+    async fn watch(&self, key: &CodeKey) -> StoreResult<Signals> {
+        let [_, channel] = key::code(key);
+        self.signals().watch(channel).await
+    }
+
+    fn scan(&self) -> BoxStream<'static, StoreResult<CodeEntry>> {
+        self.scan_values(key::CODES.to_owned())
+            .map(|found| found.and_then(|(_, value)| code_value::decode(&value)))
+            .boxed()
+    }
+
+    async fn live_codes(&self) -> StoreResult<Vec<(EnvironmentName, u64)>> {
+        let names: Vec<String> =
+            self.engine().glance(Call::command("SMEMBERS", [key::ENVIRONMENTS.to_vec()])).await?;
+        let mut live = Vec::new();
+        for name in names {
+            let name = EnvironmentName::parse("environment", &name)
+                .map_err(|_| StoreError::Corrupt("the name of an environment".to_owned()))?;
+            let counted: Vec<u64> = self.engine().glance(count(&name, None, None, None)).await?;
+            live.push((name, counted.get(1).copied().unwrap_or(0)));
+        }
+        Ok(live)
+    }
+}
+
+impl RedisStore {
+    /// Stores a record and counts it, or neither.
+    async fn insert_record(
+        &self,
+        registration: &Registration,
+        value: Vec<u8>,
+        max_live: u64,
+    ) -> StoreResult<Insertion> {
+        self.know_environment(&registration.environment).await?;
+        let insert = insertion(&registration.key(), value, registration.forget_time());
+        let count = self.count(registration, max_live);
+        let (inserted, count) = tokio::join!(self.engine().call::<u64>(insert), count);
+        match (inserted, count) {
+            (Ok(STORED), Ok(Count::Room)) => Ok(Insertion::Inserted),
+            (Ok(STORED), Ok(Count::Full { next_expiry })) => {
+                self.forget(registration).await?;
+                Ok(Insertion::Full { next_expiry })
+            }
+            (Ok(STORED), Err(error)) => {
+                self.forget(registration).await?;
+                Err(error)
+            }
+            (Ok(_), Ok(Count::Room)) => {
+                self.uncount(&registration.environment, registration.expire_time).await;
+                Ok(Insertion::Taken)
+            }
+            // A full environment is the answer whatever else there is.
+            (Ok(_), Ok(Count::Full { next_expiry })) => Ok(Insertion::Full { next_expiry }),
+            (Ok(_), Err(error)) | (Err(error), _) => Err(error),
+        }
+    }
+
+    /// Stores a record whose entry is there already.
+    async fn insert_behind_entry(
+        &self,
+        registration: &Registration,
+        value: Vec<u8>,
+        max_live: u64,
+        key: &LedgerKey,
+        stored: &StoredEntry,
+    ) -> StoreResult<Insertion> {
+        let inserted = self.insert_pending(registration, value, max_live).await?;
+        match inserted {
+            Insertion::Inserted => self.shorten(key, stored),
+            _ if self.replace(key, Some(stored), None).await? => {}
+            // A repeat has found the entry, and a place for its record.
+            _ => {
+                if let Some(entry) = Ledger::get(self, key).await? {
+                    return Ok(Insertion::Repeated(entry));
+                }
+            }
+        }
+        Ok(inserted)
+    }
+
+    /// Stores a record that others may store too, since they have found it in its entry.
+    async fn insert_pending(
+        &self,
+        registration: &Registration,
+        value: Vec<u8>,
+        max_live: u64,
+    ) -> StoreResult<Insertion> {
+        self.know_environment(&registration.environment).await?;
+        if let Count::Full { next_expiry } = self.count(registration, max_live).await? {
+            return Ok(Insertion::Full { next_expiry });
+        }
+        let insert = insertion(&registration.key(), value, registration.forget_time());
+        let stored: u64 = self.engine().call(insert).await?;
+        if stored != STORED {
+            self.uncount(&registration.environment, registration.expire_time).await;
+        }
+        Ok(if matches!(stored, STORED | STORED_BEFORE) { Insertion::Inserted } else { Insertion::Taken })
+    }
+
+    /// Stores the record of an entry that somebody has left pending. False where another record has the code.
+    pub(super) async fn complete(&self, record: &Registration, pending: Pending) -> StoreResult<bool> {
+        // Its maker may have been about to find that there is no room; now that it is known there has to be.
+        let inserted = self.insert_pending(record, pending.value, u64::MAX).await?;
+        Ok(inserted == Insertion::Inserted)
+    }
+
+    async fn count(&self, registration: &Registration, max_live: u64) -> StoreResult<Count> {
+        let Registration { environment, expire_time, .. } = registration;
+        let max = (max_live < u64::MAX).then_some(max_live);
+        let counted: Vec<u64> = self.engine().call(count(environment, Some(*expire_time), None, max)).await?;
+        Ok(match *counted {
+            [0, _, next] => Count::Full { next_expiry: Timestamp::from_millis(next.saturating_mul(1000)) },
+            _ => Count::Room,
+        })
+    }
+
+    /// One code less lives. Where that cannot be said the count is too high until it would have ended.
+    pub(super) async fn uncount(&self, environment: &EnvironmentName, end: Timestamp) {
+        let count = count(environment, None, Some(second(end)), None);
+        if let Err(error) = self.engine().call::<Vec<u64>>(count).await {
+            tracing::warn!(%error, "a code that does not live any more is counted until its end");
+        }
+    }
+
+    /// Takes back a record that nobody has heard of.
+    pub(super) async fn forget(&self, registration: &Registration) -> StoreResult<()> {
+        let [code, _] = key::code(&registration.key());
+        let forget = Call::script(&script::CODE_FORGET, [code]).arg(registration.id.as_bytes());
+        self.engine().call::<u64>(forget).await.map(drop)
+    }
+}
+
+fn insertion(key: &CodeKey, value: Vec<u8>, forget_time: Timestamp) -> Call {
+    Call::script(&script::CODE_INSERT, key::code(key)).arg(value).number(key_end(forget_time))
+}
+
+/// Counts a code that ends at `one_more`, and one that was counted under `one_less` no longer.
+fn count(
+    environment: &EnvironmentName,
+    one_more: Option<Timestamp>,
+    one_less: Option<String>,
+    max: Option<u64>,
+) -> Call {
+    Call::script(&script::LIVE_COUNT, [key::live_count(environment)])
+        .arg(one_more.map(second).unwrap_or_default())
+        .arg(one_less.unwrap_or_default())
+        .arg(max.map(|max| max.to_string()).unwrap_or_default())
+}

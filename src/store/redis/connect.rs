@@ -1,0 +1,138 @@
+//! Connections to nodes, as the options say.
+
+use std::{pin::Pin, sync::Arc, time::Duration};
+
+use futures_util::{Stream, stream};
+use redis::{
+    AsyncConnectionConfig, Client, ClientTlsConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo,
+    ProtocolVersion, PushInfo, RedisConnectionInfo, RedisError, RedisResult, TlsCertificates,
+    aio::MultiplexedConnection,
+    auth::{BasicAuth, StreamingCredentialsProvider},
+    cluster::ClusterClientBuilder,
+};
+use tokio::sync::mpsc;
+
+use super::options::{Node, ReadPassword, RedisOptions};
+
+/// How often the password is read again, for connections that stay.
+const PASSWORD_INTERVAL: Duration = Duration::from_secs(10);
+
+/// The user that a password alone belongs to.
+const DEFAULT_USER: &str = "default";
+
+/// What the engine pushes to a connection: signals, and from the library that the connection ended.
+pub(super) type Pushes = mpsc::UnboundedSender<PushInfo>;
+
+impl RedisOptions {
+    /// A connection to one node.
+    pub(super) async fn connect(
+        &self,
+        node: &Node,
+        pushes: Option<Pushes>,
+    ) -> RedisResult<MultiplexedConnection> {
+        let info = self.connection_info(node)?;
+        let client = match &self.tls {
+            Some(_) => Client::build_with_tls(info, self.certificates())?,
+            None => Client::open(info)?,
+        };
+        let mut config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(self.connect_timeout))
+            .set_response_timeout(Some(self.response_timeout));
+        if let Some(pushes) = pushes {
+            config = config.set_push_sender(pushes);
+        }
+        if let Some(credentials) = self.credentials() {
+            config = config.set_credentials_provider(credentials);
+        }
+        client.get_multiplexed_async_connection_with_config(&config).await
+    }
+
+    /// What makes connections to a cluster. None of them tries again by itself: what may be repeated is known here.
+    pub(super) fn cluster_builder(&self, pushes: Pushes) -> RedisResult<ClusterClientBuilder> {
+        let nodes: Vec<_> =
+            self.nodes.iter().map(|node| self.connection_info(node)).collect::<Result<_, _>>()?;
+        let mut builder = ClusterClientBuilder::new(nodes)
+            .use_protocol(ProtocolVersion::RESP3)
+            .retries(0)
+            .connection_timeout(self.connect_timeout)
+            .response_timeout(self.response_timeout)
+            .overall_response_timeout(Some(self.response_timeout + self.connect_timeout))
+            .push_sender(pushes);
+        if self.tls.is_some() {
+            builder = builder.certs(self.certificates());
+        }
+        if let Some(credentials) = self.credentials() {
+            builder = builder.set_credentials_provider(credentials);
+        }
+        Ok(builder)
+    }
+
+    fn connection_info(&self, node: &Node) -> RedisResult<ConnectionInfo> {
+        let Node { host, port } = node.clone();
+        let address = match self.tls {
+            Some(_) => ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None },
+            None => ConnectionAddr::Tcp(host, port),
+        };
+        let settings = RedisConnectionInfo::default()
+            .set_protocol(ProtocolVersion::RESP3)
+            .set_db(self.database)
+            .set_lib_name("passbridge", env!("CARGO_PKG_VERSION"));
+        Ok(address.into_connection_info()?.set_redis_settings(settings))
+    }
+
+    fn certificates(&self) -> TlsCertificates {
+        let tls = self.tls.clone().unwrap_or_default();
+        TlsCertificates {
+            client_tls: tls
+                .client
+                .map(|(client_cert, client_key)| ClientTlsConfig { client_cert, client_key }),
+            root_cert: tls.ca,
+        }
+    }
+
+    fn credentials(&self) -> Option<Credentials> {
+        let read = Arc::clone(self.password.as_ref()?);
+        let username = self.username.clone().unwrap_or_else(|| DEFAULT_USER.to_owned());
+        Some(Credentials { username, read })
+    }
+}
+
+/// The user and the password, read again for each connection and from time to time.
+#[derive(Clone)]
+struct Credentials {
+    username: String,
+    read: Arc<ReadPassword>,
+}
+
+impl Credentials {
+    fn read(&self) -> RedisResult<BasicAuth> {
+        let password = (self.read)().map_err(|reason| {
+            RedisError::from((redis::ErrorKind::AuthenticationFailed, "store.password_file", reason))
+        })?;
+        Ok(BasicAuth::new(self.username.clone(), password.into_revealed()))
+    }
+}
+
+impl StreamingCredentialsProvider for Credentials {
+    fn subscribe(&self) -> Pin<Box<dyn Stream<Item = RedisResult<BasicAuth>> + Send + 'static>> {
+        // What is there now, and then each that differs from the one before.
+        let changes = stream::unfold((self.clone(), None::<String>), |(credentials, mut known)| async move {
+            loop {
+                if known.is_some() {
+                    tokio::time::sleep(PASSWORD_INTERVAL).await;
+                }
+                match credentials.read() {
+                    Ok(read) if known.as_deref() == Some(read.password()) => {}
+                    Ok(read) => {
+                        known = Some(read.password().to_owned());
+                        return Some((Ok(read), (credentials, known)));
+                    }
+                    // A file that is being replaced may be away for a moment.
+                    Err(_) if known.is_some() => {}
+                    Err(error) => return Some((Err(error), (credentials, Some(String::new())))),
+                }
+            }
+        });
+        Box::pin(changes)
+    }
+}

@@ -1,0 +1,253 @@
+//! The engine: where each call goes, what is tried again, and what is an error.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use redis::{ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind, Value};
+use tokio::sync::Semaphore;
+
+use super::{
+    acknowledged::Acknowledged,
+    cluster::Cluster,
+    connect::Pushes,
+    options::{Node, RedisOptions},
+    script::Call,
+    single::Single,
+};
+use crate::domain::{error::StoreError, port::StoreResult, randomness};
+
+/// How often a call is sent on where a slot has moved, or is moving.
+const REDIRECTS: u32 = 8;
+
+/// The pause before a call is sent again that found its slot in motion, for each time that it was sent.
+const REDIRECT_PAUSE: Duration = Duration::from_millis(10);
+
+/// The engine. Nothing that may have been done is done again: who called decides that.
+pub(super) struct Engine {
+    link: Link,
+    acknowledged: Option<Acknowledged>,
+    options: RedisOptions,
+    in_flight: Semaphore,
+    closed: AtomicBool,
+}
+
+enum Link {
+    Single(Single),
+    Cluster(Cluster),
+}
+
+/// Where a call is sent the next time.
+enum Target {
+    /// To who has its slot.
+    Owner,
+    /// To who takes its slot over.
+    Importing(Node),
+}
+
+impl Engine {
+    /// Connects to a cluster, or to the primary of what is none.
+    pub(super) async fn open(options: RedisOptions, is_cluster: bool, pushes: Pushes) -> RedisResult<Self> {
+        let link = if is_cluster {
+            Link::Cluster(Cluster::open(&options, pushes).await?)
+        } else {
+            Link::Single(Single::open(options.clone(), pushes).await?)
+        };
+        let replicas = options.wait_replicas.unwrap_or(u32::from(is_cluster));
+        Ok(Self {
+            link,
+            acknowledged: (replicas > 0).then(|| Acknowledged::new(options.clone(), replicas)),
+            in_flight: Semaphore::new(options.max_in_flight),
+            options,
+            closed: AtomicBool::new(false),
+        })
+    }
+
+    /// Looks something up that need not be right to the last write, or changes what need not outlive its primary.
+    pub(super) async fn glance<T: FromRedisValue>(&self, call: Call) -> StoreResult<T> {
+        self.perform(call, None).await
+    }
+
+    /// Looks something up or changes it. As many replicas as the options ask for have what was written, and what was seen: who is
+    /// shown something must not find it gone when its primary dies.
+    pub(super) async fn call<T: FromRedisValue>(&self, call: Call) -> StoreResult<T> {
+        self.perform(call, self.acknowledged.as_ref()).await
+    }
+
+    async fn perform<T: FromRedisValue>(&self, call: Call, by: Option<&Acknowledged>) -> StoreResult<T> {
+        self.check_open()?;
+        let Ok(_permit) = self.in_flight.try_acquire() else {
+            return Err(StoreError::Unavailable(format!(
+                "{} calls to the store are under way already",
+                self.options.max_in_flight
+            )));
+        };
+        let value = self.send(&call, by).await.map_err(unavailable)?;
+        T::from_redis_value(value).map_err(|error| StoreError::Corrupt(error.to_string()))
+    }
+
+    async fn send(&self, call: &Call, by: Option<&Acknowledged>) -> RedisResult<Value> {
+        let (mut target, mut whole) = (Target::Owner, false);
+        let mut redirects = 0;
+        loop {
+            let error = match self.send_once(call, by, &target, whole).await {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            };
+            match error.kind() {
+                ErrorKind::Server(ServerErrorKind::NoScript) if !whole => {
+                    whole = true;
+                    continue;
+                }
+                ErrorKind::Server(ServerErrorKind::Ask) => {
+                    target = error
+                        .redirect_node()
+                        .and_then(|(node, _)| parse_node(node))
+                        .map_or(Target::Owner, Target::Importing);
+                }
+                ErrorKind::Server(ServerErrorKind::Moved) => {
+                    target = Target::Owner;
+                    self.refresh(call).await;
+                }
+                ErrorKind::Server(ServerErrorKind::TryAgain) => {}
+                _ => return Err(error),
+            }
+            redirects += 1;
+            if redirects > REDIRECTS {
+                return Err(error);
+            }
+            if !matches!(target, Target::Importing(_)) {
+                let pause = REDIRECT_PAUSE * redirects;
+                tokio::time::sleep(randomness::spread(&*self.options.randomness, pause)).await;
+            }
+        }
+    }
+
+    async fn send_once(
+        &self,
+        call: &Call,
+        by: Option<&Acknowledged>,
+        target: &Target,
+        whole: bool,
+    ) -> RedisResult<Value> {
+        match (&self.link, by, target) {
+            (Link::Single(single), by, _) => {
+                let primary = single.primary()?;
+                let outcome = match by {
+                    Some(acknowledged) => acknowledged.send(&primary.node, call, whole, false).await,
+                    None => {
+                        let mut connection = primary.connection.clone();
+                        let answer = connection.send_packed_command(&call.to_command(whole)).await;
+                        answer.and_then(Value::extract_error)
+                    }
+                };
+                outcome.inspect_err(|error| single.observe(error))
+            }
+            (Link::Cluster(cluster), None, Target::Owner) => cluster.send(call, whole).await,
+            (Link::Cluster(cluster), None, Target::Importing(node)) => cluster.ask(node, call, whole).await,
+            (Link::Cluster(cluster), Some(acknowledged), Target::Owner) => {
+                let node = cluster.primary_of(call.route())?;
+                acknowledged.send(&node, call, whole, false).await.inspect_err(|_| {
+                    acknowledged.retain(&cluster.primaries());
+                })
+            }
+            (Link::Cluster(_), Some(acknowledged), Target::Importing(node)) => {
+                acknowledged.send(node, call, whole, true).await
+            }
+        }
+    }
+
+    /// Has the library look where the slots are: it does so where a call of its own is sent on.
+    async fn refresh(&self, call: &Call) {
+        if let Link::Cluster(cluster) = &self.link {
+            let look = Call::command("EXISTS", [call.route().to_vec()]);
+            let _ = cluster.send(&look, false).await;
+        }
+    }
+
+    /// All primaries, and whether there may be several.
+    pub(super) fn primaries(&self) -> StoreResult<Vec<Node>> {
+        self.check_open()?;
+        match &self.link {
+            Link::Single(single) => Ok(vec![single.primary().map_err(unavailable)?.node.clone()]),
+            Link::Cluster(cluster) => Ok(cluster.primaries()),
+        }
+    }
+
+    /// Sends a command to one primary.
+    pub(super) async fn ask_node<T: FromRedisValue>(
+        &self,
+        node: &Node,
+        command: redis::Cmd,
+    ) -> StoreResult<T> {
+        self.check_open()?;
+        let answer = match &self.link {
+            Link::Single(single) => {
+                let primary = single.primary().map_err(unavailable)?;
+                let answer = primary.connection.clone().send_packed_command(&command).await;
+                answer.and_then(Value::extract_error).inspect_err(|error| single.observe(error))
+            }
+            Link::Cluster(cluster) => cluster.send_to(node, command).await,
+        };
+        T::from_redis_value(answer.map_err(unavailable)?)
+            .map_err(|error| StoreError::Corrupt(error.to_string()))
+    }
+
+    /// Subscribes to a channel, or ends that.
+    pub(super) async fn subscribe(&self, channel: &[u8], subscribe: bool) -> StoreResult<()> {
+        self.check_open()?;
+        let outcome = match &self.link {
+            Link::Single(single) => {
+                let name = if subscribe { "SSUBSCRIBE" } else { "SUNSUBSCRIBE" };
+                let mut command = redis::cmd(name);
+                command.arg(channel);
+                let primary = single.primary().map_err(unavailable)?;
+                let answer = primary.connection.clone().send_packed_command(&command).await;
+                answer.and_then(Value::extract_error).map(drop).inspect_err(|error| single.observe(error))
+            }
+            Link::Cluster(cluster) => cluster.subscribe(channel, subscribe).await,
+        };
+        outcome.map_err(unavailable)
+    }
+
+    /// Refuses everything from now on.
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+    }
+
+    /// # Errors
+    /// Where the store is closed.
+    pub(super) fn check_open(&self) -> StoreResult<()> {
+        if self.closed.load(Ordering::SeqCst) {
+            return Err(StoreError::Unavailable("the store is closed".to_owned()));
+        }
+        Ok(())
+    }
+}
+
+/// The engine, as several parts share it.
+pub(super) type SharedEngine = Arc<Engine>;
+
+/// Reads `host:port`, where an IPv6 address may stand without brackets.
+fn parse_node(address: &str) -> Option<Node> {
+    let (host, port) = address.rsplit_once(':')?;
+    Some(Node { host: host.trim_matches(['[', ']']).to_owned(), port: port.parse().ok()? })
+}
+
+/// An error of the engine, in words for the operator.
+pub(super) fn unavailable(error: RedisError) -> StoreError {
+    let text = match (error.code(), error.kind()) {
+        (Some("OOM"), _) => format!(
+            "the store's engine is full: give it more memory, or lower codes.max_live_codes ({error})"
+        ),
+        (_, ErrorKind::Server(ServerErrorKind::NoPerm)) => {
+            format!("the store's engine refuses a command to this user ({error})")
+        }
+        _ => format!("the store's engine: {error}"),
+    };
+    StoreError::Unavailable(text)
+}

@@ -1,0 +1,237 @@
+//! The `Ledger` port, and entries whose record is still to be stored.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_core::stream::BoxStream;
+use futures_util::StreamExt;
+
+use super::{
+    RedisStore,
+    code_value::{self, key_end},
+    key,
+    script::{self, Call},
+};
+use crate::domain::{
+    clock::Timestamp,
+    error::StoreError,
+    port::{Ledger, LedgerEntry, LedgerKey, Signals, StoreResult},
+};
+
+/// The first byte of an entry alone.
+const ALONE: u8 = 1;
+
+/// The first byte of an entry whose record follows: that may not be stored yet.
+const WITH_RECORD: u8 = 2;
+
+/// A record that is to be stored, as it lies in its entry.
+pub(super) struct Pending {
+    /// The record's value.
+    pub value: Vec<u8>,
+}
+
+/// An entry as it lies in the engine: a byte that says of what kind it is, and the value; with a record, the length of the value
+/// in four bytes and the record behind it. Its end is its key's.
+#[derive(Clone)]
+pub(super) struct StoredEntry {
+    bytes: Vec<u8>,
+    end: Option<Timestamp>,
+}
+
+impl StoredEntry {
+    pub(super) fn alone(entry: &LedgerEntry) -> Self {
+        Self { bytes: [&[ALONE], entry.value.as_slice()].concat(), end: entry.expire_time }
+    }
+
+    pub(super) fn pending(entry: LedgerEntry, pending: &Pending) -> Self {
+        let length = u32::try_from(entry.value.len()).unwrap_or(u32::MAX).to_be_bytes();
+        let bytes = [&[WITH_RECORD], length.as_slice(), &entry.value, &pending.value].concat();
+        Self { bytes, end: entry.expire_time }
+    }
+
+    /// What the scripts answer: the value, and when its key ends.
+    fn read((bytes, end): (Vec<u8>, i64)) -> Self {
+        let end = u64::try_from(end).ok().map(|end| Timestamp::from_millis(end.saturating_add(1)));
+        Self { bytes, end }
+    }
+
+    /// The entry, and the record that is to be stored with it.
+    fn parse(&self) -> StoreResult<(LedgerEntry, Option<Pending>)> {
+        let entry = |value: &[u8]| LedgerEntry { value: value.to_vec(), expire_time: self.end };
+        match self.bytes.split_first() {
+            Some((&ALONE, value)) => Ok((entry(value), None)),
+            Some((&WITH_RECORD, rest)) => {
+                let (length, rest) = rest.split_first_chunk().ok_or_else(unreadable)?;
+                let length = usize::try_from(u32::from_be_bytes(*length)).map_err(|_| unreadable())?;
+                let (value, record) = rest.split_at_checked(length).ok_or_else(unreadable)?;
+                Ok((entry(value), Some(Pending { value: record.to_vec() })))
+            }
+            _ => Err(unreadable()),
+        }
+    }
+
+    fn key_end(&self) -> String {
+        self.end.map(|end| key_end(end).to_string()).unwrap_or_default()
+    }
+}
+
+fn unreadable() -> StoreError {
+    StoreError::Corrupt("a ledger entry".to_owned())
+}
+
+#[async_trait]
+impl Ledger for RedisStore {
+    async fn put_if_absent(&self, key: &LedgerKey, entry: LedgerEntry) -> StoreResult<Option<LedgerEntry>> {
+        let stored = StoredEntry::alone(&entry);
+        loop {
+            let Some(present) = self.put(key, &stored).await? else { return Ok(None) };
+            if let Some(entry) = self.settle(key, present).await? {
+                return Ok(Some(entry));
+            }
+        }
+    }
+
+    async fn get(&self, key: &LedgerKey) -> StoreResult<Option<LedgerEntry>> {
+        match self.find(key).await? {
+            Some(found) => self.settle(key, found).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn swap(
+        &self,
+        key: &LedgerKey,
+        expected: Option<&[u8]>,
+        replacement: Option<LedgerEntry>,
+    ) -> StoreResult<bool> {
+        let replacement = replacement.as_ref().map(StoredEntry::alone);
+        loop {
+            let before = self.find(key).await?;
+            let present = match before.clone() {
+                Some(found) => self.settle(key, found).await?,
+                None => None,
+            };
+            if present.map(|entry| entry.value).as_deref() != expected {
+                return Ok(false);
+            }
+            // Who has settled it may have shortened it too.
+            let before = expected.map(|value| {
+                before
+                    .filter(|found| found.bytes.first() == Some(&ALONE))
+                    .unwrap_or_else(|| StoredEntry { bytes: [&[ALONE], value].concat(), end: None })
+            });
+            if self.replace(key, before.as_ref(), replacement.as_ref()).await? {
+                return Ok(true);
+            }
+        }
+    }
+
+    async fn lease(&self, key: &LedgerKey, holder: &[u8], term: Duration) -> StoreResult<bool> {
+        let term = u64::try_from(term.as_millis()).unwrap_or(u64::MAX);
+        let put = Call::script(&script::LEDGER_PUT, key::ledger(key))
+            .arg([&[ALONE], holder].concat())
+            .arg("PX")
+            // The engine keeps a key for a millisecond longer than it is told.
+            .number(term.saturating_sub(1).max(1));
+        let present: Option<(Vec<u8>, i64)> = self.engine().call(put).await?;
+        Ok(present.is_none())
+    }
+
+    async fn watch(&self, kind: &'static str) -> StoreResult<Signals> {
+        self.signals().watch(key::kind_channel(kind)).await
+    }
+
+    fn scan(&self, kind: &'static str) -> BoxStream<'static, StoreResult<(Vec<u8>, LedgerEntry)>> {
+        let (prefix, store) = (key::ledger_prefix(kind), self.clone());
+        let length = prefix.len();
+        self.scan_keys(prefix)
+            .filter_map(move |found| {
+                let store = store.clone();
+                async move {
+                    let name = match found {
+                        Ok(found) => found.get(length..).unwrap_or_default().to_vec(),
+                        Err(error) => return Some(Err(error)),
+                    };
+                    let entry = store.get(&LedgerKey { kind, name: name.clone() }).await;
+                    entry.map(|entry| entry.map(|entry| (name, entry))).transpose()
+                }
+            })
+            .boxed()
+    }
+}
+
+impl RedisStore {
+    /// Stores an entry if its key is free; else what has it.
+    pub(super) async fn put(&self, key: &LedgerKey, entry: &StoredEntry) -> StoreResult<Option<StoredEntry>> {
+        let put = Call::script(&script::LEDGER_PUT, key::ledger(key)).arg(&entry.bytes);
+        let put = match entry.end {
+            Some(end) => put.arg("PXAT").number(key_end(end)),
+            None => put.arg("").arg(""),
+        };
+        let present: Option<(Vec<u8>, i64)> = self.engine().call(put).await?;
+        Ok(present.map(StoredEntry::read))
+    }
+
+    async fn find(&self, key: &LedgerKey) -> StoreResult<Option<StoredEntry>> {
+        let entry = key::ledger(key).into_iter().take(1);
+        let found: Option<(Vec<u8>, i64)> =
+            self.engine().call(Call::script(&script::LEDGER_GET, entry)).await?;
+        Ok(found.map(StoredEntry::read))
+    }
+
+    /// The entry, once its record is stored too. `None` where that cannot be, and so it is gone.
+    pub(super) async fn settle(
+        &self,
+        key: &LedgerKey,
+        stored: StoredEntry,
+    ) -> StoreResult<Option<LedgerEntry>> {
+        let (entry, pending) = stored.parse()?;
+        let Some(pending) = pending else { return Ok(Some(entry)) };
+        let record = code_value::decode(&pending.value)?.registration;
+        if !self.complete(&record, pending).await? {
+            self.replace(key, Some(&stored), None).await?;
+            return Ok(None);
+        }
+        if self.replace(key, Some(&stored), Some(&StoredEntry::alone(&entry))).await? {
+            return Ok(Some(entry));
+        }
+        // Somebody was faster. Who has taken the entry back has not found the record, which must not stay without it.
+        let present = self.find(key).await?;
+        if present.is_some_and(|present| present.bytes == StoredEntry::alone(&entry).bytes) {
+            return Ok(Some(entry));
+        }
+        self.forget(&record).await?;
+        self.uncount(&record.environment, record.expire_time).await;
+        Ok(None)
+    }
+
+    /// Takes the record out of an entry whose record is stored. Nobody waits for that: with it the entry means the same.
+    pub(super) fn shorten(&self, key: &LedgerKey, stored: &StoredEntry) {
+        let (store, key, stored) = (self.clone(), key.clone(), stored.clone());
+        self.tasks().spawn(async move {
+            let Ok((entry, Some(_))) = stored.parse() else { return };
+            if let Err(error) = store.replace(&key, Some(&stored), Some(&StoredEntry::alone(&entry))).await {
+                tracing::debug!(%error, "an entry keeps its record until it ends");
+            }
+        });
+    }
+
+    /// Replaces an entry by another one, if it is still what it was.
+    pub(super) async fn replace(
+        &self,
+        key: &LedgerKey,
+        before: Option<&StoredEntry>,
+        after: Option<&StoredEntry>,
+    ) -> StoreResult<bool> {
+        let given = |entry: Option<&StoredEntry>| if entry.is_some() { "1" } else { "0" };
+        let bytes = |entry: Option<&StoredEntry>| entry.map(|entry| entry.bytes.clone()).unwrap_or_default();
+        let swap = Call::script(&script::LEDGER_SWAP, key::ledger(key))
+            .arg(given(before))
+            .arg(bytes(before))
+            .arg(given(after))
+            .arg(bytes(after))
+            .arg(after.map(StoredEntry::key_end).unwrap_or_default());
+        let swapped: u64 = self.engine().call(swap).await?;
+        Ok(swapped == 1)
+    }
+}

@@ -1,0 +1,79 @@
+//! The `Limits` port: buckets that all replicas share. Each process looks at buckets of its own first, which hold what it put in
+//! itself: who is over the limit there is over it everywhere, and costs the engine nothing.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::try_join_all;
+
+use super::{
+    RedisStore, key,
+    script::{self, Call},
+};
+use crate::domain::{
+    limit::{Limit, Room},
+    port::{Limits, StoreResult},
+};
+
+/// What is done with a bucket.
+#[derive(Clone, Copy)]
+enum Act {
+    Admit,
+    Charge,
+    Take,
+    /// Waiting for at most so long.
+    Reserve(Duration),
+}
+
+#[async_trait]
+impl Limits for RedisStore {
+    async fn admit(&self, limits: &[Limit]) -> StoreResult<Room> {
+        if let Err(wait) = self.own_limits().admit(limits).await? {
+            return Ok(Err(wait));
+        }
+        let asked = try_join_all(limits.iter().map(|limit| self.bucket(limit, Act::Admit))).await?;
+        Ok(asked.into_iter().filter(|(room, _)| !room).map(|(_, wait)| wait).max().map_or(Ok(()), Err))
+    }
+
+    async fn charge(&self, limits: &[Limit]) -> StoreResult<()> {
+        self.own_limits().charge(limits).await?;
+        try_join_all(limits.iter().map(|limit| self.bucket(limit, Act::Charge))).await.map(drop)
+    }
+
+    async fn take(&self, limit: &Limit) -> StoreResult<Room> {
+        if let Err(wait) = self.own_limits().take(limit).await? {
+            return Ok(Err(wait));
+        }
+        let (room, wait) = self.bucket(limit, Act::Take).await?;
+        Ok(if room { Ok(()) } else { Err(wait) })
+    }
+
+    async fn reserve(&self, limit: &Limit, longest: Duration) -> StoreResult<Result<Duration, Duration>> {
+        let (reserved, wait) = self.bucket(limit, Act::Reserve(longest)).await?;
+        Ok(if reserved { Ok(wait) } else { Err(wait) })
+    }
+}
+
+impl RedisStore {
+    /// Whether there was room, and for how long to wait.
+    async fn bucket(&self, Limit { key, rate }: &Limit, act: Act) -> StoreResult<(bool, Duration)> {
+        let (name, longest) = match act {
+            Act::Admit => ("admit", Duration::ZERO),
+            Act::Charge => ("charge", Duration::ZERO),
+            Act::Take => ("take", Duration::ZERO),
+            Act::Reserve(longest) => ("reserve", longest),
+        };
+        let call = Call::script(&script::LIMIT, [key::bucket(key)])
+            .arg(name)
+            .number(micros(rate.interval()))
+            .number(u64::from(rate.burst()))
+            .number(micros(longest));
+        // What a failing primary forgets of a bucket is no harm that a wait for its replicas would be worth.
+        let (room, wait): (u8, u64) = self.engine().glance(call).await?;
+        Ok((room == 1, Duration::from_micros(wait)))
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

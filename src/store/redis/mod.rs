@@ -1,0 +1,184 @@
+//! The store that any number of passbridge processes share: Redis 7 or later, or what speaks as it does; one server, one with
+//! replicas, or a cluster.
+//!
+//! | module | |
+//! |---|---|
+//! | `options`, `connect`, `start_check` | how the engine is reached, and what is asked of it |
+//! | `single`, `cluster`, `acknowledged`, `engine` | where a call goes, and what becomes of it |
+//! | `key`, `script`, `scripts/` | what lies where, and what happens there at once |
+//! | `codes`, `code_value`, `ledger`, `limits` | these ports |
+//! | `trials`, `cell` | trials, and how several slots are changed together |
+//! | `audit_stream` | the audit log, where it goes there |
+//! | `signals` | who waits for which change |
+//! | `clock` | the engine's time |
+//! | `scan` | all keys |
+
+mod acknowledged;
+mod audit_stream;
+mod cell;
+mod clock;
+mod cluster;
+mod code_value;
+mod codes;
+mod connect;
+mod engine;
+mod key;
+mod ledger;
+mod limits;
+mod options;
+mod scan;
+mod script;
+mod signals;
+mod single;
+mod start_check;
+#[cfg(test)]
+mod tests;
+mod trials;
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use futures_util::future::try_join_all;
+use tokio::sync::mpsc;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+
+use self::{
+    clock::EngineClock,
+    engine::{Engine, SharedEngine, unavailable},
+    script::Call,
+    signals::ChannelSignals,
+};
+use super::memory::MemoryLimits;
+use crate::domain::{
+    clock::SharedClock,
+    error::StoreError,
+    id::EnvironmentName,
+    port::{Store, StoreHealth, StoreResult},
+};
+pub use options::{EngineTls, Node, ReadPassword, RedisOptions};
+pub use start_check::RedisOpenError;
+
+/// How long the end of the store waits for what goes on behind its answers.
+const FINISH_MAX: Duration = Duration::from_secs(5);
+
+/// A store over Redis.
+#[derive(Clone)]
+pub struct RedisStore(Arc<Inner>);
+
+struct Inner {
+    engine: SharedEngine,
+    signals: ChannelSignals,
+    clock: Arc<EngineClock>,
+    _keeper: AbortOnDropHandle<()>,
+    own_limits: MemoryLimits,
+    options: RedisOptions,
+    /// The environments that are known to be listed in the engine.
+    environments: Mutex<HashSet<EnvironmentName>>,
+    tasks: TaskTracker,
+}
+
+impl RedisStore {
+    /// Connects to the engine.
+    ///
+    /// # Errors
+    /// Where it cannot be reached, or must not be used.
+    pub async fn open(options: RedisOptions) -> Result<Self, RedisOpenError> {
+        let facts = start_check::examine(&options).await?;
+        let failed = |error: StoreError| RedisOpenError::Failed(error.to_string());
+        let (pushes, pushed) = mpsc::unbounded_channel();
+        let engine = Engine::open(options.clone(), facts.is_cluster, pushes).await;
+        let engine = Arc::new(engine.map_err(|error| failed(unavailable(error)))?);
+        let (clock, keeper) =
+            EngineClock::start(Arc::clone(&options.clock), Arc::clone(&engine)).await.map_err(failed)?;
+        Ok(Self(Arc::new(Inner {
+            signals: ChannelSignals::start(Arc::clone(&engine), &options, pushed),
+            engine,
+            clock,
+            _keeper: keeper,
+            own_limits: MemoryLimits::new(&options.clock),
+            options,
+            environments: Mutex::default(),
+            tasks: TaskTracker::new(),
+        })))
+    }
+
+    /// The store's ports.
+    #[must_use]
+    pub fn ports(&self) -> Store {
+        Store {
+            codes: Arc::new(self.clone()),
+            trials: Arc::new(self.clone()),
+            ledger: Arc::new(self.clone()),
+            limits: Arc::new(self.clone()),
+            health: Arc::new(self.clone()),
+        }
+    }
+
+    /// The engine's time, by which replicas whose own clocks differ agree.
+    #[must_use]
+    pub fn clock(&self) -> SharedClock {
+        self.0.clock.clone()
+    }
+
+    fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    fn signals(&self) -> &ChannelSignals {
+        &self.0.signals
+    }
+
+    fn own_limits(&self) -> &MemoryLimits {
+        &self.0.own_limits
+    }
+
+    fn options(&self) -> &RedisOptions {
+        &self.0.options
+    }
+
+    fn tasks(&self) -> &TaskTracker {
+        &self.0.tasks
+    }
+
+    /// Lists an environment in the engine, if this process has not yet.
+    async fn know_environment(&self, environment: &EnvironmentName) -> StoreResult<()> {
+        let is_known = |known: &Mutex<HashSet<EnvironmentName>>| {
+            known.lock().unwrap_or_else(PoisonError::into_inner).contains(environment)
+        };
+        if is_known(&self.0.environments) {
+            return self.engine().check_open();
+        }
+        let list = Call::command("SADD", [key::ENVIRONMENTS.to_vec()]).arg(environment.as_str());
+        self.engine().call::<u64>(list).await?;
+        self.0.environments.lock().unwrap_or_else(PoisonError::into_inner).insert(environment.clone());
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl StoreHealth for RedisStore {
+    async fn check(&self) -> StoreResult<()> {
+        let primaries = self.engine().primaries()?;
+        let pings = primaries.iter().map(|node| self.engine().ask_node::<String>(node, redis::cmd("PING")));
+        try_join_all(pings).await.map(drop)
+    }
+
+    /// There is none: an engine that comes back is used again.
+    async fn write_failure(&self) -> StoreError {
+        std::future::pending().await
+    }
+
+    async fn close(&self) -> StoreResult<()> {
+        self.tasks().close();
+        if tokio::time::timeout(FINISH_MAX, self.tasks().wait()).await.is_err() {
+            tracing::warn!("the store is closed before all that it does behind its answers was done");
+        }
+        self.signals().close();
+        self.engine().close();
+        Ok(())
+    }
+}

@@ -1,0 +1,81 @@
+//! Streams of all keys that begin with something, node by node.
+
+use std::collections::HashSet;
+
+use futures_core::stream::BoxStream;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use sha2::{Digest, Sha256};
+
+use super::{RedisStore, key::Key, options::Node, script::Call};
+use crate::domain::{error::StoreError, port::StoreResult};
+
+/// How many keys the engine looks at for each question.
+const COUNT: usize = 1_000;
+
+/// How many values are asked for at once.
+const READS: usize = 64;
+
+struct Scan {
+    store: RedisStore,
+    pattern: String,
+    /// The nodes that are still to be asked; of the last one the cursor where it goes on.
+    nodes: Option<Vec<Node>>,
+    cursor: u64,
+    /// The engine may show a key several times, and a slot may move meanwhile.
+    seen: HashSet<u128>,
+}
+
+impl RedisStore {
+    /// Every key that begins with `prefix`, once.
+    pub(super) fn scan_keys(&self, prefix: String) -> BoxStream<'static, StoreResult<Key>> {
+        let pattern = format!("{}*", prefix.replace(['[', ']', '?', '*', '\\'], "?"));
+        let scan = Scan { store: self.clone(), pattern, nodes: None, cursor: 0, seen: HashSet::new() };
+        stream::try_unfold(scan, |mut scan| async move {
+            let keys = scan.next().await?;
+            Ok::<_, StoreError>(keys.map(|keys| (stream::iter(keys.into_iter().map(Ok)), scan)))
+        })
+        .try_flatten()
+        .boxed()
+    }
+
+    /// Every key that begins with `prefix`, with its value.
+    pub(super) fn scan_values(&self, prefix: String) -> BoxStream<'static, StoreResult<(Key, Vec<u8>)>> {
+        let store = self.clone();
+        self.scan_keys(prefix)
+            .map_ok(move |key| {
+                let store = store.clone();
+                async move {
+                    let value: Option<Vec<u8>> =
+                        store.engine().glance(Call::command("GET", [key.clone()])).await?;
+                    Ok(value.map(|value| (key, value)))
+                }
+            })
+            .try_buffer_unordered(READS)
+            .try_filter_map(|found| async move { Ok(found) })
+            .boxed()
+    }
+}
+
+impl Scan {
+    async fn next(&mut self) -> StoreResult<Option<Vec<Key>>> {
+        if self.nodes.is_none() {
+            self.nodes = Some(self.store.engine().primaries()?);
+        }
+        let Some(node) = self.nodes.as_ref().and_then(|nodes| nodes.last().cloned()) else { return Ok(None) };
+        let mut scan = redis::cmd("SCAN");
+        scan.arg(self.cursor).arg("MATCH").arg(&self.pattern).arg("COUNT").arg(COUNT);
+        let (cursor, mut keys): (u64, Vec<Key>) = self.store.engine().ask_node(&node, scan).await?;
+        self.cursor = cursor;
+        if cursor == 0
+            && let Some(nodes) = &mut self.nodes
+        {
+            nodes.pop();
+        }
+        keys.retain(|key| self.seen.insert(digest(key)));
+        Ok(Some(keys))
+    }
+}
+
+fn digest(key: &[u8]) -> u128 {
+    Sha256::digest(key)[..16].iter().fold(0, |digest, byte| digest << 8 | u128::from(*byte))
+}

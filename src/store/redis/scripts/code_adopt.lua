@@ -1,0 +1,19 @@
+-- Stores a record in the place of whatever has its code, but its own tombstone.
+-- KEYS: code, channel. ARGV: value, when the key ends (ms).
+-- Returns when the record ends that lived there until now (ms), 0 where none did, -1 where the tombstone stays.
+local head = redis.call('GETRANGE', KEYS[1], 0, 41)
+local ended = 0
+if head ~= '' then
+  local released = string.sub(head, 30, 42) ~= '0000000000000'
+  if released and string.sub(head, 1, 16) == string.sub(ARGV[1], 1, 16) then
+    return -1
+  end
+  local time = redis.call('TIME')
+  local expiry = tonumber(string.sub(head, 17, 29))
+  if not released and time[1] * 1000 + math.floor(time[2] / 1000) < expiry then
+    ended = expiry
+  end
+end
+redis.call('SET', KEYS[1], ARGV[1], 'PXAT', ARGV[2])
+redis.call('SPUBLISH', KEYS[2], '')
+return ended

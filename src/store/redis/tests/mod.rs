@@ -1,0 +1,306 @@
+//! The conformance suite against real engines, and what is true of this store alone.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use test_engine::{Cluster, ClusterOptions, FakedTime, Product, Server, ServerOptions};
+use uuid::Uuid;
+
+use super::{
+    Node, RedisOptions, RedisStore,
+    cell::{self, Cell, Next},
+    code_value,
+    ledger::{Pending, StoredEntry},
+};
+use crate::{
+    domain::{
+        clock::{Clock, ManualClock, Timestamp},
+        port::{Codes, Insertion, Store, StoreHealth},
+        randomness::OsRandomness,
+        registration::{Registration, State},
+    },
+    store::conformance::{Harness, StoreTime, conformance, sample},
+};
+
+/// A moment that is no multiple of anything.
+const START: u64 = 1_763_000_000_000 + 123_456;
+
+/// Engines that tests use one after the other, for as long as one of them does.
+struct Shared {
+    engine: TestEngine,
+    time: FakedTime,
+    turn: Arc<tokio::sync::Mutex<()>>,
+}
+
+enum TestEngine {
+    Server(Server),
+    Cluster(Cluster),
+}
+
+impl TestEngine {
+    fn nodes(&self) -> &[Server] {
+        match self {
+            Self::Server(server) => std::slice::from_ref(server),
+            Self::Cluster(cluster) => cluster.nodes(),
+        }
+    }
+}
+
+/// Where an engine of a kind is found while some test has it.
+type Place = Mutex<Weak<Shared>>;
+
+static REDIS: Place = Place::new(Weak::new());
+static REDIS_CLUSTER: Place = Place::new(Weak::new());
+static VALKEY: Place = Place::new(Weak::new());
+
+fn server(product: Product, time: &FakedTime) -> TestEngine {
+    TestEngine::Server(Server::start(node(product, time)))
+}
+
+/// Three primaries with two replicas each.
+fn cluster(product: Product, time: &FakedTime) -> TestEngine {
+    let node = node(product, time);
+    TestEngine::Cluster(Cluster::start(&ClusterOptions {
+        node,
+        primaries: 3,
+        replicas: 2,
+        ..ClusterOptions::default()
+    }))
+}
+
+fn node(product: Product, time: &FakedTime) -> ServerOptions {
+    ServerOptions { product, time: Some(time.clone()), ..ServerOptions::default() }
+}
+
+/// A store over an engine whose time of day the suite moves, together with the process's.
+struct RedisHarness {
+    time: Time,
+    options: RedisOptions,
+    store: Mutex<RedisStore>,
+    _turn: tokio::sync::OwnedMutexGuard<()>,
+    _engine: Arc<Shared>,
+}
+
+struct Time {
+    engine: FakedTime,
+    own: Arc<ManualClock>,
+}
+
+impl RedisHarness {
+    /// Over the engine in this place, started by `start` where it is not there, and emptied.
+    async fn over(place: &Place, product: Product, start: fn(Product, &FakedTime) -> TestEngine) -> Self {
+        let shared = {
+            let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
+            place.upgrade().unwrap_or_else(|| {
+                let time = FakedTime::at(START);
+                let shared = Arc::new(Shared { engine: start(product, &time), time, turn: Arc::default() });
+                *place = Arc::downgrade(&shared);
+                shared
+            })
+        };
+        let turn = Arc::clone(&shared.turn).lock_owned().await;
+        shared.time.set(START);
+        for node in shared.engine.nodes() {
+            // Replicas refuse it, and follow their primaries.
+            node.command(&["FLUSHALL"]);
+        }
+        let address = |server: &Server| server.address();
+        let node = |address: SocketAddr| Node { host: address.ip().to_string(), port: address.port() };
+        let nodes = shared.engine.nodes().iter().map(address).map(node).collect();
+        let time = Time { engine: shared.time.clone(), own: ManualClock::new(Timestamp::from_millis(START)) };
+        let options = RedisOptions::new(nodes, time.own.clone(), Arc::new(OsRandomness));
+        let store = RedisStore::open(options.clone()).await.expect("opens");
+        Self { time, options, store: Mutex::new(store), _turn: turn, _engine: shared }
+    }
+
+    fn redis(&self) -> RedisStore {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[async_trait]
+impl Harness for RedisHarness {
+    fn store(&self) -> Store {
+        self.redis().ports()
+    }
+
+    fn time(&self) -> &dyn StoreTime {
+        &self.time
+    }
+
+    async fn reopen(&self) -> bool {
+        self.redis().close().await.expect("closes");
+        let store = RedisStore::open(self.options.clone()).await.expect("opens again");
+        *self.store.lock().unwrap_or_else(PoisonError::into_inner) = store;
+        true
+    }
+}
+
+#[async_trait]
+impl StoreTime for Time {
+    fn read(&self) -> Timestamp {
+        self.own.now()
+    }
+
+    async fn pass(&self, time: Duration) {
+        self.engine.advance(time);
+        self.own.advance(time);
+    }
+}
+
+mod on_redis {
+    use super::*;
+
+    conformance!(RedisHarness::over(&REDIS, Product::Redis, server).await);
+}
+
+mod on_redis_cluster {
+    use super::*;
+
+    conformance!(RedisHarness::over(&REDIS_CLUSTER, Product::Redis, cluster).await);
+}
+
+mod on_valkey {
+    use super::*;
+
+    conformance!(RedisHarness::over(&VALKEY, Product::Valkey, server).await);
+}
+
+/// A process whose clock is wrong, over the same engine.
+async fn replica_with_clock(harness: &RedisHarness, now: Timestamp) -> RedisStore {
+    let options = RedisOptions { clock: ManualClock::new(now), ..harness.options.clone() };
+    RedisStore::open(options).await.expect("opens")
+}
+
+#[tokio::test]
+async fn replicas_whose_clocks_are_hours_apart_agree_on_when_a_code_ends() {
+    let harness = RedisHarness::over(&REDIS, Product::Redis, server).await;
+    let hour = Duration::from_secs(3_600);
+    let start = Timestamp::from_millis(START);
+    let early = replica_with_clock(&harness, start.before(hour)).await;
+    let late = replica_with_clock(&harness, start + hour).await;
+    assert_eq!([early.clock().now(), late.clock().now()], [start, start], "they have the engine's time");
+
+    // Made by the one that believes it is an hour later, for a minute.
+    let minute = Duration::from_secs(60);
+    let record = sample::registration(late.clock().now(), "CODE", minute);
+    let inserted = late.ports().codes.insert_if_absent(&record, 10, None).await.expect("the store works");
+    assert_eq!(inserted, Insertion::Inserted);
+    let codes = early.ports().codes;
+    let found = codes.get(&record.key()).await.expect("the store works").expect("it is there");
+    assert_eq!(found.state(early.clock().now()), State::Pending);
+    harness.time.engine.advance(minute);
+    assert!(!codes.release(&record.key(), record.id).await.expect("the store works"), "it has ended");
+    // Codes are counted by whole seconds.
+    harness.time.engine.advance(Duration::from_secs(1));
+    assert_eq!(codes.live_codes().await.expect("the store works"), [(record.environment.clone(), 0)]);
+}
+
+#[tokio::test]
+async fn a_record_whose_maker_died_behind_its_entry_is_stored_by_whoever_finds_the_entry() {
+    let harness = RedisHarness::over(&REDIS_CLUSTER, Product::Redis, cluster).await;
+    let (store, now) = (harness.redis(), harness.time.own.now());
+    let record = sample::registration(now, "CODE", sample::TTL);
+    let key = sample::ledger_key("request_id", "repeated");
+    let entry = sample::entry("answer", Some(record.forget_time()));
+    let pending = Pending { value: code_value::encode(&record).expect("encodes") };
+    assert!(store.put(&key, &StoredEntry::pending(entry.clone(), &pending)).await.expect("stored").is_none());
+
+    let another = sample::registration(now, "OTHER", sample::TTL);
+    let with = Some((&key, sample::entry("another answer", Some(another.forget_time()))));
+    let repeated = store.insert_if_absent(&another, 10, with).await.expect("the store works");
+    assert_eq!(repeated, Insertion::Repeated(entry));
+    let stored = Codes::get(&store, &record.key()).await.expect("the store works").expect("it is there");
+    assert_eq!(stored.registration, record);
+    assert_eq!(Codes::get(&store, &another.key()).await.expect("the store works"), None);
+}
+
+#[tokio::test]
+async fn an_entry_whose_record_cannot_be_stored_makes_room_for_the_next() {
+    let harness = RedisHarness::over(&REDIS_CLUSTER, Product::Redis, cluster).await;
+    let (store, now) = (harness.redis(), harness.time.own.now());
+    let taken = sample::insert(&harness, "CODE").await;
+    let lost = Registration { id: Uuid::from_u128(1), ..taken.clone() };
+    let key = sample::ledger_key("request_id", "repeated");
+    let pending = Pending { value: code_value::encode(&lost).expect("encodes") };
+    let left = StoredEntry::pending(sample::entry("lost", Some(lost.forget_time())), &pending);
+    assert!(store.put(&key, &left).await.expect("stored").is_none());
+
+    let next = sample::registration(now, "NEXT", sample::TTL);
+    let with = Some((&key, sample::entry("answer", Some(next.forget_time()))));
+    let inserted = store.insert_if_absent(&next, 10, with).await.expect("the store works");
+    assert_eq!(inserted, Insertion::Inserted);
+}
+
+/// A promotional TempPass's cells, as a start of a trial is about to change them.
+async fn start_under_way(store: &RedisStore, harness: &RedisHarness) -> (Vec<(Cell, Next)>, Timestamp) {
+    let (mut changes, mut now) = (Vec::new(), harness.time.own.now());
+    for (key, value) in [("pb:d:e/r/m:{device}", "trial"), ("pb:u:e/r/m:{user}", "binding")] {
+        let (cell, time) = store.read_cell(key.as_bytes().to_vec()).await.expect("the store works");
+        now = time;
+        changes.push((cell, Some((value.as_bytes().to_vec(), now + sample::TTL))));
+    }
+    (changes, now)
+}
+
+async fn values(store: &RedisStore, changes: &[(Cell, Next)]) -> Vec<Option<String>> {
+    let mut values = Vec::new();
+    for (cell, _) in changes {
+        let (cell, _) = store.read_cell(cell.key.clone()).await.expect("the store works");
+        values.push(cell.value.map(|value| String::from_utf8(value).expect("text")));
+    }
+    values
+}
+
+#[tokio::test]
+async fn a_change_of_several_cells_that_was_left_before_its_commit_never_happens() {
+    let harness = RedisHarness::over(&REDIS_CLUSTER, Product::Redis, cluster).await;
+    let store = harness.redis();
+    let (changes, now) = start_under_way(&store, &harness).await;
+    let lock = store.lock_cells(&changes, now).await.expect("the store works").expect("locked");
+    // Another one that meets the locks waits for as long as they hold.
+    assert!(!store.change_cells(&changes, now).await.expect("the store works"));
+    harness.time().pass(cell::LOCK_TERM).await;
+    assert_eq!(values(&store, &changes).await, [None, None]);
+    assert!(!store.commit_cells(&changes, &lock).await.expect("the store works"), "it was given up for good");
+    assert_eq!(values(&store, &changes).await, [None, None]);
+}
+
+#[tokio::test]
+async fn a_change_of_several_cells_that_was_left_after_its_commit_is_finished_by_whoever_looks() {
+    let harness = RedisHarness::over(&REDIS_CLUSTER, Product::Redis, cluster).await;
+    let store = harness.redis();
+    let (changes, now) = start_under_way(&store, &harness).await;
+    let lock = store.lock_cells(&changes, now).await.expect("the store works").expect("locked");
+    assert!(store.commit_first(&lock).await.expect("the store works"));
+    let done = ["trial", "binding"].map(|value| Some(value.to_owned()));
+    let (_, rest) = changes.split_first().expect("two");
+    assert_eq!(values(&store, rest).await, done[1..]);
+    harness.time().pass(cell::LOCK_TERM * 2).await;
+    assert_eq!(values(&store, &changes).await, done);
+}
+
+#[tokio::test]
+async fn of_changes_that_meet_one_happens_and_the_others_not_at_all() {
+    let harness = RedisHarness::over(&REDIS_CLUSTER, Product::Redis, cluster).await;
+    let store = harness.redis();
+    let (changes, now) = start_under_way(&store, &harness).await;
+    let attempts = (0..16).map(|index| {
+        let next = |(cell, _): &(Cell, Next)| (cell.clone(), Some((vec![index], now + sample::TTL)));
+        let (store, mut changes) = (store.clone(), changes.iter().map(next).collect::<Vec<_>>());
+        if index % 2 == 1 {
+            changes.reverse();
+        }
+        async move { store.change_cells(&changes, now).await.expect("the store works") }
+    });
+    let happened = futures_util::future::join_all(attempts).await;
+    let winners: Vec<_> = happened.iter().enumerate().filter(|(_, happened)| **happened).collect();
+    assert!(winners.len() <= 1, "{happened:?}");
+    let values = values(&store, &changes).await;
+    assert_eq!(values[0], values[1], "both cells are of one change");
+    assert_eq!(values[0].is_some(), winners.len() == 1);
+}

@@ -1,0 +1,343 @@
+//! The `Trials` port.
+//!
+//! A trial lies in the cell of the device that started it; every other device and generic key that is bound to it has a cell
+//! that says where. So each trial has a slot of its own, and a TempPass with millions of them lies on all nodes alike. All that
+//! a TempPass has in one place is its generation, a number that every decision reads, and that a reset of all counts up.
+//!
+//! A binding holds for as long as its trial lives: it is never changed to another one. So it is enough that what a decision
+//! writes is unchanged since it was read, and where two trials decide together, that both are.
+
+use std::{cmp::Ordering, collections::BTreeMap};
+
+use async_trait::async_trait;
+use futures_core::stream::BoxStream;
+use futures_util::{StreamExt, TryStreamExt};
+use uuid::Uuid;
+
+use super::{
+    RedisStore,
+    cell::{Cell, Next, TRIES, contended},
+    key::{self, Key},
+    script::Call,
+};
+use crate::{
+    domain::{
+        clock::Timestamp,
+        error::StoreError,
+        id::{EnvironmentName, MvpdId, RequestorId},
+        port::{Authorization, StoreResult, Trials, Verdict},
+        temp_pass::{
+            self, KnownTrial, KnownTrials, ResetTarget, TempPassKey, TempPassRule, Trial, TrialApplication,
+            TrialChange, TrialIdentity, TrialView, decide_reset,
+        },
+    },
+    format::{TrialCell, TrialCellContent},
+};
+
+/// What is known of an identity, and the cells that say so.
+struct Look {
+    generation: u64,
+    now: Timestamp,
+    device: Cell,
+    user: Option<Cell>,
+    /// Cells of other devices, in which the trials lie.
+    homes: Vec<Cell>,
+    of_device: Option<KnownTrial>,
+    of_user: Option<KnownTrial>,
+}
+
+/// What a cell leads to.
+enum Followed {
+    Known(KnownTrial),
+    Nothing,
+    /// The cell is of a later generation than the one that was read.
+    Later,
+}
+
+impl Followed {
+    fn known(self) -> Option<KnownTrial> {
+        match self {
+            Self::Known(known) => Some(known),
+            Self::Nothing | Self::Later => None,
+        }
+    }
+}
+
+impl Look {
+    fn known(&self) -> KnownTrials {
+        KnownTrials::new(self.of_device.clone(), self.of_user.clone(), self.now)
+    }
+
+    fn cells(&self) -> impl Iterator<Item = &Cell> {
+        std::iter::once(&self.device).chain(&self.user).chain(&self.homes)
+    }
+
+    /// Whether all of it was true at one moment: it was, where one trial is all that there is to see, since that is read last.
+    fn is_of_one_moment(&self) -> bool {
+        self.user.is_none()
+            || matches!((&self.of_device, &self.of_user), (Some(one), Some(other)) if one.id == other.id)
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self.generation == other.generation && self.cells().eq(other.cells())
+    }
+
+    /// The cell in which a trial lies.
+    fn home(&self, id: Uuid) -> Option<&Cell> {
+        let lies_in = |cell: &&Cell| {
+            let content = cell.value.as_deref().map(TrialCell::decode);
+            matches!(content, Some(Ok(TrialCell { content: TrialCellContent::Own(known), .. })) if known.id == id)
+        };
+        self.cells().find(lies_in)
+    }
+}
+
+#[async_trait]
+impl Trials for RedisStore {
+    async fn authorize(&self, authorization: Authorization) -> StoreResult<Verdict> {
+        let Authorization { temp_pass, identity, .. } = &authorization;
+        for attempt in 0..TRIES {
+            let look = self.look(temp_pass, identity).await?;
+            let (verdict, changes) = temp_pass::decide(look.known(), &authorization, look.now);
+            if changes.is_empty() {
+                if look.is_of_one_moment() || look.is_same(&self.look(temp_pass, identity).await?) {
+                    return Ok(verdict);
+                }
+            } else if self.change_cells(&cell_changes(&look, &changes)?, look.now).await? {
+                return Ok(verdict);
+            }
+            self.pause(attempt).await;
+        }
+        Err(contended())
+    }
+
+    async fn get(
+        &self,
+        temp_pass: &TempPassKey,
+        rule: &TempPassRule,
+        identity: &TrialIdentity,
+    ) -> StoreResult<TrialView> {
+        let mut look = self.look(temp_pass, identity).await?;
+        for _ in 0..TRIES {
+            if look.is_of_one_moment() {
+                break;
+            }
+            let again = self.look(temp_pass, identity).await?;
+            let is_same = look.is_same(&again);
+            look = again;
+            if is_same {
+                break;
+            }
+        }
+        Ok(temp_pass::view(look.known(), rule, look.now))
+    }
+
+    async fn reset(
+        &self,
+        temp_pass: &TempPassKey,
+        target: &ResetTarget,
+        application: &TrialApplication,
+    ) -> StoreResult<Option<u64>> {
+        let bound = match target {
+            ResetTarget::Device(device_id) => key::device(temp_pass, device_id),
+            ResetTarget::Key(generic_key) => key::user(temp_pass, generic_key),
+            ResetTarget::All => {
+                let generation = Call::command("INCR", [key::generation(temp_pass)]);
+                self.engine().call::<u64>(generation).await?;
+                return Ok(None);
+            }
+        };
+        for attempt in 0..TRIES {
+            let generation = self.generation(temp_pass).await?;
+            let (cell, mut now) = self.read_cell(bound.clone()).await?;
+            let mut homes = Vec::new();
+            let followed = self.follow(temp_pass, generation, &cell, &[&cell], &mut homes, &mut now).await?;
+            if !matches!(followed, Followed::Later) {
+                if decide_reset(followed.known(), application, now).is_none() {
+                    return Ok(Some(0));
+                }
+                let home = homes.into_iter().next().unwrap_or(cell);
+                if self.change_cells(&[(home, None)], now).await? {
+                    return Ok(Some(1));
+                }
+            }
+            self.pause(attempt).await;
+        }
+        Err(contended())
+    }
+
+    fn scan(&self) -> BoxStream<'static, StoreResult<(TempPassKey, Uuid, Trial)>> {
+        let store = self.clone();
+        self.scan_keys(key::DEVICES.to_owned())
+            .try_filter_map(move |key| {
+                let store = store.clone();
+                async move {
+                    let temp_pass = parse_temp_pass(&key)?;
+                    let generation = store.generation(&temp_pass).await?;
+                    let (cell, now) = store.read_cell(key).await?;
+                    Ok(match content(&cell, generation)? {
+                        Ok(TrialCellContent::Own(KnownTrial { id, trial })) if now < trial.forget_time => {
+                            Some((temp_pass, id, trial))
+                        }
+                        _ => None,
+                    })
+                }
+            })
+            .boxed()
+    }
+}
+
+impl RedisStore {
+    async fn generation(&self, temp_pass: &TempPassKey) -> StoreResult<u64> {
+        let read = Call::command("GET", [key::generation(temp_pass)]);
+        let number: Option<u64> = self.engine().call(read).await?;
+        Ok(number.unwrap_or(0))
+    }
+
+    /// What is known of an identity now.
+    async fn look(&self, temp_pass: &TempPassKey, identity: &TrialIdentity) -> StoreResult<Look> {
+        for attempt in 0..TRIES {
+            if let Some(look) = self.try_look(temp_pass, identity).await? {
+                return Ok(look);
+            }
+            self.pause(attempt).await;
+        }
+        Err(contended())
+    }
+
+    /// The same; `None` where all trials were reset while it was looked at.
+    async fn try_look(&self, temp_pass: &TempPassKey, identity: &TrialIdentity) -> StoreResult<Option<Look>> {
+        let device = self.read_cell(key::device(temp_pass, &identity.device_id));
+        let user = async {
+            match &identity.generic_key {
+                Some(user) => self.read_cell(key::user(temp_pass, user)).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        let (generation, device, user) = tokio::try_join!(self.generation(temp_pass), device, user)?;
+        let (device, device_time) = device;
+        let (user, user_time) = user.map_or((None, device_time), |(cell, time)| (Some(cell), time));
+        let (mut now, mut homes) = (device_time.max(user_time), Vec::new());
+        let of_device = self.follow(temp_pass, generation, &device, &[&device], &mut homes, &mut now).await?;
+        let of_user = match &user {
+            Some(user) => self.follow(temp_pass, generation, user, &[&device], &mut homes, &mut now).await?,
+            None => Followed::Nothing,
+        };
+        if matches!((&of_device, &of_user), (Followed::Later, _) | (_, Followed::Later)) {
+            return Ok(None);
+        }
+        let (of_device, of_user) = (of_device.known(), of_user.known());
+        Ok(Some(Look { generation, now, device, user, homes, of_device, of_user }))
+    }
+
+    /// The trial that a cell has or is bound to, if it is there. A cell that is not among those that were read is read, and
+    /// added to `homes`.
+    async fn follow(
+        &self,
+        temp_pass: &TempPassKey,
+        generation: u64,
+        cell: &Cell,
+        read: &[&Cell],
+        homes: &mut Vec<Cell>,
+        now: &mut Timestamp,
+    ) -> StoreResult<Followed> {
+        let (home, id) = match content(cell, generation)? {
+            Ok(TrialCellContent::Own(known)) => return Ok(Followed::Known(known)),
+            Ok(TrialCellContent::Bound { home, id }) => (key::home(temp_pass, &home), id),
+            Err(nothing) => return Ok(nothing),
+        };
+        let found = read.iter().copied().chain(&*homes).find(|cell| cell.key == home).cloned();
+        let cell = match found {
+            Some(cell) => cell,
+            None => {
+                let (cell, time) = self.read_cell(home).await?;
+                *now = time.max(*now);
+                homes.push(cell.clone());
+                cell
+            }
+        };
+        Ok(match content(&cell, generation)? {
+            Ok(TrialCellContent::Own(known)) if known.id == id => Followed::Known(known),
+            Ok(_) => Followed::Nothing,
+            Err(nothing) => nothing,
+        })
+    }
+}
+
+/// What lies in a cell, if it is of this generation.
+fn content(cell: &Cell, generation: u64) -> StoreResult<Result<TrialCellContent, Followed>> {
+    let Some(value) = &cell.value else { return Ok(Err(Followed::Nothing)) };
+    let TrialCell { generation: of, content } = TrialCell::decode(value)?;
+    Ok(match of.cmp(&generation) {
+        Ordering::Equal => Ok(content),
+        Ordering::Less => Err(Followed::Nothing),
+        Ordering::Greater => Err(Followed::Later),
+    })
+}
+
+/// What a decision writes into which cell.
+fn cell_changes(look: &Look, changes: &[TrialChange]) -> StoreResult<Vec<(Cell, Next)>> {
+    let mut writes: BTreeMap<Key, (Cell, TrialCellContent, Timestamp)> = BTreeMap::new();
+    let mut started = None;
+    // Of two trials that decide together, one that stays as it is must do so until the other one is written.
+    if let (Some(one), Some(other)) = (&look.of_device, &look.of_user)
+        && one.id != other.id
+    {
+        for known in [one, other] {
+            let cell = look.home(known.id).ok_or_else(lost)?.clone();
+            let write = (cell, TrialCellContent::Own(known.clone()), known.trial.forget_time);
+            writes.insert(write.0.key.clone(), write);
+        }
+    }
+    // Trials first: what is bound to one that starts needs to know where that lies.
+    for change in changes {
+        let (cell, known) = match change {
+            TrialChange::Start(known) => {
+                started = Some(known.id);
+                (&look.device, known)
+            }
+            TrialChange::Use(known) => (look.home(known.id).ok_or_else(lost)?, known),
+            TrialChange::BindDevice(_) | TrialChange::BindKey(_) => continue,
+        };
+        let write = (cell.clone(), TrialCellContent::Own(known.clone()), known.trial.forget_time);
+        writes.insert(cell.key.clone(), write);
+    }
+    for change in changes {
+        let (cell, binding) = match change {
+            TrialChange::BindDevice(binding) if started != Some(binding.id) => (&look.device, binding),
+            TrialChange::BindKey(binding) => (look.user.as_ref().ok_or_else(lost)?, binding),
+            _ => continue,
+        };
+        let home = if started == Some(binding.id) {
+            &look.device
+        } else {
+            look.home(binding.id).ok_or_else(lost)?
+        };
+        let content = TrialCellContent::Bound { home: key::digest_of_home(&home.key), id: binding.id };
+        writes.insert(cell.key.clone(), (cell.clone(), content, binding.forget_time));
+    }
+    let encode = |(cell, content, end): (Cell, TrialCellContent, Timestamp)| {
+        let value = TrialCell { generation: look.generation, content }.encode()?;
+        Ok((cell, Some((value, end))))
+    };
+    writes.into_values().map(encode).collect()
+}
+
+/// A defect: a decision about a trial that was not looked at.
+fn lost() -> StoreError {
+    StoreError::Corrupt("a decision is about a trial whose cell was not read".to_owned())
+}
+
+/// The TempPass in the key of a cell.
+fn parse_temp_pass(key: &[u8]) -> StoreResult<TempPassKey> {
+    let corrupt = || StoreError::Corrupt("the key of a trial's cell".to_owned());
+    let text = std::str::from_utf8(key).map_err(|_| corrupt())?;
+    let path = text.strip_prefix(key::DEVICES).and_then(|rest| rest.split_once(':')).ok_or_else(corrupt)?.0;
+    let mut parts = path.split('/');
+    let mut part = || parts.next().ok_or_else(corrupt);
+    Ok(TempPassKey {
+        environment: EnvironmentName::parse("environment", part()?).map_err(|_| corrupt())?,
+        requestor: RequestorId::parse("requestor", part()?).map_err(|_| corrupt())?,
+        mvpd: MvpdId::parse("mvpd", part()?).map_err(|_| corrupt())?,
+    })
+}
