@@ -32,7 +32,7 @@ use crate::{
     },
     rest::Passthrough,
     server::{self, BindError, WorkerPool},
-    store::embedded::OpenError,
+    store::{embedded::OpenError, redis::RedisOpenError},
     telemetry::{Metrics, Telemetry, TraceExport},
 };
 pub use perform::perform;
@@ -40,6 +40,7 @@ pub use reload::{Reload, check};
 use services::Services;
 use status::Status;
 pub use store::AuditError;
+use store::OpenStore;
 use tls::TlsListeners;
 
 /// Why the server does not start.
@@ -54,6 +55,9 @@ pub enum StartError {
     /// The data folder cannot be used.
     #[error("store.path: {0}")]
     Store(#[from] OpenError),
+    /// Redis cannot be used.
+    #[error("store.url: {0}")]
+    Redis(#[from] RedisOpenError),
     /// The socket for commands cannot be made.
     #[error(transparent)]
     Socket(#[from] BindSocketError),
@@ -121,7 +125,7 @@ pub struct App {
 struct Listeners {
     grpc: TcpListener,
     rest: TcpListener,
-    admin: AdminListener,
+    admin: Option<AdminListener>,
     operations: TcpListener,
 }
 
@@ -139,12 +143,13 @@ impl App {
         let passthrough = Passthrough::default();
         rest::prepare(&passthrough, &valid)?;
         let memory = surroundings.memory;
-        memory::check(&valid, memory)?;
+        memory::check(&valid, store::bytes_per_code(&valid.written), memory)?;
         let config = &valid.written;
-        let embedded = store::open_for_server(config, &surroundings.clock).await?;
-        let store = embedded.ports();
-        let metrics = Arc::new(Metrics::new(move || store::readings(embedded.clone())));
-        let admin = AdminListener::bind(&config.store.path)?;
+        let store = OpenStore::open_for_server(&valid, &surroundings).await?;
+        let measured = store.clone();
+        let metrics = Arc::new(Metrics::new(move || measured.clone().readings()));
+        // Commands on a store that others have too need no server for it.
+        let admin = store.is_exclusive().then(|| AdminListener::bind(&config.store.path)).transpose()?;
         if config.store.key_ring.is_none() {
             tracing::warn!(
                 "store.key_ring is not set: secrets in the data folder are as safe as that folder"
@@ -153,7 +158,7 @@ impl App {
         private_file::warn_of_readable(config);
         let clock = Arc::clone(&surroundings.clock);
         let tls = TlsListeners::new(config, clock, Arc::clone(&metrics)).map_err(ConfigError::of_values)?;
-        let services = Services::build(&valid, surroundings, store, Some(Arc::clone(&metrics))).await?;
+        let services = Services::build(&valid, surroundings, &store, Some(Arc::clone(&metrics))).await?;
         services.issuers.install(services.issuers.make(&valid.issuers)?);
         let telemetry = Telemetry::new(metrics, traces);
         // After the socket for commands: whoever sees that the ports accept can give commands.

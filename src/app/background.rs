@@ -29,7 +29,7 @@ pub(super) struct UntilTheEnd {
 impl Background {
     /// Starts them all. It returns when it is said how the store is.
     pub(super) async fn start(
-        admin: AdminListener,
+        admin: Option<AdminListener>,
         operations: TcpListener,
         auth: Auth,
         services: &Services,
@@ -45,8 +45,13 @@ impl Background {
         let stop_commands = CancellationToken::new();
         let (issuers, listeners) = (Arc::clone(&services.issuers), Arc::clone(tls));
         let access = move || Access::present(auth, &issuers, &listeners);
-        let commands =
-            tokio::spawn(admin.serve(services.for_commands(scheduler, access), stop_commands.clone()));
+        let (commands, stop) = (services.for_commands(scheduler, access), stop_commands.clone());
+        let commands = tokio::spawn(async move {
+            match admin {
+                Some(admin) => admin.serve(commands, stop).await,
+                None => stop.cancelled().await,
+            }
+        });
         let watching = status.watch(services.store.clone(), Arc::clone(&services.upstreams)).await;
         let operations =
             tokio::spawn(operations::serve(operations, telemetry.clone(), status.readiness.clone()));

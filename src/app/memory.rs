@@ -5,7 +5,6 @@
 
 use std::{fs, path::Path};
 
-use super::store;
 use crate::{
     config::{ConfigError, ValidConfig},
     domain::error::Violation,
@@ -64,15 +63,22 @@ fn read(file: &Path) -> String {
     fs::read_to_string(file).unwrap_or_default()
 }
 
-/// Sees to it that as many codes as may live take half of the memory at most; what else the process needs does not grow with
-/// them.
+/// Sees to it that as many codes as may live, of so many bytes each, take half of the memory at most; what else the process needs
+/// does not grow with them.
 ///
 /// # Errors
 /// Where they take more.
-pub(super) fn check(valid: &ValidConfig, memory: Option<u64>) -> Result<(), ConfigError> {
+pub(super) fn check(
+    valid: &ValidConfig,
+    bytes_per_code: u64,
+    memory: Option<u64>,
+) -> Result<(), ConfigError> {
     let config = &valid.written;
+    if bytes_per_code == 0 {
+        return Ok(());
+    }
     let environments = valid.environments.iter().filter(|(_, environment)| environment.draws_codes()).count();
-    let each = store::bytes_per_code(config).saturating_mul(environments as u64);
+    let each = bytes_per_code.saturating_mul(environments as u64);
     let needed = config.codes.max_live_codes.saturating_mul(each);
     let Some(memory) = memory else {
         tracing::warn!(
@@ -161,7 +167,7 @@ mod tests {
 
     fn checked(config: &str, memory: Option<u64>) -> Result<(), String> {
         let config = toml::from_str::<Config>(config).expect("deserializes");
-        check(&ValidConfig::read(config).expect("valid"), memory).map_err(|error| error.to_string())
+        check(&ValidConfig::read(config).expect("valid"), 64, memory).map_err(|error| error.to_string())
     }
 
     #[test]

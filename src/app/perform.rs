@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{StartError, Surroundings, doctor::Access, services::Services, store};
+use super::{StartError, Surroundings, doctor::Access, services::Services, store::OpenStore};
 use crate::{
     config::{Config, ValidConfig},
     service::operator::{Answer, Command, Operator},
@@ -16,8 +16,8 @@ pub async fn perform(config: &Config, command: Command) -> Result<Answer, StartE
     let valid = ValidConfig::read(config.clone())?;
     let access = Access::of(&valid)?;
     let surroundings = Surroundings::default();
-    let store = store::open(config, &surroundings.clock)?.ports();
-    let services = Services::build(&valid, surroundings, store.clone(), None).await?;
+    let open = OpenStore::open(&valid, &surroundings).await?;
+    let (services, store) = (Services::build(&valid, surroundings, &open, None).await?, open.ports());
     // It only tells when schedules have run.
     let scheduler = services.scheduler(Arc::new(|_, _| {}));
     let operator = Operator::by_command(rustix::process::getuid().as_raw());

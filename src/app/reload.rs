@@ -9,11 +9,12 @@ use super::{
     issuers::IssuerFactory,
     memory, private_file, rest,
     services::Services,
+    store,
     tls::{self, TlsListeners},
     upstreams::Upstreams,
 };
 use crate::{
-    config::{Config, ConfigError, Grpc, Rest, Store, ValidConfig},
+    config::{Audit, Config, ConfigError, Grpc, Rest, Store, ValidConfig},
     rest::Passthrough,
     service::{
         audit::{AuditLog, End, Event},
@@ -56,7 +57,7 @@ impl Reload {
     /// # Errors
     /// Where anything in it is wrong; then nothing changes.
     pub fn apply(&self, config: Config) -> Result<bool, ConfigError> {
-        ValidConfig::read(without_key_ring(&config))?;
+        ValidConfig::read(without_store(&config))?;
         let rest = Rest {
             legacy_keys: config.rest.legacy_keys.clone(),
             statement_jwks: config.rest.statement_jwks.clone(),
@@ -80,8 +81,8 @@ impl Reload {
             rest,
             ..self.started_with.clone()
         };
-        let valid = ValidConfig::read(without_key_ring(&reloaded))?;
-        memory::check(&valid, self.memory)?;
+        let valid = ValidConfig::read(without_store(&reloaded))?;
+        memory::check(&valid, store::bytes_per_code(&self.started_with), self.memory)?;
         let tls = self.tls.prepare(&reloaded).map_err(ConfigError::of_values)?;
         rest::prepare(&self.passthrough, &valid)?;
         let issuers = self.issuers.make(&valid.issuers)?;
@@ -119,12 +120,11 @@ pub fn check(config: Config) -> Result<(), ConfigError> {
     let valid = ValidConfig::read(config)?;
     rest::prepare(&Passthrough::default(), &valid)?;
     let Surroundings { clock, memory, .. } = Surroundings::default();
-    memory::check(&valid, memory)?;
+    memory::check(&valid, store::bytes_per_code(&valid.written), memory)?;
     tls::check(&valid.written, &clock).map_err(ConfigError::of_values)
 }
 
-/// The key ring is read at the start alone, and need not be there any more.
-fn without_key_ring(config: &Config) -> Config {
-    let store = Store { key_ring: None, ..config.store.clone() };
-    Config { store, ..config.clone() }
+/// What the store is opened with is read at the start alone, and need not be there any more.
+fn without_store(config: &Config) -> Config {
+    Config { store: Store::default(), audit: Audit::default(), ..config.clone() }
 }

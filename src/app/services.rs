@@ -3,12 +3,13 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::runtime::Handle;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     StartError, Surroundings,
     doctor::{Access, AccessDoctor},
     issuers::IssuerFactory,
-    store,
+    store::{self, AuditPlace, OpenStore},
     upstreams::Upstreams,
 };
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
         LocalBackend, LocalParts,
         upstream::{ShadowedCodes, UpstreamParts, end_leases},
     },
-    config::{Auth, Grpc, StoreKind, ValidConfig},
+    config::{Auth, Grpc, ValidConfig, read_key_ring},
     domain::{
         clock::SharedClock, device_info::Normalizer, limit::Countable, port::Store,
         randomness::SharedRandomness,
@@ -58,6 +59,8 @@ pub(super) struct Services {
     pub audit: AuditLog,
     secrets: Arc<SealedLedger>,
     key_ring: Option<PathBuf>,
+    /// Takes the rotations of the key ring that other servers make.
+    _following: Option<AbortOnDropHandle<()>>,
     codes: Arc<ShadowedCodes>,
     /// What goes on although its caller has left.
     pub detached: Detached,
@@ -68,18 +71,29 @@ impl Services {
     pub(super) async fn build(
         valid: &ValidConfig,
         surroundings: Surroundings,
-        store: Store,
+        open: &OpenStore,
         metrics: Option<Arc<Metrics>>,
     ) -> Result<Self, StartError> {
         let Surroundings { clock, randomness, .. } = surroundings;
+        let (store, clock) = (open.ports(), open.clock(&clock));
         let normalizer = Arc::new(Normalizer::new());
         let (config, policy) = (&valid.written, Policy::new(valid));
         let codes = ShadowedCodes::new(Arc::clone(&store.codes), &Handle::current());
         let store = Store { codes: codes.clone(), ..store };
-        let StoreKind::Embedded = config.store.kind;
-        // Nobody else has this store: whose leases these were, it has ended.
-        end_leases(&*store.ledger).await?;
+        if open.is_exclusive() {
+            // Whose leases these were, it has ended.
+            end_leases(&*store.ledger).await?;
+        }
         let secrets = open_secrets(valid, &store, &randomness).await?;
+        let following = (!open.is_exclusive()).then(|| {
+            let (secrets, file) = (Arc::clone(&secrets), config.store.key_ring.clone());
+            AbortOnDropHandle::new(tokio::spawn(async move {
+                let read = || read_key_ring(file.as_deref());
+                if let Err(error) = secrets.follow_rotations(read).await {
+                    tracing::error!(%error, "rotations of the key ring by other servers will not be noticed here");
+                }
+            }))
+        });
         let detached = Detached::default();
         let upstreams = Arc::new(Upstreams::new(UpstreamParts {
             ledger: Arc::clone(&store.ledger),
@@ -110,7 +124,16 @@ impl Services {
         let policy = upstreams.complete(policy, &valid.upstreams)?;
         let policy: SharedPolicy = Arc::new(PresentPolicy::new(policy));
         let master_key = Arc::new(MasterKey::load(&secrets, &*randomness).await?);
-        let audit = store::audit_log(config, &clock, &store.limits, &master_key)?;
+        let audit = store::audit_log(
+            config,
+            &clock,
+            &store.limits,
+            AuditPlace {
+                stream: open.audit_stream(config.audit.stream_length),
+                is_server: metrics.is_some(),
+            },
+            &master_key,
+        )?;
         let client_registration = ClientRegistrationService::open(client_registration::Parts {
             ledger: Arc::clone(&store.ledger),
             master_key,
@@ -158,6 +181,7 @@ impl Services {
             audit,
             secrets,
             key_ring: config.store.key_ring.clone(),
+            _following: following,
             codes,
             detached,
         })

@@ -2,17 +2,21 @@
 
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
+use super::{StartError, Surroundings};
 use crate::{
     admin,
-    config::{Audit, Config, StoreKind},
+    config::{self, Audit, AuditTarget, Config, StoreKind, ValidConfig, ValidEngine},
     domain::{
         clock::SharedClock,
-        port::{AuditSink, Codes, Limits},
+        error::StoreError,
+        port::{AuditSink, Limits, Store},
+        secret::SecretText,
     },
     service::{audit::AuditLog, master_key::MasterKey},
     store::{
-        audit_file::AuditFile,
+        audit_lines::AuditLines,
         embedded::{COMMIT_SECONDS_BOUNDS, EmbeddedOptions, EmbeddedStore, OpenError},
+        redis::{EngineTls, Node, RedisOptions, RedisStore},
     },
     telemetry::StoreReadings,
 };
@@ -26,49 +30,160 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// The audit log's name in the data folder.
 const AUDIT_FILE: &str = "audit.log";
 
-/// Opens the store that the configuration names for a server: where a command holds the folder, as soon as it is done.
-pub(super) async fn open_for_server(
-    config: &Config,
-    clock: &SharedClock,
-) -> Result<EmbeddedStore, OpenError> {
-    let path = &config.store.path;
-    let start = clock.instant();
-    let mut waits = false;
-    loop {
-        let opened = open(config, clock);
-        let may_wait = clock.instant().since(start) < PATIENCE;
-        // A server keeps the folder for as long as it runs.
-        if !matches!(opened, Err(OpenError::InUse(_))) || !may_wait || admin::is_served(path).await {
-            return opened;
+/// A store that is open.
+#[derive(Clone)]
+pub(super) enum OpenStore {
+    Embedded(EmbeddedStore),
+    Redis(RedisStore),
+}
+
+impl OpenStore {
+    /// Opens the store that the configuration names for a server: where a command holds the folder, as soon as it is done.
+    pub(super) async fn open_for_server(
+        valid: &ValidConfig,
+        surroundings: &Surroundings,
+    ) -> Result<Self, StartError> {
+        let (path, clock) = (&valid.written.store.path, &surroundings.clock);
+        let start = clock.instant();
+        let mut waits = false;
+        loop {
+            let opened = Self::open(valid, surroundings).await;
+            let may_wait = clock.instant().since(start) < PATIENCE;
+            // A server keeps the folder for as long as it runs.
+            let is_in_use = matches!(opened, Err(StartError::Store(OpenError::InUse(_))));
+            if !is_in_use || !may_wait || admin::is_served(path).await {
+                return opened;
+            }
+            if !std::mem::replace(&mut waits, true) {
+                tracing::info!(data = %path.display(), "waiting for the data folder, which another process uses");
+            }
+            clock.sleep(PAUSE).await;
         }
-        if !std::mem::replace(&mut waits, true) {
-            tracing::info!(data = %path.display(), "waiting for the data folder, which another process uses");
+    }
+
+    /// Opens the store that the configuration names.
+    pub(super) async fn open(valid: &ValidConfig, surroundings: &Surroundings) -> Result<Self, StartError> {
+        match &valid.engine {
+            None => Ok(Self::Embedded(open_embedded(&valid.written, &surroundings.clock)?)),
+            Some(engine) => {
+                let options = redis_options(&valid.written, engine, surroundings);
+                Ok(Self::Redis(RedisStore::open(options).await?))
+            }
         }
-        clock.sleep(PAUSE).await;
+    }
+
+    /// The store's ports.
+    pub(super) fn ports(&self) -> Store {
+        match self {
+            Self::Embedded(store) => store.ports(),
+            Self::Redis(store) => store.ports(),
+        }
+    }
+
+    /// The time that the use cases go by: over an engine that replicas share, its.
+    pub(super) fn clock(&self, own: &SharedClock) -> SharedClock {
+        match self {
+            Self::Embedded(_) => Arc::clone(own),
+            Self::Redis(store) => store.clock(),
+        }
+    }
+
+    /// Whether nobody else has it.
+    pub(super) fn is_exclusive(&self) -> bool {
+        matches!(self, Self::Embedded(_))
+    }
+
+    /// What the store says of itself, for the metrics.
+    pub(super) async fn readings(self) -> StoreReadings {
+        let live_codes = self.ports().codes.live_codes().await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "live codes cannot be counted, and are missing in the metrics");
+            Vec::new()
+        });
+        let live_codes = live_codes.into_iter().map(|(name, count)| (name.to_string(), count)).collect();
+        let Self::Embedded(store) = self else {
+            return StoreReadings { live_codes, ..StoreReadings::default() };
+        };
+        let statistics = store.statistics();
+        let bounds = COMMIT_SECONDS_BOUNDS.into_iter().chain([f64::INFINITY]);
+        StoreReadings {
+            commands: statistics.committed_commands,
+            commit_seconds_sum: statistics.commit_seconds_sum,
+            commit_seconds: bounds.zip(statistics.commit_seconds).collect(),
+            queued: statistics.queue_depth as u64,
+            live_codes,
+        }
     }
 }
 
-/// Opens the store that the configuration names.
-pub(super) fn open(config: &Config, clock: &SharedClock) -> Result<EmbeddedStore, OpenError> {
-    let StoreKind::Embedded = config.store.kind;
+fn open_embedded(config: &Config, clock: &SharedClock) -> Result<EmbeddedStore, OpenError> {
     EmbeddedStore::open(EmbeddedOptions {
         free_space_reserve: config.store.free_space_reserve.saturating_mul(1 << 20),
         ..EmbeddedOptions::new(&config.store.path, Arc::clone(clock))
     })
 }
 
-/// How much memory a live code takes in the store that the configuration names, in bytes.
-pub(super) fn bytes_per_code(config: &Config) -> u64 {
-    let StoreKind::Embedded = config.store.kind;
-    EmbeddedStore::BYTES_PER_CODE
+fn redis_options(config: &Config, engine: &ValidEngine, surroundings: &Surroundings) -> RedisOptions {
+    let config::Store { username, password_file, wait_replicas, .. } = &config.store;
+    let nodes = engine.nodes.iter().map(|(host, port)| Node { host: host.clone(), port: *port }).collect();
+    let tls = engine.tls.clone().map(|tls| EngineTls {
+        ca: tls.ca.map(String::into_bytes),
+        client: tls.client.map(|(certificate, key)| (certificate.into_bytes(), key.into_bytes())),
+    });
+    let Surroundings { clock, randomness, .. } = surroundings;
+    RedisOptions {
+        database: engine.database,
+        tls,
+        username: username.clone(),
+        password: password_file.clone().map(|file| Arc::new(move || read_password(&file)) as _),
+        wait_replicas: *wait_replicas,
+        wait_timeout: config.store.wait_timeout.0,
+        connect_timeout: config.store.connect_timeout.0,
+        response_timeout: config.store.response_timeout.0,
+        max_in_flight: config.store.max_in_flight as usize,
+        ..RedisOptions::new(nodes, Arc::clone(clock), Arc::clone(randomness))
+    }
 }
 
-/// The audit log's file cannot be opened.
+/// The password in a file, without the line's end behind it.
+fn read_password(file: &PathBuf) -> Result<SecretText, String> {
+    let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned().into())
+}
+
+/// How much memory of this process a live code takes in the store that the configuration names, in bytes.
+pub(super) fn bytes_per_code(config: &Config) -> u64 {
+    match config.store.kind {
+        StoreKind::Embedded => EmbeddedStore::BYTES_PER_CODE,
+        StoreKind::Redis => 0,
+    }
+}
+
+/// The audit log cannot be kept.
 #[derive(Debug, thiserror::Error)]
-#[error("audit.file: {} cannot be written: {source}", path.display())]
-pub struct AuditError {
-    path: PathBuf,
-    source: io::Error,
+pub enum AuditError {
+    /// Its file cannot be opened.
+    #[error("audit.file: {} cannot be written: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The operating system has no thread for it.
+    #[error("audit.to: standard output cannot be written: {0}")]
+    Stdout(io::Error),
+    /// The store has no stream.
+    #[error("audit.to: {0}")]
+    Stream(StoreError),
+}
+
+/// What the audit log's place depends on beside the configuration.
+pub(super) struct AuditPlace {
+    /// The store's own stream, where it has one.
+    pub stream: Option<Arc<dyn AuditSink>>,
+    /// Whether this process is a server. What a command prints on standard output is its answer, so that its entries go to
+    /// standard error.
+    pub is_server: bool,
 }
 
 /// The audit log that the configuration asks for.
@@ -76,31 +191,41 @@ pub(super) fn audit_log(
     config: &Config,
     clock: &SharedClock,
     limits: &Arc<dyn Limits>,
+    place: AuditPlace,
     master_key: &MasterKey,
 ) -> Result<AuditLog, AuditError> {
-    let Audit { enabled, file, max_size, kept } = &config.audit;
-    let open = || {
-        let path = file.clone().unwrap_or_else(|| config.store.path.join(AUDIT_FILE));
-        let opened = AuditFile::open(&path, max_size.saturating_mul(1 << 20), *kept);
-        opened.map_err(|source| AuditError { path, source })
+    let sink = match config.audit.enabled {
+        true => Some(audit_sink(config, place)?),
+        false => None,
     };
-    let sink: Option<Arc<dyn AuditSink>> = if *enabled { Some(Arc::new(open()?)) } else { None };
     Ok(AuditLog::new(Arc::clone(clock), master_key.audit_key(), Arc::clone(limits), sink))
 }
 
-/// What the store says of itself, for the metrics.
-pub(super) async fn readings(store: EmbeddedStore) -> StoreReadings {
-    let statistics = store.statistics();
-    let bounds = COMMIT_SECONDS_BOUNDS.into_iter().chain([f64::INFINITY]);
-    let live_codes = store.live_codes().await.unwrap_or_else(|error| {
-        tracing::warn!(%error, "live codes cannot be counted, and are missing in the metrics");
-        Vec::new()
-    });
-    StoreReadings {
-        commands: statistics.committed_commands,
-        commit_seconds_sum: statistics.commit_seconds_sum,
-        commit_seconds: bounds.zip(statistics.commit_seconds).collect(),
-        queued: statistics.queue_depth as u64,
-        live_codes: live_codes.into_iter().map(|(name, count)| (name.to_string(), count)).collect(),
+fn audit_sink(config: &Config, place: AuditPlace) -> Result<Arc<dyn AuditSink>, AuditError> {
+    let Audit { file, max_size, kept, .. } = &config.audit;
+    match config.audit.target(&config.store) {
+        AuditTarget::File => {
+            let path = file.clone().unwrap_or_else(|| config.store.path.join(AUDIT_FILE));
+            let opened = AuditLines::to_file(&path, max_size.saturating_mul(1 << 20), *kept);
+            Ok(Arc::new(opened.map_err(|source| AuditError::File { path, source })?))
+        }
+        AuditTarget::Stdout => {
+            let lines =
+                if place.is_server { AuditLines::to(io::stdout()) } else { AuditLines::to(io::stderr()) };
+            Ok(Arc::new(lines.map_err(AuditError::Stdout)?))
+        }
+        AuditTarget::Stream => place.stream.ok_or_else(|| {
+            AuditError::Stream(StoreError::Unavailable("this store has no stream".to_owned()))
+        }),
+    }
+}
+
+impl OpenStore {
+    /// The store's own stream for the audit log, of about so many entries, where it has one.
+    pub(super) fn audit_stream(&self, length: u64) -> Option<Arc<dyn AuditSink>> {
+        match self {
+            Self::Embedded(_) => None,
+            Self::Redis(store) => Some(Arc::new(store.audit_stream(length))),
+        }
     }
 }

@@ -6,7 +6,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use serde::{Deserialize, Serialize};
 use tokio::sync::RwLock;
 
@@ -17,6 +17,9 @@ use crate::domain::{
     port::{Ledger, LedgerEntry, LedgerKey},
     randomness::SharedRandomness,
 };
+
+/// Where it stands that the key ring was rotated, for the other replicas.
+const ROTATION: &str = "key_ring_rotation";
 
 /// What an operator's mistake with the key ring is told about.
 const FIELD: &str = "store.key_ring";
@@ -134,12 +137,56 @@ impl SealedLedger {
         Ok(secrets.iter().filter(|(_, _, entry)| !key_ring.is_present(&entry.value)).count())
     }
 
-    /// Takes a new ring, and seals everything with its first key. May be broken off at any time and begun again: what is
-    /// sealed anew is so, and the ring opens the rest.
+    /// Takes a new ring, seals everything with its first key, and has the other replicas do the same. May be broken off at any
+    /// time and begun again: what is sealed anew is so, and the ring opens the rest.
     ///
     /// # Errors
     /// What the ring cannot open; then nothing changes. Those of the store.
     pub async fn rotate(&self, next: KeyRing) -> Result<Rotation> {
+        let rotation = self.take(next).await?;
+        let key = rotation_key();
+        let before = self.ledger.get(&key).await?.map(|entry| entry.value);
+        let value = self.randomness.uuid()?.into_bytes().to_vec();
+        // Where another replica announces one at the same time, its announcement does for both.
+        let entry = LedgerEntry { value, expire_time: None };
+        self.ledger.swap(&key, before.as_deref(), Some(entry)).await?;
+        Ok(rotation)
+    }
+
+    /// Takes a new ring each time that another replica has: the one that `read` gives then. Ends with the store.
+    ///
+    /// # Errors
+    /// Those of the store, before the first signal.
+    pub async fn follow_rotations(
+        &self,
+        read: impl Fn() -> std::result::Result<KeyRing, Violation>,
+    ) -> Result<()> {
+        let mut signals = self.ledger.watch(ROTATION).await?;
+        let mut known = self.ledger.get(&rotation_key()).await?;
+        while signals.next().await.is_some() {
+            let Ok(announced) = self.ledger.get(&rotation_key()).await else { continue };
+            if announced == known {
+                continue;
+            }
+            let taken = match read() {
+                Ok(ring) => self.take(ring).await,
+                Err(violation) => Err(violation.into()),
+            };
+            match taken {
+                Ok(Rotation { key, .. }) => {
+                    known = announced;
+                    tracing::info!(key, "key ring read again, since another server has rotated it");
+                }
+                Err(error) => tracing::error!(
+                    reason = %error.operator_message(),
+                    "the key ring was rotated by another server, and cannot be taken here"
+                ),
+            }
+        }
+        Ok(())
+    }
+
+    async fn take(&self, next: KeyRing) -> Result<Rotation> {
         let mut present = self.key_ring.write().await;
         let secrets = self.openable(&next).await?;
         let next = Arc::new(next);
@@ -197,6 +244,10 @@ impl std::fmt::Debug for SealedLedger {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("SealedLedger")
     }
+}
+
+fn rotation_key() -> LedgerKey {
+    LedgerKey { kind: ROTATION, name: b"last".to_vec() }
 }
 
 fn key(kind: SecretKind, name: &[u8]) -> LedgerKey {

@@ -7,7 +7,7 @@ use tokio::runtime::Builder;
 use crate::{
     admin::{self, Answer, Command},
     app::{self, StartError},
-    config::{self, Config},
+    config::{self, Config, StoreKind},
     domain::call::Deadline,
     store::embedded::OpenError,
 };
@@ -28,8 +28,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long to wait before looking again.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Asks the server that runs over the configured data folder; where none runs, opens the folder and does it here.
+/// Asks the server that runs over the configured data folder; where none runs, and over a store that servers share, opens the
+/// store and does it here.
 pub(super) async fn perform(config: &Config, command: Command) -> Result<Answer, Box<dyn Error>> {
+    if config.store.kind != StoreKind::Embedded {
+        return Ok(app::perform(config, command).await?);
+    }
     let end = Deadline::after(PATIENCE);
     loop {
         if let Some(answer) = admin::ask(&config.store.path, &command).await? {

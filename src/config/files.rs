@@ -68,7 +68,13 @@ impl<P: Into<PathBuf>, T: Into<String>> FromIterator<(P, T)> for Files {
 /// The files with secrets that a configuration names, each with its key; TLS keys apart, which are taken while the server
 /// runs.
 pub(crate) fn secret_files(config: &Config) -> Vec<(String, &Path)> {
-    let ring = config.store.key_ring.iter().map(|file| ("store.key_ring".to_owned(), file));
+    let store = &config.store;
+    let engine = [
+        ("store.key_ring", &store.key_ring),
+        ("store.password_file", &store.password_file),
+        ("store.tls.key", &store.tls.key),
+    ];
+    let ring = engine.into_iter().filter_map(|(key, file)| Some((key.to_owned(), file.as_ref()?)));
     let statements = config.environments.iter().filter_map(|(name, environment)| {
         let file = environment.software_statement_file.as_ref()?;
         Some((format!("environments.{name}.software_statement_file"), file))
@@ -86,8 +92,10 @@ pub(super) fn named(config: &Config) -> impl Iterator<Item = &Path> {
     let statements =
         config.environments.values().filter_map(|environment| environment.software_statement_file.as_ref());
     let secret_keys = config.rest.legacy_keys.iter().filter_map(|key| key.secret_key_file.as_ref());
-    let others = [&config.store.key_ring, &config.rest.statement_jwks].into_iter().flatten();
-    let tls = config.grpc.tls.files().chain(config.rest.tls.files());
+    let others = [&config.store.key_ring, &config.store.password_file, &config.rest.statement_jwks]
+        .into_iter()
+        .flatten();
+    let tls = config.grpc.tls.files().chain(config.rest.tls.files()).chain(config.store.tls.files());
     let issuers = config.grpc.jwt.iter();
     let key_sets = issuers.clone().map(|jwt| &jwt.jwks).filter(|jwks| !jwks.is_empty() && !is_url(jwks));
     let of_issuers = issuers.flat_map(|jwt| [&jwt.jwks_ca, &jwt.jwks_token_file]).flatten();

@@ -35,7 +35,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::backend::upstream::TokenParameters;
 pub use application::Application;
-pub use audit::Audit;
+pub use audit::{Audit, AuditTarget};
 pub use caller::{CallerEntry, JwtSubject};
 pub use codes::Codes;
 pub use duration::HumanDuration;
@@ -53,11 +53,12 @@ pub use rest::{AddressLimit, DeviceIdRule, DeviceInfoRule, Format, LegacyKey, Re
 pub use runtime::Runtime;
 pub use schedule::{ScheduleTarget, TempPassSchedule};
 pub use secret::Secret;
-pub use store::{OnWriteFailure, Store, StoreKind};
+pub use store::{EngineTls, OnWriteFailure, Store, StoreKind};
 pub use tls::{ClientCertificate, Tls, TlsMode};
 pub use valid::{
     ApplicationPolicy, CallerPolicy, ClientPolicy, CorsOrigin, Environments, LegacyKeyPolicy, ListenersTls,
-    Schedule, TrustedProxies, ValidConfig, ValidEnvironment, ValidRequestor, ValidUpstream, VerificationPage,
+    Schedule, TrustedProxies, ValidConfig, ValidEngine, ValidEngineTls, ValidEnvironment, ValidRequestor,
+    ValidUpstream, VerificationPage,
 };
 pub(crate) use valid::{IssuerKeys, KeyPlace, ValidIssuer, read_key_ring};
 
@@ -84,8 +85,8 @@ pub struct Config {
     pub temp_pass_schedules: Vec<TempPassSchedule>,
     /// Applications whose software statements others sign, and what each may do.
     pub applications: Vec<Application>,
-    /// The audit log: an append-only file of JSON lines, one for each reset of TempPasses, and for what operators do.
-    /// Identifiers stand in it as keyed digests.
+    /// The audit log: append-only, a line of JSON for each reset of TempPasses, and for what operators do. Identifiers stand in
+    /// it as keyed digests.
     pub audit: Audit,
     /// The log, on standard error.
     pub log: Log,

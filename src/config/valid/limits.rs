@@ -16,6 +16,12 @@ const THREADS_MAX: u64 = 1024;
 
 /// In MiB: no file system has a pebibyte to spare.
 const FREE_SPACE_MAX: u64 = 1 << 30;
+/// Calls to Redis.
+const STORE_CALLS_MAX: u64 = 100_000;
+/// No primary has more that are worth waiting for.
+const WAIT_REPLICAS_MAX: u64 = 5;
+const STORE_TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(60);
+
 /// Calls to one upstream.
 const UPSTREAM_CONNECTIONS_MAX: u64 = 10_000;
 
@@ -41,6 +47,12 @@ pub(super) fn out_of_range(config: &Config) -> Vec<Violation> {
         count("rest.address_limit.burst", rest.address_limit.burst.into(), 1, CALLS_MAX),
         count("audit.max_size", config.audit.max_size, 1, 1 << 20),
         count("audit.kept", config.audit.kept.into(), 0, 10_000),
+        count("audit.stream_length", config.audit.stream_length, 1_000, COUNT_MAX),
+        count("store.max_in_flight", config.store.max_in_flight.into(), 1, STORE_CALLS_MAX),
+        config
+            .store
+            .wait_replicas
+            .and_then(|replicas| count("store.wait_replicas", replicas.into(), 0, WAIT_REPLICAS_MAX)),
         count("store.free_space_reserve", config.store.free_space_reserve, 0, FREE_SPACE_MAX),
         count("runtime.threads", runtime.threads as u64, 0, THREADS_MAX),
     ];
@@ -60,6 +72,9 @@ pub(super) fn out_of_range(config: &Config) -> Vec<Violation> {
         wait("rest.answer_timeout", rest.answer_timeout, Duration::from_millis(1)),
         wait("rest.idle_timeout", rest.idle_timeout, Duration::from_millis(1)),
         wait("rest.write_timeout", rest.write_timeout, Duration::from_millis(1)),
+        wait_in("store.wait_timeout", config.store.wait_timeout, STORE_TIMEOUTS),
+        wait_in("store.connect_timeout", config.store.connect_timeout, STORE_TIMEOUTS),
+        wait_in("store.response_timeout", config.store.response_timeout, STORE_TIMEOUTS),
         wait("runtime.drain_delay", runtime.drain_delay, Duration::ZERO),
         wait("runtime.drain_timeout", runtime.drain_timeout, Duration::ZERO),
     ];

@@ -3,6 +3,7 @@
 
 mod caller;
 mod client;
+mod engine;
 mod environment;
 mod issuer;
 mod limits;
@@ -18,6 +19,7 @@ use std::{collections::BTreeMap, ops::RangeInclusive, path::Path, sync::Arc};
 
 pub use caller::CallerPolicy;
 pub use client::{ApplicationPolicy, ClientPolicy, LegacyKeyPolicy};
+pub use engine::{ValidEngine, ValidEngineTls};
 pub use environment::{Environments, ValidEnvironment, ValidRequestor, VerificationPage};
 pub(super) use issuer::is_url;
 pub(crate) use issuer::{IssuerKeys, KeyPlace, ValidIssuer};
@@ -61,6 +63,8 @@ pub struct ValidConfig {
     pub code_format: CodeFormat,
     /// Web pages of which origins may call over REST.
     pub cors_origins: Vec<CorsOrigin>,
+    /// Where Redis is; absent over the embedded store.
+    pub engine: Option<ValidEngine>,
     /// What secrets are sealed with; empty where no file is named.
     pub key_ring: Arc<KeyRing>,
 }
@@ -89,6 +93,7 @@ impl ValidConfig {
         });
         let issuers = violations.take_all(issuer::issuers(&config.grpc.jwt, files));
         let upstreams = violations.take_all(upstream::upstreams(&config.environments, files));
+        let engine = violations.take_all(engine::engine(&config, files));
         let key_ring = match &config.store.key_ring {
             Some(file) => violations.take(key_ring(file, files)),
             None => Some(KeyRing::default()),
@@ -105,6 +110,7 @@ impl ValidConfig {
                 schedules: schedules?,
                 code_format: code_format?,
                 cors_origins: cors_origins?,
+                engine: engine?,
                 key_ring: Arc::new(key_ring?),
                 written: config,
             })

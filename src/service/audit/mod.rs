@@ -214,7 +214,7 @@ mod tests {
         },
         format::golden,
         service::temp_pass::reset_subject::ResetSubject,
-        store::{audit_file::AuditFile, memory::MemoryLimits},
+        store::{audit_lines::AuditLines, memory::MemoryLimits},
         telemetry::CapturedLog,
     };
 
@@ -258,7 +258,7 @@ mod tests {
         let path = folder.path().join("audit.log");
         let clock = ManualClock::new(Timestamp::from_millis(1_763_000_000_000));
         let key = hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]);
-        let file = AuditFile::open(&path, 1 << 30, 1).expect("opens");
+        let file = AuditLines::to_file(&path, 1 << 30, 1).expect("opens");
         let log = AuditLog::new(clock.clone(), key, limits(clock.clone()), Some(Arc::new(file)));
         let origin = Origin { face: "rest", request_id: None };
         let call = async |end: End| {

@@ -1,0 +1,217 @@
+//! `[store]` and `[audit]`: what of them is for Redis.
+
+use std::{ops::RangeInclusive, path::Path};
+
+use reqwest::Url;
+
+use super::Files;
+use crate::{
+    config::{AuditTarget, Config, EngineTls, Store, StoreKind},
+    domain::error::{Violation, Violations},
+};
+
+const URL: &str = "store.url";
+const PORT: u16 = 6_379;
+const DATABASES: RangeInclusive<i64> = 0..=15;
+
+/// Where Redis is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValidEngine {
+    /// The nodes, host and port, at least one.
+    pub nodes: Vec<(String, u16)>,
+    /// The database.
+    pub database: i64,
+    /// What TLS goes by; absent without TLS.
+    pub tls: Option<ValidEngineTls>,
+}
+
+/// What TLS to the engine goes by, as PEM. Shows itself to no log.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct ValidEngineTls {
+    /// The CAs; the system's where absent.
+    pub ca: Option<String>,
+    /// The client certificate and its key.
+    pub client: Option<(String, String)>,
+}
+
+impl std::fmt::Debug for ValidEngineTls {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("ValidEngineTls(…)")
+    }
+}
+
+/// Where Redis is, where records are kept there.
+///
+/// # Errors
+/// Everything that is wrong.
+pub(super) fn engine(config: &Config, files: &Files) -> Result<Option<ValidEngine>, Vec<Violation>> {
+    let mut violations = Violations::default();
+    check_audit(config, &mut violations);
+    let store = &config.store;
+    if store.kind == StoreKind::Embedded {
+        for (key, is_set) in [
+            (URL, store.url.is_some()),
+            ("store.tls", store.tls != EngineTls::default()),
+            ("store.username", store.username.is_some()),
+            ("store.password_file", store.password_file.is_some()),
+            ("store.wait_replicas", store.wait_replicas.is_some()),
+        ] {
+            if is_set {
+                violations.add(key, "is for Redis; set store.kind = \"redis\", or leave it out");
+            }
+        }
+        return violations.none_or(None);
+    }
+    check_values(store, &mut violations);
+    if let Some(file) = &store.password_file {
+        violations.take(content("store.password_file", file, files));
+    }
+    let url = violations.take(parse_url(store.url.as_deref().unwrap_or_default()));
+    let tls = violations.take_all(tls(store, files));
+    let engine = url.and_then(|Place { nodes, database, has_tls }| {
+        let tls = tls?;
+        if !has_tls && store.tls != EngineTls::default() {
+            violations.add("store.tls", "is for rediss:// in store.url, which says redis://");
+        }
+        Some(ValidEngine { nodes, database, tls: has_tls.then_some(tls) })
+    });
+    violations.none_or(engine)
+}
+
+fn check_audit(config: &Config, violations: &mut Violations) {
+    if config.audit.to == Some(AuditTarget::Stream) && config.store.kind == StoreKind::Embedded {
+        violations.add(
+            "audit.to",
+            "is \"stream\", which is in Redis; set store.kind = \"redis\", or another target",
+        );
+    }
+}
+
+fn check_values(store: &Store, violations: &mut Violations) {
+    if store.key_ring.is_none() {
+        let text = "is required over Redis, where others may read the secrets of passbridge: name a file with a key \
+                    (`passbridge keys new` makes one)";
+        violations.add("store.key_ring", text);
+    }
+    if store.username.is_some() && store.password_file.is_none() {
+        violations.add("store.username", "has no password; name a file with it in store.password_file");
+    }
+}
+
+/// What a URL says.
+#[derive(Debug, PartialEq, Eq)]
+struct Place {
+    nodes: Vec<(String, u16)>,
+    database: i64,
+    has_tls: bool,
+}
+
+/// Reads the URL. It is not repeated in what is wrong with it, since it may hold a password.
+fn parse_url(text: &str) -> Result<Place, Violation> {
+    let wrong = |text: &str| Violation::new(URL, text);
+    if text.is_empty() {
+        return Err(wrong("is required over Redis: redis://host:port, or rediss://host:port for TLS"));
+    }
+    let (mut nodes, mut database, mut has_tls) = (Vec::new(), None, None);
+    for part in text.split(',').map(str::trim) {
+        let scheme = if has_tls == Some(true) { "rediss" } else { "redis" };
+        // Behind the first node a host and port alone are of its kind.
+        let url = if part.contains("://") { part.to_owned() } else { format!("{scheme}://{part}") };
+        let url = Url::parse(&url).map_err(|error| {
+            Violation::new(URL, format!("has a node that cannot be read ({error}): write redis://host:port"))
+        })?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(wrong(
+                "holds a user or a password, which would show in logs; use store.username and store.password_file",
+            ));
+        }
+        let tls = match url.scheme() {
+            "redis" => false,
+            "rediss" => true,
+            _ => return Err(wrong("must begin with redis:// or rediss://")),
+        };
+        if *has_tls.get_or_insert(tls) != tls {
+            return Err(wrong("has nodes with TLS and without"));
+        }
+        let Some(host) = url.host_str().filter(|host| !host.is_empty()) else {
+            return Err(wrong("has a node without a host: write redis://host:port"));
+        };
+        match url.path().trim_start_matches('/') {
+            "" => {}
+            number => match number.parse() {
+                Ok(number) if DATABASES.contains(&number) => database = Some(number),
+                _ => return Err(wrong("has a path that is no number of a database, 0 to 15")),
+            },
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(wrong("has something behind the node: write redis://host:port"));
+        }
+        nodes.push((host.trim_matches(['[', ']']).to_owned(), url.port().unwrap_or(PORT)));
+    }
+    Ok(Place { nodes, database: database.unwrap_or(0), has_tls: has_tls.unwrap_or(false) })
+}
+
+fn tls(store: &Store, files: &Files) -> Result<ValidEngineTls, Vec<Violation>> {
+    let EngineTls { ca, certificate, key } = &store.tls;
+    let mut violations = Violations::default();
+    let mut read = |key: &str, file: &Option<std::path::PathBuf>| {
+        file.as_ref().and_then(|file| violations.take(content(key, file, files)))
+    };
+    let ca = read("store.tls.ca", ca);
+    let pair = (read("store.tls.certificate", certificate), read("store.tls.key", key));
+    let client = match pair {
+        (Some(certificate), Some(key)) => Some((certificate, key)),
+        _ => None,
+    };
+    match (certificate, key) {
+        (Some(_), None) => violations.add("store.tls.key", "is required beside store.tls.certificate"),
+        (None, Some(_)) => violations.add("store.tls.certificate", "is required beside store.tls.key"),
+        _ => {}
+    }
+    violations.none_or(ValidEngineTls { ca, client })
+}
+
+fn content(key: &str, file: &Path, files: &Files) -> Result<String, Violation> {
+    let content = files.content(file).map(str::to_owned);
+    content.map_err(|text| Violation::new(key, format!("{}: {text}", file.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Result<Place, String> {
+        parse_url(text).map_err(|violation| violation.description)
+    }
+
+    #[test]
+    fn a_url_names_one_node_or_several() {
+        let place = |names: &[(&str, u16)], database, has_tls| {
+            let nodes = names.iter().map(|(host, port)| ((*host).to_owned(), *port)).collect();
+            Ok(Place { nodes, database, has_tls })
+        };
+        assert_eq!(parsed("redis://localhost"), place(&[("localhost", 6379)], 0, false));
+        assert_eq!(parsed("rediss://redis.example:6380/3"), place(&[("redis.example", 6380)], 3, true));
+        let several = place(&[("a", 1), ("b", 2), ("2001:db8::1", 3)], 0, true);
+        assert_eq!(parsed("rediss://a:1,b:2, rediss://[2001:db8::1]:3"), several);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_url_is_told_and_a_password_in_it_is_not() {
+        for (text, expected) in [
+            ("", "is required"),
+            ("http://localhost", "must begin with"),
+            ("redis://", "without a host"),
+            ("redis://a,rediss://b", "with TLS and without"),
+            ("redis://a/16", "0 to 15"),
+            ("redis://a/x", "0 to 15"),
+            ("redis://a?protocol=2", "behind the node"),
+            ("redis://a:99999", "cannot be read"),
+            ("redis://user:geheim@a", "store.password_file"),
+            ("redis://:geheim@a", "store.password_file"),
+        ] {
+            let told = parsed(text).expect_err(text);
+            assert!(told.contains(expected) && !told.contains("geheim"), "{text}: {told}");
+        }
+    }
+}

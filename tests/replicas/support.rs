@@ -1,0 +1,68 @@
+//! What the tests of this binary share.
+
+#[path = "../support/request.rs"]
+#[allow(dead_code, reason = "it has more than this binary needs")]
+pub mod request;
+#[path = "../support/server_process.rs"]
+#[allow(dead_code, reason = "it has more than this binary needs")]
+pub mod server_process;
+
+use std::{fs, path::PathBuf};
+
+use self::server_process::{Program, ServerProcess};
+
+/// Where servers that share an engine are configured.
+pub struct Installation {
+    folder: tempfile::TempDir,
+}
+
+impl Installation {
+    /// Over the engine at these addresses, with more lines of the configuration.
+    pub fn over(urls: &[String], more: &str) -> Self {
+        let installation = Self { folder: tempfile::tempdir().expect("a folder") };
+        installation.write_ring(&[&key("first")]);
+        let text = format!(
+            "[store]\nkind = \"redis\"\nurl = \"{}\"\nkey_ring = \"{}\"\n{more}",
+            urls.join(","),
+            installation.path("ring").display()
+        );
+        fs::write(installation.path("passbridge.toml"), text).expect("written");
+        installation
+    }
+
+    /// A file of the installation.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes the key ring that all servers read.
+    pub fn write_ring(&self, lines: &[&str]) {
+        fs::write(self.path("ring"), lines.join("\n")).expect("written");
+    }
+
+    /// A server.
+    pub fn server(&self) -> Program {
+        Program::server(&self.path("data")).argument("--config").argument(self.path("passbridge.toml"))
+    }
+
+    /// Two servers.
+    pub fn two(&self) -> [ServerProcess; 2] {
+        [self.server().start(), self.server().start()]
+    }
+
+    /// What a command prints.
+    #[track_caller]
+    pub fn command(&self, arguments: &[&str]) -> String {
+        let program = Program::new(arguments).argument("--config").argument(self.path("passbridge.toml"));
+        let output = program.output();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("UTF-8").trim().to_owned()
+    }
+}
+
+/// A line of a key ring.
+pub fn key(id: &str) -> String {
+    let output = Program::new(&["keys", "new", "--id", id]).output();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8").trim().to_owned()
+}
