@@ -7,6 +7,7 @@
 //! cargo bench --bench grpc -- growth              what codes that are created and deleted leave on the disk
 //! cargo bench --bench grpc -- soak                an hour of 2 000 creates/s with as many expiring
 //! cargo bench --bench grpc -- watches             what open watches cost, and how soon they learn of a delete
+//! cargo bench --bench grpc -- redis               codes over Redis, and watches across two servers
 //! cargo bench --bench grpc -- secured             what a JWT and TLS cost a create
 //! cargo bench --bench grpc -- handshakes          TLS handshakes, beside a server that does nothing else
 //! cargo bench --bench grpc -- --quick             only shows that it runs
@@ -15,7 +16,7 @@
 //! Figures mean little on another machine; the ratios travel better. Nothing is asserted about time: the exit
 //! code tells only whether everything worked. Targets stand beside the figures.
 //!
-//! - [`throughput`], [`start`], [`scale`], [`growth`], [`soak`], [`watches`], [`temp_pass`], [`secured`] and [`handshakes`] are the
+//! - [`throughput`], [`start`], [`scale`], [`growth`], [`soak`], [`watches`], [`temp_pass`], [`redis`], [`secured`] and [`handshakes`] are the
 //!   benchmarks; [`support`] is what they have in common with other benchmarks.
 //! - This program again is the [`echo`], as a process of its own.
 //! - [`client`] drives the servers, [`pace`] at a constant rate, and [`messages`] are the answers of a stream;
@@ -32,6 +33,7 @@ mod growth;
 mod handshakes;
 mod messages;
 mod pace;
+mod redis;
 mod scale;
 mod secured;
 mod soak;
@@ -87,6 +89,8 @@ enum Command {
     Watches,
     /// TempPasses: authorizations beside the echo, resets in one stream and of all.
     TempPass(rounds::Options),
+    /// Codes over Redis: calls beside the echo's, what a code takes of its memory, and watches across two servers.
+    Redis(rounds::Options),
     /// What a JWT and TLS cost a create.
     Secured(rounds::Options),
     /// TLS handshakes, full and resumed, beside a server that does nothing else.
@@ -114,6 +118,7 @@ fn main() -> ExitCode {
         Command::Soak(options) => soak::run(&setting, &options),
         Command::Watches => watches::run(&setting),
         Command::TempPass(options) => temp_pass::run(&setting, &options),
+        Command::Redis(options) => redis::run(&setting, &options),
         Command::Secured(options) => comparison::run::<Secured>(&setting, &options),
         Command::Handshakes(options) => comparison::run::<Handshakes>(&setting, &options),
         Command::Echo => echo::serve(),

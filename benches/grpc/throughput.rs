@@ -92,7 +92,7 @@ impl Comparison for Throughput {
         format!(
             "Messages in bytes, the echo's too: Create {create}, CreateRepeatable {repeatable}, Get {get}. \
              {CONNECTIONS} connections. Codes in the store at the end: {}.\n",
-            self.create.code_count() + self.repeatable.code_count()
+            self.code_count()
         )
     }
 
@@ -102,6 +102,16 @@ impl Comparison for Throughput {
 }
 
 impl Throughput {
+    /// How many codes were made.
+    pub fn code_count(&self) -> usize {
+        self.create.code_count() + self.repeatable.code_count()
+    }
+
+    /// How many of them have a kept answer.
+    pub fn repeatable_count(&self) -> usize {
+        self.repeatable.code_count()
+    }
+
     /// Calls to a server that is ready, whose codes live for `ttl` seconds; without it, for as long as the server's
     /// default says.
     pub fn of(passbridge: Server, ttl: Option<i64>) -> Result<Self> {

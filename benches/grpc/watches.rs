@@ -47,10 +47,29 @@ const CREATES: u32 = 2_000;
 const DELETES: u32 = 50;
 
 /// How many watches are open over how many connections, and for how long codes are deleted.
-struct Extent {
+pub struct Extent {
     watches: u32,
     connections: usize,
     time: Duration,
+}
+
+impl Extent {
+    /// Enough to tell how soon a message comes.
+    pub fn small(quick: bool) -> Self {
+        let time = if quick { Duration::from_millis(500) } else { Duration::from_secs(20) };
+        Self { watches: 2_000, connections: 4, time }
+    }
+}
+
+/// How long a delete at `other` takes to its answer, and to the message of the watch at `one`, while codes are made at `other`.
+pub fn across(setting: &Setting, one: &Server, other: &Server, extent: &Extent) -> Result<[Tally; 2]> {
+    let codes = make_codes(setting, one, extent)?;
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let watch = watch_request();
+    let requests = codes.iter().map(|code| watch.with(code)).collect();
+    let (messages, _) = open(&runtime, one, WATCH, requests, extent)?;
+    let watched = codes.into_iter().zip(messages.into_iter().map(|(_, rest)| rest)).collect();
+    runtime.block_on(delete_some(other, extent.time, watched))
 }
 
 /// A stream that is open, and the code that it watches.

@@ -1,0 +1,129 @@
+//! Codes over Redis: calls beside the echo with one server of each on this machine, what a code takes of the engine's memory, and
+//! how soon a watch at one server learns of a delete at another.
+
+use std::{fs, path::Path};
+
+use test_engine::{Server as Engine, ServerOptions};
+
+use crate::{
+    CONNECTIONS, GRPC,
+    support::{
+        Result, Setting,
+        comparison::{Case, Comparison, Variant},
+        disk,
+        measurement::{Course, Measurement},
+        process::{Face, Server},
+        report::{Table, Target, milliseconds},
+        rounds::Options,
+    },
+    throughput::{Call, Throughput},
+    watches::{self, Extent},
+};
+
+/// Keys of 32 bytes are all the same to a benchmark.
+const KEY_RING: &str = "benchmark:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n";
+
+/// A server over an engine of its own.
+struct OverRedis {
+    calls: Throughput,
+    engine: Engine,
+    /// How much memory the engine took before there were codes, in bytes.
+    empty: i64,
+}
+
+impl Comparison for OverRedis {
+    type Call = Call;
+
+    const YARDSTICK: &'static str = "echo";
+
+    const CASES: &'static [Case<Call>] =
+        &[case(Call::Create, 0.4), case(Call::CreateRepeatable, 0.0), case(Call::Get, 0.0)];
+
+    const VARIANTS: &'static [Variant<Call>] = &[Variant {
+        call: Call::CreateRepeatable,
+        of: Call::Create,
+        throughput: Target::None,
+        cpu: Target::None,
+    }];
+
+    fn start(setting: &Setting, data: &Path) -> Result<Self> {
+        let engine = Engine::start(ServerOptions { append_only: true, ..ServerOptions::default() });
+        let empty = used_memory(&engine)?;
+        let passbridge = serve(setting, data, &engine)?;
+        Ok(Self { calls: Throughput::of(passbridge, None)?, engine, empty })
+    }
+
+    fn warm_up(&self, course: Course) -> Result<()> {
+        self.calls.warm_up(course)
+    }
+
+    fn passbridge(&self, call: Call, course: Course) -> Result<Measurement> {
+        self.calls.passbridge(call, course)
+    }
+
+    fn yardstick(&self, call: Call, course: Course) -> Result<Measurement> {
+        self.calls.yardstick(call, course)
+    }
+
+    fn describe(&self) -> String {
+        let codes = self.calls.code_count();
+        let memory =
+            used_memory(&self.engine).map_or(0.0, |memory| (memory - self.empty) as f64 / codes as f64);
+        format!(
+            "One Redis with appendfsync everysec and no replica, on the same cores. {CONNECTIONS} connections. {codes} codes, of which \
+             {} with a kept answer; each takes {memory:.0} bytes of Redis's memory (target: ≤ 2000).\n",
+            self.calls.repeatable_count()
+        )
+    }
+
+    fn end(self) -> Result<()> {
+        self.calls.end()
+    }
+}
+
+const fn case(call: Call, throughput: f64) -> Case<Call> {
+    let throughput = if throughput > 0.0 { Target::AtLeast(throughput) } else { Target::None };
+    Case { call, in_flight: 64, throughput, p99: Target::None, cpu: Target::None }
+}
+
+/// Runs the benchmark and prints its tables.
+pub fn run(setting: &Setting, options: &Options) -> Result<()> {
+    crate::comparison::run::<OverRedis>(setting, options)?;
+    let engine = Engine::start(ServerOptions { append_only: true, ..ServerOptions::default() });
+    let data = disk::data_folder()?;
+    let (one, other) = (serve(setting, data.path(), &engine)?, serve(setting, data.path(), &engine)?);
+    let extent = Extent::small(setting.quick);
+    let [answered, told] = watches::across(setting, &one, &other, &extent)?;
+    let mut table = Table::new(&["a watch at one server, a delete at another", "p50", "p99", "target"]);
+    for (figure, tally, most) in [
+        ("from the delete to its answer", answered, Target::None),
+        ("from the delete to the watch's message", told, Target::AtMost(100.0)),
+    ] {
+        let [p50, p99] = [0.5, 0.99].map(|quantile| tally.latency.value_at_quantile(quantile));
+        table.row(&[figure, &milliseconds(p50), &milliseconds(p99), &most.judge(p99 as f64 / 1e3)]);
+    }
+    print!("\n{}", table.into_text());
+    one.terminate()?;
+    other.terminate()
+}
+
+fn serve(setting: &Setting, data: &Path, engine: &Engine) -> Result<Server> {
+    let ring = data.join("key-ring");
+    fs::write(&ring, KEY_RING)?;
+    let (url, ring) = (engine.url(), ring.to_string_lossy().into_owned());
+    let environment = [
+        ("PASSBRIDGE_STORE__KIND", "redis"),
+        ("PASSBRIDGE_STORE__URL", &*url),
+        ("PASSBRIDGE_STORE__KEY_RING", &*ring),
+    ];
+    let server = Server::passbridge(&setting.server, data, &Face { environment: &environment, ..GRPC })?;
+    server.wait_until_ready()?;
+    Ok(server)
+}
+
+/// How much memory the engine takes for what it holds, in bytes.
+fn used_memory(engine: &Engine) -> Result<i64> {
+    let info = engine.command(&["INFO", "memory"]).text();
+    let line = info.lines().find_map(|line| line.strip_prefix("used_memory:"));
+    Ok(line.ok_or("the engine does not say how much memory it uses")?.trim().parse()?)
+}
