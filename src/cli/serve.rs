@@ -9,7 +9,8 @@ use tokio::{
 
 use crate::{
     app::{App, Reload, Surroundings},
-    config, telemetry,
+    config::{self, StoreKind},
+    telemetry,
 };
 
 pub(super) fn run(file: Option<PathBuf>) -> Result<(), Box<dyn Error>> {
@@ -24,14 +25,17 @@ async fn serve(file: Option<PathBuf>) -> Result<(), Box<dyn Error>> {
     let reporting_drops = tokio::spawn(log.report_drops());
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let hangup = signal(SignalKind::hangup())?;
-    let data = config.store.path.clone();
+    let data = match config.store.kind {
+        StoreKind::Embedded => config.store.path.display().to_string(),
+        StoreKind::Redis => "redis".to_owned(),
+    };
     let app = App::build(config, Surroundings::default(), traces.as_ref()).await?;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         grpc = %app.grpc_address()?,
         rest = %app.rest_address()?,
         operations = %app.operations_address()?,
-        data = %data.display(),
+        data,
         "serving"
     );
     let reloading = tokio::spawn(reload_on(hangup, app.reload_handle(), file));
