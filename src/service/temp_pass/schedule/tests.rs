@@ -6,6 +6,7 @@ use std::sync::{
 use async_trait::async_trait;
 use aws_lc_rs::hmac;
 use futures_util::stream::BoxStream;
+use test_engine::{FakedTime, Server, ServerOptions};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
@@ -29,7 +30,10 @@ use crate::{
         quota::Quota,
         temp_pass::Parts,
     },
-    store::embedded::{EmbeddedOptions, EmbeddedStore},
+    store::{
+        embedded::{EmbeddedOptions, EmbeddedStore},
+        redis::{Node, RedisOptions, RedisStore},
+    },
     telemetry::CapturedLog,
 };
 
@@ -53,7 +57,7 @@ struct Bench {
     store: Store,
     disturbance: Arc<Disturbance>,
     runs: Arc<Mutex<Vec<(String, Outcome)>>>,
-    _folder: tempfile::TempDir,
+    _folder: Option<tempfile::TempDir>,
 }
 
 impl Bench {
@@ -63,9 +67,13 @@ impl Bench {
         let mut options = EmbeddedOptions::new(folder.path(), clock.clone());
         options.free_space_reserve = 0;
         let store = EmbeddedStore::open(options).expect("opens").ports();
+        Self { _folder: Some(folder), ..Self::over(&clock, store) }
+    }
+
+    fn over(clock: &Arc<ManualClock>, store: Store) -> Self {
         let disturbance = Arc::new(Disturbance::of(&store));
         let store = Store { trials: disturbance.clone(), ..store };
-        Self { clock, store, disturbance, runs: Arc::default(), _folder: folder }
+        Self { clock: Arc::clone(clock), store, disturbance, runs: Arc::default(), _folder: None }
     }
 
     fn scheduler(&self) -> Scheduler {
@@ -178,6 +186,30 @@ async fn two_schedulers_on_one_store_run_each_time_once() {
     tokio::join!(look(&one), look(&other));
     tokio::join!(look(&one), look(&other));
     assert_eq!(bench.runs(), [Outcome::Done(None)]);
+}
+
+#[tokio::test]
+async fn two_servers_over_one_engine_run_each_time_once() {
+    let (time, clock) = (FakedTime::at(NOON), ManualClock::new(Timestamp::from_millis(NOON)));
+    let engine = Server::start(ServerOptions { time: Some(time.clone()), ..ServerOptions::default() });
+    let node = Node { host: engine.address().ip().to_string(), port: engine.address().port() };
+    let server = async || {
+        let options = RedisOptions::new(vec![node.clone()], clock.clone(), Arc::new(OsRandomness));
+        Bench::over(&clock, RedisStore::open(options).await.expect("opens").ports())
+    };
+    let servers = [server().await, server().await];
+    let [one, other] = [servers[0].scheduler(), servers[1].scheduler()];
+    tokio::join!(look(&one), look(&other));
+    for _ in 0..3 {
+        for advance in [HOUR * 12, HOUR * 12] {
+            clock.advance(advance);
+            time.advance(advance);
+            tokio::join!(look(&one), look(&other));
+            tokio::join!(look(&other), look(&one));
+        }
+        let runs: Vec<_> = servers.iter().flat_map(Bench::runs).collect();
+        assert_eq!(runs, [Outcome::Done(None)]);
+    }
 }
 
 #[tokio::test]
