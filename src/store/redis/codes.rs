@@ -70,9 +70,10 @@ impl Codes for RedisStore {
 
     async fn adopt(&self, registration: &Registration) -> StoreResult<()> {
         let [code, channel] = key::code(&registration.key());
-        let adopt = Call::script(&script::CODE_ADOPT, [code, channel])
+        let adopt = Call::script(&script::CODE_ADOPT, [code])
             .arg(code_value::encode(registration)?)
-            .number(key_end(registration.forget_time()));
+            .number(key_end(registration.forget_time()))
+            .signalling(Some(channel));
         let ended: i64 = self.engine().call(adopt).await?;
         let Ok(ended) = u64::try_from(ended) else { return Ok(()) };
         let ended = (ended > 0).then(|| second(Timestamp::from_millis(ended)));
@@ -88,7 +89,9 @@ impl Codes for RedisStore {
     }
 
     async fn release(&self, key: &CodeKey, id: Uuid) -> StoreResult<bool> {
-        let release = Call::script(&script::CODE_RELEASE, key::code(key)).arg(id.as_bytes());
+        let [code, channel] = key::code(key);
+        let release =
+            Call::script(&script::CODE_RELEASE, [code]).arg(id.as_bytes()).signalling(Some(channel));
         let end: u64 = self.engine().call(release).await?;
         if end == 0 {
             return Ok(false);
@@ -230,7 +233,11 @@ impl RedisStore {
 }
 
 fn insertion(key: &CodeKey, value: Vec<u8>, forget_time: Timestamp) -> Call {
-    Call::script(&script::CODE_INSERT, key::code(key)).arg(value).number(key_end(forget_time))
+    let [code, channel] = key::code(key);
+    Call::script(&script::CODE_INSERT, [code])
+        .arg(value)
+        .number(key_end(forget_time))
+        .signalling(Some(channel))
 }
 
 /// Counts a code that ends at `one_more`, and one that was counted under `one_less` no longer.

@@ -22,10 +22,12 @@ use super::{
 use crate::domain::{error::StoreError, port::StoreResult, randomness};
 
 /// How often a call is sent on where a slot has moved, or is moving.
-const REDIRECTS: u32 = 8;
+const REDIRECTS: u32 = 16;
 
-/// The pause before a call is sent again that found its slot in motion, for each time that it was sent.
+/// The pause before a call is sent again that found its slot in motion, for each time that it was sent, and the longest one: a
+/// call of several keys waits for about a second in all until its slot has moved.
 const REDIRECT_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_REDIRECT_PAUSE: Duration = Duration::from_millis(100);
 
 /// The engine. Nothing that may have been done is done again: who called decides that.
 pub(super) struct Engine {
@@ -95,7 +97,12 @@ impl Engine {
         let mut redirects = 0;
         loop {
             let error = match self.send_once(call, by, &target, whole).await {
-                Ok(value) => return Ok(value),
+                Ok(value) => {
+                    if let (Target::Importing(_), Some(channel)) = (&target, call.channel()) {
+                        self.signal_owner(channel).await;
+                    }
+                    return Ok(value);
+                }
                 Err(error) => error,
             };
             match error.kind() {
@@ -121,7 +128,7 @@ impl Engine {
                 return Err(error);
             }
             if !matches!(target, Target::Importing(_)) {
-                let pause = REDIRECT_PAUSE * redirects;
+                let pause = (REDIRECT_PAUSE * redirects).min(LONGEST_REDIRECT_PAUSE);
                 tokio::time::sleep(randomness::spread(&*self.options.randomness, pause)).await;
             }
         }
@@ -158,6 +165,15 @@ impl Engine {
             (Link::Cluster(_), Some(acknowledged), Target::Importing(node)) => {
                 acknowledged.send(node, call, whole, true).await
             }
+        }
+    }
+
+    /// Publishes to a channel at who has its slot: there are the subscriptions until that has moved, and what changes at who takes
+    /// it over is not heard there.
+    async fn signal_owner(&self, channel: &[u8]) {
+        if let Link::Cluster(cluster) = &self.link {
+            // Where this fails the subscription ends, or the move does, and either has watches read again.
+            let _ = cluster.send(&Call::command("SPUBLISH", [channel.to_vec()]).arg(""), false).await;
         }
     }
 

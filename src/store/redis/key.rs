@@ -76,11 +76,14 @@ pub(super) fn ledger_prefix(kind: &str) -> String {
     if is_signalled(kind) { format!("pb:l:{{{kind}}}:") } else { format!("pb:l:{kind}:") }
 }
 
-/// An entry's key, and the channel of its kind where that is signalled.
-pub(super) fn ledger(key: &LedgerKey) -> Vec<Key> {
-    let entry = [ledger_prefix(key.kind).as_bytes(), &key.name].concat();
-    let channel = is_signalled(key.kind).then(|| kind_channel(key.kind));
-    std::iter::once(entry).chain(channel).collect()
+/// An entry's key.
+pub(super) fn ledger(key: &LedgerKey) -> Key {
+    [ledger_prefix(key.kind).as_bytes(), &key.name].concat()
+}
+
+/// The channel of an entry's kind, where that is signalled.
+pub(super) fn ledger_channel(key: &LedgerKey) -> Option<Key> {
+    is_signalled(key.kind).then(|| kind_channel(key.kind))
 }
 
 /// The channel of a kind of entries.

@@ -128,11 +128,12 @@ impl Ledger for RedisStore {
 
     async fn lease(&self, key: &LedgerKey, holder: &[u8], term: Duration) -> StoreResult<bool> {
         let term = u64::try_from(term.as_millis()).unwrap_or(u64::MAX);
-        let put = Call::script(&script::LEDGER_PUT, key::ledger(key))
+        let put = Call::script(&script::LEDGER_PUT, [key::ledger(key)])
             .arg([&[ALONE], holder].concat())
             .arg("PX")
             // The engine keeps a key for a millisecond longer than it is told.
-            .number(term.saturating_sub(1).max(1));
+            .number(term.saturating_sub(1).max(1))
+            .signalling(key::ledger_channel(key));
         let present: Option<(Vec<u8>, i64)> = self.engine().call(put).await?;
         Ok(present.is_none())
     }
@@ -163,19 +164,19 @@ impl Ledger for RedisStore {
 impl RedisStore {
     /// Stores an entry if its key is free; else what has it.
     pub(super) async fn put(&self, key: &LedgerKey, entry: &StoredEntry) -> StoreResult<Option<StoredEntry>> {
-        let put = Call::script(&script::LEDGER_PUT, key::ledger(key)).arg(&entry.bytes);
+        let put = Call::script(&script::LEDGER_PUT, [key::ledger(key)]).arg(&entry.bytes);
         let put = match entry.end {
             Some(end) => put.arg("PXAT").number(key_end(end)),
             None => put.arg("").arg(""),
         };
+        let put = put.signalling(key::ledger_channel(key));
         let present: Option<(Vec<u8>, i64)> = self.engine().call(put).await?;
         Ok(present.map(StoredEntry::read))
     }
 
     async fn find(&self, key: &LedgerKey) -> StoreResult<Option<StoredEntry>> {
-        let entry = key::ledger(key).into_iter().take(1);
-        let found: Option<(Vec<u8>, i64)> =
-            self.engine().call(Call::script(&script::LEDGER_GET, entry)).await?;
+        let find = Call::script(&script::LEDGER_GET, [key::ledger(key)]);
+        let found: Option<(Vec<u8>, i64)> = self.engine().call(find).await?;
         Ok(found.map(StoredEntry::read))
     }
 
@@ -225,12 +226,13 @@ impl RedisStore {
     ) -> StoreResult<bool> {
         let given = |entry: Option<&StoredEntry>| if entry.is_some() { "1" } else { "0" };
         let bytes = |entry: Option<&StoredEntry>| entry.map(|entry| entry.bytes.clone()).unwrap_or_default();
-        let swap = Call::script(&script::LEDGER_SWAP, key::ledger(key))
+        let swap = Call::script(&script::LEDGER_SWAP, [key::ledger(key)])
             .arg(given(before))
             .arg(bytes(before))
             .arg(given(after))
             .arg(bytes(after))
-            .arg(after.map(StoredEntry::key_end).unwrap_or_default());
+            .arg(after.map(StoredEntry::key_end).unwrap_or_default())
+            .signalling(key::ledger_channel(key));
         let swapped: u64 = self.engine().call(swap).await?;
         Ok(swapped == 1)
     }

@@ -45,6 +45,7 @@ pub(super) struct Call {
     what: What,
     keys: Vec<Key>,
     args: Vec<Vec<u8>>,
+    channel: Option<Key>,
 }
 
 #[derive(Clone, Copy)]
@@ -56,12 +57,12 @@ enum What {
 impl Call {
     /// A command whose first arguments are these keys.
     pub(super) fn command(name: &'static str, keys: impl IntoIterator<Item = Key>) -> Self {
-        Self { what: What::Command(name), keys: keys.into_iter().collect(), args: Vec::new() }
+        Self { what: What::Command(name), keys: keys.into_iter().collect(), args: Vec::new(), channel: None }
     }
 
     /// A script over these keys, all of one slot.
     pub(super) fn script(script: &'static EngineScript, keys: impl IntoIterator<Item = Key>) -> Self {
-        Self { what: What::Script(script), keys: keys.into_iter().collect(), args: Vec::new() }
+        Self { what: What::Script(script), keys: keys.into_iter().collect(), args: Vec::new(), channel: None }
     }
 
     /// With one more argument.
@@ -73,6 +74,21 @@ impl Call {
     /// With a number as one more argument.
     pub(super) fn number(self, number: u64) -> Self {
         self.arg(number.to_string())
+    }
+
+    /// With the channel to which the script publishes as its last argument. It is no key of the script: while a slot moves, the
+    /// engine serves a script of several keys only where it has them all, and a channel is nowhere a key.
+    pub(super) fn signalling(mut self, channel: Option<Key>) -> Self {
+        self.channel.clone_from(&channel);
+        match channel {
+            Some(channel) => self.arg(channel),
+            None => self,
+        }
+    }
+
+    /// The channel to which it publishes.
+    pub(super) fn channel(&self) -> Option<&Key> {
+        self.channel.as_ref()
     }
 
     /// The key that says where it goes.

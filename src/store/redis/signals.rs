@@ -2,7 +2,7 @@
 //! subscribes to the channels that somebody here waits for.
 //!
 //! A message may be lost: with its connection, with a primary, while a slot moves. So whatever ends a connection signals
-//! everybody who waits, and so does the passing of [`SAFETY_INTERVAL`]; who is signalled reads again.
+//! everybody who waits, and so do a new subscription and the passing of [`SAFETY_INTERVAL`]; who is signalled reads again.
 
 use std::{sync::Arc, time::Duration};
 
@@ -148,8 +148,11 @@ impl Subscriber {
             }
             Wish::Look(channel) => {
                 let watched = self.hub.is_watched(&channel);
-                if self.engine.subscribe(&channel, watched).await.is_err() && watched {
-                    self.look_again(channel);
+                match self.engine.subscribe(&channel, watched).await {
+                    // What changed before this is not heard of any more.
+                    Ok(()) => self.hub.signal(&[channel]),
+                    Err(_) if watched => self.look_again(channel),
+                    Err(_) => {}
                 }
             }
         }

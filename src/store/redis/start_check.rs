@@ -74,23 +74,32 @@ pub(super) async fn examine(options: &RedisOptions) -> Result<Facts, RedisOpenEr
     Err(last)
 }
 
-async fn examine_node(
-    connection: &mut MultiplexedConnection,
-    node: &Node,
-) -> redis::RedisResult<Result<Facts, RedisOpenError>> {
-    let info: InfoDict = redis::cmd("INFO").query_async(connection).await?;
+/// Whether an engine that says this of itself can be used.
+pub(super) fn judge(info: &InfoDict, node: &Node) -> Result<(), RedisOpenError> {
     let text = |key: &str| info.get::<String>(key).unwrap_or_default();
     // Valkey says by this which Redis it speaks like.
     let version = text("redis_version");
     let major: u32 = version.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(0);
     if major < OLDEST {
-        return Ok(Err(RedisOpenError::TooOld { node: node.to_string(), version }));
+        return Err(RedisOpenError::TooOld { node: node.to_string(), version });
     }
     let policy = text("maxmemory_policy");
     if policy.starts_with("allkeys") || policy.starts_with("volatile") {
-        return Ok(Err(RedisOpenError::Evicts { node: node.to_string(), policy }));
+        return Err(RedisOpenError::Evicts { node: node.to_string(), policy });
     }
-    if policy.is_empty() {
+    Ok(())
+}
+
+async fn examine_node(
+    connection: &mut MultiplexedConnection,
+    node: &Node,
+) -> redis::RedisResult<Result<Facts, RedisOpenError>> {
+    let info: InfoDict = redis::cmd("INFO").query_async(connection).await?;
+    if let Err(refusal) = judge(&info, node) {
+        return Ok(Err(refusal));
+    }
+    let text = |key: &str| info.get::<String>(key).unwrap_or_default();
+    if text("maxmemory_policy").is_empty() {
         tracing::warn!(
             %node,
             "the store's engine does not say its maxmemory-policy; make sure that it is noeviction"

@@ -1,5 +1,5 @@
 -- Stores a record in the place of whatever has its code, but its own tombstone.
--- KEYS: code, channel. ARGV: value, when the key ends (ms).
+-- KEYS: code. ARGV: value, when the key ends (ms), channel.
 -- Returns when the record ends that lived there until now (ms), 0 where none did, -1 where the tombstone stays.
 local head = redis.call('GETRANGE', KEYS[1], 0, 41)
 local ended = 0
@@ -15,5 +15,5 @@ if head ~= '' then
   end
 end
 redis.call('SET', KEYS[1], ARGV[1], 'PXAT', ARGV[2])
-redis.call('SPUBLISH', KEYS[2], '')
+redis.call('SPUBLISH', ARGV[3], '')
 return ended

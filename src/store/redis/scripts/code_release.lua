@@ -1,5 +1,5 @@
 -- Makes the live record of this id a tombstone.
--- KEYS: code, channel. ARGV: id.
+-- KEYS: code. ARGV: id, channel.
 -- Returns when the record would have ended (ms); 0 where it does not live.
 local head = redis.call('GETRANGE', KEYS[1], 0, 41)
 if string.sub(head, 1, 16) ~= ARGV[1] or string.sub(head, 30, 42) ~= '0000000000000' then
@@ -12,5 +12,5 @@ if now >= expiry then
   return 0
 end
 redis.call('SETRANGE', KEYS[1], 29, string.format('%013d', now))
-redis.call('SPUBLISH', KEYS[2], '')
+redis.call('SPUBLISH', ARGV[2], '')
 return expiry

@@ -1,6 +1,6 @@
 -- Stores an entry if its key is free.
--- KEYS: entry, and the channel of its kind where that is signalled. ARGV: value, 'PX' or 'PXAT' and its time (ms), both '' for
--- an entry without an end.
+-- KEYS: entry. ARGV: value, 'PX' or 'PXAT' and its time (ms), both '' for an entry without an end; the channel of its kind
+-- where that is signalled.
 -- Returns nothing, or what has the key: its value, and when it ends (ms).
 local stored
 if ARGV[2] == '' then
@@ -9,8 +9,8 @@ else
   stored = redis.call('SET', KEYS[1], ARGV[1], 'NX', ARGV[2], ARGV[3])
 end
 if stored then
-  if KEYS[2] then
-    redis.call('SPUBLISH', KEYS[2], '')
+  if ARGV[4] then
+    redis.call('SPUBLISH', ARGV[4], '')
   end
   return false
 end

@@ -1,5 +1,10 @@
 //! The conformance suite against real engines, and what is true of this store alone.
 
+mod access;
+mod failover;
+mod outage;
+mod resharding;
+
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError, Weak},
@@ -18,13 +23,16 @@ use super::{
 };
 use crate::{
     domain::{
-        clock::{Clock, ManualClock, Timestamp},
+        clock::{Clock, ManualClock, SystemClock, Timestamp},
         port::{Codes, Insertion, Store, StoreHealth},
         randomness::OsRandomness,
         registration::{Registration, State},
     },
     store::conformance::{Harness, StoreTime, conformance, sample},
 };
+
+/// Of the documented user.
+const PASSWORD: &str = "conformance";
 
 /// A moment that is no multiple of anything.
 const START: u64 = 1_763_000_000_000 + 123_456;
@@ -73,7 +81,29 @@ fn cluster(product: Product, time: &FakedTime) -> TestEngine {
 }
 
 fn node(product: Product, time: &FakedTime) -> ServerOptions {
-    ServerOptions { product, time: Some(time.clone()), ..ServerOptions::default() }
+    let users = vec![documented_user().replace("PASSWORD", PASSWORD)];
+    ServerOptions { product, time: Some(time.clone()), users, ..ServerOptions::default() }
+}
+
+/// The user with which the suite goes through, as operators are told to make it.
+fn documented_user() -> String {
+    let document = include_str!("../../../../docs/redis.md");
+    let (_, user) = document.split_once("ACL SETUSER ").expect("a user");
+    let (user, _) = user.split_once("```").expect("the end of the command");
+    user.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn address(address: SocketAddr) -> Node {
+    Node { host: address.ip().to_string(), port: address.port() }
+}
+
+fn nodes(servers: &[Server]) -> Vec<Node> {
+    servers.iter().map(|server| address(server.address())).collect()
+}
+
+/// Over engines that have the machine's time.
+fn real_options(nodes: Vec<Node>) -> RedisOptions {
+    RedisOptions::new(nodes, Arc::new(SystemClock), Arc::new(OsRandomness))
 }
 
 /// A store over an engine whose time of day the suite moves, together with the process's.
@@ -108,11 +138,13 @@ impl RedisHarness {
             // Replicas refuse it, and follow their primaries.
             node.command(&["FLUSHALL"]);
         }
-        let address = |server: &Server| server.address();
-        let node = |address: SocketAddr| Node { host: address.ip().to_string(), port: address.port() };
-        let nodes = shared.engine.nodes().iter().map(address).map(node).collect();
+        let nodes = nodes(shared.engine.nodes());
         let time = Time { engine: shared.time.clone(), own: ManualClock::new(Timestamp::from_millis(START)) };
-        let options = RedisOptions::new(nodes, time.own.clone(), Arc::new(OsRandomness));
+        let options = RedisOptions {
+            username: Some("passbridge".to_owned()),
+            password: Some(Arc::new(|| Ok(PASSWORD.to_owned().into()))),
+            ..RedisOptions::new(nodes, time.own.clone(), Arc::new(OsRandomness))
+        };
         let store = RedisStore::open(options.clone()).await.expect("opens");
         Self { time, options, store: Mutex::new(store), _turn: turn, _engine: shared }
     }

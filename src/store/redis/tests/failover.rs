@@ -1,0 +1,240 @@
+//! What becomes of a cluster's calls when its primaries die.
+
+use std::{
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::{StreamExt, stream};
+use test_engine::{Cluster, ClusterOptions, ServerOptions};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::{nodes, outage::until, real_options};
+use crate::{
+    domain::{
+        clock::{Clock, SystemClock},
+        port::{Codes, Insertion, StoreHealth},
+        registration::Registration,
+    },
+    store::{
+        conformance::sample,
+        redis::{RedisOptions, RedisStore, key},
+    },
+};
+
+/// Small, so that a failover is soon over.
+const NODE_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// How many create at the same time, each in an environment of its own, since the count of an environment has a slot too.
+const CLIENTS: usize = 6;
+
+/// The pause of a client that was refused.
+const PAUSE: Duration = Duration::from_millis(5);
+
+fn cluster(replicas: usize) -> Cluster {
+    // Or else nobody serves any slot while one has no primary.
+    let config = vec!["cluster-require-full-coverage no".to_owned()];
+    Cluster::start(&ClusterOptions {
+        node: ServerOptions { config, ..ServerOptions::default() },
+        primaries: 3,
+        replicas,
+        node_timeout: Some(NODE_TIMEOUT),
+        ..ClusterOptions::default()
+    })
+}
+
+async fn store(cluster: &Cluster, wait_replicas: u32) -> RedisStore {
+    let options = real_options(nodes(cluster.nodes()));
+    RedisStore::open(RedisOptions { wait_replicas: Some(wait_replicas), ..options }).await.expect("opens")
+}
+
+fn record(client: usize, name: &str) -> Registration {
+    let mut record = sample::registration(SystemClock.now(), name, sample::TTL);
+    record.environment = sample::environment(&format!("environment-{client}"));
+    record
+}
+
+async fn create(store: &RedisStore, record: &Registration) -> Result<(), String> {
+    match store.insert_if_absent(record, sample::NO_LIMIT, None).await {
+        Ok(Insertion::Inserted) => Ok(()),
+        Ok(other) => panic!("{other:?}"),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// What clients were told.
+#[derive(Default)]
+struct Outcome {
+    acknowledged: Vec<Registration>,
+    refused: Vec<(Registration, String)>,
+}
+
+/// Clients that create codes until they are stopped.
+struct Load {
+    stop: CancellationToken,
+    clients: JoinSet<Outcome>,
+    acknowledged: Arc<AtomicUsize>,
+}
+
+impl Load {
+    fn start(store: &RedisStore, round: usize) -> Self {
+        let (stop, mut clients) = (CancellationToken::new(), JoinSet::new());
+        let acknowledged = Arc::<AtomicUsize>::default();
+        for client in 0..CLIENTS {
+            let (store, stop, acknowledged) = (store.clone(), stop.clone(), Arc::clone(&acknowledged));
+            clients.spawn(async move {
+                let mut outcome = Outcome::default();
+                while !stop.is_cancelled() {
+                    let number = outcome.acknowledged.len() + outcome.refused.len();
+                    let record = record(client, &format!("R{round}C{client}N{number}"));
+                    match create(&store, &record).await {
+                        Ok(()) => {
+                            acknowledged.fetch_add(1, Ordering::Relaxed);
+                            outcome.acknowledged.push(record);
+                        }
+                        Err(error) => {
+                            outcome.refused.push((record, error));
+                            tokio::time::sleep(PAUSE).await;
+                        }
+                    }
+                }
+                outcome
+            });
+        }
+        Self { stop, clients, acknowledged }
+    }
+
+    async fn stop(self) -> Outcome {
+        self.stop.cancel();
+        let mut all = Outcome::default();
+        for outcome in self.clients.join_all().await {
+            all.acknowledged.extend(outcome.acknowledged);
+            all.refused.extend(outcome.refused);
+        }
+        all
+    }
+}
+
+/// How many of the records are not there.
+async fn lost(store: &RedisStore, acknowledged: &[Registration]) -> usize {
+    let look = |record: &Registration| {
+        let (store, key) = (store.clone(), record.key());
+        async move { Codes::get(&store, &key).await.expect("the store works").is_none() }
+    };
+    let missing = stream::iter(acknowledged.iter().map(look)).buffer_unordered(64);
+    missing.filter(|missing| std::future::ready(*missing)).count().await
+}
+
+/// What came of kills.
+#[derive(Debug, Default)]
+struct Report {
+    acknowledged: usize,
+    refused: usize,
+    lost: usize,
+    /// How long no code could be made whose slot had lost its primary.
+    outages: Vec<Duration>,
+}
+
+/// Kills the primary of one slot after another while codes are made.
+async fn kill(cluster: &Cluster, store: &RedisStore, rounds: Range<usize>) -> Report {
+    let mut report = Report::default();
+    for round in rounds {
+        let load = Load::start(store, round);
+        let witness = record(CLIENTS, &format!("W{round}"));
+        let slot_of = |record: &Registration| cluster.slot_of(&key::code(&record.key())[0]);
+        let victim = cluster.primary_of(slot_of(&witness));
+        // There is something to lose.
+        until("a hundred creates", async || load.acknowledged.load(Ordering::Relaxed) > 100).await;
+        cluster.nodes()[victim].kill();
+        let killed = SystemClock.instant();
+        let mut attempt = 0;
+        until("a create in the slot", async || {
+            attempt += 1;
+            let mut again = witness.clone();
+            again.id = uuid::Uuid::from_u64_pair(round as u64, attempt);
+            store.insert_if_absent(&again, sample::NO_LIMIT, None).await.is_ok()
+        })
+        .await;
+        report.outages.push(SystemClock.instant().since(killed));
+        let outcome = load.stop().await;
+        cluster.nodes()[victim].restart();
+        cluster.wait_until_ok();
+        let successor = cluster.primary_of(slot_of(&witness));
+        for (record, error) in &outcome.refused {
+            let slots = [slot_of(record), cluster.slot_of(key::live_count(&record.environment))];
+            assert!(
+                slots.iter().any(|slot| cluster.primary_of(*slot) == successor),
+                "{error} is about no slot of the primary that was killed"
+            );
+        }
+        until("every primary", async || StoreHealth::check(store).await.is_ok()).await;
+        report.lost += lost(store, &outcome.acknowledged).await;
+        report.acknowledged += outcome.acknowledged.len();
+        report.refused += outcome.refused.len();
+    }
+    report
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_acknowledged_code_is_lost_with_a_primary_whose_replicas_have_it() {
+    let cluster = cluster(2);
+    for (wait_replicas, rounds) in [(1, 0..2), (2, 2..4)] {
+        let store = store(&cluster, wait_replicas).await;
+        let report = kill(&cluster, &store, rounds).await;
+        println!("wait_replicas = {wait_replicas}: {report:?}");
+        assert_eq!(report.lost, 0, "{report:?}");
+        assert!(report.acknowledged > 0, "{report:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "it takes minutes; its counts are in docs/redis.md"]
+async fn twenty_primaries_die_one_after_the_other() {
+    for wait_replicas in [0, 1, 2] {
+        let cluster = cluster(2);
+        let store = store(&cluster, wait_replicas).await;
+        let report = kill(&cluster, &store, 0..20).await;
+        println!("wait_replicas = {wait_replicas}: {report:?}");
+        assert!(wait_replicas == 0 || report.lost == 0, "{report:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_one_replica_a_primary_slots_that_lost_one_are_unavailable_until_it_is_back() {
+    let cluster = cluster(1);
+    let store = store(&cluster, 1).await;
+    let record = record(0, "CODE");
+    create(&store, &record).await.expect("creates");
+    let victim = cluster.primary_of(cluster.slot_of(&key::code(&record.key())[0]));
+    cluster.nodes()[victim].kill();
+    until("the elected one", async || {
+        let read = Codes::get(&store, &record.key()).await;
+        read.is_err_and(|error| error.to_string().contains("0 of 1 replicas"))
+    })
+    .await;
+    cluster.nodes()[victim].restart();
+    until("the code", async || Codes::get(&store, &record.key()).await.is_ok_and(|found| found.is_some()))
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_replicas_the_slots_of_a_dead_primary_alone_are_away_until_it_is_back() {
+    let cluster = cluster(0);
+    let store = store(&cluster, 0).await;
+    let primary_of =
+        |record: &Registration| cluster.primary_of(cluster.slot_of(&key::code(&record.key())[0]));
+    let one = record(0, "CODE");
+    let victim = primary_of(&one);
+    let mut others = (0..).map(|number| record(0, &format!("N{number}")));
+    let other = others.find(|record| primary_of(record) != victim).expect("one of them");
+    cluster.nodes()[victim].kill();
+    until("an error", async || Codes::get(&store, &one.key()).await.is_err()).await;
+    Codes::get(&store, &other.key()).await.expect("it has a primary");
+    cluster.nodes()[victim].restart();
+    until("the store", async || Codes::get(&store, &one.key()).await.is_ok()).await;
+}
