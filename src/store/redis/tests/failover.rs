@@ -193,7 +193,7 @@ async fn no_acknowledged_code_is_lost_with_a_primary_whose_replicas_have_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "it takes minutes; its counts are in docs/redis.md"]
+#[ignore = "it takes minutes"]
 async fn twenty_primaries_die_one_after_the_other() {
     for wait_replicas in [0, 1, 2] {
         let cluster = cluster(2);
