@@ -58,10 +58,12 @@ async fn two_paths() -> (Server, Proxy, [RedisStore; 2]) {
 #[tokio::test]
 async fn calls_to_an_engine_that_does_not_respond_end_and_those_beyond_the_bound_at_once() {
     let (server, proxy, [store, _]) = two_paths().await;
-    let hold: [(&dyn Fn(), &dyn Fn()); 2] =
-        [(&|| proxy.hold(), &|| proxy.heal()), (&|| server.stop_responding(), &|| server.go_on())];
-    for (round, (fail, recover)) in hold.into_iter().enumerate() {
-        fail();
+    for round in ["held", "stopped"] {
+        if round == "held" {
+            proxy.hold()
+        } else {
+            server.stop_responding()
+        }
         let keys: Vec<_> = (0..20).map(|number| record(&format!("R{round}N{number}")).key()).collect();
         let errors = join_all(keys.iter().map(|key| Codes::get(&store, key)));
         let errors = tokio::time::timeout(PATIENCE, errors).await.expect("all end");
@@ -73,7 +75,11 @@ async fn calls_to_an_engine_that_does_not_respond_end_and_those_beyond_the_bound
         })
         .await;
         store.check().await.expect_err("it is away");
-        recover();
+        if round == "held" {
+            proxy.heal()
+        } else {
+            server.go_on()
+        }
         until("the store", async || store.check().await.is_ok()).await;
         create(&store, &record(&format!("R{round}"))).await.expect("creates again");
     }
