@@ -181,18 +181,6 @@ async fn kill(cluster: &Cluster, store: &RedisStore, rounds: Range<usize>) -> Re
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_acknowledged_code_is_lost_with_a_primary_whose_replicas_have_it() {
-    let cluster = cluster(2);
-    for (wait_replicas, rounds) in [(1, 0..2), (2, 2..4)] {
-        let store = store(&cluster, wait_replicas).await;
-        let report = kill(&cluster, &store, rounds).await;
-        println!("wait_replicas = {wait_replicas}: {report:?}");
-        assert_eq!(report.lost, 0, "{report:?}");
-        assert!(report.acknowledged > 0, "{report:?}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 #[ignore = "it takes minutes"]
 async fn twenty_primaries_die_one_after_the_other() {
     for wait_replicas in [0, 1, 2] {
