@@ -1,8 +1,8 @@
-//! Writes that replicas acknowledge before they are acknowledged here.
+//! Calls that are answered once replicas have what they wrote, and what they saw.
 //!
-//! `WAIT` is about everything that its connection wrote before, and holds that connection until the replicas have it. So each
-//! primary has a connection of its own for such writes, on which those that come while the last ones wait go together, with
-//! one `WAIT` for all of them.
+//! `WAIT` is about everything that its primary had written when its connection's last command ran, reads included, and holds that
+//! connection until the replicas have it. So each primary has a connection of its own for such calls, on which those that come
+//! while the last ones wait go together, with one `WAIT` for all of them.
 
 use std::{
     collections::HashMap,
@@ -27,7 +27,7 @@ const BATCH: usize = 256;
 /// How long the answer to `WAIT` may take beyond its own time.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// A write, and who waits for it.
+/// A call, and who waits for it.
 struct Write {
     call: Call,
     whole: bool,
@@ -35,7 +35,7 @@ struct Write {
     done: oneshot::Sender<RedisResult<Value>>,
 }
 
-/// The primaries that are written to.
+/// The primaries that are called so.
 pub(super) struct Acknowledged {
     options: RedisOptions,
     replicas: u32,
@@ -43,12 +43,12 @@ pub(super) struct Acknowledged {
 }
 
 impl Acknowledged {
-    /// Writes of which each is to be acknowledged by so many replicas, at least one.
+    /// Calls of which each waits for so many replicas, at least one.
     pub(super) fn new(options: RedisOptions, replicas: u32) -> Self {
         Self { options, replicas, writers: Mutex::default() }
     }
 
-    /// Writes at one primary. `asking` where it is taking the slot over.
+    /// Calls one primary. `asking` where it is taking the slot over.
     ///
     /// # Errors
     /// Those of the engine; and where too few replicas have acknowledged it in time, when it may be lost with its primary.
@@ -91,7 +91,7 @@ impl Acknowledged {
     }
 }
 
-/// The connection that writes to one primary.
+/// The connection to one primary.
 struct Writer {
     node: Node,
     options: RedisOptions,
