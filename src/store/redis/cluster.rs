@@ -1,4 +1,7 @@
 //! A cluster: which node has which slot, and whether its primaries respond.
+//!
+//! The library's own connection to a cluster looks for a new primary only after a call was redirected, and holds all calls
+//! back while it does. Here one task asks all nodes at once, as soon as something is in doubt, and calls go on meanwhile.
 
 use std::{
     collections::HashSet,
@@ -6,118 +9,72 @@ use std::{
     time::Duration,
 };
 
-use arc_swap::ArcSwapOption;
-use futures_util::future::join_all;
+use arc_swap::ArcSwap;
+use futures_util::future::{join, join_all};
 use redis::{
-    ErrorKind, RedisResult, Value,
-    cluster_async::ClusterConnection,
-    cluster_read_routing::{
-        ClusterTopology, ReadCandidates, ReadRoutingStrategy, ReadRoutingStrategyFactory,
-    },
-    cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr},
+    Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value,
+    aio::{ConnectionLike, MultiplexedConnection},
 };
+use tokio::{sync::Notify, time::timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     connect::Pushes,
+    nodes::Nodes,
     options::{Node, RedisOptions},
     script::Call,
+    slots::{SlotMap, slot_of},
 };
 
-/// How many slots a cluster has.
-const SLOTS: u16 = 16_384;
-
-/// How often each primary is pinged, and how long its answer may take.
+/// How often each primary is pinged; and the least time between two rounds, of which one follows another while a primary is
+/// silent or a call has met something unexpected.
 const PULSE: Duration = Duration::from_secs(1);
+const SHORTEST_PULSE: Duration = Duration::from_millis(100);
+
+/// How long a node's answer to a ping, or to the question for its slots, may take.
 const PULSE_TIMEOUT: Duration = Duration::from_millis(700);
+
+/// How many rounds pass until the slots are asked for without a reason: new replicas are learned then.
+const ROUNDS: u32 = 30;
 
 /// A cluster.
 pub(super) struct Cluster {
-    connection: ClusterConnection,
-    topology: Topology,
-    silent: Arc<Mutex<HashSet<Node>>>,
-    _pulse: AbortOnDropHandle<()>,
+    shared: Arc<Shared>,
+    _keeper: AbortOnDropHandle<()>,
 }
 
-/// Which node has which slot, as the library learns it.
-#[derive(Clone)]
-struct Topology(Arc<ArcSwapOption<ClusterTopology>>);
-
-/// Makes what the library tells its topology; every connection's tells the same place.
-struct TopologyReader(Topology);
-
-impl ReadRoutingStrategyFactory for TopologyReader {
-    fn create_strategy(&self) -> Box<dyn ReadRoutingStrategy> {
-        Box::new(self.0.clone())
-    }
-}
-
-/// Everything is read from primaries: a replica may not have yet what was acknowledged.
-impl ReadRoutingStrategy for Topology {
-    fn on_topology_changed(&self, topology: ClusterTopology) {
-        self.0.store(Some(Arc::new(topology)));
-    }
-
-    fn route_read<'a>(&self, candidates: &ReadCandidates<'a>) -> &'a redis::cluster::NodeAddress {
-        match candidates {
-            ReadCandidates::AnyNode(nodes) => nodes.primary(),
-            ReadCandidates::ReplicasOnly(nodes) => nodes.replicas().first(),
-        }
-    }
-}
-
-impl Topology {
-    fn primaries(&self) -> Vec<Node> {
-        let topology = self.0.load();
-        topology.iter().flat_map(|topology| topology.shards()).map(|shard| node(shard.primary())).collect()
-    }
-
-    fn primary_of(&self, key: &[u8]) -> Option<Node> {
-        let slot = crc16::State::<crc16::XMODEM>::calculate(hash_tag(key)) % SLOTS;
-        self.0.load().as_ref()?.shard_for_slot(slot).map(|shard| node(shard.primary()))
-    }
-}
-
-fn node(address: &redis::cluster::NodeAddress) -> Node {
-    Node { host: address.host().to_owned(), port: address.port() }
-}
-
-/// What of a key says its slot: what stands between the first braces, if anything does (Redis cluster specification, hash tags).
-fn hash_tag(key: &[u8]) -> &[u8] {
-    let tag = || {
-        let start = key.iter().position(|byte| *byte == b'{')? + 1;
-        let length = key[start..].iter().position(|byte| *byte == b'}')?;
-        (length > 0).then(|| &key[start..start + length])
-    };
-    tag().unwrap_or(key)
-}
-
-fn at(node: &Node) -> SingleNodeRoutingInfo {
-    SingleNodeRoutingInfo::ByAddress { host: node.host.clone(), port: node.port }
+struct Shared {
+    /// Those of the configuration.
+    seeds: Vec<Node>,
+    nodes: Nodes,
+    slots: ArcSwap<SlotMap>,
+    silent: Mutex<HashSet<Node>>,
+    /// That a call has met something unexpected.
+    doubt: Notify,
 }
 
 impl Cluster {
-    /// Connects to the nodes.
+    /// Connects to the cluster.
     ///
     /// # Errors
-    /// Where none of those that the options name answers.
+    /// Where none of the nodes that the options name answers.
     pub(super) async fn open(options: &RedisOptions, pushes: Pushes) -> RedisResult<Self> {
-        let topology = Topology(Arc::default());
-        let client = options
-            .cluster_builder(pushes)?
-            .read_routing_strategy(TopologyReader(topology.clone()))
-            .build()?;
-        let connection = client.get_async_connection().await?;
-        let silent = Arc::default();
-        let pulse =
-            Pulse { connection: connection.clone(), topology: topology.clone(), silent: Arc::clone(&silent) };
-        let pulse = AbortOnDropHandle::new(tokio::spawn(pulse.run()));
-        Ok(Self { connection, topology, silent, _pulse: pulse })
+        let shared = Arc::new(Shared {
+            seeds: options.nodes.clone(),
+            nodes: Nodes::new(options.clone(), pushes),
+            slots: ArcSwap::default(),
+            silent: Mutex::default(),
+            doubt: Notify::new(),
+        });
+        let slots = shared.ask_for_slots().await?;
+        shared.slots.store(Arc::new(slots));
+        let keeper = AbortOnDropHandle::new(tokio::spawn(Arc::clone(&shared).keep()));
+        Ok(Self { shared, _keeper: keeper })
     }
 
     /// All primaries.
     pub(super) fn primaries(&self) -> Vec<Node> {
-        self.topology.primaries()
+        self.shared.slots.load().primaries()
     }
 
     /// The primary that has a key now, as far as is known.
@@ -125,74 +82,135 @@ impl Cluster {
     /// # Errors
     /// Where none has, or it does not respond.
     pub(super) fn primary_of(&self, key: &[u8]) -> RedisResult<Node> {
-        let Some(primary) = self.topology.primary_of(key) else {
+        let slots = self.shared.slots.load();
+        let Some(primary) = slots.primary_of(slot_of(key)) else {
+            self.shared.doubt.notify_one();
             return Err((ErrorKind::ClusterConnectionNotFound, "no primary serves a slot").into());
         };
-        if self.silent.lock().unwrap_or_else(PoisonError::into_inner).contains(&primary) {
+        if self.shared.silent().contains(primary) {
             return Err((ErrorKind::Io, "a primary does not respond", primary.to_string()).into());
         }
-        Ok(primary)
+        Ok(primary.clone())
     }
 
-    /// Sends a call to the primary that has its key.
-    pub(super) async fn send(&self, call: &Call, whole: bool) -> RedisResult<Value> {
-        self.primary_of(call.route())?;
-        let route = Route::with_key(call.route(), SlotAddr::Master);
-        let route = RoutingInfo::SingleNode(SingleNodeRoutingInfo::SpecificNode(route));
-        self.connection.clone().route_command(call.to_command(whole), route).await?.extract_error()
+    /// Sends a command to one node.
+    pub(super) async fn send(&self, node: &Node, command: &Cmd) -> RedisResult<Value> {
+        self.shared.send(node, command).await.inspect_err(|error| self.observe(error))
     }
 
     /// Sends a call to a node that is taking its slot over and has said so.
     pub(super) async fn ask(&self, node: &Node, call: &Call, whole: bool) -> RedisResult<Value> {
         let mut pipeline = redis::pipe();
-        pipeline.cmd("ASKING").ignore().add_command(call.to_command(whole));
-        let answers = self.connection.clone().route_pipeline(pipeline, 1, 1, at(node)).await?;
-        answers.into_iter().next_back().unwrap_or(Value::Nil).extract_error()
+        pipeline.cmd("ASKING").add_command(call.to_command(whole));
+        let asked = async |connection: &mut MultiplexedConnection| {
+            let mut answers = connection.req_packed_commands(&pipeline, 1, 1).await?;
+            answers.pop().unwrap_or(Value::Nil).extract_error()
+        };
+        self.shared.nodes.call(node, asked).await.inspect_err(|error| self.observe(error))
     }
 
-    /// Subscribes to a channel, or ends that.
-    pub(super) async fn subscribe(&self, channel: &[u8], subscribe: bool) -> RedisResult<()> {
-        self.primary_of(channel)?;
-        let mut connection = self.connection.clone();
-        if subscribe { connection.ssubscribe(channel).await } else { connection.sunsubscribe(channel).await }
-    }
-
-    /// Sends a command to one node.
-    pub(super) async fn send_to(&self, node: &Node, command: redis::Cmd) -> RedisResult<Value> {
-        let route = RoutingInfo::SingleNode(at(node));
-        self.connection.clone().route_command(command, route).await?.extract_error()
+    /// Says what came of a call, so that a primary that is none any more is left soon.
+    pub(super) fn observe(&self, error: &RedisError) {
+        use ServerErrorKind::{ClusterDown, MasterDown, Moved, ReadOnly};
+        if matches!(
+            error.kind(),
+            ErrorKind::Io | ErrorKind::Server(Moved | ClusterDown | MasterDown | ReadOnly)
+        ) {
+            self.shared.doubt.notify_one();
+        }
     }
 }
 
-/// Pings every primary.
-struct Pulse {
-    connection: ClusterConnection,
-    topology: Topology,
-    silent: Arc<Mutex<HashSet<Node>>>,
-}
+impl Shared {
+    fn silent(&self) -> std::sync::MutexGuard<'_, HashSet<Node>> {
+        self.silent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 
-impl Pulse {
-    async fn run(self) {
+    async fn send(&self, node: &Node, command: &Cmd) -> RedisResult<Value> {
+        let sent = async |connection: &mut MultiplexedConnection| {
+            connection.send_packed_command(command).await?.extract_error()
+        };
+        self.nodes.call(node, sent).await
+    }
+
+    /// Pings the primaries, and follows the slots.
+    async fn keep(self: Arc<Self>) {
+        let mut rounds = 0;
         loop {
-            tokio::time::sleep(PULSE).await;
-            let primaries = self.topology.primaries();
-            let silent = join_all(primaries.into_iter().map(|node| self.is_silent(node))).await;
-            let silent: HashSet<_> = silent.into_iter().flatten().collect();
-            let mut known = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
-            for node in silent.difference(&known) {
-                tracing::warn!(%node, "a primary of the store does not respond");
+            tokio::time::sleep(SHORTEST_PULSE).await;
+            let calm = self.silent().is_empty();
+            let doubted = !calm || timeout(PULSE - SHORTEST_PULSE, self.doubt.notified()).await.is_ok();
+            rounds += 1;
+            if doubted || rounds >= ROUNDS {
+                rounds = 0;
+                let (silent, slots) = join(self.silent_primaries(), self.ask_for_slots()).await;
+                self.hush(silent);
+                match slots {
+                    Ok(slots) => self.follow(slots),
+                    Err(error) => tracing::debug!(%error, "no node of the store says who serves which slot"),
+                }
+            } else {
+                self.hush(self.silent_primaries().await);
             }
-            for node in known.difference(&silent) {
-                tracing::info!(%node, "a primary of the store responds again, or is no primary any more");
-            }
-            *known = silent;
         }
     }
 
-    async fn is_silent(&self, node: Node) -> Option<Node> {
-        let mut connection = self.connection.clone();
-        let asked = connection.route_command(redis::cmd("PING"), RoutingInfo::SingleNode(at(&node)));
-        let answered = matches!(tokio::time::timeout(PULSE_TIMEOUT, asked).await, Ok(Ok(_)));
-        (!answered).then_some(node)
+    /// The primaries that do not answer in time.
+    async fn silent_primaries(&self) -> HashSet<Node> {
+        let primaries = self.slots.load().primaries();
+        let is_silent = |node: Node| async move {
+            let ping = redis::cmd("PING");
+            let answered = matches!(timeout(PULSE_TIMEOUT, self.send(&node, &ping)).await, Ok(Ok(_)));
+            (!answered).then_some(node)
+        };
+        join_all(primaries.into_iter().map(is_silent)).await.into_iter().flatten().collect()
     }
+
+    /// Calls these primaries no more, until they respond.
+    fn hush(&self, silent: HashSet<Node>) {
+        // The way to them may have changed, so each is tried by a new connection.
+        silent.iter().for_each(|node| self.nodes.leave(node));
+        let mut known = self.silent();
+        for node in silent.difference(&known) {
+            tracing::warn!(%node, "a primary of the store does not respond");
+        }
+        for node in known.difference(&silent) {
+            tracing::info!(%node, "a primary of the store responds again, or is no primary any more");
+        }
+        *known = silent;
+    }
+
+    /// Who serves which slot, as most of the nodes say that answer in time.
+    ///
+    /// # Errors
+    /// Where none of them says so.
+    async fn ask_for_slots(&self) -> RedisResult<SlotMap> {
+        let known = self.slots.load_full();
+        let nodes: HashSet<_> = self.seeds.iter().chain(known.nodes()).cloned().collect();
+        let ask = |node: Node| async move {
+            let question = redis::cmd("CLUSTER").arg("SLOTS").take();
+            let answer = timeout(PULSE_TIMEOUT, self.send(&node, &question)).await;
+            SlotMap::parse(answer.map_err(|_| no_answer(&node))??, &node)
+        };
+        let answers = join_all(nodes.into_iter().map(ask)).await;
+        let mut last = RedisError::from((ErrorKind::ClusterConnectionNotFound, "no node serves a slot"));
+        let told = answers.into_iter().filter_map(|answer| answer.map_err(|error| last = error).ok());
+        SlotMap::agreed(told.collect()).ok_or(last)
+    }
+
+    fn follow(&self, slots: SlotMap) {
+        let primaries = slots.primaries();
+        let before = self.slots.swap(Arc::new(slots)).primaries();
+        for node in before.iter().filter(|node| !primaries.contains(node)) {
+            tracing::info!(%node, "a node of the store is no primary any more");
+            self.nodes.leave(node);
+        }
+        for node in primaries.iter().filter(|node| !before.contains(node)) {
+            tracing::info!(%node, "a node of the store is a primary now");
+        }
+    }
+}
+
+fn no_answer(node: &Node) -> RedisError {
+    (ErrorKind::Io, "a node does not respond", node.to_string()).into()
 }

@@ -8,7 +8,6 @@ use redis::{
     ProtocolVersion, PushInfo, RedisConnectionInfo, RedisError, RedisResult, TlsCertificates,
     aio::MultiplexedConnection,
     auth::{BasicAuth, StreamingCredentialsProvider},
-    cluster::ClusterClientBuilder,
 };
 use tokio::sync::mpsc;
 
@@ -45,26 +44,6 @@ impl RedisOptions {
             config = config.set_credentials_provider(credentials);
         }
         client.get_multiplexed_async_connection_with_config(&config).await
-    }
-
-    /// What makes connections to a cluster. None of them tries again by itself: what may be repeated is known here.
-    pub(super) fn cluster_builder(&self, pushes: Pushes) -> RedisResult<ClusterClientBuilder> {
-        let nodes: Vec<_> =
-            self.nodes.iter().map(|node| self.connection_info(node)).collect::<Result<_, _>>()?;
-        let mut builder = ClusterClientBuilder::new(nodes)
-            .use_protocol(ProtocolVersion::RESP3)
-            .retries(0)
-            .connection_timeout(self.connect_timeout)
-            .response_timeout(self.response_timeout)
-            .overall_response_timeout(Some(self.response_timeout + self.connect_timeout))
-            .push_sender(pushes);
-        if self.tls.is_some() {
-            builder = builder.certs(self.certificates());
-        }
-        if let Some(credentials) = self.credentials() {
-            builder = builder.set_credentials_provider(credentials);
-        }
-        Ok(builder)
     }
 
     fn connection_info(&self, node: &Node) -> RedisResult<ConnectionInfo> {

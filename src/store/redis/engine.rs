@@ -45,8 +45,10 @@ enum Link {
 
 /// Where a call is sent the next time.
 enum Target {
-    /// To who has its slot.
+    /// To who has its slot, as far as is known.
     Owner,
+    /// To who has its slot, as the former owner says.
+    Moved(Node),
     /// To who takes its slot over.
     Importing(Node),
 }
@@ -111,14 +113,10 @@ impl Engine {
                     continue;
                 }
                 ErrorKind::Server(ServerErrorKind::Ask) => {
-                    target = error
-                        .redirect_node()
-                        .and_then(|(node, _)| parse_node(node))
-                        .map_or(Target::Owner, Target::Importing);
+                    target = redirect_node(&error).map_or(Target::Owner, Target::Importing);
                 }
                 ErrorKind::Server(ServerErrorKind::Moved) => {
-                    target = Target::Owner;
-                    self.refresh(call).await;
+                    target = redirect_node(&error).map_or(Target::Owner, Target::Moved);
                 }
                 ErrorKind::Server(ServerErrorKind::TryAgain) => {}
                 _ => return Err(error),
@@ -154,16 +152,23 @@ impl Engine {
                 };
                 outcome.inspect_err(|error| single.observe(error))
             }
-            (Link::Cluster(cluster), None, Target::Owner) => cluster.send(call, whole).await,
-            (Link::Cluster(cluster), None, Target::Importing(node)) => cluster.ask(node, call, whole).await,
-            (Link::Cluster(cluster), Some(acknowledged), Target::Owner) => {
-                let node = cluster.primary_of(call.route())?;
-                acknowledged.send(&node, call, whole, false).await.inspect_err(|_| {
+            (Link::Cluster(cluster), Some(acknowledged), target) => {
+                let (node, asking) = match target {
+                    Target::Owner => (cluster.primary_of(call.route())?, false),
+                    Target::Moved(node) => (node.clone(), false),
+                    Target::Importing(node) => (node.clone(), true),
+                };
+                acknowledged.send(&node, call, whole, asking).await.inspect_err(|error| {
+                    cluster.observe(error);
                     acknowledged.retain(&cluster.primaries());
                 })
             }
-            (Link::Cluster(_), Some(acknowledged), Target::Importing(node)) => {
-                acknowledged.send(node, call, whole, true).await
+            (Link::Cluster(cluster), None, Target::Importing(node)) => cluster.ask(node, call, whole).await,
+            (Link::Cluster(cluster), None, Target::Moved(node)) => {
+                cluster.send(node, &call.to_command(whole)).await
+            }
+            (Link::Cluster(cluster), None, Target::Owner) => {
+                cluster.send(&cluster.primary_of(call.route())?, &call.to_command(whole)).await
             }
         }
     }
@@ -171,17 +176,11 @@ impl Engine {
     /// Publishes to a channel at who has its slot: there are the subscriptions until that has moved, and what changes at who takes
     /// it over is not heard there.
     async fn signal_owner(&self, channel: &[u8]) {
-        if let Link::Cluster(cluster) = &self.link {
+        if let Link::Cluster(cluster) = &self.link
+            && let Ok(node) = cluster.primary_of(channel)
+        {
             // Where this fails the subscription ends, or the move does, and either has watches read again.
-            let _ = cluster.send(&Call::command("SPUBLISH", [channel.to_vec()]).arg(""), false).await;
-        }
-    }
-
-    /// Has the library look where the slots are: it does so where a call of its own is sent on.
-    async fn refresh(&self, call: &Call) {
-        if let Link::Cluster(cluster) = &self.link {
-            let look = Call::command("EXISTS", [call.route().to_vec()]);
-            let _ = cluster.send(&look, false).await;
+            let _ = cluster.send(&node, redis::cmd("SPUBLISH").arg(channel).arg("")).await;
         }
     }
 
@@ -207,7 +206,7 @@ impl Engine {
                 let answer = primary.connection.clone().send_packed_command(&command).await;
                 answer.and_then(Value::extract_error).inspect_err(|error| single.observe(error))
             }
-            Link::Cluster(cluster) => cluster.send_to(node, command).await,
+            Link::Cluster(cluster) => cluster.send(node, &command).await,
         };
         T::from_redis_value(answer.map_err(unavailable)?)
             .map_err(|error| StoreError::Corrupt(error.to_string()))
@@ -215,19 +214,12 @@ impl Engine {
 
     /// Subscribes to a channel, or ends that.
     pub(super) async fn subscribe(&self, channel: &[u8], subscribe: bool) -> StoreResult<()> {
-        self.check_open()?;
-        let outcome = match &self.link {
-            Link::Single(single) => {
-                let name = if subscribe { "SSUBSCRIBE" } else { "SUNSUBSCRIBE" };
-                let mut command = redis::cmd(name);
-                command.arg(channel);
-                let primary = single.primary().map_err(unavailable)?;
-                let answer = primary.connection.clone().send_packed_command(&command).await;
-                answer.and_then(Value::extract_error).map(drop).inspect_err(|error| single.observe(error))
-            }
-            Link::Cluster(cluster) => cluster.subscribe(channel, subscribe).await,
+        let command = redis::cmd(if subscribe { "SSUBSCRIBE" } else { "SUNSUBSCRIBE" }).arg(channel).take();
+        let node = match &self.link {
+            Link::Single(single) => single.primary().map(|primary| primary.node.clone()),
+            Link::Cluster(cluster) => cluster.primary_of(channel),
         };
-        outcome.map_err(unavailable)
+        self.ask_node::<Value>(&node.map_err(unavailable)?, command).await.map(drop)
     }
 
     /// Refuses everything from now on.
@@ -248,10 +240,13 @@ impl Engine {
 /// The engine, as several parts share it.
 pub(super) type SharedEngine = Arc<Engine>;
 
-/// Reads `host:port`, where an IPv6 address may stand without brackets.
-fn parse_node(address: &str) -> Option<Node> {
+/// The node that an answer points to: `host:port`, where an IPv6 address may stand without brackets. None where the engine does
+/// not know its own name (`cluster-preferred-endpoint-type unknown-endpoint`).
+fn redirect_node(error: &RedisError) -> Option<Node> {
+    let (address, _slot) = error.redirect_node()?;
     let (host, port) = address.rsplit_once(':')?;
-    Some(Node { host: host.trim_matches(['[', ']']).to_owned(), port: port.parse().ok()? })
+    let host = host.trim_matches(['[', ']']);
+    (!host.is_empty()).then_some(Node { host: host.to_owned(), port: port.parse().ok()? })
 }
 
 /// An error of the engine, in words for the operator.

@@ -4,7 +4,8 @@
 //! | module | |
 //! |---|---|
 //! | `options`, `connect`, `start_check` | how the engine is reached, and what is asked of it |
-//! | `single`, `cluster`, `acknowledged`, `engine` | where a call goes, and what becomes of it |
+//! | `single`, `acknowledged`, `engine` | where a call goes, and what becomes of it |
+//! | `cluster`, `slots`, `nodes` | the same where the engine is a cluster |
 //! | `key`, `script`, `scripts/` | what lies where, and what happens there at once |
 //! | `codes`, `code_value`, `ledger`, `limits` | these ports |
 //! | `trials`, `cell` | trials, and how several slots are changed together |
@@ -25,11 +26,13 @@ mod engine;
 mod key;
 mod ledger;
 mod limits;
+mod nodes;
 mod options;
 mod scan;
 mod script;
 mod signals;
 mod single;
+mod slots;
 mod start_check;
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use crate::domain::{clock::SharedClock, randomness::SharedRandomness, secret::SecretText};
 
 /// A node's address.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Node {
     /// Its host name or address.
     pub host: String,

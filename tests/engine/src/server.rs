@@ -75,14 +75,20 @@ impl Server {
         if self.options.tls.is_some() { "rediss" } else { "redis" }
     }
 
-    /// Has it answer a command, past TLS, access control and proxies.
+    /// Has it answer a command, past TLS, access control and proxies. A replica that is loading what its primary has sent is
+    /// waited for.
     ///
     /// # Panics
     ///
     /// Where it does not answer.
     pub fn command(&self, command: &[impl AsRef<[u8]>]) -> Reply {
-        let answered = self.connect().and_then(|mut connection| connection.ask(command));
-        answered.unwrap_or_else(|error| panic!("{}: {error}", self.address()))
+        let ask = || {
+            let answered = self.connect().and_then(|mut connection| connection.ask(command));
+            let reply = answered.unwrap_or_else(|error| panic!("{}: {error}", self.address()));
+            let is_loading = matches!(&reply, Reply::Error(error) if error.starts_with("LOADING"));
+            (!is_loading).then_some(reply)
+        };
+        until(|| format!("{} is loading", self.address()), ask)
     }
 
     /// A connection for more than one command, past TLS, access control and proxies.

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Longer than anything takes that must come, and shorter than watches read again by themselves.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Asks until it is true.
 pub(super) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
