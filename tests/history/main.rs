@@ -60,19 +60,33 @@ async fn histories_of_many_seeds_are_linearizable() {
     }
 }
 
-/// For people: it says how many anomalies of which kind there are, by how many replicas a write waits for.
+/// For people: it says how many anomalies of which kind there are, by how many replicas a call waits for.
 #[tokio::test]
 #[ignore = "takes minutes"]
 async fn what_two_servers_say_while_primaries_are_killed_is_counted() {
-    let wait_replicas =
-        std::env::var("PASSBRIDGE_HISTORY_WAIT_REPLICAS").map_or(2, |count| count.parse().expect("a number"));
-    let kills = std::env::var("PASSBRIDGE_HISTORY_KILLS").map_or(6, |count| count.parse().expect("a number"));
+    count_anomalies("killed", async |replicas, history, faults| replicas.fail_over(history, faults).await)
+        .await;
+}
+
+/// The same of partitions.
+#[tokio::test]
+#[ignore = "takes minutes"]
+async fn what_two_servers_say_while_primaries_are_cut_off_is_counted() {
+    count_anomalies("cut-off", async |replicas, history, faults| replicas.cut_off(history, faults).await)
+        .await;
+}
+
+async fn count_anomalies(name: &str, fault: impl AsyncFn(&Replicas, &History, u64)) {
+    let setting =
+        |name, default| std::env::var(name).map_or(default, |count| count.parse::<u32>().expect("a number"));
+    let wait_replicas = setting("PASSBRIDGE_HISTORY_WAIT_REPLICAS", 2);
+    let faults = setting("PASSBRIDGE_HISTORY_FAULTS", 6);
     let replicas = Replicas::new(400, wait_replicas);
     let servers = replicas.servers();
-    let fail_over = async |_: &_, history: &_, faults| replicas.fail_over(history, faults).await;
-    let over = |progress: run::Progress| progress.faults >= kills;
-    let history = run::record(servers, Workload::new(400), 8, fail_over, over).await;
-    let verdict = check(&history, &format!("cluster-{wait_replicas}"), &["-anomalies"]);
+    let inject = async |_: &_, history: &_, faults| fault(&replicas, history, faults).await;
+    let over = |progress: run::Progress| progress.faults >= u64::from(faults);
+    let history = run::record(servers, Workload::new(400), 8, inject, over).await;
+    let verdict = check(&history, &format!("{name}-{wait_replicas}"), &["-anomalies"]);
     println!("{}", verdict.said);
     assert_eq!(verdict.status, Some(0));
 }
