@@ -44,11 +44,6 @@ pub(super) fn key_end(end: Timestamp) -> u64 {
     end.as_millis().saturating_sub(1)
 }
 
-/// The second by which codes that end then are counted.
-pub(super) fn second(end: Timestamp) -> String {
-    end.as_secs_rounded_up().to_string()
-}
-
 fn cut() -> StoreError {
     StoreError::Corrupt("the record of a code is cut".to_owned())
 }

@@ -14,9 +14,10 @@ use uuid::Uuid;
 
 use super::{
     RedisStore,
-    code_value::{self, key_end, second},
+    code_value::{self, key_end},
     key,
     ledger::{Pending, StoredEntry},
+    live_count::Count,
     script::{self, Call},
 };
 use crate::domain::{
@@ -33,15 +34,6 @@ const STORED_BEFORE: u64 = 2;
 
 /// How often an entry may change hands before a create is given up.
 const TRIES: usize = 8;
-
-/// How many live codes an environment has.
-enum Count {
-    /// One more is counted.
-    Room,
-    Full {
-        next_expiry: Timestamp,
-    },
-}
 
 #[async_trait]
 impl Codes for RedisStore {
@@ -76,10 +68,9 @@ impl Codes for RedisStore {
             .signalling(Some(channel));
         let ended: i64 = self.engine().call(adopt).await?;
         let Ok(ended) = u64::try_from(ended) else { return Ok(()) };
-        let ended = (ended > 0).then(|| second(Timestamp::from_millis(ended)));
-        let count = count(&registration.environment, Some(registration.expire_time), ended, None);
+        let ended = (ended > 0).then(|| Timestamp::from_millis(ended));
         self.know_environment(&registration.environment).await?;
-        self.engine().call::<Vec<u64>>(count).await.map(drop)
+        self.live_counts().exchange(&registration.environment, registration.expire_time, ended).await
     }
 
     async fn get(&self, key: &CodeKey) -> StoreResult<Option<CodeEntry>> {
@@ -96,7 +87,7 @@ impl Codes for RedisStore {
         if end == 0 {
             return Ok(false);
         }
-        self.uncount(&key.environment, Timestamp::from_millis(end)).await;
+        self.live_counts().remove(&key.environment, Timestamp::from_millis(end)).await;
         Ok(true)
     }
 
@@ -118,8 +109,8 @@ impl Codes for RedisStore {
         for name in names {
             let name = EnvironmentName::parse("environment", &name)
                 .map_err(|_| StoreError::Corrupt("the name of an environment".to_owned()))?;
-            let counted: Vec<u64> = self.engine().glance(count(&name, None, None, None)).await?;
-            live.push((name, counted.get(1).copied().unwrap_or(0)));
+            let total = self.live_counts().total(&name).await?;
+            live.push((name, total));
         }
         Ok(live)
     }
@@ -148,7 +139,7 @@ impl RedisStore {
                 Err(error)
             }
             (Ok(_), Ok(Count::Room)) => {
-                self.uncount(&registration.environment, registration.expire_time).await;
+                self.live_counts().remove(&registration.environment, registration.expire_time).await;
                 Ok(Insertion::Taken)
             }
             // A full environment is the answer whatever else there is.
@@ -194,7 +185,7 @@ impl RedisStore {
         let insert = insertion(&registration.key(), value, registration.forget_time());
         let stored: u64 = self.engine().call(insert).await?;
         if stored != STORED {
-            self.uncount(&registration.environment, registration.expire_time).await;
+            self.live_counts().remove(&registration.environment, registration.expire_time).await;
         }
         Ok(if matches!(stored, STORED | STORED_BEFORE) { Insertion::Inserted } else { Insertion::Taken })
     }
@@ -207,21 +198,7 @@ impl RedisStore {
     }
 
     async fn count(&self, registration: &Registration, max_live: u64) -> StoreResult<Count> {
-        let Registration { environment, expire_time, .. } = registration;
-        let max = (max_live < u64::MAX).then_some(max_live);
-        let counted: Vec<u64> = self.engine().call(count(environment, Some(*expire_time), None, max)).await?;
-        Ok(match *counted {
-            [0, _, next] => Count::Full { next_expiry: Timestamp::from_millis(next.saturating_mul(1000)) },
-            _ => Count::Room,
-        })
-    }
-
-    /// One code less lives. Where that cannot be said the count is too high until it would have ended.
-    pub(super) async fn uncount(&self, environment: &EnvironmentName, end: Timestamp) {
-        let count = count(environment, None, Some(second(end)), None);
-        if let Err(error) = self.engine().call::<Vec<u64>>(count).await {
-            tracing::warn!(%error, "a code that does not live any more is counted until its end");
-        }
+        self.live_counts().add(&registration.environment, registration.expire_time, max_live).await
     }
 
     /// Takes back a record that nobody has heard of.
@@ -238,17 +215,4 @@ fn insertion(key: &CodeKey, value: Vec<u8>, forget_time: Timestamp) -> Call {
         .arg(value)
         .number(key_end(forget_time))
         .signalling(Some(channel))
-}
-
-/// Counts a code that ends at `one_more`, and one that was counted under `one_less` no longer.
-fn count(
-    environment: &EnvironmentName,
-    one_more: Option<Timestamp>,
-    one_less: Option<String>,
-    max: Option<u64>,
-) -> Call {
-    Call::script(&script::LIVE_COUNT, [key::live_count(environment)])
-        .arg(one_more.map(second).unwrap_or_default())
-        .arg(one_less.unwrap_or_default())
-        .arg(max.map(|max| max.to_string()).unwrap_or_default())
 }

@@ -202,7 +202,7 @@ impl RedisStore {
             return Ok(Some(entry));
         }
         self.forget(&record).await?;
-        self.uncount(&record.environment, record.expire_time).await;
+        self.live_counts().remove(&record.environment, record.expire_time).await;
         Ok(None)
     }
 

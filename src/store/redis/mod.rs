@@ -7,7 +7,8 @@
 //! | `single`, `acknowledged`, `engine` | where a call goes, and what becomes of it |
 //! | `cluster`, `slots`, `nodes` | the same where the engine is a cluster |
 //! | `key`, `script`, `scripts/` | what lies where, and what happens there at once |
-//! | `codes`, `code_value`, `ledger`, `limits` | these ports |
+//! | `codes`, `code_value`, `live_count` | codes, and how many live |
+//! | `ledger`, `limits` | these ports |
 //! | `trials`, `cell` | trials, and how several slots are changed together |
 //! | `audit_stream` | the audit log, where it goes there |
 //! | `signals` | who waits for which change |
@@ -26,6 +27,7 @@ mod engine;
 mod key;
 mod ledger;
 mod limits;
+mod live_count;
 mod nodes;
 mod options;
 mod scan;
@@ -52,6 +54,7 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use self::{
     clock::EngineClock,
     engine::{Engine, SharedEngine, unavailable},
+    live_count::LiveCounts,
     script::Call,
     signals::ChannelSignals,
 };
@@ -77,6 +80,7 @@ struct Inner {
     signals: ChannelSignals,
     clock: Arc<EngineClock>,
     _keeper: AbortOnDropHandle<()>,
+    live_counts: Arc<LiveCounts>,
     own_limits: MemoryLimits,
     options: RedisOptions,
     /// The environments that are known to be listed in the engine.
@@ -99,6 +103,7 @@ impl RedisStore {
             EngineClock::start(Arc::clone(&options.clock), Arc::clone(&engine)).await.map_err(failed)?;
         Ok(Self(Arc::new(Inner {
             signals: ChannelSignals::start(Arc::clone(&engine), &options, pushed),
+            live_counts: LiveCounts::new(Arc::clone(&engine)),
             engine,
             clock,
             _keeper: keeper,
@@ -133,6 +138,10 @@ impl RedisStore {
 
     fn signals(&self) -> &ChannelSignals {
         &self.0.signals
+    }
+
+    fn live_counts(&self) -> &Arc<LiveCounts> {
+        &self.0.live_counts
     }
 
     fn own_limits(&self) -> &MemoryLimits {

@@ -1,8 +1,8 @@
 -- Counts live codes by the second of their end: a hash of second -> codes, with the sum in 'total', and in 'from' a second
 -- before which there is none.
--- KEYS: count. ARGV: second in which one more ends ('' for none), second in which one less ends ('' for none), how many there
--- may be at most ('' for no limit).
--- Returns {1, total}, or {0, total, second in which the next ends} where there is no room.
+-- KEYS: count. ARGV: how many there may be at most ('' for no limit), second in which one less ends ('' for none), and then any
+-- number of pairs: a second, and how many more end in it.
+-- Returns {how many of those have room, in their order, total, second in which the next one ends where not all have}.
 local key = KEYS[1]
 local time = redis.call('TIME')
 local now = tonumber(time[1])
@@ -11,7 +11,7 @@ local total = tonumber(kept[1] or 0)
 local from = tonumber(kept[2] or now + 1)
 
 -- What has ended counts no longer.
-local asks_only = ARGV[1] == '' and ARGV[2] == ''
+local asks_only = ARGV[2] == '' and not ARGV[3]
 local function drop(second)
   local count = redis.call('HGET', key, second)
   if count then
@@ -38,7 +38,7 @@ if from <= now then
   from = now + 1
 end
 if asks_only then
-  return {1, total}
+  return {0, total, 0}
 end
 
 if ARGV[2] ~= '' and tonumber(ARGV[2]) > now then
@@ -52,24 +52,27 @@ if ARGV[2] ~= '' and tonumber(ARGV[2]) > now then
   end
 end
 
-local answer
-if ARGV[3] ~= '' and total >= tonumber(ARGV[3]) then
+local max = tonumber(ARGV[1]) or math.huge
+local counted, asked, last = 0, 0, now
+for index = 3, #ARGV, 2 do
+  local second, more = tonumber(ARGV[index]), tonumber(ARGV[index + 1])
+  local room = math.min(more, math.max(max - total, 0))
+  if room > 0 and second > now then
+    redis.call('HINCRBY', key, ARGV[index], room)
+    total = total + room
+    from = math.min(from, second)
+    last = math.max(last, second)
+  end
+  counted = counted + room
+  asked = asked + more
+end
+if counted < asked then
   while total > 0 and redis.call('HEXISTS', key, from) == 0 and from < now + 36600 do
     from = from + 1
   end
-  answer = {0, total, from}
-else
-  if ARGV[1] ~= '' and tonumber(ARGV[1]) > now then
-    local second = tonumber(ARGV[1])
-    redis.call('HINCRBY', key, ARGV[1], 1)
-    total = total + 1
-    from = math.min(from, second)
-    redis.call('EXPIREAT', key, second + 3600, 'GT')
-  end
-  answer = {1, total}
 end
 redis.call('HSET', key, 'total', total, 'from', from)
-if redis.call('TTL', key) < 0 then
-  redis.call('EXPIREAT', key, math.max(now, tonumber(ARGV[1]) or 0) + 3600)
+if redis.call('EXPIREAT', key, last + 3600, 'GT') == 0 and redis.call('TTL', key) < 0 then
+  redis.call('EXPIREAT', key, last + 3600)
 end
-return answer
+return {counted, total, from}
