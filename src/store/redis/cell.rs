@@ -49,6 +49,14 @@ pub(super) struct Cell {
 /// What takes a cell's place, and when that may be forgotten; `None` where the cell is removed.
 pub(super) type Next = Option<(Vec<u8>, Timestamp)>;
 
+/// A cell as it is stored, and when its key ends; empty where it is removed.
+fn stored(next: &Next, version: [u8; VERSION_LENGTH]) -> (Vec<u8>, u64) {
+    match next {
+        Some((value, end)) => ([&version, value.as_slice()].concat(), key_end(*end)),
+        None => (Vec::new(), 0),
+    }
+}
+
 /// A lock as it lies in the engine; `scripts/cell_commit.lua` has its form.
 pub(super) struct Lock {
     id: [u8; ID_LENGTH],
@@ -57,11 +65,8 @@ pub(super) struct Lock {
 }
 
 impl Lock {
-    fn encode(&self, next: &Next, version: &[u8]) -> Vec<u8> {
-        let (value, end) = match next {
-            Some((value, end)) => ([version, value.as_slice()].concat(), key_end(*end)),
-            None => (Vec::new(), 0),
-        };
+    fn encode(&self, next: &Next, version: [u8; VERSION_LENGTH]) -> Vec<u8> {
+        let (value, end) = stored(next, version);
         let head = format!("{:013}{end:013}{:05}", self.deadline, self.first.len());
         [&self.id, head.as_bytes(), &self.first, &value].concat()
     }
@@ -115,10 +120,7 @@ impl RedisStore {
     }
 
     async fn change_one(&self, cell: &Cell, next: &Next) -> StoreResult<bool> {
-        let (value, end) = match next {
-            Some((value, end)) => ([&self.version()?, value.as_slice()].concat(), key_end(*end)),
-            None => (Vec::new(), 0),
-        };
+        let (value, end) = stored(next, self.version()?);
         let write = Call::script(&script::CELL_WRITE, [cell.key.clone(), key::lock(&cell.key)])
             .arg(&cell.version)
             .arg(value)
@@ -139,7 +141,7 @@ impl RedisStore {
         for (cell, next) in changes {
             let call = Call::script(&script::CELL_LOCK, lock.keys(&cell.key))
                 .arg(&cell.version)
-                .arg(lock.encode(next, &self.version()?));
+                .arg(lock.encode(next, self.version()?));
             calls.push(self.engine().call::<u64>(call));
         }
         let locked = join_all(calls).await;
