@@ -20,6 +20,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     connect::Pushes,
+    node_connections::NodeConnections,
     nodes::Nodes,
     options::{Node, RedisOptions},
     script::Call,
@@ -93,9 +94,19 @@ impl Cluster {
         Ok(primary.clone())
     }
 
-    /// Sends a command to one node.
+    /// Sends a command to one node, over the connection that has the subscriptions.
     pub(super) async fn send(&self, node: &Node, command: &Cmd) -> RedisResult<Value> {
         self.shared.send(node, command).await.inspect_err(|error| self.observe(error))
+    }
+
+    /// Sends a call to a node.
+    pub(super) async fn call(&self, node: &Node, call: &Call, whole: bool) -> RedisResult<Value> {
+        let command = call.to_command(whole);
+        let sent = async |connection: &mut MultiplexedConnection| {
+            connection.send_packed_command(&command).await?.extract_error()
+        };
+        let called = self.shared.nodes.call(node, async |connections| connections.call(sent).await).await;
+        called.inspect_err(|error| self.observe(error))
     }
 
     /// Sends a call to a node that is taking its slot over and has said so.
@@ -106,7 +117,8 @@ impl Cluster {
             let mut answers = connection.req_packed_commands(&pipeline, 1, 1).await?;
             answers.pop().unwrap_or(Value::Nil).extract_error()
         };
-        self.shared.nodes.call(node, asked).await.inspect_err(|error| self.observe(error))
+        let called = self.shared.nodes.call(node, async |connections| connections.call(asked).await).await;
+        called.inspect_err(|error| self.observe(error))
     }
 
     /// Says what came of a call, so that a primary that is none any more is left soon.
@@ -127,8 +139,8 @@ impl Shared {
     }
 
     async fn send(&self, node: &Node, command: &Cmd) -> RedisResult<Value> {
-        let sent = async |connection: &mut MultiplexedConnection| {
-            connection.send_packed_command(command).await?.extract_error()
+        let sent = async |connections: &NodeConnections| {
+            connections.shared().send_packed_command(command).await?.extract_error()
         };
         self.nodes.call(node, sent).await
     }

@@ -8,7 +8,9 @@ use std::{
     time::Duration,
 };
 
-use redis::{ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind, Value};
+use redis::{
+    ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind, Value, aio::MultiplexedConnection,
+};
 use tokio::sync::Semaphore;
 
 use super::{
@@ -145,9 +147,11 @@ impl Engine {
                 let outcome = match by {
                     Some(acknowledged) => acknowledged.send(&primary.node, call, whole, false).await,
                     None => {
-                        let mut connection = primary.connection.clone();
-                        let answer = connection.send_packed_command(&call.to_command(whole)).await;
-                        answer.and_then(Value::extract_error)
+                        let command = call.to_command(whole);
+                        let sent = async |connection: &mut MultiplexedConnection| {
+                            connection.send_packed_command(&command).await?.extract_error()
+                        };
+                        primary.connections.call(sent).await
                     }
                 };
                 outcome.inspect_err(|error| single.observe(error))
@@ -164,11 +168,9 @@ impl Engine {
                 })
             }
             (Link::Cluster(cluster), None, Target::Importing(node)) => cluster.ask(node, call, whole).await,
-            (Link::Cluster(cluster), None, Target::Moved(node)) => {
-                cluster.send(node, &call.to_command(whole)).await
-            }
+            (Link::Cluster(cluster), None, Target::Moved(node)) => cluster.call(node, call, whole).await,
             (Link::Cluster(cluster), None, Target::Owner) => {
-                cluster.send(&cluster.primary_of(call.route())?, &call.to_command(whole)).await
+                cluster.call(&cluster.primary_of(call.route())?, call, whole).await
             }
         }
     }
@@ -203,7 +205,7 @@ impl Engine {
         let answer = match &self.link {
             Link::Single(single) => {
                 let primary = single.primary().map_err(unavailable)?;
-                let answer = primary.connection.clone().send_packed_command(&command).await;
+                let answer = primary.connections.shared().send_packed_command(&command).await;
                 answer.and_then(Value::extract_error).inspect_err(|error| single.observe(error))
             }
             Link::Cluster(cluster) => cluster.send(node, &command).await,

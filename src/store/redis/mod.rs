@@ -3,7 +3,7 @@
 //!
 //! | module | |
 //! |---|---|
-//! | `options`, `connect`, `start_check` | how the engine is reached, and what is asked of it |
+//! | `options`, `connect`, `node_connections`, `start_check` | how the engine is reached, and what is asked of it |
 //! | `single`, `acknowledged`, `engine` | where a call goes, and what becomes of it |
 //! | `cluster`, `slots`, `nodes` | the same where the engine is a cluster |
 //! | `key`, `script`, `scripts/` | what lies where, and what happens there at once |
@@ -28,6 +28,7 @@ mod key;
 mod ledger;
 mod limits;
 mod live_count;
+mod node_connections;
 mod nodes;
 mod options;
 mod scan;

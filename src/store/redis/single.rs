@@ -12,6 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     connect::Pushes,
+    node_connections::NodeConnections,
     options::{Node, RedisOptions},
 };
 use crate::domain::randomness;
@@ -42,10 +43,10 @@ struct Shared {
     doubt: Notify,
 }
 
-/// A primary, with the connection to it.
+/// A primary, with the connections to it.
 pub(super) struct Primary {
     pub node: Node,
-    pub connection: MultiplexedConnection,
+    pub connections: NodeConnections,
 }
 
 impl Single {
@@ -118,7 +119,7 @@ impl Shared {
                 () = tokio::time::sleep(PULSE) => {}
                 () = self.doubt.notified() => {}
             }
-            let asked = tokio::time::timeout(PULSE_TIMEOUT, is_primary(primary.connection.clone())).await;
+            let asked = tokio::time::timeout(PULSE_TIMEOUT, is_primary(primary.connections.shared())).await;
             match asked {
                 Ok(Ok(true)) => {}
                 Ok(Ok(false)) => return self.fail(&not_a_primary(&primary.node)),
@@ -152,9 +153,9 @@ impl Shared {
     }
 
     async fn try_node(&self, node: &Node) -> RedisResult<Primary> {
-        let connection = self.options.connect(node, Some(self.pushes.clone())).await?;
-        if is_primary(connection.clone()).await? {
-            Ok(Primary { node: node.clone(), connection })
+        let connections = NodeConnections::open(&self.options, node, self.pushes.clone()).await?;
+        if is_primary(connections.shared()).await? {
+            Ok(Primary { node: node.clone(), connections })
         } else {
             Err(not_a_primary(node))
         }

@@ -1,0 +1,89 @@
+//! The connections to one node: a shared one, and one for each thread that calls.
+//!
+//! A call over the shared connection goes to the thread on which that was made, and its answer comes back from there. Over one of
+//! its own it stays on its thread, and leaves together with the others of the same turn.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    thread::{self, ThreadId},
+};
+
+use redis::{RedisResult, aio::MultiplexedConnection};
+
+use super::{
+    connect::Pushes,
+    options::{Node, RedisOptions},
+};
+
+/// The connections to a node.
+pub(super) struct NodeConnections {
+    options: RedisOptions,
+    node: Node,
+    shared: MultiplexedConnection,
+    own: Arc<Mutex<HashMap<ThreadId, Own>>>,
+}
+
+/// A thread's connection.
+enum Own {
+    Connecting,
+    Connected(MultiplexedConnection),
+}
+
+impl NodeConnections {
+    /// Connects to a node. What it pushes to the shared connection is sent to `pushes`.
+    ///
+    /// # Errors
+    /// Where that fails.
+    pub(super) async fn open(options: &RedisOptions, node: &Node, pushes: Pushes) -> RedisResult<Self> {
+        let shared = options.connect(node, Some(pushes)).await?;
+        Ok(Self { options: options.clone(), node: node.clone(), shared, own: Arc::default() })
+    }
+
+    /// The connection that everybody may use, and that has the subscriptions.
+    pub(super) fn shared(&self) -> MultiplexedConnection {
+        self.shared.clone()
+    }
+
+    /// Uses this thread's connection; the shared one while that is being made, or cannot be.
+    ///
+    /// # Errors
+    /// Those of `call`.
+    pub(super) async fn call<T>(
+        &self,
+        call: impl AsyncFnOnce(&mut MultiplexedConnection) -> RedisResult<T>,
+    ) -> RedisResult<T> {
+        let thread = thread::current().id();
+        let outcome = call(&mut self.own(thread)).await;
+        if outcome.as_ref().is_err_and(|error| error.is_connection_dropped()) {
+            lock(&self.own).remove(&thread);
+        }
+        outcome
+    }
+
+    fn own(&self, thread: ThreadId) -> MultiplexedConnection {
+        let mut own = lock(&self.own);
+        match own.get(&thread) {
+            Some(Own::Connected(connection)) => return connection.clone(),
+            Some(Own::Connecting) => {}
+            None => {
+                own.insert(thread, Own::Connecting);
+                let (options, node, own) = (self.options.clone(), self.node.clone(), Arc::clone(&self.own));
+                tokio::spawn(async move {
+                    let connected = options.connect(&node, None).await;
+                    let mut own = lock(&own);
+                    match connected {
+                        Ok(connection) => own.insert(thread, Own::Connected(connection)),
+                        // The next call tries again.
+                        Err(_) => own.remove(&thread),
+                    };
+                });
+            }
+        }
+        self.shared()
+    }
+}
+
+fn lock(own: &Mutex<HashMap<ThreadId, Own>>) -> std::sync::MutexGuard<'_, HashMap<ThreadId, Own>> {
+    own.lock().unwrap_or_else(PoisonError::into_inner)
+}
