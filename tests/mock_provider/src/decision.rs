@@ -103,10 +103,10 @@ fn without_trial(mock: &Mock, owner: &Owner, mvpd: &Mvpd) -> Outcome {
     let source = natural_source(mvpd);
     let until = Some(now.saturating_add(mock.settings.decision_ms));
     match mvpd.behavior.degradation {
-        Some(Degradation::AuthNAll) => return Outcome::permit(source, until),
+        Some(Degradation::AllLoggedIn) => return Outcome::permit(source, until),
         // The pages show times of the token only.
-        Some(Degradation::AuthZAll) => return Outcome::permit(source, None),
-        Some(Degradation::AuthZNone) => return Outcome::deny(source, problem::DEGRADATION_RULE),
+        Some(Degradation::AllPermitted) => return Outcome::permit(source, None),
+        Some(Degradation::NonePermitted) => return Outcome::deny(source, problem::DEGRADATION_RULE),
         None => {}
     }
     match mock.profiles.find(owner, &mvpd.id, now) {

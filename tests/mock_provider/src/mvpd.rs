@@ -63,15 +63,18 @@ pub(crate) struct Behavior {
     pub is_dummy: bool,
 }
 
-/// What a degraded operator is not asked about.
+/// What a degraded operator is not asked about, by the provider's name of the rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Degradation {
     /// Everybody is logged in, and may watch everything.
-    AuthNAll,
+    #[serde(rename = "AuthNAll")]
+    AllLoggedIn,
     /// Everybody may watch everything.
-    AuthZAll,
+    #[serde(rename = "AuthZAll")]
+    AllPermitted,
     /// Nobody may watch anything.
-    AuthZNone,
+    #[serde(rename = "AuthZNone")]
+    NonePermitted,
 }
 
 impl Default for Behavior {
@@ -114,6 +117,6 @@ impl Mvpd {
 
     /// Whether everybody is logged in with it.
     pub(crate) fn is_open_to_all(&self) -> bool {
-        self.behavior.degradation == Some(Degradation::AuthNAll)
+        self.behavior.degradation == Some(Degradation::AllLoggedIn)
     }
 }

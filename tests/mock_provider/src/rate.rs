@@ -49,17 +49,23 @@ impl Rates {
         for call in calls {
             let moment = (call.at_ms, call.status);
             if call.is_throttled {
-                addresses.entry((None, call.address.clone())).or_default().push(moment);
+                addresses.entry(call.address.clone()).or_default().push(moment);
             }
-            endpoints.entry((Some(call.endpoint), call.address)).or_default().push(moment);
+            endpoints.entry((call.endpoint, call.address)).or_default().push(moment);
         }
-        let rates = |counted: BTreeMap<_, _>| counted.into_iter().map(Rate::of).collect();
-        Self { endpoints: rates(endpoints), addresses: rates(addresses) }
+        let of_endpoint = |((endpoint, address), moments)| Rate::of(Some(endpoint), address, moments);
+        Self {
+            endpoints: endpoints.into_iter().map(of_endpoint).collect(),
+            addresses: addresses
+                .into_iter()
+                .map(|(address, moments)| Rate::of(None, address, moments))
+                .collect(),
+        }
     }
 }
 
 impl Rate {
-    fn of(((endpoint, address), mut moments): ((Option<String>, String), Vec<(i64, u16)>)) -> Self {
+    fn of(endpoint: Option<String>, address: String, mut moments: Vec<(i64, u16)>) -> Self {
         // The clock may have been moved back.
         moments.sort_unstable();
         let refused = moments.iter().filter(|(_, status)| *status == 429).count();
