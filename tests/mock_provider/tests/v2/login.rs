@@ -168,13 +168,13 @@ async fn a_test_can_finish_a_login_itself() {
     let provider = Provider::start().await;
     let session = provider.session("tv", "").await;
     let profile =
-        json!({ "type": "regular", "ttl_ms": 1000, "user": "ann", "attributes": { "language": null } });
+        json!({ "type": "regular", "ttl_ms": 60_000, "user": "ann", "attributes": { "language": null } });
     let login = json!({
         "service_provider": "REF", "code": session["code"], "mvpd": "Dish", "profile": profile,
     });
     assert_eq!(provider.order("POST", "login", login).await, json!({ "api": "v2" }));
     let profiles = provider.profiles("tv", "").await;
     assert_eq!(profiles["Dish"]["attributes"]["language"], Value::Null);
-    provider.advance(1000).await;
+    provider.advance(60_000).await;
     assert_eq!(provider.profiles("tv", "").await, json!({}));
 }
