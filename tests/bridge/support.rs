@@ -14,6 +14,8 @@ use tonic::Streaming;
 
 #[path = "../support/http.rs"]
 pub mod http;
+#[path = "../support/prism.rs"]
+pub mod prism;
 #[path = "../support/provider.rs"]
 pub mod provider;
 #[path = "../support/raw.rs"]

@@ -33,8 +33,8 @@ impl Provider {
         format!("http://{}", self.address())
     }
 
-    /// What it says in an answer to a test's order.
-    async fn order(&self, method: &str, path: &str, body: Value) -> Answer {
+    /// What it says in an answer to a test's order: any of its control API.
+    pub async fn order(&self, method: &str, path: &str, body: Value) -> Answer {
         let order = call(self.address(), method, &format!("/mock/{path}"));
         let answer = order.body(body.to_string()).send().await;
         assert!(answer.status.is_success(), "{answer:?}");

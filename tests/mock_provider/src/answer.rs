@@ -5,13 +5,13 @@ use std::{convert::Infallible, error::Error, future, io, time::Duration};
 use futures_util::{StreamExt, stream};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
-    header::{CONTENT_LENGTH, CONTENT_TYPE, DATE},
+    header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, LOCATION},
 };
 use http_body_util::{BodyExt, Either, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::{Bytes, Frame};
 use serde::Serialize;
 
-use crate::clock;
+use crate::{clock, xml::escaped};
 
 /// What is sent: nearly always a whole body, which costs no allocation.
 pub(crate) type Body = Either<Full<Bytes>, UnsyncBoxBody<Bytes, Box<dyn Error + Send + Sync>>>;
@@ -49,6 +49,26 @@ impl Answer {
     pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Self {
         let body = serde_json::to_vec(value).expect("keys are strings");
         Self::new(status, "application/json", body)
+    }
+
+    /// JSON as v2 labels it.
+    pub(crate) fn json_utf8(status: StatusCode, value: &impl Serialize) -> Self {
+        let content_type = HeaderValue::from_static("application/json;charset=UTF-8");
+        Self::json(status, value).header(CONTENT_TYPE, content_type)
+    }
+
+    /// A browser is sent on. `None` where the place cannot stand in a header.
+    pub(crate) fn redirect(location: &str) -> Option<Self> {
+        Some(Self::html(StatusCode::FOUND).header(LOCATION, HeaderValue::from_str(location).ok()?))
+    }
+
+    /// A page for a browser.
+    pub(crate) fn page(status: StatusCode, title: &str, body: &str) -> Self {
+        let title = escaped(title);
+        let page = format!(
+            "<!DOCTYPE html><html><head><title>{title}</title></head><body><h1>{title}</h1>{body}</body></html>"
+        );
+        Self::new(status, "text/html; charset=utf-8", page)
     }
 
     /// A page such as a proxy in front of the provider would send.

@@ -4,7 +4,10 @@ use std::{borrow::Cow, net::SocketAddr};
 
 use http::{HeaderMap, Method, header::CONTENT_TYPE, request::Parts};
 use hyper::body::Bytes;
-use percent_encoding::percent_decode_str;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+/// What stands for itself in a path and in a query.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A request that was read to its end.
 #[derive(Debug)]
@@ -44,6 +47,17 @@ impl Call {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let value = self.headers.get(name)?.to_str().ok()?.trim();
         (!value.is_empty()).then_some(value)
+    }
+
+    /// The access token.
+    pub(crate) fn bearer(&self) -> Option<&str> {
+        let (scheme, token) = self.header("authorization")?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    }
+
+    /// The origin under which the caller knows this provider.
+    pub(crate) fn origin(&self) -> String {
+        format!("http://{}", self.header("host").unwrap_or("localhost"))
     }
 
     /// The parameters of the query and of the form.
@@ -90,6 +104,11 @@ impl Parameters {
 /// A piece of a path without its percent signs.
 pub(crate) fn decode(text: &str) -> Cow<'_, str> {
     percent_decode_str(text).decode_utf8_lossy()
+}
+
+/// The text as a piece of a path or of a query.
+pub(crate) fn encode(text: &str) -> String {
+    utf8_percent_encode(text, RESERVED).to_string()
 }
 
 fn form_decode(text: &str) -> String {

@@ -1,10 +1,17 @@
 //! The calls so far, for tests to read.
 
+use std::rc::Rc;
+
 use http::StatusCode;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::call::Call;
+use crate::{
+    call::Call,
+    endpoint,
+    rate::{Counted, Rates},
+    throttle::Throttle,
+};
 
 /// How much of a body is kept.
 const BODY_LIMIT: usize = 64 << 10;
@@ -27,6 +34,13 @@ struct Entry {
     body: String,
     /// 0 while there is no answer.
     status: u16,
+    /// When it came, by the clock that tests move.
+    at_ms: i64,
+    /// The device's address.
+    address: String,
+    /// The client that its access token was issued to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<String>,
 }
 
 /// A call in the log.
@@ -40,7 +54,12 @@ impl CallLog {
     }
 
     /// Notes a call that has no answer yet.
-    pub(crate) fn begin(&mut self, call: &Call) -> Ticket {
+    pub(crate) fn begin(
+        &mut self,
+        call: &Call,
+        at_ms: i64,
+        client: impl FnOnce() -> Option<Rc<str>>,
+    ) -> Ticket {
         if !self.is_on {
             return Ticket(None);
         }
@@ -51,6 +70,9 @@ impl CallLog {
             headers: headers(call),
             body: String::from_utf8_lossy(&call.body[..call.body.len().min(BODY_LIMIT)]).into_owned(),
             status: 0,
+            at_ms,
+            address: call.address().into_owned(),
+            client: client().map(|client| client.to_string()),
         });
         Ticket(Some(self.forgotten + self.entries.len() - 1))
     }
@@ -66,6 +88,17 @@ impl CallLog {
     /// The calls.
     pub(crate) fn entries(&self) -> &impl Serialize {
         &self.entries
+    }
+
+    /// How often each address calls what.
+    pub(crate) fn rates(&self) -> Rates {
+        Rates::of(self.entries.iter().map(|entry| Counted {
+            endpoint: format!("{} {}", entry.method, endpoint::of(&entry.path)),
+            address: entry.address.clone(),
+            at_ms: entry.at_ms,
+            status: entry.status,
+            is_throttled: Throttle::covers(&entry.path),
+        }))
     }
 
     /// Forgets them.

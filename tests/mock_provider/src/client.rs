@@ -1,10 +1,10 @@
 //! Registered clients and their access tokens.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, rc::Rc};
 
-use crate::random;
+use crate::{random, settings::ClientsPerStatement};
 
-/// A statement has one client: registering it again ends the former one and its tokens.
+/// A statement has one client, unless the settings say otherwise: registering it again ends the former one and its tokens.
 #[derive(Debug)]
 pub(crate) struct Clients {
     token_seconds: u32,
@@ -12,6 +12,8 @@ pub(crate) struct Clients {
     by_statement: HashMap<String, String>,
     tokens: HashMap<String, Grant>,
     sweep_at: usize,
+    /// The client that registered last, for tests that do not name one.
+    latest: Option<String>,
     /// How many registrations there were.
     pub registrations: u64,
     /// How many tokens were issued.
@@ -38,7 +40,7 @@ pub(crate) struct Token {
 
 #[derive(Debug)]
 struct Grant {
-    client: String,
+    client: Rc<str>,
     expires: i64,
 }
 
@@ -51,18 +53,23 @@ impl Clients {
             by_statement: HashMap::new(),
             tokens: HashMap::new(),
             sweep_at: 0,
+            latest: None,
             registrations: 0,
             tokens_issued: 0,
         }
     }
 
     /// Makes the statement's client.
-    pub(crate) fn register(&mut self, statement: &str) -> Credentials {
+    pub(crate) fn register(&mut self, statement: &str, clients: ClientsPerStatement) -> Credentials {
         let client = Credentials { id: random::uuid().to_string(), secret: random::secret() };
         self.secrets.insert(client.id.clone(), client.secret.clone());
-        if let Some(former) = self.by_statement.insert(statement.to_owned(), client.id.clone()) {
+        let former = self.by_statement.insert(statement.to_owned(), client.id.clone());
+        if let Some(former) = former
+            && clients == ClientsPerStatement::One
+        {
             self.secrets.remove(&former);
         }
+        self.latest = Some(client.id.clone());
         self.registrations += 1;
         client
     }
@@ -75,15 +82,25 @@ impl Clients {
         self.sweep(now);
         let token = Token { value: random::secret(), seconds: self.token_seconds };
         let expires = now + i64::from(self.token_seconds) * 1000;
-        self.tokens.insert(token.value.clone(), Grant { client: id.to_owned(), expires });
+        self.tokens.insert(token.value.clone(), Grant { client: id.into(), expires });
         self.tokens_issued += 1;
         Some(token)
     }
 
-    /// Whether the token lives, and its client does.
-    pub(crate) fn admits(&self, token: &str, now: i64) -> bool {
-        let grant = self.tokens.get(token);
-        grant.is_some_and(|grant| grant.expires > now && self.secrets.contains_key(&grant.client))
+    /// The client of the token, if both live.
+    pub(crate) fn admit(&self, token: &str, now: i64) -> Option<Rc<str>> {
+        let grant = self.tokens.get(token).filter(|grant| grant.expires > now)?;
+        self.secrets.contains_key(&*grant.client).then(|| grant.client.clone())
+    }
+
+    /// The client that the token was issued to.
+    pub(crate) fn of_token(&self, token: &str) -> Option<Rc<str>> {
+        self.tokens.get(token).map(|grant| grant.client.clone())
+    }
+
+    /// The client that registered last.
+    pub(crate) fn latest(&self) -> Option<&str> {
+        self.latest.as_deref()
     }
 
     /// Ends every token.
@@ -102,7 +119,7 @@ impl Clients {
     fn sweep(&mut self, now: i64) {
         if self.tokens.len() >= self.sweep_at {
             let secrets = &self.secrets;
-            self.tokens.retain(|_, grant| grant.expires > now && secrets.contains_key(&grant.client));
+            self.tokens.retain(|_, grant| grant.expires > now && secrets.contains_key(&*grant.client));
             self.sweep_at = (2 * self.tokens.len()).max(1024);
         }
     }

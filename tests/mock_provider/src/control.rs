@@ -1,10 +1,28 @@
 //! How tests steer the mock: `/mock/…`, which is neither throttled nor logged nor hit by faults.
+//!
+//! | call | what it does |
+//! |---|---|
+//! | `GET, DELETE /mock/calls` | shows and forgets the calls so far: what came, when, from which address, by which client |
+//! | `GET /mock/rates` | counts them by endpoint and address, with the most that came in less than a second |
+//! | `GET /mock/state` | counts registrations, tokens and codes |
+//! | `POST /mock/clock` | moves the clock by `advance_ms` |
+//! | `POST /mock/login` | finishes the login of a `service_provider`'s `code`, with a `profile` where that is not the usual one |
+//! | `POST, DELETE /mock/faults` | orders what goes wrong for calls, and ends it (`fault`) |
+//! | `POST /mock/settings` | changes `settings`, and shows them |
+//! | `GET, POST, DELETE /mock/mvpds` | shows, changes and removes operators, by `id` (`mvpd`) |
+//! | `POST /mock/accounts` | adds a viewer whom an operator knows (`login`) |
+//! | `POST /mock/profiles` | puts a login on a device, without a session (`profile`) |
+//! | `POST /mock/profiles/invalidate` | takes logins back |
+//! | `POST, DELETE /mock/verdicts` | orders decisions, and ends that (`decision`) |
+//! | `POST /mock/forget_tokens`, `/mock/forget_clients` | ends tokens, or clients with theirs |
+
+mod order;
 
 use http::{Method, StatusCode};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use crate::{answer::Answer, call::Call, fault::Fault, regcode, session, state::Mock};
+use crate::{answer::Answer, call::Call, fault::Fault, profile::ProfileOrder, regcode, session, state::Mock};
 
 #[derive(Deserialize)]
 struct Advance {
@@ -16,6 +34,8 @@ struct Login {
     service_provider: String,
     code: String,
     mvpd: Option<String>,
+    #[serde(default)]
+    profile: ProfileOrder,
 }
 
 /// The answer of the control API.
@@ -27,11 +47,21 @@ fn operate(mock: &mut Mock, call: &Call) -> Result<Answer, Answer> {
     match (&call.method, call.path.as_str()) {
         (&Method::GET, "/mock/calls") => return Ok(Answer::json(StatusCode::OK, mock.calls.entries())),
         (&Method::GET, "/mock/state") => return Ok(state(mock)),
+        (&Method::GET, "/mock/rates") => return Ok(Answer::json(StatusCode::OK, &mock.calls.rates())),
+        (&Method::GET, "/mock/mvpds") => return Ok(order::mvpds(mock)),
+        (&Method::POST, "/mock/settings") => return order::settings(mock, call),
+        (&Method::POST, "/mock/profiles/invalidate") => return order::invalidate(mock, call),
         (&Method::POST, "/mock/clock") => return advance(mock, call),
         (&Method::POST, "/mock/login") => return login(mock, call),
         (&Method::POST, "/mock/faults") => mock.faults.add(Fault::parse(&call.body).map_err(bad_request)?),
         (&Method::DELETE, "/mock/faults") => mock.faults.clear(),
         (&Method::DELETE, "/mock/calls") => mock.calls.clear(),
+        (&Method::POST, "/mock/mvpds") => order::change_mvpd(mock, call)?,
+        (&Method::DELETE, "/mock/mvpds") => order::remove_mvpd(mock, call)?,
+        (&Method::POST, "/mock/accounts") => mock.accounts.insert(read(call)?),
+        (&Method::POST, "/mock/profiles") => order::put_profile(mock, call)?,
+        (&Method::POST, "/mock/verdicts") => mock.verdicts.add(read(call)?),
+        (&Method::DELETE, "/mock/verdicts") => mock.verdicts.clear(),
         (&Method::POST, "/mock/forget_tokens") => mock.clients.forget_tokens(),
         (&Method::POST, "/mock/forget_clients") => mock.clients.forget_clients(),
         _ => return Err(refuse(StatusCode::NOT_FOUND, "there is no such control")),
@@ -58,18 +88,20 @@ fn advance(mock: &mut Mock, call: &Call) -> Result<Answer, Answer> {
 
 /// The viewer logs in on the second screen: v1 gives the code back, v2 shows the profile.
 fn login(mock: &mut Mock, call: &Call) -> Result<Answer, Answer> {
-    let Login { service_provider, code, mvpd } = read(call)?;
+    let Login { service_provider, code, mvpd, profile } = read(call)?;
     let now = mock.clock.now();
     if regcode::find(mock, &service_provider, &code).is_some() {
         mock.records.remove(&code, now);
         return Ok(logged_in("v1"));
     }
     let session = session::find(mock, &service_provider, &code);
-    let session = session.ok_or_else(|| refuse(StatusCode::NOT_FOUND, "there is no such code"))?;
-    let mvpd = mvpd.or_else(|| session.mvpd.clone()).ok_or_else(|| bad_request("an mvpd is missing"))?;
+    let session = session.map_err(|_| refuse(StatusCode::NOT_FOUND, "there is no such code"))?;
+    let mvpd = mvpd.or_else(|| session.parameters.mvpd.clone());
+    let mvpd = mvpd.ok_or_else(|| bad_request("an mvpd is missing"))?;
     session.login = Some(mvpd.clone());
-    let device = session.device_id.clone();
-    mock.logins.insert(&service_provider, &device, &mvpd, now);
+    let (owner, id) = (session.owner.clone(), session.id);
+    let profile = profile.make(mock, &owner, &mvpd, Some(id));
+    mock.profiles.insert(owner, &mvpd, profile);
     Ok(logged_in("v2"))
 }
 

@@ -1,133 +1,131 @@
-//! Whether a viewer may watch, v2 (reference, section 7).
+//! Decisions: whether a viewer may watch, v2.
 
-use base64::{Engine, prelude::BASE64_STANDARD};
+mod item;
+mod media_token;
+mod trial;
+mod verdict;
+
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use self::item::{Outcome, Subject};
 use crate::{
     answer::Answer,
-    call::Call,
-    problem::{self, Problem},
+    mvpd::{Degradation, Mvpd},
+    owner::Owner,
+    partner::PartnerStatus,
+    problem,
+    profile::Standing,
+    request::Request,
     state::Mock,
-    trial::{self, Denial, Rule, Trial},
     viewer,
 };
 
-/// How long players may use a media token.
-const TOKEN_TTL: i64 = 7 * 60 * 1000;
-/// How long an operator's decision holds.
-const DECISION_TTL: i64 = 24 * 3600 * 1000;
+pub(crate) use verdict::Verdicts;
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Question {
+    /// Whether the viewer may watch now.
+    Authorize,
+    /// Which of a list the viewer could watch.
+    Preauthorize,
+}
 
 #[derive(Deserialize)]
-struct Request {
+struct Asked {
     resources: Vec<String>,
 }
 
-/// For whom it is decided.
-struct Subject<'a> {
-    service_provider: &'a str,
-    mvpd: &'a str,
-    source: &'static str,
-    now: i64,
-}
-
-/// `POST /api/v2/{serviceProvider}/decisions/authorize/{mvpd}`
-pub(crate) fn authorize(
+/// `POST /api/v2/{serviceProvider}/decisions/authorize/{mvpd}`, and the same with `preauthorize`.
+pub(crate) fn decide(
     mock: &mut Mock,
-    call: &Call,
-    service_provider: &str,
+    request: &Request<'_>,
+    question: Question,
     mvpd: &str,
 ) -> Result<Answer, Answer> {
-    let device = viewer::device_id(call)?;
-    viewer::device(call)?;
-    let request =
-        serde_json::from_slice(&call.body).ok().filter(|request: &Request| !request.resources.is_empty());
-    let resources = request.ok_or_else(|| problem::INVALID_RESOURCES.answer())?.resources;
-    let decisions = match Rule::of(mvpd) {
-        Some(rule) => try_out(mock, call, &rule, device, (service_provider, mvpd), &resources)?,
-        None => ask_operator(mock, &device, (service_provider, mvpd), &resources),
-    };
-    Ok(Answer::json(StatusCode::OK, &json!({ "decisions": decisions })))
-}
-
-fn ask_operator(
-    mock: &Mock,
-    device: &str,
-    (service_provider, mvpd): (&str, &str),
-    resources: &[String],
-) -> Vec<Value> {
-    let now = mock.clock.now();
-    let is_logged_in = mock.logins.find(service_provider, device, mvpd, now).is_some();
-    let verdict = if is_logged_in { Ok(now + DECISION_TTL) } else { Err(&problem::PROFILE_MISSING) };
-    let subject = Subject { service_provider, mvpd, source: "mvpd", now };
-    resources.iter().map(|resource| subject.decision(resource, verdict)).collect()
-}
-
-fn try_out(
-    mock: &mut Mock,
-    call: &Call,
-    rule: &Rule,
-    device: String,
-    (service_provider, mvpd): (&str, &str),
-    resources: &[String],
-) -> Result<Vec<Value>, Answer> {
-    let identity = viewer::identity(call);
-    if rule.is_promotional() && identity.is_none() {
+    let owner = request.owner()?;
+    PartnerStatus::check_mvpd(request.call, mock, mvpd)?;
+    let mvpd = mock.catalog.integrated(&owner.service_provider, mvpd)?;
+    let resources = resources(mock, request, question)?;
+    let identity = viewer::identity(request.call);
+    let is_promotional = mvpd.behavior.trial.is_some_and(|rule| rule.is_promotional());
+    if is_promotional && identity.is_none() {
         return Err(problem::INVALID_IDENTITY.answer());
     }
-    let now = mock.clock.now();
-    let subjects = trial::subjects(rule, device, identity);
-    let found = mock.trials.find(service_provider, mvpd, &subjects);
-    let mut trial = found.unwrap_or_else(|| Trial::begin(now));
-    let subject = Subject { service_provider, mvpd, source: "temppass", now };
-    let mut decide = |resource: &String| {
-        let taken = trial.take(resource, rule, now);
-        subject.decision(resource, taken.map(|()| trial.ends(rule)).map_err(reason))
+    let decisions: Vec<_> = resources
+        .iter()
+        .map(|resource| decision(mock, &owner, &mvpd, question, resource, identity.as_deref()))
+        .collect();
+    Ok(Answer::json_utf8(StatusCode::OK, &json!({ "decisions": decisions })))
+}
+
+fn resources(mock: &Mock, request: &Request<'_>, question: Question) -> Result<Vec<String>, Answer> {
+    let asked: Option<Asked> = serde_json::from_slice(&request.call.body).ok();
+    let resources = asked.map(|asked| asked.resources).unwrap_or_default();
+    if resources.is_empty() || resources.iter().any(|resource| resource.trim().is_empty()) {
+        return Err(problem::INVALID_RESOURCES.answer());
+    }
+    let max = match question {
+        Question::Authorize => mock.settings.max_authorize,
+        Question::Preauthorize => mock.settings.max_preauthorize,
     };
-    let decisions: Vec<_> = resources.iter().map(&mut decide).collect();
-    // Who was let nowhere has not joined the trial.
-    if decisions.iter().any(|decision| decision["authorized"] == true) {
-        mock.trials.keep(service_provider, mvpd, subjects, &trial);
+    if resources.len() > max {
+        // Its own status is 403, which no decision has as its status of HTTP (assumption).
+        return Err(problem::TOO_MANY_RESOURCES.answer_with(StatusCode::BAD_REQUEST, None));
     }
-    Ok(decisions)
+    Ok(resources)
 }
 
-fn reason(denial: Denial) -> &'static Problem {
-    match denial {
-        Denial::Duration => &problem::DURATION_EXCEEDED,
-        Denial::Resources => &problem::RESOURCES_EXCEEDED,
+/// What a test has ordered, or what the trial, the degradation or the operator says.
+fn decision(
+    mock: &mut Mock,
+    owner: &Owner,
+    mvpd: &Mvpd,
+    question: Question,
+    resource: &str,
+    identity: Option<&str>,
+) -> Value {
+    let now = mock.clock.now();
+    let verdict = mock.verdicts.hit(owner, &mvpd.id, question, resource);
+    let outcome = match (verdict, &mvpd.behavior.trial) {
+        (Some(verdict), _) => verdict.outcome(natural_source(mvpd), now, &mock.settings),
+        (None, Some(rule)) => trial::decide(mock, owner, &mvpd.id, rule, question, resource, identity),
+        (None, None) => without_trial(mock, owner, mvpd),
+    };
+    Subject { owner, mvpd, question, now, settings: &mock.settings }.item(resource, &outcome)
+}
+
+fn without_trial(mock: &Mock, owner: &Owner, mvpd: &Mvpd) -> Outcome {
+    let now = mock.clock.now();
+    let source = natural_source(mvpd);
+    let until = Some(now.saturating_add(mock.settings.decision_ms));
+    match mvpd.behavior.degradation {
+        Some(Degradation::AllLoggedIn) => return Outcome::permit(source, until),
+        // The pages show times of the token only.
+        Some(Degradation::AllPermitted) => return Outcome::permit(source, None),
+        Some(Degradation::NonePermitted) => return Outcome::deny(source, problem::DEGRADATION_RULE),
+        None => {}
+    }
+    match mock.profiles.find(owner, &mvpd.id, now) {
+        Standing::Valid(_) => Outcome::permit(source, until),
+        Standing::Missing => Outcome::deny(source, problem::PROFILE_MISSING),
+        Standing::Expired => Outcome::deny(source, problem::PROFILE_EXPIRED),
+        Standing::Invalidated => Outcome::deny(source, problem::PROFILE_INVALIDATED),
     }
 }
 
-impl Subject<'_> {
-    /// The decision: the time until which it holds, or what stands against it.
-    fn decision(&self, resource: &str, verdict: Result<i64, &Problem>) -> Value {
-        let mut decision = json!({
-            "resource": resource,
-            "serviceProvider": self.service_provider,
-            "mvpd": self.mvpd,
-            "source": self.source,
-            "authorized": verdict.is_ok(),
-        });
-        match verdict {
-            Ok(not_after) => {
-                decision["notBefore"] = json!(self.now);
-                decision["notAfter"] = json!(not_after);
-                decision["token"] = self.token(resource, not_after);
-            }
-            Err(problem) => decision["error"] = problem.to_json(),
-        }
-        decision
-    }
-
-    fn token(&self, resource: &str, not_after: i64) -> Value {
-        let not_after = not_after.min(self.now + TOKEN_TTL);
-        let claims = format!("{}|{}|{resource}|{not_after}", self.service_provider, self.mvpd);
-        json!({
-            "notBefore": self.now,
-            "notAfter": not_after,
-            "serializedToken": BASE64_STANDARD.encode(claims),
-        })
+/// Who decides where no test has ordered anything.
+fn natural_source(mvpd: &Mvpd) -> &'static str {
+    if mvpd.behavior.trial.is_some() {
+        "temppass"
+    } else if mvpd.behavior.degradation.is_some() {
+        "degradation"
+    } else if mvpd.behavior.is_dummy {
+        "dummy"
+    } else {
+        "mvpd"
     }
 }

@@ -47,6 +47,9 @@ pub(crate) async fn apply(
             answer.headers.extend(headers.clone());
             answer
         }
+        Effect::Problem { code, status, details } => {
+            code.answer_with(status.unwrap_or(code.status()), details.as_deref())
+        }
         Effect::Garbage {} => Answer::new(success(call), "application/json", &b"{\xff\xfe\x00garbage"[..]),
         Effect::Huge { bytes } => Answer::bare(StatusCode::OK, Content::MadeUp(*bytes))
             .header(header::CONTENT_TYPE, HeaderValue::from_static("text/html"))
@@ -77,8 +80,8 @@ fn merge_into(mut answer: Answer, patch: &Value) -> Answer {
     answer
 }
 
-/// RFC 7386, section 2.
-fn merge(target: &mut Value, patch: &Value) {
+/// Merges the patch into the target (RFC 7386, section 2).
+pub(crate) fn merge(target: &mut Value, patch: &Value) {
     let Value::Object(patch) = patch else {
         *target = patch.clone();
         return;

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::{Deserialize, Deserializer, de::Error};
 use serde_json::{Map, Value};
 
-use crate::call::Call;
+use crate::{call::Call, problem::Problem};
 
 /// The faults, in the order in which they were added.
 #[derive(Debug, Default)]
@@ -52,6 +52,18 @@ pub(crate) enum Effect {
         /// More headers.
         #[serde(default, deserialize_with = "headers")]
         headers: HeaderMap,
+    },
+    /// One of the provider's own errors.
+    Problem {
+        /// Its code.
+        #[serde(deserialize_with = "problem")]
+        code: Problem,
+        /// Its status, where that is not to be the documented one.
+        #[serde(default, deserialize_with = "maybe_number")]
+        status: Option<StatusCode>,
+        /// The operator's text for the viewer.
+        #[serde(default)]
+        details: Option<String>,
     },
     /// No answer, ever.
     Hang {},
@@ -100,6 +112,15 @@ fn html() -> HeaderValue {
 
 fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<StatusCode, D::Error> {
     u16::deserialize(deserializer)?.try_into().map_err(D::Error::custom)
+}
+
+fn maybe_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<StatusCode>, D::Error> {
+    number(deserializer).map(Some)
+}
+
+fn problem<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Problem, D::Error> {
+    let code = String::deserialize(deserializer)?;
+    Problem::find(&code).ok_or_else(|| D::Error::custom(format!("the provider has no code {code}")))
 }
 
 fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HeaderValue, D::Error> {

@@ -3,40 +3,55 @@
 //!
 //! A call goes through `pipeline`, which lets `fault` and `throttle` have their say, to `route`, and from there to
 //! one module a group of operations. What they remember is in `state`. Tests steer it all with `control`.
+//!
+//! Nobody has to steer a login: `login` has pages for a browser, from the provider's to the operator's and back.
 
 #![forbid(unsafe_code)]
 
 mod answer;
+mod attribute;
 mod call;
 mod call_log;
+mod catalog;
 mod client;
 mod clock;
 mod code;
+mod configuration;
 mod control;
 mod decision;
 mod device;
 mod device_info;
 mod effect;
+mod endpoint;
 mod fault;
 mod format;
+mod login;
+mod logout;
+mod mvpd;
 mod normalized;
+mod owner;
+mod partner;
 mod passthrough;
 mod pipeline;
 mod problem;
 mod profile;
 mod random;
+mod rate;
 mod record;
 mod regcode;
 mod registration;
+mod request;
 mod reset;
 mod route;
 mod running;
 mod serve;
 mod session;
+mod settings;
 mod state;
 mod throttle;
 mod trial;
 mod viewer;
+mod xml;
 
 use std::{
     cell::RefCell,
@@ -44,14 +59,13 @@ use std::{
     io::{self, Write},
     net::{SocketAddr, TcpListener},
     rc::Rc,
-    time::Duration,
 };
 
 use clap::{Parser, ValueEnum};
 use tokio::{sync::oneshot, task::LocalSet};
 
 pub use crate::running::{Running, start};
-use crate::{pipeline::Provider, state::Mock};
+use crate::{pipeline::Provider, settings::Settings, state::Mock};
 
 /// A mock of the provider's REST API.
 #[derive(Debug, Parser)]
@@ -131,9 +145,9 @@ fn serve_until(
         arguments.token_seconds,
         arguments.throttle == Switch::On,
         arguments.record_calls == Switch::On,
+        Settings { delay_ms: arguments.delay_ms, ..Settings::default() },
     );
-    let provider =
-        Provider { mock: Rc::new(RefCell::new(mock)), delay: Duration::from_millis(arguments.delay_ms) };
+    let provider = Provider { mock: Rc::new(RefCell::new(mock)) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     LocalSet::new().block_on(&runtime, async {
         let listener = tokio::net::TcpListener::from_std(listener)?;

@@ -9,6 +9,7 @@ use hyper::body::Incoming;
 use crate::{
     answer::{Answer, Body},
     call::Call,
+    call_log::Ticket,
     control,
     effect::{self, Closed},
     route,
@@ -23,8 +24,6 @@ const BODY_LIMIT: usize = 64 << 20;
 pub(crate) struct Provider {
     /// What is remembered, for one thread.
     pub mock: Rc<RefCell<Mock>>,
-    /// What every answer takes at least.
-    pub delay: Duration,
 }
 
 impl Provider {
@@ -52,16 +51,23 @@ impl Provider {
         call: &Call,
         processing: impl Future<Output = Result<Answer, Closed>>,
     ) -> Result<Answer, Closed> {
-        let ticket = self.mock.borrow_mut().calls.begin(call);
+        let ticket = self.begin(call);
         let answer = processing.await?;
         self.mock.borrow_mut().calls.finish(ticket, answer.status);
         Ok(answer)
     }
 
+    fn begin(&self, call: &Call) -> Ticket {
+        let mock = &mut *self.mock.borrow_mut();
+        let client = || call.bearer().and_then(|token| mock.clients.of_token(token));
+        mock.calls.begin(call, mock.clock.now(), client)
+    }
+
     async fn process(&self, call: &Call) -> Result<Answer, Closed> {
         let effect = self.mock.borrow_mut().faults.hit(call);
-        if !self.delay.is_zero() {
-            tokio::time::sleep(self.delay).await;
+        let delay = Duration::from_millis(self.mock.borrow().settings.delay_ms);
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
         }
         let normal = || route::answer(&mut self.mock.borrow_mut(), call);
         match effect {

@@ -1,94 +1,146 @@
-//! Who has logged in, v2 (reference, section 7).
+//! Profiles: who has logged in on a device, v2.
 
-use std::collections::HashMap;
+mod order;
+mod read;
+mod temporary;
 
-use http::StatusCode;
+use std::collections::{BTreeMap, HashMap};
+
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
-use crate::{
-    answer::Answer,
-    call::Call,
-    problem, session,
-    state::Mock,
-    trial::{self, Rule},
-    viewer,
-};
+use crate::owner::Owner;
 
-const TTL: i64 = 30 * 24 * 3600 * 1000;
+pub(crate) use order::ProfileOrder;
+pub(crate) use read::{all, answer, by_code, by_mvpd};
 
 /// A viewer's login on a device.
+#[derive(Debug, Clone)]
+pub(crate) struct Profile {
+    /// What it came of.
+    pub kind: ProfileType,
+    /// When it begins, in milliseconds since the epoch.
+    pub not_before: i64,
+    /// When it ends.
+    pub not_after: i64,
+    /// Who made it.
+    pub issuer: String,
+    /// What it tells of the viewer.
+    pub attributes: Map<String, Value>,
+    /// The session that it came of.
+    pub session: Option<Uuid>,
+    /// Whether it was taken back before its end.
+    pub is_invalidated: bool,
+}
+
+/// What a profile came of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(crate) enum ProfileType {
+    /// A login with the operator.
+    #[default]
+    #[serde(rename = "regular")]
+    Regular,
+    /// An operator that is not asked.
+    #[serde(rename = "degraded")]
+    Degraded,
+    /// A TempPass.
+    #[serde(rename = "temporary")]
+    Temporary,
+    /// Single sign-on with Apple.
+    #[serde(rename = "appleSSO")]
+    AppleSso,
+    /// Single sign-on of another platform.
+    #[serde(rename = "platformSSO")]
+    PlatformSso,
+    /// Single sign-on with the programmer's own token.
+    #[serde(rename = "serviceTokenSSO")]
+    ServiceTokenSso,
+}
+
+/// How a device stands with an operator.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Login {
-    not_before: i64,
-    not_after: i64,
+pub(crate) enum Standing<'a> {
+    /// Its viewer is logged in.
+    Valid(&'a Profile),
+    /// Nobody has ever logged in, or the viewer has logged out.
+    Missing,
+    /// The login's time is over.
+    Expired,
+    /// The login was taken back.
+    Invalidated,
 }
 
-/// The logins, by service provider, device and operator.
+/// All logins, by whose they are and by operator.
 #[derive(Debug, Default)]
-pub(crate) struct Logins(HashMap<(String, String, String), Login>);
+pub(crate) struct Profiles(HashMap<Owner, BTreeMap<String, Profile>>);
 
-impl Logins {
-    /// The viewer has logged in.
-    pub(crate) fn insert(&mut self, service_provider: &str, device: &str, mvpd: &str, now: i64) {
-        let login = Login { not_before: now, not_after: now + TTL };
-        self.0.insert((service_provider.to_owned(), device.to_owned(), mvpd.to_owned()), login);
-    }
-
-    /// The login, unless its time is over.
-    pub(crate) fn find(&self, service_provider: &str, device: &str, mvpd: &str, now: i64) -> Option<Login> {
-        // Nobody has logged in when a benchmark runs: then not even the key is made.
-        if self.0.is_empty() {
-            return None;
-        }
-        let key = (service_provider.to_owned(), device.to_owned(), mvpd.to_owned());
-        self.0.get(&key).copied().filter(|login| login.not_after > now)
-    }
-}
-
-impl Login {
-    fn to_json(self, issuer: &str) -> Value {
-        json!({
+impl Profile {
+    /// The profile as answers show it.
+    pub(crate) fn to_json(&self) -> Value {
+        let mut shown = json!({
             "notBefore": self.not_before,
             "notAfter": self.not_after,
-            "issuer": issuer,
-            "type": "regular",
-            "attributes": {},
-        })
+            "issuer": self.issuer,
+            "type": self.kind,
+            "attributes": self.attributes,
+        });
+        if let Some(session) = self.session {
+            shown["sessionId"] = json!(session);
+        }
+        shown
     }
 }
 
-/// `GET /api/v2/{serviceProvider}/profiles/code/{code}`
-pub(crate) fn by_code(mock: &mut Mock, service_provider: &str, code: &str) -> Result<Answer, Answer> {
-    let session =
-        session::find(mock, service_provider, code).ok_or_else(|| problem::INVALID_CODE.answer())?;
-    let Some(mvpd) = session.login.clone() else { return Ok(profiles("", None)) };
-    let device = session.device_id.clone();
-    let login = mock.logins.find(service_provider, &device, &mvpd, mock.clock.now());
-    Ok(profiles(&mvpd, login.map(|login| login.to_json(&mvpd))))
+impl Profiles {
+    /// The viewer has logged in. A device can have a login with each operator at the same time.
+    pub(crate) fn insert(&mut self, owner: Owner, mvpd: &str, profile: Profile) {
+        self.0.entry(owner).or_default().insert(mvpd.to_owned(), profile);
+    }
+
+    /// How the device stands with the operator.
+    pub(crate) fn find(&self, owner: &Owner, mvpd: &str, now: i64) -> Standing<'_> {
+        match self.0.get(owner).and_then(|profiles| profiles.get(mvpd)) {
+            None => Standing::Missing,
+            Some(profile) => profile.standing(now),
+        }
+    }
+
+    /// The logins that are valid, by operator.
+    pub(crate) fn valid(&self, owner: &Owner, now: i64) -> impl Iterator<Item = (&str, &Profile)> {
+        let profiles = self.0.get(owner).into_iter().flatten();
+        let valid = profiles.filter(move |(_, profile)| matches!(profile.standing(now), Standing::Valid(_)));
+        valid.map(|(mvpd, profile)| (mvpd.as_str(), profile))
+    }
+
+    /// The viewer has logged out.
+    pub(crate) fn remove(&mut self, owner: &Owner, mvpd: &str) {
+        if let Some(profiles) = self.0.get_mut(owner) {
+            profiles.remove(mvpd);
+        }
+    }
+
+    /// Takes back the logins that are meant, and says how many those are.
+    pub(crate) fn invalidate(&mut self, is_meant: impl Fn(&Owner, &str) -> bool) -> usize {
+        let mut count = 0;
+        for (owner, profiles) in &mut self.0 {
+            for (_, profile) in profiles.iter_mut().filter(|(mvpd, _)| is_meant(owner, mvpd)) {
+                profile.is_invalidated = true;
+                count += 1;
+            }
+        }
+        count
+    }
 }
 
-/// `GET /api/v2/{serviceProvider}/profiles/{mvpd}`
-pub(crate) fn by_mvpd(
-    mock: &mut Mock,
-    call: &Call,
-    service_provider: &str,
-    mvpd: &str,
-) -> Result<Answer, Answer> {
-    let device = viewer::device_id(call)?;
-    viewer::device(call)?;
-    let now = mock.clock.now();
-    let profile = if let Some(rule) = Rule::of(mvpd) {
-        let subjects = trial::subjects(&rule, device, viewer::identity(call));
-        let trial = mock.trials.find(service_provider, mvpd, &subjects);
-        trial.filter(|trial| !trial.is_over(&rule, now)).map(|trial| trial.to_json(&rule))
-    } else {
-        let login = mock.logins.find(service_provider, &device, mvpd, now);
-        login.map(|login| login.to_json(mvpd))
-    };
-    Ok(profiles(mvpd, profile))
-}
-
-fn profiles(mvpd: &str, profile: Option<Value>) -> Answer {
-    let profiles: Map<_, _> = profile.map(|profile| (mvpd.to_owned(), profile)).into_iter().collect();
-    Answer::json(StatusCode::OK, &json!({ "profiles": profiles }))
+impl Profile {
+    fn standing(&self, now: i64) -> Standing<'_> {
+        if self.is_invalidated {
+            Standing::Invalidated
+        } else if self.not_after <= now {
+            Standing::Expired
+        } else {
+            Standing::Valid(self)
+        }
+    }
 }

@@ -1,13 +1,20 @@
 //! The record of a registration code and the error, in both formats (reference, section 2).
 
-use std::{collections::BTreeMap, fmt::Write};
+use std::collections::BTreeMap;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::StatusCode;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::{answer::Answer, call::Call, code::Code, device::Device, format::Format};
+use crate::{
+    answer::Answer,
+    call::Call,
+    code::Code,
+    device::Device,
+    format::Format,
+    xml::{element, parent, root},
+};
 
 /// What is kept of a registration code.
 #[derive(Debug)]
@@ -152,24 +159,4 @@ impl Info<'_> {
 
 fn xml(status: StatusCode, body: String) -> Answer {
     Answer::new(status, "application/xml", body)
-}
-
-fn root(name: &str, namespace: &str, children: &str) -> String {
-    let declaration = r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?>"#;
-    format!(r#"{declaration}<ns2:{name} xmlns:ns2="{namespace}">{children}</ns2:{name}>"#)
-}
-
-fn parent(name: &str, children: &str) -> String {
-    format!("<{name}>{children}</{name}>")
-}
-
-fn element(name: &str, text: impl ToString) -> String {
-    let mut escaped = String::new();
-    for char in text.to_string().chars() {
-        match char {
-            '<' | '>' | '&' => write!(escaped, "&#{};", u32::from(char)).expect("a string takes all"),
-            _ => escaped.push(char),
-        }
-    }
-    parent(name, &escaped)
 }

@@ -29,7 +29,7 @@ pub(crate) fn register(mock: &mut Mock, call: &Call) -> Result<Answer, Answer> {
         return Err(refusal("invalid_redirect_uri"));
     }
     let now = mock.clock.now();
-    let client = mock.clients.register(&statement);
+    let client = mock.clients.register(&statement, mock.settings.clients_per_statement);
     Ok(created(&json!({
         "client_id": client.id,
         "client_secret": client.secret,
@@ -69,7 +69,7 @@ fn refusal(error: &str) -> Answer {
 }
 
 /// Whether it begins as a URI does: with a scheme.
-fn is_uri(text: &str) -> bool {
+pub(crate) fn is_uri(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once(':') else { return false };
     let is_scheme = |text: &str| {
         text.starts_with(|first: char| first.is_ascii_alphabetic())

@@ -1,37 +1,47 @@
 //! Which operation answers a call, once the call may be answered.
 
+mod browser;
+mod v2;
+
+use std::rc::Rc;
+
 use http::{Method, StatusCode};
 
 use crate::{
     answer::Answer,
     call::{Call, decode},
-    decision,
     format::Format,
-    passthrough, problem, profile, record, regcode, registration, reset, session,
+    passthrough, problem, record, regcode, registration,
+    request::Request,
+    reset,
     state::Mock,
-    throttle::Throttle,
+    throttle::{self, Throttle},
 };
 
 type Result = std::result::Result<Answer, Answer>;
 
 /// The answer as the provider would give it.
 pub(crate) fn answer(mock: &mut Mock, call: &Call) -> Answer {
-    let answer = admit(mock, call).and_then(|()| operate(mock, call));
+    let admitted = admit(mock, call);
+    let answer = admitted.and_then(|client| operate(mock, call, client.as_deref().unwrap_or_default()));
     answer.unwrap_or_else(|refusal| refusal)
 }
 
-fn admit(mock: &mut Mock, call: &Call) -> std::result::Result<(), Answer> {
+/// The client that may call, where one has to be known.
+fn admit(mock: &mut Mock, call: &Call) -> std::result::Result<Option<Rc<str>>, Answer> {
     let now = mock.clock.now();
     if let Some(throttle) = &mut mock.throttle
         && Throttle::covers(&call.path)
         && !throttle.admit(&call.address(), now)
     {
-        return Err(Answer::html(StatusCode::TOO_MANY_REQUESTS));
+        return Err(throttle::refusal());
     }
-    if call.path.starts_with("/o/client/")
-        || bearer(call).is_some_and(|token| mock.clients.admits(token, now))
-    {
-        return Ok(());
+    if OPEN.iter().any(|prefix| call.path.starts_with(prefix)) {
+        return Ok(None);
+    }
+    let client = call.bearer().and_then(|token| mock.clients.admit(token, now));
+    if client.is_some() {
+        return Ok(client);
     }
     if call.path.starts_with("/api/v2/") {
         return Err(problem::INVALID_ACCESS_TOKEN.answer());
@@ -39,18 +49,21 @@ fn admit(mock: &mut Mock, call: &Call) -> std::result::Result<(), Answer> {
     Err(record::error(call, StatusCode::UNAUTHORIZED, "The access token is missing or invalid"))
 }
 
-fn bearer(call: &Call) -> Option<&str> {
-    let (scheme, token) = call.header("authorization")?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-}
+/// What is called without an access token: by devices that have none yet, and by browsers.
+const OPEN: [&str; 4] = ["/o/client/", "/api/v2/authenticate/", "/adobe-services/", "/operators/"];
 
-fn operate(mock: &mut Mock, call: &Call) -> Result {
+fn operate(mock: &mut Mock, call: &Call, client: &str) -> Result {
     let segments: Vec<&str> = call.path.split('/').skip(1).collect();
     match (&call.method, segments.as_slice()) {
         (&Method::POST, ["o", "client", "register"]) => registration::register(mock, call),
         (&Method::POST, ["o", "client", "token"]) => registration::token(mock, call),
         (_, ["reggie", "v1", requestor, rest @ ..]) => reggie(mock, call, &decode(requestor), rest),
-        (_, ["api", "v2", provider, rest @ ..]) => v2(mock, call, &decode(provider), rest),
+        (_, ["api", "v2", "authenticate", ..] | ["adobe-services" | "operators", ..]) => {
+            browser::answer(mock, call, &segments)
+        }
+        (_, ["api", "v2", provider, rest @ ..]) => {
+            v2::answer(mock, &Request { call, client, service_provider: &decode(provider) }, rest)
+        }
         (&Method::DELETE, ["reset-tempass", "v3", "reset"]) => reset::specific(mock, call),
         (&Method::DELETE, ["reset-tempass", "v3", "reset", "generic"]) => reset::generic(mock, call),
         (_, ["reset-tempass", "v3", "reset", ..]) => Err(Answer::html(StatusCode::METHOD_NOT_ALLOWED)),
@@ -71,22 +84,6 @@ fn reggie(mock: &mut Mock, call: &Call, requestor: &str, rest: &[&str]) -> Resul
         (&Method::GET, ["regcode", code]) => regcode::read(mock, call, requestor, without_extension(code)),
         (&Method::DELETE, ["regcode", code]) => {
             regcode::delete(mock, call, requestor, without_extension(code))
-        }
-        _ => not_found(),
-    }
-}
-
-fn v2(mock: &mut Mock, call: &Call, provider: &str, rest: &[&str]) -> Result {
-    if provider == "UNKNOWN" {
-        return Err(problem::INVALID_SERVICE_PROVIDER.answer());
-    }
-    match (&call.method, rest) {
-        (&Method::POST, ["sessions"]) => session::create(mock, call, provider),
-        (&Method::GET, ["sessions", code]) => session::read(mock, provider, code),
-        (&Method::GET, ["profiles", "code", code]) => profile::by_code(mock, provider, code),
-        (&Method::GET, ["profiles", mvpd]) => profile::by_mvpd(mock, call, provider, &decode(mvpd)),
-        (&Method::POST, ["decisions", "authorize", mvpd]) => {
-            decision::authorize(mock, call, provider, &decode(mvpd))
         }
         _ => not_found(),
     }

@@ -1,8 +1,20 @@
 //! What the mock remembers.
 
 use crate::{
-    call_log::CallLog, client::Clients, clock::Clock, code::Codes, fault::Faults, profile::Logins,
-    record::Record, session::Session, throttle::Throttle, trial::Trials,
+    call_log::CallLog,
+    catalog::Catalog,
+    client::Clients,
+    clock::Clock,
+    code::Codes,
+    decision::Verdicts,
+    fault::Faults,
+    login::{Accounts, Assertion},
+    profile::Profiles,
+    record::Record,
+    session::Session,
+    settings::Settings,
+    throttle::Throttle,
+    trial::Trials,
 };
 
 /// All of it.
@@ -16,8 +28,18 @@ pub(crate) struct Mock {
     pub records: Codes<Record>,
     /// The codes of v2.
     pub sessions: Codes<Session>,
+    /// What tests have set.
+    pub settings: Settings,
+    /// The operators.
+    pub catalog: Catalog,
+    /// Who may log in with them.
+    pub accounts: Accounts,
+    /// What they said of viewers who came back from their pages, by the codes that stand for it.
+    pub assertions: Codes<Assertion>,
     /// Who has logged in.
-    pub logins: Logins,
+    pub profiles: Profiles,
+    /// What is decided in another way.
+    pub verdicts: Verdicts,
     /// Trials.
     pub trials: Trials,
     /// What is to go wrong.
@@ -30,13 +52,18 @@ pub(crate) struct Mock {
 
 impl Mock {
     /// Remembers nothing yet.
-    pub(crate) fn new(token_seconds: u32, throttles: bool, records_calls: bool) -> Self {
+    pub(crate) fn new(token_seconds: u32, throttles: bool, records_calls: bool, settings: Settings) -> Self {
         Self {
             clock: Clock::default(),
             clients: Clients::new(token_seconds),
             records: Codes::default(),
             sessions: Codes::default(),
-            logins: Logins::default(),
+            settings,
+            catalog: Catalog::default(),
+            accounts: Accounts::default(),
+            assertions: Codes::default(),
+            profiles: Profiles::default(),
+            verdicts: Verdicts::default(),
             trials: Trials::default(),
             faults: Faults::default(),
             throttle: throttles.then(Throttle::default),

@@ -2,6 +2,10 @@
 
 use std::collections::HashMap;
 
+use http::{HeaderValue, StatusCode, header::SET_COOKIE};
+
+use crate::answer::Answer;
+
 const INTERVAL: i64 = 1000;
 const BURST: i64 = 10;
 
@@ -37,6 +41,15 @@ impl Throttle {
             self.sweep_at = (2 * self.full_at.len()).max(1024);
         }
     }
+}
+
+/// What a device that calls too fast is told: a page, with the load balancer's cookies.
+pub(crate) fn refusal() -> Answer {
+    let mut answer = Answer::html(StatusCode::TOO_MANY_REQUESTS);
+    for cookie in ["AWSALB=made-up; Path=/", "AWSALBCORS=made-up; Path=/; SameSite=None; Secure"] {
+        answer.headers.append(SET_COOKIE, HeaderValue::from_static(cookie));
+    }
+    answer
 }
 
 #[cfg(test)]

@@ -2,16 +2,20 @@
 
 use std::collections::HashMap;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-const HOUR: i64 = 3600 * 1000;
+use crate::attribute::{identifier, plain};
 
 /// What a TempPass allows.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Rule {
-    duration: i64,
+    /// For how long; one that is not positive is none that the provider can work with.
+    pub duration_ms: i64,
     /// How many resources, if it is a promotional one.
-    max_resources: Option<usize>,
+    #[serde(default)]
+    pub max_resources: Option<usize>,
 }
 
 /// Whose trial it is.
@@ -44,13 +48,9 @@ pub(crate) enum Denial {
 pub(crate) struct Trials(HashMap<(String, String), HashMap<Subject, Trial>>);
 
 impl Rule {
-    /// The rule of the operator, if it is a TempPass.
-    pub(crate) fn of(mvpd: &str) -> Option<Self> {
-        if mvpd.starts_with("TempPassREF") {
-            Some(Self { duration: 24 * HOUR, max_resources: Some(5) })
-        } else {
-            mvpd.starts_with("TempPass").then_some(Self { duration: 4 * HOUR, max_resources: None })
-        }
+    /// Whether the provider can work with it.
+    pub(crate) fn is_valid(&self) -> bool {
+        self.duration_ms > 0
     }
 
     /// Whether it is promotional: for viewers as well as for devices.
@@ -106,7 +106,7 @@ impl Trial {
 
     /// When it ends.
     pub(crate) fn ends(&self, rule: &Rule) -> i64 {
-        self.started + rule.duration
+        self.started.saturating_add(rule.duration_ms)
     }
 
     /// Whether its time is over.
@@ -130,10 +130,21 @@ impl Trial {
         Ok(())
     }
 
-    /// The trial as a profile.
-    pub(crate) fn to_json(&self, rule: &Rule) -> Value {
-        let plain = |value: Value| json!({ "value": value, "state": "plain" });
-        let mut attributes = json!({ "expiration_date": plain(json!(self.ends(rule))) });
+    /// What it would deny to a resource that it has not used yet.
+    pub(crate) fn is_used_up(&self, rule: &Rule, now: i64) -> Option<Denial> {
+        if self.is_over(rule, now) {
+            return Some(Denial::Duration);
+        }
+        let has_all = rule.max_resources.is_some_and(|max| self.resources.len() >= max);
+        has_all.then_some(Denial::Resources)
+    }
+
+    /// The trial as a profile of this device.
+    pub(crate) fn to_json(&self, rule: &Rule, device: &str) -> Value {
+        let mut attributes = json!({
+            "expiration_date": plain(json!(self.ends(rule))),
+            "userID": plain(json!(format!("temppass_{}", identifier(device)))),
+        });
         if let Some(max) = rule.max_resources {
             attributes["remaining_resources"] = plain(json!(max.saturating_sub(self.resources.len())));
             attributes["used_assets"] = plain(json!(self.resources));

@@ -1,6 +1,6 @@
 //! Who calls v2: the headers that tell devices and viewers apart.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
     answer::Answer,
@@ -26,10 +26,13 @@ pub(crate) fn device(call: &Call) -> Result<Device, Answer> {
     device.ok_or_else(|| problem::INVALID_DEVICE_INFO.answer())
 }
 
-/// The viewer's identity for promotional trials: the address in the header, whatever it is made of. `None` when there is
-/// no header or none that can be read.
+/// The viewer's identity for promotional trials: the address in the header, whatever it is made of, or where there is none
+/// all that the header says. `None` when there is no header or none that holds an object.
 pub(crate) fn identity(call: &Call) -> Option<String> {
     let decoded = device::decode(call.header("ap-temppass-identity")?)?;
-    let identity: Value = serde_json::from_slice(&decoded).ok()?;
-    Some(identity.get("email")?.as_str()?.to_owned())
+    let identity: Map<String, Value> = serde_json::from_slice(&decoded).ok()?;
+    match identity.get("email") {
+        Some(email) => email.as_str().filter(|email| !email.is_empty()).map(str::to_owned),
+        None => (!identity.is_empty()).then(|| Value::Object(identity).to_string()),
+    }
 }

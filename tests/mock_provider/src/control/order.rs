@@ -1,0 +1,84 @@
+//! What tests order of v2 beyond a login.
+
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{bad_request, read};
+use crate::{answer::Answer, call::Call, effect::merge, owner::Owner, profile::ProfileOrder, state::Mock};
+
+#[derive(Deserialize)]
+struct Put {
+    service_provider: String,
+    device_id: String,
+    mvpd: String,
+    /// The client; that which registered last, when it is absent.
+    client: Option<String>,
+    #[serde(flatten)]
+    profile: ProfileOrder,
+}
+
+/// The logins that are meant: all, but for what is named.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Meant {
+    service_provider: Option<String>,
+    device_id: Option<String>,
+    mvpd: Option<String>,
+    client: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    id: String,
+}
+
+/// Changes the settings that the call names (RFC 7386), and says them all.
+pub(super) fn settings(mock: &mut Mock, call: &Call) -> Result<Answer, Answer> {
+    let mut settings = serde_json::to_value(&mock.settings).map_err(bad_request)?;
+    merge(&mut settings, &read(call)?);
+    mock.settings = serde_json::from_value(settings).map_err(bad_request)?;
+    Ok(Answer::json(StatusCode::OK, &mock.settings))
+}
+
+/// Adds an operator, or changes one.
+pub(super) fn change_mvpd(mock: &mut Mock, call: &Call) -> Result<(), Answer> {
+    let patch: Value = read(call)?;
+    mock.catalog.change(&patch).map_err(bad_request)
+}
+
+/// Removes an operator.
+pub(super) fn remove_mvpd(mock: &mut Mock, call: &Call) -> Result<(), Answer> {
+    let Named { id } = read(call)?;
+    mock.catalog.remove(&id);
+    Ok(())
+}
+
+/// The operators, with how they behave.
+pub(super) fn mvpds(mock: &Mock) -> Answer {
+    Answer::json(StatusCode::OK, &mock.catalog.all().collect::<Vec<_>>())
+}
+
+/// A login that no session has led to.
+pub(super) fn put_profile(mock: &mut Mock, call: &Call) -> Result<(), Answer> {
+    let Put { service_provider, device_id: device, mvpd, client, profile } = read(call)?;
+    let client = client.or_else(|| mock.clients.latest().map(str::to_owned));
+    let client = client.ok_or_else(|| bad_request("no client has registered"))?;
+    let owner = Owner { client, service_provider, device };
+    let profile = profile.make(mock, &owner, &mvpd, None);
+    mock.profiles.insert(owner, &mvpd, profile);
+    Ok(())
+}
+
+/// Takes logins back, and says how many.
+pub(super) fn invalidate(mock: &mut Mock, call: &Call) -> Result<Answer, Answer> {
+    let meant: Meant = read(call)?;
+    let is = |meant: &Option<String>, found: &str| meant.as_deref().is_none_or(|meant| meant == found);
+    let count = mock.profiles.invalidate(|owner, mvpd| {
+        is(&meant.service_provider, &owner.service_provider)
+            && is(&meant.device_id, &owner.device)
+            && is(&meant.client, &owner.client)
+            && is(&meant.mvpd, mvpd)
+    });
+    Ok(Answer::json(StatusCode::OK, &json!({ "invalidated": count })))
+}

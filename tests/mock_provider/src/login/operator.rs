@@ -1,0 +1,69 @@
+//! The operator's part of the login: its page, and what becomes of what the viewer does there.
+
+use http::StatusCode;
+
+use super::{
+    MSO_PAGES, OPERATOR_PAGES,
+    account::Admission,
+    assertion::{Assertion, TTL, Viewer},
+    broken, redirect,
+};
+use crate::{
+    answer::Answer,
+    call::{Call, encode},
+    code::Code,
+    state::Mock,
+    xml::escaped,
+};
+
+/// `GET /operators/{mvpd}/login`
+pub(crate) fn login_page(mock: &Mock, call: &Call, mvpd: &str) -> Answer {
+    page(mock, StatusCode::OK, mvpd, call.parameters().get("RelayState").unwrap_or_default(), "")
+}
+
+/// `POST /operators/{mvpd}/login`: the viewer has submitted the form, by its one button or the other.
+pub(crate) fn log_in(mock: &mut Mock, call: &Call, mvpd: &str) -> Answer {
+    let parameters = call.parameters();
+    let get = |name| parameters.get(name).unwrap_or_default();
+    let (code, user_name) = (get("RelayState").to_owned(), get("username").to_owned());
+    let viewer = if parameters.get("cancel").is_some() {
+        None
+    } else {
+        match mock.accounts.admit(mvpd, &user_name, get("password")) {
+            // The status is this operator's own (assumption).
+            Admission::WrongPassword => {
+                let hint = "<p>The user name and the password do not match</p>";
+                return page(mock, StatusCode::UNAUTHORIZED, mvpd, &code, hint);
+            }
+            Admission::Refused => None,
+            Admission::Admitted(attributes) => Some(Viewer { user_name, attributes }),
+        }
+    };
+    let (now, artifact) = (mock.clock.now(), Code::random());
+    let assertion = Assertion { code: code.clone(), mvpd: mvpd.to_owned(), viewer };
+    mock.assertions.insert(artifact, now + TTL, now, assertion);
+    redirect(&format!(
+        "{}{MSO_PAGES}/saml/assertion?SAMLart={}&RelayState={}",
+        call.origin(),
+        artifact.as_str(),
+        encode(&code),
+    ))
+}
+
+/// `GET /operators/{mvpd}/logout`: the operator forgets the browser, and sends it back.
+pub(crate) fn logout_page(call: &Call) -> Answer {
+    match call.parameters().get("redirect_url") {
+        Some(url) => redirect(url),
+        None => broken("There is nowhere to go back to"),
+    }
+}
+
+fn page(mock: &Mock, status: StatusCode, mvpd: &str, code: &str, hint: &str) -> Answer {
+    let Some(operator) = mock.catalog.find(mvpd) else { return broken("There is no such operator") };
+    let form = format!(
+        r#"{hint}<form method="post" action="{OPERATOR_PAGES}/{}/login"><input type="hidden" name="RelayState" value="{}"><label>User name <input name="username"></label><label>Password <input type="password" name="password"></label><button>Log in</button><button name="cancel" value="1">Cancel</button></form>"#,
+        encode(mvpd),
+        escaped(code),
+    );
+    Answer::page(status, &format!("Log in to {}", operator.display_name), &form)
+}

@@ -1,0 +1,26 @@
+//! What an application gets for the partner's answer.
+
+use super::{PartnerStatus, check_partner};
+use crate::{
+    answer::Answer,
+    device, problem,
+    profile::{self, ProfileOrder, ProfileType},
+    request::Request,
+    state::Mock,
+};
+
+/// `POST /api/v2/{serviceProvider}/profiles/sso/{partner}`. The pages have 201 here, the OpenAPI file 200, which this keeps to.
+pub(crate) fn exchange(mock: &mut Mock, request: &Request<'_>, partner: &str) -> Result<Answer, Answer> {
+    let owner = request.owner()?;
+    check_partner(partner)?;
+    let operator = PartnerStatus::operator(request.call, mock).map_err(|problem| problem.answer())?;
+    let parameters = request.call.parameters();
+    let response = parameters.get("SAMLResponse").and_then(device::decode);
+    // Whatever it says, it says that the viewer is logged in: nobody can sign one for a stand-in (assumption).
+    response.ok_or_else(|| problem::INVALID_SAML_RESPONSE.answer())?;
+    let order = ProfileOrder::of_type(ProfileType::AppleSso);
+    let profile = order.make(mock, &owner, &operator.id, None);
+    let shown = profile.to_json();
+    mock.profiles.insert(owner, &operator.id, profile);
+    Ok(profile::answer([(operator.id.clone(), shown)]))
+}

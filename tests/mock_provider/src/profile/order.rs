@@ -1,0 +1,66 @@
+//! A profile as tests describe it.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::{Profile, ProfileType};
+use crate::{attribute, owner::Owner, state::Mock};
+
+/// What a profile is to be where it is not the usual one.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct ProfileOrder {
+    r#type: ProfileType,
+    issuer: Option<String>,
+    not_before_ms: Option<i64>,
+    /// From now; not positive for one that has expired.
+    ttl_ms: Option<i64>,
+    /// Whose profile it is, as the operator calls the viewer.
+    user: Option<String>,
+    /// Beside the usual ones, or in place of those of the same name; `null` leaves one out.
+    attributes: Map<String, Value>,
+}
+
+impl ProfileOrder {
+    /// The usual profile of this type.
+    pub(crate) fn of_type(r#type: ProfileType) -> Self {
+        Self { r#type, ..Self::default() }
+    }
+
+    /// The usual profile of a viewer of whom the operator tells this.
+    pub(crate) fn of_viewer(user: String, attributes: Map<String, Value>) -> Self {
+        Self { user: Some(user), attributes, ..Self::default() }
+    }
+
+    /// The profile with this operator.
+    pub(crate) fn make(self, mock: &Mock, owner: &Owner, mvpd: &str, session: Option<Uuid>) -> Profile {
+        let now = mock.clock.now();
+        let user = self.user.unwrap_or_else(|| format!("the viewer at {}", owner.device));
+        let mut attributes = attribute::of_viewer(mvpd, &user);
+        let (left_out, said): (Map<_, _>, Map<_, _>) =
+            self.attributes.into_iter().partition(|(_, value)| value.is_null());
+        attributes.extend(attribute::of_test(said));
+        attributes.retain(|name, _| !left_out.contains_key(name));
+        Profile {
+            kind: self.r#type,
+            not_before: self.not_before_ms.unwrap_or(now),
+            not_after: now.saturating_add(self.ttl_ms.unwrap_or(mock.settings.profile_ms)),
+            issuer: self.issuer.unwrap_or_else(|| self.r#type.issuer(mvpd).to_owned()),
+            attributes,
+            session,
+            is_invalidated: false,
+        }
+    }
+}
+
+impl ProfileType {
+    /// Who makes such profiles.
+    fn issuer(self, mvpd: &str) -> &str {
+        match self {
+            Self::Regular | Self::PlatformSso | Self::ServiceTokenSso => mvpd,
+            Self::Degraded | Self::Temporary => "Adobe",
+            Self::AppleSso => "Apple",
+        }
+    }
+}

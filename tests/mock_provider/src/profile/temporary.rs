@@ -1,0 +1,58 @@
+//! Profiles that nobody logged in for: those of TempPasses, and of operators that are not asked.
+
+use serde_json::{Value, json};
+
+use crate::{
+    answer::Answer,
+    attribute::{identifier, plain},
+    owner::Owner,
+    problem,
+    settings::TrialProfiles,
+    state::Mock,
+    trial::{self, Denial, Rule, Trial},
+};
+
+/// What the user's id of a degraded profile begins with.
+const DEGRADED_PREFIX: &str = "95cf93bcd183214a";
+
+/// The profile of a TempPass, or the error that the pages have where it is used up.
+pub(super) fn of_trial(
+    mock: &Mock,
+    owner: &Owner,
+    mvpd: &str,
+    rule: &Rule,
+    identity: Option<String>,
+) -> Result<Option<Value>, Answer> {
+    if !rule.is_valid() {
+        return Err(problem::TEMPORARY_ACCESS_CONFIGURATION.answer());
+    }
+    if rule.is_promotional() && identity.is_none() {
+        return Err(problem::INVALID_IDENTITY.answer());
+    }
+    let now = mock.clock.now();
+    let subjects = trial::subjects(rule, owner.device.clone(), identity);
+    let found = mock.trials.find(&owner.service_provider, mvpd, &subjects);
+    if mock.settings.trial_profiles == TrialProfiles::Begun {
+        let begun = found.filter(|trial| !trial.is_over(rule, now));
+        return Ok(begun.map(|trial| trial.to_json(rule, &owner.device)));
+    }
+    let trial = found.unwrap_or_else(|| Trial::begin(now));
+    match trial.is_used_up(rule, now) {
+        None => Ok(Some(trial.to_json(rule, &owner.device))),
+        Some(Denial::Duration) => Err(problem::DURATION_EXCEEDED.answer()),
+        Some(Denial::Resources) => Err(problem::RESOURCES_EXCEEDED.answer()),
+    }
+}
+
+/// The profile of a device with an operator that is not asked who is logged in.
+pub(super) fn degraded(mock: &Mock, owner: &Owner) -> Value {
+    let now = mock.clock.now();
+    let user = format!("{DEGRADED_PREFIX}{}", identifier(&owner.device));
+    json!({
+        "notBefore": now,
+        "notAfter": now.saturating_add(mock.settings.profile_ms),
+        "issuer": "Adobe",
+        "type": "degraded",
+        "attributes": { "userID": plain(json!(user)) },
+    })
+}

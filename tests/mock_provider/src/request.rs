@@ -1,0 +1,27 @@
+//! A call to v2.
+
+use crate::{answer::Answer, call::Call, owner::Owner, viewer};
+
+/// What is called, by which client, and for which service provider.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Request<'a> {
+    /// The call.
+    pub call: &'a Call,
+    /// The client that the access token was issued to.
+    pub client: &'a str,
+    /// For whom.
+    pub service_provider: &'a str,
+}
+
+impl Request<'_> {
+    /// Whose profiles it is about, where a device has to be named and described.
+    pub(crate) fn owner(&self) -> Result<Owner, Answer> {
+        let device = viewer::device_id(self.call)?;
+        viewer::device(self.call)?;
+        Ok(Owner {
+            client: self.client.to_owned(),
+            service_provider: self.service_provider.to_owned(),
+            device,
+        })
+    }
+}

@@ -1,0 +1,31 @@
+//! The little XML that answers need, without blanks between the elements.
+
+use std::fmt::Write;
+
+/// An element that stands for a whole document.
+pub(crate) fn root(name: &str, namespace: &str, children: &str) -> String {
+    let declaration = r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?>"#;
+    format!(r#"{declaration}<ns2:{name} xmlns:ns2="{namespace}">{children}</ns2:{name}>"#)
+}
+
+/// An element with these children.
+pub(crate) fn parent(name: &str, children: &str) -> String {
+    format!("<{name}>{children}</{name}>")
+}
+
+/// An element with this text.
+pub(crate) fn element(name: &str, text: impl ToString) -> String {
+    parent(name, &escaped(&text.to_string()))
+}
+
+/// The text, also as the value of an attribute.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut escaped = String::new();
+    for char in text.chars() {
+        match char {
+            '<' | '>' | '&' | '"' => write!(escaped, "&#{};", u32::from(char)).expect("a string takes all"),
+            _ => escaped.push(char),
+        }
+    }
+    escaped
+}
