@@ -14,12 +14,13 @@ use super::{KeyRing, key_ring::SealError};
 use crate::domain::{
     clock::Timestamp,
     error::{Result, Violation, Violations},
-    port::{Ledger, LedgerEntry, LedgerKey},
+    ledger_kind::LedgerKind,
+    port::{Ledger, LedgerEntry, LedgerKey, Restoration},
     randomness::SharedRandomness,
 };
 
 /// Where it stands that the key ring was rotated, for the other replicas.
-const ROTATION: &str = "key_ring_rotation";
+const ROTATION: LedgerKind = LedgerKind::KeyRingRotation;
 
 /// What an operator's mistake with the key ring is told about.
 const FIELD: &str = "store.key_ring";
@@ -38,19 +39,25 @@ pub enum SecretKind {
 impl SecretKind {
     const ALL: [Self; 3] = [Self::SigningKey, Self::UpstreamCredentials, Self::UpstreamToken];
 
-    /// The kind of the ledger entries. It must never change, or what was sealed opens no more.
+    /// The kind of the ledger entries. Its name stands in what is sealed.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub const fn ledger_kind(self) -> LedgerKind {
         match self {
-            Self::SigningKey => "signing_key",
-            Self::UpstreamCredentials => "upstream_credentials",
-            Self::UpstreamToken => "upstream_token",
+            Self::SigningKey => LedgerKind::SigningKey,
+            Self::UpstreamCredentials => LedgerKind::UpstreamCredentials,
+            Self::UpstreamToken => LedgerKind::UpstreamToken,
         }
+    }
+
+    /// What is sealed in entries of this kind, if they are.
+    #[must_use]
+    pub fn of(kind: LedgerKind) -> Option<Self> {
+        Self::ALL.into_iter().find(|secret| secret.ledger_kind() == kind)
     }
 
     /// The secret of this name, for the operator. The name of what belongs to an upstream has the environment and the
     /// provider's origin in front.
-    fn describe(self, name: &[u8]) -> String {
+    pub(crate) fn describe(self, name: &[u8]) -> String {
         let what = match self {
             Self::SigningKey => return "the signing key".to_owned(),
             Self::UpstreamCredentials => "the credentials",
@@ -69,6 +76,16 @@ pub struct SealedSecret {
     pub opened: std::result::Result<Vec<u8>, SealError>,
     /// As it lies in the ledger, for a later swap.
     pub sealed: Vec<u8>,
+    /// When it ends, if it does.
+    pub end: Option<Timestamp>,
+}
+
+impl SealedSecret {
+    /// Whether it is this one, with this end.
+    #[must_use]
+    pub fn is(&self, secret: &[u8], end: Option<Timestamp>) -> bool {
+        self.opened.as_deref() == Ok(secret) && self.end == end
+    }
 }
 
 /// What a rotation has done.
@@ -105,7 +122,7 @@ impl SealedLedger {
         let key_ring = self.key_ring.read().await;
         let Some(entry) = self.ledger.get(&key(kind, name)).await? else { return Ok(None) };
         let opened = key_ring.open(&entry.value, &context(kind, name));
-        Ok(Some(SealedSecret { opened, sealed: entry.value }))
+        Ok(Some(SealedSecret { opened, sealed: entry.value, end: entry.expire_time }))
     }
 
     /// Replaces the secret if it is still sealed as `before` (or, by `None`, there is none); gives the new one as it lies in
@@ -125,6 +142,25 @@ impl SealedLedger {
         let value = key_ring.seal(secret, &context(kind, name), &*self.randomness)?;
         let entry = LedgerEntry { value: value.clone(), expire_time: end };
         Ok(self.ledger.swap(&key(kind, name), before, Some(entry)).await?.then_some(value))
+    }
+
+    /// Seals a secret of another store, if there is none of this name.
+    ///
+    /// # Errors
+    /// Those of the store, and where there is no randomness.
+    pub async fn restore(
+        &self,
+        kind: SecretKind,
+        name: &[u8],
+        secret: &[u8],
+        end: Option<Timestamp>,
+    ) -> Result<Restoration> {
+        Ok(match self.get(kind, name).await? {
+            Some(present) if present.is(secret, end) => Restoration::Present,
+            Some(_) => Restoration::Differs,
+            None if self.swap(kind, name, None, secret, end).await?.is_some() => Restoration::Restored,
+            None => Restoration::Differs,
+        })
     }
 
     /// How many secrets are sealed with another key than the ring's first one, or with none although there is a ring.
@@ -226,7 +262,7 @@ impl SealedLedger {
     async fn openable(&self, key_ring: &KeyRing) -> Result<Vec<(SecretKind, Vec<u8>, LedgerEntry)>> {
         let (mut secrets, mut violations) = (Vec::new(), Violations::default());
         for kind in SecretKind::ALL {
-            let mut entries = self.ledger.scan(kind.as_str());
+            let mut entries = self.ledger.scan(kind.ledger_kind());
             while let Some((name, entry)) = entries.try_next().await? {
                 match key_ring.open(&entry.value, &context(kind, &name)) {
                     Ok(_) => secrets.push((kind, name, entry)),
@@ -251,10 +287,10 @@ fn rotation_key() -> LedgerKey {
 }
 
 fn key(kind: SecretKind, name: &[u8]) -> LedgerKey {
-    LedgerKey { kind: kind.as_str(), name: name.to_vec() }
+    LedgerKey { kind: kind.ledger_kind(), name: name.to_vec() }
 }
 
 /// What a secret is sealed for: its place, so that it opens nowhere else.
 fn context(kind: SecretKind, name: &[u8]) -> Vec<u8> {
-    [kind.as_str().as_bytes(), b" ", name].concat()
+    [kind.ledger_kind().as_str().as_bytes(), b" ", name].concat()
 }

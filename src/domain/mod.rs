@@ -19,6 +19,7 @@ pub mod device_info;
 pub mod error;
 pub mod fingerprint;
 pub mod id;
+pub mod ledger_kind;
 pub mod limit;
 pub(crate) mod peer;
 pub mod port;

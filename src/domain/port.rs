@@ -4,6 +4,8 @@
 //! A store has time of its own (the clock it was opened with, or its engine's), and everything it
 //! acknowledges is as durable as it can make it.
 
+mod transfer;
+
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
@@ -14,6 +16,7 @@ use super::{
     clock::Timestamp,
     error::StoreError,
     id::EnvironmentName,
+    ledger_kind::LedgerKind,
     limit::{Limit, Room},
     registration::{CodeEntry, CodeKey, Registration},
     temp_pass::{
@@ -21,6 +24,7 @@ use super::{
         TrialIdentity, TrialView,
     },
 };
+pub use transfer::{Held, Holding, Restoration, Transfer};
 
 /// The outcome of a store's operation.
 pub type StoreResult<T> = Result<T, StoreError>;
@@ -93,11 +97,11 @@ pub struct LedgerEntry {
     pub expire_time: Option<Timestamp>,
 }
 
-/// The key of a ledger entry: a kind, such as `request_id`, and a name within it.
+/// The key of a ledger entry: a kind, and a name within it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LedgerKey {
-    /// What kind of entry it is. No two parts of passbridge share one.
-    pub kind: &'static str,
+    /// What kind of entry it is.
+    pub kind: LedgerKind,
     /// The entry's name within its kind.
     pub name: Vec<u8>,
 }
@@ -128,10 +132,10 @@ pub trait Ledger: Send + Sync {
 
     /// Signals each change to an entry of the kind after this call returned: that it was put, replaced or removed. Its end is
     /// not signalled, since its time is known. The stream ends when the store closes.
-    async fn watch(&self, kind: &'static str) -> StoreResult<Signals>;
+    async fn watch(&self, kind: LedgerKind) -> StoreResult<Signals>;
 
     /// Every entry of a kind, with its name.
-    fn scan(&self, kind: &'static str) -> BoxStream<'static, StoreResult<(Vec<u8>, LedgerEntry)>>;
+    fn scan(&self, kind: LedgerKind) -> BoxStream<'static, StoreResult<(Vec<u8>, LedgerEntry)>>;
 }
 
 /// A request to authorize a resource by a trial.
@@ -233,6 +237,8 @@ pub struct Store {
     pub ledger: Arc<dyn Ledger>,
     /// Limits.
     pub limits: Arc<dyn Limits>,
+    /// Copies to and from other stores.
+    pub transfer: Arc<dyn Transfer>,
     /// Whether the store works.
     pub health: Arc<dyn StoreHealth>,
 }

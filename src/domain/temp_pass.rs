@@ -2,6 +2,7 @@
 //! anything was watched; a promotional one also ends for new resources when so many were authorized (reference, section 3).
 
 mod decision;
+mod holder;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -12,6 +13,7 @@ use super::{
 };
 
 pub(crate) use decision::{Binding, KnownTrial, KnownTrials, TrialChange, decide, decide_reset, view};
+pub(crate) use holder::{Holder, HolderDigest};
 
 /// The longest resource id, in bytes of UTF-8.
 pub(crate) const RESOURCE_ID_MAX: usize = 1_024;
@@ -205,6 +207,8 @@ pub enum ResetBy {
 /// A trial as a store keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trial {
+    /// The device that started it.
+    pub device: HolderDigest,
     /// When it started.
     pub start_time: Timestamp,
     /// When a store may forget it.
@@ -365,6 +369,7 @@ mod tests {
 
     fn trial(resources: &[&str]) -> Trial {
         Trial {
+            device: HolderDigest::from_bytes([7; HolderDigest::LENGTH]),
             start_time: Timestamp::from_millis(1_000),
             forget_time: Timestamp::from_millis(700_000),
             application: TrialApplication::default(),

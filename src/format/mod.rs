@@ -23,7 +23,9 @@ pub(crate) use kept_answer::{KeptAnswer, KeptRecord};
 pub(crate) use ledger::LedgerEntryV1;
 pub(crate) use scalar::{AddressV1, DifferenceV1, IdV1, MarkV1, NumberV1};
 pub(crate) use schedule::ScheduleStateV1;
-pub(crate) use trial::{decode_row, decode_trial, decode_trial_extent, encode_filled_row, encode_trial};
+pub(crate) use trial::{
+    decode_row, decode_trial, decode_trial_extent, encode_filled_row, encode_rows, encode_trial,
+};
 pub(crate) use trial_cell::{TrialCell, TrialCellContent};
 
 use crate::domain::error::{Error, StoreError, Violation};

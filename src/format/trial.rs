@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Format, FormatError, decode, encode};
 use crate::domain::{
     clock::Timestamp,
-    temp_pass::{ResourceId, Trial, TrialApplication},
+    temp_pass::{HolderDigest, ResourceId, Trial, TrialApplication},
 };
 
 /// How many resources a row holds. A trial with no more needs none, and one more resource is written with at most so many.
@@ -14,6 +14,7 @@ const TRIAL_RESOURCES_PER_ROW: usize = 16;
 /// A trial, without what lies in rows.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct TrialV1<'a> {
+    device: [u8; HolderDigest::LENGTH],
     /// In milliseconds since the Unix epoch, as all times here.
     start_time: u64,
     forget_time: u64,
@@ -68,6 +69,7 @@ fn parse<T: Format>(texts: Vec<&str>) -> Result<Vec<ResourceId>, FormatError> {
 pub(crate) fn encode_trial(trial: &Trial) -> Result<Vec<u8>, FormatError> {
     let rows = full_rows(trial.used_resources.len());
     encode(&TrialV1 {
+        device: *trial.device.as_bytes(),
         start_time: trial.start_time.as_millis(),
         forget_time: trial.forget_time.as_millis(),
         app_id: &trial.application.app_id,
@@ -84,12 +86,22 @@ pub(crate) fn encode_trial(trial: &Trial) -> Result<Vec<u8>, FormatError> {
 pub(crate) fn encode_filled_row(trial: &Trial) -> Result<Option<(u32, Vec<u8>)>, FormatError> {
     let count = trial.used_resources.len();
     let (rows, before) = (full_rows(count), full_rows(count.saturating_sub(1)));
-    if rows == before {
-        return Ok(None);
-    }
-    let resources = &trial.used_resources[before * TRIAL_RESOURCES_PER_ROW..rows * TRIAL_RESOURCES_PER_ROW];
+    if rows == before { Ok(None) } else { encode_row(trial, before).map(Some) }
+}
+
+/// Every full row of the trial's resources: its number and how it is kept.
+///
+/// # Errors
+/// None that a trial leads to.
+pub(crate) fn encode_rows(trial: &Trial) -> Result<Vec<(u32, Vec<u8>)>, FormatError> {
+    (0..full_rows(trial.used_resources.len())).map(|number| encode_row(trial, number)).collect()
+}
+
+fn encode_row(trial: &Trial, number: usize) -> Result<(u32, Vec<u8>), FormatError> {
+    let start = number * TRIAL_RESOURCES_PER_ROW;
+    let resources = &trial.used_resources[start..start + TRIAL_RESOURCES_PER_ROW];
     let row = encode(&TrialResourcesV1 { resources: texts(resources) })?;
-    Ok(Some((u32::try_from(before).unwrap_or(u32::MAX), row)))
+    Ok((u32::try_from(number).unwrap_or(u32::MAX), row))
 }
 
 /// The trial that was kept, with the rows that `row` finds by their numbers.
@@ -107,6 +119,7 @@ pub(crate) fn decode_trial<E: From<FormatError>>(
     }
     used_resources.append(&mut parse::<TrialV1<'_>>(record.latest_resources)?);
     Ok(Trial {
+        device: HolderDigest::from_bytes(record.device),
         start_time: Timestamp::from_millis(record.start_time),
         forget_time: Timestamp::from_millis(record.forget_time),
         application: TrialApplication {
@@ -143,6 +156,7 @@ mod tests {
     fn trial(resources: usize) -> Trial {
         let resource = |index| ResourceId::parse("resource", &format!("resource {index}")).expect("valid");
         Trial {
+            device: HolderDigest::from_bytes([7; HolderDigest::LENGTH]),
             start_time: Timestamp::from_millis(1_763_000_000_123),
             forget_time: Timestamp::from_millis(1_797_564_000_123),
             application: TrialApplication { app_id: "app".to_owned(), device_user: "user".to_owned() },
@@ -184,6 +198,8 @@ mod tests {
             assert!(encoded.len() < 300, "{count} resources: {} bytes", encoded.len());
             let kept = decode_trial(&encoded, |index| decode_row(&rows[index as usize]));
             assert_eq!(kept.expect("readable"), trial);
+            let all = encode_rows(&trial).expect("encodes");
+            assert!(all.into_iter().map(|(_, row)| row).eq(rows.iter().cloned()), "{count} resources");
         }
     }
 }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{Format, FormatError, decode, encode};
 use crate::domain::{
     clock::Timestamp,
-    temp_pass::{KnownTrial, ResourceId, Trial, TrialApplication},
+    temp_pass::{HolderDigest, KnownTrial, ResourceId, Trial, TrialApplication},
 };
 
 /// What a device or a generic key is bound to.
@@ -20,12 +20,12 @@ pub(crate) struct TrialCell {
 /// A trial lies in the cell of the device that started it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum TrialCellContent {
-    /// The trial itself.
+    /// The trial itself. Its device is the cell's.
     Own(KnownTrial),
     /// A trial elsewhere.
     Bound {
-        /// The digest of the device in whose cell it lies.
-        home: String,
+        /// The device in whose cell it lies.
+        home: HolderDigest,
         /// Its id: another one may lie there by now, and then this binds to none.
         id: Uuid,
     },
@@ -67,6 +67,10 @@ impl TrialCell {
     /// # Errors
     /// None that a cell leads to.
     pub(crate) fn encode(&self) -> Result<Vec<u8>, FormatError> {
+        let home = match &self.content {
+            TrialCellContent::Bound { home, .. } => home.to_string(),
+            TrialCellContent::Own(_) => String::new(),
+        };
         let content = match &self.content {
             TrialCellContent::Own(KnownTrial { id, trial }) => ContentV1::Own {
                 id: id.into_bytes(),
@@ -76,20 +80,23 @@ impl TrialCell {
                 device_user: &trial.application.device_user,
                 resources: trial.used_resources.iter().map(ResourceId::as_str).collect(),
             },
-            TrialCellContent::Bound { home, id } => ContentV1::Bound { home, id: id.into_bytes() },
+            TrialCellContent::Bound { id, .. } => ContentV1::Bound { home: &home, id: id.into_bytes() },
         };
         encode(&TrialCellV1 { generation: self.generation, content })
     }
 
-    /// The cell that was kept.
+    /// The cell that was kept, of the device or generic key `holder`.
     ///
     /// # Errors
     /// Where the bytes are none.
-    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
+    pub(crate) fn decode(bytes: &[u8], holder: HolderDigest) -> Result<Self, FormatError> {
         let TrialCellV1 { generation, content } = decode(bytes)?;
         let content = match content {
             ContentV1::Bound { home, id } => {
-                TrialCellContent::Bound { home: home.to_owned(), id: Uuid::from_bytes(id) }
+                let digest = HolderDigest::parse(home);
+                let home =
+                    digest.ok_or_else(|| FormatError::new(TrialCellV1::NAME, "its home is no digest"))?;
+                TrialCellContent::Bound { home, id: Uuid::from_bytes(id) }
             }
             ContentV1::Own { id, start_time, forget_time, app_id, device_user, resources } => {
                 let resources = resources.into_iter().map(|text| ResourceId::parse("resource", text));
@@ -97,6 +104,7 @@ impl TrialCell {
                     .collect::<Result<_, _>>()
                     .map_err(|violation| FormatError::invalid::<TrialCellV1<'_>>(&violation))?;
                 let trial = Trial {
+                    device: holder,
                     start_time: Timestamp::from_millis(start_time),
                     forget_time: Timestamp::from_millis(forget_time),
                     application: TrialApplication {
@@ -121,20 +129,28 @@ mod tests {
     fn the_format_of_a_cell_is_pinned() {
         let id = Uuid::from_u128(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef);
         let resource = |index| ResourceId::parse("resource", &format!("resource {index}")).expect("valid");
+        let device = HolderDigest::from_bytes([7; HolderDigest::LENGTH]);
         let trial = Trial {
+            device,
             start_time: Timestamp::from_millis(1_763_000_000_123),
             forget_time: Timestamp::from_millis(1_797_564_000_123),
             application: TrialApplication { app_id: "app".to_owned(), device_user: "user".to_owned() },
             used_resources: (0..2).map(resource).collect(),
         };
-        let home = "AAECAwQFBgcICQoLDA0ODw".to_owned();
+        let home = HolderDigest::parse("AAECAwQFBgcICQoLDA0ODw").expect("a digest");
         for (name, content) in [
             ("trial_cell_own", TrialCellContent::Own(KnownTrial { id, trial })),
             ("trial_cell_bound", TrialCellContent::Bound { home, id }),
         ] {
             let cell = TrialCell { generation: 7, content };
             let encoded = cell.encode().expect("encodes");
-            golden::check(name, TrialCellV1::VERSION, &encoded, TrialCell::decode, &cell);
+            golden::check(
+                name,
+                TrialCellV1::VERSION,
+                &encoded,
+                |bytes| TrialCell::decode(bytes, device),
+                &cell,
+            );
         }
     }
 }

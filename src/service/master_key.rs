@@ -2,6 +2,7 @@
 //! so with keys that are derived from it, each for one purpose.
 
 use aws_lc_rs::hmac;
+use uuid::Uuid;
 
 use crate::{
     auth::{SealedLedger, SecretKind, signing_keys::MASTER_KEY_LENGTH},
@@ -16,6 +17,9 @@ const NAME: &[u8] = b"master";
 
 /// What the key of the audit log's digests is derived with. It must never change, or digests cannot be compared any more.
 const AUDIT_LABEL: &[u8] = b"passbridge audit digest";
+
+/// What the id of a copy is derived with.
+const COPY_LABEL: &[u8] = b"passbridge store copy";
 
 /// The master key. Shows itself to nobody.
 pub struct MasterKey([u8; MASTER_KEY_LENGTH]);
@@ -40,28 +44,42 @@ impl MasterKey {
         hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&master, AUDIT_LABEL).as_ref())
     }
 
+    /// By what a copy of this installation's store is known until it is whole.
+    #[must_use]
+    pub fn copy_id(&self) -> Uuid {
+        let digest = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &self.0), COPY_LABEL);
+        let half = digest.as_ref().first_chunk().copied().unwrap_or_default();
+        Uuid::from_bytes(half)
+    }
+
     /// The key of this installation; made and kept where there is none yet.
     ///
     /// # Errors
     /// [`Error::StoreUnavailable`](crate::domain::error::Error::StoreUnavailable), and where there is no randomness.
     pub async fn load(secrets: &SealedLedger, randomness: &dyn Randomness) -> Result<Self> {
-        let kept = match secrets.get(KIND, NAME).await? {
-            Some(kept) => Some(kept),
-            None => {
-                let mut master = [0; MASTER_KEY_LENGTH];
-                randomness.fill(&mut master)?;
-                // Another replica may be first: then its key is the one.
-                secrets.swap(KIND, NAME, None, &master, None).await?;
-                secrets.get(KIND, NAME).await?
-            }
-        };
-        let kept = kept.ok_or_else(|| StoreError::Corrupt("the signing key is gone".to_owned()))?;
+        if let Some(kept) = Self::find(secrets).await? {
+            return Ok(kept);
+        }
+        let mut master = [0; MASTER_KEY_LENGTH];
+        randomness.fill(&mut master)?;
+        // Another replica may be first: then its key is the one.
+        secrets.swap(KIND, NAME, None, &master, None).await?;
+        let kept = Self::find(secrets).await?;
+        Ok(kept.ok_or_else(|| StoreError::Corrupt("the signing key is gone".to_owned()))?)
+    }
+
+    /// The key of this installation, if it has one: whatever was ever served has.
+    ///
+    /// # Errors
+    /// [`Error::StoreUnavailable`](crate::domain::error::Error::StoreUnavailable).
+    pub async fn find(secrets: &SealedLedger) -> Result<Option<Self>> {
+        let Some(kept) = secrets.get(KIND, NAME).await? else { return Ok(None) };
         let secret = kept.opened.map_err(|error| StoreError::Corrupt(format!("the signing key: {error}")))?;
         let length = secret.len();
         let master = secret.try_into();
         let master =
             master.map_err(|_| StoreError::Corrupt(format!("the signing key has {length} bytes")))?;
-        Ok(Self(master))
+        Ok(Some(Self(master)))
     }
 }
 
@@ -87,7 +105,7 @@ mod tests {
         let options = EmbeddedOptions { free_space_reserve: 0, ..EmbeddedOptions::new(folder.path(), clock) };
         let ledger = EmbeddedStore::open(options).expect("opens").ports().ledger;
         let secrets = SealedLedger::new(Arc::clone(&ledger), Arc::default(), Arc::new(OsRandomness));
-        let key = LedgerKey { kind: KIND.as_str(), name: NAME.to_vec() };
+        let key = LedgerKey { kind: KIND.ledger_kind(), name: NAME.to_vec() };
         for (value, reason) in [(&[7][..], "nothing that this version sealed"), (&[0, 1], "has 1 bytes")] {
             let before = ledger.get(&key).await.expect("works").map(|entry| entry.value);
             let entry = LedgerEntry { value: value.to_vec(), expire_time: None };

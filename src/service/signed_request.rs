@@ -18,6 +18,7 @@ use crate::{
         clock::{SharedClock, Timestamp},
         error::{Error, Result},
         id::RequestorId,
+        ledger_kind::LedgerKind,
         port::{Ledger, LedgerEntry, LedgerKey},
     },
     format::AddressV1,
@@ -108,7 +109,7 @@ impl Nonce {
         name.push(0);
         name.extend_from_slice(request.nonce.as_bytes());
         let end = request_time + LEEWAY + Duration::from_secs(1);
-        Self { key: LedgerKey { kind: "request_nonce", name }, end }
+        Self { key: LedgerKey { kind: LedgerKind::RequestNonce, name }, end }
     }
 }
 
@@ -155,7 +156,7 @@ mod tests {
         let policy = Arc::new(PresentPolicy::new(policy));
         let service = SignedRequestService::new(Arc::clone(&ledger), policy, clock);
         let nonce = |name: &[u8]| Nonce {
-            key: LedgerKey { kind: "request_nonce", name: name.to_vec() },
+            key: LedgerKey { kind: LedgerKind::RequestNonce, name: name.to_vec() },
             end: now + LEEWAY,
         };
         let client: Address = "203.0.113.7".parse().expect("an address");

@@ -7,6 +7,7 @@ use passbridge::{
     config::{Backend, HumanDuration, TokenParameters},
     domain::{
         clock::{ManualClock, Timestamp},
+        ledger_kind::LedgerKind,
         port::{LedgerEntry, LedgerKey},
     },
     proto::v1::{CreateRegistrationCodeRequest, ResetTempPassRequest, reset_temp_pass_request::Target},
@@ -191,10 +192,10 @@ async fn a_mark_of_a_new_registration_counts_even_if_it_cannot_be_read() {
     let options = EmbeddedOptions { free_space_reserve: 0, ..EmbeddedOptions::new(folder.path(), clock) };
     let store = EmbeddedStore::open(options).expect("opens").ports();
     let ledger = &store.ledger;
-    let credentials = ledger.scan("upstream_credentials").try_next().await.expect("works");
+    let credentials = ledger.scan(LedgerKind::UpstreamCredentials).try_next().await.expect("works");
     let (name, _) = credentials.expect("are kept");
     let mark = LedgerEntry { value: b"\xff\xff".to_vec(), expire_time: None };
-    let key = LedgerKey { kind: "upstream_reregistration", name };
+    let key = LedgerKey { kind: LedgerKind::UpstreamReregistration, name };
     assert_eq!(ledger.put_if_absent(&key, mark).await.expect("works"), None);
     store.health.close().await.expect("closes");
 

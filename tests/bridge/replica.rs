@@ -16,6 +16,7 @@ use passbridge::{
         error::Error,
         fingerprint::Fingerprint,
         id::DeviceId,
+        ledger_kind::LedgerKind,
         port::{LedgerEntry, LedgerKey},
         registration::RegistrationRequest,
     },
@@ -68,17 +69,17 @@ impl Shared {
         let backend = shared.upstream().backends().v1;
         backend.codes().issue(&CallContext::default(), shared.request(1), None).await.expect("creates");
         let ledger = &shared.replicas.store.ledger;
-        let (name, token) = shared.kept("upstream_token").await;
-        let key = LedgerKey { kind: "upstream_token", name: name.clone() };
+        let (name, token) = shared.kept(LedgerKind::UpstreamToken).await;
+        let key = LedgerKey { kind: LedgerKind::UpstreamToken, name: name.clone() };
         assert!(ledger.swap(&key, Some(&token.value), None).await.expect("works"));
         let end = shared.replicas.clock.now() + LEASE;
         let lease = LedgerEntry { value: b"\xff\xff".to_vec(), expire_time: Some(end) };
-        let key = LedgerKey { kind: "upstream_lease", name };
+        let key = LedgerKey { kind: LedgerKind::UpstreamLease, name };
         assert_eq!(ledger.put_if_absent(&key, lease).await.expect("works"), None);
         shared
     }
 
-    async fn kept(&self, kind: &'static str) -> (Vec<u8>, LedgerEntry) {
+    async fn kept(&self, kind: LedgerKind) -> (Vec<u8>, LedgerEntry) {
         let entry = self.replicas.store.ledger.scan(kind).try_next().await;
         entry.expect("works").expect("is kept")
     }

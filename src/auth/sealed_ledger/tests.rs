@@ -40,7 +40,7 @@ impl Folder {
     async fn raw(&self) -> Vec<LedgerEntry> {
         let mut raw = Vec::new();
         for kind in SecretKind::ALL {
-            let entries = self.ledger.scan(kind.as_str()).map_ok(|(_, entry)| entry);
+            let entries = self.ledger.scan(kind.ledger_kind()).map_ok(|(_, entry)| entry);
             raw.extend(entries.try_collect::<Vec<_>>().await.expect("scans"));
         }
         raw
@@ -48,7 +48,8 @@ impl Folder {
 }
 
 async fn put(secrets: &SealedLedger, kind: SecretKind, end: Option<Timestamp>) {
-    let kept = secrets.swap(kind, NAME, None, kind.as_str().as_bytes(), end).await.expect("works");
+    let kept =
+        secrets.swap(kind, NAME, None, kind.ledger_kind().as_str().as_bytes(), end).await.expect("works");
     assert!(kept.is_some());
 }
 
@@ -75,7 +76,7 @@ async fn after_a_rotation_every_secret_opens_without_the_former_key_and_ends_whe
     let alone = folder.with(ring(&["two"]));
     for secrets in [&secrets, &alone] {
         for kind in SecretKind::ALL {
-            assert_eq!(read(secrets, kind).await, Ok(kind.as_str().as_bytes().to_vec()));
+            assert_eq!(read(secrets, kind).await, Ok(kind.ledger_kind().as_str().as_bytes().to_vec()));
         }
         assert_eq!(secrets.outdated().await.expect("opens"), 0);
     }
@@ -98,7 +99,7 @@ async fn a_rotation_that_was_broken_off_is_begun_again_and_everything_opens_mean
 
     let restarted = folder.with(ring(&["two", "one"]));
     for kind in SecretKind::ALL {
-        assert_eq!(read(&restarted, kind).await, Ok(kind.as_str().as_bytes().to_vec()));
+        assert_eq!(read(&restarted, kind).await, Ok(kind.ledger_kind().as_str().as_bytes().to_vec()));
     }
     let rotation = restarted.rotate(owned(&["two", "one"])).await.expect("rotates");
     assert_eq!((rotation.resealed, rotation.secrets), (2, 3));
@@ -129,7 +130,7 @@ async fn a_ring_without_a_key_that_is_needed_is_told_by_what_it_cannot_open_and_
     for kind in [SecretKind::SigningKey, SecretKind::UpstreamCredentials] {
         assert_eq!(
             read(&secrets, kind).await,
-            Ok(kind.as_str().as_bytes().to_vec()),
+            Ok(kind.ledger_kind().as_str().as_bytes().to_vec()),
             "the former ring stays"
         );
     }

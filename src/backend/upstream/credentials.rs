@@ -13,6 +13,7 @@ use crate::{
         clock::{Clock, MonotonicInstant, SharedClock, Timestamp},
         error::Result,
         id::EnvironmentName,
+        ledger_kind::LedgerKind,
         port::LedgerKey,
         secret::SecretText,
     },
@@ -118,7 +119,7 @@ impl Vault {
     }
 
     /// The key of an entry of this kind that is the environment's and the statement's.
-    pub(super) fn key(&self, kind: &'static str) -> LedgerKey {
+    pub(super) fn key(&self, kind: LedgerKind) -> LedgerKey {
         LedgerKey { kind, name: self.name.clone() }
     }
 
@@ -192,7 +193,7 @@ fn readable<T>(
 ) -> Option<T> {
     let read = opened.map_err(Unreadable::from).and_then(|bytes| Ok(decode(&bytes)?));
     read.inspect_err(|error| {
-        let kind = kind.as_str();
+        let kind = kind.ledger_kind().as_str();
         tracing::error!(kind, %error, "what is kept for an upstream cannot be read, and counts as absent");
     })
     .ok()

@@ -22,6 +22,7 @@ use crate::{
         device_info::DeviceInfo,
         error::{Error, Result, UpstreamAnswer},
         id::EnvironmentName,
+        ledger_kind::LedgerKind,
         port::LedgerEntry,
     },
     format::MarkV1,
@@ -39,7 +40,7 @@ const YOUNG: Duration = Duration::from_secs(600);
 
 /// How long after registering because of a 403 nobody does so again.
 const REREGISTRATION: Duration = Duration::from_secs(24 * 60 * 60);
-const REREGISTRATION_KIND: &str = "upstream_reregistration";
+const REREGISTRATION_KIND: LedgerKind = LedgerKind::UpstreamReregistration;
 
 /// The longest code of an error of OAuth's that is passed on.
 const CODE_MAX: usize = 64;

@@ -24,12 +24,13 @@ use crate::{
         call::CallContext,
         clock::MonotonicInstant,
         error::Result,
+        ledger_kind::LedgerKind,
         port::{LedgerEntry, LedgerKey},
     },
     format::MarkV1,
 };
 
-const KIND: &str = "relayed_token";
+const KIND: LedgerKind = LedgerKind::RelayedToken;
 
 /// How many tokens are remembered without asking the store.
 const REMEMBERED: usize = 100_000;

@@ -23,6 +23,7 @@ use crate::{
         clock::MonotonicInstant,
         error::{Error, Result},
         id::EnvironmentName,
+        ledger_kind::LedgerKind,
         port::{Ledger, LedgerKey},
         randomness::up_to,
         secret::SecretText,
@@ -43,7 +44,7 @@ const NEW: Duration = Duration::from_secs(10);
 /// How many may wait for a token at once. Who comes over that is refused.
 const WAITING_MAX: usize = 4_096;
 
-const LEASE_KIND: &str = "upstream_lease";
+const LEASE_KIND: LedgerKind = LedgerKind::UpstreamLease;
 
 /// Where tokens come from. A cheap handle.
 #[derive(Clone)]

@@ -3,7 +3,7 @@
 
 use uuid::Uuid;
 
-use super::{ResourceId, TempPassRule, Trial, TrialApplication, TrialIdentity, TrialView};
+use super::{HolderDigest, ResourceId, TempPassRule, Trial, TrialApplication, TrialIdentity, TrialView};
 use crate::domain::{
     clock::Timestamp,
     port::{Authorization, Verdict},
@@ -129,10 +129,16 @@ pub(crate) fn decide_reset(
 }
 
 fn start(authorization: &Authorization, forget_time: Timestamp, now: Timestamp) -> Trial {
-    let Authorization { rule, application, resource, .. } = authorization;
+    let Authorization { rule, identity, application, resource, .. } = authorization;
     let used_resources: Vec<ResourceId> =
         if rule.is_promotional() { vec![resource.clone()] } else { Vec::new() };
-    Trial { start_time: now, forget_time, application: application.clone(), used_resources }
+    Trial {
+        device: HolderDigest::of_device(&identity.device_id),
+        start_time: now,
+        forget_time,
+        application: application.clone(),
+        used_resources,
+    }
 }
 
 fn strictest(trials: &[KnownTrial], rule: &TempPassRule, now: Timestamp) -> TrialView {

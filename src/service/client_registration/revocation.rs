@@ -11,12 +11,13 @@ use crate::{
     domain::{
         clock::Timestamp,
         error::{Error, Result, StoreError, Violation},
+        ledger_kind::LedgerKind,
         port::{Ledger, LedgerEntry, LedgerKey},
     },
     format::MarkV1,
 };
 
-pub(super) const KIND: &str = "revocation";
+pub(super) const KIND: LedgerKind = LedgerKind::Revocation;
 const STATEMENT: &str = "statement:";
 const CLIENT: &str = "client:";
 const ISSUED_BEFORE: &str = "issued_before";

@@ -10,6 +10,7 @@ use crate::{
         error::{Error, Result},
         fingerprint::Fingerprint,
         id::Place,
+        ledger_kind::LedgerKind,
         port::{Codes, LedgerEntry, LedgerKey},
         registration::{CodeKey, Registration},
     },
@@ -43,7 +44,7 @@ impl KeepAnswer {
         let mut name = parts.join(&0);
         name.push(0);
         name.extend_from_slice(repeat.request_id.as_bytes());
-        let key = LedgerKey { kind: "request_id", name };
+        let key = LedgerKey { kind: LedgerKind::RequestId, name };
         Self { key, place: place.clone(), fingerprint: repeat.fingerprint }
     }
 

@@ -13,6 +13,7 @@ use crate::{
         device_info::Normalizer,
         error::{Error, LookupClues},
         fingerprint::Fingerprint,
+        ledger_kind::LedgerKind,
         limit::Countable,
         port::{Ledger, LedgerEntry, LedgerKey},
         randomness::OsRandomness,
@@ -122,7 +123,7 @@ async fn repeatable(service: &RegistrationService) -> crate::domain::error::Resu
 }
 
 async fn kept_answers(ledger: &dyn Ledger) -> Vec<(Vec<u8>, LedgerEntry)> {
-    ledger.scan("request_id").try_collect().await.expect("the store works")
+    ledger.scan(LedgerKind::RequestId).try_collect().await.expect("the store works")
 }
 
 #[tokio::test]
@@ -170,7 +171,7 @@ async fn a_kept_answer_that_cannot_be_read_counts_as_absent_and_that_is_logged()
     assert_eq!(create().await.expect("repeats"), first);
     let kept = kept_answers(&*ledger).await;
     let [(name, entry)] = &kept[..] else { panic!("{kept:?}") };
-    let key = LedgerKey { kind: "request_id", name: name.clone() };
+    let key = LedgerKey { kind: LedgerKind::RequestId, name: name.clone() };
     let unreadable = LedgerEntry { value: vec![9, 9], ..entry.clone() };
     assert!(ledger.swap(&key, Some(&entry.value), Some(unreadable)).await.expect("works"));
 

@@ -4,7 +4,7 @@ use futures_util::StreamExt;
 
 use super::{
     Harness,
-    sample::{NO_LIMIT, TTL, entry, insert, ledger_key, registration},
+    sample::{NO_LIMIT, TTL, entry, insert, ledger_key, ledger_kind, registration},
 };
 use crate::domain::{
     error::StoreError,
@@ -60,8 +60,8 @@ pub(crate) async fn a_closed_store_refuses_everything(harness: &impl Harness) {
     refused(store.ledger.get(&name).await);
     refused(store.ledger.swap(&name, None, None).await);
     refused(store.ledger.lease(&name, b"holder", TTL).await);
-    refused(store.ledger.watch("kind").await.map(drop));
-    refused(store.ledger.scan("kind").next().await.expect("an error, not the end"));
+    refused(store.ledger.watch(ledger_kind("kind")).await.map(drop));
+    refused(store.ledger.scan(ledger_kind("kind")).next().await.expect("an error, not the end"));
 }
 
 fn refused<T>(outcome: StoreResult<T>) {

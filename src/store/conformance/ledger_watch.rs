@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     Harness,
-    sample::{NO_LIMIT, TTL, entry, ledger_key, registration},
+    sample::{NO_LIMIT, TTL, entry, ledger_key, ledger_kind, registration},
     watch::{SILENCE, is_silent, next},
 };
 
@@ -13,7 +13,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// Who watches learns of each entry that comes, changes or goes.
 pub(crate) async fn each_change_of_an_entry_of_the_kind_is_signalled(harness: &impl Harness) {
     let (ledger, key) = (harness.store().ledger, ledger_key("kind", "name"));
-    let mut signals = ledger.watch("kind").await.expect("the store works");
+    let mut signals = ledger.watch(ledger_kind("kind")).await.expect("the store works");
     ledger.put_if_absent(&key, entry("first", None)).await.expect("the store works");
     assert_eq!(next(&mut signals).await, Some(()));
     let found = ledger.get(&key).await.expect("the store works");
@@ -29,7 +29,7 @@ pub(crate) async fn each_change_of_an_entry_of_the_kind_is_signalled(harness: &i
 /// It does not matter by which way an entry comes.
 pub(crate) async fn an_entry_that_is_stored_with_a_record_is_signalled(harness: &impl Harness) {
     let store = harness.store();
-    let mut signals = store.ledger.watch("kind").await.expect("the store works");
+    let mut signals = store.ledger.watch(ledger_kind("kind")).await.expect("the store works");
     let record = registration(harness.time().read(), "CODE", TTL);
     let key = ledger_key("kind", "name");
     let with = Some((&key, entry("value", Some(harness.time().read() + MINUTE))));
@@ -42,7 +42,7 @@ pub(crate) async fn other_kinds_and_what_changes_nothing_are_not_signalled(harne
     let (ledger, key) = (harness.store().ledger, ledger_key("kind", "name"));
     let short = entry("value", Some(harness.time().read() + MINUTE));
     ledger.put_if_absent(&key, short).await.expect("the store works");
-    let mut signals = ledger.watch("kind").await.expect("the store works");
+    let mut signals = ledger.watch(ledger_kind("kind")).await.expect("the store works");
     ledger.put_if_absent(&ledger_key("kind_of_another", "name"), entry("x", None)).await.expect("works");
     ledger.put_if_absent(&ledger_key("kin", "dname"), entry("x", None)).await.expect("the store works");
     assert!(ledger.put_if_absent(&key, entry("other", None)).await.expect("the store works").is_some());
@@ -56,7 +56,7 @@ pub(crate) async fn other_kinds_and_what_changes_nothing_are_not_signalled(harne
 /// However many changes a watcher did not look at, it has one signal to look at.
 pub(crate) async fn a_slow_watcher_of_a_kind_holds_one_signal(harness: &impl Harness) {
     let ledger = harness.store().ledger;
-    let mut signals = ledger.watch("kind").await.expect("the store works");
+    let mut signals = ledger.watch(ledger_kind("kind")).await.expect("the store works");
     for index in 0..5 {
         let key = ledger_key("kind", &index.to_string());
         ledger.put_if_absent(&key, entry("value", None)).await.expect("the store works");
@@ -70,7 +70,7 @@ pub(crate) async fn a_slow_watcher_of_a_kind_holds_one_signal(harness: &impl Har
 /// Nobody waits for a store that is gone.
 pub(crate) async fn a_watch_of_a_kind_ends_when_the_store_closes(harness: &impl Harness) {
     let store = harness.store();
-    let mut signals = store.ledger.watch("kind").await.expect("the store works");
+    let mut signals = store.ledger.watch(ledger_kind("kind")).await.expect("the store works");
     store.health.close().await.expect("closes");
     assert_eq!(next(&mut signals).await, None);
 }

@@ -11,6 +11,7 @@ pub(crate) mod limit;
 pub(crate) mod rate;
 pub(crate) mod sample;
 pub(crate) mod scan;
+pub(crate) mod transfer;
 pub(crate) mod trial_model;
 pub(crate) mod trials;
 pub(crate) mod watch;
@@ -134,6 +135,18 @@ macro_rules! conformance {
                 a_scan_sees_many_records_once_each,
                 a_ledger_scan_sees_its_kind_and_nothing_ended,
                 a_scan_may_be_dropped_in_the_middle,
+            ];
+            transfer: [
+                codes_and_tombstones_move_as_they_are_and_end_when_they_would_have,
+                moved_codes_count_once_among_those_that_live_and_no_limit_holds_them_up,
+                what_is_there_already_stays_and_something_else_is_told,
+                what_is_over_does_not_move,
+                trials_move_with_all_that_is_bound_to_them,
+                what_was_reset_stays_behind,
+                a_trial_of_many_resources_moves_whole_and_goes_on,
+                a_moved_trial_that_has_ended_denies_until_its_retention_is_over,
+                after_a_move_random_authorizations_and_resets_come_out_as_they_would_have,
+                entries_of_a_kind_are_given_out_with_their_ends,
             ];
             ending: [
                 what_was_acknowledged_is_there_after_a_reopen,

@@ -12,6 +12,7 @@ use crate::domain::{
         Browser, Display, Hardware, NormalizedConnection, NormalizedDeviceInfo, OperatingSystem, Version,
     },
     id::{DeviceId, EnvironmentName, MvpdId, RequestorId},
+    ledger_kind::LedgerKind,
     port::{Insertion, LedgerEntry, LedgerKey},
     registration::{CodeKey, LegacyParameters, Registration, Shadow, SourceApplication, UpstreamApi},
 };
@@ -131,8 +132,14 @@ pub(crate) async fn is_free(harness: &impl Harness, key: &CodeKey) -> bool {
     try_insert(harness, next).await == Insertion::Inserted
 }
 
+/// The kind of this name, which only the suite need have.
+pub(crate) fn ledger_kind(name: &'static str) -> LedgerKind {
+    let known = LedgerKind::ALL.iter().find(|kind| kind.as_str() == name);
+    known.copied().unwrap_or(LedgerKind::Test(name))
+}
+
 pub(crate) fn ledger_key(kind: &'static str, name: &str) -> LedgerKey {
-    LedgerKey { kind, name: name.as_bytes().to_vec() }
+    LedgerKey { kind: ledger_kind(kind), name: name.as_bytes().to_vec() }
 }
 
 pub(crate) fn entry(value: &str, expire_time: Option<Timestamp>) -> LedgerEntry {

@@ -6,7 +6,7 @@ use futures_util::{StreamExt, TryStreamExt};
 
 use super::{
     Harness,
-    sample::{TTL, entry, insert, insert_for, ledger_key},
+    sample::{TTL, entry, insert, insert_for, ledger_key, ledger_kind},
 };
 use crate::domain::registration::QUARANTINE;
 
@@ -59,7 +59,7 @@ pub(crate) async fn a_ledger_scan_sees_its_kind_and_nothing_ended(harness: &impl
     assert!(ledger.swap(&ledger_key("kind", "removed"), Some(b"x"), None).await.expect("works"));
     harness.time().pass(Duration::from_secs(60)).await;
     let found: BTreeSet<_> = ledger
-        .scan("kind")
+        .scan(ledger_kind("kind"))
         .map_ok(|(name, found)| (String::from_utf8(name).expect("text"), found.expire_time))
         .try_collect()
         .await

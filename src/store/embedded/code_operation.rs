@@ -9,8 +9,8 @@ use super::{
 use crate::domain::{
     clock::Timestamp,
     id::EnvironmentName,
-    port::{Insertion, LedgerEntry, LedgerKey, StoreResult},
-    registration::{CodeKey, Registration},
+    port::{Insertion, LedgerEntry, LedgerKey, Restoration, StoreResult},
+    registration::{CodeEntry, CodeKey, Registration},
 };
 
 /// A record that is to be stored, made ready on the caller's thread, since the committer's time is everybody's.
@@ -116,6 +116,47 @@ impl Command for AdoptCode {
         }
         record.put(transaction, &place, before.as_ref());
         Ok(())
+    }
+}
+
+/// Stores a record or tombstone of another store as it is.
+pub(super) struct RestoreCode {
+    record: NewRecord,
+    entry: CodeEntry,
+}
+
+impl RestoreCode {
+    /// Prepares the command on the caller's thread.
+    pub(super) fn new(entry: &CodeEntry) -> StoreResult<Self> {
+        Ok(Self { record: NewRecord::new(&entry.registration)?, entry: entry.clone() })
+    }
+}
+
+impl Command for RestoreCode {
+    type Outcome = Restoration;
+
+    fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<Restoration> {
+        let Self { record, entry } = self;
+        if !entry.holds_code(transaction.now) {
+            return Ok(Restoration::Ended);
+        }
+        let (before, present) = transaction.find_entry(&record.key)?.unzip();
+        if let Some(present) = present.filter(|present| present.holds_code(transaction.now)) {
+            return Ok(if present == *entry { Restoration::Present } else { Restoration::Differs });
+        }
+        let place = transaction.place_until(record.forget_time)?;
+        match entry.release_time {
+            None => record.put(transaction, &place, before.as_ref()),
+            Some(release_time) => {
+                let key = record::release_key(&record.key);
+                let release = record::encode_release(entry.registration.id, release_time);
+                let former = transaction.find_code(&key)?;
+                transaction.put(&place, &key, release, former.as_ref());
+                transaction.put(&place, &record.key, record.value.clone(), before.as_ref());
+                transaction.code_changed(&record.key);
+            }
+        }
+        Ok(Restoration::Restored)
     }
 }
 

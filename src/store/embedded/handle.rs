@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    path::Path,
     sync::{Arc, Mutex, OnceLock, mpsc as thread_channel},
     thread,
 };
@@ -19,7 +20,7 @@ use super::{
     housekeeper,
     indexer::Indexer,
     live_count::{BucketCount, LiveCount},
-    open::{EmbeddedOptions, OpenError, open_engine},
+    open::{self, EmbeddedOptions, OpenError, open_engine},
     operation::{Command, CommitFailure, Pending},
     statistics::{Recorder, Statistics},
     transaction::BucketCounts,
@@ -29,6 +30,7 @@ use crate::{
     domain::{
         clock::SharedClock,
         error::StoreError,
+        ledger_kind::LedgerKind,
         port::{Store, StoreHealth, StoreResult},
     },
     store::{memory::MemoryLimits, watch_hub::WatchHub},
@@ -58,7 +60,7 @@ pub(super) struct Core {
     pub watched_codes: Arc<WatchHub<UserKey>>,
     /// Who watches which kind of ledger entries. Apart from codes: a server always watches one, and no commit shall look for
     /// its codes because of that.
-    pub watched_kinds: Arc<WatchHub<&'static str>>,
+    pub watched_kinds: Arc<WatchHub<LedgerKind>>,
     /// Work done.
     pub statistics: Recorder,
     /// The free space.
@@ -97,6 +99,12 @@ impl EmbeddedStore {
     /// 20 each in the index, just after that has grown, and 8 each in the filters and block indexes of the engine's tables,
     /// which stay in memory.
     pub const BYTES_PER_CODE: u64 = 64;
+
+    /// Whether there is a store in this folder. Blocks.
+    #[must_use]
+    pub fn is_at(path: &Path) -> bool {
+        open::is_store(path)
+    }
 
     /// Opens the store in a folder, or makes a new one there. Blocks; on a store of a million codes for less
     /// than a second.
@@ -154,7 +162,14 @@ impl EmbeddedStore {
     pub fn ports(&self) -> Store {
         let this = Arc::new(self.clone());
         let limits = self.core.limits.clone();
-        Store { codes: this.clone(), trials: this.clone(), ledger: this.clone(), limits, health: this }
+        Store {
+            codes: this.clone(),
+            trials: this.clone(),
+            ledger: this.clone(),
+            limits,
+            transfer: this.clone(),
+            health: this,
+        }
     }
 
     /// The store's work so far. Cheap.

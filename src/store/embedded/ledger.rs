@@ -11,7 +11,10 @@ use super::{
     record,
     scan::scan,
 };
-use crate::domain::port::{Ledger, LedgerEntry, LedgerKey, Signals, StoreResult};
+use crate::domain::{
+    ledger_kind::LedgerKind,
+    port::{Ledger, LedgerEntry, LedgerKey, Signals, StoreResult},
+};
 
 #[async_trait]
 impl Ledger for EmbeddedStore {
@@ -40,12 +43,12 @@ impl Ledger for EmbeddedStore {
         self.submit(TakeLease::new(key, holder, term)).await
     }
 
-    async fn watch(&self, kind: &'static str) -> StoreResult<Signals> {
+    async fn watch(&self, kind: LedgerKind) -> StoreResult<Signals> {
         self.core.engine()?;
         Ok(self.core.watched_kinds.watch(kind))
     }
 
-    fn scan(&self, kind: &'static str) -> BoxStream<'static, StoreResult<(Vec<u8>, LedgerEntry)>> {
+    fn scan(&self, kind: LedgerKind) -> BoxStream<'static, StoreResult<(Vec<u8>, LedgerEntry)>> {
         let prefix = record::ledger_prefix(kind);
         let name_start = prefix.len();
         scan(&self.core, prefix, move |_, key, value, now| {

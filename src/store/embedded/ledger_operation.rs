@@ -7,6 +7,7 @@ use fjall::{Keyspace, UserKey, UserValue};
 use super::{engine::Found, operation::Command, record, transaction::Transaction};
 use crate::domain::{
     clock::Timestamp,
+    ledger_kind::LedgerKind,
     port::{LedgerEntry, LedgerKey, StoreResult},
 };
 
@@ -17,7 +18,7 @@ pub(super) fn lasts(entry: &LedgerEntry, now: Timestamp) -> bool {
 
 /// Stores an entry if its key is free.
 pub(super) struct PutIfAbsent {
-    kind: &'static str,
+    kind: LedgerKind,
     key: UserKey,
     entry: LedgerEntry,
     value: UserValue,
@@ -92,7 +93,7 @@ impl Command for TakeLease {
 
 /// Replaces or removes an entry if it is what the caller thinks it is.
 pub(super) struct Swap {
-    kind: &'static str,
+    kind: LedgerKind,
     key: UserKey,
     expected: Option<Vec<u8>>,
     replacement: Option<(LedgerEntry, UserValue)>,

@@ -15,7 +15,7 @@
 //! - `housekeeper`: once a second a look at the free space and at buckets whose time is over; now and then at what
 //!   lies elsewhere and has ended.
 //! - `journal_repair`: opens after a power cut what the engine would refuse, and refuses what it would lose.
-//! - `handle`: what the rest of passbridge holds; `codes`, `trials` and `ledger` are its ports.
+//! - `handle`: what the rest of passbridge holds; `codes`, `trials`, `ledger` and `transfer` are its ports.
 
 mod bucket;
 mod code_operation;
@@ -40,6 +40,7 @@ mod record;
 mod scan;
 mod statistics;
 mod transaction;
+mod transfer;
 mod trial_expiry;
 mod trial_key;
 mod trial_operation;

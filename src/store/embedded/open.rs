@@ -101,6 +101,11 @@ pub enum OpenError {
     },
 }
 
+/// Whether the data folder `path` has a store, which was opened at least once.
+pub(super) fn is_store(path: &Path) -> bool {
+    path.join(ENGINE_FOLDER).join(FORMAT_FILE).is_file()
+}
+
 /// Opens the engine in the data folder `path`.
 pub(super) fn open_engine(path: &Path) -> Result<Engine, OpenError> {
     make_folder(path)?;

@@ -9,6 +9,7 @@ use crate::{
         clock::Timestamp,
         error::StoreError,
         id::EnvironmentName,
+        ledger_kind::LedgerKind,
         port::{LedgerEntry, LedgerKey, StoreResult},
         registration::{CodeEntry, CodeKey, Registration},
     },
@@ -42,12 +43,12 @@ pub(super) fn release_key(code_key: &[u8]) -> UserKey {
 
 /// `l kind 0 name`. A kind holds no zero byte; a name may.
 pub(super) fn ledger_key(key: &LedgerKey) -> UserKey {
-    joined(LEDGER, &[key.kind.as_bytes(), &key.name])
+    joined(LEDGER, &[key.kind.as_str().as_bytes(), &key.name])
 }
 
 /// What the keys of all entries of a kind begin with.
-pub(super) fn ledger_prefix(kind: &str) -> Vec<u8> {
-    joined(LEDGER, &[kind.as_bytes(), &[]]).to_vec()
+pub(super) fn ledger_prefix(kind: LedgerKind) -> Vec<u8> {
+    joined(LEDGER, &[kind.as_str().as_bytes(), &[]]).to_vec()
 }
 
 /// `n environment 0 second`, the second as eight big-endian bytes.
@@ -150,7 +151,7 @@ mod tests {
         let keys = [
             ("code", code_key(&code.key())),
             ("release", release_key(&code_key(&code.key()))),
-            ("ledger", ledger_key(&LedgerKey { kind: "kind", name: b"a\0name".to_vec() })),
+            ("ledger", ledger_key(&LedgerKey { kind: LedgerKind::Test("kind"), name: b"a\0name".to_vec() })),
             ("counter", counter_key(&code.environment, 1_763_000_000)),
         ];
         let lines = keys.map(|(name, key)| format!("{name}\n{}", golden::hex(&key)));
@@ -169,8 +170,8 @@ mod tests {
 
     #[test]
     fn a_kind_that_begins_like_another_does_not_share_its_prefix() {
-        let key = ledger_key(&LedgerKey { kind: "lease_old", name: b"x".to_vec() });
-        assert!(!key.starts_with(&ledger_prefix("lease")));
-        assert!(key.starts_with(&ledger_prefix("lease_old")));
+        let key = ledger_key(&LedgerKey { kind: LedgerKind::Test("lease_old"), name: b"x".to_vec() });
+        assert!(!key.starts_with(&ledger_prefix(LedgerKind::Test("lease"))));
+        assert!(key.starts_with(&ledger_prefix(LedgerKind::Test("lease_old"))));
     }
 }

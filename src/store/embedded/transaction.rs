@@ -13,6 +13,7 @@ use super::{
 use crate::domain::{
     clock::Timestamp,
     id::EnvironmentName,
+    ledger_kind::LedgerKind,
     port::{LedgerEntry, StoreResult},
     registration::CodeEntry,
 };
@@ -43,7 +44,7 @@ pub(super) struct Changes {
     /// Codes, by their keys.
     pub codes: Vec<UserKey>,
     /// Kinds of ledger entries, each once.
-    pub kinds: Vec<&'static str>,
+    pub kinds: Vec<LedgerKind>,
     /// Keys, and the buckets that they leave.
     pub left: Vec<(UserKey, BucketId)>,
 }
@@ -213,7 +214,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// Notes the same of who watches a kind of ledger entries.
-    pub(super) fn kind_changed(&mut self, kind: &'static str) {
+    pub(super) fn kind_changed(&mut self, kind: LedgerKind) {
         if !self.changes.kinds.contains(&kind) {
             self.changes.kinds.push(kind);
         }

@@ -81,7 +81,7 @@ pub(super) fn removal(look: &impl Look, key: &UserKey) -> StoreResult<Vec<UserKe
 fn extent(look: &impl Look, key: &UserKey) -> StoreResult<Option<(Timestamp, Vec<UserKey>)>> {
     let (generation, id, is_bound) = match trial_key::parse_trial_key(key)? {
         TrialKey::Trial(generation, id) => (generation, id, false),
-        TrialKey::Binding(generation) => match look.look(key)? {
+        TrialKey::Binding(generation, _) => match look.look(key)? {
             Some(id) => (generation, record::decode_trial_id(&id)?, true),
             None => return Ok(None),
         },

@@ -13,9 +13,9 @@ use super::record::joined;
 use crate::domain::{
     clock::Timestamp,
     error::StoreError,
-    id::{DeviceId, EnvironmentName, MvpdId, RequestorId},
+    id::{EnvironmentName, MvpdId, RequestorId},
     port::StoreResult,
-    temp_pass::{GenericKey, TempPassKey},
+    temp_pass::{Holder, HolderDigest, TempPassKey},
 };
 
 /// A trial by its id.
@@ -38,6 +38,9 @@ const DAY_MILLIS: u64 = 24 * 60 * 60 * 1000;
 /// What every trial's key begins with.
 pub(super) const TRIAL_PREFIX: [u8; 1] = [TRIAL];
 
+/// What the keys of all devices, and those of all generic keys, begin with.
+pub(super) const BINDING_PREFIXES: [[u8; 1]; 2] = [[OF_DEVICE], [OF_KEY]];
+
 /// The trials of a TempPass between two resets of all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Generation {
@@ -51,7 +54,7 @@ pub(super) struct Generation {
 pub(super) enum TrialKey {
     Trial(Generation, Uuid),
     /// A device or a generic key that is bound to one.
-    Binding(Generation),
+    Binding(Generation, Holder),
     /// A generation that has ended.
     Ended(Generation),
 }
@@ -67,14 +70,14 @@ impl Generation {
         self.key(RESOURCES, &[id.as_bytes().as_slice(), &number.to_be_bytes()].concat())
     }
 
-    /// `d environment 0 requestor 0 mvpd 0 generation device id`.
-    pub(super) fn of_device(&self, device_id: &DeviceId) -> UserKey {
-        self.key(OF_DEVICE, device_id.as_str().as_bytes())
-    }
-
-    /// `k environment 0 requestor 0 mvpd 0 generation generic key`.
-    pub(super) fn of_key(&self, generic_key: &GenericKey) -> UserKey {
-        self.key(OF_KEY, generic_key.as_str().as_bytes())
+    /// `d environment 0 requestor 0 mvpd 0 generation digest` of a device; with `k` of a generic key. The digest has sixteen
+    /// bytes.
+    pub(super) fn binding(&self, holder: &Holder) -> UserKey {
+        let kind = match holder {
+            Holder::Device(_) => OF_DEVICE,
+            Holder::Key(_) => OF_KEY,
+        };
+        self.key(kind, holder.digest().as_bytes())
     }
 
     /// `e environment 0 requestor 0 mvpd 0 generation`.
@@ -138,9 +141,11 @@ pub(super) fn parse_trial_key(key: &[u8]) -> StoreResult<TrialKey> {
     };
     let (number, last) = parts.next().and_then(|rest| rest.split_first_chunk()).ok_or_else(corrupt)?;
     let generation = Generation { temp_pass, number: u64::from_be_bytes(*number) };
+    let holder = || last.try_into().map(HolderDigest::from_bytes).map_err(|_| corrupt());
     match *kind {
         TRIAL => Ok(TrialKey::Trial(generation, Uuid::from_slice(last).map_err(|_| corrupt())?)),
-        OF_DEVICE | OF_KEY => Ok(TrialKey::Binding(generation)),
+        OF_DEVICE => Ok(TrialKey::Binding(generation, Holder::Device(holder()?))),
+        OF_KEY => Ok(TrialKey::Binding(generation, Holder::Key(holder()?))),
         ENDED => Ok(TrialKey::Ended(generation)),
         _ => Err(corrupt()),
     }
@@ -159,7 +164,10 @@ fn temp_pass_key(kind: u8, temp_pass: &TempPassKey, last: &[u8]) -> UserKey {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::golden;
+    use crate::{
+        domain::{id::DeviceId, temp_pass::GenericKey},
+        format::golden,
+    };
 
     #[test]
     fn the_keys_of_trials_are_pinned() {
@@ -171,15 +179,14 @@ mod tests {
         let generation = Generation { temp_pass: temp_pass.clone(), number: 0x0102_0304 };
         let id = Uuid::from_u128(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef);
         let trial = generation.trial(id);
-        let device = generation.of_device(&DeviceId::parse("device_id", "a device").expect("valid"));
-        let generic_key = GenericKey::parse("generic_key", &"ab".repeat(32)).expect("valid");
-        let user = generation.of_key(&generic_key);
+        let device = Holder::device(&DeviceId::parse("device_id", "a device").expect("valid"));
+        let user = Holder::key(&GenericKey::parse("generic_key", &"ab".repeat(32)).expect("valid"));
         let row = expiry_key(Timestamp::from_millis(1_763_000_000_123), &trial);
         let keys = [
             ("trial", &trial),
             ("resources", &generation.resources(id, 7)),
-            ("of device", &device),
-            ("of key", &user),
+            ("of device", &generation.binding(&device)),
+            ("of key", &generation.binding(&user)),
             ("generation", &generation_key(&temp_pass)),
             ("ended", &generation.ended()),
             ("expiry", &row),
@@ -188,8 +195,11 @@ mod tests {
         golden::check_text("trial_keys", 1, &lines.concat());
 
         assert_eq!(parse_trial_key(&trial).expect("readable"), TrialKey::Trial(generation.clone(), id));
-        for binding in [&device, &user] {
-            assert_eq!(parse_trial_key(binding).expect("readable"), TrialKey::Binding(generation.clone()));
+        for holder in [device, user] {
+            let key = generation.binding(&holder);
+            let parsed = parse_trial_key(&key).expect("readable");
+            assert_eq!(parsed, TrialKey::Binding(generation.clone(), holder));
+            assert!(parse_trial_key(&key[..key.len() - 1]).is_err());
         }
         assert_eq!(parse_trial_key(&generation.ended()).expect("readable"), TrialKey::Ended(generation));
         assert_eq!(parse_expiry_key(&row).expect("readable"), trial);

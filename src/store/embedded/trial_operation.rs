@@ -18,9 +18,9 @@ use crate::{
     domain::{
         clock::Timestamp,
         error::StoreError,
-        port::{Authorization, StoreResult, Verdict},
+        port::{Authorization, Held, Holding, Restoration, StoreResult, Verdict},
         temp_pass::{
-            self, Binding, KnownTrial, KnownTrials, ResetTarget, TempPassKey, TempPassRule, Trial,
+            self, Binding, Holder, KnownTrial, KnownTrials, ResetTarget, TempPassKey, TempPassRule, Trial,
             TrialApplication, TrialChange, TrialIdentity, TrialView, decide_reset,
         },
     },
@@ -79,9 +79,9 @@ fn known(
     identity: &TrialIdentity,
     now: Timestamp,
 ) -> StoreResult<KnownTrials> {
-    let device = follow(look, generation, &generation.of_device(&identity.device_id))?;
+    let device = follow(look, generation, &generation.binding(&Holder::device(&identity.device_id)))?;
     let key = match &identity.generic_key {
-        Some(key) => follow(look, generation, &generation.of_key(key))?,
+        Some(key) => follow(look, generation, &generation.binding(&Holder::key(key)))?,
         None => None,
     };
     Ok(KnownTrials::new(device, key, now))
@@ -132,9 +132,9 @@ fn change_writes(
             writes
         }
         TrialChange::Use(known) => trial_writes(generation, known)?,
-        TrialChange::BindDevice(to) => bound(generation.of_device(&identity.device_id), to),
+        TrialChange::BindDevice(to) => bound(generation.binding(&Holder::device(&identity.device_id)), to),
         TrialChange::BindKey(to) => match &identity.generic_key {
-            Some(key) => bound(generation.of_key(key), to),
+            Some(key) => bound(generation.binding(&Holder::key(key)), to),
             None => Writes::new(),
         },
     })
@@ -148,6 +148,49 @@ fn trial_writes(generation: &Generation, known: &KnownTrial) -> StoreResult<Writ
         writes.push((generation.resources(*id, number), UserValue::new(&row)));
     }
     Ok(writes)
+}
+
+/// The trial of a device or a generic key, if it is there.
+pub(super) fn held(look: &impl Look, generation: &Generation, holder: &Holder) -> StoreResult<Option<Held>> {
+    let known = follow(look, generation, &generation.binding(holder))?;
+    Ok(known.map(|KnownTrial { id, trial }| Held::new(holder, id, trial)))
+}
+
+/// Binds a device or a generic key of another store to its trial, and stores that where it is its own.
+pub(super) struct RestoreHolding(pub Holding);
+
+impl Command for RestoreHolding {
+    type Outcome = Restoration;
+
+    fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<Restoration> {
+        let Holding { temp_pass, holder, held: wanted } = &self.0;
+        let (now, forget_time) = (transaction.now, wanted.forget_time());
+        if forget_time <= now {
+            return Ok(Restoration::Ended);
+        }
+        let generation = generation(transaction, temp_pass)?;
+        let present = held(transaction, &generation, holder)?;
+        if let Some(present) = present.filter(|present| now < present.forget_time()) {
+            return Ok(if present == *wanted { Restoration::Present } else { Restoration::Differs });
+        }
+        let binding = generation.binding(holder);
+        let id = match wanted {
+            Held::Own { id, .. } | Held::Bound { id, .. } => *id,
+        };
+        let mut writes = vec![expiry_row(forget_time, &binding), (binding, record::encode_trial_id(id))];
+        if let Held::Own { trial, .. } = wanted {
+            let key = generation.trial(id);
+            writes.push(expiry_row(forget_time, &key));
+            writes.push((key, UserValue::new(&format::encode_trial(trial)?)));
+            for (number, row) in format::encode_rows(trial)? {
+                writes.push((generation.resources(id, number), UserValue::new(&row)));
+            }
+        }
+        for (key, value) in writes {
+            transaction.put_trial(&key, Some(value));
+        }
+        Ok(Restoration::Restored)
+    }
 }
 
 /// The row of the expiry index for a key.
@@ -183,8 +226,8 @@ impl Command for Reset {
     fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<Option<u64>> {
         let generation = generation(transaction, &self.temp_pass)?;
         let binding = match &self.target {
-            ResetTarget::Device(device_id) => generation.of_device(device_id),
-            ResetTarget::Key(generic_key) => generation.of_key(generic_key),
+            ResetTarget::Device(device_id) => generation.binding(&Holder::device(device_id)),
+            ResetTarget::Key(generic_key) => generation.binding(&Holder::key(generic_key)),
             ResetTarget::All => {
                 let next = record::encode_number(generation.number.wrapping_add(1));
                 transaction.put_trial(&trial_key::generation_key(&self.temp_pass), Some(next));

@@ -18,13 +18,13 @@ use crate::domain::{
 };
 
 /// The trials as of one moment: what belongs together is read together.
-struct Moment<'a> {
+pub(super) struct Moment<'a> {
     engine: &'a Engine,
     snapshot: Snapshot,
 }
 
 impl<'a> Moment<'a> {
-    fn of(engine: &'a Engine) -> Self {
+    pub(super) fn of(engine: &'a Engine) -> Self {
         Self { engine, snapshot: engine.snapshot() }
     }
 }

@@ -46,6 +46,13 @@ pub(super) struct Cell {
     pub value: Option<Vec<u8>>,
 }
 
+impl Cell {
+    /// One that is not there.
+    pub(super) fn absent(key: Key) -> Self {
+        Self { key, version: Vec::new(), value: None }
+    }
+}
+
 /// What takes a cell's place, and when that may be forgotten; `None` where the cell is removed.
 pub(super) type Next = Option<(Vec<u8>, Timestamp)>;
 
@@ -92,7 +99,7 @@ impl RedisStore {
                     Some((version, value)) => {
                         Cell { key, version: version.to_vec(), value: Some(value.to_vec()) }
                     }
-                    None => Cell { key, version: Vec::new(), value: None },
+                    None => Cell::absent(key),
                 };
                 return Ok((cell, Timestamp::from_millis(now)));
             }

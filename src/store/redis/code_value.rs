@@ -22,8 +22,17 @@ const RECORD: usize = 42;
 
 /// A live record.
 pub(super) fn encode(registration: &Registration) -> StoreResult<Vec<u8>> {
+    encode_released(registration, None)
+}
+
+/// A record, or the tombstone that it is where it was released.
+pub(super) fn encode_released(
+    registration: &Registration,
+    release_time: Option<Timestamp>,
+) -> StoreResult<Vec<u8>> {
     let mut value = registration.id.into_bytes().to_vec();
-    value.extend_from_slice(format!("{:013}{:013}", registration.expire_time.as_millis(), 0).as_bytes());
+    let (end, release) = (registration.expire_time.as_millis(), release_time.map_or(0, Timestamp::as_millis));
+    value.extend_from_slice(format!("{end:013}{release:013}").as_bytes());
     value.extend_from_slice(&encode_code(registration)?);
     Ok(value)
 }

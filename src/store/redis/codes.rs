@@ -29,7 +29,7 @@ use crate::domain::{
 };
 
 /// What the insertion script answers.
-const STORED: u64 = 1;
+pub(super) const STORED: u64 = 1;
 const STORED_BEFORE: u64 = 2;
 
 /// How often an entry may change hands before a create is given up.
@@ -97,7 +97,7 @@ impl Codes for RedisStore {
     }
 
     fn scan(&self) -> BoxStream<'static, StoreResult<CodeEntry>> {
-        self.scan_values(key::CODES.to_owned())
+        self.values(self.scan_keys(key::CODES.to_owned()))
             .map(|found| found.and_then(|(_, value)| code_value::decode(&value)))
             .boxed()
     }
@@ -209,7 +209,7 @@ impl RedisStore {
     }
 }
 
-fn insertion(key: &CodeKey, value: Vec<u8>, forget_time: Timestamp) -> Call {
+pub(super) fn insertion(key: &CodeKey, value: Vec<u8>, forget_time: Timestamp) -> Call {
     let [code, channel] = key::code(key);
     Call::script(&script::CODE_INSERT, [code])
         .arg(value)

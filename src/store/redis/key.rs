@@ -20,17 +20,19 @@
 //! | `pb:b:{limit}` | a limit's bucket |
 //! | `pb:audit` | the audit log's stream |
 //!
-//! Devices and generic keys stand there as 128 bits of their SHA-256: long and personal as they are, their text is not kept.
+//! Devices and generic keys stand there as their digests ([`HolderDigest`]).
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
 
 use crate::domain::{
-    id::{DeviceId, EnvironmentName},
+    error::StoreError,
+    id::{EnvironmentName, MvpdId, RequestorId},
+    ledger_kind::LedgerKind,
     limit::LimitKey,
-    port::LedgerKey,
+    port::{LedgerKey, StoreResult},
     registration::CodeKey,
-    temp_pass::{GenericKey, TempPassKey},
+    temp_pass::{Holder, HolderDigest, TempPassKey},
 };
 
 /// The names of environments that have a count of live codes.
@@ -48,8 +50,12 @@ pub(super) const DEVICES: &str = "pb:d:";
 /// What the key of every generic key's cell begins with.
 pub(super) const USERS: &str = "pb:u:";
 
+/// What the key of the lock on every cell begins with.
+pub(super) const LOCKS: &str = "pb:x:";
+
 /// Kinds of ledger entries of which there are so many that they must not lie in one slot. Nobody waits for their changes.
-const SPREAD_KINDS: [&str; 3] = ["request_id", "request_nonce", "relayed_token"];
+const SPREAD_KINDS: [LedgerKind; 3] =
+    [LedgerKind::RequestId, LedgerKind::RequestNonce, LedgerKind::RelayedToken];
 
 /// A key or the name of a channel.
 pub(super) type Key = Vec<u8>;
@@ -67,12 +73,12 @@ pub(super) fn live_count(environment: &EnvironmentName) -> Key {
 }
 
 /// Whether changes to entries of this kind are signalled.
-pub(super) fn is_signalled(kind: &str) -> bool {
+pub(super) fn is_signalled(kind: LedgerKind) -> bool {
     !SPREAD_KINDS.contains(&kind)
 }
 
 /// What the keys of all entries of a kind begin with.
-pub(super) fn ledger_prefix(kind: &str) -> String {
+pub(super) fn ledger_prefix(kind: LedgerKind) -> String {
     if is_signalled(kind) { format!("pb:l:{{{kind}}}:") } else { format!("pb:l:{kind}:") }
 }
 
@@ -87,7 +93,7 @@ pub(super) fn ledger_channel(key: &LedgerKey) -> Option<Key> {
 }
 
 /// The channel of a kind of entries.
-pub(super) fn kind_channel(kind: &str) -> Key {
+pub(super) fn kind_channel(kind: LedgerKind) -> Key {
     format!("pb:k:{{{kind}}}").into_bytes()
 }
 
@@ -102,31 +108,49 @@ pub(super) fn temp_pass_path(temp_pass: &TempPassKey) -> String {
     format!("{}/{}/{}", environment.as_str(), requestor.as_str(), mvpd.as_str())
 }
 
-/// The key of a device's cell.
-pub(super) fn device(temp_pass: &TempPassKey, device_id: &DeviceId) -> Key {
-    home(temp_pass, &digest(device_id.as_str().as_bytes()))
+/// The key of the cell of a device or a generic key.
+pub(super) fn cell(temp_pass: &TempPassKey, holder: &Holder) -> Key {
+    let kind = match holder {
+        Holder::Device(_) => DEVICES,
+        Holder::Key(_) => USERS,
+    };
+    format!("{kind}{}:{{{}}}", temp_pass_path(temp_pass), holder.digest()).into_bytes()
 }
 
-/// The key of the cell of a device whose digest is known.
-pub(super) fn home(temp_pass: &TempPassKey, digest: &str) -> Key {
-    format!("{DEVICES}{}:{{{digest}}}", temp_pass_path(temp_pass)).into_bytes()
+/// The digest of the device or generic key whose cell has this key.
+pub(super) fn digest_in_cell(key: &[u8]) -> StoreResult<HolderDigest> {
+    let text = std::str::from_utf8(key).ok().and_then(|key| key.strip_suffix('}'));
+    let digest = text.and_then(|text| HolderDigest::parse(text.rsplit_once(":{")?.1));
+    digest.ok_or_else(corrupt_cell)
 }
 
-/// The digest of the device in the key of its cell.
-pub(super) fn digest_of_home(cell: &[u8]) -> String {
-    let text = String::from_utf8_lossy(cell);
-    text.rsplit_once(":{").map_or("", |(_, digest)| digest.trim_end_matches('}')).to_owned()
+/// Whose cell has this key.
+pub(super) fn parse_cell(key: &[u8]) -> StoreResult<(TempPassKey, Holder)> {
+    let digest = digest_in_cell(key)?;
+    let text = std::str::from_utf8(key).map_err(|_| corrupt_cell())?;
+    let (rest, holder) = match (text.strip_prefix(DEVICES), text.strip_prefix(USERS)) {
+        (Some(rest), _) => (rest, Holder::Device(digest)),
+        (None, Some(rest)) => (rest, Holder::Key(digest)),
+        (None, None) => return Err(corrupt_cell()),
+    };
+    let path = rest.split_once(':').ok_or_else(corrupt_cell)?.0;
+    let mut parts = path.split('/');
+    let mut part = || parts.next().ok_or_else(corrupt_cell);
+    let temp_pass = TempPassKey {
+        environment: EnvironmentName::parse("environment", part()?).map_err(|_| corrupt_cell())?,
+        requestor: RequestorId::parse("requestor", part()?).map_err(|_| corrupt_cell())?,
+        mvpd: MvpdId::parse("mvpd", part()?).map_err(|_| corrupt_cell())?,
+    };
+    Ok((temp_pass, holder))
 }
 
-/// The key of a generic key's cell.
-pub(super) fn user(temp_pass: &TempPassKey, generic_key: &GenericKey) -> Key {
-    let digest = digest(generic_key.as_str().as_bytes());
-    format!("{USERS}{}:{{{digest}}}", temp_pass_path(temp_pass)).into_bytes()
+fn corrupt_cell() -> StoreError {
+    StoreError::Corrupt("the key of a trial's cell".to_owned())
 }
 
 /// The key of the lock on a cell.
 pub(super) fn lock(cell: &[u8]) -> Key {
-    [b"pb:x:", cell].concat()
+    [LOCKS.as_bytes(), cell].concat()
 }
 
 /// The key of the outcome of a change whose first cell is this one.

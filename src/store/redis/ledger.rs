@@ -4,17 +4,19 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_core::stream::BoxStream;
-use futures_util::StreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 
 use super::{
     RedisStore,
     code_value::{self, key_end},
-    key,
+    key::{self, Key},
+    scan::READS,
     script::{self, Call},
 };
 use crate::domain::{
     clock::Timestamp,
     error::StoreError,
+    ledger_kind::LedgerKind,
     port::{Ledger, LedgerEntry, LedgerKey, Signals, StoreResult},
 };
 
@@ -138,30 +140,35 @@ impl Ledger for RedisStore {
         Ok(present.is_none())
     }
 
-    async fn watch(&self, kind: &'static str) -> StoreResult<Signals> {
+    async fn watch(&self, kind: LedgerKind) -> StoreResult<Signals> {
         self.signals().watch(key::kind_channel(kind)).await
     }
 
-    fn scan(&self, kind: &'static str) -> BoxStream<'static, StoreResult<(Vec<u8>, LedgerEntry)>> {
-        let (prefix, store) = (key::ledger_prefix(kind), self.clone());
-        let length = prefix.len();
-        self.scan_keys(prefix)
-            .filter_map(move |found| {
-                let store = store.clone();
-                async move {
-                    let name = match found {
-                        Ok(found) => found.get(length..).unwrap_or_default().to_vec(),
-                        Err(error) => return Some(Err(error)),
-                    };
-                    let entry = store.get(&LedgerKey { kind, name: name.clone() }).await;
-                    entry.map(|entry| entry.map(|entry| (name, entry))).transpose()
-                }
-            })
-            .boxed()
+    fn scan(&self, kind: LedgerKind) -> BoxStream<'static, StoreResult<(Vec<u8>, LedgerEntry)>> {
+        self.entries_at(kind, self.scan_keys(key::ledger_prefix(kind)))
     }
 }
 
 impl RedisStore {
+    /// The entries of a kind that have these keys.
+    pub(super) fn entries_at(
+        &self,
+        kind: LedgerKind,
+        keys: BoxStream<'static, StoreResult<Key>>,
+    ) -> BoxStream<'static, StoreResult<(Vec<u8>, LedgerEntry)>> {
+        let (store, length) = (self.clone(), key::ledger_prefix(kind).len());
+        keys.map_ok(move |found| {
+            let (store, name) = (store.clone(), found.get(length..).unwrap_or_default().to_vec());
+            async move {
+                let entry = Ledger::get(&store, &LedgerKey { kind, name: name.clone() }).await?;
+                Ok(entry.map(|entry| (name, entry)))
+            }
+        })
+        .try_buffer_unordered(READS)
+        .try_filter_map(|found| async move { Ok(found) })
+        .boxed()
+    }
+
     /// Stores an entry if its key is free; else what has it.
     pub(super) async fn put(&self, key: &LedgerKey, entry: &StoredEntry) -> StoreResult<Option<StoredEntry>> {
         let put = Call::script(&script::LEDGER_PUT, [key::ledger(key)]).arg(&entry.bytes);

@@ -16,6 +16,9 @@ use super::{
 };
 use crate::domain::{clock::Timestamp, error::StoreError, id::EnvironmentName, port::StoreResult};
 
+/// How many seconds are counted by one call where they are counted anew.
+const SECONDS_AT_ONCE: usize = 1_000;
+
 /// What became of one more.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Count {
@@ -123,6 +126,23 @@ impl LiveCounts {
         if let Err(error) = self.engine.call::<Counted>(call).await {
             tracing::warn!(%error, "a code that does not live any more is counted until its end");
         }
+    }
+
+    /// Counts anew: so many in each second, and nothing else. Nobody else may count meanwhile.
+    ///
+    /// # Errors
+    /// Where the engine is away: then it may be counted in part.
+    pub(super) async fn replace(
+        &self,
+        environment: &EnvironmentName,
+        seconds: &BTreeMap<u64, usize>,
+    ) -> StoreResult<()> {
+        self.engine.call::<u64>(Call::command("DEL", [key::live_count(environment)])).await?;
+        let seconds: Vec<_> = seconds.iter().map(|(second, count)| (*second, *count)).collect();
+        for part in seconds.chunks(SECONDS_AT_ONCE) {
+            self.engine.call::<Counted>(count(environment, None, None, part.iter().copied())).await?;
+        }
+        Ok(())
     }
 
     /// How many there are.

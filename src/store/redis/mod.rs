@@ -10,6 +10,7 @@
 //! | `codes`, `code_value`, `live_count` | codes, and how many live |
 //! | `ledger`, `limits` | these ports |
 //! | `trials`, `cell` | trials, and how several slots are changed together |
+//! | `transfer` | copies to and from other stores |
 //! | `audit_stream` | the audit log, where it goes there |
 //! | `signals` | who waits for which change |
 //! | `clock` | the engine's time |
@@ -39,6 +40,7 @@ mod slots;
 mod start_check;
 #[cfg(test)]
 mod tests;
+mod transfer;
 mod trials;
 
 use std::{
@@ -123,6 +125,7 @@ impl RedisStore {
             trials: Arc::new(self.clone()),
             ledger: Arc::new(self.clone()),
             limits: Arc::new(self.clone()),
+            transfer: Arc::new(self.clone()),
             health: Arc::new(self.clone()),
         }
     }

@@ -13,7 +13,7 @@ use crate::domain::{error::StoreError, port::StoreResult};
 const COUNT: usize = 1_000;
 
 /// How many values are asked for at once.
-const READS: usize = 64;
+pub(super) const READS: usize = 64;
 
 struct Scan {
     store: RedisStore,
@@ -21,15 +21,28 @@ struct Scan {
     /// The nodes that are still to be asked; of the last one the cursor where it goes on.
     nodes: Option<Vec<Node>>,
     cursor: u64,
-    /// The engine may show a key several times, and a slot may move meanwhile.
-    seen: HashSet<u128>,
+    /// The engine may show a key several times, and a slot may move meanwhile. Absent where that does not matter.
+    seen: Option<HashSet<u128>>,
 }
 
 impl RedisStore {
     /// Every key that begins with `prefix`, once.
     pub(super) fn scan_keys(&self, prefix: String) -> BoxStream<'static, StoreResult<Key>> {
+        self.scan_keys_past(prefix, Some(HashSet::new()))
+    }
+
+    /// Every key that begins with `prefix`, in bounded memory: one may come again where the engine shrinks its table meanwhile.
+    pub(super) fn scan_keys_loosely(&self, prefix: String) -> BoxStream<'static, StoreResult<Key>> {
+        self.scan_keys_past(prefix, None)
+    }
+
+    fn scan_keys_past(
+        &self,
+        prefix: String,
+        seen: Option<HashSet<u128>>,
+    ) -> BoxStream<'static, StoreResult<Key>> {
         let pattern = format!("{}*", prefix.replace(['[', ']', '?', '*', '\\'], "?"));
-        let scan = Scan { store: self.clone(), pattern, nodes: None, cursor: 0, seen: HashSet::new() };
+        let scan = Scan { store: self.clone(), pattern, nodes: None, cursor: 0, seen };
         stream::try_unfold(scan, |mut scan| async move {
             let keys = scan.next().await?;
             Ok::<_, StoreError>(keys.map(|keys| (stream::iter(keys.into_iter().map(Ok)), scan)))
@@ -38,21 +51,23 @@ impl RedisStore {
         .boxed()
     }
 
-    /// Every key that begins with `prefix`, with its value.
-    pub(super) fn scan_values(&self, prefix: String) -> BoxStream<'static, StoreResult<(Key, Vec<u8>)>> {
+    /// Keys with their values.
+    pub(super) fn values(
+        &self,
+        keys: BoxStream<'static, StoreResult<Key>>,
+    ) -> BoxStream<'static, StoreResult<(Key, Vec<u8>)>> {
         let store = self.clone();
-        self.scan_keys(prefix)
-            .map_ok(move |key| {
-                let store = store.clone();
-                async move {
-                    let value: Option<Vec<u8>> =
-                        store.engine().glance(Call::command("GET", [key.clone()])).await?;
-                    Ok(value.map(|value| (key, value)))
-                }
-            })
-            .try_buffer_unordered(READS)
-            .try_filter_map(|found| async move { Ok(found) })
-            .boxed()
+        keys.map_ok(move |key| {
+            let store = store.clone();
+            async move {
+                let value: Option<Vec<u8>> =
+                    store.engine().glance(Call::command("GET", [key.clone()])).await?;
+                Ok(value.map(|value| (key, value)))
+            }
+        })
+        .try_buffer_unordered(READS)
+        .try_filter_map(|found| async move { Ok(found) })
+        .boxed()
     }
 }
 
@@ -71,7 +86,9 @@ impl Scan {
         {
             nodes.pop();
         }
-        keys.retain(|key| self.seen.insert(digest(key)));
+        if let Some(seen) = &mut self.seen {
+            keys.retain(|key| seen.insert(digest(key)));
+        }
         Ok(Some(keys))
     }
 }

@@ -24,11 +24,10 @@ use crate::{
     domain::{
         clock::Timestamp,
         error::StoreError,
-        id::{EnvironmentName, MvpdId, RequestorId},
         port::{Authorization, StoreResult, Trials, Verdict},
         temp_pass::{
-            self, KnownTrial, KnownTrials, ResetTarget, TempPassKey, TempPassRule, Trial, TrialApplication,
-            TrialChange, TrialIdentity, TrialView, decide_reset,
+            self, Holder, KnownTrial, KnownTrials, ResetTarget, TempPassKey, TempPassRule, Trial,
+            TrialApplication, TrialChange, TrialIdentity, TrialView, decide_reset,
         },
     },
     format::{TrialCell, TrialCellContent},
@@ -47,7 +46,7 @@ struct Look {
 }
 
 /// What a cell leads to.
-enum Followed {
+pub(super) enum Followed {
     Known(KnownTrial),
     Nothing,
     /// The cell is of a later generation than the one that was read.
@@ -55,7 +54,7 @@ enum Followed {
 }
 
 impl Followed {
-    fn known(self) -> Option<KnownTrial> {
+    pub(super) fn known(self) -> Option<KnownTrial> {
         match self {
             Self::Known(known) => Some(known),
             Self::Nothing | Self::Later => None,
@@ -85,8 +84,8 @@ impl Look {
     /// The cell in which a trial lies.
     fn home(&self, id: Uuid) -> Option<&Cell> {
         let lies_in = |cell: &&Cell| {
-            let content = cell.value.as_deref().map(TrialCell::decode);
-            matches!(content, Some(Ok(TrialCell { content: TrialCellContent::Own(known), .. })) if known.id == id)
+            let content = decode(cell);
+            matches!(content, Ok(Some(TrialCell { content: TrialCellContent::Own(known), .. })) if known.id == id)
         };
         self.cells().find(lies_in)
     }
@@ -139,8 +138,8 @@ impl Trials for RedisStore {
         application: &TrialApplication,
     ) -> StoreResult<Option<u64>> {
         let bound = match target {
-            ResetTarget::Device(device_id) => key::device(temp_pass, device_id),
-            ResetTarget::Key(generic_key) => key::user(temp_pass, generic_key),
+            ResetTarget::Device(device_id) => key::cell(temp_pass, &Holder::device(device_id)),
+            ResetTarget::Key(generic_key) => key::cell(temp_pass, &Holder::key(generic_key)),
             ResetTarget::All => {
                 let generation = Call::command("INCR", [key::generation(temp_pass)]);
                 self.engine().call::<u64>(generation).await?;
@@ -172,7 +171,7 @@ impl Trials for RedisStore {
             .try_filter_map(move |key| {
                 let store = store.clone();
                 async move {
-                    let temp_pass = parse_temp_pass(&key)?;
+                    let (temp_pass, _) = key::parse_cell(&key)?;
                     let generation = store.generation(&temp_pass).await?;
                     let (cell, now) = store.read_cell(key).await?;
                     Ok(match content(&cell, generation)? {
@@ -188,7 +187,7 @@ impl Trials for RedisStore {
 }
 
 impl RedisStore {
-    async fn generation(&self, temp_pass: &TempPassKey) -> StoreResult<u64> {
+    pub(super) async fn generation(&self, temp_pass: &TempPassKey) -> StoreResult<u64> {
         let read = Call::command("GET", [key::generation(temp_pass)]);
         let number: Option<u64> = self.engine().call(read).await?;
         Ok(number.unwrap_or(0))
@@ -207,10 +206,10 @@ impl RedisStore {
 
     /// The same; `None` where all trials were reset while it was looked at.
     async fn try_look(&self, temp_pass: &TempPassKey, identity: &TrialIdentity) -> StoreResult<Option<Look>> {
-        let device = self.read_cell(key::device(temp_pass, &identity.device_id));
+        let device = self.read_cell(key::cell(temp_pass, &Holder::device(&identity.device_id)));
         let user = async {
             match &identity.generic_key {
-                Some(user) => self.read_cell(key::user(temp_pass, user)).await.map(Some),
+                Some(user) => self.read_cell(key::cell(temp_pass, &Holder::key(user))).await.map(Some),
                 None => Ok(None),
             }
         };
@@ -232,7 +231,7 @@ impl RedisStore {
 
     /// The trial that a cell has or is bound to, if it is there. A cell that is not among those that were read is read, and
     /// added to `homes`.
-    async fn follow(
+    pub(super) async fn follow(
         &self,
         temp_pass: &TempPassKey,
         generation: u64,
@@ -243,7 +242,7 @@ impl RedisStore {
     ) -> StoreResult<Followed> {
         let (home, id) = match content(cell, generation)? {
             Ok(TrialCellContent::Own(known)) => return Ok(Followed::Known(known)),
-            Ok(TrialCellContent::Bound { home, id }) => (key::home(temp_pass, &home), id),
+            Ok(TrialCellContent::Bound { home, id }) => (key::cell(temp_pass, &Holder::Device(home)), id),
             Err(nothing) => return Ok(nothing),
         };
         let found = read.iter().copied().chain(&*homes).find(|cell| cell.key == home).cloned();
@@ -264,10 +263,17 @@ impl RedisStore {
     }
 }
 
+/// What lies in a cell, of whichever generation.
+fn decode(cell: &Cell) -> StoreResult<Option<TrialCell>> {
+    let Some(value) = &cell.value else { return Ok(None) };
+    Ok(Some(TrialCell::decode(value, key::digest_in_cell(&cell.key)?)?))
+}
+
 /// What lies in a cell, if it is of this generation.
-fn content(cell: &Cell, generation: u64) -> StoreResult<Result<TrialCellContent, Followed>> {
-    let Some(value) = &cell.value else { return Ok(Err(Followed::Nothing)) };
-    let TrialCell { generation: of, content } = TrialCell::decode(value)?;
+pub(super) fn content(cell: &Cell, generation: u64) -> StoreResult<Result<TrialCellContent, Followed>> {
+    let Some(TrialCell { generation: of, content }) = decode(cell)? else {
+        return Ok(Err(Followed::Nothing));
+    };
     Ok(match of.cmp(&generation) {
         Ordering::Equal => Ok(content),
         Ordering::Less => Err(Followed::Nothing),
@@ -313,7 +319,7 @@ fn cell_changes(look: &Look, changes: &[TrialChange]) -> StoreResult<Vec<(Cell, 
         } else {
             look.home(binding.id).ok_or_else(lost)?
         };
-        let content = TrialCellContent::Bound { home: key::digest_of_home(&home.key), id: binding.id };
+        let content = TrialCellContent::Bound { home: key::digest_in_cell(&home.key)?, id: binding.id };
         writes.insert(cell.key.clone(), (cell.clone(), content, binding.forget_time));
     }
     let encode = |(cell, content, end): (Cell, TrialCellContent, Timestamp)| {
@@ -326,18 +332,4 @@ fn cell_changes(look: &Look, changes: &[TrialChange]) -> StoreResult<Vec<(Cell, 
 /// A defect: a decision about a trial that was not looked at.
 fn lost() -> StoreError {
     StoreError::Corrupt("a decision is about a trial whose cell was not read".to_owned())
-}
-
-/// The TempPass in the key of a cell.
-fn parse_temp_pass(key: &[u8]) -> StoreResult<TempPassKey> {
-    let corrupt = || StoreError::Corrupt("the key of a trial's cell".to_owned());
-    let text = std::str::from_utf8(key).map_err(|_| corrupt())?;
-    let path = text.strip_prefix(key::DEVICES).and_then(|rest| rest.split_once(':')).ok_or_else(corrupt)?.0;
-    let mut parts = path.split('/');
-    let mut part = || parts.next().ok_or_else(corrupt);
-    Ok(TempPassKey {
-        environment: EnvironmentName::parse("environment", part()?).map_err(|_| corrupt())?,
-        requestor: RequestorId::parse("requestor", part()?).map_err(|_| corrupt())?,
-        mvpd: MvpdId::parse("mvpd", part()?).map_err(|_| corrupt())?,
-    })
 }

@@ -30,7 +30,7 @@ async fn credentials_and_tokens_that_cannot_be_read_count_as_absent_and_that_is_
     // Of another version, cut, and sealed by nobody here.
     for unreadable in [&[0, 9, 9][..], &[0, 1], &[7]] {
         for kind in [CREDENTIALS, TOKEN] {
-            let key = vault.key(kind.as_str());
+            let key = vault.key(kind.ledger_kind());
             let before = ledger.get(&key).await.expect("works").map(|entry| entry.value);
             let entry = LedgerEntry { value: unreadable.to_vec(), expire_time: None };
             assert!(ledger.swap(&key, before.as_deref(), Some(entry)).await.expect("works"));

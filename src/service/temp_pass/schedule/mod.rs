@@ -19,6 +19,7 @@ use crate::{
         clock::{SharedClock, Timestamp},
         error::Result,
         id::Place,
+        ledger_kind::LedgerKind,
         port::{Ledger, LedgerEntry, LedgerKey},
         randomness::{SharedRandomness, up_to},
         schedule::{Outcome, ScheduleState},
@@ -28,7 +29,7 @@ use crate::{
     service::device_info::HashAlgorithm,
 };
 
-const KIND: &str = "temp_pass_schedule";
+const KIND: LedgerKind = LedgerKind::TempPassSchedule;
 
 /// How long a run may take until another scheduler takes it for dead.
 const LEASE: Duration = Duration::from_secs(60);

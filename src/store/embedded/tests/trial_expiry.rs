@@ -172,7 +172,7 @@ async fn a_reset_leaves_to_the_index_only_who_else_was_bound() {
     use_resources(&store, LONG, "a", 1, 40).await;
     reset(&store, device("a")).await;
     let left = rows(&store);
-    let is_key = |key: &UserKey| matches!(parse_trial_key(key), Ok(TrialKey::Binding(_)));
+    let is_key = |key: &UserKey| matches!(parse_trial_key(key), Ok(TrialKey::Binding(..)));
     assert_eq!((left.len(), left.iter().filter(|key| is_key(key)).count()), (2, 1), "{left:?}");
     harness.clock.advance(LONG.ttl + DAY);
     remove_all(&harness).await;

@@ -12,23 +12,29 @@ use std::{
 };
 
 use async_trait::async_trait;
+use futures_util::TryStreamExt;
 use test_engine::{Cluster, ClusterOptions, FakedTime, Product, Server, ServerOptions};
 use uuid::Uuid;
 
 use super::{
     Node, RedisOptions, RedisStore,
     cell::{self, Cell, Next},
-    code_value,
+    code_value, key,
     ledger::{Pending, StoredEntry},
 };
 use crate::{
     domain::{
         clock::{Clock, ManualClock, SystemClock, Timestamp},
-        port::{Codes, Insertion, Store, StoreHealth},
+        port::{Codes, Insertion, Store, StoreHealth, Transfer},
         randomness::OsRandomness,
         registration::{Registration, State},
+        temp_pass::{Holder, KnownTrial, Trial, TrialApplication},
     },
-    store::conformance::{Harness, StoreTime, conformance, sample},
+    format::{TrialCell, TrialCellContent},
+    store::conformance::{
+        Harness, StoreTime, conformance, sample,
+        trials::{identity, temp_pass},
+    },
 };
 
 /// Of the documented user.
@@ -335,4 +341,37 @@ async fn of_changes_that_meet_one_happens_and_the_others_not_at_all() {
     let values = values(&store, &changes).await;
     assert_eq!(values[0], values[1], "both cells are of one change");
     assert_eq!(values[0].is_some(), winners.len() == 1);
+}
+
+#[tokio::test]
+async fn what_a_start_that_was_left_after_its_commit_has_bound_is_copied_too() {
+    let harness = RedisHarness::over(&REDIS_CLUSTER, Product::Redis, cluster).await;
+    let store = harness.redis();
+    let temp_pass = temp_pass("TempPass");
+    let identity = identity("a device", Some(1));
+    let key = identity.generic_key.as_ref().expect("has one");
+    let holders = [Holder::device(&identity.device_id), Holder::key(key)];
+    let (now, id) = (harness.time.own.now(), Uuid::from_u128(7));
+    let trial = Trial {
+        device: *holders[0].digest(),
+        start_time: now,
+        forget_time: now + sample::TTL,
+        application: TrialApplication::default(),
+        used_resources: Vec::new(),
+    };
+    let contents = [
+        TrialCellContent::Own(KnownTrial { id, trial: trial.clone() }),
+        TrialCellContent::Bound { home: trial.device, id },
+    ];
+    let mut changes = Vec::new();
+    for (holder, content) in holders.iter().zip(contents) {
+        let cell = Cell::absent(key::cell(&temp_pass, holder));
+        let value = TrialCell { generation: 0, content }.encode().expect("encodes");
+        changes.push((cell, Some((value, trial.forget_time))));
+    }
+    let lock = store.lock_cells(&changes, now).await.expect("the store works").expect("locked");
+    assert!(store.commit_first(&lock).await.expect("the store works"));
+    let holdings: Vec<_> = Transfer::holdings(&store).try_collect().await.expect("the store works");
+    let bound: Vec<_> = holdings.iter().map(|holding| holding.holder).collect();
+    assert_eq!(bound, holders);
 }

@@ -1,0 +1,71 @@
+//! The `Transfer` port.
+
+use async_trait::async_trait;
+use futures_core::stream::BoxStream;
+use futures_util::{StreamExt, stream};
+
+use super::{
+    code_operation::RestoreCode,
+    handle::{EmbeddedStore, closed},
+    scan::scan,
+    trial_key::{self, TrialKey},
+    trial_operation::{self, RestoreHolding},
+    trials::Moment,
+};
+use crate::domain::{
+    ledger_kind::LedgerKind,
+    port::{Codes, Held, Holding, Ledger, LedgerEntry, Restoration, StoreResult, Transfer},
+    registration::CodeEntry,
+    temp_pass::{Holder, TempPassKey},
+};
+
+#[async_trait]
+impl Transfer for EmbeddedStore {
+    fn codes(&self) -> BoxStream<'static, StoreResult<CodeEntry>> {
+        Codes::scan(self)
+    }
+
+    async fn restore_code(&self, entry: &CodeEntry) -> StoreResult<Restoration> {
+        self.submit(RestoreCode::new(entry)?).await
+    }
+
+    /// Codes are counted in the commit that stores them.
+    async fn recount_codes(&self) -> StoreResult<()> {
+        Ok(())
+    }
+
+    fn holdings(&self) -> BoxStream<'static, StoreResult<Holding>> {
+        let core = self.core.clone();
+        let scans = trial_key::BINDING_PREFIXES.map(|prefix| {
+            scan(&core, prefix.to_vec(), |engine, key, _, now| {
+                let TrialKey::Binding(generation, holder) = trial_key::parse_trial_key(key)? else {
+                    return Ok(None);
+                };
+                let moment = Moment::of(engine);
+                if trial_operation::generation(&moment, &generation.temp_pass)? != generation {
+                    return Ok(None);
+                }
+                let held = trial_operation::held(&moment, &generation, &holder)?;
+                let held = held.filter(|held| now < held.forget_time());
+                Ok(held.map(|held| Holding { temp_pass: generation.temp_pass, holder, held }))
+            })
+        });
+        stream::iter(scans).flatten().boxed()
+    }
+
+    async fn holding(&self, temp_pass: &TempPassKey, holder: &Holder) -> StoreResult<Option<Held>> {
+        let engine = self.core.engine()?;
+        let moment = Moment::of(engine.as_ref().ok_or_else(closed)?);
+        let generation = trial_operation::generation(&moment, temp_pass)?;
+        let held = trial_operation::held(&moment, &generation, holder)?;
+        Ok(held.filter(|held| self.core.clock.now() < held.forget_time()))
+    }
+
+    async fn restore_holding(&self, holding: &Holding) -> StoreResult<Restoration> {
+        self.submit(RestoreHolding(holding.clone())).await
+    }
+
+    fn entries(&self, kind: LedgerKind) -> BoxStream<'static, StoreResult<(Vec<u8>, LedgerEntry)>> {
+        Ledger::scan(self, kind)
+    }
+}

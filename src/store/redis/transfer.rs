@@ -1,0 +1,151 @@
+//! The `Transfer` port.
+
+use std::collections::{BTreeMap, HashMap};
+
+use async_trait::async_trait;
+use futures_core::stream::BoxStream;
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::{
+    RedisStore,
+    cell::{Cell, TRIES, contended},
+    code_value,
+    codes::{STORED, insertion},
+    key,
+    scan::READS,
+    trials::{Followed, content},
+};
+use crate::{
+    domain::{
+        id::EnvironmentName,
+        ledger_kind::LedgerKind,
+        port::{Codes, Held, Holding, LedgerEntry, Restoration, StoreResult, Transfer},
+        registration::{CodeEntry, State},
+        temp_pass::{Holder, KnownTrial, TempPassKey},
+    },
+    format::{TrialCell, TrialCellContent},
+};
+
+#[async_trait]
+impl Transfer for RedisStore {
+    fn codes(&self) -> BoxStream<'static, StoreResult<CodeEntry>> {
+        self.values(self.scan_keys_loosely(key::CODES.to_owned()))
+            .map(|found| found.and_then(|(_, value)| code_value::decode(&value)))
+            .boxed()
+    }
+
+    async fn restore_code(&self, entry: &CodeEntry) -> StoreResult<Restoration> {
+        let CodeEntry { registration, release_time } = entry;
+        if !entry.holds_code(self.clock().now()) {
+            return Ok(Restoration::Ended);
+        }
+        let value = code_value::encode_released(registration, *release_time)?;
+        let insert = insertion(&registration.key(), value, registration.forget_time());
+        if self.engine().call::<u64>(insert).await? == STORED {
+            return Ok(Restoration::Restored);
+        }
+        Ok(match Codes::get(self, &registration.key()).await? {
+            Some(present) if present == *entry => Restoration::Present,
+            Some(_) => Restoration::Differs,
+            // Whatever had it has ended just now.
+            None => Restoration::Ended,
+        })
+    }
+
+    /// From the codes that are there, so that a restoration that was broken off leaves no trace in the counts.
+    async fn recount_codes(&self) -> StoreResult<()> {
+        let mut environments: HashMap<EnvironmentName, BTreeMap<u64, usize>> = HashMap::new();
+        let mut codes = Transfer::codes(self);
+        while let Some(entry) = codes.try_next().await? {
+            let is_live = entry.state(self.clock().now()) == State::Pending;
+            let seconds = environments.entry(entry.registration.environment).or_default();
+            if is_live {
+                let second = entry.registration.expire_time.as_secs_rounded_up();
+                *seconds.entry(second).or_default() += 1;
+            }
+        }
+        for (environment, seconds) in environments {
+            self.know_environment(&environment).await?;
+            self.live_counts().replace(&environment, &seconds).await?;
+        }
+        Ok(())
+    }
+
+    fn holdings(&self) -> BoxStream<'static, StoreResult<Holding>> {
+        let (store, settling) = (self.clone(), self.clone());
+        let scans = [key::DEVICES, key::USERS].map(|prefix| self.scan_keys_loosely(prefix.to_owned()));
+        stream::once(async move { settling.settle_cells().await })
+            .try_filter_map(|()| async { Ok(None) })
+            .chain(stream::iter(scans).flatten())
+            .map_ok(move |key| {
+                let store = store.clone();
+                async move {
+                    let (temp_pass, holder) = key::parse_cell(&key)?;
+                    let held = Transfer::holding(&store, &temp_pass, &holder).await?;
+                    Ok(held.map(|held| Holding { temp_pass, holder, held }))
+                }
+            })
+            .try_buffer_unordered(READS)
+            .try_filter_map(|holding| async move { Ok(holding) })
+            .boxed()
+    }
+
+    async fn holding(&self, temp_pass: &TempPassKey, holder: &Holder) -> StoreResult<Option<Held>> {
+        for attempt in 0..TRIES {
+            let generation = self.generation(temp_pass).await?;
+            let (cell, mut now) = self.read_cell(key::cell(temp_pass, holder)).await?;
+            let mut homes = Vec::new();
+            let followed = self.follow(temp_pass, generation, &cell, &[&cell], &mut homes, &mut now).await?;
+            if !matches!(followed, Followed::Later) {
+                let known = followed.known().filter(|known| known.counts(now));
+                return Ok(known.map(|KnownTrial { id, trial }| Held::new(holder, id, trial)));
+            }
+            self.pause(attempt).await;
+        }
+        Err(contended())
+    }
+
+    async fn restore_holding(&self, holding: &Holding) -> StoreResult<Restoration> {
+        let Holding { temp_pass, holder, held } = holding;
+        let forget_time = held.forget_time();
+        if forget_time <= self.clock().now() {
+            return Ok(Restoration::Ended);
+        }
+        let wanted = match held.clone() {
+            Held::Own { id, trial } => TrialCellContent::Own(KnownTrial { id, trial }),
+            Held::Bound { home, id, .. } => TrialCellContent::Bound { home, id },
+        };
+        let generation = self.generation(temp_pass).await?;
+        let value = TrialCell { generation, content: wanted.clone() }.encode()?;
+        let (mut cell, mut now) = (Cell::absent(key::cell(temp_pass, holder)), self.clock().now());
+        for attempt in 0..TRIES {
+            let key = cell.key.clone();
+            if self.change_cells(&[(cell, Some((value.clone(), forget_time)))], now).await? {
+                return Ok(Restoration::Restored);
+            }
+            (cell, now) = self.read_cell(key).await?;
+            // What is of another generation counts for nothing.
+            if let Ok(present) = content(&cell, generation)? {
+                return Ok(if present == wanted { Restoration::Present } else { Restoration::Differs });
+            }
+            self.pause(attempt).await;
+        }
+        Err(contended())
+    }
+
+    fn entries(&self, kind: LedgerKind) -> BoxStream<'static, StoreResult<(Vec<u8>, LedgerEntry)>> {
+        self.entries_at(kind, self.scan_keys_loosely(key::ledger_prefix(kind)))
+    }
+}
+
+impl RedisStore {
+    /// Applies or gives up the changes that servers which died have left half done: of a cell that is new to such a change only
+    /// the lock is there.
+    async fn settle_cells(&self) -> StoreResult<()> {
+        self.scan_keys_loosely(key::LOCKS.to_owned())
+            .map_ok(|lock| self.read_cell(lock.get(key::LOCKS.len()..).unwrap_or_default().to_vec()))
+            .try_buffer_unordered(READS)
+            .try_for_each(|_| async { Ok(()) })
+            .await
+    }
+}
