@@ -2,6 +2,7 @@
 
 mod background;
 mod callers;
+mod copy;
 mod doctor;
 mod faces;
 mod issuers;
@@ -35,6 +36,7 @@ use crate::{
     store::{embedded::OpenError, redis::RedisOpenError},
     telemetry::{Metrics, Telemetry, TraceExport},
 };
+pub use copy::{CopyStoreError, copy_store};
 pub use perform::perform;
 pub use reload::{Reload, check};
 use services::Services;
@@ -64,6 +66,12 @@ pub enum StartError {
     /// The audit log cannot be written.
     #[error(transparent)]
     Audit(#[from] AuditError),
+    /// The store is to be the copy of another one, which was broken off.
+    #[error(
+        "the store is a copy of another one that was broken off: finish it (`passbridge store copy`), or remove what is there \
+         and begin anew"
+    )]
+    UnfinishedCopy,
     /// The key ring does not open what is in the store.
     #[error("the secrets in the store cannot be opened: {}", .0.operator_message())]
     Secrets(Error),

@@ -35,7 +35,7 @@ use crate::{
         operator::OperatorService,
         policy::{Policy, PresentPolicy, SharedPolicy},
         quota::Quota,
-        registration,
+        registration, store_copy,
         temp_pass::{self, OnRun, Scheduler},
     },
     telemetry::Metrics,
@@ -80,6 +80,9 @@ impl Services {
         let (config, policy) = (&valid.written, Policy::new(valid));
         let codes = ShadowedCodes::new(Arc::clone(&store.codes), &Handle::current());
         let store = Store { codes: codes.clone(), ..store };
+        if store_copy::is_unfinished(&*store.ledger).await? {
+            return Err(StartError::UnfinishedCopy);
+        }
         if open.is_exclusive() {
             // Whose leases these were, it has ended.
             end_leases(&*store.ledger).await?;
@@ -245,7 +248,7 @@ pub(super) fn quota(config: &Grpc, of: Countable) -> Arc<Quota> {
 
 /// The store's secrets, all of which the key ring opens: one that it does not would count as absent, and be lost when another
 /// takes its place.
-async fn open_secrets(
+pub(super) async fn open_secrets(
     valid: &ValidConfig,
     store: &Store,
     randomness: &SharedRandomness,

@@ -10,6 +10,7 @@ mod operate;
 mod revoke;
 mod serve;
 mod statement;
+mod store;
 mod temp_pass;
 mod token;
 
@@ -73,6 +74,9 @@ enum Command {
     /// Make keys for the key ring, and seal the store's secrets anew.
     #[command(subcommand)]
     Keys(keys::Keys),
+    /// Copy one store to another.
+    #[command(subcommand)]
+    Store(store::Store),
     /// Say what probably led to an error, and what to do about it.
     Explain(explain::Explain),
     /// Look whether TLS, callers' keys and the environments' upstreams work, step by step.
@@ -98,6 +102,7 @@ pub fn run() -> ExitCode {
         Command::Caller(command) => caller::run(command),
         Command::Revoke(revoke) => revoke::run(revoke, cli.config.as_deref()),
         Command::Keys(command) => keys::run(command, cli.config.as_deref()),
+        Command::Store(command) => store::run(&command, cli.config.as_deref()),
         Command::Explain(explain) => explain::run(&explain),
         Command::Doctor(doctor) => doctor::run(doctor, cli.config.as_deref()),
         Command::TempPass(command) => temp_pass::run(command, cli.config.as_deref()),

@@ -15,6 +15,7 @@ pub mod quota;
 pub mod registration;
 pub(crate) mod signed_request;
 mod single_flight;
+pub(crate) mod store_copy;
 pub(crate) mod temp_pass;
 pub(crate) mod throttle;
 
