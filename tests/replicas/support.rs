@@ -11,7 +11,7 @@ use std::{fs, path::PathBuf};
 
 use self::server_process::{Program, ServerProcess};
 
-/// Where servers that share an engine are configured.
+/// Where servers are configured, that share an engine or have a data folder of their own.
 pub struct Installation {
     folder: tempfile::TempDir,
 }
@@ -19,12 +19,22 @@ pub struct Installation {
 impl Installation {
     /// Over the engine at these addresses, with more lines of the configuration.
     pub fn over(urls: &[String], more: &str) -> Self {
+        Self::with(&format!("kind = \"redis\"\nurl = \"{}\"", urls.join(",")), more)
+    }
+
+    /// Over a data folder of its own, with more lines of the configuration.
+    pub fn embedded(more: &str) -> Self {
+        Self::with("free_space_reserve = 0", more)
+    }
+
+    fn with(store: &str, more: &str) -> Self {
         let installation = Self { folder: tempfile::tempdir().expect("a folder") };
         installation.write_ring(&[&key("first")]);
+        let (data, ring) = (installation.path("data"), installation.path("ring"));
         let text = format!(
-            "[store]\nkind = \"redis\"\nurl = \"{}\"\nkey_ring = \"{}\"\n{more}",
-            urls.join(","),
-            installation.path("ring").display()
+            "[store]\n{store}\npath = \"{}\"\nkey_ring = \"{}\"\n{more}",
+            data.display(),
+            ring.display()
         );
         fs::write(installation.path("passbridge.toml"), text).expect("written");
         installation

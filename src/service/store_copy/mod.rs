@@ -159,20 +159,20 @@ impl StoreCopy {
             .from
             .records()
             .map_ok(|record| async move {
-                let restoration = record.restore_to(&self.to).await;
-                restoration
-                    .map(|restoration| (restoration, record.part(), record.to_string()))
-                    .map_err(|error| CopyError::unfinished(&record, error))
+                match record.restore_to(&self.to).await {
+                    Ok(restoration) => Ok((record, restoration)),
+                    Err(error) => Err(CopyError::unfinished(&record, error)),
+                }
             })
             .try_buffer_unordered(CONCURRENT);
-        while let Some((restoration, part, name)) = restored.try_next().await? {
-            let counts = copied.parts.entry(part).or_default();
+        while let Some((record, restoration)) = restored.try_next().await? {
+            let counts = copied.parts.entry(record.part()).or_default();
             match restoration {
                 Some(Restoration::Restored) => counts.copied += 1,
                 Some(Restoration::Present) => counts.present += 1,
                 Some(Restoration::Ended) => counts.ended += 1,
-                Some(Restoration::Differs) => return Err(CopyError::Differs(name)),
-                None => copied.unreadable.push(name),
+                Some(Restoration::Differs) => return Err(CopyError::Differs(record.to_string())),
+                None => copied.unreadable.push(record.to_string()),
             }
         }
         let recounted = self.to.store.transfer.recount_codes().await;
@@ -234,3 +234,6 @@ impl Side {
         ledger.chain(codes).chain(holdings).boxed()
     }
 }
+
+#[cfg(test)]
+mod tests;

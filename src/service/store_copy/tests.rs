@@ -1,0 +1,189 @@
+use aws_lc_rs::hmac;
+use base64::{Engine, prelude::BASE64_STANDARD};
+
+use super::*;
+use crate::{
+    auth::{KeyRing, SecretKind},
+    domain::{
+        clock::{Clock, ManualClock},
+        id::{DeviceId, EnvironmentName, MvpdId, RequestorId},
+        port::Authorization,
+        randomness::OsRandomness,
+        temp_pass::{ResetTarget, ResourceId, TempPassKey, TempPassRule, TrialApplication, TrialIdentity},
+    },
+    store::{
+        conformance::sample::{TTL, registration},
+        embedded::{EmbeddedOptions, EmbeddedStore},
+    },
+};
+
+const NAME: &[u8] = b"default\0https://provider.example/\0digest";
+
+/// An installation with a store and a key ring of its own.
+struct Installation {
+    side: Side,
+    clock: Arc<ManualClock>,
+    _folder: tempfile::TempDir,
+}
+
+impl Installation {
+    fn new(key: u8) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let clock = ManualClock::new(Timestamp::from_millis(1_763_000_000_000));
+        let options =
+            EmbeddedOptions { free_space_reserve: 0, ..EmbeddedOptions::new(folder.path(), clock.clone()) };
+        let store = EmbeddedStore::open(options).expect("opens").ports();
+        let ring = KeyRing::parse(&format!("one:{}", BASE64_STANDARD.encode([key; 32]))).expect("a ring");
+        let ledger = Arc::clone(&store.ledger);
+        let secrets = Arc::new(SealedLedger::new(ledger, Arc::new(ring), Arc::new(OsRandomness)));
+        Self { side: Side { store, secrets, clock: clock.clone() }, clock, _folder: folder }
+    }
+
+    /// One that was served.
+    async fn used() -> Self {
+        let installation = Self::new(1);
+        let Side { store, secrets, .. } = &installation.side;
+        MasterKey::load(secrets, &OsRandomness).await.expect("works");
+        let now = installation.clock.now();
+        secrets.swap(SecretKind::UpstreamCredentials, NAME, None, b"a secret", None).await.expect("works");
+        for kind in
+            [LedgerKind::UpstreamLease, LedgerKind::KeyRingRotation, LedgerKind::UpstreamReregistration]
+        {
+            installation.put(kind, b"name", b"value", Some(now + TTL)).await;
+        }
+        let record = registration(now, "CODE", TTL);
+        store.codes.insert_if_absent(&record, 10, None).await.expect("works");
+        installation.authorize("a device").await;
+        installation
+    }
+
+    async fn put(&self, kind: LedgerKind, name: &[u8], value: &[u8], expire_time: Option<Timestamp>) {
+        let key = LedgerKey { kind, name: name.to_vec() };
+        let entry = LedgerEntry { value: value.to_vec(), expire_time };
+        assert_eq!(self.side.store.ledger.put_if_absent(&key, entry).await.expect("works"), None);
+    }
+
+    async fn authorize(&self, device: &str) {
+        let authorization = Authorization {
+            temp_pass: temp_pass(),
+            rule: TempPassRule { ttl: TTL, max_resources: None, retention: TTL },
+            identity: TrialIdentity {
+                device_id: DeviceId::parse("device_id", device).expect("valid"),
+                generic_key: None,
+            },
+            application: TrialApplication::default(),
+            resource: ResourceId::parse("resource", "one").expect("valid"),
+            new_id: uuid::Uuid::from_u128(device.len() as u128),
+        };
+        self.side.store.trials.authorize(authorization).await.expect("works");
+    }
+
+    /// The kinds of which there are entries.
+    async fn kinds(&self) -> Vec<LedgerKind> {
+        let mut kinds = Vec::new();
+        for kind in LedgerKind::ALL {
+            if self.side.store.ledger.scan(*kind).try_next().await.expect("works").is_some() {
+                kinds.push(*kind);
+            }
+        }
+        kinds
+    }
+}
+
+fn temp_pass() -> TempPassKey {
+    TempPassKey {
+        environment: EnvironmentName::parse("environment", "default").expect("valid"),
+        requestor: RequestorId::parse("requestor", "REF").expect("valid"),
+        mvpd: MvpdId::parse("mvpd", "TempPass").expect("valid"),
+    }
+}
+
+async fn copy(from: &Installation, to: &Installation) -> StoreCopy {
+    let master_key = MasterKey::find(&from.side.secrets).await.expect("works").expect("is there");
+    let key = hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]);
+    let audit = AuditLog::new(to.clock.clone(), key, Arc::clone(&to.side.store.limits), None);
+    StoreCopy { from: from.side.clone(), to: to.side.clone(), master_key, audit }
+}
+
+async fn run(from: &Installation, to: &Installation) -> std::result::Result<Copied, CopyError> {
+    copy(from, to).await.run(&Operator::by_command(0)).await
+}
+
+#[tokio::test]
+async fn what_is_about_processes_stays_and_secrets_are_sealed_with_the_other_ring() {
+    let (from, to) = (Installation::used().await, Installation::new(2));
+    let copied = run(&from, &to).await.expect("copies");
+    assert_eq!(copied.total(), Counts { copied: 5, present: 0, ended: 0 });
+    let kinds = [LedgerKind::SigningKey, LedgerKind::UpstreamCredentials, LedgerKind::UpstreamReregistration];
+    assert_eq!(to.kinds().await, kinds);
+    let secret = async |side: &Side| {
+        let kept = side.secrets.get(SecretKind::UpstreamCredentials, NAME).await;
+        kept.expect("works").expect("is there")
+    };
+    let (kept, moved) = (secret(&from.side).await, secret(&to.side).await);
+    assert_eq!((kept.opened.clone(), moved.opened), (Ok(b"a secret".to_vec()), kept.opened));
+    assert_ne!(kept.sealed, moved.sealed);
+    let id = async |side: &Side| {
+        let key = MasterKey::find(&side.secrets).await.expect("works");
+        key.expect("is there").copy_id()
+    };
+    assert_eq!(id(&from.side).await, id(&to.side).await);
+}
+
+#[tokio::test]
+async fn what_is_no_secret_at_all_is_left_out_and_told() {
+    let (from, to) = (Installation::used().await, Installation::new(2));
+    from.put(LedgerKind::UpstreamToken, NAME, b"\xff", None).await;
+    let copied = run(&from, &to).await.expect("copies");
+    let [told] = &copied.unreadable[..] else { panic!("{copied:?}") };
+    assert!(told.contains("the access token of the environment \"default\""), "{told}");
+}
+
+#[tokio::test]
+async fn a_copy_goes_on_where_it_was_broken_off_and_what_ended_meanwhile_is_not_missed() {
+    let (from, to) = (Installation::used().await, Installation::new(2));
+    let broken_off = copy(&from, &to).await;
+    broken_off.begin().await.expect("is empty");
+    broken_off.copy().await.expect("copies");
+    assert!(is_unfinished(&*to.side.store.ledger).await.expect("works"));
+    from.authorize("another device").await;
+    let total = run(&from, &to).await.expect("goes on").total();
+    assert_eq!(total, Counts { copied: 1, present: 5, ended: 0 });
+    assert!(!is_unfinished(&*to.side.store.ledger).await.expect("works"));
+
+    // The target's clock is ahead.
+    let to = Installation::new(3);
+    to.clock.advance(TTL + TTL);
+    let total = run(&from, &to).await.expect("copies").total();
+    assert_eq!(total, Counts { copied: 2, present: 0, ended: 4 });
+}
+
+#[tokio::test]
+async fn a_source_that_was_used_since_is_told_by_what_is_not_as_it_was() {
+    let (from, to) = (Installation::used().await, Installation::new(2));
+    let broken_off = copy(&from, &to).await;
+    broken_off.begin().await.expect("is empty");
+    broken_off.copy().await.expect("copies");
+    let device = DeviceId::parse("device_id", "a device").expect("valid");
+    let (trials, asked) = (&from.side.store.trials, TrialApplication::default());
+    trials.reset(&temp_pass(), &ResetTarget::Device(device), &asked).await.expect("works");
+    let error = run(&from, &to).await.expect_err("there is a trial too many");
+    assert!(matches!(&error, CopyError::Surplus(trial) if trial.contains("TempPass")), "{error}");
+
+    from.clock.advance(Duration::from_secs(1));
+    from.authorize("a device").await;
+    let record = registration(Timestamp::from_millis(1_763_000_000_000), "CODE", TTL);
+    let codes = &from.side.store.codes;
+    assert!(codes.release(&record.key(), record.id).await.expect("works"));
+    let error = run(&from, &to).await.expect_err("differs");
+    assert!(matches!(&error, CopyError::Differs(_)), "{error}");
+    assert!(!error.to_string().contains("CODE"), "{error}");
+    assert!(is_unfinished(&*to.side.store.ledger).await.expect("works"), "nobody is served by it");
+}
+
+#[tokio::test]
+async fn what_is_missing_in_the_end_is_told() {
+    let (from, to) = (Installation::used().await, Installation::new(2));
+    let error = compare(&from.side, &to.side, CopyError::Missed).await.expect_err("nothing is there");
+    assert!(error.to_string().contains("the signing key of the source is not so in the target"), "{error}");
+}
