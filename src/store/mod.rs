@@ -1,9 +1,9 @@
 //! The stores: implementations of the domain's ports ([`crate::domain::port`]).
 //!
 //! To add one, make a folder here. Implement `Codes`, `Trials` and `Ledger` by the domain's rules (`temp_pass::decide`,
-//! `code_life`), and `StoreHealth`. Bring `Limits`: a store that one process has takes those of `memory`, one that replicas
-//! share keeps them itself. Write a `Harness` and its `StoreTime`, and let `conformance` run every behaviour against it. What
-//! is true of one store and not of the ports is tested beside that store.
+//! `code_life`), `Transfer`, by which copies come and go, and `StoreHealth`. Bring `Limits`: a store that one process has takes
+//! those of `memory`, one that replicas share keeps them itself. Write a `Harness` and its `StoreTime`, and let `conformance` run
+//! every behaviour against it. What is true of one store and not of the ports is tested beside that store.
 //!
 //! Where the audit log goes (`AuditSink`) is chosen apart from the store: `audit_lines`, or what a store has for it.
 //! `app::store` opens both; a further `config::StoreKind` does not compile before all that depends on it is said.
