@@ -164,7 +164,7 @@ fn outcome_of(operation: &Operation, status: &Status) -> Outcome {
     let means_fault =
         matches!(status.code(), Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded | Code::Unknown);
     assert!(means_fault, "{operation:?} cannot be refused with {status:?}");
-    Outcome::Unknown { reason: format!("{:?} {reason}", status.code()) }
+    Outcome::Unknown { reason: format!("{:?} {reason}: {}", status.code(), status.message()) }
 }
 
 fn create(request_id: Option<&str>, body: Body) -> CreateRegistrationCodeRequest {

@@ -52,7 +52,7 @@ pub(crate) fn resource(text: &str) -> ResourceId {
     ResourceId::parse("resource_id", text).expect("valid")
 }
 
-fn authorization(rule: TempPassRule, identity: TrialIdentity, what: &str) -> Authorization {
+pub(crate) fn authorization(rule: TempPassRule, identity: TrialIdentity, what: &str) -> Authorization {
     Authorization {
         temp_pass: temp_pass("TempPass"),
         rule,

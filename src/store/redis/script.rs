@@ -31,6 +31,7 @@ scripts! {
     LEDGER_GET = "ledger_get";
     LEDGER_SWAP = "ledger_swap";
     LIMIT = "limit";
+    GENERATION_RAISE = "generation_raise";
     CELL_READ = "cell_read";
     CELL_WRITE = "cell_write";
     CELL_LOCK = "cell_lock";

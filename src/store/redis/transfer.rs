@@ -96,7 +96,7 @@ impl Transfer for RedisStore {
             let (cell, mut now) = self.read_cell(key::cell(temp_pass, holder)).await?;
             let mut homes = Vec::new();
             let followed = self.follow(temp_pass, generation, &cell, &[&cell], &mut homes, &mut now).await?;
-            if !matches!(followed, Followed::Later) {
+            if !matches!(followed, Followed::Later(_)) {
                 let known = followed.known().filter(|known| known.counts(now));
                 return Ok(known.map(|KnownTrial { id, trial }| Held::new(holder, id, trial)));
             }

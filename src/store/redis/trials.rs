@@ -18,7 +18,7 @@ use super::{
     RedisStore,
     cell::{Cell, Next, TRIES, contended},
     key::{self, Key},
-    script::Call,
+    script::{self, Call},
 };
 use crate::{
     domain::{
@@ -49,15 +49,15 @@ struct Look {
 pub(super) enum Followed {
     Known(KnownTrial),
     Nothing,
-    /// The cell is of a later generation than the one that was read.
-    Later,
+    /// The cell is of this generation, a later one than was read.
+    Later(u64),
 }
 
 impl Followed {
     pub(super) fn known(self) -> Option<KnownTrial> {
         match self {
             Self::Known(known) => Some(known),
-            Self::Nothing | Self::Later => None,
+            Self::Nothing | Self::Later(_) => None,
         }
     }
 }
@@ -151,7 +151,7 @@ impl Trials for RedisStore {
             let (cell, mut now) = self.read_cell(bound.clone()).await?;
             let mut homes = Vec::new();
             let followed = self.follow(temp_pass, generation, &cell, &[&cell], &mut homes, &mut now).await?;
-            if !matches!(followed, Followed::Later) {
+            if !matches!(followed, Followed::Later(_)) {
                 if decide_reset(followed.known(), application, now).is_none() {
                     return Ok(Some(0));
                 }
@@ -222,7 +222,7 @@ impl RedisStore {
             Some(user) => self.follow(temp_pass, generation, user, &[&device], &mut homes, &mut now).await?,
             None => Followed::Nothing,
         };
-        if matches!((&of_device, &of_user), (Followed::Later, _) | (_, Followed::Later)) {
+        if matches!((&of_device, &of_user), (Followed::Later(_), _) | (_, Followed::Later(_))) {
             return Ok(None);
         }
         let (of_device, of_user) = (of_device.known(), of_user.known());
@@ -232,6 +232,25 @@ impl RedisStore {
     /// The trial that a cell has or is bound to, if it is there. A cell that is not among those that were read is read, and
     /// added to `homes`.
     pub(super) async fn follow(
+        &self,
+        temp_pass: &TempPassKey,
+        generation: u64,
+        cell: &Cell,
+        read: &[&Cell],
+        homes: &mut Vec<Cell>,
+        now: &mut Timestamp,
+    ) -> StoreResult<Followed> {
+        let followed = self.follow_cell(temp_pass, generation, cell, read, homes, now).await?;
+        if let Followed::Later(later) = followed {
+            // All trials were reset meanwhile; or they were before, and the reset was lost with its primary, but not what was
+            // written behind it.
+            let raise = Call::script(&script::GENERATION_RAISE, [key::generation(temp_pass)]).number(later);
+            self.engine().call::<u64>(raise).await?;
+        }
+        Ok(followed)
+    }
+
+    async fn follow_cell(
         &self,
         temp_pass: &TempPassKey,
         generation: u64,
@@ -277,7 +296,7 @@ pub(super) fn content(cell: &Cell, generation: u64) -> StoreResult<Result<TrialC
     Ok(match of.cmp(&generation) {
         Ordering::Equal => Ok(content),
         Ordering::Less => Err(Followed::Nothing),
-        Ordering::Greater => Err(Followed::Later),
+        Ordering::Greater => Err(Followed::Later(of)),
     })
 }
 

@@ -21,19 +21,20 @@ use super::{
     cell::{self, Cell, Next},
     code_value, key,
     ledger::{Pending, StoredEntry},
+    script::Call,
 };
 use crate::{
     domain::{
         clock::{Clock, ManualClock, SystemClock, Timestamp},
-        port::{Codes, Insertion, Store, StoreHealth, Transfer},
+        port::{Codes, Insertion, Store, StoreHealth, Transfer, Trials},
         randomness::OsRandomness,
         registration::{Registration, State},
-        temp_pass::{Holder, KnownTrial, Trial, TrialApplication},
+        temp_pass::{Holder, KnownTrial, ResetTarget, Trial, TrialApplication, TrialState},
     },
     format::{TrialCell, TrialCellContent},
     store::conformance::{
         Harness, StoreTime, conformance, sample,
-        trials::{identity, temp_pass},
+        trials::{BASIC, authorization, identity, temp_pass},
     },
 };
 
@@ -272,6 +273,29 @@ async fn an_entry_whose_record_cannot_be_stored_makes_room_for_the_next() {
     let with = Some((&key, sample::entry("answer", Some(next.forget_time()))));
     let inserted = store.insert_if_absent(&next, 10, with).await.expect("the store works");
     assert_eq!(inserted, Insertion::Inserted);
+}
+
+/// It has a slot of its own, and so a primary of its own.
+#[tokio::test]
+async fn a_reset_of_all_that_was_lost_holds_again_once_a_trial_is_met_that_began_behind_it() {
+    let harness = RedisHarness::over(&REDIS_CLUSTER, Product::Redis, cluster).await;
+    let store = harness.redis();
+    let temp_pass = temp_pass("TempPass");
+    let authorize = async |device: &str| {
+        let verdict = store.authorize(authorization(BASIC, identity(device, None), "one")).await;
+        verdict.expect("the store works").trial.state
+    };
+    authorize("before").await;
+    let all = store.reset(&temp_pass, &ResetTarget::All, &TrialApplication::default()).await;
+    assert_eq!(all.expect("the store works"), None);
+    authorize("behind").await;
+    let lose = Call::command("DEL", [key::generation(&temp_pass)]);
+    assert_eq!(store.engine().call::<u64>(lose).await.expect("the store works"), 1);
+
+    assert_eq!(authorize("behind").await, TrialState::Active);
+    let view =
+        Trials::get(&store, &temp_pass, &BASIC, &identity("before", None)).await.expect("the store works");
+    assert_eq!(view.state, TrialState::NotStarted);
 }
 
 /// A promotional TempPass's cells, as a start of a trial is about to change them.

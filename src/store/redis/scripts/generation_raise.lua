@@ -1,0 +1,9 @@
+-- Raises a generation to one that is known to have been reached.
+-- KEYS: generation. ARGV: the one that was reached.
+-- Returns the generation.
+local generation = tonumber(redis.call('GET', KEYS[1]) or 0)
+if generation < tonumber(ARGV[1]) then
+  generation = tonumber(ARGV[1])
+  redis.call('SET', KEYS[1], ARGV[1])
+end
+return generation
