@@ -36,7 +36,13 @@ const WITHHELD: [&str; 8] =
     ["secret", "token", "password", "credential", "signature", "user_identifier", "generic_key", "digest"];
 
 /// The same where the name says nothing.
-const WITHHELD_TOO: [(&str, &str); 2] = [("HashIdentifierRequest", "value"), ("MediaToken", "value")];
+const WITHHELD_TOO: [(&str, &str); 5] = [
+    ("HashIdentifierRequest", "value"),
+    ("MediaToken", "value"),
+    ("StartLoginResponse", "login_url"),
+    ("Profile", "user_id"),
+    ("GetUserMetadataResponse", "attributes"),
+];
 
 /// `google.protobuf.FieldDescriptorProto.Type` of text and of bytes.
 const TEXT_TYPES: [i32; 2] = [9, 12];
@@ -116,7 +122,7 @@ fn withheld(contract: &Contract) -> Vec<&DescriptorProto> {
         message.field.iter().any(|field| {
             let is_text = field.r#type.is_some_and(|kind| TEXT_TYPES.contains(&kind));
             let is_named = WITHHELD.iter().any(|word| field.name().contains(word));
-            is_text && (is_named || WITHHELD_TOO.contains(&(message.name(), field.name())))
+            is_text && is_named || WITHHELD_TOO.contains(&(message.name(), field.name()))
         })
     };
     contract.own().flat_map(|file| &file.message_type).filter(is_withheld).collect()

@@ -35,6 +35,7 @@ impl Faces {
         let grpc = grpc::routes(grpc::Parts {
             registration: services.registration.clone(),
             temp_pass: services.temp_pass.clone(),
+            entitlement: services.entitlement.clone(),
             normalizer: Arc::clone(&services.normalizer),
             health: app.status.health.clone(),
             max_message_size: config.max_message_size,

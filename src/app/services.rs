@@ -25,12 +25,12 @@ use crate::{
     },
     server::Detached,
     service::{
-        ClientRegistrationService, RegistrationService, TempPassService,
+        ClientRegistrationService, EntitlementService, RegistrationService, TempPassService,
         audit::AuditLog,
         authentication::IssuerParts,
         backends::Backends,
         budget::LookupBudget,
-        client_registration,
+        client_registration, entitlement,
         master_key::MasterKey,
         operator::OperatorService,
         policy::{Policy, PresentPolicy, SharedPolicy},
@@ -54,6 +54,7 @@ pub(super) struct Services {
     pub registration: RegistrationService,
     pub client_registration: ClientRegistrationService,
     pub temp_pass: TempPassService,
+    pub entitlement: EntitlementService,
     pub upstreams: Arc<Upstreams>,
     pub issuers: Arc<IssuerFactory>,
     pub audit: AuditLog,
@@ -160,7 +161,7 @@ impl Services {
             policy: Arc::clone(&policy),
             clock: Arc::clone(&clock),
             randomness: Arc::clone(&randomness),
-            backends,
+            backends: backends.clone(),
             budget,
             on_miss: Arc::new(move |environment| {
                 if let Some(metrics) = &metrics {
@@ -169,6 +170,12 @@ impl Services {
             }),
             watches: quota(&config.grpc, Countable::Watches),
             tasks: detached.tasks.clone(),
+        });
+        let entitlement = EntitlementService::new(entitlement::Parts {
+            backends,
+            policy: Arc::clone(&policy),
+            clock: Arc::clone(&clock),
+            registration: registration.clone(),
         });
         Ok(Self {
             policy,
@@ -179,6 +186,7 @@ impl Services {
             registration,
             client_registration,
             temp_pass,
+            entitlement,
             upstreams,
             issuers,
             audit,

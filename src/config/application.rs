@@ -18,6 +18,7 @@ pub struct Application {
     /// The environments it may act in; empty means all of them.
     pub environments: Vec<String>,
     /// What it may do: `codes.create`, `codes.read`, `codes.delete`, `temp_passes.authorize`, `temp_passes.read`,
-    /// `temp_passes.reset`, `temp_passes.reset_all`. Empty means all of these but the two resets.
+    /// `temp_passes.reset`, `temp_passes.reset_all`, `entitlements.login`, `entitlements.read`, `entitlements.authorize`,
+    /// `entitlements.logout`. Empty means all of these but the two resets.
     pub permissions: Vec<String>,
 }

@@ -26,7 +26,8 @@ pub struct CallerEntry {
     /// The environments that it may act in; empty means all of them.
     pub environments: Vec<String>,
     /// What it may do: `codes.create`, `codes.read`, `codes.delete`, `temp_passes.authorize`, `temp_passes.read`,
-    /// `temp_passes.reset`, `temp_passes.reset_all`. Empty means none of these.
+    /// `temp_passes.reset`, `temp_passes.reset_all`, `entitlements.login`, `entitlements.read`, `entitlements.authorize`,
+    /// `entitlements.logout`. Empty means none of these.
     pub permissions: Vec<String>,
 }
 

@@ -99,6 +99,15 @@ pub struct Requestor {
     /// `https://example.com/activate{?code}`. Answers then carry `verification_uri`, without the code, and
     /// `verification_uri_complete`, with it.
     pub verification_uri: Option<String>,
+    /// The domain that logins start from where a call names none, or one that the provider refuses: one that the provider has
+    /// registered for the requestor. Over v2 only.
+    pub domain_name: Option<String>,
+    /// Where a viewer's browser comes back to after a logout with the operator, as an absolute URL; the provider's own page
+    /// where left out. Over v2 only.
+    pub logout_redirect_url: Option<String>,
+    /// The device information that the provider is told of a device which sends none: base64 of JSON, as devices send it in
+    /// `X-Device-Info`. Over v2 only.
+    pub default_device_info: Option<String>,
     /// The TempPasses by mvpd. An environment without any configured requestor has the samples `TempPass` (basic, 4 hours)
     /// and `TempPassREF` (promotional, 24 hours, 5 resources) for each.
     pub temp_passes: BTreeMap<String, TempPass>,

@@ -57,8 +57,8 @@ pub use store::{EngineTls, OnWriteFailure, Store, StoreKind};
 pub use tls::{ClientCertificate, Tls, TlsMode};
 pub use valid::{
     ApplicationPolicy, CallerPolicy, ClientPolicy, CorsOrigin, Environments, LegacyKeyPolicy, ListenersTls,
-    Schedule, TrustedProxies, ValidConfig, ValidEngine, ValidEngineTls, ValidEnvironment, ValidRequestor,
-    ValidUpstream, VerificationPage,
+    LoginDefaults, Schedule, TrustedProxies, ValidConfig, ValidEngine, ValidEngineTls, ValidEnvironment,
+    ValidRequestor, ValidUpstream, VerificationPage,
 };
 pub(crate) use valid::{IssuerKeys, KeyPlace, ValidIssuer, read_key_ring};
 

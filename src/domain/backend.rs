@@ -10,8 +10,12 @@ use super::{
     address::Address,
     call::CallContext,
     device_info::{DeviceInfo, Warning},
+    entitlement::{
+        EntitlementSubject, LoginRequest, LoginStart, LogoutAction, Profile, RequestorConfiguration,
+        Resource, ResourceDecision,
+    },
     error::{Error, Result},
-    id::Place,
+    id::{MvpdId, Place},
     port::{LedgerEntry, LedgerKey, Verdict},
     registration::{CodeKey, Registration, RegistrationRequest, UpstreamApi},
     temp_pass::{
@@ -169,6 +173,60 @@ pub trait TrialBackend: Send + Sync {
     async fn get(&self, context: &CallContext, subject: &TrialSubject) -> Result<TrialView>;
 }
 
+/// Logs viewers in and out, and says what they may watch.
+#[async_trait]
+pub trait EntitlementBackend: Send + Sync {
+    /// What is configured for the requestor. It may be minutes old.
+    async fn configuration(
+        &self,
+        context: &CallContext,
+        place: &Place,
+    ) -> Result<Arc<RequestorConfiguration>>;
+
+    /// Begins a login with a code; nothing where the code is not known.
+    async fn start_login(&self, context: &CallContext, request: &LoginRequest) -> Result<Option<LoginStart>>;
+
+    /// The device's logins, in no order. Those of TempPasses need not be among them.
+    async fn profiles(&self, context: &CallContext, subject: &EntitlementSubject) -> Result<Vec<Profile>>;
+
+    /// The device's login with an operator, or its trial of a TempPass. One that is known to have run out is
+    /// [`Error::ProfileExpired`].
+    async fn profile(
+        &self,
+        context: &CallContext,
+        subject: &EntitlementSubject,
+        mvpd: &MvpdId,
+    ) -> Result<Option<Profile>>;
+
+    /// Whether a resource may be watched now. A denial is a decision.
+    async fn authorize(
+        &self,
+        context: &CallContext,
+        subject: &EntitlementSubject,
+        mvpd: &MvpdId,
+        resource: &Resource,
+    ) -> Result<ResourceDecision>;
+
+    /// Which of these resources could be watched, in their order. Nothing comes of it.
+    async fn preauthorize(
+        &self,
+        context: &CallContext,
+        subject: &EntitlementSubject,
+        mvpd: &MvpdId,
+        resources: &[Resource],
+    ) -> Result<Vec<ResourceDecision>>;
+
+    /// Ends the device's login with an operator, where there is one. A browser that ends the session with the operator too
+    /// comes back to `redirect_url`; to some place of the backend's choice where it is absent.
+    async fn log_out(
+        &self,
+        context: &CallContext,
+        subject: &EntitlementSubject,
+        mvpd: &MvpdId,
+        redirect_url: Option<&str>,
+    ) -> Result<LogoutAction>;
+}
+
 /// Resets trials.
 #[async_trait]
 pub trait ResetBackend: Send + Sync {
@@ -200,6 +258,18 @@ pub trait Backend: Send + Sync {
         Err(Error::Unsupported(
             "what issues this requestor's codes has no operation for it: version 1 of the upstream authorizes TempPasses by \
              its own players only; version 2 has one"
+                .to_owned(),
+        ))
+    }
+
+    /// For logins and what they entitle to.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] where it knows none.
+    fn entitlements(&self) -> Result<&dyn EntitlementBackend> {
+        Err(Error::Unsupported(
+            "what issues this requestor's codes has no operation for it: version 2 of the upstream has; over version 1 devices \
+             call the upstream itself, and this server's own store knows no operators"
                 .to_owned(),
         ))
     }

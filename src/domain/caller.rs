@@ -35,11 +35,23 @@ pub enum Permission {
     /// Reset all trials of a TempPass.
     #[serde(rename = "temp_passes.reset_all")]
     TempPassesResetAll,
+    /// Start logins.
+    #[serde(rename = "entitlements.login")]
+    EntitlementsLogin,
+    /// Look at logins, and at what operators tell of viewers.
+    #[serde(rename = "entitlements.read")]
+    EntitlementsRead,
+    /// Ask what may be watched by a login.
+    #[serde(rename = "entitlements.authorize")]
+    EntitlementsAuthorize,
+    /// End logins.
+    #[serde(rename = "entitlements.logout")]
+    EntitlementsLogout,
 }
 
 impl Permission {
     /// Every permission there is.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
         Self::CodesCreate,
         Self::CodesRead,
         Self::CodesDelete,
@@ -47,16 +59,24 @@ impl Permission {
         Self::TempPassesRead,
         Self::TempPassesReset,
         Self::TempPassesResetAll,
+        Self::EntitlementsLogin,
+        Self::EntitlementsRead,
+        Self::EntitlementsAuthorize,
+        Self::EntitlementsLogout,
     ];
 
     /// What a device may do unless it was granted something else. Resets are not among it: a viewer can take the token
     /// from the device.
-    pub const DEVICE: [Self; 5] = [
+    pub const DEVICE: [Self; 9] = [
         Self::CodesCreate,
         Self::CodesRead,
         Self::CodesDelete,
         Self::TempPassesAuthorize,
         Self::TempPassesRead,
+        Self::EntitlementsLogin,
+        Self::EntitlementsRead,
+        Self::EntitlementsAuthorize,
+        Self::EntitlementsLogout,
     ];
 
     /// Takes `text` from the request's, or the configuration's, `field`.
@@ -81,6 +101,10 @@ impl Permission {
             Self::TempPassesRead => "temp_passes.read",
             Self::TempPassesReset => "temp_passes.reset",
             Self::TempPassesResetAll => "temp_passes.reset_all",
+            Self::EntitlementsLogin => "entitlements.login",
+            Self::EntitlementsRead => "entitlements.read",
+            Self::EntitlementsAuthorize => "entitlements.authorize",
+            Self::EntitlementsLogout => "entitlements.logout",
         }
     }
 }

@@ -279,6 +279,12 @@ pub enum Error {
         /// What the upstream says of who decided.
         source_name: String,
     },
+    /// Nobody has logged in on the device, or no more.
+    #[error("nobody is logged in on this device for this requestor and environment")]
+    ProfileNotFound,
+    /// The device's login has run out.
+    #[error("the login on this device has expired")]
+    ProfileExpired,
     /// The server is draining and takes no more work.
     #[error("the server is shutting down; call another one, or again in a moment")]
     ShuttingDown,
@@ -372,6 +378,8 @@ impl Error {
             Self::UpstreamCredentialsRefused { answer },
             Self::AlreadyAuthenticated { mvpd: String::new() },
             Self::NotATempPass { mvpd: String::new(), source_name: String::new() },
+            Self::ProfileNotFound,
+            Self::ProfileExpired,
         ]
     }
 }

@@ -16,6 +16,7 @@ pub mod code;
 pub(crate) mod code_life;
 pub(crate) mod credential;
 pub mod device_info;
+pub(crate) mod entitlement;
 pub mod error;
 pub mod fingerprint;
 pub mod id;

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use super::{
     authentication::AuthenticationProblem,
-    error::{Error, LookupClues},
+    error::{Error, LookupClues, UpstreamAnswer},
     limit::Throttled,
     symptom::Symptom,
+    upstream_code::{self, Meaning},
 };
 
 /// A probable cause of an error and its remedy.
@@ -184,6 +185,10 @@ const LOGIN_ENDED: ProbableCause = cause(
     "The login has expired, was ended, or belongs to another device, requestor or environment.",
     "Have the TV ask for a new code and the viewer log in with it.",
 );
+const NOBODY_LOGGED_IN: ProbableCause = cause(
+    "Nobody has logged in on this device, or not with this operator; to the provider another device_id is another device.",
+    "Have the TV ask for a code, and wait until WatchRegistrationCode says that it is released.",
+);
 const CONFIGURATION_AT_PROVIDER: ProbableCause = cause(
     "What the provider has configured for the requestor, the operator or the platform is incomplete or wrong.",
     "Have the provider look at it; the error's trace tells it which call that was.",
@@ -218,6 +223,9 @@ pub(crate) fn probable_causes(error: &Error) -> Vec<ProbableCause> {
         Error::UpstreamThrottled { was_fast: true, .. } => vec![TOO_FAST, ADDRESS_SHARED],
         Error::UpstreamThrottled { was_fast: false, .. } => vec![ADDRESS_SHARED, TOO_FAST],
         Error::UpstreamRejected { field, .. } => rejected(*field),
+        Error::UpstreamForbidden { answer, .. } if denial(answer).is_some() => {
+            denial(answer).map(|symptom| symptom_causes(&symptom)).unwrap_or_default()
+        }
         Error::UpstreamForbidden { was_fast: true, .. } => {
             vec![TOO_FAST, FORBIDDEN_CLIENT, HOST_OF_OTHER_ENVIRONMENT, HOSTS_ENTRY_MISSING, HOSTS_ENTRY_LEFT]
         }
@@ -231,6 +239,8 @@ pub(crate) fn probable_causes(error: &Error) -> Vec<ProbableCause> {
         Error::UpstreamUnavailable { .. } => vec![UPSTREAM_UNREACHABLE, UPSTREAM_DOWN],
         Error::AlreadyAuthenticated { .. } => vec![DEVICE_LOGGED_IN],
         Error::NotATempPass { .. } => vec![NAME_OF_OPERATOR],
+        Error::ProfileNotFound => vec![NOBODY_LOGGED_IN, LOGIN_ENDED],
+        Error::ProfileExpired => vec![LOGIN_ENDED],
         Error::InvalidFields(_)
         | Error::MalformedMessage(_)
         | Error::MessageTooLarge(_)
@@ -284,6 +294,14 @@ pub(crate) fn symptom_causes(symptom: &Symptom) -> Vec<ProbableCause> {
             vec![STATEMENT_REFUSED, HOST_OF_OTHER_ENVIRONMENT, CREDENTIALS_REPLACED]
         }
         Symptom::Unavailable => vec![UPSTREAM_DOWN, UPSTREAM_UNREACHABLE],
+    }
+}
+
+/// What the upstream's code says of a denial, where it is one.
+fn denial(answer: &UpstreamAnswer) -> Option<Symptom> {
+    match upstream_code::meaning(answer.code.as_deref()?)? {
+        Meaning::Denied(reason) => Some(Symptom::of_refusal(reason)),
+        _ => None,
     }
 }
 
@@ -348,7 +366,15 @@ fn rejected(field: Option<&str>) -> Vec<ProbableCause> {
         Some("device" | "device_id") => vec![UPSTREAM_DEVICE_UNREADABLE],
         Some("redirect_uri") => vec![REDIRECT_URI_REFUSED],
         Some("SAMLResponse") => vec![SAML_UNREADABLE],
-        Some("partner" | "AP-Partner-Framework-Status" | "grant_type" | "resources") => vec![FIELD_REFUSED],
+        Some(
+            "partner"
+            | "AP-Partner-Framework-Status"
+            | "grant_type"
+            | "resource_id"
+            | "resource_ids"
+            | "redirect_url"
+            | "identity",
+        ) => vec![FIELD_REFUSED],
         Some(_) | None => vec![WRONG_URL, UPSTREAM_REQUESTOR_UNKNOWN, SAML_UNREADABLE],
     }
 }

@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::{
+    entitlement::RefusalReason,
     error::Error,
     probable_cause::{ProbableCause, probable_causes, symptom_causes},
     upstream_code::{self, Meaning},
@@ -88,14 +89,34 @@ impl Symptom {
             Meaning::Field(field) => Self::FieldWrong(field),
             Meaning::CodeUnknown => Self::CodeUnknown,
             Meaning::Token => Self::NotAuthorized,
-            Meaning::Forbidden => Self::Forbidden,
+            Meaning::Denied(reason) => Self::of_refusal(reason),
+            Meaning::Configuration => Self::ConfigurationWrong,
             Meaning::Breakdown => Self::Unavailable,
+        }
+    }
+
+    /// What a denial is to who has a question about it.
+    #[must_use]
+    pub(crate) fn of_refusal(reason: RefusalReason) -> Self {
+        match reason {
+            RefusalReason::TrialExpired | RefusalReason::TrialExhausted => Self::TrialOver,
+            RefusalReason::Operator
+            | RefusalReason::ParentalControls
+            | RefusalReason::HomeBased
+            | RefusalReason::Degradation
+            | RefusalReason::ViewerUnknown => Self::DeniedByOperator,
+            RefusalReason::NotLoggedIn | RefusalReason::LoginExpired | RefusalReason::LoginInvalidated => {
+                Self::NotLoggedIn
+            }
+            RefusalReason::Undecided => Self::Unavailable,
+            RefusalReason::Configuration => Self::ConfigurationWrong,
+            RefusalReason::Other => Self::Forbidden,
         }
     }
 }
 
-/// Codes of the provider's that lead to nothing here but what their status leads to, or to a decision, and yet tell a person
-/// more: those of a registration or a request for a token (reference, section 5), and of what players ask.
+/// Codes of the provider's that lead to nothing here but what their status leads to, and yet tell a person more: those of a
+/// registration or a request for a token (reference, section 5).
 const EXPLAINED: &[(&str, Symptom)] = &[
     ("invalid_software_statement", Symptom::CredentialsRefused),
     ("unapproved_software_statement", Symptom::CredentialsRefused),
@@ -104,36 +125,6 @@ const EXPLAINED: &[(&str, Symptom)] = &[
     ("invalid_redirect_uri", Symptom::FieldWrong("redirect_uri")),
     ("unsupported_grant_type", Symptom::FieldWrong("grant_type")),
     ("invalid_request", Symptom::BadRequest),
-    ("temporary_access_duration_limit_exceeded", Symptom::TrialOver),
-    ("temporary_access_resources_limit_exceeded", Symptom::TrialOver),
-    ("authorization_denied_by_mvpd", Symptom::DeniedByOperator),
-    ("authorization_denied_by_parental_controls", Symptom::DeniedByOperator),
-    ("authorization_denied_by_hba_policies", Symptom::DeniedByOperator),
-    ("authorization_denied_by_degradation_rule", Symptom::DeniedByOperator),
-    ("authorization_denied_by_degradation_configuration_change", Symptom::DeniedByOperator),
-    ("preauthorization_denied_by_mvpd", Symptom::DeniedByOperator),
-    ("identity_not_recognized_by_mvpd", Symptom::DeniedByOperator),
-    ("authorization_not_found", Symptom::DeniedByOperator),
-    ("authorization_expired", Symptom::DeniedByOperator),
-    ("authorization_denied_by_session_invalidated", Symptom::NotLoggedIn),
-    ("authenticated_profile_missing", Symptom::NotLoggedIn),
-    ("authenticated_profile_expired", Symptom::NotLoggedIn),
-    ("authenticated_profile_invalidated", Symptom::NotLoggedIn),
-    ("authentication_session_issuer_mismatch", Symptom::NotLoggedIn),
-    ("preauthorization_authentication_session_missing", Symptom::NotLoggedIn),
-    ("preauthorization_authentication_session_expired", Symptom::NotLoggedIn),
-    ("invalid_refresh_token", Symptom::NotAuthorized),
-    ("malformed_authz_request", Symptom::BadRequest),
-    ("too_many_resources", Symptom::FieldWrong("resources")),
-    ("invalid_parameter_partner", Symptom::FieldWrong("partner")),
-    ("invalid_parameter_saml_response", Symptom::FieldWrong("SAMLResponse")),
-    ("degraded_integration", Symptom::Unavailable),
-];
-
-/// What codes begin with of which there are several of a kind.
-const EXPLAINED_PREFIXES: [(&str, Symptom); 2] = [
-    ("invalid_header_pfs_", Symptom::FieldWrong("AP-Partner-Framework-Status")),
-    ("invalid_configuration_", Symptom::ConfigurationWrong),
 ];
 
 /// How far behind "required" or "missing" the name of what is missing may begin, in bytes, and how long it may be.
@@ -186,8 +177,8 @@ fn by_code(text: &str) -> Option<Symptom> {
     if let Some(code) = upstream_code::codes().find(|code| has_word(text, code)) {
         return upstream_code::meaning(code).map(Symptom::of_meaning);
     }
-    let prefix = EXPLAINED_PREFIXES.iter().find(|(prefix, _)| text.contains(prefix));
-    prefix.map(|(_, symptom)| symptom.clone())
+    let prefix = upstream_code::prefixes().find(|(prefix, _)| text.contains(prefix));
+    prefix.map(|(_, meaning)| Symptom::of_meaning(meaning))
 }
 
 /// What an error says that the request lacks: a name in quotes behind "required" or "missing", or what v2 lists as

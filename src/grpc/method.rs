@@ -4,7 +4,7 @@
 /// What calls to a path that is none of ours are counted as.
 pub(super) const OTHER: &str = "_OTHER";
 
-const METHODS: [&str; 17] = [
+const METHODS: [&str; 24] = [
     "passbridge.v1.RegistrationCodeService/CreateRegistrationCode",
     "passbridge.v1.RegistrationCodeService/GetRegistrationCode",
     "passbridge.v1.RegistrationCodeService/DeleteRegistrationCode",
@@ -18,6 +18,13 @@ const METHODS: [&str; 17] = [
     "passbridge.v1.TempPassService/BatchResetTempPass",
     "passbridge.v1.TempPassService/AuthorizeTempPass",
     "passbridge.v1.TempPassService/GetTempPass",
+    "passbridge.v1.EntitlementService/ListMvpds",
+    "passbridge.v1.EntitlementService/StartLogin",
+    "passbridge.v1.EntitlementService/GetProfile",
+    "passbridge.v1.EntitlementService/Authorize",
+    "passbridge.v1.EntitlementService/Preauthorize",
+    "passbridge.v1.EntitlementService/GetUserMetadata",
+    "passbridge.v1.EntitlementService/Logout",
     "grpc.health.v1.Health/Check",
     "grpc.health.v1.Health/Watch",
     "grpc.reflection.v1.ServerReflection/ServerReflectionInfo",

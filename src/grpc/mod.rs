@@ -8,6 +8,7 @@ mod connection;
 mod convert;
 mod deadline;
 mod device_info;
+mod entitlement;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod health;
@@ -28,11 +29,12 @@ use crate::{
         FILE_DESCRIPTOR_SET,
         v1::{
             device_info_service_server::DeviceInfoServiceServer,
+            entitlement_service_server::EntitlementServiceServer,
             registration_code_service_server::RegistrationCodeServiceServer,
             temp_pass_service_server::TempPassServiceServer,
         },
     },
-    service::{RegistrationService, TempPassService},
+    service::{EntitlementService, RegistrationService, TempPassService},
 };
 
 pub(crate) use health::HealthBoard;
@@ -44,6 +46,8 @@ pub(crate) struct Parts {
     pub registration: RegistrationService,
     /// The use cases around TempPasses.
     pub temp_pass: TempPassService,
+    /// The use cases around entitlements.
+    pub entitlement: EntitlementService,
     /// Makes device information uniform.
     pub normalizer: Arc<Normalizer>,
     /// Whether the services can do their work.
@@ -57,7 +61,7 @@ pub(crate) struct Parts {
 /// # Errors
 /// Where the descriptor set cannot be decoded, which would be a defect of the build.
 pub(crate) fn routes(parts: Parts) -> Result<Routes, tonic_reflection::server::Error> {
-    let Parts { registration, temp_pass, normalizer, health, max_message_size } = parts;
+    let Parts { registration, temp_pass, entitlement, normalizer, health, max_message_size } = parts;
     let registration_code = RegistrationCodeServiceServer::new(registration_code::Face::new(registration))
         .max_decoding_message_size(max_message_size)
         .accept_compressed(CompressionEncoding::Gzip);
@@ -65,6 +69,9 @@ pub(crate) fn routes(parts: Parts) -> Result<Routes, tonic_reflection::server::E
         .max_decoding_message_size(max_message_size)
         .accept_compressed(CompressionEncoding::Gzip);
     let temp_pass = TempPassServiceServer::new(temp_pass::Face::new(temp_pass))
+        .max_decoding_message_size(max_message_size)
+        .accept_compressed(CompressionEncoding::Gzip);
+    let entitlement = EntitlementServiceServer::new(entitlement::Face::new(entitlement))
         .max_decoding_message_size(max_message_size)
         .accept_compressed(CompressionEncoding::Gzip);
     let reflection = || {
@@ -76,6 +83,7 @@ pub(crate) fn routes(parts: Parts) -> Result<Routes, tonic_reflection::server::E
     Ok(Routes::new(registration_code)
         .add_service(device_info)
         .add_service(temp_pass)
+        .add_service(entitlement)
         .add_service(health.into_service())
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)

@@ -60,6 +60,8 @@ pub(crate) fn classify(error: &Error) -> (ErrorReason, Code) {
         }
         Error::AlreadyAuthenticated { .. } => (ErrorReason::AlreadyAuthenticated, Code::FailedPrecondition),
         Error::NotATempPass { .. } => (ErrorReason::NotATempPass, Code::FailedPrecondition),
+        Error::ProfileNotFound => (ErrorReason::ProfileNotFound, Code::NotFound),
+        Error::ProfileExpired => (ErrorReason::ProfileExpired, Code::NotFound),
         Error::ShuttingDown => (ErrorReason::ShuttingDown, Code::Unavailable),
         Error::DeadlineExceeded => (ErrorReason::DeadlineExceeded, Code::DeadlineExceeded),
         Error::Internal(_) => (ErrorReason::Internal, Code::Internal),

@@ -260,7 +260,8 @@ fn status_of(error: &Error) -> StatusCode {
         Error::NotAuthenticated(_) => StatusCode::UNAUTHORIZED,
         Error::PermissionMissing { .. } | Error::UpstreamForbidden { .. } => StatusCode::FORBIDDEN,
         Error::AlreadyAuthenticated { .. } => StatusCode::CONFLICT,
-        Error::CodeNotFound(_) | Error::ServiceUnknown(_) => StatusCode::NOT_FOUND,
+        Error::CodeNotFound(_) | Error::ServiceUnknown(_) | Error::ProfileNotFound => StatusCode::NOT_FOUND,
+        Error::ProfileExpired => StatusCode::GONE,
         Error::Throttled { .. } | Error::UpstreamThrottled { .. } | Error::LookupBudgetExhausted { .. } => {
             StatusCode::TOO_MANY_REQUESTS
         }

@@ -8,6 +8,7 @@ pub mod backends;
 pub mod budget;
 pub(crate) mod client_registration;
 pub(crate) mod device_info;
+pub(crate) mod entitlement;
 pub(crate) mod master_key;
 pub(crate) mod operator;
 pub mod policy;
@@ -20,5 +21,6 @@ pub(crate) mod temp_pass;
 pub(crate) mod throttle;
 
 pub use client_registration::ClientRegistrationService;
+pub use entitlement::EntitlementService;
 pub use registration::RegistrationService;
 pub use temp_pass::TempPassService;

@@ -7,6 +7,7 @@ mod behaviour;
 mod citizen;
 mod credentials;
 mod device_info_text;
+mod entitlement;
 mod error;
 mod fault;
 mod long_device_id;

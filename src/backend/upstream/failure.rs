@@ -11,6 +11,7 @@ use super::{
     json::{number, plain, text},
 };
 use crate::domain::{
+    entitlement::RefusalReason,
     error::{Error, LookupClues, UpstreamAnswer},
     upstream_code::{self, Meaning},
 };
@@ -59,10 +60,12 @@ pub(super) fn refusal(answer: &Answer, was_fast: bool) -> Error {
     // The two may differ; the API's own is the more exact one.
     let inner = serde_json::from_slice::<Value>(&answer.body).ok().and_then(|body| number(&body, "status"));
     match meaning(&said) {
+        // Whatever the status: nothing was forbidden.
+        Some(Meaning::Breakdown) => by_meaning(Meaning::Breakdown, said, was_fast),
         // What it forbids is not mended by other credentials.
         _ if answer.status == StatusCode::FORBIDDEN => by_status(answer, inner, said, was_fast),
+        Some(Meaning::Configuration) | None => by_status(answer, inner, said, was_fast),
         Some(meaning) => by_meaning(meaning, said, was_fast),
-        None => by_status(answer, inner, said, was_fast),
     }
 }
 
@@ -71,8 +74,25 @@ pub(super) fn refusal_by_code(said: UpstreamAnswer) -> Option<Error> {
     Some(match meaning(&said)? {
         // Nobody asked for a code.
         Meaning::CodeUnknown => Error::UpstreamForbidden { answer: said, was_fast: false },
+        Meaning::Configuration => return None,
         meaning => by_meaning(meaning, said, false),
     })
+}
+
+/// Why what was asked for is denied, where the error is such an answer: not a fault of the provider, nor of our credentials.
+pub(super) fn denial(error: &Error) -> Option<(RefusalReason, &UpstreamAnswer)> {
+    let (Error::UpstreamForbidden { answer, .. } | Error::UpstreamRejected { answer, .. }) = error else {
+        return None;
+    };
+    match meaning(answer)? {
+        Meaning::Denied(reason) => Some((reason, answer)),
+        _ => None,
+    }
+}
+
+/// Why what this is said of is denied.
+pub(super) fn refusal_reason(said: &UpstreamAnswer) -> RefusalReason {
+    meaning(said).map_or(RefusalReason::Other, Meaning::refusal_reason)
 }
 
 fn by_meaning(meaning: Meaning, said: UpstreamAnswer, was_fast: bool) -> Error {
@@ -82,7 +102,8 @@ fn by_meaning(meaning: Meaning, said: UpstreamAnswer, was_fast: bool) -> Error {
             Error::CodeNotFound(LookupClues { over_upstream: true, ..LookupClues::default() })
         }
         Meaning::Token => Error::UpstreamCredentialsRefused { answer: said },
-        Meaning::Forbidden => Error::UpstreamForbidden { answer: said, was_fast },
+        Meaning::Denied(_) => Error::UpstreamForbidden { answer: said, was_fast },
+        Meaning::Configuration => Error::UpstreamRejected { field: None, answer: said },
         Meaning::Breakdown => broken("it reports a breakdown", said),
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::domain::clock::Timestamp;
+use crate::domain::{clock::Timestamp, error::is_plain};
 
 /// The text under a key; a number is text too. Empty is as good as none.
 pub(super) fn text(object: &Value, key: &str) -> Option<String> {
@@ -23,7 +23,12 @@ pub(super) fn text_up_to(object: &Value, key: &str, longest: usize) -> Option<St
 
 /// The whole number under a key; text of one is one too.
 pub(super) fn number(object: &Value, key: &str) -> Option<u64> {
-    match object.get(key)? {
+    whole(object.get(key)?)
+}
+
+/// The whole number that a value is, or text of one.
+pub(super) fn whole(value: &Value) -> Option<u64> {
+    match value {
         Value::Number(number) => number.as_u64(),
         Value::String(text) => text.trim().parse().ok(),
         _ => None,
@@ -39,6 +44,12 @@ pub(super) fn moment(object: &Value, key: &str) -> Option<Timestamp> {
 /// calls go to callers and logs.
 pub(super) fn plain(text: &str, limit: usize) -> String {
     text.chars().filter(char::is_ascii_graphic).take(limit).collect()
+}
+
+/// A text for people, of at most so many bytes and without control characters.
+pub(super) fn shown(text: &str, limit: usize) -> String {
+    let text: String = text.chars().filter(|character| is_plain(*character)).collect();
+    text[..text.floor_char_boundary(limit)].to_owned()
 }
 
 /// The UUID that a text is, or the one that always is made of it.

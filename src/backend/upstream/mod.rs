@@ -159,6 +159,12 @@ impl Upstream {
         }
     }
 
+    /// A page for a browser, of which the provider may say only where it is at its own origin; nothing where it is no page.
+    fn page(&self, url: &str) -> Option<String> {
+        let url = self.inner.options.url.join(url).ok()?;
+        matches!(url.scheme(), "http" | "https").then(|| url.into())
+    }
+
     /// Whether it is being spared.
     #[must_use]
     pub fn circuit(&self) -> CircuitState {

@@ -2,23 +2,29 @@
 //!
 //! | module | what it is for |
 //! |---|---|
-//! | `session`, `profile`, `decision` | the three kinds of calls, each with a client and what it answers |
-//! | `code`, `trial` | what use cases ask for, made of these calls |
+//! | `configuration`, `session`, `profile`, `decision`, `logout` | the kinds of calls, each with a client and what it answers |
+//! | `code`, `entitlement`, `trial` | what use cases ask for, made of these calls |
 
 mod code;
+mod configuration;
 mod decision;
+mod entitlement;
+mod logout;
 mod profile;
 mod session;
 mod trial;
+
+use std::borrow::Cow;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{
     HeaderName, Method,
     header::{ACCEPT, USER_AGENT},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use code::V2Codes;
+use entitlement::V2Entitlements;
 use trial::V2Trials;
 
 use super::{
@@ -29,8 +35,9 @@ use super::{
 };
 use crate::domain::{
     address::Address,
-    backend::{Backend, CodeBackend, ResetBackend, TrialBackend},
+    backend::{Backend, CodeBackend, EntitlementBackend, ResetBackend, TrialBackend},
     call::CallContext,
+    entitlement::EntitlementSubject,
     error::Result,
     id::{DeviceId, MvpdId, RequestorId},
 };
@@ -43,12 +50,17 @@ pub(super) struct V2Backend {
     upstream: Upstream,
     codes: V2Codes,
     trials: V2Trials,
+    entitlements: V2Entitlements,
 }
 
 impl V2Backend {
     pub(super) fn new(upstream: Upstream) -> Self {
-        let (codes, trials) = (V2Codes::new(upstream.clone()), V2Trials::new(upstream.clone()));
-        Self { upstream, codes, trials }
+        Self {
+            codes: V2Codes::new(upstream.clone()),
+            trials: V2Trials::new(upstream.clone()),
+            entitlements: V2Entitlements::new(upstream.clone()),
+            upstream,
+        }
     }
 }
 
@@ -64,34 +76,46 @@ impl Backend for V2Backend {
     fn trials(&self) -> Result<&dyn TrialBackend> {
         Ok(&self.trials)
     }
+
+    fn entitlements(&self) -> Result<&dyn EntitlementBackend> {
+        Ok(&self.entitlements)
+    }
 }
 
 /// The device that a call is about.
 struct Device<'a> {
     id: &'a DeviceId,
     /// The wire form of its information.
-    info: String,
+    info: Cow<'a, str>,
     user_agent: &'a str,
     address: Option<Address>,
 }
 
-/// Whose profile with an operator, or whose decisions, a call is about.
+/// Whose profiles, or whose decisions, a call is about.
 struct Subject<'a> {
     requestor: &'a RequestorId,
-    mvpd: &'a MvpdId,
     device: Device<'a>,
-    /// By whom a promotional TempPass knows the trial beside the device.
-    user: Option<&'a str>,
+    /// By what a promotional TempPass knows the viewer beside the device: a JSON object.
+    identity: Option<Cow<'a, str>>,
 }
 
-impl Subject<'_> {
+impl<'a> Subject<'a> {
+    fn of(subject: &'a EntitlementSubject) -> Self {
+        let device = Device {
+            id: &subject.device_id,
+            info: Cow::Borrowed(&subject.device_info),
+            user_agent: &subject.user_agent,
+            address: subject.address,
+        };
+        let identity = subject.temp_pass_identity.as_ref().map(|identity| Cow::Borrowed(identity.reveal()));
+        Self { requestor: &subject.place.requestor, device, identity }
+    }
+
     /// A call to what belongs to the requestor, about this subject.
     fn call(&self, method: Method, path: &str) -> Call {
         let call = with_device(call(method, self.requestor, path), &self.device);
-        let Some(user) = self.user else { return call };
-        // The name in the pages' example, whatever it is that a user is known by.
-        let identity = json!({ "email": user }).to_string();
-        call.header(AP_TEMPPASS_IDENTITY, &BASE64_STANDARD.encode(identity))
+        let Some(identity) = &self.identity else { return call };
+        call.header(AP_TEMPPASS_IDENTITY, &BASE64_STANDARD.encode(identity.as_bytes()))
     }
 }
 

@@ -14,6 +14,8 @@ use super::{network::Hosts, temp_pass, upstream};
 use crate::{
     config::{Environment, Requestor, TempPassIdentity},
     domain::{
+        device_info::DeviceInfo,
+        entitlement::{DOMAIN_NAME_MAX, REDIRECT_URL_MAX},
         error::{Violation, Violations},
         id::{EnvironmentName, MvpdId, Place, RequestorId},
         registration::UpstreamApi,
@@ -56,6 +58,19 @@ pub struct ValidRequestor {
     pub api: Option<Option<UpstreamApi>>,
     /// Whether the upstream is told who a user is by the identifier itself.
     pub sends_identifiers: bool,
+    /// How viewers log in and out.
+    pub login: LoginDefaults,
+}
+
+/// What a requestor's logins fall back to.
+#[derive(Debug, Clone, Default)]
+pub struct LoginDefaults {
+    /// The domain that they start from.
+    pub domain_name: Option<String>,
+    /// Where a browser comes back to after a logout.
+    pub logout_redirect_url: Option<String>,
+    /// What is said of a device that says nothing of itself.
+    pub device_info: Option<DeviceInfo>,
 }
 
 /// A page where viewers type codes: a URI template (RFC 6570) with the variable `code`.
@@ -215,12 +230,45 @@ impl ValidRequestor {
         let verification_page = page.and_then(|page| violations.take(page));
         let temp_passes =
             violations.take_all(temp_pass::rules(path, &config.temp_passes)).unwrap_or_default();
+        let login = LoginDefaults::new(path, config, &mut violations);
         violations.none_or(Self {
             verification_page,
             temp_passes,
             api: config.backend.map(upstream::api),
             sends_identifiers: config.temp_pass_identity == TempPassIdentity::Clear,
+            login,
         })
+    }
+}
+
+impl LoginDefaults {
+    fn new(path: &str, config: &Requestor, violations: &mut Violations) -> Self {
+        let Requestor { domain_name, logout_redirect_url, default_device_info, .. } = config;
+        if let Some(name) = domain_name {
+            let field = format!("{path}.domain_name");
+            violations.check_text(&field, name, DOMAIN_NAME_MAX);
+            if name.is_empty() || name.contains(['/', ':', ' ']) {
+                violations.add(&field, "is no domain; write it like example.com");
+            }
+        }
+        if let Some(url) = logout_redirect_url {
+            let field = format!("{path}.logout_redirect_url");
+            violations.check_length(&field, url, REDIRECT_URL_MAX);
+            if !Url::parse(url).is_ok_and(|url| url.has_host()) {
+                violations.add(&field, "is no absolute URL; write it like https://example.com/goodbye");
+            }
+        }
+        let device_info = default_device_info.as_deref().and_then(|text| {
+            let within = |violation: Violation| violation.within(&format!("{path}.default_device_info"));
+            let decoded = DeviceInfo::decode(text);
+            let decoded = decoded.map_err(|violations| violations.into_iter().map(within).collect());
+            violations.take_all(decoded).map(|(info, _)| info)
+        });
+        Self {
+            domain_name: domain_name.clone(),
+            logout_redirect_url: logout_redirect_url.clone(),
+            device_info,
+        }
     }
 }
 

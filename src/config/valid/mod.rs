@@ -20,7 +20,7 @@ use std::{collections::BTreeMap, ops::RangeInclusive, path::Path, sync::Arc};
 pub use caller::CallerPolicy;
 pub use client::{ApplicationPolicy, ClientPolicy, LegacyKeyPolicy};
 pub use engine::{ValidEngine, ValidEngineTls};
-pub use environment::{Environments, ValidEnvironment, ValidRequestor, VerificationPage};
+pub use environment::{Environments, LoginDefaults, ValidEnvironment, ValidRequestor, VerificationPage};
 pub(super) use issuer::is_url;
 pub(crate) use issuer::{IssuerKeys, KeyPlace, ValidIssuer};
 pub use listener::CorsOrigin;

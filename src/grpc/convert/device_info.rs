@@ -310,7 +310,7 @@ fn json_number(number: f64) -> std::result::Result<Number, String> {
         .ok_or_else(|| format!("holds {number}, which JSON cannot"))
 }
 
-fn structure(object: Map<String, Json>) -> Struct {
+pub(super) fn structure(object: Map<String, Json>) -> Struct {
     Struct { fields: object.into_iter().map(|(key, json)| (key, value(json))).collect() }
 }
 

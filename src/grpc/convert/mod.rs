@@ -1,6 +1,7 @@
 //! Between messages, which hold any text, and the domain, which holds only what is valid.
 
 pub(super) mod device_info;
+pub(super) mod entitlement;
 pub(super) mod registration;
 pub(super) mod temp_pass;
 
@@ -10,6 +11,8 @@ use crate::{
         clock::Timestamp,
         device_info::USER_AGENT_MAX,
         error::{Violation, Violations},
+        id::DeviceId,
+        temp_pass::is_all,
     },
     service::policy::{Place, Policy},
 };
@@ -51,4 +54,14 @@ fn port(violations: &mut Violations, field: &str, number: u32) -> Option<u16> {
     let port = u16::try_from(number)
         .map_err(|_| Violation::new(field, format!("is {number}; a port is 1 to 65535, or 0 where unknown")));
     violations.take(port).filter(|port| *port != 0)
+}
+
+fn required_device_id(text: &str) -> std::result::Result<DeviceId, Violation> {
+    if text.is_empty() {
+        return Err(Violation::new("device_id", "is required: the device's identifier, 1 to 2048 bytes"));
+    }
+    if is_all(text) {
+        return Err(Violation::new("device_id", "is the word all, which no device has for an identifier"));
+    }
+    DeviceId::parse("device_id", text)
 }

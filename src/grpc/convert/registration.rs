@@ -6,6 +6,7 @@ use super::{address, device_info, place, port, timestamp, user_agent};
 use crate::{
     domain::{
         code::check_typed,
+        entitlement::{DOMAIN_NAME_MAX, REDIRECT_URL_MAX},
         error::{Result, Violation, Violations},
         fingerprint::Fingerprint,
         id::{DeviceId, MvpdId},
@@ -17,9 +18,6 @@ use crate::{
         registration::{Created, Lookup, RegistrationView, Repeat, WatchEvent, WatchRegistration},
     },
 };
-
-const DOMAIN_NAME_MAX: usize = 253;
-const REDIRECT_URL_MAX: usize = 2_048;
 
 pub(in crate::grpc) fn create(
     mut message: v1::CreateRegistrationCodeRequest,

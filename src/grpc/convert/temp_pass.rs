@@ -1,15 +1,15 @@
 //! Messages of `TempPassService`.
 
-use super::{address, device_info, place, timestamp, user_agent};
+use super::{address, device_info, place, required_device_id, timestamp, user_agent};
 use crate::{
     domain::{
         backend::UpstreamFacts,
         error::{Result, Violation, Violations},
-        id::{DeviceId, MvpdId},
+        id::MvpdId,
         port::Verdict,
         temp_pass::{
-            APPLICATION_MAX, Denial, GenericKey, ResetTarget, ResourceId, TrialApplication, TrialIdentity,
-            TrialState, TrialView, UserIdentifier, is_all,
+            APPLICATION_MAX, Denial, GenericKey, MediaToken, ResetTarget, ResourceId, TrialApplication,
+            TrialIdentity, TrialState, TrialView, UserIdentifier, is_all,
         },
     },
     proto::v1::{
@@ -211,11 +211,15 @@ pub(in crate::grpc) fn authorized(verdict: Verdict) -> v1::AuthorizeTempPassResp
         decision: decision.into(),
         denial_reason: denial_reason.into(),
         temp_pass: Some(temp_pass(verdict.trial)),
-        media_token: verdict.media_token.map(|token| v1::MediaToken {
-            value: token.value,
-            start_time: token.start_time.map(timestamp),
-            expire_time: token.expire_time.map(timestamp),
-        }),
+        media_token: verdict.media_token.map(media_token),
+    }
+}
+
+pub(super) fn media_token(token: MediaToken) -> v1::MediaToken {
+    v1::MediaToken {
+        value: token.value,
+        start_time: token.start_time.map(timestamp),
+        expire_time: token.expire_time.map(timestamp),
     }
 }
 
@@ -307,16 +311,6 @@ fn device_target(target: Option<Target>) -> std::result::Result<ResetTarget, Vio
             Err(Violation::new("target", "is required: device_id, or all_devices; nothing is all by default"))
         }
     }
-}
-
-fn required_device_id(text: &str) -> std::result::Result<DeviceId, Violation> {
-    if text.is_empty() {
-        return Err(Violation::new("device_id", "is required: the device's identifier, 1 to 2048 bytes"));
-    }
-    if is_all(text) {
-        return Err(Violation::new("device_id", "is the word all, which no device has for an identifier"));
-    }
-    DeviceId::parse("device_id", text)
 }
 
 fn temp_pass_place(

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use reqwest::Url;
 
 use crate::{
-    config::{CallerPolicy, ClientPolicy, Environments, Schedule, ValidConfig},
+    config::{CallerPolicy, ClientPolicy, Environments, LoginDefaults, Schedule, ValidConfig},
     domain::{
         authentication::AuthenticationProblem,
         backend::UpstreamBackends,
@@ -166,6 +166,12 @@ impl Policy {
     #[must_use]
     pub fn sends_identifiers(&self, place: &Place) -> bool {
         self.environments.requestor(place).is_some_and(|requestor| requestor.sends_identifiers)
+    }
+
+    /// What the requestor's logins fall back to, where anything is configured.
+    #[must_use]
+    pub fn login_defaults(&self, place: &Place) -> Option<&LoginDefaults> {
+        self.environments.requestor(place).map(|requestor| &requestor.login)
     }
 
     /// The pages where a viewer types `code`.

@@ -122,7 +122,12 @@ impl RegistrationService {
     }
 
     /// What a backend answers to a client that it knows. One that it does not know has guessed.
-    pub(super) async fn known<T>(&self, caller: &Caller, lookup: &Lookup, answer: Result<T>) -> Result<T> {
+    pub(in crate::service) async fn known<T>(
+        &self,
+        caller: &Caller,
+        lookup: &Lookup,
+        answer: Result<T>,
+    ) -> Result<T> {
         if matches!(answer, Err(Error::NotAuthenticated(_))) {
             self.charge(caller, lookup).await?;
         }

@@ -5,6 +5,7 @@ mod create;
 mod delete;
 mod get;
 mod kept_answer;
+mod login;
 mod lookup;
 mod poll;
 mod watch;

@@ -6,6 +6,7 @@ use passbridge::proto::{
     FILE_DESCRIPTOR_SET,
     v1::{CreateRegistrationCodeRequest, registration_code_service_client::RegistrationCodeServiceClient},
 };
+use serde_json::json;
 use tonic::Status;
 use tonic_reflection::pb::{v1, v1alpha};
 use uuid::Uuid;
@@ -14,13 +15,16 @@ use super::{
     message::{Contract, MARK, Method},
     scene::{ENVIRONMENTS, Scene},
 };
-use crate::support::{any_call::first_answer, caller::with_token, request};
+use crate::support::{any_call::first_answer, caller::with_token, http, request};
 
 /// How many alternatives the largest oneof has: the requests of reflection.
 const ALTERNATIVES: usize = 5;
 
 /// What the addresses of devices begin with.
 pub const NETWORK: &str = "198.18.";
+/// The environment that knows logins, and with whom viewers log in there.
+const LOGINS: &str = "second";
+const MVPD: &str = "Cablevision";
 pub const VIEWER_IP: &str = "203.0.113.77";
 pub const VIEWER: &str = "planted.viewer@example.com";
 pub const GENERIC_KEY: &str = "5e1f0c5e1f0c5e1f0c5e1f0c5e1f0c5e1f0c5e1f0c5e1f0c5e1f0c5e1f0c5e1f";
@@ -63,7 +67,14 @@ pub async fn call_everything(scene: &mut Scene) {
                 for alternative in 0..ALTERNATIVES {
                     number += 1;
                     let code = code(scene, environment, number).await;
-                    let fields = |name: &str| value(name, environment, &code, number);
+                    let is_about_logins = method.path.contains("EntitlementService");
+                    if is_about_logins && environment == LOGINS {
+                        log_in(scene).await;
+                    }
+                    let fields = |name: &str| match name {
+                        "mvpd_id" if is_about_logins => MVPD.to_owned(),
+                        _ => value(name, environment, &code, number),
+                    };
                     let message = contract.request(method, alternative, &fields);
                     let outcome = call(scene, method, token.as_deref(), message).await;
                     (if outcome { &mut answered } else { &mut refused }).insert(method.path.clone());
@@ -82,6 +93,18 @@ pub async fn call_everything(scene: &mut Scene) {
         let is_open = method.path.starts_with("/grpc.health.v1.Health/Watch");
         assert!(is_open || refused.contains(&method.path), "{} was never refused", method.path);
     }
+}
+
+/// Has a viewer logged in on the device of all requests.
+async fn log_in(scene: &Scene) {
+    let login = json!({
+        "service_provider": "REF",
+        "device_id": value("device_id", LOGINS, "", 0),
+        "mvpd": MVPD,
+        "attributes": { "householdID": format!("{MARK}household") },
+    });
+    let order = http::call(scene.provider.address(), "POST", "/mock/profiles").body(login.to_string());
+    assert!(order.send().await.status.is_success());
 }
 
 /// A code to be found, where one can be made.
@@ -133,6 +156,7 @@ fn value(name: &str, environment: &str, code: &str, number: u32) -> String {
         "user_identifier" | "value" => VIEWER.to_owned(),
         "generic_key" => GENERIC_KEY.to_owned(),
         "x_device_info" => DEVICE_INFO.to_owned(),
+        "domain_name" => "example.com".to_owned(),
         "redirect_url" | "registration_url" => format!("https://{MARK}{name}.example.com/"),
         _ => format!("{MARK}{name}-text"),
     }

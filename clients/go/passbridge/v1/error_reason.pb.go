@@ -353,6 +353,24 @@ const (
 	//
 	// Send more calls over each connection.
 	ErrorReason_ERROR_REASON_CONNECTIONS_EXHAUSTED ErrorReason = 29
+	// NOT_FOUND. Nobody is logged in on the device for this requestor and environment, or not with the operator that was
+	// asked for; or the login was taken back. Over v2 only.
+	//
+	// ```json
+	// { "reason": "PROFILE_NOT_FOUND", "domain": "passbridge" }
+	// ```
+	//
+	// Show a code, and have the viewer log in with it.
+	ErrorReason_ERROR_REASON_PROFILE_NOT_FOUND ErrorReason = 30
+	// NOT_FOUND. The device was logged in and the login has expired, or the trial of the TempPass is used up; told only where
+	// the provider lets it be told from a login that never was. Over v2 only.
+	//
+	// ```json
+	// { "reason": "PROFILE_EXPIRED", "domain": "passbridge" }
+	// ```
+	//
+	// Show a code, and have the viewer log in anew.
+	ErrorReason_ERROR_REASON_PROFILE_EXPIRED ErrorReason = 31
 )
 
 // Enum value maps for ErrorReason.
@@ -388,6 +406,8 @@ var (
 		27: "ERROR_REASON_ISSUER_UNAVAILABLE",
 		28: "ERROR_REASON_BATCHES_EXHAUSTED",
 		29: "ERROR_REASON_CONNECTIONS_EXHAUSTED",
+		30: "ERROR_REASON_PROFILE_NOT_FOUND",
+		31: "ERROR_REASON_PROFILE_EXPIRED",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":                  0,
@@ -420,6 +440,8 @@ var (
 		"ERROR_REASON_ISSUER_UNAVAILABLE":           27,
 		"ERROR_REASON_BATCHES_EXHAUSTED":            28,
 		"ERROR_REASON_CONNECTIONS_EXHAUSTED":        29,
+		"ERROR_REASON_PROFILE_NOT_FOUND":            30,
+		"ERROR_REASON_PROFILE_EXPIRED":              31,
 	}
 )
 
@@ -454,7 +476,7 @@ var File_passbridge_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_passbridge_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	" passbridge/v1/error_reason.proto\x12\rpassbridge.v1*\xe4\b\n" +
+	" passbridge/v1/error_reason.proto\x12\rpassbridge.v1*\xaa\t\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aERROR_REASON_INVALID_FIELD\x10\x01\x12\"\n" +
@@ -486,7 +508,9 @@ const file_passbridge_v1_error_reason_proto_rawDesc = "" +
 	"\x1cERROR_REASON_NOT_A_TEMP_PASS\x10\x1a\x12#\n" +
 	"\x1fERROR_REASON_ISSUER_UNAVAILABLE\x10\x1b\x12\"\n" +
 	"\x1eERROR_REASON_BATCHES_EXHAUSTED\x10\x1c\x12&\n" +
-	"\"ERROR_REASON_CONNECTIONS_EXHAUSTED\x10\x1dB\\\n" +
+	"\"ERROR_REASON_CONNECTIONS_EXHAUSTED\x10\x1d\x12\"\n" +
+	"\x1eERROR_REASON_PROFILE_NOT_FOUND\x10\x1e\x12 \n" +
+	"\x1cERROR_REASON_PROFILE_EXPIRED\x10\x1fB\\\n" +
 	"\x10io.passbridge.v1P\x01ZFgithub.com/passbridge/passbridge/clients/go/passbridge/v1;passbridgev1b\x06proto3"
 
 var (

@@ -85,19 +85,65 @@ const (
 	DenialReason_DENIAL_REASON_EXPIRED DenialReason = 1
 	// As many resources were authorized as the TempPass allows, and this isn't one of them.
 	DenialReason_DENIAL_REASON_RESOURCES_EXHAUSTED DenialReason = 2
+	// The operator denies it: mostly, the viewer's subscription doesn't have it. This and what follows is said by
+	// EntitlementService alone.
+	DenialReason_DENIAL_REASON_MVPD DenialReason = 3
+	// Parental controls deny it.
+	DenialReason_DENIAL_REASON_PARENTAL_CONTROLS DenialReason = 4
+	// A rule about watching at home or away denies it.
+	DenialReason_DENIAL_REASON_HOME_BASED DenialReason = 5
+	// A rule for times in which the operator can't be asked denies it.
+	DenialReason_DENIAL_REASON_DEGRADATION DenialReason = 6
+	// Nobody is logged in on the device, or not with this operator. Show a code.
+	DenialReason_DENIAL_REASON_NOT_LOGGED_IN DenialReason = 7
+	// The login has expired. Show a code.
+	DenialReason_DENIAL_REASON_LOGIN_EXPIRED DenialReason = 8
+	// The login was taken back. Show a code.
+	DenialReason_DENIAL_REASON_LOGIN_INVALIDATED DenialReason = 9
+	// The operator doesn't know the viewer any more. Show a code.
+	DenialReason_DENIAL_REASON_VIEWER_UNKNOWN DenialReason = 10
+	// Nothing was decided: the operator, or the provider on its behalf, didn't answer or failed. Ask again, two or three
+	// times at most.
+	DenialReason_DENIAL_REASON_UNDECIDED DenialReason = 11
+	// What the provider has configured for the requestor, the operator or the resource doesn't permit it.
+	DenialReason_DENIAL_REASON_CONFIGURATION DenialReason = 12
+	// Something else; `upstream_code` has the provider's own code, where there is one.
+	DenialReason_DENIAL_REASON_OTHER DenialReason = 13
 )
 
 // Enum value maps for DenialReason.
 var (
 	DenialReason_name = map[int32]string{
-		0: "DENIAL_REASON_UNSPECIFIED",
-		1: "DENIAL_REASON_EXPIRED",
-		2: "DENIAL_REASON_RESOURCES_EXHAUSTED",
+		0:  "DENIAL_REASON_UNSPECIFIED",
+		1:  "DENIAL_REASON_EXPIRED",
+		2:  "DENIAL_REASON_RESOURCES_EXHAUSTED",
+		3:  "DENIAL_REASON_MVPD",
+		4:  "DENIAL_REASON_PARENTAL_CONTROLS",
+		5:  "DENIAL_REASON_HOME_BASED",
+		6:  "DENIAL_REASON_DEGRADATION",
+		7:  "DENIAL_REASON_NOT_LOGGED_IN",
+		8:  "DENIAL_REASON_LOGIN_EXPIRED",
+		9:  "DENIAL_REASON_LOGIN_INVALIDATED",
+		10: "DENIAL_REASON_VIEWER_UNKNOWN",
+		11: "DENIAL_REASON_UNDECIDED",
+		12: "DENIAL_REASON_CONFIGURATION",
+		13: "DENIAL_REASON_OTHER",
 	}
 	DenialReason_value = map[string]int32{
 		"DENIAL_REASON_UNSPECIFIED":         0,
 		"DENIAL_REASON_EXPIRED":             1,
 		"DENIAL_REASON_RESOURCES_EXHAUSTED": 2,
+		"DENIAL_REASON_MVPD":                3,
+		"DENIAL_REASON_PARENTAL_CONTROLS":   4,
+		"DENIAL_REASON_HOME_BASED":          5,
+		"DENIAL_REASON_DEGRADATION":         6,
+		"DENIAL_REASON_NOT_LOGGED_IN":       7,
+		"DENIAL_REASON_LOGIN_EXPIRED":       8,
+		"DENIAL_REASON_LOGIN_INVALIDATED":   9,
+		"DENIAL_REASON_VIEWER_UNKNOWN":      10,
+		"DENIAL_REASON_UNDECIDED":           11,
+		"DENIAL_REASON_CONFIGURATION":       12,
+		"DENIAL_REASON_OTHER":               13,
 	}
 )
 
@@ -367,11 +413,23 @@ const file_passbridge_v1_temp_pass_proto_rawDesc = "" +
 	"\bDecision\x12\x18\n" +
 	"\x14DECISION_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fDECISION_PERMIT\x10\x01\x12\x11\n" +
-	"\rDECISION_DENY\x10\x02*o\n" +
+	"\rDECISION_DENY\x10\x02*\xc9\x03\n" +
 	"\fDenialReason\x12\x1d\n" +
 	"\x19DENIAL_REASON_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15DENIAL_REASON_EXPIRED\x10\x01\x12%\n" +
-	"!DENIAL_REASON_RESOURCES_EXHAUSTED\x10\x02B\\\n" +
+	"!DENIAL_REASON_RESOURCES_EXHAUSTED\x10\x02\x12\x16\n" +
+	"\x12DENIAL_REASON_MVPD\x10\x03\x12#\n" +
+	"\x1fDENIAL_REASON_PARENTAL_CONTROLS\x10\x04\x12\x1c\n" +
+	"\x18DENIAL_REASON_HOME_BASED\x10\x05\x12\x1d\n" +
+	"\x19DENIAL_REASON_DEGRADATION\x10\x06\x12\x1f\n" +
+	"\x1bDENIAL_REASON_NOT_LOGGED_IN\x10\a\x12\x1f\n" +
+	"\x1bDENIAL_REASON_LOGIN_EXPIRED\x10\b\x12#\n" +
+	"\x1fDENIAL_REASON_LOGIN_INVALIDATED\x10\t\x12 \n" +
+	"\x1cDENIAL_REASON_VIEWER_UNKNOWN\x10\n" +
+	"\x12\x1b\n" +
+	"\x17DENIAL_REASON_UNDECIDED\x10\v\x12\x1f\n" +
+	"\x1bDENIAL_REASON_CONFIGURATION\x10\f\x12\x17\n" +
+	"\x13DENIAL_REASON_OTHER\x10\rB\\\n" +
 	"\x10io.passbridge.v1P\x01ZFgithub.com/passbridge/passbridge/clients/go/passbridge/v1;passbridgev1b\x06proto3"
 
 var (

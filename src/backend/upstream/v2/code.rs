@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::{
     Device,
     profile::Profiles,
-    session::{Opening, Session, Sessions},
+    session::{DOMAIN_NAME, MVPD, Opening, REDIRECT_URL, Session, Sessions},
 };
 use crate::{
     backend::{
@@ -49,9 +49,9 @@ impl V2Codes {
         device: &Device<'_>,
     ) -> Result<Session> {
         let parameters = [
-            ("mvpd", request.mvpd.as_ref().map_or("", |mvpd| mvpd.as_str())),
-            ("domainName", &request.domain_name),
-            ("redirectUrl", &request.redirect_url),
+            (MVPD, request.mvpd.as_ref().map_or("", |mvpd| mvpd.as_str())),
+            (DOMAIN_NAME, &request.domain_name),
+            (REDIRECT_URL, &request.redirect_url),
         ];
         match self.sessions.create(context, &request.place.requestor, &parameters, device).await? {
             Opening::Opened(session) => {
@@ -140,8 +140,12 @@ impl CodeBackend for V2Codes {
             None => (DeviceId::assigned(parts.randomness.uuid()?), true),
         };
         let info = device::wire_form(&request, &parts.normalizer);
-        let device =
-            Device { id: &device_id, info, user_agent: &request.user_agent, address: request.device_ip };
+        let device = Device {
+            id: &device_id,
+            info: info.into(),
+            user_agent: &request.user_agent,
+            address: request.device_ip,
+        };
         let session = self.open_session(context, &request, &device).await?;
         let given = session.expire_time.since(session.create_time);
         if let Some(wished) = request.ttl.map(|ttl| ttl.as_duration())
@@ -206,10 +210,10 @@ impl CodeBackend for V2Codes {
         }
         let _turn = self.upstream.inner.looks.acquire().await;
         let (context, address) = (CallContext::default(), record.upstream_address());
-        let profiles = self.profiles.of_code(&context, &record.key(), address).await;
-        Some(profiles.map(|profiles| match profiles {
-            Some(profiles) if profiles.is_empty() => Sign::Pending,
-            Some(_) => Sign::LoggedIn,
+        let has_login = self.profiles.has_login(&context, &record.key(), address).await;
+        Some(has_login.map(|has_login| match has_login {
+            Some(false) => Sign::Pending,
+            Some(true) => Sign::LoggedIn,
             None => Sign::Missing,
         }))
     }

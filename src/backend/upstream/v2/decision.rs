@@ -8,29 +8,24 @@ use crate::{
     backend::upstream::{
         Upstream,
         call::Answer,
-        failure::{said_in, unreadable},
-        json::{moment, text},
+        failure::{denial, refusal_reason, said_in, unreadable},
+        json::{moment, plain, shown, text},
     },
     domain::{
         call::CallContext,
-        error::{Result, UpstreamAnswer},
-        temp_pass::{MediaToken, ResourceId},
+        entitlement::{Refusal, ResourceDecision},
+        error::{Error, Result},
+        id::MvpdId,
+        temp_pass::MediaToken,
     },
 };
 
+/// The longest text for the viewer, and the longest name of who decides, in bytes.
+const MESSAGE_MAX: usize = 1_000;
+const SOURCE_MAX: usize = 64;
+
 /// Asks for decisions.
 pub(super) struct Decisions(Upstream);
-
-/// What was decided about one resource.
-pub(super) struct Decision {
-    pub is_authorized: bool,
-    /// Who has decided, such as `mvpd`, `degradation` and `temppass`.
-    pub source: Option<String>,
-    /// What was said against it; without a code where that is nothing.
-    pub said: UpstreamAnswer,
-    /// What players show, where it is authorized.
-    pub media_token: Option<MediaToken>,
-}
 
 impl Decisions {
     pub(super) fn new(upstream: Upstream) -> Self {
@@ -42,36 +37,89 @@ impl Decisions {
         &self,
         context: &CallContext,
         subject: &Subject<'_>,
-        resource: &ResourceId,
-    ) -> Result<Decision> {
-        let call = subject.call(Method::POST, &format!("decisions/authorize/{}", subject.mvpd));
-        let call = call.json(&json!({ "resources": [resource.as_str()] }));
-        let answer = send(&self.0, context, call).await?;
-        let body = object(&answer)?;
-        let decisions = body.get("decisions").and_then(Value::as_array);
-        let decision = decisions.and_then(|decisions| {
-            decisions.iter().find(|decision| text(decision, "resource").as_deref() == Some(resource.as_str()))
-        });
-        let decision = decision.map(|decision| Decision::read(&answer, decision));
-        decision.ok_or_else(|| unreadable(&answer, "its answer decides about another resource"))
+        mvpd: &MvpdId,
+        resource: &str,
+    ) -> Result<ResourceDecision> {
+        let mut decisions = self.ask(context, subject, &format!("authorize/{mvpd}"), &[resource]).await?;
+        decisions.pop().ok_or_else(|| Error::Internal("no decision about a resource".to_owned()))
+    }
+
+    /// Which of these resources the subject could watch, in their order.
+    pub(super) async fn preauthorize(
+        &self,
+        context: &CallContext,
+        subject: &Subject<'_>,
+        mvpd: &MvpdId,
+        resources: &[&str],
+    ) -> Result<Vec<ResourceDecision>> {
+        self.ask(context, subject, &format!("preauthorize/{mvpd}"), resources).await
+    }
+
+    async fn ask(
+        &self,
+        context: &CallContext,
+        subject: &Subject<'_>,
+        path: &str,
+        resources: &[&str],
+    ) -> Result<Vec<ResourceDecision>> {
+        let call = subject.call(Method::POST, &format!("decisions/{path}"));
+        match send(&self.0, context, call.json(&json!({ "resources": resources }))).await {
+            Ok(answer) => read(&answer, resources),
+            // What denies them all may come as an error.
+            Err(error) => {
+                let Some((reason, answer)) = denial(&error) else { return Err(error) };
+                let refusal = Refusal { reason, answer: answer.clone(), message: String::new() };
+                let refused = |resource: &&str| ResourceDecision::refused(resource, refusal.clone());
+                Ok(resources.iter().map(refused).collect())
+            }
+        }
     }
 }
 
-impl Decision {
-    fn read(answer: &Answer, decision: &Value) -> Self {
-        let error = decision.get("error").unwrap_or(&Value::Null);
-        let token = decision.get("token").and_then(|token| {
-            Some(MediaToken {
-                value: text(token, "serializedToken")?,
-                start_time: moment(token, "notBefore"),
-                expire_time: moment(token, "notAfter"),
-            })
-        });
-        Self {
-            is_authorized: decision.get("authorized").and_then(Value::as_bool) == Some(true),
-            source: text(decision, "source"),
-            said: said_in(answer.status.as_u16(), error),
-            media_token: token,
-        }
+fn read(answer: &Answer, resources: &[&str]) -> Result<Vec<ResourceDecision>> {
+    let body = object(answer)?;
+    let decisions = body.get("decisions").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let decision = |resource: &&str| {
+        let found = find(decisions, resource);
+        let found = found.ok_or_else(|| unreadable(answer, "its answer decides about another resource"))?;
+        Ok(decision(answer, resource, found))
+    };
+    resources.iter().map(decision).collect()
+}
+
+/// The decision about a resource, which may come back with a space behind it.
+fn find<'a>(decisions: &'a [Value], resource: &str) -> Option<&'a Value> {
+    let named = |decision: &'a Value| decision.get("resource").and_then(Value::as_str);
+    let same = decisions.iter().find(|decision| named(decision) == Some(resource));
+    same.or_else(|| {
+        let is_meant = |name: &str| name.trim_end() == resource.trim_end();
+        decisions.iter().find(|decision| named(decision).is_some_and(is_meant))
+    })
+}
+
+fn decision(answer: &Answer, resource: &str, decision: &Value) -> ResourceDecision {
+    let is_authorized = decision.get("authorized").and_then(Value::as_bool) == Some(true);
+    let media_token = decision.get("token").filter(|_| is_authorized).and_then(media_token);
+    let token_end = media_token.as_ref().and_then(|token| token.expire_time);
+    ResourceDecision {
+        resource: resource.to_owned(),
+        source: text(decision, "source").map(|source| plain(&source, SOURCE_MAX)),
+        refusal: (!is_authorized).then(|| refusal(answer, decision.get("error").unwrap_or(&Value::Null))),
+        expire_time: moment(decision, "notAfter").or(token_end),
+        media_token,
     }
+}
+
+fn media_token(token: &Value) -> Option<MediaToken> {
+    Some(MediaToken {
+        value: text(token, "serializedToken")?,
+        start_time: moment(token, "notBefore"),
+        expire_time: moment(token, "notAfter"),
+    })
+}
+
+fn refusal(answer: &Answer, error: &Value) -> Refusal {
+    let said = said_in(answer.status.as_u16(), error);
+    let message = text(error, "details").or_else(|| text(error, "message")).unwrap_or_default();
+    Refusal { reason: refusal_reason(&said), answer: said, message: shown(&message, MESSAGE_MAX) }
 }

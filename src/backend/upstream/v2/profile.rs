@@ -1,5 +1,7 @@
 //! Profiles: who has logged in on a device, and with which operator.
 
+use std::collections::BTreeMap;
+
 use http::Method;
 use serde_json::{Map, Value};
 
@@ -7,72 +9,137 @@ use super::{Subject, call, object, send};
 use crate::{
     backend::upstream::{
         Upstream,
+        call::Answer,
         failure::unreadable,
-        json::{moment, text},
+        json::{moment, plain, shown, text},
     },
-    domain::{address::Address, call::CallContext, clock::Timestamp, error::Result, registration::CodeKey},
+    domain::{
+        address::Address,
+        call::CallContext,
+        device_info::NESTING_MAX,
+        entitlement::{Attribute, Profile, ProfileKind},
+        error::Result,
+        id::MvpdId,
+        registration::CodeKey,
+    },
 };
+
+/// How many attributes of a viewer are read, and the longest name of one, in bytes. Documented are some twenty.
+const ATTRIBUTES_MAX: usize = 256;
+const NAME_MAX: usize = 256;
+
+/// The attribute by which apps know a viewer.
+const USER_ID: &str = "userID";
+
+/// The longest name of a viewer that is passed on, in bytes, and the longest of a type or an issuer.
+const USER_ID_MAX: usize = 2_048;
+const WORD_MAX: usize = 128;
 
 /// Looks at profiles.
 pub(super) struct Profiles(Upstream);
-
-/// A login with an operator.
-pub(super) struct Profile {
-    /// Such as `regular`, `degraded` and `temporary`.
-    pub kind: Option<String>,
-    pub start_time: Option<Timestamp>,
-    pub expire_time: Option<Timestamp>,
-    attributes: Map<String, Value>,
-}
 
 impl Profiles {
     pub(super) fn new(upstream: Upstream) -> Self {
         Self(upstream)
     }
 
-    /// The profile with the subject's operator, if there is one.
+    /// The subject's logins.
+    pub(super) async fn all(&self, context: &CallContext, subject: &Subject<'_>) -> Result<Vec<Profile>> {
+        let answer = send(&self.0, context, subject.call(Method::GET, "profiles")).await?;
+        let body = object(&answer)?;
+        let named = profiles(&answer, &body)?.iter().filter_map(|(mvpd, profile)| {
+            // With an operator whose id is none nothing could be asked.
+            Some(read(MvpdId::parse("mvpd", mvpd).ok()?, profile))
+        });
+        Ok(named.collect())
+    }
+
+    /// The profile with an operator, if there is one.
     pub(super) async fn of_mvpd(
         &self,
         context: &CallContext,
         subject: &Subject<'_>,
+        mvpd: &MvpdId,
     ) -> Result<Option<Profile>> {
-        let call = subject.call(Method::GET, &format!("profiles/{}", subject.mvpd));
-        let answer = send(&self.0, context, call).await?;
+        let answer = send(&self.0, context, subject.call(Method::GET, &format!("profiles/{mvpd}"))).await?;
         let body = object(&answer)?;
-        let profiles = body.get("profiles").and_then(Value::as_object);
-        let profiles = profiles.ok_or_else(|| unreadable(&answer, "its answer holds no profiles"))?;
-        Ok(profiles.get(subject.mvpd.as_str()).map(Profile::read))
+        Ok(profiles(&answer, &body)?.get(mvpd.as_str()).map(|profile| read(mvpd.clone(), profile)))
     }
 
-    /// The profiles that a login with a code has left, or nothing where the provider does not know the code.
-    pub(super) async fn of_code(
+    /// Whether somebody has logged in with a code, or nothing where the provider does not know the code.
+    pub(super) async fn has_login(
         &self,
         context: &CallContext,
         key: &CodeKey,
         address: Option<Address>,
-    ) -> Result<Option<Vec<Profile>>> {
+    ) -> Result<Option<bool>> {
         let path = format!("profiles/code/{}", key.code.as_str());
         let call = call(Method::GET, &key.requestor, &path).on_behalf_of(address);
         let Some(answer) = self.0.inner.session.ask(context, call).await? else { return Ok(None) };
         let body = object(&answer)?;
         let profiles = body.get("profiles").and_then(Value::as_object);
-        Ok(Some(profiles.into_iter().flat_map(Map::values).map(Profile::read).collect()))
+        Ok(Some(profiles.is_some_and(|profiles| !profiles.is_empty())))
     }
 }
 
-impl Profile {
-    fn read(profile: &Value) -> Self {
-        let attributes = profile.get("attributes").and_then(Value::as_object);
-        Self {
-            kind: text(profile, "type"),
-            start_time: moment(profile, "notBefore"),
-            expire_time: moment(profile, "notAfter"),
-            attributes: attributes.cloned().unwrap_or_default(),
-        }
-    }
+fn profiles<'a>(answer: &Answer, body: &'a Value) -> Result<&'a Map<String, Value>> {
+    let profiles = body.get("profiles").and_then(Value::as_object);
+    profiles.ok_or_else(|| unreadable(answer, "its answer holds no profiles"))
+}
 
-    /// What the operator tells of the viewer under this name: an object with the `value`.
-    pub(super) fn attribute(&self, name: &str) -> Option<&Value> {
-        self.attributes.get(name)
+fn read(mvpd: MvpdId, profile: &Value) -> Profile {
+    let attributes = attributes(profile.get("attributes").and_then(Value::as_object));
+    Profile {
+        mvpd,
+        kind: kind(&text(profile, "type").unwrap_or_default()),
+        issuer: text(profile, "issuer").map(|issuer| shown(&issuer, WORD_MAX)),
+        user_id: attributes.get(USER_ID).and_then(|attribute| user_id(&attribute.value)),
+        issue_time: moment(profile, "notBefore"),
+        expire_time: moment(profile, "notAfter"),
+        attributes,
+    }
+}
+
+fn kind(text: &str) -> ProfileKind {
+    match text.to_ascii_lowercase().as_str() {
+        "regular" => ProfileKind::Regular,
+        "degraded" => ProfileKind::Degraded,
+        "temporary" => ProfileKind::Temporary,
+        "applesso" => ProfileKind::AppleSso,
+        "platformsso" => ProfileKind::PlatformSso,
+        "servicetokensso" => ProfileKind::ServiceTokenSso,
+        _ => ProfileKind::Other(plain(text, WORD_MAX)),
+    }
+}
+
+fn user_id(value: &Value) -> Option<String> {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        _ => return None,
+    };
+    Some(text).filter(|text| (1..=USER_ID_MAX).contains(&text.len()))
+}
+
+/// Those that are whole and of a bounded depth. In the place of one that the provider could not get is an error.
+fn attributes(attributes: Option<&Map<String, Value>>) -> BTreeMap<String, Attribute> {
+    let named = attributes.into_iter().flatten().filter(|(name, _)| name.len() <= NAME_MAX);
+    let whole = named.filter_map(|(name, attribute)| {
+        let value = attribute.get("value").filter(|value| is_shallow(value, NESTING_MAX))?.clone();
+        if text(attribute, "error").is_some() {
+            return None;
+        }
+        let is_encrypted = text(attribute, "state").is_some_and(|state| state.eq_ignore_ascii_case("enc"));
+        Some((name.clone(), Attribute { value, is_encrypted }))
+    });
+    whole.take(ATTRIBUTES_MAX).collect()
+}
+
+/// Whether a value nests no more than so many levels.
+fn is_shallow(value: &Value, levels: usize) -> bool {
+    match value {
+        Value::Array(items) => levels > 0 && items.iter().all(|item| is_shallow(item, levels - 1)),
+        Value::Object(fields) => levels > 0 && fields.values().all(|item| is_shallow(item, levels - 1)),
+        _ => true,
     }
 }

@@ -10,7 +10,7 @@ use crate::{
         call::Answer,
         device,
         failure::unreadable,
-        json::{end_of_life, moment, text},
+        json::{end_of_life, moment, plain, text},
     },
     domain::{
         address::Address,
@@ -18,11 +18,20 @@ use crate::{
         clock::Timestamp,
         code::{Code, upstream_code},
         device_info::NormalizedDeviceInfo,
+        entitlement::{LoginRequest, LoginStart},
         error::Result,
         id::{MvpdId, RequestorId},
         registration::CodeKey,
     },
 };
+
+/// What a login needs to know.
+pub(super) const MVPD: &str = "mvpd";
+pub(super) const DOMAIN_NAME: &str = "domainName";
+pub(super) const REDIRECT_URL: &str = "redirectUrl";
+
+/// How many missing parameters are told.
+const MISSING_MAX: usize = 16;
 
 /// Makes sessions, and looks at them.
 pub(super) struct Sessions(Upstream);
@@ -67,8 +76,8 @@ impl Sessions {
         parameters: &[(&str, &str)],
         device: &Device<'_>,
     ) -> Result<Opening> {
-        let filled: Vec<_> = parameters.iter().copied().filter(|(_, value)| !value.is_empty()).collect();
-        let call = with_device(call(Method::POST, requestor, "sessions").form(&filled), device);
+        let call = call(Method::POST, requestor, "sessions").form(&filled(parameters));
+        let call = with_device(call, device);
         let answer = send(&self.0, context, call).await?;
         opening(&answer, self.now())
     }
@@ -88,8 +97,58 @@ impl Sessions {
         }
     }
 
+    /// Begins a login in the session of a code, from this domain, which is none where it is empty; nothing where the provider
+    /// does not know the code.
+    pub(super) async fn start_login(
+        &self,
+        context: &CallContext,
+        request: &LoginRequest,
+        domain_name: &str,
+    ) -> Result<Option<LoginStart>> {
+        let LoginRequest { key, mvpd, redirect_url, address, .. } = request;
+        let parameters = [
+            (MVPD, mvpd.as_ref().map_or("", |mvpd| mvpd.as_str())),
+            (DOMAIN_NAME, domain_name),
+            (REDIRECT_URL, redirect_url),
+        ];
+        let call = call(Method::POST, &key.requestor, &format!("sessions/{}", key.code.as_str()));
+        let call = call.form(&filled(&parameters)).on_behalf_of(*address);
+        let Some(answer) = self.0.inner.session.ask(context, call).await? else { return Ok(None) };
+        self.login(&answer).map(Some)
+    }
+
+    fn login(&self, answer: &Answer) -> Result<LoginStart> {
+        let body = object(answer)?;
+        let missing = body.get("missingParameters").and_then(Value::as_array).into_iter().flatten();
+        let missing: Vec<_> = missing.filter_map(Value::as_str).take(MISSING_MAX).map(field_of).collect();
+        let url = || text(&body, "url").and_then(|url| self.0.page(&url));
+        match text(&body, "actionName").as_deref() {
+            Some("authorize") => Ok(LoginStart::AlreadyAuthenticated { mvpd: mvpd_of(&body) }),
+            Some("retry" | "resume") => Ok(LoginStart::Incomplete { missing }),
+            Some("authenticate") => {
+                let url = url().ok_or_else(|| unreadable(answer, "its answer holds no place to log in"))?;
+                Ok(LoginStart::Login { url })
+            }
+            _ => Err(unreadable(answer, "its answer does not say how the login goes on")),
+        }
+    }
+
     fn now(&self) -> Timestamp {
         self.0.inner.parts.clock.now()
+    }
+}
+
+fn filled<'a>(parameters: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    parameters.iter().copied().filter(|(_, value)| !value.is_empty()).collect()
+}
+
+/// A parameter of a session by its name in our API; another one as it is.
+fn field_of(parameter: &str) -> String {
+    match parameter {
+        MVPD => "mvpd_id".to_owned(),
+        DOMAIN_NAME | "domain" => "domain_name".to_owned(),
+        REDIRECT_URL => "redirect_url".to_owned(),
+        other => plain(other, 64),
     }
 }
 

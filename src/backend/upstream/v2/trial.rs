@@ -1,36 +1,28 @@
 //! Trials of TempPasses: a TempPass is an operator here that decides for itself.
 
 use async_trait::async_trait;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{
-    Device, Subject,
-    decision::{Decision, Decisions},
-    profile::{Profile, Profiles},
-};
+use super::{Device, Subject, decision::Decisions, profile::Profiles};
 use crate::{
     backend::upstream::{
         Upstream,
-        failure::refusal_by_code,
-        json::{number, plain},
+        failure::{denial, refusal_by_code},
+        json::whole,
     },
     domain::{
         backend::{TrialBackend, TrialSubject},
         call::CallContext,
         clock::Timestamp,
-        error::{Error, Result, UpstreamAnswer, Violations},
+        entitlement::{Profile, ProfileKind, RefusalReason, ResourceDecision},
+        error::{Error, Result, Violations},
         port::Verdict,
-        temp_pass::{Denial, ResourceId, TempPassKey, TrialApplication, TrialState, TrialView},
+        temp_pass::{Denial, ResourceId, TrialApplication, TrialState, TrialView},
     },
 };
 
-/// What the decisions and profiles of TempPasses say that they come from.
+/// What the decisions of TempPasses say that they come from.
 const DECISION_SOURCE: &str = "temppass";
-const PROFILE_TYPE: &str = "temporary";
-
-/// The provider's own codes of denials.
-const DURATION_EXCEEDED: &str = "temporary_access_duration_limit_exceeded";
-const RESOURCES_EXCEEDED: &str = "temporary_access_resources_limit_exceeded";
 
 /// Trials over profiles and decisions.
 pub(super) struct V2Trials {
@@ -55,23 +47,23 @@ impl TrialBackend for V2Trials {
         resource: ResourceId,
         _: TrialApplication,
     ) -> Result<Verdict> {
-        match self.decisions.authorize(context, &in_their_words(&subject)?, &resource).await {
-            Ok(decision) => verdict(decision, &subject, resource),
-            Err(error) => match error.upstream_answer().and_then(denial) {
-                Some(denial) => Ok(denied(denial)),
-                None => Err(error),
-            },
-        }
+        let (mvpd, theirs) = (&subject.temp_pass.mvpd, in_their_words(&subject)?);
+        let decision = self.decisions.authorize(context, &theirs, mvpd, resource.as_str()).await?;
+        verdict(decision, &subject, resource)
     }
 
     async fn get(&self, context: &CallContext, subject: &TrialSubject) -> Result<TrialView> {
-        match self.profiles.of_mvpd(context, &in_their_words(subject)?).await? {
-            None => Ok(not_started(subject)),
-            Some(profile) => match &profile.kind {
-                Some(kind) if kind.eq_ignore_ascii_case(PROFILE_TYPE) => {
-                    Ok(view(&profile, self.upstream.inner.parts.clock.now()))
-                }
-                _ => Err(not_a_temp_pass(subject, profile.kind)),
+        let mvpd = &subject.temp_pass.mvpd;
+        match self.profiles.of_mvpd(context, &in_their_words(subject)?, mvpd).await {
+            Ok(None) => Ok(not_started(subject)),
+            Ok(Some(Profile { kind, .. })) if kind != ProfileKind::Temporary => {
+                Err(not_a_temp_pass(subject, Some(kind.as_str())))
+            }
+            Ok(Some(profile)) => Ok(view(&profile, self.upstream.inner.parts.clock.now())),
+            // A trial that is used up has no profile.
+            Err(error) => match denial(&error).and_then(|(reason, _)| trial_denial(reason)) {
+                Some(denial) => Ok(denied(denial).trial),
+                None => Err(error),
             },
         }
     }
@@ -91,29 +83,31 @@ fn in_their_words(subject: &TrialSubject) -> Result<Subject<'_>> {
     let Some(device_info) = facts.device_info.as_ref().filter(|_| violations.is_empty()) else {
         return Err(violations.into_error());
     };
-    let TempPassKey { requestor, mvpd, .. } = &subject.temp_pass;
     let device = Device {
         id: &subject.identity.device_id,
-        info: device_info.encode(),
+        info: device_info.encode().into(),
         user_agent: &facts.user_agent,
         address: facts.ip,
     };
     // The pages' example carries a clear address; by default we send its digest.
     let identifier = facts.user_identifier.as_ref().map(|identifier| identifier.reveal());
     let user = identifier.or_else(|| subject.identity.generic_key.as_ref().map(|key| key.as_str()));
-    Ok(Subject { requestor, mvpd, device, user })
+    // The name in the pages' example, whatever it is that a user is known by.
+    let identity = user.map(|user| json!({ "email": user }).to_string().into());
+    Ok(Subject { requestor: &subject.temp_pass.requestor, device, identity })
 }
 
-fn verdict(decision: Decision, subject: &TrialSubject, resource: ResourceId) -> Result<Verdict> {
-    let Decision { is_authorized, source, said, media_token } = decision;
-    if let Some(denial) = denial(&said) {
-        return Ok(denied(denial));
-    }
-    let is_temp_pass = source.as_deref().is_some_and(|source| source.eq_ignore_ascii_case(DECISION_SOURCE));
-    if !is_authorized {
-        return Err(match refusal_by_code(said.clone()) {
+fn verdict(decision: ResourceDecision, subject: &TrialSubject, resource: ResourceId) -> Result<Verdict> {
+    let ResourceDecision { source, refusal, media_token, .. } = decision;
+    let source = source.as_deref();
+    let is_temp_pass = source.is_some_and(|source| source.eq_ignore_ascii_case(DECISION_SOURCE));
+    if let Some(refusal) = refusal {
+        if let Some(denial) = trial_denial(refusal.reason) {
+            return Ok(denied(denial));
+        }
+        return Err(match refusal_by_code(refusal.answer.clone()) {
             Some(error) if is_temp_pass || source.is_none() => error,
-            _ if is_temp_pass => Error::UpstreamForbidden { answer: said, was_fast: false },
+            _ if is_temp_pass => Error::UpstreamForbidden { answer: refusal.answer, was_fast: false },
             _ => not_a_temp_pass(subject, source),
         });
     }
@@ -124,10 +118,10 @@ fn verdict(decision: Decision, subject: &TrialSubject, resource: ResourceId) -> 
     Ok(Verdict { denial: None, trial, media_token })
 }
 
-fn denial(said: &UpstreamAnswer) -> Option<Denial> {
-    match said.code.as_deref()? {
-        DURATION_EXCEEDED => Some(Denial::Expired),
-        RESOURCES_EXCEEDED => Some(Denial::Exhausted),
+fn trial_denial(reason: RefusalReason) -> Option<Denial> {
+    match reason {
+        RefusalReason::TrialExpired => Some(Denial::Expired),
+        RefusalReason::TrialExhausted => Some(Denial::Exhausted),
         _ => None,
     }
 }
@@ -160,25 +154,19 @@ fn not_started(subject: &TrialSubject) -> TrialView {
 }
 
 fn view(profile: &Profile, now: Timestamp) -> TrialView {
-    let remaining_resources = profile
-        .attribute("remaining_resources")
-        .and_then(|attribute| number(attribute, "value"))
-        .and_then(|count| u32::try_from(count).ok());
-    let state = match (profile.expire_time, remaining_resources) {
-        (Some(end), _) if end <= now => TrialState::Expired,
-        (_, Some(0)) => TrialState::Exhausted,
+    let remaining_resources = profile.attribute("remaining_resources").and_then(whole);
+    let remaining_resources = remaining_resources.and_then(|count| u32::try_from(count).ok());
+    let state = match remaining_resources {
+        _ if profile.has_expired(now) => TrialState::Expired,
+        Some(0) => TrialState::Exhausted,
         _ => TrialState::Active,
     };
     TrialView {
         state,
-        start_time: profile.start_time,
+        start_time: profile.issue_time,
         expire_time: profile.expire_time,
         remaining_resources,
-        used_resources: profile
-            .attribute("used_assets")
-            .and_then(|used| used.get("value"))
-            .map(resources)
-            .unwrap_or_default(),
+        used_resources: profile.attribute("used_assets").map(resources).unwrap_or_default(),
     }
 }
 
@@ -192,9 +180,9 @@ fn resources(value: &Value) -> Vec<ResourceId> {
     }
 }
 
-fn not_a_temp_pass(subject: &TrialSubject, source: Option<String>) -> Error {
+fn not_a_temp_pass(subject: &TrialSubject, source: Option<&str>) -> Error {
     Error::NotATempPass {
         mvpd: subject.temp_pass.mvpd.to_string(),
-        source_name: plain(&source.unwrap_or_default(), 64),
+        source_name: source.unwrap_or_default().to_owned(),
     }
 }

@@ -1,0 +1,136 @@
+//! What the provider has configured for a requestor: kept for two minutes, and asked for by one call at a time.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use http::Method;
+use serde_json::Value;
+use tokio::sync::Mutex as AsyncMutex;
+
+use super::{call, object, send};
+use crate::{
+    backend::upstream::{
+        Upstream,
+        call::Answer,
+        failure::unreadable,
+        json::{shown, text},
+    },
+    domain::{
+        call::CallContext,
+        clock::Timestamp,
+        entitlement::{Mvpd, PlatformSso, RequestorConfiguration},
+        error::Result,
+        id::{MvpdId, RequestorId},
+    },
+};
+
+/// How long an answer is kept: as long as the documents permit (reference of the device flow, section 3).
+const KEPT_FOR: Duration = Duration::from_secs(2 * 60);
+
+/// Of how many requestors answers are kept. Where none is configured, callers choose them.
+const REQUESTORS_MAX: usize = 1_000;
+
+/// The longest name and logo URL, in bytes, and how many operators and domains are read.
+const TEXT_MAX: usize = 2_048;
+const MVPDS_MAX: usize = 10_000;
+const DOMAINS_MAX: usize = 1_000;
+
+/// Asks for configurations.
+pub(super) struct Configurations {
+    upstream: Upstream,
+    kept: Mutex<HashMap<RequestorId, Arc<Slot>>>,
+}
+
+/// What is kept of one requestor. Whoever asks the provider holds it locked.
+type Slot = AsyncMutex<Option<Kept>>;
+
+struct Kept {
+    since: Timestamp,
+    configuration: Arc<RequestorConfiguration>,
+}
+
+impl Configurations {
+    pub(super) fn new(upstream: Upstream) -> Self {
+        Self { upstream, kept: Mutex::default() }
+    }
+
+    /// The requestor's configuration. It may be two minutes old.
+    pub(super) async fn of(
+        &self,
+        context: &CallContext,
+        requestor: &RequestorId,
+    ) -> Result<Arc<RequestorConfiguration>> {
+        let slot = self.slot(requestor);
+        let mut kept = slot.lock().await;
+        let now = self.upstream.inner.parts.clock.now();
+        if let Some(kept) = kept.as_ref().filter(|kept| kept.is_fresh(now)) {
+            return Ok(Arc::clone(&kept.configuration));
+        }
+        let answer = send(&self.upstream, context, call(Method::GET, requestor, "configuration")).await?;
+        let configuration = Arc::new(read(&answer)?);
+        *kept = Some(Kept { since: now, configuration: Arc::clone(&configuration) });
+        Ok(configuration)
+    }
+
+    fn slot(&self, requestor: &RequestorId) -> Arc<Slot> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= REQUESTORS_MAX && !kept.contains_key(requestor) {
+            // But for those that somebody waits for.
+            kept.retain(|_, slot| Arc::strong_count(slot) > 1);
+        }
+        Arc::clone(kept.entry(requestor.clone()).or_default())
+    }
+}
+
+impl Kept {
+    /// Whether it is new enough. What is from a time to come is from before a step of the clock.
+    fn is_fresh(&self, now: Timestamp) -> bool {
+        now >= self.since && now < self.since + KEPT_FOR
+    }
+}
+
+fn read(answer: &Answer) -> Result<RequestorConfiguration> {
+    let body = object(answer)?;
+    let requestor = body.get("requestor").filter(|requestor| requestor.is_object());
+    let requestor = requestor.ok_or_else(|| unreadable(answer, "its answer holds no requestor"))?;
+    let list = |key: &str, limit: usize| {
+        let items = requestor.get(key).and_then(Value::as_array).into_iter().flatten();
+        items.take(limit)
+    };
+    Ok(RequestorConfiguration {
+        id: word(requestor, "id").unwrap_or_default(),
+        name: word(requestor, "name").unwrap_or_default(),
+        domains: list("domains", DOMAINS_MAX).filter_map(|domain| word(domain, "name")).collect(),
+        mvpds: list("mvpds", MVPDS_MAX).filter_map(mvpd).collect(),
+    })
+}
+
+/// An operator. With one whose id is none nobody could log in.
+fn mvpd(mvpd: &Value) -> Option<Mvpd> {
+    let id = MvpdId::parse("id", &text(mvpd, "id")?).ok()?;
+    let flag = |key: &str| mvpd.get(key).and_then(Value::as_bool);
+    Some(Mvpd {
+        display_name: word(mvpd, "displayName").unwrap_or_else(|| id.to_string()),
+        id,
+        logo_url: word(mvpd, "logoUrl").unwrap_or_default(),
+        is_temp_pass: flag("isTempPass").unwrap_or_default(),
+        is_proxy: flag("isProxy").unwrap_or_default(),
+        auth_per_aggregator: flag("authPerAggregator").unwrap_or_default(),
+        passive_authn_enabled: flag("passiveAuthnEnabled").unwrap_or(true),
+        auth_per_browser_session: flag("authPerBrowserSession").unwrap_or_default(),
+        platform_sso: PlatformSso {
+            is_enabled: flag("enablePlatformServices"),
+            boarding_status: word(mvpd, "boardingStatus"),
+            in_picker: flag("displayInPlatformPicker"),
+            mapping_id: word(mvpd, "platformMappingId"),
+            enforces_permissions: flag("enforcePlatformPermissions"),
+        },
+    })
+}
+
+fn word(object: &Value, key: &str) -> Option<String> {
+    text(object, key).map(|text| shown(&text, TEXT_MAX))
+}

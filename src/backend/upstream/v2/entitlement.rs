@@ -1,0 +1,138 @@
+//! Entitlements: logins with operators, and what follows from them.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::{
+    Subject, configuration::Configurations, decision::Decisions, logout::Logouts, profile::Profiles,
+    session::Sessions,
+};
+use crate::{
+    backend::upstream::{Upstream, failure::denial},
+    domain::{
+        backend::EntitlementBackend,
+        call::CallContext,
+        entitlement::{
+            EntitlementSubject, LoginRequest, LoginStart, LogoutAction, Profile, RefusalReason,
+            RequestorConfiguration, Resource, ResourceDecision,
+        },
+        error::{Error, Result},
+        id::{MvpdId, Place},
+        upstream_code::INVALID_INTEGRATION,
+    },
+};
+
+/// Entitlements over configurations, sessions, profiles, decisions and logouts.
+pub(super) struct V2Entitlements {
+    configurations: Configurations,
+    sessions: Sessions,
+    profiles: Profiles,
+    decisions: Decisions,
+    logouts: Logouts,
+}
+
+impl V2Entitlements {
+    pub(super) fn new(upstream: Upstream) -> Self {
+        Self {
+            configurations: Configurations::new(upstream.clone()),
+            sessions: Sessions::new(upstream.clone()),
+            profiles: Profiles::new(upstream.clone()),
+            decisions: Decisions::new(upstream.clone()),
+            logouts: Logouts::new(upstream),
+        }
+    }
+}
+
+#[async_trait]
+impl EntitlementBackend for V2Entitlements {
+    async fn configuration(
+        &self,
+        context: &CallContext,
+        place: &Place,
+    ) -> Result<Arc<RequestorConfiguration>> {
+        self.configurations.of(context, &place.requestor).await
+    }
+
+    async fn start_login(&self, context: &CallContext, request: &LoginRequest) -> Result<Option<LoginStart>> {
+        let mut domain_names = request.domain_names.iter().map(String::as_str);
+        let mut domain_name = domain_names.next().unwrap_or_default();
+        loop {
+            let started = self.sessions.start_login(context, request, domain_name).await;
+            match (started, domain_names.next()) {
+                (Err(error), Some(next)) if may_refuse_domain(&error) => domain_name = next,
+                (started, _) => return started,
+            }
+        }
+    }
+
+    async fn profiles(&self, context: &CallContext, subject: &EntitlementSubject) -> Result<Vec<Profile>> {
+        let profiles = self.profiles.all(context, &Subject::of(subject)).await;
+        profiles.or_else(|error| no_profile(error).map(|()| Vec::new()))
+    }
+
+    async fn profile(
+        &self,
+        context: &CallContext,
+        subject: &EntitlementSubject,
+        mvpd: &MvpdId,
+    ) -> Result<Option<Profile>> {
+        let profile = self.profiles.of_mvpd(context, &Subject::of(subject), mvpd).await;
+        profile.or_else(|error| no_profile(error).map(|()| None))
+    }
+
+    async fn authorize(
+        &self,
+        context: &CallContext,
+        subject: &EntitlementSubject,
+        mvpd: &MvpdId,
+        resource: &Resource,
+    ) -> Result<ResourceDecision> {
+        self.decisions.authorize(context, &Subject::of(subject), mvpd, resource.as_str()).await
+    }
+
+    async fn preauthorize(
+        &self,
+        context: &CallContext,
+        subject: &EntitlementSubject,
+        mvpd: &MvpdId,
+        resources: &[Resource],
+    ) -> Result<Vec<ResourceDecision>> {
+        let resources: Vec<_> = resources.iter().map(Resource::as_str).collect();
+        self.decisions.preauthorize(context, &Subject::of(subject), mvpd, &resources).await
+    }
+
+    async fn log_out(
+        &self,
+        context: &CallContext,
+        subject: &EntitlementSubject,
+        mvpd: &MvpdId,
+        redirect_url: Option<&str>,
+    ) -> Result<LogoutAction> {
+        self.logouts.of_mvpd(context, &Subject::of(subject), mvpd, redirect_url).await
+    }
+}
+
+/// That there is no profile, where an error says so.
+///
+/// # Errors
+/// [`Error::ProfileExpired`] where there was one, and what says nothing of that.
+fn no_profile(error: Error) -> Result<()> {
+    match denial(&error).map(|(reason, _)| reason) {
+        Some(RefusalReason::NotLoggedIn | RefusalReason::LoginInvalidated) => Ok(()),
+        Some(RefusalReason::TrialExpired | RefusalReason::TrialExhausted | RefusalReason::LoginExpired) => {
+            Err(Error::ProfileExpired)
+        }
+        _ => Err(error),
+    }
+}
+
+/// Whether the provider may have refused the domain: it has no code for that alone, so that one for a missing integration, or
+/// none that we know, may mean it.
+fn may_refuse_domain(error: &Error) -> bool {
+    match error {
+        Error::UpstreamRejected { field: None, .. } => true,
+        Error::UpstreamRejected { answer, .. } => answer.code.as_deref() == Some(INVALID_INTEGRATION),
+        _ => false,
+    }
+}

@@ -1,0 +1,24 @@
+//! Who asks.
+
+use crate::domain::{
+    address::Address,
+    id::{DeviceId, Place},
+    secret::SecretText,
+};
+
+/// The device whose login a call is about, as an upstream is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntitlementSubject {
+    /// Environment and requestor.
+    pub place: Place,
+    /// What the device is known by.
+    pub device_id: DeviceId,
+    /// What it says of itself, in the wire form: base64 of JSON.
+    pub device_info: String,
+    /// Its User-Agent; empty where it is not known.
+    pub user_agent: String,
+    /// Its address.
+    pub address: Option<Address>,
+    /// By what a promotional TempPass knows the viewer beside the device: a JSON object.
+    pub temp_pass_identity: Option<SecretText>,
+}

@@ -1,0 +1,74 @@
+//! Start: a viewer's login with a code.
+
+use super::EntitlementService;
+use crate::{
+    domain::{
+        caller::{Caller, Permission},
+        entitlement::{LoginRequest, LoginStart},
+        error::{Error, Result, Violations},
+        id::MvpdId,
+    },
+    service::{policy::Place, registration::Lookup},
+};
+
+/// With which code and operator a viewer wants to log in.
+#[derive(Debug, Clone)]
+pub struct StartLogin {
+    /// The code, as the viewer typed it.
+    pub lookup: Lookup,
+    /// The operator; that which was named with the code where absent.
+    pub mvpd: Option<MvpdId>,
+    /// Where the login starts; empty where the caller does not say.
+    pub domain_name: String,
+    /// Where the browser comes back to; empty where that was named with the code.
+    pub redirect_url: String,
+}
+
+impl EntitlementService {
+    /// Begins a login with a code.
+    ///
+    /// # Errors
+    /// `PermissionMissing`, `Unsupported`, `CodeNotFound`, `LookupBudgetExhausted`, `StoreUnavailable` and those of an upstream
+    /// of [`Error`]; `InvalidFields` where the upstream says that something is missing.
+    pub async fn start_login(&self, caller: &Caller, request: StartLogin) -> Result<LoginStart> {
+        let StartLogin { lookup, mvpd, domain_name, redirect_url } = request;
+        let place = &lookup.place;
+        caller.require(Permission::EntitlementsLogin, &place.environment, &place.requestor)?;
+        self.connect(caller, place)?;
+        let registration = &self.parts.registration;
+        let code = registration.code_to_log_in(caller, &lookup).await?;
+        let request = LoginRequest {
+            key: code.key.clone(),
+            mvpd,
+            domain_names: self.domain_names(place, domain_name),
+            redirect_url,
+            address: code.address,
+        };
+        let started = code.backend.entitlements()?.start_login(&code.context, &request).await;
+        match registration.known(caller, &lookup, started).await? {
+            Some(LoginStart::Incomplete { missing }) => Err(incomplete(&missing)),
+            Some(start) => Ok(start),
+            None => Err(registration.no_login(caller, &lookup, &code).await),
+        }
+    }
+
+    /// The domain that the caller says, then the configured one.
+    fn domain_names(&self, place: &Place, said: String) -> Vec<String> {
+        let policy = self.parts.policy.load();
+        let configured = policy.login_defaults(place).and_then(|login| login.domain_name.clone());
+        let mut names: Vec<_> = [said].into_iter().filter(|name| !name.is_empty()).collect();
+        names.extend(configured.filter(|configured| !names.contains(configured)));
+        names
+    }
+}
+
+fn incomplete(missing: &[String]) -> Error {
+    let mut violations = Violations::default();
+    for field in missing {
+        violations.add(field, "is required: it was not named with the code either");
+    }
+    if missing.is_empty() {
+        violations.add("", "the upstream says that the login needs more, and not what");
+    }
+    violations.into_error()
+}

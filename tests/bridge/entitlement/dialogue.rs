@@ -1,0 +1,111 @@
+//! The whole of a TV's evening, by gRPC and a browser.
+
+use passbridge::{
+    config::Backend,
+    proto::v1::{Decision, DenialReason, ProfileType, registration_code::State, start_login_response::Login},
+};
+use prost_types::value::Kind;
+use tonic::Code;
+
+use super::{DONE, authorize, authorized, client, get, list, logout, metadata, preauthorize, profile, start};
+use crate::support::{Bridge, http::call, status::refused};
+
+/// Goes with a browser to a page of the stand-in, and wherever that leads to: the last page, or the first address that is
+/// elsewhere.
+async fn browse(bridge: &Bridge, method: &str, url: &str, form: &str) -> Result<String, String> {
+    let (mut method, mut url, mut form) = (method, url.to_owned(), form.to_owned());
+    for _ in 0..10 {
+        let origin = bridge.provider.url();
+        let path = url.strip_prefix(&origin).unwrap_or(&url);
+        if !path.starts_with('/') {
+            return Err(url);
+        }
+        let answer = call(bridge.provider.address(), method, path).form(form).send().await;
+        if answer.status != 302 {
+            assert!(answer.status.is_success(), "{answer:?}");
+            return Ok(answer.body);
+        }
+        (method, form) = ("GET", String::new());
+        url = answer.header("location").to_owned();
+    }
+    panic!("it goes in circles");
+}
+
+/// Logs a viewer in at the operator's page, and says where the browser ends.
+async fn log_in(bridge: &Bridge, url: &str) -> String {
+    assert!(url.starts_with(&bridge.provider.url()), "not at the provider: {url}");
+    let page = browse(bridge, "GET", url, "").await.expect("the operator's page");
+    let after = |mark: &str| page.split_once(mark).and_then(|(_, rest)| rest.split_once('"')).expect(mark).0;
+    let form = format!("RelayState={}&username=ann&password=right", after(r#"name="RelayState" value=""#));
+    browse(bridge, "POST", after(r#"action=""#), &form).await.expect_err("leads back to the page")
+}
+
+#[tokio::test]
+async fn a_viewer_logs_in_watches_and_logs_out() {
+    let bridge = Bridge::over(Backend::V2).await;
+    let mut client = client(&bridge);
+    let code = bridge.created().await.code;
+    let mut watch = bridge.watch(&code).await;
+    refused(client.get_profile(get("")).await, Code::NotFound, "PROFILE_NOT_FOUND");
+
+    let mvpds = client.list_mvpds(list()).await.expect("lists").into_inner().mvpds;
+    assert!(mvpds.iter().any(|mvpd| mvpd.id == "Cablevision"));
+    let typed = code.to_lowercase();
+    let started = client.start_login(start(&typed, "Cablevision")).await.expect("starts").into_inner();
+    let Some(Login::LoginUrl(url)) = started.login else { panic!("{:?}", started.login) };
+    assert_eq!(log_in(&bridge, &url).await, DONE);
+
+    let last = bridge.while_time_passes(watch.message()).await.expect("goes on").expect("a message");
+    assert_eq!(last.registration_code.expect("is there").state(), State::Released);
+
+    let found = profile(&bridge, "").await.expect("is logged in");
+    assert_eq!((found.mvpd_id.as_str(), found.r#type()), ("Cablevision", ProfileType::Regular));
+    assert_eq!(found.issuer, "Cablevision");
+    assert!(!found.user_id.is_empty());
+    let (issued, ends) = (found.issue_time.expect("is there"), found.expire_time.expect("is there"));
+    assert!(ends.seconds > issued.seconds);
+
+    let permitted = authorized(&bridge, "", "channel one").await;
+    assert_eq!(permitted.decision(), Decision::Permit, "{permitted:?}");
+    assert_eq!(
+        (permitted.denial_reason(), permitted.mvpd_id.as_str()),
+        (DenialReason::Unspecified, "Cablevision")
+    );
+    assert_eq!(permitted.source, "mvpd");
+    let token = permitted.media_token.expect("has a token");
+    let another = authorized(&bridge, "Cablevision", "channel one").await.media_token.expect("has a token");
+    assert!(!token.value.is_empty() && token.value != another.value, "each is for one use");
+    let (token_ends, decision_ends) =
+        (token.expire_time.expect("ends"), permitted.expire_time.expect("ends"));
+    assert!(token_ends.seconds < decision_ends.seconds);
+
+    let asked = bridge.while_time_passes(client.preauthorize(preauthorize("", &["b", "a", "b"]))).await;
+    let decisions = asked.expect("decides").into_inner().decisions;
+    let resources: Vec<_> = decisions.iter().map(|decision| decision.resource_id.as_str()).collect();
+    assert_eq!(resources, ["b", "a", "b"]);
+    assert!(decisions.iter().all(|decision| decision.decision() == Decision::Permit), "{decisions:?}");
+
+    let asked = bridge.while_time_passes(client.get_user_metadata(metadata())).await;
+    let told = asked.expect("tells").into_inner();
+    assert_eq!(told.encrypted_attributes, ["zip"]);
+    assert_eq!(told.update_time, found.issue_time);
+    let attributes = told.attributes.expect("is there").fields;
+    let kind = |name: &str| attributes.get(name).and_then(|value| value.kind.clone()).expect(name);
+    assert_eq!(kind("userID"), Kind::StringValue(found.user_id));
+    assert_eq!(kind("inHome"), Kind::BoolValue(true));
+    assert!(matches!(kind("channelID"), Kind::ListValue(list) if list.values.len() == 2));
+    assert!(matches!(kind("maxRating"), Kind::StructValue(fields) if fields.fields.contains_key("MPAA")));
+
+    let ended = bridge.while_time_passes(client.logout(logout())).await.expect("logs out").into_inner();
+    assert_eq!(ended.mvpd_ids, ["Cablevision"]);
+    let url = ended.logout_url.expect("the operator has a page for it");
+    assert!(url.starts_with(&bridge.provider.url()), "{url}");
+
+    refused(profile(&bridge, "").await, Code::NotFound, "PROFILE_NOT_FOUND");
+    let denied = authorized(&bridge, "Cablevision", "channel one").await;
+    assert_eq!((denied.decision(), denied.denial_reason()), (Decision::Deny, DenialReason::NotLoggedIn));
+    let denied = bridge.while_time_passes(client.authorize(authorize("", "channel one"))).await;
+    assert_eq!(denied.expect("decides").into_inner().denial_reason(), DenialReason::NotLoggedIn);
+    let repeated = bridge.while_time_passes(client.logout(logout())).await.expect("logs out").into_inner();
+    assert!(repeated.mvpd_ids.is_empty() && repeated.logout_url.is_none());
+}

@@ -1,0 +1,44 @@
+//! What is sent to the provider for logins, validated against its own OpenAPI files by Prism.
+
+use passbridge::{
+    config::{Backend, TokenParameters},
+    proto::v1::Decision,
+};
+use serde_json::json;
+
+use super::{authorized, client, list, logout, preauthorize, profile, put_profile, start};
+use crate::support::{
+    Bridge,
+    prism::{self, Prism},
+    provider::Provider,
+    test_server::START,
+};
+
+#[tokio::test]
+async fn what_is_sent_for_logins_is_what_the_providers_own_description_asks_for() {
+    let Some(folder) = prism::folder() else { return };
+    let provider = Provider::start();
+    provider.set_clock(START).await;
+    let prism = Prism::before(&provider.url(), &folder);
+    let url = format!("http://{}", prism.address());
+    let bridge = Bridge::before(provider, Backend::V2, |config| {
+        let environment = config.environments.get_mut("default").expect("is there");
+        environment.url = Some(url);
+        // The file has the parameters in the query only.
+        environment.token_parameters = TokenParameters::FormAndQuery;
+    })
+    .await;
+    let mut client = client(&bridge);
+    assert!(!client.list_mvpds(list()).await.expect("lists").into_inner().mvpds.is_empty());
+    let code = bridge.created().await.code;
+    let started = bridge.while_time_passes(client.start_login(start(&code, "Cablevision"))).await;
+    assert!(started.expect("starts").into_inner().login.is_some());
+    put_profile(&bridge, "Cablevision", json!({})).await;
+    assert_eq!(profile(&bridge, "").await.expect("is there").mvpd_id, "Cablevision");
+    assert_eq!(profile(&bridge, "Cablevision").await.expect("is there").mvpd_id, "Cablevision");
+    assert_eq!(authorized(&bridge, "Cablevision", "news").await.decision(), Decision::Permit);
+    let asked = bridge.while_time_passes(client.preauthorize(preauthorize("", &["news", "films"]))).await;
+    assert_eq!(asked.expect("decides").into_inner().decisions.len(), 2);
+    let ended = bridge.while_time_passes(client.logout(logout())).await.expect("logs out");
+    assert_eq!(ended.into_inner().mvpd_ids, ["Cablevision"]);
+}

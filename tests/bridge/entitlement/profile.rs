@@ -1,0 +1,129 @@
+//! Logins, as they are shown.
+
+use std::time::Duration;
+
+use passbridge::{
+    config::Backend,
+    proto::v1::{ProfileType, TempPass, temp_pass},
+};
+use serde_json::json;
+use tonic::Code;
+
+use super::{authorized, client, get, known_bridge, list, metadata, order, profile, put_profile};
+use crate::support::{Bridge, request::REQUESTOR, status::refused};
+
+#[tokio::test]
+async fn the_newest_of_several_logins_counts_where_no_operator_is_named() {
+    let bridge = known_bridge().await;
+    put_profile(&bridge, "Cablevision", json!({ "not_before_ms": 2_000 })).await;
+    put_profile(&bridge, "Comcast_SSO", json!({ "not_before_ms": 3_000 })).await;
+    put_profile(&bridge, "Spectrum", json!({ "not_before_ms": 1_000 })).await;
+    assert_eq!(profile(&bridge, "").await.expect("is there").mvpd_id, "Comcast_SSO");
+    assert_eq!(authorized(&bridge, "", "news").await.mvpd_id, "Comcast_SSO");
+    assert_eq!(profile(&bridge, "Spectrum").await.expect("is there").mvpd_id, "Spectrum");
+}
+
+#[tokio::test]
+async fn each_type_of_login_is_told() {
+    let bridge = known_bridge().await;
+    for (name, expected) in [
+        ("regular", ProfileType::Regular),
+        ("degraded", ProfileType::Degraded),
+        ("temporary", ProfileType::Temporary),
+        ("appleSSO", ProfileType::AppleSso),
+        ("platformSSO", ProfileType::PlatformSso),
+        ("serviceTokenSSO", ProfileType::ServiceTokenSso),
+    ] {
+        put_profile(&bridge, "Cablevision", json!({ "type": name })).await;
+        assert_eq!(profile(&bridge, "Cablevision").await.expect("is there").r#type(), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_login_whose_time_is_over_is_told_from_none_where_that_can_be_seen() {
+    let bridge = known_bridge().await;
+    put_profile(&bridge, "Cablevision", json!({ "ttl_ms": 3_600_000 })).await;
+    // The provider's clock is behind ours.
+    bridge.server.clock.advance(Duration::from_secs(3_601));
+    refused(client(&bridge).get_profile(get("Cablevision")).await, Code::NotFound, "PROFILE_EXPIRED");
+    let problem = json!({ "code": "authenticated_profile_expired" });
+    bridge.provider.fault(json!({ "path": "/api/v2/REF/profiles/", "problem": problem })).await;
+    refused(profile(&bridge, "Spectrum").await, Code::NotFound, "PROFILE_EXPIRED");
+    bridge.provider.mend().await;
+    refused(profile(&bridge, "Spectrum").await, Code::NotFound, "PROFILE_NOT_FOUND");
+}
+
+#[tokio::test]
+async fn a_login_that_was_taken_back_is_none() {
+    let bridge = known_bridge().await;
+    put_profile(&bridge, "Cablevision", json!({})).await;
+    order(&bridge, "profiles/invalidate", json!({})).await;
+    refused(profile(&bridge, "").await, Code::NotFound, "PROFILE_NOT_FOUND");
+    refused(profile(&bridge, "Cablevision").await, Code::NotFound, "PROFILE_NOT_FOUND");
+}
+
+#[tokio::test]
+async fn a_trial_that_is_used_up_has_expired_whatever_the_provider_says_in_place_of_its_profile() {
+    let bridge = known_bridge().await;
+    order(&bridge, "settings", json!({ "trial_profiles": "usable" })).await;
+    assert_eq!(profile(&bridge, "TempPass").await.expect("is there").r#type(), ProfileType::Temporary);
+    authorized(&bridge, "TempPass", "news").await;
+    bridge.advance(Duration::from_secs(4 * 3_600)).await;
+    refused(profile(&bridge, "TempPass").await, Code::NotFound, "PROFILE_EXPIRED");
+
+    let request = passbridge::proto::v1::GetTempPassRequest {
+        requestor_id: REQUESTOR.to_owned(),
+        mvpd_id: "TempPass".to_owned(),
+        device_id: super::DEVICE_ID.to_owned(),
+        device: Some(passbridge::proto::v1::get_temp_pass_request::Device::DeviceInfo(
+            crate::support::request::roku(),
+        )),
+        device_ip: crate::support::DEVICE_IP.to_owned(),
+        ..passbridge::proto::v1::GetTempPassRequest::default()
+    };
+    let mut temp_passes = bridge.server.temp_passes();
+    let answer = bridge.while_time_passes(temp_passes.get_temp_pass(request)).await;
+    let trial: TempPass = answer.expect("is told").into_inner().temp_pass.expect("is there");
+    assert_eq!(trial.state(), temp_pass::State::Expired);
+}
+
+#[tokio::test]
+async fn what_the_provider_could_not_get_of_a_viewer_is_left_out() {
+    let bridge = known_bridge().await;
+    let deep = (0..20).fold(json!("deep"), |inner, _| json!([inner]));
+    let attributes = json!({
+        "zip": { "value": "UkVG", "state": "enc" },
+        "maxRating": { "value": null, "state": "plain", "error": "invalid_configuration_user_metadata_certificate" },
+        "householdID": deep,
+        "typeID": 7,
+    });
+    put_profile(&bridge, "Cablevision", json!({ "attributes": attributes })).await;
+    let mut client = client(&bridge);
+    let asked = bridge.while_time_passes(client.get_user_metadata(metadata())).await;
+    let told = asked.expect("tells").into_inner();
+    assert_eq!(
+        (told.mvpd_id.as_str(), &*told.encrypted_attributes),
+        ("Cablevision", &["zip".to_owned()][..])
+    );
+    let attributes = told.attributes.expect("is there").fields;
+    assert!(attributes.contains_key("typeID") && attributes.contains_key("userID"));
+    assert!(!attributes.contains_key("maxRating") && !attributes.contains_key("householdID"));
+}
+
+#[tokio::test]
+async fn a_device_that_says_nothing_of_itself_is_described_as_the_requestor_has_configured() {
+    let bridge = Bridge::configured(Backend::V2, |config| {
+        let environment = config.environments.get_mut("default").expect("is there");
+        let requestor = environment.requestors.get_mut(REQUESTOR).expect("is there");
+        // {"model":"Roku","osName":"Roku OS"}
+        requestor.default_device_info = Some("eyJtb2RlbCI6IlJva3UiLCJvc05hbWUiOiJSb2t1IE9TIn0=".to_owned());
+    })
+    .await;
+    let mut client = client(&bridge);
+    client.list_mvpds(list()).await.expect("lists");
+    put_profile(&bridge, "Cablevision", json!({})).await;
+    let mut request = get("");
+    request.device = None;
+    let answer = bridge.while_time_passes(client.get_profile(request)).await;
+    assert_eq!(answer.expect("is there").into_inner().profile.expect("is there").mvpd_id, "Cablevision");
+}
