@@ -82,6 +82,11 @@ func (c *Client) TempPasses() passbridgev1.TempPassServiceClient {
 	return passbridgev1.NewTempPassServiceClient(c.conn)
 }
 
+// Entitlements is the service that logs viewers in with their pay-TV operators, and asks what they may watch.
+func (c *Client) Entitlements() passbridgev1.EntitlementServiceClient {
+	return passbridgev1.NewEntitlementServiceClient(c.conn)
+}
+
 // Conn is the connection, for other services of the same server such as reflection.
 func (c *Client) Conn() grpc.ClientConnInterface {
 	return c.conn

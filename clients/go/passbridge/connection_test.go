@@ -212,6 +212,9 @@ software_statement_file = %q
 		DeviceIp: "192.0.2.1",
 	})
 	isOfKind(t, failure(t, err), passbridge.KindUnsupported, server.Address)
+
+	_, err = client.Entitlements().ListMvpds(patience(t), &passbridgev1.ListMvpdsRequest{RequestorId: "REF"})
+	isOfKind(t, failure(t, err), passbridge.KindUnsupported, server.Address)
 }
 
 func TestReadySaysWhatIsWrong(t *testing.T) {

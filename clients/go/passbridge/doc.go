@@ -1,7 +1,7 @@
-// Package passbridge calls a passbridge server: registration codes, device information and TempPasses.
+// Package passbridge calls a passbridge server: registration codes, device information, TempPasses and logins.
 //
-// A [Client] has the three services of the API as they are generated ([Client.RegistrationCodes], [Client.DeviceInfo],
-// [Client.TempPasses]) over one connection that is set up for them:
+// A [Client] has the services of the API as they are generated ([Client.RegistrationCodes], [Client.DeviceInfo],
+// [Client.TempPasses], [Client.Entitlements]) over one connection that is set up for them:
 //
 //   - TLS by the system's roots or a private authority, client certificates, tokens that may come from a file.
 //   - A deadline for calls that have none.

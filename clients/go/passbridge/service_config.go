@@ -10,8 +10,8 @@ import (
 const maxAttempts = 7
 
 // repeatable are the methods that do no more when they are called twice. A create is one of them because each has a
-// request_id. A delete isn't: its repeat is NOT_FOUND. Neither is an authorization, which may start a trial that was reset
-// in between. [Client.Watch] has a way of its own, but may be sent again until its first answer.
+// request_id. A delete isn't: its repeat is NOT_FOUND. Neither are authorizations, of which one may start a trial that was
+// reset in between. [Client.Watch] has a way of its own, but may be sent again until its first answer.
 var repeatable = []string{
 	passbridgev1.RegistrationCodeService_CreateRegistrationCode_FullMethodName,
 	passbridgev1.RegistrationCodeService_GetRegistrationCode_FullMethodName,
@@ -23,6 +23,12 @@ var repeatable = []string{
 	passbridgev1.TempPassService_ResetTempPass_FullMethodName,
 	passbridgev1.TempPassService_ResetFlexibleTempPass_FullMethodName,
 	passbridgev1.TempPassService_GetTempPass_FullMethodName,
+	passbridgev1.EntitlementService_ListMvpds_FullMethodName,
+	passbridgev1.EntitlementService_StartLogin_FullMethodName,
+	passbridgev1.EntitlementService_GetProfile_FullMethodName,
+	passbridgev1.EntitlementService_Preauthorize_FullMethodName,
+	passbridgev1.EntitlementService_GetUserMetadata_FullMethodName,
+	passbridgev1.EntitlementService_Logout_FullMethodName,
 }
 
 type object = map[string]any

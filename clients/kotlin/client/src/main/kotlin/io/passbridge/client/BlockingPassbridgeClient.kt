@@ -1,5 +1,7 @@
 package io.passbridge.client
 
+import io.passbridge.v1.AuthorizeRequest
+import io.passbridge.v1.AuthorizeResponse
 import io.passbridge.v1.AuthorizeTempPassRequest
 import io.passbridge.v1.AuthorizeTempPassResponse
 import io.passbridge.v1.BatchResetTempPassRequest
@@ -11,19 +13,31 @@ import io.passbridge.v1.DeleteRegistrationCodeRequest
 import io.passbridge.v1.DeleteRegistrationCodeResponse
 import io.passbridge.v1.EncodeDeviceInfoRequest
 import io.passbridge.v1.EncodeDeviceInfoResponse
+import io.passbridge.v1.GetProfileRequest
+import io.passbridge.v1.GetProfileResponse
 import io.passbridge.v1.GetRegistrationCodeRequest
 import io.passbridge.v1.GetRegistrationCodeResponse
 import io.passbridge.v1.GetTempPassRequest
 import io.passbridge.v1.GetTempPassResponse
+import io.passbridge.v1.GetUserMetadataRequest
+import io.passbridge.v1.GetUserMetadataResponse
 import io.passbridge.v1.HashIdentifierRequest
 import io.passbridge.v1.HashIdentifierResponse
+import io.passbridge.v1.ListMvpdsRequest
+import io.passbridge.v1.ListMvpdsResponse
+import io.passbridge.v1.LogoutRequest
+import io.passbridge.v1.LogoutResponse
 import io.passbridge.v1.NormalizeDeviceInfoRequest
 import io.passbridge.v1.NormalizeDeviceInfoResponse
+import io.passbridge.v1.PreauthorizeRequest
+import io.passbridge.v1.PreauthorizeResponse
 import io.passbridge.v1.RegistrationCode
 import io.passbridge.v1.ResetFlexibleTempPassRequest
 import io.passbridge.v1.ResetFlexibleTempPassResponse
 import io.passbridge.v1.ResetTempPassRequest
 import io.passbridge.v1.ResetTempPassResponse
+import io.passbridge.v1.StartLoginRequest
+import io.passbridge.v1.StartLoginResponse
 import io.passbridge.v1.WatchRegistrationCodeRequest
 import kotlinx.coroutines.flow.asFlow
 import kotlinx.coroutines.runBlocking
@@ -94,4 +108,32 @@ public class BlockingPassbridgeClient internal constructor(private val client: P
      */
     public fun batchResetTempPass(items: Iterable<BatchResetTempPassRequest>, onAnswer: Consumer<BatchAnswer>): Unit =
         runBlocking { client.batchResetTempPass(items.asFlow()).collect(onAnswer::accept) }
+
+    /** See [PassbridgeClient.listMvpds]. */
+    public fun listMvpds(request: ListMvpdsRequest): ListMvpdsResponse =
+        runBlocking { client.listMvpds(request) }
+
+    /** See [PassbridgeClient.startLogin]. */
+    public fun startLogin(request: StartLoginRequest): StartLoginResponse =
+        runBlocking { client.startLogin(request) }
+
+    /** See [PassbridgeClient.getProfile]. */
+    public fun getProfile(request: GetProfileRequest): GetProfileResponse =
+        runBlocking { client.getProfile(request) }
+
+    /** See [PassbridgeClient.authorize]. */
+    public fun authorize(request: AuthorizeRequest): AuthorizeResponse =
+        runBlocking { client.authorize(request) }
+
+    /** See [PassbridgeClient.preauthorize]. */
+    public fun preauthorize(request: PreauthorizeRequest): PreauthorizeResponse =
+        runBlocking { client.preauthorize(request) }
+
+    /** See [PassbridgeClient.getUserMetadata]. */
+    public fun getUserMetadata(request: GetUserMetadataRequest): GetUserMetadataResponse =
+        runBlocking { client.getUserMetadata(request) }
+
+    /** See [PassbridgeClient.logout]. */
+    public fun logout(request: LogoutRequest): LogoutResponse =
+        runBlocking { client.logout(request) }
 }

@@ -5,6 +5,8 @@ import io.grpc.ClientInterceptors
 import io.grpc.ManagedChannel
 import io.grpc.ManagedChannelBuilder
 import io.grpc.StatusException
+import io.passbridge.v1.AuthorizeRequest
+import io.passbridge.v1.AuthorizeResponse
 import io.passbridge.v1.AuthorizeTempPassRequest
 import io.passbridge.v1.AuthorizeTempPassResponse
 import io.passbridge.v1.BatchResetTempPassRequest
@@ -17,20 +19,33 @@ import io.passbridge.v1.DeleteRegistrationCodeResponse
 import io.passbridge.v1.DeviceInfoServiceGrpcKt.DeviceInfoServiceCoroutineStub
 import io.passbridge.v1.EncodeDeviceInfoRequest
 import io.passbridge.v1.EncodeDeviceInfoResponse
+import io.passbridge.v1.EntitlementServiceGrpcKt.EntitlementServiceCoroutineStub
+import io.passbridge.v1.GetProfileRequest
+import io.passbridge.v1.GetProfileResponse
 import io.passbridge.v1.GetRegistrationCodeRequest
 import io.passbridge.v1.GetRegistrationCodeResponse
 import io.passbridge.v1.GetTempPassRequest
 import io.passbridge.v1.GetTempPassResponse
+import io.passbridge.v1.GetUserMetadataRequest
+import io.passbridge.v1.GetUserMetadataResponse
 import io.passbridge.v1.HashIdentifierRequest
 import io.passbridge.v1.HashIdentifierResponse
+import io.passbridge.v1.ListMvpdsRequest
+import io.passbridge.v1.ListMvpdsResponse
+import io.passbridge.v1.LogoutRequest
+import io.passbridge.v1.LogoutResponse
 import io.passbridge.v1.NormalizeDeviceInfoRequest
 import io.passbridge.v1.NormalizeDeviceInfoResponse
+import io.passbridge.v1.PreauthorizeRequest
+import io.passbridge.v1.PreauthorizeResponse
 import io.passbridge.v1.RegistrationCode
 import io.passbridge.v1.RegistrationCodeServiceGrpcKt.RegistrationCodeServiceCoroutineStub
 import io.passbridge.v1.ResetFlexibleTempPassRequest
 import io.passbridge.v1.ResetFlexibleTempPassResponse
 import io.passbridge.v1.ResetTempPassRequest
 import io.passbridge.v1.ResetTempPassResponse
+import io.passbridge.v1.StartLoginRequest
+import io.passbridge.v1.StartLoginResponse
 import io.passbridge.v1.TempPassServiceGrpcKt.TempPassServiceCoroutineStub
 import io.passbridge.v1.WatchRegistrationCodeRequest
 import kotlinx.coroutines.CoroutineScope
@@ -57,6 +72,7 @@ public class PassbridgeClient private constructor(private val shared: Shared, de
     private val codes = RegistrationCodeServiceCoroutineStub(channel)
     private val devices = DeviceInfoServiceCoroutineStub(channel)
     private val trials = TempPassServiceCoroutineStub(channel)
+    private val entitlements = EntitlementServiceCoroutineStub(channel)
 
     /** Makes a code for a device. It can be sent again safely, since the client fills an empty `request_id`. */
     public suspend fun createRegistrationCode(request: CreateRegistrationCodeRequest): CreateRegistrationCodeResponse =
@@ -128,6 +144,34 @@ public class PassbridgeClient private constructor(private val shared: Shared, de
      */
     public fun batchResetTempPass(items: Flow<BatchResetTempPassRequest>): Flow<BatchAnswer> =
         batchReset(items, shared.failures, trials::batchResetTempPass)
+
+    /** Lists the operators that viewers of a requestor can log in with, and its TempPasses. */
+    public suspend fun listMvpds(request: ListMvpdsRequest): ListMvpdsResponse =
+        call { entitlements.listMvpds(request) }
+
+    /** Begins a viewer's login with a code: says where to send the browser. */
+    public suspend fun startLogin(request: StartLoginRequest): StartLoginResponse =
+        call { entitlements.startLogin(request) }
+
+    /** Shows the login of a device. */
+    public suspend fun getProfile(request: GetProfileRequest): GetProfileResponse =
+        call { entitlements.getProfile(request) }
+
+    /** Asks whether a resource may be watched by the login of a device, and for the proof that a player shows. */
+    public suspend fun authorize(request: AuthorizeRequest): AuthorizeResponse =
+        call { entitlements.authorize(request) }
+
+    /** Asks which of several resources could be watched. */
+    public suspend fun preauthorize(request: PreauthorizeRequest): PreauthorizeResponse =
+        call { entitlements.preauthorize(request) }
+
+    /** Shows what the operator tells of the viewer. */
+    public suspend fun getUserMetadata(request: GetUserMetadataRequest): GetUserMetadataResponse =
+        call { entitlements.getUserMetadata(request) }
+
+    /** Ends all logins of a device. */
+    public suspend fun logout(request: LogoutRequest): LogoutResponse =
+        call { entitlements.logout(request) }
 
     /** The same client with this default [deadline]; it shares the connections, and closing one closes both. */
     public fun withDeadline(deadline: Duration): PassbridgeClient = PassbridgeClient(shared, deadline)

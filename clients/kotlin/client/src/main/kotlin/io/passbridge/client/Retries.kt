@@ -1,6 +1,7 @@
 package io.passbridge.client
 
 import io.passbridge.v1.DeviceInfoServiceGrpc
+import io.passbridge.v1.EntitlementServiceGrpc
 import io.passbridge.v1.RegistrationCodeServiceGrpc
 import io.passbridge.v1.TempPassServiceGrpc
 import java.time.Duration
@@ -24,7 +25,7 @@ internal class Retries(
  * [CallDefaults] gives it a `request_id`; a watch is sent again only until its first answer, and then resumed otherwise.
  *
  * A reset is one although its second answer may count nothing. A delete is none, since its second answer is NOT_FOUND, nor
- * is an authorization, which may start a trial that was reset in between.
+ * are authorizations, of which one may start a trial that was reset in between.
  */
 private val REPEATABLE = listOf(
     RegistrationCodeServiceGrpc.getCreateRegistrationCodeMethod(),
@@ -37,6 +38,12 @@ private val REPEATABLE = listOf(
     TempPassServiceGrpc.getGetTempPassMethod(),
     TempPassServiceGrpc.getResetTempPassMethod(),
     TempPassServiceGrpc.getResetFlexibleTempPassMethod(),
+    EntitlementServiceGrpc.getListMvpdsMethod(),
+    EntitlementServiceGrpc.getStartLoginMethod(),
+    EntitlementServiceGrpc.getGetProfileMethod(),
+    EntitlementServiceGrpc.getPreauthorizeMethod(),
+    EntitlementServiceGrpc.getGetUserMetadataMethod(),
+    EntitlementServiceGrpc.getLogoutMethod(),
 )
 
 private const val PAUSE_GROWTH = 2.0

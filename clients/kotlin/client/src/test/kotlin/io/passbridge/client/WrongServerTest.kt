@@ -8,6 +8,7 @@ import io.grpc.MethodDescriptor
 import io.grpc.Status
 import io.passbridge.testing.Behaviour
 import io.passbridge.testing.PassbridgeServer
+import io.passbridge.v1.ListMvpdsRequest
 import io.passbridge.v1.RegistrationCodeServiceGrpc
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertTrue
@@ -68,6 +69,9 @@ class WrongServerTest(@TempDir private val folder: Path) {
                     client.authorizeTempPass(authorization("a"))
                 }
                 assertEquals("UNSUPPORTED_OPERATION", unsupported.reason)
+                failure<PassbridgeException.UnsupportedByBackend> {
+                    client.listMvpds(ListMvpdsRequest.newBuilder().setRequestorId("REF").build())
+                }
             }
             val newer = PassbridgeClient.connect(plaintext(server.address).intercept(callingWhatIsNotThere), impatient())
             newer.use {
