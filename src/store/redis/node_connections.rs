@@ -55,7 +55,8 @@ impl NodeConnections {
     ) -> RedisResult<T> {
         let thread = thread::current().id();
         let outcome = call(&mut self.own(thread)).await;
-        if outcome.as_ref().is_err_and(|error| error.is_connection_dropped()) {
+        // The shared connection is pinged; of this one nothing but its calls tells that it leads nowhere any more.
+        if outcome.as_ref().is_err_and(|error| error.is_connection_dropped() || error.is_timeout()) {
             lock(&self.own).remove(&thread);
         }
         outcome

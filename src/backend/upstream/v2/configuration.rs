@@ -20,7 +20,7 @@ use crate::{
     },
     domain::{
         call::CallContext,
-        clock::Timestamp,
+        clock::MonotonicInstant,
         entitlement::{Mvpd, PlatformSso, RequestorConfiguration},
         error::Result,
         id::{MvpdId, RequestorId},
@@ -48,7 +48,7 @@ pub(super) struct Configurations {
 type Slot = AsyncMutex<Option<Kept>>;
 
 struct Kept {
-    since: Timestamp,
+    since: MonotonicInstant,
     configuration: Arc<RequestorConfiguration>,
 }
 
@@ -65,8 +65,8 @@ impl Configurations {
     ) -> Result<Arc<RequestorConfiguration>> {
         let slot = self.slot(requestor);
         let mut kept = slot.lock().await;
-        let now = self.upstream.inner.parts.clock.now();
-        if let Some(kept) = kept.as_ref().filter(|kept| kept.is_fresh(now)) {
+        let now = self.upstream.inner.parts.clock.instant();
+        if let Some(kept) = kept.as_ref().filter(|kept| now.since(kept.since) < KEPT_FOR) {
             return Ok(Arc::clone(&kept.configuration));
         }
         let answer = send(&self.upstream, context, call(Method::GET, requestor, "configuration")).await?;
@@ -82,13 +82,6 @@ impl Configurations {
             kept.retain(|_, slot| Arc::strong_count(slot) > 1);
         }
         Arc::clone(kept.entry(requestor.clone()).or_default())
-    }
-}
-
-impl Kept {
-    /// Whether it is new enough. What is from a time to come is from before a step of the clock.
-    fn is_fresh(&self, now: Timestamp) -> bool {
-        now >= self.since && now < self.since + KEPT_FOR
     }
 }
 
