@@ -137,6 +137,17 @@ impl DeviceId {
         Self(id.to_string().into())
     }
 
+    /// The id of one app, or of one user, on this device, where a client of version 1 names them: another app's login is none
+    /// of its own then (reference of the device flow, section 1.0). Whoever knows the parts can write it: `ID|APP|USER`.
+    #[must_use]
+    pub fn scoped(self, app_id: &str, device_user: &str) -> Self {
+        match (app_id, device_user) {
+            ("", "") => self,
+            (app_id, "") => Self(format!("{}|{app_id}", self.0).into()),
+            (app_id, device_user) => Self(format!("{}|{app_id}|{device_user}", self.0).into()),
+        }
+    }
+
     /// The id's text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -4,6 +4,7 @@
 //! A store has time of its own (the clock it was opened with, or its engine's), and everything it
 //! acknowledges is as durable as it can make it.
 
+mod devices;
 mod transfer;
 
 use std::{sync::Arc, time::Duration};
@@ -24,6 +25,7 @@ use super::{
         TrialIdentity, TrialView,
     },
 };
+pub use devices::{Devices, KeptDevice, Revision};
 pub use transfer::{Held, Holding, Restoration, Transfer};
 
 /// The outcome of a store's operation.

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use crate::domain::{clock::Timestamp, id::MvpdId};
 
@@ -74,6 +75,19 @@ impl Profile {
     #[must_use]
     pub fn has_expired(&self, now: Timestamp) -> bool {
         self.expire_time.is_some_and(|end| end <= now)
+    }
+
+    /// A digest of what the operator tells of the viewer.
+    #[must_use]
+    pub fn attributes_digest(&self) -> [u8; 16] {
+        let mut hasher = Sha256::new();
+        for (name, attribute) in &self.attributes {
+            // Another order of an object's keys counts as a change, which does no harm.
+            let text = serde_json::json!([name, attribute.is_encrypted, attribute.value]).to_string();
+            hasher.update(text.as_bytes());
+        }
+        let digest = hasher.finalize();
+        std::array::from_fn(|index| digest[index])
     }
 
     /// What the operator tells of the viewer under this name.

@@ -21,4 +21,16 @@ pub struct EntitlementSubject {
     pub address: Option<Address>,
     /// By what a promotional TempPass knows the viewer beside the device: a JSON object.
     pub temp_pass_identity: Option<SecretText>,
+    pub hints: DeviceHints,
+}
+
+/// What a client sends for the provider alone, and passes through here as it is (reference of the device flow, section 1.0).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeviceHints {
+    /// A visitor's id in the provider's analytics.
+    pub visitor_id: Option<SecretText>,
+    /// A token of the platform's single sign-on.
+    pub subject_token: Option<SecretText>,
+    /// The same of Roku's.
+    pub roku_connect_token: Option<SecretText>,
 }

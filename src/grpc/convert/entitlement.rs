@@ -5,8 +5,8 @@ use crate::{
     domain::{
         code::check_typed,
         entitlement::{
-            DOMAIN_NAME_MAX, LoginStart, Mvpd, PlatformSso, Profile, ProfileKind, REDIRECT_URL_MAX, Refusal,
-            RefusalReason, Resource, ResourceDecision,
+            DOMAIN_NAME_MAX, DeviceHints, LoginStart, Mvpd, PlatformSso, Profile, ProfileKind,
+            REDIRECT_URL_MAX, Refusal, RefusalReason, Resource, ResourceDecision,
         },
         error::{Error, Result, Violations},
         id::MvpdId,
@@ -34,7 +34,16 @@ macro_rules! device {
         let id = violations.take(required_device_id(&message.device_id));
         let user_agent = user_agent(violations, std::mem::take(&mut message.user_agent));
         let ip = address(violations, "device_ip", &message.device_ip);
-        place.zip(id).map(|(place, id)| Device { place, id, info, user_agent, ip, temp_pass_identity: None })
+        place.zip(id).map(|(place, id)| Device {
+            place,
+            id,
+            info,
+            user_agent,
+            device_type: String::new(),
+            ip,
+            temp_pass_identity: None,
+            hints: DeviceHints::default(),
+        })
     }};
 }
 
@@ -70,7 +79,10 @@ pub(in crate::grpc) fn start_login(message: v1::StartLoginRequest, policy: &Poli
     violations.check_length("redirect_url", &redirect_url, REDIRECT_URL_MAX);
     let viewer = address(&mut violations, "viewer_ip", &viewer_ip);
     let lookup = place.map(|place| Lookup { place, typed, viewer });
-    whole(violations, lookup.map(|lookup| StartLogin { lookup, mvpd, domain_name, redirect_url }))
+    whole(
+        violations,
+        lookup.map(|lookup| StartLogin { lookup, mvpd, domain_name, redirect_url, temp_pass_identity: None }),
+    )
 }
 
 pub(in crate::grpc) fn started(start: LoginStart) -> Result<v1::StartLoginResponse> {
@@ -106,7 +118,10 @@ pub(in crate::grpc) fn authorize(mut message: v1::AuthorizeRequest, policy: &Pol
     let mut violations = Violations::default();
     let login = login!(&mut violations, policy, message, authorize_request);
     let resource = violations.take(Resource::parse("resource_id", &message.resource_id));
-    whole(violations, login.zip(resource).map(|(login, resource)| Authorize { login, resource }))
+    whole(
+        violations,
+        login.zip(resource).map(|(login, resource)| Authorize { login, resource, keeps_token: false }),
+    )
 }
 
 pub(in crate::grpc) fn preauthorize(
@@ -193,7 +208,7 @@ pub(in crate::grpc) fn user_metadata(profile: Profile) -> v1::GetUserMetadataRes
 }
 
 pub(in crate::grpc) fn authorized(authorized: Authorized) -> v1::AuthorizeResponse {
-    let Authorized { decision, mvpd } = authorized;
+    let Authorized { decision, mvpd, .. } = authorized;
     let expire_time = decision.expire_time.map(timestamp);
     let token = decision.media_token.clone().map(media_token);
     let shown = resource_decision(decision);
@@ -210,7 +225,7 @@ pub(in crate::grpc) fn authorized(authorized: Authorized) -> v1::AuthorizeRespon
 }
 
 pub(in crate::grpc) fn preauthorized(preauthorized: Preauthorized) -> v1::PreauthorizeResponse {
-    let Preauthorized { decisions, mvpd } = preauthorized;
+    let Preauthorized { decisions, mvpd, .. } = preauthorized;
     v1::PreauthorizeResponse {
         decisions: decisions.into_iter().map(resource_decision).collect(),
         mvpd_id: name(mvpd),

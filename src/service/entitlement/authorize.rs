@@ -13,6 +13,8 @@ use crate::domain::{
 pub struct Authorize {
     pub login: Login,
     pub resource: Resource,
+    /// Whether the media token is kept for a call of its own, and a decision that holds need not be made anew.
+    pub keeps_token: bool,
 }
 
 /// What was decided.
@@ -21,6 +23,8 @@ pub struct Authorized {
     pub decision: ResourceDecision,
     /// The operator that was asked; absent where nobody is logged in.
     pub mvpd: Option<MvpdId>,
+    /// Whether somebody was logged in, whose login has run out.
+    pub has_expired: bool,
 }
 
 impl EntitlementService {
@@ -30,16 +34,16 @@ impl EntitlementService {
     /// `PermissionMissing`, `Unsupported`, `InvalidFields` and those of an upstream of
     /// [`Error`](crate::domain::error::Error).
     pub async fn authorize(&self, caller: &Caller, request: Authorize) -> Result<Authorized> {
-        let Authorize { login, resource } = request;
+        let Authorize { login, resource, keeps_token: _ } = request;
         let place = &login.device.place;
         caller.require(Permission::EntitlementsAuthorize, &place.environment, &place.requestor)?;
         let connection = self.connect(caller, place)?;
         let subject = self.subject(login.device)?;
         let Some(mvpd) = self.mvpd(&connection, &subject, login.mvpd).await? else {
             let decision = ResourceDecision::refused(resource.as_str(), Refusal::not_logged_in());
-            return Ok(Authorized { decision, mvpd: None });
+            return Ok(Authorized { decision, mvpd: None, has_expired: false });
         };
         let asked = connection.entitlements()?.authorize(&connection.context, &subject, &mvpd, &resource);
-        Ok(Authorized { decision: asked.await?, mvpd: Some(mvpd) })
+        Ok(Authorized { decision: asked.await?, mvpd: Some(mvpd), has_expired: false })
     }
 }

@@ -1,11 +1,17 @@
 //! Entitlements: whom viewers can log in with, logins, and what may be watched by them. One use case a file.
 
 mod authorize;
+mod begin_temp_pass;
+mod check_login;
+mod code_login;
 mod get_profile;
+mod kept_decision;
 mod list_mvpds;
 mod log_out;
+mod media_token;
 mod preauthorize;
 mod start_login;
+mod user_metadata;
 
 use std::sync::Arc;
 
@@ -21,16 +27,19 @@ use crate::domain::{
     caller::Caller,
     clock::SharedClock,
     device_info::DeviceInfo,
-    entitlement::{EntitlementSubject, Profile},
+    entitlement::{DeviceHints, EntitlementSubject, Profile},
     error::{Error, Result, Violations},
     id::{DeviceId, MvpdId},
     secret::SecretText,
 };
 
 pub(crate) use authorize::{Authorize, Authorized};
+pub(crate) use kept_decision::KeptDecision;
 pub(crate) use log_out::LoggedOut;
+pub(crate) use media_token::{IssuedToken, MediaTokenAnswer};
 pub(crate) use preauthorize::{Preauthorize, Preauthorized};
 pub(crate) use start_login::StartLogin;
+pub(crate) use user_metadata::UserMetadata;
 
 /// The use cases around entitlements. A cheap handle.
 #[derive(Clone)]
@@ -60,9 +69,12 @@ pub struct Device {
     pub info: Option<DeviceInfo>,
     /// Its User-Agent; empty where it is not known.
     pub user_agent: String,
+    /// What kind of device it says to be, where it sends no information; empty where it does not.
+    pub device_type: String,
     pub ip: Option<Address>,
     /// By what a promotional TempPass knows the viewer beside the device: a JSON object.
     pub temp_pass_identity: Option<SecretText>,
+    pub hints: DeviceHints,
 }
 
 /// Whose login a call is about.
@@ -113,7 +125,7 @@ impl EntitlementService {
 
     /// The device as an upstream is told, with what is configured in the place of what it does not say.
     fn subject(&self, device: Device) -> Result<EntitlementSubject> {
-        let Device { place, id, info, user_agent, ip, temp_pass_identity } = device;
+        let Device { place, id, info, user_agent, device_type: _, ip, temp_pass_identity, hints } = device;
         let policy = self.parts.policy.load();
         let configured = policy.login_defaults(&place).and_then(|login| login.device_info.as_ref());
         let mut violations = Violations::default();
@@ -136,6 +148,7 @@ impl EntitlementService {
             user_agent,
             address: ip,
             temp_pass_identity,
+            hints,
         })
     }
 

@@ -23,6 +23,8 @@ pub struct Preauthorized {
     pub decisions: Vec<ResourceDecision>,
     /// The operator that was asked; absent where nobody is logged in.
     pub mvpd: Option<MvpdId>,
+    /// Whether somebody was logged in, whose login has run out.
+    pub has_expired: bool,
 }
 
 impl EntitlementService {
@@ -39,9 +41,13 @@ impl EntitlementService {
         let Some(mvpd) = self.mvpd(&connection, &subject, login.mvpd).await? else {
             let refused =
                 |resource: &Resource| ResourceDecision::refused(resource.as_str(), Refusal::not_logged_in());
-            return Ok(Preauthorized { decisions: resources.iter().map(refused).collect(), mvpd: None });
+            return Ok(Preauthorized {
+                decisions: resources.iter().map(refused).collect(),
+                mvpd: None,
+                has_expired: false,
+            });
         };
         let asked = connection.entitlements()?.preauthorize(&connection.context, &subject, &mvpd, &resources);
-        Ok(Preauthorized { decisions: asked.await?, mvpd: Some(mvpd) })
+        Ok(Preauthorized { decisions: asked.await?, mvpd: Some(mvpd), has_expired: false })
     }
 }

@@ -7,6 +7,7 @@ use crate::{
         entitlement::{LoginRequest, LoginStart},
         error::{Error, Result, Violations},
         id::MvpdId,
+        secret::SecretText,
     },
     service::{policy::Place, registration::Lookup},
 };
@@ -22,6 +23,8 @@ pub struct StartLogin {
     pub domain_name: String,
     /// Where the browser comes back to; empty where that was named with the code.
     pub redirect_url: String,
+    /// By what a promotional TempPass knows the viewer beside the device: a JSON object.
+    pub temp_pass_identity: Option<SecretText>,
 }
 
 impl EntitlementService {
@@ -31,7 +34,7 @@ impl EntitlementService {
     /// `PermissionMissing`, `Unsupported`, `CodeNotFound`, `LookupBudgetExhausted`, `StoreUnavailable` and those of an upstream
     /// of [`Error`]; `InvalidFields` where the upstream says that something is missing.
     pub async fn start_login(&self, caller: &Caller, request: StartLogin) -> Result<LoginStart> {
-        let StartLogin { lookup, mvpd, domain_name, redirect_url } = request;
+        let StartLogin { lookup, mvpd, domain_name, redirect_url, temp_pass_identity: _ } = request;
         let place = &lookup.place;
         caller.require(Permission::EntitlementsLogin, &place.environment, &place.requestor)?;
         self.connect(caller, place)?;

@@ -1,0 +1,238 @@
+//! What is kept of a device between its calls where the upstream has no such memory: clients of version 1 name neither the
+//! operator nor, mostly, what they are, and version 2 wants both in each call (reference of the device flow, section 4.2).
+
+use std::{fmt, time::Duration};
+
+use sha2::{Digest, Sha256};
+
+use super::{
+    clock::Timestamp,
+    code::Code,
+    entitlement::{Profile, ProfileKind, Resource},
+    id::{DeviceId, MvpdId, Place},
+    secret::SecretText,
+    temp_pass::MediaToken,
+};
+
+/// How long the end of a login, or of a decision, is told as such; and how long a device is kept of which nothing ends.
+const RETENTION: Duration = Duration::from_secs(30 * 24 * 3_600);
+
+/// How long a device is kept that only has a code: longer than any code lives.
+const WITHOUT_LOGIN: Duration = Duration::from_secs(24 * 3_600);
+
+/// How many decisions are kept of a device; the one that was made or used last stays longest.
+pub(crate) const DECISIONS_MAX: usize = 16;
+
+/// The longest media token that is kept, in bytes. A longer one is handed out with its decision, or asked for anew.
+pub(crate) const MEDIA_TOKEN_MAX: usize = 8 * 1024;
+
+/// How long a kept media token must be good still to be handed out: whoever gets it has to show it to a verifier first.
+const MEDIA_TOKEN_LEFT: Duration = Duration::from_secs(120);
+
+/// A device by what it is known by at the upstream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceKey {
+    /// Environment and requestor.
+    pub place: Place,
+    /// The device's id, with the names of its app and user in it where those are part of it
+    /// ([`DeviceId::scoped`]).
+    pub device_id: DeviceId,
+}
+
+/// A device as it is known here. Personal data, so it shows itself to no log.
+#[derive(Clone, PartialEq, Default)]
+pub struct KnownDevice {
+    /// What it last said of itself, in the wire form: base64 of JSON.
+    pub device_info: Option<String>,
+    /// Its last User-Agent; empty where it has sent none.
+    pub user_agent: String,
+    /// With which operator it logs in: that of the last code, login or TempPass.
+    pub mvpd: Option<MvpdId>,
+    /// By what a promotional TempPass knows the viewer beside the device: a JSON object.
+    pub temp_pass_identity: Option<SecretText>,
+    /// The last code that it got, while nobody has logged in with it.
+    pub pending: Option<PendingCode>,
+    /// The last login that was seen of it.
+    pub login: Option<KnownLogin>,
+    /// The last decisions, the latest at the end.
+    pub decisions: Vec<KnownDecision>,
+}
+
+/// A code that nobody has logged in with yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingCode {
+    pub code: Code,
+    pub expire_time: Timestamp,
+    /// When a viewer last went to the operator with it.
+    pub start_time: Option<Timestamp>,
+}
+
+/// A login, as far as answers that must not wait for the upstream have it in them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KnownLogin {
+    pub mvpd: MvpdId,
+    /// The viewer as apps may know them.
+    pub user_id: Option<String>,
+    /// What it came of.
+    pub kind: ProfileKind,
+    pub issue_time: Option<Timestamp>,
+    pub expire_time: Option<Timestamp>,
+    /// When the upstream last said so.
+    pub seen_time: Timestamp,
+    /// The code that it was made with, where that is known.
+    pub code: Option<Code>,
+    /// What the operator tells of the viewer, as a digest; and since when it has been so, as far as was seen here.
+    pub attributes: Option<([u8; 16], Timestamp)>,
+}
+
+/// That a device may watch a resource.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KnownDecision {
+    pub resource: ResourceDigest,
+    pub mvpd: MvpdId,
+    /// Until when it holds.
+    pub expire_time: Option<Timestamp>,
+    /// What a player shows, as long as nobody got it.
+    pub media_token: Option<MediaToken>,
+}
+
+/// What stands for a resource, which may be a long document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ResourceDigest(pub [u8; 16]);
+
+/// What is known of a decision about a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DecisionState<'a> {
+    /// None is known.
+    None,
+    /// The last one holds no more.
+    Expired,
+    Valid(&'a KnownDecision),
+}
+
+impl ResourceDigest {
+    /// That of this resource.
+    #[must_use]
+    pub fn of(resource: &Resource) -> Self {
+        let digest = Sha256::digest(resource.as_str());
+        Self(std::array::from_fn(|index| digest[index]))
+    }
+}
+
+impl KnownDevice {
+    /// When nothing of it is needed any more: a login's end is told for a while after it, so that a client can tell it from
+    /// one that never was.
+    #[must_use]
+    pub fn end(&self, now: Timestamp) -> Timestamp {
+        let of_login = self.login.as_ref().map(|login| login.expire_time.unwrap_or(now) + RETENTION);
+        let of_choice = self.mvpd.as_ref().map(|_| now + RETENTION);
+        let of_code = self.pending.as_ref().map(|pending| pending.expire_time + WITHOUT_LOGIN);
+        [of_login, of_choice, of_code].into_iter().flatten().max().unwrap_or(now + WITHOUT_LOGIN)
+    }
+
+    /// The login, where it has not run out.
+    #[must_use]
+    pub fn valid_login(&self, now: Timestamp) -> Option<&KnownLogin> {
+        self.login.as_ref().filter(|login| !login.has_expired(now))
+    }
+
+    /// Whether a viewer is with an operator now to log in by the device's code.
+    #[must_use]
+    pub fn has_login_under_way(&self, now: Timestamp) -> bool {
+        self.pending.as_ref().is_some_and(|pending| pending.start_time.is_some() && pending.expire_time > now)
+    }
+
+    /// Notes a login that the upstream has told, and with which code it was made where that is known for sure.
+    pub fn note_login(&mut self, profile: &Profile, code: Option<&Code>, now: Timestamp) {
+        let before = self
+            .login
+            .take()
+            .filter(|login| login.mvpd == profile.mvpd && login.issue_time == profile.issue_time);
+        let known = before.as_ref().and_then(|login| login.code.clone());
+        let pending = || self.pending.as_ref().map(|pending| pending.code.clone());
+        let code = known.or_else(|| code.cloned()).or_else(pending);
+        let digest = profile.attributes_digest();
+        let attributes = match before.and_then(|login| login.attributes) {
+            Some((known, since)) if known == digest => Some((known, since)),
+            Some(_) => Some((digest, now)),
+            None => Some((digest, profile.issue_time.unwrap_or(now))),
+        };
+        self.pending = None;
+        self.mvpd = Some(profile.mvpd.clone());
+        self.login = Some(KnownLogin {
+            mvpd: profile.mvpd.clone(),
+            user_id: profile.user_id.clone(),
+            kind: profile.kind.clone(),
+            issue_time: profile.issue_time,
+            expire_time: profile.expire_time,
+            seen_time: now,
+            code,
+            attributes,
+        });
+    }
+
+    /// Forgets the login and what was decided by it, and not that there was one where it has run out.
+    pub fn note_no_login(&mut self, now: Timestamp) {
+        if self.valid_login(now).is_some() {
+            self.login = None;
+            self.decisions.clear();
+        }
+    }
+
+    /// Keeps a decision, in the place of an earlier one about the resource.
+    pub fn keep_decision(&mut self, mut decision: KnownDecision) {
+        let is_long = |token: &MediaToken| token.value.len() > MEDIA_TOKEN_MAX;
+        if decision.media_token.as_ref().is_some_and(is_long) {
+            decision.media_token = None;
+        }
+        self.decisions.retain(|known| known.resource != decision.resource);
+        if self.decisions.len() >= DECISIONS_MAX {
+            self.decisions.remove(0);
+        }
+        self.decisions.push(decision);
+    }
+
+    /// Forgets what was decided about the resource.
+    pub fn forget_decision(&mut self, resource: ResourceDigest) {
+        self.decisions.retain(|known| known.resource != resource);
+    }
+
+    /// What is known of a decision about the resource.
+    #[must_use]
+    pub fn decision(&self, resource: ResourceDigest, now: Timestamp) -> DecisionState<'_> {
+        let mvpd = self.login.as_ref().map(|login| &login.mvpd);
+        let of_login = |known: &&KnownDecision| known.resource == resource && Some(&known.mvpd) == mvpd;
+        match self.decisions.iter().find(of_login) {
+            None => DecisionState::None,
+            Some(known) if known.expire_time.is_some_and(|end| end <= now) => DecisionState::Expired,
+            Some(known) => DecisionState::Valid(known),
+        }
+    }
+
+    /// The media token of a decision that holds, if nobody got it and it is good for a while. Nobody else gets it then.
+    pub fn take_media_token(&mut self, resource: ResourceDigest, now: Timestamp) -> Option<MediaToken> {
+        let DecisionState::Valid(_) = self.decision(resource, now) else { return None };
+        let known = self.decisions.iter_mut().find(|known| known.resource == resource)?;
+        let token = known.media_token.take()?;
+        token.expire_time.is_none_or(|end| end >= now + MEDIA_TOKEN_LEFT).then_some(token)
+    }
+}
+
+impl KnownLogin {
+    /// Whether its time is over.
+    #[must_use]
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        self.expire_time.is_some_and(|end| end <= now)
+    }
+}
+
+macro_rules! withheld {
+    ($($type:ident),*) => {
+        $(impl fmt::Debug for $type {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(concat!(stringify!($type), "(…)"))
+            }
+        })*
+    };
+}
+withheld!(KnownDevice, KnownLogin, KnownDecision);
