@@ -4,8 +4,10 @@
 
 mod abandoned;
 mod behaviour;
+mod browser;
 mod citizen;
 mod credentials;
+mod device_flow;
 mod device_info_text;
 mod entitlement;
 mod error;
