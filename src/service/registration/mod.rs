@@ -7,6 +7,7 @@ mod get;
 mod kept_answer;
 mod login;
 mod lookup;
+mod known_code;
 mod poll;
 mod watch;
 
@@ -17,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use super::{
     backends::Backends,
     budget::LookupBudget,
+    device_memory::DeviceMemory,
     policy::{Place, SharedPolicy, VerificationUris},
     quota::Quota,
     single_flight::SingleFlight,
@@ -58,6 +60,8 @@ pub struct Parts {
     pub randomness: SharedRandomness,
     /// Who issues codes.
     pub backends: Backends,
+    /// What is kept of devices, for upstreams that keep nothing of the kind.
+    pub memory: DeviceMemory,
     /// How many wrong codes may be tried.
     pub budget: LookupBudget,
     /// Told of each lookup that is charged to that budget.
