@@ -10,6 +10,7 @@ use super::{
     code::Code,
     entitlement::{Profile, ProfileKind, Resource},
     id::{DeviceId, MvpdId, Place},
+    registration::CodeKey,
     secret::SecretText,
     temp_pass::MediaToken,
 };
@@ -129,6 +130,15 @@ pub enum DecisionState<'a> {
     Valid(&'a KnownDecision),
 }
 
+impl DeviceKey {
+    /// The name of a code of the device.
+    #[must_use]
+    pub fn code(&self, code: Code) -> CodeKey {
+        let Place { environment, requestor } = self.place.clone();
+        CodeKey { environment, requestor, code }
+    }
+}
+
 impl ResourceDigest {
     /// That of this resource.
     #[must_use]
@@ -182,7 +192,10 @@ impl KnownDevice {
         let before = self
             .login
             .take()
-            .filter(|login| login.mvpd == profile.mvpd && login.issue_time == profile.issue_time);
+            .filter(|login| login.mvpd == profile.mvpd && login.issue_time == profile.issue_time)
+            .filter(|login| login.standing == LoginStanding::Told);
+        let is_new = before.is_none();
+        let seen_time = before.as_ref().map_or(now, |login| login.seen_time);
         let known = before.as_ref().and_then(|login| login.code.clone());
         let pending = || self.pending.as_ref().map(|pending| pending.code.clone());
         let code = known.or_else(|| code.cloned()).or_else(pending);
@@ -192,7 +205,9 @@ impl KnownDevice {
             Some(_) => Some((digest, now)),
             None => Some((digest, profile.issue_time.unwrap_or(now))),
         };
-        self.pending = None;
+        if is_new || self.has_used_code() {
+            self.pending = None;
+        }
         self.mvpd = Some(profile.mvpd.clone());
         self.login = Some(KnownLogin {
             mvpd: profile.mvpd.clone(),
@@ -201,7 +216,7 @@ impl KnownDevice {
             standing: LoginStanding::Told,
             issue_time: profile.issue_time,
             expire_time: profile.expire_time,
-            seen_time: now,
+            seen_time,
             code,
             attributes,
         });
@@ -277,6 +292,12 @@ impl KnownDevice {
 }
 
 impl KnownLogin {
+    /// Whether it is a TempPass of which the upstream has told nothing yet, or nothing but that its trial is used up.
+    #[must_use]
+    pub fn is_begun(&self, now: Timestamp) -> bool {
+        self.standing != LoginStanding::Told && !self.has_expired(now)
+    }
+
     /// Whether its time is over.
     #[must_use]
     pub fn has_expired(&self, now: Timestamp) -> bool {
