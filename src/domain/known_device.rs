@@ -209,17 +209,8 @@ impl KnownDevice {
             self.pending = None;
         }
         self.mvpd = Some(profile.mvpd.clone());
-        self.login = Some(KnownLogin {
-            mvpd: profile.mvpd.clone(),
-            user_id: profile.user_id.clone(),
-            kind: profile.kind.clone(),
-            standing: LoginStanding::Told,
-            issue_time: profile.issue_time,
-            expire_time: profile.expire_time,
-            seen_time,
-            code,
-            attributes,
-        });
+        let told = KnownLogin::told(profile, now);
+        self.login = Some(KnownLogin { seen_time, code, attributes, ..told });
     }
 
     /// Forgets the login and what was decided by it, and not that there was one where it has run out.
@@ -292,6 +283,22 @@ impl KnownDevice {
 }
 
 impl KnownLogin {
+    /// The login that the upstream tells.
+    #[must_use]
+    pub fn told(profile: &Profile, now: Timestamp) -> Self {
+        Self {
+            mvpd: profile.mvpd.clone(),
+            user_id: profile.user_id.clone(),
+            kind: profile.kind.clone(),
+            issue_time: profile.issue_time,
+            expire_time: profile.expire_time,
+            standing: LoginStanding::Told,
+            seen_time: now,
+            code: None,
+            attributes: None,
+        }
+    }
+
     /// Whether it is a TempPass of which the upstream has told nothing yet, or nothing but that its trial is used up.
     #[must_use]
     pub fn is_begun(&self, now: Timestamp) -> bool {

@@ -67,7 +67,8 @@ impl EntitlementService {
         };
         let decision =
             self.decide(&connection, &device, kept.as_ref(), &mvpd, &resource, keeps_token).await?;
-        let has_expired = decision.refusal.as_ref().is_some_and(|refusal| refusal.reason == RefusalReason::LoginExpired);
+        let has_expired =
+            decision.refusal.as_ref().is_some_and(|refusal| refusal.reason == RefusalReason::LoginExpired);
         Ok(Authorized { decision, mvpd: Some(mvpd), has_expired })
     }
 
@@ -78,7 +79,9 @@ impl EntitlementService {
         if login.kind == ProfileKind::Temporary || device.has_used_code() {
             return None;
         }
-        let DecisionState::Valid(known) = device.decision(ResourceDigest::of(resource), now) else { return None };
+        let DecisionState::Valid(known) = device.decision(ResourceDigest::of(resource), now) else {
+            return None;
+        };
         let decision = ResourceDecision {
             resource: resource.as_str().to_owned(),
             source: None,

@@ -80,7 +80,9 @@ impl EntitlementService {
         }
         let asked = connection.entitlements()?.profile_of_code(&connection.context, &code.key, lookup.viewer);
         let asked = registration.known(caller, lookup, asked.await).await?;
-        let Some(profiles) = asked else { return Err(registration.unknown_code(caller, lookup, &code).await) };
+        let Some(profiles) = asked else {
+            return Err(registration.unknown_code(caller, lookup, &code).await);
+        };
         let profile = self.newest(profiles)?;
         Ok((KnownLogin::told(&profile, self.parts.clock.now()), code))
     }

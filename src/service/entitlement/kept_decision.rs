@@ -1,9 +1,6 @@
 //! The last decision about a resource, for who asks without wanting a new one.
 
-use super::{
-    Device, EntitlementService,
-    authorize::Decider,
-};
+use super::{Device, EntitlementService, authorize::Decider};
 use crate::domain::{
     caller::{Caller, Permission},
     clock::Timestamp,

@@ -69,8 +69,7 @@ impl EntitlementService {
         resources: &[Resource],
     ) -> Result<Preauthorized> {
         let subject = self.subject(device, kept.map(|kept| &*kept.device))?;
-        let asked =
-            connection.entitlements()?.preauthorize(&connection.context, &subject, &mvpd, resources);
+        let asked = connection.entitlements()?.preauthorize(&connection.context, &subject, &mvpd, resources);
         Ok(Preauthorized { decisions: asked.await?, mvpd: Some(mvpd), has_expired: false })
     }
 }

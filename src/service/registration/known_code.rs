@@ -24,11 +24,7 @@ impl RegistrationService {
     /// # Errors
     /// `CodeNotFound`, `LookupBudgetExhausted`, `NotAuthenticated` and `StoreUnavailable` of
     /// [`Error`](crate::domain::error::Error).
-    pub(in crate::service) async fn typed_code(
-        &self,
-        caller: &Caller,
-        lookup: &Lookup,
-    ) -> Result<TypedCode> {
+    pub(in crate::service) async fn typed_code(&self, caller: &Caller, lookup: &Lookup) -> Result<TypedCode> {
         let keys = self.resolve(caller, lookup).await?;
         let found = self.find(&keys).await?;
         let key = match &found {
@@ -40,7 +36,8 @@ impl RegistrationService {
             Found::Here(entry) => entry.registration.upstream_address(),
             Found::Nothing { .. } => None,
         };
-        let is_over = matches!(&found, Found::Here(entry) if entry.state(self.parts().clock.now()) != State::Pending);
+        let is_over =
+            matches!(&found, Found::Here(entry) if entry.state(self.parts().clock.now()) != State::Pending);
         if device.is_none() && is_over {
             return Err(self.ended(caller, lookup, &key).await);
         }

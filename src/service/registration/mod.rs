@@ -5,9 +5,9 @@ mod create;
 mod delete;
 mod get;
 mod kept_answer;
+mod known_code;
 mod login;
 mod lookup;
-mod known_code;
 mod poll;
 mod watch;
 
@@ -35,6 +35,7 @@ use crate::domain::{
 
 pub use create::Created;
 pub use kept_answer::Repeat;
+pub(in crate::service) use known_code::TypedCode;
 use poll::Pollers;
 
 pub use watch::{WatchEvent, WatchRegistration};
