@@ -20,7 +20,7 @@ use crate::{
     },
     config::{Auth, Grpc, ValidConfig, read_key_ring},
     domain::{
-        clock::SharedClock, device_info::Normalizer, limit::Countable, port::Store,
+        clock::SharedClock, device_info::Normalizer, id::EnvironmentName, limit::Countable, port::Store,
         randomness::SharedRandomness,
     },
     server::Detached,
@@ -30,7 +30,9 @@ use crate::{
         authentication::IssuerParts,
         backends::Backends,
         budget::LookupBudget,
-        client_registration, entitlement,
+        client_registration,
+        device_memory::DeviceMemory,
+        entitlement,
         master_key::MasterKey,
         operator::OperatorService,
         policy::{Policy, PresentPolicy, SharedPolicy},
@@ -156,12 +158,15 @@ impl Services {
         let limits = &config.codes;
         let budget =
             LookupBudget::new(Arc::clone(&store.limits), limits.misses_per_viewer, limits.misses_per_caller);
+        let memory = DeviceMemory::new(todo!(), Arc::clone(&clock));
+        let counts = Arc::new(Counts(metrics.clone()));
         let registration = RegistrationService::new(registration::Parts {
             store: store.clone(),
             policy: Arc::clone(&policy),
             clock: Arc::clone(&clock),
             randomness: Arc::clone(&randomness),
             backends: backends.clone(),
+            memory: memory.clone(),
             budget,
             on_miss: Arc::new(move |environment| {
                 if let Some(metrics) = &metrics {
@@ -176,6 +181,9 @@ impl Services {
             policy: Arc::clone(&policy),
             clock: Arc::clone(&clock),
             registration: registration.clone(),
+            memory,
+            normalizer: Arc::clone(&normalizer),
+            count: counts,
         });
         Ok(Self {
             policy,
@@ -236,6 +244,29 @@ impl Services {
             audit: self.audit.clone(),
             secrets: Arc::clone(&self.secrets),
             key_ring: self.key_ring.clone(),
+        }
+    }
+}
+
+/// Counts what happens around logins, where anything is counted.
+struct Counts(Option<Arc<Metrics>>);
+
+impl entitlement::Count for Counts {
+    fn login_seen(&self, environment: &EnvironmentName) {
+        if let Some(metrics) = &self.0 {
+            metrics.login_seen(environment.as_str());
+        }
+    }
+
+    fn decision_made(&self, environment: &EnvironmentName, is_permitted: bool) {
+        if let Some(metrics) = &self.0 {
+            metrics.decision_made(environment.as_str(), is_permitted);
+        }
+    }
+
+    fn profile_asked(&self, environment: &EnvironmentName, is_from_memory: bool) {
+        if let Some(metrics) = &self.0 {
+            metrics.profile_asked(environment.as_str(), is_from_memory);
         }
     }
 }

@@ -40,6 +40,9 @@ pub struct Environment {
     pub upstream_timeout: HumanDuration,
     /// How many calls to the provider may be under way at once. As many again times sixteen may wait; more are refused.
     pub upstream_connections: usize,
+    /// For how long passbridge answers by itself what the provider said of a device's login: devices ask every second, and the
+    /// provider takes a call a second from each address. Over v2 only.
+    pub profile_cache: ProfileCache,
     /// The requestors by id. Where any are listed, only those are valid; where none is, any well-formed id is.
     pub requestors: BTreeMap<String, Requestor>,
 }
@@ -58,8 +61,26 @@ impl Default for Environment {
             token_parameters: TokenParameters::Form,
             upstream_timeout: HumanDuration::from_secs(10),
             upstream_connections: 64,
+            profile_cache: ProfileCache::default(),
             requestors: BTreeMap::new(),
         }
+    }
+}
+
+/// For how long what was said of a device's login is good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct ProfileCache {
+    /// That nobody is logged in, while a viewer is with an operator: 0 to 30 seconds. While none is, the provider is asked every
+    /// 30 seconds at most.
+    pub negative: HumanDuration,
+    /// That somebody is logged in: 0 to 10 minutes. A logout through passbridge is known at once.
+    pub positive: HumanDuration,
+}
+
+impl Default for ProfileCache {
+    fn default() -> Self {
+        Self { negative: HumanDuration::from_secs(4), positive: HumanDuration::from_secs(60) }
     }
 }
 

@@ -198,6 +198,21 @@ pub trait EntitlementBackend: Send + Sync {
         mvpd: &MvpdId,
     ) -> Result<Option<Profile>>;
 
+    /// The logins that were made with a code, for who asks from this address: none while nobody has logged in; nothing where the
+    /// code is not known.
+    async fn profile_of_code(
+        &self,
+        context: &CallContext,
+        code: &CodeKey,
+        address: Option<Address>,
+    ) -> Result<Option<Vec<Profile>>>;
+
+    /// Whether a call about a device at this address would have to wait, or follow another one within a second. Counts none.
+    async fn would_wait(&self, address: Option<Address>) -> Result<bool>;
+
+    /// Whether a further call would have to wait for others to end.
+    fn is_busy(&self) -> bool;
+
     /// Whether a resource may be watched now. A denial is a decision.
     async fn authorize(
         &self,

@@ -10,6 +10,7 @@ use super::{
     code::Code,
     entitlement::{Profile, ProfileKind, Resource},
     id::{DeviceId, MvpdId, Place},
+    registration::CodeKey,
     secret::SecretText,
     temp_pass::MediaToken,
 };
@@ -19,6 +20,9 @@ const RETENTION: Duration = Duration::from_secs(30 * 24 * 3_600);
 
 /// How long a device is kept that only has a code: longer than any code lives.
 const WITHOUT_LOGIN: Duration = Duration::from_secs(24 * 3_600);
+
+/// Until when a TempPass that was begun counts as a login, if no decision is asked for.
+const BEGUN_TEMP_PASS: Duration = Duration::from_secs(3_600);
 
 /// How many decisions are kept of a device; the one that was made or used last stays longest.
 pub(crate) const DECISIONS_MAX: usize = 16;
@@ -46,7 +50,7 @@ pub struct KnownDevice {
     pub device_info: Option<String>,
     /// Its last User-Agent; empty where it has sent none.
     pub user_agent: String,
-    /// With which operator it logs in: that of the last code, login or TempPass.
+    /// The operator of its last login, or the TempPass that it has begun.
     pub mvpd: Option<MvpdId>,
     /// By what a promotional TempPass knows the viewer beside the device: a JSON object.
     pub temp_pass_identity: Option<SecretText>,
@@ -63,8 +67,12 @@ pub struct KnownDevice {
 pub struct PendingCode {
     pub code: Code,
     pub expire_time: Timestamp,
+    /// With which operator: the one that was named with the code, or that the viewer has chosen.
+    pub mvpd: Option<MvpdId>,
     /// When a viewer last went to the operator with it.
     pub start_time: Option<Timestamp>,
+    /// Whether somebody has logged in with it whose login was not asked for yet.
+    pub is_used: bool,
 }
 
 /// A login, as far as answers that must not wait for the upstream have it in them.
@@ -77,12 +85,24 @@ pub struct KnownLogin {
     pub kind: ProfileKind,
     pub issue_time: Option<Timestamp>,
     pub expire_time: Option<Timestamp>,
-    /// When the upstream last said so.
+    pub standing: LoginStanding,
+    /// Since when it is known.
     pub seen_time: Timestamp,
     /// The code that it was made with, where that is known.
     pub code: Option<Code>,
     /// What the operator tells of the viewer, as a digest; and since when it has been so, as far as was seen here.
     pub attributes: Option<([u8; 16], Timestamp)>,
+}
+
+/// How far a login is known to be one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginStanding {
+    /// The upstream has told it.
+    Told,
+    /// A TempPass that was begun, of which the upstream tells nothing before its first decision.
+    Begun,
+    /// A TempPass that was begun although its trial is used up, which decisions tell.
+    UsedUp,
 }
 
 /// That a device may watch a resource.
@@ -108,6 +128,15 @@ pub enum DecisionState<'a> {
     /// The last one holds no more.
     Expired,
     Valid(&'a KnownDecision),
+}
+
+impl DeviceKey {
+    /// The name of a code of the device.
+    #[must_use]
+    pub fn code(&self, code: Code) -> CodeKey {
+        let Place { environment, requestor } = self.place.clone();
+        CodeKey { environment, requestor, code }
+    }
 }
 
 impl ResourceDigest {
@@ -136,6 +165,22 @@ impl KnownDevice {
         self.login.as_ref().filter(|login| !login.has_expired(now))
     }
 
+    /// By which operator's login to go on: that of the login; without one, that which the viewer has chosen for the next.
+    #[must_use]
+    pub fn mvpd_to_ask(&self, now: Timestamp) -> Option<&MvpdId> {
+        let chosen = || self.pending.as_ref().and_then(|pending| pending.mvpd.as_ref());
+        match self.valid_login(now) {
+            Some(login) if !self.has_used_code() => Some(&login.mvpd),
+            _ => chosen().or(self.mvpd.as_ref()),
+        }
+    }
+
+    /// Whether somebody has logged in with the device's code whose login was not asked for yet.
+    #[must_use]
+    pub fn has_used_code(&self) -> bool {
+        self.pending.as_ref().is_some_and(|pending| pending.is_used)
+    }
+
     /// Whether a viewer is with an operator now to log in by the device's code.
     #[must_use]
     pub fn has_login_under_way(&self, now: Timestamp) -> bool {
@@ -147,7 +192,10 @@ impl KnownDevice {
         let before = self
             .login
             .take()
-            .filter(|login| login.mvpd == profile.mvpd && login.issue_time == profile.issue_time);
+            .filter(|login| login.mvpd == profile.mvpd && login.issue_time == profile.issue_time)
+            .filter(|login| login.standing == LoginStanding::Told);
+        let is_new = before.is_none();
+        let seen_time = before.as_ref().map_or(now, |login| login.seen_time);
         let known = before.as_ref().and_then(|login| login.code.clone());
         let pending = || self.pending.as_ref().map(|pending| pending.code.clone());
         let code = known.or_else(|| code.cloned()).or_else(pending);
@@ -157,18 +205,12 @@ impl KnownDevice {
             Some(_) => Some((digest, now)),
             None => Some((digest, profile.issue_time.unwrap_or(now))),
         };
-        self.pending = None;
+        if is_new || self.has_used_code() {
+            self.pending = None;
+        }
         self.mvpd = Some(profile.mvpd.clone());
-        self.login = Some(KnownLogin {
-            mvpd: profile.mvpd.clone(),
-            user_id: profile.user_id.clone(),
-            kind: profile.kind.clone(),
-            issue_time: profile.issue_time,
-            expire_time: profile.expire_time,
-            seen_time: now,
-            code,
-            attributes,
-        });
+        let told = KnownLogin::told(profile, now);
+        self.login = Some(KnownLogin { seen_time, code, attributes, ..told });
     }
 
     /// Forgets the login and what was decided by it, and not that there was one where it has run out.
@@ -177,6 +219,28 @@ impl KnownDevice {
             self.login = None;
             self.decisions.clear();
         }
+    }
+
+    /// Goes on with a TempPass, in the place of any login: what the upstream tells of it comes later.
+    pub fn begin_temp_pass(&mut self, mvpd: MvpdId, user_id: String, now: Timestamp) {
+        let is_told = |login: &KnownLogin| login.mvpd == mvpd && login.standing == LoginStanding::Told;
+        if self.valid_login(now).is_some_and(is_told) {
+            return;
+        }
+        self.pending = None;
+        self.decisions.clear();
+        self.login = Some(KnownLogin {
+            mvpd: mvpd.clone(),
+            user_id: Some(user_id),
+            kind: ProfileKind::Temporary,
+            issue_time: Some(now),
+            expire_time: Some(now + BEGUN_TEMP_PASS),
+            standing: LoginStanding::Begun,
+            seen_time: now,
+            code: None,
+            attributes: None,
+        });
+        self.mvpd = Some(mvpd);
     }
 
     /// Keeps a decision, in the place of an earlier one about the resource.
@@ -200,9 +264,9 @@ impl KnownDevice {
     /// What is known of a decision about the resource.
     #[must_use]
     pub fn decision(&self, resource: ResourceDigest, now: Timestamp) -> DecisionState<'_> {
-        let mvpd = self.login.as_ref().map(|login| &login.mvpd);
-        let of_login = |known: &&KnownDecision| known.resource == resource && Some(&known.mvpd) == mvpd;
-        match self.decisions.iter().find(of_login) {
+        let is_meant =
+            |known: &&KnownDecision| known.resource == resource && Some(&known.mvpd) == self.mvpd.as_ref();
+        match self.decisions.iter().find(is_meant) {
             None => DecisionState::None,
             Some(known) if known.expire_time.is_some_and(|end| end <= now) => DecisionState::Expired,
             Some(known) => DecisionState::Valid(known),
@@ -219,6 +283,28 @@ impl KnownDevice {
 }
 
 impl KnownLogin {
+    /// The login that the upstream tells.
+    #[must_use]
+    pub fn told(profile: &Profile, now: Timestamp) -> Self {
+        Self {
+            mvpd: profile.mvpd.clone(),
+            user_id: profile.user_id.clone(),
+            kind: profile.kind.clone(),
+            issue_time: profile.issue_time,
+            expire_time: profile.expire_time,
+            standing: LoginStanding::Told,
+            seen_time: now,
+            code: None,
+            attributes: None,
+        }
+    }
+
+    /// Whether it is a TempPass of which the upstream has told nothing yet, or nothing but that its trial is used up.
+    #[must_use]
+    pub fn is_begun(&self, now: Timestamp) -> bool {
+        self.standing != LoginStanding::Told && !self.has_expired(now)
+    }
+
     /// Whether its time is over.
     #[must_use]
     pub fn has_expired(&self, now: Timestamp) -> bool {

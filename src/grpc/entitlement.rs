@@ -89,7 +89,7 @@ impl EntitlementService for Face {
     ) -> Result<Response<GetUserMetadataResponse>, Status> {
         let get = async |caller, message| {
             let login = convert::get_user_metadata(message, &self.service.policy().load())?;
-            self.service.get_profile(&caller, login).await.map(convert::user_metadata)
+            self.service.user_metadata(&caller, login).await.map(convert::user_metadata)
         };
         unary(request, get).await
     }

@@ -12,7 +12,7 @@ use reqwest::Url;
 
 use super::{network::Hosts, temp_pass, upstream};
 use crate::{
-    config::{Environment, Requestor, TempPassIdentity},
+    config::{Environment, ProfileCache, Requestor, TempPassIdentity},
     domain::{
         device_info::DeviceInfo,
         entitlement::{DOMAIN_NAME_MAX, REDIRECT_URL_MAX},
@@ -45,6 +45,8 @@ pub struct ValidEnvironment {
     pub relays: bool,
     /// The origin that REST calls to other paths go to.
     pub passthrough: Option<Url>,
+    /// For how long what the upstream said of a device's login is good.
+    pub profile_cache: ProfileCache,
 }
 
 /// What is configured for one requestor.
@@ -218,7 +220,8 @@ impl ValidEnvironment {
         upstream::check(path, config, &mut violations);
         let (api, relays) = (upstream::api(config.backend), upstream::relays(config));
         let passthrough = config.passthrough.as_deref().and_then(|text| upstream::origin(text).ok());
-        violations.none_or(Self { requestors, api, relays, passthrough })
+        let profile_cache = config.profile_cache;
+        violations.none_or(Self { requestors, api, relays, passthrough, profile_cache })
     }
 }
 

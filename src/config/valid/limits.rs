@@ -28,6 +28,10 @@ const UPSTREAM_CONNECTIONS_MAX: u64 = 10_000;
 /// A call to an upstream that takes longer is lost.
 const UPSTREAM_TIMEOUT_MAX: Duration = Duration::from_secs(60 * 60);
 
+/// A viewer waits before the device for the first; the second may be a logout with the upstream that is not known here.
+const NEGATIVE_ANSWERS: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(30);
+const POSITIVE_ANSWERS: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(600);
+
 /// A year: longer waits are meant to be none.
 const WAIT_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
@@ -93,13 +97,15 @@ pub(super) fn out_of_range(config: &Config) -> Vec<Violation> {
         .collect()
 }
 
-fn of_upstream(name: &str, environment: &Environment) -> [Option<Violation>; 2] {
+fn of_upstream(name: &str, environment: &Environment) -> [Option<Violation>; 4] {
     let key = |key| format!("environments.{name}.{key}");
-    let Environment { upstream_timeout, upstream_connections, .. } = environment;
+    let Environment { upstream_timeout, upstream_connections, profile_cache, .. } = environment;
     let timeouts = Duration::from_millis(1)..=UPSTREAM_TIMEOUT_MAX;
     [
         count(&key("upstream_connections"), *upstream_connections as u64, 1, UPSTREAM_CONNECTIONS_MAX),
         wait_in(&key("upstream_timeout"), *upstream_timeout, timeouts),
+        wait_in(&key("profile_cache.negative"), profile_cache.negative, NEGATIVE_ANSWERS),
+        wait_in(&key("profile_cache.positive"), profile_cache.positive, POSITIVE_ANSWERS),
     ]
 }
 

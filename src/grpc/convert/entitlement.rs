@@ -15,6 +15,7 @@ use crate::{
     service::{
         entitlement::{
             Authorize, Authorized, Device, LoggedOut, Login, Preauthorize, Preauthorized, StartLogin,
+            UserMetadata,
         },
         policy::{Place, Policy},
         registration::Lookup,
@@ -195,15 +196,15 @@ pub(in crate::grpc) fn profile(profile: Profile) -> v1::Profile {
     }
 }
 
-pub(in crate::grpc) fn user_metadata(profile: Profile) -> v1::GetUserMetadataResponse {
-    let encrypted = profile.attributes.iter().filter(|(_, attribute)| attribute.is_encrypted);
+pub(in crate::grpc) fn user_metadata(metadata: UserMetadata) -> v1::GetUserMetadataResponse {
+    let encrypted = metadata.attributes.iter().filter(|(_, attribute)| attribute.is_encrypted);
     let encrypted_attributes = encrypted.map(|(name, _)| name.clone()).collect();
-    let attributes = profile.attributes.into_iter().map(|(name, attribute)| (name, attribute.value));
+    let attributes = metadata.attributes.into_iter().map(|(name, attribute)| (name, attribute.value));
     v1::GetUserMetadataResponse {
         attributes: Some(device_info::structure(attributes.collect())),
         encrypted_attributes,
-        update_time: profile.issue_time.map(timestamp),
-        mvpd_id: profile.mvpd.as_str().to_owned(),
+        update_time: metadata.update_time.map(timestamp),
+        mvpd_id: metadata.mvpd.as_str().to_owned(),
     }
 }
 

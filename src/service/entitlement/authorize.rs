@@ -1,11 +1,13 @@
 //! Authorize: whether a resource may be watched now.
 
-use super::{EntitlementService, Login};
+use super::{Connection, Device, EntitlementService, Login, polls::Polled};
 use crate::domain::{
     caller::{Caller, Permission},
-    entitlement::{Refusal, Resource, ResourceDecision},
-    error::Result,
+    entitlement::{ProfileKind, Refusal, RefusalReason, Resource, ResourceDecision},
+    error::{Error, Result},
     id::MvpdId,
+    known_device::{DecisionState, DeviceKey, KnownDecision, KnownDevice, ResourceDigest},
+    port::KeptDevice,
 };
 
 /// What is to be watched, and by whose login.
@@ -27,23 +29,170 @@ pub struct Authorized {
     pub has_expired: bool,
 }
 
+/// By whose login to ask for a decision.
+pub(super) enum Decider {
+    Mvpd(MvpdId),
+    /// Nobody is logged in; and whether somebody was, whose login has run out.
+    Nobody {
+        has_expired: bool,
+    },
+}
+
 impl EntitlementService {
     /// Whether a resource may be watched now. A denial is an answer, and so is that nobody is logged in.
     ///
     /// # Errors
-    /// `PermissionMissing`, `Unsupported`, `InvalidFields` and those of an upstream of
-    /// [`Error`](crate::domain::error::Error).
+    /// `PermissionMissing`, `Unsupported`, `InvalidFields`, `StoreUnavailable` and those of an upstream of
+    /// [`Error`].
     pub async fn authorize(&self, caller: &Caller, request: Authorize) -> Result<Authorized> {
-        let Authorize { login, resource, keeps_token: _ } = request;
-        let place = &login.device.place;
+        let Authorize { login, resource, keeps_token } = request;
+        let Login { device, mvpd } = login;
+        let place = &device.place;
         caller.require(Permission::EntitlementsAuthorize, &place.environment, &place.requestor)?;
         let connection = self.connect(caller, place)?;
-        let subject = self.subject(login.device)?;
-        let Some(mvpd) = self.mvpd(&connection, &subject, login.mvpd).await? else {
-            let decision = ResourceDecision::refused(resource.as_str(), Refusal::not_logged_in());
-            return Ok(Authorized { decision, mvpd: None, has_expired: false });
+        let kept = self.recall(&device).await?;
+        if keeps_token
+            && mvpd.is_none()
+            && let Some(authorized) = self.decided_before(kept.as_ref(), &resource)
+        {
+            return Ok(authorized);
+        }
+        let mvpd = match self.decider(&connection, &device, kept.as_ref(), mvpd).await? {
+            Decider::Mvpd(mvpd) => mvpd,
+            Decider::Nobody { has_expired } => {
+                let refusal = Refusal { reason: no_login(has_expired), ..Refusal::not_logged_in() };
+                let decision = ResourceDecision::refused(resource.as_str(), refusal);
+                return Ok(Authorized { decision, mvpd: None, has_expired });
+            }
         };
-        let asked = connection.entitlements()?.authorize(&connection.context, &subject, &mvpd, &resource);
-        Ok(Authorized { decision: asked.await?, mvpd: Some(mvpd), has_expired: false })
+        let decision =
+            self.decide(&connection, &device, kept.as_ref(), &mvpd, &resource, keeps_token).await?;
+        let has_expired =
+            decision.refusal.as_ref().is_some_and(|refusal| refusal.reason == RefusalReason::LoginExpired);
+        Ok(Authorized { decision, mvpd: Some(mvpd), has_expired })
+    }
+
+    /// A decision that holds still, of an operator: those of a TempPass may have been used up meanwhile.
+    fn decided_before(&self, kept: Option<&KeptDevice>, resource: &Resource) -> Option<Authorized> {
+        let (device, now) = (&kept?.device, self.parts.clock.now());
+        let login = device.valid_login(now)?;
+        if login.kind == ProfileKind::Temporary || device.has_used_code() {
+            return None;
+        }
+        let DecisionState::Valid(known) = device.decision(ResourceDigest::of(resource), now) else {
+            return None;
+        };
+        let decision = ResourceDecision {
+            resource: resource.as_str().to_owned(),
+            source: None,
+            refusal: None,
+            expire_time: known.expire_time,
+            media_token: None,
+        };
+        Some(Authorized { decision, mvpd: Some(known.mvpd.clone()), has_expired: false })
+    }
+
+    /// By whose login to ask: that which is named, else that of the device. Where that is known the upstream is not asked: it
+    /// says with the decision if it is no more.
+    pub(super) async fn decider(
+        &self,
+        connection: &Connection,
+        device: &Device,
+        kept: Option<&KeptDevice>,
+        named: Option<MvpdId>,
+    ) -> Result<Decider> {
+        let known = || {
+            let (device, now) = (&kept?.device, self.parts.clock.now());
+            let login = device.valid_login(now).filter(|_| !device.has_used_code())?;
+            Some(login.mvpd.clone())
+        };
+        if let Some(mvpd) = named.or_else(known) {
+            return Ok(Decider::Mvpd(mvpd));
+        }
+        match self.poll(connection, device.clone(), kept.cloned()).await {
+            Ok(login) => Ok(Decider::Mvpd(login.mvpd)),
+            Err(Error::ProfileNotFound) => Ok(Decider::Nobody { has_expired: false }),
+            Err(Error::ProfileExpired) => Ok(Decider::Nobody { has_expired: true }),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Has the operator decide, and keeps what it says; the media token too where it is `kept_for_later`.
+    pub(super) async fn decide(
+        &self,
+        connection: &Connection,
+        device: &Device,
+        kept: Option<&KeptDevice>,
+        mvpd: &MvpdId,
+        resource: &Resource,
+        keeps_token: bool,
+    ) -> Result<ResourceDecision> {
+        let subject = self.subject(device, kept.map(|kept| &*kept.device))?;
+        let backend = connection.entitlements()?;
+        let decision = backend.authorize(&connection.context, &subject, mvpd, resource).await?;
+        self.parts.count.decision_made(&device.place.environment, decision.refusal.is_none());
+        self.keep_decision(&device.key(), mvpd, resource, &decision, keeps_token).await?;
+        Ok(decision)
+    }
+
+    async fn keep_decision(
+        &self,
+        key: &DeviceKey,
+        mvpd: &MvpdId,
+        resource: &Resource,
+        decision: &ResourceDecision,
+        keeps_token: bool,
+    ) -> Result<()> {
+        let (digest, now) = (ResourceDigest::of(resource), self.parts.clock.now());
+        let ends_login = decision.refusal.as_ref().is_some_and(|refusal| ends_login(refusal.reason));
+        let is_begun = |device: &KnownDevice| device.login.as_ref().is_some_and(|login| login.is_begun(now));
+        let was_begun = self
+            .parts
+            .memory
+            .update(key, |device| {
+                if ends_login {
+                    device.note_no_login(now);
+                } else if decision.refusal.is_some() {
+                    device.forget_decision(digest);
+                } else {
+                    device.keep_decision(KnownDecision {
+                        resource: digest,
+                        mvpd: mvpd.clone(),
+                        expire_time: decision.expire_time,
+                        media_token: decision.media_token.clone().filter(|_| keeps_token),
+                    });
+                }
+                is_begun(device)
+            })
+            .await?;
+        // After these the upstream has more to tell than before.
+        if ends_login || was_begun {
+            self.polls.forget(Polled::new(key));
+        }
+        Ok(())
+    }
+}
+
+/// Why a decision was not even asked for.
+pub(super) fn no_login(has_expired: bool) -> RefusalReason {
+    if has_expired { RefusalReason::LoginExpired } else { RefusalReason::NotLoggedIn }
+}
+
+/// Whether what was said against a resource is said against the login (reference of the device flow, section 5.2).
+fn ends_login(reason: RefusalReason) -> bool {
+    match reason {
+        RefusalReason::NotLoggedIn
+        | RefusalReason::LoginExpired
+        | RefusalReason::LoginInvalidated
+        | RefusalReason::ViewerUnknown
+        | RefusalReason::HomeBased => true,
+        RefusalReason::TrialExpired
+        | RefusalReason::TrialExhausted
+        | RefusalReason::Operator
+        | RefusalReason::ParentalControls
+        | RefusalReason::Degradation
+        | RefusalReason::Undecided
+        | RefusalReason::Configuration
+        | RefusalReason::Other => false,
     }
 }

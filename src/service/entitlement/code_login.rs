@@ -1,9 +1,16 @@
 //! The login that was made with a code.
 
-use super::{EntitlementService, Preauthorized};
+use super::{Device, EntitlementService, Preauthorized};
 use crate::{
-    domain::{caller::Caller, entitlement::Resource, error::Result, known_device::KnownLogin},
-    service::registration::Lookup,
+    domain::{
+        address::Address,
+        caller::{Caller, Permission},
+        entitlement::Resource,
+        error::{Error, Result},
+        known_device::{DeviceKey, KnownLogin},
+        port::KeptDevice,
+    },
+    service::registration::{Lookup, TypedCode},
 };
 
 impl EntitlementService {
@@ -12,19 +19,30 @@ impl EntitlementService {
     ///
     /// # Errors
     /// `PermissionMissing`, `Unsupported`, `CodeNotFound`, `LookupBudgetExhausted`, `ProfileNotFound` while nobody has logged in
-    /// with it, `ProfileExpired`, `StoreUnavailable` and those of an upstream of [`Error`](crate::domain::error::Error).
+    /// with it, `ProfileExpired`, `StoreUnavailable` and those of an upstream of [`Error`].
     pub async fn page_login(&self, caller: &Caller, lookup: &Lookup) -> Result<KnownLogin> {
-        let _ = (caller, lookup);
-        todo!()
+        let place = &lookup.place;
+        caller.require(Permission::EntitlementsRead, &place.environment, &place.requestor)?;
+        Ok(self.login_by_code(caller, lookup).await?.0)
     }
 
-    /// The same for the device that got the code, which polls.
+    /// The same for the device that got the code, at this address: it polls, so it may be told what was known some seconds ago.
     ///
     /// # Errors
     /// As those of [`Self::page_login`].
-    pub async fn device_login(&self, caller: &Caller, lookup: &Lookup) -> Result<KnownLogin> {
-        let _ = (caller, lookup);
-        todo!()
+    pub async fn device_login(
+        &self,
+        caller: &Caller,
+        lookup: &Lookup,
+        ip: Option<Address>,
+    ) -> Result<KnownLogin> {
+        let place = &lookup.place;
+        caller.require(Permission::EntitlementsRead, &place.environment, &place.requestor)?;
+        let connection = self.connect(caller, place)?;
+        let code = self.parts.registration.typed_code(caller, lookup).await?;
+        let Some(key) = &code.device else { return self.page_login(caller, lookup).await };
+        let kept = self.parts.memory.get(key).await?;
+        self.poll(&connection, Device::known(key, ip), kept).await
     }
 
     /// Which of these resources could be watched by the login that was made with a code.
@@ -37,7 +55,59 @@ impl EntitlementService {
         lookup: &Lookup,
         resources: Vec<Resource>,
     ) -> Result<Preauthorized> {
-        let _ = (caller, lookup, resources);
-        todo!()
+        let place = &lookup.place;
+        caller.require(Permission::EntitlementsAuthorize, &place.environment, &place.requestor)?;
+        let connection = self.connect(caller, place)?;
+        let (login, code) = self.login_by_code(caller, lookup).await?;
+        // Without its device nothing can be asked of the upstream.
+        let Some(key) = &code.device else { return Err(Error::ProfileNotFound) };
+        let kept = self.parts.memory.get(key).await?;
+        let device = Device::known(key, code.address.or(lookup.viewer));
+        self.could_watch(&connection, &device, kept.as_ref(), login.mvpd, &resources).await
+    }
+
+    async fn login_by_code(&self, caller: &Caller, lookup: &Lookup) -> Result<(KnownLogin, TypedCode)> {
+        let connection = self.connect(caller, &lookup.place)?;
+        let registration = &self.parts.registration;
+        let code = registration.typed_code(caller, lookup).await?;
+        if let Some(key) = &code.device {
+            let kept = self.parts.memory.get(key).await?;
+            if let Some(login) = self.made_with(kept.as_ref(), &code) {
+                return Ok((login, code));
+            }
+            let login = self.ask_by_code(&connection, key, kept, &code, lookup.viewer).await?;
+            return Ok((login, code));
+        }
+        let asked = connection.entitlements()?.profile_of_code(&connection.context, &code.key, lookup.viewer);
+        let asked = registration.known(caller, lookup, asked.await).await?;
+        let Some(profiles) = asked else {
+            return Err(registration.unknown_code(caller, lookup, &code).await);
+        };
+        let profile = self.newest(profiles)?;
+        Ok((KnownLogin::told(&profile, self.parts.clock.now()), code))
+    }
+
+    /// The login that is known to have been made with the code.
+    fn made_with(&self, kept: Option<&KeptDevice>, code: &TypedCode) -> Option<KnownLogin> {
+        let login = kept?.device.valid_login(self.parts.clock.now())?;
+        (login.code.as_ref() == Some(&code.key.code)).then(|| login.clone())
+    }
+
+    /// Asks for the login by the code as long as that lives, and by its device after that.
+    async fn ask_by_code(
+        &self,
+        connection: &super::Connection,
+        key: &DeviceKey,
+        kept: Option<KeptDevice>,
+        code: &TypedCode,
+        viewer: Option<Address>,
+    ) -> Result<KnownLogin> {
+        let is_pending = kept
+            .as_ref()
+            .and_then(|kept| kept.device.pending.as_ref())
+            .is_some_and(|pending| pending.code == code.key.code);
+        let address = if is_pending { viewer.or(code.address) } else { code.address.or(viewer) };
+        let by_code = is_pending.then_some(&code.key);
+        self.ask(connection, &Device::known(key, address), kept, by_code).await
     }
 }

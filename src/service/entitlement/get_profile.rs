@@ -1,23 +1,79 @@
-//! Get: the login of a device.
+//! Get: the login of a device, as the upstream has it now.
 
-use super::{EntitlementService, Login};
+use super::{EntitlementService, Login, polls::Polled};
 use crate::domain::{
     caller::{Caller, Permission},
     entitlement::Profile,
-    error::Result,
+    error::{Error, Result},
+    known_device::{KnownDevice, KnownLogin},
 };
 
 impl EntitlementService {
-    /// The login of a device.
+    /// The login of a device, as the upstream has it now.
     ///
     /// # Errors
-    /// `PermissionMissing`, `Unsupported`, `InvalidFields`, `ProfileNotFound`, `ProfileExpired` and those of an upstream of
-    /// [`Error`](crate::domain::error::Error).
+    /// `PermissionMissing`, `Unsupported`, `InvalidFields`, `ProfileNotFound`, `ProfileExpired`, `StoreUnavailable` and those of
+    /// an upstream of [`Error`].
     pub async fn get_profile(&self, caller: &Caller, login: Login) -> Result<Profile> {
         let place = &login.device.place;
         caller.require(Permission::EntitlementsRead, &place.environment, &place.requestor)?;
-        let connection = self.connect(caller, place)?;
-        let subject = self.subject(login.device)?;
-        self.profile(&connection, &subject, login.mvpd.as_ref()).await
+        Ok(self.fresh_profile(caller, login).await?.0)
+    }
+
+    /// The same, and what is known of the login from now on. Whoever polls the device is told of it.
+    pub(super) async fn fresh_profile(
+        &self,
+        caller: &Caller,
+        login: Login,
+    ) -> Result<(Profile, Option<KnownLogin>)> {
+        let Login { device, mvpd } = login;
+        let connection = self.connect(caller, &device.place)?;
+        let kept = self.recall(&device).await?;
+        let now = self.parts.clock.now();
+        let subject = self.subject(&device, kept.as_ref().map(|kept| &*kept.device))?;
+        let known = kept.as_ref().and_then(|kept| kept.device.mvpd_to_ask(now)).cloned();
+        let asked = mvpd.clone().or(known);
+        let answer = self.profile(&connection, &subject, asked.as_ref()).await;
+        let key = device.key();
+        let is_about_login = |device: &KnownDevice, profile: &Profile| {
+            mvpd.is_none() || device.valid_login(now).is_none_or(|login| login.mvpd == profile.mvpd)
+        };
+        match &answer {
+            Ok(profile) => {
+                let (login, used) = self
+                    .parts
+                    .memory
+                    .update(&key, |device| {
+                        if !is_about_login(device, profile) {
+                            return (None, None);
+                        }
+                        let before = device.pending.clone();
+                        device.note_login(profile, None, now);
+                        (device.login.clone(), before.filter(|_| device.pending.is_none()))
+                    })
+                    .await?;
+                if let Some(login) = &login {
+                    self.polls.note(Polled::new(&key), Some(login));
+                }
+                if let Some(pending) = used {
+                    self.parts.count.login_seen(&key.place.environment);
+                    self.parts.registration.end_used(&key.code(pending.code)).await?;
+                }
+                Ok((answer?, login))
+            }
+            Err(Error::ProfileNotFound | Error::ProfileExpired) if mvpd.is_none() => {
+                let is_begun = |login: &KnownLogin| login.is_begun(now);
+                self.parts
+                    .memory
+                    .update(&key, |device| {
+                        if !device.login.as_ref().is_some_and(is_begun) {
+                            device.note_no_login(now);
+                        }
+                    })
+                    .await?;
+                Err(answer.err().unwrap_or(Error::ProfileNotFound))
+            }
+            Err(error) => Err(error.clone()),
+        }
     }
 }

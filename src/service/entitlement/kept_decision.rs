@@ -1,7 +1,14 @@
 //! The last decision about a resource, for who asks without wanting a new one.
 
-use super::{Device, EntitlementService};
-use crate::domain::{caller::Caller, clock::Timestamp, entitlement::Resource, error::Result, id::MvpdId};
+use super::{Device, EntitlementService, authorize::Decider};
+use crate::domain::{
+    caller::{Caller, Permission},
+    clock::Timestamp,
+    entitlement::Resource,
+    error::Result,
+    id::MvpdId,
+    known_device::{DecisionState, ResourceDigest},
+};
 
 /// What is known of a decision about a resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +43,22 @@ impl EntitlementService {
         device: Device,
         resource: &Resource,
     ) -> Result<KeptDecision> {
-        let _ = (caller, device, resource);
-        todo!()
+        let place = &device.place;
+        caller.require(Permission::EntitlementsAuthorize, &place.environment, &place.requestor)?;
+        let connection = self.connect(caller, place)?;
+        let kept = self.recall(&device).await?;
+        if let Decider::Nobody { has_expired } =
+            self.decider(&connection, &device, kept.as_ref(), None).await?
+        {
+            return Ok(KeptDecision::NotLoggedIn { has_expired });
+        }
+        let Some(kept) = self.parts.memory.get(&device.key()).await? else { return Ok(KeptDecision::None) };
+        Ok(match kept.device.decision(ResourceDigest::of(resource), self.parts.clock.now()) {
+            DecisionState::None => KeptDecision::None,
+            DecisionState::Expired => KeptDecision::Expired,
+            DecisionState::Valid(known) => {
+                KeptDecision::Valid { mvpd: known.mvpd.clone(), expire_time: known.expire_time }
+            }
+        })
     }
 }

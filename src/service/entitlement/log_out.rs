@@ -1,10 +1,11 @@
 //! Log out: ends all logins of a device.
 
-use super::{Device, EntitlementService, newest_first};
+use super::{Device, EntitlementService, newest_first, polls::Polled};
 use crate::domain::{
     caller::{Caller, Permission},
     entitlement::LogoutAction,
     error::Result,
+    known_device::LoginStanding,
 };
 
 /// What a logout has done.
@@ -15,26 +16,42 @@ pub struct LoggedOut {
 }
 
 impl EntitlementService {
-    /// Ends all logins of the device, as far as that can be done: one that fails leaves none of the others.
+    /// Ends all logins of the device, as far as that can be done: one that fails leaves none of the others, and nothing is kept
+    /// of the device here whatever becomes of them.
     ///
     /// # Errors
-    /// `PermissionMissing`, `Unsupported`, `InvalidFields` and those of an upstream of
+    /// `PermissionMissing`, `Unsupported`, `InvalidFields`, `StoreUnavailable` and those of an upstream of
     /// [`Error`](crate::domain::error::Error), the first of several.
     pub async fn log_out(&self, caller: &Caller, device: Device) -> Result<LoggedOut> {
         let place = device.place.clone();
         caller.require(Permission::EntitlementsLogout, &place.environment, &place.requestor)?;
         let connection = self.connect(caller, &place)?;
-        let subject = self.subject(device)?;
+        let kept = self.recall(&device).await?;
+        let subject = self.subject(&device, kept.as_ref().map(|kept| &*kept.device))?;
+        let (key, now) = (device.key(), self.parts.clock.now());
+        let polled = Polled::new(&key);
+        // Who asks for the login meanwhile would find it still.
+        let _turn = self.polls.turn(polled).await;
+        self.parts.memory.forget(&key).await?;
+        self.polls.forget(polled);
         let policy = self.parts.policy.load_full();
         let redirect_url =
             policy.login_defaults(&place).and_then(|login| login.logout_redirect_url.as_deref());
         let (backend, context) = (connection.entitlements()?, &connection.context);
         let mut profiles = backend.profiles(context, &subject).await?;
         newest_first(&mut profiles);
-        let mut outcomes = Vec::with_capacity(profiles.len());
-        for profile in profiles {
-            outcomes.push(backend.log_out(context, &subject, &profile.mvpd, redirect_url).await);
+        let mut mvpds: Vec<_> = profiles.into_iter().map(|profile| profile.mvpd).collect();
+        // The upstream does not list a TempPass.
+        let known = kept.as_ref().and_then(|kept| kept.device.valid_login(now));
+        let unlisted = known.filter(|login| login.standing == LoginStanding::Told).map(|login| &login.mvpd);
+        mvpds.extend(unlisted.filter(|mvpd| !mvpds.contains(mvpd)).cloned());
+        let mut outcomes = Vec::with_capacity(mvpds.len());
+        for mvpd in mvpds {
+            outcomes.push(backend.log_out(context, &subject, &mvpd, redirect_url).await);
         }
+        // A call that saw the login before it ended may have noted it since.
+        self.parts.memory.forget(&key).await?;
+        self.polls.forget(polled);
         Ok(LoggedOut { actions: outcomes.into_iter().collect::<Result<_>>()? })
     }
 }

@@ -1,11 +1,15 @@
 //! Media tokens: what a player shows a verifier.
 
-use super::{Device, EntitlementService};
+use super::{
+    Device, EntitlementService,
+    authorize::{Decider, no_login},
+};
 use crate::domain::{
-    caller::Caller,
+    caller::{Caller, Permission},
     entitlement::{Refusal, Resource},
-    error::Result,
+    error::{Error, Result, UpstreamAnswer},
     id::MvpdId,
+    known_device::{KnownDevice, ResourceDigest},
     temp_pass::MediaToken,
 };
 
@@ -30,14 +34,73 @@ impl EntitlementService {
     /// a new decision. Each is handed out once.
     ///
     /// # Errors
-    /// As those of [`Self::authorize`].
+    /// As those of [`Self::authorize`]; `UpstreamUnavailable` where a decision comes without one.
     pub async fn media_token(
         &self,
         caller: &Caller,
         device: Device,
         resource: Resource,
     ) -> Result<MediaTokenAnswer> {
-        let _ = (caller, device, resource);
-        todo!()
+        let place = &device.place;
+        caller.require(Permission::EntitlementsAuthorize, &place.environment, &place.requestor)?;
+        let connection = self.connect(caller, place)?;
+        let kept = self.recall(&device).await?;
+        if let Some(issued) = self.take_token(&device, &resource).await? {
+            return Ok(MediaTokenAnswer::Issued(issued));
+        }
+        let mvpd = match self.decider(&connection, &device, kept.as_ref(), None).await? {
+            Decider::Mvpd(mvpd) => mvpd,
+            Decider::Nobody { has_expired } => {
+                let refusal = Refusal { reason: no_login(has_expired), ..Refusal::not_logged_in() };
+                return Ok(MediaTokenAnswer::Refused(refusal));
+            }
+        };
+        let decision = self.decide(&connection, &device, kept.as_ref(), &mvpd, &resource, false).await?;
+        if let Some(refusal) = decision.refusal {
+            return Ok(MediaTokenAnswer::Refused(refusal));
+        }
+        let token = decision.media_token.ok_or(Error::UpstreamUnavailable {
+            problem: "its decision permits, and has no media token",
+            answer: UpstreamAnswer::default(),
+            retry_after: None,
+        })?;
+        // The decision may have been the first one of a TempPass, of which more is told now.
+        let user_id = self.user_of(&connection, &device, &mvpd).await?;
+        Ok(MediaTokenAnswer::Issued(IssuedToken { token, mvpd, user_id }))
+    }
+
+    /// The token that came with the last decision, taken so that nobody else gets it.
+    async fn take_token(&self, device: &Device, resource: &Resource) -> Result<Option<IssuedToken>> {
+        let (digest, now) = (ResourceDigest::of(resource), self.parts.clock.now());
+        let take = |device: &mut KnownDevice| {
+            if device.valid_login(now).is_none() || device.has_used_code() {
+                return None;
+            }
+            let token = device.take_media_token(digest, now)?;
+            let login = device.valid_login(now)?;
+            Some(IssuedToken { token, mvpd: login.mvpd.clone(), user_id: login.user_id.clone() })
+        };
+        self.parts.memory.update(&device.key(), take).await
+    }
+
+    async fn user_of(
+        &self,
+        connection: &super::Connection,
+        device: &Device,
+        mvpd: &MvpdId,
+    ) -> Result<Option<String>> {
+        let kept = self.parts.memory.get(&device.key()).await?;
+        let known = |kept: &crate::domain::port::KeptDevice| {
+            let login = kept.device.login.as_ref().filter(|login| login.mvpd == *mvpd)?;
+            login.user_id.clone()
+        };
+        if let Some(user_id) = kept.as_ref().and_then(known) {
+            return Ok(Some(user_id));
+        }
+        match self.poll(connection, device.clone(), kept).await {
+            Ok(login) => Ok(login.user_id),
+            // The token is good without it.
+            Err(_) => Ok(None),
+        }
     }
 }

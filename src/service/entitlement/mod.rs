@@ -9,6 +9,7 @@ mod kept_decision;
 mod list_mvpds;
 mod log_out;
 mod media_token;
+mod polls;
 mod preauthorize;
 mod start_login;
 mod user_metadata;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use super::{
     RegistrationService,
     backends::Backends,
+    device_memory::{DeviceFacts, DeviceMemory},
     policy::{Place, SharedPolicy},
 };
 use crate::domain::{
@@ -26,12 +28,16 @@ use crate::domain::{
     call::CallContext,
     caller::Caller,
     clock::SharedClock,
-    device_info::DeviceInfo,
+    device_info::{self, DeviceInfo, Normalizer},
     entitlement::{DeviceHints, EntitlementSubject, Profile},
     error::{Error, Result, Violations},
-    id::{DeviceId, MvpdId},
+    id::{DeviceId, EnvironmentName, MvpdId},
+    known_device::{DeviceKey, KnownDevice},
+    port::KeptDevice,
     secret::SecretText,
 };
+
+use polls::Polls;
 
 pub(crate) use authorize::{Authorize, Authorized};
 pub(crate) use kept_decision::KeptDecision;
@@ -45,6 +51,19 @@ pub(crate) use user_metadata::UserMetadata;
 #[derive(Clone)]
 pub struct EntitlementService {
     parts: Arc<Parts>,
+    polls: Arc<Polls>,
+}
+
+/// Told of what happens, for metrics.
+pub(crate) trait Count: Send + Sync {
+    /// Somebody has logged in.
+    fn login_seen(&self, environment: &EnvironmentName);
+
+    /// Something was decided.
+    fn decision_made(&self, environment: &EnvironmentName, is_permitted: bool);
+
+    /// Somebody has asked for the login of a device, and was answered from memory or not.
+    fn profile_asked(&self, environment: &EnvironmentName, is_from_memory: bool);
 }
 
 /// What the use cases work with.
@@ -57,6 +76,12 @@ pub struct Parts {
     pub clock: SharedClock,
     /// Where the codes are that viewers log in with.
     pub registration: RegistrationService,
+    /// What is kept of devices.
+    pub memory: DeviceMemory,
+    /// Tells what a device is of which only the User-Agent is known.
+    pub normalizer: Arc<Normalizer>,
+    /// Told of what happens.
+    pub count: Arc<dyn Count>,
 }
 
 /// The device that a call is about, in valid parts.
@@ -75,6 +100,27 @@ pub struct Device {
     /// By what a promotional TempPass knows the viewer beside the device: a JSON object.
     pub temp_pass_identity: Option<SecretText>,
     pub hints: DeviceHints,
+}
+
+impl Device {
+    /// A device of which nothing is told but what is known of it here.
+    fn known(key: &DeviceKey, ip: Option<Address>) -> Self {
+        Self {
+            place: key.place.clone(),
+            id: key.device_id.clone(),
+            info: None,
+            user_agent: String::new(),
+            device_type: String::new(),
+            ip,
+            temp_pass_identity: None,
+            hints: DeviceHints::default(),
+        }
+    }
+
+    /// What it is kept under.
+    fn key(&self) -> DeviceKey {
+        DeviceKey { place: self.place.clone(), device_id: self.id.clone() }
+    }
 }
 
 /// Whose login a call is about.
@@ -101,7 +147,8 @@ impl EntitlementService {
     /// The use cases over `parts`.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self { parts: Arc::new(parts) }
+        let polls = Arc::new(Polls::new(Arc::clone(&parts.clock)));
+        Self { parts: Arc::new(parts), polls }
     }
 
     /// What the operator configured, for faces that must know which places there are.
@@ -123,13 +170,45 @@ impl EntitlementService {
         Ok(Connection { backend, context: Backends::context(caller.context(), api)? })
     }
 
-    /// The device as an upstream is told, with what is configured in the place of what it does not say.
-    fn subject(&self, device: Device) -> Result<EntitlementSubject> {
-        let Device { place, id, info, user_agent, device_type: _, ip, temp_pass_identity, hints } = device;
+    /// What is known of the device, and what it says of itself by now noted.
+    async fn recall(&self, device: &Device) -> Result<Option<KeptDevice>> {
+        let (memory, key) = (&self.parts.memory, device.key());
+        let facts = DeviceFacts {
+            device_info: device.info.as_ref().map(DeviceInfo::encode),
+            user_agent: device.user_agent.clone(),
+        };
+        let kept = memory.get(&key).await?;
+        let Some(known) = &kept else { return Ok(None) };
+        let tell = |known: &mut KnownDevice| {
+            facts.tell(known);
+            if let Some(identity) = &device.temp_pass_identity {
+                known.temp_pass_identity = Some(identity.clone());
+            }
+        };
+        let mut told = (*known.device).clone();
+        tell(&mut told);
+        if told == *known.device {
+            return Ok(kept);
+        }
+        memory.update(&key, tell).await?;
+        memory.get(&key).await
+    }
+
+    /// The device as an upstream is told: by what it says of itself, by what it said before, by what is configured, or by what
+    /// its User-Agent tells, in this order.
+    fn subject(&self, device: &Device, known: Option<&KnownDevice>) -> Result<EntitlementSubject> {
+        let Device { place, id, info, user_agent, device_type, ip, temp_pass_identity, hints } = device;
         let policy = self.parts.policy.load();
-        let configured = policy.login_defaults(&place).and_then(|login| login.device_info.as_ref());
+        let configured = policy.login_defaults(place).and_then(|login| login.device_info.as_ref());
+        let known_agent = known.map(|known| known.user_agent.clone()).unwrap_or_default();
+        let user_agent = if user_agent.is_empty() { known_agent } else { user_agent.clone() };
+        let said = info.as_ref().map(DeviceInfo::encode);
+        let said = said.or_else(|| known.and_then(|known| known.device_info.clone()));
+        let device_info = said
+            .or_else(|| configured.map(DeviceInfo::encode))
+            .or_else(|| self.guessed(&user_agent, device_type, *ip));
         let mut violations = Violations::default();
-        if info.is_none() && configured.is_none() {
+        if device_info.is_none() {
             violations
                 .add("device", "is required over version 2 of the upstream: device_info, or x_device_info");
         }
@@ -137,19 +216,28 @@ impl EntitlementService {
             violations
                 .add("device_ip", "is required: the upstream counts the calls of each device by its address");
         }
-        let Some(info) = info.as_ref().or(configured).filter(|_| violations.is_empty()) else {
+        let Some(device_info) = device_info.filter(|_| violations.is_empty()) else {
             return Err(violations.into_error());
         };
-        let device_info = info.encode();
+        let known_identity = known.and_then(|known| known.temp_pass_identity.clone());
         Ok(EntitlementSubject {
-            place,
-            device_id: id,
+            place: place.clone(),
+            device_id: id.clone(),
             device_info,
             user_agent,
-            address: ip,
-            temp_pass_identity,
-            hints,
+            address: *ip,
+            temp_pass_identity: temp_pass_identity.clone().or(known_identity),
+            hints: hints.clone(),
         })
+    }
+
+    /// What a device is by its User-Agent, and by the kind that it says to be; `None` where it says neither.
+    fn guessed(&self, user_agent: &str, device_type: &str, ip: Option<Address>) -> Option<String> {
+        if user_agent.is_empty() && device_type.is_empty() {
+            return None;
+        }
+        let connection = device_info::Connection::new(user_agent, ip, None);
+        Some(self.parts.normalizer.guess(&connection, device_type).encode())
     }
 
     /// The login with this operator, or the newest one.
@@ -163,33 +251,24 @@ impl EntitlementService {
         mvpd: Option<&MvpdId>,
     ) -> Result<Profile> {
         let (backend, context) = (connection.entitlements()?, &connection.context);
-        let mut profiles = match mvpd {
+        let profiles = match mvpd {
             Some(mvpd) => backend.profile(context, subject, mvpd).await?.into_iter().collect(),
             None => backend.profiles(context, subject).await?,
         };
+        self.newest(profiles)
+    }
+
+    /// The newest of these logins.
+    ///
+    /// # Errors
+    /// [`Error::ProfileNotFound`] where there is none, [`Error::ProfileExpired`] where all have run out.
+    fn newest(&self, mut profiles: Vec<Profile>) -> Result<Profile> {
         let now = self.parts.clock.now();
         let count = profiles.len();
         profiles.retain(|profile| !profile.has_expired(now));
         let gone = if count > 0 { Error::ProfileExpired } else { Error::ProfileNotFound };
         newest_first(&mut profiles);
         profiles.into_iter().next().ok_or(gone)
-    }
-
-    /// The operator to ask for a decision: the one that is named, or that of the newest login; nothing where there is no login.
-    async fn mvpd(
-        &self,
-        connection: &Connection,
-        subject: &EntitlementSubject,
-        named: Option<MvpdId>,
-    ) -> Result<Option<MvpdId>> {
-        if named.is_some() {
-            return Ok(named);
-        }
-        match self.profile(connection, subject, None).await {
-            Ok(profile) => Ok(Some(profile.mvpd)),
-            Err(Error::ProfileNotFound | Error::ProfileExpired) => Ok(None),
-            Err(error) => Err(error),
-        }
     }
 }
 

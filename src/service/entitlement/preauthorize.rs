@@ -1,11 +1,15 @@
 //! Preauthorize: which of several resources could be watched.
 
-use super::{EntitlementService, Login};
+use super::{
+    Connection, Device, EntitlementService, Login,
+    authorize::{Decider, no_login},
+};
 use crate::domain::{
     caller::{Caller, Permission},
     entitlement::{Refusal, Resource, ResourceDecision},
     error::Result,
     id::MvpdId,
+    port::KeptDevice,
 };
 
 /// What could be watched, and by whose login.
@@ -33,21 +37,39 @@ impl EntitlementService {
     /// # Errors
     /// As those of [`EntitlementService::authorize`].
     pub async fn preauthorize(&self, caller: &Caller, request: Preauthorize) -> Result<Preauthorized> {
-        let Preauthorize { login, resources } = request;
-        let place = &login.device.place;
+        let Preauthorize { login: Login { device, mvpd }, resources } = request;
+        let place = &device.place;
         caller.require(Permission::EntitlementsAuthorize, &place.environment, &place.requestor)?;
         let connection = self.connect(caller, place)?;
-        let subject = self.subject(login.device)?;
-        let Some(mvpd) = self.mvpd(&connection, &subject, login.mvpd).await? else {
-            let refused =
-                |resource: &Resource| ResourceDecision::refused(resource.as_str(), Refusal::not_logged_in());
-            return Ok(Preauthorized {
-                decisions: resources.iter().map(refused).collect(),
-                mvpd: None,
-                has_expired: false,
-            });
-        };
-        let asked = connection.entitlements()?.preauthorize(&connection.context, &subject, &mvpd, &resources);
+        let kept = self.recall(&device).await?;
+        match self.decider(&connection, &device, kept.as_ref(), mvpd).await? {
+            Decider::Mvpd(mvpd) => {
+                self.could_watch(&connection, &device, kept.as_ref(), mvpd, &resources).await
+            }
+            Decider::Nobody { has_expired } => {
+                let refusal = Refusal { reason: no_login(has_expired), ..Refusal::not_logged_in() };
+                let refused =
+                    |resource: &Resource| ResourceDecision::refused(resource.as_str(), refusal.clone());
+                Ok(Preauthorized {
+                    decisions: resources.iter().map(refused).collect(),
+                    mvpd: None,
+                    has_expired,
+                })
+            }
+        }
+    }
+
+    /// Which of these resources could be watched by the device's login with this operator.
+    pub(super) async fn could_watch(
+        &self,
+        connection: &Connection,
+        device: &Device,
+        kept: Option<&KeptDevice>,
+        mvpd: MvpdId,
+        resources: &[Resource],
+    ) -> Result<Preauthorized> {
+        let subject = self.subject(device, kept.map(|kept| &*kept.device))?;
+        let asked = connection.entitlements()?.preauthorize(&connection.context, &subject, &mvpd, resources);
         Ok(Preauthorized { decisions: asked.await?, mvpd: Some(mvpd), has_expired: false })
     }
 }

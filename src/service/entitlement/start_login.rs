@@ -34,7 +34,7 @@ impl EntitlementService {
     /// `PermissionMissing`, `Unsupported`, `CodeNotFound`, `LookupBudgetExhausted`, `StoreUnavailable` and those of an upstream
     /// of [`Error`]; `InvalidFields` where the upstream says that something is missing.
     pub async fn start_login(&self, caller: &Caller, request: StartLogin) -> Result<LoginStart> {
-        let StartLogin { lookup, mvpd, domain_name, redirect_url, temp_pass_identity: _ } = request;
+        let StartLogin { lookup, mvpd, domain_name, redirect_url, temp_pass_identity } = request;
         let place = &lookup.place;
         caller.require(Permission::EntitlementsLogin, &place.environment, &place.requestor)?;
         self.connect(caller, place)?;
@@ -42,7 +42,7 @@ impl EntitlementService {
         let code = registration.code_to_log_in(caller, &lookup).await?;
         let request = LoginRequest {
             key: code.key.clone(),
-            mvpd,
+            mvpd: mvpd.clone(),
             domain_names: self.domain_names(place, domain_name),
             redirect_url,
             address: code.address,
@@ -50,7 +50,17 @@ impl EntitlementService {
         let started = code.backend.entitlements()?.start_login(&code.context, &request).await;
         match registration.known(caller, &lookup, started).await? {
             Some(LoginStart::Incomplete { missing }) => Err(incomplete(&missing)),
-            Some(start) => Ok(start),
+            Some(start @ LoginStart::Login { .. }) => {
+                self.parts
+                    .memory
+                    .login_started(&code.key, mvpd.as_ref(), temp_pass_identity.as_ref())
+                    .await?;
+                Ok(start)
+            }
+            Some(start) => {
+                self.parts.memory.code_used(&code.key).await?;
+                Ok(start)
+            }
             None => Err(registration.no_login(caller, &lookup, &code).await),
         }
     }

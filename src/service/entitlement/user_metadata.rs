@@ -3,7 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::{EntitlementService, Login};
-use crate::domain::{caller::Caller, clock::Timestamp, entitlement::Attribute, error::Result, id::MvpdId};
+use crate::domain::{
+    caller::{Caller, Permission},
+    clock::Timestamp,
+    entitlement::Attribute,
+    error::Result,
+    id::MvpdId,
+};
 
 /// What an operator tells of a viewer.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,7 +26,11 @@ impl EntitlementService {
     /// # Errors
     /// As those of [`Self::get_profile`].
     pub async fn user_metadata(&self, caller: &Caller, login: Login) -> Result<UserMetadata> {
-        let _ = (caller, login);
-        todo!()
+        let place = &login.device.place;
+        caller.require(Permission::EntitlementsRead, &place.environment, &place.requestor)?;
+        let (profile, known) = self.fresh_profile(caller, login).await?;
+        let update_time = known.and_then(|login| login.attributes).map(|(_, since)| since);
+        let update_time = update_time.or(profile.issue_time);
+        Ok(UserMetadata { mvpd: profile.mvpd, update_time, attributes: profile.attributes })
     }
 }

@@ -1,11 +1,11 @@
 //! What the operator configured, as the use cases ask for it: one immutable snapshot that a reload swaps whole.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use reqwest::Url;
 
 use crate::{
-    config::{CallerPolicy, ClientPolicy, Environments, LoginDefaults, Schedule, ValidConfig},
+    config::{self, CallerPolicy, ClientPolicy, Environments, LoginDefaults, Schedule, ValidConfig},
     domain::{
         authentication::AuthenticationProblem,
         backend::UpstreamBackends,
@@ -41,6 +41,15 @@ pub struct Policy {
     pub code_format: CodeFormat,
     /// How many codes may live at once in an environment.
     pub max_live_codes: u64,
+}
+
+/// For how long what an upstream said of a device's login is good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProfileCache {
+    /// That nobody is logged in, while somebody may be about to.
+    pub negative: Duration,
+    /// That somebody is.
+    pub positive: Duration,
 }
 
 /// Where a viewer types a code: without the code, and with it. Empty where none is configured.
@@ -172,6 +181,14 @@ impl Policy {
     #[must_use]
     pub fn login_defaults(&self, place: &Place) -> Option<&LoginDefaults> {
         self.environments.requestor(place).map(|requestor| &requestor.login)
+    }
+
+    /// For how long what the environment's upstream said of a device's login is good.
+    #[must_use]
+    pub fn profile_cache(&self, environment: &EnvironmentName) -> ProfileCache {
+        let configured = self.environments.get(environment).map(|environment| environment.profile_cache);
+        let config::ProfileCache { negative, positive } = configured.unwrap_or_default();
+        ProfileCache { negative: negative.0, positive: positive.0 }
     }
 
     /// The pages where a viewer types `code`.

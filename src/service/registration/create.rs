@@ -11,12 +11,12 @@ use crate::domain::{
     backend::{Backend, Issuance, Issued, Keep, SharedBackend},
     call::CallContext,
     caller::{Caller, Permission},
-    device_info::Warning,
+    device_info::{DeviceInfo, Warning},
     error::{Error, Result, StoreError, Violation},
     port::LedgerEntry,
     registration::{RegistrationRequest, State, UpstreamApi},
 };
-use crate::service::backends::Backends;
+use crate::service::{backends::Backends, device_memory::DeviceFacts};
 
 /// A new code, and what was odd about the request.
 #[derive(Debug, Clone, PartialEq)]
@@ -112,7 +112,15 @@ impl RegistrationService {
         }
         let context = Backends::context(caller.context(), *api)?;
         let port = keep.map(|keep| keep as &dyn Keep);
-        match (backend.codes().issue(&context, request, port).await?, keep) {
+        let facts = (*api == Some(UpstreamApi::V2) && !request.asks_for_id).then(|| DeviceFacts {
+            device_info: request.device_info.as_ref().map(DeviceInfo::encode),
+            user_agent: request.user_agent.clone(),
+        });
+        let issuance = backend.codes().issue(&context, request, port).await?;
+        if let (Some(facts), Issuance::Issued(issued)) = (&facts, &issuance) {
+            self.parts().memory.code_made(&issued.registration, facts).await?;
+        }
+        match (issuance, keep) {
             (Issuance::Issued(issued), Some(keep)) if !issued.is_kept => {
                 self.keep(&**backend, &context, issued, keep).await
             }

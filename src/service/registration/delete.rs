@@ -40,7 +40,13 @@ impl RegistrationService {
             }
         };
         match deletion {
-            Deletion::Released { upstream_deleted } => Ok(upstream_deleted),
+            Deletion::Released { upstream_deleted } => {
+                // Who is logged in by it stays so; nobody else will be.
+                if upstream_deleted == Some(false) {
+                    self.parts().memory.code_deleted(&key).await?;
+                }
+                Ok(upstream_deleted)
+            }
             Deletion::NotFound => Err(self.not_found(caller, &key).await),
         }
     }

@@ -5,6 +5,7 @@ mod create;
 mod delete;
 mod get;
 mod kept_answer;
+mod known_code;
 mod login;
 mod lookup;
 mod poll;
@@ -17,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use super::{
     backends::Backends,
     budget::LookupBudget,
+    device_memory::DeviceMemory,
     policy::{Place, SharedPolicy, VerificationUris},
     quota::Quota,
     single_flight::SingleFlight,
@@ -33,6 +35,7 @@ use crate::domain::{
 
 pub use create::Created;
 pub use kept_answer::Repeat;
+pub(in crate::service) use known_code::TypedCode;
 use poll::Pollers;
 
 pub use watch::{WatchEvent, WatchRegistration};
@@ -58,6 +61,8 @@ pub struct Parts {
     pub randomness: SharedRandomness,
     /// Who issues codes.
     pub backends: Backends,
+    /// What is kept of devices, for upstreams that keep nothing of the kind.
+    pub memory: DeviceMemory,
     /// How many wrong codes may be tried.
     pub budget: LookupBudget,
     /// Told of each lookup that is charged to that budget.

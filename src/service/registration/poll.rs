@@ -19,7 +19,7 @@ use crate::{
         randomness::{SharedRandomness, up_to},
         registration::{CodeKey, Registration},
     },
-    service::{backends::Backends, policy::SharedPolicy},
+    service::{backends::Backends, device_memory::DeviceMemory, policy::SharedPolicy},
 };
 
 /// How long between two looks: 5 seconds, half of [`SPREAD`] more or less.
@@ -54,6 +54,7 @@ pub(super) struct Looking {
     pub backends: Backends,
     pub policy: SharedPolicy,
     pub codes: Arc<dyn Codes>,
+    pub memory: DeviceMemory,
     pub clock: SharedClock,
     pub randomness: SharedRandomness,
     pub record: Registration,
@@ -95,7 +96,10 @@ impl Looking {
             match self.look().await {
                 None => return,
                 Some(Ok(Sign::Pending)) => missing = 0,
-                Some(Ok(Sign::LoggedIn)) => missing = MISSING_LOOKS,
+                Some(Ok(Sign::LoggedIn)) => {
+                    missing = MISSING_LOOKS;
+                    self.tell_device().await;
+                }
                 Some(Ok(Sign::Missing)) => missing += 1,
                 // It may be there: the looks that miss it are not in a row.
                 Some(Err(error)) => {
@@ -114,6 +118,13 @@ impl Looking {
         match backend {
             Ok(backend) => backend.codes().look(&self.record).await,
             Err(error) => Some(Err(error)),
+        }
+    }
+
+    /// The device may be polling too: it need not wait until it is asked for again.
+    async fn tell_device(&self) {
+        if let Err(error) = self.memory.code_used(&self.record.key()).await {
+            tracing::debug!(%error, "a device could not be told of its login");
         }
     }
 

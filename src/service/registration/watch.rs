@@ -154,6 +154,7 @@ impl RegistrationService {
             backends: parts.backends.clone(),
             policy: Arc::clone(&parts.policy),
             codes: Arc::clone(&parts.store.codes),
+            memory: parts.memory.clone(),
             clock: Arc::clone(&parts.clock),
             randomness: Arc::clone(&parts.randomness),
             record: record.clone(),

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     backend::upstream::{Upstream, failure::denial},
     domain::{
+        address::Address,
         backend::EntitlementBackend,
         call::CallContext,
         entitlement::{
@@ -19,6 +20,7 @@ use crate::{
         },
         error::{Error, Result},
         id::{MvpdId, Place},
+        registration::CodeKey,
         upstream_code::INVALID_INTEGRATION,
     },
 };
@@ -79,6 +81,25 @@ impl EntitlementBackend for V2Entitlements {
     ) -> Result<Option<Profile>> {
         let profile = self.profiles.of_mvpd(context, &Subject::of(subject), mvpd).await;
         profile.or_else(|error| no_profile(error).map(|()| None))
+    }
+
+    async fn profile_of_code(
+        &self,
+        context: &CallContext,
+        code: &CodeKey,
+        address: Option<Address>,
+    ) -> Result<Option<Vec<Profile>>> {
+        let _ = (context, code, address);
+        todo!()
+    }
+
+    async fn would_wait(&self, address: Option<Address>) -> Result<bool> {
+        let _ = address;
+        todo!()
+    }
+
+    fn is_busy(&self) -> bool {
+        todo!()
     }
 
     async fn authorize(
