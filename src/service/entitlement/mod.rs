@@ -282,3 +282,6 @@ impl std::fmt::Debug for EntitlementService {
         formatter.debug_struct("EntitlementService").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

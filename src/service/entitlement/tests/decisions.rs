@@ -1,0 +1,151 @@
+//! Decisions and media tokens.
+
+use super::*;
+use crate::domain::entitlement::{Refusal, RefusalReason};
+
+fn resource(text: &str) -> Resource {
+    Resource::parse("resource", text).expect("valid")
+}
+
+impl Fixture {
+    async fn authorize(&self, device: &str, text: &str) -> Result<Authorized> {
+        let login = Login { device: self.device(device), mvpd: None };
+        let request = Authorize { login, resource: resource(text), keeps_token: true };
+        self.service.authorize(&Caller::anonymous(), request).await
+    }
+
+    async fn kept(&self, device: &str, text: &str) -> KeptDecision {
+        let device = self.device(device);
+        let kept = self.other.kept_decision(&Caller::anonymous(), device, &resource(text)).await;
+        kept.expect("is known")
+    }
+
+    async fn token(&self, device: &str, text: &str) -> Result<MediaTokenAnswer> {
+        self.other.media_token(&Caller::anonymous(), self.device(device), resource(text)).await
+    }
+}
+
+fn value(answer: Result<MediaTokenAnswer>) -> String {
+    match answer.expect("is answered") {
+        MediaTokenAnswer::Issued(issued) => issued.token.value,
+        MediaTokenAnswer::Refused(refusal) => panic!("{refusal:?}"),
+    }
+}
+
+#[tokio::test]
+async fn authorize_and_what_follows_agree_on_every_server_and_ask_once() {
+    let fixture = fixture();
+    fixture.provider.log_in("tv", "Cable", MONTH);
+    assert!(fixture.check("tv").await.is_ok());
+    fixture.asked();
+    assert_eq!(fixture.authorize("tv", "news").await.expect("decides").decision.refusal, None);
+    assert!(matches!(fixture.kept("tv", "news").await, KeptDecision::Valid { .. }));
+    match fixture.token("tv", "news").await.expect("is answered") {
+        MediaTokenAnswer::Issued(issued) => {
+            assert_eq!(issued.token.value, "token 1");
+            assert_eq!((issued.mvpd, issued.user_id.as_deref()), (mvpd("Cable"), Some("viewer of Cable")));
+        }
+        MediaTokenAnswer::Refused(refusal) => panic!("{refusal:?}"),
+    }
+    assert_eq!(fixture.asked(), ["authorize"]);
+    assert_eq!(fixture.authorize("tv", "news").await.expect("decides").decision.refusal, None);
+    assert_eq!(fixture.asked(), [""; 0], "the decision holds still");
+    assert_eq!(value(fixture.token("tv", "news").await), "token 2");
+    assert_eq!(fixture.asked(), ["authorize"], "a token is handed out once");
+}
+
+#[tokio::test]
+async fn of_many_who_want_the_token_of_a_decision_one_gets_it() {
+    let fixture = fixture();
+    fixture.provider.log_in("tv", "Cable", MONTH);
+    assert!(fixture.authorize("tv", "news").await.is_ok());
+    let mut tokens = std::collections::BTreeSet::new();
+    let asked = (0..8).map(|_| fixture.token("tv", "news"));
+    for answer in futures_util::future::join_all(asked).await {
+        assert!(tokens.insert(value(answer)), "handed out twice");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_is_nearly_over_is_not_handed_out() {
+    let fixture = fixture();
+    fixture.provider.log_in("tv", "Cable", MONTH);
+    assert!(fixture.authorize("tv", "news").await.is_ok());
+    fixture.clock.advance(Duration::from_secs(301));
+    assert_eq!(value(fixture.token("tv", "news").await), "token 2");
+}
+
+#[tokio::test]
+async fn a_decision_ends_by_time_and_by_logout() {
+    let fixture = fixture();
+    assert_eq!(fixture.kept("tv", "news").await, KeptDecision::NotLoggedIn { has_expired: false });
+    fixture.provider.log_in("tv", "Cable", MONTH);
+    fixture.clock.advance(HOUR);
+    assert_eq!(fixture.kept("tv", "news").await, KeptDecision::None);
+    assert!(fixture.authorize("tv", "news").await.is_ok());
+    assert_eq!(fixture.kept("tv", "sports").await, KeptDecision::None);
+    fixture.clock.advance(24 * HOUR);
+    assert_eq!(fixture.kept("tv", "news").await, KeptDecision::Expired);
+    assert!(fixture.authorize("tv", "news").await.is_ok());
+    fixture.log_out("tv").await.expect("works");
+    assert_eq!(fixture.kept("tv", "news").await, KeptDecision::NotLoggedIn { has_expired: false });
+    fixture.provider.log_in("tv", "Cable", MONTH);
+    fixture.clock.advance(HOUR);
+    assert_eq!(fixture.kept("tv", "news").await, KeptDecision::None);
+}
+
+#[tokio::test]
+async fn a_denial_is_told_and_not_kept() {
+    let fixture = fixture();
+    fixture.provider.log_in("tv", "Cable", MONTH);
+    assert!(fixture.authorize("tv", "news").await.is_ok());
+    fixture.clock.advance(24 * HOUR);
+    let refusal = Refusal { reason: RefusalReason::Operator, ..Refusal::not_logged_in() };
+    fixture.provider.state().refusal = Some(refusal.clone());
+    assert_eq!(fixture.authorize("tv", "news").await.expect("decides").decision.refusal, Some(refusal));
+    assert_eq!(fixture.kept("tv", "news").await, KeptDecision::None);
+    assert!(fixture.check("tv").await.is_ok(), "it is no logout");
+}
+
+#[tokio::test]
+async fn what_is_said_against_the_login_has_it_asked_for_again() {
+    for reason in [RefusalReason::LoginInvalidated, RefusalReason::ViewerUnknown, RefusalReason::HomeBased] {
+        let fixture = fixture();
+        fixture.provider.log_in("tv", "Cable", MONTH);
+        assert!(fixture.check("tv").await.is_ok());
+        fixture.provider.state().refusal = Some(Refusal { reason, ..Refusal::not_logged_in() });
+        fixture.provider.state().profiles.clear();
+        assert!(fixture.authorize("tv", "news").await.is_ok());
+        assert!(is_not_found(&fixture.check("tv").await), "{reason:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_outage_is_no_decision() {
+    let fixture = fixture();
+    fixture.provider.log_in("tv", "Cable", MONTH);
+    assert!(fixture.check("tv").await.is_ok());
+    fixture.provider.state().is_down = true;
+    let failed = fixture.authorize("tv", "news").await;
+    assert!(matches!(failed, Err(Error::UpstreamUnavailable { .. })), "{failed:?}");
+    assert!(fixture.check("tv").await.is_ok());
+}
+
+#[tokio::test]
+async fn a_page_may_ask_what_its_code_entitles_to() {
+    let fixture = fixture();
+    let code = fixture.code("tv").await;
+    let ask = || {
+        let lookup = fixture.lookup(&code);
+        let service = fixture.service.clone();
+        async move {
+            let resources = vec![resource("news"), resource("sports")];
+            service.preauthorize_by_code(&Caller::anonymous(), &lookup, resources).await
+        }
+    };
+    assert!(is_not_found(&ask().await));
+    fixture.log_in_with(&code, "tv");
+    let answer = ask().await.expect("is logged in");
+    let named: Vec<_> = answer.decisions.iter().map(|decision| decision.resource.as_str()).collect();
+    assert_eq!((named, answer.mvpd), (vec!["news", "sports"], Some(mvpd("Cable"))));
+}

@@ -1,0 +1,208 @@
+//! Logins as both screens see them.
+
+use super::*;
+use crate::domain::{entitlement::ProfileKind, known_device::LoginStanding};
+
+#[tokio::test]
+async fn a_page_sees_the_login_at_once_and_the_device_at_its_next_poll() {
+    let fixture = fixture();
+    let code = fixture.code("tv").await;
+    fixture.start(&code).await;
+    assert!(is_not_found(&fixture.check("tv").await));
+    fixture.log_in_with(&code, "tv");
+    assert!(is_not_found(&fixture.check("tv").await), "the answer of a moment ago is kept");
+    let seen = fixture.service.page_login(&Caller::anonymous(), &fixture.lookup(&code)).await;
+    assert_eq!(seen.expect("is logged in").mvpd, mvpd("Cable"));
+    fixture.asked();
+    assert!(fixture.check("tv").await.is_ok());
+    let other = fixture.other.check_login(&Caller::anonymous(), fixture.device("tv")).await;
+    assert!(other.is_ok(), "another server knows it too");
+    assert_eq!(fixture.asked(), [""; 0], "nobody had to be asked");
+}
+
+#[tokio::test]
+async fn a_login_ends_the_code_for_who_watches_it() {
+    let fixture = fixture();
+    let code = fixture.code("tv").await;
+    fixture.log_in_with(&code, "tv");
+    assert!(fixture.check("tv").await.is_ok());
+    let gone = fixture.registration.get(&Caller::anonymous(), &fixture.lookup(&code)).await;
+    assert!(matches!(gone, Err(Error::CodeNotFound(_))), "{gone:?}");
+    let seen = fixture.service.page_login(&Caller::anonymous(), &fixture.lookup(&code)).await;
+    assert!(seen.is_ok(), "its page is told all the same: {seen:?}");
+}
+
+#[tokio::test]
+async fn the_login_that_a_watch_has_seen_is_asked_for_at_once() {
+    let fixture = fixture();
+    let code = fixture.code("tv").await;
+    assert!(is_not_found(&fixture.check("tv").await));
+    fixture.log_in_with(&code, "tv");
+    fixture.memory.code_used(&code).await.expect("works");
+    assert!(fixture.check("tv").await.is_ok());
+}
+
+#[tokio::test]
+async fn a_deleted_code_tells_nothing_any_more() {
+    let fixture = fixture();
+    let code = fixture.code("tv").await;
+    fixture.log_in_with(&code, "tv");
+    assert!(fixture.check("tv").await.is_ok());
+    fixture.memory.code_deleted(&code).await.expect("works");
+    let seen = fixture.service.page_login(&Caller::anonymous(), &fixture.lookup(&code)).await;
+    assert!(matches!(seen, Err(Error::CodeNotFound(_))), "{seen:?}");
+}
+
+#[tokio::test]
+async fn an_ended_login_is_told_from_one_that_never_was() {
+    let fixture = fixture();
+    assert!(is_not_found(&fixture.check("tv").await));
+    fixture.provider.log_in("other", "Cable", HOUR);
+    assert!(fixture.check("other").await.is_ok());
+    fixture.clock.advance(HOUR);
+    let ended = fixture.check("other").await;
+    assert!(matches!(ended, Err(Error::ProfileExpired)), "{ended:?}");
+    fixture.provider.state().profiles.clear();
+    fixture.clock.advance(MINUTE);
+    let ended = fixture.check("other").await;
+    assert!(matches!(ended, Err(Error::ProfileExpired)), "{ended:?}");
+    fixture.log_out("other").await.expect("works");
+    assert!(is_not_found(&fixture.check("other").await), "a logout ends that too");
+}
+
+#[tokio::test]
+async fn a_logout_is_known_everywhere_at_once() {
+    let fixture = fixture();
+    fixture.provider.log_in("tv", "Cable", MONTH);
+    fixture.provider.log_in("tv", "Satellite", MONTH);
+    assert!(fixture.check("tv").await.is_ok());
+    let other = || fixture.other.check_login(&Caller::anonymous(), fixture.device("tv"));
+    assert!(other().await.is_ok());
+    assert_eq!(fixture.log_out("tv").await.expect("works").actions.len(), 2);
+    assert!(is_not_found(&fixture.check("tv").await));
+    assert!(is_not_found(&other().await));
+}
+
+#[tokio::test]
+async fn a_logout_that_fails_says_so_and_throws_no_login_away() {
+    let fixture = fixture();
+    fixture.provider.log_in("tv", "Cable", MONTH);
+    assert!(fixture.check("tv").await.is_ok());
+    fixture.provider.state().is_down = true;
+    assert!(matches!(fixture.log_out("tv").await, Err(Error::UpstreamUnavailable { .. })));
+    fixture.provider.state().is_down = false;
+    assert!(fixture.check("tv").await.is_ok());
+}
+
+#[tokio::test]
+async fn an_answer_that_was_given_before_a_logout_brings_no_login_back() {
+    let fixture = fixture();
+    fixture.provider.log_in("tv", "Cable", MONTH);
+    assert!(fixture.check("tv").await.is_ok());
+    fixture.clock.advance(MINUTE);
+    fixture.provider.state().latency = Duration::from_millis(50);
+    let (service, device) = (fixture.other.clone(), fixture.device("tv"));
+    let asking = tokio::spawn(async move { service.check_login(&Caller::anonymous(), device).await });
+    tokio::task::yield_now().await;
+    fixture.provider.state().latency = Duration::ZERO;
+    // The question is under way: what the upstream says to it is not looked up before it answers, so the login is put back there
+    // for that moment.
+    fixture.log_out("tv").await.expect("works");
+    fixture.provider.log_in("tv", "Cable", MONTH);
+    let key = fixture.device("tv").key();
+    let emptied = fixture.memory.get(&key).await.expect("works").expect("is noted");
+    assert!(emptied.device.login.is_none());
+    fixture.clock.advance(Duration::from_millis(50));
+    assert!(asking.await.expect("ends").is_ok(), "asked again, it is the login that was made since");
+    let asked = fixture.asked();
+    assert!(
+        asked.iter().filter(|what| **what == "profile" || **what == "profiles").count() >= 3,
+        "{asked:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_outage_logs_nobody_out() {
+    let fixture = fixture();
+    fixture.provider.log_in("tv", "Cable", MONTH);
+    assert!(fixture.check("tv").await.is_ok());
+    fixture.provider.state().is_down = true;
+    fixture.clock.advance(HOUR);
+    assert!(fixture.check("tv").await.is_ok());
+    let stranger = fixture.check("stranger").await;
+    assert!(matches!(stranger, Err(Error::UpstreamUnavailable { .. })), "{stranger:?}");
+    fixture.clock.advance(MONTH);
+    assert!(fixture.check("tv").await.is_err(), "its time is over");
+}
+
+#[tokio::test]
+async fn the_newest_of_several_logins_counts() {
+    let fixture = fixture();
+    fixture.provider.log_in("tv", "Cable", MONTH);
+    fixture.clock.advance(MINUTE);
+    fixture.provider.log_in("tv", "Satellite", MONTH);
+    assert_eq!(fixture.check("tv").await.expect("is logged in").mvpd, mvpd("Satellite"));
+}
+
+#[tokio::test]
+async fn a_temp_pass_that_was_begun_is_a_login_until_a_decision_says_more() {
+    let fixture = fixture();
+    let begin = |id: &'static str, mvpd_id: &'static str| {
+        fixture.service.begin_temp_pass(&Caller::anonymous(), fixture.device(id), mvpd(mvpd_id))
+    };
+    let refused = begin("tv", "Cable").await;
+    assert!(matches!(refused, Err(Error::InvalidFields(_))), "{refused:?}");
+    begin("tv", "TempPass").await.expect("begins");
+    let login = fixture.check("tv").await.expect("goes on");
+    assert_eq!((login.mvpd, login.kind), (mvpd("TempPass"), ProfileKind::Temporary));
+    assert_eq!(login.standing, LoginStanding::Begun);
+    assert!(login.user_id.is_some_and(|id| id.starts_with("temppass_") && id.len() == 49));
+    let request = Authorize {
+        login: Login { device: fixture.device("tv"), mvpd: None },
+        resource: Resource::parse("resource", "news").expect("valid"),
+        keeps_token: true,
+    };
+    let decided = fixture.service.authorize(&Caller::anonymous(), request).await.expect("decides");
+    assert_eq!((decided.decision.refusal, decided.mvpd), (None, Some(mvpd("TempPass"))));
+    let login = fixture.check("tv").await.expect("is logged in");
+    assert_eq!(login.standing, LoginStanding::Told, "there is a trial now");
+    fixture.log_out("tv").await.expect("works");
+    assert!(is_not_found(&fixture.check("tv").await));
+}
+
+#[tokio::test]
+async fn what_a_device_said_once_is_told_for_it_ever_after() {
+    let fixture = fixture();
+    let code = fixture.code("tv").await;
+    fixture.start(&code).await;
+    let mut device = fixture.device("tv");
+    device.info =
+        DeviceInfo::decode("eyJtb2RlbCI6IlRWIFgiLCJvc05hbWUiOiJUaXplbiJ9").ok().map(|(info, _)| info);
+    device.user_agent = "Tizen/9".to_owned();
+    device.temp_pass_identity = Some("{\"email\":\"a\"}".to_owned().into());
+    let said = device.info.as_ref().map(DeviceInfo::encode).expect("decodes");
+    assert!(is_not_found(&fixture.service.check_login(&Caller::anonymous(), device).await));
+    fixture.clock.advance(HOUR);
+    let silent = Device { user_agent: String::new(), ..fixture.device("tv") };
+    assert!(is_not_found(&fixture.service.check_login(&Caller::anonymous(), silent).await));
+    let last = fixture.provider.state().calls.last().and_then(|call| call.subject.clone());
+    let last = last.expect("was asked");
+    assert_eq!((last.device_info, last.user_agent.as_str()), (said, "Tizen/9"));
+    assert_eq!(last.temp_pass_identity.map(SecretText::into_revealed).as_deref(), Some("{\"email\":\"a\"}"));
+}
+
+#[tokio::test]
+async fn wrong_codes_cost_whoever_tries_them() {
+    let fixture = fixture();
+    let wrong = CodeKey {
+        environment: fixture.place().environment,
+        requestor: fixture.place().requestor,
+        code: Code::from_canonical("BBBBBBB"),
+    };
+    for _ in 0..10 {
+        let missed = fixture.service.page_login(&Caller::anonymous(), &fixture.lookup(&wrong)).await;
+        assert!(matches!(missed, Err(Error::CodeNotFound(_))), "{missed:?}");
+    }
+    let refused = fixture.service.page_login(&Caller::anonymous(), &fixture.lookup(&wrong)).await;
+    assert!(matches!(refused, Err(Error::LookupBudgetExhausted { .. })), "{refused:?}");
+}

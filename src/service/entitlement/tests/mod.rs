@@ -1,0 +1,169 @@
+mod decisions;
+mod fake;
+mod logins;
+mod polling;
+
+use std::{sync::Arc, time::Duration};
+
+use super::*;
+use crate::{
+    backend::{LocalBackend, LocalParts},
+    config::{Config, ValidConfig},
+    domain::{
+        clock::{ManualClock, SharedClock, Timestamp},
+        code::Code,
+        known_device::KnownLogin,
+        limit::Countable,
+        randomness::OsRandomness,
+        registration::{CodeKey, RegistrationRequest},
+    },
+    service::{
+        budget::LookupBudget,
+        policy::{Policy, PresentPolicy},
+        quota::Quota,
+        registration::{self, Lookup},
+    },
+    store::embedded::{EmbeddedOptions, EmbeddedStore},
+};
+use fake::{FakeDevices, Provider};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3_600);
+const MONTH: Duration = Duration::from_secs(30 * 24 * 3_600);
+
+/// Two servers over the same devices and codes.
+struct Fixture {
+    service: EntitlementService,
+    other: EntitlementService,
+    registration: RegistrationService,
+    memory: DeviceMemory,
+    provider: Arc<Provider>,
+    clock: Arc<ManualClock>,
+    _folder: tempfile::TempDir,
+}
+
+struct NoCount;
+
+impl Count for NoCount {
+    fn login_seen(&self, _: &EnvironmentName) {}
+    fn decision_made(&self, _: &EnvironmentName, _: bool) {}
+    fn profile_asked(&self, _: &EnvironmentName, _: bool) {}
+}
+
+fn fixture() -> Fixture {
+    let folder = tempfile::tempdir().expect("a folder");
+    let clock = ManualClock::new(Timestamp::from_millis(1_700_000_000_000));
+    let shared: SharedClock = clock.clone();
+    let options =
+        EmbeddedOptions { free_space_reserve: 0, ..EmbeddedOptions::new(folder.path(), clock.clone()) };
+    let store = EmbeddedStore::open(options).expect("opens").ports();
+    let config = toml::from_str::<Config>("").expect("deserializes");
+    let policy = Policy::new(&ValidConfig::read(config).expect("valid"));
+    let normalizer = Arc::new(Normalizer::new());
+    let local = LocalBackend::over(LocalParts {
+        store: store.clone(),
+        code_format: policy.code_format.clone(),
+        max_live_codes: policy.max_live_codes,
+        clock: shared.clone(),
+        randomness: Arc::new(OsRandomness),
+        normalizer: Arc::clone(&normalizer),
+    });
+    let provider = Provider::new(shared.clone(), local);
+    let backends = Backends::new(Arc::new(Arc::clone(&provider)));
+    let policy: SharedPolicy = Arc::new(PresentPolicy::new(policy));
+    let memory = DeviceMemory::new(FakeDevices::new(shared.clone()), shared.clone());
+    let budget = LookupBudget::new(Arc::clone(&store.limits), 10, 600);
+    let registration = RegistrationService::new(registration::Parts {
+        store,
+        policy: Arc::clone(&policy),
+        clock: shared.clone(),
+        randomness: Arc::new(OsRandomness),
+        backends: backends.clone(),
+        memory: memory.clone(),
+        budget,
+        on_miss: Arc::new(|_| {}),
+        watches: Quota::new(Countable::Watches, 1, 100),
+        tasks: tokio_util::task::TaskTracker::new(),
+    });
+    let server = || {
+        EntitlementService::new(Parts {
+            backends: backends.clone(),
+            policy: Arc::clone(&policy),
+            clock: shared.clone(),
+            registration: registration.clone(),
+            memory: memory.clone(),
+            normalizer: Arc::clone(&normalizer),
+            count: Arc::new(NoCount),
+        })
+    };
+    let (service, other) = (server(), server());
+    Fixture { service, other, registration, memory, provider, clock, _folder: folder }
+}
+
+impl Fixture {
+    fn place(&self) -> Place {
+        let policy = self.service.policy().load();
+        policy.place(("environment", ""), ("requestor_id", "REF")).expect("valid")
+    }
+
+    fn device(&self, id: &str) -> Device {
+        let key =
+            DeviceKey { place: self.place(), device_id: DeviceId::parse("device_id", id).expect("valid") };
+        let address = "203.0.113.7".parse().expect("an address");
+        Device { user_agent: "TestTV/1.0".to_owned(), ..Device::known(&key, Some(address)) }
+    }
+
+    /// A code of the device, as one that an upstream issues.
+    async fn code(&self, device: &str) -> CodeKey {
+        let id = DeviceId::parse("device_id", device).expect("valid");
+        let request = RegistrationRequest { device_id: Some(id), ..RegistrationRequest::new(self.place()) };
+        let created = self.registration.create(&Caller::anonymous(), Box::new(request), None).await;
+        let record = created.expect("creates").view.registration;
+        let facts = DeviceFacts { device_info: None, user_agent: "TestTV/1.0".to_owned() };
+        self.memory.code_made(&record, &facts).await.expect("works");
+        self.provider.state().codes.insert(record.code.clone(), None);
+        record.key()
+    }
+
+    /// What a viewer does with a code after its login was started.
+    fn log_in_with(&self, code: &CodeKey, device: &str) {
+        let profile = self.provider.log_in(device, "Cable", MONTH);
+        self.provider.state().codes.insert(code.code.clone(), Some((device.to_owned(), profile.mvpd)));
+    }
+
+    async fn start(&self, code: &CodeKey) {
+        let request = StartLogin {
+            lookup: self.lookup(code),
+            mvpd: Some(mvpd("Cable")),
+            domain_name: "example.com".to_owned(),
+            redirect_url: "https://example.com/back".to_owned(),
+            temp_pass_identity: None,
+        };
+        self.service.start_login(&Caller::anonymous(), request).await.expect("starts");
+    }
+
+    fn lookup(&self, code: &CodeKey) -> Lookup {
+        let viewer = "198.51.100.9".parse().ok();
+        Lookup { place: code.place(), typed: code.code.as_str().to_owned(), viewer }
+    }
+
+    async fn check(&self, device: &str) -> Result<KnownLogin> {
+        self.service.check_login(&Caller::anonymous(), self.device(device)).await
+    }
+
+    async fn log_out(&self, device: &str) -> Result<LoggedOut> {
+        self.service.log_out(&Caller::anonymous(), self.device(device)).await
+    }
+
+    fn asked(&self) -> Vec<&'static str> {
+        self.provider.asked()
+    }
+}
+
+fn mvpd(text: &str) -> MvpdId {
+    MvpdId::parse("mvpd", text).expect("valid")
+}
+
+fn is_not_found<T>(answer: &Result<T>) -> bool {
+    matches!(answer, Err(Error::ProfileNotFound))
+}
