@@ -198,6 +198,19 @@ pub trait EntitlementBackend: Send + Sync {
         mvpd: &MvpdId,
     ) -> Result<Option<Profile>>;
 
+    /// The logins that were made with a code: none while nobody has logged in; nothing where the code is not known. On behalf
+    /// of the device or viewer at this address.
+    async fn profile_of_code(
+        &self,
+        context: &CallContext,
+        key: &CodeKey,
+        address: Option<Address>,
+    ) -> Result<Option<Vec<Profile>>>;
+
+    /// Whether a call on behalf of this address would be one too many for now: it would have to wait, or comes within a second
+    /// after another one. Who polls is answered from memory then. Counts no call.
+    async fn would_wait(&self, address: Option<Address>) -> Result<bool>;
+
     /// Whether a resource may be watched now. A denial is a decision.
     async fn authorize(
         &self,

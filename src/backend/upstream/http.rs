@@ -181,6 +181,11 @@ impl HttpClient {
         }
     }
 
+    /// Whether a call of the device would have to wait, or would come within a second after another.
+    pub(super) async fn is_busy(&self, device: Address) -> Result<bool> {
+        self.pace.is_busy(device).await
+    }
+
     async fn attempt(&self, context: &CallContext, call: &Call) -> Attempt {
         let circuit = match call.origin {
             Origin::Api => &self.api_circuit,

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     backend::upstream::{Upstream, failure::denial},
     domain::{
+        address::Address,
         backend::EntitlementBackend,
         call::CallContext,
         entitlement::{
@@ -19,12 +20,14 @@ use crate::{
         },
         error::{Error, Result},
         id::{MvpdId, Place},
+        registration::CodeKey,
         upstream_code::INVALID_INTEGRATION,
     },
 };
 
 /// Entitlements over configurations, sessions, profiles, decisions and logouts.
 pub(super) struct V2Entitlements {
+    upstream: Upstream,
     configurations: Configurations,
     sessions: Sessions,
     profiles: Profiles,
@@ -39,7 +42,8 @@ impl V2Entitlements {
             sessions: Sessions::new(upstream.clone()),
             profiles: Profiles::new(upstream.clone()),
             decisions: Decisions::new(upstream.clone()),
-            logouts: Logouts::new(upstream),
+            logouts: Logouts::new(upstream.clone()),
+            upstream,
         }
     }
 }
@@ -79,6 +83,23 @@ impl EntitlementBackend for V2Entitlements {
     ) -> Result<Option<Profile>> {
         let profile = self.profiles.of_mvpd(context, &Subject::of(subject), mvpd).await;
         profile.or_else(|error| no_profile(error).map(|()| None))
+    }
+
+    async fn profile_of_code(
+        &self,
+        context: &CallContext,
+        key: &CodeKey,
+        address: Option<Address>,
+    ) -> Result<Option<Vec<Profile>>> {
+        let profiles = self.profiles.of_code(context, key, address).await;
+        profiles.or_else(|error| no_profile(error).map(|()| Some(Vec::new())))
+    }
+
+    async fn would_wait(&self, address: Option<Address>) -> Result<bool> {
+        match address {
+            Some(address) => self.upstream.inner.http.is_busy(address).await,
+            None => Ok(false),
+        }
     }
 
     async fn authorize(
