@@ -284,4 +284,4 @@ impl std::fmt::Debug for EntitlementService {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

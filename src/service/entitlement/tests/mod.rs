@@ -1,5 +1,5 @@
 mod decisions;
-mod fake;
+pub(in crate::service) mod fake;
 mod logins;
 mod polling;
 
@@ -12,6 +12,7 @@ use crate::{
     domain::{
         clock::{ManualClock, SharedClock, Timestamp},
         code::Code,
+        entitlement::Resource,
         known_device::KnownLogin,
         limit::Countable,
         randomness::OsRandomness,
