@@ -10,6 +10,7 @@ use super::{
     clock::Timestamp,
     code::Code,
     device_info::{DeviceInfo, NormalizedDeviceInfo, Warning},
+    entitlement::DeviceHints,
     error::{Violation, Violations},
     id::{DeviceId, EnvironmentName, MvpdId, Place, RequestorId},
 };
@@ -79,7 +80,8 @@ impl CodeKey {
     }
 }
 
-/// Parameters that the REST documents call deprecated: kept and given back, otherwise not looked at.
+/// Parameters that the REST documents call deprecated: kept and given back. Over version 2 of the upstream the application and
+/// the user are part of what the device is known by there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LegacyParameters {
     /// `deviceType`.
@@ -143,7 +145,7 @@ pub struct Registration {
     pub create_time: Timestamp,
     /// When the code ends.
     pub expire_time: Timestamp,
-    /// What the device is known by.
+    /// What the device is known by here, and over version 1 of the upstream.
     pub device_id: DeviceId,
     /// Whether passbridge made the device's id because the device had none.
     pub device_id_assigned: bool,
@@ -216,6 +218,8 @@ pub struct RegistrationRequest {
     pub source_application: Option<SourceApplication>,
     /// Deprecated parameters as they came.
     pub legacy: LegacyParameters,
+    /// What version 2 of the upstream is told beside.
+    pub hints: DeviceHints,
 }
 
 impl RegistrationRequest {
@@ -238,6 +242,7 @@ impl RegistrationRequest {
             authorization_type: String::new(),
             source_application: None,
             legacy: LegacyParameters::default(),
+            hints: DeviceHints::default(),
         }
     }
 }
@@ -251,6 +256,12 @@ impl Registration {
             requestor: self.requestor.clone(),
             code: self.code.clone(),
         }
+    }
+
+    /// What version 2 of the upstream knows the device by: two applications of one device have logins of their own.
+    #[must_use]
+    pub fn scoped_device_id(&self) -> DeviceId {
+        self.device_id.clone().scoped(&self.legacy.app_id, &self.legacy.device_user)
     }
 
     /// The address that the upstream knows the device by, where it issued the code.

@@ -19,12 +19,19 @@ use crate::{
     domain::{
         code::check_typed,
         device_info::{DeviceInfo, USER_AGENT_MAX, Warning},
+        entitlement::{DeviceHints, HINT_MAX},
         error::{Error, Violation, Violations},
         id::{DUMMY_DEVICE_ID, DeviceId, MvpdId},
         registration::{LegacyParameters, RegistrationRequest, Ttl},
+        secret::SecretText,
     },
     service::{authentication::Proof, policy::Place, registration::Lookup},
 };
+
+/// What clients of version 1 send for the provider alone: version 2 has headers of the same names.
+const AP_VISITOR_IDENTIFIER: &str = "ap-visitor-identifier";
+const ADOBE_SUBJECT_TOKEN: &str = "adobe-subject-token";
+const ROKU_CONNECT_TOKEN: &str = "x-roku-reserved-roku-connect-token";
 
 /// A path's parameters, if they are UTF-8.
 type Segments<T> = Result<Path<T>, PathRejection>;
@@ -103,6 +110,7 @@ fn create_request(
     let ttl = ttl.and_then(|parsed| violations.take(parsed));
     let user_agent = user_agent(call, &mut violations);
     let legacy = legacy(parameters, &mut violations);
+    let hints = hints(call, parameters, &mut violations);
     let (Some(place), true) = (place, violations.is_empty()) else {
         parameters.check_body(&mut violations);
         return Err(violations.into_error());
@@ -121,6 +129,7 @@ fn create_request(
         authorization_type: authorization_type(proof).to_owned(),
         source_application: application(proof).cloned(),
         legacy,
+        hints,
         ..RegistrationRequest::new(place)
     }))
 }
@@ -218,6 +227,21 @@ fn legacy(parameters: &Parameters<'_>, violations: &mut Violations) -> LegacyPar
     let legacy = LegacyParameters { device_type, device_user, app_id, app_version, registration_url };
     legacy.check(violations, names);
     legacy
+}
+
+/// What the provider's own services want to know of the device's viewer. The documents serve a device whose hint is bad as if
+/// it had sent none.
+fn hints(call: &Call, parameters: &Parameters<'_>, violations: &mut Violations) -> DeviceHints {
+    let header = |name| call.headers().get(name).and_then(|value| value.to_str().ok());
+    let hint = |text: Option<&str>| {
+        let text = text.filter(|text| (1..=HINT_MAX).contains(&text.len()))?;
+        Some(SecretText::from(text.to_owned()))
+    };
+    DeviceHints {
+        visitor_id: hint(header(AP_VISITOR_IDENTIFIER).or(parameters.filled("ap_vi", violations))),
+        subject_token: hint(header(ADOBE_SUBJECT_TOKEN).or(parameters.filled("ast", violations))),
+        roku_connect_token: hint(header(ROKU_CONNECT_TOKEN)),
+    }
 }
 
 fn not_utf8() -> Violation {

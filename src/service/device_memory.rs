@@ -26,6 +26,8 @@ pub(crate) struct DeviceFacts {
     pub device_info: Option<String>,
     /// Empty where it sends none.
     pub user_agent: String,
+    /// By what a promotional TempPass knows the viewer beside the device.
+    pub temp_pass_identity: Option<SecretText>,
 }
 
 impl DeviceFacts {
@@ -36,6 +38,9 @@ impl DeviceFacts {
         }
         if !self.user_agent.is_empty() {
             device.user_agent.clone_from(&self.user_agent);
+        }
+        if let Some(identity) = &self.temp_pass_identity {
+            device.temp_pass_identity = Some(identity.clone());
         }
     }
 }

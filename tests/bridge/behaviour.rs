@@ -159,7 +159,7 @@ async fn what_a_backend_has_no_use_for_is_said() {
         let request = CreateRegistrationCodeRequest {
             domain_name: "example.com".to_owned(),
             redirect_url: "https://example.com/done".to_owned(),
-            legacy: Some(LegacyParameters { app_id: "app".to_owned(), ..LegacyParameters::default() }),
+            legacy: Some(LegacyParameters { app_version: "7".to_owned(), ..LegacyParameters::default() }),
             ..create()
         };
         let answer =
@@ -169,7 +169,7 @@ async fn what_a_backend_has_no_use_for_is_said() {
             Backend::Local | Backend::V1 => {
                 assert_eq!(fields, ["domain_name", "redirect_url"], "{backend:?}")
             }
-            Backend::V2 => assert_eq!(fields, ["legacy.app_id"]),
+            Backend::V2 => assert_eq!(fields, ["legacy.app_version"]),
         }
         assert!(answer.warnings.iter().all(|warning| warning.reason() == WarningReason::FieldIgnored));
     }

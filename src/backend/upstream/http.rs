@@ -108,6 +108,11 @@ impl HttpClient {
         }
     }
 
+    /// Whether as many calls are under way as may be.
+    pub(super) fn is_full(&self) -> bool {
+        self.connections.available_permits() == 0
+    }
+
     /// Makes a call, and again where that is safe and may help. Whatever the status is, it is an answer, but for 429.
     pub(super) async fn send(&self, context: &CallContext, call: &Call) -> Result<Answer> {
         self.budget.earn();
@@ -179,6 +184,11 @@ impl HttpClient {
             Some(device) => self.pace.was_fast(device).await,
             None => false,
         }
+    }
+
+    /// Whether a call of the device would have to wait, or would come within a second after another.
+    pub(super) async fn is_busy(&self, device: Address) -> Result<bool> {
+        self.pace.is_busy(device).await
     }
 
     async fn attempt(&self, context: &CallContext, call: &Call) -> Attempt {

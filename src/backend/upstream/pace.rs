@@ -48,6 +48,14 @@ impl Pace {
         matches!(self.limits.admit(&[self.limit(device, 2)]).await, Ok(Err(_)))
     }
 
+    /// Whether a call of the device would have to wait, or would come within a second after another. Counts none.
+    ///
+    /// # Errors
+    /// Those of the store that keeps the limits.
+    pub(super) async fn is_busy(&self, device: Address) -> Result<bool> {
+        Ok(self.limits.admit(&[self.limit(device, 1)]).await?.is_err())
+    }
+
     fn limit(&self, device: Address, burst: u32) -> Limit {
         let key = LimitKey::UpstreamCalls(self.environment.clone(), device);
         Limit { key, rate: Rate::new(1, SECOND, burst) }

@@ -37,12 +37,15 @@ use crate::domain::{
     address::Address,
     backend::{Backend, CodeBackend, EntitlementBackend, ResetBackend, TrialBackend},
     call::CallContext,
-    entitlement::EntitlementSubject,
+    entitlement::{DeviceHints, EntitlementSubject},
     error::Result,
     id::{DeviceId, MvpdId, RequestorId},
 };
 
 const AP_DEVICE_IDENTIFIER: HeaderName = HeaderName::from_static("ap-device-identifier");
+const AP_VISITOR_IDENTIFIER: HeaderName = HeaderName::from_static("ap-visitor-identifier");
+const ADOBE_SUBJECT_TOKEN: HeaderName = HeaderName::from_static("adobe-subject-token");
+const ROKU_CONNECT_TOKEN: HeaderName = HeaderName::from_static("x-roku-reserved-roku-connect-token");
 const AP_TEMPPASS_IDENTITY: HeaderName = HeaderName::from_static("ap-temppass-identity");
 
 /// The backend over version 2.
@@ -89,6 +92,8 @@ struct Device<'a> {
     info: Cow<'a, str>,
     user_agent: &'a str,
     address: Option<Address>,
+    /// What its client sends for the provider alone.
+    hints: Option<&'a DeviceHints>,
 }
 
 /// Whose profiles, or whose decisions, a call is about.
@@ -106,6 +111,7 @@ impl<'a> Subject<'a> {
             info: Cow::Borrowed(&subject.device_info),
             user_agent: &subject.user_agent,
             address: subject.address,
+            hints: Some(&subject.hints),
         };
         let identity = subject.temp_pass_identity.as_ref().map(|identity| Cow::Borrowed(identity.reveal()));
         Self { requestor: &subject.place.requestor, device, identity }
@@ -127,10 +133,22 @@ fn call(method: Method, requestor: &RequestorId, path: &str) -> Call {
 
 fn with_device(call: Call, device: &Device<'_>) -> Call {
     let identifier = format!("fingerprint {}", BASE64_STANDARD.encode(device.id.as_str()));
-    call.header(AP_DEVICE_IDENTIFIER, &identifier)
+    let mut call = call
+        .header(AP_DEVICE_IDENTIFIER, &identifier)
         .header(X_DEVICE_INFO, &device.info)
         .header(USER_AGENT, device.user_agent)
-        .on_behalf_of(device.address)
+        .on_behalf_of(device.address);
+    let Some(DeviceHints { visitor_id, subject_token, roku_connect_token }) = device.hints else {
+        return call;
+    };
+    for (name, hint) in [
+        (AP_VISITOR_IDENTIFIER, visitor_id),
+        (ADOBE_SUBJECT_TOKEN, subject_token),
+        (ROKU_CONNECT_TOKEN, roku_connect_token),
+    ] {
+        call = call.header(name, hint.as_ref().map_or("", |hint| hint.reveal()));
+    }
+    call
 }
 
 /// Makes a call; only who is refused hears of it here.

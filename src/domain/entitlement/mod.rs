@@ -11,4 +11,4 @@ pub(crate) use configuration::{Mvpd, PlatformSso, RequestorConfiguration};
 pub(crate) use decision::{Refusal, RefusalReason, Resource, ResourceDecision};
 pub(crate) use login::{DOMAIN_NAME_MAX, LoginRequest, LoginStart, LogoutAction, REDIRECT_URL_MAX};
 pub(crate) use profile::{Attribute, Profile, ProfileKind};
-pub(crate) use subject::{DeviceHints, EntitlementSubject};
+pub(crate) use subject::{DeviceHints, EntitlementSubject, HINT_MAX};

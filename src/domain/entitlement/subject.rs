@@ -24,6 +24,9 @@ pub struct EntitlementSubject {
     pub hints: DeviceHints,
 }
 
+/// The longest of them, in bytes.
+pub(crate) const HINT_MAX: usize = 4_096;
+
 /// What a client sends for the provider alone, and passes through here as it is (reference of the device flow, section 1.0).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeviceHints {

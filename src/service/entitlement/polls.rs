@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use crate::{
     domain::{
         clock::{MonotonicInstant, SharedClock},
-        known_device::{DeviceKey, KnownDevice, KnownLogin},
+        known_device::{DeviceKey, KnownDevice, KnownLogin, LoginStanding},
     },
     service::{
         policy::ProfileCache,
@@ -60,7 +60,8 @@ impl Polls {
     pub(super) fn is_confirmed(&self, polled: Polled, login: &KnownLogin, cache: ProfileCache) -> bool {
         let said = self.answers.get(&polled.0).filter(|answer| answer.login == Some(digest(login)));
         let said = said.is_some_and(|answer| self.clock.instant().since(answer.time) < cache.positive);
-        said || self.clock.now().since(login.seen_time) < cache.positive
+        let is_new = self.clock.now().since(login.seen_time) < cache.positive;
+        said || (is_new && login.standing == LoginStanding::Told)
     }
 
     /// Whether it need not be asked whether a device is logged in which was not, a moment ago.

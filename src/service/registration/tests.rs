@@ -19,7 +19,10 @@ use crate::{
         randomness::OsRandomness,
         registration::RegistrationRequest,
     },
-    service::policy::{Policy, PresentPolicy},
+    service::{
+        entitlement::tests::fake::FakeDevices,
+        policy::{Policy, PresentPolicy},
+    },
     store::embedded::{EmbeddedOptions, EmbeddedStore},
     telemetry::CapturedLog,
 };
@@ -55,6 +58,7 @@ fn fixture() -> Fixture {
         clock: clock.clone(),
         randomness: Arc::new(OsRandomness),
         backends: Backends::new(local),
+        memory: DeviceMemory::new(FakeDevices::new(clock.clone()), clock.clone()),
         budget,
         on_miss: Arc::new(|_| {}),
         watches: Quota::new(Countable::Watches, 1, 100),

@@ -367,7 +367,8 @@ type GetProfileRequest struct {
 	// The environment; empty: the default one.
 	Environment string `protobuf:"bytes,2,opt,name=environment,proto3" json:"environment,omitempty"`
 	// Required. The device, 1 to 2 048 bytes of UTF-8, by the identifier that its code was made with: to the provider another
-	// one is another device.
+	// one is another device. Where the code was made with an application, or with a user of the device (`LegacyParameters.app_id`,
+	// `device_user`; v1's `appId`, `deviceUser`), these belong to it: `ID|APP`, or `ID|APP|USER`.
 	DeviceId string `protobuf:"bytes,3,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
 	// Required, unless the requestor has a `default_device_info`.
 	//
@@ -555,7 +556,8 @@ type AuthorizeRequest struct {
 	// The environment; empty: the default one.
 	Environment string `protobuf:"bytes,2,opt,name=environment,proto3" json:"environment,omitempty"`
 	// Required. The device, 1 to 2 048 bytes of UTF-8, by the identifier that its code was made with: to the provider another
-	// one is another device.
+	// one is another device. Where the code was made with an application, or with a user of the device (`LegacyParameters.app_id`,
+	// `device_user`; v1's `appId`, `deviceUser`), these belong to it: `ID|APP`, or `ID|APP|USER`.
 	DeviceId string `protobuf:"bytes,3,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
 	// Required, unless the requestor has a `default_device_info`.
 	//
@@ -816,7 +818,8 @@ type PreauthorizeRequest struct {
 	// The environment; empty: the default one.
 	Environment string `protobuf:"bytes,2,opt,name=environment,proto3" json:"environment,omitempty"`
 	// Required. The device, 1 to 2 048 bytes of UTF-8, by the identifier that its code was made with: to the provider another
-	// one is another device.
+	// one is another device. Where the code was made with an application, or with a user of the device (`LegacyParameters.app_id`,
+	// `device_user`; v1's `appId`, `deviceUser`), these belong to it: `ID|APP`, or `ID|APP|USER`.
 	DeviceId string `protobuf:"bytes,3,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
 	// Required, unless the requestor has a `default_device_info`.
 	//
@@ -1022,7 +1025,8 @@ type GetUserMetadataRequest struct {
 	// The environment; empty: the default one.
 	Environment string `protobuf:"bytes,2,opt,name=environment,proto3" json:"environment,omitempty"`
 	// Required. The device, 1 to 2 048 bytes of UTF-8, by the identifier that its code was made with: to the provider another
-	// one is another device.
+	// one is another device. Where the code was made with an application, or with a user of the device (`LegacyParameters.app_id`,
+	// `device_user`; v1's `appId`, `deviceUser`), these belong to it: `ID|APP`, or `ID|APP|USER`.
 	DeviceId string `protobuf:"bytes,3,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
 	// Required, unless the requestor has a `default_device_info`.
 	//
@@ -1238,7 +1242,8 @@ type LogoutRequest struct {
 	// The environment; empty: the default one.
 	Environment string `protobuf:"bytes,2,opt,name=environment,proto3" json:"environment,omitempty"`
 	// Required. The device, 1 to 2 048 bytes of UTF-8, by the identifier that its code was made with: to the provider another
-	// one is another device.
+	// one is another device. Where the code was made with an application, or with a user of the device (`LegacyParameters.app_id`,
+	// `device_user`; v1's `appId`, `deviceUser`), these belong to it: `ID|APP`, or `ID|APP|USER`.
 	DeviceId string `protobuf:"bytes,3,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
 	// Required, unless the requestor has a `default_device_info`.
 	//

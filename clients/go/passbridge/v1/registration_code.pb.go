@@ -370,16 +370,17 @@ func (x *SourceApplication) GetVersion() string {
 	return ""
 }
 
-// Parameters that the provider's REST API v1 has deprecated. They are accepted and kept, and change nothing:
-// new code leaves them out. Each is at most 512 bytes of UTF-8, `registration_url` 2 048; longer ones are INVALID_ARGUMENT
+// Parameters that the provider's REST API v1 has deprecated. They are accepted and kept, and change nothing but, over version 2
+// of the provider's API, whose login it is (see `app_id`): new code leaves them out. Each is at most 512 bytes of UTF-8, `registration_url` 2 048; longer ones are INVALID_ARGUMENT
 // `INVALID_FIELD`.
 type LegacyParameters struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The kind of device, in the application's own words: v1's `deviceType`.
 	DeviceType string `protobuf:"bytes,1,opt,name=device_type,json=deviceType,proto3" json:"device_type,omitempty"`
-	// The user of the device: v1's `deviceUser`.
+	// The user of the device: v1's `deviceUser`. Where it is set, the login is this user's alone, as with `app_id`.
 	DeviceUser string `protobuf:"bytes,2,opt,name=device_user,json=deviceUser,proto3" json:"device_user,omitempty"`
-	// The identifier of the application: v1's `appId`.
+	// The identifier of the application: v1's `appId`. Over version 2 of the provider's API a login of this application is none of
+	// another one on the same device: calls about it name the device as `ID|APP`, with a user as `ID|APP|USER`.
 	AppId string `protobuf:"bytes,3,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
 	// The version of the application: v1's `appVersion`.
 	AppVersion string `protobuf:"bytes,4,opt,name=app_version,json=appVersion,proto3" json:"app_version,omitempty"`

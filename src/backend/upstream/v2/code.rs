@@ -140,11 +140,13 @@ impl CodeBackend for V2Codes {
             None => (DeviceId::assigned(parts.randomness.uuid()?), true),
         };
         let info = device::wire_form(&request, &parts.normalizer);
+        let LegacyParameters { app_id, device_user, .. } = &request.legacy;
         let device = Device {
-            id: &device_id,
+            id: &device_id.clone().scoped(app_id, device_user),
             info: info.into(),
             user_agent: &request.user_agent,
             address: request.device_ip,
+            hints: Some(&request.hints),
         };
         let session = self.open_session(context, &request, &device).await?;
         let given = session.expire_time.since(session.create_time);
@@ -227,13 +229,11 @@ fn is_unissued(record: &Registration) -> bool {
     record.shadow.as_ref().is_some_and(|shadow| shadow.unissued)
 }
 
-/// What v2 has no word for.
+/// What v2 has no word for: the application and the user are part of the device's id there.
 fn without_use(legacy: &LegacyParameters) -> Vec<Warning> {
-    let LegacyParameters { device_type, device_user, app_id, app_version, registration_url } = legacy;
+    let LegacyParameters { device_type, app_version, registration_url, app_id: _, device_user: _ } = legacy;
     let fields = [
         ("legacy.device_type", device_type),
-        ("legacy.device_user", device_user),
-        ("legacy.app_id", app_id),
         ("legacy.app_version", app_version),
         ("legacy.registration_url", registration_url),
     ];

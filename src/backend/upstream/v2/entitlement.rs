@@ -27,6 +27,7 @@ use crate::{
 
 /// Entitlements over configurations, sessions, profiles, decisions and logouts.
 pub(super) struct V2Entitlements {
+    upstream: Upstream,
     configurations: Configurations,
     sessions: Sessions,
     profiles: Profiles,
@@ -41,7 +42,8 @@ impl V2Entitlements {
             sessions: Sessions::new(upstream.clone()),
             profiles: Profiles::new(upstream.clone()),
             decisions: Decisions::new(upstream.clone()),
-            logouts: Logouts::new(upstream),
+            logouts: Logouts::new(upstream.clone()),
+            upstream,
         }
     }
 }
@@ -86,20 +88,22 @@ impl EntitlementBackend for V2Entitlements {
     async fn profile_of_code(
         &self,
         context: &CallContext,
-        code: &CodeKey,
+        key: &CodeKey,
         address: Option<Address>,
     ) -> Result<Option<Vec<Profile>>> {
-        let _ = (context, code, address);
-        todo!()
+        let profiles = self.profiles.of_code(context, key, address).await;
+        profiles.or_else(|error| no_profile(error).map(|()| Some(Vec::new())))
     }
 
     async fn would_wait(&self, address: Option<Address>) -> Result<bool> {
-        let _ = address;
-        todo!()
+        match address {
+            Some(address) => self.upstream.inner.http.is_busy(address).await,
+            None => Ok(false),
+        }
     }
 
-    fn is_busy(&self) -> bool {
-        todo!()
+    fn is_full(&self) -> bool {
+        self.upstream.inner.http.is_full()
     }
 
     async fn authorize(

@@ -46,12 +46,7 @@ impl Profiles {
     /// The subject's logins.
     pub(super) async fn all(&self, context: &CallContext, subject: &Subject<'_>) -> Result<Vec<Profile>> {
         let answer = send(&self.0, context, subject.call(Method::GET, "profiles")).await?;
-        let body = object(&answer)?;
-        let named = profiles(&answer, &body)?.iter().filter_map(|(mvpd, profile)| {
-            // With an operator whose id is none nothing could be asked.
-            Some(read(MvpdId::parse("mvpd", mvpd).ok()?, profile))
-        });
-        Ok(named.collect())
+        Ok(read_all(profiles(&answer, &object(&answer)?)?))
     }
 
     /// The profile with an operator, if there is one.
@@ -73,18 +68,44 @@ impl Profiles {
         key: &CodeKey,
         address: Option<Address>,
     ) -> Result<Option<bool>> {
-        let path = format!("profiles/code/{}", key.code.as_str());
-        let call = call(Method::GET, &key.requestor, &path).on_behalf_of(address);
-        let Some(answer) = self.0.inner.session.ask(context, call).await? else { return Ok(None) };
+        let Some(answer) = self.ask_by_code(context, key, address).await? else { return Ok(None) };
         let body = object(&answer)?;
         let profiles = body.get("profiles").and_then(Value::as_object);
         Ok(Some(profiles.is_some_and(|profiles| !profiles.is_empty())))
+    }
+
+    /// The logins that were made with a code, or nothing where the provider does not know the code.
+    pub(super) async fn of_code(
+        &self,
+        context: &CallContext,
+        key: &CodeKey,
+        address: Option<Address>,
+    ) -> Result<Option<Vec<Profile>>> {
+        let Some(answer) = self.ask_by_code(context, key, address).await? else { return Ok(None) };
+        Ok(Some(read_all(profiles(&answer, &object(&answer)?)?)))
+    }
+
+    async fn ask_by_code(
+        &self,
+        context: &CallContext,
+        key: &CodeKey,
+        address: Option<Address>,
+    ) -> Result<Option<Answer>> {
+        let path = format!("profiles/code/{}", key.code.as_str());
+        let call = call(Method::GET, &key.requestor, &path).on_behalf_of(address);
+        self.0.inner.session.ask(context, call).await
     }
 }
 
 fn profiles<'a>(answer: &Answer, body: &'a Value) -> Result<&'a Map<String, Value>> {
     let profiles = body.get("profiles").and_then(Value::as_object);
     profiles.ok_or_else(|| unreadable(answer, "its answer holds no profiles"))
+}
+
+/// All but those with an operator whose id is none: nothing could be asked about it.
+fn read_all(profiles: &Map<String, Value>) -> Vec<Profile> {
+    let named = profiles.iter();
+    named.filter_map(|(mvpd, profile)| Some(read(MvpdId::parse("mvpd", mvpd).ok()?, profile))).collect()
 }
 
 fn read(mvpd: MvpdId, profile: &Value) -> Profile {

@@ -88,6 +88,7 @@ fn in_their_words(subject: &TrialSubject) -> Result<Subject<'_>> {
         info: device_info.encode().into(),
         user_agent: &facts.user_agent,
         address: facts.ip,
+        hints: None,
     };
     // The pages' example carries a clear address; by default we send its digest.
     let identifier = facts.user_identifier.as_ref().map(|identifier| identifier.reveal());

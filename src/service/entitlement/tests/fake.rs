@@ -204,7 +204,7 @@ impl EntitlementBackend for Provider {
         Ok(state.keeps_pace && is_fast)
     }
 
-    fn is_busy(&self) -> bool {
+    fn is_full(&self) -> bool {
         false
     }
 
@@ -272,7 +272,7 @@ impl EntitlementBackend for Provider {
 }
 
 /// Devices in memory.
-pub(super) struct FakeDevices {
+pub(in crate::service) struct FakeDevices {
     clock: SharedClock,
     devices: Mutex<HashMap<DeviceKeyText, (u64, Arc<KnownDevice>, Timestamp)>>,
     codes: Mutex<HashMap<CodeKey, DeviceId>>,
@@ -288,7 +288,7 @@ fn text(key: &DeviceKey) -> DeviceKeyText {
 }
 
 impl FakeDevices {
-    pub(super) fn new(clock: SharedClock) -> Arc<Self> {
+    pub(in crate::service) fn new(clock: SharedClock) -> Arc<Self> {
         Arc::new(Self {
             clock,
             devices: Mutex::default(),

@@ -76,7 +76,7 @@ async fn a_logout_is_known_everywhere_at_once() {
     fixture.provider.log_in("tv", "Cable", MONTH);
     fixture.provider.log_in("tv", "Satellite", MONTH);
     assert!(fixture.check("tv").await.is_ok());
-    let other = || fixture.other.check_login(&Caller::anonymous(), fixture.device("tv"));
+    let other = async || fixture.other.check_login(&Caller::anonymous(), fixture.device("tv")).await;
     assert!(other().await.is_ok());
     assert_eq!(fixture.log_out("tv").await.expect("works").actions.len(), 2);
     assert!(is_not_found(&fixture.check("tv").await));
@@ -147,8 +147,9 @@ async fn the_newest_of_several_logins_counts() {
 #[tokio::test]
 async fn a_temp_pass_that_was_begun_is_a_login_until_a_decision_says_more() {
     let fixture = fixture();
-    let begin = |id: &'static str, mvpd_id: &'static str| {
-        fixture.service.begin_temp_pass(&Caller::anonymous(), fixture.device(id), mvpd(mvpd_id))
+    let begin = async |id, mvpd_id| {
+        let device = fixture.device(id);
+        fixture.service.begin_temp_pass(&Caller::anonymous(), device, mvpd(mvpd_id)).await
     };
     let refused = begin("tv", "Cable").await;
     assert!(matches!(refused, Err(Error::InvalidFields(_))), "{refused:?}");

@@ -1,5 +1,5 @@
 mod decisions;
-mod fake;
+pub(in crate::service) mod fake;
 mod logins;
 mod polling;
 
@@ -12,6 +12,7 @@ use crate::{
     domain::{
         clock::{ManualClock, SharedClock, Timestamp},
         code::Code,
+        entitlement::Resource,
         known_device::KnownLogin,
         limit::Countable,
         randomness::OsRandomness,
@@ -119,7 +120,7 @@ impl Fixture {
         let request = RegistrationRequest { device_id: Some(id), ..RegistrationRequest::new(self.place()) };
         let created = self.registration.create(&Caller::anonymous(), Box::new(request), None).await;
         let record = created.expect("creates").view.registration;
-        let facts = DeviceFacts { device_info: None, user_agent: "TestTV/1.0".to_owned() };
+        let facts = DeviceFacts { user_agent: "TestTV/1.0".to_owned(), ..DeviceFacts::default() };
         self.memory.code_made(&record, &facts).await.expect("works");
         self.provider.state().codes.insert(record.code.clone(), None);
         record.key()
