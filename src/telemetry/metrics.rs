@@ -55,6 +55,18 @@ struct UpstreamLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DecisionLabels {
+    environment: String,
+    decision: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ProfileLabels {
+    environment: String,
+    source: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct EnvironmentLabels {
     environment: String,
 }
@@ -90,6 +102,9 @@ pub struct Metrics {
     upstream_calls: Family<UpstreamLabels, Histogram, fn() -> Histogram>,
     schedule_runs: Family<ScheduleLabels, Counter>,
     code_lookup_misses: Family<EnvironmentLabels, Counter>,
+    logins: Family<EnvironmentLabels, Counter>,
+    decisions: Family<DecisionLabels, Counter>,
+    profile_lookups: Family<ProfileLabels, Counter>,
     connections: Family<ListenerLabels, Gauge>,
     connections_opened: Family<ListenerLabels, Counter>,
     tls_handshakes: Family<HandshakeLabels, Counter>,
@@ -116,6 +131,7 @@ impl Metrics {
         let upstream_calls = Family::new_with_constructor((|| Histogram::new(SECONDS)) as fn() -> Histogram);
         let schedule_runs = Family::default();
         let code_lookup_misses = Family::default();
+        let (logins, decisions, profile_lookups) = (Family::default(), Family::default(), Family::default());
         let connections = Family::default();
         let connections_opened = Family::default();
         let tls_handshakes = Family::default();
@@ -149,6 +165,21 @@ impl Metrics {
             "Lookups of codes that found none and were charged to who asked: many are somebody who guesses",
             code_lookup_misses.clone(),
         );
+        registry.register(
+            "passbridge_logins",
+            "Logins with an operator that were seen first",
+            logins.clone(),
+        );
+        registry.register(
+            "passbridge_decisions",
+            "Decisions whether a resource may be watched",
+            decisions.clone(),
+        );
+        registry.register(
+            "passbridge_profile_lookups",
+            "Questions whether a device is logged in, by what answered them: memory or upstream",
+            profile_lookups.clone(),
+        );
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("passbridge_build", "The version that runs", version);
         registry.register("passbridge_connections", "Connections that are open", connections.clone());
@@ -181,6 +212,9 @@ impl Metrics {
             upstream_calls,
             schedule_runs,
             code_lookup_misses,
+            logins,
+            decisions,
+            profile_lookups,
             connections,
             connections_opened,
             tls_handshakes,
@@ -255,6 +289,26 @@ impl Metrics {
     pub fn code_lookup_missed(&self, environment: &str) {
         let labels = EnvironmentLabels { environment: environment.to_owned() };
         self.code_lookup_misses.get_or_create(&labels).inc();
+    }
+
+    /// Counts a login of an environment.
+    pub fn login_seen(&self, environment: &str) {
+        let labels = EnvironmentLabels { environment: environment.to_owned() };
+        self.logins.get_or_create(&labels).inc();
+    }
+
+    /// Counts a decision in an environment.
+    pub fn decision_made(&self, environment: &str, is_permitted: bool) {
+        let decision = if is_permitted { "permit" } else { "deny" };
+        let labels = DecisionLabels { environment: environment.to_owned(), decision };
+        self.decisions.get_or_create(&labels).inc();
+    }
+
+    /// Counts a question whether a device of an environment is logged in.
+    pub fn profile_asked(&self, environment: &str, is_from_memory: bool) {
+        let source = if is_from_memory { "memory" } else { "upstream" };
+        let labels = ProfileLabels { environment: environment.to_owned(), source };
+        self.profile_lookups.get_or_create(&labels).inc();
     }
 
     /// Counts a connection that a listener opened.

@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::json::{number, text};
 use crate::domain::{
     device_info::{
-        Browser, Connection, DeviceInfo, Display, Hardware, NormalizedConnection, NormalizedDeviceInfo,
-        Normalizer, OperatingSystem, Version,
+        Browser, Connection, Display, Hardware, NormalizedConnection, NormalizedDeviceInfo, Normalizer,
+        OperatingSystem, Version,
     },
     registration::RegistrationRequest,
 };
@@ -19,19 +19,8 @@ pub(super) fn wire_form(request: &RegistrationRequest, normalizer: &Normalizer) 
         Some(device_info) => device_info.encode(),
         None => {
             let connection = Connection::new(&request.user_agent, request.device_ip, request.device_port);
-            described(&normalizer.normalize(None, &connection)).encode()
+            normalizer.guess(&connection, &request.legacy.device_type).encode()
         }
-    }
-}
-
-fn described(normalized: &NormalizedDeviceInfo) -> DeviceInfo {
-    let known = |text: &str| Some(text.to_owned()).filter(|text| text != UNKNOWN);
-    DeviceInfo {
-        primary_hardware_type: known(&normalized.hardware_type),
-        model: Some(normalized.model.clone()),
-        os_name: Some(normalized.operating_system.name.clone()),
-        user_agent: normalized.browser.original_user_agent.clone(),
-        ..DeviceInfo::default()
     }
 }
 

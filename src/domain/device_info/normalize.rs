@@ -59,6 +59,23 @@ impl Normalizer {
         user_agent::warm_up();
     }
 
+    /// What a device is by its connection alone, and by the kind that it says to be where that tells nothing: in the form that
+    /// devices send of themselves.
+    #[must_use]
+    pub fn guess(&self, connection: &Connection<'_>, device_type: &str) -> DeviceInfo {
+        let NormalizedDeviceInfo { hardware_type, model, operating_system, browser, .. } =
+            self.normalize(None, connection);
+        let is_known = |text: &String| text != UNKNOWN;
+        let model = Some(model).filter(|model| is_known(model) || device_type.is_empty());
+        DeviceInfo {
+            primary_hardware_type: Some(hardware_type).filter(is_known),
+            model: model.or_else(|| Some(device_type.to_owned())),
+            os_name: Some(operating_system.name),
+            user_agent: browser.original_user_agent,
+            ..DeviceInfo::default()
+        }
+    }
+
     /// Puts together what is known of a device. Never fails: what is not known has its place in the form.
     #[must_use]
     pub fn normalize(&self, info: Option<&DeviceInfo>, connection: &Connection<'_>) -> NormalizedDeviceInfo {
