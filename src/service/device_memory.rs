@@ -8,7 +8,7 @@ use crate::domain::{
     id::{DeviceId, EnvironmentName, MvpdId, RequestorId},
     known_device::{DeviceKey, KnownDevice, PendingCode},
     port::{Devices, KeptDevice},
-    registration::{CodeKey, Registration},
+    registration::{CodeKey, Registration, ShadowStanding},
     secret::SecretText,
 };
 
@@ -132,6 +132,7 @@ impl DeviceMemory {
     /// Those of the store.
     pub(crate) async fn code_made(&self, record: &Registration, facts: &DeviceFacts) -> Result<()> {
         let key = device_of(record);
+        let is_used = matches!(record.standing(), Some(ShadowStanding::Resolved { .. }));
         self.update(&key, |device| {
             facts.tell(device);
             device.pending = Some(PendingCode {
@@ -139,7 +140,7 @@ impl DeviceMemory {
                 expire_time: record.expire_time,
                 mvpd: record.mvpd.clone(),
                 start_time: None,
-                is_used: false,
+                is_used,
             });
         })
         .await?;
@@ -230,9 +231,7 @@ impl DeviceMemory {
 
 /// The device that a record is of, as the upstream knows it.
 fn device_of(record: &Registration) -> DeviceKey {
-    let legacy = &record.legacy;
-    let device_id = record.device_id.clone().scoped(&legacy.app_id, &legacy.device_user);
-    DeviceKey { place: record.key().place(), device_id }
+    DeviceKey { place: record.key().place(), device_id: record.scoped_device_id() }
 }
 
 fn of_device<'a>(device: &'a mut KnownDevice, code: &CodeKey) -> Option<&'a mut PendingCode> {

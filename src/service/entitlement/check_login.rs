@@ -107,7 +107,7 @@ impl EntitlementService {
             kept.is_some_and(|kept| kept.device.has_used_code() || kept.device.has_login_under_way(now));
         let backend = connection.entitlements()?;
         Ok(self.polls.has_answer(polled)
-            && (backend.would_wait(device.ip).await? || (!is_awaited && backend.is_full())))
+            && (backend.would_wait(device.ip).await? || (!is_awaited && backend.is_busy())))
     }
 
     /// The login as far as it is known, without a question.

@@ -14,7 +14,9 @@ use crate::domain::{
     id::{DeviceId, EnvironmentName, MvpdId, RequestorId},
     ledger_kind::LedgerKind,
     port::{Insertion, LedgerEntry, LedgerKey},
-    registration::{CodeKey, LegacyParameters, Registration, Shadow, SourceApplication, UpstreamApi},
+    registration::{
+        CodeKey, LegacyParameters, Registration, Shadow, ShadowStanding, SourceApplication, UpstreamApi,
+    },
 };
 
 /// A limit that no behaviour reaches by accident.
@@ -53,7 +55,7 @@ pub(crate) fn shadow(now: Timestamp, code: &str) -> Registration {
         api: UpstreamApi::V2,
         device_ip: "203.0.113.7".parse().ok(),
         device_info: Some("e30=".to_owned()),
-        unissued: true,
+        standing: ShadowStanding::Unissued,
     };
     Registration { shadow: Some(shadow), ..registration(now, code, TTL) }
 }
