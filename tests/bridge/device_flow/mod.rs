@@ -23,6 +23,7 @@ mod espn;
 mod fault;
 mod gotham;
 mod grpc;
+mod hint;
 mod kodi;
 mod nbc;
 mod other_backend;
