@@ -46,7 +46,7 @@ pub fn run(setting: &Setting, rounds: usize, seconds: u64) -> Result<()> {
     let provider = Provider::start(0)?;
     let scene = Scene::start(setting, folder.path(), &provider, devices)?;
     let run = Run { setting, rounds, duration, scene: &scene, provider: &provider };
-    println!("{}", run.from_memory()?);
+    println!("{}", run.known_logins()?);
     println!("{}", run.decisions()?);
     Ok(())
 }
@@ -67,7 +67,7 @@ impl Run<'_> {
     }
 
     /// `checkauthn` of devices that are logged in, beside the bare server.
-    fn from_memory(&self) -> Result<String> {
+    fn known_logins(&self) -> Result<String> {
         let workload = Arc::new(Requests::bridged(self.scene, Call::CheckLogin)?);
         let answer = load::once(self.scene.server.address, &*workload)?;
         let face = Face { name: "rest", environment: &[], configuration: None };
