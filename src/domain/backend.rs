@@ -198,21 +198,20 @@ pub trait EntitlementBackend: Send + Sync {
         mvpd: &MvpdId,
     ) -> Result<Option<Profile>>;
 
-    /// The logins that were made with a code: none while nobody has logged in; nothing where the code is not known. On behalf
-    /// of the device or viewer at this address.
+    /// The logins that were made with a code, for who asks from this address: none while nobody has logged in; nothing where the
+    /// code is not known.
     async fn profile_of_code(
         &self,
         context: &CallContext,
-        key: &CodeKey,
+        code: &CodeKey,
         address: Option<Address>,
     ) -> Result<Option<Vec<Profile>>>;
 
-    /// Whether a call on behalf of this address would be one too many for now: it would have to wait, or comes within a second
-    /// after another one. Who polls is answered from memory then. Counts no call.
+    /// Whether a call about a device at this address would have to wait, or follow another one within a second. Counts none.
     async fn would_wait(&self, address: Option<Address>) -> Result<bool>;
 
-    /// Whether any call would have to wait for others to end.
-    fn is_full(&self) -> bool;
+    /// Whether a further call would have to wait for others to end.
+    fn is_busy(&self) -> bool;
 
     /// Whether a resource may be watched now. A denial is a decision.
     async fn authorize(

@@ -62,8 +62,6 @@ pub struct KnownDevice {
     pub device_info: Option<String>,
     /// Its last User-Agent; empty where it has sent none.
     pub user_agent: String,
-    /// The operator of its last login, or the TempPass that it has begun.
-    pub mvpd: Option<MvpdId>,
     /// By what a promotional TempPass knows the viewer beside the device: a JSON object.
     pub temp_pass_identity: Option<SecretText>,
     /// The last code that it got, while nobody has logged in with it.
@@ -166,9 +164,8 @@ impl KnownDevice {
     #[must_use]
     pub fn end(&self, now: Timestamp) -> Timestamp {
         let of_login = self.login.as_ref().map(|login| login.expire_time.unwrap_or(now) + RETENTION);
-        let of_choice = self.mvpd.as_ref().map(|_| now + RETENTION);
         let of_code = self.pending.as_ref().map(|pending| pending.expire_time + WITHOUT_LOGIN);
-        let last = [of_login, of_choice, of_code].into_iter().flatten().max();
+        let last = [of_login, of_code].into_iter().flatten().max();
         last.unwrap_or(now + WITHOUT_LOGIN).min(now + KEPT_MAX)
     }
 
@@ -178,13 +175,20 @@ impl KnownDevice {
         self.login.as_ref().filter(|login| !login.has_expired(now))
     }
 
-    /// By which operator's login to go on: that of the login; without one, that which the viewer has chosen for the next.
+    /// For whose login to ask: for the one that is known; else for that with the operator whom the viewer has chosen for the
+    /// next; else for any.
     #[must_use]
     pub fn mvpd_to_ask(&self, now: Timestamp) -> Option<&MvpdId> {
-        let chosen = || self.pending.as_ref().and_then(|pending| pending.mvpd.as_ref());
-        match self.valid_login(now) {
-            Some(login) if !self.has_used_code() => Some(&login.mvpd),
-            _ => chosen().or(self.mvpd.as_ref()),
+        if let Some(login) = self.valid_login(now)
+            && !self.has_used_code()
+        {
+            return Some(&login.mvpd);
+        }
+        match (&self.pending, &self.login) {
+            (Some(pending), _) => pending.mvpd.as_ref(),
+            // The upstream lists no TempPass among the logins of a device.
+            (None, Some(login)) if login.kind == ProfileKind::Temporary => Some(&login.mvpd),
+            (None, _) => None,
         }
     }
 
@@ -223,7 +227,6 @@ impl KnownDevice {
         if is_new || self.has_used_code() {
             self.pending = None;
         }
-        self.mvpd = Some(profile.mvpd.clone());
         let told = KnownLogin::told(profile, now);
         self.login = Some(KnownLogin { seen_time, code, attributes, ..told });
     }
@@ -245,7 +248,7 @@ impl KnownDevice {
         self.pending = None;
         self.decisions.clear();
         self.login = Some(KnownLogin {
-            mvpd: mvpd.clone(),
+            mvpd,
             user_id: Some(user_id),
             kind: ProfileKind::Temporary,
             issue_time: Some(now),
@@ -255,7 +258,6 @@ impl KnownDevice {
             code: None,
             attributes: None,
         });
-        self.mvpd = Some(mvpd);
     }
 
     /// Keeps a decision, in the place of an earlier one about the resource. Where there are too many, the earliest goes.
@@ -283,8 +285,8 @@ impl KnownDevice {
     /// What is known of a decision about the resource.
     #[must_use]
     pub fn decision(&self, resource: ResourceDigest, now: Timestamp) -> DecisionState<'_> {
-        let is_meant =
-            |known: &&KnownDecision| known.resource == resource && Some(&known.mvpd) == self.mvpd.as_ref();
+        let mvpd = self.login.as_ref().map(|login| &login.mvpd);
+        let is_meant = |known: &&KnownDecision| known.resource == resource && Some(&known.mvpd) == mvpd;
         match self.decisions.iter().find(is_meant) {
             None => DecisionState::None,
             Some(known) if known.expire_time.is_some_and(|end| end <= now) => DecisionState::Expired,

@@ -181,8 +181,23 @@ pub struct Shadow {
     /// was issued there is given back byte for byte. At most [`device_info::ENCODED_MAX`](super::device_info::ENCODED_MAX)
     /// bytes; v2 has none.
     pub device_info: Option<String>,
-    /// Whether the upstream has never heard of it: the first code of a device without an id (reference, section 2).
-    pub unissued: bool,
+    /// What the upstream knows of it.
+    pub standing: ShadowStanding,
+}
+
+/// What an upstream knows of a code that it should have issued.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ShadowStanding {
+    /// The upstream has issued it.
+    Issued,
+    /// The upstream has never heard of it: the first code of a device without an id (reference, section 2).
+    Unissued,
+    /// Nor of this one: the device was logged in when it asked for a code, so that nobody has to type it (reference of the
+    /// device flow, section 4.3).
+    Resolved {
+        /// With which operator, where that is known.
+        mvpd: Option<MvpdId>,
+    },
 }
 
 /// A request for a new code, in valid parts.
@@ -194,6 +209,9 @@ pub struct RegistrationRequest {
     pub device_id: Option<DeviceId>,
     /// Whether the device asks for the id that it will send from then on (`deviceId=dummy` of the REST API).
     pub asks_for_id: bool,
+    /// Whether a device that is logged in gets a code all the same, one that counts as typed: clients of version 1 know no other
+    /// answer.
+    pub resolves_login: bool,
     /// What the device said of itself; only clients older than dynamic registration say nothing.
     pub device_info: Option<DeviceInfo>,
     /// What was odd about that.
@@ -230,6 +248,7 @@ impl RegistrationRequest {
             place,
             device_id: None,
             asks_for_id: false,
+            resolves_login: false,
             device_info: None,
             warnings: Vec::new(),
             user_agent: String::new(),
@@ -262,6 +281,12 @@ impl Registration {
     #[must_use]
     pub fn scoped_device_id(&self) -> DeviceId {
         self.device_id.clone().scoped(&self.legacy.app_id, &self.legacy.device_user)
+    }
+
+    /// What the upstream knows of the code; nothing where it is one of our own store.
+    #[must_use]
+    pub fn standing(&self) -> Option<&ShadowStanding> {
+        self.shadow.as_ref().map(|shadow| &shadow.standing)
     }
 
     /// The address that the upstream knows the device by, where it issued the code.

@@ -12,7 +12,7 @@ use crate::domain::{
     code::Code,
     error::Violation,
     id::{DeviceId, EnvironmentName, MvpdId, RequestorId},
-    registration::{LegacyParameters, Registration, Shadow, SourceApplication, UpstreamApi},
+    registration::{LegacyParameters, Registration, Shadow, ShadowStanding, SourceApplication, UpstreamApi},
 };
 
 /// That a record was released. With it the record is a tombstone.
@@ -99,7 +99,15 @@ struct ShadowV1<'a> {
     api: UpstreamApiV1,
     device_ip: Option<IpAddr>,
     device_info: Option<&'a str>,
-    unissued: bool,
+    #[serde(borrow)]
+    standing: ShadowStandingV1<'a>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+enum ShadowStandingV1<'a> {
+    Issued,
+    Unissued,
+    Resolved { mvpd: Option<&'a str> },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -180,7 +188,7 @@ impl TryFrom<RecordV1<'_>> for Registration {
             authorization_type: record.authorization_type.to_owned(),
             source_application: record.source_application.map(Into::into),
             legacy: record.legacy.into(),
-            shadow: record.shadow.map(Into::into),
+            shadow: record.shadow.map(TryInto::try_into).transpose()?,
         })
     }
 }
@@ -217,24 +225,41 @@ impl From<LegacyParametersV1<'_>> for LegacyParameters {
 }
 
 impl<'a> From<&'a Shadow> for ShadowV1<'a> {
-    fn from(Shadow { api, device_ip, device_info, unissued }: &'a Shadow) -> Self {
+    fn from(Shadow { api, device_ip, device_info, standing }: &'a Shadow) -> Self {
         let api = match api {
             UpstreamApi::V1 => UpstreamApiV1::V1,
             UpstreamApi::V2 => UpstreamApiV1::V2,
         };
         let device_ip = device_ip.map(Address::ip);
-        Self { api, device_ip, device_info: device_info.as_deref(), unissued: *unissued }
+        let standing = match standing {
+            ShadowStanding::Issued => ShadowStandingV1::Issued,
+            ShadowStanding::Unissued => ShadowStandingV1::Unissued,
+            ShadowStanding::Resolved { mvpd } => {
+                ShadowStandingV1::Resolved { mvpd: mvpd.as_ref().map(MvpdId::as_str) }
+            }
+        };
+        Self { api, device_ip, device_info: device_info.as_deref(), standing }
     }
 }
 
-impl From<ShadowV1<'_>> for Shadow {
-    fn from(ShadowV1 { api, device_ip, device_info, unissued }: ShadowV1<'_>) -> Self {
+impl TryFrom<ShadowV1<'_>> for Shadow {
+    type Error = Violation;
+
+    fn try_from(ShadowV1 { api, device_ip, device_info, standing }: ShadowV1<'_>) -> Result<Self, Violation> {
         let api = match api {
             UpstreamApiV1::V1 => UpstreamApi::V1,
             UpstreamApiV1::V2 => UpstreamApi::V2,
         };
         let device_info = device_info.map(ToOwned::to_owned);
-        Self { api, device_ip: device_ip.map(Address::from), device_info, unissued }
+        let standing = match standing {
+            ShadowStandingV1::Issued => ShadowStanding::Issued,
+            ShadowStandingV1::Unissued => ShadowStanding::Unissued,
+            ShadowStandingV1::Resolved { mvpd } => {
+                let mvpd = mvpd.map(|mvpd| MvpdId::parse("shadow.standing", mvpd)).transpose()?;
+                ShadowStanding::Resolved { mvpd }
+            }
+        };
+        Ok(Self { api, device_ip: device_ip.map(Address::from), device_info, standing })
     }
 }
 
@@ -252,6 +277,21 @@ mod tests {
         let record = sample::shadow(NOW, "NKGF4M7");
         let encoded = encode_code(&record).expect("encodes");
         golden::check(RecordV1::NAME, RecordV1::VERSION, &encoded, decode_code, &record);
+    }
+
+    #[test]
+    fn what_an_upstream_knows_of_a_code_is_kept_with_it() {
+        let mvpd = MvpdId::parse("mvpd", "Cablevision").ok();
+        for standing in [
+            ShadowStanding::Issued,
+            ShadowStanding::Resolved { mvpd: None },
+            ShadowStanding::Resolved { mvpd },
+        ] {
+            let mut record = sample::shadow(NOW, "NKGF4M7");
+            record.shadow.as_mut().expect("is one").standing = standing;
+            let encoded = encode_code(&record).expect("encodes");
+            assert_eq!(decode_code(&encoded).expect("is readable"), record);
+        }
     }
 
     #[test]

@@ -25,7 +25,6 @@ pub(crate) const KNOWN_DEVICE_MAX: usize = 256 * 1024;
 pub(super) struct KnownDeviceV1<'a> {
     device_info: Option<&'a str>,
     user_agent: &'a str,
-    mvpd: Option<&'a str>,
     temp_pass_identity: Option<&'a str>,
     #[serde(borrow)]
     pending: Option<PendingCodeV1<'a>>,
@@ -199,12 +198,10 @@ fn mvpd(text: &str) -> Result<MvpdId, Violation> {
 
 impl<'a> From<&'a KnownDevice> for KnownDeviceV1<'a> {
     fn from(device: &'a KnownDevice) -> Self {
-        let KnownDevice { device_info, user_agent, mvpd, temp_pass_identity, pending, login, decisions } =
-            device;
+        let KnownDevice { device_info, user_agent, temp_pass_identity, pending, login, decisions } = device;
         Self {
             device_info: device_info.as_deref(),
             user_agent,
-            mvpd: mvpd.as_ref().map(MvpdId::as_str),
             temp_pass_identity: temp_pass_identity.as_ref().map(SecretText::reveal),
             pending: pending.as_ref().map(Into::into),
             login: login.as_ref().map(Into::into),
@@ -220,7 +217,6 @@ impl TryFrom<KnownDeviceV1<'_>> for KnownDevice {
         Ok(Self {
             device_info: kept.device_info.map(str::to_owned),
             user_agent: kept.user_agent.to_owned(),
-            mvpd: kept.mvpd.map(mvpd).transpose()?,
             temp_pass_identity: kept.temp_pass_identity.map(|identity| identity.to_owned().into()),
             pending: kept.pending.map(TryInto::try_into).transpose()?,
             login: kept.login.map(TryInto::try_into).transpose()?,

@@ -119,6 +119,7 @@ fn create_request(
     Ok(Box::new(RegistrationRequest {
         device_id,
         asks_for_id: parameters.get("deviceId", &mut violations) == Some(DUMMY_DEVICE_ID),
+        resolves_login: true,
         device_info,
         warnings: warnings.unwrap_or_default(),
         user_agent,

@@ -8,7 +8,7 @@ use crate::domain::{
     id::{DeviceId, EnvironmentName, MvpdId, RequestorId},
     known_device::{DeviceKey, KnownDevice, PendingCode},
     port::{Devices, KeptDevice},
-    registration::{CodeKey, Registration},
+    registration::{CodeKey, Registration, ShadowStanding},
     secret::SecretText,
 };
 
@@ -26,6 +26,8 @@ pub(crate) struct DeviceFacts {
     pub device_info: Option<String>,
     /// Empty where it sends none.
     pub user_agent: String,
+    /// By what a promotional TempPass knows the viewer beside the device.
+    pub temp_pass_identity: Option<SecretText>,
 }
 
 impl DeviceFacts {
@@ -36,6 +38,9 @@ impl DeviceFacts {
         }
         if !self.user_agent.is_empty() {
             device.user_agent.clone_from(&self.user_agent);
+        }
+        if let Some(identity) = &self.temp_pass_identity {
+            device.temp_pass_identity = Some(identity.clone());
         }
     }
 }
@@ -127,6 +132,7 @@ impl DeviceMemory {
     /// Those of the store.
     pub(crate) async fn code_made(&self, record: &Registration, facts: &DeviceFacts) -> Result<()> {
         let key = device_of(record);
+        let is_used = matches!(record.standing(), Some(ShadowStanding::Resolved { .. }));
         self.update(&key, |device| {
             facts.tell(device);
             device.pending = Some(PendingCode {
@@ -134,7 +140,7 @@ impl DeviceMemory {
                 expire_time: record.expire_time,
                 mvpd: record.mvpd.clone(),
                 start_time: None,
-                is_used: false,
+                is_used,
             });
         })
         .await?;
@@ -225,9 +231,7 @@ impl DeviceMemory {
 
 /// The device that a record is of, as the upstream knows it.
 fn device_of(record: &Registration) -> DeviceKey {
-    let legacy = &record.legacy;
-    let device_id = record.device_id.clone().scoped(&legacy.app_id, &legacy.device_user);
-    DeviceKey { place: record.key().place(), device_id }
+    DeviceKey { place: record.key().place(), device_id: record.scoped_device_id() }
 }
 
 fn of_device<'a>(device: &'a mut KnownDevice, code: &CodeKey) -> Option<&'a mut PendingCode> {

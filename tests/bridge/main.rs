@@ -14,6 +14,7 @@ mod long_device_id;
 mod openapi;
 mod profile_of_code;
 mod replica;
+mod resolved_code;
 mod rest_face;
 mod shadow;
 mod support;

@@ -236,12 +236,6 @@ async fn where_a_requestor_is_our_own_a_token_must_have_come_through_here_too() 
 async fn what_v1_has_no_status_for_is_told_in_its_shape() {
     let bridge = Bridge::over(Backend::V2).await;
     let device = Device::of(&bridge, &own_statement(&bridge).await).await;
-    let path = format!("{CREATE}&mvpd=Cablevision");
-    let code = device.create(&path).send().await.json(201)["code"].as_str().expect("text").to_owned();
-    bridge.provider.log_in(&code, "Cablevision").await;
-    let message = device.create(&path).send().await.error(409);
-    assert!(message.contains("logged in already"), "{message}");
-
     bridge.provider.fault(json!({ "path": "/api/v2/", "status": { "status": 500, "content_type": "text/html", "body": "" } })).await;
     device.create(CREATE).send().await.error(503);
     bridge.provider.mend().await;

@@ -108,11 +108,6 @@ impl HttpClient {
         }
     }
 
-    /// Whether as many calls are under way as may be.
-    pub(super) fn is_full(&self) -> bool {
-        self.connections.available_permits() == 0
-    }
-
     /// Makes a call, and again where that is safe and may help. Whatever the status is, it is an answer, but for 429.
     pub(super) async fn send(&self, context: &CallContext, call: &Call) -> Result<Answer> {
         self.budget.earn();
@@ -187,8 +182,13 @@ impl HttpClient {
     }
 
     /// Whether a call of the device would have to wait, or would come within a second after another.
-    pub(super) async fn is_busy(&self, device: Address) -> Result<bool> {
-        self.pace.is_busy(device).await
+    pub(super) async fn would_wait(&self, device: Address) -> Result<bool> {
+        self.pace.would_wait(device).await
+    }
+
+    /// Whether as many calls are under way as may be.
+    pub(super) fn is_busy(&self) -> bool {
+        self.connections.available_permits() == 0
     }
 
     async fn attempt(&self, context: &CallContext, call: &Call) -> Attempt {

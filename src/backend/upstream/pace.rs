@@ -52,7 +52,7 @@ impl Pace {
     ///
     /// # Errors
     /// Those of the store that keeps the limits.
-    pub(super) async fn is_busy(&self, device: Address) -> Result<bool> {
+    pub(super) async fn would_wait(&self, device: Address) -> Result<bool> {
         Ok(self.limits.admit(&[self.limit(device, 1)]).await?.is_err())
     }
 

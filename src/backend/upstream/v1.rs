@@ -28,7 +28,9 @@ use crate::{
         error::Result,
         id::{DUMMY_DEVICE_ID, DeviceId},
         port::Codes,
-        registration::{CodeKey, LegacyParameters, Registration, RegistrationRequest, Shadow, UpstreamApi},
+        registration::{
+            CodeKey, LegacyParameters, Registration, RegistrationRequest, Shadow, ShadowStanding, UpstreamApi,
+        },
     },
 };
 
@@ -233,7 +235,7 @@ impl CodeBackend for V1Backend {
 }
 
 fn shadow(device_ip: Option<Address>, device_info: Option<String>) -> Option<Shadow> {
-    Some(Shadow { api: UpstreamApi::V1, device_ip, device_info, unissued: false })
+    Some(Shadow { api: UpstreamApi::V1, device_ip, device_info, standing: ShadowStanding::Issued })
 }
 
 fn call_about(method: Method, key: &CodeKey, address: Option<Address>) -> Call {

@@ -76,8 +76,6 @@ fn a_device_is_kept_for_as_long_as_something_of_it_is_needed() {
     assert_eq!(device.end(NOW), NOW + DAY, "nothing but what it says of itself");
     device.pending = Some(pending("CODE"));
     assert_eq!(device.end(NOW), NOW + HOUR + DAY, "of a code, until long after its end");
-    device.mvpd = Some(mvpd("Cable"));
-    assert_eq!(device.end(NOW), NOW + 30 * DAY, "its operator");
     device.note_login(&profile(), None, NOW);
     assert_eq!(device.end(NOW), NOW + 2 * HOUR + 30 * DAY, "that the login has run out is told for 30 days");
     device.note_login(&Profile { expire_time: None, ..profile() }, None, NOW);
@@ -103,7 +101,6 @@ fn a_login_is_valid_until_the_very_millisecond_of_its_end() {
 fn a_login_that_is_told_is_known_with_all_that_is_answered_by_it() {
     let device = logged_in();
     let login = device.login.expect("is known");
-    assert_eq!(device.mvpd, Some(mvpd("Cable")));
     assert_eq!((login.mvpd, login.user_id.as_deref()), (mvpd("Cable"), Some("viewer")));
     assert_eq!((login.kind, login.standing), (ProfileKind::Regular, LoginStanding::Told));
     assert_eq!((login.issue_time, login.expire_time), (profile().issue_time, profile().expire_time));
@@ -156,8 +153,8 @@ fn a_new_login_is_by_the_code_that_is_told_or_else_by_the_one_that_was_pending()
 
     device.pending = Some(pending("PENDING"));
     device.note_login(&Profile { mvpd: mvpd("Dish"), ..newer }, None, NOW);
-    assert_eq!(device.login.and_then(|login| login.code), Some(code("PENDING")));
-    assert_eq!(device.mvpd, Some(mvpd("Dish")));
+    let login = device.login.expect("is known");
+    assert_eq!((login.code, login.mvpd), (Some(code("PENDING")), mvpd("Dish")));
 }
 
 #[test]
@@ -184,7 +181,6 @@ fn where_there_is_no_login_any_more_it_is_forgotten_but_not_that_it_ran_out() {
     let mut expired = device.clone();
     device.note_no_login(NOW);
     assert!(device.login.is_none() && device.decisions.is_empty());
-    assert_eq!(device.mvpd, Some(mvpd("Cable")), "with whom it was is good to know");
     let end = NOW + 2 * HOUR;
     expired.note_no_login(end);
     assert!(expired.login.as_ref().is_some_and(|login| login.has_expired(end)));
@@ -204,7 +200,16 @@ fn who_goes_on_does_so_with_the_login_or_with_what_was_chosen_for_the_next() {
     assert_eq!(device.mvpd_to_ask(NOW), Some(&mvpd("Dish")), "somebody has logged in anew");
     device.pending = Some(pending("CODE"));
     assert!(!device.has_used_code());
-    assert_eq!(device.mvpd_to_ask(NOW + 2 * HOUR), Some(&mvpd("Cable")), "as before");
+    assert_eq!(device.mvpd_to_ask(NOW), Some(&mvpd("Cable")), "nobody has used it");
+    assert_eq!(device.mvpd_to_ask(NOW + 2 * HOUR), None, "whom the viewer chooses is not known");
+    device.pending = None;
+    assert_eq!(
+        device.mvpd_to_ask(NOW + 2 * HOUR),
+        None,
+        "any other login is as good as the one that ran out"
+    );
+    device.begin_temp_pass(mvpd("TempPass"), "device".to_owned(), NOW);
+    assert_eq!(device.mvpd_to_ask(NOW + 2 * HOUR), Some(&mvpd("TempPass")), "which is listed nowhere");
 }
 
 #[test]
@@ -228,7 +233,7 @@ fn a_temp_pass_takes_the_place_of_a_login_until_more_is_told_of_it() {
     assert_eq!((begun.kind.clone(), begun.standing), (ProfileKind::Temporary, LoginStanding::Begun));
     assert_eq!((begun.issue_time, begun.expire_time), (Some(NOW), Some(NOW + HOUR)));
     assert_eq!((begun.seen_time, begun.code.clone(), begun.attributes), (NOW, None, None));
-    assert_eq!((device.mvpd.clone(), device.pending.clone()), (Some(mvpd("TempPass")), None));
+    assert_eq!(device.pending, None);
     assert!(device.decisions.is_empty());
     assert!(begun.is_begun(NOW) && !begun.is_begun(NOW + HOUR));
 
@@ -272,9 +277,9 @@ fn a_decision_is_known_for_its_operator_until_the_very_millisecond_of_its_end() 
     assert_eq!(device.decision(resource("channel"), end), DecisionState::Expired);
     assert_eq!(device.decision(resource("another"), NOW), DecisionState::None);
 
-    device.mvpd = Some(mvpd("Dish"));
+    let login = device.login.take();
     assert_eq!(device.decision(resource("channel"), NOW), DecisionState::None);
-    device.mvpd = None;
+    device.login = login.map(|login| KnownLogin { mvpd: mvpd("Dish"), ..login });
     assert_eq!(device.decision(resource("channel"), NOW), DecisionState::None);
 
     let mut device = logged_in();

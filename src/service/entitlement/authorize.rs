@@ -117,7 +117,7 @@ impl EntitlementService {
         }
     }
 
-    /// Has the operator decide, and keeps what it says; the media token too where it is `kept_for_later`.
+    /// Has the operator decide, and keeps what it says; the media token too where nobody gets it now.
     pub(super) async fn decide(
         &self,
         connection: &Connection,
@@ -150,6 +150,10 @@ impl EntitlementService {
             .parts
             .memory
             .update(key, |device| {
+                // Who names an operator may mean another login than the device's own.
+                if !device.login.as_ref().is_some_and(|login| login.mvpd == *mvpd) {
+                    return false;
+                }
                 if ends_login {
                     device.note_no_login(now);
                 } else if decision.refusal.is_some() {

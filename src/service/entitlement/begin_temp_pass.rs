@@ -26,16 +26,13 @@ impl EntitlementService {
             let text = "is no TempPass of the requestor; a viewer logs in with an operator by a code";
             return Err(Violation::new("mso_id", text).into());
         }
-        self.recall(&device).await?;
-        let (key, now) = (device.key(), self.parts.clock.now());
+        let (key, now, facts) = (device.key(), self.parts.clock.now(), device.facts());
         let user_id = user_id(&key, &mvpd);
         self.parts
             .memory
             .update(&key, |known| {
+                facts.tell(known);
                 known.begin_temp_pass(mvpd.clone(), user_id.clone(), now);
-                if let Some(identity) = &device.temp_pass_identity {
-                    known.temp_pass_identity = Some(identity.clone());
-                }
             })
             .await?;
         self.polls.forget(Polled::new(&key));

@@ -107,7 +107,7 @@ impl EntitlementService {
             kept.is_some_and(|kept| kept.device.has_used_code() || kept.device.has_login_under_way(now));
         let backend = connection.entitlements()?;
         Ok(self.polls.has_answer(polled)
-            && (backend.would_wait(device.ip).await? || (!is_awaited && backend.is_full())))
+            && (backend.would_wait(device.ip).await? || (!is_awaited && backend.is_busy())))
     }
 
     /// The login as far as it is known, without a question.
@@ -133,7 +133,7 @@ impl EntitlementService {
         let mut kept = kept;
         for _ in 0..ATTEMPTS {
             let answer = self.newest_profile(connection, device, kept.as_ref(), code).await;
-            if let Some(outcome) = self.note(&key, kept.as_ref(), code, answer).await? {
+            if let Some(outcome) = self.note(device, kept.as_ref(), code, answer).await? {
                 return outcome;
             }
             kept = self.parts.memory.get(&key).await?;
@@ -162,16 +162,17 @@ impl EntitlementService {
     /// Notes an answer, and makes of it what the device is told; `None` where the device is not what it was.
     async fn note(
         &self,
-        key: &DeviceKey,
+        device: &Device,
         kept: Option<&KeptDevice>,
         code: Option<&CodeKey>,
         answer: Result<Profile>,
     ) -> Result<Option<Result<KnownLogin>>> {
-        let (now, polled) = (self.parts.clock.now(), Polled::new(key));
+        let (now, key, facts) = (self.parts.clock.now(), device.key(), device.facts());
         let before = kept.map(|kept| (*kept.device).clone()).unwrap_or_default();
         let mut device = before.clone();
         let outcome = match answer {
             Ok(profile) => {
+                facts.tell(&mut device);
                 device.note_login(&profile, code.map(|code| &code.code), now);
                 device.login.clone().ok_or(Error::ProfileNotFound)
             }
@@ -194,10 +195,10 @@ impl EntitlementService {
             // A fault is no answer: whoever was logged in is so still.
             Err(error) => return Ok(Some(before.valid_login(now).cloned().ok_or(error))),
         };
-        if !self.parts.memory.replace(key, kept, &device).await? {
+        if !self.parts.memory.replace(&key, kept, &device).await? {
             return Ok(None);
         }
-        self.polls.note(polled, outcome.as_ref().ok());
+        self.polls.note(Polled::new(&key), outcome.as_ref().ok());
         if let Some(pending) = before.pending.filter(|_| device.pending.is_none()) {
             self.parts.count.login_seen(&key.place.environment);
             self.parts.registration.end_used(&key.code(pending.code)).await?;

@@ -31,12 +31,12 @@ impl EntitlementService {
         let kept = self.recall(&device).await?;
         let now = self.parts.clock.now();
         let subject = self.subject(&device, kept.as_ref().map(|kept| &*kept.device))?;
-        let known = kept.as_ref().and_then(|kept| kept.device.mvpd_to_ask(now)).cloned();
-        let asked = mvpd.clone().or(known);
+        let known = || kept.as_ref().and_then(|kept| kept.device.mvpd_to_ask(now)).cloned();
+        let asked = mvpd.clone().or_else(known);
         let answer = self.profile(&connection, &subject, asked.as_ref()).await;
         let key = device.key();
         let is_about_login = |device: &KnownDevice, profile: &Profile| {
-            mvpd.is_none() || device.valid_login(now).is_none_or(|login| login.mvpd == profile.mvpd)
+            mvpd.is_none() || device.mvpd_to_ask(now) == Some(&profile.mvpd)
         };
         match &answer {
             Ok(profile) => {

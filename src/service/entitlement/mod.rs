@@ -117,6 +117,15 @@ impl Device {
         }
     }
 
+    /// What it says of itself.
+    fn facts(&self) -> DeviceFacts {
+        DeviceFacts {
+            device_info: self.info.as_ref().map(DeviceInfo::encode),
+            user_agent: self.user_agent.clone(),
+            temp_pass_identity: self.temp_pass_identity.clone(),
+        }
+    }
+
     /// What it is kept under.
     fn key(&self) -> DeviceKey {
         DeviceKey { place: self.place.clone(), device_id: self.id.clone() }
@@ -173,18 +182,10 @@ impl EntitlementService {
     /// What is known of the device, and what it says of itself by now noted.
     async fn recall(&self, device: &Device) -> Result<Option<KeptDevice>> {
         let (memory, key) = (&self.parts.memory, device.key());
-        let facts = DeviceFacts {
-            device_info: device.info.as_ref().map(DeviceInfo::encode),
-            user_agent: device.user_agent.clone(),
-        };
         let kept = memory.get(&key).await?;
         let Some(known) = &kept else { return Ok(None) };
-        let tell = |known: &mut KnownDevice| {
-            facts.tell(known);
-            if let Some(identity) = &device.temp_pass_identity {
-                known.temp_pass_identity = Some(identity.clone());
-            }
-        };
+        let facts = device.facts();
+        let tell = |known: &mut KnownDevice| facts.tell(known);
         let mut told = (*known.device).clone();
         tell(&mut told);
         if told == *known.device {

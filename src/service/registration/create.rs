@@ -115,6 +115,7 @@ impl RegistrationService {
         let facts = (*api == Some(UpstreamApi::V2) && !request.asks_for_id).then(|| DeviceFacts {
             device_info: request.device_info.as_ref().map(DeviceInfo::encode),
             user_agent: request.user_agent.clone(),
+            temp_pass_identity: None,
         });
         let issuance = backend.codes().issue(&context, request, port).await?;
         if let (Some(facts), Issuance::Issued(issued)) = (&facts, &issuance) {

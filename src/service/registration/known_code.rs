@@ -6,7 +6,7 @@ use crate::domain::{
     caller::Caller,
     error::Result,
     known_device::DeviceKey,
-    registration::{CodeKey, State},
+    registration::{CodeKey, ShadowStanding, State},
 };
 
 /// A code that somebody typed, as far as it is known here.
@@ -57,7 +57,8 @@ impl RegistrationService {
         }
     }
 
-    /// Ends a code that somebody has logged in with: whoever watches it is told.
+    /// Ends a code that somebody has logged in with: whoever watches it is told. One for a device that was logged in already lives
+    /// on, since a viewer may type it all the same.
     ///
     /// # Errors
     /// `StoreUnavailable` of [`Error`](crate::domain::error::Error).
@@ -65,6 +66,7 @@ impl RegistrationService {
         let codes = &self.parts().store.codes;
         if let Some(entry) = codes.get(key).await?
             && entry.state(self.parts().clock.now()) == State::Pending
+            && !matches!(entry.registration.standing(), Some(ShadowStanding::Resolved { .. }))
         {
             codes.release(key, entry.registration.id).await?;
         }

@@ -7,7 +7,7 @@ use crate::domain::{
     call::CallContext,
     caller::Caller,
     error::{Error, Result},
-    registration::{CodeKey, State},
+    registration::{CodeKey, ShadowStanding, State},
 };
 
 /// A code that lives as far as is known here.
@@ -39,7 +39,7 @@ impl RegistrationService {
         match found {
             Found::Here(entry) => {
                 let (key, state) = (entry.registration.key(), entry.state(self.parts().clock.now()));
-                let is_unissued = entry.registration.shadow.as_ref().is_some_and(|shadow| shadow.unissued);
+                let is_unissued = entry.registration.standing() == Some(&ShadowStanding::Unissued);
                 if state != State::Pending || is_unissued {
                     return Err(self.ended(caller, lookup, &key).await);
                 }

@@ -16,7 +16,9 @@ use crate::domain::{
     known_device::{KnownDecision, KnownDevice, KnownLogin, LoginStanding, PendingCode, ResourceDigest},
     ledger_kind::LedgerKind,
     port::{Insertion, LedgerEntry, LedgerKey},
-    registration::{CodeKey, LegacyParameters, Registration, Shadow, SourceApplication, UpstreamApi},
+    registration::{
+        CodeKey, LegacyParameters, Registration, Shadow, ShadowStanding, SourceApplication, UpstreamApi,
+    },
     temp_pass::MediaToken,
 };
 
@@ -56,7 +58,7 @@ pub(crate) fn shadow(now: Timestamp, code: &str) -> Registration {
         api: UpstreamApi::V2,
         device_ip: "203.0.113.7".parse().ok(),
         device_info: Some("e30=".to_owned()),
-        unissued: true,
+        standing: ShadowStanding::Unissued,
     };
     Registration { shadow: Some(shadow), ..registration(now, code, TTL) }
 }
@@ -110,7 +112,6 @@ pub(crate) fn known_device(now: Timestamp) -> KnownDevice {
     KnownDevice {
         device_info: Some("cGVyc29uYWwgaW5mbw==".to_owned()),
         user_agent: "a personal User-Agent".to_owned(),
-        mvpd: Some(mvpd.clone()),
         temp_pass_identity: Some("{\"email\":\"personal\"}".to_owned().into()),
         pending: Some(PendingCode {
             code: code("PERSONAL1"),

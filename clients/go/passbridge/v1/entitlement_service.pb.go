@@ -370,14 +370,15 @@ type GetProfileRequest struct {
 	// one is another device. Where the code was made with an application, or with a user of the device (`LegacyParameters.app_id`,
 	// `device_user`; v1's `appId`, `deviceUser`), these belong to it: `ID|APP`, or `ID|APP|USER`.
 	DeviceId string `protobuf:"bytes,3,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
-	// Required, unless the requestor has a `default_device_info`.
+	// Where it is left out: what the device said last, with its code or in a call like this; else the requestor's
+	// `default_device_info`; else what its User-Agent tells. Required where there is none of these.
 	//
 	// Types that are valid to be assigned to Device:
 	//
 	//	*GetProfileRequest_DeviceInfo
 	//	*GetProfileRequest_XDeviceInfo
 	Device isGetProfileRequest_Device `protobuf_oneof:"device"`
-	// The User-Agent of the device, at most 2 048 bytes.
+	// The User-Agent of the device, at most 2 048 bytes. Where it is left out, the last one that is known.
 	UserAgent string `protobuf:"bytes,6,opt,name=user_agent,json=userAgent,proto3" json:"user_agent,omitempty"`
 	// Required. The address of the device, IPv4 or IPv6 as text.
 	DeviceIp string `protobuf:"bytes,7,opt,name=device_ip,json=deviceIp,proto3" json:"device_ip,omitempty"`
@@ -559,14 +560,15 @@ type AuthorizeRequest struct {
 	// one is another device. Where the code was made with an application, or with a user of the device (`LegacyParameters.app_id`,
 	// `device_user`; v1's `appId`, `deviceUser`), these belong to it: `ID|APP`, or `ID|APP|USER`.
 	DeviceId string `protobuf:"bytes,3,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
-	// Required, unless the requestor has a `default_device_info`.
+	// Where it is left out: what the device said last, with its code or in a call like this; else the requestor's
+	// `default_device_info`; else what its User-Agent tells. Required where there is none of these.
 	//
 	// Types that are valid to be assigned to Device:
 	//
 	//	*AuthorizeRequest_DeviceInfo
 	//	*AuthorizeRequest_XDeviceInfo
 	Device isAuthorizeRequest_Device `protobuf_oneof:"device"`
-	// The User-Agent of the device, at most 2 048 bytes.
+	// The User-Agent of the device, at most 2 048 bytes. Where it is left out, the last one that is known.
 	UserAgent string `protobuf:"bytes,6,opt,name=user_agent,json=userAgent,proto3" json:"user_agent,omitempty"`
 	// Required. The address of the device, IPv4 or IPv6 as text.
 	DeviceIp string `protobuf:"bytes,7,opt,name=device_ip,json=deviceIp,proto3" json:"device_ip,omitempty"`
@@ -821,14 +823,15 @@ type PreauthorizeRequest struct {
 	// one is another device. Where the code was made with an application, or with a user of the device (`LegacyParameters.app_id`,
 	// `device_user`; v1's `appId`, `deviceUser`), these belong to it: `ID|APP`, or `ID|APP|USER`.
 	DeviceId string `protobuf:"bytes,3,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
-	// Required, unless the requestor has a `default_device_info`.
+	// Where it is left out: what the device said last, with its code or in a call like this; else the requestor's
+	// `default_device_info`; else what its User-Agent tells. Required where there is none of these.
 	//
 	// Types that are valid to be assigned to Device:
 	//
 	//	*PreauthorizeRequest_DeviceInfo
 	//	*PreauthorizeRequest_XDeviceInfo
 	Device isPreauthorizeRequest_Device `protobuf_oneof:"device"`
-	// The User-Agent of the device, at most 2 048 bytes.
+	// The User-Agent of the device, at most 2 048 bytes. Where it is left out, the last one that is known.
 	UserAgent string `protobuf:"bytes,6,opt,name=user_agent,json=userAgent,proto3" json:"user_agent,omitempty"`
 	// Required. The address of the device, IPv4 or IPv6 as text.
 	DeviceIp string `protobuf:"bytes,7,opt,name=device_ip,json=deviceIp,proto3" json:"device_ip,omitempty"`
@@ -1028,14 +1031,15 @@ type GetUserMetadataRequest struct {
 	// one is another device. Where the code was made with an application, or with a user of the device (`LegacyParameters.app_id`,
 	// `device_user`; v1's `appId`, `deviceUser`), these belong to it: `ID|APP`, or `ID|APP|USER`.
 	DeviceId string `protobuf:"bytes,3,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
-	// Required, unless the requestor has a `default_device_info`.
+	// Where it is left out: what the device said last, with its code or in a call like this; else the requestor's
+	// `default_device_info`; else what its User-Agent tells. Required where there is none of these.
 	//
 	// Types that are valid to be assigned to Device:
 	//
 	//	*GetUserMetadataRequest_DeviceInfo
 	//	*GetUserMetadataRequest_XDeviceInfo
 	Device isGetUserMetadataRequest_Device `protobuf_oneof:"device"`
-	// The User-Agent of the device, at most 2 048 bytes.
+	// The User-Agent of the device, at most 2 048 bytes. Where it is left out, the last one that is known.
 	UserAgent string `protobuf:"bytes,6,opt,name=user_agent,json=userAgent,proto3" json:"user_agent,omitempty"`
 	// Required. The address of the device, IPv4 or IPv6 as text.
 	DeviceIp string `protobuf:"bytes,7,opt,name=device_ip,json=deviceIp,proto3" json:"device_ip,omitempty"`
@@ -1245,14 +1249,15 @@ type LogoutRequest struct {
 	// one is another device. Where the code was made with an application, or with a user of the device (`LegacyParameters.app_id`,
 	// `device_user`; v1's `appId`, `deviceUser`), these belong to it: `ID|APP`, or `ID|APP|USER`.
 	DeviceId string `protobuf:"bytes,3,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
-	// Required, unless the requestor has a `default_device_info`.
+	// Where it is left out: what the device said last, with its code or in a call like this; else the requestor's
+	// `default_device_info`; else what its User-Agent tells. Required where there is none of these.
 	//
 	// Types that are valid to be assigned to Device:
 	//
 	//	*LogoutRequest_DeviceInfo
 	//	*LogoutRequest_XDeviceInfo
 	Device isLogoutRequest_Device `protobuf_oneof:"device"`
-	// The User-Agent of the device, at most 2 048 bytes.
+	// The User-Agent of the device, at most 2 048 bytes. Where it is left out, the last one that is known.
 	UserAgent string `protobuf:"bytes,6,opt,name=user_agent,json=userAgent,proto3" json:"user_agent,omitempty"`
 	// Required. The address of the device, IPv4 or IPv6 as text.
 	DeviceIp      string `protobuf:"bytes,7,opt,name=device_ip,json=deviceIp,proto3" json:"device_ip,omitempty"`

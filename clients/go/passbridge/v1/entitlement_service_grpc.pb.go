@@ -39,7 +39,8 @@ const (
 // and `Authorize` the proof for the player, anew for each playback.
 //
 // Logins are kept by the provider: for the device, the requestor and this server's own credentials. There may be several on a
-// device, one for each operator. Where a call names no operator the newest login counts.
+// device, one for each operator. Where a call names no operator the newest login counts, or the one that is known already:
+// what this server has seen of a device, over REST too, is kept, sealed, until its logout or its end.
 //
 // Only where version 2 of the provider's REST API stands behind the requestor: every method is UNIMPLEMENTED
 // `UNSUPPORTED_OPERATION` over version 1 and over the server's own store.
@@ -198,7 +199,8 @@ func (c *entitlementServiceClient) Logout(ctx context.Context, in *LogoutRequest
 // and `Authorize` the proof for the player, anew for each playback.
 //
 // Logins are kept by the provider: for the device, the requestor and this server's own credentials. There may be several on a
-// device, one for each operator. Where a call names no operator the newest login counts.
+// device, one for each operator. Where a call names no operator the newest login counts, or the one that is known already:
+// what this server has seen of a device, over REST too, is kept, sealed, until its logout or its end.
 //
 // Only where version 2 of the provider's REST API stands behind the requestor: every method is UNIMPLEMENTED
 // `UNSUPPORTED_OPERATION` over version 1 and over the server's own store.

@@ -1,6 +1,7 @@
 //! Registration codes: what v1 calls so is the code of an authentication session here.
 
 use async_trait::async_trait;
+use uuid::Uuid;
 
 use super::{
     Device,
@@ -21,7 +22,9 @@ use crate::{
         error::{Error, Result},
         id::DeviceId,
         port::Codes,
-        registration::{CodeKey, LegacyParameters, Registration, RegistrationRequest, Shadow, UpstreamApi},
+        registration::{
+            CodeKey, LegacyParameters, Registration, RegistrationRequest, Shadow, ShadowStanding, UpstreamApi,
+        },
     },
 };
 
@@ -30,6 +33,15 @@ pub(super) struct V2Codes {
     upstream: Upstream,
     sessions: Sessions,
     profiles: Profiles,
+}
+
+/// A code of our own for a device that the provider gives none.
+struct OwnCode {
+    /// The record's id.
+    id: Uuid,
+    device_id: DeviceId,
+    device_id_assigned: bool,
+    standing: ShadowStanding,
 }
 
 impl V2Codes {
@@ -47,42 +59,45 @@ impl V2Codes {
         context: &CallContext,
         request: &RegistrationRequest,
         device: &Device<'_>,
-    ) -> Result<Session> {
+    ) -> Result<Opening> {
         let parameters = [
             (MVPD, request.mvpd.as_ref().map_or("", |mvpd| mvpd.as_str())),
             (DOMAIN_NAME, &request.domain_name),
             (REDIRECT_URL, &request.redirect_url),
         ];
-        match self.sessions.create(context, &request.place.requestor, &parameters, device).await? {
+        Ok(match self.sessions.create(context, &request.place.requestor, &parameters, device).await? {
             Opening::Opened(session) => {
-                Ok(Session { mvpd: session.mvpd.or_else(|| request.mvpd.clone()), ..session })
+                Opening::Opened(Session { mvpd: session.mvpd.or_else(|| request.mvpd.clone()), ..session })
             }
-            Opening::LoggedIn(theirs) => {
-                let mvpd = theirs.as_ref().or(request.mvpd.as_ref()).map(ToString::to_string);
-                Err(Error::AlreadyAuthenticated { mvpd: mvpd.unwrap_or_default() })
-            }
-        }
+            Opening::LoggedIn(mvpd) => Opening::LoggedIn(mvpd.or_else(|| request.mvpd.clone())),
+        })
     }
 
-    /// A code that the provider never hears of: with it a device without an id gets one, and comes again.
-    async fn answer_with_id(
+    /// A code that the provider never hears of.
+    async fn issue_own(
         &self,
         request: Box<RegistrationRequest>,
+        own: OwnCode,
         warnings: Vec<Warning>,
         keep: Option<&dyn Keep>,
     ) -> Result<Issuance> {
+        let OwnCode { id, device_id, device_id_assigned, standing } = own;
         let parts = self.parts();
-        let (now, id) = (parts.clock.now(), parts.randomness.uuid()?);
+        let now = parts.clock.now();
+        let mvpd = match &standing {
+            ShadowStanding::Resolved { mvpd } => mvpd.clone(),
+            ShadowStanding::Issued | ShadowStanding::Unissued => request.mvpd.clone(),
+        };
         let session = Session {
             id: id.to_string(),
             code: Code::from_canonical(""),
-            mvpd: request.mvpd.clone(),
+            mvpd,
             create_time: now,
             expire_time: now + request.ttl.unwrap_or_default().as_duration(),
         };
-        let mut registration = self.registration(*request, session, DeviceId::assigned(id), true);
+        let mut registration = self.registration(*request, session, device_id, device_id_assigned);
         if let Some(shadow) = &mut registration.shadow {
-            shadow.unissued = true;
+            shadow.standing = standing;
         }
         let draw = Draw {
             codes: &*parts.codes,
@@ -131,10 +146,14 @@ impl CodeBackend for V2Codes {
     ) -> Result<Issuance> {
         let mut warnings = std::mem::take(&mut request.warnings);
         warnings.extend(without_use(&request.legacy));
-        if request.asks_for_id {
-            return self.answer_with_id(request, warnings, keep).await;
-        }
         let parts = self.parts();
+        if request.asks_for_id {
+            // It comes again with the id that it gets.
+            let id = parts.randomness.uuid()?;
+            let device_id = DeviceId::assigned(id);
+            let own = OwnCode { id, device_id, device_id_assigned: true, standing: ShadowStanding::Unissued };
+            return self.issue_own(request, own, warnings, keep).await;
+        }
         let (device_id, is_assigned) = match request.device_id.take() {
             Some(device_id) => (device_id, false),
             None => (DeviceId::assigned(parts.randomness.uuid()?), true),
@@ -148,7 +167,18 @@ impl CodeBackend for V2Codes {
             address: request.device_ip,
             hints: Some(&request.hints),
         };
-        let session = self.open_session(context, &request, &device).await?;
+        let session = match self.open_session(context, &request, &device).await? {
+            Opening::Opened(session) => session,
+            Opening::LoggedIn(mvpd) if request.resolves_login => {
+                let (id, standing) = (parts.randomness.uuid()?, ShadowStanding::Resolved { mvpd });
+                let own = OwnCode { id, device_id, device_id_assigned: is_assigned, standing };
+                return self.issue_own(request, own, warnings, keep).await;
+            }
+            Opening::LoggedIn(mvpd) => {
+                let mvpd = mvpd.as_ref().map(ToString::to_string).unwrap_or_default();
+                return Err(Error::AlreadyAuthenticated { mvpd });
+            }
+        };
         let given = session.expire_time.since(session.create_time);
         if let Some(wished) = request.ttl.map(|ttl| ttl.as_duration())
             && wished.abs_diff(given) >= std::time::Duration::from_secs(1)
@@ -161,7 +191,7 @@ impl CodeBackend for V2Codes {
     }
 
     async fn read(&self, context: &CallContext, record: Registration) -> Result<Presence> {
-        if is_unissued(&record) {
+        if record.standing() != Some(&ShadowStanding::Issued) {
             return Ok(Presence::Live(Box::new(record)));
         }
         let key = record.key();
@@ -207,8 +237,10 @@ impl CodeBackend for V2Codes {
     }
 
     async fn look(&self, record: &Registration) -> Option<Result<Sign>> {
-        if is_unissued(record) {
-            return Some(Ok(Sign::Pending));
+        match record.standing() {
+            Some(ShadowStanding::Unissued) => return Some(Ok(Sign::Pending)),
+            Some(ShadowStanding::Resolved { .. }) => return Some(Ok(Sign::LoggedIn)),
+            Some(ShadowStanding::Issued) | None => {}
         }
         let _turn = self.upstream.inner.looks.acquire().await;
         let (context, address) = (CallContext::default(), record.upstream_address());
@@ -222,11 +254,7 @@ impl CodeBackend for V2Codes {
 }
 
 fn shadow(device_ip: Option<Address>) -> Shadow {
-    Shadow { api: UpstreamApi::V2, device_ip, device_info: None, unissued: false }
-}
-
-fn is_unissued(record: &Registration) -> bool {
-    record.shadow.as_ref().is_some_and(|shadow| shadow.unissued)
+    Shadow { api: UpstreamApi::V2, device_ip, device_info: None, standing: ShadowStanding::Issued }
 }
 
 /// What v2 has no word for: the application and the user are part of the device's id there.

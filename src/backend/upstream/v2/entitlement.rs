@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{
-    Subject, configuration::Configurations, decision::Decisions, logout::Logouts, profile::Profiles,
+    Device, Subject, configuration::Configurations, decision::Decisions, logout::Logouts, profile::Profiles,
     session::Sessions,
 };
 use crate::{
@@ -14,13 +14,15 @@ use crate::{
         address::Address,
         backend::EntitlementBackend,
         call::CallContext,
+        device_info::DeviceInfo,
         entitlement::{
             EntitlementSubject, LoginRequest, LoginStart, LogoutAction, Profile, RefusalReason,
             RequestorConfiguration, Resource, ResourceDecision,
         },
         error::{Error, Result},
         id::{MvpdId, Place},
-        registration::CodeKey,
+        port::Codes,
+        registration::{CodeKey, Registration, ShadowStanding},
         upstream_code::INVALID_INTEGRATION,
     },
 };
@@ -48,6 +50,38 @@ impl V2Entitlements {
     }
 }
 
+impl V2Entitlements {
+    /// What is kept here of a code.
+    async fn record(&self, key: &CodeKey) -> Result<Option<Registration>> {
+        let entry = self.upstream.inner.parts.codes.get(key).await?;
+        Ok(entry.map(|entry| entry.registration))
+    }
+
+    /// The logins of the device whose code the provider has never heard of, since it was logged in already.
+    async fn of_resolved(
+        &self,
+        context: &CallContext,
+        record: &Registration,
+        address: Option<Address>,
+    ) -> Result<Vec<Profile>> {
+        let device = Device {
+            id: &record.scoped_device_id(),
+            info: device_info(record).encode().into(),
+            user_agent: record.device_info.browser.original_user_agent.as_deref().unwrap_or_default(),
+            address: address.or(record.upstream_address()),
+            hints: None,
+        };
+        let subject = Subject { requestor: &record.requestor, device, identity: None };
+        match &record.mvpd {
+            Some(mvpd) => {
+                let profile = self.profiles.of_mvpd(context, &subject, mvpd).await?;
+                Ok(profile.into_iter().collect())
+            }
+            None => self.profiles.all(context, &subject).await,
+        }
+    }
+}
+
 #[async_trait]
 impl EntitlementBackend for V2Entitlements {
     async fn configuration(
@@ -59,6 +93,11 @@ impl EntitlementBackend for V2Entitlements {
     }
 
     async fn start_login(&self, context: &CallContext, request: &LoginRequest) -> Result<Option<LoginStart>> {
+        if let Some(record) = self.record(&request.key).await?
+            && let Some(ShadowStanding::Resolved { mvpd }) = record.standing()
+        {
+            return Ok(Some(LoginStart::AlreadyAuthenticated { mvpd: mvpd.clone() }));
+        }
         let mut domain_names = request.domain_names.iter().map(String::as_str);
         let mut domain_name = domain_names.next().unwrap_or_default();
         loop {
@@ -88,22 +127,28 @@ impl EntitlementBackend for V2Entitlements {
     async fn profile_of_code(
         &self,
         context: &CallContext,
-        key: &CodeKey,
+        code: &CodeKey,
         address: Option<Address>,
     ) -> Result<Option<Vec<Profile>>> {
-        let profiles = self.profiles.of_code(context, key, address).await;
+        let record = self.record(code).await?;
+        let profiles = match &record {
+            Some(record) if matches!(record.standing(), Some(ShadowStanding::Resolved { .. })) => {
+                self.of_resolved(context, record, address).await.map(Some)
+            }
+            _ => self.profiles.of_code(context, code, address).await,
+        };
         profiles.or_else(|error| no_profile(error).map(|()| Some(Vec::new())))
     }
 
     async fn would_wait(&self, address: Option<Address>) -> Result<bool> {
         match address {
-            Some(address) => self.upstream.inner.http.is_busy(address).await,
+            Some(address) => self.upstream.inner.http.would_wait(address).await,
             None => Ok(false),
         }
     }
 
-    fn is_full(&self) -> bool {
-        self.upstream.inner.http.is_full()
+    fn is_busy(&self) -> bool {
+        self.upstream.inner.http.is_busy()
     }
 
     async fn authorize(
@@ -135,6 +180,18 @@ impl EntitlementBackend for V2Entitlements {
         redirect_url: Option<&str>,
     ) -> Result<LogoutAction> {
         self.logouts.of_mvpd(context, &Subject::of(subject), mvpd, redirect_url).await
+    }
+}
+
+/// What a record's device has said of itself, as far as it was kept.
+fn device_info(record: &Registration) -> DeviceInfo {
+    let normalized = &record.device_info;
+    DeviceInfo {
+        primary_hardware_type: Some(normalized.hardware_type.clone()),
+        model: Some(normalized.model.clone()),
+        os_name: Some(normalized.operating_system.name.clone()),
+        user_agent: normalized.browser.original_user_agent.clone(),
+        ..DeviceInfo::default()
     }
 }
 

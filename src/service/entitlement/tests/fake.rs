@@ -204,7 +204,7 @@ impl EntitlementBackend for Provider {
         Ok(state.keeps_pace && is_fast)
     }
 
-    fn is_full(&self) -> bool {
+    fn is_busy(&self) -> bool {
         false
     }
 

@@ -120,7 +120,7 @@ impl Fixture {
         let request = RegistrationRequest { device_id: Some(id), ..RegistrationRequest::new(self.place()) };
         let created = self.registration.create(&Caller::anonymous(), Box::new(request), None).await;
         let record = created.expect("creates").view.registration;
-        let facts = DeviceFacts { device_info: None, user_agent: "TestTV/1.0".to_owned() };
+        let facts = DeviceFacts { user_agent: "TestTV/1.0".to_owned(), ..DeviceFacts::default() };
         self.memory.code_made(&record, &facts).await.expect("works");
         self.provider.state().codes.insert(record.code.clone(), None);
         record.key()

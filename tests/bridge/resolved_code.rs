@@ -1,0 +1,103 @@
+//! A device that is logged in already asks for a code: version 1 has no other answer, version 2 has no code for it.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use passbridge::{
+    config::Backend,
+    proto::v1::{
+        CreateRegistrationCodeRequest, StartLoginRequest,
+        entitlement_service_client::EntitlementServiceClient, registration_code::State,
+        start_login_response::Login,
+    },
+};
+use tonic::Code;
+
+use crate::support::{
+    Bridge, create,
+    request::{self, REQUESTOR},
+    rest::Device,
+    status::refused,
+};
+
+const MVPD: &str = "Cablevision";
+const CREATE: &str = "mvpd=Cablevision";
+
+/// A device that is logged in, and its bridge.
+async fn logged_in(bridge: &Bridge) -> Device<'_> {
+    let device = Device::of(&bridge.server).await;
+    let code = device.create(CREATE).send().await.json(201)["code"].as_str().expect("text").to_owned();
+    bridge.provider.log_in(&code, MVPD).await;
+    device
+}
+
+fn start(code: &str) -> StartLoginRequest {
+    StartLoginRequest {
+        requestor_id: REQUESTOR.to_owned(),
+        code: code.to_owned(),
+        mvpd_id: MVPD.to_owned(),
+        domain_name: "example.com".to_owned(),
+        redirect_url: "https://example.com/done".to_owned(),
+        ..StartLoginRequest::default()
+    }
+}
+
+#[tokio::test]
+async fn over_rest_it_gets_a_code_that_needs_no_login_and_can_be_deleted() {
+    let bridge = Bridge::over(Backend::V2).await;
+    let device = logged_in(&bridge).await;
+    let record = device.create(CREATE).send().await.json(201);
+    let code = record["code"].as_str().expect("a code");
+    assert_eq!(
+        (&record["mvpd"], &record["info"]["deviceId"]),
+        (&MVPD.into(), &STANDARD.encode("device").into())
+    );
+    let read = device.read(code).send().await.json(200);
+    assert_eq!((&read["code"], &read["mvpd"]), (&code.into(), &MVPD.into()));
+
+    bridge.provider.forget_calls().await;
+    let mut entitlements = EntitlementServiceClient::new(bridge.server.channel());
+    let started = entitlements.start_login(start(code)).await.expect("starts").into_inner();
+    match started.login {
+        Some(Login::AlreadyAuthenticated(already)) => assert_eq!(already.mvpd_id, MVPD),
+        other => panic!("{other:?}"),
+    }
+    assert!(bridge.provider.calls().await.is_empty(), "the provider does not know the code");
+
+    assert_eq!(device.delete(code).send().await.status, 204);
+    device.read(code).send().await.error(404);
+    refused(entitlements.start_login(start(code)).await, Code::NotFound, "REGISTRATION_CODE_NOT_FOUND");
+}
+
+#[tokio::test]
+async fn whoever_watches_the_code_is_told_that_it_was_used() {
+    let bridge = Bridge::over(Backend::V2).await;
+    let device = logged_in(&bridge).await;
+    let record = device.create(CREATE).send().await.json(201);
+    let mut watch = bridge.watch(record["code"].as_str().expect("a code")).await;
+    let message = bridge.while_time_passes(watch.message()).await.expect("goes on").expect("a message");
+    assert_eq!(message.registration_code.expect("is there").state(), State::Released);
+}
+
+#[tokio::test]
+async fn over_grpc_the_code_is_read_as_any_other() {
+    let bridge = Bridge::over(Backend::V2).await;
+    let device = logged_in(&bridge).await;
+    let record = device.create(CREATE).send().await.json(201);
+    let code = record["code"].as_str().expect("a code");
+    let read =
+        bridge.server.codes().get_registration_code(request::get(code)).await.expect("reads").into_inner();
+    let read = read.registration_code.expect("is there");
+    assert_eq!((read.mvpd_id.as_str(), read.state()), (MVPD, State::Pending));
+}
+
+#[tokio::test]
+async fn over_grpc_it_is_told_so_and_gets_no_code() {
+    let bridge = Bridge::over(Backend::V2).await;
+    logged_in(&bridge).await;
+    let request = CreateRegistrationCodeRequest {
+        device_id: Some("device".to_owned()),
+        mvpd_id: MVPD.to_owned(),
+        ..create()
+    };
+    let answer = bridge.server.codes().create_registration_code(request).await;
+    refused(answer, Code::FailedPrecondition, "ALREADY_AUTHENTICATED");
+}
