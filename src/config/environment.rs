@@ -129,6 +129,8 @@ pub struct Requestor {
     /// The device information that the provider is told of a device which sends none: base64 of JSON, as devices send it in
     /// `X-Device-Info`. Over v2 only.
     pub default_device_info: Option<String>,
+    /// Whether errors of `/api/v1` say more, by the provider's codes, for requestors that it had switched that on for. Over v2 only.
+    pub enhanced_errors: bool,
     /// The TempPasses by mvpd. An environment without any configured requestor has the samples `TempPass` (basic, 4 hours)
     /// and `TempPassREF` (promotional, 24 hours, 5 resources) for each.
     pub temp_passes: BTreeMap<String, TempPass>,
