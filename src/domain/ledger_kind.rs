@@ -72,6 +72,12 @@ kinds! {
     RequestId = "request_id", Copied;
     /// That a signed request was seen, and from where.
     RequestNonce = "request_nonce", Copied;
+    /// What is known of a device.
+    Device = "device", SealedAnew;
+    /// Which device a code belongs to.
+    DeviceCode = "device_code", SealedAnew;
+    /// Which requestor a device has asked for last.
+    DeviceRequestor = "device_requestor", Copied;
     /// Tells the servers that run that the key ring was rotated. Each that starts reads the ring.
     KeyRingRotation = "key_ring_rotation", Left;
     /// That a copy of another store was begun here, and has not come to its end.
