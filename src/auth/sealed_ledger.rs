@@ -34,10 +34,20 @@ pub enum SecretKind {
     UpstreamCredentials,
     /// An access token of a provider's.
     UpstreamToken,
+    /// What a provider knows the client of one device by.
+    DeviceCredentials,
+    /// An access token of such a client.
+    DeviceToken,
 }
 
 impl SecretKind {
-    const ALL: [Self; 3] = [Self::SigningKey, Self::UpstreamCredentials, Self::UpstreamToken];
+    const ALL: [Self; 5] = [
+        Self::SigningKey,
+        Self::UpstreamCredentials,
+        Self::UpstreamToken,
+        Self::DeviceCredentials,
+        Self::DeviceToken,
+    ];
 
     /// The kind of the ledger entries. Its name stands in what is sealed.
     #[must_use]
@@ -46,6 +56,8 @@ impl SecretKind {
             Self::SigningKey => LedgerKind::SigningKey,
             Self::UpstreamCredentials => LedgerKind::UpstreamCredentials,
             Self::UpstreamToken => LedgerKind::UpstreamToken,
+            Self::DeviceCredentials => LedgerKind::DeviceCredentials,
+            Self::DeviceToken => LedgerKind::DeviceToken,
         }
     }
 
@@ -62,6 +74,8 @@ impl SecretKind {
             Self::SigningKey => return "the signing key".to_owned(),
             Self::UpstreamCredentials => "the credentials",
             Self::UpstreamToken => "the access token",
+            Self::DeviceCredentials => "the credentials of a device",
+            Self::DeviceToken => "the access token of a device",
         };
         let mut parts = name.splitn(3, |byte| *byte == 0).map(String::from_utf8_lossy);
         let (environment, origin) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());

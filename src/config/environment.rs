@@ -6,7 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::HumanDuration;
-use crate::{backend::upstream::TokenParameters, domain::temp_pass::RETENTION_DEFAULT};
+use crate::{
+    backend::upstream::{TokenParameters, UpstreamClient},
+    domain::temp_pass::RETENTION_DEFAULT,
+};
 
 /// An environment. Its codes do not exist in another.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -40,6 +43,9 @@ pub struct Environment {
     pub upstream_timeout: HumanDuration,
     /// How many calls to the provider may be under way at once. As many again times sixteen may wait; more are refused.
     pub upstream_connections: usize,
+    /// As how many clients of the provider's passbridge calls: one for all devices, or one for each, as the provider advises. A
+    /// login belongs to the client that it was made with: where this changes every viewer has to log in once more. Over v2 only.
+    pub upstream_client: UpstreamClient,
     /// The requestors by id. Where any are listed, only those are valid; where none is, any well-formed id is.
     pub requestors: BTreeMap<String, Requestor>,
 }
@@ -58,6 +64,7 @@ impl Default for Environment {
             token_parameters: TokenParameters::Form,
             upstream_timeout: HumanDuration::from_secs(10),
             upstream_connections: 64,
+            upstream_client: UpstreamClient::Shared,
             requestors: BTreeMap::new(),
         }
     }
