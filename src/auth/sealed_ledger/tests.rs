@@ -61,16 +61,18 @@ async fn read(secrets: &SealedLedger, kind: SecretKind) -> std::result::Result<V
 async fn after_a_rotation_every_secret_opens_without_the_former_key_and_ends_when_it_did() {
     let folder = Folder::new();
     let end = NOW + std::time::Duration::from_secs(60);
-    // Two from before there was a ring, one from after it.
+    // Three from before there was a ring, two from after it.
     let unsealed = folder.with(Arc::default());
     put(&unsealed, SecretKind::SigningKey, None).await;
     put(&unsealed, SecretKind::UpstreamCredentials, None).await;
+    put(&unsealed, SecretKind::DeviceCredentials, None).await;
     let secrets = folder.with(ring(&["one"]));
     put(&secrets, SecretKind::UpstreamToken, Some(end)).await;
-    assert_eq!(secrets.outdated().await.expect("opens"), 2);
+    put(&secrets, SecretKind::DeviceToken, Some(end)).await;
+    assert_eq!(secrets.outdated().await.expect("opens"), 3);
 
     let rotation = secrets.rotate(owned(&["two", "one"])).await.expect("rotates");
-    assert_eq!(rotation, Rotation { key: "two".to_owned(), resealed: 3, secrets: 3 });
+    assert_eq!(rotation, Rotation { key: "two".to_owned(), resealed: 5, secrets: 5 });
     let again = secrets.rotate(owned(&["two"])).await.expect("rotates");
     assert_eq!(again, Rotation { resealed: 0, ..rotation });
     let alone = folder.with(ring(&["two"]));
@@ -81,7 +83,7 @@ async fn after_a_rotation_every_secret_opens_without_the_former_key_and_ends_whe
         assert_eq!(secrets.outdated().await.expect("opens"), 0);
     }
     let ends: Vec<_> = folder.raw().await.into_iter().map(|entry| entry.expire_time).collect();
-    assert_eq!(ends, [None, None, Some(end)]);
+    assert_eq!(ends, [None, None, Some(end), None, Some(end)]);
 }
 
 #[tokio::test]
@@ -102,7 +104,7 @@ async fn a_rotation_that_was_broken_off_is_begun_again_and_everything_opens_mean
         assert_eq!(read(&restarted, kind).await, Ok(kind.ledger_kind().as_str().as_bytes().to_vec()));
     }
     let rotation = restarted.rotate(owned(&["two", "one"])).await.expect("rotates");
-    assert_eq!((rotation.resealed, rotation.secrets), (2, 3));
+    assert_eq!((rotation.resealed, rotation.secrets), (4, 5));
     assert_eq!(folder.with(ring(&["two"])).outdated().await.expect("opens"), 0);
 }
 
@@ -134,4 +136,22 @@ async fn a_ring_without_a_key_that_is_needed_is_told_by_what_it_cannot_open_and_
             "the former ring stays"
         );
     }
+}
+
+#[tokio::test]
+async fn of_many_secrets_that_cannot_be_opened_some_are_named_and_the_rest_counted() {
+    let folder = Folder::new();
+    let one = folder.with(ring(&["one"]));
+    for device in 0..100_u8 {
+        let name = [NAME, &[0, device]].concat();
+        let kept =
+            one.swap(SecretKind::DeviceCredentials, &name, None, b"secret", None).await.expect("works");
+        assert!(kept.is_some());
+    }
+    let Err(Error::InvalidFields(violations)) = folder.with(ring(&["two"])).outdated().await else {
+        panic!("they open");
+    };
+    assert_eq!(violations.len(), NAMED_MAX + 1);
+    let last = violations.last().expect("is there");
+    assert!(last.description.contains("84 more"), "{last:?}");
 }
