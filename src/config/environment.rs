@@ -39,13 +39,14 @@ pub struct Environment {
     pub redirect_uri: String,
     /// Where passbridge's requests for an access token have their parameters, of which one is the client secret.
     pub token_parameters: TokenParameters,
+    /// As how many clients of the provider's passbridge calls. A login belongs to the client that it was made with: after a change
+    /// to `shared` every viewer has to log in once more; after one to `per_device` a device that is logged in stays so until it asks
+    /// for another code. Over v2 only.
+    pub upstream_client: UpstreamClient,
     /// How long one call to the provider may take.
     pub upstream_timeout: HumanDuration,
     /// How many calls to the provider may be under way at once. As many again times sixteen may wait; more are refused.
     pub upstream_connections: usize,
-    /// As how many clients of the provider's passbridge calls: one for all devices, or one for each, as the provider advises. A
-    /// login belongs to the client that it was made with: where this changes every viewer has to log in once more. Over v2 only.
-    pub upstream_client: UpstreamClient,
     /// The requestors by id. Where any are listed, only those are valid; where none is, any well-formed id is.
     pub requestors: BTreeMap<String, Requestor>,
 }
@@ -62,9 +63,9 @@ impl Default for Environment {
             software_statement_file: None,
             redirect_uri: "passbridge://client".to_owned(),
             token_parameters: TokenParameters::Form,
+            upstream_client: UpstreamClient::Shared,
             upstream_timeout: HumanDuration::from_secs(10),
             upstream_connections: 64,
-            upstream_client: UpstreamClient::Shared,
             requestors: BTreeMap::new(),
         }
     }

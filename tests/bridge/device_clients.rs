@@ -119,24 +119,15 @@ async fn each_device_has_a_client_that_is_asked_about_the_device_and_its_code() 
 }
 
 #[tokio::test]
-async fn to_ask_about_a_device_that_has_begun_nothing_registers_no_client_for_it() {
+async fn whatever_else_is_asked_about_a_device_that_never_asked_for_a_code_registers_no_client_for_it() {
     let bridge = bridge().await;
     log_in(&bridge, 1).await;
     for device in 2..5 {
         assert!(!is_logged_in(&bridge, device).await);
     }
-    assert_eq!(bridge.provider.issued().await.0, 2, "that of the device, and the server's own");
-}
-
-#[tokio::test]
-async fn a_trial_is_begun_as_the_client_that_the_device_keeps() {
-    let bridge = bridge().await;
-    let device_id = create_from(1).device_id.expect("has one");
-    let request = authorize(&device_id, "TempPass", "channel");
+    let request = authorize("another device", "TempPass", "channel");
     bridge.server.temp_passes().authorize_temp_pass(request).await.expect("decides");
-    log_in(&bridge, 1).await;
-    let clients = clients_of(&bridge, "/api/v2/").await;
-    assert!(clients.len() == 2 && clients[0] == clients[1], "{clients:?}");
+    assert_eq!(bridge.provider.issued().await.0, 2, "that of the device, and the server's own");
 }
 
 #[tokio::test]
@@ -249,4 +240,19 @@ async fn a_statement_that_is_refused_to_one_device_is_not_tried_for_each() {
         refused(answer, Code::FailedPrecondition, "UPSTREAM_CREDENTIALS_REFUSED");
     }
     assert_eq!(provider.calls_to("/o/client/").await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_reload_takes_the_setting_and_a_device_stays_logged_in_until_it_asks_for_a_code() {
+    let bridge = Bridge::before(provider().await, Backend::V2, |_| {}).await;
+    log_in(&bridge, 1).await;
+    assert!(is_logged_in(&bridge, 1).await);
+    bridge.server.reload(per_device).expect("is taken");
+    assert!(is_logged_in(&bridge, 1).await, "the device has no client of its own yet");
+    log_in(&bridge, 1).await;
+    let [shared, own] = &clients_of(&bridge, "/api/v2/REF/sessions").await[..] else { panic!("two codes") };
+    assert_ne!(shared, own);
+    assert!(is_logged_in(&bridge, 1).await);
+    bridge.server.reload(|_| {}).expect("is taken");
+    assert!(is_logged_in(&bridge, 1).await, "by the login of before");
 }

@@ -63,9 +63,9 @@ pub(super) enum Acting {
     /// As ours.
     #[default]
     Server,
-    /// As the device's, and as ours where it has none: then nobody has ever logged in on it through here.
+    /// As the device's, and as ours where it has none: its logins of before each device had one are ours.
     Known(DeviceId),
-    /// As the device's, which is registered first where it has none: what the call begins belongs to its client.
+    /// As the device's, which is registered first where it has none: the login that begins belongs to its client.
     Registered(DeviceId),
 }
 
@@ -97,7 +97,7 @@ impl Call {
         Self { device, ..self }
     }
 
-    /// The same for a call that begins something: the device has a client of its own from then on.
+    /// The same for a call that begins a login: the device has a client of its own from then on.
     pub(super) fn registering(self) -> Self {
         match self.acting {
             Acting::Known(device) => Self { acting: Acting::Registered(device), ..self },

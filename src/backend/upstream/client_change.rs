@@ -1,5 +1,6 @@
-//! As how many clients of the provider's logins were made last: a login belongs to the client that it was made with, so that
-//! another setting logs everybody out.
+//! As how many clients of the provider's logins were made last. A login belongs to the client that it was made with, so that
+//! devices which had clients of their own are logged out without them. The other way round they stay logged in as ours until
+//! they ask for a code.
 
 use std::sync::{
     Arc,
@@ -46,13 +47,17 @@ impl ClientChange {
 
     /// Warns where logins were made by another setting. It is so at each start until a login is made by the present one.
     pub(super) async fn warn(&self) {
-        match self.former().await {
-            Ok(Some(former)) if former != self.present => tracing::warn!(
-                environment = %self.environment, ?former, present = ?self.present,
-                "upstream_client has changed: every viewer of this environment has to log in once more, unless it is changed back"
+        let environment = &self.environment;
+        match (self.former().await, self.present) {
+            (Ok(Some(UpstreamClient::PerDevice)), UpstreamClient::Shared) => tracing::warn!(%environment,
+                "upstream_client has changed to shared: every viewer of the environment has to log in once more, unless it is \
+                 changed back"
             ),
-            Ok(_) => {}
-            Err(error) => tracing::warn!(environment = %self.environment, error = %error.operator_message(),
+            (Ok(Some(UpstreamClient::Shared)), UpstreamClient::PerDevice) => tracing::warn!(%environment,
+                "upstream_client has changed to per_device: a device that is logged in stays so until it asks for another code"
+            ),
+            (Ok(_), _) => {}
+            (Err(error), _) => tracing::warn!(%environment, error = %error.operator_message(),
                 "whether upstream_client has changed cannot be read"),
         }
     }
@@ -137,24 +142,23 @@ mod tests {
             is_kept: AtomicBool::new(false),
         };
         let log = CapturedLog::of_this_thread();
-        let warned =
-            || log.text().matches("every viewer of this environment has to log in once more").count();
-        for _ in 0..2 {
-            started(UpstreamClient::PerDevice).warn().await;
-        }
-        assert_eq!(warned(), 0, "nobody has ever logged in");
+        let warned = |of: &str| log.text().matches(of).count();
+        let (gently, hard) = ("stays so until it asks for another code", "has to log in once more");
+        started(UpstreamClient::Shared).warn().await;
+        started(UpstreamClient::PerDevice).warn().await;
+        assert_eq!((warned(gently), warned(hard)), (0, 0), "nobody has ever logged in");
         started(UpstreamClient::Shared).login_begins().await;
         started(UpstreamClient::Shared).warn().await;
-        assert_eq!(warned(), 0);
+        assert_eq!((warned(gently), warned(hard)), (0, 0));
         for times in 1..=2 {
             started(UpstreamClient::PerDevice).warn().await;
-            assert_eq!(warned(), times, "{}", log.text());
+            assert_eq!((warned(gently), warned(hard)), (times, 0), "{}", log.text());
         }
         started(UpstreamClient::PerDevice).login_begins().await;
         started(UpstreamClient::PerDevice).warn().await;
-        assert_eq!(warned(), 2);
+        assert_eq!((warned(gently), warned(hard)), (2, 0));
         started(UpstreamClient::Shared).warn().await;
-        assert_eq!(warned(), 3);
+        assert_eq!((warned(gently), warned(hard)), (2, 1));
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! A client of the provider's for each device, as the provider advises: a lost one logs out one device, and not all. It is
-//! registered when the device first begins something, on its behalf and at its pace, and kept for good.
+//! registered when the device first asks for a code, on its behalf and at its pace, and kept for good.
 
 use std::{convert::Infallible, sync::Arc};
 

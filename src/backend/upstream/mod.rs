@@ -9,7 +9,7 @@
 //! | `clients` | connections, a pool for each serving thread |
 //! | `pace`, `budget`, `circuit` | the provider's throttle kept on our side; how much is repeated; sparing one that fails |
 //! | `credentials`, `registration`, `token` | kept sealed in the ledger; got once and for ever; renewed by one at a time |
-//! | `device_clients`, `client_change` | a client of the provider's for each device; what it costs to begin or end that |
+//! | `device_clients`, `client_change` | a client of the provider's for each device; what it costs to begin that, or to end it |
 //! | `session` | a call with a token: what 401 and 403 lead to |
 //! | `failure` | every answer that is not what was asked for, as one of our errors |
 //! | `shadow` | what is kept here of codes that the provider issued |

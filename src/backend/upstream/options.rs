@@ -32,7 +32,7 @@ pub enum UpstreamClient {
     /// As one, for all devices.
     #[default]
     Shared,
-    /// As one for each device, which is registered when the device first wants to log in, and kept for good.
+    /// As one for each device, which is registered when the device first asks for a code, and kept for good.
     PerDevice,
 }
 

@@ -40,8 +40,7 @@ impl Decisions {
         mvpd: &MvpdId,
         resource: &str,
     ) -> Result<ResourceDecision> {
-        // A trial of a TempPass begins so, without any login before.
-        let call = subject.call(Method::POST, &format!("decisions/authorize/{mvpd}")).registering();
+        let call = subject.call(Method::POST, &format!("decisions/authorize/{mvpd}"));
         let mut decisions = self.ask(context, call, &[resource]).await?;
         decisions.pop().ok_or_else(|| Error::Internal("no decision about a resource".to_owned()))
     }
