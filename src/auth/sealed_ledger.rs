@@ -25,9 +25,6 @@ const ROTATION: LedgerKind = LedgerKind::KeyRingRotation;
 /// What an operator's mistake with the key ring is told about.
 const FIELD: &str = "store.key_ring";
 
-/// How many secrets of a kind are named that cannot be opened: devices may be a million.
-const NAMED_MAX: usize = 16;
-
 /// What is sealed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SecretKind {
@@ -186,7 +183,8 @@ impl SealedLedger {
     /// What cannot be opened, each with the key that it takes: without it, who goes on would lose it for good.
     pub async fn outdated(&self) -> Result<usize> {
         let key_ring = self.key_ring.read().await;
-        Ok(self.examine(&key_ring).await?.outdated)
+        let secrets = self.openable(&key_ring).await?;
+        Ok(secrets.iter().filter(|(_, _, entry)| !key_ring.is_present(&entry.value)).count())
     }
 
     /// Takes a new ring, seals everything with its first key, and has the other replicas do the same. May be broken off at any
@@ -240,17 +238,14 @@ impl SealedLedger {
 
     async fn take(&self, next: KeyRing) -> Result<Rotation> {
         let mut present = self.key_ring.write().await;
-        let Examined { secrets, .. } = self.examine(&next).await?;
+        let secrets = self.openable(&next).await?;
         let next = Arc::new(next);
         *present = Arc::clone(&next);
         let mut resealed = 0;
-        for kind in SecretKind::ALL {
-            let mut entries = self.ledger.scan(kind.ledger_kind());
-            while let Some((name, entry)) = entries.try_next().await? {
-                resealed += usize::from(self.reseal(&next, kind, &name, entry).await?);
-            }
+        for (kind, name, entry) in &secrets {
+            resealed += usize::from(self.reseal(&next, *kind, name, entry.clone()).await?);
         }
-        Ok(Rotation { key: next.sealing_id().to_owned(), resealed, secrets })
+        Ok(Rotation { key: next.sealing_id().to_owned(), resealed, secrets: secrets.len() })
     }
 
     /// Seals a secret anew where that is due. Another replica may write it at the same time: then its newer one is looked at.
@@ -277,42 +272,22 @@ impl SealedLedger {
         Ok(false)
     }
 
-    /// How many secrets there are, if this ring has the keys. What is no seal at all is passed over: its reader takes it for absent.
-    /// None is kept in memory: each device may have some.
-    async fn examine(&self, key_ring: &KeyRing) -> Result<Examined> {
-        let mut examined = Examined::default();
-        let (mut violations, mut unnamed) = (Violations::default(), 0_usize);
+    /// Every secret, if this ring has the keys. What is no seal at all is passed over: its reader takes it for absent.
+    async fn openable(&self, key_ring: &KeyRing) -> Result<Vec<(SecretKind, Vec<u8>, LedgerEntry)>> {
+        let (mut secrets, mut violations) = (Vec::new(), Violations::default());
         for kind in SecretKind::ALL {
             let mut entries = self.ledger.scan(kind.ledger_kind());
-            let mut named = 0;
             while let Some((name, entry)) = entries.try_next().await? {
                 match key_ring.open(&entry.value, &context(kind, &name)) {
-                    Ok(_) => {
-                        examined.secrets += 1;
-                        examined.outdated += usize::from(!key_ring.is_present(&entry.value));
-                    }
+                    Ok(_) => secrets.push((kind, name, entry)),
                     Err(SealError::Unreadable) => {}
-                    Err(_) if named == NAMED_MAX => unnamed += 1,
-                    Err(error) => {
-                        named += 1;
-                        violations.add(FIELD, format!("{}: {error}", kind.describe(&name)));
-                    }
+                    Err(error) => violations
+                        .extend([Violation::new(FIELD, format!("{}: {error}", kind.describe(&name)))]),
                 }
             }
         }
-        if unnamed > 0 {
-            violations.add(FIELD, format!("{unnamed} more of these secrets cannot be opened either"));
-        }
-        if violations.is_empty() { Ok(examined) } else { Err(violations.into_error()) }
+        if violations.is_empty() { Ok(secrets) } else { Err(violations.into_error()) }
     }
-}
-
-/// What a key ring opens.
-#[derive(Default)]
-struct Examined {
-    secrets: usize,
-    /// Those that are not sealed with its first key.
-    outdated: usize,
 }
 
 impl std::fmt::Debug for SealedLedger {

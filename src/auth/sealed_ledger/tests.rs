@@ -137,21 +137,3 @@ async fn a_ring_without_a_key_that_is_needed_is_told_by_what_it_cannot_open_and_
         );
     }
 }
-
-#[tokio::test]
-async fn of_many_secrets_that_cannot_be_opened_some_are_named_and_the_rest_counted() {
-    let folder = Folder::new();
-    let one = folder.with(ring(&["one"]));
-    for device in 0..100_u8 {
-        let name = [NAME, &[0, device]].concat();
-        let kept =
-            one.swap(SecretKind::DeviceCredentials, &name, None, b"secret", None).await.expect("works");
-        assert!(kept.is_some());
-    }
-    let Err(Error::InvalidFields(violations)) = folder.with(ring(&["two"])).outdated().await else {
-        panic!("they open");
-    };
-    assert_eq!(violations.len(), NAMED_MAX + 1);
-    let last = violations.last().expect("is there");
-    assert!(last.description.contains("84 more"), "{last:?}");
-}
