@@ -6,7 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::HumanDuration;
-use crate::{backend::upstream::TokenParameters, domain::temp_pass::RETENTION_DEFAULT};
+use crate::{
+    backend::upstream::{TokenParameters, UpstreamClient},
+    domain::temp_pass::RETENTION_DEFAULT,
+};
 
 /// An environment. Its codes do not exist in another.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -36,6 +39,10 @@ pub struct Environment {
     pub redirect_uri: String,
     /// Where passbridge's requests for an access token have their parameters, of which one is the client secret.
     pub token_parameters: TokenParameters,
+    /// As how many clients of the provider's passbridge calls. A login belongs to the client that it was made with: after a change
+    /// to `shared` every viewer has to log in once more; after one to `per_device` a device that is logged in stays so until it asks
+    /// for another code. Over v2 only.
+    pub upstream_client: UpstreamClient,
     /// How long one call to the provider may take.
     pub upstream_timeout: HumanDuration,
     /// How many calls to the provider may be under way at once. As many again times sixteen may wait; more are refused.
@@ -59,6 +66,7 @@ impl Default for Environment {
             software_statement_file: None,
             redirect_uri: "passbridge://client".to_owned(),
             token_parameters: TokenParameters::Form,
+            upstream_client: UpstreamClient::Shared,
             upstream_timeout: HumanDuration::from_secs(10),
             upstream_connections: 64,
             profile_cache: ProfileCache::default(),
