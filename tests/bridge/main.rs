@@ -7,6 +7,7 @@ mod behaviour;
 mod browser;
 mod citizen;
 mod credentials;
+mod device_clients;
 mod device_flow;
 mod device_info_text;
 mod entitlement;
