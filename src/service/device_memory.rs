@@ -47,7 +47,7 @@ impl DeviceFacts {
 
 /// Devices that are known here. A cheap handle.
 #[derive(Clone)]
-pub(crate) struct DeviceMemory {
+pub struct DeviceMemory {
     devices: Arc<dyn Devices>,
     clock: SharedClock,
 }
@@ -55,7 +55,7 @@ pub(crate) struct DeviceMemory {
 impl DeviceMemory {
     /// The memory that is kept there.
     #[must_use]
-    pub(crate) fn new(devices: Arc<dyn Devices>, clock: SharedClock) -> Self {
+    pub fn new(devices: Arc<dyn Devices>, clock: SharedClock) -> Self {
         Self { devices, clock }
     }
 

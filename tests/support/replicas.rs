@@ -20,11 +20,15 @@ use passbridge::{
         RegistrationService,
         backends::Backends,
         budget::LookupBudget,
+        device_memory::DeviceMemory,
         policy::{Place, Policy, PresentPolicy},
         quota::Quota,
         registration::Parts,
     },
-    store::embedded::{EmbeddedOptions, EmbeddedStore},
+    store::{
+        embedded::{EmbeddedOptions, EmbeddedStore},
+        known_devices::KnownDevices,
+    },
 };
 use tempfile::TempDir;
 use tokio::runtime::Handle;
@@ -70,11 +74,7 @@ impl Replicas {
         let parts = UpstreamParts {
             ledger: Arc::clone(&self.store.ledger),
             limits: Arc::clone(&self.store.limits),
-            secrets: Arc::new(SealedLedger::new(
-                Arc::clone(&self.store.ledger),
-                Arc::clone(&self.config.key_ring),
-                Arc::new(OsRandomness),
-            )),
+            secrets: self.secrets(),
             codes: ShadowedCodes::new(Arc::clone(&self.store.codes), &Handle::current()),
             code_format: policy.code_format.clone(),
             clock: clock.clone(),
@@ -89,6 +89,12 @@ impl Replicas {
         Upstream::new(name.clone(), upstream.options.clone(), statement, parts).expect("a client")
     }
 
+    /// What is kept sealed.
+    fn secrets(&self) -> Arc<SealedLedger> {
+        let (ledger, key_ring) = (Arc::clone(&self.store.ledger), Arc::clone(&self.config.key_ring));
+        Arc::new(SealedLedger::new(ledger, key_ring, Arc::new(OsRandomness)))
+    }
+
     /// A replica's use cases about codes.
     pub fn replica(&self) -> RegistrationService {
         let (name, _) = self.config.upstreams.first_key_value().expect("has an upstream");
@@ -101,12 +107,14 @@ impl Replicas {
             randomness: Arc::new(OsRandomness),
             normalizer: Arc::new(Normalizer::new()),
         });
+        let devices = KnownDevices::new(self.secrets(), Arc::clone(&self.store.ledger));
         RegistrationService::new(Parts {
             store: self.store.clone(),
             policy: Arc::new(PresentPolicy::new(policy)),
             clock: self.clock.clone(),
             randomness: Arc::new(OsRandomness),
             backends: Backends::new(local),
+            memory: DeviceMemory::new(Arc::new(devices), self.clock.clone()),
             budget: LookupBudget::new(Arc::clone(&self.store.limits), 10, 600),
             on_miss: Arc::new(|_| {}),
             watches: Quota::new(Countable::Watches, 1, 100),
