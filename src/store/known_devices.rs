@@ -75,7 +75,7 @@ enum Unreadable {
 impl KnownDevices {
     /// The devices in this ledger, which is also that of the secrets.
     #[must_use]
-    pub(crate) fn new(secrets: Arc<SealedLedger>, ledger: Arc<dyn Ledger>) -> Self {
+    pub fn new(secrets: Arc<SealedLedger>, ledger: Arc<dyn Ledger>) -> Self {
         let remembered = Cache::with_weighter(EXPECTED, REMEMBERED_BYTES, ReadWeight);
         Self { secrets, ledger, remembered }
     }
