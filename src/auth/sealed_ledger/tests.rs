@@ -1,10 +1,19 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt};
+use sha2::Digest;
 
 use super::*;
 use crate::{
-    domain::{clock::ManualClock, error::Error, randomness::OsRandomness},
-    store::embedded::{EmbeddedOptions, EmbeddedStore},
+    domain::{
+        clock::{ManualClock, Stopwatch},
+        error::Error,
+        known_device::KnownDevice,
+        randomness::OsRandomness,
+    },
+    store::{
+        conformance::sample::known_device,
+        embedded::{EmbeddedOptions, EmbeddedStore},
+    },
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1_763_000_000_123);
@@ -220,4 +229,34 @@ async fn a_secret_is_removed_by_who_knows_it_as_it_is() {
     assert!(secrets.remove(SecretKind::Device, b"device", &sealed).await.expect("works"));
     assert!(!secrets.remove(SecretKind::Device, b"device", &sealed).await.expect("works"));
     assert!(secrets.read(SecretKind::Device, b"device").await.expect("works").is_none());
+}
+
+/// Prints how long the look at the start and a rotation take: `cargo test --lib -- --ignored --nocapture a_hundred_thousand`.
+#[tokio::test]
+#[ignore = "prints figures"]
+async fn a_hundred_thousand_devices_are_looked_at_and_sealed_anew() {
+    const DEVICES: usize = 100_000;
+    let folder = Folder::new();
+    let secrets = folder.with(ring(&["one"]));
+    let device = KnownDevice { device_info: Some("i".repeat(1_200)), ..known_device(NOW) };
+    let secret = crate::format::encode_known_device(&device).expect("encodes");
+    let end = NOW + std::time::Duration::from_secs(30 * 24 * 3_600);
+    let started = Stopwatch::start();
+    futures_util::stream::iter(0..DEVICES)
+        .for_each_concurrent(1_000, |index| {
+            let (secrets, secret) = (&secrets, &secret);
+            async move {
+                let name = sha2::Sha256::digest(index.to_string());
+                let kept = secrets.swap(SecretKind::Device, &name, None, secret, Some(end)).await;
+                assert!(kept.expect("works").is_some());
+            }
+        })
+        .await;
+    eprintln!("{DEVICES} devices of {} bytes kept in {:?}", secret.len(), started.elapsed());
+    let started = Stopwatch::start();
+    assert_eq!(secrets.outdated().await.expect("opens"), 0);
+    eprintln!("looked at in {:?}", started.elapsed());
+    let started = Stopwatch::start();
+    let rotation = secrets.rotate(owned(&["two", "one"])).await.expect("rotates");
+    eprintln!("{} sealed anew in {:?}", rotation.resealed, started.elapsed());
 }
