@@ -220,6 +220,32 @@ async fn what_is_written_while_a_ring_is_looked_at_opens_with_it() {
 }
 
 #[tokio::test]
+async fn the_ring_is_read_again_where_another_server_has_rotated_it_and_not_after_an_own_rotation() {
+    let folder = Folder::new();
+    let (server, other) = (Arc::new(folder.with(ring(&["one"]))), folder.with(ring(&["one"])));
+    put_named(&server, SecretKind::Device, "device").await;
+    let (reads, mut was_read) = tokio::sync::mpsc::unbounded_channel();
+    let following = Arc::clone(&server);
+    let following = tokio::spawn(async move {
+        let read = || {
+            let _ = reads.send(());
+            Ok(owned(&["three", "two"]))
+        };
+        following.follow_rotations(read).await
+    });
+    tokio::task::yield_now().await;
+    server.rotate(owned(&["two", "one"])).await.expect("rotates");
+    tokio::task::yield_now().await;
+    other.rotate(owned(&["three", "two"])).await.expect("rotates");
+    was_read.recv().await.expect("is read");
+    while server.get(SecretKind::Device, b"device").await.expect("works").expect("is there").opened.is_err() {
+        tokio::task::yield_now().await;
+    }
+    assert!(was_read.try_recv().is_err(), "once");
+    following.abort();
+}
+
+#[tokio::test]
 async fn a_secret_is_removed_by_who_knows_it_as_it_is() {
     let folder = Folder::new();
     let secrets = folder.with(ring(&["one"]));
