@@ -52,7 +52,7 @@ pub(super) struct Services {
     pub policy: SharedPolicy,
     pub store: Store,
     pub clock: SharedClock,
-    randomness: SharedRandomness,
+    pub randomness: SharedRandomness,
     pub normalizer: Arc<Normalizer>,
     pub registration: RegistrationService,
     pub client_registration: ClientRegistrationService,

@@ -58,6 +58,12 @@ kinds! {
     UpstreamCredentials = "upstream_credentials", SealedAnew;
     /// An access token of a provider's.
     UpstreamToken = "upstream_token", SealedAnew;
+    /// What a provider knows the client of one device by.
+    DeviceCredentials = "device_credentials", SealedAnew;
+    /// An access token of such a client.
+    DeviceToken = "device_token", SealedAnew;
+    /// As how many clients of a provider's logins were made last.
+    UpstreamClientMode = "upstream_client_mode", Copied;
     /// That a registration at a provider was made anew on this day.
     UpstreamReregistration = "upstream_reregistration", Copied;
     /// Who gets a provider's token at the moment.

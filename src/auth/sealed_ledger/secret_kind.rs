@@ -11,6 +11,10 @@ pub enum SecretKind {
     UpstreamCredentials,
     /// An access token of a provider's.
     UpstreamToken,
+    /// What a provider knows the client of one device by.
+    DeviceCredentials,
+    /// An access token of such a client.
+    DeviceToken,
     /// What is known of a device.
     Device,
     /// Which device a code belongs to.
@@ -18,8 +22,15 @@ pub enum SecretKind {
 }
 
 impl SecretKind {
-    pub(super) const ALL: [Self; 5] =
-        [Self::SigningKey, Self::UpstreamCredentials, Self::UpstreamToken, Self::Device, Self::DeviceCode];
+    pub(super) const ALL: [Self; 7] = [
+        Self::SigningKey,
+        Self::UpstreamCredentials,
+        Self::UpstreamToken,
+        Self::DeviceCredentials,
+        Self::DeviceToken,
+        Self::Device,
+        Self::DeviceCode,
+    ];
 
     /// The kind of the ledger entries. Its name stands in what is sealed.
     #[must_use]
@@ -28,6 +39,8 @@ impl SecretKind {
             Self::SigningKey => LedgerKind::SigningKey,
             Self::UpstreamCredentials => LedgerKind::UpstreamCredentials,
             Self::UpstreamToken => LedgerKind::UpstreamToken,
+            Self::DeviceCredentials => LedgerKind::DeviceCredentials,
+            Self::DeviceToken => LedgerKind::DeviceToken,
             Self::Device => LedgerKind::Device,
             Self::DeviceCode => LedgerKind::DeviceCode,
         }
@@ -45,6 +58,8 @@ impl SecretKind {
             Self::SigningKey => "signing keys",
             Self::UpstreamCredentials => "credentials at upstreams",
             Self::UpstreamToken => "access tokens of upstreams",
+            Self::DeviceCredentials => "credentials of devices",
+            Self::DeviceToken => "access tokens of devices",
             Self::Device => "known devices",
             Self::DeviceCode => "codes of known devices",
         }
@@ -54,7 +69,7 @@ impl SecretKind {
     pub(super) const fn has_telling_names(self) -> bool {
         match self {
             Self::SigningKey | Self::UpstreamCredentials | Self::UpstreamToken => true,
-            Self::Device | Self::DeviceCode => false,
+            Self::DeviceCredentials | Self::DeviceToken | Self::Device | Self::DeviceCode => false,
         }
     }
 
@@ -65,6 +80,8 @@ impl SecretKind {
             Self::SigningKey => return "the signing key".to_owned(),
             Self::UpstreamCredentials => "the credentials",
             Self::UpstreamToken => "the access token",
+            Self::DeviceCredentials => "the credentials of a device",
+            Self::DeviceToken => "the access token of a device",
             Self::Device => return format!("the known device {}", hex(name)),
             Self::DeviceCode => return format!("the code of a known device {}", hex(name)),
         };

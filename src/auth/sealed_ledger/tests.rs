@@ -76,13 +76,20 @@ async fn after_a_rotation_every_secret_opens_without_the_former_key_and_ends_whe
     put(&unsealed, SecretKind::SigningKey, None).await;
     put(&unsealed, SecretKind::UpstreamCredentials, None).await;
     let secrets = folder.with(ring(&["one"]));
-    for kind in [SecretKind::UpstreamToken, SecretKind::Device, SecretKind::DeviceCode] {
+    let sealed = [
+        SecretKind::UpstreamToken,
+        SecretKind::DeviceCredentials,
+        SecretKind::DeviceToken,
+        SecretKind::Device,
+        SecretKind::DeviceCode,
+    ];
+    for kind in sealed {
         put(&secrets, kind, Some(end)).await;
     }
     assert_eq!(secrets.outdated().await.expect("opens"), 2);
 
     let rotation = secrets.rotate(owned(&["two", "one"])).await.expect("rotates");
-    assert_eq!(rotation, Rotation { key: "two".to_owned(), resealed: 5, secrets: 5 });
+    assert_eq!(rotation, Rotation { key: "two".to_owned(), resealed: 7, secrets: 7 });
     let again = secrets.rotate(owned(&["two"])).await.expect("rotates");
     assert_eq!(again, Rotation { resealed: 0, ..rotation });
     let alone = folder.with(ring(&["two"]));
@@ -93,7 +100,7 @@ async fn after_a_rotation_every_secret_opens_without_the_former_key_and_ends_whe
         assert_eq!(secrets.outdated().await.expect("opens"), 0);
     }
     let ends: Vec<_> = folder.raw().await.into_iter().map(|entry| entry.expire_time).collect();
-    assert_eq!(ends, [None, None, Some(end), Some(end), Some(end)]);
+    assert_eq!(ends, [None, None, Some(end), Some(end), Some(end), Some(end), Some(end)]);
 }
 
 #[tokio::test]
@@ -115,7 +122,7 @@ async fn a_rotation_that_was_broken_off_is_begun_again_and_everything_opens_mean
         assert_eq!(read(&restarted, kind).await, Ok(kind.ledger_kind().as_str().as_bytes().to_vec()));
     }
     let rotation = restarted.rotate(owned(&["two", "one"])).await.expect("rotates");
-    assert_eq!((rotation.resealed, rotation.secrets), (4, 5));
+    assert_eq!((rotation.resealed, rotation.secrets), (6, 7));
     assert_eq!(folder.with(ring(&["two"])).outdated().await.expect("opens"), 0);
 }
 
