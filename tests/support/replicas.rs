@@ -74,7 +74,11 @@ impl Replicas {
         let parts = UpstreamParts {
             ledger: Arc::clone(&self.store.ledger),
             limits: Arc::clone(&self.store.limits),
-            secrets: self.secrets(),
+            secrets: Arc::new(SealedLedger::new(
+                Arc::clone(&self.store.ledger),
+                Arc::clone(&self.config.key_ring),
+                Arc::new(OsRandomness),
+            )),
             codes: ShadowedCodes::new(Arc::clone(&self.store.codes), &Handle::current()),
             code_format: policy.code_format.clone(),
             clock: clock.clone(),
@@ -89,12 +93,6 @@ impl Replicas {
         Upstream::new(name.clone(), upstream.options.clone(), statement, parts).expect("a client")
     }
 
-    /// What is kept sealed.
-    fn secrets(&self) -> Arc<SealedLedger> {
-        let (ledger, key_ring) = (Arc::clone(&self.store.ledger), Arc::clone(&self.config.key_ring));
-        Arc::new(SealedLedger::new(ledger, key_ring, Arc::new(OsRandomness)))
-    }
-
     /// A replica's use cases about codes.
     pub fn replica(&self) -> RegistrationService {
         let (name, _) = self.config.upstreams.first_key_value().expect("has an upstream");
@@ -107,14 +105,16 @@ impl Replicas {
             randomness: Arc::new(OsRandomness),
             normalizer: Arc::new(Normalizer::new()),
         });
-        let devices = KnownDevices::new(self.secrets(), Arc::clone(&self.store.ledger));
+        let secrets =
+            SealedLedger::new(Arc::clone(&self.store.ledger), Arc::default(), Arc::new(OsRandomness));
+        let devices = Arc::new(KnownDevices::new(Arc::new(secrets), Arc::clone(&self.store.ledger)));
         RegistrationService::new(Parts {
             store: self.store.clone(),
             policy: Arc::new(PresentPolicy::new(policy)),
             clock: self.clock.clone(),
             randomness: Arc::new(OsRandomness),
             backends: Backends::new(local),
-            memory: DeviceMemory::new(Arc::new(devices), self.clock.clone()),
+            memory: DeviceMemory::new(devices, self.clock.clone()),
             budget: LookupBudget::new(Arc::clone(&self.store.limits), 10, 600),
             on_miss: Arc::new(|_| {}),
             watches: Quota::new(Countable::Watches, 1, 100),
