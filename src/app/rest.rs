@@ -26,6 +26,8 @@ pub(super) fn router(app: &App) -> Router {
     rest::router(rest::Parts {
         registration: services.registration.clone(),
         temp_pass: services.temp_pass.clone(),
+        entitlement: services.entitlement.clone(),
+        randomness: Arc::clone(&services.randomness),
         client_registration: services.client_registration.clone(),
         callers: callers::of_rest(services, &signed_request),
         signed_request,

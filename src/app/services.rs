@@ -40,6 +40,7 @@ use crate::{
         registration, store_copy,
         temp_pass::{self, OnRun, Scheduler},
     },
+    store::known_devices::KnownDevices,
     telemetry::Metrics,
 };
 
@@ -51,7 +52,7 @@ pub(super) struct Services {
     pub policy: SharedPolicy,
     pub store: Store,
     pub clock: SharedClock,
-    randomness: SharedRandomness,
+    pub randomness: SharedRandomness,
     pub normalizer: Arc<Normalizer>,
     pub registration: RegistrationService,
     pub client_registration: ClientRegistrationService,
@@ -158,7 +159,8 @@ impl Services {
         let limits = &config.codes;
         let budget =
             LookupBudget::new(Arc::clone(&store.limits), limits.misses_per_viewer, limits.misses_per_caller);
-        let memory = DeviceMemory::new(todo!(), Arc::clone(&clock));
+        let devices = KnownDevices::new(Arc::clone(&secrets), Arc::clone(&store.ledger));
+        let memory = DeviceMemory::new(Arc::new(devices), Arc::clone(&clock));
         let counts = Arc::new(Counts(metrics.clone()));
         let registration = RegistrationService::new(registration::Parts {
             store: store.clone(),

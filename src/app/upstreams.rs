@@ -43,9 +43,12 @@ impl Upstreams {
                 Some(upstream) => upstream.clone(),
                 None => {
                     let made = Upstream::new(name.clone(), options.clone(), statement, self.parts.clone());
-                    made.map_err(|text| {
+                    let made = made.map_err(|text| {
                         ConfigError::of_values(vec![Violation::new(format!("environments.{name}.url"), text)])
-                    })?
+                    })?;
+                    let upstream = made.clone();
+                    self.parts.tasks.spawn(async move { upstream.warn_of_client_change().await });
+                    made
                 }
             };
             policy = policy.with_upstream(name, upstream.backends());

@@ -26,16 +26,16 @@ pub struct KeyRing {
 }
 
 /// A secret that cannot be opened. The text is for the operator.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum SealError {
     /// The key is not there.
-    #[error("it is sealed with the key {0:?}, which is not in the key ring")]
+    #[error("sealed with the key {0:?}, which is not in the key ring")]
     KeyMissing(String),
     /// The key is there, but does not fit.
-    #[error("it is sealed with another key than the {0:?} of the key ring, or damaged")]
+    #[error("sealed with another key than the {0:?} of the key ring, or damaged")]
     KeyWrong(String),
     /// It is nothing that was sealed here.
-    #[error("it is nothing that this version sealed")]
+    #[error("nothing that this version sealed")]
     Unreadable,
 }
 
@@ -136,16 +136,31 @@ impl KeyRing {
         secret.map(|secret| secret.to_vec()).map_err(|_| SealError::KeyWrong(id.to_owned()))
     }
 
+    /// Whether this ring opens what the other one seals now.
+    ///
+    /// # Errors
+    /// Where there is no randomness.
+    pub(super) fn opens_what_is_sealed_by(
+        &self,
+        other: &Self,
+        randomness: &dyn Randomness,
+    ) -> Result<bool, RandomnessUnavailable> {
+        const PROBE: &[u8] = b"probe";
+        Ok(self.open(&other.seal(PROBE, PROBE, randomness)?, PROBE).is_ok())
+    }
+
+    /// The id of the key that a value is sealed with, if it is.
+    pub(super) fn key_id(sealed: &[u8]) -> Option<&[u8]> {
+        match sealed {
+            [SEALED, length, rest @ ..] => rest.get(..usize::from(*length)),
+            _ => None,
+        }
+    }
+
     /// Whether a value is sealed as this ring would seal it now.
     #[must_use]
     pub fn is_present(&self, sealed: &[u8]) -> bool {
-        match (self.keys.first(), sealed) {
-            (None, _) => true,
-            (Some((id, _)), [SEALED, length, rest @ ..]) => {
-                rest.get(..usize::from(*length)) == Some(id.as_bytes())
-            }
-            (Some(_), _) => false,
-        }
+        self.keys.first().is_none_or(|(id, _)| Self::key_id(sealed) == Some(id.as_bytes()))
     }
 }
 

@@ -6,7 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::HumanDuration;
-use crate::{backend::upstream::TokenParameters, domain::temp_pass::RETENTION_DEFAULT};
+use crate::{
+    backend::upstream::{TokenParameters, UpstreamClient},
+    domain::temp_pass::RETENTION_DEFAULT,
+};
 
 /// An environment. Its codes do not exist in another.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -40,6 +43,10 @@ pub struct Environment {
     pub redirect_uri: String,
     /// Where passbridge's requests for an access token have their parameters, of which one is the client secret.
     pub token_parameters: TokenParameters,
+    /// As how many clients of the provider's passbridge calls. A login belongs to the client that it was made with: after a change
+    /// to `shared` every viewer has to log in once more; after one to `per_device` a device that is logged in stays so until it asks
+    /// for another code. Over v2 only.
+    pub upstream_client: UpstreamClient,
     /// How long one call to the provider may take.
     pub upstream_timeout: HumanDuration,
     /// How many calls to the provider may be under way at once. As many again times sixteen may wait; more are refused.
@@ -64,6 +71,7 @@ impl Default for Environment {
             software_statement_file: None,
             redirect_uri: "passbridge://client".to_owned(),
             token_parameters: TokenParameters::Form,
+            upstream_client: UpstreamClient::Shared,
             upstream_timeout: HumanDuration::from_secs(10),
             upstream_connections: 64,
             profile_cache: ProfileCache::default(),
@@ -145,6 +153,8 @@ pub struct Requestor {
     /// The device information that the provider is told of a device which sends none: base64 of JSON, as devices send it in
     /// `X-Device-Info`. Over v2 only.
     pub default_device_info: Option<String>,
+    /// Whether errors of `/api/v1` say more, by the provider's codes, for requestors that it had switched that on for. Over v2 only.
+    pub enhanced_errors: bool,
     /// The TempPasses by mvpd. An environment without any configured requestor has the samples `TempPass` (basic, 4 hours)
     /// and `TempPassREF` (promotional, 24 hours, 5 resources) for each.
     pub temp_passes: BTreeMap<String, TempPass>,

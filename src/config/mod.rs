@@ -33,7 +33,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use crate::backend::upstream::TokenParameters;
+pub use crate::backend::upstream::{TokenParameters, UpstreamClient};
 pub use application::Application;
 pub use audit::{Audit, AuditTarget};
 pub use caller::{CallerEntry, JwtSubject};

@@ -351,6 +351,8 @@ pub struct Examination {
     pub api: UpstreamApi,
     /// For whom, where a code shall be made, and deleted.
     pub create_for: Option<Place>,
+    /// The domain that is configured for the requestor's logins.
+    pub domain_name: Option<String>,
 }
 
 /// How a step of an examination ended.

@@ -24,11 +24,23 @@ const WITHOUT_LOGIN: Duration = Duration::from_secs(24 * 3_600);
 /// Until when a TempPass that was begun counts as a login, if no decision is asked for.
 const BEGUN_TEMP_PASS: Duration = Duration::from_secs(3_600);
 
-/// How many decisions are kept of a device; the one that was made or used last stays longest.
+/// How long a device is kept at most after it last changed, however long its login lasts: who has that still is asked about
+/// anew then.
+const KEPT_MAX: Duration = Duration::from_secs(400 * 24 * 3_600);
+
+/// How many decisions are kept of a device; the one that was made last stays longest.
 pub(crate) const DECISIONS_MAX: usize = 16;
+
+/// How many of the last decisions keep their media tokens: a player asks for one right after its decision.
+pub(crate) const MEDIA_TOKENS_MAX: usize = 4;
 
 /// The longest media token that is kept, in bytes. A longer one is handed out with its decision, or asked for anew.
 pub(crate) const MEDIA_TOKEN_MAX: usize = 8 * 1024;
+
+/// The longest id of a viewer that is kept, in bytes, and the longest name of a kind of logins that came after this version. Of
+/// longer ones an answer from memory says nothing.
+pub(crate) const USER_ID_MAX: usize = 1024;
+pub(crate) const KIND_NAME_MAX: usize = 128;
 
 /// How long a kept media token must be good still to be handed out: whoever gets it has to show it to a verifier first.
 const MEDIA_TOKEN_LEFT: Duration = Duration::from_secs(120);
@@ -147,13 +159,14 @@ impl ResourceDigest {
 }
 
 impl KnownDevice {
-    /// When nothing of it is needed any more: a login's end is told for a while after it, so that a client can tell it from
-    /// one that never was.
+    /// When nothing of it is needed any more, at most 400 days from now: a login's end is told for a while after it, so that a
+    /// client can tell it from one that never was.
     #[must_use]
     pub fn end(&self, now: Timestamp) -> Timestamp {
         let of_login = self.login.as_ref().map(|login| login.expire_time.unwrap_or(now) + RETENTION);
         let of_code = self.pending.as_ref().map(|pending| pending.expire_time + WITHOUT_LOGIN);
-        [of_login, of_code].into_iter().flatten().max().unwrap_or(now + WITHOUT_LOGIN)
+        let last = [of_login, of_code].into_iter().flatten().max();
+        last.unwrap_or(now + WITHOUT_LOGIN).min(now + KEPT_MAX)
     }
 
     /// The login, where it has not run out.
@@ -191,13 +204,15 @@ impl KnownDevice {
         self.pending.as_ref().is_some_and(|pending| pending.start_time.is_some() && pending.expire_time > now)
     }
 
-    /// Notes a login that the upstream has told, and with which code it was made where that is known for sure.
+    /// Notes a login that the upstream has told, and with which code it was made where that is known for sure. What was decided
+    /// by another login holds no more: it may be another viewer's.
     pub fn note_login(&mut self, profile: &Profile, code: Option<&Code>, now: Timestamp) {
-        let before = self
-            .login
-            .take()
-            .filter(|login| login.mvpd == profile.mvpd && login.issue_time == profile.issue_time)
-            .filter(|login| login.standing == LoginStanding::Told);
+        let former = self.login.take();
+        if former.as_ref().is_some_and(|former| !former.becomes(profile)) {
+            self.decisions.clear();
+        }
+        let before =
+            former.filter(|former| former.standing == LoginStanding::Told && former.becomes(profile));
         let is_new = before.is_none();
         let seen_time = before.as_ref().map_or(now, |login| login.seen_time);
         let known = before.as_ref().and_then(|login| login.code.clone());
@@ -245,7 +260,7 @@ impl KnownDevice {
         });
     }
 
-    /// Keeps a decision, in the place of an earlier one about the resource.
+    /// Keeps a decision, in the place of an earlier one about the resource. Where there are too many, the earliest goes.
     pub fn keep_decision(&mut self, mut decision: KnownDecision) {
         let is_long = |token: &MediaToken| token.value.len() > MEDIA_TOKEN_MAX;
         if decision.media_token.as_ref().is_some_and(is_long) {
@@ -256,6 +271,10 @@ impl KnownDevice {
             self.decisions.remove(0);
         }
         self.decisions.push(decision);
+        let earlier = self.decisions.len().saturating_sub(MEDIA_TOKENS_MAX);
+        for known in &mut self.decisions[..earlier] {
+            known.media_token = None;
+        }
     }
 
     /// Forgets what was decided about the resource.
@@ -290,8 +309,11 @@ impl KnownLogin {
     pub fn told(profile: &Profile, now: Timestamp) -> Self {
         Self {
             mvpd: profile.mvpd.clone(),
-            user_id: profile.user_id.clone(),
-            kind: profile.kind.clone(),
+            user_id: profile.user_id.clone().filter(|user_id| user_id.len() <= USER_ID_MAX),
+            kind: match &profile.kind {
+                ProfileKind::Other(name) if name.len() > KIND_NAME_MAX => ProfileKind::Other(String::new()),
+                kind => kind.clone(),
+            },
             issue_time: profile.issue_time,
             expire_time: profile.expire_time,
             standing: LoginStanding::Told,
@@ -299,6 +321,12 @@ impl KnownLogin {
             code: None,
             attributes: None,
         }
+    }
+
+    /// Whether the upstream means this login by that profile, as it was or as what has come of a TempPass that was begun.
+    fn becomes(&self, profile: &Profile) -> bool {
+        let is_told = self.standing == LoginStanding::Told;
+        self.mvpd == profile.mvpd && (!is_told || self.issue_time == profile.issue_time)
     }
 
     /// Whether it is a TempPass of which the upstream has told nothing yet, or nothing but that its trial is used up.
@@ -324,3 +352,6 @@ macro_rules! withheld {
     };
 }
 withheld!(KnownDevice, KnownLogin, KnownDecision);
+
+#[cfg(test)]
+mod tests;

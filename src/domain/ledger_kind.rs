@@ -58,6 +58,12 @@ kinds! {
     UpstreamCredentials = "upstream_credentials", SealedAnew;
     /// An access token of a provider's.
     UpstreamToken = "upstream_token", SealedAnew;
+    /// What a provider knows the client of one device by.
+    DeviceCredentials = "device_credentials", SealedAnew;
+    /// An access token of such a client.
+    DeviceToken = "device_token", SealedAnew;
+    /// As how many clients of a provider's logins were made last.
+    UpstreamClientMode = "upstream_client_mode", Copied;
     /// That a registration at a provider was made anew on this day.
     UpstreamReregistration = "upstream_reregistration", Copied;
     /// Who gets a provider's token at the moment.
@@ -72,6 +78,12 @@ kinds! {
     RequestId = "request_id", Copied;
     /// That a signed request was seen, and from where.
     RequestNonce = "request_nonce", Copied;
+    /// What is known of a device.
+    Device = "device", SealedAnew;
+    /// Which device a code belongs to.
+    DeviceCode = "device_code", SealedAnew;
+    /// Which requestor a device has asked for last.
+    DeviceRequestor = "device_requestor", Copied;
     /// Tells the servers that run that the key ring was rotated. Each that starts reads the ring.
     KeyRingRotation = "key_ring_rotation", Left;
     /// That a copy of another store was begun here, and has not come to its end.

@@ -136,7 +136,8 @@ pub trait Ledger: Send + Sync {
     /// not signalled, since its time is known. The stream ends when the store closes.
     async fn watch(&self, kind: LedgerKind) -> StoreResult<Signals>;
 
-    /// Every entry of a kind, with its name.
+    /// Every entry of a kind, with its name. Takes bounded memory; of a kind with very many an engine that reorganizes itself
+    /// meanwhile may show one twice.
     fn scan(&self, kind: LedgerKind) -> BoxStream<'static, StoreResult<(Vec<u8>, LedgerEntry)>>;
 }
 

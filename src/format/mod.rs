@@ -10,6 +10,7 @@ mod device_info;
 #[cfg(test)]
 pub(crate) mod golden;
 mod kept_answer;
+mod known_device;
 mod ledger;
 mod scalar;
 mod schedule;
@@ -20,6 +21,10 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use code::{Release, decode_code, encode_code};
 pub(crate) use kept_answer::{KeptAnswer, KeptRecord};
+pub(crate) use known_device::{
+    decode_device_of_code, decode_known_device, decode_requestor_of_device, encode_device_of_code,
+    encode_known_device, encode_requestor_of_device,
+};
 pub(crate) use ledger::LedgerEntryV1;
 pub(crate) use scalar::{AddressV1, DifferenceV1, IdV1, MarkV1, NumberV1};
 pub(crate) use schedule::ScheduleStateV1;

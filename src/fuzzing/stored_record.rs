@@ -8,8 +8,9 @@ use crate::{
     domain::temp_pass::ResourceId,
     format::{
         AddressV1, DifferenceV1, FormatError, IdV1, KeptAnswer, LedgerEntryV1, NumberV1, Release,
-        ScheduleStateV1, decode_code, decode_row, decode_trial, decode_trial_extent, encode_code,
-        encode_trial,
+        ScheduleStateV1, decode_code, decode_device_of_code, decode_known_device, decode_requestor_of_device,
+        decode_row, decode_trial, decode_trial_extent, encode_code, encode_device_of_code,
+        encode_known_device, encode_requestor_of_device, encode_trial,
     },
 };
 
@@ -25,6 +26,9 @@ fn stored_record(input: &[u8]) {
     same(input, KeptAnswer::decode, KeptAnswer::encode);
     same(input, LedgerEntryV1::decode, LedgerEntryV1::encode);
     same(input, ScheduleStateV1::decode, ScheduleStateV1::encode);
+    same(input, decode_known_device, encode_known_device);
+    same(input, decode_device_of_code, encode_device_of_code);
+    same(input, decode_requestor_of_device, encode_requestor_of_device);
     same(input, AddressV1::decode, |address| Ok(AddressV1::encode(*address)));
     same(input, IdV1::decode, |id| Ok(IdV1::encode(*id)));
     same(input, NumberV1::decode, |number| Ok(NumberV1::encode(*number)));

@@ -107,5 +107,6 @@ fn early_shape(route: &str, request: &Request, face: &Face) -> Shape {
     if matches!(route, route::REGISTER | route::TOKEN) {
         return Shape::OAuth;
     }
-    Shape::Documented(call::early_format(request.uri(), request.headers(), face.default_format))
+    let format = call::early_format(request.uri(), request.headers(), face.default_format);
+    Shape::of_path(request.uri().path(), format)
 }

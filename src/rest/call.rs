@@ -236,7 +236,7 @@ impl Call {
             }
         };
         let outcome = self.deadline.limit(work).await.unwrap_or(Err(Error::DeadlineExceeded.into()));
-        outcome.unwrap_or_else(|failure| failure.shaped(Shape::Documented(format)))
+        outcome.unwrap_or_else(|failure| failure.shaped(Shape::of_path(self.head.uri.path(), format)))
     }
 }
 

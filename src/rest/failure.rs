@@ -11,6 +11,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use super::{
+    entitlement::route::is_of_flow,
     format::media_type,
     record::{ErrorBody, render_error},
 };
@@ -72,8 +73,17 @@ impl From<OAuthError> for Failure {
 pub(super) enum Shape {
     /// The documented error, in this format.
     Documented(Format),
+    /// The same as the rest of the device flow has it: without a namespace.
+    Plain(Format),
     /// RFC 6749, section 5.2.
     OAuth,
+}
+
+impl Shape {
+    /// That of the documented errors of a path.
+    pub(super) fn of_path(path: &str, format: Format) -> Self {
+        if is_of_flow(path) { Self::Plain(format) } else { Self::Documented(format) }
+    }
 }
 
 #[derive(Serialize)]
@@ -152,10 +162,11 @@ impl Failure {
             _ if status == StatusCode::TOO_MANY_REQUESTS => {
                 (HeaderValue::from_static("text/html"), THROTTLED_PAGE.into())
             }
-            Shape::Documented(format) => {
+            Shape::Documented(format) | Shape::Plain(format) => {
                 let error = ErrorBody { status: status.as_u16(), message: &self.message() };
+                let is_plain = matches!(shape, Shape::Plain(_));
                 // An error of a number and a text can always be rendered.
-                (media_type(format), render_error(&error, format).unwrap_or_default())
+                (media_type(format), render_error(&error, format, is_plain).unwrap_or_default())
             }
             Shape::OAuth => {
                 let (error, error_description) = (self.oauth_code(status).as_str(), &*self.message());

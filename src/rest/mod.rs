@@ -7,6 +7,7 @@
 //! | `call` | a request read: body, parameters, format, environment |
 //! | `address`, `parameters`, `format`, `identity` | the parts of that |
 //! | `regcode` | registration codes: create, read, delete |
+//! | `entitlement` | `/api/v1`: logins, decisions, what operators tell of viewers |
 //! | `reset` | TempPasses: reset |
 //! | `client_registration` | `/o/client`: register, token |
 //! | `record` | a record in JSON and XML |
@@ -21,6 +22,7 @@ mod around;
 mod call;
 mod client_registration;
 mod encoding;
+mod entitlement;
 mod failure;
 mod format;
 #[cfg(any(test, fuzzing))]
@@ -49,10 +51,10 @@ use tower_http::cors::{AllowCredentials, AllowOrigin, CorsLayer};
 
 use crate::{
     config::{CorsOrigin, DeviceIdRule, DeviceInfoRule, Format, TrustedProxies},
-    domain::peer::Peer,
+    domain::{peer::Peer, randomness::SharedRandomness},
     server::ConnectionService,
     service::{
-        ClientRegistrationService, RegistrationService, TempPassService,
+        ClientRegistrationService, EntitlementService, RegistrationService, TempPassService,
         authentication::Authenticators,
         policy::SharedPolicy,
         signed_request::SignedRequestService,
@@ -101,6 +103,10 @@ pub(crate) struct Parts {
     pub registration: RegistrationService,
     /// The use cases around TempPasses.
     pub temp_pass: TempPassService,
+    /// The use cases around entitlements.
+    pub entitlement: EntitlementService,
+    /// Randomness for the ids of answers.
+    pub randomness: SharedRandomness,
     /// The use cases around registered clients.
     pub client_registration: ClientRegistrationService,
     /// Recognizes who calls.
@@ -147,8 +153,8 @@ pub(crate) fn connected(router: Router, peer: Peer) -> impl ConnectionService<Bo
 }
 
 /// Every call there is: its method, its path, and who answers it.
-fn routes() -> [(Method, &'static str, MethodRouter<Face>); 9] {
-    [
+fn routes() -> Vec<(Method, &'static str, MethodRouter<Face>)> {
+    let codes_and_clients = [
         (Method::POST, route::REGCODE, post(regcode::create)),
         (Method::POST, route::REGCODE_JSON, post(regcode::create)),
         (Method::POST, route::REGCODE_XML, post(regcode::create)),
@@ -158,7 +164,8 @@ fn routes() -> [(Method, &'static str, MethodRouter<Face>); 9] {
         (Method::DELETE, route::RESET_GENERIC, delete(reset::reset_generic)),
         (Method::POST, route::REGISTER, post(client_registration::register)),
         (Method::POST, route::TOKEN, post(client_registration::token)),
-    ]
+    ];
+    codes_and_clients.into_iter().chain(entitlement::route::routes()).collect()
 }
 
 /// The method and path of every call there is, for tests that must not forget one.

@@ -7,6 +7,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::entitlement::xml;
 use crate::{
     config::Format,
     domain::{
@@ -15,7 +16,7 @@ use crate::{
     },
 };
 
-const XML_DECLARATION: &str = r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?>"#;
+pub(super) const XML_DECLARATION: &str = r#"<?xml version="1.0" encoding="UTF-8" standalone="yes"?>"#;
 
 /// The namespaces of the two documents.
 const RECORD_NAMESPACE: &str = "model.mvc.reggie.pass.adobe.com";
@@ -103,15 +104,16 @@ pub(super) fn render(registration: &Registration, format: Format) -> Result<Vec<
     };
     match format {
         Format::Json => json(&record),
-        Format::Xml => xml("ns2:regcode", RECORD_NAMESPACE, &record),
+        Format::Xml => in_namespace("ns2:regcode", RECORD_NAMESPACE, &record),
     }
 }
 
 /// The documented error in this format.
-pub(super) fn render_error(error: &ErrorBody<'_>, format: Format) -> Result<Vec<u8>, Error> {
+pub(super) fn render_error(error: &ErrorBody<'_>, format: Format, is_plain: bool) -> Result<Vec<u8>, Error> {
     match format {
         Format::Json => json(error),
-        Format::Xml => xml("ns2:error", ERROR_NAMESPACE, error),
+        Format::Xml if is_plain => xml::document("error", error),
+        Format::Xml => in_namespace("ns2:error", ERROR_NAMESPACE, error),
     }
 }
 
@@ -124,18 +126,23 @@ fn json(value: &impl Serialize) -> Result<Vec<u8>, Error> {
     Ok(body)
 }
 
-fn xml(root: &str, namespace: &str, content: &impl Serialize) -> Result<Vec<u8>, Error> {
+fn in_namespace(root: &str, namespace: &str, content: &impl Serialize) -> Result<Vec<u8>, Error> {
     let mut text = String::with_capacity(RECORD_BYTES);
     text.push_str(XML_DECLARATION);
     let serializer = quick_xml::se::Serializer::with_root(&mut text, Some(root));
     serializer
         .and_then(|serializer| Root { namespace, content }.serialize(serializer))
         .map_err(|error| Error::Internal(error.to_string()))?;
+    Ok(only_xml(text).into_bytes())
+}
+
+/// The text, with U+FFFD in the place of what no XML document can hold.
+pub(super) fn only_xml(text: String) -> String {
     // The bytes that only forbidden characters, and a few others, have: nearly no text needs a closer look.
-    if text.bytes().any(|byte| byte < b' ' || byte == LEAD_OF_NONCHARACTERS) {
-        text = text.chars().map(|character| if is_xml(character) { character } else { '\u{fffd}' }).collect();
+    if !text.bytes().any(|byte| byte < b' ' || byte == LEAD_OF_NONCHARACTERS) {
+        return text;
     }
-    Ok(text.into_bytes())
+    text.chars().map(|character| if is_xml(character) { character } else { '\u{fffd}' }).collect()
 }
 
 /// What U+FFFE and U+FFFF begin with in UTF-8.
@@ -153,7 +160,8 @@ mod tests {
     #[test]
     fn an_error_is_as_documented_in_both_formats() {
         let error = ErrorBody { status: 400, message: "Required 'deviceId' is not present" };
-        let text = |format| String::from_utf8(render_error(&error, format).expect("renders")).expect("UTF-8");
+        let text =
+            |format| String::from_utf8(render_error(&error, format, false).expect("renders")).expect("UTF-8");
         assert_eq!(text(Format::Json), r#"{"status":400,"message":"Required 'deviceId' is not present"}"#);
         assert_eq!(
             text(Format::Xml),
@@ -166,7 +174,8 @@ mod tests {
     #[test]
     fn xml_holds_only_what_xml_can() {
         let error = ErrorBody { status: 400, message: "a\u{1}b\u{ffff}<&>" };
-        let text = String::from_utf8(render_error(&error, Format::Xml).expect("renders")).expect("UTF-8");
+        let text =
+            String::from_utf8(render_error(&error, Format::Xml, false).expect("renders")).expect("UTF-8");
         assert!(text.contains("<message>a\u{fffd}b\u{fffd}&lt;&amp;&gt;</message>"), "{text}");
     }
 }

@@ -190,7 +190,7 @@ fn device_id(
     }
 }
 
-fn device_info(
+pub(super) fn device_info(
     call: &Call,
     parameters: &Parameters<'_>,
     violations: &mut Violations,
@@ -214,14 +214,14 @@ fn device_info(
     )
 }
 
-fn user_agent(call: &Call, violations: &mut Violations) -> String {
+pub(super) fn user_agent(call: &Call, violations: &mut Violations) -> String {
     let header = call.headers().get(USER_AGENT);
     let text = header.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).unwrap_or_default();
     violations.check_text("User-Agent", &text, USER_AGENT_MAX);
     text
 }
 
-fn legacy(parameters: &Parameters<'_>, violations: &mut Violations) -> LegacyParameters {
+pub(super) fn legacy(parameters: &Parameters<'_>, violations: &mut Violations) -> LegacyParameters {
     let names = ["deviceType", "deviceUser", "appId", "appVersion", "registrationURL"];
     let [device_type, device_user, app_id, app_version, registration_url] =
         names.map(|name| parameters.get(name, violations).unwrap_or_default().to_owned());
@@ -232,7 +232,7 @@ fn legacy(parameters: &Parameters<'_>, violations: &mut Violations) -> LegacyPar
 
 /// What the provider's own services want to know of the device's viewer. The documents serve a device whose hint is bad as if
 /// it had sent none.
-fn hints(call: &Call, parameters: &Parameters<'_>, violations: &mut Violations) -> DeviceHints {
+pub(super) fn hints(call: &Call, parameters: &Parameters<'_>, violations: &mut Violations) -> DeviceHints {
     let header = |name| call.headers().get(name).and_then(|value| value.to_str().ok());
     let hint = |text: Option<&str>| {
         let text = text.filter(|text| (1..=HINT_MAX).contains(&text.len()))?;
@@ -250,6 +250,6 @@ fn not_utf8() -> Violation {
 }
 
 /// The documented words about a parameter that is required.
-fn missing(name: &str) -> String {
+pub(super) fn missing(name: &str) -> String {
     format!("Required '{name}' is not present")
 }

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 
 use http::{Request, Uri};
 
+use super::entitlement;
+
 pub(super) const REGCODE: &str = "/reggie/v1/{requestor}/regcode";
 pub(super) const REGCODE_JSON: &str = "/reggie/v1/{requestor}/regcode.json";
 pub(super) const REGCODE_XML: &str = "/reggie/v1/{requestor}/regcode.xml";
@@ -15,7 +17,13 @@ pub(super) const REGISTER: &str = "/o/client/register";
 pub(super) const TOKEN: &str = "/o/client/token";
 
 /// What the paths begin with, segment by segment.
-const PREFIXES: [&[&str]; 3] = [&["reggie", "v1"], &["reset-tempass", "v3"], &["o", "client"]];
+const PREFIXES: [&[&str]; 5] = [
+    &["reggie", "v1"],
+    &["reset-tempass", "v3"],
+    &["o", "client"],
+    &["api", "v1"],
+    &["adobe-services", "config"],
+];
 
 /// The target of a request as its client wrote it, where that is not the one that is served.
 #[derive(Debug, Clone)]
@@ -107,7 +115,8 @@ const ROUTES: [&str; 8] =
 
 /// The name of the path that the router matched.
 pub(super) fn route_of(matched: Option<&str>) -> &'static str {
-    ROUTES.into_iter().find(|route| Some(*route) == matched).unwrap_or(OTHER)
+    let mut routes = ROUTES.into_iter().chain(entitlement::route::PATHS.iter().copied());
+    routes.find(|route| Some(*route) == matched).unwrap_or(OTHER)
 }
 
 #[cfg(test)]
@@ -130,7 +139,7 @@ mod tests {
             assert_eq!(request.uri(), expected, "{written}");
         }
         for others in
-            ["/elsewhere//x/", "/api/v1//authorize%2E", "//", "/reggie//", "/reggie%2Fv1/REF/regcode", "*"]
+            ["/elsewhere//x/", "/api/v2//authorize%2E", "//", "/reggie//", "/reggie%2Fv1/REF/regcode", "*"]
         {
             let request = in_served_form(Request::get(others).body(()).expect("a request"));
             assert_eq!(request.uri(), others);

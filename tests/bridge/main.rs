@@ -6,6 +6,7 @@ mod abandoned;
 mod behaviour;
 mod citizen;
 mod credentials;
+mod device_clients;
 mod device_info_text;
 mod entitlement;
 mod error;

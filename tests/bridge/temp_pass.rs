@@ -118,6 +118,28 @@ async fn a_promotional_trial_ends_with_its_resources_and_its_time() {
     }
 }
 
+/// As the pages have it, a TempPass shows a profile before its first authorization too.
+#[tokio::test]
+async fn a_trial_that_shows_a_profile_before_it_was_used_has_not_started() {
+    let bridge = Bridge::over(Backend::V2).await;
+    bridge.provider.order("POST", "settings", serde_json::json!({ "trial_profiles": "usable" })).await;
+    for (mvpd, resources) in [("TempPass", None), ("TempPassREF", Some(5))] {
+        for _ in 0..2 {
+            let trial = looked(&bridge, mvpd).await;
+            assert_eq!((trial.state(), trial.remaining_resources), (State::NotStarted, resources), "{mvpd}");
+            assert_eq!((trial.start_time, trial.expire_time), (None, None), "{mvpd}");
+            bridge.advance(std::time::Duration::from_secs(60)).await;
+        }
+        assert_eq!(authorized(&bridge, mvpd, "channel").await.decision(), Decision::Permit);
+        for _ in 0..2 {
+            let trial = looked(&bridge, mvpd).await;
+            assert_eq!(trial.state(), State::Active, "{mvpd}");
+            assert!(trial.start_time.is_some() && trial.expire_time.is_some(), "{mvpd}");
+            bridge.advance(std::time::Duration::from_secs(60)).await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn version_1_only_resets() {
     let bridge = Bridge::over(Backend::V1).await;

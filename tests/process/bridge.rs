@@ -144,9 +144,10 @@ async fn the_doctor_walks_an_environment_in_order() {
         let (works, said) = doctor(folder.path(), &configuration, &["--create", "REF"]);
         assert!(works, "{said}");
         let mut rest = said.as_str();
-        for step in
-            ["name", "connection", "tls", "clock", "credentials", "token", "reset", "create", "delete"]
-        {
+        let login: &[&str] =
+            if backend == "v2" { &["operators", "domain", "login", "redirect"] } else { &[] };
+        let before = ["name", "connection", "tls", "clock", "credentials", "token", "reset", "create"];
+        for step in before.iter().chain(login).chain(&["delete"]) {
             let (_, after) = rest.split_once(step).unwrap_or_else(|| panic!("{step} in {said}"));
             rest = after;
         }
@@ -186,6 +187,50 @@ async fn the_doctor_says_what_is_wrong_and_what_to_do() {
     let (works, said) = doctor(folder.path(), &configuration_of(&provider.url()), &[]);
     assert!(!works && said.contains("BROKEN token") && said.contains("code invalid_client"), "{said}");
     assert!(said.contains("software_statement_file"), "a remedy: {said}");
+}
+
+#[tokio::test]
+async fn the_doctor_says_how_far_a_login_gets() {
+    let (provider, folder) = (Provider::start(), tempfile::tempdir().expect("a folder"));
+    let file = configuration(folder.path(), &provider.url(), "v2");
+    let configure = |requestor: &str| {
+        let usual = configuration(folder.path(), &provider.url(), "v2");
+        let text = std::fs::read_to_string(usual).expect("reads");
+        std::fs::write(&file, format!("{text}\n[environments.default.requestors.REF]\n{requestor}\n"))
+            .expect("writes");
+    };
+    let examine = || doctor(folder.path(), &file, &["--create", "REF"]);
+
+    configure("domain_name = \"example.com\"");
+    let (works, said) = examine();
+    assert!(
+        works && said.contains("example.com is registered") && said.contains("sent on to 127.0.0.1"),
+        "{said}"
+    );
+    let looks = provider.calls_to("/api/v2/authenticate/").await;
+    assert!(
+        looks.len() == 1 && looks[0]["headers"].get("authorization").is_none(),
+        "as a browser does: {looks:?}"
+    );
+
+    provider.order("POST", "settings", json!({ "accepts_any_domain": true })).await;
+    configure("domain_name = \"nowhere.example\"");
+    let (works, said) = examine();
+    assert!(works && said.contains("odd    domain") && said.contains("nowhere.example"), "{said}");
+    provider.order("POST", "settings", json!({ "accepts_any_domain": false })).await;
+    let (works, said) = examine();
+    assert!(!works && said.contains("BROKEN login"), "{said}");
+
+    configure("");
+    let page = json!({ "status": 500, "content_type": "text/html", "body": "<html></html>" });
+    provider.fault(json!({ "path": "/api/v2/authenticate/", "status": page })).await;
+    let (works, said) = examine();
+    assert!(!works && said.contains("BROKEN redirect") && said.contains("status 500"), "{said}");
+    provider.mend().await;
+    let none = json!({ "path": "/api/v2/REF/configuration", "merge": { "requestor": { "mvpds": [] } } });
+    provider.fault(none).await;
+    let (works, said) = examine();
+    assert!(!works && said.contains("BROKEN operators") && said.contains("integrate"), "{said}");
 }
 
 fn explain(arguments: &[&str], input: &str) -> (bool, String) {

@@ -1,4 +1,5 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
+use futures_util::TryStreamExt;
 
 use super::*;
 use crate::{
@@ -66,11 +67,20 @@ async fn after_a_rotation_every_secret_opens_without_the_former_key_and_ends_whe
     put(&unsealed, SecretKind::SigningKey, None).await;
     put(&unsealed, SecretKind::UpstreamCredentials, None).await;
     let secrets = folder.with(ring(&["one"]));
-    put(&secrets, SecretKind::UpstreamToken, Some(end)).await;
+    let sealed = [
+        SecretKind::UpstreamToken,
+        SecretKind::DeviceCredentials,
+        SecretKind::DeviceToken,
+        SecretKind::Device,
+        SecretKind::DeviceCode,
+    ];
+    for kind in sealed {
+        put(&secrets, kind, Some(end)).await;
+    }
     assert_eq!(secrets.outdated().await.expect("opens"), 2);
 
     let rotation = secrets.rotate(owned(&["two", "one"])).await.expect("rotates");
-    assert_eq!(rotation, Rotation { key: "two".to_owned(), resealed: 3, secrets: 3 });
+    assert_eq!(rotation, Rotation { key: "two".to_owned(), resealed: 7, secrets: 7 });
     let again = secrets.rotate(owned(&["two"])).await.expect("rotates");
     assert_eq!(again, Rotation { resealed: 0, ..rotation });
     let alone = folder.with(ring(&["two"]));
@@ -81,7 +91,7 @@ async fn after_a_rotation_every_secret_opens_without_the_former_key_and_ends_whe
         assert_eq!(secrets.outdated().await.expect("opens"), 0);
     }
     let ends: Vec<_> = folder.raw().await.into_iter().map(|entry| entry.expire_time).collect();
-    assert_eq!(ends, [None, None, Some(end)]);
+    assert_eq!(ends, [None, None, Some(end), Some(end), Some(end), Some(end), Some(end)]);
 }
 
 #[tokio::test]
@@ -95,14 +105,15 @@ async fn a_rotation_that_was_broken_off_is_begun_again_and_everything_opens_mean
     let name = NAME.to_vec();
     let kind = SecretKind::UpstreamCredentials;
     let entry = folder.ledger.get(&key(kind, &name)).await.expect("works").expect("is there");
-    assert!(one.reseal(&owned(&["two", "one"]), kind, &name, entry).await.expect("reseals"));
+    let outcome = one.reseal(&owned(&["two", "one"]), kind, &name, entry).await.expect("reseals");
+    assert_eq!(outcome, rotation::Resealing::Resealed);
 
     let restarted = folder.with(ring(&["two", "one"]));
     for kind in SecretKind::ALL {
         assert_eq!(read(&restarted, kind).await, Ok(kind.ledger_kind().as_str().as_bytes().to_vec()));
     }
     let rotation = restarted.rotate(owned(&["two", "one"])).await.expect("rotates");
-    assert_eq!((rotation.resealed, rotation.secrets), (2, 3));
+    assert_eq!((rotation.resealed, rotation.secrets), (6, 7));
     assert_eq!(folder.with(ring(&["two"])).outdated().await.expect("opens"), 0);
 }
 
@@ -134,4 +145,86 @@ async fn a_ring_without_a_key_that_is_needed_is_told_by_what_it_cannot_open_and_
             "the former ring stays"
         );
     }
+}
+
+fn told(outcome: Result<usize>) -> Vec<String> {
+    let Err(Error::InvalidFields(violations)) = outcome else { panic!("{outcome:?}") };
+    violations.iter().map(ToString::to_string).collect()
+}
+
+async fn put_named(secrets: &SealedLedger, kind: SecretKind, name: &str) {
+    let kept = secrets.swap(kind, name.as_bytes(), None, b"secret", None).await.expect("works");
+    assert!(kept.is_some());
+}
+
+#[tokio::test]
+async fn devices_that_need_a_missing_key_are_counted_and_of_other_secrets_the_first_ones_are_named() {
+    let folder = Folder::new();
+    let (one, two) = (folder.with(ring(&["one"])), folder.with(ring(&["two"])));
+    for index in 0..20 {
+        put_named(&one, SecretKind::Device, &format!("device {index}")).await;
+        put_named(&two, SecretKind::UpstreamToken, &format!("environment{index:02}\0origin")).await;
+    }
+    put_named(&two, SecretKind::Device, "another device").await;
+    let told = told(folder.with(ring(&["three"])).outdated().await);
+    assert_eq!(told.len(), 8 + 1 + 2, "{told:#?}");
+    assert!(told[0].contains("the access token of the environment \"environment00\" at origin: "));
+    assert!(told[8].contains(": 12 more of the access tokens of upstreams: ") && told[8].contains("\"two\""));
+    assert!(told[9].contains(": 20 of the known devices: ") && told[9].contains("\"one\""), "{}", told[9]);
+    assert!(told[10].contains(": 1 of the known devices: ") && told[10].contains("\"two\""));
+    assert!(!told.concat().contains("device 1"));
+}
+
+#[tokio::test]
+async fn a_damaged_device_keeps_nobody_from_the_start_and_a_wrong_key_does() {
+    let folder = Folder::new();
+    let secrets = folder.with(ring(&["one"]));
+    put_named(&secrets, SecretKind::Device, "device").await;
+    let damage = async |kind: SecretKind, name: &str| {
+        let key = key(kind, name.as_bytes());
+        let entry = folder.ledger.get(&key).await.expect("works").expect("is there");
+        let mut value = entry.value.clone();
+        *value.last_mut().expect("not empty") ^= 1;
+        let damaged = LedgerEntry { value, expire_time: None };
+        assert!(folder.ledger.swap(&key, Some(&entry.value), Some(damaged)).await.expect("works"));
+    };
+    damage(SecretKind::Device, "device").await;
+    // As far as anybody can tell, the key is another one.
+    let refused = told(secrets.outdated().await);
+    assert!(refused[0].contains("1 of the known devices: sealed with another key"), "{refused:?}");
+    put_named(&secrets, SecretKind::DeviceCode, "code").await;
+    assert_eq!(secrets.outdated().await.expect("the key fits others"), 0);
+    let rotation = secrets.rotate(owned(&["two", "one"])).await.expect("rotates");
+    assert_eq!((rotation.resealed, rotation.secrets), (1, 1));
+
+    // Of credentials each one counts.
+    put_named(&secrets, SecretKind::UpstreamCredentials, "environment\0origin").await;
+    damage(SecretKind::UpstreamCredentials, "environment\0origin").await;
+    assert!(told(secrets.outdated().await)[0].contains("the credentials of the environment"));
+}
+
+#[tokio::test]
+async fn what_is_written_while_a_ring_is_looked_at_opens_with_it() {
+    let folder = Folder::new();
+    let secrets = folder.with(ring(&["one"]));
+    put_named(&secrets, SecretKind::Device, "device").await;
+    secrets.rotate(owned(&["two", "one"])).await.expect("rotates");
+    // A ring without the key that seals now waits for who writes, so that nothing is missed.
+    let refused = told(secrets.rotate(owned(&["one"])).await.map(|rotation| rotation.secrets));
+    assert!(refused[0].contains("the key \"two\""), "{refused:?}");
+    put_named(&secrets, SecretKind::Device, "another").await;
+    let alone = folder.with(ring(&["two"]));
+    assert_eq!(alone.outdated().await.expect("opens"), 0);
+}
+
+#[tokio::test]
+async fn a_secret_is_removed_by_who_knows_it_as_it_is() {
+    let folder = Folder::new();
+    let secrets = folder.with(ring(&["one"]));
+    put_named(&secrets, SecretKind::Device, "device").await;
+    assert!(!secrets.remove(SecretKind::Device, b"device", b"another").await.expect("works"));
+    let sealed = secrets.read(SecretKind::Device, b"device").await.expect("works").expect("is there").value;
+    assert!(secrets.remove(SecretKind::Device, b"device", &sealed).await.expect("works"));
+    assert!(!secrets.remove(SecretKind::Device, b"device", &sealed).await.expect("works"));
+    assert!(secrets.read(SecretKind::Device, b"device").await.expect("works").is_none());
 }

@@ -8,7 +8,10 @@ use http::{
     header::{CONTENT_TYPE, DATE, RETRY_AFTER},
 };
 
-use crate::domain::{address::Address, id::RequestorId};
+use crate::domain::{
+    address::Address,
+    id::{DeviceId, RequestorId},
+};
 
 /// The header that device information goes in.
 pub(super) const X_DEVICE_INFO: HeaderName = HeaderName::from_static("x-device-info");
@@ -50,6 +53,20 @@ pub(super) struct Call {
     pub repeatable: bool,
     /// What a token must be good for.
     pub scope: Scope,
+    /// As whose client it is made.
+    pub acting: Acting,
+}
+
+/// As whose client of the provider's a call is made, where each device has one. Where none has, all are made as ours.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) enum Acting {
+    /// As ours.
+    #[default]
+    Server,
+    /// As the device's, and as ours where it has none: its logins of before each device had one are ours.
+    Known(DeviceId),
+    /// As the device's, which is registered first where it has none: the login that begins belongs to its client.
+    Registered(DeviceId),
 }
 
 impl Call {
@@ -65,6 +82,7 @@ impl Call {
             body: Bytes::new(),
             device: None,
             scope: Scope::default(),
+            acting: Acting::Server,
         }
     }
 
@@ -77,6 +95,14 @@ impl Call {
     /// The same on behalf of the device at this address.
     pub(super) fn on_behalf_of(self, device: Option<Address>) -> Self {
         Self { device, ..self }
+    }
+
+    /// The same for a call that begins a login: the device has a client of its own from then on.
+    pub(super) fn registering(self) -> Self {
+        match self.acting {
+            Acting::Known(device) => Self { acting: Acting::Registered(device), ..self },
+            Acting::Server | Acting::Registered(_) => self,
+        }
     }
 
     /// The same with a form.

@@ -12,7 +12,7 @@ use crate::{
     domain::{
         clock::{Clock, MonotonicInstant, SharedClock, Timestamp},
         error::Result,
-        id::EnvironmentName,
+        id::{DeviceId, EnvironmentName},
         ledger_kind::LedgerKind,
         port::LedgerKey,
         secret::SecretText,
@@ -23,8 +23,16 @@ use crate::{
 /// How long a token lasts whose answer does not say, in seconds.
 pub(super) const EXPIRES_IN_DEFAULT: u64 = 3600;
 
-const CREDENTIALS: SecretKind = SecretKind::UpstreamCredentials;
-const TOKEN: SecretKind = SecretKind::UpstreamToken;
+/// What the secrets of a client are in the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Kinds {
+    credentials: SecretKind,
+    token: SecretKind,
+}
+
+const OF_SERVER: Kinds =
+    Kinds { credentials: SecretKind::UpstreamCredentials, token: SecretKind::UpstreamToken };
+const OF_DEVICE: Kinds = Kinds { credentials: SecretKind::DeviceCredentials, token: SecretKind::DeviceToken };
 
 /// The software statement that an environment is registered with. Shows itself to nobody.
 #[derive(Clone, PartialEq, Eq)]
@@ -98,9 +106,10 @@ pub(super) struct Kept {
     sealed: Vec<u8>,
 }
 
-/// Where an environment's credentials and token are kept: sealed, under its name, the provider's origin, which nobody else's
-/// secrets must reach, and the digest of its statement.
+/// Where a client's credentials and token are kept: sealed, under the environment's name, the provider's origin, which nobody
+/// else's secrets must reach, the digest of the statement, and that of the device whose client it is, if it is one's.
 pub(super) struct Vault {
+    kinds: Kinds,
     name: Vec<u8>,
     secrets: Arc<SealedLedger>,
     clock: SharedClock,
@@ -115,17 +124,30 @@ impl Vault {
     ) -> Self {
         let digest = Sha256::digest(statement.reveal());
         let name = [environment.as_str().as_bytes(), options.url.as_str().as_bytes(), &digest].join(&0);
-        Self { name, secrets: Arc::clone(&parts.secrets), clock: Arc::clone(&parts.clock) }
+        let (secrets, clock) = (Arc::clone(&parts.secrets), Arc::clone(&parts.clock));
+        Self { kinds: OF_SERVER, name, secrets, clock }
     }
 
-    /// The key of an entry of this kind that is the environment's and the statement's.
+    /// That of the client of a device, beside the environment's own.
+    pub(super) fn of_device(&self, device: &DeviceId) -> Self {
+        let digest = Sha256::digest(device.as_str());
+        let (secrets, clock) = (Arc::clone(&self.secrets), Arc::clone(&self.clock));
+        Self { kinds: OF_DEVICE, name: [self.name.as_slice(), &digest].join(&0), secrets, clock }
+    }
+
+    /// Whether it is that of a device.
+    pub(super) fn is_of_device(&self) -> bool {
+        self.kinds == OF_DEVICE
+    }
+
+    /// The key of an entry of this kind that is the client's.
     pub(super) fn key(&self, kind: LedgerKind) -> LedgerKey {
         LedgerKey { kind, name: self.name.clone() }
     }
 
     pub(super) async fn credentials(&self) -> Result<Option<Kept>> {
-        let Some(kept) = self.secrets.get(CREDENTIALS, &self.name).await? else { return Ok(None) };
-        let credentials = readable(CREDENTIALS, kept.opened, decode_credentials);
+        let Some(kept) = self.secrets.get(self.kinds.credentials, &self.name).await? else { return Ok(None) };
+        let credentials = readable(self.kinds.credentials, kept.opened, decode_credentials);
         Ok(credentials.map(|credentials| Kept { credentials, sealed: kept.sealed }))
     }
 
@@ -143,7 +165,9 @@ impl Vault {
         let secret = encode_credentials(credentials)?;
         let mut sealed = before.map(|kept| kept.sealed.clone());
         loop {
-            if let Some(sealed) = secrets.swap(CREDENTIALS, name, sealed.as_deref(), &secret, None).await? {
+            if let Some(sealed) =
+                secrets.swap(self.kinds.credentials, name, sealed.as_deref(), &secret, None).await?
+            {
                 return Ok(Kept { credentials: credentials.clone(), sealed });
             }
             sealed = match self.credentials().await? {
@@ -153,14 +177,14 @@ impl Vault {
                 }
                 Some(theirs) => return Ok(theirs),
                 // None that can be used.
-                None => secrets.get(CREDENTIALS, name).await?.map(|kept| kept.sealed),
+                None => secrets.get(self.kinds.credentials, name).await?.map(|kept| kept.sealed),
             };
         }
     }
 
     pub(super) async fn token(&self) -> Result<Option<Token>> {
-        let Some(kept) = self.secrets.get(TOKEN, &self.name).await? else { return Ok(None) };
-        Ok(readable(TOKEN, kept.opened, |bytes| decode_token(bytes, &*self.clock)))
+        let Some(kept) = self.secrets.get(self.kinds.token, &self.name).await? else { return Ok(None) };
+        Ok(readable(self.kinds.token, kept.opened, |bytes| decode_token(bytes, &*self.clock)))
     }
 
     pub(super) async fn keep_token(&self, token: &Token) -> Result<()> {
@@ -168,9 +192,9 @@ impl Vault {
         let end = clock.moment_of(token.received) + Duration::from_secs(token.expires_in);
         let secret = encode_token(token, clock)?;
         loop {
-            let before = self.secrets.get(TOKEN, &self.name).await?;
+            let before = self.secrets.get(self.kinds.token, &self.name).await?;
             let before = before.as_ref().map(|kept| kept.sealed.as_slice());
-            if self.secrets.swap(TOKEN, &self.name, before, &secret, Some(end)).await?.is_some() {
+            if self.secrets.swap(self.kinds.token, &self.name, before, &secret, Some(end)).await?.is_some() {
                 return Ok(());
             }
         }

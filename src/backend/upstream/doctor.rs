@@ -1,6 +1,8 @@
 //! Whether an upstream works, in the order in which a call needs it: name, connection, TLS, clock, credentials, token, and
 //! then the API itself.
 
+mod login;
+
 use std::{
     net::{IpAddr, SocketAddr},
     sync::Arc,
@@ -163,8 +165,8 @@ impl UpstreamDoctor {
         }
     }
 
-    /// Makes a code, and deletes it.
-    async fn create(&self, api: UpstreamApi, place: Place) -> Vec<Finding> {
+    /// Makes a code, begins a login with it over version 2, and deletes it.
+    async fn create(&self, api: UpstreamApi, place: Place, domain_name: Option<&str>) -> Vec<Finding> {
         let backend = Arc::clone(self.0.backends().of(api));
         let context = CallContext::default();
         let issued = match backend.codes().issue(&context, Box::new(request(place)), None).await {
@@ -173,16 +175,20 @@ impl UpstreamDoctor {
             Ok(Issuance::Repeated(_)) => return Vec::new(),
             Err(error) => return vec![failed("create", &error)],
         };
-        let created = fine("create", format!("a code of {} characters was made", issued.code.as_str().len()));
-        let deleted = match backend.codes().delete(&context, &issued).await {
+        let seen = format!("a code of {} characters was made", issued.code.as_str().len());
+        let mut findings = vec![fine("create", seen)];
+        if api == UpstreamApi::V2 {
+            findings.extend(self.log_in(issued.key(), domain_name).await);
+        }
+        findings.push(match backend.codes().delete(&context, &issued).await {
             Ok(Deletion::Released { upstream_deleted: Some(false) }) => {
                 fine("delete", "it was forgotten here; the provider lets it expire".to_owned())
             }
             Ok(Deletion::Released { .. }) => fine("delete", "it was deleted again".to_owned()),
             Ok(Deletion::NotFound) => broken("delete", "it was not there any more".to_owned(), "Try again."),
             Err(error) => failed("delete", &error),
-        };
-        vec![created, deleted]
+        });
+        findings
     }
 }
 
@@ -208,7 +214,8 @@ impl Doctor for UpstreamDoctor {
         }
         findings.extend(of_reset);
         if let Some(place) = &examination.create_for {
-            findings.extend(self.create(examination.api, place.clone()).await);
+            let domain_name = examination.domain_name.as_deref();
+            findings.extend(self.create(examination.api, place.clone(), domain_name).await);
         }
         findings
     }

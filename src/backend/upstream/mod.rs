@@ -9,6 +9,7 @@
 //! | `clients` | connections, a pool for each serving thread |
 //! | `pace`, `budget`, `circuit` | the provider's throttle kept on our side; how much is repeated; sparing one that fails |
 //! | `credentials`, `registration`, `token` | kept sealed in the ledger; got once and for ever; renewed by one at a time |
+//! | `device_clients`, `client_change` | a client of the provider's for each device; what it costs to begin that, or to end it |
 //! | `session` | a call with a token: what 401 and 403 lead to |
 //! | `failure` | every answer that is not what was asked for, as one of our errors |
 //! | `shadow` | what is kept here of codes that the provider issued |
@@ -21,9 +22,11 @@
 mod budget;
 mod call;
 mod circuit;
+mod client_change;
 mod clients;
 mod credentials;
 mod device;
+mod device_clients;
 mod doctor;
 mod failure;
 mod http;
@@ -47,7 +50,7 @@ use tokio_util::task::TaskTracker;
 
 pub use circuit::CircuitState;
 pub use credentials::Statement;
-pub use options::{TokenParameters, UpstreamOptions};
+pub use options::{TokenParameters, UpstreamClient, UpstreamOptions};
 pub use shadow::ShadowedCodes;
 pub use token::end_leases;
 
@@ -64,6 +67,8 @@ use crate::{
     },
     telemetry::Metrics,
 };
+use client_change::ClientChange;
+use device_clients::DeviceClients;
 use http::HttpClient;
 use registration::Registrar;
 use session::Session;
@@ -107,6 +112,7 @@ struct Inner {
     options: UpstreamOptions,
     http: Arc<HttpClient>,
     session: Session,
+    client_change: ClientChange,
     seen_tokens: relay::SeenTokens,
     /// Watches must leave room for callers.
     looks: Semaphore,
@@ -128,13 +134,17 @@ impl Upstream {
         let looks = options.connections.div_ceil(4);
         let registrar = Registrar::new(&environment, &options, statement, Arc::clone(&http), &parts);
         let tokens = Tokens::new(environment.clone(), registrar, parts.clone());
-        let session = Session::new(Arc::clone(&http), tokens, &parts);
+        let devices =
+            (options.client == UpstreamClient::PerDevice).then(|| DeviceClients::new(tokens.clone(), &parts));
+        let session = Session::new(Arc::clone(&http), tokens, devices, &parts);
+        let client_change = ClientChange::new(&environment, &options, &parts);
         Ok(Self {
             inner: Arc::new(Inner {
                 environment,
                 options,
                 http,
                 session,
+                client_change,
                 seen_tokens: Default::default(),
                 looks: Semaphore::new(looks),
                 parts,
@@ -146,6 +156,11 @@ impl Upstream {
     #[must_use]
     pub fn is_made_from(&self, options: &UpstreamOptions, statement: &Statement) -> bool {
         self.inner.options == *options && self.inner.session.is_of(statement)
+    }
+
+    /// Warns where logins were made as another client than the configuration has it now. Failing to find out is no failure.
+    pub async fn warn_of_client_change(&self) {
+        self.inner.client_change.warn().await;
     }
 
     /// Its two versions, as use cases know them.

@@ -21,6 +21,19 @@ pub struct UpstreamOptions {
     pub timeout: Duration,
     /// How many calls may be under way at once.
     pub connections: usize,
+    /// As how many clients passbridge calls.
+    pub client: UpstreamClient,
+}
+
+/// As how many clients of the provider's passbridge calls.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UpstreamClient {
+    /// As one, for all devices.
+    #[default]
+    Shared,
+    /// As one for each device, which is registered when the device first asks for a code, and kept for good.
+    PerDevice,
 }
 
 /// Where a request for an access token has its parameters.

@@ -15,17 +15,20 @@ use super::{
     failure::{refusal, said, unavailable, unreadable},
     http::HttpClient,
     json::{number, plain, text},
+    pause::Pauses,
 };
 use crate::{
     domain::{
+        address::Address,
         call::{CallContext, Deadline},
         device_info::DeviceInfo,
         error::{Error, Result, UpstreamAnswer},
-        id::EnvironmentName,
+        id::{DeviceId, EnvironmentName},
         ledger_kind::LedgerKind,
         port::LedgerEntry,
     },
     format::MarkV1,
+    telemetry::SparseLine,
 };
 
 /// How long each of the two calls may take with its repeats. The lease is longer than all of them together.
@@ -63,6 +66,8 @@ pub(super) struct Registrar {
     vault: Vault,
     /// Credentials that were issued, but could not be kept yet.
     unkept: Mutex<Option<Unkept>>,
+    /// That the statement was refused to one device is so for all: they do not all try.
+    refusal: Option<Arc<Pauses<()>>>,
 }
 
 impl Registrar {
@@ -82,7 +87,29 @@ impl Registrar {
             http,
             parts: parts.clone(),
             unkept: Mutex::default(),
+            refusal: None,
         }
+    }
+
+    /// Who registers a client of the provider's for one device.
+    pub(super) fn of_device(&self, device: &DeviceId, refusal: Arc<Pauses<()>>) -> Self {
+        Self {
+            environment: self.environment.clone(),
+            redirect_uri: self.redirect_uri.clone(),
+            token_parameters: self.token_parameters,
+            vault: self.vault.of_device(device),
+            statement: self.statement.clone(),
+            http: Arc::clone(&self.http),
+            parts: self.parts.clone(),
+            unkept: Mutex::default(),
+            refusal: Some(refusal),
+        }
+    }
+
+    /// Whether there are credentials.
+    pub(super) async fn has_credentials(&self) -> Result<bool> {
+        let has_unkept = self.unkept.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        Ok(has_unkept || self.vault.credentials().await?.is_some())
     }
 
     /// Where what it gets is kept.
@@ -100,14 +127,15 @@ impl Registrar {
         Ok(self.parts.ledger.get(&self.vault.key(REREGISTRATION_KIND)).await?.is_some())
     }
 
-    /// A token, of a new registration where the former one is known to be refused.
-    pub(super) async fn fetch(&self, as_new_client: bool) -> Result<Token> {
+    /// A token, of a new registration where the former one is known to be refused. On behalf of the device at this address,
+    /// where the client is a device's.
+    pub(super) async fn fetch(&self, as_new_client: bool, device: Option<Address>) -> Result<Token> {
         let kept = match self.credentials().await? {
-            Some(kept) if as_new_client => self.register_again(kept).await?,
+            Some(kept) if as_new_client => self.register_again(kept, device).await?,
             Some(kept) => kept,
-            None => self.register(None).await?,
+            None => self.register(None, device).await?,
         };
-        let refused = match self.ask_for_token(&kept.credentials).await? {
+        let refused = match self.ask_for_token(&kept.credentials, device).await? {
             Ok(token) => return self.keep(token).await,
             Err(refused) => refused,
         };
@@ -115,9 +143,9 @@ impl Registrar {
         if refused.code.as_deref() != Some("invalid_client") || is_young {
             return Err(Error::UpstreamCredentialsRefused { answer: refused });
         }
-        tracing::warn!(environment = %self.environment, "the provider has forgotten this client, which registers again");
-        let kept = self.register(Some(&kept)).await?;
-        let token = self.ask_for_token(&kept.credentials).await?;
+        self.report_forgotten();
+        let kept = self.register(Some(&kept), device).await?;
+        let token = self.ask_for_token(&kept.credentials, device).await?;
         self.keep(token.map_err(|answer| Error::UpstreamCredentialsRefused { answer })?).await
     }
 
@@ -138,14 +166,14 @@ impl Registrar {
     /// Registers in the place of these credentials, unless that was tried within a day: then they stay.
     ///
     /// The mark comes first: whoever ends in between, or never hears the answer, does not register twice on that day.
-    async fn register_again(&self, former: Kept) -> Result<Kept> {
+    async fn register_again(&self, former: Kept, device: Option<Address>) -> Result<Kept> {
         let key = self.vault.key(REREGISTRATION_KIND);
         let end = self.parts.clock.now() + REREGISTRATION;
         let mark = LedgerEntry { value: MarkV1::encode(), expire_time: Some(end) };
         if self.parts.ledger.put_if_absent(&key, mark).await?.is_some() {
             return Ok(former);
         }
-        let registered = self.register(Some(&former)).await;
+        let registered = self.register(Some(&former), device).await;
         if registered.as_ref().is_err_and(was_not_done) {
             self.parts.ledger.swap(&key, Some(&MarkV1::encode()), None).await?;
         }
@@ -153,12 +181,29 @@ impl Registrar {
     }
 
     /// Registers: the credentials that are kept then, which are another one's where that one was first.
-    async fn register(&self, before: Option<&Kept>) -> Result<Kept> {
+    async fn register(&self, before: Option<&Kept>, device: Option<Address>) -> Result<Kept> {
+        if let Some(refusal) = &self.refusal {
+            refusal.admit(&(), self.parts.clock.instant())?;
+        }
+        let registered = self.register_now(before, device).await;
+        if let Some(refusal) = &self.refusal {
+            match &registered {
+                Err(error @ Error::UpstreamCredentialsRefused { .. }) => {
+                    refusal.begin(&(), error, self.parts.clock.instant());
+                }
+                _ => refusal.end(&()),
+            }
+        }
+        registered
+    }
+
+    async fn register_now(&self, before: Option<&Kept>, device: Option<Address>) -> Result<Kept> {
         let body = json!({
             "software_statement": self.statement.reveal(),
             "redirect_uri": self.redirect_uri,
         });
-        let answer = self.send(Call::new(Method::POST, "/o/client/register".to_owned()).json(&body)).await?;
+        let call = Call::new(Method::POST, "/o/client/register".to_owned()).json(&body);
+        let answer = self.send(call.on_behalf_of(device)).await?;
         let Some(body) = body_of(&answer) else { return Err(refused(&answer)) };
         let (Some(client_id), Some(client_secret)) = (text(&body, "client_id"), text(&body, "client_secret"))
         else {
@@ -172,7 +217,9 @@ impl Registrar {
         let unkept = Unkept { credentials, before: before.cloned() };
         *self.unkept.lock().unwrap_or_else(PoisonError::into_inner) = Some(unkept.clone());
         let kept = self.keep_credentials(&unkept).await?;
-        tracing::info!(environment = %self.environment, "registered with the provider");
+        if !self.vault.is_of_device() {
+            tracing::info!(environment = %self.environment, "registered with the provider");
+        }
         Ok(kept)
     }
 
@@ -203,10 +250,23 @@ impl Registrar {
         }
     }
 
+    /// A provider that forgets many devices' clients would make each a line.
+    fn report_forgotten(&self) {
+        static OF_DEVICES: SparseLine = SparseLine::new();
+        let environment = &self.environment;
+        if !self.vault.is_of_device() {
+            tracing::warn!(%environment, "the provider has forgotten this client, which registers again");
+        } else if let Some(others) = OF_DEVICES.permit() {
+            tracing::warn!(%environment, others_since_last_line = others,
+                "the provider has forgotten the client of a device, which registers again: its viewer has to log in again");
+        }
+    }
+
     /// A token, or why the credentials are refused.
     async fn ask_for_token(
         &self,
         credentials: &Credentials,
+        device: Option<Address>,
     ) -> Result<std::result::Result<Token, UpstreamAnswer>> {
         let pairs = [
             ("grant_type", "client_credentials"),
@@ -219,7 +279,7 @@ impl Registrar {
             TokenParameters::Form => call,
             TokenParameters::FormAndQuery => call.query(&pairs),
         };
-        let call = Call { repeatable: true, ..call };
+        let call = Call { repeatable: true, ..call }.on_behalf_of(device);
         let received = self.parts.clock.instant();
         let answer = self.send(call).await?;
         let Some(body) = body_of(&answer) else {
@@ -248,7 +308,8 @@ impl Registrar {
         // Nobody who hears of it has set this deadline.
         answer.map_err(|error| match error {
             Error::DeadlineExceeded => unavailable("it does not answer in time", None),
-            Error::UpstreamThrottled { retry_after, .. } => {
+            // A client of all devices is none that has called too fast.
+            Error::UpstreamThrottled { retry_after, .. } if call.device.is_none() => {
                 unavailable("it issues no more access tokens at the moment", Some(retry_after))
             }
             error => error,

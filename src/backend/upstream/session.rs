@@ -8,6 +8,7 @@ use super::{
     UpstreamParts,
     call::{Answer, Call},
     credentials::{Statement, Token},
+    device_clients::DeviceClients,
     failure::{is_code_unknown, refusal, refuses_client, refuses_token, said},
     http::HttpClient,
     token::Tokens,
@@ -30,13 +31,20 @@ const FORBIDDEN_SPREAD: Duration = Duration::from_secs(1);
 pub(super) struct Session {
     http: Arc<HttpClient>,
     tokens: Tokens,
+    /// Where each device has a client of its own.
+    devices: Option<DeviceClients>,
     clock: SharedClock,
     randomness: SharedRandomness,
 }
 
 impl Session {
-    pub(super) fn new(http: Arc<HttpClient>, tokens: Tokens, parts: &UpstreamParts) -> Self {
-        Self { http, tokens, clock: parts.clock.clone(), randomness: parts.randomness.clone() }
+    pub(super) fn new(
+        http: Arc<HttpClient>,
+        tokens: Tokens,
+        devices: Option<DeviceClients>,
+        parts: &UpstreamParts,
+    ) -> Self {
+        Self { http, tokens, devices, clock: parts.clock.clone(), randomness: parts.randomness.clone() }
     }
 
     pub(super) fn is_of(&self, statement: &Statement) -> bool {
@@ -73,23 +81,27 @@ impl Session {
     }
 
     async fn send_own(&self, context: &CallContext, call: &mut Call) -> Result<(Answer, Arc<Token>)> {
-        let token = self.tokens.get(&call.scope).await?;
+        let tokens = match &self.devices {
+            Some(devices) => devices.of(call).await?,
+            None => self.tokens.clone(),
+        };
+        let token = tokens.get(&call.scope).await?;
         let answer = self.send_with(context, call, token.access_token.reveal()).await?;
         if !refuses_token(&answer) {
-            self.tokens.works(&call.scope);
+            tokens.works(&call.scope);
             return Ok((answer, token));
         }
         let refused = |call: &Call, answer: &Answer| {
             let error = Error::UpstreamCredentialsRefused { answer: said(answer) };
-            self.tokens.is_refused_although_new(&call.scope, &error);
+            tokens.is_refused_although_new(&call.scope, &error);
             error
         };
-        let Some(token) = self.tokens.instead_of(&token).await? else { return Err(refused(call, &answer)) };
+        let Some(token) = tokens.instead_of(&token).await? else { return Err(refused(call, &answer)) };
         let answer = self.send_with(context, call, token.access_token.reveal()).await?;
         if refuses_token(&answer) {
             return Err(refused(call, &answer));
         }
-        self.tokens.works(&call.scope);
+        tokens.works(&call.scope);
         Ok((answer, token))
     }
 

@@ -20,15 +20,17 @@ use super::{
 };
 use crate::{
     domain::{
+        address::Address,
         clock::MonotonicInstant,
         error::{Error, Result},
-        id::EnvironmentName,
+        id::{DeviceId, EnvironmentName},
         ledger_kind::LedgerKind,
         port::{Ledger, LedgerKey},
         randomness::up_to,
         secret::SecretText,
     },
     format::IdV1,
+    telemetry::SparseLine,
 };
 
 /// How long somebody may renew before somebody else may: longer than all that is done meanwhile can take.
@@ -46,10 +48,12 @@ const WAITING_MAX: usize = 4_096;
 
 const LEASE_KIND: LedgerKind = LedgerKind::UpstreamLease;
 
-/// Where tokens come from. A cheap handle.
+/// Where the tokens of a client come from. A cheap handle.
 #[derive(Clone)]
 pub(super) struct Tokens {
     inner: Arc<Inner>,
+    /// On behalf of which address they are got, where the client is a device's.
+    device: Option<Address>,
 }
 
 struct Inner {
@@ -104,7 +108,23 @@ impl Tokens {
             failure: Pauses::new(randomness.clone()),
             refusal: Pauses::new(randomness),
         };
-        Self { inner: Arc::new(inner) }
+        Self { inner: Arc::new(inner), device: None }
+    }
+
+    /// Those of a device's client, which has the same statement.
+    pub(super) fn of_device(&self, device: &DeviceId, refusal: Arc<Pauses<()>>) -> Self {
+        let Inner { environment, registrar, parts, .. } = &*self.inner;
+        Self::new(environment.clone(), registrar.of_device(device, refusal), parts.clone())
+    }
+
+    /// The same on behalf of a device at this address.
+    pub(super) fn on_behalf_of(self, device: Option<Address>) -> Self {
+        Self { device, ..self }
+    }
+
+    /// Whether the client is known to the provider, as far as it is known here.
+    pub(super) async fn are_of_known_client(&self) -> Result<bool> {
+        Ok(self.inner.current.load().is_some() || self.inner.registrar.has_credentials().await?)
     }
 
     /// Who registers, and asks for tokens.
@@ -163,11 +183,11 @@ impl Tokens {
     fn renew_behind(&self, due: &Arc<Token>) {
         // Whoever has the turn gets another one.
         let Ok(turn) = Arc::clone(&self.inner.turn).try_lock_owned() else { return };
-        let (inner, due) = (Arc::clone(&self.inner), Arc::clone(due));
+        let (inner, due, device) = (Arc::clone(&self.inner), Arc::clone(due), self.device);
         self.spawn(async move {
             let _turn = turn;
             // Where it fails that is logged; the token is good still.
-            let _ = inner.obtain(&Want::Another(due)).await;
+            let _ = inner.obtain(&Want::Another(due), device).await;
         });
     }
 
@@ -176,10 +196,10 @@ impl Tokens {
         let _waiting =
             waiting.map_err(|_| unavailable("too many calls wait for an access token already", None))?;
         let turn = Arc::clone(&self.inner.turn).lock_owned().await;
-        let inner = Arc::clone(&self.inner);
+        let (inner, device) = (Arc::clone(&self.inner), self.device);
         let obtained = self.spawn(async move {
             let _turn = turn;
-            inner.obtain(&want).await
+            inner.obtain(&want, device).await
         });
         obtained.await.unwrap_or_else(|failed| Err(Error::Internal(failed.to_string())))
     }
@@ -194,7 +214,7 @@ impl Tokens {
 
 impl Inner {
     /// Gets a token. Only who has the turn may.
-    async fn obtain(&self, want: &Want) -> Result<Arc<Token>> {
+    async fn obtain(&self, want: &Want, device: Option<Address>) -> Result<Arc<Token>> {
         let now = self.parts.clock.instant();
         if let Some(token) = self.current.load_full().filter(|token| want.is_met_by(token, now)) {
             return Ok(token);
@@ -203,7 +223,8 @@ impl Inner {
         let obtained = match self.token_of_others_or_lease(want).await {
             Ok(Ok(token)) => Ok(token),
             Ok(Err(lease)) => {
-                let fetched = self.registrar.fetch(matches!(want, Want::NewClient(_))).await;
+                let as_new_client = matches!(want, Want::NewClient(_));
+                let fetched = self.registrar.fetch(as_new_client, device).await;
                 self.release(lease).await;
                 fetched
             }
@@ -217,7 +238,7 @@ impl Inner {
                 Ok(token)
             }
             Err(error) => {
-                tracing::error!(environment = %self.environment, error = %error.operator_message(), "no access token");
+                self.report_failure(&error);
                 self.failure.begin(&(), &error, self.parts.clock.instant());
                 Err(error)
             }
@@ -239,6 +260,17 @@ impl Inner {
             }
             let look = LEASE_LOOK + up_to(&*self.parts.randomness, LEASE_LOOK);
             self.parts.clock.sleep(look).await;
+        }
+    }
+
+    /// What fails for one device may fail for many: they share a line.
+    fn report_failure(&self, error: &Error) {
+        static OF_DEVICES: SparseLine = SparseLine::new();
+        let (environment, error) = (&self.environment, error.operator_message());
+        if !self.registrar.vault().is_of_device() {
+            tracing::error!(%environment, %error, "no access token");
+        } else if let Some(others) = OF_DEVICES.permit() {
+            tracing::error!(%environment, %error, others_since_last_line = others, "no access token for a device");
         }
     }
 

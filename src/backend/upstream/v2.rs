@@ -29,7 +29,7 @@ use trial::V2Trials;
 
 use super::{
     Upstream,
-    call::{Answer, Call, Origin, Scope, X_DEVICE_INFO},
+    call::{Acting, Answer, Call, Origin, Scope, X_DEVICE_INFO},
     failure::unreadable,
     json::text,
 };
@@ -40,6 +40,7 @@ use crate::domain::{
     entitlement::{DeviceHints, EntitlementSubject},
     error::Result,
     id::{DeviceId, MvpdId, RequestorId},
+    registration::{CodeKey, Registration},
 };
 
 const AP_DEVICE_IDENTIFIER: HeaderName = HeaderName::from_static("ap-device-identifier");
@@ -125,6 +126,29 @@ impl<'a> Subject<'a> {
     }
 }
 
+/// A code that a call is about.
+struct AskedCode<'a> {
+    key: &'a CodeKey,
+    /// On behalf of which address.
+    address: Option<Address>,
+    /// The device that it was made for, where that is known here.
+    device: Option<DeviceId>,
+}
+
+impl<'a> AskedCode<'a> {
+    /// The code of a record that is kept here, or of none.
+    fn new(key: &'a CodeKey, record: Option<&Registration>, address: Option<Address>) -> Self {
+        Self { key, address, device: record.map(Registration::scoped_device_id) }
+    }
+
+    /// A call to what the requestor has of this kind under the code.
+    fn call(&self, method: Method, kind: &str) -> Call {
+        let call = call(method, &self.key.requestor, &format!("{kind}/{}", self.key.code.as_str()));
+        let acting = self.device.clone().map_or(Acting::Server, Acting::Known);
+        Call { acting, ..call }.on_behalf_of(self.address)
+    }
+}
+
 /// A call to what belongs to a requestor.
 fn call(method: Method, requestor: &RequestorId, path: &str) -> Call {
     let call = Call::new(method, format!("/api/v2/{requestor}/{path}")).header(ACCEPT, "application/json");
@@ -138,6 +162,7 @@ fn with_device(call: Call, device: &Device<'_>) -> Call {
         .header(X_DEVICE_INFO, &device.info)
         .header(USER_AGENT, device.user_agent)
         .on_behalf_of(device.address);
+    call.acting = Acting::Known(device.id.clone());
     let Some(DeviceHints { visitor_id, subject_token, roku_connect_token }) = device.hints else {
         return call;
     };

@@ -66,6 +66,8 @@ pub struct ValidRequestor {
     pub sends_identifiers: bool,
     /// How viewers log in and out.
     pub login: LoginDefaults,
+    /// Whether errors say more, by the provider's codes.
+    pub has_enhanced_errors: bool,
 }
 
 /// What a requestor's logins fall back to.
@@ -267,6 +269,7 @@ impl ValidRequestor {
             temp_passes,
             api: config.backend.map(upstream::api),
             sends_identifiers: config.temp_pass_identity == TempPassIdentity::Clear,
+            has_enhanced_errors: config.enhanced_errors,
             login,
         })
     }

@@ -117,6 +117,7 @@ impl ValidUpstream {
                 token_parameters: config.token_parameters,
                 timeout: config.upstream_timeout.0,
                 connections: config.upstream_connections,
+                client: config.upstream_client,
             };
             Some(Self { options, software_statement: statement? })
         };

@@ -79,7 +79,9 @@ async fn examine(policy: Arc<Policy>, command: ExamineCommand) -> Result<Vec<Exa
         });
         let place = place.transpose()?;
         let api = place.as_ref().and_then(|place| policy.upstream_api(place));
-        let examination = Examination { api: api.unwrap_or(UpstreamApi::V2), create_for: place };
+        let login = place.as_ref().and_then(|place| policy.login_defaults(place));
+        let domain_name = login.and_then(|login| login.domain_name.clone());
+        let examination = Examination { api: api.unwrap_or(UpstreamApi::V2), create_for: place, domain_name };
         let findings = upstream.doctor.examine(&examination).await;
         examined.push(Examined { subject: format!("environment {environment}"), findings });
     }

@@ -195,6 +195,12 @@ impl Policy {
         self.environments.requestor(place).is_some_and(|requestor| requestor.sends_identifiers)
     }
 
+    /// Whether errors of the requestor say more, by the provider's codes.
+    #[must_use]
+    pub fn has_enhanced_errors(&self, place: &Place) -> bool {
+        self.environments.requestor(place).is_some_and(|requestor| requestor.has_enhanced_errors)
+    }
+
     /// What the requestor's logins fall back to, where anything is configured.
     #[must_use]
     pub fn login_defaults(&self, place: &Place) -> Option<&LoginDefaults> {

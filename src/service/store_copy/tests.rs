@@ -7,13 +7,16 @@ use crate::{
     domain::{
         clock::{Clock, ManualClock},
         id::{DeviceId, EnvironmentName, MvpdId, RequestorId},
-        port::Authorization,
+        known_device::DeviceKey,
+        port::{Authorization, Devices},
         randomness::OsRandomness,
+        registration::Registration,
         temp_pass::{ResetTarget, ResourceId, TempPassKey, TempPassRule, TrialApplication, TrialIdentity},
     },
     store::{
-        conformance::sample::{TTL, registration},
+        conformance::sample::{TTL, known_device, registration},
         embedded::{EmbeddedOptions, EmbeddedStore},
+        known_devices::KnownDevices,
     },
 };
 
@@ -52,9 +55,17 @@ impl Installation {
             installation.put(kind, b"name", b"value", Some(now + TTL)).await;
         }
         let record = registration(now, "CODE", TTL);
+        let (devices, key) = (installation.devices(), device_of(&record));
+        assert!(devices.replace(&key, None, Some((&known_device(now), now + TTL))).await.expect("works"));
+        devices.keep_code(&record.key(), &key.device_id, now + TTL).await.expect("works");
         store.codes.insert_if_absent(&record, 10, None).await.expect("works");
         installation.authorize("a device").await;
         installation
+    }
+
+    fn devices(&self) -> KnownDevices {
+        let Side { store, secrets, .. } = &self.side;
+        KnownDevices::new(Arc::clone(secrets), Arc::clone(&store.ledger))
     }
 
     async fn put(&self, kind: LedgerKind, name: &[u8], value: &[u8], expire_time: Option<Timestamp>) {
@@ -90,6 +101,10 @@ impl Installation {
     }
 }
 
+fn device_of(record: &Registration) -> DeviceKey {
+    DeviceKey { place: record.key().place(), device_id: record.device_id.clone() }
+}
+
 fn temp_pass() -> TempPassKey {
     TempPassKey {
         environment: EnvironmentName::parse("environment", "default").expect("valid"),
@@ -113,8 +128,15 @@ async fn run(from: &Installation, to: &Installation) -> std::result::Result<Copi
 async fn what_is_about_processes_stays_and_secrets_are_sealed_with_the_other_ring() {
     let (from, to) = (Installation::used().await, Installation::new(2));
     let copied = run(&from, &to).await.expect("copies");
-    assert_eq!(copied.total(), Counts { copied: 5, present: 0, ended: 0 });
-    let kinds = [LedgerKind::SigningKey, LedgerKind::UpstreamCredentials, LedgerKind::UpstreamReregistration];
+    assert_eq!(copied.total(), Counts { copied: 8, present: 0, ended: 0 });
+    let kinds = [
+        LedgerKind::SigningKey,
+        LedgerKind::UpstreamCredentials,
+        LedgerKind::UpstreamReregistration,
+        LedgerKind::Device,
+        LedgerKind::DeviceCode,
+        LedgerKind::DeviceRequestor,
+    ];
     assert_eq!(to.kinds().await, kinds);
     let secret = async |side: &Side| {
         let kept = side.secrets.get(SecretKind::UpstreamCredentials, NAME).await;
@@ -128,6 +150,20 @@ async fn what_is_about_processes_stays_and_secrets_are_sealed_with_the_other_rin
         key.expect("is there").copy_id()
     };
     assert_eq!(id(&from.side).await, id(&to.side).await);
+}
+
+#[tokio::test]
+async fn devices_are_known_in_the_target_as_they_were() {
+    let (from, to) = (Installation::used().await, Installation::new(2));
+    run(&from, &to).await.expect("copies");
+    let now = to.clock.now();
+    let record = registration(now, "CODE", TTL);
+    let (devices, key) = (to.devices(), device_of(&record));
+    let kept = devices.get(&key).await.expect("works").expect("is known");
+    assert!(*kept.device == known_device(now));
+    assert_eq!(devices.of_code(&record.key()).await.expect("works"), Some(key.device_id.clone()));
+    let requestor = devices.requestor_of(&record.environment, &key.device_id).await;
+    assert_eq!(requestor.expect("works"), Some(record.requestor));
 }
 
 #[tokio::test]
@@ -148,14 +184,14 @@ async fn a_copy_goes_on_where_it_was_broken_off_and_what_ended_meanwhile_is_not_
     assert!(is_unfinished(&*to.side.store.ledger).await.expect("works"));
     from.authorize("another device").await;
     let total = run(&from, &to).await.expect("goes on").total();
-    assert_eq!(total, Counts { copied: 1, present: 5, ended: 0 });
+    assert_eq!(total, Counts { copied: 1, present: 8, ended: 0 });
     assert!(!is_unfinished(&*to.side.store.ledger).await.expect("works"));
 
     // The target's clock is ahead.
     let to = Installation::new(3);
     to.clock.advance(TTL + TTL);
     let total = run(&from, &to).await.expect("copies").total();
-    assert_eq!(total, Counts { copied: 2, present: 0, ended: 4 });
+    assert_eq!(total, Counts { copied: 3, present: 0, ended: 6 });
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 //! A store's tests write a [`Harness`] and say `conformance!(MyHarness::new().await)`, which makes one test of
 //! each behaviour, each with a harness of its own.
 
+pub(crate) mod devices;
 pub(crate) mod ending;
 pub(crate) mod ledger;
 pub(crate) mod ledger_watch;
@@ -147,6 +148,19 @@ macro_rules! conformance {
                 a_moved_trial_that_has_ended_denies_until_its_retention_is_over,
                 after_a_move_random_authorizations_and_resets_come_out_as_they_would_have,
                 entries_of_a_kind_are_given_out_with_their_ends,
+            ];
+            devices: [
+                a_device_is_read_as_it_was_kept_by_every_server,
+                of_concurrent_replacements_of_one_state_one_succeeds,
+                of_many_that_take_a_media_token_one_gets_it,
+                what_is_known_of_a_device_ends_at_its_time,
+                a_code_leads_to_its_device_until_it_is_forgotten,
+                a_device_has_the_requestor_that_it_has_asked_for_last,
+                environments_requestors_and_devices_do_not_share_what_is_known,
+                nothing_personal_of_a_device_lies_in_the_ledger,
+                known_devices_survive_a_reopen,
+                a_rotation_of_the_key_ring_loses_no_device,
+                what_cannot_be_read_of_a_device_counts_as_unknown_and_is_replaced,
             ];
             ending: [
                 what_was_acknowledged_is_there_after_a_reopen,

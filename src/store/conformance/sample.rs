@@ -11,12 +11,15 @@ use crate::domain::{
     device_info::{
         Browser, Display, Hardware, NormalizedConnection, NormalizedDeviceInfo, OperatingSystem, Version,
     },
+    entitlement::{ProfileKind, Resource},
     id::{DeviceId, EnvironmentName, MvpdId, RequestorId},
+    known_device::{KnownDecision, KnownDevice, KnownLogin, LoginStanding, PendingCode, ResourceDigest},
     ledger_kind::LedgerKind,
     port::{Insertion, LedgerEntry, LedgerKey},
     registration::{
         CodeKey, LegacyParameters, Registration, Shadow, ShadowStanding, SourceApplication, UpstreamApi,
     },
+    temp_pass::MediaToken,
 };
 
 /// A limit that no behaviour reaches by accident.
@@ -95,6 +98,51 @@ fn device_info() -> NormalizedDeviceInfo {
             kind: None,
         },
     }
+}
+
+/// A device of which everything is known, with a media token for [`resource`].
+pub(crate) fn known_device(now: Timestamp) -> KnownDevice {
+    let mvpd = MvpdId::parse("mvpd", "personalMvpd").expect("valid");
+    let code = |code| Code::from_canonical(code);
+    let token = MediaToken {
+        value: "a personal media token".to_owned(),
+        start_time: Some(now),
+        expire_time: Some(now + TTL),
+    };
+    KnownDevice {
+        device_info: Some("cGVyc29uYWwgaW5mbw==".to_owned()),
+        user_agent: "a personal User-Agent".to_owned(),
+        temp_pass_identity: Some("{\"email\":\"personal\"}".to_owned().into()),
+        pending: Some(PendingCode {
+            code: code("PERSONAL1"),
+            expire_time: now + TTL,
+            mvpd: Some(mvpd.clone()),
+            start_time: Some(now),
+            is_used: true,
+        }),
+        login: Some(KnownLogin {
+            mvpd: mvpd.clone(),
+            user_id: Some("a personal user id".to_owned()),
+            kind: ProfileKind::Other("personalKind".to_owned()),
+            issue_time: Some(now.before(TTL)),
+            expire_time: Some(now + TTL * 48),
+            standing: LoginStanding::Told,
+            seen_time: now,
+            code: Some(code("PERSONAL2")),
+            attributes: Some(([7; 16], now)),
+        }),
+        decisions: vec![KnownDecision {
+            resource: resource(),
+            mvpd,
+            expire_time: Some(now + TTL * 2),
+            media_token: Some(token),
+        }],
+    }
+}
+
+/// What the device may watch.
+pub(crate) fn resource() -> ResourceDigest {
+    ResourceDigest::of(&Resource::parse("resource", "a channel").expect("valid"))
 }
 
 /// An id that tells the record apart from others of the same code.

@@ -54,8 +54,14 @@ pub(super) const USERS: &str = "pb:u:";
 pub(super) const LOCKS: &str = "pb:x:";
 
 /// Kinds of ledger entries of which there are so many that they must not lie in one slot. Nobody waits for their changes.
-const SPREAD_KINDS: [LedgerKind; 3] =
-    [LedgerKind::RequestId, LedgerKind::RequestNonce, LedgerKind::RelayedToken];
+const SPREAD_KINDS: [LedgerKind; 6] = [
+    LedgerKind::RequestId,
+    LedgerKind::RequestNonce,
+    LedgerKind::RelayedToken,
+    LedgerKind::Device,
+    LedgerKind::DeviceCode,
+    LedgerKind::DeviceRequestor,
+];
 
 /// A key or the name of a channel.
 pub(super) type Key = Vec<u8>;
@@ -72,9 +78,14 @@ pub(super) fn live_count(environment: &EnvironmentName) -> Key {
     format!("pb:n:{{{}}}", environment.as_str()).into_bytes()
 }
 
+/// Whether there may be very many entries of this kind.
+pub(super) fn is_spread(kind: LedgerKind) -> bool {
+    SPREAD_KINDS.contains(&kind)
+}
+
 /// Whether changes to entries of this kind are signalled.
 pub(super) fn is_signalled(kind: LedgerKind) -> bool {
-    !SPREAD_KINDS.contains(&kind)
+    !is_spread(kind)
 }
 
 /// What the keys of all entries of a kind begin with.

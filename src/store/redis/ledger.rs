@@ -145,7 +145,10 @@ impl Ledger for RedisStore {
     }
 
     fn scan(&self, kind: LedgerKind) -> BoxStream<'static, StoreResult<(Vec<u8>, LedgerEntry)>> {
-        self.entries_at(kind, self.scan_keys(key::ledger_prefix(kind)))
+        let prefix = key::ledger_prefix(kind);
+        // Of kinds with many entries not all names are remembered.
+        let keys = if key::is_spread(kind) { self.scan_keys_loosely(prefix) } else { self.scan_keys(prefix) };
+        self.entries_at(kind, keys)
     }
 }
 

@@ -88,6 +88,9 @@ type TempPassServiceClient interface {
 	AuthorizeTempPass(ctx context.Context, in *AuthorizeTempPassRequest, opts ...grpc.CallOption) (*AuthorizeTempPassResponse, error)
 	// Shows a trial. Nothing is started by looking. v1 has no operation for this: UNIMPLEMENTED there.
 	//
+	// Over v2 a basic TempPass that another server has authorized less than 5 seconds ago may still be NOT_STARTED: the provider
+	// shows a trial that has not begun as one that begins now.
+	//
 	// Permission: `temp_passes.read`.
 	//
 	// Errors: those of AuthorizeTempPass.
@@ -216,6 +219,9 @@ type TempPassServiceServer interface {
 	// Errors: FAILED_PRECONDITION `NOT_A_TEMP_PASS`: over v2 something else than a TempPass has decided.
 	AuthorizeTempPass(context.Context, *AuthorizeTempPassRequest) (*AuthorizeTempPassResponse, error)
 	// Shows a trial. Nothing is started by looking. v1 has no operation for this: UNIMPLEMENTED there.
+	//
+	// Over v2 a basic TempPass that another server has authorized less than 5 seconds ago may still be NOT_STARTED: the provider
+	// shows a trial that has not begun as one that begins now.
 	//
 	// Permission: `temp_passes.read`.
 	//

@@ -25,11 +25,11 @@ async fn credentials_and_tokens_that_cannot_be_read_count_as_absent_and_that_is_
     let ledger = store.ports().ledger;
     let secrets = SealedLedger::new(Arc::clone(&ledger), Arc::default(), Arc::new(OsRandomness));
     let name = b"an environment".to_vec();
-    let vault = Vault { name, secrets: Arc::new(secrets), clock: ManualClock::new(TIME) };
+    let vault = Vault { kinds: OF_SERVER, name, secrets: Arc::new(secrets), clock: ManualClock::new(TIME) };
     let log = CapturedLog::of_this_thread();
     // Of another version, cut, and sealed by nobody here.
     for unreadable in [&[0, 9, 9][..], &[0, 1], &[7]] {
-        for kind in [CREDENTIALS, TOKEN] {
+        for kind in [OF_SERVER.credentials, OF_SERVER.token] {
             let key = vault.key(kind.ledger_kind());
             let before = ledger.get(&key).await.expect("works").map(|entry| entry.value);
             let entry = LedgerEntry { value: unreadable.to_vec(), expire_time: None };
@@ -57,7 +57,8 @@ async fn new_credentials_take_the_place_of_those_that_a_rotation_has_sealed_anew
     let parse = |lines: &[&str]| KeyRing::parse(&lines.join("\n")).expect("valid");
     let secrets = SealedLedger::new(store.ports().ledger, Arc::new(parse(&[&one])), Arc::new(OsRandomness));
     let (name, secrets) = (b"an environment".to_vec(), Arc::new(secrets));
-    let vault = Vault { name, secrets: Arc::clone(&secrets), clock: ManualClock::new(TIME) };
+    let vault =
+        Vault { kinds: OF_SERVER, name, secrets: Arc::clone(&secrets), clock: ManualClock::new(TIME) };
     let before = vault.keep_credentials(None, &credentials("refused by now")).await.expect("kept");
     secrets.rotate(parse(&[&two, &one])).await.expect("rotates");
     let kept = vault.keep_credentials(Some(&before), &credentials("new")).await.expect("kept");
@@ -66,6 +67,23 @@ async fn new_credentials_take_the_place_of_those_that_a_rotation_has_sealed_anew
     // Another replica's are.
     let theirs = vault.keep_credentials(Some(&before), &credentials("too late")).await.expect("answers");
     assert!(theirs.credentials == credentials("new"));
+}
+
+#[tokio::test]
+async fn what_is_kept_of_a_device_is_no_other_ones() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let options = EmbeddedOptions::new(folder.path(), ManualClock::new(TIME));
+    let store = EmbeddedStore::open(EmbeddedOptions { free_space_reserve: 0, ..options }).expect("opens");
+    let secrets = SealedLedger::new(store.ports().ledger, Arc::default(), Arc::new(OsRandomness));
+    let name = b"an environment".to_vec();
+    let ours = Vault { kinds: OF_SERVER, name, secrets: Arc::new(secrets), clock: ManualClock::new(TIME) };
+    let of_device = |id: &str| ours.of_device(&DeviceId::parse("device_id", id).expect("is one"));
+    of_device("one").keep_credentials(None, &credentials("of one")).await.expect("kept");
+    let kept = of_device("one").credentials().await.expect("works");
+    assert!(kept.is_some_and(|kept| kept.credentials == credentials("of one")));
+    for other in [&of_device("two"), &ours] {
+        assert!(other.credentials().await.expect("works").is_none());
+    }
 }
 
 #[test]

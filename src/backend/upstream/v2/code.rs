@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::{
-    Device,
+    AskedCode, Device,
     profile::Profiles,
     session::{DOMAIN_NAME, MVPD, Opening, REDIRECT_URL, Session, Sessions},
 };
@@ -196,14 +196,15 @@ impl CodeBackend for V2Codes {
         }
         let key = record.key();
         // One look may have gone astray: it is no tombstone.
-        let Some(session) = self.sessions.of_code(context, &key, record.upstream_address()).await? else {
+        let code = AskedCode::new(&key, Some(&record), record.upstream_address());
+        let Some(session) = self.sessions.of_code(context, &code).await? else {
             return Ok(Presence::Gone);
         };
         Ok(Presence::Live(Box::new(Registration { mvpd: session.mvpd.or(record.mvpd), ..record })))
     }
 
     async fn find(&self, context: &CallContext, key: &CodeKey, address: Option<Address>) -> Result<Sighting> {
-        let Some(session) = self.sessions.of_code(context, key, address).await? else {
+        let Some(session) = self.sessions.of_code(context, &AskedCode::new(key, None, address)).await? else {
             return Ok(Sighting::Nothing);
         };
         // Neither the session's id nor the device's is told: what stands in their place is shown to nobody.
@@ -243,8 +244,9 @@ impl CodeBackend for V2Codes {
             Some(ShadowStanding::Issued) | None => {}
         }
         let _turn = self.upstream.inner.looks.acquire().await;
-        let (context, address) = (CallContext::default(), record.upstream_address());
-        let has_login = self.profiles.has_login(&context, &record.key(), address).await;
+        let (context, key) = (CallContext::default(), record.key());
+        let code = AskedCode::new(&key, Some(record), record.upstream_address());
+        let has_login = self.profiles.has_login(&context, &code).await;
         Some(has_login.map(|has_login| match has_login {
             Some(false) => Sign::Pending,
             Some(true) => Sign::LoggedIn,

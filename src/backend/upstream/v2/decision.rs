@@ -7,7 +7,7 @@ use super::{Subject, object, send};
 use crate::{
     backend::upstream::{
         Upstream,
-        call::Answer,
+        call::{Answer, Call},
         failure::{denial, refusal_reason, said_in, unreadable},
         json::{moment, plain, shown, text},
     },
@@ -40,7 +40,8 @@ impl Decisions {
         mvpd: &MvpdId,
         resource: &str,
     ) -> Result<ResourceDecision> {
-        let mut decisions = self.ask(context, subject, &format!("authorize/{mvpd}"), &[resource]).await?;
+        let call = subject.call(Method::POST, &format!("decisions/authorize/{mvpd}"));
+        let mut decisions = self.ask(context, call, &[resource]).await?;
         decisions.pop().ok_or_else(|| Error::Internal("no decision about a resource".to_owned()))
     }
 
@@ -52,17 +53,16 @@ impl Decisions {
         mvpd: &MvpdId,
         resources: &[&str],
     ) -> Result<Vec<ResourceDecision>> {
-        self.ask(context, subject, &format!("preauthorize/{mvpd}"), resources).await
+        let call = subject.call(Method::POST, &format!("decisions/preauthorize/{mvpd}"));
+        self.ask(context, call, resources).await
     }
 
     async fn ask(
         &self,
         context: &CallContext,
-        subject: &Subject<'_>,
-        path: &str,
+        call: Call,
         resources: &[&str],
     ) -> Result<Vec<ResourceDecision>> {
-        let call = subject.call(Method::POST, &format!("decisions/{path}"));
         match send(&self.0, context, call.json(&json!({ "resources": resources }))).await {
             Ok(answer) => read(&answer, resources),
             // What denies them all may come as an error.

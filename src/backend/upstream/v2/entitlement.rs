@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{
-    Device, Subject, configuration::Configurations, decision::Decisions, logout::Logouts, profile::Profiles,
-    session::Sessions,
+    AskedCode, Device, Subject, configuration::Configurations, decision::Decisions, logout::Logouts,
+    profile::Profiles, session::Sessions,
 };
 use crate::{
     backend::upstream::{Upstream, failure::denial},
@@ -93,15 +93,15 @@ impl EntitlementBackend for V2Entitlements {
     }
 
     async fn start_login(&self, context: &CallContext, request: &LoginRequest) -> Result<Option<LoginStart>> {
-        if let Some(record) = self.record(&request.key).await?
-            && let Some(ShadowStanding::Resolved { mvpd }) = record.standing()
-        {
+        let record = self.record(&request.key).await?;
+        if let Some(ShadowStanding::Resolved { mvpd }) = record.as_ref().and_then(Registration::standing) {
             return Ok(Some(LoginStart::AlreadyAuthenticated { mvpd: mvpd.clone() }));
         }
+        let code = AskedCode::new(&request.key, record.as_ref(), request.address);
         let mut domain_names = request.domain_names.iter().map(String::as_str);
         let mut domain_name = domain_names.next().unwrap_or_default();
         loop {
-            let started = self.sessions.start_login(context, request, domain_name).await;
+            let started = self.sessions.start_login(context, &code, request, domain_name).await;
             match (started, domain_names.next()) {
                 (Err(error), Some(next)) if may_refuse_domain(&error) => domain_name = next,
                 (started, _) => return started,
@@ -135,7 +135,7 @@ impl EntitlementBackend for V2Entitlements {
             Some(record) if matches!(record.standing(), Some(ShadowStanding::Resolved { .. })) => {
                 self.of_resolved(context, record, address).await.map(Some)
             }
-            _ => self.profiles.of_code(context, code, address).await,
+            record => self.profiles.of_code(context, &AskedCode::new(code, record.as_ref(), address)).await,
         };
         profiles.or_else(|error| no_profile(error).map(|()| Some(Vec::new())))
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use http::Method;
 use serde_json::{Map, Value};
 
-use super::{Subject, call, object, send};
+use super::{AskedCode, Subject, object, send};
 use crate::{
     backend::upstream::{
         Upstream,
@@ -14,13 +14,11 @@ use crate::{
         json::{moment, plain, shown, text},
     },
     domain::{
-        address::Address,
         call::CallContext,
         device_info::NESTING_MAX,
         entitlement::{Attribute, Profile, ProfileKind},
         error::Result,
         id::MvpdId,
-        registration::CodeKey,
     },
 };
 
@@ -65,10 +63,9 @@ impl Profiles {
     pub(super) async fn has_login(
         &self,
         context: &CallContext,
-        key: &CodeKey,
-        address: Option<Address>,
+        code: &AskedCode<'_>,
     ) -> Result<Option<bool>> {
-        let Some(answer) = self.ask_by_code(context, key, address).await? else { return Ok(None) };
+        let Some(answer) = self.ask_by_code(context, code).await? else { return Ok(None) };
         let body = object(&answer)?;
         let profiles = body.get("profiles").and_then(Value::as_object);
         Ok(Some(profiles.is_some_and(|profiles| !profiles.is_empty())))
@@ -78,22 +75,14 @@ impl Profiles {
     pub(super) async fn of_code(
         &self,
         context: &CallContext,
-        key: &CodeKey,
-        address: Option<Address>,
+        code: &AskedCode<'_>,
     ) -> Result<Option<Vec<Profile>>> {
-        let Some(answer) = self.ask_by_code(context, key, address).await? else { return Ok(None) };
+        let Some(answer) = self.ask_by_code(context, code).await? else { return Ok(None) };
         Ok(Some(read_all(profiles(&answer, &object(&answer)?)?)))
     }
 
-    async fn ask_by_code(
-        &self,
-        context: &CallContext,
-        key: &CodeKey,
-        address: Option<Address>,
-    ) -> Result<Option<Answer>> {
-        let path = format!("profiles/code/{}", key.code.as_str());
-        let call = call(Method::GET, &key.requestor, &path).on_behalf_of(address);
-        self.0.inner.session.ask(context, call).await
+    async fn ask_by_code(&self, context: &CallContext, code: &AskedCode<'_>) -> Result<Option<Answer>> {
+        self.0.inner.session.ask(context, code.call(Method::GET, "profiles/code")).await
     }
 }
 

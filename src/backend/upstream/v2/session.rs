@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::Value;
 
-use super::{Device, call, mvpd_of, object, send, with_device};
+use super::{AskedCode, Device, call, mvpd_of, object, send, with_device};
 use crate::{
     backend::upstream::{
         Upstream,
@@ -13,7 +13,6 @@ use crate::{
         json::{end_of_life, moment, plain, text},
     },
     domain::{
-        address::Address,
         call::CallContext,
         clock::Timestamp,
         code::{Code, upstream_code},
@@ -21,7 +20,6 @@ use crate::{
         entitlement::{LoginRequest, LoginStart},
         error::Result,
         id::{MvpdId, RequestorId},
-        registration::CodeKey,
     },
 };
 
@@ -77,21 +75,20 @@ impl Sessions {
         device: &Device<'_>,
     ) -> Result<Opening> {
         let call = call(Method::POST, requestor, "sessions").form(&filled(parameters));
-        let call = with_device(call, device);
+        let call = with_device(call, device).registering();
         let answer = send(&self.0, context, call).await?;
-        opening(&answer, self.now())
+        let opening = opening(&answer, self.now())?;
+        self.0.inner.client_change.login_begins().await;
+        Ok(opening)
     }
 
     /// The session of a code, or nothing where the provider does not know the code.
     pub(super) async fn of_code(
         &self,
         context: &CallContext,
-        key: &CodeKey,
-        address: Option<Address>,
+        code: &AskedCode<'_>,
     ) -> Result<Option<SessionState>> {
-        let path = format!("sessions/{}", key.code.as_str());
-        let call = call(Method::GET, &key.requestor, &path).on_behalf_of(address);
-        match self.0.inner.session.ask(context, call).await? {
+        match self.0.inner.session.ask(context, code.call(Method::GET, "sessions")).await? {
             Some(answer) => state(&answer, self.now()).map(Some),
             None => Ok(None),
         }
@@ -102,17 +99,17 @@ impl Sessions {
     pub(super) async fn start_login(
         &self,
         context: &CallContext,
+        code: &AskedCode<'_>,
         request: &LoginRequest,
         domain_name: &str,
     ) -> Result<Option<LoginStart>> {
-        let LoginRequest { key, mvpd, redirect_url, address, .. } = request;
+        let LoginRequest { mvpd, redirect_url, .. } = request;
         let parameters = [
             (MVPD, mvpd.as_ref().map_or("", |mvpd| mvpd.as_str())),
             (DOMAIN_NAME, domain_name),
             (REDIRECT_URL, redirect_url),
         ];
-        let call = call(Method::POST, &key.requestor, &format!("sessions/{}", key.code.as_str()));
-        let call = call.form(&filled(&parameters)).on_behalf_of(*address);
+        let call = code.call(Method::POST, "sessions").form(&filled(&parameters));
         let Some(answer) = self.0.inner.session.ask(context, call).await? else { return Ok(None) };
         self.login(&answer).map(Some)
     }

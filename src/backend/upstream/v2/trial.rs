@@ -1,7 +1,11 @@
 //! Trials of TempPasses: a TempPass is an operator here that decides for itself.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
+use quick_cache::sync::Cache;
 use serde_json::{Value, json};
+use xxhash_rust::xxh3::xxh3_128;
 
 use super::{Device, Subject, decision::Decisions, profile::Profiles};
 use crate::{
@@ -13,7 +17,7 @@ use crate::{
     domain::{
         backend::{TrialBackend, TrialSubject},
         call::CallContext,
-        clock::Timestamp,
+        clock::{MonotonicInstant, Timestamp},
         entitlement::{Profile, ProfileKind, RefusalReason, ResourceDecision},
         error::{Error, Result, Violations},
         port::Verdict,
@@ -24,17 +28,48 @@ use crate::{
 /// What the decisions of TempPasses say that they come from.
 const DECISION_SOURCE: &str = "temppass";
 
+/// A trial that begins no longer ago than this may not have begun: where the provider shows one before its first decision, its
+/// beginning is the moment of the answer. As long as clocks differ and answers take.
+const JUST_NOW: Duration = Duration::from_secs(5);
+
+/// How many trials are remembered that were authorized just now.
+const REMEMBERED: usize = 10_000;
+
 /// Trials over profiles and decisions.
 pub(super) struct V2Trials {
     upstream: Upstream,
     profiles: Profiles,
     decisions: Decisions,
+    /// When they were last authorized through here, by a digest.
+    authorized: Cache<u128, MonotonicInstant>,
 }
 
 impl V2Trials {
     pub(super) fn new(upstream: Upstream) -> Self {
         let (profiles, decisions) = (Profiles::new(upstream.clone()), Decisions::new(upstream.clone()));
-        Self { upstream, profiles, decisions }
+        Self { upstream, profiles, decisions, authorized: Cache::new(REMEMBERED) }
+    }
+
+    /// Whether a trial that shows a profile has begun: the provider may show one as long as it can be used. Where nothing tells, it
+    /// has.
+    fn has_begun(&self, subject: &TrialSubject, profile: &Profile, trial: &TrialView) -> bool {
+        let max = subject.rule.as_ref().and_then(|rule| rule.max_resources);
+        if !trial.used_resources.is_empty() {
+            return true;
+        }
+        // Each decision uses one.
+        match (trial.remaining_resources, max) {
+            (Some(remaining), Some(max)) => return remaining < max,
+            (Some(_), None) if profile.attribute("used_assets").is_some() => return false,
+            _ => {}
+        }
+        let clock = &self.upstream.inner.parts.clock;
+        let ttl = subject.rule.as_ref().map(|rule| rule.ttl);
+        let by_end = || Some(trial.expire_time?.before(ttl?));
+        let Some(start) = trial.start_time.or_else(by_end) else { return true };
+        let authorized = self.authorized.get(&digest(subject));
+        let was_authorized = authorized.is_some_and(|at| clock.instant().since(at) < JUST_NOW);
+        was_authorized || clock.now().since(start) >= JUST_NOW
     }
 }
 
@@ -49,7 +84,11 @@ impl TrialBackend for V2Trials {
     ) -> Result<Verdict> {
         let (mvpd, theirs) = (&subject.temp_pass.mvpd, in_their_words(&subject)?);
         let decision = self.decisions.authorize(context, &theirs, mvpd, resource.as_str()).await?;
-        verdict(decision, &subject, resource)
+        let verdict = verdict(decision, &subject, resource)?;
+        if verdict.denial.is_none() {
+            self.authorized.insert(digest(&subject), self.upstream.inner.parts.clock.instant());
+        }
+        Ok(verdict)
     }
 
     async fn get(&self, context: &CallContext, subject: &TrialSubject) -> Result<TrialView> {
@@ -59,7 +98,15 @@ impl TrialBackend for V2Trials {
             Ok(Some(Profile { kind, .. })) if kind != ProfileKind::Temporary => {
                 Err(not_a_temp_pass(subject, Some(kind.as_str())))
             }
-            Ok(Some(profile)) => Ok(view(&profile, self.upstream.inner.parts.clock.now())),
+            Ok(Some(profile)) => {
+                let trial = view(&profile, self.upstream.inner.parts.clock.now());
+                let may_be_unused = trial.state == TrialState::Active;
+                if may_be_unused && !self.has_begun(subject, &profile, &trial) {
+                    let remaining_resources = trial.remaining_resources;
+                    return Ok(TrialView { remaining_resources, ..not_started(subject) });
+                }
+                Ok(trial)
+            }
             // A trial that is used up has no profile.
             Err(error) => match denial(&error).and_then(|(reason, _)| trial_denial(reason)) {
                 Some(denial) => Ok(denied(denial).trial),
@@ -152,6 +199,13 @@ fn not_started(subject: &TrialSubject) -> TrialView {
         Some(rule) => TrialView::not_started(rule),
         None => TrialView { state: TrialState::NotStarted, ..unknown() },
     }
+}
+
+fn digest(subject: &TrialSubject) -> u128 {
+    let TrialSubject { temp_pass, identity, .. } = subject;
+    let user = identity.generic_key.as_ref().map_or("", |key| key.as_str());
+    let parts = [temp_pass.requestor.as_str(), temp_pass.mvpd.as_str(), user, identity.device_id.as_str()];
+    xxh3_128(parts.join("\0").as_bytes())
 }
 
 fn view(profile: &Profile, now: Timestamp) -> TrialView {

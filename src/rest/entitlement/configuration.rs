@@ -1,0 +1,163 @@
+//! `config/{requestor}`: the operators of a requestor, for a picker.
+//!
+//! The documents show no whole answer; this is what parsers in the field read (reference of the device flow, section 1.1).
+
+use axum::{
+    extract::{Path, Request, State, rejection::PathRejection},
+    response::Response,
+};
+use http::{HeaderValue, StatusCode, header::CACHE_CONTROL};
+use serde_json::{Map, Value, json};
+
+use super::{Endpoint, FlowFailure, answer, document::with_body, xml};
+use crate::{
+    config::Format,
+    domain::{
+        entitlement::{Mvpd, PlatformSso, RequestorConfiguration},
+        error::{Error, Violation},
+    },
+    rest::{Face, format::split_extension},
+};
+
+/// What stands where an operator has no logo: a parser in the field drops the whole list for an empty one. One pixel that is
+/// not seen.
+const NO_LOGO: &str = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7";
+
+/// How long clients may keep the list: as long as it may be old here.
+const KEEP: HeaderValue = HeaderValue::from_static("max-age=120");
+
+/// `GET /api/v1/config/{requestor}`, `GET /adobe-services/config/{requestor}`
+pub(super) async fn config(
+    State(face): State<Face>,
+    requestor: Result<Path<String>, PathRejection>,
+    request: Request,
+) -> Response {
+    // Clients of the older path read XML whatever its extension says.
+    let is_older = request.uri().path().starts_with("/adobe-services/");
+    answer(face, request, Endpoint::Config, async |asked, mut violations| {
+        let Path(requestor) =
+            requestor.map_err(|_| Error::InvalidFields(vec![Violation::new("", "the path is not UTF-8")]))?;
+        let (requestor, _) = split_extension(&requestor);
+        let environment = ("environment", asked.call.environment.as_str());
+        let place = asked.face.policy.load().place(environment, ("requestor", requestor));
+        let place = asked.valid(violations.take_all(place), violations).await?;
+        let configuration = asked.face.entitlement.configuration(&asked.identity.caller, &place).await?;
+        let (format, body) = match asked.format {
+            Format::Json if !is_older => {
+                let body = serde_json::to_vec(&in_json(&configuration));
+                (Format::Json, body.map_err(|error| Error::Internal(error.to_string()))?)
+            }
+            Format::Json | Format::Xml => (Format::Xml, in_xml(&configuration)),
+        };
+        let mut response = with_body(StatusCode::OK, format, body);
+        response.headers_mut().insert(CACHE_CONTROL, KEEP);
+        Ok::<_, FlowFailure>(response)
+    })
+    .await
+}
+
+/// In JSON the id is an object, as of a mechanical rendering of the XML; that is known of the id alone.
+fn in_json(configuration: &RequestorConfiguration) -> Value {
+    let mvpd = |mvpd: &Mvpd| {
+        let mut fields = fields(mvpd);
+        fields.insert("id".to_owned(), json!({ "value": mvpd.id.as_str() }));
+        Value::Object(fields)
+    };
+    let mvpds: Vec<_> = configuration.mvpds.iter().map(mvpd).collect();
+    let (id, name) = (&configuration.id, name(configuration));
+    json!({ "requestor": {
+        "id": id, "name": name, "domains": { "domain": configuration.domains }, "mvpds": { "mvpd": mvpds },
+    } })
+}
+
+fn in_xml(configuration: &RequestorConfiguration) -> Vec<u8> {
+    let mvpds: Vec<_> = configuration.mvpds.iter().map(|mvpd| Value::Object(fields(mvpd))).collect();
+    let requestor = json!({
+        "id": configuration.id, "name": name(configuration),
+        "domains": { "domain": configuration.domains }, "mvpds": { "mvpd": mvpds },
+    });
+    xml::of_json("config", &Map::from_iter([("requestor".to_owned(), requestor)]))
+}
+
+fn name(configuration: &RequestorConfiguration) -> &str {
+    if configuration.name.is_empty() { &configuration.id } else { &configuration.name }
+}
+
+/// What a picker knows of an operator, in the order of the documents. What version 2 does not tell is as it is where nothing is
+/// said.
+fn fields(mvpd: &Mvpd) -> Map<String, Value> {
+    let logo = if mvpd.logo_url.is_empty() { NO_LOGO } else { &mvpd.logo_url };
+    let PlatformSso { is_enabled, boarding_status, in_picker, mapping_id, .. } = &mvpd.platform_sso;
+    let fields = [
+        ("id", Some(json!(mvpd.id.as_str()))),
+        ("displayName", Some(json!(mvpd.display_name))),
+        ("logoUrl", Some(json!(logo))),
+        ("passiveAuthnEnabled", Some(json!(mvpd.passive_authn_enabled))),
+        ("authPerAggregator", Some(json!(mvpd.auth_per_aggregator))),
+        ("authPerBrowserSession", Some(json!(mvpd.auth_per_browser_session))),
+        ("foregroundLogout", Some(json!(false))),
+        ("isProxy", Some(json!(mvpd.is_proxy))),
+        ("isTempPass", Some(json!(mvpd.is_temp_pass))),
+        ("iFrameRequired", Some(json!(false))),
+        ("enablePlatformServices", is_enabled.map(Value::from)),
+        ("boardingStatus", boarding_status.as_ref().map(|text| json!(text))),
+        ("displayInPlatformPicker", in_picker.map(Value::from)),
+        ("platformMappingId", mapping_id.as_ref().map(|text| json!(text))),
+    ];
+    fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::MvpdId;
+
+    fn configuration() -> RequestorConfiguration {
+        let mvpd = |id: &str, logo: &str| Mvpd {
+            id: MvpdId::parse("mvpd", id).expect("valid"),
+            display_name: format!("{id} & Sons"),
+            logo_url: logo.to_owned(),
+            is_temp_pass: false,
+            is_proxy: false,
+            auth_per_aggregator: true,
+            passive_authn_enabled: true,
+            auth_per_browser_session: false,
+            platform_sso: PlatformSso { is_enabled: Some(true), ..PlatformSso::default() },
+        };
+        RequestorConfiguration {
+            id: "REF".to_owned(),
+            name: String::new(),
+            domains: vec!["example.com".to_owned()],
+            mvpds: vec![mvpd("Cable", "https://example.com/logo.png"), mvpd("Other", "")],
+        }
+    }
+
+    #[test]
+    fn the_xml_has_no_space_between_operators_and_a_logo_for_each() {
+        let text = String::from_utf8(in_xml(&configuration())).expect("UTF-8");
+        let flags = "<passiveAuthnEnabled>true</passiveAuthnEnabled><authPerAggregator>true</authPerAggregator>\
+                     <authPerBrowserSession>false</authPerBrowserSession><foregroundLogout>false</foregroundLogout>\
+                     <isProxy>false</isProxy><isTempPass>false</isTempPass><iFrameRequired>false</iFrameRequired>\
+                     <enablePlatformServices>true</enablePlatformServices>";
+        let mvpd = |id: &str, logo: &str| {
+            format!(
+                "<mvpd><id>{id}</id><displayName>{id} &amp; Sons</displayName><logoUrl>{logo}</logoUrl>{flags}</mvpd>"
+            )
+        };
+        let mvpds = [mvpd("Cable", "https://example.com/logo.png"), mvpd("Other", NO_LOGO)].concat();
+        let expected = format!(
+            "<config><requestor><id>REF</id><name>REF</name><domains><domain>example.com</domain></domains>\
+             <mvpds>{mvpds}</mvpds></requestor></config>"
+        );
+        assert!(text.ends_with(&expected), "{text}");
+    }
+
+    #[test]
+    fn in_json_the_operators_are_a_list_and_their_id_is_an_object() {
+        let document = in_json(&configuration());
+        let mvpd = &document["requestor"]["mvpds"]["mvpd"][0];
+        assert_eq!(mvpd["id"]["value"], "Cable");
+        assert_eq!(mvpd["displayName"], "Cable & Sons");
+        assert_eq!(mvpd["authPerAggregator"], true);
+    }
+}

@@ -1,0 +1,149 @@
+//! Decisions and media tokens: `authorize`, `tokens/authz`, `tokens/media` and `preauthorize`.
+
+use axum::{
+    extract::{Path, Request, State, rejection::PathRejection},
+    response::Response,
+};
+use http::HeaderValue;
+
+use super::{
+    Asked, Endpoint, FlowFailure, RESPONSE_CONFIDENCE, answer,
+    document::{Authorization, Play, ResourceItem, Resources, document, expires, resources},
+};
+use crate::{
+    domain::{entitlement::RefusalReason, error::Error, id::Place},
+    rest::Face,
+    service::entitlement::{
+        Authorize, IssuedToken, KeptDecision, Login, MediaTokenAnswer, Preauthorize, Preauthorized,
+    },
+};
+
+/// `GET /api/v1/authorize`
+pub(super) async fn authorize(State(face): State<Face>, request: Request) -> Response {
+    answer(face, request, Endpoint::Authorize, async |asked, mut violations| {
+        let device = asked.device(&mut violations).await?;
+        let about = device.zip(asked.resource(&mut violations));
+        let (device, resource) = asked.valid(about, violations).await?;
+        let requestor = device.place.requestor.clone();
+        let login = Login { device, mvpd: None };
+        let request = Authorize { login, resource, keeps_token: true };
+        let authorized = asked.face.entitlement.authorize(&asked.identity.caller, request).await?;
+        let decision = authorized.decision;
+        match (decision.refusal, authorized.mvpd) {
+            (Some(refusal), _) => Err(FlowFailure::Refused(refusal)),
+            (None, Some(mvpd)) => {
+                let token = Authorization::new(decision.expire_time, &mvpd, &requestor, &decision.resource);
+                Ok(document("authorization", &token, asked.format)?)
+            }
+            (None, None) => Err(Error::Internal("a decision by nobody's login".to_owned()).into()),
+        }
+    })
+    .await
+}
+
+/// `GET /api/v1/tokens/authz`
+pub(super) async fn tokens_authz(State(face): State<Face>, request: Request) -> Response {
+    answer(face, request, Endpoint::Authz, async |asked, mut violations| {
+        let device = asked.device(&mut violations).await?;
+        let about = device.zip(asked.resource(&mut violations));
+        let (device, resource) = asked.valid(about, violations).await?;
+        let requestor = device.place.requestor.clone();
+        let kept = asked.face.entitlement.kept_decision(&asked.identity.caller, device, &resource).await?;
+        match kept {
+            KeptDecision::NotLoggedIn { has_expired: true } => Err(Error::ProfileExpired.into()),
+            KeptDecision::NotLoggedIn { has_expired: false } => Err(Error::ProfileNotFound.into()),
+            KeptDecision::None => Err(FlowFailure::NotFound),
+            KeptDecision::Expired => Err(FlowFailure::Gone),
+            KeptDecision::Valid { mvpd, expire_time } => {
+                let token = Authorization::new(expire_time, &mvpd, &requestor, resource.as_str());
+                Ok(document("authorization", &token, asked.format)?)
+            }
+        }
+    })
+    .await
+}
+
+/// `GET /api/v1/tokens/media`, `GET /api/v1/mediatoken`
+pub(super) async fn tokens_media(State(face): State<Face>, request: Request) -> Response {
+    answer(face, request, Endpoint::Media, async |asked, mut violations| {
+        let device = asked.device(&mut violations).await?;
+        let about = device.zip(asked.resource(&mut violations));
+        let (device, resource) = asked.valid(about, violations).await?;
+        let (requestor, text) = (device.place.requestor.clone(), resource.as_str().to_owned());
+        let caller = &asked.identity.caller;
+        match asked.face.entitlement.media_token(caller, device, resource).await? {
+            MediaTokenAnswer::Refused(refusal) => Err(FlowFailure::Refused(refusal)),
+            MediaTokenAnswer::Issued(IssuedToken { token, mvpd, user_id }) => {
+                let play = Play {
+                    expires: expires(token.expire_time),
+                    mvpd_id: mvpd.as_str(),
+                    requestor: requestor.as_str(),
+                    resource: &text,
+                    serialized_token: &token.value,
+                    user_id: user_id.as_deref(),
+                };
+                Ok(document("play", &play, asked.format)?)
+            }
+        }
+    })
+    .await
+}
+
+/// `GET /api/v1/preauthorize`
+pub(super) async fn preauthorize(State(face): State<Face>, request: Request) -> Response {
+    answer(face, request, Endpoint::Preauthorize, async |asked, mut violations| {
+        let device = asked.device(&mut violations).await?;
+        let resources = asked.resources(&mut violations);
+        let device = asked.valid(device, violations).await?;
+        let place = device.place.clone();
+        let request = Preauthorize { login: Login { device, mvpd: None }, resources };
+        let preauthorized = asked.face.entitlement.preauthorize(&asked.identity.caller, request).await?;
+        looked_at(asked, &place, &preauthorized)
+    })
+    .await
+}
+
+/// `GET /api/v1/preauthorize/{code}`
+pub(super) async fn preauthorize_code(
+    State(face): State<Face>,
+    code: Result<Path<String>, PathRejection>,
+    request: Request,
+) -> Response {
+    answer(face, request, Endpoint::PreauthorizeCode, async |asked, mut violations| {
+        let lookup = asked.lookup(code, &mut violations).await?;
+        let resources = asked.resources(&mut violations);
+        let lookup = asked.valid(lookup, violations).await?;
+        let caller = &asked.identity.caller;
+        let preauthorized = asked.face.entitlement.preauthorize_by_code(caller, &lookup, resources).await?;
+        looked_at(asked, &lookup.place, &preauthorized)
+    })
+    .await
+}
+
+fn looked_at(
+    asked: &Asked<'_>,
+    place: &Place,
+    preauthorized: &Preauthorized,
+) -> Result<Response, FlowFailure> {
+    let Preauthorized { decisions, mvpd, has_expired } = preauthorized;
+    let reasons = decisions.iter().map(|decision| decision.refusal.as_ref().map(|refusal| refusal.reason));
+    let is_out = |reason| matches!(reason, Some(RefusalReason::NotLoggedIn | RefusalReason::LoginExpired));
+    if mvpd.is_none() || (!decisions.is_empty() && reasons.clone().all(is_out)) {
+        let expired =
+            *has_expired || reasons.clone().any(|reason| reason == Some(RefusalReason::LoginExpired));
+        return Err(if expired { Error::ProfileExpired } else { Error::ProfileNotFound }.into());
+    }
+    let is_enhanced = asked.face.policy.load().has_enhanced_errors(place);
+    let trace = asked.trace();
+    let items = decisions.iter().map(|decision| {
+        let refusal = decision.refusal.as_ref().filter(|_| is_enhanced);
+        ResourceItem::new(decision, refusal.map(|refusal| FlowFailure::of_item(refusal, &trace)))
+    });
+    let mut response = resources(&Resources { items: items.collect() }, asked.format)?;
+    let headers = response.headers_mut();
+    headers.insert(RESPONSE_CONFIDENCE.0, RESPONSE_CONFIDENCE.1);
+    if let Ok(trace) = HeaderValue::from_str(&trace) {
+        headers.insert("adobe-request-id", trace);
+    }
+    Ok(response)
+}

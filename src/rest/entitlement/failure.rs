@@ -1,0 +1,487 @@
+//! What goes wrong, in the words of version 1 (reference of the device flow, section 5.2).
+//!
+//! Clients throw a login away for a 401, and for a 403 where they ask whether they are logged in. So a fault of the upstream, of its
+//! credentials or of this server is never one of these.
+
+use axum::response::Response;
+use http::StatusCode;
+use serde::Serialize;
+
+use super::{Asked, document::with_body, xml};
+use crate::{
+    config::Format,
+    domain::{
+        entitlement::{Refusal, RefusalReason},
+        error::{Error, UpstreamAnswer, Violation},
+    },
+    rest::failure::Failure,
+    telemetry,
+};
+
+/// Where the codes of errors are explained.
+const HELP_URL: &str = "https://experienceleague.adobe.com/en/docs/pass/authentication/integration-guide-programmers/features-standard/error-reporting/enhanced-error-codes";
+
+/// Which call failed: the same has another answer to each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::rest) enum Endpoint {
+    Config,
+    Authenticate,
+    AuthenticateCode,
+    CheckAuthn,
+    CheckAuthnCode,
+    TokensAuthn,
+    Authorize,
+    Authz,
+    Media,
+    Preauthorize,
+    PreauthorizeCode,
+    UserMetadata,
+    Logout,
+    FreePreview,
+    Partner,
+}
+
+/// Why a call has no better answer.
+#[derive(Debug)]
+pub(in crate::rest) enum FlowFailure {
+    /// The use case says so.
+    Domain(Error),
+    /// The operator, or whoever else decides, has denied it.
+    Refused(Refusal),
+    /// There is nothing of the kind.
+    NotFound,
+    /// There was something of the kind, whose time is over.
+    Gone,
+    /// The call is wrong, or cannot be served.
+    BadRequest(String),
+    /// What has the same answer everywhere.
+    Other(Failure),
+}
+
+impl From<Error> for FlowFailure {
+    fn from(error: Error) -> Self {
+        match error {
+            // How fast a client may call, and who it is, is told alike on every path.
+            Error::Throttled { .. }
+            | Error::UpstreamThrottled { .. }
+            | Error::LookupBudgetExhausted { .. }
+            | Error::NotAuthenticated(_)
+            | Error::PermissionMissing { .. } => Self::Other(error.into()),
+            error => Self::Domain(error),
+        }
+    }
+}
+
+impl From<Failure> for FlowFailure {
+    fn from(failure: Failure) -> Self {
+        Self::Other(failure)
+    }
+}
+
+/// An error as clients read it: the first three fields are the plain one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Told {
+    status: StatusCode,
+    message: String,
+    details: Details,
+    /// What enhanced errors say: the documented code, and what a client can do.
+    code: &'static str,
+}
+
+/// What the operator says to the viewer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Details {
+    /// The documents show none.
+    Absent,
+    /// They show that there is none.
+    Null,
+    Text(String),
+}
+
+/// The plain error.
+#[derive(Serialize)]
+struct Plain<'a> {
+    status: u16,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<Option<&'a str>>,
+}
+
+/// The enhanced error, with its fields in the documented order.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Enhanced {
+    action: &'static str,
+    status: u16,
+    code: &'static str,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<String>,
+    help_url: &'static str,
+    trace: String,
+}
+
+impl FlowFailure {
+    pub(super) fn bad_request(message: &str) -> Self {
+        Self::BadRequest(message.to_owned())
+    }
+
+    /// What is said against one of several resources.
+    pub(super) fn of_item(refusal: &Refusal, trace: &str) -> Enhanced {
+        let mut told = of_refusal(refusal);
+        if told.code == AUTHORIZATION_DENIED {
+            told.code = "preauthorization_denied_by_mvpd";
+        }
+        Enhanced::new(told, trace)
+    }
+
+    /// The answer.
+    pub(super) fn render(&self, endpoint: Endpoint, asked: &Asked<'_>) -> Response {
+        let told = self.told(endpoint, asked.format);
+        let body = if asked.has_enhanced_errors() {
+            let enhanced = Enhanced::new(told.clone(), &asked.trace());
+            written(&enhanced, asked.format)
+        } else {
+            let details = match &told.details {
+                Details::Absent => None,
+                // Documented in JSON alone.
+                Details::Null => (asked.format == Format::Json).then_some(None),
+                Details::Text(text) => Some(Some(text.as_str())),
+            };
+            let plain = Plain { status: told.status.as_u16(), message: &told.message, details };
+            written(&plain, asked.format)
+        };
+        with_body(told.status, asked.format, body)
+    }
+
+    fn told(&self, endpoint: Endpoint, format: Format) -> Told {
+        let not_found = if format == Format::Json { "Not Found" } else { "Not found" };
+        match self {
+            Self::Domain(error) => {
+                telemetry::report_error(error);
+                match error {
+                    Error::ProfileNotFound => not_logged_in(endpoint, false, not_found),
+                    Error::ProfileExpired => not_logged_in(endpoint, true, not_found),
+                    Error::CodeNotFound(_) => unknown_code(endpoint, not_found),
+                    error => of_error(endpoint, error),
+                }
+            }
+            Self::Refused(refusal) => of_refusal(refusal),
+            Self::NotFound => {
+                let details = if endpoint == Endpoint::Authz { Details::Null } else { Details::Absent };
+                Told::new(StatusCode::NOT_FOUND, not_found, "authorization_not_found").with(details)
+            }
+            Self::Gone => Told::new(StatusCode::GONE, "Gone", "authorization_expired").with(Details::Null),
+            Self::BadRequest(message) => Told::new(StatusCode::BAD_REQUEST, message, INTERNAL),
+            // Rendered by who renders those of every path.
+            Self::Other(failure) => Told::new(failure.status(), "", INTERNAL),
+        }
+    }
+}
+
+const NOT_AUTHENTICATED: &str = "User not authenticated";
+const NOT_AUTHORIZED: &str = "User not authorized";
+const AUTHORIZATION_DENIED: &str = "authorization_denied_by_mvpd";
+const INTERNAL: &str = "internal_error";
+
+impl Told {
+    fn new(status: StatusCode, message: impl Into<String>, code: &'static str) -> Self {
+        Self { status, message: message.into(), details: Details::Absent, code }
+    }
+
+    fn with(self, details: Details) -> Self {
+        Self { details, ..self }
+    }
+}
+
+impl Enhanced {
+    fn new(told: Told, trace: &str) -> Self {
+        let Told { status, message, details, code } = told;
+        let details = match details {
+            Details::Text(text) => Some(text),
+            Details::Absent | Details::Null => None,
+        };
+        let (action, status) = (action(code), status.as_u16());
+        Self { action, status, code, message, details, help_url: HELP_URL, trace: trace.to_owned() }
+    }
+}
+
+/// The document; an error of numbers and texts can always be written.
+fn written(error: &impl Serialize, format: Format) -> Vec<u8> {
+    match format {
+        Format::Json => serde_json::to_vec(error).unwrap_or_default(),
+        Format::Xml => xml::document("error", error).unwrap_or_default(),
+    }
+}
+
+/// What a client can do about an error (reference of the device flow, section 5.1).
+fn action(code: &str) -> &'static str {
+    match code {
+        "unknown_integration" | "too_many_resources" => "configuration",
+        "authentication_session_issuer_mismatch"
+        | "authorization_denied_by_hba_policies"
+        | "authorization_denied_by_session_invalidated"
+        | "identity_not_recognized_by_mvpd"
+        | "authentication_session_invalidated"
+        | "authentication_session_missing"
+        | "authentication_session_expired"
+        | "preauthorization_authentication_session_missing"
+        | "preauthorization_authentication_session_expired" => "authentication",
+        "authorization_not_found" | "authorization_expired" => "authorization",
+        "network_received_error" | "network_connection_timeout" | "maximum_execution_time_exceeded" => {
+            "retry"
+        }
+        _ => "none",
+    }
+}
+
+/// Nobody is logged in, or the login has run out.
+fn not_logged_in(endpoint: Endpoint, has_expired: bool, not_found: &str) -> Told {
+    let code = match (endpoint, has_expired) {
+        (Endpoint::Preauthorize | Endpoint::PreauthorizeCode, false) => {
+            "preauthorization_authentication_session_missing"
+        }
+        (Endpoint::Preauthorize | Endpoint::PreauthorizeCode, true) => {
+            "preauthorization_authentication_session_expired"
+        }
+        (_, false) => "authentication_session_missing",
+        (_, true) => "authentication_session_expired",
+    };
+    match endpoint {
+        Endpoint::CheckAuthn if has_expired => {
+            Told::new(StatusCode::FORBIDDEN, "Authentication token expired", code)
+        }
+        Endpoint::CheckAuthn | Endpoint::CheckAuthnCode => {
+            Told::new(StatusCode::FORBIDDEN, "Forbidden", code)
+        }
+        Endpoint::TokensAuthn if has_expired => Told::new(StatusCode::GONE, "Gone", code),
+        Endpoint::TokensAuthn | Endpoint::AuthenticateCode => {
+            Told::new(StatusCode::NOT_FOUND, not_found, code)
+        }
+        Endpoint::Authz | Endpoint::Preauthorize | Endpoint::PreauthorizeCode | Endpoint::UserMetadata => {
+            Told::new(StatusCode::PRECONDITION_FAILED, NOT_AUTHENTICATED, code).with(Details::Null)
+        }
+        Endpoint::Authorize
+        | Endpoint::Media
+        | Endpoint::Config
+        | Endpoint::Authenticate
+        | Endpoint::Logout
+        | Endpoint::FreePreview
+        | Endpoint::Partner => Told::new(StatusCode::FORBIDDEN, NOT_AUTHENTICATED, code),
+    }
+}
+
+/// There is no such code, of this requestor and in this environment.
+fn unknown_code(endpoint: Endpoint, not_found: &str) -> Told {
+    let missing = "authentication_session_missing";
+    match endpoint {
+        Endpoint::CheckAuthnCode => Told::new(StatusCode::FORBIDDEN, "Forbidden", missing),
+        Endpoint::AuthenticateCode => Told::new(StatusCode::NOT_FOUND, not_found, missing),
+        Endpoint::PreauthorizeCode => not_logged_in(endpoint, false, not_found),
+        _ => Told::new(StatusCode::BAD_REQUEST, "the registration code is not known", INTERNAL),
+    }
+}
+
+fn of_refusal(refusal: &Refusal) -> Told {
+    let Refusal { reason, answer, message } = refusal;
+    let denied = |code| {
+        let details = if message.is_empty() { Details::Null } else { Details::Text(message.clone()) };
+        Told::new(StatusCode::FORBIDDEN, NOT_AUTHORIZED, code).with(details)
+    };
+    let log_in = |code| Told::new(StatusCode::FORBIDDEN, NOT_AUTHENTICATED, code).with(Details::Null);
+    match reason {
+        RefusalReason::NotLoggedIn => log_in("authentication_session_missing"),
+        RefusalReason::LoginExpired => log_in("authentication_session_expired"),
+        RefusalReason::LoginInvalidated if is(answer, "authorization_denied_by_session_invalidated") => {
+            log_in("authorization_denied_by_session_invalidated")
+        }
+        RefusalReason::LoginInvalidated => log_in("authentication_session_invalidated"),
+        RefusalReason::ViewerUnknown => log_in("identity_not_recognized_by_mvpd"),
+        RefusalReason::HomeBased => log_in("authorization_denied_by_hba_policies"),
+        RefusalReason::ParentalControls => denied("authorization_denied_by_parental_controls"),
+        RefusalReason::Undecided if is(answer, "network_connection_timeout") => {
+            denied("network_connection_timeout")
+        }
+        RefusalReason::Undecided if is(answer, "maximum_execution_time_exceeded") => {
+            denied("maximum_execution_time_exceeded")
+        }
+        RefusalReason::Undecided => denied("network_received_error"),
+        // What the provider has configured wrongly is a fault of its own.
+        RefusalReason::Configuration => fault(),
+        RefusalReason::Operator
+        | RefusalReason::Degradation
+        | RefusalReason::TrialExpired
+        | RefusalReason::TrialExhausted
+        | RefusalReason::Other => denied(AUTHORIZATION_DENIED),
+    }
+}
+
+fn is(answer: &UpstreamAnswer, code: &str) -> bool {
+    answer.code.as_deref() == Some(code)
+}
+
+/// Exhaustive, so that a new error cannot be forgotten here.
+fn of_error(endpoint: Endpoint, error: &Error) -> Told {
+    match error {
+        Error::InvalidFields(violations) => {
+            Told::new(StatusCode::BAD_REQUEST, error.full_message(), code_of(violations))
+        }
+        Error::UpstreamRejected { field, answer, .. } => rejected(endpoint, *field, answer),
+        Error::MalformedMessage(_) | Error::MessageTooLarge(_) | Error::NotATempPass { .. } => {
+            Told::new(StatusCode::BAD_REQUEST, error.full_message(), INTERNAL)
+        }
+        Error::Unsupported(_) | Error::MethodUnknown | Error::ServiceUnknown(_) => {
+            Told::new(StatusCode::NOT_FOUND, "there is nothing at this path for this requestor", INTERNAL)
+        }
+        Error::Internal(_) => fault(),
+        Error::UpstreamUnavailable { answer, .. } if answer.status.is_some() => fault(),
+        Error::UpstreamUnavailable { .. }
+        | Error::UpstreamForbidden { .. }
+        | Error::UpstreamCredentialsRefused { .. }
+        | Error::UpstreamThrottled { .. }
+        | Error::IssuerUnavailable { .. }
+        | Error::StoreUnavailable(_)
+        | Error::LiveCodesExhausted { .. }
+        | Error::QuotaExhausted { .. }
+        | Error::Throttled { .. }
+        | Error::LookupBudgetExhausted { .. }
+        | Error::DeadlineExceeded
+        | Error::ShuttingDown => Told::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the service is not available now; try again in a moment",
+            INTERNAL,
+        ),
+        // None of these comes of this flow's calls, or it is told before.
+        Error::ProfileNotFound
+        | Error::ProfileExpired
+        | Error::CodeNotFound(_)
+        | Error::RequestIdReused
+        | Error::TempPassNotFound { .. }
+        | Error::TempPassNotPromotional
+        | Error::AlreadyAuthenticated { .. }
+        | Error::NotAuthenticated(_)
+        | Error::PermissionMissing { .. } => fault(),
+    }
+}
+
+/// A fault of the upstream, or of this server.
+fn fault() -> Told {
+    Told::new(StatusCode::INTERNAL_SERVER_ERROR, "the service has failed; try again in a moment", INTERNAL)
+}
+
+/// The upstream says that the call is wrong.
+fn rejected(endpoint: Endpoint, field: Option<&str>, answer: &UpstreamAnswer) -> Told {
+    let bad = |message: &str, code| Told::new(StatusCode::BAD_REQUEST, message, code);
+    if is(answer, "too_many_resources") {
+        return Told::new(StatusCode::FORBIDDEN, "Too many resources", "too_many_resources");
+    }
+    match field {
+        Some("requestor_id") => bad("the requestor is not known", "invalid_requestor"),
+        Some("mvpd_id") => {
+            let message = "the operator is not integrated with the requestor";
+            let told = bad(message, "unknown_integration");
+            match endpoint {
+                Endpoint::Authz | Endpoint::Preauthorize | Endpoint::PreauthorizeCode => {
+                    Told { status: StatusCode::PRECONDITION_FAILED, ..told }
+                }
+                _ => told,
+            }
+        }
+        Some("device_id") => bad("deviceId is not right", "invalid_device_id"),
+        Some("device") => bad("the device information is not right", "invalid_device_info"),
+        Some("resource_id" | "resource_ids") => bad("resource is not right", "missing_resource"),
+        Some("identity") => bad("generic_data is not right", "malformed_authz_request"),
+        Some("redirect_url") => bad("redirect_url is not right", INTERNAL),
+        Some(_) | None => bad("the provider has refused the call", INTERNAL),
+    }
+}
+
+/// The documented code for what is wrong with a call.
+fn code_of(violations: &[Violation]) -> &'static str {
+    let of = |violation: &Violation| {
+        let field = if violation.field.is_empty() { &violation.description } else { &violation.field };
+        let is_about = |name: &str| *field == name || field.contains(&format!("'{name}'"));
+        let codes = [
+            ("requestor", "invalid_requestor"),
+            ("requestor_id", "invalid_requestor"),
+            ("deviceId", "invalid_device_id"),
+            ("X-Device-Info", "invalid_device_info"),
+            ("device_info", "invalid_device_info"),
+            ("resource", "missing_resource"),
+            ("generic_data", "malformed_authz_request"),
+        ];
+        codes.into_iter().find(|(name, _)| is_about(name)).map(|(_, code)| code)
+    };
+    violations.iter().find_map(of).unwrap_or(INTERNAL)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_fault_looks_like_a_logout() {
+        let answer = UpstreamAnswer { status: Some(403), ..UpstreamAnswer::default() };
+        let faults = [
+            Error::UpstreamForbidden { answer: answer.clone() },
+            Error::UpstreamCredentialsRefused { answer: answer.clone() },
+            Error::UpstreamUnavailable { problem: "", answer, retry_after: None },
+            Error::Internal(String::new()),
+            Error::DeadlineExceeded,
+            Error::ShuttingDown,
+            Error::StoreUnavailable(crate::domain::error::StoreError::Unavailable(String::new())),
+        ];
+        for fault in faults {
+            let told = FlowFailure::from(fault.clone()).told(Endpoint::CheckAuthn, Format::Json);
+            assert!(told.status.is_server_error(), "{fault:?} {told:?}");
+        }
+    }
+
+    #[test]
+    fn an_error_is_as_documented_in_both_formats() {
+        let text = |details| {
+            let plain = Plain { status: 403, message: NOT_AUTHORIZED, details };
+            [Format::Json, Format::Xml]
+                .map(|format| String::from_utf8(written(&plain, format)).expect("UTF-8"))
+        };
+        let [json, xml] = text(Some(Some("Not in your <package>")));
+        assert_eq!(
+            json,
+            r#"{"status":403,"message":"User not authorized","details":"Not in your <package>"}"#
+        );
+        assert_eq!(
+            xml,
+            "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?><error><status>403</status>\
+             <message>User not authorized</message><details>Not in your &lt;package&gt;</details></error>"
+        );
+        assert_eq!(text(Some(None))[0], r#"{"status":403,"message":"User not authorized","details":null}"#);
+        assert_eq!(text(None)[0], r#"{"status":403,"message":"User not authorized"}"#);
+        let told = Told::new(StatusCode::GONE, "Gone", "authorization_expired");
+        let enhanced = String::from_utf8(written(&Enhanced::new(told, "t"), Format::Xml)).expect("UTF-8");
+        let fields = "<error><action>authorization</action><status>410</status><code>authorization_expired</code>\
+                      <message>Gone</message><helpUrl>";
+        assert!(enhanced.contains(fields) && enhanced.ends_with("<trace>t</trace></error>"), "{enhanced}");
+    }
+
+    #[test]
+    fn each_call_says_in_its_own_way_that_nobody_is_logged_in() {
+        let rows = [
+            (Endpoint::CheckAuthn, 403, "Forbidden", 403, "Authentication token expired"),
+            (Endpoint::CheckAuthnCode, 403, "Forbidden", 403, "Forbidden"),
+            (Endpoint::AuthenticateCode, 404, "Not Found", 404, "Not Found"),
+            (Endpoint::TokensAuthn, 404, "Not Found", 410, "Gone"),
+            (Endpoint::Authorize, 403, NOT_AUTHENTICATED, 403, NOT_AUTHENTICATED),
+            (Endpoint::Media, 403, NOT_AUTHENTICATED, 403, NOT_AUTHENTICATED),
+            (Endpoint::Authz, 412, NOT_AUTHENTICATED, 412, NOT_AUTHENTICATED),
+            (Endpoint::Preauthorize, 412, NOT_AUTHENTICATED, 412, NOT_AUTHENTICATED),
+            (Endpoint::PreauthorizeCode, 412, NOT_AUTHENTICATED, 412, NOT_AUTHENTICATED),
+            (Endpoint::UserMetadata, 412, NOT_AUTHENTICATED, 412, NOT_AUTHENTICATED),
+        ];
+        for (endpoint, missing, missing_text, expired, expired_text) in rows {
+            let told = |error: Error| FlowFailure::from(error).told(endpoint, Format::Json);
+            let (none, over) = (told(Error::ProfileNotFound), told(Error::ProfileExpired));
+            assert_eq!((none.status.as_u16(), &*none.message), (missing, missing_text), "{endpoint:?}");
+            assert_eq!((over.status.as_u16(), &*over.message), (expired, expired_text), "{endpoint:?}");
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Logins: how one begins, whether there is one, and how it ends.
+
+use axum::{
+    extract::{Path, Request, State, rejection::PathRejection},
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, StatusCode, header};
+use reqwest::Url;
+
+use super::{
+    Asked, Endpoint, FlowFailure, answer,
+    document::{Authentication, Fine, document},
+};
+use crate::{
+    domain::{
+        entitlement::{DOMAIN_NAME_MAX, LoginStart, REDIRECT_URL_MAX},
+        error::{Error, Violations},
+        id::MvpdId,
+        known_device::KnownLogin,
+    },
+    rest::{Face, regcode::missing},
+    service::{entitlement::StartLogin, registration::Lookup},
+};
+
+type Segment = Result<Path<String>, PathRejection>;
+
+/// `GET /api/v1/authenticate`: sends the viewer's browser to the upstream, in one hop. Only with a code that is known a browser
+/// is sent to where the query says.
+pub(super) async fn authenticate(State(face): State<Face>, request: Request) -> Response {
+    answer(face, request, Endpoint::Authenticate, async |asked, mut violations| {
+        let start = start(asked, &mut violations).await?;
+        let start = asked.valid(start, violations).await?;
+        let redirect_url = start.redirect_url.clone();
+        let url = match asked.face.entitlement.start_login(&asked.identity.caller, start).await? {
+            LoginStart::Login { url } => url,
+            LoginStart::AlreadyAuthenticated { .. } => redirect_url,
+            LoginStart::Incomplete { .. } => {
+                return Err(Error::Internal("an incomplete login".to_owned()).into());
+            }
+        };
+        let location = HeaderValue::from_str(&url).map_err(|_| Error::Internal("a URL".to_owned()))?;
+        let headers =
+            [(header::LOCATION, location), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+        Ok((StatusCode::FOUND, headers).into_response())
+    })
+    .await
+}
+
+async fn start(asked: &Asked<'_>, violations: &mut Violations) -> Result<Option<StartLogin>, FlowFailure> {
+    let mut required = |name| {
+        let noted = violations.count();
+        let text = asked.parameters.filled(name, violations).map(str::to_owned);
+        if text.is_none() && violations.count() == noted {
+            violations.add("", missing(name));
+        }
+        text
+    };
+    let (code, mvpd) = (required("reg_code"), required("mso_id"));
+    let (domain_name, redirect_url) = (required("domain_name"), required("redirect_url"));
+    let mvpd = mvpd.and_then(|text| violations.take(MvpdId::parse("mso_id", &text)));
+    if let Some(code) = &code {
+        violations.take(crate::domain::code::check_typed("reg_code", code));
+    }
+    if let Some(name) = &domain_name {
+        violations.check_text("domain_name", name, DOMAIN_NAME_MAX);
+    }
+    let redirect_url = redirect_url.and_then(|text| page(&text, violations));
+    let temp_pass_identity = asked.identity(violations);
+    let place = asked.place(None, violations).await?;
+    let parts = (place, code, mvpd, domain_name, redirect_url);
+    let (Some(place), Some(typed), Some(mvpd), Some(domain_name), Some(redirect_url)) = parts else {
+        return Ok(None);
+    };
+    Ok(Some(StartLogin {
+        lookup: Lookup { place, typed, viewer: Some(asked.call.addresses.client) },
+        mvpd: Some(mvpd),
+        domain_name,
+        redirect_url,
+        temp_pass_identity,
+    }))
+}
+
+/// The page that a browser comes back to, as it was written.
+fn page(text: &str, violations: &mut Violations) -> Option<String> {
+    violations.check_text("redirect_url", text, REDIRECT_URL_MAX);
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    if url.is_none() {
+        violations.add("redirect_url", "is no absolute http or https URL, such as https://example.com/done");
+    }
+    // In a header only ASCII can stand: what the URL standard makes of it is the same page.
+    url.map(|url| if text.is_ascii() { text.to_owned() } else { url.into() })
+}
+
+/// `GET /api/v1/authenticate/{code}`: the device asks by its code.
+pub(super) async fn authenticate_code(State(face): State<Face>, code: Segment, request: Request) -> Response {
+    answer(face, request, Endpoint::AuthenticateCode, async |asked, mut violations| {
+        let lookup = asked.lookup(code, &mut violations).await?;
+        let lookup = asked.valid(lookup, violations).await?;
+        let ip = Some(asked.call.addresses.device);
+        let login = asked.face.entitlement.device_login(&asked.identity.caller, &lookup, ip).await?;
+        let token = Authentication::new(&login, &lookup.place.requestor);
+        Ok(document("authentication", &token, asked.format)?)
+    })
+    .await
+}
+
+/// `GET /api/v1/checkauthn/{code}`: the page asks whether its login came through. It learns nothing else.
+pub(super) async fn checkauthn_code(State(face): State<Face>, code: Segment, request: Request) -> Response {
+    answer(face, request, Endpoint::CheckAuthnCode, async |asked, mut violations| {
+        let lookup = asked.lookup(code, &mut violations).await?;
+        let lookup = asked.valid(lookup, violations).await?;
+        let KnownLogin { .. } = asked.face.entitlement.page_login(&asked.identity.caller, &lookup).await?;
+        Ok(document("result", &Fine::OK, asked.format)?)
+    })
+    .await
+}
+
+/// `GET /api/v1/checkauthn`: the device asks whether it is logged in.
+pub(super) async fn checkauthn(State(face): State<Face>, request: Request) -> Response {
+    answer(face, request, Endpoint::CheckAuthn, async |asked, mut violations| {
+        let device = asked.device(&mut violations).await?;
+        let device = asked.valid(device, violations).await?;
+        asked.face.entitlement.check_login(&asked.identity.caller, device).await?;
+        Ok(document("result", &Fine::OK, asked.format)?)
+    })
+    .await
+}
+
+/// `GET /api/v1/tokens/authn`: the device's login.
+pub(super) async fn tokens_authn(State(face): State<Face>, request: Request) -> Response {
+    answer(face, request, Endpoint::TokensAuthn, async |asked, mut violations| {
+        let device = asked.device(&mut violations).await?;
+        let device = asked.valid(device, violations).await?;
+        let requestor = device.place.requestor.clone();
+        let login = asked.face.entitlement.login_token(&asked.identity.caller, device).await?;
+        Ok(document("authentication", &Authentication::new(&login, &requestor), asked.format)?)
+    })
+    .await
+}
+
+/// `DELETE /api/v1/logout`
+pub(super) async fn logout(State(face): State<Face>, request: Request) -> Response {
+    answer(face, request, Endpoint::Logout, async |asked, mut violations| {
+        let device = asked.device(&mut violations).await?;
+        let device = asked.valid(device, violations).await?;
+        asked.face.entitlement.log_out(&asked.identity.caller, device).await?;
+        Ok(StatusCode::NO_CONTENT.into_response())
+    })
+    .await
+}
+
+/// `POST /api/v1/authenticate/freepreview`
+pub(super) async fn freepreview(State(face): State<Face>, request: Request) -> Response {
+    answer(face, request, Endpoint::FreePreview, async |asked, mut violations| {
+        let noted = violations.count();
+        let mvpd = asked.parameters.filled("mso_id", &mut violations).map(str::to_owned);
+        if mvpd.is_none() && violations.count() == noted {
+            violations.add("", missing("mso_id"));
+        }
+        let mvpd = mvpd.and_then(|text| violations.take(MvpdId::parse("mso_id", &text)));
+        let device = asked.device(&mut violations).await?;
+        let (device, mvpd) = asked.valid(device.zip(mvpd), violations).await?;
+        asked.face.entitlement.begin_temp_pass(&asked.identity.caller, device, mvpd).await?;
+        Ok(StatusCode::NO_CONTENT.into_response())
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_browser_is_sent_back_to_a_page_and_to_nothing_else() {
+        let read = |text: &str| page(text, &mut Violations::default());
+        for good in
+            ["https://example.com/done?a=1&b=2#c", "http://localhost:8080/", "https://xn--bcher-kva.de/a%20b"]
+        {
+            assert_eq!(read(good).as_deref(), Some(good));
+        }
+        assert_eq!(read("https://bücher.de/ä").as_deref(), Some("https://xn--bcher-kva.de/%C3%A4"));
+        let long = format!("https://example.com/{}", "a".repeat(10_240));
+        let bad = [
+            "javascript:alert(1)",
+            "/done",
+            "//example.com/",
+            "data:text/html,a",
+            "https:",
+            &long,
+            "https://a/\r\nB: c",
+        ];
+        for bad in bad {
+            let mut violations = Violations::default();
+            page(bad, &mut violations);
+            let Error::InvalidFields(told) = violations.into_error() else { panic!("{bad}") };
+            assert_eq!(told.first().map(|violation| violation.field.as_str()), Some("redirect_url"), "{bad}");
+        }
+    }
+}

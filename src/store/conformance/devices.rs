@@ -1,0 +1,390 @@
+//! Devices that are known, over each store's ledger.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use futures_util::TryStreamExt;
+
+use super::{
+    Harness,
+    sample::{TTL, environment, known_device, race, resource},
+};
+use crate::{
+    auth::{KeyRing, SealedLedger, SecretKind},
+    domain::{
+        clock::Timestamp,
+        code::Code,
+        id::{DeviceId, Place, RequestorId},
+        known_device::{DeviceKey, KnownDevice},
+        ledger_kind::LedgerKind,
+        port::{Devices, KeptDevice, LedgerEntry, LedgerKey},
+        randomness::OsRandomness,
+        registration::CodeKey,
+    },
+    store::known_devices::KnownDevices,
+    telemetry::CapturedLog,
+};
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+
+/// Two keys, of which the first one seals.
+const RING: &str = "one:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+const NEXT_RING: &str = "two:AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=";
+
+/// The devices of a harness's store, as a server of its own has them.
+struct Server {
+    secrets: Arc<SealedLedger>,
+    devices: KnownDevices,
+}
+
+impl Server {
+    fn over(harness: &impl Harness) -> Self {
+        Self::with_ring(harness, RING)
+    }
+
+    fn with_ring(harness: &impl Harness, ring: &str) -> Self {
+        let (ledger, ring) = (harness.store().ledger, KeyRing::parse(ring).expect("a ring"));
+        let secrets =
+            Arc::new(SealedLedger::new(Arc::clone(&ledger), Arc::new(ring), Arc::new(OsRandomness)));
+        Self { devices: KnownDevices::new(Arc::clone(&secrets), ledger), secrets }
+    }
+
+    async fn get(&self, key: &DeviceKey) -> Option<KeptDevice> {
+        self.devices.get(key).await.expect("the store works")
+    }
+
+    async fn device(&self, key: &DeviceKey) -> Option<KnownDevice> {
+        self.get(key).await.map(|kept| KnownDevice::clone(&kept.device))
+    }
+
+    async fn replace(
+        &self,
+        key: &DeviceKey,
+        before: Option<&KeptDevice>,
+        after: Option<(&KnownDevice, Timestamp)>,
+    ) -> bool {
+        let before = before.map(|kept| &kept.revision);
+        self.devices.replace(key, before, after).await.expect("the store works")
+    }
+
+    async fn keep_code(&self, code: &CodeKey, device_id: &DeviceId, end: Timestamp) {
+        self.devices.keep_code(code, device_id, end).await.expect("the store works");
+    }
+
+    async fn of_code(&self, code: &CodeKey) -> Option<DeviceId> {
+        self.devices.of_code(code).await.expect("the store works")
+    }
+
+    async fn requestor_of(&self, of: &str, device_id: &DeviceId) -> Option<RequestorId> {
+        self.devices.requestor_of(&environment(of), device_id).await.expect("the store works")
+    }
+}
+
+fn device_id(text: &str) -> DeviceId {
+    DeviceId::parse("device_id", text).expect("valid")
+}
+
+fn requestor(text: &str) -> RequestorId {
+    RequestorId::parse("requestor", text).expect("valid")
+}
+
+fn key_of(environment_name: &str, requestor_id: &str, device: &str) -> DeviceKey {
+    let place = Place { environment: environment(environment_name), requestor: requestor(requestor_id) };
+    DeviceKey { place, device_id: device_id(device) }
+}
+
+fn key() -> DeviceKey {
+    key_of("default", "REF", "a personal device")
+}
+
+fn code(text: &str) -> CodeKey {
+    key().code(Code::from_canonical(text))
+}
+
+/// What lies in the ledger of a kind.
+async fn raw(harness: &impl Harness, kind: LedgerKind) -> Vec<(Vec<u8>, LedgerEntry)> {
+    harness.store().ledger.scan(kind).try_collect().await.expect("the store works")
+}
+
+/// A device is read back whole, by every server; changed, as it is then; and forgotten.
+pub(crate) async fn a_device_is_read_as_it_was_kept_by_every_server(harness: &impl Harness) {
+    let now = harness.time().read();
+    let (one, other) = (Server::over(harness), Server::over(harness));
+    assert!(one.get(&key()).await.is_none());
+    assert!(one.replace(&key(), None, None).await, "there is nothing to forget");
+    let device = known_device(now);
+    assert!(one.replace(&key(), None, Some((&device, now + TTL))).await);
+    for server in [&one, &other] {
+        assert!(server.device(&key()).await.as_ref() == Some(&device));
+        assert!(server.device(&key()).await.as_ref() == Some(&device), "remembered");
+    }
+    let changed = KnownDevice { user_agent: "another".to_owned(), ..device };
+    let before = one.get(&key()).await;
+    assert!(one.replace(&key(), before.as_ref(), Some((&changed, now + TTL))).await);
+    for server in [&one, &other] {
+        assert!(server.device(&key()).await.as_ref() == Some(&changed));
+    }
+    assert!(!one.replace(&key(), None, None).await, "it is known");
+    assert!(!one.replace(&key(), before.as_ref(), None).await, "it has changed");
+    let before = other.get(&key()).await;
+    assert!(other.replace(&key(), before.as_ref(), None).await);
+    for server in [&one, &other] {
+        assert!(server.get(&key()).await.is_none());
+    }
+    assert!(!one.replace(&key(), before.as_ref(), Some((&changed, now + TTL))).await, "it is forgotten");
+}
+
+/// Who saw the same device, or that there was none, cannot both replace it.
+pub(crate) async fn of_concurrent_replacements_of_one_state_one_succeeds(harness: &impl Harness) {
+    let end = harness.time().read() + TTL;
+    let server = Arc::new(Server::over(harness));
+    for round in 0..2 {
+        let before = server.get(&key()).await;
+        assert_eq!(before.is_some(), round > 0);
+        let racing = Arc::clone(&server);
+        let outcomes = race(16, move |index| {
+            let (server, before) = (Arc::clone(&racing), before.clone());
+            let device = KnownDevice { user_agent: format!("{round} {index}"), ..KnownDevice::default() };
+            async move { server.replace(&key(), before.as_ref(), Some((&device, end))).await }
+        })
+        .await;
+        let winner = outcomes.iter().position(|replaced| *replaced).expect("one succeeds");
+        assert_eq!(outcomes.iter().filter(|replaced| **replaced).count(), 1);
+        let user_agent = server.device(&key()).await.map(|device| device.user_agent);
+        assert_eq!(user_agent, Some(format!("{round} {winner}")));
+    }
+}
+
+/// A media token is handed out once, however many ask for it at whichever servers.
+pub(crate) async fn of_many_that_take_a_media_token_one_gets_it(harness: &impl Harness) {
+    let now = harness.time().read();
+    let servers = [Arc::new(Server::over(harness)), Arc::new(Server::over(harness))];
+    assert!(servers[0].replace(&key(), None, Some((&known_device(now), now + TTL))).await);
+    let outcomes = race(16, move |index| {
+        let server = Arc::clone(&servers[index % 2]);
+        async move {
+            loop {
+                let kept = server.get(&key()).await.expect("is known");
+                let mut device = KnownDevice::clone(&kept.device);
+                let token = device.take_media_token(resource(), now)?;
+                if server.replace(&key(), Some(&kept), Some((&device, now + TTL))).await {
+                    return Some(token);
+                }
+            }
+        }
+    })
+    .await;
+    assert_eq!(outcomes.iter().flatten().count(), 1);
+}
+
+/// A device, a code's device, and much later a device's requestor, end to the millisecond.
+pub(crate) async fn what_is_known_of_a_device_ends_at_its_time(harness: &impl Harness) {
+    let (server, now) = (Server::over(harness), harness.time().read());
+    let device = known_device(now);
+    assert!(server.replace(&key(), None, Some((&device, now + TTL))).await);
+    server.keep_code(&code("CODE"), &key().device_id, now + TTL).await;
+    let month = TTL * 2 * 24 * 30;
+    harness.time().pass(TTL - MILLISECOND).await;
+    assert!(server.get(&key()).await.is_some() && server.of_code(&code("CODE")).await.is_some());
+    harness.time().pass(MILLISECOND).await;
+    assert!(server.get(&key()).await.is_none() && server.of_code(&code("CODE")).await.is_none());
+    let end = harness.time().read() + month;
+    assert!(server.replace(&key(), None, Some((&device, end))).await, "another one takes its place");
+    harness.time().pass(month - MILLISECOND).await;
+    assert!(server.device(&key()).await.as_ref() == Some(&device));
+    assert_eq!(server.requestor_of("default", &key().device_id).await, Some(requestor("REF")));
+    harness.time().pass(MILLISECOND).await;
+    assert!(server.get(&key()).await.is_none());
+    harness.time().pass(month * 12).await;
+    assert_eq!(server.requestor_of("default", &key().device_id).await, None);
+}
+
+/// A code leads to its device until it is forgotten; where the code is another's, to that one.
+pub(crate) async fn a_code_leads_to_its_device_until_it_is_forgotten(harness: &impl Harness) {
+    let (server, end) = (Server::over(harness), harness.time().read() + TTL);
+    assert_eq!(server.of_code(&code("CODE")).await, None);
+    server.keep_code(&code("CODE"), &device_id("one"), end).await;
+    server.keep_code(&code("OTHER"), &device_id("other"), end).await;
+    assert_eq!(server.of_code(&code("CODE")).await, Some(device_id("one")));
+    server.keep_code(&code("CODE"), &device_id("two"), end).await;
+    assert_eq!(Server::over(harness).of_code(&code("CODE")).await, Some(device_id("two")));
+    for _ in 0..2 {
+        server.devices.forget_code(&code("CODE")).await.expect("the store works");
+        assert_eq!(server.of_code(&code("CODE")).await, None);
+    }
+    assert_eq!(server.of_code(&code("OTHER")).await, Some(device_id("other")));
+}
+
+/// The last requestor that a device has asked for a code of is known, and for how long is not cut short by a shorter code.
+pub(crate) async fn a_device_has_the_requestor_that_it_has_asked_for_last(harness: &impl Harness) {
+    let (server, end) = (Server::over(harness), harness.time().read() + TTL);
+    let device = device_id("a personal device");
+    assert_eq!(server.requestor_of("default", &device).await, None);
+    for (index, name) in ["REF", "REF", "OTHER", "REF"].into_iter().enumerate() {
+        let code =
+            key_of("default", name, "a personal device").code(Code::from_canonical(&format!("CODE{index}")));
+        server.keep_code(&code, &device, end).await;
+        assert_eq!(server.requestor_of("default", &device).await, Some(requestor(name)));
+    }
+    assert_eq!(server.requestor_of("default", &device_id("another")).await, None);
+    assert_eq!(server.requestor_of("staging", &device).await, None);
+    let ends = |entries: Vec<(Vec<u8>, LedgerEntry)>| entries[0].1.expire_time.expect("it ends");
+    let before = ends(raw(harness, LedgerKind::DeviceRequestor).await);
+    server.keep_code(&code("SOON"), &device, end + MILLISECOND).await;
+    assert_eq!(ends(raw(harness, LedgerKind::DeviceRequestor).await), before, "it need not be written");
+    let later = end + TTL * 2 * 24 * 200;
+    server.keep_code(&code("LATER"), &device, later).await;
+    assert!(ends(raw(harness, LedgerKind::DeviceRequestor).await) > before.max(later));
+}
+
+/// A device is one in each environment, for each requestor and by its own id alone.
+pub(crate) async fn environments_requestors_and_devices_do_not_share_what_is_known(harness: &impl Harness) {
+    let (server, end) = (Server::over(harness), harness.time().read() + TTL);
+    let keys = [
+        key_of("default", "REF", "one"),
+        key_of("staging", "REF", "one"),
+        key_of("default", "OTHER", "one"),
+        key_of("default", "REF", "two"),
+        // A device id may hold any character.
+        key_of("default", "REF", "OTHER\0one"),
+    ];
+    for (index, key) in keys.iter().enumerate() {
+        let device = KnownDevice { user_agent: index.to_string(), ..KnownDevice::default() };
+        assert!(server.replace(key, None, Some((&device, end))).await);
+        server.keep_code(&key.code(Code::from_canonical("CODE")), &device_id(&index.to_string()), end).await;
+    }
+    for (index, key) in keys.iter().enumerate() {
+        let device = server.device(key).await.expect("is known");
+        assert_eq!(device.user_agent, index.to_string());
+    }
+    for (index, key) in keys.iter().enumerate().take(3).skip(1) {
+        let code = key.code(Code::from_canonical("CODE"));
+        assert_eq!(server.of_code(&code).await, Some(device_id(&index.to_string())));
+    }
+}
+
+/// Who reads the store's files learns nothing of a viewer.
+pub(crate) async fn nothing_personal_of_a_device_lies_in_the_ledger(harness: &impl Harness) {
+    let (server, now) = (Server::over(harness), harness.time().read());
+    assert!(server.replace(&key(), None, Some((&known_device(now), now + TTL))).await);
+    server.keep_code(&code("PERSONAL"), &key().device_id, now + TTL).await;
+    let mut seen = 0;
+    for kind in [LedgerKind::Device, LedgerKind::DeviceCode, LedgerKind::DeviceRequestor] {
+        for (name, entry) in raw(harness, kind).await {
+            seen += 1;
+            let bytes = [name, entry.value].concat().to_ascii_lowercase();
+            assert!(!bytes.windows(8).any(|window| window == b"personal"), "{kind}");
+        }
+    }
+    assert_eq!(seen, 3);
+}
+
+/// What is known outlives the server.
+pub(crate) async fn known_devices_survive_a_reopen(harness: &impl Harness) {
+    let (server, now) = (Server::over(harness), harness.time().read());
+    let device = known_device(now);
+    // One for a while, and one for long.
+    let lasting = key_of("default", "REF", "another");
+    assert!(server.replace(&key(), None, Some((&device, now + TTL))).await);
+    assert!(server.replace(&lasting, None, Some((&device, now + TTL * 2 * 24 * 30))).await);
+    server.keep_code(&code("CODE"), &key().device_id, now + TTL).await;
+    drop(server);
+    if !harness.reopen().await {
+        return;
+    }
+    let server = Server::over(harness);
+    for key in [&key(), &lasting] {
+        assert!(server.device(key).await.as_ref() == Some(&device));
+    }
+    assert_eq!(server.of_code(&code("CODE")).await, Some(key().device_id));
+    assert_eq!(server.requestor_of("default", &key().device_id).await, Some(requestor("REF")));
+}
+
+/// Who changes a device while the ring is rotated notices, and whoever has the next ring reads it. Who lacks the new key for a
+/// moment is told so, and takes it for neither unknown nor free.
+pub(crate) async fn a_rotation_of_the_key_ring_loses_no_device(harness: &impl Harness) {
+    let now = harness.time().read();
+    let (server, other) = (Server::over(harness), Server::over(harness));
+    let device = known_device(now);
+    let keys: Vec<_> = (0..40).map(|index| key_of("default", "REF", &index.to_string())).collect();
+    for key in &keys {
+        assert!(server.replace(key, None, Some((&device, now + TTL))).await);
+    }
+    server.keep_code(&code("CODE"), &key().device_id, now + TTL).await;
+    let before = server.get(&keys[0]).await;
+    let next = KeyRing::parse(&format!("{NEXT_RING}\n{RING}")).expect("a ring");
+    let rotation = server.secrets.rotate(next).await.expect("rotates");
+    assert_eq!((rotation.resealed, rotation.secrets), (41, 41));
+    assert!(!server.replace(&keys[0], before.as_ref(), None).await, "it was sealed anew meanwhile");
+    for server in [&server, &Server::with_ring(harness, NEXT_RING)] {
+        for key in &keys {
+            assert!(server.device(key).await.as_ref() == Some(&device));
+        }
+        assert_eq!(server.of_code(&code("CODE")).await, Some(key().device_id));
+    }
+    assert!(other.devices.get(&keys[0]).await.is_err());
+    assert!(other.devices.replace(&keys[0], None, Some((&device, now + TTL))).await.is_err());
+    assert!(other.devices.of_code(&code("CODE")).await.is_err());
+}
+
+/// A record that is damaged costs one device its login, and is told in the log without anything of it.
+pub(crate) async fn what_cannot_be_read_of_a_device_counts_as_unknown_and_is_replaced(
+    harness: &impl Harness,
+) {
+    let (server, ledger, now) = (Server::over(harness), harness.store().ledger, harness.time().read());
+    let (device, end) = (known_device(now), now + TTL);
+    let log = CapturedLog::of_this_thread();
+    let mut names = BTreeSet::new();
+    for damage in 0..4 {
+        let key = key_of("default", "REF", &damage.to_string());
+        let code = key.code(Code::from_canonical(&format!("CODE{damage}")));
+        assert!(server.replace(&key, None, Some((&device, end))).await);
+        server.keep_code(&code, &key.device_id, end).await;
+        for kind in [LedgerKind::Device, LedgerKind::DeviceCode, LedgerKind::DeviceRequestor] {
+            for (name, entry) in raw(harness, kind).await {
+                if !names.insert((kind, name.clone())) {
+                    continue;
+                }
+                let mut value = entry.value.clone();
+                match damage {
+                    // Cut; another byte; never sealed; sealed, but of another format.
+                    0 => value.truncate(value.len() - 1),
+                    1 => *value.last_mut().expect("not empty") ^= 1,
+                    2 => value = vec![7],
+                    _ => value = sealed_nonsense(&server, kind, &name, &entry).await,
+                }
+                let (key, damaged) = (LedgerKey { kind, name }, LedgerEntry { value, ..entry.clone() });
+                let present = ledger.get(&key).await.expect("the store works").map(|entry| entry.value);
+                assert!(ledger.swap(&key, present.as_deref(), Some(damaged)).await.expect("works"));
+            }
+        }
+        let lines = log.text().matches("counts as unknown").count();
+        for _ in 0..2 {
+            assert!(server.get(&key).await.is_none(), "damage {damage}");
+        }
+        assert_eq!(log.text().matches("counts as unknown").count(), lines + 1, "once: {}", log.text());
+        assert_eq!(server.of_code(&code).await, None, "damage {damage}");
+        if damage != 1 {
+            // One byte more or less may be another requestor.
+            assert_eq!(server.requestor_of("default", &key.device_id).await, None, "damage {damage}");
+        }
+        assert!(server.replace(&key, None, Some((&device, end))).await, "damage {damage}");
+        assert!(!server.replace(&key, None, Some((&device, end))).await, "it is known again");
+        server.keep_code(&code, &key.device_id, end).await;
+        assert!(server.device(&key).await.as_ref() == Some(&device));
+        assert_eq!(server.of_code(&code).await, Some(key.device_id.clone()));
+        assert_eq!(server.requestor_of("default", &key.device_id).await, Some(requestor("REF")));
+    }
+    assert!(!log.text().to_lowercase().contains("personal"), "{}", log.text());
+}
+
+/// Bytes of an unknown version in the place of an entry, sealed as what is there.
+async fn sealed_nonsense(server: &Server, kind: LedgerKind, name: &[u8], entry: &LedgerEntry) -> Vec<u8> {
+    let nonsense = b"\xff\xff".to_vec();
+    match SecretKind::of(kind) {
+        None => nonsense,
+        Some(kind) => {
+            let sealed = server.secrets.swap(kind, name, Some(&entry.value), &nonsense, entry.expire_time);
+            sealed.await.expect("the store works").expect("is as it was")
+        }
+    }
+}

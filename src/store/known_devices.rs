@@ -1,0 +1,273 @@
+//! The `Devices` port over any store's ledger. What is kept of a device and which one a code belongs to is sealed; names of
+//! entries are digests, since ids of devices are personal data and may be long.
+//!
+//! Each read asks the ledger, so that replicas agree. What was opened and decoded is remembered beside its sealed bytes, and counts
+//! for as long as those are the same.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use quick_cache::{Weighter, sync::Cache};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    auth::{SealedLedger, SecretKind, key_ring::SealError},
+    domain::{
+        clock::Timestamp,
+        error::{Result, StoreError},
+        id::{DeviceId, EnvironmentName, RequestorId},
+        known_device::{DeviceKey, KnownDevice},
+        ledger_kind::LedgerKind,
+        port::{Devices, KeptDevice, Ledger, LedgerEntry, LedgerKey, Revision},
+        registration::CodeKey,
+    },
+    format::{self, FormatError},
+};
+
+/// What the remembered devices may weigh together, in bytes.
+const REMEMBERED_BYTES: u64 = 32 * 1024 * 1024;
+
+/// What a remembered device weighs beside twice its record: its parts lie in allocations of their own.
+const DEVICE_BYTES: u64 = 1024;
+
+/// How many are expected, for the first size of the tables; they grow.
+const EXPECTED: usize = 4096;
+
+/// How much longer than a code's device the requestor is known that it was made for: longer than logins last, since who has one
+/// logs out without naming it.
+const REQUESTOR_KEPT: std::time::Duration = std::time::Duration::from_secs(365 * 24 * 3_600);
+
+/// The name of an entry.
+type Name = [u8; 32];
+
+/// Devices that are known, in a ledger.
+pub(crate) struct KnownDevices {
+    secrets: Arc<SealedLedger>,
+    ledger: Arc<dyn Ledger>,
+    remembered: Cache<Name, ReadDevice, ReadWeight>,
+}
+
+/// A device as it was read.
+#[derive(Clone)]
+struct ReadDevice {
+    sealed: Arc<[u8]>,
+    /// Absent where it cannot be read, which was told in the log.
+    device: Option<Arc<KnownDevice>>,
+}
+
+#[derive(Clone)]
+struct ReadWeight;
+
+impl Weighter<Name, ReadDevice> for ReadWeight {
+    fn weight(&self, _: &Name, read: &ReadDevice) -> u64 {
+        DEVICE_BYTES + 2 * read.sealed.len() as u64
+    }
+}
+
+/// Why something that is kept cannot be read. Holds nothing of it.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+enum Unreadable {
+    Sealed(#[from] SealError),
+    Format(#[from] FormatError),
+}
+
+impl KnownDevices {
+    /// The devices in this ledger, which is also that of the secrets.
+    #[must_use]
+    pub(crate) fn new(secrets: Arc<SealedLedger>, ledger: Arc<dyn Ledger>) -> Self {
+        let remembered = Cache::with_weighter(EXPECTED, REMEMBERED_BYTES, ReadWeight);
+        Self { secrets, ledger, remembered }
+    }
+
+    async fn read(&self, name: &Name) -> Result<Option<ReadDevice>> {
+        let Some(LedgerEntry { value, .. }) = self.secrets.read(SecretKind::Device, name).await? else {
+            return Ok(None);
+        };
+        if let Some(read) = self.remembered.get(name).filter(|read| *read.sealed == *value) {
+            return Ok(Some(read));
+        }
+        let device = self.opened(SecretKind::Device, name, &value, format::decode_known_device).await?;
+        let read = ReadDevice { sealed: value.into(), device: device.map(Arc::new) };
+        self.remembered.insert(*name, read.clone());
+        Ok(Some(read))
+    }
+
+    /// What was sealed; nothing where that cannot be read, which costs one device its login.
+    ///
+    /// # Errors
+    /// Where the key is missing. A server that starts has all keys, so that another one has rotated them just now, and this one
+    /// has the new key in a moment: taken for unknown, the device would be overwritten.
+    async fn opened<T>(
+        &self,
+        kind: SecretKind,
+        name: &Name,
+        sealed: &[u8],
+        decode: impl FnOnce(&[u8]) -> std::result::Result<T, FormatError>,
+    ) -> Result<Option<T>> {
+        let opened = match self.secrets.open(kind, name, sealed).await {
+            Err(error @ SealError::KeyMissing(_)) => {
+                return Err(StoreError::Unavailable(format!("{}: {error}", kind.describe(name))).into());
+            }
+            opened => opened,
+        };
+        let read = opened.map_err(Unreadable::from).and_then(|bytes| Ok(decode(&bytes)?));
+        let read = read.inspect_err(|error| {
+            let kind = kind.ledger_kind().as_str();
+            tracing::error!(kind, %error, "what is kept of a device cannot be read, and counts as unknown");
+        });
+        Ok(read.ok())
+    }
+
+    /// Replaces the entry if it is still `before`; false where it is not.
+    async fn swap(
+        &self,
+        name: &Name,
+        before: Option<&[u8]>,
+        after: Option<(&KnownDevice, Timestamp)>,
+    ) -> Result<bool> {
+        let (device, end) = match (before, after) {
+            (_, Some(after)) => after,
+            (Some(before), None) => return self.secrets.remove(SecretKind::Device, name, before).await,
+            (None, None) => return Ok(self.secrets.read(SecretKind::Device, name).await?.is_none()),
+        };
+        let secret = format::encode_known_device(device)?;
+        let sealed = self.secrets.swap(SecretKind::Device, name, before, &secret, Some(end)).await?;
+        Ok(sealed.is_some())
+    }
+
+    async fn keep_device_of_code(&self, code: &CodeKey, device_id: &DeviceId, end: Timestamp) -> Result<()> {
+        let (kind, name) = (SecretKind::DeviceCode, name_of_code(code));
+        let secret = format::encode_device_of_code(device_id)?;
+        loop {
+            let before = self.secrets.read(kind, &name).await?.map(|entry| entry.value);
+            if self.secrets.swap(kind, &name, before.as_deref(), &secret, Some(end)).await?.is_some() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn keep_requestor(&self, code: &CodeKey, device_id: &DeviceId, end: Timestamp) -> Result<()> {
+        let key = requestor_key(&code.environment, device_id);
+        let value = format::encode_requestor_of_device(&code.requestor)?;
+        loop {
+            let before = self.ledger.get(&key).await?;
+            // Most devices ask for the same one each time: it is written anew now and then.
+            let lasts = |entry: &LedgerEntry| entry.expire_time >= Some(end + REQUESTOR_KEPT / 2);
+            if before.as_ref().is_some_and(|before| before.value == value && lasts(before)) {
+                return Ok(());
+            }
+            let before = before.map(|entry| entry.value);
+            let entry = LedgerEntry { value: value.clone(), expire_time: Some(end + REQUESTOR_KEPT) };
+            if self.ledger.swap(&key, before.as_deref(), Some(entry)).await? {
+                return Ok(());
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Devices for KnownDevices {
+    async fn get(&self, key: &DeviceKey) -> Result<Option<KeptDevice>> {
+        let read = self.read(&name_of_device(key)).await?;
+        Ok(read.and_then(|ReadDevice { sealed, device }| {
+            device.map(|device| KeptDevice { device, revision: Revision(sealed) })
+        }))
+    }
+
+    async fn replace(
+        &self,
+        key: &DeviceKey,
+        before: Option<&Revision>,
+        after: Option<(&KnownDevice, Timestamp)>,
+    ) -> Result<bool> {
+        let name = name_of_device(key);
+        let replaced = self.swap(&name, before.map(|revision| &*revision.0), after).await?;
+        if replaced || before.is_some() {
+            return Ok(replaced);
+        }
+        // What cannot be read counts as unknown.
+        match self.read(&name).await? {
+            Some(ReadDevice { sealed, device: None }) => self.swap(&name, Some(&sealed), after).await,
+            _ => Ok(false),
+        }
+    }
+
+    async fn keep_code(&self, code: &CodeKey, device_id: &DeviceId, end: Timestamp) -> Result<()> {
+        let device = self.keep_device_of_code(code, device_id, end);
+        let requestor = self.keep_requestor(code, device_id, end);
+        tokio::try_join!(device, requestor)?;
+        Ok(())
+    }
+
+    async fn of_code(&self, code: &CodeKey) -> Result<Option<DeviceId>> {
+        let (kind, name) = (SecretKind::DeviceCode, name_of_code(code));
+        let Some(entry) = self.secrets.read(kind, &name).await? else { return Ok(None) };
+        self.opened(kind, &name, &entry.value, format::decode_device_of_code).await
+    }
+
+    async fn forget_code(&self, code: &CodeKey) -> Result<()> {
+        let (kind, name) = (SecretKind::DeviceCode, name_of_code(code));
+        while let Some(entry) = self.secrets.read(kind, &name).await? {
+            if self.secrets.remove(kind, &name, &entry.value).await? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn requestor_of(
+        &self,
+        environment: &EnvironmentName,
+        device_id: &DeviceId,
+    ) -> Result<Option<RequestorId>> {
+        let entry = self.ledger.get(&requestor_key(environment, device_id)).await?;
+        let read = entry.map(|entry| format::decode_requestor_of_device(&entry.value));
+        let read = read.transpose().inspect_err(|error| {
+            let kind = LedgerKind::DeviceRequestor.as_str();
+            tracing::error!(kind, %error, "what is kept of a device cannot be read, and counts as unknown");
+        });
+        Ok(read.unwrap_or_default())
+    }
+}
+
+fn name_of_device(key: &DeviceKey) -> Name {
+    let (environment, requestor) = (&key.place.environment, &key.place.requestor);
+    digest(&[environment.as_str(), requestor.as_str(), key.device_id.as_str()])
+}
+
+fn name_of_code(code: &CodeKey) -> Name {
+    digest(&[code.environment.as_str(), code.requestor.as_str(), code.code.as_str()])
+}
+
+fn requestor_key(environment: &EnvironmentName, device_id: &DeviceId) -> LedgerKey {
+    let name = digest(&[environment.as_str(), device_id.as_str()]).to_vec();
+    LedgerKey { kind: LedgerKind::DeviceRequestor, name }
+}
+
+/// Of parts of which no one but the last holds a zero byte. It must never change, or what was kept is not found any more.
+fn digest(parts: &[&str]) -> Name {
+    Sha256::digest(parts.join("\0")).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{domain::code::Code, format::golden, store::conformance::sample};
+
+    #[test]
+    fn the_names_of_entries_are_pinned() {
+        let environment = sample::environment("default");
+        let requestor = RequestorId::parse("requestor", "REF").expect("valid");
+        let device_id = DeviceId::parse("device_id", "a device").expect("valid");
+        let code = CodeKey { environment, requestor, code: Code::from_canonical("NKGF4M7") };
+        let device = DeviceKey { place: code.place(), device_id: device_id.clone() };
+        let names = [
+            ("device", name_of_device(&device).to_vec()),
+            ("device_code", name_of_code(&code).to_vec()),
+            ("device_requestor", requestor_key(&code.environment, &device_id).name),
+        ];
+        let lines = names.map(|(kind, name)| format!("{kind}\n{}", golden::hex(&name)));
+        golden::check_text("known_device_names", 1, &lines.concat());
+    }
+}
