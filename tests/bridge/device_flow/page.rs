@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use passbridge::config::Backend;
+use passbridge::config::{Backend, SecondScreen};
 use serde_json::json;
 
 use super::{
@@ -13,6 +13,14 @@ use super::{
     tv,
 };
 use crate::support::{Bridge, http::call};
+
+async fn configured(second_screen: SecondScreen) -> Bridge {
+    Bridge::configured(Backend::V2, |config| {
+        configure(config);
+        config.environments.get_mut("default").expect("is there").second_screen = Some(second_screen);
+    })
+    .await
+}
 
 /// What pages call.
 fn calls(code: &str) -> [String; 5] {
@@ -74,6 +82,21 @@ async fn a_page_learns_nothing_of_who_has_logged_in() {
     // The record itself names the device, as it always has; nothing of the login.
     let read = xhr(&bridge).get(&format!("/reggie/v1/REF/regcode/{code}.json")).await;
     assert_eq!(read.status, 404, "the code is used up: {read:?}");
+}
+
+#[tokio::test]
+async fn a_page_needs_a_token_where_that_is_configured() {
+    let bridge = configured(SecondScreen::Token).await;
+    let tv = tv(&bridge).await;
+    let code = code(&tv).await;
+    for path in calls(&code) {
+        answer::message(&browser(&bridge).get(&path).await, 401);
+    }
+    // What the calls come to with one is another test's: none of them is refused.
+    for path in calls(&code) {
+        let answered = tv.get(&path).await;
+        assert_ne!(answered.status, 401, "{path}: {answered:?}");
+    }
 }
 
 #[tokio::test]
