@@ -41,6 +41,13 @@ pub(in crate::rest) enum Endpoint {
     Partner,
 }
 
+impl Endpoint {
+    /// Whether web pages call it from a browser, or send one there: none has a token (reference of the device flow, section 1.0).
+    pub(in crate::rest) fn is_of_second_screen(self) -> bool {
+        matches!(self, Self::Config | Self::Authenticate | Self::CheckAuthnCode | Self::PreauthorizeCode)
+    }
+}
+
 /// Why a call has no better answer.
 #[derive(Debug)]
 pub(in crate::rest) enum FlowFailure {
@@ -423,7 +430,7 @@ mod tests {
     fn no_fault_looks_like_a_logout() {
         let answer = UpstreamAnswer { status: Some(403), ..UpstreamAnswer::default() };
         let faults = [
-            Error::UpstreamForbidden { answer: answer.clone() },
+            Error::UpstreamForbidden { answer: answer.clone(), was_fast: false },
             Error::UpstreamCredentialsRefused { answer: answer.clone() },
             Error::UpstreamUnavailable { problem: "", answer, retry_after: None },
             Error::Internal(String::new()),
