@@ -29,7 +29,7 @@ use http::HeaderValue;
 
 use super::{
     Face,
-    call::{Call, respond},
+    call::{Call, respond, respond_open},
     failure::Failure,
     parameters::Parameters,
 };
@@ -65,22 +65,26 @@ impl Asked<'_> {
     }
 }
 
-/// Answers a call of a device, or of a service on its behalf, with what `work` makes of it.
+/// Answers a call of a device, of a service on its behalf, or of a page on which viewers type codes, with what `work` makes of it.
 async fn answer(
     face: Face,
     request: Request,
     endpoint: Endpoint,
     work: impl AsyncFnOnce(&Asked<'_>, Violations) -> Result<Response, FlowFailure>,
 ) -> Response {
-    respond(&face, request, async |call, identity, parameters, violations, format| {
+    let work = async |call: &Call, identity: &Identity, parameters: &Parameters<'_>, violations, format| {
         let asked = Asked { face: &face, call, identity, parameters, format };
         match work(&asked, violations).await {
             Ok(response) => Ok(response),
             Err(FlowFailure::Other(failure)) => Err(failure),
             Err(failure) => Ok(failure.render(endpoint, &asked)),
         }
-    })
-    .await
+    };
+    if endpoint.is_of_second_screen() {
+        respond_open(&face, request, work).await
+    } else {
+        respond(&face, request, work).await
+    }
 }
 
 /// What is answered to the partner calls of a platform's single sign-on: version 2 needs what these clients do not send.
