@@ -57,7 +57,7 @@ fn print(copied: &Copied) {
     }
     line(&"all", &copied.total());
     for name in &copied.unreadable {
-        println!("left out, since it is nothing that was ever sealed: {name}");
+        println!("left out, since it cannot be opened: {name}");
     }
     println!("compared: the target holds all that the source holds, and nothing else");
 }

@@ -70,7 +70,8 @@ impl Installation {
         entries.filter(|entry| entry["event"] == "keys_rotated").collect()
     }
 
-    /// Makes a code, for which the credentials and the token are needed. No registration follows the first one.
+    /// Makes a code, for which the credentials and the token are needed, and with which two secrets come: what is known of the
+    /// device, and which one the code belongs to. No registration follows the first one.
     async fn works(&self, server: &ServerProcess) {
         let request =
             CreateRegistrationCodeRequest { device_ip: "203.0.113.7".to_owned(), ..request::create() };
@@ -95,10 +96,10 @@ async fn a_running_server_seals_everything_with_the_new_key_and_the_former_one_c
 
     installation.write_ring(&[&two, &one]);
     let said = printed(installation.rotate());
-    assert!(said.contains("3 of 3 secrets") && said.contains("\"two\""), "{said}");
+    assert!(said.contains("5 of 5 secrets") && said.contains("\"two\""), "{said}");
     server.wait_for_line("keys rotated");
     let said = printed(installation.rotate());
-    assert!(said.contains("0 of 3 secrets"), "{said}");
+    assert!(said.contains("0 of 5 secrets"), "{said}");
     installation.works(&server).await;
     assert!(server.terminate().await.success());
 
@@ -110,16 +111,20 @@ async fn a_running_server_seals_everything_with_the_new_key_and_the_former_one_c
     // The former one opens nothing any more.
     installation.write_ring(&[&one]);
     let error = installation.server().failure();
-    for part in
-        ["store.key_ring: ", "the signing key: ", "the credentials of the environment \"default\"", "\"two\""]
-    {
+    for part in [
+        "store.key_ring: ",
+        "the signing key: ",
+        "the credentials of the environment \"default\"",
+        "of the known devices: ",
+        "\"two\"",
+    ] {
         assert!(error.contains(part), "{part}: {error}");
     }
     let entries = installation.entries();
     let told: Vec<_> =
         entries.iter().map(|entry| (&entry["key"], &entry["resealed"], &entry["face"])).collect();
     let two = Value::from("two");
-    assert_eq!(told, [(&two, &3.into(), &"admin".into()), (&two, &0.into(), &"admin".into())]);
+    assert_eq!(told, [(&two, &5.into(), &"admin".into()), (&two, &0.into(), &"admin".into())]);
 }
 
 #[tokio::test]
@@ -140,7 +145,7 @@ async fn what_was_kept_without_a_ring_is_sealed_where_no_server_runs() {
     installation.works(&server).await;
     assert!(server.terminate().await.success());
     let said = printed(installation.rotate());
-    assert!(said.contains("3 of 3 secrets"), "{said}");
+    assert!(said.contains("5 of 7 secrets"), "{said}");
     let server = installation.server().start();
     installation.works(&server).await;
     let entries = installation.entries();
@@ -174,7 +179,7 @@ async fn a_ring_that_cannot_be_used_changes_nothing_on_a_running_server() {
     // With both keys it goes on from where it was.
     installation.write_ring(&[&two, &one]);
     let said = printed(installation.rotate());
-    assert!(said.contains("3 of 3 secrets"), "{said}");
+    assert!(said.contains("7 of 7 secrets"), "{said}");
     installation.works(&server).await;
 }
 

@@ -1,10 +1,19 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt};
+use sha2::Digest;
 
 use super::*;
 use crate::{
-    domain::{clock::ManualClock, error::Error, randomness::OsRandomness},
-    store::embedded::{EmbeddedOptions, EmbeddedStore},
+    domain::{
+        clock::{ManualClock, Stopwatch},
+        error::Error,
+        known_device::KnownDevice,
+        randomness::OsRandomness,
+    },
+    store::{
+        conformance::sample::known_device,
+        embedded::{EmbeddedOptions, EmbeddedStore},
+    },
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1_763_000_000_123);
@@ -218,6 +227,32 @@ async fn what_is_written_while_a_ring_is_looked_at_opens_with_it() {
 }
 
 #[tokio::test]
+async fn the_ring_is_read_again_where_another_server_has_rotated_it_and_not_after_an_own_rotation() {
+    let folder = Folder::new();
+    let (server, other) = (Arc::new(folder.with(ring(&["one"]))), folder.with(ring(&["one"])));
+    put_named(&server, SecretKind::Device, "device").await;
+    let (reads, mut was_read) = tokio::sync::mpsc::unbounded_channel();
+    let following = Arc::clone(&server);
+    let following = tokio::spawn(async move {
+        let read = || {
+            let _ = reads.send(());
+            Ok(owned(&["three", "two"]))
+        };
+        following.follow_rotations(read).await
+    });
+    tokio::task::yield_now().await;
+    server.rotate(owned(&["two", "one"])).await.expect("rotates");
+    tokio::task::yield_now().await;
+    other.rotate(owned(&["three", "two"])).await.expect("rotates");
+    was_read.recv().await.expect("is read");
+    while server.get(SecretKind::Device, b"device").await.expect("works").expect("is there").opened.is_err() {
+        tokio::task::yield_now().await;
+    }
+    assert!(was_read.try_recv().is_err(), "once");
+    following.abort();
+}
+
+#[tokio::test]
 async fn a_secret_is_removed_by_who_knows_it_as_it_is() {
     let folder = Folder::new();
     let secrets = folder.with(ring(&["one"]));
@@ -227,4 +262,34 @@ async fn a_secret_is_removed_by_who_knows_it_as_it_is() {
     assert!(secrets.remove(SecretKind::Device, b"device", &sealed).await.expect("works"));
     assert!(!secrets.remove(SecretKind::Device, b"device", &sealed).await.expect("works"));
     assert!(secrets.read(SecretKind::Device, b"device").await.expect("works").is_none());
+}
+
+/// Prints how long the look at the start and a rotation take: `cargo test --lib -- --ignored --nocapture a_hundred_thousand`.
+#[tokio::test]
+#[ignore = "prints figures"]
+async fn a_hundred_thousand_devices_are_looked_at_and_sealed_anew() {
+    const DEVICES: usize = 100_000;
+    let folder = Folder::new();
+    let secrets = folder.with(ring(&["one"]));
+    let device = KnownDevice { device_info: Some("i".repeat(1_200)), ..known_device(NOW) };
+    let secret = crate::format::encode_known_device(&device).expect("encodes");
+    let end = NOW + std::time::Duration::from_secs(30 * 24 * 3_600);
+    let started = Stopwatch::start();
+    futures_util::stream::iter(0..DEVICES)
+        .for_each_concurrent(1_000, |index| {
+            let (secrets, secret) = (&secrets, &secret);
+            async move {
+                let name = sha2::Sha256::digest(index.to_string());
+                let kept = secrets.swap(SecretKind::Device, &name, None, secret, Some(end)).await;
+                assert!(kept.expect("works").is_some());
+            }
+        })
+        .await;
+    eprintln!("{DEVICES} devices of {} bytes kept in {:?}", secret.len(), started.elapsed());
+    let started = Stopwatch::start();
+    assert_eq!(secrets.outdated().await.expect("opens"), 0);
+    eprintln!("looked at in {:?}", started.elapsed());
+    let started = Stopwatch::start();
+    let rotation = secrets.rotate(owned(&["two", "one"])).await.expect("rotates");
+    eprintln!("{} sealed anew in {:?}", rotation.resealed, started.elapsed());
 }

@@ -76,7 +76,7 @@ pub struct Counts {
 pub struct Copied {
     /// With the records of each part; also of those that had none.
     pub parts: BTreeMap<Part, Counts>,
-    /// Secrets that no key ring opens, since they are none that was ever sealed: servers take them for absent.
+    /// Secrets that no key ring opens, since they were never sealed or are damaged: servers take them for absent.
     pub unreadable: Vec<String>,
 }
 

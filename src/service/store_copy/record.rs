@@ -60,7 +60,7 @@ impl fmt::Display for Part {
 pub(super) enum Record {
     /// A secret, opened.
     Secret { kind: SecretKind, name: Vec<u8>, secret: Vec<u8>, end: Option<Timestamp> },
-    /// A secret that is none: its readers take it for absent, and it is not copied.
+    /// A secret that does not open: its readers take it for absent, and it is not copied.
     Unreadable { kind: SecretKind, name: Vec<u8> },
     /// A ledger entry.
     Entry { key: LedgerKey, entry: LedgerEntry },
@@ -186,7 +186,7 @@ impl Side {
         let Some(kept) = self.secrets.get(kind, &name).await? else { return Ok(None) };
         Ok(Some(match kept.opened {
             Ok(secret) => Record::Secret { kind, name, secret, end: kept.end },
-            // That there is no other reason was looked at before the copy began.
+            // It is damaged, or was never sealed: that no key is missing was looked at before the copy began.
             Err(_) => Record::Unreadable { kind, name },
         }))
     }

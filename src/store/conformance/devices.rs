@@ -339,6 +339,7 @@ pub(crate) async fn what_cannot_be_read_of_a_device_counts_as_unknown_and_is_rep
         let code = key.code(Code::from_canonical(&format!("CODE{damage}")));
         assert!(server.replace(&key, None, Some((&device, end))).await);
         server.keep_code(&code, &key.device_id, end).await;
+        let before = server.get(&key).await;
         for kind in [LedgerKind::Device, LedgerKind::DeviceCode, LedgerKind::DeviceRequestor] {
             for (name, entry) in raw(harness, kind).await {
                 if !names.insert((kind, name.clone())) {
@@ -367,6 +368,10 @@ pub(crate) async fn what_cannot_be_read_of_a_device_counts_as_unknown_and_is_rep
             // One byte more or less may be another requestor.
             assert_eq!(server.requestor_of("default", &key.device_id).await, None, "damage {damage}");
         }
+        assert!(
+            !server.replace(&key, before.as_ref(), Some((&device, end))).await,
+            "it is no more as it was"
+        );
         assert!(server.replace(&key, None, Some((&device, end))).await, "damage {damage}");
         assert!(!server.replace(&key, None, Some((&device, end))).await, "it is known again");
         server.keep_code(&code, &key.device_id, end).await;

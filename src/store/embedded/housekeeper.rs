@@ -1,6 +1,7 @@
 //! What has to be looked at now and then, on a thread of its own, since all of it may block.
 
 use std::{
+    ops::Bound,
     sync::{
         Weak,
         mpsc::{Receiver, RecvTimeoutError},
@@ -27,22 +28,28 @@ use crate::domain::{clock::Timestamp, port::StoreResult};
 /// How often the free space and the buckets are looked at.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// After so many looks, entries that have ended are removed from among the lasting ones: once an hour, since
-/// they are few, and reads do not see them.
+/// After so many looks, entries that have ended are looked for among the lasting ones: once an hour, since reads do not see
+/// them.
 const LOOKS_PER_SWEEP: u32 = 3600;
 
-/// How many records of trials one look removes: some milliseconds' worth, and seven million an hour.
-const TRIALS_PER_LOOK: usize = 2_000;
+/// How many lasting entries one look reads, of which there may be millions for devices: a sweep takes as many looks as it needs.
+const ENTRIES_PER_LOOK: usize = 20_000;
+
+/// How many records of trials, and how many entries, one look removes: some milliseconds' worth, and seven million an hour.
+const REMOVALS_PER_LOOK: usize = 2_000;
 
 /// How many entries one command removes.
 const SWEEP_CHUNK: usize = 256;
 
-/// How far the trials to remove were looked for. What was removed is passed over, which takes the engine as long as if it were
+/// How far what is to be removed was looked for. What was removed is passed over, which takes the engine as long as if it were
 /// still there.
 #[derive(Debug, Default)]
 struct Progress {
     expired: Option<UserKey>,
     ended: Option<UserKey>,
+    is_sweeping: bool,
+    /// The last entry that the sweep has read.
+    swept: Option<UserKey>,
 }
 
 /// Works until the committer has ended, which holds the other end of `deleted`.
@@ -109,10 +116,16 @@ fn look(
     if sweep {
         // What was not to be forgotten yet, because the clock went back, is looked at again.
         progress.expired = None;
-        match ended_entries(&engine, now) {
-            Ok(keys) => remove(&queue, &keys, |keys| RemoveEnded { keys, ended_by: now }),
-            Err(error) => tracing::warn!(%error, "ended ledger entries could not be looked for"),
-        }
+        progress.is_sweeping = true;
+    }
+    if progress.is_sweeping {
+        let ended = ended_entries(&engine, now, progress.swept.as_ref()).unwrap_or_else(|error| {
+            tracing::warn!(%error, "ended ledger entries could not be looked for");
+            EndedEntries::default()
+        });
+        remove(&queue, &ended.keys, |keys| RemoveEnded { keys, ended_by: now });
+        progress.is_sweeping = ended.last.is_some();
+        progress.swept = ended.last;
     }
 }
 
@@ -130,39 +143,113 @@ fn remove_trials(
     now: Timestamp,
     progress: &mut Progress,
 ) -> StoreResult<()> {
-    let rows = expired_rows(engine, now, progress.expired.as_ref(), TRIALS_PER_LOOK)?;
+    let rows = expired_rows(engine, now, progress.expired.as_ref(), REMOVALS_PER_LOOK)?;
     remove(queue, &rows, |rows| RemoveExpired { rows, expired_by: now });
     progress.expired = rows.into_iter().next_back().or(progress.expired.take());
-    let keys = ended_keys(engine, progress.ended.as_ref(), TRIALS_PER_LOOK)?;
+    let keys = ended_keys(engine, progress.ended.as_ref(), REMOVALS_PER_LOOK)?;
     remove(queue, &keys, |keys| RemoveEndedTrials { keys });
     progress.ended = keys.into_iter().next_back().or(progress.ended.take());
     Ok(())
 }
 
-/// The lasting entries that have ended.
-pub(super) fn ended_entries(engine: &Engine, now: Timestamp) -> StoreResult<Vec<UserKey>> {
-    let mut ended = Vec::new();
-    for guard in engine.lasting.prefix([record::LEDGER]) {
+/// Lasting entries that have ended.
+#[derive(Default)]
+pub(super) struct EndedEntries {
+    /// Their keys.
+    pub keys: Vec<UserKey>,
+    /// The last entry that was read, where there are more.
+    pub last: Option<UserKey>,
+}
+
+/// The lasting entries that have ended, from the one behind `after` on, and no more than one look may take.
+pub(super) fn ended_entries(
+    engine: &Engine,
+    now: Timestamp,
+    after: Option<&UserKey>,
+) -> StoreResult<EndedEntries> {
+    let (first, end) = (UserKey::new(&[record::LEDGER]), UserKey::new(&[record::LEDGER + 1]));
+    let start = after.map_or(Bound::Included(&first), Bound::Excluded);
+    let mut keys = Vec::new();
+    let entries = engine.lasting.range::<&UserKey, _>((start, Bound::Excluded(&end)));
+    for (index, guard) in entries.enumerate() {
         let (key, value) = guard.into_inner().map_err(engine::unavailable)?;
         match record::decode_ledger(&value) {
             Ok(entry) if lasts(&entry, now) => {}
-            Ok(_) => ended.push(key),
+            Ok(_) => keys.push(key.clone()),
             Err(error) => tracing::warn!(%error, "a ledger entry cannot be read, and is left"),
         }
+        if index + 1 == ENTRIES_PER_LOOK || keys.len() == REMOVALS_PER_LOOK {
+            return Ok(EndedEntries { keys, last: Some(key) });
+        }
     }
-    Ok(ended)
+    Ok(EndedEntries { keys, last: None })
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
+    use futures_util::TryStreamExt;
+
     use super::*;
     use crate::{
-        domain::clock::{Clock, ManualClock},
-        store::embedded::{EmbeddedOptions, EmbeddedStore},
+        domain::{
+            clock::{Clock, ManualClock},
+            port::Ledger,
+        },
+        store::{
+            conformance::sample::{entry, ledger_key, ledger_kind},
+            embedded::{EmbeddedOptions, EmbeddedStore},
+        },
         telemetry::CapturedLog,
     };
+
+    #[test]
+    fn a_sweep_takes_as_many_looks_as_it_needs_and_removes_all_that_has_ended() {
+        const ENDED: usize = REMOVALS_PER_LOOK + 10;
+        let folder = tempfile::tempdir().expect("a folder");
+        let clock = ManualClock::new(Timestamp::from_millis(1_763_000_000_000));
+        let store = EmbeddedStore::open(EmbeddedOptions::new(folder.path(), clock.clone())).expect("opens");
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let day = Duration::from_secs(86_400);
+        let put = |index: usize| {
+            let end = clock.now() + if index % 2 == 0 { day * 2 } else { day };
+            let (store, key) = (store.clone(), ledger_key("kind", &format!("{index:05}")));
+            async move { store.put_if_absent(&key, entry("x", Some(end))).await.expect("works") }
+        };
+        runtime.block_on(futures_util::future::join_all((0..2 * ENDED).map(put)));
+        let (queue, mut messages) = tokio::sync::mpsc::channel(64);
+        let mut time = TrustedTime::new(clock.now(), clock.instant());
+        clock.advance(day);
+        let mut progress = Progress::default();
+        let mut commands = |sweep| {
+            let (core, queue) = (Arc::downgrade(&store.core), queue.downgrade());
+            look(&core, &queue, sweep, &mut progress, &mut time);
+            std::iter::from_fn(|| messages.try_recv().ok()).count()
+        };
+        assert_eq!(commands(false), 0, "no sweep has begun");
+        assert_eq!(commands(true), REMOVALS_PER_LOOK.div_ceil(SWEEP_CHUNK));
+        assert_eq!(commands(false), 1, "it goes on");
+        assert_eq!(commands(false), 0, "it has ended");
+        assert_eq!(commands(true), REMOVALS_PER_LOOK.div_ceil(SWEEP_CHUNK), "the next begins anew");
+
+        let engine = store.core.engine.load_full().expect("open");
+        let mut after = None;
+        let mut ended = || {
+            let EndedEntries { keys, last } =
+                ended_entries(&engine, clock.now(), after.as_ref()).expect("readable");
+            after = last;
+            keys
+        };
+        for expected in [REMOVALS_PER_LOOK, ENDED - REMOVALS_PER_LOOK, 0] {
+            let keys = ended();
+            assert_eq!(keys.len(), expected);
+            let remove = store.submit(RemoveEnded { keys, ended_by: clock.now() });
+            runtime.block_on(remove).expect("works");
+        }
+        let left: Vec<_> = runtime.block_on(store.scan(ledger_kind("kind")).try_collect()).expect("works");
+        assert_eq!(left.len(), ENDED);
+    }
 
     #[test]
     fn a_step_of_the_wall_clock_is_logged_when_it_is_seen_and_when_it_is_taken_as_true() {

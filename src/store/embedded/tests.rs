@@ -242,7 +242,7 @@ async fn ended_entries_among_the_lasting_ones_are_removed() {
     harness.clock.advance(Duration::from_secs(86_400));
     let ended = || {
         let engine = store.core.engine.load_full().expect("open");
-        housekeeper::ended_entries(&engine, harness.clock.now()).expect("readable")
+        housekeeper::ended_entries(&engine, harness.clock.now(), None).expect("readable").keys
     };
     let keys = ended();
     assert_eq!(keys.len(), 1);
@@ -262,7 +262,7 @@ async fn a_clock_that_steps_between_look_and_removal_removes_no_entry_that_lives
     let seen = harness.clock.now();
     let keys = {
         let engine = store.core.engine.load_full().expect("open");
-        housekeeper::ended_entries(&engine, seen).expect("readable")
+        housekeeper::ended_entries(&engine, seen, None).expect("readable").keys
     };
     assert_eq!(keys.len(), 1);
     store.put_if_absent(&key, entry("second", Some(end(&harness)))).await.expect("works");
