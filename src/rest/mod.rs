@@ -51,7 +51,7 @@ use tower_http::cors::{AllowCredentials, AllowOrigin, CorsLayer};
 
 use crate::{
     config::{CorsOrigin, DeviceIdRule, DeviceInfoRule, Format, TrustedProxies},
-    domain::{peer::Peer, randomness::SharedRandomness},
+    domain::{clock::SharedClock, peer::Peer, randomness::SharedRandomness},
     server::ConnectionService,
     service::{
         ClientRegistrationService, EntitlementService, RegistrationService, TempPassService,
@@ -107,6 +107,8 @@ pub(crate) struct Parts {
     pub entitlement: EntitlementService,
     /// Randomness for the ids of answers.
     pub randomness: SharedRandomness,
+    /// Time.
+    pub clock: SharedClock,
     /// The use cases around registered clients.
     pub client_registration: ClientRegistrationService,
     /// Recognizes who calls.
