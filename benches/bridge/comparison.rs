@@ -134,7 +134,7 @@ impl Case {
 }
 
 /// The median of direct calls, in milliseconds.
-fn p50<W: Workload>(provider: &Provider, workload: &Arc<W>, course: Course) -> Result<f64> {
+pub fn p50<W: Workload>(provider: &Provider, workload: &Arc<W>, course: Course) -> Result<f64> {
     let from = clock::now() + course.warm_up;
     let plan =
         Plan { in_flight: course.in_flight, threads: course.threads, from, until: from + course.duration };

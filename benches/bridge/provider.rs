@@ -8,12 +8,15 @@ use std::{
 };
 
 use clap::Parser as _;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{Result, exit_code};
 
 /// The argument by which this program is the stand-in instead of the benchmark.
 const SELF: &str = "mock-provider";
+
+/// The operator of all logins.
+pub const MVPD: &str = "Cablevision";
 
 /// What the stand-in leaves with, where this process was started as one.
 pub fn as_provider() -> Option<ExitCode> {
@@ -37,9 +40,19 @@ pub struct Provider {
 impl Provider {
     /// A provider that takes so many milliseconds for each answer.
     pub fn start(delay_ms: u64) -> Result<Self> {
+        Self::with(&["--record-calls", "off", "--delay-ms", &delay_ms.to_string()])
+    }
+
+    /// A provider that keeps all calls, so that they can be counted.
+    pub fn start_counting() -> Result<Self> {
+        Self::with(&[])
+    }
+
+    fn with(arguments: &[&str]) -> Result<Self> {
         let mut child = Command::new(env::current_exe()?)
             .arg(SELF)
-            .args(["--throttle", "off", "--record-calls", "off", "--delay-ms", &delay_ms.to_string()])
+            .args(["--throttle", "off"])
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -49,6 +62,22 @@ impl Provider {
         let address =
             line.trim().strip_prefix("listening on ").ok_or("the provider did not start")?.parse()?;
         Ok(Self { child, address, token: token(address)? })
+    }
+}
+
+impl Provider {
+    /// Puts a login with the usual operator on a device, for the client that has registered last.
+    pub fn log_in(&self, device_id: &str) -> Result<()> {
+        let order = json!({ "service_provider": "REF", "device_id": device_id, "mvpd": MVPD });
+        exchange(self.address, "POST", "/mock/profiles", "application/json", &order.to_string()).map(drop)
+    }
+
+    /// How many calls to version 2 were kept, where they are.
+    pub fn call_count(&self) -> Result<usize> {
+        let calls: Vec<Value> = serde_json::from_str(&exchange(self.address, "GET", "/mock/calls", "", "")?)?;
+        let is_counted =
+            |call: &&Value| call["path"].as_str().is_some_and(|path| path.starts_with("/api/v2/"));
+        Ok(calls.iter().filter(is_counted).count())
     }
 }
 
@@ -74,15 +103,22 @@ fn token(address: SocketAddr) -> Result<String> {
 }
 
 fn post(address: SocketAddr, path: &str, media_type: &str, body: &str) -> Result<Value> {
+    Ok(serde_json::from_str(&exchange(address, "POST", path, media_type, body)?)?)
+}
+
+fn exchange(address: SocketAddr, method: &str, path: &str, media_type: &str, body: &str) -> Result<String> {
     let mut stream = TcpStream::connect(address)?;
     write!(
         stream,
-        "POST {path} HTTP/1.1\r\nHost: {address}\r\nX-Device-Info: e30=\r\nContent-Type: {media_type}\r\n\
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nX-Device-Info: e30=\r\nContent-Type: {media_type}\r\n\
          Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
     )?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
-    let (_, body) = answer.split_once("\r\n\r\n").ok_or("the provider did not answer")?;
-    Ok(serde_json::from_str(body)?)
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or("the provider did not answer")?;
+    if !head.starts_with("HTTP/1.1 2") {
+        return Err(format!("the provider refuses {path}: {head}").into());
+    }
+    Ok(body.to_owned())
 }

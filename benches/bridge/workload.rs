@@ -18,13 +18,13 @@ use crate::{
     },
 };
 
-const REQUESTOR: &str = "REF";
+pub const REQUESTOR: &str = "REF";
 
 /// An address that each call's own is written over: passbridge keeps the provider's pace for each device.
-const ADDRESS: &str = "100.100.100.100";
+pub const ADDRESS: &str = "100.100.100.100";
 
 /// An address as long as [`ADDRESS`].
-fn address() -> String {
+pub fn address() -> String {
     let part = || fastrand::u8(100..=255);
     format!("{}.{}.{}.{}", part(), part(), part(), part())
 }

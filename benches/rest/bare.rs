@@ -6,14 +6,14 @@ use axum::{
     routing::{get, post},
 };
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use http::Uri;
 use hyper::server::conn::http1;
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 
 use crate::{
-    answer::{Outline, headers},
+    recorded::Answer,
     support::Result,
     workload::{CREATE, READ},
 };
@@ -27,37 +27,6 @@ pub struct Answers {
     pub read: Answer,
     /// To a read in XML.
     pub read_xml: Answer,
-}
-
-/// An answer that was received.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Answer {
-    status: u16,
-    headers: Vec<(String, String)>,
-    body: String,
-}
-
-impl Answer {
-    /// Reads one, without the headers that hyper writes by itself.
-    pub fn of(received: &[u8]) -> Result<Self> {
-        let Outline { status, head, .. } = Outline::of(received)?.ok_or("the answer is not complete")?;
-        let (head, body) = received.split_at(head);
-        let by_hyper = |name: &str| ["content-length", "date"].contains(&name);
-        let headers = headers(std::str::from_utf8(head)?).filter(|(name, _)| !by_hyper(name));
-        Ok(Self {
-            status,
-            headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
-            body: std::str::from_utf8(body)?.to_owned(),
-        })
-    }
-
-    fn prepare(self) -> Result<(StatusCode, HeaderMap, Bytes)> {
-        let header = |(name, value): (String, String)| -> Result<_> {
-            Ok((HeaderName::try_from(name)?, HeaderValue::try_from(value)?))
-        };
-        let headers = self.headers.into_iter().map(header).collect::<Result<_>>()?;
-        Ok((StatusCode::from_u16(self.status)?, headers, self.body.into()))
-    }
 }
 
 fn router(answers: Answers) -> Result<Router> {

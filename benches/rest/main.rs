@@ -11,6 +11,7 @@
 //! - [`throughput`] is the benchmark; [`support`] is what it has in common with other benchmarks.
 //! - This program again is the [`bare`] server, as a process of its own.
 //! - [`client`] drives the servers and finds the end of an [`answer`]; [`workload`] says with what.
+//! - What the bare server answers was [`recorded`] before.
 //! - [`token`] asks passbridge for the access token that calls carry.
 
 #![forbid(unsafe_code)]
@@ -18,6 +19,7 @@
 mod answer;
 mod bare;
 mod client;
+mod recorded;
 #[path = "../support/mod.rs"]
 mod support;
 mod throughput;

@@ -4,7 +4,8 @@ use std::{path::Path, sync::Arc};
 
 use crate::{
     REST,
-    bare::{Answer, Answers},
+    bare::Answers,
+    recorded::Answer,
     support::{
         Result, Setting,
         comparison::{Case, Comparison},

@@ -30,8 +30,12 @@ pub struct Environment {
     /// The origin of the provider's API for resets; that of `url` where left out.
     pub reset_url: Option<String>,
     /// The origin that REST calls to every other path go to untouched, such as `https://api.example.com`: the provider's, for
-    /// devices that call its `/api/v1` too. Without it they are answered 404.
+    /// devices that call its `/api/v1` too. Without it they are answered 404. Over v1, `/api/v1` and `/adobe-services/config` go to
+    /// `url` without it; over v2 these two never go there.
     pub passthrough: Option<String>,
+    /// Whether the web pages on which viewers type codes may call without an access token, to read a code and for the login with
+    /// it. Where it is left out: `open` over an upstream, as the provider has it, `token` over the local backend.
+    pub second_screen: Option<SecondScreen>,
     /// A file with the software statement that passbridge registers itself with at the provider. Required where `url` is
     /// given. The file is read at start and on reload.
     pub software_statement_file: Option<PathBuf>,
@@ -63,6 +67,7 @@ impl Default for Environment {
             url: None,
             reset_url: None,
             passthrough: None,
+            second_screen: None,
             software_statement_file: None,
             redirect_uri: "passbridge://client".to_owned(),
             token_parameters: TokenParameters::Form,
@@ -114,6 +119,17 @@ pub enum Registration {
     /// The provider: what clients send to `/o/client` is forwarded. Their tokens are used for the provider's API where its
     /// version is the client's, and where it is not, tokens are taken that were issued through here.
     Relay,
+}
+
+/// Whether the pages on which viewers type codes may call without an access token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SecondScreen {
+    /// They may: a browser has no token that it could keep secret. Whoever knows a code may read it; guesses are limited by
+    /// the budgets for wrong codes.
+    Open,
+    /// They may not: their calls need an access token like any other.
+    Token,
 }
 
 /// A requestor: a channel that asks for codes.

@@ -40,7 +40,8 @@ pub use caller::{CallerEntry, JwtSubject};
 pub use codes::Codes;
 pub use duration::HumanDuration;
 pub use environment::{
-    Backend, Environment, ProfileCache, Registration, Requestor, TempPass, TempPassIdentity, TempPassKind,
+    Backend, Environment, ProfileCache, Registration, Requestor, SecondScreen, TempPass, TempPassIdentity,
+    TempPassKind,
 };
 pub use files::Files;
 pub(crate) use files::{FilesDigest, secret_files};

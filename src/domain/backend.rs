@@ -15,9 +15,10 @@ use super::{
         Resource, ResourceDecision,
     },
     error::{Error, Result},
-    id::{MvpdId, Place},
+    id::{MvpdId, Place, RequestorId},
     port::{LedgerEntry, LedgerKey, Verdict},
     registration::{CodeKey, Registration, RegistrationRequest, UpstreamApi},
+    secret::SecretText,
     temp_pass::{
         ResetBy, ResetTarget, ResourceId, TempPassKey, TempPassRule, TrialApplication, TrialIdentity,
         TrialView, UserIdentifier,
@@ -330,6 +331,17 @@ pub trait RegistrationRelay: Send + Sync {
 
     /// Whether a token was issued through here, on whatever replica, and is good still.
     async fn has_issued(&self, token: &str) -> Result<bool>;
+
+    /// An access token of passbridge's own for a call about this requestor, where the caller makes the call itself; another one
+    /// than `refused`, which the provider has refused.
+    ///
+    /// # Errors
+    /// [`Error::UpstreamCredentialsRefused`] where another one would not help, [`Error::UpstreamUnavailable`].
+    async fn own_token(
+        &self,
+        requestor: Option<&RequestorId>,
+        refused: Option<&SecretText>,
+    ) -> Result<SecretText>;
 }
 
 /// What is to be examined of an upstream.

@@ -243,6 +243,39 @@ impl Caller {
             && self.grant.requestors.contains(requestor)
     }
 
+    /// The one requestor that the caller may act for, if it is exactly one: that of a request which is signed by itself, or
+    /// of a device whose statement names one.
+    #[must_use]
+    pub fn only_requestor(&self) -> Option<&RequestorId> {
+        match &self.grant.requestors {
+            Scope::Only(requestors) if requestors.len() == 1 => requestors.first(),
+            Scope::Only(_) | Scope::Any => None,
+        }
+    }
+
+    /// Insists on a permission for any requestor at all, where a call names none.
+    ///
+    /// # Errors
+    /// [`Error::PermissionMissing`] where the caller lacks it.
+    pub fn require_for_some(&self, permission: Permission, environment: &EnvironmentName) -> Result<()> {
+        let has_requestor = match &self.grant.requestors {
+            Scope::Any => true,
+            Scope::Only(requestors) => !requestors.is_empty(),
+        };
+        if has_requestor
+            && self.grant.permissions.contains(&permission)
+            && self.grant.environments.contains(environment)
+        {
+            Ok(())
+        } else {
+            Err(self.lacks(permission))
+        }
+    }
+
+    fn lacks(&self, permission: Permission) -> Error {
+        Error::PermissionMissing { caller: self.grant.name.to_string(), permission }
+    }
+
     /// Insists on a permission.
     ///
     /// # Errors
@@ -253,11 +286,7 @@ impl Caller {
         environment: &EnvironmentName,
         requestor: &RequestorId,
     ) -> Result<()> {
-        if self.may(permission, environment, requestor) {
-            Ok(())
-        } else {
-            Err(Error::PermissionMissing { caller: self.grant.name.to_string(), permission })
-        }
+        if self.may(permission, environment, requestor) { Ok(()) } else { Err(self.lacks(permission)) }
     }
 }
 
@@ -283,5 +312,16 @@ mod tests {
         assert!(!caller.may(Permission::CodesDelete, &staging, &requestor("REF")));
         assert!(!caller.may(Permission::CodesRead, &production, &requestor("REF")));
         assert!(!caller.may(Permission::CodesRead, &staging, &requestor("OTHER")));
+    }
+
+    #[test]
+    fn the_only_requestor_is_told_where_there_is_just_one() {
+        let of = |requestors| {
+            let caller = Caller::new("device", requestors, Scope::Any, Permission::DEVICE);
+            caller.only_requestor().cloned()
+        };
+        assert_eq!(of(Scope::Only([requestor("REF")].into())), Some(requestor("REF")));
+        assert_eq!(of(Scope::Only([requestor("REF"), requestor("REF2")].into())), None);
+        assert_eq!((of(Scope::Only([].into())), of(Scope::Any)), (None, None));
     }
 }

@@ -75,7 +75,9 @@ pub struct KnownDevice {
 /// A code that nobody has logged in with yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PendingCode {
+    /// The code.
     pub code: Code,
+    /// Until when it is good.
     pub expire_time: Timestamp,
     /// With which operator: the one that was named with the code, or that the viewer has chosen.
     pub mvpd: Option<MvpdId>,
@@ -88,13 +90,17 @@ pub struct PendingCode {
 /// A login, as far as answers that must not wait for the upstream have it in them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KnownLogin {
+    /// The operator, or the TempPass.
     pub mvpd: MvpdId,
     /// The viewer as apps may know them.
     pub user_id: Option<String>,
     /// What it came of.
     pub kind: ProfileKind,
+    /// Since when it is good.
     pub issue_time: Option<Timestamp>,
+    /// Until when it is good.
     pub expire_time: Option<Timestamp>,
+    /// How far it is known to be a login.
     pub standing: LoginStanding,
     /// Since when it is known.
     pub seen_time: Timestamp,
@@ -118,7 +124,9 @@ pub enum LoginStanding {
 /// That a device may watch a resource.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KnownDecision {
+    /// The resource.
     pub resource: ResourceDigest,
+    /// By whose login.
     pub mvpd: MvpdId,
     /// Until when it holds.
     pub expire_time: Option<Timestamp>,
@@ -137,6 +145,7 @@ pub enum DecisionState<'a> {
     None,
     /// The last one holds no more.
     Expired,
+    /// The last one holds.
     Valid(&'a KnownDecision),
 }
 

@@ -20,7 +20,7 @@ pub(crate) mod entitlement;
 pub mod error;
 pub mod fingerprint;
 pub mod id;
-pub(crate) mod known_device;
+pub mod known_device;
 pub mod ledger_kind;
 pub mod limit;
 pub(crate) mod peer;

@@ -67,7 +67,7 @@ impl EntitlementService for Face {
     ) -> Result<Response<AuthorizeResponse>, Status> {
         let authorize = async |caller, message| {
             let request = convert::authorize(message, &self.service.policy().load())?;
-            self.service.authorize(&caller, request).await.map(convert::authorized)
+            Box::pin(self.service.authorize(&caller, request)).await.map(convert::authorized)
         };
         unary(request, authorize).await
     }
@@ -78,7 +78,7 @@ impl EntitlementService for Face {
     ) -> Result<Response<PreauthorizeResponse>, Status> {
         let preauthorize = async |caller, message| {
             let request = convert::preauthorize(message, &self.service.policy().load())?;
-            self.service.preauthorize(&caller, request).await.map(convert::preauthorized)
+            Box::pin(self.service.preauthorize(&caller, request)).await.map(convert::preauthorized)
         };
         unary(request, preauthorize).await
     }
@@ -97,7 +97,7 @@ impl EntitlementService for Face {
     async fn logout(&self, request: Request<LogoutRequest>) -> Result<Response<LogoutResponse>, Status> {
         let log_out = async |caller, message| {
             let device = convert::logout(message, &self.service.policy().load())?;
-            self.service.log_out(&caller, device).await.map(convert::logged_out)
+            Box::pin(self.service.log_out(&caller, device)).await.map(convert::logged_out)
         };
         unary(request, log_out).await
     }

@@ -98,7 +98,7 @@ impl FaceLayer {
     /// Who makes a call.
     async fn caller(&self, head: &request::Parts, peer: &Peer) -> Result<Caller> {
         let carrier = Carrier::Headers(&head.headers);
-        let evidence = Evidence { peer, environment: None, method: &head.method, carrier };
+        let evidence = Evidence { peer, environment: None, carrier };
         Ok(self.callers.identify(&evidence).await?.caller)
     }
 }

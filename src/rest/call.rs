@@ -20,7 +20,7 @@ use super::{
     encoding::{is_gzip, unpack},
     failure::{Failure, Shape},
     format::{Asked, asked, media_type, named, split_extension},
-    identity::identify,
+    identity::{identify, open_to_second_screen},
     parameters::{Parameters, is_form},
 };
 use crate::{
@@ -30,7 +30,7 @@ use crate::{
         error::{Error, Violation, Violations},
         id::EnvironmentName,
     },
-    service::authentication::{Carrier, Identity},
+    service::authentication::{Carrier, Identity, Proof},
     whole_body::whole,
 };
 
@@ -59,16 +59,48 @@ pub(super) async fn respond(
     request: Request,
     work: impl AsyncFnOnce(&Call, &Identity, &Parameters<'_>, Violations, Format) -> Result<Response, Failure>,
 ) -> Response {
+    respond_to(face, request, Callers::Known, work).await
+}
+
+/// The same for a path that second-screen pages call: they need no credentials where the environment says so. Who has shown
+/// nothing is told by [`Proof::Open`], and may do what [`Identity::second_screen`] grants.
+pub(super) async fn respond_open(
+    face: &Face,
+    request: Request,
+    work: impl AsyncFnOnce(&Call, &Identity, &Parameters<'_>, Violations, Format) -> Result<Response, Failure>,
+) -> Response {
+    respond_to(face, request, Callers::KnownOrSecondScreen, work).await
+}
+
+/// Whose calls a path takes.
+#[derive(Clone, Copy)]
+enum Callers {
+    Known,
+    KnownOrSecondScreen,
+}
+
+async fn respond_to(
+    face: &Face,
+    request: Request,
+    callers: Callers,
+    work: impl AsyncFnOnce(&Call, &Identity, &Parameters<'_>, Violations, Format) -> Result<Response, Failure>,
+) -> Response {
     let (mut call, body) = match Call::begin(face, request) {
         Ok(begun) => begun,
         Err(failure) => return failure.into_response(),
     };
     // Before the body, which is much to keep for a stranger.
     let identity = call.identify(face, Carrier::Headers(call.headers())).await;
+    let identity = match callers {
+        Callers::Known => identity,
+        Callers::KnownOrSecondScreen => {
+            open_to_second_screen(face, &call.environment, call.context(), identity)
+        }
+    };
     let limit = match &identity {
-        Ok(_) => usize::MAX,
-        Err(_) if call.has_form() && !call.has_authorization() => TOKEN_FORM_MAX,
-        Err(_) => STRANGERS_BODY_MAX,
+        Ok(Identity { proof, .. }) if !matches!(proof, Proof::Open) => usize::MAX,
+        _ if call.has_form() && !call.has_authorization() => TOKEN_FORM_MAX,
+        _ => STRANGERS_BODY_MAX,
     };
     match (call.receive(body, face.max_body_size.min(limit)).await, identity) {
         // Boxed: what serves a call moves its future a dozen times, and the work's state is most of it.

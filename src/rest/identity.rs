@@ -6,6 +6,7 @@ use super::Face;
 use crate::{
     domain::{
         address::Address,
+        authentication::AuthenticationProblem,
         call::CallContext,
         error::{Error, Result},
         id::EnvironmentName,
@@ -28,9 +29,31 @@ pub(super) async fn identify(
 ) -> Result<Identity> {
     let peer = head.extensions.get::<Peer>();
     let peer = peer.ok_or_else(|| Error::Internal("a call without a peer".to_owned()))?;
-    let evidence = Evidence { peer, environment: Some(environment), method: &head.method, carrier };
+    let evidence = Evidence { peer, environment: Some(environment), carrier };
     let identity = face.callers.identify(&evidence).await?;
     identity.in_call(context).await
+}
+
+/// Who sent a request to a path that second-screen pages call: one that carries no credentials is such a page's, where the
+/// environment lets them call so. Credentials that are there decide alone.
+///
+/// # Errors
+/// As [`identify`].
+pub(super) fn open_to_second_screen(
+    face: &Face,
+    environment: &EnvironmentName,
+    context: CallContext,
+    identified: Result<Identity>,
+) -> Result<Identity> {
+    match identified {
+        Err(Error::NotAuthenticated(AuthenticationProblem::Missing))
+            if face.policy.load().opens_second_screen(environment) =>
+        {
+            let Identity { caller, proof } = Identity::second_screen(environment);
+            Ok(Identity { caller: caller.in_call(context), proof })
+        }
+        identified => identified,
+    }
 }
 
 /// Lets a request count that is signed by itself, and came from `client`. Called when nothing else stands in the way of what
@@ -41,7 +64,9 @@ pub(super) async fn identify(
 pub(super) async fn count(face: &Face, identity: &Identity, client: Address) -> Result<()> {
     match &identity.proof {
         Proof::Signature(nonce) => face.signed_request.count(nonce, client).await,
-        Proof::Connection | Proof::Listed | Proof::AccessToken(_) | Proof::UpstreamToken(_) => Ok(()),
+        Proof::Connection | Proof::Listed | Proof::AccessToken(_) | Proof::UpstreamToken(_) | Proof::Open => {
+            Ok(())
+        }
     }
 }
 
@@ -49,7 +74,7 @@ pub(super) async fn count(face: &Face, identity: &Identity, client: Address) -> 
 pub(super) fn authorization_type(proof: &Proof) -> &'static str {
     match proof {
         Proof::AccessToken(_) | Proof::UpstreamToken(_) => OAUTH2,
-        Proof::Connection | Proof::Listed | Proof::Signature(_) => "",
+        Proof::Connection | Proof::Listed | Proof::Signature(_) | Proof::Open => "",
     }
 }
 
@@ -57,7 +82,9 @@ pub(super) fn authorization_type(proof: &Proof) -> &'static str {
 pub(super) fn application(proof: &Proof) -> Option<&SourceApplication> {
     match proof {
         Proof::AccessToken(application) => Some(application),
-        Proof::Connection | Proof::Listed | Proof::UpstreamToken(_) | Proof::Signature(_) => None,
+        Proof::Connection | Proof::Listed | Proof::UpstreamToken(_) | Proof::Signature(_) | Proof::Open => {
+            None
+        }
     }
 }
 

@@ -11,6 +11,7 @@
 //! | `reset` | TempPasses: reset |
 //! | `client_registration` | `/o/client`: register, token |
 //! | `record` | a record in JSON and XML |
+//! | `over_v1` | the v1 flow of requestors that version 1 of the upstream stands behind |
 //! | `passthrough` | every other path |
 //! | `failure` | errors in JSON, XML and HTML, and their statuses |
 
@@ -27,6 +28,7 @@ mod format;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod identity;
+mod over_v1;
 mod parameters;
 mod passthrough;
 mod record;
@@ -42,10 +44,10 @@ use axum::{
     middleware::{from_fn, from_fn_with_state},
     routing::{MethodRouter, delete, get, post},
 };
-use http::{HeaderName, Method, Request, header};
+use http::{HeaderName, HeaderValue, Method, Request};
 use hyper::body::Incoming;
 use tower::util::MapRequest;
-use tower_http::cors::{AllowOrigin, CorsLayer};
+use tower_http::cors::{AllowCredentials, AllowOrigin, CorsLayer};
 
 use crate::{
     config::{CorsOrigin, DeviceIdRule, DeviceInfoRule, Format, TrustedProxies},
@@ -66,6 +68,34 @@ const X_DEVICE_INFO: HeaderName = HeaderName::from_static("x-device-info");
 
 /// How long a browser may remember that a web page of some origin may call.
 const CORS_MAX_AGE: Duration = Duration::from_secs(3600);
+
+/// What a web page may send, as the provider's answers list it (reference of the entitlement API, section 1.0), and `Accept`.
+const REQUEST_HEADERS: [&str; 14] = [
+    "ap_11",
+    "ap_42",
+    "ap_z",
+    "ap_19",
+    "ap_21",
+    "ap_23",
+    "authorization",
+    "content-type",
+    "pass_sfp",
+    "ap-session-identifier",
+    "ap-device-identifier",
+    "ap-sdk-identifier",
+    "x-device-info",
+    "accept",
+];
+
+/// What it may read of an answer: what the provider's answers list, and what this server says of a refusal.
+const ANSWER_HEADERS: [&str; 6] = [
+    "pass_sfp",
+    "authzf-error-code",
+    "authzf-sub-error-code",
+    "authzf-error-details",
+    "retry-after",
+    "www-authenticate",
+];
 
 /// What the face works with.
 pub(crate) struct Parts {
@@ -161,20 +191,25 @@ pub(crate) fn router(parts: Parts) -> Router {
     router.layer(from_fn_with_state(Arc::clone(&face), around::around)).with_state(face)
 }
 
+/// What answers browsers. An origin that is listed is told that it may call with credentials, as the documents have it; any
+/// origin may only call without (Fetch, section 3.3.5).
 fn cors(origins: &[CorsOrigin]) -> Option<CorsLayer> {
-    let allow_origin = if origins.contains(&CorsOrigin::Any) {
-        AllowOrigin::any()
-    } else {
-        AllowOrigin::list(origins.iter().filter_map(|origin| match origin {
-            CorsOrigin::Any => None,
-            CorsOrigin::Only(origin) => Some(origin.clone()),
-        }))
-    };
+    let takes_any = origins.contains(&CorsOrigin::Any);
+    let listed: Vec<HeaderValue> = origins
+        .iter()
+        .filter_map(|origin| match origin {
+            CorsOrigin::Only(origin) if !takes_any => Some(origin.clone()),
+            CorsOrigin::Only(_) | CorsOrigin::Any => None,
+        })
+        .collect();
+    let allow_origin = if takes_any { AllowOrigin::any() } else { AllowOrigin::list(listed.clone()) };
+    let is_listed = move |origin: &HeaderValue| listed.contains(origin);
     let layer = CorsLayer::new()
         .allow_origin(allow_origin)
-        .allow_methods([Method::GET, Method::POST, Method::DELETE])
-        .allow_headers([header::ACCEPT, header::AUTHORIZATION, header::CONTENT_TYPE, X_DEVICE_INFO])
-        .expose_headers([header::RETRY_AFTER, header::WWW_AUTHENTICATE])
+        .allow_credentials(AllowCredentials::predicate(move |origin, _| is_listed(origin)))
+        .allow_methods([Method::POST, Method::GET, Method::OPTIONS, Method::DELETE])
+        .allow_headers(REQUEST_HEADERS.map(HeaderName::from_static))
+        .expose_headers(ANSWER_HEADERS.map(HeaderName::from_static))
         .max_age(CORS_MAX_AGE);
     (!origins.is_empty()).then_some(layer)
 }

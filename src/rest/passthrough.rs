@@ -14,13 +14,21 @@ use http::{
         CONNECTION, CONTENT_LENGTH, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
         TRANSFER_ENCODING, UPGRADE, USER_AGENT,
     },
+    request,
 };
 use http_body_util::{LengthLimitError, Limited};
 use quick_cache::sync::Cache;
 use reqwest::{Client, Url};
 use tokio::sync::Semaphore;
 
-use super::{Face, address::Addresses, call::environment, failure::Failure, route::Written};
+use super::{
+    Face,
+    address::Addresses,
+    call::environment,
+    failure::Failure,
+    over_v1::{Behind, Destination, destination, over_v1},
+    route::{Written, v1_flow},
+};
 use crate::{
     config::Environments,
     domain::{
@@ -72,9 +80,13 @@ impl Passthrough {
     /// What keeps one from being made.
     pub(crate) fn prepare(&self, environments: &Environments) -> Result<(), Violation> {
         for (name, environment) in environments.iter() {
-            let Some(origin) = &environment.passthrough else { continue };
+            let (key, origin) = match (&environment.passthrough, environment.v1_origin()) {
+                (Some(origin), _) => ("passthrough", origin),
+                (None, Some(origin)) => ("url", origin),
+                (None, None) => continue,
+            };
             let wrong = |error: reqwest::Error| {
-                Violation::new(format!("environments.{name}.passthrough"), error.to_string())
+                Violation::new(format!("environments.{name}.{key}"), error.to_string())
             };
             self.client(origin).map_err(wrong)?;
         }
@@ -90,13 +102,34 @@ impl std::fmt::Debug for Passthrough {
 
 /// Answers a call to a path that is none of ours.
 pub(super) async fn other_path(State(face): State<Face>, request: Request) -> Response {
-    send(&face, request).await.unwrap_or_else(IntoResponse::into_response)
+    let answer = async {
+        let (head, body) = request.into_parts();
+        let environment = environment(&face, &head)?;
+        if v1_flow(head.uri.path()).is_some() {
+            let Destination { behind, requestor } = destination(&face, &head)?;
+            match behind {
+                Behind::V1 => {
+                    return over_v1(&face, Request::from_parts(head, body), requestor.as_ref()).await;
+                }
+                // What stands there is none of the provider's first version: it would ask the wrong one.
+                Behind::V2 => return Err(Failure::UnknownPath),
+                Behind::Local => {}
+            }
+        }
+        let origin = face.policy.load().passthrough(&environment).cloned();
+        forward(&face, head, body, origin.ok_or(Failure::UnknownPath)?).await
+    };
+    answer.await.unwrap_or_else(|failure: Failure| failure.into_response())
 }
 
-async fn send(face: &Face, request: Request) -> Result<Response, Failure> {
-    let (head, body) = request.into_parts();
-    let environment = environment(face, &head)?;
-    let mut url = face.policy.load().passthrough(&environment).cloned().ok_or(Failure::UnknownPath)?;
+/// Makes a call of the origin, and gives its answer as it comes.
+pub(super) async fn forward(
+    face: &Face,
+    head: request::Parts,
+    body: Body,
+    origin: Url,
+) -> Result<Response, Failure> {
+    let mut url = origin;
     let call = Arc::clone(&face.passthrough.calls).try_acquire_owned();
     let call = call.map_err(|_| unavailable("too many calls go through to it already"))?;
     let client = face.passthrough.client(&url).map_err(|error| Error::Internal(error.to_string()))?;
@@ -182,7 +215,7 @@ fn is_too_large(error: &reqwest::Error) -> bool {
     false
 }
 
-fn unavailable(problem: &'static str) -> Error {
+pub(super) fn unavailable(problem: &'static str) -> Error {
     Error::UpstreamUnavailable { problem, answer: UpstreamAnswer::default(), retry_after: None }
 }
 

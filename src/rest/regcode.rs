@@ -8,7 +8,7 @@ use http::{StatusCode, header::USER_AGENT};
 
 use super::{
     Face, X_DEVICE_INFO,
-    call::{Call, answer, respond},
+    call::{Call, answer, respond, respond_open},
     format::split_extension,
     identity::{application, authorization_type, count, is_older_than_device_information},
     parameters::Parameters,
@@ -62,7 +62,7 @@ pub(super) async fn read(
     segments: Segments<(String, String)>,
     request: Request,
 ) -> Response {
-    respond(&face, request, async |call, identity, parameters, violations, format| {
+    respond_open(&face, request, async |call, identity, parameters, violations, format| {
         let lookup = lookup(&face, call, segments, parameters, violations)?;
         count(&face, identity, call.addresses.client).await?;
         // The documented record has no place for what is not known.

@@ -92,6 +92,16 @@ fn unreserved(digits: &str) -> Option<char> {
     is_unreserved.then_some(character)
 }
 
+/// The segments of a path below `/api/v1` or `/adobe-services/config`, these included; nothing of any other path. A path is told
+/// by what it means, however it is written.
+pub(super) fn v1_flow(path: &str) -> Option<Vec<Cow<'_, str>>> {
+    let segments: Vec<_> =
+        path.split('/').filter(|segment| !segment.is_empty()).map(without_needless_encoding).collect();
+    let first = [segments.first().map(|segment| &**segment), segments.get(1).map(|segment| &**segment)];
+    let is_v1_flow = matches!(first, [Some("api"), Some("v1")] | [Some("adobe-services"), Some("config")]);
+    is_v1_flow.then_some(segments)
+}
+
 /// Whether a segment of the path is `.` or `..`, however it is written: what that leads to depends on who resolves it.
 pub(super) fn has_dot_segments(path: &str) -> bool {
     path.split('/').any(|segment| matches!(&*without_needless_encoding(segment), "." | ".."))
@@ -141,6 +151,18 @@ mod tests {
     fn every_path_has_a_name_for_metrics() {
         for (_, path) in crate::rest::calls() {
             assert_eq!(route_of(Some(path)), path);
+        }
+    }
+
+    #[test]
+    fn a_path_of_the_v1_flow_is_told_however_it_is_written() {
+        for path in
+            ["/api/v1/authorize", "//api//v1/x", "/%61pi/v%31/x/", "/api/v1", "/adobe-services/config/REF"]
+        {
+            assert!(v1_flow(path).is_some(), "{path}");
+        }
+        for path in ["/api/v2/x", "/api%2Fv1/x", "/api", "/", "/adobe-services/authenticate", "/x/api/v1/y"] {
+            assert!(v1_flow(path).is_none(), "{path}");
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::domain::{
-    clock::{SharedClock, Timestamp},
+    clock::SharedClock,
     error::{Result, StoreError},
     id::{DeviceId, EnvironmentName, MvpdId, RequestorId},
     known_device::{DeviceKey, KnownDevice, PendingCode},
@@ -21,7 +21,7 @@ const CODE_KNOWN: std::time::Duration = std::time::Duration::from_secs(24 * 3_60
 
 /// What a device says of itself with a call.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct DeviceFacts {
+pub struct DeviceFacts {
     /// The wire form of its information, where it sends any.
     pub device_info: Option<String>,
     /// Empty where it sends none.
@@ -32,7 +32,7 @@ pub(crate) struct DeviceFacts {
 
 impl DeviceFacts {
     /// Puts them in the place of what was known; what is not said stays.
-    pub(crate) fn tell(&self, device: &mut KnownDevice) {
+    pub fn tell(&self, device: &mut KnownDevice) {
         if let Some(device_info) = &self.device_info {
             device.device_info = Some(device_info.clone());
         }
@@ -47,7 +47,7 @@ impl DeviceFacts {
 
 /// Devices that are known here. A cheap handle.
 #[derive(Clone)]
-pub(crate) struct DeviceMemory {
+pub struct DeviceMemory {
     devices: Arc<dyn Devices>,
     clock: SharedClock,
 }
@@ -55,7 +55,7 @@ pub(crate) struct DeviceMemory {
 impl DeviceMemory {
     /// The memory that is kept there.
     #[must_use]
-    pub(crate) fn new(devices: Arc<dyn Devices>, clock: SharedClock) -> Self {
+    pub fn new(devices: Arc<dyn Devices>, clock: SharedClock) -> Self {
         Self { devices, clock }
     }
 
@@ -63,7 +63,7 @@ impl DeviceMemory {
     ///
     /// # Errors
     /// Those of the store.
-    pub(crate) async fn get(&self, key: &DeviceKey) -> Result<Option<KeptDevice>> {
+    pub async fn get(&self, key: &DeviceKey) -> Result<Option<KeptDevice>> {
         self.devices.get(key).await
     }
 
@@ -71,7 +71,7 @@ impl DeviceMemory {
     ///
     /// # Errors
     /// Those of the store.
-    pub(crate) async fn update<T>(
+    pub async fn update<T>(
         &self,
         key: &DeviceKey,
         change: impl Fn(&mut KnownDevice) -> T + Send + Sync,
@@ -94,7 +94,7 @@ impl DeviceMemory {
     ///
     /// # Errors
     /// Those of the store.
-    pub(crate) async fn replace(
+    pub async fn replace(
         &self,
         key: &DeviceKey,
         before: Option<&KeptDevice>,
@@ -111,7 +111,7 @@ impl DeviceMemory {
     ///
     /// # Errors
     /// Those of the store.
-    pub(crate) async fn forget(&self, key: &DeviceKey) -> Result<()> {
+    pub async fn forget(&self, key: &DeviceKey) -> Result<()> {
         self.update_to(key, &KnownDevice::default()).await
     }
 
@@ -130,7 +130,7 @@ impl DeviceMemory {
     ///
     /// # Errors
     /// Those of the store.
-    pub(crate) async fn code_made(&self, record: &Registration, facts: &DeviceFacts) -> Result<()> {
+    pub async fn code_made(&self, record: &Registration, facts: &DeviceFacts) -> Result<()> {
         let key = device_of(record);
         let is_used = matches!(record.standing(), Some(ShadowStanding::Resolved { .. }));
         self.update(&key, |device| {
@@ -152,7 +152,7 @@ impl DeviceMemory {
     ///
     /// # Errors
     /// Those of the store.
-    pub(crate) async fn of_code(&self, code: &CodeKey) -> Result<Option<DeviceKey>> {
+    pub async fn of_code(&self, code: &CodeKey) -> Result<Option<DeviceKey>> {
         let device_id = self.devices.of_code(code).await?;
         Ok(device_id.map(|device_id| DeviceKey { place: code.place(), device_id }))
     }
@@ -161,7 +161,7 @@ impl DeviceMemory {
     ///
     /// # Errors
     /// Those of the store.
-    pub(crate) async fn login_started(
+    pub async fn login_started(
         &self,
         code: &CodeKey,
         mvpd: Option<&MvpdId>,
@@ -186,7 +186,7 @@ impl DeviceMemory {
     ///
     /// # Errors
     /// Those of the store.
-    pub(crate) async fn code_used(&self, code: &CodeKey) -> Result<()> {
+    pub async fn code_used(&self, code: &CodeKey) -> Result<()> {
         let Some(key) = self.of_code(code).await? else { return Ok(()) };
         self.update(&key, |device| {
             if let Some(pending) = of_device(device, code) {
@@ -200,7 +200,7 @@ impl DeviceMemory {
     ///
     /// # Errors
     /// Those of the store.
-    pub(crate) async fn code_deleted(&self, code: &CodeKey) -> Result<()> {
+    pub async fn code_deleted(&self, code: &CodeKey) -> Result<()> {
         let Some(key) = self.of_code(code).await? else { return Ok(()) };
         self.devices.forget_code(code).await?;
         self.update(&key, |device| {
@@ -215,17 +215,12 @@ impl DeviceMemory {
     ///
     /// # Errors
     /// Those of the store.
-    pub(crate) async fn requestor_of(
+    pub async fn requestor_of(
         &self,
         environment: &EnvironmentName,
         device_id: &DeviceId,
     ) -> Result<Option<RequestorId>> {
         self.devices.requestor_of(environment, device_id).await
-    }
-
-    /// The present time, by which logins end.
-    pub(crate) fn now(&self) -> Timestamp {
-        self.clock.now()
     }
 }
 

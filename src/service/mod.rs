@@ -8,7 +8,7 @@ pub mod backends;
 pub mod budget;
 pub(crate) mod client_registration;
 pub(crate) mod device_info;
-pub(crate) mod device_memory;
+pub mod device_memory;
 pub(crate) mod entitlement;
 pub(crate) mod master_key;
 pub(crate) mod operator;

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use http::Method;
+use http::{HeaderMap, header::AUTHORIZATION};
 
 use super::{
     authentication::{Authenticator, Credentials, Evidence, Identity, Proof},
@@ -46,15 +46,12 @@ impl SignedRequestService {
         Self { ledger, policy, clock }
     }
 
-    fn signer(
-        &self,
-        request: &SignedRequest<'_>,
-        method: &Method,
-    ) -> Result<Identity, AuthenticationProblem> {
+    /// Neither the method nor the `request_uri` that were signed are compared with the call: clients in the field sign one and
+    /// make others. What keeps a signature from being of use to somebody else is its nonce, which counts from one address.
+    fn signer(&self, request: &SignedRequest<'_>) -> Result<Identity, AuthenticationProblem> {
         let policy = self.policy.load_full();
         let key = policy.clients.legacy_keys.get(request.public_key);
         let key = key.filter(|key| request.is_signed_with(key.secret_key.reveal()));
-        let key = key.filter(|_| request.method == method.as_str());
         let key = key.ok_or(AuthenticationProblem::SignatureInvalid)?;
         let request_time = check_time(self.clock.now(), request.request_time)?;
         let requestor = RequestorId::parse("requestor_id", request.requestor_id).ok();
@@ -85,13 +82,19 @@ impl SignedRequestService {
     }
 }
 
+/// The requestor that a signed `Authorization` header is for, if it is one. Nothing is proven by it.
+pub(crate) fn claimed_requestor(headers: &HeaderMap) -> Option<RequestorId> {
+    let request = SignedRequest::parse(headers.get(AUTHORIZATION)?.to_str().ok()?.trim())?;
+    RequestorId::parse("requestor_id", request.requestor_id).ok()
+}
+
 #[async_trait]
 impl Authenticator for SignedRequestService {
     /// The proof is the nonce by which the request [counts](SignedRequestService::count).
     async fn identify(&self, evidence: &Evidence<'_>) -> Result<Option<Identity>> {
         let Credentials::Other(line) = evidence.credentials() else { return Ok(None) };
         let request = SignedRequest::parse(line);
-        Ok(request.map(|request| self.signer(&request, evidence.method)).transpose()?)
+        Ok(request.map(|request| self.signer(&request)).transpose()?)
     }
 }
 

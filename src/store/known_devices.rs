@@ -41,7 +41,7 @@ const REQUESTOR_KEPT: std::time::Duration = std::time::Duration::from_secs(365 *
 type Name = [u8; 32];
 
 /// Devices that are known, in a ledger.
-pub(crate) struct KnownDevices {
+pub struct KnownDevices {
     secrets: Arc<SealedLedger>,
     ledger: Arc<dyn Ledger>,
     remembered: Cache<Name, ReadDevice, ReadWeight>,
@@ -75,7 +75,7 @@ enum Unreadable {
 impl KnownDevices {
     /// The devices in this ledger, which is also that of the secrets.
     #[must_use]
-    pub(crate) fn new(secrets: Arc<SealedLedger>, ledger: Arc<dyn Ledger>) -> Self {
+    pub fn new(secrets: Arc<SealedLedger>, ledger: Arc<dyn Ledger>) -> Self {
         let remembered = Cache::with_weighter(EXPECTED, REMEMBERED_BYTES, ReadWeight);
         Self { secrets, ledger, remembered }
     }

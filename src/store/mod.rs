@@ -12,7 +12,7 @@ pub(crate) mod audit_lines;
 #[cfg(test)]
 pub(crate) mod conformance;
 pub mod embedded;
-pub(crate) mod known_devices;
+pub mod known_devices;
 pub(crate) mod memory;
 pub mod redis;
 mod watch_hub;

@@ -4,9 +4,11 @@
 
 mod abandoned;
 mod behaviour;
+mod browser;
 mod citizen;
 mod credentials;
 mod device_clients;
+mod device_flow;
 mod device_info_text;
 mod entitlement;
 mod error;

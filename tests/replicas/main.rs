@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod copy;
+mod device_flow;
 mod support;
 
 use std::time::Duration;

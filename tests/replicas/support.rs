@@ -1,5 +1,11 @@
 //! What the tests of this binary share.
 
+#[path = "../support/http.rs"]
+#[allow(dead_code, reason = "it has more than this binary needs")]
+pub mod http;
+#[path = "../support/provider.rs"]
+#[allow(dead_code, reason = "it has more than this binary needs")]
+pub mod provider;
 #[path = "../support/request.rs"]
 #[allow(dead_code, reason = "it has more than this binary needs")]
 pub mod request;

@@ -20,11 +20,15 @@ use passbridge::{
         RegistrationService,
         backends::Backends,
         budget::LookupBudget,
+        device_memory::DeviceMemory,
         policy::{Place, Policy, PresentPolicy},
         quota::Quota,
         registration::Parts,
     },
-    store::embedded::{EmbeddedOptions, EmbeddedStore},
+    store::{
+        embedded::{EmbeddedOptions, EmbeddedStore},
+        known_devices::KnownDevices,
+    },
 };
 use tempfile::TempDir;
 use tokio::runtime::Handle;
@@ -101,12 +105,16 @@ impl Replicas {
             randomness: Arc::new(OsRandomness),
             normalizer: Arc::new(Normalizer::new()),
         });
+        let secrets =
+            SealedLedger::new(Arc::clone(&self.store.ledger), Arc::default(), Arc::new(OsRandomness));
+        let devices = Arc::new(KnownDevices::new(Arc::new(secrets), Arc::clone(&self.store.ledger)));
         RegistrationService::new(Parts {
             store: self.store.clone(),
             policy: Arc::new(PresentPolicy::new(policy)),
             clock: self.clock.clone(),
             randomness: Arc::new(OsRandomness),
             backends: Backends::new(local),
+            memory: DeviceMemory::new(devices, self.clock.clone()),
             budget: LookupBudget::new(Arc::clone(&self.store.limits), 10, 600),
             on_miss: Arc::new(|_| {}),
             watches: Quota::new(Countable::Watches, 1, 100),

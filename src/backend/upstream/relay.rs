@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use http::{
-    Method,
+    Method, StatusCode,
     header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 use quick_cache::sync::Cache;
@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Upstream,
-    call::Call,
+    call::{Call, Origin, Scope},
     credentials::EXPIRES_IN_DEFAULT,
     json::{number, text},
 };
@@ -23,9 +23,11 @@ use crate::{
         backend::{RegistrationRelay, RelayedAnswer, RelayedCall},
         call::CallContext,
         clock::MonotonicInstant,
-        error::Result,
+        error::{Error, Result, UpstreamAnswer},
+        id::RequestorId,
         ledger_kind::LedgerKind,
         port::{LedgerEntry, LedgerKey},
+        secret::SecretText,
     },
     format::MarkV1,
 };
@@ -82,6 +84,27 @@ impl RegistrationRelay for Relay {
             seen.insert(digest, inner.parts.clock.instant_until(end));
         }
         Ok(true)
+    }
+
+    async fn own_token(
+        &self,
+        requestor: Option<&RequestorId>,
+        refused: Option<&SecretText>,
+    ) -> Result<SecretText> {
+        let tokens = self.upstream.inner.session.tokens();
+        let scope = requestor.map(|requestor| Scope::of(Origin::Api, requestor)).unwrap_or_default();
+        let token = tokens.get(&scope).await?;
+        if refused != Some(&token.access_token) {
+            return Ok(token.access_token.clone());
+        }
+        let other = tokens.instead_of(&token).await?;
+        let other = other.ok_or_else(|| Error::UpstreamCredentialsRefused {
+            answer: UpstreamAnswer {
+                status: Some(StatusCode::UNAUTHORIZED.as_u16()),
+                ..UpstreamAnswer::default()
+            },
+        })?;
+        Ok(other.access_token.clone())
     }
 }
 

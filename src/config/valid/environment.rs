@@ -12,7 +12,7 @@ use reqwest::Url;
 
 use super::{network::Hosts, temp_pass, upstream};
 use crate::{
-    config::{Environment, ProfileCache, Requestor, TempPassIdentity},
+    config::{Backend, Environment, ProfileCache, Requestor, SecondScreen, TempPassIdentity},
     domain::{
         device_info::DeviceInfo,
         entitlement::{DOMAIN_NAME_MAX, REDIRECT_URL_MAX},
@@ -43,8 +43,12 @@ pub struct ValidEnvironment {
     pub api: Option<UpstreamApi>,
     /// Whether REST clients register with the upstream.
     pub relays: bool,
+    /// The origin of the upstream's REST API, where there is one.
+    pub url: Option<Url>,
     /// The origin that REST calls to other paths go to.
     pub passthrough: Option<Url>,
+    /// Whether second-screen pages may call without a token.
+    pub opens_second_screen: bool,
     /// For how long what the upstream said of a device's login is good.
     pub profile_cache: ProfileCache,
 }
@@ -211,6 +215,16 @@ impl ValidEnvironment {
         if self.requestors.is_empty() { self.api.is_none() } else { self.requestors.values().any(is_ours) }
     }
 
+    /// The origin that calls of the v1 flow go to as they are, where the upstream's first version stands behind any requestor.
+    #[must_use]
+    pub fn v1_origin(&self) -> Option<&Url> {
+        self.passthrough.as_ref().or(self.url.as_ref()).filter(|_| {
+            let is_v1 =
+                |requestor: &ValidRequestor| requestor.api.unwrap_or(self.api) == Some(UpstreamApi::V1);
+            self.api == Some(UpstreamApi::V1) || self.requestors.values().any(is_v1)
+        })
+    }
+
     fn new(path: &str, config: &Environment) -> Result<Self, Vec<Violation>> {
         let mut violations = Violations::default();
         let mut requestors = BTreeMap::new();
@@ -220,10 +234,24 @@ impl ValidEnvironment {
             requestors.extend(id.zip(violations.take_all(ValidRequestor::new(&path, requestor))));
         }
         upstream::check(path, config, &mut violations);
-        let (api, relays) = (upstream::api(config.backend), upstream::relays(config));
-        let passthrough = config.passthrough.as_deref().and_then(|text| upstream::origin(text).ok());
-        let profile_cache = config.profile_cache;
-        violations.none_or(Self { requestors, api, relays, passthrough, profile_cache })
+        let api = upstream::api(config.backend);
+        let origin = |text: &Option<String>| text.as_deref().and_then(|text| upstream::origin(text).ok());
+        violations.none_or(Self {
+            requestors,
+            api,
+            relays: upstream::relays(config),
+            url: origin(&config.url),
+            passthrough: origin(&config.passthrough),
+            opens_second_screen: opens_second_screen(config),
+            profile_cache: config.profile_cache,
+        })
+    }
+}
+
+fn opens_second_screen(config: &Environment) -> bool {
+    match config.second_screen {
+        Some(second_screen) => second_screen == SecondScreen::Open,
+        None => config.backend != Backend::Local,
     }
 }
 

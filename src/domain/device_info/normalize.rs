@@ -1,12 +1,12 @@
 //! Makes the normalized form: what a device says itself first, then what its User-Agent tells, then what is
 //! seen of its connection.
 //!
-//! Assumptions about the provider, which its one sample can't settle:
-//! - The device's own `userAgent` speaks for the device before the header does, because a server that calls
+//! What the provider's one sample can't settle:
+//! - assumption 1: the device's own `userAgent` speaks for the device before the header does, because a server that calls
 //!   on a device's behalf sends a header of its own; the header is the original one. Where only one is known
 //!   it stands in both places.
-//! - `version` is the version of the device and of its hardware.
-//! - A User-Agent that names another operating system than the device does is believed about the browser only.
+//! - assumption 2: `version` is the version of the device and of its hardware.
+//! - assumption 3: a User-Agent that names another operating system than the device does is believed about the browser only.
 
 use std::sync::Arc;
 

@@ -15,7 +15,9 @@ use crate::domain::{
 /// A device as it was read, and what it takes to replace just that.
 #[derive(Debug, Clone)]
 pub struct KeptDevice {
+    /// What is known of it.
     pub device: Arc<KnownDevice>,
+    /// What to replace.
     pub revision: Revision,
 }
 

@@ -71,7 +71,7 @@ pub(super) async fn tokens_media(State(face): State<Face>, request: Request) -> 
         let (device, resource) = asked.valid(about, violations).await?;
         let (requestor, text) = (device.place.requestor.clone(), resource.as_str().to_owned());
         let caller = &asked.identity.caller;
-        match asked.face.entitlement.media_token(caller, device, resource).await? {
+        match Box::pin(asked.face.entitlement.media_token(caller, device, resource)).await? {
             MediaTokenAnswer::Refused(refusal) => Err(FlowFailure::Refused(refusal)),
             MediaTokenAnswer::Issued(IssuedToken { token, mvpd, user_id }) => {
                 let play = Play {

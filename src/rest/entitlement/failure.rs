@@ -423,7 +423,7 @@ mod tests {
     fn no_fault_looks_like_a_logout() {
         let answer = UpstreamAnswer { status: Some(403), ..UpstreamAnswer::default() };
         let faults = [
-            Error::UpstreamForbidden { answer: answer.clone() },
+            Error::UpstreamForbidden { answer: answer.clone(), was_fast: false },
             Error::UpstreamCredentialsRefused { answer: answer.clone() },
             Error::UpstreamUnavailable { problem: "", answer, retry_after: None },
             Error::Internal(String::new()),

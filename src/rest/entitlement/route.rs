@@ -57,8 +57,10 @@ pub(in crate::rest) fn routes() -> Vec<Route> {
                 let allowed = allowed.clone();
                 move || async move { options(allowed) }
             });
+            // All methods of a path are in one router, which is there once.
+            let mut router = Some(router);
             for method in methods {
-                routes.push((method.clone(), *path, router.clone()));
+                routes.push((method.clone(), *path, router.take().unwrap_or_default()));
             }
         }
     };

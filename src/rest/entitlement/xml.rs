@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// A document of this content under `root`.
-pub(super) fn document(root: &str, content: &impl Serialize) -> Result<Vec<u8>> {
+pub(in crate::rest) fn document(root: &str, content: &impl Serialize) -> Result<Vec<u8>> {
     let mut text = XML_DECLARATION.to_owned();
     let serializer = quick_xml::se::Serializer::with_root(&mut text, Some(root));
     serializer

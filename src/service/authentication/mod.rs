@@ -26,12 +26,17 @@ mod tests;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use http::{HeaderMap, Method, header::AUTHORIZATION};
+use http::{HeaderMap, header::AUTHORIZATION};
 
 use super::signed_request::Nonce;
 use crate::domain::{
-    authentication::AuthenticationProblem, call::CallContext, caller::Caller, error::Result,
-    id::EnvironmentName, peer::Peer, registration::SourceApplication,
+    authentication::AuthenticationProblem,
+    call::CallContext,
+    caller::{Caller, Permission, Scope},
+    error::Result,
+    id::EnvironmentName,
+    peer::Peer,
+    registration::SourceApplication,
 };
 
 pub(crate) use anonymous::Anonymous;
@@ -57,8 +62,6 @@ pub(crate) struct Evidence<'a> {
     pub peer: &'a Peer,
     /// The environment that it is for, where that is known before its message is read.
     pub environment: Option<&'a EnvironmentName>,
-    /// Its HTTP method.
-    pub method: &'a Method,
     /// Where it carries its credentials.
     pub carrier: Carrier<'a>,
 }
@@ -128,9 +131,26 @@ pub(crate) enum Proof {
     UpstreamToken(UpstreamToken),
     /// A signature over this request alone, which counts once.
     Signature(Nonce),
+    /// Nothing: it asks for what second-screen pages may have.
+    Open,
 }
 
 impl Identity {
+    /// A page on which viewers type codes, which calls this environment without credentials: a browser could not keep them
+    /// secret. It may do what a login with a code takes, and nothing that ends or makes one.
+    #[must_use]
+    pub(crate) fn second_screen(environment: &EnvironmentName) -> Self {
+        let environments = Scope::Only([environment.clone()].into());
+        let permissions = [
+            Permission::CodesRead,
+            Permission::EntitlementsLogin,
+            Permission::EntitlementsRead,
+            Permission::EntitlementsAuthorize,
+        ];
+        let caller = Caller::new("second screen", Scope::Any, environments, permissions);
+        Self { caller, proof: Proof::Open }
+    }
+
     /// The caller in this call, with the credentials that go along to the upstream.
     ///
     /// # Errors
@@ -138,7 +158,9 @@ impl Identity {
     pub(crate) async fn in_call(self, context: CallContext) -> Result<Self> {
         let relayed_token = match &self.proof {
             Proof::UpstreamToken(token) => Some(token.relayed().await?),
-            Proof::Connection | Proof::Listed | Proof::AccessToken(_) | Proof::Signature(_) => None,
+            Proof::Connection | Proof::Listed | Proof::AccessToken(_) | Proof::Signature(_) | Proof::Open => {
+                None
+            }
         };
         let caller = self.caller.in_call(CallContext { relayed_token, ..context });
         Ok(Self { caller, ..self })

@@ -48,7 +48,7 @@ async fn known(lines: &[&str], has_certificate: bool) -> Result<String, Authenti
         ..Peer::at(SocketAddr::from((Ipv4Addr::LOCALHOST, 9934)))
     };
     let carrier = Carrier::Headers(&headers);
-    let evidence = Evidence { peer: &peer, environment: None, method: &Method::POST, carrier };
+    let evidence = Evidence { peer: &peer, environment: None, carrier };
     match callers.identify(&evidence).await {
         Ok(identity) => Ok(identity.caller.name().to_string()),
         Err(Error::NotAuthenticated(problem)) => Err(problem),

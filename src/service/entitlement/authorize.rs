@@ -151,7 +151,7 @@ impl EntitlementService {
             .memory
             .update(key, |device| {
                 // Who names an operator may mean another login than the device's own.
-                if !device.login.as_ref().is_some_and(|login| login.mvpd == *mvpd) {
+                if device.login.as_ref().is_none_or(|login| login.mvpd != *mvpd) {
                     return false;
                 }
                 if ends_login {

@@ -22,7 +22,7 @@ impl EntitlementService {
     /// `PermissionMissing`, `Unsupported`, `ProfileNotFound`, `ProfileExpired`, `StoreUnavailable` and those of an upstream of
     /// [`Error`].
     pub async fn check_login(&self, caller: &Caller, device: Device) -> Result<KnownLogin> {
-        let login = self.login_token(caller, device).await?;
+        let login = Box::pin(self.login_token(caller, device)).await?;
         if login.standing == LoginStanding::UsedUp { Err(Error::ProfileExpired) } else { Ok(login) }
     }
 
@@ -71,7 +71,8 @@ impl EntitlementService {
         if self.may_wait(connection, polled, &device, kept.as_ref()).await? {
             return self.last_known(kept.as_ref());
         }
-        self.ask(connection, &device, kept, None).await
+        // Boxed: most polls come without it, and it is most of what they would carry.
+        Box::pin(self.ask(connection, &device, kept, None)).await
     }
 
     /// The answer that needs no question; `None` where there is none.
@@ -133,7 +134,7 @@ impl EntitlementService {
         let mut kept = kept;
         for _ in 0..ATTEMPTS {
             let answer = self.newest_profile(connection, device, kept.as_ref(), code).await;
-            if let Some(outcome) = self.note(device, kept.as_ref(), code, answer).await? {
+            if let Some(outcome) = Box::pin(self.note(device, kept.as_ref(), code, answer)).await? {
                 return outcome;
             }
             kept = self.parts.memory.get(&key).await?;

@@ -108,6 +108,6 @@ impl EntitlementService {
             .is_some_and(|pending| pending.code == code.key.code);
         let address = if is_pending { viewer.or(code.address) } else { code.address.or(viewer) };
         let by_code = is_pending.then_some(&code.key);
-        self.ask(connection, &Device::known(key, address), kept, by_code).await
+        Box::pin(self.ask(connection, &Device::known(key, address), kept, by_code)).await
     }
 }

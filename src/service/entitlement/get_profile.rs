@@ -17,7 +17,7 @@ impl EntitlementService {
     pub async fn get_profile(&self, caller: &Caller, login: Login) -> Result<Profile> {
         let place = &login.device.place;
         caller.require(Permission::EntitlementsRead, &place.environment, &place.requestor)?;
-        Ok(self.fresh_profile(caller, login).await?.0)
+        Ok(Box::pin(self.fresh_profile(caller, login)).await?.0)
     }
 
     /// The same, and what is known of the login from now on. Whoever polls the device is told of it.

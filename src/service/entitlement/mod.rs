@@ -55,7 +55,7 @@ pub struct EntitlementService {
 }
 
 /// Told of what happens, for metrics.
-pub(crate) trait Count: Send + Sync {
+pub trait Count: Send + Sync {
     /// Somebody has logged in.
     fn login_seen(&self, environment: &EnvironmentName);
 

@@ -28,7 +28,7 @@ impl EntitlementService {
     pub async fn user_metadata(&self, caller: &Caller, login: Login) -> Result<UserMetadata> {
         let place = &login.device.place;
         caller.require(Permission::EntitlementsRead, &place.environment, &place.requestor)?;
-        let (profile, known) = self.fresh_profile(caller, login).await?;
+        let (profile, known) = Box::pin(self.fresh_profile(caller, login)).await?;
         let update_time = known.and_then(|login| login.attributes).map(|(_, since)| since);
         let update_time = update_time.or(profile.issue_time);
         Ok(UserMetadata { mvpd: profile.mvpd, update_time, attributes: profile.attributes })

@@ -143,6 +143,24 @@ impl Policy {
         self.environments.get(environment)?.passthrough.as_ref()
     }
 
+    /// The origin that calls of the v1 flow go to as they are, where the upstream's first version stands behind any requestor.
+    #[must_use]
+    pub fn v1_origin(&self, environment: &EnvironmentName) -> Option<&Url> {
+        self.environments.get(environment)?.v1_origin()
+    }
+
+    /// The version of the upstream's API that stands behind an environment where a call names no requestor.
+    #[must_use]
+    pub fn environment_api(&self, environment: &EnvironmentName) -> Option<UpstreamApi> {
+        self.environments.get(environment)?.api
+    }
+
+    /// Whether second-screen pages may call without a token.
+    #[must_use]
+    pub fn opens_second_screen(&self, environment: &EnvironmentName) -> bool {
+        self.environments.get(environment).is_some_and(|environment| environment.opens_second_screen)
+    }
+
     /// The version of the upstream's API that stands behind a place; `None` where our own store does.
     #[must_use]
     pub fn upstream_api(&self, place: &Place) -> Option<UpstreamApi> {

@@ -74,3 +74,25 @@ fn codes_that_could_be_guessed_are_refused_with_everything_else() {
     let fields: Vec<&str> = violations.iter().map(|violation| violation.field.as_str()).collect();
     assert_eq!(fields, ["environments.a b", "codes.misses_per_viewer", "codes.length"]);
 }
+
+#[test]
+fn second_screen_pages_call_without_a_token_over_an_upstream_and_where_that_is_said() {
+    let opens = |text: &str| {
+        let config = toml::from_str::<Config>(text).expect("deserializes");
+        let files = [("statement", "a.b.c")].into_iter().collect();
+        let policy = Policy::new(&ValidConfig::new(config, &files).expect("valid"));
+        policy.opens_second_screen(&place(&policy, "", "REF").expect("valid").environment)
+    };
+    let local = "[environments.default]\n";
+    let upstream = |backend| {
+        format!(
+            "{local}backend = \"{backend}\"\nurl = \"https://api.example.com\"\nsoftware_statement_file = \"statement\"\n"
+        )
+    };
+    let said = |text: &str, how: &str| opens(&format!("{text}second_screen = \"{how}\"\n"));
+    assert!(!opens("") && !opens(local) && said(local, "open") && !said(local, "token"));
+    for backend in ["v1", "v2"] {
+        let upstream = upstream(backend);
+        assert!(opens(&upstream) && said(&upstream, "open") && !said(&upstream, "token"), "{backend}");
+    }
+}

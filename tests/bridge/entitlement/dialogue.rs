@@ -8,37 +8,10 @@ use prost_types::value::Kind;
 use tonic::Code;
 
 use super::{DONE, authorize, authorized, client, get, list, logout, metadata, preauthorize, profile, start};
-use crate::support::{Bridge, http::call, status::refused};
-
-/// Goes with a browser to a page of the stand-in, and wherever that leads to: the last page, or the first address that is
-/// elsewhere.
-async fn browse(bridge: &Bridge, method: &str, url: &str, form: &str) -> Result<String, String> {
-    let (mut method, mut url, mut form) = (method, url.to_owned(), form.to_owned());
-    for _ in 0..10 {
-        let origin = bridge.provider.url();
-        let path = url.strip_prefix(&origin).unwrap_or(&url);
-        if !path.starts_with('/') {
-            return Err(url);
-        }
-        let answer = call(bridge.provider.address(), method, path).form(form).send().await;
-        if answer.status != 302 {
-            assert!(answer.status.is_success(), "{answer:?}");
-            return Ok(answer.body);
-        }
-        (method, form) = ("GET", String::new());
-        url = answer.header("location").to_owned();
-    }
-    panic!("it goes in circles");
-}
-
-/// Logs a viewer in at the operator's page, and says where the browser ends.
-async fn log_in(bridge: &Bridge, url: &str) -> String {
-    assert!(url.starts_with(&bridge.provider.url()), "not at the provider: {url}");
-    let page = browse(bridge, "GET", url, "").await.expect("the operator's page");
-    let after = |mark: &str| page.split_once(mark).and_then(|(_, rest)| rest.split_once('"')).expect(mark).0;
-    let form = format!("RelayState={}&username=ann&password=right", after(r#"name="RelayState" value=""#));
-    browse(bridge, "POST", after(r#"action=""#), &form).await.expect_err("leads back to the page")
-}
+use crate::{
+    browser::log_in,
+    support::{Bridge, status::refused},
+};
 
 #[tokio::test]
 async fn a_viewer_logs_in_watches_and_logs_out() {

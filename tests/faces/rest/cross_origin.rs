@@ -19,8 +19,53 @@ async fn a_configured_origin_may_ask_before_it_calls_and_without_a_token() {
         .await;
     assert_eq!(asked.status, 200, "{asked:?}");
     assert_eq!(asked.header("access-control-allow-origin"), ORIGIN);
-    assert!(asked.header("access-control-allow-methods").contains("DELETE"));
-    assert!(asked.header("access-control-allow-headers").contains("x-device-info"));
+    assert_eq!(asked.header("access-control-allow-credentials"), "true");
+    assert_eq!(asked.header("access-control-allow-methods"), "POST,GET,OPTIONS,DELETE");
+    let allowed: Vec<&str> = asked.header("access-control-allow-headers").split(',').collect();
+    for name in [
+        "ap_11",
+        "ap_42",
+        "ap_z",
+        "ap_19",
+        "ap_21",
+        "ap_23",
+        "authorization",
+        "content-type",
+        "pass_sfp",
+        "ap-session-identifier",
+        "ap-device-identifier",
+        "ap-sdk-identifier",
+        "x-device-info",
+        "accept",
+    ] {
+        assert!(allowed.contains(&name), "{name}: {allowed:?}");
+    }
+}
+
+#[tokio::test]
+async fn every_path_may_be_asked_for() {
+    let server = server();
+    for path in ["/reggie/v1/REF/regcode", "/api/v1/checkauthn/ABC.json", "/o/client/token", "/nowhere"] {
+        let asked = call(server.rest_address(), "OPTIONS", path).header("origin", ORIGIN);
+        let asked = asked.header("access-control-request-method", "GET").send().await;
+        assert_eq!(
+            (asked.status.as_u16(), asked.header("access-control-allow-origin")),
+            (200, ORIGIN),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn any_origin_may_call_but_without_credentials() {
+    let server = TestServer::configured(|config| {
+        config.rest.cors_origins = vec!["*".to_owned(), ORIGIN.to_owned()];
+    });
+    for method in ["OPTIONS", "GET"] {
+        let answer = call(server.rest_address(), method, "/nowhere").header("origin", ORIGIN).send().await;
+        assert_eq!(answer.header("access-control-allow-origin"), "*", "{answer:?}");
+        assert!(!answer.headers.contains_key("access-control-allow-credentials"), "{answer:?}");
+    }
 }
 
 #[tokio::test]
@@ -29,12 +74,21 @@ async fn answers_and_errors_can_be_read_by_a_configured_origin_only() {
     let device = Device::of(&server).await;
     let code = device.created().await;
     let read = |origin| device.read(&code).header("origin", origin);
-    assert_eq!(read(ORIGIN).send().await.header("access-control-allow-origin"), ORIGIN);
+    let answer = read(ORIGIN).send().await;
+    assert_eq!(answer.header("access-control-allow-origin"), ORIGIN);
+    assert_eq!(answer.header("access-control-allow-credentials"), "true");
+    let exposed: Vec<&str> = answer.header("access-control-expose-headers").split(',').collect();
+    for name in
+        ["pass_sfp", "authzf-error-code", "authzf-sub-error-code", "authzf-error-details", "retry-after"]
+    {
+        assert!(exposed.contains(&name), "{name}: {exposed:?}");
+    }
     let error = device.read("BCDFGHJ").header("origin", ORIGIN).send().await;
     assert_eq!((error.status.as_u16(), error.header("access-control-allow-origin")), (404, ORIGIN));
     let other = read("https://other.example.com").send().await;
     assert_eq!(other.status, 200);
     assert!(!other.headers.contains_key("access-control-allow-origin"), "{other:?}");
+    assert!(!other.headers.contains_key("access-control-allow-credentials"), "{other:?}");
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ mod parameters;
 mod registration;
 mod reset;
 mod revocation;
+mod second_screen;
 mod shipped_client;
 mod signed_request;
 mod throttle;

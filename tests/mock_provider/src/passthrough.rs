@@ -1,4 +1,4 @@
-//! Paths of v1 that passbridge only passes on.
+//! Paths of v1 that passbridge only passes on, and that it serves itself over v2.
 
 use http::StatusCode;
 use serde_json::json;
@@ -9,7 +9,7 @@ use crate::{
     call_log,
 };
 
-/// `GET|POST /api/v1/…`: what came.
+/// `GET|POST|DELETE /api/v1/…`, `GET /adobe-services/config/…`: what came.
 pub(crate) fn echo(call: &Call) -> Answer {
     let echo = json!({
         "method": call.method.as_str(),

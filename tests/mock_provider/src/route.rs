@@ -50,7 +50,14 @@ fn admit(mock: &mut Mock, call: &Call) -> std::result::Result<Option<Rc<str>>, A
 }
 
 /// What is called without an access token: by devices that have none yet, and by browsers.
-const OPEN: [&str; 4] = ["/o/client/", "/api/v2/authenticate/", "/adobe-services/", "/operators/"];
+const OPEN: [&str; 6] = [
+    "/o/client/",
+    "/api/v1/checkauthn/",
+    "/api/v1/config/",
+    "/api/v2/authenticate/",
+    "/adobe-services/",
+    "/operators/",
+];
 
 fn operate(mock: &mut Mock, call: &Call, client: &str) -> Result {
     let segments: Vec<&str> = call.path.split('/').skip(1).collect();
@@ -58,6 +65,7 @@ fn operate(mock: &mut Mock, call: &Call, client: &str) -> Result {
         (&Method::POST, ["o", "client", "register"]) => registration::register(mock, call),
         (&Method::POST, ["o", "client", "token"]) => registration::token(mock, call),
         (_, ["reggie", "v1", requestor, rest @ ..]) => reggie(mock, call, &decode(requestor), rest),
+        (&Method::GET, ["adobe-services", "config", _]) => Ok(passthrough::echo(call)),
         (_, ["api", "v2", "authenticate", ..] | ["adobe-services" | "operators", ..]) => {
             browser::answer(mock, call, &segments)
         }
@@ -68,7 +76,7 @@ fn operate(mock: &mut Mock, call: &Call, client: &str) -> Result {
         (&Method::DELETE, ["reset-tempass", "v3", "reset", "generic"]) => reset::generic(mock, call),
         (_, ["reset-tempass", "v3", "reset", ..]) => Err(Answer::html(StatusCode::METHOD_NOT_ALLOWED)),
         (&Method::GET, ["api", "v1", "stream"]) => Ok(passthrough::stream(call)),
-        (&Method::GET | &Method::POST, ["api", "v1", ..]) => Ok(passthrough::echo(call)),
+        (&Method::GET | &Method::POST | &Method::DELETE, ["api", "v1", ..]) => Ok(passthrough::echo(call)),
         _ => not_found(),
     }
 }

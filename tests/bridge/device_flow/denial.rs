@@ -1,0 +1,184 @@
+//! Every call in every format, where nobody is logged in, where the login's time is over, where the operator denies, and
+//! where nobody knows the code.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{
+    answer, code, deny,
+    endpoint::{ENDPOINTS, Endpoint, every_format},
+    field, logged_in, order, tv,
+};
+use crate::support::http::Answer;
+
+/// An error as documented, in the format that was asked for.
+#[track_caller]
+fn assert_error(endpoint: &Endpoint, answered: &Answer, format: &str, status: u16) {
+    if format == "json" {
+        assert!(!answer::message(answered, status).is_empty(), "{}: {answered:?}", endpoint.name);
+    } else {
+        let body = answer::xml(answered, status);
+        let error = answer::element(body, "error");
+        assert_eq!(answer::element(error, "status"), status.to_string(), "{}: {body}", endpoint.name);
+        assert!(!answer::element(error, "message").is_empty(), "{}: {body}", endpoint.name);
+    }
+}
+
+#[tokio::test]
+async fn a_device_that_nobody_has_logged_in_on_is_told_so_by_every_call() {
+    let bridge = field().await;
+    let tv = tv(&bridge).await;
+    let code = code(&tv).await;
+    for endpoint in &ENDPOINTS {
+        for (asked, format) in every_format() {
+            let answered = endpoint.ask(&tv, &code, asked, format).await;
+            assert_eq!(answered.status, endpoint.not_logged_in, "{} {asked:?}: {answered:?}", endpoint.name);
+            if endpoint.not_logged_in >= 400 {
+                assert_error(endpoint, &answered, format, endpoint.not_logged_in);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_login_whose_time_is_over_is_told_from_one_that_never_was() {
+    let bridge = field().await;
+    order(&bridge, "settings", json!({ "profile_ms": 600_000 })).await;
+    let (tv, code) = logged_in(&bridge).await;
+    bridge.advance(Duration::from_secs(601)).await;
+    for endpoint in &ENDPOINTS {
+        for (asked, format) in every_format() {
+            let answered = endpoint.ask(&tv, &code, asked, format).await;
+            assert_eq!(answered.status, endpoint.expired, "{} {asked:?}: {answered:?}", endpoint.name);
+            if endpoint.expired >= 400 {
+                assert_error(endpoint, &answered, format, endpoint.expired);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_messages_are_those_of_the_documents() {
+    let bridge = field().await;
+    order(&bridge, "settings", json!({ "profile_ms": 600_000 })).await;
+    let tv = tv(&bridge).await;
+    let device = "requestor=REF&deviceId=2ab3fb02b8e2a2f2";
+    let told =
+        async |path: &str, status| answer::message(&tv.get(&format!("{path}.json?{device}")).await, status);
+    let told_of = async |path: &str, status| {
+        answer::json(&tv.get(&format!("{path}.json?{device}&resource=news")).await, status)
+    };
+    assert_eq!(told("/api/v1/tokens/authn", 404).await, "Not Found");
+    assert_eq!(told_of("/api/v1/authorize", 403).await["message"], "User not authenticated");
+    let missing = json!({ "status": 412, "message": "User not authenticated", "details": null });
+    assert_eq!(told_of("/api/v1/tokens/authz", 412).await, missing);
+
+    let code = code(&tv).await;
+    super::second_screen::log_in(&bridge, &code, super::MVPD).await;
+    bridge.advance(Duration::from_secs(5)).await;
+    let none = json!({ "status": 404, "message": "Not Found", "details": null });
+    assert_eq!(told_of("/api/v1/tokens/authz", 404).await, none);
+    order(&bridge, "verdicts", json!({ "authorized": true, "ttl_ms": 60_000 })).await;
+    told_of("/api/v1/authorize", 200).await;
+    bridge.advance(Duration::from_secs(61)).await;
+    let gone = json!({ "status": 410, "message": "Gone", "details": null });
+    assert_eq!(told_of("/api/v1/tokens/authz", 410).await, gone);
+
+    bridge.advance(Duration::from_secs(600)).await;
+    assert_eq!(told("/api/v1/tokens/authn", 410).await, "Gone");
+    assert_eq!(told("/api/v1/checkauthn", 403).await, "Authentication token expired");
+    let xml = tv.get(&format!("/api/v1/tokens/authz.xml?{device}&resource=news")).await;
+    assert!(!answer::xml(&xml, 412).contains("details"), "it is left out: {xml:?}");
+}
+
+#[tokio::test]
+async fn what_the_operator_denies_is_told_with_its_own_words() {
+    let bridge = field().await;
+    let (tv, code) = logged_in(&bridge).await;
+    for reason in [
+        "authorization_denied_by_mvpd",
+        "authorization_denied_by_parental_controls",
+        "authorization_denied_by_degradation_rule",
+        "authorization_denied_by_hba_policies",
+        "temporary_access_duration_limit_exceeded",
+        "network_connection_timeout",
+        "maximum_execution_time_exceeded",
+    ] {
+        deny(&bridge, reason).await;
+        for endpoint in &ENDPOINTS {
+            let is_decided = ["authorize", "tokens/media", "mediatoken"].contains(&endpoint.name);
+            let is_listed = endpoint.name.starts_with("preauthorize");
+            for (asked, format) in every_format().filter(|_| is_decided || is_listed) {
+                let answered = endpoint.ask(&tv, &code, asked, format).await;
+                if is_decided {
+                    assert_error(endpoint, &answered, format, 403);
+                    let details = if format == "json" {
+                        answer::text(&answer::json(&answered, 403), "details")
+                    } else {
+                        answer::element(&answered.body, "details").to_owned()
+                    };
+                    assert_eq!(details, "Call us, ann", "{}: {reason}", endpoint.name);
+                } else if format == "json" {
+                    let answered = answer::json(&answered, 200);
+                    let resources = answered["resources"].as_array().expect("a list");
+                    let allowed: Vec<_> = resources.iter().map(|one| &one["authorized"]).collect();
+                    assert_eq!(allowed, [&Value::Bool(false); 2], "{reason}: {answered}");
+                } else {
+                    let body = answer::xml(&answered, 200);
+                    assert_eq!(body.matches("<authorized>false</authorized>").count(), 2, "{body}");
+                }
+            }
+        }
+        // Whatever is denied, nobody is logged out.
+        assert_eq!(super::check_login(&tv).await, 200, "{reason}");
+    }
+    bridge.provider.order("DELETE", "verdicts", Value::Null).await;
+    let about = "requestor=REF&deviceId=2ab3fb02b8e2a2f2&resource=news";
+    answer::json(&tv.get(&format!("/api/v1/authorize.json?{about}")).await, 200);
+}
+
+#[tokio::test]
+async fn a_denial_in_place_of_an_earlier_permission_takes_that_back() {
+    let bridge = field().await;
+    let (tv, _) = logged_in(&bridge).await;
+    let about = "requestor=REF&deviceId=2ab3fb02b8e2a2f2&resource=news";
+    order(&bridge, "verdicts", json!({ "authorized": true, "ttl_ms": 600_000, "times": 1 })).await;
+    answer::json(&tv.get(&format!("/api/v1/authorize.json?{about}")).await, 200);
+    deny(&bridge, "authorization_denied_by_mvpd").await;
+    // What was decided holds, and nobody asks again.
+    answer::json(&tv.get(&format!("/api/v1/authorize.json?{about}")).await, 200);
+    answer::json(&tv.get(&format!("/api/v1/tokens/media.json?{about}")).await, 200);
+    // Its token is used up: who wants another asks the operator.
+    answer::message(&tv.get(&format!("/api/v1/tokens/media.json?{about}")).await, 403);
+    answer::message(&tv.get(&format!("/api/v1/authorize.json?{about}")).await, 403);
+    answer::message(&tv.get(&format!("/api/v1/tokens/authz.json?{about}")).await, 404);
+}
+
+#[tokio::test]
+async fn a_login_that_was_taken_back_ends_with_the_first_decision_that_says_so() {
+    let bridge = field().await;
+    let (tv, _) = logged_in(&bridge).await;
+    order(&bridge, "profiles/invalidate", json!({})).await;
+    let about = "requestor=REF&deviceId=2ab3fb02b8e2a2f2&resource=news";
+    answer::message(&tv.get(&format!("/api/v1/authorize.json?{about}")).await, 403);
+    assert_eq!(super::check_login(&tv).await, 403, "the provider is asked, whatever was known");
+}
+
+#[tokio::test]
+async fn a_code_that_nobody_knows_is_told_by_every_call_that_has_one() {
+    let bridge = field().await;
+    let (tv, code) = logged_in(&bridge).await;
+    for unknown in ["ZZZZZZZ", "A", &code.repeat(40)] {
+        for endpoint in &ENDPOINTS {
+            let Some(status) = endpoint.unknown_code else { continue };
+            for (asked, format) in every_format() {
+                let answered = endpoint.ask(&tv, unknown, asked, format).await;
+                assert_error(endpoint, &answered, format, status);
+                // Wrong codes are counted, and forgiven with time.
+                super::forget_answers(&bridge).await;
+            }
+        }
+    }
+    assert_eq!(super::check_login(&tv).await, 200);
+}

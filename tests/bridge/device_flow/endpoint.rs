@@ -1,0 +1,232 @@
+//! Every call of the flow: what it answers where all is well, and where nobody is logged in.
+
+use super::{client::Client, second_screen::browser};
+use crate::support::http::Answer;
+
+/// A call of the flow.
+pub struct Endpoint {
+    /// As the documents call it.
+    pub name: &'static str,
+    pub method: &'static str,
+    /// Its path without an extension; `CODE` stands for the code.
+    path: &'static str,
+    /// Its parameters, in the query or, with a POST, in a form.
+    parameters: &'static str,
+    /// Whether a page calls it, which has no token.
+    is_open: bool,
+    /// Its status where all is well.
+    pub success: u16,
+    /// Its status where nobody has logged in.
+    pub not_logged_in: u16,
+    /// Its status where the login's time is over.
+    pub expired: u16,
+    /// Its status where nobody knows the code, if it has one.
+    pub unknown_code: Option<u16>,
+    /// The members of its answer in JSON; none where it has no body of its own.
+    pub members: &'static [&'static str],
+    /// The outermost element of its answer in XML.
+    pub root: &'static str,
+}
+
+/// How a client asks for a format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    Extension,
+    Parameter,
+    Accept,
+}
+
+/// All ways to ask for a format.
+pub const ASKED: [Asked; 3] = [Asked::Extension, Asked::Parameter, Asked::Accept];
+
+/// The calls, in the order of a TV's evening.
+pub const ENDPOINTS: [Endpoint; 14] = [
+    Endpoint {
+        name: "config",
+        path: "/api/v1/config/REF",
+        is_open: true,
+        not_logged_in: 200,
+        expired: 200,
+        members: &["requestor"],
+        root: "config",
+        ..GET
+    },
+    Endpoint {
+        name: "authenticate",
+        path: "/api/v1/authenticate",
+        parameters: "requestor_id=REF&mso_id=Cablevision&reg_code=CODE&domain_name=adobe.com&noflash=true\
+                     &no_iframe=true&redirect_url=https%3A%2F%2Factivate.example.com%2Fdone",
+        is_open: true,
+        success: 302,
+        not_logged_in: 302,
+        expired: 302,
+        unknown_code: Some(400),
+        ..GET
+    },
+    Endpoint {
+        name: "checkauthn/{code}",
+        path: "/api/v1/checkauthn/CODE",
+        parameters: "requestor=REF",
+        is_open: true,
+        not_logged_in: 403,
+        expired: 403,
+        unknown_code: Some(403),
+        members: &["message", "status"],
+        root: "",
+        ..GET
+    },
+    Endpoint {
+        name: "authenticate/{code}",
+        path: "/api/v1/authenticate/CODE",
+        parameters: "requestor=REF",
+        not_logged_in: 404,
+        expired: 404,
+        unknown_code: Some(404),
+        members: &["expires", "mvpd", "requestor", "userId"],
+        root: "authentication",
+        ..GET
+    },
+    Endpoint {
+        name: "checkauthn",
+        path: "/api/v1/checkauthn",
+        not_logged_in: 403,
+        expired: 403,
+        members: &["message", "status"],
+        root: "",
+        ..GET
+    },
+    Endpoint {
+        name: "tokens/authn",
+        path: "/api/v1/tokens/authn",
+        not_logged_in: 404,
+        expired: 410,
+        members: &["expires", "mvpd", "requestor", "userId"],
+        root: "authentication",
+        ..GET
+    },
+    Endpoint {
+        name: "authorize",
+        path: "/api/v1/authorize",
+        parameters: "requestor=REF&deviceId=2ab3fb02b8e2a2f2&resource=news",
+        not_logged_in: 403,
+        expired: 403,
+        members: &["expires", "mvpd", "requestor", "resource"],
+        root: "authorization",
+        ..GET
+    },
+    Endpoint {
+        name: "tokens/authz",
+        path: "/api/v1/tokens/authz",
+        parameters: "requestor=REF&deviceId=2ab3fb02b8e2a2f2&resource=news",
+        not_logged_in: 412,
+        expired: 412,
+        members: &["expires", "mvpd", "requestor", "resource"],
+        root: "authorization",
+        ..GET
+    },
+    Endpoint {
+        name: "tokens/media",
+        path: "/api/v1/tokens/media",
+        parameters: "requestor=REF&deviceId=2ab3fb02b8e2a2f2&resource=news",
+        not_logged_in: 403,
+        expired: 403,
+        members: &["expires", "mvpdId", "requestor", "resource", "serializedToken", "userId"],
+        root: "play",
+        ..GET
+    },
+    Endpoint {
+        name: "mediatoken",
+        path: "/api/v1/mediatoken",
+        parameters: "requestor=REF&deviceId=2ab3fb02b8e2a2f2&resource=news",
+        not_logged_in: 403,
+        expired: 403,
+        members: &["expires", "mvpdId", "requestor", "resource", "serializedToken", "userId"],
+        root: "play",
+        ..GET
+    },
+    Endpoint {
+        name: "preauthorize",
+        path: "/api/v1/preauthorize",
+        parameters: "requestor=REF&deviceId=2ab3fb02b8e2a2f2&resource=news,films",
+        not_logged_in: 412,
+        expired: 412,
+        members: &["resources"],
+        root: "resources",
+        ..GET
+    },
+    Endpoint {
+        name: "preauthorize/{code}",
+        path: "/api/v1/preauthorize/CODE",
+        parameters: "requestor=REF&resource=news,films",
+        is_open: true,
+        not_logged_in: 412,
+        expired: 412,
+        unknown_code: Some(412),
+        members: &["resources"],
+        root: "resources",
+        ..GET
+    },
+    Endpoint {
+        name: "tokens/usermetadata",
+        path: "/api/v1/tokens/usermetadata",
+        not_logged_in: 412,
+        expired: 412,
+        members: &["data", "encrypted", "updated"],
+        root: "userMetadata",
+        ..GET
+    },
+    LOGOUT,
+];
+
+/// Without a body, and the end of the login.
+pub const LOGOUT: Endpoint = Endpoint {
+    name: "logout",
+    method: "DELETE",
+    path: "/api/v1/logout",
+    success: 204,
+    not_logged_in: 204,
+    expired: 204,
+    ..GET
+};
+
+const GET: Endpoint = Endpoint {
+    name: "",
+    method: "GET",
+    path: "",
+    parameters: "requestor=REF&deviceId=2ab3fb02b8e2a2f2",
+    is_open: false,
+    success: 200,
+    not_logged_in: 200,
+    expired: 200,
+    unknown_code: None,
+    members: &[],
+    root: "",
+};
+
+impl Endpoint {
+    /// What the call comes to, in the format that is asked for in this way.
+    pub async fn ask(&self, tv: &Client<'_>, code: &str, asked: Asked, format: &str) -> Answer {
+        let page = browser(tv.bridge);
+        let client = if self.is_open { &page } else { tv };
+        let (path, parameters) = (self.path.replace("CODE", code), self.parameters.replace("CODE", code));
+        let call = match asked {
+            Asked::Extension => client.call(self.method, &format!("{path}.{format}?{parameters}")),
+            Asked::Parameter => client.call(self.method, &format!("{path}?format={format}&{parameters}")),
+            Asked::Accept => {
+                let call = client.call(self.method, &format!("{path}?{parameters}"));
+                call.header("accept", format!("application/{format}"))
+            }
+        };
+        client.send(call).await
+    }
+
+    /// Whether it asks by a code.
+    pub fn has_code(&self) -> bool {
+        self.unknown_code.is_some()
+    }
+}
+
+/// Every call with every way to ask for JSON and XML.
+pub fn every_format() -> impl Iterator<Item = (Asked, &'static str)> {
+    ASKED.into_iter().flat_map(|asked| ["json", "xml"].map(|format| (asked, format)))
+}

@@ -1,0 +1,150 @@
+//! Every call in every format, where the provider fails: JSON is JSON, nobody is told that their own token or login is at
+//! fault, and nobody is logged out.
+
+use std::time::Duration;
+
+use passbridge::config::{Backend, HumanDuration};
+use serde_json::{Value, json};
+
+use super::{
+    MVPD, answer, check_login, configure,
+    endpoint::{ENDPOINTS, LOGOUT, every_format},
+    forget_answers, logged_in, second_screen,
+};
+use crate::support::{Bridge, http::Answer};
+
+/// What the provider does to every call of its version 2, and how a fault of it is told.
+fn faults() -> [(&'static str, Value); 9] {
+    let page = |status: u16| json!({ "status": { "status": status, "content_type": "text/html", "body": "<html>no" } });
+    [
+        ("an error of the provider's", json!({ "problem": { "code": "internal_server_error" } })),
+        ("a page with 502", page(502)),
+        ("a page with 200", page(200)),
+        ("a page with 403", page(403)),
+        ("no answer", json!({ "hang": {} })),
+        ("a broken connection", json!({ "close": {} })),
+        ("bytes that are no JSON", json!({ "garbage": {} })),
+        ("429", page(429)),
+        ("401", json!({ "problem": { "code": "invalid_access_token_client_application", "status": 401 } })),
+    ]
+}
+
+/// A server that does not wait long for its provider.
+async fn impatient() -> Bridge {
+    Bridge::configured(Backend::V2, |config| {
+        configure(config);
+        let environment = config.environments.get_mut("default").expect("is there");
+        environment.upstream_timeout = HumanDuration(Duration::from_millis(300));
+    })
+    .await
+}
+
+async fn break_with(bridge: &Bridge, fault: &Value) {
+    bridge.provider.mend().await;
+    let mut fault = fault.clone();
+    fault["path"] = json!("/api/v2/");
+    bridge.provider.fault(fault).await;
+}
+
+/// What is known is still told, and what is not is a fault of the server's, or haste.
+#[track_caller]
+fn assert_no_blame(place: &str, answered: &Answer, format: &str) {
+    match answered.status.as_u16() {
+        200 | 204 | 302 => {}
+        429 => assert!(answered.header("content-type").starts_with("text/html"), "{place}: {answered:?}"),
+        status @ (500 | 503) if format == "json" => {
+            answer::message(answered, status);
+        }
+        status @ (500 | 503) => {
+            answer::element(answer::xml(answered, status), "message");
+        }
+        _ => panic!("{place}: {answered:?}"),
+    }
+}
+
+#[tokio::test]
+async fn whatever_the_provider_does_no_client_is_blamed_and_nobody_is_logged_out() {
+    let bridge = impatient().await;
+    let (tv, code) = logged_in(&bridge).await;
+    for (name, fault) in faults() {
+        for endpoint in ENDPOINTS.iter().filter(|endpoint| endpoint.method != LOGOUT.method) {
+            for (asked, format) in every_format() {
+                break_with(&bridge, &fault).await;
+                forget_answers(&bridge).await;
+                let answered = endpoint.ask(&tv, &code, asked, format).await;
+                let place = format!("{name}: {} in {format} by {asked:?}", endpoint.name);
+                assert_no_blame(&place, &answered, format);
+            }
+        }
+        bridge.provider.mend().await;
+        forget_answers(&bridge).await;
+        assert_eq!(check_login(&tv).await, 200, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn credentials_that_the_provider_refuses_are_the_operators_and_no_clients() {
+    let bridge = impatient().await;
+    let (tv, code) = logged_in(&bridge).await;
+    bridge.provider.forget_tokens().await;
+    let refused =
+        json!({ "status": 400, "content_type": "application/json", "body": r#"{"error":"invalid_client"}"# });
+    bridge.provider.fault(json!({ "path": "/o/client/token", "status": refused })).await;
+    for endpoint in ENDPOINTS.iter().filter(|endpoint| endpoint.method != LOGOUT.method) {
+        for (asked, format) in every_format() {
+            forget_answers(&bridge).await;
+            let answered = endpoint.ask(&tv, &code, asked, format).await;
+            assert_no_blame(endpoint.name, &answered, format);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_the_provider_takes_no_more_is_renewed_and_no_client_hears_of_it() {
+    let bridge = impatient().await;
+    let (tv, _) = logged_in(&bridge).await;
+    bridge.provider.forget_tokens().await;
+    forget_answers(&bridge).await;
+    assert_eq!(check_login(&tv).await, 200);
+    assert_eq!(bridge.provider.issued().await.0, 1, "nothing was registered anew");
+}
+
+#[tokio::test]
+async fn a_fault_in_the_middle_of_a_login_costs_no_new_code() {
+    let bridge = impatient().await;
+    let tv = super::tv(&bridge).await;
+    let code = super::code(&tv).await;
+    let page = second_screen::browser(&bridge);
+    let query = format!(
+        "requestor_id=REF&mso_id={MVPD}&reg_code={code}&domain_name=adobe.com\
+         &redirect_url=https%3A%2F%2Factivate.example.com%2Fdone&format=json"
+    );
+    for (name, fault) in faults() {
+        break_with(&bridge, &fault).await;
+        forget_answers(&bridge).await;
+        let started = page.get(&format!("/api/v1/authenticate?{query}")).await;
+        assert_no_blame(name, &started, "json");
+        let told = tv.get(&format!("/api/v1/authenticate/{code}.json?requestor=REF")).await;
+        assert_no_blame(name, &told, "json");
+    }
+    bridge.provider.mend().await;
+    bridge.advance(Duration::from_secs(120)).await;
+    second_screen::log_in(&bridge, &code, MVPD).await;
+    assert_eq!(check_login(&tv).await, 200);
+}
+
+#[tokio::test]
+async fn a_logout_that_the_provider_does_not_hear_of_says_so_and_is_done_by_a_repeat() {
+    let bridge = impatient().await;
+    let (tv, _) = logged_in(&bridge).await;
+    break_with(&bridge, &json!({ "close": {} })).await;
+    let path = "/api/v1/logout.json?requestor=REF&deviceId=2ab3fb02b8e2a2f2";
+    let refused = tv.delete(path).await;
+    assert!(refused.status.is_server_error(), "{refused:?}");
+    answer::message(&refused, refused.status.as_u16());
+    bridge.provider.mend().await;
+    forget_answers(&bridge).await;
+    answer::empty(&tv.delete(path).await, 204);
+    assert_eq!(check_login(&tv).await, 403);
+    assert_eq!(bridge.provider.calls_to("/api/v2/REF/logout/").await.last().expect("one")["status"], 200);
+}

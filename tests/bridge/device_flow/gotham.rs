@@ -1,0 +1,76 @@
+//! The module of EPlusTV for MSG and YES: it registers anew at each start, names nothing of its device but the id, and stays
+//! logged in all the same.
+
+use passbridge::config::{Backend, DeviceInfoRule};
+use serde_json::Value;
+
+use super::{DEVICE_ID, MVPD, answer, client::Client, configure, field, second_screen};
+use crate::support::{
+    Bridge,
+    rest::{ask_for_token, mint, register, statement_command, token_form},
+};
+
+/// A start of the program: a client of its own.
+async fn started<'a>(bridge: &'a Bridge, statement: &str) -> Client<'a> {
+    let registered = register(&bridge.server, statement).await;
+    let issued = ask_for_token(&bridge.server, token_form(&registered)).await;
+    let token = answer::text(&issued.json(201), "access_token");
+    Client::new(bridge)
+        .with("accept", "application/json, text/plain, */*")
+        .with("authorization", format!("Bearer {token}"))
+}
+
+#[tokio::test]
+async fn a_program_that_registers_at_each_start_stays_logged_in() {
+    let bridge = Bridge::configured(Backend::V2, |config| {
+        configure(config);
+        config.rest.device_info = DeviceInfoRule::Optional;
+    })
+    .await;
+    let statement = mint(&bridge.server, statement_command()).await;
+    let first = started(&bridge, &statement).await;
+    let device = format!("deviceId={DEVICE_ID}&requestor=REF");
+    // Its form has nothing but the device, and nowhere does it say what that is.
+    let created = first.post("/reggie/v1/REF/regcode", format!("deviceId={DEVICE_ID}")).await;
+    let code = answer::text(&answer::json(&created, 201), "code");
+    second_screen::log_in(&bridge, &code, MVPD).await;
+    let login = answer::json(&first.get(&format!("/api/v1/tokens/authn?{device}")).await, 200);
+
+    let second = started(&bridge, &statement).await;
+    assert_eq!(answer::json(&second.get(&format!("/api/v1/tokens/authn?{device}")).await, 200), login);
+    answer::json(&second.get(&format!("/api/v1/authorize?{device}&resource=MSGGO")).await, 200);
+    answer::json(&second.get(&format!("/api/v1/tokens/media?{device}&resource=MSGGO")).await, 200);
+    let told = answer::json(&second.get(&format!("/api/v1/tokens/usermetadata?{device}")).await, 200);
+    for name in ["zip", "userID", "mvpd"] {
+        assert_ne!(told["data"][name], Value::Null, "{name}: {told}");
+    }
+    let many =
+        answer::json(&second.get(&format!("/api/v1/preauthorize?{device}&resource=YESN,MSGGO")).await, 200);
+    let ids: Vec<_> = many["resources"].as_array().expect("a list").iter().map(|one| &one["id"]).collect();
+    assert_eq!(ids, ["YESN", "MSGGO"]);
+    // Its requestor is the only one of its statement.
+    answer::json(&second.get(&format!("/api/v1/checkauthn?deviceId={DEVICE_ID}")).await, 200);
+}
+
+#[tokio::test]
+async fn what_a_device_does_not_say_of_itself_is_remembered_from_when_it_did() {
+    let bridge = field().await;
+    let tv = super::tv(&bridge).await;
+    let code = super::code(&tv).await;
+    second_screen::log_in(&bridge, &code, MVPD).await;
+    let user_agent = "Mozilla/5.0 (Linux; Android 7.1.2; AFTMM Build/NS6297; wv)";
+    let talkative =
+        tv.clone().with("x-device-info", crate::support::rest::DEVICE_INFO).with("user-agent", user_agent);
+    let path = format!("/api/v1/tokens/authn?requestor=REF&deviceId={DEVICE_ID}&format=json");
+    answer::json(&talkative.get(&path).await, 200);
+    bridge.provider.forget_calls().await;
+    let authorize = format!("/api/v1/authorize?requestor=REF&deviceId={DEVICE_ID}&resource=news&format=json");
+    answer::json(&tv.get(&authorize).await, 200);
+    let calls = bridge.provider.calls_to("/api/v2/REF/decisions/").await;
+    let info = calls[0]["headers"]["x-device-info"].as_str().expect("is sent");
+    let info = base64::Engine::decode(&base64::prelude::BASE64_STANDARD, info).expect("base64");
+    let info: Value = serde_json::from_slice(&info).expect("JSON");
+    assert_eq!((&info["model"], &info["osName"]), (&"AFTMM".into(), &"Android".into()));
+    assert_eq!(calls[0]["headers"]["user-agent"], user_agent);
+    assert_eq!(calls[0]["headers"]["x-forwarded-for"], "203.0.113.77");
+}

@@ -1,0 +1,136 @@
+//! The apps of NBC: every call is signed as a POST of the path for codes, the app itself asks where the login is and opens
+//! that, and three calls about a resource follow one another at once.
+
+use std::time::Duration;
+
+use passbridge::config::Backend;
+use serde_json::json;
+
+use super::{DEVICE_ID, MVPD, answer, client::Client, configure, field, order, signature::signed};
+use crate::{
+    browser,
+    support::{Bridge, request::REQUESTOR, test_server::START},
+};
+
+/// A page of the app's own, which it watches for.
+const DONE: &str = "https://www.nbcsports.example/activated";
+
+fn app(bridge: &Bridge) -> Client<'_> {
+    let authorization = signed("POST", "/reggie/v1/REF/regcode", "one for all", START);
+    Client::new(bridge).with("accept", "application/json").with("authorization", authorization)
+}
+
+/// A server whose requestor has no domain of the provider's own.
+async fn without_domain_of_the_provider() -> Bridge {
+    let bridge = Bridge::configured(Backend::V2, |config| {
+        configure(config);
+        let environment = config.environments.get_mut("default").expect("is there");
+        let requestor = environment.requestors.get_mut(REQUESTOR).expect("is there");
+        requestor.domain_name = Some("example.com".to_owned());
+    })
+    .await;
+    order(&bridge, "settings", json!({ "domains": ["example.com"] })).await;
+    bridge
+}
+
+async fn code(app: &Client<'_>) -> String {
+    let form = format!("deviceId={DEVICE_ID}&format=json&deviceType=Android&registrationURL=http://x");
+    let created = app.post("/reggie/v1/REF/regcode", form).await;
+    answer::text(&answer::json(&created, 201), "code")
+}
+
+/// Where the app is told to send the viewer's browser.
+async fn login_url(app: &Client<'_>, code: &str) -> String {
+    let done: String = form_urlencoded::byte_serialize(DONE.as_bytes()).collect();
+    let path = format!(
+        "/api/v1/authenticate?reg_code={code}&requestor_id=REF&domain_name=adobe.com&noflash=true&no_iframe=true\
+         &mso_id={MVPD}&redirect_url={done}"
+    );
+    let answer = app.get(&path).await;
+    assert_eq!(answer.status, 302, "{answer:?}");
+    answer.header("location").to_owned()
+}
+
+#[tokio::test]
+async fn an_app_of_nbc_opens_the_login_itself_and_plays_at_once() {
+    let bridge = without_domain_of_the_provider().await;
+    let app = app(&bridge);
+    assert_eq!(app.get(&format!("/api/v1/checkauthn?deviceId={DEVICE_ID}")).await.status, 403);
+    let code = code(&app).await;
+    let url = login_url(&app, &code).await;
+    assert!(url.starts_with(&bridge.provider.url()), "the browser needs the provider's own cookies: {url}");
+    let poll = format!("/api/v1/tokens/authn?deviceId={DEVICE_ID}&requestor=REF");
+    for _ in 0..5 {
+        assert_eq!(app.get(&poll).await.status, 404);
+        bridge.advance(Duration::from_secs(1)).await;
+    }
+    assert_eq!(browser::log_in(&bridge, &url).await, DONE);
+    bridge.advance(Duration::from_secs(4)).await;
+    assert_eq!(answer::json(&app.get(&poll).await, 200)["mvpd"], MVPD);
+
+    bridge.provider.forget_calls().await;
+    let about = format!("?deviceId={DEVICE_ID}&requestor=REF&resource=nbcsports");
+    let permitted = answer::json(&app.get(&format!("/api/v1/authorize{about}")).await, 200);
+    let kept = answer::json(&app.get(&format!("/api/v1/tokens/authz{about}")).await, 200);
+    assert_eq!(kept, permitted, "whoever has authorized can read it at once");
+    answer::json(&app.get(&format!("/api/v1/tokens/media{about}")).await, 200);
+    let asked = bridge.provider.calls_to("/api/v2/REF/decisions/").await;
+    assert_eq!(asked.len(), 1, "the operator is asked once for all three: {asked:?}");
+
+    answer::empty(&app.delete(&format!("/api/v1/logout?deviceId={DEVICE_ID}")).await, 204);
+    assert_eq!(app.get(&format!("/api/v1/checkauthn?deviceId={DEVICE_ID}")).await.status, 403);
+}
+
+#[tokio::test]
+async fn an_app_of_nbc_parses_metadata_before_it_looks_at_the_status() {
+    let bridge = field().await;
+    let app = app(&bridge);
+    let path = format!("/api/v1/tokens/usermetadata?deviceId={DEVICE_ID}&requestor=REF");
+    answer::message(&app.get(&path).await, 412);
+    let url = login_url(&app, &code(&app).await).await;
+    browser::log_in(&bridge, &url).await;
+    bridge.advance(Duration::from_secs(5)).await;
+    let told = answer::json(&app.get(&path).await, 200);
+    assert_eq!(answer::names(&told), ["data", "encrypted", "updated"]);
+    assert_eq!(told["encrypted"], json!(["zip"]));
+    assert!(told["updated"].is_u64(), "seconds: {told}");
+    assert!(told["updated"].as_u64() < Some(START), "not milliseconds: {told}");
+    assert_eq!((&told["data"]["mvpd"], &told["data"]["inHome"]), (&json!(MVPD), &json!(true)));
+    assert_eq!(told["data"]["channelID"], json!(["news", "sports"]));
+}
+
+#[tokio::test]
+async fn an_app_of_nbc_begins_a_free_preview_and_has_its_login_token_at_once() {
+    let bridge = field().await;
+    let app = app(&bridge);
+    let form = format!(
+        "requestor_id=REF&deviceId={DEVICE_ID}&mso_id=TempPass_10min&domain_name=adobe.com&deviceType=Android"
+    );
+    answer::empty(&app.post("/api/v1/authenticate/freepreview", form.clone()).await, 204);
+    let about = format!("?deviceId={DEVICE_ID}&requestor=REF");
+    let login = answer::json(&app.get(&format!("/api/v1/tokens/authn{about}")).await, 200);
+    assert_eq!(login["mvpd"], "TempPass_10min");
+    assert!(answer::expires(&login) > START && !answer::text(&login, "userId").is_empty(), "{login}");
+
+    let permitted = app.get(&format!("/api/v1/authorize{about}&resource=nbcsports")).await;
+    let permitted = answer::json(&permitted, 200);
+    assert_eq!(permitted["mvpd"], "TempPass_10min");
+    let ends = answer::expires(&permitted);
+    assert!(ends > START && ends <= START + 11 * 60_000, "{permitted}");
+    answer::json(&app.get(&format!("/api/v1/tokens/media{about}&resource=nbcsports")).await, 200);
+
+    // It goes on until it is used up, which shows at the next decision and nowhere else.
+    bridge.advance(Duration::from_secs(15 * 60)).await;
+    let refused = answer::json(&app.get(&format!("/api/v1/authorize{about}&resource=nbcsports")).await, 403);
+    assert_eq!(refused["message"], "User not authorized");
+    assert!(refused["details"].is_string(), "{refused}");
+
+    // A login follows a logout.
+    answer::empty(&app.delete(&format!("/api/v1/logout?deviceId={DEVICE_ID}")).await, 204);
+    assert_eq!(app.get(&format!("/api/v1/checkauthn{about}")).await.status, 403);
+    let url = login_url(&app, &code(&app).await).await;
+    browser::log_in(&bridge, &url).await;
+    bridge.advance(Duration::from_secs(5)).await;
+    let login = answer::json(&app.get(&format!("/api/v1/tokens/authn{about}")).await, 200);
+    assert_eq!(login["mvpd"], MVPD);
+}

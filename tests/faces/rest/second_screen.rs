@@ -1,0 +1,71 @@
+//! The pages on which viewers type codes: they call from a browser, which has no token.
+
+use passbridge::config::{Environment, SecondScreen};
+
+use crate::support::{
+    http::{Call, call},
+    request::REQUESTOR,
+    rest::Device,
+    test_server::TestServer,
+};
+
+/// A server whose pages may call without a token.
+fn open() -> TestServer {
+    TestServer::configured(|config| {
+        let environment = Environment { second_screen: Some(SecondScreen::Open), ..Environment::default() };
+        config.environments.insert("default".to_owned(), environment);
+    })
+}
+
+/// A page's read of a code.
+fn read(server: &TestServer, code: &str) -> Call {
+    call(server.rest_address(), "GET", &format!("/reggie/v1/{REQUESTOR}/regcode/{code}.json"))
+}
+
+#[tokio::test]
+async fn a_page_reads_a_code_without_a_token_where_the_environment_is_open() {
+    let server = open();
+    let device = Device::of(&server).await;
+    let code = device.created().await;
+    let record = read(&server, &code).send().await.json(200);
+    assert_eq!(record, device.read(&code).send().await.json(200));
+    read(&server, "BCDFGHJ").send().await.error(404);
+}
+
+#[tokio::test]
+async fn by_default_a_page_needs_a_token_here() {
+    let server = TestServer::start();
+    let code = Device::of(&server).await.created().await;
+    read(&server, &code).send().await.error(401);
+}
+
+#[tokio::test]
+async fn credentials_that_are_there_are_looked_at_all_the_same() {
+    let server = open();
+    let code = Device::of(&server).await.created().await;
+    for wrong in ["Bearer wrong", "Bearer", "", "POST requestor_id=REF", "Basic YTpi"] {
+        read(&server, &code).header("authorization", wrong).send().await.error(401);
+    }
+}
+
+#[tokio::test]
+async fn a_page_makes_no_code_and_deletes_none() {
+    let server = open();
+    let device = Device::of(&server).await;
+    let code = device.created().await;
+    let path = format!("/reggie/v1/{REQUESTOR}/regcode/{code}.json");
+    call(server.rest_address(), "DELETE", &path).send().await.error(401);
+    let create = format!("/reggie/v1/{REQUESTOR}/regcode.json?deviceId=device");
+    call(server.rest_address(), "POST", &create).send().await.error(401);
+    device.read(&code).send().await.json(200);
+}
+
+#[tokio::test]
+async fn who_guesses_codes_without_a_token_is_limited_by_address() {
+    let server = open();
+    let code = Device::of(&server).await.created().await;
+    for _ in 0..10 {
+        read(&server, "BCDFGHJ").send().await.error(404);
+    }
+    assert_eq!(read(&server, &code).send().await.status, 429, "or guessing would not be limited");
+}
