@@ -221,15 +221,6 @@ impl Caller {
         &self.grant.name
     }
 
-    /// The one requestor that the caller may speak for, where it is one.
-    #[must_use]
-    pub fn only_requestor(&self) -> Option<&RequestorId> {
-        match &self.grant.requestors {
-            Scope::Only(requestors) if requestors.len() == 1 => requestors.first(),
-            Scope::Any | Scope::Only(_) => None,
-        }
-    }
-
     /// Whether the caller may do this.
     #[must_use]
     pub fn may(
