@@ -51,7 +51,7 @@ use tower_http::cors::{AllowCredentials, AllowOrigin, CorsLayer};
 
 use crate::{
     config::{CorsOrigin, DeviceIdRule, DeviceInfoRule, Format, TrustedProxies},
-    domain::{peer::Peer, randomness::SharedRandomness},
+    domain::{clock::SharedClock, peer::Peer, randomness::SharedRandomness},
     server::ConnectionService,
     service::{
         ClientRegistrationService, EntitlementService, RegistrationService, TempPassService,
@@ -107,6 +107,8 @@ pub(crate) struct Parts {
     pub entitlement: EntitlementService,
     /// Randomness for the ids of answers.
     pub randomness: SharedRandomness,
+    /// Time.
+    pub clock: SharedClock,
     /// The use cases around registered clients.
     pub client_registration: ClientRegistrationService,
     /// Recognizes who calls.
@@ -183,6 +185,7 @@ pub(crate) fn router(parts: Parts) -> Router {
         .fold(Router::new(), |router, (_, path, handler)| router.route(path, handler))
         .fallback(passthrough::other_path)
         .method_not_allowed_fallback(failure::method_not_allowed)
+        .layer(from_fn_with_state(Arc::clone(&face), over_v1::unless_elsewhere))
         .layer(from_fn(around::refuse));
     let router = match cors {
         Some(cors) => router.layer(cors),
