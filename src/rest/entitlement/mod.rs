@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `route` | the paths, and which methods each has |
 //! | `device` | the device, the requestor and the resource that a call is about |
-//! | `parameter` | parameters that need more than a look |
+//! | `parameters` | parameters that need more than a look |
 //! | `login` | authenticate, checkauthn, tokens/authn, logout, freepreview |
 //! | `decision` | authorize, tokens/authz, tokens/media, preauthorize |
 //! | `metadata`, `configuration` | what operators tell of viewers; the operators |
@@ -19,7 +19,7 @@ mod document;
 mod failure;
 mod login;
 mod metadata;
-mod parameter;
+mod parameters;
 pub(super) mod route;
 pub(super) mod xml;
 
@@ -46,7 +46,7 @@ use crate::{
 
 pub(super) use failure::{Endpoint, FlowFailure};
 #[cfg(any(test, fuzzing))]
-pub(super) use parameter::{redirect_url, split_resources, temp_pass_identity, unencoded_redirect_url};
+pub(super) use parameters::{redirect_url, split_resources, temp_pass_identity, unencoded_redirect_url};
 
 /// What a call is answered by.
 struct Asked<'a> {
