@@ -11,9 +11,9 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use super::{
-    entitlement::route::is_of_flow,
     format::media_type,
     record::{ErrorBody, render_error},
+    route::v1_flow,
 };
 use crate::{
     config::Format,
@@ -82,7 +82,7 @@ pub(super) enum Shape {
 impl Shape {
     /// That of the documented errors of a path.
     pub(super) fn of_path(path: &str, format: Format) -> Self {
-        if is_of_flow(path) { Self::Plain(format) } else { Self::Documented(format) }
+        if v1_flow(path).is_some() { Self::Plain(format) } else { Self::Documented(format) }
     }
 }
 

@@ -185,6 +185,7 @@ pub(crate) fn router(parts: Parts) -> Router {
         .fold(Router::new(), |router, (_, path, handler)| router.route(path, handler))
         .fallback(passthrough::other_path)
         .method_not_allowed_fallback(failure::method_not_allowed)
+        .layer(from_fn_with_state(Arc::clone(&face), over_v1::unless_elsewhere))
         .layer(from_fn(around::refuse));
     let router = match cors {
         Some(cors) => router.layer(cors),

@@ -3,7 +3,12 @@
 
 use std::sync::Arc;
 
-use axum::{body::Body, extract::Request, response::Response};
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
 use http::{HeaderValue, StatusCode, header::AUTHORIZATION, request};
 use http_body::Body as _;
 use percent_encoding::percent_decode_str;
@@ -16,7 +21,7 @@ use super::{
     failure::Failure,
     format::split_extension,
     identity::{count, identify},
-    passthrough::{forward, unavailable},
+    passthrough::{forward, pass_through, unavailable},
     route::v1_flow,
 };
 use crate::{
@@ -38,8 +43,8 @@ use crate::{
 
 /// What answers a call of the v1 flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Behind {
-    /// Nothing: our own store knows no operators.
+enum Behind {
+    /// Nothing here: our own store knows no operators. It is 404, or goes to the environment's `passthrough`.
     Local,
     /// The provider itself.
     V1,
@@ -49,17 +54,28 @@ pub(super) enum Behind {
 
 /// Where a call of the v1 flow goes, and the requestor that it names without its body.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Destination {
-    pub behind: Behind,
-    pub requestor: Option<RequestorId>,
+struct Destination {
+    behind: Behind,
+    requestor: Option<RequestorId>,
 }
 
-/// What answers this call. See [`destination`].
-///
-/// # Errors
-/// As [`destination`].
-pub(super) fn backend_of(face: &Face, head: &request::Parts) -> Result<Behind, Failure> {
-    destination(face, head).map(|destination| destination.behind)
+/// Stands before every path of the v1 flow, and lets those calls on that passbridge answers itself.
+pub(super) async fn unless_elsewhere(State(face): State<Face>, request: Request, next: Next) -> Response {
+    if v1_flow(request.uri().path()).is_none() {
+        return next.run(request).await;
+    }
+    let (head, body) = request.into_parts();
+    let answer = match destination(&face, &head) {
+        Ok(Destination { behind: Behind::V2, .. }) => {
+            return next.run(Request::from_parts(head, body)).await;
+        }
+        Ok(Destination { behind: Behind::V1, requestor }) => {
+            over_v1(&face, head, body, requestor.as_ref()).await
+        }
+        Ok(Destination { behind: Behind::Local, .. }) => pass_through(&face, head, body).await,
+        Err(failure) => Err(failure),
+    };
+    answer.unwrap_or_else(IntoResponse::into_response)
 }
 
 /// Where this call goes, by its path, its query and a signature; what its body says is not looked at, which is streamed. Where
@@ -67,7 +83,7 @@ pub(super) fn backend_of(face: &Face, head: &request::Parts) -> Result<Behind, F
 ///
 /// # Errors
 /// Where the requestor is not well formed or not one of the environment's, or several are named.
-pub(super) fn destination(face: &Face, head: &request::Parts) -> Result<Destination, Failure> {
+fn destination(face: &Face, head: &request::Parts) -> Result<Destination, Failure> {
     let environment = environment(face, head)?;
     let policy = face.policy.load();
     let named = named_requestor(head)?;
@@ -122,12 +138,12 @@ fn requestor_in_path(path: &str) -> Option<String> {
 ///
 /// # Errors
 /// Where the credentials are not good, the caller may not do this, or the provider does not answer.
-pub(super) async fn over_v1(
+async fn over_v1(
     face: &Face,
-    request: Request,
+    head: request::Parts,
+    body: Body,
     requestor: Option<&RequestorId>,
 ) -> Result<Response, Failure> {
-    let (head, body) = request.into_parts();
     let environment = environment(face, &head)?;
     let (origin, relay) = {
         let policy = face.policy.load();

@@ -26,7 +26,6 @@ use super::{
     address::Addresses,
     call::environment,
     failure::Failure,
-    over_v1::{Behind, Destination, destination, over_v1},
     route::{Written, v1_flow},
 };
 use crate::{
@@ -104,22 +103,20 @@ impl std::fmt::Debug for Passthrough {
 pub(super) async fn other_path(State(face): State<Face>, request: Request) -> Response {
     let answer = async {
         let (head, body) = request.into_parts();
-        let environment = environment(&face, &head)?;
+        // Of the v1 flow only what passbridge does not serve over v2 comes here: the provider's first version has no answer.
         if v1_flow(head.uri.path()).is_some() {
-            let Destination { behind, requestor } = destination(&face, &head)?;
-            match behind {
-                Behind::V1 => {
-                    return over_v1(&face, Request::from_parts(head, body), requestor.as_ref()).await;
-                }
-                // What stands there is none of the provider's first version: it would ask the wrong one.
-                Behind::V2 => return Err(Failure::UnknownPath),
-                Behind::Local => {}
-            }
+            return Err(Failure::UnknownPath);
         }
-        let origin = face.policy.load().passthrough(&environment).cloned();
-        forward(&face, head, body, origin.ok_or(Failure::UnknownPath)?).await
+        pass_through(&face, head, body).await
     };
-    answer.await.unwrap_or_else(|failure: Failure| failure.into_response())
+    answer.await.unwrap_or_else(IntoResponse::into_response)
+}
+
+/// Makes a call of the environment's `passthrough`, where it has one.
+pub(super) async fn pass_through(face: &Face, head: request::Parts, body: Body) -> Result<Response, Failure> {
+    let environment = environment(face, &head)?;
+    let origin = face.policy.load().passthrough(&environment).cloned();
+    forward(face, head, body, origin.ok_or(Failure::UnknownPath)?).await
 }
 
 /// Makes a call of the origin, and gives its answer as it comes.

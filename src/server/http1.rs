@@ -2,15 +2,18 @@
 
 use std::{pin::pin, time::Duration};
 
+use http::{HeaderValue, Response, header::CONNECTION};
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
+use tower::ServiceExt;
 
 use super::{
     Shutdown,
+    raw_query::RawQuery,
     service::{ConnectionBody, ConnectionService},
     timed_writes::TimedWrites,
 };
@@ -36,6 +39,14 @@ where
     S: ConnectionService<B>,
     B: ConnectionBody,
 {
+    let stream = RawQuery::new(stream);
+    let is_mended = stream.is_mended();
+    let service = service.map_response(move |mut response: Response<B>| {
+        if is_mended.get() {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    });
     let connection = builder(options.idle_timeout)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     let mut connection = pin!(connection);

@@ -13,6 +13,7 @@ mod handshake_failure;
 mod http1;
 mod http2;
 mod pool;
+mod raw_query;
 mod service;
 mod timed_writes;
 mod transport;

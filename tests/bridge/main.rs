@@ -15,6 +15,7 @@ mod error;
 mod fault;
 mod long_device_id;
 mod openapi;
+mod over_v1;
 mod profile_of_code;
 mod replica;
 mod resolved_code;

@@ -9,8 +9,8 @@ use passbridge::{
 use serde_json::{Value, json};
 
 use crate::support::{
-    Bridge,
-    http::{Answer, Call, call},
+    Bridge, bearer,
+    http::{Call, call},
     provider::Provider,
     request::REQUESTOR,
     statement_file,
@@ -261,12 +261,12 @@ async fn a_code_that_v2_tells_only_a_part_of_is_not_found_in_v1() {
 #[tokio::test]
 async fn other_paths_go_through_untouched_where_that_is_configured() {
     let bridge = Bridge::over(Backend::V2).await;
-    let answer = call(bridge.rest(), "GET", "/api/v1/authorize?a=1").send().await;
+    let answer = call(bridge.rest(), "GET", "/elsewhere?a=1").send().await;
     assert_eq!(answer.status, 404, "nowhere, where it is not");
 
     let provider = Provider::start();
     let url = provider.url();
-    let bridge = Bridge::before(provider, Backend::V2, |config| {
+    let bridge = Bridge::before(provider, Backend::Local, |config| {
         config.environments.get_mut("default").expect("is there").passthrough = Some(url);
     })
     .await;
@@ -336,7 +336,7 @@ async fn other_paths_go_where_the_environment_of_their_host_says() {
 async fn what_goes_through_says_who_calls_the_device_or_this_server() {
     let provider = Provider::start();
     let url = provider.url();
-    let bridge = Bridge::before(provider, Backend::V2, |config| {
+    let bridge = Bridge::before(provider, Backend::V1, |config| {
         let environment = config.environments.get_mut("default").expect("is there");
         environment.passthrough = Some(url);
         environment.registration = Some(Registration::Relay);
@@ -361,22 +361,4 @@ async fn what_goes_through_says_who_calls_the_device_or_this_server() {
         let said: Vec<_> = calls.iter().map(|call| call["headers"]["user-agent"].as_str()).collect();
         assert_eq!(said, [Some(expected); 3], "{user_agent:?}");
     }
-}
-
-/// A token of the provider's, as a device gets it there.
-async fn bearer(bridge: &Bridge) -> String {
-    let ask = async |path: &str, body: String| -> Answer {
-        let call = call(bridge.provider.address(), "POST", path).header("x-device-info", DEVICE_INFO);
-        call.header("content-type", "application/x-www-form-urlencoded").body(body).send().await
-    };
-    let registered = ask("/o/client/register", json!({ "software_statement": "s" }).to_string()).await;
-    let registered: Value = serde_json::from_str(&registered.body).expect("JSON");
-    let text = |key: &str| registered[key].as_str().expect("text").to_owned();
-    let form = format!(
-        "grant_type=client_credentials&client_id={}&client_secret={}",
-        text("client_id"),
-        text("client_secret")
-    );
-    let issued: Value = serde_json::from_str(&ask("/o/client/token", form).await.body).expect("JSON");
-    issued["access_token"].as_str().expect("a token").to_owned()
 }

@@ -181,3 +181,24 @@ pub fn authorize(device_id: &str, mvpd_id: &str, resource_id: &str) -> Authorize
         ..AuthorizeTempPassRequest::default()
     }
 }
+
+/// A token of the provider's, as a device gets it there.
+pub async fn bearer(bridge: &Bridge) -> String {
+    let ask = async |path: &str, body: String| -> http::Answer {
+        let call =
+            http::call(bridge.provider.address(), "POST", path).header("x-device-info", rest::DEVICE_INFO);
+        call.header("content-type", "application/x-www-form-urlencoded").body(body).send().await
+    };
+    let registered =
+        ask("/o/client/register", serde_json::json!({ "software_statement": "s" }).to_string()).await;
+    let registered: serde_json::Value = serde_json::from_str(&registered.body).expect("JSON");
+    let text = |key: &str| registered[key].as_str().expect("text").to_owned();
+    let form = format!(
+        "grant_type=client_credentials&client_id={}&client_secret={}",
+        text("client_id"),
+        text("client_secret")
+    );
+    let issued: serde_json::Value =
+        serde_json::from_str(&ask("/o/client/token", form).await.body).expect("JSON");
+    issued["access_token"].as_str().expect("a token").to_owned()
+}

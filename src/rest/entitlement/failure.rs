@@ -44,6 +44,13 @@ pub(in crate::rest) enum Endpoint {
     Partner,
 }
 
+impl Endpoint {
+    /// Whether web pages call it from a browser, or send one there: none has a token (reference of the device flow, section 1.0).
+    pub(in crate::rest) fn is_of_second_screen(self) -> bool {
+        matches!(self, Self::Config | Self::Authenticate | Self::CheckAuthnCode | Self::PreauthorizeCode)
+    }
+}
+
 /// Why a call has no better answer.
 #[derive(Debug)]
 pub(in crate::rest) enum FlowFailure {

@@ -34,7 +34,7 @@ use uuid::Uuid;
 
 use super::{
     Face,
-    call::{Call, respond},
+    call::{Call, respond, respond_open},
     failure::Failure,
     parameters::Parameters,
 };
@@ -89,7 +89,7 @@ impl Asked<'_> {
     }
 }
 
-/// Answers a call of a device, or of a service on its behalf, with what `work` makes of it.
+/// Answers a call of a device, of a service on its behalf, or of a page on which viewers type codes, with what `work` makes of it.
 async fn answer(
     face: Face,
     request: Request,
@@ -106,7 +106,11 @@ async fn answer(
             Err(failure) => Ok(failure.render(endpoint, &asked)),
         }
     };
-    let mut response = respond(&face, request, work).await;
+    let mut response = if endpoint.is_of_second_screen() {
+        respond_open(&face, request, work).await
+    } else {
+        respond(&face, request, work).await
+    };
     if let Some(id) = id.and_then(|id| HeaderValue::from_str(&id.to_string()).ok()) {
         response.headers_mut().insert(ADOBE_REQUEST_ID, id);
     }

@@ -85,11 +85,6 @@ pub(in crate::rest) fn routes() -> Vec<Route> {
     routes
 }
 
-/// Whether a path is one of version 1's flow, whatever is there.
-pub(in crate::rest) fn is_of_flow(path: &str) -> bool {
-    path.starts_with("/api/v1/") || path.starts_with("/adobe-services/config/")
-}
-
 fn both<H, T>(handler: H) -> MethodRouter<Face>
 where
     H: Handler<T, Face>,

@@ -9,6 +9,7 @@ mod device_without_id;
 mod documented;
 mod format;
 mod parameters;
+mod raw_query;
 mod registration;
 mod reset;
 mod revocation;
