@@ -4,7 +4,7 @@ use axum::extract::{Path, rejection::PathRejection};
 
 use super::{
     Asked, FlowFailure,
-    parameter::{split_resources, temp_pass_identity},
+    parameters::{split_resources, temp_pass_identity},
 };
 use crate::{
     domain::{

@@ -10,7 +10,7 @@ use reqwest::Url;
 use super::{
     Asked, Endpoint, FlowFailure, answer,
     document::{Fine, authentication, document},
-    parameter::{RedirectUrl, redirect_url as redirect_url_of, unencoded_redirect_url},
+    parameters::{RedirectUrl, redirect_url as redirect_url_of, unencoded_redirect_url},
 };
 use crate::{
     domain::{

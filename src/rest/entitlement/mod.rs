@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `route` | the paths, and which methods each has |
 //! | `device` | the device, the requestor and the resource that a call is about |
-//! | `parameter` | parameters that need more than a look |
+//! | `parameters` | parameters that need more than a look |
 //! | `login` | authenticate, checkauthn, tokens/authn, logout, freepreview |
 //! | `decision` | authorize, tokens/authz, tokens/media, preauthorize |
 //! | `metadata`, `configuration` | what operators tell of viewers; the operators |
@@ -19,7 +19,7 @@ mod document;
 mod failure;
 mod login;
 mod metadata;
-mod parameter;
+mod parameters;
 pub(super) mod route;
 pub(super) mod xml;
 
@@ -46,7 +46,7 @@ use crate::{
 
 pub(super) use failure::{Endpoint, FlowFailure};
 #[cfg(any(test, fuzzing))]
-pub(super) use parameter::{redirect_url, split_resources, temp_pass_identity, unencoded_redirect_url};
+pub(super) use parameters::{redirect_url, split_resources, temp_pass_identity, unencoded_redirect_url};
 
 /// What a call is answered by.
 struct Asked<'a> {
@@ -96,34 +96,25 @@ async fn answer(
     endpoint: Endpoint,
     work: impl AsyncFnOnce(&Asked<'_>, Violations) -> Result<Response, FlowFailure>,
 ) -> Response {
-<<<<<<< HEAD
-    let work = async |call: &Call, identity: &Identity, parameters: &Parameters<'_>, violations, format| {
-        let asked = Asked { face: &face, call, identity, parameters, format };
-=======
     let id = face.randomness.uuid().ok();
     let work = async |call: &Call, identity: &Identity, parameters: &Parameters<'_>, violations, format| {
         let place = OnceLock::new();
         let asked = Asked { face: &face, call, identity, parameters, format, id, place };
->>>>>>> rest
         match work(&asked, violations).await {
             Ok(response) => Ok(response),
             Err(FlowFailure::Other(failure)) => Err(failure),
             Err(failure) => Ok(failure.render(endpoint, &asked)),
         }
     };
-<<<<<<< HEAD
-    if endpoint.is_of_second_screen() {
+    let mut response = if endpoint.is_of_second_screen() {
         respond_open(&face, request, work).await
     } else {
         respond(&face, request, work).await
-    }
-=======
-    let mut response = respond(&face, request, work).await;
+    };
     if let Some(id) = id.and_then(|id| HeaderValue::from_str(&id.to_string()).ok()) {
         response.headers_mut().insert(ADOBE_REQUEST_ID, id);
     }
     response
->>>>>>> rest
 }
 
 /// What is answered to the partner calls of a platform's single sign-on: version 2 needs what these clients do not send.
