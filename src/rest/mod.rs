@@ -12,6 +12,7 @@
 //! | `client_registration` | `/o/client`: register, token |
 //! | `record` | a record in JSON and XML |
 //! | `over_v1` | the v1 flow of requestors that version 1 of the upstream stands behind |
+//! | `unnamed_requestor` | whose call one of the v1 flow is that does not say so where it is looked for first |
 //! | `passthrough` | every other path |
 //! | `failure` | errors in JSON, XML and HTML, and their statuses |
 
@@ -35,6 +36,7 @@ mod record;
 mod regcode;
 mod reset;
 mod route;
+mod unnamed_requestor;
 
 use std::{sync::Arc, time::Duration};
 
