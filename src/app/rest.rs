@@ -28,6 +28,7 @@ pub(super) fn router(app: &App) -> Router {
         temp_pass: services.temp_pass.clone(),
         entitlement: services.entitlement.clone(),
         randomness: Arc::clone(&services.randomness),
+        clock: Arc::clone(clock),
         client_registration: services.client_registration.clone(),
         callers: callers::of_rest(services, &signed_request),
         signed_request,

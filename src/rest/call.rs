@@ -22,6 +22,7 @@ use super::{
     format::{Asked, asked, media_type, named, split_extension},
     identity::{identify, open_to_second_screen},
     parameters::{Parameters, is_form},
+    route::v1_flow,
 };
 use crate::{
     config::Format,
@@ -225,8 +226,10 @@ impl Call {
         }
         let chosen = choose(extension, parameter, &self.head.headers, face.default_format);
         let format = chosen.unwrap_or(face.default_format);
-        // A delete that succeeds has nothing to say in any format.
-        let is_acceptable = chosen.is_some() || self.head.method == Method::DELETE;
+        // A delete that succeeds has nothing to say in any format, and browsers and players of the v1 flow ask for pages or videos
+        // where they are sent on, or look at the status alone.
+        let is_acceptable =
+            chosen.is_some() || self.head.method == Method::DELETE || v1_flow(self.head.uri.path()).is_some();
         let work = async {
             let identity = self.identity(face, identity, &parameters).await?;
             if is_acceptable {

@@ -10,6 +10,7 @@ use super::{
     address::Addresses,
     client_registration::{basic_credentials, registration},
     encoding::unpack,
+    entitlement::{redirect_url, split_resources, temp_pass_identity, unencoded_redirect_url},
     format::{Asked, asked, named, split_extension},
     parameters::Parameters,
     reset::{application, target},
@@ -36,6 +37,7 @@ pub(crate) const TARGETS: &[Target] = &[
     ("forwarded_for", forwarded_for),
     ("gzip_body", gzip_body),
     ("registration_body", registration_body),
+    ("flow_parameters", flow_parameters),
 ];
 
 /// The largest body that is unpacked here.
@@ -182,6 +184,28 @@ fn gzip_body(input: &[u8]) {
     match unpack(&packed, BODY_MAX) {
         Ok(body) => assert_eq!(body, input),
         Err(_) => assert!(input.len() > BODY_MAX),
+    }
+}
+
+/// A list of resources falls into parts that are whole, a browser is sent to web pages alone, and an identity is an object.
+fn flow_parameters(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    let resources = split_resources(&text);
+    assert!(resources.iter().map(|resource| resource.len() + 1).sum::<usize>() <= text.len() + 1);
+    for resource in resources {
+        assert!(text.contains(resource));
+        assert_eq!(split_resources(resource), [resource]);
+    }
+    if let Some(whole) = unencoded_redirect_url(&text) {
+        assert!(text.ends_with(whole) && whole.starts_with("http"));
+    }
+    if let Ok(page) = redirect_url("redirect_url", &text) {
+        assert!(matches!(page.url.scheme(), "http" | "https"));
+        assert!(http::HeaderValue::from_str(page.url.as_str()).is_ok());
+    }
+    if let Ok(identity) = temp_pass_identity("generic_data", &text) {
+        let object: serde_json::Value = serde_json::from_str(identity.reveal()).expect("is JSON");
+        assert!(object.is_object());
     }
 }
 

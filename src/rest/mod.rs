@@ -54,7 +54,7 @@ use cross_origin::CrossOrigin;
 
 use crate::{
     config::{CorsOrigin, DeviceIdRule, DeviceInfoRule, Format, TrustedProxies},
-    domain::{peer::Peer, randomness::SharedRandomness},
+    domain::{clock::SharedClock, peer::Peer, randomness::SharedRandomness},
     server::ConnectionService,
     service::{
         ClientRegistrationService, EntitlementService, RegistrationService, TempPassService,
@@ -79,6 +79,8 @@ pub(crate) struct Parts {
     pub entitlement: EntitlementService,
     /// Randomness for the ids of answers.
     pub randomness: SharedRandomness,
+    /// Time.
+    pub clock: SharedClock,
     /// The use cases around registered clients.
     pub client_registration: ClientRegistrationService,
     /// Recognizes who calls.

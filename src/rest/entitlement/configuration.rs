@@ -6,7 +6,10 @@ use axum::{
     extract::{Path, Request, State, rejection::PathRejection},
     response::Response,
 };
-use http::{HeaderValue, StatusCode, header::CACHE_CONTROL};
+use http::{
+    HeaderValue, StatusCode,
+    header::{ACCEPT, CACHE_CONTROL, VARY},
+};
 use serde_json::{Map, Value, json};
 
 use super::{Endpoint, FlowFailure, answer, document::with_body, xml};
@@ -23,6 +26,9 @@ use crate::{
 /// not seen.
 const NO_LOGO: &str = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7";
 
+/// What is told of a device that says nothing of itself.
+const UNKNOWN: &str = "unknown";
+
 /// How long clients may keep the list: as long as it may be old here.
 const KEEP: HeaderValue = HeaderValue::from_static("max-age=120");
 
@@ -38,45 +44,53 @@ pub(super) async fn config(
         let Path(requestor) =
             requestor.map_err(|_| Error::InvalidFields(vec![Violation::new("", "the path is not UTF-8")]))?;
         let (requestor, _) = split_extension(&requestor);
-        let environment = ("environment", asked.call.environment.as_str());
-        let place = asked.face.policy.load().place(environment, ("requestor", requestor));
-        let place = asked.valid(violations.take_all(place), violations).await?;
+        let device_type = asked.parameters.filled("deviceType", &mut violations).unwrap_or(UNKNOWN);
+        let place = asked.place_of("requestor", requestor, &mut violations);
+        let place = asked.valid(place, violations).await?;
         let configuration = asked.face.entitlement.configuration(&asked.identity.caller, &place).await?;
         let (format, body) = match asked.format {
             Format::Json if !is_older => {
-                let body = serde_json::to_vec(&in_json(&configuration));
+                let body = serde_json::to_vec(&in_json(&configuration, device_type));
                 (Format::Json, body.map_err(|error| Error::Internal(error.to_string()))?)
             }
-            Format::Json | Format::Xml => (Format::Xml, in_xml(&configuration)),
+            Format::Json | Format::Xml => (Format::Xml, in_xml(&configuration, device_type)),
         };
         let mut response = with_body(StatusCode::OK, format, body);
         response.headers_mut().insert(CACHE_CONTROL, KEEP);
+        response.headers_mut().insert(VARY, ACCEPT.into());
         Ok::<_, FlowFailure>(response)
     })
     .await
 }
 
 /// In JSON the id is an object, as of a mechanical rendering of the XML; that is known of the id alone.
-fn in_json(configuration: &RequestorConfiguration) -> Value {
-    let mvpd = |mvpd: &Mvpd| {
-        let mut fields = fields(mvpd);
-        fields.insert("id".to_owned(), json!({ "value": mvpd.id.as_str() }));
-        Value::Object(fields)
-    };
-    let mvpds: Vec<_> = configuration.mvpds.iter().map(mvpd).collect();
-    let (id, name) = (&configuration.id, name(configuration));
-    json!({ "requestor": {
-        "id": id, "name": name, "domains": { "domain": configuration.domains }, "mvpds": { "mvpd": mvpds },
-    } })
+fn in_json(configuration: &RequestorConfiguration, device_type: &str) -> Map<String, Value> {
+    content(configuration, device_type, |id| json!({ "value": id }))
 }
 
-fn in_xml(configuration: &RequestorConfiguration) -> Vec<u8> {
-    let mvpds: Vec<_> = configuration.mvpds.iter().map(|mvpd| Value::Object(fields(mvpd))).collect();
+fn in_xml(configuration: &RequestorConfiguration, device_type: &str) -> Vec<u8> {
+    xml::of_json("config", &content(configuration, device_type, |id| id.into()))
+}
+
+/// What both formats have. A parser in the field reads what the list was made for, of which only the kind of device is ever said.
+fn content(
+    configuration: &RequestorConfiguration,
+    device_type: &str,
+    id: impl Fn(&str) -> Value,
+) -> Map<String, Value> {
+    let mvpds: Vec<_> =
+        configuration.mvpds.iter().map(|mvpd| Value::Object(fields(mvpd, id(mvpd.id.as_str())))).collect();
     let requestor = json!({
         "id": configuration.id, "name": name(configuration),
         "domains": { "domain": configuration.domains }, "mvpds": { "mvpd": mvpds },
     });
-    xml::of_json("config", &Map::from_iter([("requestor".to_owned(), requestor)]))
+    let fields = [
+        ("device", Value::from(device_type)),
+        ("clientType", UNKNOWN.into()),
+        ("os", UNKNOWN.into()),
+        ("requestor", requestor),
+    ];
+    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 fn name(configuration: &RequestorConfiguration) -> &str {
@@ -85,11 +99,11 @@ fn name(configuration: &RequestorConfiguration) -> &str {
 
 /// What a picker knows of an operator, in the order of the documents. What version 2 does not tell is as it is where nothing is
 /// said.
-fn fields(mvpd: &Mvpd) -> Map<String, Value> {
+fn fields(mvpd: &Mvpd, id: Value) -> Map<String, Value> {
     let logo = if mvpd.logo_url.is_empty() { NO_LOGO } else { &mvpd.logo_url };
     let PlatformSso { is_enabled, boarding_status, in_picker, mapping_id, .. } = &mvpd.platform_sso;
     let fields = [
-        ("id", Some(json!(mvpd.id.as_str()))),
+        ("id", Some(id)),
         ("displayName", Some(json!(mvpd.display_name))),
         ("logoUrl", Some(json!(logo))),
         ("passiveAuthnEnabled", Some(json!(mvpd.passive_authn_enabled))),
@@ -134,7 +148,7 @@ mod tests {
 
     #[test]
     fn the_xml_has_no_space_between_operators_and_a_logo_for_each() {
-        let text = String::from_utf8(in_xml(&configuration())).expect("UTF-8");
+        let text = String::from_utf8(in_xml(&configuration(), "roku")).expect("UTF-8");
         let flags = "<passiveAuthnEnabled>true</passiveAuthnEnabled><authPerAggregator>true</authPerAggregator>\
                      <authPerBrowserSession>false</authPerBrowserSession><foregroundLogout>false</foregroundLogout>\
                      <isProxy>false</isProxy><isTempPass>false</isTempPass><iFrameRequired>false</iFrameRequired>\
@@ -146,7 +160,7 @@ mod tests {
         };
         let mvpds = [mvpd("Cable", "https://example.com/logo.png"), mvpd("Other", NO_LOGO)].concat();
         let expected = format!(
-            "<config><requestor><id>REF</id><name>REF</name><domains><domain>example.com</domain></domains>\
+            "<config><device>roku</device><clientType>unknown</clientType><os>unknown</os><requestor><id>REF</id><name>REF</name><domains><domain>example.com</domain></domains>\
              <mvpds>{mvpds}</mvpds></requestor></config>"
         );
         assert!(text.ends_with(&expected), "{text}");
@@ -154,10 +168,11 @@ mod tests {
 
     #[test]
     fn in_json_the_operators_are_a_list_and_their_id_is_an_object() {
-        let document = in_json(&configuration());
+        let document = Value::Object(in_json(&configuration(), UNKNOWN));
         let mvpd = &document["requestor"]["mvpds"]["mvpd"][0];
         assert_eq!(mvpd["id"]["value"], "Cable");
         assert_eq!(mvpd["displayName"], "Cable & Sons");
         assert_eq!(mvpd["authPerAggregator"], true);
+        assert_eq!(document["device"], "unknown");
     }
 }

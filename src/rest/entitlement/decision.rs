@@ -1,21 +1,17 @@
 //! Decisions and media tokens: `authorize`, `tokens/authz`, `tokens/media` and `preauthorize`.
 
+use super::{
+    Asked, Endpoint, FlowFailure, RESPONSE_CONFIDENCE, answer,
+    document::{ResourceItem, Resources, authorization, play, resources},
+};
+use crate::{
+    domain::{entitlement::RefusalReason, error::Error},
+    rest::Face,
+    service::entitlement::{Authorize, KeptDecision, Login, MediaTokenAnswer, Preauthorize, Preauthorized},
+};
 use axum::{
     extract::{Path, Request, State, rejection::PathRejection},
     response::Response,
-};
-use http::HeaderValue;
-
-use super::{
-    Asked, Endpoint, FlowFailure, RESPONSE_CONFIDENCE, answer,
-    document::{Authorization, Play, ResourceItem, Resources, document, expires, resources},
-};
-use crate::{
-    domain::{entitlement::RefusalReason, error::Error, id::Place},
-    rest::Face,
-    service::entitlement::{
-        Authorize, IssuedToken, KeptDecision, Login, MediaTokenAnswer, Preauthorize, Preauthorized,
-    },
 };
 
 /// `GET /api/v1/authorize`
@@ -32,8 +28,8 @@ pub(super) async fn authorize(State(face): State<Face>, request: Request) -> Res
         match (decision.refusal, authorized.mvpd) {
             (Some(refusal), _) => Err(FlowFailure::Refused(refusal)),
             (None, Some(mvpd)) => {
-                let token = Authorization::new(decision.expire_time, &mvpd, &requestor, &decision.resource);
-                Ok(document("authorization", &token, asked.format)?)
+                let expires = asked.expires(decision.expire_time);
+                Ok(authorization(&expires, &mvpd, &requestor, &decision.resource).answer(asked.format)?)
             }
             (None, None) => Err(Error::Internal("a decision by nobody's login".to_owned()).into()),
         }
@@ -55,8 +51,8 @@ pub(super) async fn tokens_authz(State(face): State<Face>, request: Request) -> 
             KeptDecision::None => Err(FlowFailure::NotFound),
             KeptDecision::Expired => Err(FlowFailure::Gone),
             KeptDecision::Valid { mvpd, expire_time } => {
-                let token = Authorization::new(expire_time, &mvpd, &requestor, resource.as_str());
-                Ok(document("authorization", &token, asked.format)?)
+                let expires = asked.expires(expire_time);
+                Ok(authorization(&expires, &mvpd, &requestor, resource.as_str()).answer(asked.format)?)
             }
         }
     })
@@ -73,16 +69,9 @@ pub(super) async fn tokens_media(State(face): State<Face>, request: Request) -> 
         let caller = &asked.identity.caller;
         match Box::pin(asked.face.entitlement.media_token(caller, device, resource)).await? {
             MediaTokenAnswer::Refused(refusal) => Err(FlowFailure::Refused(refusal)),
-            MediaTokenAnswer::Issued(IssuedToken { token, mvpd, user_id }) => {
-                let play = Play {
-                    expires: expires(token.expire_time),
-                    mvpd_id: mvpd.as_str(),
-                    requestor: requestor.as_str(),
-                    resource: &text,
-                    serialized_token: &token.value,
-                    user_id: user_id.as_deref(),
-                };
-                Ok(document("play", &play, asked.format)?)
+            MediaTokenAnswer::Issued(issued) => {
+                let expires = asked.expires(issued.token.expire_time);
+                Ok(play(&expires, &issued, &requestor, &text).answer(asked.format)?)
             }
         }
     })
@@ -93,12 +82,11 @@ pub(super) async fn tokens_media(State(face): State<Face>, request: Request) -> 
 pub(super) async fn preauthorize(State(face): State<Face>, request: Request) -> Response {
     answer(face, request, Endpoint::Preauthorize, async |asked, mut violations| {
         let device = asked.device(&mut violations).await?;
-        let resources = asked.resources(&mut violations);
+        let resources = asked.resources(&mut violations)?;
         let device = asked.valid(device, violations).await?;
-        let place = device.place.clone();
         let request = Preauthorize { login: Login { device, mvpd: None }, resources };
         let preauthorized = asked.face.entitlement.preauthorize(&asked.identity.caller, request).await?;
-        looked_at(asked, &place, &preauthorized)
+        looked_at(asked, &preauthorized)
     })
     .await
 }
@@ -111,20 +99,16 @@ pub(super) async fn preauthorize_code(
 ) -> Response {
     answer(face, request, Endpoint::PreauthorizeCode, async |asked, mut violations| {
         let lookup = asked.lookup(code, &mut violations).await?;
-        let resources = asked.resources(&mut violations);
+        let resources = asked.resources(&mut violations)?;
         let lookup = asked.valid(lookup, violations).await?;
         let caller = &asked.identity.caller;
         let preauthorized = asked.face.entitlement.preauthorize_by_code(caller, &lookup, resources).await?;
-        looked_at(asked, &lookup.place, &preauthorized)
+        looked_at(asked, &preauthorized)
     })
     .await
 }
 
-fn looked_at(
-    asked: &Asked<'_>,
-    place: &Place,
-    preauthorized: &Preauthorized,
-) -> Result<Response, FlowFailure> {
+fn looked_at(asked: &Asked<'_>, preauthorized: &Preauthorized) -> Result<Response, FlowFailure> {
     let Preauthorized { decisions, mvpd, has_expired } = preauthorized;
     let reasons = decisions.iter().map(|decision| decision.refusal.as_ref().map(|refusal| refusal.reason));
     let is_out = |reason| matches!(reason, Some(RefusalReason::NotLoggedIn | RefusalReason::LoginExpired));
@@ -133,7 +117,7 @@ fn looked_at(
             *has_expired || reasons.clone().any(|reason| reason == Some(RefusalReason::LoginExpired));
         return Err(if expired { Error::ProfileExpired } else { Error::ProfileNotFound }.into());
     }
-    let is_enhanced = asked.face.policy.load().has_enhanced_errors(place);
+    let is_enhanced = asked.has_enhanced_errors();
     let trace = asked.trace();
     let items = decisions.iter().map(|decision| {
         let refusal = decision.refusal.as_ref().filter(|_| is_enhanced);
@@ -142,8 +126,5 @@ fn looked_at(
     let mut response = resources(&Resources { items: items.collect() }, asked.format)?;
     let headers = response.headers_mut();
     headers.insert(RESPONSE_CONFIDENCE.0, RESPONSE_CONFIDENCE.1);
-    if let Ok(trace) = HeaderValue::from_str(&trace) {
-        headers.insert("adobe-request-id", trace);
-    }
     Ok(response)
 }

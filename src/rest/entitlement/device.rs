@@ -1,11 +1,11 @@
 //! What a call is about: the device, its requestor, and the resource (reference of the device flow, sections 1.0 and 4.2).
 
-use std::borrow::Cow;
-
 use axum::extract::{Path, rejection::PathRejection};
-use serde_json::Value;
 
-use super::{Asked, FlowFailure};
+use super::{
+    Asked, FlowFailure,
+    parameters::{split_resources, temp_pass_identity},
+};
 use crate::{
     domain::{
         code::check_typed,
@@ -22,12 +22,12 @@ use crate::{
     service::{entitlement::Device, registration::Lookup},
 };
 
-/// The longest identity of a promotional TempPass's viewer, in bytes.
-const IDENTITY_MAX: usize = 2 * 1024;
-
 /// How many resources are asked about at once at most: what is more is refused here, and what is more than the provider takes
 /// by it.
 const RESOURCES_MAX: usize = Resource::COUNT_MAX;
+
+/// What a requestor is named by; the calls that browsers make have the second name.
+const REQUESTOR: [&str; 2] = ["requestor", "requestor_id"];
 
 impl Asked<'_> {
     /// The device that the call is about. What it says of itself is optional: clients in the field say nothing.
@@ -75,16 +75,18 @@ impl Asked<'_> {
     ) -> Result<Option<Place>, FlowFailure> {
         let noted = violations.count();
         let environment = &self.call.environment;
-        let named = ["requestor", "requestor_id"]
-            .into_iter()
-            .find_map(|name| Some((name, self.parameters.filled(name, violations)?)));
+        let named = REQUESTOR.map(|name| Some((name, self.parameters.filled(name, violations)?)));
+        if let [Some((name, one)), Some((_, other))] = named
+            && one != other
+        {
+            violations.add(name, "is another one than requestor_id's; send one of them");
+        }
         if violations.count() > noted {
             return Ok(None);
         }
-        let policy = self.face.policy.load();
+        let named = named.into_iter().flatten().next();
         if let Some((field, text)) = named {
-            let place = policy.place(("environment", environment.as_str()), (field, text));
-            return Ok(violations.take_all(place));
+            return Ok(self.place_of(field, text, violations));
         }
         let mut requestor = self.identity.caller.only_requestor().cloned();
         if let (None, Some(device_id)) = (&requestor, device_id) {
@@ -94,22 +96,13 @@ impl Asked<'_> {
             violations.add("", missing("requestor"));
             return Ok(None);
         };
-        let place = policy.place(("environment", environment.as_str()), ("requestor", requestor.as_str()));
-        Ok(violations.take_all(place))
+        Ok(self.place_of("requestor", requestor.as_str(), violations))
     }
 
-    /// By what a promotional TempPass knows the viewer: a small JSON object. In print its braces are parentheses, which clients
-    /// have copied.
+    /// By what a promotional TempPass knows the viewer.
     pub(super) fn identity(&self, violations: &mut Violations) -> Option<SecretText> {
-        let text = self.parameters.filled("generic_data", violations)?.trim();
-        violations.check_length("generic_data", text, IDENTITY_MAX);
-        let inside = text.strip_prefix('(').and_then(|text| text.strip_suffix(')'));
-        let object = inside.map_or(Cow::Borrowed(text), |inside| Cow::Owned(format!("{{{inside}}}")));
-        if serde_json::from_str::<Value>(&object).is_ok_and(|value| value.is_object()) {
-            return Some(SecretText::from(object.into_owned()));
-        }
-        violations.add("generic_data", "is no JSON object, such as {\"email\":\"…\"}");
-        None
+        let text = self.parameters.filled("generic_data", violations)?;
+        violations.take(temp_pass_identity("generic_data", text))
     }
 
     /// What is to be watched, kept byte for byte.
@@ -119,17 +112,20 @@ impl Asked<'_> {
     }
 
     /// What is to be looked at: a list with commas between, of which those inside of a document belong to it.
-    pub(super) fn resources(&self, violations: &mut Violations) -> Vec<Resource> {
+    ///
+    /// # Errors
+    /// Where there are too many.
+    pub(super) fn resources(&self, violations: &mut Violations) -> Result<Vec<Resource>, FlowFailure> {
         let text = self.parameters.filled("resource", violations).unwrap_or_default();
-        let named = split(text);
+        let mut named = split_resources(text);
         if named.len() > RESOURCES_MAX {
-            let text =
-                format!("has {} resources; at most {RESOURCES_MAX} are looked at at once", named.len());
-            violations.add("resource", text);
-            return Vec::new();
+            return Err(FlowFailure::TooManyResources);
+        }
+        if named.is_empty() {
+            named.push("");
         }
         let parsed = named.into_iter().filter_map(|text| violations.take(Resource::parse("resource", text)));
-        parsed.collect()
+        Ok(parsed.collect())
     }
 
     /// The code of the path, and who asks for it.
@@ -168,49 +164,5 @@ impl Asked<'_> {
         };
         count(self.face, self.identity, self.call.addresses.client).await?;
         Ok(value)
-    }
-}
-
-/// The resources of a list. A comma inside of a document, from its first `<` to the `>` that closes it, separates nothing.
-fn split(text: &str) -> Vec<&str> {
-    let (mut parts, mut start, mut depth) = (Vec::new(), 0, 0_u32);
-    let mut previous = ' ';
-    let mut tag = None;
-    for (index, character) in text.char_indices() {
-        match character {
-            '<' => tag = Some(text[index + 1..].chars().next()),
-            '>' => match tag.take() {
-                Some(Some('/')) => depth = depth.saturating_sub(1),
-                Some(Some('?' | '!')) | None => {}
-                Some(_) if previous == '/' => {}
-                Some(_) => depth += 1,
-            },
-            ',' if depth == 0 && tag.is_none() => {
-                parts.push(&text[start..index]);
-                start = index + 1;
-            }
-            _ => {}
-        }
-        previous = character;
-    }
-    parts.push(&text[start..]);
-    parts
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_list_is_split_outside_of_documents() {
-        let rss = "<rss version=\"2.0\"><channel><title>A, B</title><item/></channel></rss>";
-        assert_eq!(split("news,sports"), ["news", "sports"]);
-        assert_eq!(split("news"), ["news"]);
-        assert_eq!(split(""), [""]);
-        assert_eq!(split("a,,b"), ["a", "", "b"]);
-        assert_eq!(split(&format!("{rss},news,{rss}")), [rss, "news", rss]);
-        assert_eq!(split("<a b=\"1,2\"/>,c"), ["<a b=\"1,2\"/>", "c"]);
-        assert_eq!(split("<?xml version=\"1.0\"?><a>1,2</a>,c"), ["<?xml version=\"1.0\"?><a>1,2</a>", "c"]);
-        assert_eq!(split("<a>never closed, b"), ["<a>never closed, b"]);
     }
 }

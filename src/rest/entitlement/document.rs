@@ -3,18 +3,18 @@
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::xml;
 use crate::{
     config::Format,
     domain::{
-        clock::Timestamp,
         entitlement::ResourceDecision,
-        error::{Error, Result},
+        error::Error,
         id::{MvpdId, RequestorId},
         known_device::KnownLogin,
     },
+    service::entitlement::IssuedToken,
 };
 
 /// That a call was fine, where nothing else is to be said. The documents show no body; clients look at the status alone.
@@ -24,41 +24,18 @@ pub(super) struct Fine {
     message: &'static str,
 }
 
-/// A login: v1's authentication token.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Authentication<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expires: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user_id: Option<&'a str>,
-    mvpd: &'a str,
-    requestor: &'a str,
+/// Texts by name. Each format has them in a documented order of its own.
+pub(super) struct Fields<'a, const N: usize> {
+    /// The element of the XML document.
+    root: &'static str,
+    /// In the order of XML.
+    xml: [(&'static str, &'a str); N],
+    /// The names in the order of JSON.
+    json: [&'static str; N],
 }
 
-/// A decision: v1's authorization token.
-#[derive(Serialize)]
-pub(super) struct Authorization<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expires: Option<String>,
-    mvpd: &'a str,
-    requestor: &'a str,
-    resource: &'a str,
-}
-
-/// A media token.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Play<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub expires: Option<String>,
-    pub mvpd_id: &'a str,
-    pub requestor: &'a str,
-    pub resource: &'a str,
-    pub serialized_token: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub user_id: Option<&'a str>,
-}
+/// Texts by name, in this order.
+struct Ordered<'a>(Vec<(&'static str, &'a str)>);
 
 /// Which resources could be watched.
 #[derive(Serialize)]
@@ -82,35 +59,89 @@ pub(super) struct ResourceItem<'a, E> {
     error: Option<E>,
 }
 
-/// A moment as clients read it: milliseconds, as a decimal text.
-pub(super) fn expires(time: Option<Timestamp>) -> Option<String> {
-    time.map(|time| time.as_millis().to_string())
-}
-
 impl Fine {
     pub(super) const OK: Self = Self { status: 200, message: "OK" };
 }
 
-impl<'a> Authentication<'a> {
-    pub(super) fn new(login: &'a KnownLogin, requestor: &'a RequestorId) -> Self {
-        Self {
-            expires: expires(login.expire_time),
-            user_id: login.user_id.as_deref(),
-            mvpd: login.mvpd.as_str(),
-            requestor: requestor.as_str(),
+/// A login: version 1's authentication token.
+pub(super) fn authentication<'a>(
+    expires: &'a str,
+    login: &'a KnownLogin,
+    requestor: &'a RequestorId,
+) -> Fields<'a, 4> {
+    Fields {
+        root: "authentication",
+        xml: [
+            ("expires", expires),
+            ("userId", login.user_id.as_deref().unwrap_or_default()),
+            ("mvpd", login.mvpd.as_str()),
+            ("requestor", requestor.as_str()),
+        ],
+        json: ["requestor", "mvpd", "userId", "expires"],
+    }
+}
+
+/// A decision: version 1's authorization token. Version 2 tells nothing of an operator behind a proxy.
+pub(super) fn authorization<'a>(
+    expires: &'a str,
+    mvpd: &'a MvpdId,
+    requestor: &'a RequestorId,
+    resource: &'a str,
+) -> Fields<'a, 4> {
+    Fields {
+        root: "authorization",
+        xml: [
+            ("expires", expires),
+            ("mvpd", mvpd.as_str()),
+            ("requestor", requestor.as_str()),
+            ("resource", resource),
+        ],
+        json: ["mvpd", "resource", "requestor", "expires"],
+    }
+}
+
+/// A media token, byte for byte as it was issued.
+pub(super) fn play<'a>(
+    expires: &'a str,
+    issued: &'a IssuedToken,
+    requestor: &'a RequestorId,
+    resource: &'a str,
+) -> Fields<'a, 6> {
+    Fields {
+        root: "play",
+        xml: [
+            ("expires", expires),
+            ("mvpdId", issued.mvpd.as_str()),
+            ("requestor", requestor.as_str()),
+            ("resource", resource),
+            ("serializedToken", &issued.token.value),
+            ("userId", issued.user_id.as_deref().unwrap_or_default()),
+        ],
+        json: ["resource", "requestor", "expires", "serializedToken", "userId", "mvpdId"],
+    }
+}
+
+impl<const N: usize> Fields<'_, N> {
+    /// An answer with them.
+    pub(super) fn answer(&self, format: Format) -> Result<Response, Error> {
+        Ok(with_body(StatusCode::OK, format, self.render(format)?))
+    }
+
+    fn render(&self, format: Format) -> Result<Vec<u8>, Error> {
+        let field = |name: &&'static str| self.xml.iter().find(|field| field.0 == *name).copied();
+        match format {
+            Format::Xml => xml::document(self.root, &Ordered(self.xml.to_vec())),
+            Format::Json => {
+                let fields = Ordered(self.json.iter().filter_map(field).collect());
+                serde_json::to_vec(&fields).map_err(internal)
+            }
         }
     }
 }
 
-impl<'a> Authorization<'a> {
-    pub(super) fn new(
-        expire_time: Option<Timestamp>,
-        mvpd: &'a MvpdId,
-        requestor: &'a RequestorId,
-        resource: &'a str,
-    ) -> Self {
-        let (mvpd, requestor) = (mvpd.as_str(), requestor.as_str());
-        Self { expires: expires(expire_time), mvpd, requestor, resource }
+impl Serialize for Ordered<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().copied())
     }
 }
 
@@ -158,4 +189,78 @@ pub(super) fn with_body(status: StatusCode, format: Format, body: Vec<u8>) -> Re
 
 fn internal(error: serde_json::Error) -> Error {
     Error::Internal(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{
+        clock::Timestamp, entitlement::ProfileKind, known_device::LoginStanding, temp_pass::MediaToken,
+    };
+
+    const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>";
+
+    fn mvpd() -> MvpdId {
+        MvpdId::parse("mvpd", "Cable").expect("valid")
+    }
+
+    fn requestor() -> RequestorId {
+        RequestorId::parse("requestor", "REF").expect("valid")
+    }
+
+    fn text<const N: usize>(fields: &Fields<'_, N>, format: Format) -> String {
+        String::from_utf8(fields.render(format).expect("renders")).expect("UTF-8")
+    }
+
+    #[test]
+    fn a_login_is_told_as_documented() {
+        let login = KnownLogin {
+            mvpd: mvpd(),
+            user_id: Some("user+1=".to_owned()),
+            kind: ProfileKind::Regular,
+            issue_time: None,
+            expire_time: None,
+            seen_time: Timestamp::from_millis(0),
+            code: None,
+            attributes: None,
+            standing: LoginStanding::Told,
+        };
+        let requestor = requestor();
+        let fields = authentication("1601114932000", &login, &requestor);
+        assert_eq!(
+            text(&fields, Format::Json),
+            r#"{"requestor":"REF","mvpd":"Cable","userId":"user+1=","expires":"1601114932000"}"#
+        );
+        let xml = "<authentication><expires>1601114932000</expires><userId>user+1=</userId><mvpd>Cable</mvpd>\
+                   <requestor>REF</requestor></authentication>";
+        assert_eq!(text(&fields, Format::Xml), format!("{DECLARATION}{xml}"));
+    }
+
+    #[test]
+    fn a_decision_is_told_as_documented_and_its_resource_as_it_was_sent() {
+        let (mvpd, requestor) = (mvpd(), requestor());
+        let fields = authorization("1", &mvpd, &requestor, "<rss a=\"b\"> é");
+        assert_eq!(
+            text(&fields, Format::Json),
+            r#"{"mvpd":"Cable","resource":"<rss a=\"b\"> é","requestor":"REF","expires":"1"}"#
+        );
+        let xml = "<authorization><expires>1</expires><mvpd>Cable</mvpd><requestor>REF</requestor>\
+                   <resource>&lt;rss a=\"b\"&gt; é</resource></authorization>";
+        assert_eq!(text(&fields, Format::Xml), format!("{DECLARATION}{xml}"));
+    }
+
+    #[test]
+    fn a_media_token_is_told_as_documented() {
+        let token = MediaToken { value: "PHNpZ25hdHVyZT4+".to_owned(), start_time: None, expire_time: None };
+        let issued = IssuedToken { token, mvpd: mvpd(), user_id: None };
+        let requestor = requestor();
+        let fields = play("1", &issued, &requestor, "r");
+        assert_eq!(
+            text(&fields, Format::Json),
+            r#"{"resource":"r","requestor":"REF","expires":"1","serializedToken":"PHNpZ25hdHVyZT4+","userId":"","mvpdId":"Cable"}"#
+        );
+        let xml = "<play><expires>1</expires><mvpdId>Cable</mvpdId><requestor>REF</requestor><resource>r</resource>\
+                   <serializedToken>PHNpZ25hdHVyZT4+</serializedToken><userId/></play>";
+        assert_eq!(text(&fields, Format::Xml), format!("{DECLARATION}{xml}"));
+    }
 }

@@ -3,8 +3,10 @@
 //! Clients throw a login away for a 401, and for a 403 where they ask whether they are logged in. So a fault of the upstream, of its
 //! credentials or of this server is never one of these.
 
+use std::time::Duration;
+
 use axum::response::Response;
-use http::StatusCode;
+use http::{StatusCode, header::RETRY_AFTER};
 use serde::Serialize;
 
 use super::{Asked, document::with_body, xml};
@@ -13,6 +15,7 @@ use crate::{
     domain::{
         entitlement::{Refusal, RefusalReason},
         error::{Error, UpstreamAnswer, Violation},
+        upstream_code::{self, Meaning},
     },
     rest::failure::Failure,
     telemetry,
@@ -61,6 +64,8 @@ pub(in crate::rest) enum FlowFailure {
     Gone,
     /// The call is wrong, or cannot be served.
     BadRequest(String),
+    /// More resources than are looked at at once.
+    TooManyResources,
     /// What has the same answer everywhere.
     Other(Failure),
 }
@@ -93,6 +98,8 @@ struct Told {
     details: Details,
     /// What enhanced errors say: the documented code, and what a client can do.
     code: &'static str,
+    /// When the call may be tried again, where that is known.
+    retry_after: Option<Duration>,
 }
 
 /// What the operator says to the viewer.
@@ -135,7 +142,7 @@ impl FlowFailure {
 
     /// What is said against one of several resources.
     pub(super) fn of_item(refusal: &Refusal, trace: &str) -> Enhanced {
-        let mut told = of_refusal(refusal);
+        let mut told = of_refusal(Endpoint::Preauthorize, refusal);
         if told.code == AUTHORIZATION_DENIED {
             told.code = "preauthorization_denied_by_mvpd";
         }
@@ -158,42 +165,62 @@ impl FlowFailure {
             let plain = Plain { status: told.status.as_u16(), message: &told.message, details };
             written(&plain, asked.format)
         };
-        with_body(told.status, asked.format, body)
+        let mut response = with_body(told.status, asked.format, body);
+        if let Some(delay) = told.retry_after {
+            let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        response
     }
 
     fn told(&self, endpoint: Endpoint, format: Format) -> Told {
-        let not_found = if format == Format::Json { "Not Found" } else { "Not found" };
+        let told = self.told_by(endpoint);
+        match format {
+            Format::Xml if told.message == NOT_FOUND => Told { message: NOT_FOUND_IN_XML.to_owned(), ..told },
+            Format::Xml | Format::Json => told,
+        }
+    }
+
+    fn told_by(&self, endpoint: Endpoint) -> Told {
         match self {
             Self::Domain(error) => {
                 telemetry::report_error(error);
                 match error {
-                    Error::ProfileNotFound => not_logged_in(endpoint, false, not_found),
-                    Error::ProfileExpired => not_logged_in(endpoint, true, not_found),
-                    Error::CodeNotFound(_) => unknown_code(endpoint, not_found),
-                    error => of_error(endpoint, error),
+                    Error::ProfileNotFound => not_logged_in(endpoint, false),
+                    Error::ProfileExpired => not_logged_in(endpoint, true),
+                    Error::CodeNotFound(_) => unknown_code(endpoint),
+                    error => Told { retry_after: error.retry_after(), ..of_error(endpoint, error) },
                 }
             }
-            Self::Refused(refusal) => of_refusal(refusal),
+            Self::Refused(refusal) => of_refusal(endpoint, refusal),
             Self::NotFound => {
                 let details = if endpoint == Endpoint::Authz { Details::Null } else { Details::Absent };
-                Told::new(StatusCode::NOT_FOUND, not_found, "authorization_not_found").with(details)
+                Told::new(StatusCode::NOT_FOUND, NOT_FOUND, "authorization_not_found").with(details)
             }
             Self::Gone => Told::new(StatusCode::GONE, "Gone", "authorization_expired").with(Details::Null),
             Self::BadRequest(message) => Told::new(StatusCode::BAD_REQUEST, message, INTERNAL),
+            Self::TooManyResources => too_many_resources(),
             // Rendered by who renders those of every path.
             Self::Other(failure) => Told::new(failure.status(), "", INTERNAL),
         }
     }
 }
 
+/// The samples of the two formats differ.
+const NOT_FOUND: &str = "Not Found";
+const NOT_FOUND_IN_XML: &str = "Not found";
 const NOT_AUTHENTICATED: &str = "User not authenticated";
 const NOT_AUTHORIZED: &str = "User not authorized";
 const AUTHORIZATION_DENIED: &str = "authorization_denied_by_mvpd";
 const INTERNAL: &str = "internal_error";
+const NO_ANSWER: &str = "network_received_error";
+
+/// What a client can do where nothing was decided.
+const RETRY: &str = "retry";
 
 impl Told {
     fn new(status: StatusCode, message: impl Into<String>, code: &'static str) -> Self {
-        Self { status, message: message.into(), details: Details::Absent, code }
+        Self { status, message: message.into(), details: Details::Absent, code, retry_after: None }
     }
 
     fn with(self, details: Details) -> Self {
@@ -203,7 +230,7 @@ impl Told {
 
 impl Enhanced {
     fn new(told: Told, trace: &str) -> Self {
-        let Told { status, message, details, code } = told;
+        let Told { status, message, details, code, .. } = told;
         let details = match details {
             Details::Text(text) => Some(text),
             Details::Absent | Details::Null => None,
@@ -235,15 +262,16 @@ fn action(code: &str) -> &'static str {
         | "preauthorization_authentication_session_missing"
         | "preauthorization_authentication_session_expired" => "authentication",
         "authorization_not_found" | "authorization_expired" => "authorization",
-        "network_received_error" | "network_connection_timeout" | "maximum_execution_time_exceeded" => {
-            "retry"
-        }
+        "network_received_error"
+        | "network_connection_timeout"
+        | "maximum_execution_time_exceeded"
+        | "maximum_attempts_exceeded" => RETRY,
         _ => "none",
     }
 }
 
 /// Nobody is logged in, or the login has run out.
-fn not_logged_in(endpoint: Endpoint, has_expired: bool, not_found: &str) -> Told {
+fn not_logged_in(endpoint: Endpoint, has_expired: bool) -> Told {
     let code = match (endpoint, has_expired) {
         (Endpoint::Preauthorize | Endpoint::PreauthorizeCode, false) => {
             "preauthorization_authentication_session_missing"
@@ -263,7 +291,7 @@ fn not_logged_in(endpoint: Endpoint, has_expired: bool, not_found: &str) -> Told
         }
         Endpoint::TokensAuthn if has_expired => Told::new(StatusCode::GONE, "Gone", code),
         Endpoint::TokensAuthn | Endpoint::AuthenticateCode => {
-            Told::new(StatusCode::NOT_FOUND, not_found, code)
+            Told::new(StatusCode::NOT_FOUND, NOT_FOUND, code)
         }
         Endpoint::Authz | Endpoint::Preauthorize | Endpoint::PreauthorizeCode | Endpoint::UserMetadata => {
             Told::new(StatusCode::PRECONDITION_FAILED, NOT_AUTHENTICATED, code).with(Details::Null)
@@ -279,23 +307,24 @@ fn not_logged_in(endpoint: Endpoint, has_expired: bool, not_found: &str) -> Told
 }
 
 /// There is no such code, of this requestor and in this environment.
-fn unknown_code(endpoint: Endpoint, not_found: &str) -> Told {
+fn unknown_code(endpoint: Endpoint) -> Told {
     let missing = "authentication_session_missing";
     match endpoint {
         Endpoint::CheckAuthnCode => Told::new(StatusCode::FORBIDDEN, "Forbidden", missing),
-        Endpoint::AuthenticateCode => Told::new(StatusCode::NOT_FOUND, not_found, missing),
-        Endpoint::PreauthorizeCode => not_logged_in(endpoint, false, not_found),
+        Endpoint::AuthenticateCode => Told::new(StatusCode::NOT_FOUND, NOT_FOUND, missing),
+        Endpoint::PreauthorizeCode => not_logged_in(endpoint, false),
         _ => Told::new(StatusCode::BAD_REQUEST, "the registration code is not known", INTERNAL),
     }
 }
 
-fn of_refusal(refusal: &Refusal) -> Told {
+fn of_refusal(endpoint: Endpoint, refusal: &Refusal) -> Told {
     let Refusal { reason, answer, message } = refusal;
     let denied = |code| {
         let details = if message.is_empty() { Details::Null } else { Details::Text(message.clone()) };
         Told::new(StatusCode::FORBIDDEN, NOT_AUTHORIZED, code).with(details)
     };
     let log_in = |code| Told::new(StatusCode::FORBIDDEN, NOT_AUTHENTICATED, code).with(Details::Null);
+    let said = answer.code.as_deref().and_then(|code| upstream_code::codes().find(|known| *known == code));
     match reason {
         RefusalReason::NotLoggedIn => log_in("authentication_session_missing"),
         RefusalReason::LoginExpired => log_in("authentication_session_expired"),
@@ -306,17 +335,14 @@ fn of_refusal(refusal: &Refusal) -> Told {
         RefusalReason::ViewerUnknown => log_in("identity_not_recognized_by_mvpd"),
         RefusalReason::HomeBased => log_in("authorization_denied_by_hba_policies"),
         RefusalReason::ParentalControls => denied("authorization_denied_by_parental_controls"),
-        RefusalReason::Undecided if is(answer, "network_connection_timeout") => {
-            denied("network_connection_timeout")
-        }
-        RefusalReason::Undecided if is(answer, "maximum_execution_time_exceeded") => {
-            denied("maximum_execution_time_exceeded")
-        }
-        RefusalReason::Undecided => denied("network_received_error"),
+        RefusalReason::Undecided => denied(said.filter(|code| action(code) == RETRY).unwrap_or(NO_ANSWER)),
         // What the provider has configured wrongly is a fault of its own.
-        RefusalReason::Configuration => fault(),
+        RefusalReason::Configuration => of_code(endpoint, answer).unwrap_or_else(fault),
+        RefusalReason::Degradation => {
+            let rule = said.filter(|code| code.starts_with("authorization_denied_by_degradation"));
+            denied(rule.unwrap_or(AUTHORIZATION_DENIED))
+        }
         RefusalReason::Operator
-        | RefusalReason::Degradation
         | RefusalReason::TrialExpired
         | RefusalReason::TrialExhausted
         | RefusalReason::Other => denied(AUTHORIZATION_DENIED),
@@ -333,7 +359,16 @@ fn of_error(endpoint: Endpoint, error: &Error) -> Told {
         Error::InvalidFields(violations) => {
             Told::new(StatusCode::BAD_REQUEST, error.full_message(), code_of(violations))
         }
-        Error::UpstreamRejected { field, answer, .. } => rejected(endpoint, *field, answer),
+        Error::UpstreamRejected { answer, .. } => {
+            of_code(endpoint, answer).unwrap_or_else(|| match answer.status {
+                // Such as 404 or 405: the call was right, and this server or the provider is not.
+                Some(status) if status != 400 => fault(),
+                _ => Told::new(StatusCode::BAD_REQUEST, "the provider has refused the call", INTERNAL),
+            })
+        }
+        Error::UpstreamForbidden { answer, .. } | Error::UpstreamCredentialsRefused { answer } => {
+            of_code(endpoint, answer).unwrap_or_else(unavailable)
+        }
         Error::MalformedMessage(_) | Error::MessageTooLarge(_) | Error::NotATempPass { .. } => {
             Told::new(StatusCode::BAD_REQUEST, error.full_message(), INTERNAL)
         }
@@ -343,8 +378,6 @@ fn of_error(endpoint: Endpoint, error: &Error) -> Told {
         Error::Internal(_) => fault(),
         Error::UpstreamUnavailable { answer, .. } if answer.status.is_some() => fault(),
         Error::UpstreamUnavailable { .. }
-        | Error::UpstreamForbidden { .. }
-        | Error::UpstreamCredentialsRefused { .. }
         | Error::UpstreamThrottled { .. }
         | Error::IssuerUnavailable { .. }
         | Error::StoreUnavailable(_)
@@ -353,11 +386,7 @@ fn of_error(endpoint: Endpoint, error: &Error) -> Told {
         | Error::Throttled { .. }
         | Error::LookupBudgetExhausted { .. }
         | Error::DeadlineExceeded
-        | Error::ShuttingDown => Told::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the service is not available now; try again in a moment",
-            INTERNAL,
-        ),
+        | Error::ShuttingDown => unavailable(),
         // None of these comes of this flow's calls, or it is told before.
         Error::ProfileNotFound
         | Error::ProfileExpired
@@ -376,17 +405,58 @@ fn fault() -> Told {
     Told::new(StatusCode::INTERNAL_SERVER_ERROR, "the service has failed; try again in a moment", INTERNAL)
 }
 
-/// The upstream says that the call is wrong.
-fn rejected(endpoint: Endpoint, field: Option<&str>, answer: &UpstreamAnswer) -> Told {
-    let bad = |message: &str, code| Told::new(StatusCode::BAD_REQUEST, message, code);
-    if is(answer, "too_many_resources") {
-        return Told::new(StatusCode::FORBIDDEN, "Too many resources", "too_many_resources");
+/// Nobody answers now.
+fn unavailable() -> Told {
+    let text = "the service is not available now; try again in a moment";
+    Told::new(StatusCode::SERVICE_UNAVAILABLE, text, INTERNAL)
+}
+
+fn too_many_resources() -> Told {
+    Told::new(StatusCode::FORBIDDEN, "Too many resources", "too_many_resources")
+}
+
+/// What the upstream says by one of its codes; `None` where that says nothing of the call.
+fn of_code(endpoint: Endpoint, answer: &UpstreamAnswer) -> Option<Told> {
+    let code = answer.code.as_deref()?;
+    // Some of these are about a field, which is right all the same.
+    if code.starts_with("invalid_configuration_") {
+        return Some(fault());
     }
+    match upstream_code::meaning(code)? {
+        Meaning::Field("resource_ids") => Some(too_many_resources()),
+        Meaning::Field(field) => Some(of_field(endpoint, field)),
+        Meaning::Denied(reason) => {
+            let answer = answer.clone();
+            Some(of_denial(endpoint, &Refusal { reason, answer, message: String::new() }))
+        }
+        Meaning::CodeUnknown => Some(not_logged_in(endpoint, false)),
+        // The requestor is configured here, and not at the provider; our credentials are good.
+        Meaning::Token if code == "invalid_access_token_service_provider" => {
+            Some(of_field(endpoint, "requestor_id"))
+        }
+        Meaning::Token => None,
+        Meaning::Configuration | Meaning::Breakdown => Some(fault()),
+    }
+}
+
+/// A denial that the upstream gives in the place of an answer.
+fn of_denial(endpoint: Endpoint, refusal: &Refusal) -> Told {
+    match refusal.reason {
+        RefusalReason::NotLoggedIn => not_logged_in(endpoint, false),
+        RefusalReason::LoginExpired => not_logged_in(endpoint, true),
+        _ if matches!(endpoint, Endpoint::Authorize | Endpoint::Media) => of_refusal(endpoint, refusal),
+        // A login that was taken back, and one with a TempPass that is used up, are none.
+        _ => not_logged_in(endpoint, false),
+    }
+}
+
+/// The upstream says that this field of the call is wrong.
+fn of_field(endpoint: Endpoint, field: &str) -> Told {
+    let bad = |message: &str, code| Told::new(StatusCode::BAD_REQUEST, message, code);
     match field {
-        Some("requestor_id") => bad("the requestor is not known", "invalid_requestor"),
-        Some("mvpd_id") => {
-            let message = "the operator is not integrated with the requestor";
-            let told = bad(message, "unknown_integration");
+        "requestor_id" => bad("the requestor is not known", "invalid_requestor"),
+        "mvpd_id" => {
+            let told = bad("the operator is not integrated with the requestor", "unknown_integration");
             match endpoint {
                 Endpoint::Authz | Endpoint::Preauthorize | Endpoint::PreauthorizeCode => {
                     Told { status: StatusCode::PRECONDITION_FAILED, ..told }
@@ -394,12 +464,12 @@ fn rejected(endpoint: Endpoint, field: Option<&str>, answer: &UpstreamAnswer) ->
                 _ => told,
             }
         }
-        Some("device_id") => bad("deviceId is not right", "invalid_device_id"),
-        Some("device") => bad("the device information is not right", "invalid_device_info"),
-        Some("resource_id" | "resource_ids") => bad("resource is not right", "missing_resource"),
-        Some("identity") => bad("generic_data is not right", "malformed_authz_request"),
-        Some("redirect_url") => bad("redirect_url is not right", INTERNAL),
-        Some(_) | None => bad("the provider has refused the call", INTERNAL),
+        "device_id" => bad("deviceId is not right", "invalid_device_id"),
+        "device" => bad("the device information is not right", "invalid_device_info"),
+        "resource_id" => bad("resource is not right", "missing_resource"),
+        "identity" => bad("generic_data is not right", "malformed_authz_request"),
+        "redirect_url" => bad("redirect_url is not right", INTERNAL),
+        _ => bad("the provider has refused the call", INTERNAL),
     }
 }
 
@@ -407,7 +477,8 @@ fn rejected(endpoint: Endpoint, field: Option<&str>, answer: &UpstreamAnswer) ->
 fn code_of(violations: &[Violation]) -> &'static str {
     let of = |violation: &Violation| {
         let field = if violation.field.is_empty() { &violation.description } else { &violation.field };
-        let is_about = |name: &str| *field == name || field.contains(&format!("'{name}'"));
+        let is_about =
+            |name: &str| field.split('.').next() == Some(name) || field.contains(&format!("'{name}'"));
         let codes = [
             ("requestor", "invalid_requestor"),
             ("requestor_id", "invalid_requestor"),
@@ -421,6 +492,9 @@ fn code_of(violations: &[Violation]) -> &'static str {
     };
     violations.iter().find_map(of).unwrap_or(INTERNAL)
 }
+
+#[cfg(test)]
+mod code_tests;
 
 #[cfg(test)]
 mod tests {

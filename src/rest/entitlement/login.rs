@@ -9,11 +9,12 @@ use reqwest::Url;
 
 use super::{
     Asked, Endpoint, FlowFailure, answer,
-    document::{Authentication, Fine, document},
+    document::{Fine, authentication, document},
+    parameters::{RedirectUrl, redirect_url as redirect_url_of, unencoded_redirect_url},
 };
 use crate::{
     domain::{
-        entitlement::{DOMAIN_NAME_MAX, LoginStart, REDIRECT_URL_MAX},
+        entitlement::{DOMAIN_NAME_MAX, LoginStart},
         error::{Error, Violations},
         id::MvpdId,
         known_device::KnownLogin,
@@ -30,10 +31,10 @@ pub(super) async fn authenticate(State(face): State<Face>, request: Request) -> 
     answer(face, request, Endpoint::Authenticate, async |asked, mut violations| {
         let start = start(asked, &mut violations).await?;
         let start = asked.valid(start, violations).await?;
-        let redirect_url = start.redirect_url.clone();
+        let (start, redirect_url) = start;
         let url = match asked.face.entitlement.start_login(&asked.identity.caller, start).await? {
             LoginStart::Login { url } => url,
-            LoginStart::AlreadyAuthenticated { .. } => redirect_url,
+            LoginStart::AlreadyAuthenticated { .. } => redirect_url.into(),
             LoginStart::Incomplete { .. } => {
                 return Err(Error::Internal("an incomplete login".to_owned()).into());
             }
@@ -46,7 +47,11 @@ pub(super) async fn authenticate(State(face): State<Face>, request: Request) -> 
     .await
 }
 
-async fn start(asked: &Asked<'_>, violations: &mut Violations) -> Result<Option<StartLogin>, FlowFailure> {
+/// The login that shall begin, and where its browser comes back to.
+async fn start(
+    asked: &Asked<'_>,
+    violations: &mut Violations,
+) -> Result<Option<(StartLogin, Url)>, FlowFailure> {
     let mut required = |name| {
         let noted = violations.count();
         let text = asked.parameters.filled(name, violations).map(str::to_owned);
@@ -56,7 +61,9 @@ async fn start(asked: &Asked<'_>, violations: &mut Violations) -> Result<Option<
         text
     };
     let (code, mvpd) = (required("reg_code"), required("mso_id"));
-    let (domain_name, redirect_url) = (required("domain_name"), required("redirect_url"));
+    let domain_name = required("domain_name");
+    let whole = unencoded_redirect_url(asked.call.query());
+    let redirect_url = whole.map(str::to_owned).or_else(|| required("redirect_url"));
     let mvpd = mvpd.and_then(|text| violations.take(MvpdId::parse("mso_id", &text)));
     if let Some(code) = &code {
         violations.take(crate::domain::code::check_typed("reg_code", code));
@@ -64,31 +71,17 @@ async fn start(asked: &Asked<'_>, violations: &mut Violations) -> Result<Option<
     if let Some(name) = &domain_name {
         violations.check_text("domain_name", name, DOMAIN_NAME_MAX);
     }
-    let redirect_url = redirect_url.and_then(|text| page(&text, violations));
+    let redirect_url = redirect_url.and_then(|text| violations.take(redirect_url_of("redirect_url", &text)));
     let temp_pass_identity = asked.identity(violations);
     let place = asked.place(None, violations).await?;
     let parts = (place, code, mvpd, domain_name, redirect_url);
     let (Some(place), Some(typed), Some(mvpd), Some(domain_name), Some(redirect_url)) = parts else {
         return Ok(None);
     };
-    Ok(Some(StartLogin {
-        lookup: Lookup { place, typed, viewer: Some(asked.call.addresses.client) },
-        mvpd: Some(mvpd),
-        domain_name,
-        redirect_url,
-        temp_pass_identity,
-    }))
-}
-
-/// The page that a browser comes back to, as it was written.
-fn page(text: &str, violations: &mut Violations) -> Option<String> {
-    violations.check_text("redirect_url", text, REDIRECT_URL_MAX);
-    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    if url.is_none() {
-        violations.add("redirect_url", "is no absolute http or https URL, such as https://example.com/done");
-    }
-    // In a header only ASCII can stand: what the URL standard makes of it is the same page.
-    url.map(|url| if text.is_ascii() { text.to_owned() } else { url.into() })
+    let RedirectUrl { text: redirect_url, url } = redirect_url;
+    let lookup = Lookup { place, typed, viewer: Some(asked.call.addresses.client) };
+    let start = StartLogin { lookup, mvpd: Some(mvpd), domain_name, redirect_url, temp_pass_identity };
+    Ok(Some((start, url)))
 }
 
 /// `GET /api/v1/authenticate/{code}`: the device asks by its code.
@@ -98,8 +91,8 @@ pub(super) async fn authenticate_code(State(face): State<Face>, code: Segment, r
         let lookup = asked.valid(lookup, violations).await?;
         let ip = Some(asked.call.addresses.device);
         let login = asked.face.entitlement.device_login(&asked.identity.caller, &lookup, ip).await?;
-        let token = Authentication::new(&login, &lookup.place.requestor);
-        Ok(document("authentication", &token, asked.format)?)
+        let expires = asked.expires(login.expire_time);
+        Ok(authentication(&expires, &login, &lookup.place.requestor).answer(asked.format)?)
     })
     .await
 }
@@ -133,7 +126,8 @@ pub(super) async fn tokens_authn(State(face): State<Face>, request: Request) -> 
         let device = asked.valid(device, violations).await?;
         let requestor = device.place.requestor.clone();
         let login = asked.face.entitlement.login_token(&asked.identity.caller, device).await?;
-        Ok(document("authentication", &Authentication::new(&login, &requestor), asked.format)?)
+        let expires = asked.expires(login.expire_time);
+        Ok(authentication(&expires, &login, &requestor).answer(asked.format)?)
     })
     .await
 }
@@ -164,36 +158,4 @@ pub(super) async fn freepreview(State(face): State<Face>, request: Request) -> R
         Ok(StatusCode::NO_CONTENT.into_response())
     })
     .await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_browser_is_sent_back_to_a_page_and_to_nothing_else() {
-        let read = |text: &str| page(text, &mut Violations::default());
-        for good in
-            ["https://example.com/done?a=1&b=2#c", "http://localhost:8080/", "https://xn--bcher-kva.de/a%20b"]
-        {
-            assert_eq!(read(good).as_deref(), Some(good));
-        }
-        assert_eq!(read("https://bücher.de/ä").as_deref(), Some("https://xn--bcher-kva.de/%C3%A4"));
-        let long = format!("https://example.com/{}", "a".repeat(10_240));
-        let bad = [
-            "javascript:alert(1)",
-            "/done",
-            "//example.com/",
-            "data:text/html,a",
-            "https:",
-            &long,
-            "https://a/\r\nB: c",
-        ];
-        for bad in bad {
-            let mut violations = Violations::default();
-            page(bad, &mut violations);
-            let Error::InvalidFields(told) = violations.into_error() else { panic!("{bad}") };
-            assert_eq!(told.first().map(|violation| violation.field.as_str()), Some("redirect_url"), "{bad}");
-        }
-    }
 }

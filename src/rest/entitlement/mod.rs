@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `route` | the paths, and which methods each has |
 //! | `device` | the device, the requestor and the resource that a call is about |
+//! | `parameters` | parameters that need more than a look |
 //! | `login` | authenticate, checkauthn, tokens/authn, logout, freepreview |
 //! | `decision` | authorize, tokens/authz, tokens/media, preauthorize |
 //! | `metadata`, `configuration` | what operators tell of viewers; the operators |
@@ -18,14 +19,18 @@ mod document;
 mod failure;
 mod login;
 mod metadata;
+mod parameters;
 pub(super) mod route;
 pub(super) mod xml;
+
+use std::{sync::OnceLock, time::Duration};
 
 use axum::{
     extract::Request,
     response::{IntoResponse, Response},
 };
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue};
+use uuid::Uuid;
 
 use super::{
     Face,
@@ -33,9 +38,15 @@ use super::{
     failure::Failure,
     parameters::Parameters,
 };
-use crate::{config::Format, domain::error::Violations, service::authentication::Identity};
+use crate::{
+    config::Format,
+    domain::{clock::Timestamp, error::Violations, id::Place},
+    service::authentication::Identity,
+};
 
 pub(super) use failure::{Endpoint, FlowFailure};
+#[cfg(any(test, fuzzing))]
+pub(super) use parameters::{redirect_url, split_resources, temp_pass_identity, unencoded_redirect_url};
 
 /// What a call is answered by.
 struct Asked<'a> {
@@ -44,24 +55,37 @@ struct Asked<'a> {
     identity: &'a Identity,
     parameters: &'a Parameters<'a>,
     format: Format,
+    /// By what the answer can be found again; absent where there was no randomness for it.
+    id: Option<Uuid>,
+    /// The requestor, once it is known.
+    place: OnceLock<Place>,
 }
 
+/// For how long something is said to hold whose end nobody has told: clients need a number, and ask again after it.
+const UNTOLD_LIFE: Duration = Duration::from_secs(3_600);
+
 impl Asked<'_> {
-    /// Whether the requestor that is named, or the client's only one, has enhanced errors.
-    fn has_enhanced_errors(&self) -> bool {
-        let mut ignored = Violations::default();
-        let named = ["requestor", "requestor_id"].into_iter();
-        let named = named.filter_map(|name| self.parameters.filled(name, &mut ignored)).next();
-        let named = named.or(self.identity.caller.only_requestor().map(|requestor| requestor.as_str()));
-        let policy = self.face.policy.load();
-        let place =
-            named.and_then(|text| policy.place(("", self.call.environment.as_str()), ("", text)).ok());
-        place.is_some_and(|place| policy.has_enhanced_errors(&place))
+    /// The environment that the host means, with this requestor.
+    fn place_of(&self, field: &str, requestor: &str, violations: &mut Violations) -> Option<Place> {
+        let environment = ("environment", self.call.environment.as_str());
+        let place = self.face.policy.load().place(environment, (field, requestor));
+        let place = violations.take_all(place)?;
+        Some(self.place.get_or_init(|| place).clone())
     }
 
-    /// An id by which the answer can be found again.
+    /// Whether the requestor has enhanced errors.
+    fn has_enhanced_errors(&self) -> bool {
+        self.place.get().is_some_and(|place| self.face.policy.load().has_enhanced_errors(place))
+    }
+
+    /// The id of the answer.
     fn trace(&self) -> String {
-        self.face.randomness.uuid().map(|id| id.to_string()).unwrap_or_default()
+        self.id.map(|id| id.to_string()).unwrap_or_default()
+    }
+
+    /// An end as clients read it: milliseconds since the Unix epoch, in decimal digits.
+    fn expires(&self, end: Option<Timestamp>) -> String {
+        end.unwrap_or_else(|| self.face.clock.now() + UNTOLD_LIFE).as_millis().to_string()
     }
 }
 
@@ -72,19 +96,25 @@ async fn answer(
     endpoint: Endpoint,
     work: impl AsyncFnOnce(&Asked<'_>, Violations) -> Result<Response, FlowFailure>,
 ) -> Response {
+    let id = face.randomness.uuid().ok();
     let work = async |call: &Call, identity: &Identity, parameters: &Parameters<'_>, violations, format| {
-        let asked = Asked { face: &face, call, identity, parameters, format };
+        let place = OnceLock::new();
+        let asked = Asked { face: &face, call, identity, parameters, format, id, place };
         match work(&asked, violations).await {
             Ok(response) => Ok(response),
             Err(FlowFailure::Other(failure)) => Err(failure),
             Err(failure) => Ok(failure.render(endpoint, &asked)),
         }
     };
-    if endpoint.is_of_second_screen() {
+    let mut response = if endpoint.is_of_second_screen() {
         respond_open(&face, request, work).await
     } else {
         respond(&face, request, work).await
+    };
+    if let Some(id) = id.and_then(|id| HeaderValue::from_str(&id.to_string()).ok()) {
+        response.headers_mut().insert(ADOBE_REQUEST_ID, id);
     }
+    response
 }
 
 /// What is answered to the partner calls of a platform's single sign-on: version 2 needs what these clients do not send.
@@ -99,6 +129,9 @@ pub(super) async fn unsupported(
     })
     .await
 }
+
+/// By what the answer can be found again.
+const ADOBE_REQUEST_ID: HeaderName = HeaderName::from_static("adobe-request-id");
 
 /// The headers that answers with decisions have beside the rest.
 const RESPONSE_CONFIDENCE: (&str, HeaderValue) =

@@ -213,7 +213,7 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         let day = Duration::from_secs(86_400);
         let put = |index: usize| {
-            let end = clock.now() + if index % 2 == 0 { day * 2 } else { day };
+            let end = clock.now() + if index.is_multiple_of(2) { day * 2 } else { day };
             let (store, key) = (store.clone(), ledger_key("kind", &format!("{index:05}")));
             async move { store.put_if_absent(&key, entry("x", Some(end))).await.expect("works") }
         };

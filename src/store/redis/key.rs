@@ -54,10 +54,13 @@ pub(super) const USERS: &str = "pb:u:";
 pub(super) const LOCKS: &str = "pb:x:";
 
 /// Kinds of ledger entries of which there are so many that they must not lie in one slot. Nobody waits for their changes.
-const SPREAD_KINDS: [LedgerKind; 6] = [
+const SPREAD_KINDS: [LedgerKind; 9] = [
     LedgerKind::RequestId,
     LedgerKind::RequestNonce,
     LedgerKind::RelayedToken,
+    LedgerKind::UpstreamLease,
+    LedgerKind::DeviceCredentials,
+    LedgerKind::DeviceToken,
     LedgerKind::Device,
     LedgerKind::DeviceCode,
     LedgerKind::DeviceRequestor,

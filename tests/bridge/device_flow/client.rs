@@ -16,20 +16,27 @@ pub struct Client<'a> {
 }
 
 impl<'a> Client<'a> {
-    /// A client that sends nothing about itself but its address, which a proxy tells.
+    /// A client that sends nothing about itself but its address, which a proxy tells, and what its library says.
     pub fn new(bridge: &'a Bridge) -> Self {
         Self::at(bridge, TV_IP)
     }
 
     /// The same at this address.
     pub fn at(bridge: &'a Bridge, address: &str) -> Self {
-        Self { bridge, headers: vec![("x-forwarded-for", address.to_owned())] }
+        let headers = vec![("x-forwarded-for", address.to_owned()), ("user-agent", "okhttp/4.9.3".to_owned())];
+        Self { bridge, headers }
     }
 
     /// The same with a header more on every call.
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.retain(|(known, _)| *known != name);
         self.headers.push((name, value.into()));
+        self
+    }
+
+    /// The same without a header.
+    pub fn without(mut self, name: &str) -> Self {
+        self.headers.retain(|(known, _)| *known != name);
         self
     }
 

@@ -53,6 +53,23 @@ async fn a_program_that_registers_at_each_start_stays_logged_in() {
 }
 
 #[tokio::test]
+async fn a_device_that_says_nothing_at_all_of_itself_is_served_too() {
+    let bridge = Bridge::configured(Backend::V2, |config| {
+        configure(config);
+        config.rest.device_info = DeviceInfoRule::Optional;
+    })
+    .await;
+    let tv = super::tv(&bridge).await.without("user-agent");
+    let device = format!("deviceId={DEVICE_ID}&requestor=REF&format=json");
+    answer::message(&tv.get(&format!("/api/v1/checkauthn?{device}")).await, 403);
+    answer::message(&tv.get(&format!("/api/v1/tokens/authn?{device}")).await, 404);
+    let created = tv.post("/reggie/v1/REF/regcode", format!("deviceId={DEVICE_ID}&format=json")).await;
+    let code = answer::text(&answer::json(&created, 201), "code");
+    second_screen::log_in(&bridge, &code, MVPD).await;
+    answer::json(&tv.get(&format!("/api/v1/authorize?{device}&resource=MSGGO")).await, 200);
+}
+
+#[tokio::test]
 async fn what_a_device_does_not_say_of_itself_is_remembered_from_when_it_did() {
     let bridge = field().await;
     let tv = super::tv(&bridge).await;

@@ -21,7 +21,7 @@ impl Fixture {
     }
 
     async fn token(&self, device: &str, text: &str) -> Result<MediaTokenAnswer> {
-        self.other.media_token(&Caller::anonymous(), self.device(device), resource(text)).await
+        Box::pin(self.other.media_token(&Caller::anonymous(), self.device(device), resource(text))).await
     }
 }
 

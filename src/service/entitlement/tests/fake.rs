@@ -274,13 +274,16 @@ impl EntitlementBackend for Provider {
 /// Devices in memory.
 pub(in crate::service) struct FakeDevices {
     clock: SharedClock,
-    devices: Mutex<HashMap<DeviceKeyText, (u64, Arc<KnownDevice>, Timestamp)>>,
+    devices: Mutex<HashMap<DeviceKeyText, Kept>>,
     codes: Mutex<HashMap<CodeKey, DeviceId>>,
     requestors: Mutex<HashMap<(EnvironmentName, DeviceId), RequestorId>>,
     revisions: Mutex<u64>,
 }
 
 type DeviceKeyText = (String, String, String);
+
+/// A revision, the device, and its end.
+type Kept = (u64, Arc<KnownDevice>, Timestamp);
 
 fn text(key: &DeviceKey) -> DeviceKeyText {
     let Place { environment, requestor } = &key.place;

@@ -1,0 +1,238 @@
+//! Parameters that need more than a look.
+
+use reqwest::Url;
+
+use crate::domain::{
+    entitlement::REDIRECT_URL_MAX,
+    error::{Violation, first_odd},
+    secret::SecretText,
+};
+
+/// The longest `generic_data`, in bytes.
+const GENERIC_DATA_MAX: usize = 2_048;
+
+/// What may follow `redirect_url` in a query, and is a parameter of the call then: where it is sent as it should be, encoded, and
+/// not at the end.
+const OTHERS: [&str; 17] = [
+    "requestor_id",
+    "requestor",
+    "mso_id",
+    "reg_code",
+    "domain_name",
+    "noflash",
+    "no_iframe",
+    "flash",
+    "generic_data",
+    "format",
+    "deviceId",
+    "deviceType",
+    "deviceUser",
+    "appId",
+    "device_info",
+    "ap_vi",
+    "ast",
+];
+
+/// Where a browser comes back to.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::rest) struct RedirectUrl {
+    /// As it was sent, which is what the provider may have registered.
+    pub text: String,
+    /// The same in the form that a header can hold.
+    pub url: Url,
+}
+
+/// Takes a web page's URL from the request's `field`. A script or a file is none.
+///
+/// # Errors
+/// Where it is anything else, or too long.
+pub(in crate::rest) fn redirect_url(field: &str, text: &str) -> Result<RedirectUrl, Violation> {
+    if text.len() > REDIRECT_URL_MAX {
+        let problem = format!("has {} bytes; at most {REDIRECT_URL_MAX} are allowed", text.len());
+        return Err(Violation::new(field, problem));
+    }
+    // A parser that forgives white space would have another URL than the provider.
+    let is_plain = first_odd(text).is_none() && !text.contains(char::is_whitespace) && !text.contains('\\');
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    let url = url.filter(|_| is_plain && text.contains("://"));
+    url.map(|url| RedirectUrl { text: text.to_owned(), url }).ok_or_else(|| {
+        Violation::new(
+            field,
+            "is no absolute URL of a web page; write it like https://example.com/done, encoded",
+        )
+    })
+}
+
+/// The `redirect_url` of a query that was not encoded though it has a query of its own, which the documents put at the end: all
+/// that follows is a part of it. `None` where it may be meant otherwise.
+pub(in crate::rest) fn unencoded_redirect_url(query: &str) -> Option<&str> {
+    const NAME: &str = "redirect_url=";
+    let begin = if query.starts_with(NAME) { 0 } else { query.find(&format!("&{NAME}"))? + 1 };
+    let text = query.get(begin + NAME.len()..)?;
+    let (own, rest) = text.split_once('&')?;
+    let is_unencoded = (own.starts_with("http://") || own.starts_with("https://")) && own.contains('?');
+    let name = |pair: &'_ str| pair.split('=').next().unwrap_or_default().to_owned();
+    let is_other = |pair: &str| OTHERS.contains(&&*name(pair)) || pair.starts_with(NAME);
+    (is_unencoded && !rest.split('&').any(is_other)).then_some(text)
+}
+
+/// Takes who the user of a promotional TempPass is from the request's `field`: a JSON object, or what the documents print in its
+/// place, with parentheses for the braces.
+///
+/// # Errors
+/// Where it is anything else, or too long. The text is not repeated: it is personal.
+pub(in crate::rest) fn temp_pass_identity(field: &str, text: &str) -> Result<SecretText, Violation> {
+    if text.len() > GENERIC_DATA_MAX {
+        let problem = format!("has {} bytes; at most {GENERIC_DATA_MAX} are allowed", text.len());
+        return Err(Violation::new(field, problem));
+    }
+    let inner = text.trim().strip_prefix('(').and_then(|text| text.strip_suffix(')'));
+    let text = inner.map_or_else(|| text.to_owned(), |inner| format!("{{{inner}}}"));
+    match serde_json::from_str::<serde_json::Map<_, _>>(&text) {
+        Ok(_) => Ok(text.into()),
+        Err(_) => Err(Violation::new(field, r#"is no JSON object; write it like {"email":"…"}, encoded"#)),
+    }
+}
+
+/// The resources of a list with commas between them. A resource may be a document, whose commas are its own: those between its
+/// first tag and the last one.
+pub(in crate::rest) fn split_resources(text: &str) -> Vec<&str> {
+    let mut resources = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = end_of_resource(rest);
+        resources.push(&rest[..end]);
+        rest = rest.get(end + 1..).unwrap_or_default();
+    }
+    resources.retain(|resource| !resource.trim().is_empty());
+    resources
+}
+
+/// Where the first resource of a list ends.
+fn end_of_resource(list: &str) -> usize {
+    let mut depth = 0_usize;
+    let mut at = 0;
+    while let Some(found) = list[at..].find([',', '<']).map(|found| at + found) {
+        let rest = &list[found..];
+        if rest.starts_with(',') {
+            if depth == 0 {
+                return found;
+            }
+            at = found + 1;
+            continue;
+        }
+        let (close, change) = tag(rest);
+        // What is not closed goes on to the end.
+        let Some(length) = rest.find(close) else { return list.len() };
+        let is_empty_element = change == 1 && rest[..length].ends_with('/');
+        depth = match change {
+            1 if !is_empty_element => depth + 1,
+            -1 => depth.saturating_sub(1),
+            _ => depth,
+        };
+        at = found + length + close.len();
+    }
+    list.len()
+}
+
+/// By what a piece of markup is closed, and how much deeper it leads.
+fn tag(text: &str) -> (&'static str, i8) {
+    const OTHERS: [(&str, &str, i8); 5] =
+        [("<![CDATA[", "]]>", 0), ("<!--", "-->", 0), ("<!", ">", 0), ("<?", "?>", 0), ("</", ">", -1)];
+    let other = OTHERS.into_iter().find(|(open, ..)| text.starts_with(open));
+    other.map_or((">", 1), |(_, close, change)| (close, change))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redirect_url_is_that_of_a_web_page() {
+        for text in ["https://example.com/done", "http://a.example:8080/?code=1&b=ü#x", "HTTPS://example.com"]
+        {
+            let read = redirect_url("redirect_url", text).expect(text);
+            assert_eq!(read.text, text);
+            assert!(http::HeaderValue::from_str(read.url.as_str()).is_ok(), "{text}");
+        }
+        let long = format!("https://example.com/{}", "x".repeat(REDIRECT_URL_MAX));
+        for text in [
+            "",
+            "javascript:alert(1)",
+            "java\nscript:alert(1)",
+            "/done",
+            "//example.com/done",
+            "example.com",
+            "data:text/html,x",
+            "ftp://example.com/",
+            "https:///",
+            "https:example.com",
+            "https://example.com/\r\nset-cookie: a=b",
+            "https:\\\\example.com\\",
+            " https://example.com/",
+            &long,
+        ] {
+            let violation = redirect_url("redirect_url", text).expect_err(text);
+            assert_eq!(violation.field, "redirect_url", "{text}");
+        }
+    }
+
+    #[test]
+    fn a_redirect_url_that_is_not_encoded_goes_on_to_the_end_where_nothing_else_can_be_meant() {
+        for (query, expected) in [
+            ("reg_code=A&redirect_url=https://a.example/b?x=1&y=2", Some("https://a.example/b?x=1&y=2")),
+            ("redirect_url=http://a.example/?x=1&y=2&z", Some("http://a.example/?x=1&y=2&z")),
+            ("redirect_url=https://a.example/b?x=1&y=2&mso_id=M", None),
+            ("redirect_url=https://a.example/b?x=1", None),
+            ("redirect_url=https://a.example/b&y=2", None),
+            ("redirect_url=https%3A%2F%2Fa.example%2F%3Fx&y=2", None),
+            ("redirect_url=javascript:a?&b=1", None),
+            ("redirect_url=https://a.example/?a&redirect_url=https://b.example/", None),
+            ("my_redirect_url=https://a.example/?x=1&y=2", None),
+            ("", None),
+        ] {
+            assert_eq!(unencoded_redirect_url(query), expected, "{query}");
+        }
+    }
+
+    #[test]
+    fn generic_data_is_a_json_object_also_as_the_documents_print_it() {
+        for (text, expected) in [
+            (r#"{"email":"a@example.com"}"#, r#"{"email":"a@example.com"}"#),
+            (r#"("email":"a@example.com")"#, r#"{"email":"a@example.com"}"#),
+            ("{ }", "{ }"),
+        ] {
+            let read = temp_pass_identity("generic_data", text).expect(text);
+            assert_eq!(read.reveal(), expected);
+        }
+        let long = format!(r#"{{"email":"{}"}}"#, "x".repeat(GENERIC_DATA_MAX));
+        for text in ["[1]", "a@example.com", "(a@example.com)", "\"\"", r#"{"email":}"#, "{}{}", "1", &long] {
+            let violation = temp_pass_identity("generic_data", text).expect_err(text);
+            assert!(!violation.description.contains("example.com"), "{violation}");
+        }
+    }
+
+    #[test]
+    fn resources_are_split_at_commas_that_are_no_documents() {
+        let mrss = r#"<rss version="2.0"><channel><title>A, B</title><item n="1,2"/><!-- , --><![CDATA[<,>]]></channel></rss>"#;
+        for (text, expected) in [
+            ("YESN,MSGGO", vec!["YESN", "MSGGO"]),
+            ("YESN", vec!["YESN"]),
+            (",a,, ,b,", vec!["a", "b"]),
+            ("", vec![]),
+            (",", vec![]),
+            (mrss, vec![mrss]),
+            (&format!("a,{mrss},b"), vec!["a", mrss, "b"]),
+            (
+                &format!("<?xml version=\"1.0\"?>{mrss},b"),
+                vec![&format!("<?xml version=\"1.0\"?>{mrss}"), "b"],
+            ),
+            ("<rss>a,b", vec!["<rss>a,b"]),
+            ("a<b,c", vec!["a<b,c"]),
+            ("</a>,b", vec!["</a>", "b"]),
+            ("é,ü", vec!["é", "ü"]),
+        ] {
+            assert_eq!(split_resources(text), expected, "{text}");
+        }
+    }
+}
