@@ -9,7 +9,11 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http::{HeaderValue, StatusCode, header::AUTHORIZATION, request};
+use http::{
+    HeaderValue, StatusCode,
+    header::{AUTHORIZATION, CONNECTION},
+    request,
+};
 use http_body::Body as _;
 use percent_encoding::percent_decode_str;
 use reqwest::Url;
@@ -66,6 +70,7 @@ pub(super) async fn unless_elsewhere(State(face): State<Face>, request: Request,
         return next.run(request).await;
     }
     let (head, body) = request.into_parts();
+    let has_body = !body.is_end_stream();
     let answer = match Box::pin(destination(&face, &head, body)).await {
         Ok((Destination { behind: Behind::V2, .. }, body)) => {
             return next.run(Request::from_parts(head, body)).await;
@@ -76,7 +81,14 @@ pub(super) async fn unless_elsewhere(State(face): State<Face>, request: Request,
         Ok((Destination { behind: Behind::Local, .. }, body)) => pass_through(&face, head, body).await,
         Err(failure) => Err(failure),
     };
-    answer.unwrap_or_else(IntoResponse::into_response)
+    answer.unwrap_or_else(|failure| {
+        let mut response = failure.into_response();
+        if has_body {
+            // What is left of it is not waited for.
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    })
 }
 
 /// Where this call goes, by its path, its query and a signature; and its body. What that says is looked at only where it decides

@@ -46,7 +46,8 @@ impl Asked<'_> {
             id,
             info,
             user_agent,
-            device_type: legacy.device_type,
+            // The upstream wants to know what it is, of a device that says nothing at all too.
+            device_type: Some(legacy.device_type).filter(|text| !text.is_empty()).unwrap_or_else(unknown),
             ip: Some(call.addresses.device),
             temp_pass_identity,
             hints,

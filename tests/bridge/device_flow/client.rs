@@ -23,7 +23,8 @@ impl<'a> Client<'a> {
 
     /// The same at this address.
     pub fn at(bridge: &'a Bridge, address: &str) -> Self {
-        let headers = vec![("x-forwarded-for", address.to_owned()), ("user-agent", "okhttp/4.9.3".to_owned())];
+        let headers =
+            vec![("x-forwarded-for", address.to_owned()), ("user-agent", "okhttp/4.9.3".to_owned())];
         Self { bridge, headers }
     }
 
