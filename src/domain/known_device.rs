@@ -217,6 +217,8 @@ impl KnownDevice {
     /// by another login holds no more: it may be another viewer's.
     pub fn note_login(&mut self, profile: &Profile, code: Option<&Code>, now: Timestamp) {
         let former = self.login.take();
+        let known_attributes = former.as_ref().filter(|former| former.mvpd == profile.mvpd);
+        let known_attributes = known_attributes.and_then(|former| former.attributes);
         if former.as_ref().is_some_and(|former| !former.becomes(profile)) {
             self.decisions.clear();
         }
@@ -224,11 +226,11 @@ impl KnownDevice {
             former.filter(|former| former.standing == LoginStanding::Told && former.becomes(profile));
         let is_new = before.is_none();
         let seen_time = before.as_ref().map_or(now, |login| login.seen_time);
-        let known = before.as_ref().and_then(|login| login.code.clone());
+        let known = before.and_then(|login| login.code);
         let pending = || self.pending.as_ref().map(|pending| pending.code.clone());
         let code = known.or_else(|| code.cloned()).or_else(pending);
         let digest = profile.attributes_digest();
-        let attributes = match before.and_then(|login| login.attributes) {
+        let attributes = match known_attributes {
             Some((known, since)) if known == digest => Some((known, since)),
             Some(_) => Some((digest, now)),
             None => Some((digest, profile.issue_time.unwrap_or(now))),

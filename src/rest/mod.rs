@@ -8,10 +8,12 @@
 //! | `address`, `parameters`, `format`, `identity` | the parts of that |
 //! | `regcode` | registration codes: create, read, delete |
 //! | `entitlement` | `/api/v1`: logins, decisions, what operators tell of viewers |
+//! | `cross_origin` | web pages that call from a browser (CORS) |
 //! | `reset` | TempPasses: reset |
 //! | `client_registration` | `/o/client`: register, token |
 //! | `record` | a record in JSON and XML |
 //! | `over_v1` | the v1 flow of requestors that version 1 of the upstream stands behind |
+//! | `unnamed_requestor` | whose call one of the v1 flow is that does not say so where it is looked for first |
 //! | `passthrough` | every other path |
 //! | `failure` | errors in JSON, XML and HTML, and their statuses |
 
@@ -21,6 +23,7 @@ mod address;
 mod around;
 mod call;
 mod client_registration;
+mod cross_origin;
 mod encoding;
 mod entitlement;
 mod failure;
@@ -35,6 +38,7 @@ mod record;
 mod regcode;
 mod reset;
 mod route;
+mod unnamed_requestor;
 
 use std::{sync::Arc, time::Duration};
 
@@ -44,10 +48,11 @@ use axum::{
     middleware::{from_fn, from_fn_with_state},
     routing::{MethodRouter, delete, get, post},
 };
-use http::{HeaderName, HeaderValue, Method, Request};
+use http::{HeaderName, Method, Request};
 use hyper::body::Incoming;
 use tower::util::MapRequest;
-use tower_http::cors::{AllowCredentials, AllowOrigin, CorsLayer};
+
+use cross_origin::CrossOrigin;
 
 use crate::{
     config::{CorsOrigin, DeviceIdRule, DeviceInfoRule, Format, TrustedProxies},
@@ -65,37 +70,6 @@ use crate::{
 
 /// The header that device information comes in.
 const X_DEVICE_INFO: HeaderName = HeaderName::from_static("x-device-info");
-
-/// How long a browser may remember that a web page of some origin may call.
-const CORS_MAX_AGE: Duration = Duration::from_secs(3600);
-
-/// What a web page may send, as the provider's answers list it (reference of the entitlement API, section 1.0), and `Accept`.
-const REQUEST_HEADERS: [&str; 14] = [
-    "ap_11",
-    "ap_42",
-    "ap_z",
-    "ap_19",
-    "ap_21",
-    "ap_23",
-    "authorization",
-    "content-type",
-    "pass_sfp",
-    "ap-session-identifier",
-    "ap-device-identifier",
-    "ap-sdk-identifier",
-    "x-device-info",
-    "accept",
-];
-
-/// What it may read of an answer: what the provider's answers list, and what this server says of a refusal.
-const ANSWER_HEADERS: [&str; 6] = [
-    "pass_sfp",
-    "authzf-error-code",
-    "authzf-sub-error-code",
-    "authzf-error-details",
-    "retry-after",
-    "www-authenticate",
-];
 
 /// What the face works with.
 pub(crate) struct Parts {
@@ -178,7 +152,7 @@ pub fn calls() -> Vec<(Method, &'static str)> {
 
 /// The face: its paths.
 pub(crate) fn router(parts: Parts) -> Router {
-    let cors = cors(&parts.cors_origins);
+    let cross_origin = CrossOrigin::of(&parts.cors_origins);
     let face = Arc::new(parts);
     let router = routes()
         .into_iter()
@@ -187,32 +161,9 @@ pub(crate) fn router(parts: Parts) -> Router {
         .method_not_allowed_fallback(failure::method_not_allowed)
         .layer(from_fn_with_state(Arc::clone(&face), over_v1::unless_elsewhere))
         .layer(from_fn(around::refuse));
-    let router = match cors {
-        Some(cors) => router.layer(cors),
+    let router = match cross_origin {
+        Some(cross_origin) => router.layer(cross_origin),
         None => router,
     };
     router.layer(from_fn_with_state(Arc::clone(&face), around::around)).with_state(face)
-}
-
-/// What answers browsers. An origin that is listed is told that it may call with credentials, as the documents have it; any
-/// origin may only call without (Fetch, section 3.3.5).
-fn cors(origins: &[CorsOrigin]) -> Option<CorsLayer> {
-    let takes_any = origins.contains(&CorsOrigin::Any);
-    let listed: Vec<HeaderValue> = origins
-        .iter()
-        .filter_map(|origin| match origin {
-            CorsOrigin::Only(origin) if !takes_any => Some(origin.clone()),
-            CorsOrigin::Only(_) | CorsOrigin::Any => None,
-        })
-        .collect();
-    let allow_origin = if takes_any { AllowOrigin::any() } else { AllowOrigin::list(listed.clone()) };
-    let is_listed = move |origin: &HeaderValue| listed.contains(origin);
-    let layer = CorsLayer::new()
-        .allow_origin(allow_origin)
-        .allow_credentials(AllowCredentials::predicate(move |origin, _| is_listed(origin)))
-        .allow_methods([Method::POST, Method::GET, Method::OPTIONS, Method::DELETE])
-        .allow_headers(REQUEST_HEADERS.map(HeaderName::from_static))
-        .expose_headers(ANSWER_HEADERS.map(HeaderName::from_static))
-        .max_age(CORS_MAX_AGE);
-    (!origins.is_empty()).then_some(layer)
 }

@@ -9,7 +9,11 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http::{HeaderValue, StatusCode, header::AUTHORIZATION, request};
+use http::{
+    HeaderValue, StatusCode,
+    header::{AUTHORIZATION, CONNECTION},
+    request,
+};
 use http_body::Body as _;
 use percent_encoding::percent_decode_str;
 use reqwest::Url;
@@ -23,6 +27,7 @@ use super::{
     identity::{count, identify},
     passthrough::{forward, pass_through, unavailable},
     route::v1_flow,
+    unnamed_requestor::unnamed_requestor,
 };
 use crate::{
     domain::{
@@ -65,30 +70,43 @@ pub(super) async fn unless_elsewhere(State(face): State<Face>, request: Request,
         return next.run(request).await;
     }
     let (head, body) = request.into_parts();
-    let answer = match destination(&face, &head) {
-        Ok(Destination { behind: Behind::V2, .. }) => {
+    let has_body = !body.is_end_stream();
+    let answer = match Box::pin(destination(&face, &head, body)).await {
+        Ok((Destination { behind: Behind::V2, .. }, body)) => {
             return next.run(Request::from_parts(head, body)).await;
         }
-        Ok(Destination { behind: Behind::V1, requestor }) => {
+        Ok((Destination { behind: Behind::V1, requestor }, body)) => {
             over_v1(&face, head, body, requestor.as_ref()).await
         }
-        Ok(Destination { behind: Behind::Local, .. }) => pass_through(&face, head, body).await,
+        Ok((Destination { behind: Behind::Local, .. }, body)) => pass_through(&face, head, body).await,
         Err(failure) => Err(failure),
     };
-    answer.unwrap_or_else(IntoResponse::into_response)
+    answer.unwrap_or_else(|failure| {
+        let mut response = failure.into_response();
+        if has_body {
+            // What is left of it is not waited for.
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    })
 }
 
-/// Where this call goes, by its path, its query and a signature; what its body says is not looked at, which is streamed. Where
-/// nothing names a requestor the environment's backend decides.
+/// Where this call goes, by its path, its query and a signature; and its body. What that says is looked at only where it decides
+/// something: else it is streamed. Where nothing tells a requestor the environment's backend decides.
 ///
 /// # Errors
 /// Where the requestor is not well formed or not one of the environment's, or several are named.
-fn destination(face: &Face, head: &request::Parts) -> Result<Destination, Failure> {
+async fn destination(face: &Face, head: &request::Parts, body: Body) -> Result<(Destination, Body), Failure> {
     let environment = environment(face, head)?;
-    let policy = face.policy.load();
-    let named = named_requestor(head)?;
     let signed = || claimed_requestor(&head.headers).map(|requestor| requestor.to_string());
-    let (requestor, api) = match named.or_else(signed) {
+    let named = named_requestor(head)?.or_else(signed);
+    let is_mixed = face.policy.load().has_several_apis(&environment);
+    let (named, body) = match named {
+        None if is_mixed => unnamed_requestor(face, head, &environment, body).await?,
+        named => (named, body),
+    };
+    let policy = face.policy.load();
+    let (requestor, api) = match named {
         Some(text) => {
             let place = policy.place(("environment", environment.as_str()), ("requestor", &text));
             let place = place.map_err(Error::InvalidFields)?;
@@ -102,7 +120,7 @@ fn destination(face: &Face, head: &request::Parts) -> Result<Destination, Failur
         Some(UpstreamApi::V1) => Behind::V1,
         Some(UpstreamApi::V2) => Behind::V2,
     };
-    Ok(Destination { behind, requestor })
+    Ok((Destination { behind, requestor }, body))
 }
 
 /// The requestor that the path and the query name.
@@ -169,7 +187,8 @@ async fn over_v1(
     }
 }
 
-fn context(head: &request::Parts) -> CallContext {
+/// What goes along with the call to whom it asks.
+pub(super) fn context(head: &request::Parts) -> CallContext {
     CallContext {
         deadline: head.extensions.get::<Deadline>().copied(),
         client: head.extensions.get::<Addresses>().map(|addresses| addresses.client),

@@ -208,3 +208,35 @@ async fn over_our_own_store_there_is_nothing_of_the_v1_flow() {
     assert!(xml.xml(404).contains("<error><status>404</status>"), "{xml:?}");
     bare(&bridge, "GET", "/adobe-services/config/REF?format=json").send().await.error(404);
 }
+
+#[tokio::test]
+async fn in_an_environment_of_several_backends_a_requestor_is_found_that_is_not_named_in_the_query() {
+    let bridge = Bridge::configured(Backend::V1, |config| {
+        let environment = config.environments.get_mut("default").expect("is there");
+        environment.requestors.get_mut("UNKNOWN").expect("is there").backend = Some(Backend::V2);
+    })
+    .await;
+    let of = async |requestor: &str| {
+        let command = StatementCommand { requestors: vec![requestor.to_owned()], ..statement_command() };
+        Device { token: access_token(&bridge.server, command).await, server: &bridge.server }
+    };
+    let both = StatementCommand {
+        requestors: vec![REQUESTOR.to_owned(), "UNKNOWN".to_owned()],
+        ..statement_command()
+    };
+    let both = Device { token: access_token(&bridge.server, both).await, server: &bridge.server };
+    let (over_v1, over_v2) = (of(REQUESTOR).await, of("UNKNOWN").await);
+    let came = async |call: Call| {
+        bridge.provider.forget_calls().await;
+        call.send().await;
+        bridge.provider.calls_to("/api/v1/").await.len()
+    };
+    let preview = "/api/v1/authenticate/freepreview.json";
+    let form = |requestor: &str| format!("requestor_id={requestor}&deviceId=device&mso_id=TempPass");
+    assert_eq!(came(both.call("POST", preview).form(form(REQUESTOR))).await, 1);
+    assert_eq!(came(both.call("POST", preview).form(form("UNKNOWN"))).await, 0);
+    let check = "/api/v1/checkauthn.json?deviceId=device";
+    assert_eq!(came(over_v1.call("GET", check)).await, 1);
+    assert_eq!(came(over_v2.call("GET", check)).await, 0);
+    assert_eq!(came(both.call("GET", check)).await, 1, "the environment's own");
+}

@@ -225,6 +225,12 @@ impl ValidEnvironment {
         })
     }
 
+    /// Whether not the same stands behind all requestors.
+    #[must_use]
+    pub fn has_several_apis(&self) -> bool {
+        self.requestors.values().any(|requestor| requestor.api.is_some_and(|api| api != self.api))
+    }
+
     fn new(path: &str, config: &Environment) -> Result<Self, Vec<Violation>> {
         let mut violations = Violations::default();
         let mut requestors = BTreeMap::new();

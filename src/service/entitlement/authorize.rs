@@ -1,6 +1,9 @@
 //! Authorize: whether a resource may be watched now.
 
-use super::{Connection, Device, EntitlementService, Login, polls::Polled};
+use super::{
+    Connection, Device, EntitlementService, Login,
+    polls::{Polled, Urgency},
+};
 use crate::domain::{
     caller::{Caller, Permission},
     entitlement::{ProfileKind, Refusal, RefusalReason, Resource, ResourceDecision},
@@ -111,7 +114,7 @@ impl EntitlementService {
         if let Some(mvpd) = named.or_else(known) {
             return Ok(Decider::Mvpd(mvpd));
         }
-        match self.poll(connection, device.clone(), kept.cloned()).await {
+        match self.poll(connection, device.clone(), kept.cloned(), Urgency::Playback).await {
             Ok(login) => Ok(Decider::Mvpd(login.mvpd)),
             Err(Error::ProfileNotFound) => Ok(Decider::Nobody { has_expired: false }),
             Err(Error::ProfileExpired) => Ok(Decider::Nobody { has_expired: true }),

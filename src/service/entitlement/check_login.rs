@@ -1,6 +1,9 @@
 //! Check: whether somebody is logged in on a device.
 
-use super::{Connection, Device, EntitlementService, polls::Polled};
+use super::{
+    Connection, Device, EntitlementService,
+    polls::{Polled, Urgency},
+};
 use crate::domain::{
     caller::{Caller, Permission},
     entitlement::Profile,
@@ -35,7 +38,7 @@ impl EntitlementService {
         caller.require(Permission::EntitlementsRead, &place.environment, &place.requestor)?;
         let connection = self.connect(caller, place)?;
         let kept = self.recall(&device).await?;
-        self.poll(&connection, device, kept).await
+        self.poll(&connection, device, kept, Urgency::Poll).await
     }
 
     /// The last requestor that a device has asked for, for calls that name none.
@@ -57,18 +60,19 @@ impl EntitlementService {
         connection: &Connection,
         device: Device,
         kept: Option<KeptDevice>,
+        urgency: Urgency,
     ) -> Result<KnownLogin> {
         let key = device.key();
         let polled = Polled::new(&key);
-        if let Some(answer) = self.remembered(polled, &key, kept.as_ref()) {
+        if let Some(answer) = self.remembered(polled, &key, kept.as_ref(), urgency) {
             return answer;
         }
         let _turn = self.polls.turn(polled).await;
         let kept = self.parts.memory.get(&key).await?;
-        if let Some(answer) = self.remembered(polled, &key, kept.as_ref()) {
+        if let Some(answer) = self.remembered(polled, &key, kept.as_ref(), urgency) {
             return answer;
         }
-        if self.may_wait(connection, polled, &device, kept.as_ref()).await? {
+        if urgency == Urgency::Poll && self.may_wait(connection, polled, &device, kept.as_ref()).await? {
             return self.last_known(kept.as_ref());
         }
         // Boxed: most polls come without it, and it is most of what they would carry.
@@ -81,6 +85,7 @@ impl EntitlementService {
         polled: Polled,
         key: &DeviceKey,
         kept: Option<&KeptDevice>,
+        urgency: Urgency,
     ) -> Option<Result<KnownLogin>> {
         let nothing = KnownDevice::default();
         let device = kept.map_or(&nothing, |kept| &kept.device);
@@ -89,7 +94,7 @@ impl EntitlementService {
             Some(login) if !device.has_used_code() => {
                 self.polls.is_confirmed(polled, login, cache).then(|| Ok(login.clone()))
             }
-            _ => self.polls.is_denied(polled, device, cache).then(|| self.last_known(kept)),
+            _ => self.polls.is_denied(polled, device, urgency, cache).then(|| self.last_known(kept)),
         };
         self.parts.count.profile_asked(&key.place.environment, answer.is_some());
         answer

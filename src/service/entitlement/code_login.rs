@@ -1,6 +1,6 @@
 //! The login that was made with a code.
 
-use super::{Device, EntitlementService, Preauthorized};
+use super::{Device, EntitlementService, Preauthorized, polls::Urgency};
 use crate::{
     domain::{
         address::Address,
@@ -42,7 +42,7 @@ impl EntitlementService {
         let code = self.parts.registration.typed_code(caller, lookup).await?;
         let Some(key) = &code.device else { return self.page_login(caller, lookup).await };
         let kept = self.parts.memory.get(key).await?;
-        self.poll(&connection, Device::known(key, ip), kept).await
+        self.poll(&connection, Device::known(key, ip), kept, Urgency::Poll).await
     }
 
     /// Which of these resources could be watched by the login that was made with a code.

@@ -3,6 +3,7 @@
 use super::{
     Device, EntitlementService,
     authorize::{Decider, no_login},
+    polls::Urgency,
 };
 use crate::domain::{
     caller::{Caller, Permission},
@@ -97,7 +98,7 @@ impl EntitlementService {
         if let Some(user_id) = kept.as_ref().and_then(known) {
             return Ok(Some(user_id));
         }
-        match self.poll(connection, device.clone(), kept).await {
+        match self.poll(connection, device.clone(), kept, Urgency::Playback).await {
             Ok(login) => Ok(login.user_id),
             // The token is good without it.
             Err(_) => Ok(None),

@@ -102,8 +102,8 @@ pub struct Device {
     pub hints: DeviceHints,
 }
 
-/// The kind of a device of which nothing is said and nothing is known, for faces that may not insist on more.
-pub(crate) const UNKNOWN_DEVICE: &str = "Unknown";
+/// The kind of a device of which nothing is said and nothing is known.
+const UNKNOWN_DEVICE: &str = "Unknown";
 
 impl Device {
     /// A device of which nothing is told but what is known of it here.

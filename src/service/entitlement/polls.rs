@@ -31,6 +31,16 @@ pub(super) struct Polls {
     clock: SharedClock,
 }
 
+/// Who wants to know of a login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Urgency {
+    /// A device that asks again and again.
+    Poll,
+    /// One whose viewer wants to watch: where a login may have been made with its code it has to be asked for, since clients throw
+    /// a login away for this answer.
+    Playback,
+}
+
 /// A device, by a digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Polled(u128);
@@ -65,8 +75,14 @@ impl Polls {
     }
 
     /// Whether it need not be asked whether a device is logged in which was not, a moment ago.
-    pub(super) fn is_denied(&self, polled: Polled, device: &KnownDevice, cache: ProfileCache) -> bool {
-        if device.has_used_code() {
+    pub(super) fn is_denied(
+        &self,
+        polled: Polled,
+        device: &KnownDevice,
+        urgency: Urgency,
+        cache: ProfileCache,
+    ) -> bool {
+        if device.has_used_code() || (urgency == Urgency::Playback && device.pending.is_some()) {
             return false;
         }
         let is_awaited = device.has_login_under_way(self.clock.now());

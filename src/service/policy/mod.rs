@@ -155,6 +155,12 @@ impl Policy {
         self.environments.get(environment)?.api
     }
 
+    /// Whether not the same stands behind all requestors of an environment.
+    #[must_use]
+    pub fn has_several_apis(&self, environment: &EnvironmentName) -> bool {
+        self.environments.get(environment).is_some_and(|environment| environment.has_several_apis())
+    }
+
     /// Whether second-screen pages may call without a token.
     #[must_use]
     pub fn opens_second_screen(&self, environment: &EnvironmentName) -> bool {

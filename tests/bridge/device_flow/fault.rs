@@ -68,6 +68,9 @@ fn assert_no_blame(place: &str, answered: &Answer, format: &str) {
 async fn whatever_the_provider_does_no_client_is_blamed_and_nobody_is_logged_out() {
     let bridge = impatient().await;
     let (tv, code) = logged_in(&bridge).await;
+    // Something was decided, and is remembered whatever becomes of the provider.
+    let about = "requestor=REF&deviceId=2ab3fb02b8e2a2f2&resource=news";
+    answer::json(&tv.get(&format!("/api/v1/authorize.json?{about}")).await, 200);
     for (name, fault) in faults() {
         for endpoint in ENDPOINTS.iter().filter(|endpoint| endpoint.method != LOGOUT.method) {
             for (asked, format) in every_format() {
@@ -88,6 +91,9 @@ async fn whatever_the_provider_does_no_client_is_blamed_and_nobody_is_logged_out
 async fn credentials_that_the_provider_refuses_are_the_operators_and_no_clients() {
     let bridge = impatient().await;
     let (tv, code) = logged_in(&bridge).await;
+    // Something was decided, and is remembered whatever becomes of the provider.
+    let about = "requestor=REF&deviceId=2ab3fb02b8e2a2f2&resource=news";
+    answer::json(&tv.get(&format!("/api/v1/authorize.json?{about}")).await, 200);
     bridge.provider.forget_tokens().await;
     let refused =
         json!({ "status": 400, "content_type": "application/json", "body": r#"{"error":"invalid_client"}"# });

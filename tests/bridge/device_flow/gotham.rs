@@ -66,6 +66,8 @@ async fn a_device_that_says_nothing_at_all_of_itself_is_served_too() {
     let created = tv.post("/reggie/v1/REF/regcode", format!("deviceId={DEVICE_ID}&format=json")).await;
     let code = answer::text(&answer::json(&created, 201), "code");
     second_screen::log_in(&bridge, &code, MVPD).await;
+    // What the device was told a moment ago is told for some seconds more.
+    bridge.advance(std::time::Duration::from_secs(5)).await;
     answer::json(&tv.get(&format!("/api/v1/authorize?{device}&resource=MSGGO")).await, 200);
 }
 

@@ -19,6 +19,7 @@ mod client;
 mod configuration;
 mod denial;
 mod endpoint;
+mod enhanced;
 mod espn;
 mod fault;
 mod gotham;

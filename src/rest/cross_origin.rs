@@ -1,0 +1,112 @@
+//! Web pages that call from a browser (CORS, as in the Fetch standard).
+
+use std::{
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use axum::{extract::Request, response::Response};
+use futures_util::future::Either;
+use http::{HeaderName, HeaderValue, Method, header::ORIGIN};
+use tower::{Layer, Service};
+use tower_http::cors::{AllowCredentials, AllowOrigin, Cors, CorsLayer};
+
+use crate::config::CorsOrigin;
+
+/// How long a browser may remember that a web page of some origin may call.
+const CORS_MAX_AGE: Duration = Duration::from_secs(3600);
+
+/// What a web page may send, as the provider's answers list it (reference of the entitlement API, section 1.0), and `Accept`.
+const REQUEST_HEADERS: [&str; 14] = [
+    "ap_11",
+    "ap_42",
+    "ap_z",
+    "ap_19",
+    "ap_21",
+    "ap_23",
+    "authorization",
+    "content-type",
+    "pass_sfp",
+    "ap-session-identifier",
+    "ap-device-identifier",
+    "ap-sdk-identifier",
+    "x-device-info",
+    "accept",
+];
+
+/// What it may read of an answer: what the provider's answers list, and what this server says of a refusal.
+const ANSWER_HEADERS: [&str; 6] = [
+    "pass_sfp",
+    "authzf-error-code",
+    "authzf-sub-error-code",
+    "authzf-error-details",
+    "retry-after",
+    "www-authenticate",
+];
+
+/// Answers browsers that ask whether a page may call, and tells them that it may read an answer.
+#[derive(Clone)]
+pub(super) struct CrossOrigin(CorsLayer);
+
+/// The same around a service.
+#[derive(Clone)]
+pub(super) struct AroundPages<S> {
+    cors: Cors<S>,
+    service: S,
+}
+
+impl CrossOrigin {
+    /// What lets pages of these origins call; nothing where there are none. An origin that is listed is told that it may call
+    /// with credentials, as the documents have it; any origin may only call without (Fetch, section 3.3.5).
+    pub(super) fn of(origins: &[CorsOrigin]) -> Option<Self> {
+        let takes_any = origins.contains(&CorsOrigin::Any);
+        let listed: Vec<HeaderValue> = origins
+            .iter()
+            .filter_map(|origin| match origin {
+                CorsOrigin::Only(origin) if !takes_any => Some(origin.clone()),
+                CorsOrigin::Only(_) | CorsOrigin::Any => None,
+            })
+            .collect();
+        let allow_origin = if takes_any { AllowOrigin::any() } else { AllowOrigin::list(listed.clone()) };
+        let is_listed = move |origin: &HeaderValue| listed.contains(origin);
+        let layer = CorsLayer::new()
+            .allow_origin(allow_origin)
+            .allow_credentials(AllowCredentials::predicate(move |origin, _| is_listed(origin)))
+            .allow_methods([Method::POST, Method::GET, Method::OPTIONS, Method::DELETE])
+            .allow_headers(REQUEST_HEADERS.map(HeaderName::from_static))
+            .expose_headers(ANSWER_HEADERS.map(HeaderName::from_static))
+            .max_age(CORS_MAX_AGE);
+        (!origins.is_empty()).then_some(Self(layer))
+    }
+}
+
+impl<S: Clone> Layer<S> for CrossOrigin {
+    type Service = AroundPages<S>;
+
+    fn layer(&self, service: S) -> AroundPages<S> {
+        AroundPages { cors: self.0.layer(service.clone()), service }
+    }
+}
+
+impl<S> Service<Request> for AroundPages<S>
+where
+    S: Service<Request, Response = Response> + Clone,
+{
+    type Response = Response;
+    type Error = S::Error;
+    type Future = Either<<Cors<S> as Service<Request>>::Future, S::Future>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        std::task::ready!(self.cors.poll_ready(context))?;
+        self.service.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        // Who asks without an origin is no browser, and asks which methods the path has.
+        if request.method() == Method::OPTIONS && !request.headers().contains_key(ORIGIN) {
+            Either::Right(self.service.call(request))
+        } else {
+            Either::Left(self.cors.call(request))
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The requestor of a call of the v1 flow that names none in its path, its query or its signature. It matters before the call is
+//! served where version 1 of the upstream stands behind some requestors of an environment, and not behind others: clients name it
+//! in a form, or leave it out (reference of the device flow, section 4.2).
+
+use axum::body::{Body, Bytes};
+use http::{
+    Method,
+    header::{CONTENT_ENCODING, CONTENT_LENGTH},
+    request,
+};
+use http_body::Body as _;
+use http_body_util::{LengthLimitError, Limited};
+
+use super::{Face, failure::Failure, identity::identify, over_v1::context, parameters::is_form};
+use crate::{
+    domain::{
+        call::Deadline,
+        error::Error,
+        id::{DeviceId, EnvironmentName},
+    },
+    service::authentication::Carrier,
+    whole_body::whole,
+};
+
+/// How much of a form is read before its client is known, in bytes. A longer one is not looked at.
+const FORM_MAX: usize = 32 * 1024;
+
+/// The requestor that the form names; else the only one that the client may act for; else the last one that the device has asked
+/// for. And the body, as it came.
+///
+/// # Errors
+/// Where the body does not come, or the store fails.
+pub(super) async fn unnamed_requestor(
+    face: &Face,
+    head: &request::Parts,
+    environment: &EnvironmentName,
+    body: Body,
+) -> Result<(Option<String>, Body), Failure> {
+    let (form, body) = form(head, body).await?;
+    let query = head.uri.query().unwrap_or_default();
+    let said = |name: &str| {
+        let pairs = form_urlencoded::parse(query.as_bytes()).chain(form_urlencoded::parse(&form));
+        let named = pairs.filter(|(key, value)| key == name && !value.is_empty());
+        named.map(|(_, value)| value.into_owned()).next()
+    };
+    if let Some(named) = said("requestor").or_else(|| said("requestor_id")) {
+        return Ok((Some(named), body));
+    }
+    let carrier = Carrier::Headers(&head.headers);
+    // Who is not known is told so where the call is served.
+    let Ok(identity) = identify(face, head, environment, carrier, context(head)).await else {
+        return Ok((None, body));
+    };
+    if let Some(only) = identity.caller.only_requestor() {
+        return Ok((Some(only.to_string()), body));
+    }
+    let id = said("deviceId").and_then(|text| DeviceId::parse("deviceId", &text).ok());
+    let Some(id) = id else { return Ok((None, body)) };
+    let part = |name| said(name).unwrap_or_default();
+    let id = id.scoped(&part("appId"), &part("deviceUser"));
+    let last = face.entitlement.requestor_of(environment, &id).await?;
+    Ok((last.map(|requestor| requestor.to_string()), body))
+}
+
+/// The form, and the body that it came in.
+async fn form(head: &request::Parts, body: Body) -> Result<(Bytes, Body), Failure> {
+    let said = head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    let is_read = head.method == Method::POST
+        && is_form(&head.headers) == Some(true)
+        && !head.headers.contains_key(CONTENT_ENCODING)
+        && !body.is_end_stream()
+        && said.is_none_or(|length| length <= FORM_MAX);
+    if !is_read {
+        return Ok((Bytes::new(), body));
+    }
+    let deadline = head.extensions.get::<Deadline>().copied();
+    let deadline = deadline.ok_or_else(|| Error::Internal("a call without deadline".to_owned()))?;
+    let form = deadline.limit(whole(Limited::new(body, FORM_MAX))).await.map_err(|_| Failure::BodyTooSlow)?;
+    let form = form.map_err(|error| match error.is::<LengthLimitError>() {
+        true => Failure::BodyTooLarge(FORM_MAX),
+        false => Failure::BodyIncomplete,
+    })?;
+    Ok((form.clone(), Body::from(form)))
+}
