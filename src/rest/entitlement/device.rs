@@ -46,8 +46,7 @@ impl Asked<'_> {
             id,
             info,
             user_agent,
-            // The upstream wants to know what it is, of a device that says nothing at all too.
-            device_type: Some(legacy.device_type).filter(|text| !text.is_empty()).unwrap_or_else(unknown),
+            device_type: legacy.device_type,
             ip: Some(call.addresses.device),
             temp_pass_identity,
             hints,

@@ -319,10 +319,11 @@ fn unknown_code(endpoint: Endpoint) -> Told {
 
 fn of_refusal(endpoint: Endpoint, refusal: &Refusal) -> Told {
     let Refusal { reason, answer, message } = refusal;
-    let details = if message.is_empty() { Details::Null } else { Details::Text(message.clone()) };
-    let forbidden = |said, code| Told::new(StatusCode::FORBIDDEN, said, code).with(details);
-    let denied = |code| forbidden.clone()(NOT_AUTHORIZED, code);
-    let log_in = |code| forbidden.clone()(NOT_AUTHENTICATED, code);
+    let denied = |code| {
+        let details = if message.is_empty() { Details::Null } else { Details::Text(message.clone()) };
+        Told::new(StatusCode::FORBIDDEN, NOT_AUTHORIZED, code).with(details)
+    };
+    let log_in = |code| Told::new(StatusCode::FORBIDDEN, NOT_AUTHENTICATED, code).with(Details::Null);
     let said = answer.code.as_deref().and_then(|code| upstream_code::codes().find(|known| *known == code));
     match reason {
         RefusalReason::NotLoggedIn => log_in("authentication_session_missing"),
