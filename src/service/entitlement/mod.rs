@@ -103,7 +103,7 @@ pub struct Device {
 }
 
 /// The kind of a device of which nothing is said and nothing is known.
-const UNKNOWN_DEVICE: &str = "Unknown";
+pub(crate) const UNKNOWN_DEVICE: &str = "Unknown";
 
 impl Device {
     /// A device of which nothing is told but what is known of it here.
