@@ -19,7 +19,10 @@ use crate::{
         identity::count,
         regcode::{device_info, hints, legacy, missing, user_agent},
     },
-    service::{entitlement::Device, registration::Lookup},
+    service::{
+        entitlement::{Device, UNKNOWN_DEVICE},
+        registration::Lookup,
+    },
 };
 
 /// How many resources are asked about at once at most: what is more is refused here, and what is more than the provider takes
@@ -41,13 +44,14 @@ impl Asked<'_> {
         let user_agent = user_agent(call, violations);
         let hints = hints(call, parameters, violations);
         let temp_pass_identity = self.identity(violations);
+        let says_nothing = user_agent.is_empty() && legacy.device_type.is_empty();
+        let device_type = if says_nothing { UNKNOWN_DEVICE.to_owned() } else { legacy.device_type };
         Ok(place.zip(id).map(|(place, id)| Device {
             place,
             id,
             info,
             user_agent,
-            // The upstream wants to know what it is, of a device that says nothing at all too.
-            device_type: Some(legacy.device_type).filter(|text| !text.is_empty()).unwrap_or_else(unknown),
+            device_type,
             ip: Some(call.addresses.device),
             temp_pass_identity,
             hints,

@@ -96,7 +96,8 @@ impl EntitlementService {
     }
 
     /// By whose login to ask: that which is named, else that of the device. Where that is known the upstream is not asked: it
-    /// says with the decision if it is no more.
+    /// says with the decision if it is no more. So it does of a TempPass, whose end is the operator's answer to the viewer and
+    /// no reason to log in.
     pub(super) async fn decider(
         &self,
         connection: &Connection,
@@ -106,8 +107,9 @@ impl EntitlementService {
     ) -> Result<Decider> {
         let known = || {
             let (device, now) = (&kept?.device, self.parts.clock.now());
-            let login = device.valid_login(now).filter(|_| !device.has_used_code())?;
-            Some(login.mvpd.clone())
+            let login = device.login.as_ref().filter(|_| !device.has_used_code())?;
+            let is_asked_by = login.kind == ProfileKind::Temporary || !login.has_expired(now);
+            is_asked_by.then(|| login.mvpd.clone())
         };
         if let Some(mvpd) = named.or_else(known) {
             return Ok(Decider::Mvpd(mvpd));

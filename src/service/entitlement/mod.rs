@@ -102,6 +102,9 @@ pub struct Device {
     pub hints: DeviceHints,
 }
 
+/// The kind of a device of which nothing is said and nothing is known, for faces that may not insist on more.
+pub(crate) const UNKNOWN_DEVICE: &str = "Unknown";
+
 impl Device {
     /// A device of which nothing is told but what is known of it here.
     fn known(key: &DeviceKey, ip: Option<Address>) -> Self {
@@ -110,7 +113,7 @@ impl Device {
             id: key.device_id.clone(),
             info: None,
             user_agent: String::new(),
-            device_type: String::new(),
+            device_type: UNKNOWN_DEVICE.to_owned(),
             ip,
             temp_pass_identity: None,
             hints: DeviceHints::default(),

@@ -37,7 +37,7 @@ impl EntitlementService {
         let StartLogin { lookup, mvpd, domain_name, redirect_url, temp_pass_identity } = request;
         let place = &lookup.place;
         caller.require(Permission::EntitlementsLogin, &place.environment, &place.requestor)?;
-        self.connect(caller, place)?;
+        let connection = self.connect(caller, place)?;
         let registration = &self.parts.registration;
         let code = registration.code_to_log_in(caller, &lookup).await?;
         let request = LoginRequest {
@@ -58,7 +58,15 @@ impl EntitlementService {
                 Ok(start)
             }
             Some(start) => {
-                self.parts.memory.code_used(&code.key).await?;
+                let begun = match &mvpd {
+                    Some(mvpd) => {
+                        self.begin_by_code(&connection, &code.key, mvpd, temp_pass_identity).await?
+                    }
+                    None => false,
+                };
+                if !begun {
+                    self.parts.memory.code_used(&code.key).await?;
+                }
                 Ok(start)
             }
             None => Err(registration.no_login(caller, &lookup, &code).await),

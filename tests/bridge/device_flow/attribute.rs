@@ -47,16 +47,19 @@ async fn what_an_authorization_changes_is_seen_at_once_with_the_time_of_the_chan
     let tv = tv(&bridge).await;
     let code = code(&tv).await;
     second_screen::log_in(&bridge, &code, MVPD).await;
+    let since = bridge.provider.advance(0).await;
+    let put = async |language: &str| {
+        let profile = json!({ "service_provider": "REF", "device_id": DEVICE_ID, "mvpd": MVPD, "user": "ann",
+            "not_before_ms": since, "attributes": { "language": language } });
+        order(&bridge, "profiles", profile).await;
+    };
+    put("en").await;
     let path = format!("{PATH}.json?requestor=REF&deviceId={DEVICE_ID}");
     let before = answer::json(&tv.get(&path).await, 200);
     bridge.advance(std::time::Duration::from_secs(10)).await;
     let same = answer::json(&tv.get(&path).await, 200);
     assert_eq!(same["updated"], before["updated"]);
-    let begun = before["updated"].as_i64().expect("a number");
-    let begun_ms = begun * 1000;
-    let profile = json!({ "service_provider": "REF", "device_id": DEVICE_ID, "mvpd": MVPD, "user": "ann",
-        "not_before_ms": begun_ms, "attributes": { "language": "fr" } });
-    order(&bridge, "profiles", profile).await;
+    put("fr").await;
     let after = answer::json(&tv.get(&path).await, 200);
     assert_eq!(after["data"]["language"], "fr");
     assert!(after["updated"].as_i64() > before["updated"].as_i64(), "{before} {after}");

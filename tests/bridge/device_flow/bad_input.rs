@@ -1,8 +1,11 @@
 //! What clients get wrong, what strangers try, and what the provider sends that nobody expects.
 
+use passbridge::config::{Backend, Requestor};
 use serde_json::{Value, json};
 
-use super::{DEVICE_ID, MVPD, answer, check_login, code, field, logged_in, order, second_screen, tv};
+use super::{
+    DEVICE_ID, MVPD, answer, check_login, code, configure, field, logged_in, order, second_screen, tv,
+};
 use crate::support::Bridge;
 
 fn encoded(text: &str) -> String {
@@ -76,15 +79,20 @@ async fn six_resources_are_too_many_for_the_provider() {
 
 #[tokio::test]
 async fn a_code_of_another_requestor_is_unknown() {
-    let bridge = field().await;
+    let bridge = Bridge::configured(Backend::V2, |config| {
+        configure(config);
+        let environment = config.environments.get_mut("default").expect("is there");
+        environment.requestors.insert("OTHER".to_owned(), Requestor::default());
+    })
+    .await;
     let (_, code) = logged_in(&bridge).await;
     let page = second_screen::browser(&bridge);
-    let check = page.get(&format!("/api/v1/checkauthn/{code}.json?requestor=UNKNOWN")).await;
+    let check = page.get(&format!("/api/v1/checkauthn/{code}.json?requestor=OTHER")).await;
     answer::message(&check, 403);
-    let list = page.get(&format!("/api/v1/preauthorize/{code}.json?requestor=UNKNOWN&resource=a")).await;
+    let list = page.get(&format!("/api/v1/preauthorize/{code}.json?requestor=OTHER&resource=a")).await;
     answer::message(&list, 412);
     let query = format!(
-        "requestor_id=UNKNOWN&mso_id={MVPD}&reg_code={code}&domain_name=adobe.com&redirect_url=https://a.example/b"
+        "requestor_id=OTHER&mso_id={MVPD}&reg_code={code}&domain_name=adobe.com&redirect_url=https://a.example/b"
     );
     let started = page.get(&format!("/api/v1/authenticate.json?{query}")).await;
     answer::message(&started, 400);
@@ -144,7 +152,7 @@ async fn what_a_login_needs_is_named_where_it_is_missing() {
     let page = second_screen::browser(&bridge);
     for (query, missing) in [
         (format!("requestor_id=REF&mso_id={MVPD}&domain_name=adobe.com&{back}"), "reg_code"),
-        (format!("reg_code={code}&mso_id={MVPD}&domain_name=adobe.com&{back}"), "requestor_id"),
+        (format!("reg_code={code}&mso_id={MVPD}&domain_name=adobe.com&{back}"), "requestor"),
         (format!("reg_code={code}&requestor_id=REF&domain_name=adobe.com&{back}"), "mso_id"),
     ] {
         let refused = page.get(&format!("/api/v1/authenticate.json?{query}")).await;

@@ -47,7 +47,7 @@ pub const ENDPOINTS: [Endpoint; 14] = [
         is_open: true,
         not_logged_in: 200,
         expired: 200,
-        members: &["requestor"],
+        members: &["clientType", "device", "os", "requestor"],
         root: "config",
         ..GET
     },
@@ -57,9 +57,10 @@ pub const ENDPOINTS: [Endpoint; 14] = [
         parameters: "requestor_id=REF&mso_id=Cablevision&reg_code=CODE&domain_name=adobe.com&noflash=true\
                      &no_iframe=true&redirect_url=https%3A%2F%2Factivate.example.com%2Fdone",
         is_open: true,
-        success: 302,
+        // The code is used up by then.
+        success: 400,
         not_logged_in: 302,
-        expired: 302,
+        expired: 400,
         unknown_code: Some(400),
         ..GET
     },

@@ -81,6 +81,7 @@ async fn what_a_device_does_not_say_of_itself_is_remembered_from_when_it_did() {
     let path = format!("/api/v1/tokens/authn?requestor=REF&deviceId={DEVICE_ID}&format=json");
     answer::json(&talkative.get(&path).await, 200);
     bridge.provider.forget_calls().await;
+    let tv = tv.without("user-agent");
     let authorize = format!("/api/v1/authorize?requestor=REF&deviceId={DEVICE_ID}&resource=news&format=json");
     answer::json(&tv.get(&authorize).await, 200);
     let calls = bridge.provider.calls_to("/api/v2/REF/decisions/").await;

@@ -48,12 +48,12 @@ async fn what_no_header_can_hold_is_left_out_and_fails_nothing() {
     let code = code(&tv).await;
     second_screen::log_in(&bridge, &code, MVPD).await;
     bridge.provider.forget_calls().await;
-    for odd in ["a%0D%0Ab: c", &"x".repeat(20_000), "%00", "%C3%A4"] {
+    for odd in ["a%0D%0Ab: c", &"x".repeat(3_000), "%00", "%C3%A4"] {
         let path = format!(
             "/api/v1/tokens/usermetadata?requestor=REF&deviceId={DEVICE_ID}&format=json&ap_vi={odd}&ast={odd}"
         );
         let answered = tv.get(&path.replace(' ', "%20")).await;
-        assert!([200, 400].contains(&answered.status.as_u16()), "{odd}: {answered:?}");
+        assert!([200, 400].contains(&answered.status.as_u16()), "{answered:?}");
         answer::json(&answered, answered.status.as_u16());
     }
     let calls = bridge.provider.calls().await;

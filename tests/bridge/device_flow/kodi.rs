@@ -106,6 +106,8 @@ async fn whatever_the_kodi_module_is_refused_is_json_with_something_to_show() {
     }
     let code = kodi.register().await;
     second_screen::log_in(&bridge, &code, MVPD).await;
+    // What the device was told a moment ago is told for some seconds more.
+    bridge.advance(std::time::Duration::from_secs(5)).await;
     deny(&bridge, "authorization_denied_by_mvpd").await;
     let refused: Value = answer::json(&kodi.about("/api/v1/authorize").await, 403);
     assert_eq!(

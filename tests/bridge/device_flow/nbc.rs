@@ -16,7 +16,12 @@ use crate::{
 const DONE: &str = "https://www.nbcsports.example/activated";
 
 fn app(bridge: &Bridge) -> Client<'_> {
-    let authorization = signed("POST", "/reggie/v1/REF/regcode", "one for all", START);
+    app_at(bridge, START)
+}
+
+/// The app at this time, which is signed.
+fn app_at(bridge: &Bridge, time: u64) -> Client<'_> {
+    let authorization = signed("POST", "/reggie/v1/REF/regcode", &time.to_string(), time);
     Client::new(bridge).with("accept", "application/json").with("authorization", authorization)
 }
 
@@ -121,6 +126,7 @@ async fn an_app_of_nbc_begins_a_free_preview_and_has_its_login_token_at_once() {
 
     // It goes on until it is used up, which shows at the next decision and nowhere else.
     bridge.advance(Duration::from_secs(15 * 60)).await;
+    let app = app_at(&bridge, START + 15 * 60_000);
     let refused = answer::json(&app.get(&format!("/api/v1/authorize{about}&resource=nbcsports")).await, 403);
     assert_eq!(refused["message"], "User not authorized");
     assert!(refused["details"].is_string(), "{refused}");

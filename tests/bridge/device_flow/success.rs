@@ -15,7 +15,9 @@ async fn every_call_answers_as_documented_in_every_format() {
             let answered = endpoint.ask(&tv, &code, asked, format).await;
             let place = format!("{} in {format} by {asked:?}: {answered:?}", endpoint.name);
             assert_eq!(answered.status, endpoint.success, "{place}");
-            if endpoint.members.is_empty() {
+            if answered.status == 400 {
+                assert!(answered.body.contains("400"), "{place}");
+            } else if endpoint.members.is_empty() {
                 assert!(answered.body.is_empty(), "{place}");
             } else if format == "json" {
                 assert_eq!(answer::names(&answer::json(&answered, 200)), endpoint.members, "{place}");
@@ -71,11 +73,12 @@ async fn who_asks_for_no_format_reads_xml() {
 #[tokio::test]
 async fn four_calls_take_their_parameters_from_a_form_as_well() {
     let bridge = field().await;
-    let (tv, code) = logged_in(&bridge).await;
+    let (tv, _) = logged_in(&bridge).await;
     let form = "requestor=REF&deviceId=2ab3fb02b8e2a2f2&resource=news&format=json";
     for path in ["/api/v1/authorize", "/api/v1/preauthorize", "/api/v1/mediatoken", "/api/v1/tokens/media"] {
         answer::json(&tv.post(path, form).await, 200);
     }
+    let code = super::code(&tv).await;
     let form = format!(
         "requestor_id=REF&mso_id=Spectrum&reg_code={code}&domain_name=adobe.com&redirect_url=https://a.example/b"
     );
@@ -93,6 +96,8 @@ async fn head_has_the_answer_of_get_without_its_body_and_options_says_what_there
     let path = "/api/v1/checkauthn.json?requestor=REF&deviceId=2ab3fb02b8e2a2f2";
     let head = tv.send(tv.call("HEAD", path)).await;
     assert_eq!((head.status.as_u16(), head.body.as_str()), (200, ""), "{head:?}");
-    let options = tv.send(tv.call("OPTIONS", path)).await;
+    // A page's question before its call is another test's; where no page may call, this is what is left.
+    let closed = crate::support::Bridge::over(passbridge::config::Backend::V2).await;
+    let options = super::client::Client::new(&closed).call("OPTIONS", path).send().await;
     assert!(options.status.is_success() && options.header("allow").contains("GET"), "{options:?}");
 }
