@@ -56,6 +56,16 @@ enum Behind {
     V2,
 }
 
+impl Behind {
+    fn of(api: Option<UpstreamApi>) -> Self {
+        match api {
+            None => Self::Local,
+            Some(UpstreamApi::V1) => Self::V1,
+            Some(UpstreamApi::V2) => Self::V2,
+        }
+    }
+}
+
 /// Where a call of the v1 flow goes, and the requestor that it names without its body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Destination {
@@ -78,7 +88,11 @@ pub(super) async fn unless_elsewhere(State(face): State<Face>, request: Request,
             over_v1(&face, head, body, requestor.as_ref()).await
         }
         Ok(Destination { behind: Behind::Local, .. }) => pass_through(&face, head, body).await,
-        Err(failure) => Err(failure),
+        // Who answers calls here says what is wrong with one in its own words.
+        Err(Misdirected { behind: Behind::V2, .. }) => {
+            return next.run(Request::from_parts(head, body)).await;
+        }
+        Err(Misdirected { failure, .. }) => Err(failure),
     };
     answer.unwrap_or_else(|failure| {
         let mut response = failure.into_response();
@@ -90,29 +104,33 @@ pub(super) async fn unless_elsewhere(State(face): State<Face>, request: Request,
     })
 }
 
+/// Why it is not known where a call goes, and what stands behind its environment.
+struct Misdirected {
+    behind: Behind,
+    failure: Failure,
+}
+
 /// Where this call goes, by its path, its query and a signature; what its body says is not looked at, which is streamed. Where
 /// nothing names a requestor the environment's backend decides.
 ///
 /// # Errors
 /// Where the requestor is not well formed or not one of the environment's, or several are named.
-fn destination(face: &Face, head: &request::Parts) -> Result<Destination, Failure> {
-    let environment = environment(face, head)?;
+fn destination(face: &Face, head: &request::Parts) -> Result<Destination, Misdirected> {
+    let environment = environment(face, head)
+        .map_err(|error| Misdirected { behind: Behind::Local, failure: error.into() })?;
     let policy = face.policy.load();
-    let named = named_requestor(head)?;
+    let behind_environment = Behind::of(policy.environment_api(&environment));
+    let misdirected = |error: Error| Misdirected { behind: behind_environment, failure: error.into() };
+    let named = named_requestor(head).map_err(misdirected)?;
     let signed = || claimed_requestor(&head.headers).map(|requestor| requestor.to_string());
-    let (requestor, api) = match named.or_else(signed) {
+    let (requestor, behind) = match named.or_else(signed) {
         Some(text) => {
             let place = policy.place(("environment", environment.as_str()), ("requestor", &text));
-            let place = place.map_err(Error::InvalidFields)?;
-            let api = policy.upstream_api(&place);
-            (Some(place.requestor), api)
+            let place = place.map_err(|violations| misdirected(Error::InvalidFields(violations)))?;
+            let behind = Behind::of(policy.upstream_api(&place));
+            (Some(place.requestor), behind)
         }
-        None => (None, policy.environment_api(&environment)),
-    };
-    let behind = match api {
-        None => Behind::Local,
-        Some(UpstreamApi::V1) => Behind::V1,
-        Some(UpstreamApi::V2) => Behind::V2,
+        None => (None, behind_environment),
     };
     Ok(Destination { behind, requestor })
 }
