@@ -57,6 +57,16 @@ enum Behind {
     V2,
 }
 
+impl Behind {
+    fn of(api: Option<UpstreamApi>) -> Self {
+        match api {
+            None => Self::Local,
+            Some(UpstreamApi::V1) => Self::V1,
+            Some(UpstreamApi::V2) => Self::V2,
+        }
+    }
+}
+
 /// Where a call of the v1 flow goes, and the requestor that it names without its body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Destination {
@@ -79,7 +89,11 @@ pub(super) async fn unless_elsewhere(State(face): State<Face>, request: Request,
             over_v1(&face, head, body, requestor.as_ref()).await
         }
         Ok((Destination { behind: Behind::Local, .. }, body)) => pass_through(&face, head, body).await,
-        Err(failure) => Err(failure),
+        // Who answers calls here says what is wrong with one in its own words.
+        Err(Misdirected { behind: Behind::V2, body: Some(body), .. }) => {
+            return next.run(Request::from_parts(head, body)).await;
+        }
+        Err(Misdirected { failure, .. }) => Err(failure),
     };
     answer.unwrap_or_else(|failure| {
         let mut response = failure.into_response();
@@ -91,36 +105,56 @@ pub(super) async fn unless_elsewhere(State(face): State<Face>, request: Request,
     })
 }
 
+/// Why it is not known where a call goes, and what stands behind its environment.
+struct Misdirected {
+    behind: Behind,
+    failure: Failure,
+    /// Its body, where that was not looked at.
+    body: Option<Body>,
+}
+
 /// Where this call goes, by its path, its query and a signature; and its body. What that says is looked at only where it decides
 /// something: else it is streamed. Where nothing tells a requestor the environment's backend decides.
 ///
 /// # Errors
 /// Where the requestor is not well formed or not one of the environment's, or several are named.
-async fn destination(face: &Face, head: &request::Parts, body: Body) -> Result<(Destination, Body), Failure> {
-    let environment = environment(face, head)?;
+async fn destination(
+    face: &Face,
+    head: &request::Parts,
+    body: Body,
+) -> Result<(Destination, Body), Misdirected> {
+    let environment = match environment(face, head) {
+        Ok(environment) => environment,
+        Err(error) => {
+            return Err(Misdirected { behind: Behind::Local, failure: error.into(), body: None });
+        }
+    };
+    let behind_environment = Behind::of(face.policy.load().environment_api(&environment));
+    let misdirected = |failure, body| Misdirected { behind: behind_environment, failure, body };
+    let named = match named_requestor(head) {
+        Ok(named) => named,
+        Err(error) => return Err(misdirected(error.into(), Some(body))),
+    };
     let signed = || claimed_requestor(&head.headers).map(|requestor| requestor.to_string());
-    let named = named_requestor(head)?.or_else(signed);
     let is_mixed = face.policy.load().has_several_apis(&environment);
-    let (named, body) = match named {
-        None if is_mixed => unnamed_requestor(face, head, &environment, body).await?,
+    let (named, body) = match named.or_else(signed) {
+        None if is_mixed => {
+            let found = unnamed_requestor(face, head, &environment, body).await;
+            found.map_err(|failure| misdirected(failure, None))?
+        }
         named => (named, body),
     };
+    let Some(text) = named else {
+        return Ok((Destination { behind: behind_environment, requestor: None }, body));
+    };
     let policy = face.policy.load();
-    let (requestor, api) = match named {
-        Some(text) => {
-            let place = policy.place(("environment", environment.as_str()), ("requestor", &text));
-            let place = place.map_err(Error::InvalidFields)?;
-            let api = policy.upstream_api(&place);
-            (Some(place.requestor), api)
+    match policy.place(("environment", environment.as_str()), ("requestor", &text)) {
+        Ok(place) => {
+            let behind = Behind::of(policy.upstream_api(&place));
+            Ok((Destination { behind, requestor: Some(place.requestor) }, body))
         }
-        None => (None, policy.environment_api(&environment)),
-    };
-    let behind = match api {
-        None => Behind::Local,
-        Some(UpstreamApi::V1) => Behind::V1,
-        Some(UpstreamApi::V2) => Behind::V2,
-    };
-    Ok((Destination { behind, requestor }, body))
+        Err(violations) => Err(misdirected(Error::InvalidFields(violations).into(), Some(body))),
+    }
 }
 
 /// The requestor that the path and the query name.

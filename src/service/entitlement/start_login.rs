@@ -60,7 +60,7 @@ impl EntitlementService {
             Some(start) => {
                 let begun = match &mvpd {
                     Some(mvpd) => {
-                        self.begin_by_code(&connection, &code.key, mvpd, temp_pass_identity).await?
+                        Box::pin(self.begin_by_code(&connection, &code.key, mvpd, temp_pass_identity)).await?
                     }
                     None => false,
                 };
