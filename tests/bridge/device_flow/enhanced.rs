@@ -56,7 +56,8 @@ async fn whoever_asks_for_a_page_or_a_video_gets_an_answer_all_the_same() {
     let device = Device::of(&bridge.server).await;
     let path = "/api/v1/checkauthn?requestor=REF&deviceId=d";
     let answer = device.call("GET", path).header("accept", "text/html, video/mp4").send().await;
-    assert!(answer.xml(403).contains("<error><status>403</status>"), "{answer:?}");
+    let told = super::answer::xml(&answer, 403);
+    assert!(told.contains("<error><status>403</status>"), "{answer:?}");
     assert_eq!(answer.header("cache-control"), "no-store");
     let list = device.call("GET", "/api/v1/config/REF.xml").send().await;
     assert_eq!((list.header("cache-control"), list.header("vary")), ("max-age=120", "accept"), "{list:?}");
