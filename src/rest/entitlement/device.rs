@@ -99,7 +99,7 @@ impl Asked<'_> {
             requestor = self.face.entitlement.requestor_of(environment, device_id).await?;
         }
         let Some(requestor) = requestor else {
-            violations.add("", missing("requestor"));
+            violations.add("", missing(self.endpoint.requestor_name()));
             return Ok(None);
         };
         Ok(self.place_of("requestor", requestor.as_str(), violations))

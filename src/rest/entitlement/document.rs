@@ -14,6 +14,7 @@ use crate::{
         id::{MvpdId, RequestorId},
         known_device::KnownLogin,
     },
+    rest::format::media_type,
     service::entitlement::IssuedToken,
 };
 
@@ -171,17 +172,20 @@ pub(super) fn resources<E: Serialize>(
         }
         Format::Xml => xml::document("resources", resources)?,
     };
-    Ok(with_body(StatusCode::OK, format, body))
-}
-
-/// An answer with a body that nobody may keep.
-pub(super) fn with_body(status: StatusCode, format: Format, body: Vec<u8>) -> Response {
+    let mut response = with_body(StatusCode::OK, format, body);
+    // This call alone is documented with a charset.
     let media_type = match format {
         Format::Json => "application/json;charset=utf-8",
         Format::Xml => "application/xml;charset=utf-8",
     };
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    Ok(response)
+}
+
+/// An answer with a body that nobody may keep.
+pub(super) fn with_body(status: StatusCode, format: Format, body: Vec<u8>) -> Response {
     let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static(media_type)),
+        (header::CONTENT_TYPE, media_type(format)),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ];
     (status, headers, body).into_response()

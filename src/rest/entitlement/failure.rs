@@ -45,6 +45,14 @@ pub(in crate::rest) enum Endpoint {
 }
 
 impl Endpoint {
+    /// By what name it has the requestor.
+    pub(super) fn requestor_name(self) -> &'static str {
+        match self {
+            Self::Authenticate | Self::FreePreview => "requestor_id",
+            _ => "requestor",
+        }
+    }
+
     /// Whether web pages call it from a browser, or send one there: none has a token (reference of the device flow, section 1.0).
     pub(in crate::rest) fn is_of_second_screen(self) -> bool {
         matches!(self, Self::Config | Self::Authenticate | Self::CheckAuthnCode | Self::PreauthorizeCode)

@@ -51,6 +51,7 @@ pub(super) use parameters::{redirect_url, split_resources, temp_pass_identity, u
 /// What a call is answered by.
 struct Asked<'a> {
     face: &'a Face,
+    endpoint: Endpoint,
     call: &'a Call,
     identity: &'a Identity,
     parameters: &'a Parameters<'a>,
@@ -99,7 +100,7 @@ async fn answer(
     let id = face.randomness.uuid().ok();
     let work = async |call: &Call, identity: &Identity, parameters: &Parameters<'_>, violations, format| {
         let place = OnceLock::new();
-        let asked = Asked { face: &face, call, identity, parameters, format, id, place };
+        let asked = Asked { face: &face, endpoint, call, identity, parameters, format, id, place };
         match work(&asked, violations).await {
             Ok(response) => Ok(response),
             Err(FlowFailure::Other(failure)) => Err(failure),

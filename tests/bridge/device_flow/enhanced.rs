@@ -4,7 +4,16 @@ use passbridge::config::Backend;
 use serde_json::{Value, json};
 
 use super::configure;
-use crate::support::{Bridge, http::Answer, rest::Device};
+use crate::support::{
+    Bridge,
+    http::{Answer, Call},
+    rest::Device,
+};
+
+/// The call of a device that says what it is.
+fn said(call: Call) -> Call {
+    call.header("user-agent", "Roku/DVP-12.0 (062.00E04156A)")
+}
 
 fn error(answer: &Answer, status: u16) -> Value {
     let error: Value = serde_json::from_str(&answer.body).expect("JSON");
@@ -40,13 +49,13 @@ async fn an_error_tells_programs_what_is_wrong_and_by_what_name_to_ask_about_it(
         ("checkauthn.json?requestor=REF", 400, "invalid_device_id", "none"),
         ("authorize.json?requestor=REF&deviceId=d", 400, "missing_resource", "none"),
     ] {
-        let answer = device.call("GET", &format!("/api/v1/{path}")).send().await;
+        let answer = said(device.call("GET", &format!("/api/v1/{path}"))).send().await;
         let error = error(&answer, status);
         assert_eq!((&error["code"], &error["action"]), (&json!(code), &json!(action)), "{path}");
     }
     let many = vec!["a"; 51].join(",");
     let path = format!("/api/v1/preauthorize.json?requestor=REF&deviceId=d&resource={many}");
-    let error = error(&device.call("GET", &path).send().await, 403);
+    let error = error(&said(device.call("GET", &path)).send().await, 403);
     assert_eq!((&error["code"], &error["action"]), (&json!("too_many_resources"), &json!("configuration")));
 }
 
@@ -55,9 +64,8 @@ async fn whoever_asks_for_a_page_or_a_video_gets_an_answer_all_the_same() {
     let bridge = Bridge::configured(Backend::V2, configure).await;
     let device = Device::of(&bridge.server).await;
     let path = "/api/v1/checkauthn?requestor=REF&deviceId=d";
-    let answer = device.call("GET", path).header("accept", "text/html, video/mp4").send().await;
-    let told = super::answer::xml(&answer, 403);
-    assert!(told.contains("<error><status>403</status>"), "{answer:?}");
+    let answer = said(device.call("GET", path)).header("accept", "text/html, video/mp4").send().await;
+    assert!(answer.xml(403).contains("<error><status>403</status>"), "{answer:?}");
     assert_eq!(answer.header("cache-control"), "no-store");
     let list = device.call("GET", "/api/v1/config/REF.xml").send().await;
     assert_eq!((list.header("cache-control"), list.header("vary")), ("max-age=120", "accept"), "{list:?}");

@@ -53,7 +53,10 @@ pub async fn call_everything(scene: &mut Scene) {
     for (environment, host) in ENVIRONMENTS {
         let statement = if environment == "default" { statement.as_str() } else { relayed };
         let client = register(scene, host, statement).await;
-        for (method, route) in rest::calls() {
+        // The extensions of the device flow's paths lead to the same.
+        let is_again =
+            |route: &str| is_of_flow(route) && (route.ends_with(".json") || route.ends_with(".xml"));
+        for (method, route) in rest::calls().into_iter().filter(|(_, route)| !is_again(route)) {
             for shown in [
                 Shown::Header(&client.token),
                 Shown::Form(&client.token),
@@ -67,10 +70,12 @@ pub async fn call_everything(scene: &mut Scene) {
                 let code = code(scene, host, &client, number).await;
                 for call in calls(&method, route, &code, number, &client) {
                     let call = show(scene, call, &method, shown, number).await.header("host", host);
-                    let is_owners = route.starts_with("/o/client/");
+                    let issues = route.starts_with("/o/client/");
+                    // Over version 1 the provider's stand-in repeats to a caller what it was asked.
+                    let is_owners = issues || is_of_flow(route);
                     let answer =
                         if is_owners { scene.send_by_owner(call).await } else { scene.send(call).await };
-                    if is_owners && answer.status.is_success() {
+                    if issues && answer.status.is_success() {
                         plant_issued(scene, &answer.body);
                     }
                 }
@@ -84,9 +89,14 @@ pub async fn call_everything(scene: &mut Scene) {
     scene.secrets.add("a token of another server", "a-secret-token-of-another-server");
 }
 
+/// Whether a path is one of the rest of the device flow.
+fn is_of_flow(route: &str) -> bool {
+    route.starts_with("/api/v1/") || route.starts_with("/adobe-services/")
+}
+
 /// The calls of a path: with what it needs, and with what it cannot read. One that is not here fails the test.
 fn calls(method: &Method, route: &str, code: &str, number: u32, client: &Client) -> Vec<(String, Vec<u8>)> {
-    let path = route.replace("{requestor}", "REF").replace("{code}", code);
+    let path = route.replace("{requestor}", "REF").replace("{code}", code).replace("{mvpd}", "Cablevision");
     let device = format!("{MARK}device_id-rest{number}");
     let of = |query: &str| (format!("{path}?{query}"), Vec::new());
     match (method.as_str(), route) {
@@ -128,6 +138,15 @@ fn calls(method: &Method, route: &str, code: &str, number: u32, client: &Client)
                 (path, format!("grant_type=password&password={secret}").into_bytes()),
             ]
         }
+        (_, route) if is_of_flow(route) => vec![
+            of(&format!(
+                "requestor=REF&requestor_id=REF&deviceId={device}&mso_id=Cablevision&reg_code={code}\
+                 &domain_name={MARK}domain&redirect_url=https%3A%2F%2Fexample.com%2F{MARK}done&resource={MARK}resource\
+                 &generic_data=%7B%22email%22%3A%22{MARK}mail%22%7D&ap_vi={MARK}visitor&ast={MARK}subject\
+                 &appId={MARK}app&deviceUser={MARK}user&format=json"
+            )),
+            of(&format!("deviceId={device}&resource=&generic_data={MARK}mail&redirect_url={MARK}done")),
+        ],
         _ => panic!("{method} {route} is new: say here how it is called"),
     }
 }
