@@ -220,11 +220,6 @@ impl Endpoint {
         };
         client.send(call).await
     }
-
-    /// Whether it asks by a code.
-    pub fn has_code(&self) -> bool {
-        self.unknown_code.is_some()
-    }
 }
 
 /// Every call with every way to ask for JSON and XML.
