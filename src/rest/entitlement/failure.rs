@@ -327,21 +327,21 @@ fn unknown_code(endpoint: Endpoint) -> Told {
 
 fn of_refusal(endpoint: Endpoint, refusal: &Refusal) -> Told {
     let Refusal { reason, answer, message } = refusal;
-    let denied = |code| {
-        let details = if message.is_empty() { Details::Null } else { Details::Text(message.clone()) };
-        Told::new(StatusCode::FORBIDDEN, NOT_AUTHORIZED, code).with(details)
-    };
+    let words = || if message.is_empty() { Details::Null } else { Details::Text(message.clone()) };
+    let denied = |code| Told::new(StatusCode::FORBIDDEN, NOT_AUTHORIZED, code).with(words());
     let log_in = |code| Told::new(StatusCode::FORBIDDEN, NOT_AUTHENTICATED, code).with(Details::Null);
+    // The operator knows more of why than that there is no login.
+    let log_in_again = |code| Told::new(StatusCode::FORBIDDEN, NOT_AUTHENTICATED, code).with(words());
     let said = answer.code.as_deref().and_then(|code| upstream_code::codes().find(|known| *known == code));
     match reason {
         RefusalReason::NotLoggedIn => log_in("authentication_session_missing"),
         RefusalReason::LoginExpired => log_in("authentication_session_expired"),
         RefusalReason::LoginInvalidated if is(answer, "authorization_denied_by_session_invalidated") => {
-            log_in("authorization_denied_by_session_invalidated")
+            log_in_again("authorization_denied_by_session_invalidated")
         }
-        RefusalReason::LoginInvalidated => log_in("authentication_session_invalidated"),
-        RefusalReason::ViewerUnknown => log_in("identity_not_recognized_by_mvpd"),
-        RefusalReason::HomeBased => log_in("authorization_denied_by_hba_policies"),
+        RefusalReason::LoginInvalidated => log_in_again("authentication_session_invalidated"),
+        RefusalReason::ViewerUnknown => log_in_again("identity_not_recognized_by_mvpd"),
+        RefusalReason::HomeBased => log_in_again("authorization_denied_by_hba_policies"),
         RefusalReason::ParentalControls => denied("authorization_denied_by_parental_controls"),
         RefusalReason::Undecided => denied(said.filter(|code| action(code) == RETRY).unwrap_or(NO_ANSWER)),
         // What the provider has configured wrongly is a fault of its own.

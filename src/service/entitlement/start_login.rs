@@ -59,6 +59,7 @@ impl EntitlementService {
             }
             Some(start) => {
                 let begun = match &mvpd {
+                    // Boxed: few logins take this way, and all would carry its state.
                     Some(mvpd) => {
                         Box::pin(self.begin_by_code(&connection, &code.key, mvpd, temp_pass_identity)).await?
                     }
