@@ -145,7 +145,24 @@ impl DeviceMemory {
         })
         .await?;
         let end = record.expire_time.max(self.clock.now() + CODE_KNOWN);
-        self.devices.keep_code(&record.key(), &key.device_id, end).await
+        self.devices.keep_code(&record.key(), &key.device_id, end).await?;
+        let named = DeviceKey { device_id: record.device_id.clone(), ..key.clone() };
+        if named == key {
+            return Ok(());
+        }
+        self.devices.keep_name(&named, &key.device_id, end).await
+    }
+
+    /// The device that is meant by an id without an application or a user: clients in the field name them with their code alone, and
+    /// mean the same device with every other call.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn meant(&self, named: DeviceKey) -> Result<DeviceId> {
+        if self.devices.get(&named).await?.is_some() {
+            return Ok(named.device_id);
+        }
+        Ok(self.devices.of_name(&named).await?.unwrap_or(named.device_id))
     }
 
     /// The device of a code.

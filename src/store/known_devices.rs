@@ -15,7 +15,7 @@ use crate::{
     domain::{
         clock::Timestamp,
         error::{Result, StoreError},
-        id::{DeviceId, EnvironmentName, RequestorId},
+        id::{DeviceId, EnvironmentName, Place, RequestorId},
         known_device::{DeviceKey, KnownDevice},
         ledger_kind::LedgerKind,
         port::{Devices, KeptDevice, Ledger, LedgerEntry, LedgerKey, Revision},
@@ -137,19 +137,30 @@ impl KnownDevices {
     }
 
     async fn keep_device_of_code(&self, code: &CodeKey, device_id: &DeviceId, end: Timestamp) -> Result<()> {
-        let (kind, name) = (SecretKind::DeviceCode, name_of_code(code));
+        self.keep_device(&name_of_code(code), device_id, end).await
+    }
+
+    /// Keeps which device is meant by this entry's name.
+    async fn keep_device(&self, name: &Name, device_id: &DeviceId, end: Timestamp) -> Result<()> {
+        let kind = SecretKind::DeviceCode;
         let secret = format::encode_device_of_code(device_id)?;
         loop {
-            let before = self.secrets.read(kind, &name).await?.map(|entry| entry.value);
-            if self.secrets.swap(kind, &name, before.as_deref(), &secret, Some(end)).await?.is_some() {
+            let before = self.secrets.read(kind, name).await?.map(|entry| entry.value);
+            if self.secrets.swap(kind, name, before.as_deref(), &secret, Some(end)).await?.is_some() {
                 return Ok(());
             }
         }
     }
 
-    async fn keep_requestor(&self, code: &CodeKey, device_id: &DeviceId, end: Timestamp) -> Result<()> {
-        let key = requestor_key(&code.environment, device_id);
-        let value = format::encode_requestor_of_device(&code.requestor)?;
+    async fn device_of(&self, name: &Name) -> Result<Option<DeviceId>> {
+        let kind = SecretKind::DeviceCode;
+        let Some(entry) = self.secrets.read(kind, name).await? else { return Ok(None) };
+        self.opened(kind, name, &entry.value, format::decode_device_of_code).await
+    }
+
+    async fn keep_requestor(&self, place: &Place, device_id: &DeviceId, end: Timestamp) -> Result<()> {
+        let key = requestor_key(&place.environment, device_id);
+        let value = format::encode_requestor_of_device(&place.requestor)?;
         loop {
             let before = self.ledger.get(&key).await?;
             // Most devices ask for the same one each time: it is written anew now and then.
@@ -195,15 +206,26 @@ impl Devices for KnownDevices {
 
     async fn keep_code(&self, code: &CodeKey, device_id: &DeviceId, end: Timestamp) -> Result<()> {
         let device = self.keep_device_of_code(code, device_id, end);
-        let requestor = self.keep_requestor(code, device_id, end);
+        let place = code.place();
+        let requestor = self.keep_requestor(&place, device_id, end);
         tokio::try_join!(device, requestor)?;
         Ok(())
     }
 
+    async fn keep_name(&self, named: &DeviceKey, device_id: &DeviceId, end: Timestamp) -> Result<()> {
+        let name = name_of_name(named);
+        let device = self.keep_device(&name, device_id, end + REQUESTOR_KEPT);
+        let requestor = self.keep_requestor(&named.place, &named.device_id, end);
+        tokio::try_join!(device, requestor)?;
+        Ok(())
+    }
+
+    async fn of_name(&self, named: &DeviceKey) -> Result<Option<DeviceId>> {
+        self.device_of(&name_of_name(named)).await
+    }
+
     async fn of_code(&self, code: &CodeKey) -> Result<Option<DeviceId>> {
-        let (kind, name) = (SecretKind::DeviceCode, name_of_code(code));
-        let Some(entry) = self.secrets.read(kind, &name).await? else { return Ok(None) };
-        self.opened(kind, &name, &entry.value, format::decode_device_of_code).await
+        self.device_of(&name_of_code(code)).await
     }
 
     async fn forget_code(&self, code: &CodeKey) -> Result<()> {
@@ -240,6 +262,12 @@ fn name_of_code(code: &CodeKey) -> Name {
     digest(&[code.environment.as_str(), code.requestor.as_str(), code.code.as_str()])
 }
 
+/// Where it is kept as what a device got its last code. No code is the empty one.
+fn name_of_name(named: &DeviceKey) -> Name {
+    let (environment, requestor) = (&named.place.environment, &named.place.requestor);
+    digest(&[environment.as_str(), requestor.as_str(), "", named.device_id.as_str()])
+}
+
 fn requestor_key(environment: &EnvironmentName, device_id: &DeviceId) -> LedgerKey {
     let name = digest(&[environment.as_str(), device_id.as_str()]).to_vec();
     LedgerKey { kind: LedgerKind::DeviceRequestor, name }
@@ -265,6 +293,7 @@ mod tests {
         let names = [
             ("device", name_of_device(&device).to_vec()),
             ("device_code", name_of_code(&code).to_vec()),
+            ("device_name", name_of_name(&device).to_vec()),
             ("device_requestor", requestor_key(&code.environment, &device_id).name),
         ];
         let lines = names.map(|(kind, name)| format!("{kind}\n{}", golden::hex(&name)));

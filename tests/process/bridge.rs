@@ -88,8 +88,8 @@ async fn a_proxy_of_the_surroundings_is_not_asked_for_this_machines_loopback() {
         .env("no_proxy", "")
         .start();
     created(&server).await;
-    reqwest::get(format!("http://{}/api/v1/other", server.rest)).await.expect("answers");
-    assert_eq!(provider.calls_to("/api/v1/other").await.len(), 1);
+    reqwest::get(format!("http://{}/elsewhere", server.rest)).await.expect("answers");
+    assert_eq!(provider.calls_to("/elsewhere").await.len(), 1);
 }
 
 #[tokio::test]
@@ -386,10 +386,10 @@ async fn a_reload_sends_other_paths_elsewhere_and_a_wrong_one_leaves_them() {
     let environment = |origin: &str| format!("[environments.default]\npassthrough = \"{origin}\"\n");
     write(&environment(&before.url()));
     let mut server = serve(folder.path(), &file).start();
-    let url = format!("http://{}/api/v1/other", server.rest);
+    let url = format!("http://{}/elsewhere", server.rest);
     let ask = async || reqwest::get(&url).await.expect("answers").status();
     ask().await;
-    assert_eq!(before.calls_to("/api/v1/other").await.len(), 1);
+    assert_eq!(before.calls_to("/elsewhere").await.len(), 1);
 
     write(&format!("[rest]\npassthrough = \"{}\"\n", after.url()));
     server.signal(Signal::HUP);

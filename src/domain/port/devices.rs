@@ -49,6 +49,13 @@ pub trait Devices: Send + Sync {
     /// Keeps until `end` which device a code belongs to, and that the requestor is the last one that the device has asked for.
     async fn keep_code(&self, code: &CodeKey, device_id: &DeviceId, end: Timestamp) -> Result<()>;
 
+    /// Keeps for as long as a login may last after a code that ends at `end` that the device which is `named` so got the code as
+    /// `device_id`, with its application or user; and that the requestor is the last one that it has asked for.
+    async fn keep_name(&self, named: &DeviceKey, device_id: &DeviceId, end: Timestamp) -> Result<()>;
+
+    /// As what the device that is named so got its last code, where that was with an application or a user.
+    async fn of_name(&self, named: &DeviceKey) -> Result<Option<DeviceId>>;
+
     /// The device of a code.
     async fn of_code(&self, code: &CodeKey) -> Result<Option<DeviceId>>;
 

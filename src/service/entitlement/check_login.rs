@@ -8,7 +8,7 @@ use crate::domain::{
     caller::{Caller, Permission},
     entitlement::Profile,
     error::{Error, Result},
-    id::{DeviceId, EnvironmentName, RequestorId},
+    id::{DeviceId, EnvironmentName, Place, RequestorId},
     known_device::{DeviceKey, KnownDevice, KnownLogin, LoginStanding},
     port::KeptDevice,
     registration::CodeKey,
@@ -51,6 +51,14 @@ impl EntitlementService {
         device_id: &DeviceId,
     ) -> Result<Option<RequestorId>> {
         self.parts.memory.requestor_of(environment, device_id).await
+    }
+
+    /// The device that is meant by an id that is named without an application or a user.
+    ///
+    /// # Errors
+    /// `StoreUnavailable` of [`Error`].
+    pub async fn device_meant(&self, place: &Place, device_id: DeviceId) -> Result<DeviceId> {
+        self.parts.memory.meant(DeviceKey { place: place.clone(), device_id }).await
     }
 
     /// The login of a device: of what is known where that is fresh enough, else the upstream's answer, for which all who ask at

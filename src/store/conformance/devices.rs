@@ -237,6 +237,26 @@ pub(crate) async fn a_device_has_the_requestor_that_it_has_asked_for_last(harnes
 }
 
 /// A device is one in each environment, for each requestor and by its own id alone.
+pub(crate) async fn a_device_is_found_by_the_name_that_its_code_had_more_than(harness: &impl Harness) {
+    let (server, end) = (Server::over(harness), harness.time().read() + TTL);
+    let named = key_of("default", "REF", "tv");
+    let of_name = async |key: &DeviceKey| server.devices.of_name(key).await.expect("the store works");
+    assert_eq!(of_name(&named).await, None);
+    for device in ["tv|one", "tv|two"] {
+        server.devices.keep_name(&named, &device_id(device), end).await.expect("the store works");
+        assert_eq!(of_name(&named).await, Some(device_id(device)));
+    }
+    for other in
+        [key_of("staging", "REF", "tv"), key_of("default", "OTHER", "tv"), key_of("default", "REF", "t")]
+    {
+        assert_eq!(of_name(&other).await, None);
+    }
+    assert_eq!(server.of_code(&code("tv")).await, None, "it is no code");
+    assert_eq!(server.requestor_of("default", &named.device_id).await, Some(requestor("REF")));
+    harness.time().pass(TTL + MILLISECOND).await;
+    assert_eq!(of_name(&named).await, Some(device_id("tv|two")), "a login may last longer than its code");
+}
+
 pub(crate) async fn environments_requestors_and_devices_do_not_share_what_is_known(harness: &impl Harness) {
     let (server, end) = (Server::over(harness), harness.time().read() + TTL);
     let keys = [

@@ -155,6 +155,7 @@ macro_rules! conformance {
                 of_many_that_take_a_media_token_one_gets_it,
                 what_is_known_of_a_device_ends_at_its_time,
                 a_code_leads_to_its_device_until_it_is_forgotten,
+                a_device_is_found_by_the_name_that_its_code_had_more_than,
                 a_device_has_the_requestor_that_it_has_asked_for_last,
                 environments_requestors_and_devices_do_not_share_what_is_known,
                 nothing_personal_of_a_device_lies_in_the_ledger,

@@ -47,10 +47,10 @@ impl<'a> Kodi<'a> {
 
     async fn register(&mut self) -> String {
         let path = "/reggie/v1/REF/regcode";
-        // Nothing of it is encoded.
+        // Nothing of it is encoded, and the application is named here and never again.
         let form = format!(
             "registrationURL=http://sp.auth.adobe.com/adobe-services&ttl=3600&deviceId={DEVICE_ID}&format=json\
-             &appVersion=1&deviceType=Kodi&mvpd={MVPD}"
+             &appId=kodi&appVersion=1&deviceType=Kodi&mvpd={MVPD}"
         );
         let client = self.signing("POST", path);
         // The client has the header already.

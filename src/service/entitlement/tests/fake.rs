@@ -340,6 +340,18 @@ impl Devices for FakeDevices {
         Ok(())
     }
 
+    async fn keep_name(&self, named: &DeviceKey, device_id: &DeviceId, end: Timestamp) -> Result<()> {
+        let code = named.code(Code::from_canonical(named.device_id.as_str()));
+        self.keep_code(&code, device_id, end).await?;
+        let of = (named.place.environment.clone(), named.device_id.clone());
+        self.requestors.lock().expect("not poisoned").insert(of, named.place.requestor.clone());
+        Ok(())
+    }
+
+    async fn of_name(&self, named: &DeviceKey) -> Result<Option<DeviceId>> {
+        self.of_code(&named.code(Code::from_canonical(named.device_id.as_str()))).await
+    }
+
     async fn of_code(&self, code: &CodeKey) -> Result<Option<DeviceId>> {
         Ok(self.codes.lock().expect("not poisoned").get(code).cloned())
     }
