@@ -93,12 +93,12 @@ pub struct Bridged {
 }
 
 impl Bridged {
-    /// For the same device.
+    /// For devices of the same kind, each of which is known by its address: codes of one device wait for each other.
     pub fn new() -> Result<Self> {
         let device = Device::sample()?;
         let request = CreateRegistrationCodeRequest {
             requestor_id: REQUESTOR.to_owned(),
-            device_id: Some(DEVICE_ID.to_owned()),
+            device_id: Some(ADDRESS.to_owned()),
             device: Some(DeviceOneof::XDeviceInfo(device.x_device_info())),
             user_agent: device.user_agent().to_owned(),
             device_ip: ADDRESS.to_owned(),

@@ -4,6 +4,7 @@
 use std::{fmt, time::Duration};
 
 use sha2::{Digest, Sha256};
+use xxhash_rust::xxh3::xxh3_128;
 
 use super::{
     clock::Timestamp,
@@ -150,6 +151,14 @@ pub enum DecisionState<'a> {
 }
 
 impl DeviceKey {
+    /// A digest of it, for maps in memory.
+    #[must_use]
+    pub fn digest(&self) -> u128 {
+        let Self { place, device_id } = self;
+        let parts = [place.environment.as_str(), place.requestor.as_str(), device_id.as_str()];
+        xxh3_128(parts.join("\0").as_bytes())
+    }
+
     /// The name of a code of the device.
     #[must_use]
     pub fn code(&self, code: Code) -> CodeKey {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::single_flight::SingleFlight;
 use crate::domain::{
     clock::SharedClock,
     error::{Result, StoreError},
@@ -12,7 +13,7 @@ use crate::domain::{
     secret::SecretText,
 };
 
-/// How often a change is tried that another one gets ahead of: more than calls of one device come at once.
+/// How often a change is tried that another server's gets ahead of: more than calls of one device come at once to all of them.
 const ATTEMPTS: usize = 16;
 
 /// How long the device of a code is known at least: its page asks after the login too, when the record is gone (reference of
@@ -49,6 +50,8 @@ impl DeviceFacts {
 #[derive(Clone)]
 pub struct DeviceMemory {
     devices: Arc<dyn Devices>,
+    /// Changes of a device in this process wait for each other, where they would only get ahead of each other.
+    turns: Arc<SingleFlight<u128>>,
     clock: SharedClock,
 }
 
@@ -56,7 +59,7 @@ impl DeviceMemory {
     /// The memory that is kept there.
     #[must_use]
     pub fn new(devices: Arc<dyn Devices>, clock: SharedClock) -> Self {
-        Self { devices, clock }
+        Self { devices, turns: Arc::default(), clock }
     }
 
     /// The device, if it is known.
@@ -79,6 +82,7 @@ impl DeviceMemory {
     where
         T: Send,
     {
+        let _turn = self.turns.turn(key.digest()).await;
         for _ in 0..ATTEMPTS {
             let kept = self.devices.get(key).await?;
             let mut device = kept.as_ref().map(|kept| (*kept.device).clone()).unwrap_or_default();
@@ -116,6 +120,7 @@ impl DeviceMemory {
     }
 
     async fn update_to(&self, key: &DeviceKey, device: &KnownDevice) -> Result<()> {
+        let _turn = self.turns.turn(key.digest()).await;
         for _ in 0..ATTEMPTS {
             let kept = self.devices.get(key).await?;
             let after = Some((device, device.end(self.clock.now())));
@@ -133,7 +138,7 @@ impl DeviceMemory {
     pub async fn code_made(&self, record: &Registration, facts: &DeviceFacts) -> Result<()> {
         let key = device_of(record);
         let is_used = matches!(record.standing(), Some(ShadowStanding::Resolved { .. }));
-        self.update(&key, |device| {
+        let known = self.update(&key, |device| {
             facts.tell(device);
             device.pending = Some(PendingCode {
                 code: record.code.clone(),
@@ -142,15 +147,17 @@ impl DeviceMemory {
                 start_time: None,
                 is_used,
             });
-        })
-        .await?;
+        });
+        let code = record.key();
         let end = record.expire_time.max(self.clock.now() + CODE_KNOWN);
-        self.devices.keep_code(&record.key(), &key.device_id, end).await?;
+        let of_code = self.devices.keep_code(&code, &key.device_id, end);
         let named = DeviceKey { device_id: record.device_id.clone(), ..key.clone() };
-        if named == key {
-            return Ok(());
-        }
-        self.devices.keep_name(&named, &key.device_id, end).await
+        let of_name = async {
+            if named == key { Ok(()) } else { self.devices.keep_name(&named, &key.device_id, end).await }
+        };
+        // At once, so that a store that syncs each commit does it once for all of them.
+        tokio::try_join!(known, of_code, of_name)?;
+        Ok(())
     }
 
     /// The device that is meant by an id without an application or a user: clients in the field name them with their code alone, and

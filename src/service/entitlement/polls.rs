@@ -54,9 +54,7 @@ struct Answer {
 
 impl Polled {
     pub(super) fn new(key: &DeviceKey) -> Self {
-        let DeviceKey { place, device_id } = key;
-        let parts = [place.environment.as_str(), place.requestor.as_str(), device_id.as_str()];
-        Self(xxh3_128(parts.join("\0").as_bytes()))
+        Self(key.digest())
     }
 }
 

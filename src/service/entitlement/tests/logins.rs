@@ -207,3 +207,13 @@ async fn wrong_codes_cost_whoever_tries_them() {
     let refused = fixture.service.page_login(&Caller::anonymous(), &fixture.lookup(&wrong)).await;
     assert!(matches!(refused, Err(Error::LookupBudgetExhausted { .. })), "{refused:?}");
 }
+
+#[tokio::test]
+async fn many_codes_for_one_device_at_once_get_in_nobodys_way() {
+    let fixture = fixture();
+    let codes = futures_util::future::join_all((0..64).map(|_| fixture.code("tv"))).await;
+    for code in codes {
+        let device = fixture.memory.of_code(&code).await.expect("works");
+        assert_eq!(device.map(|key| key.device_id), Some(fixture.device("tv").id));
+    }
+}
