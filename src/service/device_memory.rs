@@ -116,14 +116,11 @@ impl DeviceMemory {
     /// # Errors
     /// Those of the store.
     pub async fn forget(&self, key: &DeviceKey) -> Result<()> {
-        self.update_to(key, &KnownDevice::default()).await
-    }
-
-    async fn update_to(&self, key: &DeviceKey, device: &KnownDevice) -> Result<()> {
+        let nothing = KnownDevice::default();
         let _turn = self.turns.turn(key.digest()).await;
         for _ in 0..ATTEMPTS {
             let kept = self.devices.get(key).await?;
-            let after = Some((device, device.end(self.clock.now())));
+            let after = Some((&nothing, nothing.end(self.clock.now())));
             if self.devices.replace(key, kept.as_ref().map(|kept| &kept.revision), after).await? {
                 return Ok(());
             }

@@ -25,17 +25,13 @@ pub(super) mod xml;
 
 use std::{sync::OnceLock, time::Duration};
 
-use axum::{
-    extract::Request,
-    response::{IntoResponse, Response},
-};
+use axum::{extract::Request, response::Response};
 use http::{HeaderName, HeaderValue};
 use uuid::Uuid;
 
 use super::{
     Face,
     call::{Call, respond, respond_open},
-    failure::Failure,
     parameters::Parameters,
 };
 use crate::{
@@ -137,12 +133,3 @@ const ADOBE_REQUEST_ID: HeaderName = HeaderName::from_static("adobe-request-id")
 /// The headers that answers with decisions have beside the rest.
 const RESPONSE_CONFIDENCE: (&str, HeaderValue) =
     ("adobe-response-confidence", HeaderValue::from_static("full"));
-
-impl IntoResponse for FlowFailure {
-    fn into_response(self) -> Response {
-        match self {
-            Self::Other(failure) => failure.into_response(),
-            _ => Failure::UnknownPath.into_response(),
-        }
-    }
-}

@@ -9,7 +9,7 @@ use crate::domain::{
     entitlement::Profile,
     error::{Error, Result},
     id::{DeviceId, EnvironmentName, Place, RequestorId},
-    known_device::{DeviceKey, KnownDevice, KnownLogin, LoginStanding},
+    known_device::{DeviceKey, KnownDevice, KnownLogin, LoginStanding, PendingCode},
     port::KeptDevice,
     registration::CodeKey,
 };
@@ -72,17 +72,22 @@ impl EntitlementService {
     ) -> Result<KnownLogin> {
         let key = device.key();
         let polled = Polled::new(&key);
+        let asked = |is_from_memory| self.parts.count.profile_asked(&key.place.environment, is_from_memory);
         if let Some(answer) = self.remembered(polled, &key, kept.as_ref(), urgency) {
+            asked(true);
             return answer;
         }
         let _turn = self.polls.turn(polled).await;
         let kept = self.parts.memory.get(&key).await?;
         if let Some(answer) = self.remembered(polled, &key, kept.as_ref(), urgency) {
+            asked(true);
             return answer;
         }
         if urgency == Urgency::Poll && self.may_wait(connection, polled, &device, kept.as_ref()).await? {
+            asked(true);
             return self.last_known(kept.as_ref());
         }
+        asked(false);
         // Boxed: most polls come without it, and it is most of what they would carry.
         Box::pin(self.ask(connection, &device, kept, None)).await
     }
@@ -98,14 +103,12 @@ impl EntitlementService {
         let nothing = KnownDevice::default();
         let device = kept.map_or(&nothing, |kept| &kept.device);
         let cache = self.parts.policy.load().profile_cache(&key.place.environment);
-        let answer = match device.valid_login(self.parts.clock.now()) {
+        match device.valid_login(self.parts.clock.now()) {
             Some(login) if !device.has_used_code() => {
                 self.polls.is_confirmed(polled, login, cache).then(|| Ok(login.clone()))
             }
             _ => self.polls.is_denied(polled, device, urgency, cache).then(|| self.last_known(kept)),
-        };
-        self.parts.count.profile_asked(&key.place.environment, answer.is_some());
-        answer
+        }
     }
 
     /// Whether the question may wait for a later call of the device: an answer is known, and the upstream has no room now.
@@ -214,9 +217,14 @@ impl EntitlementService {
         }
         self.polls.note(Polled::new(&key), outcome.as_ref().ok());
         if let Some(pending) = before.pending.filter(|_| device.pending.is_none()) {
-            self.parts.count.login_seen(&key.place.environment);
-            self.parts.registration.end_used(&key.code(pending.code)).await?;
+            self.code_led_to_login(&key, pending).await?;
         }
         Ok(Some(outcome))
+    }
+
+    /// Counts the login that was made with a code, and tells who watches that.
+    pub(super) async fn code_led_to_login(&self, key: &DeviceKey, pending: PendingCode) -> Result<()> {
+        self.parts.count.login_seen(&key.place.environment);
+        self.parts.registration.end_used(&key.code(pending.code)).await
     }
 }

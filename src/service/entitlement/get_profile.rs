@@ -56,8 +56,7 @@ impl EntitlementService {
                     self.polls.note(Polled::new(&key), Some(login));
                 }
                 if let Some(pending) = used {
-                    self.parts.count.login_seen(&key.place.environment);
-                    self.parts.registration.end_used(&key.code(pending.code)).await?;
+                    self.code_led_to_login(&key, pending).await?;
                 }
                 Ok((answer?, login))
             }

@@ -11,7 +11,7 @@ impl Fixture {
     async fn authorize(&self, device: &str, text: &str) -> Result<Authorized> {
         let login = Login { device: self.device(device), mvpd: None };
         let request = Authorize { login, resource: resource(text), keeps_token: true };
-        self.service.authorize(&Caller::anonymous(), request).await
+        Box::pin(self.service.authorize(&Caller::anonymous(), request)).await
     }
 
     async fn kept(&self, device: &str, text: &str) -> KeptDecision {

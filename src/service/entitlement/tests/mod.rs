@@ -3,7 +3,10 @@ pub(in crate::service) mod fake;
 mod logins;
 mod polling;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use super::*;
 use crate::{
@@ -40,15 +43,20 @@ struct Fixture {
     memory: DeviceMemory,
     provider: Arc<Provider>,
     clock: Arc<ManualClock>,
+    counted: Arc<Counted>,
     _folder: tempfile::TempDir,
 }
 
-struct NoCount;
+/// How many questions were answered from memory, and by the upstream.
+#[derive(Default)]
+struct Counted(Mutex<[usize; 2]>);
 
-impl Count for NoCount {
+impl Count for Counted {
     fn login_seen(&self, _: &EnvironmentName) {}
     fn decision_made(&self, _: &EnvironmentName, _: bool) {}
-    fn profile_asked(&self, _: &EnvironmentName, _: bool) {}
+    fn profile_asked(&self, _: &EnvironmentName, is_from_memory: bool) {
+        self.0.lock().expect("not poisoned")[usize::from(!is_from_memory)] += 1;
+    }
 }
 
 fn fixture() -> Fixture {
@@ -86,6 +94,7 @@ fn fixture() -> Fixture {
         watches: Quota::new(Countable::Watches, 1, 100),
         tasks: tokio_util::task::TaskTracker::new(),
     });
+    let counted = Arc::new(Counted::default());
     let server = || {
         EntitlementService::new(Parts {
             backends: backends.clone(),
@@ -94,11 +103,11 @@ fn fixture() -> Fixture {
             registration: registration.clone(),
             memory: memory.clone(),
             normalizer: Arc::clone(&normalizer),
-            count: Arc::new(NoCount),
+            count: counted.clone(),
         })
     };
     let (service, other) = (server(), server());
-    Fixture { service, other, registration, memory, provider, clock, _folder: folder }
+    Fixture { service, other, registration, memory, provider, clock, counted, _folder: folder }
 }
 
 impl Fixture {

@@ -41,6 +41,7 @@ async fn a_device_that_is_logged_in_is_asked_for_every_minute() {
     let fixture = fixture();
     fixture.provider.log_in("tv", "Cable", MONTH);
     assert_eq!(poll_for(&fixture, "tv", 180).await, 3);
+    assert_eq!(*fixture.counted.0.lock().expect("not poisoned"), [177, 3], "each question is counted once");
 }
 
 #[tokio::test]
