@@ -395,14 +395,14 @@ async fn a_reload_sends_other_paths_elsewhere_and_a_wrong_one_leaves_them() {
     server.signal(Signal::HUP);
     server.wait_for_line("rest.passthrough: has moved; set `environments.NAME.passthrough` instead");
     ask().await;
-    assert_eq!(before.calls_to("/api/v1/other").await.len(), 2);
+    assert_eq!(before.calls_to("/elsewhere").await.len(), 2);
 
     write(&environment(&after.url()));
     server.signal(Signal::HUP);
     server.wait_for_line("are reloaded");
     ask().await;
     assert_eq!(
-        (before.calls_to("/api/v1/other").await.len(), after.calls_to("/api/v1/other").await.len()),
+        (before.calls_to("/elsewhere").await.len(), after.calls_to("/elsewhere").await.len()),
         (2, 1)
     );
 
