@@ -401,10 +401,7 @@ async fn a_reload_sends_other_paths_elsewhere_and_a_wrong_one_leaves_them() {
     server.signal(Signal::HUP);
     server.wait_for_line("are reloaded");
     ask().await;
-    assert_eq!(
-        (before.calls_to("/elsewhere").await.len(), after.calls_to("/elsewhere").await.len()),
-        (2, 1)
-    );
+    assert_eq!((before.calls_to("/elsewhere").await.len(), after.calls_to("/elsewhere").await.len()), (2, 1));
 
     write("[environments.default]\n");
     server.signal(Signal::HUP);
