@@ -1,4 +1,4 @@
-//! Addresses of clients and devices.
+//! IP addresses of clients and devices.
 
 use std::{
     fmt,
@@ -8,14 +8,14 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-/// The IP address of a client, a device, a viewer or a proxy, in the one form by which it is compared, counted, recorded
-/// and sent on: an IPv4 address that came mapped into IPv6 (`::ffff:203.0.113.7`) is the IPv4 address.
+/// The IP address of a client, a device, a viewer or a proxy, in canonical form. All comparisons, counters, records and
+/// upstream calls use this form: an IPv4-mapped IPv6 address (`::ffff:203.0.113.7`) becomes the IPv4 address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(from = "IpAddr", into = "IpAddr")]
 pub struct Address(IpAddr);
 
 impl Address {
-    /// The address, never an IPv4 one mapped into IPv6.
+    /// Returns the address. It is never an IPv4-mapped IPv6 address.
     #[must_use]
     pub fn ip(self) -> IpAddr {
         self.0

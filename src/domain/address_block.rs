@@ -1,4 +1,4 @@
-//! Blocks of addresses that count as one: nobody gains by having many.
+//! Blocks of addresses that count as one client, so that a client with many addresses gets no higher limit.
 
 use std::{
     fmt,
@@ -7,18 +7,18 @@ use std::{
 
 use super::address::Address;
 
-/// An IPv4 address, or the block of IPv6 addresses that share their first bits.
+/// An IPv4 address, or a block of IPv6 addresses with a common prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AddressBlock(IpAddr);
 
 impl AddressBlock {
-    /// The block that one subscriber's line has at least: an IPv4 address, or an IPv6 /64.
+    /// Returns the smallest block that an access line has: an IPv4 address, or an IPv6 /64.
     #[must_use]
     pub(crate) fn of_line(address: Address) -> Self {
         Self::of(address, 64)
     }
 
-    /// The block of `address`: of IPv6 the first `prefix` bits (0 to 128), of IPv4 the whole address.
+    /// Returns the block of `address`: the first `prefix` bits (0 to 128) of an IPv6 address, or the whole IPv4 address.
     #[must_use]
     pub(crate) fn of(address: Address, prefix: u32) -> Self {
         match address.ip() {
@@ -31,7 +31,7 @@ impl AddressBlock {
     }
 }
 
-/// The first address of the block.
+/// Shows the first address of the block.
 impl fmt::Display for AddressBlock {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(formatter)

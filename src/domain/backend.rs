@@ -1,5 +1,6 @@
-//! What stands behind an environment: passbridge itself, or the provider's REST API in one of its versions. Use cases
-//! hold for every backend; what differs is behind these ports, and which of them a backend has is what it can do.
+//! Ports to the backend of an environment: passbridge's own store, or a version of the provider's REST API (the
+//! upstream). Use cases are the same for every backend. The ports hide the differences, and the set of ports that a
+//! backend implements defines its capabilities.
 
 use std::sync::Arc;
 
@@ -25,86 +26,86 @@ use super::{
     },
 };
 
-/// A new code, and what was odd about the request.
+/// A new code, with warnings about the request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Issued {
     /// The record.
     pub registration: Box<Registration>,
-    /// What was odd, or could not be done as wished.
+    /// Unexpected values of the request, and requested values that could not be honored.
     pub warnings: Vec<Warning>,
-    /// Whether the answer that was to be kept ([`Keep`]) was stored with the record.
+    /// Whether the response to store ([`Keep`]) was stored with the record.
     pub is_kept: bool,
 }
 
-/// What became of a request for a code.
+/// The outcome of a request for a code.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Issuance {
     /// A new code.
     Issued(Issued),
-    /// None: under the key of the answer that was to be kept lies this one already.
+    /// No code was issued: this response is already stored under the idempotency key.
     Repeated(LedgerEntry),
 }
 
-/// The answer to a request that may be repeated, as it is kept in the ledger. It has the record in it, so it can be
-/// encoded only once the code is drawn.
+/// Encodes the response to an idempotent request for the ledger. The response contains the record, so it cannot be
+/// encoded before the code is drawn.
 pub trait Keep: Send + Sync {
-    /// Where the answer is kept.
+    /// Returns the ledger key of the stored response.
     fn key(&self) -> &LedgerKey;
 
-    /// The answer with this record and these warnings.
+    /// Encodes the response with this record and these warnings.
     ///
     /// # Errors
-    /// Where it cannot be encoded, which is a defect.
+    /// The response cannot be encoded, which is a defect.
     fn entry(&self, registration: &Registration, warnings: &[Warning]) -> Result<LedgerEntry>;
 }
 
-/// What an issuer says of a record that lives as far as we know.
+/// The issuer's state of a record that is live in our store.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Presence {
-    /// It lives, and this is its record now.
+    /// The code is live, with this current record.
     Live(Box<Registration>),
-    /// The issuer knows it no more.
+    /// The issuer no longer has the code.
     Gone,
 }
 
-/// What an issuer has under a code of which no record is kept here.
+/// The issuer's state of a code that has no record in our store.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Sighting {
-    /// The whole record.
+    /// The complete record.
     Whole(Box<Registration>),
-    /// What the issuer tells of it: neither the record's id nor that of the device.
+    /// The part that the issuer returns, without the record's id and the device's id.
     Partial(Box<Registration>),
     Nothing,
 }
 
-/// What became of a delete.
+/// The outcome of a delete.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Deletion {
-    /// The code is released; and whether the upstream has dropped it too, where there is one.
+    /// The code is released.
     Released {
-        /// Absent for codes of our own.
+        /// Whether the upstream has deleted it too; absent for codes of the local backend.
         upstream_deleted: Option<bool>,
     },
-    /// There was none.
+    /// The code does not exist.
     NotFound,
 }
 
-/// What a look at a watched code showed.
+/// The result of polling a watched code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sign {
-    /// Nobody has logged in with it.
+    /// No viewer has logged in with the code.
     Pending,
-    /// Somebody has.
+    /// A viewer has logged in with the code.
     LoggedIn,
-    /// The issuer does not know it any more.
+    /// The issuer no longer has the code.
     Missing,
 }
 
-/// Issues codes, and knows what became of them. The records that are kept here, its shadows, are in the store.
+/// Issues codes and reports their state. Records and shadows are in the store.
 #[async_trait]
 pub trait CodeBackend: Send + Sync {
-    /// Issues a code, and keeps its record. A backend whose codes lie in our own store keeps the answer to the request in
-    /// the same commit, where it is to be kept; others leave that to the caller, and say so.
+    /// Issues a code and stores its record. The local backend also stores the response (`keep`) in the same commit. Other
+    /// backends leave that to the caller and report it in [`Issued::is_kept`].
     async fn issue(
         &self,
         context: &CallContext,
@@ -112,16 +113,16 @@ pub trait CodeBackend: Send + Sync {
         keep: Option<&dyn Keep>,
     ) -> Result<Issuance>;
 
-    /// Asks for a record that lives as far as we know.
+    /// Reads the current state of a record that is live in our store.
     async fn read(&self, context: &CallContext, record: Registration) -> Result<Presence>;
 
-    /// Asks for a code of which nothing is known here, for the device or viewer at this address.
+    /// Looks up a code that has no record in our store, for the device or viewer at `address`.
     async fn find(&self, context: &CallContext, key: &CodeKey, address: Option<Address>) -> Result<Sighting>;
 
-    /// Releases a record that lives as far as we know.
+    /// Releases a record that is live in our store.
     async fn delete(&self, context: &CallContext, record: &Registration) -> Result<Deletion>;
 
-    /// Releases a code of which nothing is known here.
+    /// Releases a code that has no record in our store.
     async fn delete_unknown(
         &self,
         context: &CallContext,
@@ -129,39 +130,39 @@ pub trait CodeBackend: Send + Sync {
         address: Option<Address>,
     ) -> Result<Deletion>;
 
-    /// Looks whether the record has ended; `None` where the store itself signals that.
+    /// Polls whether the code has ended. `None` if the store itself signals that.
     async fn look(&self, record: &Registration) -> Option<Result<Sign>>;
 }
 
-/// What a backend that is not our own is told beside the identity.
+/// What an upstream call needs in addition to the identity.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UpstreamFacts {
-    /// What the device says of itself.
+    /// The device information that the device sent.
     pub device_info: Option<DeviceInfo>,
-    /// The device's User-Agent; empty where it is not known.
+    /// The device's User-Agent; empty if unknown.
     pub user_agent: String,
-    /// The device's address, where it is known.
+    /// The device's address, if known.
     pub ip: Option<Address>,
-    /// The user's identifier itself: only where the upstream shall have it.
+    /// The user's identifier in clear text, only if the configuration says that the upstream gets it.
     pub user_identifier: Option<UserIdentifier>,
 }
 
-/// Whose trial of which TempPass.
+/// A TempPass and the holder of its trial.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrialSubject {
     pub temp_pass: TempPassKey,
-    /// What the TempPass is, where that is configured here.
+    /// The configured rule of the TempPass, if any.
     pub rule: Option<TempPassRule>,
-    /// By whom the trial is known.
+    /// The identity that the trial belongs to.
     pub identity: TrialIdentity,
-    /// What else an upstream is told.
+    /// What an upstream call needs in addition.
     pub facts: UpstreamFacts,
 }
 
-/// Authorizes by trials.
+/// Authorizes resources by TempPass trials.
 #[async_trait]
 pub trait TrialBackend: Send + Sync {
-    /// Authorizes a resource, starting the trial where there is none.
+    /// Authorizes a resource. Starts the trial if there is none.
     async fn authorize(
         &self,
         context: &CallContext,
@@ -170,27 +171,27 @@ pub trait TrialBackend: Send + Sync {
         application: TrialApplication,
     ) -> Result<Verdict>;
 
-    /// The trial as it stands.
+    /// Returns the current state of the trial.
     async fn get(&self, context: &CallContext, subject: &TrialSubject) -> Result<TrialView>;
 }
 
-/// Logs viewers in and out, and says what they may watch.
+/// Logs viewers in and out, and decides what they may watch.
 #[async_trait]
 pub trait EntitlementBackend: Send + Sync {
-    /// What is configured for the requestor. It may be minutes old.
+    /// Returns the requestor's configuration. It may come from a cache and be minutes old.
     async fn configuration(
         &self,
         context: &CallContext,
         place: &Place,
     ) -> Result<Arc<RequestorConfiguration>>;
 
-    /// Begins a login with a code; nothing where the code is not known.
+    /// Starts a login with a code. `None` if the code is unknown.
     async fn start_login(&self, context: &CallContext, request: &LoginRequest) -> Result<Option<LoginStart>>;
 
-    /// The device's logins, in no order. Those of TempPasses need not be among them.
+    /// Returns the device's logins in no particular order. Those of TempPasses may be missing.
     async fn profiles(&self, context: &CallContext, subject: &EntitlementSubject) -> Result<Vec<Profile>>;
 
-    /// The device's login with an operator, or its trial of a TempPass. One that is known to have run out is
+    /// Returns the device's login with an operator, or its trial of a TempPass. A profile that is known to have expired is
     /// [`Error::ProfileExpired`].
     async fn profile(
         &self,
@@ -199,8 +200,8 @@ pub trait EntitlementBackend: Send + Sync {
         mvpd: &MvpdId,
     ) -> Result<Option<Profile>>;
 
-    /// The logins that were made with a code, for who asks from this address: none while nobody has logged in; nothing where the
-    /// code is not known.
+    /// Returns the logins made with a code, for a caller at `address`. Empty until a viewer has logged in; `None` if the
+    /// code is unknown.
     async fn profile_of_code(
         &self,
         context: &CallContext,
@@ -208,13 +209,14 @@ pub trait EntitlementBackend: Send + Sync {
         address: Option<Address>,
     ) -> Result<Option<Vec<Profile>>>;
 
-    /// Whether a call about a device at this address would have to wait, or follow another one within a second. Counts none.
+    /// Whether a call about a device at this address would have to wait, or would come less than a second after another
+    /// one. Does not count as a call.
     async fn would_wait(&self, address: Option<Address>) -> Result<bool>;
 
-    /// Whether a further call would have to wait for others to end.
+    /// Whether all connections to the upstream are in use, so that another call would have to wait.
     fn is_busy(&self) -> bool;
 
-    /// Whether a resource may be watched now. A denial is a decision.
+    /// Decides whether the device may watch a resource now. A denial is a decision, not an error.
     async fn authorize(
         &self,
         context: &CallContext,
@@ -223,7 +225,7 @@ pub trait EntitlementBackend: Send + Sync {
         resource: &Resource,
     ) -> Result<ResourceDecision>;
 
-    /// Which of these resources could be watched, in their order. Nothing comes of it.
+    /// Decides which of these resources the device could watch, in their order. Has no side effects.
     async fn preauthorize(
         &self,
         context: &CallContext,
@@ -232,8 +234,8 @@ pub trait EntitlementBackend: Send + Sync {
         resources: &[Resource],
     ) -> Result<Vec<ResourceDecision>>;
 
-    /// Ends the device's login with an operator, where there is one. A browser that ends the session with the operator too
-    /// comes back to `redirect_url`; to some place of the backend's choice where it is absent.
+    /// Ends the device's login with an operator, if there is one. A browser that also ends the operator's session returns
+    /// to `redirect_url`, or to a URL that the backend chooses if it is absent.
     async fn log_out(
         &self,
         context: &CallContext,
@@ -246,7 +248,7 @@ pub trait EntitlementBackend: Send + Sync {
 /// Resets trials.
 #[async_trait]
 pub trait ResetBackend: Send + Sync {
-    /// Resets trials; how many, where that is known.
+    /// Resets trials. Returns how many, if known.
     async fn reset(
         &self,
         context: &CallContext,
@@ -257,19 +259,19 @@ pub trait ResetBackend: Send + Sync {
     ) -> Result<Option<u64>>;
 }
 
-/// A backend, by what it can do: a port for each capability. Every backend has those without a default. Of the others it has
-/// those that it overrides, and who asks for another is told what that takes.
+/// A backend: one port for each capability. Every backend implements the ports without a default. The default of each
+/// other port is an error that says which backends have it.
 pub trait Backend: Send + Sync {
-    /// For codes.
+    /// The port for codes.
     fn codes(&self) -> &dyn CodeBackend;
 
-    /// For resets of trials.
+    /// The port for resets of trials.
     fn resets(&self) -> &dyn ResetBackend;
 
-    /// For trials.
+    /// The port for trials.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] where it authorizes by none.
+    /// [`Error::Unsupported`] if the backend has no trials.
     fn trials(&self) -> Result<&dyn TrialBackend> {
         Err(Error::Unsupported(
             "what issues this requestor's codes has no operation for it: version 1 of the upstream authorizes TempPasses by \
@@ -278,10 +280,10 @@ pub trait Backend: Send + Sync {
         ))
     }
 
-    /// For logins and what they entitle to.
+    /// The port for logins and entitlements.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] where it knows none.
+    /// [`Error::Unsupported`] if the backend has no logins.
     fn entitlements(&self) -> Result<&dyn EntitlementBackend> {
         Err(Error::Unsupported(
             "what issues this requestor's codes has no operation for it: version 2 of the upstream has; over version 1 devices \
@@ -291,7 +293,7 @@ pub trait Backend: Send + Sync {
     }
 }
 
-/// A backend as use cases hold it.
+/// A shared backend.
 pub(crate) type SharedBackend = Arc<dyn Backend>;
 
 impl std::fmt::Debug for dyn Backend {
@@ -300,25 +302,25 @@ impl std::fmt::Debug for dyn Backend {
     }
 }
 
-/// What a REST client sends to the provider's `/o/client` through here. It holds secrets, and shows itself to no log.
+/// A REST client's request to the provider's `/o/client`, relayed by passbridge. Holds secrets, so it has no `Debug`.
 #[derive(Clone)]
 pub struct RelayedCall {
     pub path: &'static str,
-    /// The query as it came.
+    /// The query, unmodified.
     pub query: String,
-    /// Of the headers those that are the client's own.
+    /// The headers that the client itself sets.
     pub headers: http::HeaderMap,
-    /// The body as it came.
+    /// The body, unmodified.
     pub body: bytes::Bytes,
     /// The device's address.
     pub device: Option<Address>,
 }
 
-/// The provider's answer, as its client gets it. It holds secrets, and shows itself to no log.
+/// The provider's response to a relayed request. Holds secrets, so it has no `Debug`.
 #[derive(Clone)]
 pub struct RelayedAnswer {
     pub status: http::StatusCode,
-    /// Of the headers those that are for the client.
+    /// The headers that are for the client.
     pub headers: http::HeaderMap,
     pub body: bytes::Bytes,
 }
@@ -326,17 +328,17 @@ pub struct RelayedAnswer {
 /// Registers REST clients with the provider.
 #[async_trait]
 pub trait RegistrationRelay: Send + Sync {
-    /// Makes a client's call, and remembers the token that it may have got.
+    /// Relays a client's request. Remembers the digest of a token that the provider issues.
     async fn send(&self, context: &CallContext, call: RelayedCall) -> Result<RelayedAnswer>;
 
-    /// Whether a token was issued through here, on whatever replica, and is good still.
+    /// Whether any replica has relayed this token from the provider, and it has not expired.
     async fn has_issued(&self, token: &str) -> Result<bool>;
 
-    /// An access token of passbridge's own for a call about this requestor, where the caller makes the call itself; another one
-    /// than `refused`, which the provider has refused.
+    /// Returns passbridge's own access token for a call about this requestor, for a caller that sends the call itself.
+    /// Never returns `refused`, a token that the provider has refused.
     ///
     /// # Errors
-    /// [`Error::UpstreamCredentialsRefused`] where another one would not help, [`Error::UpstreamUnavailable`].
+    /// [`Error::UpstreamCredentialsRefused`] if another token would not help, [`Error::UpstreamUnavailable`].
     async fn own_token(
         &self,
         requestor: Option<&RequestorId>,
@@ -344,60 +346,60 @@ pub trait RegistrationRelay: Send + Sync {
     ) -> Result<SecretText>;
 }
 
-/// What is to be examined of an upstream.
+/// The parameters of an upstream examination.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Examination {
-    /// In which version codes are made of this place.
+    /// The API version that issues the codes of this place.
     pub api: UpstreamApi,
-    /// For whom, where a code shall be made, and deleted.
+    /// The place to create and delete a test code for; absent if no code is to be created.
     pub create_for: Option<Place>,
-    /// The domain that is configured for the requestor's logins.
+    /// The configured domain of the requestor's logins.
     pub domain_name: Option<String>,
 }
 
-/// How a step of an examination ended.
+/// The result of an examination step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Condition {
-    /// As it should be.
+    /// The step passed.
     Fine,
-    /// It works, but not as it should be.
+    /// The step passed with a warning.
     Odd,
-    /// It does not work.
+    /// The step failed.
     Broken,
 }
 
-/// What a step of an examination showed.
+/// A finding of an examination step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
-    /// What was looked at.
+    /// The step's name.
     pub step: String,
-    /// How it is.
+    /// The step's result.
     pub condition: Condition,
-    /// What was seen. Holds no secret.
+    /// The observation. Holds no secret.
     pub seen: String,
-    /// What may have led to it, and what to do, the likeliest first.
+    /// Probable causes and their remedies, the most likely first.
     pub causes: Vec<(String, String)>,
 }
 
-/// Examines an upstream, step by step, until one is broken that the next ones need.
+/// Examines an upstream step by step. Stops when a step fails that later steps depend on.
 #[async_trait]
 pub trait Doctor: Send + Sync {
-    /// The findings, in the order of the steps.
+    /// Returns the findings in the order of the steps.
     async fn examine(&self, examination: &Examination) -> Vec<Finding>;
 }
 
-/// What an environment has that has an upstream: a backend for each version of its REST API, and its registration. Cheap to
-/// clone.
+/// The backends of an environment that has an upstream: one for each version of the REST API, and its client
+/// registration. Cheap to clone.
 #[derive(Clone)]
 pub struct UpstreamBackends {
     /// Version 1.
     pub v1: SharedBackend,
     /// Version 2.
     pub v2: SharedBackend,
-    /// Its registration of clients.
+    /// The relay of client registrations.
     pub relay: Arc<dyn RegistrationRelay>,
-    /// Who looks whether it works.
+    /// The examination of the upstream.
     pub doctor: Arc<dyn Doctor>,
 }
 
@@ -408,7 +410,7 @@ impl std::fmt::Debug for UpstreamBackends {
 }
 
 impl UpstreamBackends {
-    /// The one of this version.
+    /// Returns the backend of this version.
     #[must_use]
     pub fn of(&self, api: UpstreamApi) -> &SharedBackend {
         match api {

@@ -1,4 +1,4 @@
-//! What goes along with a call on its way to a backend: until when it must be answered, and on whose behalf it is made.
+//! The context that travels with a call to a backend: its deadline, its client and its credentials for the upstream.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -6,43 +6,42 @@ use tokio::time::{Instant, Timeout, sleep_until, timeout_at};
 
 use super::address::Address;
 
-/// Until when a call must be answered, which trace it belongs to, and the credentials that it brought for the upstream.
-/// Cheap to clone.
+/// A call's deadline, client address, trace and credentials for the upstream. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct CallContext {
-    /// The moment after which nobody waits for the answer any more; absent where nobody said.
+    /// The caller's deadline; absent if the caller has set none.
     pub deadline: Option<Deadline>,
-    /// From where the call came, in the form that cannot be forged; absent where nobody called.
+    /// The client's address in the form that it cannot forge; absent if the call comes from passbridge itself.
     pub client: Option<Address>,
-    /// The caller's own trace, where it named one (W3C Trace Context).
+    /// The caller's trace (W3C Trace Context), if it sent one.
     pub trace: Option<Arc<TraceContext>>,
-    /// The upstream's own access token, where the caller brought one that shall be used there.
+    /// The upstream's access token that the caller sent, to be used for the upstream call.
     pub relayed_token: Option<RelayedToken>,
 }
 
 impl CallContext {
-    /// How much time is left until the deadline; `None` where there is none.
+    /// Returns the time left until the deadline; `None` without a deadline.
     #[must_use]
     pub fn time_left(&self) -> Option<Duration> {
         self.deadline.map(Deadline::time_left)
     }
 
-    /// Whether the caller still waits after `pause`.
+    /// Whether the deadline is later than `pause` from now.
     #[must_use]
     pub fn outlasts(&self, pause: Duration) -> bool {
         self.time_left().is_none_or(|left| left > pause)
     }
 }
 
-/// Until when somebody waits, by the runtime's timers: those count as the caller does, who waits in real time.
+/// A caller's deadline. It uses the runtime's timers, not the injected clock, because callers wait in real time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Deadline(Instant);
 
-/// A time beyond all that anybody waits for, which every platform's instants can hold.
+/// Longer than any caller waits, and short enough for the `Instant` of every platform.
 const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3_600);
 
 impl Deadline {
-    /// So long from now; 30 years at most.
+    /// Returns the deadline `duration` from now; at most 30 years.
     #[must_use]
     #[expect(
         clippy::disallowed_methods,
@@ -52,25 +51,25 @@ impl Deadline {
         Self(Instant::now() + duration.min(FAR))
     }
 
-    /// How much time is left.
+    /// Returns the time left.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "the clock that the deadline goes by")]
     pub(crate) fn time_left(self) -> Duration {
         self.0.saturating_duration_since(Instant::now())
     }
 
-    /// Completes when it has come.
+    /// Completes when the deadline passes.
     pub(crate) async fn come(self) {
         sleep_until(self.0).await;
     }
 
-    /// What `work` comes to in time, or that the deadline came first.
+    /// Runs `work` until the deadline. Fails if the deadline passes first.
     pub(crate) fn limit<F: Future>(self, work: F) -> Timeout<F> {
         timeout_at(self.0, work)
     }
 }
 
-/// The headers of W3C Trace Context, as they came.
+/// The W3C Trace Context headers, unmodified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TraceContext {
     /// `traceparent`.
@@ -80,7 +79,7 @@ pub struct TraceContext {
 }
 
 impl TraceContext {
-    /// What these headers say.
+    /// Reads the trace context from `headers`. `None` without `traceparent`.
     #[must_use]
     pub fn of(headers: &http::HeaderMap) -> Option<Arc<Self>> {
         let parent = headers.get("traceparent")?.clone();
@@ -88,7 +87,7 @@ impl TraceContext {
     }
 }
 
-/// An access token of the upstream that its own client brought. Shows itself to no log.
+/// An access token of the upstream that a client sent. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RelayedToken {
     text: Arc<str>,
@@ -96,19 +95,19 @@ pub struct RelayedToken {
 }
 
 impl RelayedToken {
-    /// The token with this text; and whether it is known to be good, because it was issued through here.
+    /// Creates a token. `is_known` says that it was issued through this server and is therefore valid.
     #[must_use]
     pub fn new(text: Arc<str>, is_known: bool) -> Self {
         Self { text, is_known }
     }
 
-    /// The token's text.
+    /// Returns the token's text.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.text
     }
 
-    /// Whether it was issued through here. Of any other only the upstream can say whether it is good.
+    /// Whether the token was issued through this server. Only the upstream can verify any other token.
     #[must_use]
     pub fn is_known(&self) -> bool {
         self.is_known

@@ -1,4 +1,4 @@
-//! Who calls, and what it may do. Every face makes one of these; use cases ask it and nothing else.
+//! The caller and its permissions. Every face creates a [`Caller`]; use cases check permissions only on it.
 
 use std::{collections::BTreeSet, fmt, sync::Arc};
 
@@ -11,7 +11,7 @@ use super::{
     id::{EnvironmentName, RequestorId},
 };
 
-/// Something that a caller may be allowed to do.
+/// A permission of a caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Permission {
     /// Create registration codes.
@@ -23,10 +23,10 @@ pub enum Permission {
     /// Delete registration codes.
     #[serde(rename = "codes.delete")]
     CodesDelete,
-    /// Authorize by a TempPass.
+    /// Authorize resources by a TempPass.
     #[serde(rename = "temp_passes.authorize")]
     TempPassesAuthorize,
-    /// Look at trials.
+    /// Read trials.
     #[serde(rename = "temp_passes.read")]
     TempPassesRead,
     /// Reset trials one by one.
@@ -38,10 +38,10 @@ pub enum Permission {
     /// Start logins.
     #[serde(rename = "entitlements.login")]
     EntitlementsLogin,
-    /// Look at logins, and at what operators tell of viewers.
+    /// Read logins and the operators' metadata of viewers.
     #[serde(rename = "entitlements.read")]
     EntitlementsRead,
-    /// Ask what may be watched by a login.
+    /// Authorize resources by a login.
     #[serde(rename = "entitlements.authorize")]
     EntitlementsAuthorize,
     /// End logins.
@@ -50,7 +50,7 @@ pub enum Permission {
 }
 
 impl Permission {
-    /// Every permission there is.
+    /// All permissions.
     pub const ALL: [Self; 11] = [
         Self::CodesCreate,
         Self::CodesRead,
@@ -65,8 +65,7 @@ impl Permission {
         Self::EntitlementsLogout,
     ];
 
-    /// What a device may do unless it was granted something else. Resets are not among it: a viewer can take the token
-    /// from the device.
+    /// The default permissions of a device. Resets are not included, because a viewer can extract the token from the device.
     pub const DEVICE: [Self; 9] = [
         Self::CodesCreate,
         Self::CodesRead,
@@ -79,10 +78,10 @@ impl Permission {
         Self::EntitlementsLogout,
     ];
 
-    /// Takes `text` from the request's, or the configuration's, `field`.
+    /// Parses `text` from `field` of a request or of the configuration.
     ///
     /// # Errors
-    /// Where no permission has this name.
+    /// No permission has this name.
     pub fn parse(field: &str, text: &str) -> std::result::Result<Self, Violation> {
         Self::ALL.into_iter().find(|permission| permission.as_str() == text).ok_or_else(|| {
             let known: Vec<_> = Self::ALL.into_iter().map(Self::as_str).collect();
@@ -90,7 +89,7 @@ impl Permission {
         })
     }
 
-    /// The permission's name in the configuration.
+    /// Returns the permission's name in the configuration.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -115,7 +114,7 @@ impl fmt::Display for Permission {
     }
 }
 
-/// A set of names, or all of them.
+/// A set of names, or all names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
     into = "Option<BTreeSet<T>>",
@@ -123,14 +122,14 @@ impl fmt::Display for Permission {
     bound(serialize = "T: Serialize + Clone", deserialize = "T: Deserialize<'de>")
 )]
 pub enum Scope<T: Ord> {
-    /// Whatever there is.
+    /// All.
     Any,
     /// Only these.
     Only(BTreeSet<T>),
 }
 
 impl<T: Ord> Scope<T> {
-    /// Whether the set holds `item`.
+    /// Whether the set contains `item`.
     pub fn contains(&self, item: &T) -> bool {
         match self {
             Self::Any => true,
@@ -154,7 +153,7 @@ impl<T: Ord> From<Scope<T>> for Option<BTreeSet<T>> {
     }
 }
 
-/// A caller and its grant: requestors × environments × permissions; and the call that it makes. Cheap to clone.
+/// A caller with its grant (requestors × environments × permissions) and the context of its call. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Caller {
     grant: Arc<Grant>,
@@ -171,7 +170,7 @@ struct Grant {
 }
 
 impl Caller {
-    /// A caller known as `name` with what it is granted.
+    /// Creates a caller with a name and a grant.
     #[must_use]
     pub fn new(
         name: impl Into<Arc<str>>,
@@ -184,44 +183,44 @@ impl Caller {
         Self { grant, credential: None, context: CallContext::default() }
     }
 
-    /// Whoever reaches a server that asks for no authentication. It may do everything, which is why such a
-    /// server listens on loopback only.
+    /// Returns the caller of a server without authentication. It has every permission, which is why such a server listens
+    /// on loopback only.
     #[must_use]
     pub fn anonymous() -> Self {
         Self::new("anonymous", Scope::Any, Scope::Any, Permission::ALL)
     }
 
-    /// The same caller in a call of its.
+    /// Returns this caller with the context of a call.
     #[must_use]
     pub fn in_call(self, context: CallContext) -> Self {
         Self { context, ..self }
     }
 
-    /// The same caller, known by this.
+    /// Returns this caller with the credential that it has proven.
     #[must_use]
     pub(crate) fn known_by(self, credential: Arc<Credential>) -> Self {
         Self { credential: Some(credential), ..self }
     }
 
-    /// What the configuration knows the caller by; absent where it does not list it.
+    /// Returns the credential of a configured caller; `None` for others.
     #[must_use]
     pub(crate) fn credential(&self) -> Option<&Arc<Credential>> {
         self.credential.as_ref()
     }
 
-    /// What goes along with the call to a backend.
+    /// Returns the context that travels with the call to a backend.
     #[must_use]
     pub fn context(&self) -> &CallContext {
         &self.context
     }
 
-    /// The name by which logs, audits and request ids know the caller.
+    /// Returns the caller's name in logs, audit entries and idempotency keys.
     #[must_use]
     pub fn name(&self) -> &Arc<str> {
         &self.grant.name
     }
 
-    /// Whether the caller may do this.
+    /// Whether the caller has the permission in this environment and for this requestor.
     #[must_use]
     pub fn may(
         &self,
@@ -234,8 +233,8 @@ impl Caller {
             && self.grant.requestors.contains(requestor)
     }
 
-    /// The one requestor that the caller may act for, if it is exactly one: that of a request which is signed by itself, or
-    /// of a device whose statement names one.
+    /// Returns the requestor that the caller may act for, if it is exactly one: that of a signed request, or of a device
+    /// whose software statement names one.
     #[must_use]
     pub fn only_requestor(&self) -> Option<&RequestorId> {
         match &self.grant.requestors {
@@ -244,10 +243,10 @@ impl Caller {
         }
     }
 
-    /// Insists on a permission for any requestor at all, where a call names none.
+    /// Requires a permission for at least one requestor, for calls that name none.
     ///
     /// # Errors
-    /// [`Error::PermissionMissing`] where the caller lacks it.
+    /// [`Error::PermissionMissing`] if the caller lacks it.
     pub fn require_for_some(&self, permission: Permission, environment: &EnvironmentName) -> Result<()> {
         let has_requestor = match &self.grant.requestors {
             Scope::Any => true,
@@ -267,10 +266,10 @@ impl Caller {
         Error::PermissionMissing { caller: self.grant.name.to_string(), permission }
     }
 
-    /// Insists on a permission.
+    /// Requires a permission.
     ///
     /// # Errors
-    /// [`Error::PermissionMissing`] where the caller lacks it.
+    /// [`Error::PermissionMissing`] if the caller lacks it.
     pub fn require(
         &self,
         permission: Permission,

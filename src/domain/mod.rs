@@ -1,7 +1,7 @@
-//! What passbridge is about, with no transport, storage or runtime in it.
+//! The domain model: values, rules and ports, independent of transport, storage and runtime.
 //!
-//! A value of one of these types exists only if it is valid: validation happens once, where a value is
-//! made, and reports every violation of a request together.
+//! A value of one of these types exists only if it is valid. Validation happens once, where the value is created, and
+//! reports all violations of a request together.
 
 #![warn(clippy::large_futures)]
 
