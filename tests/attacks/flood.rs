@@ -43,7 +43,7 @@ fn cut_off(faces: Faces, reason: Reason, add: impl FnMut(&mut Peer, u32)) -> Str
 fn taken(faces: Faces, add: impl FnMut(&mut Peer, u32)) -> String {
     let end = flood(faces, add);
     assert!(end.go_away.is_none_or(|reason| reason == 0) && end.resets.is_empty(), "{end}");
-    "taken".to_owned()
+    "accepted".to_owned()
 }
 
 /// The same, where nothing is read of what the server has to send back.

@@ -1,4 +1,4 @@
-//! The table of `docs/security.md`: what each attack got, what memory the server had, and how long others waited.
+//! The table of `docs/security.md`: the outcome of each attack, the server's memory, and the latency of other clients.
 
 use std::{
     fs,
@@ -17,31 +17,31 @@ use crate::{
 
 const ATTACKS: [(&str, Attack); 27] = [
     ("rapid reset: HEADERS and RST_STREAM, 100 000 times", flood::rapid_reset),
-    ("server-made resets: calls with an error in them", flood::server_made_resets),
-    ("CONTINUATION without end", flood::continuation),
-    ("HPACK bomb: 20 kB that unpack to 47 MB, 900 times", flood::hpack_bomb),
-    ("empty DATA, 100 000 times", flood::empty_frames),
-    ("streams that are opened, 100 000 times", flood::streams),
+    ("server-made resets: calls with a flow-control error", flood::server_made_resets),
+    ("endless CONTINUATION", flood::continuation),
+    ("HPACK bomb: 20 kB that decode to 47 MB, 900 times", flood::hpack_bomb),
+    ("empty DATA frames, 100 000 times", flood::empty_frames),
+    ("open streams, 100 000 times", flood::streams),
     ("SETTINGS, 100 000 times", flood::settings),
-    ("SETTINGS without end, acknowledgements unread", flood::settings_unread),
-    ("SETTINGS ACK that nobody asked for", flood::settings_acknowledgements),
+    ("endless SETTINGS, acknowledgements unread", flood::settings_unread),
+    ("unsolicited SETTINGS ACK", flood::settings_acknowledgements),
     ("PING, 100 000 times", flood::pings),
-    ("PING without end, answers unread", flood::pings_unread),
-    ("PING ACK that nobody asked for, 100 000 times", flood::ping_acknowledgements),
+    ("endless PING, responses unread", flood::pings_unread),
+    ("unsolicited PING ACK, 100 000 times", flood::ping_acknowledgements),
     ("PRIORITY, 100 000 times", flood::priorities),
     ("WINDOW_UPDATE, 100 000 times", flood::window_updates),
     ("WINDOW_UPDATE over the limit", flood::window_overflow),
-    ("1000 answers without window", holder::zero_windows),
-    ("1000 answers with a window of one byte", holder::one_byte_windows),
-    ("1000 large answers, unread", holder::answers_unread),
-    ("1000 large answers, read byte by byte", holder::answers_read_byte_by_byte),
-    ("PING of the server unanswered", holder::silence),
+    ("1000 responses, window of 0", holder::zero_windows),
+    ("1000 responses, window of 1 byte", holder::one_byte_windows),
+    ("1000 large responses, unread", holder::answers_unread),
+    ("1000 large responses, read byte by byte", holder::answers_read_byte_by_byte),
+    ("server PING unanswered", holder::silence),
     ("1000 connections, HEADERS byte by byte", holder::headers_in_drops),
     ("a message, byte by byte", holder::message_in_drops),
     ("REST: request smuggling, 11 forms", rest::smuggling),
     ("REST: slow-loris, 1000 connections", rest::headers_in_drops),
     ("REST: bodies byte by byte, 1000 connections", rest::body_in_drops),
-    ("REST: answers unread", rest::answers_unread),
+    ("REST: responses unread", rest::answers_unread),
     ("REST: gzip bombs of 30 MB, 100 times", rest::gzip_bombs),
 ];
 
@@ -49,7 +49,7 @@ const ATTACKS: [(&str, Attack); 27] = [
 #[ignore = "prints figures"]
 async fn the_table() {
     println!(
-        "| attack | what it got | server's memory before, at most, after | others' p99 (without the attack) |\n|---|---|---|---|"
+        "| attack | outcome | server memory before, peak, after | p99 of other clients (without the attack) |\n|---|---|---|---|"
     );
     for (name, attack) in ATTACKS {
         let target = Target::start();
