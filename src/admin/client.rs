@@ -1,4 +1,4 @@
-//! A command's side of the socket.
+//! The command's side of the socket.
 
 use std::{io, path::Path};
 
@@ -10,16 +10,16 @@ use tokio::net::UnixStream;
 
 use super::{Answer, Command, EXAMINATIONS, KEY_ROTATIONS, REVOCATIONS, SCHEDULES, STATEMENTS, socket_path};
 
-/// A running server did not do what was asked.
+/// A command that the running server did not perform.
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
-    /// The server says why.
+    /// The server refused the command. The text is its reason.
     #[error("{0}")]
     Refused(String),
-    /// The socket does not work.
+    /// The socket is unusable.
     #[error("the running server cannot be asked: {0}")]
     Socket(#[from] io::Error),
-    /// The server does not answer as it should.
+    /// The HTTP exchange failed.
     #[error("the running server does not answer: {0}")]
     Connection(#[from] hyper::Error),
     /// The server does not know the command.
@@ -28,25 +28,25 @@ pub enum AdminError {
         version = env!("CARGO_PKG_VERSION")
     )]
     OtherVersion(String),
-    /// The server is of another version.
+    /// The server's answer is unreadable, because its version differs.
     #[error("the running server's answer cannot be read, it is of another version than this command: {0}")]
     Answer(#[from] serde_json::Error),
 }
 
-/// Whether a server runs over this data folder.
+/// Whether a server runs on this data folder.
 pub async fn is_served(data: &Path) -> bool {
     UnixStream::connect(socket_path(data)).await.is_ok()
 }
 
-/// Asks the server over this data folder; `None` where none runs, or it ended without an answer. Every command may be given
-/// again.
+/// Sends a command to the server on this data folder. Returns `None` if none runs, or if it stopped without an answer.
+/// Every command may be retried.
 ///
 /// # Errors
-/// Where it refuses, or does not answer.
+/// If the server refuses the command or does not answer.
 pub async fn ask(data: &Path, command: &Command) -> Result<Option<Answer>, AdminError> {
     let stream = match UnixStream::connect(socket_path(data)).await {
         Ok(stream) => stream,
-        // No socket, or one that a killed server left.
+        // There is no socket, or a killed server left one behind.
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
             return Ok(None);
         }
@@ -61,7 +61,7 @@ pub async fn ask(data: &Path, command: &Command) -> Result<Option<Answer>, Admin
     request.headers_mut().insert(CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
     let response = match sender.send_request(request).await {
         Ok(response) => response,
-        // It ended before it looked at the command.
+        // The server stopped before it read the command.
         Err(error) if error.is_canceled() || error.is_incomplete_message() => return Ok(None),
         Err(error) => return Err(error.into()),
     };
@@ -78,7 +78,7 @@ pub async fn ask(data: &Path, command: &Command) -> Result<Option<Answer>, Admin
     }
 }
 
-/// The path of a command, and what is sent there.
+/// The path and the body of a command.
 fn message(command: &Command) -> serde_json::Result<(&'static str, Vec<u8>)> {
     Ok(match command {
         Command::MintStatement(command) => (STATEMENTS, serde_json::to_vec(command)?),

@@ -1,8 +1,8 @@
-//! What operators ask of an installation by commands. A running server is asked over a Unix socket in its data folder;
-//! where none runs, the command opens the folder and does the same itself. Either way it is
-//! `service::operator` that does it; here is how its commands are carried.
+//! Carries operators' commands to an installation. If a server runs, the command reaches it over a Unix socket in the
+//! data folder. Otherwise, the command opens the data folder itself. Both perform the command through
+//! `service::operator`; this module is the transport.
 //!
-//! Each command has a path of its own under the version of what is said. Whoever asks for another one is told so.
+//! Each command has its own path under a protocol version. The server answers an unknown path with its own version.
 
 mod client;
 mod server;
@@ -15,7 +15,7 @@ pub use crate::service::operator::{
 pub use client::{AdminError, ask, is_served};
 pub use server::{AdminListener, BindSocketError};
 
-/// The socket's name in the data folder.
+/// The socket's file name in the data folder.
 const SOCKET: &str = "admin.sock";
 
 /// The path of each command.
@@ -25,7 +25,7 @@ const SCHEDULES: &str = "/v1/schedules";
 const EXAMINATIONS: &str = "/v1/examinations";
 const KEY_ROTATIONS: &str = "/v1/key-rotations";
 
-/// Where the server over this data folder listens.
+/// The socket path of the server on this data folder.
 fn socket_path(data: &Path) -> PathBuf {
     data.join(SOCKET)
 }

@@ -1,4 +1,4 @@
-//! The socket's side of a running server.
+//! The server's side of the socket.
 
 use std::{
     fs, io,
@@ -24,10 +24,10 @@ use crate::{
     service::operator::{Operator, OperatorService},
 };
 
-/// How long to wait before accepting again after accepting failed.
+/// The pause after a failed accept.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// The socket cannot be made.
+/// The socket for commands cannot be created.
 #[derive(Debug, thiserror::Error)]
 #[error("the socket {} for commands cannot be made: {source}; a shorter store.path helps where the name is too long", path.display())]
 pub struct BindSocketError {
@@ -35,10 +35,10 @@ pub struct BindSocketError {
     source: io::Error,
 }
 
-/// The socket's name until only its user can connect to it.
+/// The socket's temporary name, until its permissions are set.
 const DRAFT: &str = "admin.new";
 
-/// The socket. It is removed when this is dropped, unless it is another server's by then.
+/// The listening socket. Dropping it removes the file, unless another server has replaced it.
 #[derive(Debug)]
 pub struct AdminListener {
     listener: UnixListener,
@@ -46,12 +46,12 @@ pub struct AdminListener {
 }
 
 impl AdminListener {
-    /// Makes the socket, for the user of this process alone. Who calls this has the data folder to itself, so that a
-    /// socket which is there already was left by a server that was killed. A command that connects waits until
-    /// [`AdminListener::serve`] runs.
+    /// Creates the socket, accessible only to this process's user. The caller must own the data folder: an existing
+    /// socket is then one that a killed server left behind. Commands that connect wait until [`AdminListener::serve`]
+    /// runs.
     ///
     /// # Errors
-    /// Where the operating system refuses.
+    /// If the operating system refuses.
     pub fn bind(data: &Path) -> Result<Self, BindSocketError> {
         let path = socket_path(data);
         let bind = || {
@@ -72,7 +72,7 @@ impl AdminListener {
         }
     }
 
-    /// Serves until `stop` is cancelled; what was asked before that is still done.
+    /// Serves until `stop` is cancelled, then finishes the commands already accepted.
     pub async fn serve(self, service: OperatorService, stop: CancellationToken) {
         let router = router(service);
         let commands = TaskTracker::new();
@@ -92,7 +92,7 @@ impl AdminListener {
                 }
             }
         }
-        // From now on nobody connects; who has is served.
+        // From here on no command can connect. Those already connected are served.
         drop(self.file);
         while let Some(Ok((stream, _))) = self.listener.accept().now_or_never() {
             serve(stream);
@@ -102,7 +102,7 @@ impl AdminListener {
     }
 }
 
-/// The socket's name in the data folder.
+/// The socket's file in the data folder.
 #[derive(Debug)]
 struct SocketFile {
     path: PathBuf,
@@ -111,20 +111,20 @@ struct SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // Where this server was slow to end, a successor has the folder, and a socket of that name.
+        // If this server stopped slowly, the file may already be the socket of its successor.
         if file_id(&self.path).is_ok_and(|id| id == self.id) {
-            // What is left there the next server replaces.
+            // If the removal fails, the next server replaces the file.
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// Which file has this name: its device and its number there, which is no other's while the socket is open.
+/// Identifies a file by its device and inode, which are unique while the socket is open.
 fn file_id(path: &Path) -> io::Result<(u64, u64)> {
     fs::symlink_metadata(path).map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
-/// A path for each command.
+/// One route per command.
 fn router(service: OperatorService) -> Router {
     Router::new()
         .route(STATEMENTS, taking(Command::MintStatement))
@@ -136,7 +136,7 @@ fn router(service: OperatorService) -> Router {
         .with_state(service)
 }
 
-/// A path that takes the body of this command.
+/// A route whose body deserializes into this command's arguments.
 fn taking<T>(read: fn(T) -> Command) -> MethodRouter<OperatorService>
 where
     T: DeserializeOwned + Send + 'static,
@@ -144,7 +144,7 @@ where
     post(move |State(service), Extension(operator), Json(body)| perform(read, service, operator, body))
 }
 
-/// Does the command of this path with what the body says.
+/// Performs the route's command with the arguments in the body.
 async fn perform<T>(
     read: fn(T) -> Command,
     service: OperatorService,
@@ -152,7 +152,7 @@ async fn perform<T>(
     body: T,
 ) -> Result<Json<Answer>, (StatusCode, String)> {
     service.perform(&operator, read(body)).await.map(Json).map_err(|error| {
-        // Whoever can use the socket owns the server.
+        // Only the server's owner can use the socket, so the full message may be shown.
         (StatusCode::INTERNAL_SERVER_ERROR, error.operator_message())
     })
 }

@@ -1,4 +1,4 @@
-//! `passbridge caller`: entries for callers of gRPC.
+//! `passbridge caller`: creates configuration entries for gRPC callers.
 
 use std::error::Error;
 
@@ -18,34 +18,34 @@ use crate::{
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Caller {
-    /// Make a token for a caller: prints it, which nobody can do again, and below it the entry for the configuration, which
-    /// holds only its hash.
+    /// Create a token for a caller. Prints the token, which cannot be printed again, and the caller's configuration
+    /// entry, which contains only the token's hash.
     New(New),
 }
 
 #[derive(Debug, Args)]
 pub(super) struct New {
-    /// The name by which the audit log and budgets know the caller.
+    /// Name that identifies the caller in the audit log and in failed-lookup budgets.
     #[arg(long, value_name = "NAME")]
     name: String,
-    /// A requestor that it may act for; repeat it for more, leave it out for all.
+    /// Requestor that the caller may act for. Repeat for several. Default: all.
     #[arg(long = "requestor", value_name = "ID")]
     requestors: Vec<String>,
-    /// An environment that it may act in; repeat it for more, leave it out for all.
+    /// Environment that the caller may act in. Repeat for several. Default: all.
     #[arg(long = "environment", value_name = "NAME")]
     environments: Vec<String>,
-    /// What it may do, such as codes.create; repeat it for more. Left out, only device information is for it.
+    /// Permission of the caller, such as codes.create. Repeat for several. Default: device information only.
     #[arg(long = "permission", value_name = "PERMISSION")]
     permissions: Vec<String>,
 }
 
-/// The part of a configuration that is printed.
+/// The printed part of a configuration.
 #[derive(Serialize)]
 struct Entries {
     callers: [Entry; 1],
 }
 
-/// An entry without the keys that would say no more than their absence does.
+/// A caller entry. Lists at their defaults are omitted.
 #[derive(Serialize)]
 struct Entry {
     name: String,

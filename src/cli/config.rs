@@ -1,4 +1,4 @@
-//! `passbridge config`: look at the configuration without running a server.
+//! `passbridge config`: works with the configuration without running a server.
 
 use std::{env, error::Error, path::Path};
 
@@ -8,7 +8,7 @@ use crate::{app, config};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Config {
-    /// Say whether the configuration can be used, and what is wrong with it if not.
+    /// Check whether the configuration is valid, and report every error.
     Check,
     /// Print every key with its meaning and default, as Markdown.
     Reference,

@@ -1,4 +1,4 @@
-//! What commands have in common that call a server over the network.
+//! Shared code of the commands that call a server over the network.
 
 use std::{
     error::Error,
@@ -15,38 +15,38 @@ use crate::{
     tls::{ClientTlsError, Trust, client_config},
 };
 
-/// How a command knows a server, and is known to it.
+/// Options for connecting to a server and authenticating to it.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connection")]
 pub(super) struct Dial {
     #[command(flatten)]
     pub tls: DialTls,
-    /// A file with the token to call with (`authorization: Bearer`); white space around it does not count.
+    /// File with the bearer token to send (`authorization: Bearer`). Surrounding white space is ignored.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
 }
 
-/// The part of it that is TLS.
+/// The TLS options among them.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connection")]
 pub(super) struct DialTls {
-    /// The PEM file with the CAs that must have certified the server. Where left out, this machine's; for the local server,
-    /// whose certificate the configuration names, that one.
+    /// PEM file with the CAs that the server's certificate must chain to. Default: the system's CAs; for the local
+    /// server, the certificate named in its configuration.
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
-    /// The PEM file with the certificate to show to the server.
+    /// PEM file with the client certificate.
     #[arg(long, value_name = "FILE", requires = "cert_key")]
     cert: Option<PathBuf>,
-    /// The PEM file with the key of that certificate.
+    /// PEM file with the client certificate's private key.
     #[arg(long = "key", value_name = "FILE", requires = "cert")]
     cert_key: Option<PathBuf>,
 }
 
 impl DialTls {
-    /// What to connect with to the server whose certificate is `local`, or to another.
+    /// The TLS client configuration for the server whose certificate is the file `local`, or for any other server.
     ///
     /// # Errors
-    /// What is wrong with a file, with its option.
+    /// If a file is unusable. The message names its option.
     pub(super) fn config(&self, local: Option<&Path>) -> Result<ClientConfig, Box<dyn Error>> {
         let authorities = self.ca.as_deref().map(|file| read("--ca", file)).transpose()?;
         let itself = local.map(|file| read("tls.certificate", file)).transpose()?;
@@ -70,10 +70,10 @@ impl DialTls {
         })
     }
 
-    /// Refuses options that count for nothing, as over plain text.
+    /// Rejects TLS options for a plain-text URL.
     ///
     /// # Errors
-    /// Where one is given.
+    /// If one of the options is given.
     pub(super) fn must_be_unused(&self, url: &str) -> Result<(), Box<dyn Error>> {
         let given = [("--ca", &self.ca), ("--cert", &self.cert), ("--key", &self.cert_key)];
         match given.into_iter().find(|(_, file)| file.is_some()) {
@@ -87,10 +87,10 @@ impl DialTls {
 }
 
 impl Dial {
-    /// What calls carry as `authorization`, if anything.
+    /// The value of the `authorization` header, if a token file is given.
     ///
     /// # Errors
-    /// Where the file cannot be read or holds no token.
+    /// If the file is unreadable or contains no token.
     pub(super) fn authorization(&self) -> Result<Option<HeaderValue>, Box<dyn Error>> {
         let Some(file) = &self.token_file else { return Ok(None) };
         let token = SecretText::from(read("--token-file", file)?);

@@ -1,4 +1,4 @@
-//! `passbridge doctor`: whether both faces and the environments' upstreams work, step by step.
+//! `passbridge doctor`: checks both faces and the upstream of each environment, step by step.
 
 use std::{error::Error, path::Path};
 
@@ -12,10 +12,10 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(super) struct Doctor {
-    /// The environment; where left out both faces, and every environment that has an upstream.
+    /// Environment to check. Default: both faces, and every environment that has an upstream.
     #[arg(long, value_name = "NAME")]
     environment: Option<String>,
-    /// Make a code, and delete it, for this requestor.
+    /// Also create a registration code for this requestor at the upstream, and delete it.
     #[arg(long, value_name = "REQUESTOR")]
     create: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! `passbridge explain`: what probably led to what somebody sees, and what to do about it.
+//! `passbridge explain`: explains the probable causes of an error, with their remedies.
 
 use std::{
     error::Error,
@@ -16,15 +16,15 @@ use crate::{
     proto::v1::ErrorReason,
 };
 
-/// How much is read of standard input, in bytes.
+/// The limit on standard input, in bytes.
 const INPUT_MAX: u64 = 1 << 20;
 
-/// What our reasons begin with in the proto.
+/// The prefix of our reasons in the proto.
 const PREFIX: &str = "ERROR_REASON_";
 
 #[derive(Debug, Args)]
 pub(super) struct Explain {
-    /// A status, an error code, a line of a log, or words; left out, or "-", it is read from standard input, where it may be
+    /// A status, an error code, a log line, or a description. If omitted or "-", read from standard input, which may be
     /// a whole HTTP response.
     #[arg(value_name = "SYMPTOM")]
     symptom: Vec<String>,
@@ -37,7 +37,7 @@ pub(super) fn run(explain: &Explain) -> Result<(), Box<dyn Error>> {
         stdin().take(INPUT_MAX).read_to_string(&mut text)?;
     }
     let reason = |error: &_| classify(error).0.as_str_name().trim_start_matches(PREFIX);
-    // Our own name of an error is more exact than what stands around it.
+    // A reason of our own is more specific than the text around it.
     let known = causes_of_reason(&text, reason).map(|(reason, causes)| (reason.to_owned(), causes));
     let (what, causes) = match known.or_else(|| self_explaining(&text)) {
         Some(explained) => explained,
@@ -60,7 +60,7 @@ pub(super) fn run(explain: &Explain) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A reason of ours that has no causes but itself.
+/// A reason of ours for which no further causes are known.
 fn self_explaining(text: &str) -> Option<(String, Vec<ProbableCause>)> {
     let reasons = (1..).map_while(|number| ErrorReason::try_from(number).ok());
     let mut names = reasons.map(|reason| reason.as_str_name().trim_start_matches(PREFIX));

@@ -1,4 +1,4 @@
-//! `passbridge keys`: the keys that secrets in the store are sealed with.
+//! `passbridge keys`: manages the keys that seal the secrets in the store.
 
 use std::{error::Error, path::Path};
 
@@ -13,16 +13,16 @@ use crate::{
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Keys {
-    /// Make a key, and print it as a line for the key ring (store.key_ring). It is kept nowhere else.
+    /// Create a key and print it as a line for the key ring (store.key_ring). passbridge does not store it.
     New(New),
-    /// Read the key ring again, and seal every secret in the store with its first key, on a running server too. Then the
-    /// other keys can leave the ring. May be broken off, and begun again.
+    /// Reread the key ring and reseal every secret in the store with its first key. Also works on a running server.
+    /// Afterwards the other keys may be removed from the key ring. If interrupted, run it again.
     Rotate,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct New {
-    /// The key's id, by which secrets name it; eight random hexadecimal digits where left out.
+    /// Id of the key, which sealed secrets refer to. Default: eight random hexadecimal digits.
     #[arg(long, value_name = "ID")]
     id: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! The command line: one file a command.
+//! The command-line interface: one file per command.
 
 mod caller;
 mod config;
@@ -45,11 +45,11 @@ Examples:
       127.0.0.1:50051 passbridge.v1.RegistrationCodeService/CreateRegistrationCode
       a first code";
 
-/// One typed gRPC API for the pay-TV clientless device operations.
+/// A gRPC and REST service for pay-TV clientless devices.
 #[derive(Debug, Parser)]
 #[command(name = "passbridge", version, after_help = EXAMPLES)]
 pub struct Cli {
-    /// The configuration file (TOML). Without one, everything has its default.
+    /// Configuration file (TOML). Without one, every key has its default value.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
 
@@ -59,29 +59,28 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the server until it is asked to end (SIGTERM, SIGINT). SIGHUP reloads environments, requestors, callers, REST
-    /// clients and TLS.
+    /// Run the server until SIGTERM or SIGINT. SIGHUP reloads environments, requestors, callers, REST clients and TLS.
     Serve,
-    /// Print an access token for REST calls: registers a client as a device does, and asks for its token.
+    /// Print an access token for REST calls. Registers a client and requests its token, as a device does.
     Token(token::Token),
-    /// Print a software statement, with which an application's devices register.
+    /// Print a software statement that an application's devices register with.
     Statement(statement::Statement),
-    /// Make entries for callers of gRPC.
+    /// Create configuration entries for gRPC callers.
     #[command(subcommand)]
     Caller(caller::Caller),
-    /// Take back a software statement, a client, or all that was issued before some time.
+    /// Revoke a software statement, a client, or everything issued before a point in time.
     Revoke(revoke::Revoke),
-    /// Make keys for the key ring, and seal the store's secrets anew.
+    /// Create keys for the key ring, and reseal the store's secrets.
     #[command(subcommand)]
     Keys(keys::Keys),
     /// Copy one store to another.
     #[command(subcommand)]
     Store(store::Store),
-    /// Say what probably led to an error, and what to do about it.
+    /// Explain the probable causes of an error, with their remedies.
     Explain(explain::Explain),
-    /// Look whether TLS, callers' keys and the environments' upstreams work, step by step.
+    /// Check TLS, the callers' keys and the upstream of each environment, step by step.
     Doctor(doctor::Doctor),
-    /// Look after TempPasses.
+    /// Reset TempPass trials, and list reset schedules.
     #[command(subcommand)]
     TempPass(temp_pass::TempPass),
     /// Check the configuration, or print its reference.
@@ -89,10 +88,10 @@ enum Command {
     Config(config::Config),
 }
 
-/// Runs the command that the process was started with.
+/// Runs the command given on the process's command line.
 #[must_use]
 pub fn run() -> ExitCode {
-    // The engine makes files of its own in the data folder, with secrets in them: nobody else may read those.
+    // The embedded store's engine creates files in the data folder that contain secrets: only this user may read them.
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
     let cli = Cli::parse();
     let outcome = match cli.command {

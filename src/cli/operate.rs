@@ -1,4 +1,4 @@
-//! What commands have in common that ask an installation for something.
+//! Shared code of the commands that operate on an installation.
 
 use std::{env, error::Error, future::Future, path::Path, time::Duration};
 
@@ -12,7 +12,7 @@ use crate::{
     store::embedded::OpenError,
 };
 
-/// Runs a command's work with the configuration.
+/// Loads the configuration and runs a command's work with it.
 pub(super) fn operate<T, F>(file: Option<&Path>, work: impl FnOnce(Config) -> F) -> Result<T, Box<dyn Error>>
 where
     F: Future<Output = Result<T, Box<dyn Error>>>,
@@ -21,15 +21,15 @@ where
     Builder::new_current_thread().enable_all().build()?.block_on(work(config))
 }
 
-/// How long to wait for a folder that is in use without a server that answers: one that is about to serve commands or has
-/// just stopped doing so, or another command.
+/// How long to wait for a data folder that is in use while no server answers. The owner is a server that is starting or
+/// stopping, or another command.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long to wait before looking again.
+/// The interval between two attempts.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Asks the server that runs over the configured data folder; where none runs, and over a store that servers share, opens the
-/// store and does it here.
+/// Sends the command to the server that runs on the configured data folder. If none runs, or if the store is shared,
+/// opens the store and performs the command in this process.
 pub(super) async fn perform(config: &Config, command: Command) -> Result<Answer, Box<dyn Error>> {
     if config.store.kind != StoreKind::Embedded {
         return Ok(app::perform(config, command).await?);

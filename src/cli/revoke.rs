@@ -1,4 +1,4 @@
-//! `passbridge revoke`: takes back statements, clients, or everything that was issued before some time.
+//! `passbridge revoke`: revokes statements, clients, or everything issued before a point in time.
 
 use std::{error::Error, path::Path, time::UNIX_EPOCH};
 
@@ -13,14 +13,14 @@ use crate::{
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub(super) struct Revoke {
-    /// A software statement, or its id (`jti`): with it go its clients and their tokens.
+    /// Software statement to revoke, or its id (`jti`), together with its clients and their tokens.
     #[arg(long, value_name = "STATEMENT")]
     statement: Option<SecretText>,
-    /// A client id: with it go its tokens.
+    /// Client id to revoke, together with its tokens.
     #[arg(long, value_name = "CLIENT_ID")]
     client: Option<String>,
-    /// All client ids and access tokens issued before this time (RFC 3339, or `now`). Statements stay good, so that
-    /// devices register again by themselves.
+    /// Revoke all client ids and access tokens issued before this time (RFC 3339, or `now`). Software statements stay
+    /// valid, so devices register again on their own.
     #[arg(long, value_name = "TIME", value_parser = time)]
     issued_before: Option<Moment>,
 }
@@ -38,7 +38,7 @@ pub(super) fn run(revoke: Revoke, file: Option<&Path>) -> Result<(), Box<dyn Err
     Ok(())
 }
 
-/// A time in milliseconds since the Unix epoch; none is now, by the clock of whoever does it.
+/// Milliseconds since the Unix epoch. `None` is the current time of the process that performs the command.
 #[derive(Debug, Clone, Copy)]
 struct Moment(Option<u64>);
 

@@ -1,4 +1,4 @@
-//! `passbridge serve`: the server, from its configuration to its end.
+//! `passbridge serve`: runs the server from configuration to shutdown.
 
 use std::{env, error::Error, path::PathBuf};
 
@@ -14,8 +14,7 @@ use crate::{
 };
 
 pub(super) fn run(file: Option<PathBuf>) -> Result<(), Box<dyn Error>> {
-    // This runtime accepts connections, waits for signals, and runs what belongs to no call; calls have threads of
-    // their own.
+    // This runtime accepts connections, handles signals and runs background tasks. Calls run on the serving threads.
     Builder::new_current_thread().enable_all().build()?.block_on(serve(file))
 }
 
@@ -49,7 +48,7 @@ async fn serve(file: Option<PathBuf>) -> Result<(), Box<dyn Error>> {
     reloading.abort();
     reporting_drops.abort();
     if let Some(traces) = traces {
-        // Off this thread, which the export needs to send what is left.
+        // The export needs this thread to send the remaining spans.
         tokio::task::spawn_blocking(move || traces.shutdown()).await?;
     }
     Ok(())

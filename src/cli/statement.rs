@@ -1,4 +1,4 @@
-//! `passbridge statement`: a software statement, signed by this installation's own key.
+//! `passbridge statement`: creates a software statement signed with this installation's key.
 
 use std::{error::Error, path::Path};
 
@@ -12,39 +12,40 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(super) struct Statement {
-    /// A requestor that the statement is for; repeat it for more.
+    /// Requestor that the statement is valid for. Repeat for several.
     #[arg(long = "requestor", value_name = "ID", required_unless_present = "all_requestors")]
     requestors: Vec<String>,
-    /// Every requestor, present and future.
+    /// Make the statement valid for every present and future requestor.
     #[arg(long, conflicts_with = "requestors")]
     all_requestors: bool,
     #[command(flatten)]
     application: Application,
 }
 
-/// What `statement` and `token` have in common.
+/// The options that `statement` and `token` share.
 #[derive(Debug, Args)]
 pub(super) struct Application {
-    /// An environment that the statement is for; repeat it for more, leave it out for all.
+    /// Environment that the statement is valid for. Repeat for several. Default: all.
     #[arg(long = "environment", value_name = "NAME")]
     environments: Vec<String>,
-    /// What its clients may do, such as codes.create; repeat it for more. Left out, everything but
-    /// the two resets, temp_passes.reset and temp_passes.reset_all.
+    /// Permission of the clients, such as codes.create. Repeat for several. Default: all except the two resets,
+    /// temp_passes.reset and temp_passes.reset_all.
     #[arg(long = "permission", value_name = "PERMISSION")]
     permissions: Vec<String>,
-    /// The application's id, as records show it; the statement's own id where left out.
+    /// Id of the application, as shown in records. Default: the statement's own id.
     #[arg(long, value_name = "ID", default_value = "")]
     software_id: String,
-    /// The application's name, as records show it.
+    /// Name of the application, as shown in records.
     #[arg(long, value_name = "NAME", default_value = "passbridge client")]
     client_name: String,
-    /// The application's version, as records show it.
+    /// Version of the application, as shown in records.
     #[arg(long, value_name = "VERSION", default_value = "1.0.0")]
     software_version: String,
 }
 
 impl Application {
-    /// A host of the one environment that is named: by that a local call means it.
+    /// The first host of the environment, if exactly one environment is named. A local call selects its environment by
+    /// host.
     pub(super) fn host(&self, config: &Config) -> Option<String> {
         let [environment] = &self.environments[..] else { return None };
         config.environments.get(environment)?.hosts.first().cloned()
@@ -62,7 +63,7 @@ pub(super) fn run(statement: Statement, file: Option<&Path>) -> Result<(), Box<d
     Ok(())
 }
 
-/// Has a statement minted by the server that runs, or by its folder.
+/// Creates a statement on the running server, or in this process if none runs.
 pub(super) async fn mint(config: &Config, command: StatementCommand) -> Result<String, Box<dyn Error>> {
     match perform(config, Command::MintStatement(command)).await? {
         Answer::Statement(statement) => Ok(statement.into_revealed()),

@@ -1,4 +1,4 @@
-//! `passbridge store`: what is done with a whole store.
+//! `passbridge store`: operations on a whole store.
 
 use std::{
     error::Error,
@@ -16,20 +16,21 @@ use crate::{
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Store {
-    /// Copy all that one store holds to another one, between the embedded store and Redis in any direction, and compare both.
+    /// Copy everything from one store to another, between the embedded store and Redis in either direction, and compare
+    /// both.
     ///
-    /// The target has to be empty. Stop every server over either store before, and start those over the target when all is
-    /// copied. A copy that was broken off goes on with the same command; until it has come to its end no server starts over the
-    /// target. Environment variables complete neither configuration.
+    /// The target must be empty. Stop every server on either store first. Start the servers on the target after the
+    /// copy is complete. To resume an interrupted copy, run the same command again. No server starts on the target
+    /// before the copy is complete. Environment variables are not applied to either configuration.
     Copy(Copy),
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Copy {
-    /// The configuration of the store that is copied.
+    /// Configuration of the source store.
     #[arg(long, value_name = "CONFIG")]
     from: PathBuf,
-    /// The configuration of the store that it is copied to.
+    /// Configuration of the target store.
     #[arg(long, value_name = "CONFIG")]
     to: PathBuf,
 }
@@ -39,7 +40,7 @@ pub(super) fn run(command: &Store, file: Option<&Path>) -> Result<(), Box<dyn Er
     if file.is_some() {
         return Err("--config: has no meaning here; --from and --to name the configurations".into());
     }
-    // A variable would be meant for one of the two, and nobody knows for which.
+    // An environment variable cannot say which of the two configurations it is meant for.
     let read = |file: &Path| config::load(Some(file), iter::empty());
     let (from, to) = (read(from)?, read(to)?);
     let runtime = Builder::new_current_thread().enable_all().build()?;

@@ -1,4 +1,4 @@
-//! `passbridge token`: an access token for a first call, by the two calls that a device makes.
+//! `passbridge token`: gets an access token for a first call, with the two calls that a device makes.
 
 use std::{
     error::Error,
@@ -23,18 +23,18 @@ use crate::{
     outbound::client_for,
 };
 
-/// How long each of the two calls may take.
+/// The timeout of each of the two calls.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Args)]
 pub(super) struct Token {
-    /// The REST face to ask, such as `https://api.example.com`; the local server's where left out.
+    /// Base URL of the REST face, such as `https://api.example.com`. Default: the local server.
     #[arg(long, value_name = "URL")]
     url: Option<Url>,
-    /// A file with the software statement to register with; where left out, the local server mints one.
+    /// File with the software statement to register with. Default: a new statement from the local server.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["requestors", "environments", "permissions"])]
     statement: Option<PathBuf>,
-    /// A requestor that the token is for; repeat it for more, leave it out for all.
+    /// Requestor that the token is valid for. Repeat for several. Default: all.
     #[arg(long = "requestor", value_name = "ID")]
     requestors: Vec<String>,
     #[command(flatten)]
@@ -82,7 +82,8 @@ async fn fetch(config: Config, token: Token) -> Result<String, Box<dyn Error>> {
         ..DeviceInfo::default()
     };
     let client = client_for(&[&url]).timeout(TIMEOUT);
-    // A proxy must not see the local server's secrets in plain text, whatever address of this machine it listens on.
+    // The request to the local server carries secrets, possibly in plain text, on any address of this machine: bypass
+    // proxies.
     let client = if is_local { client.no_proxy() } else { client };
     let client = if url.scheme() == "https" {
         let own = config.rest.tls.certificate.as_deref().filter(|_| is_local);
@@ -130,7 +131,7 @@ async fn send<T: for<'de> Deserialize<'de>>(request: RequestBuilder) -> Result<T
     Err(format!("{url} answered {status}{}", said.unwrap_or_default()).into())
 }
 
-/// Where the local server's REST face can be reached from this machine.
+/// The URL of the local server's REST face, as seen from this machine.
 fn local_url(config: &Config) -> Result<Url, Box<dyn Error>> {
     let mut address = config.rest.listen;
     if address.ip().is_unspecified() {

@@ -1,4 +1,4 @@
-//! The connection to a server's gRPC face.
+//! Connects to a server's gRPC face.
 
 use std::{error::Error, net::Ipv4Addr, sync::Arc, time::Duration};
 
@@ -26,16 +26,16 @@ use crate::{
     tls::ALPN_GRPC,
 };
 
-/// How long connecting may take.
+/// The connect timeout.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The port of a URL without one.
+/// The default port of an https URL.
 const HTTPS_PORT: u16 = 443;
 
-/// A client whose calls carry the token that was given.
+/// A client that sends the given token with each call.
 pub(super) type Client = TempPassServiceClient<InterceptedService<Channel, Authorized>>;
 
-/// Puts a token into each call, if there is one.
+/// Adds the token, if there is one, to each call.
 #[derive(Clone)]
 pub(super) struct Authorized(Option<HeaderValue>);
 
@@ -49,7 +49,7 @@ impl Interceptor for Authorized {
     }
 }
 
-/// A client of the server at `url`; the local one's where there is none.
+/// Connects to the server at `url`, or to the local server if `url` is `None`.
 pub(super) async fn connect(
     config: &Config,
     url: Option<String>,
@@ -103,7 +103,8 @@ async fn over_tls(uri: &Uri, mut tls: ClientConfig) -> Result<Channel, Box<dyn E
             Ok::<_, std::io::Error>(TokioIo::new(stream))
         }
     });
-    // The connector speaks TLS: to the channel itself the stream is a plain one, and only its calls say https.
+    // The connector does the TLS handshake. The channel itself treats the stream as plain text; only the origin is
+    // https.
     let authority = uri.authority().map(ToString::to_string).unwrap_or_default();
     let endpoint = Endpoint::from_shared(format!("http://{authority}"))?.origin(uri.clone());
     Ok(endpoint.connect_timeout(CONNECT_TIMEOUT).connect_with_connector(connect).await?)

@@ -1,4 +1,4 @@
-//! The lines that failed, in a file that can be fed in again.
+//! Writes the lines that failed to a file that can be used as input again.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -9,10 +9,10 @@ use std::{
 
 use super::{input::Row, reset::FileFormat};
 
-/// The column, or field, in which the file says why.
+/// The column or field for the error message.
 const ERROR: &str = "error";
 
-/// A file that is made when the first line fails.
+/// The output file. It is created when the first line fails.
 pub(super) struct Failed {
     path: PathBuf,
     format: FileFormat,
@@ -25,7 +25,7 @@ impl Failed {
         Self { path, format, header, writer: None }
     }
 
-    /// Writes a line, and why it failed.
+    /// Writes a failed line with its error.
     pub(super) fn write(&mut self, row: &Row, error: &str) -> io::Result<()> {
         match self.format {
             FileFormat::Csv => self.write_csv(row, error),
@@ -33,7 +33,8 @@ impl Failed {
         }
     }
 
-    /// Puts the file in its place, if there is one: until then what had that name is as it was.
+    /// Moves the finished file to its path, if any line failed. Until then, a file already at that path stays
+    /// unchanged.
     pub(super) fn finish(mut self) -> io::Result<Option<PathBuf>> {
         let Some(mut writer) = self.writer.take() else { return Ok(None) };
         writer.flush()?;
@@ -74,13 +75,13 @@ impl Failed {
                 object.insert(ERROR.to_owned(), error.into());
                 serde_json::Value::from(object).to_string()
             }
-            // It is no object: it is kept as it is, to be mended by hand.
+            // The line is not a JSON object: keep it unchanged, to be corrected by hand.
             Err(_) => text.to_owned(),
         };
         writeln!(self.open()?, "{line}")
     }
 
-    /// The file may name people, so that it is for its owner alone.
+    /// The file may contain personal identifiers, so only its owner may read it.
     fn open(&mut self) -> io::Result<&mut BufWriter<File>> {
         if self.writer.is_none() {
             let draft = self.draft();

@@ -1,4 +1,4 @@
-//! The lines of a file, one after the other: what each asks for, or why that cannot be told.
+//! Reads the input file line by line: parses each line into a reset, or reports why it cannot.
 
 use std::{
     fmt,
@@ -16,13 +16,13 @@ use serde::Deserialize;
 
 use super::reset::FileFormat;
 
-/// The longest line, in bytes.
+/// The maximum length of a line, in bytes.
 const LINE_MAX: u64 = 64 * 1024;
 
-/// What a line may say.
+/// The allowed columns and fields.
 const COLUMNS: [&str; 6] = ["device_id", "generic_key", "user_identifier", "app_id", "device_user", "error"];
 
-/// What a line may say. `error` is what an earlier run added.
+/// The fields of a line. An earlier run may have added `error`, which is ignored.
 #[derive(Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Fields {
@@ -40,7 +40,7 @@ pub(super) struct Fields {
     _error: String,
 }
 
-/// It names people and devices.
+/// The fields identify people and devices, so `Debug` omits them.
 impl fmt::Debug for Fields {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Fields(…)")
@@ -50,23 +50,23 @@ impl fmt::Debug for Fields {
 /// A line of the file.
 #[derive(Clone)]
 pub(super) struct Row {
-    /// Its number, the first line being 1.
+    /// The line number, starting at 1.
     pub line: u64,
-    /// What it says, or what is wrong with it.
+    /// The parsed fields, or the reason that the line is invalid.
     pub fields: Result<Fields, String>,
-    /// As it stands in the file: the values of CSV, or one line of JSON.
+    /// The unparsed content: the values of a CSV record, or one line of JSON.
     pub raw: Vec<String>,
 }
 
-/// A file that is read line by line.
+/// Reads a file line by line.
 pub(super) struct Rows {
     reader: BufReader<Counted>,
     line: u64,
-    /// The columns of CSV; `None` of JSON.
+    /// The columns of a CSV file; `None` for JSON.
     header: Option<StringRecord>,
 }
 
-/// Counts what was read, for the progress bar.
+/// Counts the bytes read, for the progress bar.
 struct Counted {
     inner: Box<dyn Read + Send>,
     count: Arc<AtomicU64>,
@@ -80,11 +80,11 @@ impl Read for Counted {
     }
 }
 
-/// A physical line: its bytes without the line's end, or that it is too long.
+/// A physical line without its line terminator, or the error that it is too long.
 type Line = Result<Vec<u8>, String>;
 
 impl Rows {
-    /// Opens a file, or standard input for `-`; `count` then tells how many bytes were read. With the file's size, where it
+    /// Opens a file, or standard input for `-`, and adds the bytes read to `count`. Also returns the file's size, if it
     /// has one.
     pub(super) fn open(
         path: &Path,
@@ -109,15 +109,15 @@ impl Rows {
         Ok((rows, size))
     }
 
-    /// The names of the columns; none of JSON.
+    /// The column names. Empty for JSON.
     pub(super) fn header(&self) -> Vec<String> {
         self.header.iter().flatten().map(str::to_owned).collect()
     }
 
-    /// The next line that is not empty.
+    /// The next nonempty line.
     ///
     /// # Errors
-    /// Where the file cannot be read any further.
+    /// If reading the file fails.
     pub(super) fn next_row(&mut self) -> io::Result<Option<Row>> {
         loop {
             let Some(line) = self.next_line()? else { return Ok(None) };
@@ -157,7 +157,8 @@ impl Rows {
     }
 }
 
-/// The columns. What is wrong with them is told by their numbers: a file without a header has a person's identifier there.
+/// Parses the header. Errors name a column by its number, because the first line of a file without a header contains
+/// personal identifiers.
 fn header(line: &[u8]) -> Result<StringRecord, String> {
     let mut header = values(line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line))?;
     header.trim();
@@ -172,10 +173,10 @@ fn header(line: &[u8]) -> Result<StringRecord, String> {
     Ok(header)
 }
 
-/// What Windows puts at the beginning of a text.
+/// The byte order mark that Windows programs write at the start of a text file.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// One line of CSV. A value ends with its line: a quote that is not closed would take the rest of the file with it.
+/// Parses one CSV line. A value cannot span lines: otherwise an unclosed quote would consume the rest of the file.
 fn values(line: &[u8]) -> Result<StringRecord, String> {
     if line.iter().filter(|byte| **byte == b'"').count() % 2 == 1 {
         return Err("has a quote that is not closed".to_owned());
@@ -198,7 +199,7 @@ fn fields(header: &StringRecord, record: &StringRecord) -> Result<Fields, String
     record.deserialize(Some(header)).map_err(|_| "cannot be read".to_owned())
 }
 
-/// One line of JSON. What is wrong with it is told without its values, which may be a person's identifier.
+/// Parses one JSON line. Errors omit the values, which may be personal identifiers.
 fn json(line: &[u8]) -> Result<Fields, String> {
     let object: serde_json::Map<_, _> = serde_json::from_slice(line)
         .map_err(|error| format!("is no JSON object: see column {}", error.column()))?;
@@ -206,7 +207,7 @@ fn json(line: &[u8]) -> Result<Fields, String> {
         .map_err(|_| format!("must have only {}, and text in them", COLUMNS.join(", ")))
 }
 
-/// A line names one trial: to leave it out means nothing, and nothing narrows a key down.
+/// Checks that a line identifies exactly one trial. A generic key has no app_id or device_user to narrow it down.
 fn check(fields: Fields) -> Result<Fields, String> {
     let named = [&fields.device_id, &fields.generic_key, &fields.user_identifier];
     match named.into_iter().filter(|text| !text.is_empty()).count() {

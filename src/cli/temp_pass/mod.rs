@@ -1,4 +1,4 @@
-//! `passbridge temp-pass`: what operators do about trials.
+//! `passbridge temp-pass`: operations on TempPass trials.
 
 mod connection;
 mod failed;
@@ -14,9 +14,9 @@ use clap::Subcommand;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum TempPass {
-    /// Reset trials: those that a file lists, one, or all of a TempPass.
+    /// Reset trials: those listed in a file, a single one, or all of a TempPass.
     Reset(Box<reset::Reset>),
-    /// List the schedules that reset TempPasses: what came of each last time, and when it is due next.
+    /// List the reset schedules, each with its last result and its next run.
     Schedules,
 }
 

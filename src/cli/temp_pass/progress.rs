@@ -1,4 +1,4 @@
-//! How far a file's resets are, on a terminal: count, rate, time left, failures.
+//! Shows the progress of a file's resets on a terminal: count, rate, time left, failures.
 
 use std::{
     sync::{
@@ -12,13 +12,13 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::domain::clock::Stopwatch;
 
-/// How often the bar is drawn.
+/// The refresh rate of the bar, in Hz.
 const DRAWS_A_SECOND: u8 = 10;
 
-/// How many failures are told one by one; the file has all of them.
+/// The number of failures printed individually. The file of failed lines has all of them.
 const FAILURES_TOLD: u64 = 20;
 
-/// The bar. It shows nothing where standard error is no terminal.
+/// The progress bar. Hidden if standard error is not a terminal.
 pub(super) struct Progress {
     bar: ProgressBar,
     bytes_read: Arc<AtomicU64>,
@@ -32,7 +32,7 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// For a file of so many bytes, of which `bytes_read` were read.
+    /// Creates the bar for an input of `size` bytes. `bytes_read` counts the bytes read so far.
     pub(super) fn new(size: Option<u64>, bytes_read: Arc<AtomicU64>) -> Self {
         let target = ProgressDrawTarget::stderr_with_hz(DRAWS_A_SECOND);
         let bar = ProgressBar::with_draw_target(size, target);
@@ -46,14 +46,14 @@ impl Progress {
         Self { bar, bytes_read, started: Stopwatch::start(), answered: 0, reset: 0, failed: 0 }
     }
 
-    /// Counts an answer.
+    /// Counts an answered line.
     pub(super) fn answer(&mut self, reset_count: u64) {
         self.answered += 1;
         self.reset += reset_count;
         self.draw();
     }
 
-    /// Counts a failure, and tells it.
+    /// Counts a failed line, and prints its error.
     pub(super) fn fail(&mut self, line: u64, error: &str) {
         self.answered += 1;
         self.failed += 1;
@@ -66,12 +66,12 @@ impl Progress {
         self.draw();
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
     }
 
-    /// What there is to say at the end.
+    /// The summary printed at the end.
     pub(super) fn summary(&self) -> String {
         format!(
             "{} lines, {} trials reset, {} lines failed, {}",

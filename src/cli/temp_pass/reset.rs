@@ -1,4 +1,4 @@
-//! `passbridge temp-pass reset`
+//! `passbridge temp-pass reset`: resets trials through a server's gRPC face.
 
 use std::{
     error::Error,
@@ -20,61 +20,62 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Reset {
-    /// The server's gRPC address, such as `https://passbridge.example.com:50051`; the local server's where left out.
+    /// gRPC URL of the server, such as `https://passbridge.example.com:50051`. Default: the local server.
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
-    /// The requestor of the TempPass.
+    /// Requestor of the TempPass.
     #[arg(long, value_name = "ID")]
     pub requestor: String,
-    /// The TempPass.
+    /// Id of the TempPass.
     #[arg(long, value_name = "ID")]
     pub mvpd: String,
-    /// The environment; the default one where left out.
+    /// Environment. Default: the default environment.
     #[arg(long, value_name = "NAME", default_value = "")]
     pub environment: String,
     #[command(flatten)]
     pub what: What,
-    /// How the file is written; by its extension (.csv, .jsonl, .ndjson) where left out, and CSV on standard input.
+    /// Format of the file. Default: by the extension (.csv, .jsonl, .ndjson); CSV for standard input.
     #[arg(long, value_enum, requires = "file")]
     pub format: Option<FileFormat>,
-    /// Where to write the lines that failed, so that they can be fed in again; the file's name with `.failed` where left out.
+    /// File to write the failed lines to, as input for another run. Default: the input file's name with `.failed`
+    /// appended.
     #[arg(long, value_name = "FILE", requires = "file")]
     pub failed: Option<PathBuf>,
-    /// Only say what would be reset.
+    /// Print what would be reset, without resetting it.
     #[arg(long)]
     pub dry_run: bool,
-    /// Do not ask before all trials are reset.
+    /// Do not ask for confirmation before resetting all trials.
     #[arg(long)]
     pub yes: bool,
     #[command(flatten)]
     pub dial: Dial,
 }
 
-/// What to reset: exactly one of these.
+/// The trials to reset. Exactly one option is required.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub(in crate::cli) struct What {
-    /// What a file lists, or standard input (`-`): CSV with a header, or JSON lines, with `device_id`, `generic_key` or
-    /// `user_identifier`, and with `app_id` and `device_user` where wanted.
+    /// Reset the trials listed in a file, or on standard input (`-`): CSV with a header, or JSON lines. Each line has
+    /// one of `device_id`, `generic_key` and `user_identifier`; `app_id` and `device_user` may accompany `device_id`.
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
-    /// The trial of this device.
+    /// Reset the trial of this device.
     #[arg(long, value_name = "ID")]
     pub device: Option<String>,
-    /// The trial of this user, by generic key.
+    /// Reset the trial of the user with this generic key.
     #[arg(long = "generic-key", value_name = "KEY")]
     pub key: Option<String>,
-    /// Every trial of the TempPass.
+    /// Reset every trial of the TempPass.
     #[arg(long)]
     pub all: bool,
 }
 
-/// How a file is written.
+/// The format of an input file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum FileFormat {
     /// Comma-separated values with a header.
     Csv,
-    /// A JSON object a line.
+    /// One JSON object per line.
     Jsonl,
 }
 
@@ -88,7 +89,7 @@ pub(super) fn run(reset: Reset, file: Option<&Path>) -> Result<(), Box<dyn Error
     })
 }
 
-/// One call: a device, a user, or all.
+/// Performs a single reset: a device, a user, or all.
 async fn one(config: &Config, reset: Reset) -> Result<(), Box<dyn Error>> {
     let Reset { url, requestor, mvpd, environment, what, dry_run, yes, dial, .. } = reset;
     let whose = match (&what.device, &what.key) {
@@ -134,7 +135,7 @@ async fn one(config: &Config, reset: Reset) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// An error as the server words it.
+/// The error message of a status.
 fn told(status: tonic::Status) -> String {
     status.message().to_owned()
 }

@@ -1,5 +1,5 @@
-//! The resets that a file lists, in one stream to the server. However long the file is, only the lines that are under way
-//! are in memory.
+//! Sends the resets listed in a file to the server in one stream. Only the lines in flight are in memory, so the file
+//! can have any length.
 
 use std::{
     collections::HashMap,
@@ -29,13 +29,13 @@ use crate::{
     },
 };
 
-/// The extension of files with lines that failed.
+/// The extension of the file of failed lines.
 const FAILED: &str = "failed";
 
-/// How many lines are read ahead.
+/// The number of lines read ahead of the stream.
 const READ_AHEAD: usize = 256;
 
-/// The lines that the server has, by the name of their item.
+/// The lines sent and not yet answered, by item id.
 type UnderWay = Arc<Mutex<HashMap<String, Row>>>;
 
 pub(super) async fn run(config: &Config, reset: Reset) -> Result<(), Box<dyn Error>> {
@@ -65,7 +65,7 @@ pub(super) async fn run(config: &Config, reset: Reset) -> Result<(), Box<dyn Err
     }
 }
 
-/// Sends every line and takes every answer. Why the stream broke off, if it did.
+/// Sends every line and processes every response. Returns the reason if the stream was interrupted.
 async fn send(
     config: &Config,
     reset: Reset,
@@ -107,7 +107,7 @@ async fn send(
                 Ok(None) => answers = None,
                 Err(status) => {
                     broken = Some(format!("the stream broke off: {}", status.message()));
-                    // The reader then writes what it still reads to the lines that failed.
+                    // The reader then reports the remaining lines as failed.
                     answers = None;
                 }
             },
@@ -123,7 +123,7 @@ async fn send(
     Ok(broken)
 }
 
-/// Reads every line: into the stream, or, where that cannot be, to those that failed.
+/// Reads every line and sends it to the stream, or to the failed lines if it cannot be sent.
 fn read(
     rows: &mut Rows,
     item: impl Fn(Fields) -> Item,
@@ -137,7 +137,7 @@ fn read(
             Ok(fields) => {
                 let item_id = row.line.to_string();
                 under_way.lock().unwrap_or_else(PoisonError::into_inner).insert(item_id.clone(), row.clone());
-                // Where this fails, the line is one that was not answered.
+                // If sending fails, the line stays in the map and is reported as unanswered.
                 Ok(items.blocking_send(BatchResetTempPassRequest { item_id, item: Some(item(fields)) }))
             }
             Err(error) => Err(error),
@@ -225,13 +225,13 @@ fn dry_run(mut rows: Rows) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Whether two names are one file.
+/// Whether two paths refer to the same file.
 fn is_same(one: &Path, other: &Path) -> bool {
     let identity = |path: &Path| fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()));
     one == other || identity(one).is_some_and(|one| identity(other) == Some(one))
 }
 
-/// By the extension, under those of failed lines.
+/// The format implied by the extension. For a `.failed` file, the extension before it counts.
 fn format_of(file: &Path) -> FileFormat {
     match file.extension().and_then(|extension| extension.to_str()) {
         Some(FAILED) => format_of(&file.with_extension("")),

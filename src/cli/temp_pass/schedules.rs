@@ -1,4 +1,4 @@
-//! `passbridge temp-pass schedules`
+//! `passbridge temp-pass schedules`: lists the reset schedules.
 
 use std::{
     error::Error,
