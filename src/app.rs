@@ -1,4 +1,4 @@
-//! The application: the one place that knows every part. Config → build → serve.
+//! Wires all parts of the application: configuration → build → serve. No other module knows every part.
 
 mod background;
 mod callers;
@@ -45,67 +45,67 @@ pub use store::AuditError;
 use store::OpenStore;
 use tls::TlsListeners;
 
-/// Why the server does not start.
+/// The server cannot start, or stopped with an error.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The configuration cannot be used.
+    /// The configuration is invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// An address cannot be listened on.
+    /// A listen address is unavailable.
     #[error(transparent)]
     Bind(#[from] BindError),
-    /// The data folder cannot be used.
+    /// The data folder is unusable.
     #[error("store.path: {0}")]
     Store(#[from] OpenError),
-    /// Redis cannot be used.
+    /// Redis is unusable.
     #[error("store.url: {0}")]
     Redis(#[from] RedisOpenError),
-    /// The socket for commands cannot be made.
+    /// The socket for commands cannot be created.
     #[error(transparent)]
     Socket(#[from] BindSocketError),
-    /// The audit log cannot be written.
+    /// The audit log cannot be opened.
     #[error(transparent)]
     Audit(#[from] AuditError),
-    /// The store is to be the copy of another one, which was broken off.
+    /// The store is the target of an interrupted copy.
     #[error(
         "the store is a copy of another one that was broken off: finish it (`passbridge store copy`), or remove what is there \
          and begin anew"
     )]
     UnfinishedCopy,
-    /// The key ring does not open what is in the store.
+    /// The key ring does not open the secrets in the store.
     #[error("the secrets in the store cannot be opened: {}", .0.operator_message())]
     Secrets(Error),
-    /// What clients are recognized by cannot be read from the store.
+    /// The signing key and the revocations, which authenticate clients, cannot be read from the store.
     #[error("the signing key and the revocations cannot be read")]
     Service(#[from] Error),
-    /// A command was refused.
+    /// A command failed.
     #[error("{}", .0.operator_message())]
     Command(Error),
-    /// The operating system gave no thread.
+    /// The operating system cannot start a thread.
     #[error("no serving thread could be started: {0}")]
     Threads(#[from] io::Error),
-    /// The store could not be closed in good order.
+    /// The store did not close cleanly.
     #[error("the store could not be closed: {0}")]
     Close(#[from] StoreError),
-    /// A write to the store failed, and the configuration says to end then.
+    /// A write to the store failed, and `store.on_write_failure` says to exit in this case.
     #[error(
         "the server ended because a write to the store failed ({0}); nothing acknowledged is lost: mend the disk and start \
          it again, or have a supervisor do so (store.on_write_failure)"
     )]
     WriteFailed(StoreError),
-    /// A defect of the build.
+    /// The build is defective.
     #[error("the descriptor set cannot be served: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
 }
 
-/// What the server takes from the world around it. A test brings its own.
+/// The server's dependencies on its environment. Tests inject their own.
 #[derive(Debug, Clone)]
 pub struct Surroundings {
-    /// Time.
+    /// The clock.
     pub clock: SharedClock,
-    /// Randomness for codes and ids.
+    /// The source of random codes and ids.
     pub randomness: SharedRandomness,
-    /// How much memory the process may take, in bytes, where that is known.
+    /// The memory available to the process in bytes, if known.
     pub memory: Option<u64>,
 }
 
@@ -116,7 +116,7 @@ impl Default for Surroundings {
     }
 }
 
-/// A server that has its addresses and its data, and is ready to serve.
+/// A server that is bound to its addresses, has its store open, and is ready to serve.
 pub struct App {
     config: ValidConfig,
     passthrough: Passthrough,
@@ -129,7 +129,7 @@ pub struct App {
     pool: WorkerPool,
 }
 
-/// Where the server can be reached.
+/// The bound listeners.
 struct Listeners {
     grpc: TcpListener,
     rest: TcpListener,
@@ -138,10 +138,10 @@ struct Listeners {
 }
 
 impl App {
-    /// Opens the store, puts the parts together and takes the addresses.
+    /// Opens the store, builds all parts and binds the addresses.
     ///
     /// # Errors
-    /// Everything that keeps the server from starting, in words for the operator.
+    /// Any problem that prevents the server from starting, worded for the operator.
     pub async fn build(
         config: Config,
         surroundings: Surroundings,
@@ -156,7 +156,7 @@ impl App {
         let store = OpenStore::open_for_server(&valid, &surroundings).await?;
         let measured = store.clone();
         let metrics = Arc::new(Metrics::new(move || measured.clone().readings()));
-        // Commands on a store that others have too need no server for it.
+        // Commands reach a shared store without the server, so it needs no socket.
         let admin = store.is_exclusive().then(|| AdminListener::bind(&config.store.path)).transpose()?;
         if config.store.key_ring.is_none() {
             tracing::warn!(
@@ -169,7 +169,7 @@ impl App {
         let services = Services::build(&valid, surroundings, &store, Some(Arc::clone(&metrics))).await?;
         services.issuers.install(services.issuers.make(&valid.issuers)?);
         let telemetry = Telemetry::new(metrics, traces);
-        // After the socket for commands: whoever sees that the ports accept can give commands.
+        // The ports are bound after the command socket: once a port accepts connections, commands work too.
         let listeners = Listeners {
             admin,
             grpc: server::bind("grpc.listen", config.grpc.listen)?,
@@ -190,31 +190,31 @@ impl App {
         })
     }
 
-    /// Where gRPC is served.
+    /// The bound gRPC address.
     ///
     /// # Errors
-    /// Where the operating system does not say.
+    /// If the operating system does not report it.
     pub fn grpc_address(&self) -> io::Result<SocketAddr> {
         self.listeners.grpc.local_addr()
     }
 
-    /// Where REST is served.
+    /// The bound REST address.
     ///
     /// # Errors
-    /// Where the operating system does not say.
+    /// If the operating system does not report it.
     pub fn rest_address(&self) -> io::Result<SocketAddr> {
         self.listeners.rest.local_addr()
     }
 
-    /// Where health and metrics are served.
+    /// The bound address for health and metrics.
     ///
     /// # Errors
-    /// Where the operating system does not say.
+    /// If the operating system does not report it.
     pub fn operations_address(&self) -> io::Result<SocketAddr> {
         self.listeners.operations.local_addr()
     }
 
-    /// Takes a new configuration for the calls that begin after it; see [`Reload`].
+    /// A handle that applies a new configuration to subsequent calls; see [`Reload`].
     #[must_use]
     pub fn reload_handle(&self) -> Reload {
         let (passthrough, tls) = (self.passthrough.clone(), Arc::clone(&self.tls));

@@ -1,4 +1,4 @@
-//! What runs beside the faces: schedules, commands, health and metrics, and looking after certificates.
+//! The background tasks: schedules, commands, health, metrics and certificate reloading.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,10 +8,10 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use super::{doctor::Access, operations, services::Services, status::Status, tls::TlsListeners};
 use crate::{admin::AdminListener, config::Auth, service::temp_pass::Outcome, telemetry::Telemetry};
 
-/// How long the end of the server waits for commands, which take milliseconds.
+/// How long shutdown waits for commands, which take milliseconds.
 const COMMANDS_END: Duration = Duration::from_secs(5);
 
-/// The tasks, each with what ends it.
+/// The tasks, each with the means to stop it.
 pub(super) struct Background {
     watching: [AbortOnDropHandle<()>; 2],
     scheduling: JoinHandle<()>,
@@ -19,7 +19,7 @@ pub(super) struct Background {
     rest: UntilTheEnd,
 }
 
-/// Those that run for as long as the store is open.
+/// The tasks that run for as long as the store is open.
 pub(super) struct UntilTheEnd {
     operations: AbortOnDropHandle<()>,
     commands: JoinHandle<()>,
@@ -27,7 +27,7 @@ pub(super) struct UntilTheEnd {
 }
 
 impl Background {
-    /// Starts them all. It returns when it is said how the store is.
+    /// Starts all tasks. Returns after the first report of the store's health.
     pub(super) async fn start(
         admin: Option<AdminListener>,
         operations: TcpListener,
@@ -65,13 +65,13 @@ impl Background {
         }
     }
 
-    /// Has schedules begin no more runs, and nothing watched any more.
+    /// Stops the health and file watchers, and lets schedules start no more runs.
     pub(super) fn begin_no_more(&self) {
         self.watching.iter().for_each(AbortOnDropHandle::abort);
         self.stop_scheduling.cancel();
     }
 
-    /// Waits for a reset that is under way: it has a deadline.
+    /// Waits for a reset in progress, which has a deadline.
     pub(super) async fn schedules_ended(self) -> UntilTheEnd {
         let _ = self.scheduling.await;
         self.rest
@@ -79,7 +79,7 @@ impl Background {
 }
 
 impl UntilTheEnd {
-    /// Commands too use the store, and the socket must be gone before another server may have the folder.
+    /// Stops commands before the store closes, and removes the socket before another server can own the data folder.
     pub(super) async fn end(self) {
         self.operations.abort();
         self.stop_commands.cancel();
@@ -87,7 +87,7 @@ impl UntilTheEnd {
     }
 }
 
-/// Logs and counts a run of a schedule.
+/// Logs and counts a schedule run.
 fn report_run(telemetry: &Telemetry, schedule: &str, outcome: &Outcome) {
     let result = match outcome {
         Outcome::Done(_) => "done",

@@ -1,4 +1,4 @@
-//! What recognizes the callers of each face.
+//! Builds the authenticators of each face.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// Callers of gRPC.
+/// The authenticators of gRPC callers.
 pub(super) fn of_grpc(auth: Auth, services: &Services) -> Authenticators {
     let policy = || Arc::clone(&services.policy);
     let authenticators: Vec<Box<dyn Authenticator>> = match auth {
@@ -27,7 +27,8 @@ pub(super) fn of_grpc(auth: Auth, services: &Services) -> Authenticators {
     Authenticators::new(authenticators)
 }
 
-/// Callers of REST: clients with an access token of the upstream, or of this server, and those that sign each request.
+/// The authenticators of REST callers: clients with an access token of the upstream or of this server, and clients that
+/// sign each request.
 pub(super) fn of_rest(services: &Services, signed_request: &SignedRequestService) -> Authenticators {
     let authenticators: [Box<dyn Authenticator>; 3] = [
         Box::new(UpstreamClients::new(Arc::clone(&services.policy))),

@@ -1,4 +1,4 @@
-//! Copying the store of one configuration to that of another.
+//! Copies the store of one configuration to the store of another.
 
 use super::{
     StartError, Surroundings,
@@ -16,29 +16,29 @@ use crate::{
     store::embedded::EmbeddedStore,
 };
 
-/// How many calls to a store may be under way at least: a copy bounds them itself.
+/// The minimum for `store.max_in_flight`. A copy limits its own concurrency.
 const CALLS: u32 = 4_096;
 
-/// Why a store was not copied, or not wholly.
+/// The copy failed or is incomplete.
 #[derive(Debug, thiserror::Error)]
 pub enum CopyStoreError {
-    /// The configuration or the store of the source cannot be used.
+    /// The source's configuration or store is unusable.
     #[error("--from: {0}")]
     From(StartError),
-    /// There is nothing to copy.
+    /// The source is empty.
     #[error(
         "--from: no passbridge server has ever used the store of this configuration; look at its section [store]"
     )]
     Unused,
-    /// The configuration or the store of the target cannot be used.
+    /// The target's configuration or store is unusable.
     #[error("--to: {0}")]
     To(StartError),
-    /// Whatever the copy met.
+    /// The copy itself failed.
     #[error(transparent)]
     Copy(#[from] CopyError),
 }
 
-/// A store that is open, and what it was opened by.
+/// An open store and its configuration.
 struct Opened {
     valid: ValidConfig,
     store: OpenStore,
@@ -57,17 +57,17 @@ impl Opened {
     }
 }
 
-/// Copies all that the store of `from` holds to that of `to`, which has to be empty, or a copy that was broken off; then
-/// compares both. Nobody may use either meanwhile.
+/// Copies everything in the store of `from` to the store of `to`, which must be empty or the target of an interrupted
+/// copy, and compares both. Neither store may be in use.
 ///
 /// # Errors
-/// What keeps the copy from being whole. What was copied stays, and the next call goes on.
+/// The reason that the copy is incomplete. What was copied stays, and the next call resumes.
 pub async fn copy_store(from: Config, to: Config) -> Result<Copied, CopyStoreError> {
     let surroundings = Surroundings::default();
     if from.store.kind == StoreKind::Embedded && !EmbeddedStore::is_at(&from.store.path) {
         return Err(CopyStoreError::Unused);
     }
-    // Whatever is wrong with the source is told before anything is done at the target.
+    // Report every problem of the source before changing the target.
     let source = Opened::open(from, &surroundings).await.map_err(CopyStoreError::From)?;
     let master_key = master_key(&source.side).await?;
     let target = Opened::open(to, &surroundings).await.map_err(CopyStoreError::To)?;
@@ -86,7 +86,7 @@ pub async fn copy_store(from: Config, to: Config) -> Result<Copied, CopyStoreErr
     Ok(copied)
 }
 
-/// The source's, which is whole.
+/// The source's master key. Fails if the source itself is an incomplete copy.
 async fn master_key(source: &Side) -> Result<MasterKey, CopyStoreError> {
     let failed = |error: Error| CopyStoreError::From(error.into());
     if store_copy::is_unfinished(&*source.store.ledger).await.map_err(failed)? {

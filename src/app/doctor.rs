@@ -1,4 +1,5 @@
-//! Examines what stands before the use cases: how callers of gRPC are known, the keys that needs, and the listeners' TLS.
+//! Checks what precedes the use cases: how gRPC callers authenticate, the keys that this requires, and the listeners'
+//! TLS.
 
 use async_trait::async_trait;
 
@@ -24,36 +25,36 @@ use crate::{
     tls::ServerTls,
 };
 
-/// What holds now.
+/// The settings in effect.
 #[derive(Clone)]
 pub(super) struct Access {
     auth: Auth,
     issuers: Vec<ValidIssuer>,
-    /// Those that have their keys already, in a running server.
+    /// The issuers with the keys already fetched, in a running server.
     known: Issuers,
     tls: PresentTls,
 }
 
 impl Access {
-    /// What a configuration says, of an installation whose server does not run. Blocks.
+    /// The settings of a configuration, for an installation whose server does not run. Blocks.
     ///
     /// # Errors
-    /// Where its files have changed since it was read.
+    /// If a file of the configuration has become invalid since it was read.
     pub(super) fn of(valid: &ValidConfig) -> Result<Self, ConfigError> {
         let tls = PresentTls::read(&valid.written).map_err(ConfigError::of_values)?;
         let known = Issuers::default();
         Ok(Self { auth: valid.written.grpc.auth, issuers: valid.issuers.clone(), known, tls })
     }
 
-    /// What a running server has taken.
+    /// The settings in effect in a running server.
     pub(super) fn present(auth: Auth, issuers: &IssuerFactory, tls: &TlsListeners) -> Self {
         Self { auth, issuers: issuers.configured(), known: issuers.known().clone(), tls: tls.present() }
     }
 }
 
-/// Examines both faces.
+/// Checks both faces.
 pub(super) struct AccessDoctor {
-    /// What holds by then: a reload may change it.
+    /// Returns the settings in effect. A reload may change them.
     pub access: Box<dyn Fn() -> Access + Send + Sync>,
     pub policy: SharedPolicy,
     pub clock: SharedClock,
@@ -136,7 +137,7 @@ fn callers(auth: Auth, callers: &CallerPolicy) -> Finding {
     }
 }
 
-/// Reads the keys anew, whatever the server has of them.
+/// Fetches the keys, regardless of the keys that the server has already.
 async fn examine_issuer(issuer: &ValidIssuer, known: &Issuers, callers: &CallerPolicy) -> Finding {
     let name = &issuer.name;
     let read = match &issuer.keys {

@@ -1,4 +1,4 @@
-//! The two faces, put together, and what their connections are accepted with.
+//! Builds the two faces and accepts their connections.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::{
     service::throttle::{AddressThrottle, CountedFace},
 };
 
-/// What the connections of both faces are served by.
+/// What serves the connections of both faces.
 pub(super) struct Faces {
     grpc: Routes,
     around_grpc: Arc<FaceLayer>,
@@ -29,7 +29,7 @@ pub(super) struct Faces {
 }
 
 impl Faces {
-    /// Those of `app`, which end with `shutdown`.
+    /// Builds the faces of `app`. They stop with `shutdown`.
     pub(super) fn new(app: &App, shutdown: &Shutdown) -> Result<Self, StartError> {
         let (services, config) = (&app.services, &app.config.written.grpc);
         let grpc = grpc::routes(grpc::Parts {
@@ -85,7 +85,7 @@ impl Faces {
     }
 }
 
-/// How fast each address may call over gRPC, where the configuration says so.
+/// The rate limit for each address over gRPC, if configured.
 fn grpc_address_throttle(limit: Option<AddressLimit>, services: &Services) -> Option<AddressThrottle> {
     let AddressLimit { per_second, burst } = limit?;
     Some(AddressThrottle::new(Arc::clone(&services.store.limits), CountedFace::Grpc, per_second, burst))

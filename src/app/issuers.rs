@@ -1,5 +1,4 @@
-//! The issuers of JWTs that the configuration asks for. Those that it changes nothing about live on over a reload, with their
-//! keys.
+//! The configured JWT issuers. An issuer whose configuration does not change survives a reload, with its keys.
 
 use std::{
     collections::BTreeMap,
@@ -15,7 +14,7 @@ use crate::{
     service::authentication::{Issuer, IssuerParts, Issuers},
 };
 
-/// What makes issuers, and has them known.
+/// Builds issuers and installs them.
 pub(super) struct IssuerFactory {
     known: Issuers,
     parts: IssuerParts,
@@ -23,33 +22,33 @@ pub(super) struct IssuerFactory {
     present: Mutex<Vec<ValidIssuer>>,
 }
 
-/// Issuers that are made, and not yet known.
+/// Issuers that are built but not yet installed.
 pub(super) struct MadeIssuers {
     configured: Vec<ValidIssuer>,
     issuers: BTreeMap<String, Arc<Issuer>>,
 }
 
 impl IssuerFactory {
-    /// One whose issuers read their keys on the runtime of whoever makes it.
+    /// A factory whose issuers fetch their keys on the current runtime.
     pub(super) fn new(parts: IssuerParts) -> Self {
         let (known, present) = (Issuers::default(), Mutex::default());
         Self { known, parts, runtime: Handle::current(), present }
     }
 
-    /// Those that are known.
+    /// The installed issuers.
     pub(super) fn known(&self) -> &Issuers {
         &self.known
     }
 
-    /// What is configured of those.
+    /// The configuration of the installed issuers.
     pub(super) fn configured(&self) -> Vec<ValidIssuer> {
         self.present.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Makes those that are configured.
+    /// Builds the configured issuers.
     ///
     /// # Errors
-    /// Where no client can be made; then nothing changes.
+    /// If an HTTP client cannot be created. Nothing changes then.
     pub(super) fn make(&self, configured: &[ValidIssuer]) -> Result<MadeIssuers, ConfigError> {
         let present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
         let known = self.known.all();
@@ -67,7 +66,7 @@ impl IssuerFactory {
         Ok(MadeIssuers { configured: configured.to_vec(), issuers })
     }
 
-    /// Has these known, in the place of those before.
+    /// Installs these issuers, replacing the former ones.
     pub(super) fn install(&self, made: MadeIssuers) {
         let MadeIssuers { configured, issuers } = made;
         *self.present.lock().unwrap_or_else(PoisonError::into_inner) = configured;

@@ -1,7 +1,7 @@
-//! How much memory there is for this process, and whether the codes that may live fit into it.
+//! Determines the memory available to the process, and checks that the maximum number of live codes fits into it.
 //!
-//! Of our own, in 30 lines: `sysinfo` 0.40 looks at the root of the control groups alone, and `effective-limits` 0.7 at none of
-//! version 2.
+//! Implemented here in 30 lines: `sysinfo` 0.40 reads only the root control group, and `effective-limits` 0.7 does not
+//! support control groups version 2.
 
 use std::{fs, path::Path};
 
@@ -12,15 +12,16 @@ use crate::{
 
 const MIB: u64 = 1 << 20;
 
-/// How much memory this process may take, in bytes: the least of what the machine has, and of what its control group (version
-/// 1 or 2) and those above that may take. `None` where none of it can be read. `/proc` and `/sys` are looked for in `root`.
+/// The memory available to this process, in bytes: the minimum of the machine's memory and the limits of the process's
+/// control group (version 1 or 2) and its ancestors. `None` if none of these can be read. Reads `/proc` and `/sys`
+/// below `root`.
 pub(super) fn available(root: &Path) -> Option<u64> {
     let groups = read(&root.join("proc/self/cgroup"));
     let limits = groups.lines().filter_map(Group::parse).filter_map(|group| group.limit(root));
     limits.chain(machine(root)).min()
 }
 
-/// A control group of this process that may have a limit for its memory.
+/// A control group of this process that may have a memory limit.
 struct Group<'a> {
     hierarchy: &'static str,
     file: &'static str,
@@ -28,7 +29,7 @@ struct Group<'a> {
 }
 
 impl<'a> Group<'a> {
-    /// Reads a line of `/proc/self/cgroup`: `number:controllers:path`, of which version 2 names no controllers.
+    /// Parses a line of `/proc/self/cgroup`: `number:controllers:path`. The controllers are empty for version 2.
     fn parse(line: &'a str) -> Option<Self> {
         let (_, rest) = line.split_once(':')?;
         let (controllers, path) = rest.split_once(':')?;
@@ -42,7 +43,8 @@ impl<'a> Group<'a> {
         Some(Self { hierarchy, file, path: path.trim_start_matches('/') })
     }
 
-    /// The least limit on the way up. In a container the path may be the host's, of which only the upper end is there.
+    /// The lowest limit of the group and its ancestors. In a container, the path may be the host's path, of which only
+    /// the top exists.
     fn limit(&self, root: &Path) -> Option<u64> {
         let hierarchy = root.join(self.hierarchy);
         let files = Path::new(self.path).ancestors().map(|group| hierarchy.join(group).join(self.file));
@@ -58,16 +60,16 @@ fn machine(root: &Path) -> Option<u64> {
     kibibytes.checked_mul(1024)
 }
 
-/// What cannot be read says nothing.
+/// The content of a file. Empty if it cannot be read.
 fn read(file: &Path) -> String {
     fs::read_to_string(file).unwrap_or_default()
 }
 
-/// Sees to it that as many codes as may live, of so many bytes each, take half of the memory at most; what else the process needs
-/// does not grow with them.
+/// Checks that the maximum number of live codes takes at most half of the memory. The memory for everything else does
+/// not grow with the codes.
 ///
 /// # Errors
-/// Where they take more.
+/// If the codes take more.
 pub(super) fn check(
     valid: &ValidConfig,
     bytes_per_code: u64,
@@ -109,7 +111,7 @@ mod tests {
         ("proc/meminfo", "MemTotal:       16315448 kB\nMemFree:         1000000 kB\n");
     const MACHINE: u64 = 16_315_448 * 1024;
 
-    /// The memory on a machine with these files.
+    /// The available memory on a machine with these files.
     fn memory(files: &[(&str, &str)]) -> Option<u64> {
         let root = tempfile::tempdir().expect("a folder");
         for (file, content) in files {

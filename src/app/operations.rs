@@ -20,10 +20,10 @@ use crate::{
 /// The media type of OpenMetrics text.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// How many connections are served at once: scrapers and probes are few.
+/// The connection limit. Scrapers and probes need few connections.
 const MAX_CONNECTIONS: usize = 64;
 
-/// Whether calls should be sent here, and why not.
+/// Whether the server is ready for calls, or the reason that it is not.
 #[derive(Debug, Clone)]
 pub(super) struct Readiness(Arc<RwLock<Result<(), String>>>);
 
@@ -43,13 +43,13 @@ impl Readiness {
     }
 }
 
-/// Serves until it is aborted.
+/// Serves until the task is aborted.
 pub(super) async fn serve(listener: TcpListener, telemetry: Telemetry, readiness: Readiness) {
     let router = Router::new()
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz).with_state(readiness))
         .route("/metrics", get(metrics).with_state(telemetry));
-    // It serves until the very end, so that probes see the server drain.
+    // This listener serves until the process exits, so that probes can observe the drain.
     let acceptor = Acceptor::new(listener, MAX_CONNECTIONS, CancellationToken::new());
     while let Some(Accepted { stream, place, .. }) = acceptor.next().await {
         let connection = serve_inner(stream, router.clone());

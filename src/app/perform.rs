@@ -1,4 +1,4 @@
-//! What a command asks of an installation whose server does not run.
+//! Performs a command on an installation whose server does not run.
 
 use std::sync::Arc;
 
@@ -8,17 +8,17 @@ use crate::{
     service::operator::{Answer, Command, Operator},
 };
 
-/// Opens the configured store, does what is asked, and closes it.
+/// Opens the configured store, performs the command, and closes the store.
 ///
 /// # Errors
-/// Where the configuration or the store cannot be used, and whatever the command meets.
+/// If the configuration or the store is unusable, or the command fails.
 pub async fn perform(config: &Config, command: Command) -> Result<Answer, StartError> {
     let valid = ValidConfig::read(config.clone())?;
     let access = Access::of(&valid)?;
     let surroundings = Surroundings::default();
     let open = OpenStore::open(&valid, &surroundings).await?;
     let (services, store) = (Services::build(&valid, surroundings, &open, None).await?, open.ports());
-    // It only tells when schedules have run.
+    // This scheduler only reports the runs of schedules; it does not run them.
     let scheduler = services.scheduler(Arc::new(|_, _| {}));
     let operator = Operator::by_command(rustix::process::getuid().as_raw());
     let answer = services.for_commands(scheduler, move || access.clone()).perform(&operator, command).await;

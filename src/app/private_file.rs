@@ -1,10 +1,10 @@
-//! Files that only the server's user should be able to read.
+//! Checks that only the server's user can read files with secrets.
 
 use std::{os::unix::fs::PermissionsExt, path::Path};
 
 use crate::config::{Config, secret_files};
 
-/// Warns of files with secrets that others can read too.
+/// Logs a warning for each file with secrets that other users can read.
 pub(super) fn warn_of_readable(config: &Config) {
     for (key, file) in secret_files(config) {
         if others_can_read(file) {

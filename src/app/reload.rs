@@ -1,4 +1,4 @@
-//! Checking a configuration, and taking a new one while the server runs.
+//! Checks a configuration, and applies a new one while the server runs.
 
 use std::sync::Arc;
 
@@ -23,9 +23,8 @@ use crate::{
     },
 };
 
-/// Swaps the part of the configuration that can change while the server runs: environments and requestors,
-/// schedules, applications, key pairs, the keys that statements are signed with, the callers of gRPC with the issuers of
-/// their tokens, and the listeners' TLS.
+/// Applies the reloadable part of the configuration: environments and requestors, schedules, applications, key pairs,
+/// the keys that verify statements, the gRPC callers with the issuers of their tokens, and the listeners' TLS.
 #[derive(Debug, Clone)]
 pub struct Reload {
     started_with: Config,
@@ -51,11 +50,11 @@ impl Reload {
         Self { started_with, policy, upstreams, issuers, passthrough, audit, tls, memory }
     }
 
-    /// Takes that part of `config` for the calls that begin from now on. Whether it differs in anything else, which only
-    /// a restart takes.
+    /// Applies the reloadable part of `config` to subsequent calls. Returns whether any other key differs, which takes
+    /// effect only after a restart.
     ///
     /// # Errors
-    /// Where anything in it is wrong; then nothing changes.
+    /// If any value is invalid. Nothing changes then.
     pub fn apply(&self, config: Config) -> Result<bool, ConfigError> {
         ValidConfig::read(without_store(&config))?;
         let rest = Rest {
@@ -64,7 +63,7 @@ impl Reload {
             tls: config.rest.tls.clone(),
             ..self.started_with.rest.clone()
         };
-        // Whether they are asked for at all is not reloaded, and what they are known by belongs together.
+        // `grpc.auth` is not reloadable, and callers and issuers only make sense together with it.
         let has_same_auth = config.grpc.auth == self.started_with.grpc.auth;
         let asking = if has_same_auth { &config } else { &self.started_with };
         let grpc = Grpc {
@@ -94,11 +93,11 @@ impl Reload {
         Ok(reloaded != config)
     }
 
-    /// Leaves an entry in the audit log about a reload, or about one that was refused.
+    /// Records a reload, or a rejected one, in the audit log.
     pub async fn record(&self, outcome: &Result<bool, ConfigError>) {
         #[derive(Serialize)]
         struct Subject {
-            /// Whether other keys have changed too, which only a restart takes.
+            /// Whether other keys changed, which take effect only after a restart.
             waits_for_restart: bool,
         }
         let Operator { name: caller, origin } = &Operator::by_signal();
@@ -112,10 +111,10 @@ impl Reload {
     }
 }
 
-/// Checks a configuration as [`App::build`](super::App::build) does, without taking anything.
+/// Checks a configuration as [`App::build`](super::App::build) does, without binding or opening anything.
 ///
 /// # Errors
-/// Everything that is wrong with it.
+/// Every error in the configuration.
 pub fn check(config: Config) -> Result<(), ConfigError> {
     let valid = ValidConfig::read(config)?;
     rest::prepare(&Passthrough::default(), &valid)?;
@@ -124,7 +123,7 @@ pub fn check(config: Config) -> Result<(), ConfigError> {
     tls::check(&valid.written, &clock).map_err(ConfigError::of_values)
 }
 
-/// What the store is opened with is read at the start alone, and need not be there any more.
+/// The store and audit sections are only used at startup. Their files may no longer exist.
 fn without_store(config: &Config) -> Config {
     Config { store: Store::default(), audit: Audit::default(), ..config.clone() }
 }

@@ -1,4 +1,4 @@
-//! The REST face, put together.
+//! Builds the REST face.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// The face of `app`.
+/// The router of `app`'s REST face.
 pub(super) fn router(app: &App) -> Router {
     let config = &app.config.written.rest;
     let services = &app.services;
@@ -47,7 +47,7 @@ pub(super) fn router(app: &App) -> Router {
     })
 }
 
-/// Makes what other paths of all environments need to go through.
+/// Prepares the passthrough of other paths for every environment.
 pub(super) fn prepare(passthrough: &Passthrough, config: &ValidConfig) -> Result<(), ConfigError> {
     passthrough.prepare(&config.environments).map_err(|violation| ConfigError::of_values(vec![violation]))
 }

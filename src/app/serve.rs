@@ -1,4 +1,4 @@
-//! Serving until the server is asked to end; then draining, in order.
+//! Serves until shutdown is requested, then drains in a fixed order.
 
 use std::time::Duration;
 
@@ -10,14 +10,15 @@ use crate::{
 };
 
 impl App {
-    /// Serves until `stop` completes, then drains: NOT_SERVING first, then streams end, then the limit.
+    /// Serves until `stop` completes, then drains: reports NOT_SERVING, ends streams, and closes remaining connections
+    /// after the drain timeout.
     ///
     /// # Errors
-    /// Where the store cannot be closed in good order, and where the server ended because a write had failed.
+    /// If the store does not close cleanly, or if the server stopped because of a failed write.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), StartError> {
         let shutdown = Shutdown::default();
         let faces = Faces::new(&self, &shutdown)?;
-        // Before it is ready, or the first calls would wait for it.
+        // Before the server reports ready: otherwise the first calls would wait for it.
         let _ = tokio::task::spawn_blocking(Normalizer::warm_up).await;
         let Self { config, services, listeners, telemetry, status, tls, pool, .. } = self;
         let (config, Listeners { grpc, rest, admin, operations }) = (config.written, listeners);
@@ -51,7 +52,7 @@ impl App {
     }
 }
 
-/// Completes when a write has failed for which the process is to end.
+/// Completes when a write fails and the configuration says to exit in this case.
 async fn write_failure(store: &Store, on_write_failure: OnWriteFailure) -> StoreError {
     match on_write_failure {
         OnWriteFailure::Exit => {
@@ -63,7 +64,7 @@ async fn write_failure(store: &Store, on_write_failure: OnWriteFailure) -> Store
     }
 }
 
-/// Waits for calls, and for what goes on although its caller has left: an upstream may be slow.
+/// Waits for calls, and for detached tasks that outlive their callers, since an upstream may be slow.
 async fn end_calls(pool: WorkerPool, shutdown: &Shutdown, detached: &Detached, limit: Duration) {
     detached.tasks.close();
     let jobs = pool.jobs();

@@ -1,4 +1,4 @@
-//! The use cases, put together over one store: for a server, and for commands where none runs.
+//! Builds the use cases over one store: for a server, and for a command that runs without one.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -44,10 +44,10 @@ use crate::{
     telemetry::Metrics,
 };
 
-/// How long the end of the server waits for calls that go on without their callers: an upstream may be slow.
+/// How long shutdown waits for detached tasks that outlive their callers, since an upstream may be slow.
 pub(super) const FINISH_MAX: Duration = Duration::from_secs(20);
 
-/// The use cases, and what they share.
+/// The use cases and their shared parts.
 pub(super) struct Services {
     pub policy: SharedPolicy,
     pub store: Store,
@@ -63,15 +63,15 @@ pub(super) struct Services {
     pub audit: AuditLog,
     secrets: Arc<SealedLedger>,
     key_ring: Option<PathBuf>,
-    /// Takes the rotations of the key ring that other servers make.
+    /// Applies the key ring rotations of other servers.
     _following: Option<AbortOnDropHandle<()>>,
     codes: Arc<ShadowedCodes>,
-    /// What goes on although its caller has left.
+    /// Tasks that outlive their callers.
     pub detached: Detached,
 }
 
 impl Services {
-    /// Over `store`, as the configuration says.
+    /// Builds the use cases over `open`, as configured.
     pub(super) async fn build(
         valid: &ValidConfig,
         surroundings: Surroundings,
@@ -88,7 +88,7 @@ impl Services {
             return Err(StartError::UnfinishedCopy);
         }
         if open.is_exclusive() {
-            // Whose leases these were, it has ended.
+            // The process that owned these leases has stopped.
             end_leases(&*store.ledger).await?;
         }
         let secrets = open_secrets(valid, &store, &randomness).await?;
@@ -208,8 +208,7 @@ impl Services {
         })
     }
 
-    /// Waits for what goes on although its callers have left. Call it when no new calls can come, and before the store is
-    /// closed.
+    /// Waits for detached tasks. Call it after the last call has ended, and before the store is closed.
     pub(super) async fn finish(&self) {
         self.detached.tasks.close();
         if tokio::time::timeout(FINISH_MAX, self.detached.tasks.wait()).await.is_err() {
@@ -220,7 +219,7 @@ impl Services {
         }
     }
 
-    /// What runs the schedules, or only knows when they have run.
+    /// The scheduler. It runs schedules, or only reports their runs.
     pub(super) fn scheduler(&self, on_run: OnRun) -> Scheduler {
         Scheduler::new(
             self.temp_pass.clone(),
@@ -231,7 +230,7 @@ impl Services {
         )
     }
 
-    /// What commands work with; `access` tells what holds of both faces by then.
+    /// The use cases of commands. `access` returns the settings in effect of both faces.
     pub(super) fn for_commands(
         &self,
         scheduler: Scheduler,
@@ -250,7 +249,7 @@ impl Services {
     }
 }
 
-/// Counts what happens around logins, where anything is counted.
+/// Counts login events, if metrics are enabled.
 struct Counts(Option<Arc<Metrics>>);
 
 impl entitlement::Count for Counts {
@@ -273,7 +272,8 @@ impl entitlement::Count for Counts {
     }
 }
 
-/// How many of these may be open at once. Where nobody is asked who they are, all callers are one, which may have everything.
+/// The quota of open items of this kind. Without authentication all callers are one caller, which may use the whole
+/// quota.
 pub(super) fn quota(config: &Grpc, of: Countable) -> Arc<Quota> {
     let limit = match of {
         Countable::Watches => config.max_watches,
@@ -287,8 +287,8 @@ pub(super) fn quota(config: &Grpc, of: Countable) -> Arc<Quota> {
     Quota::new(of, limit, share)
 }
 
-/// The store's secrets, all of which the key ring opens: one that it does not would count as absent, and be lost when another
-/// takes its place.
+/// Opens the store's secrets, and checks that the key ring opens all of them. A secret that it did not open would be
+/// treated as absent, and overwritten.
 pub(super) async fn open_secrets(
     valid: &ValidConfig,
     store: &Store,

@@ -1,4 +1,4 @@
-//! How the server says that it works: to load balancers over gRPC health, and on the operations listener.
+//! Reports the server's health: through gRPC health to load balancers, and on the operations listener.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,10 +7,10 @@ use tokio::task::JoinHandle;
 use super::{operations::Readiness, upstreams::Upstreams};
 use crate::{backend::upstream::CircuitState, domain::port::Store, grpc::HealthBoard};
 
-/// How often the store is asked how it is.
+/// The interval between two health checks of the store.
 const HEALTH_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Where it is said. A cheap handle.
+/// The places where health is reported. A cheap handle.
 #[derive(Clone, Default)]
 pub(super) struct Status {
     pub(super) health: HealthBoard,
@@ -18,7 +18,7 @@ pub(super) struct Status {
 }
 
 impl Status {
-    /// Says how the store and the upstreams are, now and, by the task that it returns, again and again.
+    /// Reports the health of the store and the upstreams now. The returned task keeps both up to date.
     pub(super) async fn watch(&self, store: Store, upstreams: Arc<Upstreams>) -> JoinHandle<()> {
         let mut works = self.report_store(&store, None).await;
         self.report_upstreams(&upstreams);
@@ -32,20 +32,21 @@ impl Status {
         })
     }
 
-    /// Says that no new calls should be sent here.
+    /// Reports that the server drains and takes no new calls.
     pub(super) fn report_draining(&self) {
         self.health.report_draining();
         self.readiness.set(Err("draining".to_owned()));
     }
 
-    /// Says of each upstream whether it is called. The server itself stays ready: other environments go on.
+    /// Reports for each upstream whether its circuit breaker is closed. The server stays ready, since other
+    /// environments still work.
     fn report_upstreams(&self, upstreams: &Upstreams) {
         let circuits = upstreams.circuits().into_iter();
         let called = circuits.map(|(name, circuit)| (name.to_string(), circuit == CircuitState::Closed));
         self.health.report_upstreams(called.collect());
     }
 
-    /// Says how the store is, where that differs from `before`, and returns whether it works.
+    /// Reports the store's health if it differs from `before`. Returns whether the store works.
     async fn report_store(&self, store: &Store, before: Option<bool>) -> bool {
         let checked = store.health.check().await;
         let works = checked.is_ok();

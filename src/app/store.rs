@@ -1,4 +1,4 @@
-//! The store that the configuration asks for.
+//! Opens the configured store.
 
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
@@ -21,16 +21,16 @@ use crate::{
     telemetry::StoreReadings,
 };
 
-/// How long to wait for a folder that a command holds, which takes milliseconds.
+/// How long to wait for a data folder that a command holds, which takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long to wait before trying again.
+/// The interval between two attempts.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// The audit log's name in the data folder.
+/// The audit log's file name in the data folder.
 const AUDIT_FILE: &str = "audit.log";
 
-/// A store that is open.
+/// An open store.
 #[derive(Clone)]
 pub(super) enum OpenStore {
     Embedded(EmbeddedStore),
@@ -38,7 +38,7 @@ pub(super) enum OpenStore {
 }
 
 impl OpenStore {
-    /// Opens the store that the configuration names for a server: where a command holds the folder, as soon as it is done.
+    /// Opens the configured store for a server. If a command holds the data folder, waits until it is done.
     pub(super) async fn open_for_server(
         valid: &ValidConfig,
         surroundings: &Surroundings,
@@ -49,7 +49,7 @@ impl OpenStore {
         loop {
             let opened = Self::open(valid, surroundings).await;
             let may_wait = clock.instant().since(start) < PATIENCE;
-            // A server keeps the folder for as long as it runs.
+            // A server holds the data folder for as long as it runs, so waiting is pointless.
             let is_in_use = matches!(opened, Err(StartError::Store(OpenError::InUse(_))));
             if !is_in_use || !may_wait || admin::is_served(path).await {
                 return opened;
@@ -61,7 +61,7 @@ impl OpenStore {
         }
     }
 
-    /// Opens the store that the configuration names.
+    /// Opens the configured store.
     pub(super) async fn open(valid: &ValidConfig, surroundings: &Surroundings) -> Result<Self, StartError> {
         match &valid.engine {
             None => Ok(Self::Embedded(open_embedded(&valid.written, &surroundings.clock)?)),
@@ -80,7 +80,7 @@ impl OpenStore {
         }
     }
 
-    /// The time that the use cases go by: over an engine that replicas share, its.
+    /// The clock of the use cases. On an engine that replicas share, it is the engine's clock.
     pub(super) fn clock(&self, own: &SharedClock) -> SharedClock {
         match self {
             Self::Embedded(_) => Arc::clone(own),
@@ -88,12 +88,12 @@ impl OpenStore {
         }
     }
 
-    /// Whether nobody else has it.
+    /// Whether no other process can use the store.
     pub(super) fn is_exclusive(&self) -> bool {
         matches!(self, Self::Embedded(_))
     }
 
-    /// What the store says of itself, for the metrics.
+    /// The store's readings for the metrics.
     pub(super) async fn readings(self) -> StoreReadings {
         let live_codes = self.ports().codes.live_codes().await.unwrap_or_else(|error| {
             tracing::warn!(%error, "live codes cannot be counted, and are missing in the metrics");
@@ -144,13 +144,13 @@ fn redis_options(config: &Config, engine: &ValidEngine, surroundings: &Surroundi
     }
 }
 
-/// The password in a file, without the line's end behind it.
+/// The password in a file, without trailing line terminators.
 fn read_password(file: &PathBuf) -> Result<SecretText, String> {
     let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned().into())
 }
 
-/// How much memory of this process a live code takes in the store that the configuration names, in bytes.
+/// The memory of this process that a live code takes in the configured store, in bytes.
 pub(super) fn bytes_per_code(config: &Config) -> u64 {
     match config.store.kind {
         StoreKind::Embedded => EmbeddedStore::BYTES_PER_CODE,
@@ -158,18 +158,18 @@ pub(super) fn bytes_per_code(config: &Config) -> u64 {
     }
 }
 
-/// The audit log cannot be kept.
+/// The audit log cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum AuditError {
-    /// Its file cannot be opened.
+    /// The file cannot be opened.
     #[error("audit.file: {} cannot be written: {source}", path.display())]
     File {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// The operating system has no thread for it.
+    /// The writer thread cannot be started.
     #[error("audit.to: standard output cannot be written: {0}")]
     Stdout(io::Error),
     /// The store has no stream.
@@ -177,16 +177,16 @@ pub enum AuditError {
     Stream(StoreError),
 }
 
-/// What the audit log's place depends on beside the configuration.
+/// What determines the audit log's destination beside the configuration.
 pub(super) struct AuditPlace {
-    /// The store's own stream, where it has one.
+    /// The store's own stream, if it has one.
     pub stream: Option<Arc<dyn AuditSink>>,
-    /// Whether this process is a server. What a command prints on standard output is its answer, so that its entries go to
-    /// standard error.
+    /// Whether this process is a server. The standard output of a command is its answer, so its entries go to standard
+    /// error.
     pub is_server: bool,
 }
 
-/// The audit log that the configuration asks for.
+/// The configured audit log.
 pub(super) fn audit_log(
     config: &Config,
     clock: &SharedClock,
@@ -221,7 +221,7 @@ fn audit_sink(config: &Config, place: AuditPlace) -> Result<Arc<dyn AuditSink>, 
 }
 
 impl OpenStore {
-    /// The store's own stream for the audit log, of about so many entries, where it has one.
+    /// The store's stream for the audit log, limited to about `length` entries, if it has one.
     pub(super) fn audit_stream(&self, length: u64) -> Option<Arc<dyn AuditSink>> {
         match self {
             Self::Embedded(_) => None,

@@ -1,4 +1,4 @@
-//! The TLS of the listeners while the server runs: taken from the files again when those change.
+//! The listeners' TLS in a running server. Reloads the files when they change.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -19,39 +19,40 @@ use crate::{
     tls::{ALPN_GRPC, ALPN_REST, ServerTls, Validity},
 };
 
-/// How often the files are looked at. Their content is compared, rather than their times or what a watch of the file system
-/// tells: that sees a renamed file, a swapped symbolic link and a network's file system alike.
+/// The interval between two checks of the files. Comparing contents, instead of modification times or file system
+/// events, also detects renames, swapped symbolic links and changes on network file systems.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How often the certificates' ends are looked at.
+/// The interval between two checks of the certificates' expiry.
 const END_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// So long before a certificate's end the log begins to warn.
+/// How long before a certificate's expiry the log warns.
 const WARNING: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
-/// Or in this last part of its validity, where that is shorter: some certificates live for a day.
+/// The divisor for short-lived certificates: the log warns in the last sixth of the validity period, if that is
+/// shorter.
 const WARNING_PART: u32 = 6;
 
-/// The TLS of both listeners.
+/// The TLS settings of both listeners.
 #[derive(Debug)]
 pub(super) struct TlsListeners {
-    /// What gRPC connections are opened with.
+    /// The TLS configuration of new gRPC connections.
     pub grpc: SharedTls,
-    /// What REST connections are opened with.
+    /// The TLS configuration of new REST connections.
     pub rest: SharedTls,
     clock: SharedClock,
     metrics: Arc<Metrics>,
     taken: Mutex<Taken>,
 }
 
-/// What was taken last.
+/// The TLS settings in effect.
 #[derive(Debug)]
 struct Taken {
     sections: Arc<Sections>,
     tls: ListenersTls,
-    /// What the files held then.
+    /// The digest of their files.
     files: FilesDigest,
-    /// What they held when that could not be used, and was told.
+    /// The digest of changed files that were unusable, once that was logged.
     refused: Option<FilesDigest>,
 }
 
@@ -62,7 +63,7 @@ pub(super) struct Sections {
     pub rest: Tls,
 }
 
-/// What the sections say, and what their files hold.
+/// The sections and the content of their files.
 #[derive(Debug, Clone)]
 pub(super) struct PresentTls {
     pub sections: Arc<Sections>,
@@ -70,10 +71,10 @@ pub(super) struct PresentTls {
 }
 
 impl PresentTls {
-    /// That of a configuration, whether its certificates are valid now or not. Blocks.
+    /// Reads the files of a configuration. The certificates may be expired. Blocks.
     ///
     /// # Errors
-    /// Everything that is wrong.
+    /// Every error in the sections and their files.
     pub(super) fn read(config: &Config) -> Result<Self, Vec<Violation>> {
         let sections = Arc::new(Sections::of(config));
         let tls = ListenersTls::new(&sections.grpc, &sections.rest, &sections.files())?;
@@ -91,7 +92,7 @@ impl Sections {
     }
 }
 
-/// TLS that can be taken.
+/// TLS settings that are ready to be applied.
 #[derive(Debug)]
 pub(super) struct Ready {
     taken: Taken,
@@ -100,10 +101,10 @@ pub(super) struct Ready {
 }
 
 impl TlsListeners {
-    /// What `config` says. Blocks.
+    /// The TLS settings of `config`. Blocks.
     ///
     /// # Errors
-    /// Everything that is wrong.
+    /// Every error in the settings.
     pub(super) fn new(
         config: &Config,
         clock: SharedClock,
@@ -123,23 +124,23 @@ impl TlsListeners {
         Ok(listeners)
     }
 
-    /// What a new `config` says, to be taken once the rest of it is known to be right. Blocks.
+    /// Prepares the TLS settings of a new `config`, to be applied once the rest of it is valid. Blocks.
     ///
     /// # Errors
-    /// Everything that is wrong.
+    /// Every error in the settings.
     pub(super) fn prepare(&self, config: &Config) -> Result<Ready, Vec<Violation>> {
         let sections = Arc::new(Sections::of(config));
         let files = sections.files();
         ready(sections, &files, Some(&self.lock().tls), &self.clock)
     }
 
-    /// What was taken last.
+    /// The settings in effect.
     pub(super) fn present(&self) -> PresentTls {
         let taken = self.lock();
         PresentTls { sections: Arc::clone(&taken.sections), tls: taken.tls.clone() }
     }
 
-    /// Opens connections with that from now on. Those that are open stay.
+    /// Applies settings to new connections. Open connections are not affected.
     pub(super) fn take(&self, ready: Ready) {
         let Ready { taken, grpc, rest } = ready;
         self.grpc.store(grpc);
@@ -148,7 +149,7 @@ impl TlsListeners {
         self.tell();
     }
 
-    /// Takes what the files hold whenever that changes, and warns before certificates end, for as long as it is polled.
+    /// Reloads changed files, and warns before certificates expire, for as long as it is polled.
     pub(super) async fn watch(&self) {
         let mut told = self.clock.instant();
         loop {
@@ -161,17 +162,17 @@ impl TlsListeners {
         }
     }
 
-    /// Takes what the files hold, if that has changed and can be used. What cannot is looked at again each time, since time alone
-    /// may make it right, and is told once.
+    /// Reloads the files if they have changed and are usable. Unusable files are checked again each time, since a
+    /// certificate may become valid with time, but logged once.
     async fn look(&self) {
         let sections = Arc::clone(&self.lock().sections);
         let read = Arc::clone(&sections);
-        // A network's file system may take its time.
+        // A network file system may be slow.
         let Ok(files) = tokio::task::spawn_blocking(move || read.files()).await else { return };
         let digest = files.digest();
         let ready = {
             let taken = self.lock();
-            // A reload may have been quicker.
+            // A reload may have applied other settings meanwhile.
             if taken.files == digest || !Arc::ptr_eq(&taken.sections, &sections) {
                 return;
             }
@@ -193,7 +194,7 @@ impl TlsListeners {
         }
     }
 
-    /// Tells of what was taken.
+    /// Reports the applied settings in the log and the metrics.
     fn tell(&self) {
         let taken = self.lock();
         for (key, section) in [("grpc.tls.key", &taken.sections.grpc), ("rest.tls.key", &taken.sections.rest)]
@@ -210,7 +211,7 @@ impl TlsListeners {
         self.tell_ends();
     }
 
-    /// Warns of certificates that end soon.
+    /// Warns of expired certificates and of those about to expire.
     fn tell_ends(&self) {
         let now = self.clock.now();
         for (listener, tls) in self.lock().tls.each() {
@@ -229,19 +230,19 @@ impl TlsListeners {
     }
 }
 
-/// Checks the certificates of `config` by a clock, beside what a configuration is checked for anyway. Blocks.
+/// Checks the certificates of `config` against a clock, beside the checks that every configuration gets. Blocks.
 ///
 /// # Errors
-/// Everything that is wrong.
+/// Every error in the settings.
 pub(super) fn check(config: &Config, clock: &SharedClock) -> Result<(), Vec<Violation>> {
     let sections = Arc::new(Sections::of(config));
     let files = sections.files();
     ready(sections, &files, None, clock).map(drop)
 }
 
-/// What can be taken of `sections` and their `files`. A certificate other than the `former` must be valid now: clients refuse
-/// every other, so that a mistake ends here and not with them. That the former one has expired meanwhile keeps nobody from
-/// reloading the rest.
+/// Builds settings from `sections` and their `files`. A certificate that differs from the `former` one must be valid
+/// now: clients reject any other, so a mistake fails here instead. An unchanged certificate may expire without blocking
+/// the reload of the rest.
 fn ready(
     sections: Arc<Sections>,
     files: &Files,
@@ -276,7 +277,7 @@ fn ready(
     ));
     let taken = Taken { sections, tls, files: files.digest(), refused: None };
     let whole = grpc.zip(rest).map(|(grpc, rest)| Ready { taken, grpc, rest });
-    // What is missing has been noted.
+    // The violations include the reason for a missing value.
     violations.none_or(whole)?.ok_or_else(Vec::new)
 }
 
@@ -296,12 +297,12 @@ fn valid_now(key: &str, Validity { start, end }: Validity, now: Timestamp) -> Re
     ))
 }
 
-/// Whether it is time to renew a certificate.
+/// Whether a certificate is due for renewal.
 pub(super) fn ends_soon(Validity { start, end }: Validity, now: Timestamp) -> bool {
     end.since(now) < WARNING.min(end.since(start) / WARNING_PART)
 }
 
-/// A moment as people write it; its milliseconds where no calendar has it.
+/// A time in RFC 3339, or its milliseconds since the Unix epoch if it is outside the calendar.
 pub(super) fn at(moment: Timestamp) -> String {
     let millis = moment.as_millis();
     let date = i64::try_from(millis).ok().and_then(|millis| jiff::Timestamp::from_millisecond(millis).ok());

@@ -1,5 +1,5 @@
-//! The upstreams that the configuration asks for. Those that it changes nothing about live on over a reload, with their
-//! tokens and circuits.
+//! The configured upstreams. An upstream whose configuration does not change survives a reload, with its tokens and its
+//! circuit breaker.
 
 use std::{
     collections::BTreeMap,
@@ -24,10 +24,10 @@ impl Upstreams {
         Self { parts, present: Mutex::default() }
     }
 
-    /// The policy with these upstreams behind its environments.
+    /// Adds these upstreams to their environments in the policy.
     ///
     /// # Errors
-    /// Where no client can be made; then nothing changes.
+    /// If an HTTP client cannot be created. Nothing changes then.
     pub(super) fn complete(
         &self,
         mut policy: Policy,
@@ -58,7 +58,7 @@ impl Upstreams {
         Ok(policy)
     }
 
-    /// Whether each is being spared.
+    /// The circuit breaker's state of each upstream.
     pub(super) fn circuits(&self) -> Vec<(EnvironmentName, CircuitState)> {
         let present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
         present.iter().map(|(name, upstream)| (name.clone(), upstream.circuit())).collect()

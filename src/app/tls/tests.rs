@@ -13,8 +13,8 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// The first of January 2024.
 const NEW_YEAR: Timestamp = Timestamp::from_millis(1_704_067_200_000);
 
-/// A certificate that is valid for so many days from that day on, written to a folder with its key, and the configuration
-/// that names both for the REST listener.
+/// Writes a certificate that is valid for `days` days from that day on, and its key, to a folder. Returns a
+/// configuration with both for the REST listener.
 fn written(folder: &Path, days: u8) -> Config {
     let mut params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
     params.distinguished_name.push(DnType::CommonName, "ours");
