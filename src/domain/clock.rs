@@ -1,19 +1,19 @@
-//! Time, injected. Nothing else in passbridge reads the system's clocks.
+//! Injected time. No other module reads the system's clocks.
 //!
-//! There are two, and each use of time takes the one that fits:
+//! There are two clocks, for different uses:
 //!
-//! - **Wall clock** ([`Timestamp`]): what a person, a device or another machine sees or has said, and what is kept beyond
-//!   this process. Records' create and expire times and the lookups that compare with them, schedules, times in JWTs and
-//!   signatures, audit lines, leases in the store. It may be stepped in either direction at any moment.
-//! - **Monotonic clock** ([`MonotonicInstant`]): how much time has passed here. Throttles, budgets, circuit breakers,
-//!   pauses, retries, polls, the age of what is held in memory, and housekeeping. It never goes back, counts the time that
-//!   the machine is suspended, and means nothing to another process. A time that is kept in the store is turned into an
-//!   instant when it is read ([`Clock::instant_of`]).
+//! - **Wall clock** ([`Timestamp`]): times that people, devices or other machines see or send, and times that outlive the
+//!   process: create and expire times of records and the lookups that compare with them, schedules, times in JWTs and
+//!   signatures, audit entries, leases in the store. It may jump in either direction at any moment.
+//! - **Monotonic clock** ([`MonotonicInstant`]): elapsed time in this process: rate limits, budgets, circuit breakers,
+//!   pauses, retries, polls, the age of cached values, and cleanup tasks. It never goes back, counts the time that the
+//!   machine is suspended, and has no meaning in another process. A stored time is converted to an instant when it is
+//!   read ([`Clock::instant_of`]).
 //!
-//! Two things go by the runtime's own timers, which no test need move: until when a call is answered
-//! ([`Deadline`](super::call::Deadline)), and how long something took, for figures that decide nothing (`Stopwatch`).
+//! Two uses of time go by the runtime's timers instead, because no test has to control them: the deadline of a call
+//! ([`Deadline`](super::call::Deadline)), and measured durations that decide nothing (`Stopwatch`).
 //!
-//! In short: a moment that has a date is wall-clock time; "for" or "after so long" is monotonic.
+//! In short: a time with a date is wall-clock time; a duration is monotonic time.
 
 use std::{
     fmt,
@@ -26,37 +26,37 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-/// A moment, in whole milliseconds since the Unix epoch: the resolution of the REST API's `generated` and
+/// A wall-clock time in whole milliseconds since the Unix epoch, the resolution of the REST API's `generated` and
 /// `expires`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Timestamp(u64);
 
 impl Timestamp {
-    /// The moment `milliseconds` after the Unix epoch.
+    /// Returns the time `milliseconds` after the Unix epoch.
     #[must_use]
     pub const fn from_millis(milliseconds: u64) -> Self {
         Self(milliseconds)
     }
 
-    /// Milliseconds since the Unix epoch.
+    /// Returns the milliseconds since the Unix epoch.
     #[must_use]
     pub const fn as_millis(self) -> u64 {
         self.0
     }
 
-    /// Whole seconds since the Unix epoch, rounded up.
+    /// Returns the seconds since the Unix epoch, rounded up.
     #[must_use]
     pub const fn as_secs_rounded_up(self) -> u64 {
         self.0.div_ceil(1000)
     }
 
-    /// The time from `earlier` to this moment; zero where `earlier` is the later one.
+    /// Returns the duration from `earlier` to this time; zero if `earlier` is later.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 
-    /// The moment so long before this one; the Unix epoch where that would be before it.
+    /// Returns the time `duration` before this one, but not before the Unix epoch.
     #[must_use]
     pub fn before(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
@@ -71,30 +71,30 @@ impl Add<Duration> for Timestamp {
     }
 }
 
-/// An instant of the monotonic clock, in whole microseconds since a start that has no meaning.
+/// An instant of the monotonic clock, in whole microseconds since an arbitrary start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MonotonicInstant(u64);
 
 impl MonotonicInstant {
-    /// The instant `microseconds` after the clock's start.
+    /// Returns the instant `microseconds` after the clock's start.
     #[must_use]
     pub const fn from_micros(microseconds: u64) -> Self {
         Self(microseconds)
     }
 
-    /// Microseconds since the clock's start.
+    /// Returns the microseconds since the clock's start.
     #[must_use]
     pub const fn as_micros(self) -> u64 {
         self.0
     }
 
-    /// The time from `earlier` to this instant; zero where `earlier` is the later one.
+    /// Returns the duration from `earlier` to this instant; zero if `earlier` is later.
     #[must_use]
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
     }
 
-    /// The instant so long before this one; the clock's start where that would be before it.
+    /// Returns the instant `duration` before this one, but not before the clock's start.
     #[must_use]
     pub fn before(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)))
@@ -109,12 +109,12 @@ impl Add<Duration> for MonotonicInstant {
     }
 }
 
-/// How long something takes, for metrics and for people: nothing is decided by it.
+/// Measures real elapsed time for metrics and messages. No decision may depend on it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stopwatch(Instant);
 
 impl Stopwatch {
-    /// Begins now.
+    /// Starts measuring.
     #[must_use]
     #[expect(
         clippy::disallowed_methods,
@@ -124,7 +124,7 @@ impl Stopwatch {
         Self(Instant::now())
     }
 
-    /// How long it has been.
+    /// Returns the time since the start.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "by the clock that it was started by")]
     pub(crate) fn elapsed(self) -> Duration {
@@ -132,66 +132,64 @@ impl Stopwatch {
     }
 }
 
-/// A wait.
+/// A pending sleep.
 pub type Sleep<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
-/// A source of time that a test can move. The module's text says which clock is for what.
+/// A source of time that tests can control. The module documentation says which clock to use.
 pub trait Clock: fmt::Debug + Send + Sync {
-    /// The present moment by the wall clock.
+    /// Returns the current wall-clock time.
     fn now(&self) -> Timestamp;
 
-    /// The present instant of the monotonic clock.
+    /// Returns the current instant of the monotonic clock.
     fn instant(&self) -> MonotonicInstant;
 
     /// Completes when the wall clock shows `deadline` or later. Never completes early.
     fn sleep_until(&self, deadline: Timestamp) -> Sleep<'_>;
 
-    /// Completes when `deadline` of the monotonic clock has come. Never completes early.
+    /// Completes when the monotonic clock reaches `deadline`. Never completes early.
     fn sleep_until_instant(&self, deadline: MonotonicInstant) -> Sleep<'_>;
 
-    /// Completes after `duration`, whatever the wall clock does meanwhile.
+    /// Completes after `duration` of monotonic time.
     fn sleep(&self, duration: Duration) -> Sleep<'_> {
         self.sleep_until_instant(self.instant() + duration)
     }
 
-    /// The instant at which the wall clock showed `moment`, as far as it shows the right time now: for a past time that
-    /// was kept in the store. The present instant where `moment` is in the future.
+    /// Converts a stored time of the past to an instant, assuming that the wall clock is right now. Returns the current
+    /// instant if `moment` is in the future.
     fn instant_of(&self, moment: Timestamp) -> MonotonicInstant {
         self.instant().before(self.now().since(moment))
     }
 
-    /// The instant at which the wall clock will show `moment`, if it is not stepped: for an end that was kept in the store.
-    /// The present instant where `moment` is past.
+    /// Converts a stored expiry to an instant, assuming that the wall clock does not jump. Returns the current instant if
+    /// `moment` has passed.
     fn instant_until(&self, moment: Timestamp) -> MonotonicInstant {
         self.instant() + moment.since(self.now())
     }
 
-    /// What the wall clock would have shown at a past `instant`, as far as it shows the right time now: for what is to be
-    /// kept in the store.
+    /// Converts a past `instant` to a wall-clock time for the store, assuming that the wall clock is right now.
     fn moment_of(&self, instant: MonotonicInstant) -> Timestamp {
         self.now().before(self.instant().since(instant))
     }
 }
 
-/// A clock that many parts share.
+/// A shared clock.
 pub type SharedClock = Arc<dyn Clock>;
 
 /// The system's clocks.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
-/// A sleeping task looks at the clock again at least this often: the runtime's timers know nothing of a stepped wall
-/// clock, and stand still while the machine is suspended.
+/// The maximum interval at which a sleeping task reads the clock again. The runtime's timers do not notice a jump of the
+/// wall clock, and stop while the machine is suspended.
 const LONGEST_NAP: Duration = Duration::from_secs(30);
 
-/// Linux's monotonic clock stands still while the machine is suspended; this one does not.
+/// Unlike `CLOCK_MONOTONIC`, `CLOCK_BOOTTIME` of Linux also counts the time that the machine is suspended.
 #[cfg(target_os = "linux")]
 const ELAPSED: rustix::time::ClockId = rustix::time::ClockId::Boottime;
 #[cfg(not(target_os = "linux"))]
 const ELAPSED: rustix::time::ClockId = rustix::time::ClockId::Monotonic;
 
-/// What the monotonic clock shows when the machine starts: a hundred years, so that a time that was kept before that has
-/// an instant too.
+/// The instant at which the machine starts: 100 years, so that stored times before that can be converted too.
 const BOOT: MonotonicInstant = MonotonicInstant(100 * 365 * 24 * 3_600 * 1_000_000);
 
 impl Clock for SystemClock {
@@ -225,7 +223,7 @@ async fn nap_while(rest: impl Fn() -> Duration + Send) {
     }
 }
 
-/// Clocks that stand still until they are moved. For tests.
+/// Clocks that only advance when told to. For tests.
 #[derive(Debug)]
 pub struct ManualClock {
     shown: tokio::sync::watch::Sender<Shown>,
@@ -238,14 +236,14 @@ struct Shown {
 }
 
 impl ManualClock {
-    /// A wall clock that shows `start`, and a monotonic one.
+    /// Creates a wall clock at `start`, and a monotonic clock.
     #[must_use]
     pub fn new(start: Timestamp) -> Arc<Self> {
         let shown = Shown { now: start, instant: BOOT };
         Arc::new(Self { shown: tokio::sync::watch::Sender::new(shown) })
     }
 
-    /// Lets time pass by both clocks, and wakes who sleeps by them.
+    /// Advances both clocks and wakes their sleepers.
     pub fn advance(&self, by: Duration) {
         self.shown.send_modify(|shown| {
             shown.now = shown.now + by;
@@ -253,7 +251,7 @@ impl ManualClock {
         });
     }
 
-    /// Sets the wall clock, forward or back, while no time passes by the monotonic one; wakes who sleeps by it.
+    /// Sets the wall clock forward or back and wakes its sleepers. The monotonic clock does not change.
     pub fn step_to(&self, moment: Timestamp) {
         self.shown.send_modify(|shown| shown.now = moment);
     }
@@ -281,7 +279,7 @@ impl ManualClock {
     fn wait_for(&self, over: impl FnMut(&Shown) -> bool + Send + 'static) -> Sleep<'_> {
         let mut shown = self.shown.subscribe();
         Box::pin(async move {
-            // The sender lives in `self`, which this future borrows: it cannot be gone.
+            // Cannot fail: the future borrows `self`, which owns the sender.
             let _ = shown.wait_for(over).await;
         })
     }

@@ -1,4 +1,4 @@
-//! Registration codes: their alphabet, how one is drawn, and how what a person types is folded.
+//! Registration codes: their alphabet, how they are drawn, and how typed codes are folded.
 
 use std::{fmt, sync::Arc};
 
@@ -9,22 +9,22 @@ use super::{
     randomness::{Randomness, RandomnessUnavailable},
 };
 
-/// Consonants without Y, and the digits that none of them looks like: no words, no 0/O, 1/I, 2/Z, 5/S, 6/G,
-/// 8/B. 24 symbols.
+/// 24 symbols: the consonants except Y, and the digits that look like none of them. Codes spell no words, and do not
+/// contain the pairs 0/O, 1/I, 2/Z, 5/S, 6/G and 8/B.
 pub const DEFAULT_ALPHABET: &str = "BCDFGHJKLMNPQRSTVWXZ3479";
 
-/// Seven characters of the default alphabet are 4.6 · 10⁹ codes.
+/// Seven characters of the default alphabet give 4.6 · 10⁹ codes.
 pub const DEFAULT_LENGTH: usize = 7;
 
-/// The longest text that is looked at as a typed code, in bytes, separators included. A full-width letter has three.
+/// The maximum length of a typed code in bytes, including separators. A full-width letter has three bytes.
 pub const TYPED_MAX: usize = 256;
 
-/// How many codes there must be for each one that may live: a guess then hits with one chance in a thousand
-/// at most even when the environment is full; a caller who may read several environments learns of all of them at once.
+/// The minimum ratio of possible codes to live codes. A guess then hits with a probability of at most 1/1000, even when
+/// the environment is full. For a caller that may read several environments, one guess tests all of them.
 const CODES_PER_LIVE_CODE: u128 = 1000;
 
-/// Characters that people take for each other on a TV screen. A typed character that the alphabet lacks
-/// stands for the one of its class that the alphabet has, if that is only one.
+/// Characters that look alike on a TV screen. A typed character that is not in the alphabet is replaced by the symbol
+/// of its class that is, if there is exactly one.
 const LOOK_ALIKES: [&str; 7] = ["0OQ", "1IL", "2Z", "5S", "6G", "8B", "UV"];
 
 /// A registration code in its canonical form: upper case, without separators.
@@ -32,41 +32,41 @@ const LOOK_ALIKES: [&str; 7] = ["0OQ", "1IL", "2Z", "5S", "6G", "8B", "UV"];
 pub struct Code(Arc<str>);
 
 impl Code {
-    /// Takes a code that somebody else issued, or that a store kept, as it is.
+    /// Creates a code from canonical text: a stored code, or one that an upstream issued.
     #[must_use]
     pub fn from_canonical(text: &str) -> Self {
         Self(text.into())
     }
 
-    /// The code's text.
+    /// Returns the code's text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// A code is a bearer's proof until it has been used, so it shows itself to no log.
+/// Does not show the code, which is a bearer credential until it is used.
 impl fmt::Debug for Code {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Code(…)")
     }
 }
 
-/// The shape of the codes that this installation issues.
+/// The format of the codes that this installation issues.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CodeFormat {
     alphabet: Box<[u8]>,
     length: usize,
-    /// What each typed ASCII character stands for; 0 where it stands for nothing.
+    /// The symbol for each typed ASCII character; 0 if there is none.
     folding: Box<[u8; 128]>,
 }
 
 impl CodeFormat {
-    /// A format of `length` symbols out of `alphabet`, of which `max_live` codes may live at once.
+    /// Creates a format of `length` symbols from `alphabet`, for at most `max_live` live codes.
     ///
     /// # Errors
-    /// Where the alphabet is not 2 to 36 different upper-case letters or digits, the length is not 4 to 32,
-    /// or there are fewer than 1000 codes for each live one.
+    /// The alphabet is not 2 to 36 distinct upper-case letters or digits, the length is not 4 to 32, or there are fewer
+    /// than 1000 possible codes for each live one.
     pub fn new(alphabet: &str, length: usize, max_live: u64) -> Result<Self, Vec<Violation>> {
         let mut violations = Vec::new();
         if let Err(description) = check_alphabet(alphabet) {
@@ -83,14 +83,14 @@ impl CodeFormat {
         Ok(Self { alphabet: alphabet.as_bytes().into(), length, folding })
     }
 
-    /// Draws a code; every one is equally likely.
+    /// Draws a code. All codes are equally likely.
     ///
     /// # Errors
-    /// Where there is no randomness to draw from.
+    /// No randomness is available.
     pub fn draw(&self, randomness: &dyn Randomness) -> Result<Code, RandomnessUnavailable> {
         let symbols = self.alphabet.len();
-        // Bytes at or above the largest multiple of the alphabet's size are thrown away: to take them modulo
-        // the size would make the first symbols likelier.
+        // Bytes at or above the largest multiple of the alphabet's size are discarded. Taking them modulo the size would
+        // make the first symbols more likely.
         let fair = 256 - 256 % symbols;
         let mut code = String::with_capacity(self.length);
         let mut bytes = [0; 16];
@@ -107,9 +107,8 @@ impl CodeFormat {
         }
     }
 
-    /// What a person meant who typed `typed`: case, width, white space and dashes do not matter, and look-alikes of
-    /// characters that the alphabet left out are taken for the ones that it has. `None` where no code of this
-    /// format can be meant.
+    /// Folds a typed code to its canonical form. Ignores case, width, white space and dashes, and replaces look-alikes that
+    /// are not in the alphabet. `None` if the text cannot be a code of this format.
     #[must_use]
     pub fn fold(&self, typed: &str) -> Option<Code> {
         let mut code = String::with_capacity(self.length);
@@ -127,15 +126,15 @@ impl CodeFormat {
 /// The longest code that an upstream may issue, in characters.
 const UPSTREAM_LENGTH_MAX: usize = 32;
 
-/// What a person meant who typed a code that somebody else issued: its alphabet is not known, so that only separators,
-/// case and width do not matter. `None` where no code can be meant.
+/// Folds a typed code that an upstream issued. Its alphabet is unknown, so only separators, case and width are ignored.
+/// `None` if the text cannot be a code.
 #[must_use]
 pub fn fold_upstream(typed: &str) -> Option<Code> {
     let folded: String = letters(typed).map(|character| character.to_ascii_uppercase()).collect();
     upstream_code(&folded)
 }
 
-/// A code as an upstream issues it: 1 to 32 upper-case letters and digits (reference, section 2).
+/// Parses a code as an upstream issues it: 1 to 32 upper-case letters and digits (reference, section 2).
 #[must_use]
 pub fn upstream_code(text: &str) -> Option<Code> {
     let is_code = (1..=UPSTREAM_LENGTH_MAX).contains(&text.len())
@@ -143,10 +142,10 @@ pub fn upstream_code(text: &str) -> Option<Code> {
     is_code.then(|| Code(text.into()))
 }
 
-/// What a person typed, checked for size and for characters that no keyboard types.
+/// Checks the size and the characters of a typed code.
 ///
 /// # Errors
-/// Where it is empty, longer than [`TYPED_MAX`] bytes or holds control characters.
+/// The text is empty, is longer than [`TYPED_MAX`] bytes, or contains control characters.
 pub fn check_typed(field: &str, typed: &str) -> Result<(), Violation> {
     if typed.chars().all(is_separator) {
         return Err(Violation::new(field, "is required: the registration code as the viewer typed it"));
@@ -166,17 +165,18 @@ pub fn check_typed(field: &str, typed: &str) -> Result<(), Violation> {
     }
 }
 
-/// What was typed without separators, in compatibility form (NFKC): input methods of East Asia give full-width letters.
+/// Returns the typed characters without separators, in compatibility form (NFKC): East Asian input methods produce
+/// full-width letters.
 fn letters(typed: &str) -> impl Iterator<Item = char> {
-    // ASCII is normalized as it is, and nearly every code is: a read need not pay for what changes nothing.
+    // ASCII is already normalized, and nearly every code is ASCII: skip the cost of normalization.
     let (ascii, other) = if typed.is_ascii() { (typed, "") } else { ("", typed) };
     ascii.chars().chain(other.nfkc()).filter(|character| !is_separator(*character))
 }
 
 fn is_separator(character: char) -> bool {
-    // The dashes that phones put where a person typed a hyphen (U+2010 to U+2015, the minus sign) included.
+    // Includes the dashes that phones substitute for a typed hyphen (U+2010 to U+2015, the minus sign).
     let is_dash = matches!(character, '-' | '_' | '.' | '\u{2010}'..='\u{2015}' | '\u{2212}');
-    // They come along when a code is pasted, and nobody sees them.
+    // Invisible characters that are pasted along with a code.
     let is_invisible = matches!(character, '\u{AD}' | '\u{200B}'..='\u{200D}' | '\u{2060}' | '\u{FEFF}');
     is_dash || is_invisible || character.is_whitespace()
 }

@@ -1,10 +1,10 @@
-//! The life of a code. A transition consumes the state that it leaves, and fails in every other one; a store applies what
-//! comes of it.
+//! The life cycle of a code. A transition consumes the state that it leaves and fails in every other state. The store
+//! applies the result.
 //!
 //! ```text
 //! Pending ──release──► Released ─┐
 //!    │                           ├─ quarantine ─► the code is free
-//!    └───── time ────► Expired ──┘
+//!    └──── expiry ───► Expired ──┘
 //! ```
 
 use uuid::Uuid;
@@ -14,29 +14,29 @@ use super::{
     registration::{CodeEntry, Registration, State},
 };
 
-/// A code at some moment, with its record.
+/// The state of a code at a given time, with its record.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CodeLife {
     /// Waiting for the viewer.
     Pending(Registration),
-    /// Gone before its time.
+    /// Released before its expiry.
     Released {
         /// The record.
         registration: Registration,
         /// When it was released.
         release_time: Timestamp,
     },
-    /// Its time is over.
+    /// Expired.
     Expired(Registration),
 }
 
-/// A transition that the state does not have.
+/// A transition that the current state does not allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a code cannot go that way from where it is ({0:?})")]
 pub struct InvalidTransition(pub State);
 
 impl CodeEntry {
-    /// Where it is at `now`.
+    /// Returns the state at `now`.
     #[must_use]
     pub fn life(self, now: Timestamp) -> CodeLife {
         let state = self.state(now);
@@ -48,7 +48,7 @@ impl CodeEntry {
         }
     }
 
-    /// Whether nobody else may have the code: it is in use, or in quarantine.
+    /// Whether the code cannot be issued again yet, because it is in use or in quarantine.
     #[must_use]
     pub fn holds_code(&self, now: Timestamp) -> bool {
         now < self.registration.forget_time()
@@ -56,7 +56,7 @@ impl CodeEntry {
 }
 
 impl CodeLife {
-    /// The record, wherever it is in its life.
+    /// Returns the record.
     #[must_use]
     pub fn registration(&self) -> &Registration {
         match self {
@@ -66,7 +66,7 @@ impl CodeLife {
         }
     }
 
-    /// The state's name.
+    /// Returns the state without the record.
     #[must_use]
     pub fn state(&self) -> State {
         match self {
@@ -76,10 +76,10 @@ impl CodeLife {
         }
     }
 
-    /// Releases the record `id`: its tombstone.
+    /// Releases the record `id`, and returns its tombstone.
     ///
     /// # Errors
-    /// Where another record holds the code, or this one is not pending.
+    /// Another record holds the code, or the record is not pending.
     pub fn release(self, id: Uuid, now: Timestamp) -> Result<CodeEntry, InvalidTransition> {
         match self {
             Self::Pending(registration) if registration.id == id => {
@@ -89,11 +89,11 @@ impl CodeLife {
         }
     }
 
-    /// Gives way to the record `id` of a code that somebody else issued, who decides when one is used again: what lived until
-    /// then, if anything did.
+    /// Replaces this entry by the record `id` of a code that an upstream issued. The upstream decides when it issues a code
+    /// again. Returns the record that was live until then, if any.
     ///
     /// # Errors
-    /// Where that record was released already: who brings it knows less than who has released it.
+    /// The record `id` was already released. The release is newer than the write that brings the record.
     pub fn give_way(self, id: Uuid) -> Result<Option<Registration>, InvalidTransition> {
         match self {
             Self::Pending(registration) => Ok(Some(registration)),

@@ -1,4 +1,4 @@
-//! What callers that the configuration lists are known by, once it is proven.
+//! The proven credentials by which configured callers are identified.
 
 use std::{fmt, sync::Arc};
 
@@ -6,34 +6,34 @@ use sha2::{Digest, Sha256};
 
 use super::{error::Violation, subject_alt_name::SubjectAltName};
 
-/// How many bytes a digest has.
+/// The length of a digest in bytes.
 const DIGEST_LENGTH: usize = 32;
 
-/// What a caller has proven about itself.
+/// A credential that a caller has proven.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Credential {
-    /// That it holds the token with this hash.
+    /// The caller holds the token with this hash.
     Token(TokenHash),
-    /// That a CA has certified these names, none of them twice, for the key that it holds.
+    /// A CA has certified these names for the caller's key. No name is repeated.
     Certificate(Box<[SubjectAltName]>),
-    /// That an issuer says so of it.
+    /// An issuer has signed a JWT for the caller.
     Subject {
         /// The issuer.
         issuer: Arc<str>,
-        /// Whom it means.
+        /// The `sub` of the JWT.
         subject: Arc<str>,
     },
 }
 
-/// The subjects of tokens that mean a caller: parts between colons, of which `*` stands for any that is not empty.
+/// A pattern for the `sub` of a caller's JWTs: parts between colons. The part `*` matches any part that is not empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SubjectPattern(Vec<Option<Box<str>>>);
 
 impl SubjectPattern {
-    /// Takes a subject from the configuration's `field`.
+    /// Parses a pattern from `field` of the configuration.
     ///
     /// # Errors
-    /// Where it is empty, or has a `*` that is not a whole part.
+    /// The pattern is empty, or has a `*` that is not a whole part.
     pub(crate) fn parse(field: &str, text: &str) -> Result<Self, Violation> {
         if text.is_empty() {
             return Err(Violation::new(field, "is required: what tokens say in `sub`"));
@@ -49,13 +49,13 @@ impl SubjectPattern {
         text.split(':').map(part).collect::<Result<_, _>>().map(Self)
     }
 
-    /// Whether it means one subject alone.
+    /// Whether the pattern matches exactly one subject.
     #[must_use]
     pub(crate) fn is_exact(&self) -> bool {
         self.0.iter().all(Option::is_some)
     }
 
-    /// Whether it means this subject.
+    /// Whether the pattern matches `subject`.
     #[must_use]
     pub(crate) fn matches(&self, subject: &str) -> bool {
         let mut parts = subject.split(':');
@@ -67,7 +67,7 @@ impl SubjectPattern {
         self.0.iter().all(matches) && parts.next().is_none()
     }
 
-    /// Whether some subject is meant by both.
+    /// Whether any subject matches both patterns.
     #[must_use]
     pub(crate) fn overlaps(&self, other: &Self) -> bool {
         let may_be_same = |(one, two): (&Option<Box<str>>, &Option<Box<str>>)| match (one, two) {
@@ -79,21 +79,21 @@ impl SubjectPattern {
     }
 }
 
-/// The SHA-256 of a token's text. Shown in full only where it is printed on purpose.
+/// The SHA-256 of a token's text. `Display` shows it, `Debug` does not.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct TokenHash([u8; DIGEST_LENGTH]);
 
 impl TokenHash {
-    /// The hash of this token.
+    /// Returns the hash of `token`.
     #[must_use]
     pub(crate) fn of(token: &str) -> Self {
         Self(Sha256::digest(token.as_bytes()).into())
     }
 
-    /// Takes 64 lower-case hexadecimal digits from the configuration's `field`.
+    /// Parses 64 lower-case hexadecimal digits from `field` of the configuration.
     ///
     /// # Errors
-    /// Where it is anything else. The text is not repeated: it may be the token itself.
+    /// The text is anything else. The violation does not repeat it, because it may be the token itself.
     pub(crate) fn parse(field: &str, text: &str) -> Result<Self, Violation> {
         let digit = |byte: u8| match byte {
             b'0'..=b'9' => Some(byte - b'0'),

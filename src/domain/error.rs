@@ -1,5 +1,4 @@
-//! The one error of the domain. Each transport renders it by one exhaustive match, so that a new error
-//! cannot be forgotten in a face.
+//! The domain error. Each transport renders it by one exhaustive match, so a new error cannot be forgotten in a face.
 
 use std::{fmt, time::Duration};
 
@@ -11,12 +10,15 @@ use super::{
     randomness::RandomnessUnavailable,
 };
 
-/// One field of a request that is not as it must be.
+/// One invalid field of a request.
+///
+/// All violations have the same form. The description continues the field's name (`ttl: must be …`), and says the rule
+/// and, where that is safe, the value found: `is required: …` or `must …`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// The field in the caller's own words, with dots between levels; empty for the whole message.
+    /// The field as the caller's API names it, with dots between levels; empty for the whole message.
     pub field: String,
-    /// What is wrong and what would be right. Never holds a secret or a whole oversized value.
+    /// The problem and the rule. Never contains a secret or a whole oversized value.
     pub description: String,
 }
 
@@ -30,12 +32,12 @@ impl fmt::Display for Violation {
 }
 
 impl Violation {
-    /// Says that `field` is not right, and what would be.
+    /// Creates a violation of `field`.
     pub fn new(field: impl Into<String>, description: impl Into<String>) -> Self {
         Self { field: field.into(), description: description.into() }
     }
 
-    /// The same violation, seen from the message that contains the field's own.
+    /// Returns this violation with its field nested in `parent`.
     #[must_use]
     pub fn within(self, parent: &str) -> Self {
         let field =
@@ -44,52 +46,52 @@ impl Violation {
     }
 }
 
-/// Whether every format that records travel in can hold the character: HTTP headers no control characters but the tab,
-/// and XML 1.0 (section 2.2) not the last two of the basic plane either.
+/// Whether every format that carries records allows the character. HTTP headers allow no control characters except the
+/// tab, and XML 1.0 (section 2.2) also excludes U+FFFE and U+FFFF.
 #[must_use]
 pub fn is_plain(character: char) -> bool {
     character == '\t' || !(character.is_control() || matches!(character, '\u{fffe}' | '\u{ffff}'))
 }
 
-/// The first character that is not [plain](is_plain).
+/// Returns the first character that is not [plain](is_plain).
 #[must_use]
 pub fn first_odd(text: &str) -> Option<char> {
-    // Nearly every text is printable ASCII, which is told without a branch for each byte.
+    // Fast path: nearly every text is printable ASCII, which needs no branch for each byte.
     let is_printable = text.bytes().fold(true, |printable, byte| printable & matches!(byte, b' '..=b'~'));
     if is_printable { None } else { text.chars().find(|character| !is_plain(*character)) }
 }
 
-/// How long [`Error::full_message`] gets, in bytes, but for the words that say so.
+/// The maximum length of [`Error::full_message`] in bytes, without the note that it was cut.
 const FULL_MESSAGE_MAX: usize = 1_000;
 
-/// Collects the violations of one request, so that all of them are told at once.
+/// Collects the violations of one request, so that all of them are reported together.
 #[derive(Debug, Default)]
 pub struct Violations(Vec<Violation>);
 
 impl Violations {
-    /// The value, or nothing and its violation noted.
+    /// Returns the value, or adds the violation and returns `None`.
     pub fn take<T>(&mut self, parsed: std::result::Result<T, Violation>) -> Option<T> {
         parsed.map_err(|violation| self.0.push(violation)).ok()
     }
 
-    /// The value, or nothing and its violations noted.
+    /// Returns the value, or adds the violations and returns `None`.
     pub fn take_all<T>(&mut self, parsed: std::result::Result<T, Vec<Violation>>) -> Option<T> {
         parsed.map_err(|violations| self.0.extend(violations)).ok()
     }
 
-    /// Notes that `field` is not right, and what would be.
+    /// Adds a violation of `field`.
     pub fn add(&mut self, field: &str, description: impl Into<String>) {
         self.0.push(Violation::new(field, description));
     }
 
-    /// Notes a text with more than `limit` bytes.
+    /// Adds a violation if the text is longer than `limit` bytes.
     pub fn check_length(&mut self, field: &str, text: &str, limit: usize) {
         if text.len() > limit {
             self.add(field, format!("has {} bytes; at most {limit} are allowed", text.len()));
         }
     }
 
-    /// Notes a text with more than `limit` bytes, or with characters that no header and no XML document can hold.
+    /// Adds a violation if the text is longer than `limit` bytes, or contains a character that is not [plain](is_plain).
     pub fn check_text(&mut self, field: &str, text: &str, limit: usize) {
         self.check_length(field, text, limit);
         if first_odd(text).is_some() {
@@ -97,27 +99,27 @@ impl Violations {
         }
     }
 
-    /// The value where nothing was noted.
+    /// Returns `value` if there are no violations.
     ///
     /// # Errors
-    /// What was noted.
+    /// The violations.
     pub fn none_or<T>(self, value: T) -> std::result::Result<T, Vec<Violation>> {
         if self.is_empty() { Ok(value) } else { Err(self.0) }
     }
 
-    /// What was noted.
+    /// Converts the violations to an error.
     #[must_use]
     pub fn into_error(self) -> Error {
         Error::InvalidFields(self.0)
     }
 
-    /// How many were noted.
+    /// Returns the number of violations.
     #[must_use]
     pub fn count(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether nothing was noted.
+    /// Whether there are no violations.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -130,174 +132,175 @@ impl Extend<Violation> for Violations {
     }
 }
 
-/// Why an operation was not done. The text is for the caller; what only the operator may know is in the
-/// error's source, which goes to the log and nowhere else.
+/// The reason why an operation failed. The text is for the caller. Details that only the operator may see are in the
+/// error's source, which is only logged.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
-    /// One or more fields break a rule; all of them are listed.
+    /// One or more fields are invalid. All of them are listed.
     #[error("{}", summary(.0))]
     InvalidFields(Vec<Violation>),
-    /// The message could not be decoded at all.
+    /// The message cannot be decoded.
     #[error("the message cannot be decoded: {0}")]
     MalformedMessage(String),
-    /// The message is larger than the server takes.
+    /// The message exceeds the server's limit.
     #[error("the message is larger than this server accepts: {0}")]
     MessageTooLarge(String),
-    /// The same request id came with another body.
+    /// The idempotency key (`request_id`) was used with another request body.
     #[error(
         "request_id: was already used for a request with other content; take a new UUID for a new request"
     )]
     RequestIdReused,
-    /// Unknown, foreign, released or expired: one answer for all, so that guessing tells nothing.
+    /// The code is unknown, released, expired, or belongs to another requestor. All cases give the same response, so that
+    /// guessing reveals nothing.
     #[error("registration code not found for this requestor and environment")]
     CodeNotFound(LookupClues),
-    /// The mvpd is no TempPass of this requestor and environment.
+    /// The mvpd is not a TempPass of this requestor and environment.
     #[error("{mvpd} is no TempPass of this requestor and environment; ask the operator which there are")]
     TempPassNotFound {
-        /// What was asked for.
+        /// The requested mvpd.
         mvpd: String,
     },
-    /// A reset by key in a TempPass whose trials have none.
+    /// A reset by generic key of a basic TempPass, whose trials have none.
     #[error("this TempPass is basic: its trials are known by their devices only; reset it by device")]
     TempPassNotPromotional,
-    /// The environment holds as many live codes as it may.
+    /// The environment has reached its limit of live codes.
     #[error("the environment already holds {limit} live registration codes, which is its limit")]
     LiveCodesExhausted {
-        /// The limit in force.
+        /// The limit.
         limit: u64,
-        /// When the next code expires at the earliest.
+        /// The time until the next code expires at the earliest.
         retry_after: Duration,
     },
-    /// Too many lookups of codes that do not exist.
+    /// The failed-lookup budget is exhausted: too many lookups of codes that do not exist.
     #[error("too many lookups of codes that do not exist; wait before the next one")]
     LookupBudgetExhausted {
-        /// When a lookup is allowed again.
+        /// The time until a lookup is allowed again.
         retry_after: Duration,
-        /// Whether the caller said who types.
+        /// Whether the caller sent the viewer's address.
         viewer_named: bool,
     },
-    /// As many of these are open as the server, or this caller, may have.
+    /// The server, or this caller, has reached its limit of open streams or connections.
     #[error("{}", quota_exhausted(*of, *limit, *share))]
     QuotaExhausted {
-        /// What is open.
+        /// The kind of resource.
         of: Countable,
         /// The server's limit.
         limit: usize,
-        /// The caller's share of it, where it is that one which is used up.
+        /// The caller's share, if it is the share that is used up.
         share: Option<usize>,
     },
-    /// The health of a service was asked for, or a symbol by reflection, that this server does not have.
+    /// A health check or a reflection request names a service or symbol that this server does not have.
     #[error("{0}; reflection lists what this server has")]
     ServiceUnknown(String),
-    /// More than one address, or one device, may do in so short a time.
+    /// A rate limit was exceeded.
     #[error("too many {of} in a short time; wait before the next one")]
     Throttled {
-        /// What there was too much of.
+        /// The rate limit.
         of: Throttled,
-        /// When a call is allowed again.
+        /// The time until a call is allowed again.
         retry_after: Duration,
     },
-    /// The caller did not show who it is.
+    /// The caller is not authenticated.
     #[error("{0}")]
     NotAuthenticated(AuthenticationProblem),
-    /// The keys of the issuer of the caller's token are not there, so that nobody knows whether the token is good.
+    /// The keys of the token's issuer are not available, so the token cannot be verified.
     #[error("the keys of the token's issuer cannot be read at the moment; try again")]
     IssuerUnavailable {
-        /// When it may be worth another try.
+        /// The time after which a retry may succeed.
         retry_after: Duration,
     },
-    /// The caller is known, but may not do this.
+    /// The caller is authenticated, but lacks a permission.
     #[error("caller {caller:?} lacks the permission {permission} for this requestor and environment")]
     PermissionMissing {
         /// The caller's configured name.
         caller: String,
-        /// What it would have needed.
+        /// The missing permission.
         permission: Permission,
     },
-    /// The method came after this version of the server, or is another server's.
+    /// The method does not exist in this version of the server.
     #[error("this server has no such method; reflection lists those that it has")]
     MethodUnknown,
-    /// This server, or the backend behind it, cannot do what was asked.
+    /// This server, or its backend, does not support the operation.
     #[error("{0}")]
     Unsupported(String),
-    /// The store could not do its work; nothing was acknowledged.
+    /// The store failed. Nothing was acknowledged.
     #[error("the store is not available; a write may have happened all the same")]
     StoreUnavailable(#[source] StoreError),
-    /// The upstream does not answer, or not so that it can be read, or is spared until it has recovered.
+    /// The upstream does not respond, its response cannot be read, or its circuit breaker is open.
     #[error("the upstream is not available: {problem}")]
     UpstreamUnavailable {
-        /// What is wrong, in words that tell nothing of the inside.
+        /// The problem, in words that reveal no internals.
         problem: &'static str,
-        /// What it said, if anything.
+        /// The upstream's response, if there was one.
         answer: UpstreamAnswer,
-        /// When it may be worth another try, where that is known.
+        /// The time after which a retry may succeed, if known.
         retry_after: Option<Duration>,
     },
-    /// The upstream, or our own regard for it, takes no more calls for this device now.
+    /// The upstream's rate limit for this device, or our own request pacing for it, is exceeded.
     #[error("the upstream takes no more calls for this device at the moment; wait before the next one")]
     UpstreamThrottled {
-        /// What it said, if anything.
+        /// The upstream's response, if there was one.
         answer: UpstreamAnswer,
-        /// When a call may be tried again.
+        /// The time until a call is allowed again.
         retry_after: Duration,
         /// Whether this device has called more than once in the last second.
         was_fast: bool,
     },
-    /// The upstream refuses the request itself.
+    /// The upstream rejects the request as invalid.
     #[error("the upstream refuses the request{}", of_field(*field))]
     UpstreamRejected {
-        /// The field of the request that it is about, where it says so.
+        /// The field that the upstream rejects, if it says so.
         field: Option<&'static str>,
-        /// What it said.
+        /// The upstream's response.
         answer: UpstreamAnswer,
     },
-    /// The upstream forbids what was asked for.
+    /// The upstream forbids the operation.
     #[error("the upstream forbids this for this requestor and environment")]
     UpstreamForbidden {
-        /// What it said.
+        /// The upstream's response.
         answer: UpstreamAnswer,
         /// Whether this device has called more than once in the last second.
         was_fast: bool,
     },
-    /// The upstream does not take our own credentials, though they were renewed: the operator's to mend.
+    /// The upstream refuses passbridge's own credentials even after a renewal. Only the operator can fix that.
     #[error("the upstream does not take this server's own credentials; the operator has to look at them")]
     UpstreamCredentialsRefused {
-        /// What it said.
+        /// The upstream's response.
         answer: UpstreamAnswer,
     },
-    /// The upstream has nothing to log in to: the device is logged in.
+    /// The device is already logged in, so the upstream issues no code.
     #[error("the device is logged in already, so the upstream issues no code")]
     AlreadyAuthenticated {
-        /// With which operator.
+        /// The operator that the device is logged in with.
         mvpd: String,
     },
-    /// The upstream decided by something that is no TempPass.
+    /// The upstream decided by something other than a TempPass.
     #[error("{mvpd} is no TempPass at the upstream, which decided by {source_name:?}")]
     NotATempPass {
-        /// What was asked for.
+        /// The requested mvpd.
         mvpd: String,
-        /// What the upstream says of who decided.
+        /// The upstream's name for the source of its decision.
         source_name: String,
     },
-    /// Nobody has logged in on the device, or no more.
+    /// The device has no login, or no longer has one.
     #[error("nobody is logged in on this device for this requestor and environment")]
     ProfileNotFound,
-    /// The device's login has run out.
+    /// The device's login has expired.
     #[error("the login on this device has expired")]
     ProfileExpired,
-    /// The server is draining and takes no more work.
+    /// The server is draining and accepts no more calls.
     #[error("the server is shutting down; call another one, or again in a moment")]
     ShuttingDown,
-    /// The caller's own deadline passed, or the server's limit for an answer.
+    /// The caller's deadline, or the server's time limit, passed.
     #[error("the deadline passed before the answer was ready")]
     DeadlineExceeded,
-    /// A defect of passbridge.
+    /// A defect in passbridge.
     #[error("internal error")]
     Internal(String),
 }
 
 impl Error {
-    /// How long to wait before the same call may be tried again, where waiting is what helps.
+    /// Returns the time to wait before a retry, for errors that waiting can resolve.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -307,7 +310,7 @@ impl Error {
             | Self::IssuerUnavailable { retry_after }
             | Self::Throttled { retry_after, .. } => Some(*retry_after),
             Self::UpstreamUnavailable { retry_after, .. } => *retry_after,
-            // Nobody knows when one of them ends; a second keeps clients from asking in a tight loop.
+            // It is unknown when one closes. A second keeps clients from retrying in a tight loop.
             Self::QuotaExhausted { .. } => Some(Duration::from_secs(1)),
             _ => None,
         }
@@ -315,8 +318,8 @@ impl Error {
 }
 
 impl Error {
-    /// The message with every violation in it, for faces that have no other place to tell them: as many as fit into a
-    /// thousand bytes.
+    /// Returns the message with its violations, as many as fit into 1000 bytes, for faces that have no other place for
+    /// them.
     #[must_use]
     pub fn full_message(&self) -> String {
         let Self::InvalidFields(violations) = self else { return self.to_string() };
@@ -336,7 +339,7 @@ impl Error {
 }
 
 impl Error {
-    /// The message with everything that is known: for operators, never for callers.
+    /// Returns the message with internal details, for operators and never for callers.
     #[must_use]
     pub fn operator_message(&self) -> String {
         match self {
@@ -347,19 +350,19 @@ impl Error {
     }
 }
 
-/// What an upstream said, as far as callers may know.
+/// The parts of an upstream's response that callers may see.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UpstreamAnswer {
     /// The HTTP status.
     pub status: Option<u16>,
-    /// The upstream's own code of the error.
+    /// The upstream's error code.
     pub code: Option<String>,
-    /// The upstream's own name of the call, for its support.
+    /// The upstream's trace id of the call, for its support.
     pub trace: Option<String>,
 }
 
 impl Error {
-    /// One of each error that callers may have a question about.
+    /// Returns one sample of each error that has probable causes.
     #[must_use]
     pub fn samples() -> Vec<Self> {
         let (answer, second) = (UpstreamAnswer::default(), Duration::from_secs(1));
@@ -400,8 +403,8 @@ fn of_field(field: Option<&'static str>) -> String {
 }
 
 impl Error {
-    /// What the upstream said, where it was asked. Not of a code: whether it is unknown there or has ended here is one
-    /// answer, so that guessing tells nothing.
+    /// Returns the upstream's response, if there was one. Never for a code that was not found: a code that the upstream does
+    /// not know and one that has expired here give the same response, so that guessing reveals nothing.
     #[must_use]
     pub fn upstream_answer(&self) -> Option<&UpstreamAnswer> {
         match self {
@@ -415,28 +418,28 @@ impl Error {
     }
 }
 
-/// What a lookup that found nothing shows, for the causes to be ranked by. It tells nothing of what was ever under the
-/// code: a guess must not learn whether it came close.
+/// Evidence from a failed lookup, by which probable causes are ranked. It says nothing about earlier records of the code,
+/// because a guess must not reveal whether it came close.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LookupClues {
-    /// Nothing that is typed so can be a code.
+    /// The typed text cannot be a code.
     pub impossible: bool,
-    /// The provider issues the codes of this place.
+    /// The upstream issues the codes of this place.
     pub over_upstream: bool,
-    /// Environments in which the code lives for the same requestor, of those that the caller may read.
+    /// The environments in which the code is live for the same requestor, restricted to those that the caller may read.
     pub lives_in: Vec<EnvironmentName>,
 }
 
-/// The outcome of a use case.
+/// The result of a use case.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What went wrong in a store. Its text is for the log.
+/// An error of a store. Its text is for the log.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
-    /// The engine refused, failed or is gone: a full disk, an I/O error, a lost connection.
+    /// The engine failed or cannot be reached: a full disk, an I/O error, a lost connection.
     #[error("{0}")]
     Unavailable(String),
-    /// A stored value is not what this version can read.
+    /// This version cannot read a stored value.
     #[error("a stored record cannot be read: {0}")]
     Corrupt(String),
 }

@@ -1,4 +1,4 @@
-//! What tells one request from another when both come under one request id.
+//! Fingerprints of requests, which detect an idempotency key that is reused for another request.
 
 use std::net::IpAddr;
 
@@ -6,16 +6,17 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::registration::RegistrationRequest;
 
-/// A digest of what a request asks for, as it was understood: two spellings of one request have one fingerprint. Fields
-/// that say nothing are left out, so that a field which a later version adds changes no fingerprint of before.
+/// A digest of a request as parsed: two spellings of the same request have the same fingerprint. Empty fields are left
+/// out, so a field that a later version adds does not change existing fingerprints.
 ///
-/// No cryptographic one, which would cost more than the rest of a kept answer: who makes two requests of his own alike
-/// gets the first one's answer, and deceives nobody else.
+/// The hash is not cryptographic, because that would cost more than the rest of a stored response. A caller that
+/// constructs a collision between its own requests only gets its own first response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fingerprint(u128);
 
 impl Fingerprint {
-    /// The fingerprint of a request. Who asks, and where, is in what a request id is kept under.
+    /// Returns the fingerprint of a request. The caller and the place are not included: they are part of the key under which
+    /// the response is stored.
     #[must_use]
     pub fn of(request: &RegistrationRequest) -> Self {
         let mut fields = Fields(Vec::with_capacity(REQUEST_BYTES));
@@ -43,14 +44,14 @@ impl Fingerprint {
         Self(xxh3_128(&fields.0))
     }
 
-    /// The digest.
+    /// Returns the digest.
     #[must_use]
     pub const fn into_bytes(self) -> [u8; 16] {
         self.0.to_be_bytes()
     }
 }
 
-/// About what a request takes: to grow step by step would copy it several times.
+/// The typical size of a request. Preallocating it avoids repeated copies.
 const REQUEST_BYTES: usize = 1024;
 
 struct Fields(Vec<u8>);
@@ -66,7 +67,7 @@ impl Fields {
         self.bytes(name, value.as_bytes());
     }
 
-    /// The lengths go in too, or the end of one field could be taken for the start of the next.
+    /// Includes the lengths, so that field boundaries are unambiguous.
     fn bytes(&mut self, name: &str, value: &[u8]) {
         if value.is_empty() {
             return;

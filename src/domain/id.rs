@@ -1,4 +1,4 @@
-//! Identifiers that callers bring. Each exists only if it is well formed.
+//! Identifiers that callers send. A value exists only if it is well formed.
 
 use std::{borrow::Borrow, fmt, sync::Arc};
 
@@ -6,34 +6,34 @@ use serde::{Deserialize, Serialize};
 
 use super::error::Violation;
 
-/// The longest requestor, mvpd or environment, in characters.
+/// The maximum length of a requestor, mvpd or environment, in characters.
 pub const NAME_MAX: usize = 128;
 
-/// The longest device id, in bytes of UTF-8: some platforms' tokens have 900 and more.
+/// The maximum length of a device id, in bytes of UTF-8. Some platforms' tokens have 900 bytes and more.
 pub const DEVICE_ID_MAX: usize = 2048;
 
-/// What the REST documents let a device without an id send instead of one; never a device id.
+/// The placeholder that the REST documents define for a device without an id. Never a device id.
 pub const DUMMY_DEVICE_ID: &str = "dummy";
 
 macro_rules! name {
     ($(#[$doc:meta])* $type:ident) => {
         $(#[$doc])*
         ///
-        /// 1 to 128 of letters, digits, `.`, `_` and `-`. Cheap to clone.
+        /// 1 to 128 letters, digits, `.`, `_` or `-`. Cheap to clone.
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
         pub struct $type(Arc<str>);
 
         impl $type {
-            /// Takes `text` from the request's `field`.
+            /// Parses `text` from `field` of a request.
             ///
             /// # Errors
-            /// Where it is empty, too long or has other characters.
+            /// The text is empty, is too long, or has other characters.
             pub fn parse(field: &str, text: &str) -> Result<Self, Violation> {
                 check_name(field, text).map(|()| Self(text.into()))
             }
 
-            /// The identifier's text.
+            /// Returns the identifier's text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -61,24 +61,24 @@ macro_rules! name {
 }
 
 name! {
-    /// The channel that makes a request: v1's requestor id, v2's service provider.
+    /// The channel of a request: requestor id in v1, service provider in v2.
     RequestorId
 }
 name! {
-    /// The pay-TV operator that logs the viewer in, or a TempPass, which stands in for one.
+    /// The pay-TV operator that the viewer logs in with, or a TempPass, which replaces one.
     MvpdId
 }
 name! {
-    /// A configured environment. Codes of one do not exist in another.
+    /// A configured environment. Environments do not share codes.
     EnvironmentName
 }
 
-/// An environment and a requestor that is valid in it.
+/// A place: an environment, and a requestor that is valid in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// A configured environment.
     pub environment: EnvironmentName,
-    /// A requestor that may be asked for there.
+    /// A requestor that is valid in the environment.
     pub requestor: RequestorId,
 }
 
@@ -92,7 +92,7 @@ fn check_name(field: &str, text: &str) -> Result<(), Violation> {
             format!("has {} bytes; at most {NAME_MAX} are allowed", text.len()),
         ));
     }
-    // In the path of a URL they would lead somewhere else.
+    // As a segment of a URL's path they would change the path.
     if matches!(text, "." | "..") {
         return Err(Violation::new(field, "is no name: it consists of dots"));
     }
@@ -106,16 +106,16 @@ fn check_name(field: &str, text: &str) -> Result<(), Violation> {
     }
 }
 
-/// What a device is known by: 1 to 2048 bytes of UTF-8. Personal data, so it shows itself to no log.
+/// The identifier of a device: 1 to 2048 bytes of UTF-8. Personal data, so `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct DeviceId(Box<str>);
 
 impl DeviceId {
-    /// Takes `text` from the request's `field`.
+    /// Parses `text` from `field` of a request.
     ///
     /// # Errors
-    /// Where it is empty, has more than 2048 bytes, or is the word `dummy`, by which the REST documents mean
-    /// that there is none.
+    /// The text is empty, has more than 2048 bytes, or is `dummy`, the REST documents' placeholder for a device without an
+    /// id.
     pub fn parse(field: &str, text: &str) -> Result<Self, Violation> {
         match text {
             "" => Err(Violation::new(field, "is empty; leave the field out where the device has no id")),
@@ -131,14 +131,14 @@ impl DeviceId {
         }
     }
 
-    /// The id that passbridge gives a device which has none.
+    /// Returns the id that passbridge assigns to a device without one.
     #[must_use]
     pub fn assigned(id: uuid::Uuid) -> Self {
         Self(id.to_string().into())
     }
 
-    /// The id of one app, or of one user, on this device, where a client of version 1 names them: another app's login is none
-    /// of its own then (reference of the device flow, section 1.0). Whoever knows the parts can write it: `ID|APP|USER`.
+    /// Returns the id of an application, or of a user, on this device, for v1 clients that name them. Each then has its own
+    /// login (reference of the device flow, section 1.0). The format is `ID|APP|USER`, so that it can be built from its parts.
     #[must_use]
     pub fn scoped(self, app_id: &str, device_user: &str) -> Self {
         match (app_id, device_user) {
@@ -148,7 +148,7 @@ impl DeviceId {
         }
     }
 
-    /// The id's text.
+    /// Returns the id's text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

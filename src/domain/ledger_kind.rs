@@ -1,25 +1,25 @@
-//! The kinds of ledger entries, all in one place: what each is, and what becomes of it when a store is copied.
+//! All kinds of ledger entries, and how each is treated when a store is copied.
 
 use std::fmt;
 
-/// What becomes of the entries of a kind when a store is copied to another one.
+/// How the entries of a kind are treated when a store is copied to another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnCopy {
-    /// They are copied as they are, with their ends.
+    /// They are copied unchanged, including their expiry.
     Copied,
-    /// They are secrets: opened with the key ring of the one store, and sealed with that of the other.
+    /// They are secrets: opened with the key ring of the source, and sealed with the key ring of the target.
     SealedAnew,
-    /// They are about processes that run over the one store, and mean nothing elsewhere.
+    /// They are not copied: they concern the processes that use the source.
     Left,
 }
 
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident = $name:literal, $on_copy:ident;)*) => {
-        /// A kind of ledger entries. No two parts of passbridge share one.
+        /// A kind of ledger entries. Each kind belongs to one part of passbridge.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum LedgerKind {
             $($(#[$doc])* $kind,)*
-            /// One that only tests have.
+            /// A kind for tests only.
             #[cfg(test)]
             Test(&'static str),
         }
@@ -28,7 +28,7 @@ macro_rules! kinds {
             /// Every kind.
             pub const ALL: &[Self] = &[$(Self::$kind),*];
 
-            /// Its name in the store. It must never change, or what was kept is not found any more.
+            /// Returns the kind's name in the store. A name must never change, because stored entries would no longer be found.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self {
@@ -38,7 +38,7 @@ macro_rules! kinds {
                 }
             }
 
-            /// What becomes of its entries when a store is copied.
+            /// Returns how the kind's entries are treated when a store is copied.
             #[must_use]
             pub const fn on_copy(self) -> OnCopy {
                 match self {
@@ -52,41 +52,41 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// The master key, from which the keys of all that is signed are derived.
+    /// The master key, from which all signing keys are derived.
     SigningKey = "signing_key", SealedAnew;
-    /// What a provider knows us by.
+    /// passbridge's own client credentials at a provider.
     UpstreamCredentials = "upstream_credentials", SealedAnew;
-    /// An access token of a provider's.
+    /// passbridge's own access token of a provider.
     UpstreamToken = "upstream_token", SealedAnew;
-    /// What a provider knows the client of one device by.
+    /// The client credentials of one device at a provider.
     DeviceCredentials = "device_credentials", SealedAnew;
-    /// An access token of such a client.
+    /// The access token of one device's client.
     DeviceToken = "device_token", SealedAnew;
-    /// As how many clients of a provider's logins were made last.
+    /// The mode (`upstream_client`) in which the latest logins at a provider were made.
     UpstreamClientMode = "upstream_client_mode", Copied;
-    /// That a registration at a provider was made anew on this day.
+    /// Marks that the client was registered again at a provider on this day.
     UpstreamReregistration = "upstream_reregistration", Copied;
-    /// Who gets a provider's token at the moment.
+    /// The lease of the process that is fetching a provider's token.
     UpstreamLease = "upstream_lease", Left;
-    /// A digest of an access token that a provider issued through here.
+    /// The digest of an access token that a provider issued through this server.
     RelayedToken = "relayed_token", Copied;
-    /// What was taken back.
+    /// A revocation of access tokens.
     Revocation = "revocation", Copied;
-    /// When a schedule ran last, and what came of it.
+    /// The last run of a schedule and its outcome.
     TempPassSchedule = "temp_pass_schedule", Copied;
-    /// The answer to a create, for its repeats.
+    /// The stored response to a create, under its idempotency key.
     RequestId = "request_id", Copied;
-    /// That a signed request was seen, and from where.
+    /// The nonce of a signed request, with the address that sent it.
     RequestNonce = "request_nonce", Copied;
-    /// What is known of a device.
+    /// A known device.
     Device = "device", SealedAnew;
-    /// Which device a code belongs to.
+    /// The device that a code belongs to.
     DeviceCode = "device_code", SealedAnew;
-    /// Which requestor a device has asked for last.
+    /// The last requestor that a device has used.
     DeviceRequestor = "device_requestor", Copied;
-    /// Tells the servers that run that the key ring was rotated. Each that starts reads the ring.
+    /// Notifies running servers that the key ring was rotated. A starting server reads the ring anyway.
     KeyRingRotation = "key_ring_rotation", Left;
-    /// That a copy of another store was begun here, and has not come to its end.
+    /// Marks that a copy from another store was started and has not completed.
     StoreCopy = "store_copy", Left;
 }
 

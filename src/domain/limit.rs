@@ -1,10 +1,10 @@
-//! How often something may be done, and by whom: what the port [`Limits`](super::port::Limits) keeps.
+//! Rate limits and quotas: the values of the port [`Limits`](super::port::Limits).
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use super::{address::Address, address_block::AddressBlock, id::EnvironmentName};
 
-/// How fast a bucket leaks, and how much it holds.
+/// The leak rate and the capacity of a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     interval: Duration,
@@ -12,67 +12,67 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// `calls` in each `period`, and at most `burst` of them at once; both at least one.
+    /// Creates a rate of `calls` per `period`, with at most `burst` calls at once. Values below one count as one.
     #[must_use]
     pub fn new(calls: u32, period: Duration, burst: u32) -> Self {
         Self { interval: period / calls.max(1), burst: burst.max(1) }
     }
 
-    /// In what time one leaks out.
+    /// Returns the time in which one call leaks out.
     #[must_use]
     pub fn interval(self) -> Duration {
         self.interval
     }
 
-    /// How many fit in at once; at least one.
+    /// Returns the capacity in calls; at least one.
     #[must_use]
     pub fn burst(self) -> u32 {
         self.burst
     }
 }
 
-/// What is limited, and whose bucket it is. Each kind has memory of its own: a flood of one takes no room from another.
+/// The kind and the owner of a bucket. Each kind has its own memory, so that a flood of one kind does not evict another.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum LimitKey {
-    /// Calls of the REST API from a line.
+    /// REST calls from an access line.
     Calls(AddressBlock),
-    /// Calls of gRPC from a line.
+    /// gRPC calls from an access line.
     GrpcCalls(AddressBlock),
-    /// Codes that are made for a device, by the line and a digest of the device's id.
+    /// Creates for a device, by the access line and a digest of the device's id.
     Creates(AddressBlock, u128),
-    /// Creates that were given up before their answer, by the listed caller, where it is one, and the line.
+    /// Creates that the client abandoned before the response, by the configured caller, if any, and the access line.
     AbandonedCreates(Option<Arc<str>>, AddressBlock),
-    /// Wrong codes that were typed on a line (an IPv4 address or an IPv6 /64).
+    /// Failed lookups from an access line (an IPv4 address or an IPv6 /64).
     MissesOfLine(AddressBlock),
-    /// The same of an IPv6 /56.
+    /// Failed lookups from an IPv6 /56.
     MissesOfSite(AddressBlock),
-    /// The same of an IPv6 /48.
+    /// Failed lookups from an IPv6 /48.
     MissesOfNetwork(AddressBlock),
-    /// Wrong codes of a caller who does not say who typed, by the caller's name.
+    /// Failed lookups of a caller that does not send the viewer's address, by the caller's name.
     MissesOfCaller(Arc<str>),
-    /// Calls to the upstream of an environment, by the device that they are about.
+    /// Calls to the upstream of an environment, by the address of the device that they are about.
     UpstreamCalls(EnvironmentName, Address),
-    /// Readings of an issuer's keys that calls have asked for, by the issuer's name.
+    /// Fetches of an issuer's keys that calls have caused, by the issuer's name.
     KeyReadings(Arc<str>),
-    /// Entries of the audit log about calls that were refused.
+    /// Audit entries about refused calls.
     AuditedRefusals,
 }
 
-/// What somebody has done too often, as callers and operators know the limit.
+/// A rate limit, as callers and operators know it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Throttled {
-    /// Calls of an address, over REST.
+    /// REST calls from one address.
     RestAddress,
-    /// Calls of an address, over gRPC.
+    /// gRPC calls from one address.
     GrpcAddress,
     /// Creates for one device.
     Device,
-    /// Creates that were given up before their answer.
+    /// Creates that the client abandoned before the response.
     AbandonedCreates,
 }
 
 impl Throttled {
-    /// The limit's name: its key in the configuration, where it has one.
+    /// Returns the limit's name: its configuration key, if it has one.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -94,19 +94,19 @@ impl fmt::Display for Throttled {
     }
 }
 
-/// What only so many may be open of at once.
+/// A resource with a limit on how many are open at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Countable {
     /// Watches of codes.
     Watches,
-    /// Streams of resets.
+    /// Batch resets.
     Batches,
     /// Connections of callers.
     Connections,
 }
 
 impl Countable {
-    /// The key of the limit under `[grpc]`.
+    /// Returns the limit's configuration key in `[grpc]`.
     #[must_use]
     pub const fn key(self) -> &'static str {
         match self {
@@ -127,14 +127,14 @@ impl fmt::Display for Countable {
     }
 }
 
-/// A bucket, and how it is used.
+/// A bucket and its rate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limit {
-    /// Which bucket.
+    /// The bucket.
     pub key: LimitKey,
-    /// What it takes.
+    /// The bucket's rate.
     pub rate: Rate,
 }
 
-/// Whether there is room, or after what time there is.
+/// `Ok` if there is room; else the time after which there is.
 pub type Room = Result<(), Duration>;

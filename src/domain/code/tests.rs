@@ -24,7 +24,7 @@ fn a_drawn_code_has_the_format_and_folds_to_itself() {
 
 #[test]
 fn every_symbol_is_equally_likely() {
-    // All 256 byte values, once each: those that would favour some symbols must have been thrown away.
+    // All 256 byte values, once each. Those that would favor some symbols must be discarded.
     let every_byte: Vec<u8> = (0..=255).collect();
     let format = CodeFormat::new(DEFAULT_ALPHABET, 24, 1).expect("valid");
     let source = ScriptedRandomness::new(every_byte);
