@@ -1,20 +1,20 @@
-//! Who is at the other end of a connection.
+//! The peer of a connection.
 
 use std::{net::SocketAddr, sync::Arc};
 
 use super::credential::Credential;
 
-/// The other end of a connection, as far as the connection itself shows it. Cheap to clone.
+/// The peer's address and proven credential. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Peer {
-    /// Where it comes from.
+    /// The peer's address.
     pub address: SocketAddr,
-    /// What the certificate proves that it has shown; absent without TLS, and where it has shown none.
+    /// The names of the peer's certificate; absent without TLS or without a client certificate.
     pub credential: Option<Arc<Credential>>,
 }
 
 impl Peer {
-    /// The other end of a connection that shows nothing but an address.
+    /// Returns a peer without a certificate.
     #[must_use]
     pub(crate) fn at(address: SocketAddr) -> Self {
         Self { address, credential: None }

@@ -1,8 +1,8 @@
-//! What passbridge asks of a store: small and semantic ports, and one conformance suite
-//! (`store/conformance`) that every implementation passes.
+//! The ports to a store. They are small and semantic. Every implementation passes one conformance suite
+//! (`store/conformance`).
 //!
-//! A store has time of its own (the clock it was opened with, or its engine's), and everything it
-//! acknowledges is as durable as it can make it.
+//! A store uses its own time: the clock that it was opened with, or its engine's. Everything that it acknowledges is as
+//! durable as it can make it.
 
 mod devices;
 mod transfer;
@@ -28,37 +28,37 @@ use super::{
 pub use devices::{Devices, KeptDevice, Revision};
 pub use transfer::{Held, Holding, Restoration, Transfer};
 
-/// The outcome of a store's operation.
+/// The result of a store operation.
 pub type StoreResult<T> = Result<T, StoreError>;
 
-/// What became of a new record.
+/// The outcome of inserting a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Insertion {
-    /// It is stored; its code is now taken.
+    /// The record is stored, and its code is in use.
     Inserted,
-    /// The code is in use or in quarantine. Nothing was written; draw another.
+    /// The code is in use or in quarantine. Nothing was written. Draw another code.
     Taken,
-    /// The environment holds as many live codes as it may. Nothing was written.
+    /// The environment has reached its limit of live codes. Nothing was written.
     Full {
-        /// When the next live code expires at the latest, if none is released before.
+        /// The latest time at which the next live code expires, if none is released before.
         next_expiry: Timestamp,
     },
-    /// The key of the entry that was to be stored with the record is taken by this one. Nothing was written.
+    /// This entry already has the key of the entry to store with the record. Nothing was written.
     Repeated(LedgerEntry),
 }
 
-/// Signals that something happened to what is watched. A signal carries no state: who gets one reads again, so that a slow
-/// reader costs nothing but its own delay. A store that may have missed something signals too.
+/// Signals changes to the watched item. A signal carries no state, and the receiver reads the item again, so a slow receiver
+/// only delays itself. A store also signals when it may have missed a change.
 pub type Signals = BoxStream<'static, ()>;
 
 /// Registration codes.
 #[async_trait]
 pub trait Codes: Send + Sync {
-    /// Stores a record if its code is neither in use nor in quarantine and the environment holds fewer than
-    /// `max_live` live codes. Of any number of concurrent calls for one code exactly one inserts.
+    /// Stores a record if its code is neither in use nor in quarantine, and the environment has fewer than `max_live` live
+    /// codes. Of any number of concurrent calls for one code, exactly one inserts.
     ///
-    /// With `entry`, a ledger entry is stored with the record, in the same commit: both or neither. Where its key is
-    /// taken, that is the answer, before anything else is looked at.
+    /// With `entry`, also stores a ledger entry in the same commit: both or neither. If its key is taken, the result is
+    /// [`Insertion::Repeated`], before any other check.
     async fn insert_if_absent(
         &self,
         registration: &Registration,
@@ -66,60 +66,59 @@ pub trait Codes: Send + Sync {
         entry: Option<(&LedgerKey, LedgerEntry)>,
     ) -> StoreResult<Insertion>;
 
-    /// Keeps the shadow of a code that somebody else issued, in the place of whatever held the code before: who issues
-    /// codes also decides when one is used again.
+    /// Stores the shadow of a code that an upstream issued. It replaces any other record of the code, because the upstream
+    /// decides when it issues a code again.
     async fn adopt(&self, registration: &Registration) -> StoreResult<()>;
 
-    /// The record or tombstone that holds the code, until its quarantine ends.
+    /// Returns the record or tombstone of the code, until its quarantine ends.
     async fn get(&self, key: &CodeKey) -> StoreResult<Option<CodeEntry>>;
 
-    /// Turns the live record `id` into a tombstone. False where it is not live: expired, released already, or
-    /// another record by now. Of concurrent calls for one record exactly one gets true.
+    /// Turns the live record `id` into a tombstone. Returns false if the record is not live: it has expired, was already
+    /// released, or was replaced by another record. Of concurrent calls for one record, exactly one returns true.
     async fn release(&self, key: &CodeKey, id: Uuid) -> StoreResult<bool>;
 
-    /// Signals each change to the code after this call returned: its release, and its use for a new record.
-    /// Expiry is not signalled, since its time is known. The stream ends when the store closes.
+    /// Signals each change to the code after this call has returned: its release, and its use for a new record. Expiry is
+    /// not signaled, because its time is known. The stream ends when the store closes.
     async fn watch(&self, key: &CodeKey) -> StoreResult<Signals>;
 
-    /// Every record and tombstone that is not past its quarantine, in no particular order. Records that come
-    /// or go meanwhile may or may not be seen.
+    /// Returns every record and tombstone that is not past its quarantine, in no particular order. Records that are inserted
+    /// or removed during the scan may or may not be returned.
     fn scan(&self) -> BoxStream<'static, StoreResult<CodeEntry>>;
 
-    /// How many codes are live in each environment that has any; none where the store cannot tell cheaply.
+    /// Returns the number of live codes of each environment that has any. Empty if the store cannot count them cheaply.
     async fn live_codes(&self) -> StoreResult<Vec<(EnvironmentName, u64)>>;
 }
 
-/// A small value with an optional end: credentials, keys, revocations, answers kept for a repeated request
-/// id, leases.
+/// A small value with an optional expiry: credentials, keys, revocations, stored responses for idempotency keys, leases.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LedgerEntry {
-    /// The value; never logged, since it may be a secret.
+    /// The value; never logged, because it may be a secret.
     pub value: Vec<u8>,
-    /// When the entry ends; never where absent.
+    /// When the entry expires; absent if it does not.
     pub expire_time: Option<Timestamp>,
 }
 
 /// The key of a ledger entry: a kind, and a name within it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LedgerKey {
-    /// What kind of entry it is.
+    /// The kind.
     pub kind: LedgerKind,
-    /// The entry's name within its kind.
+    /// The name within the kind.
     pub name: Vec<u8>,
 }
 
 /// Small values with compare-and-swap.
 #[async_trait]
 pub trait Ledger: Send + Sync {
-    /// Stores the entry if its key is free, and says what was there if it is not. Of any number of concurrent
-    /// calls for one key exactly one gets `None`.
+    /// Stores the entry if its key is free, and returns `None`; otherwise returns the existing entry. Of any number of
+    /// concurrent calls for one key, exactly one returns `None`.
     async fn put_if_absent(&self, key: &LedgerKey, entry: LedgerEntry) -> StoreResult<Option<LedgerEntry>>;
 
-    /// The entry, if it has not ended.
+    /// Returns the entry, if it exists and has not expired.
     async fn get(&self, key: &LedgerKey) -> StoreResult<Option<LedgerEntry>>;
 
-    /// Replaces (or, by `None`, removes) the entry if its value is still `expected` (or, by `None`, there is
-    /// none). False where it is not.
+    /// Replaces the entry if its value is still `expected`, and returns whether it did. A `replacement` of `None` removes
+    /// the entry; an `expected` of `None` means that there is no entry.
     async fn swap(
         &self,
         key: &LedgerKey,
@@ -127,60 +126,60 @@ pub trait Ledger: Send + Sync {
         replacement: Option<LedgerEntry>,
     ) -> StoreResult<bool>;
 
-    /// Takes a lease: stores `holder` under the key for as long as `term` says, if the key is free. False where somebody
-    /// holds it. The term passes by the store's own time, so that a caller whose clock is wrong holds it neither shorter nor
-    /// longer than others. Who holds it gives it back by [`swap`](Self::swap).
+    /// Acquires a lease: stores `holder` under the key for the lease duration `term`, if the key is free. Returns false if
+    /// another holder has the lease. The duration passes by the store's time, so a caller with a wrong clock holds the lease
+    /// no shorter or longer than others. The holder releases it by [`swap`](Self::swap).
     async fn lease(&self, key: &LedgerKey, holder: &[u8], term: Duration) -> StoreResult<bool>;
 
-    /// Signals each change to an entry of the kind after this call returned: that it was put, replaced or removed. Its end is
-    /// not signalled, since its time is known. The stream ends when the store closes.
+    /// Signals each change to an entry of the kind after this call has returned: its insertion, replacement or removal. Expiry
+    /// is not signaled, because its time is known. The stream ends when the store closes.
     async fn watch(&self, kind: LedgerKind) -> StoreResult<Signals>;
 
-    /// Every entry of a kind, with its name. Takes bounded memory; of a kind with very many an engine that reorganizes itself
-    /// meanwhile may show one twice.
+    /// Returns every entry of a kind, with its name. Uses bounded memory. If the kind has very many entries, an engine that
+    /// reorganizes itself during the scan may return an entry twice.
     fn scan(&self, kind: LedgerKind) -> BoxStream<'static, StoreResult<(Vec<u8>, LedgerEntry)>>;
 }
 
-/// A request to authorize a resource by a trial.
+/// A request to authorize a resource under a trial.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authorization {
     /// The TempPass.
     pub temp_pass: TempPassKey,
-    /// What the TempPass is.
+    /// The rule of the TempPass.
     pub rule: TempPassRule,
-    /// By whom the trial is known.
+    /// The identity that the trial belongs to.
     pub identity: TrialIdentity,
-    /// What a new trial keeps.
+    /// The deprecated parameters that a new trial stores.
     pub application: TrialApplication,
-    /// What is to be watched.
+    /// The resource to authorize.
     pub resource: ResourceId,
-    /// The id of the trial, where one has to be started.
+    /// The id for the trial, if one has to be started.
     pub new_id: Uuid,
 }
 
-/// What became of an authorization.
+/// The outcome of an authorization.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
-    /// Why it was denied, if it was.
+    /// The reason of a denial; absent if the resource is permitted.
     pub denial: Option<Denial>,
     /// The trial that decided, after the decision.
     pub trial: TrialView,
-    /// What a player shows, where the upstream issued one.
+    /// The media token for the player, if the upstream issued one.
     pub media_token: Option<MediaToken>,
 }
 
 /// Trials of TempPasses.
 ///
-/// A trial is known by its device and, in a promotional TempPass, by the user's generic key. Where only one of the two
-/// is known, the other one is bound to the same trial. Where both are known and belong to different trials, the stricter
-/// one decides; a resource that both permit is counted in both, and nothing merges.
+/// A trial is identified by its device and, for a promotional TempPass, by the user's generic key. If only one of the two
+/// is bound to a trial, the other one is bound to the same trial. If they are bound to different trials, the stricter trial
+/// decides. A resource that both permit counts in both. Trials are never merged.
 #[async_trait]
 pub trait Trials: Send + Sync {
-    /// Authorizes a resource, starting the trial where there is none. Of concurrent calls for the last resource of a
-    /// trial exactly one is permitted.
+    /// Authorizes a resource. Starts the trial if there is none. Of concurrent calls for the last resource of a trial,
+    /// exactly one is permitted.
     async fn authorize(&self, authorization: Authorization) -> StoreResult<Verdict>;
 
-    /// The trial, or what it would be if it started.
+    /// Returns the trial, or a trial that has not started if there is none.
     async fn get(
         &self,
         temp_pass: &TempPassKey,
@@ -188,8 +187,8 @@ pub trait Trials: Send + Sync {
         identity: &TrialIdentity,
     ) -> StoreResult<TrialView>;
 
-    /// Deletes the trial of the target if it matches `application`, for everybody who is bound to it. How many that
-    /// were, where the store can tell cheaply: not for all.
+    /// Deletes the trial of the target, with all its bindings, if it matches `application`. Returns the number of deleted
+    /// trials, if the store can count them cheaply: not for [`ResetTarget::All`].
     async fn reset(
         &self,
         temp_pass: &TempPassKey,
@@ -197,65 +196,65 @@ pub trait Trials: Send + Sync {
         application: &TrialApplication,
     ) -> StoreResult<Option<u64>>;
 
-    /// Every trial that is neither reset nor forgotten, with its id, in no particular order.
+    /// Returns every trial that is neither reset nor past its retention, with its id, in no particular order.
     fn scan(&self) -> BoxStream<'static, StoreResult<(TempPassKey, Uuid, Trial)>>;
 }
 
-/// Limits: a leaky bucket for each key, which leaks by the monotonic time of who keeps it.
+/// Rate limits: a leaky bucket for each key. It leaks by the monotonic time of the implementation.
 ///
-/// Memory is bounded whatever strangers name, and no key gains by that bound. A bucket may be asked about by different bursts:
-/// what is in it is the same for all of them.
+/// Memory is bounded whatever keys clients choose, and the bound never raises the limit of a key. Calls may use one bucket
+/// with different bursts: its level is the same for all of them.
 #[async_trait]
 pub trait Limits: Send + Sync {
-    /// Whether each of the buckets has room for one more, or after what time they all have. Takes nothing.
+    /// Checks whether each bucket has room for one call, or returns the time after which all have. Does not fill them.
     async fn admit(&self, limits: &[Limit]) -> StoreResult<Room>;
 
-    /// Puts one into each of the buckets, even above its capacity: then the excess is waited for.
+    /// Adds one call to each bucket, even above its capacity. The excess delays later calls.
     async fn charge(&self, limits: &[Limit]) -> StoreResult<()>;
 
-    /// Puts one into the bucket if it has room; else says after what time it has.
+    /// Adds one call to the bucket if it has room; otherwise returns the time after which it has.
     async fn take(&self, limit: &Limit) -> StoreResult<Room>;
 
-    /// Puts one into the bucket, and says after what time it fits: each caller gets a time of its own. Where that is
-    /// longer than `longest`, nothing is put in, and the error is that time.
+    /// Adds one call to the bucket, and returns the time after which the call fits. Each caller gets a different time. If the
+    /// time is longer than `longest`, adds nothing and returns the time as the error.
     async fn reserve(&self, limit: &Limit, longest: Duration) -> StoreResult<Result<Duration, Duration>>;
 }
 
-/// Where the entries of the audit log are kept: a file of one process, or a stream that replicas share.
+/// The destination of audit entries: a file of one process, or a stream that replicas share.
 #[async_trait]
 pub trait AuditSink: Send + Sync {
-    /// Appends an entry, a line of JSON without its end. Completes when it outlives this process. Entries that are appended
-    /// at the same time may be kept in any order.
+    /// Appends an entry: a line of JSON without the line break. Completes when the entry is durable. Concurrent entries may be
+    /// stored in any order.
     async fn append(&self, entry: Vec<u8>) -> StoreResult<()>;
 }
 
-/// A store as the rest of passbridge holds it.
+/// The ports of an open store.
 #[derive(Clone)]
 pub struct Store {
     /// Registration codes.
     pub codes: Arc<dyn Codes>,
     /// Trials of TempPasses.
     pub trials: Arc<dyn Trials>,
-    /// Small values.
+    /// Ledger entries.
     pub ledger: Arc<dyn Ledger>,
-    /// Limits.
+    /// Rate limits.
     pub limits: Arc<dyn Limits>,
     /// Copies to and from other stores.
     pub transfer: Arc<dyn Transfer>,
-    /// Whether the store works.
+    /// Health of the store.
     pub health: Arc<dyn StoreHealth>,
 }
 
-/// Whether a store can do its work now.
+/// The health and the end of a store.
 #[async_trait]
 pub trait StoreHealth: Send + Sync {
-    /// Says what is wrong, if anything is: writes would fail.
+    /// Fails if writes would fail, with the reason.
     async fn check(&self) -> StoreResult<()>;
 
-    /// Waits for a write that failed after which the store takes none until it is opened again, and says why. A full disk
-    /// that was seen in time is none.
+    /// Waits for a write failure after which the store accepts no writes until it is opened again, and returns it. A full disk
+    /// that is detected in time is not such a failure.
     async fn write_failure(&self) -> StoreError;
 
-    /// Ends the store in good order. What comes after fails.
+    /// Closes the store cleanly. Later operations fail.
     async fn close(&self) -> StoreResult<()>;
 }

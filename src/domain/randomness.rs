@@ -1,4 +1,4 @@
-//! Randomness, injected. Codes and ids are drawn from nothing else.
+//! Injected randomness, the only source of codes and ids.
 
 use std::{
     cell::RefCell,
@@ -11,13 +11,13 @@ use uuid::Uuid;
 
 /// A source of random bytes. Implementations that serve real codes must be cryptographically secure.
 pub trait Randomness: fmt::Debug + Send + Sync {
-    /// Fills `bytes`.
+    /// Fills `bytes` with random bytes.
     ///
     /// # Errors
-    /// Where the source has none to give; nothing may be issued then.
+    /// The source fails. Nothing may be issued then.
     fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomnessUnavailable>;
 
-    /// A random UUID (version 4, RFC 9562).
+    /// Returns a random UUID (version 4, RFC 9562).
     ///
     /// # Errors
     /// As [`Randomness::fill`].
@@ -28,11 +28,10 @@ pub trait Randomness: fmt::Debug + Send + Sync {
     }
 }
 
-/// A source that many parts share.
+/// A shared source.
 pub type SharedRandomness = Arc<dyn Randomness>;
 
-/// Any time from nothing to `longest`, so that those who began together do not go on in step. Where there is no randomness it
-/// is `longest`.
+/// Returns a random duration from zero to `longest`, as jitter. Returns `longest` if the source fails.
 #[must_use]
 pub fn up_to(randomness: &dyn Randomness, longest: Duration) -> Duration {
     let mut bytes = [0; 4];
@@ -42,27 +41,27 @@ pub fn up_to(randomness: &dyn Randomness, longest: Duration) -> Duration {
     }
 }
 
-/// `wait` and up to half of it again: for a wait that must not be shorter, but that many begin together, here or on other
-/// replicas.
+/// Returns `wait` with jitter of up to half of it added, for a wait that must not be shorter and that many callers or
+/// replicas start at the same time.
 #[must_use]
 pub fn spread(randomness: &dyn Randomness, wait: Duration) -> Duration {
     wait + up_to(randomness, wait / 2)
 }
 
-/// The operating system gave no random bytes.
+/// The operating system's generator failed.
 #[derive(Debug, thiserror::Error)]
 #[error("the operating system gave no random bytes: {0}")]
 pub struct RandomnessUnavailable(pub String);
 
-/// The operating system's cryptographically secure generator. A thread asks it for more than it needs at the moment,
-/// since asking takes longer than everything else about a code; no byte is given out twice.
+/// The operating system's cryptographically secure generator. Each thread buffers bytes, because the system call takes
+/// longer than the rest of drawing a code. No byte is returned twice.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OsRandomness;
 
-/// How many bytes a thread asks for at a time.
+/// The size of a thread's buffer in bytes.
 const POOL: usize = 512;
 
-/// Bytes of the system's generator that nobody has had yet: those from `next` on.
+/// A buffer of random bytes. Those from `next` on are unused.
 struct Pool {
     bytes: [u8; POOL],
     next: usize,
@@ -83,7 +82,7 @@ impl Pool {
         }
         let taken = &mut self.bytes[self.next..self.next + bytes.len()];
         bytes.copy_from_slice(taken);
-        // What was given out is nobody's business any more.
+        // Used bytes must not stay in memory: they may be a secret.
         taken.fill(0);
         self.next += bytes.len();
         Ok(())
@@ -101,7 +100,7 @@ impl Randomness for OsRandomness {
     }
 }
 
-/// Gives back what it was given, again and again. For tests that need a collision or a known code.
+/// Repeats a given sequence of bytes. For tests that need a collision or a known code.
 #[derive(Debug)]
 pub struct ScriptedRandomness {
     script: Vec<u8>,
@@ -109,7 +108,7 @@ pub struct ScriptedRandomness {
 }
 
 impl ScriptedRandomness {
-    /// Repeats `script`, which must not be empty.
+    /// Creates a source that repeats `script`, which must not be empty.
     #[must_use]
     pub fn new(script: Vec<u8>) -> Arc<Self> {
         assert!(!script.is_empty(), "a script needs at least one byte");

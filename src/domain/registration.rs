@@ -1,4 +1,4 @@
-//! The record behind a registration code, and what a request for one may say.
+//! The record of a registration code, and the request for one.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -15,28 +15,28 @@ use super::{
     id::{DeviceId, EnvironmentName, MvpdId, Place, RequestorId},
 };
 
-/// The longest time a code may live: 10 hours (reference, section 2).
+/// The maximum TTL of a code: 10 hours (reference, section 2).
 pub const TTL_MAX: Duration = Duration::from_secs(36_000);
 
-/// The time a code lives where the request does not say: 30 minutes (reference, section 2).
+/// The default TTL of a code: 30 minutes (reference, section 2).
 pub const TTL_DEFAULT: Duration = Duration::from_secs(1_800);
 
-/// How long a code that has expired or was released stays out of use after the moment of its expiry: a code
-/// that a viewer still has before the eyes must not lead to somebody else's device.
+/// The quarantine: how long after its expiry an expired or released code is not issued again. A viewer may still have the
+/// code on the screen, and it must not lead to another viewer's device.
 pub const QUARANTINE: Duration = Duration::from_secs(600);
 
-/// How records of calls with an access token say that they were authorized (reference, section 2).
+/// The `authorization_type` of records that were created with an access token (reference, section 2).
 pub const OAUTH2: &str = "OAUTH2";
 
-/// How long a code lives: whole seconds, 1 to 36 000.
+/// The TTL of a code: whole seconds, 1 to 36 000.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ttl(Duration);
 
 impl Ttl {
-    /// Takes seconds and nanoseconds as a request's `field` had them.
+    /// Parses the seconds and nanoseconds of a request's `field`.
     ///
     /// # Errors
-    /// Where they are not whole seconds from 1 to 36 000.
+    /// They are not whole seconds from 1 to 36 000.
     pub fn parse(field: &str, seconds: i64, nanos: i32) -> Result<Self, Violation> {
         let whole = u64::try_from(seconds).ok().filter(|_| nanos == 0);
         match whole.map(Duration::from_secs) {
@@ -48,7 +48,7 @@ impl Ttl {
         }
     }
 
-    /// The time as a duration.
+    /// Returns the TTL as a duration.
     #[must_use]
     pub const fn as_duration(self) -> Duration {
         self.0
@@ -61,27 +61,27 @@ impl Default for Ttl {
     }
 }
 
-/// What names a code: codes are unique within an environment and requestor.
+/// The key of a code. Codes are unique within an environment and requestor.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CodeKey {
-    /// The environment in which the code lives.
+    /// The code's environment.
     pub environment: EnvironmentName,
-    /// The channel that it was made for.
+    /// The code's requestor.
     pub requestor: RequestorId,
-    /// The code itself.
+    /// The code.
     pub code: Code,
 }
 
 impl CodeKey {
-    /// Where the code lives.
+    /// Returns the code's place.
     #[must_use]
     pub fn place(&self) -> Place {
         Place { environment: self.environment.clone(), requestor: self.requestor.clone() }
     }
 }
 
-/// Parameters that the REST documents call deprecated: kept and given back. Over version 2 of the upstream the application and
-/// the user are part of what the device is known by there.
+/// Parameters that the REST documents call deprecated. They are stored and returned. Over v2, the application and the user
+/// are part of the device's id at the upstream.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LegacyParameters {
     /// `deviceType`.
@@ -96,13 +96,13 @@ pub struct LegacyParameters {
     pub registration_url: String,
 }
 
-/// The longest deprecated parameter, in bytes; the one that is a URL may be longer.
+/// The maximum length of a deprecated parameter in bytes. The registration URL has its own limit.
 pub(crate) const LEGACY_MAX: usize = 512;
 pub(crate) const REGISTRATION_URL_MAX: usize = 2_048;
 
 impl LegacyParameters {
-    /// Notes what is too long or holds control characters, by the names that the request has for the parameters, in
-    /// the order of the fields here.
+    /// Adds a violation for each parameter that is too long or contains control characters. `names` are the request's names
+    /// of the parameters, in the order of the fields of this struct.
     pub fn check(&self, violations: &mut Violations, names: [&str; 5]) {
         let Self { device_type, device_user, app_id, app_version, registration_url } = self;
         for (name, text) in
@@ -114,10 +114,10 @@ impl LegacyParameters {
     }
 }
 
-/// The longest text of a [`SourceApplication`], in bytes.
+/// The maximum length of each text of a [`SourceApplication`], in bytes.
 pub(crate) const SOURCE_APPLICATION_MAX: usize = 256;
 
-/// The application that asked, as its software statement names it.
+/// The application that requested the code, as its software statement names it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceApplication {
     /// The application's id.
@@ -128,36 +128,36 @@ pub struct SourceApplication {
     pub version: String,
 }
 
-/// The record behind a code. It does not change while it lives.
+/// The record of a code. It is immutable while the code is live.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Registration {
-    /// The record's own id; unlike a code it is never used again.
+    /// The record's id. Unlike the code, it is never used again.
     pub id: Uuid,
-    /// What the TV shows.
+    /// The code that the TV shows.
     pub code: Code,
-    /// The channel that asked.
+    /// The requestor that the code was created for.
     pub requestor: RequestorId,
-    /// The environment it was asked in.
+    /// The environment that the code was created in.
     pub environment: EnvironmentName,
-    /// The operator chosen in advance, if any.
+    /// The preselected operator, if any.
     pub mvpd: Option<MvpdId>,
-    /// When the code was made.
+    /// When the code was created.
     pub create_time: Timestamp,
-    /// When the code ends.
+    /// When the code expires.
     pub expire_time: Timestamp,
-    /// What the device is known by here, and over version 1 of the upstream.
+    /// The device's id here, and at the upstream over v1.
     pub device_id: DeviceId,
-    /// Whether passbridge made the device's id because the device had none.
+    /// Whether passbridge assigned the device's id because the device had none.
     pub device_id_assigned: bool,
-    /// What kind of device asked, with the User-Agents that tell it.
+    /// The normalized device information, including the User-Agents.
     pub device_info: NormalizedDeviceInfo,
-    /// How the call was authorized, `OAUTH2` for calls with a registered client's token; empty otherwise.
+    /// How the create was authorized: `OAUTH2` for a registered client's token; empty otherwise.
     pub authorization_type: String,
-    /// The registered application that asked, where one did.
+    /// The registered application that requested the code, if any.
     pub source_application: Option<SourceApplication>,
-    /// Deprecated parameters as they came.
+    /// The deprecated parameters, unmodified.
     pub legacy: LegacyParameters,
-    /// Set where somebody else issued the code: then this is but the record's shadow.
+    /// Present if an upstream issued the code: this record is then its shadow.
     pub shadow: Option<Shadow>,
 }
 
@@ -170,78 +170,78 @@ pub enum UpstreamApi {
     V2,
 }
 
-/// What is kept of a code that an upstream issued, beside its record.
+/// The additional data in the shadow of a code that an upstream issued.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shadow {
-    /// Who issued it: the configuration may have changed since.
+    /// The API version that issued the code. The configuration may have changed since.
     pub api: UpstreamApi,
-    /// The address that the upstream knows the device by.
+    /// The device's address as sent to the upstream.
     pub device_ip: Option<Address>,
-    /// The upstream's own text of the device's information, where [`NormalizedDeviceInfo::encode`] gives another one: what
-    /// was issued there is given back byte for byte. At most [`device_info::ENCODED_MAX`](super::device_info::ENCODED_MAX)
-    /// bytes; v2 has none.
+    /// The device information in the upstream's encoding, if it differs from [`NormalizedDeviceInfo::encode`], so that it can
+    /// be returned byte for byte. At most [`device_info::ENCODED_MAX`](super::device_info::ENCODED_MAX) bytes; absent over v2.
     pub device_info: Option<String>,
-    /// What the upstream knows of it.
+    /// The code's standing at the upstream.
     pub standing: ShadowStanding,
 }
 
-/// What an upstream knows of a code that it should have issued.
+/// The standing of a shadowed code at the upstream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ShadowStanding {
-    /// The upstream has issued it.
+    /// The upstream issued the code.
     Issued,
-    /// The upstream has never heard of it: the first code of a device without an id (reference, section 2).
+    /// passbridge issued the code, and the upstream does not know it: the first code of a device without an id (reference,
+    /// section 2).
     Unissued,
-    /// Nor of this one: the device was logged in when it asked for a code, so that nobody has to type it (reference of the
-    /// device flow, section 4.3).
+    /// passbridge issued the code, and the upstream does not know it: the device was already logged in when it requested the
+    /// code, so no viewer has to type it (reference of the device flow, section 4.3).
     Resolved {
-        /// With which operator, where that is known.
+        /// The operator that the device is logged in with, if known.
         mvpd: Option<MvpdId>,
     },
 }
 
-/// A request for a new code, in valid parts.
+/// A validated request for a new code.
 #[derive(Debug, Clone)]
 pub struct RegistrationRequest {
-    /// Where the code shall live.
+    /// The place of the code.
     pub place: Place,
-    /// The device's id, where it has one.
+    /// The device's id, if it has one.
     pub device_id: Option<DeviceId>,
-    /// Whether the device asks for the id that it will send from then on (`deviceId=dummy` of the REST API).
+    /// Whether the device requests an id that it will send from then on (`deviceId=dummy` in the REST API).
     pub asks_for_id: bool,
-    /// Whether a device that is logged in gets a code all the same, one that counts as typed: clients of version 1 know no other
-    /// answer.
+    /// Whether a device that is logged in gets a code nevertheless, one that counts as typed. v1 clients expect a code in every
+    /// response.
     pub resolves_login: bool,
-    /// What the device said of itself; only clients older than dynamic registration say nothing.
+    /// The device information that the device sent. Only clients older than dynamic registration send none.
     pub device_info: Option<DeviceInfo>,
-    /// What was odd about that.
+    /// The warnings about the device information.
     pub warnings: Vec<Warning>,
-    /// The device's User-Agent; empty where it sent none.
+    /// The device's User-Agent; empty if it sent none.
     pub user_agent: String,
-    /// The device's address, where it is known.
+    /// The device's address, if known.
     pub device_ip: Option<Address>,
-    /// The device's port, where it is known.
+    /// The device's port, if known.
     pub device_port: Option<u16>,
-    /// The operator chosen in advance, if any.
+    /// The preselected operator, if any.
     pub mvpd: Option<MvpdId>,
-    /// How long the code shall live; `None` where the request does not say.
+    /// The requested TTL; `None` for the default.
     pub ttl: Option<Ttl>,
-    /// The domain that the viewer logs in from; empty where it is left to the second screen.
+    /// The domain that the viewer logs in from; empty if the second screen chooses it.
     pub domain_name: String,
-    /// Where the second screen goes after the login; empty where that is left to it.
+    /// The URL of the second screen after the login; empty if the second screen chooses it.
     pub redirect_url: String,
-    /// How the call was authorized; empty where it was not by a registered client's token.
+    /// How the create was authorized: `OAUTH2` for a registered client's token; empty otherwise.
     pub authorization_type: String,
-    /// The registered application that asks, where one does.
+    /// The registered application that requests the code, if any.
     pub source_application: Option<SourceApplication>,
-    /// Deprecated parameters as they came.
+    /// The deprecated parameters, unmodified.
     pub legacy: LegacyParameters,
-    /// What version 2 of the upstream is told beside.
+    /// Additional values for the upstream over v2.
     pub hints: DeviceHints,
 }
 
 impl RegistrationRequest {
-    /// A request that says nothing but where.
+    /// Creates a request with default values for everything except the place.
     #[must_use]
     pub fn new(place: Place) -> Self {
         Self {
@@ -267,7 +267,7 @@ impl RegistrationRequest {
 }
 
 impl Registration {
-    /// What names this record's code.
+    /// Returns the key of the record's code.
     #[must_use]
     pub fn key(&self) -> CodeKey {
         CodeKey {
@@ -277,60 +277,60 @@ impl Registration {
         }
     }
 
-    /// What version 2 of the upstream knows the device by: two applications of one device have logins of their own.
+    /// Returns the device's id at the upstream over v2. Each application of a device has its own login.
     #[must_use]
     pub fn scoped_device_id(&self) -> DeviceId {
         self.device_id.clone().scoped(&self.legacy.app_id, &self.legacy.device_user)
     }
 
-    /// What the upstream knows of the code; nothing where it is one of our own store.
+    /// Returns the code's standing at the upstream; `None` for a code of the local backend.
     #[must_use]
     pub fn standing(&self) -> Option<&ShadowStanding> {
         self.shadow.as_ref().map(|shadow| &shadow.standing)
     }
 
-    /// The address that the upstream knows the device by, where it issued the code.
+    /// Returns the device's address as sent to the upstream, if the record is a shadow.
     #[must_use]
     pub fn upstream_address(&self) -> Option<Address> {
         self.shadow.as_ref().and_then(|shadow| shadow.device_ip)
     }
 
-    /// The device's information as the record's answer carries it: the text of who issued the code.
+    /// Returns the encoded device information for responses, in the encoding of the code's issuer.
     #[must_use]
     pub fn encoded_device_info(&self) -> Cow<'_, str> {
         let theirs = self.shadow.as_ref().and_then(|shadow| shadow.device_info.as_deref());
         theirs.map_or_else(|| self.device_info.encode().into(), Cow::Borrowed)
     }
 
-    /// When a store may forget the record, and its code may be given out again.
+    /// Returns when the quarantine ends: a store may then delete the record and issue the code again.
     #[must_use]
     pub fn forget_time(&self) -> Timestamp {
         self.expire_time + QUARANTINE
     }
 }
 
-/// Where a code is in its life.
+/// The state of a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// Waiting for the viewer.
     Pending,
-    /// Gone before its time: in the real flow a finished login, but no proof of one.
+    /// Released before its expiry. In practice that means a completed login, but it is no proof of one.
     Released,
-    /// Its time is over.
+    /// Expired.
     Expired,
 }
 
-/// A record as a store keeps it: live, or the tombstone that it left.
+/// A stored record: live, expired, or a tombstone.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CodeEntry {
     /// The record.
     pub registration: Registration,
-    /// When the code was released, if it was.
+    /// When the code was released; present for a tombstone.
     pub release_time: Option<Timestamp>,
 }
 
 impl CodeEntry {
-    /// The state at `now`. A code expires at the very millisecond of its `expire_time`.
+    /// Returns the state at `now`. A code expires exactly at its `expire_time`.
     #[must_use]
     pub fn state(&self, now: Timestamp) -> State {
         if self.release_time.is_some() {

@@ -1,38 +1,38 @@
-//! What is known of resets at set times.
+//! The state of scheduled resets.
 
 use super::clock::Timestamp;
 
-/// How a run ended.
+/// The outcome of the latest run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// Nothing has run yet since the schedule was first seen.
+    /// The schedule has not run yet.
     NotYet,
-    /// It is under way, until this time at most.
+    /// The run is in progress, at most until this time.
     Running(Timestamp),
-    /// It is done: how many trials were reset, where that is known.
+    /// The run completed, with the number of reset trials, if known.
     Done(Option<u64>),
-    /// It failed, in words for the operator, and is tried again.
+    /// The run failed and will be retried.
     Retrying {
-        /// Why it failed the last time.
+        /// The reason of the last failure, for the operator.
         reason: String,
-        /// When it is tried again.
+        /// When the run is retried.
         at: Timestamp,
     },
-    /// It failed, in words for the operator, and is too old to be tried again.
+    /// The run failed with this reason, for the operator, and is too old to be retried.
     Failed(String),
-    /// It was missed, and too old to be made up.
+    /// The run was missed and is too old to catch up.
     Missed,
 }
 
-/// What is kept of a schedule.
+/// The stored state of a schedule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ScheduleState {
-    /// Of which schedule: one that was changed begins anew.
+    /// The fingerprint of the schedule. A changed schedule starts with a new state.
     pub fingerprint: String,
-    /// The time that is dealt with: everything due until then is.
+    /// The due time of the latest run. All earlier runs are handled.
     pub due: Timestamp,
-    /// How often the run of that time has failed.
+    /// The number of failures of that run.
     pub failures: u32,
-    /// What came of it.
+    /// The outcome of that run.
     pub outcome: Outcome,
 }

@@ -1,4 +1,4 @@
-//! Text that no log and no debug print shows.
+//! Secret text, which neither logs nor `Debug` show.
 
 #[cfg(test)]
 mod tests;
@@ -7,19 +7,19 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A secret: a client's secret, a token, a software statement. Whoever means to send it says [`SecretText::reveal`].
+/// A secret, such as a client secret, a token or a software statement. [`SecretText::reveal`] returns it explicitly.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SecretText(String);
 
 impl SecretText {
-    /// The secret itself.
+    /// Returns the secret.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// The secret itself, for who gives it to its owner.
+    /// Returns the secret as a `String`, to be sent to its owner.
     #[must_use]
     pub fn into_revealed(self) -> String {
         self.0
@@ -38,7 +38,7 @@ impl fmt::Debug for SecretText {
     }
 }
 
-/// Checks that none of these values shows `secret`.
+/// Asserts that the `Debug` output of none of these values contains `secret`.
 #[cfg(test)]
 pub(crate) fn assert_withheld(secret: &str, values: &[&dyn fmt::Debug]) {
     for value in values {

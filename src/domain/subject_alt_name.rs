@@ -1,18 +1,18 @@
-//! Names of a client certificate by which a caller is known.
+//! Names of a client certificate that identify a caller.
 
 use iri_string::types::UriStr;
 
 use super::error::Violation;
 
-/// The longest DNS name, in characters (RFC 1035, section 2.3.4), and the longest part of one.
+/// The maximum length of a DNS name (RFC 1035, section 2.3.4) and of one of its labels, in characters.
 const DNS_NAME_MAX: usize = 253;
 const LABEL_MAX: usize = 63;
 
-/// A name in a certificate's subjectAltName (RFC 5280, section 4.2.1.6), in the form in which two of them are compared: what counts
-/// the same in upper and in lower case is in lower case.
+/// A name in a certificate's subjectAltName (RFC 5280, section 4.2.1.6), normalized for comparison: case-insensitive parts are
+/// in lower case.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum SubjectAltName {
-    /// The name of a host, as a whole: a wildcard is none.
+    /// A complete host name, without wildcards.
     Dns(Box<str>),
     /// A URI, such as a SPIFFE id.
     Uri(Box<str>),
@@ -21,11 +21,11 @@ pub(crate) enum SubjectAltName {
 }
 
 impl SubjectAltName {
-    /// Takes a name from the configuration's `field`. One with a colon is a URI, another one with an `@` is an e-mail address, and any
-    /// other is a DNS name.
+    /// Parses a name from `field` of the configuration. A name with a colon is a URI, any other name with an `@` is an e-mail
+    /// address, and all others are DNS names.
     ///
     /// # Errors
-    /// Where it is no such name, with what would be right.
+    /// The text is not such a name.
     pub(crate) fn parse(field: &str, text: &str) -> Result<Self, Violation> {
         let name = match text {
             "" => Err("is empty; write a name of the caller's certificate: DNS, URI or e-mail"),
@@ -36,18 +36,18 @@ impl SubjectAltName {
         name.map_err(|wrong| Violation::new(field, format!("{text:?} {wrong}")))
     }
 
-    /// A `dNSName`.
+    /// Parses a `dNSName`.
     ///
     /// # Errors
-    /// Why it is none, in words that follow it.
+    /// The rule that the text breaks, as a predicate that continues the text.
     pub(crate) fn dns(text: &str) -> Result<Self, &'static str> {
         host_name(text).map(Self::Dns)
     }
 
-    /// A `uniformResourceIdentifier`. Only in its scheme and host case does not count (RFC 5280, section 7.4).
+    /// Parses a `uniformResourceIdentifier`. Its scheme and its host are case-insensitive (RFC 5280, section 7.4).
     ///
     /// # Errors
-    /// Why it is none, in words that follow it.
+    /// The rule that the text breaks, as a predicate that continues the text.
     pub(crate) fn uri(text: &str) -> Result<Self, &'static str> {
         let wrong = "is no URI, such as spiffe://example.com/player";
         let uri = UriStr::new(text).map_err(|_| wrong)?;
@@ -58,7 +58,7 @@ impl SubjectAltName {
         let mut lowered = scheme.to_ascii_lowercase() + &text[scheme.len()..];
         if let Some(authority) = uri.authority_components() {
             let host = authority.host();
-            // Before the host stand the scheme, `://`, and the user with an `@`.
+            // The scheme, `://`, and the user with an `@` precede the host.
             let user = authority.userinfo().map_or(0, |user| user.len() + 1);
             let start = scheme.len() + "://".len() + user;
             lowered.replace_range(start..start + host.len(), &host.to_ascii_lowercase());
@@ -66,10 +66,10 @@ impl SubjectAltName {
         Ok(Self::Uri(lowered.into()))
     }
 
-    /// An `rfc822Name`. Only in its host case does not count (RFC 5280, section 7.5).
+    /// Parses an `rfc822Name`. Its host is case-insensitive (RFC 5280, section 7.5).
     ///
     /// # Errors
-    /// Why it is none, in words that follow it.
+    /// The rule that the text breaks, as a predicate that continues the text.
     pub(crate) fn email(text: &str) -> Result<Self, &'static str> {
         let (mailbox, host) = text.rsplit_once('@').unwrap_or(("", ""));
         if mailbox.is_empty() || !mailbox.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'@') {
@@ -79,7 +79,7 @@ impl SubjectAltName {
     }
 }
 
-/// The name of a host in lower case.
+/// Parses a host name, and returns it in lower case.
 fn host_name(text: &str) -> Result<Box<str>, &'static str> {
     if text.contains('*') {
         return Err("has a wildcard, by which several would be one caller; write each name out");

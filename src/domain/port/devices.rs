@@ -1,4 +1,4 @@
-//! What is kept of devices between their calls.
+//! The port to known devices.
 
 use std::sync::Arc;
 
@@ -12,16 +12,16 @@ use crate::domain::{
     registration::CodeKey,
 };
 
-/// A device as it was read, and what it takes to replace just that.
+/// A device as read from the store, with its revision.
 #[derive(Debug, Clone)]
 pub struct KeptDevice {
-    /// What is known of it.
+    /// The device.
     pub device: Arc<KnownDevice>,
-    /// What to replace.
+    /// The revision to pass to [`Devices::replace`].
     pub revision: Revision,
 }
 
-/// Which state of a kept device it is.
+/// The revision of a stored device.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Revision(pub Arc<[u8]>);
 
@@ -31,14 +31,14 @@ impl std::fmt::Debug for Revision {
     }
 }
 
-/// Devices as they are known here. What is kept of one is sealed, and ends by itself.
+/// Stores known devices. Their records are sealed and expire.
 #[async_trait]
 pub trait Devices: Send + Sync {
-    /// The device, if it is known. What cannot be read counts as unknown.
+    /// Returns the device, if it is known. An unreadable record is treated as absent.
     async fn get(&self, key: &DeviceKey) -> Result<Option<KeptDevice>>;
 
-    /// Replaces the device, or forgets it by `None`, if it is still `before` (or, by `None`, unknown). False where it is not.
-    /// Of concurrent calls with one `before` at most one gets true.
+    /// Replaces the device if its revision is still `before`, and returns whether it did. An `after` of `None` deletes the
+    /// device; a `before` of `None` means that it is unknown. Of concurrent calls with one `before`, at most one returns true.
     async fn replace(
         &self,
         key: &DeviceKey,
@@ -46,23 +46,24 @@ pub trait Devices: Send + Sync {
         after: Option<(&KnownDevice, Timestamp)>,
     ) -> Result<bool>;
 
-    /// Keeps until `end` which device a code belongs to, and that the requestor is the last one that the device has asked for.
+    /// Stores until `end` that a code belongs to the device, and that its requestor is the last one that the device has used.
     async fn keep_code(&self, code: &CodeKey, device_id: &DeviceId, end: Timestamp) -> Result<()>;
 
-    /// Keeps for as long as a login may last after a code that ends at `end` that the device which is `named` so got the code as
-    /// `device_id`, with its application or user; and that the requestor is the last one that it has asked for.
+    /// Stores that the device `named` got a code as `device_id`, the id that includes its application or user, and that its
+    /// requestor is the last one that the device has used. The entry lasts as long as a login may last after a code that
+    /// expires at `end`.
     async fn keep_name(&self, named: &DeviceKey, device_id: &DeviceId, end: Timestamp) -> Result<()>;
 
-    /// As what the device that is named so got its last code, where that was with an application or a user.
+    /// Returns the id with which the device `named` got its last code, if that id includes an application or a user.
     async fn of_name(&self, named: &DeviceKey) -> Result<Option<DeviceId>>;
 
-    /// The device of a code.
+    /// Returns the device of a code.
     async fn of_code(&self, code: &CodeKey) -> Result<Option<DeviceId>>;
 
-    /// Forgets which device a code belongs to.
+    /// Deletes the entry of a code's device.
     async fn forget_code(&self, code: &CodeKey) -> Result<()>;
 
-    /// The last requestor that a device has asked for.
+    /// Returns the last requestor that a device has used.
     async fn requestor_of(
         &self,
         environment: &EnvironmentName,

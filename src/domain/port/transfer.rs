@@ -1,4 +1,4 @@
-//! What a store gives out, and takes in as it is, so that all that it holds can be copied to another one.
+//! The port for copying the content of a store to another one.
 
 use async_trait::async_trait;
 use futures_core::stream::BoxStream;
@@ -12,53 +12,53 @@ use crate::domain::{
     temp_pass::{Holder, HolderDigest, TempPassKey, Trial},
 };
 
-/// What became of a record that was to be restored.
+/// The outcome of restoring a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Restoration {
-    /// It is stored.
+    /// The record is stored.
     Restored,
-    /// It was there already, just as it is.
+    /// The same record was already stored.
     Present,
-    /// Something else has its place. Nothing was written.
+    /// A different record is stored under its key. Nothing was written.
     Differs,
-    /// Its time is over. Nothing was written.
+    /// The record has expired. Nothing was written.
     Ended,
 }
 
-/// A device or a generic key of a TempPass, and the trial that it has.
+/// A holder of a trial (a device or a generic key), and what the store holds for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holding {
     /// The TempPass.
     pub temp_pass: TempPassKey,
-    /// Who.
+    /// The device or generic key.
     pub holder: Holder,
-    /// What.
+    /// Its trial.
     pub held: Held,
 }
 
 /// The trial of a device or a generic key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Held {
-    /// The device has started it.
+    /// The device started the trial.
     Own {
         /// The trial's id.
         id: Uuid,
         /// The trial.
         trial: Trial,
     },
-    /// Another device has started it.
+    /// Another device started the trial.
     Bound {
-        /// That device.
+        /// The device that started the trial.
         home: HolderDigest,
         /// The trial's id.
         id: Uuid,
-        /// When the trial may be forgotten, and with it the binding.
+        /// When the retention of the trial, and of the binding, ends.
         forget_time: Timestamp,
     },
 }
 
 impl Held {
-    /// What `holder` has of a trial.
+    /// Returns what the store holds for `holder` of a trial.
     #[must_use]
     pub fn new(holder: &Holder, id: Uuid, trial: Trial) -> Self {
         if *holder == Holder::Device(trial.device) {
@@ -68,7 +68,7 @@ impl Held {
         }
     }
 
-    /// When it may be forgotten.
+    /// Returns when the retention ends.
     #[must_use]
     pub fn forget_time(&self) -> Timestamp {
         match self {
@@ -78,33 +78,33 @@ impl Held {
     }
 }
 
-/// Copies from store to store. Nobody else may use either meanwhile.
+/// Reads and restores the content of a store. No other client may use the source or the target during a copy.
 ///
-/// The streams take bounded memory however much there is, in no particular order, and leave out what is over. An engine that
-/// reorganizes itself meanwhile may show something twice.
+/// The streams use bounded memory, have no particular order, and leave out expired records. An engine that reorganizes
+/// itself during a copy may return a record twice.
 ///
-/// To restore what is there already changes nothing, so that a copy that was broken off can be begun again.
+/// Restoring is idempotent, so an interrupted copy can be started again.
 #[async_trait]
 pub trait Transfer: Send + Sync {
-    /// Every record and tombstone that is not past its quarantine.
+    /// Returns every record and tombstone that is not past its quarantine.
     fn codes(&self) -> BoxStream<'static, StoreResult<CodeEntry>>;
 
-    /// Stores a record or tombstone as it is, whatever limit there is. It counts among live codes once
-    /// [`recount_codes`](Self::recount_codes) was called.
+    /// Stores a record or tombstone unchanged, without checking the limit of live codes. It counts as a live code after
+    /// [`recount_codes`](Self::recount_codes).
     async fn restore_code(&self, entry: &CodeEntry) -> StoreResult<Restoration>;
 
-    /// Counts the live codes anew, after all of them were restored.
+    /// Recounts the live codes, after all of them are restored.
     async fn recount_codes(&self) -> StoreResult<()>;
 
-    /// Every device and generic key that is bound to a trial which is neither reset nor forgotten.
+    /// Returns every device and generic key that is bound to a trial which is neither reset nor past its retention.
     fn holdings(&self) -> BoxStream<'static, StoreResult<Holding>>;
 
-    /// The trial of a device or a generic key, if it is neither reset nor forgotten.
+    /// Returns the trial of a device or a generic key, if it is neither reset nor past its retention.
     async fn holding(&self, temp_pass: &TempPassKey, holder: &Holder) -> StoreResult<Option<Held>>;
 
-    /// Binds a device or a generic key to its trial, and stores that where the device has started it.
+    /// Binds a device or a generic key to its trial. Also stores the trial if the device started it.
     async fn restore_holding(&self, holding: &Holding) -> StoreResult<Restoration>;
 
-    /// Every ledger entry of a kind, with its name.
+    /// Returns every ledger entry of a kind, with its name.
     fn entries(&self, kind: LedgerKind) -> BoxStream<'static, StoreResult<(Vec<u8>, LedgerEntry)>>;
 }

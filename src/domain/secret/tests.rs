@@ -1,10 +1,10 @@
-//! No type that derives `Debug` holds a secret as plain text: the sources are read, so that none can be forgotten.
+//! Checks in the source code that no type that derives `Debug` has a secret in plain text.
 
 use std::{fs, path::Path};
 
 use syn::{Attribute, Field, Fields, ItemEnum, ItemStruct, Token, punctuated::Punctuated, visit::Visit};
 
-/// Words in the names of what holds a secret.
+/// Words in the names of types, variants and fields that hold a secret.
 const WORDS: &[&str] = &[
     "secret",
     "token",
@@ -19,10 +19,10 @@ const WORDS: &[&str] = &[
     "sealed",
 ];
 
-/// Types that show what they hold.
+/// Types whose `Debug` shows their content.
 const PLAIN: &[&str] = &["String", "str", "u8", "Bytes", "HeaderValue", "HeaderMap", "Value"];
 
-/// What has such a word in its name and holds no secret.
+/// Fields with such a word in their name that hold no secret, and what they hold.
 const HARMLESS: &[(&str, &str)] = &[
     ("CallerEntry.token_hash", "a hash of 256 random bits"),
     ("Grant.statement", "the id of a statement"),
