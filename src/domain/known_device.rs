@@ -1,5 +1,5 @@
-//! What is kept of a device between its calls where the upstream has no such memory: clients of version 1 name neither the
-//! operator nor, mostly, what they are, and version 2 wants both in each call (reference of the device flow, section 4.2).
+//! Known devices: the state of v1 clients between their calls. A v1 client sends neither the operator nor, usually, its
+//! device information; v2 requires both in each call (reference of the device flow, section 4.2).
 
 use std::{fmt, time::Duration};
 
@@ -16,142 +16,142 @@ use super::{
     temp_pass::MediaToken,
 };
 
-/// How long the end of a login, or of a decision, is told as such; and how long a device is kept of which nothing ends.
+/// How long an expired login or decision is reported as expired, and how long a device without any expiry is stored.
 const RETENTION: Duration = Duration::from_secs(30 * 24 * 3_600);
 
-/// How long a device is kept that only has a code: longer than any code lives.
+/// How long a device that only has a code is stored after the code's expiry.
 const WITHOUT_LOGIN: Duration = Duration::from_secs(24 * 3_600);
 
-/// Until when a TempPass that was begun counts as a login, if no decision is asked for.
+/// How long a begun TempPass counts as a login if no decision is requested.
 const BEGUN_TEMP_PASS: Duration = Duration::from_secs(3_600);
 
-/// How long a device is kept at most after it last changed, however long its login lasts: who has that still is asked about
-/// anew then.
+/// The maximum time that a device is stored after its last change, however long its login lasts. A device whose login is
+/// still valid is looked up at the upstream again.
 const KEPT_MAX: Duration = Duration::from_secs(400 * 24 * 3_600);
 
-/// How many decisions are kept of a device; the one that was made last stays longest.
+/// The maximum number of stored decisions of a device. The oldest are removed first.
 pub(crate) const DECISIONS_MAX: usize = 16;
 
-/// How many of the last decisions keep their media tokens: a player asks for one right after its decision.
+/// How many of the latest decisions keep their media tokens. A player requests the token right after the decision.
 pub(crate) const MEDIA_TOKENS_MAX: usize = 4;
 
-/// The longest media token that is kept, in bytes. A longer one is handed out with its decision, or asked for anew.
+/// The maximum length of a stored media token, in bytes. A longer one is returned with its decision, or requested again.
 pub(crate) const MEDIA_TOKEN_MAX: usize = 8 * 1024;
 
-/// The longest id of a viewer that is kept, in bytes, and the longest name of a kind of logins that came after this version. Of
-/// longer ones an answer from memory says nothing.
+/// The maximum length of a stored viewer id, and of the stored name of an unknown profile kind, in bytes. Responses from
+/// memory omit longer ones.
 pub(crate) const USER_ID_MAX: usize = 1024;
 pub(crate) const KIND_NAME_MAX: usize = 128;
 
-/// How long a kept media token must be good still to be handed out: whoever gets it has to show it to a verifier first.
+/// The minimum remaining validity of a stored media token when it is returned. The player must still present it to a
+/// verifier.
 const MEDIA_TOKEN_LEFT: Duration = Duration::from_secs(120);
 
-/// A device by what it is known by at the upstream.
+/// The key of a device: its place, and its id at the upstream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceKey {
     /// Environment and requestor.
     pub place: Place,
-    /// The device's id, with the names of its app and user in it where those are part of it
-    /// ([`DeviceId::scoped`]).
+    /// The device's id, including its application and user where the client sends them ([`DeviceId::scoped`]).
     pub device_id: DeviceId,
 }
 
-/// A device as it is known here. Personal data, so it shows itself to no log.
+/// A known device. Personal data, so `Debug` does not show it.
 #[derive(Clone, PartialEq, Default)]
 pub struct KnownDevice {
-    /// What it last said of itself, in the wire form: base64 of JSON.
+    /// Its last device information, in the wire form: base64 of JSON.
     pub device_info: Option<String>,
-    /// Its last User-Agent; empty where it has sent none.
+    /// Its last User-Agent; empty if it has sent none.
     pub user_agent: String,
-    /// By what a promotional TempPass knows the viewer beside the device: a JSON object.
+    /// The viewer's identity for promotional TempPasses: a JSON object.
     pub temp_pass_identity: Option<SecretText>,
-    /// The last code that it got, while nobody has logged in with it.
+    /// Its last code, until a login with it is known.
     pub pending: Option<PendingCode>,
-    /// The last login that was seen of it.
+    /// Its last known login.
     pub login: Option<KnownLogin>,
-    /// The last decisions, the latest at the end.
+    /// Its last decisions, the latest at the end.
     pub decisions: Vec<KnownDecision>,
 }
 
-/// A code that nobody has logged in with yet.
+/// A code without a known login.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PendingCode {
     /// The code.
     pub code: Code,
-    /// Until when it is good.
+    /// When it expires.
     pub expire_time: Timestamp,
-    /// With which operator: the one that was named with the code, or that the viewer has chosen.
+    /// The operator that was sent with the code, or that the viewer has chosen.
     pub mvpd: Option<MvpdId>,
-    /// When a viewer last went to the operator with it.
+    /// When a viewer last started a login with it.
     pub start_time: Option<Timestamp>,
-    /// Whether somebody has logged in with it whose login was not asked for yet.
+    /// Whether a viewer has logged in with it, and that login has not been fetched yet.
     pub is_used: bool,
 }
 
-/// A login, as far as answers that must not wait for the upstream have it in them.
+/// The parts of a login that responses from memory contain.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KnownLogin {
     /// The operator, or the TempPass.
     pub mvpd: MvpdId,
-    /// The viewer as apps may know them.
+    /// The viewer's id for applications.
     pub user_id: Option<String>,
-    /// What it came of.
+    /// The kind of the login.
     pub kind: ProfileKind,
-    /// Since when it is good.
+    /// When it became valid.
     pub issue_time: Option<Timestamp>,
-    /// Until when it is good.
+    /// When it expires.
     pub expire_time: Option<Timestamp>,
-    /// How far it is known to be a login.
+    /// How far the upstream has confirmed it.
     pub standing: LoginStanding,
-    /// Since when it is known.
+    /// When it was first seen here.
     pub seen_time: Timestamp,
-    /// The code that it was made with, where that is known.
+    /// The code that it was made with, if known.
     pub code: Option<Code>,
-    /// What the operator tells of the viewer, as a digest; and since when it has been so, as far as was seen here.
+    /// A digest of the viewer's attributes, and when they were last seen to change.
     pub attributes: Option<([u8; 16], Timestamp)>,
 }
 
-/// How far a login is known to be one.
+/// How far the upstream has confirmed a login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoginStanding {
-    /// The upstream has told it.
+    /// The upstream reported it.
     Told,
-    /// A TempPass that was begun, of which the upstream tells nothing before its first decision.
+    /// A begun TempPass. The upstream does not report it before its first decision.
     Begun,
-    /// A TempPass that was begun although its trial is used up, which decisions tell.
+    /// A begun TempPass whose trial is used up, as decisions show.
     UsedUp,
 }
 
-/// That a device may watch a resource.
+/// A decision that permits a resource to a device.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KnownDecision {
     /// The resource.
     pub resource: ResourceDigest,
-    /// By whose login.
+    /// The operator of the login that it is based on.
     pub mvpd: MvpdId,
-    /// Until when it holds.
+    /// When it expires.
     pub expire_time: Option<Timestamp>,
-    /// What a player shows, as long as nobody got it.
+    /// The media token for the player, until it is returned once.
     pub media_token: Option<MediaToken>,
 }
 
-/// What stands for a resource, which may be a long document.
+/// A digest of a resource, because a resource may be a long document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ResourceDigest(pub [u8; 16]);
 
-/// What is known of a decision about a resource.
+/// The state of the decision about a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DecisionState<'a> {
-    /// None is known.
+    /// No decision is known.
     None,
-    /// The last one holds no more.
+    /// The last decision has expired.
     Expired,
-    /// The last one holds.
+    /// The last decision is valid.
     Valid(&'a KnownDecision),
 }
 
 impl DeviceKey {
-    /// A digest of it, for maps in memory.
+    /// Returns a digest, for maps in memory.
     #[must_use]
     pub fn digest(&self) -> u128 {
         let Self { place, device_id } = self;
@@ -159,7 +159,7 @@ impl DeviceKey {
         xxh3_128(parts.join("\0").as_bytes())
     }
 
-    /// The name of a code of the device.
+    /// Returns the key of a code of the device.
     #[must_use]
     pub fn code(&self, code: Code) -> CodeKey {
         let Place { environment, requestor } = self.place.clone();
@@ -168,7 +168,7 @@ impl DeviceKey {
 }
 
 impl ResourceDigest {
-    /// That of this resource.
+    /// Returns the digest of a resource.
     #[must_use]
     pub fn of(resource: &Resource) -> Self {
         let digest = Sha256::digest(resource.as_str());
@@ -177,8 +177,8 @@ impl ResourceDigest {
 }
 
 impl KnownDevice {
-    /// When nothing of it is needed any more, at most 400 days from now: a login's end is told for a while after it, so that a
-    /// client can tell it from one that never was.
+    /// Returns when the device's record expires, at most 400 days from now. The record outlives the login, so that clients can
+    /// distinguish an expired login from one that never existed.
     #[must_use]
     pub fn end(&self, now: Timestamp) -> Timestamp {
         let of_login = self.login.as_ref().map(|login| login.expire_time.unwrap_or(now) + RETENTION);
@@ -187,14 +187,14 @@ impl KnownDevice {
         last.unwrap_or(now + WITHOUT_LOGIN).min(now + KEPT_MAX)
     }
 
-    /// The login, where it has not run out.
+    /// Returns the login, if it has not expired.
     #[must_use]
     pub fn valid_login(&self, now: Timestamp) -> Option<&KnownLogin> {
         self.login.as_ref().filter(|login| !login.has_expired(now))
     }
 
-    /// For whose login to ask: for the one that is known; else for that with the operator whom the viewer has chosen for the
-    /// next; else for any.
+    /// Returns the operator whose login to request from the upstream: that of the known login, else the one that was chosen for
+    /// the next login. `None` means any operator.
     #[must_use]
     pub fn mvpd_to_ask(&self, now: Timestamp) -> Option<&MvpdId> {
         if let Some(login) = self.valid_login(now)
@@ -210,20 +210,20 @@ impl KnownDevice {
         }
     }
 
-    /// Whether somebody has logged in with the device's code whose login was not asked for yet.
+    /// Whether a viewer has logged in with the device's code, and that login has not been fetched yet.
     #[must_use]
     pub fn has_used_code(&self) -> bool {
         self.pending.as_ref().is_some_and(|pending| pending.is_used)
     }
 
-    /// Whether a viewer is with an operator now to log in by the device's code.
+    /// Whether a viewer has started a login with the device's code, and the code has not expired.
     #[must_use]
     pub fn has_login_under_way(&self, now: Timestamp) -> bool {
         self.pending.as_ref().is_some_and(|pending| pending.start_time.is_some() && pending.expire_time > now)
     }
 
-    /// Notes a login that the upstream has told, and with which code it was made where that is known for sure. What was decided
-    /// by another login holds no more: it may be another viewer's.
+    /// Records a login that the upstream reported, and its code, if that is certain. Drops the decisions of a different login,
+    /// which may be another viewer's.
     pub fn note_login(&mut self, profile: &Profile, code: Option<&Code>, now: Timestamp) {
         let former = self.login.take();
         let known_attributes = former.as_ref().filter(|former| former.mvpd == profile.mvpd);
@@ -251,7 +251,7 @@ impl KnownDevice {
         self.login = Some(KnownLogin { seen_time, code, attributes, ..told });
     }
 
-    /// Forgets the login and what was decided by it, and not that there was one where it has run out.
+    /// Removes a valid login and its decisions. Keeps an expired login, so that it can be reported as expired.
     pub fn note_no_login(&mut self, now: Timestamp) {
         if self.valid_login(now).is_some() {
             self.login = None;
@@ -259,7 +259,7 @@ impl KnownDevice {
         }
     }
 
-    /// Goes on with a TempPass, in the place of any login: what the upstream tells of it comes later.
+    /// Replaces any login by a begun TempPass. The upstream reports it later.
     pub fn begin_temp_pass(&mut self, mvpd: MvpdId, user_id: String, now: Timestamp) {
         let is_told = |login: &KnownLogin| login.mvpd == mvpd && login.standing == LoginStanding::Told;
         if self.valid_login(now).is_some_and(is_told) {
@@ -280,7 +280,7 @@ impl KnownDevice {
         });
     }
 
-    /// Keeps a decision, in the place of an earlier one about the resource. Where there are too many, the earliest goes.
+    /// Stores a decision, and replaces an earlier one about the same resource. If there are too many, removes the oldest.
     pub fn keep_decision(&mut self, mut decision: KnownDecision) {
         let is_long = |token: &MediaToken| token.value.len() > MEDIA_TOKEN_MAX;
         if decision.media_token.as_ref().is_some_and(is_long) {
@@ -297,12 +297,12 @@ impl KnownDevice {
         }
     }
 
-    /// Forgets what was decided about the resource.
+    /// Removes the decision about the resource.
     pub fn forget_decision(&mut self, resource: ResourceDigest) {
         self.decisions.retain(|known| known.resource != resource);
     }
 
-    /// What is known of a decision about the resource.
+    /// Returns the state of the decision about the resource.
     #[must_use]
     pub fn decision(&self, resource: ResourceDigest, now: Timestamp) -> DecisionState<'_> {
         let mvpd = self.login.as_ref().map(|login| &login.mvpd);
@@ -314,7 +314,8 @@ impl KnownDevice {
         }
     }
 
-    /// The media token of a decision that holds, if nobody got it and it is good for a while. Nobody else gets it then.
+    /// Takes the media token of a valid decision, if it has not been taken before and remains valid long enough. It is returned
+    /// only once.
     pub fn take_media_token(&mut self, resource: ResourceDigest, now: Timestamp) -> Option<MediaToken> {
         let DecisionState::Valid(_) = self.decision(resource, now) else { return None };
         let known = self.decisions.iter_mut().find(|known| known.resource == resource)?;
@@ -324,7 +325,7 @@ impl KnownDevice {
 }
 
 impl KnownLogin {
-    /// The login that the upstream tells.
+    /// Returns the login that the upstream reports.
     #[must_use]
     pub fn told(profile: &Profile, now: Timestamp) -> Self {
         Self {
@@ -343,19 +344,19 @@ impl KnownLogin {
         }
     }
 
-    /// Whether the upstream means this login by that profile, as it was or as what has come of a TempPass that was begun.
+    /// Whether the profile is this login: the same one, or the TempPass that was begun here.
     fn becomes(&self, profile: &Profile) -> bool {
         let is_told = self.standing == LoginStanding::Told;
         self.mvpd == profile.mvpd && (!is_told || self.issue_time == profile.issue_time)
     }
 
-    /// Whether it is a TempPass of which the upstream has told nothing yet, or nothing but that its trial is used up.
+    /// Whether it is a begun TempPass that has not expired and that the upstream has not reported.
     #[must_use]
     pub fn is_begun(&self, now: Timestamp) -> bool {
         self.standing != LoginStanding::Told && !self.has_expired(now)
     }
 
-    /// Whether its time is over.
+    /// Whether it has expired.
     #[must_use]
     pub fn has_expired(&self, now: Timestamp) -> bool {
         self.expire_time.is_some_and(|end| end <= now)

@@ -1,5 +1,6 @@
-//! TempPasses: free trials. A trial starts with its first authorization and ends a fixed time later, whether or not
-//! anything was watched; a promotional one also ends for new resources when so many were authorized (reference, section 3).
+//! TempPasses: free trials. A trial starts with its first authorization and expires a fixed time later, whether or not
+//! anything was watched. A promotional trial also denies new resources once it has used its number of resources
+//! (reference, section 3).
 
 mod decision;
 mod holder;
@@ -15,66 +16,66 @@ use super::{
 pub(crate) use decision::{Binding, KnownTrial, KnownTrials, TrialChange, decide, decide_reset, view};
 pub(crate) use holder::{Holder, HolderDigest};
 
-/// The longest resource id, in bytes of UTF-8.
+/// The maximum length of a resource id, in bytes of UTF-8.
 pub(crate) const RESOURCE_ID_MAX: usize = 1_024;
 
-/// How many resources a promotional TempPass may have at most: each of them is kept in the trial's record.
+/// The maximum `max_resources` of a promotional TempPass. Each used resource is stored in the trial's record.
 pub(crate) const RESOURCES_MAX: u32 = 1_000;
 
-/// How long a trial that has ended goes on denying, where nobody resets it: 400 days.
+/// The default retention: how long an expired trial denies unless it is reset. 400 days.
 pub(crate) const RETENTION_DEFAULT: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 
-/// The word that means every device or every key in the REST API, and nothing here.
+/// The word that means every device or every key in the REST API. It has no meaning in gRPC.
 pub(crate) const ALL: &str = "all";
 
-/// Whether a text is meant as [`ALL`], however it is spelled: no device and no key is named so.
+/// Whether a text is [`ALL`], ignoring case and surrounding white space. Such a text is never an id or a key.
 #[must_use]
 pub(crate) fn is_all(text: &str) -> bool {
     text.trim().eq_ignore_ascii_case(ALL)
 }
 
-/// The longest `appId` and `deviceUser`, in bytes.
+/// The maximum length of `appId` and `deviceUser`, in bytes.
 pub(crate) const APPLICATION_MAX: usize = 512;
 
 /// The TempPass that trials belong to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TempPassKey {
-    /// The environment. Trials of one do not exist in another.
+    /// The environment. Environments do not share trials.
     pub environment: EnvironmentName,
-    /// The channel.
+    /// The requestor.
     pub requestor: RequestorId,
-    /// The TempPass, which stands in for an operator.
+    /// The TempPass, which takes the role of an operator.
     pub mvpd: MvpdId,
 }
 
-/// What a TempPass is: configured, and the same for all its trials.
+/// The configured rule of a TempPass, the same for all its trials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TempPassRule {
     /// How long a trial lasts from its first authorization.
     pub ttl: Duration,
-    /// How many distinct resources a trial may have; `None` makes it a basic TempPass, which counts none.
+    /// The maximum number of distinct resources of a trial; `None` for a basic TempPass, which does not count resources.
     pub max_resources: Option<u32>,
-    /// How long after its end a trial that nobody resets goes on denying.
+    /// How long an expired trial denies unless it is reset.
     pub retention: Duration,
 }
 
 impl TempPassRule {
-    /// Whether trials are known by a generic key too, and limited in resources.
+    /// Whether the TempPass is promotional: its trials also have a generic key, and a limited number of resources.
     #[must_use]
     pub const fn is_promotional(&self) -> bool {
         self.max_resources.is_some()
     }
 }
 
-/// A digest of a user's identifier, made by the programmer: 64 or 128 lower-case hex digits (SHA-256 or SHA-512).
+/// A digest of a user's identifier, computed by the programmer: 64 or 128 lower-case hex digits (SHA-256 or SHA-512).
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct GenericKey(Arc<str>);
 
 impl GenericKey {
-    /// Takes `text` from the request's `field`, in upper or lower case.
+    /// Parses `text` from `field` of a request, in upper or lower case.
     ///
     /// # Errors
-    /// Where it is not 64 or 128 hex digits.
+    /// The text is not 64 or 128 hex digits.
     pub fn parse(field: &str, text: &str) -> Result<Self, Violation> {
         let is_digest = matches!(text.len(), 64 | 128) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         if is_digest {
@@ -87,32 +88,32 @@ impl GenericKey {
         }
     }
 
-    /// The digits.
+    /// Returns the hex digits.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// It stands for a person, so it shows itself to no log.
+/// Does not show the key, which identifies a person.
 impl fmt::Debug for GenericKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("GenericKey(…)")
     }
 }
 
-/// A user's identifier itself, such as an e-mail address. Shows itself to no log, and is kept nowhere.
+/// A user's identifier in clear text, such as an e-mail address. It is never logged or stored.
 #[derive(Clone, PartialEq, Eq)]
 pub struct UserIdentifier(Box<str>);
 
 impl UserIdentifier {
-    /// The identifier with this text.
+    /// Creates an identifier.
     #[must_use]
     pub fn new(text: &str) -> Self {
         Self(text.into())
     }
 
-    /// The text.
+    /// Returns the text.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
@@ -125,15 +126,15 @@ impl fmt::Debug for UserIdentifier {
     }
 }
 
-/// What is to be watched: 1 to 1024 bytes of UTF-8.
+/// The id of a resource to watch: 1 to 1024 bytes of UTF-8.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ResourceId(Box<str>);
 
 impl ResourceId {
-    /// Takes `text` from the request's `field`.
+    /// Parses `text` from `field` of a request.
     ///
     /// # Errors
-    /// Where it is empty or too long.
+    /// The text is empty or too long.
     pub fn parse(field: &str, text: &str) -> Result<Self, Violation> {
         match text.len() {
             0 => Err(Violation::new(field, "is required: what is to be watched")),
@@ -145,22 +146,22 @@ impl ResourceId {
         }
     }
 
-    /// The id's text.
+    /// Returns the id's text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// By whom a trial is known.
+/// The identity that a trial belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrialIdentity {
     pub device_id: DeviceId,
-    /// The user, for promotional TempPasses.
+    /// The user's generic key, for promotional TempPasses.
     pub generic_key: Option<GenericKey>,
 }
 
-/// Deprecated parameters that a trial keeps from its first authorization, so that a reset can ask for them.
+/// Deprecated parameters of a trial's first authorization. A reset can be restricted to them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TrialApplication {
     /// `appId`.
@@ -170,21 +171,21 @@ pub struct TrialApplication {
 }
 
 impl TrialApplication {
-    /// Whether a trial with these is one that `asked` asks for: what it leaves empty it does not ask for.
+    /// Whether a trial with these parameters matches those of a reset. Empty parameters of the reset match any value.
     #[must_use]
     pub fn matches(&self, asked: &Self) -> bool {
         let fits = |asked: &str, kept: &str| asked.is_empty() || asked == kept;
         fits(&asked.app_id, &self.app_id) && fits(&asked.device_user, &self.device_user)
     }
 
-    /// Whether nothing is asked for.
+    /// Whether both parameters are empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.app_id.is_empty() && self.device_user.is_empty()
     }
 }
 
-/// Which trials a reset is for. There is no default: whoever means all says so.
+/// The trials to reset. There is no default, so that "all" is always explicit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ResetTarget {
     /// The trial of this device.
@@ -195,60 +196,60 @@ pub enum ResetTarget {
     All,
 }
 
-/// The two operations that reset.
+/// The two kinds of reset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ResetBy {
     /// By device.
     Device,
-    /// By user, in promotional TempPasses only.
+    /// By generic key, for promotional TempPasses only.
     Key,
 }
 
-/// A trial as a store keeps it.
+/// A stored trial.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trial {
     /// The device that started it.
     pub device: HolderDigest,
     /// When it started.
     pub start_time: Timestamp,
-    /// When a store may forget it.
+    /// When its retention ends, and a store may delete it.
     pub forget_time: Timestamp,
-    /// What it was first authorized with.
+    /// The deprecated parameters of its first authorization.
     pub application: TrialApplication,
-    /// Distinct resources in the order of their first authorization; none for a basic TempPass.
+    /// Its distinct resources in the order of their first authorization; empty for a basic TempPass.
     pub used_resources: Vec<ResourceId>,
 }
 
-/// Where a trial is in its life.
+/// The state of a trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TrialState {
-    /// Nothing was authorized yet.
+    /// Nothing has been authorized yet.
     NotStarted,
-    /// It runs.
+    /// It is running.
     Active,
-    /// Its time is over.
+    /// It has expired.
     Expired,
-    /// No new resource is authorized; those it has are, until its time is over.
+    /// It denies new resources. Its used resources are permitted until it expires.
     Exhausted,
 }
 
-/// A trial as it is shown to callers.
+/// A trial as returned to callers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrialView {
-    /// Where it is in its life.
+    /// Its state.
     pub state: TrialState,
     /// When it started, if it has.
     pub start_time: Option<Timestamp>,
-    /// When it ends, if it has started.
+    /// When it expires, if it has started.
     pub expire_time: Option<Timestamp>,
-    /// How many more resources it may have; absent for a basic TempPass.
+    /// How many more resources it can use; absent for a basic TempPass.
     pub remaining_resources: Option<u32>,
-    /// The resources that it has.
+    /// The resources that it has used.
     pub used_resources: Vec<ResourceId>,
 }
 
 impl TrialView {
-    /// What is shown of a trial that has not started.
+    /// Returns the view of a trial that has not started.
     #[must_use]
     pub fn not_started(rule: &TempPassRule) -> Self {
         Self {
@@ -261,14 +262,14 @@ impl TrialView {
     }
 }
 
-/// What a player shows the upstream's verifier, for one resource.
+/// A media token: a player presents it to the upstream's verifier, for one resource.
 #[derive(Clone, PartialEq, Eq)]
 pub struct MediaToken {
-    /// The token as it came.
+    /// The token, unmodified.
     pub value: String,
-    /// From when it is good.
+    /// When it becomes valid.
     pub start_time: Option<Timestamp>,
-    /// Until when it is good.
+    /// When it expires.
     pub expire_time: Option<Timestamp>,
 }
 
@@ -278,17 +279,17 @@ impl fmt::Debug for MediaToken {
     }
 }
 
-/// Why a trial authorizes nothing, or not this.
+/// The reason of a trial's denial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Denial {
-    /// Its time is over.
+    /// The trial has expired.
     Expired,
-    /// It has as many resources as it may have.
+    /// The trial has used all its resources.
     Exhausted,
 }
 
 impl Trial {
-    /// When the trial ends under this rule. It ends at this very millisecond.
+    /// Returns when the trial expires under this rule: exactly at this millisecond.
     #[must_use]
     pub fn expire_time(&self, rule: &TempPassRule) -> Timestamp {
         self.start_time + rule.ttl
@@ -299,7 +300,7 @@ impl Trial {
         rule.max_resources.map(|max| max.saturating_sub(used))
     }
 
-    /// Where the trial is in its life.
+    /// Returns the state of the trial.
     #[must_use]
     pub fn state(&self, rule: &TempPassRule, now: Timestamp) -> TrialState {
         if now >= self.expire_time(rule) {
@@ -311,14 +312,14 @@ impl Trial {
         }
     }
 
-    /// Whether the trial has this resource.
+    /// Whether the trial has used this resource.
     #[must_use]
     pub fn has(&self, resource: &ResourceId) -> bool {
         self.used_resources.contains(resource)
     }
 
-    /// Why the trial does not authorize the resource, if it does not. One that it has already it goes on authorizing
-    /// until its time is over, because players authorize again while they play.
+    /// Returns why the trial denies the resource, or `None`. A used resource is permitted until the trial expires, because
+    /// players authorize again during playback.
     #[must_use]
     pub fn denial(&self, resource: &ResourceId, rule: &TempPassRule, now: Timestamp) -> Option<Denial> {
         match self.state(rule, now) {
@@ -328,7 +329,7 @@ impl Trial {
         }
     }
 
-    /// What is shown of the trial.
+    /// Returns the view of the trial.
     #[must_use]
     pub fn view(&self, rule: &TempPassRule, now: Timestamp) -> TrialView {
         TrialView {
@@ -340,8 +341,8 @@ impl Trial {
         }
     }
 
-    /// How little the trial allows, for picking the stricter of two: what has expired first, then what is exhausted, then
-    /// what has fewer resources left, then what ends earlier.
+    /// Returns an order of trials by strictness, the strictest first: expired trials, then exhausted ones, then those with fewer
+    /// resources left, then those that expire earlier.
     #[must_use]
     pub fn strictness(&self, rule: &TempPassRule, now: Timestamp) -> impl Ord + use<> {
         let state = match self.state(rule, now) {

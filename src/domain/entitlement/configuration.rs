@@ -1,53 +1,53 @@
-//! What an upstream has configured for a requestor.
+//! The upstream's configuration of a requestor.
 
 use crate::domain::id::MvpdId;
 
-/// A requestor as the upstream knows it.
+/// A requestor at the upstream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestorConfiguration {
     /// The requestor's id.
     pub id: String,
-    /// Its name for people; empty where there is none.
+    /// Its display name; empty if it has none.
     pub name: String,
-    /// The domains that a login may start from.
+    /// The domains from which a login may start.
     pub domains: Vec<String>,
     /// The operators, in the upstream's order.
     pub mvpds: Vec<Mvpd>,
 }
 
-/// An operator that a viewer may log in with, or a TempPass.
+/// An operator that a viewer can log in with, or a TempPass.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mvpd {
     pub id: MvpdId,
-    /// The name that a picker shows; the id where there is none.
+    /// The name for pickers; the id if it has none.
     pub display_name: String,
-    /// The logo that a picker shows; empty where there is none.
+    /// The logo for pickers; empty if it has none.
     pub logo_url: String,
-    /// Whether it is a TempPass, which nobody logs in with.
+    /// Whether it is a TempPass, which has no login.
     pub is_temp_pass: bool,
     /// Whether it is reached through another operator.
     pub is_proxy: bool,
-    /// Whether each requestor needs a login of its own.
+    /// Whether each requestor requires its own login.
     pub auth_per_aggregator: bool,
-    /// Whether a login may be found without asking the viewer.
+    /// Whether a login can be detected without viewer interaction.
     pub passive_authn_enabled: bool,
-    /// Whether a login ends with the browser's session.
+    /// Whether a login ends with the browser session.
     pub auth_per_browser_session: bool,
-    /// What single sign-on of the device's platform needs.
+    /// The settings for single sign-on of the device's platform.
     pub platform_sso: PlatformSso,
 }
 
-/// What single sign-on of a platform needs of an operator; nothing where the upstream says nothing of it.
+/// An operator's settings for platform single sign-on; each absent if the upstream does not send it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PlatformSso {
-    /// Whether it is enabled.
+    /// Whether single sign-on is enabled.
     pub is_enabled: Option<bool>,
     /// `SUPPORTED` or `PICKER`.
     pub boarding_status: Option<String>,
     /// Whether the platform's own picker shows the operator.
     pub in_picker: Option<bool>,
-    /// The operator's id at the platform.
+    /// The operator's id on the platform.
     pub mapping_id: Option<String>,
-    /// Whether the viewer's permission at the platform is insisted on.
+    /// Whether the viewer's permission on the platform is required.
     pub enforces_permissions: Option<bool>,
 }

@@ -1,4 +1,4 @@
-//! Decisions: what a device may watch.
+//! Decisions about the resources that a device may watch.
 
 use crate::domain::{
     clock::Timestamp,
@@ -6,22 +6,22 @@ use crate::domain::{
     temp_pass::MediaToken,
 };
 
-/// What an operator decides about: a simple id, or a whole MRSS document. 1 to 65 536 bytes of UTF-8, kept byte for byte,
-/// since verifiers of media tokens compare them.
+/// A resource: a simple id, or a whole MRSS document. 1 to 65 536 bytes of UTF-8, kept byte for byte, because verifiers of
+/// media tokens compare them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resource(Box<str>);
 
 impl Resource {
-    /// The longest resource, in bytes.
+    /// The maximum length of a resource, in bytes.
     pub const MAX: usize = 65_536;
 
-    /// How many resources are decided about at once at most. The provider's own limit is lower.
+    /// The maximum number of resources in one call. The provider's own limit is lower.
     pub const COUNT_MAX: usize = 50;
 
-    /// Takes `text` from the request's `field`.
+    /// Parses `text` from `field` of a request.
     ///
     /// # Errors
-    /// Where it is blank or too long.
+    /// The text is blank or too long.
     pub fn parse(field: &str, text: &str) -> Result<Self, Violation> {
         if text.trim().is_empty() {
             return Err(Violation::new(field, "is required: what is to be watched"));
@@ -33,30 +33,30 @@ impl Resource {
         Ok(Self(text.into()))
     }
 
-    /// The resource's text.
+    /// Returns the resource's text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// What was decided about one resource.
+/// The decision about one resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResourceDecision {
-    /// The resource, as it was asked for.
+    /// The resource, as requested.
     pub resource: String,
-    /// Who has decided, such as `mvpd`, `degradation`, `temppass` and `dummy`; absent where that is not said.
+    /// The source of the decision, such as `mvpd`, `degradation`, `temppass` or `dummy`; absent if the upstream does not say.
     pub source: Option<String>,
-    /// What was said against it; absent where it may be watched.
+    /// The denial; absent if the resource is permitted.
     pub refusal: Option<Refusal>,
-    /// Until when the decision holds, where that is said.
+    /// When the decision expires, if the upstream says so.
     pub expire_time: Option<Timestamp>,
-    /// What a player shows, where it may be watched.
+    /// The media token for the player, if the resource is permitted.
     pub media_token: Option<MediaToken>,
 }
 
 impl ResourceDecision {
-    /// A denial that was not decided about the resource itself.
+    /// Creates a denial without a decision about the resource itself.
     #[must_use]
     pub fn refused(resource: &str, refusal: Refusal) -> Self {
         Self {
@@ -69,51 +69,51 @@ impl ResourceDecision {
     }
 }
 
-/// What was said against a resource.
+/// A denial of a resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     pub reason: RefusalReason,
-    /// What the upstream said, in its own words for programs.
+    /// The upstream's response, for programs.
     pub answer: UpstreamAnswer,
-    /// What it said, for the viewer; the operator's own text where there is one. Empty where there is none.
+    /// The message for the viewer, preferably the operator's; empty if there is none.
     pub message: String,
 }
 
 impl Refusal {
-    /// There is no login to decide by.
+    /// Creates the denial for a device without a login.
     #[must_use]
     pub fn not_logged_in() -> Self {
         Self { reason: RefusalReason::NotLoggedIn, answer: UpstreamAnswer::default(), message: String::new() }
     }
 }
 
-/// Why something may not be watched.
+/// The reason of a denial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefusalReason {
-    /// The time of the TempPass's trial is over.
+    /// The TempPass's trial has expired.
     TrialExpired,
-    /// The trial has as many resources as it may have.
+    /// The trial has used all its resources.
     TrialExhausted,
-    /// The operator says so: mostly, the subscription does not have it.
+    /// The operator denies it; usually the subscription does not include it.
     Operator,
     /// Parental controls.
     ParentalControls,
-    /// A rule about where the viewer is at home.
+    /// A rule about the viewer's home location.
     HomeBased,
-    /// A rule for times in which the operator cannot be asked.
+    /// A rule for times when the operator is unavailable.
     Degradation,
-    /// Nobody has logged in.
+    /// The device has no login.
     NotLoggedIn,
     /// The login has expired.
     LoginExpired,
-    /// The login was taken back.
+    /// The login was revoked.
     LoginInvalidated,
-    /// The operator does not know the viewer any more.
+    /// The operator no longer knows the viewer.
     ViewerUnknown,
-    /// Nothing was decided: the operator or the provider did not answer, or failed.
+    /// There is no decision: the operator or the provider did not respond, or failed.
     Undecided,
-    /// What the provider has configured does not permit it.
+    /// The provider's configuration does not permit it.
     Configuration,
-    /// Whatever else, or nothing that was said.
+    /// Any other reason, or none given.
     Other,
 }

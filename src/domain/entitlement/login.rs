@@ -1,52 +1,51 @@
-//! The beginning and the end of a login.
+//! Login and logout.
 
 use std::fmt;
 
 use crate::domain::{address::Address, id::MvpdId, registration::CodeKey};
 
-/// The longest domain name of an app or page, in bytes.
+/// The maximum length of the domain name of an application or page, in bytes.
 pub(crate) const DOMAIN_NAME_MAX: usize = 253;
 
-/// The longest URL that a browser comes back to, in bytes.
+/// The maximum length of a redirect URL, in bytes.
 pub(crate) const REDIRECT_URL_MAX: usize = 2_048;
 
-/// A viewer's wish to log in with a code.
+/// A request to log in with a code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoginRequest {
     /// The code.
     pub key: CodeKey,
-    /// With which operator; that which was named with the code where absent.
+    /// The operator; absent if it was sent with the code.
     pub mvpd: Option<MvpdId>,
-    /// From which domain. The next one is for where the upstream refuses the one before; none where that was named with the
-    /// code.
+    /// The domains to try in order, until the upstream accepts one; empty if the domain was sent with the code.
     pub domain_names: Vec<String>,
-    /// Where the browser comes back to; empty where that was named with the code.
+    /// The URL that the browser returns to; empty if it was sent with the code.
     pub redirect_url: String,
-    /// On behalf of which address.
+    /// The address on whose behalf the upstream is called.
     pub address: Option<Address>,
 }
 
-/// What comes next for a viewer who wants to log in.
+/// The next step of a login.
 #[derive(Clone, PartialEq, Eq)]
 pub enum LoginStart {
-    /// A browser goes here, to the upstream, which sends it on to the operator.
+    /// The browser opens this URL of the upstream, which redirects it to the operator.
     Login {
-        /// Absolute.
+        /// The absolute URL.
         url: String,
     },
-    /// Nothing: the device is logged in, or needs no login.
+    /// No step is left: the device is logged in, or needs no login.
     AlreadyAuthenticated {
-        /// With which operator, where the upstream says so.
+        /// The operator, if the upstream says so.
         mvpd: Option<MvpdId>,
     },
-    /// The login needs more than was named with the code and here.
+    /// Parameters are missing, both in the request and in those sent with the code.
     Incomplete {
-        /// What is missing, by its name in our API, as far as it has one.
+        /// The missing parameters, by their names in our API if they have one.
         missing: Vec<String>,
     },
 }
 
-/// Its URL lets whoever has it log in on somebody else's device, so it shows itself to no log.
+/// Does not show the URL, with which anyone can log in on the device.
 impl fmt::Debug for LoginStart {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
@@ -57,11 +56,11 @@ impl fmt::Debug for LoginStart {
     }
 }
 
-/// What became of a logout: the upstream has forgotten the login.
+/// The outcome of a logout. The upstream has deleted the login.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogoutAction {
-    /// With which operator the device was logged in.
+    /// The operator of the login.
     pub mvpd: MvpdId,
-    /// Where a browser goes to end the viewer's session with the operator too, where there is such a place.
+    /// The URL at which a browser also ends the session with the operator, if there is one.
     pub url: Option<String>,
 }

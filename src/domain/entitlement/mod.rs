@@ -1,5 +1,5 @@
-//! Entitlements: with which operators a viewer can log in, the login of a device, and what it may watch by that login
-//! (reference of the device flow, section 3).
+//! Entitlements: the operators that a viewer can log in with, the login of a device, and the decisions about what it may
+//! watch (reference of the device flow, section 3).
 
 mod configuration;
 mod decision;

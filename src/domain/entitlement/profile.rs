@@ -7,55 +7,55 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::{clock::Timestamp, id::MvpdId};
 
-/// A login of a device with an operator. Personal data, so it shows itself to no log.
+/// A login of a device with an operator. Personal data, so `Debug` does not show it.
 #[derive(Clone, PartialEq)]
 pub struct Profile {
     /// The operator.
     pub mvpd: MvpdId,
-    /// What the login came of.
+    /// The kind of the login.
     pub kind: ProfileKind,
-    /// Who vouches for it, such as the operator; absent where that is not said.
+    /// The issuer of the login, such as the operator; absent if the upstream does not say.
     pub issuer: Option<String>,
-    /// The viewer as apps may know them; absent where that is not said.
+    /// The viewer's id for applications; absent if the upstream does not say.
     pub user_id: Option<String>,
-    /// Since when it is good.
+    /// When it became valid.
     pub issue_time: Option<Timestamp>,
-    /// Until when it is good.
+    /// When it expires.
     pub expire_time: Option<Timestamp>,
-    /// What the operator tells of the viewer, by name.
+    /// The viewer's attributes (user metadata), by name.
     pub attributes: BTreeMap<String, Attribute>,
 }
 
-/// What an operator tells of a viewer.
+/// An attribute of a viewer.
 #[derive(Clone, PartialEq)]
 pub struct Attribute {
-    /// Any JSON; where it is encrypted, base64 of what only the programmer's certificate opens.
+    /// Any JSON value; if encrypted, base64 that only the programmer's private key can decrypt.
     pub value: Value,
-    /// Whether it is encrypted.
+    /// Whether the value is encrypted.
     pub is_encrypted: bool,
 }
 
-/// What a login came of.
+/// The kind of a login.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProfileKind {
     /// The viewer's login with the operator.
     Regular,
-    /// The operator cannot be asked, and everybody counts as logged in.
+    /// The operator is unavailable, and every device counts as logged in.
     Degraded,
     /// A TempPass.
     Temporary,
-    /// Single sign-on of Apple's platforms.
+    /// Single sign-on on Apple's platforms.
     AppleSso,
-    /// Single sign-on of another platform.
+    /// Single sign-on on another platform.
     PlatformSso,
-    /// Single sign-on by a token of the programmer's own.
+    /// Single sign-on by a token of the programmer.
     ServiceTokenSso,
-    /// Something that came after this version, by the upstream's name; empty where it says nothing.
+    /// A kind that this version does not know, by the upstream's name; empty if the upstream sends none.
     Other(String),
 }
 
 impl ProfileKind {
-    /// The upstream's name of it.
+    /// Returns the upstream's name of the kind.
     #[must_use]
     pub fn as_str(&self) -> &str {
         match self {
@@ -71,18 +71,18 @@ impl ProfileKind {
 }
 
 impl Profile {
-    /// Whether its time is over.
+    /// Whether the login has expired.
     #[must_use]
     pub fn has_expired(&self, now: Timestamp) -> bool {
         self.expire_time.is_some_and(|end| end <= now)
     }
 
-    /// A digest of what the operator tells of the viewer.
+    /// Returns a digest of the viewer's attributes.
     #[must_use]
     pub fn attributes_digest(&self) -> [u8; 16] {
         let mut hasher = Sha256::new();
         for (name, attribute) in &self.attributes {
-            // Another order of an object's keys counts as a change, which does no harm.
+            // A different order of an object's keys counts as a change, which is harmless.
             let text = serde_json::json!([name, attribute.is_encrypted, attribute.value]).to_string();
             hasher.update(text.as_bytes());
         }
@@ -90,7 +90,7 @@ impl Profile {
         std::array::from_fn(|index| digest[index])
     }
 
-    /// What the operator tells of the viewer under this name.
+    /// Returns the value of an attribute.
     #[must_use]
     pub fn attribute(&self, name: &str) -> Option<&Value> {
         self.attributes.get(name).map(|attribute| &attribute.value)

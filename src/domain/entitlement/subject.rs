@@ -1,4 +1,4 @@
-//! Who asks.
+//! The device that an entitlement call is about.
 
 use crate::domain::{
     address::Address,
@@ -6,34 +6,35 @@ use crate::domain::{
     secret::SecretText,
 };
 
-/// The device whose login a call is about, as an upstream is told.
+/// The device whose login a call is about, with everything that an upstream call needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EntitlementSubject {
     /// Environment and requestor.
     pub place: Place,
-    /// What the device is known by.
+    /// The device's id.
     pub device_id: DeviceId,
-    /// What it says of itself, in the wire form: base64 of JSON.
+    /// Its device information, in the wire form: base64 of JSON.
     pub device_info: String,
-    /// Its User-Agent; empty where it is not known.
+    /// Its User-Agent; empty if unknown.
     pub user_agent: String,
     /// Its address.
     pub address: Option<Address>,
-    /// By what a promotional TempPass knows the viewer beside the device: a JSON object.
+    /// The viewer's identity for promotional TempPasses: a JSON object.
     pub temp_pass_identity: Option<SecretText>,
     pub hints: DeviceHints,
 }
 
-/// The longest of them, in bytes.
+/// The maximum length of each hint, in bytes.
 pub(crate) const HINT_MAX: usize = 4_096;
 
-/// What a client sends for the provider alone, and passes through here as it is (reference of the device flow, section 1.0).
+/// Values that a client sends for the provider only. passbridge forwards them unmodified (reference of the device flow,
+/// section 1.0).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeviceHints {
-    /// A visitor's id in the provider's analytics.
+    /// The visitor id of the provider's analytics.
     pub visitor_id: Option<SecretText>,
-    /// A token of the platform's single sign-on.
+    /// The token of the platform's single sign-on.
     pub subject_token: Option<SecretText>,
-    /// The same of Roku's.
+    /// The token of Roku's single sign-on.
     pub roku_connect_token: Option<SecretText>,
 }

@@ -1,5 +1,6 @@
-//! The rules of trials: who is bound to which, which side decides, what counts. They are pure: a store finds what is known,
-//! applies the changes in one commit with the look at what they were decided by, and writes no rule of its own.
+//! The rules of trials: bindings, decisions and counting. They are pure functions. A store reads the known trials, and
+//! applies the changes in the same commit in which it verifies that those trials have not changed. It has no rules of its
+//! own.
 
 use uuid::Uuid;
 
@@ -9,7 +10,7 @@ use crate::domain::{
     port::{Authorization, Verdict},
 };
 
-/// A trial, and its id.
+/// A trial with its id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KnownTrial {
     pub id: Uuid,
@@ -17,25 +18,25 @@ pub(crate) struct KnownTrial {
 }
 
 impl KnownTrial {
-    /// Whether the trial still counts. Who is bound to one that does not is bound to none.
+    /// Whether the trial still counts: its retention has not ended. A binding to any other trial is void.
     #[must_use]
     pub(crate) fn counts(&self, now: Timestamp) -> bool {
         now < self.trial.forget_time
     }
 }
 
-/// The trials that the two sides of an identity are bound to, of those that count.
+/// The trials that the device and the generic key of an identity are bound to, if they count.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KnownTrials {
     device: Option<KnownTrial>,
     key: Option<KnownTrial>,
 }
 
-/// What an authorization changes.
+/// A change by an authorization.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum TrialChange {
     Start(KnownTrial),
-    /// A trial has one more resource, the last one.
+    /// The trial has one more used resource, the last one.
     Use(KnownTrial),
     /// The device is bound to a trial.
     BindDevice(Binding),
@@ -43,24 +44,24 @@ pub(crate) enum TrialChange {
     BindKey(Binding),
 }
 
-/// What a side is bound to.
+/// A binding of a device or a generic key to a trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Binding {
     /// The id of the trial.
     pub id: Uuid,
-    /// When the trial may be forgotten, and with it the binding.
+    /// When the retention of the trial, and of the binding, ends.
     pub forget_time: Timestamp,
 }
 
 impl KnownTrials {
-    /// What the device and the generic key are bound to, whether or not that still counts.
+    /// Creates the value from the trials that the device and the generic key are bound to. Drops those that no longer count.
     #[must_use]
     pub(crate) fn new(device: Option<KnownTrial>, key: Option<KnownTrial>, now: Timestamp) -> Self {
         let counting = |known: Option<KnownTrial>| known.filter(|known| known.counts(now));
         Self { device: counting(device), key: counting(key) }
     }
 
-    /// The trials, each once.
+    /// Returns the distinct trials.
     fn into_trials(self) -> Vec<KnownTrial> {
         match (self.device, self.key) {
             (Some(device), Some(key)) if device.id == key.id => vec![device],
@@ -68,8 +69,7 @@ impl KnownTrials {
         }
     }
 
-    /// The sides that are to be bound: those that are bound to nothing, to the trial of the other one, or to the one that
-    /// starts.
+    /// Returns the bindings to create: an unbound device or key is bound to the trial of the other one, or to the new trial.
     fn bindings(&self, identity: &TrialIdentity, new: Binding) -> Vec<TrialChange> {
         let binding = |other: &Option<KnownTrial>| {
             other.as_ref().map_or(new, |known| Binding { id: known.id, forget_time: known.trial.forget_time })
@@ -81,14 +81,14 @@ impl KnownTrials {
     }
 }
 
-/// What is shown of an identity's trials: the stricter one.
+/// Returns the view of an identity's stricter trial.
 #[must_use]
 pub(crate) fn view(known: KnownTrials, rule: &TempPassRule, now: Timestamp) -> TrialView {
     strictest(&known.into_trials(), rule, now)
 }
 
-/// Decides an authorization, and what it changes. A denied one binds the sides too. Where there is nothing to change, the
-/// decision stands without a commit.
+/// Decides an authorization, and returns its changes. A denied authorization also creates bindings. Without changes, the
+/// decision needs no commit.
 #[must_use]
 pub(crate) fn decide(
     known: KnownTrials,
@@ -118,7 +118,7 @@ pub(crate) fn decide(
     (Verdict { denial, trial, media_token: None }, changes)
 }
 
-/// The trial that a reset deletes: the one that its target is bound to, if that counts and is what the reset asks for.
+/// Returns the trial to delete by a reset: the one that its target is bound to, if it counts and matches the reset.
 #[must_use]
 pub(crate) fn decide_reset(
     bound: Option<KnownTrial>,

@@ -1,4 +1,4 @@
-//! By what a store knows who has a trial.
+//! The holders of trials, as stores identify them.
 
 use std::fmt;
 
@@ -8,22 +8,22 @@ use sha2::{Digest, Sha256};
 use super::GenericKey;
 use crate::domain::id::DeviceId;
 
-/// 128 bits of the SHA-256 of a device id or a generic key: long and personal as they are, stores do not keep their text with
-/// trials. All stores know them by the same digest, so that trials can move from one to another.
+/// The first 128 bits of the SHA-256 of a device id or a generic key. Stores do not keep their text with trials, because it
+/// is long and personal data. All stores use the same digest, so that trials can be copied between them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct HolderDigest([u8; HolderDigest::LENGTH]);
 
 impl HolderDigest {
-    /// Its length in bytes.
+    /// The length in bytes.
     pub const LENGTH: usize = 16;
 
-    /// A device's.
+    /// Returns the digest of a device id.
     #[must_use]
     pub fn of_device(device_id: &DeviceId) -> Self {
         Self::of(device_id.as_str())
     }
 
-    /// A generic key's.
+    /// Returns the digest of a generic key.
     #[must_use]
     pub fn of_key(generic_key: &GenericKey) -> Self {
         Self::of(generic_key.as_str())
@@ -35,33 +35,33 @@ impl HolderDigest {
         Self(first)
     }
 
-    /// The digest of these bytes.
+    /// Creates a digest from its bytes.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; Self::LENGTH]) -> Self {
         Self(bytes)
     }
 
-    /// Its bytes.
+    /// Returns the bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; Self::LENGTH] {
         &self.0
     }
 
-    /// The digest that shows itself so.
+    /// Parses the text that [`Display`](fmt::Display) writes.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok().map(Self)
     }
 }
 
-/// As 22 characters of base64url.
+/// Writes 22 characters of base64url.
 impl fmt::Display for HolderDigest {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&URL_SAFE_NO_PAD.encode(self.0))
     }
 }
 
-/// Who is bound to a trial.
+/// A holder of a trial: what is bound to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Holder {
     /// A device.
@@ -71,19 +71,19 @@ pub enum Holder {
 }
 
 impl Holder {
-    /// A device.
+    /// Returns the holder of a device id.
     #[must_use]
     pub fn device(device_id: &DeviceId) -> Self {
         Self::Device(HolderDigest::of_device(device_id))
     }
 
-    /// A generic key.
+    /// Returns the holder of a generic key.
     #[must_use]
     pub fn key(generic_key: &GenericKey) -> Self {
         Self::Key(HolderDigest::of_key(generic_key))
     }
 
-    /// Its digest.
+    /// Returns the digest.
     #[must_use]
     pub const fn digest(&self) -> &HolderDigest {
         match self {

@@ -16,7 +16,7 @@ const RULE: TempPassRule = TempPassRule {
 
 const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 
-/// What a store does with the rules: find, decide, apply.
+/// A minimal store: finds trials, decides, and applies the changes.
 #[derive(Debug, Default, Clone, PartialEq)]
 struct Memory {
     trials: HashMap<Uuid, Trial>,
@@ -136,7 +136,7 @@ fn a_reset_deletes_what_counts_and_is_asked_for() {
 }
 
 proptest! {
-    /// Whatever was authorized before, of whom, and how long ago.
+    /// For any earlier authorizations of any identities.
     #[test]
     fn an_authorization_permits_what_it_permitted_and_never_more_than_there_is(
         calls in prop::collection::vec((0_u8..4, 0_u8..4, 0_u8..4, 0_u64..40_000), 1..60),
