@@ -7,16 +7,16 @@ use crate::domain::{
     secret::SecretText,
 };
 
-/// How many random bytes a token has.
+/// The number of random bytes of a token.
 const RANDOM_BYTES: usize = 32;
 
-/// What a token begins with, so that scanners for leaked secrets know one.
+/// The prefix of a token, by which secret scanners recognize one.
 const PREFIX: &str = "pb_";
 
-/// A new token. What is kept of it is its hash alone.
+/// Creates a token. Only its hash is to be stored.
 ///
 /// # Errors
-/// Where there is no randomness.
+/// No randomness is available.
 pub(crate) fn new(randomness: &dyn Randomness) -> Result<SecretText, RandomnessUnavailable> {
     let mut bytes = [0; RANDOM_BYTES];
     randomness.fill(&mut bytes)?;

@@ -1,4 +1,4 @@
-//! Secrets at rest: sealed with a key ring that the operator keeps apart from the store.
+//! Encryption of secrets at rest with a key ring, which the operator keeps separate from the store.
 
 use std::{collections::HashSet, fmt};
 
@@ -10,40 +10,42 @@ use crate::domain::{
     secret::SecretText,
 };
 
-/// What follows is the secret itself.
+/// Tag of an unsealed value: the secret follows.
 const PLAIN: u8 = 0;
 
-/// What follows is the length of the key's id, the id, the nonce, and the secret sealed by AES-256-GCM (RFC 5116).
+/// Tag of a sealed value: the length of the key's id, the id, the nonce, and the secret sealed by AES-256-GCM (RFC 5116)
+/// follow.
 const SEALED: u8 = 1;
 
-/// How many bytes a key has.
+/// The length of a key in bytes.
 const KEY_LENGTH: usize = 32;
 
-/// The keys that secrets are sealed with. The first one seals; all of them open. Without any, secrets stay as they are.
+/// The keys for sealing secrets. The first key seals, and every key opens. Without keys, secrets stay unsealed.
 #[derive(Default)]
 pub struct KeyRing {
     keys: Vec<(String, LessSafeKey)>,
 }
 
-/// A secret that cannot be opened. The text is for the operator.
+/// The reason why a secret cannot be opened. The text is for the operator.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum SealError {
-    /// The key is not there.
+    /// The key is missing in the ring.
     #[error("sealed with the key {0:?}, which is not in the key ring")]
     KeyMissing(String),
-    /// The key is there, but does not fit.
+    /// The ring has a key with the id, but it does not open the secret.
     #[error("sealed with another key than the {0:?} of the key ring, or damaged")]
     KeyWrong(String),
-    /// It is nothing that was sealed here.
+    /// The value does not have the format of a sealed secret.
     #[error("nothing that this version sealed")]
     Unreadable,
 }
 
 impl KeyRing {
-    /// Reads a file with a line a key: an id, a colon, base64 of 32 bytes. Empty lines and those with `#` do not count.
+    /// Parses a file with one key per line: an id, a colon, and base64 of 32 bytes. Ignores empty lines and lines that start
+    /// with `#`.
     ///
     /// # Errors
-    /// What is wrong with which line. Holds nothing of a key.
+    /// The invalid line and its problem. Never contains a key.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut ids = HashSet::new();
         let lines = text.lines().map(str::trim).enumerate();
@@ -68,32 +70,32 @@ impl KeyRing {
         if keys.is_empty() { Err("holds no key".to_owned()) } else { Ok(Self { keys }) }
     }
 
-    /// A new key, as a line of a ring's file.
+    /// Creates a key, as a line of the key ring file.
     ///
     /// # Errors
-    /// Where there is no randomness.
+    /// No randomness is available.
     pub fn new_line(id: &str, randomness: &dyn Randomness) -> Result<SecretText, RandomnessUnavailable> {
         let mut key = [0; KEY_LENGTH];
         randomness.fill(&mut key)?;
         Ok(format!("{id}:{}", BASE64_STANDARD.encode(key)).into())
     }
 
-    /// Whether secrets are sealed at all.
+    /// Whether the ring has no keys, so that secrets are not sealed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
-    /// The id of the key that seals; empty where none does.
+    /// Returns the id of the sealing key; empty if there is none.
     #[must_use]
     pub fn sealing_id(&self) -> &str {
         self.keys.first().map_or("", |(id, _)| id)
     }
 
-    /// Seals a secret for its place, `context`: it opens nowhere else.
+    /// Seals a secret and binds it to `context`. It can only be opened with the same context.
     ///
     /// # Errors
-    /// Where there is no randomness.
+    /// No randomness is available.
     pub fn seal(
         &self,
         secret: &[u8],
@@ -112,10 +114,10 @@ impl KeyRing {
         Ok([&[SEALED, length], id.as_bytes(), &nonce, &body].concat())
     }
 
-    /// Opens what was sealed for `context`.
+    /// Opens a secret that was sealed for `context`.
     ///
     /// # Errors
-    /// Where the key is missing or wrong.
+    /// The key is missing or wrong, or the value is not sealed.
     pub fn open(&self, sealed: &[u8], context: &[u8]) -> Result<Vec<u8>, SealError> {
         match sealed {
             [PLAIN, secret @ ..] => Ok(secret.to_vec()),
@@ -136,10 +138,10 @@ impl KeyRing {
         secret.map(|secret| secret.to_vec()).map_err(|_| SealError::KeyWrong(id.to_owned()))
     }
 
-    /// Whether this ring opens what the other one seals now.
+    /// Whether this ring opens secrets that `other` seals.
     ///
     /// # Errors
-    /// Where there is no randomness.
+    /// No randomness is available.
     pub(super) fn opens_what_is_sealed_by(
         &self,
         other: &Self,
@@ -149,7 +151,7 @@ impl KeyRing {
         Ok(self.open(&other.seal(PROBE, PROBE, randomness)?, PROBE).is_ok())
     }
 
-    /// The id of the key that a value is sealed with, if it is.
+    /// Returns the id of the key with which a value is sealed; `None` for an unsealed value.
     pub(super) fn key_id(sealed: &[u8]) -> Option<&[u8]> {
         match sealed {
             [SEALED, length, rest @ ..] => rest.get(..usize::from(*length)),
@@ -157,7 +159,7 @@ impl KeyRing {
         }
     }
 
-    /// Whether a value is sealed as this ring would seal it now.
+    /// Whether a value is sealed with the ring's current sealing key, or the ring has none.
     #[must_use]
     pub fn is_present(&self, sealed: &[u8]) -> bool {
         self.keys.first().is_none_or(|(id, _)| Self::key_id(sealed) == Some(id.as_bytes()))

@@ -1,4 +1,4 @@
-//! The public keys of an issuer of JWTs, as a JWK Set (RFC 7517), and the tokens that they signed.
+//! The public keys of a JWT issuer (JWK Set, RFC 7517), and verification of its tokens.
 
 use std::collections::HashSet;
 
@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::signing_keys::signature_only;
 
-/// What tokens may be signed with: never with nothing, nor with a secret that a verifier would know too (RFC 8725, section 3.1).
+/// The accepted signature algorithms. `none` and shared-secret algorithms are never accepted (RFC 8725, section 3.1).
 const ALGORITHMS: [Algorithm; 6] = [
     Algorithm::RS256,
     Algorithm::RS384,
@@ -21,10 +21,10 @@ const ALGORITHMS: [Algorithm; 6] = [
     Algorithm::EdDSA,
 ];
 
-/// How many keys a set may have: a token that does not name its key is tried with each.
+/// The maximum number of keys in a set. A token without a `kid` is verified with each of them.
 const KEYS_MAX: usize = 64;
 
-/// The keys of an issuer. Two sets are equal that were read from the same text.
+/// The keys of an issuer. Two sets are equal if they were parsed from the same text.
 #[derive(Debug, Clone)]
 pub(crate) struct KeySet {
     keys: Vec<Key>,
@@ -34,43 +34,43 @@ pub(crate) struct KeySet {
 #[derive(Debug, Clone)]
 struct Key {
     id: Option<String>,
-    /// The one algorithm that it is for, where the set says so.
+    /// The only algorithm of the key, if the set names one.
     algorithm: Option<Algorithm>,
     key: DecodingKey,
 }
 
-/// Why no key has verified a token.
+/// The reason why a token could not be verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unverified {
-    /// The set has no key of the name that the token gives its own.
+    /// The set has no key with the token's `kid`.
     KeyUnknown,
-    /// It was not signed by the issuer, not in a way that is taken, or lacks a claim.
+    /// The signature is not valid, its algorithm is not accepted, or a claim is missing.
     Invalid,
 }
 
-/// What is looked at in a token. Times are seconds since the Unix epoch.
+/// The claims that passbridge reads from a token. Times are seconds since the Unix epoch.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub(crate) struct TokenClaims {
     /// The issuer.
     pub iss: String,
-    /// Whom the token is about.
+    /// The subject.
     pub sub: String,
-    /// For whom it is.
+    /// The audience.
     #[serde(default)]
     pub aud: Audience,
-    /// Until when it is good.
+    /// The expiry.
     pub exp: Option<f64>,
-    /// From when on it is good.
+    /// The start of validity.
     pub nbf: Option<f64>,
 }
 
-/// For whom a token is: one name, or several (RFC 7519, section 4.1.3).
+/// The audience of a token: one name, or several (RFC 7519, section 4.1.3).
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Audience {
-    /// One.
+    /// One name.
     One(String),
-    /// Several.
+    /// A list of names.
     Several(Vec<String>),
 }
 
@@ -81,7 +81,7 @@ impl Default for Audience {
 }
 
 impl Audience {
-    /// Whether the token is for this one.
+    /// Whether `name` is in the audience.
     #[must_use]
     pub(crate) fn contains(&self, name: &str) -> bool {
         match self {
@@ -98,10 +98,10 @@ impl PartialEq for KeySet {
 }
 
 impl KeySet {
-    /// Reads a JWK Set. Keys of kinds that are not taken are left out.
+    /// Parses a JWK Set. Skips keys of kinds that are not accepted.
     ///
     /// # Errors
-    /// Where it is none, has one name for two keys, or no key that can be used.
+    /// The text is not a JWK Set, two keys have the same `kid`, or no key can be used.
     pub(crate) fn parse(text: &[u8]) -> Result<Self, String> {
         #[derive(Deserialize)]
         struct Set {
@@ -125,16 +125,16 @@ impl KeySet {
         Ok(Self { keys, source: Sha256::digest(text).into() })
     }
 
-    /// How many keys there are.
+    /// Returns the number of keys.
     #[must_use]
     pub(crate) fn len(&self) -> usize {
         self.keys.len()
     }
 
-    /// The claims of a token that one of the keys signed. What they say, times too, is for the caller to look at.
+    /// Verifies the signature of a token and returns its claims. The caller must check the claims, including the times.
     ///
     /// # Errors
-    /// Where none has.
+    /// No key verifies the signature.
     pub(crate) fn verify(&self, token: &str) -> Result<TokenClaims, Unverified> {
         let header = decode_header(token).map_err(|_| Unverified::Invalid)?;
         if !ALGORITHMS.contains(&header.alg) {
@@ -158,7 +158,7 @@ impl KeySet {
 }
 
 impl Key {
-    /// The key, where it is one of those that are taken.
+    /// Parses a key. `None` if its kind is not accepted.
     fn read(value: serde_json::Value) -> Option<Self> {
         let jwk: Jwk = serde_json::from_value(value).ok()?;
         let is_for_signatures =
@@ -176,7 +176,7 @@ impl Key {
     }
 }
 
-/// The issuer that a token names. Nothing of it is proven.
+/// Returns the issuer that a token claims, unverified.
 #[must_use]
 pub(crate) fn claimed_issuer(token: &str) -> Option<String> {
     #[derive(Deserialize)]

@@ -1,11 +1,11 @@
-//! Requests signed the way that was usual before dynamic client registration (reference, section 5):
+//! Signed requests, the authentication that preceded dynamic client registration (reference, section 5):
 //!
 //! ```text
 //! POST requestor_id=…, nonce=…, signature_method=HMAC-SHA1, request_time=…, request_uri=…, public_key=…, signature=…
 //! ```
 //!
-//! The signature is base64 of HMAC-SHA1 over the text before `, public_key=`, just as it was received: clients in
-//! the field name request URIs that they do not call.
+//! The signature is base64 of HMAC-SHA1 over the text before `, public_key=`, exactly as received. The request URI in it is
+//! not compared with that of the request, because clients in the field send URIs that they do not call.
 
 use std::fmt;
 
@@ -16,30 +16,30 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 
-/// The one method of signing that ever was.
+/// The only signature method.
 const SIGNATURE_METHOD: &str = "HMAC-SHA1";
 
-/// The longest nonce, in bytes.
+/// The maximum length of a nonce, in bytes.
 const NONCE_MAX: usize = 128;
 
-/// Base64 whose padding may be there or not: common implementations for JavaScript leave it out.
+/// Base64 with optional padding. Common JavaScript implementations omit it.
 const LENIENT_BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// What a signed `Authorization` header says. Nothing of it is proven before [`SignedRequest::is_signed_with`].
+/// The content of a signed `Authorization` header, unverified until [`SignedRequest::is_signed_with`].
 #[derive(Clone, PartialEq, Eq)]
 pub struct SignedRequest<'a> {
-    /// The HTTP method that the header begins with.
+    /// The HTTP method at the start of the header.
     pub method: &'a str,
-    /// The requestor that the request is for.
+    /// The requestor of the request.
     pub requestor_id: &'a str,
-    /// What makes the request different from all others.
+    /// The nonce, unique for each request.
     pub nonce: &'a str,
-    /// When the request was signed: milliseconds since the Unix epoch, if the client is right.
+    /// When the request was signed; should be milliseconds since the Unix epoch.
     pub request_time: &'a str,
-    /// The name of the key pair.
+    /// The public key, which names the key pair.
     pub public_key: &'a str,
     signature: &'a str,
     signed: &'a str,
@@ -55,10 +55,10 @@ impl fmt::Debug for SignedRequest<'_> {
 }
 
 impl<'a> SignedRequest<'a> {
-    /// Reads a header. `None` where it is not of this form, says a field twice, or lacks one.
+    /// Parses a header. `None` if it does not have this form, or a field is missing or repeated.
     #[must_use]
     pub fn parse(header: &'a str) -> Option<Self> {
-        // From the end: a request URI may hold anything.
+        // Parse from the end: a request URI may contain anything.
         let (signed, rest) = header.rsplit_once("public_key=")?;
         let signed = signed.trim_end().strip_suffix(',')?.trim_end();
         let (method, pairs) = signed.split_once(' ')?;
@@ -84,7 +84,7 @@ impl<'a> SignedRequest<'a> {
         })
     }
 
-    /// Whether the header was signed with this secret key.
+    /// Whether the header is signed with this secret key.
     #[must_use]
     pub fn is_signed_with(&self, secret_key: &str) -> bool {
         let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret_key.as_bytes());

@@ -1,5 +1,4 @@
-//! How callers prove who they are, and how secrets are kept: the formats and their cryptography. What a proof is worth is
-//! for `service` to say.
+//! Formats and cryptography for authentication and for secrets at rest. The authentication policy is in `service`.
 
 pub(crate) mod caller_token;
 pub(crate) mod key_ring;

@@ -1,5 +1,5 @@
-//! Secrets in the ledger: sealed when they are written, opened when they are read. Nothing else seals, so that a rotation of
-//! the key ring finds everything.
+//! Secrets in the ledger: sealed on write, opened on read. Secrets are sealed only here, so that a rotation of the key ring
+//! finds all of them.
 
 mod inspection;
 mod rotation;
@@ -21,39 +21,39 @@ use crate::domain::{
 pub use rotation::Rotation;
 pub use secret_kind::SecretKind;
 
-/// A secret as it was read.
+/// A secret as read from the ledger.
 #[derive(Clone)]
 pub struct SealedSecret {
-    /// The secret, or why it cannot be opened.
+    /// The secret, or the reason why it cannot be opened.
     pub opened: std::result::Result<Vec<u8>, SealError>,
-    /// As it lies in the ledger, for a later swap.
+    /// The sealed value as stored, for a later swap.
     pub sealed: Vec<u8>,
-    /// When it ends, if it does.
+    /// When it expires, if it does.
     pub end: Option<Timestamp>,
 }
 
 impl SealedSecret {
-    /// Whether it is this one, with this end.
+    /// Whether it has this value and this expiry.
     #[must_use]
     pub fn is(&self, secret: &[u8], end: Option<Timestamp>) -> bool {
         self.opened.as_deref() == Ok(secret) && self.end == end
     }
 }
 
-/// The ledger's secrets.
+/// The secrets of a ledger.
 pub struct SealedLedger {
     ledger: Arc<dyn Ledger>,
     randomness: SharedRandomness,
-    /// Who writes a secret holds this until it is written, so that no rotation misses it.
+    /// Each write of a secret holds a read lock until it is stored, so that a rotation does not miss the secret.
     key_ring: RwLock<Arc<KeyRing>>,
-    /// Held while a ring is taken, since that takes long where there are many secrets.
+    /// Held during a rotation, which takes long if there are many secrets.
     rotating: tokio::sync::Mutex<()>,
-    /// By what the last rotation that began here was announced to the other replicas.
+    /// The announcement to other replicas of the last rotation that started here.
     announced: Mutex<Option<Vec<u8>>>,
 }
 
 impl SealedLedger {
-    /// The secrets in this ledger, sealed with this ring.
+    /// Creates the view of a ledger whose secrets are sealed with `key_ring`.
     #[must_use]
     pub fn new(ledger: Arc<dyn Ledger>, key_ring: Arc<KeyRing>, randomness: SharedRandomness) -> Self {
         let key_ring = RwLock::new(key_ring);
@@ -66,10 +66,10 @@ impl SealedLedger {
         }
     }
 
-    /// The secret of this name, if it has not ended.
+    /// Returns the secret, if it exists and has not expired.
     ///
     /// # Errors
-    /// Those of the store.
+    /// The store fails.
     pub async fn get(&self, kind: SecretKind, name: &[u8]) -> Result<Option<SealedSecret>> {
         let key_ring = self.key_ring.read().await;
         let Some(entry) = self.read(kind, name).await? else { return Ok(None) };
@@ -77,18 +77,19 @@ impl SealedLedger {
         Ok(Some(SealedSecret { opened, sealed: entry.value, end: entry.expire_time }))
     }
 
-    /// The secret of this name as it lies in the ledger, if it has not ended: for whoever has opened the same before.
+    /// Returns the secret still sealed, if it exists and has not expired. For callers that cache opened secrets by their sealed
+    /// value.
     ///
     /// # Errors
-    /// Those of the store.
+    /// The store fails.
     pub async fn read(&self, kind: SecretKind, name: &[u8]) -> Result<Option<LedgerEntry>> {
         Ok(self.ledger.get(&key(kind, name)).await?)
     }
 
-    /// Opens what was [read](Self::read) under this name.
+    /// Opens a sealed secret that [`read`](Self::read) returned under this name.
     ///
     /// # Errors
-    /// Why it cannot be opened.
+    /// The secret cannot be opened.
     pub async fn open(
         &self,
         kind: SecretKind,
@@ -98,11 +99,11 @@ impl SealedLedger {
         self.key_ring.read().await.open(sealed, &context(kind, name))
     }
 
-    /// Replaces the secret if it is still sealed as `before` (or, by `None`, there is none); gives the new one as it lies in
-    /// the ledger then, and nothing where it was not replaced.
+    /// Replaces the secret if its sealed value is still `before`; a `before` of `None` means that there is none. Returns the new
+    /// sealed value, or `None` if the secret was not replaced.
     ///
     /// # Errors
-    /// Those of the store, and where there is no randomness.
+    /// The store fails, or no randomness is available.
     pub async fn swap(
         &self,
         kind: SecretKind,
@@ -117,18 +118,18 @@ impl SealedLedger {
         Ok(self.ledger.swap(&key(kind, name), before, Some(entry)).await?.then_some(value))
     }
 
-    /// Removes the secret if it is still sealed as `before`; false where it is not.
+    /// Removes the secret if its sealed value is still `before`. Returns whether it did.
     ///
     /// # Errors
-    /// Those of the store.
+    /// The store fails.
     pub async fn remove(&self, kind: SecretKind, name: &[u8], before: &[u8]) -> Result<bool> {
         Ok(self.ledger.swap(&key(kind, name), Some(before), None).await?)
     }
 
-    /// Seals a secret of another store, if there is none of this name.
+    /// Seals and stores a secret of another store, if there is none of this name.
     ///
     /// # Errors
-    /// Those of the store, and where there is no randomness.
+    /// The store fails, or no randomness is available.
     pub async fn restore(
         &self,
         kind: SecretKind,
@@ -155,7 +156,7 @@ fn key(kind: SecretKind, name: &[u8]) -> LedgerKey {
     LedgerKey { kind: kind.ledger_kind(), name: name.to_vec() }
 }
 
-/// What a secret is sealed for: its place, so that it opens nowhere else.
+/// Returns the context of a secret: its kind and name, so that it cannot be opened under another key.
 fn context(kind: SecretKind, name: &[u8]) -> Vec<u8> {
     [kind.ledger_kind().as_str().as_bytes(), b" ", name].concat()
 }

@@ -1,5 +1,5 @@
-//! The keys that this server signs with. All of them are derived from one master key, each for one purpose, so that
-//! what was signed for one is never taken for another.
+//! The signing keys of this server. Each is derived from one master key for one purpose, so that a signature for one purpose
+//! is never valid for another.
 
 use std::fmt;
 
@@ -8,10 +8,10 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Serialize, de::DeserializeOwned};
 
-/// How many bytes the master key has.
+/// The length of the master key in bytes.
 pub(crate) const MASTER_KEY_LENGTH: usize = 32;
 
-/// What something is signed for.
+/// The purpose of a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// A software statement (RFC 7591, section 2.3).
@@ -25,7 +25,7 @@ pub enum Purpose {
 impl Purpose {
     const ALL: [Self; 3] = [Self::SoftwareStatement, Self::ClientId, Self::AccessToken];
 
-    /// What the key is derived with. It must never change, or everything signed before is void.
+    /// Returns the key derivation label. It must never change, because existing signatures would become invalid.
     const fn label(self) -> &'static [u8] {
         match self {
             Self::SoftwareStatement => b"passbridge software statement",
@@ -34,7 +34,7 @@ impl Purpose {
         }
     }
 
-    /// What the header says that the claims are (`typ`, RFC 8725, section 3.11), with the version of their format.
+    /// Returns the header's `typ` (RFC 8725, section 3.11), which includes the version of the claims' format.
     const fn type_and_version(self) -> &'static str {
         match self {
             Self::SoftwareStatement => "st.v1+jwt",
@@ -46,7 +46,7 @@ impl Purpose {
 
 const CLIENT_SECRET_LABEL: &[u8] = b"passbridge client secret";
 
-/// The keys of one installation. Shows none of them.
+/// The keys of one installation. `Debug` does not show them.
 pub struct SigningKeys {
     pairs: [(EncodingKey, DecodingKey); Purpose::ALL.len()],
     client_secret: hmac::Key,
@@ -60,7 +60,7 @@ impl fmt::Debug for SigningKeys {
 }
 
 impl SigningKeys {
-    /// The keys that belong to a master key.
+    /// Derives the keys from a master key.
     #[must_use]
     pub fn derive(master: &[u8; MASTER_KEY_LENGTH]) -> Self {
         let master = hmac::Key::new(hmac::HMAC_SHA256, master);
@@ -73,10 +73,10 @@ impl SigningKeys {
         Self { pairs, client_secret, validation: signature_only(Algorithm::HS256) }
     }
 
-    /// The claims as a JWT (RFC 7519).
+    /// Signs claims as a JWT (RFC 7519).
     ///
     /// # Errors
-    /// Where the claims cannot be written as JSON.
+    /// The claims cannot be serialized as JSON.
     pub fn sign(
         &self,
         purpose: Purpose,
@@ -87,8 +87,8 @@ impl SigningKeys {
         jsonwebtoken::encode(&header, claims, &self.pairs[purpose as usize].0)
     }
 
-    /// The claims of a JWT that these keys signed for this purpose. What they say, times too, is for the caller to
-    /// look at.
+    /// Verifies a JWT that was signed for this purpose, and returns its claims. The caller must check the claims, including the
+    /// times.
     #[must_use]
     pub fn verify<T: DeserializeOwned>(&self, purpose: Purpose, token: &str) -> Option<T> {
         let verified =
@@ -97,13 +97,13 @@ impl SigningKeys {
         is_known.then_some(verified.claims)
     }
 
-    /// The secret that belongs to a client id. Nothing is kept: it is derived anew each time.
+    /// Derives the secret of a client id. Client secrets are not stored.
     #[must_use]
     pub fn client_secret(&self, client_id: &str) -> String {
         BASE64_URL_SAFE_NO_PAD.encode(hmac::sign(&self.client_secret, client_id.as_bytes()))
     }
 
-    /// Whether `secret` belongs to the client id. Takes the same time for every wrong one of its length.
+    /// Whether `secret` is the secret of the client id. Compares in constant time.
     #[must_use]
     pub fn is_client_secret(&self, client_id: &str, secret: &str) -> bool {
         constant_time::verify_slices_are_equal(self.client_secret(client_id).as_bytes(), secret.as_bytes())
@@ -111,7 +111,7 @@ impl SigningKeys {
     }
 }
 
-/// Checks a signature and nothing else: times are compared with the injected clock, by who reads the claims.
+/// Returns a validation of the signature only. The caller compares times with the injected clock.
 pub(super) fn signature_only(algorithm: Algorithm) -> Validation {
     let mut validation = Validation::new(algorithm);
     validation.required_spec_claims.clear();

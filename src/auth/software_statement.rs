@@ -1,4 +1,4 @@
-//! Software statements that others sign, verified by the public keys that the operator configured.
+//! Software statements of other issuers, verified with the public keys that the operator has configured.
 
 use jsonwebtoken::{
     Algorithm, DecodingKey, decode_header,
@@ -8,29 +8,29 @@ use serde::Deserialize;
 
 use super::signing_keys::signature_only;
 
-/// What is looked at in a statement that somebody else signed. Times are seconds since the Unix epoch.
+/// The claims that passbridge reads from another issuer's statement. Times are seconds since the Unix epoch.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct ForeignStatement {
-    /// The configured application that the statement is for.
+    /// The configured application of the statement.
     #[serde(default)]
     pub software_id: String,
-    /// The statement's own id, where it has one.
+    /// The statement's id, if it has one.
     pub jti: Option<String>,
-    /// From when on it may be used.
+    /// The start of validity.
     pub nbf: Option<f64>,
-    /// Until when it may be used.
+    /// The expiry.
     pub exp: Option<f64>,
 }
 
-/// The public keys of those whose statements are taken, each with the name that a statement's header may give it.
+/// The public keys of accepted issuers, each with its `kid`, if it has one.
 #[derive(Debug, Clone, Default)]
 pub struct StatementKeys(Vec<(Option<String>, DecodingKey)>);
 
 impl StatementKeys {
-    /// Reads a JWK Set (RFC 7517). Shared secrets in it are left out: whoever may verify with one could also sign with it.
+    /// Parses a JWK Set (RFC 7517). Skips shared secrets, because a verifier could also sign with them.
     ///
     /// # Errors
-    /// Where it is none, or holds no public key.
+    /// The text is not a JWK Set, or has no public key.
     pub fn parse(text: &str) -> Result<Self, String> {
         let set: JwkSet =
             serde_json::from_str(text).map_err(|error| format!("is no JWK Set (RFC 7517): {error}"))?;
@@ -50,7 +50,7 @@ impl StatementKeys {
         if keys.is_empty() { Err("holds no public key".to_owned()) } else { Ok(Self(keys)) }
     }
 
-    /// The claims of a statement that one of the keys signed.
+    /// Verifies the signature of a statement and returns its claims.
     #[must_use]
     pub fn verify(&self, statement: &str) -> Option<ForeignStatement> {
         let header = decode_header(statement).ok()?;
@@ -64,13 +64,13 @@ impl StatementKeys {
     }
 }
 
-/// Whether a statement says that it is signed with a shared secret, as only this server's own are.
+/// Whether a statement claims to be signed with a shared secret. Only this server's own statements are.
 #[must_use]
 pub(crate) fn is_own(statement: &str) -> bool {
     decode_header(statement).is_ok_and(|header| header.alg == Algorithm::HS256)
 }
 
-/// Whether a text is a JWT at all, genuine or not.
+/// Whether a text has the form of a JWT, genuine or not.
 #[must_use]
 pub(crate) fn is_jwt(text: &str) -> bool {
     decode_header(text).is_ok()

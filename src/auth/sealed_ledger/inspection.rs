@@ -1,4 +1,4 @@
-//! What a key ring can do with the secrets that there are. There may be a million: they pass by one at a time.
+//! Checks whether a key ring opens all secrets. There may be a million, so they are read one at a time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,18 +10,18 @@ use crate::{
     domain::error::{Result, Violation, Violations},
 };
 
-/// What an operator's mistake with the key ring is told about.
+/// The configuration key that violations name.
 const FIELD: &str = "store.key_ring";
 
-/// How many secrets are told by their names, of each kind and for each reason. The others are counted.
+/// The maximum number of secrets that are named for each kind and reason. The others are counted.
 const NAMES_MAX: usize = 8;
 
-/// What a ring makes of the secrets.
+/// The result of checking a ring against the secrets.
 #[derive(Default)]
 struct Findings {
-    /// How many it would seal otherwise than they are.
+    /// The number of secrets that are not sealed with the ring's sealing key.
     outdated: usize,
-    /// The keys that have opened something, by their ids.
+    /// The ids of the keys that have opened a secret.
     fitting: BTreeSet<Vec<u8>>,
     unopened: BTreeMap<(SecretKind, SealError), Unopened>,
 }
@@ -30,24 +30,25 @@ struct Findings {
 #[derive(Default)]
 struct Unopened {
     count: usize,
-    /// The first ones' names, where those tell something.
+    /// The names of the first ones, if their kind has telling names.
     names: Vec<String>,
 }
 
 impl SealedLedger {
-    /// How many secrets are sealed with another key than the ring's first one, or with none although there is a ring.
+    /// Returns the number of secrets that are not sealed with the ring's first key.
     ///
     /// # Errors
-    /// What cannot be opened, with the key that it takes: without it, who goes on would lose it for good. Those of the store.
+    /// Secrets cannot be opened: the violations name them and the key that they require. Continuing without that key could
+    /// lose them permanently. Or the store fails.
     pub async fn outdated(&self) -> Result<usize> {
         let key_ring = self.key_ring.read().await.clone();
         self.inspect(&key_ring).await
     }
 
-    /// How many secrets this ring would seal otherwise than they are.
+    /// Returns the number of secrets that are not sealed with the first key of this ring.
     ///
-    /// What is no seal at all is passed over: its reader takes it for absent. So is a device that does not open although its key
-    /// opens others: the record is damaged, and must not keep the server from its start.
+    /// Skips values without the format of a sealed secret, which readers treat as absent. Also skips a device that cannot be
+    /// opened although its key opens other secrets: the record is damaged, and must not prevent the server from starting.
     ///
     /// # Errors
     /// See [`outdated`](Self::outdated).

@@ -1,5 +1,5 @@
-//! Taking another key ring: everything is looked at first, so that nothing changes where something does not open; then the ring is
-//! exchanged, and what lies in the ledger is sealed anew, one by one, while others read and write by the new ring.
+//! Rotation of the key ring. First, all secrets are checked; if one cannot be opened, nothing changes. Then the ring is
+//! replaced, and the stored secrets are resealed one by one, while other tasks read and write with the new ring.
 
 use std::sync::{Arc, PoisonError};
 
@@ -16,56 +16,56 @@ use crate::{
     },
 };
 
-/// Where it stands that the key ring was rotated, for the other replicas.
+/// The kind of the entry that announces a rotation to other replicas.
 const ROTATION: LedgerKind = LedgerKind::KeyRingRotation;
 
-/// How many secrets are sealed anew at once: over an engine each takes some round trips.
+/// How many secrets are resealed concurrently. With an external engine each takes several round trips.
 const CONCURRENT: usize = 32;
 
 fn rotation_key() -> LedgerKey {
     LedgerKey { kind: ROTATION, name: b"last".to_vec() }
 }
 
-/// What a rotation has done.
+/// The result of a rotation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rotation {
-    /// The id of the key that everything is sealed with now.
+    /// The id of the key that all secrets are now sealed with.
     pub key: String,
-    /// How many secrets were sealed with another key, or with none.
+    /// The number of secrets that were resealed.
     pub resealed: usize,
-    /// How many secrets there are.
+    /// The number of secrets.
     pub secrets: usize,
 }
 
-/// What became of a secret that was to be sealed anew.
+/// The outcome of resealing a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Resealing {
     Resealed,
-    /// It is sealed so already.
+    /// It was already sealed with the key.
     Present,
-    /// It has ended, or is nothing that can be opened.
+    /// It has expired, or cannot be opened.
     Passed,
 }
 
 impl SealedLedger {
-    /// Takes a new ring, seals everything with its first key, and has the other replicas do the same. May be broken off at any
-    /// time and begun again: what is sealed anew is so, and the ring opens the rest.
+    /// Replaces the ring, reseals all secrets with its first key, and announces the rotation to the other replicas. A rotation
+    /// can be interrupted at any time and started again: the ring opens both resealed and other secrets.
     ///
     /// # Errors
-    /// What the ring cannot open; then nothing changes. Those of the store.
+    /// The ring cannot open all secrets; then nothing changes. Or the store fails.
     pub async fn rotate(&self, next: KeyRing) -> Result<Rotation> {
         let _turn = self.rotating.lock().await;
         let next = Arc::new(next);
         self.exchange(&next).await?;
-        // First of all the others have to open what is sealed from now on.
+        // Announce before resealing: other replicas must be able to open secrets that are sealed from now on.
         self.announce().await?;
         self.reseal_all(&next).await
     }
 
-    /// Takes a new ring each time that another replica has: the one that `read` gives then. Ends with the store.
+    /// Replaces the ring by the result of `read` whenever another replica announces a rotation. Ends when the store closes.
     ///
     /// # Errors
-    /// Those of the store, before the first signal.
+    /// The store fails before the first signal.
     pub async fn follow_rotations(
         &self,
         read: impl Fn() -> std::result::Result<KeyRing, Violation>,
@@ -99,7 +99,8 @@ impl SealedLedger {
         Ok(())
     }
 
-    /// Takes a ring that another replica has taken. What this one wrote meanwhile, only this one is sure to find.
+    /// Replaces the ring after another replica's rotation. Also reseals, because only this replica is certain to find the
+    /// secrets that it wrote during that rotation.
     async fn take(&self, next: KeyRing) -> Result<Rotation> {
         let _turn = self.rotating.lock().await;
         let next = Arc::new(next);
@@ -107,11 +108,11 @@ impl SealedLedger {
         self.reseal_all(&next).await
     }
 
-    /// Puts the ring in the place of the present one, if it opens everything.
+    /// Replaces the ring, if the new one opens all secrets.
     async fn exchange(&self, next: &Arc<KeyRing>) -> Result<()> {
         let present = self.key_ring.read().await.clone();
         if next.opens_what_is_sealed_by(&present, &*self.randomness)? {
-            // Nobody waits for this: what is written meanwhile opens as well.
+            // Needs no lock: the new ring also opens secrets that are written during the check.
             self.inspect(next).await?;
             *self.key_ring.write().await = Arc::clone(next);
         } else {
@@ -127,7 +128,7 @@ impl SealedLedger {
         let before = self.ledger.get(&key).await?.map(|entry| entry.value);
         let value = self.randomness.uuid()?.into_bytes().to_vec();
         *self.announced.lock().unwrap_or_else(PoisonError::into_inner) = Some(value.clone());
-        // Where another replica announces one at the same time, its announcement does for both.
+        // If another replica announces a rotation at the same time, its announcement covers both.
         let entry = LedgerEntry { value, expire_time: None };
         self.ledger.swap(&key, before.as_deref(), Some(entry)).await?;
         Ok(())
@@ -154,7 +155,7 @@ impl SealedLedger {
         Ok(rotation)
     }
 
-    /// Seals a secret anew where that is due. Another replica may write it at the same time: then its newer one is looked at.
+    /// Reseals a secret if necessary. If another replica writes it at the same time, tries again with the newer value.
     pub(super) async fn reseal(
         &self,
         key_ring: &KeyRing,

@@ -1,23 +1,23 @@
-//! What is sealed.
+//! The kinds of secrets that are sealed.
 
 use crate::domain::ledger_kind::LedgerKind;
 
-/// What is sealed.
+/// A kind of secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SecretKind {
     /// The installation's master key.
     SigningKey,
-    /// What a provider knows us by.
+    /// passbridge's own client credentials at a provider.
     UpstreamCredentials,
-    /// An access token of a provider's.
+    /// passbridge's own access token of a provider.
     UpstreamToken,
-    /// What a provider knows the client of one device by.
+    /// The client credentials of one device at a provider.
     DeviceCredentials,
-    /// An access token of such a client.
+    /// The access token of one device's client.
     DeviceToken,
-    /// What is known of a device.
+    /// A known device.
     Device,
-    /// Which device a code belongs to.
+    /// The device that a code belongs to.
     DeviceCode,
 }
 
@@ -32,7 +32,7 @@ impl SecretKind {
         Self::DeviceCode,
     ];
 
-    /// The kind of the ledger entries. Its name stands in what is sealed.
+    /// Returns the kind of the ledger entries. Its name is part of the sealing context.
     #[must_use]
     pub const fn ledger_kind(self) -> LedgerKind {
         match self {
@@ -46,13 +46,13 @@ impl SecretKind {
         }
     }
 
-    /// What is sealed in entries of this kind, if they are.
+    /// Returns the kind of secrets in ledger entries of `kind`; `None` if they are not sealed.
     #[must_use]
     pub fn of(kind: LedgerKind) -> Option<Self> {
         Self::ALL.into_iter().find(|secret| secret.ledger_kind() == kind)
     }
 
-    /// All of the kind, for the operator.
+    /// Returns the plural of the kind, for the operator.
     pub(crate) const fn plural(self) -> &'static str {
         match self {
             Self::SigningKey => "signing keys",
@@ -65,7 +65,7 @@ impl SecretKind {
         }
     }
 
-    /// Whether the operator can tell one from another. Devices have digests for names, and there may be a million.
+    /// Whether the operator can identify a secret by its name. The names of devices are digests, and there may be a million.
     pub(super) const fn has_telling_names(self) -> bool {
         match self {
             Self::SigningKey | Self::UpstreamCredentials | Self::UpstreamToken => true,
@@ -73,8 +73,8 @@ impl SecretKind {
         }
     }
 
-    /// The secret of this name, for the operator. The name of what belongs to an upstream has the environment and the
-    /// provider's origin in front.
+    /// Describes the secret of this name for the operator. The names of an upstream's secrets start with the environment and the
+    /// provider's origin.
     pub(crate) fn describe(self, name: &[u8]) -> String {
         let what = match self {
             Self::SigningKey => return "the signing key".to_owned(),
@@ -91,7 +91,7 @@ impl SecretKind {
     }
 }
 
-/// The first bytes of a digest: enough to tell it from others.
+/// Returns the first bytes of a digest, enough to distinguish it from others.
 fn hex(name: &[u8]) -> String {
     name.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }

@@ -46,7 +46,7 @@ impl Folder {
         SealedLedger::new(Arc::clone(&self.ledger), key_ring, Arc::new(OsRandomness))
     }
 
-    /// What lies in the ledger of all kinds.
+    /// Returns the stored entries of all kinds.
     async fn raw(&self) -> Vec<LedgerEntry> {
         let mut raw = Vec::new();
         for kind in SecretKind::ALL {
@@ -71,7 +71,7 @@ async fn read(secrets: &SealedLedger, kind: SecretKind) -> std::result::Result<V
 async fn after_a_rotation_every_secret_opens_without_the_former_key_and_ends_when_it_did() {
     let folder = Folder::new();
     let end = NOW + std::time::Duration::from_secs(60);
-    // Two from before there was a ring, one from after it.
+    // Two secrets from before there was a ring, the others from after.
     let unsealed = folder.with(Arc::default());
     put(&unsealed, SecretKind::SigningKey, None).await;
     put(&unsealed, SecretKind::UpstreamCredentials, None).await;
@@ -110,7 +110,7 @@ async fn a_rotation_that_was_broken_off_is_begun_again_and_everything_opens_mean
     for kind in SecretKind::ALL {
         put(&one, kind, None).await;
     }
-    // As far as one got that was killed.
+    // The state after a rotation that was killed.
     let name = NAME.to_vec();
     let kind = SecretKind::UpstreamCredentials;
     let entry = folder.ledger.get(&key(kind, &name)).await.expect("works").expect("is there");
@@ -198,7 +198,7 @@ async fn a_damaged_device_keeps_nobody_from_the_start_and_a_wrong_key_does() {
         assert!(folder.ledger.swap(&key, Some(&entry.value), Some(damaged)).await.expect("works"));
     };
     damage(SecretKind::Device, "device").await;
-    // As far as anybody can tell, the key is another one.
+    // Indistinguishable from a wrong key.
     let refused = told(secrets.outdated().await);
     assert!(refused[0].contains("1 of the known devices: sealed with another key"), "{refused:?}");
     put_named(&secrets, SecretKind::DeviceCode, "code").await;
@@ -206,7 +206,7 @@ async fn a_damaged_device_keeps_nobody_from_the_start_and_a_wrong_key_does() {
     let rotation = secrets.rotate(owned(&["two", "one"])).await.expect("rotates");
     assert_eq!((rotation.resealed, rotation.secrets), (1, 1));
 
-    // Of credentials each one counts.
+    // Damaged credentials always prevent the start.
     put_named(&secrets, SecretKind::UpstreamCredentials, "environment\0origin").await;
     damage(SecretKind::UpstreamCredentials, "environment\0origin").await;
     assert!(told(secrets.outdated().await)[0].contains("the credentials of the environment"));
@@ -218,7 +218,7 @@ async fn what_is_written_while_a_ring_is_looked_at_opens_with_it() {
     let secrets = folder.with(ring(&["one"]));
     put_named(&secrets, SecretKind::Device, "device").await;
     secrets.rotate(owned(&["two", "one"])).await.expect("rotates");
-    // A ring without the key that seals now waits for who writes, so that nothing is missed.
+    // A ring without the current sealing key waits for running writes, so that no secret is missed.
     let refused = told(secrets.rotate(owned(&["one"])).await.map(|rotation| rotation.secrets));
     assert!(refused[0].contains("the key \"two\""), "{refused:?}");
     put_named(&secrets, SecretKind::Device, "another").await;
@@ -264,7 +264,7 @@ async fn a_secret_is_removed_by_who_knows_it_as_it_is() {
     assert!(secrets.read(SecretKind::Device, b"device").await.expect("works").is_none());
 }
 
-/// Prints how long the look at the start and a rotation take: `cargo test --lib -- --ignored --nocapture a_hundred_thousand`.
+/// Prints how long the check at startup and a rotation take: `cargo test --lib -- --ignored --nocapture a_hundred_thousand`.
 #[tokio::test]
 #[ignore = "prints figures"]
 async fn a_hundred_thousand_devices_are_looked_at_and_sealed_anew() {
