@@ -68,33 +68,33 @@ pub enum StartError {
     Audit(#[from] AuditError),
     /// The store is the target of an interrupted copy.
     #[error(
-        "the store is a copy of another one that was broken off: finish it (`passbridge store copy`), or remove what is there \
-         and begin anew"
+        "the store is the target of an interrupted copy; finish the copy with `passbridge store copy`, or delete the target's \
+         content and start over"
     )]
     UnfinishedCopy,
     /// The key ring does not open the secrets in the store.
-    #[error("the secrets in the store cannot be opened: {}", .0.operator_message())]
+    #[error("cannot open the secrets in the store: {}", .0.operator_message())]
     Secrets(Error),
     /// The signing key and the revocations, which authenticate clients, cannot be read from the store.
-    #[error("the signing key and the revocations cannot be read")]
+    #[error("cannot read the signing key and the revocations from the store")]
     Service(#[from] Error),
     /// A command failed.
     #[error("{}", .0.operator_message())]
     Command(Error),
     /// The operating system cannot start a thread.
-    #[error("no serving thread could be started: {0}")]
+    #[error("cannot start a serving thread: {0}")]
     Threads(#[from] io::Error),
     /// The store did not close cleanly.
-    #[error("the store could not be closed: {0}")]
+    #[error("cannot close the store: {0}")]
     Close(#[from] StoreError),
     /// A write to the store failed, and `store.on_write_failure` says to exit in this case.
     #[error(
-        "the server ended because a write to the store failed ({0}); nothing acknowledged is lost: mend the disk and start \
-         it again, or have a supervisor do so (store.on_write_failure)"
+        "the server stopped because a write to the store failed ({0}); no acknowledged write is lost: repair the disk and restart \
+         the server, or let a supervisor restart it (store.on_write_failure)"
     )]
     WriteFailed(StoreError),
     /// The build is defective.
-    #[error("the descriptor set cannot be served: {0}")]
+    #[error("cannot serve the descriptor set: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
 }
 
@@ -160,7 +160,7 @@ impl App {
         let admin = store.is_exclusive().then(|| AdminListener::bind(&config.store.path)).transpose()?;
         if config.store.key_ring.is_none() {
             tracing::warn!(
-                "store.key_ring is not set: secrets in the data folder are as safe as that folder"
+                "store.key_ring is not set; only the data folder's permissions protect its secrets"
             );
         }
         private_file::warn_of_readable(config);

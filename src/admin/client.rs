@@ -17,19 +17,21 @@ pub enum AdminError {
     #[error("{0}")]
     Refused(String),
     /// The socket is unusable.
-    #[error("the running server cannot be asked: {0}")]
+    #[error("cannot connect to the running server's command socket: {0}")]
     Socket(#[from] io::Error),
     /// The HTTP exchange failed.
-    #[error("the running server does not answer: {0}")]
+    #[error("the running server did not answer: {0}")]
     Connection(#[from] hyper::Error),
     /// The server does not know the command.
     #[error(
-        "the running server is of another version than this command ({version}); use the server's own program. It says: {0}",
+        "the running server's version differs from this command's ({version}); use the same binary as the server: {0}",
         version = env!("CARGO_PKG_VERSION")
     )]
     OtherVersion(String),
     /// The server's answer is unreadable, because its version differs.
-    #[error("the running server's answer cannot be read, it is of another version than this command: {0}")]
+    #[error(
+        "cannot read the running server's answer, because its version differs from this command's; use the same binary as the server: {0}"
+    )]
     Answer(#[from] serde_json::Error),
 }
 

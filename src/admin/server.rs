@@ -29,7 +29,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// The socket for commands cannot be created.
 #[derive(Debug, thiserror::Error)]
-#[error("the socket {} for commands cannot be made: {source}; a shorter store.path helps where the name is too long", path.display())]
+#[error("cannot create the command socket {}: {source}; if the name is too long, shorten store.path", path.display())]
 pub struct BindSocketError {
     path: PathBuf,
     source: io::Error,
@@ -81,13 +81,13 @@ impl AdminListener {
                 let router = router.clone().layer(Extension(Operator::over_socket(user.uid())));
                 drop(commands.spawn(serve_inner(stream, router)));
             }
-            Err(error) => tracing::warn!(%error, "nobody says who gives a command"),
+            Err(error) => tracing::warn!(%error, "cannot identify the user of a command connection"),
         };
         while let Some(accepted) = stop.run_until_cancelled(self.listener.accept()).await {
             match accepted {
                 Ok((stream, _)) => serve(stream),
                 Err(error) => {
-                    tracing::warn!(%error, "a command's connection could not be accepted");
+                    tracing::warn!(%error, "cannot accept a command connection");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
@@ -159,7 +159,7 @@ async fn perform<T>(
 
 async fn unknown(uri: Uri) -> (StatusCode, String) {
     let version = env!("CARGO_PKG_VERSION");
-    (StatusCode::NOT_FOUND, format!("passbridge {version} has no {}", uri.path()))
+    (StatusCode::NOT_FOUND, format!("passbridge {version} does not have the command {}", uri.path()))
 }
 
 #[cfg(test)]
@@ -167,10 +167,10 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_server_that_ends_late_leaves_its_successors_socket() {
+    async fn a_server_that_stops_late_keeps_its_successors_socket() {
         let data = tempfile::tempdir().expect("a folder");
         let first = AdminListener::bind(data.path()).expect("binds");
-        let successor = AdminListener::bind(data.path()).expect("binds over what is left");
+        let successor = AdminListener::bind(data.path()).expect("replaces the socket left behind");
         drop(first);
         tokio::net::UnixStream::connect(socket_path(data.path())).await.expect("the successor's");
         drop(successor);

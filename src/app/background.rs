@@ -97,12 +97,12 @@ fn report_run(telemetry: &Telemetry, schedule: &str, outcome: &Outcome) {
     };
     telemetry.metrics().schedule_ran(schedule, result);
     match outcome {
-        Outcome::Done(reset_count) => tracing::info!(schedule, reset_count, "a schedule has run"),
+        Outcome::Done(reset_count) => tracing::info!(schedule, reset_count, "schedule run succeeded"),
         Outcome::Retrying { reason, at } => {
             let at = at.as_millis();
-            tracing::warn!(schedule, %reason, at, "a schedule has failed, and is tried again");
+            tracing::warn!(schedule, %reason, at, "schedule run failed; retry planned");
         }
-        Outcome::Failed(reason) => tracing::error!(schedule, %reason, "a schedule has failed"),
-        _ => tracing::warn!(schedule, "a run was missed, and is too old to be made up"),
+        Outcome::Failed(reason) => tracing::error!(schedule, %reason, "schedule run failed"),
+        _ => tracing::warn!(schedule, "schedule run missed; too old for a catch-up run"),
     }
 }

@@ -27,7 +27,7 @@ pub enum CopyStoreError {
     From(StartError),
     /// The source is empty.
     #[error(
-        "--from: no passbridge server has ever used the store of this configuration; look at its section [store]"
+        "--from: no passbridge server has ever used this configuration's store; check its section [store]"
     )]
     Unused,
     /// The target's configuration or store is unusable.

@@ -84,33 +84,28 @@ impl AccessDoctor {
         let Some(tls) = tls else {
             let seen = match section.mode() {
                 TlsMode::TerminatedElsewhere => {
-                    "a proxy ends it; nobody but that proxy may be able to connect"
+                    "terminated by a proxy; make sure that only the proxy can connect"
                 }
-                TlsMode::Off | TlsMode::On => "off: plain text, on loopback only",
+                TlsMode::Off | TlsMode::On => "off: plain text, on loopback addresses only",
             };
             return finding("tls", Condition::Fine, seen, None);
         };
         let clients = match (&section.client_ca, section.client_certificate()) {
-            (None, _) => "clients are asked for none",
-            (Some(_), ClientCertificate::Optional) => "clients may show one",
-            (Some(_), ClientCertificate::Required) => "clients must show one",
+            (None, _) => "no client certificates are requested",
+            (Some(_), ClientCertificate::Optional) => "client certificates are optional",
+            (Some(_), ClientCertificate::Required) => "client certificates are required",
         };
         let end = tls.validity().end;
         let (condition, state, remedy) = if self.clock.now() > end {
-            (Condition::Broken, "expired", Some("Renew it: clients refuse it"))
+            (Condition::Broken, "expired", Some("Renew the certificate; clients reject it"))
         } else if tls::ends_soon(tls.validity(), self.clock.now()) {
-            (Condition::Odd, "expires soon", Some("Renew it: clients will refuse it"))
+            (Condition::Odd, "expires soon", Some("Renew the certificate before clients reject it"))
         } else {
             (Condition::Fine, "valid", None)
         };
         let remedy = remedy
-            .map(|remedy| format!("{remedy}; a new file at {key}.certificate is taken within seconds."));
-        finding(
-            "tls",
-            condition,
-            &format!("the certificate is {state}, until {}; {clients}", tls::at(end)),
-            remedy,
-        )
+            .map(|remedy| format!("{remedy}. A new file at {key}.certificate takes effect within seconds."));
+        finding("tls", condition, &format!("certificate {state}, expiry {}; {clients}", tls::at(end)), remedy)
     }
 }
 
@@ -119,12 +114,11 @@ fn callers(auth: Auth, callers: &CallerPolicy) -> Finding {
     let (certificates, subjects, tokens) = (counts.certificates, counts.subjects, counts.tokens);
     match auth {
         Auth::None => {
-            finding("callers", Condition::Fine, "nobody is asked who calls, on loopback only", None)
+            finding("callers", Condition::Fine, "authentication is off, on loopback addresses only", None)
         }
         Auth::Callers if certificates + subjects + tokens == 0 => {
-            let remedy =
-                "Make one by passbridge caller new, or list one by its certificate or JWT (docs/callers.md).";
-            let seen = "none is listed: nobody gets an answer but about the server's health";
+            let remedy = "Add a caller: create a token with passbridge caller new, or list a certificate or a JWT subject (docs/callers.md).";
+            let seen = "no callers are configured; only health checks are answered";
             finding("callers", Condition::Odd, seen, Some(remedy.to_owned()))
         }
         Auth::Callers => {
@@ -153,22 +147,22 @@ async fn examine_issuer(issuer: &ValidIssuer, known: &Issuers, callers: &CallerP
         }
         Ok(_) => {
             let remedy = format!(
-                "List one with jwt = {{ issuer = {name:?}, subject = \"…\" }}, or leave the issuer out."
+                "Add a caller with jwt = {{ issuer = {name:?}, subject = \"…\" }}, or remove the issuer."
             );
             finding(
                 "issuer",
                 Condition::Odd,
-                &format!("{name}: no caller is known by its tokens"),
+                &format!("{name}: no configured caller uses its tokens"),
                 Some(remedy),
             )
         }
         Err(problem) => {
             let kept = known.get(name).and_then(|issuer| issuer.keys()).map(|keys| keys.len());
             let until_then = match kept {
-                Some(kept) => format!("the {kept} keys that were read before are used for a day"),
-                None => "its tokens get UNAVAILABLE".to_owned(),
+                Some(kept) => format!("the {kept} keys fetched before stay in use for a day"),
+                None => "calls with its tokens fail with UNAVAILABLE".to_owned(),
             };
-            let remedy = "Compare jwks, jwks_ca and jwks_token_file of its [[grpc.jwt]], and whether this machine can connect.";
+            let remedy = "Check jwks, jwks_ca and jwks_token_file in its [[grpc.jwt]] entry, and whether this machine can connect.";
             let seen = format!("{name}: {problem}; {until_then}");
             finding("issuer", Condition::Broken, &seen, Some(remedy.to_owned()))
         }

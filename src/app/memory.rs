@@ -83,17 +83,15 @@ pub(super) fn check(
     let each = bytes_per_code.saturating_mul(environments as u64);
     let needed = config.codes.max_live_codes.saturating_mul(each);
     let Some(memory) = memory else {
-        tracing::warn!(
-            "how much memory there is cannot be told, and codes.max_live_codes is not measured by it"
-        );
+        tracing::warn!("available memory is unknown; codes.max_live_codes is not checked against it");
         return Ok(());
     };
     if needed <= memory / 2 {
         return Ok(());
     }
     let text = format!(
-        "is {}: so many codes in each of {environments} environments take {} MiB of memory, and of the {} MiB that there are \
-         they may take half; at most {} is possible",
+        "is {}: this many codes in each of {environments} environments take {} MiB of memory, which is more than half of the \
+         {} MiB available; set it to at most {}",
         config.codes.max_live_codes,
         needed.div_ceil(MIB),
         memory / MIB,
@@ -123,12 +121,12 @@ mod tests {
     }
 
     #[test]
-    fn without_control_groups_there_is_the_machines_memory() {
+    fn without_control_groups_the_machines_memory_counts() {
         assert_eq!(memory(&[MEMINFO]), Some(MACHINE));
     }
 
     #[test]
-    fn the_least_limit_of_a_group_and_those_above_it_holds() {
+    fn the_lowest_limit_of_a_group_and_its_ancestors_applies() {
         let groups = ("proc/self/cgroup", "0::/system.slice/passbridge.service\n");
         let own = "sys/fs/cgroup/system.slice/passbridge.service/memory.max";
         let above = "sys/fs/cgroup/system.slice/memory.max";
@@ -139,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn in_a_container_the_root_of_what_is_seen_is_its_own_group() {
+    fn the_visible_root_group_is_the_containers_own() {
         let limit = ("sys/fs/cgroup/memory.max", "268435456\n");
         for groups in ["0::/\n", "0::/docker/0123abcd\n", "0::/../../pod\n"] {
             assert_eq!(memory(&[MEMINFO, ("proc/self/cgroup", groups), limit]), Some(1 << 28), "{groups}");
@@ -147,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn version_1_has_its_limit_in_the_hierarchy_of_memory() {
+    fn version_1_limits_are_in_the_memory_hierarchy() {
         let groups =
             "12:cpu,cpuacct:/docker/x\n4:hugetlb,memory:/docker/x\n1:name=systemd:/docker/x\n0::/docker/x\n";
         let groups = ("proc/self/cgroup", groups);
@@ -158,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_no_limit() {
+    fn unreadable_files_impose_no_limit() {
         assert_eq!(memory(&[]), None);
         let odd = [("proc/self/cgroup", "0\n::\n0::/a:b\n\u{fffd}"), ("sys/fs/cgroup/memory.max", "-1\n")];
         assert_eq!(memory(&[MEMINFO, odd[0], odd[1]]), Some(MACHINE));
@@ -173,11 +171,11 @@ mod tests {
     }
 
     #[test]
-    fn codes_that_take_more_than_half_of_the_memory_are_refused_with_both_figures() {
+    fn codes_that_take_more_than_half_of_the_memory_are_rejected() {
         let config = "codes.max_live_codes = 1000000\n[environments.a]\n[environments.b]";
-        let error = checked(config, Some(200 << 20)).expect_err("refused");
+        let error = checked(config, Some(200 << 20)).expect_err("rejected");
         assert!(error.contains("codes.max_live_codes: is 1000000"), "{error}");
-        for part in ["each of 2 environments", "123 MiB", "of the 200 MiB", "at most 819200 is possible"] {
+        for part in ["each of 2 environments", "123 MiB", "the 200 MiB", "at most 819200"] {
             assert!(error.contains(part), "{part} is missing in {error}");
         }
         assert_eq!(checked(config, Some(256_000_000)), Ok(()), "exactly half");

@@ -9,7 +9,7 @@ pub(super) fn warn_of_readable(config: &Config) {
     for (key, file) in secret_files(config) {
         if others_can_read(file) {
             let file = file.display();
-            tracing::warn!(key, %file, "every user of this machine can read a file with a secret; chmod 600 it");
+            tracing::warn!(key, %file, "secret file is readable by every user; run chmod 600 on it");
         }
     }
 }

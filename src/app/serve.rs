@@ -47,7 +47,7 @@ impl App {
         shutdown.cut.cancel();
         background.end().await;
         services.store.health.close().await?;
-        tracing::info!("ended");
+        tracing::info!("stopped");
         failure.map_or(Ok(()), |failure| Err(StartError::WriteFailed(failure)))
     }
 }
@@ -57,7 +57,7 @@ async fn write_failure(store: &Store, on_write_failure: OnWriteFailure) -> Store
     match on_write_failure {
         OnWriteFailure::Exit => {
             let failure = store.health.write_failure().await;
-            tracing::error!(reason = %failure, "a write failed: the process ends, for a restart to read what reached the disk");
+            tracing::error!(reason = %failure, "store write failed; shutting down, since only a restart can determine what reached the disk");
             failure
         }
         OnWriteFailure::Stay => std::future::pending().await,
@@ -73,15 +73,15 @@ async fn end_calls(pool: WorkerPool, shutdown: &Shutdown, detached: &Detached, l
         return;
     }
     match (jobs.under_way(), detached.tasks.len()) {
-        (0, tasks) => tracing::warn!(tasks, "calls have ended; detached tasks are waited for"),
+        (0, tasks) => tracing::warn!(tasks, "drain timeout exceeded; waiting for detached tasks"),
         (connections, tasks) => {
-            tracing::warn!(connections, tasks, "calls that did not end in time are cut");
+            tracing::warn!(connections, tasks, "drain timeout exceeded; closing remaining connections");
         }
     }
     shutdown.cut.cancel();
     if tokio::time::timeout(FINISH_MAX, &mut ended).await.is_err() {
         let tasks = detached.tasks.len();
-        tracing::warn!(tasks, "detached tasks that did not end in time are dropped");
+        tracing::warn!(tasks, "dropping detached tasks that did not finish in time");
         detached.abandon.cancel();
         let _ = ended.await;
     }

@@ -97,7 +97,7 @@ impl Services {
             AbortOnDropHandle::new(tokio::spawn(async move {
                 let read = || read_key_ring(file.as_deref());
                 if let Err(error) = secrets.follow_rotations(read).await {
-                    tracing::error!(%error, "rotations of the key ring by other servers will not be noticed here");
+                    tracing::error!(%error, "stopped following key ring rotations by other servers; restart this server after a rotation");
                 }
             }))
         });
@@ -212,10 +212,10 @@ impl Services {
     pub(super) async fn finish(&self) {
         self.detached.tasks.close();
         if tokio::time::timeout(FINISH_MAX, self.detached.tasks.wait()).await.is_err() {
-            tracing::warn!("calls to an upstream that did not end in time are left");
+            tracing::warn!("upstream calls did not finish before the shutdown timeout; abandoning them");
         }
         if tokio::time::timeout(FINISH_MAX, self.codes.finish()).await.is_err() {
-            tracing::error!("shadows of codes that the upstream issued could not be written");
+            tracing::error!("shadows of upstream codes were not written before the shutdown timeout");
         }
     }
 
@@ -300,7 +300,7 @@ pub(super) async fn open_secrets(
     if outdated > 0 {
         tracing::warn!(
             secrets = outdated,
-            "secrets are not sealed with the first key of the key ring: `passbridge keys rotate` seals them"
+            "some secrets are not sealed with the key ring's first key; run `passbridge keys rotate`"
         );
     }
     Ok(Arc::new(secrets))

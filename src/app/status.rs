@@ -53,8 +53,8 @@ impl Status {
         if before != Some(works) {
             match &checked {
                 Ok(()) if before.is_none() => {}
-                Ok(()) => tracing::info!("the store works again"),
-                Err(error) => tracing::error!(%error, "the store does not work"),
+                Ok(()) => tracing::info!("store recovered"),
+                Err(error) => tracing::error!(%error, "store health check failed"),
             }
             self.health.report_store(works);
         }

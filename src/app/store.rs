@@ -55,7 +55,7 @@ impl OpenStore {
                 return opened;
             }
             if !std::mem::replace(&mut waits, true) {
-                tracing::info!(data = %path.display(), "waiting for the data folder, which another process uses");
+                tracing::info!(data = %path.display(), "waiting for the data folder; another process uses it");
             }
             clock.sleep(PAUSE).await;
         }
@@ -96,7 +96,7 @@ impl OpenStore {
     /// The store's readings for the metrics.
     pub(super) async fn readings(self) -> StoreReadings {
         let live_codes = self.ports().codes.live_codes().await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "live codes cannot be counted, and are missing in the metrics");
+            tracing::warn!(%error, "cannot count live codes; the metrics omit them");
             Vec::new()
         });
         let live_codes = live_codes.into_iter().map(|(name, count)| (name.to_string(), count)).collect();
@@ -162,7 +162,7 @@ pub(super) fn bytes_per_code(config: &Config) -> u64 {
 #[derive(Debug, thiserror::Error)]
 pub enum AuditError {
     /// The file cannot be opened.
-    #[error("audit.file: {} cannot be written: {source}", path.display())]
+    #[error("audit.file: cannot write {}: {source}", path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -170,7 +170,7 @@ pub enum AuditError {
         source: io::Error,
     },
     /// The writer thread cannot be started.
-    #[error("audit.to: standard output cannot be written: {0}")]
+    #[error("audit.to: cannot write to standard output: {0}")]
     Stdout(io::Error),
     /// The store has no stream.
     #[error("audit.to: {0}")]
@@ -215,7 +215,7 @@ fn audit_sink(config: &Config, place: AuditPlace) -> Result<Arc<dyn AuditSink>, 
             Ok(Arc::new(lines.map_err(AuditError::Stdout)?))
         }
         AuditTarget::Stream => place.stream.ok_or_else(|| {
-            AuditError::Stream(StoreError::Unavailable("this store has no stream".to_owned()))
+            AuditError::Stream(StoreError::Unavailable("this kind of store has no audit stream".to_owned()))
         }),
     }
 }

@@ -182,13 +182,13 @@ impl TlsListeners {
             Ok(ready) => {
                 self.take(ready);
                 self.metrics.tls_reloaded("done");
-                tracing::info!("TLS certificates, keys and CAs are reloaded: their files have changed");
+                tracing::info!("TLS files reloaded");
             }
             Err(violations) => {
                 if self.lock().refused.replace(digest) != Some(digest) {
                     self.metrics.tls_reloaded("refused");
                     let error = ConfigError::of_values(violations);
-                    tracing::error!(%error, "TLS files have changed and cannot be used: nothing was reloaded");
+                    tracing::error!(%error, "TLS files rejected; the previous files stay in effect");
                 }
             }
         }
@@ -201,7 +201,7 @@ impl TlsListeners {
         {
             if let Some(file) = section.key.as_ref().filter(|file| others_can_read(file)) {
                 let file = file.display();
-                tracing::warn!(key, %file, "every user of this machine can read a private key; chmod 600 it");
+                tracing::warn!(key, %file, "private key file is readable by every user; run chmod 600 on it");
             }
         }
         for (listener, tls) in taken.tls.each() {
@@ -218,9 +218,9 @@ impl TlsListeners {
             let Some(validity) = tls.map(ServerTls::validity) else { continue };
             let ends = at(validity.end);
             if now > validity.end {
-                tracing::error!(listener, ends, "the TLS certificate has expired: clients refuse it");
+                tracing::error!(listener, ends, "TLS certificate has expired");
             } else if ends_soon(validity, now) {
-                tracing::warn!(listener, ends, "the TLS certificate expires soon");
+                tracing::warn!(listener, ends, "TLS certificate expires soon");
             }
         }
     }
@@ -283,16 +283,16 @@ fn ready(
 
 fn valid_now(key: &str, Validity { start, end }: Validity, now: Timestamp) -> Result<(), Violation> {
     let wrong = if now < start {
-        format!("is not valid before {}, and it is {} by this machine's clock", at(start), at(now))
+        format!("is not valid before {}, but this machine's clock says {}", at(start), at(now))
     } else if now > end {
-        format!("expired at {}, and it is {} by this machine's clock", at(end), at(now))
+        format!("expired at {}, and this machine's clock says {}", at(end), at(now))
     } else {
         return Ok(());
     };
     Err(Violation::new(
         key,
         format!(
-            "{wrong}: clients would refuse it; set the clock right, or have a certificate issued that is valid now"
+            "{wrong}; clients would reject it: correct the clock, or use a certificate that is valid now"
         ),
     ))
 }

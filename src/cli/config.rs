@@ -18,7 +18,7 @@ pub(super) fn run(command: &Config, file: Option<&Path>) -> Result<(), Box<dyn E
     match command {
         Config::Check => {
             app::check(config::load(file, env::vars_os())?)?;
-            println!("the configuration can be used");
+            println!("the configuration is valid");
         }
         Config::Reference => print!("{}", config::reference()),
     }

@@ -61,7 +61,7 @@ impl DialTls {
         client_config(trust, shown).map_err(|error| match (error, &self.ca) {
             (ClientTlsError::Trust(text), Some(file)) => wrong("--ca", file, &text).into(),
             (ClientTlsError::Trust(text), None) => {
-                format!("the CAs of this machine: {text}; --ca names others").into()
+                format!("the system's CAs: {text}; pass --ca to use others").into()
             }
             (ClientTlsError::Certificate(text), _) => {
                 wrong_option("--cert", self.cert.as_deref(), &text).into()
@@ -78,7 +78,7 @@ impl DialTls {
         let given = [("--ca", &self.ca), ("--cert", &self.cert), ("--key", &self.cert_key)];
         match given.into_iter().find(|(_, file)| file.is_some()) {
             Some((option, _)) => {
-                Err(format!("{option}: counts for nothing with {url}, which is plain text; write https://")
+                Err(format!("{option}: has no effect on {url}, which is plain text; use an https:// URL")
                     .into())
             }
             None => Ok(()),
@@ -96,11 +96,12 @@ impl Dial {
         let token = SecretText::from(read("--token-file", file)?);
         let token = token.reveal().trim();
         if token.is_empty() || token.contains(char::is_whitespace) {
-            return Err(wrong("--token-file", file, "holds no token: one word is expected").into());
+            return Err(wrong("--token-file", file, "contains no token; expected one word").into());
         }
         let value = HeaderValue::try_from(format!("Bearer {token}"));
-        let mut value =
-            value.map_err(|_| wrong("--token-file", file, "holds characters that no token has"))?;
+        let mut value = value.map_err(|_| {
+            wrong("--token-file", file, "contains characters that are not allowed in a token")
+        })?;
         value.set_sensitive(true);
         Ok(Some(value))
     }

@@ -23,12 +23,14 @@ pub(super) struct Doctor {
 pub(super) fn run(doctor: Doctor, file: Option<&Path>) -> Result<(), Box<dyn Error>> {
     let command = ExamineCommand { environment: doctor.environment, create_for: doctor.create };
     let answer = operate(file, |config| async move { perform(&config, Command::Examine(command)).await })?;
-    let Answer::Examined(examined) = answer else { return Err("the running server examined nothing".into()) };
+    let Answer::Examined(examined) = answer else {
+        return Err("the running server returned no examination results".into());
+    };
     examined.iter().for_each(print);
     let broken = examined.iter().flat_map(|examined| &examined.findings);
     match broken.filter(|finding| finding.condition == Condition::Broken).count() {
         0 => Ok(()),
-        count => Err(format!("steps that do not work: {count}").into()),
+        count => Err(format!("{count} failed checks").into()),
     }
 }
 
@@ -37,8 +39,8 @@ fn print(examined: &Examined) {
     for Finding { step, condition, seen, causes } in &examined.findings {
         let mark = match condition {
             Condition::Fine => "ok",
-            Condition::Odd => "odd",
-            Condition::Broken => "BROKEN",
+            Condition::Odd => "warn",
+            Condition::Broken => "FAILED",
         };
         println!("  {mark:<7}{step:<12}{seen}");
         for (cause, remedy) in causes {

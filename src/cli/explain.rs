@@ -44,7 +44,7 @@ pub(super) fn run(explain: &Explain) -> Result<(), Box<dyn Error>> {
         None => match symptom::read(&text) {
             Some(symptom) => (symptom.describe(), symptom.causes()),
             None => {
-                let text = "nothing in this is known; give an HTTP status, an error code of the provider's or of ours, or words \
+                let text = "symptom not recognized; give an HTTP status, an error code of the provider or of passbridge, or a description \
                             such as \"cannot log in\"";
                 return Err(text.into());
             }
@@ -52,7 +52,7 @@ pub(super) fn run(explain: &Explain) -> Result<(), Box<dyn Error>> {
     };
     println!("{what}");
     if causes.is_empty() {
-        println!("  the error itself says what there is to say");
+        println!("  no further causes are known; the error message is complete");
     }
     for (index, ProbableCause { cause, remedy }) in causes.iter().enumerate() {
         println!("  {}. {cause}\n     {remedy}", index + 1);

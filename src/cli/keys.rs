@@ -40,7 +40,7 @@ fn new(id: Option<String>) -> Result<(), Box<dyn Error>> {
     let is_line = KeyRing::parse(line.reveal()).is_ok_and(|key_ring| key_ring.sealing_id() == id);
     if !is_line {
         return Err(
-            "--id: takes 1 to 255 bytes in one line, without a colon, blanks at the ends, or # in front"
+            "--id: must be 1 to 255 bytes on one line, without a colon, leading or trailing blanks, or a leading #"
                 .into(),
         );
     }
@@ -57,8 +57,8 @@ fn random_id() -> Result<String, Box<dyn Error>> {
 fn rotate(file: Option<&Path>) -> Result<(), Box<dyn Error>> {
     let answer = operate(file, |config| async move { perform(&config, Command::RotateKeys).await })?;
     let Answer::KeysRotated(Rotation { key, resealed, secrets }) = answer else {
-        return Err("the running server rotated nothing".into());
+        return Err("the running server returned no rotation result".into());
     };
-    println!("{resealed} of {secrets} secrets were sealed anew; all are sealed with the key {key:?} now");
+    println!("resealed {resealed} of {secrets} secrets; all secrets are now sealed with key {key:?}");
     Ok(())
 }

@@ -30,20 +30,20 @@ Examples:
       an access token for a first REST call to that server
 
   passbridge statement --requestor REF --client-name \"TV app\"
-      a software statement for an application's devices to register with
+      a software statement that an application's devices register with
 
   passbridge caller new --name player --requestor REF --permission codes.create --permission codes.read
-      a token for a service that calls over gRPC, and its entry for the configuration
+      a token for a service that calls over gRPC, and the caller's configuration entry
 
   passbridge serve --config /etc/passbridge.toml
-      the same, configured by a file
+      the same server, configured by a file
 
   PASSBRIDGE_GRPC__LISTEN=127.0.0.1:6000 passbridge serve
-      one key configured by its environment variable
+      one configuration key, set by its environment variable
 
   grpcurl -plaintext -d '{\"requestor_id\": \"REF\", \"device_info\": {\"model\": \"Roku\", \"os_name\": \"Roku OS\"}}' \\
       127.0.0.1:50051 passbridge.v1.RegistrationCodeService/CreateRegistrationCode
-      a first code";
+      a first registration code";
 
 /// A gRPC and REST service for pay-TV clientless devices.
 #[derive(Debug, Parser)]

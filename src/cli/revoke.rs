@@ -47,7 +47,7 @@ fn time(text: &str) -> Result<Moment, String> {
         return Ok(Moment(None));
     }
     let time = humantime::parse_rfc3339_weak(text)
-        .map_err(|error| format!("{error}; write it like 2026-01-31T12:00:00Z, or `now`"))?;
+        .map_err(|error| format!("{error}; expected a time such as 2026-01-31T12:00:00Z, or `now`"))?;
     let since = time.duration_since(UNIX_EPOCH).map_err(|_| "is before 1970".to_owned())?;
     u64::try_from(since.as_millis()).map(|millis| Moment(Some(millis))).map_err(|error| error.to_string())
 }

@@ -60,12 +60,14 @@ async fn reload_on(mut hangup: Signal, reload: Reload, file: Option<PathBuf>) {
         reload.record(&outcome).await;
         match outcome {
             Ok(differs) => {
-                tracing::info!("environments, requestors, callers, REST clients and TLS are reloaded");
+                tracing::info!("configuration reloaded");
                 if differs {
-                    tracing::warn!("other keys have changed too; they wait for a restart");
+                    tracing::warn!("changes to other configuration keys take effect only after a restart");
                 }
             }
-            Err(error) => tracing::error!(%error, "nothing was reloaded"),
+            Err(error) => {
+                tracing::error!(%error, "configuration reload rejected; the previous configuration stays in effect")
+            }
         }
     }
 }

@@ -68,7 +68,7 @@ pub(super) async fn mint(config: &Config, command: StatementCommand) -> Result<S
     match perform(config, Command::MintStatement(command)).await? {
         Answer::Statement(statement) => Ok(statement.into_revealed()),
         Answer::Schedules(_) | Answer::Examined(_) | Answer::KeysRotated(_) | Answer::Done => {
-            Err("the running server minted nothing".into())
+            Err("the running server returned no statement".into())
         }
     }
 }

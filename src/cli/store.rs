@@ -38,7 +38,7 @@ pub(super) struct Copy {
 pub(super) fn run(command: &Store, file: Option<&Path>) -> Result<(), Box<dyn Error>> {
     let Store::Copy(Copy { from, to }) = command;
     if file.is_some() {
-        return Err("--config: has no meaning here; --from and --to name the configurations".into());
+        return Err("--config: not allowed here; name the two configurations with --from and --to".into());
     }
     // An environment variable cannot say which of the two configurations it is meant for.
     let read = |file: &Path| config::load(Some(file), iter::empty());
@@ -49,7 +49,7 @@ pub(super) fn run(command: &Store, file: Option<&Path>) -> Result<(), Box<dyn Er
 }
 
 fn print(copied: &Copied) {
-    println!("{:<24}{:>12}{:>15}{:>17}", "", "copied", "already there", "ended meanwhile");
+    println!("{:<24}{:>12}{:>15}{:>17}", "", "copied", "already there", "expired meanwhile");
     let line = |name: &dyn std::fmt::Display, counts: &Counts| {
         println!("{name:<24}{:>12}{:>15}{:>17}", counts.copied, counts.present, counts.ended);
     };
@@ -58,7 +58,7 @@ fn print(copied: &Copied) {
     }
     line(&"all", &copied.total());
     for name in &copied.unreadable {
-        println!("left out, since it cannot be opened: {name}");
+        println!("skipped because it cannot be opened: {name}");
     }
-    println!("compared: the target holds all that the source holds, and nothing else");
+    println!("verified: the target has the same content as the source");
 }

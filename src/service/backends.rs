@@ -1,4 +1,4 @@
-//! Which backend a call is for.
+//! Selects the backend of a call.
 
 use std::sync::Arc;
 
@@ -12,23 +12,23 @@ use crate::domain::{
     registration::{Registration, UpstreamApi},
 };
 
-/// Our own backend, and by the policy those of the environments.
+/// The local backend, and the upstream backends of the policy's environments.
 #[derive(Debug, Clone)]
 pub struct Backends {
     local: SharedBackend,
 }
 
 impl Backends {
-    /// Our own backend beside those that the policy knows.
+    /// Combines the local backend with those that the policy knows.
     #[must_use]
     pub fn new(local: SharedBackend) -> Self {
         Self { local }
     }
 
-    /// The backend of this environment in this version; without any, our own.
+    /// The backend of this environment and API version. Without a version, the local backend.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] where the environment has no upstream any more.
+    /// [`Error::Unsupported`] if the environment no longer has an upstream.
     pub fn of(
         &self,
         policy: &Policy,
@@ -39,13 +39,13 @@ impl Backends {
         let upstream = policy.upstream(environment).map(|upstream| Arc::clone(upstream.of(api)));
         upstream.ok_or_else(|| {
             Error::Unsupported(format!(
-                "the code was issued by an upstream that the environment {environment} has no more"
+                "the code was issued by an upstream that the environment {environment} no longer has"
             ))
         })
     }
 
-    /// What goes along with a call to a backend: a client's own token goes to version 1 of the upstream, which is the one that
-    /// the client speaks. For anything else it must be known to be good here.
+    /// The context of a call to a backend. The client's own token is only passed on to version 1 of the upstream's API,
+    /// which is the version that the client uses. For any other backend, this server must have verified the token.
     ///
     /// # Errors
     /// [`Error::NotAuthenticated`].
@@ -61,10 +61,10 @@ impl Backends {
         }
     }
 
-    /// The backend that issued a record.
+    /// The backend that issued a code.
     ///
     /// # Errors
-    /// As [`Backends::of`].
+    /// See [`Backends::of`].
     pub fn of_record(&self, policy: &Policy, record: &Registration) -> Result<SharedBackend> {
         self.of(policy, &record.environment, record.shadow.as_ref().map(|shadow| shadow.api))
     }

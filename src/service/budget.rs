@@ -1,4 +1,5 @@
-//! How many wrong codes may be tried. Without this limit a machine would find live codes by trying.
+//! The failed-lookup budget: limits the rate of lookups of wrong codes, so that live codes cannot be found by brute
+//! force.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -12,33 +13,33 @@ use crate::domain::{
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// How many bits, how many times a viewer's budget, and which limit that is.
+/// The prefix length in bits, its budget as a multiple of a viewer's, and its limit key.
 type Prefix = (u32, u32, fn(AddressBlock) -> LimitKey);
 
-/// The IPv6 prefixes that have a budget, and how many times a viewer's each has. Who has a /48 has 65 536 /64s, and must not
-/// guess with the budgets of all of them.
+/// The IPv6 prefixes with a budget, and each budget as a multiple of a viewer's. The owner of a /48 has 65 536 /64s,
+/// and must not get a separate budget for each.
 const PREFIXES: [Prefix; 3] =
     [(64, 1, LimitKey::MissesOfLine), (56, 4, LimitKey::MissesOfSite), (48, 16, LimitKey::MissesOfNetwork)];
 
-/// Who pays for a lookup that finds nothing.
+/// The party that is charged for a failed lookup.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Guesser {
     /// The person who typed the code, by address.
     Viewer(Address),
-    /// The caller, where it does not say who typed.
+    /// The caller, if it does not name the viewer.
     Caller(Arc<str>),
 }
 
 impl Guesser {
-    /// Who pays: the viewer where the address is known, else the caller.
+    /// The viewer if the address is known, otherwise the caller.
     #[must_use]
     pub fn new(viewer: Option<Address>, caller: &Arc<str>) -> Self {
         viewer.map_or_else(|| Self::Caller(Arc::clone(caller)), Self::Viewer)
     }
 }
 
-/// The budgets of all guessers. Lookups that are under way together may overdraw one; the excess is waited for, so that the
-/// rate holds in the long run.
+/// The budgets of all guessers. Concurrent lookups may overdraw a budget. The guesser then waits until the excess has
+/// drained, so the average rate holds.
 pub struct LookupBudget {
     limits: Arc<dyn Limits>,
     per_viewer: u32,
@@ -46,16 +47,16 @@ pub struct LookupBudget {
 }
 
 impl LookupBudget {
-    /// Budgets of so many misses a minute.
+    /// Budgets of this many misses per minute.
     #[must_use]
     pub fn new(limits: Arc<dyn Limits>, per_viewer: u32, per_caller: u32) -> Self {
         Self { limits, per_viewer, per_caller }
     }
 
-    /// Lets a lookup pass if none of the guesser's budgets is used up. Costs nothing.
+    /// Admits a lookup if none of the guesser's budgets is exhausted. Does not charge it.
     ///
     /// # Errors
-    /// [`Error::LookupBudgetExhausted`] with the time after which one more is allowed; [`Error::StoreUnavailable`].
+    /// [`Error::LookupBudgetExhausted`] with the time until the next lookup is admitted; [`Error::StoreUnavailable`].
     pub async fn admit(&self, guesser: &Guesser) -> Result<()> {
         let room = self.limits.admit(&self.of(guesser)).await?;
         room.map_err(|retry_after| Error::LookupBudgetExhausted {
@@ -64,7 +65,7 @@ impl LookupBudget {
         })
     }
 
-    /// Takes a miss from each of the guesser's budgets. It must be done before the guesser learns of the miss.
+    /// Charges a miss to each of the guesser's budgets. Call it before the guesser gets the result.
     ///
     /// # Errors
     /// [`Error::StoreUnavailable`].
@@ -72,7 +73,7 @@ impl LookupBudget {
         Ok(self.limits.charge(&self.of(guesser)).await?)
     }
 
-    /// What limits the guesser: a viewer has one for each of [`PREFIXES`], with an IPv4 address the first one alone.
+    /// The guesser's limits: for an IPv6 viewer one for each of [`PREFIXES`], for an IPv4 viewer only the first.
     fn of(&self, guesser: &Guesser) -> Vec<Limit> {
         match guesser {
             Guesser::Viewer(address) => {
@@ -117,7 +118,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn ten_misses_a_minute_then_none_until_there_is_room_again() {
+    async fn ten_misses_a_minute_exhaust_the_budget_until_it_refills() {
         let clock = ManualClock::new(Timestamp::from_millis(1_000_000));
         let budget = budget(clock.clone());
         let guesser = viewer("192.0.2.1");
@@ -126,10 +127,10 @@ mod tests {
             budget.charge(&guesser).await.expect("the budget is kept");
         }
         let Err(Error::LookupBudgetExhausted { retry_after, .. }) = budget.admit(&guesser).await else {
-            panic!("the eleventh passed");
+            panic!("the eleventh was admitted");
         };
         assert_eq!(retry_after, Duration::from_secs(6));
-        assert!(budget.admit(&viewer("192.0.2.2")).await.is_ok(), "another viewer has a budget of its own");
+        assert!(budget.admit(&viewer("192.0.2.2")).await.is_ok(), "another viewer has its own budget");
         clock.advance(retry_after);
         assert!(budget.admit(&guesser).await.is_ok());
         budget.charge(&guesser).await.expect("the budget is kept");
@@ -143,13 +144,13 @@ mod tests {
     }
 
     #[test]
-    fn a_mapped_address_is_its_ipv4() {
+    fn an_ipv4_mapped_address_equals_the_ipv4_address() {
         assert_eq!(viewer("::ffff:192.0.2.1"), viewer("192.0.2.1"));
     }
 
     #[tokio::test]
-    async fn who_has_a_large_ipv6_block_guesses_no_faster_for_it() {
-        // For each prefix: the budget, and the addresses that a guesser with that much goes through.
+    async fn a_large_ipv6_block_does_not_increase_the_guessing_rate() {
+        // For each prefix: its budget, and addresses within the prefix.
         type Address = fn(usize) -> String;
         let cases: [(usize, Address); 3] = [
             (10, |host| format!("2001:db8::{host:x}")),
@@ -163,10 +164,13 @@ mod tests {
                 assert!(budget.admit(&viewer(&address(miss))).await.is_ok(), "miss {miss} of {misses}");
                 budget.charge(&viewer(&address(miss))).await.expect("the budget is kept");
             }
-            assert!(budget.admit(&viewer(&address(misses))).await.is_err(), "{misses} are used up");
+            assert!(budget.admit(&viewer(&address(misses))).await.is_err(), "all {misses} are used");
             assert!(budget.admit(&viewer("2001:db8:1::1")).await.is_ok(), "another /48 is another guesser");
             clock.advance(MINUTE / u32::try_from(misses).expect("fits"));
-            assert!(budget.admit(&viewer(&address(misses))).await.is_ok(), "one of {misses} has come back");
+            assert!(
+                budget.admit(&viewer(&address(misses))).await.is_ok(),
+                "one of {misses} is available again"
+            );
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Hashing an identifier into a generic key.
+//! Hashes an identifier into a generic key.
 
 use sha2::{Digest, Sha256, Sha512};
 
@@ -13,8 +13,8 @@ pub(crate) enum HashAlgorithm {
 }
 
 impl HashAlgorithm {
-    /// The digest of the bytes as given, in lower-case hex. Nothing is trimmed or folded: the same digest must
-    /// come out wherever the identifier is hashed.
+    /// The digest of the bytes as given, in lowercase hex. Nothing is trimmed or case-folded, because every system that
+    /// hashes the identifier must get the same digest.
     #[must_use]
     pub(crate) fn hex_digest(self, value: &[u8]) -> String {
         match self {
@@ -24,7 +24,7 @@ impl HashAlgorithm {
     }
 }
 
-/// Lower-case hexadecimal digits.
+/// Lowercase hexadecimal digits.
 pub(super) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     bytes
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_documented_example_comes_out() {
+    fn the_documented_example_matches() {
         assert_eq!(
             HashAlgorithm::default().hex_digest(b"user@domain.com"),
             "f7ee5ec7312165148b69fcca1d29075b14b8aef0b5048a332b18b88d09069fb7"

@@ -1,4 +1,4 @@
-//! What is kept of devices between their calls, as use cases read and change it.
+//! What the server remembers of devices between their calls.
 
 use std::sync::Arc;
 
@@ -13,26 +13,27 @@ use crate::domain::{
     secret::SecretText,
 };
 
-/// How often a change is tried that another server's gets ahead of: more than calls of one device come at once to all of them.
+/// The number of attempts to apply a change when other servers' changes conflict. It exceeds the number of concurrent
+/// calls that a device makes to all servers.
 const ATTEMPTS: usize = 16;
 
-/// How long the device of a code is known at least: its page asks after the login too, when the record is gone (reference of
-/// the device flow, sections 1.4 and 7, number 5).
+/// The minimum time that the device of a code is remembered. The code's page asks for it after the login too, when the
+/// record has been deleted (reference of the device flow, sections 1.4 and 7, number 5).
 const CODE_KNOWN: std::time::Duration = std::time::Duration::from_secs(24 * 3_600);
 
-/// What a device says of itself with a call.
+/// What a device reports about itself in a call.
 #[derive(Debug, Clone, Default)]
 pub struct DeviceFacts {
-    /// The wire form of its information, where it sends any.
+    /// The wire form of its device information, if it sends any.
     pub device_info: Option<String>,
-    /// Empty where it sends none.
+    /// Empty if it sends none.
     pub user_agent: String,
-    /// By what a promotional TempPass knows the viewer beside the device.
+    /// What identifies the viewer to a promotional TempPass, beside the device.
     pub temp_pass_identity: Option<SecretText>,
 }
 
 impl DeviceFacts {
-    /// Puts them in the place of what was known; what is not said stays.
+    /// Overwrites the remembered values. Values that the call does not contain stay.
     pub fn tell(&self, device: &mut KnownDevice) {
         if let Some(device_info) = &self.device_info {
             device.device_info = Some(device_info.clone());
@@ -46,17 +47,17 @@ impl DeviceFacts {
     }
 }
 
-/// Devices that are known here. A cheap handle.
+/// The known devices. A cheap handle.
 #[derive(Clone)]
 pub struct DeviceMemory {
     devices: Arc<dyn Devices>,
-    /// Changes of a device in this process wait for each other, where they would only get ahead of each other.
+    /// Serializes changes of one device within this process. Otherwise they would only conflict.
     turns: Arc<SingleFlight<u128>>,
     clock: SharedClock,
 }
 
 impl DeviceMemory {
-    /// The memory that is kept there.
+    /// The memory kept in `devices`.
     #[must_use]
     pub fn new(devices: Arc<dyn Devices>, clock: SharedClock) -> Self {
         Self { devices, turns: Arc::default(), clock }
@@ -70,7 +71,7 @@ impl DeviceMemory {
         self.devices.get(key).await
     }
 
-    /// Changes what is known of a device, whoever changes it at the same time; gives what `change` gives.
+    /// Applies `change` to a device, retrying on concurrent changes. Returns the result of `change`.
     ///
     /// # Errors
     /// Those of the store.
@@ -91,10 +92,10 @@ impl DeviceMemory {
                 return Ok(outcome);
             }
         }
-        Err(StoreError::Unavailable("a device is changed again and again by others".to_owned()).into())
+        Err(StoreError::Unavailable("too many concurrent changes of a device".to_owned()).into())
     }
 
-    /// Puts a device in the place of `before`; false where that is not there any more. One that is as before is not written.
+    /// Replaces `before` with `device`. Returns false if `before` is outdated. An unchanged device is not written.
     ///
     /// # Errors
     /// Those of the store.
@@ -111,7 +112,7 @@ impl DeviceMemory {
         self.devices.replace(key, before.map(|before| &before.revision), Some((device, end))).await
     }
 
-    /// Forgets a device. Who looks at it at the same time can tell that something has changed.
+    /// Forgets a device. A concurrent change of it detects the conflict.
     ///
     /// # Errors
     /// Those of the store.
@@ -125,10 +126,10 @@ impl DeviceMemory {
                 return Ok(());
             }
         }
-        Err(StoreError::Unavailable("a device is changed again and again by others".to_owned()).into())
+        Err(StoreError::Unavailable("too many concurrent changes of a device".to_owned()).into())
     }
 
-    /// Notes that a code was made for a device, and what the device has said of itself with it.
+    /// Records a new code of a device, and what the device reported about itself when it requested the code.
     ///
     /// # Errors
     /// Those of the store.
@@ -152,13 +153,13 @@ impl DeviceMemory {
         let of_name = async {
             if named == key { Ok(()) } else { self.devices.keep_name(&named, &key.device_id, end).await }
         };
-        // At once, so that a store that syncs each commit does it once for all of them.
+        // Concurrently, so that a store that syncs each commit can group the commits into one sync.
         tokio::try_join!(known, of_code, of_name)?;
         Ok(())
     }
 
-    /// The device that is meant by an id without an application or a user: clients in the field name them with their code alone, and
-    /// mean the same device with every other call.
+    /// The device that an id without an application or a user refers to. Clients in the field only name both when they
+    /// create a code, and mean the same device in every other call.
     ///
     /// # Errors
     /// Those of the store.
@@ -178,7 +179,7 @@ impl DeviceMemory {
         Ok(device_id.map(|device_id| DeviceKey { place: code.place(), device_id }))
     }
 
-    /// Notes that a viewer went to an operator with a code.
+    /// Records that a viewer started a login at an operator with a code.
     ///
     /// # Errors
     /// Those of the store.
@@ -203,7 +204,7 @@ impl DeviceMemory {
         .await
     }
 
-    /// Notes that somebody has logged in with a code: its device is asked for at its next call.
+    /// Records a login with a code. The server checks the login when its device makes the next call.
     ///
     /// # Errors
     /// Those of the store.
@@ -217,7 +218,7 @@ impl DeviceMemory {
         .await
     }
 
-    /// Notes that a code was deleted.
+    /// Records that a code was deleted.
     ///
     /// # Errors
     /// Those of the store.
@@ -232,7 +233,7 @@ impl DeviceMemory {
         .await
     }
 
-    /// The last requestor that a device has asked for.
+    /// The last requestor that a device has used.
     ///
     /// # Errors
     /// Those of the store.
@@ -245,7 +246,7 @@ impl DeviceMemory {
     }
 }
 
-/// The device that a record is of, as the upstream knows it.
+/// The device of a record, as the upstream identifies it.
 fn device_of(record: &Registration) -> DeviceKey {
     DeviceKey { place: record.key().place(), device_id: record.scoped_device_id() }
 }

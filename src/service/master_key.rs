@@ -1,5 +1,5 @@
-//! The installation's master key, sealed in the ledger, so that every replica has the same. What is signed or digested is
-//! so with keys that are derived from it, each for one purpose.
+//! The installation's master key, sealed in the ledger, so that all replicas share it. Signatures and digests use keys
+//! derived from it, each for a single purpose.
 
 use aws_lc_rs::hmac;
 use uuid::Uuid;
@@ -15,13 +15,14 @@ use crate::{
 const KIND: SecretKind = SecretKind::SigningKey;
 const NAME: &[u8] = b"master";
 
-/// What the key of the audit log's digests is derived with. It must never change, or digests cannot be compared any more.
+/// The derivation label of the audit digest key. It must never change, or old and new digests can no longer be
+/// compared.
 const AUDIT_LABEL: &[u8] = b"passbridge audit digest";
 
-/// What the id of a copy is derived with.
+/// The derivation label of a copy's id.
 const COPY_LABEL: &[u8] = b"passbridge store copy";
 
-/// The master key. Shows itself to nobody.
+/// The master key. `Debug` does not reveal it.
 pub struct MasterKey([u8; MASTER_KEY_LENGTH]);
 
 impl std::fmt::Debug for MasterKey {
@@ -31,7 +32,7 @@ impl std::fmt::Debug for MasterKey {
 }
 
 impl MasterKey {
-    /// The key itself, for those who derive others from it.
+    /// The key itself, to derive others from.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; MASTER_KEY_LENGTH] {
         &self.0
@@ -44,7 +45,7 @@ impl MasterKey {
         hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&master, AUDIT_LABEL).as_ref())
     }
 
-    /// By what a copy of this installation's store is known until it is whole.
+    /// The id of an unfinished copy of this installation's store.
     #[must_use]
     pub fn copy_id(&self) -> Uuid {
         let digest = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &self.0), COPY_LABEL);
@@ -52,23 +53,23 @@ impl MasterKey {
         Uuid::from_bytes(half)
     }
 
-    /// The key of this installation; made and kept where there is none yet.
+    /// This installation's key. Generates and stores one if there is none.
     ///
     /// # Errors
-    /// [`Error::StoreUnavailable`](crate::domain::error::Error::StoreUnavailable), and where there is no randomness.
+    /// [`Error::StoreUnavailable`](crate::domain::error::Error::StoreUnavailable), or if randomness is unavailable.
     pub async fn load(secrets: &SealedLedger, randomness: &dyn Randomness) -> Result<Self> {
         if let Some(kept) = Self::find(secrets).await? {
             return Ok(kept);
         }
         let mut master = [0; MASTER_KEY_LENGTH];
         randomness.fill(&mut master)?;
-        // Another replica may be first: then its key is the one.
+        // Another replica may have stored its key first. That key is the one to use.
         secrets.swap(KIND, NAME, None, &master, None).await?;
         let kept = Self::find(secrets).await?;
-        Ok(kept.ok_or_else(|| StoreError::Corrupt("the signing key is gone".to_owned()))?)
+        Ok(kept.ok_or_else(|| StoreError::Corrupt("the signing key is missing".to_owned()))?)
     }
 
-    /// The key of this installation, if it has one: whatever was ever served has.
+    /// This installation's key. It exists once a server has used the store.
     ///
     /// # Errors
     /// [`Error::StoreUnavailable`](crate::domain::error::Error::StoreUnavailable).
@@ -99,7 +100,7 @@ mod tests {
     };
 
     #[tokio::test]
-    async fn a_signing_key_that_cannot_be_read_is_an_error_and_not_made_anew() {
+    async fn an_unreadable_signing_key_is_an_error_and_is_not_replaced() {
         let folder = tempfile::tempdir().expect("a folder");
         let clock = ManualClock::new(Timestamp::from_millis(1_000_000));
         let options = EmbeddedOptions { free_space_reserve: 0, ..EmbeddedOptions::new(folder.path(), clock) };
@@ -111,14 +112,14 @@ mod tests {
             let entry = LedgerEntry { value: value.to_vec(), expire_time: None };
             assert!(ledger.swap(&key, before.as_deref(), Some(entry.clone())).await.expect("works"));
             let error = MasterKey::load(&secrets, &OsRandomness).await;
-            let error = error.expect_err("is told").operator_message();
+            let error = error.expect_err("unreadable").operator_message();
             assert!(error.contains(reason), "{error}");
-            assert_eq!(ledger.get(&key).await.expect("works"), Some(entry), "nothing takes its place");
+            assert_eq!(ledger.get(&key).await.expect("works"), Some(entry), "it is not overwritten");
         }
     }
 
     #[test]
-    fn nothing_of_a_key_is_seen_in_a_debug_print() {
+    fn debug_output_does_not_reveal_keys() {
         let key = MasterKey([0xa7; MASTER_KEY_LENGTH]);
         let signing = SigningKeys::derive(key.as_bytes());
         let shown = format!("{key:?} {signing:?} {:?}", key.audit_key());

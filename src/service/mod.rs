@@ -1,4 +1,4 @@
-//! The use cases: policy that holds for every backend and every face. One use case a file.
+//! The use cases. They apply the policy, which holds for every backend and every face. One use case per file.
 
 #![warn(clippy::large_futures)]
 

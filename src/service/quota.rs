@@ -1,4 +1,4 @@
-//! How many of something may be open at once: over all callers, and for each of them, so that none starves the others.
+//! Limits how many items may be open at once: over all callers, and for each caller, so that none starves the others.
 
 use std::{
     collections::HashMap,
@@ -12,11 +12,11 @@ use crate::domain::{
     limit::Countable,
 };
 
-/// The places for what may be open at once. Each process has its own.
+/// The slots of one kind of item. Each process has its own.
 pub struct Quota {
     of: Countable,
     limit: usize,
-    /// How many of them one caller may hold, where that is less.
+    /// The number of slots that one caller may hold, if it is lower than the limit.
     share: Option<usize>,
     held: Mutex<Holders>,
 }
@@ -24,33 +24,33 @@ pub struct Quota {
 #[derive(Default)]
 struct Holders {
     all: usize,
-    /// Only callers that hold any.
+    /// Contains only callers that hold a slot.
     by_caller: HashMap<Arc<str>, usize>,
 }
 
-/// A place, given back when it is dropped.
+/// A slot. Dropping it returns it to the quota.
 pub struct Place {
     quota: Arc<Quota>,
     caller: Arc<str>,
 }
 
 impl Quota {
-    /// `limit` places, of which one caller may hold `percent` percent, and one at least.
+    /// A quota of `limit` slots, of which one caller may hold `percent` percent, but at least one.
     #[must_use]
     pub fn new(of: Countable, limit: usize, percent: usize) -> Arc<Self> {
         let share = (percent < 100).then(|| (limit.saturating_mul(percent) / 100).max(1));
         Arc::new(Self { of, limit, share, held: Mutex::default() })
     }
 
-    /// A place for the caller.
+    /// Takes a slot for the caller.
     ///
     /// # Errors
-    /// [`Error::QuotaExhausted`] where all are taken, or as many as the caller may hold.
+    /// [`Error::QuotaExhausted`] if all slots are taken, or the caller's share is.
     pub fn take(self: &Arc<Self>, caller: &Caller) -> Result<Place> {
         let name = caller.name();
         let mut held = self.lock();
-        // Of connections the listener accepts no more than there are places for. One that ends gives its place back there
-        // before its last call gives it back here.
+        // The listener already limits connections to this number. A closed connection may free its slot there before
+        // its last call frees the slot here.
         if held.all >= self.limit && self.of != Countable::Connections {
             return Err(self.exhausted(None));
         }
@@ -117,15 +117,15 @@ mod tests {
     }
 
     #[test]
-    fn one_caller_holds_its_share_and_leaves_the_rest_to_others() {
+    fn a_caller_cannot_take_more_than_its_share() {
         let quota = Quota::new(Countable::Watches, 5, 80);
         let greedy: Vec<_> =
             (0..4).map(|_| quota.take(&caller("greedy")).expect("within its share")).collect();
         assert_eq!(share_of(quota.take(&caller("greedy"))), Some(Some(4)));
-        let other = quota.take(&caller("other")).expect("a place is left");
-        assert_eq!(share_of(quota.take(&caller("other"))), Some(None), "all are taken");
+        let other = quota.take(&caller("other")).expect("a slot is left");
+        assert_eq!(share_of(quota.take(&caller("other"))), Some(None), "all slots are taken");
         drop(greedy);
-        assert_eq!(quota.lock().by_caller.len(), 1, "who holds nothing is forgotten");
+        assert_eq!(quota.lock().by_caller.len(), 1, "a caller without slots is removed");
         assert!(quota.take(&caller("greedy")).is_ok());
         drop(other);
         let held = quota.lock();
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_single_place_is_anybodys_and_none_is_nobodys() {
+    fn one_slot_is_available_to_any_caller_and_a_limit_of_zero_to_none() {
         assert!(Quota::new(Countable::Batches, 1, 80).take(&caller("one")).is_ok());
         assert_eq!(share_of(Quota::new(Countable::Batches, 0, 100).take(&caller("one"))), Some(None));
     }

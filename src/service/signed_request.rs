@@ -1,4 +1,4 @@
-//! Who sent a request that is signed the way that was usual before dynamic client registration.
+//! Authenticates requests that are signed with the method that preceded dynamic client registration.
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,14 +24,14 @@ use crate::{
     format::AddressV1,
 };
 
-/// How far a request's time may be from ours.
+/// The allowed difference between a request's time and the server's.
 const LEEWAY: Duration = Duration::from_secs(600);
 
-/// What can be milliseconds: from 1973 to 5138. A moment of our time in seconds is before that, and one in microseconds
-/// after it.
+/// The range of times read as milliseconds: years 1973 to 5138. A current time in seconds is below it, one in
+/// microseconds above it.
 const MILLISECONDS: std::ops::Range<u64> = 100_000_000_000..100_000_000_000_000;
 
-/// Recognizes signed requests.
+/// Authenticates signed requests.
 #[derive(Clone)]
 pub(crate) struct SignedRequestService {
     ledger: Arc<dyn Ledger>,
@@ -40,14 +40,14 @@ pub(crate) struct SignedRequestService {
 }
 
 impl SignedRequestService {
-    /// Recognizes requests that are signed with a configured key pair, each from one client.
+    /// Authenticates requests signed with a configured key pair. Each request is valid from a single client address.
     #[must_use]
     pub(crate) fn new(ledger: Arc<dyn Ledger>, policy: SharedPolicy, clock: SharedClock) -> Self {
         Self { ledger, policy, clock }
     }
 
-    /// Neither the method nor the `request_uri` that were signed are compared with the call: clients in the field sign one and
-    /// make others. What keeps a signature from being of use to somebody else is its nonce, which counts from one address.
+    /// Does not compare the signed method and `request_uri` with the call, since clients in the field sign one request
+    /// and make others. The nonce prevents the reuse of a signature: it is only accepted from one address.
     fn signer(&self, request: &SignedRequest<'_>) -> Result<Identity, AuthenticationProblem> {
         let policy = self.policy.load_full();
         let key = policy.clients.legacy_keys.get(request.public_key);
@@ -61,18 +61,18 @@ impl SignedRequestService {
         Ok(Identity { caller, proof: Proof::Signature(Nonce::new(request, request_time)) })
     }
 
-    /// Lets the request of this client count, unless its nonce came from another one before: clients in the field sign
-    /// once, and use that for all their calls of the next minutes.
+    /// Accepts the request from this client, unless its nonce was first used by another. Clients in the field sign
+    /// once, and use that signature for all their calls during the next minutes.
     ///
     /// # Errors
-    /// [`Error::NotAuthenticated`] where it came from another address, [`Error::StoreUnavailable`].
+    /// [`Error::NotAuthenticated`] if the nonce was used from another address, [`Error::StoreUnavailable`].
     pub(crate) async fn count(&self, nonce: &Nonce, client: Address) -> Result<()> {
         let entry = LedgerEntry { value: AddressV1::encode(client), expire_time: Some(nonce.end) };
         let Some(first) = self.ledger.put_if_absent(&nonce.key, entry).await? else { return Ok(()) };
         let is_first = AddressV1::decode(&first.value).map(|first| first == client);
-        // To take it for this client's would let a request be repeated by anybody; the client signs anew.
+        // Treating it as this client's would allow anyone to replay a request. The client can sign again.
         if is_first.unwrap_or_else(|error| {
-            tracing::error!(%error, "the address of a nonce cannot be read, and counts as another one");
+            tracing::error!(%error, "unreadable address of a nonce; rejecting the request");
             false
         }) {
             Ok(())
@@ -82,7 +82,7 @@ impl SignedRequestService {
     }
 }
 
-/// The requestor that a signed `Authorization` header is for, if it is one. Nothing is proven by it.
+/// The requestor that a signed `Authorization` header names. The signature is not verified.
 pub(crate) fn claimed_requestor(headers: &HeaderMap) -> Option<RequestorId> {
     let request = SignedRequest::parse(headers.get(AUTHORIZATION)?.to_str().ok()?.trim())?;
     RequestorId::parse("requestor_id", request.requestor_id).ok()
@@ -90,7 +90,7 @@ pub(crate) fn claimed_requestor(headers: &HeaderMap) -> Option<RequestorId> {
 
 #[async_trait]
 impl Authenticator for SignedRequestService {
-    /// The proof is the nonce by which the request [counts](SignedRequestService::count).
+    /// The proof is the nonce, which [`count`](SignedRequestService::count) checks.
     async fn identify(&self, evidence: &Evidence<'_>) -> Result<Option<Identity>> {
         let Credentials::Other(line) = evidence.credentials() else { return Ok(None) };
         let request = SignedRequest::parse(line);
@@ -98,7 +98,7 @@ impl Authenticator for SignedRequestService {
     }
 }
 
-/// What makes a signed request different from all others of its key pair.
+/// Distinguishes a signed request from all others of its key pair.
 #[derive(Debug, Clone)]
 pub(crate) struct Nonce {
     key: LedgerKey,
@@ -106,7 +106,7 @@ pub(crate) struct Nonce {
 }
 
 impl Nonce {
-    /// It is kept for as long as the request's time would be taken.
+    /// The nonce is kept for as long as the request's time is accepted.
     fn new(request: &SignedRequest<'_>, request_time: Timestamp) -> Self {
         let mut name = request.public_key.as_bytes().to_vec();
         name.push(0);
@@ -122,7 +122,7 @@ impl std::fmt::Debug for SignedRequestService {
     }
 }
 
-/// The request's time, where it is near ours.
+/// The request's time, if it is close enough to the server's.
 pub(crate) fn check_time(now: Timestamp, request_time: &str) -> Result<Timestamp, AuthenticationProblem> {
     let millis = request_time.parse().ok().filter(|millis| MILLISECONDS.contains(millis));
     let Some(time) = millis.map(Timestamp::from_millis) else {
@@ -148,7 +148,7 @@ mod tests {
     };
 
     #[tokio::test]
-    async fn a_nonce_whose_address_cannot_be_read_is_refused_and_that_is_logged() {
+    async fn a_nonce_with_an_unreadable_address_is_rejected_and_logged() {
         let folder = tempfile::tempdir().expect("a folder");
         let now = Timestamp::from_millis(1_000_000);
         let clock = ManualClock::new(now);
@@ -164,7 +164,7 @@ mod tests {
         };
         let client: Address = "203.0.113.7".parse().expect("an address");
         for _ in 0..2 {
-            service.count(&nonce(b"good"), client).await.expect("is the first one's");
+            service.count(&nonce(b"good"), client).await.expect("the first client's");
         }
         let entry = LedgerEntry { value: b"203.0.113.7".to_vec(), expire_time: Some(now + LEEWAY) };
         ledger.put_if_absent(&nonce(b"bad").key, entry).await.expect("works");
@@ -174,7 +174,7 @@ mod tests {
             matches!(refused, Err(Error::NotAuthenticated(AuthenticationProblem::NonceReused))),
             "{refused:?}"
         );
-        assert!(log.text().contains("the address of a nonce cannot be read"), "{}", log.text());
+        assert!(log.text().contains("unreadable address of a nonce"), "{}", log.text());
     }
 
     fn problem(request_time: &str) -> Option<AuthenticationProblem> {
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_counts_no_milliseconds_is_told_from_a_clock_that_is_off() {
+    fn a_time_that_is_not_in_milliseconds_differs_from_a_wrong_clock() {
         for near in ["1699999400000", "1700000600000"] {
             assert_eq!(problem(near), None, "{near}");
         }

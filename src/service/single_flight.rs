@@ -1,7 +1,7 @@
-//! One at a time for each key: a repeat that arrives while the first runs waits for it.
+//! A lock per key: a repeat that arrives while the first call runs waits for it.
 //!
-//! Of our own, in 30 lines: `keyed-lock` 0.2 never forgets a key whose waiter gave up, and `lockable` 0.2, which does, would
-//! bring six crates. `tokio::sync::Mutex` does the waiting.
+//! Implemented here in 30 lines: `keyed-lock` 0.2 never removes a key whose waiter gave up, and `lockable` 0.2, which
+//! does, adds six crates. `tokio::sync::Mutex` does the waiting.
 
 use std::{
     collections::HashMap,
@@ -11,7 +11,7 @@ use std::{
 
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
-/// Turns by key. It remembers only the keys whose turn is taken or waited for.
+/// Locks by key. Contains only keys whose lock is held or waited for.
 #[derive(Debug)]
 pub(super) struct SingleFlight<K: Eq + Hash + Clone> {
     turns: Arc<Mutex<HashMap<K, Arc<AsyncMutex<()>>>>>,
@@ -23,7 +23,7 @@ impl<K: Eq + Hash + Clone> Default for SingleFlight<K> {
     }
 }
 
-/// The turn of one key; dropping it passes it on.
+/// The lock of one key. Dropping it passes it to the next waiter.
 #[derive(Debug)]
 pub(super) struct Turn<K: Eq + Hash + Clone> {
     key: K,
@@ -32,7 +32,7 @@ pub(super) struct Turn<K: Eq + Hash + Clone> {
 }
 
 impl<K: Eq + Hash + Clone> SingleFlight<K> {
-    /// Waits for the key's turn.
+    /// Acquires the lock of `key`.
     pub(super) async fn turn(&self, key: K) -> Turn<K> {
         let lock = {
             let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
@@ -48,7 +48,7 @@ impl<K: Eq + Hash + Clone> Drop for Turn<K> {
     fn drop(&mut self) {
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
         self.guard = None;
-        // Who waits holds the lock too; the map's own reference is the last one when nobody does.
+        // Each waiter holds a reference too. Without waiters, the map's reference is the last one.
         if turns.get(&self.key).is_some_and(|lock| Arc::strong_count(lock) == 1) {
             turns.remove(&self.key);
         }
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn one_key_is_one_at_a_time_and_is_forgotten_after() {
+    async fn calls_of_one_key_are_serialized_and_the_key_is_removed_afterwards() {
         let flights = Arc::new(SingleFlight::default());
         let first = flights.turn("a").await;
         let other = flights.turn("b").await;
@@ -69,14 +69,14 @@ mod tests {
             async move { drop(flights.turn("a").await) }
         });
         tokio::task::yield_now().await;
-        assert!(!second.is_finished(), "the turn of a is taken");
+        assert!(!second.is_finished(), "the lock of a is held");
         drop((first, other));
         second.await.expect("ran");
         assert!(flights.turns.lock().expect("not poisoned").is_empty());
     }
 
     #[tokio::test]
-    async fn who_gives_up_waiting_leaves_nothing_behind() {
+    async fn a_cancelled_waiter_leaves_nothing_behind() {
         let flights = SingleFlight::default();
         let first = flights.turn("a").await;
         {

@@ -1,5 +1,5 @@
-//! How fast clients may call: all that comes from one address, and the documented throttle of creates over REST (reference,
-//! section 6). The wider one is there because a device id is the client's to choose.
+//! Rate limits of clients: one for all calls of an address, and the documented limit of creates over REST (reference,
+//! section 6). The first is necessary because clients choose their device ids.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -15,17 +15,17 @@ use crate::domain::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The documented throttle: a call a second, ten at once.
+/// The documented limit: one call per second, with a burst of ten.
 const PER_DEVICE: (u32, u32) = (1, 10);
 
-/// The face whose calls are counted. One face's calls take nothing from the other's.
+/// The face whose calls are counted. Each face has separate limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CountedFace {
     Rest,
     Grpc,
 }
 
-/// How fast each address may call a face. An address is an IPv4 address or an IPv6 /64.
+/// The rate limit of each address on a face. An address is an IPv4 address or an IPv6 /64.
 pub(crate) struct AddressThrottle {
     limits: Arc<dyn Limits>,
     face: CountedFace,
@@ -33,13 +33,13 @@ pub(crate) struct AddressThrottle {
 }
 
 impl AddressThrottle {
-    /// Takes `per_second` calls a second, and `burst` at once, from each address.
+    /// Allows `per_second` calls per second and bursts of `burst` from each address.
     #[must_use]
     pub(crate) fn new(limits: Arc<dyn Limits>, face: CountedFace, per_second: u32, burst: u32) -> Self {
         Self { limits, face, rate: Rate::new(per_second, SECOND, burst) }
     }
 
-    /// Lets a call from `client` pass, whatever it is.
+    /// Admits a call of any kind from `client`.
     ///
     /// # Errors
     /// [`Error::Throttled`], [`Error::StoreUnavailable`].
@@ -53,25 +53,25 @@ impl AddressThrottle {
     }
 }
 
-/// How fast codes may be made for each device, over REST.
+/// The rate limit of creates for each device, over REST.
 pub(crate) struct CreateThrottle {
     limits: Arc<dyn Limits>,
 }
 
 impl CreateThrottle {
-    /// The documented throttle, kept by `limits`.
+    /// The documented limit, kept in `limits`.
     #[must_use]
     pub(crate) fn new(limits: Arc<dyn Limits>) -> Self {
         Self { limits }
     }
 
-    /// Lets a create for the device pass that `client` calls by this id.
+    /// Admits a create for the device with this id, called from `client`.
     ///
     /// # Errors
     /// [`Error::Throttled`], [`Error::StoreUnavailable`].
     pub(crate) async fn admit(&self, client: Address, device_id: &str) -> Result<()> {
-        // A digest, so that a long id takes no more memory than a short one. Who finds a second id with the same one
-        // has but less to spend.
+        // A digest takes the same memory for ids of any length. A client that finds a second id with the same digest
+        // only gets the same limit for both.
         let key = LimitKey::Creates(AddressBlock::of_line(client), xxh3_128(device_id.as_bytes()));
         let (calls, burst) = PER_DEVICE;
         let limit = Limit { key, rate: Rate::new(calls, SECOND, burst) };
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_device_has_ten_creates_at_once_and_one_a_second_after_that() {
+    async fn a_device_has_a_burst_of_ten_creates_and_then_one_per_second() {
         let clock = ManualClock::new(Timestamp::from_millis(1_000));
         let throttle = CreateThrottle::new(Arc::new(MemoryLimits::new(&(clock.clone() as _))));
         let home = address("192.0.2.1");
@@ -117,7 +117,7 @@ mod tests {
             throttle.admit(home, "device").await.expect("within the burst");
         }
         let Err(Error::Throttled { of, retry_after }) = throttle.admit(home, "device").await else {
-            panic!("the eleventh passed");
+            panic!("the eleventh was admitted");
         };
         assert_eq!((of, retry_after), (Throttled::Device, SECOND));
         assert!(throttle.admit(home, "another device").await.is_ok());
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_ipv6_line_is_one_address() {
+    async fn an_ipv6_64_block_is_one_address() {
         let clock = ManualClock::new(Timestamp::from_millis(1_000));
         let limits: Arc<dyn Limits> = Arc::new(MemoryLimits::new(&(clock as _)));
         let throttle = AddressThrottle::new(Arc::clone(&limits), CountedFace::Rest, 1, 2);

@@ -99,10 +99,10 @@ fn each_reload_leaves_an_entry_also_one_that_is_refused() {
     fs::write(&file, "[environments.default]\n").expect("writes");
     let mut server = Program::server(&data).argument("--config").argument(&file).start();
     server.signal(Signal::HUP);
-    server.wait_for_line("are reloaded");
+    server.wait_for_line("configuration reloaded");
     fs::write(&file, "[environments.default]\nbackend = \"v3\"\n").expect("writes");
     server.signal(Signal::HUP);
-    server.wait_for_line("nothing was reloaded");
+    server.wait_for_line("configuration reload rejected");
     let entries = entries(&data, "configuration_reloaded");
     let told: Vec<_> = entries.iter().map(told).collect();
     assert_eq!(told, [("signal", "signal", ""), ("signal", "signal", "refused")]);
@@ -137,7 +137,10 @@ fn a_command_of_another_version_is_told_so() {
         stream.read_to_string(&mut answer).expect("answers");
         assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
         assert!(
-            answer.contains(&format!("passbridge {} has no {path}", env!("CARGO_PKG_VERSION"))),
+            answer.contains(&format!(
+                "passbridge {} does not have the command {path}",
+                env!("CARGO_PKG_VERSION")
+            )),
             "{answer}"
         );
     }

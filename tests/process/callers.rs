@@ -63,13 +63,13 @@ async fn a_caller_is_made_by_a_command_and_removed_by_a_reload_which_ends_its_wa
     // A configuration that is wrong changes nothing.
     write(&file, &[&other, "[[callers]]\nname = \"third\"\ntoken_hash = \"x\"\n"]);
     server.signal(Signal::HUP);
-    let line = server.wait_for_line("nothing was reloaded");
+    let line = server.wait_for_line("configuration reload rejected");
     assert!(line.contains("callers[1].token_hash"), "{line}");
     server.codes().create_registration_code(with_token(&token, create())).await.expect("creates");
 
     write(&file, &[&other]);
     server.signal(Signal::HUP);
-    server.wait_for_line("are reloaded");
+    server.wait_for_line("configuration reloaded");
     refused(answers.message().await, Code::Unauthenticated, "CALLER_NOT_AUTHENTICATED");
     let removed = server.codes().create_registration_code(with_token(&token, create())).await;
     refused(removed, Code::Unauthenticated, "CALLER_NOT_AUTHENTICATED");
@@ -128,15 +128,17 @@ fn keys_that_cannot_be_read_are_logged_and_told_by_the_doctor_with_their_issuer(
         let server = runs.then(|| {
             let mut server = Program::server(&data).argument("--config").argument(&file).start();
             // It is tried again and again, so that the line comes after any other one too.
-            let line = server.wait_for_line("the keys of an issuer cannot be read");
+            let line = server.wait_for_line("cannot read the keys of an issuer");
             assert!(line.contains("\"issuer\":\"https://id\"") && line.contains(&wrong), "{line}");
             server
         });
         let (works, said) = doctor();
-        assert!(!works && said.contains(&format!("BROKEN issuer      https://id: {wrong}")), "{said}");
-        for part in
-            ["its tokens get UNAVAILABLE", "jwks_token_file", "entries: 1 (0 by certificate, 1 by JWT"]
-        {
+        assert!(!works && said.contains(&format!("FAILED issuer      https://id: {wrong}")), "{said}");
+        for part in [
+            "calls with its tokens fail with UNAVAILABLE",
+            "jwks_token_file",
+            "entries: 1 (0 by certificate, 1 by JWT",
+        ] {
             assert!(said.contains(part), "{part}: {said}");
         }
         drop(server);
@@ -153,12 +155,13 @@ fn the_doctor_tells_what_is_odd_about_callers_and_certificates() {
         printed(doctor.env("PASSBRIDGE_STORE__PATH", data.to_str().expect("UTF-8")))
     };
     let said = doctor("");
-    for part in ["nobody is asked who calls", "off: plain text"] {
+    for part in ["authentication is off", "off: plain text"] {
         assert!(said.contains(part), "{part}: {said}");
     }
     let said = doctor(AUTH);
     assert!(
-        said.contains("odd    callers     none is listed") && said.contains("passbridge caller new"),
+        said.contains("warn   callers     no callers are configured")
+            && said.contains("passbridge caller new"),
         "{said}"
     );
 
@@ -179,9 +182,9 @@ fn the_doctor_tells_what_is_odd_about_callers_and_certificates() {
     ));
     for part in [
         "ok     callers     entries: 1 (1 by certificate",
-        "ok     tls         the certificate is valid, until 4096-01-01T00:00:00Z; clients must show one",
-        "odd    issuer      https://id: no caller is known by its tokens",
-        "ok     tls         a proxy ends it",
+        "ok     tls         certificate valid, expiry 4096-01-01T00:00:00Z; client certificates are required",
+        "warn   issuer      https://id: no configured caller uses its tokens",
+        "ok     tls         terminated by a proxy",
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }

@@ -230,7 +230,7 @@ async fn a_reload_takes_and_gives_what_applications_and_key_pairs_may() {
     assert!(get(server.rest).await.error(401).contains("signature"));
     write(pair);
     server.signal(Signal::HUP);
-    server.wait_for_line("are reloaded");
+    server.wait_for_line("configuration reloaded");
     assert!(get(server.rest).await.error(401).contains("milliseconds"), "the pair is known now");
 }
 
@@ -270,7 +270,7 @@ async fn metrics_tell_rest_calls_by_route_and_the_log_tells_what_operators_did()
     assert!(metrics.contains(created), "{metrics}");
     assert!(metrics.contains("http_route=\"_OTHER\"") && !metrics.contains("secret-path"), "{metrics}");
     assert!(metrics.contains("passbridge_connections_opened_total{listener=\"rest\"}"), "{metrics}");
-    let line = server.wait_for_line("a software statement was minted");
+    let line = server.wait_for_line("software statement issued");
     assert!(line.contains("REF") && !line.contains("eyJ"), "{line}");
 }
 

@@ -260,7 +260,7 @@ async fn a_server_whose_write_failed_answers_what_it_can_and_ends_with_an_error(
         );
         assert_eq!(server.ended().await.code(), Some(1), "a supervisor sees that it failed");
         let log = server.rest_of_log();
-        assert_eq!(log.matches("a write failed: the process ends").count(), 1, "{log}");
+        assert_eq!(log.matches("store write failed; shutting down").count(), 1, "{log}");
         assert!(!log.contains("panicked"), "{log}");
 
         disk.does("go");

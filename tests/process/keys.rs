@@ -201,7 +201,7 @@ async fn a_file_with_a_secret_that_every_user_can_read_is_warned_about() {
         fs::set_permissions(installation.path(file), fs::Permissions::from_mode(mode)).expect("set");
     }
     let mut server = installation.server().begin();
-    let line = server.wait_for_line("every user of this machine can read a file with a secret");
+    let line = server.wait_for_line("secret file is readable by every user");
     assert!(line.contains("\"store.key_ring\"") && line.contains("WARN"), "{line}");
     server.wait_until_serving();
     server.kill();

@@ -150,7 +150,7 @@ async fn a_reload_of_a_broken_file_changes_nothing_and_says_why() {
     ] {
         fs::write(&file, broken).expect("written");
         server.signal(Signal::HUP);
-        let line = server.wait_for_line("nothing was reloaded");
+        let line = server.wait_for_line("configuration reload rejected");
         assert!(line.contains("ERROR"), "{line}");
         codes.create_registration_code(in_environment("production", "REF")).await.expect("creates");
         let unknown = codes.create_registration_code(in_environment("staging", "REF")).await;

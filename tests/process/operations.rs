@@ -86,7 +86,7 @@ async fn neither_log_nor_metrics_tell_codes_devices_or_addresses() {
     let (_, metrics) = server.page("/metrics");
     server.terminate().await;
     let log = server.rest_of_log();
-    assert!(log.contains("ended"), "{log}");
+    assert!(log.contains("\"stopped\""), "{log}");
     for text in [log, metrics] {
         for secret in ["the-secret-device", "198.51.100.7", "BCDFGHJ", code.as_str()] {
             assert!(!text.contains(secret), "{secret} is in\n{text}");

@@ -48,7 +48,7 @@ fn copied(from: &Installation, to: &Installation) -> Said {
 struct Said(String);
 
 impl Said {
-    /// How many of these were copied, were there already, and ended meanwhile.
+    /// How many of these were copied, were there already, and expired meanwhile.
     #[track_caller]
     fn counts(&self, of: &str) -> [usize; 3] {
         let line = self.0.lines().find_map(|line| line.strip_prefix(of));
@@ -259,19 +259,19 @@ async fn a_copy_that_is_broken_off_is_finished_by_the_next_ones_and_nobody_is_se
         error.contains("the store's engine is full") && error.contains("the code of REF in default"),
         "{error}"
     );
-    assert!(error.contains("the same command goes on with the rest"), "{error}");
+    assert!(error.contains("run the same command again to resume"), "{error}");
     let held = keys(&engine);
     assert!(held > 100, "{held} keys");
     let error = to.server().failure();
-    assert!(error.contains("a copy of another one that was broken off"), "{error}");
+    assert!(error.contains("the target of an interrupted copy"), "{error}");
     let error = copy(&to, &Installation::embedded("")).failure();
-    assert!(error.contains("--from: the store is a copy of another one that was broken off"), "{error}");
+    assert!(error.contains("--from: the store is the target of an interrupted copy"), "{error}");
 
     // Another store's copy does not go on where this one was broken off.
     let another = Installation::embedded("");
     another.command(&["statement", "--requestor", REQUESTOR]);
     let error = copy(&another, &to).failure();
-    assert!(error.contains("the target holds a copy of another store"), "{error}");
+    assert!(error.contains("the target is an interrupted copy of another store"), "{error}");
 
     engine.command(&["CONFIG", "SET", "maxmemory", "0"]);
     let more = held.midpoint(CODES);
@@ -298,7 +298,7 @@ async fn a_copy_that_is_broken_off_is_finished_by_the_next_ones_and_nobody_is_se
     assert_eq!(full.code(), Code::ResourceExhausted, "{full}");
     server.terminate().await;
     let error = copy(&from, &to).failure();
-    assert!(error.contains("the target holds something already"), "{error}");
+    assert!(error.contains("the target is not empty"), "{error}");
 }
 
 /// How many keys the engine has.
@@ -345,10 +345,7 @@ async fn what_cannot_be_copied_is_refused_and_nothing_is_written() {
     let before = keys(&other);
     for to in [&to, &folder, &from] {
         let error = copy(&from, to).failure();
-        assert!(
-            error.contains("the target holds something already") && error.contains("signing_key"),
-            "{error}"
-        );
+        assert!(error.contains("the target is not empty") && error.contains("signing_key"), "{error}");
     }
     assert_eq!(keys(&other), before);
 

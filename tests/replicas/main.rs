@@ -220,12 +220,12 @@ async fn while_the_engine_is_away_calls_fail_at_once_and_after_that_all_is_as_be
     let mut passbridge = installation.server().start();
     passbridge.codes().create_registration_code(create()).await.expect("creates");
     server.kill();
-    passbridge.wait_for_line("the store does not work");
+    passbridge.wait_for_line("store health check failed");
     let refused = passbridge.codes().create_registration_code(create()).await.expect_err("is away");
     assert_eq!(refused.code(), Code::Unavailable);
     assert_eq!(passbridge.page("/readyz").0, 503);
     server.restart();
-    passbridge.wait_for_line("the store works again");
+    passbridge.wait_for_line("store recovered");
     passbridge.codes().create_registration_code(create()).await.expect("creates again");
     assert_eq!(passbridge.page("/readyz").0, 200);
 }

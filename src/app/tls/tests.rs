@@ -41,7 +41,7 @@ fn listeners(config: &Config, clock: &Arc<ManualClock>) -> Result<TlsListeners, 
 }
 
 #[test]
-fn the_last_part_of_a_certificates_time_is_warned_about_and_its_end_is_an_error() {
+fn certificates_about_to_expire_log_warnings_and_expired_ones_log_errors() {
     let folder = tempfile::tempdir().expect("a folder");
     let clock = ManualClock::new(NEW_YEAR);
     let log = CapturedLog::of_this_thread();
@@ -59,21 +59,20 @@ fn the_last_part_of_a_certificates_time_is_warned_about_and_its_end_is_an_error(
 }
 
 #[test]
-fn a_certificate_that_expired_while_it_is_served_keeps_nobody_from_reloading_and_no_other_may_take_its_place()
-{
+fn an_expired_certificate_may_stay_on_reload_but_another_expired_one_is_rejected() {
     let folder = tempfile::tempdir().expect("a folder");
     let clock = ManualClock::new(NEW_YEAR);
     let config = written(folder.path(), 10);
     let listeners = listeners(&config, &clock).expect("is right");
     clock.advance(DAY * 11);
     listeners.prepare(&config).expect("the same may stay");
-    let refused = listeners.prepare(&written(folder.path(), 9)).expect_err("has expired");
+    let refused = listeners.prepare(&written(folder.path(), 9)).expect_err("expired");
     assert_eq!(refused[0].field, "rest.tls.certificate");
     assert!(refused[0].description.contains("expired at 2024-01-10T00:00:00Z"), "{refused:?}");
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_not_valid_yet_is_taken_once_it_is() {
+async fn a_certificate_is_applied_once_it_becomes_valid() {
     let folder = tempfile::tempdir().expect("a folder");
     let clock = ManualClock::new(NEW_YEAR);
     let config = written(folder.path(), 10);
@@ -86,7 +85,7 @@ async fn a_certificate_that_is_not_valid_yet_is_taken_once_it_is() {
         listeners.look().await;
     }
     assert_eq!(listeners.lock().files, first);
-    assert_eq!(log.text().matches("nothing was reloaded").count(), 1, "{}", log.text());
+    assert_eq!(log.text().matches("TLS files rejected").count(), 1, "{}", log.text());
     assert!(log.text().contains("is not valid before 2024-01-01T00:00:00Z"), "{}", log.text());
     clock.step_to(NEW_YEAR);
     listeners.look().await;

@@ -57,7 +57,7 @@ pub(super) async fn connect(
 ) -> Result<Client, Box<dyn Error>> {
     let is_local = url.is_none();
     let url = url.unwrap_or_else(|| local_url(config));
-    let uri = url.parse::<Uri>().map_err(|error| format!("--url: {url} is no URL: {error}"))?;
+    let uri = url.parse::<Uri>().map_err(|error| format!("--url: {url} is not a valid URL: {error}"))?;
     let authorization = dial.authorization()?;
     let is_secure = uri.scheme_str() == Some("https");
     let own = config.grpc.tls.certificate.as_deref().filter(|_| is_local);
@@ -67,15 +67,15 @@ pub(super) async fn connect(
         dial.tls.must_be_unused(&url)?;
         if authorization.is_some() && !uri.host().is_some_and(is_loopback_host) {
             return Err(format!(
-                "--token-file: everybody on the way to {url} could read the token; write https://"
+                "--token-file: {url} is plain text and would expose the token; use an https:// URL"
             )
             .into());
         }
-        let endpoint =
-            Endpoint::from_shared(url.clone()).map_err(|error| format!("--url: {url} is no URL: {error}"))?;
+        let endpoint = Endpoint::from_shared(url.clone())
+            .map_err(|error| format!("--url: {url} is not a valid URL: {error}"))?;
         endpoint.connect_timeout(CONNECT_TIMEOUT).connect().await.map_err(Into::into)
     };
-    let channel = channel.map_err(|error| format!("{url} cannot be reached: {}", ErrorChain(&*error)))?;
+    let channel = channel.map_err(|error| format!("cannot connect to {url}: {}", ErrorChain(&*error)))?;
     Ok(TempPassServiceClient::with_interceptor(channel, Authorized(authorization)))
 }
 
@@ -92,7 +92,7 @@ async fn over_tls(uri: &Uri, mut tls: ClientConfig) -> Result<Channel, Box<dyn E
     tls.alpn_protocols = vec![ALPN_GRPC.to_vec()];
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned();
     let name = ServerName::try_from(host.clone())
-        .map_err(|_| format!("{host:?} is no name that a certificate could have"))?;
+        .map_err(|_| format!("--url: {host:?} is not a valid TLS server name"))?;
     let port = uri.port_u16().unwrap_or(HTTPS_PORT);
     let connector = TlsConnector::from(Arc::new(tls));
     let connect = tower::service_fn(move |_: Uri| {

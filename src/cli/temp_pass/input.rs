@@ -165,7 +165,7 @@ fn header(line: &[u8]) -> Result<StringRecord, String> {
     let known = |name: &str| COLUMNS.contains(&name);
     if let Some(index) = header.iter().position(|name| !known(name)) {
         return Err(format!(
-            "column {} of the first line is none of {}; the first line must name the columns",
+            "column {} of the header is not one of {}; the first line must name the columns",
             index + 1,
             COLUMNS.join(", ")
         ));
@@ -179,10 +179,10 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Parses one CSV line. A value cannot span lines: otherwise an unclosed quote would consume the rest of the file.
 fn values(line: &[u8]) -> Result<StringRecord, String> {
     if line.iter().filter(|byte| **byte == b'"').count() % 2 == 1 {
-        return Err("has a quote that is not closed".to_owned());
+        return Err("has an unclosed quote".to_owned());
     }
     if line.contains(&b'\r') {
-        return Err("has carriage returns in it; end lines with a line feed".to_owned());
+        return Err("contains a carriage return; end lines with a line feed".to_owned());
     }
     let mut record = StringRecord::new();
     let mut reader = ReaderBuilder::new().has_headers(false).from_reader(line);
@@ -194,7 +194,7 @@ fn values(line: &[u8]) -> Result<StringRecord, String> {
 
 fn fields(header: &StringRecord, record: &StringRecord) -> Result<Fields, String> {
     if record.len() != header.len() {
-        return Err(format!("has {} values, and the header has {}", record.len(), header.len()));
+        return Err(format!("has {} values, but the header has {} columns", record.len(), header.len()));
     }
     record.deserialize(Some(header)).map_err(|_| "cannot be read".to_owned())
 }
@@ -202,9 +202,9 @@ fn fields(header: &StringRecord, record: &StringRecord) -> Result<Fields, String
 /// Parses one JSON line. Errors omit the values, which may be personal identifiers.
 fn json(line: &[u8]) -> Result<Fields, String> {
     let object: serde_json::Map<_, _> = serde_json::from_slice(line)
-        .map_err(|error| format!("is no JSON object: see column {}", error.column()))?;
+        .map_err(|error| format!("is not a JSON object; see column {}", error.column()))?;
     serde_json::from_value(object.into())
-        .map_err(|_| format!("must have only {}, and text in them", COLUMNS.join(", ")))
+        .map_err(|_| format!("must have only the fields {}, with string values", COLUMNS.join(", ")))
 }
 
 /// Checks that a line identifies exactly one trial. A generic key has no app_id or device_user to narrow it down.

@@ -61,7 +61,9 @@ impl Progress {
             self.bar.suspend(|| eprintln!("line {line}: {error}"));
         }
         if self.failed == FAILURES_TOLD {
-            self.bar.suspend(|| eprintln!("further failures are only counted, and written to the file"));
+            self.bar.suspend(|| {
+                eprintln!("further failures are counted and written to the file, but not printed")
+            });
         }
         self.draw();
     }
@@ -89,7 +91,7 @@ impl Progress {
             return;
         }
         let seconds = self.started.elapsed().as_secs_f64().max(0.001);
-        #[expect(clippy::cast_precision_loss, reason = "it is a rate for people to read")]
+        #[expect(clippy::cast_precision_loss, reason = "the rate is for display only")]
         let rate = self.answered as f64 / seconds;
         self.bar.set_message(format!("{} done, {rate:.0}/s, {} failed", self.answered, self.failed));
         self.bar.set_position(self.bytes_read.load(Ordering::Relaxed));

@@ -128,7 +128,7 @@ async fn one(config: &Config, reset: Reset) -> Result<(), Box<dyn Error>> {
         client.reset_temp_pass(request).await.map_err(told)?.into_inner().reset_count
     };
     if reset_count == Some(0) {
-        println!("there was no trial to reset");
+        println!("no trial to reset");
     } else {
         println!("reset {what_for}");
     }
@@ -142,11 +142,11 @@ fn told(status: tonic::Status) -> String {
 
 fn confirm(what: &str) -> Result<(), Box<dyn Error>> {
     if !stdin().is_terminal() {
-        return Err("--all asks first, and there is no terminal to ask at; say --yes".into());
+        return Err("--all requires a confirmation, but standard input is not a terminal; pass --yes".into());
     }
-    write!(stderr(), "This resets {what}. Type all to go on: ")?;
+    write!(stderr(), "This resets {what}. Type \"all\" to continue: ")?;
     stderr().flush()?;
     let mut answer = String::new();
     stdin().read_line(&mut answer)?;
-    if answer.trim() == "all" { Ok(()) } else { Err("nothing was reset".into()) }
+    if answer.trim() == "all" { Ok(()) } else { Err("not confirmed; nothing was reset".into()) }
 }

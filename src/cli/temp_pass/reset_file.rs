@@ -48,7 +48,7 @@ pub(super) async fn run(config: &Config, reset: Reset) -> Result<(), Box<dyn Err
     }
     let path = reset.failed.clone().unwrap_or_else(|| failed_path(&file));
     if is_same(&path, &file) {
-        return Err("--failed: is the file that is read; name another one".into());
+        return Err("--failed: must differ from the input file".into());
     }
     let mut failed = Failed::new(path, format, rows.header());
     let mut progress = Progress::new(size, bytes_read);
@@ -56,7 +56,7 @@ pub(super) async fn run(config: &Config, reset: Reset) -> Result<(), Box<dyn Err
     progress.finish();
     println!("{}", progress.summary());
     if let Some(path) = failed.finish()? {
-        println!("the lines that failed are in {}", path.display());
+        println!("failed lines written to {}", path.display());
     }
     match broken {
         Some(reason) => Err(reason.into()),
@@ -88,7 +88,7 @@ async fn send(
     let mut answers = match answers {
         Ok(answers) => Some(answers.into_inner()),
         Err(status) => {
-            broken = Some(format!("the server refused: {}", status.message()));
+            broken = Some(format!("the server refused the stream: {}", status.message()));
             None
         }
     };
@@ -106,7 +106,7 @@ async fn send(
                 Ok(Some(answer)) => take(answer, &under_way, failed, progress)?,
                 Ok(None) => answers = None,
                 Err(status) => {
-                    broken = Some(format!("the stream broke off: {}", status.message()));
+                    broken = Some(format!("the stream was interrupted: {}", status.message()));
                     // The reader then reports the remaining lines as failed.
                     answers = None;
                 }
@@ -116,7 +116,7 @@ async fn send(
     reading.await??;
     let rest = std::mem::take(&mut *under_way.lock().unwrap_or_else(PoisonError::into_inner));
     for row in rest.into_values() {
-        let error = "was not answered; it may have been reset all the same";
+        let error = "got no response; the trial may have been reset nevertheless";
         failed.write(&row, error)?;
         progress.fail(row.line, error);
     }
@@ -219,9 +219,7 @@ fn dry_run(mut rows: Rows) -> Result<(), Box<dyn Error>> {
             }
         }
     }
-    println!(
-        "would reset the trials of {devices} devices and {users} users; {unreadable} lines cannot be read"
-    );
+    println!("would reset the trials of {devices} devices and {users} users; {unreadable} lines are invalid");
     Ok(())
 }
 

@@ -1,11 +1,11 @@
-//! The audit log: who did what, on what, and how it ended, refused or not. Each entry is a line of JSON; where it is kept is
-//! behind a port ([`AuditSink`]).
+//! The audit log: which caller performed or attempted which operation on what, and its result. Each entry is a line of
+//! JSON. Its destination is a port ([`AuditSink`]).
 //!
-//! It knows no kind of event: who does something that counts gives an [`Event`] with a subject of its own, whose fields
-//! stand in the line. A field never changes its meaning; one that would is a new [`VERSION`].
+//! This module knows no kinds of events. Each use case passes an [`Event`] with a subject of its own, whose fields
+//! become fields of the line. The meaning of a field never changes; a new meaning requires a new [`VERSION`].
 //!
-//! Identifiers stand in it as keyed digests (HMAC-SHA256): entries about one device can be told to be about one, and
-//! nobody who reads the log learns by guessing which.
+//! Identifiers appear as keyed digests (HMAC-SHA256). Entries about the same device have the same digest, but readers
+//! of the log cannot recover the device by guessing.
 
 mod origin;
 
@@ -30,11 +30,11 @@ use crate::domain::{
     port::{AuditSink, Limits},
 };
 
-/// The version of the lines, which each has as `v`.
+/// The version of the line format, which each line contains as `v`.
 pub(crate) const VERSION: u32 = 1;
 
-/// How many calls that strangers can have refused leave an entry: so many a minute, and so many at once. More would push
-/// the entries of what was done out of the files that are kept.
+/// The rate limit of entries for rejected calls that anyone can cause: per minute, and the burst. Without it, such
+/// entries could push the others out of the retained files.
 const REFUSALS: (u32, u32) = (60, 1_000);
 
 /// The audit log. A cheap handle.
@@ -46,41 +46,41 @@ pub struct AuditLog {
 struct Inner {
     clock: SharedClock,
     key: hmac::Key,
-    /// Absent where no log is kept.
+    /// `None` if no log is kept.
     sink: Option<Arc<dyn AuditSink>>,
     limits: Arc<dyn Limits>,
-    /// Refusals without an entry since the last entry of one.
+    /// The number of rejections omitted since the last entry of one.
     left_out: AtomicU64,
 }
 
-/// Something that was done, or refused.
+/// An operation that was performed or rejected.
 #[derive(Debug)]
 pub struct Event<'a, S> {
-    /// What it is.
+    /// The kind of event.
     pub name: &'static str,
-    /// Who.
+    /// The caller.
     pub caller: &'a str,
-    /// From where.
+    /// The origin of the call.
     pub origin: &'a Origin,
-    /// On what: a struct, whose fields stand in the line.
+    /// The subject of the operation: a struct whose fields become fields of the line.
     pub subject: S,
-    /// How it ended.
+    /// The result.
     pub end: End,
 }
 
-/// How something ended.
+/// The result of an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
-    /// It was done.
+    /// It was performed.
     Done,
-    /// It may have been done: an upstream or the store was asked, and did not answer, or something broke on the way.
+    /// It may have been performed: an upstream or the store did not answer, or an error occurred on the way.
     Unknown,
-    /// It was not done, because of this.
+    /// It was not performed, for this reason.
     Refused(String),
 }
 
 impl End {
-    /// How an operation with this outcome ended.
+    /// The end that corresponds to this outcome.
     #[must_use]
     pub fn of<T>(outcome: &Result<T>) -> Self {
         match outcome {
@@ -96,7 +96,7 @@ impl End {
     }
 }
 
-/// An entry as a line. The order of the fields is that of the file.
+/// An entry as a line. The fields appear in this order.
 #[derive(Serialize)]
 struct Line<'a, S> {
     v: u32,
@@ -117,7 +117,7 @@ struct Line<'a, S> {
 }
 
 impl AuditLog {
-    /// A log whose entries go to `sink`, with this key for its digests; `None` keeps no log.
+    /// A log that writes entries to `sink` and digests identifiers with this key. Without a sink, no log is kept.
     #[must_use]
     pub fn new(
         clock: SharedClock,
@@ -128,22 +128,22 @@ impl AuditLog {
         Self { inner: Arc::new(Inner { clock, key, sink, limits, left_out: AtomicU64::new(0) }) }
     }
 
-    /// Writes an entry, and completes when it is kept. What it tells of is over already: where it cannot be kept, the server's
-    /// own log says so.
+    /// Writes an entry, and completes once it is written. The operation is already finished, so a failure is only
+    /// reported in the server's log.
     pub async fn record<S: Serialize>(&self, event: &Event<'_, S>) {
         let Some(sink) = &self.inner.sink else { return };
         match serde_json::to_vec(&self.line(event)) {
             Ok(entry) => {
                 if let Err(error) = sink.append(entry).await {
-                    tracing::error!(%error, "an audit entry was lost: the audit log cannot be written");
+                    tracing::error!(%error, "audit entry lost; cannot write to the audit log");
                 }
             }
-            Err(error) => tracing::error!(%error, "an audit entry cannot be written as JSON"),
+            Err(error) => tracing::error!(%error, "audit entry lost; cannot serialize it as JSON"),
         }
     }
 
-    /// Writes an entry about what strangers too can ask for. Of refusals that come too fast it only counts how many were
-    /// left out, which the next entry of one tells.
+    /// Writes an entry about an operation that anyone can attempt. Rejections above the rate limit are only counted;
+    /// the next entry of a rejection contains their number.
     pub async fn record_call<S: Serialize>(&self, event: &Event<'_, S>) {
         if matches!(event.end, End::Refused(_)) && !self.has_room_for_a_refusal().await {
             self.inner.left_out.fetch_add(1, Ordering::Relaxed);
@@ -152,14 +152,14 @@ impl AuditLog {
         self.record(event).await;
     }
 
-    /// Where that cannot be told there is none, or a store that is gone would let strangers fill the log.
+    /// False if the limit cannot be checked: otherwise anyone could fill the log while the store is unavailable.
     async fn has_room_for_a_refusal(&self) -> bool {
         let rate = Rate::new(REFUSALS.0, Duration::from_secs(60), REFUSALS.1);
         let limit = Limit { key: LimitKey::AuditedRefusals, rate };
         matches!(self.inner.limits.take(&limit).await, Ok(Ok(())))
     }
 
-    /// An identifier as it stands in the log.
+    /// An identifier as it appears in the log.
     #[must_use]
     pub fn digest(&self, identifier: &str) -> String {
         hex(hmac::sign(&self.inner.key, identifier.as_bytes()).as_ref())
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lines_of_the_log_are_pinned() {
+    fn the_line_format_is_pinned() {
         let clock = ManualClock::new(Timestamp::from_millis(1_763_000_000_123));
         let key = hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]);
         let log = AuditLog::new(clock.clone(), key, limits(clock), None);
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn refusals_that_come_too_fast_are_counted_and_what_was_done_is_always_told() {
+    async fn rejections_above_the_rate_limit_are_counted_and_performed_operations_always_logged() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("audit.log");
         let clock = ManualClock::new(Timestamp::from_millis(1_763_000_000_000));
@@ -275,7 +275,7 @@ mod tests {
         let lines: Vec<serde_json::Value> =
             lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
         assert_eq!(lines.len(), usize::try_from(REFUSALS.1).expect("fits") + 2);
-        let [.., refused, done, later] = &lines[..] else { panic!("three lines at least") };
+        let [.., refused, done, later] = &lines[..] else { panic!("at least three lines") };
         assert_eq!((&refused["result"], &refused["left_out"]), (&"refused".into(), &serde_json::Value::Null));
         assert_eq!(
             (&done["result"], &done["left_out"]),
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_entry_that_cannot_be_kept_is_told_in_the_servers_own_log() {
+    async fn an_entry_that_cannot_be_written_is_reported_in_the_server_log() {
         let told = CapturedLog::of_this_thread();
         let clock = ManualClock::new(Timestamp::from_millis(1_763_000_000_000));
         let key = hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]);
@@ -303,6 +303,6 @@ mod tests {
         log.record(&Event { name: "call", caller: "somebody", origin: &origin, subject: (), end: End::Done })
             .await;
         let told = told.text();
-        assert!(told.contains("an audit entry was lost") && told.contains("the disk is full"), "{told}");
+        assert!(told.contains("audit entry lost") && told.contains("the disk is full"), "{told}");
     }
 }

@@ -1,21 +1,21 @@
-//! From where something was asked for.
+//! The origin of an operation.
 
-/// From where something was asked for.
+/// The origin of an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
-    /// `grpc`, `rest`, or `schedule`; of operators `admin`, over the socket of a running server, `command`, where none ran,
-    /// and `signal`.
+    /// `grpc`, `rest`, or `schedule`; for operators `admin` (over the socket of a running server), `command` (without a
+    /// running server) or `signal`.
     pub face: &'static str,
-    /// The caller's own id of its request, where it has one.
+    /// The caller's id of its request, if it sends one.
     pub request_id: Option<String>,
 }
 
-/// The header in which callers and proxies name a request, and its longest value, in bytes.
+/// The header with the id that callers and proxies give a request, and its maximum length in bytes.
 const REQUEST_ID: &str = "x-request-id";
 const REQUEST_ID_MAX: usize = 128;
 
 impl Origin {
-    /// A call of this face with these headers.
+    /// The origin of a call to this face with these headers.
     #[must_use]
     pub fn new(face: &'static str, headers: &http::HeaderMap) -> Self {
         let request_id = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());

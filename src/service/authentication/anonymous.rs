@@ -1,11 +1,12 @@
-//! Callers that are asked for nothing.
+//! Callers without authentication.
 
 use async_trait::async_trait;
 
 use super::{Authenticator, Evidence, Identity, Proof};
 use crate::domain::{caller::Caller, error::Result};
 
-/// Takes every call that reaches a server which asks for no credentials: it listens on loopback addresses only.
+/// Accepts every call to a server that does not authenticate its callers. Such a server listens on loopback addresses
+/// only.
 #[derive(Debug)]
 pub(crate) struct Anonymous(Caller);
 

@@ -1,4 +1,4 @@
-//! Callers that the configuration lists, by a name of their certificate.
+//! Callers that the configuration identifies by a name in their certificate.
 
 use std::sync::Arc;
 
@@ -7,13 +7,14 @@ use async_trait::async_trait;
 use super::{Authenticator, Credentials, Evidence, Identity, Proof};
 use crate::{domain::error::Result, service::policy::SharedPolicy};
 
-/// Takes the certificates of callers, where a call sends no token: one that does is decided by that alone.
+/// Authenticates callers by certificate, if the call sends no token. A call with a token is authenticated by the token
+/// alone.
 pub(crate) struct CallerCertificates {
     policy: SharedPolicy,
 }
 
 impl CallerCertificates {
-    /// Those of the callers that this policy has.
+    /// For the callers in this policy.
     #[must_use]
     pub(crate) fn new(policy: SharedPolicy) -> Self {
         Self { policy }

@@ -1,4 +1,4 @@
-//! Callers that the configuration lists, by the token that they send: a static one, or a JWT of an issuer.
+//! Callers that the configuration identifies by their token: a static token, or a JWT of an issuer.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,19 +20,19 @@ use crate::{
     service::policy::SharedPolicy,
 };
 
-/// How far an issuer's clock may be from ours, in seconds.
+/// The allowed difference between an issuer's clock and the server's, in seconds.
 const LEEWAY: f64 = 60.0;
 
-/// The longest JWT that is looked at, in bytes.
+/// The maximum length of a JWT, in bytes.
 const TOKEN_MAX: usize = 12 * 1024;
 
-/// How many JWTs are remembered as genuine, so that a caller pays for the cryptography once.
+/// The number of verified JWTs that are cached, so that each is only verified once.
 const REMEMBERED: usize = 10_000;
 
-/// When it may be worth another try where an issuer's keys are not there.
+/// The retry hint while an issuer's keys are unavailable.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
-/// Takes the tokens of callers. A call that sends a token is decided here alone.
+/// Authenticates callers by token. A call with a token is authenticated by the token alone.
 pub(crate) struct CallerTokens {
     policy: SharedPolicy,
     issuers: Issuers,
@@ -40,27 +40,27 @@ pub(crate) struct CallerTokens {
     verified: Cache<TokenHash, Arc<Verified>>,
 }
 
-/// A JWT whose signature was found right. Whether it is still good is asked each time.
+/// A JWT with a verified signature. Its validity is checked at each call.
 struct Verified {
     issuer: Arc<Issuer>,
-    /// By one of which it was signed.
+    /// The key set that verified it.
     keys: Arc<KeySet>,
-    /// From when on it is good, and until when, in seconds since the Unix epoch; leeway not counted.
+    /// The validity period in seconds since the Unix epoch, without leeway.
     start: f64,
     end: f64,
     credential: Arc<Credential>,
 }
 
 impl CallerTokens {
-    /// Those of the callers that this policy has, and of these issuers.
+    /// For the callers in this policy and these issuers.
     #[must_use]
     pub(crate) fn new(policy: SharedPolicy, issuers: Issuers, clock: SharedClock) -> Self {
         Self { policy, issuers, clock, verified: Cache::new(REMEMBERED) }
     }
 
-    /// What the token proves.
+    /// The credential that the token proves.
     async fn credential(&self, token: &str) -> Result<Arc<Credential>> {
-        // Looking for the hash takes no longer for a token that is nearly right.
+        // The lookup by hash takes no longer for a token that is nearly correct.
         let hash = TokenHash::of(token);
         if let Some(verified) = self.verified.get(&hash)
             && let Some(credential) = self.still_good(&verified)
@@ -77,7 +77,7 @@ impl CallerTokens {
         Ok(Arc::clone(&verified.credential))
     }
 
-    /// What a token proves that was verified before; nothing where it must be verified again.
+    /// The credential of a token verified before. `None` if it must be verified again.
     fn still_good(&self, verified: &Verified) -> Option<Result<Arc<Credential>, AuthenticationProblem>> {
         let Credential::Subject { issuer, .. } = &*verified.credential else { return None };
         let is_same = self.issuers.get(issuer).is_some_and(|present| Arc::ptr_eq(&present, &verified.issuer))
@@ -122,7 +122,7 @@ impl CallerTokens {
     }
 }
 
-/// What a token says, and by whose keys that is known; no problem is told where no keys are there.
+/// The token's claims and the key set that verifies them. The error is `None` if no keys are available.
 fn verified_by(issuer: &Issuer, token: &str) -> Result<(Arc<KeySet>, TokenClaims), Option<Unverified>> {
     let keys = issuer.keys().ok_or(None)?;
     let claims = keys.verify(token).map_err(Some)?;

@@ -1,7 +1,7 @@
-//! Issuers of JWTs, whose keys are read from a file at the start, or from a URL again and again.
+//! JWT issuers. Their keys come from a file that is read at startup, or from a URL that is read repeatedly.
 //!
-//! A task of the issuer's own reads its keys: at the start, from time to time, and when a token names a key that the set does not
-//! have. Calls only wait for it, and not long; a server whose issuer is away serves everybody else.
+//! Each issuer has a task that reads its keys at startup, periodically, and when a token names an unknown key. Calls
+//! wait for the task for a limited time. An unavailable issuer does not affect other callers.
 
 use std::{
     collections::BTreeMap,
@@ -30,86 +30,86 @@ use crate::{
     },
 };
 
-/// How long the keys of an issuer that says nothing of it may be kept (`Cache-Control: max-age`). They are read again when half
-/// of it is over.
+/// The lifetime of an issuer's keys if the issuer specifies none (`Cache-Control: max-age`). Half of it later, the keys
+/// are read again.
 const LIFETIME: Duration = Duration::from_secs(3600);
 
-/// What an issuer may say in its place, or it would be asked all the time, or never.
+/// The bounds of the lifetime that an issuer may specify, so that its keys are read neither constantly nor never.
 const LIFETIME_MIN: Duration = Duration::from_secs(120);
 const LIFETIME_MAX: Duration = Duration::from_secs(24 * 3600);
 
-/// How long keys that could not be read again are used.
+/// How long keys stay in use when they cannot be read again.
 const KEYS_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
 
-/// The first pause after keys could not be read; it doubles up to the longest.
+/// The pause after the first failed read. It doubles up to the maximum.
 const PAUSE: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// How long a call waits for keys that are being read.
 const WAIT_MAX: Duration = Duration::from_secs(2);
 
-/// How often calls may have the keys read: so often a minute, and so often at once. Whoever forges tokens can name as many keys as it likes.
+/// The rate limit of reads caused by calls: per minute, and the burst. Forged tokens can name any number of keys.
 const READINGS: (u32, u32) = (6, 5);
 
-/// Where an issuer's keys are read from.
+/// The source of an issuer's keys.
 #[async_trait]
 pub(crate) trait KeySource: Send + Sync {
-    /// What is there now.
+    /// Reads the current keys.
     ///
     /// # Errors
-    /// Why it cannot be read, for the operator.
+    /// The reason that they cannot be read, for the operator.
     async fn read(&self) -> Result<ServedKeys, String>;
 }
 
-/// A key set as it was served.
+/// A key set as served.
 #[derive(Debug)]
 pub(crate) struct ServedKeys {
     /// The keys.
     pub set: KeySet,
-    /// How long it may be kept, where the issuer says so.
+    /// The lifetime, if the issuer specifies one.
     pub max_age: Option<Duration>,
 }
 
-/// Somebody whose JWTs are taken.
+/// An issuer whose JWTs are accepted.
 pub(crate) struct Issuer {
-    /// Whom tokens must be for.
+    /// The required audience of tokens.
     pub audience: String,
     keys: ArcSwapOption<ReadKeys>,
-    /// Whether the keys are being read, or are about to be.
+    /// Whether a read is in progress or pending.
     is_reading: AtomicBool,
     wanted: Arc<Notify>,
-    /// How many times they were tried to be read.
+    /// The number of attempts to read the keys.
     reads: watch::Sender<u64>,
     clock: SharedClock,
-    /// Absent where the keys stay as they are.
+    /// `None` for keys that never change.
     task: Option<Task>,
 }
 
 /// The task that reads an issuer's keys.
 struct Task {
-    /// How often calls may have it read them.
+    /// The rate limit of reads caused by calls.
     limit: Limit,
     limits: Arc<dyn Limits>,
-    /// Ends it with the issuer.
+    /// Stops the task when the issuer is dropped.
     _stop: DropGuard,
 }
 
 impl Task {
-    /// Takes one from the budget of readings that calls have asked for. Where that cannot be told there is none left, or a store that
-    /// is gone would let strangers flood the issuer.
+    /// Charges the budget of reads caused by calls. Denies the read if the budget cannot be checked: otherwise anyone
+    /// could flood the issuer while the store is unavailable.
     async fn may_read(&self) -> bool {
         matches!(self.limits.take(&self.limit).await, Ok(Ok(())))
     }
 }
 
-/// Keys, and when they were read; those of a file stay.
+/// Keys and the time they were read. Keys of a file have no time.
 struct ReadKeys {
     set: Arc<KeySet>,
     read: Option<MonotonicInstant>,
 }
 
 impl Issuer {
-    /// One whose keys stay as they are.
+    /// An issuer whose keys never change.
     pub(crate) fn fixed(audience: String, set: KeySet, clock: SharedClock) -> Arc<Self> {
         let issuer = Self::new(audience, clock, None);
         issuer.keys.store(Some(Arc::new(ReadKeys { set: Arc::new(set), read: None })));
@@ -117,7 +117,7 @@ impl Issuer {
         Arc::new(issuer)
     }
 
-    /// One whose keys are read from there, by a task on `runtime` that ends with it.
+    /// An issuer whose keys are read from `source` by a task on `runtime`. The task stops with the issuer.
     pub(crate) fn remote(
         name: &str,
         audience: String,
@@ -132,7 +132,7 @@ impl Issuer {
         let limit = Limit { key, rate: Rate::new(readings, Duration::from_secs(60), at_once) };
         let task = Task { limit, limits, _stop: stop.clone().drop_guard() };
         let issuer = Arc::new(Self::new(audience, Arc::clone(&clock), Some(task)));
-        // It must not keep the issuer, with which it ends.
+        // A weak reference, because the task must stop when the issuer is dropped.
         let reader =
             Reader { name: name.to_owned(), issuer: Arc::downgrade(&issuer), source, clock, randomness };
         runtime.spawn(async move { stop.run_until_cancelled(reader.run()).await });
@@ -151,7 +151,7 @@ impl Issuer {
         }
     }
 
-    /// Its keys, where they are there.
+    /// The keys, if they are available.
     pub(crate) fn keys(&self) -> Option<Arc<KeySet>> {
         let keys = self.keys.load();
         let keys = keys.as_ref()?;
@@ -159,8 +159,8 @@ impl Issuer {
         keys.read.is_none_or(is_good).then(|| Arc::clone(&keys.set))
     }
 
-    /// Has the keys read, unless that was asked for too often, and waits for it a while. Keys of a file stay as they
-    /// are.
+    /// Requests a read of the keys, within the rate limit, and waits for it for a limited time. Does nothing for keys
+    /// of a file.
     pub(crate) async fn read_again(&self) {
         let Some(task) = &self.task else { return };
         let mut reads = self.reads.subscribe();
@@ -175,18 +175,18 @@ impl Issuer {
     }
 }
 
-/// What issuers work with.
+/// The dependencies of issuers.
 #[derive(Clone)]
 pub(crate) struct IssuerParts {
-    /// Time.
+    /// The clock.
     pub clock: SharedClock,
-    /// For pauses that several servers do not end at once.
+    /// Randomness for jitter, so that several servers do not retry at once.
     pub randomness: SharedRandomness,
-    /// How often calls may have keys read.
+    /// The rate limits of reads caused by calls.
     pub limits: Arc<dyn Limits>,
 }
 
-/// Reads the keys of an issuer for as long as there is one.
+/// Reads the keys of an issuer until the issuer is dropped.
 struct Reader {
     name: String,
     issuer: std::sync::Weak<Issuer>,
@@ -199,7 +199,7 @@ impl Reader {
     async fn run(self) {
         let mut failures = 0;
         loop {
-            // Their age counts from here, however long the answer takes.
+            // The age of the keys counts from the request, regardless of the response time.
             let asked = self.clock.instant();
             let read = self.source.read().await;
             let Some(issuer) = self.issuer.upgrade() else { return };
@@ -210,7 +210,7 @@ impl Reader {
                     max_age.unwrap_or(LIFETIME).clamp(LIFETIME_MIN, LIFETIME_MAX) / 2
                 }
                 Err(problem) => {
-                    tracing::warn!(issuer = self.name, %problem, "the keys of an issuer cannot be read");
+                    tracing::warn!(issuer = self.name, %problem, "cannot read the keys of an issuer");
                     failures += 1;
                     let pause = PAUSE.saturating_mul(1 << (failures - 1).min(6)).min(PAUSE_MAX);
                     pause / 2 + randomness::up_to(&*self.randomness, pause / 2)
@@ -219,7 +219,7 @@ impl Reader {
             issuer.is_reading.store(false, Ordering::Release);
             issuer.reads.send_modify(|reads| *reads += 1);
             let wanted = Arc::clone(&issuer.wanted);
-            // While it waits it does not keep the issuer, with which it ends.
+            // The task holds no strong reference while it waits, because it must stop when the issuer is dropped.
             drop(issuer);
             tokio::select! {
                 () = self.clock.sleep(pause) => {}
@@ -232,17 +232,17 @@ impl Reader {
 
     fn keep(&self, issuer: &Issuer, set: KeySet, asked: MonotonicInstant) {
         let before = issuer.keys.load().as_ref().map(|keys| Arc::clone(&keys.set));
-        // What was verified by the same keys stays so.
+        // Keep an equal key set, so that cached verifications stay valid.
         let same = before.filter(|before| **before == set);
         if same.is_none() {
-            tracing::info!(issuer = self.name, keys = set.len(), "the keys of an issuer are read");
+            tracing::info!(issuer = self.name, keys = set.len(), "read the keys of an issuer");
         }
         let set = same.unwrap_or_else(|| Arc::new(set));
         issuer.keys.store(Some(Arc::new(ReadKeys { set, read: Some(asked) })));
     }
 }
 
-/// The issuers by name, which a reload replaces. A cheap handle.
+/// The issuers by name. A reload replaces them. A cheap handle.
 #[derive(Clone, Default)]
 pub(crate) struct Issuers(Arc<ArcSwap<BTreeMap<String, Arc<Issuer>>>>);
 
@@ -252,12 +252,12 @@ impl Issuers {
         self.0.load().get(name).cloned()
     }
 
-    /// Has these in the place of those before.
+    /// Replaces all issuers.
     pub(crate) fn replace(&self, issuers: BTreeMap<String, Arc<Issuer>>) {
         self.0.store(Arc::new(issuers));
     }
 
-    /// Which there are.
+    /// All issuers.
     pub(crate) fn all(&self) -> Arc<BTreeMap<String, Arc<Issuer>>> {
         self.0.load_full()
     }

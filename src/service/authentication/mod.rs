@@ -1,18 +1,19 @@
-//! Who makes a call, whatever face it comes over.
+//! Authenticates callers, independently of the face.
 //!
-//! A face gathers what a call shows ([`Evidence`]) and asks its [`Authenticators`], in order. Each knows one kind of proof:
+//! A face collects the [`Evidence`] of a call and passes it to its [`Authenticators`], in order. Each recognizes one
+//! kind of proof:
 //!
-//! | proof | who knows it | over |
+//! | proof | authenticator | face |
 //! |---|---|---|
 //! | the connection itself | [`Anonymous`] | gRPC, `grpc.auth = "none"` |
-//! | a token of a caller that is listed | [`CallerTokens`] | gRPC, `grpc.auth = "callers"` |
-//! | a certificate with a name of a caller that is listed | [`CallerCertificates`] | the same, without a token |
+//! | a token of a configured caller | [`CallerTokens`] | gRPC, `grpc.auth = "callers"` |
+//! | a certificate with a name of a configured caller | [`CallerCertificates`] | the same, without a token |
 //! | an access token of the upstream | [`UpstreamClients`] | REST |
 //! | an access token of this server | [`ClientRegistrationService`](super::ClientRegistrationService) | REST |
 //! | a signature over the request | [`SignedRequestService`](super::signed_request::SignedRequestService) | REST |
 //!
-//! One more kind is one more [`Authenticator`], with its variant of [`Proof`]. Recognizing does not read the store: what
-//! that has to say about a proof is asked afterwards.
+//! Another kind of proof requires another [`Authenticator`], with its variant of [`Proof`]. Authentication does not
+//! read the store. What the store must confirm about a proof is checked afterwards.
 
 mod anonymous;
 mod caller_certificate;
@@ -45,24 +46,24 @@ pub(crate) use caller_token::CallerTokens;
 pub(crate) use issuer::{Issuer, IssuerParts, Issuers, KeySource, ServedKeys};
 pub(crate) use upstream_client::{UpstreamClients, UpstreamToken};
 
-/// Recognizes callers by one kind of proof.
+/// Authenticates callers by one kind of proof.
 #[async_trait]
 pub(crate) trait Authenticator: Send + Sync {
-    /// Who makes the call; `None` where it shows nothing of the kind that this knows.
+    /// The caller of the call, or `None` if the call has no proof of this kind.
     ///
     /// # Errors
-    /// Where it shows something of this kind that is not good.
+    /// If the call has an invalid proof of this kind.
     async fn identify(&self, evidence: &Evidence<'_>) -> Result<Option<Identity>>;
 }
 
-/// What a call shows of who makes it. It shows itself to no log.
+/// What a call presents to authenticate its caller. Does not implement `Debug`, to keep it out of logs.
 #[derive(Clone, Copy)]
 pub(crate) struct Evidence<'a> {
-    /// The other end of its connection, which a proxy may be.
+    /// The peer of the connection, which may be a proxy.
     pub peer: &'a Peer,
-    /// The environment that it is for, where that is known before its message is read.
+    /// The environment of the call, if it is known before the message is read.
     pub environment: Option<&'a EnvironmentName>,
-    /// Where it carries its credentials.
+    /// Where the call carries its credentials.
     pub carrier: Carrier<'a>,
 }
 
@@ -74,20 +75,20 @@ pub(crate) enum Carrier<'a> {
     Form(&'a str),
 }
 
-/// The credentials that a call carries.
+/// The credentials of a call.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Credentials<'a> {
     None,
     /// A bearer token (RFC 6750).
     Bearer(&'a str),
-    /// Another line of `Authorization`.
+    /// Another scheme of `Authorization`.
     Other(&'a str),
-    /// Several of these lines.
+    /// Several `Authorization` headers.
     Ambiguous,
 }
 
 impl<'a> Evidence<'a> {
-    /// The credentials that the call carries.
+    /// The credentials of the call.
     #[must_use]
     pub(crate) fn credentials(&self) -> Credentials<'a> {
         let headers = match self.carrier {
@@ -109,35 +110,35 @@ impl<'a> Evidence<'a> {
     }
 }
 
-/// Who makes a call, and how that is known.
+/// The caller of a call and the proof of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Identity {
-    /// The caller, with what it is granted.
+    /// The caller with its grants.
     pub caller: Caller,
-    /// What the call has shown for it.
+    /// The proof in the call.
     pub proof: Proof,
 }
 
-/// What a call has shown for its caller.
+/// The proof that a call presented for its caller.
 #[derive(Debug, Clone)]
 pub(crate) enum Proof {
-    /// That it reached a server which asks for nothing else.
+    /// The connection itself, on a server that requires nothing else.
     Connection,
-    /// What the configuration knows the caller by.
+    /// The credential of a configured caller.
     Listed,
-    /// An access token of this server, of a client of this application.
+    /// An access token of this server, for a client of this application.
     AccessToken(SourceApplication),
     /// An access token of the upstream.
     UpstreamToken(UpstreamToken),
-    /// A signature over this request alone, which counts once.
+    /// A signature of this request alone, which is accepted once.
     Signature(Nonce),
-    /// Nothing: it asks for what second-screen pages may have.
+    /// No proof. The call requests what second-screen pages may do.
     Open,
 }
 
 impl Identity {
-    /// A page on which viewers type codes, which calls this environment without credentials: a browser could not keep them
-    /// secret. It may do what a login with a code takes, and nothing that ends or makes one.
+    /// A page on which viewers type codes, which calls this environment without credentials, because a browser could
+    /// not keep them secret. It may do what a login with a code requires, but can neither create nor delete a code.
     #[must_use]
     pub(crate) fn second_screen(environment: &EnvironmentName) -> Self {
         let environments = Scope::Only([environment.clone()].into());
@@ -151,7 +152,7 @@ impl Identity {
         Self { caller, proof: Proof::Open }
     }
 
-    /// The caller in this call, with the credentials that go along to the upstream.
+    /// The caller in this call, with the credentials to pass on to the upstream.
     ///
     /// # Errors
     /// [`Error::StoreUnavailable`](crate::domain::error::Error::StoreUnavailable).
@@ -167,21 +168,21 @@ impl Identity {
     }
 }
 
-/// All that recognize the callers of a face. A cheap handle.
+/// The authenticators of a face. A cheap handle.
 #[derive(Clone)]
 pub(crate) struct Authenticators(Arc<[Box<dyn Authenticator>]>);
 
 impl Authenticators {
-    /// These, in this order: the first that knows a call's proof decides.
+    /// These authenticators, in this order. The first that recognizes the call's proof decides.
     #[must_use]
     pub(crate) fn new(authenticators: impl IntoIterator<Item = Box<dyn Authenticator>>) -> Self {
         Self(authenticators.into_iter().collect())
     }
 
-    /// Who makes the call.
+    /// Authenticates the caller of a call.
     ///
     /// # Errors
-    /// Where the call shows nothing that is known, or something that is not good.
+    /// If the call presents no known proof, or an invalid one.
     pub(crate) async fn identify(&self, evidence: &Evidence<'_>) -> Result<Identity> {
         for authenticator in &*self.0 {
             if let Some(identity) = authenticator.identify(evidence).await? {

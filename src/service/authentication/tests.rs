@@ -7,7 +7,7 @@ use crate::domain::{
     error::Error,
 };
 
-/// Knows clients by what their connection has proven.
+/// Authenticates clients by the credential of their connection.
 struct Certificates;
 
 #[async_trait]
@@ -17,7 +17,7 @@ impl Authenticator for Certificates {
     }
 }
 
-/// Knows the one token that is good.
+/// Accepts a single token.
 struct Tokens;
 
 #[async_trait]
@@ -36,7 +36,8 @@ fn identity(name: &str) -> Identity {
     Identity { caller, proof: Proof::Connection }
 }
 
-/// As whom a call counts that has these lines of `Authorization`, and whether its connection has a certificate.
+/// The caller that a call with these `Authorization` headers is authenticated as. `has_certificate` says whether its
+/// connection has a certificate.
 async fn known(lines: &[&str], has_certificate: bool) -> Result<String, AuthenticationProblem> {
     let callers = Authenticators::new([Box::new(Tokens) as Box<dyn Authenticator>, Box::new(Certificates)]);
     let mut headers = HeaderMap::new();
@@ -57,14 +58,14 @@ async fn known(lines: &[&str], has_certificate: bool) -> Result<String, Authenti
 }
 
 #[tokio::test]
-async fn a_caller_is_known_by_its_certificate_unless_it_sends_a_token_which_decides_alone() {
+async fn a_certificate_authenticates_a_caller_unless_it_sends_a_token() {
     assert_eq!(known(&[], true).await.as_deref(), Ok("holder of the certificate"));
     assert_eq!(known(&["Bearer good"], true).await.as_deref(), Ok("holder of the token"));
     assert_eq!(known(&["bearer  bad"], true).await, Err(AuthenticationProblem::TokenInvalid));
 }
 
 #[tokio::test]
-async fn a_call_that_shows_nothing_is_told_so_and_one_that_shows_something_else_too() {
+async fn missing_and_unreadable_credentials_have_different_errors() {
     assert_eq!(known(&[], false).await, Err(AuthenticationProblem::Missing));
     for lines in [&["Basic dXNlcg=="][..], &["Bearer"], &[""], &["Bearer good", "Bearer good"]] {
         assert_eq!(known(lines, false).await, Err(AuthenticationProblem::Unreadable), "{lines:?}");

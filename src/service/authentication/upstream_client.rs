@@ -15,13 +15,14 @@ use crate::{
     service::policy::SharedPolicy,
 };
 
-/// Takes every access token where clients register with the upstream: what one may do is the upstream's to judge.
+/// Accepts every access token in environments whose clients register with the upstream. The upstream decides what the
+/// client may do.
 pub(crate) struct UpstreamClients {
     policy: SharedPolicy,
 }
 
 impl UpstreamClients {
-    /// Those of the environments that this policy has.
+    /// For the environments in this policy.
     #[must_use]
     pub(crate) fn new(policy: SharedPolicy) -> Self {
         Self { policy }
@@ -42,7 +43,8 @@ impl Authenticator for UpstreamClients {
     }
 }
 
-/// An access token of the upstream, and who knows whether it was issued through here. Shows itself to no log.
+/// An access token of the upstream, with the means to check whether it was issued through this server. `Debug` hides
+/// it.
 #[derive(Clone)]
 pub(crate) struct UpstreamToken {
     text: Arc<str>,
@@ -50,7 +52,7 @@ pub(crate) struct UpstreamToken {
 }
 
 impl UpstreamToken {
-    /// The token as it goes along with a call. Asks the store where it was not seen before.
+    /// The token in the form passed on with a call. Reads the store if the token is not cached.
     pub(super) async fn relayed(&self) -> Result<RelayedToken> {
         let is_known = self.relay.has_issued(&self.text).await?;
         Ok(RelayedToken::new(Arc::clone(&self.text), is_known))

@@ -1,4 +1,4 @@
-//! Access tokens: issued for a client id and its secret, and recognized in calls.
+//! Access tokens: issues them for a client id and secret, and verifies them in calls.
 
 use std::sync::Arc;
 
@@ -24,22 +24,22 @@ use crate::{
     service::authentication::{Authenticator, Credentials, Evidence, Identity, Proof},
 };
 
-/// How long an access token is good for, in seconds: 6 hours, as the provider's are.
+/// The lifetime of an access token in seconds: 6 hours, as for the provider's tokens.
 pub(super) const ACCESS_TOKEN_SECONDS: u64 = 21_600;
 
-/// The longest access token that is looked at, in bytes.
+/// The maximum length of an access token, in bytes.
 const ACCESS_TOKEN_MAX: usize = 12 * 1024;
 
-/// How many access tokens are remembered as genuine, so that a device that polls pays for the cryptography once.
+/// The number of verified tokens that are cached, so that a polling device's token is only verified once.
 const REMEMBERED: usize = 10_000;
 
 /// A request for an access token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IssueToken {
-    /// Where the token shall be good.
+    /// The environment that the token is for.
     pub environment: EnvironmentName,
     pub client_id: String,
-    /// The secret that belongs to it.
+    /// The client's secret.
     pub client_secret: SecretText,
 }
 
@@ -47,15 +47,15 @@ pub struct IssueToken {
 pub struct AccessToken {
     /// The token's id.
     pub id: Uuid,
-    /// What calls carry.
+    /// The token that calls carry.
     pub token: SecretText,
     /// When it was issued.
     pub create_time: Timestamp,
-    /// How long it is good for, in seconds.
+    /// The lifetime in seconds.
     pub expires_in: u64,
 }
 
-/// Tokens whose signature was found right. Whether one is still good is asked each time.
+/// Tokens with a verified signature. Their validity is checked at each call.
 pub(super) struct VerifiedTokens(Cache<Box<str>, Arc<AccessTokenClaims>>);
 
 impl Default for VerifiedTokens {
@@ -65,7 +65,7 @@ impl Default for VerifiedTokens {
 }
 
 impl ClientRegistrationService {
-    /// Issues an access token. Nothing of it is kept.
+    /// Issues an access token. The server does not store it.
     ///
     /// # Errors
     /// `invalid_client`, `unauthorized_client`.
@@ -79,12 +79,12 @@ impl ClientRegistrationService {
                 OAuthErrorCode::InvalidClient.because("client_id or client_secret is wrong; register again")
             })?;
         if self.inner.revocations.load().has_client(&client.grant.statement, client.jti, client.iat) {
-            return Err(OAuthErrorCode::InvalidClient.because("the client has been revoked; register again"));
+            return Err(OAuthErrorCode::InvalidClient.because("the client was revoked; register again"));
         }
         let rights = client.grant.rights(&self.parts().policy.load());
         if !rights.is_some_and(|rights| rights.environments.contains(environment)) {
             let code = OAuthErrorCode::UnauthorizedClient;
-            return Err(code.because("the client's software statement is not for this environment"));
+            return Err(code.because("the client's software statement is not valid for this environment"));
         }
         let create_time = self.parts().clock.now();
         let iat = create_time.as_millis();
@@ -101,7 +101,7 @@ impl ClientRegistrationService {
         Ok(AccessToken { id: claims.jti, token: token.into(), create_time, expires_in: ACCESS_TOKEN_SECONDS })
     }
 
-    /// Who calls with this access token in this environment: the client, granted what its statement has.
+    /// The client that this access token authenticates in this environment, with the grants of its statement.
     fn client(&self, token: &str, environment: &EnvironmentName) -> Result<Identity, AuthenticationProblem> {
         let Some(claims) = self.verified(token) else {
             return Err(AuthenticationProblem::TokenInvalid);
@@ -146,7 +146,7 @@ impl ClientRegistrationService {
 
 #[async_trait]
 impl Authenticator for ClientRegistrationService {
-    /// Takes every access token of a call that says its environment.
+    /// Accepts the access tokens of calls that name their environment.
     async fn identify(&self, evidence: &Evidence<'_>) -> Result<Option<Identity>> {
         match (evidence.environment, evidence.credentials()) {
             (Some(environment), Credentials::Bearer(token)) => Ok(Some(self.client(token, environment)?)),

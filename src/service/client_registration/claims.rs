@@ -1,4 +1,4 @@
-//! What is signed into statements, client ids and access tokens. The fields' names are short where devices carry them.
+//! The claims signed into statements, client ids and access tokens. Field names are short in those that devices send.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::{
     service::policy::Policy,
 };
 
-/// A statement that this server minted. Times are seconds since the Unix epoch.
+/// A statement issued by this server. Times are in seconds since the Unix epoch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct StatementClaims {
     pub jti: Uuid,
@@ -30,7 +30,7 @@ pub(super) struct StatementClaims {
     pub permissions: Option<BTreeSet<Permission>>,
 }
 
-/// What a client has from its statement.
+/// The grant that a client gets from its statement.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Grant {
     /// The id of the statement.
@@ -40,10 +40,10 @@ pub(super) struct Grant {
     pub application: Application,
 }
 
-/// Which application a statement is for, and what it may do.
+/// The application of a statement, and what it may do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) enum Application {
-    /// One that a statement of our own describes.
+    /// An application that our own statement describes.
     #[serde(rename = "own")]
     Stated {
         #[serde(flatten)]
@@ -55,12 +55,12 @@ pub(super) enum Application {
         #[serde(rename = "prm")]
         permissions: Option<BTreeSet<Permission>>,
     },
-    /// One that the operator configured, by its id.
+    /// An application from the configuration, by its id.
     #[serde(rename = "cfg")]
     Configured(String),
 }
 
-/// A client id. Its time is in milliseconds since the Unix epoch, so that revocations can tell before from after.
+/// A client id. Its time is in milliseconds since the Unix epoch, which gives revocations by time their precision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct ClientClaims {
     pub jti: Uuid,
@@ -69,7 +69,7 @@ pub(super) struct ClientClaims {
     pub grant: Grant,
 }
 
-/// An access token. Its times are in milliseconds, as those of client ids are.
+/// An access token. Its times are in milliseconds, like those of client ids.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct AccessTokenClaims {
     pub jti: Uuid,
@@ -85,7 +85,7 @@ pub(super) struct AccessTokenClaims {
     pub grant: Grant,
 }
 
-/// What a grant amounts to at present.
+/// The rights that a grant currently confers.
 pub(super) struct Rights {
     pub source: SourceApplication,
     pub requestors: Scope<RequestorId>,
@@ -94,7 +94,7 @@ pub(super) struct Rights {
 }
 
 impl Grant {
-    /// What it amounts to under `policy`; `None` where its application is configured no more.
+    /// The rights under `policy`; `None` if its application is no longer configured.
     pub(super) fn rights(&self, policy: &Policy) -> Option<Rights> {
         let default = || Permission::DEVICE.to_vec();
         match &self.application {
@@ -121,7 +121,7 @@ mod tests {
     use super::*;
     use crate::format::golden;
 
-    /// Checks how claims are written, and that this is read.
+    /// Checks that claims serialize to the pinned text, and that the text is readable.
     fn check<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(name: &str, claims: &T) {
         let text = serde_json::to_string(claims).expect("serializes");
         golden::check_text(name, 1, &format!("{text}\n"));
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn the_claims_of_what_is_signed_are_pinned() {
+    fn the_format_of_claims_is_pinned() {
         let requestors =
             BTreeSet::from(["REF"].map(|id| RequestorId::parse("requestor", id).expect("valid")));
         let environment = EnvironmentName::parse("environment", "staging").expect("valid");

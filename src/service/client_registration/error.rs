@@ -1,40 +1,40 @@
-//! Errors as RFC 7591 (section 3.2.2) and RFC 6749 (section 5.2) have them.
+//! Errors as defined by RFC 7591 (section 3.2.2) and RFC 6749 (section 5.2).
 
 use crate::{domain::randomness::RandomnessUnavailable, telemetry};
 
-/// A registration, or a request for a token, that is refused.
+/// A rejected registration or token request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {description}", code.as_str())]
 pub struct OAuthError {
-    /// What clients go by.
+    /// The code, for clients.
     pub code: OAuthErrorCode,
-    /// What people read.
+    /// The description, for people.
     pub description: String,
 }
 
-/// What went wrong, in the words of the RFCs.
+/// The error codes of the RFCs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OAuthErrorCode {
     /// A parameter is missing, repeated or malformed.
     InvalidRequest,
-    /// A redirect URI is none.
+    /// A redirect URI is invalid.
     InvalidRedirectUri,
-    /// The software statement is not signed by anybody whose statements are taken, or its time is over.
+    /// The software statement is expired, or not signed by a trusted issuer.
     InvalidSoftwareStatement,
-    /// The software statement is genuine, but may not, or no more, be used here.
+    /// The software statement is genuine, but may not, or no longer, be used here.
     UnapprovedSoftwareStatement,
-    /// The client id is not of this server, its secret is wrong, or it was revoked: register again.
+    /// The client id is unknown, its secret is wrong, or it was revoked: register again.
     InvalidClient,
     /// The client may not do this here.
     UnauthorizedClient,
-    /// Only `client_credentials` there is.
+    /// The only supported grant type is `client_credentials`.
     UnsupportedGrantType,
-    /// A defect or a breakdown of this server.
+    /// A defect or failure of this server.
     ServerError,
 }
 
 impl OAuthErrorCode {
-    /// The code as it stands in an answer.
+    /// The code as it appears in a response.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -49,14 +49,14 @@ impl OAuthErrorCode {
         }
     }
 
-    /// The error with this code, and a description for people.
+    /// The error with this code and description.
     #[must_use]
     pub fn because(self, description: impl Into<String>) -> OAuthError {
         OAuthError { code: self, description: description.into() }
     }
 }
 
-/// The cause is for the log; the client gets none.
+/// Logs the cause, and omits it from the response.
 pub(super) fn server_error(cause: impl std::fmt::Display) -> OAuthError {
     telemetry::report_defect(cause);
     OAuthErrorCode::ServerError.because("internal error")

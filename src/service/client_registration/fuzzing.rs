@@ -1,4 +1,4 @@
-//! What this server signs and devices carry.
+//! Fuzz targets: tokens that this server signs and devices send.
 
 use std::{fmt::Debug, sync::LazyLock};
 
@@ -18,17 +18,17 @@ pub(crate) const TARGETS: &[Target] = &[
 
 static KEYS: LazyLock<SigningKeys> = LazyLock::new(|| SigningKeys::derive(&[1; 32]));
 
-/// A text as a client sends it, and the claims of one that was signed here.
+/// Verifies a text as a client sends it, and claims signed here.
 fn signed<T: Serialize + DeserializeOwned + Debug + PartialEq>(purpose: Purpose, input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let taken = KEYS.verify::<T>(purpose, &text);
     let claims = taken.or_else(|| serde_json::from_slice(input).ok());
-    assert!(!KEYS.is_client_secret("client", &text), "nobody knows this secret");
+    assert!(!KEYS.is_client_secret("client", &text), "the secret is not public");
     let Some(claims) = claims else { return };
     let token = KEYS.sign(purpose, &claims).expect("signs");
     assert_eq!(KEYS.verify::<T>(purpose, &token), Some(claims));
     let others = [Purpose::SoftwareStatement, Purpose::ClientId, Purpose::AccessToken];
     for other in others.into_iter().filter(|other| *other != purpose) {
-        assert_eq!(KEYS.verify::<serde_json::Value>(other, &token), None, "is taken for {other:?}");
+        assert_eq!(KEYS.verify::<serde_json::Value>(other, &token), None, "accepted as {other:?}");
     }
 }

@@ -1,9 +1,9 @@
-//! Dynamic client registration of our own: software statement → client id and secret → access token (RFC 7591, RFC
+//! This server's dynamic client registration: software statement → client id and secret → access token (RFC 7591, RFC
 //! 6749 section 4.4).
 //!
-//! Millions of devices register, so nothing is kept for any of them: statements, client ids and access tokens are
-//! signed and carry what they grant, and a client's secret is derived from its id. What takes them back is a small
-//! list of revocations, which is held in memory: no call reads the store.
+//! Millions of devices register, so the server stores nothing per client. Statements, client ids and access tokens are
+//! signed and carry their grants. A client's secret is derived from its id. Revocations are a short list in memory, so
+//! that no call reads the store.
 
 mod access_token;
 mod claims;
@@ -32,21 +32,21 @@ pub(crate) use statement::MintStatement;
 use access_token::VerifiedTokens;
 use revocation_list::RevocationList;
 
-/// The use cases around registered clients. A cheap handle.
+/// The use cases of registered clients. A cheap handle.
 #[derive(Clone)]
 pub struct ClientRegistrationService {
     inner: Arc<Inner>,
 }
 
-/// What the use cases work with.
+/// The dependencies of the use cases.
 pub struct Parts {
-    /// Where the revocations are kept.
+    /// Where revocations are stored.
     pub ledger: Arc<dyn Ledger>,
-    /// What the signing keys are derived from.
+    /// The master key that the signing keys are derived from.
     pub master_key: Arc<MasterKey>,
-    /// What the operator configured.
+    /// The operator's configuration.
     pub policy: SharedPolicy,
-    /// Time.
+    /// The clock.
     pub clock: SharedClock,
     /// Randomness for ids.
     pub randomness: SharedRandomness,
@@ -60,7 +60,7 @@ struct Inner {
 }
 
 impl ClientRegistrationService {
-    /// The use cases over `parts`. Reads the revocations, and again, on a task of its own, whenever there are others.
+    /// Creates the use cases. Reads the revocations now, and whenever they change, in a task.
     ///
     /// # Errors
     /// [`Error::StoreUnavailable`](crate::domain::error::Error::StoreUnavailable).

@@ -1,4 +1,4 @@
-//! Registration: a software statement becomes a client id and a secret.
+//! Registration: exchanges a software statement for a client id and a secret.
 
 use iri_string::types::UriStr;
 
@@ -12,39 +12,39 @@ use crate::{
     domain::{caller::Permission, id::EnvironmentName, secret::SecretText},
 };
 
-/// The longest software statement, in bytes.
+/// The maximum length of a software statement, in bytes.
 pub(super) const STATEMENT_MAX: usize = 8 * 1024;
 
-/// How many redirect URIs a client may name, and how long each may be, in bytes.
+/// The maximum number of redirect URIs, and the maximum length of each in bytes.
 const REDIRECT_URIS_MAX: usize = 16;
 const REDIRECT_URI_MAX: usize = 2048;
 
 /// A request to register.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegisterClient {
-    /// Where the client registers.
+    /// The environment to register in.
     pub environment: EnvironmentName,
     pub software_statement: SecretText,
-    /// Where its logins shall end. They are checked and given back; nothing here leads to them.
+    /// The redirect URIs of logins. They are checked and returned, but not otherwise used.
     pub redirect_uris: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegisteredClient {
-    /// The client id, which carries what the client may do.
+    /// The client id, which carries the client's grants.
     pub client_id: String,
-    /// The secret that belongs to it.
+    /// The client's secret.
     pub client_secret: SecretText,
     /// When it was registered, in seconds since the Unix epoch.
     pub issued_at: u64,
-    /// As they came.
+    /// The redirect URIs as received.
     pub redirect_uris: Vec<String>,
-    /// What the client may do.
+    /// The grants of the client.
     pub permissions: Vec<Permission>,
 }
 
 impl ClientRegistrationService {
-    /// Registers a client. Nothing of it is kept.
+    /// Registers a client. The server stores nothing.
     ///
     /// # Errors
     /// `invalid_request`, `invalid_redirect_uri`, `invalid_software_statement` and `unapproved_software_statement`.
@@ -57,7 +57,8 @@ impl ClientRegistrationService {
         check_redirect_uris(&redirect_uris)?;
         let grant = self.verify_statement(software_statement.reveal())?;
         let unapproved = || {
-            OAuthErrorCode::UnapprovedSoftwareStatement.because("the statement is not for this environment")
+            OAuthErrorCode::UnapprovedSoftwareStatement
+                .because("the statement is not valid for this environment")
         };
         let rights = grant.rights(&self.parts().policy.load()).ok_or_else(unapproved)?;
         if !rights.environments.contains(&environment) {
@@ -107,7 +108,7 @@ mod tests {
         service::client_registration::{IssueToken, access_token::AccessToken},
     };
 
-    /// Hexadecimal digits, so that it can stand for a generic key too.
+    /// Hexadecimal digits, so that it is also a valid generic key.
     const SECRET: &str = "5ec2e75ec2e75ec2e75ec2e75ec2e75ec2e75ec2e75ec2e75ec2e75ec2e75ec2";
 
     fn secret() -> SecretText {
@@ -115,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn no_secret_is_seen_in_a_debug_print() {
+    fn debug_output_reveals_no_secret() {
         let environment = EnvironmentName::parse("environment", "default").expect("valid");
         let register = RegisterClient {
             environment: environment.clone(),
@@ -161,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn no_secret_of_a_legacy_key_pair_is_seen_in_a_debug_print() {
+    fn debug_output_reveals_no_legacy_secret() {
         let header = format!(
             "POST requestor_id=REF, nonce=n, signature_method=HMAC-SHA1, request_time=1, request_uri=/, \
              public_key=pk, signature={SECRET}"
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn no_secret_of_a_message_is_seen_in_a_debug_print() {
+    fn debug_output_of_messages_reveals_no_secret() {
         let text = || SECRET.to_owned();
         let authorize = v1::AuthorizeTempPassRequest {
             identity: Some(v1::authorize_temp_pass_request::Identity::UserIdentifier(text())),

@@ -1,4 +1,4 @@
-//! Taking back what was issued: by statement, by client, or all that was issued before some time.
+//! Revocation: by statement, by client, or of everything issued before a point in time.
 
 use std::collections::HashSet;
 
@@ -22,25 +22,25 @@ const STATEMENT: &str = "statement:";
 const CLIENT: &str = "client:";
 const ISSUED_BEFORE: &str = "issued_before";
 
-/// What every JWT begins with: base64 of `{"`.
+/// The start of every JWT: base64 of `{"`.
 const JWT_BEGIN: &str = "eyJ";
 
-/// The longest id of a statement, in bytes.
+/// The maximum length of a statement's id, in bytes.
 const STATEMENT_ID_MAX: usize = 512;
 
-/// What is taken back.
+/// What is revoked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Revocation {
     /// The statement with this id (`jti`), its clients and their tokens.
     Statement(String),
     /// The client with this id, and its tokens.
     Client(Uuid),
-    /// Every client id and token that was issued before this time. Statements stay good, so that devices register
-    /// again by themselves.
+    /// Every client id and token issued before this time. Statements stay valid, so devices register again on their
+    /// own.
     IssuedBefore(Timestamp),
 }
 
-/// Everything that is taken back, in memory.
+/// All revocations, in memory.
 #[derive(Debug, Default)]
 pub(super) struct Revocations {
     statements: HashSet<String>,
@@ -62,12 +62,12 @@ impl Revocations {
         self.statements.contains(id)
     }
 
-    /// Whether a client that was registered at this millisecond is taken back, or its statement is.
+    /// Whether a client registered at this millisecond is revoked, or its statement is.
     pub(super) fn has_client(&self, statement: &str, client: Uuid, registered: u64) -> bool {
         self.has_statement(statement) || self.clients.contains(&client) || self.has_time(registered)
     }
 
-    /// Whether what was issued at this millisecond is taken back.
+    /// Whether everything issued at this millisecond is revoked.
     pub(super) fn has_time(&self, issued: u64) -> bool {
         issued < self.issued_before
     }
@@ -84,7 +84,7 @@ impl Revocations {
 }
 
 impl ClientRegistrationService {
-    /// Takes something back, for good: here for the calls that begin from now on, elsewhere for those that begin soon.
+    /// Revokes permanently: here for all subsequent calls, at other replicas soon after.
     ///
     /// # Errors
     /// [`Error::StoreUnavailable`].
@@ -99,7 +99,7 @@ impl ClientRegistrationService {
             Revocation::IssuedBefore(_) => loop {
                 let before = ledger.get(&key).await?;
                 let value = before.as_ref().map(|entry| entry.value.as_slice());
-                // Times are big-endian, so that the later one is the greater text. It never goes back.
+                // Times are big-endian, so the later time is the greater value. The stored time only increases.
                 if value.is_some_and(|value| value >= entry.value.as_slice())
                     || ledger.swap(&key, value, Some(entry.clone())).await?
                 {
@@ -107,14 +107,14 @@ impl ClientRegistrationService {
                 }
             },
         }
-        // Others hear of it; here the call that follows must find it.
+        // The ledger notifies the other replicas. This one must apply it before the next call.
         self.inner.revocations.refresh().await
     }
 
-    /// The revocation of a statement by itself, or by its id.
+    /// The revocation of a statement, given itself or its id.
     ///
     /// # Errors
-    /// Where it is neither: a statement that was cut in the middle must not be taken for the id of another one.
+    /// If the text is neither. A truncated statement must not be treated as the id of another statement.
     pub fn statement_revocation(&self, text: &str) -> std::result::Result<Revocation, Violation> {
         let text = text.trim();
         if let Some(genuine) = self.genuine(text) {
@@ -127,34 +127,35 @@ impl ClientRegistrationService {
         }
         Err(Violation::new(
             "statement",
-            "is neither a statement with a right signature nor the id (jti) of one; was it cut, or does it come from \
-             another installation?",
+            "is neither a statement with a valid signature nor the id (jti) of one; check that it is complete and comes from \
+             this installation",
         ))
     }
 
-    /// The revocation of all that was issued before a time; `None` is now.
+    /// The revocation of everything issued before a time. `None` is the current time.
     ///
     /// # Errors
-    /// Where the time is still to come: what is issued until then would be refused, and that cannot be taken back.
+    /// If the time is in the future: everything issued until then would be rejected, and a revocation cannot be undone.
     pub fn time_revocation(&self, time: Option<Timestamp>) -> std::result::Result<Revocation, Violation> {
         let now = self.parts().clock.now();
         match time {
             Some(time) if time > now => {
-                Err(Violation::new("issued-before", "is a time that is still to come; `now` is the latest"))
+                Err(Violation::new("issued-before", "is in the future; the latest time is `now`"))
             }
             time => Ok(Revocation::IssuedBefore(time.unwrap_or(now))),
         }
     }
 
-    /// The revocation of a client by its client id, or by the `jti` of that.
+    /// The revocation of a client, given its client id or the id's `jti`.
     ///
     /// # Errors
-    /// Where it is neither.
+    /// If the text is neither.
     pub fn client_revocation(&self, client_id: &str) -> std::result::Result<Revocation, Violation> {
         let claims = self.inner.keys.verify::<ClientClaims>(Purpose::ClientId, client_id);
         let id = claims.map(|claims| claims.jti).or_else(|| Uuid::try_parse(client_id).ok());
-        id.map(Revocation::Client)
-            .ok_or_else(|| Violation::new("client", "is no client id of this server, nor the UUID of one"))
+        id.map(Revocation::Client).ok_or_else(|| {
+            Violation::new("client", "is neither a client id of this server nor the UUID of one")
+        })
     }
 }
 
@@ -181,7 +182,7 @@ fn read(name: &[u8], value: &[u8]) -> Result<Revocation> {
     }
 }
 
-/// The first byte of a time that is kept: milliseconds since the Unix epoch follow, as eight big-endian bytes.
+/// The version byte of a stored time. Milliseconds since the Unix epoch follow, as eight big-endian bytes.
 const TIME_VERSION: u8 = 1;
 
 fn encode_time(time: Timestamp) -> Vec<u8> {
@@ -204,7 +205,7 @@ mod tests {
     };
 
     #[test]
-    fn the_names_of_revocations_are_pinned() {
+    fn the_format_of_revocation_names_is_pinned() {
         let all = [
             Revocation::Statement("a statement".to_owned()),
             Revocation::Client(Uuid::from_u128(7)),
@@ -219,7 +220,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_revocation_that_cannot_be_read_is_an_error_and_not_passed_over() {
+    async fn an_unreadable_revocation_is_an_error() {
         let folder = tempfile::tempdir().expect("a folder");
         let clock = ManualClock::new(Timestamp::from_millis(1_000_000));
         let options = EmbeddedOptions { free_space_reserve: 0, ..EmbeddedOptions::new(folder.path(), clock) };
@@ -227,7 +228,7 @@ mod tests {
         let key = LedgerKey { kind: KIND, name: ISSUED_BEFORE.as_bytes().to_vec() };
         let entry = LedgerEntry { value: b"what".to_vec(), expire_time: None };
         ledger.put_if_absent(&key, entry).await.expect("works");
-        let error = Revocations::load(&*ledger).await.expect_err("is told");
+        let error = Revocations::load(&*ledger).await.expect_err("unreadable");
         assert!(error.operator_message().contains("a revocation"), "{error}");
     }
 

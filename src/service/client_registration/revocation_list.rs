@@ -1,4 +1,4 @@
-//! The revocations in memory, as the ledger has them, so that no check of a token reads the store.
+//! The ledger's revocations in memory, so that verifying a token does not read the store.
 
 use std::{
     sync::{Arc, Weak},
@@ -16,21 +16,21 @@ use crate::domain::{
     port::{Ledger, Signals},
 };
 
-/// How long to wait before revocations are read again that could not be.
+/// The pause before reading the revocations again after a failure.
 const RETRY: Duration = Duration::from_secs(10);
 
-/// What is taken back, as it was read last.
+/// The revocations as last read.
 pub(super) struct RevocationList {
     ledger: Arc<dyn Ledger>,
     present: ArcSwap<Revocations>,
-    /// One reads at a time, or an earlier reading might take the place of a later one.
+    /// Serializes reads: otherwise an earlier read could overwrite the result of a later one.
     reading: Mutex<()>,
 }
 
 impl RevocationList {
-    /// Reads the revocations, and from now on whenever the ledger signals a change of them, by whomever.
+    /// Reads the revocations now, and whenever the ledger signals a change by any replica.
     pub(super) async fn open(ledger: &Arc<dyn Ledger>, clock: &SharedClock) -> Result<Arc<Self>> {
-        // Watched before they are read, so that none falls between the two.
+        // Subscribe before the first read, so that no change is missed.
         let signals = ledger.watch(KIND).await?;
         let present = ArcSwap::from_pointee(Revocations::load(&**ledger).await?);
         let list = Arc::new(Self { ledger: Arc::clone(ledger), present, reading: Mutex::default() });
@@ -38,7 +38,7 @@ impl RevocationList {
         Ok(list)
     }
 
-    /// What is taken back now.
+    /// The current revocations.
     pub(super) fn load(&self) -> Guard<Arc<Revocations>> {
         self.present.load()
     }
@@ -51,13 +51,13 @@ impl RevocationList {
     }
 }
 
-/// Keeps the list true until it is gone, or its store is.
+/// Keeps the list up to date until the list is dropped or its store is closed.
 async fn follow(list: Weak<RevocationList>, mut signals: Signals, clock: SharedClock) {
     while signals.next().await.is_some() {
         loop {
             let Some(list) = list.upgrade() else { return };
             let Err(error) = list.refresh().await else { break };
-            tracing::error!(error = %error.operator_message(), "revocations cannot be read: those of before stand");
+            tracing::error!(error = %error.operator_message(), "cannot read revocations; the previous ones stay in effect");
             drop(list);
             clock.sleep(RETRY).await;
         }
@@ -88,7 +88,7 @@ mod tests {
         telemetry::CapturedLog,
     };
 
-    /// A ledger, as replicas share it.
+    /// A ledger that replicas share.
     fn ledger(folder: &tempfile::TempDir, clock: Arc<ManualClock>) -> Arc<dyn Ledger> {
         let options = EmbeddedOptions { free_space_reserve: 0, ..EmbeddedOptions::new(folder.path(), clock) };
         EmbeddedStore::open(options).expect("opens").ports().ledger
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_taken_back_at_one_replica_is_refused_at_the_others() {
+    async fn a_revocation_at_one_replica_applies_to_the_others() {
         let folder = tempfile::tempdir().expect("a folder");
         let clock = ManualClock::new(Timestamp::from_millis(1_763_000_000_000));
         let ledger = ledger(&folder, clock.clone());
@@ -134,12 +134,12 @@ mod tests {
         };
         assert!(registers(&here) && registers(&there));
         here.revoke(Revocation::Statement(id.to_string())).await.expect("revokes");
-        assert!(!registers(&here), "at once where it was asked for");
+        assert!(!registers(&here), "the revoking replica applies it at once");
         eventually(|| !registers(&there)).await;
     }
 
     #[tokio::test]
-    async fn while_revocations_cannot_be_read_those_of_before_stand_and_they_are_read_again() {
+    async fn while_revocations_are_unreadable_the_previous_ones_apply_and_reads_are_retried() {
         let log = CapturedLog::of_this_thread();
         let folder = tempfile::tempdir().expect("a folder");
         let clock = ManualClock::new(Timestamp::from_millis(1_763_000_000_000));
@@ -152,7 +152,7 @@ mod tests {
         let shared: SharedClock = clock.clone();
         let list = RevocationList::open(&ledger, &shared).await.expect("opens");
         put(b"unreadable", MarkV1::encode()).await;
-        eventually(|| log.text().contains("revocations cannot be read")).await;
+        eventually(|| log.text().contains("cannot read revocations")).await;
         put(b"statement:after", MarkV1::encode()).await;
         assert!(list.load().has_statement("before") && !list.load().has_statement("after"));
         let unreadable = LedgerKey { kind: KIND, name: b"unreadable".to_vec() };

@@ -1,4 +1,4 @@
-//! Software statements: minting our own, and verifying those that clients bring.
+//! Software statements: issues this server's, and verifies those of clients.
 
 use std::collections::BTreeSet;
 
@@ -26,21 +26,21 @@ use crate::{
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MintStatement {
-    /// The requestors that it is for; `None` is all of them.
+    /// The requestors that it is valid for; `None` for all.
     pub requestors: Option<BTreeSet<RequestorId>>,
-    /// The environments that it is for; `None` is all of them.
+    /// The environments that it is valid for; `None` for all.
     pub environments: Option<BTreeSet<EnvironmentName>>,
-    /// What its clients may do; `None` is what every device may.
+    /// The permissions of its clients; `None` for those of every device.
     pub permissions: Option<BTreeSet<Permission>>,
-    /// What records show of the application. An empty id becomes the statement's own.
+    /// The application as shown in records. An empty id is replaced with the statement's id.
     pub application: SourceApplication,
 }
 
 impl ClientRegistrationService {
-    /// Signs a statement, and gives its id too. Nothing of it is kept.
+    /// Signs a statement. Also returns its id. The server does not store it.
     ///
     /// # Errors
-    /// [`Error::Internal`] where there is no randomness.
+    /// [`Error::Internal`] if randomness is unavailable.
     pub fn mint_statement(&self, mint: MintStatement) -> Result<(Uuid, String)> {
         let jti = self.parts().randomness.uuid()?;
         let MintStatement { requestors, environments, permissions, application } = mint;
@@ -58,22 +58,22 @@ impl ClientRegistrationService {
         let signed = self.inner.keys.sign(Purpose::SoftwareStatement, &claims);
         let statement = signed.map_err(|error| Error::Internal(error.to_string()))?;
         if statement.len() > STATEMENT_MAX {
-            let text =
-                format!("make a statement of more than {STATEMENT_MAX} bytes; mint several with fewer each");
+            let text = format!(
+                "would make the statement longer than {STATEMENT_MAX} bytes; create several statements with fewer each"
+            );
             return Err(Error::InvalidFields(vec![Violation::new("requestor", text)]));
         }
         Ok((jti, statement))
     }
 
-    /// What a client has that brings this statement.
+    /// The grant of a client with this statement.
     pub(super) fn verify_statement(&self, statement: &str) -> std::result::Result<Grant, OAuthError> {
         let genuine = self.genuine(statement).ok_or_else(|| {
-            OAuthErrorCode::InvalidSoftwareStatement.because(
-                "the statement is not signed by this server, nor by anybody whose statements it takes",
-            )
+            OAuthErrorCode::InvalidSoftwareStatement
+                .because("the statement is signed neither by this server nor by a trusted issuer")
         })?;
         if self.inner.revocations.load().has_statement(&genuine.id) {
-            return Err(OAuthErrorCode::UnapprovedSoftwareStatement.because("the statement has been revoked"));
+            return Err(OAuthErrorCode::UnapprovedSoftwareStatement.because("the statement was revoked"));
         }
         if let Signed::Elsewhere(claims) = &genuine.signed {
             self.check_usable(claims)?;
@@ -81,7 +81,7 @@ impl ClientRegistrationService {
         Ok(genuine.into_grant())
     }
 
-    /// A statement whose signature is right, whether or not it may be used.
+    /// A statement with a valid signature, whether or not it may be used.
     pub(super) fn genuine(&self, statement: &str) -> Option<Genuine> {
         if software_statement::is_own(statement) {
             let claims = self.inner.keys.verify::<StatementClaims>(Purpose::SoftwareStatement, statement)?;
@@ -103,19 +103,20 @@ impl ClientRegistrationService {
         }
         if !self.parts().policy.load().clients.applications.contains_key(&claims.software_id) {
             let code = OAuthErrorCode::UnapprovedSoftwareStatement;
-            return Err(code.because("software_id names no application that is known here"));
+            return Err(code.because("software_id does not name a configured application"));
         }
         Ok(())
     }
 }
 
-/// The id of a statement that has none of its own: by what is signed, since one text can have several signatures.
+/// The id of a statement that has no id of its own. It is computed from what is signed, since one text can have several
+/// signatures.
 fn id_of_claims(statement: &str) -> String {
     let signed = statement.rsplit_once('.').map_or(statement, |(signed, _)| signed);
     HashAlgorithm::Sha256.hex_digest(signed.as_bytes())
 }
 
-/// A statement whose signature is right.
+/// A statement with a valid signature.
 pub(super) struct Genuine {
     pub id: String,
     signed: Signed,

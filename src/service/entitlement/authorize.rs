@@ -1,4 +1,4 @@
-//! Authorize: whether a resource may be watched now.
+//! Authorize: decides whether a viewer may watch a resource now.
 
 use super::{
     Connection, Device, EntitlementService, Login,
@@ -13,36 +13,36 @@ use crate::domain::{
     port::KeptDevice,
 };
 
-/// What is to be watched, and by whose login.
+/// The resource to decide about, and the login to use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authorize {
     pub login: Login,
     pub resource: Resource,
-    /// Whether the media token is kept for a call of its own, and a decision that holds need not be made anew.
+    /// Whether the media token is fetched by a later call. A decision that is still valid may then be reused.
     pub keeps_token: bool,
 }
 
-/// What was decided.
+/// The decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authorized {
     pub decision: ResourceDecision,
-    /// The operator that was asked; absent where nobody is logged in.
+    /// The operator that decided; `None` if no viewer is logged in.
     pub mvpd: Option<MvpdId>,
-    /// Whether somebody was logged in, whose login has run out.
+    /// Whether there was a login that has expired.
     pub has_expired: bool,
 }
 
-/// By whose login to ask for a decision.
+/// The login to use for a decision.
 pub(super) enum Decider {
     Mvpd(MvpdId),
-    /// Nobody is logged in; and whether somebody was, whose login has run out.
+    /// No viewer is logged in. `has_expired` says whether there was a login that has expired.
     Nobody {
         has_expired: bool,
     },
 }
 
 impl EntitlementService {
-    /// Whether a resource may be watched now. A denial is an answer, and so is that nobody is logged in.
+    /// Decides whether a resource may be watched now. Both a denial and a missing login are regular answers.
     ///
     /// # Errors
     /// `PermissionMissing`, `Unsupported`, `InvalidFields`, `StoreUnavailable` and those of an upstream of
@@ -75,7 +75,8 @@ impl EntitlementService {
         Ok(Authorized { decision, mvpd: Some(mvpd), has_expired })
     }
 
-    /// A decision that holds still, of an operator: those of a TempPass may have been used up meanwhile.
+    /// A decision of an operator that is still valid. Decisions of a TempPass are not reused, since its trial may be
+    /// used up by now.
     fn decided_before(&self, kept: Option<&KeptDevice>, resource: &Resource) -> Option<Authorized> {
         let (device, now) = (&kept?.device, self.parts.clock.now());
         let login = device.valid_login(now)?;
@@ -95,9 +96,9 @@ impl EntitlementService {
         Some(Authorized { decision, mvpd: Some(known.mvpd.clone()), has_expired: false })
     }
 
-    /// By whose login to ask: that which is named, else that of the device. Where that is known the upstream is not asked: it
-    /// says with the decision if it is no more. So it does of a TempPass, whose end is the operator's answer to the viewer and
-    /// no reason to log in.
+    /// The login to use: the named one, otherwise the device's. A known login is not checked at the upstream first,
+    /// because the decision reports an expired login. For a TempPass, the end of its trial is the operator's answer to
+    /// the viewer, and no reason to log in.
     pub(super) async fn decider(
         &self,
         connection: &Connection,
@@ -122,7 +123,7 @@ impl EntitlementService {
         }
     }
 
-    /// Has the operator decide, and keeps what it says; the media token too where nobody gets it now.
+    /// Requests a decision from the operator and stores it, with the media token if this call does not return it.
     pub(super) async fn decide(
         &self,
         connection: &Connection,
@@ -155,7 +156,7 @@ impl EntitlementService {
             .parts
             .memory
             .update(key, |device| {
-                // Who names an operator may mean another login than the device's own.
+                // If the call names an operator, its login may differ from the device's own.
                 if device.login.as_ref().is_none_or(|login| login.mvpd != *mvpd) {
                     return false;
                 }
@@ -174,7 +175,7 @@ impl EntitlementService {
                 is_begun(device)
             })
             .await?;
-        // After these the upstream has more to tell than before.
+        // After these reasons, the upstream reports more about the login than before.
         if ends_login || was_begun {
             self.polls.forget(Polled::new(key));
         }
@@ -182,12 +183,12 @@ impl EntitlementService {
     }
 }
 
-/// Why a decision was not even asked for.
+/// The denial reason when no decision was requested.
 pub(super) fn no_login(has_expired: bool) -> RefusalReason {
     if has_expired { RefusalReason::LoginExpired } else { RefusalReason::NotLoggedIn }
 }
 
-/// Whether what was said against a resource is said against the login (reference of the device flow, section 5.2).
+/// Whether the reason for denying a resource concerns the login (reference of the device flow, section 5.2).
 fn ends_login(reason: RefusalReason) -> bool {
     match reason {
         RefusalReason::NotLoggedIn

@@ -1,4 +1,4 @@
-//! Begin: the free preview that a TempPass is.
+//! Begin: starts the free preview of a TempPass.
 
 use sha2::{Digest, Sha256};
 
@@ -17,25 +17,26 @@ use crate::{
 };
 
 impl EntitlementService {
-    /// Has the device go on with a TempPass as if somebody had logged in with it. Whether its trial is used up shows at the first
+    /// Treats the device as logged in with a TempPass. Whether its trial is used up is only known at the first
     /// decision.
     ///
     /// # Errors
     /// `PermissionMissing`, `Unsupported`, `StoreUnavailable` and those of an upstream of
-    /// [`Error`](crate::domain::error::Error); `InvalidFields` where the operator is no TempPass.
+    /// [`Error`](crate::domain::error::Error); `InvalidFields` if the operator is not a TempPass.
     pub async fn begin_temp_pass(&self, caller: &Caller, device: Device, mvpd: MvpdId) -> Result<()> {
         let place = &device.place;
         caller.require(Permission::EntitlementsLogin, &place.environment, &place.requestor)?;
         let connection = self.connect(caller, place)?;
         if !is_temp_pass(&connection, place, &mvpd).await? {
-            let text = "is no TempPass of the requestor; a viewer logs in with an operator by a code";
+            let text =
+                "is not a TempPass of the requestor; to log in with an operator, a viewer needs a code";
             return Err(Violation::new("mso_id", text).into());
         }
         self.begin(&device.key(), &device.facts(), &mvpd, None).await
     }
 
-    /// The same for who has chosen it on a page, with a code: the upstream sends the browser straight back, and has logged nobody
-    /// in. False where it is no TempPass.
+    /// Does the same for a viewer who chose the TempPass on a page with a code. The upstream redirects the browser
+    /// straight back, without a login. Returns false if the operator is not a TempPass.
     ///
     /// # Errors
     /// `StoreUnavailable` and those of an upstream of [`Error`](crate::domain::error::Error).
@@ -84,7 +85,7 @@ async fn is_temp_pass(connection: &Connection, place: &Place, mvpd: &MvpdId) -> 
     Ok(configuration.mvpds.iter().any(|known| known.is_temp_pass && known.id == *mvpd))
 }
 
-/// By what the viewer is known until the upstream says it: the same for each device, in the provider's form.
+/// The viewer's id until the upstream reports one: constant for each device, in the provider's format.
 fn user_id(key: &DeviceKey, mvpd: &MvpdId) -> String {
     let DeviceKey { place, device_id } = key;
     let parts = [place.environment.as_str(), place.requestor.as_str(), mvpd.as_str(), device_id.as_str()];

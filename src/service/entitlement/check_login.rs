@@ -1,4 +1,4 @@
-//! Check: whether somebody is logged in on a device.
+//! Check: determines whether a viewer is logged in on a device.
 
 use super::{
     Connection, Device, EntitlementService,
@@ -14,11 +14,11 @@ use crate::domain::{
     registration::CodeKey,
 };
 
-/// How often the upstream is asked again because the device has changed meanwhile, as by a logout.
+/// The maximum number of upstream calls when the device changes concurrently, for example by a logout.
 const ATTEMPTS: usize = 4;
 
 impl EntitlementService {
-    /// The login of a device, which may be polled: it may be what was known some seconds ago, by the environment's
+    /// The login of a device. Clients may poll: the answer may be some seconds old, within the environment's
     /// `profile_cache`.
     ///
     /// # Errors
@@ -29,10 +29,11 @@ impl EntitlementService {
         if login.standing == LoginStanding::UsedUp { Err(Error::ProfileExpired) } else { Ok(login) }
     }
 
-    /// The same for who wants the login itself: a TempPass that was begun is one until a decision says that its trial is used up.
+    /// Does the same for a client that requires the login itself. A TempPass counts as a login from its start until a
+    /// decision reports that its trial is used up.
     ///
     /// # Errors
-    /// As those of [`Self::check_login`].
+    /// See [`Self::check_login`].
     pub async fn login_token(&self, caller: &Caller, device: Device) -> Result<KnownLogin> {
         let place = &device.place;
         caller.require(Permission::EntitlementsRead, &place.environment, &place.requestor)?;
@@ -41,7 +42,7 @@ impl EntitlementService {
         self.poll(&connection, device, kept, Urgency::Poll).await
     }
 
-    /// The last requestor that a device has asked for, for calls that name none.
+    /// The last requestor that a device has used, for calls that name none.
     ///
     /// # Errors
     /// `StoreUnavailable` of [`Error`].
@@ -53,7 +54,7 @@ impl EntitlementService {
         self.parts.memory.requestor_of(environment, device_id).await
     }
 
-    /// The device that is meant by an id that is named without an application or a user.
+    /// The device that an id refers to which is sent without an application or a user.
     ///
     /// # Errors
     /// `StoreUnavailable` of [`Error`].
@@ -61,8 +62,8 @@ impl EntitlementService {
         self.parts.memory.meant(DeviceKey { place: place.clone(), device_id }).await
     }
 
-    /// The login of a device: of what is known where that is fresh enough, else the upstream's answer, for which all who ask at
-    /// the same time wait together.
+    /// The login of a device: the remembered login if it is fresh enough, otherwise the upstream's answer. Concurrent
+    /// calls share one upstream call.
     pub(super) async fn poll(
         &self,
         connection: &Connection,
@@ -88,11 +89,11 @@ impl EntitlementService {
             return self.last_known(kept.as_ref());
         }
         asked(false);
-        // Boxed: most polls come without it, and it is most of what they would carry.
+        // Boxed, because most polls do not need this future and it is most of their size.
         Box::pin(self.ask(connection, &device, kept, None)).await
     }
 
-    /// The answer that needs no question; `None` where there is none.
+    /// The answer that requires no upstream call; `None` if there is none.
     fn remembered(
         &self,
         polled: Polled,
@@ -111,7 +112,8 @@ impl EntitlementService {
         }
     }
 
-    /// Whether the question may wait for a later call of the device: an answer is known, and the upstream has no room now.
+    /// Whether the upstream call may wait for a later call of the device: an answer is known, and the upstream's rate
+    /// limit is reached.
     async fn may_wait(
         &self,
         connection: &Connection,
@@ -127,7 +129,7 @@ impl EntitlementService {
             && (backend.would_wait(device.ip).await? || (!is_awaited && backend.is_busy())))
     }
 
-    /// The login as far as it is known, without a question.
+    /// The last known login, without an upstream call.
     fn last_known(&self, kept: Option<&KeptDevice>) -> Result<KnownLogin> {
         let login = kept.and_then(|kept| kept.device.login.as_ref());
         match login {
@@ -137,8 +139,8 @@ impl EntitlementService {
         }
     }
 
-    /// Asks for the login of a device, by a code where one is named, and notes the answer. Where the device has changed
-    /// meanwhile, as by a logout, the answer may be about what was before: then it is asked again.
+    /// Requests the login of a device from the upstream, by code if one is given, and records the answer. If the device
+    /// changed meanwhile, for example by a logout, the answer may be outdated, so the request is repeated.
     pub(super) async fn ask(
         &self,
         connection: &Connection,
@@ -167,7 +169,7 @@ impl EntitlementService {
     ) -> Result<Profile> {
         if let Some(code) = code {
             let asked = connection.entitlements()?.profile_of_code(&connection.context, code, device.ip);
-            // The code may be over while the login that was made with it is not.
+            // The code may have expired while the login made with it is still valid.
             return self.newest(asked.await?.unwrap_or_default());
         }
         let now = self.parts.clock.now();
@@ -176,7 +178,7 @@ impl EntitlementService {
         self.profile(connection, &subject, mvpd.as_ref()).await
     }
 
-    /// Notes an answer, and makes of it what the device is told; `None` where the device is not what it was.
+    /// Records an answer and turns it into the device's login; `None` if the device changed meanwhile.
     async fn note(
         &self,
         device: &Device,
@@ -195,7 +197,7 @@ impl EntitlementService {
             }
             Err(error @ (Error::ProfileNotFound | Error::ProfileExpired)) => {
                 match device.login.as_mut().filter(|login| login.is_begun(now)) {
-                    // Nothing else is told of a TempPass before its first decision.
+                    // The upstream reports nothing else about a TempPass before its first decision.
                     Some(login) => {
                         if matches!(error, Error::ProfileExpired) {
                             login.standing = LoginStanding::UsedUp;
@@ -209,7 +211,7 @@ impl EntitlementService {
                     }
                 }
             }
-            // A fault is no answer: whoever was logged in is so still.
+            // After a failure, the last known login still holds.
             Err(error) => return Ok(Some(before.valid_login(now).cloned().ok_or(error))),
         };
         if !self.parts.memory.replace(&key, kept, &device).await? {
@@ -222,7 +224,7 @@ impl EntitlementService {
         Ok(Some(outcome))
     }
 
-    /// Counts the login that was made with a code, and tells who watches that.
+    /// Counts the login made with a code, and notifies its watches.
     pub(super) async fn code_led_to_login(&self, key: &DeviceKey, pending: PendingCode) -> Result<()> {
         self.parts.count.login_seen(&key.place.environment);
         self.parts.registration.end_used(&key.code(pending.code)).await

@@ -14,22 +14,23 @@ use crate::{
 };
 
 impl EntitlementService {
-    /// The login that was made with a code, for the page where the viewer typed it: asked for at once, whatever its device has
-    /// heard a moment ago.
+    /// The login made with a code, for the page where the viewer typed it. Requested from the upstream at once,
+    /// whatever its device was told a moment ago.
     ///
     /// # Errors
-    /// `PermissionMissing`, `Unsupported`, `CodeNotFound`, `LookupBudgetExhausted`, `ProfileNotFound` while nobody has logged in
-    /// with it, `ProfileExpired`, `StoreUnavailable` and those of an upstream of [`Error`].
+    /// `PermissionMissing`, `Unsupported`, `CodeNotFound`, `LookupBudgetExhausted`, `ProfileNotFound` while no viewer
+    /// has logged in with it, `ProfileExpired`, `StoreUnavailable` and those of an upstream of [`Error`].
     pub async fn page_login(&self, caller: &Caller, lookup: &Lookup) -> Result<KnownLogin> {
         let place = &lookup.place;
         caller.require(Permission::EntitlementsRead, &place.environment, &place.requestor)?;
         Ok(self.login_by_code(caller, lookup).await?.0)
     }
 
-    /// The same for the device that got the code, at this address: it polls, so it may be told what was known some seconds ago.
+    /// Does the same for the device that got the code, at this address. Devices poll, so the answer may be some seconds
+    /// old.
     ///
     /// # Errors
-    /// As those of [`Self::page_login`].
+    /// See [`Self::page_login`].
     pub async fn device_login(
         &self,
         caller: &Caller,
@@ -45,10 +46,10 @@ impl EntitlementService {
         self.poll(&connection, Device::known(key, ip), kept, Urgency::Poll).await
     }
 
-    /// Which of these resources could be watched by the login that was made with a code.
+    /// Determines which of these resources the login made with a code could watch.
     ///
     /// # Errors
-    /// As those of [`Self::page_login`], and those of [`Self::preauthorize`].
+    /// See [`Self::page_login`] and [`Self::preauthorize`].
     pub async fn preauthorize_by_code(
         &self,
         caller: &Caller,
@@ -59,7 +60,7 @@ impl EntitlementService {
         caller.require(Permission::EntitlementsAuthorize, &place.environment, &place.requestor)?;
         let connection = self.connect(caller, place)?;
         let (login, code) = self.login_by_code(caller, lookup).await?;
-        // Without its device nothing can be asked of the upstream.
+        // An upstream call requires the code's device.
         let Some(key) = &code.device else { return Err(Error::ProfileNotFound) };
         let kept = self.parts.memory.get(key).await?;
         let device = Device::known(key, code.address.or(lookup.viewer));
@@ -87,13 +88,13 @@ impl EntitlementService {
         Ok((KnownLogin::told(&profile, self.parts.clock.now()), code))
     }
 
-    /// The login that is known to have been made with the code.
+    /// The remembered login, if it was made with this code.
     fn made_with(&self, kept: Option<&KeptDevice>, code: &TypedCode) -> Option<KnownLogin> {
         let login = kept?.device.valid_login(self.parts.clock.now())?;
         (login.code.as_ref() == Some(&code.key.code)).then(|| login.clone())
     }
 
-    /// Asks for the login by the code as long as that lives, and by its device after that.
+    /// Requests the login by the code while the code is live, and by its device afterwards.
     async fn ask_by_code(
         &self,
         connection: &super::Connection,

@@ -1,4 +1,4 @@
-//! Get: the login of a device, as the upstream has it now.
+//! Get: fetches the login of a device from the upstream.
 
 use super::{EntitlementService, Login, polls::Polled};
 use crate::domain::{
@@ -9,7 +9,7 @@ use crate::domain::{
 };
 
 impl EntitlementService {
-    /// The login of a device, as the upstream has it now.
+    /// The current login of a device at the upstream.
     ///
     /// # Errors
     /// `PermissionMissing`, `Unsupported`, `InvalidFields`, `ProfileNotFound`, `ProfileExpired`, `StoreUnavailable` and those of
@@ -20,7 +20,7 @@ impl EntitlementService {
         Ok(Box::pin(self.fresh_profile(caller, login)).await?.0)
     }
 
-    /// The same, and what is known of the login from now on. Whoever polls the device is told of it.
+    /// Fetches the login and records it, so that polls of the device return it.
     pub(super) async fn fresh_profile(
         &self,
         caller: &Caller,

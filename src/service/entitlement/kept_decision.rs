@@ -1,4 +1,4 @@
-//! The last decision about a resource, for who asks without wanting a new one.
+//! The last decision about a resource, for clients that do not request a new one.
 
 use super::{Device, EntitlementService, authorize::Decider};
 use crate::domain::{
@@ -13,26 +13,26 @@ use crate::domain::{
 /// What is known of a decision about a resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeptDecision {
-    /// Nobody is logged in; and whether somebody was, whose login has run out.
+    /// No viewer is logged in.
     NotLoggedIn {
-        /// Whether there was a login.
+        /// Whether there was a login that has expired.
         has_expired: bool,
     },
-    /// Nothing was decided.
+    /// There is no decision.
     None,
-    /// What was decided holds no more.
+    /// The decision has expired.
     Expired,
     /// The resource may be watched.
     Valid {
-        /// By the login with this operator.
+        /// The operator of the login.
         mvpd: MvpdId,
-        /// Until when, where that is said.
+        /// The expiry, if known.
         expire_time: Option<Timestamp>,
     },
 }
 
 impl EntitlementService {
-    /// The last decision about a resource. The upstream is not asked to decide anew.
+    /// The last decision about a resource. Does not request a new decision from the upstream.
     ///
     /// # Errors
     /// `PermissionMissing`, `Unsupported`, `StoreUnavailable` and those of an upstream of

@@ -1,4 +1,4 @@
-//! List: with which operators viewers of a requestor can log in.
+//! List: the operators that viewers of a requestor can log in with.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::{
 };
 
 impl EntitlementService {
-    /// What is configured for the requestor, its operators among it. Any caller may see it.
+    /// The requestor's configuration at the upstream, including its operators. Available to any caller.
     ///
     /// # Errors
     /// `Unsupported` and those of an upstream of [`Error`](crate::domain::error::Error).

@@ -8,20 +8,20 @@ use crate::domain::{
     known_device::LoginStanding,
 };
 
-/// What a logout has done.
+/// The result of a logout.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoggedOut {
-    /// The logins that ended, the newest first.
+    /// The logins that ended, most recent first.
     pub actions: Vec<LogoutAction>,
 }
 
 impl EntitlementService {
-    /// Ends all logins of the device, as far as that can be done: one that fails leaves none of the others, and nothing is kept
-    /// of the device here whatever becomes of them.
+    /// Ends all logins of the device as far as possible: a failure does not prevent the others from ending. The server
+    /// forgets the device in any case.
     ///
     /// # Errors
     /// `PermissionMissing`, `Unsupported`, `InvalidFields`, `StoreUnavailable` and those of an upstream of
-    /// [`Error`](crate::domain::error::Error), the first of several.
+    /// [`Error`](crate::domain::error::Error). If several occur, the first.
     pub async fn log_out(&self, caller: &Caller, device: Device) -> Result<LoggedOut> {
         let place = device.place.clone();
         caller.require(Permission::EntitlementsLogout, &place.environment, &place.requestor)?;
@@ -30,7 +30,7 @@ impl EntitlementService {
         let subject = self.subject(&device, kept.as_ref().map(|kept| &*kept.device))?;
         let (key, now) = (device.key(), self.parts.clock.now());
         let polled = Polled::new(&key);
-        // Who asks for the login meanwhile would find it still.
+        // Forget the device first, or a concurrent call would still find the login.
         let _turn = self.polls.turn(polled).await;
         self.parts.memory.forget(&key).await?;
         self.polls.forget(polled);
@@ -49,7 +49,7 @@ impl EntitlementService {
         for mvpd in mvpds {
             outcomes.push(backend.log_out(context, &subject, &mvpd, redirect_url).await);
         }
-        // A call that saw the login before it ended may have noted it since.
+        // A call that saw the login before it ended may have recorded it since.
         self.parts.memory.forget(&key).await?;
         self.polls.forget(polled);
         Ok(LoggedOut { actions: outcomes.into_iter().collect::<Result<_>>()? })

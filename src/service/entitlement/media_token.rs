@@ -1,4 +1,4 @@
-//! Media tokens: what a player shows a verifier.
+//! Media tokens, which a player presents to a verifier.
 
 use super::{
     Device, EntitlementService,
@@ -14,16 +14,16 @@ use crate::domain::{
     temp_pass::MediaToken,
 };
 
-/// A media token, and by whose login it was issued.
+/// A media token and the login that it was issued for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IssuedToken {
     pub token: MediaToken,
     pub mvpd: MvpdId,
-    /// The viewer as apps may know them.
+    /// The viewer id that apps may see.
     pub user_id: Option<String>,
 }
 
-/// A media token, or why there is none.
+/// A media token, or the reason that there is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MediaTokenAnswer {
     Issued(IssuedToken),
@@ -31,11 +31,11 @@ pub enum MediaTokenAnswer {
 }
 
 impl EntitlementService {
-    /// A media token for a resource that may be watched: the one that came with the last decision, if nobody got that, or one of
-    /// a new decision. Each is handed out once.
+    /// A media token for a resource that may be watched: the unused token of the last decision, or that of a new
+    /// decision. Each token is handed out once.
     ///
     /// # Errors
-    /// As those of [`Self::authorize`]; `UpstreamUnavailable` where a decision comes without one.
+    /// See [`Self::authorize`]; `UpstreamUnavailable` if a decision comes without a token.
     pub async fn media_token(
         &self,
         caller: &Caller,
@@ -61,16 +61,16 @@ impl EntitlementService {
             return Ok(MediaTokenAnswer::Refused(refusal));
         }
         let token = decision.media_token.ok_or(Error::UpstreamUnavailable {
-            problem: "its decision permits, and has no media token",
+            problem: "its decision is a permit without a media token",
             answer: UpstreamAnswer::default(),
             retry_after: None,
         })?;
-        // The decision may have been the first one of a TempPass, of which more is told now.
+        // If this was the first decision of a TempPass, the upstream reports more about it from now on.
         let user_id = self.user_of(&connection, &device, &mvpd).await?;
         Ok(MediaTokenAnswer::Issued(IssuedToken { token, mvpd, user_id }))
     }
 
-    /// The token that came with the last decision, taken so that nobody else gets it.
+    /// Takes the token of the last decision, so that no other call gets it.
     async fn take_token(&self, device: &Device, resource: &Resource) -> Result<Option<IssuedToken>> {
         let (digest, now) = (ResourceDigest::of(resource), self.parts.clock.now());
         let take = |device: &mut KnownDevice| {
@@ -100,7 +100,7 @@ impl EntitlementService {
         }
         match self.poll(connection, device.clone(), kept, Urgency::Playback).await {
             Ok(login) => Ok(login.user_id),
-            // The token is good without it.
+            // The token is valid without it.
             Err(_) => Ok(None),
         }
     }

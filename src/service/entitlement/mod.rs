@@ -1,4 +1,4 @@
-//! Entitlements: whom viewers can log in with, logins, and what may be watched by them. One use case a file.
+//! Entitlements: operators, logins, and decisions about resources. One use case per file.
 
 mod authorize;
 mod begin_temp_pass;
@@ -47,66 +47,66 @@ pub(crate) use preauthorize::{Preauthorize, Preauthorized};
 pub(crate) use start_login::StartLogin;
 pub(crate) use user_metadata::UserMetadata;
 
-/// The use cases around entitlements. A cheap handle.
+/// The entitlement use cases. A cheap handle.
 #[derive(Clone)]
 pub struct EntitlementService {
     parts: Arc<Parts>,
     polls: Arc<Polls>,
 }
 
-/// Told of what happens, for metrics.
+/// Counts events for the metrics.
 pub trait Count: Send + Sync {
-    /// Somebody has logged in.
+    /// A viewer has logged in.
     fn login_seen(&self, environment: &EnvironmentName);
 
-    /// Something was decided.
+    /// A decision was made.
     fn decision_made(&self, environment: &EnvironmentName, is_permitted: bool);
 
-    /// Somebody has asked for the login of a device, and was answered from memory or not.
+    /// A client requested the login of a device, and got the answer from memory or from the upstream.
     fn profile_asked(&self, environment: &EnvironmentName, is_from_memory: bool);
 }
 
-/// What the use cases work with.
+/// The dependencies of the use cases.
 pub struct Parts {
-    /// Who knows logins.
+    /// The backends, which know logins.
     pub backends: Backends,
-    /// What the operator configured.
+    /// The operator's configuration.
     pub policy: SharedPolicy,
-    /// Time.
+    /// The clock.
     pub clock: SharedClock,
     /// Where the codes are that viewers log in with.
     pub registration: RegistrationService,
-    /// What is kept of devices.
+    /// The memory of devices.
     pub memory: DeviceMemory,
-    /// Tells what a device is of which only the User-Agent is known.
+    /// Derives device information if only the User-Agent is known.
     pub normalizer: Arc<Normalizer>,
-    /// Told of what happens.
+    /// Counts events.
     pub count: Arc<dyn Count>,
 }
 
-/// The device that a call is about, in valid parts.
+/// The device that a call is about, in validated form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Device {
     /// Environment and requestor.
     pub place: Place,
     pub id: DeviceId,
-    /// What it says of itself.
+    /// The device information that it sends.
     pub info: Option<DeviceInfo>,
-    /// Its User-Agent; empty where it is not known.
+    /// Its User-Agent; empty if unknown.
     pub user_agent: String,
-    /// What kind of device it says to be, where it sends no information; empty where it does not.
+    /// The kind of device that it reports, if it sends no device information; empty if it sends none.
     pub device_type: String,
     pub ip: Option<Address>,
-    /// By what a promotional TempPass knows the viewer beside the device: a JSON object.
+    /// What identifies the viewer to a promotional TempPass, beside the device: a JSON object.
     pub temp_pass_identity: Option<SecretText>,
     pub hints: DeviceHints,
 }
 
-/// The kind of a device of which nothing is said and nothing is known.
+/// The kind of a device about which nothing is sent and nothing is known.
 pub(crate) const UNKNOWN_DEVICE: &str = "Unknown";
 
 impl Device {
-    /// A device of which nothing is told but what is known of it here.
+    /// A device about which only the remembered facts are known.
     fn known(key: &DeviceKey, ip: Option<Address>) -> Self {
         Self {
             place: key.place.clone(),
@@ -120,7 +120,7 @@ impl Device {
         }
     }
 
-    /// What it says of itself.
+    /// What it reports about itself.
     fn facts(&self) -> DeviceFacts {
         DeviceFacts {
             device_info: self.info.as_ref().map(DeviceInfo::encode),
@@ -129,21 +129,21 @@ impl Device {
         }
     }
 
-    /// What it is kept under.
+    /// The key of its remembered facts.
     fn key(&self) -> DeviceKey {
         DeviceKey { place: self.place.clone(), device_id: self.id.clone() }
     }
 }
 
-/// Whose login a call is about.
+/// The login that a call is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Login {
     pub device: Device,
-    /// With which operator; with that of the newest login where absent.
+    /// The operator; `None` selects the newest login.
     pub mvpd: Option<MvpdId>,
 }
 
-/// The backend of a place, and what goes along with a call to it.
+/// The backend of a place, with the context of a call to it.
 struct Connection {
     backend: SharedBackend,
     context: CallContext,
@@ -156,14 +156,14 @@ impl Connection {
 }
 
 impl EntitlementService {
-    /// The use cases over `parts`.
+    /// Creates the use cases.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let polls = Arc::new(Polls::new(Arc::clone(&parts.clock)));
         Self { parts: Arc::new(parts), polls }
     }
 
-    /// What the operator configured, for faces that must know which places there are.
+    /// The operator's configuration, for faces that need to know the places.
     #[must_use]
     pub fn policy(&self) -> &SharedPolicy {
         &self.parts.policy
@@ -172,17 +172,17 @@ impl EntitlementService {
     /// The backend of a place.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] where it knows no logins.
+    /// [`Error::Unsupported`] if the backend does not support logins.
     fn connect(&self, caller: &Caller, place: &Place) -> Result<Connection> {
         let policy = self.parts.policy.load();
         let api = policy.upstream_api(place);
         let backend = self.parts.backends.of(&policy, &place.environment, api)?;
-        // Before anything else is said of the request: nothing that the caller could mend leads to an answer.
+        // Checked before anything else about the request, because the caller cannot fix this.
         backend.entitlements()?;
         Ok(Connection { backend, context: Backends::context(caller.context(), api)? })
     }
 
-    /// What is known of the device, and what it says of itself by now noted.
+    /// The remembered facts about the device, updated with what it reports in this call.
     async fn recall(&self, device: &Device) -> Result<Option<KeptDevice>> {
         let (memory, key) = (&self.parts.memory, device.key());
         let kept = memory.get(&key).await?;
@@ -198,8 +198,8 @@ impl EntitlementService {
         memory.get(&key).await
     }
 
-    /// The device as an upstream is told: by what it says of itself, by what it said before, by what is configured, or by what
-    /// its User-Agent tells, in this order.
+    /// The device information for the upstream. In order of precedence: what the device reports, what it reported
+    /// before, the configured default, and what its User-Agent implies.
     fn subject(&self, device: &Device, known: Option<&KnownDevice>) -> Result<EntitlementSubject> {
         let Device { place, id, info, user_agent, device_type, ip, temp_pass_identity, hints } = device;
         let policy = self.parts.policy.load();
@@ -213,12 +213,16 @@ impl EntitlementService {
             .or_else(|| self.guessed(&user_agent, device_type, *ip));
         let mut violations = Violations::default();
         if device_info.is_none() {
-            violations
-                .add("device", "is required over version 2 of the upstream: device_info, or x_device_info");
+            violations.add(
+                "device",
+                "is required by version 2 of the upstream's API; send device_info or x_device_info",
+            );
         }
         if ip.is_none() {
-            violations
-                .add("device_ip", "is required: the upstream counts the calls of each device by its address");
+            violations.add(
+                "device_ip",
+                "is required, because the upstream limits the calls of each device by its address",
+            );
         }
         let Some(device_info) = device_info.filter(|_| violations.is_empty()) else {
             return Err(violations.into_error());
@@ -235,7 +239,7 @@ impl EntitlementService {
         })
     }
 
-    /// What a device is by its User-Agent, and by the kind that it says to be; `None` where it says neither.
+    /// Device information derived from the User-Agent and the reported kind; `None` if neither is known.
     fn guessed(&self, user_agent: &str, device_type: &str, ip: Option<Address>) -> Option<String> {
         if user_agent.is_empty() && device_type.is_empty() {
             return None;
@@ -265,7 +269,7 @@ impl EntitlementService {
     /// The newest of these logins.
     ///
     /// # Errors
-    /// [`Error::ProfileNotFound`] where there is none, [`Error::ProfileExpired`] where all have run out.
+    /// [`Error::ProfileNotFound`] if there is none, [`Error::ProfileExpired`] if all have expired.
     fn newest(&self, mut profiles: Vec<Profile>) -> Result<Profile> {
         let now = self.parts.clock.now();
         let count = profiles.len();
@@ -276,7 +280,7 @@ impl EntitlementService {
     }
 }
 
-/// The last login first.
+/// Sorts logins, most recent first.
 fn newest_first(profiles: &mut [Profile]) {
     profiles.sort_by_key(|profile| std::cmp::Reverse(profile.issue_time));
 }

@@ -1,5 +1,5 @@
-//! What the upstream said of each device's login a moment ago, in this process: devices ask every second, and it takes a call a
-//! second from each address (reference of the device flow, sections 2.3 and 4.5).
+//! Caches, in this process, the upstream's latest answer about each device's login. Devices poll every second, while
+//! the upstream accepts one call per second from each address (reference of the device flow, sections 2.3 and 4.5).
 
 use std::time::Duration;
 
@@ -17,38 +17,38 @@ use crate::{
     },
 };
 
-/// How often a device is asked for at most while no viewer is with an operator on its behalf: nothing is known that could have
-/// logged it in.
+/// The minimum interval between upstream calls for a device while no login is in progress on its behalf: nothing could
+/// have logged it in.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// Of how many devices it is known when they were last asked for; of those beyond it is asked again.
+/// The maximum number of devices in the cache. The oldest entries are evicted and requested again.
 const DEVICES_MAX: u64 = 1_000_000;
 
-/// The answers, and whose turn it is to ask.
+/// The cached answers, and the lock of each device's upstream call.
 pub(super) struct Polls {
     answers: Cache<u128, Answer>,
     turns: SingleFlight<u128>,
     clock: SharedClock,
 }
 
-/// Who wants to know of a login.
+/// How soon a client requires the login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Urgency {
-    /// A device that asks again and again.
+    /// A device that polls.
     Poll,
-    /// One whose viewer wants to watch: where a login may have been made with its code it has to be asked for, since clients throw
-    /// a login away for this answer.
+    /// A device whose viewer is about to watch. If a login may have been made with its code, the upstream must be
+    /// called, since clients discard a login after a negative answer.
     Playback,
 }
 
-/// A device, by a digest.
+/// A device, by digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Polled(u128);
 
 #[derive(Clone, Copy)]
 struct Answer {
     time: MonotonicInstant,
-    /// The login that was told; none where nobody is logged in.
+    /// The digest of the login; `None` if no viewer is logged in.
     login: Option<u128>,
 }
 
@@ -64,7 +64,7 @@ impl Polls {
         Self { answers, turns: SingleFlight::default(), clock }
     }
 
-    /// Whether a login need not be asked for: it was told a moment ago, here or to another server.
+    /// Whether a login was confirmed recently, here or by another server, and requires no upstream call.
     pub(super) fn is_confirmed(&self, polled: Polled, login: &KnownLogin, cache: ProfileCache) -> bool {
         let said = self.answers.get(&polled.0).filter(|answer| answer.login == Some(digest(login)));
         let said = said.is_some_and(|answer| self.clock.instant().since(answer.time) < cache.positive);
@@ -72,7 +72,7 @@ impl Polls {
         said || (is_new && login.standing == LoginStanding::Told)
     }
 
-    /// Whether it need not be asked whether a device is logged in which was not, a moment ago.
+    /// Whether the upstream recently said that no viewer is logged in, and requires no upstream call.
     pub(super) fn is_denied(
         &self,
         polled: Polled,
@@ -89,23 +89,23 @@ impl Polls {
         said.is_some_and(|answer| self.clock.instant().since(answer.time) < interval)
     }
 
-    /// Whether anything was said of the device, however long ago.
+    /// Whether there is any answer about the device, however old.
     pub(super) fn has_answer(&self, polled: Polled) -> bool {
         self.answers.get(&polled.0).is_some()
     }
 
-    /// Waits until nobody else asks for the device: then the answer may be there.
+    /// Waits for a concurrent upstream call about the device, whose answer can then be used.
     pub(super) async fn turn(&self, polled: Polled) -> Turn<u128> {
         self.turns.turn(polled.0).await
     }
 
-    /// Notes what was said.
+    /// Records an answer.
     pub(super) fn note(&self, polled: Polled, login: Option<&KnownLogin>) {
         let answer = Answer { time: self.clock.instant(), login: login.map(digest) };
         self.answers.insert(polled.0, answer);
     }
 
-    /// Has the device asked for at its next call.
+    /// Forces an upstream call at the device's next call.
     pub(super) fn forget(&self, polled: Polled) {
         self.answers.remove(&polled.0);
     }

@@ -1,4 +1,4 @@
-//! Preauthorize: which of several resources could be watched.
+//! Preauthorize: determines which of several resources a viewer could watch.
 
 use super::{
     Connection, Device, EntitlementService, Login,
@@ -12,7 +12,7 @@ use crate::domain::{
     port::KeptDevice,
 };
 
-/// What could be watched, and by whose login.
+/// The resources to decide about, and the login to use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Preauthorize {
     pub login: Login,
@@ -20,22 +20,22 @@ pub struct Preauthorize {
     pub resources: Vec<Resource>,
 }
 
-/// What was decided.
+/// The decisions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Preauthorized {
     /// In the order of the resources.
     pub decisions: Vec<ResourceDecision>,
-    /// The operator that was asked; absent where nobody is logged in.
+    /// The operator that decided; `None` if no viewer is logged in.
     pub mvpd: Option<MvpdId>,
-    /// Whether somebody was logged in, whose login has run out.
+    /// Whether there was a login that has expired.
     pub has_expired: bool,
 }
 
 impl EntitlementService {
-    /// Which of these resources could be watched.
+    /// Determines which of these resources could be watched.
     ///
     /// # Errors
-    /// As those of [`EntitlementService::authorize`].
+    /// See [`EntitlementService::authorize`].
     pub async fn preauthorize(&self, caller: &Caller, request: Preauthorize) -> Result<Preauthorized> {
         let Preauthorize { login: Login { device, mvpd }, resources } = request;
         let place = &device.place;
@@ -59,7 +59,7 @@ impl EntitlementService {
         }
     }
 
-    /// Which of these resources could be watched by the device's login with this operator.
+    /// Determines which of these resources the device's login with this operator could watch.
     pub(super) async fn could_watch(
         &self,
         connection: &Connection,

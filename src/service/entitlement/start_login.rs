@@ -1,4 +1,4 @@
-//! Start: a viewer's login with a code.
+//! Start: starts a viewer's login with a code.
 
 use super::EntitlementService;
 use crate::{
@@ -12,27 +12,27 @@ use crate::{
     service::{policy::Place, registration::Lookup},
 };
 
-/// With which code and operator a viewer wants to log in.
+/// The code and the operator of a login.
 #[derive(Debug, Clone)]
 pub struct StartLogin {
-    /// The code, as the viewer typed it.
+    /// The code as the viewer typed it.
     pub lookup: Lookup,
-    /// The operator; that which was named with the code where absent.
+    /// The operator; `None` for the one given when the code was created.
     pub mvpd: Option<MvpdId>,
-    /// Where the login starts; empty where the caller does not say.
+    /// The domain where the login starts; empty if the caller does not name one.
     pub domain_name: String,
-    /// Where the browser comes back to; empty where that was named with the code.
+    /// Where the browser returns to; empty for the URL given when the code was created.
     pub redirect_url: String,
-    /// By what a promotional TempPass knows the viewer beside the device: a JSON object.
+    /// What identifies the viewer to a promotional TempPass, beside the device: a JSON object.
     pub temp_pass_identity: Option<SecretText>,
 }
 
 impl EntitlementService {
-    /// Begins a login with a code.
+    /// Starts a login with a code.
     ///
     /// # Errors
-    /// `PermissionMissing`, `Unsupported`, `CodeNotFound`, `LookupBudgetExhausted`, `StoreUnavailable` and those of an upstream
-    /// of [`Error`]; `InvalidFields` where the upstream says that something is missing.
+    /// `PermissionMissing`, `Unsupported`, `CodeNotFound`, `LookupBudgetExhausted`, `StoreUnavailable` and those of an
+    /// upstream of [`Error`]; `InvalidFields` if the upstream requires further fields.
     pub async fn start_login(&self, caller: &Caller, request: StartLogin) -> Result<LoginStart> {
         let StartLogin { lookup, mvpd, domain_name, redirect_url, temp_pass_identity } = request;
         let place = &lookup.place;
@@ -59,7 +59,7 @@ impl EntitlementService {
             }
             Some(start) => {
                 let begun = match &mvpd {
-                    // Boxed: few logins take this way, and all would carry its state.
+                    // Boxed, because few logins take this path and its state would enlarge them all.
                     Some(mvpd) => {
                         Box::pin(self.begin_by_code(&connection, &code.key, mvpd, temp_pass_identity)).await?
                     }
@@ -74,7 +74,7 @@ impl EntitlementService {
         }
     }
 
-    /// The domain that the caller says, then the configured one.
+    /// The domain that the caller names, followed by the configured one.
     fn domain_names(&self, place: &Place, said: String) -> Vec<String> {
         let policy = self.parts.policy.load();
         let configured = policy.login_defaults(place).and_then(|login| login.domain_name.clone());
@@ -87,10 +87,10 @@ impl EntitlementService {
 fn incomplete(missing: &[String]) -> Error {
     let mut violations = Violations::default();
     for field in missing {
-        violations.add(field, "is required: it was not named with the code either");
+        violations.add(field, "is required, because it was not given when the code was created");
     }
     if missing.is_empty() {
-        violations.add("", "the upstream says that the login needs more, and not what");
+        violations.add("", "the upstream requires further fields for the login, but does not name them");
     }
     violations.into_error()
 }

@@ -1,4 +1,4 @@
-//! What operators tell of viewers.
+//! User metadata: what operators report about viewers.
 
 use std::collections::BTreeMap;
 
@@ -11,20 +11,20 @@ use crate::domain::{
     id::MvpdId,
 };
 
-/// What an operator tells of a viewer.
+/// What an operator reports about a viewer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UserMetadata {
     pub mvpd: MvpdId,
-    /// Since when it has been so, as far as was seen.
+    /// The time since which this value has been observed.
     pub update_time: Option<Timestamp>,
     pub attributes: BTreeMap<String, Attribute>,
 }
 
 impl EntitlementService {
-    /// What the operator tells of the viewer who is logged in, as it is now.
+    /// The operator's current metadata of the viewer who is logged in.
     ///
     /// # Errors
-    /// As those of [`Self::get_profile`].
+    /// See [`Self::get_profile`].
     pub async fn user_metadata(&self, caller: &Caller, login: Login) -> Result<UserMetadata> {
         let place = &login.device.place;
         caller.require(Permission::EntitlementsRead, &place.environment, &place.requestor)?;

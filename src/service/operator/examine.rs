@@ -1,4 +1,4 @@
-//! Examining both faces, and upstreams, which may register with one, and make a code there.
+//! Examines both faces and the upstreams. The examination of an upstream may register with it and create a code there.
 
 use std::sync::Arc;
 
@@ -16,16 +16,16 @@ use crate::{
     service::policy::Policy,
 };
 
-/// What to examine, in the words of the command line.
+/// What to examine, as given on the command line.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExamineCommand {
-    /// The environment; where left out both faces, and every environment that has an upstream.
+    /// The environment. Without one, both faces and every environment that has an upstream.
     pub environment: Option<String>,
-    /// For which requestor to make a code, and delete it; none is made where left out.
+    /// The requestor to create and delete a code for. Without one, no code is created.
     pub create_for: Option<String>,
 }
 
-/// What was found about a face, or an environment's upstream.
+/// The findings about a face or an environment's upstream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Examined {
     /// What was examined.
@@ -34,10 +34,10 @@ pub struct Examined {
     pub findings: Vec<Finding>,
 }
 
-/// Examines what both faces show and ask for before a call is anybody's.
+/// Examines what both faces check before a call is authenticated.
 #[async_trait]
 pub(crate) trait FaceDoctor: Send + Sync {
-    /// What was found about each.
+    /// The findings about each face.
     async fn examine(&self) -> Vec<Examined>;
 }
 
@@ -59,7 +59,7 @@ impl OperatorService {
     }
 }
 
-/// Examines the upstreams that the command means, one after the other.
+/// Examines the upstreams that the command selects, one after the other.
 async fn examine(policy: Arc<Policy>, command: ExamineCommand) -> Result<Vec<Examined>> {
     let ExamineCommand { environment, create_for } = command;
     let environments: Vec<EnvironmentName> = match environment {
@@ -69,7 +69,7 @@ async fn examine(policy: Arc<Policy>, command: ExamineCommand) -> Result<Vec<Exa
     let mut examined = Vec::new();
     for environment in environments {
         let Some(upstream) = policy.upstream(&environment) else {
-            let text = format!("{environment} has no upstream: its backend is local");
+            let text = format!("{environment} has no upstream; its backend is local");
             return Err(Violation::new("environment", text).into());
         };
         let place = create_for.as_deref().map(|requestor| {

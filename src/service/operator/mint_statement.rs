@@ -1,4 +1,4 @@
-//! Signing a software statement.
+//! Issues a software statement.
 
 use std::collections::BTreeSet;
 
@@ -17,24 +17,24 @@ use crate::{
     service::{client_registration::MintStatement, policy::Policy},
 };
 
-/// A statement, in the words of the command line.
+/// The statement to issue, as given on the command line.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatementCommand {
-    /// The requestors; none means all.
+    /// The requestors; empty for all.
     pub requestors: Vec<String>,
-    /// The environments; none means all.
+    /// The environments; empty for all.
     pub environments: Vec<String>,
-    /// What its clients may do; none leaves that to the configuration.
+    /// The permissions of its clients; empty for the default permissions.
     pub permissions: Vec<String>,
-    /// What records show of the application.
+    /// The application as shown in records.
     pub software_id: String,
-    /// Its name.
+    /// The application's name.
     pub client_name: String,
-    /// Its version.
+    /// The application's version.
     pub software_version: String,
 }
 
-/// What an entry tells of a statement: all that was asked for, and by which id it can be revoked.
+/// The audit log's subject: everything that was requested, and the statement's id, by which it can be revoked.
 #[derive(Serialize)]
 struct Subject<'a> {
     statement: Option<Uuid>,
@@ -53,7 +53,7 @@ impl OperatorService {
         let subject = Subject { statement: minted.as_ref().ok().map(|(id, _)| *id), asked: &command };
         self.record("statement_minted", operator, subject, &minted).await;
         let (id, statement) = minted?;
-        tracing::info!(%id, asked = ?command, "a software statement was minted");
+        tracing::info!(%id, asked = ?command, "software statement issued");
         Ok(statement.into())
     }
 }
@@ -93,7 +93,7 @@ fn mint_statement(policy: &Policy, command: StatementCommand) -> Result<MintStat
     })
 }
 
-/// A requestor that one of the statement's environments takes: for any other the statement would be good for nothing.
+/// A requestor that at least one of the statement's environments accepts. The statement would be useless to any other.
 fn known_requestor(
     policy: &Policy,
     environments: &[String],
@@ -104,10 +104,10 @@ fn known_requestor(
         environments.is_empty() || environments.iter().any(|environment| environment == name.as_str())
     };
     let mut meant = policy.environments().filter(|name| is_meant(name)).peekable();
-    // Where none of the environments is known, that is told already.
+    // If all environments are unknown, that is reported already.
     if meant.peek().is_none() || meant.any(|name| policy.place(("", name.as_str()), ("", text)).is_ok()) {
         Ok(requestor)
     } else {
-        Err(Violation::new("requestor", format!("{text:?} is no requestor of any of these environments")))
+        Err(Violation::new("requestor", format!("{text:?} is not a requestor of any of these environments")))
     }
 }

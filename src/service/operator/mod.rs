@@ -1,5 +1,5 @@
-//! What operators ask of an installation: one use case a file. Each that does something leaves an entry in the audit log,
-//! also one that is refused.
+//! Operators' commands: one use case per file. Each that changes something leaves an entry in the audit log, even if it
+//! is rejected.
 
 mod examine;
 mod mint_statement;
@@ -32,31 +32,31 @@ pub use mint_statement::StatementCommand;
 pub use revoke::RevokeCommand;
 pub use schedules::ScheduleLine;
 
-/// The use cases of operators. A cheap handle.
+/// The operators' use cases. A cheap handle.
 #[derive(Clone)]
 pub struct OperatorService {
-    /// The use cases around registered clients.
+    /// The use cases of registered clients.
     pub client_registration: ClientRegistrationService,
-    /// What runs the schedules, or knows when they have run.
+    /// Runs the schedules, or only reports their runs.
     pub scheduler: Scheduler,
-    /// What the operator configured.
+    /// The operator's configuration.
     pub policy: SharedPolicy,
-    /// Where what operators do leaves its entries.
+    /// The audit log of the commands.
     pub audit: AuditLog,
-    /// What examines both faces.
+    /// Examines both faces.
     pub(crate) faces: Arc<dyn FaceDoctor>,
-    /// What is sealed with the key ring.
+    /// The secrets sealed with the key ring.
     pub secrets: Arc<SealedLedger>,
-    /// The key ring's file, where one is configured.
+    /// The key ring's file, if configured.
     pub key_ring: Option<PathBuf>,
 }
 
-/// Who gives commands: a user of this machine, who can use what is the server's.
+/// The operator who gives a command: a user of this machine who has access to the server's files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operator {
-    /// The name by which the audit log knows it.
+    /// The name in the audit log.
     pub name: String,
-    /// How it gives them.
+    /// How the command arrives.
     pub origin: Origin,
 }
 
@@ -67,13 +67,13 @@ impl Operator {
         Self { name: user(uid), origin: Origin { face: "admin", request_id: None } }
     }
 
-    /// The user with this id, by a command that has opened the data folder itself.
+    /// The user with this id, through a command that opened the data folder itself.
     #[must_use]
     pub fn by_command(uid: u32) -> Self {
         Self { name: user(uid), origin: Origin { face: "command", request_id: None } }
     }
 
-    /// Whoever sent the process a signal, which nobody tells.
+    /// The sender of a signal. The operating system does not report its identity.
     #[must_use]
     pub fn by_signal() -> Self {
         Self { name: "signal".to_owned(), origin: Origin { face: "signal", request_id: None } }
@@ -84,23 +84,23 @@ fn user(uid: u32) -> String {
     format!("uid {uid}")
 }
 
-/// What is asked.
+/// A command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Command {
-    /// Sign a software statement.
+    /// Issue a software statement.
     MintStatement(StatementCommand),
-    /// Take back what was issued.
+    /// Revoke a statement, a client, or everything issued before a point in time.
     Revoke(RevokeCommand),
-    /// Tell of the schedules.
+    /// List the schedules.
     ListSchedules,
-    /// Examine both faces, and upstreams.
+    /// Examine both faces and the upstreams.
     Examine(ExamineCommand),
-    /// Read the key ring again, and seal every secret with its first key.
+    /// Reread the key ring and reseal every secret with its first key.
     RotateKeys,
 }
 
-/// What is answered.
+/// The answer to a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
@@ -108,19 +108,19 @@ pub enum Answer {
     Statement(SecretText),
     /// The schedules.
     Schedules(Vec<ScheduleLine>),
-    /// What was found.
+    /// The findings.
     Examined(Vec<Examined>),
     /// Every secret is sealed with the first key.
     KeysRotated(Rotation),
-    /// It is done.
+    /// The command was performed.
     Done,
 }
 
 impl OperatorService {
-    /// Does what is asked.
+    /// Performs a command.
     ///
     /// # Errors
-    /// What is wrong with the command, and whatever the use case meets.
+    /// If the command is invalid, or the use case fails.
     pub async fn perform(&self, operator: &Operator, command: Command) -> Result<Answer> {
         match command {
             Command::MintStatement(command) => {
@@ -133,7 +133,7 @@ impl OperatorService {
         }
     }
 
-    /// Leaves an entry about what came of a use case.
+    /// Records the result of a use case in the audit log.
     async fn record<T>(
         &self,
         name: &'static str,

@@ -1,4 +1,4 @@
-//! Taking back what was issued.
+//! Revokes statements, clients, or everything issued before a point in time.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,19 +12,20 @@ use crate::{
     service::client_registration::Revocation,
 };
 
-/// What is taken back, in the words of the command line.
+/// What to revoke, as given on the command line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RevokeCommand {
-    /// A statement, or its id.
+    /// A statement or its id.
     Statement(SecretText),
-    /// A client id, or the UUID in it.
+    /// A client id or the UUID in it.
     Client(String),
-    /// Every client and token that was issued before this many milliseconds since the Unix epoch; `None` is now.
+    /// Every client and token issued before this time, in milliseconds since the Unix epoch. `None` is the current
+    /// time.
     IssuedBefore(Option<u64>),
 }
 
-/// What an entry tells of a revocation: what kind, and of what, where that could be told.
+/// The audit log's subject: the kind of revocation, and what it revokes, as far as known.
 #[derive(Serialize)]
 struct Subject {
     revoked: &'static str,

@@ -1,10 +1,10 @@
-//! Sealing every secret with the first key of the key ring.
+//! Reseals every secret with the first key of the key ring.
 
 use super::{Operator, OperatorService};
 use crate::{auth::Rotation, config, domain::error::Result};
 
 impl OperatorService {
-    /// Reads the key ring again, for it has another key now.
+    /// Rereads the key ring, which has a new key, and rotates to it.
     pub(super) async fn rotate_keys(&self, operator: &Operator) -> Result<Rotation> {
         let rotated = match config::read_key_ring(self.key_ring.as_deref()) {
             Ok(key_ring) => self.secrets.rotate(key_ring).await,

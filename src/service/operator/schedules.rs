@@ -1,4 +1,4 @@
-//! What has become of the schedules. It changes nothing, and leaves no entry.
+//! Lists the schedules. Changes nothing, and leaves no audit entry.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -10,16 +10,16 @@ use crate::{
     service::temp_pass::{Outcome, ScheduleStatus},
 };
 
-/// A schedule, in the words of the command line. Times are in milliseconds since the Unix epoch.
+/// A schedule as shown on the command line. Times are in milliseconds since the Unix epoch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScheduleLine {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// When it last was due.
+    /// When it was last due.
     pub last: Option<u64>,
-    /// What came of that.
+    /// The result of that run.
     pub result: String,
-    /// When it is due next.
+    /// When it is next due.
     pub next: Option<u64>,
 }
 
@@ -37,14 +37,14 @@ fn schedule_line(status: ScheduleStatus) -> ScheduleLine {
         result: match outcome {
             Some(Outcome::Retrying { reason, at }) => {
                 let at = UNIX_EPOCH + Duration::from_millis(at.as_millis());
-                format!("failed, and is tried again at {}: {reason}", humantime::format_rfc3339_seconds(at))
+                format!("failed, retry at {}: {reason}", humantime::format_rfc3339_seconds(at))
             }
-            None | Some(Outcome::NotYet) => "has not run yet".to_owned(),
-            Some(Outcome::Running(_)) => "is under way".to_owned(),
+            None | Some(Outcome::NotYet) => "not run yet".to_owned(),
+            Some(Outcome::Running(_)) => "running".to_owned(),
             Some(Outcome::Done(None)) => "done".to_owned(),
             Some(Outcome::Done(Some(count))) => format!("done, {count} reset"),
             Some(Outcome::Failed(reason)) => format!("failed: {reason}"),
-            Some(Outcome::Missed) => "missed, and too old to be made up".to_owned(),
+            Some(Outcome::Missed) => "missed; too old for a catch-up run".to_owned(),
         },
         next: status.next.map(Timestamp::as_millis),
     }

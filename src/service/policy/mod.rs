@@ -1,4 +1,4 @@
-//! What the operator configured, as the use cases ask for it: one immutable snapshot that a reload swaps whole.
+//! The operator's configuration in the form that the use cases use: an immutable snapshot that a reload replaces.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -24,35 +24,35 @@ mod present;
 pub use crate::domain::id::Place;
 pub use present::PresentPolicy;
 
-/// The present policy; a reload replaces it for the calls that begin after it.
+/// The current policy. A reload replaces it for subsequent calls.
 pub type SharedPolicy = Arc<PresentPolicy>;
 
-/// What the operator configured.
+/// The operator's configuration.
 #[derive(Debug)]
 pub struct Policy {
     environments: Environments,
     upstreams: BTreeMap<EnvironmentName, UpstreamBackends>,
-    /// What REST clients may be.
+    /// The settings of REST clients.
     pub clients: ClientPolicy,
     callers: CallerPolicy,
-    /// Resets at set times.
+    /// The reset schedules.
     pub schedules: Vec<Schedule>,
-    /// The shape of new codes.
+    /// The format of new codes.
     pub code_format: CodeFormat,
-    /// How many codes may live at once in an environment.
+    /// The maximum number of live codes in an environment.
     pub max_live_codes: u64,
 }
 
-/// For how long what an upstream said of a device's login is good.
+/// How long an upstream's answer about a device's login is cached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProfileCache {
-    /// That nobody is logged in, while somebody may be about to.
+    /// If no viewer is logged in, while one may be about to.
     pub negative: Duration,
-    /// That somebody is.
+    /// If a viewer is logged in.
     pub positive: Duration,
 }
 
-/// Where a viewer types a code: without the code, and with it. Empty where none is configured.
+/// The page where a viewer types a code: without the code, and with it. Empty if none is configured.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct VerificationUris {
     /// The page.
@@ -62,7 +62,7 @@ pub struct VerificationUris {
 }
 
 impl Policy {
-    /// What the use cases need of a configuration. No environment has its upstream yet: see [`Policy::with_upstream`].
+    /// The policy of a configuration. Its environments have no upstreams yet: see [`Policy::with_upstream`].
     #[must_use]
     pub fn new(config: &ValidConfig) -> Self {
         Self {
@@ -76,52 +76,53 @@ impl Policy {
         }
     }
 
-    /// The environment and requestor that a request names; an empty environment means the default one.
+    /// The environment and requestor named in a request. An empty environment is the default environment.
     ///
     /// # Errors
-    /// Where either is not well formed, the environment is unknown, or the requestor is not one of those that
-    /// the environment lists.
+    /// If either is malformed, if the environment is unknown, or if the environment lists requestors and this is not
+    /// one of them.
     pub fn place(&self, environment: (&str, &str), requestor: (&str, &str)) -> Result<Place, Vec<Violation>> {
         self.environments.place(environment, requestor)
     }
 
-    /// The environment that a call to `authority` means: the one that lists it among its hosts, else the default one.
+    /// The environment of a call to `authority`: the one that lists it among its hosts, otherwise the default
+    /// environment.
     ///
     /// # Errors
-    /// Where there is no default one.
+    /// If there is no default environment.
     pub fn environment_of_host(&self, authority: &str) -> Result<EnvironmentName, Violation> {
         self.environments.environment_of_host(authority)
     }
 
-    /// The listed caller that is known by this.
+    /// The configured caller with this credential.
     ///
     /// # Errors
-    /// Where nobody is.
+    /// If there is none.
     pub(crate) fn caller(&self, credential: Arc<Credential>) -> Result<Caller, AuthenticationProblem> {
         self.callers.caller(credential)
     }
 
-    /// The callers that are listed.
+    /// The configured callers.
     pub(crate) fn callers(&self) -> &CallerPolicy {
         &self.callers
     }
 
-    /// A caller as this policy has it, for a call that outlives the policy that it began under.
+    /// A caller as this policy defines it, for a call that outlives the policy it began under.
     ///
     /// # Errors
-    /// Where it is no longer listed.
+    /// If it is no longer configured.
     pub(crate) fn renewed(&self, caller: &Caller) -> Result<Caller, AuthenticationProblem> {
         let Some(credential) = caller.credential() else { return Ok(caller.clone()) };
         let renewed = self.caller(Arc::clone(credential))?;
         Ok(renewed.in_call(caller.context().clone()))
     }
 
-    /// Every environment.
+    /// All environments.
     pub fn environments(&self) -> impl Iterator<Item = &EnvironmentName> {
         self.environments.names()
     }
 
-    /// The environments beside the code's own that take its requestor.
+    /// The other environments that accept the code's requestor.
     #[must_use]
     pub fn other_environments(&self, key: &CodeKey) -> Vec<EnvironmentName> {
         let others = self
@@ -131,31 +132,32 @@ impl Policy {
         others.map(|(name, _)| name.clone()).collect()
     }
 
-    /// What the TempPass is; `None` where there is no such one.
+    /// The rule of a TempPass; `None` if the MVPD is not one.
     #[must_use]
     pub fn temp_pass(&self, place: &Place, mvpd: &MvpdId) -> Option<TempPassRule> {
         self.environments.temp_pass(place, mvpd)
     }
 
-    /// The origin that REST calls to other paths of the environment go to, if anywhere.
+    /// The origin that REST calls to other paths of the environment are passed on to, if any.
     #[must_use]
     pub fn passthrough(&self, environment: &EnvironmentName) -> Option<&Url> {
         self.environments.get(environment)?.passthrough.as_ref()
     }
 
-    /// The origin that calls of the v1 flow go to as they are, where the upstream's first version stands behind any requestor.
+    /// The origin that calls of the v1 flow are passed on to unchanged, if any requestor uses version 1 of the
+    /// upstream's API.
     #[must_use]
     pub fn v1_origin(&self, environment: &EnvironmentName) -> Option<&Url> {
         self.environments.get(environment)?.v1_origin()
     }
 
-    /// The version of the upstream's API that stands behind an environment where a call names no requestor.
+    /// The upstream's API version for calls that name no requestor.
     #[must_use]
     pub fn environment_api(&self, environment: &EnvironmentName) -> Option<UpstreamApi> {
         self.environments.get(environment)?.api
     }
 
-    /// Whether not the same stands behind all requestors of an environment.
+    /// Whether the requestors of an environment use different backends.
     #[must_use]
     pub fn has_several_apis(&self, environment: &EnvironmentName) -> bool {
         self.environments.get(environment).is_some_and(|environment| environment.has_several_apis())
@@ -167,7 +169,7 @@ impl Policy {
         self.environments.get(environment).is_some_and(|environment| environment.opens_second_screen)
     }
 
-    /// The version of the upstream's API that stands behind a place; `None` where our own store does.
+    /// The upstream's API version of a place; `None` for the local backend.
     #[must_use]
     pub fn upstream_api(&self, place: &Place) -> Option<UpstreamApi> {
         let environment = self.environments.get(&place.environment)?;
@@ -175,45 +177,45 @@ impl Policy {
         requestor.and_then(|requestor| requestor.api).unwrap_or(environment.api)
     }
 
-    /// The environment's upstream, where it has one.
+    /// The environment's upstream, if it has one.
     #[must_use]
     pub fn upstream(&self, environment: &EnvironmentName) -> Option<&UpstreamBackends> {
         self.upstreams.get(environment)
     }
 
-    /// The same with an upstream behind an environment.
+    /// Adds an upstream to an environment.
     #[must_use]
     pub fn with_upstream(mut self, environment: &EnvironmentName, upstream: UpstreamBackends) -> Self {
         self.upstreams.insert(environment.clone(), upstream);
         self
     }
 
-    /// The environment's upstream, where its REST clients register there.
+    /// The environment's upstream, if its REST clients register there.
     #[must_use]
     pub fn relaying_upstream(&self, environment: &EnvironmentName) -> Option<&UpstreamBackends> {
         let relays = self.environments.get(environment)?.relays;
         self.upstream(environment).filter(|_| relays)
     }
 
-    /// Whether the upstream is told who a user is by the identifier itself.
+    /// Whether the upstream receives the user identifier itself.
     #[must_use]
     pub fn sends_identifiers(&self, place: &Place) -> bool {
         self.environments.requestor(place).is_some_and(|requestor| requestor.sends_identifiers)
     }
 
-    /// Whether errors of the requestor say more, by the provider's codes.
+    /// Whether errors of the requestor include details with the provider's codes.
     #[must_use]
     pub fn has_enhanced_errors(&self, place: &Place) -> bool {
         self.environments.requestor(place).is_some_and(|requestor| requestor.has_enhanced_errors)
     }
 
-    /// What the requestor's logins fall back to, where anything is configured.
+    /// The defaults of the requestor's logins, if configured.
     #[must_use]
     pub fn login_defaults(&self, place: &Place) -> Option<&LoginDefaults> {
         self.environments.requestor(place).map(|requestor| &requestor.login)
     }
 
-    /// For how long what the environment's upstream said of a device's login is good.
+    /// How long answers of the environment's upstream about a device's login are cached.
     #[must_use]
     pub fn profile_cache(&self, environment: &EnvironmentName) -> ProfileCache {
         let configured = self.environments.get(environment).map(|environment| environment.profile_cache);

@@ -1,4 +1,4 @@
-//! The policy that holds now.
+//! The current policy.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::Policy;
 
-/// One policy at a time, which is read without a lock.
+/// Holds the current policy. Reading it takes no lock.
 #[derive(Debug)]
 pub struct PresentPolicy {
     policy: ArcSwap<Policy>,
@@ -15,13 +15,13 @@ pub struct PresentPolicy {
 }
 
 impl PresentPolicy {
-    /// Begins with this one.
+    /// Starts with this policy.
     #[must_use]
     pub fn new(policy: Policy) -> Self {
         Self { policy: ArcSwap::from_pointee(policy), replaced: watch::Sender::default() }
     }
 
-    /// The policy, for a moment: it is not held over an `await`.
+    /// The policy, for short use. Do not hold it across an `await`.
     pub fn load(&self) -> Guard<Arc<Policy>> {
         self.policy.load()
     }
@@ -32,13 +32,13 @@ impl PresentPolicy {
         self.policy.load_full()
     }
 
-    /// Has this one in its place, and tells those that listen.
+    /// Replaces the policy and notifies listeners.
     pub fn replace(&self, policy: Policy) {
         self.policy.store(Arc::new(policy));
         self.replaced.send_replace(());
     }
 
-    /// Learns of each policy that comes after the present one.
+    /// Notifies of each later replacement.
     #[must_use]
     pub fn replacements(&self) -> watch::Receiver<()> {
         self.replaced.subscribe()

@@ -11,7 +11,7 @@ fn place(policy: &Policy, environment: &str, requestor: &str) -> Result<Place, V
 }
 
 #[test]
-fn without_configuration_the_environment_is_default_and_every_requestor_is_valid() {
+fn without_configuration_the_default_environment_accepts_every_requestor() {
     let policy = policy("").expect("valid");
     let found = place(&policy, "", "REF").expect("valid");
     assert_eq!(found, place(&policy, "default", "REF").expect("valid"));
@@ -33,22 +33,22 @@ fn an_empty_environment_is_the_default_one_or_the_only_one() {
 }
 
 #[test]
-fn only_listed_requestors_are_valid_where_any_is_listed() {
+fn if_any_requestor_is_listed_others_are_rejected() {
     let policy = policy("[environments.default.requestors.REF]").expect("valid");
     assert!(place(&policy, "", "REF").is_ok());
-    assert_eq!(place(&policy, "", "OTHER").expect_err("refused")[0].field, "requestor_id");
+    assert_eq!(place(&policy, "", "OTHER").expect_err("not listed")[0].field, "requestor_id");
 }
 
 #[test]
-fn all_that_is_wrong_with_a_place_is_told_together() {
+fn all_violations_of_a_place_are_reported_together() {
     let policy = policy("").expect("valid");
-    let violations = place(&policy, "nowhere", "R F").expect_err("refused");
+    let violations = place(&policy, "nowhere", "R F").expect_err("two violations");
     let fields: Vec<&str> = violations.iter().map(|violation| violation.field.as_str()).collect();
     assert_eq!(fields, ["environment", "requestor_id"]);
 }
 
 #[test]
-fn the_template_gives_both_uris() {
+fn the_template_expands_to_both_uris() {
     let policy =
         policy("[environments.default.requestors.REF]\nverification_uri = \"https://example.com/tv{?code}\"")
             .expect("valid");
@@ -59,7 +59,7 @@ fn the_template_gives_both_uris() {
 }
 
 #[test]
-fn a_template_that_cannot_work_is_refused() {
+fn an_invalid_template_is_rejected() {
     for template in ["https://example.com/", "https://example.com/{user}{code}", "{code", "/tv/{code}"] {
         let text = format!("[environments.default.requestors.REF]\nverification_uri = \"{template}\"");
         let violations = policy(&text).expect_err(template);
@@ -68,15 +68,15 @@ fn a_template_that_cannot_work_is_refused() {
 }
 
 #[test]
-fn codes_that_could_be_guessed_are_refused_with_everything_else() {
-    let violations =
-        policy("[codes]\nlength = 4\nmisses_per_viewer = 0\n[environments.\"a b\"]").expect_err("refused");
+fn guessable_codes_are_rejected_along_with_other_violations() {
+    let violations = policy("[codes]\nlength = 4\nmisses_per_viewer = 0\n[environments.\"a b\"]")
+        .expect_err("three violations");
     let fields: Vec<&str> = violations.iter().map(|violation| violation.field.as_str()).collect();
     assert_eq!(fields, ["environments.a b", "codes.misses_per_viewer", "codes.length"]);
 }
 
 #[test]
-fn second_screen_pages_call_without_a_token_over_an_upstream_and_where_that_is_said() {
+fn second_screen_pages_need_no_token_over_an_upstream_or_where_configured() {
     let opens = |text: &str| {
         let config = toml::from_str::<Config>(text).expect("deserializes");
         let files = [("statement", "a.b.c")].into_iter().collect();

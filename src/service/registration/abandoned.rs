@@ -1,7 +1,7 @@
-//! Creates that are given up before their answer: cancelled, past their deadline, or with a connection that broke.
+//! Limits abandoned creates: cancelled, past their deadline, or with a broken connection.
 //!
-//! Such a create is carried out all the same, since nobody can tell it from one that waits for the disk; so somebody who
-//! gives up each of his own at once fills an environment without ever taking an answer, at no cost to himself.
+//! An abandoned create is still carried out, because it cannot be told apart from one that waits for the disk. Without
+//! a limit, a client that abandons each create at once could fill an environment without receiving a single response.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,15 +19,15 @@ use crate::domain::{
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// How many creates may be given up in a minute, by each caller and address.
+/// The number of abandoned creates per minute, for each caller and address.
 const PER_MINUTE: u32 = 60;
 
-/// Creates that are under way together may exceed that, and the excess is waited for, but no longer than a minute (the next one
-/// waits for a second more than the last that is counted): whose creates were all given up because a disk or an upstream was
-/// slow must not be locked out long after that is over.
+/// Concurrent creates may exceed the limit. The client then waits until the excess has drained, but at most a minute
+/// (the next create waits a second longer than the last one counted). Otherwise a client whose creates were all
+/// abandoned because of a slow disk or upstream would stay locked out long after the cause is gone.
 const LONGEST_WAIT: Duration = Duration::from_secs(59);
 
-/// A create under way. Dropped before its answer it counts as given up.
+/// A create in progress. Dropping it before its response counts it as abandoned.
 pub(super) struct CreateUnderWay {
     limit: Option<Limit>,
     limits: Arc<dyn Limits>,
@@ -35,7 +35,7 @@ pub(super) struct CreateUnderWay {
 }
 
 impl CreateUnderWay {
-    /// Lets a create begin, unless too many of the caller's were given up.
+    /// Admits a create, unless the caller has abandoned too many.
     ///
     /// # Errors
     /// [`Error::Throttled`], [`Error::StoreUnavailable`].
@@ -50,7 +50,7 @@ impl CreateUnderWay {
         Ok(Self { limit, limits, tasks: parts.tasks.clone() })
     }
 
-    /// Ends it with its answer.
+    /// Completes the create, which then does not count.
     pub(super) fn answered(mut self) {
         self.limit = None;
     }
@@ -61,15 +61,15 @@ impl Drop for CreateUnderWay {
         let (Some(limit), Ok(runtime)) = (self.limit.take(), Handle::try_current()) else { return };
         let limits = Arc::clone(&self.limits);
         let count = async move {
-            // Nobody is left who could be told that it failed.
+            // There is no client left to report a failure to.
             let _ = limits.reserve(&limit, LONGEST_WAIT).await;
         };
         self.tasks.spawn_on(count, &runtime);
     }
 }
 
-/// Whose creates are counted: a listed caller's by its name and address, everybody else's by the address alone, since whoever
-/// registers over REST may take as many names as it likes.
+/// The limit for a create: by name and address for a configured caller, by address alone for all others, since a client
+/// that registers over REST can get any number of names.
 fn limit_of(caller: &Caller) -> Option<Limit> {
     let line = AddressBlock::of_line(caller.context().client?);
     let listed = caller.credential().map(|_| Arc::clone(caller.name()));

@@ -1,4 +1,4 @@
-//! Create: has the place's backend issue a code, once for each request id.
+//! Create: issues a code through the place's backend, once per request id.
 
 use tracing::Instrument;
 
@@ -18,23 +18,23 @@ use crate::domain::{
 };
 use crate::service::{backends::Backends, device_memory::DeviceFacts};
 
-/// A new code, and what was odd about the request.
+/// A new code, with warnings about the request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Created {
     /// The record.
     pub view: RegistrationView,
-    /// What was odd about the request.
+    /// Warnings about the request.
     pub warnings: Vec<Warning>,
 }
 
-/// Who issues a code: the upstream in this version of its API; without one, our own store.
+/// The issuer of a code: this version of the upstream's API, or the local backend.
 struct Issuer {
     api: Option<UpstreamApi>,
     backend: SharedBackend,
 }
 
 impl RegistrationService {
-    /// Makes a registration code. `repeat` is set where a repeat of this request shall get the first answer.
+    /// Creates a registration code. With `repeat`, a repeat of the request gets the stored response of the first one.
     ///
     /// # Errors
     /// [`Error::PermissionMissing`], [`Error::Throttled`], [`Error::LiveCodesExhausted`], [`Error::RequestIdReused`],
@@ -52,26 +52,26 @@ impl RegistrationService {
             Some(keep) if issuer.api.is_some() => self.create_once(caller, issuer, request, keep).await,
             keep => self.create_new(caller, &issuer, request, keep.as_ref()).await,
         };
-        // Whoever noticed it first: the backend, or the face, which drops this then.
+        // Either the backend or the face notices it first. The face drops its own warning in that case.
         if !matches!(outcome, Err(Error::DeadlineExceeded)) {
             under_way.answered();
         }
         outcome
     }
 
-    /// Who issues the code of this request.
+    /// The issuer of the code for this request.
     fn issuer(&self, request: &RegistrationRequest) -> Result<Issuer> {
         let policy = self.parts().policy.load();
         let api = policy.upstream_api(&request.place);
         if api.is_some() && request.device_ip.is_none() {
-            let text = "is required: the upstream binds the code to the device's address";
+            let text = "is required, because the upstream binds the code to the device's address";
             return Err(Violation::new("device_ip", text).into());
         }
         Ok(Issuer { api, backend: self.parts().backends.of(&policy, &request.place.environment, api)? })
     }
 
-    /// Has an upstream make the code of a request that may be repeated. Our own store needs none of this: it takes the
-    /// record and the answer at once or not at all, and of concurrent repeats only one.
+    /// Creates the code of a repeatable request at an upstream. The local backend does not need this: its store commits
+    /// the record and the stored response together, for only one of several concurrent repeats.
     async fn create_once(
         &self,
         caller: &Caller,
@@ -79,11 +79,11 @@ impl RegistrationService {
         request: Box<RegistrationRequest>,
         keep: KeepAnswer,
     ) -> Result<Created> {
-        // Nor does its deadline end it.
+        // The deadline does not cancel it either.
         let context = CallContext { deadline: None, ..caller.context().clone() };
         let (service, caller) = (self.clone(), caller.clone().in_call(context));
-        // On a task of its own, so that a caller whose connection breaks in the middle finds the answer when
-        // it asks again: that is what the request id is for.
+        // In a detached task: if the caller's connection breaks, a retry with the same request id finds the stored
+        // response.
         let create = async move {
             let _turn = service.inner.repeats.turn(keep.key().clone()).await;
             service.create_new(&caller, &issuer, request, Some(&keep)).await
@@ -103,7 +103,7 @@ impl RegistrationService {
         keep: Option<&KeepAnswer>,
     ) -> Result<Created> {
         let Issuer { api, backend } = issuer;
-        // Our own store finds a repeat in the commit itself; an upstream must not be asked for nothing.
+        // Only check for upstreams, to save a call. The local store detects a repeat in the commit itself.
         if let Some(keep) = keep.filter(|_| api.is_some())
             && let Some(entry) = self.parts().store.ledger.get(keep.key()).await?
             && let Some(created) = self.answer_again(&entry, keep).await?
@@ -127,13 +127,11 @@ impl RegistrationService {
             }
             (Issuance::Issued(issued), _) => Ok(self.created(issued)),
             (Issuance::Repeated(entry), Some(keep)) => self.must_answer_again(&entry, keep).await,
-            (Issuance::Repeated(_), None) => {
-                Err(Error::Internal("a kept answer was found that nobody asked for".to_owned()))
-            }
+            (Issuance::Repeated(_), None) => Err(Error::Internal("unexpected stored response".to_owned())),
         }
     }
 
-    /// Keeps the answer about a code that an upstream issued.
+    /// Stores the response for a code that an upstream issued.
     async fn keep(
         &self,
         backend: &dyn Backend,
@@ -145,17 +143,17 @@ impl RegistrationService {
         let Some(earlier) = self.parts().store.ledger.put_if_absent(keep.key(), entry).await? else {
             return Ok(self.created(issued));
         };
-        // Another replica was first: its answer stands, and the code made here must not stay behind.
+        // Another replica stored its response first. That response is valid, and the code issued here must be deleted.
         if let Err(error) = backend.codes().delete(context, &issued.registration).await {
-            tracing::warn!(%error, "the code of a repeated request could not be deleted at its issuer");
+            tracing::warn!(%error, "cannot delete the surplus code of a repeated request at its issuer");
         }
-        // Whatever came of that: nobody will hear of it.
+        // Regardless of the result, because no client knows this code.
         let own = &issued.registration;
         self.parts().store.codes.release(&own.key(), own.id).await?;
         self.must_answer_again(&earlier, keep).await
     }
 
-    /// The first answer; `None` where it cannot be read, and is there no longer.
+    /// The stored response. If it is unreadable, deletes it and returns `None`.
     async fn answer_again(&self, entry: &LedgerEntry, keep: &KeepAnswer) -> Result<Option<Created>> {
         if let Some(issued) = keep.read(entry, &*self.parts().store.codes).await? {
             return Ok(Some(self.created(issued)));
@@ -164,10 +162,10 @@ impl RegistrationService {
         Ok(None)
     }
 
-    /// The first answer, for who has nothing else to answer. Where it cannot be read, the next repeat is a first request.
+    /// The stored response, for a caller with no alternative. If it is unreadable, the next repeat counts as a first
+    /// request.
     async fn must_answer_again(&self, entry: &LedgerEntry, keep: &KeepAnswer) -> Result<Created> {
-        let unreadable =
-            || StoreError::Corrupt("the kept answer cannot be read; ask again".to_owned()).into();
+        let unreadable = || StoreError::Corrupt("the stored response is unreadable; retry".to_owned()).into();
         self.answer_again(entry, keep).await?.ok_or_else(unreadable)
     }
 

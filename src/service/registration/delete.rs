@@ -1,4 +1,4 @@
-//! Delete: ends a live code before its time.
+//! Delete: releases a live code before it expires.
 
 use super::{Lookup, RegistrationService, lookup::Found};
 use crate::domain::{
@@ -9,8 +9,8 @@ use crate::domain::{
 };
 
 impl RegistrationService {
-    /// Releases a live code, and says whether the upstream has dropped it too, where there is one. Of several deletes at
-    /// once one succeeds.
+    /// Releases a live code. Returns whether the upstream has deleted it too, if there is one. Of several concurrent
+    /// deletes, one succeeds.
     ///
     /// # Errors
     /// `PermissionMissing`, `CodeNotFound`, `LookupBudgetExhausted`, `StoreUnavailable` and those of an upstream of
@@ -41,7 +41,7 @@ impl RegistrationService {
         };
         match deletion {
             Deletion::Released { upstream_deleted } => {
-                // Who is logged in by it stays so; nobody else will be.
+                // Existing logins with the code stay valid. New ones are not possible.
                 if upstream_deleted == Some(false) {
                     self.parts().memory.code_deleted(&key).await?;
                 }

@@ -1,4 +1,4 @@
-//! Get: the live record behind a code.
+//! Get: the live record of a code.
 
 use super::{Lookup, RegistrationService, RegistrationView, lookup::Found};
 use crate::domain::{
@@ -9,11 +9,11 @@ use crate::domain::{
 };
 
 impl RegistrationService {
-    /// The same as [`get`](Self::get) for a face that shows whole records alone. Of a code that was not issued through here it
-    /// has nothing to show: that has the answer, and the price, of one that is not there.
+    /// Like [`get`](Self::get), for a face that only returns complete records. A code that was not issued through this
+    /// server is treated as missing, with the same response and the same charge to the failed-lookup budget.
     ///
     /// # Errors
-    /// As [`get`](Self::get).
+    /// See [`get`](Self::get).
     pub(crate) async fn get_whole(&self, caller: &Caller, lookup: &Lookup) -> Result<RegistrationView> {
         let view = self.get(caller, lookup).await?;
         if view.is_partial {
@@ -22,7 +22,7 @@ impl RegistrationService {
         Ok(view)
     }
 
-    /// The live record behind a code.
+    /// The live record of a code.
     ///
     /// # Errors
     /// `PermissionMissing`, `CodeNotFound`, `LookupBudgetExhausted`, `StoreUnavailable` and those of an upstream of

@@ -1,4 +1,4 @@
-//! The answer to a create that is kept for repeats of it.
+//! The stored response of a create, for repeats of the request.
 
 use uuid::Uuid;
 
@@ -17,16 +17,16 @@ use crate::{
     format::{KeptAnswer, KeptRecord},
 };
 
-/// What makes a repeated request known.
+/// What identifies a repeated request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Repeat {
-    /// The caller's own id of the request.
+    /// The caller's id of the request: the idempotency key.
     pub request_id: Uuid,
-    /// The whole request's fingerprint: another one under the same id is an error.
+    /// The fingerprint of the whole request. A different request with the same id is an error.
     pub fingerprint: Fingerprint,
 }
 
-/// Keeps the answer to one request.
+/// Stores the response of a request.
 pub(super) struct KeepAnswer {
     key: LedgerKey,
     place: Place,
@@ -34,7 +34,7 @@ pub(super) struct KeepAnswer {
 }
 
 impl KeepAnswer {
-    /// A request id belongs to its caller, environment and requestor.
+    /// The scope of a request id is its caller, environment and requestor.
     pub(super) fn new(repeat: Repeat, caller: &Caller, place: &Place) -> Self {
         let parts = [
             caller.name().as_bytes(),
@@ -48,16 +48,16 @@ impl KeepAnswer {
         Self { key, place: place.clone(), fingerprint: repeat.fingerprint }
     }
 
-    /// The first answer, for a repeat of the request that it was given to. `None` where it cannot be read, which is logged:
-    /// then there is none.
+    /// The stored response, for a repeat of the same request. `None` if it is unreadable, which is logged and treated
+    /// as absent.
     ///
     /// # Errors
-    /// [`Error::RequestIdReused`] for another request, [`Error::StoreUnavailable`].
+    /// [`Error::RequestIdReused`] for a different request, [`Error::StoreUnavailable`].
     pub(super) async fn read(&self, entry: &LedgerEntry, codes: &dyn Codes) -> Result<Option<Issued>> {
         let KeptAnswer { fingerprint, record, warnings } = match KeptAnswer::decode(&entry.value) {
             Ok(kept) => kept,
             Err(error) => {
-                tracing::error!(%error, "a kept answer cannot be read, and counts as none");
+                tracing::error!(%error, "unreadable stored response; treating it as absent");
                 return Ok(None);
             }
         };
@@ -74,7 +74,7 @@ impl KeepAnswer {
             }
         };
         if registration.is_none() {
-            tracing::warn!("the record of a kept answer is there no longer; the answer counts as none");
+            tracing::warn!("the record of a stored response is missing; treating the response as absent");
         }
         Ok(registration.map(|registration| Issued { registration, warnings, is_kept: true }))
     }
@@ -90,7 +90,7 @@ impl Keep for KeepAnswer {
             fingerprint: self.fingerprint.into_bytes(),
             record: match registration.shadow {
                 None => KeptRecord::Stored { code: registration.code.clone(), id: registration.id },
-                // An upstream decides when it issues a code again.
+                // The upstream decides when it reissues a code.
                 Some(_) => KeptRecord::Whole(Box::new(registration.clone())),
             },
             warnings: warnings.to_vec(),

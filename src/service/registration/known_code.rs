@@ -1,4 +1,4 @@
-//! A code after its login, for who asks what became of it: its device is known for longer than its record lives.
+//! A code after its login. Its device is known for longer than its record lives.
 
 use super::{Lookup, RegistrationService, lookup::Found};
 use crate::domain::{
@@ -9,17 +9,17 @@ use crate::domain::{
     registration::{CodeKey, ShadowStanding, State},
 };
 
-/// A code that somebody typed, as far as it is known here.
+/// A code that a viewer typed, as far as this server knows it.
 pub(in crate::service) struct TypedCode {
     pub key: CodeKey,
-    /// The device that got it here.
+    /// The device that requested the code here.
     pub device: Option<DeviceKey>,
-    /// The device's address, where it is known.
+    /// The device's address, if known.
     pub address: Option<Address>,
 }
 
 impl RegistrationService {
-    /// The code that was typed, and its device.
+    /// The typed code and its device.
     ///
     /// # Errors
     /// `CodeNotFound`, `LookupBudgetExhausted`, `NotAuthenticated` and `StoreUnavailable` of
@@ -44,7 +44,7 @@ impl RegistrationService {
         Ok(TypedCode { key, device, address })
     }
 
-    /// The answer where the upstream does not know a code that is not known here either.
+    /// The error for a code that neither the upstream nor this server knows.
     pub(in crate::service) async fn unknown_code(
         &self,
         caller: &Caller,
@@ -57,8 +57,8 @@ impl RegistrationService {
         }
     }
 
-    /// Ends a code that somebody has logged in with: whoever watches it is told. One for a device that was logged in already lives
-    /// on, since a viewer may type it all the same.
+    /// Releases a code that was used for a login, and notifies its watches. A code of a device that was already logged
+    /// in stays live, since a viewer may still type it.
     ///
     /// # Errors
     /// `StoreUnavailable` of [`Error`](crate::domain::error::Error).

@@ -1,4 +1,4 @@
-//! The code that a viewer logs in with, for who starts the login: found as get finds it, at the same guesser's expense.
+//! The code of a login. It is looked up like any other code, and failed lookups are charged to the same guesser.
 
 use super::{Lookup, RegistrationService, lookup::Found};
 use crate::domain::{
@@ -10,16 +10,16 @@ use crate::domain::{
     registration::{CodeKey, ShadowStanding, State},
 };
 
-/// A code that lives as far as is known here.
+/// A code that is live as far as this server knows.
 pub(in crate::service) struct CodeToLogIn {
     pub key: CodeKey,
-    /// Who issued it, or who issues the codes of its place.
+    /// The issuer of the code, or the issuer of its place's codes.
     pub backend: SharedBackend,
-    /// What goes along with a call to it.
+    /// The context of a call to the issuer.
     pub context: CallContext,
-    /// On behalf of which address it is asked.
+    /// The address on whose behalf the issuer is called.
     pub address: Option<Address>,
-    /// Whether its record is kept here.
+    /// Whether its record is stored here.
     is_known: bool,
 }
 
@@ -53,7 +53,8 @@ impl RegistrationService {
         }
     }
 
-    /// The answer where the upstream does not know the code: a miss, where nobody here knew it either.
+    /// The error if the upstream does not know the code. Counts as a failed lookup if this server does not know it
+    /// either.
     pub(in crate::service) async fn no_login(
         &self,
         caller: &Caller,

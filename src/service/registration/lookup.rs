@@ -1,4 +1,4 @@
-//! What get, delete and watch share: finding the record behind what a person typed, at the guesser's expense.
+//! The shared part of get, delete and watch: finds the record of a typed code, and charges failed lookups.
 
 use super::{Lookup, RegistrationService, guesser};
 use crate::domain::{
@@ -12,34 +12,34 @@ use crate::domain::{
 };
 use crate::service::backends::Backends;
 
-/// In how many other environments a code that was not found is looked for.
+/// The maximum number of other environments that are searched for a missing code.
 const ELSEWHERE_MAX: usize = 8;
 
-/// What a person may have meant: by the rules of who issues the place's codes now, and by the others', for codes from
-/// before the configuration changed.
+/// The keys that the typed text may stand for: by the rules of the current issuer of the place's codes, and by those of
+/// other issuers, for codes created before the configuration changed.
 #[derive(Debug)]
 pub(super) struct Keys {
     likely: CodeKey,
     other: Option<CodeKey>,
 }
 
-/// What is known of a code here.
+/// What this server knows of a code.
 pub(super) enum Found {
     /// Its record or tombstone.
     Here(Box<CodeEntry>),
-    /// Nothing; who issues the place's codes may know it.
+    /// Nothing. The issuer of the place's codes may know it.
     Nothing {
         key: CodeKey,
-        /// Who issues the place's codes.
+        /// The issuer of the place's codes.
         backend: SharedBackend,
     },
 }
 
 impl RegistrationService {
-    /// The names of the code that was typed.
+    /// The keys of the typed code.
     ///
     /// # Errors
-    /// [`Error::LookupBudgetExhausted`], and [`Error::CodeNotFound`] where no code can be meant.
+    /// [`Error::LookupBudgetExhausted`], and [`Error::CodeNotFound`] if the text cannot be a code.
     pub(super) async fn resolve(&self, caller: &Caller, lookup: &Lookup) -> Result<Keys> {
         let guesser = guesser(caller, lookup.viewer);
         self.parts().budget.admit(&guesser).await?;
@@ -61,14 +61,14 @@ impl RegistrationService {
         Ok(Keys { likely, other })
     }
 
-    /// Charges a miss to who guessed.
+    /// Charges a failed lookup to the guesser.
     async fn charge(&self, caller: &Caller, lookup: &Lookup) -> Result<()> {
         self.parts().budget.charge(&guesser(caller, lookup.viewer)).await?;
         (self.parts().on_miss)(&lookup.place.environment);
         Ok(())
     }
 
-    /// What is known here of the code.
+    /// What this server knows of the code.
     ///
     /// # Errors
     /// [`Error::StoreUnavailable`].
@@ -89,12 +89,12 @@ impl RegistrationService {
         Ok(Found::Nothing { key, backend })
     }
 
-    /// Who issued the record, whatever the configuration says by now.
+    /// The issuer of the record, regardless of the current configuration.
     pub(super) fn backend_of(&self, record: &Registration) -> Result<SharedBackend> {
         self.parts().backends.of_record(&self.parts().policy.load(), record)
     }
 
-    /// What goes along with a call to who issued the record, or to who issues the codes of the place.
+    /// The context of a call to the record's issuer, or to the issuer of the place's codes.
     pub(super) fn context(&self, caller: &Caller, found: &Found) -> Result<CallContext> {
         let api = match found {
             Found::Here(entry) => entry.registration.shadow.as_ref().map(|shadow| shadow.api),
@@ -103,7 +103,7 @@ impl RegistrationService {
         Backends::context(caller.context(), api)
     }
 
-    /// The answer for a code that never was, as far as anybody knows: it costs the guesser.
+    /// The error for a code that neither this server nor the upstream knows. Charged to the guesser.
     pub(super) async fn missed(&self, caller: &Caller, lookup: &Lookup, key: &CodeKey) -> Error {
         match self.charge(caller, lookup).await {
             Ok(()) => self.not_found(caller, key).await,
@@ -111,8 +111,8 @@ impl RegistrationService {
         }
     }
 
-    /// The answer for a code that has ended: no miss. A client of which only the upstream can say who it is learns nothing
-    /// of it, as it learns nothing of a code that lives.
+    /// The error for a code that has ended. Not charged. A client that only the upstream can authenticate does not
+    /// learn that the code existed, just as it does not learn of live codes.
     pub(super) async fn ended(&self, caller: &Caller, lookup: &Lookup, key: &CodeKey) -> Error {
         if caller.context().relayed_token.as_ref().is_some_and(|token| !token.is_known()) {
             let refused = Error::NotAuthenticated(AuthenticationProblem::TokenRefusedUpstream);
@@ -121,7 +121,7 @@ impl RegistrationService {
         self.not_found(caller, key).await
     }
 
-    /// What a backend answers to a client that it knows. One that it does not know has guessed.
+    /// A backend's response to a client that the backend has authenticated. A client that it rejects is charged.
     pub(in crate::service) async fn known<T>(
         &self,
         caller: &Caller,
@@ -134,8 +134,8 @@ impl RegistrationService {
         answer
     }
 
-    /// The one answer for a code that is not there: it is the same whether it never was, or has ended. That it lives
-    /// in another environment is told to who may read there.
+    /// The single error for a missing code, whether it has ended or never existed. Callers with read permission in
+    /// another environment are told if the code is live there.
     pub(super) async fn not_found(&self, caller: &Caller, key: &CodeKey) -> Error {
         let now = self.parts().clock.now();
         let policy = self.parts().policy.load_full();
@@ -144,7 +144,7 @@ impl RegistrationService {
         others.retain(|environment| caller.may(Permission::CodesRead, environment, &key.requestor));
         for environment in others.into_iter().take(ELSEWHERE_MAX) {
             let elsewhere = CodeKey { environment, ..key.clone() };
-            // A clue that cannot be had is none: the answer is the same without it.
+            // Without the clue, the error is the same: ignore a failure.
             if let Ok(Some(entry)) = self.parts().store.codes.get(&elsewhere).await
                 && entry.state(now) == State::Pending
             {

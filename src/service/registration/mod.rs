@@ -1,4 +1,4 @@
-//! Registration codes: create, get, delete and watch, over whatever backend and store there is.
+//! Registration codes: create, get, delete and watch, over any backend and store.
 
 mod abandoned;
 mod create;
@@ -40,36 +40,37 @@ use poll::Pollers;
 
 pub use watch::{WatchEvent, WatchRegistration};
 
-/// The use cases around registration codes. A cheap handle.
+/// The registration code use cases. A cheap handle.
 #[derive(Clone)]
 pub struct RegistrationService {
     inner: Arc<Inner>,
 }
 
-/// Called with the environment of a lookup that missed.
+/// Called with the environment of each failed lookup.
 pub type OnMiss = Arc<dyn Fn(&EnvironmentName) + Send + Sync>;
 
-/// What the use cases work with.
+/// The dependencies of the use cases.
 pub struct Parts {
-    /// Where records are kept.
+    /// The store of the records.
     pub store: Store,
-    /// What the operator configured.
+    /// The operator's configuration.
     pub policy: SharedPolicy,
-    /// Time.
+    /// The clock.
     pub clock: SharedClock,
-    /// Randomness for pauses.
+    /// Randomness for jitter.
     pub randomness: SharedRandomness,
-    /// Who issues codes.
+    /// The backends, which issue codes.
     pub backends: Backends,
-    /// What is kept of devices, for upstreams that keep nothing of the kind.
+    /// The memory of devices, for upstreams that have none.
     pub memory: DeviceMemory,
-    /// How many wrong codes may be tried.
+    /// The failed-lookup budget.
     pub budget: LookupBudget,
-    /// Told of each lookup that is charged to that budget.
+    /// Called for each lookup that is charged to the budget.
     pub on_miss: OnMiss,
-    /// How many watches are served at once.
+    /// The quota of open watches.
     pub watches: Arc<Quota>,
-    /// Creates that nobody may break off, on the threads of who asked for them. The drain waits for them.
+    /// Tracks creates that must not be cancelled. They run on the runtime of their caller, and the drain waits for
+    /// them.
     pub tasks: TaskTracker,
 }
 
@@ -79,33 +80,33 @@ struct Inner {
     pollers: Pollers,
 }
 
-/// A code that somebody typed, looked up in one place.
+/// A typed code and where to look it up.
 #[derive(Debug, Clone)]
 pub struct Lookup {
-    /// Where to look.
+    /// The place to search.
     pub place: Place,
-    /// The code as it was typed, checked by [`crate::domain::code::check_typed`].
+    /// The code as typed, checked by [`crate::domain::code::check_typed`].
     pub typed: String,
-    /// The address of the person who typed it, where the caller knows it.
+    /// The address of the viewer who typed it, if the caller knows it.
     pub viewer: Option<Address>,
 }
 
-/// A record as it is shown to callers.
+/// A record as returned to callers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RegistrationView {
     /// The record.
     pub registration: Box<Registration>,
-    /// Where it is in its life.
+    /// The state of its code.
     pub state: State,
     /// Where the viewer types the code.
     pub verification: VerificationUris,
-    /// Whether it is only what an upstream tells of a code that was not issued through here: neither the record's id nor
-    /// that of the device is known then.
+    /// Whether it is only what an upstream reports about a code that was not issued through this server. The ids of the
+    /// record and the device are unknown then.
     pub is_partial: bool,
 }
 
 impl RegistrationService {
-    /// The use cases over `parts`.
+    /// Creates the use cases.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         Self {
@@ -113,7 +114,7 @@ impl RegistrationService {
         }
     }
 
-    /// What the operator configured, for faces that must know which places there are.
+    /// The operator's configuration, for faces that need to know the places.
     #[must_use]
     pub fn policy(&self) -> &SharedPolicy {
         &self.inner.parts.policy
@@ -139,7 +140,7 @@ impl std::fmt::Debug for RegistrationService {
     }
 }
 
-/// Which guesser a lookup of `caller` is charged to.
+/// The guesser that a lookup of `caller` is charged to.
 fn guesser(caller: &Caller, viewer: Option<Address>) -> super::budget::Guesser {
     super::budget::Guesser::new(viewer, caller.name())
 }

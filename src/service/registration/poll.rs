@@ -1,5 +1,5 @@
-//! Watches over an upstream: it signals nothing, so it is asked every few seconds, once for each code however many watch
-//! it. What is found out becomes a tombstone in the store, whose signal every watch gets.
+//! Watches over an upstream. The upstream sends no notifications, so it is polled every few seconds, once per code for
+//! any number of watches. A result becomes a tombstone in the store, which notifies every watch.
 
 use std::{
     collections::HashMap,
@@ -22,25 +22,25 @@ use crate::{
     service::{backends::Backends, device_memory::DeviceMemory, policy::SharedPolicy},
 };
 
-/// How long between two looks: 5 seconds, half of [`SPREAD`] more or less.
+/// The polling interval: 5 seconds, plus or minus half of [`SPREAD`].
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// The intervals vary by so much, and the first look comes at any time within the first one: watches that begin together, as
-/// after a broken connection, do not ask together.
+/// The jitter of the interval. The first poll happens at a random time within the first interval, so that watches that
+/// start together, for example after a broken connection, do not poll together.
 const SPREAD: Duration = Duration::from_secs(2);
 
-/// So many looks in a row must not find the code before it counts as gone: one may have gone astray.
+/// The number of consecutive polls that must miss the code before it counts as ended. A single response may be wrong.
 const MISSING_LOOKS: u32 = 2;
 
 type Watched = (CodeKey, Uuid);
 
-/// The codes that are being asked for.
+/// The codes that are being polled.
 #[derive(Debug, Default)]
 pub(super) struct Pollers {
     polls: Arc<Mutex<HashMap<Watched, Weak<Poll>>>>,
 }
 
-/// The looks at one code. They end when the last of those who hold this lets it go.
+/// The polling of one code. It stops when the last handle is dropped.
 #[derive(Debug)]
 pub(super) struct Poll {
     watched: Watched,
@@ -48,9 +48,9 @@ pub(super) struct Poll {
     polls: Arc<Mutex<HashMap<Watched, Weak<Poll>>>>,
 }
 
-/// What looks and what is looked at.
+/// What the polling of a code requires.
 pub(super) struct Looking {
-    /// Who issued the record, as the configuration has it now: it may change while the looks go on.
+    /// The issuer of the record in the current configuration, which may change between polls.
     pub backends: Backends,
     pub policy: SharedPolicy,
     pub codes: Arc<dyn Codes>,
@@ -61,7 +61,7 @@ pub(super) struct Looking {
 }
 
 impl Pollers {
-    /// Joins those who look at the record already, or begins to look, on this thread's runtime.
+    /// Joins the polling of the record, or starts it on this thread's runtime.
     pub(super) fn join(&self, looking: Looking) -> Arc<Poll> {
         let watched = (looking.record.key(), looking.record.id);
         let mut polls = self.polls.lock().unwrap_or_else(PoisonError::into_inner);
@@ -79,7 +79,7 @@ impl Drop for Poll {
     fn drop(&mut self) {
         self.task.abort();
         let mut polls = self.polls.lock().unwrap_or_else(PoisonError::into_inner);
-        // Somebody else may have begun anew meanwhile.
+        // Another watch may have restarted polling meanwhile.
         if polls.get(&self.watched).is_some_and(|poll| poll.strong_count() == 0) {
             polls.remove(&self.watched);
         }
@@ -101,10 +101,10 @@ impl Looking {
                     self.tell_device().await;
                 }
                 Some(Ok(Sign::Missing)) => missing += 1,
-                // It may be there: the looks that miss it are not in a row.
+                // The code may still exist, so this poll does not count as a miss.
                 Some(Err(error)) => {
                     missing = 0;
-                    tracing::debug!(%error, "a watched code could not be looked at");
+                    tracing::debug!(%error, "cannot poll a watched code");
                 }
             }
             if missing >= MISSING_LOOKS && self.release().await {
@@ -121,16 +121,16 @@ impl Looking {
         }
     }
 
-    /// The device may be polling too: it need not wait until it is asked for again.
+    /// The device may be polling too, and now gets the login with its next call.
     async fn tell_device(&self) {
         if let Err(error) = self.memory.code_used(&self.record.key()).await {
-            tracing::debug!(%error, "a device could not be told of its login");
+            tracing::debug!(%error, "cannot record the login of a device");
         }
     }
 
-    /// Whether the watches know by now; where the store fails they learn it after the next look.
+    /// Returns whether the watches are notified. If the store fails, the next poll retries.
     async fn release(&self) -> bool {
         let released = self.codes.release(&self.record.key(), self.record.id).await;
-        released.inspect_err(|error| tracing::debug!(%error, "a code's end could not be kept")).is_ok()
+        released.inspect_err(|error| tracing::debug!(%error, "cannot store the end of a code")).is_ok()
     }
 }

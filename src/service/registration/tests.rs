@@ -83,7 +83,7 @@ fn reader_of(environment: &str) -> Caller {
 }
 
 #[tokio::test]
-async fn that_a_code_lives_elsewhere_is_told_only_to_who_may_read_there() {
+async fn only_callers_with_permission_there_learn_that_a_code_is_live_elsewhere() {
     let fixture = fixture();
     let service = &fixture.service;
     let typed = created(service, "staging").await.code.as_str().to_owned();
@@ -99,7 +99,7 @@ async fn that_a_code_lives_elsewhere_is_told_only_to_who_may_read_there() {
 }
 
 #[tokio::test]
-async fn every_use_case_asks_for_its_permission() {
+async fn every_use_case_requires_its_permission() {
     let fixture = fixture();
     let service = &fixture.service;
     let registration = created(service, "default").await;
@@ -118,7 +118,7 @@ async fn every_use_case_asks_for_its_permission() {
     assert!(service.get(&reader, &lookup).await.is_ok());
 }
 
-/// A create that may be repeated.
+/// A repeatable create.
 async fn repeatable(service: &RegistrationService) -> crate::domain::error::Result<Registration> {
     let request = Box::new(RegistrationRequest::new(place(service, "default")));
     let repeat = Repeat { request_id: Uuid::from_u128(7), fingerprint: Fingerprint::of(&request) };
@@ -131,7 +131,7 @@ async fn kept_answers(ledger: &dyn Ledger) -> Vec<(Vec<u8>, LedgerEntry)> {
 }
 
 #[tokio::test]
-async fn a_kept_answer_does_not_hold_its_record_once_more() {
+async fn a_stored_response_does_not_duplicate_its_record() {
     let Fixture { service, ledger, _folder } = fixture();
     repeatable(&service).await.expect("creates");
     let kept = kept_answers(&*ledger).await;
@@ -139,7 +139,7 @@ async fn a_kept_answer_does_not_hold_its_record_once_more() {
 }
 
 #[tokio::test]
-async fn a_create_whose_caller_leaves_in_the_middle_is_made_once_and_found_by_its_repeat() {
+async fn a_create_cancelled_in_progress_happens_once_and_its_repeat_finds_it() {
     let Fixture { service, _folder, .. } = fixture();
     {
         let create = repeatable(&service);
@@ -153,7 +153,7 @@ async fn a_create_whose_caller_leaves_in_the_middle_is_made_once_and_found_by_it
 }
 
 #[tokio::test]
-async fn a_repeat_whose_code_an_upstream_has_issued_meanwhile_is_not_answered_with_that_code() {
+async fn a_repeat_does_not_return_a_code_that_an_upstream_has_reissued() {
     let Fixture { service, _folder, .. } = fixture();
     let first = repeatable(&service).await.expect("creates");
     let shadow = crate::store::conformance::sample::shadow(first.create_time, first.code.as_str());
@@ -161,14 +161,14 @@ async fn a_repeat_whose_code_an_upstream_has_issued_meanwhile_is_not_answered_wi
     let theirs = Registration { requestor, environment, ..shadow };
     service.parts().store.codes.adopt(&theirs).await.expect("the store works");
     let log = CapturedLog::of_this_thread();
-    assert!(matches!(repeatable(&service).await, Err(Error::StoreUnavailable(_))), "it may be asked again");
-    assert!(log.text().contains("the record of a kept answer is there no longer"), "{}", log.text());
+    assert!(matches!(repeatable(&service).await, Err(Error::StoreUnavailable(_))), "may be retried");
+    assert!(log.text().contains("the record of a stored response is missing"), "{}", log.text());
     let second = repeatable(&service).await.expect("creates anew");
     assert!(second.id != first.id && second.code != first.code);
 }
 
 #[tokio::test]
-async fn a_kept_answer_that_cannot_be_read_counts_as_absent_and_that_is_logged() {
+async fn an_unreadable_stored_response_is_treated_as_absent_and_logged() {
     let Fixture { service, ledger, _folder } = fixture();
     let create = || repeatable(&service);
     let first = create().await.expect("creates");
@@ -180,20 +180,20 @@ async fn a_kept_answer_that_cannot_be_read_counts_as_absent_and_that_is_logged()
     assert!(ledger.swap(&key, Some(&entry.value), Some(unreadable)).await.expect("works"));
 
     let log = CapturedLog::of_this_thread();
-    assert!(matches!(create().await, Err(Error::StoreUnavailable(_))), "it may be asked again");
-    assert!(log.text().contains("a kept answer cannot be read, and counts as none"), "{}", log.text());
+    assert!(matches!(create().await, Err(Error::StoreUnavailable(_))), "may be retried");
+    assert!(log.text().contains("unreadable stored response; treating it as absent"), "{}", log.text());
     let second = create().await.expect("creates anew");
     assert_ne!(second.id, first.id);
     assert_eq!(create().await.expect("repeats"), second);
 }
 
 #[tokio::test]
-async fn a_watch_that_waits_for_the_end_holds_little_beside_the_record() {
+async fn a_waiting_watch_is_smaller_than_the_record() {
     let fixture = fixture();
     let service = &fixture.service;
     let typed = created(service, "default").await.code.as_str().to_owned();
     let lookup = Lookup { place: place(service, "default"), typed, viewer: None };
     let watch = service.watch(&Caller::anonymous(), WatchRegistration { lookup, id: None }).await;
-    // A record alone has more, and a hundred thousand of them would be open.
+    // A decoded record alone is larger, and there may be a hundred thousand open watches.
     assert!(size_of_val(&*watch.expect("watches")) < size_of::<Registration>());
 }

@@ -1,4 +1,4 @@
-//! Watch: the present state of a code at once, then each change, until it ends.
+//! Watch: returns the current state of a code, then each change until the code ends.
 
 use std::sync::Arc;
 
@@ -30,66 +30,67 @@ use crate::{
 pub struct WatchRegistration {
     /// The code.
     pub lookup: Lookup,
-    /// The record that the caller knows under this code. A watch that resumes after a broken connection
-    /// brings it, so that it learns how its own record ended and never follows a stranger's.
+    /// The record that the caller knows under this code. A watch that resumes after a broken connection sends it to
+    /// learn how its own record ended, and never follows another record with the same code.
     pub id: Option<Uuid>,
 }
 
 /// A message of a watch.
 #[derive(Debug, Clone, PartialEq)]
 pub enum WatchEvent {
-    /// The record's state, which differs from the message before.
+    /// The record's state. It differs from that in the previous message.
     State(Box<RegistrationView>),
-    /// The watched record is gone and its code belongs to another one: released, without more to tell.
+    /// The watched record no longer exists, and its code belongs to another record. Counts as released; nothing else is
+    /// known.
     Replaced {
-        /// The record that was watched.
+        /// The watched record.
         id: Uuid,
         /// The code that it had.
         key: CodeKey,
     },
 }
 
-/// One watch that has said what there is, and waits for the end.
+/// A watch that has sent the current state and waits for the end.
 struct Watch {
     service: RegistrationService,
     key: CodeKey,
     /// The record's id.
     id: Uuid,
     expire_time: Timestamp,
-    /// The record, to be told once more. Encoded, since many wait for long: so it takes a third of the room.
+    /// The record for the last message. Encoded, since many watches wait for long and this takes a third of the memory.
     record: Box<[u8]>,
     signals: Signals,
-    /// Who watches.
+    /// The caller.
     caller: Caller,
-    /// Tells when that may have changed what the caller may do.
+    /// Notifies of policy changes that may affect the caller's permission.
     replacements: watch::Receiver<()>,
-    // Has the upstream asked for as long as it lives, where there is one.
+    // Keeps the upstream polled, if there is one.
     _poll: Option<Arc<Poll>>,
-    // Counts the watch for as long as it lives.
+    // Holds the watch's slot.
     _place: quota::Place,
 }
 
 impl RegistrationService {
-    /// Watches a code. The first message is there at once; the stream ends after RELEASED or EXPIRED.
+    /// Watches a code. The first message follows at once. The stream ends after RELEASED or EXPIRED.
     ///
     /// # Errors
     /// [`Error::PermissionMissing`], [`Error::LookupBudgetExhausted`], [`Error::QuotaExhausted`],
-    /// [`Error::StoreUnavailable`]; [`Error::CodeNotFound`] where there is nothing under the code, or only
-    /// the tombstone of a record that the caller did not name.
+    /// [`Error::StoreUnavailable`]; [`Error::CodeNotFound`] if there is nothing under the code, or only the tombstone
+    /// of a record that the caller did not name.
     pub async fn watch(
         &self,
         caller: &Caller,
         request: WatchRegistration,
     ) -> Result<BoxStream<'static, Result<WatchEvent>>> {
         let WatchRegistration { lookup, id } = request;
-        // Before the caller is looked at, so that no change falls between the two.
+        // Subscribe before checking the caller, so that no change is missed.
         let replacements = self.policy().replacements();
         let caller = &self.policy().load().renewed(caller)?;
         caller.require(Permission::CodesRead, &lookup.place.environment, &lookup.place.requestor)?;
         let place = self.parts().watches.take(caller)?;
         let keys = self.resolve(caller, &lookup).await?;
         let key = self.key_to_watch(caller, &lookup, &keys).await?;
-        // Before the record is read, so that no change falls between the two.
+        // Subscribe before reading the record, so that no change is missed.
         let signals = self.parts().store.codes.watch(&key).await?;
         let Some(entry) = self.parts().store.codes.get(&key).await? else {
             return Err(self.missed(caller, &lookup, &key).await);
@@ -128,7 +129,8 @@ impl RegistrationService {
         WatchEvent::State(Box::new(self.view(Box::new(registration), state)))
     }
 
-    /// The code whose record is kept here; where an upstream knows one that was not issued through here, it is from now on.
+    /// The code whose record is stored here. If an upstream knows a code that was not issued through this server, its
+    /// record is stored now.
     async fn key_to_watch(&self, caller: &Caller, lookup: &Lookup, keys: &Keys) -> Result<CodeKey> {
         let (key, backend) = match self.find(keys).await? {
             Found::Here(entry) => return Ok(entry.registration.key()),
@@ -147,7 +149,7 @@ impl RegistrationService {
         if record.shadow.is_none() {
             return Ok(None);
         }
-        // A watch that could never be answered is refused at once.
+        // Reject a watch that could never be answered.
         self.backend_of(record)?;
         let parts = self.parts();
         let looking = Looking {
@@ -164,19 +166,19 @@ impl RegistrationService {
 }
 
 impl Watch {
-    /// Waits for the end, and says it.
+    /// Waits for the end and returns the last message.
     async fn last(&mut self) -> Result<WatchEvent> {
         let state = self.end().await?;
         Ok(self.service.event(decode_code(&self.record)?, state))
     }
 
-    /// Sees to it that the caller may still watch, by the present policy.
+    /// Checks that the caller may still watch under the current policy.
     fn check_caller(&mut self) -> Result<()> {
         self.caller = self.service.policy().load().renewed(&self.caller)?;
         self.caller.require(Permission::CodesRead, &self.key.environment, &self.key.requestor)
     }
 
-    /// Waits until the record is no longer pending, or the caller may no longer know.
+    /// Waits until the record is no longer pending, or the caller lost its permission.
     async fn end(&mut self) -> Result<State> {
         let parts = Arc::clone(&self.service.inner);
         let clock = &parts.parts.clock;
@@ -200,7 +202,7 @@ impl Watch {
                     State::Pending => {}
                     ended => return Ok(ended),
                 },
-                // The record and its tombstone are gone: the code was free for another record, or forgotten.
+                // Both the record and its tombstone are deleted: the code was reissued, or forgotten.
                 None if expired => return Ok(State::Expired),
                 None => return Ok(State::Released),
             }

@@ -1,54 +1,54 @@
-//! Why a copy is not whole.
+//! The reasons that a copy is incomplete.
 
 use std::fmt::Display;
 
 use crate::domain::error::Error;
 
-/// Why a copy is not whole. The text is for the operator, and holds no secret.
+/// The reason that a copy is incomplete. The text is for the operator, and contains no secret.
 #[derive(Debug, thiserror::Error)]
 pub enum CopyError {
-    /// The target cannot be looked at.
-    #[error("the target cannot be read: {}", .0.operator_message())]
+    /// The target cannot be read.
+    #[error("cannot read the target: {}", .0.operator_message())]
     Target(Error),
-    /// The target is something else.
+    /// The target is neither empty nor a copy.
     #[error(
-        "the target holds something already, first of all {0}: a copy takes an empty store; give the target another folder \
-         (store.path) or another database (store.url), or remove what is there"
+        "the target is not empty: it contains {0}; use another folder (store.path) or database (store.url), or delete the \
+         target's content"
     )]
     Occupied(String),
-    /// The target is to be a copy of another store.
+    /// The target is an interrupted copy of another store.
     #[error(
-        "the target holds a copy of another store that was broken off: finish that one, or remove what is there, or give the \
-         target another folder (store.path) or another database (store.url)"
+        "the target is an interrupted copy of another store; finish that copy, delete the target's content, or use another \
+         folder (store.path) or database (store.url)"
     )]
     AnotherCopy,
     /// A store failed.
     #[error(
-        "{record}: {}; what was copied stays: when that is mended, the same command goes on with the rest",
+        "{record}: {}; what was copied is kept: fix the cause, then run the same command again to resume",
         .error.operator_message()
     )]
     Unfinished {
-        /// What it is about.
+        /// The record that was being copied.
         record: String,
-        /// Why.
+        /// The cause.
         error: Error,
     },
-    /// The target has another one in the place of a record.
+    /// The target has a different record in place of this one.
     #[error(
-        "{0} is not the same in the target: the source or the target was used since the copy was begun; stop every server over \
-         either, remove what is in the target, and begin anew"
+        "{0} differs in the target, because the source or the target was used after the copy started; stop every server on \
+         either store, delete the target's content, and start over"
     )]
     Differs(String),
-    /// The comparison did not find a record in the target.
+    /// The comparison did not find a record of the source in the target.
     #[error(
-        "{0} of the source is not so in the target: the source was used while it was copied; stop every server over it, and \
-         give the same command again"
+        "{0} of the source is missing or differs in the target, because the source was used during the copy; stop every \
+         server on it, and run the same command again"
     )]
     Missed(String),
-    /// The comparison did not find a record in the source.
+    /// The comparison did not find a record of the target in the source.
     #[error(
-        "{0} of the target is not so in the source, which was used since the copy was begun; stop every server over it, remove \
-         what is in the target, and begin anew"
+        "{0} of the target is missing or differs in the source, which was used after the copy started; stop every server on \
+         it, delete the target's content, and start over"
     )]
     Surplus(String),
 }

@@ -1,8 +1,8 @@
-//! Copying all that one store holds to another one. What was copied is compared at the end, both ways; what was broken off is
-//! begun again, and goes on.
+//! Copies the whole content of one store to another, then compares both in both directions. An interrupted copy resumes
+//! when it is started again.
 //!
-//! A mark in the target, put there first and removed last, says of which store it is to be the copy. No server starts over a
-//! store that has it.
+//! A mark in the target names the store that it is a copy of. It is written first and removed last. No server starts on
+//! a store with this mark.
 
 mod error;
 mod record;
@@ -31,28 +31,28 @@ pub(crate) use error::CopyError;
 pub(crate) use record::Part;
 use record::Record;
 
-/// How many records are on their way at once.
+/// The number of records in flight.
 const CONCURRENT: usize = 256;
 
-/// What ends within so much time is not missed where it is not found: clocks are compared over a network.
+/// A record that expires within this time may be missing: the comparison of clocks crosses a network.
 const ABOUT_TO_END: Duration = Duration::from_secs(5);
 
-/// A store that is copied from or to.
+/// One side of a copy.
 #[derive(Clone)]
 pub(crate) struct Side {
     /// The store.
     pub store: Store,
     /// Its secrets, with the key ring that opens and seals them.
     pub secrets: Arc<SealedLedger>,
-    /// Its time.
+    /// Its clock.
     pub clock: SharedClock,
 }
 
-/// A copy of one store to another, neither of which anybody else uses.
+/// A copy of one store to another. No other process may use either.
 pub(crate) struct StoreCopy {
-    /// The store that is copied, which has this master key.
+    /// The source, which has this master key.
     pub from: Side,
-    /// The one that it is copied to.
+    /// The target.
     pub to: Side,
     /// The master key of both.
     pub master_key: MasterKey,
@@ -60,28 +60,28 @@ pub(crate) struct StoreCopy {
     pub audit: AuditLog,
 }
 
-/// What a copy did with the records of one part.
+/// What the copy did with the records of one part.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
-    /// They were copied.
+    /// Records that were copied.
     pub copied: u64,
-    /// They were there already, by a copy that was broken off.
+    /// Records that an earlier, interrupted copy had already copied.
     pub present: u64,
-    /// They ended before they were copied.
+    /// Records that expired before they were copied.
     pub ended: u64,
 }
 
-/// What a copy did.
+/// The result of a copy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Copied {
-    /// With the records of each part; also of those that had none.
+    /// The counts of each part, including empty ones.
     pub parts: BTreeMap<Part, Counts>,
-    /// Secrets that no key ring opens, since they were never sealed or are damaged: servers take them for absent.
+    /// Secrets that no key ring opens, because they were never sealed or are damaged. Servers treat them as absent.
     pub unreadable: Vec<String>,
 }
 
 impl Copied {
-    /// What it did in all.
+    /// The total of all parts.
     #[must_use]
     pub fn total(&self) -> Counts {
         self.parts.values().fold(Counts::default(), |total, counts| Counts {
@@ -96,7 +96,7 @@ fn mark() -> LedgerKey {
     LedgerKey { kind: LedgerKind::StoreCopy, name: b"unfinished".to_vec() }
 }
 
-/// Whether the store is to be a copy of another one, and is not whole yet.
+/// Whether the store is the target of an unfinished copy.
 ///
 /// # Errors
 /// Those of the store.
@@ -108,7 +108,7 @@ impl StoreCopy {
     /// Copies and compares. Leaves an entry in the target's audit log.
     ///
     /// # Errors
-    /// What keeps the copy from being whole, with the record that it is about. What was copied stays.
+    /// The reason that the copy is incomplete, with the record concerned. What was copied stays.
     pub(crate) async fn run(&self, operator: &Operator) -> std::result::Result<Copied, CopyError> {
         let outcome = self.copy_and_compare().await;
         let Operator { name: caller, origin } = operator;
@@ -132,7 +132,7 @@ impl StoreCopy {
         Ok(copied)
     }
 
-    /// Marks the target, which has to be empty, or to have the mark of this copy already.
+    /// Marks the target, which must be empty or already have the mark of this copy.
     async fn begin(&self) -> std::result::Result<Vec<u8>, CopyError> {
         let value = IdV1::encode(self.master_key.copy_id());
         let ledger = &self.to.store.ledger;
@@ -181,7 +181,7 @@ impl StoreCopy {
     }
 }
 
-/// Looks whether everything that `one` has is in `other` too, just as it is, but for what is over.
+/// Checks that everything in `one` is also in `other`, with the same content. Expired records may be missing.
 async fn compare(
     one: &Side,
     other: &Side,
@@ -208,7 +208,7 @@ fn ends_by(record: &Record, time: Timestamp) -> bool {
 }
 
 impl Side {
-    /// Any record of any kind, by its name, if there is one.
+    /// The name of any record, if there is one.
     async fn first_record(&self) -> std::result::Result<Option<String>, CopyError> {
         let failed = |error: crate::domain::error::StoreError| CopyError::Target(error.into());
         for kind in LedgerKind::ALL {
@@ -223,8 +223,8 @@ impl Side {
         Ok(holding.map(|holding| Record::Holding(holding).to_string()))
     }
 
-    /// Everything that is copied. The ledger comes first: to read a kept answer may store its code, which its server has left
-    /// to do.
+    /// Everything to copy, ledger entries first: reading a stored response may write its code to the store, which its
+    /// server had left to do.
     fn records(&self) -> stream::BoxStream<'_, std::result::Result<Record, CopyError>> {
         let ledger = stream::iter(LedgerKind::ALL).map(|kind| self.ledger_records(*kind)).flatten();
         let codes = self.store.transfer.codes().map_ok(|entry| Record::Code(Box::new(entry)));

@@ -1,4 +1,4 @@
-//! What is copied, one by one: its name for the operator, its end, how it is restored and found again.
+//! The records that are copied: their names for the operator, their expiry, how to restore and find them.
 
 use std::fmt;
 
@@ -20,23 +20,23 @@ use crate::{
     },
 };
 
-/// A part of what a store holds.
+/// A part of a store's content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Part {
-    /// Ledger entries of a kind.
+    /// The ledger entries of a kind.
     Ledger(LedgerKind),
     /// Records of codes that were not released.
     Codes,
     /// Tombstones.
     ReleasedCodes,
-    /// Trials, each with the device that has started it.
+    /// Trials, each with the device that started it.
     Trials,
     /// Other devices and generic keys that are bound to trials.
     Bindings,
 }
 
 impl Part {
-    /// Those that are copied.
+    /// The parts that are copied.
     pub(super) fn all() -> impl Iterator<Item = Self> {
         let kinds = LedgerKind::ALL.iter().filter(|kind| kind.on_copy() != OnCopy::Left);
         let others = [Self::Codes, Self::ReleasedCodes, Self::Trials, Self::Bindings];
@@ -56,17 +56,17 @@ impl fmt::Display for Part {
     }
 }
 
-/// Something that is copied. It shows its name alone, which holds no secret.
+/// A record to copy. Its `Display` form is only its name, which contains no secret.
 pub(super) enum Record {
-    /// A secret, opened.
+    /// An opened secret.
     Secret { kind: SecretKind, name: Vec<u8>, secret: Vec<u8>, end: Option<Timestamp> },
-    /// A secret that does not open: its readers take it for absent, and it is not copied.
+    /// A secret that cannot be opened. Servers treat it as absent, so it is not copied.
     Unreadable { kind: SecretKind, name: Vec<u8> },
     /// A ledger entry.
     Entry { key: LedgerKey, entry: LedgerEntry },
     /// A code.
     Code(Box<CodeEntry>),
-    /// A trial, or what is bound to one.
+    /// A trial or a binding to one.
     Holding(Holding),
 }
 
@@ -82,7 +82,7 @@ impl Record {
         }
     }
 
-    /// When it ends, if it does.
+    /// Its expiry, if it has one.
     pub(super) fn end(&self) -> Option<Timestamp> {
         match self {
             Self::Secret { end, .. } => *end,
@@ -93,7 +93,7 @@ impl Record {
         }
     }
 
-    /// Puts it where it is not. `None` where it is not copied.
+    /// Restores the record on a side where it is missing. `None` if this record is not copied.
     pub(super) async fn restore_to(&self, side: &Side) -> Result<Option<Restoration>> {
         let Side { store, secrets, clock } = side;
         if super::ends_by(self, clock.now()) {
@@ -112,7 +112,7 @@ impl Record {
         }))
     }
 
-    /// Whether it is there too, just as it is.
+    /// Whether the record exists on a side with the same content.
     pub(super) async fn is_in(&self, side: &Side) -> Result<bool> {
         let Side { store, secrets, .. } = side;
         Ok(match self {
@@ -136,7 +136,7 @@ impl fmt::Display for Record {
                 formatter.write_str(&kind.describe(name))
             }
             Self::Entry { key, .. } => formatter.write_str(&entry_name(key.kind, &key.name)),
-            // Whoever has a code can use it: its record's id names it as well.
+            // Anyone who has a code can use it. The record's id identifies it just as well.
             Self::Code(entry) => {
                 let registration = &entry.registration;
                 let (environment, requestor) = (&registration.environment, &registration.requestor);
@@ -159,7 +159,7 @@ pub(super) fn entry_name(kind: LedgerKind, name: &[u8]) -> String {
 }
 
 impl Side {
-    /// The entries of a kind that are copied.
+    /// The ledger entries of a kind that are copied.
     pub(super) fn ledger_records(
         &self,
         kind: LedgerKind,
@@ -186,7 +186,7 @@ impl Side {
         let Some(kept) = self.secrets.get(kind, &name).await? else { return Ok(None) };
         Ok(Some(match kept.opened {
             Ok(secret) => Record::Secret { kind, name, secret, end: kept.end },
-            // It is damaged, or was never sealed: that no key is missing was looked at before the copy began.
+            // It is damaged or was never sealed: before the copy started, a check found no missing keys.
             Err(_) => Record::Unreadable { kind, name },
         }))
     }
@@ -197,7 +197,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_and_nothing_else_are_sealed_anew() {
+    fn exactly_the_secrets_are_resealed() {
         for kind in LedgerKind::ALL {
             assert_eq!(SecretKind::of(*kind).is_some(), kind.on_copy() == OnCopy::SealedAnew, "{kind}");
         }

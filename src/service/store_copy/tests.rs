@@ -22,7 +22,7 @@ use crate::{
 
 const NAME: &[u8] = b"default\0https://provider.example/\0digest";
 
-/// An installation with a store and a key ring of its own.
+/// An installation with its own store and key ring.
 struct Installation {
     side: Side,
     clock: Arc<ManualClock>,
@@ -42,7 +42,7 @@ impl Installation {
         Self { side: Side { store, secrets, clock: clock.clone() }, clock, _folder: folder }
     }
 
-    /// One that was served.
+    /// An installation that a server has used.
     async fn used() -> Self {
         let installation = Self::new(1);
         let Side { store, secrets, .. } = &installation.side;
@@ -89,7 +89,7 @@ impl Installation {
         self.side.store.trials.authorize(authorization).await.expect("works");
     }
 
-    /// The kinds of which there are entries.
+    /// The kinds that have entries.
     async fn kinds(&self) -> Vec<LedgerKind> {
         let mut kinds = Vec::new();
         for kind in LedgerKind::ALL {
@@ -125,7 +125,7 @@ async fn run(from: &Installation, to: &Installation) -> std::result::Result<Copi
 }
 
 #[tokio::test]
-async fn what_is_about_processes_stays_and_secrets_are_sealed_with_the_other_ring() {
+async fn process_state_is_not_copied_and_secrets_are_sealed_with_the_targets_key_ring() {
     let (from, to) = (Installation::used().await, Installation::new(2));
     let copied = run(&from, &to).await.expect("copies");
     assert_eq!(copied.total(), Counts { copied: 8, present: 0, ended: 0 });
@@ -153,7 +153,7 @@ async fn what_is_about_processes_stays_and_secrets_are_sealed_with_the_other_rin
 }
 
 #[tokio::test]
-async fn devices_are_known_in_the_target_as_they_were() {
+async fn known_devices_are_copied() {
     let (from, to) = (Installation::used().await, Installation::new(2));
     run(&from, &to).await.expect("copies");
     let now = to.clock.now();
@@ -167,7 +167,7 @@ async fn devices_are_known_in_the_target_as_they_were() {
 }
 
 #[tokio::test]
-async fn what_is_no_secret_at_all_is_left_out_and_told() {
+async fn unsealed_entries_are_skipped_and_reported() {
     let (from, to) = (Installation::used().await, Installation::new(2));
     from.put(LedgerKind::UpstreamToken, NAME, b"\xff", None).await;
     let copied = run(&from, &to).await.expect("copies");
@@ -176,14 +176,14 @@ async fn what_is_no_secret_at_all_is_left_out_and_told() {
 }
 
 #[tokio::test]
-async fn a_copy_goes_on_where_it_was_broken_off_and_what_ended_meanwhile_is_not_missed() {
+async fn an_interrupted_copy_resumes_and_ignores_records_that_expired_meanwhile() {
     let (from, to) = (Installation::used().await, Installation::new(2));
     let broken_off = copy(&from, &to).await;
     broken_off.begin().await.expect("is empty");
     broken_off.copy().await.expect("copies");
     assert!(is_unfinished(&*to.side.store.ledger).await.expect("works"));
     from.authorize("another device").await;
-    let total = run(&from, &to).await.expect("goes on").total();
+    let total = run(&from, &to).await.expect("resumes").total();
     assert_eq!(total, Counts { copied: 1, present: 8, ended: 0 });
     assert!(!is_unfinished(&*to.side.store.ledger).await.expect("works"));
 
@@ -195,7 +195,7 @@ async fn a_copy_goes_on_where_it_was_broken_off_and_what_ended_meanwhile_is_not_
 }
 
 #[tokio::test]
-async fn a_source_that_was_used_since_is_told_by_what_is_not_as_it_was() {
+async fn a_source_used_after_the_copy_started_is_detected() {
     let (from, to) = (Installation::used().await, Installation::new(2));
     let broken_off = copy(&from, &to).await;
     broken_off.begin().await.expect("is empty");
@@ -203,7 +203,7 @@ async fn a_source_that_was_used_since_is_told_by_what_is_not_as_it_was() {
     let device = DeviceId::parse("device_id", "a device").expect("valid");
     let (trials, asked) = (&from.side.store.trials, TrialApplication::default());
     trials.reset(&temp_pass(), &ResetTarget::Device(device), &asked).await.expect("works");
-    let error = run(&from, &to).await.expect_err("there is a trial too many");
+    let error = run(&from, &to).await.expect_err("a surplus trial");
     assert!(matches!(&error, CopyError::Surplus(trial) if trial.contains("TempPass")), "{error}");
 
     from.clock.advance(Duration::from_secs(1));
@@ -214,12 +214,15 @@ async fn a_source_that_was_used_since_is_told_by_what_is_not_as_it_was() {
     let error = run(&from, &to).await.expect_err("differs");
     assert!(matches!(&error, CopyError::Differs(_)), "{error}");
     assert!(!error.to_string().contains("CODE"), "{error}");
-    assert!(is_unfinished(&*to.side.store.ledger).await.expect("works"), "nobody is served by it");
+    assert!(is_unfinished(&*to.side.store.ledger).await.expect("works"), "no server starts on it");
 }
 
 #[tokio::test]
-async fn what_is_missing_in_the_end_is_told() {
+async fn missing_records_are_reported() {
     let (from, to) = (Installation::used().await, Installation::new(2));
-    let error = compare(&from.side, &to.side, CopyError::Missed).await.expect_err("nothing is there");
-    assert!(error.to_string().contains("the signing key of the source is not so in the target"), "{error}");
+    let error = compare(&from.side, &to.side, CopyError::Missed).await.expect_err("the target is empty");
+    assert!(
+        error.to_string().contains("the signing key of the source is missing or differs in the target"),
+        "{error}"
+    );
 }

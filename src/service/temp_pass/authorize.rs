@@ -1,4 +1,4 @@
-//! Authorize: whether a resource may be watched by a trial, which starts if need be.
+//! Authorize: decides whether a trial permits a resource. Starts the trial if necessary.
 
 use super::{TempPassPlace, TempPassService, check_identity};
 use crate::domain::{
@@ -9,22 +9,22 @@ use crate::domain::{
     temp_pass::{ResourceId, TrialApplication, TrialIdentity},
 };
 
-/// A request to authorize, in valid parts.
+/// An authorization request in validated form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthorizeTempPass {
     pub place: TempPassPlace,
-    /// By whom the trial is known.
+    /// What identifies the trial.
     pub identity: TrialIdentity,
-    /// What else backends are told that are not our own.
+    /// Further information for upstream backends.
     pub facts: UpstreamFacts,
-    /// What a new trial keeps.
+    /// What a new trial stores.
     pub application: TrialApplication,
-    /// What is to be watched.
+    /// The resource to watch.
     pub resource: ResourceId,
 }
 
 impl TempPassService {
-    /// Authorizes a resource. A denial is an answer.
+    /// Authorizes a resource. A denial is a regular answer.
     ///
     /// # Errors
     /// `PermissionMissing`, `TempPassNotFound`, `InvalidFields`, `StoreUnavailable` and those of an upstream of

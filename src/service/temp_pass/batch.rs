@@ -1,4 +1,4 @@
-//! Many resets in one stream: as they come, so many at a time, each with its own outcome.
+//! Batch resets: many resets in one stream, a limited number at a time, each with its own result.
 
 use std::{
     future::Future,
@@ -18,33 +18,33 @@ use crate::{
     service::quota::Place,
 };
 
-/// How many resets of a batch are under way at a time.
+/// The number of resets of a batch in flight.
 const IN_FLIGHT: usize = 256;
 
-/// One reset of a batch: what to reset, or why that cannot be told.
+/// One reset of a batch, or the reason that its request is invalid.
 #[derive(Debug)]
 pub struct BatchItem {
-    /// The caller's own name for it.
+    /// The caller's id for the item.
     pub id: String,
     pub request: Result<ResetTempPass>,
 }
 
-/// What became of one reset of a batch.
+/// The result of one reset of a batch.
 #[derive(Debug)]
 pub struct BatchAnswer {
-    /// The caller's own name for it.
+    /// The caller's id for the item.
     pub id: String,
-    /// As the reset's own call would have had it.
+    /// The result that the reset's own call would have.
     pub outcome: Result<Option<u64>>,
 }
 
 type Reset = Pin<Box<dyn Future<Output = BatchAnswer> + Send>>;
 
 impl TempPassService {
-    /// Resets what `items` ask for. An answer is given when its reset is done, whatever came before it; a failed one ends
-    /// nothing. Where the stream of items itself fails, that is told last.
+    /// Performs the resets in `items`. Each answer follows when its reset is done, in any order. A failed reset does
+    /// not end the batch. If the stream of items itself fails, that error comes last.
     ///
-    /// Dropped early, it takes no more items, and those under way finish nevertheless.
+    /// Dropping the stream stops reading items, while resets in flight still finish.
     ///
     /// # Errors
     /// [`Error::QuotaExhausted`].
@@ -64,16 +64,16 @@ struct Batch {
     service: TempPassService,
     caller: Caller,
     origin: Origin,
-    /// Gone once it has ended or failed.
+    /// `None` once it has ended or failed.
     items: Option<BoxStream<'static, Result<BatchItem>>>,
     resets: FuturesUnordered<Reset>,
     failure: Option<Error>,
-    /// Counts the batch until its last reset is done.
+    /// Holds the batch's slot until its last reset is done.
     place: Option<Place>,
 }
 
 impl Batch {
-    /// Takes items for as long as there is room for them.
+    /// Reads items up to the limit of resets in flight.
     fn poll_items(&mut self, context: &mut Context<'_>) {
         while self.resets.len() < IN_FLIGHT {
             let Some(items) = &mut self.items else { return };
@@ -91,7 +91,7 @@ impl Batch {
 
     fn reset(&self, item: BatchItem) -> Reset {
         let (service, origin) = (self.service.clone(), self.origin.clone());
-        // A batch may go on for long: what its caller may do by now counts.
+        // A batch may run for a long time, so each reset uses the caller's current permissions.
         let caller = service.policy().load().renewed(&self.caller);
         Box::pin(async move {
             let outcome = match (item.request, caller) {

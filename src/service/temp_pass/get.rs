@@ -1,4 +1,4 @@
-//! Get: a trial as it stands.
+//! Get: reads a trial.
 
 use super::{TempPassPlace, TempPassService, check_identity};
 use crate::domain::{
@@ -8,21 +8,21 @@ use crate::domain::{
     temp_pass::{TrialIdentity, TrialView},
 };
 
-/// Whose trial to show.
+/// The trial to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GetTempPass {
     pub place: TempPassPlace,
-    /// By whom the trial is known.
+    /// What identifies the trial.
     pub identity: TrialIdentity,
-    /// What else backends are told that are not our own.
+    /// Further information for upstream backends.
     pub facts: UpstreamFacts,
 }
 
 impl TempPassService {
-    /// The trial; one that has not started where there is none.
+    /// The trial; one that has not started if there is none.
     ///
     /// # Errors
-    /// As those of [`TempPassService::authorize`].
+    /// See [`TempPassService::authorize`].
     pub async fn get(&self, caller: &Caller, request: GetTempPass) -> Result<TrialView> {
         let GetTempPass { place, identity, facts } = request;
         caller.require(Permission::TempPassesRead, &place.place.environment, &place.place.requestor)?;

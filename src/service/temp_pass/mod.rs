@@ -1,4 +1,4 @@
-//! TempPasses: authorize, look, reset.
+//! TempPasses: authorize, get, reset.
 
 mod authorize;
 mod batch;
@@ -32,27 +32,27 @@ pub(crate) use get::GetTempPass;
 pub(crate) use reset::ResetTempPass;
 pub(crate) use schedule::{OnRun, ScheduleStatus, Scheduler};
 
-/// The use cases around TempPasses. A cheap handle.
+/// The TempPass use cases. A cheap handle.
 #[derive(Clone)]
 pub struct TempPassService {
     parts: Arc<Parts>,
 }
 
-/// What the use cases work with.
+/// The dependencies of the use cases.
 pub struct Parts {
-    /// Who keeps trials.
+    /// The backends, which keep trials.
     pub backends: Backends,
-    /// What the operator configured.
+    /// The operator's configuration.
     pub policy: SharedPolicy,
-    /// Where resets leave their entries.
+    /// The audit log of resets.
     pub audit: AuditLog,
-    /// How many batches are served at once.
+    /// The quota of open batches.
     pub batches: Arc<Quota>,
-    /// Resets whose caller has left, on the threads of who asked for them. The drain waits for them.
+    /// Tracks resets that outlive their callers. They run on the runtime of their caller, and the drain waits for them.
     pub tasks: TaskTracker,
 }
 
-/// The TempPass that a call is for.
+/// The TempPass of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TempPassPlace {
     /// Environment and requestor.
@@ -69,19 +69,19 @@ impl TempPassPlace {
 }
 
 impl TempPassService {
-    /// The use cases over `parts`.
+    /// Creates the use cases.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         Self { parts: Arc::new(parts) }
     }
 
-    /// What the operator configured, for faces that must know which places there are.
+    /// The operator's configuration, for faces that need to know the places.
     #[must_use]
     pub fn policy(&self) -> &SharedPolicy {
         &self.parts.policy
     }
 
-    /// Who keeps the TempPass's trials, and what it is: of an upstream's that need not be known here.
+    /// The backend that keeps the TempPass's trials, and the TempPass's rule, which is optional for an upstream.
     fn backend(
         &self,
         place: &TempPassPlace,
@@ -96,7 +96,7 @@ impl TempPassService {
     }
 }
 
-/// A trial of a promotional TempPass is known by its user too, and that of a basic one is not.
+/// A trial of a promotional TempPass is identified by its user as well; a trial of a basic one is not.
 fn check_identity(rule: Option<&TempPassRule>, identity: &TrialIdentity) -> Result<()> {
     let Some(rule) = rule else { return Ok(()) };
     let mut violations = Violations::default();
@@ -104,11 +104,11 @@ fn check_identity(rule: Option<&TempPassRule>, identity: &TrialIdentity) -> Resu
         (true, Some(_)) | (false, None) => return Ok(()),
         (true, None) => violations.add(
             "identity",
-            "is required: this TempPass is promotional; fill generic_key, or user_identifier",
+            "is required, because this TempPass is promotional; set generic_key or user_identifier",
         ),
         (false, Some(_)) => violations.add(
             "identity",
-            "must be left out: this TempPass is basic, and its trials are known by their devices only",
+            "must not be set, because this TempPass is basic: its trials are identified by device only",
         ),
     }
     Err(violations.into_error())

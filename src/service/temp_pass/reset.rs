@@ -1,4 +1,5 @@
-//! Reset: one trial, or all of a TempPass. Each leaves an entry in the audit log, also one that is refused.
+//! Reset: resets one trial, or all trials of a TempPass. Each reset leaves an entry in the audit log, even if it is
+//! rejected.
 
 use tracing::Instrument;
 
@@ -12,23 +13,23 @@ use crate::{
     service::audit::{End, Event, Origin},
 };
 
-/// What the audit log calls a reset.
+/// The name of the audit event.
 const RESET: &str = "temp_pass_reset";
 
-/// A request to reset, in valid parts.
+/// A reset request in validated form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResetTempPass {
     pub place: TempPassPlace,
-    /// Which trials.
+    /// The trials to reset.
     pub target: ResetTarget,
-    /// Which of these; nothing asked for is whatever they have.
+    /// Restricts the trials further; empty for no restriction.
     pub application: TrialApplication,
-    /// By which of the two operations it was asked for.
+    /// The requested one of the two operations.
     pub by: ResetBy,
 }
 
 impl TempPassService {
-    /// Resets. How many trials it were, where that is known.
+    /// Resets trials. Returns the number of trials, if known.
     ///
     /// # Errors
     /// `PermissionMissing`, `TempPassNotFound`, `TempPassNotPromotional`, `InvalidFields` and `StoreUnavailable` of
@@ -40,13 +41,13 @@ impl TempPassService {
         request: ResetTempPass,
     ) -> Result<Option<u64>> {
         let (service, caller, origin) = (self.clone(), caller.clone(), origin.clone());
-        // On a task of its own: a caller that leaves in the middle must not leave a reset without its entry.
+        // In a detached task: a reset must leave its entry even if the caller disconnects.
         let reset = async move { service.reset_here(&caller, &origin, &request).await };
         let done = self.parts.tasks.spawn(reset.in_current_span()).await;
         done.unwrap_or_else(|failed| Err(Error::Internal(failed.to_string())))
     }
 
-    /// The same on the task of who calls it, who must see it to its end.
+    /// Resets on the caller's task, which must run it to completion.
     pub(super) async fn reset_here(
         &self,
         caller: &Caller,
@@ -62,7 +63,7 @@ impl TempPassService {
         reset
     }
 
-    /// The same without an entry in the audit log.
+    /// Resets without an entry in the audit log.
     async fn reset_silently(&self, caller: &Caller, request: &ResetTempPass) -> Result<Option<u64>> {
         let ResetTempPass { place, target, application, by } = request;
         let permission = match target {
@@ -76,7 +77,7 @@ impl TempPassService {
         }
         if *target == ResetTarget::All && !application.is_empty() {
             let mut violations = Violations::default();
-            let text = "cannot be asked for together with all: a reset of all resets every trial";
+            let text = "cannot be combined with all, which resets every trial";
             for (field, asked) in [("app_id", &application.app_id), ("device_user", &application.device_user)]
             {
                 if !asked.is_empty() {
@@ -87,7 +88,7 @@ impl TempPassService {
         }
         let key = place.key();
         if caller.context().relayed_token.is_some() && api.is_none() {
-            // Its permissions are the upstream's to judge, which is not asked here.
+            // The upstream checks its permissions, and is not called here.
             return Err(Error::PermissionMissing { caller: caller.name().to_string(), permission });
         }
         backend.resets().reset(caller.context(), &key, target, *by, application).await

@@ -1,4 +1,4 @@
-//! What an entry of the audit log tells of a reset.
+//! The audit log's subject of a reset.
 
 use serde::Serialize;
 
@@ -7,7 +7,7 @@ use crate::{
     service::audit::AuditLog,
 };
 
-/// Which trials a reset was for, and how many it were.
+/// The trials that a reset was for, and their number.
 #[derive(Debug, Serialize)]
 pub(crate) struct ResetSubject<'a> {
     environment: &'a str,
@@ -24,7 +24,7 @@ pub(crate) struct ResetSubject<'a> {
 }
 
 impl<'a> ResetSubject<'a> {
-    /// Trials of this TempPass; the count where it is known.
+    /// Trials of this TempPass, with their number if known.
     #[must_use]
     pub(crate) fn new(
         log: &AuditLog,

@@ -43,7 +43,7 @@ async fn at_midnight_every_trial_is_reset_and_the_audit_log_says_by_what() {
     };
     // Whoever asks for a schedule has seen it, and what is due from then on is run.
     let first = list().await;
-    assert_eq!((first[0].name.as_str(), first[0].result.as_str()), ("nightly", "has not run yet"));
+    assert_eq!((first[0].name.as_str(), first[0].result.as_str()), ("nightly", "not run yet"));
     let request = authorize("TempPass", "a", None, "1");
     server.temp_passes().authorize_temp_pass(request).await.expect("authorizes");
     server.clock.advance(TO_MIDNIGHT - Duration::from_millis(1));
@@ -52,7 +52,7 @@ async fn at_midnight_every_trial_is_reset_and_the_audit_log_says_by_what() {
     while state(&server).await == State::Active {
         tokio::task::yield_now().await;
     }
-    while list().await[0].result == "is under way" {
+    while list().await[0].result == "running" {
         tokio::task::yield_now().await;
     }
     let line = &list().await[0];

@@ -1,4 +1,4 @@
-//! Decisions and media tokens.
+//! Tests of decisions and media tokens.
 
 use super::*;
 use crate::domain::entitlement::{Refusal, RefusalReason};
@@ -33,7 +33,7 @@ fn value(answer: Result<MediaTokenAnswer>) -> String {
 }
 
 #[tokio::test]
-async fn authorize_and_what_follows_agree_on_every_server_and_ask_once() {
+async fn authorize_and_later_calls_share_one_decision_on_every_server() {
     let fixture = fixture();
     fixture.provider.log_in("tv", "Cable", MONTH);
     assert!(fixture.check("tv").await.is_ok());
@@ -49,13 +49,13 @@ async fn authorize_and_what_follows_agree_on_every_server_and_ask_once() {
     }
     assert_eq!(fixture.asked(), ["authorize"]);
     assert_eq!(fixture.authorize("tv", "news").await.expect("decides").decision.refusal, None);
-    assert_eq!(fixture.asked(), [""; 0], "the decision holds still");
+    assert_eq!(fixture.asked(), [""; 0], "the decision is still valid");
     assert_eq!(value(fixture.token("tv", "news").await), "token 2");
     assert_eq!(fixture.asked(), ["authorize"], "a token is handed out once");
 }
 
 #[tokio::test]
-async fn of_many_who_want_the_token_of_a_decision_one_gets_it() {
+async fn of_concurrent_calls_for_a_decisions_token_one_gets_it() {
     let fixture = fixture();
     fixture.provider.log_in("tv", "Cable", MONTH);
     assert!(fixture.authorize("tv", "news").await.is_ok());
@@ -67,7 +67,7 @@ async fn of_many_who_want_the_token_of_a_decision_one_gets_it() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_nearly_over_is_not_handed_out() {
+async fn a_token_about_to_expire_is_not_handed_out() {
     let fixture = fixture();
     fixture.provider.log_in("tv", "Cable", MONTH);
     assert!(fixture.authorize("tv", "news").await.is_ok());
@@ -76,7 +76,7 @@ async fn a_token_that_is_nearly_over_is_not_handed_out() {
 }
 
 #[tokio::test]
-async fn a_decision_ends_by_time_and_by_logout() {
+async fn a_decision_ends_at_its_expiry_and_at_a_logout() {
     let fixture = fixture();
     assert_eq!(fixture.kept("tv", "news").await, KeptDecision::NotLoggedIn { has_expired: false });
     fixture.provider.log_in("tv", "Cable", MONTH);
@@ -95,7 +95,7 @@ async fn a_decision_ends_by_time_and_by_logout() {
 }
 
 #[tokio::test]
-async fn a_denial_is_told_and_not_kept() {
+async fn a_denial_is_returned_and_not_stored() {
     let fixture = fixture();
     fixture.provider.log_in("tv", "Cable", MONTH);
     assert!(fixture.authorize("tv", "news").await.is_ok());
@@ -104,11 +104,11 @@ async fn a_denial_is_told_and_not_kept() {
     fixture.provider.state().refusal = Some(refusal.clone());
     assert_eq!(fixture.authorize("tv", "news").await.expect("decides").decision.refusal, Some(refusal));
     assert_eq!(fixture.kept("tv", "news").await, KeptDecision::None);
-    assert!(fixture.check("tv").await.is_ok(), "it is no logout");
+    assert!(fixture.check("tv").await.is_ok(), "a denial is not a logout");
 }
 
 #[tokio::test]
-async fn what_is_said_against_the_login_has_it_asked_for_again() {
+async fn a_denial_because_of_the_login_triggers_a_new_login_check() {
     for reason in [RefusalReason::LoginInvalidated, RefusalReason::ViewerUnknown, RefusalReason::HomeBased] {
         let fixture = fixture();
         fixture.provider.log_in("tv", "Cable", MONTH);
@@ -121,7 +121,7 @@ async fn what_is_said_against_the_login_has_it_asked_for_again() {
 }
 
 #[tokio::test]
-async fn an_outage_is_no_decision() {
+async fn an_outage_is_not_a_decision() {
     let fixture = fixture();
     fixture.provider.log_in("tv", "Cable", MONTH);
     assert!(fixture.check("tv").await.is_ok());
@@ -132,7 +132,7 @@ async fn an_outage_is_no_decision() {
 }
 
 #[tokio::test]
-async fn a_page_may_ask_what_its_code_entitles_to() {
+async fn a_page_can_preauthorize_resources_by_code() {
     let fixture = fixture();
     let code = fixture.code("tv").await;
     let ask = || {

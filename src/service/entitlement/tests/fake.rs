@@ -1,4 +1,4 @@
-//! An upstream and a memory that a test holds in its hands.
+//! An upstream and a device memory that tests control.
 
 use std::{
     collections::HashMap,
@@ -26,7 +26,7 @@ use crate::domain::{
     temp_pass::MediaToken,
 };
 
-/// What the upstream has, and what it was asked.
+/// The upstream's state, and the calls it received.
 pub(super) struct Provider {
     clock: SharedClock,
     codes: SharedBackend,
@@ -35,17 +35,17 @@ pub(super) struct Provider {
 
 #[derive(Default)]
 pub(super) struct State {
-    /// By device id and operator.
+    /// Logins by device id and operator.
     pub profiles: HashMap<(String, MvpdId), Profile>,
-    /// Which login was made with which code.
+    /// The login made with each code.
     pub codes: HashMap<Code, Option<(String, MvpdId)>>,
-    /// What is said against every resource, if anything.
+    /// The denial reason for every resource, if any.
     pub refusal: Option<Refusal>,
     /// Whether every call fails.
     pub is_down: bool,
-    /// How long a call takes.
+    /// The duration of a call.
     pub latency: Duration,
-    /// Whether there is no room for a call of an address that has called within a second.
+    /// Whether a second call from the same address within a second is rejected.
     pub keeps_pace: bool,
     pub calls: Vec<Call>,
     pub under_way: usize,
@@ -54,7 +54,7 @@ pub(super) struct State {
     tokens: u32,
 }
 
-/// A call that was made.
+/// A received call.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Call {
     pub what: &'static str,
@@ -78,7 +78,7 @@ impl Provider {
         profile
     }
 
-    /// What was asked since the last time, in order.
+    /// The calls since the last time, in order.
     pub(super) fn asked(&self) -> Vec<&'static str> {
         std::mem::take(&mut self.state().calls).into_iter().map(|call| call.what).collect()
     }
@@ -109,7 +109,7 @@ impl Provider {
     }
 }
 
-/// A login that begins now.
+/// A login that starts now.
 pub(super) fn profile(mvpd: &str, now: Timestamp, ttl: Duration) -> Profile {
     Profile {
         mvpd: MvpdId::parse("mvpd", mvpd).expect("valid"),
@@ -271,7 +271,7 @@ impl EntitlementBackend for Provider {
     }
 }
 
-/// Devices in memory.
+/// Known devices in memory.
 pub(in crate::service) struct FakeDevices {
     clock: SharedClock,
     devices: Mutex<HashMap<DeviceKeyText, Kept>>,
@@ -282,7 +282,7 @@ pub(in crate::service) struct FakeDevices {
 
 type DeviceKeyText = (String, String, String);
 
-/// A revision, the device, and its end.
+/// The revision, the device, and its expiry.
 type Kept = (u64, Arc<KnownDevice>, Timestamp);
 
 fn text(key: &DeviceKey) -> DeviceKeyText {

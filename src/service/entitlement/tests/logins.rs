@@ -1,4 +1,4 @@
-//! Logins as both screens see them.
+//! Tests of logins as both screens see them.
 
 use super::*;
 use crate::domain::{entitlement::ProfileKind, known_device::LoginStanding};
@@ -10,18 +10,18 @@ async fn a_page_sees_the_login_at_once_and_the_device_at_its_next_poll() {
     fixture.start(&code).await;
     assert!(is_not_found(&fixture.check("tv").await));
     fixture.log_in_with(&code, "tv");
-    assert!(is_not_found(&fixture.check("tv").await), "the answer of a moment ago is kept");
+    assert!(is_not_found(&fixture.check("tv").await), "the recent answer is cached");
     let seen = fixture.service.page_login(&Caller::anonymous(), &fixture.lookup(&code)).await;
     assert_eq!(seen.expect("is logged in").mvpd, mvpd("Cable"));
     fixture.asked();
     assert!(fixture.check("tv").await.is_ok());
     let other = fixture.other.check_login(&Caller::anonymous(), fixture.device("tv")).await;
-    assert!(other.is_ok(), "another server knows it too");
-    assert_eq!(fixture.asked(), [""; 0], "nobody had to be asked");
+    assert!(other.is_ok(), "another server has it too");
+    assert_eq!(fixture.asked(), [""; 0], "no upstream call is necessary");
 }
 
 #[tokio::test]
-async fn a_login_ends_the_code_for_who_watches_it() {
+async fn a_login_ends_the_watches_of_its_code() {
     let fixture = fixture();
     let code = fixture.code("tv").await;
     fixture.log_in_with(&code, "tv");
@@ -29,11 +29,11 @@ async fn a_login_ends_the_code_for_who_watches_it() {
     let gone = fixture.registration.get(&Caller::anonymous(), &fixture.lookup(&code)).await;
     assert!(matches!(gone, Err(Error::CodeNotFound(_))), "{gone:?}");
     let seen = fixture.service.page_login(&Caller::anonymous(), &fixture.lookup(&code)).await;
-    assert!(seen.is_ok(), "its page is told all the same: {seen:?}");
+    assert!(seen.is_ok(), "the page still gets the login: {seen:?}");
 }
 
 #[tokio::test]
-async fn the_login_that_a_watch_has_seen_is_asked_for_at_once() {
+async fn a_login_seen_by_a_watch_is_checked_at_the_next_poll() {
     let fixture = fixture();
     let code = fixture.code("tv").await;
     assert!(is_not_found(&fixture.check("tv").await));
@@ -43,7 +43,7 @@ async fn the_login_that_a_watch_has_seen_is_asked_for_at_once() {
 }
 
 #[tokio::test]
-async fn a_deleted_code_tells_nothing_any_more() {
+async fn a_deleted_code_is_not_found() {
     let fixture = fixture();
     let code = fixture.code("tv").await;
     fixture.log_in_with(&code, "tv");
@@ -54,7 +54,7 @@ async fn a_deleted_code_tells_nothing_any_more() {
 }
 
 #[tokio::test]
-async fn an_ended_login_is_told_from_one_that_never_was() {
+async fn an_expired_login_differs_from_a_missing_one() {
     let fixture = fixture();
     assert!(is_not_found(&fixture.check("tv").await));
     fixture.provider.log_in("other", "Cable", HOUR);
@@ -67,11 +67,11 @@ async fn an_ended_login_is_told_from_one_that_never_was() {
     let ended = fixture.check("other").await;
     assert!(matches!(ended, Err(Error::ProfileExpired)), "{ended:?}");
     fixture.log_out("other").await.expect("works");
-    assert!(is_not_found(&fixture.check("other").await), "a logout ends that too");
+    assert!(is_not_found(&fixture.check("other").await), "a logout clears that too");
 }
 
 #[tokio::test]
-async fn a_logout_is_known_everywhere_at_once() {
+async fn a_logout_applies_to_every_server_at_once() {
     let fixture = fixture();
     fixture.provider.log_in("tv", "Cable", MONTH);
     fixture.provider.log_in("tv", "Satellite", MONTH);
@@ -84,7 +84,7 @@ async fn a_logout_is_known_everywhere_at_once() {
 }
 
 #[tokio::test]
-async fn a_logout_that_fails_says_so_and_throws_no_login_away() {
+async fn a_failed_logout_reports_an_error_and_keeps_the_login() {
     let fixture = fixture();
     fixture.provider.log_in("tv", "Cable", MONTH);
     assert!(fixture.check("tv").await.is_ok());
@@ -95,7 +95,7 @@ async fn a_logout_that_fails_says_so_and_throws_no_login_away() {
 }
 
 #[tokio::test]
-async fn an_answer_that_was_given_before_a_logout_brings_no_login_back() {
+async fn an_answer_from_before_a_logout_does_not_restore_the_login() {
     let fixture = fixture();
     fixture.provider.log_in("tv", "Cable", MONTH);
     assert!(fixture.check("tv").await.is_ok());
@@ -105,7 +105,7 @@ async fn an_answer_that_was_given_before_a_logout_brings_no_login_back() {
     let asking = tokio::spawn(async move { service.check_login(&Caller::anonymous(), device).await });
     tokio::task::yield_now().await;
     fixture.provider.state().latency = Duration::ZERO;
-    // The question is under way: what the upstream says to it is not looked up before it answers, so the login is put back there
+    // The upstream call is in progress. The fake reads its state only when it answers, so the login is restored there
     // for that moment.
     fixture.log_out("tv").await.expect("works");
     fixture.provider.log_in("tv", "Cable", MONTH);
@@ -113,7 +113,7 @@ async fn an_answer_that_was_given_before_a_logout_brings_no_login_back() {
     let emptied = fixture.memory.get(&key).await.expect("works").expect("is noted");
     assert!(emptied.device.login.is_none());
     fixture.clock.advance(Duration::from_millis(50));
-    assert!(asking.await.expect("ends").is_ok(), "asked again, it is the login that was made since");
+    assert!(asking.await.expect("ends").is_ok(), "the repeated call finds the new login");
     let asked = fixture.asked();
     assert!(
         asked.iter().filter(|what| **what == "profile" || **what == "profiles").count() >= 3,
@@ -122,7 +122,7 @@ async fn an_answer_that_was_given_before_a_logout_brings_no_login_back() {
 }
 
 #[tokio::test]
-async fn an_outage_logs_nobody_out() {
+async fn an_outage_ends_no_login() {
     let fixture = fixture();
     fixture.provider.log_in("tv", "Cable", MONTH);
     assert!(fixture.check("tv").await.is_ok());
@@ -132,7 +132,7 @@ async fn an_outage_logs_nobody_out() {
     let stranger = fixture.check("stranger").await;
     assert!(matches!(stranger, Err(Error::UpstreamUnavailable { .. })), "{stranger:?}");
     fixture.clock.advance(MONTH);
-    assert!(fixture.check("tv").await.is_err(), "its time is over");
+    assert!(fixture.check("tv").await.is_err(), "it has expired");
 }
 
 #[tokio::test]
@@ -145,7 +145,7 @@ async fn the_newest_of_several_logins_counts() {
 }
 
 #[tokio::test]
-async fn a_temp_pass_that_was_begun_is_a_login_until_a_decision_says_more() {
+async fn a_started_temp_pass_counts_as_a_login_until_the_first_decision() {
     let fixture = fixture();
     let begin = async |id, mvpd_id| {
         let device = fixture.device(id);
@@ -166,13 +166,13 @@ async fn a_temp_pass_that_was_begun_is_a_login_until_a_decision_says_more() {
     let decided = fixture.service.authorize(&Caller::anonymous(), request).await.expect("decides");
     assert_eq!((decided.decision.refusal, decided.mvpd), (None, Some(mvpd("TempPass"))));
     let login = fixture.check("tv").await.expect("is logged in");
-    assert_eq!(login.standing, LoginStanding::Told, "there is a trial now");
+    assert_eq!(login.standing, LoginStanding::Told, "the trial has started");
     fixture.log_out("tv").await.expect("works");
     assert!(is_not_found(&fixture.check("tv").await));
 }
 
 #[tokio::test]
-async fn what_a_device_said_once_is_told_for_it_ever_after() {
+async fn facts_that_a_device_reported_once_are_sent_with_later_calls() {
     let fixture = fixture();
     let code = fixture.code("tv").await;
     fixture.start(&code).await;
@@ -193,7 +193,7 @@ async fn what_a_device_said_once_is_told_for_it_ever_after() {
 }
 
 #[tokio::test]
-async fn wrong_codes_cost_whoever_tries_them() {
+async fn wrong_codes_are_charged_to_the_guesser() {
     let fixture = fixture();
     let wrong = CodeKey {
         environment: fixture.place().environment,
@@ -209,7 +209,7 @@ async fn wrong_codes_cost_whoever_tries_them() {
 }
 
 #[tokio::test]
-async fn many_codes_for_one_device_at_once_get_in_nobodys_way() {
+async fn concurrent_creates_for_one_device_do_not_conflict() {
     let fixture = fixture();
     let codes = futures_util::future::join_all((0..64).map(|_| fixture.code("tv"))).await;
     for code in codes {

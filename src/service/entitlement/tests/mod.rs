@@ -35,7 +35,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
 const MONTH: Duration = Duration::from_secs(30 * 24 * 3_600);
 
-/// Two servers over the same devices and codes.
+/// Two servers that share devices and codes.
 struct Fixture {
     service: EntitlementService,
     other: EntitlementService,
@@ -47,7 +47,7 @@ struct Fixture {
     _folder: tempfile::TempDir,
 }
 
-/// How many questions were answered from memory, and by the upstream.
+/// The number of checks answered from memory and by the upstream.
 #[derive(Default)]
 struct Counted(Mutex<[usize; 2]>);
 
@@ -123,7 +123,7 @@ impl Fixture {
         Device { user_agent: "TestTV/1.0".to_owned(), ..Device::known(&key, Some(address)) }
     }
 
-    /// A code of the device, as one that an upstream issues.
+    /// Creates a code of the device, as an upstream issues it.
     async fn code(&self, device: &str) -> CodeKey {
         let id = DeviceId::parse("device_id", device).expect("valid");
         let request = RegistrationRequest { device_id: Some(id), ..RegistrationRequest::new(self.place()) };
@@ -135,7 +135,7 @@ impl Fixture {
         record.key()
     }
 
-    /// What a viewer does with a code after its login was started.
+    /// Logs a viewer in with a code, after the login was started.
     fn log_in_with(&self, code: &CodeKey, device: &str) {
         let profile = self.provider.log_in(device, "Cable", MONTH);
         self.provider.state().codes.insert(code.code.clone(), Some((device.to_owned(), profile.mvpd)));

@@ -1,4 +1,4 @@
-//! How often the upstream is asked for devices that ask every second.
+//! Tests of the rate of upstream calls for devices that poll every second.
 
 use std::collections::HashMap;
 
@@ -19,7 +19,7 @@ async fn poll_for(fixture: &Fixture, device: &str, seconds: u32) -> usize {
 }
 
 #[tokio::test]
-async fn a_device_that_nobody_logs_in_is_asked_for_every_30_seconds() {
+async fn a_device_without_a_login_in_progress_is_checked_every_30_seconds() {
     let fixture = fixture();
     assert_eq!(poll_for(&fixture, "tv", 60).await, 2);
     fixture.code("waiting").await;
@@ -27,7 +27,7 @@ async fn a_device_that_nobody_logs_in_is_asked_for_every_30_seconds() {
 }
 
 #[tokio::test]
-async fn a_device_whose_viewer_is_with_an_operator_is_asked_for_every_4_seconds() {
+async fn a_device_with_a_login_in_progress_is_checked_every_4_seconds() {
     let fixture = fixture();
     let code = fixture.code("tv").await;
     assert!(is_not_found(&fixture.check("tv").await));
@@ -37,15 +37,15 @@ async fn a_device_whose_viewer_is_with_an_operator_is_asked_for_every_4_seconds(
 }
 
 #[tokio::test]
-async fn a_device_that_is_logged_in_is_asked_for_every_minute() {
+async fn a_logged_in_device_is_checked_every_minute() {
     let fixture = fixture();
     fixture.provider.log_in("tv", "Cable", MONTH);
     assert_eq!(poll_for(&fixture, "tv", 180).await, 3);
-    assert_eq!(*fixture.counted.0.lock().expect("not poisoned"), [177, 3], "each question is counted once");
+    assert_eq!(*fixture.counted.0.lock().expect("not poisoned"), [177, 3], "each check is counted once");
 }
 
 #[tokio::test]
-async fn all_who_ask_at_the_same_time_wait_for_one_answer() {
+async fn concurrent_polls_share_one_upstream_call() {
     let fixture = fixture();
     fixture.provider.log_in("tv", "Cable", MONTH);
     fixture.provider.state().latency = Duration::from_millis(50);
@@ -63,8 +63,8 @@ async fn all_who_ask_at_the_same_time_wait_for_one_answer() {
     assert_eq!(fixture.asked(), ["profiles"]);
 }
 
-/// Devices that poll every second, each from an address of its own, before an upstream that takes 50 ms.
-async fn crowd(devices: u32, seconds: u32) {
+/// Devices that poll every second, each from its own address, at an upstream that takes 50 ms per call.
+async fn poll_with(devices: u32, seconds: u32) {
     let fixture = fixture();
     {
         let mut state = fixture.provider.state();
@@ -98,18 +98,18 @@ async fn crowd(devices: u32, seconds: u32) {
     }
     let most = fixture.provider.state().most_under_way;
     println!("{devices} devices, {seconds} s: {calls} calls, {most} at once, {fastest:?} apart at least");
-    assert_eq!(refused, 0, "a poll was refused");
+    assert_eq!(refused, 0, "a poll was rejected");
     assert!(fastest >= SECOND, "{fastest:?}");
     assert!(calls as u64 <= u64::from(devices) * u64::from(seconds.div_ceil(30)), "{calls} calls");
 }
 
 #[tokio::test]
-async fn a_crowd_that_polls_every_second_is_answered_within_the_pace_of_the_upstream() {
-    crowd(1_000, 40).await;
+async fn many_polling_devices_stay_within_the_upstreams_rate_limit() {
+    poll_with(1_000, 40).await;
 }
 
 #[tokio::test]
 #[ignore = "takes minutes; for the figures of docs/scale.md, in release"]
-async fn a_crowd_of_100_000() {
-    crowd(100_000, 65).await;
+async fn polling_devices_100_000() {
+    poll_with(100_000, 65).await;
 }

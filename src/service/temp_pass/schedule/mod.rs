@@ -1,5 +1,5 @@
-//! Resets at set times. Any number of schedulers on one store run each of them once: whoever claims the time in the
-//! ledger first. A run that failed is tried again, with backoff and jitter, by whoever claims the retry first.
+//! Scheduled resets. Any number of schedulers on one store run each scheduled time once: the first to claim it in the
+//! ledger. A failed run is retried with backoff and jitter, by the first scheduler to claim the retry.
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -31,28 +31,28 @@ use crate::{
 
 const KIND: LedgerKind = LedgerKind::TempPassSchedule;
 
-/// How long a run may take until another scheduler takes it for dead.
+/// The lease duration of a run. After it expires, another scheduler takes the run over.
 const LEASE: Duration = Duration::from_secs(60);
 
-/// How long a reset may take: a run ends before somebody else takes it for dead.
+/// The timeout of a reset. It is shorter than the lease, so a run ends before another scheduler takes it over.
 const RESET_MAX: Duration = Duration::from_secs(45);
 
-/// How often the schedules are looked at at least: a reload may have brought new ones.
+/// The maximum time between two checks of the schedules, since a reload may have added some.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
-/// A run that is no later than this was not missed.
+/// A run that starts within this time after it is due does not count as missed.
 const PUNCTUAL: Duration = Duration::from_secs(60);
 
-/// How many schedules are dealt with at once: those due together do not wait for each other.
+/// The number of schedules processed concurrently, so that runs due together do not wait for each other.
 const CONCURRENT_MAX: usize = 16;
 
-/// How long after a first failure a run is tried again; twice as long after each further one.
+/// The delay of the first retry. It doubles with each further failure.
 const FIRST_RETRY: Duration = Duration::from_secs(10);
 
-/// A retry waits no longer than this.
+/// The maximum delay of a retry.
 const LONGEST_RETRY: Duration = Duration::from_secs(10 * 60);
 
-/// Who is told of each run, with the schedule's name.
+/// Called after each run, with the schedule's name.
 pub(crate) type OnRun = Arc<dyn Fn(&str, &Outcome) + Send + Sync>;
 
 /// Runs schedules.
@@ -65,18 +65,18 @@ pub struct Scheduler {
     on_run: OnRun,
 }
 
-/// A schedule as operators see it.
+/// The status of a schedule, for operators.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScheduleStatus {
     /// The schedule.
     pub name: String,
-    /// When it last was due, and what came of it; absent where nothing has run yet.
+    /// When it was last due, and the result; `None` if it has never run.
     pub last: Option<(Timestamp, Outcome)>,
-    /// When it is due next.
+    /// When it is next due.
     pub next: Option<Timestamp>,
 }
 
-/// Tells a schedule from what one of the same name was before.
+/// Distinguishes a schedule from an earlier one of the same name.
 fn fingerprint(schedule: &Schedule) -> String {
     let Place { environment, requestor } = &schedule.place;
     let target = match &schedule.target {
@@ -89,13 +89,13 @@ fn fingerprint(schedule: &Schedule) -> String {
     HashAlgorithm::Sha256.hex_digest(text.as_bytes())
 }
 
-/// The state of a schedule that is seen for the first time.
+/// The initial state of a schedule.
 fn first(schedule: &Schedule, now: Timestamp) -> ScheduleState {
     ScheduleState { fingerprint: fingerprint(schedule), due: now, failures: 0, outcome: Outcome::NotYet }
 }
 
 impl Scheduler {
-    /// Runs the schedules of the present policy, and tells of each run.
+    /// Runs the schedules of the current policy. Calls `on_run` after each run.
     #[must_use]
     pub fn new(
         service: TempPassService,
@@ -107,15 +107,15 @@ impl Scheduler {
         Self { service, ledger, clock, randomness, on_run }
     }
 
-    /// Works until it is stopped; runs that are under way are finished before.
+    /// Runs until stopped. Finishes runs in progress first.
     pub async fn run(self, stop: CancellationToken) {
         let mut wake = self.clock.now();
         let mut waiting = VecDeque::new();
-        // Those that wait, and those that are looked at.
+        // The schedules that wait, and those being processed.
         let mut busy = BTreeSet::new();
         let mut looks = FuturesUnordered::new();
         loop {
-            // By the monotonic clock, or a step back would put off the next look.
+            // Uses the monotonic clock: a wall clock that is set back would delay the next check.
             let wait = wake.since(self.clock.now()).min(LONGEST_WAIT);
             tokio::select! {
                 () = stop.cancelled() => break,
@@ -139,17 +139,17 @@ impl Scheduler {
         while looks.next().await.is_some() {}
     }
 
-    /// Does what is due, and says which schedule that was and when to look at it again.
+    /// Runs the schedule if it is due. Returns its name and the time of the next check.
     async fn look_or_log(&self, schedule: Schedule) -> (String, Timestamp) {
         let next = self.look(&schedule).await.unwrap_or_else(|error| {
             let error = error.operator_message();
-            tracing::error!(schedule = schedule.name, %error, "a schedule cannot be looked after");
+            tracing::error!(schedule = schedule.name, %error, "cannot process a schedule");
             None
         });
         (schedule.name, next.unwrap_or_else(|| self.clock.now() + LONGEST_WAIT))
     }
 
-    /// What there is to say of each schedule.
+    /// The status of each schedule.
     ///
     /// # Errors
     /// [`StoreUnavailable`](crate::domain::error::Error::StoreUnavailable).
@@ -160,7 +160,7 @@ impl Scheduler {
             let last = match self.state(schedule).await? {
                 Some((_, state)) => Some((state.due, state.outcome)),
                 None => {
-                    // It is there from now on, whoever saw it first.
+                    // From now on it is known, whichever scheduler saw it first.
                     self.put_first(schedule, self.clock.now()).await?;
                     None
                 }
@@ -172,23 +172,23 @@ impl Scheduler {
         Ok(statuses)
     }
 
-    /// Does what is due, and says when to look again.
+    /// Runs the schedule if it is due. Returns the time of the next check.
     async fn look(&self, schedule: &Schedule) -> Result<Option<Timestamp>> {
         let now = self.clock.now();
         let Some((value, state)) = self.state(schedule).await? else {
-            // What was due before the schedule was there is not made up.
+            // A new schedule gets no catch-up run for earlier times.
             self.put_first(schedule, now).await?;
             return Ok(schedule.due_after(now));
         };
         if state.fingerprint != fingerprint(schedule) {
-            // Nor what would have been due before it was changed.
+            // Neither does a changed one.
             self.swap(schedule, Some(&value), &ScheduleStateV1::encode(&first(schedule, now))?).await?;
             return Ok(schedule.due_after(now));
         }
         let (due, failures) = match (&state.outcome, schedule.due_before(now)) {
             (Outcome::Running(until), _) if is_to_come(*until, LEASE * 2, now) => return Ok(Some(*until)),
             (Outcome::Running(_), _) => (state.due, state.failures),
-            // A newer one takes the place of a retry.
+            // A newer due time replaces a retry.
             (_, Some(due)) if due > state.due => (due, 0),
             (Outcome::Retrying { at, .. }, _) if is_to_come(*at, LONGEST_RETRY, now) => {
                 return Ok(Some(schedule.due_after(now).map_or(*at, |next| next.min(*at))));
@@ -204,7 +204,7 @@ impl Scheduler {
         let claim = ScheduleState { due, failures, outcome, ..first(schedule, now) };
         let claimed = ScheduleStateV1::encode(&claim)?;
         if !self.swap(schedule, Some(&value), &claimed).await? {
-            // Another scheduler was first.
+            // Another scheduler claimed it first.
             return Ok(Some(now));
         }
         let done = match claim.outcome {
@@ -220,7 +220,7 @@ impl Scheduler {
         })
     }
 
-    /// Runs what was claimed, and says what came of it.
+    /// Performs a claimed run, and returns the resulting state.
     async fn run_once(&self, schedule: &Schedule, claim: ScheduleState) -> ScheduleState {
         match self.reset(schedule).await {
             Ok(count) => ScheduleState { outcome: Outcome::Done(count), ..claim },
@@ -237,7 +237,8 @@ impl Scheduler {
         }
     }
 
-    /// Half of `longest` and any part of the other half, so that runs that failed together are not tried together.
+    /// A random duration between half of `longest` and `longest`, so that runs that failed together are not retried
+    /// together.
     fn jittered(&self, longest: Duration) -> Duration {
         longest / 2 + up_to(&*self.randomness, longest / 2)
     }
@@ -258,12 +259,12 @@ impl Scheduler {
         self.service.reset(&caller, &origin, request).await
     }
 
-    /// The state as it is kept, and as it is read: that of a schedule which is seen for the first time, where it cannot be
-    /// read. What was due before is not made up then, and no trial is reset twice.
+    /// The state as stored and as decoded. An unreadable state is treated as that of a new schedule: it gets no
+    /// catch-up run, and no trial is reset twice.
     async fn state(&self, schedule: &Schedule) -> Result<Option<(Vec<u8>, ScheduleState)>> {
         let Some(entry) = self.ledger.get(&key(schedule)).await? else { return Ok(None) };
         let state = ScheduleStateV1::decode(&entry.value).unwrap_or_else(|error| {
-            tracing::error!(schedule = schedule.name, %error, "the state of a schedule cannot be read, and begins anew");
+            tracing::error!(schedule = schedule.name, %error, "unreadable state of a schedule; treating the schedule as new");
             ScheduleState { fingerprint: String::new(), ..first(schedule, self.clock.now()) }
         });
         Ok(Some((entry.value, state)))
@@ -291,13 +292,13 @@ fn key(schedule: &Schedule) -> LedgerKey {
     LedgerKey { kind: KIND, name: schedule.name.clone().into_bytes() }
 }
 
-/// Whether something is still to come that was at most `longest` away when it was set. What is further away was set before the
-/// wall clock was stepped back, and nobody waits that long for it.
+/// Whether `moment`, which was set at most `longest` ahead, is still in the future. A moment further ahead was set
+/// before the wall clock was set back; it must not cause such a long wait.
 fn is_to_come(moment: Timestamp, longest: Duration, now: Timestamp) -> bool {
     now < moment && moment.since(now) <= longest
 }
 
-/// How long to wait at most after so many failures.
+/// The maximum delay after this number of failures.
 fn backoff(failures: u32) -> Duration {
     let doubled = 2_u32.saturating_pow(failures.saturating_sub(1));
     FIRST_RETRY.saturating_mul(doubled).min(LONGEST_RETRY)

@@ -108,18 +108,18 @@ impl Bench {
         Scheduler::new(service, self.store.ledger.clone(), clock, randomness, Arc::new(on_run))
     }
 
-    /// What has run since this was asked last.
+    /// The runs since the last call.
     fn runs(&self) -> Vec<Outcome> {
         let runs = std::mem::take(&mut *self.runs.lock().expect("not poisoned"));
         runs.into_iter().map(|(_, outcome)| outcome).collect()
     }
 }
 
-/// Trials whose resets fail, or wait, when the test says so.
+/// Trials whose resets fail or hang on request.
 struct Disturbance {
     trials: Arc<dyn Trials>,
     fails: AtomicBool,
-    /// Resets of this requestor wait for ever.
+    /// Resets of this requestor never finish.
     hangs_for: &'static str,
 }
 
@@ -180,7 +180,7 @@ async fn two_schedulers_on_one_store_run_each_time_once() {
         bench.clock.advance(HOUR * 24);
         tokio::join!(look(&one), look(&other));
         tokio::join!(look(&other), look(&one));
-        assert_eq!(bench.runs(), [Outcome::Missed], "noon is too late for midnight, and told once");
+        assert_eq!(bench.runs(), [Outcome::Missed], "at noon it is too late for midnight, and reported once");
     }
     bench.clock.advance(HOUR * 12);
     tokio::join!(look(&one), look(&other));
@@ -213,11 +213,11 @@ async fn two_servers_over_one_engine_run_each_time_once() {
 }
 
 #[tokio::test]
-async fn a_missed_run_is_made_up_once_if_it_is_young_enough() {
+async fn a_recently_missed_run_gets_one_catch_up_run() {
     let bench = Bench::new();
     look(&bench.scheduler()).await;
-    assert_eq!(bench.runs(), [], "what was due before the schedule was there is not made up");
-    // Nothing runs over two midnights; the last one is two hours ago.
+    assert_eq!(bench.runs(), [], "no catch-up run for times before the schedule existed");
+    // No scheduler runs over two midnights. The later one is two hours ago.
     bench.clock.advance(HOUR * 24 + HOUR * 14);
     let scheduler = bench.scheduler();
     look(&scheduler).await;
@@ -233,12 +233,12 @@ async fn a_missed_run_is_made_up_once_if_it_is_young_enough() {
 }
 
 #[tokio::test]
-async fn a_run_whose_scheduler_died_is_taken_over_after_its_lease() {
+async fn the_run_of_a_dead_scheduler_is_taken_over_when_its_lease_expires() {
     take_over(|bench| bench.clock.advance(LEASE)).await;
 }
 
 #[tokio::test]
-async fn a_clock_that_is_stepped_back_by_an_hour_makes_no_lease_an_hour_longer() {
+async fn setting_the_clock_back_does_not_extend_a_lease() {
     take_over(|bench| bench.clock.step_to(bench.clock.now().before(HOUR))).await;
 }
 
@@ -264,12 +264,12 @@ async fn take_over(after: impl FnOnce(&Bench)) {
 }
 
 #[tokio::test]
-async fn a_schedule_that_is_changed_begins_anew() {
+async fn a_changed_schedule_is_treated_as_new() {
     let bench = Bench::new();
     let scheduler = bench.scheduler();
     look(&scheduler).await;
     bench.clock.advance(HOUR);
-    // Half past noon is over when the schedule comes to mean it.
+    // Half past twelve has passed when the schedule changes to that time.
     let config: Config = toml::from_str(&CONFIG.replace("0 0 *", "30 12 *")).expect("deserializes");
     scheduler.service.policy().replace(Policy::new(&ValidConfig::read(config).expect("valid")));
     look(&scheduler).await;
@@ -281,7 +281,7 @@ async fn a_schedule_that_is_changed_begins_anew() {
 }
 
 #[tokio::test]
-async fn a_schedule_whose_state_cannot_be_read_begins_anew_and_that_is_logged() {
+async fn a_schedule_with_an_unreadable_state_is_treated_as_new_and_logged() {
     let bench = Bench::new();
     let scheduler = bench.scheduler();
     look(&scheduler).await;
@@ -293,16 +293,16 @@ async fn a_schedule_whose_state_cannot_be_read_begins_anew_and_that_is_logged() 
     let log = CapturedLog::of_this_thread();
     assert_eq!(scheduler.statuses().await.expect("the store works")[0].last, None);
     look(&scheduler).await;
-    assert!(log.text().contains("the state of a schedule cannot be read"), "{}", log.text());
+    assert!(log.text().contains("unreadable state of a schedule"), "{}", log.text());
     look(&scheduler).await;
-    assert_eq!(bench.runs(), [], "what was due before is not made up");
+    assert_eq!(bench.runs(), [], "no catch-up run for earlier times");
     bench.clock.advance(HOUR * 24);
     look(&scheduler).await;
     assert_eq!(bench.runs(), [Outcome::Done(None)]);
 }
 
 #[tokio::test]
-async fn a_run_that_failed_is_tried_again_at_growing_intervals_by_one_of_the_schedulers() {
+async fn a_failed_run_is_retried_with_backoff_by_one_of_the_schedulers() {
     let bench = Bench::new();
     let (one, other) = (bench.scheduler(), bench.scheduler());
     look(&one).await;
@@ -333,7 +333,7 @@ async fn a_run_that_failed_is_tried_again_at_growing_intervals_by_one_of_the_sch
 }
 
 #[tokio::test]
-async fn a_clock_that_is_stepped_back_by_an_hour_makes_no_retry_wait_for_that_hour() {
+async fn setting_the_clock_back_does_not_delay_a_retry() {
     let bench = Bench::new();
     let scheduler = bench.scheduler();
     look(&scheduler).await;
@@ -347,11 +347,11 @@ async fn a_clock_that_is_stepped_back_by_an_hour_makes_no_retry_wait_for_that_ho
     assert_eq!(bench.runs(), [Outcome::Done(None)]);
     bench.clock.advance(HOUR * 2);
     look(&scheduler).await;
-    assert_eq!(bench.runs(), [], "midnight comes twice, and its run was done");
+    assert_eq!(bench.runs(), [], "midnight occurs twice, but runs once");
 }
 
 #[tokio::test]
-async fn a_run_that_goes_on_failing_is_given_up_when_it_is_too_old_to_be_made_up() {
+async fn a_run_that_keeps_failing_is_given_up_when_it_is_too_old_for_a_catch_up_run() {
     let bench = Bench::new();
     let scheduler = bench.scheduler();
     look(&scheduler).await;
@@ -377,7 +377,7 @@ async fn a_run_that_goes_on_failing_is_given_up_when_it_is_too_old_to_be_made_up
 }
 
 #[tokio::test]
-async fn runs_that_are_due_together_do_not_wait_for_each_other() {
+async fn runs_due_at_the_same_time_do_not_wait_for_each_other() {
     let bench = Bench::new();
     let slow = CONFIG.replace("midnight", "slow").replace("REF", "SLOW");
     let scheduler = bench.scheduler_of(&format!("{slow}{CONFIG}"));
