@@ -274,8 +274,8 @@ pub trait Backend: Send + Sync {
     /// [`Error::Unsupported`] if the backend has no trials.
     fn trials(&self) -> Result<&dyn TrialBackend> {
         Err(Error::Unsupported(
-            "what issues this requestor's codes has no operation for it: version 1 of the upstream authorizes TempPasses by \
-             its own players only; version 2 has one"
+            "the backend of this requestor does not support this operation: over version 1 of the upstream only the provider's \
+             own players authorize TempPasses; version 2 supports it"
                 .to_owned(),
         ))
     }
@@ -286,8 +286,8 @@ pub trait Backend: Send + Sync {
     /// [`Error::Unsupported`] if the backend has no logins.
     fn entitlements(&self) -> Result<&dyn EntitlementBackend> {
         Err(Error::Unsupported(
-            "what issues this requestor's codes has no operation for it: version 2 of the upstream has; over version 1 devices \
-             call the upstream itself, and this server's own store knows no operators"
+            "the backend of this requestor does not support this operation: version 2 of the upstream does; over version 1 \
+             devices call the upstream directly, and the local backend has no operators"
                 .to_owned(),
         ))
     }

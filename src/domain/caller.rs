@@ -85,7 +85,9 @@ impl Permission {
     pub fn parse(field: &str, text: &str) -> std::result::Result<Self, Violation> {
         Self::ALL.into_iter().find(|permission| permission.as_str() == text).ok_or_else(|| {
             let known: Vec<_> = Self::ALL.into_iter().map(Self::as_str).collect();
-            Violation::new(field, format!("{text:?} is no permission; there are {}", known.join(", ")))
+            let text =
+                format!("must be a permission, but is {text:?}; the permissions are {}", known.join(", "));
+            Violation::new(field, text)
         })
     }
 

@@ -73,7 +73,7 @@ impl CodeFormat {
             violations.push(Violation::new("codes.alphabet", description));
         }
         if !(4..=32).contains(&length) {
-            violations.push(Violation::new("codes.length", format!("is {length}; 4 to 32 are allowed")));
+            violations.push(Violation::new("codes.length", format!("must be 4 to 32, but is {length}")));
         }
         if !violations.is_empty() {
             return Err(violations);
@@ -151,16 +151,13 @@ pub fn check_typed(field: &str, typed: &str) -> Result<(), Violation> {
         return Err(Violation::new(field, "is required: the registration code as the viewer typed it"));
     }
     if typed.len() > TYPED_MAX {
-        return Err(Violation::new(
-            field,
-            format!("has {} bytes; at most {TYPED_MAX} are allowed", typed.len()),
-        ));
+        return Err(Violation::too_long(field, typed, TYPED_MAX));
     }
     match typed.chars().find(|character| character.is_control() && !character.is_whitespace()) {
         None => Ok(()),
         Some(other) => Err(Violation::new(
             field,
-            format!("holds the control character U+{:04X}; a code has letters and digits", u32::from(other)),
+            format!("must not contain control characters, but contains U+{:04X}", u32::from(other)),
         )),
     }
 }
@@ -184,15 +181,15 @@ fn is_separator(character: char) -> bool {
 fn check_alphabet(alphabet: &str) -> Result<(), &'static str> {
     let symbols = alphabet.as_bytes();
     if !(2..=36).contains(&symbols.len()) {
-        return Err("needs 2 to 36 symbols");
+        return Err("must have 2 to 36 symbols");
     }
     if !symbols.iter().all(|symbol| symbol.is_ascii_uppercase() || symbol.is_ascii_digit()) {
         return Err(
-            "may hold only upper-case letters A-Z and digits, because typed codes are folded to those",
+            "must contain only upper-case letters A-Z and digits, because typed codes are folded to those",
         );
     }
     if symbols.iter().enumerate().any(|(index, symbol)| symbols[..index].contains(symbol)) {
-        return Err("holds a symbol twice, which would make it likelier than the others");
+        return Err("must not repeat a symbol, which would make it more likely than the others");
     }
     Ok(())
 }
@@ -204,9 +201,8 @@ fn check_entropy(symbols: usize, length: usize, max_live: u64) -> Result<(), Vio
         Some(codes) if codes < needed => Err(Violation::new(
             "codes.length",
             format!(
-                "{length} symbols out of {symbols} are only {codes} codes; {max_live} live ones \
-                 (codes.max_live_codes) need at least {needed}, so that guessing is hopeless: \
-                 make codes.length larger, or codes.max_live_codes smaller"
+                "must be larger, or codes.max_live_codes smaller: {length} symbols from an alphabet of {symbols} give \
+                 {codes} codes, but {max_live} live codes require at least {needed} to make guessing hopeless"
             ),
         )),
         _ => Ok(()),

@@ -36,12 +36,13 @@ impl SubjectPattern {
     /// The pattern is empty, or has a `*` that is not a whole part.
     pub(crate) fn parse(field: &str, text: &str) -> Result<Self, Violation> {
         if text.is_empty() {
-            return Err(Violation::new(field, "is required: what tokens say in `sub`"));
+            return Err(Violation::new(field, "is required: the `sub` of the caller's tokens"));
         }
         let part = |part: &str| match part {
             "*" => Ok(None),
             _ if part.contains('*') => {
-                let text = format!("has the part {part:?}: `*` stands for a whole part between colons");
+                let text =
+                    format!("must use `*` only as a whole part between colons, but has the part {part:?}");
                 Err(Violation::new(field, text))
             }
             _ => Ok(Some(part.into())),
@@ -106,8 +107,8 @@ impl TokenHash {
         });
         let bytes = bytes.collect::<Option<Vec<_>>>().and_then(|bytes| bytes.try_into().ok());
         bytes.map(Self).ok_or_else(|| {
-            let text = "is no hash: write the SHA-256 of the token as 64 lower-case hexadecimal digits, as \
-                        `passbridge caller new` prints it";
+            let text = "must be the SHA-256 of the token as 64 lower-case hexadecimal digits, as `passbridge caller \
+                        new` prints it";
             Violation::new(field, text)
         })
     }
@@ -138,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_star_stands_for_one_part_between_colons() {
+    fn a_star_matches_one_part_between_colons() {
         let pattern = |text| SubjectPattern::parse("callers[0].jwt.subject", text).expect("valid");
         let any_namespace = pattern("system:serviceaccount:*:player");
         for (subject, expected) in [
@@ -160,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_hash_is_refused_and_not_repeated() {
+    fn an_invalid_hash_is_refused_and_not_repeated() {
         let hex = TokenHash::of("abc").to_string();
         for text in ["", "abc", &hex[1..], &hex[2..], &hex.to_uppercase(), &format!("{hex}00"), "pb_secret"] {
             let violation = TokenHash::parse("callers[0].token_hash", text).expect_err(text);

@@ -37,6 +37,12 @@ impl Violation {
         Self { field: field.into(), description: description.into() }
     }
 
+    /// Creates the violation of a `text` that is longer than `limit` bytes.
+    #[must_use]
+    pub fn too_long(field: impl Into<String>, text: &str, limit: usize) -> Self {
+        Self::new(field, format!("must be at most {limit} bytes, but is {}", text.len()))
+    }
+
     /// Returns this violation with its field nested in `parent`.
     #[must_use]
     pub fn within(self, parent: &str) -> Self {
@@ -87,7 +93,7 @@ impl Violations {
     /// Adds a violation if the text is longer than `limit` bytes.
     pub fn check_length(&mut self, field: &str, text: &str, limit: usize) {
         if text.len() > limit {
-            self.add(field, format!("has {} bytes; at most {limit} are allowed", text.len()));
+            self.0.push(Violation::too_long(field, text, limit));
         }
     }
 
@@ -95,7 +101,7 @@ impl Violations {
     pub fn check_text(&mut self, field: &str, text: &str, limit: usize) {
         self.check_length(field, text, limit);
         if first_odd(text).is_some() {
-            self.add(field, "holds control characters, which neither HTTP headers nor XML can");
+            self.add(field, "must not contain control characters, which HTTP headers and XML do not allow");
         }
     }
 
@@ -146,25 +152,25 @@ pub enum Error {
     #[error("the message is larger than this server accepts: {0}")]
     MessageTooLarge(String),
     /// The idempotency key (`request_id`) was used with another request body.
-    #[error(
-        "request_id: was already used for a request with other content; take a new UUID for a new request"
-    )]
+    #[error("request_id: was already used for a different request; use a new UUID for each new request")]
     RequestIdReused,
     /// The code is unknown, released, expired, or belongs to another requestor. All cases give the same response, so that
     /// guessing reveals nothing.
     #[error("registration code not found for this requestor and environment")]
     CodeNotFound(LookupClues),
     /// The mvpd is not a TempPass of this requestor and environment.
-    #[error("{mvpd} is no TempPass of this requestor and environment; ask the operator which there are")]
+    #[error(
+        "{mvpd} is not a TempPass of this requestor and environment; ask the server's operator for the configured ones"
+    )]
     TempPassNotFound {
         /// The requested mvpd.
         mvpd: String,
     },
     /// A reset by generic key of a basic TempPass, whose trials have none.
-    #[error("this TempPass is basic: its trials are known by their devices only; reset it by device")]
+    #[error("this TempPass is basic, and its trials have no generic key; reset it by device")]
     TempPassNotPromotional,
     /// The environment has reached its limit of live codes.
-    #[error("the environment already holds {limit} live registration codes, which is its limit")]
+    #[error("the environment has reached its limit of {limit} live registration codes; try again later")]
     LiveCodesExhausted {
         /// The limit.
         limit: u64,
@@ -190,10 +196,10 @@ pub enum Error {
         share: Option<usize>,
     },
     /// A health check or a reflection request names a service or symbol that this server does not have.
-    #[error("{0}; reflection lists what this server has")]
+    #[error("{0}; use reflection to list what this server has")]
     ServiceUnknown(String),
     /// A rate limit was exceeded.
-    #[error("too many {of} in a short time; wait before the next one")]
+    #[error("rate limit exceeded: too many {of}; wait before the next one")]
     Throttled {
         /// The rate limit.
         of: Throttled,
@@ -204,7 +210,9 @@ pub enum Error {
     #[error("{0}")]
     NotAuthenticated(AuthenticationProblem),
     /// The keys of the token's issuer are not available, so the token cannot be verified.
-    #[error("the keys of the token's issuer cannot be read at the moment; try again")]
+    #[error(
+        "the keys of the token's issuer are not available, so the token cannot be verified; try again later"
+    )]
     IssuerUnavailable {
         /// The time after which a retry may succeed.
         retry_after: Duration,
@@ -218,13 +226,13 @@ pub enum Error {
         permission: Permission,
     },
     /// The method does not exist in this version of the server.
-    #[error("this server has no such method; reflection lists those that it has")]
+    #[error("this server has no such method; use reflection to list its methods")]
     MethodUnknown,
     /// This server, or its backend, does not support the operation.
     #[error("{0}")]
     Unsupported(String),
     /// The store failed. Nothing was acknowledged.
-    #[error("the store is not available; a write may have happened all the same")]
+    #[error("the store is not available; a write may still have taken effect")]
     StoreUnavailable(#[source] StoreError),
     /// The upstream does not respond, its response cannot be read, or its circuit breaker is open.
     #[error("the upstream is not available: {problem}")]
@@ -237,7 +245,7 @@ pub enum Error {
         retry_after: Option<Duration>,
     },
     /// The upstream's rate limit for this device, or our own request pacing for it, is exceeded.
-    #[error("the upstream takes no more calls for this device at the moment; wait before the next one")]
+    #[error("the upstream accepts no more calls for this device at the moment; wait before the next one")]
     UpstreamThrottled {
         /// The upstream's response, if there was one.
         answer: UpstreamAnswer,
@@ -247,7 +255,7 @@ pub enum Error {
         was_fast: bool,
     },
     /// The upstream rejects the request as invalid.
-    #[error("the upstream refuses the request{}", of_field(*field))]
+    #[error("the upstream rejected the request{}", of_field(*field))]
     UpstreamRejected {
         /// The field that the upstream rejects, if it says so.
         field: Option<&'static str>,
@@ -255,7 +263,7 @@ pub enum Error {
         answer: UpstreamAnswer,
     },
     /// The upstream forbids the operation.
-    #[error("the upstream forbids this for this requestor and environment")]
+    #[error("the upstream forbids this operation for this requestor and environment")]
     UpstreamForbidden {
         /// The upstream's response.
         answer: UpstreamAnswer,
@@ -263,19 +271,19 @@ pub enum Error {
         was_fast: bool,
     },
     /// The upstream refuses passbridge's own credentials even after a renewal. Only the operator can fix that.
-    #[error("the upstream does not take this server's own credentials; the operator has to look at them")]
+    #[error("the upstream refuses this server's own credentials; the server's operator must check them")]
     UpstreamCredentialsRefused {
         /// The upstream's response.
         answer: UpstreamAnswer,
     },
     /// The device is already logged in, so the upstream issues no code.
-    #[error("the device is logged in already, so the upstream issues no code")]
+    #[error("the device is already logged in, so the upstream issues no code")]
     AlreadyAuthenticated {
         /// The operator that the device is logged in with.
         mvpd: String,
     },
     /// The upstream decided by something other than a TempPass.
-    #[error("{mvpd} is no TempPass at the upstream, which decided by {source_name:?}")]
+    #[error("{mvpd} is not a TempPass at the upstream: the source of its decision is {source_name:?}")]
     NotATempPass {
         /// The requested mvpd.
         mvpd: String,
@@ -283,16 +291,16 @@ pub enum Error {
         source_name: String,
     },
     /// The device has no login, or no longer has one.
-    #[error("nobody is logged in on this device for this requestor and environment")]
+    #[error("the device has no login for this requestor and environment")]
     ProfileNotFound,
     /// The device's login has expired.
-    #[error("the login on this device has expired")]
+    #[error("the device's login has expired")]
     ProfileExpired,
     /// The server is draining and accepts no more calls.
-    #[error("the server is shutting down; call another one, or again in a moment")]
+    #[error("the server is shutting down; try again in a moment, or on another replica")]
     ShuttingDown,
     /// The caller's deadline, or the server's time limit, passed.
-    #[error("the deadline passed before the answer was ready")]
+    #[error("the deadline passed before the response was ready")]
     DeadlineExceeded,
     /// A defect in passbridge.
     #[error("internal error")]
@@ -390,16 +398,16 @@ impl Error {
 fn quota_exhausted(of: Countable, limit: usize, share: Option<usize>) -> String {
     let key = of.key();
     match share {
-        None => format!("{limit} {of} are open already, which is the server's limit (grpc.{key})"),
+        None => format!("the server has reached its limit of {limit} open {of} (grpc.{key})"),
         Some(share) => format!(
-            "this caller has {share} {of} open already, which is its share (grpc.caller_share) of the server's {limit} \
+            "this caller has reached its share (grpc.caller_share) of {share} open {of}; the server's limit is {limit} \
              (grpc.{key})"
         ),
     }
 }
 
 fn of_field(field: Option<&'static str>) -> String {
-    field.map(|field| format!(": {field} is not as it must be")).unwrap_or_default()
+    field.map(|field| format!(": {field} is not valid")).unwrap_or_default()
 }
 
 impl Error {

@@ -84,24 +84,21 @@ pub struct Place {
 
 fn check_name(field: &str, text: &str) -> Result<(), Violation> {
     if text.is_empty() {
-        return Err(Violation::new(field, "is required: 1 to 128 of letters, digits, '.', '_', '-'"));
+        return Err(Violation::new(field, "is required: 1 to 128 letters, digits, '.', '_' or '-'"));
     }
     if text.len() > NAME_MAX {
-        return Err(Violation::new(
-            field,
-            format!("has {} bytes; at most {NAME_MAX} are allowed", text.len()),
-        ));
+        return Err(Violation::too_long(field, text, NAME_MAX));
     }
     // As a segment of a URL's path they would change the path.
     if matches!(text, "." | "..") {
-        return Err(Violation::new(field, "is no name: it consists of dots"));
+        return Err(Violation::new(field, "must not be \".\" or \"..\""));
     }
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     match text.chars().find(|character| !(character.is_ascii() && allowed(*character as u8))) {
         None => Ok(()),
         Some(other) => Err(Violation::new(
             field,
-            format!("holds {other:?}; only letters, digits, '.', '_' and '-' are allowed"),
+            format!("must contain only letters, digits, '.', '_' and '-', but contains {other:?}"),
         )),
     }
 }
@@ -118,15 +115,14 @@ impl DeviceId {
     /// id.
     pub fn parse(field: &str, text: &str) -> Result<Self, Violation> {
         match text {
-            "" => Err(Violation::new(field, "is empty; leave the field out where the device has no id")),
+            "" => {
+                Err(Violation::new(field, "must not be empty; leave the field out if the device has no id"))
+            }
             DUMMY_DEVICE_ID => Err(Violation::new(
                 field,
-                "is the placeholder \"dummy\"; leave the field out and store the id from the answer on the device",
+                "must not be the placeholder \"dummy\"; leave the field out, and store the id from the response on the device",
             )),
-            _ if text.len() > DEVICE_ID_MAX => Err(Violation::new(
-                field,
-                format!("has {} bytes; at most {DEVICE_ID_MAX} are allowed", text.len()),
-            )),
+            _ if text.len() > DEVICE_ID_MAX => Err(Violation::too_long(field, text, DEVICE_ID_MAX)),
             _ => Ok(Self(text.into())),
         }
     }

@@ -89,7 +89,7 @@ impl fmt::Display for Throttled {
         formatter.write_str(match self {
             Self::RestAddress | Self::GrpcAddress => "calls from one address",
             Self::Device => "creates for one device",
-            Self::AbandonedCreates => "creates that were given up before their answer",
+            Self::AbandonedCreates => "creates that were abandoned before the response",
         })
     }
 }

@@ -28,18 +28,18 @@ impl SubjectAltName {
     /// The text is not such a name.
     pub(crate) fn parse(field: &str, text: &str) -> Result<Self, Violation> {
         let name = match text {
-            "" => Err("is empty; write a name of the caller's certificate: DNS, URI or e-mail"),
+            "" => Err("must be a name of the caller's certificate: DNS, URI or e-mail"),
             _ if text.contains(':') => Self::uri(text),
             _ if text.contains('@') => Self::email(text),
             _ => Self::dns(text),
         };
-        name.map_err(|wrong| Violation::new(field, format!("{text:?} {wrong}")))
+        name.map_err(|rule| Violation::new(field, format!("{rule}, but is {text:?}")))
     }
 
     /// Parses a `dNSName`.
     ///
     /// # Errors
-    /// The rule that the text breaks, as a predicate that continues the text.
+    /// The rule that the text breaks.
     pub(crate) fn dns(text: &str) -> Result<Self, &'static str> {
         host_name(text).map(Self::Dns)
     }
@@ -47,13 +47,13 @@ impl SubjectAltName {
     /// Parses a `uniformResourceIdentifier`. Its scheme and its host are case-insensitive (RFC 5280, section 7.4).
     ///
     /// # Errors
-    /// The rule that the text breaks, as a predicate that continues the text.
+    /// The rule that the text breaks.
     pub(crate) fn uri(text: &str) -> Result<Self, &'static str> {
-        let wrong = "is no URI, such as spiffe://example.com/player";
+        let wrong = "must be a URI, such as spiffe://example.com/player";
         let uri = UriStr::new(text).map_err(|_| wrong)?;
         let (scheme, rest) = text.split_once(':').filter(|(_, rest)| !rest.is_empty()).ok_or(wrong)?;
         if rest.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err("is a name with a port, and certificates name no ports; leave it out");
+            return Err("must not have a port, because certificates name no ports");
         }
         let mut lowered = scheme.to_ascii_lowercase() + &text[scheme.len()..];
         if let Some(authority) = uri.authority_components() {
@@ -69,11 +69,11 @@ impl SubjectAltName {
     /// Parses an `rfc822Name`. Its host is case-insensitive (RFC 5280, section 7.5).
     ///
     /// # Errors
-    /// The rule that the text breaks, as a predicate that continues the text.
+    /// The rule that the text breaks.
     pub(crate) fn email(text: &str) -> Result<Self, &'static str> {
         let (mailbox, host) = text.rsplit_once('@').unwrap_or(("", ""));
         if mailbox.is_empty() || !mailbox.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'@') {
-            return Err("is no e-mail address of ASCII characters, such as player@example.com");
+            return Err("must be an e-mail address of ASCII characters, such as player@example.com");
         }
         Ok(Self::Email(format!("{mailbox}@{}", host_name(host)?).into()))
     }
@@ -82,20 +82,20 @@ impl SubjectAltName {
 /// Parses a host name, and returns it in lower case.
 fn host_name(text: &str) -> Result<Box<str>, &'static str> {
     if text.contains('*') {
-        return Err("has a wildcard, by which several would be one caller; write each name out");
+        return Err("must not have a wildcard, which would make several names one caller");
     }
     if !text.is_ascii() {
-        return Err("has characters beyond ASCII; write the name as certificates have it, with xn--");
+        return Err("must contain only ASCII characters, as in certificates (xn--…)");
     }
     let is_label = |label: &str| {
         let symbols = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
         symbols && (1..=LABEL_MAX).contains(&label.len())
     };
     if text.len() > DNS_NAME_MAX || !text.split('.').all(is_label) {
-        return Err("is no DNS name of parts between dots, such as player.example.com");
+        return Err("must be a DNS name, such as player.example.com");
     }
     if text.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit())) {
-        return Err("is an address, and callers are known by names: DNS, URI or e-mail");
+        return Err("must be a name (DNS, URI or e-mail), not an address");
     }
     Ok(text.to_ascii_lowercase().into())
 }
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_kind_of_name_it_is_shows_by_its_form_and_case_counts_where_its_rfc_says_so() {
+    fn names_are_parsed_by_their_form_and_normalized_as_their_rfc_says() {
         let (dns, uri, email) = (SubjectAltName::Dns, SubjectAltName::Uri, SubjectAltName::Email);
         for (text, expected) in [
             ("player", dns("player".into())),
@@ -126,28 +126,28 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_name_of_a_caller_is_refused_with_what_would_be_right() {
+    fn other_texts_are_refused_with_the_rule_that_they_break() {
         let (label, name) = ("a".repeat(64), "a.".repeat(127) + "a");
         for (text, expected) in [
-            ("", "is empty"),
-            ("*.example.com", "write each name out"),
-            ("player@*.example.com", "write each name out"),
-            ("192.0.2.1", "is an address"),
+            ("", "a name of the caller's certificate"),
+            ("*.example.com", "wildcard"),
+            ("player@*.example.com", "wildcard"),
+            ("192.0.2.1", "not an address"),
             ("player.example.com:443", "certificates name no ports"),
-            ("spiffe:", "is no URI"),
-            ("2001:db8::1", "is no URI"),
-            ("spiffe://exa mple/player", "is no URI"),
-            ("://example.com", "is no URI"),
-            ("player.example.com.", "is no DNS name"),
-            ("a..b", "is no DNS name"),
-            ("player example", "is no DNS name"),
-            (&label, "is no DNS name"),
-            (&name, "is no DNS name"),
+            ("spiffe:", "must be a URI"),
+            ("2001:db8::1", "must be a URI"),
+            ("spiffe://exa mple/player", "must be a URI"),
+            ("://example.com", "must be a URI"),
+            ("player.example.com.", "must be a DNS name"),
+            ("a..b", "must be a DNS name"),
+            ("player example", "must be a DNS name"),
+            (&label, "must be a DNS name"),
+            (&name, "must be a DNS name"),
             ("bücher.example", "xn--"),
-            ("@example.com", "is no e-mail address"),
-            ("two words@example.com", "is no e-mail address"),
-            ("a@b@example.com", "is no e-mail address"),
-            ("player@", "is no DNS name"),
+            ("@example.com", "must be an e-mail address"),
+            ("two words@example.com", "must be an e-mail address"),
+            ("a@b@example.com", "must be an e-mail address"),
+            ("player@", "must be a DNS name"),
         ] {
             let violation = parse(text).expect_err(text);
             assert_eq!(violation.field, "callers[0].san");

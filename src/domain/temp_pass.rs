@@ -83,7 +83,7 @@ impl GenericKey {
         } else {
             Err(Violation::new(
                 field,
-                "is no digest: 64 hex digits (SHA-256) or 128 (SHA-512) of the user's identifier",
+                "must be a digest of the user's identifier: 64 (SHA-256) or 128 (SHA-512) hex digits",
             ))
         }
     }
@@ -137,12 +137,9 @@ impl ResourceId {
     /// The text is empty or too long.
     pub fn parse(field: &str, text: &str) -> Result<Self, Violation> {
         match text.len() {
-            0 => Err(Violation::new(field, "is required: what is to be watched")),
+            0 => Err(Violation::new(field, "is required: the resource to authorize")),
             1..=RESOURCE_ID_MAX => Ok(Self(text.into())),
-            length => Err(Violation::new(
-                field,
-                format!("has {length} bytes; at most {RESOURCE_ID_MAX} are allowed"),
-            )),
+            _ => Err(Violation::too_long(field, text, RESOURCE_ID_MAX)),
         }
     }
 

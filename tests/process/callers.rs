@@ -79,7 +79,9 @@ async fn a_caller_is_made_by_a_command_and_removed_by_a_reload_which_ends_its_wa
 fn an_entry_that_could_not_be_used_is_not_made() {
     let error = Program::new(&["caller", "new", "--name", "a", "--permission", "codes.write"]).failure();
     assert!(
-        error.contains("--permission: \"codes.write\" is no permission; there are codes.create"),
+        error.contains(
+            "--permission: must be a permission, but is \"codes.write\"; the permissions are codes.create"
+        ),
         "{error}"
     );
 }

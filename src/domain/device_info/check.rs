@@ -44,7 +44,7 @@ pub(super) fn known_values(
 /// Says of each unknown key that it was kept.
 pub(super) fn warn_of_additional(info: &DeviceInfo, naming: FieldNaming, warnings: &mut Vec<Warning>) {
     for key in info.additional.keys() {
-        let message = format!("{} is not a key that device information has; kept as it came", quote(key));
+        let message = format!("{} is not a known key and is kept unchanged", quote(key));
         let field = additional_field(key, naming);
         warnings.push(Warning::new(&field, WarningReason::UnknownKey, message));
     }
@@ -61,7 +61,7 @@ fn additional(info: &DeviceInfo, naming: FieldNaming, violations: &mut Vec<Viola
     }
     for name in info.additional.keys() {
         if let Some(key) = Key::from_wire_name(name).or_else(|| Key::from_alias(name)) {
-            let rule = format!("must not hold a known key; set {} instead", key.name(naming));
+            let rule = format!("must not be a known key; set {} instead", key.name(naming));
             violations.push(Violation::new(additional_field(name, naming), rule));
         }
     }
@@ -70,13 +70,15 @@ fn additional(info: &DeviceInfo, naming: FieldNaming, violations: &mut Vec<Viola
     } else if keys > 0 && violations.is_empty() && wire::encoded_len(info) > ENCODED_MAX {
         // Known values alone can't get there: 21 of 1024 bytes each stay below the bound even when every byte
         // has to be escaped.
-        violations
-            .push(Violation::new(whole, "must be smaller: the wire form is at most 65536 bytes of base64"));
+        violations.push(Violation::new(
+            whole,
+            "must be smaller: the wire form must be at most 65536 bytes of base64",
+        ));
     }
 }
 
 pub(super) fn too_many_keys(count: usize) -> String {
-    format!("must not have more than {ADDITIONAL_MAX} keys beside the known ones, but has {count}")
+    format!("must have at most {ADDITIONAL_MAX} unknown keys, but has {count}")
 }
 
 fn broken_rule(value: &str) -> Option<String> {
@@ -85,7 +87,7 @@ fn broken_rule(value: &str) -> Option<String> {
     }
     let control = first_odd(value)?;
     Some(format!(
-        "must not hold control characters, but has {} in {}",
+        "must not contain control characters, but contains {} in {}",
         control.escape_unicode(),
         quote(value)
     ))
@@ -97,10 +99,10 @@ fn unlisted(key: Key, name: &str, value: &str) -> Option<Warning> {
         return None;
     }
     let advice = match vocabulary::nearest(list, value) {
-        Some(listed) => format!("; the list has {listed:?}"),
-        None => format!("; listed are {}", list.join(", ")),
+        Some(listed) => format!("; the listed spelling is {listed:?}"),
+        None => format!("; the listed values are {}", list.join(", ")),
     };
-    let message = format!("{} is not a listed value; kept as it came{advice}", quote(value));
+    let message = format!("{} is not a listed value and is kept unchanged{advice}", quote(value));
     Some(Warning::new(name, WarningReason::UnlistedValue, message))
 }
 
@@ -112,7 +114,10 @@ fn missing(key: Key, info: &DeviceInfo) -> String {
     let lookalike = info.additional.keys().find(|name| vocabulary::same_word(name, key.wire_name()));
     match lookalike {
         Some(name) => {
-            format!("is required: {what}; {} is another key, capitals matter", quote(name))
+            format!(
+                "is required: {what}; {} is a different key, the spelling must match exactly",
+                quote(name)
+            )
         }
         None => format!("is required: {what}"),
     }

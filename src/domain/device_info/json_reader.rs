@@ -92,7 +92,7 @@ impl Reading {
             return;
         }
         if is_alias {
-            let message = format!("read as {}, which is the key that it stands for", key.wire_name());
+            let message = format!("is an alias of {} and is read as that key", key.wire_name());
             self.warnings.push(Warning::new(name, WarningReason::AliasedKey, message));
         }
         match self.info.slot(key) {
@@ -100,7 +100,7 @@ impl Reading {
                 let unexpected = scalar.kind_unlike(key.kind());
                 *slot = Some(scalar.into_text());
                 if let Some(kind) = unexpected {
-                    let message = format!("is {kind} where text is expected; kept as text");
+                    let message = format!("is {kind} instead of text and is converted to text");
                     self.warnings.push(Warning::new(name, WarningReason::UnexpectedType, message));
                 }
             }
@@ -113,7 +113,7 @@ impl Reading {
         let yields = is_alias && self.own_name & key.bit() != 0;
         if self.present & key.bit() != 0 && self.duplicates.insert(key.wire_name().to_owned()) {
             let message = format!(
-                "{} came more than once; the last value counts, one under an alias only where there is no other",
+                "{} occurs more than once; the last value is used, and a value under an alias only if there is no other",
                 key.wire_name()
             );
             self.warnings.push(Warning::new(name, WarningReason::DuplicateKey, message));
@@ -132,10 +132,10 @@ impl Reading {
             (None, scalar) if scalar.is_blank() => return,
             (None, scalar) => (
                 WarningReason::UnlistedValue,
-                format!("{} is neither true nor false; taken as absent", quote(&scalar.to_text())),
+                format!("{} is neither true nor false and is treated as absent", quote(&scalar.to_text())),
             ),
             (Some(value), Scalar::Number(number)) => {
-                (WarningReason::UnexpectedType, format!("is the number {number}; taken as {value}"))
+                (WarningReason::UnexpectedType, format!("is the number {number} and is read as {value}"))
             }
             (Some(_), _) => return,
         };
@@ -145,7 +145,7 @@ impl Reading {
     fn take_unknown(&mut self, name: String, value: Value) {
         if self.info.additional.contains_key(&name) {
             if self.duplicates.insert(name.clone()) {
-                let message = format!("{} came more than once; the last value counts", quote(&name));
+                let message = format!("{} occurs more than once; the last value is used", quote(&name));
                 self.warnings.push(Warning::new(&shorten(&name), WarningReason::DuplicateKey, message));
             }
         } else {

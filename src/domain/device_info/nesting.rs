@@ -6,7 +6,7 @@ use super::NESTING_MAX;
 
 /// What is said of a payload that nests too deep.
 pub(super) const TOO_DEEP: &str = "must not nest deeper than 16 levels; the object itself is the first level, \
-    each object or array in it one more";
+    and each object or array in it is one more";
 
 /// Whether JSON `text` nests deeper than allowed. Asked before the text is parsed, because `serde_json`
 /// recurses (up to 128 levels), and so would the drop of what it built. Brackets in strings don't count.

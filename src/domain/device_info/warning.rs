@@ -44,7 +44,7 @@ impl Warning {
     #[must_use]
     pub fn ttl_not_honoured(wished: std::time::Duration, given: std::time::Duration) -> Self {
         let text = format!(
-            "the upstream decides how long its codes live: {} s, not {} s",
+            "the upstream sets the TTL of its codes: {} s instead of the requested {} s",
             given.as_secs(),
             wished.as_secs()
         );

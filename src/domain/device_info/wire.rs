@@ -33,24 +33,25 @@ fn read(text: &str) -> Result<Reading, String> {
         return Err("must be base64 of a JSON object, but is empty".to_owned());
     }
     if text.trim_ascii_start().starts_with('{') {
-        return Err("must be base64 of a JSON object, but looks like the JSON itself: encode it".to_owned());
+        return Err("must be base64 of a JSON object, but is the JSON itself; encode it".to_owned());
     }
     let broken = |reason: String| match text.trim_ascii().contains(' ') {
         // Each was taken for the plus sign that an undecoded query makes a space of.
-        true => "must be base64 of a JSON object, but has spaces in it: send it without any".to_owned(),
+        true => "must be base64 of a JSON object, but contains spaces; remove them".to_owned(),
         false => format!("must be base64 of a JSON object, but {reason}"),
     };
     let bytes = base64_text::decode(text).map_err(|reason| broken(format!("is not base64: {reason}")))?;
     let json = std::str::from_utf8(&bytes);
-    let json = json.map_err(|error| broken(format!("is not UTF-8 inside: {error}")))?;
+    let json = json.map_err(|error| broken(format!("does not decode to UTF-8: {error}")))?;
     if nesting::text_is_too_deep(json) {
         return Err(nesting::TOO_DEEP.to_owned());
     }
     // Asked first, because the parser would repeat the whole value in its error.
     if !json.trim_ascii_start().starts_with('{') {
-        return Err("must be base64 of a JSON object, but what is inside is no object".to_owned());
+        return Err("must be base64 of a JSON object, but decodes to no object".to_owned());
     }
-    json_reader::read(json).map_err(|error| format!("must be base64 of a JSON object, but inside: {error}"))
+    json_reader::read(json)
+        .map_err(|error| format!("must be base64 of a JSON object, but the JSON is not valid: {error}"))
 }
 
 /// See [`DeviceInfo::encode`].

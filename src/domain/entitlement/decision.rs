@@ -24,11 +24,10 @@ impl Resource {
     /// The text is blank or too long.
     pub fn parse(field: &str, text: &str) -> Result<Self, Violation> {
         if text.trim().is_empty() {
-            return Err(Violation::new(field, "is required: what is to be watched"));
+            return Err(Violation::new(field, "is required: the resource to authorize"));
         }
         if text.len() > Self::MAX {
-            let problem = format!("has {} bytes; at most {} are allowed", text.len(), Self::MAX);
-            return Err(Violation::new(field, problem));
+            return Err(Violation::too_long(field, text, Self::MAX));
         }
         Ok(Self(text.into()))
     }

@@ -86,11 +86,7 @@ pub(in crate::grpc) fn reset_flexible(
 pub(in crate::grpc) fn batch_item(message: v1::BatchResetTempPassRequest, policy: &Policy) -> BatchItem {
     let v1::BatchResetTempPassRequest { item_id: id, item } = message;
     let request = match item {
-        _ if id.len() > ITEM_ID_MAX => Err(Violation::new(
-            "item_id",
-            format!("has {} bytes; at most {ITEM_ID_MAX} are allowed", id.len()),
-        )
-        .into()),
+        _ if id.len() > ITEM_ID_MAX => Err(Violation::too_long("item_id", &id, ITEM_ID_MAX).into()),
         Some(Item::TempPass(message)) => reset(message, policy),
         Some(Item::FlexibleTempPass(message)) => reset_flexible(message, policy),
         None => Err(Violation::new("item", "is required: temp_pass, or flexible_temp_pass").into()),

@@ -48,8 +48,7 @@ pub(in crate::rest) struct RedirectUrl {
 /// Where it is anything else, or too long.
 pub(in crate::rest) fn redirect_url(field: &str, text: &str) -> Result<RedirectUrl, Violation> {
     if text.len() > REDIRECT_URL_MAX {
-        let problem = format!("has {} bytes; at most {REDIRECT_URL_MAX} are allowed", text.len());
-        return Err(Violation::new(field, problem));
+        return Err(Violation::too_long(field, text, REDIRECT_URL_MAX));
     }
     // A parser that forgives white space would have another URL than the provider.
     let is_plain = first_odd(text).is_none() && !text.contains(char::is_whitespace) && !text.contains('\\');
@@ -83,8 +82,7 @@ pub(in crate::rest) fn unencoded_redirect_url(query: &str) -> Option<&str> {
 /// Where it is anything else, or too long. The text is not repeated: it is personal.
 pub(in crate::rest) fn temp_pass_identity(field: &str, text: &str) -> Result<SecretText, Violation> {
     if text.len() > GENERIC_DATA_MAX {
-        let problem = format!("has {} bytes; at most {GENERIC_DATA_MAX} are allowed", text.len());
-        return Err(Violation::new(field, problem));
+        return Err(Violation::too_long(field, text, GENERIC_DATA_MAX));
     }
     let inner = text.trim().strip_prefix('(').and_then(|text| text.strip_suffix(')'));
     let text = inner.map_or_else(|| text.to_owned(), |inner| format!("{{{inner}}}"));

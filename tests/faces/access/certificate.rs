@@ -61,7 +61,7 @@ async fn a_caller_is_known_by_a_dns_name_a_uri_or_an_e_mail_address() {
 async fn a_certificate_without_a_name_of_its_own_is_nobodys() {
     let server = server([player(SAN)]);
     for names in [&[][..], &["192.0.2.1"], &["*.example.com"]] {
-        unknown(call(&server.certified(names).await).await, "has no name that a caller could be known by");
+        unknown(call(&server.certified(names).await).await, "has no name that identifies a caller");
     }
     unknown(call(&server.uncertified().await).await, "carries no credentials");
 }
@@ -81,7 +81,7 @@ async fn a_token_decides_alone_whatever_the_certificate_says() {
     let with =
         async |token: &str| channel.codes().create_registration_code(with_token(token, create())).await;
     refused(with(&token_of("reader")).await, Code::PermissionDenied, "PERMISSION_MISSING");
-    unknown(with("wrong").await, "no caller of this server is known by these credentials");
+    unknown(with("wrong").await, "no configured caller has these credentials");
     for line in ["", "Basic dXNlcg==", "Bearer"] {
         let mut request = Request::new(create());
         request.metadata_mut().insert("authorization", MetadataValue::from_static(line));
@@ -95,7 +95,7 @@ async fn a_reload_takes_a_caller_back_and_its_watches_end_on_connections_that_st
     let staying = || by_san("staying.example.com", caller("staying", &["codes.read"]));
     let second_name = "spiffe://example.com/player";
     for (left, expected) in [
-        (vec![staying()], "by a name of the client certificate"),
+        (vec![staying()], "has a name of the client certificate"),
         (vec![staying(), player(SAN), player(second_name)], "has names of several callers"),
     ] {
         let server = server([player(SAN), staying()]);

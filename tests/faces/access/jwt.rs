@@ -198,10 +198,10 @@ async fn a_token_that_is_not_for_now_or_not_for_this_server_is_refused_with_what
         (with("exp", Value::Null), "no exp"),
         (with("exp", json!(now - 60)), "expired"),
         (with("nbf", json!(now + 62)), "not valid yet"),
-        (with("iss", json!("https://another")), "no caller"),
-        (with("iss", Value::Null), "no caller"),
+        (with("iss", json!("https://another")), "no configured caller"),
+        (with("iss", Value::Null), "no configured caller"),
         (with("sub", Value::Null), "not valid"),
-        (with("sub", json!("another")), "no caller"),
+        (with("sub", json!("another")), "no configured caller"),
         (with("exp", json!("soon")), "not valid"),
     ] {
         let status = unknown(call(&server, &key.sign(&claims)).await);

@@ -96,7 +96,9 @@ async fn a_bad_reload_changes_nothing_and_says_which_entry_is_wrong() {
         config.callers[1].permissions.push("codes.watch".to_owned());
     });
     let error = error.expect_err("is refused").to_string();
-    for expected in ["callers[0].token_hash: ", "callers[1].permissions: \"codes.watch\" is no permission"] {
+    for expected in
+        ["callers[0].token_hash: ", "callers[1].permissions: must be a permission, but is \"codes.watch\""]
+    {
         assert!(error.contains(expected), "{error}");
     }
     let request = with_token(&token_of(WATCHER), create());

@@ -26,7 +26,7 @@ fn what_an_entry_names_that_there_is_not_is_told_with_what_there_is() {
         &[
             "callers[1].environments: \"production\" is unknown; the environments are staging, test",
             "callers[1].requestors: \"OTHER\" is no requestor",
-            "callers[1].permissions: \"codes.write\" is no permission; there are codes.create",
+            "callers[1].permissions: must be a permission, but is \"codes.write\"; the permissions are codes.create",
         ],
     );
 }
@@ -45,7 +45,7 @@ fn a_hash_that_is_missing_malformed_or_there_twice_is_told_with_its_entry() {
             "callers[1].token_hash: is that of callers[0] already",
             "callers[2]: needs what the caller is known by",
             "callers[3].name: is required",
-            "callers[3].token_hash: is no hash",
+            "callers[3].token_hash: must be the SHA-256 of the token",
         ],
     );
     assert!(told.iter().all(|told| !told.contains("pb_token")), "{told:?}");
@@ -72,7 +72,7 @@ fn an_entry_for_tokens_of_an_issuer_names_one_that_is_there_and_subjects_of_its_
             "callers[1].jwt.issuer: \"https://other\" is the issuer of no [[grpc.jwt]]; there are \"https://id\"",
             "callers[2].jwt.subject: is that of callers[0] already",
             "callers[3].jwt.subject: means subjects that callers[0] means too",
-            "callers[5].jwt.subject: has the part \"c-*\": `*` stands for a whole part",
+            "callers[5].jwt.subject: must use `*` only as a whole part between colons, but has the part \"c-*\"",
             "callers[6]: has more than one of san, jwt and token_hash; keep one",
         ],
     );
@@ -96,7 +96,7 @@ fn a_name_that_no_certificate_could_show_or_that_is_there_twice_is_told_with_its
         &told,
         &[
             "callers[1].san: is that of callers[0] already",
-            "callers[2].san: \"*.example.com\" has a wildcard",
+            "callers[2].san: must not have a wildcard",
             "callers[4].san: is that of callers[3] already",
         ],
     );
