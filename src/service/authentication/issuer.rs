@@ -30,8 +30,8 @@ use crate::{
     },
 };
 
-/// The lifetime of an issuer's keys if the issuer specifies none (`Cache-Control: max-age`). Half of it later, the keys
-/// are read again.
+/// The lifetime of an issuer's keys if the issuer specifies none (`Cache-Control: max-age`). The keys are read again after
+/// half of it.
 const LIFETIME: Duration = Duration::from_secs(3600);
 
 /// The bounds of the lifetime that an issuer may specify, so that its keys are read neither constantly nor never.

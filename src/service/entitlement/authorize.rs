@@ -175,7 +175,7 @@ impl EntitlementService {
                 is_begun(device)
             })
             .await?;
-        // After these reasons, the upstream reports more about the login than before.
+        // The upstream now reports more about the login than the cached answer contains.
         if ends_login || was_begun {
             self.polls.forget(Polled::new(key));
         }

@@ -30,7 +30,7 @@ impl EntitlementService {
         let subject = self.subject(&device, kept.as_ref().map(|kept| &*kept.device))?;
         let (key, now) = (device.key(), self.parts.clock.now());
         let polled = Polled::new(&key);
-        // Forget the device first, or a concurrent call would still find the login.
+        // Forget the device first, under the lock: otherwise a concurrent call would still find the login.
         let _turn = self.polls.turn(polled).await;
         self.parts.memory.forget(&key).await?;
         self.polls.forget(polled);

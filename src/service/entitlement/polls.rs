@@ -21,7 +21,7 @@ use crate::{
 /// have logged it in.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// The maximum number of devices in the cache. The oldest entries are evicted and requested again.
+/// The maximum number of devices in the cache. The upstream is called again for an evicted device.
 const DEVICES_MAX: u64 = 1_000_000;
 
 /// The cached answers, and the lock of each device's upstream call.
