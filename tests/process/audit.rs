@@ -34,7 +34,7 @@ fn user() -> String {
 }
 
 #[test]
-fn each_statement_that_is_minted_or_refused_leaves_an_entry_without_the_statement() {
+fn every_minted_or_refused_statement_is_audited_without_the_statement() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path();
     let without = printed(command(data, &["statement", "--requestor", "REF"]));
@@ -58,7 +58,7 @@ fn each_statement_that_is_minted_or_refused_leaves_an_entry_without_the_statemen
 }
 
 #[test]
-fn each_revocation_leaves_an_entry_that_tells_what_was_taken_back() {
+fn every_revocation_is_audited_with_its_subject() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path();
     let _server = Program::server(data).start();
@@ -78,7 +78,7 @@ fn each_revocation_leaves_an_entry_that_tells_what_was_taken_back() {
 }
 
 #[test]
-fn an_examination_leaves_an_entry_and_a_look_at_the_schedules_none() {
+fn doctor_runs_are_audited_and_schedule_listings_are_not() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path();
     let _server = Program::server(data).start();
@@ -93,7 +93,7 @@ fn an_examination_leaves_an_entry_and_a_look_at_the_schedules_none() {
 }
 
 #[test]
-fn each_reload_leaves_an_entry_also_one_that_is_refused() {
+fn every_reload_is_audited_including_rejected_ones() {
     let folder = tempfile::tempdir().expect("a folder");
     let (data, file) = (folder.path().join("data"), folder.path().join("passbridge.toml"));
     fs::write(&file, "[environments.default]\n").expect("writes");
@@ -110,7 +110,7 @@ fn each_reload_leaves_an_entry_also_one_that_is_refused() {
 }
 
 #[tokio::test]
-async fn a_reset_over_rest_that_is_refused_leaves_an_entry() {
+async fn a_rejected_rest_reset_is_audited() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Program::server(folder.path()).start();
     let token = printed(command_for(&server, folder.path(), &["token"]));
@@ -126,7 +126,7 @@ async fn a_reset_over_rest_that_is_refused_leaves_an_entry() {
 }
 
 #[test]
-fn a_command_of_another_version_is_told_so() {
+fn a_command_of_another_version_gets_a_clear_error() {
     let folder = tempfile::tempdir().expect("a folder");
     let _server = Program::server(folder.path()).start();
     for path in ["/", "/v2/statements"] {

@@ -15,7 +15,7 @@ fn fenced(language: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_team_generates_its_own_bindings_from_the_image_of_a_release_or_from_a_server_and_calls_it() {
+fn bindings_generated_from_a_released_image_or_by_reflection_work() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Program::server(&folder.path().join("data")).start();
     std::os::unix::fs::symlink(concat!(env!("CARGO_MANIFEST_DIR"), "/proto"), folder.path().join("proto"))
@@ -33,7 +33,7 @@ fn a_team_generates_its_own_bindings_from_the_image_of_a_release_or_from_a_serve
 }
 
 #[test]
-fn the_entry_of_a_language_is_the_one_that_the_build_has() {
+fn the_documented_language_entries_match_the_build() {
     let build = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("build/bindings.rs"));
     let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let [entry] = &fenced("rust")[..] else { panic!("{DOCUMENT} has one entry") };

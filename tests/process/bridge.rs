@@ -43,7 +43,7 @@ async fn created(server: &ServerProcess) -> String {
 }
 
 #[tokio::test]
-async fn a_killed_server_picks_its_credentials_up_and_registers_nothing() {
+async fn a_killed_server_reuses_its_credentials_and_registers_nothing() {
     for backend in ["v1", "v2"] {
         let (provider, folder) = (Provider::start(), tempfile::tempdir().expect("a folder"));
         let configuration = configuration(folder.path(), &provider.url(), backend);
@@ -76,7 +76,7 @@ async fn a_server_killed_while_it_renews_does_not_wait_for_itself() {
 }
 
 #[tokio::test]
-async fn a_proxy_of_the_surroundings_is_not_asked_for_this_machines_loopback() {
+async fn loopback_calls_ignore_proxy_environment_variables() {
     let (provider, folder) = (Provider::start(), tempfile::tempdir().expect("a folder"));
     let configuration = configuration(folder.path(), &provider.url(), "v2");
     let server = serve(folder.path(), &configuration)
@@ -93,7 +93,7 @@ async fn a_proxy_of_the_surroundings_is_not_asked_for_this_machines_loopback() {
 }
 
 #[tokio::test]
-async fn no_log_holds_a_secret_however_much_it_says() {
+async fn logs_at_every_level_contain_no_secret() {
     let (provider, folder) = (Provider::start(), tempfile::tempdir().expect("a folder"));
     let configuration = configuration(folder.path(), &provider.url(), "v1");
     let mut server = serve(folder.path(), &configuration).env("PASSBRIDGE_LOG__FILTER", "trace").start();
@@ -133,7 +133,7 @@ fn doctor(folder: &Path, configuration: &Path, arguments: &[&str]) -> (bool, Str
 }
 
 #[tokio::test]
-async fn the_doctor_walks_an_environment_in_order() {
+async fn the_doctor_checks_an_environment_step_by_step() {
     for backend in ["v1", "v2"] {
         let (provider, folder) = (Provider::start(), tempfile::tempdir().expect("a folder"));
         let configuration = configuration(folder.path(), &provider.url(), backend);
@@ -161,7 +161,7 @@ async fn the_doctor_walks_an_environment_in_order() {
 }
 
 #[tokio::test]
-async fn the_doctor_says_what_is_wrong_and_what_to_do() {
+async fn the_doctor_reports_the_fault_and_the_remedy() {
     let (provider, folder) = (Provider::start(), tempfile::tempdir().expect("a folder"));
     let configuration_of = |url: &str| configuration(folder.path(), url, "v2");
 
@@ -190,7 +190,7 @@ async fn the_doctor_says_what_is_wrong_and_what_to_do() {
 }
 
 #[tokio::test]
-async fn the_doctor_says_how_far_a_login_gets() {
+async fn the_doctor_reports_the_steps_of_a_login() {
     let (provider, folder) = (Provider::start(), tempfile::tempdir().expect("a folder"));
     let file = configuration(folder.path(), &provider.url(), "v2");
     let configure = |requestor: &str| {
@@ -273,7 +273,7 @@ fn every_row_of_the_documented_table_is_explained() {
 }
 
 #[test]
-fn a_code_a_reason_a_log_line_and_a_whole_response_are_explained() {
+fn explain_accepts_codes_reasons_log_lines_and_responses() {
     for (argument, input, expected) in [
         ("invalid_parameter_mvpd", "", "does not know the requestor"),
         ("UPSTREAM_CREDENTIALS_REFUSED", "", "software statement"),
@@ -294,7 +294,7 @@ fn a_code_a_reason_a_log_line_and_a_whole_response_are_explained() {
 }
 
 #[test]
-fn every_code_that_the_provider_documents_is_explained() {
+fn every_documented_provider_code_is_explained() {
     let mut codes: Vec<_> = include_str!("provider_codes.txt").lines().map(str::to_owned).collect();
     assert!(codes.len() >= 60);
     match std::env::var_os("PROVIDER_OPENAPI").filter(|folder| !folder.is_empty()) {
@@ -310,7 +310,7 @@ fn every_code_that_the_provider_documents_is_explained() {
 }
 
 #[test]
-fn every_code_that_the_provider_documents_stands_in_the_page_about_moving_tvs() {
+fn the_migration_page_lists_every_documented_provider_code() {
     let page = include_str!("../../docs/moving-tvs.md");
     for code in include_str!("provider_codes.txt").lines() {
         assert!(page.contains(&format!("`{code}`")), "{code}");
@@ -339,7 +339,7 @@ fn codes_of(file: &Path) -> Vec<String> {
 }
 
 #[test]
-fn the_parameter_that_an_error_says_is_missing_is_named() {
+fn an_error_names_the_missing_parameter() {
     let response =
         "HTTP/1.1 400 Bad Request\r\n\r\n{\"status\":400,\"message\":\"Required 'deviceId' is not present\"}";
     let (found, said) = explain(&["-"], response);
@@ -378,7 +378,7 @@ async fn a_reload_moves_an_environment_to_v2_and_keeps_its_credentials_and_codes
 }
 
 #[tokio::test]
-async fn a_reload_sends_other_paths_elsewhere_and_a_wrong_one_leaves_them() {
+async fn a_reload_changes_the_passthrough_origin_and_an_invalid_one_does_not() {
     let (before, after) = (Provider::start(), Provider::start());
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("passbridge.toml");
@@ -410,7 +410,7 @@ async fn a_reload_sends_other_paths_elsewhere_and_a_wrong_one_leaves_them() {
 }
 
 #[tokio::test]
-async fn a_watch_that_began_before_a_reload_asks_where_the_environment_leads_after_it() {
+async fn an_open_watch_follows_its_environment_to_the_reloaded_upstream() {
     let (before, after) = (Provider::start(), Provider::start());
     let folder = tempfile::tempdir().expect("a folder");
     let mut server = serve(folder.path(), &configuration(folder.path(), &before.url(), "v1")).start();
@@ -427,7 +427,7 @@ async fn a_watch_that_began_before_a_reload_asks_where_the_environment_leads_aft
 }
 
 #[tokio::test]
-async fn a_reload_that_removes_an_environment_removes_its_upstreams_health_and_its_return_is_told() {
+async fn a_reload_removes_and_restores_the_upstream_health_of_an_environment() {
     let (provider, folder) = (Provider::start(), tempfile::tempdir().expect("a folder"));
     let file = configuration(folder.path(), &provider.url(), "v2");
     let with_upstream = std::fs::read_to_string(&file).expect("readable");

@@ -43,7 +43,7 @@ fn write(file: &Path, entries: &[&str]) {
 }
 
 #[tokio::test]
-async fn a_caller_is_made_by_a_command_and_removed_by_a_reload_which_ends_its_watches() {
+async fn a_reload_that_removes_a_caller_ends_its_watches() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("passbridge.toml");
     let (token, entry) = new_caller("player", &["codes.create", "codes.read"]);
@@ -76,7 +76,7 @@ async fn a_caller_is_made_by_a_command_and_removed_by_a_reload_which_ends_its_wa
 }
 
 #[test]
-fn an_entry_that_could_not_be_used_is_not_made() {
+fn unusable_caller_entries_are_not_created() {
     let error = Program::new(&["caller", "new", "--name", "a", "--permission", "codes.write"]).failure();
     assert!(
         error.contains(
@@ -87,7 +87,7 @@ fn an_entry_that_could_not_be_used_is_not_made() {
 }
 
 #[test]
-fn an_entry_says_nothing_that_its_absence_says_too() {
+fn table_entries_without_information_are_rejected() {
     let printed = printed(Program::new(&["caller", "new", "--name", "a"]));
     let keys: Vec<_> =
         printed.lines().filter_map(|line| line.split_once(" = ")).map(|(key, _)| key).collect();
@@ -111,7 +111,7 @@ fn web_page() -> String {
 }
 
 #[test]
-fn keys_that_cannot_be_read_are_logged_and_told_by_the_doctor_with_their_issuer() {
+fn unreadable_issuer_keys_are_logged_and_reported_by_the_doctor() {
     let folder = tempfile::tempdir().expect("a folder");
     let (file, data, url) = (folder.path().join("passbridge.toml"), folder.path().join("data"), web_page());
     let issuer =
@@ -148,7 +148,7 @@ fn keys_that_cannot_be_read_are_logged_and_told_by_the_doctor_with_their_issuer(
 }
 
 #[test]
-fn the_doctor_tells_what_is_odd_about_callers_and_certificates() {
+fn the_doctor_reports_problems_of_callers_and_certificates() {
     let folder = tempfile::tempdir().expect("a folder");
     let (file, data) = (folder.path().join("passbridge.toml"), folder.path().join("data"));
     let doctor = |text: &str| {

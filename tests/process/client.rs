@@ -54,7 +54,7 @@ async fn a_token_for_a_first_call_is_one_command() {
 }
 
 #[tokio::test]
-async fn a_device_that_says_nothing_of_formats_reads_xml() {
+async fn a_device_without_an_accept_header_gets_xml() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Program::server(folder.path()).start();
     let token = printed(command_for(&server, folder.path(), &["token"]));
@@ -67,7 +67,7 @@ async fn a_device_that_says_nothing_of_formats_reads_xml() {
 }
 
 #[tokio::test]
-async fn a_statement_is_minted_with_a_server_and_without_and_by_the_same_key() {
+async fn statements_are_minted_with_one_key_with_and_without_a_server() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("data");
     let arguments = ["statement", "--requestor", "REF", "--client-name", "TV app"];
@@ -106,7 +106,7 @@ async fn tokens_and_revocations_survive_a_server_that_is_killed() {
 }
 
 #[tokio::test]
-async fn the_socket_is_for_its_owner_alone_and_goes_with_the_server() {
+async fn the_control_socket_is_private_and_removed_at_shutdown() {
     let folder = tempfile::tempdir().expect("a folder");
     let socket = folder.path().join("admin.sock");
     let mut server = Program::server(folder.path()).start();
@@ -117,7 +117,7 @@ async fn the_socket_is_for_its_owner_alone_and_goes_with_the_server() {
 }
 
 #[test]
-fn what_is_wrong_with_a_command_is_told() {
+fn invalid_command_arguments_are_reported() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path();
     let error = command(data, &["statement", "--requestor", "a b", "--permission", "codes.guess"]).failure();
@@ -144,7 +144,7 @@ fn a_public_rest_address_without_tls_does_not_start() {
 }
 
 #[test]
-fn what_is_wrong_with_the_clients_of_a_configuration_is_told_at_once() {
+fn config_check_reports_every_invalid_rest_client_setting() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("passbridge.toml");
     let text = r#"
@@ -180,7 +180,7 @@ fn what_is_wrong_with_the_clients_of_a_configuration_is_told_at_once() {
 }
 
 #[tokio::test]
-async fn the_signing_key_is_sealed_with_the_key_ring_and_the_ring_can_be_turned() {
+async fn the_signing_key_is_sealed_and_survives_a_rotation() {
     let folder = tempfile::tempdir().expect("a folder");
     let (data, file) = (folder.path().join("data"), folder.path().join("ring"));
     let line = |id: &str, byte: u8| format!("{id}:{}\n", BASE64_STANDARD.encode([byte; 32]));
@@ -211,7 +211,7 @@ async fn the_signing_key_is_sealed_with_the_key_ring_and_the_ring_can_be_turned(
 }
 
 #[tokio::test]
-async fn a_reload_takes_and_gives_what_applications_and_key_pairs_may() {
+async fn a_reload_grants_and_revokes_permissions_of_applications_and_key_pairs() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("passbridge.toml");
     let write = |text: &str| fs::write(&file, text).expect("written");
@@ -241,7 +241,7 @@ fn signature(text: &str) -> String {
 }
 
 #[test]
-fn what_is_wrong_with_a_secret_is_told_without_it() {
+fn an_invalid_secret_is_reported_without_its_value() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("passbridge.toml");
     for text in [
@@ -258,7 +258,7 @@ fn what_is_wrong_with_a_secret_is_told_without_it() {
 }
 
 #[tokio::test]
-async fn metrics_tell_rest_calls_by_route_and_the_log_tells_what_operators_did() {
+async fn metrics_count_rest_calls_by_route_and_the_log_records_operator_actions() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut server = Program::server(folder.path()).start();
     let token = printed(command_for(&server, folder.path(), &["token", "--requestor", "REF"]));
@@ -275,7 +275,7 @@ async fn metrics_tell_rest_calls_by_route_and_the_log_tells_what_operators_did()
 }
 
 #[tokio::test]
-async fn a_connection_that_idles_and_one_that_is_served_do_not_hold_up_the_end() {
+async fn idle_and_active_connections_do_not_delay_shutdown() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut server = Program::server(folder.path()).start();
     let idle = std::net::TcpStream::connect(server.rest).expect("connects");

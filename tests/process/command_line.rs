@@ -26,7 +26,7 @@ fn help_shows_the_commands_and_examples() {
 }
 
 #[test]
-fn an_unknown_command_says_what_there_is() {
+fn an_unknown_command_lists_the_commands() {
     let output = Program::new(&["sevre"]).output();
     assert!(!output.status.success());
     let error = text(output.stderr);
@@ -51,7 +51,7 @@ fn config_check_accepts_a_file_with_environments() {
 }
 
 #[test]
-fn config_check_tells_everything_that_is_wrong_with_the_values() {
+fn config_check_reports_every_invalid_value() {
     let error = Program::new(&["config", "check"])
         .env("PASSBRIDGE_GRPC__LISTEN", "0.0.0.0:50051")
         .env("PASSBRIDGE_CODES__LENGTH", "2")
@@ -69,7 +69,7 @@ fn too_few_possible_codes_are_refused() {
 }
 
 #[test]
-fn a_verification_uri_that_is_no_template_is_refused_by_its_key() {
+fn an_invalid_verification_uri_template_is_rejected_by_its_key() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("passbridge.toml");
     let configuration =
@@ -80,7 +80,7 @@ fn a_verification_uri_that_is_no_template_is_refused_by_its_key() {
 }
 
 #[test]
-fn the_committed_reference_of_the_configuration_is_the_printed_one() {
+fn the_committed_configuration_reference_is_current() {
     let output = Program::new(&["config", "reference"]).output();
     assert!(output.status.success());
     let committed = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/configuration.md");
@@ -92,7 +92,7 @@ fn the_committed_reference_of_the_configuration_is_the_printed_one() {
 }
 
 #[test]
-fn variables_that_are_not_configuration_are_let_be() {
+fn unrelated_environment_variables_are_ignored() {
     let output = Program::new(&["config", "check"])
         .env("PASSBRIDGE_PORT", "tcp://10.0.0.1:50051")
         .env("PASSBRIDGE_SERVICE_HOST", "10.0.0.1")

@@ -28,21 +28,21 @@ fn check(folder: &Path, written: &str, server: &ServerProcess) {
 }
 
 #[test]
-fn every_command_of_the_cookbook_answers_as_it_says() {
+fn every_cookbook_command_prints_the_documented_output() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Program::server(&folder.path().join("data")).start();
     check(folder.path(), PLAIN, &server);
 }
 
 #[test]
-fn the_cookbook_calls_servers_over_tls_with_certificates_and_tokens() {
+fn the_cookbook_commands_work_over_tls_with_certificates_and_tokens() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = production_server(folder.path());
     check(folder.path(), PRODUCTION, &server);
 }
 
 #[test]
-fn the_cookbook_has_a_command_for_every_method_that_a_server_has() {
+fn the_cookbook_has_a_command_for_every_method() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Program::server(folder.path()).start();
     let list = |of: &str| run(folder.path(), &format!("grpcurl -plaintext {} list {of}", server.grpc));

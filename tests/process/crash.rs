@@ -137,7 +137,7 @@ fn assert_counted(server: &ServerProcess, clients: &Clients, round: u64) {
 }
 
 #[tokio::test]
-async fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
+async fn a_kill_loses_no_acknowledged_write() {
     let folder = tempfile::tempdir().expect("a folder");
     let clients = Arc::new(Clients::default());
     let mut random = fastrand::Rng::with_seed(4);

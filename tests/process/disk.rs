@@ -99,7 +99,7 @@ async fn health(server: &ServerProcess, service: &str) -> ServingStatus {
 }
 
 #[tokio::test]
-async fn a_server_whose_working_directory_is_deleted_goes_on() {
+async fn a_server_survives_the_deletion_of_its_working_directory() {
     let (data, started_in) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
     let server = Program::server(data.path()).in_folder(started_in.path()).start();
     drop(started_in);
@@ -107,7 +107,7 @@ async fn a_server_whose_working_directory_is_deleted_goes_on() {
 }
 
 #[tokio::test]
-async fn no_create_is_acknowledged_before_its_sync_returned() {
+async fn a_create_is_acknowledged_after_its_sync() {
     let disk = Disk::new();
     let server = disk.start();
     let before = created(&server).await;
@@ -128,7 +128,7 @@ async fn no_create_is_acknowledged_before_its_sync_returned() {
 }
 
 #[tokio::test]
-async fn no_delete_shows_before_its_sync_returned() {
+async fn a_delete_is_visible_after_its_sync() {
     let disk = Disk::new();
     let server = disk.start();
     let code = created(&server).await;
@@ -150,7 +150,7 @@ async fn no_delete_shows_before_its_sync_returned() {
 }
 
 #[tokio::test]
-async fn a_call_that_waits_for_the_disk_ends_at_its_deadline() {
+async fn a_call_blocked_on_the_disk_ends_at_its_deadline() {
     let disk = Disk::new();
     let server = disk.start();
     disk.does("hold");
@@ -163,7 +163,7 @@ async fn a_call_that_waits_for_the_disk_ends_at_its_deadline() {
 }
 
 #[tokio::test]
-async fn what_is_on_hold_when_the_server_is_killed_was_never_acknowledged() {
+async fn a_write_pending_at_a_kill_was_not_acknowledged() {
     let disk = Disk::new();
     let mut server = disk.start();
     let before = created(&server).await;
@@ -227,17 +227,17 @@ async fn assert_survives(failure: &str) {
 }
 
 #[tokio::test]
-async fn a_failing_sync_is_unavailable_and_loses_nothing_acknowledged() {
+async fn a_failed_sync_is_unavailable_and_loses_no_acknowledged_write() {
     assert_survives("error").await;
 }
 
 #[tokio::test]
-async fn a_full_disk_is_unavailable_and_loses_nothing_acknowledged() {
+async fn a_full_disk_is_unavailable_and_loses_no_acknowledged_write() {
     assert_survives("full").await;
 }
 
 #[tokio::test]
-async fn a_server_whose_disk_failed_still_ends_when_asked() {
+async fn a_server_with_a_failed_disk_still_terminates() {
     let disk = Disk::new();
     let mut server = disk.start();
     disk.does("error");
@@ -247,7 +247,7 @@ async fn a_server_whose_disk_failed_still_ends_when_asked() {
 }
 
 #[tokio::test]
-async fn a_server_whose_write_failed_answers_what_it_can_and_ends_with_an_error() {
+async fn a_server_with_a_failed_write_drains_and_exits_with_an_error() {
     for failure in ["error", "full"] {
         let disk = Disk::new();
         let mut server = disk.server().start();

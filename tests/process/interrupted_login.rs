@@ -85,7 +85,7 @@ async fn started(tv: &Tv<'_>) -> String {
 }
 
 #[tokio::test]
-async fn a_viewer_whose_login_was_under_way_when_the_server_was_killed_needs_no_other_code() {
+async fn a_login_in_progress_survives_a_kill_with_the_same_code() {
     let (provider, folder) = (Provider::start(), tempfile::tempdir().expect("a folder"));
     let mut server = serve(folder.path(), &provider);
     let token = token(folder.path(), &server);
@@ -109,7 +109,7 @@ async fn a_viewer_whose_login_was_under_way_when_the_server_was_killed_needs_no_
 }
 
 #[tokio::test]
-async fn a_login_and_what_was_decided_survive_a_kill_in_the_middle_of_an_authorization() {
+async fn a_login_and_its_decisions_survive_a_kill_during_an_authorization() {
     let (provider, folder) = (Provider::start(), tempfile::tempdir().expect("a folder"));
     let mut server = serve(folder.path(), &provider);
     let token = token(folder.path(), &server);

@@ -87,7 +87,7 @@ fn new_key(id: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_running_server_seals_everything_with_the_new_key_and_the_former_one_can_leave_the_ring() {
+async fn a_rotation_reseals_everything_and_the_former_key_can_be_removed() {
     let installation = Installation::new();
     let (one, two) = (new_key("one"), new_key("two"));
     installation.write_ring(&[&one]);
@@ -128,7 +128,7 @@ async fn a_running_server_seals_everything_with_the_new_key_and_the_former_one_c
 }
 
 #[tokio::test]
-async fn what_was_kept_without_a_ring_is_sealed_where_no_server_runs() {
+async fn keys_stored_without_a_ring_are_sealed_by_a_command_without_a_server() {
     let installation = Installation::new();
     let mut server = installation.server().start();
     installation.works(&server).await;
@@ -154,7 +154,7 @@ async fn what_was_kept_without_a_ring_is_sealed_where_no_server_runs() {
 }
 
 #[tokio::test]
-async fn a_ring_that_cannot_be_used_changes_nothing_on_a_running_server() {
+async fn an_unusable_key_ring_changes_nothing_on_a_running_server() {
     let installation = Installation::new();
     let (one, two) = (new_key("one"), new_key("two"));
     installation.write_ring(&[&one]);
@@ -184,7 +184,7 @@ async fn a_ring_that_cannot_be_used_changes_nothing_on_a_running_server() {
 }
 
 #[test]
-fn a_new_key_is_another_one_each_time_and_its_id_must_fit_into_a_line() {
+fn generated_keys_differ_and_key_ids_must_fit_on_a_line() {
     let keys = [(); 2].map(|()| printed(Program::new(&["keys", "new"])));
     assert_ne!(keys[0], keys[1]);
     for id in ["", "a:b", "#a", " a", "a\nb"] {
@@ -194,7 +194,7 @@ fn a_new_key_is_another_one_each_time_and_its_id_must_fit_into_a_line() {
 }
 
 #[tokio::test]
-async fn a_file_with_a_secret_that_every_user_can_read_is_warned_about() {
+async fn world_readable_secret_files_cause_a_warning() {
     let installation = Installation::new();
     installation.write_ring(&[&new_key("one")]);
     for (file, mode) in [("ring", 0o644), ("statement", 0o600)] {

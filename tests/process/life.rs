@@ -18,7 +18,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn a_restarted_server_finds_its_codes_and_its_tombstones() {
+async fn codes_and_tombstones_survive_a_restart() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut server = Program::server(folder.path()).start();
     let mut codes = server.codes();
@@ -45,7 +45,7 @@ async fn a_restarted_server_finds_its_codes_and_its_tombstones() {
 }
 
 #[tokio::test]
-async fn half_a_request_to_the_operations_listener_does_not_hold_up_the_end() {
+async fn a_partial_request_to_the_operations_listener_does_not_delay_shutdown() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut server = Program::server(folder.path()).start();
     let mut stream = std::net::TcpStream::connect(server.operations).expect("connects");
@@ -54,7 +54,7 @@ async fn half_a_request_to_the_operations_listener_does_not_hold_up_the_end() {
 }
 
 #[tokio::test]
-async fn a_request_is_known_again_after_a_restart() {
+async fn a_request_id_is_recognized_after_a_restart() {
     let folder = tempfile::tempdir().expect("a folder");
     let request = CreateRegistrationCodeRequest {
         request_id: "f81d4fae-7dec-41d0-a765-00a0c91e6bf6".to_owned(),
@@ -69,7 +69,7 @@ async fn a_request_is_known_again_after_a_restart() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_asked_to_end_says_so_ends_its_watches_and_exits_well() {
+async fn a_terminated_server_reports_not_serving_ends_watches_and_exits_with_success() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut server = Program::server(folder.path()).start();
     let created = server.codes().create_registration_code(create()).await.expect("creates").into_inner();
@@ -83,7 +83,7 @@ async fn a_server_that_is_asked_to_end_says_so_ends_its_watches_and_exits_well()
 }
 
 #[tokio::test]
-async fn an_interrupt_ends_it_as_well() {
+async fn sigint_terminates_the_server_too() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut server = Program::server(folder.path()).start();
     server.signal(Signal::INT);
@@ -91,7 +91,7 @@ async fn an_interrupt_ends_it_as_well() {
 }
 
 #[tokio::test]
-async fn while_it_waits_for_load_balancers_it_serves_but_says_that_it_does_not() {
+async fn a_draining_server_serves_while_it_reports_not_ready() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Program::server(folder.path()).env("PASSBRIDGE_RUNTIME__DRAIN_DELAY", "1h").start();
     let mut health = HealthClient::new(server.channel());
@@ -135,7 +135,7 @@ async fn a_reload_adds_environments_and_requestors() {
 }
 
 #[tokio::test]
-async fn a_reload_of_a_broken_file_changes_nothing_and_says_why() {
+async fn a_reload_of_an_invalid_file_changes_nothing_and_reports_the_reason() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("passbridge.toml");
     fs::write(&file, "[environments.production]\n").expect("written");

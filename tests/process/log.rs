@@ -17,7 +17,7 @@ fn dropped_lines(server: &ServerProcess) -> u64 {
 }
 
 #[tokio::test]
-async fn a_log_that_nobody_reads_keeps_no_call_waiting_and_tells_later_how_much_it_lost() {
+async fn a_blocked_log_pipe_delays_no_call_and_later_reports_dropped_lines() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut server =
         Program::server(folder.path()).env("PASSBRIDGE_LOG__FILTER", "info,h2=warn").begin_unread();
@@ -52,7 +52,7 @@ fn flood_with_ping_answers(address: SocketAddr, count: usize) -> TcpStream {
 }
 
 #[tokio::test]
-async fn a_flood_of_answers_to_pings_that_nobody_sent_leaves_the_log_small() {
+async fn a_flood_of_unsolicited_ping_acks_keeps_the_log_small() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut server = Program::server(folder.path()).start();
     drop(flood_with_ping_answers(server.grpc, 100_000));
@@ -64,7 +64,7 @@ async fn a_flood_of_answers_to_pings_that_nobody_sent_leaves_the_log_small() {
 }
 
 #[test]
-fn what_a_library_says_is_logged_where_the_filter_names_it() {
+fn library_events_are_logged_if_the_filter_names_the_library() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut server = Program::server(folder.path()).env("PASSBRIDGE_LOG__FILTER", "info,h2=warn").start();
     drop(flood_with_ping_answers(server.grpc, 1));
@@ -72,7 +72,7 @@ fn what_a_library_says_is_logged_where_the_filter_names_it() {
 }
 
 #[test]
-fn a_start_that_fails_loses_no_line_of_its_log() {
+fn a_failed_start_loses_no_log_line() {
     let folder = tempfile::tempdir().expect("a folder");
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("an address").to_string();

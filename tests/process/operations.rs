@@ -10,7 +10,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn a_server_that_serves_is_alive_and_ready() {
+async fn a_serving_server_is_live_and_ready() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Program::server(folder.path()).start();
     assert_eq!(server.page("/livez"), (200, "ok\n".to_owned()));
@@ -55,7 +55,7 @@ async fn metrics_count_calls_by_method_and_code_and_live_codes() {
 }
 
 #[tokio::test]
-async fn a_strangers_path_makes_no_label() {
+async fn unknown_paths_create_no_metric_label() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Program::server(folder.path()).start();
     let mut grpc = tonic::client::Grpc::new(server.channel());
@@ -68,7 +68,7 @@ async fn a_strangers_path_makes_no_label() {
 }
 
 #[tokio::test]
-async fn neither_log_nor_metrics_tell_codes_devices_or_addresses() {
+async fn logs_and_metrics_contain_no_codes_devices_or_addresses() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut server = Program::server(folder.path()).env("PASSBRIDGE_LOG__FILTER", "trace,h2=info").start();
     let mut codes = server.codes();
@@ -108,7 +108,7 @@ fn assert_minted(data: &Path) {
 }
 
 #[test]
-fn a_command_is_answered_as_soon_as_a_port_accepts() {
+fn the_control_socket_answers_once_a_port_accepts() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut server = Program::server(folder.path()).begin();
     while !listens_anywhere(server.id()) {
@@ -136,7 +136,7 @@ fn listens_anywhere(process: u32) -> bool {
 }
 
 #[test]
-fn commands_without_a_server_wait_for_each_other() {
+fn commands_without_a_server_run_one_after_another() {
     let folder = tempfile::tempdir().expect("a folder");
     std::thread::scope(|scope| {
         for _ in 0..4 {
@@ -146,7 +146,7 @@ fn commands_without_a_server_wait_for_each_other() {
 }
 
 #[test]
-fn a_server_that_drains_still_takes_commands() {
+fn a_draining_server_still_accepts_commands() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut server = Program::server(folder.path()).env("PASSBRIDGE_RUNTIME__DRAIN_DELAY", "10m").start();
     server.signal(Signal::TERM);
@@ -156,7 +156,7 @@ fn a_server_that_drains_still_takes_commands() {
 }
 
 #[tokio::test]
-async fn whatever_the_umask_only_the_servers_user_can_read_its_files() {
+async fn files_are_private_to_the_server_user_with_any_umask() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("data");
     let mut server = Program::server(&data).with_open_umask().start();
@@ -172,7 +172,7 @@ async fn whatever_the_umask_only_the_servers_user_can_read_its_files() {
 }
 
 #[tokio::test]
-async fn files_that_others_could_read_are_closed_to_them_at_the_next_start() {
+async fn the_next_start_restricts_the_permissions_of_readable_files() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("data");
     let mut server = Program::server(&data).start();

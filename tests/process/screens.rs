@@ -34,7 +34,7 @@ fn server(folder: &Path, provider: &str) -> ServerProcess {
 }
 
 #[test]
-fn every_command_of_the_dialogue_answers_as_it_says() {
+fn every_command_of_the_dialogue_prints_the_documented_output() {
     let (stand_in, folder) = (Provider::start(), tempfile::tempdir().expect("a folder"));
     let provider = stand_in.address().to_string();
     let server = server(folder.path(), &provider);

@@ -13,7 +13,7 @@ use crate::support::{
 };
 
 #[test]
-fn an_unknown_key_in_the_file_is_told_with_the_nearest_known_one() {
+fn an_unknown_key_in_the_file_suggests_the_nearest_known_one() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("passbridge.toml");
     fs::write(&file, "[codes]\nlenght = 8\n").expect("written");
@@ -23,14 +23,14 @@ fn an_unknown_key_in_the_file_is_told_with_the_nearest_known_one() {
 }
 
 #[test]
-fn an_unknown_key_in_a_variable_is_told_with_the_nearest_known_one() {
+fn an_unknown_key_in_a_variable_suggests_the_nearest_known_one() {
     let folder = tempfile::tempdir().expect("a folder");
     let error = Program::server(folder.path()).env("PASSBRIDGE_CODES__LENGHT", "8").failure();
     assert!(error.contains("codes.lenght") && error.contains("`length`"), "{error}");
 }
 
 #[test]
-fn a_file_that_is_not_there_is_named() {
+fn a_missing_configuration_file_is_named() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("nowhere.toml");
     let error = Program::new(&["serve", "--config"]).argument(&file).in_folder(folder.path()).failure();
@@ -38,7 +38,7 @@ fn a_file_that_is_not_there_is_named() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_named_with_its_key() {
+fn a_port_in_use_is_named_with_its_configuration_key() {
     let folder = tempfile::tempdir().expect("a folder");
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("an address").to_string();
@@ -51,7 +51,7 @@ fn a_port_that_is_taken_is_named_with_its_key() {
 }
 
 #[test]
-fn more_codes_than_there_is_memory_for_are_refused_with_both_figures_and_what_would_fit() {
+fn more_codes_than_fit_into_memory_are_rejected_with_the_figures() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("data");
     let serve = Program::server(&data).env("PASSBRIDGE_CODES__LENGTH", "12");
@@ -63,7 +63,7 @@ fn more_codes_than_there_is_memory_for_are_refused_with_both_figures_and_what_wo
 }
 
 #[test]
-fn a_data_folder_that_cannot_be_made_is_named() {
+fn a_data_folder_that_cannot_be_created_is_named() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("file");
     fs::write(&file, "").expect("written");
@@ -84,7 +84,7 @@ fn a_data_folder_that_is_a_file_is_named() {
 }
 
 #[tokio::test]
-async fn a_second_server_on_the_same_folder_is_refused_while_the_first_goes_on() {
+async fn a_second_server_on_the_same_folder_does_not_start() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("data");
     let first = Program::server(&data).start();
@@ -99,7 +99,7 @@ async fn a_second_server_on_the_same_folder_is_refused_while_the_first_goes_on()
 }
 
 #[tokio::test]
-async fn a_server_waits_for_a_command_that_has_its_folder_for_a_moment() {
+async fn a_server_waits_briefly_for_a_command_that_has_its_folder_open() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("data");
     let options = EmbeddedOptions::new(&data, Arc::new(SystemClock));
@@ -113,7 +113,7 @@ async fn a_server_waits_for_a_command_that_has_its_folder_for_a_moment() {
 }
 
 #[test]
-fn without_authentication_only_a_loopback_address_is_listened_on() {
+fn a_server_without_authentication_listens_on_loopback_only() {
     let folder = tempfile::tempdir().expect("a folder");
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:50051"] {
         let data = folder.path().join("data");

@@ -53,7 +53,7 @@ fn text(path: &Path) -> &str {
 }
 
 #[tokio::test]
-async fn a_file_is_reset_line_by_line_and_what_failed_can_be_fed_in_again() {
+async fn a_reset_file_is_processed_by_line_and_failed_lines_can_be_retried() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Program::server(&folder.path().join("data")).start();
     start_trials(&server, &["a", "b"]).await;
@@ -99,7 +99,7 @@ async fn json_lines_come_from_standard_input_too() {
 }
 
 #[tokio::test]
-async fn a_dry_run_resets_nothing_and_all_has_to_be_confirmed() {
+async fn a_dry_run_resets_nothing_and_a_reset_of_all_requires_confirmation() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Program::server(&folder.path().join("data")).start();
     start_trials(&server, &["a"]).await;
@@ -120,7 +120,7 @@ async fn a_dry_run_resets_nothing_and_all_has_to_be_confirmed() {
 }
 
 #[tokio::test]
-async fn a_line_that_is_broken_takes_no_other_with_it_and_tells_nobody_s_identifier() {
+async fn a_malformed_line_affects_no_other_and_reveals_no_identifier() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Program::server(&folder.path().join("data")).start();
     start_trials(&server, &["a", "b"]).await;
@@ -152,7 +152,7 @@ async fn a_line_that_is_broken_takes_no_other_with_it_and_tells_nobody_s_identif
 }
 
 #[tokio::test]
-async fn the_file_that_is_read_is_never_written_over() {
+async fn the_input_file_is_never_overwritten() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Program::server(&folder.path().join("data")).start();
     let file = folder.path().join("devices.csv");
@@ -165,7 +165,7 @@ async fn the_file_that_is_read_is_never_written_over() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_loses_no_line() {
+async fn an_unreachable_server_loses_no_line_of_a_reset_file() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("devices.csv");
     fs::write(&file, "device_id\na\n").expect("written");
@@ -177,7 +177,7 @@ async fn a_server_that_is_not_there_loses_no_line() {
 
 /// In a terminal, as an operator sees it: the bar is there, and goes on over a broken line far down.
 #[tokio::test]
-async fn a_terminal_shows_how_far_it_is_and_names_a_broken_line() {
+async fn a_terminal_shows_progress_and_names_malformed_lines() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Program::server(&folder.path().join("data")).start();
     let file = folder.path().join("devices.csv");
@@ -207,7 +207,7 @@ async fn a_terminal_shows_how_far_it_is_and_names_a_broken_line() {
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_of_trials_holds_when_the_server_is_killed() {
+async fn a_kill_loses_no_acknowledged_trial_change() {
     let folder = tempfile::tempdir().expect("a folder");
     for round in 0..3 {
         let mut server = Program::server(folder.path()).start();

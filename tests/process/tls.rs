@@ -35,7 +35,7 @@ fn program(folder: &Path, data: &Path) -> Program {
 }
 
 #[test]
-fn a_certificate_that_is_of_no_use_keeps_the_server_from_starting() {
+fn an_unusable_certificate_prevents_the_start() {
     let folder = tempfile::tempdir().expect("a folder");
     let authority = Authority::named("ours");
     let right = authority.server();
@@ -69,7 +69,7 @@ fn a_certificate_that_is_of_no_use_keeps_the_server_from_starting() {
 }
 
 #[test]
-fn a_public_address_without_callers_and_tls_says_what_to_set() {
+fn a_public_address_without_callers_and_tls_names_the_keys_to_set() {
     let folder = tempfile::tempdir().expect("a folder");
     let public =
         |face: &str| Program::server(folder.path()).env(&format!("PASSBRIDGE_{face}__LISTEN"), "0.0.0.0:0");
@@ -86,7 +86,7 @@ fn a_public_address_without_callers_and_tls_says_what_to_set() {
 }
 
 #[tokio::test]
-async fn a_key_that_every_user_can_read_is_warned_about_and_the_end_of_a_certificate_is_a_metric() {
+async fn world_readable_keys_cause_a_warning_and_certificate_expiry_is_a_metric() {
     let folder = tempfile::tempdir().expect("a folder");
     let authority = Authority::named("ours");
     authority.server().written_to(folder.path());
@@ -103,7 +103,7 @@ async fn a_key_that_every_user_can_read_is_warned_about_and_the_end_of_a_certifi
 }
 
 #[tokio::test]
-async fn a_client_certificate_that_is_refused_is_logged_and_counted_with_its_reason() {
+async fn rejected_client_certificates_are_logged_and_counted_by_reason() {
     let folder = tempfile::tempdir().expect("a folder");
     let (authority, other) = (Authority::named("ours"), Authority::named("another"));
     authority.server().written_to(folder.path());
@@ -136,7 +136,7 @@ async fn a_client_certificate_that_is_refused_is_logged_and_counted_with_its_rea
 }
 
 #[tokio::test]
-async fn files_that_cannot_be_used_are_told_once_with_the_key_and_change_nothing() {
+async fn unusable_files_are_reported_once_with_their_key_and_change_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let authority = Authority::named("ours");
     let first = authority.server();
@@ -283,7 +283,7 @@ fn printed(program: Program) -> String {
 }
 
 #[test]
-fn commands_reach_a_server_over_tls_and_show_it_a_certificate() {
+fn commands_use_tls_and_a_client_certificate() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("data");
     let (authority, other) = (Authority::named("ours"), Authority::named("another"));

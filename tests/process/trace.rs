@@ -76,7 +76,7 @@ async fn a_sampled_call_is_a_server_span_of_its_callers_trace() {
 }
 
 #[tokio::test]
-async fn a_failed_call_tells_its_code_and_is_no_error_of_the_server() {
+async fn a_failed_call_has_its_code_and_is_not_a_server_error() {
     let folder = tempfile::tempdir().expect("a folder");
     let (collector, address) = Collector::start().await;
     let server = program(&folder, address).env("OTEL_TRACES_SAMPLER", "always_on").start();
@@ -90,7 +90,7 @@ async fn a_failed_call_tells_its_code_and_is_no_error_of_the_server() {
 }
 
 #[tokio::test]
-async fn a_span_tells_no_device_code_or_address() {
+async fn spans_contain_no_device_code_or_address() {
     let folder = tempfile::tempdir().expect("a folder");
     let (collector, address) = Collector::start().await;
     let server = program(&folder, address).env("OTEL_TRACES_SAMPLER", "always_on").start();
@@ -108,7 +108,7 @@ async fn a_span_tells_no_device_code_or_address() {
 }
 
 #[tokio::test]
-async fn no_span_is_sent_where_the_sampler_says_never() {
+async fn no_span_is_exported_with_the_sampler_never() {
     let folder = tempfile::tempdir().expect("a folder");
     let (collector, address) = Collector::start().await;
     let server = program(&folder, address).env("OTEL_TRACES_SAMPLER", "always_off").start();
@@ -118,7 +118,7 @@ async fn no_span_is_sent_where_the_sampler_says_never() {
 }
 
 #[tokio::test]
-async fn a_call_that_its_caller_did_not_sample_is_not_sent_by_default() {
+async fn calls_not_sampled_by_the_caller_are_not_exported_by_default() {
     let folder = tempfile::tempdir().expect("a folder");
     let (collector, address) = Collector::start().await;
     let server = program(&folder, address).start();
@@ -131,7 +131,7 @@ async fn a_call_that_its_caller_did_not_sample_is_not_sent_by_default() {
 }
 
 #[tokio::test]
-async fn a_collector_that_is_away_holds_up_neither_calls_nor_the_end() {
+async fn an_unreachable_collector_delays_neither_calls_nor_shutdown() {
     let folder = tempfile::tempdir().expect("a folder");
     // Bound, so that nobody else gets the port, and listened to by nobody.
     let silent = TcpSocket::new_v4().expect("a socket");

@@ -35,7 +35,7 @@ async fn open(mut codes: Codes, code: &str) -> Streaming<WatchRegistrationCodeRe
 }
 
 #[tokio::test]
-async fn an_open_watch_costs_no_more_than_eight_kibibytes() {
+async fn an_open_watch_takes_at_most_eight_kibibytes() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Program::server(folder.path()).start();
     let connections = [server.codes(), server.codes()];

@@ -197,7 +197,7 @@ impl Life {
 }
 
 #[tokio::test]
-async fn everything_moves_from_the_embedded_store_to_redis_and_to_another_folder() {
+async fn a_store_copy_moves_everything_to_redis_and_to_another_folder() {
     let (single, cluster) = (Server::start(ServerOptions::default()), ClusterOptions::default());
     let cluster = Cluster::start(&ClusterOptions { primaries: 3, replicas: 1, ..cluster });
     let stream = format!("[audit]\nto = \"stream\"\n{SCHEDULE}");
@@ -239,7 +239,7 @@ async fn everything_moves_from_the_embedded_store_to_redis_and_to_another_folder
 }
 
 #[tokio::test]
-async fn a_copy_that_is_broken_off_is_finished_by_the_next_ones_and_nobody_is_served_before() {
+async fn an_interrupted_copy_is_resumed_and_blocks_servers_until_it_completes() {
     const CODES: usize = 3_000;
     let from = Installation::embedded("");
     let mut server = from.server().start();
@@ -310,7 +310,7 @@ fn keys(engine: &Server) -> usize {
 }
 
 #[tokio::test]
-async fn what_cannot_be_copied_is_refused_and_nothing_is_written() {
+async fn an_impossible_copy_is_rejected_before_any_write() {
     let (one, other) = (Server::start(ServerOptions::default()), Server::start(ServerOptions::default()));
     let (from, to) = (Installation::over(&[one.url()], ""), Installation::over(&[other.url()], ""));
     let folder = Installation::embedded("");

@@ -87,7 +87,7 @@ async fn over_both(act: impl AsyncFn(Scene)) {
 }
 
 #[tokio::test]
-async fn a_login_that_one_server_sees_is_told_by_the_other_and_so_is_its_end() {
+async fn logins_and_logouts_are_visible_at_every_replica() {
     over_both(async |scene| {
         let code = scene.code().await;
         let check = format!("/api/v1/checkauthn?{DEVICE}");
@@ -114,7 +114,7 @@ async fn a_login_that_one_server_sees_is_told_by_the_other_and_so_is_its_end() {
 }
 
 #[tokio::test]
-async fn what_one_server_has_authorized_the_other_knows_and_no_media_token_is_given_twice() {
+async fn authorizations_are_shared_by_replicas_and_media_tokens_are_issued_once() {
     over_both(async |scene| {
         let code = scene.code().await;
         scene.log_in(&code).await;

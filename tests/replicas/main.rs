@@ -42,7 +42,7 @@ async fn over_both<F: Future<Output = ()>>(more: &str, act: impl Fn([ServerProce
 }
 
 #[tokio::test]
-async fn a_code_that_one_server_makes_is_read_and_deleted_at_the_other() {
+async fn a_code_created_at_one_replica_is_read_and_deleted_at_another() {
     over_both("", |[one, other]| async move {
         let created = one.codes().create_registration_code(create()).await.expect("creates").into_inner();
         let created = created.registration_code.expect("a code");
@@ -56,7 +56,7 @@ async fn a_code_that_one_server_makes_is_read_and_deleted_at_the_other() {
 }
 
 #[tokio::test]
-async fn a_watch_at_one_server_ends_when_the_code_is_deleted_at_the_other() {
+async fn a_watch_ends_when_another_replica_deletes_the_code() {
     over_both("", |[one, other]| async move {
         let created = one.codes().create_registration_code(create()).await.expect("creates").into_inner();
         let code = created.registration_code.expect("a code").code;
@@ -75,7 +75,7 @@ async fn a_watch_at_one_server_ends_when_the_code_is_deleted_at_the_other() {
 }
 
 #[tokio::test]
-async fn a_repeated_request_gets_the_first_answer_at_whichever_server() {
+async fn a_repeated_request_id_gets_the_first_response_at_every_replica() {
     over_both("", |[one, other]| async move {
         let mut request = create();
         request.request_id = uuid::Uuid::from_u128(7).to_string();
@@ -97,7 +97,7 @@ async fn a_repeated_request_gets_the_first_answer_at_whichever_server() {
 }
 
 #[tokio::test]
-async fn wrong_codes_are_counted_over_all_servers() {
+async fn failed_lookups_are_counted_over_all_replicas() {
     over_both("[codes]\nmisses_per_viewer = 1\n", |[one, other]| async move {
         let miss = || {
             let mut request = get("NOSUCHC");
@@ -125,7 +125,7 @@ fn authorize(device: &str, user: &str, resource: &str) -> AuthorizeTempPassReque
 }
 
 #[tokio::test]
-async fn a_trial_is_one_at_all_servers_by_its_device_and_its_user() {
+async fn a_trial_is_shared_by_all_replicas_by_device_and_user() {
     over_both("", |[one, other]| async move {
         let (mut one, mut other) =
             (TempPassServiceClient::new(one.channel()), TempPassServiceClient::new(other.channel()));
@@ -163,7 +163,7 @@ async fn status(server: &ServerProcess, token: &str) -> u16 {
 }
 
 #[tokio::test]
-async fn a_token_of_one_server_is_good_at_the_other_until_it_is_revoked() {
+async fn a_token_is_valid_at_every_replica_until_it_is_revoked() {
     let (server, cluster) = engines();
     for urls in [vec![server.url()], cluster.urls()] {
         let installation = Installation::over(&urls, "");
@@ -179,7 +179,7 @@ async fn a_token_of_one_server_is_good_at_the_other_until_it_is_revoked() {
 }
 
 #[tokio::test]
-async fn all_servers_take_a_rotated_key_ring() {
+async fn all_replicas_accept_a_rotated_key_ring() {
     let server = Server::start(ServerOptions::default());
     let installation = Installation::over(&[server.url()], "");
     let [mut one, mut other] = installation.two();
@@ -197,7 +197,7 @@ async fn all_servers_take_a_rotated_key_ring() {
 }
 
 #[tokio::test]
-async fn the_audit_log_goes_into_a_stream_where_it_is_told_to() {
+async fn the_audit_log_can_be_written_to_a_stream() {
     let server = Server::start(ServerOptions::default());
     let installation = Installation::over(&[server.url()], "[audit]\nto = \"stream\"\n");
     installation.command(&["statement", "--requestor", REQUESTOR]);
@@ -214,7 +214,7 @@ fn texts(reply: Reply) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn while_the_engine_is_away_calls_fail_at_once_and_after_that_all_is_as_before() {
+async fn calls_fail_fast_without_redis_and_recover_with_it() {
     let server = Server::start(ServerOptions { append_only: true, ..ServerOptions::default() });
     let installation = Installation::over(&[server.url()], "");
     let mut passbridge = installation.server().start();
@@ -231,7 +231,7 @@ async fn while_the_engine_is_away_calls_fail_at_once_and_after_that_all_is_as_be
 }
 
 #[tokio::test]
-async fn an_engine_that_throws_away_what_it_was_given_is_refused() {
+async fn an_evicting_redis_is_rejected() {
     for policy in ["allkeys-lru", "volatile-ttl"] {
         let options = ServerOptions { max_memory_policy: Some(policy), ..ServerOptions::default() };
         let server = Server::start(options);
@@ -244,7 +244,7 @@ async fn an_engine_that_throws_away_what_it_was_given_is_refused() {
 }
 
 #[tokio::test]
-async fn an_engine_that_is_not_there_is_named() {
+async fn an_unreachable_redis_is_named() {
     let server = Server::start(ServerOptions::default());
     let installation = Installation::over(&[server.url()], "");
     server.kill();
@@ -253,7 +253,7 @@ async fn an_engine_that_is_not_there_is_named() {
 }
 
 #[tokio::test]
-async fn a_full_engine_refuses_new_codes_and_says_why() {
+async fn a_full_redis_rejects_new_codes_with_the_reason() {
     let options = ServerOptions { max_memory: Some(3 << 20), ..ServerOptions::default() };
     let server = Server::start(options);
     let installation = Installation::over(&[server.url()], "");

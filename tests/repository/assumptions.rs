@@ -22,7 +22,7 @@ fn assumptions() -> Vec<(u32, Vec<String>)> {
 }
 
 #[test]
-fn every_assumption_has_a_number_of_its_own_and_is_kept_in_a_file_that_there_is() {
+fn every_assumption_has_a_unique_number_and_an_existing_file() {
     let assumptions = assumptions();
     let numbers: Vec<_> = assumptions.iter().map(|(number, _)| *number).collect();
     assert_eq!(numbers, (1..=u32::try_from(numbers.len()).expect("few")).collect::<Vec<_>>());
@@ -35,7 +35,7 @@ fn every_assumption_has_a_number_of_its_own_and_is_kept_in_a_file_that_there_is(
 }
 
 #[test]
-fn whoever_refers_to_an_assumption_refers_to_one_that_there_is() {
+fn every_reference_to_an_assumption_exists() {
     let known: BTreeSet<_> = assumptions().into_iter().map(|(number, _)| number).collect();
     let mut found = 0;
     for folder in ["src", "tests", "proto", "docs"] {

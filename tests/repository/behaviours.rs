@@ -22,7 +22,7 @@ fn tree() -> Tree {
 }
 
 #[test]
-fn the_table_of_the_clients_holds_what_their_tests_have_shown_and_nothing_else() {
+fn the_client_behavior_table_matches_the_test_results() {
     let tree = tree();
     let shown = [("go", "read\ncreate\nread\n"), ("java", "create\n")];
     let (is_fine, said) = check(&tree, &shown, &["--write"]);
@@ -43,14 +43,14 @@ fn the_table_of_the_clients_holds_what_their_tests_have_shown_and_nothing_else()
 }
 
 #[test]
-fn a_behaviour_that_is_not_in_the_list_is_refused_by_its_id() {
+fn unlisted_behaviors_are_rejected_by_id() {
     let tree = tree();
     let (is_fine, said) = check(&tree, &[("kotlin", "create\nfly\n")], &["--write"]);
     assert!(!is_fine && said.contains("kotlin.txt: fly is not in clients/behaviours.txt"), "{said}");
 }
 
 #[test]
-fn a_table_without_an_end_is_not_written() {
+fn an_unterminated_table_is_not_written() {
     let tree = tree();
     tree.edit(README, "<!-- end of behaviours -->\n", "");
     let before = tree.read(README);

@@ -30,7 +30,7 @@ fn build(tree: &Tree, asked: Option<&str>) -> (bool, String) {
 }
 
 #[test]
-fn the_bindings_in_the_repository_are_those_of_its_protos() {
+fn the_committed_bindings_match_the_protos() {
     let (is_fine, said) = build(&tree(), Some("check"));
     assert!(is_fine, "{said}");
 }
@@ -60,7 +60,7 @@ fn a_checking_build_names_the_bindings_of_an_edited_proto_and_the_command_that_w
 }
 
 #[test]
-fn a_build_that_is_asked_for_something_else_says_what_it_takes() {
+fn an_unknown_bindings_mode_lists_the_valid_ones() {
     let (is_fine, said) = build(&tree(), Some("yes"));
     assert!(!is_fine, "{said}");
     let expected = "PASSBRIDGE_BINDINGS is \"yes\": it takes \"write\" or \"check\", or is left unset";
@@ -68,7 +68,7 @@ fn a_build_that_is_asked_for_something_else_says_what_it_takes() {
 }
 
 #[test]
-fn a_build_that_is_not_asked_needs_no_tools_of_other_languages() {
+fn a_default_build_needs_no_tools_of_other_languages() {
     let tree = tree();
     fs::remove_dir_all(tree.path("clients")).expect("removes");
     let (is_fine, said) = build(&tree, None);
@@ -76,7 +76,7 @@ fn a_build_that_is_not_asked_needs_no_tools_of_other_languages() {
 }
 
 #[test]
-fn a_plug_in_that_cannot_run_is_named_with_what_it_said() {
+fn a_failing_plugin_is_named_with_its_output() {
     let tree = tree();
     tree.edit("clients/go/tools/go.mod", "google.golang.org/protobuf/cmd/protoc-gen-go\n", "nowhere\n");
     let (is_fine, said) = build(&tree, Some("check"));

@@ -11,7 +11,7 @@ fn breaking(tree: &Tree) -> (bool, String) {
 }
 
 #[test]
-fn changes_that_break_clients_of_the_last_release_are_refused_one_by_one() {
+fn each_breaking_change_since_the_last_release_is_rejected() {
     let tree = tree();
     let changes = [
         // A field is removed, another one renumbered, a third one gets another type.
@@ -41,7 +41,7 @@ fn changes_that_break_clients_of_the_last_release_are_refused_one_by_one() {
 }
 
 #[test]
-fn additions_and_comments_break_nothing() {
+fn additions_and_comments_are_compatible() {
     let tree = tree();
     let warning = "proto/passbridge/v1/warning.proto";
     tree.edit(warning, "string message = 3;", "string message = 3;\n\n  // Since when.\n  string since = 4;");
@@ -61,7 +61,7 @@ fn additions_and_comments_break_nothing() {
 }
 
 #[test]
-fn a_guard_without_an_image_does_not_pass() {
+fn the_compatibility_check_fails_without_a_released_image() {
     let tree = tree();
     std::fs::remove_dir_all(tree.path("proto/released")).expect("removes");
     let (is_fine, said) = breaking(&tree);

@@ -17,7 +17,7 @@ use message::MARK;
 use scene::Scene;
 
 #[tokio::test]
-async fn no_secret_is_found_in_logs_spans_metrics_answers_and_data_after_every_call_that_there_is() {
+async fn no_call_leaks_a_secret_to_logs_spans_metrics_responses_or_data() {
     let mut scene = Scene::start().await;
     rpc::call_everything(&mut scene).await;
     route::call_everything(&mut scene).await;

@@ -69,7 +69,7 @@ fn forms(value: &[u8]) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn a_value_is_found_in_each_of_its_forms() {
+fn planted_values_are_found_in_every_encoding() {
     let mut planted = Planted::default();
     planted.add("it", "a secret/value?");
     let text = b"a secret/value?";
