@@ -6,7 +6,7 @@ use std::{env, path::PathBuf, process::Command};
 
 fn main() {
     println!("cargo::rerun-if-changed=src/faked_time.c");
-    // Elsewhere the rest of the workspace is built all the same.
+    // On other systems the rest of the workspace still builds.
     if env::var("CARGO_CFG_TARGET_OS").is_ok_and(|system| system != "linux") {
         return;
     }

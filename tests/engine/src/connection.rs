@@ -1,4 +1,4 @@
-//! A client of a few lines, so that the machinery of the tests is not what they test.
+//! A minimal client, so that the test setup does not depend on the client library under test.
 
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
@@ -7,30 +7,30 @@ use std::{
     time::Duration,
 };
 
-/// How long an answer may take; only what fails waits so long.
+/// The longest wait for a reply. Only a failing test waits that long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What a server answered.
+/// A reply of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
-    /// No such key, no such element.
+    /// A missing key or element.
     Nil,
-    /// A number.
+    /// An integer.
     Integer(i64),
-    /// A string or a status.
+    /// A string or a status reply.
     Bytes(Vec<u8>),
-    /// More of them.
+    /// An array of replies.
     Array(Vec<Self>),
-    /// A refusal, with its code as the first word.
+    /// An error, whose first word is its code.
     Error(String),
 }
 
 impl Reply {
-    /// The text of a string or a status.
+    /// Returns the text of a string or status reply.
     ///
     /// # Panics
     ///
-    /// Where it is anything else.
+    /// Panics on any other reply.
     pub fn text(&self) -> String {
         match self {
             Self::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
@@ -38,11 +38,11 @@ impl Reply {
         }
     }
 
-    /// The number, also where a string has one.
+    /// Returns the integer, or the integer that a string contains.
     ///
     /// # Panics
     ///
-    /// Where it is anything else.
+    /// Panics on any other reply.
     pub fn integer(&self) -> i64 {
         match self {
             Self::Integer(number) => *number,
@@ -50,11 +50,11 @@ impl Reply {
         }
     }
 
-    /// The elements.
+    /// Returns the elements of an array.
     ///
     /// # Panics
     ///
-    /// Where it is anything else.
+    /// Panics on any other reply.
     pub fn elements(&self) -> &[Self] {
         match self {
             Self::Array(elements) => elements,
@@ -63,7 +63,7 @@ impl Reply {
     }
 }
 
-/// A connection that goes past TLS, access control and proxies: over a socket in the server's folder.
+/// A connection over the Unix socket in the server's folder, which bypasses TLS, access control and proxies.
 #[derive(Debug)]
 pub struct Connection {
     stream: BufReader<UnixStream>,
@@ -80,11 +80,11 @@ impl Connection {
         }
     }
 
-    /// Sends a command and waits for its answer, a minute at most.
+    /// Sends a command and waits at most a minute for its reply.
     ///
     /// # Errors
     ///
-    /// Where the connection fails. That the server refuses is an answer: [`Reply::Error`].
+    /// Returns an error if the connection fails. An error of the server is a reply: [`Reply::Error`].
     pub fn ask(&mut self, command: &[impl AsRef<[u8]>]) -> io::Result<Reply> {
         let mut request = format!("*{}\r\n", command.len()).into_bytes();
         for part in command.iter().map(AsRef::as_ref) {
@@ -96,11 +96,11 @@ impl Connection {
         self.receive()
     }
 
-    /// Waits for what comes next, such as a message after a `SUBSCRIBE`, a minute at most.
+    /// Waits at most a minute for the next reply, such as a message after a `SUBSCRIBE`.
     ///
     /// # Errors
     ///
-    /// Where the connection fails.
+    /// Returns an error if the connection fails.
     pub fn receive(&mut self) -> io::Result<Reply> {
         let line = self.line()?;
         let (kind, rest) = line.split_at_checked(1).ok_or_else(|| io::Error::other("an empty line"))?;

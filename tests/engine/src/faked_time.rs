@@ -1,4 +1,4 @@
-//! A time of day that tests move.
+//! A wall clock that tests control.
 
 use std::{
     fs::File,
@@ -11,14 +11,14 @@ use std::{
 
 use tempfile::TempDir;
 
-/// Compiled by the build script from `faked_time.c`.
+/// The build script compiles it from `faked_time.c`.
 const LIBRARY: &str = concat!(env!("OUT_DIR"), "/faked_time.so");
 
-/// The time of day of one or many servers. It stands still until a test moves it; clones are the same clock.
+/// The wall clock of one or more servers. It stands still until a test moves it. Clones share the clock.
 ///
-/// What a server does by the time of day stands still with it: keys live on, a `WAIT` that too few replicas acknowledge blocks
-/// until the clock has passed its time-out, and no node of a cluster suspects another. The monotonic clock goes on, so that
-/// timers run.
+/// Everything that a server does by the wall clock stands still too: keys do not expire, a `WAIT` that too few replicas
+/// acknowledge blocks until the clock passes its timeout, and no cluster node suspects another. The monotonic clock runs on, so
+/// timers still fire.
 #[derive(Debug, Clone)]
 pub struct FakedTime {
     file: Arc<Shared>,
@@ -32,7 +32,7 @@ struct Shared {
 }
 
 impl FakedTime {
-    /// A clock that stands at this moment, in milliseconds since 1970.
+    /// Creates a clock at this time, in milliseconds since the Unix epoch.
     pub fn at(unix_ms: u64) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let file = File::create(folder.path().join("time")).expect("a file");
@@ -41,26 +41,26 @@ impl FakedTime {
         faked
     }
 
-    /// Now, in milliseconds since 1970.
+    /// Returns the current time in milliseconds since the Unix epoch.
     pub fn unix_ms(&self) -> u64 {
         *self.file.microseconds.lock().expect("not poisoned") / 1000
     }
 
-    /// Moves every server's clock on. What a server decides after this returns, it decides by the new time.
+    /// Advances the clock of every server. A server's decisions after this returns use the new time.
     pub fn advance(&self, by: Duration) {
         let mut microseconds = self.file.microseconds.lock().expect("not poisoned");
         *microseconds += u64::try_from(by.as_micros()).expect("less than 584 000 years");
         self.file.write(*microseconds);
     }
 
-    /// Sets every server's clock, back too.
+    /// Sets the clock of every server, forward or back.
     pub fn set(&self, unix_ms: u64) {
         let mut microseconds = self.file.microseconds.lock().expect("not poisoned");
         *microseconds = unix_ms * 1000;
         self.file.write(*microseconds);
     }
 
-    /// Has a program begin with this time of day.
+    /// Makes a program start with this wall clock.
     pub(crate) fn preload(&self, command: &mut Command) {
         command.env("LD_PRELOAD", LIBRARY).env("FAKED_TIME", self.path());
     }
@@ -71,7 +71,7 @@ impl FakedTime {
 }
 
 impl Shared {
-    /// All eight bytes at once, which readers map.
+    /// Writes all eight bytes at once, because readers map the file.
     fn write(&self, microseconds: u64) {
         self.file.write_all_at(&microseconds.to_ne_bytes(), 0).expect("written");
     }

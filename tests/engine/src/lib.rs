@@ -1,8 +1,8 @@
-//! Real engines of the Redis kind, for tests, benchmarks and people: a [`Server`] or a [`Cluster`], with a time
-//! of day in the test's hands ([`FakedTime`]) and a [`Proxy`] between it and its clients where the test likes.
+//! Real Redis and Valkey servers for tests, benchmarks and manual use: a [`Server`] or a [`Cluster`], optionally with a wall
+//! clock that the test controls ([`FakedTime`]) and a [`Proxy`] in front of each server.
 //!
-//! Everything here blocks for a moment and needs no runtime, panics where it fails, and is for Linux. A server lives as long as its value; one
-//! in a `static` lives as long as the process, and leaves its folder behind.
+//! Everything here blocks briefly, needs no async runtime, panics on failure, and runs on Linux only. A server lives as long
+//! as its value. A server in a `static` lives as long as the process and leaves its folder behind.
 
 #![forbid(unsafe_code)]
 

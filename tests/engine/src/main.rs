@@ -1,4 +1,4 @@
-//! A cluster on this machine and two passbridge replicas over it, for people to try.
+//! Starts a local cluster and two passbridge replicas over it, for manual tests.
 
 #![forbid(unsafe_code)]
 
@@ -22,17 +22,17 @@ use tokio::{
 };
 
 /// Starts a cluster of three primaries on free ports of this machine, and two passbridge replicas over it, until Ctrl-C.
-/// Nothing of it is kept.
+/// All data is deleted at the end.
 #[derive(Debug, Parser)]
 #[command(name = "local-cluster")]
 struct Arguments {
-    /// The passbridge program. Without it, only the cluster runs, and the commands are printed that start replicas.
+    /// The passbridge program. Without it, only the cluster starts, and the commands that start replicas are printed.
     #[arg(long, value_name = "PROGRAM")]
     passbridge: Option<PathBuf>,
-    /// How many replicas each primary has.
+    /// The number of replicas of each primary.
     #[arg(long, value_name = "NUMBER", default_value_t = 2, value_parser = clap::value_parser!(u8).range(0..=5))]
     replicas: u8,
-    /// Valkey in the place of Redis; `PASSBRIDGE_VALKEY_SERVER` or `PATH` says where it is.
+    /// Use Valkey instead of Redis. It is found by `PASSBRIDGE_VALKEY_SERVER` or in `PATH`.
     #[arg(long)]
     valkey: bool,
 }
@@ -74,7 +74,7 @@ async fn run(arguments: &Arguments) -> io::Result<()> {
     }
 }
 
-/// The configuration files of two replicas, on the usual ports and on the next ones.
+/// The configuration files of two replicas, on the default ports and on the next ones.
 fn configure(cluster: &Cluster, folder: &TempDir) -> io::Result<[PathBuf; 2]> {
     let ring = folder.path().join("key-ring");
     write_key_ring(&ring)?;
@@ -106,7 +106,7 @@ key_ring = "{}"
     Ok([write(0)?, write(1)?])
 }
 
-/// A line as `passbridge keys new` prints it.
+/// A key ring line in the format of `passbridge keys new`.
 fn write_key_ring(file: &Path) -> io::Result<()> {
     let mut key = [0; 32];
     File::open("/dev/urandom")?.read_exact(&mut key)?;
@@ -130,7 +130,7 @@ fn describe(cluster: &Cluster, configurations: &[PathBuf]) -> io::Result<()> {
     Ok(())
 }
 
-/// The passbridge processes, none if no program was named. They are killed with this process.
+/// The passbridge processes; none if no program was named. They are killed with this process.
 struct Replicas(Vec<Child>);
 
 impl Replicas {
@@ -139,14 +139,14 @@ impl Replicas {
         let start = |configuration: &PathBuf| {
             let mut command = Command::new("setpriv");
             command.args(["--pdeathsig", "KILL", "--"]).arg(program);
-            // A Ctrl-C is for this process, which ends them before the cluster.
+            // Ctrl-C must reach this process only, which stops them before the cluster.
             command.args(["serve", "--config"]).arg(configuration).process_group(0).kill_on_drop(true);
             command.spawn()
         };
         configurations.iter().map(start).collect::<io::Result<_>>().map(Self)
     }
 
-    /// How the first of them ends by itself; never, if there is none.
+    /// Waits for the first process to exit by itself. Never returns if there is none.
     async fn first_end(&mut self) -> io::Result<ExitStatus> {
         match self.0.as_mut_slice() {
             [one, two] => tokio::select! {
@@ -157,7 +157,7 @@ impl Replicas {
         }
     }
 
-    /// Has them drain.
+    /// Tells the processes to drain.
     async fn stop(&mut self) -> io::Result<()> {
         for replica in &self.0 {
             if let Some(id) = replica.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)) {

@@ -1,57 +1,57 @@
-//! How a server is started.
+//! The options of a server.
 
 use std::path::PathBuf;
 
 use crate::{FakedTime, Product, Server};
 
-/// How a server is started; by default a Redis that keeps nothing on disk, lets everybody in and has the machine's time.
+/// The options of a server. The default is a Redis without persistence, access control or a faked time.
 #[derive(Debug, Clone, Default)]
 pub struct ServerOptions {
-    /// Which engine.
+    /// The products to test with.
     pub product: Product,
-    /// Whether it keeps an append-only file, synced every second, which [`Server::restart`] finds again.
+    /// Whether the server has an append-only file, synced every second, that survives [`Server::restart`].
     pub append_only: bool,
     /// The password of the user `default`.
     pub password: Option<String>,
-    /// More users, each as `ACL SETUSER` has it: `alice on >secret ~* &* +@all -config`.
+    /// More users, each in the syntax of `ACL SETUSER`: `alice on >secret ~* &* +@all -config`.
     pub users: Vec<String>,
-    /// The size at which it is full, in bytes.
+    /// The memory limit in bytes.
     pub max_memory: Option<u64>,
-    /// What it does when it is full, such as `allkeys-lru`; by default `noeviction`.
+    /// The eviction policy, such as `allkeys-lru`; by default `noeviction`.
     pub max_memory_policy: Option<&'static str>,
-    /// TLS in the place of plain connections.
+    /// TLS instead of plain connections.
     pub tls: Option<Tls>,
-    /// The time of day in the test's hands.
+    /// A wall clock that the test controls.
     pub time: Option<FakedTime>,
-    /// More lines of its configuration file, the last of which count.
+    /// More lines of the configuration file. The last occurrence of a directive counts.
     pub config: Vec<String>,
 }
 
-/// What a server with TLS shows and asks for; all of it PEM.
+/// The TLS settings of a server, all as PEM.
 #[derive(Debug, Clone)]
 pub struct Tls {
-    /// The server's certificate with its chain.
+    /// The server's certificate chain.
     pub certificate: PathBuf,
-    /// Its key.
+    /// The server's private key.
     pub key: PathBuf,
-    /// The CA of clients, and of the other nodes of a cluster.
+    /// The CA of clients and of the other cluster nodes.
     pub ca: PathBuf,
-    /// Whether it serves only clients that have a certificate.
+    /// Whether clients must present a certificate.
     pub client_certificates: bool,
 }
 
-/// The user of the machinery itself, whom no test may lock out.
+/// The user of the test setup itself, whom no test may lock out.
 pub(crate) const USER: &str = "test-engine";
 pub(crate) const PASSWORD: &str = "test-engine";
 
-/// Below the folder that it runs in.
+/// Relative to the server's folder.
 pub(crate) const SOCKET: &str = "socket";
 
-/// With a faked time, a jump must not look like a silence: 68 years, the longest that a number of seconds may say here.
+/// With a faked time, a clock jump must not look like a lost connection: 68 years, the largest value in seconds.
 const NEVER_SECONDS: i32 = i32::MAX;
 
 impl ServerOptions {
-    /// The same as a replica of this server, which has no TLS.
+    /// Returns the options of a replica of this server, which has no TLS.
     pub fn replica_of(mut self, primary: &Server) -> Self {
         self.config.push(format!("replicaof 127.0.0.1 {}", primary.address().port()));
         self
@@ -64,9 +64,9 @@ impl ServerOptions {
             "save \"\"",
             "appendfsync everysec",
             "unixsocket socket",
-            // Replicas that connect at once need not be waited for.
+            // Start replication at once instead of waiting for more replicas.
             "repl-diskless-sync-delay 0",
-            // In a cluster, clients are told of a replica when it has received something.
+            // In a cluster, a replica is announced to clients once it has received data.
             "repl-ping-replica-period 1",
         ]
         .map(str::to_owned)
@@ -86,7 +86,7 @@ impl ServerOptions {
         if self.time.is_some() {
             lines.push(format!("repl-timeout {NEVER_SECONDS}"));
             lines.push("repl-backlog-ttl 0".to_owned());
-            // It sleeps until a time of day, and where that has passed on the machine it does not sleep at all.
+            // The server sleeps until a wall-clock time and does not sleep at all if that is in the machine's past.
             lines.push("jemalloc-bg-thread no".to_owned());
         }
         lines.extend(self.config.iter().cloned());

@@ -1,4 +1,4 @@
-//! Free ports that nobody else takes between looking and listening, nor while a server is down.
+//! Reserved free ports: no other process takes them between the check and the bind, or while a server is down.
 
 use std::{
     collections::VecDeque,
@@ -6,21 +6,21 @@ use std::{
     sync::{LazyLock, Mutex},
 };
 
-/// Below the ports that the kernel gives to outgoing connections (32 768 to 60 999), as are the bus ports above them.
+/// Both these ports and their bus ports lie below the kernel's ephemeral ports (32 768 to 60 999).
 const FIRST: u16 = 12_000;
-/// What lies between a node's port and that of its cluster bus, as Redis has it where it is not told.
+/// The default offset of a node's cluster bus port in Redis.
 pub(crate) const BUS: u16 = 10_000;
 const BLOCK: u16 = 50;
 const BLOCKS: u16 = BUS / BLOCK;
 
-/// A port of this process, with the one of its bus, until this is dropped.
+/// A port and its bus port, reserved for this process until dropped.
 #[derive(Debug)]
 pub(crate) struct Port {
     number: u16,
 }
 
-/// Ports are taken a block at a time. Who listens on a block's first port has the rest of it; the kernel gives it back when the
-/// process ends, whatever ends it.
+/// Ports are reserved in blocks. The process that listens on the first port of a block owns the block; the kernel releases it
+/// when the process ends for any reason.
 #[derive(Default)]
 struct Pool {
     blocks: Vec<TcpListener>,
@@ -35,7 +35,7 @@ static POOL: LazyLock<Mutex<Pool>> = LazyLock::new(|| {
 });
 
 impl Port {
-    /// One on which nobody listens.
+    /// Returns a port without a listener.
     pub(crate) fn reserve() -> Self {
         let mut pool = POOL.lock().expect("not poisoned");
         let number = loop {
@@ -55,7 +55,7 @@ impl Port {
 
 impl Drop for Port {
     fn drop(&mut self) {
-        // Last in line, so that who still calls the old server does not reach the next one.
+        // Reused last, so that clients of the old server do not reach the next one.
         POOL.lock().expect("not poisoned").free.push_back(self.number);
     }
 }

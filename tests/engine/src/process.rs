@@ -1,4 +1,4 @@
-//! Programs that do not outlive the process that started them.
+//! Child processes that do not outlive the process that started them.
 
 use std::{
     io,
@@ -15,8 +15,8 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
 type Job = (Command, Sender<io::Result<Child>>);
 
-/// The kernel kills a child when the *thread* that started it ends, and the thread of a test ends before the process. So they
-/// are all started by one that does not.
+/// The kernel kills a child when the *thread* that started it ends, and the thread of a test ends before the process. So one
+/// thread that lives as long as the process starts all children.
 static STARTER: LazyLock<Mutex<Sender<Job>>> = LazyLock::new(|| {
     let (jobs, queue) = mpsc::channel::<Job>();
     thread::Builder::new()
@@ -30,17 +30,17 @@ static STARTER: LazyLock<Mutex<Sender<Job>>> = LazyLock::new(|| {
     Mutex::new(jobs)
 });
 
-/// A program that is killed when this is dropped, and when this process ends in whatever way.
+/// A child process. It is killed when this value is dropped and when this process ends for any reason.
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
 }
 
 impl Process {
-    /// Starts it by `setpriv` of util-linux, which the program then takes the place of.
+    /// Starts the program through `setpriv` (util-linux), which replaces itself with it.
     pub(crate) fn start(program: &str, prepare: impl FnOnce(&mut Command)) -> Self {
         let mut command = Command::new("setpriv");
-        // A Ctrl-C is for this process, which ends its programs in its own order.
+        // Ctrl-C must reach this process only, which stops its children in its own order.
         command.args(["--pdeathsig", "KILL", "--", program]).process_group(0);
         prepare(&mut command);
         let (answer, started) = mpsc::channel();
@@ -49,25 +49,25 @@ impl Process {
         Self { child }
     }
 
-    /// Whether it has ended by itself.
+    /// Returns whether the process has exited by itself.
     pub(crate) fn has_ended(&mut self) -> bool {
         self.child.try_wait().expect("can be asked").is_some()
     }
 
-    /// Ends it at once, also where it is stopped.
+    /// Kills the process, even if it is stopped.
     pub(crate) fn kill(&mut self) {
-        // It may have ended by itself.
+        // The process may have exited already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
-    /// SIGSTOP; it has stopped when this returns.
+    /// Sends SIGSTOP. The process has stopped when this returns.
     pub(crate) fn stop(&self) {
         kill_process(self.id(), Signal::STOP).expect("can be stopped");
         waitpid(Some(self.id()), WaitOptions::UNTRACED).expect("can be waited for");
     }
 
-    /// SIGCONT.
+    /// Sends SIGCONT.
     pub(crate) fn go_on(&self) {
         kill_process(self.id(), Signal::CONT).expect("can go on");
     }

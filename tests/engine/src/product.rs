@@ -1,26 +1,26 @@
-//! Which engine.
+//! The products to test with.
 
 use std::{
     env,
     path::{Path, PathBuf},
 };
 
-/// A program that speaks the protocol of Redis.
+/// A server program that speaks the Redis protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Product {
     /// `redis-server`, 7.0 or later.
     #[default]
     Redis,
-    /// `valkey-server`, 8.0 or later; that of the package has no TLS.
+    /// `valkey-server`, 8.0 or later. The packaged one has no TLS.
     Valkey,
 }
 
 impl Product {
-    /// The program: what `PASSBRIDGE_REDIS_SERVER` or `PASSBRIDGE_VALKEY_SERVER` names, or the first of its name in `PATH`.
+    /// The program: the one that `PASSBRIDGE_REDIS_SERVER` or `PASSBRIDGE_VALKEY_SERVER` names, or the first in `PATH`.
     ///
     /// # Panics
     ///
-    /// Where there is none, with what installs it.
+    /// Panics if the program is missing, and says how to install it.
     pub fn program(self) -> PathBuf {
         let (name, variable, package) = match self {
             Self::Redis => ("redis-server", "PASSBRIDGE_REDIS_SERVER", "Debian's package redis-server"),

@@ -1,4 +1,4 @@
-//! What stands between clients and a server, and can be cut.
+//! A TCP proxy between clients and a server that tests can cut.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -18,7 +18,7 @@ use tokio::{
 
 use crate::Server;
 
-/// A proxy before a server, which clients are told to connect to.
+/// A proxy in front of a server. Clients connect to its address.
 #[derive(Debug)]
 pub struct Proxy {
     gate: Gate,
@@ -26,18 +26,18 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// One before this server, on a port of its own.
+    /// Creates a proxy for this server, with its own port.
     pub fn before(server: &Server) -> Self {
         Self { gate: Gate::open(([127, 0, 0, 1], 0).into(), server.address()), scheme: server.scheme() }
     }
 
-    /// One before this server, on the same port of another address.
+    /// Creates a proxy for this server, with the same port at another address.
     pub(crate) fn at(host: &str, server: &Server) -> Self {
         let listen = SocketAddr::new(host.parse().expect("an address"), server.address().port());
         Self { gate: Gate::open(listen, server.address()), scheme: server.scheme() }
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.gate.address
     }
@@ -47,40 +47,40 @@ impl Proxy {
         format!("{}://{}", self.scheme, self.address())
     }
 
-    /// Closes all connections, and new ones as soon as they are made, until [`Self::heal`].
+    /// Closes all connections, and new ones as soon as they are accepted, until [`Self::heal`].
     pub fn cut(&self) {
         self.gate.rule.send_replace(Rule::Cut);
     }
 
-    /// Delivers nothing until [`Self::heal`], in either direction, as in a partition: connections stay open, new ones seem to be made,
-    /// and what is sent arrives late.
+    /// Simulates a partition until [`Self::heal`]: connections stay open and new ones are accepted, but data is delivered in neither
+    /// direction before the partition ends.
     pub fn hold(&self) {
         self.gate.rule.send_replace(Rule::Hold);
     }
 
-    /// Lets everything pass, also what [`Self::hold`] has kept.
+    /// Delivers everything again, including the data that [`Self::hold`] has delayed.
     pub fn heal(&self) {
         self.gate.rule.send_replace(Rule::HoldFrom(Vec::new()));
     }
 }
 
-/// What happens to connections.
+/// The rule for connections.
 #[derive(Debug, Clone)]
 enum Rule {
     Cut,
     Hold,
-    /// Of those who call from these addresses.
+    /// Only connections from these source addresses.
     HoldFrom(Vec<IpAddr>),
 }
 
-/// A listener that passes on what comes, by a rule. Dropping it closes its connections.
+/// A listener that forwards connections by a rule. Dropping it closes its connections.
 #[derive(Debug)]
 pub(crate) struct Gate {
     address: SocketAddr,
     rule: watch::Sender<Rule>,
 }
 
-/// All of them run on one thread.
+/// All proxies run on one thread.
 static RUNTIME: LazyLock<Handle> = LazyLock::new(|| {
     let runtime = runtime::Builder::new_current_thread().enable_io().build().expect("a runtime");
     let handle = runtime.handle().clone();
@@ -90,7 +90,7 @@ static RUNTIME: LazyLock<Handle> = LazyLock::new(|| {
 });
 
 impl Gate {
-    /// Listens before it returns.
+    /// Starts the listener; it listens when this returns.
     pub(crate) fn open(listen: SocketAddr, to: SocketAddr) -> Self {
         let listener =
             std::net::TcpListener::bind(listen).unwrap_or_else(|error| panic!("{listen}: {error}"));
@@ -101,7 +101,7 @@ impl Gate {
         Self { address, rule }
     }
 
-    /// Delivers nothing to and from those who call from these addresses.
+    /// Delivers nothing to or from these source addresses.
     pub(crate) fn hold(&self, sources: Vec<IpAddr>) {
         self.rule.send_replace(Rule::HoldFrom(sources));
     }
@@ -124,7 +124,7 @@ async fn closed(rules: &mut watch::Receiver<Rule>) {
     while rules.changed().await.is_ok() {}
 }
 
-/// What one connection may do.
+/// The state of the rule for one connection.
 #[derive(Clone)]
 struct Passage {
     source: IpAddr,
@@ -132,7 +132,7 @@ struct Passage {
 }
 
 impl Passage {
-    /// Until nothing holds it.
+    /// Waits until no rule holds the connection.
     async fn is_open(&mut self) {
         let source = self.source;
         let open = |rule: &Rule| matches!(rule, Rule::HoldFrom(sources) if !sources.contains(&source));
@@ -141,7 +141,7 @@ impl Passage {
         }
     }
 
-    /// Until it is cut, or the gate is gone.
+    /// Waits until the connection is cut or the gate is dropped.
     async fn is_cut(&mut self) {
         let _ = self.rules.wait_for(|rule| matches!(rule, Rule::Cut)).await;
     }
@@ -163,7 +163,7 @@ async fn pass(client: TcpStream, to: SocketAddr, mut passage: Passage) {
     }
 }
 
-/// Passes on until the end of `from`, which is passed on too.
+/// Copies data until the end of `from`, and forwards the end too.
 async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut passage: Passage) {
     let mut buffer = vec![0; 16 * 1024];
     loop {

@@ -1,4 +1,4 @@
-//! One server.
+//! A single server.
 
 use std::{
     fs::{self, File},
@@ -22,15 +22,15 @@ use crate::{
     until::until,
 };
 
-/// How often another port is tried.
+/// The number of ports to try.
 const ATTEMPTS: u32 = 5;
 
-/// A server on a port and in a folder of its own, which listens when it has been made. It is killed when this is dropped, and
-/// when the process ends in whatever way.
+/// A server with its own port and folder. It listens once this value exists, and is killed when the value is dropped or the
+/// process ends for any reason.
 #[derive(Debug)]
 pub struct Server {
     options: ServerOptions,
-    // Killed before its folder goes and its port is somebody else's.
+    // Declared first, so that the server is killed before its folder is deleted and its port is released.
     process: Mutex<Process>,
     responds: AtomicBool,
     folder: TempDir,
@@ -38,11 +38,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts one on 127.0.0.1.
+    /// Starts a server on 127.0.0.1.
     ///
     /// # Panics
     ///
-    /// Where it does not start, with its log.
+    /// Panics with the server's log if the server does not start.
     pub fn start(options: ServerOptions) -> Self {
         for _ in 0..ATTEMPTS {
             let folder = tempfile::tempdir().expect("a folder");
@@ -61,7 +61,7 @@ impl Server {
         panic!("{ATTEMPTS} ports in a row were taken by others");
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.port.number()).into()
     }
@@ -75,12 +75,12 @@ impl Server {
         if self.options.tls.is_some() { "rediss" } else { "redis" }
     }
 
-    /// Has it answer a command, past TLS, access control and proxies. A replica that is loading what its primary has sent is
-    /// waited for.
+    /// Runs a command, bypassing TLS, access control and proxies. Waits for a replica that is loading the snapshot of its
+    /// primary.
     ///
     /// # Panics
     ///
-    /// Where it does not answer.
+    /// Panics if the server does not answer.
     pub fn command(&self, command: &[impl AsRef<[u8]>]) -> Reply {
         let ask = || {
             let answered = self.connect().and_then(|mut connection| connection.ask(command));
@@ -91,38 +91,38 @@ impl Server {
         until(|| format!("{} is loading", self.address()), ask)
     }
 
-    /// A connection for more than one command, past TLS, access control and proxies.
+    /// Opens a connection for several commands, bypassing TLS, access control and proxies.
     ///
     /// # Errors
     ///
-    /// Where it is down.
+    /// Returns an error if the server is down.
     pub fn connect(&self) -> io::Result<Connection> {
         Connection::open(&self.folder.path().join(SOCKET), USER, PASSWORD)
     }
 
-    /// SIGKILL: connections are reset, and what was not on disk is lost.
+    /// Sends SIGKILL: connections are reset, and data that is not on disk is lost.
     pub fn kill(&self) {
         self.responds.store(false, Ordering::Relaxed);
         self.process().kill();
     }
 
-    /// SIGSTOP: connections stay open and are accepted, and nobody answers. It has stopped when this returns.
+    /// Sends SIGSTOP: connections stay open and are accepted, but get no answer. The server has stopped when this returns.
     pub fn stop_responding(&self) {
         self.responds.store(false, Ordering::Relaxed);
         self.process().stop();
     }
 
-    /// The end of [`Self::stop_responding`].
+    /// Ends [`Self::stop_responding`].
     pub fn go_on(&self) {
         self.process().go_on();
         self.responds.store(true, Ordering::Relaxed);
     }
 
-    /// Kills it if it still runs and starts it again, on the same port and in the same folder. It is ready when this returns.
+    /// Kills the server if it still runs, and starts it again with the same port and folder. It is ready when this returns.
     ///
     /// # Panics
     ///
-    /// Where it does not start, with its log.
+    /// Panics with the server's log if the server does not start.
     pub fn restart(&self) {
         self.kill();
         *self.process() = launch(&self.options, &self.folder);
@@ -131,17 +131,17 @@ impl Server {
         self.responds.store(true, Ordering::Relaxed);
     }
 
-    /// Whether nobody has killed or stopped it.
+    /// Returns whether the server is neither killed nor stopped.
     pub fn responds(&self) -> bool {
         self.responds.load(Ordering::Relaxed)
     }
 
-    /// What it has written to its log so far.
+    /// Returns the server's log so far.
     pub fn log(&self) -> String {
         fs::read_to_string(log_file(&self.folder)).expect("readable")
     }
 
-    /// Until it answers; its log, if it ended instead.
+    /// Waits until the server answers. Returns its log if it exited instead.
     fn until_ready(&self) -> Result<(), String> {
         until(
             || self.log(),

@@ -1,18 +1,18 @@
-//! Waiting by asking.
+//! Polling for a condition.
 
 use std::{thread, time::Duration};
 
-/// Between two questions, at first and later, so that what many wait for at once is not slowed down by their questions.
+/// The pause between polls, at first and later. It grows, so that many concurrent pollers do not slow down what they wait for.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 const LONGEST_PAUSE: Duration = Duration::from_millis(30);
-/// A minute of pauses; only what fails waits so long.
+/// The total of all pauses is a minute. Only a failing test waits that long.
 const QUESTIONS: u32 = 2000;
 
-/// Asks until there is an answer.
+/// Polls until `ask` returns a value.
 ///
 /// # Panics
 ///
-/// Where none comes for a minute; `what` says what did not happen.
+/// Panics after a minute without a value; `what` names the missing condition.
 pub(crate) fn until<T>(what: impl FnOnce() -> String, mut ask: impl FnMut() -> Option<T>) -> T {
     let mut pause = FIRST_PAUSE;
     for _ in 0..QUESTIONS {

@@ -1,4 +1,4 @@
-//! Starting nodes and making them a cluster, without the seconds that `redis-cli --cluster create` waits.
+//! Starts nodes and forms a cluster, without the seconds that `redis-cli --cluster create` waits.
 
 use std::{thread, time::Duration};
 
@@ -12,19 +12,19 @@ use crate::{
     until::until,
 };
 
-/// Where nodes believe clients find them, at the port of the node itself: a loopback address of its own for the proxies.
+/// The address that nodes announce to clients, with the node's own port: a separate loopback address for the proxies.
 const PROXY_HOST: &str = "127.0.0.2";
 
 const NODE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Longer than a test's clock jumps, and short enough that a node may count ten of it.
+/// Longer than any clock jump of a test, and short enough for a node to multiply it by ten.
 const NEVER: Duration = Duration::from_hours(24 * 365 * 1000);
 
-/// How far before its moment a faked time begins, and how far it goes on with each look at the cluster: a primary waits two
-/// seconds after its start before it serves, and nodes tell each other news every half of the node timeout.
+/// How far before its set time a faked time starts, and its advance with each check of the cluster: a primary waits two
+/// seconds after its start before it serves, and nodes gossip every half of the node timeout.
 const BEFORE: Duration = Duration::from_hours(1);
 const STEP: Duration = Duration::from_secs(1);
 
-/// The node timeout while the cluster forms. With a faked time it must outlast some steps.
+/// The node timeout while the cluster forms. With a faked time it must be longer than several steps.
 const FORMING_NODE_TIMEOUT: Duration = Duration::from_secs(2);
 const FAKED_FORMING_NODE_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -59,7 +59,7 @@ pub(super) fn form(options: &ClusterOptions) -> Cluster {
     cluster
 }
 
-/// All at once.
+/// All nodes start concurrently.
 fn start_nodes(options: &ClusterOptions) -> Vec<Server> {
     let count = options.primaries * (1 + options.replicas);
     thread::scope(|scope| {
@@ -78,7 +78,7 @@ fn node_options(options: &ClusterOptions, index: usize) -> ServerOptions {
     let mut config = vec![
         "cluster-enabled yes".to_owned(),
         format!("cluster-node-timeout {}", node_timeout(options).as_millis()),
-        // They stay where they were put.
+        // Replicas stay with their primaries.
         "cluster-allow-replica-migration no".to_owned(),
     ];
     if options.behind_proxies {
@@ -88,7 +88,7 @@ fn node_options(options: &ClusterOptions, index: usize) -> ServerOptions {
     if options.partitionable {
         config.extend(link::config(index));
     }
-    // What the test wants comes last and so counts.
+    // The options of the test come last and take precedence.
     config.append(&mut node.config);
     node.config = config;
     node
@@ -99,7 +99,7 @@ fn node_timeout(options: &ClusterOptions) -> Duration {
     options.node_timeout.unwrap_or(usual)
 }
 
-/// When nodes suspect each other, and whether replicas leave it at that: primaries that are slow while they start stay primaries.
+/// Sets the node timeout and whether replicas start failovers: primaries that start slowly must stay primaries.
 fn set_failover(nodes: &[Server], node_timeout: Duration, off: &str) {
     let node_timeout = node_timeout.as_millis().to_string();
     let set = ["CONFIG", "SET", "cluster-node-timeout", &node_timeout, "cluster-replica-no-failover", off];
@@ -108,10 +108,10 @@ fn set_failover(nodes: &[Server], node_timeout: Duration, off: &str) {
     }
 }
 
-/// Gives them their slots, and each of them the addresses of all others.
+/// Assigns the slots and introduces every node to all others.
 fn introduce(options: &ClusterOptions, nodes: &[Server]) {
     for (index, node) in nodes.iter().enumerate() {
-        // Different ones, or they would have to settle who goes first.
+        // Different epochs, so that the nodes need not resolve a collision.
         ok(&node.command(&["CLUSTER", "SET-CONFIG-EPOCH", &(index + 1).to_string()]));
     }
     let bound = |index: usize| index * usize::from(SLOTS) / options.primaries;
@@ -127,7 +127,7 @@ fn introduce(options: &ClusterOptions, nodes: &[Server]) {
     }
 }
 
-/// Makes replicas of those that have no slots.
+/// Turns the nodes without slots into replicas.
 fn follow(options: &ClusterOptions, cluster: &Cluster) {
     for (index, replica) in cluster.nodes.iter().enumerate().skip(options.primaries) {
         let primary = &cluster.ids[(index - options.primaries) / options.replicas];

@@ -1,23 +1,23 @@
-//! What nodes say to each other, through proxies: the cluster bus and replication.
+//! Proxies for the traffic between nodes: the cluster bus and replication.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::{Server, port::BUS, proxy::Gate};
 
-/// Where nodes believe the others are, at the port of the node itself.
+/// The address that nodes announce to each other, with the node's own port.
 pub(super) const HOST: &str = "127.0.0.3";
 
-/// Who calls, by which the proxies know a node: a loopback address of each.
+/// The source address by which proxies identify a node: a loopback address for each.
 fn source(index: usize) -> Ipv4Addr {
     Ipv4Addr::new(127, 0, 1, u8::try_from(index + 1).expect("at most 255 nodes"))
 }
 
-/// What a node must be told for it.
+/// The configuration lines that a node needs for it.
 pub(super) fn config(index: usize) -> [String; 2] {
     [format!("cluster-announce-ip {HOST}"), format!("bind-source-addr {}", source(index))]
 }
 
-/// A gate before the bus and one before the port of each node.
+/// Gates in front of the bus and the port of each node.
 #[derive(Debug)]
 pub(super) struct Links {
     gates: Vec<[Gate; 2]>,

@@ -1,4 +1,4 @@
-//! A cluster.
+//! A Redis or Valkey cluster.
 
 mod form;
 mod link;
@@ -18,24 +18,24 @@ use crate::{
 
 pub use crate::cluster::slot_move::SlotMove;
 
-/// Into how many slots the keys fall.
+/// The number of hash slots.
 pub const SLOTS: u16 = 16_384;
 
-/// How a cluster is started; by default three primaries without replicas.
+/// The options of a cluster. The default is three primaries without replicas.
 #[derive(Debug, Clone)]
 pub struct ClusterOptions {
-    /// What holds for each node.
+    /// The options of each node.
     pub node: ServerOptions,
-    /// How many primaries, three at least: fewer could not agree on a failover.
+    /// The number of primaries, at least three: fewer cannot agree on a failover.
     pub primaries: usize,
-    /// How many replicas each primary has.
+    /// The number of replicas of each primary.
     pub replicas: usize,
-    /// How long a node is silent before others suspect it; by default five seconds, and with a faked time so long that no jump
-    /// makes them.
+    /// The node timeout; by default five seconds, and with a faked time so long that no clock jump
+    /// causes a failover.
     pub node_timeout: Option<Duration>,
-    /// Whether clients are sent to a [`Proxy`] before each node, which [`Cluster::proxies`] has.
+    /// Whether clients reach each node through a [`Proxy`], returned by [`Cluster::proxies`].
     pub behind_proxies: bool,
-    /// Whether what nodes say to each other goes through proxies, for [`Cluster::partition`].
+    /// Whether the traffic between nodes goes through proxies, for [`Cluster::partition`].
     pub partitionable: bool,
 }
 
@@ -52,11 +52,11 @@ impl Default for ClusterOptions {
     }
 }
 
-/// Nodes that form a cluster as long as this lives. First come the primaries, in the order of their slots, then the replicas of
-/// the first, then those of the second, and so on.
+/// A running cluster. The nodes are ordered: first the primaries in the order of their slots, then the replicas of the
+/// first primary, then those of the second, and so on.
 #[derive(Debug)]
 pub struct Cluster {
-    // Before the nodes, which they connect to.
+    // Dropped before the nodes that they connect to.
     proxies: Vec<Proxy>,
     links: Option<Links>,
     nodes: Vec<Server>,
@@ -64,26 +64,26 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Starts one. All slots are served and all replicas are in sync when this returns; a faked time is what it was before.
+    /// Starts a cluster. All slots are served and all replicas are in sync when this returns. A faked time is unchanged.
     ///
-    /// Without a faked time it takes a little more than two seconds, since a primary that has just started waits so long before it
+    /// Without a faked time the start takes a little more than two seconds, because a new primary waits that long before it
     /// serves.
     ///
     /// # Panics
     ///
-    /// Where it does not come up within a minute.
+    /// Panics if the cluster is not ready within a minute.
     pub fn start(options: &ClusterOptions) -> Self {
         form::form(options)
     }
 
-    /// Its nodes, also those that do not run. A node is killed, stopped and restarted by itself.
+    /// All nodes, including those that do not run. Each node is killed, stopped and restarted separately.
     ///
-    /// A primary that was restarted under a faked time serves two seconds of that time later.
+    /// With a faked time, a restarted primary serves after two seconds of that time.
     pub fn nodes(&self) -> &[Server] {
         &self.nodes
     }
 
-    /// Where clients find each node: at its proxy, if it has one.
+    /// The client address of each node: its proxy, if it has one.
     pub fn urls(&self) -> Vec<String> {
         if self.proxies.is_empty() {
             self.nodes.iter().map(Server::url).collect()
@@ -92,45 +92,45 @@ impl Cluster {
         }
     }
 
-    /// What clients go through to each node.
+    /// The proxies between clients and each node.
     ///
     /// # Panics
     ///
-    /// Where it was started without `behind_proxies`.
+    /// Panics if the cluster was started without `behind_proxies`.
     pub fn proxies(&self) -> &[Proxy] {
         assert!(!self.proxies.is_empty(), "the option `behind_proxies` is off");
         &self.proxies
     }
 
-    /// Lets nothing pass between these nodes and all others until [`Self::heal`]. Clients reach all of them.
+    /// Partitions these nodes from all others until [`Self::heal`]. Clients still reach every node.
     ///
     /// # Panics
     ///
-    /// Where it was started without `partitionable`.
+    /// Panics if the cluster was started without `partitionable`.
     pub fn partition(&self, nodes: &[usize]) {
         self.links.as_ref().expect("the option `partitionable` is on").partition(nodes);
     }
 
-    /// Lets everything pass between all nodes.
+    /// Ends all partitions.
     ///
     /// # Panics
     ///
-    /// Where it was started without `partitionable`.
+    /// Panics if the cluster was started without `partitionable`.
     pub fn heal(&self) {
         self.partition(&[]);
     }
 
-    /// The slot of a key.
+    /// Returns the slot of a key.
     pub fn slot_of(&self, key: impl AsRef<[u8]>) -> u16 {
         let slot = self.witness().command(&[b"CLUSTER", b"KEYSLOT", key.as_ref()]).integer();
         slot.try_into().expect("a slot")
     }
 
-    /// Which node serves this slot, as nodes that respond have it; where they differ, who took it last.
+    /// Returns the node that serves this slot according to the responding nodes. If they differ, the latest owner.
     ///
     /// # Panics
     ///
-    /// Where nobody does.
+    /// Panics if no node serves the slot.
     pub fn primary_of(&self, slot: u16) -> usize {
         let views = self.responding().flat_map(|node| self.view(node));
         let owners = views.filter(|view| view.slots.iter().any(|range| range.contains(&slot)));
@@ -139,16 +139,16 @@ impl Cluster {
         self.index_of(&owner.id).expect("one of its nodes")
     }
 
-    /// The node that serves this slot.
+    /// Returns the node that serves this slot.
     ///
     /// # Panics
     ///
-    /// Where nobody does.
+    /// Panics if no node serves the slot.
     pub fn primary(&self, slot: u16) -> &Server {
         &self.nodes[self.primary_of(slot)]
     }
 
-    /// The replicas of this primary that respond.
+    /// Returns the responding replicas of this primary.
     pub fn replicas_of(&self, primary: usize) -> Vec<usize> {
         let follows = |&node: &usize| {
             let view = self.view(node).into_iter().find(|view| view.myself);
@@ -157,40 +157,40 @@ impl Cluster {
         self.responding().filter(follows).collect()
     }
 
-    /// Has a replica take the place of its primary at once, whether or not that one runs.
+    /// Promotes a replica at once, whether or not its primary runs.
     ///
     /// # Panics
     ///
-    /// Where it refuses.
+    /// Panics if the replica returns an error.
     pub fn promote(&self, replica: usize) {
         ok(&self.nodes[replica].command(&["CLUSTER", "FAILOVER", "TAKEOVER"]));
     }
 
-    /// Begins to move a slot to a primary while it is served: until [`SlotMove::finish`], its owner answers `ASK` for each key that it
-    /// does not have any more.
+    /// Starts the live migration of a slot. Until [`SlotMove::finish`], its owner answers `ASK` for every key that it
+    /// no longer has.
     ///
     /// # Panics
     ///
-    /// Where they refuse.
+    /// Panics if a primary returns an error.
     pub fn begin_move(&self, slot: u16, to: usize) -> SlotMove<'_> {
         SlotMove::begin(self, slot, to)
     }
 
-    /// Moves a slot with all its keys to a primary while it is served, and returns when every node knows it.
+    /// Migrates a slot with all its keys while it is served. Every node knows the new owner when this returns.
     ///
     /// # Panics
     ///
-    /// Where they refuse.
+    /// Panics if a primary returns an error.
     pub fn move_slot(&self, slot: u16, to: usize) {
         self.begin_move(slot, to).finish();
     }
 
-    /// Returns when every slot is served by a node that responds, every node that responds says the same about all of them, and
+    /// Waits until a responding node serves every slot, all responding nodes agree on the owners, and
     /// their replicas are in sync.
     ///
     /// # Panics
     ///
-    /// Where that does not come true within a minute, with what the nodes say.
+    /// Panics with the views of the nodes if that takes more than a minute.
     pub fn wait_until_ok(&self) {
         until(|| self.report(), || self.is_ok().then_some(()));
     }
@@ -207,7 +207,7 @@ impl Cluster {
             && self.responding().all(|node| self.replication_is_up(node) && self.is_known_to_clients(node))
     }
 
-    /// Whether a node tells clients of all others: it leaves out a replica until it has heard how far that one is.
+    /// Whether a node announces all others to clients. It omits a replica until it knows the replica's offset.
     fn is_known_to_clients(&self, node: usize) -> bool {
         let told = self.nodes[node].command(&["CLUSTER", "SLOTS"]);
         let ports = told.elements().iter().flat_map(|range| &range.elements()[2..]);
@@ -215,8 +215,8 @@ impl Cluster {
         self.responding().all(|node| ports.contains(&self.nodes[node].address().port().into()))
     }
 
-    /// What a node says about those that respond, in no order and without its own perspective; nothing where it does not know them
-    /// well yet.
+    /// A node's view of the responding nodes, sorted and without the fields that differ between nodes; `None` if it does not know
+    /// them fully yet.
     fn settled_view(&self, of: usize) -> Vec<NodeView> {
         let mut view = self.view(of);
         view.retain(|node| self.index_of(&node.id).is_some_and(|index| self.nodes[index].responds()));
@@ -232,7 +232,7 @@ impl Cluster {
         view
     }
 
-    /// Whether a replica has all that its primary has, or a primary counts all its replicas as connected.
+    /// Whether a replica has all data of its primary, or a primary counts all its replicas as connected.
     fn replication_is_up(&self, node: usize) -> bool {
         let info = self.nodes[node].command(&["INFO", "replication"]).text();
         if info.contains("role:slave") {
@@ -268,7 +268,7 @@ impl Cluster {
     }
 }
 
-/// Panics where it is not `OK`.
+/// Panics if the reply is not `OK`.
 fn ok(reply: &Reply) {
     assert_eq!(reply, &Reply::Bytes(b"OK".into()));
 }

@@ -1,4 +1,4 @@
-//! A slot on its way from one primary to another.
+//! The migration of a slot from one primary to another.
 
 use crate::{
     Cluster, Reply, Server,
@@ -6,11 +6,11 @@ use crate::{
     options::{PASSWORD, USER},
 };
 
-/// How long one key may take, in milliseconds.
+/// The timeout for one key, in milliseconds.
 const PATIENCE: &str = "60000";
 
-/// A slot that two primaries share: the old one serves the keys that it still has, the new one those that have been moved, to
-/// clients that the old one has sent with `ASK`.
+/// A slot that is being migrated: the old primary serves the keys that it still has; the new one serves the moved keys to
+/// clients that the old one redirects with `ASK`.
 #[derive(Debug)]
 pub struct SlotMove<'a> {
     cluster: &'a Cluster,
@@ -22,17 +22,17 @@ pub struct SlotMove<'a> {
 impl<'a> SlotMove<'a> {
     pub(super) fn begin(cluster: &'a Cluster, slot: u16, to: usize) -> Self {
         let begun = Self { cluster, from: cluster.primary_of(slot), to, slot: slot.to_string() };
-        // In this order, or the new one would send those away who come with an ASK.
+        // In this order. Otherwise the new primary would reject clients that arrive with an `ASK` redirection.
         ok(&begun.set_slot(begun.target(), "IMPORTING", &cluster.ids[begun.from]));
         ok(&begun.set_slot(begun.source(), "MIGRATING", &cluster.ids[to]));
         begun
     }
 
-    /// Moves up to this many keys, and tells how many that were.
+    /// Moves at most this many keys and returns how many were moved.
     ///
     /// # Panics
     ///
-    /// Where the primaries refuse.
+    /// Panics if a primary returns an error.
     pub fn move_keys(&self, count: usize) -> usize {
         let keys = self.source().command(&["CLUSTER", "GETKEYSINSLOT", &self.slot, &count.to_string()]);
         let keys = keys.elements();
@@ -53,14 +53,14 @@ impl<'a> SlotMove<'a> {
         keys.len()
     }
 
-    /// Moves the rest, gives the slot to the new primary, and returns when every node knows it.
+    /// Moves the remaining keys and assigns the slot to the new primary. Every node knows the new owner when this returns.
     ///
     /// # Panics
     ///
-    /// Where the primaries refuse.
+    /// Panics if a primary returns an error.
     pub fn finish(self) {
         while self.move_keys(1000) > 0 {}
-        // First who gets it, so that there is always somebody who serves it.
+        // The new owner first, so that the slot always has an owner.
         let primaries = [self.target(), self.source()];
         for node in primaries {
             ok(&self.set_slot(node, "NODE", &self.cluster.ids[self.to]));

@@ -1,24 +1,24 @@
-//! What one node says about another: a line of `CLUSTER NODES`.
+//! One node's view of another: a line of `CLUSTER NODES`.
 
 use std::ops::RangeInclusive;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct NodeView {
     pub(super) id: String,
-    /// Whether it speaks of itself.
+    /// Whether the line describes the node itself.
     pub(super) myself: bool,
-    /// Whose replica it is.
+    /// The primary of a replica.
     pub(super) primary: Option<String>,
-    /// The higher, the later its slots were taken.
+    /// The configuration epoch. The node with the highest epoch owns a slot.
     pub(super) epoch: u64,
     pub(super) slots: Vec<RangeInclusive<u16>>,
     has_hostname: bool,
-    /// In no handshake, and suspected by nobody.
+    /// Whether the node is neither in a handshake nor suspected.
     is_well: bool,
     is_connected: bool,
 }
 
-/// The whole answer.
+/// Parses the whole reply.
 pub(super) fn parse_nodes(text: &str) -> Vec<NodeView> {
     text.lines().map(|line| parse_line(line).unwrap_or_else(|| panic!("not a node: {line}"))).collect()
 }
@@ -33,7 +33,7 @@ fn parse_line(line: &str) -> Option<NodeView> {
     let mut words = words.skip(2);
     let epoch = words.next()?.parse().ok()?;
     let is_connected = words.next()? == "connected";
-    // A slot that is about to come or to go stands in brackets.
+    // Slots that are being imported or migrated are in brackets.
     let slots = words.filter(|word| !word.starts_with('[')).map(parse_range).collect::<Option<_>>()?;
     Some(NodeView {
         id,
@@ -57,7 +57,7 @@ impl NodeView {
         self.slots.iter().map(RangeInclusive::len).sum()
     }
 
-    /// Whether all is known about it that clients are told.
+    /// Whether everything that clients receive about the node is known.
     pub(super) fn is_settled(&self, hostnames: bool) -> bool {
         self.is_well && self.is_connected && (self.has_hostname || !hostnames)
     }
