@@ -90,12 +90,12 @@ pub(super) fn check(
         return Ok(());
     }
     let text = format!(
-        "is {}: this many codes in each of {environments} environments take {} MiB of memory, which is more than half of the \
-         {} MiB available; set it to at most {}",
+        "must be at most {}, but is {}: this many codes in each of {environments} environments take {} MiB of memory, which is \
+         more than half of the {} MiB available",
+        memory / 2 / each,
         config.codes.max_live_codes,
         needed.div_ceil(MIB),
         memory / MIB,
-        memory / 2 / each,
     );
     Err(ConfigError::of_values(vec![Violation::new("codes.max_live_codes", text)]))
 }
@@ -174,8 +174,8 @@ mod tests {
     fn codes_that_take_more_than_half_of_the_memory_are_rejected() {
         let config = "codes.max_live_codes = 1000000\n[environments.a]\n[environments.b]";
         let error = checked(config, Some(200 << 20)).expect_err("rejected");
-        assert!(error.contains("codes.max_live_codes: is 1000000"), "{error}");
-        for part in ["each of 2 environments", "123 MiB", "the 200 MiB", "at most 819200"] {
+        assert!(error.contains("codes.max_live_codes: must be at most 819200, but is 1000000"), "{error}");
+        for part in ["each of 2 environments", "123 MiB", "the 200 MiB"] {
             assert!(error.contains(part), "{part} is missing in {error}");
         }
         assert_eq!(checked(config, Some(256_000_000)), Ok(()), "exactly half");

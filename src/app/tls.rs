@@ -283,17 +283,15 @@ fn ready(
 
 fn valid_now(key: &str, Validity { start, end }: Validity, now: Timestamp) -> Result<(), Violation> {
     let wrong = if now < start {
-        format!("is not valid before {}, but this machine's clock says {}", at(start), at(now))
+        format!("is not valid before {}; this machine's clock says {}", at(start), at(now))
     } else if now > end {
-        format!("expired at {}, and this machine's clock says {}", at(end), at(now))
+        format!("expired at {}; this machine's clock says {}", at(end), at(now))
     } else {
         return Ok(());
     };
     Err(Violation::new(
         key,
-        format!(
-            "{wrong}; clients would reject it: correct the clock, or use a certificate that is valid now"
-        ),
+        format!("must be valid now, but {wrong}: correct the clock, or use another certificate"),
     ))
 }
 

@@ -30,7 +30,7 @@ pub(super) fn run(doctor: Doctor, file: Option<&Path>) -> Result<(), Box<dyn Err
     let broken = examined.iter().flat_map(|examined| &examined.findings);
     match broken.filter(|finding| finding.condition == Condition::Broken).count() {
         0 => Ok(()),
-        count => Err(format!("{count} failed checks").into()),
+        count => Err(format!("failed checks: {count}").into()),
     }
 }
 

@@ -127,8 +127,8 @@ impl ClientRegistrationService {
         }
         Err(Violation::new(
             "statement",
-            "is neither a statement with a valid signature nor the id (jti) of one; check that it is complete and comes from \
-             this installation",
+            "must be a statement with a valid signature or the id (jti) of one; check that it is complete and comes from this \
+             installation",
         ))
     }
 
@@ -140,7 +140,7 @@ impl ClientRegistrationService {
         let now = self.parts().clock.now();
         match time {
             Some(time) if time > now => {
-                Err(Violation::new("issued-before", "is in the future; the latest time is `now`"))
+                Err(Violation::new("issued-before", "must not be in the future; the latest time is `now`"))
             }
             time => Ok(Revocation::IssuedBefore(time.unwrap_or(now))),
         }
@@ -153,9 +153,8 @@ impl ClientRegistrationService {
     pub fn client_revocation(&self, client_id: &str) -> std::result::Result<Revocation, Violation> {
         let claims = self.inner.keys.verify::<ClientClaims>(Purpose::ClientId, client_id);
         let id = claims.map(|claims| claims.jti).or_else(|| Uuid::try_parse(client_id).ok());
-        id.map(Revocation::Client).ok_or_else(|| {
-            Violation::new("client", "is neither a client id of this server nor the UUID of one")
-        })
+        id.map(Revocation::Client)
+            .ok_or_else(|| Violation::new("client", "must be a client id of this server or the UUID of one"))
     }
 }
 

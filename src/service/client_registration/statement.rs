@@ -59,7 +59,7 @@ impl ClientRegistrationService {
         let statement = signed.map_err(|error| Error::Internal(error.to_string()))?;
         if statement.len() > STATEMENT_MAX {
             let text = format!(
-                "would make the statement longer than {STATEMENT_MAX} bytes; create several statements with fewer each"
+                "must be fewer, because the statement would exceed {STATEMENT_MAX} bytes; create several statements"
             );
             return Err(Error::InvalidFields(vec![Violation::new("requestor", text)]));
         }

@@ -29,7 +29,7 @@ impl EntitlementService {
         let connection = self.connect(caller, place)?;
         if !is_temp_pass(&connection, place, &mvpd).await? {
             let text =
-                "is not a TempPass of the requestor; to log in with an operator, a viewer needs a code";
+                "must be a TempPass of the requestor; to log in with an operator, a viewer needs a code";
             return Err(Violation::new("mso_id", text).into());
         }
         self.begin(&device.key(), &device.facts(), &mvpd, None).await

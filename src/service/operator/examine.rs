@@ -69,7 +69,7 @@ async fn examine(policy: Arc<Policy>, command: ExamineCommand) -> Result<Vec<Exa
     let mut examined = Vec::new();
     for environment in environments {
         let Some(upstream) = policy.upstream(&environment) else {
-            let text = format!("{environment} has no upstream; its backend is local");
+            let text = format!("must have an upstream, but the backend of {environment} is local");
             return Err(Violation::new("environment", text).into());
         };
         let place = create_for.as_deref().map(|requestor| {

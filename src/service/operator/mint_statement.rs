@@ -108,6 +108,9 @@ fn known_requestor(
     if meant.peek().is_none() || meant.any(|name| policy.place(("", name.as_str()), ("", text)).is_ok()) {
         Ok(requestor)
     } else {
-        Err(Violation::new("requestor", format!("{text:?} is not a requestor of any of these environments")))
+        Err(Violation::new(
+            "requestor",
+            format!("must be a requestor of one of these environments, but is {text:?}"),
+        ))
     }
 }

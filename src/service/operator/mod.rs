@@ -152,6 +152,6 @@ fn known_environment(policy: &Policy, text: &str) -> std::result::Result<Environ
         Ok(name)
     } else {
         let known: Vec<_> = policy.environments().map(EnvironmentName::as_str).collect();
-        Err(Violation::new("environment", format!("{text:?} is unknown; there are {}", known.join(", "))))
+        Err(Violation::new("environment", format!("must be one of {}, but is {text:?}", known.join(", "))))
     }
 }

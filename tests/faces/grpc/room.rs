@@ -61,8 +61,11 @@ async fn a_reload_with_more_environments_than_there_is_memory_for_changes_nothin
         environment(config, "default", &[]);
     });
     let error = server.reload(|config| environment(config, "staging", &[])).expect_err("refused");
-    for part in ["codes.max_live_codes: is 33554432", "take 4096 MiB", "of the 4096 MiB", "at most 16777216"]
-    {
+    for part in [
+        "codes.max_live_codes: must be at most 16777216, but is 33554432",
+        "take 4096 MiB",
+        "of the 4096 MiB",
+    ] {
         assert!(error.to_string().contains(part), "{part} is not in {error}");
     }
     let elsewhere = CreateRegistrationCodeRequest { environment: "staging".to_owned(), ..create() };
