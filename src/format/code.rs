@@ -1,4 +1,4 @@
-//! Codes: their records, and how one was released.
+//! The formats of a registration code's record and of its release.
 
 use std::net::IpAddr;
 
@@ -15,12 +15,11 @@ use crate::domain::{
     registration::{LegacyParameters, Registration, Shadow, ShadowStanding, SourceApplication, UpstreamApi},
 };
 
-/// That a record was released. With it the record is a tombstone.
+/// The release of a record. It turns the record into a tombstone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Release {
-    /// The record: another one may have its code by now.
+    /// The id of the released record. The code itself is not enough: it may belong to a newer record by now.
     pub id: Uuid,
-    /// When.
     pub time: Timestamp,
 }
 
@@ -36,24 +35,21 @@ impl Format for ReleaseV1 {
 }
 
 impl Release {
-    /// A release as it is kept.
     #[must_use]
     pub(crate) fn encode(&self) -> Vec<u8> {
-        // Nothing in it can fail to be written.
+        // Encoding fixed-size fields cannot fail.
         encode(&ReleaseV1 { id: self.id.into_bytes(), time: self.time.as_millis() }).unwrap_or_default()
     }
 
-    /// The release that was kept.
-    ///
     /// # Errors
-    /// Where the bytes are none.
+    /// If the bytes are not a valid release.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
         let ReleaseV1 { id, time } = decode(bytes)?;
         Ok(Self { id: Uuid::from_bytes(id), time: Timestamp::from_millis(time) })
     }
 }
 
-/// The record behind a code. Times are in milliseconds since the Unix epoch, as all times here.
+/// The record of a code. All times in this module are in milliseconds since the Unix epoch.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct RecordV1<'a> {
     id: [u8; 16],
@@ -116,18 +112,18 @@ enum UpstreamApiV1 {
     V2,
 }
 
-/// A record as it is kept.
+/// Encodes the record of a code.
 ///
 /// # Errors
-/// None that a record leads to.
+/// Only if serialization fails, which cannot happen for a valid record.
 pub(crate) fn encode_code(registration: &Registration) -> Result<Vec<u8>, FormatError> {
     encode(&RecordV1::from(registration))
 }
 
-/// The record that was kept.
+/// Decodes the record of a code.
 ///
 /// # Errors
-/// Where the bytes are none.
+/// If the bytes are not a valid record.
 pub(crate) fn decode_code(bytes: &[u8]) -> Result<Registration, FormatError> {
     let record: RecordV1<'_> = decode(bytes)?;
     Registration::try_from(record).map_err(|violation| FormatError::invalid::<RecordV1<'_>>(&violation))
@@ -280,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_upstream_knows_of_a_code_is_kept_with_it() {
+    fn a_code_round_trips_with_each_standing_of_its_shadow() {
         let mvpd = MvpdId::parse("mvpd", "Cablevision").ok();
         for standing in [
             ShadowStanding::Issued,
@@ -288,9 +284,9 @@ mod tests {
             ShadowStanding::Resolved { mvpd },
         ] {
             let mut record = sample::shadow(NOW, "NKGF4M7");
-            record.shadow.as_mut().expect("is one").standing = standing;
+            record.shadow.as_mut().expect("a shadow").standing = standing;
             let encoded = encode_code(&record).expect("encodes");
-            assert_eq!(decode_code(&encoded).expect("is readable"), record);
+            assert_eq!(decode_code(&encoded).expect("decodes"), record);
         }
     }
 

@@ -1,4 +1,5 @@
-//! Device information in a record. The domain's own form serves JSON, whose names and order are another matter.
+//! The format of device information in a record. It is separate from the domain type, whose serde representation
+//! defines the JSON form.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,8 +1,8 @@
-//! Samples of every version, encoded: `tests/golden/formats/NAME.vVERSION.hex`, or `.txt` for what is text. A test fails where
-//! today's sample comes out otherwise, or where one of an earlier version cannot be read any more.
+//! Golden fixtures: an encoded sample of every format version, in `tests/golden/formats/NAME.vVERSION.hex` (`.txt` for text
+//! formats). A test fails if the current sample is encoded differently, or if a sample of an earlier version cannot be read.
 //!
-//! `PASSBRIDGE_WRITE_FORMATS=1 cargo test --lib pinned` writes those of the present versions. Until a release a fixture
-//! may be replaced so; a version that was released keeps its fixture, and a change is a new version.
+//! `PASSBRIDGE_WRITE_FORMATS=1 cargo test --lib pinned` writes the fixtures of the current versions. Replace a fixture only
+//! before its version is released. After that, a change requires a new version.
 
 use std::{
     env,
@@ -11,14 +11,14 @@ use std::{
     path::PathBuf,
 };
 
-/// Set to write the fixtures.
+/// The environment variable that makes the tests write the fixtures.
 const WRITE: &str = "PASSBRIDGE_WRITE_FORMATS";
 
-/// How many bytes stand in a line.
+/// Bytes per line of a fixture.
 const LINE: usize = 32;
 
-/// Checks that a sample's encoding is that of the fixture of this name and version, and that the fixtures of all versions
-/// can be read.
+/// Checks that the encoded sample equals the fixture `name` of this version, and that the fixtures of all versions up to it
+/// can be decoded.
 pub(crate) fn check<T: Debug + PartialEq, E: Display>(
     name: &str,
     version: u8,
@@ -36,28 +36,28 @@ pub(crate) fn check<T: Debug + PartialEq, E: Display>(
         .map(|version| fs::read_to_string(fixture(version)).expect("a fixture of each version"))
         .collect();
     let readable = |text: &String| {
-        decode(&bytes(text)).unwrap_or_else(|error| panic!("{name}: a former version is not read: {error}"))
+        decode(&bytes(text)).unwrap_or_else(|error| panic!("{name}: cannot decode a fixture: {error}"))
     };
     let decoded: Vec<T> = fixtures.iter().map(readable).collect();
     assert_eq!(decoded.last(), Some(sample), "{name} v{version}");
     assert_eq!(
         Some(&hex(encoded)),
         fixtures.last(),
-        "{name} v{version} is encoded otherwise: that needs a new version"
+        "the encoding of {name} v{version} has changed: add a new version"
     );
 }
 
-/// Checks that a text is that of the fixture of this name and version: `tests/golden/formats/NAME.vVERSION.txt`.
+/// Checks that a text equals its fixture, `tests/golden/formats/NAME.vVERSION.txt`.
 pub(crate) fn check_text(name: &str, version: u32, text: &str) {
     let fixture = format!("{}/tests/golden/formats/{name}.v{version}.txt", env!("CARGO_MANIFEST_DIR"));
     if env::var_os(WRITE).is_some() {
         fs::write(&fixture, text).expect("a fixture");
     }
     let pinned = fs::read_to_string(&fixture).expect("a fixture of each version");
-    assert_eq!(text, pinned, "{name} v{version} is written otherwise: that needs a new version");
+    assert_eq!(text, pinned, "the text of {name} v{version} has changed: add a new version");
 }
 
-/// Bytes as text, in lines.
+/// Formats bytes as lines of hex digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     let line = |line: &[u8]| line.iter().map(|byte| format!("{byte:02x}")).collect::<String>() + "\n";
     bytes.chunks(LINE).map(line).collect()

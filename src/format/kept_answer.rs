@@ -1,4 +1,5 @@
-//! The answer to a create, kept for repeats of its `request_id`.
+//! The format of a stored response: the response to a create, returned when the create is repeated with the same idempotency
+//! key (`request_id`).
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -11,32 +12,26 @@ use crate::domain::{
     registration::Registration,
 };
 
-/// The answer that is kept for repeats.
+/// A stored response.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct KeptAnswer {
-    /// A digest of the request.
+    /// A digest of the request. A repeat with another fingerprint reuses the key for a different request.
     pub fingerprint: [u8; 16],
-    /// The record that was made.
+    /// The created record.
     pub record: KeptRecord,
-    /// What was odd about the request.
+    /// The warnings that the response contained.
     pub warnings: Vec<Warning>,
 }
 
-/// The record of an answer that is kept.
+/// The record of a stored response.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum KeptRecord {
-    /// It lies in the store for as long as the answer is kept.
-    Stored {
-        /// Under this code,
-        code: Code,
-        /// with this id.
-        id: Uuid,
-    },
-    /// Another record may take its place meanwhile.
+    /// A reference to a record that the store keeps for at least as long as the response.
+    Stored { code: Code, id: Uuid },
+    /// A full copy, for a record that may be replaced before the response expires.
     Whole(Box<Registration>),
 }
 
-/// An answer as it is kept.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct KeptAnswerV1<'a> {
     fingerprint: [u8; 16],
@@ -68,10 +63,8 @@ struct WarningV1<'a> {
 }
 
 impl KeptAnswer {
-    /// The answer as it is kept.
-    ///
     /// # Errors
-    /// None that an answer leads to.
+    /// Only if serialization fails, which cannot happen for a valid response.
     pub(crate) fn encode(&self) -> Result<Vec<u8>, FormatError> {
         encode(&KeptAnswerV1 {
             fingerprint: self.fingerprint,
@@ -80,10 +73,8 @@ impl KeptAnswer {
         })
     }
 
-    /// The answer that was kept.
-    ///
     /// # Errors
-    /// Where the bytes are none.
+    /// If the bytes are not a valid stored response.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
         let KeptAnswerV1 { fingerprint, record, warnings } = decode(bytes)?;
         let record = KeptRecord::try_from(record)
@@ -126,7 +117,8 @@ impl From<WarningV1<'_>> for Warning {
     }
 }
 
-/// The reasons, which are kept by their position in the list, in both directions.
+/// Defines the stored form of the warning reasons and the conversions in both directions. A reason is stored as its position
+/// in the list, so the order must not change.
 macro_rules! reasons {
     ($($reason:ident),* $(,)?) => {
         #[derive(Debug, Serialize, Deserialize)]

@@ -1,4 +1,4 @@
-//! What is kept of a device, before it is sealed.
+//! The format of a known device, before it is sealed.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,11 +16,10 @@ use crate::domain::{
     temp_pass::MediaToken,
 };
 
-/// The longest record of a device, in bytes: more than twice what one takes of which everything is as long as it may be. A longer
-/// one is neither written nor read.
+/// The maximum length of a device's record, in bytes: more than twice the length of a record whose fields all have their
+/// maximum length. A longer record is neither written nor read.
 pub(crate) const KNOWN_DEVICE_MAX: usize = 256 * 1024;
 
-/// A device as it is kept.
 #[derive(Serialize, Deserialize)]
 pub(super) struct KnownDeviceV1<'a> {
     device_info: Option<&'a str>,
@@ -40,7 +39,7 @@ impl Format for KnownDeviceV1<'_> {
 #[derive(Serialize, Deserialize)]
 struct PendingCodeV1<'a> {
     code: &'a str,
-    /// In milliseconds since the Unix epoch, as all times here.
+    /// In milliseconds since the Unix epoch, like all times in this module.
     expire_time: u64,
     mvpd: Option<&'a str>,
     start_time: Option<u64>,
@@ -93,7 +92,7 @@ struct MediaTokenV1<'a> {
     expire_time: Option<u64>,
 }
 
-/// The device of a code as it is kept.
+/// The device that a code was issued for.
 #[derive(Serialize, Deserialize)]
 struct DeviceOfCodeV1<'a> {
     device_id: &'a str,
@@ -104,7 +103,7 @@ impl Format for DeviceOfCodeV1<'_> {
     const VERSION: u8 = 1;
 }
 
-/// The requestor that a device has asked for as it is kept.
+/// The requestor that a device last used.
 #[derive(Serialize, Deserialize)]
 struct RequestorOfDeviceV1<'a> {
     requestor: &'a str,
@@ -115,26 +114,29 @@ impl Format for RequestorOfDeviceV1<'_> {
     const VERSION: u8 = 1;
 }
 
-/// A device as it is kept.
+/// Encodes a known device.
 ///
 /// # Errors
-/// Where it is too long, which the bounds of what is in it do not lead to.
+/// If the record exceeds [`KNOWN_DEVICE_MAX`], which the limits of its fields prevent.
 pub(crate) fn encode_known_device(device: &KnownDevice) -> Result<Vec<u8>, FormatError> {
     let bytes = encode(&KnownDeviceV1::from(device))?;
     check_length(&bytes)?;
     Ok(bytes)
 }
 
-/// The device that was kept.
+/// Decodes a known device.
 ///
 /// # Errors
-/// Where the bytes are none.
+/// If the bytes are not a valid device or exceed a limit.
 pub(crate) fn decode_known_device(bytes: &[u8]) -> Result<KnownDevice, FormatError> {
     check_length(bytes)?;
     let kept: KnownDeviceV1<'_> = decode(bytes)?;
     let decisions = kept.decisions.len();
     if decisions > DECISIONS_MAX {
-        return Err(FormatError::new(KnownDeviceV1::NAME, format!("has {decisions} decisions")));
+        return Err(FormatError::new(
+            KnownDeviceV1::NAME,
+            format!("{decisions} decisions exceed the limit of {DECISIONS_MAX}"),
+        ));
     }
     kept.try_into().map_err(|violation| FormatError::invalid::<KnownDeviceV1<'_>>(&violation))
 }
@@ -142,42 +144,43 @@ pub(crate) fn decode_known_device(bytes: &[u8]) -> Result<KnownDevice, FormatErr
 fn check_length(bytes: &[u8]) -> Result<(), FormatError> {
     match bytes.len() {
         length if length > KNOWN_DEVICE_MAX => {
-            Err(FormatError::new(KnownDeviceV1::NAME, format!("has {length} bytes")))
+            let reason = format!("{length} bytes exceed the limit of {KNOWN_DEVICE_MAX}");
+            Err(FormatError::new(KnownDeviceV1::NAME, reason))
         }
         _ => Ok(()),
     }
 }
 
-/// The device of a code as it is kept.
+/// Encodes the device of a code.
 ///
 /// # Errors
-/// None that an id leads to.
+/// Only if serialization fails, which cannot happen for a valid id.
 pub(crate) fn encode_device_of_code(device_id: &DeviceId) -> Result<Vec<u8>, FormatError> {
     encode(&DeviceOfCodeV1 { device_id: device_id.as_str() })
 }
 
-/// The device of a code that was kept.
+/// Decodes the device of a code.
 ///
 /// # Errors
-/// Where the bytes are none.
+/// If the bytes are not a valid device id.
 pub(crate) fn decode_device_of_code(bytes: &[u8]) -> Result<DeviceId, FormatError> {
     let DeviceOfCodeV1 { device_id } = decode(bytes)?;
     DeviceId::parse("device_id", device_id)
         .map_err(|violation| FormatError::invalid::<DeviceOfCodeV1<'_>>(&violation))
 }
 
-/// The requestor that a device has asked for as it is kept.
+/// Encodes the requestor of a device.
 ///
 /// # Errors
-/// None that an id leads to.
+/// Only if serialization fails, which cannot happen for a valid id.
 pub(crate) fn encode_requestor_of_device(requestor: &RequestorId) -> Result<Vec<u8>, FormatError> {
     encode(&RequestorOfDeviceV1 { requestor: requestor.as_str() })
 }
 
-/// The requestor that was kept.
+/// Decodes the requestor of a device.
 ///
 /// # Errors
-/// Where the bytes are none.
+/// If the bytes are not a valid requestor id.
 pub(crate) fn decode_requestor_of_device(bytes: &[u8]) -> Result<RequestorId, FormatError> {
     let RequestorOfDeviceV1 { requestor } = decode(bytes)?;
     RequestorId::parse("requestor", requestor)
@@ -394,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_and_standing_of_a_login_is_read_as_it_was_kept() {
+    fn a_login_round_trips_with_every_kind_and_standing() {
         let kinds = [
             ProfileKind::Regular,
             ProfileKind::Degraded,
@@ -417,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn a_device_with_everything_as_long_as_it_may_be_is_kept_and_a_longer_one_is_not() {
+    fn a_device_with_all_fields_at_their_limits_is_accepted_and_a_longer_one_is_rejected() {
         let mut device = device();
         device.device_info = Some("i".repeat(ENCODED_MAX));
         device.user_agent = "u".repeat(USER_AGENT_MAX);

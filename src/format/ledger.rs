@@ -1,21 +1,21 @@
-//! A ledger entry around its value.
+//! The format of a ledger entry.
 
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::{Format, FormatError, decode, encode};
 use crate::domain::{clock::Timestamp, port::LedgerEntry};
 
-/// A ledger entry. Its value has a version of its own.
+/// A ledger entry. Its value is opaque here and has its own format version.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LedgerEntryV1<'a> {
-    /// When it ends, in milliseconds since the Unix epoch.
+    /// In milliseconds since the Unix epoch; `None` for an entry that does not expire.
     pub expire_time: Option<u64>,
-    #[serde(serialize_with = "at_once")]
+    #[serde(serialize_with = "as_bytes")]
     pub value: &'a [u8],
 }
 
-/// The same as a list of bytes is written, which takes them one by one.
-fn at_once<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+/// Gives the same encoding as serde's default for `&[u8]`, which serializes the bytes one by one, but in a single call.
+fn as_bytes<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_bytes(bytes)
 }
 
@@ -25,19 +25,15 @@ impl Format for LedgerEntryV1<'_> {
 }
 
 impl LedgerEntryV1<'_> {
-    /// An entry as it is kept.
-    ///
     /// # Errors
-    /// None that an entry leads to.
+    /// Only if serialization fails, which cannot happen for a valid entry.
     pub(crate) fn encode(entry: &LedgerEntry) -> Result<Vec<u8>, FormatError> {
         let expire_time = entry.expire_time.map(Timestamp::as_millis);
         encode(&LedgerEntryV1 { expire_time, value: &entry.value })
     }
 
-    /// The entry that was kept.
-    ///
     /// # Errors
-    /// Where the bytes are none.
+    /// If the bytes are not a valid entry.
     pub(crate) fn decode(bytes: &[u8]) -> Result<LedgerEntry, FormatError> {
         let LedgerEntryV1 { expire_time, value } = decode(bytes)?;
         Ok(LedgerEntry { value: value.to_vec(), expire_time: expire_time.map(Timestamp::from_millis) })

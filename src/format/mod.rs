@@ -1,9 +1,9 @@
-//! What outlives a release: whatever is kept in a store, sealed or not, begins with a version byte, and what follows is
-//! [postcard](https://postcard.jamesmunns.com/wire-format) of a type that serves nothing else.
+//! The storage formats. Every stored value, sealed or not, starts with a version byte. The rest is the
+//! [postcard](https://postcard.jamesmunns.com/wire-format) encoding of a type that is used only for storage.
 //!
-//! postcard does not describe itself: a field has its place by its position alone. So no type here may change once it
-//! was released. What is to be kept differently gets a type and a version of its own, and the former ones are still
-//! read. `golden` has an encoded sample of each version, which fails where a type changed all the same.
+//! postcard is not self-describing: it identifies a field only by its position. A released type must therefore never
+//! change. To change a format, add a new type with a new version, and keep reading the earlier versions. `golden` checks
+//! an encoded sample of each version and fails if a released type changes.
 
 mod code;
 mod device_info;
@@ -35,15 +35,15 @@ pub(crate) use trial_cell::{TrialCell, TrialCellContent};
 
 use crate::domain::error::{Error, StoreError, Violation};
 
-/// A type that is kept.
+/// A type that defines a storage format.
 pub(crate) trait Format {
-    /// What it is, for messages and for the name of its fixture.
+    /// The name of the format, used in error messages and as the name of its fixture.
     const NAME: &'static str;
     /// The first byte of its encoding.
     const VERSION: u8;
 }
 
-/// Bytes that are not what they should be. Holds nothing of them, since they may be a secret.
+/// A stored value that cannot be decoded. The error never contains the bytes, because they may be a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{name}: {reason}")]
 pub struct FormatError {
@@ -52,14 +52,14 @@ pub struct FormatError {
 }
 
 impl FormatError {
-    /// Something of this name that cannot be read, for this reason.
+    /// Creates an error for the format `name`.
     pub fn new(name: &'static str, reason: impl Into<String>) -> Self {
         Self { name, reason: reason.into() }
     }
 
-    /// A value in something of type `T` that is not valid.
+    /// A field of a `T` is decoded but its value is invalid.
     fn invalid<T: Format>(violation: &Violation) -> Self {
-        Self::new(T::NAME, format!("its {} {}", violation.field, violation.description))
+        Self::new(T::NAME, format!("field {} {}", violation.field, violation.description))
     }
 }
 
@@ -75,31 +75,33 @@ impl From<FormatError> for Error {
     }
 }
 
-/// The version and the value.
+/// Encodes the version byte and the value.
 ///
 /// # Errors
-/// Where the value cannot be written, which none of the types here leads to.
+/// If postcard cannot serialize the value, which cannot happen for the types in this module.
 pub(crate) fn encode<T: Format + Serialize>(value: &T) -> Result<Vec<u8>, FormatError> {
-    // A record is about this long: to grow the vector step by step would copy it several times.
+    // The typical size of a record. Growing the vector step by step would copy it several times.
     let mut bytes = Vec::with_capacity(1024);
     bytes.push(T::VERSION);
     postcard::to_extend(value, bytes).map_err(|error| FormatError::new(T::NAME, error.to_string()))
 }
 
-/// The value of these bytes.
+/// Decodes a value and checks its version byte.
 ///
 /// # Errors
-/// Where they are of another version, cut, or too many.
+/// If the bytes have another version, are truncated, or are followed by extra bytes.
 pub(crate) fn decode<'a, T: Format + Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, FormatError> {
     let wrong = |reason: String| FormatError::new(T::NAME, reason);
     match bytes.split_first() {
         Some((version, rest)) if *version == T::VERSION => match postcard::take_from_bytes(rest) {
             Ok((value, [])) => Ok(value),
-            Ok((_, rest)) => Err(wrong(format!("has {} bytes too many", rest.len()))),
+            Ok((_, rest)) => Err(wrong(format!("{} unexpected bytes after the value", rest.len()))),
             Err(error) => Err(wrong(error.to_string())),
         },
-        Some((version, _)) => Err(wrong(format!("its version {version} is not known"))),
-        None => Err(wrong("is empty".to_owned())),
+        Some((version, _)) => {
+            Err(wrong(format!("unsupported format version {version}, expected {}", T::VERSION)))
+        }
+        None => Err(wrong("the value is empty".to_owned())),
     }
 }
 
@@ -108,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_of_an_unknown_version_cut_or_too_long_is_refused_and_not_misread() {
+    fn values_of_another_version_or_length_are_rejected() {
         let entry = LedgerEntryV1 { expire_time: Some(1), value: b"value" };
         let good = encode(&entry).expect("encodes");
         assert_eq!(decode::<LedgerEntryV1<'_>>(&good).expect("readable"), entry);
@@ -118,7 +120,7 @@ mod tests {
             assert!(decode::<LedgerEntryV1<'_>>(bad).is_err());
         }
         for end in 0..good.len() {
-            assert!(decode::<LedgerEntryV1<'_>>(&good[..end]).is_err(), "cut at {end}");
+            assert!(decode::<LedgerEntryV1<'_>>(&good[..end]).is_err(), "truncated at {end}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Values that are one thing: a number, an id, an address, or that there is something at all.
+//! The formats of single values: a number, a difference, an id, an address, and a mark without content.
 
 use std::net::IpAddr;
 
@@ -17,17 +17,14 @@ impl Format for NumberV1 {
 }
 
 impl NumberV1 {
-    /// A number as it is kept.
     #[must_use]
     pub(crate) fn encode(number: u64) -> Vec<u8> {
-        // Nothing in a number can fail to be written.
+        // Encoding a number cannot fail.
         encode(&Self(number)).unwrap_or_default()
     }
 
-    /// The number that was kept.
-    ///
     /// # Errors
-    /// Where the bytes are none.
+    /// If the bytes are not a valid number.
     pub(crate) fn decode(bytes: &[u8]) -> Result<u64, FormatError> {
         decode(bytes).map(|Self(number)| number)
     }
@@ -42,17 +39,14 @@ impl Format for DifferenceV1 {
 }
 
 impl DifferenceV1 {
-    /// A difference as it is kept.
     #[must_use]
     pub(crate) fn encode(difference: i64) -> Vec<u8> {
-        // Nothing in a number can fail to be written.
+        // Encoding a number cannot fail.
         encode(&Self(difference)).unwrap_or_default()
     }
 
-    /// The difference that was kept.
-    ///
     /// # Errors
-    /// Where the bytes are none.
+    /// If the bytes are not a valid difference.
     pub(crate) fn decode(bytes: &[u8]) -> Result<i64, FormatError> {
         decode(bytes).map(|Self(difference)| difference)
     }
@@ -67,17 +61,14 @@ impl Format for IdV1 {
 }
 
 impl IdV1 {
-    /// An id as it is kept.
     #[must_use]
     pub(crate) fn encode(id: Uuid) -> Vec<u8> {
-        // Nothing in an id can fail to be written.
+        // Encoding an id cannot fail.
         encode(&Self(id.into_bytes())).unwrap_or_default()
     }
 
-    /// The id that was kept.
-    ///
     /// # Errors
-    /// Where the bytes are none.
+    /// If the bytes are not a valid id.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Uuid, FormatError> {
         decode(bytes).map(|Self(id)| Uuid::from_bytes(id))
     }
@@ -92,23 +83,20 @@ impl Format for AddressV1 {
 }
 
 impl AddressV1 {
-    /// An address as it is kept.
     #[must_use]
     pub(crate) fn encode(address: Address) -> Vec<u8> {
-        // Nothing in an address can fail to be written.
+        // Encoding an address cannot fail.
         encode(&Self(address.ip())).unwrap_or_default()
     }
 
-    /// The address that was kept.
-    ///
     /// # Errors
-    /// Where the bytes are none.
+    /// If the bytes are not a valid address.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Address, FormatError> {
         decode(bytes).map(|Self(address)| Address::from(address))
     }
 }
 
-/// An entry whose key says everything. Its value is not looked at: that the entry is there counts.
+/// The value of an entry that only needs to exist. Readers check for the entry and ignore its value.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct MarkV1;
 
@@ -118,10 +106,9 @@ impl Format for MarkV1 {
 }
 
 impl MarkV1 {
-    /// A mark as it is kept.
     #[must_use]
     pub(crate) fn encode() -> Vec<u8> {
-        // There is nothing that can fail to be written.
+        // Encoding a unit struct cannot fail.
         encode(&Self).unwrap_or_default()
     }
 }

@@ -1,4 +1,4 @@
-//! The state of a schedule.
+//! The format of a schedule's state.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use crate::domain::{
     schedule::{Outcome, ScheduleState},
 };
 
-/// A state as it is kept. Times are in milliseconds since the Unix epoch.
+/// The state of a schedule. Times are in milliseconds since the Unix epoch.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ScheduleStateV1<'a> {
     fingerprint: &'a str,
@@ -34,20 +34,16 @@ enum OutcomeV1<'a> {
 }
 
 impl ScheduleStateV1<'_> {
-    /// A state as it is kept.
-    ///
     /// # Errors
-    /// None that a state leads to.
+    /// Only if serialization fails, which cannot happen for a valid state.
     pub(crate) fn encode(state: &ScheduleState) -> Result<Vec<u8>, FormatError> {
         let ScheduleState { fingerprint, due, failures, outcome } = state;
         let outcome = outcome.into();
         encode(&ScheduleStateV1 { fingerprint, due: due.as_millis(), failures: *failures, outcome })
     }
 
-    /// The state that was kept.
-    ///
     /// # Errors
-    /// Where the bytes are none.
+    /// If the bytes are not a valid state.
     pub(crate) fn decode(bytes: &[u8]) -> Result<ScheduleState, FormatError> {
         let ScheduleStateV1 { fingerprint, due, failures, outcome } = decode(bytes)?;
         Ok(ScheduleState {

@@ -1,4 +1,4 @@
-//! Trials: a record of constant size for each, and rows beside it for what it has of resources.
+//! The format of trials: one record of bounded size per trial, and additional rows for its resources.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,21 +8,21 @@ use crate::domain::{
     temp_pass::{HolderDigest, ResourceId, Trial, TrialApplication},
 };
 
-/// How many resources a row holds. A trial with no more needs none, and one more resource is written with at most so many.
+/// The number of resources in a row. A trial with at most this many has no rows; adding a resource rewrites at most this many.
 const TRIAL_RESOURCES_PER_ROW: usize = 16;
 
-/// A trial, without what lies in rows.
+/// A trial, without the resources in its rows.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct TrialV1<'a> {
     device: [u8; HolderDigest::LENGTH],
-    /// In milliseconds since the Unix epoch, as all times here.
+    /// In milliseconds since the Unix epoch, like all times in this module.
     start_time: u64,
     forget_time: u64,
     app_id: &'a str,
     device_user: &'a str,
-    /// How many full rows there are.
+    /// The number of full rows.
     rows: u32,
-    /// What came after those, in the order of its first authorization.
+    /// The resources after those in the rows, in the order of their first authorization.
     #[serde(borrow)]
     latest_resources: Vec<&'a str>,
 }
@@ -44,7 +44,7 @@ impl Format for TrialResourcesV1<'_> {
     const VERSION: u8 = 1;
 }
 
-/// How many full rows the resources fill: the last ones stay in the record.
+/// The number of full rows for this many resources. The latest resources, at least one, stay in the record.
 fn full_rows(resources: usize) -> usize {
     resources.saturating_sub(1) / TRIAL_RESOURCES_PER_ROW
 }
@@ -62,10 +62,10 @@ fn parse<T: Format>(texts: Vec<&str>) -> Result<Vec<ResourceId>, FormatError> {
         .map_err(|violation| FormatError::invalid::<T>(&violation))
 }
 
-/// A trial's record as it is kept.
+/// Encodes a trial's record, without its rows.
 ///
 /// # Errors
-/// None that a trial leads to.
+/// Only if serialization fails, which cannot happen for a valid trial.
 pub(crate) fn encode_trial(trial: &Trial) -> Result<Vec<u8>, FormatError> {
     let rows = full_rows(trial.used_resources.len());
     encode(&TrialV1 {
@@ -79,20 +79,20 @@ pub(crate) fn encode_trial(trial: &Trial) -> Result<Vec<u8>, FormatError> {
     })
 }
 
-/// The row that was filled by the resource before the last one, if one was: its number and how it is kept.
+/// Encodes the row that becomes full when the last resource is added, if any. Returns its number and its encoding.
 ///
 /// # Errors
-/// None that a trial leads to.
+/// Only if serialization fails, which cannot happen for a valid trial.
 pub(crate) fn encode_filled_row(trial: &Trial) -> Result<Option<(u32, Vec<u8>)>, FormatError> {
     let count = trial.used_resources.len();
     let (rows, before) = (full_rows(count), full_rows(count.saturating_sub(1)));
     if rows == before { Ok(None) } else { encode_row(trial, before).map(Some) }
 }
 
-/// Every full row of the trial's resources: its number and how it is kept.
+/// Encodes every full row of the trial's resources. Returns their numbers and encodings.
 ///
 /// # Errors
-/// None that a trial leads to.
+/// Only if serialization fails, which cannot happen for a valid trial.
 pub(crate) fn encode_rows(trial: &Trial) -> Result<Vec<(u32, Vec<u8>)>, FormatError> {
     (0..full_rows(trial.used_resources.len())).map(|number| encode_row(trial, number)).collect()
 }
@@ -104,10 +104,10 @@ fn encode_row(trial: &Trial, number: usize) -> Result<(u32, Vec<u8>), FormatErro
     Ok((u32::try_from(number).unwrap_or(u32::MAX), row))
 }
 
-/// The trial that was kept, with the rows that `row` finds by their numbers.
+/// Decodes a trial. `row` looks up a row by its number.
 ///
 /// # Errors
-/// Those of `row`, and where the bytes are no trial.
+/// If the bytes are not a valid trial, or if `row` fails.
 pub(crate) fn decode_trial<E: From<FormatError>>(
     bytes: &[u8],
     row: impl Fn(u32) -> Result<Vec<ResourceId>, E>,
@@ -130,19 +130,19 @@ pub(crate) fn decode_trial<E: From<FormatError>>(
     })
 }
 
-/// When a trial that was kept may be forgotten, and how many rows it has.
+/// Decodes the time from which a trial may be forgotten, and its number of rows.
 ///
 /// # Errors
-/// Where the bytes are no trial.
+/// If the bytes are not a valid trial.
 pub(crate) fn decode_trial_extent(bytes: &[u8]) -> Result<(Timestamp, u32), FormatError> {
     let TrialV1 { forget_time, rows, .. } = decode(bytes)?;
     Ok((Timestamp::from_millis(forget_time), rows))
 }
 
-/// The resources of a row that was kept.
+/// Decodes the resources of a row.
 ///
 /// # Errors
-/// Where the bytes are none.
+/// If the bytes are not a valid row.
 pub(crate) fn decode_row(bytes: &[u8]) -> Result<Vec<ResourceId>, FormatError> {
     let TrialResourcesV1 { resources } = decode(bytes)?;
     parse::<TrialResourcesV1<'_>>(resources)
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn the_thousandth_resource_is_written_with_no_more_than_a_rows_worth() {
+    fn a_trial_record_stays_small_with_a_thousand_resources() {
         let mut rows = Vec::new();
         for count in 0..=1_000 {
             let trial = trial(count);

@@ -1,4 +1,4 @@
-//! Cells of trials: what a device or a generic key is bound to, where each lies apart from all others.
+//! The format of trial cells, for stores that keep the binding of each device and each generic key in its own cell.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -9,24 +9,24 @@ use crate::domain::{
     temp_pass::{HolderDigest, KnownTrial, ResourceId, Trial, TrialApplication},
 };
 
-/// What a device or a generic key is bound to.
+/// The binding of a device or a generic key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TrialCell {
-    /// Of the TempPass, when it was bound. A binding of a former one counts no longer.
+    /// The TempPass's generation when the cell was bound. A binding of an earlier generation is void.
     pub generation: u64,
     pub content: TrialCellContent,
 }
 
-/// A trial lies in the cell of the device that started it.
+/// A trial is stored in the cell of the device that started it. Other cells refer to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum TrialCellContent {
-    /// The trial itself. Its device is the cell's.
+    /// The trial itself. Its device is the cell's holder.
     Own(KnownTrial),
-    /// A trial elsewhere.
+    /// A reference to a trial in another cell.
     Bound {
-        /// The device in whose cell it lies.
+        /// The device whose cell contains the trial.
         home: HolderDigest,
-        /// Its id: another one may lie there by now, and then this binds to none.
+        /// The trial's id. If the cell of `home` contains a trial with another id, this binding is void.
         id: Uuid,
     },
 }
@@ -42,7 +42,7 @@ struct TrialCellV1<'a> {
 enum ContentV1<'a> {
     Own {
         id: [u8; 16],
-        /// In milliseconds since the Unix epoch, as all times here.
+        /// In milliseconds since the Unix epoch, like all times in this module.
         start_time: u64,
         forget_time: u64,
         app_id: &'a str,
@@ -62,10 +62,8 @@ impl Format for TrialCellV1<'_> {
 }
 
 impl TrialCell {
-    /// A cell as it is kept.
-    ///
     /// # Errors
-    /// None that a cell leads to.
+    /// Only if serialization fails, which cannot happen for a valid cell.
     pub(crate) fn encode(&self) -> Result<Vec<u8>, FormatError> {
         let home = match &self.content {
             TrialCellContent::Bound { home, .. } => home.to_string(),
@@ -85,17 +83,17 @@ impl TrialCell {
         encode(&TrialCellV1 { generation: self.generation, content })
     }
 
-    /// The cell that was kept, of the device or generic key `holder`.
+    /// Decodes the cell of the device or generic key `holder`.
     ///
     /// # Errors
-    /// Where the bytes are none.
+    /// If the bytes are not a valid cell.
     pub(crate) fn decode(bytes: &[u8], holder: HolderDigest) -> Result<Self, FormatError> {
         let TrialCellV1 { generation, content } = decode(bytes)?;
         let content = match content {
             ContentV1::Bound { home, id } => {
                 let digest = HolderDigest::parse(home);
-                let home =
-                    digest.ok_or_else(|| FormatError::new(TrialCellV1::NAME, "its home is no digest"))?;
+                let home = digest
+                    .ok_or_else(|| FormatError::new(TrialCellV1::NAME, "field home is not a digest"))?;
                 TrialCellContent::Bound { home, id: Uuid::from_bytes(id) }
             }
             ContentV1::Own { id, start_time, forget_time, app_id, device_user, resources } => {

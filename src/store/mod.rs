@@ -1,12 +1,18 @@
-//! The stores: implementations of the domain's ports ([`crate::domain::port`]).
+//! The stores: implementations of the ports in [`crate::domain::port`].
 //!
-//! To add one, make a folder here. Implement `Codes`, `Trials` and `Ledger` by the domain's rules (`temp_pass::decide`,
-//! `code_life`), `Transfer`, by which copies come and go, and `StoreHealth`. Bring `Limits`: a store that one process has takes
-//! those of `memory`, one that replicas share keeps them itself. Write a `Harness` and its `StoreTime`, and let `conformance` run
-//! every behaviour against it. `known_devices` needs nothing but its ledger. What is true of one store and not of the ports is tested beside that store.
+//! To add a store:
 //!
-//! Where the audit log goes (`AuditSink`) is chosen apart from the store: `audit_lines`, or what a store has for it.
-//! `app::store` opens both; a further `config::StoreKind` does not compile before all that depends on it is said.
+//! 1. Create a folder here.
+//! 2. Implement `Codes`, `Trials` and `Ledger` on top of the domain's rules (`temp_pass::decide`, `code_life`).
+//! 3. Implement `Transfer`, which exports and imports copies, and `StoreHealth`.
+//! 4. Provide `Limits`: a store that belongs to one process uses those of `memory`; a store that replicas share keeps its own.
+//! 5. Write a `Harness` and its `StoreTime`, and run the `conformance` suite against the store. Test behavior that is specific to
+//!    the store in the store's own module.
+//!
+//! `known_devices` works over the ledger of any store.
+//!
+//! The destination of the audit log (`AuditSink`) is configured separately: `audit_lines`, or a sink of the store.
+//! `app::store` opens both. A new variant of `config::StoreKind` makes every `match` that depends on it fail to compile.
 
 pub(crate) mod audit_lines;
 #[cfg(test)]
