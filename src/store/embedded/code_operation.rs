@@ -1,4 +1,4 @@
-//! The commands on codes.
+//! The commands of codes.
 
 use fjall::{Keyspace, UserKey, UserValue};
 use uuid::Uuid;
@@ -13,7 +13,7 @@ use crate::domain::{
     registration::{CodeEntry, CodeKey, Registration},
 };
 
-/// A record that is to be stored, made ready on the caller's thread, since the committer's time is everybody's.
+/// A record to store. It is encoded on the caller's thread, because all callers share the committer's time.
 struct NewRecord {
     environment: EnvironmentName,
     expire_time: Timestamp,
@@ -33,7 +33,7 @@ impl NewRecord {
         })
     }
 
-    /// Writes it to its place, over what was there before.
+    /// Writes the record, replacing the previous one.
     fn put(&self, transaction: &mut Transaction<'_>, place: &Keyspace, before: Option<&Found>) {
         transaction.put(place, &self.key, self.value.clone(), before);
         transaction.count_in(place, &self.environment, self.expire_time);
@@ -41,7 +41,7 @@ impl NewRecord {
     }
 }
 
-/// Inserts a record if its code is free and its environment not full; with a ledger entry, both or neither.
+/// Inserts a record if its code is free and its environment is not full. With a ledger entry, inserts both or neither.
 pub(super) struct InsertCode {
     record: NewRecord,
     max_live: u64,
@@ -88,7 +88,7 @@ impl Command for InsertCode {
     }
 }
 
-/// Keeps the record of a code that somebody else issued, whatever held the code before.
+/// Stores the record of a code that an upstream issued. It replaces any record that held the code before.
 pub(super) struct AdoptCode {
     record: NewRecord,
     id: Uuid,
@@ -119,7 +119,7 @@ impl Command for AdoptCode {
     }
 }
 
-/// Stores a record or tombstone of another store as it is.
+/// Stores a record or tombstone from another store unchanged.
 pub(super) struct RestoreCode {
     record: NewRecord,
     entry: CodeEntry,
@@ -182,8 +182,8 @@ impl Command for ReleaseCode {
             return Ok(false);
         };
         let registration = &tombstone.registration;
-        // Beside the record and not over it, which would leave a second copy of it on the disk; and in the bucket that is
-        // written to anyway, since one that is left behind would gain a table by it each time that memory is written out.
+        // The release has its own key: overwriting the record would leave a second copy of it on disk. It goes to a bucket
+        // that is written to anyway, because an otherwise idle bucket would gain a table with each memtable flush.
         let place = transaction.place_until(registration.forget_time())?;
         let key = record::release_key(&self.key);
         let before = transaction.find_code(&key)?;

@@ -66,7 +66,7 @@ impl Codes for EmbeddedStore {
     }
 }
 
-/// The record that lies under a code's key, or the tombstone that it is by now.
+/// Decodes the value of a code's key, as a tombstone if the record was released.
 fn entry(engine: &Engine, key: &[u8], record: &[u8]) -> StoreResult<CodeEntry> {
     let release = engine.find_in_moving_buckets(&record::release_key(key))?;
     record::decode_code(record, release.as_deref())

@@ -1,7 +1,7 @@
-//! The one thread that writes.
+//! The committer: the only thread that writes.
 //!
-//! While a sync runs, the next commands gather in the queue; they then share the next sync. So the more callers
-//! there are, the fewer syncs each one costs, and a single caller waits for nobody.
+//! It uses group commit. Commands that arrive during a sync wait in the queue and share the next sync. The number of
+//! syncs per command therefore falls as concurrency rises, and a single caller never waits for others.
 
 use std::{
     sync::{Arc, PoisonError, mpsc as thread_channel},
@@ -19,40 +19,39 @@ use super::{
 };
 use crate::domain::clock::{Stopwatch, Timestamp};
 
-/// The most commands that share a sync. It bounds how long the first of them waits for the last.
+/// The maximum number of commands that share a sync. It limits how long the first command waits for the last.
 const BATCH_MAX: usize = 512;
 
-/// How often the end of the store looks whether readers are still at it, and how long it waits in between: they take
-/// milliseconds.
+/// How many times `end` checks for remaining readers, and how long it waits between checks. A read takes milliseconds.
 const LAST_READERS_LOOKS: u32 = 5_000;
 const LAST_READERS_PAUSE: Duration = Duration::from_millis(1);
 
-/// What the committer is asked for.
+/// A message to the committer.
 pub(super) enum Message {
-    /// To decide a command, and to make it durable.
+    /// Decide a command, and make its result durable.
     Operation(Box<dyn Operation>),
-    /// To delete the buckets whose time was over at this moment.
+    /// Delete the buckets that had expired by this time.
     DeleteEndedBuckets(Timestamp),
-    /// To end, once what was asked for before is done.
+    /// Process the messages already in the queue, then stop.
     Close(oneshot::Sender<()>),
 }
 
-/// The committer's own state.
+/// The committer's state.
 pub(super) struct Committer {
-    /// What it shares with readers.
+    /// The state shared with readers.
     pub core: Arc<Core>,
-    /// The engine; nobody else writes to it.
+    /// The engine. Only the committer writes to it.
     pub engine: Arc<Engine>,
     /// The counters of each bucket.
     pub counts: BucketCounts,
-    /// What is to be done.
+    /// Incoming messages.
     pub queue: mpsc::Receiver<Message>,
-    /// Where deleted buckets are let go of.
+    /// Deleted buckets, for the cleanup task to drop.
     pub deleted: thread_channel::Sender<Vec<Bucket>>,
 }
 
 impl Committer {
-    /// Works until it is told to close, or until nobody is left to tell it anything.
+    /// Runs until it receives `Close`, or until every handle is dropped.
     pub(super) fn run(mut self) {
         let mut messages = Vec::with_capacity(BATCH_MAX);
         let mut operations = Vec::with_capacity(BATCH_MAX);
@@ -76,7 +75,7 @@ impl Committer {
         }
         self.end();
         for closed in closing {
-            // Who asked may have stopped waiting.
+            // The caller may have stopped waiting.
             let _ = closed.send(());
         }
     }
@@ -88,7 +87,7 @@ impl Committer {
         let committed = match self.core.failure.get() {
             Some(failure) => Err(failure),
             None => self.commit(operations).map_err(|failure| {
-                tracing::error!(reason = %failure.0, "a commit failed; the store takes no more writes until it is opened again");
+                tracing::error!(reason = %failure.0, "commit failed, store refuses writes until it is reopened");
                 self.core.failure.get_or_init(|| failure)
             }),
         };
@@ -98,9 +97,9 @@ impl Committer {
         if committed.is_err() {
             self.core.has_failed.cancel();
         }
-        // After the answers, since it may take a moment.
+        // After the responses, because it may take a while.
         if let Err(error) = self.engine.bound_memtables() {
-            tracing::warn!(%error, "a memtable could not be written out early");
+            tracing::warn!(%error, "early memtable flush failed");
         }
     }
 
@@ -119,12 +118,12 @@ impl Committer {
         }
         #[cfg(test)]
         if self.core.fail_commits.load(std::sync::atomic::Ordering::Relaxed) {
-            return Err(CommitFailure("a test wants commits to fail".to_owned()));
+            return Err(CommitFailure("commit failure injected by a test".to_owned()));
         }
         let start = Stopwatch::start();
         batch
             .commit()
-            .map_err(|error| CommitFailure(format!("the storage engine could not write: {error}")))?;
+            .map_err(|error| CommitFailure(format!("the storage engine failed to write: {error}")))?;
         for (key, bucket) in &changes.left {
             self.engine.index.remove(key, *bucket);
         }
@@ -140,17 +139,18 @@ impl Committer {
         for bucket in &buckets {
             self.counts.remove(&bucket.keyspace.id());
         }
-        // Who lets go of a bucket last deletes its files, which takes long enough to be felt here.
+        // Dropping the last reference to a bucket deletes its files, which would delay commits here.
         let _ = self.deleted.send(buckets);
     }
 
-    /// Gives the folder back: when this returns it can be opened again.
+    /// Closes the engine. When this returns, the folder can be opened again.
     fn end(self) {
         self.core.engine.store(None);
         self.core.watched_codes.close();
         self.core.watched_kinds.close();
         if let Err(error) = self.engine.sync() {
-            tracing::error!(%error, "the last sync failed; what was acknowledged is on disk nevertheless");
+            // Every acknowledged write was synced by its own commit.
+            tracing::error!(%error, "final sync failed, acknowledged writes are on disk");
         }
         for _ in 0..LAST_READERS_LOOKS {
             if Arc::strong_count(&self.engine) == 1 {

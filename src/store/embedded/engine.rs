@@ -1,4 +1,4 @@
-//! The LSM engine's keyspaces: one for lasting records, and the buckets.
+//! The LSM engine's keyspaces: `lasting`, `trials`, and the buckets.
 
 use std::{
     env,
@@ -21,68 +21,64 @@ use super::{
 };
 use crate::domain::{clock::Timestamp, error::StoreError, port::StoreResult};
 
-/// Where records without a near end live.
+/// The keyspace of records that do not expire soon, or never.
 const LASTING: &str = "lasting";
 
-/// Where trials live.
+/// The keyspace of trials.
 const TRIALS: &str = "trials";
 
-/// A memtable of this size is written out as a table. Larger ones make fewer tables to look through, but the
-/// burst of writing each one holds up the journal's syncs for longer, and the memory is taken once or twice
-/// per bucket in use.
+/// The size at which a memtable is flushed to a table. Larger memtables mean fewer tables to search, but each flush is
+/// a longer burst of writes that delays the journal's syncs, and every bucket in use takes this much memory once or twice.
 const MEMTABLE_BYTES: u64 = 32 * 1024 * 1024;
 
-/// All memtables together may take this much; beyond it the largest is written out early. Without that a load
-/// with all kinds of TTLs would fill one in each bucket.
+/// The limit for all memtables together; above it, the largest is flushed early. Without it, a load with many different
+/// TTLs would fill a memtable in each bucket.
 const MEMTABLES_BYTES: u64 = 96 * 1024 * 1024;
 
-/// How much of the journal may wait for memtables to be written out. It bounds the memory of all memtables and
-/// the time to replay the journal after a crash.
+/// The maximum size of the journal that waits for memtable flushes. It limits the memory of all memtables and the time to
+/// replay the journal after a crash.
 const JOURNAL_BYTES: u64 = 128 * 1024 * 1024;
 
-/// Blocks kept in memory. Beside it the operating system caches the files.
+/// The size of the block cache. The operating system also caches the files.
 const CACHE_BYTES: u64 = 32 * 1024 * 1024;
 
-/// A bucket with so many tables gets a next generation. The engine slows writes down at 20 overlapping tables
-/// in a keyspace and stops them at 30; a bucket that is left behind gains a few more while its last memtables
-/// are written out.
+/// A bucket with this many tables gets a next generation. The engine slows writes at 20 overlapping tables in a keyspace
+/// and stops them at 30. The previous generation gains a few more tables while its last memtables are flushed.
 const TABLES_PER_BUCKET: usize = 16;
 
-/// More tables than a bucket ever has, so that none is compacted.
+/// More tables than a bucket ever has, so that buckets are never compacted.
 const NEVER_COMPACT: u8 = 29;
 
-/// The engine, open. Readers share it.
+/// The open engine. Readers share it.
 pub(super) struct Engine {
     database: Database,
     folder: PathBuf,
-    /// Records without a near end.
+    /// Records that do not expire soon, or never.
     pub lasting: Keyspace,
-    /// Trials, apart from the others, since there may be millions that last for a year.
+    /// Trials, in their own keyspace, because there may be millions that last for a year.
     pub trials: Keyspace,
     buckets: ArcSwap<Vec<Bucket>>,
-    /// In which of them a record lies.
+    /// Maps records to buckets.
     pub index: Index,
-    /// Which keys of trials were read by the committer and the housekeeper.
+    /// The keys of trials that the committer and the cleanup task have read.
     #[cfg(test)]
     pub trial_reads: std::sync::Mutex<Vec<UserKey>>,
 }
 
-/// A record, and where it lies.
+/// A record and the keyspace that contains it.
 pub(super) struct Found {
-    /// The keyspace that has it.
     pub keyspace: Keyspace,
-    /// The record.
     pub value: UserValue,
 }
 
 impl Engine {
-    /// Opens the engine in `folder`, or makes a new one there. Blocks.
+    /// Opens the engine in `folder`, or creates one there. Blocks.
     ///
     /// # Errors
-    /// As the engine has them: locked by another process, unreadable, no space.
+    /// The engine's errors: locked by another process, damaged, or out of space.
     pub(super) fn open(folder: &Path) -> fjall::Result<Self> {
         let database = Database::builder(folder)
-            // There are no compactions to speak of, and flushes that run side by side only double the burst.
+            // Compactions are rare, and concurrent flushes would only double the burst of writes.
             .worker_threads(1)
             .max_journaling_size(JOURNAL_BYTES)
             .cache_size(CACHE_BYTES)
@@ -110,14 +106,14 @@ impl Engine {
         })
     }
 
-    /// What lies under a key of the trials, if anything does. Exact for the committer.
+    /// The value of a key in the trials keyspace, if present. Exact for the committer.
     pub(super) fn find_trial(&self, key: &UserKey) -> StoreResult<Option<UserValue>> {
         #[cfg(test)]
         self.trial_reads.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(key.clone());
         self.trials.get(key).map_err(unavailable)
     }
 
-    /// The first keys of a range of the trials.
+    /// The first keys of a range in the trials keyspace.
     pub(super) fn trial_keys(
         &self,
         range: (Bound<&UserKey>, Bound<&UserKey>),
@@ -133,29 +129,29 @@ impl Engine {
         Ok(keys)
     }
 
-    /// The buckets at this moment, the one that ends last first.
+    /// The current buckets, the latest expiry first.
     pub(super) fn buckets(&self) -> Arc<Vec<Bucket>> {
         self.buckets.load_full()
     }
 
-    /// How many buckets there are.
+    /// The number of buckets.
     pub(super) fn bucket_count(&self) -> usize {
         self.buckets.load().len()
     }
 
-    /// A batch of writes, which are made durable together.
+    /// A batch of writes that become durable together.
     pub(super) fn batch(&self) -> OwnedWriteBatch {
         self.database.batch().durability(Some(PersistMode::SyncData))
     }
 
-    /// A view of the whole engine at one moment, for reads that must not see a write half done. A list of the
-    /// buckets that goes with it has to be taken after it.
+    /// A consistent view of the whole engine, for reads that must not see a partial write. Load a list of buckets for use
+    /// with a snapshot after taking the snapshot.
     pub(super) fn snapshot(&self) -> Snapshot {
         self.database.snapshot()
     }
 
-    /// Looks for a key in the buckets, for whoever may meet a record that is just moved from one to another. Where it was to
-    /// be expected somewhere and is not found, all of them are asked as of one moment: next to nobody pays for that.
+    /// Looks up a key in the buckets, for readers that may race with a move from one bucket to another. If the index names a
+    /// bucket but the key is not found, searches all buckets in one snapshot. This is rare.
     pub(super) fn find_in_moving_buckets(&self, key: &[u8]) -> StoreResult<Option<UserValue>> {
         let candidates = self.index.candidates(key);
         if candidates.are_none() {
@@ -167,7 +163,7 @@ impl Engine {
         }
     }
 
-    /// Looks for a key in the buckets. Exact for the committer, which alone moves records.
+    /// Looks up a key in the buckets. Exact for the committer, because only the committer moves records.
     pub(super) fn find_in_buckets(&self, key: &[u8]) -> StoreResult<Option<Found>> {
         self.find_among(&self.index.candidates(key), key)
     }
@@ -184,8 +180,7 @@ impl Engine {
         Ok(None)
     }
 
-    /// Looks for a key among the lasting records and then in every bucket, all as of one moment: a key that is
-    /// just moved from one to another is found in either.
+    /// Looks up a key in `lasting` and then in every bucket, all in one snapshot, so that a key that is being moved is found.
     pub(super) fn find_anywhere(&self, key: &[u8]) -> StoreResult<Option<UserValue>> {
         let snapshot = self.snapshot();
         if let Some(value) = snapshot.get(&self.lasting, key).map_err(unavailable)? {
@@ -203,12 +198,12 @@ impl Engine {
         Ok(None)
     }
 
-    /// Whether a keyspace is a bucket's.
+    /// Whether a keyspace belongs to a bucket.
     pub(super) fn is_bucket(&self, keyspace: &Keyspace) -> bool {
         *keyspace != self.lasting && *keyspace != self.trials
     }
 
-    /// The keyspace of the bucket that ends at `end`, made if there is none. Called by the committer only.
+    /// The keyspace of the bucket that expires at `end`, created if it does not exist. Called only by the committer.
     pub(super) fn bucket(&self, end: Timestamp) -> StoreResult<Keyspace> {
         let buckets = self.buckets.load();
         let last = buckets.iter().filter(|bucket| bucket.end == end).max_by_key(|bucket| bucket.generation);
@@ -219,7 +214,7 @@ impl Engine {
             Some(bucket) => bucket.generation + 1,
             None => 0,
         };
-        self.have_a_working_directory();
+        self.ensure_working_directory();
         let name = bucket::name(end, generation);
         let keyspace = self.database.keyspace(&name, bucket_options).map_err(unavailable)?;
         let mut buckets = Vec::clone(&buckets);
@@ -229,16 +224,16 @@ impl Engine {
         Ok(keyspace)
     }
 
-    /// Goes to the data folder where the working directory is gone, without which the engine panics when it
-    /// makes a keyspace.
-    fn have_a_working_directory(&self) {
+    /// Changes to the data folder if the working directory has been deleted: without a working directory, the engine panics
+    /// when it creates a keyspace.
+    fn ensure_working_directory(&self) {
         if env::current_dir().is_err() {
-            // Where this fails too, so do the writes that follow, and those are told of.
+            // If this fails, the following writes fail too, and report the error.
             let _ = env::set_current_dir(&self.folder);
         }
     }
 
-    /// Has memory written out where memtables have come to take too much of it. Called by the committer only.
+    /// Flushes the largest memtable if all memtables together exceed their limit. Called only by the committer.
     pub(super) fn bound_memtables(&self) -> StoreResult<()> {
         let buckets = self.buckets.load();
         let size = |bucket: &Bucket| bucket.keyspace.tree.active_memtable().size();
@@ -251,13 +246,13 @@ impl Engine {
         }
     }
 
-    /// Whether a bucket's time is over.
+    /// Whether any bucket has expired.
     pub(super) fn has_ended_buckets(&self, now: Timestamp) -> bool {
         self.buckets.load().last().is_some_and(|bucket| bucket.end <= now)
     }
 
-    /// Deletes the buckets whose time is over, and returns them; their files go when the last reader has let
-    /// go of them. Called by the committer only.
+    /// Deletes the expired buckets and returns them. Their files are deleted when the last reader drops them. Called only
+    /// by the committer.
     pub(super) fn delete_ended_buckets(&self, now: Timestamp) -> Vec<Bucket> {
         let (ended, rest): (Vec<_>, Vec<_>) =
             self.buckets.load().iter().cloned().partition(|bucket| bucket.end <= now);
@@ -266,20 +261,20 @@ impl Engine {
         }
         for bucket in &ended {
             if let Err(error) = self.database.delete_keyspace(bucket.keyspace.clone()) {
-                // It takes space until the next start finds it again, and does no other harm.
-                tracing::warn!(%error, bucket = &**bucket.keyspace.name(), "an ended bucket could not be deleted");
+                // The only harm is the space that it takes until the next start finds it again.
+                tracing::warn!(%error, bucket = &**bucket.keyspace.name(), "deleting an expired bucket failed");
             }
         }
         ended
     }
 
-    /// Makes everything durable that was written.
+    /// Makes all writes durable.
     pub(super) fn sync(&self) -> StoreResult<()> {
         self.database.persist(PersistMode::SyncAll).map_err(unavailable)
     }
 }
 
-/// What the engine's error means to who asked for something.
+/// Converts an engine error to the store error that callers see.
 pub(super) fn unavailable(error: fjall::Error) -> StoreError {
     StoreError::Unavailable(format!("the storage engine failed: {error}"))
 }
@@ -298,7 +293,8 @@ fn bucket_options() -> KeyspaceCreateOptions {
         .compaction_strategy(Arc::new(Leveled::default().with_l0_threshold(NEVER_COMPACT)))
 }
 
-/// Every lookup asks every table's filter, and nearly all say no, for codes and for trials alike: they stay in memory, whole.
+/// Every lookup reads the filter of every table, and nearly all filters exclude the key, for codes and for trials. The filters
+/// are therefore pinned in memory, unpartitioned.
 fn pinned_options() -> KeyspaceCreateOptions {
     lasting_options()
         .filter_block_pinning_policy(PinningPolicy::all(true))

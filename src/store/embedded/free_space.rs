@@ -1,5 +1,5 @@
-//! A look at the file system before it is full. The engine takes no more writes after one has failed, until it
-//! is opened again; a write that is refused before it fails costs nothing but itself.
+//! Detects a nearly full file system. After a failed write the engine accepts no more writes until it is reopened. Refusing
+//! writes before the disk is full avoids that.
 
 use std::{
     fmt, io,
@@ -12,16 +12,16 @@ use std::{
 
 use crate::domain::{error::StoreError, port::StoreResult};
 
-/// Tells how much of a file system is free.
+/// A source of the free space of a file system.
 pub trait FreeSpace: fmt::Debug + Send + Sync {
-    /// The bytes that this process may still write to the file system of `folder`.
+    /// The number of bytes that this process may still write to the file system of `folder`.
     ///
     /// # Errors
-    /// Where the system does not tell.
+    /// If the operating system does not provide the number.
     fn available(&self, folder: &Path) -> io::Result<u64>;
 }
 
-/// What the operating system says.
+/// The free space that the operating system reports.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct FileSystemSpace;
 
@@ -32,10 +32,10 @@ impl FreeSpace for FileSystemSpace {
     }
 }
 
-/// Stands for a file system that does not tell: nothing is refused on a guess.
+/// The free space is unknown. Writes are then accepted.
 const UNKNOWN: u64 = u64::MAX;
 
-/// Refuses writes while less than a reserve is free.
+/// Refuses writes while the free space is below the reserve.
 #[derive(Debug)]
 pub(super) struct SpaceGuard {
     folder: PathBuf,
@@ -45,37 +45,38 @@ pub(super) struct SpaceGuard {
 }
 
 impl SpaceGuard {
-    /// A guard that has looked once.
+    /// Creates a guard and reads the free space once.
     pub(super) fn new(folder: PathBuf, reserve: u64, source: Arc<dyn FreeSpace>) -> Self {
         let guard = Self { folder, reserve, source, available: AtomicU64::new(UNKNOWN) };
-        guard.look();
+        guard.refresh();
         guard
     }
 
-    /// Looks again.
-    pub(super) fn look(&self) {
+    /// Reads the free space again, and logs when it crosses the reserve.
+    pub(super) fn refresh(&self) {
         let available = self.source.available(&self.folder).unwrap_or(UNKNOWN);
         let before = self.available.swap(available, Ordering::Relaxed);
         if (available < self.reserve) != (before < self.reserve) {
             if available < self.reserve {
                 tracing::error!(available, reserve = self.reserve, folder = %self.folder.display(),
-                    "the file system is nearly full; the store refuses writes until there is space again");
+                    "file system nearly full, store refuses writes until space is freed");
             } else {
-                tracing::info!(available, "there is space again; the store takes writes");
+                tracing::info!(available, "file system has free space again, store accepts writes");
             }
         }
     }
 
-    /// The bytes that were free at the last look, if that is known.
+    /// The number of free bytes at the last refresh, if known.
     pub(super) fn available(&self) -> Option<u64> {
         Some(self.available.load(Ordering::Relaxed)).filter(|available| *available != UNKNOWN)
     }
 
-    /// Says no while less than the reserve is free.
+    /// # Errors
+    /// If the free space is below the reserve.
     pub(super) fn check(&self) -> StoreResult<()> {
         match self.available() {
             Some(available) if available < self.reserve => Err(StoreError::Unavailable(format!(
-                "only {available} bytes are free on the file system of {}; writes are refused below {}",
+                "{available} bytes are free on the file system of {}, fewer than the reserve of {}; free some space",
                 self.folder.display(),
                 self.reserve
             ))),

@@ -1,4 +1,4 @@
-//! What a power cut or a disk leaves.
+//! Fuzz targets for data that a power cut or a broken disk may leave.
 
 use std::io::Cursor;
 
@@ -11,7 +11,7 @@ use crate::fuzzing::Target;
 
 pub(crate) const TARGETS: &[Target] = &[("journal", journal), ("stored_key", stored_key)];
 
-/// What is taken for whole is whole without the rest, and nothing is found twice.
+/// The leading part that is reported as whole parses as whole on its own, and no batch is found twice.
 fn journal(input: &[u8]) {
     let of = |bytes: &[u8]| Contents::read(|| Ok(Cursor::new(bytes.to_vec()))).expect("memory can be read");
     let Contents { end, torn, next } = of(input);
@@ -19,7 +19,7 @@ fn journal(input: &[u8]) {
     assert!(end + torn <= length);
     assert!(next.is_none_or(|next| (end..end + torn).contains(&next)), "{next:?} of {end} and {torn}");
     let whole = of(&input[..usize::try_from(end).expect("small")]);
-    assert_eq!((whole.end, whole.torn, whole.next), (end, 0, None), "what is left after a cut");
+    assert_eq!((whole.end, whole.torn, whole.next), (end, 0, None), "after truncation");
 }
 
 fn stored_key(input: &[u8]) {

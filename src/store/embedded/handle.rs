@@ -1,4 +1,4 @@
-//! The store as the rest of passbridge holds it.
+//! The store's public handle.
 
 use std::{
     io,
@@ -36,40 +36,40 @@ use crate::{
     store::{memory::MemoryLimits, watch_hub::WatchHub},
 };
 
-/// How many commands may wait for the committer. A caller beyond that waits before it may ask.
+/// The capacity of the committer's queue. When the queue is full, callers wait for a free slot.
 const QUEUE_LENGTH: usize = 4096;
 
-/// The embedded store. A cheap handle: when the last one is dropped, the store ends as if it had been closed.
+/// A handle to the embedded store, cheap to clone. Dropping the last handle closes the store.
 #[derive(Clone)]
 pub struct EmbeddedStore {
     pub(super) core: Arc<Core>,
     queue: mpsc::Sender<Message>,
 }
 
-/// What readers and the committer share.
+/// The state that readers and the committer share.
 pub(super) struct Core {
     /// The store's time.
     pub clock: SharedClock,
-    /// The engine; gone once the store has ended.
+    /// The engine; `None` once the store is closed.
     pub engine: ArcSwapOption<Engine>,
-    /// Limits: the one process that has this store keeps them in memory.
+    /// Rate limits. They are in memory, because only one process uses this store.
     pub limits: Arc<MemoryLimits>,
-    /// How many codes live.
+    /// The number of live codes.
     pub live: Mutex<LiveCount>,
-    /// Who watches which code.
+    /// Watchers of codes.
     pub watched_codes: Arc<WatchHub<UserKey>>,
-    /// Who watches which kind of ledger entries. Apart from codes: a server always watches one, and no commit shall look for
-    /// its codes because of that.
+    /// Watchers of ledger kinds. Separate from `watched_codes`: a server always watches at least one kind, and a commit
+    /// skips the lookup of its codes while no code is watched.
     pub watched_kinds: Arc<WatchHub<LedgerKind>>,
-    /// Work done.
+    /// Counters and timings.
     pub statistics: Recorder,
-    /// The free space.
+    /// Refuses writes when the disk is nearly full.
     pub space: SpaceGuard,
-    /// Why no write has been taken since, if one has failed.
+    /// The failed commit after which the store refuses all writes, if one has failed.
     pub failure: OnceLock<CommitFailure>,
-    /// Cancelled once there is a failure.
+    /// Cancelled once `failure` is set.
     pub has_failed: CancellationToken,
-    /// Lets commits fail, as a broken disk does.
+    /// Makes commits fail, as a broken disk does.
     #[cfg(test)]
     pub fail_commits: std::sync::atomic::AtomicBool,
 }
@@ -89,28 +89,27 @@ impl Core {
     }
 }
 
-/// What a store says that has ended.
+/// The error of every call after the store is closed.
 pub(super) fn closed() -> StoreError {
     StoreError::Unavailable("the store is closed".to_owned())
 }
 
 impl EmbeddedStore {
-    /// The memory that a code takes while it lives, in bytes, at most. Its record and an answer that is kept for repeats take
-    /// 20 each in the index, just after that has grown, and 8 each in the filters and block indexes of the engine's tables,
+    /// The maximum memory per live code, in bytes. Its record and its stored response take 20 bytes each in the index
+    /// immediately after the index has grown, and 8 bytes each in the filters and block indexes of the engine's tables,
     /// which stay in memory.
     pub const BYTES_PER_CODE: u64 = 64;
 
-    /// Whether there is a store in this folder. Blocks.
+    /// Whether the folder contains a store. Blocks.
     #[must_use]
     pub fn is_at(path: &Path) -> bool {
         open::is_store(path)
     }
 
-    /// Opens the store in a folder, or makes a new one there. Blocks; on a store of a million codes for less
-    /// than a second.
+    /// Opens the store in a folder, or creates one there. Blocks, for less than a second with a million codes.
     ///
     /// # Errors
-    /// Where the folder is in use, not a folder, not writable, or written by a newer version.
+    /// If the path is not a folder, or the folder is in use, not writable, damaged, or written by a newer version.
     pub fn open(options: EmbeddedOptions) -> Result<Self, OpenError> {
         let path = options.path.clone();
         let (store, indexer) = Self::open_unindexed(options)?;
@@ -121,7 +120,7 @@ impl EmbeddedStore {
         }
     }
 
-    /// Opens the store without its index, and gives who fills that.
+    /// Opens the store without its index, and returns the indexer that fills it.
     pub(super) fn open_unindexed(options: EmbeddedOptions) -> Result<(Self, Indexer), OpenError> {
         let engine = Arc::new(open_engine(&options.path)?);
         let (live, counts) = load_counts(&engine).map_err(|error| OpenError::Unreadable {
@@ -172,7 +171,7 @@ impl EmbeddedStore {
         }
     }
 
-    /// The store's work so far. Cheap.
+    /// The store's statistics so far. Cheap.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
         let buckets = self.core.engine.load().as_ref().map_or(0, |engine| engine.bucket_count());
@@ -180,16 +179,16 @@ impl EmbeddedStore {
         self.core.statistics.read(buckets, queue_depth, self.core.space.available())
     }
 
-    /// Has the committer decide a command, and waits until the decision is durable.
+    /// Submits a command to the committer, and waits until its decision is durable.
     pub(super) async fn submit<C: Command>(&self, command: C) -> StoreResult<C::Outcome> {
         self.core.check_writable()?;
         let (pending, answer) = Pending::new(command);
         self.queue.send(Message::Operation(pending)).await.map_err(|_| closed())?;
         let outcome = answer.await.map_err(|_| closed())?;
-        // A commit wakes many callers at once from another thread. A single-threaded runtime takes such tasks up
-        // one by one, and whatever each of them wakes, such as its connection, before the next: every answer
-        // would be a packet of its own. After one more turn they stand in the runtime's own queue, one behind the
-        // other, and answers of one connection go out together.
+        // A commit wakes many callers at once from another thread. A single-threaded runtime polls such tasks one
+        // by one, and polls the tasks that each of them wakes, such as its connection, before the next one: every
+        // response would be a packet of its own. After one more yield all callers are in the runtime's local queue,
+        // and the responses of a connection are sent together.
         tokio::task::yield_now().await;
         outcome
     }
@@ -213,7 +212,7 @@ impl StoreHealth for EmbeddedStore {
     async fn close(&self) -> StoreResult<()> {
         let (closed, ended) = oneshot::channel();
         if self.queue.send(Message::Close(closed)).await.is_ok() {
-            // Where the committer ended without an answer it has ended nevertheless.
+            // An error means that the committer stopped without a reply: the store is closed anyway.
             let _ = ended.await;
         }
         Ok(())

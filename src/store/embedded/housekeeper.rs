@@ -1,4 +1,4 @@
-//! What has to be looked at now and then, on a thread of its own, since all of it may block.
+//! The cleanup task. It runs on its own thread, because all of its work may block.
 
 use std::{
     ops::Bound,
@@ -17,7 +17,7 @@ use super::{
     committer::Message,
     engine::{self, Engine},
     handle::Core,
-    ledger_operation::{RemoveEnded, lasts},
+    ledger_operation::{RemoveEnded, is_live},
     operation::{Command, Pending},
     record,
     trial_expiry::{RemoveEndedTrials, RemoveExpired, ended_keys, expired_rows},
@@ -25,34 +25,36 @@ use super::{
 };
 use crate::domain::{clock::Timestamp, port::StoreResult};
 
-/// How often the free space and the buckets are looked at.
+/// The interval between passes. Each pass checks the free space and the buckets.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// After so many looks, entries that have ended are looked for among the lasting ones: once an hour, since reads do not see
-/// them.
+/// The number of passes between sweeps for expired ledger entries outside the buckets: one hour. It can be long, because
+/// reads ignore expired entries.
 const LOOKS_PER_SWEEP: u32 = 3600;
 
-/// How many lasting entries one look reads, of which there may be millions for devices: a sweep takes as many looks as it needs.
+/// The maximum number of entries that a sweep reads per pass. There may be millions of entries for devices, so a sweep spans
+/// as many passes as it needs.
 const ENTRIES_PER_LOOK: usize = 20_000;
 
-/// How many records of trials, and how many entries, one look removes: some milliseconds' worth, and seven million an hour.
+/// The maximum number of trial records, and of ledger entries, removed per pass: a few milliseconds of work, and up to seven
+/// million an hour.
 const REMOVALS_PER_LOOK: usize = 2_000;
 
-/// How many entries one command removes.
+/// The maximum number of entries that one command removes.
 const SWEEP_CHUNK: usize = 256;
 
-/// How far what is to be removed was looked for. What was removed is passed over, which takes the engine as long as if it were
-/// still there.
+/// The position of each search for removable records. The next pass continues from there: for the engine, skipping over
+/// removed keys takes as long as reading present ones.
 #[derive(Debug, Default)]
 struct Progress {
     expired: Option<UserKey>,
     ended: Option<UserKey>,
     is_sweeping: bool,
-    /// The last entry that the sweep has read.
+    /// The last entry that the current sweep has read.
     swept: Option<UserKey>,
 }
 
-/// Works until the committer has ended, which holds the other end of `deleted`.
+/// Runs until the committer, which holds the sender of `deleted`, has stopped.
 pub(super) fn run(
     core: &Weak<Core>,
     queue: &WeakSender<Message>,
@@ -73,7 +75,7 @@ pub(super) fn run(
     }
 }
 
-/// Lets go of buckets whose time is over, and of what the index says of them.
+/// Drops deleted buckets and removes them from the index.
 fn forget(core: &Weak<Core>, buckets: Vec<Bucket>) {
     let Some(engine) = core.upgrade().and_then(|core| core.engine.load_full()) else { return };
     let ids: Vec<_> = buckets.iter().map(Bucket::id).collect();
@@ -89,7 +91,7 @@ fn look(
     time: &mut TrustedTime,
 ) {
     let (Some(core), Some(queue)) = (core.upgrade(), queue.upgrade()) else { return };
-    core.space.look();
+    core.space.refresh();
     let Some(engine) = core.engine.load_full() else { return };
     let now = match time.look(core.clock.now(), core.clock.instant()) {
         Look::Trusted(now) => now,
@@ -101,26 +103,26 @@ fn look(
         Look::Settled(by_ms) => {
             tracing::warn!(
                 by_ms,
-                "step of the wall clock taken as true: what has ended by it is deleted from now on"
+                "wall clock step accepted, records that are expired by the new time are deleted from now on"
             );
             return;
         }
     };
     if engine.has_ended_buckets(now) {
-        // Where the queue is full there is a next look.
+        // If the queue is full, the next pass tries again.
         let _ = queue.try_send(Message::DeleteEndedBuckets(now));
     }
     if let Err(error) = remove_trials(&engine, &queue, now, progress) {
-        tracing::warn!(%error, "forgotten trials could not be looked for");
+        tracing::warn!(%error, "search for forgotten trials failed");
     }
     if sweep {
-        // What was not to be forgotten yet, because the clock went back, is looked at again.
+        // Start over: trials that were not due when the search passed them, because the clock had gone back, may be due now.
         progress.expired = None;
         progress.is_sweeping = true;
     }
     if progress.is_sweeping {
         let ended = ended_entries(&engine, now, progress.swept.as_ref()).unwrap_or_else(|error| {
-            tracing::warn!(%error, "ended ledger entries could not be looked for");
+            tracing::warn!(%error, "search for expired ledger entries failed");
             EndedEntries::default()
         });
         remove(&queue, &ended.keys, |keys| RemoveEnded { keys, ended_by: now });
@@ -129,7 +131,7 @@ fn look(
     }
 }
 
-/// Has the committer remove these keys, a few at a time, so that others get their turn.
+/// Submits the removal of these keys to the committer, in chunks, so that other commands run in between.
 fn remove<C: Command>(queue: &Sender<Message>, keys: &[UserKey], command: impl Fn(Vec<UserKey>) -> C) {
     for keys in keys.chunks(SWEEP_CHUNK) {
         let (command, _) = Pending::new(command(keys.to_vec()));
@@ -152,16 +154,15 @@ fn remove_trials(
     Ok(())
 }
 
-/// Lasting entries that have ended.
+/// Expired ledger entries outside the buckets.
 #[derive(Default)]
 pub(super) struct EndedEntries {
-    /// Their keys.
     pub keys: Vec<UserKey>,
-    /// The last entry that was read, where there are more.
+    /// The last entry that was read, if there are more to read.
     pub last: Option<UserKey>,
 }
 
-/// The lasting entries that have ended, from the one behind `after` on, and no more than one look may take.
+/// Finds expired ledger entries outside the buckets, starting after the key `after`, up to the limits of one pass.
 pub(super) fn ended_entries(
     engine: &Engine,
     now: Timestamp,
@@ -174,9 +175,9 @@ pub(super) fn ended_entries(
     for (index, guard) in entries.enumerate() {
         let (key, value) = guard.into_inner().map_err(engine::unavailable)?;
         match record::decode_ledger(&value) {
-            Ok(entry) if lasts(&entry, now) => {}
+            Ok(entry) if is_live(&entry, now) => {}
             Ok(_) => keys.push(key.clone()),
-            Err(error) => tracing::warn!(%error, "a ledger entry cannot be read, and is left"),
+            Err(error) => tracing::warn!(%error, "ledger entry cannot be decoded and is not removed"),
         }
         if index + 1 == ENTRIES_PER_LOOK || keys.len() == REMOVALS_PER_LOOK {
             return Ok(EndedEntries { keys, last: Some(key) });
@@ -205,7 +206,7 @@ mod tests {
     };
 
     #[test]
-    fn a_sweep_takes_as_many_looks_as_it_needs_and_removes_all_that_has_ended() {
+    fn a_sweep_spans_several_passes_and_removes_all_expired_entries() {
         const ENDED: usize = REMOVALS_PER_LOOK + 10;
         let folder = tempfile::tempdir().expect("a folder");
         let clock = ManualClock::new(Timestamp::from_millis(1_763_000_000_000));
@@ -227,11 +228,11 @@ mod tests {
             look(&core, &queue, sweep, &mut progress, &mut time);
             std::iter::from_fn(|| messages.try_recv().ok()).count()
         };
-        assert_eq!(commands(false), 0, "no sweep has begun");
+        assert_eq!(commands(false), 0, "no sweep has started");
         assert_eq!(commands(true), REMOVALS_PER_LOOK.div_ceil(SWEEP_CHUNK));
-        assert_eq!(commands(false), 1, "it goes on");
-        assert_eq!(commands(false), 0, "it has ended");
-        assert_eq!(commands(true), REMOVALS_PER_LOOK.div_ceil(SWEEP_CHUNK), "the next begins anew");
+        assert_eq!(commands(false), 1, "the sweep continues");
+        assert_eq!(commands(false), 0, "the sweep is complete");
+        assert_eq!(commands(true), REMOVALS_PER_LOOK.div_ceil(SWEEP_CHUNK), "the next sweep starts over");
 
         let engine = store.core.engine.load_full().expect("open");
         let mut after = None;
@@ -252,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_of_the_wall_clock_is_logged_when_it_is_seen_and_when_it_is_taken_as_true() {
+    fn a_wall_clock_step_is_logged_when_it_is_detected_and_when_it_is_accepted() {
         let folder = tempfile::tempdir().expect("a folder");
         let clock = ManualClock::new(Timestamp::from_millis(1_763_000_000_000));
         let store = EmbeddedStore::open(EmbeddedOptions::new(folder.path(), clock.clone())).expect("opens");
@@ -272,8 +273,8 @@ mod tests {
         assert_eq!(logged(), "");
         clock.advance(Duration::from_secs(1));
         let line = logged();
-        assert!(line.contains("step of the wall clock taken as true"), "{line}");
+        assert!(line.contains("wall clock step accepted"), "{line}");
         assert!(line.contains("by_ms=7200000"), "{line}");
-        assert_eq!(logged(), "", "once");
+        assert_eq!(logged(), "", "logged only once");
     }
 }

@@ -1,9 +1,9 @@
-//! Where the records of the buckets lie: which bucket to ask for a key, without asking each of them.
+//! The index of the buckets: maps a key to the buckets that may contain it, so that a lookup does not search all of them.
 //!
-//! The index is a filter, not the truth: a bucket that it names may lack the key, but a bucket that has the key is always
-//! named. So whoever writes adds the bucket before the write can be seen, and removes it after. It lives in memory, about
-//! 20 bytes a record, and the `indexer` fills it from the buckets when the store is opened; until that is done any bucket may
-//! have any key.
+//! The index is a filter: a bucket that it names may lack the key, but it always names a bucket that contains the key. A
+//! writer therefore adds a key before the write becomes visible, and removes it after the removal. The index is in memory,
+//! about 20 bytes per record. The `indexer` fills it from the buckets when the store is opened; until it is complete, any
+//! bucket may contain any key.
 
 use std::{
     hash::BuildHasher,
@@ -17,27 +17,28 @@ use fjall::Keyspace;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use smallvec::SmallVec;
 
-/// A power of two. A shard that grows holds up its callers while it moves its entries: a hundredth of what one table
-/// of all entries would.
+/// The number of shards, a power of two. A shard that grows blocks its callers while it moves its entries, for about a
+/// hundredth of the time that a single table would take.
 const SHARDS: usize = 256;
 
-/// The bits of a key's hash that are kept beside its bucket; together with those that choose the shard, 48. One in three
-/// million lookups among a hundred million records meets another key's hash, and asks a bucket for nothing.
+/// The number of bits of a key's hash that an entry contains. Together with the bits that select the shard, 48 bits
+/// distinguish keys. Among a hundred million records, one in three million lookups matches another key's hash and searches a
+/// bucket in vain.
 const HASH_BITS: u32 = 40;
 
-/// The bits of a bucket.
+/// The number of bits of a bucket's id that an entry contains.
 const BUCKET_BITS: u32 = u64::BITS - HASH_BITS;
 
-/// A shard that holds less than a quarter of what it has room for gives the rest back.
+/// A shard that is less than a quarter full (1 / `SPARSE`) is shrunk.
 const SPARSE: usize = 4;
 
-/// A bucket's keyspace, by the last bits of its id. The engine numbers keyspaces one by one: two that are in use at once differ
-/// in them, and if they did not, both would be asked.
+/// A bucket, identified by the low bits of its keyspace's id. The engine numbers keyspaces sequentially, so keyspaces in use
+/// at the same time differ in these bits. If they did not, a lookup would search both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct BucketId(u64);
 
 impl BucketId {
-    /// The bucket that has this keyspace.
+    /// The bucket with this keyspace.
     pub(super) fn of(keyspace: &Keyspace) -> Self {
         Self::from_id(keyspace.id())
     }
@@ -47,17 +48,17 @@ impl BucketId {
     }
 }
 
-/// Where a key may lie.
+/// The buckets that may contain a key.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Candidates {
-    /// In any bucket: the index is not filled yet.
+    /// Any bucket: the index is not complete yet.
     Any,
-    /// In one of these buckets, if at all.
+    /// Only these buckets.
     Only(SmallVec<[BucketId; 2]>),
 }
 
 impl Candidates {
-    /// Whether the key may lie there.
+    /// Whether the bucket may contain the key.
     pub(super) fn include(&self, bucket: BucketId) -> bool {
         match self {
             Self::Any => true,
@@ -65,13 +66,13 @@ impl Candidates {
         }
     }
 
-    /// Whether it lies nowhere.
+    /// Whether no bucket contains the key.
     pub(super) fn are_none(&self) -> bool {
         matches!(self, Self::Only(buckets) if buckets.is_empty())
     }
 }
 
-/// The index. All of it may be used by many threads at once.
+/// The index. It is safe for concurrent use.
 pub(super) struct Index {
     hasher: DefaultHashBuilder,
     shards: Vec<Mutex<HashTable<Entry>>>,
@@ -89,9 +90,9 @@ impl Default for Index {
 }
 
 impl Index {
-    /// Where a key may lie at this moment.
+    /// The buckets that may contain a key now.
     pub(super) fn candidates(&self, key: &[u8]) -> Candidates {
-        // Asked first: an index that is complete by now may not have been when it was looked at.
+        // Checked before the lookup: an index that is complete afterwards may have been incomplete during the lookup.
         if !self.is_complete() {
             return Candidates::Any;
         }
@@ -101,7 +102,7 @@ impl Index {
         Candidates::Only(entries.map(|entry| entry.bucket()).collect())
     }
 
-    /// Notes that a key is about to lie in a bucket. To do so again changes nothing.
+    /// Adds a key that is about to be written to a bucket. Idempotent.
     pub(super) fn add(&self, key: &[u8], bucket: BucketId) {
         let hash = self.hasher.hash_one(key);
         let entry = Entry::new(hash, bucket);
@@ -111,7 +112,7 @@ impl Index {
         }
     }
 
-    /// Notes that a key does not lie in a bucket any more.
+    /// Removes a key that is no longer in a bucket.
     pub(super) fn remove(&self, key: &[u8], bucket: BucketId) {
         let hash = self.hasher.hash_one(key);
         let entry = Entry::new(hash, bucket);
@@ -120,8 +121,8 @@ impl Index {
         }
     }
 
-    /// Forgets buckets that are gone, with all that lay there. Takes a while where there are millions of records, but holds up
-    /// others for a small part of it only.
+    /// Removes deleted buckets with all their keys. This takes long with millions of records, but blocks other callers only for a
+    /// small part of that time.
     pub(super) fn forget(&self, buckets: &[BucketId]) {
         for shard in &self.shards {
             let mut shard = lock(shard);
@@ -133,18 +134,18 @@ impl Index {
         }
     }
 
-    /// Whether all is in it that lies in the buckets.
+    /// Whether the index contains all keys of the buckets.
     pub(super) fn is_complete(&self) -> bool {
         self.is_complete.load(Ordering::SeqCst)
     }
 
-    /// Notes that all is in it from now on.
+    /// Marks the index as complete.
     pub(super) fn complete(&self) {
         self.is_complete.store(true, Ordering::SeqCst);
     }
 
     fn shard(&self, hash: u64) -> MutexGuard<'_, HashTable<Entry>> {
-        // The bits beside those that an entry keeps.
+        // The bits next to those that an entry contains.
         let number = usize::try_from(hash >> HASH_BITS).unwrap_or_default() % SHARDS;
         lock(&self.shards[number])
     }
@@ -154,7 +155,7 @@ fn lock(shard: &Mutex<HashTable<Entry>>) -> MutexGuard<'_, HashTable<Entry>> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A part of a key's hash, and a bucket.
+/// A part of a key's hash, and a bucket, in one word.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Entry(u64);
 
@@ -171,8 +172,8 @@ impl Entry {
         BucketId::from_id(self.0)
     }
 
-    /// What the table goes by, from the bits of a key's hash that an entry keeps: the table takes the first and the last of
-    /// what it is given.
+    /// The hash for the table, made from the bits of a key's hash that an entry contains. The bits are repeated at both ends,
+    /// because the table uses the first and the last bits.
     fn table_hash(hash: u64) -> u64 {
         hash << BUCKET_BITS | hash << BUCKET_BITS >> BUCKET_BITS
     }
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn until_it_is_complete_a_key_may_lie_anywhere() {
+    fn every_bucket_is_a_candidate_until_the_index_is_complete() {
         let index = Index::default();
         index.add(b"key", bucket(1));
         assert_eq!(index.candidates(b"key"), Candidates::Any);
@@ -218,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn every_key_is_found_in_its_bucket_and_no_other_is() {
+    fn each_key_maps_to_its_bucket_and_unknown_keys_to_none() {
         let index = complete();
         for number in 0..KEYS {
             index.add(&key(number), bucket(u64::from(number % 7)));
@@ -230,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_on_its_way_lies_in_both_buckets() {
+    fn a_key_that_is_being_moved_maps_to_both_buckets() {
         let index = complete();
         index.add(b"key", bucket(1));
         index.add(b"key", bucket(2));
@@ -243,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_added_twice_is_removed_at_once() {
+    fn a_key_added_twice_is_removed_once() {
         let index = complete();
         index.add(b"key", bucket(1));
         index.add(b"key", bucket(1));
@@ -252,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lay_in_a_bucket_that_is_gone_is_forgotten_and_its_memory_given_back() {
+    fn forgetting_a_bucket_removes_its_keys_and_frees_their_memory() {
         let index = complete();
         let room = || index.shards.iter().map(|shard| lock(shard).capacity()).sum::<usize>();
         for number in 0..KEYS {
@@ -268,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bucket_is_told_by_the_last_bits_of_its_id() {
+    fn a_bucket_is_identified_by_the_low_bits_of_its_id() {
         let index = complete();
         index.add(b"key", bucket(1 << BUCKET_BITS | 5));
         assert_eq!(index.candidates(b"key"), only(&[5]));

@@ -1,4 +1,4 @@
-//! Fills the index of a store that was opened, while it is in use already.
+//! Fills the index after a store is opened, while the store is already in use.
 
 use std::{sync::Weak, vec};
 
@@ -10,25 +10,26 @@ use super::{
 };
 use crate::domain::{clock::Stopwatch, port::StoreResult};
 
-/// How many keys are taken up at a time. In between the store may be closed.
+/// The number of keys indexed per step. The store can be closed between steps.
 const CHUNK: usize = 1024;
 
-/// What is still to be taken up. What is written meanwhile is in the index already.
+/// The keys that remain to be indexed. The committer indexes the keys that it writes in the meantime.
 pub(super) struct Indexer {
-    /// The buckets that were there at the start, by their ids: to hold them would keep a closed store's folder locked.
+    /// The ids of the buckets that existed at the start. Holding the buckets themselves would keep the folder of a closed store
+    /// locked.
     buckets: vec::IntoIter<BucketId>,
     current: Option<(BucketId, fjall::Iter)>,
     keys: u64,
 }
 
 impl Indexer {
-    /// Begins with the buckets that there are.
+    /// Creates an indexer for the buckets that exist now.
     pub(super) fn new(engine: &Engine) -> Self {
         let buckets: Vec<_> = engine.buckets().iter().map(super::bucket::Bucket::id).collect();
         Self { buckets: buckets.into_iter(), current: None, keys: 0 }
     }
 
-    /// Works until all is in the index, or the store has ended.
+    /// Runs until every key is indexed or the store is closed.
     pub(super) fn run(mut self, core: &Weak<Core>) {
         let start = Stopwatch::start();
         loop {
@@ -38,18 +39,18 @@ impl Indexer {
                 Ok(false) => {
                     engine.index.complete();
                     let seconds = start.elapsed().as_secs_f64();
-                    tracing::debug!(keys = self.keys, seconds, "the index of the store is complete");
+                    tracing::debug!(keys = self.keys, seconds, "store index complete");
                     return;
                 }
                 Err(error) => {
-                    tracing::error!(%error, "the index of the store could not be filled: calls take longer until the next start");
+                    tracing::error!(%error, "filling the store index failed, lookups are slower until the next start");
                     return;
                 }
             }
         }
     }
 
-    /// Takes a few keys up. False once there are no more.
+    /// Indexes the next keys. Returns false once there are none left.
     pub(super) fn step(&mut self, engine: &Engine) -> StoreResult<bool> {
         let Some((bucket, keys)) = &mut self.current else { return Ok(self.begin_next(engine)) };
         for _ in 0..CHUNK {
@@ -58,7 +59,7 @@ impl Indexer {
                 break;
             };
             let key = key.key().map_err(unavailable)?;
-            // Nobody looks for a counter.
+            // Counters are never looked up by key.
             if key.first() != Some(&record::COUNTER) {
                 engine.index.add(&key, *bucket);
                 self.keys += 1;
@@ -67,7 +68,8 @@ impl Indexer {
         Ok(true)
     }
 
-    /// Turns to the next bucket; one whose time was over meanwhile has nothing to take up. False where there is none.
+    /// Moves to the next bucket. A bucket that was deleted in the meantime has nothing to index. Returns false if there is no
+    /// next bucket.
     fn begin_next(&mut self, engine: &Engine) -> bool {
         let Some(id) = self.buckets.next() else { return false };
         let buckets = engine.buckets();

@@ -1,13 +1,15 @@
-//! What a power cut leaves of the engine's journal, and what is done about it.
+//! Repairs the engine's journal after a power cut.
 //!
-//! Each batch is synced before the next one is written. So damage with a whole batch somewhere behind it lies in
-//! what was acknowledged, and the store is not opened; damage with nothing whole behind it is in the last write,
-//! which was not acknowledged if the power went before its sync returned.
+//! Each batch is synced before the next one is written. Damage that is followed by a whole batch is therefore in
+//! acknowledged data, and the store is not opened. Damage that is not followed by a whole batch is in the last write,
+//! which was not acknowledged if the power failed before its sync returned.
 //!
-//! The engine draws that line elsewhere. What it cannot parse it takes for the journal's end, wherever it is, and
-//! drops all that follows without a word: hence `find_damage`, before it opens. What it can parse but has the
-//! wrong checksum it refuses, even at the very end: hence `cut_torn_end`, only after it has refused, so that
-//! a format that is not understood here never costs data.
+//! The engine decides differently:
+//!
+//! - It treats bytes that it cannot parse as the end of the journal, wherever they are, and silently drops everything
+//!   after them. `find_damage` detects this before the engine opens the journal.
+//! - It refuses a batch with a wrong checksum, even at the end of the journal. `cut_torn_end` repairs this, and runs only
+//!   after the engine has refused: a journal format that this module does not understand never loses data.
 //!
 //! ```text
 //! batch:  1, entries u32, sequence number u64 │ entries │ 3, XXH3 of the entries u64, "FJL", 3
@@ -30,11 +32,11 @@ use xxhash_rust::xxh3::Xxh3;
 #[cfg(test)]
 mod tests;
 
-/// How much of a journal is in memory at a time, twice.
+/// The size of a read buffer. Two of them are in memory at a time.
 const BUFFER: usize = 16 * 1024;
 static ZEROS: [u8; BUFFER] = [0; BUFFER];
 
-/// Looks for damage in front of a whole batch, and returns what to tell the operator. Changes nothing.
+/// Searches for damage that is followed by a whole batch. Returns a description for the operator. Changes nothing.
 pub(super) fn find_damage(folder: &Path) -> io::Result<Option<String>> {
     let _lock = match lock(folder) {
         // The folder is new.
@@ -44,14 +46,14 @@ pub(super) fn find_damage(folder: &Path) -> io::Result<Option<String>> {
     for path in journals(folder)?.values() {
         let Contents { end, next, .. } = Contents::of(path)?;
         if let Some(next) = next {
-            return Ok(Some(format!("{} is damaged between its bytes {end} and {next}", path.display())));
+            return Ok(Some(format!("{} is damaged between offsets {end} and {next}", path.display())));
         }
     }
     Ok(None)
 }
 
-/// Cuts off what follows the newest journal's whole batches, and returns whether it did: not where a whole batch
-/// would go with it, or another journal is torn too.
+/// Truncates the newest journal after its last whole batch, and returns whether it did. It does not if a whole batch follows
+/// the damage, or if another journal is torn too.
 pub(super) fn cut_torn_end(folder: &Path) -> io::Result<bool> {
     let _lock = lock(folder)?;
     let mut journals = journals(folder)?;
@@ -64,7 +66,7 @@ pub(super) fn cut_torn_end(folder: &Path) -> io::Result<bool> {
     let Contents { end, torn: bytes @ 1.., next: None } = Contents::of(&newest)? else { return Ok(false) };
     let mut journal = File::options().read(true).write(true).open(&newest)?;
     journal.seek(SeekFrom::Start(end))?;
-    // Kept, since a disk that lost the last write only after it was acknowledged leaves the same.
+    // The removed bytes are saved: a disk that loses an acknowledged write leaves the same damage.
     let kept = newest.with_extension("jnl.cut");
     let mut copy = File::options().write(true).create(true).truncate(true).mode(0o600).open(&kept)?;
     io::copy(&mut (&journal).take(bytes), &mut copy)?;
@@ -74,23 +76,23 @@ pub(super) fn cut_torn_end(folder: &Path) -> io::Result<bool> {
     journal.sync_all()?;
     tracing::warn!(
         journal = %newest.display(), bytes, kept = %kept.display(),
-        "dropped a batch that was being written when the power went, and had not been acknowledged"
+        "journal repaired, dropped an unacknowledged batch that a power failure had interrupted"
     );
     Ok(true)
 }
 
-/// Takes the engine's own lock: a journal that is being written looks torn.
+/// Takes the engine's lock, because a journal that is being written looks torn.
 fn lock(folder: &Path) -> io::Result<File> {
     let file = File::options().read(true).write(true).open(folder.join("lock"))?;
     file.try_lock().or_else(|_| {
-        // As patient as the engine is: a store that is just ending lets go of its folder within that time.
+        // The same wait as the engine's: a store that is closing releases its folder within that time.
         std::thread::sleep(Duration::from_millis(200));
         file.try_lock()
     })?;
     Ok(file)
 }
 
-/// The journals, the newest last.
+/// The journals by number, the newest last.
 fn journals(folder: &Path) -> io::Result<BTreeMap<u64, PathBuf>> {
     let mut journals = BTreeMap::new();
     for entry in fs::read_dir(folder)? {
@@ -103,13 +105,13 @@ fn journals(folder: &Path) -> io::Result<BTreeMap<u64, PathBuf>> {
     Ok(journals)
 }
 
-/// What a journal holds.
+/// The result of parsing a journal.
 pub(super) struct Contents {
-    /// Where the whole batches end that it begins with.
+    /// The offset at which the leading whole batches end.
     pub(super) end: u64,
-    /// How many bytes follow, without the zeros at the end: the engine makes a journal longer than it is.
+    /// The number of bytes after `end`, without trailing zeros: the engine preallocates journals.
     pub(super) torn: u64,
-    /// Where the next whole batch begins among those.
+    /// The offset of the next whole batch after `end`, if any.
     pub(super) next: Option<u64>,
 }
 
@@ -118,7 +120,7 @@ impl Contents {
         Self::read(|| File::open(journal))
     }
 
-    /// What a journal holds that `open` gives twice: the look for the next whole batch goes ahead.
+    /// Parses a journal. Calls `open` twice, because the search for the next whole batch reads ahead.
     pub(super) fn read<R: Read + Seek>(open: impl Fn() -> io::Result<R>) -> io::Result<Self> {
         let mut reader = BufReader::with_capacity(BUFFER, open()?);
         let mut end = 0;
@@ -134,7 +136,7 @@ impl Contents {
             if count == 0 {
                 return Ok(contents);
             }
-            // As a whole first: megabytes of zeros are usual, and one by one they take their time.
+            // Compare whole buffers first: megabytes of zeros are common, and slow to check byte by byte.
             if *bytes != ZEROS[..count] {
                 contents.add(bytes, start, &mut reader)?;
             }
@@ -143,7 +145,7 @@ impl Contents {
         }
     }
 
-    /// Any byte may be the first of a batch: what is damaged may be the lengths.
+    /// Tries every byte as the start of a batch, because the damaged bytes may be the lengths.
     fn add(&mut self, bytes: &[u8], start: u64, reader: &mut BufReader<impl Read + Seek>) -> io::Result<()> {
         for (position, &byte) in (start..).zip(bytes).filter(|(_, byte)| **byte != 0) {
             self.torn = position + 1 - self.end;
@@ -156,7 +158,7 @@ impl Contents {
     }
 }
 
-/// How long the batch is that comes next; none where there is no whole one.
+/// The length of the next batch, or `None` if it is not whole.
 fn read_batch(reader: &mut impl BufRead) -> io::Result<Option<u64>> {
     let [1, n0, n1, n2, n3, ..] = take::<13>(reader)? else { return Ok(None) };
     let (mut length, mut hasher) = (13 + 13, Xxh3::new());
@@ -195,7 +197,7 @@ fn read_entry(reader: &mut impl BufRead, hasher: &mut Xxh3) -> io::Result<Option
     Ok(Some(head + tail))
 }
 
-/// The next bytes. Where there are not as many, zeros, which nothing begins or ends with.
+/// Reads the next `N` bytes. Returns zeros if fewer remain; no batch or entry starts or ends with a zero.
 fn take<const N: usize>(reader: &mut impl BufRead) -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
     match reader.read_exact(&mut bytes) {

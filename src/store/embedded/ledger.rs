@@ -7,7 +7,7 @@ use futures_core::stream::BoxStream;
 
 use super::{
     handle::{EmbeddedStore, closed},
-    ledger_operation::{PutIfAbsent, Swap, TakeLease, lasts},
+    ledger_operation::{PutIfAbsent, Swap, TakeLease, is_live},
     record,
     scan::scan,
 };
@@ -27,7 +27,7 @@ impl Ledger for EmbeddedStore {
         let engine = engine.as_ref().ok_or_else(closed)?;
         let Some(value) = engine.find_anywhere(&record::ledger_key(key))? else { return Ok(None) };
         let entry = record::decode_ledger(&value)?;
-        Ok(Some(entry).filter(|entry| lasts(entry, self.core.clock.now())))
+        Ok(Some(entry).filter(|entry| is_live(entry, self.core.clock.now())))
     }
 
     async fn swap(
@@ -53,7 +53,7 @@ impl Ledger for EmbeddedStore {
         let name_start = prefix.len();
         scan(&self.core, prefix, move |_, key, value, now| {
             let entry = record::decode_ledger(value)?;
-            Ok(lasts(&entry, now).then(|| (key[name_start..].to_vec(), entry)))
+            Ok(is_live(&entry, now).then(|| (key[name_start..].to_vec(), entry)))
         })
     }
 }

@@ -1,4 +1,4 @@
-//! The commands on the ledger.
+//! The commands of the ledger.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use crate::domain::{
     port::{LedgerEntry, LedgerKey, StoreResult},
 };
 
-/// Whether the entry still is there at `now`.
-pub(super) fn lasts(entry: &LedgerEntry, now: Timestamp) -> bool {
+/// Whether the entry has not expired at `now`.
+pub(super) fn is_live(entry: &LedgerEntry, now: Timestamp) -> bool {
     entry.expire_time.is_none_or(|end| now < end)
 }
 
@@ -31,7 +31,7 @@ impl PutIfAbsent {
         Ok(Self { kind: key.kind, key: record::ledger_key(key), entry, value })
     }
 
-    /// Where the entry goes, or the one that has its key.
+    /// The slot for the entry, or the live entry that already has its key.
     pub(super) fn place(&self, transaction: &mut Transaction<'_>) -> StoreResult<Result<Place, LedgerEntry>> {
         let (before, present) = look_up(transaction, &self.key)?;
         Ok(match present {
@@ -40,14 +40,14 @@ impl PutIfAbsent {
         })
     }
 
-    /// Writes it there.
+    /// Writes the entry to its slot.
     pub(super) fn put(&self, transaction: &mut Transaction<'_>, place: &Place) {
         transaction.put(&place.keyspace, &self.key, self.value.clone(), place.before.as_ref());
         transaction.kind_changed(self.kind);
     }
 }
 
-/// Where an entry goes, and what has ended there.
+/// The keyspace for an entry, and the expired entry that it replaces, if any.
 pub(super) struct Place {
     keyspace: Keyspace,
     before: Option<Found>,
@@ -67,7 +67,7 @@ impl Command for PutIfAbsent {
     }
 }
 
-/// Stores an entry that lasts for a while from the commit on, if its key is free.
+/// Stores an entry if its key is free. The lease duration starts at the commit.
 pub(super) struct TakeLease {
     key: LedgerKey,
     holder: Vec<u8>,
@@ -75,7 +75,7 @@ pub(super) struct TakeLease {
 }
 
 impl TakeLease {
-    /// A lease of the key for `holder`.
+    /// A lease on the key for `holder`.
     pub(super) fn new(key: &LedgerKey, holder: &[u8], term: Duration) -> Self {
         Self { key: key.clone(), holder: holder.to_vec(), term }
     }
@@ -91,7 +91,7 @@ impl Command for TakeLease {
     }
 }
 
-/// Replaces or removes an entry if it is what the caller thinks it is.
+/// Compare-and-swap: replaces or removes an entry if its value is the one that the caller expects.
 pub(super) struct Swap {
     kind: LedgerKind,
     key: UserKey,
@@ -139,12 +139,12 @@ impl Command for Swap {
     }
 }
 
-/// Removes entries whose end has come. Those in buckets go with their bucket; the few that were stored for
-/// longer are removed one by one.
+/// Removes expired entries. Entries in buckets are deleted with their bucket; the few with a longer lifetime are removed one by one.
 pub(super) struct RemoveEnded {
-    /// Keys of entries that were seen to have ended.
+    /// The keys of entries that were found to be expired.
     pub keys: Vec<UserKey>,
-    /// By when: the wall clock of the commit may have stepped since.
+    /// The time of the search. The wall clock may step between search and commit; only records that are expired at both times are
+    /// removed.
     pub ended_by: Timestamp,
 }
 
@@ -154,7 +154,7 @@ impl Command for RemoveEnded {
     fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<()> {
         let now = self.ended_by.min(transaction.now);
         for key in &self.keys {
-            // It may have been replaced since it was seen.
+            // The entry may have been replaced since the search.
             if let (Some(before), None) = look_up_at(transaction, key, now)? {
                 transaction.remove(&before.keyspace, key);
             }
@@ -163,7 +163,7 @@ impl Command for RemoveEnded {
     }
 }
 
-/// What lies under the key, and the entry if that has not ended.
+/// The record under the key, and its entry if that has not expired.
 fn look_up(
     transaction: &Transaction<'_>,
     key: &UserKey,
@@ -178,6 +178,6 @@ fn look_up_at(
 ) -> StoreResult<(Option<Found>, Option<LedgerEntry>)> {
     let Some(found) = transaction.find_ledger(key)? else { return Ok((None, None)) };
     let entry = record::decode_ledger(&found.value)?;
-    let present = lasts(&entry, now).then_some(entry);
+    let present = is_live(&entry, now).then_some(entry);
     Ok((Some(found), present))
 }

@@ -1,5 +1,5 @@
-//! How many codes live in each environment: exact, without looking at the codes, and kept across restarts by
-//! counters that are written along with them.
+//! The number of live codes in each environment. It is exact, needs no scan of the codes, and survives restarts, because the
+//! counters are written with the codes.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use hashbrown::HashMap;
 use super::record;
 use crate::domain::{clock::Timestamp, id::EnvironmentName, port::StoreResult};
 
-/// The second at whose end every code that expires at `expire_time` has expired. Codes are counted by it, so
-/// that one which expires within a second counts as live until the second is over.
+/// The expiry rounded up to a full second. Codes are counted by this second, so a code that expires during a second counts as
+/// live until the second is over.
 pub(super) fn expiry_second(expire_time: Timestamp) -> u64 {
     expire_time.as_secs_rounded_up()
 }
@@ -24,33 +24,33 @@ pub(super) struct LiveCount {
 #[derive(Debug, Default)]
 struct Environment {
     live: i64,
-    /// The last second whose codes are not counted in `live` any more. It goes back with the wall clock.
+    /// The last second whose codes are no longer counted in `live`. It goes back if the wall clock does.
     passed: u64,
-    /// How many codes expire in each second; also in past ones, until [`LiveCount::forget`]. Negative only while counters are
-    /// read: that of a code's release may come before the code's own.
+    /// The number of codes that expire in each second. Past seconds stay until [`LiveCount::forget`]. A number is negative only
+    /// while counters are loaded: the counter of a code's release may be read before that of the code.
     by_second: BTreeMap<u64, i64>,
 }
 
 impl LiveCount {
-    /// How many codes of the environment live at `now`.
+    /// The number of the environment's codes that are live at `now`.
     pub(super) fn live(&mut self, environment: &EnvironmentName, now: Timestamp) -> u64 {
         self.environments.get_mut(environment).map_or(0, |environment| environment.live_at(now))
     }
 
-    /// When the next code of the environment has expired, if one lives.
+    /// The time by which the next code of the environment expires, if it has a live code.
     pub(super) fn next_expiry(&self, environment: &EnvironmentName) -> Option<Timestamp> {
         let environment = self.environments.get(environment)?;
         let (second, _) = environment.by_second.range(environment.passed + 1..).next()?;
         Some(Timestamp::from_millis(second.saturating_mul(1000)))
     }
 
-    /// Every environment that ever had codes, with the number of those that live at `now`.
+    /// Every environment that ever had codes, with the number of codes that are live at `now`.
     pub(super) fn all(&mut self, now: Timestamp) -> Vec<(EnvironmentName, u64)> {
         let environments = self.environments.iter_mut();
         environments.map(|(name, environment)| (name.clone(), environment.live_at(now))).collect()
     }
 
-    /// Counts so many codes more, or fewer, that expire in `second`.
+    /// Adds `difference`, which may be negative, to the number of codes that expire in `second`.
     pub(super) fn add(&mut self, environment: &EnvironmentName, second: u64, difference: i64) {
         if !self.environments.contains_key(environment) {
             self.environments.insert(environment.clone(), Environment::default());
@@ -66,8 +66,8 @@ impl LiveCount {
         }
     }
 
-    /// Forgets the codes that have expired by `now`, which must be trusted: a clock that goes back behind it does not bring
-    /// them back.
+    /// Drops the counts of codes that have expired by `now`. `now` must be trusted: these codes are not counted again if the clock
+    /// goes back.
     pub(super) fn forget(&mut self, now: Timestamp) {
         for environment in self.environments.values_mut() {
             environment.live_at(now);
@@ -89,14 +89,14 @@ impl Environment {
     }
 }
 
-/// The counters of one bucket, as they are on disk.
+/// The counters of one bucket, as stored on disk.
 #[derive(Debug, Default)]
 pub(super) struct BucketCount {
     counters: HashMap<EnvironmentName, BTreeMap<u64, i64>>,
 }
 
 impl BucketCount {
-    /// Reads the counters of a bucket, and counts its codes into `live`.
+    /// Loads the counters of a bucket and adds them to `live`.
     pub(super) fn load(keyspace: &Keyspace, live: &mut LiveCount) -> StoreResult<Self> {
         let mut loaded = Self::default();
         for guard in keyspace.prefix([record::COUNTER]) {
@@ -109,7 +109,7 @@ impl BucketCount {
         Ok(loaded)
     }
 
-    /// Adds to a counter, and says what it is now.
+    /// Adds to a counter and returns its new value.
     pub(super) fn add(&mut self, environment: &EnvironmentName, second: u64, difference: i64) -> i64 {
         if !self.counters.contains_key(environment) {
             self.counters.insert(environment.clone(), BTreeMap::new());
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_stop_counting_at_the_end_of_their_second() {
+    fn a_code_is_counted_until_the_end_of_its_second() {
         let mut live = LiveCount::default();
         live.add(&environment(), 10, 2);
         live.add(&environment(), 12, 1);
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn codes_count_again_when_a_clock_that_was_ahead_is_put_right() {
+    fn codes_are_counted_again_when_a_clock_that_was_ahead_is_corrected() {
         let mut live = LiveCount::default();
         live.add(&environment(), 10, 2);
         live.add(&environment(), 12, 1);
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_removed_after_its_second_is_not_counted_twice() {
+    fn a_code_removed_after_its_second_is_subtracted_only_once() {
         let mut live = LiveCount::default();
         live.add(&environment(), 10, 1);
         live.add(&environment(), 20, 1);

@@ -1,21 +1,22 @@
-//! The embedded store: everything in one folder, acknowledged only when it is on disk.
+//! The embedded store. It keeps all data in one folder and acknowledges a write only when the write is on disk.
 //!
 //! ```text
 //! callers ──► queue ──► committer (one thread) ──► engine: journal + sync, then memory
-//!    │                      │ after the sync: answers, signals to watchers
-//!    └── reads: straight to the engine, on the caller's own thread
+//!    │                      │ after the sync: responses, signals to watchers
+//!    └── reads: directly from the engine, on the caller's thread
 //! ```
 //!
-//! - `committer`: takes what is queued, lets each `operation` decide inside a `transaction`, commits all
-//!   of them by one sync and only then answers.
-//! - `engine`: the LSM engine's keyspaces. Records that end live in a `bucket` with others that end at
-//!   about the same time, and go with it, whole.
-//! - `index`: which bucket a record lies in; the `indexer` fills it when the store is opened.
-//! - `live_count`: how many codes live, exactly, without counting them.
-//! - `housekeeper`: once a second a look at the free space and at buckets whose time is over; now and then at what
-//!   lies elsewhere and has ended.
-//! - `journal_repair`: opens after a power cut what the engine would refuse, and refuses what it would lose.
-//! - `handle`: what the rest of passbridge holds; `codes`, `trials`, `ledger` and `transfer` are its ports.
+//! - `committer`: takes queued commands, lets each `operation` decide inside a `transaction`, commits all
+//!   of them with one sync (group commit), and only then responds.
+//! - `engine`: the LSM engine's keyspaces. Records with an expiry are stored in a `bucket` with records that expire at
+//!   about the same time. The store deletes a bucket as a whole.
+//! - `index`: maps each record to its bucket; the `indexer` fills it when the store is opened.
+//! - `live_count`: the exact number of live codes, maintained without scanning them.
+//! - `housekeeper`: the cleanup task. Every second it checks the free space and deletes expired buckets; once an hour it
+//!   removes expired records outside the buckets.
+//! - `journal_repair`: opens a journal that a power cut has left torn, which the engine refuses, and refuses damage that the
+//!   engine would accept with loss of data.
+//! - `handle`: the store's public handle; `codes`, `trials`, `ledger` and `transfer` implement its ports.
 
 mod bucket;
 mod code_operation;

@@ -1,4 +1,4 @@
-//! How a folder becomes a store.
+//! Opens a folder as a store.
 
 use std::{
     fs,
@@ -15,34 +15,33 @@ use super::{
 };
 use crate::domain::clock::SharedClock;
 
-/// The format that this version writes. It reads no other yet.
+/// The format that this version reads and writes.
 const FORMAT: u32 = 1;
 
-/// Tells the format, in decimal digits.
+/// The file that contains the format, in decimal digits.
 const FORMAT_FILE: &str = "format";
 
-/// The engine's own folder in the data folder, apart from what others keep there.
+/// The engine's subfolder of the data folder. Other components keep their files beside it.
 const ENGINE_FOLDER: &str = "store";
 
-/// How much is to stay free on the file system: more than what the engine still has to write for what it has
-/// acknowledged.
+/// The default reserve of free space, in bytes: more than the engine still has to write for acknowledged data.
 const DEFAULT_RESERVE: u64 = 256 * 1024 * 1024;
 
-/// How to open a store.
+/// The options of a store.
 #[derive(Debug, Clone)]
 pub struct EmbeddedOptions {
-    /// The data folder; made where it does not exist.
+    /// The data folder. It is created if it does not exist.
     pub path: PathBuf,
-    /// The store's time.
+    /// The clock that the store uses.
     pub clock: SharedClock,
-    /// Below so many free bytes on the folder's file system writes are refused. Default 256 MiB.
+    /// The reserve of free bytes on the folder's file system, below which writes are refused. Default 256 MiB.
     pub free_space_reserve: u64,
-    /// Who tells how many bytes are free.
+    /// The source of the free space.
     pub free_space: Arc<dyn FreeSpace>,
 }
 
 impl EmbeddedOptions {
-    /// The defaults, for this folder and clock.
+    /// Creates the default options for a folder and a clock.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>, clock: SharedClock) -> Self {
         Self {
@@ -54,43 +53,43 @@ impl EmbeddedOptions {
     }
 }
 
-/// Why a store could not be opened. The text is for the operator.
+/// An error from opening a store. The text is for the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Another process, or another part of this one, has the folder open.
+    /// Another process, or another part of this process, has the folder open.
     #[error(
-        "the data folder {} is in use by another passbridge server; stop that one, or give this one a folder \
-         of its own (store.path)", .0.display()
+        "the data folder {} is in use by another passbridge server; stop that server, or set store.path to \
+         another folder", .0.display()
     )]
     InUse(PathBuf),
-    /// There is something else of that name.
-    #[error("{} is not a folder; set store.path to a folder, which is made where it does not exist", .0.display())]
+    /// The path exists and is not a folder.
+    #[error("{} is not a folder; set store.path to a folder (it is created if it does not exist)", .0.display())]
     NotAFolder(PathBuf),
-    /// The folder cannot be made, or not be written to.
+    /// The folder cannot be created or written to.
     #[error(
-        "the data folder {} cannot be written: {source}; give the server's user write permission there, or \
-         set store.path to another folder", path.display()
+        "cannot write to the data folder {}: {source}; grant the server's user write permission, or set \
+         store.path to another folder", path.display()
     )]
     NotWritable {
         /// The folder.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error from the operating system.
         source: io::Error,
     },
     /// The folder was written by a newer version.
     #[error(
-        "the data folder {} has format {found}, and this version of passbridge knows none after {FORMAT}; \
-         start the version that wrote it, or a newer one", path.display()
+        "the data folder {} has format {found}, but this version of passbridge supports formats up to {FORMAT}; \
+         start the version that wrote the folder, or a newer one", path.display()
     )]
     NewerFormat {
         /// The folder.
         path: PathBuf,
-        /// The format that it has.
+        /// The format of the folder.
         found: u32,
     },
-    /// The folder is not what a passbridge server left there.
+    /// The folder is damaged, or was not written by passbridge.
     #[error(
-        "the data folder {} cannot be read: {reason}; restore it from a backup, or move it away to begin with \
+        "cannot read the data folder {}: {reason}; restore it from a backup, or move it elsewhere to start with \
          an empty store", path.display()
     )]
     Unreadable {
@@ -101,7 +100,7 @@ pub enum OpenError {
     },
 }
 
-/// Whether the data folder `path` has a store, which was opened at least once.
+/// Whether the data folder `path` contains a store that was opened at least once.
 pub(super) fn is_store(path: &Path) -> bool {
     path.join(ENGINE_FOLDER).join(FORMAT_FILE).is_file()
 }
@@ -116,7 +115,7 @@ pub(super) fn open_engine(path: &Path) -> Result<Engine, OpenError> {
     let format = read_format(path, &format_file)?;
     let engine = open_or_repair(path, &folder)?;
     if format.is_none() {
-        // Written last: before, there is nothing in the folder that another version could misread.
+        // Written last: until then, the folder contains nothing that another version could misread.
         write_format(&format_file).map_err(|source| not_writable(path, source))?;
     }
     Ok(engine)
@@ -145,7 +144,7 @@ fn make_folder(path: &Path) -> Result<(), OpenError> {
         }
         Err(_) => {}
     }
-    // The store holds secrets: nobody else may look into it.
+    // The store contains secrets: other users must not have access.
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.map_err(|source| not_writable(path, source))
 }
@@ -163,7 +162,7 @@ fn read_format(path: &Path, file: &Path) -> Result<Option<u32>, OpenError> {
         Ok(FORMAT) => Ok(Some(FORMAT)),
         _ => Err(OpenError::Unreadable {
             path: path.to_owned(),
-            reason: format!("{} does not hold a format's number", file.display()),
+            reason: format!("{} does not contain a supported format number", file.display()),
         }),
     }
 }

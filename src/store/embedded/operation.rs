@@ -1,20 +1,20 @@
-//! What a command is to the committer.
+//! Commands, as the committer processes them.
 
 use tokio::sync::oneshot;
 
 use super::transaction::Transaction;
 use crate::domain::{error::StoreError, port::StoreResult};
 
-/// A command on its way through the committer.
+/// A queued command with its type erased.
 pub(super) trait Operation: Send {
-    /// Decides, and adds to the batch what is to be written. Where it fails it has added nothing.
+    /// Decides the command and adds its writes to the batch. If it fails, it adds nothing.
     fn decide(&mut self, transaction: &mut Transaction<'_>);
 
-    /// Tells the caller: the decision if the batch is durable, the failure otherwise.
+    /// Responds to the caller: with the decision if the batch is durable, with the failure otherwise.
     fn answer(self: Box<Self>, committed: Result<(), &CommitFailure>);
 }
 
-/// Why nothing can be written any more, or not now. The text is for the log.
+/// The reason why the store refuses writes. The text is for the log.
 #[derive(Debug, Clone)]
 pub struct CommitFailure(pub String);
 
@@ -24,24 +24,24 @@ impl From<&CommitFailure> for StoreError {
     }
 }
 
-/// A command and the one who waits for it.
+/// A command and the channel to the caller that waits for it.
 pub(super) struct Pending<C: Command> {
     command: C,
     decision: Option<StoreResult<C::Outcome>>,
     reply: oneshot::Sender<StoreResult<C::Outcome>>,
 }
 
-/// What a command does, apart from how it is answered.
+/// The logic of a command.
 pub(super) trait Command: Send + 'static {
-    /// What the caller is told.
+    /// The result that the caller receives.
     type Outcome: Send + 'static;
 
-    /// Decides inside a batch. Everything that can fail comes before the first write.
+    /// Decides inside a batch. Every step that can fail must come before the first write.
     fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<Self::Outcome>;
 }
 
 impl<C: Command> Pending<C> {
-    /// A command for the queue, and where its answer will be.
+    /// Wraps a command for the queue, and returns the receiver of its result.
     pub(super) fn new(command: C) -> (Box<Self>, oneshot::Receiver<StoreResult<C::Outcome>>) {
         let (reply, answer) = oneshot::channel();
         (Box::new(Self { command, decision: None, reply }), answer)
@@ -59,7 +59,7 @@ impl<C: Command> Operation for Pending<C> {
             (Ok(()), Some(decision)) => decision,
             (Ok(()), None) => Err(StoreError::Unavailable("the command was not decided".to_owned())),
         };
-        // Who has gone away meanwhile does not want to know.
+        // The caller may have stopped waiting.
         let _ = self.reply.send(answer);
     }
 }

@@ -1,8 +1,8 @@
-//! The engine's folder and what is in it, for its owner alone: an earlier version, a copy or a restored backup may have left it
-//! open to others.
+//! Restricts the engine's folder and its files to their owner. An earlier version, a copy or a restored backup may have left
+//! them accessible to other users.
 //!
-//! The engine makes files by the umask of the process, which is the program's to set. Where another program opens a store, the
-//! folder keeps others out.
+//! The engine creates files with the process's umask, which the program sets. If another program opens a store, the folder's
+//! own mode keeps other users out.
 
 use std::{
     fs::{self, Permissions},
@@ -11,19 +11,19 @@ use std::{
     path::Path,
 };
 
-/// What others than the owner may do.
+/// The permission bits of the group and of others.
 const OTHERS: u32 = 0o077;
 
-/// Takes from others what they may do with the folder and all below it, and logs how much that was. Where it cannot be done,
-/// the log says so, and the store works all the same.
+/// Removes the permissions of group and others from the folder and everything below it, and logs how many files it changed. A
+/// failure is logged and does not prevent the store from opening.
 pub(super) fn make_private(folder: &Path) {
     match narrow(folder) {
         Ok(0) => {}
         Ok(count) => {
-            tracing::warn!(count, folder = %folder.display(), "files of the store were open to others, and are not any more");
+            tracing::warn!(count, folder = %folder.display(), "store files were accessible to other users, permissions removed");
         }
         Err(error) => {
-            tracing::warn!(%error, folder = %folder.display(), "files of the store may be open to others");
+            tracing::warn!(%error, folder = %folder.display(), "store files may be accessible to other users");
         }
     }
 }
@@ -31,7 +31,7 @@ pub(super) fn make_private(folder: &Path) {
 fn narrow(path: &Path) -> io::Result<usize> {
     let metadata = match fs::symlink_metadata(path) {
         Ok(metadata) => metadata,
-        // Another server may be at work there, which is found out later.
+        // Another server may be using the folder and have deleted the file. The engine's lock detects that later.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
         Err(error) => return Err(error),
     };

@@ -1,5 +1,5 @@
-//! Keys and values as they lie in the engine; the keys of trials are `trial_key`'s. What a value is, is `format`'s; a key has
-//! no version: one that changes needs another first byte.
+//! Keys and values in the engine. `trial_key` defines the keys of trials, and `format` the values. Keys have no version: a
+//! changed key layout needs a new first byte.
 
 use fjall::{UserKey, UserValue};
 use uuid::Uuid;
@@ -16,23 +16,23 @@ use crate::{
     format::{self, DifferenceV1, IdV1, LedgerEntryV1, NumberV1, Release},
 };
 
-/// The kinds of records, each a key's first byte, so that they can share a bucket.
+/// A code's record. The kind of a record is the first byte of its key, so that all kinds can share a bucket.
 pub(super) const CODE: u8 = b'c';
-/// That a code's record was released.
+/// The release of a code's record.
 pub(super) const RELEASE: u8 = b'r';
 /// A ledger entry.
 pub(super) const LEDGER: u8 = b'l';
-/// How many codes more of an environment, or fewer, expire in a certain second.
+/// The change in the number of an environment's codes that expire in a given second. It may be negative.
 pub(super) const COUNTER: u8 = b'n';
 
-/// `c code 0 environment 0 requestor`. The names hold no zero byte. The code comes first because the engine
-/// compares the first bytes of two keys without following a pointer, and only the codes differ there.
+/// `c code 0 environment 0 requestor`. The names contain no zero byte. The code comes first, because the engine
+/// compares the first bytes of two keys without following a pointer, and the codes are what differs between keys.
 pub(super) fn code_key(key: &CodeKey) -> UserKey {
     let CodeKey { environment, requestor, code } = key;
     joined(CODE, &[code.as_str().as_bytes(), environment.as_str().as_bytes(), requestor.as_str().as_bytes()])
 }
 
-/// Like the code's key, which it is made of.
+/// The code's key with another first byte.
 pub(super) fn release_key(code_key: &[u8]) -> UserKey {
     let mut key = code_key.to_vec();
     if let Some(kind) = key.first_mut() {
@@ -41,24 +41,24 @@ pub(super) fn release_key(code_key: &[u8]) -> UserKey {
     UserKey::new(&key)
 }
 
-/// `l kind 0 name`. A kind holds no zero byte; a name may.
+/// `l kind 0 name`. A kind contains no zero byte; a name may.
 pub(super) fn ledger_key(key: &LedgerKey) -> UserKey {
     joined(LEDGER, &[key.kind.as_str().as_bytes(), &key.name])
 }
 
-/// What the keys of all entries of a kind begin with.
+/// The common prefix of the keys of all entries of a kind.
 pub(super) fn ledger_prefix(kind: LedgerKind) -> Vec<u8> {
     joined(LEDGER, &[kind.as_str().as_bytes(), &[]]).to_vec()
 }
 
-/// `n environment 0 second`, the second as eight big-endian bytes.
+/// `n environment 0 second`, with the second as eight big-endian bytes.
 pub(super) fn counter_key(environment: &EnvironmentName, second: u64) -> UserKey {
     joined(COUNTER, &[environment.as_str().as_bytes(), &second.to_be_bytes()])
 }
 
 /// The environment and second of a counter's key.
 pub(super) fn parse_counter_key(key: &[u8]) -> StoreResult<(EnvironmentName, u64)> {
-    let corrupt = || StoreError::Corrupt("the key of a counter".to_owned());
+    let corrupt = || StoreError::Corrupt("invalid key of a counter".to_owned());
     let (environment, second) = key
         .get(1..)
         .and_then(|rest| rest.split_last_chunk::<8>())
@@ -68,22 +68,22 @@ pub(super) fn parse_counter_key(key: &[u8]) -> StoreResult<(EnvironmentName, u64
     Ok((EnvironmentName::parse("environment", environment).map_err(|_| corrupt())?, second))
 }
 
-/// The id of a trial as a value.
+/// Encodes the id of a trial.
 pub(super) fn encode_trial_id(id: Uuid) -> UserValue {
     UserValue::new(&IdV1::encode(id))
 }
 
-/// The id of a trial that `value` holds.
+/// Decodes the id of a trial.
 pub(super) fn decode_trial_id(value: &[u8]) -> StoreResult<Uuid> {
     Ok(IdV1::decode(value)?)
 }
 
-/// A code's record as a value.
+/// Encodes the record of a code.
 pub(super) fn encode_code(registration: &Registration) -> StoreResult<UserValue> {
     Ok(UserValue::new(&format::encode_code(registration)?))
 }
 
-/// The record that `value` holds, or the tombstone that it is where `release` is its own.
+/// Decodes the record of a code. It is a tombstone if `release` belongs to this record.
 pub(super) fn decode_code(value: &[u8], release: Option<&[u8]>) -> StoreResult<CodeEntry> {
     let registration = format::decode_code(value)?;
     let release = release.map(Release::decode).transpose()?;
@@ -91,42 +91,42 @@ pub(super) fn decode_code(value: &[u8], release: Option<&[u8]>) -> StoreResult<C
     Ok(CodeEntry { registration, release_time: own.map(|release| release.time) })
 }
 
-/// A release as a value.
+/// Encodes a release.
 pub(super) fn encode_release(id: Uuid, time: Timestamp) -> UserValue {
     UserValue::new(&Release { id, time }.encode())
 }
 
-/// A ledger entry as a value.
+/// Encodes a ledger entry.
 pub(super) fn encode_ledger(entry: &LedgerEntry) -> StoreResult<UserValue> {
     Ok(UserValue::new(&LedgerEntryV1::encode(entry)?))
 }
 
-/// The ledger entry that `value` holds.
+/// Decodes a ledger entry.
 pub(super) fn decode_ledger(value: &[u8]) -> StoreResult<LedgerEntry> {
     Ok(LedgerEntryV1::decode(value)?)
 }
 
-/// A number as a value.
+/// Encodes a number.
 pub(super) fn encode_number(number: u64) -> UserValue {
     UserValue::new(&NumberV1::encode(number))
 }
 
-/// The number that `value` holds.
+/// Decodes a number.
 pub(super) fn decode_number(value: &[u8]) -> StoreResult<u64> {
     Ok(NumberV1::decode(value)?)
 }
 
-/// A counter as a value.
+/// Encodes a counter.
 pub(super) fn encode_counter(difference: i64) -> UserValue {
     UserValue::new(&DifferenceV1::encode(difference))
 }
 
-/// The difference that `value` holds.
+/// Decodes a counter.
 pub(super) fn decode_counter(value: &[u8]) -> StoreResult<i64> {
     Ok(DifferenceV1::decode(value)?)
 }
 
-/// A kind and the parts of a key, with a zero byte between them.
+/// Joins a kind and the parts of a key, with a zero byte between the parts.
 pub(super) fn joined(kind: u8, parts: &[&[u8]]) -> UserKey {
     let mut key = Vec::with_capacity(1 + parts.iter().map(|part| part.len() + 1).sum::<usize>());
     key.push(kind);
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_counter_key_can_be_read_back() {
+    fn a_counter_key_round_trips() {
         let environment = EnvironmentName::parse("environment", "prod.eu-1").expect("valid");
         for second in [0, 1, 1_763_000_000, u64::MAX] {
             let key = counter_key(&environment, second);
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_that_begins_like_another_does_not_share_its_prefix() {
+    fn a_kind_whose_name_starts_like_another_does_not_share_its_prefix() {
         let key = ledger_key(&LedgerKey { kind: LedgerKind::Test("lease_old"), name: b"x".to_vec() });
         assert!(!key.starts_with(&ledger_prefix(LedgerKind::Test("lease"))));
         assert!(key.starts_with(&ledger_prefix(LedgerKind::Test("lease_old"))));

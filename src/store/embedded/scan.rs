@@ -1,4 +1,4 @@
-//! Streams of all records of a kind, as of one moment, a chunk in memory at a time.
+//! Streams of all records of a kind, from one snapshot, with one chunk in memory at a time.
 
 use std::{sync::Arc, vec};
 
@@ -12,11 +12,11 @@ use super::{
 };
 use crate::domain::{clock::Timestamp, error::StoreError, port::StoreResult};
 
-/// How many records are read before others get their turn.
+/// The number of records read at a time.
 const CHUNK: usize = 256;
 
-/// Every record whose key begins with `prefix`, as `pick` makes it of key and value; it is left out where that
-/// says `None`. The stream ends with an error where the store closes.
+/// Streams every record whose key starts with `prefix`. `pick` converts key and value to an item, or returns `None` to skip the
+/// record. If the store is closed, the stream ends with an error.
 pub(super) fn scan<T: Send + 'static>(
     core: &Arc<Core>,
     prefix: Vec<u8>,
@@ -24,10 +24,10 @@ pub(super) fn scan<T: Send + 'static>(
 ) -> BoxStream<'static, StoreResult<T>> {
     let scan = Scan { core: Arc::clone(core), prefix, pick, snapshot: None, keyspaces: None, records: None };
     stream::unfold(Some(scan), |scan| async move {
-        // Reading may wait for the disk, which must not hold up the caller's runtime.
+        // Reading may wait for the disk, which must not block the caller's runtime.
         let (chunk, rest) = match tokio::task::spawn_blocking(move || scan.map(Scan::next_chunk)).await {
             Ok(read) => read?,
-            Err(_) => (vec![Err(StoreError::Unavailable("a scan was cut off".to_owned()))], None),
+            Err(_) => (vec![Err(StoreError::Unavailable("the scan was aborted".to_owned()))], None),
         };
         Some((stream::iter(chunk), rest))
     })
@@ -40,8 +40,8 @@ struct Scan<F> {
     prefix: Vec<u8>,
     pick: F,
     snapshot: Option<Snapshot>,
-    /// Which keyspaces are still to be read, by their ids: to hold them would keep a closed store's folder
-    /// locked for as long as somebody keeps the stream.
+    /// The ids of the keyspaces that remain to be read. Holding the keyspaces themselves would keep the folder of a closed store
+    /// locked for as long as the stream exists.
     keyspaces: Option<vec::IntoIter<u64>>,
     records: Option<fjall::Iter>,
 }
@@ -94,7 +94,7 @@ fn all_keyspaces(engine: &Engine) -> vec::IntoIter<u64> {
     ids.into_iter()
 }
 
-/// A keyspace by its id; `None` where its time was over and it is deleted.
+/// The keyspace with this id. `None` if it was a bucket that has expired and been deleted.
 fn keyspace(engine: &Engine, id: u64) -> Option<Keyspace> {
     if let Some(keyspace) = [&engine.lasting, &engine.trials].into_iter().find(|keyspace| keyspace.id() == id)
     {

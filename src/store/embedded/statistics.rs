@@ -1,34 +1,34 @@
-//! What the store tells about its own work.
+//! The store's statistics.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
-/// The upper bounds of [`Statistics::commit_seconds`]' buckets, in seconds; the last bucket has none.
+/// The upper bounds of the buckets of [`Statistics::commit_seconds`], in seconds. The last bucket has no upper bound.
 pub const COMMIT_SECONDS_BOUNDS: [f64; 12] =
     [0.000_25, 0.000_5, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512];
 
-/// The store's work since it was opened, and its state now.
+/// The store's counters since it was opened, and its current state.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Statistics {
-    /// Batches that were written and synced.
+    /// The number of batches written and synced.
     pub commits: u64,
-    /// Commands that were answered by those batches.
+    /// The number of commands in those batches.
     pub committed_commands: u64,
-    /// The time that the batches took to write and sync, in seconds.
+    /// The total time to write and sync the batches, in seconds.
     pub commit_seconds_sum: f64,
-    /// How many batches took how long: one number for each bound, not cumulative, and one for the rest.
+    /// A histogram of the time per batch: one non-cumulative count per bound, and one for longer times.
     pub commit_seconds: [u64; COMMIT_SECONDS_BOUNDS.len() + 1],
-    /// Time buckets that hold records.
+    /// The number of time buckets.
     pub buckets: usize,
-    /// Commands that wait for the committer.
+    /// The number of commands that wait for the committer.
     pub queue_depth: usize,
-    /// Bytes that are free for the store, beyond the reserve or not; `None` where that is not known.
+    /// The number of bytes that the store may still write, including the reserve; `None` if unknown.
     pub free_space: Option<u64>,
 }
 
-/// Counts what [`Statistics`] tells.
+/// The counters behind [`Statistics`].
 #[derive(Debug, Default)]
 pub(super) struct Recorder {
     commits: AtomicU64,
@@ -38,7 +38,7 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    /// Counts a batch. The committer alone calls this, so that no order between the counters is needed.
+    /// Counts a batch. Only the committer calls this, so the counters need no memory ordering.
     pub(super) fn record_commit(&self, commands: usize, took: Duration) {
         self.commits.fetch_add(1, Ordering::Relaxed);
         self.commands.fetch_add(commands as u64, Ordering::Relaxed);
@@ -48,7 +48,7 @@ impl Recorder {
         self.histogram[index.unwrap_or(COMMIT_SECONDS_BOUNDS.len())].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The numbers now, with those that are not counted here.
+    /// Returns the current values, combined with those that are measured elsewhere.
     pub(super) fn read(&self, buckets: usize, queue_depth: usize, free_space: Option<u64>) -> Statistics {
         Statistics {
             commits: self.commits.load(Ordering::Relaxed),

@@ -1,4 +1,4 @@
-//! The conformance suite against the embedded store, and what is true of this store alone.
+//! The conformance suite for the embedded store, and tests specific to it.
 
 use std::{
     fs, io,
@@ -49,7 +49,7 @@ impl EmbeddedHarness {
 
     fn opened_by(open: impl FnOnce(EmbeddedOptions) -> EmbeddedStore) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        // A moment that is no multiple of anything.
+        // A time that is not a multiple of any bucket width.
         let clock = ManualClock::new(Timestamp::from_millis(1_763_000_000_000 + 123_456));
         let store = open(EmbeddedOptions::new(folder.path(), clock.clone()));
         Self { folder, clock, store: Mutex::new(store) }
@@ -86,7 +86,7 @@ impl Harness for EmbeddedHarness {
     }
 }
 
-/// An embedded store goes by the clock that it is opened with.
+/// The embedded store uses the clock that it is opened with.
 #[async_trait]
 impl StoreTime for ManualClock {
     fn read(&self) -> Timestamp {
@@ -100,14 +100,14 @@ impl StoreTime for ManualClock {
 
 conformance!(EmbeddedHarness::new());
 
-/// Waits for what the housekeeper does by the wall clock.
+/// Waits for the cleanup task, which runs in real time.
 async fn eventually(condition: impl Fn() -> bool) {
     let waited = tokio::time::timeout(Duration::from_secs(20), async {
         while !condition() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     });
-    assert!(waited.await.is_ok(), "it did not come to be");
+    assert!(waited.await.is_ok(), "the condition did not hold within 20 seconds");
 }
 
 fn folder_bytes(folder: &Path) -> u64 {
@@ -115,7 +115,7 @@ fn folder_bytes(folder: &Path) -> u64 {
     entries
         .map(|entry| match entry.metadata() {
             Ok(metadata) if metadata.is_dir() => folder_bytes(&entry.path()),
-            // What a file takes, since the journal is made longer than it is.
+            // The allocated size, because the engine preallocates the journal.
             Ok(metadata) => std::os::unix::fs::MetadataExt::blocks(&metadata) * 512,
             Err(_) => 0,
         })
@@ -123,7 +123,7 @@ fn folder_bytes(folder: &Path) -> u64 {
 }
 
 #[tokio::test]
-async fn a_folder_that_is_open_is_not_opened_again() {
+async fn a_folder_in_use_cannot_be_opened_again() {
     let harness = EmbeddedHarness::new();
     let error = EmbeddedStore::open(harness.options()).err().expect("refused");
     assert!(matches!(error, OpenError::InUse(_)), "{error}");
@@ -132,14 +132,14 @@ async fn a_folder_that_is_open_is_not_opened_again() {
 }
 
 #[tokio::test]
-async fn a_dropped_store_gives_its_folder_back() {
+async fn dropping_a_store_releases_its_folder() {
     let EmbeddedHarness { folder, clock, store } = EmbeddedHarness::new();
     drop(store);
     eventually(|| EmbeddedStore::open(EmbeddedOptions::new(folder.path(), clock.clone())).is_ok()).await;
 }
 
 #[tokio::test]
-async fn a_scan_that_is_left_open_does_not_keep_the_folder() {
+async fn an_unfinished_scan_does_not_keep_the_folder_locked() {
     let harness = EmbeddedHarness::new();
     for index in 0..600 {
         harness.insert(&format!("CODE{index}")).await.expect("works");
@@ -147,12 +147,12 @@ async fn a_scan_that_is_left_open_does_not_keep_the_folder() {
     let mut scan = Codes::scan(&harness.embedded());
     assert!(scan.next().await.is_some());
     harness.reopen().await;
-    let last = scan.collect::<Vec<_>>().await.pop().expect("an end that says why");
+    let last = scan.collect::<Vec<_>>().await.pop().expect("an item");
     assert!(matches!(last, Err(StoreError::Unavailable(_))));
 }
 
 #[test]
-fn a_file_is_no_folder() {
+fn a_file_is_not_accepted_as_the_folder() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("file");
     fs::write(&file, "text").expect("written");
@@ -164,8 +164,8 @@ fn a_file_is_no_folder() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_is_said_so() {
-    // The one place where even the superuser cannot make a folder.
+fn a_folder_that_cannot_be_created_is_reported() {
+    // Even the superuser cannot create a folder here.
     let clock = ManualClock::new(Timestamp::from_millis(0));
     let error = EmbeddedStore::open(EmbeddedOptions::new("/proc/passbridge", clock)).err().expect("refused");
     assert!(matches!(error, OpenError::NotWritable { .. }), "{error}");
@@ -173,7 +173,7 @@ fn a_folder_that_cannot_be_written_is_said_so() {
 }
 
 #[tokio::test]
-async fn files_that_others_could_read_are_closed_to_them_and_that_is_logged() {
+async fn permissions_of_other_users_are_removed_and_logged() {
     let harness = EmbeddedHarness::new();
     harness.insert("CODE").await.expect("works");
     harness.embedded().close().await.expect("closes");
@@ -192,12 +192,12 @@ async fn files_that_others_could_read_are_closed_to_them_and_that_is_logged() {
     harness.reopen().await;
     let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
     assert_eq!((mode(&folder), mode(&folder.join("format"))), (0o700, 0o600));
-    assert_eq!(mode(&elsewhere), 0o644, "what is only linked to is left alone");
-    assert!(log.text().contains("files of the store were open to others"), "{}", log.text());
+    assert_eq!(mode(&elsewhere), 0o644, "symbolic links are not followed");
+    assert!(log.text().contains("store files were accessible to other users"), "{}", log.text());
 }
 
 #[tokio::test]
-async fn a_folder_of_a_newer_version_is_left_alone() {
+async fn a_folder_of_a_newer_version_is_refused() {
     let harness = EmbeddedHarness::new();
     harness.embedded().close().await.expect("closes");
     let format = harness.folder.path().join("store").join("format");
@@ -211,7 +211,7 @@ async fn a_folder_of_a_newer_version_is_left_alone() {
 }
 
 #[tokio::test]
-async fn ended_buckets_are_deleted_with_their_files() {
+async fn expired_buckets_are_deleted_with_their_files() {
     let harness = EmbeddedHarness::new();
     let store = harness.embedded();
     for index in 0..2_000 {
@@ -233,7 +233,7 @@ async fn ended_buckets_are_deleted_with_their_files() {
 }
 
 #[tokio::test]
-async fn ended_entries_among_the_lasting_ones_are_removed() {
+async fn expired_entries_outside_the_buckets_are_removed() {
     let harness = EmbeddedHarness::new();
     let store = harness.embedded();
     let end = harness.clock.now() + Duration::from_secs(86_400);
@@ -252,7 +252,7 @@ async fn ended_entries_among_the_lasting_ones_are_removed() {
 }
 
 #[tokio::test]
-async fn a_clock_that_steps_between_look_and_removal_removes_no_entry_that_lives() {
+async fn a_clock_step_between_search_and_removal_removes_no_live_entry() {
     let harness = EmbeddedHarness::new();
     let store = harness.embedded();
     let key = ledger_key("kind", "ends");
@@ -274,7 +274,7 @@ async fn a_clock_that_steps_between_look_and_removal_removes_no_entry_that_lives
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_code_is_found_at_every_moment_while_its_record_moves_between_buckets() {
+async fn a_code_is_always_found_while_its_record_moves_between_buckets() {
     let harness = EmbeddedHarness::new();
     let store = harness.embedded();
     let record = |ttl| registration(harness.clock.now(), "MOVES", ttl);
@@ -298,7 +298,7 @@ async fn a_code_is_found_at_every_moment_while_its_record_moves_between_buckets(
     assert_eq!(read.await.expect("ends"), 0);
 }
 
-/// A file system whose free space a test decides.
+/// A file system whose free space the test sets.
 #[derive(Debug)]
 struct DecidedSpace(AtomicU64);
 
@@ -308,7 +308,7 @@ impl FreeSpace for DecidedSpace {
     }
 }
 
-/// A file system with room that counts how often it is asked: the housekeeper does so at each look.
+/// A file system with free space that counts its calls: the cleanup task makes one per pass.
 #[derive(Debug, Default)]
 struct CountedLooks(AtomicU64);
 
@@ -320,13 +320,13 @@ impl FreeSpace for CountedLooks {
 }
 
 #[tokio::test]
-async fn codes_and_nonces_survive_a_wall_clock_that_is_ahead_for_a_while() {
+async fn codes_and_nonces_survive_a_wall_clock_that_is_temporarily_ahead() {
     let harness = EmbeddedHarness::new();
     harness.embedded().close().await.expect("closes");
     let looks = Arc::new(CountedLooks::default());
     let options = EmbeddedOptions { free_space: looks.clone(), ..harness.options() };
     let store = EmbeddedStore::open(options).expect("opens");
-    // Beyond the ten minutes after a start in which nothing is deleted anyway.
+    // Past the first ten minutes after a start, during which nothing is deleted anyway.
     harness.clock.advance(Duration::from_secs(3_600));
     let (now, code) = (harness.clock.now(), registration(harness.clock.now(), "CODE", TTL));
     store.insert_if_absent(&code, NO_LIMIT, None).await.expect("works");
@@ -345,7 +345,7 @@ async fn codes_and_nonces_survive_a_wall_clock_that_is_ahead_for_a_while() {
 }
 
 #[tokio::test]
-async fn writes_are_refused_while_space_is_short_and_taken_again_afterwards() {
+async fn writes_are_refused_while_the_disk_is_nearly_full() {
     let harness = EmbeddedHarness::new();
     harness.insert("CODE").await.expect("works");
     harness.embedded().close().await.expect("closes");
@@ -357,33 +357,33 @@ async fn writes_are_refused_while_space_is_short_and_taken_again_afterwards() {
     let new = registration(harness.clock.now(), "NEW", TTL);
     assert!(store.insert_if_absent(&new, NO_LIMIT, None).await.is_err());
     let present = registration(harness.clock.now(), "CODE", TTL);
-    assert!(Codes::get(&store, &present.key()).await.expect("reads go on").is_some());
+    assert!(Codes::get(&store, &present.key()).await.expect("reads still work").is_some());
     space.0.store(101, Ordering::Relaxed);
     eventually(|| store.statistics().free_space == Some(101)).await;
-    store.check().await.expect("well again");
+    store.check().await.expect("healthy again");
     assert_eq!(store.insert_if_absent(&new, NO_LIMIT, None).await.expect("works"), Insertion::Inserted);
 }
 
 #[tokio::test]
-async fn after_a_failed_commit_nothing_is_acknowledged_and_reads_go_on() {
+async fn after_a_failed_commit_writes_are_refused_and_reads_still_work() {
     let harness = EmbeddedHarness::new();
     let store = harness.embedded();
     harness.insert("BEFORE").await.expect("works");
     store.core.fail_commits.store(true, Ordering::Relaxed);
     assert!(harness.insert("LOST").await.is_err());
     store.core.fail_commits.store(false, Ordering::Relaxed);
-    assert!(harness.insert("AFTER").await.is_err(), "a store that failed once is not trusted with more");
+    assert!(harness.insert("AFTER").await.is_err(), "writes are refused until the store is reopened");
     assert!(store.check().await.is_err());
     let key = |code| registration(harness.clock.now(), code, TTL).key();
-    assert!(Codes::get(&store, &key("BEFORE")).await.expect("reads go on").is_some());
-    assert!(Codes::get(&store, &key("LOST")).await.expect("reads go on").is_none());
+    assert!(Codes::get(&store, &key("BEFORE")).await.expect("reads still work").is_some());
+    assert!(Codes::get(&store, &key("LOST")).await.expect("reads still work").is_none());
     harness.reopen().await;
     assert_eq!(harness.insert("AFTER").await.expect("works"), Insertion::Inserted);
     assert_eq!(harness.embedded().live_codes().await.expect("works")[0].1, 2);
 }
 
 #[tokio::test]
-async fn commands_that_come_together_share_commits() {
+async fn concurrent_commands_share_commits() {
     let harness = EmbeddedHarness::new();
     let inserts = (0..200).map(|index| {
         let (store, registration) =
@@ -401,7 +401,7 @@ async fn commands_that_come_together_share_commits() {
 }
 
 #[tokio::test]
-async fn a_record_and_its_entry_need_one_sync() {
+async fn a_record_and_its_ledger_entry_share_one_commit() {
     let harness = EmbeddedHarness::new();
     let store = harness.embedded();
     let record = registration(harness.clock.now(), "CODE", TTL);

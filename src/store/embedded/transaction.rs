@@ -1,4 +1,4 @@
-//! What the commands of one batch see and do: the engine as it is, under what the batch has written so far.
+//! A transaction: the reads and writes of one batch. Commands see the engine's state, overlaid with the batch's own writes.
 
 use fjall::{Keyspace, OwnedWriteBatch, UserKey, UserValue};
 use hashbrown::HashMap;
@@ -18,39 +18,39 @@ use crate::domain::{
     registration::CodeEntry,
 };
 
-/// The counters of every bucket that holds codes, by the bucket's keyspace.
+/// The counters of every bucket that contains codes, by the id of the bucket's keyspace.
 pub(super) type BucketCounts = HashMap<u64, BucketCount>;
 
-/// One batch in the making.
+/// A batch under construction.
 pub(super) struct Transaction<'a> {
-    /// The moment at which the batch's commands are decided.
+    /// The time at which all commands of the batch are decided.
     pub now: Timestamp,
     engine: &'a Engine,
     live: &'a mut LiveCount,
     counts: &'a mut BucketCounts,
     batch: OwnedWriteBatch,
-    /// The last bucket that was written to, and its end: mostly that of the next record too.
+    /// The last bucket that was written to, and its expiry. The next record usually belongs to the same bucket.
     last_place: Option<(Timestamp, Keyspace)>,
-    /// What the batch has written, and where; `None` for what it removed.
+    /// The writes of the batch, with their keyspaces. `None` is a removal.
     written: HashMap<UserKey, (Keyspace, Option<UserValue>)>,
-    /// Counters that changed; one commit changes few, however many codes it has.
+    /// The changed counters. A commit changes only a few, however many codes it contains.
     counters: HashMap<(u64, EnvironmentName, u64), (Keyspace, i64)>,
     changes: Changes,
 }
 
-/// What a batch changes, for those who watch it.
+/// The changes of a batch, for watchers and for the index.
 #[derive(Default)]
 pub(super) struct Changes {
-    /// Codes, by their keys.
+    /// The keys of changed codes.
     pub codes: Vec<UserKey>,
-    /// Kinds of ledger entries, each once.
+    /// The kinds of changed ledger entries, without duplicates.
     pub kinds: Vec<LedgerKind>,
-    /// Keys, and the buckets that they leave.
+    /// Keys, and the buckets that they were removed from.
     pub left: Vec<(UserKey, BucketId)>,
 }
 
 impl<'a> Transaction<'a> {
-    /// A batch that nothing was written to.
+    /// Creates an empty batch.
     pub(super) fn new(
         now: Timestamp,
         engine: &'a Engine,
@@ -70,7 +70,7 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    /// What lies under the key of a code or of a release, if anything does.
+    /// The value of a code's or a release's key, if present.
     pub(super) fn find_code(&self, key: &UserKey) -> StoreResult<Option<Found>> {
         match self.find_written(key) {
             Some(found) => Ok(found),
@@ -78,7 +78,7 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    /// The ledger entry under the key, if there is one.
+    /// The value of a ledger entry's key, if present.
     pub(super) fn find_ledger(&self, key: &UserKey) -> StoreResult<Option<Found>> {
         if let Some(found) = self.find_written(key) {
             return Ok(found);
@@ -90,7 +90,7 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    /// What lies under a key of the trials, if anything does.
+    /// The value of a key in the trials keyspace, if present.
     pub(super) fn find_trial(&self, key: &UserKey) -> StoreResult<Option<UserValue>> {
         match self.find_written(key) {
             Some(found) => Ok(found.map(|found| found.value)),
@@ -98,7 +98,7 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    /// Writes, or by `None` removes, what lies under a key of the trials.
+    /// Writes the value of a key in the trials keyspace. `None` removes it.
     pub(super) fn put_trial(&mut self, key: &UserKey, value: Option<UserValue>) {
         let trials = self.engine.trials.clone();
         match value {
@@ -107,7 +107,7 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    /// The code's record or tombstone, and where the record lies, if there is one.
+    /// The record or tombstone of a code, with its keyspace, if present.
     pub(super) fn find_entry(&self, key: &UserKey) -> StoreResult<Option<(Found, CodeEntry)>> {
         let Some(found) = self.find_code(key)? else { return Ok(None) };
         let release = self.find_code(&record::release_key(key))?;
@@ -141,8 +141,8 @@ impl<'a> Transaction<'a> {
         Ok(place)
     }
 
-    /// Writes a record, and removes the one that was found before where that lies elsewhere: a key is never in
-    /// two places.
+    /// Writes a record. If `before`, the previous record, is in another keyspace, removes it there: a key is never in two
+    /// keyspaces.
     pub(super) fn put(&mut self, place: &Keyspace, key: &UserKey, value: UserValue, before: Option<&Found>) {
         if let Some(before) = before.filter(|before| before.keyspace != *place) {
             self.take_out(&before.keyspace, key);
@@ -167,17 +167,17 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    /// How many codes of an environment live, this batch included.
+    /// The number of live codes of an environment, including this batch.
     pub(super) fn live_codes(&mut self, environment: &EnvironmentName) -> u64 {
         self.live.live(environment, self.now)
     }
 
-    /// When the next code of an environment has expired; now if none lives.
+    /// The time by which the next code of an environment expires, or `now` if it has no live codes.
     pub(super) fn next_expiry(&self, environment: &EnvironmentName) -> Timestamp {
         self.live.next_expiry(environment).unwrap_or(self.now)
     }
 
-    /// Counts a code that began to live.
+    /// Counts a new live code.
     pub(super) fn count_in(
         &mut self,
         place: &Keyspace,
@@ -191,7 +191,7 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    /// Counts a code that lives no longer, before its time.
+    /// Removes a code from the count before its expiry.
     pub(super) fn count_out(
         &mut self,
         place: &Keyspace,
@@ -208,25 +208,25 @@ impl<'a> Transaction<'a> {
         self.counters.insert((place.id(), environment.clone(), second), (place.clone(), count));
     }
 
-    /// Notes that a code's watchers are to be signalled once the batch is durable.
+    /// Signals the watchers of a code once the batch is durable.
     pub(super) fn code_changed(&mut self, key: &UserKey) {
         self.changes.codes.push(key.clone());
     }
 
-    /// Notes the same of who watches a kind of ledger entries.
+    /// Signals the watchers of a ledger kind once the batch is durable.
     pub(super) fn kind_changed(&mut self, kind: LedgerKind) {
         if !self.changes.kinds.contains(&kind) {
             self.changes.kinds.push(kind);
         }
     }
 
-    /// Ends the batch: what is to be committed, and what it changes.
+    /// Completes the batch. Returns it with its changes.
     pub(super) fn finish(mut self) -> (OwnedWriteBatch, Changes) {
         for ((_, environment, second), (keyspace, count)) in self.counters {
             let key = record::counter_key(&environment, second);
             self.batch.insert(&keyspace, key, record::encode_counter(count));
         }
-        // A key may have come back to where it was.
+        // A key may have been removed from a bucket and then written to it again.
         let written = &self.written;
         let stays = |key: &UserKey, bucket| match written.get(key) {
             Some((place, Some(_))) => BucketId::of(place) == bucket,

@@ -29,7 +29,7 @@ impl Transfer for EmbeddedStore {
         self.submit(RestoreCode::new(entry)?).await
     }
 
-    /// Codes are counted in the commit that stores them.
+    /// Does nothing: the commit that stores a code also counts it.
     async fn recount_codes(&self) -> StoreResult<()> {
         Ok(())
     }

@@ -1,8 +1,10 @@
-//! How trials go: by the expiry index, once the day is over on which they are forgotten, and by walks through the
-//! generations that resets of all have ended. Neither reads a trial that lives.
+//! Removal of trials, in two ways. Neither reads a live trial:
 //!
-//! Rows of the index, and the mark of an ended generation, are written with what makes them necessary, and go with what they
-//! are about. A restart begins both anew, on what is left.
+//! - Forgotten trials: from the expiry index, once the day of their forget time is over.
+//! - Ended generations: a reset of all leaves a mark, and the cleanup task removes the generation's records step by step.
+//!
+//! An index row or a mark is written in the same commit as the record or reset that requires it, and removed with the records
+//! that it refers to. After a restart, both searches start over on what is left.
 
 use std::ops::{Bound, Range};
 
@@ -21,7 +23,7 @@ use crate::{
     format,
 };
 
-/// At most `limit` rows of the expiry index, after `after`, whose days are over.
+/// Returns at most `limit` rows of the expiry index whose days are over, starting after `after`.
 pub(super) fn expired_rows(
     engine: &Engine,
     now: Timestamp,
@@ -31,8 +33,8 @@ pub(super) fn expired_rows(
     keys_within(engine, &trial_key::expiry_range(now), after, limit)
 }
 
-/// At most `limit` keys of records whose generations have ended, and of the marks of those that have none left. `after` is the
-/// last one that is known already.
+/// Returns at most `limit` keys: the records of ended generations, and the marks of generations that have no records left.
+/// `after` is the last key that an earlier call returned.
 pub(super) fn ended_keys(
     engine: &Engine,
     after: Option<&UserKey>,
@@ -54,7 +56,7 @@ pub(super) fn ended_keys(
     Ok(ended)
 }
 
-/// At most `limit` keys of a range, after `after` where that lies within it.
+/// Returns at most `limit` keys of a range, starting after `after` if that is within the range.
 fn keys_within(
     engine: &Engine,
     range: &Range<UserKey>,
@@ -66,7 +68,7 @@ fn keys_within(
     engine.trial_keys((first, Bound::Excluded(&range.end)), limit)
 }
 
-/// The keys that go when `key` does: itself, its row of the expiry index and, of a trial, its rows of resources.
+/// The keys to remove together with `key`: the key itself, its row of the expiry index and, for a trial, its rows of resources.
 pub(super) fn removal(look: &impl Look, key: &UserKey) -> StoreResult<Vec<UserKey>> {
     let mut keys = vec![key.clone()];
     if let Some((forget_time, mut resources)) = extent(look, key)? {
@@ -76,8 +78,8 @@ pub(super) fn removal(look: &impl Look, key: &UserKey) -> StoreResult<Vec<UserKe
     Ok(keys)
 }
 
-/// When the trial is forgotten that a key names, or that what it names is bound to; and the keys of its rows of resources if
-/// the key names itself. `None` where there is no such trial.
+/// The forget time of the trial that a key names, directly or as a binding. If the key names the trial directly, also the keys of
+/// its rows of resources. `None` if there is no such trial.
 fn extent(look: &impl Look, key: &UserKey) -> StoreResult<Option<(Timestamp, Vec<UserKey>)>> {
     let (generation, id, is_bound) = match trial_key::parse_trial_key(key)? {
         TrialKey::Trial(generation, id) => (generation, id, false),
@@ -93,10 +95,11 @@ fn extent(look: &impl Look, key: &UserKey) -> StoreResult<Option<(Timestamp, Vec
     Ok(Some((forget_time, (0..rows).map(|number| generation.resources(id, number)).collect())))
 }
 
-/// Removes what the rows of days that are over are about, where that may be forgotten, and the rows.
+/// Removes rows of the expiry index whose days are over, and the records that they refer to if those may be forgotten.
 pub(super) struct RemoveExpired {
     pub rows: Vec<UserKey>,
-    /// When they were seen to be over: the wall clock of the commit may have stepped since.
+    /// The time of the search. The wall clock may step between search and commit; only records that are expired at both times are
+    /// removed.
     pub expired_by: Timestamp,
 }
 
@@ -108,9 +111,9 @@ impl Command for RemoveExpired {
         for row in &self.rows {
             match expired(transaction, row, now) {
                 Ok(keys) => remove(transaction, &keys),
-                // One that cannot be read must not keep the others.
+                // One unreadable trial must not prevent the removal of others.
                 Err(StoreError::Corrupt(error)) => {
-                    tracing::warn!(error, "a forgotten trial cannot be read, and is left");
+                    tracing::warn!(error, "forgotten trial cannot be decoded and is not removed");
                 }
                 Err(error) => return Err(error),
             }
@@ -119,12 +122,12 @@ impl Command for RemoveExpired {
     }
 }
 
-/// The keys that go on account of a row of the expiry index.
+/// The keys to remove for a row of the expiry index.
 fn expired(look: &Transaction<'_>, row: &UserKey, now: Timestamp) -> StoreResult<Vec<UserKey>> {
     let key = trial_key::parse_expiry_key(row)?;
     match extent(look, &key)? {
         Some((forget_time, _)) if now < forget_time => {
-            // Either it was bound anew meanwhile, and has another row, or the clock has gone back.
+            // Either the key was bound to a new trial in the meantime and has another row, or the clock has gone back.
             let is_listed_elsewhere = trial_key::expiry_key(forget_time, &key) != *row;
             Ok(is_listed_elsewhere.then(|| row.clone()).into_iter().collect())
         }
@@ -132,9 +135,8 @@ fn expired(look: &Transaction<'_>, row: &UserKey, now: Timestamp) -> StoreResult
     }
 }
 
-/// Removes records of generations that have ended, and the marks of these.
+/// Removes records of ended generations, and the marks of these generations.
 pub(super) struct RemoveEndedTrials {
-    /// Their keys.
     pub keys: Vec<UserKey>,
 }
 
@@ -145,7 +147,7 @@ impl Command for RemoveEndedTrials {
         for key in &self.keys {
             match removal(transaction, key) {
                 Ok(keys) => remove(transaction, &keys),
-                // No decision reads it; what it lists in the index goes by its day.
+                // No decision reads this record. Its row of the index is removed when its day is over.
                 Err(StoreError::Corrupt(_)) => remove(transaction, std::slice::from_ref(key)),
                 Err(error) => return Err(error),
             }

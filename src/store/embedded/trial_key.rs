@@ -1,8 +1,8 @@
-//! The keys among the trials.
+//! The keys of the trials keyspace.
 //!
-//! Trials and what is bound to them lie under the generation of their TempPass, which a reset of all counts up: what no
-//! decision looks at any more has prefixes of its own. Whatever is forgotten at some time has a row in the expiry index,
-//! by the day of that time.
+//! The keys of trials and their bindings contain the generation of their TempPass, which a reset of all increments. Records that
+//! no decision reads any more therefore have prefixes of their own. Every record with a forget time has a row in the
+//! expiry index, under the day of that time.
 
 use std::ops::Range;
 
@@ -18,7 +18,7 @@ use crate::domain::{
     temp_pass::{Holder, HolderDigest, TempPassKey},
 };
 
-/// A trial by its id.
+/// A trial, by its id.
 const TRIAL: u8 = b't';
 /// A full row of a trial's resources.
 const RESOURCES: u8 = b'r';
@@ -26,36 +26,36 @@ const RESOURCES: u8 = b'r';
 const OF_DEVICE: u8 = b'd';
 /// The id of the trial that a generic key is bound to.
 const OF_KEY: u8 = b'k';
-/// The present generation of a TempPass.
+/// The current generation of a TempPass.
 const GENERATION: u8 = b'g';
-/// A generation that has ended, and whose records may still be there.
+/// The mark of an ended generation, which may still have records.
 const ENDED: u8 = b'e';
 /// A row of the expiry index.
 const EXPIRY: u8 = b'f';
 
 const DAY_MILLIS: u64 = 24 * 60 * 60 * 1000;
 
-/// What every trial's key begins with.
+/// The prefix of the keys of all trials.
 pub(super) const TRIAL_PREFIX: [u8; 1] = [TRIAL];
 
-/// What the keys of all devices, and those of all generic keys, begin with.
+/// The prefixes of the keys of all devices and of all generic keys.
 pub(super) const BINDING_PREFIXES: [[u8; 1]; 2] = [[OF_DEVICE], [OF_KEY]];
 
 /// The trials of a TempPass between two resets of all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Generation {
     pub temp_pass: TempPassKey,
-    /// How many resets of all there were before.
+    /// The number of earlier resets of all.
     pub number: u64,
 }
 
-/// What a key names.
+/// A parsed key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum TrialKey {
     Trial(Generation, Uuid),
-    /// A device or a generic key that is bound to one.
+    /// A device or a generic key that is bound to a trial.
     Binding(Generation, Holder),
-    /// A generation that has ended.
+    /// The mark of an ended generation.
     Ended(Generation),
 }
 
@@ -70,7 +70,7 @@ impl Generation {
         self.key(RESOURCES, &[id.as_bytes().as_slice(), &number.to_be_bytes()].concat())
     }
 
-    /// `d environment 0 requestor 0 mvpd 0 generation digest` of a device; with `k` of a generic key. The digest has sixteen
+    /// `d environment 0 requestor 0 mvpd 0 generation digest` for a device, with `k` for a generic key. The digest has sixteen
     /// bytes.
     pub(super) fn binding(&self, holder: &Holder) -> UserKey {
         let kind = match holder {
@@ -85,7 +85,8 @@ impl Generation {
         self.key(ENDED, &[])
     }
 
-    /// Where its records lie: bindings first, since these lead to the trials. Rows of resources go with their trials.
+    /// The key ranges of the generation's records. Bindings come first, because removing a binding reads its trial. Rows of
+    /// resources are removed with their trials.
     pub(super) fn ranges(&self) -> [Range<UserKey>; 3] {
         let next = Self { temp_pass: self.temp_pass.clone(), number: self.number.saturating_add(1) };
         [OF_DEVICE, OF_KEY, TRIAL].map(|kind| self.key(kind, &[])..next.key(kind, &[]))
@@ -101,22 +102,22 @@ pub(super) fn generation_key(temp_pass: &TempPassKey) -> UserKey {
     temp_pass_key(GENERATION, temp_pass, &[])
 }
 
-/// `f day key`: that what lies under `key` is forgotten on this day, counted from the Unix epoch in four big-endian bytes.
+/// `f day key`: the record under `key` may be forgotten on this day, in days since the Unix epoch as four big-endian bytes.
 pub(super) fn expiry_key(forget_time: Timestamp, key: &UserKey) -> UserKey {
     UserKey::new(&[&[EXPIRY], day(forget_time).as_slice(), key].concat())
 }
 
-/// Where the rows of the expiry index lie whose days are over at `now`.
+/// The range of the expiry index's rows whose days are over at `now`.
 pub(super) fn expiry_range(now: Timestamp) -> Range<UserKey> {
     UserKey::new(&[EXPIRY])..UserKey::new(&[&[EXPIRY], day(now).as_slice()].concat())
 }
 
-/// Where the marks of generations lie that have ended.
+/// The range of the marks of ended generations.
 pub(super) fn ended_range() -> Range<UserKey> {
     UserKey::new(&[ENDED])..UserKey::new(&[ENDED + 1])
 }
 
-/// The key that a row of the expiry index is about.
+/// The key that a row of the expiry index refers to.
 pub(super) fn parse_expiry_key(row: &[u8]) -> StoreResult<UserKey> {
     match row.split_first_chunk::<5>() {
         Some(([EXPIRY, ..], key)) => Ok(key.into()),
@@ -128,7 +129,7 @@ fn day(time: Timestamp) -> [u8; 4] {
     u32::try_from(time.as_millis() / DAY_MILLIS).unwrap_or(u32::MAX).to_be_bytes()
 }
 
-/// What a key names that is neither a row of resources nor one of the index.
+/// Parses a key, except those of rows of resources and of the expiry index.
 pub(super) fn parse_trial_key(key: &[u8]) -> StoreResult<TrialKey> {
     let (kind, rest) = key.split_first().ok_or_else(corrupt)?;
     let mut parts = rest.splitn(4, |byte| *byte == 0);
@@ -152,7 +153,7 @@ pub(super) fn parse_trial_key(key: &[u8]) -> StoreResult<TrialKey> {
 }
 
 fn corrupt() -> StoreError {
-    StoreError::Corrupt("the key of a trial".to_owned())
+    StoreError::Corrupt("invalid key of a trial".to_owned())
 }
 
 fn temp_pass_key(kind: u8, temp_pass: &TempPassKey, last: &[u8]) -> UserKey {
@@ -204,7 +205,7 @@ mod tests {
         assert_eq!(parse_trial_key(&generation.ended()).expect("readable"), TrialKey::Ended(generation));
         assert_eq!(parse_expiry_key(&row).expect("readable"), trial);
         for end in 0..trial.len() {
-            assert!(parse_trial_key(&trial[..end]).is_err(), "cut at {end}");
+            assert!(parse_trial_key(&trial[..end]).is_err(), "truncated at {end}");
         }
     }
 }

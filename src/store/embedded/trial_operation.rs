@@ -1,8 +1,8 @@
-//! What happens to trials: found, decided by the domain's rules and written, for readers who may find that there is nothing
-//! to write, and for the committer.
+//! The operations on trials: they look up trials, decide by the domain's rules, and produce writes. The committer uses them, and so
+//! do readers, which often find that nothing needs to be written.
 //!
-//! A device and a generic key are each bound to the id of a trial. A binding whose trial is gone binds to nothing, so that
-//! a reset deletes one record, however many are bound to it.
+//! A device and a generic key are each bound to the id of a trial. A binding whose trial is missing is void, so a reset deletes one
+//! record, however many bindings refer to it.
 
 use fjall::{UserKey, UserValue};
 use uuid::Uuid;
@@ -27,12 +27,12 @@ use crate::{
     format,
 };
 
-/// What is to be written: a key, and its value.
+/// Keys and values to write.
 type Writes = Vec<(UserKey, UserValue)>;
 
-/// Trials as they lie under their keys.
+/// A source of records of the trials keyspace.
 pub(super) trait Look {
-    /// What lies under a key.
+    /// The value of a key, if present.
     fn look(&self, key: &UserKey) -> StoreResult<Option<UserValue>>;
 }
 
@@ -42,14 +42,14 @@ impl Look for Transaction<'_> {
     }
 }
 
-/// The present generation of a TempPass.
+/// The current generation of a TempPass.
 pub(super) fn generation(look: &impl Look, temp_pass: &TempPassKey) -> StoreResult<Generation> {
     let number = look.look(&trial_key::generation_key(temp_pass))?;
     let number = number.map_or(Ok(0), |value| record::decode_number(&value))?;
     Ok(Generation { temp_pass: temp_pass.clone(), number })
 }
 
-/// The trial that a side is bound to, if it is there.
+/// The trial that a device or a generic key is bound to, if it exists.
 fn follow(look: &impl Look, generation: &Generation, binding: &UserKey) -> StoreResult<Option<KnownTrial>> {
     let Some(id) = look.look(binding)? else { return Ok(None) };
     let id = record::decode_trial_id(&id)?;
@@ -58,7 +58,7 @@ fn follow(look: &impl Look, generation: &Generation, binding: &UserKey) -> Store
     Ok(Some(KnownTrial { id, trial }))
 }
 
-/// The trial whose record is `value`, with the resources that lie in rows.
+/// Decodes the trial whose record is `value`, including the resources in its rows.
 pub(super) fn whole_trial(
     look: &impl Look,
     generation: &Generation,
@@ -67,7 +67,8 @@ pub(super) fn whole_trial(
 ) -> StoreResult<Trial> {
     format::decode_trial(value, |number| {
         let row = look.look(&generation.resources(id, number))?;
-        let row = row.ok_or_else(|| StoreError::Corrupt("a trial lacks a row of resources".to_owned()))?;
+        let row =
+            row.ok_or_else(|| StoreError::Corrupt("trial: a row of resources is missing".to_owned()))?;
         Ok(format::decode_row(&row)?)
     })
 }
@@ -87,7 +88,7 @@ fn known(
     Ok(KnownTrials::new(device, key, now))
 }
 
-/// What is shown of an identity's trials.
+/// The view of an identity's trials.
 pub(super) fn view(
     look: &impl Look,
     temp_pass: &TempPassKey,
@@ -99,7 +100,7 @@ pub(super) fn view(
     Ok(temp_pass::view(known, rule, now))
 }
 
-/// Decides an authorization, and what is to be written for it.
+/// Decides an authorization. Returns the verdict and the writes that it requires.
 pub(super) fn authorize(
     look: &impl Look,
     authorization: &Authorization,
@@ -116,7 +117,7 @@ pub(super) fn authorize(
     Ok((verdict, writes))
 }
 
-/// What is written for a change.
+/// The writes for a change.
 fn change_writes(
     generation: &Generation,
     identity: &TrialIdentity,
@@ -140,7 +141,7 @@ fn change_writes(
     })
 }
 
-/// A trial's record, and the row of resources that its last one has filled.
+/// The writes for a trial's record, and for the row of resources that its last resource has filled, if any.
 fn trial_writes(generation: &Generation, known: &KnownTrial) -> StoreResult<Writes> {
     let KnownTrial { id, trial } = known;
     let mut writes = vec![(generation.trial(*id), UserValue::new(&format::encode_trial(trial)?))];
@@ -150,13 +151,13 @@ fn trial_writes(generation: &Generation, known: &KnownTrial) -> StoreResult<Writ
     Ok(writes)
 }
 
-/// The trial of a device or a generic key, if it is there.
+/// The trial of a device or a generic key, if it exists.
 pub(super) fn held(look: &impl Look, generation: &Generation, holder: &Holder) -> StoreResult<Option<Held>> {
     let known = follow(look, generation, &generation.binding(holder))?;
     Ok(known.map(|KnownTrial { id, trial }| Held::new(holder, id, trial)))
 }
 
-/// Binds a device or a generic key of another store to its trial, and stores that where it is its own.
+/// Restores the binding of a device or a generic key from another store, and the trial itself if the holder started it.
 pub(super) struct RestoreHolding(pub Holding);
 
 impl Command for RestoreHolding {
@@ -214,9 +215,9 @@ impl Command for Authorize {
 
 pub(super) struct Reset {
     pub temp_pass: TempPassKey,
-    /// Which trials.
+    /// The holder whose trial to reset, or all.
     pub target: ResetTarget,
-    /// Which of these.
+    /// Restricts the reset to trials of this application.
     pub application: TrialApplication,
 }
 

@@ -17,7 +17,7 @@ use crate::domain::{
     temp_pass::{ResetTarget, TempPassKey, TempPassRule, Trial, TrialApplication, TrialIdentity, TrialView},
 };
 
-/// The trials as of one moment: what belongs together is read together.
+/// A consistent view of the trials: related records are read from one snapshot.
 pub(super) struct Moment<'a> {
     engine: &'a Engine,
     snapshot: Snapshot,
@@ -44,7 +44,7 @@ impl Trials for EmbeddedStore {
             let moment = Moment::of(engine);
             let (verdict, writes) =
                 trial_operation::authorize(&moment, &authorization, self.core.clock.now())?;
-            // Most authorizations are of a trial that runs, and change nothing.
+            // Most authorizations are for a running trial and change nothing, so they need no commit.
             if writes.is_empty() {
                 return Ok(verdict);
             }
@@ -80,7 +80,7 @@ impl Trials for EmbeddedStore {
             if trial_operation::generation(&moment, &generation.temp_pass)? != generation {
                 return Ok(None);
             }
-            // Its rows are read now, and so it must be too: since the scan began it may have been reset.
+            // Read the record from the same snapshot as its rows: the trial may have been reset since the scan began.
             let Some(value) = moment.look(&key.into())? else { return Ok(None) };
             let trial = trial_operation::whole_trial(&moment, &generation, id, &value)?;
             Ok((now < trial.forget_time).then_some((generation.temp_pass, id, trial)))

@@ -1,29 +1,30 @@
-//! Up to when records may be deleted: a wrong wall clock must not delete what still lives.
+//! The time up to which expired records may be deleted. A wrong wall clock must not cause the deletion of live records.
 
 use std::time::Duration;
 
 use crate::domain::clock::{MonotonicInstant, Timestamp};
 
-/// After a start nothing is deleted for so long: the clock of a machine that has just booted may not be set yet.
+/// The time after a start during which nothing is deleted: a machine that has just booted may not have set its clock yet.
 const QUIET_START: Duration = Duration::from_secs(10 * 60);
 
-/// A step that stays for so long is taken as true.
+/// The time after which a persistent step is accepted.
 const SETTLED: Duration = Duration::from_secs(60 * 60);
 
-/// So far, in milliseconds, the two clocks may part between two looks: slewing changes the wall clock by less.
+/// The maximum difference between the two clocks' progress from one check to the next, in milliseconds. Slewing changes the wall
+/// clock by less.
 const TOLERANCE: i64 = 5_000;
 
-/// What a look at the clocks says.
+/// The result of a check of the clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Look {
-    /// What has ended by this time may be deleted.
+    /// Records that are expired at this time may be deleted.
     Trusted(Timestamp),
     /// Nothing may be deleted yet.
     Untrusted,
-    /// Nothing may be deleted, since the wall clock has stepped by so many milliseconds just now.
+    /// Nothing may be deleted: the wall clock has just stepped by this many milliseconds.
     Stepped(i64),
-    /// The wall clock has stayed for an hour where steps have put it, so many milliseconds away, and is believed from now on.
-    /// The next look deletes.
+    /// The wall clock has been this many milliseconds off for an hour and is trusted from now on. Deletion resumes with the next
+    /// check.
     Settled(i64),
 }
 
@@ -31,19 +32,19 @@ pub(super) enum Look {
 #[derive(Debug)]
 pub(super) struct TrustedTime {
     start: MonotonicInstant,
-    /// How far the wall clock is ahead of the monotonic one, in milliseconds, as far as it is trusted.
+    /// The trusted offset of the wall clock from the monotonic clock, in milliseconds.
     trusted: i64,
-    /// How far ahead it is instead, and since when.
+    /// The untrusted offset after a step, and the time of the step.
     stepped: Option<(i64, MonotonicInstant)>,
 }
 
 impl TrustedTime {
-    /// Begins with what the clocks show at the start.
+    /// Starts with the current readings of both clocks.
     pub(super) fn new(now: Timestamp, instant: MonotonicInstant) -> Self {
         Self { start: instant, trusted: ahead(now, instant), stepped: None }
     }
 
-    /// Compares what the clocks show now.
+    /// Compares the current readings of both clocks.
     pub(super) fn look(&mut self, now: Timestamp, instant: MonotonicInstant) -> Look {
         let ahead = ahead(now, instant);
         if is_near(ahead, self.trusted) {
@@ -106,7 +107,7 @@ mod tests {
             Self { clock, time }
         }
 
-        /// One that is beyond its start.
+        /// A bench whose quiet period after the start is over.
         fn quiet() -> Self {
             let mut bench = Self::new();
             assert_eq!(bench.after(QUIET_START), Look::Trusted(NOON + QUIET_START));
@@ -141,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_either_way_is_told_once_and_ends_when_the_clock_is_put_right() {
+    fn a_step_is_reported_once_and_ends_when_the_clock_is_corrected() {
         for step in [HOUR_MILLIS, -HOUR_MILLIS] {
             let mut bench = Bench::quiet();
             bench.step(step);
@@ -153,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_that_stays_for_an_hour_is_taken_as_true() {
+    fn a_step_that_persists_for_an_hour_is_accepted() {
         let mut bench = Bench::quiet();
         bench.step(HOUR_MILLIS * 24);
         assert_eq!(bench.look(), Look::Stepped(HOUR_MILLIS * 24));
@@ -161,11 +162,11 @@ mod tests {
         assert_eq!(bench.after(SECOND), Look::Settled(HOUR_MILLIS * 24));
         assert!(bench.trusts());
         bench.step(-HOUR_MILLIS * 24);
-        assert_eq!(bench.look(), Look::Stepped(-HOUR_MILLIS * 24), "and the way back is a step of its own");
+        assert_eq!(bench.look(), Look::Stepped(-HOUR_MILLIS * 24), "stepping back is another step");
     }
 
     #[test]
-    fn a_second_step_begins_the_hour_anew() {
+    fn a_second_step_restarts_the_hour() {
         let mut bench = Bench::quiet();
         bench.step(HOUR_MILLIS);
         assert_eq!(bench.look(), Look::Stepped(HOUR_MILLIS));
@@ -178,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_slewed_stays_trusted() {
+    fn a_slewed_clock_stays_trusted() {
         let mut bench = Bench::quiet();
         for _ in 0..100 {
             bench.clock.advance(SECOND);

@@ -1,22 +1,22 @@
-//! Journals that the engine wrote, damaged as power cuts and disks do it.
+//! Tests with journals that the engine has written, damaged in the ways that power cuts and disks damage them.
 
 use std::{fs, ops::Range, os::unix::fs::FileExt, path::PathBuf};
 
 use super::{super::engine::Engine, read_batch};
 use crate::store::embedded::{OpenError, open::open_engine};
 
-/// The checksum does not cover it, so that damage there is noticed by nobody.
+/// The checksum does not cover the sequence number, so damage there is not detected.
 const SEQUENCE_NUMBER: Range<u64> = 5..13;
 
-/// The value's lengths in a batch of these tests. Where they differ, an engine with debug assertions panics.
+/// The value's two lengths in a batch of these tests. If they differ, an engine with debug assertions panics.
 const VALUE_LENGTHS: Range<u64> = 26..34;
 
 /// A closed engine with three batches: keys 0, 1 and 2, one each.
 struct Lab {
     folder: tempfile::TempDir,
-    /// Where each batch begins, and where the last one ends.
+    /// The offset of each batch, and the end of the last one.
     bounds: Vec<u64>,
-    /// The journal as it was, without the zeros at its end: as after a restart, and quicker to compare.
+    /// The undamaged journal without trailing zeros, as after a restart. It is also faster to compare.
     whole: Vec<u8>,
 }
 
@@ -33,7 +33,7 @@ impl Lab {
             end += length;
             lab.bounds.push(end);
         }
-        assert_eq!(lab.bounds.len(), 4, "what the engine wrote is understood");
+        assert_eq!(lab.bounds.len(), 4, "the engine's journal is parsed");
         lab.whole.truncate(index(end));
         lab.restore();
         lab
@@ -69,7 +69,7 @@ impl Lab {
         self.overwrite(at, &[self.whole[index(at)] ^ 1]);
     }
 
-    /// Opens, and expects these keys and no others; writes one more, which has to be there afterwards.
+    /// Opens the store and expects exactly these keys. Writes another key and expects it after a restart.
     fn expect_keys(&self, keys: &[u8]) {
         let engine = self.open().expect("opens");
         assert_eq!(present(&engine), keys);
@@ -83,7 +83,7 @@ impl Lab {
         let before = self.read("0.jnl");
         let error = self.open().err().expect("refused");
         assert!(matches!(error, OpenError::Unreadable { .. }), "{error}");
-        assert!(before == self.read("0.jnl"), "the journal is changed");
+        assert!(before == self.read("0.jnl"), "the journal was changed");
         assert!(!self.path("0.jnl.cut").exists());
         self.restore();
     }
@@ -104,7 +104,7 @@ fn present(engine: &Engine) -> Vec<u8> {
 }
 
 #[test]
-fn a_damaged_byte_in_the_last_batch_costs_that_batch_alone() {
+fn a_damaged_byte_in_the_last_batch_loses_only_that_batch() {
     let lab = Lab::new(b"value");
     for offset in 0..lab.bounds[3] - lab.bounds[2] {
         if !SEQUENCE_NUMBER.contains(&offset) && !VALUE_LENGTHS.contains(&offset) {
@@ -115,7 +115,7 @@ fn a_damaged_byte_in_the_last_batch_costs_that_batch_alone() {
 }
 
 #[test]
-fn what_is_cut_is_kept() {
+fn removed_bytes_are_saved_to_a_file() {
     let lab = Lab::new(b"value");
     lab.overwrite(lab.bounds[2] + 38, b"?");
     lab.resize(1024 * 1024);
@@ -125,7 +125,7 @@ fn what_is_cut_is_kept() {
 }
 
 #[test]
-fn a_missing_page_in_the_last_batch_costs_that_batch_alone() {
+fn a_missing_page_in_the_last_batch_loses_only_that_batch() {
     let lab = Lab::new(&[7; 20_000]);
     let (begin, end) = (lab.bounds[2], lab.bounds[3]);
     for page in (begin / 4096..=end / 4096).map(|page| page * 4096) {
@@ -168,7 +168,7 @@ fn a_truncated_batch_at_the_end_is_dropped() {
 }
 
 #[test]
-fn garbage_after_the_end_costs_nothing() {
+fn garbage_after_the_last_batch_loses_nothing() {
     let lab = Lab::new(b"value");
     for garbage in [&b""[..], &[0xAA; 5_000], &[1; 5_000], &[2; 5_000], &[3; 5_000], b"\x01\x01\0\0\0"] {
         lab.overwrite(lab.bounds[3], garbage);

@@ -1,4 +1,4 @@
-//! What the index tells, and the store while it is filled.
+//! Tests of the index, and of the store while the index is being filled.
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,10 +23,10 @@ use crate::{
     store::conformance::{conformance, sample::is_free},
 };
 
-/// More than the indexer takes up at a time.
+/// More than the indexer processes per step.
 const CODES: usize = 2_500;
 
-/// A store whose index is never filled is one that asks every bucket, and does everything else alike.
+/// A store whose index is never filled searches every bucket and behaves the same otherwise.
 mod unfilled {
     use super::*;
 
@@ -42,7 +42,7 @@ impl EmbeddedHarness {
         registration(self.clock.now(), code, TTL).key()
     }
 
-    /// Opens the store again, and leaves it to the test to fill the index.
+    /// Reopens the store and returns its indexer, so that the test fills the index.
     async fn reopen_unindexed(&self) -> Indexer {
         self.embedded().close().await.expect("closes");
         let (store, indexer) = EmbeddedStore::open_unindexed(self.options()).expect("opens again");
@@ -59,7 +59,7 @@ impl EmbeddedHarness {
         Some(entry.state(self.clock.now()))
     }
 
-    /// Inserts many codes that begin alike, all at once, so that they share commits.
+    /// Inserts many codes with the same prefix concurrently, so that they share commits.
     async fn insert_all(&self, prefix: &str) {
         let insert = async |index| self.insert(&format!("{prefix}{index}")).await;
         for insertion in join_all((0..CODES).map(insert)).await {
@@ -81,7 +81,7 @@ fn candidates(engine: &Engine, key: &[u8]) -> Vec<BucketId> {
 }
 
 #[tokio::test]
-async fn what_is_written_before_and_while_the_index_is_filled_is_found_all_along() {
+async fn records_written_before_and_during_indexing_are_always_found() {
     let harness = EmbeddedHarness::new();
     harness.insert_all("OLD").await;
     harness.release("OLD0").await;
@@ -89,7 +89,7 @@ async fn what_is_written_before_and_while_the_index_is_filled_is_found_all_along
     let engine = harness.engine();
     let mut steps = 0;
     loop {
-        // At each step one is written, one released, and all that matters looked at.
+        // Each step writes one code, releases one, and checks all affected codes.
         harness.insert(&format!("NEW{steps}")).await.expect("works");
         harness.release(&format!("OLD{}", steps + 1)).await;
         for step in 0..=steps {
@@ -115,7 +115,7 @@ async fn what_is_written_before_and_while_the_index_is_filled_is_found_all_along
 }
 
 #[tokio::test]
-async fn a_store_that_ended_while_its_index_was_filled_has_lost_nothing() {
+async fn a_store_closed_during_indexing_loses_nothing() {
     let harness = EmbeddedHarness::new();
     harness.insert_all("CODE").await;
     let mut indexer = harness.reopen_unindexed().await;
@@ -135,7 +135,7 @@ async fn a_store_that_ended_while_its_index_was_filled_has_lost_nothing() {
 }
 
 #[tokio::test]
-async fn a_lookup_asks_the_bucket_of_its_record_and_none_for_what_is_not_there() {
+async fn a_lookup_searches_only_the_bucket_of_its_record() {
     let harness = EmbeddedHarness::new();
     let store = harness.embedded();
     let engine = harness.engine();
@@ -154,11 +154,11 @@ async fn a_lookup_asks_the_bucket_of_its_record_and_none_for_what_is_not_there()
 
     harness.clock.advance(TTL + QUARANTINE);
     harness.insert("CODE").await.expect("works");
-    assert_eq!(candidates(&engine, &code).len(), 1, "it lies where the new record does");
+    assert_eq!(candidates(&engine, &code).len(), 1, "only the new record's bucket is a candidate");
 }
 
 #[tokio::test]
-async fn what_was_in_a_deleted_bucket_is_forgotten_by_the_index_too() {
+async fn the_index_forgets_the_keys_of_a_deleted_bucket() {
     let harness = EmbeddedHarness::new();
     let engine = harness.engine();
     harness.insert("CODE").await.expect("works");
@@ -170,7 +170,7 @@ async fn what_was_in_a_deleted_bucket_is_forgotten_by_the_index_too() {
 }
 
 #[tokio::test]
-async fn what_is_released_is_not_kept_twice() {
+async fn a_release_does_not_store_the_record_again() {
     let harness = EmbeddedHarness::new();
     let write_out = || {
         for bucket in harness.engine().buckets().iter() {

@@ -1,4 +1,4 @@
-//! How trials go, and what is read for it.
+//! Tests of the removal of trials, and of the records that it reads.
 
 use std::{sync::PoisonError, time::Duration};
 
@@ -23,14 +23,14 @@ use crate::{
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
-/// A year, and a hundred resources: enough for several rows.
+/// A year and a hundred resources, which fill several rows.
 const LONG: TempPassRule = TempPassRule {
     ttl: Duration::from_secs(365 * 24 * 3_600),
     max_resources: Some(100),
     retention: Duration::ZERO,
 };
 
-/// More than are removed at once.
+/// No limit.
 const ALL: usize = usize::MAX;
 
 async fn authorize(store: &EmbeddedStore, rule: TempPassRule, device: &str, key: u8, what: &str) {
@@ -59,14 +59,14 @@ fn device(id: &str) -> ResetTarget {
     ResetTarget::Device(DeviceId::parse("device_id", id).expect("valid"))
 }
 
-/// What is kept of trials, but for the counters of generations.
+/// The keys of the trials keyspace, except those of generation counters.
 fn rows(store: &EmbeddedStore) -> Vec<UserKey> {
     let engine = store.core.engine.load_full().expect("open");
     let keys = engine.trials.iter().map(|guard| guard.key().expect("readable"));
     keys.filter(|key| key.first() != Some(&b'g')).collect()
 }
 
-/// Removes what is to be removed by now, however much it is.
+/// Removes everything that may be removed now.
 async fn remove_all(harness: &EmbeddedHarness) {
     let store = harness.embedded();
     let engine = store.core.engine.load_full().expect("open");
@@ -78,7 +78,7 @@ async fn remove_all(harness: &EmbeddedHarness) {
 }
 
 #[tokio::test]
-async fn no_trial_that_lives_is_read_to_find_those_to_be_forgotten() {
+async fn finding_forgotten_trials_reads_no_live_trial() {
     let harness = EmbeddedHarness::new();
     let store = harness.embedded();
     for index in 0..100 {
@@ -93,7 +93,7 @@ async fn no_trial_that_lives_is_read_to_find_those_to_be_forgotten() {
     engine.trial_reads.lock().unwrap_or_else(PoisonError::into_inner).clear();
     remove_all(&harness).await;
     let after = rows(&store);
-    // The device and its row of the index for each, the key and the trial with theirs.
+    // For each of the 20 devices: its binding and its index row. Also the key and the trial, with their index rows.
     assert_eq!(before.len() - after.len(), 20 * 2 + 2 + 2);
     let reads = engine.trial_reads.lock().unwrap_or_else(PoisonError::into_inner).clone();
     assert!(!reads.is_empty());
@@ -102,7 +102,7 @@ async fn no_trial_that_lives_is_read_to_find_those_to_be_forgotten() {
 }
 
 #[tokio::test]
-async fn a_forgotten_trial_leaves_nothing() {
+async fn a_forgotten_trial_leaves_no_records() {
     let harness = EmbeddedHarness::new();
     let store = harness.embedded();
     let rule = TempPassRule { max_resources: Some(100), ..PROMOTIONAL };
@@ -118,7 +118,7 @@ async fn a_forgotten_trial_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_device_that_was_bound_anew_is_kept_for_its_new_trial() {
+async fn a_device_with_a_new_trial_keeps_its_binding() {
     let harness = EmbeddedHarness::new();
     let store = harness.embedded();
     authorize(&store, PROMOTIONAL, "a", 1, "one").await;
@@ -128,11 +128,11 @@ async fn a_device_that_was_bound_anew_is_kept_for_its_new_trial() {
     remove_all(&harness).await;
     let trial = Trials::get(&store, &temp_pass("TempPassREF"), &LONG, &identity("a", Some(1))).await;
     assert_eq!(trial.expect("works").used_resources.len(), 1);
-    assert_eq!(rows(&store).len(), 6, "a trial, two sides, and a row of the index for each");
+    assert_eq!(rows(&store).len(), 6, "a trial, two bindings, and an index row for each");
 }
 
 #[tokio::test]
-async fn a_clock_that_goes_back_between_look_and_removal_removes_nothing() {
+async fn a_clock_that_goes_back_between_search_and_removal_removes_nothing() {
     let harness = EmbeddedHarness::new();
     let store = harness.embedded();
     authorize(&store, PROMOTIONAL, "a", 1, "one").await;
@@ -148,7 +148,7 @@ async fn a_clock_that_goes_back_between_look_and_removal_removes_nothing() {
 }
 
 #[tokio::test]
-async fn a_clock_that_steps_forward_between_look_and_removal_ends_no_trial_that_lives() {
+async fn a_clock_that_steps_forward_between_search_and_removal_removes_no_live_trial() {
     let harness = EmbeddedHarness::new();
     let store = harness.embedded();
     authorize(&store, PROMOTIONAL, "a", 1, "one").await;
@@ -166,7 +166,7 @@ async fn a_clock_that_steps_forward_between_look_and_removal_ends_no_trial_that_
 }
 
 #[tokio::test]
-async fn a_reset_leaves_to_the_index_only_who_else_was_bound() {
+async fn a_reset_leaves_only_the_other_binding_to_the_expiry_index() {
     let harness = EmbeddedHarness::new();
     let store = harness.embedded();
     use_resources(&store, LONG, "a", 1, 40).await;
@@ -180,7 +180,7 @@ async fn a_reset_leaves_to_the_index_only_who_else_was_bound() {
 }
 
 #[tokio::test]
-async fn what_a_reset_of_all_has_ended_goes_in_bounded_steps_and_nothing_else_is_read() {
+async fn an_ended_generation_is_removed_in_bounded_steps_and_no_live_trial_is_read() {
     let harness = EmbeddedHarness::new();
     let store = harness.embedded();
     for index in 0..5 {
@@ -206,7 +206,7 @@ async fn what_a_reset_of_all_has_ended_goes_in_bounded_steps_and_nothing_else_is
     // Eleven bindings, five trials, and the marks of two generations.
     assert!((5..=7).contains(&steps), "{steps} steps");
     let left = rows(&store);
-    assert_eq!(left.len(), 7, "{ended} have gone, and who came afterwards is there");
+    assert_eq!(left.len(), 7, "{ended} are removed, and the new trial remains");
     let reads = engine.trial_reads.lock().unwrap_or_else(PoisonError::into_inner).clone();
     assert!(!left.iter().any(|key| reads.contains(key)));
     let trial = Trials::get(&store, &temp_pass("TempPassREF"), &LONG, &identity("0", Some(0))).await;
@@ -214,7 +214,7 @@ async fn what_a_reset_of_all_has_ended_goes_in_bounded_steps_and_nothing_else_is
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_keeps_nothing_else_from_being_forgotten() {
+async fn an_unreadable_trial_does_not_prevent_the_removal_of_others() {
     let harness = EmbeddedHarness::new();
     let store = harness.embedded();
     authorize(&store, PROMOTIONAL, "a", 1, "one").await;
@@ -226,14 +226,14 @@ async fn what_cannot_be_read_keeps_nothing_else_from_being_forgotten() {
     authorize(&store, PROMOTIONAL, "b", 2, "one").await;
     harness.clock.advance(PROMOTIONAL.ttl + PROMOTIONAL.retention + DAY);
     remove_all(&harness).await;
-    assert_eq!(rows(&store).len(), 6, "what belongs to the one that cannot be read");
+    assert_eq!(rows(&store).len(), 6, "the records of the unreadable trial");
     reset(&store, ResetTarget::All).await;
     remove_all(&harness).await;
-    assert_eq!(rows(&store).len(), 3, "its rows of the index, until somebody looks");
+    assert_eq!(rows(&store).len(), 3, "only its index rows remain");
 }
 
 #[tokio::test]
-async fn the_housekeeper_removes_what_is_over_and_what_resets_of_all_have_ended() {
+async fn the_cleanup_task_removes_forgotten_trials_and_ended_generations() {
     let harness = EmbeddedHarness::new();
     let store = harness.embedded();
     authorize(&store, PROMOTIONAL, "a", 1, "one").await;
@@ -252,7 +252,7 @@ async fn the_filters_of_trials_stay_in_memory() {
     }
     let engine = store.core.engine.load_full().expect("open");
     engine.trials.rotate_memtable_and_wait().expect("written out");
-    // Where nearly all of them are in the end: by default only the filters of new tables stay.
+    // Most trials end up in compacted tables. By default, only the filters of new tables stay in memory.
     engine.trials.major_compact().expect("compacted");
     drop((engine, store));
     harness.reopen().await;

@@ -1,4 +1,4 @@
-//! What becomes of records that cannot be read.
+//! Tests with records that cannot be decoded.
 
 use fjall::UserKey;
 
@@ -16,8 +16,8 @@ use crate::{
     store::conformance::trials::{BASIC, identity, new_id, resource, temp_pass},
 };
 
-/// Puts something else in the place of a record, wherever it lies.
-fn spoil(engine: &Engine, key: &UserKey) {
+/// Overwrites a record with invalid bytes, in whichever keyspace it is.
+fn corrupt_record(engine: &Engine, key: &UserKey) {
     let mut places = vec![engine.lasting.clone(), engine.trials.clone()];
     places.extend(engine.buckets().iter().map(|bucket| bucket.keyspace.clone()));
     let place = places.into_iter().find(|place| place.contains_key(key).expect("readable"));
@@ -29,22 +29,22 @@ fn is_corrupt<T>(outcome: Result<T, StoreError>) -> bool {
 }
 
 #[tokio::test]
-async fn a_code_that_cannot_be_read_fails_its_own_calls_and_no_others() {
+async fn an_unreadable_code_fails_only_its_own_calls() {
     let harness = EmbeddedHarness::new();
     let store = harness.embedded();
     harness.insert("BAD").await.expect("works");
     harness.insert("GOOD").await.expect("works");
     let key = |code| registration(harness.clock.now(), code, TTL).key();
     let engine = store.core.engine.load_full().expect("open");
-    spoil(&engine, &record::code_key(&key("BAD")));
+    corrupt_record(&engine, &record::code_key(&key("BAD")));
     assert!(is_corrupt(Codes::get(&store, &key("BAD")).await));
-    assert!(is_corrupt(harness.insert("BAD").await), "nobody else gets a code that may be in use");
+    assert!(is_corrupt(harness.insert("BAD").await), "a code that may be in use is not reissued");
     assert!(Codes::get(&store, &key("GOOD")).await.expect("works").is_some());
     assert_eq!(harness.insert("NEW").await.expect("works"), Insertion::Inserted);
 }
 
 #[tokio::test]
-async fn a_ledger_entry_that_cannot_be_read_fails_its_own_calls_and_no_others() {
+async fn an_unreadable_ledger_entry_fails_only_its_own_calls() {
     let harness = EmbeddedHarness::new();
     let store = harness.embedded();
     let (bad, good) = (ledger_key("kind", "bad"), ledger_key("kind", "good"));
@@ -52,7 +52,7 @@ async fn a_ledger_entry_that_cannot_be_read_fails_its_own_calls_and_no_others() 
         store.put_if_absent(key, entry("x", None)).await.expect("works");
     }
     let engine = store.core.engine.load_full().expect("open");
-    spoil(&engine, &record::ledger_key(&bad));
+    corrupt_record(&engine, &record::ledger_key(&bad));
     assert!(is_corrupt(Ledger::get(&store, &bad).await));
     assert!(is_corrupt(store.put_if_absent(&bad, entry("y", None)).await));
     assert!(is_corrupt(store.swap(&bad, None, Some(entry("y", None))).await));
@@ -60,7 +60,7 @@ async fn a_ledger_entry_that_cannot_be_read_fails_its_own_calls_and_no_others() 
 }
 
 #[tokio::test]
-async fn a_trial_that_cannot_be_read_neither_permits_nor_denies_and_fails_nobody_else() {
+async fn an_unreadable_trial_fails_only_its_own_calls_without_a_verdict() {
     let harness = EmbeddedHarness::new();
     let store = harness.embedded();
     let authorize = async |device: &str| {
@@ -78,13 +78,13 @@ async fn a_trial_that_cannot_be_read_neither_permits_nor_denies_and_fails_nobody
     let engine = store.core.engine.load_full().expect("open");
     let keys = engine.trials.iter().map(|guard| guard.key().expect("readable"));
     let trial = keys.into_iter().find(|key| key.first() == Some(&b't'));
-    spoil(&engine, &trial.expect("a trial"));
+    corrupt_record(&engine, &trial.expect("a trial"));
     assert!(is_corrupt(authorize("bad").await));
     assert_eq!(authorize("good").await.expect("works").denial, None);
 }
 
 #[tokio::test]
-async fn a_record_is_not_stored_where_its_entry_cannot_be_told_to_be_new() {
+async fn a_record_is_not_stored_if_the_entry_of_its_idempotency_key_is_unreadable() {
     let harness = EmbeddedHarness::new();
     let store = harness.embedded();
     let (record, key) = (registration(harness.clock.now(), "CODE", TTL), ledger_key("kept", "one"));
@@ -92,8 +92,8 @@ async fn a_record_is_not_stored_where_its_entry_cannot_be_told_to_be_new() {
     let inserted = store.insert_if_absent(&record, NO_LIMIT, kept()).await.expect("works");
     assert_eq!(inserted, Insertion::Inserted);
     let engine = store.core.engine.load_full().expect("open");
-    spoil(&engine, &record::ledger_key(&key));
+    corrupt_record(&engine, &record::ledger_key(&key));
     let other = registration(harness.clock.now(), "OTHER", TTL);
     assert!(is_corrupt(store.insert_if_absent(&other, NO_LIMIT, kept()).await));
-    assert!(Codes::get(&store, &other.key()).await.expect("works").is_none(), "neither of both is written");
+    assert!(Codes::get(&store, &other.key()).await.expect("works").is_none(), "neither is written");
 }
