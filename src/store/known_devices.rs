@@ -1,8 +1,8 @@
-//! The `Devices` port over any store's ledger. What is kept of a device and which one a code belongs to is sealed; names of
-//! entries are digests, since ids of devices are personal data and may be long.
+//! The `Devices` port, over the ledger of any store. The record of a device, and the device of a code, are sealed. Names of entries
+//! are digests, because device ids are personal data and may be long.
 //!
-//! Each read asks the ledger, so that replicas agree. What was opened and decoded is remembered beside its sealed bytes, and counts
-//! for as long as those are the same.
+//! Every read goes to the ledger, so that replicas agree. The opened and decoded record is cached with its sealed bytes, and is used
+//! as long as the ledger returns the same bytes.
 
 use std::sync::Arc;
 
@@ -24,23 +24,23 @@ use crate::{
     format::{self, FormatError},
 };
 
-/// What the remembered devices may weigh together, in bytes.
+/// The capacity of the cache, in bytes.
 const REMEMBERED_BYTES: u64 = 32 * 1024 * 1024;
 
-/// What a remembered device weighs beside twice its record: its parts lie in allocations of their own.
+/// The weight of a cached device in addition to twice its record, in bytes: its fields have allocations of their own.
 const DEVICE_BYTES: u64 = 1024;
 
-/// How many are expected, for the first size of the tables; they grow.
+/// The expected number of cached devices, for the initial size of the cache's tables. They grow.
 const EXPECTED: usize = 4096;
 
-/// How much longer than a code's device the requestor is known that it was made for: longer than logins last, since who has one
-/// logs out without naming it.
+/// The time for which the requestor of a device outlives the device of its code. It is longer than any login, because a
+/// logged-in device logs out without naming its requestor.
 const REQUESTOR_KEPT: std::time::Duration = std::time::Duration::from_secs(365 * 24 * 3_600);
 
-/// The name of an entry.
+/// The name of a ledger entry.
 type Name = [u8; 32];
 
-/// Devices that are known, in a ledger.
+/// Known devices, in a ledger.
 pub struct KnownDevices {
     secrets: Arc<SealedLedger>,
     ledger: Arc<dyn Ledger>,
@@ -51,7 +51,7 @@ pub struct KnownDevices {
 #[derive(Clone)]
 struct ReadDevice {
     sealed: Arc<[u8]>,
-    /// Absent where it cannot be read, which was told in the log.
+    /// `None` if the record cannot be decoded, which is logged.
     device: Option<Arc<KnownDevice>>,
 }
 
@@ -64,7 +64,7 @@ impl Weighter<Name, ReadDevice> for ReadWeight {
     }
 }
 
-/// Why something that is kept cannot be read. Holds nothing of it.
+/// The reason why a stored value cannot be read. It never contains the value.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 enum Unreadable {
@@ -73,7 +73,7 @@ enum Unreadable {
 }
 
 impl KnownDevices {
-    /// The devices in this ledger, which is also that of the secrets.
+    /// The devices in this ledger. `secrets` must be over the same ledger.
     #[must_use]
     pub fn new(secrets: Arc<SealedLedger>, ledger: Arc<dyn Ledger>) -> Self {
         let remembered = Cache::with_weighter(EXPECTED, REMEMBERED_BYTES, ReadWeight);
@@ -93,11 +93,11 @@ impl KnownDevices {
         Ok(Some(read))
     }
 
-    /// What was sealed; nothing where that cannot be read, which costs one device its login.
+    /// Opens and decodes a sealed value. Returns `None` if it cannot be read, at the cost of one device's login.
     ///
     /// # Errors
-    /// Where the key is missing. A server that starts has all keys, so that another one has rotated them just now, and this one
-    /// has the new key in a moment: taken for unknown, the device would be overwritten.
+    /// If the key is missing. A server has all keys when it starts, so another replica has just rotated them, and this server
+    /// receives the new key soon. If the device were treated as unknown, its record would be overwritten.
     async fn opened<T>(
         &self,
         kind: SecretKind,
@@ -114,12 +114,12 @@ impl KnownDevices {
         let read = opened.map_err(Unreadable::from).and_then(|bytes| Ok(decode(&bytes)?));
         let read = read.inspect_err(|error| {
             let kind = kind.ledger_kind().as_str();
-            tracing::error!(kind, %error, "what is kept of a device cannot be read, and counts as unknown");
+            tracing::error!(kind, %error, "device record cannot be read and is treated as absent");
         });
         Ok(read.ok())
     }
 
-    /// Replaces the entry if it is still `before`; false where it is not.
+    /// Replaces the entry if it is still `before`. Returns whether it did.
     async fn swap(
         &self,
         name: &Name,
@@ -140,7 +140,7 @@ impl KnownDevices {
         self.keep_device(&name_of_code(code), device_id, end).await
     }
 
-    /// Keeps which device is meant by this entry's name.
+    /// Stores the device id that this entry's name refers to.
     async fn keep_device(&self, name: &Name, device_id: &DeviceId, end: Timestamp) -> Result<()> {
         let kind = SecretKind::DeviceCode;
         let secret = format::encode_device_of_code(device_id)?;
@@ -163,7 +163,7 @@ impl KnownDevices {
         let value = format::encode_requestor_of_device(&place.requestor)?;
         loop {
             let before = self.ledger.get(&key).await?;
-            // Most devices ask for the same one each time: it is written anew now and then.
+            // Most devices use the same requestor each time. The entry is rewritten only to extend its lifetime.
             let lasts = |entry: &LedgerEntry| entry.expire_time >= Some(end + REQUESTOR_KEPT / 2);
             if before.as_ref().is_some_and(|before| before.value == value && lasts(before)) {
                 return Ok(());
@@ -197,7 +197,7 @@ impl Devices for KnownDevices {
         if replaced || before.is_some() {
             return Ok(replaced);
         }
-        // What cannot be read counts as unknown.
+        // An unreadable record is treated as absent.
         match self.read(&name).await? {
             Some(ReadDevice { sealed, device: None }) => self.swap(&name, Some(&sealed), after).await,
             _ => Ok(false),
@@ -247,7 +247,7 @@ impl Devices for KnownDevices {
         let read = entry.map(|entry| format::decode_requestor_of_device(&entry.value));
         let read = read.transpose().inspect_err(|error| {
             let kind = LedgerKind::DeviceRequestor.as_str();
-            tracing::error!(kind, %error, "what is kept of a device cannot be read, and counts as unknown");
+            tracing::error!(kind, %error, "device record cannot be read and is treated as absent");
         });
         Ok(read.unwrap_or_default())
     }
@@ -262,7 +262,7 @@ fn name_of_code(code: &CodeKey) -> Name {
     digest(&[code.environment.as_str(), code.requestor.as_str(), code.code.as_str()])
 }
 
-/// Where it is kept as what a device got its last code. No code is the empty one.
+/// The name of the entry with the id under which a device got its last code. The empty code keeps it apart from the entries of codes.
 fn name_of_name(named: &DeviceKey) -> Name {
     let (environment, requestor) = (&named.place.environment, &named.place.requestor);
     digest(&[environment.as_str(), requestor.as_str(), "", named.device_id.as_str()])
@@ -273,7 +273,8 @@ fn requestor_key(environment: &EnvironmentName, device_id: &DeviceId) -> LedgerK
     LedgerKey { kind: LedgerKind::DeviceRequestor, name }
 }
 
-/// Of parts of which no one but the last holds a zero byte. It must never change, or what was kept is not found any more.
+/// The digest of the parts of a name. Only the last part may contain a zero byte. It must never change, or existing entries are not
+/// found any more.
 fn digest(parts: &[&str]) -> Name {
     Sha256::digest(parts.join("\0")).into()
 }

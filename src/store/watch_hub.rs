@@ -1,4 +1,4 @@
-//! Who waits for changes to what. Its memory is bounded by the watches that are open.
+//! The watchers of keys. Memory is proportional to the number of open watches.
 
 use std::{
     collections::HashMap,
@@ -14,10 +14,10 @@ use tokio::sync::watch;
 
 use crate::domain::port::Signals;
 
-/// What is watched, by its keys.
+/// The watched keys.
 pub(crate) struct WatchHub<K> {
     watched: Mutex<HashMap<K, watch::Sender<()>>>,
-    /// How many keys are watched: without any, a commit need not take the lock.
+    /// The number of watched keys. While it is zero, a commit does not take the lock.
     count: AtomicUsize,
 }
 
@@ -28,7 +28,7 @@ impl<K> Default for WatchHub<K> {
 }
 
 impl<K: Clone + Eq + Hash + Send + 'static> WatchHub<K> {
-    /// Signals for one key from now on.
+    /// Returns the signals for a key from now on.
     pub(crate) fn watch(self: &Arc<Self>, key: K) -> Signals {
         let mut watched = self.lock();
         let receiver = watched.entry(key.clone()).or_insert_with(|| watch::Sender::new(())).subscribe();
@@ -36,14 +36,14 @@ impl<K: Clone + Eq + Hash + Send + 'static> WatchHub<K> {
         drop(watched);
         let subscription = Subscription { hub: Arc::clone(self), key, receiver: Some(receiver) };
         stream::unfold(subscription, |mut subscription| async move {
-            // A `watch` channel holds one signal at most, and says when its sender is gone.
+            // A `watch` channel holds at most one signal, and fails when its sender is dropped.
             subscription.receiver.as_mut()?.changed().await.ok()?;
             Some(((), subscription))
         })
         .boxed()
     }
 
-    /// Signals who watches any of the keys.
+    /// Signals the watchers of these keys.
     pub(crate) fn signal(&self, keys: &[K]) {
         if keys.is_empty() || self.count.load(Ordering::SeqCst) == 0 {
             return;
@@ -54,12 +54,12 @@ impl<K: Clone + Eq + Hash + Send + 'static> WatchHub<K> {
         }
     }
 
-    /// Whether anybody waits for the key.
+    /// Whether the key has a watcher.
     pub(crate) fn is_watched(&self, key: &K) -> bool {
         self.lock().contains_key(key)
     }
 
-    /// All keys that anybody waits for.
+    /// All keys that have watchers.
     pub(crate) fn watched(&self) -> Vec<K> {
         self.lock().keys().cloned().collect()
     }
@@ -85,7 +85,7 @@ struct Subscription<K: Eq + Hash> {
 
 impl<K: Eq + Hash> Drop for Subscription<K> {
     fn drop(&mut self) {
-        // The receiver goes under the lock, so that of several which go at once the last one sees that it is.
+        // Drop the receiver under the lock, so that the last of several concurrent drops detects that it is the last.
         let mut watched = self.hub.lock();
         self.receiver = None;
         if watched.get(&self.key).is_some_and(|sender| sender.receiver_count() == 0) {
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn nothing_is_kept_for_a_key_that_nobody_watches_any_more() {
+    async fn a_key_without_watchers_takes_no_memory() {
         let hub = Arc::new(WatchHub::default());
         let (mut first, second) = (hub.watch("code"), hub.watch("code"));
         drop(second);

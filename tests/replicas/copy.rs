@@ -256,7 +256,7 @@ async fn an_interrupted_copy_is_resumed_and_blocks_servers_until_it_completes() 
     let to = Installation::over(&[engine.url()], "[codes]\nmax_live_codes = 3000\n");
     let error = copy(&from, &to).failure();
     assert!(
-        error.contains("the store's engine is full") && error.contains("the code of REF in default"),
+        error.contains("the store's engine is out of memory") && error.contains("the code of REF in default"),
         "{error}"
     );
     assert!(error.contains("run the same command again to resume"), "{error}");

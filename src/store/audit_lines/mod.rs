@@ -1,5 +1,5 @@
-//! The audit log as lines, in a file or on standard output, written by a thread of its own: what is slow to take them delays who
-//! waits for an entry, and no other call.
+//! The audit log as lines, in a file or on standard output. A separate thread writes them, so a slow destination delays only the
+//! calls that wait for an audit entry.
 
 mod rotated_file;
 
@@ -18,13 +18,13 @@ use crate::domain::{
 };
 use rotated_file::RotatedFile;
 
-/// How many entries may wait to be written. Who comes over that waits before it.
+/// The capacity of the queue of entries. When the queue is full, callers wait for a free slot.
 const QUEUE: usize = 1_024;
 
-/// How many are written in one go, at the end of which those who wait for them are told.
+/// The maximum number of entries written before their callers are notified.
 const BATCH: usize = 256;
 
-/// An entry a line. This is the queue to the thread that writes them, which ends with this.
+/// A sink that writes one line per entry. It owns the queue to the writing thread; dropping it stops the thread.
 pub(crate) struct AuditLines {
     queue: mpsc::Sender<Entry>,
 }
@@ -35,20 +35,20 @@ struct Entry {
 }
 
 impl AuditLines {
-    /// Opens the file, or makes it for its owner alone. It begins anew before it becomes larger than `max_size` bytes, and so
-    /// many former ones are kept.
+    /// Opens the file, or creates it with access for its owner only. The file is rotated before it exceeds `max_size` bytes, and
+    /// `kept` rotated files are kept.
     ///
     /// # Errors
-    /// As the operating system has them, which may also have no thread.
+    /// If the file cannot be opened or the thread cannot be started.
     pub(crate) fn to_file(path: &Path, max_size: u64, kept: u32) -> io::Result<Self> {
         let mut file = RotatedFile::open(path, max_size, kept)?;
         Self::start(move |line| file.write_line(line))
     }
 
-    /// Lines on standard output or standard error.
+    /// Writes to standard output or standard error.
     ///
     /// # Errors
-    /// Where the operating system has no thread.
+    /// If the thread cannot be started.
     pub(crate) fn to(mut output: impl Write + Send + 'static) -> io::Result<Self> {
         Self::start(move |line| {
             output.write_all(line)?;
@@ -67,7 +67,7 @@ impl AuditLines {
 impl AuditSink for AuditLines {
     /// Completes when the entry has reached the operating system.
     async fn append(&self, entry: Vec<u8>) -> StoreResult<()> {
-        let ended = || StoreError::Unavailable("the thread that writes the audit log has ended".to_owned());
+        let ended = || StoreError::Unavailable("the audit log's writer thread has stopped".to_owned());
         let mut line = entry;
         line.push(b'\n');
         let (done, written) = oneshot::channel();
@@ -83,7 +83,8 @@ fn run(mut write_line: impl FnMut(&[u8]) -> io::Result<()>, mut entries: mpsc::R
         written.extend(batch.drain(..).map(|Entry { line, done }| (write_line(&line), done)));
         for (outcome, done) in written.drain(..) {
             if let Err(Err(error)) = done.send(outcome) {
-                tracing::error!(%error, "an audit entry was lost, and who waited for it has left");
+                // The caller has stopped waiting, so only the log can report the loss.
+                tracing::error!(%error, "an audit entry was lost");
             }
         }
     }
@@ -98,11 +99,11 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn an_entry_is_in_the_file_when_its_writer_goes_on() {
+    async fn an_entry_is_in_the_file_when_append_returns() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("audit.log");
         let file = AuditLines::to_file(&path, 1 << 20, 1).expect("opens");
-        // More than may wait at once.
+        // More than the queue's capacity.
         let outcomes = join_all((0..3 * QUEUE).map(|_| file.append(b"one of many".to_vec()))).await;
         assert!(outcomes.iter().all(Result::is_ok));
         let lines = || fs::read_to_string(&path).expect("readable").lines().count();

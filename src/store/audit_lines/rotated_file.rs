@@ -1,4 +1,4 @@
-//! The file of an audit log.
+//! The audit log's file.
 
 use std::{
     fs::{self, File, OpenOptions, Permissions},
@@ -7,9 +7,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// A file that begins anew when it has become too large; its former lives are `NAME.1`, the latest, to `NAME.n`.
+/// A file with rotation by size. Rotated files are `NAME.1`, the latest, to `NAME.n`.
 ///
-/// Crates that rotate files lose what cannot be written without a word, or panic.
+/// Existing crates for file rotation silently drop lines that cannot be written, or panic.
 #[derive(Debug)]
 pub(super) struct RotatedFile {
     path: PathBuf,
@@ -21,30 +21,30 @@ pub(super) struct RotatedFile {
 }
 
 impl RotatedFile {
-    /// Opens the file, or makes it for its owner alone.
+    /// Opens the file, or creates it with access for its owner only.
     ///
     /// # Errors
-    /// As the operating system has them.
+    /// The errors of the operating system.
     pub(super) fn open(path: &Path, max_size: u64, kept: u32) -> io::Result<Self> {
         let mut file = open(path)?;
         let mut size = file.metadata()?.len();
         if size > 0 && !ends_with_newline(path)? {
-            // A crash or a full disk cut the last line; the next one must not be glued to it.
+            // A crash or a full disk truncated the last line. Start the next entry on a new line.
             file.write_all(b"\n")?;
             size += 1;
         }
         Ok(Self { path: path.to_owned(), file, size, rotate_at: max_size, max_size, kept })
     }
 
-    /// Writes a line whole. What it writes has reached the operating system, so that it survives this process.
+    /// Writes a whole line to the operating system, so that it survives a crash of this process.
     pub(super) fn write_line(&mut self, line: &[u8]) -> io::Result<()> {
         let length = line.len() as u64;
         if self.size > 0
             && self.size + length > self.rotate_at
             && let Err(error) = self.rotate()
         {
-            // Better a file that is too large than an entry that is lost.
-            tracing::error!(%error, "the audit log cannot be rotated");
+            // A file that is too large is better than a lost entry.
+            tracing::error!(%error, "audit log rotation failed");
             self.rotate_at = self.size + self.max_size;
         }
         self.file.write_all(line)?;
@@ -59,7 +59,7 @@ impl RotatedFile {
             PathBuf::from(path)
         };
         let former = |number: u32| beside(&format!(".{number}"));
-        // What is most likely to fail comes first, when nothing has been moved yet.
+        // The step that is most likely to fail comes first, before any file is renamed.
         let next = beside(".new");
         let file = open(&next)?;
         for number in (1..self.kept).rev() {
@@ -76,7 +76,7 @@ impl RotatedFile {
     }
 }
 
-/// Renames a file that may be gone: somebody else may rotate or remove files too.
+/// Renames a file if it exists: another program may rotate or remove files too.
 fn rename(from: &Path, to: &Path) -> io::Result<()> {
     match fs::rename(from, to) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -96,9 +96,9 @@ fn open(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
     let mode = file.metadata()?.permissions().mode();
     if mode & 0o077 != 0 {
-        // It was there already, made by somebody else or by an earlier version.
+        // The file existed: another program or an earlier version created it.
         file.set_permissions(Permissions::from_mode(0o600))?;
-        tracing::warn!(file = %path.display(), "the audit log was open to others, and is not any more");
+        tracing::warn!(file = %path.display(), "audit log was accessible to other users, permissions removed");
     }
     Ok(file)
 }
@@ -109,7 +109,7 @@ mod tests {
     use crate::telemetry::CapturedLog;
 
     #[test]
-    fn a_file_that_is_full_begins_anew_and_so_many_former_ones_are_kept() {
+    fn a_full_file_is_rotated_and_the_configured_number_of_files_is_kept() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("audit.log");
         let mut file = RotatedFile::open(&path, 10, 2).expect("opens");
@@ -127,16 +127,16 @@ mod tests {
     }
 
     #[test]
-    fn no_entry_and_no_former_file_is_lost_where_the_file_cannot_be_rotated() {
+    fn a_failed_rotation_loses_no_entry_and_no_rotated_file() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("audit.log");
         let mut file = RotatedFile::open(&path, 10, 3).expect("opens");
         file.write_line(b"first 1\n").expect("writes");
-        // Somebody else took the file away, and something stands in the way of the next one.
+        // Another program has moved the file, and a folder blocks the name of the new one.
         fs::rename(&path, folder.path().join("taken")).expect("renames");
         fs::create_dir(folder.path().join("audit.log.new")).expect("makes");
         for _ in 0..3 {
-            file.write_line(b"next\n").expect("writes all the same");
+            file.write_line(b"next\n").expect("writes anyway");
         }
         let taken = fs::read_to_string(folder.path().join("taken")).expect("readable");
         assert_eq!(taken, "first 1\nnext\nnext\nnext\n");
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_was_cut_is_not_glued_to_the_next() {
+    fn an_entry_starts_on_a_new_line_after_a_truncated_one() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("audit.log");
         fs::write(&path, "{\"cut").expect("written");
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_others_could_read_is_closed_to_them_and_that_is_logged() {
+    fn permissions_of_other_users_are_removed_and_logged() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("audit.log");
         fs::write(&path, "{}\n").expect("written");
@@ -167,6 +167,6 @@ mod tests {
         }
         let mode = fs::metadata(&path).expect("there").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-        assert_eq!(log.text().matches("the audit log was open to others").count(), 1);
+        assert_eq!(log.text().matches("audit log was accessible to other users").count(), 1);
     }
 }

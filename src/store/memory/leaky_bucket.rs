@@ -1,8 +1,9 @@
-//! Leaky buckets by key, each kept as one instant: the one at which it will be empty (GCRA).
+//! Leaky buckets by key. Each bucket is a single instant: the time at which it will be empty (GCRA).
 //!
-//! Memory is bounded whatever strangers name, and no key gains by that bound: a bucket is forgotten only once it is
-//! empty, when a new one is the same. While there is no room for more buckets, keys without one share the overflow
-//! bucket; a key that gets one of its own later begins at the overflow's level, which holds all that the key put there.
+//! Memory is bounded, whatever keys callers use, and the bound never gives a key extra capacity: a bucket is dropped only once
+//! it is empty, when a new bucket is equivalent. While there is no room for more buckets, keys without one share the overflow
+//! bucket. A key that later gets its own bucket starts at the overflow's level, which includes everything that the key has put
+//! there.
 
 use std::{
     collections::HashMap,
@@ -20,19 +21,19 @@ use crate::domain::{
     limit::{Rate, Room},
 };
 
-/// Shards, so that threads seldom wait for each other, and the buckets that each holds: 100 000 keys in all.
+/// The number of shards, which reduce lock contention, and the buckets per shard: 100 000 keys in total.
 const SHARDS: usize = 64;
 const BUCKETS_PER_SHARD: usize = 1_563;
 
-/// How long, in microseconds, between two searches of a full shard for empty buckets: each goes through the whole shard.
+/// The minimum time between two searches of a full shard for empty buckets, in microseconds. Each search scans the whole shard.
 const SWEEP_INTERVAL: u64 = 100_000;
 
-/// A bucket for each key. All times in it are microseconds of the monotonic clock.
+/// A bucket for each key. All times are in microseconds of the monotonic clock.
 pub(crate) struct LeakyBuckets<K> {
     clock: SharedClock,
     hasher: RandomState,
     shards: Box<[Mutex<Shard<K>>]>,
-    /// When the bucket will be empty that keys without one of their own share.
+    /// The time at which the overflow bucket, shared by keys without a bucket of their own, will be empty.
     overflow: AtomicU64,
 }
 
@@ -43,7 +44,7 @@ struct Shard<K> {
 }
 
 impl<K: Eq + Hash> Shard<K> {
-    /// Whether a further bucket may be kept; forgets empty ones for that.
+    /// Whether there is room for another bucket. Drops empty buckets to make room.
     fn has_room(&mut self, now: u64) -> bool {
         if self.empty_at.len() >= self.capacity && now >= self.next_sweep {
             self.next_sweep = now.saturating_add(SWEEP_INTERVAL);
@@ -54,7 +55,7 @@ impl<K: Eq + Hash> Shard<K> {
 }
 
 impl<K: Eq + Hash + Clone> LeakyBuckets<K> {
-    /// Empty buckets.
+    /// Creates empty buckets.
     #[must_use]
     pub(crate) fn new(clock: SharedClock) -> Self {
         Self::bounded(clock, SHARDS, BUCKETS_PER_SHARD)
@@ -68,26 +69,26 @@ impl<K: Eq + Hash + Clone> LeakyBuckets<K> {
         Self { clock, hasher, shards, overflow: AtomicU64::new(0) }
     }
 
-    /// Whether the key's bucket has room for one more. Takes nothing.
+    /// Whether the key's bucket has room for one unit. Adds nothing.
     ///
     /// # Errors
-    /// Where it has not: the time after which it has.
+    /// If there is no room: the time until there is.
     pub(crate) fn admit(&self, key: &K, rate: Rate) -> Room {
         let own = self.shard(key).empty_at.get(key).copied();
         let empty_at = own.unwrap_or_else(|| self.overflow.load(Ordering::Relaxed));
         room(empty_at, self.now(), rate).map(drop)
     }
 
-    /// Puts one into the key's bucket, even above its capacity: then the excess is waited for.
+    /// Adds one unit to the key's bucket, even above its capacity. The excess must then drain before there is room again.
     pub(crate) fn charge(&self, key: &K, rate: Rate) {
         let now = self.now();
         let _ = self.update(key, now, |empty_at| Some(empty_at.max(now).saturating_add(interval(rate))));
     }
 
-    /// Puts one into the key's bucket if it has room.
+    /// Adds one unit to the key's bucket if it has room.
     ///
     /// # Errors
-    /// Where it has none: the time after which it has.
+    /// If there is no room: the time until there is.
     pub(crate) fn take(&self, key: &K, rate: Rate) -> Room {
         let now = self.now();
         match self.update(key, now, |empty_at| room(empty_at, now, rate).ok()) {
@@ -96,10 +97,10 @@ impl<K: Eq + Hash + Clone> LeakyBuckets<K> {
         }
     }
 
-    /// Puts one into the key's bucket, and says after what time it fits: each caller gets a time of its own.
+    /// Adds one unit to the key's bucket and returns the time until it fits. Each caller gets a time of its own.
     ///
     /// # Errors
-    /// Where that is longer than `longest`: then nothing is put in, and this is the time.
+    /// If that time is longer than `longest`: the time. Then nothing is added.
     pub(crate) fn reserve(&self, key: &K, rate: Rate, longest: Duration) -> Result<Duration, Duration> {
         let now = self.now();
         let wait = |empty_at: u64| room(empty_at, now, rate).err().unwrap_or_default();
@@ -112,9 +113,9 @@ impl<K: Eq + Hash + Clone> LeakyBuckets<K> {
         }
     }
 
-    /// Changes when the key's bucket will be empty, and returns what that was before; an error where `change` declines.
+    /// Changes the time at which the key's bucket will be empty, and returns the previous time: as an error if `change` declines.
     fn update(&self, key: &K, now: u64, change: impl Fn(u64) -> Option<u64>) -> Result<u64, u64> {
-        // Held to the end: a key's bucket must not be made while the key is still charged to the overflow.
+        // Keep the lock to the end: the key must not get a bucket of its own while it is being charged to the overflow.
         let mut shard = self.shard(key);
         if let Some(empty_at) = shard.empty_at.get_mut(key) {
             let before = *empty_at;
@@ -150,7 +151,7 @@ fn capacity(rate: Rate) -> u64 {
     interval(rate).saturating_mul(rate.burst().into())
 }
 
-/// When the bucket will be empty with one more in it, or how long until there is room for that.
+/// The time at which the bucket will be empty with one more unit, or the wait until there is room for it.
 fn room(empty_at: u64, now: u64, rate: Rate) -> Result<u64, Duration> {
     let with_one_more = empty_at.max(now).saturating_add(interval(rate));
     match with_one_more.checked_sub(now.saturating_add(capacity(rate))) {
@@ -173,7 +174,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn a_burst_then_one_at_each_interval() {
+    fn a_burst_is_followed_by_one_call_per_interval() {
         let clock = ManualClock::new(Timestamp::from_millis(1_000_000));
         let buckets = LeakyBuckets::new(clock.clone());
         let rate = Rate::new(1, SECOND, 10);
@@ -181,7 +182,7 @@ mod tests {
             assert_eq!(buckets.take(&"device", rate), Ok(()), "call {call}");
         }
         assert_eq!(buckets.take(&"device", rate), Err(SECOND));
-        assert_eq!(buckets.admit(&"device", rate), Err(SECOND), "what was refused was not put in");
+        assert_eq!(buckets.admit(&"device", rate), Err(SECOND), "a refused call is not counted");
         assert_eq!(buckets.take(&"other", rate), Ok(()));
         clock.advance(SECOND);
         assert_eq!(buckets.take(&"device", rate), Ok(()));
@@ -189,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bucket_that_was_overcharged_is_waited_for() {
+    fn an_overcharged_bucket_must_drain_first() {
         let clock = ManualClock::new(Timestamp::from_millis(0));
         let buckets = LeakyBuckets::new(clock.clone());
         let rate = Rate::new(10, SECOND, 10);
@@ -201,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn who_reserves_is_told_a_time_of_its_own_or_refused() {
+    fn each_reservation_gets_its_own_time_or_is_refused() {
         let clock = ManualClock::new(Timestamp::from_millis(0));
         let buckets = LeakyBuckets::new(clock.clone());
         let rate = Rate::new(1, SECOND, 2);
@@ -214,12 +215,12 @@ mod tests {
         assert_eq!(
             buckets.reserve(&"key", rate, SECOND * 2),
             Ok(SECOND * 2),
-            "what was refused was not put in"
+            "a refused reservation is not counted"
         );
     }
 
     #[test]
-    fn a_fast_rate_is_kept_between_two_ticks_of_the_clock() {
+    fn a_fast_rate_is_enforced_within_a_millisecond() {
         let clock = ManualClock::new(Timestamp::from_millis(0));
         let buckets = LeakyBuckets::new(clock.clone());
         let rate = Rate::new(50_000, SECOND, 1);
@@ -228,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_of_the_wall_clock_fills_and_empties_no_bucket() {
+    fn a_wall_clock_step_does_not_change_the_buckets() {
         let clock = ManualClock::new(Timestamp::from_millis(7_200_000));
         let buckets = LeakyBuckets::new(clock.clone());
         let rate = Rate::new(1, SECOND, 1);
@@ -242,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn newcomers_share_one_bucket_until_another_has_drained() {
+    fn new_keys_share_the_overflow_bucket_while_the_shard_is_full() {
         let clock = ManualClock::new(Timestamp::from_millis(0));
         let buckets = LeakyBuckets::bounded(clock.clone(), 1, 2);
         let rate = Rate::new(1, SECOND, 2);
@@ -250,17 +251,17 @@ mod tests {
             assert_eq!(buckets.take(&key, rate), Ok(()));
         }
         assert_eq!((buckets.take(&"c", rate), buckets.take(&"d", rate)), (Ok(()), Ok(())));
-        assert_eq!(buckets.take(&"e", rate), Err(SECOND), "what c and d took is gone for e");
+        assert_eq!(buckets.take(&"e", rate), Err(SECOND), "c and d have used the shared bucket");
         assert_eq!(buckets.admit(&"f", rate), Err(SECOND));
-        assert_eq!(buckets.take(&"a", rate), Err(SECOND), "no newcomer has driven out a full bucket");
+        assert_eq!(buckets.take(&"a", rate), Err(SECOND), "a new key does not evict a full bucket");
         clock.advance(SECOND * 2);
         for key in ["e", "e", "f", "f"] {
-            assert_eq!(buckets.take(&key, rate), Ok(()), "there is room for {key} now");
+            assert_eq!(buckets.take(&key, rate), Ok(()), "there is room for {key}");
         }
     }
 
     #[test]
-    fn memory_is_bounded_however_many_keys_come() {
+    fn memory_is_bounded_for_any_number_of_keys() {
         let clock = ManualClock::new(Timestamp::from_millis(0));
         let buckets = LeakyBuckets::bounded(clock, 4, 8);
         (0..10_000).for_each(|key| buckets.charge(&key, Rate::new(1, SECOND, 1)));
@@ -269,20 +270,20 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_key_ever_gets_more_than_its_rate_allows_however_keys_churn(
+        fn no_key_exceeds_its_rate_when_keys_churn(
             calls in proptest::collection::vec((0_usize..12, 0_u64..2_500), 1..400),
             capacity in 1_usize..6,
         ) {
             let clock = ManualClock::new(Timestamp::from_millis(0));
             let buckets = LeakyBuckets::bounded(clock.clone(), 1, capacity);
             let rate = Rate::new(1, SECOND, 3);
-            // What each key would have if it were alone in the world.
+            // The level of each key's bucket if it were the only key.
             let mut alone = [0_u64; 12];
             for (key, pause) in calls {
                 clock.advance(Duration::from_millis(pause / 4));
                 if buckets.take(&key, rate).is_ok() {
                     let with_one_more = room(alone[key], buckets.now(), rate);
-                    proptest::prop_assert!(with_one_more.is_ok(), "key {key} got too much");
+                    proptest::prop_assert!(with_one_more.is_ok(), "key {key} exceeds its rate");
                     alone[key] = with_one_more.unwrap_or_default();
                 }
             }

@@ -11,7 +11,7 @@ use crate::domain::{
     port::{Limits, StoreResult},
 };
 
-/// Limits in memory: those of one process, which begin anew with it.
+/// The rate limits of one process, in memory. A restart resets them.
 #[derive(Debug)]
 pub(crate) struct MemoryLimits {
     calls: LeakyBuckets<LimitKey>,
@@ -28,7 +28,7 @@ pub(crate) struct MemoryLimits {
 }
 
 impl MemoryLimits {
-    /// Empty buckets, which leak by the monotonic time of `clock`.
+    /// Creates empty buckets, which drain by the monotonic time of `clock`.
     #[must_use]
     pub(crate) fn new(clock: &SharedClock) -> Self {
         let buckets = || LeakyBuckets::new(clock.clone());

@@ -1,4 +1,4 @@
-//! What one process keeps in its own memory, and no other one sees.
+//! State that a process keeps in its own memory and does not share.
 
 mod leaky_bucket;
 mod limits;

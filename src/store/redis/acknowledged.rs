@@ -1,8 +1,8 @@
-//! Calls that are answered once replicas have what they wrote, and what they saw.
+//! Calls that complete once replicas have the data that the calls wrote or read.
 //!
-//! `WAIT` is about everything that its primary had written when its connection's last command ran, reads included, and holds that
-//! connection until the replicas have it. So each primary has a connection of its own for such calls, on which those that come
-//! while the last ones wait go together, with one `WAIT` for all of them.
+//! `WAIT` covers everything that the primary had written when the connection's last command ran, including reads, and blocks the
+//! connection until the replicas have acknowledged it. Each primary therefore has a separate connection for such calls. Calls that
+//! arrive while the connection is blocked are sent together, with one `WAIT` for all of them.
 
 use std::{
     collections::HashMap,
@@ -21,13 +21,13 @@ use super::{
     script::Call,
 };
 
-/// How many writes may go together.
+/// The maximum number of calls per `WAIT`.
 const BATCH: usize = 256;
 
-/// How long the answer to `WAIT` may take beyond its own time.
+/// The time that the response to `WAIT` may take in addition to the timeout of `WAIT` itself.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// A call, and who waits for it.
+/// A call and the channel to the caller that waits for it.
 struct Write {
     call: Call,
     whole: bool,
@@ -35,7 +35,7 @@ struct Write {
     done: oneshot::Sender<RedisResult<Value>>,
 }
 
-/// The primaries that are called so.
+/// The connections to all primaries for such calls.
 pub(super) struct Acknowledged {
     options: RedisOptions,
     replicas: u32,
@@ -43,15 +43,15 @@ pub(super) struct Acknowledged {
 }
 
 impl Acknowledged {
-    /// Calls of which each waits for so many replicas, at least one.
+    /// Creates the connections. Each call waits for `replicas` replicas, at least one.
     pub(super) fn new(options: RedisOptions, replicas: u32) -> Self {
         Self { options, replicas, writers: Mutex::default() }
     }
 
-    /// Calls one primary. `asking` where it is taking the slot over.
+    /// Calls a primary. `asking` is true if it is importing the slot.
     ///
     /// # Errors
-    /// Those of the engine; and where too few replicas have acknowledged it in time, when it may be lost with its primary.
+    /// The errors of the engine, or if too few replicas acknowledge the call in time. Its writes may then be lost with the primary.
     pub(super) async fn send(
         &self,
         node: &Node,
@@ -63,8 +63,8 @@ impl Acknowledged {
         let write = Write { call: call.clone(), whole, asking, done };
         self.writer(node)
             .try_send(write)
-            .map_err(|_| (ErrorKind::Io, "too many writes wait for replicas", node.to_string()))?;
-        outcome.await.map_err(|_| RedisError::from((ErrorKind::Io, "the store was closed")))?
+            .map_err(|_| (ErrorKind::Io, "too many calls wait for replicas", node.to_string()))?;
+        outcome.await.map_err(|_| RedisError::from((ErrorKind::Io, "the store is closed")))?
     }
 
     fn writer(&self, node: &Node) -> mpsc::Sender<Write> {
@@ -84,7 +84,7 @@ impl Acknowledged {
         sender
     }
 
-    /// Ends the connections to nodes that are no primaries any more.
+    /// Closes the connections to nodes that are no longer primaries.
     pub(super) fn retain(&self, primaries: &[Node]) {
         let mut writers = self.writers.lock().unwrap_or_else(PoisonError::into_inner);
         writers.retain(|node, _| primaries.contains(node));
@@ -100,7 +100,7 @@ struct Writer {
 }
 
 impl Writer {
-    /// Until nobody can ask any more.
+    /// Runs until all senders of the queue are dropped.
     async fn run(mut self, mut queue: mpsc::Receiver<Write>) {
         let mut batch = Vec::with_capacity(BATCH);
         while queue.recv_many(&mut batch, BATCH).await > 0 {
@@ -121,7 +121,7 @@ impl Writer {
         }
     }
 
-    /// What the engine answered to each, and how many replicas have them all.
+    /// Sends a batch. Returns the response to each call, and the number of replicas that have acknowledged all of them.
     async fn write(&mut self, batch: &[Write]) -> RedisResult<(Vec<Value>, u32)> {
         let mut connection = match &self.connection {
             Some(connection) => connection.clone(),
@@ -158,15 +158,15 @@ impl Writer {
         Ok((own.collect::<RedisResult<_>>()?, acknowledged))
     }
 
-    /// What the caller of a write gets.
+    /// The result for the caller of a write.
     fn judge(&self, answer: Value, acknowledged: u32) -> RedisResult<Value> {
-        // What the engine refused is not waited for.
+        // An error of the engine needs no acknowledgment.
         let answer = answer.extract_error()?;
         if acknowledged >= self.replicas {
             return Ok(answer);
         }
         let text = format!(
-            "{acknowledged} of {} replicas of {} have it (store.wait_replicas)",
+            "{acknowledged} of {} replicas of {} acknowledged (store.wait_replicas)",
             self.replicas, self.node
         );
         Err((ErrorKind::Io, "too few replicas acknowledged a write in time", text).into())
@@ -174,5 +174,5 @@ impl Writer {
 }
 
 fn odd(what: &str) -> RedisError {
-    (ErrorKind::UnexpectedReturnType, "an answer is missing", what.to_owned()).into()
+    (ErrorKind::UnexpectedReturnType, "a response is missing", what.to_owned()).into()
 }

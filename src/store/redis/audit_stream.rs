@@ -1,18 +1,18 @@
-//! The audit log as a stream in the engine, to which all processes write.
+//! The audit log as a stream in the engine, shared by all processes.
 
 use async_trait::async_trait;
 
 use super::{RedisStore, key, script::Call};
 use crate::domain::port::{AuditSink, StoreResult};
 
-/// The stream, of about so many entries.
+/// The audit log's stream. It keeps about `length` entries.
 pub(crate) struct AuditStream {
     store: RedisStore,
     length: u64,
 }
 
 impl RedisStore {
-    /// The stream, which forgets its oldest entries when it is longer than `length`.
+    /// The audit log's stream, which drops its oldest entries when it has more than about `length`.
     #[must_use]
     pub(crate) fn audit_stream(&self, length: u64) -> AuditStream {
         AuditStream { store: self.clone(), length }
@@ -22,7 +22,7 @@ impl RedisStore {
 #[async_trait]
 impl AuditSink for AuditStream {
     async fn append(&self, entry: Vec<u8>) -> StoreResult<()> {
-        // `~`: whole nodes of the stream go, which costs next to nothing.
+        // `~` allows the engine to drop only whole nodes of the stream, which is much cheaper.
         let add = Call::command("XADD", [key::AUDIT.to_vec()])
             .arg("MAXLEN")
             .arg("~")

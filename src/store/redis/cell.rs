@@ -1,12 +1,17 @@
-//! Cells: values in slots of their own that are changed together, or not at all.
+//! Cells: values in different slots that can be changed atomically.
 //!
-//! A cell begins with eight random bytes, its version. A change of one cell is a single script, which looks whether that still
-//! is the version that was decided by. A change of several locks each of them (the locks hold the new values), commits at the
-//! first one, and then applies the rest. Whoever finds a lock asks at the change's first cell what became of it, and applies or
-//! removes the lock; a change that is not committed in time is given up for good there. So whatever dies in between, a change
-//! has happened as a whole or not at all for everybody who looks.
+//! A cell starts with its version, eight random bytes. A change of one cell is a single script, which checks that the version is still
+//! the one that the decision was based on. A change of several cells has three steps:
 //!
-//! This is the way of Percolator (Peng and Dabek, OSDI 2010), with versions in the place of timestamps.
+//! 1. It locks each cell. The locks contain the new values.
+//! 2. It commits at the first cell.
+//! 3. It applies the locks on the other cells.
+//!
+//! A caller that finds a lock reads the outcome of the change at its first cell, and then applies or removes the lock. A change that is
+//! not committed in time is aborted there permanently. Whichever process fails in between, every reader sees either the whole change or
+//! none of it.
+//!
+//! The algorithm is that of Percolator (Peng and Dabek, OSDI 2010), with versions instead of timestamps.
 
 use std::time::Duration;
 
@@ -20,16 +25,16 @@ use super::{
 };
 use crate::domain::{clock::Timestamp, error::StoreError, port::StoreResult, randomness};
 
-/// How long a change holds its locks at most.
+/// The maximum time for which a change holds its locks.
 pub(super) const LOCK_TERM: Duration = Duration::from_secs(5);
 
-/// How long an outcome is kept that somebody may still have to apply: longer than any cell.
+/// The TTL of an outcome whose locks may not all be applied yet: longer than the lifetime of any cell.
 const UNAPPLIED: Duration = Duration::from_secs(2_000 * 24 * 60 * 60);
 
-/// How long it is kept when nobody has to.
+/// The TTL of an outcome whose locks are all applied.
 const APPLIED: Duration = Duration::from_secs(60);
 
-/// How often something is tried that others are in the way of, and the pause before it is tried again, which grows with each.
+/// The maximum number of attempts under contention, the backoff per attempt, and its maximum.
 pub(super) const TRIES: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(2);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
@@ -41,22 +46,22 @@ const ID_LENGTH: usize = 16;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Cell {
     pub key: Key,
-    /// Empty where there is none.
+    /// Empty if the cell does not exist.
     version: Vec<u8>,
     pub value: Option<Vec<u8>>,
 }
 
 impl Cell {
-    /// One that is not there.
+    /// A cell that does not exist.
     pub(super) fn absent(key: Key) -> Self {
         Self { key, version: Vec::new(), value: None }
     }
 }
 
-/// What takes a cell's place, and when that may be forgotten; `None` where the cell is removed.
+/// The new value of a cell and the time from which it may be forgotten. `None` removes the cell.
 pub(super) type Next = Option<(Vec<u8>, Timestamp)>;
 
-/// A cell as it is stored, and when its key ends; empty where it is removed.
+/// The stored form of a cell and the expiry of its key. Empty for a removal.
 fn stored(next: &Next, version: [u8; VERSION_LENGTH]) -> (Vec<u8>, u64) {
     match next {
         Some((value, end)) => ([&version, value.as_slice()].concat(), key_end(*end)),
@@ -64,7 +69,7 @@ fn stored(next: &Next, version: [u8; VERSION_LENGTH]) -> (Vec<u8>, u64) {
     }
 }
 
-/// A lock as it lies in the engine; `scripts/cell_commit.lua` has its form.
+/// A lock in the engine. `scripts/cell_commit.lua` documents its layout.
 pub(super) struct Lock {
     id: [u8; ID_LENGTH],
     deadline: u64,
@@ -89,7 +94,7 @@ impl Lock {
 }
 
 impl RedisStore {
-    /// A cell as it is now, with the engine's time. What others have left half done is done first.
+    /// Reads a cell and the engine's time. If the cell is locked, first resolves the lock.
     pub(super) async fn read_cell(&self, key: Key) -> StoreResult<(Cell, Timestamp)> {
         for attempt in 0..TRIES {
             let read = Call::script(&script::CELL_READ, [key.clone(), key::lock(&key)]);
@@ -103,7 +108,8 @@ impl RedisStore {
                 };
                 return Ok((cell, Timestamp::from_millis(now)));
             }
-            let lock = Lock::parse(&lock).ok_or_else(|| StoreError::Corrupt("a cell's lock".to_owned()))?;
+            let lock = Lock::parse(&lock)
+                .ok_or_else(|| StoreError::Corrupt("lock of a cell: invalid bytes".to_owned()))?;
             if !self.resolve(&key, &lock).await? {
                 self.pause(attempt).await;
             }
@@ -111,10 +117,10 @@ impl RedisStore {
         Err(contended())
     }
 
-    /// Changes cells that have not changed since they were read, all or none. False where one has, or is being changed.
+    /// Changes all cells, or none. Returns false if a cell has changed since it was read, or is being changed.
     ///
     /// # Errors
-    /// Where the engine is away: then it may have happened.
+    /// If the engine is unreachable. The change may then have happened.
     pub(super) async fn change_cells(&self, changes: &[(Cell, Next)], now: Timestamp) -> StoreResult<bool> {
         match changes {
             [] => Ok(true),
@@ -136,7 +142,7 @@ impl RedisStore {
         Ok(written == 1)
     }
 
-    /// Locks several cells, the first of which says what becomes of the change. `None` where one has changed, or is locked.
+    /// Locks several cells. The first one decides the outcome of the change. Returns `None` if a cell has changed or is locked.
     pub(super) async fn lock_cells(
         &self,
         changes: &[(Cell, Next)],
@@ -160,7 +166,7 @@ impl RedisStore {
         Ok(None)
     }
 
-    /// Commits a change whose cells are all locked, and applies it. False where it was given up meanwhile.
+    /// Commits and applies a change whose cells are all locked. Returns false if the change was aborted in the meantime.
     pub(super) async fn commit_cells(&self, changes: &[(Cell, Next)], lock: &Lock) -> StoreResult<bool> {
         if !self.commit_first(lock).await? {
             self.unlock(changes, lock).await;
@@ -171,19 +177,19 @@ impl RedisStore {
         if applied.iter().all(Result::is_ok) {
             let forget =
                 Call::command("PEXPIRE", [key::outcome(&lock.first, &lock.id)]).number(millis(APPLIED));
-            // It is only some bytes that would stay.
+            // If this fails, a few bytes stay longer than necessary.
             let _ = self.engine().call::<u64>(forget).await;
         }
         Ok(true)
     }
 
-    /// The commit itself.
+    /// Commits at the first cell. Returns false if the change was aborted.
     pub(super) async fn commit_first(&self, lock: &Lock) -> StoreResult<bool> {
         let committed: u64 = self.engine().call(lock.commit(&lock.first)).await?;
         Ok(committed == 1)
     }
 
-    /// Takes back the locks of a change that does not happen. One that stays is removed by whoever finds it.
+    /// Removes the locks of an aborted change. A lock that remains is removed by the next reader.
     async fn unlock(&self, changes: &[(Cell, Next)], lock: &Lock) {
         let unlock = |(cell, _): &(Cell, Next)| {
             let call = Call::script(&script::CELL_UNLOCK, [key::lock(&cell.key)]).arg(lock.id);
@@ -192,7 +198,7 @@ impl RedisStore {
         join_all(changes.iter().map(unlock)).await;
     }
 
-    /// Does what is left to do for a lock that was found on a cell. False where its change is still under way.
+    /// Applies or removes a lock that was found on a cell. Returns false if its change is still in progress.
     async fn resolve(&self, cell: &[u8], lock: &Lock) -> StoreResult<bool> {
         let ask = Call::script(
             &script::CELL_OUTCOME,
@@ -211,7 +217,7 @@ impl RedisStore {
         Ok(true)
     }
 
-    /// Waits a while, and longer each time, since somebody else is at it.
+    /// Backs off under contention, with jitter and longer with each attempt.
     pub(super) async fn pause(&self, attempt: u32) {
         let longest = (PAUSE * (attempt + 1)).min(LONGEST_PAUSE);
         let wait = randomness::up_to(&*self.options().randomness, longest);
@@ -231,7 +237,7 @@ impl RedisStore {
 }
 
 impl Lock {
-    /// The keys of a script on one of the cells: at the first one the outcome is there too.
+    /// The keys of a script for one of the cells. For the first cell they include the outcome.
     fn keys(&self, cell: &[u8]) -> Vec<Key> {
         let outcome = (cell == self.first).then(|| key::outcome(&self.first, &self.id));
         [cell.to_vec(), key::lock(cell)].into_iter().chain(outcome).collect()
@@ -246,7 +252,7 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Others were in the way all the time.
+/// The error after the maximum number of attempts.
 pub(super) fn contended() -> StoreError {
-    StoreError::Unavailable("too many change the same trial at once; try again".to_owned())
+    StoreError::Unavailable("too many concurrent changes of the same trial; try again".to_owned())
 }

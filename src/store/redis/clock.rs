@@ -1,4 +1,4 @@
-//! The engine's time as this process's clock: replicas whose own clocks differ agree on when something ends.
+//! A clock that follows the engine's time, so that replicas agree on expiries even if their own clocks differ.
 
 use std::{
     sync::{
@@ -16,28 +16,28 @@ use crate::domain::{
     port::StoreResult,
 };
 
-/// How often the engine is asked what time it is.
+/// The interval at which the engine's time is queried.
 const SYNC_INTERVAL: Duration = Duration::from_secs(10);
 
-/// A difference of clocks that operators should hear of.
+/// The difference between the clocks above which a warning is logged.
 const REMARKABLE: Duration = Duration::from_secs(30);
 
-/// A wait for a wall-clock time looks at the clock again at least this often: the difference may have changed.
+/// The maximum time between two checks of the clock during a wait for a wall-clock time, because the difference may change.
 const LONGEST_NAP: Duration = Duration::from_secs(10);
 
-/// The wall clock of the engine, by the difference to our own when it was last asked. The monotonic clock is our own.
+/// The engine's wall clock: this process's clock plus the last measured difference. The monotonic clock is this process's own.
 #[derive(Debug)]
 pub(super) struct EngineClock {
     own: SharedClock,
-    /// How many milliseconds the engine's clock is ahead.
+    /// The number of milliseconds by which the engine's clock is ahead.
     ahead: AtomicI64,
 }
 
 impl EngineClock {
-    /// The engine's time, asked for now and from time to time.
+    /// Queries the engine's time, and starts a task that repeats this periodically.
     ///
     /// # Errors
-    /// Where the engine does not say.
+    /// If the engine does not report its time.
     pub(super) async fn start(
         own: SharedClock,
         engine: SharedEngine,
@@ -49,14 +49,15 @@ impl EngineClock {
             loop {
                 keeping.own.sleep(SYNC_INTERVAL).await;
                 if let Err(error) = keeping.synchronize(&engine).await {
-                    tracing::debug!(%error, "the store's time could not be asked for");
+                    tracing::debug!(%error, "query for the store engine's time failed");
                 }
             }
         });
         Ok((clock, AbortOnDropHandle::new(keeper)))
     }
 
-    /// Takes the time of the engine; of a cluster the middle one of its primaries', which one wrong clock does not move.
+    /// Measures the difference to the engine's time. For a cluster it uses the median of all primaries, which a single wrong clock
+    /// cannot change.
     async fn synchronize(&self, engine: &SharedEngine) -> StoreResult<()> {
         let asked = engine.primaries()?.into_iter().map(|node| self.difference(engine, node));
         let mut differences: Vec<_> =
@@ -68,13 +69,13 @@ impl EngineClock {
         if middle.abs() > remarkable && (middle - before).abs() > remarkable {
             tracing::warn!(
                 milliseconds = middle,
-                "the store's clock is ahead of this machine's by so much; the store's is what codes and trials go by"
+                "store engine clock differs from local clock, codes and trials follow the engine clock"
             );
         }
         Ok(())
     }
 
-    /// How far a node's clock is ahead of ours, as of the middle of the time that its answer took.
+    /// The number of milliseconds by which a node's clock is ahead, measured at the midpoint between request and response.
     async fn difference(&self, engine: &SharedEngine, node: Node) -> StoreResult<i64> {
         let before = self.own.now();
         let (seconds, microseconds): (u64, u64) = engine.ask_node(&node, redis::cmd("TIME")).await?;

@@ -1,7 +1,7 @@
-//! A cluster: which node has which slot, and whether its primaries respond.
+//! A cluster: its slot map, and health probes of its primaries.
 //!
-//! The library's own connection to a cluster looks for a new primary only after a call was redirected, and holds all calls
-//! back while it does. Here one task asks all nodes at once, as soon as something is in doubt, and calls go on meanwhile.
+//! The library's own cluster connection searches for a new primary only after a redirect, and blocks all calls while it searches.
+//! Here, a background task queries all nodes concurrently as soon as a call meets an unexpected error, and other calls continue.
 
 use std::{
     collections::HashSet,
@@ -27,15 +27,15 @@ use super::{
     slots::{SlotMap, slot_of},
 };
 
-/// How often each primary is pinged; and the least time between two rounds, of which one follows another while a primary is
-/// silent or a call has met something unexpected.
+/// The interval of health probes of the primaries, and the shorter interval while a primary does not respond or a call has met an
+/// unexpected error.
 const PULSE: Duration = Duration::from_secs(1);
 const SHORTEST_PULSE: Duration = Duration::from_millis(100);
 
-/// How long a node's answer to a ping, or to the question for its slots, may take.
+/// The timeout of a health probe and of a query for the slots.
 const PULSE_TIMEOUT: Duration = Duration::from_millis(700);
 
-/// How many rounds pass until the slots are asked for without a reason: new replicas are learned then.
+/// The number of rounds after which the slots are queried even without an error, to discover new replicas.
 const ROUNDS: u32 = 30;
 
 /// A cluster.
@@ -45,12 +45,12 @@ pub(super) struct Cluster {
 }
 
 struct Shared {
-    /// Those of the configuration.
+    /// The configured nodes.
     seeds: Vec<Node>,
     nodes: Nodes,
     slots: ArcSwap<SlotMap>,
     silent: Mutex<HashSet<Node>>,
-    /// That a call has met something unexpected.
+    /// Triggers an early round after an unexpected error.
     doubt: Notify,
 }
 
@@ -58,7 +58,7 @@ impl Cluster {
     /// Connects to the cluster.
     ///
     /// # Errors
-    /// Where none of the nodes that the options name answers.
+    /// If none of the configured nodes responds.
     pub(super) async fn open(options: &RedisOptions, pushes: Pushes) -> RedisResult<Self> {
         let shared = Arc::new(Shared {
             seeds: options.nodes.clone(),
@@ -78,23 +78,23 @@ impl Cluster {
         self.shared.slots.load().primaries()
     }
 
-    /// The primary that has a key now, as far as is known.
+    /// The primary that serves a key, by the slot map.
     ///
     /// # Errors
-    /// Where none has, or it does not respond.
+    /// If no primary serves the slot, or the primary does not respond.
     pub(super) fn primary_of(&self, key: &[u8]) -> RedisResult<Node> {
         let slots = self.shared.slots.load();
         let Some(primary) = slots.primary_of(slot_of(key)) else {
             self.shared.doubt.notify_one();
-            return Err((ErrorKind::ClusterConnectionNotFound, "no primary serves a slot").into());
+            return Err((ErrorKind::ClusterConnectionNotFound, "no primary serves the slot").into());
         };
         if self.shared.silent().contains(primary) {
-            return Err((ErrorKind::Io, "a primary does not respond", primary.to_string()).into());
+            return Err((ErrorKind::Io, "the primary does not respond", primary.to_string()).into());
         }
         Ok(primary.clone())
     }
 
-    /// Sends a command to one node, over the connection that has the subscriptions.
+    /// Sends a command to a node, over the connection that carries the subscriptions.
     pub(super) async fn send(&self, node: &Node, command: &Cmd) -> RedisResult<Value> {
         self.shared.send(node, command).await.inspect_err(|error| self.observe(error))
     }
@@ -109,7 +109,7 @@ impl Cluster {
         called.inspect_err(|error| self.observe(error))
     }
 
-    /// Sends a call to a node that is taking its slot over and has said so.
+    /// Sends a call to a node that is importing its slot (`ASKING`).
     pub(super) async fn ask(&self, node: &Node, call: &Call, whole: bool) -> RedisResult<Value> {
         let mut pipeline = redis::pipe();
         pipeline.cmd("ASKING").add_command(call.to_command(whole));
@@ -121,7 +121,7 @@ impl Cluster {
         called.inspect_err(|error| self.observe(error))
     }
 
-    /// Says what came of a call, so that a primary that is none any more is left soon.
+    /// Reports the error of a call. If it indicates that the slot map may be outdated, triggers a round of probes.
     pub(super) fn observe(&self, error: &RedisError) {
         use ServerErrorKind::{ClusterDown, MasterDown, Moved, ReadOnly};
         if matches!(
@@ -145,7 +145,7 @@ impl Shared {
         self.nodes.call(node, sent).await
     }
 
-    /// Pings the primaries, and follows the slots.
+    /// Probes the primaries and updates the slot map, in rounds.
     async fn keep(self: Arc<Self>) {
         let mut rounds = 0;
         loop {
@@ -159,7 +159,7 @@ impl Shared {
                 self.hush(silent);
                 match slots {
                     Ok(slots) => self.follow(slots),
-                    Err(error) => tracing::debug!(%error, "no node of the store says who serves which slot"),
+                    Err(error) => tracing::debug!(%error, "query for the store cluster's slots failed"),
                 }
             } else {
                 self.hush(self.silent_primaries().await);
@@ -167,7 +167,7 @@ impl Shared {
         }
     }
 
-    /// The primaries that do not answer in time.
+    /// The primaries that do not respond in time.
     async fn silent_primaries(&self) -> HashSet<Node> {
         let primaries = self.slots.load().primaries();
         let is_silent = |node: Node| async move {
@@ -178,24 +178,24 @@ impl Shared {
         join_all(primaries.into_iter().map(is_silent)).await.into_iter().flatten().collect()
     }
 
-    /// Calls these primaries no more, until they respond.
+    /// Stops calling these primaries until they respond.
     fn hush(&self, silent: HashSet<Node>) {
-        // The way to them may have changed, so each is tried by a new connection.
+        // The network path may have changed, so the next attempt uses a new connection.
         silent.iter().for_each(|node| self.nodes.leave(node));
         let mut known = self.silent();
         for node in silent.difference(&known) {
-            tracing::warn!(%node, "a primary of the store does not respond");
+            tracing::warn!(%node, "store primary does not respond");
         }
         for node in known.difference(&silent) {
-            tracing::info!(%node, "a primary of the store responds again, or is no primary any more");
+            tracing::info!(%node, "store primary responds again or was replaced");
         }
         *known = silent;
     }
 
-    /// Who serves which slot, as most of the nodes say that answer in time.
+    /// The slot map that most of the responding nodes report.
     ///
     /// # Errors
-    /// Where none of them says so.
+    /// If no node reports a slot map in time.
     async fn ask_for_slots(&self) -> RedisResult<SlotMap> {
         let known = self.slots.load_full();
         let nodes: HashSet<_> = self.seeds.iter().chain(known.nodes()).cloned().collect();
@@ -214,15 +214,15 @@ impl Shared {
         let primaries = slots.primaries();
         let before = self.slots.swap(Arc::new(slots)).primaries();
         for node in before.iter().filter(|node| !primaries.contains(node)) {
-            tracing::info!(%node, "a node of the store is no primary any more");
+            tracing::info!(%node, "store node is no longer a primary");
             self.nodes.leave(node);
         }
         for node in primaries.iter().filter(|node| !before.contains(node)) {
-            tracing::info!(%node, "a node of the store is a primary now");
+            tracing::info!(%node, "store node is now a primary");
         }
     }
 }
 
 fn no_answer(node: &Node) -> RedisError {
-    (ErrorKind::Io, "a node does not respond", node.to_string()).into()
+    (ErrorKind::Io, "the node does not respond", node.to_string()).into()
 }

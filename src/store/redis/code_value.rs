@@ -1,10 +1,10 @@
-//! A code's record in the engine: what scripts look at, in fixed places, and then the record.
+//! The value of a code in the engine: a header with fixed offsets for the scripts, followed by the record.
 //!
-//! | bytes | |
+//! | bytes | content |
 //! |---|---|
 //! | 0 to 15 | the record's id |
-//! | 16 to 28 | when it ends, in milliseconds since the Unix epoch, as decimal digits |
-//! | 29 to 41 | when it was released, likewise; zero where it was not |
+//! | 16 to 28 | its expiry, in milliseconds since the Unix epoch, as decimal digits |
+//! | 29 to 41 | the time of its release in the same form, or zeros |
 //! | from 42 | the record (`format::code`) |
 
 use crate::{
@@ -17,15 +17,15 @@ use crate::{
     format::{decode_code, encode_code},
 };
 
-/// Where the record begins.
+/// The offset of the record.
 const RECORD: usize = 42;
 
-/// A live record.
+/// Encodes a live record.
 pub(super) fn encode(registration: &Registration) -> StoreResult<Vec<u8>> {
     encode_released(registration, None)
 }
 
-/// A record, or the tombstone that it is where it was released.
+/// Encodes a record, or a tombstone if it was released.
 pub(super) fn encode_released(
     registration: &Registration,
     release_time: Option<Timestamp>,
@@ -37,7 +37,7 @@ pub(super) fn encode_released(
     Ok(value)
 }
 
-/// The record or tombstone.
+/// Decodes a record or tombstone.
 pub(super) fn decode(value: &[u8]) -> StoreResult<CodeEntry> {
     let (head, record) = value.split_at_checked(RECORD).ok_or_else(cut)?;
     let release: u64 =
@@ -48,11 +48,12 @@ pub(super) fn decode(value: &[u8]) -> StoreResult<CodeEntry> {
     })
 }
 
-/// When the engine forgets a key that is there until just before `end`: it does so a millisecond after the one that it is told.
+/// The expiry to give the engine for a key that must exist until just before `end`. The engine removes a key one millisecond later
+/// than the given time.
 pub(super) fn key_end(end: Timestamp) -> u64 {
     end.as_millis().saturating_sub(1)
 }
 
 fn cut() -> StoreError {
-    StoreError::Corrupt("the record of a code is cut".to_owned())
+    StoreError::Corrupt("code: the header is truncated or invalid".to_owned())
 }

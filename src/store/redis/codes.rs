@@ -1,11 +1,12 @@
 //! The `Codes` port.
 //!
-//! A code and the count of its environment's codes lie in different slots. They are changed at the same time, and a code that
-//! finds no room is taken back: nobody has heard of it. Where a process dies between the two the count is too high by one until
-//! that code would have ended; it is never too low.
+//! A code and the count of its environment's codes are in different slots. They are changed concurrently. If the count is at its
+//! limit, the code is removed before its caller receives it. If a process fails between the two changes, the count is too high by
+//! one until the code would have expired. It is never too low.
 //!
-//! So do a code and the entry that is stored with it. The entry goes first, and holds the record until that is stored too:
-//! whoever finds it so stores the record, again if need be ([`Pending`]). So of both there is always both or neither.
+//! A code and the ledger entry that is stored with it are also in different slots. The entry is stored first, and contains the record
+//! until that is stored too. A caller that finds such an entry stores the record, possibly again ([`Pending`]). Either both exist or
+//! neither does.
 
 use async_trait::async_trait;
 use futures_core::stream::BoxStream;
@@ -28,11 +29,11 @@ use crate::domain::{
     registration::{CodeEntry, CodeKey, Registration},
 };
 
-/// What the insertion script answers.
+/// The results of the insertion script: stored now, or stored before.
 pub(super) const STORED: u64 = 1;
 const STORED_BEFORE: u64 = 2;
 
-/// How often an entry may change hands before a create is given up.
+/// The maximum number of times that the entry may be replaced before a create fails.
 const TRIES: usize = 8;
 
 #[async_trait]
@@ -57,7 +58,9 @@ impl Codes for RedisStore {
                 return Ok(Insertion::Repeated(entry));
             }
         }
-        Err(StoreError::Unavailable("too many creates have the same request id".to_owned()))
+        Err(StoreError::Unavailable(
+            "too many concurrent creates with the same request_id; try again".to_owned(),
+        ))
     }
 
     async fn adopt(&self, registration: &Registration) -> StoreResult<()> {
@@ -108,7 +111,7 @@ impl Codes for RedisStore {
         let mut live = Vec::new();
         for name in names {
             let name = EnvironmentName::parse("environment", &name)
-                .map_err(|_| StoreError::Corrupt("the name of an environment".to_owned()))?;
+                .map_err(|_| StoreError::Corrupt("invalid name of an environment".to_owned()))?;
             let total = self.live_counts().total(&name).await?;
             live.push((name, total));
         }
@@ -142,13 +145,13 @@ impl RedisStore {
                 self.live_counts().remove(&registration.environment, registration.expire_time).await;
                 Ok(Insertion::Taken)
             }
-            // A full environment is the answer whatever else there is.
+            // A full environment takes precedence over a taken code.
             (Ok(_), Ok(Count::Full { next_expiry })) => Ok(Insertion::Full { next_expiry }),
             (Ok(_), Err(error)) | (Err(error), _) => Err(error),
         }
     }
 
-    /// Stores a record whose entry is there already.
+    /// Stores a record after its entry.
     async fn insert_behind_entry(
         &self,
         registration: &Registration,
@@ -161,7 +164,7 @@ impl RedisStore {
         match inserted {
             Insertion::Inserted => self.shorten(key, stored),
             _ if self.replace(key, Some(stored), None).await? => {}
-            // A repeat has found the entry, and a place for its record.
+            // A repeat has found the entry and stored its record.
             _ => {
                 if let Some(entry) = Ledger::get(self, key).await? {
                     return Ok(Insertion::Repeated(entry));
@@ -171,7 +174,7 @@ impl RedisStore {
         Ok(inserted)
     }
 
-    /// Stores a record that others may store too, since they have found it in its entry.
+    /// Stores a record that other callers may store too, because it is in its entry.
     async fn insert_pending(
         &self,
         registration: &Registration,
@@ -190,9 +193,9 @@ impl RedisStore {
         Ok(if matches!(stored, STORED | STORED_BEFORE) { Insertion::Inserted } else { Insertion::Taken })
     }
 
-    /// Stores the record of an entry that somebody has left pending. False where another record has the code.
+    /// Stores the pending record of an entry. Returns false if another record has the code.
     pub(super) async fn complete(&self, record: &Registration, pending: Pending) -> StoreResult<bool> {
-        // Its maker may have been about to find that there is no room; now that it is known there has to be.
+        // The limit does not apply: the entry is visible to callers now, so its record must be stored.
         let inserted = self.insert_pending(record, pending.value, u64::MAX).await?;
         Ok(inserted == Insertion::Inserted)
     }
@@ -201,7 +204,7 @@ impl RedisStore {
         self.live_counts().add(&registration.environment, registration.expire_time, max_live).await
     }
 
-    /// Takes back a record that nobody has heard of.
+    /// Removes a record that no caller has received.
     pub(super) async fn forget(&self, registration: &Registration) -> StoreResult<()> {
         let [code, _] = key::code(&registration.key());
         let forget = Call::script(&script::CODE_FORGET, [code]).arg(registration.id.as_bytes());

@@ -1,4 +1,4 @@
-//! Connections to nodes, as the options say.
+//! Connections to nodes, as configured by the options.
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
@@ -13,17 +13,17 @@ use tokio::sync::mpsc;
 
 use super::options::{Node, ReadPassword, RedisOptions};
 
-/// How often the password is read again, for connections that stay.
+/// The interval at which the password of open connections is read again.
 const PASSWORD_INTERVAL: Duration = Duration::from_secs(10);
 
-/// The user that a password alone belongs to.
+/// The engine's user if only a password is configured.
 const DEFAULT_USER: &str = "default";
 
-/// What the engine pushes to a connection: signals, and from the library that the connection ended.
+/// The push messages of a connection: signals from the engine, and disconnections from the library.
 pub(super) type Pushes = mpsc::UnboundedSender<PushInfo>;
 
 impl RedisOptions {
-    /// A connection to one node.
+    /// Connects to a node.
     pub(super) async fn connect(
         &self,
         node: &Node,
@@ -76,7 +76,7 @@ impl RedisOptions {
     }
 }
 
-/// The user and the password, read again for each connection and from time to time.
+/// The user and the password. The password is read again for each connection and periodically.
 #[derive(Clone)]
 struct Credentials {
     username: String,
@@ -94,7 +94,7 @@ impl Credentials {
 
 impl StreamingCredentialsProvider for Credentials {
     fn subscribe(&self) -> Pin<Box<dyn Stream<Item = RedisResult<BasicAuth>> + Send + 'static>> {
-        // What is there now, and then each that differs from the one before.
+        // Yields the current password, and then each change.
         let changes = stream::unfold((self.clone(), None::<String>), |(credentials, mut known)| async move {
             loop {
                 if known.is_some() {
@@ -106,7 +106,7 @@ impl StreamingCredentialsProvider for Credentials {
                         known = Some(read.password().to_owned());
                         return Some((Ok(read), (credentials, known)));
                     }
-                    // A file that is being replaced may be away for a moment.
+                    // The file may be missing for a moment while it is being replaced.
                     Err(_) if known.is_some() => {}
                     Err(error) => return Some((Err(error), (credentials, Some(String::new())))),
                 }

@@ -1,4 +1,4 @@
-//! The engine: where each call goes, what is tried again, and what is an error.
+//! The engine: routing, retries and errors of calls.
 
 use std::{
     sync::{
@@ -23,15 +23,15 @@ use super::{
 };
 use crate::domain::{error::StoreError, port::StoreResult, randomness};
 
-/// How often a call is sent on where a slot has moved, or is moving.
+/// The maximum number of redirects of a call whose slot has moved or is moving.
 const REDIRECTS: u32 = 16;
 
-/// The pause before a call is sent again that found its slot in motion, for each time that it was sent, and the longest one: a
-/// call of several keys waits for about a second in all until its slot has moved.
+/// The backoff before a redirected call is sent again, multiplied by the number of redirects, and its maximum. In total, a call
+/// with several keys waits about a second for its slot to move.
 const REDIRECT_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_REDIRECT_PAUSE: Duration = Duration::from_millis(100);
 
-/// The engine. Nothing that may have been done is done again: who called decides that.
+/// The engine. It never repeats a call that may have been executed; that is the caller's decision.
 pub(super) struct Engine {
     link: Link,
     acknowledged: Option<Acknowledged>,
@@ -45,18 +45,18 @@ enum Link {
     Cluster(Cluster),
 }
 
-/// Where a call is sent the next time.
+/// The destination of the next attempt of a call.
 enum Target {
-    /// To who has its slot, as far as is known.
+    /// The owner of its slot, by the slot map.
     Owner,
-    /// To who has its slot, as the former owner says.
+    /// The owner of its slot, by a `MOVED` redirect.
     Moved(Node),
-    /// To who takes its slot over.
+    /// The node that is importing its slot, by an `ASK` redirect.
     Importing(Node),
 }
 
 impl Engine {
-    /// Connects to a cluster, or to the primary of what is none.
+    /// Connects to a cluster, or to the primary of a non-cluster engine.
     pub(super) async fn open(options: RedisOptions, is_cluster: bool, pushes: Pushes) -> RedisResult<Self> {
         let link = if is_cluster {
             Link::Cluster(Cluster::open(&options, pushes).await?)
@@ -73,13 +73,14 @@ impl Engine {
         })
     }
 
-    /// Looks something up that need not be right to the last write, or changes what need not outlive its primary.
+    /// Makes a call without waiting for replicas: a read that may miss the latest writes, or a write that may be lost with its
+    /// primary.
     pub(super) async fn glance<T: FromRedisValue>(&self, call: Call) -> StoreResult<T> {
         self.perform(call, None).await
     }
 
-    /// Looks something up or changes it. As many replicas as the options ask for have what was written, and what was seen: who is
-    /// shown something must not find it gone when its primary dies.
+    /// Makes a call and waits until the configured number of replicas have all data that it wrote or read. Data that a caller has
+    /// seen must not disappear when the primary fails.
     pub(super) async fn call<T: FromRedisValue>(&self, call: Call) -> StoreResult<T> {
         self.perform(call, self.acknowledged.as_ref()).await
     }
@@ -88,7 +89,7 @@ impl Engine {
         self.check_open()?;
         let Ok(_permit) = self.in_flight.try_acquire() else {
             return Err(StoreError::Unavailable(format!(
-                "{} calls to the store are under way already",
+                "{} calls to the store are already in progress",
                 self.options.max_in_flight
             )));
         };
@@ -175,18 +176,18 @@ impl Engine {
         }
     }
 
-    /// Publishes to a channel at who has its slot: there are the subscriptions until that has moved, and what changes at who takes
-    /// it over is not heard there.
+    /// Publishes to a channel at the owner of its slot. The subscriptions stay with the owner until the slot has moved, and a
+    /// change at the importing node is not published there.
     async fn signal_owner(&self, channel: &[u8]) {
         if let Link::Cluster(cluster) = &self.link
             && let Ok(node) = cluster.primary_of(channel)
         {
-            // Where this fails the subscription ends, or the move does, and either has watches read again.
+            // If this fails, either the subscription or the move ends, and both make watchers read again.
             let _ = cluster.send(&node, redis::cmd("SPUBLISH").arg(channel).arg("")).await;
         }
     }
 
-    /// All primaries, and whether there may be several.
+    /// All primaries.
     pub(super) fn primaries(&self) -> StoreResult<Vec<Node>> {
         self.check_open()?;
         match &self.link {
@@ -214,7 +215,7 @@ impl Engine {
             .map_err(|error| StoreError::Corrupt(error.to_string()))
     }
 
-    /// Subscribes to a channel, or ends that.
+    /// Subscribes to a channel or unsubscribes from it.
     pub(super) async fn subscribe(&self, channel: &[u8], subscribe: bool) -> StoreResult<()> {
         let command = redis::cmd(if subscribe { "SSUBSCRIBE" } else { "SUNSUBSCRIBE" }).arg(channel).take();
         let node = match &self.link {
@@ -224,13 +225,13 @@ impl Engine {
         self.ask_node::<Value>(&node.map_err(unavailable)?, command).await.map(drop)
     }
 
-    /// Refuses everything from now on.
+    /// Refuses all calls from now on.
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
     }
 
     /// # Errors
-    /// Where the store is closed.
+    /// If the store is closed.
     pub(super) fn check_open(&self) -> StoreResult<()> {
         if self.closed.load(Ordering::SeqCst) {
             return Err(StoreError::Unavailable("the store is closed".to_owned()));
@@ -239,11 +240,11 @@ impl Engine {
     }
 }
 
-/// The engine, as several parts share it.
+/// The shared engine.
 pub(super) type SharedEngine = Arc<Engine>;
 
-/// The node that an answer points to: `host:port`, where an IPv6 address may stand without brackets. None where the engine does
-/// not know its own name (`cluster-preferred-endpoint-type unknown-endpoint`).
+/// The node of a redirect: `host:port`, where an IPv6 address may have no brackets. `None` if the engine does not know its own name
+/// (`cluster-preferred-endpoint-type unknown-endpoint`).
 fn redirect_node(error: &RedisError) -> Option<Node> {
     let (address, _slot) = error.redirect_node()?;
     let (host, port) = address.rsplit_once(':')?;
@@ -251,16 +252,18 @@ fn redirect_node(error: &RedisError) -> Option<Node> {
     (!host.is_empty()).then_some(Node { host: host.to_owned(), port: port.parse().ok()? })
 }
 
-/// An error of the engine, in words for the operator.
+/// Converts an error of the engine to a text for the operator.
 pub(super) fn unavailable(error: RedisError) -> StoreError {
     let text = match (error.code(), error.kind()) {
         (Some("OOM"), _) => format!(
-            "the store's engine is full: give it more memory, or lower codes.max_live_codes ({error})"
+            "the store's engine is out of memory; give it more memory, or lower codes.max_live_codes ({error})"
         ),
         (_, ErrorKind::Server(ServerErrorKind::NoPerm)) => {
-            format!("the store's engine refuses a command to this user ({error})")
+            format!(
+                "the store's engine denies a command to this user; grant the documented permissions ({error})"
+            )
         }
-        _ => format!("the store's engine: {error}"),
+        _ => format!("the store's engine failed: {error}"),
     };
     StoreError::Unavailable(text)
 }

@@ -1,26 +1,26 @@
-//! What lies under which key.
+//! The layout of keys.
 //!
-//! All keys begin with `pb:`, so that an engine may be shared. What one script changes together has one hash tag (the part
-//! between braces), and so one slot of a cluster. Nothing that grows has one tag for many: codes and trials spread over all
-//! slots by themselves.
+//! All keys start with `pb:`, so that an engine can be shared with other applications. Keys that one script changes together have
+//! the same hash tag (the part between braces), and therefore the same slot of a cluster. Data that grows has a tag per item, so
+//! codes and trials spread over all slots.
 //!
 //! | key | value |
 //! |---|---|
 //! | `pb:c:{environment/requestor/code}` | a code's record ([`super::code_value`]) |
-//! | `pb:w:{environment/requestor/code}` | the channel of its changes |
-//! | `pb:n:{environment}` | how many codes live there, by the second of their end |
-//! | `pb:environments` | the names of those with a count |
-//! | `pb:l:{kind}:name`, `pb:l:kind:name` | a ledger entry; the second one of kinds with many entries |
-//! | `pb:k:{kind}` | the channel of a kind's changes |
+//! | `pb:w:{environment/requestor/code}` | the channel for changes of the code |
+//! | `pb:n:{environment}` | the number of live codes in the environment, by the second of their expiry |
+//! | `pb:environments` | the names of environments with a count |
+//! | `pb:l:{kind}:name`, `pb:l:kind:name` | a ledger entry; the second form is for kinds with many entries |
+//! | `pb:k:{kind}` | the channel for changes of a kind |
 //! | `pb:g:{environment/requestor/mvpd}` | the generation of a TempPass |
-//! | `pb:d:environment/requestor/mvpd:{device}` | a device's cell ([`super::cell`]): its trial, or where that is |
-//! | `pb:u:environment/requestor/mvpd:{user}` | a generic key's cell: where its trial is |
+//! | `pb:d:environment/requestor/mvpd:{device}` | a device's cell ([`super::cell`]): its trial, or a reference to it |
+//! | `pb:u:environment/requestor/mvpd:{user}` | a generic key's cell: a reference to its trial |
 //! | `pb:x:cell` | the lock on a cell |
-//! | `pb:o:{…}:change` | what became of a change of several cells |
-//! | `pb:b:{limit}` | a limit's bucket |
+//! | `pb:o:{…}:change` | the outcome of a change of several cells |
+//! | `pb:b:{limit}` | the bucket of a rate limit |
 //! | `pb:audit` | the audit log's stream |
 //!
-//! Devices and generic keys stand there as their digests ([`HolderDigest`]).
+//! Devices and generic keys appear in keys as digests ([`HolderDigest`]).
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
@@ -41,19 +41,19 @@ pub(super) const ENVIRONMENTS: &[u8] = b"pb:environments";
 /// The audit log's stream.
 pub(super) const AUDIT: &[u8] = b"pb:audit";
 
-/// What every code's key begins with.
+/// The prefix of the keys of all codes.
 pub(super) const CODES: &str = "pb:c:";
 
-/// What the key of every device's cell begins with.
+/// The prefix of the keys of all devices' cells.
 pub(super) const DEVICES: &str = "pb:d:";
 
-/// What the key of every generic key's cell begins with.
+/// The prefix of the keys of all generic keys' cells.
 pub(super) const USERS: &str = "pb:u:";
 
-/// What the key of the lock on every cell begins with.
+/// The prefix of the keys of all locks on cells.
 pub(super) const LOCKS: &str = "pb:x:";
 
-/// Kinds of ledger entries of which there are so many that they must not lie in one slot. Nobody waits for their changes.
+/// The kinds of ledger entries that are too numerous for one slot. Their changes are not signalled.
 const SPREAD_KINDS: [LedgerKind; 9] = [
     LedgerKind::RequestId,
     LedgerKind::RequestNonce,
@@ -81,7 +81,7 @@ pub(super) fn live_count(environment: &EnvironmentName) -> Key {
     format!("pb:n:{{{}}}", environment.as_str()).into_bytes()
 }
 
-/// Whether there may be very many entries of this kind.
+/// Whether entries of this kind are spread over all slots.
 pub(super) fn is_spread(kind: LedgerKind) -> bool {
     SPREAD_KINDS.contains(&kind)
 }
@@ -91,7 +91,7 @@ pub(super) fn is_signalled(kind: LedgerKind) -> bool {
     !is_spread(kind)
 }
 
-/// What the keys of all entries of a kind begin with.
+/// The prefix of the keys of all entries of a kind.
 pub(super) fn ledger_prefix(kind: LedgerKind) -> String {
     if is_signalled(kind) { format!("pb:l:{{{kind}}}:") } else { format!("pb:l:{kind}:") }
 }
@@ -101,12 +101,12 @@ pub(super) fn ledger(key: &LedgerKey) -> Key {
     [ledger_prefix(key.kind).as_bytes(), &key.name].concat()
 }
 
-/// The channel of an entry's kind, where that is signalled.
+/// The channel of an entry's kind, if changes of the kind are signalled.
 pub(super) fn ledger_channel(key: &LedgerKey) -> Option<Key> {
     is_signalled(key.kind).then(|| kind_channel(key.kind))
 }
 
-/// The channel of a kind of entries.
+/// The channel for changes of a kind of entries.
 pub(super) fn kind_channel(kind: LedgerKind) -> Key {
     format!("pb:k:{{{kind}}}").into_bytes()
 }
@@ -116,7 +116,7 @@ pub(super) fn generation(temp_pass: &TempPassKey) -> Key {
     format!("pb:g:{{{}}}", temp_pass_path(temp_pass)).into_bytes()
 }
 
-/// What the keys of all cells of a TempPass begin with, after the kind.
+/// The part that the keys of all cells of a TempPass have in common, after the kind.
 pub(super) fn temp_pass_path(temp_pass: &TempPassKey) -> String {
     let TempPassKey { environment, requestor, mvpd } = temp_pass;
     format!("{}/{}/{}", environment.as_str(), requestor.as_str(), mvpd.as_str())
@@ -138,7 +138,7 @@ pub(super) fn digest_in_cell(key: &[u8]) -> StoreResult<HolderDigest> {
     digest.ok_or_else(corrupt_cell)
 }
 
-/// Whose cell has this key.
+/// Parses the key of a cell.
 pub(super) fn parse_cell(key: &[u8]) -> StoreResult<(TempPassKey, Holder)> {
     let digest = digest_in_cell(key)?;
     let text = std::str::from_utf8(key).map_err(|_| corrupt_cell())?;
@@ -159,7 +159,7 @@ pub(super) fn parse_cell(key: &[u8]) -> StoreResult<(TempPassKey, Holder)> {
 }
 
 fn corrupt_cell() -> StoreError {
-    StoreError::Corrupt("the key of a trial's cell".to_owned())
+    StoreError::Corrupt("invalid key of a trial's cell".to_owned())
 }
 
 /// The key of the lock on a cell.
@@ -167,13 +167,13 @@ pub(super) fn lock(cell: &[u8]) -> Key {
     [LOCKS.as_bytes(), cell].concat()
 }
 
-/// The key of the outcome of a change whose first cell is this one.
+/// The key of the outcome of a change. `cell` is its first cell.
 pub(super) fn outcome(cell: &[u8], change: &[u8; 16]) -> Key {
     let tag = cell.iter().position(|byte| *byte == b'{').map_or(cell, |start| &cell[start..]);
     [b"pb:o:", tag, b":", URL_SAFE_NO_PAD.encode(change).as_bytes()].concat()
 }
 
-/// The key of a limit's bucket. Addresses and names stand in it as a digest: they may be a person's.
+/// The key of a limit's bucket. It contains a digest of addresses and names, because these may be personal data.
 pub(super) fn bucket(key: &LimitKey) -> Key {
     let (kind, parts) = match key {
         LimitKey::Calls(block) => ("calls", vec![block.to_string()]),
@@ -196,7 +196,7 @@ pub(super) fn bucket(key: &LimitKey) -> Key {
     format!("pb:b:{kind}:{{{}}}", digest(parts.join("\0").as_bytes())).into_bytes()
 }
 
-/// 128 bits of the SHA-256, as 22 characters of base64url.
+/// The first 128 bits of the SHA-256, as 22 characters of base64url.
 fn digest(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(&Sha256::digest(bytes)[..16])
 }

@@ -1,4 +1,4 @@
-//! The `Ledger` port, and entries whose record is still to be stored.
+//! The `Ledger` port, and entries with a pending record.
 
 use std::time::Duration;
 
@@ -20,20 +20,20 @@ use crate::domain::{
     port::{Ledger, LedgerEntry, LedgerKey, Signals, StoreResult},
 };
 
-/// The first byte of an entry alone.
+/// The first byte of an entry without a record.
 const ALONE: u8 = 1;
 
-/// The first byte of an entry whose record follows: that may not be stored yet.
+/// The first byte of an entry with a record, which may not be stored under its own key yet.
 const WITH_RECORD: u8 = 2;
 
-/// A record that is to be stored, as it lies in its entry.
+/// A code's record inside its ledger entry, which may not be stored under its own key yet.
 pub(super) struct Pending {
-    /// The record's value.
+    /// The value of the code's key.
     pub value: Vec<u8>,
 }
 
-/// An entry as it lies in the engine: a byte that says of what kind it is, and the value; with a record, the length of the value
-/// in four bytes and the record behind it. Its end is its key's.
+/// An entry in the engine: a kind byte and the value. With a record: a kind byte, the length of the value in four bytes, the value,
+/// and the record. The entry's expiry is that of its key.
 #[derive(Clone)]
 pub(super) struct StoredEntry {
     bytes: Vec<u8>,
@@ -51,13 +51,13 @@ impl StoredEntry {
         Self { bytes, end: entry.expire_time }
     }
 
-    /// What the scripts answer: the value, and when its key ends.
+    /// Converts the result of a script: the value and the expiry of its key.
     fn read((bytes, end): (Vec<u8>, i64)) -> Self {
         let end = u64::try_from(end).ok().map(|end| Timestamp::from_millis(end.saturating_add(1)));
         Self { bytes, end }
     }
 
-    /// The entry, and the record that is to be stored with it.
+    /// The entry, and its pending record if it has one.
     fn parse(&self) -> StoreResult<(LedgerEntry, Option<Pending>)> {
         let entry = |value: &[u8]| LedgerEntry { value: value.to_vec(), expire_time: self.end };
         match self.bytes.split_first() {
@@ -78,7 +78,7 @@ impl StoredEntry {
 }
 
 fn unreadable() -> StoreError {
-    StoreError::Corrupt("a ledger entry".to_owned())
+    StoreError::Corrupt("ledger entry: invalid bytes".to_owned())
 }
 
 #[async_trait]
@@ -116,7 +116,7 @@ impl Ledger for RedisStore {
             if present.map(|entry| entry.value).as_deref() != expected {
                 return Ok(false);
             }
-            // Who has settled it may have shortened it too.
+            // Settling may have removed the record from the entry.
             let before = expected.map(|value| {
                 before
                     .filter(|found| found.bytes.first() == Some(&ALONE))
@@ -133,7 +133,7 @@ impl Ledger for RedisStore {
         let put = Call::script(&script::LEDGER_PUT, [key::ledger(key)])
             .arg([&[ALONE], holder].concat())
             .arg("PX")
-            // The engine keeps a key for a millisecond longer than it is told.
+            // The engine removes a key one millisecond later than the given time.
             .number(term.saturating_sub(1).max(1))
             .signalling(key::ledger_channel(key));
         let present: Option<(Vec<u8>, i64)> = self.engine().call(put).await?;
@@ -146,14 +146,14 @@ impl Ledger for RedisStore {
 
     fn scan(&self, kind: LedgerKind) -> BoxStream<'static, StoreResult<(Vec<u8>, LedgerEntry)>> {
         let prefix = key::ledger_prefix(kind);
-        // Of kinds with many entries not all names are remembered.
+        // For kinds with many entries, deduplicating keys would take too much memory.
         let keys = if key::is_spread(kind) { self.scan_keys_loosely(prefix) } else { self.scan_keys(prefix) };
         self.entries_at(kind, keys)
     }
 }
 
 impl RedisStore {
-    /// The entries of a kind that have these keys.
+    /// The entries of a kind with these keys.
     pub(super) fn entries_at(
         &self,
         kind: LedgerKind,
@@ -172,7 +172,7 @@ impl RedisStore {
         .boxed()
     }
 
-    /// Stores an entry if its key is free; else what has it.
+    /// Stores an entry if its key is free. Otherwise returns the entry that has the key.
     pub(super) async fn put(&self, key: &LedgerKey, entry: &StoredEntry) -> StoreResult<Option<StoredEntry>> {
         let put = Call::script(&script::LEDGER_PUT, [key::ledger(key)]).arg(&entry.bytes);
         let put = match entry.end {
@@ -190,7 +190,8 @@ impl RedisStore {
         Ok(found.map(StoredEntry::read))
     }
 
-    /// The entry, once its record is stored too. `None` where that cannot be, and so it is gone.
+    /// Returns the entry after storing its pending record, if any. If the record cannot be stored, removes the entry and returns
+    /// `None`.
     pub(super) async fn settle(
         &self,
         key: &LedgerKey,
@@ -206,7 +207,7 @@ impl RedisStore {
         if self.replace(key, Some(&stored), Some(&StoredEntry::alone(&entry))).await? {
             return Ok(Some(entry));
         }
-        // Somebody was faster. Who has taken the entry back has not found the record, which must not stay without it.
+        // Another caller was faster. If it has removed the entry, the record must not stay without its entry.
         let present = self.find(key).await?;
         if present.is_some_and(|present| present.bytes == StoredEntry::alone(&entry).bytes) {
             return Ok(Some(entry));
@@ -216,18 +217,19 @@ impl RedisStore {
         Ok(None)
     }
 
-    /// Takes the record out of an entry whose record is stored. Nobody waits for that: with it the entry means the same.
+    /// Removes the record from an entry once the record is stored under its own key. This runs in the background, because the
+    /// entry means the same with the record.
     pub(super) fn shorten(&self, key: &LedgerKey, stored: &StoredEntry) {
         let (store, key, stored) = (self.clone(), key.clone(), stored.clone());
         self.tasks().spawn(async move {
             let Ok((entry, Some(_))) = stored.parse() else { return };
             if let Err(error) = store.replace(&key, Some(&stored), Some(&StoredEntry::alone(&entry))).await {
-                tracing::debug!(%error, "an entry keeps its record until it ends");
+                tracing::debug!(%error, "ledger entry keeps its stored record until it expires");
             }
         });
     }
 
-    /// Replaces an entry by another one, if it is still what it was.
+    /// Compare-and-swap: replaces an entry with another one if it still equals `before`.
     pub(super) async fn replace(
         &self,
         key: &LedgerKey,

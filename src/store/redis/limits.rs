@@ -1,5 +1,5 @@
-//! The `Limits` port: buckets that all replicas share. Each process looks at buckets of its own first, which hold what it put in
-//! itself: who is over the limit there is over it everywhere, and costs the engine nothing.
+//! The `Limits` port: buckets shared by all replicas. Each process first checks local buckets, which contain only its own calls. A
+//! caller that exceeds the local limit also exceeds the shared one, and is refused without a call to the engine.
 
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ use crate::domain::{
     port::{Limits, StoreResult},
 };
 
-/// What is done with a bucket.
+/// An operation on a bucket.
 #[derive(Clone, Copy)]
 enum Act {
     Admit,
     Charge,
     Take,
-    /// Waiting for at most so long.
+    /// With the maximum wait.
     Reserve(Duration),
 }
 
@@ -55,7 +55,7 @@ impl Limits for RedisStore {
 }
 
 impl RedisStore {
-    /// Whether there was room, and for how long to wait.
+    /// Performs an operation. Returns whether there was room, and the time to wait.
     async fn bucket(&self, Limit { key, rate }: &Limit, act: Act) -> StoreResult<(bool, Duration)> {
         let (name, longest) = match act {
             Act::Admit => ("admit", Duration::ZERO),
@@ -68,7 +68,7 @@ impl RedisStore {
             .number(micros(rate.interval()))
             .number(u64::from(rate.burst()))
             .number(micros(longest));
-        // What a failing primary forgets of a bucket is no harm that a wait for its replicas would be worth.
+        // Losing a bucket's last changes with a failing primary is harmless, so this does not wait for replicas.
         let (room, wait): (u8, u64) = self.engine().glance(call).await?;
         Ok((room == 1, Duration::from_micros(wait)))
     }

@@ -1,6 +1,6 @@
-//! How many codes live in each environment: a count in the engine, by the second of their end.
+//! The number of live codes in each environment: a count in the engine, by the second of expiry.
 //!
-//! Creates that come at the same time are counted by one call: it costs the engine about as much as a single one.
+//! Concurrent creates are counted by one call, which costs the engine about as much as counting a single one.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -16,17 +16,17 @@ use super::{
 };
 use crate::domain::{clock::Timestamp, error::StoreError, id::EnvironmentName, port::StoreResult};
 
-/// How many seconds are counted by one call where they are counted anew.
+/// The maximum number of seconds per call when the count is replaced.
 const SECONDS_AT_ONCE: usize = 1_000;
 
-/// What became of one more.
+/// The result of counting a code.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Count {
-    /// It is counted.
+    /// The code is counted.
     Room,
-    /// There are as many as there may be.
+    /// The limit is reached.
     Full {
-        /// When the next one ends.
+        /// The time by which the next code expires.
         next_expiry: Timestamp,
     },
 }
@@ -34,20 +34,20 @@ pub(super) enum Count {
 /// The counts.
 pub(super) struct LiveCounts {
     engine: SharedEngine,
-    /// Those that go with the next call.
+    /// The codes that the next call counts.
     waiting: Mutex<HashMap<Limited, Vec<OneMore>>>,
 }
 
-/// An environment, and how many codes may live there.
+/// An environment and its limit of live codes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Limited {
     environment: EnvironmentName,
     max: u64,
 }
 
-/// A code that is to be counted.
+/// A code to count.
 struct OneMore {
-    /// The second in which it ends.
+    /// The second of its expiry.
     second: u64,
     done: oneshot::Sender<StoreResult<Count>>,
 }
@@ -57,10 +57,10 @@ impl LiveCounts {
         Arc::new(Self { engine, waiting: Mutex::default() })
     }
 
-    /// Counts one more where there are fewer than `max`.
+    /// Counts a code if there are fewer than `max`.
     ///
     /// # Errors
-    /// Where the engine is away: then it may be counted.
+    /// If the engine is unreachable. The code may then be counted.
     pub(super) async fn add(
         self: &Arc<Self>,
         environment: &EnvironmentName,
@@ -78,15 +78,15 @@ impl LiveCounts {
         if is_first {
             let counts = Arc::clone(self);
             tokio::spawn(async move {
-                // Those that came in the same turn of this thread are in the queue by then.
+                // Let the other tasks of this event loop turn add their codes to the queue first.
                 tokio::task::yield_now().await;
                 counts.call(&limited).await;
             });
         }
-        outcome.await.unwrap_or_else(|_| Err(StoreError::Unavailable("the store was closed".to_owned())))
+        outcome.await.unwrap_or_else(|_| Err(StoreError::Unavailable("the store is closed".to_owned())))
     }
 
-    /// Counts all that wait.
+    /// Counts all waiting codes.
     async fn call(&self, limited: &Limited) {
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(limited);
         let mut by_second = BTreeMap::<u64, Vec<_>>::new();
@@ -96,7 +96,7 @@ impl LiveCounts {
         let max = (limited.max < u64::MAX).then_some(limited.max);
         let more = by_second.iter().map(|(second, done)| (*second, done.len()));
         let counted = self.engine.call(count(&limited.environment, max, None, more)).await;
-        // The first of them have room, in the order of their seconds.
+        // The script counts codes in the order of their seconds, up to the limit.
         for (index, done) in by_second.into_values().flatten().enumerate() {
             let outcome = counted.clone().map(|Counted(counted, _, next)| match index < counted {
                 true => Count::Room,
@@ -106,10 +106,10 @@ impl LiveCounts {
         }
     }
 
-    /// Counts one more and one less at once, without a limit.
+    /// Adds one code and removes another, without a limit.
     ///
     /// # Errors
-    /// Where the engine is away: then it may be counted.
+    /// If the engine is unreachable. The count may then have changed.
     pub(super) async fn exchange(
         &self,
         environment: &EnvironmentName,
@@ -120,18 +120,18 @@ impl LiveCounts {
         self.engine.call::<Counted>(count(environment, None, one_less, more)).await.map(drop)
     }
 
-    /// Counts one less. Where that cannot be said the count is too high until it would have ended.
+    /// Removes a code from the count. If that fails, the count is too high until the code would have expired.
     pub(super) async fn remove(&self, environment: &EnvironmentName, end: Timestamp) {
         let call = count(environment, None, Some(end), std::iter::empty());
         if let Err(error) = self.engine.call::<Counted>(call).await {
-            tracing::warn!(%error, "a code that does not live any more is counted until its end");
+            tracing::warn!(%error, "deleted code is counted as live until it expires");
         }
     }
 
-    /// Counts anew: so many in each second, and nothing else. Nobody else may count meanwhile.
+    /// Replaces the count with these numbers of codes by second. No other caller may change the count at the same time.
     ///
     /// # Errors
-    /// Where the engine is away: then it may be counted in part.
+    /// If the engine is unreachable. The count may then be incomplete.
     pub(super) async fn replace(
         &self,
         environment: &EnvironmentName,
@@ -145,18 +145,17 @@ impl LiveCounts {
         Ok(())
     }
 
-    /// How many there are.
+    /// The number of live codes.
     ///
     /// # Errors
-    /// Where the engine is away.
+    /// If the engine is unreachable.
     pub(super) async fn total(&self, environment: &EnvironmentName) -> StoreResult<u64> {
         let call = count(environment, None, None, std::iter::empty());
         self.engine.glance(call).await.map(|Counted(_, total, _)| total)
     }
 }
 
-/// What the script answers: how many of those that were to be added are, how many there are now, and the second in which the
-/// next one ends.
+/// The result of the script: the number of codes that were added, the total, and the second in which the next code expires.
 #[derive(Clone)]
 struct Counted(usize, u64, u64);
 

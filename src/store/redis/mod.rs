@@ -1,20 +1,20 @@
-//! The store that any number of passbridge processes share: Redis 7 or later, or what speaks as it does; one server, one with
-//! replicas, or a cluster.
+//! The store over Redis 7 or later, or a compatible engine: one server, a primary with replicas, or a cluster. Any number of
+//! passbridge processes share it.
 //!
-//! | module | |
+//! | module | purpose |
 //! |---|---|
-//! | `options`, `connect`, `node_connections`, `start_check` | how the engine is reached, and what is asked of it |
-//! | `single`, `acknowledged`, `engine` | where a call goes, and what becomes of it |
-//! | `cluster`, `slots`, `nodes` | the same where the engine is a cluster |
-//! | `key`, `script`, `scripts/` | what lies where, and what happens there at once |
-//! | `codes`, `code_value`, `live_count` | codes, and how many live |
-//! | `ledger`, `limits` | these ports |
-//! | `trials`, `cell` | trials, and how several slots are changed together |
+//! | `options`, `connect`, `node_connections`, `start_check` | connections, and checks of the engine at the start |
+//! | `single`, `acknowledged`, `engine` | routing, retries and errors of calls |
+//! | `cluster`, `slots`, `nodes` | the same for a cluster |
+//! | `key`, `script`, `scripts/` | the layout of keys, and atomic scripts |
+//! | `codes`, `code_value`, `live_count` | codes, and the number of live ones |
+//! | `ledger`, `limits` | the `Ledger` and `Limits` ports |
+//! | `trials`, `cell` | trials, and atomic changes across slots |
 //! | `transfer` | copies to and from other stores |
-//! | `audit_stream` | the audit log, where it goes there |
-//! | `signals` | who waits for which change |
+//! | `audit_stream` | the audit log, if it is written to the engine |
+//! | `signals` | signals of changes to watchers |
 //! | `clock` | the engine's time |
-//! | `scan` | all keys |
+//! | `scan` | iteration over keys |
 
 mod acknowledged;
 mod audit_stream;
@@ -71,10 +71,10 @@ use crate::domain::{
 pub use options::{EngineTls, Node, ReadPassword, RedisOptions};
 pub use start_check::RedisOpenError;
 
-/// How long the end of the store waits for what goes on behind its answers.
+/// The maximum time that closing the store waits for background work.
 const FINISH_MAX: Duration = Duration::from_secs(5);
 
-/// A store over Redis.
+/// A handle to the store over Redis, cheap to clone.
 #[derive(Clone)]
 pub struct RedisStore(Arc<Inner>);
 
@@ -86,7 +86,7 @@ struct Inner {
     live_counts: Arc<LiveCounts>,
     own_limits: MemoryLimits,
     options: RedisOptions,
-    /// The environments that are known to be listed in the engine.
+    /// The environments that this process has listed in the engine.
     environments: Mutex<HashSet<EnvironmentName>>,
     tasks: TaskTracker,
 }
@@ -95,7 +95,7 @@ impl RedisStore {
     /// Connects to the engine.
     ///
     /// # Errors
-    /// Where it cannot be reached, or must not be used.
+    /// If the engine cannot be reached or does not meet the requirements.
     pub async fn open(options: RedisOptions) -> Result<Self, RedisOpenError> {
         let facts = start_check::examine(&options).await?;
         let failed = |error: StoreError| RedisOpenError::Failed(error.to_string());
@@ -130,7 +130,7 @@ impl RedisStore {
         }
     }
 
-    /// The engine's time, by which replicas whose own clocks differ agree.
+    /// The engine's clock, on which replicas agree even if their own clocks differ.
     #[must_use]
     pub fn clock(&self) -> SharedClock {
         self.0.clock.clone()
@@ -160,7 +160,7 @@ impl RedisStore {
         &self.0.tasks
     }
 
-    /// Lists an environment in the engine, if this process has not yet.
+    /// Lists an environment in the engine, unless this process has already done so.
     async fn know_environment(&self, environment: &EnvironmentName) -> StoreResult<()> {
         let is_known = |known: &Mutex<HashSet<EnvironmentName>>| {
             known.lock().unwrap_or_else(PoisonError::into_inner).contains(environment)
@@ -183,7 +183,7 @@ impl StoreHealth for RedisStore {
         try_join_all(pings).await.map(drop)
     }
 
-    /// There is none: an engine that comes back is used again.
+    /// Never completes: the store recovers when the engine is reachable again.
     async fn write_failure(&self) -> StoreError {
         std::future::pending().await
     }
@@ -191,7 +191,7 @@ impl StoreHealth for RedisStore {
     async fn close(&self) -> StoreResult<()> {
         self.tasks().close();
         if tokio::time::timeout(FINISH_MAX, self.tasks().wait()).await.is_err() {
-            tracing::warn!("the store is closed before all that it does behind its answers was done");
+            tracing::warn!("store closed before its background work was complete");
         }
         self.signals().close();
         self.engine().close();

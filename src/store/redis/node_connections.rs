@@ -1,7 +1,7 @@
-//! The connections to one node: a shared one, and one for each thread that calls.
+//! The connections to one node: a shared one, and one for each calling thread.
 //!
-//! A call over the shared connection goes to the thread on which that was made, and its answer comes back from there. Over one of
-//! its own it stays on its thread, and leaves together with the others of the same turn.
+//! A call over the shared connection, and its response, pass through the thread that created the connection. A call over the
+//! thread's own connection stays on its thread, and is sent together with the other calls of the same event loop turn.
 
 use std::{
     collections::HashMap,
@@ -31,31 +31,31 @@ enum Own {
 }
 
 impl NodeConnections {
-    /// Connects to a node. What it pushes to the shared connection is sent to `pushes`.
+    /// Connects to a node. Push messages on the shared connection are forwarded to `pushes`.
     ///
     /// # Errors
-    /// Where that fails.
+    /// If the connection cannot be established.
     pub(super) async fn open(options: &RedisOptions, node: &Node, pushes: Pushes) -> RedisResult<Self> {
         let shared = options.connect(node, Some(pushes)).await?;
         Ok(Self { options: options.clone(), node: node.clone(), shared, own: Arc::default() })
     }
 
-    /// The connection that everybody may use, and that has the subscriptions.
+    /// The connection that all threads may use. It carries the subscriptions.
     pub(super) fn shared(&self) -> MultiplexedConnection {
         self.shared.clone()
     }
 
-    /// Uses this thread's connection; the shared one while that is being made, or cannot be.
+    /// Runs `call` with this thread's connection, or with the shared one while the thread has none.
     ///
     /// # Errors
-    /// Those of `call`.
+    /// The errors of `call`.
     pub(super) async fn call<T>(
         &self,
         call: impl AsyncFnOnce(&mut MultiplexedConnection) -> RedisResult<T>,
     ) -> RedisResult<T> {
         let thread = thread::current().id();
         let outcome = call(&mut self.own(thread)).await;
-        // The shared connection is pinged; of this one nothing but its calls tells that it leads nowhere any more.
+        // Only the shared connection is probed. A dead connection of a thread is detected by its calls alone.
         if outcome.as_ref().is_err_and(|error| error.is_connection_dropped() || error.is_timeout()) {
             lock(&self.own).remove(&thread);
         }

@@ -1,4 +1,4 @@
-//! The connections to a cluster's nodes, made when they are first needed.
+//! The connections to a cluster's nodes, created on first use.
 
 use std::{
     collections::HashMap,
@@ -14,10 +14,10 @@ use super::{
     options::{Node, RedisOptions},
 };
 
-/// The connections to a node, once the first is made.
+/// The connections to a node, initialized on first use.
 type Connections = Arc<OnceCell<NodeConnections>>;
 
-/// The connections to nodes.
+/// The connections to the nodes of a cluster.
 pub(super) struct Nodes {
     options: RedisOptions,
     pushes: Pushes,
@@ -29,10 +29,10 @@ impl Nodes {
         Self { options, pushes, known: Mutex::default() }
     }
 
-    /// Uses the connections to a node. Those that turn out to be lost are replaced at the next use.
+    /// Runs `call` with the connections to a node. Lost connections are replaced on the next use.
     ///
     /// # Errors
-    /// Those of `call`, and where no connection can be made.
+    /// The errors of `call`, or if no connection can be established.
     pub(super) async fn call<T>(
         &self,
         node: &Node,
@@ -51,11 +51,11 @@ impl Nodes {
         outcome
     }
 
-    /// Gives up the connections to a node that does not respond, or is no primary any more. Subscriptions there end with them.
+    /// Closes the connections to a node that does not respond or is no longer a primary. Its subscriptions end with them.
     pub(super) fn leave(&self, node: &Node) {
         let left = self.lock().remove(node);
         if left.is_some_and(|connections| connections.initialized()) {
-            // The library says so only where the other side ends the connection.
+            // The library reports a disconnection only if the other side closes the connection.
             let _ = self.pushes.send(PushInfo { kind: PushKind::Disconnection, data: Vec::new() });
         }
     }

@@ -1,4 +1,4 @@
-//! How a store over Redis is opened.
+//! The options of a store over Redis.
 
 use std::{fmt, time::Duration};
 
@@ -19,12 +19,12 @@ impl fmt::Display for Node {
     }
 }
 
-/// What TLS connections to the engine go by, as PEM.
+/// The TLS settings of connections to the engine, as PEM.
 #[derive(Clone, Default)]
 pub struct EngineTls {
-    /// The CAs that the engine's certificate may come from; the system's where absent.
+    /// The CAs that may have issued the engine's certificate; the system's CAs if absent.
     pub ca: Option<Vec<u8>>,
-    /// The client certificate and its key, where the engine asks for one.
+    /// The client certificate and its key, if the engine requires one.
     pub client: Option<(Vec<u8>, Vec<u8>)>,
 }
 
@@ -34,40 +34,41 @@ impl fmt::Debug for EngineTls {
     }
 }
 
-/// Reads the password; asked before every connection, so that a changed one is taken.
+/// Reads the password. It is called before every connection, so that a changed password takes effect.
 pub type ReadPassword = dyn Fn() -> Result<SecretText, String> + Send + Sync;
 
-/// How the store reaches its engine, and what it asks of it.
+/// The connection settings of a store over Redis.
 #[derive(Clone)]
 pub struct RedisOptions {
-    /// Some nodes: of a cluster, from which the others are learnt; else of one primary and its replicas. At least one.
+    /// The nodes, at least one. For a cluster: some of its nodes, from which the others are discovered. Otherwise: the primary and
+    /// its replicas.
     pub nodes: Vec<Node>,
     /// The database, 0 to 15; a cluster has only 0.
     pub database: i64,
-    /// What TLS goes by; connections are not encrypted where absent.
+    /// The TLS settings; connections are not encrypted if absent.
     pub tls: Option<EngineTls>,
-    /// The user, where the engine has several.
+    /// The user, if not the engine's default user.
     pub username: Option<String>,
-    /// The password, where the engine asks for one.
+    /// The password, if the engine requires one.
     pub password: Option<std::sync::Arc<ReadPassword>>,
-    /// How many replicas have to acknowledge a write; where absent 1 on a cluster and 0 elsewhere.
+    /// The number of replicas that must acknowledge a write. If absent: 1 for a cluster, 0 otherwise.
     pub wait_replicas: Option<u32>,
-    /// How long a write waits for those.
+    /// The maximum time that a write waits for its replicas.
     pub wait_timeout: Duration,
-    /// How long a connection may take to be made.
+    /// The maximum time to establish a connection.
     pub connect_timeout: Duration,
-    /// How long an answer may take.
+    /// The maximum time to wait for a response.
     pub response_timeout: Duration,
-    /// How many calls may be under way at once; one more fails at once.
+    /// The maximum number of concurrent calls. Further calls fail immediately.
     pub max_in_flight: usize,
-    /// This process's time. What is kept goes by the engine's.
+    /// This process's clock. Expiries follow the engine's clock.
     pub clock: SharedClock,
-    /// Where ids of changes come from.
+    /// The source of ids and versions of changes.
     pub randomness: SharedRandomness,
 }
 
 impl RedisOptions {
-    /// The defaults, for these nodes.
+    /// Creates the default options for these nodes.
     #[must_use]
     pub fn new(nodes: Vec<Node>, clock: SharedClock, randomness: SharedRandomness) -> Self {
         Self {

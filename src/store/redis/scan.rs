@@ -1,4 +1,4 @@
-//! Streams of all keys that begin with something, node by node.
+//! Streams of all keys with a prefix, node by node.
 
 use std::collections::HashSet;
 
@@ -9,29 +9,30 @@ use sha2::{Digest, Sha256};
 use super::{RedisStore, key::Key, options::Node, script::Call};
 use crate::domain::{error::StoreError, port::StoreResult};
 
-/// How many keys the engine looks at for each question.
+/// The number of keys that the engine examines per `SCAN` call.
 const COUNT: usize = 1_000;
 
-/// How many values are asked for at once.
+/// The maximum number of concurrent reads of values.
 pub(super) const READS: usize = 64;
 
 struct Scan {
     store: RedisStore,
     pattern: String,
-    /// The nodes that are still to be asked; of the last one the cursor where it goes on.
+    /// The nodes that remain to be scanned. `cursor` is the position in the last one.
     nodes: Option<Vec<Node>>,
     cursor: u64,
-    /// The engine may show a key several times, and a slot may move meanwhile. Absent where that does not matter.
+    /// Digests of the keys seen so far: the engine may return a key several times, and slots may move. `None` if duplicates do not
+    /// matter.
     seen: Option<HashSet<u128>>,
 }
 
 impl RedisStore {
-    /// Every key that begins with `prefix`, once.
+    /// Streams every key with this prefix, without duplicates.
     pub(super) fn scan_keys(&self, prefix: String) -> BoxStream<'static, StoreResult<Key>> {
         self.scan_keys_past(prefix, Some(HashSet::new()))
     }
 
-    /// Every key that begins with `prefix`, in bounded memory: one may come again where the engine shrinks its table meanwhile.
+    /// Streams every key with this prefix in bounded memory. A key may appear more than once if the engine resizes its hash table.
     pub(super) fn scan_keys_loosely(&self, prefix: String) -> BoxStream<'static, StoreResult<Key>> {
         self.scan_keys_past(prefix, None)
     }
@@ -51,7 +52,7 @@ impl RedisStore {
         .boxed()
     }
 
-    /// Keys with their values.
+    /// Streams the keys that still exist, with their values.
     pub(super) fn values(
         &self,
         keys: BoxStream<'static, StoreResult<Key>>,

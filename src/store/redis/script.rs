@@ -1,4 +1,4 @@
-//! The scripts that run in the engine, and how they are called: what has to happen at once happens in one of them.
+//! Calls to the engine, and the Lua scripts that make atomic changes.
 
 use std::sync::LazyLock;
 
@@ -6,7 +6,7 @@ use redis::{Cmd, Script};
 
 use super::key::Key;
 
-/// A script, which whoever finds it missing in the engine sends there whole.
+/// A script. It is called by its hash, and sent whole if the engine does not have it yet.
 pub(super) struct EngineScript {
     source: &'static str,
     hashed: LazyLock<Script>,
@@ -40,7 +40,7 @@ scripts! {
     CELL_OUTCOME = "cell_outcome";
 }
 
-/// Something for the engine to do. Its first key says where.
+/// A command or script with its arguments. Its first key determines the node.
 #[derive(Clone)]
 pub(super) struct Call {
     what: What,
@@ -56,29 +56,29 @@ enum What {
 }
 
 impl Call {
-    /// A command whose first arguments are these keys.
+    /// Creates a call of a command whose first arguments are these keys.
     pub(super) fn command(name: &'static str, keys: impl IntoIterator<Item = Key>) -> Self {
         Self { what: What::Command(name), keys: keys.into_iter().collect(), args: Vec::new(), channel: None }
     }
 
-    /// A script over these keys, all of one slot.
+    /// Creates a call of a script with these keys, which must all be in one slot.
     pub(super) fn script(script: &'static EngineScript, keys: impl IntoIterator<Item = Key>) -> Self {
         Self { what: What::Script(script), keys: keys.into_iter().collect(), args: Vec::new(), channel: None }
     }
 
-    /// With one more argument.
+    /// Appends an argument.
     pub(super) fn arg(mut self, argument: impl AsRef<[u8]>) -> Self {
         self.args.push(argument.as_ref().to_vec());
         self
     }
 
-    /// With a number as one more argument.
+    /// Appends a number as an argument.
     pub(super) fn number(self, number: u64) -> Self {
         self.arg(number.to_string())
     }
 
-    /// With the channel to which the script publishes as its last argument. It is no key of the script: while a slot moves, the
-    /// engine serves a script of several keys only where it has them all, and a channel is nowhere a key.
+    /// Appends the channel to which the script publishes as its last argument. The channel is not passed as a key: while a slot
+    /// moves, a node serves a script with several keys only if all of them exist there, and a channel never exists as a key.
     pub(super) fn signalling(mut self, channel: Option<Key>) -> Self {
         self.channel.clone_from(&channel);
         match channel {
@@ -87,17 +87,17 @@ impl Call {
         }
     }
 
-    /// The channel to which it publishes.
+    /// The channel to which the script publishes.
     pub(super) fn channel(&self) -> Option<&Key> {
         self.channel.as_ref()
     }
 
-    /// The key that says where it goes.
+    /// The key that determines the node.
     pub(super) fn route(&self) -> &[u8] {
         self.keys.first().map_or(&[], Vec::as_slice)
     }
 
-    /// As it is sent: a script by its hash, or `whole` where the engine does not have it.
+    /// The command to send. A script is sent by its hash, or as its source if `whole` is true.
     pub(super) fn to_command(&self, whole: bool) -> Cmd {
         let mut command = match &self.what {
             What::Command(name) => redis::cmd(name),

@@ -1,8 +1,8 @@
-//! Signals of changes, by sharded publish/subscribe: the scripts that change something publish to its channel, and this process
-//! subscribes to the channels that somebody here waits for.
+//! Signals of changes, over sharded publish/subscribe. Scripts publish each change to its channel, and a process subscribes to the
+//! channels that it has watchers for.
 //!
-//! A message may be lost: with its connection, with a primary, while a slot moves. So whatever ends a connection signals
-//! everybody who waits, and so do a new subscription and the passing of [`SAFETY_INTERVAL`]; who is signalled reads again.
+//! A message can be lost: with its connection, with a primary, or while a slot moves. A lost connection, a new subscription, and
+//! [`SAFETY_INTERVAL`] therefore also signal the watchers, which then read again.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,23 +22,23 @@ use crate::{
     store::watch_hub::WatchHub,
 };
 
-/// How long what was missed may stay unnoticed.
+/// The maximum time until a watcher reads again without a signal.
 const SAFETY_INTERVAL: Duration = Duration::from_secs(60);
 
-/// How long until subscriptions are tried again that failed.
+/// The pause before a failed subscription is retried.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
-/// How many subscriptions are made at once.
+/// The maximum number of concurrent subscription commands.
 const BATCH: usize = 512;
 
-/// What is to be subscribed to, or is not waited for any more.
+/// A request to the subscriber.
 enum Wish {
     Subscribe(Key, oneshot::Sender<StoreResult<()>>),
-    /// Nobody waits for it, or nobody did a moment ago.
+    /// Check whether the channel still has watchers, and subscribe or unsubscribe accordingly.
     Look(Key),
 }
 
-/// Who waits for which channel.
+/// The watchers of channels.
 pub(super) struct ChannelSignals {
     hub: Arc<WatchHub<Key>>,
     wishes: mpsc::UnboundedSender<Wish>,
@@ -48,7 +48,7 @@ pub(super) struct ChannelSignals {
 }
 
 impl ChannelSignals {
-    /// Signals what the engine pushes.
+    /// Starts the subscriber, and the task that turns push messages into signals.
     pub(super) fn start(
         engine: SharedEngine,
         options: &RedisOptions,
@@ -72,13 +72,13 @@ impl ChannelSignals {
         }
     }
 
-    /// Signals for a channel, from when this returns.
+    /// Returns the signals for a channel, starting when this function returns.
     ///
     /// # Errors
-    /// Where the engine is away.
+    /// If the engine is unreachable.
     pub(super) async fn watch(&self, channel: Key) -> StoreResult<Signals> {
         let signals = self.hub.watch(channel.clone());
-        // From here on it is looked at again when nobody waits any more, also if this fails or is given up.
+        // From here on, the channel is checked again when its watcher leaves, even if this call fails or is canceled.
         let leaving = Leaving { channel: channel.clone(), wishes: self.wishes.clone() };
         let (done, outcome) = oneshot::channel();
         let _ = self.wishes.send(Wish::Subscribe(channel, done));
@@ -95,7 +95,7 @@ impl ChannelSignals {
     }
 }
 
-/// A stream of signals, with one now and then that stands for those that were missed.
+/// A stream of signals, including periodic ones that make up for lost messages.
 struct Watching {
     signals: Option<Signals>,
     _leaving: Leaving,
@@ -114,7 +114,7 @@ impl Watching {
     }
 }
 
-/// Has a channel looked at again when somebody waits for it no longer.
+/// Requests a check of a channel when a watcher leaves.
 struct Leaving {
     channel: Key,
     wishes: mpsc::UnboundedSender<Wish>,
@@ -126,7 +126,7 @@ impl Drop for Leaving {
     }
 }
 
-/// Subscribes, one batch after the other, so that of a subscription and its end the later one holds.
+/// Subscribes and unsubscribes. Batches run one after the other, so that the later of two requests for a channel takes effect.
 struct Subscriber {
     engine: SharedEngine,
     hub: Arc<WatchHub<Key>>,
@@ -149,7 +149,7 @@ impl Subscriber {
             Wish::Look(channel) => {
                 let watched = self.hub.is_watched(&channel);
                 match self.engine.subscribe(&channel, watched).await {
-                    // What changed before this is not heard of any more.
+                    // Changes before this subscription send no message.
                     Ok(()) => self.hub.signal(&[channel]),
                     Err(_) if watched => self.look_again(channel),
                     Err(_) => {}
@@ -158,7 +158,7 @@ impl Subscriber {
         }
     }
 
-    /// A subscription that is lost and cannot be made again is tried until it can, or nobody waits for it.
+    /// Retries a subscription after a pause. This repeats until it succeeds or the channel has no watchers.
     fn look_again(&self, channel: Key) {
         let wishes = self.wishes.clone();
         tokio::spawn(async move {
@@ -170,7 +170,7 @@ impl Subscriber {
     }
 }
 
-/// Turns what the engine pushes into signals.
+/// Turns push messages of the engine into signals.
 async fn receive(
     mut pushes: mpsc::UnboundedReceiver<PushInfo>,
     hub: Arc<WatchHub<Key>>,
@@ -186,7 +186,7 @@ async fn receive(
                 hub.signal(&[channel]);
                 continue;
             }
-            // The slot has gone to another node, or nobody waits any more.
+            // The slot has moved to another node, or the channel has no watchers.
             (PushKind::SUnsubscribe, Some(channel)) if hub.is_watched(&channel) => vec![channel],
             (PushKind::Disconnection, _) => hub.watched(),
             _ => continue,

@@ -1,4 +1,4 @@
-//! The primary among nodes that are no cluster: one server, or one with replicas.
+//! The primary of an engine that is not a cluster: one server, or a primary with replicas.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -17,17 +17,17 @@ use super::{
 };
 use crate::domain::randomness;
 
-/// How often the primary is asked whether it still is one.
+/// The interval of health probes, which check that the node still is a primary.
 const PULSE: Duration = Duration::from_secs(1);
 
-/// How long it may take to answer that.
+/// The timeout of a health probe.
 const PULSE_TIMEOUT: Duration = Duration::from_millis(700);
 
-/// How long between two searches for a primary: twice as long each time, up to the second of these.
+/// The first and the maximum pause between searches for a primary. The pause doubles each time (exponential backoff).
 const SEARCH_PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
-/// The connection to the primary, which a task of its own makes and renews: who calls while there is none gets an error at
-/// once.
+/// The connection to the primary. A background task connects and reconnects; calls fail immediately while there is no
+/// connection.
 pub(super) struct Single {
     shared: Arc<Shared>,
     _keeper: AbortOnDropHandle<()>,
@@ -37,29 +37,29 @@ struct Shared {
     options: RedisOptions,
     pushes: Pushes,
     present: ArcSwapOption<Primary>,
-    /// Why there is none.
+    /// The reason why no primary is connected.
     reason: Mutex<String>,
-    /// That the present one is in doubt.
+    /// Triggers an early health probe of the primary.
     doubt: Notify,
 }
 
-/// A primary, with the connections to it.
+/// A primary and the connections to it.
 pub(super) struct Primary {
     pub node: Node,
     pub connections: NodeConnections,
 }
 
 impl Single {
-    /// Looks for the primary, and keeps to it from then on.
+    /// Finds and connects to the primary, and starts the background task.
     ///
     /// # Errors
-    /// Where none of the nodes is one now.
+    /// If no node is a primary.
     pub(super) async fn open(options: RedisOptions, pushes: Pushes) -> RedisResult<Self> {
         let shared = Arc::new(Shared {
             options,
             pushes,
             present: ArcSwapOption::empty(),
-            reason: Mutex::new("it was not connected to yet".to_owned()),
+            reason: Mutex::new("not connected yet".to_owned()),
             doubt: Notify::new(),
         });
         let first = shared.find().await?;
@@ -68,10 +68,10 @@ impl Single {
         Ok(Self { shared, _keeper: keeper })
     }
 
-    /// The primary.
+    /// The connected primary.
     ///
     /// # Errors
-    /// Where there is none at the moment: why.
+    /// If no primary is connected: the reason.
     pub(super) fn primary(&self) -> RedisResult<Arc<Primary>> {
         self.shared.present.load_full().ok_or_else(|| {
             let reason = self.shared.reason.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -79,7 +79,7 @@ impl Single {
         })
     }
 
-    /// Says what came of a call, so that a primary that is none any more is left at once.
+    /// Reports the error of a call. If it indicates that the primary is lost, triggers a health probe.
     pub(super) fn observe(&self, error: &RedisError) {
         let lost = error.is_connection_dropped()
             || error.is_unrecoverable_error()
@@ -99,7 +99,7 @@ impl Shared {
             loop {
                 match self.find().await {
                     Ok(primary) => {
-                        tracing::info!(node = %primary.node, "connected to the store's primary");
+                        tracing::info!(node = %primary.node, "store primary connected");
                         self.present.store(Some(Arc::new(primary)));
                         break;
                     }
@@ -112,7 +112,7 @@ impl Shared {
         }
     }
 
-    /// Completes when the present primary is lost.
+    /// Probes the primary until it is lost.
     async fn stay(&self) {
         while let Some(primary) = self.present.load_full() {
             tokio::select! {
@@ -135,14 +135,14 @@ impl Shared {
         let reason = error.to_string();
         let mut known = self.reason.lock().unwrap_or_else(PoisonError::into_inner);
         if *known != reason {
-            tracing::warn!(%reason, "the store's primary is not reachable");
+            tracing::warn!(%reason, "store primary unreachable");
             *known = reason;
         }
     }
 
-    /// The first of the nodes that is a primary.
+    /// Connects to the first node that is a primary.
     async fn find(&self) -> RedisResult<Primary> {
-        let mut last = RedisError::from((ErrorKind::InvalidClientConfig, "there are no nodes"));
+        let mut last = RedisError::from((ErrorKind::InvalidClientConfig, "no nodes are configured"));
         for node in &self.options.nodes {
             match self.try_node(node).await {
                 Ok(primary) => return Ok(primary),

@@ -1,10 +1,10 @@
-//! Which node of a cluster serves which slot, as a node tells it (`CLUSTER SLOTS`).
+//! The slot map of a cluster: which node serves which slot, as reported by `CLUSTER SLOTS`.
 
 use redis::{ErrorKind, RedisError, RedisResult, Value, from_redis_value};
 
 use super::options::Node;
 
-/// How many slots a cluster has.
+/// The number of slots of a cluster.
 const SLOTS: u16 = 16_384;
 
 /// The slot of a key (Redis cluster specification, key distribution model).
@@ -12,7 +12,8 @@ pub(super) fn slot_of(key: &[u8]) -> u16 {
     crc16::State::<crc16::XMODEM>::calculate(hash_tag(key)) % SLOTS
 }
 
-/// What of a key says its slot: what stands between the first braces, if anything does (Redis cluster specification, hash tags).
+/// The part of a key that determines its slot: the text between the first braces, if not empty (Redis cluster specification, hash
+/// tags).
 fn hash_tag(key: &[u8]) -> &[u8] {
     let tag = || {
         let start = key.iter().position(|byte| *byte == b'{')? + 1;
@@ -22,10 +23,10 @@ fn hash_tag(key: &[u8]) -> &[u8] {
     tag().unwrap_or(key)
 }
 
-/// All slots that some node serves.
+/// All slots that a node serves.
 #[derive(Debug, Default)]
 pub(super) struct SlotMap {
-    /// In ascending order, without overlaps.
+    /// In ascending order, without overlap.
     ranges: Vec<SlotRange>,
 }
 
@@ -38,17 +39,17 @@ struct SlotRange {
 }
 
 impl SlotRange {
-    /// What two nodes have to agree on; each may know other replicas.
+    /// The part on which nodes must agree. They may know different replicas.
     fn owner(&self) -> (u16, u16, &Node) {
         (self.first, self.last, &self.primary)
     }
 }
 
 impl SlotMap {
-    /// Reads the answer of `asked` to `CLUSTER SLOTS`.
+    /// Parses the response of `asked` to `CLUSTER SLOTS`.
     ///
     /// # Errors
-    /// Where it is no such answer.
+    /// If the response is not in the documented form.
     pub(super) fn parse(answer: Value, asked: &Node) -> RedisResult<Self> {
         let rows: Vec<Vec<Value>> = from_redis_value(answer)?;
         let mut ranges =
@@ -57,11 +58,11 @@ impl SlotMap {
         Ok(Self { ranges })
     }
 
-    /// The map that most of these nodes have told: one that is cut off, or has just started, is outvoted.
+    /// The map that most nodes have reported. A node that is partitioned or has just started is outvoted.
     pub(super) fn agreed(mut told: Vec<Self>) -> Option<Self> {
         told.retain(|map| !map.ranges.is_empty());
         let votes = |map: &Self| told.iter().filter(|other| other.owners().eq(map.owners())).count();
-        // The last of those with the most votes is as good as the first.
+        // Ties are broken arbitrarily.
         let (elected, _) = told.iter().enumerate().max_by_key(|(_, map)| votes(map))?;
         Some(told.swap_remove(elected))
     }
@@ -77,7 +78,7 @@ impl SlotMap {
         (slot <= range.last).then_some(&range.primary)
     }
 
-    /// Every primary, once.
+    /// Every primary, without duplicates.
     pub(super) fn primaries(&self) -> Vec<Node> {
         let mut primaries: Vec<_> = self.ranges.iter().map(|range| range.primary.clone()).collect();
         primaries.sort_unstable();
@@ -85,13 +86,13 @@ impl SlotMap {
         primaries
     }
 
-    /// Every node that serves slots or is a replica of one that does; some several times.
+    /// Every primary and replica. A node may appear several times.
     pub(super) fn nodes(&self) -> impl Iterator<Item = &Node> {
         self.ranges.iter().flat_map(|range| std::iter::once(&range.primary).chain(&range.replicas))
     }
 }
 
-/// The first slot, the last one, the primary, and any number of replicas.
+/// Parses a row: the first slot, the last slot, the primary, and any number of replicas.
 fn parse_range(row: Vec<Value>, asked: &Node) -> RedisResult<SlotRange> {
     let mut row = row.into_iter();
     let mut slot = || row.next().ok_or_else(unexpected).and_then(number);
@@ -101,7 +102,7 @@ fn parse_range(row: Vec<Value>, asked: &Node) -> RedisResult<SlotRange> {
     Ok(SlotRange { first, last, primary, replicas: nodes.collect() })
 }
 
-/// The host, the port, and more. A host that is not told is the one that was asked.
+/// Parses a node: the host, the port, and more. A missing host means the node that was asked.
 fn parse_node(node: Value, asked: &Node) -> RedisResult<Node> {
     let mut parts = from_redis_value::<Vec<Value>>(node)?.into_iter();
     let host: Option<String> = from_redis_value(parts.next().ok_or_else(unexpected)?)?;
@@ -110,13 +111,13 @@ fn parse_node(node: Value, asked: &Node) -> RedisResult<Node> {
     Ok(Node { host, port })
 }
 
-/// The library's own conversion to a small number cuts off what does not fit.
+/// Converts with a range check. The library's own conversion to `u16` truncates.
 fn number(value: Value) -> RedisResult<u16> {
     u16::try_from(from_redis_value::<i64>(value)?).map_err(|_| unexpected())
 }
 
 fn unexpected() -> RedisError {
-    (ErrorKind::UnexpectedReturnType, "the answer to CLUSTER SLOTS is not the documented one").into()
+    (ErrorKind::UnexpectedReturnType, "unexpected response to CLUSTER SLOTS").into()
 }
 
 #[cfg(test)]
@@ -139,11 +140,11 @@ mod tests {
     }
 
     fn map(rows: Vec<Value>) -> SlotMap {
-        SlotMap::parse(Value::Array(rows), &node(1)).expect("is one")
+        SlotMap::parse(Value::Array(rows), &node(1)).expect("a slot map")
     }
 
     #[test]
-    fn a_key_lies_where_its_hash_tag_does() {
+    fn a_key_has_the_slot_of_its_hash_tag() {
         // The specification's own example.
         assert_eq!(slot_of(b"123456789"), 0x31C3);
         assert_eq!(slot_of(b"{user1000}.following"), slot_of(b"user1000"));
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_is_served_by_the_primary_of_its_range_or_by_nobody() {
+    fn a_slot_maps_to_the_primary_of_its_range() {
         let map = map(vec![row(8_000, 16_383, &[2]), row(0, 5_000, &[1, 3])]);
         let primary_of = |slot| map.primary_of(slot).map(|node| node.port);
         assert_eq!([0, 5_000, 8_000, 16_383].map(primary_of), [Some(1), Some(1), Some(2), Some(2)]);
@@ -163,18 +164,18 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_is_not_told_is_the_one_that_was_asked() {
+    fn a_missing_host_means_the_node_that_was_asked() {
         for host in [Value::Nil, text("")] {
             let row =
                 Value::Array(vec![Value::Int(0), Value::Int(1), Value::Array(vec![host, Value::Int(7)])]);
             let asked = Node { host: "redis-1".to_owned(), port: 6_379 };
-            let map = SlotMap::parse(Value::Array(vec![row]), &asked).expect("is one");
+            let map = SlotMap::parse(Value::Array(vec![row]), &asked).expect("a slot map");
             assert_eq!(map.primaries(), [Node { host: "redis-1".to_owned(), port: 7 }]);
         }
     }
 
     #[test]
-    fn what_is_no_such_answer_is_an_error() {
+    fn an_invalid_response_is_an_error() {
         let incomplete = [
             Value::Okay,
             Value::Array(vec![Value::Int(1)]),
@@ -188,12 +189,12 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_is_cut_off_or_has_just_started_is_outvoted() {
+    fn a_partitioned_or_new_node_is_outvoted() {
         let old = || map(vec![row(0, 16_383, &[1])]);
-        // They know different replicas, and agree on the primary.
+        // They know different replicas but agree on the primary.
         let new = [map(vec![row(0, 16_383, &[2])]), map(vec![row(0, 16_383, &[2, 3])])];
         let told = std::iter::once(old()).chain(new).chain([SlotMap::default(), SlotMap::default()]);
-        let agreed = SlotMap::agreed(told.collect()).expect("there is one");
+        let agreed = SlotMap::agreed(told.collect()).expect("a majority");
         assert_eq!(agreed.primaries(), [node(2)]);
         assert!(SlotMap::agreed(vec![SlotMap::default()]).is_none());
     }

@@ -1,4 +1,4 @@
-//! What is asked of the engine before anything is stored there.
+//! Checks of the engine before the store uses it.
 
 use std::collections::HashMap;
 
@@ -6,58 +6,58 @@ use redis::{InfoDict, aio::MultiplexedConnection};
 
 use super::options::{Node, RedisOptions};
 
-/// The oldest version that has what the scripts use: sharded publish/subscribe and `PEXPIRETIME`.
+/// The oldest supported major version. The scripts use sharded publish/subscribe and `PEXPIRETIME`.
 const OLDEST: u32 = 7;
 
-/// Why a store over Redis cannot be opened. The text is for the operator.
+/// An error from opening a store over Redis. The text is for the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum RedisOpenError {
-    /// None of the nodes can be used.
+    /// No node can be used.
     #[error(
-        "no node can be used (the last one tried, {node}: {reason}); check store.url, that the engine runs there, and what it \
-         asks of TLS and of users (store.tls, store.username, store.password_file)"
+        "no node can be used (last error, from {node}: {reason}); check that store.url names running nodes, and that \
+         store.tls, store.username and store.password_file match the engine's settings"
     )]
     Unreachable {
-        /// The last one that was tried.
+        /// The last node that was tried.
         node: String,
-        /// Why it cannot.
+        /// Its error.
         reason: String,
     },
-    /// The engine is older than what is needed.
-    #[error("{node} is version {version}; passbridge needs Redis 7 or later, or Valkey")]
+    /// The engine's version is too old.
+    #[error("{node} runs version {version}; passbridge requires Redis 7 or later, or Valkey")]
     TooOld {
-        /// Which node.
+        /// The node.
         node: String,
-        /// What it says that it is.
+        /// The version that the node reports.
         version: String,
     },
-    /// The engine throws away what it was given when it is full.
+    /// The engine evicts keys when its memory is full.
     #[error(
-        "{node} has maxmemory-policy {policy}, by which a full engine throws away codes and trials that are needed; set it to \
-         noeviction there"
+        "{node} has maxmemory-policy {policy}, which evicts codes and trials when its memory is full; set it to \
+         noeviction on the engine"
     )]
     Evicts {
-        /// Which node.
+        /// The node.
         node: String,
         /// Its policy.
         policy: String,
     },
-    /// It was reached, and then failed.
-    #[error("the engine failed while the store was opened: {0}")]
+    /// The engine was reached and then failed.
+    #[error("the engine failed while the store was being opened: {0}")]
     Failed(String),
 }
 
-/// What the first node that answers says of the engine.
+/// Facts about the engine, from the first node that responds.
 pub(super) struct Facts {
     pub is_cluster: bool,
 }
 
-/// Asks the nodes, in their order, until one answers.
+/// Asks the nodes in order until one responds.
 ///
 /// # Errors
-/// Where none does, or the engine cannot be used.
+/// If no node responds, or the engine does not meet the requirements.
 pub(super) async fn examine(options: &RedisOptions) -> Result<Facts, RedisOpenError> {
-    let mut last = RedisOpenError::Failed("store.url names no node".to_owned());
+    let mut last = RedisOpenError::Failed("store.url contains no node".to_owned());
     for node in &options.nodes {
         let unreachable = |error: redis::RedisError| RedisOpenError::Unreachable {
             node: node.to_string(),
@@ -74,10 +74,10 @@ pub(super) async fn examine(options: &RedisOptions) -> Result<Facts, RedisOpenEr
     Err(last)
 }
 
-/// Whether an engine that says this of itself can be used.
+/// Checks whether an engine with this `INFO` can be used.
 pub(super) fn judge(info: &InfoDict, node: &Node) -> Result<(), RedisOpenError> {
     let text = |key: &str| info.get::<String>(key).unwrap_or_default();
-    // Valkey says by this which Redis it speaks like.
+    // Valkey reports the compatible Redis version here.
     let version = text("redis_version");
     let major: u32 = version.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(0);
     if major < OLDEST {
@@ -102,7 +102,7 @@ async fn examine_node(
     if text("maxmemory_policy").is_empty() {
         tracing::warn!(
             %node,
-            "the store's engine does not say its maxmemory-policy; make sure that it is noeviction"
+            "store engine does not report its maxmemory-policy, make sure that it is noeviction"
         );
     }
     let configuration: redis::RedisResult<HashMap<String, String>> =
@@ -110,12 +110,12 @@ async fn examine_node(
     if configuration.is_err() {
         tracing::warn!(
             %node,
-            "the store's engine does not show its configuration (CONFIG is forbidden), so its durability is not checked"
+            "store engine durability not checked, CONFIG is forbidden"
         );
     } else if text("aof_enabled") == "0" && text("connected_slaves") == "0" && text("role") == "master" {
         tracing::warn!(
             %node,
-            "the store's engine has neither an append-only file nor a replica: what it holds is lost when it ends"
+            "store engine has neither an append-only file nor a replica, its data is lost when it stops"
         );
     }
     Ok(Ok(Facts { is_cluster: text("cluster_enabled") == "1" || text("redis_mode") == "cluster" }))

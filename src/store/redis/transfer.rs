@@ -47,12 +47,12 @@ impl Transfer for RedisStore {
         Ok(match Codes::get(self, &registration.key()).await? {
             Some(present) if present == *entry => Restoration::Present,
             Some(_) => Restoration::Differs,
-            // Whatever had it has ended just now.
+            // The record that held the code has just expired.
             None => Restoration::Ended,
         })
     }
 
-    /// From the codes that are there, so that a restoration that was broken off leaves no trace in the counts.
+    /// Counts the codes that exist, so that an interrupted copy does not leave wrong counts.
     async fn recount_codes(&self) -> StoreResult<()> {
         let mut environments: HashMap<EnvironmentName, BTreeMap<u64, usize>> = HashMap::new();
         let mut codes = Transfer::codes(self);
@@ -124,7 +124,7 @@ impl Transfer for RedisStore {
                 return Ok(Restoration::Restored);
             }
             (cell, now) = self.read_cell(key).await?;
-            // What is of another generation counts for nothing.
+            // A cell of another generation is void, and is overwritten.
             if let Ok(present) = content(&cell, generation)? {
                 return Ok(if present == wanted { Restoration::Present } else { Restoration::Differs });
             }
@@ -139,8 +139,8 @@ impl Transfer for RedisStore {
 }
 
 impl RedisStore {
-    /// Applies or gives up the changes that servers which died have left half done: of a cell that is new to such a change only
-    /// the lock is there.
+    /// Resolves the locks of changes that failed servers have left incomplete. A cell that such a change creates exists only as a
+    /// lock.
     async fn settle_cells(&self) -> StoreResult<()> {
         self.scan_keys_loosely(key::LOCKS.to_owned())
             .map_ok(|lock| self.read_cell(lock.get(key::LOCKS.len()..).unwrap_or_default().to_vec()))

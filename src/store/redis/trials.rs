@@ -1,11 +1,12 @@
 //! The `Trials` port.
 //!
-//! A trial lies in the cell of the device that started it; every other device and generic key that is bound to it has a cell
-//! that says where. So each trial has a slot of its own, and a TempPass with millions of them lies on all nodes alike. All that
-//! a TempPass has in one place is its generation, a number that every decision reads, and that a reset of all counts up.
+//! A trial is stored in the cell of the device that started it. Every other device and generic key that is bound to the trial has a
+//! cell that refers to that one. Each trial therefore has a slot of its own, and a TempPass with millions of trials is spread over
+//! all nodes. Only the generation of a TempPass is in a single slot: a number that every decision reads and a reset of all
+//! increments.
 //!
-//! A binding holds for as long as its trial lives: it is never changed to another one. So it is enough that what a decision
-//! writes is unchanged since it was read, and where two trials decide together, that both are.
+//! A binding never changes to another trial while its trial exists. It is therefore sufficient that the cells that a decision writes
+//! are unchanged since they were read, and, if two trials decide together, that the cells of both are.
 
 use std::{cmp::Ordering, collections::BTreeMap};
 
@@ -33,23 +34,23 @@ use crate::{
     format::{TrialCell, TrialCellContent},
 };
 
-/// What is known of an identity, and the cells that say so.
+/// The trials of an identity, and the cells that they were read from.
 struct Look {
     generation: u64,
     now: Timestamp,
     device: Cell,
     user: Option<Cell>,
-    /// Cells of other devices, in which the trials lie.
+    /// The cells of other devices that contain the trials.
     homes: Vec<Cell>,
     of_device: Option<KnownTrial>,
     of_user: Option<KnownTrial>,
 }
 
-/// What a cell leads to.
+/// The result of following a cell to its trial.
 pub(super) enum Followed {
     Known(KnownTrial),
     Nothing,
-    /// The cell is of this generation, a later one than was read.
+    /// The cell belongs to this generation, which is later than the one that was read.
     Later(u64),
 }
 
@@ -71,7 +72,8 @@ impl Look {
         std::iter::once(&self.device).chain(&self.user).chain(&self.homes)
     }
 
-    /// Whether all of it was true at one moment: it was, where one trial is all that there is to see, since that is read last.
+    /// Whether all cells are known to be consistent with each other. They are if there is only one trial, because its cell is read
+    /// last.
     fn is_of_one_moment(&self) -> bool {
         self.user.is_none()
             || matches!((&self.of_device, &self.of_user), (Some(one), Some(other)) if one.id == other.id)
@@ -81,7 +83,7 @@ impl Look {
         self.generation == other.generation && self.cells().eq(other.cells())
     }
 
-    /// The cell in which a trial lies.
+    /// The cell that contains a trial.
     fn home(&self, id: Uuid) -> Option<&Cell> {
         let lies_in = |cell: &&Cell| {
             let content = decode(cell);
@@ -193,7 +195,7 @@ impl RedisStore {
         Ok(number.unwrap_or(0))
     }
 
-    /// What is known of an identity now.
+    /// Reads the trials of an identity.
     async fn look(&self, temp_pass: &TempPassKey, identity: &TrialIdentity) -> StoreResult<Look> {
         for attempt in 0..TRIES {
             if let Some(look) = self.try_look(temp_pass, identity).await? {
@@ -204,7 +206,7 @@ impl RedisStore {
         Err(contended())
     }
 
-    /// The same; `None` where all trials were reset while it was looked at.
+    /// Reads the trials of an identity. `None` if a reset of all happened during the read.
     async fn try_look(&self, temp_pass: &TempPassKey, identity: &TrialIdentity) -> StoreResult<Option<Look>> {
         let device = self.read_cell(key::cell(temp_pass, &Holder::device(&identity.device_id)));
         let user = async {
@@ -229,8 +231,8 @@ impl RedisStore {
         Ok(Some(Look { generation, now, device, user, homes, of_device, of_user }))
     }
 
-    /// The trial that a cell has or is bound to, if it is there. A cell that is not among those that were read is read, and
-    /// added to `homes`.
+    /// Returns the trial that a cell contains or refers to, if it exists. If the trial's cell is not in `read`, reads it and adds
+    /// it to `homes`.
     pub(super) async fn follow(
         &self,
         temp_pass: &TempPassKey,
@@ -242,8 +244,8 @@ impl RedisStore {
     ) -> StoreResult<Followed> {
         let followed = self.follow_cell(temp_pass, generation, cell, read, homes, now).await?;
         if let Followed::Later(later) = followed {
-            // All trials were reset meanwhile; or they were before, and the reset was lost with its primary, but not what was
-            // written behind it.
+            // Either a reset of all happened in the meantime, or an earlier one was lost with its primary while a later write
+            // was not.
             let raise = Call::script(&script::GENERATION_RAISE, [key::generation(temp_pass)]).number(later);
             self.engine().call::<u64>(raise).await?;
         }
@@ -282,13 +284,13 @@ impl RedisStore {
     }
 }
 
-/// What lies in a cell, of whichever generation.
+/// Decodes the content of a cell, of any generation.
 fn decode(cell: &Cell) -> StoreResult<Option<TrialCell>> {
     let Some(value) = &cell.value else { return Ok(None) };
     Ok(Some(TrialCell::decode(value, key::digest_in_cell(&cell.key)?)?))
 }
 
-/// What lies in a cell, if it is of this generation.
+/// Decodes the content of a cell, if it belongs to this generation.
 pub(super) fn content(cell: &Cell, generation: u64) -> StoreResult<Result<TrialCellContent, Followed>> {
     let Some(TrialCell { generation: of, content }) = decode(cell)? else {
         return Ok(Err(Followed::Nothing));
@@ -300,11 +302,11 @@ pub(super) fn content(cell: &Cell, generation: u64) -> StoreResult<Result<TrialC
     })
 }
 
-/// What a decision writes into which cell.
+/// The cells that a decision writes, and their new contents.
 fn cell_changes(look: &Look, changes: &[TrialChange]) -> StoreResult<Vec<(Cell, Next)>> {
     let mut writes: BTreeMap<Key, (Cell, TrialCellContent, Timestamp)> = BTreeMap::new();
     let mut started = None;
-    // Of two trials that decide together, one that stays as it is must do so until the other one is written.
+    // If two trials decide together, an unchanged one must stay unchanged until the other is written, so both are written.
     if let (Some(one), Some(other)) = (&look.of_device, &look.of_user)
         && one.id != other.id
     {
@@ -314,7 +316,7 @@ fn cell_changes(look: &Look, changes: &[TrialChange]) -> StoreResult<Vec<(Cell, 
             writes.insert(write.0.key.clone(), write);
         }
     }
-    // Trials first: what is bound to one that starts needs to know where that lies.
+    // Trials first: the bindings of a new trial refer to its cell.
     for change in changes {
         let (cell, known) = match change {
             TrialChange::Start(known) => {
@@ -348,7 +350,7 @@ fn cell_changes(look: &Look, changes: &[TrialChange]) -> StoreResult<Vec<(Cell, 
     writes.into_values().map(encode).collect()
 }
 
-/// A defect: a decision about a trial that was not looked at.
+/// A bug: a decision about a trial that was not read.
 fn lost() -> StoreError {
-    StoreError::Corrupt("a decision is about a trial whose cell was not read".to_owned())
+    StoreError::Corrupt("internal error: a decision refers to a trial whose cell was not read".to_owned())
 }

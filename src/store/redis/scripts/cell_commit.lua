@@ -1,8 +1,8 @@
--- Applies what a lock of this change holds. At the change's first cell this is the commit, and its outcome is kept.
--- KEYS: cell, lock, and at the first cell also the outcome. ARGV: the change's id, for how long the outcome is kept (ms).
--- A lock is: id (16 bytes), until when it holds (13 digits, ms), when the value's key ends (13 digits, ms), the length of the
--- name of the change's first cell (5 digits), that name, the value ('' to remove the cell).
--- Returns 1: applied, or it was before; 0: the lock is gone.
+-- Applies a lock of this change. At the first cell of the change this is the commit, and records the outcome.
+-- KEYS: cell, lock, and for the first cell also the outcome. ARGV: the id of the change, the TTL of the outcome (ms).
+-- The layout of a lock: id (16 bytes), deadline (13 digits, ms), expiry of the value's key (13 digits, ms), length of the
+-- first cell's name (5 digits), that name, value ('' to remove the cell).
+-- Returns 1 if the lock is applied or was applied before, 0 if the lock does not exist any more.
 local lock = redis.call('GET', KEYS[2])
 if not lock or string.sub(lock, 1, 16) ~= ARGV[1] then
   if KEYS[3] and redis.call('GET', KEYS[3]) == 'committed' then

@@ -1,6 +1,5 @@
--- What became of a change, asked at its first cell. One whose time is over, and that did not commit, is given up for good.
--- KEYS: the first cell's lock, outcome. ARGV: the change's id, until when it holds its locks (ms), for how long the outcome is
--- kept (ms).
+-- Reads the outcome of a change at its first cell. Aborts a change permanently that has not committed by its deadline.
+-- KEYS: the first cell's lock, outcome. ARGV: the id of the change, its deadline (ms), the TTL of the outcome (ms).
 -- Returns 'committed', 'aborted', or 'pending'.
 local outcome = redis.call('GET', KEYS[2])
 if outcome then

@@ -1,6 +1,6 @@
 -- Replaces a cell that has not changed since it was read.
--- KEYS: cell, lock. ARGV: its version ('' where it was not there), value ('' to remove it), when the key ends (ms).
--- Returns 1: done; 0: it has changed, or is locked.
+-- KEYS: cell, lock. ARGV: the version that was read ('' if the cell did not exist), value ('' to remove the cell), expiry (ms).
+-- Returns 1 if replaced, 0 if the cell has changed or is locked.
 if redis.call('EXISTS', KEYS[2]) == 1 or redis.call('GETRANGE', KEYS[1], 0, 7) ~= ARGV[1] then
   return 0
 end

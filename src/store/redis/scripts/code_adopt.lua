@@ -1,6 +1,6 @@
--- Stores a record in the place of whatever has its code, but its own tombstone.
--- KEYS: code. ARGV: value, when the key ends (ms), channel.
--- Returns when the record ends that lived there until now (ms), 0 where none did, -1 where the tombstone stays.
+-- Stores a record, replacing whatever has its code, except the record's own tombstone.
+-- KEYS: code. ARGV: value, expiry of the key (ms), channel.
+-- Returns the expiry of the live record that was replaced (ms), 0 if there was none, or -1 if the tombstone stays.
 local head = redis.call('GETRANGE', KEYS[1], 0, 41)
 local ended = 0
 if head ~= '' then

@@ -1,6 +1,6 @@
--- Stores a record under its code if nobody has the code.
--- KEYS: code. ARGV: value, when the key ends (ms), channel.
--- Returns 1: stored; 2: this very record has the code already; 0: another one has it.
+-- Stores a record if its code is free.
+-- KEYS: code. ARGV: value, expiry of the key (ms), channel.
+-- Returns 1 if stored, 2 if the same record already has the code, 0 if another record has it.
 if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PXAT', ARGV[2]) then
   redis.call('SPUBLISH', ARGV[3], '')
   return 1

@@ -1,6 +1,6 @@
--- Makes the live record of this id a tombstone.
+-- Turns the live record with this id into a tombstone.
 -- KEYS: code. ARGV: id, channel.
--- Returns when the record would have ended (ms); 0 where it does not live.
+-- Returns the expiry of the record (ms), or 0 if it is not live.
 local head = redis.call('GETRANGE', KEYS[1], 0, 41)
 if string.sub(head, 1, 16) ~= ARGV[1] or string.sub(head, 30, 42) ~= '0000000000000' then
   return 0

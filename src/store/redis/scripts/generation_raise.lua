@@ -1,5 +1,5 @@
--- Raises a generation to one that is known to have been reached.
--- KEYS: generation. ARGV: the one that was reached.
+-- Raises a generation to at least the given one.
+-- KEYS: generation. ARGV: the minimum.
 -- Returns the generation.
 local generation = tonumber(redis.call('GET', KEYS[1]) or 0)
 if generation < tonumber(ARGV[1]) then

@@ -1,7 +1,7 @@
 -- Stores an entry if its key is free.
--- KEYS: entry. ARGV: value, 'PX' or 'PXAT' and its time (ms), both '' for an entry without an end; the channel of its kind
--- where that is signalled.
--- Returns nothing, or what has the key: its value, and when it ends (ms).
+-- KEYS: entry. ARGV: value, 'PX' or 'PXAT' and a time (ms), or '' twice for an entry that does not expire; the channel of
+-- its kind if changes of the kind are signalled.
+-- Returns nothing if stored. Otherwise returns the value of the existing entry and its expiry (ms).
 local stored
 if ARGV[2] == '' then
   stored = redis.call('SET', KEYS[1], ARGV[1], 'NX')

@@ -1,7 +1,7 @@
--- Replaces an entry that is what it is thought to be.
--- KEYS: entry. ARGV: '1' and the value that is expected, '0' and '' where none is; the same of the one that takes its place;
--- when that ends (ms, or ''); the channel of its kind where that is signalled.
--- Returns 1 where it was replaced, or nothing was to be done.
+-- Compare-and-swap: replaces an entry if it has the expected value.
+-- KEYS: entry. ARGV: '1' and the expected value, or '0' and '' if no entry is expected; the same for the new value; the new
+-- expiry (ms, or ''); the channel of its kind if changes of the kind are signalled.
+-- Returns 1 if replaced or if there was nothing to do, 0 otherwise.
 local value = redis.call('GET', KEYS[1])
 if (ARGV[1] == '1') ~= (value ~= false) or (value and value ~= ARGV[2]) then
   return 0

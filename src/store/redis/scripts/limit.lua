@@ -1,7 +1,7 @@
--- A leaky bucket, kept as the time at which it will be empty (GCRA).
--- KEYS: bucket. ARGV: what is done ('admit', 'charge', 'take', 'reserve'), in what time one leaks out (us), how many fit in,
--- how long may be waited at most (us).
--- Returns whether there is room (for 'reserve': whether one was put in), and for how long to wait (us).
+-- A leaky bucket, stored as the time at which it will be empty (GCRA).
+-- KEYS: bucket. ARGV: the operation ('admit', 'charge', 'take', 'reserve'), the time in which one unit drains (us), the
+-- capacity, the maximum wait (us).
+-- Returns whether there is room (for 'reserve': whether a unit was added), and the time to wait (us).
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local interval = tonumber(ARGV[2])

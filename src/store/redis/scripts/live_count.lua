@@ -1,8 +1,8 @@
--- Counts live codes by the second of their end: a hash of second -> codes, with the sum in 'total', and in 'from' a second
--- before which there is none.
--- KEYS: count. ARGV: how many there may be at most ('' for no limit), second in which one less ends ('' for none), and then any
--- number of pairs: a second, and how many more end in it.
--- Returns {how many of those have room, in their order, total, second in which the next one ends where not all have}.
+-- Counts live codes by the second of their expiry: a hash of second -> number of codes, with the sum in 'total', and in 'from'
+-- a second before which there are none.
+-- KEYS: count. ARGV: the limit ('' for none), the second of a code to remove ('' for none), and then any number of pairs: a
+-- second, and the number of codes to add for it.
+-- Returns {number of codes added, in the order given; total; if not all were added, the second in which the next code expires}.
 local key = KEYS[1]
 local time = redis.call('TIME')
 local now = tonumber(time[1])
@@ -10,13 +10,13 @@ local kept = redis.call('HMGET', key, 'total', 'from')
 local total = tonumber(kept[1] or 0)
 local from = tonumber(kept[2] or now + 1)
 
--- What has ended counts no longer.
+-- Drop expired codes.
 local asks_only = ARGV[2] == '' and not ARGV[3]
 local function drop(second)
   local count = redis.call('HGET', key, second)
   if count then
     total = total - count
-    -- An engine that is full can be asked.
+    -- Do not write for a mere read: an engine that is out of memory still allows it.
     if not asks_only then
       redis.call('HDEL', key, second)
     end
@@ -46,7 +46,7 @@ if ARGV[2] ~= '' and tonumber(ARGV[2]) > now then
   if left <= 0 then
     redis.call('HDEL', key, ARGV[2])
   end
-  -- A count that was lost is not made good by counting below nothing.
+  -- If counts were lost, the count of a second must not become negative.
   if left >= 0 then
     total = total - 1
   end

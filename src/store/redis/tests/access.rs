@@ -1,4 +1,4 @@
-//! What the engine asks of its clients: TLS, users, passwords; and what is asked of it.
+//! Tests of access to the engine (TLS, users, passwords), and of the start check.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,13 +12,13 @@ use crate::{
     telemetry::CapturedLog,
 };
 
-/// A CA, and what it has signed.
+/// A CA that signs certificates.
 struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
     fn new() -> Self {
         let mut parameters = CertificateParams::new(Vec::new()).expect("parameters");
-        // Another one than that of the certificates, which would else look signed by themselves.
+        // The name must differ from that of the certificates, which would otherwise look self-signed.
         parameters.distinguished_name.push(DnType::CommonName, "CA of a test");
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().expect("a key");
@@ -29,7 +29,7 @@ impl Authority {
         self.0.pem()
     }
 
-    /// A certificate for this machine and its key.
+    /// Signs a certificate for this machine. Returns it with its key.
     fn sign(&self) -> [String; 2] {
         let key = KeyPair::generate().expect("a key");
         let names = ["localhost", "127.0.0.1"].map(str::to_owned);
@@ -43,7 +43,7 @@ async fn error_of(options: RedisOptions) -> String {
 }
 
 #[tokio::test]
-async fn tls_goes_by_the_configured_ca_and_shows_the_configured_certificate() {
+async fn tls_uses_the_configured_ca_and_client_certificate() {
     let (folder, authority) = (tempfile::tempdir().expect("a folder"), Authority::new());
     let write = |name: &str, pem: &str| {
         let file = folder.path().join(name);
@@ -81,7 +81,7 @@ async fn tls_goes_by_the_configured_ca_and_shows_the_configured_certificate() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_named_at_the_start_and_not_shown() {
+async fn a_wrong_password_is_reported_at_start_without_the_password() {
     let server =
         Server::start(ServerOptions { password: Some("right".to_owned()), ..ServerOptions::default() });
     let options = real_options(nodes(std::slice::from_ref(&server)));
@@ -98,7 +98,7 @@ async fn a_wrong_password_is_named_at_the_start_and_not_shown() {
 }
 
 #[tokio::test]
-async fn a_password_is_changed_while_the_store_is_open() {
+async fn a_password_can_change_while_the_store_is_open() {
     let server =
         Server::start(ServerOptions { password: Some("first".to_owned()), ..ServerOptions::default() });
     let password = Arc::new(Mutex::new("first"));
@@ -109,13 +109,13 @@ async fn a_password_is_changed_while_the_store_is_open() {
     let store = RedisStore::open(options).await.expect("opens");
     *password.lock().unwrap_or_else(PoisonError::into_inner) = "second";
     server.command(&["ACL", "SETUSER", "default", "resetpass", ">second"]);
-    // Those that are there know only the first one.
+    // Close the existing connections, which are authenticated with the first password.
     server.command(&["CLIENT", "KILL", "USER", "default"]);
     until("the store", async || store.check().await.is_ok()).await;
 }
 
 #[tokio::test]
-async fn an_engine_that_forbids_config_is_served_with_a_warning() {
+async fn an_engine_that_forbids_config_is_used_with_a_warning() {
     let log = CapturedLog::of_this_thread();
     let users = vec!["default on nopass ~* &* +@all -config".to_owned()];
     let server = Server::start(ServerOptions { users, ..ServerOptions::default() });

@@ -1,4 +1,4 @@
-//! What becomes of a cluster's calls when its primaries die.
+//! Tests of a cluster whose primaries fail.
 
 use std::{
     ops::Range,
@@ -31,17 +31,17 @@ use crate::{
     },
 };
 
-/// Small, so that a failover is soon over.
+/// Short, so that a failover is fast.
 const NODE_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// How many create at the same time, each in an environment of its own, since the count of an environment has a slot too.
+/// The number of concurrent clients. Each has an environment of its own, because the count of an environment has a slot too.
 const CLIENTS: usize = 6;
 
-/// The pause of a client that was refused.
+/// The pause of a client after an error.
 const PAUSE: Duration = Duration::from_millis(5);
 
 fn cluster(replicas: usize) -> Cluster {
-    // Or else nobody serves any slot while one has no primary.
+    // Otherwise no node serves any slot while one slot has no primary.
     let config = vec!["cluster-require-full-coverage no".to_owned()];
     Cluster::start(&ClusterOptions {
         node: ServerOptions { config, ..ServerOptions::default() },
@@ -71,7 +71,7 @@ async fn create(store: &RedisStore, record: &Registration) -> Result<(), String>
     }
 }
 
-/// What clients were told.
+/// The results that clients have received.
 #[derive(Default)]
 struct Outcome {
     acknowledged: Vec<Registration>,
@@ -124,7 +124,7 @@ impl Load {
     }
 }
 
-/// How many of the records are not there.
+/// The number of records that are missing.
 async fn lost(store: &RedisStore, acknowledged: &[Registration]) -> usize {
     let look = |record: &Registration| {
         let (store, key) = (store.clone(), record.key());
@@ -134,17 +134,17 @@ async fn lost(store: &RedisStore, acknowledged: &[Registration]) -> usize {
     missing.filter(|missing| std::future::ready(*missing)).count().await
 }
 
-/// What came of kills.
+/// The effects of killing primaries.
 #[derive(Debug, Default)]
 struct Report {
     acknowledged: usize,
     refused: usize,
     lost: usize,
-    /// How long a slot that had lost its primary was without one.
+    /// For each kill, the time for which the slot had no primary.
     outages: Vec<Duration>,
 }
 
-/// Kills the primary of one slot after another while codes are made.
+/// Kills the primary of one slot per round while clients create codes.
 async fn kill(cluster: &Cluster, store: &RedisStore, rounds: Range<usize>) -> Report {
     let mut report = Report::default();
     for round in rounds {
@@ -152,7 +152,7 @@ async fn kill(cluster: &Cluster, store: &RedisStore, rounds: Range<usize>) -> Re
         let witness = record(CLIENTS, &format!("W{round}"));
         let slot_of = |record: &Registration| cluster.slot_of(&key::code(&record.key())[0]);
         let victim = cluster.primary_of(slot_of(&witness));
-        // There is something to lose.
+        // Make sure that there are codes to lose.
         until("a hundred creates", async || load.acknowledged.load(Ordering::Relaxed) > 100).await;
         cluster.nodes()[victim].kill();
         let killed = SystemClock.instant();
@@ -161,7 +161,7 @@ async fn kill(cluster: &Cluster, store: &RedisStore, rounds: Range<usize>) -> Re
             attempt += 1;
             let mut again = witness.clone();
             again.id = uuid::Uuid::from_u64_pair(round as u64, attempt);
-            // One replica is a primary by then, so that all of them cannot acknowledge before the dead one is back.
+            // One replica is the primary by now, so the configured number cannot acknowledge until the killed node is back.
             let outcome = store.insert_if_absent(&again, sample::NO_LIMIT, None).await;
             outcome.map_or_else(|error| error.to_string().contains("too few replicas"), |_| true)
         })
@@ -175,7 +175,7 @@ async fn kill(cluster: &Cluster, store: &RedisStore, rounds: Range<usize>) -> Re
             let slots = [slot_of(record), cluster.slot_of(key::live_count(&record.environment))];
             assert!(
                 slots.iter().any(|slot| cluster.primary_of(*slot) == successor),
-                "{error} is about no slot of the primary that was killed"
+                "{error} does not concern a slot of the killed primary"
             );
         }
         until("every primary", async || StoreHealth::check(store).await.is_ok()).await;
@@ -187,7 +187,7 @@ async fn kill(cluster: &Cluster, store: &RedisStore, rounds: Range<usize>) -> Re
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_acknowledged_code_is_lost_with_a_primary_whose_replicas_have_it() {
+async fn no_acknowledged_code_is_lost_with_its_primary() {
     let cluster = cluster(2);
     let store = store(&cluster, 2).await;
     let report = kill(&cluster, &store, 0..2).await;
@@ -197,7 +197,7 @@ async fn no_acknowledged_code_is_lost_with_a_primary_whose_replicas_have_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "it takes minutes"]
-async fn twenty_primaries_die_one_after_the_other() {
+async fn twenty_primaries_fail_one_after_the_other() {
     for wait_replicas in [0, 1, 2] {
         let cluster = cluster(2);
         let store = store(&cluster, wait_replicas).await;
@@ -208,7 +208,7 @@ async fn twenty_primaries_die_one_after_the_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_primary_that_hangs_is_replaced_while_others_answer_and_who_watches_a_code_there_reads_again() {
+async fn a_hanging_primary_is_replaced_while_others_respond_and_its_watchers_are_signalled() {
     let cluster = cluster(2);
     let store = store(&cluster, 1).await;
     let primary_of =
@@ -229,19 +229,19 @@ async fn a_primary_that_hangs_is_replaced_while_others_answer_and_who_watches_a_
     })
     .await;
     let signaled = tokio::time::timeout(PATIENCE, signals.next()).await.expect("in time");
-    signaled.expect("it goes on");
+    signaled.expect("the stream continues");
     cluster.nodes()[victim].go_on();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_one_replica_a_primary_slots_that_lost_one_are_unavailable_until_it_is_back() {
+async fn with_one_replica_per_primary_a_failed_over_slot_is_unavailable_until_the_node_is_back() {
     let cluster = cluster(1);
     let store = store(&cluster, 1).await;
     let record = record(0, "CODE");
     create(&store, &record).await.expect("creates");
     let victim = cluster.primary_of(cluster.slot_of(&key::code(&record.key())[0]));
     cluster.nodes()[victim].kill();
-    until("the elected one", async || {
+    until("the elected primary", async || {
         let read = Codes::get(&store, &record.key()).await;
         read.is_err_and(|error| error.to_string().contains("0 of 1 replicas"))
     })
@@ -252,7 +252,7 @@ async fn with_one_replica_a_primary_slots_that_lost_one_are_unavailable_until_it
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_replicas_the_slots_of_a_dead_primary_alone_are_away_until_it_is_back() {
+async fn without_replicas_only_the_slots_of_a_failed_primary_are_unavailable() {
     let cluster = cluster(0);
     let store = store(&cluster, 0).await;
     let primary_of =

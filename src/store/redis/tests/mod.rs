@@ -1,4 +1,4 @@
-//! The conformance suite against real engines, and what is true of this store alone.
+//! The conformance suite against real engines, and tests specific to this store.
 
 mod access;
 mod failover;
@@ -38,13 +38,13 @@ use crate::{
     },
 };
 
-/// Of the documented user.
+/// The password of the documented user.
 const PASSWORD: &str = "conformance";
 
-/// A moment that is no multiple of anything.
+/// A time that is not a multiple of a second.
 const START: u64 = 1_763_000_000_000 + 123_456;
 
-/// Engines that tests use one after the other, for as long as one of them does.
+/// An engine that tests share one after the other. It runs for as long as a test uses it.
 struct Shared {
     engine: TestEngine,
     time: FakedTime,
@@ -65,7 +65,7 @@ impl TestEngine {
     }
 }
 
-/// Where an engine of a kind is found while some test has it.
+/// The shared engine of a kind, while a test uses it.
 type Place = Mutex<Weak<Shared>>;
 
 static REDIS: Place = Place::new(Weak::new());
@@ -92,7 +92,7 @@ fn node(product: Product, time: &FakedTime) -> ServerOptions {
     ServerOptions { product, time: Some(time.clone()), users, ..ServerOptions::default() }
 }
 
-/// The user with which the suite goes through, as operators are told to make it.
+/// The command that creates the user, as documented for operators. The suite runs with this user's permissions.
 fn documented_user() -> String {
     let document = include_str!("../../../../docs/redis.md");
     let (_, user) = document.split_once("ACL SETUSER ").expect("a user");
@@ -108,12 +108,12 @@ fn nodes(servers: &[Server]) -> Vec<Node> {
     servers.iter().map(|server| address(server.address())).collect()
 }
 
-/// Over engines that have the machine's time.
+/// Options for engines that use the machine's clock.
 fn real_options(nodes: Vec<Node>) -> RedisOptions {
     RedisOptions::new(nodes, Arc::new(SystemClock), Arc::new(OsRandomness))
 }
 
-/// A store over an engine whose time of day the suite moves, together with the process's.
+/// A store over an engine whose clock the suite controls, together with the process's clock.
 struct RedisHarness {
     time: Time,
     options: RedisOptions,
@@ -128,7 +128,7 @@ struct Time {
 }
 
 impl RedisHarness {
-    /// Over the engine in this place, started by `start` where it is not there, and emptied.
+    /// Uses the engine in this place, after starting it if necessary and deleting all keys.
     async fn over(place: &Place, product: Product, start: fn(Product, &FakedTime) -> TestEngine) -> Self {
         let shared = {
             let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
@@ -142,7 +142,7 @@ impl RedisHarness {
         let turn = Arc::clone(&shared.turn).lock_owned().await;
         shared.time.set(START);
         for node in shared.engine.nodes() {
-            // Replicas refuse it, and follow their primaries.
+            // Replicas reject the command and follow their primaries.
             node.command(&["FLUSHALL"]);
         }
         let nodes = nodes(shared.engine.nodes());
@@ -209,22 +209,22 @@ mod on_valkey {
     conformance!(RedisHarness::over(&VALKEY, Product::Valkey, server).await);
 }
 
-/// A process whose clock is wrong, over the same engine.
+/// A replica with the clock `now`, over the same engine.
 async fn replica_with_clock(harness: &RedisHarness, now: Timestamp) -> RedisStore {
     let options = RedisOptions { clock: ManualClock::new(now), ..harness.options.clone() };
     RedisStore::open(options).await.expect("opens")
 }
 
 #[tokio::test]
-async fn replicas_whose_clocks_are_hours_apart_agree_on_when_a_code_ends() {
+async fn replicas_with_different_clocks_agree_on_the_expiry_of_a_code() {
     let harness = RedisHarness::over(&REDIS, Product::Redis, server).await;
     let hour = Duration::from_secs(3_600);
     let start = Timestamp::from_millis(START);
     let early = replica_with_clock(&harness, start.before(hour)).await;
     let late = replica_with_clock(&harness, start + hour).await;
-    assert_eq!([early.clock().now(), late.clock().now()], [start, start], "they have the engine's time");
+    assert_eq!([early.clock().now(), late.clock().now()], [start, start], "both follow the engine's time");
 
-    // Made by the one that believes it is an hour later, for a minute.
+    // Created for a minute, by the replica whose own clock is an hour ahead.
     let minute = Duration::from_secs(60);
     let record = sample::registration(late.clock().now(), "CODE", minute);
     let inserted = late.ports().codes.insert_if_absent(&record, 10, None).await.expect("the store works");
@@ -233,14 +233,14 @@ async fn replicas_whose_clocks_are_hours_apart_agree_on_when_a_code_ends() {
     let found = codes.get(&record.key()).await.expect("the store works").expect("it is there");
     assert_eq!(found.state(early.clock().now()), State::Pending);
     harness.time.engine.advance(minute);
-    assert!(!codes.release(&record.key(), record.id).await.expect("the store works"), "it has ended");
-    // Codes are counted by whole seconds.
+    assert!(!codes.release(&record.key(), record.id).await.expect("the store works"), "it has expired");
+    // Codes are counted in whole seconds.
     harness.time.engine.advance(Duration::from_secs(1));
     assert_eq!(codes.live_codes().await.expect("the store works"), [(record.environment.clone(), 0)]);
 }
 
 #[tokio::test]
-async fn a_record_whose_maker_died_behind_its_entry_is_stored_by_whoever_finds_the_entry() {
+async fn a_pending_record_of_a_failed_server_is_stored_by_the_next_reader_of_its_entry() {
     let harness = RedisHarness::over(&REDIS_CLUSTER, Product::Redis, cluster).await;
     let (store, now) = (harness.redis(), harness.time.own.now());
     let record = sample::registration(now, "CODE", sample::TTL);
@@ -259,7 +259,7 @@ async fn a_record_whose_maker_died_behind_its_entry_is_stored_by_whoever_finds_t
 }
 
 #[tokio::test]
-async fn an_entry_whose_record_cannot_be_stored_makes_room_for_the_next() {
+async fn an_entry_whose_record_cannot_be_stored_is_replaced() {
     let harness = RedisHarness::over(&REDIS_CLUSTER, Product::Redis, cluster).await;
     let (store, now) = (harness.redis(), harness.time.own.now());
     let taken = sample::insert(&harness, "CODE").await;
@@ -275,9 +275,9 @@ async fn an_entry_whose_record_cannot_be_stored_makes_room_for_the_next() {
     assert_eq!(inserted, Insertion::Inserted);
 }
 
-/// It has a slot of its own, and so a primary of its own.
+/// The generation is in a slot of its own, so a reset of all can be lost with its primary while later trials are not.
 #[tokio::test]
-async fn a_reset_of_all_that_was_lost_holds_again_once_a_trial_is_met_that_began_behind_it() {
+async fn a_lost_reset_of_all_takes_effect_again_when_a_later_trial_is_read() {
     let harness = RedisHarness::over(&REDIS_CLUSTER, Product::Redis, cluster).await;
     let store = harness.redis();
     let temp_pass = temp_pass("TempPass");
@@ -298,7 +298,7 @@ async fn a_reset_of_all_that_was_lost_holds_again_once_a_trial_is_met_that_began
     assert_eq!(view.state, TrialState::NotStarted);
 }
 
-/// A promotional TempPass's cells, as a start of a trial is about to change them.
+/// The changes of two cells that start a trial of a promotional TempPass.
 async fn start_under_way(store: &RedisStore, harness: &RedisHarness) -> (Vec<(Cell, Next)>, Timestamp) {
     let (mut changes, mut now) = (Vec::new(), harness.time.own.now());
     for (key, value) in [("pb:d:e/r/m:{device}", "trial"), ("pb:u:e/r/m:{user}", "binding")] {
@@ -319,21 +319,24 @@ async fn values(store: &RedisStore, changes: &[(Cell, Next)]) -> Vec<Option<Stri
 }
 
 #[tokio::test]
-async fn a_change_of_several_cells_that_was_left_before_its_commit_never_happens() {
+async fn an_abandoned_change_without_a_commit_never_happens() {
     let harness = RedisHarness::over(&REDIS_CLUSTER, Product::Redis, cluster).await;
     let store = harness.redis();
     let (changes, now) = start_under_way(&store, &harness).await;
     let lock = store.lock_cells(&changes, now).await.expect("the store works").expect("locked");
-    // Another one that meets the locks waits for as long as they hold.
+    // Another change must wait while the locks are held.
     assert!(!store.change_cells(&changes, now).await.expect("the store works"));
     harness.time().pass(cell::LOCK_TERM).await;
     assert_eq!(values(&store, &changes).await, [None, None]);
-    assert!(!store.commit_cells(&changes, &lock).await.expect("the store works"), "it was given up for good");
+    assert!(
+        !store.commit_cells(&changes, &lock).await.expect("the store works"),
+        "it was aborted permanently"
+    );
     assert_eq!(values(&store, &changes).await, [None, None]);
 }
 
 #[tokio::test]
-async fn a_change_of_several_cells_that_was_left_after_its_commit_is_finished_by_whoever_looks() {
+async fn an_abandoned_change_with_a_commit_is_completed_by_the_next_reader() {
     let harness = RedisHarness::over(&REDIS_CLUSTER, Product::Redis, cluster).await;
     let store = harness.redis();
     let (changes, now) = start_under_way(&store, &harness).await;
@@ -347,7 +350,7 @@ async fn a_change_of_several_cells_that_was_left_after_its_commit_is_finished_by
 }
 
 #[tokio::test]
-async fn of_changes_that_meet_one_happens_and_the_others_not_at_all() {
+async fn at_most_one_of_several_conflicting_changes_happens() {
     let harness = RedisHarness::over(&REDIS_CLUSTER, Product::Redis, cluster).await;
     let store = harness.redis();
     let (changes, now) = start_under_way(&store, &harness).await;
@@ -363,12 +366,12 @@ async fn of_changes_that_meet_one_happens_and_the_others_not_at_all() {
     let winners: Vec<_> = happened.iter().enumerate().filter(|(_, happened)| **happened).collect();
     assert!(winners.len() <= 1, "{happened:?}");
     let values = values(&store, &changes).await;
-    assert_eq!(values[0], values[1], "both cells are of one change");
+    assert_eq!(values[0], values[1], "both cells are from the same change");
     assert_eq!(values[0].is_some(), winners.len() == 1);
 }
 
 #[tokio::test]
-async fn what_a_start_that_was_left_after_its_commit_has_bound_is_copied_too() {
+async fn a_copy_includes_the_bindings_of_an_abandoned_committed_start() {
     let harness = RedisHarness::over(&REDIS_CLUSTER, Product::Redis, cluster).await;
     let store = harness.redis();
     let temp_pass = temp_pass("TempPass");

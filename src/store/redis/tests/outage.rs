@@ -1,4 +1,4 @@
-//! An engine without a cluster that is away, or whose primary changes.
+//! Tests of a non-cluster engine that is unreachable, or whose primary changes.
 
 use std::time::Duration;
 
@@ -18,17 +18,17 @@ use crate::{
     },
 };
 
-/// Longer than anything takes that must come, and shorter than watches read again by themselves.
+/// Longer than any expected event takes, and shorter than the interval at which watchers read without a signal.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Asks until it is true.
+/// Waits until the condition holds.
 pub(super) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     let asked = async {
         while !is_so().await {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    assert!(tokio::time::timeout(PATIENCE, asked).await.is_ok(), "{what} never came true");
+    assert!(tokio::time::timeout(PATIENCE, asked).await.is_ok(), "{what}: not within {PATIENCE:?}");
 }
 
 fn record(name: &str) -> Registration {
@@ -40,7 +40,7 @@ async fn create(store: &RedisStore, record: &Registration) -> Result<(), String>
     inserted.map(drop).map_err(|error| error.to_string())
 }
 
-/// A server, one that is reached through a proxy, and one that is reached past that.
+/// A server, a proxy to it, a store through the proxy, and a store that connects directly.
 async fn two_paths() -> (Server, Proxy, [RedisStore; 2]) {
     let server = Server::start(ServerOptions::default());
     let proxy = Proxy::before(&server);
@@ -56,7 +56,7 @@ async fn two_paths() -> (Server, Proxy, [RedisStore; 2]) {
 }
 
 #[tokio::test]
-async fn calls_to_an_engine_that_does_not_respond_end_and_those_beyond_the_bound_at_once() {
+async fn calls_to_an_unresponsive_engine_time_out_and_excess_calls_fail_immediately() {
     let (server, proxy, [store, _]) = two_paths().await;
     for round in ["held", "stopped"] {
         if round == "held" {
@@ -68,13 +68,13 @@ async fn calls_to_an_engine_that_does_not_respond_end_and_those_beyond_the_bound
         let errors = join_all(keys.iter().map(|key| Codes::get(&store, key)));
         let errors = tokio::time::timeout(PATIENCE, errors).await.expect("all end");
         let errors: Vec<_> = errors.into_iter().map(|ended| ended.expect_err("fails").to_string()).collect();
-        let beyond = errors.iter().filter(|error| error.contains("under way already")).count();
+        let beyond = errors.iter().filter(|error| error.contains("already in progress")).count();
         assert_eq!(beyond, 12, "{errors:?}");
         until("calls that fail at once", async || {
             matches!(Codes::get(&store, &keys[0]).now_or_never(), Some(Err(_)))
         })
         .await;
-        store.check().await.expect_err("it is away");
+        store.check().await.expect_err("it is unreachable");
         if round == "held" {
             proxy.heal()
         } else {
@@ -86,7 +86,7 @@ async fn calls_to_an_engine_that_does_not_respond_end_and_those_beyond_the_bound
 }
 
 #[tokio::test]
-async fn what_a_watch_missed_while_its_connection_was_away_it_hears_of_when_that_is_back() {
+async fn a_watcher_is_signalled_about_missed_changes_after_a_reconnect() {
     let (_server, proxy, [behind, past]) = two_paths().await;
     let record = record("CODE");
     create(&past, &record).await.expect("creates");
@@ -99,7 +99,7 @@ async fn what_a_watch_missed_while_its_connection_was_away_it_hears_of_when_that
     until("the end of the connection", async || behind.check().await.is_err()).await;
     assert!(past.release(&record.key(), record.id).await.expect("the store works"));
     proxy.heal();
-    // Whoever is signalled reads again, and one signal comes when that succeeds.
+    // A watcher reads after each signal. One signal arrives once reads succeed again.
     let heard = async {
         while signals.next().await.is_some() {
             if is_gone().await {
@@ -107,10 +107,10 @@ async fn what_a_watch_missed_while_its_connection_was_away_it_hears_of_when_that
             }
         }
     };
-    tokio::time::timeout(PATIENCE, heard).await.expect("it hears of it");
+    tokio::time::timeout(PATIENCE, heard).await.expect("it is signalled");
 }
 
-/// A primary, and a replica that is in sync.
+/// A primary and a replica in sync.
 async fn pair() -> [Server; 2] {
     let primary = Server::start(ServerOptions::default());
     let replica = Server::start(ServerOptions::default().replica_of(&primary));
@@ -122,7 +122,7 @@ async fn pair() -> [Server; 2] {
 }
 
 #[tokio::test]
-async fn the_replica_that_is_promoted_is_found_and_has_what_was_acknowledged() {
+async fn a_promoted_replica_is_found_and_has_all_acknowledged_writes() {
     let servers = pair().await;
     let options =
         RedisOptions { wait_replicas: Some(1), wait_timeout: PATIENCE, ..real_options(nodes(&servers)) };
@@ -135,11 +135,11 @@ async fn the_replica_that_is_promoted_is_found_and_has_what_was_acknowledged() {
     until("errors", async || store.check().await.is_err()).await;
     replica.command(&["REPLICAOF", "NO", "ONE"]);
     until("the store", async || store.check().await.is_ok()).await;
-    tokio::time::timeout(PATIENCE, signals.next()).await.expect("who watches reads again");
+    tokio::time::timeout(PATIENCE, signals.next()).await.expect("the watcher is signalled");
 }
 
 #[tokio::test]
-async fn a_primary_that_has_become_a_replica_is_left_for_the_one_that_took_its_place() {
+async fn a_demoted_primary_is_abandoned_for_the_new_one() {
     let servers = pair().await;
     let store = RedisStore::open(real_options(nodes(&servers))).await.expect("opens");
     let first = record("FIRST");
@@ -162,7 +162,7 @@ fn text_key(record: &Registration) -> String {
 }
 
 #[tokio::test]
-async fn a_write_that_no_replica_acknowledges_is_unavailable_and_says_so() {
+async fn a_write_that_no_replica_acknowledges_is_unavailable() {
     let server = Server::start(ServerOptions::default());
     let options = RedisOptions {
         wait_replicas: Some(1),

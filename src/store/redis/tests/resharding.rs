@@ -1,4 +1,4 @@
-//! Slots that move while calls run.
+//! Tests of calls while slots move.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-/// Longer than anything takes that must come, and shorter than watches read again by themselves.
+/// Longer than any expected event takes, and shorter than the interval at which watchers read without a signal.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Three primaries, and a store over them.
@@ -33,7 +33,7 @@ fn slot_of(key: &CodeKey) -> u16 {
     crc16::State::<crc16::XMODEM>::calculate(tag.as_bytes()) % SLOTS
 }
 
-/// Records of codes that lie in one slot.
+/// Records of codes in one slot.
 fn records_of_one_slot(count: usize) -> Vec<Registration> {
     let now = SystemClock.now();
     let record = |number: u32| sample::registration(now, &format!("N{number}"), sample::TTL);
@@ -52,7 +52,7 @@ async fn is_live(store: &RedisStore, record: &Registration) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn codes_of_a_slot_that_moves_are_made_read_watched_and_deleted_all_the_time() {
+async fn codes_of_a_moving_slot_can_be_created_read_watched_and_deleted() {
     let (cluster, store) = sharded().await;
     let records = records_of_one_slot(12);
     let (stored, new) = records.split_at(8);
@@ -68,7 +68,7 @@ async fn codes_of_a_slot_that_moves_are_made_read_watched_and_deleted_all_the_ti
         watched.push(Codes::watch(&store, &record.key()).await.expect("watches"));
     }
 
-    // The slot as it was, on its way, half there, all there but not given over, and given over.
+    // The phases: the move has begun, some keys are moved, all keys are moved, and the move is finished.
     let moving = std::cell::RefCell::new(None);
     let phases: [&dyn Fn(); 4] = [
         &|| *moving.borrow_mut() = Some(cluster.begin_move(slot, to)),
@@ -86,18 +86,18 @@ async fn codes_of_a_slot_that_moves_are_made_read_watched_and_deleted_all_the_ti
         assert!(is_live(&store, &new[phase]).await, "in phase {phase}");
         for record in &stored[2 * phase..2 * phase + 2] {
             let mut signals = signals.next().expect("one for each");
-            // Those that the move itself has sent.
+            // Skip the signals caused by the move itself.
             while let Some(Some(())) = futures_util::FutureExt::now_or_never(signals.next()) {}
             assert!(store.release(&record.key(), record.id).await.expect("the store works"));
             let signal = tokio::time::timeout(PATIENCE, signals.next()).await;
-            assert!(matches!(signal, Ok(Some(()))), "the watch hears nothing in phase {phase}");
+            assert!(matches!(signal, Ok(Some(()))), "no signal in phase {phase}");
             assert!(!is_live(&store, record).await, "in phase {phase}");
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn entries_of_a_slot_that_moves_are_changed_all_the_time() {
+async fn entries_of_a_moving_slot_can_be_changed() {
     let (cluster, store) = sharded().await;
     let key = sample::ledger_key("secret", "first");
     let slot = cluster.slot_of(key::ledger(&key));
@@ -117,7 +117,7 @@ async fn entries_of_a_slot_that_moves_are_changed_all_the_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_trial_whose_slot_moves_waits_until_that_has_moved() {
+async fn reading_a_trial_waits_until_its_slot_has_moved() {
     let (cluster, store) = sharded().await;
     let (cell, now) = store.read_cell(b"pb:d:e/r/m:{device}".to_vec()).await.expect("the store works");
     let slot = cluster.slot_of(&cell.key);
