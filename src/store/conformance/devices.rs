@@ -1,4 +1,4 @@
-//! Devices that are known, over each store's ledger.
+//! Known devices, over the ledger of each store.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -26,11 +26,11 @@ use crate::{
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 
-/// Two keys, of which the first one seals.
+/// A ring with one key, and its successor.
 const RING: &str = "one:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
 const NEXT_RING: &str = "two:AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=";
 
-/// The devices of a harness's store, as a server of its own has them.
+/// A server with its own view of the devices in a harness's store.
 struct Server {
     secrets: Arc<SealedLedger>,
     devices: KnownDevices,
@@ -100,22 +100,22 @@ fn code(text: &str) -> CodeKey {
     key().code(Code::from_canonical(text))
 }
 
-/// What lies in the ledger of a kind.
+/// The raw ledger entries of a kind.
 async fn raw(harness: &impl Harness, kind: LedgerKind) -> Vec<(Vec<u8>, LedgerEntry)> {
     harness.store().ledger.scan(kind).try_collect().await.expect("the store works")
 }
 
-/// A device is read back whole, by every server; changed, as it is then; and forgotten.
-pub(crate) async fn a_device_is_read_as_it_was_kept_by_every_server(harness: &impl Harness) {
+/// Every server reads a device completely, also after it is changed and after it is deleted.
+pub(crate) async fn every_server_reads_a_device_as_it_was_stored(harness: &impl Harness) {
     let now = harness.time().read();
     let (one, other) = (Server::over(harness), Server::over(harness));
     assert!(one.get(&key()).await.is_none());
-    assert!(one.replace(&key(), None, None).await, "there is nothing to forget");
+    assert!(one.replace(&key(), None, None).await, "deleting an absent device succeeds");
     let device = known_device(now);
     assert!(one.replace(&key(), None, Some((&device, now + TTL))).await);
     for server in [&one, &other] {
         assert!(server.device(&key()).await.as_ref() == Some(&device));
-        assert!(server.device(&key()).await.as_ref() == Some(&device), "remembered");
+        assert!(server.device(&key()).await.as_ref() == Some(&device), "from the cache");
     }
     let changed = KnownDevice { user_agent: "another".to_owned(), ..device };
     let before = one.get(&key()).await;
@@ -123,18 +123,18 @@ pub(crate) async fn a_device_is_read_as_it_was_kept_by_every_server(harness: &im
     for server in [&one, &other] {
         assert!(server.device(&key()).await.as_ref() == Some(&changed));
     }
-    assert!(!one.replace(&key(), None, None).await, "it is known");
+    assert!(!one.replace(&key(), None, None).await, "it exists");
     assert!(!one.replace(&key(), before.as_ref(), None).await, "it has changed");
     let before = other.get(&key()).await;
     assert!(other.replace(&key(), before.as_ref(), None).await);
     for server in [&one, &other] {
         assert!(server.get(&key()).await.is_none());
     }
-    assert!(!one.replace(&key(), before.as_ref(), Some((&changed, now + TTL))).await, "it is forgotten");
+    assert!(!one.replace(&key(), before.as_ref(), Some((&changed, now + TTL))).await, "it was deleted");
 }
 
-/// Who saw the same device, or that there was none, cannot both replace it.
-pub(crate) async fn of_concurrent_replacements_of_one_state_one_succeeds(harness: &impl Harness) {
+/// Of several callers that have read the same state, only one can replace it.
+pub(crate) async fn one_of_many_concurrent_replacements_succeeds(harness: &impl Harness) {
     let end = harness.time().read() + TTL;
     let server = Arc::new(Server::over(harness));
     for round in 0..2 {
@@ -154,8 +154,8 @@ pub(crate) async fn of_concurrent_replacements_of_one_state_one_succeeds(harness
     }
 }
 
-/// A media token is handed out once, however many ask for it at whichever servers.
-pub(crate) async fn of_many_that_take_a_media_token_one_gets_it(harness: &impl Harness) {
+/// A media token is handed out once, under concurrency and across servers.
+pub(crate) async fn a_media_token_is_handed_out_once(harness: &impl Harness) {
     let now = harness.time().read();
     let servers = [Arc::new(Server::over(harness)), Arc::new(Server::over(harness))];
     assert!(servers[0].replace(&key(), None, Some((&known_device(now), now + TTL))).await);
@@ -176,8 +176,8 @@ pub(crate) async fn of_many_that_take_a_media_token_one_gets_it(harness: &impl H
     assert_eq!(outcomes.iter().flatten().count(), 1);
 }
 
-/// A device, a code's device, and much later a device's requestor, end to the millisecond.
-pub(crate) async fn what_is_known_of_a_device_ends_at_its_time(harness: &impl Harness) {
+/// A device and the device of a code expire to the millisecond. The requestor of a device expires much later.
+pub(crate) async fn records_of_a_device_expire_on_time(harness: &impl Harness) {
     let (server, now) = (Server::over(harness), harness.time().read());
     let device = known_device(now);
     assert!(server.replace(&key(), None, Some((&device, now + TTL))).await);
@@ -188,7 +188,7 @@ pub(crate) async fn what_is_known_of_a_device_ends_at_its_time(harness: &impl Ha
     harness.time().pass(MILLISECOND).await;
     assert!(server.get(&key()).await.is_none() && server.of_code(&code("CODE")).await.is_none());
     let end = harness.time().read() + month;
-    assert!(server.replace(&key(), None, Some((&device, end))).await, "another one takes its place");
+    assert!(server.replace(&key(), None, Some((&device, end))).await, "an expired device can be replaced");
     harness.time().pass(month - MILLISECOND).await;
     assert!(server.device(&key()).await.as_ref() == Some(&device));
     assert_eq!(server.requestor_of("default", &key().device_id).await, Some(requestor("REF")));
@@ -198,8 +198,8 @@ pub(crate) async fn what_is_known_of_a_device_ends_at_its_time(harness: &impl Ha
     assert_eq!(server.requestor_of("default", &key().device_id).await, None);
 }
 
-/// A code leads to its device until it is forgotten; where the code is another's, to that one.
-pub(crate) async fn a_code_leads_to_its_device_until_it_is_forgotten(harness: &impl Harness) {
+/// A code refers to the last device that it was stored for, until it is forgotten.
+pub(crate) async fn the_device_of_a_code_is_found_until_it_is_forgotten(harness: &impl Harness) {
     let (server, end) = (Server::over(harness), harness.time().read() + TTL);
     assert_eq!(server.of_code(&code("CODE")).await, None);
     server.keep_code(&code("CODE"), &device_id("one"), end).await;
@@ -214,8 +214,8 @@ pub(crate) async fn a_code_leads_to_its_device_until_it_is_forgotten(harness: &i
     assert_eq!(server.of_code(&code("OTHER")).await, Some(device_id("other")));
 }
 
-/// The last requestor that a device has asked for a code of is known, and for how long is not cut short by a shorter code.
-pub(crate) async fn a_device_has_the_requestor_that_it_has_asked_for_last(harness: &impl Harness) {
+/// The requestor of a device's last code is known. A code with an earlier expiry does not shorten the entry's lifetime.
+pub(crate) async fn a_device_has_the_requestor_of_its_last_code(harness: &impl Harness) {
     let (server, end) = (Server::over(harness), harness.time().read() + TTL);
     let device = device_id("a personal device");
     assert_eq!(server.requestor_of("default", &device).await, None);
@@ -230,14 +230,16 @@ pub(crate) async fn a_device_has_the_requestor_that_it_has_asked_for_last(harnes
     let ends = |entries: Vec<(Vec<u8>, LedgerEntry)>| entries[0].1.expire_time.expect("it ends");
     let before = ends(raw(harness, LedgerKind::DeviceRequestor).await);
     server.keep_code(&code("SOON"), &device, end + MILLISECOND).await;
-    assert_eq!(ends(raw(harness, LedgerKind::DeviceRequestor).await), before, "it need not be written");
+    assert_eq!(ends(raw(harness, LedgerKind::DeviceRequestor).await), before, "it is not rewritten");
     let later = end + TTL * 2 * 24 * 200;
     server.keep_code(&code("LATER"), &device, later).await;
     assert!(ends(raw(harness, LedgerKind::DeviceRequestor).await) > before.max(later));
 }
 
-/// A device is one in each environment, for each requestor and by its own id alone.
-pub(crate) async fn a_device_is_found_by_the_name_that_its_code_had_more_than(harness: &impl Harness) {
+/// The name is separate by environment, requestor and device id.
+pub(crate) async fn a_device_is_found_by_the_id_that_its_client_sends_without_an_application(
+    harness: &impl Harness,
+) {
     let (server, end) = (Server::over(harness), harness.time().read() + TTL);
     let named = key_of("default", "REF", "tv");
     let of_name = async |key: &DeviceKey| server.devices.of_name(key).await.expect("the store works");
@@ -251,20 +253,22 @@ pub(crate) async fn a_device_is_found_by_the_name_that_its_code_had_more_than(ha
     {
         assert_eq!(of_name(&other).await, None);
     }
-    assert_eq!(server.of_code(&code("tv")).await, None, "it is no code");
+    assert_eq!(server.of_code(&code("tv")).await, None, "a name is not a code");
     assert_eq!(server.requestor_of("default", &named.device_id).await, Some(requestor("REF")));
     harness.time().pass(TTL + MILLISECOND).await;
     assert_eq!(of_name(&named).await, Some(device_id("tv|two")), "a login may last longer than its code");
 }
 
-pub(crate) async fn environments_requestors_and_devices_do_not_share_what_is_known(harness: &impl Harness) {
+pub(crate) async fn records_of_devices_are_separate_by_environment_requestor_and_device(
+    harness: &impl Harness,
+) {
     let (server, end) = (Server::over(harness), harness.time().read() + TTL);
     let keys = [
         key_of("default", "REF", "one"),
         key_of("staging", "REF", "one"),
         key_of("default", "OTHER", "one"),
         key_of("default", "REF", "two"),
-        // A device id may hold any character.
+        // A device id may contain any character.
         key_of("default", "REF", "OTHER\0one"),
     ];
     for (index, key) in keys.iter().enumerate() {
@@ -282,8 +286,8 @@ pub(crate) async fn environments_requestors_and_devices_do_not_share_what_is_kno
     }
 }
 
-/// Who reads the store's files learns nothing of a viewer.
-pub(crate) async fn nothing_personal_of_a_device_lies_in_the_ledger(harness: &impl Harness) {
+/// The store's files reveal nothing about a viewer.
+pub(crate) async fn the_ledger_contains_no_personal_data_of_a_device(harness: &impl Harness) {
     let (server, now) = (Server::over(harness), harness.time().read());
     assert!(server.replace(&key(), None, Some((&known_device(now), now + TTL))).await);
     server.keep_code(&code("PERSONAL"), &key().device_id, now + TTL).await;
@@ -298,11 +302,11 @@ pub(crate) async fn nothing_personal_of_a_device_lies_in_the_ledger(harness: &im
     assert_eq!(seen, 3);
 }
 
-/// What is known outlives the server.
+/// Known devices outlive the server.
 pub(crate) async fn known_devices_survive_a_reopen(harness: &impl Harness) {
     let (server, now) = (Server::over(harness), harness.time().read());
     let device = known_device(now);
-    // One for a while, and one for long.
+    // One with a short lifetime and one with a long one.
     let lasting = key_of("default", "REF", "another");
     assert!(server.replace(&key(), None, Some((&device, now + TTL))).await);
     assert!(server.replace(&lasting, None, Some((&device, now + TTL * 2 * 24 * 30))).await);
@@ -319,8 +323,8 @@ pub(crate) async fn known_devices_survive_a_reopen(harness: &impl Harness) {
     assert_eq!(server.requestor_of("default", &key().device_id).await, Some(requestor("REF")));
 }
 
-/// Who changes a device while the ring is rotated notices, and whoever has the next ring reads it. Who lacks the new key for a
-/// moment is told so, and takes it for neither unknown nor free.
+/// A replacement based on a state before the rotation fails, and a server with the next ring reads every device. A server that does
+/// not have the new key yet gets an error, and does not treat the device as absent.
 pub(crate) async fn a_rotation_of_the_key_ring_loses_no_device(harness: &impl Harness) {
     let now = harness.time().read();
     let (server, other) = (Server::over(harness), Server::over(harness));
@@ -334,7 +338,7 @@ pub(crate) async fn a_rotation_of_the_key_ring_loses_no_device(harness: &impl Ha
     let next = KeyRing::parse(&format!("{NEXT_RING}\n{RING}")).expect("a ring");
     let rotation = server.secrets.rotate(next).await.expect("rotates");
     assert_eq!((rotation.resealed, rotation.secrets), (41, 41));
-    assert!(!server.replace(&keys[0], before.as_ref(), None).await, "it was sealed anew meanwhile");
+    assert!(!server.replace(&keys[0], before.as_ref(), None).await, "it was resealed in the meantime");
     for server in [&server, &Server::with_ring(harness, NEXT_RING)] {
         for key in &keys {
             assert!(server.device(key).await.as_ref() == Some(&device));
@@ -346,10 +350,8 @@ pub(crate) async fn a_rotation_of_the_key_ring_loses_no_device(harness: &impl Ha
     assert!(other.devices.of_code(&code("CODE")).await.is_err());
 }
 
-/// A record that is damaged costs one device its login, and is told in the log without anything of it.
-pub(crate) async fn what_cannot_be_read_of_a_device_counts_as_unknown_and_is_replaced(
-    harness: &impl Harness,
-) {
+/// A damaged record costs one device its login. It is logged, without its content.
+pub(crate) async fn an_unreadable_device_is_treated_as_absent_and_can_be_replaced(harness: &impl Harness) {
     let (server, ledger, now) = (Server::over(harness), harness.store().ledger, harness.time().read());
     let (device, end) = (known_device(now), now + TTL);
     let log = CapturedLog::of_this_thread();
@@ -367,7 +369,7 @@ pub(crate) async fn what_cannot_be_read_of_a_device_counts_as_unknown_and_is_rep
                 }
                 let mut value = entry.value.clone();
                 match damage {
-                    // Cut; another byte; never sealed; sealed, but of another format.
+                    // Truncated; one bit flipped; never sealed; sealed, but in an unknown format.
                     0 => value.truncate(value.len() - 1),
                     1 => *value.last_mut().expect("not empty") ^= 1,
                     2 => value = vec![7],
@@ -378,22 +380,24 @@ pub(crate) async fn what_cannot_be_read_of_a_device_counts_as_unknown_and_is_rep
                 assert!(ledger.swap(&key, present.as_deref(), Some(damaged)).await.expect("works"));
             }
         }
-        let lines = log.text().matches("counts as unknown").count();
+        let lines = log.text().matches("is treated as absent").count();
         for _ in 0..2 {
             assert!(server.get(&key).await.is_none(), "damage {damage}");
         }
-        assert_eq!(log.text().matches("counts as unknown").count(), lines + 1, "once: {}", log.text());
+        assert_eq!(
+            log.text().matches("is treated as absent").count(),
+            lines + 1,
+            "logged once: {}",
+            log.text()
+        );
         assert_eq!(server.of_code(&code).await, None, "damage {damage}");
         if damage != 1 {
-            // One byte more or less may be another requestor.
+            // With a flipped bit, the value may be another valid requestor.
             assert_eq!(server.requestor_of("default", &key.device_id).await, None, "damage {damage}");
         }
-        assert!(
-            !server.replace(&key, before.as_ref(), Some((&device, end))).await,
-            "it is no more as it was"
-        );
+        assert!(!server.replace(&key, before.as_ref(), Some((&device, end))).await, "it has changed");
         assert!(server.replace(&key, None, Some((&device, end))).await, "damage {damage}");
-        assert!(!server.replace(&key, None, Some((&device, end))).await, "it is known again");
+        assert!(!server.replace(&key, None, Some((&device, end))).await, "it exists again");
         server.keep_code(&code, &key.device_id, end).await;
         assert!(server.device(&key).await.as_ref() == Some(&device));
         assert_eq!(server.of_code(&code).await, Some(key.device_id.clone()));
@@ -402,7 +406,8 @@ pub(crate) async fn what_cannot_be_read_of_a_device_counts_as_unknown_and_is_rep
     assert!(!log.text().to_lowercase().contains("personal"), "{}", log.text());
 }
 
-/// Bytes of an unknown version in the place of an entry, sealed as what is there.
+/// Replaces a sealed entry by bytes of an unknown version, sealed in the same way. Returns the sealed bytes, or the plain bytes if
+/// the kind is not sealed.
 async fn sealed_nonsense(server: &Server, kind: LedgerKind, name: &[u8], entry: &LedgerEntry) -> Vec<u8> {
     let nonsense = b"\xff\xff".to_vec();
     match SecretKind::of(kind) {

@@ -1,4 +1,4 @@
-//! How a store ends, and begins again.
+//! Closing and reopening a store.
 
 use futures_util::StreamExt;
 
@@ -12,8 +12,8 @@ use crate::domain::{
     registration::State,
 };
 
-/// What was said to be stored is stored.
-pub(crate) async fn what_was_acknowledged_is_there_after_a_reopen(harness: &impl Harness) {
+/// Acknowledged writes exist after a reopen.
+pub(crate) async fn acknowledged_writes_survive_a_reopen(harness: &impl Harness) {
     let live = insert(harness, "LIVE").await;
     let released = insert(harness, "RELEASED").await;
     let store = harness.store();
@@ -38,8 +38,8 @@ pub(crate) async fn what_was_acknowledged_is_there_after_a_reopen(harness: &impl
     assert_eq!(store.ledger.get(&short).await.expect("the store works"), Some(short_entry));
 }
 
-/// A closed store neither answers nor does anything; to close it again does no harm.
-pub(crate) async fn a_closed_store_refuses_everything(harness: &impl Harness) {
+/// A closed store refuses every call. Closing it again succeeds.
+pub(crate) async fn a_closed_store_refuses_all_calls(harness: &impl Harness) {
     let store = harness.store();
     let present = insert(harness, "CODE").await;
     let (key, id) = (present.key(), present.id);
@@ -55,21 +55,21 @@ pub(crate) async fn a_closed_store_refuses_everything(harness: &impl Harness) {
     refused(store.codes.release(&key, id).await);
     refused(store.codes.watch(&key).await.map(drop));
     refused(store.codes.live_codes().await);
-    refused(store.codes.scan().next().await.expect("an error, not the end"));
+    refused(store.codes.scan().next().await.expect("an error item"));
     refused(store.ledger.put_if_absent(&name, entry("value", None)).await);
     refused(store.ledger.get(&name).await);
     refused(store.ledger.swap(&name, None, None).await);
     refused(store.ledger.lease(&name, b"holder", TTL).await);
     refused(store.ledger.watch(ledger_kind("kind")).await.map(drop));
-    refused(store.ledger.scan(ledger_kind("kind")).next().await.expect("an error, not the end"));
+    refused(store.ledger.scan(ledger_kind("kind")).next().await.expect("an error item"));
 }
 
 fn refused<T>(outcome: StoreResult<T>) {
     assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "a closed store must refuse");
 }
 
-/// A command that came before the close is done, or refused, but never acknowledged and lost.
-pub(crate) async fn what_was_asked_before_the_close_is_done(harness: &impl Harness) {
+/// A command before the close is completed or refused, but never acknowledged and then lost.
+pub(crate) async fn commands_before_a_close_are_completed_or_refused(harness: &impl Harness) {
     let store = harness.store();
     let mut tasks = Vec::new();
     for index in 0..100 {

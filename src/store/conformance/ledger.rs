@@ -1,4 +1,4 @@
-//! Small values with compare-and-swap.
+//! The ledger: small values with compare-and-swap.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use super::{
 const MINUTE: Duration = Duration::from_secs(60);
 const MILLISECOND: Duration = Duration::from_millis(1);
 
-/// A put is atomic, and who loses is told what won.
-pub(crate) async fn of_many_concurrent_puts_of_a_key_one_wins(harness: &impl Harness) {
+/// A put is atomic, and the losers receive the winner's entry.
+pub(crate) async fn one_of_many_concurrent_puts_of_a_key_wins(harness: &impl Harness) {
     let (ledger, now) = (harness.store().ledger, harness.time().read());
     for expire_time in [None, Some(now + MINUTE)] {
         let ledger = ledger.clone();
@@ -29,8 +29,8 @@ pub(crate) async fn of_many_concurrent_puts_of_a_key_one_wins(harness: &impl Har
     }
 }
 
-/// An entry is there to its last millisecond.
-pub(crate) async fn an_entry_is_got_until_its_end(harness: &impl Harness) {
+/// An entry exists until its last millisecond.
+pub(crate) async fn an_entry_exists_until_its_expiry(harness: &impl Harness) {
     let (ledger, key) = (harness.store().ledger, ledger_key("kind", "name"));
     assert_eq!(ledger.get(&key).await.expect("the store works"), None);
     let entry = entry("value", Some(harness.time().read() + MINUTE));
@@ -41,8 +41,8 @@ pub(crate) async fn an_entry_is_got_until_its_end(harness: &impl Harness) {
     assert_eq!(ledger.get(&key).await.expect("the store works"), None);
 }
 
-/// An entry that has ended is as if it had never been.
-pub(crate) async fn an_ended_entry_makes_room_for_another(harness: &impl Harness) {
+/// An expired entry is treated as absent.
+pub(crate) async fn an_expired_entry_can_be_replaced(harness: &impl Harness) {
     let (ledger, key) = (harness.store().ledger, ledger_key("kind", "name"));
     for round in 0..3_u32 {
         let short = entry(&format!("short {round}"), Some(harness.time().read() + MINUTE));
@@ -57,8 +57,8 @@ pub(crate) async fn an_ended_entry_makes_room_for_another(harness: &impl Harness
     assert_eq!(ledger.get(&key).await.expect("the store works"), Some(next));
 }
 
-/// Nothing is replaced that is not what the caller thinks it is.
-pub(crate) async fn a_swap_needs_the_expected_value(harness: &impl Harness) {
+/// A swap with a wrong expectation changes nothing.
+pub(crate) async fn a_swap_requires_the_expected_value(harness: &impl Harness) {
     let (ledger, key) = (harness.store().ledger, ledger_key("kind", "name"));
     let (first, second) = (entry("first", None), entry("second", None));
     assert!(!ledger.swap(&key, Some(b"first"), Some(second.clone())).await.expect("the store works"));
@@ -70,8 +70,8 @@ pub(crate) async fn a_swap_needs_the_expected_value(harness: &impl Harness) {
     assert_eq!(ledger.get(&key).await.expect("the store works"), Some(second));
 }
 
-/// A swap is atomic, however many try it.
-pub(crate) async fn of_many_concurrent_swaps_one_succeeds(harness: &impl Harness) {
+/// A swap is atomic under concurrency.
+pub(crate) async fn one_of_many_concurrent_swaps_succeeds(harness: &impl Harness) {
     let (ledger, key) = (harness.store().ledger, ledger_key("lease", "name"));
     ledger.put_if_absent(&key, entry("free", None)).await.expect("the store works");
     let end = harness.time().read() + MINUTE;
@@ -86,8 +86,8 @@ pub(crate) async fn of_many_concurrent_swaps_one_succeeds(harness: &impl Harness
     assert_eq!(held, Some(entry(&winner.to_string(), Some(end))));
 }
 
-/// An entry may come to end sooner, later or never, and is there once all the while.
-pub(crate) async fn a_swap_may_change_the_end(harness: &impl Harness) {
+/// An entry's expiry may become sooner, later, or be removed. The entry always exists exactly once.
+pub(crate) async fn a_swap_may_change_the_expiry(harness: &impl Harness) {
     let (ledger, key) = (harness.store().ledger, ledger_key("kind", "name"));
     let now = harness.time().read();
     let ends = [None, Some(now + MINUTE), Some(now + MINUTE * 400), Some(now + MINUTE * 2), None];
@@ -106,8 +106,8 @@ pub(crate) async fn a_swap_may_change_the_end(harness: &impl Harness) {
     assert_eq!(ledger.get(&key).await.expect("the store works"), None);
 }
 
-/// A removed entry is gone, and what is not there can be removed as well.
-pub(crate) async fn a_swap_may_remove(harness: &impl Harness) {
+/// A removed entry is absent, and removing an absent entry succeeds.
+pub(crate) async fn a_swap_may_remove_an_entry(harness: &impl Harness) {
     let (ledger, key) = (harness.store().ledger, ledger_key("kind", "name"));
     for expire_time in [None, Some(harness.time().read() + MINUTE)] {
         ledger.put_if_absent(&key, entry("value", expire_time)).await.expect("the store works");
@@ -118,8 +118,8 @@ pub(crate) async fn a_swap_may_remove(harness: &impl Harness) {
     }
 }
 
-/// Time alone takes nothing away that has no end.
-pub(crate) async fn a_lasting_entry_survives_everything_but_its_removal(harness: &impl Harness) {
+/// Time does not remove an entry without an expiry.
+pub(crate) async fn an_entry_without_an_expiry_exists_until_it_is_removed(harness: &impl Harness) {
     let (ledger, key) = (harness.store().ledger, ledger_key("key", "signing"));
     ledger.put_if_absent(&key, entry("secret", None)).await.expect("the store works");
     harness.time().pass(MINUTE * 60 * 24 * 400).await;
@@ -129,7 +129,7 @@ pub(crate) async fn a_lasting_entry_survives_everything_but_its_removal(harness:
 }
 
 /// An end may be farther away than any code's.
-pub(crate) async fn an_entry_of_many_days_ends_at_its_end(harness: &impl Harness) {
+pub(crate) async fn an_entry_with_a_long_lifetime_expires_on_time(harness: &impl Harness) {
     let (ledger, key) = (harness.store().ledger, ledger_key("revocation", "name"));
     let days = MINUTE * 60 * 24 * 30;
     let entry = entry("value", Some(harness.time().read() + days));
@@ -140,7 +140,7 @@ pub(crate) async fn an_entry_of_many_days_ends_at_its_end(harness: &impl Harness
     assert_eq!(ledger.get(&key).await.expect("the store works"), None);
 }
 
-/// Names belong to their kind, whatever bytes they have.
+/// Names are separate by kind, whatever bytes they contain.
 pub(crate) async fn kinds_do_not_share_names(harness: &impl Harness) {
     let ledger = harness.store().ledger;
     for (kind, name) in [("a", "b\0c"), ("ab", "c"), ("a", "bc"), ("ab", "\0c")] {
@@ -151,30 +151,33 @@ pub(crate) async fn kinds_do_not_share_names(harness: &impl Harness) {
     assert_eq!(found, Some(entry("b\0c", None)));
 }
 
-/// A lease is held for its term and no longer, or until its holder gives it back.
-pub(crate) async fn a_lease_ends_by_the_stores_time_or_when_it_is_given_back(harness: &impl Harness) {
+/// A lease is held for its duration, or until its holder releases it.
+pub(crate) async fn a_lease_ends_when_it_expires_or_is_released(harness: &impl Harness) {
     let (ledger, key) = (harness.store().ledger, ledger_key("lease", "name"));
     let lease = async |holder: &[u8]| ledger.lease(&key, holder, MINUTE).await.expect("the store works");
     assert!(lease(b"first").await);
-    assert!(!lease(b"first").await, "it is not prolonged by being asked for again");
+    assert!(!lease(b"first").await, "a repeated request does not renew it");
     harness.time().pass(MINUTE - MILLISECOND).await;
     assert!(!lease(b"second").await);
     harness.time().pass(MILLISECOND).await;
     assert!(lease(b"second").await);
-    assert!(!ledger.swap(&key, Some(b"first"), None).await.expect("the store works"), "it is another's now");
+    assert!(
+        !ledger.swap(&key, Some(b"first"), None).await.expect("the store works"),
+        "it has another holder now"
+    );
     assert!(ledger.swap(&key, Some(b"second"), None).await.expect("the store works"));
     assert!(lease(b"third").await);
 }
 
-/// A lease has one holder, however many ask.
-pub(crate) async fn of_many_that_ask_for_a_lease_one_gets_it(harness: &impl Harness) {
+/// A lease has one holder under concurrency.
+pub(crate) async fn one_of_many_concurrent_callers_gets_a_lease(harness: &impl Harness) {
     let ledger = harness.store().ledger;
     let outcomes = race(16, move |index| {
         let (ledger, key) = (ledger.clone(), ledger_key("lease", "race"));
         async move { ledger.lease(&key, index.to_string().as_bytes(), MINUTE).await.expect("the store works") }
     })
     .await;
-    let winner = outcomes.iter().position(|taken| *taken).expect("one gets it").to_string();
+    let winner = outcomes.iter().position(|taken| *taken).expect("one holder").to_string();
     assert_eq!(outcomes.iter().filter(|taken| **taken).count(), 1);
     let held = harness.store().ledger.get(&ledger_key("lease", "race")).await.expect("the store works");
     assert_eq!(held.map(|entry| entry.value), Some(winner.into_bytes()));

@@ -1,4 +1,4 @@
-//! Signals to those who watch a kind of ledger entries.
+//! Signals to watchers of a kind of ledger entries.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use super::{
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Who watches learns of each entry that comes, changes or goes.
-pub(crate) async fn each_change_of_an_entry_of_the_kind_is_signalled(harness: &impl Harness) {
+/// Watchers are signalled when an entry is created, changed or removed.
+pub(crate) async fn every_change_of_an_entry_is_signalled_to_watchers_of_its_kind(harness: &impl Harness) {
     let (ledger, key) = (harness.store().ledger, ledger_key("kind", "name"));
     let mut signals = ledger.watch(ledger_kind("kind")).await.expect("the store works");
     ledger.put_if_absent(&key, entry("first", None)).await.expect("the store works");
     assert_eq!(next(&mut signals).await, Some(()));
     let found = ledger.get(&key).await.expect("the store works");
-    assert_eq!(found, Some(entry("first", None)), "a signal comes after what it signals");
+    assert_eq!(found, Some(entry("first", None)), "the signal follows the change");
     assert!(ledger.swap(&key, Some(b"first"), Some(entry("second", None))).await.expect("the store works"));
     assert_eq!(next(&mut signals).await, Some(()));
     assert!(ledger.swap(&key, Some(b"second"), None).await.expect("the store works"));
@@ -26,8 +26,8 @@ pub(crate) async fn each_change_of_an_entry_of_the_kind_is_signalled(harness: &i
     assert_eq!(next(&mut signals).await, Some(()));
 }
 
-/// It does not matter by which way an entry comes.
-pub(crate) async fn an_entry_that_is_stored_with_a_record_is_signalled(harness: &impl Harness) {
+/// Storing an entry together with a record signals like any other change.
+pub(crate) async fn an_entry_stored_with_a_record_is_signalled(harness: &impl Harness) {
     let store = harness.store();
     let mut signals = store.ledger.watch(ledger_kind("kind")).await.expect("the store works");
     let record = registration(harness.time().read(), "CODE", TTL);
@@ -37,8 +37,8 @@ pub(crate) async fn an_entry_that_is_stored_with_a_record_is_signalled(harness: 
     assert_eq!(next(&mut signals).await, Some(()));
 }
 
-/// What does not change an entry of the kind is not signalled; an end has a time that is known.
-pub(crate) async fn other_kinds_and_what_changes_nothing_are_not_signalled(harness: &impl Harness) {
+/// Watchers are not signalled unless an entry of the kind changes. Expiry is not signalled, because its time is known.
+pub(crate) async fn other_kinds_and_refused_commands_are_not_signalled(harness: &impl Harness) {
     let (ledger, key) = (harness.store().ledger, ledger_key("kind", "name"));
     let short = entry("value", Some(harness.time().read() + MINUTE));
     ledger.put_if_absent(&key, short).await.expect("the store works");
@@ -53,21 +53,21 @@ pub(crate) async fn other_kinds_and_what_changes_nothing_are_not_signalled(harne
     assert!(is_silent(&mut signals).await);
 }
 
-/// However many changes a watcher did not look at, it has one signal to look at.
-pub(crate) async fn a_slow_watcher_of_a_kind_holds_one_signal(harness: &impl Harness) {
+/// However many changes a watcher has missed, it has one pending signal.
+pub(crate) async fn a_slow_watcher_of_a_kind_has_at_most_one_pending_signal(harness: &impl Harness) {
     let ledger = harness.store().ledger;
     let mut signals = ledger.watch(ledger_kind("kind")).await.expect("the store works");
     for index in 0..5 {
         let key = ledger_key("kind", &index.to_string());
         ledger.put_if_absent(&key, entry("value", None)).await.expect("the store works");
     }
-    // A store whose signals travel may still have some on the way.
+    // Some signals may still be in transit.
     tokio::time::sleep(SILENCE).await;
     assert_eq!(next(&mut signals).await, Some(()));
     assert!(is_silent(&mut signals).await);
 }
 
-/// Nobody waits for a store that is gone.
+/// Closing the store ends the stream of signals.
 pub(crate) async fn a_watch_of_a_kind_ends_when_the_store_closes(harness: &impl Harness) {
     let store = harness.store();
     let mut signals = store.ledger.watch(ledger_kind("kind")).await.expect("the store works");

@@ -1,4 +1,4 @@
-//! The life of a code.
+//! The life cycle of a code.
 
 use std::time::Duration;
 
@@ -18,8 +18,8 @@ use crate::domain::{
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 
-/// An insertion is atomic, however many try it.
-pub(crate) async fn of_many_concurrent_inserts_of_a_code_one_wins(harness: &impl Harness) {
+/// An insertion is atomic under concurrency.
+pub(crate) async fn one_of_many_concurrent_inserts_of_a_code_wins(harness: &impl Harness) {
     let (codes, now) = (harness.store().codes, harness.time().read());
     for round in 0..8 {
         let codes = codes.clone();
@@ -37,8 +37,8 @@ pub(crate) async fn of_many_concurrent_inserts_of_a_code_one_wins(harness: &impl
     }
 }
 
-/// Nothing of a record is lost or changed.
-pub(crate) async fn a_record_is_got_as_it_was_inserted(harness: &impl Harness) {
+/// All fields of a record are stored unchanged.
+pub(crate) async fn a_record_is_read_as_it_was_inserted(harness: &impl Harness) {
     let registration = insert(harness, "CODE").await;
     let entry = harness.store().codes.get(&registration.key()).await.expect("the store works");
     let entry = entry.expect("the record is there");
@@ -48,21 +48,21 @@ pub(crate) async fn a_record_is_got_as_it_was_inserted(harness: &impl Harness) {
     assert_eq!(harness.store().codes.get(&absent).await.expect("the store works"), None);
 }
 
-/// A code lives to the last millisecond and not for one more.
-pub(crate) async fn a_code_expires_at_the_very_millisecond(harness: &impl Harness) {
+/// A code is live until its last millisecond.
+pub(crate) async fn a_code_expires_to_the_millisecond(harness: &impl Harness) {
     let codes = harness.store().codes;
     let early = insert_for(harness, "EARLY", Duration::from_secs(60)).await;
     let late = insert_for(harness, "LATE", Duration::from_secs(60)).await;
     harness.time().pass(Duration::from_secs(60) - MILLISECOND).await;
-    assert!(codes.release(&early.key(), early.id).await.expect("the store works"), "it lives");
+    assert!(codes.release(&early.key(), early.id).await.expect("the store works"), "it is live");
     harness.time().pass(MILLISECOND).await;
     assert!(!codes.release(&late.key(), late.id).await.expect("the store works"), "it has expired");
-    let entry = codes.get(&late.key()).await.expect("the store works").expect("it is remembered");
+    let entry = codes.get(&late.key()).await.expect("the store works").expect("it still exists");
     assert_eq!((entry.release_time, entry.state(harness.time().read())), (None, State::Expired));
 }
 
-/// An expired code stays out of use for the quarantine, to the millisecond, and is free afterwards.
-pub(crate) async fn an_expired_code_is_not_used_again_before_its_quarantine_ends(harness: &impl Harness) {
+/// An expired code cannot be reused during its quarantine, to the millisecond, and is free afterwards.
+pub(crate) async fn an_expired_code_is_not_reused_before_its_quarantine_ends(harness: &impl Harness) {
     let codes = harness.store().codes;
     for ttl in [1, 60, 1_800, 36_000].map(Duration::from_secs) {
         let key = insert_for(harness, "CODE", ttl).await.key();
@@ -77,7 +77,7 @@ pub(crate) async fn an_expired_code_is_not_used_again_before_its_quarantine_ends
     }
 }
 
-/// A released code is remembered, and its quarantine still counts from when it would have expired.
+/// A released code leaves a tombstone, and its quarantine starts when it would have expired.
 pub(crate) async fn a_released_code_leaves_a_tombstone_until_its_quarantine_ends(harness: &impl Harness) {
     let codes = harness.store().codes;
     let registration = insert(harness, "CODE").await;
@@ -96,8 +96,8 @@ pub(crate) async fn a_released_code_leaves_a_tombstone_until_its_quarantine_ends
     assert!(is_free(harness, &registration.key()).await);
 }
 
-/// A release is atomic, however many try it.
-pub(crate) async fn of_many_concurrent_releases_one_succeeds(harness: &impl Harness) {
+/// A release is atomic under concurrency.
+pub(crate) async fn one_of_many_concurrent_releases_succeeds(harness: &impl Harness) {
     let codes = harness.store().codes;
     for round in 0..8 {
         let registration = insert(harness, &format!("RACE{round}")).await;
@@ -111,8 +111,8 @@ pub(crate) async fn of_many_concurrent_releases_one_succeeds(harness: &impl Harn
     }
 }
 
-/// Only the live record that is meant is released.
-pub(crate) async fn a_release_by_another_id_or_after_the_expiry_does_nothing(harness: &impl Harness) {
+/// Only the live record with the given id is released.
+pub(crate) async fn a_release_with_another_id_or_after_expiry_does_nothing(harness: &impl Harness) {
     let codes = harness.store().codes;
     let registration = insert(harness, "CODE").await;
     let key = registration.key();
@@ -125,8 +125,8 @@ pub(crate) async fn a_release_by_another_id_or_after_the_expiry_does_nothing(har
     assert!(!codes.release(&key, registration.id).await.expect("the store works"));
 }
 
-/// When a code has gone to a new record, the old record's id means nothing any more.
-pub(crate) async fn a_release_hits_the_record_that_has_the_code_now(harness: &impl Harness) {
+/// After a code is reused, the id of its earlier record has no effect.
+pub(crate) async fn a_release_affects_only_the_current_record_of_a_code(harness: &impl Harness) {
     let codes = harness.store().codes;
     let old = insert(harness, "CODE").await;
     harness.time().pass(TTL + QUARANTINE).await;
@@ -135,7 +135,7 @@ pub(crate) async fn a_release_hits_the_record_that_has_the_code_now(harness: &im
     assert!(codes.release(&new.key(), new.id).await.expect("the store works"));
 }
 
-/// The same code may be in use in another environment, and for another requestor.
+/// The same code may be in use in another environment and for another requestor.
 pub(crate) async fn environments_and_requestors_do_not_share_codes(harness: &impl Harness) {
     let codes = harness.store().codes;
     let first = insert(harness, "CODE").await;
@@ -156,14 +156,14 @@ pub(crate) async fn environments_and_requestors_do_not_share_codes(harness: &imp
     }
 }
 
-/// Who issues a code decides when it is used again: a live record, a tombstone and an expired one give way alike.
-pub(crate) async fn an_adopted_record_takes_the_place_of_whatever_held_its_code(harness: &impl Harness) {
+/// The upstream decides when it reuses a code, so an adopted record replaces a live record, a tombstone and an expired record.
+pub(crate) async fn an_adopted_record_replaces_any_record_of_its_code(harness: &impl Harness) {
     let codes = harness.store().codes;
     let live = insert(harness, "CODE").await;
     let mut next = sample::shadow(harness.time().read(), "CODE");
     next.id = Uuid::from_u128(1);
     codes.adopt(&next).await.expect("the store works");
-    assert!(!codes.release(&live.key(), live.id).await.expect("the store works"), "it is not there any more");
+    assert!(!codes.release(&live.key(), live.id).await.expect("the store works"), "it was replaced");
     assert!(codes.release(&next.key(), next.id).await.expect("the store works"));
     next.id = Uuid::from_u128(2);
     codes.adopt(&next).await.expect("the store works");
@@ -176,8 +176,8 @@ pub(crate) async fn an_adopted_record_takes_the_place_of_whatever_held_its_code(
     assert_eq!(entry.state(harness.time().read()), State::Pending);
 }
 
-/// What is kept beside a record that somebody else issued is not lost, in its tombstone neither, nor by a reopen.
-pub(crate) async fn a_shadow_is_got_as_it_was_adopted_and_leaves_a_tombstone(harness: &impl Harness) {
+/// The shadow part of a record survives a reopen, and stays in the tombstone.
+pub(crate) async fn a_shadow_is_read_as_it_was_adopted_and_leaves_a_tombstone(harness: &impl Harness) {
     let shadow = sample::shadow(harness.time().read(), "SHADOW");
     harness.store().codes.adopt(&shadow).await.expect("the store works");
     harness.reopen().await;
@@ -189,7 +189,7 @@ pub(crate) async fn a_shadow_is_got_as_it_was_adopted_and_leaves_a_tombstone(har
     assert_eq!((entry.registration, entry.release_time), (shadow, Some(harness.time().read())));
 }
 
-/// A record and the entry that goes with it are there both or neither, whichever of them has no place.
+/// A record and its entry are stored both or neither, whichever of them cannot be stored.
 pub(crate) async fn a_record_and_its_entry_are_stored_together_or_not_at_all(harness: &impl Harness) {
     let Store { codes, ledger, .. } = harness.store();
     let now = harness.time().read();
@@ -205,7 +205,7 @@ pub(crate) async fn a_record_and_its_entry_are_stored_together_or_not_at_all(har
 
     assert_eq!(insert("FIRST", 1, &key, "answer").await, (Insertion::Inserted, true));
     assert_eq!(ledger.get(&key).await.expect("the store works"), Some(kept.clone()));
-    // There is no room either, and the code is taken; but that the entry is there is what counts.
+    // The environment is also full, and one of the codes is taken, but the existing entry takes precedence.
     for code in ["SECOND", "FIRST"] {
         assert_eq!(insert(code, 1, &key, "later").await.0, Insertion::Repeated(kept.clone()), "{code}");
     }

@@ -1,4 +1,4 @@
-//! How many codes an environment may hold.
+//! The limit of live codes per environment.
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ async fn insert(harness: &impl Harness, code: &str, ttl: Duration, limit: u64) -
     (registration, insertion.expect("the store works"))
 }
 
-/// The limit is exact, it is each environment's own, and a full one says when there is room again.
-pub(crate) async fn an_environment_takes_as_many_codes_as_it_may_and_no_more(harness: &impl Harness) {
+/// The limit is exact and separate for each environment. A full environment reports when there will be room.
+pub(crate) async fn an_environment_accepts_codes_up_to_its_limit(harness: &impl Harness) {
     let mut first = None;
     for index in 0..20 {
         let (registration, insertion) = insert(harness, &format!("CODE{index}"), TTL, 20).await;
@@ -39,7 +39,7 @@ pub(crate) async fn an_environment_takes_as_many_codes_as_it_may_and_no_more(har
 const SECOND: Duration = Duration::from_secs(1);
 
 /// The limit holds under concurrency.
-pub(crate) async fn of_concurrent_inserts_as_many_succeed_as_there_is_room_for(harness: &impl Harness) {
+pub(crate) async fn concurrent_inserts_succeed_up_to_the_limit(harness: &impl Harness) {
     let (codes, now) = (harness.store().codes, harness.time().read());
     let outcomes = race(32, move |index| {
         let (codes, registration) = (codes.clone(), registration(now, &format!("RACE{index}"), TTL));
@@ -50,7 +50,7 @@ pub(crate) async fn of_concurrent_inserts_as_many_succeed_as_there_is_room_for(h
     assert_eq!(outcomes.iter().filter(|outcome| matches!(outcome, Insertion::Full { .. })).count(), 22);
 }
 
-/// A tombstone does not count.
+/// A tombstone is not counted.
 pub(crate) async fn a_released_code_makes_room(harness: &impl Harness) {
     let (registration, _) = insert(harness, "FIRST", TTL, 1).await;
     assert!(matches!(insert(harness, "SECOND", TTL, 1).await.1, Insertion::Full { .. }));
@@ -60,18 +60,18 @@ pub(crate) async fn a_released_code_makes_room(harness: &impl Harness) {
     assert!(matches!(insert(harness, "THIRD", TTL, 1).await.1, Insertion::Full { .. }));
 }
 
-/// An expired code does not count, be it in quarantine.
+/// An expired code is not counted, even during its quarantine.
 pub(crate) async fn an_expired_code_makes_room(harness: &impl Harness) {
     insert(harness, "SHORT", Duration::from_secs(10), 2).await;
     insert(harness, "LONG", TTL, 2).await;
     assert!(matches!(insert(harness, "MORE", TTL, 2).await.1, Insertion::Full { .. }));
-    // A store may count by whole seconds.
+    // A store may count in whole seconds.
     harness.time().pass(Duration::from_secs(11)).await;
     assert_eq!(insert(harness, "MORE", TTL, 2).await.1, Insertion::Inserted);
     assert!(matches!(insert(harness, "MOST", TTL, 2).await.1, Insertion::Full { .. }));
 }
 
-/// The count is not lost, and neither are releases and expiries before and meanwhile.
+/// The count survives a reopen, including earlier releases, and expiries before and after it.
 pub(crate) async fn the_limit_holds_after_a_reopen(harness: &impl Harness) {
     let (released, _) = insert(harness, "RELEASED", TTL, 5).await;
     insert(harness, "SHORT", Duration::from_secs(10), 5).await;
@@ -91,7 +91,7 @@ pub(crate) async fn the_limit_holds_after_a_reopen(harness: &impl Harness) {
     assert!(matches!(insert(harness, "SIXTH", TTL, 4).await.1, Insertion::Full { .. }));
 }
 
-/// Where the store can tell, it tells the same number as the limit goes by.
+/// If the store reports the number of live codes, it is the number that the limit uses.
 pub(crate) async fn live_codes_are_counted_by_environment(harness: &impl Harness) {
     for index in 0..3 {
         insert(harness, &format!("CODE{index}"), TTL, 10).await;
@@ -114,7 +114,7 @@ pub(crate) async fn live_codes_are_counted_by_environment(harness: &impl Harness
     assert_eq!(counts().await, [3, 0]);
 }
 
-/// Codes that others issue are counted like our own, and one that takes another's place once.
+/// Adopted codes are counted like others, and a record that replaces another one is counted once.
 pub(crate) async fn an_adopted_code_counts_once(harness: &impl Harness) {
     let store = harness.store();
     let first = shadow(harness.time().read(), "SHADOW");

@@ -1,7 +1,7 @@
-//! What every store has to do: one suite, run against each implementation.
+//! The conformance suite: the behavior that every store must have.
 //!
-//! A store's tests write a [`Harness`] and say `conformance!(MyHarness::new().await)`, which makes one test of
-//! each behaviour, each with a harness of its own.
+//! The tests of a store define a [`Harness`] and call `conformance!(MyHarness::new().await)`, which generates one test per
+//! behavior, each with its own harness.
 
 pub(crate) mod devices;
 pub(crate) mod ending;
@@ -23,7 +23,7 @@ use async_trait::async_trait;
 
 use crate::domain::{clock::Timestamp, port::Store};
 
-/// An empty store, and how time passes for it.
+/// An empty store with a controllable time.
 #[async_trait]
 pub(crate) trait Harness: Send + Sync {
     fn store(&self) -> Store;
@@ -31,44 +31,44 @@ pub(crate) trait Harness: Send + Sync {
     /// The store's time.
     fn time(&self) -> &dyn StoreTime;
 
-    /// Ends the store and opens it again on what it left. False where such a store has no such thing.
+    /// Closes the store and reopens it with its data. Returns false if the store does not support this.
     async fn reopen(&self) -> bool;
 }
 
-/// The time that a store goes by: a clock that it was opened with, or its engine's own. The suite sets no clock; it asks for
-/// time to pass, and each store brings what that takes.
+/// The time that a store uses: the clock that it was opened with, or its engine's. The suite does not set a clock. It requests that
+/// time passes, and each store implements that.
 ///
-/// Between two calls the time stands still, so that a behaviour can be looked at to the millisecond.
+/// Time stands still between two calls, so that tests are exact to the millisecond.
 #[async_trait]
 pub(crate) trait StoreTime: Send + Sync {
-    /// What the store would say that it is now.
+    /// The store's current time.
     fn read(&self) -> Timestamp;
 
-    /// Completes when so much time has passed for the store, to the millisecond.
+    /// Advances the store's time by exactly this much.
     async fn pass(&self, time: Duration);
 }
 
-/// Makes a test of each behaviour. The expression makes a harness; it may await.
+/// Generates a test for each behavior. The expression creates a harness; it may await.
 macro_rules! conformance {
     ($harness:expr) => {
         $crate::store::conformance::conformance! { @each $harness;
             life: [
-                of_many_concurrent_inserts_of_a_code_one_wins,
-                a_record_is_got_as_it_was_inserted,
-                a_code_expires_at_the_very_millisecond,
-                an_expired_code_is_not_used_again_before_its_quarantine_ends,
+                one_of_many_concurrent_inserts_of_a_code_wins,
+                a_record_is_read_as_it_was_inserted,
+                a_code_expires_to_the_millisecond,
+                an_expired_code_is_not_reused_before_its_quarantine_ends,
                 a_released_code_leaves_a_tombstone_until_its_quarantine_ends,
-                of_many_concurrent_releases_one_succeeds,
-                a_release_by_another_id_or_after_the_expiry_does_nothing,
-                a_release_hits_the_record_that_has_the_code_now,
+                one_of_many_concurrent_releases_succeeds,
+                a_release_with_another_id_or_after_expiry_does_nothing,
+                a_release_affects_only_the_current_record_of_a_code,
                 environments_and_requestors_do_not_share_codes,
-                an_adopted_record_takes_the_place_of_whatever_held_its_code,
-                a_shadow_is_got_as_it_was_adopted_and_leaves_a_tombstone,
+                an_adopted_record_replaces_any_record_of_its_code,
+                a_shadow_is_read_as_it_was_adopted_and_leaves_a_tombstone,
                 a_record_and_its_entry_are_stored_together_or_not_at_all,
             ];
             limit: [
-                an_environment_takes_as_many_codes_as_it_may_and_no_more,
-                of_concurrent_inserts_as_many_succeed_as_there_is_room_for,
+                an_environment_accepts_codes_up_to_its_limit,
+                concurrent_inserts_succeed_up_to_the_limit,
                 a_released_code_makes_room,
                 an_expired_code_makes_room,
                 the_limit_holds_after_a_reopen,
@@ -77,102 +77,102 @@ macro_rules! conformance {
             ];
             watch: [
                 a_release_is_signalled,
-                the_use_of_a_code_for_a_new_record_is_signalled,
-                other_codes_and_refused_commands_are_not_signalled,
-                a_slow_watcher_holds_one_signal,
+                reuse_of_a_code_is_signalled,
+                changes_of_other_codes_and_refused_commands_are_not_signalled,
+                a_slow_watcher_has_at_most_one_pending_signal,
                 all_watchers_of_a_code_are_signalled,
                 a_watch_ends_when_the_store_closes,
             ];
             ledger: [
-                of_many_concurrent_puts_of_a_key_one_wins,
-                an_entry_is_got_until_its_end,
-                an_ended_entry_makes_room_for_another,
-                a_swap_needs_the_expected_value,
-                of_many_concurrent_swaps_one_succeeds,
-                a_swap_may_change_the_end,
-                a_swap_may_remove,
-                a_lasting_entry_survives_everything_but_its_removal,
-                an_entry_of_many_days_ends_at_its_end,
+                one_of_many_concurrent_puts_of_a_key_wins,
+                an_entry_exists_until_its_expiry,
+                an_expired_entry_can_be_replaced,
+                a_swap_requires_the_expected_value,
+                one_of_many_concurrent_swaps_succeeds,
+                a_swap_may_change_the_expiry,
+                a_swap_may_remove_an_entry,
+                an_entry_without_an_expiry_exists_until_it_is_removed,
+                an_entry_with_a_long_lifetime_expires_on_time,
                 kinds_do_not_share_names,
-                a_lease_ends_by_the_stores_time_or_when_it_is_given_back,
-                of_many_that_ask_for_a_lease_one_gets_it,
+                a_lease_ends_when_it_expires_or_is_released,
+                one_of_many_concurrent_callers_gets_a_lease,
             ];
             ledger_watch: [
-                each_change_of_an_entry_of_the_kind_is_signalled,
-                an_entry_that_is_stored_with_a_record_is_signalled,
-                other_kinds_and_what_changes_nothing_are_not_signalled,
-                a_slow_watcher_of_a_kind_holds_one_signal,
+                every_change_of_an_entry_is_signalled_to_watchers_of_its_kind,
+                an_entry_stored_with_a_record_is_signalled,
+                other_kinds_and_refused_commands_are_not_signalled,
+                a_slow_watcher_of_a_kind_has_at_most_one_pending_signal,
                 a_watch_of_a_kind_ends_when_the_store_closes,
             ];
             rate: [
-                a_burst_passes_and_then_one_at_each_interval,
-                to_ask_takes_nothing,
-                several_limits_have_to_have_room_together,
-                what_is_above_a_limit_is_waited_for,
-                who_reserves_is_told_a_time_of_its_own_or_refused,
-                of_many_concurrent_takes_as_many_pass_as_there_is_room_for,
-                a_bucket_may_be_asked_about_by_different_bursts,
-                limits_share_nothing,
+                a_burst_is_followed_by_one_call_per_interval,
+                checking_a_limit_uses_no_capacity,
+                several_limits_must_all_have_room,
+                excess_charges_must_drain_first,
+                each_reservation_gets_its_own_time_or_is_refused,
+                concurrent_takes_succeed_up_to_the_limit,
+                a_bucket_supports_different_bursts,
+                limits_are_independent,
             ];
             trials: [
-                a_trial_starts_with_its_first_authorization_and_ends_at_the_very_millisecond,
-                a_promotional_trial_has_so_many_resources_and_goes_on_with_those,
-                of_many_that_race_for_the_last_resource_one_is_permitted,
-                of_many_that_race_for_a_start_one_trial_comes,
+                a_trial_starts_with_its_first_authorization_and_expires_to_the_millisecond,
+                an_exhausted_promotional_trial_still_permits_its_used_resources,
+                one_of_many_concurrent_requests_gets_the_last_resource,
+                concurrent_starts_create_one_trial,
                 a_new_device_or_key_continues_the_trial_of_the_other_side,
-                of_two_trials_the_stricter_one_decides_and_both_count,
-                a_reset_deletes_the_whole_trial_for_everybody_bound_to_it,
-                a_reset_asks_for_what_the_trial_was_first_authorized_with,
-                a_reset_of_all_ends_every_trial_of_that_temp_pass_and_no_other,
-                a_trial_that_has_ended_denies_until_its_retention_is_over,
+                the_stricter_of_two_trials_decides_and_both_are_used,
+                a_reset_deletes_the_trial_for_every_device_and_key_bound_to_it,
+                a_reset_matches_the_application_of_the_first_authorization,
+                a_reset_of_all_ends_every_trial_of_its_temp_pass_and_no_other,
+                an_expired_trial_denies_until_its_retention_ends,
                 trials_survive_a_reopen,
-                a_scan_of_trials_sees_what_is_neither_reset_nor_forgotten,
+                a_scan_returns_trials_that_are_neither_reset_nor_forgotten,
             ];
             trial_model: [
-                random_authorizations_and_resets_are_as_a_simple_model_has_them,
+                random_authorizations_and_resets_match_a_simple_model,
             ];
             scan: [
-                a_scan_sees_records_and_tombstones_and_none_past_its_quarantine,
-                a_scan_sees_many_records_once_each,
-                a_ledger_scan_sees_its_kind_and_nothing_ended,
-                a_scan_may_be_dropped_in_the_middle,
+                a_scan_returns_records_and_tombstones_until_their_quarantine_ends,
+                a_scan_returns_each_of_many_records_once,
+                a_ledger_scan_returns_live_entries_of_its_kind,
+                a_scan_can_be_dropped_before_its_end,
             ];
             transfer: [
-                codes_and_tombstones_move_as_they_are_and_end_when_they_would_have,
-                moved_codes_count_once_among_those_that_live_and_no_limit_holds_them_up,
-                what_is_there_already_stays_and_something_else_is_told,
-                what_is_over_does_not_move,
-                trials_move_with_all_that_is_bound_to_them,
-                what_was_reset_stays_behind,
-                a_trial_of_many_resources_moves_whole_and_goes_on,
-                a_moved_trial_that_has_ended_denies_until_its_retention_is_over,
-                after_a_move_random_authorizations_and_resets_come_out_as_they_would_have,
-                entries_of_a_kind_are_given_out_with_their_ends,
+                codes_and_tombstones_are_copied_with_their_expiries,
+                copied_codes_are_counted_once_and_are_not_limited,
+                existing_records_are_not_overwritten_and_differences_are_reported,
+                forgotten_records_are_not_copied,
+                trials_are_copied_with_all_their_bindings,
+                reset_trials_are_not_copied,
+                a_trial_with_many_resources_is_copied_completely_and_continues,
+                a_copied_expired_trial_denies_until_its_retention_ends,
+                after_a_copy_both_stores_decide_random_requests_alike,
+                live_entries_of_a_kind_are_exported_with_their_expiries,
             ];
             devices: [
-                a_device_is_read_as_it_was_kept_by_every_server,
-                of_concurrent_replacements_of_one_state_one_succeeds,
-                of_many_that_take_a_media_token_one_gets_it,
-                what_is_known_of_a_device_ends_at_its_time,
-                a_code_leads_to_its_device_until_it_is_forgotten,
-                a_device_is_found_by_the_name_that_its_code_had_more_than,
-                a_device_has_the_requestor_that_it_has_asked_for_last,
-                environments_requestors_and_devices_do_not_share_what_is_known,
-                nothing_personal_of_a_device_lies_in_the_ledger,
+                every_server_reads_a_device_as_it_was_stored,
+                one_of_many_concurrent_replacements_succeeds,
+                a_media_token_is_handed_out_once,
+                records_of_a_device_expire_on_time,
+                the_device_of_a_code_is_found_until_it_is_forgotten,
+                a_device_is_found_by_the_id_that_its_client_sends_without_an_application,
+                a_device_has_the_requestor_of_its_last_code,
+                records_of_devices_are_separate_by_environment_requestor_and_device,
+                the_ledger_contains_no_personal_data_of_a_device,
                 known_devices_survive_a_reopen,
                 a_rotation_of_the_key_ring_loses_no_device,
-                what_cannot_be_read_of_a_device_counts_as_unknown_and_is_replaced,
+                an_unreadable_device_is_treated_as_absent_and_can_be_replaced,
             ];
             ending: [
-                what_was_acknowledged_is_there_after_a_reopen,
-                a_closed_store_refuses_everything,
-                what_was_asked_before_the_close_is_done,
+                acknowledged_writes_survive_a_reopen,
+                a_closed_store_refuses_all_calls,
+                commands_before_a_close_are_completed_or_refused,
             ];
         }
     };
     (@each $harness:expr; $($area:ident: [$($behaviour:ident,)*];)*) => {
         $(mod $area {
-            #[allow(unused_imports, reason = "which of them the harness expression needs is its own affair")]
+            #[allow(unused_imports, reason = "the harness expression may need any of them")]
             use super::*;
 
             $(#[tokio::test]

@@ -1,4 +1,4 @@
-//! How often something may be done.
+//! Rate limits.
 
 use std::time::Duration;
 
@@ -29,14 +29,14 @@ async fn charge(harness: &impl Harness, limits: &[Limit]) {
     harness.store().limits.charge(limits).await.expect("the store works");
 }
 
-/// Who is too fast is told when the next one passes, and it does then.
-pub(crate) async fn a_burst_passes_and_then_one_at_each_interval(harness: &impl Harness) {
+/// A refused call reports when the next one passes, and it passes then.
+pub(crate) async fn a_burst_is_followed_by_one_call_per_interval(harness: &impl Harness) {
     let limit = limit("name", 10);
     for call in 0..10 {
         assert_eq!(take(harness, &limit).await, Ok(()), "call {call}");
     }
     assert_eq!(take(harness, &limit).await, Err(SECOND));
-    assert_eq!(take(harness, &limit).await, Err(SECOND), "what was refused was not put in");
+    assert_eq!(take(harness, &limit).await, Err(SECOND), "a refused call is not counted");
     harness.time().pass(SECOND).await;
     assert_eq!(take(harness, &limit).await, Ok(()));
     assert_eq!(take(harness, &limit).await, Err(SECOND));
@@ -44,11 +44,11 @@ pub(crate) async fn a_burst_passes_and_then_one_at_each_interval(harness: &impl 
     for call in 0..10 {
         assert_eq!(take(harness, &limit).await, Ok(()), "call {call} after a while");
     }
-    assert_eq!(take(harness, &limit).await, Err(SECOND), "no more than a burst is saved up");
+    assert_eq!(take(harness, &limit).await, Err(SECOND), "at most one burst accumulates");
 }
 
-/// Who looks whether there is room leaves it to others.
-pub(crate) async fn to_ask_takes_nothing(harness: &impl Harness) {
+/// A check does not reserve the room that it finds.
+pub(crate) async fn checking_a_limit_uses_no_capacity(harness: &impl Harness) {
     let limit = limit("name", 1);
     for _ in 0..3 {
         assert_eq!(admit(harness, std::slice::from_ref(&limit)).await, Ok(()));
@@ -57,8 +57,8 @@ pub(crate) async fn to_ask_takes_nothing(harness: &impl Harness) {
     assert_eq!(admit(harness, &[limit]).await, Err(SECOND));
 }
 
-/// Of several limits the one with the longest wait decides, and a charge counts in each.
-pub(crate) async fn several_limits_have_to_have_room_together(harness: &impl Harness) {
+/// The longest wait of several limits applies, and a charge counts against each of them.
+pub(crate) async fn several_limits_must_all_have_room(harness: &impl Harness) {
     let limits = [limit("one", 3), limit("two", 2), limit("three", 1)];
     charge(harness, &limits).await;
     assert_eq!(admit(harness, &limits[..2]).await, Ok(()));
@@ -69,8 +69,8 @@ pub(crate) async fn several_limits_have_to_have_room_together(harness: &impl Har
     assert_eq!(admit(harness, &limits[..1]).await, Ok(()));
 }
 
-/// A charge always counts, so that the rate holds in the long run.
-pub(crate) async fn what_is_above_a_limit_is_waited_for(harness: &impl Harness) {
+/// A charge always counts, so the average rate is never exceeded.
+pub(crate) async fn excess_charges_must_drain_first(harness: &impl Harness) {
     let limit = [limit("name", 5)];
     for _ in 0..8 {
         charge(harness, &limit).await;
@@ -82,8 +82,8 @@ pub(crate) async fn what_is_above_a_limit_is_waited_for(harness: &impl Harness) 
     assert_eq!(admit(harness, &limit).await, Ok(()));
 }
 
-/// Those who may wait do so one behind the other, and who cannot wait so long takes no turn.
-pub(crate) async fn who_reserves_is_told_a_time_of_its_own_or_refused(harness: &impl Harness) {
+/// Reservations are spaced by the interval. A reservation that would have to wait too long is refused and not counted.
+pub(crate) async fn each_reservation_gets_its_own_time_or_is_refused(harness: &impl Harness) {
     let (limits, limit) = (harness.store().limits, limit("name", 2));
     let mut waits = Vec::new();
     for _ in 0..5 {
@@ -92,11 +92,11 @@ pub(crate) async fn who_reserves_is_told_a_time_of_its_own_or_refused(harness: &
     assert_eq!(waits, [Ok(Duration::ZERO), Ok(Duration::ZERO), Ok(SECOND), Ok(SECOND * 2), Err(SECOND * 3)]);
     harness.time().pass(SECOND).await;
     let wait = limits.reserve(&limit, SECOND * 2).await.expect("the store works");
-    assert_eq!(wait, Ok(SECOND * 2), "what was refused was not put in");
+    assert_eq!(wait, Ok(SECOND * 2), "a refused reservation is not counted");
 }
 
 /// A limit holds under concurrency.
-pub(crate) async fn of_many_concurrent_takes_as_many_pass_as_there_is_room_for(harness: &impl Harness) {
+pub(crate) async fn concurrent_takes_succeed_up_to_the_limit(harness: &impl Harness) {
     let limits = harness.store().limits;
     let rooms = race(16, move |_| {
         let limits = limits.clone();
@@ -106,8 +106,8 @@ pub(crate) async fn of_many_concurrent_takes_as_many_pass_as_there_is_room_for(h
     assert_eq!(rooms.iter().filter(|room| room.is_ok()).count(), 10);
 }
 
-/// A stricter question about the same key counts what was taken at the wider limit.
-pub(crate) async fn a_bucket_may_be_asked_about_by_different_bursts(harness: &impl Harness) {
+/// A stricter limit with the same key counts what was taken under the wider limit.
+pub(crate) async fn a_bucket_supports_different_bursts(harness: &impl Harness) {
     let (wide, strict) = (limit("name", 9), [limit("name", 2)]);
     assert_eq!(take(harness, &wide).await, Ok(()));
     assert_eq!(admit(harness, &strict).await, Ok(()));
@@ -116,8 +116,8 @@ pub(crate) async fn a_bucket_may_be_asked_about_by_different_bursts(harness: &im
     assert_eq!(take(harness, &wide).await, Ok(()));
 }
 
-/// What is used up for one is there for another, of the same kind and of every other one.
-pub(crate) async fn limits_share_nothing(harness: &impl Harness) {
+/// Using up one limit does not affect another, of the same kind or of any other.
+pub(crate) async fn limits_are_independent(harness: &impl Harness) {
     let address = "2001:db8::1".parse().expect("an address");
     let (block, rate) = (AddressBlock::of_line(address), Rate::new(1, SECOND, 1));
     let keys = [

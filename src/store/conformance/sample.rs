@@ -1,4 +1,4 @@
-//! Records for the suite, and tasks that run at the same time.
+//! Sample records for the suite, and a helper for concurrent tasks.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -22,13 +22,13 @@ use crate::domain::{
     temp_pass::MediaToken,
 };
 
-/// A limit that no behaviour reaches by accident.
+/// A limit that no test reaches unintentionally.
 pub(crate) const NO_LIMIT: u64 = 1_000_000;
 
-/// How long the suite's codes live, where a behaviour does not say.
+/// The default TTL of the suite's codes.
 pub(crate) const TTL: Duration = Duration::from_secs(1800);
 
-/// A record for `code`, made at `now`, in a whole second so that limits are exact.
+/// A record for `code`, created at `now`.
 pub(crate) fn registration(now: Timestamp, code: &str, ttl: Duration) -> Registration {
     Registration {
         id: id_of(code, now),
@@ -52,7 +52,7 @@ pub(crate) fn registration(now: Timestamp, code: &str, ttl: Duration) -> Registr
     }
 }
 
-/// The shadow of a code that an upstream issued.
+/// A shadow: the record of a code that an upstream issued.
 pub(crate) fn shadow(now: Timestamp, code: &str) -> Registration {
     let shadow = Shadow {
         api: UpstreamApi::V2,
@@ -100,7 +100,7 @@ fn device_info() -> NormalizedDeviceInfo {
     }
 }
 
-/// A device of which everything is known, with a media token for [`resource`].
+/// A device with a value in every field, and with a media token for [`resource`].
 pub(crate) fn known_device(now: Timestamp) -> KnownDevice {
     let mvpd = MvpdId::parse("mvpd", "personalMvpd").expect("valid");
     let code = |code| Code::from_canonical(code);
@@ -140,12 +140,12 @@ pub(crate) fn known_device(now: Timestamp) -> KnownDevice {
     }
 }
 
-/// What the device may watch.
+/// The resource of the sample device's decision.
 pub(crate) fn resource() -> ResourceDigest {
     ResourceDigest::of(&Resource::parse("resource", "a channel").expect("valid"))
 }
 
-/// An id that tells the record apart from others of the same code.
+/// An id that distinguishes the record from others with the same code.
 pub(crate) fn id_of(code: &str, now: Timestamp) -> Uuid {
     let hash = code.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
@@ -157,24 +157,24 @@ pub(crate) fn environment(name: &str) -> EnvironmentName {
     EnvironmentName::parse("environment", name).expect("valid")
 }
 
-/// A record with the given code and the usual TTL, stored; the store must take it.
+/// Inserts a record with this code and the default TTL. The insertion must succeed.
 pub(crate) async fn insert(harness: &impl Harness, code: &str) -> Registration {
     insert_for(harness, code, TTL).await
 }
 
-/// A record with the given code and TTL, stored; the store must take it.
+/// Inserts a record with this code and TTL. The insertion must succeed.
 pub(crate) async fn insert_for(harness: &impl Harness, code: &str, ttl: Duration) -> Registration {
     let registration = registration(harness.time().read(), code, ttl);
     assert_eq!(try_insert(harness, registration.clone()).await, Insertion::Inserted, "of {code}");
     registration
 }
 
-/// What becomes of a record that is to be stored.
+/// Inserts a record and returns the outcome.
 pub(crate) async fn try_insert(harness: &impl Harness, registration: Registration) -> Insertion {
     harness.store().codes.insert_if_absent(&registration, NO_LIMIT, None).await.expect("the store works")
 }
 
-/// Whether a code is free for a new record; it is taken then.
+/// Whether a code is free. If it is, a new record takes it.
 pub(crate) async fn is_free(harness: &impl Harness, key: &CodeKey) -> bool {
     let mut next = registration(harness.time().read(), key.code.as_str(), TTL);
     next.environment = key.environment.clone();
@@ -182,7 +182,7 @@ pub(crate) async fn is_free(harness: &impl Harness, key: &CodeKey) -> bool {
     try_insert(harness, next).await == Insertion::Inserted
 }
 
-/// The kind of this name, which only the suite need have.
+/// The kind with this name: a real one, or one that exists only in tests.
 pub(crate) fn ledger_kind(name: &'static str) -> LedgerKind {
     let known = LedgerKind::ALL.iter().find(|kind| kind.as_str() == name);
     known.copied().unwrap_or(LedgerKind::Test(name))
@@ -196,7 +196,7 @@ pub(crate) fn entry(value: &str, expire_time: Option<Timestamp>) -> LedgerEntry 
     LedgerEntry { value: value.as_bytes().to_vec(), expire_time }
 }
 
-/// Runs `count` tasks at the same time, each on a thread of its own, and returns what they came to.
+/// Runs `count` tasks concurrently, each on its own thread, and returns their results.
 pub(crate) async fn race<T, F>(count: usize, task: impl Fn(usize) -> F + Send + Sync + 'static) -> Vec<T>
 where
     T: Send + 'static,

@@ -1,4 +1,4 @@
-//! Scans, which serve backups and copies.
+//! Scans, which backups and copies use.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -20,8 +20,10 @@ async fn scanned(harness: &impl Harness) -> Vec<(String, bool)> {
     codes
 }
 
-/// What a get finds, a scan finds.
-pub(crate) async fn a_scan_sees_records_and_tombstones_and_none_past_its_quarantine(harness: &impl Harness) {
+/// A scan returns the records that a lookup finds.
+pub(crate) async fn a_scan_returns_records_and_tombstones_until_their_quarantine_ends(
+    harness: &impl Harness,
+) {
     assert_eq!(scanned(harness).await, []);
     insert_for(harness, "GONE", Duration::from_secs(1)).await;
     harness.time().pass(QUARANTINE).await;
@@ -34,8 +36,8 @@ pub(crate) async fn a_scan_sees_records_and_tombstones_and_none_past_its_quarant
     assert_eq!(scanned(harness).await, expected.map(|(code, released)| (code.to_owned(), released)));
 }
 
-/// More records than any store reads at once.
-pub(crate) async fn a_scan_sees_many_records_once_each(harness: &impl Harness) {
+/// There are more records than any store reads in one chunk.
+pub(crate) async fn a_scan_returns_each_of_many_records_once(harness: &impl Harness) {
     let mut expected = Vec::new();
     for index in 0..1_100_u64 {
         let code = format!("CODE{index:04}");
@@ -45,8 +47,8 @@ pub(crate) async fn a_scan_sees_many_records_once_each(harness: &impl Harness) {
     assert_eq!(scanned(harness).await, expected);
 }
 
-/// A ledger's scan is of one kind.
-pub(crate) async fn a_ledger_scan_sees_its_kind_and_nothing_ended(harness: &impl Harness) {
+/// A scan of the ledger returns one kind.
+pub(crate) async fn a_ledger_scan_returns_live_entries_of_its_kind(harness: &impl Harness) {
     let (ledger, now) = (harness.store().ledger, harness.time().read());
     let minutes = |count: u32| Some(now + Duration::from_secs(60) * count);
     let entries =
@@ -68,8 +70,8 @@ pub(crate) async fn a_ledger_scan_sees_its_kind_and_nothing_ended(harness: &impl
     assert_eq!(found, expected.map(|(name, end)| (name.to_owned(), end)).into());
 }
 
-/// Who has seen enough need not see the rest.
-pub(crate) async fn a_scan_may_be_dropped_in_the_middle(harness: &impl Harness) {
+/// A caller may stop reading a scan.
+pub(crate) async fn a_scan_can_be_dropped_before_its_end(harness: &impl Harness) {
     for index in 0..10 {
         insert(harness, &format!("CODE{index}")).await;
     }

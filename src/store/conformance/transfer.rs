@@ -1,4 +1,4 @@
-//! What moves from store to store. The other store is an embedded one, at the same time of day.
+//! Copies from store to store. The other store is an embedded one with the same time.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -22,7 +22,7 @@ use crate::{
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 
-/// Another store, whose time goes along with the harness's.
+/// Another store, whose time advances with the harness's.
 struct Other {
     clock: Arc<ManualClock>,
     store: Store,
@@ -50,7 +50,7 @@ async fn codes(store: &Store) -> HashMap<String, CodeEntry> {
     codes.into_iter().map(|entry| (entry.registration.code.as_str().to_owned(), entry)).collect()
 }
 
-/// Copies codes and trials, and says what became of each.
+/// Copies codes and trials, and returns the outcome of each.
 async fn copy(from: &Store, to: &Store) -> Vec<Restoration> {
     let mut restorations = Vec::new();
     for entry in codes(from).await.values() {
@@ -68,7 +68,7 @@ async fn copy(from: &Store, to: &Store) -> Vec<Restoration> {
     restorations
 }
 
-/// Copies from one to the other, which holds the same then.
+/// Copies from one store to the other, and checks that both then contain the same.
 async fn move_over(from: &Store, to: &Store) {
     let restorations = copy(from, to).await;
     assert!(restorations.iter().all(|what| *what == Restoration::Restored), "{restorations:?}");
@@ -84,16 +84,14 @@ async fn move_over(from: &Store, to: &Store) {
     assert!(again.iter().all(|what| *what == Restoration::Present), "{again:?}");
 }
 
-/// Whether the store takes a new record for a code.
+/// Whether the store accepts a new record for a code.
 async fn takes(store: &Store, registration: &Registration) -> bool {
     let inserted = store.codes.insert_if_absent(registration, NO_LIMIT, None).await;
     inserted.expect("the store works") == Insertion::Inserted
 }
 
-/// A code is the same in the other store to its last millisecond.
-pub(crate) async fn codes_and_tombstones_move_as_they_are_and_end_when_they_would_have(
-    harness: &impl Harness,
-) {
+/// A copied code behaves the same in both stores until its last millisecond.
+pub(crate) async fn codes_and_tombstones_are_copied_with_their_expiries(harness: &impl Harness) {
     let expired = insert_for(harness, "EXPIRED", Duration::from_secs(1)).await;
     let other = Other::beside(harness);
     other.pass(harness, Duration::from_secs(1)).await;
@@ -117,7 +115,7 @@ pub(crate) async fn codes_and_tombstones_move_as_they_are_and_end_when_they_woul
     for store in [&store, &other.store] {
         assert!(!store.codes.release(&live.key(), live.id).await.expect("the store works"), "has expired");
         let next = registration(harness.time().read(), "RELEASED", TTL);
-        assert!(!takes(store, &next).await, "a tombstone keeps its code");
+        assert!(!takes(store, &next).await, "a tombstone holds its code");
     }
     other.pass(harness, QUARANTINE).await;
     for store in [&store, &other.store] {
@@ -125,10 +123,8 @@ pub(crate) async fn codes_and_tombstones_move_as_they_are_and_end_when_they_woul
     }
 }
 
-/// The count is right, also after a copy that was begun twice.
-pub(crate) async fn moved_codes_count_once_among_those_that_live_and_no_limit_holds_them_up(
-    harness: &impl Harness,
-) {
+/// The count is correct, even after a copy that was started twice.
+pub(crate) async fn copied_codes_are_counted_once_and_are_not_limited(harness: &impl Harness) {
     let other = Other::beside(harness);
     let now = harness.time().read();
     for code in ["A", "B", "C", "RELEASED"] {
@@ -157,7 +153,9 @@ pub(crate) async fn moved_codes_count_once_among_those_that_live_and_no_limit_ho
 }
 
 /// Nothing is overwritten.
-pub(crate) async fn what_is_there_already_stays_and_something_else_is_told(harness: &impl Harness) {
+pub(crate) async fn existing_records_are_not_overwritten_and_differences_are_reported(
+    harness: &impl Harness,
+) {
     let store = harness.store();
     let live = CodeEntry { registration: insert(harness, "LIVE").await, release_time: None };
     let released = CodeEntry { release_time: Some(harness.time().read()), ..live.clone() };
@@ -176,11 +174,11 @@ pub(crate) async fn what_is_there_already_stays_and_something_else_is_told(harne
         authorize(store, PROMOTIONAL, "a", Some(1), "one").await;
     }
     let restorations = copy(&other.store, &store).await;
-    assert_eq!(restorations, [Restoration::Differs; 2], "two trials are never one");
+    assert_eq!(restorations, [Restoration::Differs; 2], "different trials are never merged");
 }
 
-/// Neither codes nor trials.
-pub(crate) async fn what_is_over_does_not_move(harness: &impl Harness) {
+/// This holds for codes and for trials.
+pub(crate) async fn forgotten_records_are_not_copied(harness: &impl Harness) {
     let other = Other::beside(harness);
     let record = registration(harness.time().read(), "CODE", TTL);
     assert!(takes(&other.store, &record).await);
@@ -224,8 +222,8 @@ fn device(id: &str) -> ResetTarget {
     ResetTarget::Device(DeviceId::parse("device_id", id).expect("valid"))
 }
 
-/// Several devices and keys, two trials that meet, and what a reset asks for.
-pub(crate) async fn trials_move_with_all_that_is_bound_to_them(harness: &impl Harness) {
+/// With several devices and keys, two trials of one identity, and the application that a reset must match.
+pub(crate) async fn trials_are_copied_with_all_their_bindings(harness: &impl Harness) {
     let (store, other) = (harness.store(), Other::beside(harness));
     authorize(&store, PROMOTIONAL, "a", Some(1), "one").await;
     other.pass(harness, MILLISECOND).await;
@@ -251,14 +249,14 @@ pub(crate) async fn trials_move_with_all_that_is_bound_to_them(harness: &impl Ha
         assert_eq!(
             reset(&*store.trials, ResetTarget::Key(generic_key(1)), "").await,
             Some(0),
-            "it was the same"
+            "it was the same trial"
         );
         assert_eq!(reset(&*store.trials, ResetTarget::Key(generic_key(2)), "").await, Some(1));
     }
 }
 
-/// Neither trials nor what was bound to them, nor anything of former generations.
-pub(crate) async fn what_was_reset_stays_behind(harness: &impl Harness) {
+/// Neither reset trials nor their bindings nor earlier generations are copied.
+pub(crate) async fn reset_trials_are_not_copied(harness: &impl Harness) {
     let (store, other) = (harness.store(), Other::beside(harness));
     for generation in 0..2 {
         for name in ["a", "b", "c"] {
@@ -284,14 +282,14 @@ pub(crate) async fn what_was_reset_stays_behind(harness: &impl Harness) {
     let (gone, there) = (TrialState::NotStarted, TrialState::Active);
     assert_eq!(states(&other.store).await, [gone, there, there, gone, gone]);
 
-    // And back, where another generation is.
+    // Copy back, into another generation.
     reset(&*store.trials, ResetTarget::All, "").await;
     move_over(&other.store, &store).await;
     assert_eq!(states(&store).await, [gone, there, there, gone, gone]);
 }
 
-/// More than any store keeps in one place.
-pub(crate) async fn a_trial_of_many_resources_moves_whole_and_goes_on(harness: &impl Harness) {
+/// There are more resources than any store keeps in one record.
+pub(crate) async fn a_trial_with_many_resources_is_copied_completely_and_continues(harness: &impl Harness) {
     const MANY: TempPassRule = TempPassRule { max_resources: Some(50), ..PROMOTIONAL };
     let (store, other) = (harness.store(), Other::beside(harness));
     for index in 0..40 {
@@ -309,8 +307,8 @@ pub(crate) async fn a_trial_of_many_resources_moves_whole_and_goes_on(harness: &
     assert_eq!(trial.expect("the store works").used_resources, used);
 }
 
-/// To move is no way to a second trial.
-pub(crate) async fn a_moved_trial_that_has_ended_denies_until_its_retention_is_over(harness: &impl Harness) {
+/// A copy does not provide a second trial.
+pub(crate) async fn a_copied_expired_trial_denies_until_its_retention_ends(harness: &impl Harness) {
     let (store, other) = (harness.store(), Other::beside(harness));
     authorize(&other.store, BASIC, "a", None, "one").await;
     other.pass(harness, BASIC.ttl).await;
@@ -321,10 +319,8 @@ pub(crate) async fn a_moved_trial_that_has_ended_denies_until_its_retention_is_o
     assert_eq!(authorize(&store, BASIC, "a", None, "one").await.denial, None);
 }
 
-/// Whatever happened before, and whichever way it goes.
-pub(crate) async fn after_a_move_random_authorizations_and_resets_come_out_as_they_would_have(
-    harness: &impl Harness,
-) {
+/// This holds after any history of authorizations and resets.
+pub(crate) async fn after_a_copy_both_stores_decide_random_requests_alike(harness: &impl Harness) {
     let (store, other) = (harness.store(), Other::beside(harness));
     let mut random = fastrand::Rng::with_seed(11);
     let mut step = async |stores: &[&Store]| {
@@ -360,8 +356,8 @@ pub(crate) async fn after_a_move_random_authorizations_and_resets_come_out_as_th
     assert_eq!(trials(&store).await.len(), trials(&other.store).await.len());
 }
 
-/// Those that lie there, and none that has ended.
-pub(crate) async fn entries_of_a_kind_are_given_out_with_their_ends(harness: &impl Harness) {
+/// Expired entries are not exported.
+pub(crate) async fn live_entries_of_a_kind_are_exported_with_their_expiries(harness: &impl Harness) {
     let (ledger, now) = (harness.store().ledger, harness.time().read());
     let mut expected = HashMap::new();
     for (name, end) in [("lasts", None), ("ends", Some(now + TTL)), ("over", Some(now + MILLISECOND))] {

@@ -1,4 +1,4 @@
-//! Trials beside a simple model of them: random authorizations, resets and times, of both kinds.
+//! Trials compared with a simple model: random authorizations, resets and times, for both kinds of TempPass.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -13,7 +13,7 @@ use crate::domain::{
     temp_pass::{ResetTarget, TempPassRule, TrialApplication},
 };
 
-/// How many things happen.
+/// The number of random steps.
 const STEPS: usize = 3_000;
 
 #[derive(Debug, Clone, Default)]
@@ -22,7 +22,7 @@ struct ModelTrial {
     resources: Vec<u8>,
 }
 
-/// The rules, as plainly as they can be said: who is bound to which trial, and what each trial has.
+/// The rules in their simplest form: which trial each device and key is bound to, and the resources of each trial.
 #[derive(Debug, Default)]
 struct Model {
     trials: HashMap<usize, ModelTrial>,
@@ -76,8 +76,8 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).expect("not that long")
 }
 
-/// The same things happen to the store and to the model, and both say the same.
-pub(crate) async fn random_authorizations_and_resets_are_as_a_simple_model_has_them(harness: &impl Harness) {
+/// The same steps on the store and on the model have the same results.
+pub(crate) async fn random_authorizations_and_resets_match_a_simple_model(harness: &impl Harness) {
     for (name, rule, has_keys) in [("basic", BASIC, false), ("promotional", PROMOTIONAL, true)] {
         let mut random = fastrand::Rng::with_seed(7);
         let mut model = Model::default();

@@ -18,14 +18,14 @@ use crate::domain::{
 const MINUTE: Duration = Duration::from_secs(60);
 const MILLISECOND: Duration = Duration::from_millis(1);
 
-/// An hour, and no count of resources.
+/// One hour, without a limit of resources.
 pub(crate) const BASIC: TempPassRule = TempPassRule {
     ttl: Duration::from_secs(3600),
     max_resources: None,
     retention: Duration::from_secs(24 * 3600),
 };
 
-/// An hour, and two resources.
+/// One hour and two resources.
 pub(crate) const PROMOTIONAL: TempPassRule = TempPassRule { max_resources: Some(2), ..BASIC };
 
 pub(crate) fn temp_pass(name: &str) -> TempPassKey {
@@ -36,7 +36,7 @@ pub(crate) fn temp_pass(name: &str) -> TempPassKey {
     }
 }
 
-/// A device, and a user by a digit.
+/// A device, and a generic key made from a number.
 pub(crate) fn identity(device: &str, key: Option<u8>) -> TrialIdentity {
     TrialIdentity {
         device_id: DeviceId::parse("device_id", device).expect("valid"),
@@ -63,7 +63,7 @@ pub(crate) fn authorization(rule: TempPassRule, identity: TrialIdentity, what: &
     }
 }
 
-/// An id that no other trial has.
+/// A unique id for a trial.
 pub(crate) fn new_id() -> Uuid {
     use std::sync::atomic::{AtomicU64, Ordering};
     static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -96,8 +96,8 @@ fn device(id: &str) -> ResetTarget {
     ResetTarget::Device(DeviceId::parse("device_id", id).expect("valid"))
 }
 
-/// Nothing starts a trial but an authorization, and nothing extends it.
-pub(crate) async fn a_trial_starts_with_its_first_authorization_and_ends_at_the_very_millisecond(
+/// Only an authorization starts a trial, and nothing extends it.
+pub(crate) async fn a_trial_starts_with_its_first_authorization_and_expires_to_the_millisecond(
     harness: &impl Harness,
 ) {
     assert_eq!(get(harness, BASIC, "a", None).await, TrialView::not_started(&BASIC));
@@ -113,11 +113,15 @@ pub(crate) async fn a_trial_starts_with_its_first_authorization_and_ends_at_the_
     harness.time().pass(MILLISECOND).await;
     let over = authorize(harness, BASIC, "a", None, "one").await;
     assert_eq!((over.denial, over.trial.state), (Some(Denial::Expired), TrialState::Expired));
-    assert_eq!(authorize(harness, BASIC, "b", None, "one").await.denial, None, "another device has its own");
+    assert_eq!(
+        authorize(harness, BASIC, "b", None, "one").await.denial,
+        None,
+        "another device has its own trial"
+    );
 }
 
-/// What is exhausted authorizes nothing new.
-pub(crate) async fn a_promotional_trial_has_so_many_resources_and_goes_on_with_those(harness: &impl Harness) {
+/// An exhausted trial permits no new resource.
+pub(crate) async fn an_exhausted_promotional_trial_still_permits_its_used_resources(harness: &impl Harness) {
     let mut left = Vec::new();
     for what in ["one", "one", "two"] {
         let verdict = authorize(harness, PROMOTIONAL, "a", Some(1), what).await;
@@ -134,8 +138,8 @@ pub(crate) async fn a_promotional_trial_has_so_many_resources_and_goes_on_with_t
     assert_eq!(authorize(harness, PROMOTIONAL, "a", Some(1), "two").await.denial, Some(Denial::Expired));
 }
 
-/// Two devices of one user cannot both have the last resource.
-pub(crate) async fn of_many_that_race_for_the_last_resource_one_is_permitted(harness: &impl Harness) {
+/// Two devices of one user cannot both get the last resource.
+pub(crate) async fn one_of_many_concurrent_requests_gets_the_last_resource(harness: &impl Harness) {
     authorize(harness, PROMOTIONAL, "a", Some(1), "first").await;
     let trials = harness.store().trials;
     let verdicts = race(16, move |index| {
@@ -149,8 +153,8 @@ pub(crate) async fn of_many_that_race_for_the_last_resource_one_is_permitted(har
     assert_eq!(get(harness, PROMOTIONAL, "a", Some(1)).await.used_resources.len(), 2);
 }
 
-/// A user who starts on many devices at once has one trial.
-pub(crate) async fn of_many_that_race_for_a_start_one_trial_comes(harness: &impl Harness) {
+/// A user who starts on many devices concurrently has one trial.
+pub(crate) async fn concurrent_starts_create_one_trial(harness: &impl Harness) {
     let trials = harness.store().trials;
     race(16, move |index| {
         let trials = trials.clone();
@@ -162,7 +166,7 @@ pub(crate) async fn of_many_that_race_for_a_start_one_trial_comes(harness: &impl
     assert_eq!(all.len(), 1);
 }
 
-/// A match on one side binds the other side.
+/// If one of device and key has a trial, the other is bound to it.
 pub(crate) async fn a_new_device_or_key_continues_the_trial_of_the_other_side(harness: &impl Harness) {
     let start = harness.time().read();
     authorize(harness, PROMOTIONAL, "a", Some(1), "one").await;
@@ -170,14 +174,18 @@ pub(crate) async fn a_new_device_or_key_continues_the_trial_of_the_other_side(ha
     let new_device = authorize(harness, PROMOTIONAL, "b", Some(1), "two").await;
     assert_eq!((new_device.denial, new_device.trial.start_time), (None, Some(start)));
     let new_key = authorize(harness, PROMOTIONAL, "b", Some(2), "three").await;
-    assert_eq!(new_key.denial, Some(Denial::Exhausted), "b is bound to the trial of 1");
+    assert_eq!(new_key.denial, Some(Denial::Exhausted), "b is bound to the trial of key 1");
     let over_the_new_key = authorize(harness, PROMOTIONAL, "c", Some(2), "three").await;
-    assert_eq!(over_the_new_key.denial, Some(Denial::Exhausted), "so is 2, though it was denied");
+    assert_eq!(
+        over_the_new_key.denial,
+        Some(Denial::Exhausted),
+        "key 2 is bound to it too, although it was denied"
+    );
     assert_eq!(authorize(harness, PROMOTIONAL, "d", Some(3), "three").await.denial, None);
 }
 
-/// Two trials that meet stay two.
-pub(crate) async fn of_two_trials_the_stricter_one_decides_and_both_count(harness: &impl Harness) {
+/// Two trials of one identity are not merged.
+pub(crate) async fn the_stricter_of_two_trials_decides_and_both_are_used(harness: &impl Harness) {
     authorize(harness, PROMOTIONAL, "a", Some(1), "one").await;
     harness.time().pass(MINUTE).await;
     authorize(harness, PROMOTIONAL, "b", Some(2), "two").await;
@@ -188,18 +196,18 @@ pub(crate) async fn of_two_trials_the_stricter_one_decides_and_both_count(harnes
         assert_eq!(trial.state, TrialState::Exhausted, "{device}");
     }
     let one = authorize(harness, PROMOTIONAL, "a", Some(2), "one").await;
-    assert_eq!(one.denial, Some(Denial::Exhausted), "the trial of 2 does not have it");
+    assert_eq!(one.denial, Some(Denial::Exhausted), "the trial of key 2 does not include it");
     harness.time().pass(PROMOTIONAL.ttl - MINUTE).await;
     assert_eq!(get(harness, PROMOTIONAL, "b", Some(2)).await.state, TrialState::Exhausted);
     assert_eq!(
         get(harness, PROMOTIONAL, "a", Some(2)).await.state,
         TrialState::Expired,
-        "the older one decides"
+        "the older trial decides"
     );
 }
 
-/// A trial has no halves.
-pub(crate) async fn a_reset_deletes_the_whole_trial_for_everybody_bound_to_it(harness: &impl Harness) {
+/// A reset by any device or key deletes the whole trial.
+pub(crate) async fn a_reset_deletes_the_trial_for_every_device_and_key_bound_to_it(harness: &impl Harness) {
     for target in [device("a"), device("b"), ResetTarget::Key(generic_key(1))] {
         authorize(harness, PROMOTIONAL, "a", Some(1), "one").await;
         authorize(harness, PROMOTIONAL, "b", Some(1), "two").await;
@@ -214,8 +222,8 @@ pub(crate) async fn a_reset_deletes_the_whole_trial_for_everybody_bound_to_it(ha
     assert_eq!(reset(harness, device("unknown")).await, Some(0));
 }
 
-/// What a reset fills in must be what the trial has.
-pub(crate) async fn a_reset_asks_for_what_the_trial_was_first_authorized_with(harness: &impl Harness) {
+/// The non-empty fields of a reset must match the trial.
+pub(crate) async fn a_reset_matches_the_application_of_the_first_authorization(harness: &impl Harness) {
     let application = |app_id: &str, device_user: &str| TrialApplication {
         app_id: app_id.to_owned(),
         device_user: device_user.to_owned(),
@@ -236,8 +244,8 @@ pub(crate) async fn a_reset_asks_for_what_the_trial_was_first_authorized_with(ha
     }
 }
 
-/// However many trials there are, it is one small write.
-pub(crate) async fn a_reset_of_all_ends_every_trial_of_that_temp_pass_and_no_other(harness: &impl Harness) {
+/// A reset of all ends every trial, however many there are.
+pub(crate) async fn a_reset_of_all_ends_every_trial_of_its_temp_pass_and_no_other(harness: &impl Harness) {
     let trials = harness.store().trials;
     for device in ["a", "b", "c"] {
         authorize(harness, BASIC, device, None, "one").await;
@@ -258,12 +266,12 @@ pub(crate) async fn a_reset_of_all_ends_every_trial_of_that_temp_pass_and_no_oth
     assert_eq!(
         reset(harness, device("b")).await,
         Some(0),
-        "what a reset of all has ended cannot be reset again"
+        "a trial that a reset of all has ended cannot be reset again"
     );
 }
 
-/// A trial is not to be had again by waiting a little.
-pub(crate) async fn a_trial_that_has_ended_denies_until_its_retention_is_over(harness: &impl Harness) {
+/// An identity gets a new trial only after the retention.
+pub(crate) async fn an_expired_trial_denies_until_its_retention_ends(harness: &impl Harness) {
     authorize(harness, BASIC, "a", None, "one").await;
     harness.time().pass(BASIC.ttl + BASIC.retention - MILLISECOND).await;
     assert_eq!(authorize(harness, BASIC, "a", None, "one").await.denial, Some(Denial::Expired));
@@ -272,7 +280,7 @@ pub(crate) async fn a_trial_that_has_ended_denies_until_its_retention_is_over(ha
     assert_eq!(authorize(harness, BASIC, "a", None, "one").await.denial, None);
 }
 
-/// What was acknowledged holds: starts, resources, resets of one and of all.
+/// Acknowledged changes survive: starts, resources, resets of one and of all.
 pub(crate) async fn trials_survive_a_reopen(harness: &impl Harness) {
     authorize(harness, PROMOTIONAL, "a", Some(1), "one").await;
     authorize(harness, PROMOTIONAL, "b", Some(2), "one").await;
@@ -288,8 +296,8 @@ pub(crate) async fn trials_survive_a_reopen(harness: &impl Harness) {
     assert_eq!(get(harness, PROMOTIONAL, "a", Some(1)).await.state, TrialState::NotStarted);
 }
 
-/// What a get finds, a scan finds.
-pub(crate) async fn a_scan_of_trials_sees_what_is_neither_reset_nor_forgotten(harness: &impl Harness) {
+/// A scan returns the trials that a lookup finds.
+pub(crate) async fn a_scan_returns_trials_that_are_neither_reset_nor_forgotten(harness: &impl Harness) {
     authorize(harness, BASIC, "forgotten", None, "one").await;
     harness.time().pass(BASIC.ttl + BASIC.retention).await;
     authorize(harness, BASIC, "reset", None, "one").await;

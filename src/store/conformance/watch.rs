@@ -1,4 +1,4 @@
-//! Signals to those who watch a code.
+//! Signals to watchers of a code.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use crate::domain::{
     registration::QUARANTINE,
 };
 
-/// Longer than any store takes to signal what it has acknowledged.
+/// Longer than any store takes to signal an acknowledged change.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Long enough for a signal that should not be to show up.
+/// Long enough for an unexpected signal to arrive.
 pub(super) const SILENCE: Duration = Duration::from_millis(200);
 
 pub(super) async fn next(signals: &mut Signals) -> Option<()> {
@@ -28,7 +28,7 @@ pub(super) async fn is_silent(signals: &mut Signals) -> bool {
     tokio::time::timeout(SILENCE, signals.next()).await.is_err()
 }
 
-/// Who watches a code learns that it was released.
+/// Watchers of a code are signalled when it is released.
 pub(crate) async fn a_release_is_signalled(harness: &impl Harness) {
     let codes = harness.store().codes;
     let registration = insert(harness, "CODE").await;
@@ -36,11 +36,11 @@ pub(crate) async fn a_release_is_signalled(harness: &impl Harness) {
     assert!(codes.release(&registration.key(), registration.id).await.expect("the store works"));
     assert_eq!(next(&mut signals).await, Some(()));
     let entry = codes.get(&registration.key()).await.expect("the store works").expect("a tombstone");
-    assert!(entry.release_time.is_some(), "a signal comes after what it signals");
+    assert!(entry.release_time.is_some(), "the signal follows the change");
 }
 
-/// Who watches a code learns that another has it now.
-pub(crate) async fn the_use_of_a_code_for_a_new_record_is_signalled(harness: &impl Harness) {
+/// Watchers of a code are signalled when a new record gets it.
+pub(crate) async fn reuse_of_a_code_is_signalled(harness: &impl Harness) {
     let old = insert(harness, "CODE").await;
     let mut signals = harness.store().codes.watch(&old.key()).await.expect("the store works");
     harness.time().pass(TTL + QUARANTINE).await;
@@ -48,8 +48,8 @@ pub(crate) async fn the_use_of_a_code_for_a_new_record_is_signalled(harness: &im
     assert_eq!(next(&mut signals).await, Some(()));
 }
 
-/// What does not change a code is not signalled to who watches it.
-pub(crate) async fn other_codes_and_refused_commands_are_not_signalled(harness: &impl Harness) {
+/// Watchers of a code are not signalled unless it changes.
+pub(crate) async fn changes_of_other_codes_and_refused_commands_are_not_signalled(harness: &impl Harness) {
     let codes = harness.store().codes;
     let watched = insert(harness, "WATCHED").await;
     let mut signals = codes.watch(&watched.key()).await.expect("the store works");
@@ -61,8 +61,8 @@ pub(crate) async fn other_codes_and_refused_commands_are_not_signalled(harness: 
     assert!(is_silent(&mut signals).await);
 }
 
-/// However many changes a watcher did not look at, it has one signal to look at.
-pub(crate) async fn a_slow_watcher_holds_one_signal(harness: &impl Harness) {
+/// However many changes a watcher has missed, it has one pending signal.
+pub(crate) async fn a_slow_watcher_has_at_most_one_pending_signal(harness: &impl Harness) {
     let codes = harness.store().codes;
     let watched = registration(harness.time().read(), "CODE", TTL);
     let mut signals = codes.watch(&watched.key()).await.expect("the store works");
@@ -71,13 +71,13 @@ pub(crate) async fn a_slow_watcher_holds_one_signal(harness: &impl Harness) {
         assert!(codes.release(&registration.key(), registration.id).await.expect("the store works"));
         harness.time().pass(TTL + QUARANTINE).await;
     }
-    // A store whose signals travel may still have some on the way.
+    // Some signals may still be in transit.
     tokio::time::sleep(SILENCE).await;
     assert_eq!(next(&mut signals).await, Some(()));
     assert!(is_silent(&mut signals).await);
 }
 
-/// A signal is for each who watches, and one who leaves takes nobody along.
+/// Every watcher is signalled, even after another one has left.
 pub(crate) async fn all_watchers_of_a_code_are_signalled(harness: &impl Harness) {
     let codes = harness.store().codes;
     let registration = insert(harness, "CODE").await;
@@ -89,7 +89,7 @@ pub(crate) async fn all_watchers_of_a_code_are_signalled(harness: &impl Harness)
     assert_eq!(next(&mut second).await, Some(()));
 }
 
-/// Nobody waits for a store that is gone.
+/// Closing the store ends the stream of signals.
 pub(crate) async fn a_watch_ends_when_the_store_closes(harness: &impl Harness) {
     let store = harness.store();
     let registration = insert(harness, "CODE").await;
