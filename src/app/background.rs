@@ -66,13 +66,13 @@ impl Background {
     }
 
     /// Stops the health and file watchers, and lets schedules start no more runs.
-    pub(super) fn begin_no_more(&self) {
+    pub(super) fn stop_starting_runs(&self) {
         self.watching.iter().for_each(AbortOnDropHandle::abort);
         self.stop_scheduling.cancel();
     }
 
     /// Waits for a reset in progress, which has a deadline.
-    pub(super) async fn schedules_ended(self) -> UntilTheEnd {
+    pub(super) async fn wait_for_schedules(self) -> UntilTheEnd {
         let _ = self.scheduling.await;
         self.rest
     }

@@ -98,7 +98,7 @@ impl AccessDoctor {
         let end = tls.validity().end;
         let (condition, state, remedy) = if self.clock.now() > end {
             (Condition::Broken, "expired", Some("Renew the certificate; clients reject it"))
-        } else if tls::ends_soon(tls.validity(), self.clock.now()) {
+        } else if tls::expires_soon(tls.validity(), self.clock.now()) {
             (Condition::Odd, "expires soon", Some("Renew the certificate before clients reject it"))
         } else {
             (Condition::Fine, "valid", None)

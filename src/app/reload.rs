@@ -88,7 +88,7 @@ impl Reload {
         let policy = self.upstreams.complete(Policy::new(&valid), &valid.upstreams)?;
         self.issuers.install(issuers);
         self.policy.replace(policy);
-        self.tls.take(tls);
+        self.tls.apply(tls);
         private_file::warn_of_readable(&reloaded);
         Ok(reloaded != config)
     }

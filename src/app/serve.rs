@@ -33,7 +33,7 @@ impl App {
             failure = write_failure(&services.store, config.store.on_write_failure) => Some(failure),
         };
         tracing::info!("draining");
-        background.begin_no_more();
+        background.stop_starting_runs();
         status.report_draining();
         tokio::select! {
             () = &mut accepting => {}
@@ -42,7 +42,7 @@ impl App {
         shutdown.drain.cancel();
         accepting.await;
         end_calls(pool, &shutdown, &services.detached, config.runtime.drain_timeout.0).await;
-        let background = background.schedules_ended().await;
+        let background = background.wait_for_schedules().await;
         services.finish().await;
         shutdown.cut.cancel();
         background.end().await;

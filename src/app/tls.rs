@@ -21,10 +21,10 @@ use crate::{
 
 /// The interval between two checks of the files. Comparing contents, instead of modification times or file system
 /// events, also detects renames, swapped symbolic links and changes on network file systems.
-const LOOK_INTERVAL: Duration = Duration::from_secs(5);
+const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The interval between two checks of the certificates' expiry.
-const END_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
+const EXPIRY_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How long before a certificate's expiry the log warns.
 const WARNING: Duration = Duration::from_secs(14 * 24 * 60 * 60);
@@ -120,7 +120,7 @@ impl TlsListeners {
             metrics,
             taken: Mutex::new(taken),
         };
-        listeners.tell();
+        listeners.report();
         Ok(listeners)
     }
 
@@ -141,30 +141,30 @@ impl TlsListeners {
     }
 
     /// Applies settings to new connections. Open connections are not affected.
-    pub(super) fn take(&self, ready: Ready) {
+    pub(super) fn apply(&self, ready: Ready) {
         let Ready { taken, grpc, rest } = ready;
         self.grpc.store(grpc);
         self.rest.store(rest);
         *self.lock() = taken;
-        self.tell();
+        self.report();
     }
 
     /// Reloads changed files, and warns before certificates expire, for as long as it is polled.
     pub(super) async fn watch(&self) {
-        let mut told = self.clock.instant();
+        let mut reported = self.clock.instant();
         loop {
-            self.clock.sleep(LOOK_INTERVAL).await;
-            self.look().await;
-            if self.clock.instant().since(told) >= END_INTERVAL {
-                told = self.clock.instant();
-                self.tell_ends();
+            self.clock.sleep(CHECK_INTERVAL).await;
+            self.reload_changed().await;
+            if self.clock.instant().since(reported) >= EXPIRY_INTERVAL {
+                reported = self.clock.instant();
+                self.report_expiry();
             }
         }
     }
 
     /// Reloads the files if they have changed and are usable. Unusable files are checked again each time, since a
     /// certificate may become valid with time, but logged once.
-    async fn look(&self) {
+    async fn reload_changed(&self) {
         let sections = Arc::clone(&self.lock().sections);
         let read = Arc::clone(&sections);
         // A network file system may be slow.
@@ -180,7 +180,7 @@ impl TlsListeners {
         };
         match ready {
             Ok(ready) => {
-                self.take(ready);
+                self.apply(ready);
                 self.metrics.tls_reloaded("done");
                 tracing::info!("TLS files reloaded");
             }
@@ -195,7 +195,7 @@ impl TlsListeners {
     }
 
     /// Reports the applied settings in the log and the metrics.
-    fn tell(&self) {
+    fn report(&self) {
         let taken = self.lock();
         for (key, section) in [("grpc.tls.key", &taken.sections.grpc), ("rest.tls.key", &taken.sections.rest)]
         {
@@ -208,18 +208,18 @@ impl TlsListeners {
             self.metrics.tls_certificate_ends(listener, tls.map(|tls| tls.validity().end));
         }
         drop(taken);
-        self.tell_ends();
+        self.report_expiry();
     }
 
     /// Warns of expired certificates and of those about to expire.
-    fn tell_ends(&self) {
+    fn report_expiry(&self) {
         let now = self.clock.now();
         for (listener, tls) in self.lock().tls.each() {
             let Some(validity) = tls.map(ServerTls::validity) else { continue };
             let ends = at(validity.end);
             if now > validity.end {
                 tracing::error!(listener, ends, "TLS certificate has expired");
-            } else if ends_soon(validity, now) {
+            } else if expires_soon(validity, now) {
                 tracing::warn!(listener, ends, "TLS certificate expires soon");
             }
         }
@@ -296,7 +296,7 @@ fn valid_now(key: &str, Validity { start, end }: Validity, now: Timestamp) -> Re
 }
 
 /// Whether a certificate is due for renewal.
-pub(super) fn ends_soon(Validity { start, end }: Validity, now: Timestamp) -> bool {
+pub(super) fn expires_soon(Validity { start, end }: Validity, now: Timestamp) -> bool {
     end.since(now) < WARNING.min(end.since(start) / WARNING_PART)
 }
 

@@ -124,11 +124,11 @@ async fn send<T: for<'de> Deserialize<'de>>(request: RequestBuilder) -> Result<T
         return serde_json::from_slice(&body)
             .map_err(|error| format!("{url} returned {status} with an unexpected body: {error}").into());
     }
-    let said = serde_json::from_slice::<Refused>(&body).map(|refused| {
+    let detail = serde_json::from_slice::<Refused>(&body).map(|refused| {
         let Refused { error, error_description } = refused;
         format!(": {error}, {error_description}")
     });
-    Err(format!("{url} returned {status}{}", said.unwrap_or_default()).into())
+    Err(format!("{url} returned {status}{}", detail.unwrap_or_default()).into())
 }
 
 /// The URL of the local server's REST face, as seen from this machine.

@@ -34,7 +34,7 @@ pub struct DeviceFacts {
 
 impl DeviceFacts {
     /// Overwrites the remembered values. Values that the call does not contain stay.
-    pub fn tell(&self, device: &mut KnownDevice) {
+    pub fn apply_to(&self, device: &mut KnownDevice) {
         if let Some(device_info) = &self.device_info {
             device.device_info = Some(device_info.clone());
         }
@@ -52,7 +52,7 @@ impl DeviceFacts {
 pub struct DeviceMemory {
     devices: Arc<dyn Devices>,
     /// Serializes changes of one device within this process. Otherwise they would only conflict.
-    turns: Arc<SingleFlight<u128>>,
+    locks: Arc<SingleFlight<u128>>,
     clock: SharedClock,
 }
 
@@ -60,7 +60,7 @@ impl DeviceMemory {
     /// The memory kept in `devices`.
     #[must_use]
     pub fn new(devices: Arc<dyn Devices>, clock: SharedClock) -> Self {
-        Self { devices, turns: Arc::default(), clock }
+        Self { devices, locks: Arc::default(), clock }
     }
 
     /// The device, if it is known.
@@ -83,7 +83,7 @@ impl DeviceMemory {
     where
         T: Send,
     {
-        let _turn = self.turns.turn(key.digest()).await;
+        let _lock = self.locks.lock(key.digest()).await;
         for _ in 0..ATTEMPTS {
             let kept = self.devices.get(key).await?;
             let mut device = kept.as_ref().map(|kept| (*kept.device).clone()).unwrap_or_default();
@@ -118,7 +118,7 @@ impl DeviceMemory {
     /// Those of the store.
     pub async fn forget(&self, key: &DeviceKey) -> Result<()> {
         let nothing = KnownDevice::default();
-        let _turn = self.turns.turn(key.digest()).await;
+        let _lock = self.locks.lock(key.digest()).await;
         for _ in 0..ATTEMPTS {
             let kept = self.devices.get(key).await?;
             let after = Some((&nothing, nothing.end(self.clock.now())));
@@ -137,7 +137,7 @@ impl DeviceMemory {
         let key = device_of(record);
         let is_used = matches!(record.standing(), Some(ShadowStanding::Resolved { .. }));
         let known = self.update(&key, |device| {
-            facts.tell(device);
+            facts.apply_to(device);
             device.pending = Some(PendingCode {
                 code: record.code.clone(),
                 expire_time: record.expire_time,
@@ -163,7 +163,7 @@ impl DeviceMemory {
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn meant(&self, named: DeviceKey) -> Result<DeviceId> {
+    pub async fn resolve_id(&self, named: DeviceKey) -> Result<DeviceId> {
         if self.devices.get(&named).await?.is_some() {
             return Ok(named.device_id);
         }

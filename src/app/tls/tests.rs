@@ -47,14 +47,14 @@ fn certificates_about_to_expire_log_warnings_and_expired_ones_log_errors() {
     let log = CapturedLog::of_this_thread();
     let listeners = listeners(&written(folder.path(), 30), &clock).expect("is right");
     clock.advance(DAY * 24);
-    listeners.tell_ends();
+    listeners.report_expiry();
     assert!(!log.text().contains("expire"), "{}", log.text());
     clock.advance(DAY * 2);
-    listeners.tell_ends();
+    listeners.report_expiry();
     assert!(log.text().contains("WARN") && log.text().contains("expires soon"), "{}", log.text());
     assert!(log.text().contains("2024-01-31T00:00:00Z"), "{}", log.text());
     clock.advance(DAY * 5);
-    listeners.tell_ends();
+    listeners.report_expiry();
     assert!(log.text().contains("ERROR") && log.text().contains("has expired"), "{}", log.text());
 }
 
@@ -82,13 +82,13 @@ async fn a_certificate_is_applied_once_it_becomes_valid() {
     clock.step_to(Timestamp::from_millis(NEW_YEAR.as_millis() - 1_000));
     written(folder.path(), 20);
     for _ in 0..3 {
-        listeners.look().await;
+        listeners.reload_changed().await;
     }
     assert_eq!(listeners.lock().files, first);
     assert_eq!(log.text().matches("TLS files rejected").count(), 1, "{}", log.text());
     assert!(log.text().contains("is not valid before 2024-01-01T00:00:00Z"), "{}", log.text());
     clock.step_to(NEW_YEAR);
-    listeners.look().await;
+    listeners.reload_changed().await;
     assert_ne!(listeners.lock().files, first);
     let end = listeners.lock().tls.rest.as_ref().map(|tls| tls.validity().end);
     assert_eq!(end, Some(NEW_YEAR + DAY * 20));

@@ -92,12 +92,12 @@ pub(super) fn run(reset: Reset, file: Option<&Path>) -> Result<(), Box<dyn Error
 /// Performs a single reset: a device, a user, or all.
 async fn one(config: &Config, reset: Reset) -> Result<(), Box<dyn Error>> {
     let Reset { url, requestor, mvpd, environment, what, dry_run, yes, dial, .. } = reset;
-    let whose = match (&what.device, &what.key) {
+    let trials = match (&what.device, &what.key) {
         (Some(_), _) => "the trial of that device",
         (None, Some(_)) => "the trial of that user",
         (None, None) => "EVERY trial",
     };
-    let what_for = format!("{whose} of {mvpd} for {requestor}");
+    let what_for = format!("{trials} of {mvpd} for {requestor}");
     if dry_run {
         println!("would reset {what_for}");
         return Ok(());
@@ -115,7 +115,7 @@ async fn one(config: &Config, reset: Reset) -> Result<(), Box<dyn Error>> {
             target,
             ..ResetFlexibleTempPassRequest::default()
         };
-        client.reset_flexible_temp_pass(request).await.map_err(told)?.into_inner().reset_count
+        client.reset_flexible_temp_pass(request).await.map_err(message_of)?.into_inner().reset_count
     } else {
         let target = Some(what.device.map_or(Target::AllDevices(true), Target::DeviceId));
         let request = ResetTempPassRequest {
@@ -125,7 +125,7 @@ async fn one(config: &Config, reset: Reset) -> Result<(), Box<dyn Error>> {
             target,
             ..ResetTempPassRequest::default()
         };
-        client.reset_temp_pass(request).await.map_err(told)?.into_inner().reset_count
+        client.reset_temp_pass(request).await.map_err(message_of)?.into_inner().reset_count
     };
     if reset_count == Some(0) {
         println!("no trial to reset");
@@ -136,7 +136,7 @@ async fn one(config: &Config, reset: Reset) -> Result<(), Box<dyn Error>> {
 }
 
 /// The error message of a status.
-fn told(status: tonic::Status) -> String {
+fn message_of(status: tonic::Status) -> String {
     status.message().to_owned()
 }
 

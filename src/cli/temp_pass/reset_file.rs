@@ -75,13 +75,13 @@ async fn send(
 ) -> Result<Option<String>, Box<dyn Error>> {
     let Reset { url, requestor, mvpd, environment, dial, .. } = reset;
     let mut client = connect(config, url, &dial).await?;
-    let under_way = UnderWay::default();
+    let in_flight = UnderWay::default();
     let (items, receiver) = mpsc::channel(READ_AHEAD);
     let (unreadable, mut unreadable_rows) = mpsc::channel::<(Row, String)>(READ_AHEAD);
-    let place = move |fields| item(fields, &requestor, &mvpd, &environment);
+    let to_item = move |fields| item(fields, &requestor, &mvpd, &environment);
     let reading = tokio::task::spawn_blocking({
-        let under_way = Arc::clone(&under_way);
-        move || read(&mut rows, place, &under_way, &items, &unreadable)
+        let in_flight = Arc::clone(&in_flight);
+        move || read(&mut rows, to_item, &in_flight, &items, &unreadable)
     });
     let mut broken = None;
     let answers = client.batch_reset_temp_pass(ReceiverStream::new(receiver)).await;
@@ -103,7 +103,7 @@ async fn send(
                 None => lines_come = false,
             },
             answer = next(&mut answers), if answers.is_some() => match answer {
-                Ok(Some(answer)) => take(answer, &under_way, failed, progress)?,
+                Ok(Some(answer)) => process(answer, &in_flight, failed, progress)?,
                 Ok(None) => answers = None,
                 Err(status) => {
                     broken = Some(format!("the stream was interrupted: {}", status.message()));
@@ -114,7 +114,7 @@ async fn send(
         }
     }
     reading.await??;
-    let rest = std::mem::take(&mut *under_way.lock().unwrap_or_else(PoisonError::into_inner));
+    let rest = std::mem::take(&mut *in_flight.lock().unwrap_or_else(PoisonError::into_inner));
     for row in rest.into_values() {
         let error = "got no response; the trial may have been reset nevertheless";
         failed.write(&row, error)?;
@@ -127,7 +127,7 @@ async fn send(
 fn read(
     rows: &mut Rows,
     item: impl Fn(Fields) -> Item,
-    under_way: &UnderWay,
+    in_flight: &UnderWay,
     items: &mpsc::Sender<BatchResetTempPassRequest>,
     failed: &mpsc::Sender<(Row, String)>,
 ) -> std::io::Result<()> {
@@ -136,7 +136,7 @@ fn read(
             _ if items.is_closed() => Err("was not sent".to_owned()),
             Ok(fields) => {
                 let item_id = row.line.to_string();
-                under_way.lock().unwrap_or_else(PoisonError::into_inner).insert(item_id.clone(), row.clone());
+                in_flight.lock().unwrap_or_else(PoisonError::into_inner).insert(item_id.clone(), row.clone());
                 // If sending fails, the line stays in the map and is reported as unanswered.
                 Ok(items.blocking_send(BatchResetTempPassRequest { item_id, item: Some(item(fields)) }))
             }
@@ -160,13 +160,13 @@ async fn next(
     }
 }
 
-fn take(
+fn process(
     answer: BatchResetTempPassResponse,
-    under_way: &UnderWay,
+    in_flight: &UnderWay,
     failed: &mut Failed,
     progress: &mut Progress,
 ) -> std::io::Result<()> {
-    let row = under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&answer.item_id);
+    let row = in_flight.lock().unwrap_or_else(PoisonError::into_inner).remove(&answer.item_id);
     let Some(row) = row else { return Ok(()) };
     let status = answer.status.unwrap_or_default();
     if status.code == 0 {

@@ -42,7 +42,7 @@ impl Asked<'_> {
         let place = self.place(id.as_ref(), violations).await?;
         let id = match (&place, id) {
             (Some(place), Some(id)) if legacy.app_id.is_empty() && legacy.device_user.is_empty() => {
-                Some(self.face.entitlement.device_meant(place, id).await?)
+                Some(self.face.entitlement.resolve_device_id(place, id).await?)
             }
             (_, id) => id,
         };

@@ -36,7 +36,7 @@ pub struct Authorized {
 pub(super) enum Decider {
     Mvpd(MvpdId),
     /// No viewer is logged in. `has_expired` says whether there was a login that has expired.
-    Nobody {
+    NotLoggedIn {
         has_expired: bool,
     },
 }
@@ -62,7 +62,7 @@ impl EntitlementService {
         }
         let mvpd = match self.decider(&connection, &device, kept.as_ref(), mvpd).await? {
             Decider::Mvpd(mvpd) => mvpd,
-            Decider::Nobody { has_expired } => {
+            Decider::NotLoggedIn { has_expired } => {
                 let refusal = Refusal { reason: no_login(has_expired), ..Refusal::not_logged_in() };
                 let decision = ResourceDecision::refused(resource.as_str(), refusal);
                 return Ok(Authorized { decision, mvpd: None, has_expired });
@@ -117,8 +117,8 @@ impl EntitlementService {
         }
         match self.poll(connection, device.clone(), kept.cloned(), Urgency::Playback).await {
             Ok(login) => Ok(Decider::Mvpd(login.mvpd)),
-            Err(Error::ProfileNotFound) => Ok(Decider::Nobody { has_expired: false }),
-            Err(Error::ProfileExpired) => Ok(Decider::Nobody { has_expired: true }),
+            Err(Error::ProfileNotFound) => Ok(Decider::NotLoggedIn { has_expired: false }),
+            Err(Error::ProfileExpired) => Ok(Decider::NotLoggedIn { has_expired: true }),
             Err(error) => Err(error),
         }
     }

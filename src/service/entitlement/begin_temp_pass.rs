@@ -68,7 +68,7 @@ impl EntitlementService {
         self.parts
             .memory
             .update(key, |known| {
-                facts.tell(known);
+                facts.apply_to(known);
                 known.begin_temp_pass(mvpd.clone(), user_id.clone(), now);
                 if let (Some(login), Some(code)) = (&mut known.login, code) {
                     login.code = Some(code.clone());

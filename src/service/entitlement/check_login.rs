@@ -58,8 +58,8 @@ impl EntitlementService {
     ///
     /// # Errors
     /// `StoreUnavailable` of [`Error`].
-    pub async fn device_meant(&self, place: &Place, device_id: DeviceId) -> Result<DeviceId> {
-        self.parts.memory.meant(DeviceKey { place: place.clone(), device_id }).await
+    pub async fn resolve_device_id(&self, place: &Place, device_id: DeviceId) -> Result<DeviceId> {
+        self.parts.memory.resolve_id(DeviceKey { place: place.clone(), device_id }).await
     }
 
     /// The login of a device: the remembered login if it is fresh enough, otherwise the upstream's answer. Concurrent
@@ -78,7 +78,7 @@ impl EntitlementService {
             asked(true);
             return answer;
         }
-        let _turn = self.polls.turn(polled).await;
+        let _lock = self.polls.lock(polled).await;
         let kept = self.parts.memory.get(&key).await?;
         if let Some(answer) = self.remembered(polled, &key, kept.as_ref(), urgency) {
             asked(true);
@@ -191,7 +191,7 @@ impl EntitlementService {
         let mut device = before.clone();
         let outcome = match answer {
             Ok(profile) => {
-                facts.tell(&mut device);
+                facts.apply_to(&mut device);
                 device.note_login(&profile, code.map(|code| &code.code), now);
                 device.login.clone().ok_or(Error::ProfileNotFound)
             }

@@ -47,7 +47,7 @@ impl EntitlementService {
         caller.require(Permission::EntitlementsAuthorize, &place.environment, &place.requestor)?;
         let connection = self.connect(caller, place)?;
         let kept = self.recall(&device).await?;
-        if let Decider::Nobody { has_expired } =
+        if let Decider::NotLoggedIn { has_expired } =
             self.decider(&connection, &device, kept.as_ref(), None).await?
         {
             return Ok(KeptDecision::NotLoggedIn { has_expired });

@@ -31,7 +31,7 @@ impl EntitlementService {
         let (key, now) = (device.key(), self.parts.clock.now());
         let polled = Polled::new(&key);
         // Forget the device first, under the lock: otherwise a concurrent call would still find the login.
-        let _turn = self.polls.turn(polled).await;
+        let _lock = self.polls.lock(polled).await;
         self.parts.memory.forget(&key).await?;
         self.polls.forget(polled);
         let policy = self.parts.policy.load_full();

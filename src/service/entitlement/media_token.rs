@@ -51,7 +51,7 @@ impl EntitlementService {
         }
         let mvpd = match self.decider(&connection, &device, kept.as_ref(), None).await? {
             Decider::Mvpd(mvpd) => mvpd,
-            Decider::Nobody { has_expired } => {
+            Decider::NotLoggedIn { has_expired } => {
                 let refusal = Refusal { reason: no_login(has_expired), ..Refusal::not_logged_in() };
                 return Ok(MediaTokenAnswer::Refused(refusal));
             }

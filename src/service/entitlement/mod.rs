@@ -188,13 +188,13 @@ impl EntitlementService {
         let kept = memory.get(&key).await?;
         let Some(known) = &kept else { return Ok(None) };
         let facts = device.facts();
-        let tell = |known: &mut KnownDevice| facts.tell(known);
-        let mut told = (*known.device).clone();
-        tell(&mut told);
-        if told == *known.device {
+        let apply = |known: &mut KnownDevice| facts.apply_to(known);
+        let mut updated = (*known.device).clone();
+        apply(&mut updated);
+        if updated == *known.device {
             return Ok(kept);
         }
-        memory.update(&key, tell).await?;
+        memory.update(&key, apply).await?;
         memory.get(&key).await
     }
 

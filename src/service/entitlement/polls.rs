@@ -13,7 +13,7 @@ use crate::{
     },
     service::{
         policy::ProfileCache,
-        single_flight::{SingleFlight, Turn},
+        single_flight::{KeyGuard, SingleFlight},
     },
 };
 
@@ -27,7 +27,7 @@ const DEVICES_MAX: u64 = 1_000_000;
 /// The cached answers, and the lock of each device's upstream call.
 pub(super) struct Polls {
     answers: Cache<u128, Answer>,
-    turns: SingleFlight<u128>,
+    locks: SingleFlight<u128>,
     clock: SharedClock,
 }
 
@@ -61,7 +61,7 @@ impl Polled {
 impl Polls {
     pub(super) fn new(clock: SharedClock) -> Self {
         let answers = Cache::with_weighter(1_024, DEVICES_MAX, UnitWeighter);
-        Self { answers, turns: SingleFlight::default(), clock }
+        Self { answers, locks: SingleFlight::default(), clock }
     }
 
     /// Whether a login was confirmed recently, here or by another server, and requires no upstream call.
@@ -95,8 +95,8 @@ impl Polls {
     }
 
     /// Waits for a concurrent upstream call about the device, whose answer can then be used.
-    pub(super) async fn turn(&self, polled: Polled) -> Turn<u128> {
-        self.turns.turn(polled.0).await
+    pub(super) async fn lock(&self, polled: Polled) -> KeyGuard<u128> {
+        self.locks.lock(polled.0).await
     }
 
     /// Records an answer.

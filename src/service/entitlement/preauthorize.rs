@@ -46,7 +46,7 @@ impl EntitlementService {
             Decider::Mvpd(mvpd) => {
                 self.could_watch(&connection, &device, kept.as_ref(), mvpd, &resources).await
             }
-            Decider::Nobody { has_expired } => {
+            Decider::NotLoggedIn { has_expired } => {
                 let refusal = Refusal { reason: no_login(has_expired), ..Refusal::not_logged_in() };
                 let refused =
                     |resource: &Resource| ResourceDecision::refused(resource.as_str(), refusal.clone());

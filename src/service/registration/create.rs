@@ -85,7 +85,7 @@ impl RegistrationService {
         // In a detached task: if the caller's connection breaks, a retry with the same request id finds the stored
         // response.
         let create = async move {
-            let _turn = service.inner.repeats.turn(keep.key().clone()).await;
+            let _lock = service.inner.repeats.lock(keep.key().clone()).await;
             service.create_new(&caller, &issuer, request, Some(&keep)).await
         };
         self.parts()

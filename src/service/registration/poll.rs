@@ -30,7 +30,7 @@ const INTERVAL: Duration = Duration::from_secs(5);
 const SPREAD: Duration = Duration::from_secs(2);
 
 /// The number of consecutive polls that must miss the code before it counts as ended. A single response may be wrong.
-const MISSING_LOOKS: u32 = 2;
+const MAX_MISSES: u32 = 2;
 
 type Watched = (CodeKey, Uuid);
 
@@ -93,12 +93,12 @@ impl Looking {
         loop {
             self.clock.sleep(pause).await;
             pause = INTERVAL - SPREAD / 2 + up_to(&*self.randomness, SPREAD);
-            match self.look().await {
+            match self.poll().await {
                 None => return,
                 Some(Ok(Sign::Pending)) => missing = 0,
                 Some(Ok(Sign::LoggedIn)) => {
-                    missing = MISSING_LOOKS;
-                    self.tell_device().await;
+                    missing = MAX_MISSES;
+                    self.notify_device().await;
                 }
                 Some(Ok(Sign::Missing)) => missing += 1,
                 // The code may still exist, so this poll does not count as a miss.
@@ -107,13 +107,13 @@ impl Looking {
                     tracing::debug!(%error, "cannot poll a watched code");
                 }
             }
-            if missing >= MISSING_LOOKS && self.release().await {
+            if missing >= MAX_MISSES && self.release().await {
                 return;
             }
         }
     }
 
-    async fn look(&self) -> Option<Result<Sign>> {
+    async fn poll(&self) -> Option<Result<Sign>> {
         let backend = self.backends.of_record(&self.policy.load(), &self.record);
         match backend {
             Ok(backend) => backend.codes().look(&self.record).await,
@@ -122,7 +122,7 @@ impl Looking {
     }
 
     /// The device may be polling too, and now gets the login with its next call.
-    async fn tell_device(&self) {
+    async fn notify_device(&self) {
         if let Err(error) = self.memory.code_used(&self.record.key()).await {
             tracing::debug!(%error, "cannot record the login of a device");
         }

@@ -113,13 +113,13 @@ impl Scheduler {
         let mut waiting = VecDeque::new();
         // The schedules that wait, and those being processed.
         let mut busy = BTreeSet::new();
-        let mut looks = FuturesUnordered::new();
+        let mut checks = FuturesUnordered::new();
         loop {
             // Uses the monotonic clock: a wall clock that is set back would delay the next check.
             let wait = wake.since(self.clock.now()).min(LONGEST_WAIT);
             tokio::select! {
                 () = stop.cancelled() => break,
-                Some((name, next)) = looks.next(), if !looks.is_empty() => {
+                Some((name, next)) = checks.next(), if !checks.is_empty() => {
                     busy.remove(&name);
                     wake = wake.min(next);
                 }
@@ -130,18 +130,18 @@ impl Scheduler {
                     waiting.extend(idle.cloned());
                 }
             }
-            while looks.len() < CONCURRENT_MAX
+            while checks.len() < CONCURRENT_MAX
                 && let Some(schedule) = waiting.pop_front()
             {
-                looks.push(self.look_or_log(schedule));
+                checks.push(self.check_or_log(schedule));
             }
         }
-        while looks.next().await.is_some() {}
+        while checks.next().await.is_some() {}
     }
 
     /// Runs the schedule if it is due. Returns its name and the time of the next check.
-    async fn look_or_log(&self, schedule: Schedule) -> (String, Timestamp) {
-        let next = self.look(&schedule).await.unwrap_or_else(|error| {
+    async fn check_or_log(&self, schedule: Schedule) -> (String, Timestamp) {
+        let next = self.check(&schedule).await.unwrap_or_else(|error| {
             let error = error.operator_message();
             tracing::error!(schedule = schedule.name, %error, "cannot process a schedule");
             None
@@ -173,7 +173,7 @@ impl Scheduler {
     }
 
     /// Runs the schedule if it is due. Returns the time of the next check.
-    async fn look(&self, schedule: &Schedule) -> Result<Option<Timestamp>> {
+    async fn check(&self, schedule: &Schedule) -> Result<Option<Timestamp>> {
         let now = self.clock.now();
         let Some((value, state)) = self.state(schedule).await? else {
             // A new schedule gets no catch-up run for earlier times.

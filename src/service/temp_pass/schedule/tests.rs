@@ -164,9 +164,9 @@ impl Trials for Disturbance {
     }
 }
 
-async fn look(scheduler: &Scheduler) -> Option<Timestamp> {
+async fn check(scheduler: &Scheduler) -> Option<Timestamp> {
     let policy = scheduler.service.policy().load_full();
-    scheduler.look(&policy.schedules[0]).await.expect("the store works")
+    scheduler.check(&policy.schedules[0]).await.expect("the store works")
 }
 
 #[tokio::test]
@@ -174,17 +174,17 @@ async fn two_schedulers_on_one_store_run_each_time_once() {
     let bench = Bench::new();
     let (one, other) = (bench.scheduler(), bench.scheduler());
     for scheduler in [&one, &other] {
-        assert_eq!(look(scheduler).await, Some(Timestamp::from_millis(NOON) + HOUR * 12));
+        assert_eq!(check(scheduler).await, Some(Timestamp::from_millis(NOON) + HOUR * 12));
     }
     for _ in 0..3 {
         bench.clock.advance(HOUR * 24);
-        tokio::join!(look(&one), look(&other));
-        tokio::join!(look(&other), look(&one));
+        tokio::join!(check(&one), check(&other));
+        tokio::join!(check(&other), check(&one));
         assert_eq!(bench.runs(), [Outcome::Missed], "at noon it is too late for midnight, and reported once");
     }
     bench.clock.advance(HOUR * 12);
-    tokio::join!(look(&one), look(&other));
-    tokio::join!(look(&one), look(&other));
+    tokio::join!(check(&one), check(&other));
+    tokio::join!(check(&one), check(&other));
     assert_eq!(bench.runs(), [Outcome::Done(None)]);
 }
 
@@ -199,13 +199,13 @@ async fn two_servers_over_one_engine_run_each_time_once() {
     };
     let servers = [server().await, server().await];
     let [one, other] = [servers[0].scheduler(), servers[1].scheduler()];
-    tokio::join!(look(&one), look(&other));
+    tokio::join!(check(&one), check(&other));
     for _ in 0..3 {
         for advance in [HOUR * 12, HOUR * 12] {
             clock.advance(advance);
             time.advance(advance);
-            tokio::join!(look(&one), look(&other));
-            tokio::join!(look(&other), look(&one));
+            tokio::join!(check(&one), check(&other));
+            tokio::join!(check(&other), check(&one));
         }
         let runs: Vec<_> = servers.iter().flat_map(Bench::runs).collect();
         assert_eq!(runs, [Outcome::Done(None)]);
@@ -215,16 +215,16 @@ async fn two_servers_over_one_engine_run_each_time_once() {
 #[tokio::test]
 async fn a_recently_missed_run_gets_one_catch_up_run() {
     let bench = Bench::new();
-    look(&bench.scheduler()).await;
+    check(&bench.scheduler()).await;
     assert_eq!(bench.runs(), [], "no catch-up run for times before the schedule existed");
     // No scheduler runs over two midnights. The later one is two hours ago.
     bench.clock.advance(HOUR * 24 + HOUR * 14);
     let scheduler = bench.scheduler();
-    look(&scheduler).await;
-    look(&scheduler).await;
+    check(&scheduler).await;
+    check(&scheduler).await;
     assert_eq!(bench.runs(), [Outcome::Done(None)]);
     bench.clock.advance(HOUR * 24 + Duration::from_millis(1));
-    look(&scheduler).await;
+    check(&scheduler).await;
     assert_eq!(bench.runs(), [Outcome::Missed]);
     let status = &scheduler.statuses().await.expect("the store works")[0];
     let midnight = |days: u32| Timestamp::from_millis(NOON) + HOUR * 12 + HOUR * 24 * days;
@@ -245,7 +245,7 @@ async fn setting_the_clock_back_does_not_extend_a_lease() {
 async fn take_over(after: impl FnOnce(&Bench)) {
     let bench = Bench::new();
     let scheduler = bench.scheduler();
-    look(&scheduler).await;
+    check(&scheduler).await;
     bench.clock.advance(HOUR * 12);
     let policy = scheduler.service.policy().load_full();
     let schedule = &policy.schedules[0];
@@ -256,10 +256,10 @@ async fn take_over(after: impl FnOnce(&Bench)) {
     let claim = ScheduleStateV1::encode(&claim).expect("encodes");
     assert!(scheduler.swap(schedule, Some(&value), &claim).await.expect("works"));
 
-    assert_eq!(look(&scheduler).await, Some(until));
+    assert_eq!(check(&scheduler).await, Some(until));
     assert_eq!(bench.runs(), []);
     after(&bench);
-    look(&scheduler).await;
+    check(&scheduler).await;
     assert_eq!(bench.runs(), [Outcome::Done(None)]);
 }
 
@@ -267,16 +267,16 @@ async fn take_over(after: impl FnOnce(&Bench)) {
 async fn a_changed_schedule_is_treated_as_new() {
     let bench = Bench::new();
     let scheduler = bench.scheduler();
-    look(&scheduler).await;
+    check(&scheduler).await;
     bench.clock.advance(HOUR);
     // Half past twelve has passed when the schedule changes to that time.
     let config: Config = toml::from_str(&CONFIG.replace("0 0 *", "30 12 *")).expect("deserializes");
     scheduler.service.policy().replace(Policy::new(&ValidConfig::read(config).expect("valid")));
-    look(&scheduler).await;
-    look(&scheduler).await;
+    check(&scheduler).await;
+    check(&scheduler).await;
     assert_eq!(bench.runs(), []);
     bench.clock.advance(HOUR * 24);
-    look(&scheduler).await;
+    check(&scheduler).await;
     assert_eq!(bench.runs(), [Outcome::Done(None)]);
 }
 
@@ -284,7 +284,7 @@ async fn a_changed_schedule_is_treated_as_new() {
 async fn a_schedule_with_an_unreadable_state_is_treated_as_new_and_logged() {
     let bench = Bench::new();
     let scheduler = bench.scheduler();
-    look(&scheduler).await;
+    check(&scheduler).await;
     let policy = scheduler.service.policy().load_full();
     let schedule = &policy.schedules[0];
     let (value, _) = scheduler.state(schedule).await.expect("the store works").expect("is there");
@@ -292,12 +292,12 @@ async fn a_schedule_with_an_unreadable_state_is_treated_as_new_and_logged() {
     bench.clock.advance(HOUR * 13);
     let log = CapturedLog::of_this_thread();
     assert_eq!(scheduler.statuses().await.expect("the store works")[0].last, None);
-    look(&scheduler).await;
+    check(&scheduler).await;
     assert!(log.text().contains("unreadable state of a schedule"), "{}", log.text());
-    look(&scheduler).await;
+    check(&scheduler).await;
     assert_eq!(bench.runs(), [], "no catch-up run for earlier times");
     bench.clock.advance(HOUR * 24);
-    look(&scheduler).await;
+    check(&scheduler).await;
     assert_eq!(bench.runs(), [Outcome::Done(None)]);
 }
 
@@ -305,13 +305,13 @@ async fn a_schedule_with_an_unreadable_state_is_treated_as_new_and_logged() {
 async fn a_failed_run_is_retried_with_backoff_by_one_of_the_schedulers() {
     let bench = Bench::new();
     let (one, other) = (bench.scheduler(), bench.scheduler());
-    look(&one).await;
+    check(&one).await;
     bench.disturbance.fails.store(true, Ordering::Relaxed);
     bench.clock.advance(HOUR * 12);
     let midnight = bench.clock.now();
     let mut longest = FIRST_RETRY;
     for _ in 0..3 {
-        tokio::join!(look(&one), look(&other));
+        tokio::join!(check(&one), check(&other));
         let runs = bench.runs();
         let [Outcome::Retrying { at, .. }] = &runs[..] else { panic!("{runs:?}") };
         let wait = at.since(bench.clock.now());
@@ -320,15 +320,15 @@ async fn a_failed_run_is_retried_with_backoff_by_one_of_the_schedulers() {
         assert_eq!(status.last, Some((midnight, runs[0].clone())));
 
         bench.clock.advance(wait - Duration::from_millis(1));
-        assert_eq!(look(&other).await, Some(*at));
+        assert_eq!(check(&other).await, Some(*at));
         assert_eq!(bench.runs(), [], "not yet");
         bench.clock.advance(Duration::from_millis(1));
         longest *= 2;
     }
     bench.disturbance.fails.store(false, Ordering::Relaxed);
-    tokio::join!(look(&one), look(&other));
+    tokio::join!(check(&one), check(&other));
     assert_eq!(bench.runs(), [Outcome::Done(None)]);
-    tokio::join!(look(&one), look(&other));
+    tokio::join!(check(&one), check(&other));
     assert_eq!(bench.runs(), []);
 }
 
@@ -336,17 +336,17 @@ async fn a_failed_run_is_retried_with_backoff_by_one_of_the_schedulers() {
 async fn setting_the_clock_back_does_not_delay_a_retry() {
     let bench = Bench::new();
     let scheduler = bench.scheduler();
-    look(&scheduler).await;
+    check(&scheduler).await;
     bench.disturbance.fails.store(true, Ordering::Relaxed);
     bench.clock.advance(HOUR * 12);
-    look(&scheduler).await;
+    check(&scheduler).await;
     assert!(matches!(bench.runs()[..], [Outcome::Retrying { .. }]));
     bench.disturbance.fails.store(false, Ordering::Relaxed);
     bench.clock.step_to(bench.clock.now().before(HOUR));
-    look(&scheduler).await;
+    check(&scheduler).await;
     assert_eq!(bench.runs(), [Outcome::Done(None)]);
     bench.clock.advance(HOUR * 2);
-    look(&scheduler).await;
+    check(&scheduler).await;
     assert_eq!(bench.runs(), [], "midnight occurs twice, but runs once");
 }
 
@@ -354,13 +354,13 @@ async fn setting_the_clock_back_does_not_delay_a_retry() {
 async fn a_run_that_keeps_failing_is_given_up_when_it_is_too_old_for_a_catch_up_run() {
     let bench = Bench::new();
     let scheduler = bench.scheduler();
-    look(&scheduler).await;
+    check(&scheduler).await;
     bench.disturbance.fails.store(true, Ordering::Relaxed);
     bench.clock.advance(HOUR * 12);
     let midnight = bench.clock.now();
     let mut attempts = 0;
     loop {
-        let next = look(&scheduler).await.expect("is due again");
+        let next = check(&scheduler).await.expect("is due again");
         match bench.runs().pop() {
             Some(Outcome::Retrying { at, .. }) => {
                 assert!(next == at && at.since(midnight) <= HOUR * 2);
@@ -372,7 +372,7 @@ async fn a_run_that_keeps_failing_is_given_up_when_it_is_too_old_for_a_catch_up_
         }
     }
     assert!((10..100).contains(&attempts), "{attempts}");
-    look(&scheduler).await;
+    check(&scheduler).await;
     assert_eq!(bench.runs(), []);
 }
 
