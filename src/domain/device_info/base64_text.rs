@@ -1,4 +1,4 @@
-//! Base64 as devices send it, and what queries, forms and headers make of it on the way.
+//! Base64 as devices send it, including the changes that queries, forms and headers make to it.
 
 use std::sync::LazyLock;
 
@@ -7,8 +7,8 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurposeConfig, Simd},
 };
 
-/// Reads without padding too, and with anything in the unused bits at the end: some home-made encoders leave rubbish there,
-/// and it changes nothing. Writes the standard, padded form.
+/// Decodes with or without padding, and ignores the unused bits at the end, which some custom encoders do not clear. Encodes
+/// the standard, padded form.
 static LENIENT: LazyLock<Simd> = LazyLock::new(|| {
     Simd::standard(
         GeneralPurposeConfig::new()
@@ -17,25 +17,25 @@ static LENIENT: LazyLock<Simd> = LazyLock::new(|| {
     )
 });
 
-/// The bytes that `text` stands for.
+/// Decodes `text` leniently.
 ///
 /// # Errors
-/// The reason in English, where it isn't base64 even with everything forgiven.
+/// The reason in English, if the text is not base64 even by lenient rules.
 pub fn decode(text: &str) -> Result<Vec<u8>, String> {
     let text = text.trim_ascii();
-    // Nearly every text is proper base64: the mending below is paid for by those that aren't.
+    // Fast path: nearly every text is standard base64. Only others pay for the normalization below.
     if let Ok(bytes) = LENIENT.decode(text) {
         return Ok(bytes);
     }
     LENIENT.decode(mend(text)).map_err(|error| error.to_string())
 }
 
-/// The standard, padded form.
+/// Encodes the standard, padded form.
 pub(super) fn encode(bytes: &[u8]) -> String {
     LENIENT.encode(bytes)
 }
 
-/// `text` in the standard alphabet, on one line, without padding.
+/// Returns `text` in the standard alphabet, on one line, without padding.
 fn mend(text: &str) -> Vec<u8> {
     let mut mended = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

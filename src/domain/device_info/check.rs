@@ -1,4 +1,4 @@
-//! The rules that device information has to keep, whichever face it came through.
+//! The rules for device information, the same for every face.
 
 use super::{
     ADDITIONAL_MAX, DeviceInfo, ENCODED_MAX, FieldNaming, Key, VALUE_MAX, Warning, WarningReason, nesting,
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::domain::error::{Violation, first_odd};
 
-/// Checks values that came typed.
+/// Checks typed values.
 pub(super) fn check(info: &DeviceInfo, naming: FieldNaming) -> Result<Vec<Warning>, Vec<Violation>> {
     let mut warnings = Vec::new();
     let mut violations = Vec::new();
@@ -21,7 +21,7 @@ pub(super) fn check(info: &DeviceInfo, naming: FieldNaming) -> Result<Vec<Warnin
     Ok(warnings)
 }
 
-/// The rules for known keys. A field that already has a violation is not called missing on top of it.
+/// Checks the known keys. A field that already has a violation is not also reported as missing.
 pub(super) fn known_values(
     info: &DeviceInfo,
     naming: FieldNaming,
@@ -41,7 +41,7 @@ pub(super) fn known_values(
     }
 }
 
-/// Says of each unknown key that it was kept.
+/// Warns about each unknown key.
 pub(super) fn warn_of_additional(info: &DeviceInfo, naming: FieldNaming, warnings: &mut Vec<Warning>) {
     for key in info.additional.keys() {
         let message = format!("{} is not a known key and is kept unchanged", quote(key));
@@ -68,8 +68,8 @@ fn additional(info: &DeviceInfo, naming: FieldNaming, violations: &mut Vec<Viola
     if nesting::values_are_too_deep(info.additional.values()) {
         violations.push(Violation::new(whole, nesting::TOO_DEEP));
     } else if keys > 0 && violations.is_empty() && wire::encoded_len(info) > ENCODED_MAX {
-        // Known values alone can't get there: 21 of 1024 bytes each stay below the bound even when every byte
-        // has to be escaped.
+        // Known values alone cannot exceed the limit: 21 values of 1024 bytes stay below it even if every byte has to be
+        // escaped.
         violations.push(Violation::new(
             whole,
             "must be smaller: the wire form must be at most 65536 bytes of base64",

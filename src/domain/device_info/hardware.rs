@@ -1,4 +1,4 @@
-//! What kind of thing a device is and who made it, where it does not say so itself.
+//! The type and the manufacturer of a device that does not send them.
 
 mod amazon;
 mod handheld;
@@ -14,17 +14,17 @@ pub(super) const PROJECTOR: &str = "Projector";
 pub(super) const SET_TOP_BOX: &str = "SetTopBox";
 pub(super) const TABLET: &str = "Tablet";
 pub(super) const TV: &str = "TV";
-/// For what is certainly none of the kinds that would be guessed.
+/// For devices that are certainly of none of the types that would be guessed.
 pub(super) const UNKNOWN_KIND: &str = "Unknown";
 pub(super) const VEHICLE: &str = "VehicleMultimediaSystem";
 pub(super) const WRISTWATCH: &str = "Wristwatch";
 
-/// What the model of a device tells of it.
+/// What the model of a device implies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Maker {
-    /// The listed hardware type, where the model tells it.
+    /// The listed hardware type, if the model implies one.
     pub(super) hardware_type: Option<&'static str>,
-    /// The company, as it writes itself, where the model tells it.
+    /// The manufacturer in its own spelling, if the model implies one.
     pub(super) name: Option<&'static str>,
 }
 
@@ -32,7 +32,7 @@ const fn maker_of(hardware_type: &'static str, name: &'static str) -> Maker {
     Maker { hardware_type: Some(hardware_type), name: Some(name) }
 }
 
-/// Beginnings of model names, in whatever capitals.
+/// Prefixes of model names, case-insensitive.
 const NAMES: &[(&str, Maker)] = &[
     ("AppleTV", maker_of(SET_TOP_BOX, "Apple")),
     ("Apple TV", maker_of(SET_TOP_BOX, "Apple")),
@@ -80,10 +80,10 @@ const NAMES: &[(&str, Maker)] = &[
     ("Xbox", maker_of(GAMES_CONSOLE, "Microsoft")),
 ];
 
-/// What `model` tells of a device; nothing for most Android models.
+/// Returns what `model` implies; `None` for most Android models.
 pub(super) fn maker(model: &str) -> Option<Maker> {
-    // A word that goes on is another word, and a number another number: `Machine` and `MACHONE` are no Macs,
-    // `PS43D490` is a television.
+    // The prefix must end at the end of a word or number: `Machine` and `MACHONE` are not Macs, and `PS43D490` is a
+    // television.
     let goes_on = |start: &str, rest: &str| match (start.bytes().last(), rest.bytes().next()) {
         (Some(last), Some(next)) => {
             next.is_ascii_lowercase()
@@ -100,12 +100,12 @@ pub(super) fn maker(model: &str) -> Option<Maker> {
     amazon::maker(model).or_else(|| by_name.next().map(|(_, maker)| *maker))
 }
 
-/// What words in `model` tell where its beginning tells nothing: `MIBOX4`, `UIW4020-STB`, `Smart TV Pro`,
-/// `OLED55C1PUB`, and `43U600KD`, which begins with the diagonal in inches.
+/// Returns the hardware type by words in `model`, for models without a known prefix: `MIBOX4`, `UIW4020-STB`,
+/// `Smart TV Pro`, `OLED55C1PUB`, and `43U600KD`, which starts with the diagonal in inches.
 pub(super) fn type_by_words(model: &str) -> Option<&'static str> {
     const BOXES: &[&str] = &["BOX", "STB", "STICK", "DONGLE"];
     const SETS: &[&str] = &["TV", "LED", "SHELL"];
-    /// Phones and tablets with such letters in their names.
+    /// Phones and tablets whose names contain such words.
     #[rustfmt::skip]
     const HANDHELDS: &[&str] = &[
         "BTV-", "BNTV", "DTV", "HITV", "HTV3", "LETV X", "NATV", "SMARTV", "STV100", "-TV", "WTVIS", "AVATAR TV", "BEAT TV",
@@ -122,8 +122,8 @@ pub(super) fn type_by_words(model: &str) -> Option<&'static str> {
     }
 }
 
-/// Whether two digits that are the size of a television stand before two letters, or a letter and three
-/// digits.
+/// Whether `model` starts with two digits that are the size of a television, followed by two letters, or by a letter and
+/// three digits.
 fn begins_with_inches(model: &str) -> bool {
     const INCHES: &[&str] = &[
         "24", "32", "39", "40", "42", "43", "48", "49", "50", "55", "58", "65", "70", "75", "77", "83", "85",
@@ -135,8 +135,8 @@ fn begins_with_inches(model: &str) -> bool {
     INCHES.contains(&size) && (letters > 1 || letters == 1 && digits > 2)
 }
 
-/// What the operating system tells where nothing else does. Android and Linux run on everything; iOS runs on
-/// phones and tablets, so it tells nothing either.
+/// Returns the hardware type by the operating system, the last resort. Android and Linux run on every type, and iOS on both
+/// phones and tablets, so they imply nothing.
 pub(super) fn type_by_family(family: &str) -> Option<&'static str> {
     match family {
         "PlayStation OS" => Some(GAMES_CONSOLE),

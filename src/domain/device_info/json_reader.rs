@@ -1,8 +1,8 @@
-//! Reads the JSON object of the wire form, key by key: which keys came twice, under another name or with
-//! another type is known only here, and gone once the values are in their places.
+//! Reads the JSON object of the wire form key by key, to detect repeated keys, aliases and unexpected types.
 //!
-//! serde's visitor instead of a derived struct, which forgets just that. It costs nothing: a television's 18 keys take 1.6 µs,
-//! by a derived struct with `flatten` 2.7 µs, as a [`Value`] that is walked 4.2 µs (AMD EPYC, release build).
+//! Uses a serde visitor, because a derived struct loses that information. The visitor is also the fastest: a television's 18
+//! keys take 1.6 µs, a derived struct with `flatten` takes 2.7 µs, and walking a [`Value`] takes 4.2 µs (AMD EPYC, release
+//! build).
 
 mod scalar;
 
@@ -23,26 +23,26 @@ use super::{
 };
 use crate::domain::error::Violation;
 
-/// What was read.
+/// The result of reading the object.
 #[derive(Default)]
 pub(super) struct Reading {
     pub(super) info: DeviceInfo,
     pub(super) warnings: Vec<Warning>,
     pub(super) violations: Vec<Violation>,
-    /// Unknown keys, those beyond the bound included: they are counted, not kept.
+    /// The number of unknown keys, including those beyond the limit, which are not kept.
     pub(super) unknown: usize,
-    /// Keys that have a value, as bits.
+    /// The keys that have a value, as bits.
     present: u32,
-    /// Those of them whose value came under their own name, not under an alias.
+    /// The keys whose value came under their own name instead of an alias, as bits.
     own_name: u32,
-    /// Names that were already called duplicates: one warning a name, however often it comes.
+    /// The names that already have a duplicate warning, so that each name gets only one.
     duplicates: BTreeSet<String>,
 }
 
 /// Reads JSON `text`.
 ///
 /// # Errors
-/// Where the text is not one JSON object.
+/// The text is not a single JSON object.
 pub(super) fn read(text: &str) -> serde_json::Result<Reading> {
     let mut reading = Reading::default();
     let mut deserializer = serde_json::Deserializer::from_str(text);
@@ -108,7 +108,7 @@ impl Reading {
         }
     }
 
-    /// Whether this value counts: the last one does, but an alias never replaces the key itself.
+    /// Whether this value is used: the last value of a key is, but an alias never replaces the key itself.
     fn claim(&mut self, key: Key, name: &str, is_alias: bool) -> bool {
         let yields = is_alias && self.own_name & key.bit() != 0;
         if self.present & key.bit() != 0 && self.duplicates.insert(key.wire_name().to_owned()) {
@@ -158,7 +158,7 @@ impl Reading {
     }
 }
 
-/// A key, borrowed from the text where it needs no unescaping.
+/// A key, borrowed from the text unless it has escapes.
 struct Name<'a>(Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Name<'de> {

@@ -1,10 +1,10 @@
-//! The keys of device information: their names on either face, and where their values live.
+//! The keys of device information: their names on each face, and their fields.
 //!
-//! One more key is one more line of the table at the end of this file and one more field of [`DeviceInfo`].
+//! To add a key, add a line to the table at the end of this file and a field to [`DeviceInfo`].
 
 use super::DeviceInfo;
 
-/// How a message names a field: as the face through which the values came spells it.
+/// How messages name a field: in the spelling of the face that received the values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FieldNaming {
     /// The keys of the JSON object, such as `osName`.
@@ -13,12 +13,12 @@ pub enum FieldNaming {
     Field,
 }
 
-/// What kind of value a key calls for.
+/// The kind of value that a key requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Words.
+    /// Text.
     Text,
-    /// A number or a version: devices send these as JSON numbers as often as in quotes.
+    /// A number or a version. Devices send these as JSON numbers or as text.
     Numeric,
     /// True or false.
     Flag,
@@ -26,7 +26,7 @@ pub(super) enum Kind {
 
 macro_rules! keys {
     ($($variant:ident, $field:ident, $wire:literal, $kind:ident;)*) => {
-        /// A key that device information is known to have (reference, section 4).
+        /// A known key of device information (reference, section 4).
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Key {
             $(#[doc = concat!("`", $wire, "` on the wire.")] $variant,)*
@@ -35,10 +35,10 @@ macro_rules! keys {
         }
 
         impl Key {
-            /// Every key, in the order in which the wire form is written.
+            /// All keys, in the order of the wire form.
             pub const ALL: &[Self] = &[$(Self::$variant,)* Self::ConnectionSecure];
 
-            /// The key in the JSON object.
+            /// Returns the key's name in the JSON object.
             #[must_use]
             pub const fn wire_name(self) -> &'static str {
                 match self {
@@ -47,7 +47,7 @@ macro_rules! keys {
                 }
             }
 
-            /// The field in the gRPC message.
+            /// Returns the key's field in the gRPC message.
             #[must_use]
             pub const fn field_name(self) -> &'static str {
                 match self {
@@ -56,7 +56,7 @@ macro_rules! keys {
                 }
             }
 
-            /// The key that the JSON object calls `name`; capitals matter.
+            /// Returns the key with this name in the JSON object. Names are case-sensitive.
             #[must_use]
             pub fn from_wire_name(name: &str) -> Option<Self> {
                 match name {
@@ -75,7 +75,7 @@ macro_rules! keys {
         }
 
         impl DeviceInfo {
-            /// The text under `key`; none for `connectionSecure`, which is not text.
+            /// Returns the text of `key`; `None` for `connectionSecure`, which is not text.
             #[must_use]
             pub fn text(&self, key: Key) -> Option<&str> {
                 match key {
@@ -95,7 +95,7 @@ macro_rules! keys {
 }
 
 impl Key {
-    /// The name that `naming` has for this key.
+    /// Returns the name of the key in this naming.
     #[must_use]
     pub const fn name(self, naming: FieldNaming) -> &'static str {
         match naming {
@@ -104,19 +104,19 @@ impl Key {
         }
     }
 
-    /// The key that some platforms' own recipes call `name` (reference, section 4: `type` on iOS).
+    /// Returns the key of an alias that the documents of some platforms use (reference, section 4: `type` on iOS).
     #[must_use]
     pub fn from_alias(name: &str) -> Option<Self> {
         (name == "type").then_some(Self::PrimaryHardwareType)
     }
 
-    /// Whether device information without this key is refused.
+    /// Whether the key is required.
     #[must_use]
     pub const fn is_required(self) -> bool {
         matches!(self, Self::Model | Self::OsName)
     }
 
-    /// The key's place in a set of keys that is kept as bits.
+    /// Returns the key's bit in a set of keys.
     pub(super) const fn bit(self) -> u32 {
         1 << self as u32
     }

@@ -1,16 +1,16 @@
-//! How deep a payload nests, found without recursion: a stranger's brackets must not cost stack.
+//! The nesting depth of a payload, computed without recursion, so that untrusted input cannot exhaust the stack.
 
 use serde_json::Value;
 
 use super::NESTING_MAX;
 
-/// What is said of a payload that nests too deep.
+/// The violation of a payload that nests too deep.
 pub(super) const TOO_DEEP: &str = "must not nest deeper than 16 levels; the object itself is the first level, \
     and each object or array in it is one more";
 
-/// Whether JSON `text` nests deeper than allowed. Asked before the text is parsed, because `serde_json`
-/// recurses (up to 128 levels), and so would the drop of what it built. Brackets in strings don't count.
-/// The answer for text that is not JSON does not matter: the parser refuses it anyway.
+/// Whether JSON `text` nests deeper than allowed. Must be checked before parsing, because `serde_json` recurses (up to 128
+/// levels), and so does dropping its result. Ignores brackets in strings. The result for text that is not JSON does not
+/// matter, because the parser refuses it.
 pub(super) fn text_is_too_deep(text: &str) -> bool {
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for byte in text.bytes() {
@@ -36,7 +36,7 @@ pub(super) fn text_is_too_deep(text: &str) -> bool {
     false
 }
 
-/// Whether a device information object with these values of unknown keys nests deeper than allowed.
+/// Whether device information with these values of unknown keys nests deeper than allowed.
 pub(super) fn values_are_too_deep<'a>(values: impl Iterator<Item = &'a Value>) -> bool {
     let mut open: Vec<(&Value, usize)> = values.map(|value| (value, 1)).collect();
     while let Some((value, around)) = open.pop() {

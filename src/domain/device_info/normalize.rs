@@ -1,12 +1,11 @@
-//! Makes the normalized form: what a device says itself first, then what its User-Agent tells, then what is
-//! seen of its connection.
+//! Normalization: explicit values of the device take precedence over its User-Agent, and that over its connection.
 //!
-//! What the provider's one sample can't settle:
-//! - assumption 1: the device's own `userAgent` speaks for the device before the header does, because a server that calls
-//!   on a device's behalf sends a header of its own; the header is the original one. Where only one is known
-//!   it stands in both places.
+//! The provider's single sample does not settle these points:
+//! - assumption 1: the device's `userAgent` takes precedence over the header as the device's User-Agent, because a server that
+//!   calls on a device's behalf sends its own header. The header is the original User-Agent. If only one of the two is
+//!   known, it is used for both.
 //! - assumption 2: `version` is the version of the device and of its hardware.
-//! - assumption 3: a User-Agent that names another operating system than the device does is believed about the browser only.
+//! - assumption 3: a User-Agent that names another operating system than the device is used for the browser only.
 
 use std::sync::Arc;
 
@@ -20,47 +19,47 @@ use super::{
 };
 use crate::domain::address::Address;
 
-/// What is seen of the connection that a device came over.
+/// The properties of a device's connection.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Connection<'a> {
-    /// The User-Agent of the request, at most 2048 bytes; blank is as good as none.
+    /// The User-Agent of the request, at most 2048 bytes; blank is treated as absent.
     pub user_agent: Option<&'a str>,
     /// The device's address.
     pub ip: Option<Address>,
-    /// The device's port; 0 is as good as none.
+    /// The device's port; 0 is treated as absent.
     pub port: Option<u16>,
 }
 
 impl<'a> Connection<'a> {
-    /// The connection of a device; an empty User-Agent is none.
+    /// Creates a connection. An empty User-Agent is treated as absent.
     #[must_use]
     pub fn new(user_agent: &'a str, ip: Option<Address>, port: Option<u16>) -> Self {
         Self { user_agent: Some(user_agent).filter(|text| !text.is_empty()), ip, port }
     }
 }
 
-/// Makes normalized device information. One is enough for a process: it remembers the User-Agents it has
-/// seen, at most 16 384 of them and 8 MiB.
+/// Normalizes device information. One instance is enough for a process. It caches the facts of User-Agents: at most 16 384
+/// entries and 8 MiB.
 pub struct Normalizer {
     user_agents: UserAgents,
 }
 
 impl Normalizer {
-    /// Cheap. The first [`Normalizer::normalize`] with a User-Agent pays for [`Normalizer::warm_up`], unless
-    /// that was called before.
+    /// Creates a normalizer, which is cheap. The first [`Normalizer::normalize`] with a User-Agent also does the work of
+    /// [`Normalizer::warm_up`], unless that was called before.
     #[must_use]
     pub fn new() -> Self {
         Self { user_agents: UserAgents::new() }
     }
 
-    /// Gets the User-Agent patterns ready: about 0.1 s of one core and 25 MB of memory, once in a process. It
-    /// blocks, so call it on a thread of its own. Calls to `normalize` that come meanwhile wait for it.
+    /// Compiles the User-Agent patterns, once per process. Takes about 0.1 s of one core and 25 MB of memory. Blocks, so call it
+    /// on a separate thread. Concurrent calls to `normalize` wait for it.
     pub fn warm_up() {
         user_agent::warm_up();
     }
 
-    /// What a device is by its connection alone, and by the kind that it says to be where that tells nothing: in the form that
-    /// devices send of themselves.
+    /// Guesses device information from the connection alone. Uses `device_type` as the model if the connection does not
+    /// reveal it.
     #[must_use]
     pub fn guess(&self, connection: &Connection<'_>, device_type: &str) -> DeviceInfo {
         let NormalizedDeviceInfo { hardware_type, model, operating_system, browser, .. } =
@@ -76,7 +75,7 @@ impl Normalizer {
         }
     }
 
-    /// Puts together what is known of a device. Never fails: what is not known has its place in the form.
+    /// Normalizes device information. Never fails: the normalized form has a value for everything unknown.
     #[must_use]
     pub fn normalize(&self, info: Option<&DeviceInfo>, connection: &Connection<'_>) -> NormalizedDeviceInfo {
         let nothing = DeviceInfo::default();
@@ -109,7 +108,7 @@ impl Default for Normalizer {
     }
 }
 
-/// The explicit values; blank ones are absent here.
+/// The explicit values. Blank values are treated as absent.
 #[derive(Clone, Copy)]
 struct Explicit<'a>(&'a DeviceInfo);
 
@@ -131,10 +130,10 @@ impl<'a> Explicit<'a> {
     }
 }
 
-/// Model, maker and operating system: each of them helps to find out the others.
+/// Model, manufacturer and operating system, each of which helps to determine the others.
 struct Device<'a> {
     explicit: Explicit<'a>,
-    /// What the User-Agent tells, where it doesn't contradict the device.
+    /// The facts of the User-Agent, if they do not contradict the device.
     facts: Option<&'a Facts>,
     system: Option<&'static operating_system::System>,
     model: &'a str,
@@ -198,7 +197,7 @@ impl<'a> Device<'a> {
         }
     }
 
-    /// Amazon's Android says that it is Android: only the model tells.
+    /// Returns the vendor of the operating system. Amazon's Android identifies itself as Android, so only the model reveals it.
     fn system_vendor(&self) -> Option<&'a str> {
         let is_amazon =
             self.family() == operating_system::ANDROID.family && hardware::is_amazon_code(self.model);
@@ -209,8 +208,8 @@ impl<'a> Device<'a> {
     }
 }
 
-/// The browser without its User-Agents. The User-Agent's version and vendor are those of the browser that it
-/// names, so they don't fit another one that the device names.
+/// Returns the browser without its User-Agents. If the device names another browser than the User-Agent, the version and
+/// vendor of the User-Agent do not apply.
 fn browser(explicit: Explicit<'_>, facts: &Facts) -> Browser {
     let named = explicit.get(Key::BrowserName);
     let seen =

@@ -1,25 +1,24 @@
-//! The normalized form, as devices in the field read it in `info.deviceInfo`: names, order and the choice
-//! between null, 0 and "" are those of the sample record in the source documents.
-//! A store keeps it in a form of its own (`format::device_info`).
+//! The normalized form, as devices in the field read it in `info.deviceInfo`. Names, order and the choice between null, 0 and
+//! "" are those of the sample record in the source documents. The storage format is different (`format::device_info`).
 
 use serde::{Deserialize, Serialize};
 
 use super::{Version, base64_text};
 
-/// Stands where the form has no null and nothing is known.
+/// The value of unknown texts that cannot be null.
 pub(super) const UNKNOWN: &str = "Unknown";
 
-/// What the form calls every display.
+/// The name of every display.
 const DISPLAY_NAME: &str = "DISPLAY";
 
-/// Device information as the provider understands it and as a registration code keeps it.
+/// Normalized device information, as the provider returns it and as the record of a registration code contains it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NormalizedDeviceInfo {
-    /// What kind of thing the device is; `Unknown` where nothing tells. `type` in JSON.
+    /// The type of the device, or `Unknown`. `type` in JSON.
     #[serde(rename = "type")]
     pub hardware_type: String,
-    /// The model; `Unknown` where nothing tells.
+    /// The model, or `Unknown`.
     pub model: String,
     /// The version of the device.
     pub version: Version,
@@ -27,37 +26,37 @@ pub struct NormalizedDeviceInfo {
     pub hardware: Hardware,
     /// The operating system.
     pub operating_system: OperatingSystem,
-    /// The browser, or what embeds one.
+    /// The browser, or the web view.
     pub browser: Browser,
     /// The screen.
     pub display: Display,
     /// The application on the device.
     pub application_id: Option<String>,
-    /// The connection that the device came over.
+    /// The connection of the device.
     pub connection: NormalizedConnection,
 }
 
 /// The hardware of a device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hardware {
-    /// The name: always the model.
+    /// The name, which is always the model.
     pub name: String,
-    /// Who sells it; `Unknown` unless the device says.
+    /// The vendor; `Unknown` unless the device sends it.
     pub vendor: String,
     /// The version of the device.
     pub version: Version,
-    /// Who made it.
+    /// The manufacturer.
     pub manufacturer: Option<String>,
 }
 
 /// The operating system of a device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperatingSystem {
-    /// The name; `Unknown` where nothing tells.
+    /// The name, or `Unknown`.
     pub name: String,
     /// The family.
     pub family: Option<String>,
-    /// Who makes it.
+    /// The vendor.
     pub vendor: Option<String>,
     /// The version.
     pub version: Version,
@@ -67,15 +66,15 @@ pub struct OperatingSystem {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Browser {
-    /// The name; none for an application without a browser.
+    /// The name; absent for an application without a browser.
     pub name: Option<String>,
-    /// Who makes it.
+    /// The vendor.
     pub vendor: Option<String>,
     /// The version.
     pub version: Version,
-    /// The User-Agent that speaks for the device.
+    /// The device's User-Agent.
     pub user_agent: Option<String>,
-    /// The User-Agent that came with the request.
+    /// The User-Agent of the request.
     pub original_user_agent: Option<String>,
 }
 
@@ -83,31 +82,31 @@ pub struct Browser {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Display {
-    /// Width in pixels, at most 2 147 483 647; 0 where it is not known.
+    /// Width in pixels, at most 2 147 483 647; 0 if unknown.
     pub width: u32,
-    /// Height in pixels, with the same bound; 0 where it is not known.
+    /// Height in pixels, at most 2 147 483 647; 0 if unknown.
     pub height: u32,
-    /// Density in pixels per inch, with the same bound; 0 where it is not known.
+    /// Density in pixels per inch, at most 2 147 483 647; 0 if unknown.
     pub ppi: u32,
     /// Always `DISPLAY`.
     pub name: String,
-    /// Never known.
+    /// Always absent.
     pub vendor: Option<String>,
-    /// Never known.
+    /// Always absent.
     pub version: Option<Version>,
-    /// Diagonal in inches, as the device wrote it.
+    /// Diagonal in inches, as the device sent it.
     pub diagonal_size: Option<String>,
 }
 
-/// The connection that a device came over.
+/// The connection of a device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NormalizedConnection {
     /// The device's address.
     pub ip_address: Option<String>,
-    /// The device's port: a number, but text in the form.
+    /// The device's port, a number in text form.
     pub port: Option<String>,
-    /// Whether the device came over TLS; false where it is not known.
+    /// Whether the device connects over TLS; false if unknown.
     pub secure: bool,
     /// The kind of network.
     #[serde(rename = "type")]
@@ -115,17 +114,17 @@ pub struct NormalizedConnection {
 }
 
 impl NormalizedDeviceInfo {
-    /// The form as compact JSON.
+    /// Encodes compact JSON.
     #[must_use]
     pub fn to_json(&self) -> String {
-        // About what it takes: to grow step by step would copy it several times.
+        // The typical size. Preallocating it avoids repeated copies.
         let mut json = Vec::with_capacity(1024);
-        // Writing to memory can't fail, and every key is a field's name, so nothing is ever lost here.
+        // Cannot fail: the writer is memory, and every key is a field's name.
         let _ = serde_json::to_writer(&mut json, self);
         String::from_utf8(json).unwrap_or_default()
     }
 
-    /// The form as a registration code's answer carries it: base64, standard and padded, of its JSON.
+    /// Encodes the form that responses for registration codes contain: standard, padded base64 of the JSON.
     #[must_use]
     pub fn encode(&self) -> String {
         base64_text::encode(self.to_json().as_bytes())

@@ -1,13 +1,13 @@
-//! Operating systems: the many names that devices and User-Agents have for them, and what each implies.
+//! Operating systems: the names that devices and User-Agents use for them, and what each name implies.
 
-/// What the name of an operating system implies.
+/// An operating system, and what its name implies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct System {
-    /// The listed name. Where the list of names has no word for it, the word of the families.
+    /// The listed name; the family's name if the list does not have the system.
     pub(super) name: &'static str,
-    /// The listed family, where there is one.
+    /// The listed family, if there is one.
     pub(super) family: Option<&'static str>,
-    /// Who makes it, where one company does.
+    /// The vendor, if there is only one.
     pub(super) vendor: Option<&'static str>,
 }
 
@@ -32,7 +32,7 @@ pub(super) const TIZEN: System = system("Tizen", "Tizen", "Samsung");
 pub(super) const WEBOS: System = system("webOS", "webOS", "LG");
 const WINDOWS: System = system("Windows", "Windows", "Microsoft");
 
-/// Names in lower case: the listed ones, what platforms' own recipes send, and what `uap-core` says.
+/// Names in lower case: the listed names, those in the documents of the platforms, and those of `uap-core`.
 const NAMES: &[(&str, System)] = &[
     ("android", ANDROID),
     ("android tv", ANDROID),
@@ -93,14 +93,14 @@ const NAMES: &[(&str, System)] = &[
     ("xbox os", WINDOWS),
 ];
 
-/// What the name of an operating system implies; nothing where it is not known. Capitals don't matter.
+/// Returns the operating system with this name, case-insensitive; `None` if it is unknown.
 pub(super) fn by_name(name: &str) -> Option<&'static System> {
     NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, system)| system)
 }
 
-/// Whether a device that names its system itself, with the family `explicit`, may be the one whose User-Agent
-/// tells the family `seen`. Tizen, webOS and Android are Linux: the list of names has no better word for the
-/// first, and User-Agents often tell no more of any. What one of the two doesn't know contradicts nothing.
+/// Whether the family of the explicit system name, `explicit`, is compatible with the family of the User-Agent, `seen`.
+/// Tizen, webOS and Android are compatible with Linux: the list of names has no better name for Tizen, and User-Agents
+/// often say only Linux for all of them. An unknown family is compatible with any.
 pub(super) fn agree(explicit: Option<&str>, seen: Option<&str>) -> bool {
     const LINUXES: &[&str] = &["Android", "Linux", "Tizen", "webOS"];
     let (Some(explicit), Some(seen)) = (explicit, seen) else { return true };
@@ -108,7 +108,7 @@ pub(super) fn agree(explicit: Option<&str>, seen: Option<&str>) -> bool {
     explicit == seen || one_is_linux && LINUXES.contains(&explicit) && LINUXES.contains(&seen)
 }
 
-/// The family that says more, of two that [`agree`].
+/// Returns the more specific of two families that [`agree`].
 pub(super) fn more_telling<'a>(explicit: Option<&'a str>, seen: Option<&'a str>) -> Option<&'a str> {
     match explicit {
         None | Some("Linux") => seen.or(explicit),

@@ -1,4 +1,4 @@
-//! How device information is read, written and normalized.
+//! Tests of decoding, encoding and normalizing device information.
 
 mod devices;
 mod golden;
@@ -15,7 +15,7 @@ fn decode_json(json: &str) -> Result<(DeviceInfo, Vec<Warning>), Vec<Violation>>
     DeviceInfo::decode(&STANDARD.encode(json))
 }
 
-/// Decodes `rest` beside the two keys that are required.
+/// Decodes `rest` together with the two required keys.
 fn decode_with(rest: &str) -> (DeviceInfo, Vec<Warning>) {
     decode_json(&format!(r#"{{"model":"AFTMM","osName":"Android",{rest}}}"#)).expect("a valid payload")
 }

@@ -1,8 +1,8 @@
-//! What a User-Agent tells of a device, remembered by its text.
+//! The facts about a device in its User-Agent, cached by its text.
 //!
-//! `ua-parser` with the data of `uap-core` takes the text apart; the modules below put its answer into the
-//! words of the device information's lists. The data knows few televisions, and believes the browsers that
-//! these pretend to be: their own words are looked for first.
+//! `ua-parser` parses the text with the data of `uap-core`, and the modules below map its result to the listed values of
+//! device information. The data has few televisions, and takes them for the browsers that they imitate, so words that are
+//! specific to televisions are checked first.
 
 mod browser;
 mod device;
@@ -18,26 +18,26 @@ pub(super) use browser::{BrowserFacts, vendor_of};
 pub(super) use device::DeviceFacts;
 pub(super) use system::SystemFacts;
 
-/// The patterns of `uap-core`, as JSON: half a millisecond to read, and no parser for YAML in the program.
+/// The patterns of `uap-core` as JSON, which takes half a millisecond to parse and requires no YAML parser.
 const PATTERNS: &str = include_str!("../../../third_party/uap-core/regexes.json");
 
-/// The longest part of a User-Agent that is looked at, in bytes. Both faces refuse longer ones.
+/// The maximum length of a User-Agent that is parsed, in bytes. Both faces refuse longer ones.
 const TEXT_MAX: usize = 2048;
 
-/// What the remembered User-Agents may weigh together, in bytes.
+/// The maximum size of the cache, in bytes.
 const CACHE_BYTES: u64 = 8 * 1024 * 1024;
 
-/// What an entry weighs beside its texts: more than it takes, so that the bound in bytes is at the same time
-/// one in entries, of 16 384.
+/// The weight of an entry without its texts. It is larger than the real size, so that the limit in bytes is also a limit of
+/// 16 384 entries.
 const ENTRY_BYTES: u64 = 512;
 
-/// How many entries are expected, for the first size of the tables; they grow.
+/// The expected number of entries, for the initial size of the tables.
 const EXPECTED_ENTRIES: usize = 4096;
 
-/// What one User-Agent tells.
+/// The facts of a User-Agent.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Facts {
-    /// The browser, or the web view; none for an application without one.
+    /// The browser or web view; absent for an application without one.
     pub(super) browser: Option<BrowserFacts>,
     /// The operating system.
     pub(super) system: Option<SystemFacts>,
@@ -45,22 +45,21 @@ pub(super) struct Facts {
     pub(super) device: DeviceFacts,
 }
 
-/// The compiled patterns, the same for the whole process. None inside where they don't compile; a test sees to
-/// it that they do.
+/// The compiled patterns, shared by the process. `None` if they do not compile; a test verifies that they do.
 static EXTRACTOR: OnceLock<Option<Extractor<'static>>> = OnceLock::new();
 
-/// Reads User-Agents, and remembers what it read.
+/// A cache of User-Agents' facts.
 pub(super) struct UserAgents {
     remembered: Cache<Box<str>, Arc<Facts>, EntryWeight>,
 }
 
 impl UserAgents {
-    /// Cheap: the patterns are compiled on first use.
+    /// Creates an empty cache, which is cheap: the patterns are compiled on first use.
     pub(super) fn new() -> Self {
         Self { remembered: Cache::with_weighter(EXPECTED_ENTRIES, CACHE_BYTES, EntryWeight) }
     }
 
-    /// What `text` tells.
+    /// Returns the facts of `text`.
     pub(super) fn read(&self, text: &str) -> Arc<Facts> {
         let text = &text[..text.floor_char_boundary(TEXT_MAX)];
         if let Some(facts) = self.remembered.get(text) {
@@ -71,7 +70,7 @@ impl UserAgents {
         facts
     }
 
-    /// How many entries are remembered, and what they weigh in bytes.
+    /// Returns the number of cached entries and their weight in bytes.
     #[cfg(test)]
     pub(super) fn remembered(&self) -> (usize, u64) {
         (self.remembered.len(), self.remembered.weight())
@@ -97,7 +96,7 @@ impl UserAgents {
     }
 }
 
-/// Compiles the patterns unless they are: about 0.1 s and 25 MB, once. Callers that come meanwhile wait.
+/// Compiles the patterns once, which takes about 0.1 s and 25 MB. Concurrent callers wait.
 pub(super) fn warm_up() {
     extractor();
 }
@@ -106,8 +105,8 @@ fn extractor() -> Option<&'static Extractor<'static>> {
     EXTRACTOR.get_or_init(compile).as_ref()
 }
 
-/// Part of the program, not of any input, decides whether this works; if it ever doesn't, devices are still
-/// normalized by what they say themselves.
+/// Compiles the embedded patterns. Input cannot make this fail; if it did, devices would still be normalized by their
+/// explicit values.
 fn compile() -> Option<Extractor<'static>> {
     let patterns: Regexes<'static> = serde_json::from_str(PATTERNS)
         .inspect_err(|error| tracing::error!(%error, "the User-Agent patterns cannot be read"))
@@ -117,7 +116,7 @@ fn compile() -> Option<Extractor<'static>> {
         .ok()
 }
 
-/// The text after the first `mark` in `text`.
+/// Returns the text after the first `mark`.
 fn after<'a>(text: &'a str, mark: &str) -> Option<&'a str> {
     text.split_once(mark).map(|(_, rest)| rest)
 }

@@ -1,11 +1,10 @@
-//! The values that the provider documents for the keys that have a list (reference, section 4).
+//! The listed values of keys, as the provider documents them (reference, section 4).
 //!
-//! `osVendor` has a list as well, but an open one: an unlisted vendor there is no oddity, so the list isn't
-//! kept here.
+//! The list of `osVendor` is open: unlisted vendors cause no warning, so the list is omitted here.
 
 use super::Key;
 
-/// `primaryHardwareType`; the last two before `Unknown` stand in the interface description only.
+/// The values of `primaryHardwareType`. The last two before `Unknown` are only in the provider's OpenAPI files.
 const HARDWARE_TYPES: &[&str] = &[
     "Camera",
     "DataCollectionTerminal",
@@ -84,7 +83,7 @@ const BROWSER_VENDORS: &[&str] = &[
     "Sony Ericsson",
 ];
 
-/// The listed values of `key`; none where any value will do.
+/// Returns the listed values of `key`; `None` if any value is allowed.
 pub(super) const fn listed(key: Key) -> Option<&'static [&'static str]> {
     match key {
         Key::PrimaryHardwareType => Some(HARDWARE_TYPES),
@@ -96,12 +95,12 @@ pub(super) const fn listed(key: Key) -> Option<&'static [&'static str]> {
     }
 }
 
-/// The listed value that `value` probably means: the same but for capitals, spaces, dashes and underscores.
+/// Returns the listed value that differs from `value` only in case, spaces, dashes and underscores.
 pub(super) fn nearest(list: &[&'static str], value: &str) -> Option<&'static str> {
     list.iter().copied().find(|listed| same_word(listed, value))
 }
 
-/// Whether two words differ by capitals, spaces, dashes and underscores at most.
+/// Whether two words are equal, ignoring case, spaces, dashes and underscores.
 pub(super) fn same_word(one: &str, other: &str) -> bool {
     letters(one).eq(letters(other))
 }

@@ -1,46 +1,46 @@
-//! What is said about input that is odd, but usable.
+//! Warnings about unexpected but usable input.
 
-/// The longest piece of the input that a message repeats, in characters.
+/// The maximum length of quoted input in a message, in characters.
 const QUOTE_MAX: usize = 64;
 
-/// Something odd that did not stop the request.
+/// A warning about a request that was accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
-    /// The key, as the face through which it came spells it.
+    /// The field, in the spelling of the face that received it.
     pub field: String,
-    /// What was found, for programs.
+    /// The reason, for programs.
     pub reason: WarningReason,
-    /// What was found and what became of it, for people. Bounded, however long the value was.
+    /// The problem and how it was handled, for people. Long values are cut.
     pub message: String,
 }
 
-/// Why a warning was given.
+/// The reason of a warning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WarningReason {
-    /// The value is not in the list that the key has.
+    /// The value is not one of the key's listed values.
     UnlistedValue,
-    /// The key is not one that is known.
+    /// The key is unknown.
     UnknownKey,
-    /// The value has another JSON type than the key calls for, and was converted.
+    /// The value has another JSON type than the key requires, and was converted.
     UnexpectedType,
-    /// The key is another name of a known one, and was read as that.
+    /// The key is an alias of a known key, and was read as that key.
     AliasedKey,
-    /// The key was there more than once; one value was kept.
+    /// The key occurs more than once; one value was used.
     DuplicateKey,
-    /// The backend that answered has no use for the field.
+    /// The backend ignores the field.
     FieldIgnored,
-    /// The code lives for another time than was asked for.
+    /// The code has another TTL than requested.
     TtlNotHonoured,
 }
 
 impl Warning {
-    /// A field that the backend has no use for.
+    /// Creates the warning about a field that the backend ignores.
     #[must_use]
     pub fn ignored(field: &str, why: &str) -> Self {
         Self::new(field, WarningReason::FieldIgnored, why)
     }
 
-    /// A time that the upstream decided otherwise about.
+    /// Creates the warning about a TTL that the upstream replaced.
     #[must_use]
     pub fn ttl_not_honoured(wished: std::time::Duration, given: std::time::Duration) -> Self {
         let text = format!(
@@ -56,12 +56,12 @@ impl Warning {
     }
 }
 
-/// `text` in quotes, with control characters escaped and without what is too long to repeat.
+/// Returns `text` in quotes, shortened, with control characters escaped.
 pub(super) fn quote(text: &str) -> String {
     format!("{:?}", shorten(text))
 }
 
-/// At most the first 64 characters of `text`.
+/// Returns at most the first 64 characters of `text`.
 pub(super) fn shorten(text: &str) -> String {
     match text.char_indices().nth(QUOTE_MAX) {
         Some((end, _)) => format!("{}…", &text[..end]),

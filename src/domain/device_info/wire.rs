@@ -1,4 +1,4 @@
-//! The wire form: base64 of a JSON object, as it stands in `X-Device-Info`.
+//! The wire form: base64 of a JSON object, as in the header `X-Device-Info`.
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
@@ -24,7 +24,7 @@ pub(super) fn decode(text: &str) -> Result<(DeviceInfo, Vec<Warning>), Vec<Viola
     Ok((reading.info, reading.warnings))
 }
 
-/// Gets at the JSON object, or says what in the payload as a whole is not right.
+/// Decodes the payload and reads the JSON object, or returns the rule that the payload breaks.
 fn read(text: &str) -> Result<Reading, String> {
     if text.len() > ENCODED_MAX {
         return Err(format!("must be at most {ENCODED_MAX} bytes of base64, but is {}", text.len()));
@@ -36,7 +36,7 @@ fn read(text: &str) -> Result<Reading, String> {
         return Err("must be base64 of a JSON object, but is the JSON itself; encode it".to_owned());
     }
     let broken = |reason: String| match text.trim_ascii().contains(' ') {
-        // Each was taken for the plus sign that an undecoded query makes a space of.
+        // Each space was read as a plus sign that a query decoder turned into a space.
         true => "must be base64 of a JSON object, but contains spaces; remove them".to_owned(),
         false => format!("must be base64 of a JSON object, but {reason}"),
     };
@@ -46,7 +46,7 @@ fn read(text: &str) -> Result<Reading, String> {
     if nesting::text_is_too_deep(json) {
         return Err(nesting::TOO_DEEP.to_owned());
     }
-    // Asked first, because the parser would repeat the whole value in its error.
+    // Checked first, because the parser would quote the whole value in its error.
     if !json.trim_ascii_start().starts_with('{') {
         return Err("must be base64 of a JSON object, but decodes to no object".to_owned());
     }
@@ -59,14 +59,14 @@ pub(super) fn encode(info: &DeviceInfo) -> String {
     base64_text::encode(&json(info))
 }
 
-/// How long [`encode`] makes it, in bytes.
+/// Returns the length of the result of [`encode`], in bytes.
 pub(super) fn encoded_len(info: &DeviceInfo) -> usize {
     json(info).len().div_ceil(3) * 4
 }
 
 /// See [`DeviceInfo::to_json`].
 pub(super) fn json(info: &DeviceInfo) -> Vec<u8> {
-    // Writing to memory can't fail, and all keys are text, so nothing is ever lost here.
+    // Cannot fail: the writer is memory, and all keys are text.
     serde_json::to_vec(&WireForm(info)).unwrap_or_default()
 }
 
@@ -84,7 +84,7 @@ impl Serialize for WireForm<'_> {
         if let Some(secure) = info.connection_secure {
             map.serialize_entry(Key::ConnectionSecure.wire_name(), &secure)?;
         }
-        // Sorted here, because the map keeps them sorted only without serde_json's feature `preserve_order`.
+        // Sort explicitly: the map is only sorted without serde_json's feature `preserve_order`.
         let mut additional: Vec<_> = info.additional.iter().collect();
         additional.sort_unstable_by_key(|(key, _)| *key);
         for (key, value) in additional {

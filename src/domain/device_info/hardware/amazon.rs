@@ -1,15 +1,15 @@
-//! Amazon's model codes (developer.amazon.com, "Identify Fire TV Devices"): those of Fire TV begin with `AFT`, those of Fire
-//! tablets with `KF`. Televisions, soundbars and cars of many makers have Fire TV, so only a code that is known tells more.
+//! Amazon's model codes (developer.amazon.com, "Identify Fire TV Devices"): those of Fire TV start with `AFT`, those of Fire
+//! tablets with `KF`. Televisions, soundbars and cars of many manufacturers have Fire TV, so only known codes imply more.
 
 use super::{Maker, SET_TOP_BOX, TABLET, TV, VEHICLE, maker_of};
 
-/// Boxes and sticks, all of them Amazon's.
+/// Amazon's boxes and sticks.
 const BOXES: &[&str] = &[
     "AFTA", "AFTB", "AFTCA002", "AFTCL001", "AFTGAZL", "AFTKA", "AFTKM", "AFTKRT", "AFTM", "AFTMM", "AFTN",
     "AFTR", "AFTS", "AFTSS", "AFTSSS", "AFTT",
 ];
 
-/// What the rest is, and whose.
+/// The other devices, with their type and manufacturer.
 #[rustfmt::skip]
 const OTHERS: &[(&str, Maker)] = &[
     ("AFT6E0FA", maker_of(TV, "Toshiba")),
@@ -66,10 +66,10 @@ const OTHERS: &[(&str, Maker)] = &[
     ("AFTWYM01", maker_of(TV, "Panasonic")),
 ];
 
-/// A television whose code several makers share.
+/// A television whose code several manufacturers share.
 const SHARED_SET: Maker = Maker { hardware_type: Some(TV), name: None };
 
-/// What a code of Amazon's tells; nothing for other models.
+/// Returns what an Amazon model code implies; `None` for other models.
 pub(super) fn maker(model: &str) -> Option<Maker> {
     if is_tablet(model) {
         return Some(maker_of(TABLET, "Amazon"));
@@ -82,12 +82,12 @@ pub(super) fn maker(model: &str) -> Option<Maker> {
     Some(other.or_else(own).unwrap_or(Maker { hardware_type: None, name: None }))
 }
 
-/// Whether this is a code of Amazon's: its devices run Amazon's Android.
+/// Whether this is an Amazon model code. Such devices run Amazon's Android.
 pub(in super::super) fn is_code(model: &str) -> bool {
     is_fire_tv(model) || is_tablet(model)
 }
 
-/// Whether this is a code of Fire TV's.
+/// Whether this is a Fire TV model code.
 pub(in super::super) fn is_fire_tv(model: &str) -> bool {
     let is_code = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
     let rest = model.strip_prefix("AFT").unwrap_or_default();
@@ -95,7 +95,7 @@ pub(in super::super) fn is_fire_tv(model: &str) -> bool {
     rest.bytes().all(is_code) && rest.bytes().any(|byte| byte.is_ascii_uppercase())
 }
 
-/// `KF` and letters; another maker's phones are called `KF6` and the like.
+/// Whether this is `KF` and letters. Another manufacturer's phones have names like `KF6`.
 fn is_tablet(model: &str) -> bool {
     let rest = model.strip_prefix("KF").unwrap_or_default();
     rest.len() >= 2 && rest.bytes().all(|byte| byte.is_ascii_uppercase())

@@ -1,9 +1,9 @@
-//! Phones, tablets and watches by their models. A browser on Android says `Mobile` on a phone and not on a tablet, but many
-//! on tablets say it all the same, and a phone that unfolds does not: a model that is known decides.
+//! Phones, tablets and watches by their models. Android browsers are supposed to send `Mobile` on phones but not on tablets.
+//! Many on tablets send it nevertheless, and foldable phones do not, so a known model takes precedence.
 
 use super::{MOBILE_PHONE, TABLET, WRISTWATCH};
 
-/// Words that end with `PAD` in the names of what is no tablet.
+/// Words that end with `PAD` in the names of devices other than tablets.
 const NO_PADS: &[&str] = &[
     "CARPAD",
     "CLEVER PAD",
@@ -20,7 +20,7 @@ const NO_PADS: &[&str] = &[
     "TVPAD",
 ];
 
-/// The families of Huawei's and Honor's tablets; those of their phones look the same.
+/// The families of Huawei's and Honor's tablets. Those of their phones have the same form.
 const HUAWEIS: &[&str] = &[
     "AGM", "AGR", "AGS", "BAH", "BGO", "BKY", "BRT", "BTK", "BTV", "BVE", "BZA", "BZC", "BZD", "BZI", "BZK",
     "BZT", "BZW", "CGA", "CMR", "CPN", "DBR", "DBY", "ELN", "FDR", "GDI", "GOT", "HDL", "HDN", "HEY", "HMW",
@@ -28,7 +28,7 @@ const HUAWEIS: &[&str] = &[
     "TGR", "VRD", "WEB", "WGR",
 ];
 
-/// What `model` tells; nothing for most.
+/// Returns the hardware type of `model`; `None` for most models.
 pub(in super::super) fn kind(model: &str) -> Option<&'static str> {
     if !model.is_ascii() {
         return None;
@@ -41,7 +41,7 @@ pub(in super::super) fn kind(model: &str) -> Option<&'static str> {
         .or_else(|| capitals.contains("PHONE").then_some(MOBILE_PHONE))
 }
 
-/// Samsung's letter after `SM-` is the family.
+/// Returns the type of a Samsung device. The letter after `SM-` is its family.
 fn samsung(model: &str) -> Option<&'static str> {
     let code = |mark| model.split_once(mark).map(|(_, rest)| rest);
     if code("GT-P").is_some_and(|rest| digits(rest) == 4) {
@@ -72,7 +72,8 @@ fn google(model: &str) -> Option<&'static str> {
     is_phone.then_some(MOBILE_PHONE)
 }
 
-/// Names that say so, and codes that only tablets have: Lenovo's `TB-8505F`, Huawei's `AGS2-W09`, `MID7015A`.
+/// Whether the name says that it is a tablet, or only tablets have such a code: Lenovo's `TB-8505F`, Huawei's `AGS2-W09`,
+/// `MID7015A`.
 fn is_tablet(model: &str, capitals: &str) -> bool {
     let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     let begins_with_digit = |text: &str| text.starts_with(|letter: char| letter.is_ascii_digit());
@@ -92,7 +93,7 @@ fn is_tablet(model: &str, capitals: &str) -> bool {
     (is_named || is_camel || has_code) && !NO_PADS.iter().any(|word| capitals.contains(word))
 }
 
-/// Whether this is a tablet of Huawei's: `KOB2-L03`; those with `W` and two digits have Wi-Fi alone.
+/// Whether this is a Huawei tablet, such as `KOB2-L03`. Those with `W` and two digits have only Wi-Fi.
 fn is_huaweis(family: &str, rest: &str) -> bool {
     let family = family.trim_end_matches(|letter: char| letter.is_ascii_digit());
     let letters = rest.bytes().take_while(u8::is_ascii_uppercase).count();
@@ -100,7 +101,7 @@ fn is_huaweis(family: &str, rest: &str) -> bool {
     is_code && (rest.starts_with('W') || HUAWEIS.contains(&family))
 }
 
-/// How many digits `text` begins with.
+/// Returns the number of leading digits.
 fn digits(text: &str) -> usize {
     text.bytes().take_while(u8::is_ascii_digit).count()
 }

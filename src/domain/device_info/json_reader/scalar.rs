@@ -1,4 +1,4 @@
-//! The value of a known key, whatever JSON type the device gave it.
+//! The value of a known key, of any JSON type.
 
 use std::{borrow::Cow, fmt};
 
@@ -16,12 +16,12 @@ pub(super) enum Scalar<'a> {
     Flag(bool),
     Number(String),
     Text(Cow<'a, str>),
-    /// An array or an object, by its name; its content is gone.
+    /// An array or an object, by its type's name and without its content.
     Compound(&'static str),
 }
 
 impl Scalar<'_> {
-    /// What this is, where a key of `kind` calls for something else.
+    /// Returns the type of this value if a key of `kind` requires another one.
     pub(super) const fn kind_unlike(&self, kind: Kind) -> Option<&'static str> {
         match (self, kind) {
             (Self::Number(_), Kind::Text) => Some("a number"),
@@ -30,7 +30,7 @@ impl Scalar<'_> {
         }
     }
 
-    /// True or false, also where it came as text or as 1 or 0.
+    /// Returns a boolean, also for the texts `true` and `false` and the numbers 1 and 0.
     pub(super) fn as_flag(&self) -> Option<bool> {
         match self {
             Self::Flag(flag) => Some(*flag),
@@ -46,7 +46,7 @@ impl Scalar<'_> {
         matches!(self, Self::Text(text) if text.trim().is_empty())
     }
 
-    /// The value as text; nothing of an array or an object.
+    /// Returns the value as text; empty for an array or an object.
     pub(super) fn to_text(&self) -> Cow<'_, str> {
         match self {
             Self::Text(text) => Cow::Borrowed(text),
@@ -56,7 +56,7 @@ impl Scalar<'_> {
         }
     }
 
-    /// Like [`Scalar::to_text`], without a copy where there is a text already.
+    /// Like [`Scalar::to_text`], but does not copy text.
     pub(super) fn into_text(self) -> String {
         match self {
             Self::Text(text) => text.into_owned(),

@@ -1,4 +1,4 @@
-//! What User-Agents tell: those of devices in the field, and made-up ones that borrow each other's words.
+//! User-Agents of devices in the field, and generated ones that imitate each other.
 
 use std::{collections::BTreeSet, fmt::Write as _};
 
@@ -8,10 +8,10 @@ use super::super::{Connection, NormalizedDeviceInfo, Normalizer};
 
 const TABLE: &str = include_str!("../../../../tests/golden/user_agents.tsv");
 
-/// What is not looked at.
+/// Matches any value.
 const ANYTHING: &str = "*";
 
-/// What may stand in front of and behind the word of a television.
+/// Texts that may surround a word of a television.
 const BORROWED: &[&str] = &[
     "",
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/124.0.0.0 Safari/537.36",
@@ -23,7 +23,7 @@ const BORROWED: &[&str] = &[
     "Mozilla/5.0 (iPad; CPU OS 16_3 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148",
 ];
 
-/// Words that only televisions, boxes, sticks and consoles say.
+/// Words that are specific to televisions, boxes, sticks and consoles.
 const WORDS: &[&str] = &[
     "SMART-TV",
     "SmartTV",

@@ -1,4 +1,4 @@
-//! One file a device: what it sends, and what an operator should see of it.
+//! Golden files, one per device: its input and its normalized form.
 
 use std::{fs, path::PathBuf};
 

@@ -1,4 +1,4 @@
-//! What precedes what, and values that no device should send.
+//! Precedence of sources, and values that no device should send.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The wire form, with everything that devices and the way they come do to it.
+//! The wire form, with all variations that devices and intermediaries produce.
 
 use base64::{Engine as _, engine::general_purpose};
 use proptest::prelude::*;
@@ -209,7 +209,7 @@ fn writing_is_deterministic_and_in_order() {
     );
 }
 
-/// Values that are valid, oddities included.
+/// Generates valid device information, including unusual values.
 fn device_infos() -> impl Strategy<Value = DeviceInfo> {
     let text = || proptest::option::of(r#"[^\p{C}]{0,40}"#);
     let required = r#"[^\p{C}\p{Z}]{1,20}"#;

@@ -1,4 +1,4 @@
-//! The rules for values that came typed.
+//! The rules for typed values.
 
 use serde_json::{Value, json};
 

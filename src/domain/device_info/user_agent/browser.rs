@@ -1,8 +1,8 @@
-//! The browser behind a User-Agent, in the words of the lists.
+//! The browser of a User-Agent, in listed values.
 //!
-//! The list of browsers has few words, and that of their vendors has more: Amazon, Samsung and others ship
-//! Chrome under names of their own. So a browser is named by the listed one it is built from, with the vendor
-//! who built it and the version of what it is named by. Where the list has no vendor, there is none.
+//! The list of browsers is short, and that of their vendors is longer: Amazon, Samsung and others ship Chrome under their own
+//! names. A browser is therefore reported as the listed browser that it is built from, with that browser's version and the
+//! vendor who built it. The vendor is absent if it is not listed.
 
 use ua_parser::user_agent::ValueRef;
 
@@ -16,7 +16,7 @@ pub(in super::super) struct BrowserFacts {
     pub(in super::super) version: Version,
 }
 
-/// Browsers by the first words of what `uap-core` calls them.
+/// Browsers by the first words of their names in `uap-core`.
 const FAMILIES: &[(&str, &str)] = &[
     ("Firefox", "Firefox"),
     ("Edge", "Edge"),
@@ -32,11 +32,11 @@ const FAMILIES: &[(&str, &str)] = &[
     ("Nokia OSS Browser", "Symbian Browser"),
 ];
 
-/// Vendors who build Chrome under their own name, by what `uap-core` calls the result.
+/// Vendors that ship Chrome under their own name, by the browser's name in `uap-core`.
 const BUILDERS: &[(&str, &str)] =
     &[("Amazon Silk", "Amazon"), ("Samsung Internet", "Samsung"), ("Tizen Browser", "Samsung")];
 
-/// Who makes a listed browser; none where the list of vendors has no word for them.
+/// Returns the vendor of a listed browser; `None` if the vendor is not listed.
 pub(in super::super) fn vendor_of(name: &str) -> Option<&'static str> {
     match name {
         "Android Browser" | "Chrome" => Some("Google"),
@@ -48,7 +48,7 @@ pub(in super::super) fn vendor_of(name: &str) -> Option<&'static str> {
     }
 }
 
-/// Reads what `uap-core` found in `text`, a User-Agent of a system of `family`.
+/// Maps the result of `uap-core` for `text`, a User-Agent of a system of `family`.
 pub(super) fn read(found: Option<&ValueRef<'_>>, family: Option<&str>, text: &str) -> Option<BrowserFacts> {
     if family == Some("Tizen") && !text.contains("Chrome/") {
         return tizen(text);
@@ -60,7 +60,7 @@ pub(super) fn read(found: Option<&ValueRef<'_>>, family: Option<&str>, text: &st
     }
     let version = Version::from_parts(found.major, found.minor, found.patch);
     let vendor = |name| match family {
-        // Sony's consoles build the browser that they call Safari; the list has no word for this vendor.
+        // Sony builds the browser that its consoles call Safari, and is not in the list of vendors.
         Some("PlayStation OS") => None,
         _ => vendor_of(name),
     };
@@ -70,9 +70,9 @@ pub(super) fn read(found: Option<&ValueRef<'_>>, family: Option<&str>, text: &st
     )
 }
 
-/// The listed name of what `uap-core` calls `named`.
+/// Returns the listed name of the browser that `uap-core` calls `named`.
 fn listed(named: &str, text: &str) -> Option<&'static str> {
-    // Applications name the Android they run on as well; only a browser names its engine.
+    // Applications also name their Android version; only a browser names its engine.
     if named == "Android" && text.contains("AppleWebKit") {
         return Some("Android Browser");
     }
@@ -82,14 +82,14 @@ fn listed(named: &str, text: &str) -> Option<&'static str> {
     known.next().map(|(_, name)| *name)
 }
 
-/// The Chrome that `text` says it is built from, as its `vendor` ships it.
+/// Returns the Chrome that the browser of `vendor` is built from, according to `text`.
 fn chrome(text: &str, vendor: Option<&'static str>) -> Option<BrowserFacts> {
     let version = Version::parse(after(text, "Chrome/")?);
     Some(BrowserFacts { name: "Chrome", vendor, version })
 }
 
-/// Samsung's TVs. From Tizen 3 on they are Chrome, and leave the name away: `… like Gecko) 76.0.3809.146/6.0
-/// TV Safari/537.36`; those before are not.
+/// Returns the browser of a Samsung TV. Since Tizen 3 it is Chrome, but the User-Agent omits the name: `… like Gecko)
+/// 76.0.3809.146/6.0 TV Safari/537.36`. Earlier ones are not Chrome.
 fn tizen(text: &str) -> Option<BrowserFacts> {
     let vendor = Some("Samsung");
     let engine = after(text, "like Gecko) ")?;

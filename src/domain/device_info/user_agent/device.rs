@@ -1,4 +1,4 @@
-//! The hardware behind a User-Agent.
+//! The hardware of a User-Agent.
 
 use ua_parser::device::ValueRef;
 
@@ -16,7 +16,7 @@ pub(in super::super) struct DeviceFacts {
 }
 
 impl DeviceFacts {
-    /// How many bytes of text this holds.
+    /// Returns the size of the texts in bytes.
     pub(super) fn text_len(&self) -> usize {
         self.model.as_deref().map_or(0, str::len) + self.manufacturer.as_deref().map_or(0, str::len)
     }
@@ -32,11 +32,12 @@ impl From<Television<'_>> for DeviceFacts {
     }
 }
 
-/// Words of `uap-core` for devices that it can't name.
+/// The names in `uap-core` for unidentified devices.
 const NO_MODELS: &[&str] =
     &["Smartphone", "Feature Phone", "iOS-Device", "Kindle", "Spider", "Browser", "Other"];
 
-/// Words in a User-Agent that tell the type of hardware, the surest first: phones have had Windows and webOS too.
+/// Words in a User-Agent that imply the hardware type, the most reliable first: there were also phones with Windows and
+/// webOS.
 const TYPE_WORDS: &[(&str, &str)] = &[
     ("iPad", TABLET),
     ("iPhone", MOBILE_PHONE),
@@ -54,8 +55,8 @@ const TYPE_WORDS: &[(&str, &str)] = &[
     ("X11; ", DESKTOP),
 ];
 
-/// Reads what `uap-core` found in `text`, a User-Agent of a system of `family` that has no word of a
-/// television.
+/// Maps the result of `uap-core` for `text`, a User-Agent of a system of `family` without words that are specific to
+/// televisions.
 pub(super) fn read(found: Option<ValueRef<'_>>, family: Option<&str>, text: &str) -> DeviceFacts {
     let (named, brand) = found.map_or((None, None), |found| (found.model, found.brand));
     let named = named.as_deref().map(str::trim).filter(|model| is_model(model));
@@ -75,7 +76,7 @@ pub(super) fn read(found: Option<ValueRef<'_>>, family: Option<&str>, text: &str
     }
 }
 
-/// The maker whose name a model begins with. Two names are words that phones are called by as well.
+/// Returns the manufacturer whose name the model starts with. Two of the names are also words in names of phones.
 fn maker_by_word(word: &str) -> Option<makers::Maker<'static>> {
     makers::known(word).filter(|maker| !["Manhattan", "Pace"].contains(&maker.name))
 }
@@ -84,13 +85,14 @@ fn is_model(model: &str) -> bool {
     !model.is_empty() && !model.starts_with("Generic") && !NO_MODELS.contains(&model)
 }
 
-/// Chrome on phones and tablets calls every model `K`; on televisions it names them.
+/// Whether the browser hides the model. Chrome on phones and tablets sends `K` for every model; on televisions it sends the
+/// model.
 fn is_veiled(model: &str) -> bool {
     model == "K"
 }
 
-/// Browsers on Android phones say `Mobile` and those on tablets mostly don't, but boxes that nobody knows say either:
-/// so that counts where the maker is known, or the model isn't told.
+/// Distinguishes Android phones from tablets. Browsers on phones send `Mobile`, and those on tablets usually do not, but
+/// unknown boxes do either. The word is therefore only used if the manufacturer is known, or the model is absent.
 fn hardware_type(
     family: Option<&str>,
     is_handheld: bool,
@@ -103,7 +105,7 @@ fn hardware_type(
     if let Some(kind) = model.and_then(handheld_by_words) {
         return Some(kind);
     }
-    // What log files have taken the brackets out of tells too little.
+    // A User-Agent from which a log file has removed the parentheses is not conclusive.
     let is_browser = (text.contains("Safari/") || text.contains("Gecko/")) && text.contains('(');
     match family {
         // Yandex's browser, on a tablet.

@@ -1,4 +1,4 @@
-//! The operating system behind a User-Agent.
+//! The operating system of a User-Agent.
 
 use ua_parser::os::ValueRef;
 
@@ -22,8 +22,7 @@ impl SystemFacts {
     }
 }
 
-/// Reads what `uap-core` found. Systems without a listed family are left out: nothing here could say more of
-/// them than their name.
+/// Maps the result of `uap-core`. Skips systems without a listed family, about which nothing but the name is known.
 pub(super) fn read(found: Option<&ValueRef<'_>>) -> Option<SystemFacts> {
     let found = found?;
     let known = operating_system::by_name(&found.os)?;

@@ -1,8 +1,8 @@
-//! Televisions, set-top boxes, players and consoles: the words that only they say.
+//! Televisions, set-top boxes, players and consoles, by words that only their User-Agents contain.
 //!
-//! Their browsers borrow the words of desktops and phones (`Windows NT`, `X11`, `Mobile`, `CrKey`), so one of
-//! these words settles what kind of thing the device is, whatever stands beside it. What the rules leave open
-//! stays unknown: nothing borrowed fills it.
+//! Their browsers also send words of desktops and phones (`Windows NT`, `X11`, `Mobile`, `CrKey`). A word that is specific to
+//! these devices therefore decides the type, whatever else the text contains. Facts that the rules do not determine stay
+//! unknown, and are not taken from the borrowed words.
 
 pub(super) mod makers;
 mod said;
@@ -21,49 +21,49 @@ use super::{
     system::SystemFacts,
 };
 
-/// What a User-Agent with such a word tells.
+/// The facts of a User-Agent with such a word.
 pub(super) struct Television<'a> {
-    /// The listed hardware type, where the words tell it: Android TV runs on televisions and on boxes.
+    /// The listed hardware type, if the words imply one. Android TV, for example, runs on televisions and on boxes.
     pub(super) hardware_type: Option<&'static str>,
-    /// The company, as it writes itself; an unknown one as the User-Agent writes it.
+    /// The manufacturer in its own spelling; an unknown one as in the User-Agent.
     pub(super) maker: Option<&'a str>,
     /// The model.
     pub(super) model: Option<&'a str>,
     runs: Runs,
 }
 
-/// Where the operating system is told.
+/// The source of the operating system.
 #[derive(Clone, Copy)]
 enum Runs {
     /// The word implies the system; the version follows the first of these marks.
     On(System, &'static [&'static str]),
-    /// The text names one that televisions have: Tizen, Android or Linux.
+    /// The text names an operating system of televisions: Tizen, Android or Linux.
     Said,
-    /// The general patterns are right about it, if they find one of this family.
+    /// The general patterns apply, if they find one of this family.
     Family(&'static str),
-    /// Nothing of what the text says is true.
+    /// Unknown: the text names a wrong one.
     Unknown,
 }
 
-/// Where the model is told.
+/// The source of the model.
 #[derive(Clone, Copy)]
 enum Model {
-    /// In one of the groups that televisions have by convention, or as Android has it.
+    /// One of the conventional groups of televisions, or the place of the model on Android.
     Said,
-    /// The words imply it.
+    /// The words imply this model.
     Is(&'static str),
-    /// It is not told.
+    /// The text does not contain it.
     Untold,
-    /// It is the first of these that the text has.
+    /// The first of these models that the text contains.
     Named(&'static [&'static str]),
     /// The letters and digits after one of these marks.
     After(&'static [&'static str]),
-    /// The first word that begins with one of these.
+    /// The first word that starts with one of these prefixes.
     Word(&'static [&'static str]),
 }
 
 struct Rule {
-    /// Any line of these fits; all the words of a line have to be there.
+    /// Alternatives, each of which matches if the text contains all its words.
     any: &'static [&'static [&'static str]],
     hardware_type: Option<&'static str>,
     maker: Option<&'static str>,
@@ -86,7 +86,7 @@ const CONSOLE: Option<&str> = Some(GAMES_CONSOLE);
 const PLAYER: Option<&str> = Some(MEDIA_PLAYER);
 const SET: Option<&str> = Some(TV);
 
-/// From what only one platform says to what many say: the first that fits decides.
+/// Rules from the most specific to the most general. The first match decides.
 #[rustfmt::skip]
 const RULES: &[Rule] = &[
     // Consoles.
@@ -103,7 +103,7 @@ const RULES: &[Rule] = &[
     rule(&[&["OUYA"]], CONSOLE, Some("OUYA"), Model::Is("OUYA"), Runs::On(ANDROID, &["Android OUYA ", "Android "])),
     rule(&[&["SteamDeck"], &["Steam Deck"]], CONSOLE, Some("Valve"), Model::Is("Steam Deck"), Runs::On(LINUX, &[])),
 
-    // Platforms of one company each, of which some say `CrKey` as well.
+    // Platforms of a single company. Some of them also send `CrKey`.
     rule(&[&["RokuBrowser"]], SET, None, Model::Said, Runs::On(ROKU_OS, &["(TV-G000X-"])),
     rule(&[&["Roku/"], &["RokuOS"], &["/DVP-"], &["(Roku"], &["; Roku;"], &["Roku Digital"]], BOX, Some("Roku"),
         Model::After(&["|Roku ", "Roku"]), Runs::On(ROKU_OS, &["|RokuOS ", "/DVP-", "RokuOS/", "Roku/Pluto-"])),
@@ -122,7 +122,7 @@ const RULES: &[Rule] = &[
     rule(&[&["NetCast"], &["LG Browser"], &["LG SimpleSmart"]], SET, Some("LG"), Model::Said, Runs::Said),
     rule(&[&["VIDAA"]], SET, None, Model::Said, Runs::Said),
 
-    // Makers who write their own name for it.
+    // Manufacturers with their own name in the text.
     rule(&[&["SonyBDP"], &["Sony-BDP"], &["BDPlayer"], &["SonyCEBrowser", "(BDP"], &["SonyCEBrowser", "(BDV"], &["avdn/sony.bdp"]],
         PLAYER, Some("Sony"), Model::Word(&["BDP9", "BDP-"]), Runs::Said),
     rule(&[&["BRAVIA"], &["SVP-DTV"]], SET, Some("Sony"), Model::Said, Runs::Said),
@@ -133,7 +133,7 @@ const RULES: &[Rule] = &[
     // Blu-ray recorders.
     rule(&[&["DIGA", "FreeBSD"]], PLAYER, Some("Panasonic"), Model::Untold, Runs::On(FREE_BSD, &[])),
     rule(&[&["Panasonic", "DIGA"]], PLAYER, Some("Panasonic"), Model::Said, Runs::Said),
-    // `like Android`, they say.
+    // The text has `like Android`, but it is not Android.
     rule(&[&["Viera", "FreeBSD"]], SET, Some("Panasonic"), Model::Untold, Runs::On(FREE_BSD, &[])),
     rule(&[&[" VIERA"], &["/VIERA"], &["(Viera"], &[" Viera"], &["PANATV"], &["Panasonic.tv"]], SET, Some("Panasonic"), Model::Word(&["TX-", "TC-", "TH-"]), Runs::Said),
     rule(&[&["Panasonic.bd"]], PLAYER, Some("Panasonic"), Model::Untold, Runs::Said),
@@ -146,7 +146,7 @@ const RULES: &[Rule] = &[
     rule(&[&["GW-Device/"], &["MR-Device/"], &["Sky_OTT"]], BOX, Some("Sky"), Model::Word(&["ES1", "ES2", "ES3", "EM1", "XiOne"]), Runs::Said),
     rule(&[&["comcast/ipstb"]], BOX, Some("Comcast"), Model::Untold, Runs::Said),
     rule(&[&["ComcastAppPlatform AX0"]], BOX, Some("ARRIS"), Model::Word(&["AX0"]), Runs::Said),
-    // Televisions have Comcast's platform as well.
+    // Comcast's platform also runs on televisions.
     rule(&[&["ComcastAppPlatform"]], None, None, Model::After(&["ComcastAppPlatform "]), Runs::Said),
     rule(&[&["TechniSat Digi"]], BOX, Some("TechniSat"), Model::Untold, Runs::Said),
     rule(&[&["TechniSat MultyVision"]], SET, Some("TechniSat"), Model::Untold, Runs::Said),
@@ -160,12 +160,12 @@ const RULES: &[Rule] = &[
     rule(&[&["Blu-ray Player"]], PLAYER, None, Model::Said, Runs::Said),
     rule(&[&["GFHD"]], BOX, Some("Google"), Model::Word(&["GFHD"]), Runs::Said),
 
-    // Google Cast: speakers, displays and televisions with Android have it too.
+    // Google Cast also runs on speakers, displays and Android televisions.
     rule(&[&["CrKey", "SmartSpeaker"], &["CrKey", "Fuchsia"]], None, Some("Google"), Model::Untold, Runs::Family("Linux")),
     rule(&[&["CrKey", "Android"]], None, None, Model::Said, Runs::Said),
     rule(&[&["CrKey"]], BOX, Some("Google"), Model::Is("Chromecast"), Runs::On(CAST_OS, &["CrKey/", "CrKey armv7l "])),
 
-    // Boxes by what their makers call them.
+    // Boxes by their product names.
     rule(&[&["; Vodafone TV"]], BOX, Some("Vodafone"), Model::Said, Runs::Said),
     rule(&[&["Sagemcom-OTT"]], BOX, Some("Sagemcom"), Model::After(&["Sagemcom-OTT-"]), Runs::Said),
     rule(&[&["; smart; CX"], &["; smart; VX"], &["; smart; ZAPPIX"]], BOX, Some("Smart Electronic"), Model::Said, Runs::Said),
@@ -173,10 +173,10 @@ const RULES: &[Rule] = &[
     rule(&[&[" STB"], &["|STB"], &["-STB"], &["_STB"], &["STB/"], &["SetTopBox"], &["Set-Top"], &["Freebox"], &["Dreambox"], &["Volksbox"], &["YouView"]],
         BOX, None, Model::Said, Runs::Said),
 
-    // Yandex's browser for televisions, which boxes have as well: only the model tells.
+    // Yandex's browser for televisions also runs on boxes: only the model reveals the type.
     rule(&[&["YaBrowser/", "TV Safari"], &["YaBrowser/", "Safari/537.36 TV"]], None, None, Model::Said, Runs::Said),
 
-    // Profiles, browsers and portals that many makers' televisions have.
+    // Profiles, browsers and portals of televisions of many manufacturers.
     rule(&[
         &["HbbTV"], &["HBBTV"], &["hbbtv"], &["FVC/"], &["CE-HTML"], &["NETTV"], &["NETRANGE"], &["SmartTvA"],
         &["SMART-TV"], &["SmartTV"], &["Smart TV"], &["Smart-TV"], &["smarttv"], &["smart-tv"], &["TV Safari"],
@@ -184,16 +184,16 @@ const RULES: &[Rule] = &[
         &["TvBrowser"], &["ANTGalio"], &["Large Screen"], &["Tbrowser"], &["MB9", "Presto"], &["Vestel-MB"],
         &["Model/Hisense"], &["Model/Funai"], &["avui/tv"], &["Hybridcast"],
     ], SET, None, Model::Said, Runs::Said),
-    // These run on boxes as well: only the maker tells.
+    // These also run on boxes: only the manufacturer reveals the type.
     rule(&[&["OMI/"], &["Opera TV"], &["SRAF/"], &["wired)"], &["Wired)"], &["wireless)"], &["Wireless)"]], None, None, Model::Said, Runs::Said),
     rule(&[&["GoogleTV"], &["Google TV"], &["Android TV"], &["AndroidTV"], &["Andr0id"], &["diordnA"], &["TV Bro/"], &["Search TV/"]],
         None, None, Model::Said, Runs::Said),
 ];
 
-/// What `text` tells, where it has a word that only these devices say.
+/// Returns the facts of `text`, if it contains a word that is specific to these devices.
 pub(super) fn read(text: &str) -> Option<Television<'_>> {
     if let Some(code) = amazon_code(text).filter(|code| is_fire_tv(code)) {
-        // The code tells the rest.
+        // The model code implies the rest.
         return Some(Television { hardware_type: None, maker: None, model: Some(code), runs: Runs::Said });
     }
     let rule = RULES.iter().find(|rule| rule.fits(text))?;
@@ -212,7 +212,8 @@ impl Rule {
         self.any.iter().any(|words| words.iter().all(|word| text.contains(word)))
     }
 
-    /// What the text says is nearer than whose platform it is: other makers sell televisions with webOS.
+    /// Returns the manufacturer. One in the text takes precedence over that of the platform: other manufacturers also sell
+    /// televisions with webOS.
     fn maker<'a>(&self, text: &'a str) -> Option<makers::Maker<'a>> {
         let said = if matches!(self.model, Model::Said) { said::maker(text) } else { None };
         said.or(self.maker.map(makers::named))
@@ -231,7 +232,7 @@ impl Rule {
 }
 
 impl Television<'_> {
-    /// The operating system; `found` is what the general patterns find.
+    /// Returns the operating system. `found` is the result of the general patterns.
     pub(super) fn system(
         &self,
         text: &str,
@@ -252,12 +253,12 @@ impl Television<'_> {
     }
 }
 
-/// Systems that televisions have, by what they write.
+/// Operating systems of televisions, by their names in the text.
 const SAID: &[(&str, System, &[&str])] = &[
     ("Tizen", TIZEN, &["Tizen ", "Tizen/"]),
     ("Android", ANDROID, &["Android "]),
     ("ANDROID", ANDROID, &["ANDROID "]),
-    // What some browsers make of it, so that web pages don't take them for phones.
+    // The spelling of some browsers, so that web pages do not treat them as phones.
     ("Andr0id", ANDROID, &["Andr0id "]),
     ("diordnA", ANDROID, &["diordnA "]),
     ("GoogleTV", ANDROID, &[]),
@@ -273,7 +274,8 @@ fn version_after(text: &str, marks: &[&str]) -> Version {
     versions.next().map_or_else(Version::default, Version::parse)
 }
 
-/// Before Roku OS 10 `9.40` was what is written 9.4.0 elsewhere: `DVP-9.40` and `RokuOS 9.4.0` have the same build, 4200.
+/// Parses a version of Roku OS. Before Roku OS 10, `9.40` means 9.4.0: `DVP-9.40` and `RokuOS 9.4.0` have the same build,
+/// 4200.
 fn with_short_minor(version: Version) -> Version {
     match version {
         Version { major: major @ 0..10, minor: minor @ 10.., patch: 0, profile } => {
@@ -283,7 +285,7 @@ fn with_short_minor(version: Version) -> Version {
     }
 }
 
-/// The model code of an Amazon device. `uap-core` calls everything with the browser Silk a Kindle.
+/// Returns the model code of an Amazon device. `uap-core` reports every device with the browser Silk as a Kindle.
 pub(super) fn amazon_code(text: &str) -> Option<&str> {
     const SYSTEMS: &[&str] = &["Android", "Andr0id", "Amazon;", "Kepler", "smarttv_"];
     let words = text.split([' ', ';', ')', '/', '_', '-']);

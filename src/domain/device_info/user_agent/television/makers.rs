@@ -1,15 +1,15 @@
-//! Makers of televisions and boxes: how User-Agents write them, and how they write themselves.
+//! Manufacturers of televisions and boxes: their spelling in User-Agents, and their own spelling.
 
 use super::super::super::{hardware::SET_TOP_BOX, vocabulary::same_word};
 
 pub(in super::super) struct Maker<'a> {
     pub(in super::super) name: &'a str,
-    /// The kind of thing that all devices of this maker are, where they are of one kind.
+    /// The type of all devices of this manufacturer, if they are of one type.
     pub(in super::super) hardware_type: Option<&'static str>,
 }
 
-/// Who makes televisions: as written, but for capitals, spaces, dashes and underscores, and as they write
-/// themselves.
+/// Manufacturers of televisions: the spelling in User-Agents (ignoring case, spaces, dashes and underscores), and their own
+/// spelling.
 #[rustfmt::skip]
 const TELEVISIONS: &[(&str, &str)] = &[
     ("Aiwa", "Aiwa"), ("Akai", "Akai"), ("AldiNord", "Aldi Nord"), ("AldiSued", "Aldi Süd"), ("Altus", "Altus"),
@@ -32,7 +32,7 @@ const TELEVISIONS: &[(&str, &str)] = &[
     ("WeByLoewe", "Loewe"), ("Xiaomi", "Xiaomi"),
 ];
 
-/// Who makes set-top boxes and nothing else with a User-Agent like these.
+/// Manufacturers whose devices with such User-Agents are all set-top boxes.
 const BOXES: &[(&str, &str)] = &[
     ("Airties", "AirTies"),
     ("Altech UEC", "Altech UEC"),
@@ -74,7 +74,7 @@ const BOXES: &[(&str, &str)] = &[
     ("ZIDOO", "Zidoo"),
 ];
 
-/// Words in the place of a maker that name none: browsers, profiles and whoever wrote the software.
+/// Words in the place of a manufacturer that are not one: browsers, profiles and software vendors.
 const NOBODY: &[&str] = &[
     "OEM",
     "TV",
@@ -97,9 +97,9 @@ const NOBODY: &[&str] = &[
     "Eurofins_Digital_Testing",
 ];
 
-/// The maker that `text` stands for; one that isn't known counts as it is written.
+/// Returns the manufacturer that `text` names. An unknown one keeps its spelling.
 pub(super) fn read(text: &str) -> Option<Maker<'_>> {
-    // `LGE/KONKA/FOX`: the platform's maker, the factory, and the brand.
+    // `LGE/KONKA/FOX`: the platform's vendor, the factory, and the brand.
     let brand = text.rsplit('/').next().unwrap_or(text).trim();
     let brand = brand.strip_prefix("CUS:").unwrap_or(brand);
     if NOBODY.iter().any(|word| same_word(word, brand)) {
@@ -108,7 +108,7 @@ pub(super) fn read(text: &str) -> Option<Maker<'_>> {
     known(brand).or_else(|| is_name(brand).then_some(Maker { name: brand, hardware_type: None }))
 }
 
-/// The maker that `text` stands for, where it is known.
+/// Returns the manufacturer that `text` names, if it is known.
 pub(in super::super) fn known(text: &str) -> Option<Maker<'static>> {
     let find = |list: &'static [(&str, &str)]| {
         list.iter().find(|(written, _)| same_word(written, text)).map(|(_, name)| *name)
@@ -118,12 +118,13 @@ pub(in super::super) fn known(text: &str) -> Option<Maker<'static>> {
     set_top_box().or_else(television)
 }
 
-/// A maker by its own name.
+/// Creates a manufacturer from its own spelling.
 pub(super) fn named(name: &'static str) -> Maker<'static> {
     Maker { name, hardware_type: None }
 }
 
-/// Whether text in the place of a maker can be a name: letters, not too many, and no version.
+/// Whether text in the place of a manufacturer can be a name: a letter, then letters, spaces, `-`,
+/// `_` and `&`, 3 to 24 characters in total. Versions and codes have digits.
 fn is_name(text: &str) -> bool {
     (3..=24).contains(&text.chars().count())
         && text.starts_with(char::is_alphabetic)

@@ -1,15 +1,15 @@
-//! Maker and model where televisions write them: in groups whose places are fixed by convention.
+//! Manufacturer and model of televisions in the conventional groups of their User-Agents.
 
 use super::{super::after, makers};
 
-/// Words in the place of a model that name none.
+/// Words in the place of a model that are not one.
 const NO_MODELS: &[&str] =
     &["SmartTV", "Smart TV", "webOSTV", "WEBOS", "NetCast", "Android TV", "RC_V2", "Si21", "Mxl66", "com."];
 
-/// A maker and a model, as written.
+/// A manufacturer and a model, as in the text.
 type Pair<'a> = (&'a str, &'a str);
 
-/// The maker that `text` names.
+/// Returns the manufacturer that `text` names.
 pub(super) fn maker(text: &str) -> Option<makers::Maker<'_>> {
     pairs(text)
         .find_map(|(maker, _)| makers::read(maker))
@@ -18,7 +18,7 @@ pub(super) fn maker(text: &str) -> Option<makers::Maker<'_>> {
         .or_else(|| makers::known(android_model(text)?.split([' ', '_', '-']).next()?))
 }
 
-/// The model that `text` names.
+/// Returns the model that `text` names.
 pub(super) fn model(text: &str) -> Option<&str> {
     let said = pairs(text).map(|(_, model)| model).chain(android_model(text));
     said.map(str::trim).find(|model| is_model(model))
@@ -28,8 +28,8 @@ fn pairs(text: &str) -> impl Iterator<Item = Pair<'_>> {
     [vidaa(text), hbbtv(text), lg(text), wired(text), freeview(text), tivo(text)].into_iter().flatten()
 }
 
-/// `HbbTV/1.5.1 (+DRM; Maker; Model; …)`: ETSI TS 102 796, section 7.3.2.4. A television that several wrote
-/// for may say it twice; the last one is the maker's.
+/// `HbbTV/1.5.1 (+DRM; Maker; Model; …)`: ETSI TS 102 796, section 7.3.2.4. A television with software of several vendors may
+/// have two such groups; the last one is the manufacturer's.
 fn hbbtv(text: &str) -> Option<Pair<'_>> {
     let (_, rest) = text.rsplit_once("HbbTV/").or_else(|| text.rsplit_once("HBBTV/"))?;
     let mut fields = after(rest, "(")?.split([';', ')']).skip(1);
@@ -49,7 +49,7 @@ fn lg(text: &str) -> Option<Pair<'_>> {
     Some(("LGE", model.strip_prefix("Media/").unwrap_or(model)))
 }
 
-/// `(Maker, Model, wired)`: how televisions with Netflix end.
+/// `(Maker, Model, wired)`: the last group of televisions with Netflix.
 fn wired(text: &str) -> Option<Pair<'_>> {
     text.split('(').skip(1).find_map(|group| {
         let group = group.split(')').next()?;
@@ -72,18 +72,18 @@ fn vendor(text: &str) -> Option<&str> {
     rest.split([';', '-', ' ', ')']).next()
 }
 
-/// `Vestel MB181 FINLUX` behind `TiVoOS/1.0.0`: who built it, the board, the brand.
+/// `Vestel MB181 FINLUX` after `TiVoOS/1.0.0`: the factory, the board, and the brand.
 fn tivo(text: &str) -> Option<Pair<'_>> {
     let group = after(after(text, "TiVoOS/")?, "(Vestel ")?.split(')').next()?;
     group.split_once(' ').map(|(model, maker)| (maker, model))
 }
 
-/// `Android 10; Model Build/…`, after a locale in old ones.
+/// `Android 10; Model Build/…`; old ones have a locale before the model.
 pub(in super::super) fn android_model(text: &str) -> Option<&str> {
     let rest = ["Android", "Andr0id", "diordnA", "GoogleTV"].iter().find_map(|word| after(text, word))?;
     let rest = after(rest, ";").filter(|_| rest.find(')') > rest.find(';') || !rest.contains(')'))?;
     let inside = rest.split(')').next()?;
-    // Some log files have taken the brackets away.
+    // Some log files have removed the parentheses.
     let inside = inside.split(" AppleWebKit").next()?;
     let mut fields = inside.split(';').map(|field| {
         [" Build", " ("].iter().fold(field, |field, end| field.split(end).next().unwrap_or(field)).trim()
@@ -100,21 +100,21 @@ fn is_locale(field: &str) -> bool {
     parts.next().is_some_and(is_language) && field.len() > 2 && parts.all(is_rest)
 }
 
-/// What stands beside the model and is none.
+/// Whether a field next to the model is the platform.
 fn is_platform(field: &str) -> bool {
     const WORDS: &[&str] = &["arm", "arm_64", "x86", "x86_64", "HarmonyOS", "Mobile", "Tablet"];
     const STARTS: &[&str] = &["rv:", "HMSCore ", "Chrome/", "wv"];
     WORDS.contains(&field) || STARTS.iter().any(|start| field.starts_with(start))
 }
 
-/// The letters, digits and dashes that `rest` begins with.
+/// Returns the leading letters, digits and dashes of `rest`.
 pub(super) fn code(rest: &str) -> Option<&str> {
     let end =
         rest.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-').unwrap_or(rest.len());
     Some(&rest[..end]).filter(|code| code.bytes().any(|byte| byte.is_ascii_digit()))
 }
 
-/// The first word of `text` that begins with one of `starts`.
+/// Returns the first word of `text` that starts with one of `starts`.
 pub(super) fn word<'a>(text: &'a str, starts: &[&str]) -> Option<&'a str> {
     let mut words = text.split([' ', ';', '(', ')', '/']).map(|word| word.trim_end_matches(','));
     words.find(|word| starts.iter().any(|start| word.starts_with(start)))
