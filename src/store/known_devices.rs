@@ -1,8 +1,8 @@
 //! The `Devices` port, over the ledger of any store. The record of a device, and the device of a code, are sealed. Names of entries
 //! are digests, because device ids are personal data and may be long.
 //!
-//! Every read goes to the ledger, so that replicas agree. The opened and decoded record is cached with its sealed bytes, and is used
-//! as long as the ledger returns the same bytes.
+//! Every read goes to the ledger, so that replicas agree. The opened and decoded record is cached with its sealed bytes, and is
+//! used as long as the ledger returns the same bytes.
 
 use std::sync::Arc;
 
@@ -262,7 +262,8 @@ fn name_of_code(code: &CodeKey) -> Name {
     digest(&[code.environment.as_str(), code.requestor.as_str(), code.code.as_str()])
 }
 
-/// The name of the entry with the id under which a device got its last code. The empty code keeps it apart from the entries of codes.
+/// The name of the entry with the id under which a device got its last code. The empty code keeps it apart from the entries of
+/// codes.
 fn name_of_name(named: &DeviceKey) -> Name {
     let (environment, requestor) = (&named.place.environment, &named.place.requestor);
     digest(&[environment.as_str(), requestor.as_str(), "", named.device_id.as_str()])

@@ -10,8 +10,8 @@ use super::{
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Watchers are signalled when an entry is created, changed or removed.
-pub(crate) async fn every_change_of_an_entry_is_signalled_to_watchers_of_its_kind(harness: &impl Harness) {
+/// Watchers are signaled when an entry is created, changed or removed.
+pub(crate) async fn every_change_of_an_entry_is_signaled_to_watchers_of_its_kind(harness: &impl Harness) {
     let (ledger, key) = (harness.store().ledger, ledger_key("kind", "name"));
     let mut signals = ledger.watch(ledger_kind("kind")).await.expect("the store works");
     ledger.put_if_absent(&key, entry("first", None)).await.expect("the store works");
@@ -27,7 +27,7 @@ pub(crate) async fn every_change_of_an_entry_is_signalled_to_watchers_of_its_kin
 }
 
 /// Storing an entry together with a record signals like any other change.
-pub(crate) async fn an_entry_stored_with_a_record_is_signalled(harness: &impl Harness) {
+pub(crate) async fn an_entry_stored_with_a_record_is_signaled(harness: &impl Harness) {
     let store = harness.store();
     let mut signals = store.ledger.watch(ledger_kind("kind")).await.expect("the store works");
     let record = registration(harness.time().read(), "CODE", TTL);
@@ -37,8 +37,8 @@ pub(crate) async fn an_entry_stored_with_a_record_is_signalled(harness: &impl Ha
     assert_eq!(next(&mut signals).await, Some(()));
 }
 
-/// Watchers are not signalled unless an entry of the kind changes. Expiry is not signalled, because its time is known.
-pub(crate) async fn other_kinds_and_refused_commands_are_not_signalled(harness: &impl Harness) {
+/// Watchers are not signaled unless an entry of the kind changes. Expiry is not signaled, because its time is known.
+pub(crate) async fn other_kinds_and_refused_commands_are_not_signaled(harness: &impl Harness) {
     let (ledger, key) = (harness.store().ledger, ledger_key("kind", "name"));
     let short = entry("value", Some(harness.time().read() + MINUTE));
     ledger.put_if_absent(&key, short).await.expect("the store works");

@@ -76,11 +76,11 @@ macro_rules! conformance {
                 an_adopted_code_counts_once,
             ];
             watch: [
-                a_release_is_signalled,
-                reuse_of_a_code_is_signalled,
-                changes_of_other_codes_and_refused_commands_are_not_signalled,
+                a_release_is_signaled,
+                reuse_of_a_code_is_signaled,
+                changes_of_other_codes_and_refused_commands_are_not_signaled,
                 a_slow_watcher_has_at_most_one_pending_signal,
-                all_watchers_of_a_code_are_signalled,
+                all_watchers_of_a_code_are_signaled,
                 a_watch_ends_when_the_store_closes,
             ];
             ledger: [
@@ -98,9 +98,9 @@ macro_rules! conformance {
                 one_of_many_concurrent_callers_gets_a_lease,
             ];
             ledger_watch: [
-                every_change_of_an_entry_is_signalled_to_watchers_of_its_kind,
-                an_entry_stored_with_a_record_is_signalled,
-                other_kinds_and_refused_commands_are_not_signalled,
+                every_change_of_an_entry_is_signaled_to_watchers_of_its_kind,
+                an_entry_stored_with_a_record_is_signaled,
+                other_kinds_and_refused_commands_are_not_signaled,
                 a_slow_watcher_of_a_kind_has_at_most_one_pending_signal,
                 a_watch_of_a_kind_ends_when_the_store_closes,
             ];
@@ -170,15 +170,15 @@ macro_rules! conformance {
             ];
         }
     };
-    (@each $harness:expr; $($area:ident: [$($behaviour:ident,)*];)*) => {
+    (@each $harness:expr; $($area:ident: [$($behavior:ident,)*];)*) => {
         $(mod $area {
             #[allow(unused_imports, reason = "the harness expression may need any of them")]
             use super::*;
 
             $(#[tokio::test]
-            async fn $behaviour() {
+            async fn $behavior() {
                 let harness = $harness;
-                $crate::store::conformance::$area::$behaviour(&harness).await;
+                $crate::store::conformance::$area::$behavior(&harness).await;
             })*
         })*
     };

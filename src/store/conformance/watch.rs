@@ -28,8 +28,8 @@ pub(super) async fn is_silent(signals: &mut Signals) -> bool {
     tokio::time::timeout(SILENCE, signals.next()).await.is_err()
 }
 
-/// Watchers of a code are signalled when it is released.
-pub(crate) async fn a_release_is_signalled(harness: &impl Harness) {
+/// Watchers of a code are signaled when it is released.
+pub(crate) async fn a_release_is_signaled(harness: &impl Harness) {
     let codes = harness.store().codes;
     let registration = insert(harness, "CODE").await;
     let mut signals = codes.watch(&registration.key()).await.expect("the store works");
@@ -39,8 +39,8 @@ pub(crate) async fn a_release_is_signalled(harness: &impl Harness) {
     assert!(entry.release_time.is_some(), "the signal follows the change");
 }
 
-/// Watchers of a code are signalled when a new record gets it.
-pub(crate) async fn reuse_of_a_code_is_signalled(harness: &impl Harness) {
+/// Watchers of a code are signaled when a new record gets it.
+pub(crate) async fn reuse_of_a_code_is_signaled(harness: &impl Harness) {
     let old = insert(harness, "CODE").await;
     let mut signals = harness.store().codes.watch(&old.key()).await.expect("the store works");
     harness.time().pass(TTL + QUARANTINE).await;
@@ -48,8 +48,8 @@ pub(crate) async fn reuse_of_a_code_is_signalled(harness: &impl Harness) {
     assert_eq!(next(&mut signals).await, Some(()));
 }
 
-/// Watchers of a code are not signalled unless it changes.
-pub(crate) async fn changes_of_other_codes_and_refused_commands_are_not_signalled(harness: &impl Harness) {
+/// Watchers of a code are not signaled unless it changes.
+pub(crate) async fn changes_of_other_codes_and_refused_commands_are_not_signaled(harness: &impl Harness) {
     let codes = harness.store().codes;
     let watched = insert(harness, "WATCHED").await;
     let mut signals = codes.watch(&watched.key()).await.expect("the store works");
@@ -77,8 +77,8 @@ pub(crate) async fn a_slow_watcher_has_at_most_one_pending_signal(harness: &impl
     assert!(is_silent(&mut signals).await);
 }
 
-/// Every watcher is signalled, even after another one has left.
-pub(crate) async fn all_watchers_of_a_code_are_signalled(harness: &impl Harness) {
+/// Every watcher is signaled, even after another one has left.
+pub(crate) async fn all_watchers_of_a_code_are_signaled(harness: &impl Harness) {
     let codes = harness.store().codes;
     let registration = insert(harness, "CODE").await;
     let mut first = codes.watch(&registration.key()).await.expect("the store works");

@@ -139,7 +139,8 @@ impl Command for Swap {
     }
 }
 
-/// Removes expired entries. Entries in buckets are deleted with their bucket; the few with a longer lifetime are removed one by one.
+/// Removes expired entries. Entries in buckets are deleted with their bucket; the few with a longer lifetime are removed one by
+/// one.
 pub(super) struct RemoveEnded {
     /// The keys of entries that were found to be expired.
     pub keys: Vec<UserKey>,

@@ -24,7 +24,7 @@ pub struct Statistics {
     pub buckets: usize,
     /// The number of commands that wait for the committer.
     pub queue_depth: usize,
-    /// The number of bytes that the store may still write, including the reserve; `None` if unknown.
+    /// The number of bytes free on the file system, including the reserve; `None` if unknown.
     pub free_space: Option<u64>,
 }
 

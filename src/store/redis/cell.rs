@@ -1,15 +1,15 @@
 //! Cells: values in different slots that can be changed atomically.
 //!
-//! A cell starts with its version, eight random bytes. A change of one cell is a single script, which checks that the version is still
-//! the one that the decision was based on. A change of several cells has three steps:
+//! A cell starts with its version, eight random bytes. A change of one cell is a single script, which checks that the version
+//! is still the one that the decision was based on. A change of several cells has three steps:
 //!
 //! 1. It locks each cell. The locks contain the new values.
 //! 2. It commits at the first cell.
 //! 3. It applies the locks on the other cells.
 //!
-//! A caller that finds a lock reads the outcome of the change at its first cell, and then applies or removes the lock. A change that is
-//! not committed in time is aborted there permanently. Whichever process fails in between, every reader sees either the whole change or
-//! none of it.
+//! A caller that finds a lock reads the outcome of the change at its first cell, and then applies or removes the lock. A change
+//! that is not committed in time is aborted there permanently. Whichever process fails in between, every reader sees either the
+//! whole change or none of it.
 //!
 //! The algorithm is that of Percolator (Peng and Dabek, OSDI 2010), with versions instead of timestamps.
 

@@ -4,9 +4,9 @@
 //! limit, the code is removed before its caller receives it. If a process fails between the two changes, the count is too high by
 //! one until the code would have expired. It is never too low.
 //!
-//! A code and the ledger entry that is stored with it are also in different slots. The entry is stored first, and contains the record
-//! until that is stored too. A caller that finds such an entry stores the record, possibly again ([`Pending`]). Either both exist or
-//! neither does.
+//! A code and the ledger entry that is stored with it are also in different slots. The entry is stored first, and contains the
+//! record until that is stored too. A caller that finds such an entry stores the record, possibly again ([`Pending`]). Either
+//! both exist or neither does.
 
 use async_trait::async_trait;
 use futures_core::stream::BoxStream;
@@ -68,7 +68,7 @@ impl Codes for RedisStore {
         let adopt = Call::script(&script::CODE_ADOPT, [code])
             .arg(code_value::encode(registration)?)
             .number(key_end(registration.forget_time()))
-            .signalling(Some(channel));
+            .signaling(Some(channel));
         let ended: i64 = self.engine().call(adopt).await?;
         let Ok(ended) = u64::try_from(ended) else { return Ok(()) };
         let ended = (ended > 0).then(|| Timestamp::from_millis(ended));
@@ -84,8 +84,7 @@ impl Codes for RedisStore {
 
     async fn release(&self, key: &CodeKey, id: Uuid) -> StoreResult<bool> {
         let [code, channel] = key::code(key);
-        let release =
-            Call::script(&script::CODE_RELEASE, [code]).arg(id.as_bytes()).signalling(Some(channel));
+        let release = Call::script(&script::CODE_RELEASE, [code]).arg(id.as_bytes()).signaling(Some(channel));
         let end: u64 = self.engine().call(release).await?;
         if end == 0 {
             return Ok(false);
@@ -217,5 +216,5 @@ pub(super) fn insertion(key: &CodeKey, value: Vec<u8>, forget_time: Timestamp) -
     Call::script(&script::CODE_INSERT, [code])
         .arg(value)
         .number(key_end(forget_time))
-        .signalling(Some(channel))
+        .signaling(Some(channel))
 }

@@ -53,7 +53,7 @@ pub(super) const USERS: &str = "pb:u:";
 /// The prefix of the keys of all locks on cells.
 pub(super) const LOCKS: &str = "pb:x:";
 
-/// The kinds of ledger entries that are too numerous for one slot. Their changes are not signalled.
+/// The kinds of ledger entries that are too numerous for one slot. Their changes are not signaled.
 const SPREAD_KINDS: [LedgerKind; 9] = [
     LedgerKind::RequestId,
     LedgerKind::RequestNonce,
@@ -86,14 +86,14 @@ pub(super) fn is_spread(kind: LedgerKind) -> bool {
     SPREAD_KINDS.contains(&kind)
 }
 
-/// Whether changes to entries of this kind are signalled.
-pub(super) fn is_signalled(kind: LedgerKind) -> bool {
+/// Whether changes to entries of this kind are signaled.
+pub(super) fn is_signaled(kind: LedgerKind) -> bool {
     !is_spread(kind)
 }
 
 /// The prefix of the keys of all entries of a kind.
 pub(super) fn ledger_prefix(kind: LedgerKind) -> String {
-    if is_signalled(kind) { format!("pb:l:{{{kind}}}:") } else { format!("pb:l:{kind}:") }
+    if is_signaled(kind) { format!("pb:l:{{{kind}}}:") } else { format!("pb:l:{kind}:") }
 }
 
 /// An entry's key.
@@ -101,9 +101,9 @@ pub(super) fn ledger(key: &LedgerKey) -> Key {
     [ledger_prefix(key.kind).as_bytes(), &key.name].concat()
 }
 
-/// The channel of an entry's kind, if changes of the kind are signalled.
+/// The channel of an entry's kind, if changes of the kind are signaled.
 pub(super) fn ledger_channel(key: &LedgerKey) -> Option<Key> {
-    is_signalled(key.kind).then(|| kind_channel(key.kind))
+    is_signaled(key.kind).then(|| kind_channel(key.kind))
 }
 
 /// The channel for changes of a kind of entries.

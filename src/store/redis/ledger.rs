@@ -135,7 +135,7 @@ impl Ledger for RedisStore {
             .arg("PX")
             // The engine removes a key one millisecond later than the given time.
             .number(term.saturating_sub(1).max(1))
-            .signalling(key::ledger_channel(key));
+            .signaling(key::ledger_channel(key));
         let present: Option<(Vec<u8>, i64)> = self.engine().call(put).await?;
         Ok(present.is_none())
     }
@@ -179,7 +179,7 @@ impl RedisStore {
             Some(end) => put.arg("PXAT").number(key_end(end)),
             None => put.arg("").arg(""),
         };
-        let put = put.signalling(key::ledger_channel(key));
+        let put = put.signaling(key::ledger_channel(key));
         let present: Option<(Vec<u8>, i64)> = self.engine().call(put).await?;
         Ok(present.map(StoredEntry::read))
     }
@@ -244,7 +244,7 @@ impl RedisStore {
             .arg(given(after))
             .arg(bytes(after))
             .arg(after.map(StoredEntry::key_end).unwrap_or_default())
-            .signalling(key::ledger_channel(key));
+            .signaling(key::ledger_channel(key));
         let swapped: u64 = self.engine().call(swap).await?;
         Ok(swapped == 1)
     }

@@ -79,7 +79,7 @@ impl Call {
 
     /// Appends the channel to which the script publishes as its last argument. The channel is not passed as a key: while a slot
     /// moves, a node serves a script with several keys only if all of them exist there, and a channel never exists as a key.
-    pub(super) fn signalling(mut self, channel: Option<Key>) -> Self {
+    pub(super) fn signaling(mut self, channel: Option<Key>) -> Self {
         self.channel.clone_from(&channel);
         match channel {
             Some(channel) => self.arg(channel),

@@ -5,8 +5,8 @@
 //! all nodes. Only the generation of a TempPass is in a single slot: a number that every decision reads and a reset of all
 //! increments.
 //!
-//! A binding never changes to another trial while its trial exists. It is therefore sufficient that the cells that a decision writes
-//! are unchanged since they were read, and, if two trials decide together, that the cells of both are.
+//! A binding never changes to another trial while its trial exists. It is therefore sufficient that the cells that a decision
+//! writes are unchanged since they were read, and, if two trials decide together, that the cells of both are.
 
 use std::{cmp::Ordering, collections::BTreeMap};
 

@@ -1,6 +1,6 @@
 -- Stores an entry if its key is free.
 -- KEYS: entry. ARGV: value, 'PX' or 'PXAT' and a time (ms), or '' twice for an entry that does not expire; the channel of
--- its kind if changes of the kind are signalled.
+-- its kind if changes of the kind are signaled.
 -- Returns nothing if stored. Otherwise returns the value of the existing entry and its expiry (ms).
 local stored
 if ARGV[2] == '' then

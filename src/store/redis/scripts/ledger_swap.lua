@@ -1,6 +1,6 @@
 -- Compare-and-swap: replaces an entry if it has the expected value.
 -- KEYS: entry. ARGV: '1' and the expected value, or '0' and '' if no entry is expected; the same for the new value; the new
--- expiry (ms, or ''); the channel of its kind if changes of the kind are signalled.
+-- expiry (ms, or ''); the channel of its kind if changes of the kind are signaled.
 -- Returns 1 if replaced or if there was nothing to do, 0 otherwise.
 local value = redis.call('GET', KEYS[1])
 if (ARGV[1] == '1') ~= (value ~= false) or (value and value ~= ARGV[2]) then

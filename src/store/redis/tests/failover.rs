@@ -208,7 +208,7 @@ async fn twenty_primaries_fail_one_after_the_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hanging_primary_is_replaced_while_others_respond_and_its_watchers_are_signalled() {
+async fn a_hanging_primary_is_replaced_while_others_respond_and_its_watchers_are_signaled() {
     let cluster = cluster(2);
     let store = store(&cluster, 1).await;
     let primary_of =

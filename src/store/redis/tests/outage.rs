@@ -86,7 +86,7 @@ async fn calls_to_an_unresponsive_engine_time_out_and_excess_calls_fail_immediat
 }
 
 #[tokio::test]
-async fn a_watcher_is_signalled_about_missed_changes_after_a_reconnect() {
+async fn a_watcher_is_signaled_about_missed_changes_after_a_reconnect() {
     let (_server, proxy, [behind, past]) = two_paths().await;
     let record = record("CODE");
     create(&past, &record).await.expect("creates");
@@ -107,7 +107,7 @@ async fn a_watcher_is_signalled_about_missed_changes_after_a_reconnect() {
             }
         }
     };
-    tokio::time::timeout(PATIENCE, heard).await.expect("it is signalled");
+    tokio::time::timeout(PATIENCE, heard).await.expect("it is signaled");
 }
 
 /// A primary and a replica in sync.
@@ -135,7 +135,7 @@ async fn a_promoted_replica_is_found_and_has_all_acknowledged_writes() {
     until("errors", async || store.check().await.is_err()).await;
     replica.command(&["REPLICAOF", "NO", "ONE"]);
     until("the store", async || store.check().await.is_ok()).await;
-    tokio::time::timeout(PATIENCE, signals.next()).await.expect("the watcher is signalled");
+    tokio::time::timeout(PATIENCE, signals.next()).await.expect("the watcher is signaled");
 }
 
 #[tokio::test]
