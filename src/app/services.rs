@@ -300,7 +300,7 @@ pub(super) async fn open_secrets(
     if outdated > 0 {
         tracing::warn!(
             secrets = outdated,
-            "some secrets are not sealed with the key ring's first key; run `passbridge keys rotate`"
+            "some secrets are not sealed with the first key of the key ring; run `passbridge keys rotate`"
         );
     }
     Ok(Arc::new(secrets))

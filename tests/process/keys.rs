@@ -207,5 +207,5 @@ async fn world_readable_secret_files_cause_a_warning() {
     server.kill();
     // One line for each such file.
     let log = server.rest_of_log();
-    assert!(!log.contains("every user of this machine"), "{log}");
+    assert!(!log.contains("readable by every user"), "{log}");
 }

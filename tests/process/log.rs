@@ -60,7 +60,7 @@ async fn a_flood_of_unsolicited_ping_acks_keeps_the_log_small() {
     assert_eq!(dropped_lines(&server), 0);
     server.terminate().await;
     let log = server.rest_of_log();
-    assert!(log.contains("\"ended\"") && log.len() < 4_096, "{} bytes: {log:.4096}", log.len());
+    assert!(log.contains("\"stopped\"") && log.len() < 4_096, "{} bytes: {log:.4096}", log.len());
 }
 
 #[test]

@@ -316,7 +316,10 @@ async fn an_impossible_copy_is_rejected_before_any_write() {
     let folder = Installation::embedded("");
     for unused in [&from, &folder] {
         let error = copy(unused, &to).failure();
-        assert!(error.contains("--from: no passbridge server has ever used the store"), "{error}");
+        assert!(
+            error.contains("--from: no passbridge server has ever used this configuration's store"),
+            "{error}"
+        );
     }
     assert!(!folder.path("data").exists(), "a source is not made");
 

@@ -53,7 +53,7 @@ async fn a_caller_is_known_by_a_dns_name_a_uri_or_an_e_mail_address() {
         &["player@example.com"],
         &["player.example.com.other.example"],
     ] {
-        unknown(call(&server.certified(names).await).await, "by a name of the client certificate");
+        unknown(call(&server.certified(names).await).await, "a name of the client certificate");
     }
 }
 
