@@ -30,9 +30,9 @@ fn the_client_behavior_table_matches_the_test_results() {
     let table = tree.read(README);
     for row in [
         "| behaviour | Go | Kotlin | Java |",
-        "| A code is made with device information, which comes back normalized. | ✓ |   | ✓ |",
-        "| A code is read; one that nobody has made is told to be not found. | ✓ |   |   |",
-        "| A client is known by its token. |   |   |   |",
+        "| A code is created with device information, which is returned normalized. | ✓ |   | ✓ |",
+        "| A code is read; an unknown code is not found. | ✓ |   |   |",
+        "| A client is authenticated by its token. |   |   |   |",
     ] {
         assert!(table.lines().any(|line| line == row), "{row} is not in:\n{table}");
     }
