@@ -29,7 +29,7 @@ mod tests {
     use crate::domain::randomness::ScriptedRandomness;
 
     #[test]
-    fn a_token_holds_256_random_bits() {
+    fn a_token_has_256_random_bits() {
         let token = new(&*ScriptedRandomness::new((0..64).collect())).expect("randomness");
         let encoded = token.reveal().strip_prefix(PREFIX).expect("begins so");
         assert_eq!(BASE64_URL_SAFE_NO_PAD.decode(encoded), Ok((0..32).collect()));

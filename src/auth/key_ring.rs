@@ -30,13 +30,13 @@ pub struct KeyRing {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum SealError {
     /// The key is missing in the ring.
-    #[error("sealed with the key {0:?}, which is not in the key ring")]
+    #[error("sealed with the key {0:?}, which is not in the key ring; add that key to the ring")]
     KeyMissing(String),
     /// The ring has a key with the id, but it does not open the secret.
-    #[error("sealed with another key than the {0:?} of the key ring, or damaged")]
+    #[error("sealed with a key other than {0:?} of the key ring, or damaged")]
     KeyWrong(String),
     /// The value does not have the format of a sealed secret.
-    #[error("nothing that this version sealed")]
+    #[error("not in the format of a sealed secret")]
     Unreadable,
 }
 
@@ -53,21 +53,23 @@ impl KeyRing {
         let keys: Vec<_> = lines
             .map(|(index, line)| {
                 let wrong = |what: &str| format!("line {}: {what}", index + 1);
-                let (id, key) = line.split_once(':').ok_or_else(|| wrong("is not id:base64"))?;
+                let (id, key) = line.split_once(':').ok_or_else(|| wrong("must be id:base64"))?;
                 let is_id = (1..=usize::from(u8::MAX)).contains(&id.len());
                 if !is_id || !ids.insert(id) {
-                    return Err(wrong("has an id that is empty, too long, or there twice"));
+                    return Err(wrong("must have an id of 1 to 255 bytes that no other line has"));
                 }
-                let key =
-                    BASE64_STANDARD.decode(key.trim()).map_err(|_| wrong("has no base64 after the colon"))?;
+                let key = BASE64_STANDARD
+                    .decode(key.trim())
+                    .map_err(|_| wrong("must have base64 after the colon"))?;
                 if key.len() != KEY_LENGTH {
-                    return Err(wrong(&format!("has a key of {} bytes; {KEY_LENGTH} are needed", key.len())));
+                    let text = format!("must have a key of {KEY_LENGTH} bytes, but has {}", key.len());
+                    return Err(wrong(&text));
                 }
-                let key = UnboundKey::new(&AES_256_GCM, &key).map_err(|_| wrong("has a key that is none"))?;
+                let key = UnboundKey::new(&AES_256_GCM, &key).map_err(|_| wrong("must have a valid key"))?;
                 Ok((id.to_owned(), LessSafeKey::new(key)))
             })
             .collect::<Result<_, _>>()?;
-        if keys.is_empty() { Err("holds no key".to_owned()) } else { Ok(Self { keys }) }
+        if keys.is_empty() { Err("must contain a key".to_owned()) } else { Ok(Self { keys }) }
     }
 
     /// Creates a key, as a line of the key ring file.
@@ -185,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_one_ring_seals_the_next_one_opens_and_would_seal_anew() {
+    fn a_ring_opens_secrets_of_its_other_keys_and_finds_them_outdated() {
         let (old, new) = (ring(&[("one", 1)]), ring(&[("two", 2), ("one", 1)]));
         let sealed = old.seal(b"secret", b"place", &OsRandomness).expect("seals");
         assert!(!sealed.windows(6).any(|window| window == b"secret"));
@@ -201,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_ring_a_secret_stays_as_it_is_and_a_ring_given_later_seals_it() {
+    fn without_a_ring_secrets_stay_unsealed_and_a_later_ring_opens_them() {
         let none = KeyRing::default();
         let plain = none.seal(b"secret", b"place", &OsRandomness).expect("seals");
         let ring = ring(&[("one", 1)]);
@@ -210,20 +212,20 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_ring_is_told_by_its_line_without_its_keys() {
+    fn an_invalid_file_is_refused_with_its_line_and_without_its_keys() {
         for (text, expected) in [
-            ("", "holds no key"),
-            ("# nothing\n\n", "holds no key"),
-            ("one", "line 1: is not id:base64"),
-            ("\none:c2hvcnQ=", "line 2: has a key of 5 bytes; 32 are needed"),
-            ("one:?secret?", "line 1: has no base64 after the colon"),
+            ("", "must contain a key"),
+            ("# nothing\n\n", "must contain a key"),
+            ("one", "line 1: must be id:base64"),
+            ("\none:c2hvcnQ=", "line 2: must have a key of 32 bytes, but has 5"),
+            ("one:?secret?", "line 1: must have base64 after the colon"),
         ] {
             assert_eq!(KeyRing::parse(text).expect_err("refused"), expected);
         }
     }
 
     #[test]
-    fn the_formats_of_the_seal_are_pinned() {
+    fn the_sealed_formats_are_pinned() {
         #[derive(Debug)]
         struct Zeros;
         impl Randomness for Zeros {

@@ -108,19 +108,17 @@ impl KeySet {
             keys: Vec<serde_json::Value>,
         }
         let set: Set = serde_json::from_slice(text)
-            .map_err(|error| format!("is no JWK Set, {{\"keys\": […]}} (RFC 7517): {error}"))?;
+            .map_err(|error| format!("is not a JWK Set, {{\"keys\": […]}} (RFC 7517): {error}"))?;
         if set.keys.len() > KEYS_MAX {
-            return Err(format!("has {} keys; at most {KEYS_MAX} are taken", set.keys.len()));
+            return Err(format!("has {} keys; at most {KEYS_MAX} are allowed", set.keys.len()));
         }
         let keys: Vec<Key> = set.keys.into_iter().filter_map(Key::read).collect();
         let mut ids = HashSet::new();
         if let Some(twice) = keys.iter().filter_map(|key| key.id.as_ref()).find(|id| !ids.insert(*id)) {
-            return Err(format!("has two keys with the kid {twice:?}; each key needs a kid of its own"));
+            return Err(format!("has two keys with the kid {twice:?}; each key must have a unique kid"));
         }
         if keys.is_empty() {
-            return Err(
-                "holds no key that can be used: RSA, EC (P-256, P-384) or Ed25519, for signatures".to_owned()
-            );
+            return Err("has no usable key: RSA, EC (P-256, P-384) or Ed25519, for signatures".to_owned());
         }
         Ok(Self { keys, source: Sha256::digest(text).into() })
     }

@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_is_read_and_its_signature_is_checked_over_the_received_text() {
+    fn the_signature_is_verified_over_the_received_text() {
         let header = header("secret");
         let request = SignedRequest::parse(&header).expect("readable");
         assert_eq!((request.method, request.requestor_id, request.nonce), ("POST", "REF", "n-1"));
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_uri_may_hold_anything_and_padding_may_be_missing() {
+    fn request_uris_may_contain_anything_and_padding_is_optional() {
         let text = SIGNED.replace("/regcode", "/a?public_key=b, public_key=c");
         let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, b"secret");
         let signature = BASE64_STANDARD.encode(hmac::sign(&key, text.as_bytes()));
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn hmac_sha1_is_that_of_rfc_2202() {
+    fn hmac_sha1_matches_rfc_2202() {
         // Test case 2 of RFC 2202, section 3.
         let request = SignedRequest {
             method: "",
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_that_lacks_a_field_or_says_one_twice_is_not_read() {
+    fn headers_with_missing_or_repeated_fields_are_refused() {
         let whole = header("secret");
         assert_eq!(SignedRequest::parse(&whole.replace("nonce=n-1, ", "")), None);
         assert_eq!(SignedRequest::parse(&whole.replace("nonce=n-1", "nonce=n-1, nonce=n-2")), None);

@@ -129,7 +129,7 @@ mod tests {
     use crate::format::golden;
 
     #[test]
-    fn what_is_signed_for_one_purpose_or_by_another_key_is_not_taken() {
+    fn signatures_of_other_purposes_or_keys_are_refused() {
         let keys = SigningKeys::derive(&[1; MASTER_KEY_LENGTH]);
         let token = keys.sign(Purpose::AccessToken, &json!({"jti": "x"})).expect("signs");
         assert_eq!(keys.verify::<Value>(Purpose::AccessToken, &token), Some(json!({"jti": "x"})));
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_without_a_signature_is_not_taken() {
+    fn unsigned_tokens_are_refused() {
         let keys = SigningKeys::derive(&[1; MASTER_KEY_LENGTH]);
         for header in [r#"{"typ":"JWT","alg":"none"}"#, r#"{"alg":"HS256"}"#, r#"{"alg":"RS256"}"#] {
             let [header, claims] = [header, "{}"].map(|part| BASE64_URL_SAFE_NO_PAD.encode(part));
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn the_formats_of_what_is_signed_are_pinned() {
+    fn the_signed_formats_are_pinned() {
         let keys = SigningKeys::derive(&[1; MASTER_KEY_LENGTH]);
         let claims = json!({"jti": "x"});
         for (purpose, name) in [
@@ -171,7 +171,7 @@ mod tests {
             let token = keys.sign(purpose, &claims).expect("signs");
             let verify = |bytes: &[u8]| {
                 let token = std::str::from_utf8(bytes).expect("text");
-                keys.verify::<Value>(purpose, token).ok_or("not taken")
+                keys.verify::<Value>(purpose, token).ok_or("refused")
             };
             golden::check(name, 1, token.as_bytes(), verify, &claims);
         }
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn claims_of_another_version_are_not_taken() {
+    fn claims_of_another_version_are_refused() {
         let keys = SigningKeys::derive(&[1; MASTER_KEY_LENGTH]);
         let header = Header { typ: Some("at.v2+jwt".to_owned()), ..Header::new(Algorithm::HS256) };
         let key = &keys.pairs[Purpose::AccessToken as usize].0;

@@ -33,7 +33,7 @@ impl StatementKeys {
     /// The text is not a JWK Set, or has no public key.
     pub fn parse(text: &str) -> Result<Self, String> {
         let set: JwkSet =
-            serde_json::from_str(text).map_err(|error| format!("is no JWK Set (RFC 7517): {error}"))?;
+            serde_json::from_str(text).map_err(|error| format!("is not a JWK Set (RFC 7517): {error}"))?;
         let is_public =
             |algorithm: &AlgorithmParameters| !matches!(algorithm, AlgorithmParameters::OctetKey(_));
         let keys: Vec<_> = set
@@ -43,11 +43,11 @@ impl StatementKeys {
             .map(|key| {
                 let id = key.common.key_id.clone();
                 let decoding = DecodingKey::from_jwk(key)
-                    .map_err(|error| format!("has the key {id:?}, which cannot be used: {error}"))?;
+                    .map_err(|error| format!("has the unusable key {id:?}: {error}"))?;
                 Ok((id, decoding))
             })
             .collect::<Result<_, String>>()?;
-        if keys.is_empty() { Err("holds no public key".to_owned()) } else { Ok(Self(keys)) }
+        if keys.is_empty() { Err("has no public key".to_owned()) } else { Ok(Self(keys)) }
     }
 
     /// Verifies the signature of a statement and returns its claims.

@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_has_one_form_however_it_came() {
+    fn every_spelling_of_an_address_has_one_canonical_form() {
         let address = |text: &str| text.parse::<Address>().expect("an address");
         assert_eq!(address("::ffff:203.0.113.7"), address("203.0.113.7"));
         assert_eq!(address("::ffff:cb00:7107").to_string(), "203.0.113.7");

@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn ipv6_addresses_of_one_prefix_are_one_block_and_ipv4_addresses_are_none() {
+    fn ipv6_addresses_with_a_common_prefix_share_a_block_and_ipv4_addresses_do_not() {
         assert_eq!(block("2001:db8::1", 64), block("2001:db8::ffff:1", 64));
         assert_ne!(block("2001:db8::1", 64), block("2001:db8:0:1::1", 64));
         assert_eq!(block("2001:db8::1", 56), block("2001:db8:0:ff::1", 56));

@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_waits_for_ever_has_a_deadline_that_is_far_away() {
+    fn an_infinite_wait_has_a_distant_deadline() {
         let context =
             CallContext { deadline: Some(Deadline::after(Duration::MAX)), ..CallContext::default() };
         assert!(context.outlasts(FAR / 2));

@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn the_only_requestor_is_told_where_there_is_just_one() {
+    fn the_only_requestor_is_returned_if_there_is_exactly_one() {
         let of = |requestors| {
             let caller = Caller::new("device", requestors, Scope::Any, Permission::DEVICE);
             caller.only_requestor().cloned()

@@ -295,7 +295,7 @@ mod tests {
     const NOON: Timestamp = Timestamp::from_millis(1_763_000_000_000);
 
     #[test]
-    fn a_step_of_the_wall_clock_is_no_time_passed() {
+    fn a_jump_of_the_wall_clock_does_not_advance_the_monotonic_clock() {
         let clock = ManualClock::new(NOON);
         let start = clock.instant();
         clock.step_to(NOON + HOUR);
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn who_sleeps_for_a_while_sleeps_as_long_whatever_the_wall_clock_does() {
+    fn a_sleep_is_independent_of_the_wall_clock() {
         let clock = ManualClock::new(NOON);
         let mut a_while = clock.sleep(HOUR);
         let mut until_one = clock.sleep_until(NOON + HOUR);
@@ -320,13 +320,13 @@ mod tests {
     }
 
     #[test]
-    fn a_kept_time_keeps_its_age_when_the_wall_clock_steps_after_it_was_read() {
+    fn a_stored_time_keeps_its_age_when_the_wall_clock_jumps_after_the_read() {
         let clock = ManualClock::new(NOON);
         let read = clock.instant_of(Timestamp::from_millis(NOON.as_millis() - 1_000));
         clock.step_to(Timestamp::from_millis(0));
         clock.advance(HOUR);
         assert_eq!(clock.instant().since(read), HOUR + Duration::from_secs(1));
-        assert_eq!(clock.instant_of(NOON), clock.instant(), "what is in the future has no age");
+        assert_eq!(clock.instant_of(NOON), clock.instant(), "a future time has no age");
         let end = clock.instant_until(clock.now() + HOUR);
         clock.step_to(NOON);
         assert_eq!(end.since(clock.instant()), HOUR);
@@ -335,14 +335,14 @@ mod tests {
     }
 
     #[test]
-    fn what_was_kept_before_the_machine_started_keeps_its_age() {
+    fn times_stored_before_the_machine_started_keep_their_age() {
         let years = HOUR * 24 * 365 * 20;
         let kept = SystemClock.instant_of(SystemClock.now().before(years));
         assert!(SystemClock.instant().since(kept) >= years);
     }
 
     #[tokio::test]
-    async fn the_systems_clocks_go_forward_and_wake_no_sleeper_early() {
+    async fn the_system_clocks_advance_and_never_wake_a_sleeper_early() {
         let (now, instant) = (SystemClock.now(), SystemClock.instant());
         let nap = Duration::from_millis(2);
         SystemClock.sleep(nap).await;

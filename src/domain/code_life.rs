@@ -32,7 +32,7 @@ pub enum CodeLife {
 
 /// A transition that the current state does not allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a code cannot go that way from where it is ({0:?})")]
+#[error("a code in the state {0:?} does not allow this transition")]
 pub struct InvalidTransition(pub State);
 
 impl CodeEntry {
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_pending_record_that_is_meant_can_be_released() {
+    fn only_the_given_pending_record_can_be_released() {
         let id = entry().registration.id;
         let released = entry().life(NOW).release(id, NOW).expect("pending");
         assert_eq!(released.release_time, Some(NOW));
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_holds_a_code_gives_way_but_the_tombstone_of_the_record_that_comes() {
+    fn a_new_record_replaces_any_entry_except_its_own_tombstone() {
         let (id, other) = (entry().registration.id, Uuid::from_u128(9));
         let released = || CodeEntry { release_time: Some(NOW), ..entry() };
         for id in [id, other] {
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_free_at_the_very_end_of_its_quarantine() {
+    fn a_code_is_free_exactly_at_the_end_of_its_quarantine() {
         let end = NOW + TTL + QUARANTINE;
         assert!(entry().holds_code(Timestamp::from_millis(end.as_millis() - 1)));
         assert!(!entry().holds_code(end));

@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn every_field_of_a_request_tells_it_from_others() {
+    fn every_field_changes_the_fingerprint() {
         type Change = fn(&mut RegistrationRequest);
         let changes: [Change; 14] = [
             |request| request.device_id = DeviceId::parse("device_id", "x").ok(),
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_moves_from_one_field_to_the_next_is_another_request() {
+    fn field_boundaries_change_the_fingerprint() {
         let split = |domain_name: &str, redirect_url: &str| {
             let (domain_name, redirect_url) = (domain_name.to_owned(), redirect_url.to_owned());
             Fingerprint::of(&RegistrationRequest { domain_name, redirect_url, ..request() })

@@ -50,7 +50,7 @@ pub fn spread(randomness: &dyn Randomness, wait: Duration) -> Duration {
 
 /// The operating system's generator failed.
 #[derive(Debug, thiserror::Error)]
-#[error("the operating system gave no random bytes: {0}")]
+#[error("the operating system's random number generator failed: {0}")]
 pub struct RandomnessUnavailable(pub String);
 
 /// The operating system's cryptographically secure generator. Each thread buffers bytes, because the system call takes
@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_random_time_is_never_longer_than_the_longest_and_may_be_none() {
+    fn a_random_duration_is_between_zero_and_the_longest() {
         let longest = Duration::from_secs(5);
         let drawn = |byte| up_to(&*ScriptedRandomness::new(vec![byte]), longest);
         assert_eq!((drawn(0), drawn(255)), (Duration::ZERO, longest));
@@ -143,14 +143,14 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_that_is_spread_is_never_shorter_and_at_most_half_as_long_again() {
+    fn jitter_adds_at_most_half_of_the_wait() {
         let wait = Duration::from_secs(4);
         let drawn = |byte| spread(&*ScriptedRandomness::new(vec![byte]), wait);
         assert_eq!((drawn(0), drawn(255)), (wait, wait * 3 / 2));
     }
 
     #[test]
-    fn no_bytes_are_given_out_twice_by_any_thread() {
+    fn no_random_bytes_are_returned_twice_by_any_thread() {
         let draw = || -> Vec<[u8; 16]> {
             let one = |_| {
                 let mut bytes = [0; 16];

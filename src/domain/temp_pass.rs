@@ -376,14 +376,14 @@ mod tests {
     }
 
     #[test]
-    fn a_trial_ends_at_the_very_millisecond() {
+    fn a_trial_expires_exactly_at_its_expire_time() {
         let (last, end) = (Timestamp::from_millis(60_999), Timestamp::from_millis(61_000));
         assert_eq!(trial(&["a"]).denial(&resource("b"), &RULE, last), None);
         assert_eq!(trial(&["a"]).denial(&resource("a"), &RULE, end), Some(Denial::Expired));
     }
 
     #[test]
-    fn an_exhausted_trial_goes_on_with_what_it_has() {
+    fn an_exhausted_trial_permits_only_its_used_resources() {
         let now = Timestamp::from_millis(2_000);
         let exhausted = trial(&["a", "b"]);
         assert_eq!(exhausted.state(&RULE, now), TrialState::Exhausted);
@@ -393,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn a_generic_key_is_a_digest_in_lower_case() {
+    fn a_generic_key_is_a_digest_in_lower_case_hex() {
         for length in [64, 128] {
             let key = GenericKey::parse("generic_key", &"A".repeat(length)).expect("valid");
             assert_eq!(key.as_str(), "a".repeat(length));
@@ -404,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reset_asks_only_for_what_it_fills() {
+    fn empty_parameters_of_a_reset_match_any_value() {
         let kept = TrialApplication { app_id: "app".to_owned(), device_user: "user".to_owned() };
         let asked = |app_id: &str, device_user: &str| TrialApplication {
             app_id: app_id.to_owned(),

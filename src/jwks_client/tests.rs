@@ -38,10 +38,13 @@ async fn read(url: &Url, token_file: Option<&str>) -> Result<ServedKeys, String>
 #[tokio::test]
 async fn what_a_url_serves_that_is_no_key_set_is_told_with_the_url_and_what_is_wrong() {
     for (served_as, expected) in [
-        (answer("200 OK", "<html><body>Welcome</body></html>"), "is no JWK Set, {\"keys\": […]} (RFC 7517)"),
+        (
+            answer("200 OK", "<html><body>Welcome</body></html>"),
+            "is not a JWK Set, {\"keys\": […]} (RFC 7517)",
+        ),
         (answer("200 OK", &"x".repeat(10 << 20)), "has more than 262144 bytes"),
         (answer("200 OK", &format!("{{\"keys\":[{KEY},{KEY}]}}")), "has two keys with the kid \"1\""),
-        (answer("200 OK", "{\"keys\":[]}"), "holds no key that can be used"),
+        (answer("200 OK", "{\"keys\":[]}"), "has no usable key"),
         (answer("404 Not Found", ""), "answers 404 Not Found"),
         (answer("302 Found", ""), "answers 302 Found"),
         (

@@ -107,7 +107,8 @@ mod tests {
         let ledger = EmbeddedStore::open(options).expect("opens").ports().ledger;
         let secrets = SealedLedger::new(Arc::clone(&ledger), Arc::default(), Arc::new(OsRandomness));
         let key = LedgerKey { kind: KIND.ledger_kind(), name: NAME.to_vec() };
-        for (value, reason) in [(&[7][..], "nothing that this version sealed"), (&[0, 1], "has 1 bytes")] {
+        for (value, reason) in [(&[7][..], "not in the format of a sealed secret"), (&[0, 1], "has 1 bytes")]
+        {
             let before = ledger.get(&key).await.expect("works").map(|entry| entry.value);
             let entry = LedgerEntry { value: value.to_vec(), expire_time: None };
             assert!(ledger.swap(&key, before.as_deref(), Some(entry.clone())).await.expect("works"));

@@ -188,7 +188,7 @@ async fn all_replicas_accept_a_rotated_key_ring() {
     installation.write_ring(&[&second, &first]);
     installation.command(&["keys", "rotate"]);
     for server in [&mut one, &mut other] {
-        assert!(server.wait_for_line("key ring read again").contains("second"));
+        assert!(server.wait_for_line("key ring reloaded").contains("second"));
     }
     installation.write_ring(&[&second]);
     let third = installation.server().start();

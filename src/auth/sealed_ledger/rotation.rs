@@ -88,11 +88,11 @@ impl SealedLedger {
             match taken {
                 Ok(Rotation { key, .. }) => {
                     known = announced;
-                    tracing::info!(key, "key ring read again, since another server has rotated it");
+                    tracing::info!(key, "key ring reloaded after a rotation by another server");
                 }
                 Err(error) => tracing::error!(
                     reason = %error.operator_message(),
-                    "the key ring was rotated by another server, and cannot be taken here"
+                    "key ring rotated by another server cannot be loaded"
                 ),
             }
         }

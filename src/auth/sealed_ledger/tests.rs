@@ -25,7 +25,7 @@ fn ring(ids: &[&str]) -> Arc<KeyRing> {
 }
 
 fn owned(ids: &[&str]) -> KeyRing {
-    Arc::into_inner(ring(ids)).expect("nobody else has it")
+    Arc::into_inner(ring(ids)).expect("the only reference")
 }
 
 struct Folder {
@@ -68,7 +68,7 @@ async fn read(secrets: &SealedLedger, kind: SecretKind) -> std::result::Result<V
 }
 
 #[tokio::test]
-async fn after_a_rotation_every_secret_opens_without_the_former_key_and_ends_when_it_did() {
+async fn after_a_rotation_every_secret_opens_without_the_old_key_and_keeps_its_expiry() {
     let folder = Folder::new();
     let end = NOW + std::time::Duration::from_secs(60);
     // Two secrets from before there was a ring, the others from after.
@@ -104,7 +104,7 @@ async fn after_a_rotation_every_secret_opens_without_the_former_key_and_ends_whe
 }
 
 #[tokio::test]
-async fn a_rotation_that_was_broken_off_is_begun_again_and_everything_opens_meanwhile() {
+async fn an_interrupted_rotation_can_be_repeated_and_secrets_stay_readable() {
     let folder = Folder::new();
     let one = folder.with(ring(&["one"]));
     for kind in SecretKind::ALL {
@@ -127,7 +127,7 @@ async fn a_rotation_that_was_broken_off_is_begun_again_and_everything_opens_mean
 }
 
 #[tokio::test]
-async fn a_ring_without_a_key_that_is_needed_is_told_by_what_it_cannot_open_and_changes_nothing() {
+async fn a_ring_that_cannot_open_every_secret_is_refused_and_changes_nothing() {
     let folder = Folder::new();
     put(&folder.with(ring(&["one"])), SecretKind::UpstreamCredentials, None).await;
     let secrets = folder.with(ring(&["two", "one"]));
@@ -151,7 +151,7 @@ async fn a_ring_without_a_key_that_is_needed_is_told_by_what_it_cannot_open_and_
         assert_eq!(
             read(&secrets, kind).await,
             Ok(kind.ledger_kind().as_str().as_bytes().to_vec()),
-            "the former ring stays"
+            "the old ring is kept"
         );
     }
 }
@@ -167,7 +167,7 @@ async fn put_named(secrets: &SealedLedger, kind: SecretKind, name: &str) {
 }
 
 #[tokio::test]
-async fn devices_that_need_a_missing_key_are_counted_and_of_other_secrets_the_first_ones_are_named() {
+async fn unopened_devices_are_counted_and_other_secrets_are_named() {
     let folder = Folder::new();
     let (one, two) = (folder.with(ring(&["one"])), folder.with(ring(&["two"])));
     for index in 0..20 {
@@ -185,7 +185,7 @@ async fn devices_that_need_a_missing_key_are_counted_and_of_other_secrets_the_fi
 }
 
 #[tokio::test]
-async fn a_damaged_device_keeps_nobody_from_the_start_and_a_wrong_key_does() {
+async fn a_damaged_device_does_not_prevent_the_start_but_a_wrong_key_does() {
     let folder = Folder::new();
     let secrets = folder.with(ring(&["one"]));
     put_named(&secrets, SecretKind::Device, "device").await;
@@ -200,7 +200,7 @@ async fn a_damaged_device_keeps_nobody_from_the_start_and_a_wrong_key_does() {
     damage(SecretKind::Device, "device").await;
     // Indistinguishable from a wrong key.
     let refused = told(secrets.outdated().await);
-    assert!(refused[0].contains("1 of the known devices: sealed with another key"), "{refused:?}");
+    assert!(refused[0].contains("1 of the known devices: sealed with a key other than"), "{refused:?}");
     put_named(&secrets, SecretKind::DeviceCode, "code").await;
     assert_eq!(secrets.outdated().await.expect("the key fits others"), 0);
     let rotation = secrets.rotate(owned(&["two", "one"])).await.expect("rotates");
@@ -213,7 +213,7 @@ async fn a_damaged_device_keeps_nobody_from_the_start_and_a_wrong_key_does() {
 }
 
 #[tokio::test]
-async fn what_is_written_while_a_ring_is_looked_at_opens_with_it() {
+async fn secrets_written_between_rotations_open_with_the_new_ring() {
     let folder = Folder::new();
     let secrets = folder.with(ring(&["one"]));
     put_named(&secrets, SecretKind::Device, "device").await;
@@ -227,7 +227,7 @@ async fn what_is_written_while_a_ring_is_looked_at_opens_with_it() {
 }
 
 #[tokio::test]
-async fn the_ring_is_read_again_where_another_server_has_rotated_it_and_not_after_an_own_rotation() {
+async fn the_ring_is_reloaded_after_rotations_by_other_servers_only() {
     let folder = Folder::new();
     let (server, other) = (Arc::new(folder.with(ring(&["one"]))), folder.with(ring(&["one"])));
     put_named(&server, SecretKind::Device, "device").await;
@@ -253,7 +253,7 @@ async fn the_ring_is_read_again_where_another_server_has_rotated_it_and_not_afte
 }
 
 #[tokio::test]
-async fn a_secret_is_removed_by_who_knows_it_as_it_is() {
+async fn a_secret_is_removed_only_if_its_sealed_value_matches() {
     let folder = Folder::new();
     let secrets = folder.with(ring(&["one"]));
     put_named(&secrets, SecretKind::Device, "device").await;
@@ -267,7 +267,7 @@ async fn a_secret_is_removed_by_who_knows_it_as_it_is() {
 /// Prints how long the check at startup and a rotation take: `cargo test --lib -- --ignored --nocapture a_hundred_thousand`.
 #[tokio::test]
 #[ignore = "prints figures"]
-async fn a_hundred_thousand_devices_are_looked_at_and_sealed_anew() {
+async fn a_hundred_thousand_devices_are_checked_and_resealed() {
     const DEVICES: usize = 100_000;
     let folder = Folder::new();
     let secrets = folder.with(ring(&["one"]));
@@ -285,11 +285,11 @@ async fn a_hundred_thousand_devices_are_looked_at_and_sealed_anew() {
             }
         })
         .await;
-    eprintln!("{DEVICES} devices of {} bytes kept in {:?}", secret.len(), started.elapsed());
+    eprintln!("{DEVICES} devices of {} bytes stored in {:?}", secret.len(), started.elapsed());
     let started = Stopwatch::start();
     assert_eq!(secrets.outdated().await.expect("opens"), 0);
-    eprintln!("looked at in {:?}", started.elapsed());
+    eprintln!("checked in {:?}", started.elapsed());
     let started = Stopwatch::start();
     let rotation = secrets.rotate(owned(&["two", "one"])).await.expect("rotates");
-    eprintln!("{} sealed anew in {:?}", rotation.resealed, started.elapsed());
+    eprintln!("{} resealed in {:?}", rotation.resealed, started.elapsed());
 }

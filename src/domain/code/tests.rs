@@ -34,19 +34,19 @@ fn every_symbol_is_equally_likely() {
             *seen.entry(symbol).or_insert(0) += 1;
         }
     }
-    assert_eq!(seen.len(), 24, "each symbol was drawn: {seen:?}");
-    assert!(seen.values().all(|count| *count == 2), "each as often as the others: {seen:?}");
+    assert_eq!(seen.len(), 24, "every symbol is drawn: {seen:?}");
+    assert!(seen.values().all(|count| *count == 2), "all symbols are drawn equally often: {seen:?}");
 }
 
 #[test]
-fn what_a_person_types_is_folded() {
+fn typed_codes_are_folded() {
     assert_eq!(fold("bcd-fghj").as_deref(), Some("BCDFGHJ"));
     assert_eq!(fold(" B C D F G H J ").as_deref(), Some("BCDFGHJ"));
     assert_eq!(fold("BCD\u{2013}FGHJ").as_deref(), Some("BCDFGHJ"));
     assert_eq!(fold("8cdf6hj").as_deref(), Some("BCDFGHJ"), "8 looks like B, 6 like G");
     for invisible in ['\u{AD}', '\u{200B}', '\u{200C}', '\u{200D}', '\u{2060}', '\u{FEFF}'] {
         assert_eq!(fold(&format!("BCD{invisible}FGHJ{invisible}")).as_deref(), Some("BCDFGHJ"));
-        assert!(check_typed("code", &invisible.to_string()).is_err(), "nothing was typed");
+        assert!(check_typed("code", &invisible.to_string()).is_err(), "only invisible characters");
     }
     assert_eq!(fold("ｂｃｄ－ｆｇｈｊ").as_deref(), Some("BCDFGHJ"));
     assert_eq!(fold("ＢＣＤ　３４７９").as_deref(), Some("BCD3479"));
@@ -59,7 +59,7 @@ fn what_a_person_types_is_folded() {
 }
 
 #[test]
-fn what_can_be_no_code_folds_to_nothing() {
+fn texts_that_cannot_be_codes_are_refused() {
     for typed in ["", "BCDFGH", "BCDFGHJK", "BCDFGHA", "BCDFGH\0", "ÄCDFGHJ", "BCDFGH\u{10FFFF}"] {
         assert_eq!(fold(typed), None, "{typed:?}");
     }
@@ -73,7 +73,7 @@ fn an_ambiguous_look_alike_is_not_guessed() {
 }
 
 #[test]
-fn a_format_with_too_few_codes_is_refused_with_the_way_out() {
+fn a_format_with_too_few_codes_is_refused_with_a_remedy() {
     let violations = CodeFormat::new(DEFAULT_ALPHABET, 6, 1_000_000).expect_err("24^6 is too few");
     assert_eq!(violations.len(), 1);
     assert_eq!(violations[0].field, "codes.length");
@@ -82,14 +82,14 @@ fn a_format_with_too_few_codes_is_refused_with_the_way_out() {
 }
 
 #[test]
-fn an_alphabet_that_folding_cannot_serve_is_refused() {
+fn invalid_alphabets_are_refused() {
     for alphabet in ["", "A", "abc", "AAB", "ÄÖ", "AB C"] {
         assert!(CodeFormat::new(alphabet, 32, 1).is_err(), "{alphabet:?}");
     }
 }
 
 #[test]
-fn a_typed_code_is_bounded_and_has_no_control_characters() {
+fn typed_codes_are_bounded_and_have_no_control_characters() {
     assert!(check_typed("code", "bcd fghj").is_ok());
     for typed in ["", "  ", "ABC\0DEF", &"A".repeat(257)] {
         assert_eq!(check_typed("code", typed).expect_err("refused").field, "code", "{typed:?}");

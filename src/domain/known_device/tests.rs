@@ -71,13 +71,13 @@ fn holds(device: &KnownDevice, name: &str) -> bool {
 }
 
 #[test]
-fn a_device_is_kept_for_as_long_as_something_of_it_is_needed() {
+fn a_device_expires_after_its_code_and_its_login() {
     let mut device = KnownDevice::default();
-    assert_eq!(device.end(NOW), NOW + DAY, "nothing but what it says of itself");
+    assert_eq!(device.end(NOW), NOW + DAY, "only device information");
     device.pending = Some(pending("CODE"));
-    assert_eq!(device.end(NOW), NOW + HOUR + DAY, "of a code, until long after its end");
+    assert_eq!(device.end(NOW), NOW + HOUR + DAY, "a day after its code");
     device.note_login(&profile(), None, NOW);
-    assert_eq!(device.end(NOW), NOW + 2 * HOUR + 30 * DAY, "that the login has run out is told for 30 days");
+    assert_eq!(device.end(NOW), NOW + 2 * HOUR + 30 * DAY, "30 days after its login");
     device.note_login(&Profile { expire_time: None, ..profile() }, None, NOW);
     assert_eq!(device.end(NOW), NOW + 30 * DAY);
     let forever = Profile { expire_time: Some(Timestamp::from_millis(u64::MAX)), ..profile() };
@@ -86,7 +86,7 @@ fn a_device_is_kept_for_as_long_as_something_of_it_is_needed() {
 }
 
 #[test]
-fn a_login_is_valid_until_the_very_millisecond_of_its_end() {
+fn a_login_expires_exactly_at_its_expire_time() {
     let device = logged_in();
     let end = NOW + 2 * HOUR;
     assert!(device.valid_login(end.before(MILLISECOND)).is_some());
@@ -98,7 +98,7 @@ fn a_login_is_valid_until_the_very_millisecond_of_its_end() {
 }
 
 #[test]
-fn a_login_that_is_told_is_known_with_all_that_is_answered_by_it() {
+fn a_reported_login_is_recorded_with_all_its_parts() {
     let device = logged_in();
     let login = device.login.expect("is known");
     assert_eq!((login.mvpd, login.user_id.as_deref()), (mvpd("Cable"), Some("viewer")));
@@ -109,11 +109,11 @@ fn a_login_that_is_told_is_known_with_all_that_is_answered_by_it() {
     let mut device = KnownDevice::default();
     device.note_login(&Profile { issue_time: None, ..profile() }, None, NOW);
     let since = device.login.and_then(|login| login.attributes).map(|(_, since)| since);
-    assert_eq!(since, Some(NOW), "where the upstream does not say since when");
+    assert_eq!(since, Some(NOW), "the upstream does not report an issue time");
 }
 
 #[test]
-fn a_login_that_is_told_again_keeps_its_code_and_since_when_it_is_known() {
+fn a_login_that_is_reported_again_keeps_its_code_and_seen_time() {
     let mut device = KnownDevice { pending: Some(pending("FIRST")), ..KnownDevice::default() };
     device.note_login(&profile(), None, NOW);
     assert_eq!(device.pending, None);
@@ -125,7 +125,7 @@ fn a_login_that_is_told_again_keeps_its_code_and_since_when_it_is_known() {
     let login = device.login.clone().expect("is known");
     assert_eq!((login.code, login.seen_time), (Some(code("FIRST")), NOW));
     assert_eq!(login.expire_time, longer.expire_time);
-    assert_eq!(device.pending, Some(pending("SECOND")), "nobody has logged in with it");
+    assert_eq!(device.pending, Some(pending("SECOND")), "no viewer has logged in with it");
     assert!(holds(&device, "channel"));
 
     let changed = Profile { attributes: attributes("54321"), ..profile() };
@@ -142,7 +142,7 @@ fn a_login_that_is_told_again_keeps_its_code_and_since_when_it_is_known() {
 }
 
 #[test]
-fn a_new_login_is_by_the_code_that_is_told_or_else_by_the_one_that_was_pending() {
+fn a_new_login_belongs_to_the_given_code_or_else_to_the_pending_one() {
     let mut device = logged_in();
     device.pending = Some(pending("PENDING"));
     let newer = Profile { issue_time: Some(NOW), ..profile() };
@@ -158,7 +158,7 @@ fn a_new_login_is_by_the_code_that_is_told_or_else_by_the_one_that_was_pending()
 }
 
 #[test]
-fn what_was_decided_by_another_login_holds_no_more() {
+fn a_different_login_drops_earlier_decisions() {
     for other in [Profile { issue_time: Some(NOW), ..profile() }, Profile { mvpd: mvpd("Dish"), ..profile() }]
     {
         let mut device = logged_in();
@@ -166,7 +166,7 @@ fn what_was_decided_by_another_login_holds_no_more() {
         device.note_login(&other, None, NOW);
         assert!(device.decisions.is_empty());
     }
-    // A decision may come before its login is told.
+    // A decision may be recorded before its login is reported.
     let mut device = KnownDevice::default();
     device.keep_decision(permitted("channel"));
     assert!(!holds(&device, "channel"));
@@ -175,7 +175,7 @@ fn what_was_decided_by_another_login_holds_no_more() {
 }
 
 #[test]
-fn where_there_is_no_login_any_more_it_is_forgotten_but_not_that_it_ran_out() {
+fn a_missing_login_is_removed_unless_it_has_expired() {
     let mut device = logged_in();
     device.keep_decision(permitted("channel"));
     let mut expired = device.clone();
@@ -188,32 +188,32 @@ fn where_there_is_no_login_any_more_it_is_forgotten_but_not_that_it_ran_out() {
 }
 
 #[test]
-fn who_goes_on_does_so_with_the_login_or_with_what_was_chosen_for_the_next() {
+fn the_operator_to_ask_is_that_of_the_login_or_of_the_pending_code() {
     let mut device = KnownDevice::default();
     assert_eq!(device.mvpd_to_ask(NOW), None);
     device.note_login(&profile(), None, NOW);
     device.pending = Some(PendingCode { mvpd: Some(mvpd("Dish")), ..pending("CODE") });
     assert_eq!(device.mvpd_to_ask(NOW), Some(&mvpd("Cable")));
-    assert_eq!(device.mvpd_to_ask(NOW + 2 * HOUR), Some(&mvpd("Dish")), "the login has run out");
+    assert_eq!(device.mvpd_to_ask(NOW + 2 * HOUR), Some(&mvpd("Dish")), "the login has expired");
     device.pending = Some(PendingCode { is_used: true, mvpd: Some(mvpd("Dish")), ..pending("CODE") });
     assert!(device.has_used_code());
-    assert_eq!(device.mvpd_to_ask(NOW), Some(&mvpd("Dish")), "somebody has logged in anew");
+    assert_eq!(device.mvpd_to_ask(NOW), Some(&mvpd("Dish")), "a viewer has logged in again");
     device.pending = Some(pending("CODE"));
     assert!(!device.has_used_code());
-    assert_eq!(device.mvpd_to_ask(NOW), Some(&mvpd("Cable")), "nobody has used it");
-    assert_eq!(device.mvpd_to_ask(NOW + 2 * HOUR), None, "whom the viewer chooses is not known");
+    assert_eq!(device.mvpd_to_ask(NOW), Some(&mvpd("Cable")), "no viewer has used the code");
+    assert_eq!(device.mvpd_to_ask(NOW + 2 * HOUR), None, "the operator of the next login is unknown");
     device.pending = None;
+    assert_eq!(device.mvpd_to_ask(NOW + 2 * HOUR), None, "any login may follow an expired one");
+    device.begin_temp_pass(mvpd("TempPass"), "device".to_owned(), NOW);
     assert_eq!(
         device.mvpd_to_ask(NOW + 2 * HOUR),
-        None,
-        "any other login is as good as the one that ran out"
+        Some(&mvpd("TempPass")),
+        "the upstream does not list TempPasses"
     );
-    device.begin_temp_pass(mvpd("TempPass"), "device".to_owned(), NOW);
-    assert_eq!(device.mvpd_to_ask(NOW + 2 * HOUR), Some(&mvpd("TempPass")), "which is listed nowhere");
 }
 
 #[test]
-fn a_login_is_under_way_while_the_code_lives_that_a_viewer_went_with() {
+fn a_started_login_is_under_way_until_its_code_expires() {
     let mut device = KnownDevice { pending: Some(pending("CODE")), ..KnownDevice::default() };
     assert!(!device.has_login_under_way(NOW));
     device.pending = Some(PendingCode { start_time: Some(NOW), ..pending("CODE") });
@@ -223,7 +223,7 @@ fn a_login_is_under_way_while_the_code_lives_that_a_viewer_went_with() {
 }
 
 #[test]
-fn a_temp_pass_takes_the_place_of_a_login_until_more_is_told_of_it() {
+fn a_begun_temp_pass_replaces_a_login_until_the_upstream_reports_it() {
     let mut device = logged_in();
     device.pending = Some(pending("CODE"));
     device.keep_decision(permitted("channel"));
@@ -244,20 +244,23 @@ fn a_temp_pass_takes_the_place_of_a_login_until_more_is_told_of_it() {
     device.keep_decision(KnownDecision { mvpd: mvpd("TempPass"), ..permitted("channel") });
     let told = Profile { mvpd: mvpd("TempPass"), kind: ProfileKind::Temporary, ..profile() };
     device.note_login(&told, None, NOW + HOUR);
-    assert!(holds(&device, "channel"), "it is of the same TempPass");
+    assert!(holds(&device, "channel"), "the decision belongs to the same TempPass");
     let login = device.login.clone().expect("is known");
     assert_eq!((login.standing, login.seen_time), (LoginStanding::Told, NOW + HOUR));
     assert_eq!(login.issue_time, profile().issue_time);
     assert!(!login.is_begun(NOW));
 
     device.begin_temp_pass(mvpd("TempPass"), "device".to_owned(), NOW);
-    assert_eq!(device.login, Some(login), "what the upstream tells of it stays");
+    assert_eq!(device.login, Some(login), "the reported login is kept");
     device.begin_temp_pass(mvpd("TempPass"), "device".to_owned(), NOW + 2 * HOUR);
-    assert!(device.login.is_some_and(|login| login.is_begun(NOW + 2 * HOUR)), "it had run out");
+    assert!(
+        device.login.is_some_and(|login| login.is_begun(NOW + 2 * HOUR)),
+        "the reported login has expired"
+    );
 }
 
 #[test]
-fn a_begun_temp_pass_is_no_login_of_another_operator() {
+fn a_login_with_another_operator_replaces_a_begun_temp_pass() {
     let mut device = KnownDevice::default();
     device.begin_temp_pass(mvpd("TempPass"), "device".to_owned(), NOW);
     device.keep_decision(KnownDecision { mvpd: mvpd("TempPass"), ..permitted("channel") });
@@ -267,7 +270,7 @@ fn a_begun_temp_pass_is_no_login_of_another_operator() {
 }
 
 #[test]
-fn a_decision_is_known_for_its_operator_until_the_very_millisecond_of_its_end() {
+fn a_decision_is_valid_for_its_operator_until_exactly_its_expire_time() {
     let mut device = logged_in();
     assert_eq!(device.decision(resource("channel"), NOW), DecisionState::None);
     device.keep_decision(permitted("channel"));
@@ -288,7 +291,7 @@ fn a_decision_is_known_for_its_operator_until_the_very_millisecond_of_its_end() 
 }
 
 #[test]
-fn a_later_decision_takes_the_place_of_an_earlier_one_and_of_too_many_the_earliest_goes() {
+fn a_later_decision_replaces_an_earlier_one_and_the_oldest_are_removed() {
     let mut device = logged_in();
     device.keep_decision(permitted("0"));
     device.keep_decision(KnownDecision { expire_time: None, ..permitted("0") });
@@ -296,7 +299,7 @@ fn a_later_decision_takes_the_place_of_an_earlier_one_and_of_too_many_the_earlie
     for number in 1..DECISIONS_MAX {
         device.keep_decision(permitted(&number.to_string()));
     }
-    // The one that is made anew counts as the latest.
+    // A repeated decision counts as the latest.
     device.keep_decision(permitted("0"));
     assert_eq!(device.decisions.len(), DECISIONS_MAX);
     device.keep_decision(permitted("more"));
@@ -309,28 +312,32 @@ fn a_later_decision_takes_the_place_of_an_earlier_one_and_of_too_many_the_earlie
 }
 
 #[test]
-fn a_media_token_is_handed_out_once_and_not_shortly_before_its_end() {
+fn a_media_token_is_returned_once_and_not_shortly_before_its_expiry() {
     let mut device = logged_in();
     device.keep_decision(permitted("channel"));
     device.keep_decision(permitted("another"));
     assert_eq!(device.take_media_token(resource("unknown"), NOW), None);
     assert_eq!(device.take_media_token(resource("channel"), NOW), Some(token("channel")));
     assert_eq!(device.take_media_token(resource("channel"), NOW), None);
-    assert!(holds(&device, "channel"), "the decision still does");
+    assert!(holds(&device, "channel"), "the decision stays valid");
     assert_eq!(device.take_media_token(resource("another"), NOW), Some(token("another")));
 
     let taken = |now| {
         let mut device = logged_in();
         device.keep_decision(KnownDecision { expire_time: None, ..permitted("channel") });
         let token = device.take_media_token(resource("channel"), now);
-        assert_eq!(device.take_media_token(resource("channel"), NOW), None, "it is gone either way");
+        assert_eq!(
+            device.take_media_token(resource("channel"), NOW),
+            None,
+            "the token is removed in both cases"
+        );
         token
     };
     let last = (NOW + HOUR).before(Duration::from_secs(120));
     assert_eq!(taken(last), Some(token("channel")));
     assert_eq!(taken(last + MILLISECOND), None);
 
-    // By a decision that holds no more there is none, and one without an end is good for ever.
+    // An expired decision returns no token. A token without an expiry never expires.
     let mut device = logged_in();
     let endless = MediaToken { expire_time: None, ..token("channel") };
     device.keep_decision(KnownDecision { media_token: Some(endless.clone()), ..permitted("channel") });
@@ -339,7 +346,7 @@ fn a_media_token_is_handed_out_once_and_not_shortly_before_its_end() {
 }
 
 #[test]
-fn what_others_say_at_length_is_not_kept() {
+fn oversized_values_are_not_stored() {
     let mut device = logged_in();
     for (length, is_kept) in [(MEDIA_TOKEN_MAX, true), (MEDIA_TOKEN_MAX + 1, false)] {
         let long = MediaToken { value: "t".repeat(length), ..token("channel") };
@@ -366,7 +373,7 @@ fn what_others_say_at_length_is_not_kept() {
 }
 
 #[test]
-fn a_device_of_one_place_names_its_codes_there() {
+fn codes_of_a_device_belong_to_its_place() {
     let place = Place {
         environment: EnvironmentName::parse("environment", "staging").expect("valid"),
         requestor: RequestorId::parse("requestor", "REF").expect("valid"),
@@ -377,7 +384,7 @@ fn a_device_of_one_place_names_its_codes_there() {
 }
 
 #[test]
-fn nothing_of_a_viewer_is_seen_in_a_debug_print() {
+fn debug_output_does_not_show_the_viewer() {
     let mut device = logged_in();
     device.user_agent = "hush viewer".to_owned();
     device.keep_decision(permitted("viewer"));

@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_digest_is_the_beginning_of_the_sha_256_and_can_be_read_back() {
+    fn a_digest_is_the_start_of_the_sha_256_and_round_trips_as_text() {
         let digest = HolderDigest::of_device(&DeviceId::parse("device_id", "abc").expect("valid"));
         let expected = 0xba78_16bf_8f01_cfea_4141_40de_5dae_2223_u128.to_be_bytes();
         assert_eq!(digest, HolderDigest::from_bytes(expected));

@@ -67,11 +67,11 @@ fn a_key_set_that_could_not_be_used_is_told_with_its_entry_and_file() {
     assert_told(
         &told,
         &[
-            "grpc.jwt[0].jwks: page is no JWK Set, {\"keys\": […]} (RFC 7517)",
-            "grpc.jwt[1].jwks: twice has two keys with the kid \"1\"; each key needs a kid of its own",
-            "grpc.jwt[2].jwks: secret holds no key that can be used: RSA, EC (P-256, P-384) or Ed25519",
-            "grpc.jwt[3].jwks: encryption holds no key that can be used",
-            "grpc.jwt[4].jwks: many has 65 keys; at most 64 are taken",
+            "grpc.jwt[0].jwks: page is not a JWK Set, {\"keys\": […]} (RFC 7517)",
+            "grpc.jwt[1].jwks: twice has two keys with the kid \"1\"; each key must have a unique kid",
+            "grpc.jwt[2].jwks: secret has no usable key: RSA, EC (P-256, P-384) or Ed25519",
+            "grpc.jwt[3].jwks: encryption has no usable key",
+            "grpc.jwt[4].jwks: many has 65 keys; at most 64 are allowed",
         ],
     );
     let issuers = issuers(&[entry("right", "")], &files).expect("is right");
@@ -101,7 +101,7 @@ fn what_the_server_of_the_keys_is_asked_with_must_be_there_and_of_use() {
             "grpc.jwt[1].jwks_ca: key holds no certificate",
             "grpc.jwt[2].jwks_ca: is for a URL, and jwks is a file",
             "grpc.jwt[2].jwks_token_file: is for a URL, and jwks is a file",
-            "grpc.jwt[2].jwks: set is no JWK Set",
+            "grpc.jwt[2].jwks: set is not a JWK Set",
         ],
     );
 }

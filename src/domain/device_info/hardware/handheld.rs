@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_model_that_only_one_kind_has_tells_it() {
+    fn unambiguous_models_imply_their_type() {
         for (model, expected) in [
             ("SM-T575", Some(TABLET)),
             ("SAMSUNG SM-X306B", Some(TABLET)),

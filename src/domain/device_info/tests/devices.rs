@@ -82,7 +82,7 @@ fn is_handheld_or_desktop(hardware_type: &str) -> bool {
 }
 
 #[test]
-fn devices_in_the_field_are_told_by_their_user_agents() {
+fn devices_in_the_field_are_identified_by_their_user_agents() {
     let normalizer = Normalizer::new();
     let mut wrong = String::new();
     for row in rows() {
@@ -105,7 +105,7 @@ fn devices_in_the_field_are_told_by_their_user_agents() {
 }
 
 #[test]
-fn the_table_has_two_hundred_televisions_of_thirty_makers_and_what_they_pretend_to_be() {
+fn the_table_covers_200_televisions_of_30_manufacturers_and_the_devices_they_imitate() {
     let (others, televisions): (Vec<_>, Vec<_>) =
         rows().into_iter().partition(|row| is_handheld_or_desktop(row.hardware_type));
     let texts: BTreeSet<_> = televisions.iter().map(|row| row.user_agent).collect();
@@ -118,7 +118,7 @@ fn the_table_has_two_hundred_televisions_of_thirty_makers_and_what_they_pretend_
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
     #[test]
-    fn borrowed_words_make_no_television_a_phone_a_tablet_or_a_desktop(
+    fn borrowed_words_do_not_turn_a_television_into_another_type(
         before in select(BORROWED), word in select(WORDS), behind in select(BORROWED),
     ) {
         let told = normalize(&Normalizer::new(), &format!("{before} {word} {behind}"));

@@ -49,7 +49,7 @@ fn cases() -> Vec<(String, Case)> {
 }
 
 #[test]
-fn devices_look_as_an_operator_expects() {
+fn normalized_devices_match_the_golden_files() {
     let normalizer = Normalizer::new();
     let cases = cases();
     assert!(cases.len() >= 13, "only {} golden files", cases.len());
@@ -61,7 +61,7 @@ fn devices_look_as_an_operator_expects() {
 }
 
 #[test]
-fn the_sample_comes_out_byte_by_byte() {
+fn the_sample_is_reproduced_byte_for_byte() {
     let sample = fs::read_to_string(folder().join("sample.normalized")).expect("the sample");
     let normalizer = Normalizer::new();
     let (samples, _): (Vec<_>, Vec<_>) =
@@ -73,7 +73,7 @@ fn the_sample_comes_out_byte_by_byte() {
 }
 
 #[test]
-fn normalized_forms_survive_json() {
+fn normalized_forms_round_trip_through_json() {
     let normalizer = Normalizer::new();
     for (file, case) in cases() {
         let normalized = case.normalize(&normalizer);

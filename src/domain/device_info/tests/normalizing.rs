@@ -17,7 +17,7 @@ fn version(major: u32, minor: u32, patch: u32) -> Version {
 }
 
 #[test]
-fn versions_are_taken_apart_at_the_dots() {
+fn versions_are_split_at_the_dots() {
     for (text, expected) in [
         ("7.1.2", version(7, 1, 2)),
         ("112.0.5615.197", version(112, 0, 5615)),
@@ -38,7 +38,7 @@ fn versions_are_taken_apart_at_the_dots() {
 }
 
 #[test]
-fn sizes_that_are_no_numbers_are_zero_and_too_large_ones_saturate() {
+fn invalid_sizes_are_zero_and_large_ones_saturate() {
     let info = DeviceInfo {
         display_width: Some("1920.5px".into()),
         display_height: Some("-5".into()),
@@ -50,7 +50,7 @@ fn sizes_that_are_no_numbers_are_zero_and_too_large_ones_saturate() {
 }
 
 #[test]
-fn what_nobody_knows_has_its_place_in_the_form() {
+fn unknown_facts_have_a_value_in_the_normalized_form() {
     let json = Normalizer::new().normalize(None, &Connection::default()).to_json();
     assert!(json.starts_with(r#"{"type":"Unknown","model":"Unknown","version":{"major":0"#), "{json}");
     assert!(
@@ -60,7 +60,7 @@ fn what_nobody_knows_has_its_place_in_the_form() {
 }
 
 #[test]
-fn blank_values_are_as_good_as_none() {
+fn blank_values_are_treated_as_absent() {
     let ip: Address = "::ffff:192.0.2.1".parse().expect("an address");
     let info = DeviceInfo {
         connection_ip: Some(" ".into()),
@@ -76,7 +76,7 @@ fn blank_values_are_as_good_as_none() {
 }
 
 #[test]
-fn a_user_agent_of_another_system_is_believed_about_the_browser_only() {
+fn a_user_agent_of_another_system_is_used_for_the_browser_only() {
     let info = DeviceInfo { model: Some("Roku".into()), os_name: Some("Roku OS".into()), ..minimal() };
     let connection = Connection { user_agent: Some(CHROME), ..Connection::default() };
     let normalized = Normalizer::new().normalize(Some(&info), &connection);
@@ -87,7 +87,7 @@ fn a_user_agent_of_another_system_is_believed_about_the_browser_only() {
 }
 
 #[test]
-fn a_named_browser_has_no_version_of_another_one() {
+fn a_named_browser_does_not_get_the_version_of_another_one() {
     let info = DeviceInfo { browser_name: Some("Firefox".into()), ..minimal() };
     let connection = Connection { user_agent: Some(CHROME), ..Connection::default() };
     let browser = Normalizer::new().normalize(Some(&info), &connection).browser;
@@ -96,7 +96,7 @@ fn a_named_browser_has_no_version_of_another_one() {
 }
 
 #[test]
-fn a_user_agent_is_read_once() {
+fn a_user_agent_is_parsed_once() {
     let user_agents = UserAgents::new();
     let first = user_agents.read(CHROME);
     assert!(first.browser.is_some(), "the patterns compile");
@@ -104,7 +104,7 @@ fn a_user_agent_is_read_once() {
 }
 
 #[test]
-fn what_is_remembered_is_bounded_in_entries_and_bytes() {
+fn the_cache_is_bounded_in_entries_and_bytes() {
     let user_agents = UserAgents::new();
     for number in 0..20_000 {
         user_agents.read(&format!("junk {number}"));
@@ -120,7 +120,7 @@ fn what_is_remembered_is_bounded_in_entries_and_bytes() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
     #[test]
-    fn no_text_makes_normalizing_panic(texts in proptest::collection::vec(any::<String>(), 16..64)) {
+    fn normalizing_any_text_does_not_panic(texts in proptest::collection::vec(any::<String>(), 16..64)) {
         let normalizer = Normalizer::new();
         let user_agents = ["PlayStation 5é", "Roku/DVP-", "AFT (Android ", "Chrome/", "CPU OS ", "Tizen like Gecko) "];
         for text in texts.iter().map(String::as_str).chain(user_agents) {

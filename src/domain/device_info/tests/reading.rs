@@ -10,7 +10,7 @@ use super::{
 };
 
 #[test]
-fn reads_every_known_key() {
+fn every_known_key_is_read() {
     let mut json = serde_json::Map::new();
     for &key in Key::ALL {
         json.insert(key.wire_name().to_owned(), Value::from(format!("value of {key:?}")));
@@ -25,7 +25,7 @@ fn reads_every_known_key() {
 }
 
 #[test]
-fn every_way_of_writing_base64_reads_alike() {
+fn every_variant_of_base64_is_decoded() {
     // Bytes that need `+` and `/`, and a length that needs padding.
     let json = r#"{"model":"~~~???>>>","osName":"Android","vendor":"ÿþÿ"}"#;
     let standard = general_purpose::STANDARD.encode(json);
@@ -48,7 +48,7 @@ fn every_way_of_writing_base64_reads_alike() {
 }
 
 #[test]
-fn numbers_and_booleans_are_kept_as_text() {
+fn numbers_and_booleans_are_converted_to_text() {
     let (info, warnings) = decode_with(
         r#""displayWidth":1920,"displayPpi":401.5,"osVersion":9,"manufacturer":5,"vendor":true,"connectionPort":-1"#,
     );
@@ -63,7 +63,7 @@ fn numbers_and_booleans_are_kept_as_text() {
 }
 
 #[test]
-fn connection_secure_is_read_from_text_too() {
+fn connection_secure_is_also_read_from_text() {
     for (value, expected, warned) in [
         ("true", Some(true), false),
         (r#""true""#, Some(true), false),
@@ -87,7 +87,7 @@ fn a_null_is_an_absent_key() {
 }
 
 #[test]
-fn type_is_the_hardware_type() {
+fn type_is_an_alias_of_the_hardware_type() {
     let (info, warnings) = decode_with(r#""type":"TV""#);
     assert_eq!(info.primary_hardware_type.as_deref(), Some("TV"));
     assert_eq!(reasons(&warnings), [("type", WarningReason::AliasedKey)]);
@@ -101,7 +101,7 @@ fn type_is_the_hardware_type() {
 }
 
 #[test]
-fn of_a_repeated_key_the_last_value_counts() {
+fn the_last_value_of_a_repeated_key_is_used() {
     let (info, warnings) = decode_with(r#""model":"B","model":"C","x":1,"x":2,"x":3"#);
     assert_eq!(info.model.as_deref(), Some("C"));
     assert_eq!(info.additional["x"], 3);
@@ -126,7 +126,7 @@ fn unlisted_values_and_unknown_keys_are_kept_and_warned_about() {
 }
 
 #[test]
-fn messages_stay_short_however_long_the_value() {
+fn messages_do_not_repeat_long_values() {
     let long = "é".repeat(400);
     let (_, warnings) = decode_with(&format!(r#""browserName":"{long}","{long}":1"#));
     assert_eq!(warnings.len(), 2);
@@ -134,7 +134,7 @@ fn messages_stay_short_however_long_the_value() {
 }
 
 #[test]
-fn all_violations_are_told_at_once() {
+fn all_violations_are_reported_together() {
     let long = "x".repeat(1025);
     let json = format!(
         r#"{{"os_name":"iOS","vendor":[1],"version":{{}},"osVersion":"1\u0000","manufacturer":"{long}","type":[]}}"#
@@ -148,7 +148,7 @@ fn all_violations_are_told_at_once() {
 }
 
 #[test]
-fn a_payload_that_is_no_object_says_what_it_is() {
+fn a_payload_without_an_object_is_refused_with_the_reason() {
     let b64 = |text: &str| general_purpose::STANDARD.encode(text);
     for (payload, part) in [
         (String::new(), "empty"),
@@ -189,7 +189,7 @@ fn nesting_is_bounded_without_recursion() {
 }
 
 #[test]
-fn unknown_keys_are_counted() {
+fn the_number_of_unknown_keys_is_limited() {
     let keys = |count: usize| (0..count).map(|key| format!(r#""k{key}":1"#)).collect::<Vec<_>>().join(",");
     assert_eq!(decode_with(&keys(64)).0.additional.len(), 64);
     let json = format!(r#"{{"model":"A","osName":"B",{}}}"#, keys(65));
@@ -198,7 +198,7 @@ fn unknown_keys_are_counted() {
 }
 
 #[test]
-fn writing_is_deterministic_and_in_order() {
+fn encoding_is_deterministic_and_ordered() {
     let mut info = DeviceInfo { connection_secure: Some(true), ..minimal() };
     info.additional.insert("zoo".to_owned(), json!({"b": 1}));
     info.additional.insert("ant".to_owned(), Value::Null);
@@ -246,23 +246,23 @@ fn device_infos() -> impl Strategy<Value = DeviceInfo> {
 
 proptest! {
     #[test]
-    fn what_is_written_reads_back_as_it_was(info in device_infos()) {
+    fn encoded_values_decode_to_themselves(info in device_infos()) {
         let (read, _) = DeviceInfo::decode(&info.encode()).expect("valid");
         prop_assert_eq!(read, info);
     }
 
     #[test]
-    fn no_text_makes_reading_panic(text in any::<String>()) {
+    fn decoding_any_text_does_not_panic(text in any::<String>()) {
         let _ = DeviceInfo::decode(&text);
     }
 
     #[test]
-    fn no_bytes_make_reading_panic(bytes in proptest::collection::vec(any::<u8>(), 0..512)) {
+    fn decoding_any_bytes_does_not_panic(bytes in proptest::collection::vec(any::<u8>(), 0..512)) {
         let _ = DeviceInfo::decode(&general_purpose::STANDARD.encode(bytes));
     }
 
     #[test]
-    fn no_broken_payload_makes_reading_panic(info in device_infos(), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+    fn decoding_a_corrupted_payload_does_not_panic(info in device_infos(), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
         let mut json = general_purpose::STANDARD.decode(info.encode()).expect("base64");
         let at = at.index(json.len());
         json[at] = byte;

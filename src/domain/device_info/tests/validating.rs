@@ -8,7 +8,7 @@ use super::{
 };
 
 #[test]
-fn fields_are_named_as_the_face_names_them() {
+fn violations_use_the_field_names_of_the_face() {
     let info =
         DeviceInfo { os_name: Some(" ".into()), os_family: Some("x\u{7}".into()), ..DeviceInfo::default() };
     let violations = info.validate(FieldNaming::Field).expect_err("not valid");
@@ -18,7 +18,7 @@ fn fields_are_named_as_the_face_names_them() {
 }
 
 #[test]
-fn oddities_are_warned_about() {
+fn unlisted_values_and_unknown_keys_are_warned_about() {
     let mut info = DeviceInfo { primary_hardware_type: Some("Fridge".into()), ..minimal() };
     info.additional.insert("hdr".to_owned(), json!(true));
     let warnings = info.validate(FieldNaming::Field).expect("valid");
@@ -32,7 +32,7 @@ fn oddities_are_warned_about() {
 }
 
 #[test]
-fn additional_must_not_hold_a_known_key() {
+fn additional_must_not_contain_a_known_key() {
     for (key, field) in [("osVersion", "os_version"), ("type", "primary_hardware_type")] {
         let mut info = minimal();
         info.additional.insert(key.to_owned(), json!("x"));
@@ -43,7 +43,7 @@ fn additional_must_not_hold_a_known_key() {
 }
 
 #[test]
-fn additional_is_bounded_where_the_wire_form_is() {
+fn additional_has_the_limits_of_the_wire_form() {
     let nested = |levels: usize| (0..levels).fold(Value::Null, |value, _| json!([value]));
     let with = |value: Value| {
         let mut info = minimal();

@@ -75,7 +75,7 @@ fn authorization(device: u8, key: u8, what: u8, new_id: Uuid) -> Authorization {
 }
 
 #[test]
-fn a_first_authorization_starts_a_trial_and_binds_both_sides_to_it() {
+fn the_first_authorization_starts_a_trial_and_binds_device_and_key() {
     let id = Uuid::from_u128(7);
     let (verdict, changes) = decide(KnownTrials::new(None, None, NOW), &authorization(1, 1, 1, id), NOW);
     let binding = Binding { id, forget_time: NOW + RULE.ttl + RULE.retention };
@@ -85,7 +85,7 @@ fn a_first_authorization_starts_a_trial_and_binds_both_sides_to_it() {
 }
 
 #[test]
-fn a_new_side_is_bound_to_the_trial_of_the_other_one_though_it_is_denied() {
+fn a_denied_authorization_binds_a_new_device_or_key_to_the_existing_trial() {
     let mut memory = Memory::default();
     assert_eq!([1, 2].map(|what| memory.denial(1, 1, what)), [None, None]);
     assert_eq!(memory.denial(2, 1, 3), Some(Denial::Exhausted), "a new device");
@@ -97,18 +97,18 @@ fn a_new_side_is_bound_to_the_trial_of_the_other_one_though_it_is_denied() {
 }
 
 #[test]
-fn of_two_trials_that_meet_the_stricter_one_decides_and_both_count() {
+fn the_stricter_of_two_trials_decides_and_both_count() {
     let mut memory = Memory::default();
     memory.denial(1, 1, 1);
     memory.denial(2, 2, 2);
     assert_eq!(memory.denial(1, 2, 3), None);
     assert!(memory.trials.values().all(|trial| trial.used_resources.len() == 2));
-    assert_eq!(memory.denial(1, 2, 1), Some(Denial::Exhausted), "the trial of 2 does not have it");
-    assert_eq!(memory.trials.len(), 2, "they stay two");
+    assert_eq!(memory.denial(1, 2, 1), Some(Denial::Exhausted), "trial 2 has not used resource 1");
+    assert_eq!(memory.trials.len(), 2, "the trials are not merged");
 }
 
 #[test]
-fn what_is_forgotten_binds_nobody() {
+fn trials_past_their_retention_have_no_bindings() {
     let mut memory = Memory::default();
     memory.denial(1, 1, 1);
     let forget_time = NOW + RULE.ttl + RULE.retention;
@@ -120,7 +120,7 @@ fn what_is_forgotten_binds_nobody() {
 }
 
 #[test]
-fn a_reset_deletes_what_counts_and_is_asked_for() {
+fn a_reset_deletes_the_trial_that_counts_and_matches() {
     let mut memory = Memory::default();
     memory.denial(1, 1, 1);
     let bound = || {
@@ -138,7 +138,7 @@ fn a_reset_deletes_what_counts_and_is_asked_for() {
 proptest! {
     /// For any earlier authorizations of any identities.
     #[test]
-    fn an_authorization_permits_what_it_permitted_and_never_more_than_there_is(
+    fn authorizations_are_repeatable_and_never_exceed_the_resource_limit(
         calls in prop::collection::vec((0_u8..4, 0_u8..4, 0_u8..4, 0_u64..40_000), 1..60),
     ) {
         let (mut memory, mut now) = (Memory::default(), NOW);
@@ -152,9 +152,9 @@ proptest! {
                 prop_assert_eq!(&before.trials, &memory.trials, "a denial changes no trial");
             }
             let shown = view(memory.known(device, key, now), &RULE, now);
-            prop_assert_eq!(&shown, &verdict.trial, "what is shown afterwards is what was decided by");
+            prop_assert_eq!(&shown, &verdict.trial, "the view after the decision is the trial of the verdict");
             let (again, changes) = memory.authorize(device, key, what, now);
-            prop_assert_eq!((again, changes), (verdict, 0), "the same again needs no commit");
+            prop_assert_eq!((again, changes), (verdict, 0), "a repeat needs no commit");
         }
     }
 }
