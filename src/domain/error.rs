@@ -61,7 +61,7 @@ pub fn is_plain(character: char) -> bool {
 
 /// Returns the first character that is not [plain](is_plain).
 #[must_use]
-pub fn first_odd(text: &str) -> Option<char> {
+pub fn first_not_plain(text: &str) -> Option<char> {
     // Fast path: nearly every text is printable ASCII, which needs no branch for each byte.
     let is_printable = text.bytes().fold(true, |printable, byte| printable & matches!(byte, b' '..=b'~'));
     if is_printable { None } else { text.chars().find(|character| !is_plain(*character)) }
@@ -100,7 +100,7 @@ impl Violations {
     /// Adds a violation if the text is longer than `limit` bytes, or contains a character that is not [plain](is_plain).
     pub fn check_text(&mut self, field: &str, text: &str, limit: usize) {
         self.check_length(field, text, limit);
-        if first_odd(text).is_some() {
+        if first_not_plain(text).is_some() {
             self.add(field, "must not contain control characters, which HTTP headers and XML do not allow");
         }
     }

@@ -27,7 +27,7 @@ pub fn decode(text: &str) -> Result<Vec<u8>, String> {
     if let Ok(bytes) = LENIENT.decode(text) {
         return Ok(bytes);
     }
-    LENIENT.decode(mend(text)).map_err(|error| error.to_string())
+    LENIENT.decode(canonical(text)).map_err(|error| error.to_string())
 }
 
 /// Encodes the standard, padded form.
@@ -36,8 +36,8 @@ pub(super) fn encode(bytes: &[u8]) -> String {
 }
 
 /// Returns `text` in the standard alphabet, on one line, without padding.
-fn mend(text: &str) -> Vec<u8> {
-    let mut mended = Vec::with_capacity(text.len());
+fn canonical(text: &str) -> Vec<u8> {
+    let mut canonical = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {
         let (byte, taken) = match (first, tail) {
@@ -46,14 +46,14 @@ fn mend(text: &str) -> Vec<u8> {
             (b'%', [b'3', b'd' | b'D', ..]) => (Some(b'='), 3),
             (b'-' | b' ', _) => (Some(b'+'), 1),
             (b'_', _) => (Some(b'/'), 1),
-            // Android's encoder breaks the line every 76 characters unless told not to.
+            // Android's encoder breaks the line every 76 characters by default.
             (b'\r' | b'\n', _) => (None, 1),
             (other, _) => (Some(*other), 1),
         };
-        mended.extend(byte);
+        canonical.extend(byte);
         rest = &rest[taken..];
     }
-    let unpadded = mended.iter().rposition(|byte| *byte != b'=').map_or(0, |last| last + 1);
-    mended.truncate(unpadded);
-    mended
+    let unpadded = canonical.iter().rposition(|byte| *byte != b'=').map_or(0, |last| last + 1);
+    canonical.truncate(unpadded);
+    canonical
 }

@@ -6,7 +6,7 @@ use super::{
     warning::{quote, shorten},
     wire,
 };
-use crate::domain::error::{Violation, first_odd};
+use crate::domain::error::{Violation, first_not_plain};
 
 /// Checks typed values.
 pub(super) fn check(info: &DeviceInfo, naming: FieldNaming) -> Result<Vec<Warning>, Vec<Violation>> {
@@ -85,7 +85,7 @@ fn broken_rule(value: &str) -> Option<String> {
     if value.len() > VALUE_MAX {
         return Some(format!("must be at most {VALUE_MAX} bytes, but is {}: {}", value.len(), quote(value)));
     }
-    let control = first_odd(value)?;
+    let control = first_not_plain(value)?;
     Some(format!(
         "must not contain control characters, but contains {} in {}",
         control.escape_unicode(),

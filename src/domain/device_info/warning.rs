@@ -42,11 +42,11 @@ impl Warning {
 
     /// Creates the warning about a TTL that the upstream replaced.
     #[must_use]
-    pub fn ttl_not_honoured(wished: std::time::Duration, given: std::time::Duration) -> Self {
+    pub fn ttl_not_honoured(requested: std::time::Duration, actual: std::time::Duration) -> Self {
         let text = format!(
             "the upstream sets the TTL of its codes: {} s instead of the requested {} s",
-            given.as_secs(),
-            wished.as_secs()
+            actual.as_secs(),
+            requested.as_secs()
         );
         Self::new("ttl", WarningReason::TtlNotHonoured, text)
     }

@@ -4,7 +4,7 @@ use reqwest::Url;
 
 use crate::domain::{
     entitlement::REDIRECT_URL_MAX,
-    error::{Violation, first_odd},
+    error::{Violation, first_not_plain},
     secret::SecretText,
 };
 
@@ -51,7 +51,8 @@ pub(in crate::rest) fn redirect_url(field: &str, text: &str) -> Result<RedirectU
         return Err(Violation::too_long(field, text, REDIRECT_URL_MAX));
     }
     // A parser that forgives white space would have another URL than the provider.
-    let is_plain = first_odd(text).is_none() && !text.contains(char::is_whitespace) && !text.contains('\\');
+    let is_plain =
+        first_not_plain(text).is_none() && !text.contains(char::is_whitespace) && !text.contains('\\');
     let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
     let url = url.filter(|_| is_plain && text.contains("://"));
     url.map(|url| RedirectUrl { text: text.to_owned(), url }).ok_or_else(|| {
