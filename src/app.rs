@@ -100,7 +100,7 @@ pub enum StartError {
 
 /// The server's dependencies on its environment. Tests inject their own.
 #[derive(Debug, Clone)]
-pub struct Surroundings {
+pub struct AppDependencies {
     /// The clock.
     pub clock: SharedClock,
     /// The source of random codes and ids.
@@ -109,7 +109,7 @@ pub struct Surroundings {
     pub memory: Option<u64>,
 }
 
-impl Default for Surroundings {
+impl Default for AppDependencies {
     fn default() -> Self {
         let memory = memory::available(Path::new("/"));
         Self { clock: Arc::new(SystemClock), randomness: Arc::new(OsRandomness), memory }
@@ -144,7 +144,7 @@ impl App {
     /// Any problem that prevents the server from starting, worded for the operator.
     pub async fn build(
         config: Config,
-        surroundings: Surroundings,
+        surroundings: AppDependencies,
         traces: Option<&TraceExport>,
     ) -> Result<Self, StartError> {
         let valid = ValidConfig::read(config)?;

@@ -14,9 +14,9 @@ mod tests;
 pub(crate) use device::check_device_info;
 
 /// A parser under test: its name, and what reads the input and panics where something does not hold.
-pub(crate) type Target = (&'static str, fn(&[u8]));
+pub(crate) type FuzzTarget = (&'static str, fn(&[u8]));
 
-const TARGETS: [&[Target]; 8] = [
+const TARGETS: [&[FuzzTarget]; 8] = [
     device::TARGETS,
     credential::TARGETS,
     stored_record::TARGETS,
@@ -27,7 +27,7 @@ const TARGETS: [&[Target]; 8] = [
     crate::store::embedded::fuzzing::TARGETS,
 ];
 
-fn targets() -> impl Iterator<Item = Target> {
+fn targets() -> impl Iterator<Item = FuzzTarget> {
     TARGETS.into_iter().flatten().copied()
 }
 

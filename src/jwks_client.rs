@@ -11,7 +11,7 @@ use reqwest::{Certificate, Client, Url};
 
 use crate::{
     auth::key_set::KeySet,
-    config::KeyPlace,
+    config::KeySetLocation,
     error_chain::ErrorChain,
     outbound,
     service::authentication::{KeySource, ServedKeys},
@@ -36,7 +36,7 @@ impl JwksClient {
     ///
     /// # Errors
     /// Where no client can be made of that.
-    pub(crate) fn new(KeyPlace { url, ca, token_file }: KeyPlace) -> Result<Self, String> {
+    pub(crate) fn new(KeySetLocation { url, ca, token_file }: KeySetLocation) -> Result<Self, String> {
         let said = |error: reqwest::Error| ErrorChain(&error).to_string();
         let ca = ca.map(|pem| Certificate::from_pem_bundle(pem.as_bytes())).transpose().map_err(said)?;
         let client = outbound::client_for(&[&url]).timeout(TIME_MAX);

@@ -8,7 +8,7 @@ use crate::{
         Result, Setting, clock,
         load::{self, Plan, Workload},
         machine,
-        measurement::{Course, measure},
+        measurement::{MeasurementPlan, measure},
         process::{Face, Server},
         report::{Table, Target, median, spread},
     },
@@ -104,7 +104,8 @@ impl Case {
         let direct = Arc::new(Direct::new(self.api, &provider)?);
         let bridged = Arc::new(Bridged::new()?);
         let warm_up = duration / 4;
-        let course = Course { in_flight: self.in_flight, threads: setting.client_threads, warm_up, duration };
+        let course =
+            MeasurementPlan { in_flight: self.in_flight, threads: setting.client_threads, warm_up, duration };
         let mut rows = Vec::new();
         for _ in 0..rounds {
             let direct = p50(&provider, &direct, course)?;
@@ -134,7 +135,7 @@ impl Case {
 }
 
 /// The median of direct calls, in milliseconds.
-pub fn p50<W: Workload>(provider: &Provider, workload: &Arc<W>, course: Course) -> Result<f64> {
+pub fn p50<W: Workload>(provider: &Provider, workload: &Arc<W>, course: MeasurementPlan) -> Result<f64> {
     let from = clock::now() + course.warm_up;
     let plan =
         Plan { in_flight: course.in_flight, threads: course.threads, from, until: from + course.duration };

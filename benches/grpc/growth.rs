@@ -34,7 +34,7 @@ const TTL: i64 = 36_000;
 
 /// The load.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct GrowthOptions {
     /// How long it goes on.
     #[arg(long, default_value_t = 10)]
     minutes: u32,
@@ -47,7 +47,7 @@ pub struct Options {
 }
 
 /// How often the folder is looked at, and when.
-struct Course {
+struct GrowthPlan {
     rate: u32,
     periods: u32,
     period: Duration,
@@ -55,9 +55,9 @@ struct Course {
     live: usize,
 }
 
-impl Course {
-    fn new(setting: &Setting, options: &Options) -> Self {
-        let &Options { minutes, rate, age } = options;
+impl GrowthPlan {
+    fn new(setting: &Setting, options: &GrowthOptions) -> Self {
+        let &GrowthOptions { minutes, rate, age } = options;
         let (periods, period, age) = match setting.quick {
             true => (3, Duration::from_secs(1), 1),
             false => (minutes * 2, Duration::from_secs(30), age),
@@ -72,8 +72,8 @@ impl Course {
 }
 
 /// Runs the benchmark and prints its table.
-pub fn run(setting: &Setting, options: &Options) -> Result<()> {
-    let course = Course::new(setting, options);
+pub fn run(setting: &Setting, options: &GrowthOptions) -> Result<()> {
+    let course = GrowthPlan::new(setting, options);
     let data = disk::data_folder()?;
     print!("{}", machine::describe(data.path(), if setting.quick { 20 } else { 400 })?);
     let left_alone = left_alone(setting, &course)?;
@@ -103,7 +103,7 @@ pub fn run(setting: &Setting, options: &Options) -> Result<()> {
 }
 
 /// The folder's size after each period's codes were created at full speed.
-fn left_alone(setting: &Setting, course: &Course) -> Result<Vec<u64>> {
+fn left_alone(setting: &Setting, course: &GrowthPlan) -> Result<Vec<u64>> {
     let data = disk::data_folder()?;
     let server = Server::passbridge(&setting.server, data.path(), &GRPC)?;
     server.wait_until_ready()?;
@@ -127,7 +127,7 @@ fn left_alone(setting: &Setting, course: &Course) -> Result<Vec<u64>> {
 }
 
 /// The folder's size after each period of creating and deleting.
-fn deleted(setting: &Setting, course: &Course, data: &Path) -> Result<Vec<u64>> {
+fn deleted(setting: &Setting, course: &GrowthPlan, data: &Path) -> Result<Vec<u64>> {
     let server = Server::passbridge(&setting.server, data, &GRPC)?;
     server.wait_until_ready()?;
     let pace = Pace::new(course.rate, course.period * course.periods);

@@ -17,7 +17,7 @@ use crate::{
         self, Failure, Result, Setting,
         comparison::{Case, Comparison},
         load::{self, Workload},
-        measurement::{Course, Measurement, measure},
+        measurement::{Measurement, MeasurementPlan, measure},
         process::{Face, Server},
         report::Target,
         tally::CallError,
@@ -32,7 +32,7 @@ const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
 
 /// What is done.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Call {
+pub enum HandshakeKind {
     /// A handshake with all of its cryptography.
     Full,
     /// One that goes on with a session of before.
@@ -98,29 +98,29 @@ pub struct Handshakes {
 }
 
 impl Handshakes {
-    fn of(&self, call: Call) -> &Arc<Handshake> {
+    fn of(&self, call: HandshakeKind) -> &Arc<Handshake> {
         match call {
-            Call::Full => &self.full,
-            Call::Resumed => &self.resumed,
+            HandshakeKind::Full => &self.full,
+            HandshakeKind::Resumed => &self.resumed,
         }
     }
 }
 
 impl Comparison for Handshakes {
-    type Call = Call;
+    type Call = HandshakeKind;
 
     const YARDSTICK: &'static str = "bare rustls";
 
-    const CASES: &'static [Case<Call>] = &[
+    const CASES: &'static [Case<HandshakeKind>] = &[
         Case {
-            call: Call::Full,
+            call: HandshakeKind::Full,
             in_flight: 16,
             throughput: Target::None,
             p99: Target::None,
             cpu: Target::None,
         },
         Case {
-            call: Call::Resumed,
+            call: HandshakeKind::Resumed,
             in_flight: 16,
             throughput: Target::None,
             p99: Target::None,
@@ -145,15 +145,15 @@ impl Comparison for Handshakes {
         Ok(Self { passbridge, bare, full, resumed, _credentials: credentials })
     }
 
-    fn warm_up(&self, course: Course) -> Result<()> {
-        self.passbridge(Call::Full, course).map(drop)
+    fn warm_up(&self, course: MeasurementPlan) -> Result<()> {
+        self.passbridge(HandshakeKind::Full, course).map(drop)
     }
 
-    fn passbridge(&self, call: Call, course: Course) -> Result<Measurement> {
+    fn passbridge(&self, call: HandshakeKind, course: MeasurementPlan) -> Result<Measurement> {
         measure(&self.passbridge, self.of(call), course)
     }
 
-    fn yardstick(&self, call: Call, course: Course) -> Result<Measurement> {
+    fn yardstick(&self, call: HandshakeKind, course: MeasurementPlan) -> Result<Measurement> {
         measure(&self.bare, self.of(call), course)
     }
 

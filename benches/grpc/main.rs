@@ -76,25 +76,25 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Calls a second, latency and CPU per call, beside the echo's (the default).
-    Throughput(rounds::Options),
+    Throughput(rounds::RoundsOptions),
     /// Idle memory, and the time from start to ready, on an empty store and a full one.
     Start,
     /// Rates beside the echo's, memory, disk and the time to open again, at some numbers of live codes.
-    Scale(scale::Extent),
+    Scale(scale::ScaleOptions),
     /// What codes that are deleted long before their end leave on the disk.
-    Growth(growth::Options),
+    Growth(growth::GrowthOptions),
     /// A constant rate for a long time.
-    Soak(soak::Options),
+    Soak(soak::SoakOptions),
     /// What open watches cost the server's memory, and how soon they learn of a delete.
     Watches,
     /// TempPasses: authorizations beside the echo, resets in one stream and of all.
-    TempPass(rounds::Options),
+    TempPass(rounds::RoundsOptions),
     /// Codes over Redis: calls beside the echo's, what a code takes of its memory, and watches across two servers.
-    Redis(rounds::Options),
+    Redis(rounds::RoundsOptions),
     /// What a JWT and TLS cost a create.
-    Secured(rounds::Options),
+    Secured(rounds::RoundsOptions),
     /// TLS handshakes, full and resumed, beside a server that does nothing else.
-    Handshakes(rounds::Options),
+    Handshakes(rounds::RoundsOptions),
     /// The echo itself.
     #[command(hide = true)]
     Echo,
@@ -110,7 +110,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let Arguments { command, setting, .. } = Arguments::parse();
-    exit_code(match command.unwrap_or(Command::Throughput(rounds::Options::default())) {
+    exit_code(match command.unwrap_or(Command::Throughput(rounds::RoundsOptions::default())) {
         Command::Throughput(options) => comparison::run::<Throughput>(&setting, &options),
         Command::Start => start::run(&setting),
         Command::Scale(extent) => scale::run(&setting, &extent),

@@ -11,13 +11,13 @@ use crate::{
         Result, Setting,
         comparison::{Case, Comparison, Variant},
         disk,
-        measurement::{Course, Measurement},
+        measurement::{Measurement, MeasurementPlan},
         process::{Face, Server},
         report::{Table, Target, milliseconds},
-        rounds::Options,
+        rounds::RoundsOptions,
     },
-    throughput::{Call, Throughput},
-    watches::{self, Extent},
+    throughput::{GrpcCall, Throughput},
+    watches::{self, WatchesOptions},
 };
 
 /// Keys of 32 bytes are all the same to a benchmark.
@@ -32,16 +32,16 @@ struct OverRedis {
 }
 
 impl Comparison for OverRedis {
-    type Call = Call;
+    type Call = GrpcCall;
 
     const YARDSTICK: &'static str = "echo";
 
-    const CASES: &'static [Case<Call>] =
-        &[case(Call::Create, 0.4), case(Call::CreateRepeatable, 0.0), case(Call::Get, 0.0)];
+    const CASES: &'static [Case<GrpcCall>] =
+        &[case(GrpcCall::Create, 0.4), case(GrpcCall::CreateRepeatable, 0.0), case(GrpcCall::Get, 0.0)];
 
-    const VARIANTS: &'static [Variant<Call>] = &[Variant {
-        call: Call::CreateRepeatable,
-        of: Call::Create,
+    const VARIANTS: &'static [Variant<GrpcCall>] = &[Variant {
+        call: GrpcCall::CreateRepeatable,
+        of: GrpcCall::Create,
         throughput: Target::None,
         cpu: Target::None,
     }];
@@ -53,15 +53,15 @@ impl Comparison for OverRedis {
         Ok(Self { calls: Throughput::of(passbridge, None)?, engine, empty })
     }
 
-    fn warm_up(&self, course: Course) -> Result<()> {
+    fn warm_up(&self, course: MeasurementPlan) -> Result<()> {
         self.calls.warm_up(course)
     }
 
-    fn passbridge(&self, call: Call, course: Course) -> Result<Measurement> {
+    fn passbridge(&self, call: GrpcCall, course: MeasurementPlan) -> Result<Measurement> {
         self.calls.passbridge(call, course)
     }
 
-    fn yardstick(&self, call: Call, course: Course) -> Result<Measurement> {
+    fn yardstick(&self, call: GrpcCall, course: MeasurementPlan) -> Result<Measurement> {
         self.calls.yardstick(call, course)
     }
 
@@ -81,18 +81,18 @@ impl Comparison for OverRedis {
     }
 }
 
-const fn case(call: Call, throughput: f64) -> Case<Call> {
+const fn case(call: GrpcCall, throughput: f64) -> Case<GrpcCall> {
     let throughput = if throughput > 0.0 { Target::AtLeast(throughput) } else { Target::None };
     Case { call, in_flight: 64, throughput, p99: Target::None, cpu: Target::None }
 }
 
 /// Runs the benchmark and prints its tables.
-pub fn run(setting: &Setting, options: &Options) -> Result<()> {
+pub fn run(setting: &Setting, options: &RoundsOptions) -> Result<()> {
     crate::comparison::run::<OverRedis>(setting, options)?;
     let engine = Engine::start(ServerOptions { append_only: true, ..ServerOptions::default() });
     let data = disk::data_folder()?;
     let (one, other) = (serve(setting, data.path(), &engine)?, serve(setting, data.path(), &engine)?);
-    let extent = Extent::small(setting.quick);
+    let extent = WatchesOptions::small(setting.quick);
     let [answered, told] = watches::across(setting, &one, &other, &extent)?;
     let mut table = Table::new(&["a watch at one server, a delete at another", "p50", "p99", "target"]);
     for (figure, tally, most) in [

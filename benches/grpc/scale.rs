@@ -20,7 +20,7 @@ use crate::{
         report::{Table, Target, median, spread},
         rounds::{self, Rounds},
     },
-    throughput::{Call, Throughput},
+    throughput::{GrpcCall, Throughput},
     workload::Fill,
 };
 
@@ -31,15 +31,15 @@ const TTL: i64 = 36_000;
 const MARGIN: usize = 5_000_000;
 
 /// What is measured.
-const CASES: [Case<Call>; 2] = [case(Call::Get), case(Call::Create)];
+const CASES: [Case<GrpcCall>; 2] = [case(GrpcCall::Get), case(GrpcCall::Create)];
 
-const fn case(call: Call) -> Case<Call> {
+const fn case(call: GrpcCall) -> Case<GrpcCall> {
     Case { call, in_flight: 64, throughput: Target::None, p99: Target::None, cpu: Target::None }
 }
 
 /// How much of it.
 #[derive(Debug, Args)]
-pub struct Extent {
+pub struct ScaleOptions {
     /// At how many live codes everything is measured, from few to many.
     #[arg(long, value_name = "NUMBER", value_delimiter = ',', default_values_t = [300_000, 10_000_000])]
     codes: Vec<usize>,
@@ -47,7 +47,7 @@ pub struct Extent {
     #[arg(long, default_value_t = 3)]
     kills: usize,
     #[command(flatten)]
-    rounds: rounds::Options,
+    rounds: rounds::RoundsOptions,
 }
 
 /// One size of the store.
@@ -67,7 +67,7 @@ struct Stage {
 }
 
 /// Runs the benchmark and prints its tables.
-pub fn run(setting: &Setting, extent: &Extent) -> Result<()> {
+pub fn run(setting: &Setting, extent: &ScaleOptions) -> Result<()> {
     let (sizes, kills) = match setting.quick {
         true => (&[2_000, 10_000][..], 1),
         false => (&*extent.codes, extent.kills),

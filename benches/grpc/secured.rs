@@ -17,7 +17,7 @@ use crate::{
         self, Result, Setting,
         comparison::{Case, Comparison},
         load::{self, Workload},
-        measurement::{Course, Measurement, measure},
+        measurement::{Measurement, MeasurementPlan, measure},
         process::{Face, Server},
         report::Target,
         tally::CallError,
@@ -27,7 +27,7 @@ use crate::{
 
 /// What is called.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Call {
+pub enum SecuredCall {
     /// A durable create.
     Create,
 }
@@ -98,12 +98,12 @@ pub struct Secured {
 }
 
 impl Comparison for Secured {
-    type Call = Call;
+    type Call = SecuredCall;
 
     const YARDSTICK: &'static str = "without";
 
-    const CASES: &'static [Case<Call>] = &[Case {
-        call: Call::Create,
+    const CASES: &'static [Case<SecuredCall>] = &[Case {
+        call: SecuredCall::Create,
         in_flight: 64,
         throughput: Target::None,
         p99: Target::None,
@@ -133,16 +133,16 @@ impl Comparison for Secured {
         })
     }
 
-    fn warm_up(&self, course: Course) -> Result<()> {
-        self.passbridge(Call::Create, course)?;
-        self.yardstick(Call::Create, course).map(drop)
+    fn warm_up(&self, course: MeasurementPlan) -> Result<()> {
+        self.passbridge(SecuredCall::Create, course)?;
+        self.yardstick(SecuredCall::Create, course).map(drop)
     }
 
-    fn passbridge(&self, Call::Create: Call, course: Course) -> Result<Measurement> {
+    fn passbridge(&self, SecuredCall::Create: SecuredCall, course: MeasurementPlan) -> Result<Measurement> {
         measure(&self.secured, &self.over_tls, course)
     }
 
-    fn yardstick(&self, Call::Create: Call, course: Course) -> Result<Measurement> {
+    fn yardstick(&self, SecuredCall::Create: SecuredCall, course: MeasurementPlan) -> Result<Measurement> {
         measure(&self.plain, &self.create, course)
     }
 

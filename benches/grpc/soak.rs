@@ -41,7 +41,7 @@ const SAMPLE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The load.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct SoakOptions {
     /// How long it goes on. A record leaves the disk 11 to 13 minutes after it was made, so that less than 20
     /// minutes show no level.
     #[arg(long, default_value_t = 60)]
@@ -60,7 +60,7 @@ struct Period {
 }
 
 /// Runs the benchmark, with a line a minute.
-pub fn run(setting: &Setting, options: &Options) -> Result<()> {
+pub fn run(setting: &Setting, options: &SoakOptions) -> Result<()> {
     let (periods, period) = match setting.quick {
         true => (40, Duration::from_millis(100)),
         false => (options.minutes, Duration::from_secs(60)),

@@ -25,7 +25,7 @@ struct Start {
 }
 
 /// How much of it.
-struct Extent {
+struct StartOptions {
     starts: usize,
     codes: u64,
     /// How long a server is left alone before its memory is read.
@@ -37,10 +37,15 @@ struct Extent {
 /// Runs the benchmark and prints its table.
 pub fn run(setting: &Setting) -> Result<()> {
     let extent = match setting.quick {
-        true => Extent { starts: 1, codes: 20_000, rest: Duration::ZERO, load: Duration::from_millis(200) },
-        false => {
-            Extent { starts: 5, codes: 1_000_000, rest: Duration::from_secs(3), load: Duration::from_secs(1) }
+        true => {
+            StartOptions { starts: 1, codes: 20_000, rest: Duration::ZERO, load: Duration::from_millis(200) }
         }
+        false => StartOptions {
+            starts: 5,
+            codes: 1_000_000,
+            rest: Duration::from_secs(3),
+            load: Duration::from_secs(1),
+        },
     };
     let data = disk::data_folder()?;
     print!("{}", machine::describe(data.path(), if setting.quick { 20 } else { 400 })?);
@@ -73,7 +78,7 @@ pub fn run(setting: &Setting) -> Result<()> {
 }
 
 /// Starts on a folder that does not exist yet, each time.
-fn start_empty(setting: &Setting, extent: &Extent) -> Result<Vec<Start>> {
+fn start_empty(setting: &Setting, extent: &StartOptions) -> Result<Vec<Start>> {
     (0..extent.starts)
         .map(|_| {
             let data = disk::data_folder()?;
@@ -87,7 +92,7 @@ fn start_empty(setting: &Setting, extent: &Extent) -> Result<Vec<Start>> {
 /// Ends a server in some way and starts the next, several times.
 fn start_after(
     setting: &Setting,
-    extent: &Extent,
+    extent: &StartOptions,
     data: &Path,
     mut server: Server,
     end: impl Fn(Server) -> Result<()>,
@@ -102,7 +107,7 @@ fn start_after(
     Ok((server, starts))
 }
 
-fn start(setting: &Setting, extent: &Extent, data: &Path) -> Result<(Server, Start)> {
+fn start(setting: &Setting, extent: &StartOptions, data: &Path) -> Result<(Server, Start)> {
     let server = Server::passbridge(&setting.server, data, &GRPC)?;
     let seconds = server.wait_until_ready()?.as_secs_f64();
     std::thread::sleep(extent.rest);
@@ -111,7 +116,7 @@ fn start(setting: &Setting, extent: &Extent, data: &Path) -> Result<(Server, Sta
     Ok((server, Start { seconds, memory }))
 }
 
-fn fill(setting: &Setting, extent: &Extent, data: &Path) -> Result<Server> {
+fn fill(setting: &Setting, extent: &StartOptions, data: &Path) -> Result<Server> {
     let server = Server::passbridge(&setting.server, data, &GRPC)?;
     server.wait_until_ready()?;
     let long = Duration::from_secs(3600);

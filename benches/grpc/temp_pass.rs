@@ -28,27 +28,27 @@ use crate::{
         device::{DEVICE_ID, device_id},
         disk,
         load::{self, Plan, Workload},
-        measurement::{Course, Measurement, measure},
+        measurement::{Measurement, MeasurementPlan, measure},
         process::Server,
         report::{Table, Target},
-        rounds::Options,
+        rounds::RoundsOptions,
         template::Template,
     },
-    workload::{Echo, framed},
+    workload::{EchoWorkload, framed},
 };
 
 const REQUESTOR: &str = "REF";
 const MVPD: &str = "TempPass";
 
 /// Runs both parts and prints their tables.
-pub fn run(setting: &Setting, options: &Options) -> Result<()> {
+pub fn run(setting: &Setting, options: &RoundsOptions) -> Result<()> {
     comparison::run::<Authorizations>(setting, options)?;
     resets(setting)
 }
 
 /// What is called.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Call {
+pub enum TempPassCall {
     /// The first authorization of a device: a trial starts, durably.
     AuthorizeNew,
     /// One of a trial that runs.
@@ -60,18 +60,18 @@ struct Authorizations {
     passbridge: Server,
     echo: Server,
     new: Arc<Authorize>,
-    in_echo: Arc<Echo>,
+    in_echo: Arc<EchoWorkload>,
     sizes: [usize; 2],
 }
 
 impl Comparison for Authorizations {
-    type Call = Call;
+    type Call = TempPassCall;
 
     const YARDSTICK: &'static str = "echo";
 
-    const CASES: &'static [Case<Call>] = &[
-        case(Call::AuthorizeNew, Target::AtLeast(0.45)),
-        case(Call::AuthorizeRunning, Target::AtLeast(0.75)),
+    const CASES: &'static [Case<TempPassCall>] = &[
+        case(TempPassCall::AuthorizeNew, Target::AtLeast(0.45)),
+        case(TempPassCall::AuthorizeRunning, Target::AtLeast(0.75)),
     ];
 
     fn start(setting: &Setting, data: &Path) -> Result<Self> {
@@ -81,22 +81,24 @@ impl Comparison for Authorizations {
         let new = Authorize::new();
         let answer = load::once(passbridge.address, &new)?;
         let sizes = [new.request_size(), answer.len()];
-        let in_echo = Echo::of_size(sizes[0], sizes[1]);
+        let in_echo = EchoWorkload::of_size(sizes[0], sizes[1]);
         Ok(Self { passbridge, echo, new: Arc::new(new), in_echo: Arc::new(in_echo), sizes })
     }
 
-    fn warm_up(&self, course: Course) -> Result<()> {
-        self.passbridge(Call::AuthorizeNew, course).map(drop)
+    fn warm_up(&self, course: MeasurementPlan) -> Result<()> {
+        self.passbridge(TempPassCall::AuthorizeNew, course).map(drop)
     }
 
-    fn passbridge(&self, call: Call, course: Course) -> Result<Measurement> {
+    fn passbridge(&self, call: TempPassCall, course: MeasurementPlan) -> Result<Measurement> {
         match call {
-            Call::AuthorizeNew => measure(&self.passbridge, &self.new, course),
-            Call::AuthorizeRunning => measure(&self.passbridge, &Arc::new(self.new.of_those()), course),
+            TempPassCall::AuthorizeNew => measure(&self.passbridge, &self.new, course),
+            TempPassCall::AuthorizeRunning => {
+                measure(&self.passbridge, &Arc::new(self.new.of_those()), course)
+            }
         }
     }
 
-    fn yardstick(&self, _: Call, course: Course) -> Result<Measurement> {
+    fn yardstick(&self, _: TempPassCall, course: MeasurementPlan) -> Result<Measurement> {
         measure(&self.echo, &self.in_echo, course)
     }
 
@@ -113,7 +115,7 @@ impl Comparison for Authorizations {
     }
 }
 
-const fn case(call: Call, throughput: Target) -> Case<Call> {
+const fn case(call: TempPassCall, throughput: Target) -> Case<TempPassCall> {
     Case { call, in_flight: 64, throughput, p99: Target::None, cpu: Target::None }
 }
 

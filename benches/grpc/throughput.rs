@@ -8,16 +8,16 @@ use crate::{
         Result, Setting,
         comparison::{Case, Comparison, Variant},
         load::{self, Workload},
-        measurement::{Course, Measurement, measure},
+        measurement::{Measurement, MeasurementPlan, measure},
         process::Server,
         report::Target,
     },
-    workload::{Create, Echo, Get, check_code},
+    workload::{Create, EchoWorkload, Get, check_code},
 };
 
 /// What is called.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Call {
+pub enum GrpcCall {
     /// A durable create with a `request_id`, whose answer is kept for a repeat: what a client sends that may call again.
     CreateRepeatable,
     /// A durable create without one.
@@ -34,28 +34,28 @@ pub struct Throughput {
     /// What makes codes, and keeps those that it has made.
     pub create: Arc<Create>,
     repeatable: Arc<Create>,
-    create_echo: Arc<Echo>,
-    repeatable_echo: Arc<Echo>,
-    get_echo: Arc<Echo>,
+    create_echo: Arc<EchoWorkload>,
+    repeatable_echo: Arc<EchoWorkload>,
+    get_echo: Arc<EchoWorkload>,
     sizes: [(usize, usize); 3],
 }
 
 impl Comparison for Throughput {
-    type Call = Call;
+    type Call = GrpcCall;
 
     const YARDSTICK: &'static str = "echo";
 
-    const CASES: &'static [Case<Call>] = &[
-        create(Call::CreateRepeatable, 64),
-        create(Call::Create, 64),
-        create(Call::CreateRepeatable, 256),
-        create(Call::Create, 256),
+    const CASES: &'static [Case<GrpcCall>] = &[
+        create(GrpcCall::CreateRepeatable, 64),
+        create(GrpcCall::Create, 64),
+        create(GrpcCall::CreateRepeatable, 256),
+        create(GrpcCall::Create, 256),
         GET,
     ];
 
-    const VARIANTS: &'static [Variant<Call>] = &[Variant {
-        call: Call::CreateRepeatable,
-        of: Call::Create,
+    const VARIANTS: &'static [Variant<GrpcCall>] = &[Variant {
+        call: GrpcCall::CreateRepeatable,
+        of: GrpcCall::Create,
         throughput: Target::AtLeast(0.9),
         cpu: Target::AtMost(1.1),
     }];
@@ -66,23 +66,23 @@ impl Comparison for Throughput {
         Self::of(passbridge, None)
     }
 
-    fn warm_up(&self, course: Course) -> Result<()> {
-        self.passbridge(Call::CreateRepeatable, course).map(drop)
+    fn warm_up(&self, course: MeasurementPlan) -> Result<()> {
+        self.passbridge(GrpcCall::CreateRepeatable, course).map(drop)
     }
 
-    fn passbridge(&self, call: Call, course: Course) -> Result<Measurement> {
+    fn passbridge(&self, call: GrpcCall, course: MeasurementPlan) -> Result<Measurement> {
         match call {
-            Call::Create => measure(&self.passbridge, &self.create, course),
-            Call::CreateRepeatable => measure(&self.passbridge, &self.repeatable, course),
-            Call::Get => measure(&self.passbridge, &Arc::new(Get::new(self.create.codes())), course),
+            GrpcCall::Create => measure(&self.passbridge, &self.create, course),
+            GrpcCall::CreateRepeatable => measure(&self.passbridge, &self.repeatable, course),
+            GrpcCall::Get => measure(&self.passbridge, &Arc::new(Get::new(self.create.codes())), course),
         }
     }
 
-    fn yardstick(&self, call: Call, course: Course) -> Result<Measurement> {
+    fn yardstick(&self, call: GrpcCall, course: MeasurementPlan) -> Result<Measurement> {
         let workload = match call {
-            Call::Create => &self.create_echo,
-            Call::CreateRepeatable => &self.repeatable_echo,
-            Call::Get => &self.get_echo,
+            GrpcCall::Create => &self.create_echo,
+            GrpcCall::CreateRepeatable => &self.repeatable_echo,
+            GrpcCall::Get => &self.get_echo,
         };
         measure(&self.echo, workload, course)
     }
@@ -128,7 +128,7 @@ impl Throughput {
             (repeatable.request_size(), created_repeatable.len()),
             (get.request_size(), read.len()),
         ];
-        let echoes = sizes.map(|(request, answer)| Arc::new(Echo::of_size(request, answer)));
+        let echoes = sizes.map(|(request, answer)| Arc::new(EchoWorkload::of_size(request, answer)));
         for (echoing, size) in echoes.iter().zip(sizes) {
             if (echoing.request_size(), load::once(echo.address, &**echoing)?.len()) != size {
                 return Err("the echo's messages do not have the sizes of passbridge's".into());
@@ -140,7 +140,7 @@ impl Throughput {
     }
 }
 
-const fn create(call: Call, in_flight: usize) -> Case<Call> {
+const fn create(call: GrpcCall, in_flight: usize) -> Case<GrpcCall> {
     Case {
         call,
         in_flight,
@@ -150,8 +150,8 @@ const fn create(call: Call, in_flight: usize) -> Case<Call> {
     }
 }
 
-const GET: Case<Call> = Case {
-    call: Call::Get,
+const GET: Case<GrpcCall> = Case {
+    call: GrpcCall::Get,
     in_flight: 64,
     throughput: Target::AtLeast(1.0),
     p99: Target::None,

@@ -32,7 +32,7 @@ use crate::{
         tally::{CallError, Tally},
         template::Template,
     },
-    workload::{Create, Delete, Echo, Get, REQUESTOR, framed},
+    workload::{Create, Delete, EchoWorkload, Get, REQUESTOR, framed},
 };
 
 const WATCH: &str = "/passbridge.v1.RegistrationCodeService/WatchRegistrationCode";
@@ -47,13 +47,13 @@ const CREATES: u32 = 2_000;
 const DELETES: u32 = 50;
 
 /// How many watches are open over how many connections, and for how long codes are deleted.
-pub struct Extent {
+pub struct WatchesOptions {
     watches: u32,
     connections: usize,
     time: Duration,
 }
 
-impl Extent {
+impl WatchesOptions {
     /// Enough to tell how soon a message comes.
     pub fn small(quick: bool) -> Self {
         let time = if quick { Duration::from_millis(500) } else { Duration::from_secs(20) };
@@ -62,7 +62,12 @@ impl Extent {
 }
 
 /// How long a delete at `other` takes to its answer, and to the message of the watch at `one`, while codes are made at `other`.
-pub fn across(setting: &Setting, one: &Server, other: &Server, extent: &Extent) -> Result<[Tally; 2]> {
+pub fn across(
+    setting: &Setting,
+    one: &Server,
+    other: &Server,
+    extent: &WatchesOptions,
+) -> Result<[Tally; 2]> {
     let codes = make_codes(setting, one, extent)?;
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let watch = watch_request();
@@ -78,10 +83,10 @@ type Watched = (Code, Messages);
 /// Runs the benchmark and prints its table.
 pub fn run(setting: &Setting) -> Result<()> {
     let extents = match setting.quick {
-        true => vec![Extent { watches: 100, connections: 2, time: Duration::from_millis(500) }],
+        true => vec![WatchesOptions { watches: 100, connections: 2, time: Duration::from_millis(500) }],
         false => vec![
-            Extent { watches: 10_000, connections: 20, time: Duration::from_secs(20) },
-            Extent { watches: 100_000, connections: 200, time: Duration::from_secs(20) },
+            WatchesOptions { watches: 10_000, connections: 20, time: Duration::from_secs(20) },
+            WatchesOptions { watches: 100_000, connections: 200, time: Duration::from_secs(20) },
         ],
     };
     let data = disk::data_folder()?;
@@ -94,7 +99,7 @@ pub fn run(setting: &Setting) -> Result<()> {
     Ok(())
 }
 
-fn measure(setting: &Setting, extent: &Extent, table: &mut Table) -> Result<()> {
+fn measure(setting: &Setting, extent: &WatchesOptions, table: &mut Table) -> Result<()> {
     let data = disk::data_folder()?;
     let limit = extent.watches.to_string();
     let environment = [("PASSBRIDGE_GRPC__MAX_WATCHES", limit.as_str())];
@@ -116,7 +121,7 @@ fn measure(setting: &Setting, extent: &Extent, table: &mut Table) -> Result<()> 
 
     let echo = Server::yardstick(&GRPC, &["echo"])?;
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    let request = Echo::of_size(watch.len(), size).request().ok_or("the workload has no request")?;
+    let request = EchoWorkload::of_size(watch.len(), size).request().ok_or("the workload has no request")?;
     let requests = vec![request; extent.watches as usize];
     let (_open, bare) = open(&runtime, &echo, echo::STREAM_PATH, requests, extent)?;
 
@@ -146,7 +151,7 @@ fn measure(setting: &Setting, extent: &Extent, table: &mut Table) -> Result<()> 
 }
 
 /// Codes to be watched, which the server has looked at already: its cache is none of the watches' memory.
-fn make_codes(setting: &Setting, server: &Server, extent: &Extent) -> Result<Vec<Code>> {
+fn make_codes(setting: &Setting, server: &Server, extent: &WatchesOptions) -> Result<Vec<Code>> {
     let from = clock::now();
     let plan = |time| Plan { in_flight: 64, threads: setting.client_threads, from, until: from + time };
     let create = Arc::new(Create::new(Some(TTL))?.limited(u64::from(extent.watches)));
@@ -172,7 +177,7 @@ fn open(
     server: &Server,
     path: &str,
     requests: Vec<Bytes>,
-    extent: &Extent,
+    extent: &WatchesOptions,
 ) -> Result<(Vec<(Bytes, Messages)>, f64)> {
     server.settle()?;
     let before = resident_memory(server)?;

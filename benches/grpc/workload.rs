@@ -186,11 +186,11 @@ impl Delete {
 }
 
 /// Calls the echo with messages as long as another workload's.
-pub struct Echo {
+pub struct EchoWorkload {
     body: Bytes,
 }
 
-impl Echo {
+impl EchoWorkload {
     /// A request and an answer of so many bytes.
     pub fn of_size(request: usize, response: usize) -> Self {
         let response_size = payload_size(response, |payload| EchoResponse { payload }.encoded_len());
@@ -201,7 +201,7 @@ impl Echo {
     }
 }
 
-impl Workload for Echo {
+impl Workload for EchoWorkload {
     type Client = Client;
 
     fn method(&self) -> &str {

@@ -52,7 +52,7 @@ struct Arguments {
     #[command(flatten)]
     setting: Setting,
     #[command(flatten)]
-    options: rounds::Options,
+    options: rounds::RoundsOptions,
     /// Cargo says it to every benchmark.
     #[arg(long, global = true, hide = true)]
     bench: bool,

@@ -10,7 +10,7 @@ use crate::{
         Result, Setting,
         comparison::{Case, Comparison},
         load::{self, Workload},
-        measurement::{Course, Measurement, measure},
+        measurement::{Measurement, MeasurementPlan, measure},
         process::Server,
         report::Target,
     },
@@ -23,7 +23,7 @@ const NEWEST: usize = 100_000;
 
 /// What is called.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Call {
+pub enum RestCall {
     /// A durable create.
     Create,
     /// A read of one of the codes that were created last: a viewer types a code that the TV has just shown.
@@ -46,15 +46,15 @@ pub struct Throughput {
 }
 
 impl Comparison for Throughput {
-    type Call = Call;
+    type Call = RestCall;
 
     const YARDSTICK: &'static str = "bare";
 
-    const CASES: &'static [Case<Call>] = &[
-        case(Call::Create, Target::AtMost(3.0)),
-        case(Call::Read, Target::AtMost(2.0)),
-        case(Call::ReadAny, Target::None),
-        case(Call::ReadXml, Target::None),
+    const CASES: &'static [Case<RestCall>] = &[
+        case(RestCall::Create, Target::AtMost(3.0)),
+        case(RestCall::Read, Target::AtMost(2.0)),
+        case(RestCall::ReadAny, Target::None),
+        case(RestCall::ReadXml, Target::None),
     ];
 
     fn start(setting: &Setting, data: &Path) -> Result<Self> {
@@ -66,7 +66,8 @@ impl Comparison for Throughput {
         let created = load::once(passbridge.address, &create)?;
         check_code(&created)?;
         create.answered(&created);
-        let [read, read_xml] = [Call::Read, Call::ReadXml].map(|call| reading(&common, call, &create));
+        let [read, read_xml] =
+            [RestCall::Read, RestCall::ReadXml].map(|call| reading(&common, call, &create));
         let answers =
             [created, load::once(passbridge.address, &read)?, load::once(passbridge.address, &read_xml)?];
         let bare = Server::yardstick(&REST, &["bare", &serde_json::to_string(&answers_of(&answers)?)?])?;
@@ -85,15 +86,15 @@ impl Comparison for Throughput {
         Ok(Self { passbridge, bare, common, create, create_bare, sizes })
     }
 
-    fn warm_up(&self, course: Course) -> Result<()> {
-        self.passbridge(Call::Create, course).map(drop)
+    fn warm_up(&self, course: MeasurementPlan) -> Result<()> {
+        self.passbridge(RestCall::Create, course).map(drop)
     }
 
-    fn passbridge(&self, call: Call, course: Course) -> Result<Measurement> {
+    fn passbridge(&self, call: RestCall, course: MeasurementPlan) -> Result<Measurement> {
         self.measure(&self.passbridge, &self.create, call, course)
     }
 
-    fn yardstick(&self, call: Call, course: Course) -> Result<Measurement> {
+    fn yardstick(&self, call: RestCall, course: MeasurementPlan) -> Result<Measurement> {
         self.measure(&self.bare, &self.create_bare, call, course)
     }
 
@@ -116,12 +117,12 @@ impl Throughput {
         &self,
         server: &Server,
         create: &Arc<Create>,
-        call: Call,
-        course: Course,
+        call: RestCall,
+        course: MeasurementPlan,
     ) -> Result<Measurement> {
         match call {
-            Call::Create => measure(server, create, course),
-            Call::Read | Call::ReadAny | Call::ReadXml => {
+            RestCall::Create => measure(server, create, course),
+            RestCall::Read | RestCall::ReadAny | RestCall::ReadXml => {
                 measure(server, &Arc::new(reading(&self.common, call, &self.create)), course)
             }
         }
@@ -129,15 +130,15 @@ impl Throughput {
 }
 
 /// Only the processor time has a target: its ratio varies less between sittings than the rate's.
-const fn case(call: Call, cpu: Target) -> Case<Call> {
+const fn case(call: RestCall, cpu: Target) -> Case<RestCall> {
     Case { call, in_flight: 64, throughput: Target::None, p99: Target::None, cpu }
 }
 
 /// Reads of what was created.
-fn reading(common: &Common, call: Call, create: &Create) -> Read {
-    let extension = if call == Call::ReadXml { ".xml" } else { ".json" };
+fn reading(common: &Common, call: RestCall, create: &Create) -> Read {
+    let extension = if call == RestCall::ReadXml { ".xml" } else { ".json" };
     let mut codes = create.codes();
-    if call != Call::ReadAny {
+    if call != RestCall::ReadAny {
         codes.drain(..codes.len().saturating_sub(NEWEST));
     }
     Read::new(common, extension, codes)

@@ -4,10 +4,10 @@ use std::{fmt::Debug, path::Path};
 
 use super::{
     Result, Setting, disk, machine,
-    measurement::{Course, Measurement},
+    measurement::{Measurement, MeasurementPlan},
     pair::Pair,
     report::{Table, Target, median, spread},
-    rounds::{Options, Rounds},
+    rounds::{Rounds, RoundsOptions},
 };
 
 /// A row of measurements, and where its figures should be, as ratios to the yardstick's.
@@ -55,13 +55,13 @@ pub trait Comparison: Sized {
     fn start(setting: &Setting, data: &Path) -> Result<Self>;
 
     /// Calls passbridge with what costs it the most, before anything is measured.
-    fn warm_up(&self, course: Course) -> Result<()>;
+    fn warm_up(&self, course: MeasurementPlan) -> Result<()>;
 
     /// Measures passbridge.
-    fn passbridge(&self, call: Self::Call, course: Course) -> Result<Measurement>;
+    fn passbridge(&self, call: Self::Call, course: MeasurementPlan) -> Result<Measurement>;
 
     /// Measures the yardstick.
-    fn yardstick(&self, call: Self::Call, course: Course) -> Result<Measurement>;
+    fn yardstick(&self, call: Self::Call, course: MeasurementPlan) -> Result<Measurement>;
 
     /// How large what was sent is, and what else has to be known of the figures.
     fn describe(&self) -> String;
@@ -71,13 +71,13 @@ pub trait Comparison: Sized {
 }
 
 /// Runs the benchmark and prints its table.
-pub fn run<C: Comparison>(setting: &Setting, options: &Options) -> Result<()> {
+pub fn run<C: Comparison>(setting: &Setting, options: &RoundsOptions) -> Result<()> {
     let data = disk::data_folder()?;
     print!("{}", machine::describe(data.path(), if setting.quick { 20 } else { 400 })?);
     let comparison = C::start(setting, data.path())?;
     let rounds = Rounds::new(setting, options);
     // Connections, caches and allocators fill, and the User-Agent patterns are built.
-    comparison.warm_up(Course { duration: rounds.duration / 2, ..rounds.course(64) })?;
+    comparison.warm_up(MeasurementPlan { duration: rounds.duration / 2, ..rounds.course(64) })?;
     let results = rounds.measure(&comparison, C::CASES)?;
     print!("{}\n{}", comparison.describe(), table::<C>(&results));
     comparison.end()

@@ -11,7 +11,7 @@ use super::{
 
 /// How a measurement goes.
 #[derive(Debug, Clone, Copy)]
-pub struct Course {
+pub struct MeasurementPlan {
     /// How many calls are in flight.
     pub in_flight: usize,
     /// On how many threads they are made.
@@ -42,7 +42,11 @@ pub struct Measurement {
 }
 
 /// Puts a load on a server.
-pub fn measure<W: Workload>(server: &Server, workload: &Arc<W>, course: Course) -> Result<Measurement> {
+pub fn measure<W: Workload>(
+    server: &Server,
+    workload: &Arc<W>,
+    course: MeasurementPlan,
+) -> Result<Measurement> {
     let start = clock::now();
     let before = Spent::until_now(server)?;
     let from = clock::now() + course.warm_up;

@@ -3,7 +3,7 @@
 use super::{
     Result,
     comparison::Comparison,
-    measurement::{Course, Measurement},
+    measurement::{Measurement, MeasurementPlan},
 };
 
 /// Both under the same load.
@@ -19,7 +19,7 @@ impl Pair {
     pub fn measure<C: Comparison>(
         comparison: &C,
         call: C::Call,
-        course: Course,
+        course: MeasurementPlan,
         yardstick_first: bool,
     ) -> Result<Self> {
         if yardstick_first {

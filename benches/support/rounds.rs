@@ -7,14 +7,14 @@ use clap::Args;
 use super::{
     Result, Setting, clock,
     comparison::{Case, Comparison},
-    measurement::Course,
+    measurement::MeasurementPlan,
     pair::Pair,
     patience::{DISTURBED, Patience},
 };
 
 /// How long it goes on.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct RoundsOptions {
     /// How often everything is measured.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
@@ -27,7 +27,7 @@ pub struct Options {
     patience: u64,
 }
 
-impl Default for Options {
+impl Default for RoundsOptions {
     fn default() -> Self {
         Self { rounds: 5, seconds: 4, patience: 60 }
     }
@@ -44,8 +44,8 @@ pub struct Rounds {
 
 impl Rounds {
     /// What the options say, or as little as there can be.
-    pub fn new(setting: &Setting, options: &Options) -> Self {
-        let &Options { rounds, seconds, patience } = options;
+    pub fn new(setting: &Setting, options: &RoundsOptions) -> Self {
+        let &RoundsOptions { rounds, seconds, patience } = options;
         let (count, duration, patience) = match setting.quick {
             true => (1, Duration::from_millis(250), Duration::ZERO),
             false => (rounds, Duration::from_secs(seconds), Duration::from_secs(patience)),
@@ -54,9 +54,9 @@ impl Rounds {
     }
 
     /// How one measurement goes.
-    pub fn course(&self, in_flight: usize) -> Course {
+    pub fn course(&self, in_flight: usize) -> MeasurementPlan {
         let &Self { duration, client_threads: threads, .. } = self;
-        Course { in_flight, threads, warm_up: duration / 4, duration }
+        MeasurementPlan { in_flight, threads, warm_up: duration / 4, duration }
     }
 
     /// Measures each case in every round, and gives each case's pairs.

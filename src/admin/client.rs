@@ -8,7 +8,10 @@ use hyper::{body::Bytes, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
 
-use super::{Answer, Command, EXAMINATIONS, KEY_ROTATIONS, REVOCATIONS, SCHEDULES, STATEMENTS, socket_path};
+use super::{
+    EXAMINATIONS, KEY_ROTATIONS, OperatorCommand, OperatorResponse, REVOCATIONS, SCHEDULES, STATEMENTS,
+    socket_path,
+};
 
 /// A command that the running server did not perform.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +48,7 @@ pub async fn is_served(data: &Path) -> bool {
 ///
 /// # Errors
 /// If the server refuses the command or does not answer.
-pub async fn ask(data: &Path, command: &Command) -> Result<Option<Answer>, AdminError> {
+pub async fn ask(data: &Path, command: &OperatorCommand) -> Result<Option<OperatorResponse>, AdminError> {
     let stream = match UnixStream::connect(socket_path(data)).await {
         Ok(stream) => stream,
         // There is no socket, or a killed server left one behind.
@@ -81,12 +84,12 @@ pub async fn ask(data: &Path, command: &Command) -> Result<Option<Answer>, Admin
 }
 
 /// The path and the body of a command.
-fn message(command: &Command) -> serde_json::Result<(&'static str, Vec<u8>)> {
+fn message(command: &OperatorCommand) -> serde_json::Result<(&'static str, Vec<u8>)> {
     Ok(match command {
-        Command::MintStatement(command) => (STATEMENTS, serde_json::to_vec(command)?),
-        Command::Revoke(command) => (REVOCATIONS, serde_json::to_vec(command)?),
-        Command::ListSchedules => (SCHEDULES, b"null".to_vec()),
-        Command::RotateKeys => (KEY_ROTATIONS, b"null".to_vec()),
-        Command::Examine(command) => (EXAMINATIONS, serde_json::to_vec(command)?),
+        OperatorCommand::MintStatement(command) => (STATEMENTS, serde_json::to_vec(command)?),
+        OperatorCommand::Revoke(command) => (REVOCATIONS, serde_json::to_vec(command)?),
+        OperatorCommand::ListSchedules => (SCHEDULES, b"null".to_vec()),
+        OperatorCommand::RotateKeys => (KEY_ROTATIONS, b"null".to_vec()),
+        OperatorCommand::Examine(command) => (EXAMINATIONS, serde_json::to_vec(command)?),
     })
 }

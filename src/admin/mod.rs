@@ -10,7 +10,8 @@ mod server;
 use std::path::{Path, PathBuf};
 
 pub use crate::service::operator::{
-    Answer, Command, ExamineCommand, Examined, RevokeCommand, ScheduleLine, StatementCommand,
+    ExaminationReport, ExamineCommand, OperatorCommand, OperatorResponse, RevokeCommand, ScheduleLine,
+    StatementCommand,
 };
 pub use client::{AdminError, ask, is_served};
 pub use server::{AdminListener, BindSocketError};

@@ -18,7 +18,10 @@ use serde::de::DeserializeOwned;
 use tokio::net::{UnixListener, UnixStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{Answer, Command, EXAMINATIONS, KEY_ROTATIONS, REVOCATIONS, SCHEDULES, STATEMENTS, socket_path};
+use super::{
+    EXAMINATIONS, KEY_ROTATIONS, OperatorCommand, OperatorResponse, REVOCATIONS, SCHEDULES, STATEMENTS,
+    socket_path,
+};
 use crate::{
     server::serve_inner,
     service::operator::{Operator, OperatorService},
@@ -127,17 +130,17 @@ fn file_id(path: &Path) -> io::Result<(u64, u64)> {
 /// One route per command.
 fn router(service: OperatorService) -> Router {
     Router::new()
-        .route(STATEMENTS, taking(Command::MintStatement))
-        .route(REVOCATIONS, taking(Command::Revoke))
-        .route(SCHEDULES, taking(|()| Command::ListSchedules))
-        .route(KEY_ROTATIONS, taking(|()| Command::RotateKeys))
-        .route(EXAMINATIONS, taking(Command::Examine))
+        .route(STATEMENTS, taking(OperatorCommand::MintStatement))
+        .route(REVOCATIONS, taking(OperatorCommand::Revoke))
+        .route(SCHEDULES, taking(|()| OperatorCommand::ListSchedules))
+        .route(KEY_ROTATIONS, taking(|()| OperatorCommand::RotateKeys))
+        .route(EXAMINATIONS, taking(OperatorCommand::Examine))
         .fallback(unknown)
         .with_state(service)
 }
 
 /// A route whose body deserializes into this command's arguments.
-fn taking<T>(read: fn(T) -> Command) -> MethodRouter<OperatorService>
+fn taking<T>(read: fn(T) -> OperatorCommand) -> MethodRouter<OperatorService>
 where
     T: DeserializeOwned + Send + 'static,
 {
@@ -146,11 +149,11 @@ where
 
 /// Performs the route's command with the arguments in the body.
 async fn perform<T>(
-    read: fn(T) -> Command,
+    read: fn(T) -> OperatorCommand,
     service: OperatorService,
     operator: Operator,
     body: T,
-) -> Result<Json<Answer>, (StatusCode, String)> {
+) -> Result<Json<OperatorResponse>, (StatusCode, String)> {
     service.perform(&operator, read(body)).await.map(Json).map_err(|error| {
         // Only the server's owner can use the socket, so the full message may be shown.
         (StatusCode::INTERNAL_SERVER_ERROR, error.operator_message())

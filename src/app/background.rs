@@ -5,28 +5,28 @@ use std::{sync::Arc, time::Duration};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
-use super::{doctor::Access, operations, services::Services, status::Status, tls::TlsListeners};
-use crate::{admin::AdminListener, config::Auth, service::temp_pass::Outcome, telemetry::Telemetry};
+use super::{doctor::AccessSettings, operations, services::Services, status::Status, tls::TlsListeners};
+use crate::{admin::AdminListener, config::Auth, service::temp_pass::ScheduleOutcome, telemetry::Telemetry};
 
 /// How long shutdown waits for commands, which take milliseconds.
 const COMMANDS_END: Duration = Duration::from_secs(5);
 
 /// The tasks, each with the means to stop it.
-pub(super) struct Background {
+pub(super) struct BackgroundTasks {
     watching: [AbortOnDropHandle<()>; 2],
     scheduling: JoinHandle<()>,
     stop_scheduling: CancellationToken,
-    rest: UntilTheEnd,
+    rest: StoreLifetimeTasks,
 }
 
 /// The tasks that run for as long as the store is open.
-pub(super) struct UntilTheEnd {
+pub(super) struct StoreLifetimeTasks {
     operations: AbortOnDropHandle<()>,
     commands: JoinHandle<()>,
     stop_commands: CancellationToken,
 }
 
-impl Background {
+impl BackgroundTasks {
     /// Starts all tasks. Returns after the first report of the store's health.
     pub(super) async fn start(
         admin: Option<AdminListener>,
@@ -38,13 +38,14 @@ impl Background {
         tls: &Arc<TlsListeners>,
     ) -> Self {
         let reporting = telemetry.clone();
-        let on_run = move |schedule: &str, outcome: &Outcome| report_run(&reporting, schedule, outcome);
+        let on_run =
+            move |schedule: &str, outcome: &ScheduleOutcome| report_run(&reporting, schedule, outcome);
         let scheduler = services.scheduler(Arc::new(on_run));
         let stop_scheduling = CancellationToken::new();
         let scheduling = tokio::spawn(scheduler.clone().run(stop_scheduling.clone()));
         let stop_commands = CancellationToken::new();
         let (issuers, listeners) = (Arc::clone(&services.issuers), Arc::clone(tls));
-        let access = move || Access::present(auth, &issuers, &listeners);
+        let access = move || AccessSettings::present(auth, &issuers, &listeners);
         let (commands, stop) = (services.for_commands(scheduler, access), stop_commands.clone());
         let commands = tokio::spawn(async move {
             match admin {
@@ -61,7 +62,11 @@ impl Background {
             watching: [watching, watching_files].map(AbortOnDropHandle::new),
             scheduling,
             stop_scheduling,
-            rest: UntilTheEnd { operations: AbortOnDropHandle::new(operations), commands, stop_commands },
+            rest: StoreLifetimeTasks {
+                operations: AbortOnDropHandle::new(operations),
+                commands,
+                stop_commands,
+            },
         }
     }
 
@@ -72,13 +77,13 @@ impl Background {
     }
 
     /// Waits for a reset in progress, which has a deadline.
-    pub(super) async fn wait_for_schedules(self) -> UntilTheEnd {
+    pub(super) async fn wait_for_schedules(self) -> StoreLifetimeTasks {
         let _ = self.scheduling.await;
         self.rest
     }
 }
 
-impl UntilTheEnd {
+impl StoreLifetimeTasks {
     /// Stops commands before the store closes, and removes the socket before another server can own the data folder.
     pub(super) async fn end(self) {
         self.operations.abort();
@@ -88,21 +93,21 @@ impl UntilTheEnd {
 }
 
 /// Logs and counts a schedule run.
-fn report_run(telemetry: &Telemetry, schedule: &str, outcome: &Outcome) {
+fn report_run(telemetry: &Telemetry, schedule: &str, outcome: &ScheduleOutcome) {
     let result = match outcome {
-        Outcome::Done(_) => "done",
-        Outcome::Retrying { .. } => "retrying",
-        Outcome::Failed(_) => "failed",
-        Outcome::Missed | Outcome::NotYet | Outcome::Running(_) => "missed",
+        ScheduleOutcome::Done(_) => "done",
+        ScheduleOutcome::Retrying { .. } => "retrying",
+        ScheduleOutcome::Failed(_) => "failed",
+        ScheduleOutcome::Missed | ScheduleOutcome::NotYet | ScheduleOutcome::Running(_) => "missed",
     };
     telemetry.metrics().schedule_ran(schedule, result);
     match outcome {
-        Outcome::Done(reset_count) => tracing::info!(schedule, reset_count, "schedule run succeeded"),
-        Outcome::Retrying { reason, at } => {
+        ScheduleOutcome::Done(reset_count) => tracing::info!(schedule, reset_count, "schedule run succeeded"),
+        ScheduleOutcome::Retrying { reason, at } => {
             let at = at.as_millis();
             tracing::warn!(schedule, %reason, at, "schedule run failed; retry planned");
         }
-        Outcome::Failed(reason) => tracing::error!(schedule, %reason, "schedule run failed"),
+        ScheduleOutcome::Failed(reason) => tracing::error!(schedule, %reason, "schedule run failed"),
         _ => tracing::warn!(schedule, "schedule run missed; too old for a catch-up run"),
     }
 }

@@ -1,9 +1,9 @@
 //! Copies the store of one configuration to the store of another.
 
 use super::{
-    StartError, Surroundings,
+    AppDependencies, StartError,
     services::open_secrets,
-    store::{self, AuditPlace, OpenStore},
+    store::{self, AuditDestination, OpenStore},
 };
 use crate::{
     config::{Config, StoreKind, ValidConfig},
@@ -11,7 +11,7 @@ use crate::{
     service::{
         master_key::MasterKey,
         operator::Operator,
-        store_copy::{self, Copied, CopyError, Side, StoreCopy},
+        store_copy::{self, CopyError, CopyReport, CopySide, StoreCopy},
     },
     store::embedded::EmbeddedStore,
 };
@@ -39,20 +39,20 @@ pub enum CopyStoreError {
 }
 
 /// An open store and its configuration.
-struct Opened {
+struct OpenedStore {
     valid: ValidConfig,
     store: OpenStore,
-    side: Side,
+    side: CopySide,
 }
 
-impl Opened {
-    async fn open(config: Config, surroundings: &Surroundings) -> Result<Self, StartError> {
+impl OpenedStore {
+    async fn open(config: Config, surroundings: &AppDependencies) -> Result<Self, StartError> {
         let mut valid = ValidConfig::read(config)?;
         valid.written.store.max_in_flight = valid.written.store.max_in_flight.max(CALLS);
         let store = OpenStore::open(&valid, surroundings).await?;
         let ports = store.ports();
         let secrets = open_secrets(&valid, &ports, &surroundings.randomness).await?;
-        let side = Side { store: ports, secrets, clock: store.clock(&surroundings.clock) };
+        let side = CopySide { store: ports, secrets, clock: store.clock(&surroundings.clock) };
         Ok(Self { valid, store, side })
     }
 }
@@ -62,18 +62,18 @@ impl Opened {
 ///
 /// # Errors
 /// The reason that the copy is incomplete. What was copied stays, and the next call resumes.
-pub async fn copy_store(from: Config, to: Config) -> Result<Copied, CopyStoreError> {
-    let surroundings = Surroundings::default();
+pub async fn copy_store(from: Config, to: Config) -> Result<CopyReport, CopyStoreError> {
+    let surroundings = AppDependencies::default();
     if from.store.kind == StoreKind::Embedded && !EmbeddedStore::is_at(&from.store.path) {
         return Err(CopyStoreError::Unused);
     }
     // Report every problem of the source before changing the target.
-    let source = Opened::open(from, &surroundings).await.map_err(CopyStoreError::From)?;
+    let source = OpenedStore::open(from, &surroundings).await.map_err(CopyStoreError::From)?;
     let master_key = master_key(&source.side).await?;
-    let target = Opened::open(to, &surroundings).await.map_err(CopyStoreError::To)?;
+    let target = OpenedStore::open(to, &surroundings).await.map_err(CopyStoreError::To)?;
     let config = &target.valid.written;
     let place =
-        AuditPlace { stream: target.store.audit_stream(config.audit.stream_length), is_server: false };
+        AuditDestination { stream: target.store.audit_stream(config.audit.stream_length), is_server: false };
     let limits = &target.side.store.limits;
     let audit = store::audit_log(config, &target.side.clock, limits, place, &master_key);
     let audit = audit.map_err(|error| CopyStoreError::To(error.into()))?;
@@ -87,7 +87,7 @@ pub async fn copy_store(from: Config, to: Config) -> Result<Copied, CopyStoreErr
 }
 
 /// The source's master key. Fails if the source itself is an incomplete copy.
-async fn master_key(source: &Side) -> Result<MasterKey, CopyStoreError> {
+async fn master_key(source: &CopySide) -> Result<MasterKey, CopyStoreError> {
     let failed = |error: Error| CopyStoreError::From(error.into());
     if store_copy::is_unfinished(&*source.store.ledger).await.map_err(failed)? {
         return Err(CopyStoreError::From(StartError::UnfinishedCopy));

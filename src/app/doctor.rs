@@ -13,13 +13,13 @@ use crate::{
         ValidIssuer,
     },
     domain::{
-        backend::{Condition, Finding},
+        backend::{Finding, FindingStatus},
         clock::SharedClock,
     },
     jwks_client::JwksClient,
     service::{
         authentication::{Issuers, KeySource},
-        operator::{Examined, FaceDoctor},
+        operator::{ExaminationReport, FaceDoctor},
         policy::SharedPolicy,
     },
     tls::ServerTls,
@@ -27,7 +27,7 @@ use crate::{
 
 /// The settings in effect.
 #[derive(Clone)]
-pub(super) struct Access {
+pub(super) struct AccessSettings {
     auth: Auth,
     issuers: Vec<ValidIssuer>,
     /// The issuers with the keys already fetched, in a running server.
@@ -35,7 +35,7 @@ pub(super) struct Access {
     tls: PresentTls,
 }
 
-impl Access {
+impl AccessSettings {
     /// The settings of a configuration, for an installation whose server does not run. Blocks.
     ///
     /// # Errors
@@ -55,14 +55,14 @@ impl Access {
 /// Checks both faces.
 pub(super) struct AccessDoctor {
     /// Returns the settings in effect. A reload may change them.
-    pub access: Box<dyn Fn() -> Access + Send + Sync>,
+    pub access: Box<dyn Fn() -> AccessSettings + Send + Sync>,
     pub policy: SharedPolicy,
     pub clock: SharedClock,
 }
 
 #[async_trait]
 impl FaceDoctor for AccessDoctor {
-    async fn examine(&self) -> Vec<Examined> {
+    async fn examine(&self) -> Vec<ExaminationReport> {
         let access = (self.access)();
         let PresentTls { sections, tls } = &access.tls;
         let policy = self.policy.load_full();
@@ -74,7 +74,7 @@ impl FaceDoctor for AccessDoctor {
             grpc.push(examine_issuer(issuer, &access.known, policy.callers()).await);
         }
         let rest = vec![self.tls("rest.tls", &sections.rest, tls.rest.as_deref())];
-        let examined = |subject: &str, findings| Examined { subject: subject.to_owned(), findings };
+        let examined = |subject: &str, findings| ExaminationReport { subject: subject.to_owned(), findings };
         vec![examined("gRPC", grpc), examined("REST", rest)]
     }
 }
@@ -88,7 +88,7 @@ impl AccessDoctor {
                 }
                 TlsMode::Off | TlsMode::On => "off: plain text, on loopback addresses only",
             };
-            return finding("tls", Condition::Fine, seen, None);
+            return finding("tls", FindingStatus::Fine, seen, None);
         };
         let clients = match (&section.client_ca, section.client_certificate()) {
             (None, _) => "no client certificates are requested",
@@ -97,11 +97,11 @@ impl AccessDoctor {
         };
         let end = tls.validity().end;
         let (condition, state, remedy) = if self.clock.now() > end {
-            (Condition::Broken, "expired", Some("Renew the certificate; clients reject it"))
+            (FindingStatus::Broken, "expired", Some("Renew the certificate; clients reject it"))
         } else if tls::expires_soon(tls.validity(), self.clock.now()) {
-            (Condition::Odd, "expires soon", Some("Renew the certificate before clients reject it"))
+            (FindingStatus::Odd, "expires soon", Some("Renew the certificate before clients reject it"))
         } else {
-            (Condition::Fine, "valid", None)
+            (FindingStatus::Fine, "valid", None)
         };
         let remedy = remedy
             .map(|remedy| format!("{remedy}. A new file at {key}.certificate takes effect within seconds."));
@@ -114,19 +114,19 @@ fn callers(auth: Auth, callers: &CallerPolicy) -> Finding {
     let (certificates, subjects, tokens) = (counts.certificates, counts.subjects, counts.tokens);
     match auth {
         Auth::None => {
-            finding("callers", Condition::Fine, "authentication is off, on loopback addresses only", None)
+            finding("callers", FindingStatus::Fine, "authentication is off, on loopback addresses only", None)
         }
         Auth::Callers if certificates + subjects + tokens == 0 => {
             let remedy = "Add a caller: create a token with passbridge caller new, or list a certificate or a JWT subject (docs/callers.md).";
             let seen = "no callers are configured; only health checks are answered";
-            finding("callers", Condition::Odd, seen, Some(remedy.to_owned()))
+            finding("callers", FindingStatus::Odd, seen, Some(remedy.to_owned()))
         }
         Auth::Callers => {
             let seen = format!(
                 "entries: {} ({certificates} by certificate, {subjects} by JWT, {tokens} by token)",
                 certificates + subjects + tokens
             );
-            finding("callers", Condition::Fine, &seen, None)
+            finding("callers", FindingStatus::Fine, &seen, None)
         }
     }
 }
@@ -143,7 +143,7 @@ async fn examine_issuer(issuer: &ValidIssuer, known: &Issuers, callers: &CallerP
     };
     match read {
         Ok((keys, place)) if callers.has_issuer(name) => {
-            finding("issuer", Condition::Fine, &format!("{name}: {keys} keys from {place}"), None)
+            finding("issuer", FindingStatus::Fine, &format!("{name}: {keys} keys from {place}"), None)
         }
         Ok(_) => {
             let remedy = format!(
@@ -151,7 +151,7 @@ async fn examine_issuer(issuer: &ValidIssuer, known: &Issuers, callers: &CallerP
             );
             finding(
                 "issuer",
-                Condition::Odd,
+                FindingStatus::Odd,
                 &format!("{name}: no configured caller uses its tokens"),
                 Some(remedy),
             )
@@ -164,12 +164,12 @@ async fn examine_issuer(issuer: &ValidIssuer, known: &Issuers, callers: &CallerP
             };
             let remedy = "Check jwks, jwks_ca and jwks_token_file in its [[grpc.jwt]] entry, and whether this machine can connect.";
             let seen = format!("{name}: {problem}; {until_then}");
-            finding("issuer", Condition::Broken, &seen, Some(remedy.to_owned()))
+            finding("issuer", FindingStatus::Broken, &seen, Some(remedy.to_owned()))
         }
     }
 }
 
-fn finding(step: &str, condition: Condition, seen: &str, remedy: Option<String>) -> Finding {
+fn finding(step: &str, condition: FindingStatus, seen: &str, remedy: Option<String>) -> Finding {
     let causes = remedy.into_iter().map(|remedy| (String::new(), remedy)).collect();
     Finding { step: step.to_owned(), condition, seen: seen.to_owned(), causes }
 }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     config::{AddressLimit, Config, HumanDuration},
-    domain::{clock::SharedClock, limit::Countable},
+    domain::{clock::SharedClock, limit::LimitedResource},
     grpc::{self, FaceLayer},
     rest::connected,
     server::{Acceptor, Http1Options, Http2Options, Serving, SharedTls, Shutdown, Transport},
@@ -32,7 +32,7 @@ impl Faces {
     /// Builds the faces of `app`. They stop with `shutdown`.
     pub(super) fn new(app: &App, shutdown: &Shutdown) -> Result<Self, StartError> {
         let (services, config) = (&app.services, &app.config.written.grpc);
-        let grpc = grpc::routes(grpc::Parts {
+        let grpc = grpc::routes(grpc::GrpcDependencies {
             registration: services.registration.clone(),
             temp_pass: services.temp_pass.clone(),
             entitlement: services.entitlement.clone(),
@@ -44,7 +44,7 @@ impl Faces {
             telemetry: app.telemetry.clone(),
             callers: callers::of_grpc(config.auth, services),
             address_throttle: grpc_address_throttle(config.address_limit, services),
-            connections: quota(config, Countable::Connections),
+            connections: quota(config, LimitedResource::Connections),
             answer_timeout: config.answer_timeout.0,
             drain: shutdown.drain.clone(),
         });

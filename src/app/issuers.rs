@@ -11,26 +11,26 @@ use crate::{
     config::{ConfigError, IssuerKeys, ValidIssuer},
     domain::error::Violation,
     jwks_client::JwksClient,
-    service::authentication::{Issuer, IssuerParts, Issuers},
+    service::authentication::{IssuerDependencies, Issuers, JwtIssuer},
 };
 
 /// Builds issuers and installs them.
 pub(super) struct IssuerFactory {
     known: Issuers,
-    parts: IssuerParts,
+    parts: IssuerDependencies,
     runtime: Handle,
     present: Mutex<Vec<ValidIssuer>>,
 }
 
 /// Issuers that are built but not yet installed.
-pub(super) struct MadeIssuers {
+pub(super) struct BuiltIssuers {
     configured: Vec<ValidIssuer>,
-    issuers: BTreeMap<String, Arc<Issuer>>,
+    issuers: BTreeMap<String, Arc<JwtIssuer>>,
 }
 
 impl IssuerFactory {
     /// A factory whose issuers fetch their keys on the current runtime.
-    pub(super) fn new(parts: IssuerParts) -> Self {
+    pub(super) fn new(parts: IssuerDependencies) -> Self {
         let (known, present) = (Issuers::default(), Mutex::default());
         Self { known, parts, runtime: Handle::current(), present }
     }
@@ -49,7 +49,7 @@ impl IssuerFactory {
     ///
     /// # Errors
     /// If an HTTP client cannot be created. Nothing changes then.
-    pub(super) fn make(&self, configured: &[ValidIssuer]) -> Result<MadeIssuers, ConfigError> {
+    pub(super) fn make(&self, configured: &[ValidIssuer]) -> Result<BuiltIssuers, ConfigError> {
         let present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
         let known = self.known.all();
         let mut issuers = BTreeMap::new();
@@ -63,24 +63,24 @@ impl IssuerFactory {
             };
             issuers.insert(issuer.name.clone(), made);
         }
-        Ok(MadeIssuers { configured: configured.to_vec(), issuers })
+        Ok(BuiltIssuers { configured: configured.to_vec(), issuers })
     }
 
     /// Installs these issuers, replacing the former ones.
-    pub(super) fn install(&self, made: MadeIssuers) {
-        let MadeIssuers { configured, issuers } = made;
+    pub(super) fn install(&self, made: BuiltIssuers) {
+        let BuiltIssuers { configured, issuers } = made;
         *self.present.lock().unwrap_or_else(PoisonError::into_inner) = configured;
         self.known.replace(issuers);
     }
 
-    fn issuer(&self, issuer: &ValidIssuer) -> Result<Arc<Issuer>, String> {
+    fn issuer(&self, issuer: &ValidIssuer) -> Result<Arc<JwtIssuer>, String> {
         let ValidIssuer { name, audience, keys } = issuer.clone();
         let parts = self.parts.clone();
         match keys {
-            IssuerKeys::Read(set) => Ok(Issuer::fixed(audience, set, parts.clock)),
+            IssuerKeys::Read(set) => Ok(JwtIssuer::fixed(audience, set, parts.clock)),
             IssuerKeys::At(place) => {
                 let source = Box::new(JwksClient::new(place)?);
-                Ok(Issuer::remote(&name, audience, source, parts, &self.runtime))
+                Ok(JwtIssuer::remote(&name, audience, source, parts, &self.runtime))
             }
         }
     }

@@ -17,18 +17,18 @@ const MIB: u64 = 1 << 20;
 /// below `root`.
 pub(super) fn available(root: &Path) -> Option<u64> {
     let groups = read(&root.join("proc/self/cgroup"));
-    let limits = groups.lines().filter_map(Group::parse).filter_map(|group| group.limit(root));
+    let limits = groups.lines().filter_map(ControlGroup::parse).filter_map(|group| group.limit(root));
     limits.chain(machine(root)).min()
 }
 
 /// A control group of this process that may have a memory limit.
-struct Group<'a> {
+struct ControlGroup<'a> {
     hierarchy: &'static str,
     file: &'static str,
     path: &'a str,
 }
 
-impl<'a> Group<'a> {
+impl<'a> ControlGroup<'a> {
     /// Parses a line of `/proc/self/cgroup`: `number:controllers:path`. The controllers are empty for version 2.
     fn parse(line: &'a str) -> Option<Self> {
         let (_, rest) = line.split_once(':')?;

@@ -2,20 +2,20 @@
 
 use std::sync::Arc;
 
-use super::{StartError, Surroundings, doctor::Access, services::Services, store::OpenStore};
+use super::{AppDependencies, StartError, doctor::AccessSettings, services::Services, store::OpenStore};
 use crate::{
     config::{Config, ValidConfig},
-    service::operator::{Answer, Command, Operator},
+    service::operator::{Operator, OperatorCommand, OperatorResponse},
 };
 
 /// Opens the configured store, performs the command, and closes the store.
 ///
 /// # Errors
 /// If the configuration or the store is unusable, or the command fails.
-pub async fn perform(config: &Config, command: Command) -> Result<Answer, StartError> {
+pub async fn perform(config: &Config, command: OperatorCommand) -> Result<OperatorResponse, StartError> {
     let valid = ValidConfig::read(config.clone())?;
-    let access = Access::of(&valid)?;
-    let surroundings = Surroundings::default();
+    let access = AccessSettings::of(&valid)?;
+    let surroundings = AppDependencies::default();
     let open = OpenStore::open(&valid, &surroundings).await?;
     let (services, store) = (Services::build(&valid, surroundings, &open, None).await?, open.ports());
     // This scheduler only reports the runs of schedules; it does not run them.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::{
-    Surroundings,
+    AppDependencies,
     issuers::IssuerFactory,
     memory, private_file, rest,
     services::Services,
@@ -14,10 +14,10 @@ use super::{
     upstreams::Upstreams,
 };
 use crate::{
-    config::{Audit, Config, ConfigError, Grpc, Rest, Store, ValidConfig},
+    config::{Audit, Config, ConfigError, Grpc, Rest, StoreConfig, ValidConfig},
     rest::Passthrough,
     service::{
-        audit::{AuditLog, End, Event},
+        audit::{AuditEvent, AuditLog, AuditOutcome},
         operator::Operator,
         policy::{Policy, SharedPolicy},
     },
@@ -96,18 +96,18 @@ impl Reload {
     /// Records a reload, or a rejected one, in the audit log.
     pub async fn record(&self, outcome: &Result<bool, ConfigError>) {
         #[derive(Serialize)]
-        struct Subject {
+        struct ReloadSubject {
             /// Whether other keys changed, which take effect only after a restart.
             waits_for_restart: bool,
         }
         let Operator { name: caller, origin } = &Operator::by_signal();
-        let subject = Subject { waits_for_restart: outcome.as_ref().is_ok_and(|differs| *differs) };
+        let subject = ReloadSubject { waits_for_restart: outcome.as_ref().is_ok_and(|differs| *differs) };
         let end = match outcome {
-            Ok(_) => End::Done,
-            Err(error) => End::Refused(error.to_string()),
+            Ok(_) => AuditOutcome::Done,
+            Err(error) => AuditOutcome::Refused(error.to_string()),
         };
         let name = "configuration_reloaded";
-        self.audit.record(&Event { name, caller, origin, subject, end }).await;
+        self.audit.record(&AuditEvent { name, caller, origin, subject, end }).await;
     }
 }
 
@@ -118,12 +118,12 @@ impl Reload {
 pub fn check(config: Config) -> Result<(), ConfigError> {
     let valid = ValidConfig::read(config)?;
     rest::prepare(&Passthrough::default(), &valid)?;
-    let Surroundings { clock, memory, .. } = Surroundings::default();
+    let AppDependencies { clock, memory, .. } = AppDependencies::default();
     memory::check(&valid, store::bytes_per_code(&valid.written), memory)?;
     tls::check(&valid.written, &clock).map_err(ConfigError::of_values)
 }
 
 /// The store and audit sections are only used at startup. Their files may no longer exist.
 fn without_store(config: &Config) -> Config {
-    Config { store: Store::default(), audit: Audit::default(), ..config.clone() }
+    Config { store: StoreConfig::default(), audit: Audit::default(), ..config.clone() }
 }

@@ -23,7 +23,7 @@ pub(super) fn router(app: &App) -> Router {
     let signed_request = SignedRequestService::new(ledger, Arc::clone(policy), Arc::clone(clock));
     let limits = || Arc::clone(&services.store.limits);
     let AddressLimit { per_second, burst } = config.address_limit;
-    rest::router(rest::Parts {
+    rest::router(rest::RestDependencies {
         registration: services.registration.clone(),
         temp_pass: services.temp_pass.clone(),
         entitlement: services.entitlement.clone(),

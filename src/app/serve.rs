@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{App, Listeners, StartError, background::Background, faces::Faces, services::FINISH_MAX};
+use super::{App, Listeners, StartError, background::BackgroundTasks, faces::Faces, services::FINISH_MAX};
 use crate::{
     config::OnWriteFailure,
     domain::{device_info::Normalizer, error::StoreError, port::Store},
@@ -23,7 +23,7 @@ impl App {
         let Self { config, services, listeners, telemetry, status, tls, pool, .. } = self;
         let (config, Listeners { grpc, rest, admin, operations }) = (config.written, listeners);
         let background =
-            Background::start(admin, operations, config.grpc.auth, &services, &telemetry, &status, &tls)
+            BackgroundTasks::start(admin, operations, config.grpc.auth, &services, &telemetry, &status, &tls)
                 .await;
         let serving = Serving { pool: &pool, shutdown: &shutdown, telemetry: &telemetry };
         let mut accepting = Box::pin(faces.accept(grpc, rest, serving, &tls, &config));

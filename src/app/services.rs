@@ -6,28 +6,28 @@ use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
-    StartError, Surroundings,
-    doctor::{Access, AccessDoctor},
+    AppDependencies, StartError,
+    doctor::{AccessDoctor, AccessSettings},
     issuers::IssuerFactory,
-    store::{self, AuditPlace, OpenStore},
+    store::{self, AuditDestination, OpenStore},
     upstreams::Upstreams,
 };
 use crate::{
     auth::SealedLedger,
     backend::{
-        LocalBackend, LocalParts,
-        upstream::{ShadowedCodes, UpstreamParts, end_leases},
+        LocalBackend, LocalDependencies,
+        upstream::{ShadowedCodes, UpstreamDependencies, end_leases},
     },
     config::{Auth, Grpc, ValidConfig, read_key_ring},
     domain::{
-        clock::SharedClock, device_info::Normalizer, id::EnvironmentName, limit::Countable, port::Store,
-        randomness::SharedRandomness,
+        clock::SharedClock, device_info::Normalizer, id::EnvironmentName, limit::LimitedResource,
+        port::Store, randomness::SharedRandomness,
     },
     server::Detached,
     service::{
         ClientRegistrationService, EntitlementService, RegistrationService, TempPassService,
         audit::AuditLog,
-        authentication::IssuerParts,
+        authentication::IssuerDependencies,
         backends::Backends,
         budget::LookupBudget,
         client_registration,
@@ -74,11 +74,11 @@ impl Services {
     /// Builds the use cases over `open`, as configured.
     pub(super) async fn build(
         valid: &ValidConfig,
-        surroundings: Surroundings,
+        surroundings: AppDependencies,
         open: &OpenStore,
         metrics: Option<Arc<Metrics>>,
     ) -> Result<Self, StartError> {
-        let Surroundings { clock, randomness, .. } = surroundings;
+        let AppDependencies { clock, randomness, .. } = surroundings;
         let (store, clock) = (open.ports(), open.clock(&clock));
         let normalizer = Arc::new(Normalizer::new());
         let (config, policy) = (&valid.written, Policy::new(valid));
@@ -102,7 +102,7 @@ impl Services {
             }))
         });
         let detached = Detached::default();
-        let upstreams = Arc::new(Upstreams::new(UpstreamParts {
+        let upstreams = Arc::new(Upstreams::new(UpstreamDependencies {
             ledger: Arc::clone(&store.ledger),
             limits: Arc::clone(&store.limits),
             secrets: Arc::clone(&secrets),
@@ -115,12 +115,12 @@ impl Services {
             metrics: metrics.clone(),
             tasks: detached.tasks.clone(),
         }));
-        let issuers = Arc::new(IssuerFactory::new(IssuerParts {
+        let issuers = Arc::new(IssuerFactory::new(IssuerDependencies {
             clock: Arc::clone(&clock),
             randomness: Arc::clone(&randomness),
             limits: Arc::clone(&store.limits),
         }));
-        let backends = Backends::new(LocalBackend::over(LocalParts {
+        let backends = Backends::new(LocalBackend::over(LocalDependencies {
             store: store.clone(),
             code_format: policy.code_format.clone(),
             max_live_codes: policy.max_live_codes,
@@ -135,25 +135,26 @@ impl Services {
             config,
             &clock,
             &store.limits,
-            AuditPlace {
+            AuditDestination {
                 stream: open.audit_stream(config.audit.stream_length),
                 is_server: metrics.is_some(),
             },
             &master_key,
         )?;
-        let client_registration = ClientRegistrationService::open(client_registration::Parts {
-            ledger: Arc::clone(&store.ledger),
-            master_key,
-            policy: Arc::clone(&policy),
-            clock: Arc::clone(&clock),
-            randomness: Arc::clone(&randomness),
-        })
-        .await?;
-        let temp_pass = TempPassService::new(temp_pass::Parts {
+        let client_registration =
+            ClientRegistrationService::open(client_registration::ClientRegistrationDependencies {
+                ledger: Arc::clone(&store.ledger),
+                master_key,
+                policy: Arc::clone(&policy),
+                clock: Arc::clone(&clock),
+                randomness: Arc::clone(&randomness),
+            })
+            .await?;
+        let temp_pass = TempPassService::new(temp_pass::TempPassDependencies {
             backends: backends.clone(),
             policy: Arc::clone(&policy),
             audit: audit.clone(),
-            batches: quota(&config.grpc, Countable::Batches),
+            batches: quota(&config.grpc, LimitedResource::Batches),
             tasks: detached.tasks.clone(),
         });
         let limits = &config.codes;
@@ -161,8 +162,8 @@ impl Services {
             LookupBudget::new(Arc::clone(&store.limits), limits.misses_per_viewer, limits.misses_per_caller);
         let devices = KnownDevices::new(Arc::clone(&secrets), Arc::clone(&store.ledger));
         let memory = DeviceMemory::new(Arc::new(devices), Arc::clone(&clock));
-        let counts = Arc::new(Counts(metrics.clone()));
-        let registration = RegistrationService::new(registration::Parts {
+        let counts = Arc::new(EntitlementMetrics(metrics.clone()));
+        let registration = RegistrationService::new(registration::RegistrationDependencies {
             store: store.clone(),
             policy: Arc::clone(&policy),
             clock: Arc::clone(&clock),
@@ -175,10 +176,10 @@ impl Services {
                     metrics.code_lookup_missed(environment.as_str());
                 }
             }),
-            watches: quota(&config.grpc, Countable::Watches),
+            watches: quota(&config.grpc, LimitedResource::Watches),
             tasks: detached.tasks.clone(),
         });
-        let entitlement = EntitlementService::new(entitlement::Parts {
+        let entitlement = EntitlementService::new(entitlement::EntitlementDependencies {
             backends,
             policy: Arc::clone(&policy),
             clock: Arc::clone(&clock),
@@ -234,7 +235,7 @@ impl Services {
     pub(super) fn for_commands(
         &self,
         scheduler: Scheduler,
-        access: impl Fn() -> Access + Send + Sync + 'static,
+        access: impl Fn() -> AccessSettings + Send + Sync + 'static,
     ) -> OperatorService {
         let (policy, clock) = (Arc::clone(&self.policy), Arc::clone(&self.clock));
         OperatorService {
@@ -250,9 +251,9 @@ impl Services {
 }
 
 /// Counts login events, if metrics are enabled.
-struct Counts(Option<Arc<Metrics>>);
+struct EntitlementMetrics(Option<Arc<Metrics>>);
 
-impl entitlement::Count for Counts {
+impl entitlement::EntitlementObserver for EntitlementMetrics {
     fn login_seen(&self, environment: &EnvironmentName) {
         if let Some(metrics) = &self.0 {
             metrics.login_seen(environment.as_str());
@@ -274,11 +275,11 @@ impl entitlement::Count for Counts {
 
 /// The quota of open items of this kind. Without authentication all callers are one caller, which may use the whole
 /// quota.
-pub(super) fn quota(config: &Grpc, of: Countable) -> Arc<Quota> {
+pub(super) fn quota(config: &Grpc, of: LimitedResource) -> Arc<Quota> {
     let limit = match of {
-        Countable::Watches => config.max_watches,
-        Countable::Batches => config.max_batches,
-        Countable::Connections => config.max_connections,
+        LimitedResource::Watches => config.max_watches,
+        LimitedResource::Batches => config.max_batches,
+        LimitedResource::Connections => config.max_connections,
     };
     let share = match config.auth {
         Auth::None => 100,

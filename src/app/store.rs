@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
-use super::{StartError, Surroundings};
+use super::{AppDependencies, StartError};
 use crate::{
     admin,
     config::{self, Audit, AuditTarget, Config, StoreKind, ValidConfig, ValidEngine},
@@ -41,7 +41,7 @@ impl OpenStore {
     /// Opens the configured store for a server. If a command holds the data folder, waits until it is done.
     pub(super) async fn open_for_server(
         valid: &ValidConfig,
-        surroundings: &Surroundings,
+        surroundings: &AppDependencies,
     ) -> Result<Self, StartError> {
         let (path, clock) = (&valid.written.store.path, &surroundings.clock);
         let start = clock.instant();
@@ -62,7 +62,10 @@ impl OpenStore {
     }
 
     /// Opens the configured store.
-    pub(super) async fn open(valid: &ValidConfig, surroundings: &Surroundings) -> Result<Self, StartError> {
+    pub(super) async fn open(
+        valid: &ValidConfig,
+        surroundings: &AppDependencies,
+    ) -> Result<Self, StartError> {
         match &valid.engine {
             None => Ok(Self::Embedded(open_embedded(&valid.written, &surroundings.clock)?)),
             Some(engine) => {
@@ -122,14 +125,14 @@ fn open_embedded(config: &Config, clock: &SharedClock) -> Result<EmbeddedStore, 
     })
 }
 
-fn redis_options(config: &Config, engine: &ValidEngine, surroundings: &Surroundings) -> RedisOptions {
-    let config::Store { username, password_file, wait_replicas, .. } = &config.store;
+fn redis_options(config: &Config, engine: &ValidEngine, surroundings: &AppDependencies) -> RedisOptions {
+    let config::StoreConfig { username, password_file, wait_replicas, .. } = &config.store;
     let nodes = engine.nodes.iter().map(|(host, port)| Node { host: host.clone(), port: *port }).collect();
     let tls = engine.tls.clone().map(|tls| EngineTls {
         ca: tls.ca.map(String::into_bytes),
         client: tls.client.map(|(certificate, key)| (certificate.into_bytes(), key.into_bytes())),
     });
-    let Surroundings { clock, randomness, .. } = surroundings;
+    let AppDependencies { clock, randomness, .. } = surroundings;
     RedisOptions {
         database: engine.database,
         tls,
@@ -178,7 +181,7 @@ pub enum AuditError {
 }
 
 /// What determines the audit log's destination beside the configuration.
-pub(super) struct AuditPlace {
+pub(super) struct AuditDestination {
     /// The store's own stream, if it has one.
     pub stream: Option<Arc<dyn AuditSink>>,
     /// Whether this process is a server. The standard output of a command is its answer, so its entries go to standard
@@ -191,7 +194,7 @@ pub(super) fn audit_log(
     config: &Config,
     clock: &SharedClock,
     limits: &Arc<dyn Limits>,
-    place: AuditPlace,
+    place: AuditDestination,
     master_key: &MasterKey,
 ) -> Result<AuditLog, AuditError> {
     let sink = match config.audit.enabled {
@@ -201,7 +204,7 @@ pub(super) fn audit_log(
     Ok(AuditLog::new(Arc::clone(clock), master_key.audit_key(), Arc::clone(limits), sink))
 }
 
-fn audit_sink(config: &Config, place: AuditPlace) -> Result<Arc<dyn AuditSink>, AuditError> {
+fn audit_sink(config: &Config, place: AuditDestination) -> Result<Arc<dyn AuditSink>, AuditError> {
     let Audit { file, max_size, kept, .. } = &config.audit;
     match config.audit.target(&config.store) {
         AuditTarget::File => {

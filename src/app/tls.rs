@@ -42,13 +42,13 @@ pub(super) struct TlsListeners {
     pub rest: SharedTls,
     clock: SharedClock,
     metrics: Arc<Metrics>,
-    taken: Mutex<Taken>,
+    taken: Mutex<LoadedTls>,
 }
 
 /// The TLS settings in effect.
 #[derive(Debug)]
-struct Taken {
-    sections: Arc<Sections>,
+struct LoadedTls {
+    sections: Arc<TlsSections>,
     tls: ListenersTls,
     /// The digest of their files.
     files: FilesDigest,
@@ -58,7 +58,7 @@ struct Taken {
 
 /// The `tls` sections of both listeners.
 #[derive(Debug)]
-pub(super) struct Sections {
+pub(super) struct TlsSections {
     pub grpc: Tls,
     pub rest: Tls,
 }
@@ -66,7 +66,7 @@ pub(super) struct Sections {
 /// The sections and the content of their files.
 #[derive(Debug, Clone)]
 pub(super) struct PresentTls {
-    pub sections: Arc<Sections>,
+    pub sections: Arc<TlsSections>,
     pub tls: ListenersTls,
 }
 
@@ -76,13 +76,13 @@ impl PresentTls {
     /// # Errors
     /// Every error in the sections and their files.
     pub(super) fn read(config: &Config) -> Result<Self, Vec<Violation>> {
-        let sections = Arc::new(Sections::of(config));
+        let sections = Arc::new(TlsSections::of(config));
         let tls = ListenersTls::new(&sections.grpc, &sections.rest, &sections.files())?;
         Ok(Self { sections, tls })
     }
 }
 
-impl Sections {
+impl TlsSections {
     fn of(config: &Config) -> Self {
         Self { grpc: config.grpc.tls.clone(), rest: config.rest.tls.clone() }
     }
@@ -94,8 +94,8 @@ impl Sections {
 
 /// TLS settings that are ready to be applied.
 #[derive(Debug)]
-pub(super) struct Ready {
-    taken: Taken,
+pub(super) struct ReadyTls {
+    taken: LoadedTls,
     grpc: Option<Arc<ServerConfig>>,
     rest: Option<Arc<ServerConfig>>,
 }
@@ -110,9 +110,9 @@ impl TlsListeners {
         clock: SharedClock,
         metrics: Arc<Metrics>,
     ) -> Result<Self, Vec<Violation>> {
-        let sections = Arc::new(Sections::of(config));
+        let sections = Arc::new(TlsSections::of(config));
         let files = sections.files();
-        let Ready { taken, grpc, rest } = ready(sections, &files, None, &clock)?;
+        let ReadyTls { taken, grpc, rest } = ready(sections, &files, None, &clock)?;
         let listeners = Self {
             grpc: Arc::new(grpc.into()),
             rest: Arc::new(rest.into()),
@@ -128,8 +128,8 @@ impl TlsListeners {
     ///
     /// # Errors
     /// Every error in the settings.
-    pub(super) fn prepare(&self, config: &Config) -> Result<Ready, Vec<Violation>> {
-        let sections = Arc::new(Sections::of(config));
+    pub(super) fn prepare(&self, config: &Config) -> Result<ReadyTls, Vec<Violation>> {
+        let sections = Arc::new(TlsSections::of(config));
         let files = sections.files();
         ready(sections, &files, Some(&self.lock().tls), &self.clock)
     }
@@ -141,8 +141,8 @@ impl TlsListeners {
     }
 
     /// Applies settings to new connections. Open connections are not affected.
-    pub(super) fn apply(&self, ready: Ready) {
-        let Ready { taken, grpc, rest } = ready;
+    pub(super) fn apply(&self, ready: ReadyTls) {
+        let ReadyTls { taken, grpc, rest } = ready;
         self.grpc.store(grpc);
         self.rest.store(rest);
         *self.lock() = taken;
@@ -225,7 +225,7 @@ impl TlsListeners {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Taken> {
+    fn lock(&self) -> MutexGuard<'_, LoadedTls> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -235,7 +235,7 @@ impl TlsListeners {
 /// # Errors
 /// Every error in the settings.
 pub(super) fn check(config: &Config, clock: &SharedClock) -> Result<(), Vec<Violation>> {
-    let sections = Arc::new(Sections::of(config));
+    let sections = Arc::new(TlsSections::of(config));
     let files = sections.files();
     ready(sections, &files, None, clock).map(drop)
 }
@@ -244,11 +244,11 @@ pub(super) fn check(config: &Config, clock: &SharedClock) -> Result<(), Vec<Viol
 /// now: clients reject any other, so a mistake fails here instead. An unchanged certificate may expire without blocking
 /// the reload of the rest.
 fn ready(
-    sections: Arc<Sections>,
+    sections: Arc<TlsSections>,
     files: &Files,
     former: Option<&ListenersTls>,
     clock: &SharedClock,
-) -> Result<Ready, Vec<Violation>> {
+) -> Result<ReadyTls, Vec<Violation>> {
     let tls = ListenersTls::new(&sections.grpc, &sections.rest, files)?;
     let now = clock.now();
     let same = |tls: &ServerTls, former: Option<&Arc<ServerTls>>| {
@@ -275,8 +275,8 @@ fn ready(
         former.and_then(|former| former.rest.as_ref()),
         ALPN_REST,
     ));
-    let taken = Taken { sections, tls, files: files.digest(), refused: None };
-    let whole = grpc.zip(rest).map(|(grpc, rest)| Ready { taken, grpc, rest });
+    let taken = LoadedTls { sections, tls, files: files.digest(), refused: None };
+    let whole = grpc.zip(rest).map(|(grpc, rest)| ReadyTls { taken, grpc, rest });
     // The violations include the reason for a missing value.
     violations.none_or(whole)?.ok_or_else(Vec::new)
 }

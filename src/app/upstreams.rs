@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    backend::upstream::{CircuitState, Statement, Upstream, UpstreamParts},
+    backend::upstream::{CircuitState, RegisteredStatement, Upstream, UpstreamDependencies},
     config::{ConfigError, ValidUpstream},
     domain::{error::Violation, id::EnvironmentName},
     service::policy::Policy,
@@ -15,12 +15,12 @@ use crate::{
 
 /// The upstream of each environment that has one.
 pub(super) struct Upstreams {
-    parts: UpstreamParts,
+    parts: UpstreamDependencies,
     present: Mutex<BTreeMap<EnvironmentName, Upstream>>,
 }
 
 impl Upstreams {
-    pub(super) fn new(parts: UpstreamParts) -> Self {
+    pub(super) fn new(parts: UpstreamDependencies) -> Self {
         Self { parts, present: Mutex::default() }
     }
 
@@ -37,7 +37,7 @@ impl Upstreams {
         let mut next = BTreeMap::new();
         for (name, upstream) in upstreams {
             let ValidUpstream { options, software_statement } = upstream;
-            let statement = Statement::from(software_statement);
+            let statement = RegisteredStatement::from(software_statement);
             let kept = present.get(name).filter(|upstream| upstream.is_made_from(options, &statement));
             let upstream = match kept {
                 Some(upstream) => upstream.clone(),

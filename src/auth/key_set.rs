@@ -27,12 +27,12 @@ const KEYS_MAX: usize = 64;
 /// The keys of an issuer. Two sets are equal if they were parsed from the same text.
 #[derive(Debug, Clone)]
 pub(crate) struct KeySet {
-    keys: Vec<Key>,
+    keys: Vec<VerificationKey>,
     source: [u8; 32],
 }
 
 #[derive(Debug, Clone)]
-struct Key {
+struct VerificationKey {
     id: Option<String>,
     /// The only algorithm of the key, if the set names one.
     algorithm: Option<Algorithm>,
@@ -41,7 +41,7 @@ struct Key {
 
 /// The reason why a token could not be verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unverified {
+pub(crate) enum VerificationError {
     /// The set has no key with the token's `kid`.
     KeyUnknown,
     /// The signature is not valid, its algorithm is not accepted, or a claim is missing.
@@ -112,7 +112,7 @@ impl KeySet {
         if set.keys.len() > KEYS_MAX {
             return Err(format!("has {} keys; at most {KEYS_MAX} are allowed", set.keys.len()));
         }
-        let keys: Vec<Key> = set.keys.into_iter().filter_map(Key::read).collect();
+        let keys: Vec<VerificationKey> = set.keys.into_iter().filter_map(VerificationKey::read).collect();
         let mut ids = HashSet::new();
         if let Some(twice) = keys.iter().filter_map(|key| key.id.as_ref()).find(|id| !ids.insert(*id)) {
             return Err(format!("has two keys with the kid {twice:?}; each key must have a unique kid"));
@@ -133,17 +133,17 @@ impl KeySet {
     ///
     /// # Errors
     /// No key verifies the signature.
-    pub(crate) fn verify(&self, token: &str) -> Result<TokenClaims, Unverified> {
-        let header = decode_header(token).map_err(|_| Unverified::Invalid)?;
+    pub(crate) fn verify(&self, token: &str) -> Result<TokenClaims, VerificationError> {
+        let header = decode_header(token).map_err(|_| VerificationError::Invalid)?;
         if !ALGORITHMS.contains(&header.alg) {
-            return Err(Unverified::Invalid);
+            return Err(VerificationError::Invalid);
         }
-        let named = |key: &&Key| header.kid.is_none() || key.id.is_none() || key.id == header.kid;
+        let named = |key: &&VerificationKey| header.kid.is_none() || key.id.is_none() || key.id == header.kid;
         let mut keys = self.keys.iter().filter(named).peekable();
         if keys.peek().is_none() {
-            return Err(Unverified::KeyUnknown);
+            return Err(VerificationError::KeyUnknown);
         }
-        let fits = |key: &&Key| {
+        let fits = |key: &&VerificationKey| {
             key.algorithm.is_none_or(|algorithm| algorithm == header.alg)
                 && key.key.family().algorithms().contains(&header.alg)
         };
@@ -151,11 +151,11 @@ impl KeySet {
         let verified = keys.filter(fits).find_map(|key| {
             jsonwebtoken::decode::<TokenClaims>(token, &key.key, &validation).ok().map(|token| token.claims)
         });
-        verified.ok_or(Unverified::Invalid)
+        verified.ok_or(VerificationError::Invalid)
     }
 }
 
-impl Key {
+impl VerificationKey {
     /// Parses a key. `None` if its kind is not accepted.
     fn read(value: serde_json::Value) -> Option<Self> {
         let jwk: Jwk = serde_json::from_value(value).ok()?;

@@ -1,14 +1,14 @@
 //! Codes of our own: drawn until one is free.
 
 use crate::domain::{
-    backend::{Issuance, Issued, Keep},
+    backend::{Issuance, IssuedCode, ResponseRecorder},
     clock::Timestamp,
     code::CodeFormat,
     device_info::Warning,
     error::{Error, Result},
     port::{Codes, Insertion},
     randomness::Randomness,
-    registration::Registration,
+    registration_code::RegistrationCode,
 };
 
 /// How often a code is drawn again that turned out to be taken. With 1000 codes for each that may live, even
@@ -16,7 +16,7 @@ use crate::domain::{
 const DRAWS: usize = 32;
 
 /// How codes are drawn.
-pub(super) struct Draw<'a> {
+pub(super) struct CodeDraw<'a> {
     pub codes: &'a dyn Codes,
     pub format: &'a CodeFormat,
     pub randomness: &'a dyn Randomness,
@@ -24,13 +24,13 @@ pub(super) struct Draw<'a> {
     pub max_live: u64,
 }
 
-impl Draw<'_> {
+impl CodeDraw<'_> {
     /// Gives the record a code, and stores it, together with the answer where that is to be kept.
     pub(super) async fn issue(
         &self,
-        mut registration: Box<Registration>,
+        mut registration: Box<RegistrationCode>,
         warnings: Vec<Warning>,
-        keep: Option<&dyn Keep>,
+        keep: Option<&dyn ResponseRecorder>,
         now: Timestamp,
     ) -> Result<Issuance> {
         for _ in 0..DRAWS {
@@ -41,7 +41,7 @@ impl Draw<'_> {
             };
             match self.codes.insert_if_absent(&registration, self.max_live, entry).await? {
                 Insertion::Inserted => {
-                    let issued = Issued { registration, warnings, is_kept: keep.is_some() };
+                    let issued = IssuedCode { registration, warnings, is_kept: keep.is_some() };
                     return Ok(Issuance::Issued(issued));
                 }
                 Insertion::Repeated(entry) => return Ok(Issuance::Repeated(entry)),

@@ -4,32 +4,32 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::draw::Draw;
+use super::draw::CodeDraw;
 use crate::domain::{
     address::Address,
     backend::{
-        Backend, CodeBackend, Deletion, Issuance, Keep, Presence, ResetBackend, SharedBackend, Sighting,
-        Sign, TrialBackend, TrialSubject,
+        Backend, CodeBackend, CodePresence, Deletion, Issuance, IssuerRecord, ResetBackend, ResponseRecorder,
+        SharedBackend, TrialBackend, TrialSubject, UpstreamCodeStatus,
     },
     call::CallContext,
     clock::{SharedClock, Timestamp},
     code::{Code, CodeFormat},
-    device_info::{Connection, Normalizer, Warning},
+    device_info::{Normalizer, ObservedConnection, Warning},
     error::{Error, Result},
     id::DeviceId,
-    port::{Authorization, Store, Verdict},
+    port::{Authorization, Store, TrialVerdict},
     randomness::SharedRandomness,
-    registration::{CodeKey, Registration, RegistrationRequest},
+    registration_code::{CodeKey, RegistrationCode, RegistrationRequest},
     temp_pass::{ResetBy, ResetTarget, ResourceId, TempPassKey, TempPassRule, TrialApplication, TrialView},
 };
 
 /// The backend over our own store.
 pub struct LocalBackend {
-    parts: LocalParts,
+    parts: LocalDependencies,
 }
 
 /// What it works with.
-pub struct LocalParts {
+pub struct LocalDependencies {
     /// Where records and trials are kept.
     pub store: Store,
     /// The shape of new codes.
@@ -47,15 +47,15 @@ pub struct LocalParts {
 impl LocalBackend {
     /// The backend over `parts`.
     #[must_use]
-    pub fn over(parts: LocalParts) -> SharedBackend {
+    pub fn over(parts: LocalDependencies) -> SharedBackend {
         Arc::new(Self { parts })
     }
 
-    fn registration(&self, request: RegistrationRequest, now: Timestamp) -> Result<Box<Registration>> {
+    fn registration(&self, request: RegistrationRequest, now: Timestamp) -> Result<Box<RegistrationCode>> {
         let id = self.parts.randomness.uuid()?;
-        let connection = Connection::new(&request.user_agent, request.device_ip, request.device_port);
+        let connection = ObservedConnection::new(&request.user_agent, request.device_ip, request.device_port);
         let device_info = self.parts.normalizer.normalize(request.device_info.as_ref(), &connection);
-        Ok(Box::new(Registration {
+        Ok(Box::new(RegistrationCode {
             id,
             code: Code::from_canonical(""),
             requestor: request.place.requestor,
@@ -94,13 +94,13 @@ impl CodeBackend for LocalBackend {
         &self,
         _: &CallContext,
         mut request: Box<RegistrationRequest>,
-        keep: Option<&dyn Keep>,
+        keep: Option<&dyn ResponseRecorder>,
     ) -> Result<Issuance> {
         let parts = &self.parts;
         let now = parts.clock.now();
         let mut warnings = std::mem::take(&mut request.warnings);
         warnings.extend(without_use(&request, "the local backend has no use for it"));
-        let draw = Draw {
+        let draw = CodeDraw {
             codes: &*parts.store.codes,
             format: &parts.code_format,
             randomness: &*parts.randomness,
@@ -109,15 +109,15 @@ impl CodeBackend for LocalBackend {
         draw.issue(self.registration(*request, now)?, warnings, keep, now).await
     }
 
-    async fn read(&self, _: &CallContext, record: Registration) -> Result<Presence> {
-        Ok(Presence::Live(Box::new(record)))
+    async fn read(&self, _: &CallContext, record: RegistrationCode) -> Result<CodePresence> {
+        Ok(CodePresence::Live(Box::new(record)))
     }
 
-    async fn find(&self, _: &CallContext, _: &CodeKey, _: Option<Address>) -> Result<Sighting> {
-        Ok(Sighting::Nothing)
+    async fn find(&self, _: &CallContext, _: &CodeKey, _: Option<Address>) -> Result<IssuerRecord> {
+        Ok(IssuerRecord::Nothing)
     }
 
-    async fn delete(&self, _: &CallContext, record: &Registration) -> Result<Deletion> {
+    async fn delete(&self, _: &CallContext, record: &RegistrationCode) -> Result<Deletion> {
         let released = self.parts.store.codes.release(&record.key(), record.id).await?;
         Ok(if released { Deletion::Released { upstream_deleted: None } } else { Deletion::NotFound })
     }
@@ -126,7 +126,7 @@ impl CodeBackend for LocalBackend {
         Ok(Deletion::NotFound)
     }
 
-    async fn look(&self, _: &Registration) -> Option<Result<Sign>> {
+    async fn look(&self, _: &RegistrationCode) -> Option<Result<UpstreamCodeStatus>> {
         None
     }
 }
@@ -139,7 +139,7 @@ impl TrialBackend for LocalBackend {
         subject: TrialSubject,
         resource: ResourceId,
         application: TrialApplication,
-    ) -> Result<Verdict> {
+    ) -> Result<TrialVerdict> {
         let authorization = Authorization {
             rule: rule_of(&subject)?,
             temp_pass: subject.temp_pass,

@@ -6,6 +6,6 @@ mod draw;
 mod local;
 pub mod upstream;
 
-pub use local::{LocalBackend, LocalParts};
+pub use local::{LocalBackend, LocalDependencies};
 
 use local::without_use;

@@ -17,14 +17,14 @@ use crate::{
 };
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Caller {
+pub(super) enum CallerCommand {
     /// Create a token for a caller. Prints the token, which cannot be printed again, and the caller's configuration
     /// entry, which contains only the token's hash.
-    New(New),
+    New(NewCallerArgs),
 }
 
 #[derive(Debug, Args)]
-pub(super) struct New {
+pub(super) struct NewCallerArgs {
     /// Name that identifies the caller in the audit log and in failed-lookup budgets.
     #[arg(long, value_name = "NAME")]
     name: String,
@@ -42,12 +42,12 @@ pub(super) struct New {
 /// The printed part of a configuration.
 #[derive(Serialize)]
 struct Entries {
-    callers: [Entry; 1],
+    callers: [NewCallerEntry; 1],
 }
 
 /// A caller entry. Lists at their defaults are omitted.
 #[derive(Serialize)]
-struct Entry {
+struct NewCallerEntry {
     name: String,
     token_hash: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -57,8 +57,8 @@ struct Entry {
     permissions: Vec<String>,
 }
 
-pub(super) fn run(command: Caller) -> Result<(), Box<dyn Error>> {
-    let Caller::New(New { name, requestors, environments, permissions }) = command;
+pub(super) fn run(command: CallerCommand) -> Result<(), Box<dyn Error>> {
+    let CallerCommand::New(NewCallerArgs { name, requestors, environments, permissions }) = command;
     let mut violations = Violations::default();
     for text in &requestors {
         violations.take(RequestorId::parse("--requestor", text));
@@ -72,7 +72,7 @@ pub(super) fn run(command: Caller) -> Result<(), Box<dyn Error>> {
     violations.none_or(()).map_err(|all| crate::domain::error::Error::InvalidFields(all).full_message())?;
     let token = caller_token::new(&OsRandomness)?;
     let token_hash = TokenHash::of(token.reveal()).to_string();
-    let entry = Entry { name, token_hash, requestors, environments, permissions };
+    let entry = NewCallerEntry { name, token_hash, requestors, environments, permissions };
     let entry = toml::to_string(&Entries { callers: [entry] })?;
     print!("{}\n\n{entry}", token.into_revealed());
     Ok(())

@@ -7,20 +7,20 @@ use clap::Subcommand;
 use crate::{app, config};
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Config {
+pub(super) enum ConfigCommand {
     /// Check whether the configuration is valid, and report every error.
     Check,
     /// Print every key with its meaning and default, as Markdown.
     Reference,
 }
 
-pub(super) fn run(command: &Config, file: Option<&Path>) -> Result<(), Box<dyn Error>> {
+pub(super) fn run(command: &ConfigCommand, file: Option<&Path>) -> Result<(), Box<dyn Error>> {
     match command {
-        Config::Check => {
+        ConfigCommand::Check => {
             app::check(config::load(file, env::vars_os())?)?;
             println!("the configuration is valid");
         }
-        Config::Reference => print!("{}", config::reference()),
+        ConfigCommand::Reference => print!("{}", config::reference()),
     }
     Ok(())
 }

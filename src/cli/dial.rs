@@ -12,13 +12,13 @@ use tokio_rustls::rustls::ClientConfig;
 
 use crate::{
     domain::secret::SecretText,
-    tls::{ClientTlsError, Trust, client_config},
+    tls::{ClientTlsError, ServerTrust, client_config},
 };
 
 /// Options for connecting to a server and authenticating to it.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connection")]
-pub(super) struct Dial {
+pub(super) struct DialArgs {
     #[command(flatten)]
     pub tls: DialTls,
     /// File with the bearer token to send (`authorization: Bearer`). Surrounding white space is ignored.
@@ -51,9 +51,9 @@ impl DialTls {
         let authorities = self.ca.as_deref().map(|file| read("--ca", file)).transpose()?;
         let itself = local.map(|file| read("tls.certificate", file)).transpose()?;
         let trust = match (&authorities, &itself) {
-            (Some(bundle), _) => Trust::Authorities(bundle),
-            (None, Some(chain)) => Trust::Itself(chain),
-            (None, None) => Trust::System,
+            (Some(bundle), _) => ServerTrust::Authorities(bundle),
+            (None, Some(chain)) => ServerTrust::Itself(chain),
+            (None, None) => ServerTrust::System,
         };
         let certificate = self.cert.as_deref().map(|file| read("--cert", file)).transpose()?;
         let key = self.cert_key.as_deref().map(|file| read("--key", file)).transpose()?;
@@ -86,7 +86,7 @@ impl DialTls {
     }
 }
 
-impl Dial {
+impl DialArgs {
     /// The value of the `authorization` header, if a token file is given.
     ///
     /// # Errors

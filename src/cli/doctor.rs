@@ -6,12 +6,12 @@ use clap::Args;
 
 use super::operate::{operate, perform};
 use crate::{
-    admin::{Answer, Command, ExamineCommand, Examined},
-    domain::backend::{Condition, Finding},
+    admin::{ExaminationReport, ExamineCommand, OperatorCommand, OperatorResponse},
+    domain::backend::{Finding, FindingStatus},
 };
 
 #[derive(Debug, Args)]
-pub(super) struct Doctor {
+pub(super) struct DoctorArgs {
     /// Environment to check. Default: both faces, and every environment that has an upstream.
     #[arg(long, value_name = "NAME")]
     environment: Option<String>,
@@ -20,27 +20,28 @@ pub(super) struct Doctor {
     create: Option<String>,
 }
 
-pub(super) fn run(doctor: Doctor, file: Option<&Path>) -> Result<(), Box<dyn Error>> {
+pub(super) fn run(doctor: DoctorArgs, file: Option<&Path>) -> Result<(), Box<dyn Error>> {
     let command = ExamineCommand { environment: doctor.environment, create_for: doctor.create };
-    let answer = operate(file, |config| async move { perform(&config, Command::Examine(command)).await })?;
-    let Answer::Examined(examined) = answer else {
+    let answer =
+        operate(file, |config| async move { perform(&config, OperatorCommand::Examine(command)).await })?;
+    let OperatorResponse::Examined(examined) = answer else {
         return Err("the running server returned no examination results".into());
     };
     examined.iter().for_each(print);
     let broken = examined.iter().flat_map(|examined| &examined.findings);
-    match broken.filter(|finding| finding.condition == Condition::Broken).count() {
+    match broken.filter(|finding| finding.condition == FindingStatus::Broken).count() {
         0 => Ok(()),
         count => Err(format!("failed checks: {count}").into()),
     }
 }
 
-fn print(examined: &Examined) {
+fn print(examined: &ExaminationReport) {
     println!("{}", examined.subject);
     for Finding { step, condition, seen, causes } in &examined.findings {
         let mark = match condition {
-            Condition::Fine => "ok",
-            Condition::Odd => "warn",
-            Condition::Broken => "FAILED",
+            FindingStatus::Fine => "ok",
+            FindingStatus::Odd => "warn",
+            FindingStatus::Broken => "FAILED",
         };
         println!("  {mark:<7}{step:<12}{seen}");
         for (cause, remedy) in causes {

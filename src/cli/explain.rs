@@ -23,14 +23,14 @@ const INPUT_MAX: u64 = 1 << 20;
 const PREFIX: &str = "ERROR_REASON_";
 
 #[derive(Debug, Args)]
-pub(super) struct Explain {
+pub(super) struct ExplainArgs {
     /// A status, an error code, a log line, or a description. If omitted or "-", read from standard input, which may be
     /// a whole HTTP response.
     #[arg(value_name = "SYMPTOM")]
     symptom: Vec<String>,
 }
 
-pub(super) fn run(explain: &Explain) -> Result<(), Box<dyn Error>> {
+pub(super) fn run(explain: &ExplainArgs) -> Result<(), Box<dyn Error>> {
     let mut text = explain.symptom.join(" ");
     if text.is_empty() || text == "-" {
         text.clear();

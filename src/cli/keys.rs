@@ -6,31 +6,31 @@ use clap::{Args, Subcommand};
 
 use super::operate::{operate, perform};
 use crate::{
-    admin::{Answer, Command},
+    admin::{OperatorCommand, OperatorResponse},
     auth::{KeyRing, Rotation},
     domain::randomness::{OsRandomness, Randomness},
 };
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Keys {
+pub(super) enum KeysCommand {
     /// Create a key and print it as a line for the key ring (store.key_ring). passbridge does not store it.
-    New(New),
+    New(NewKeyArgs),
     /// Reread the key ring and reseal every secret in the store with its first key. Also works on a running server.
     /// Afterwards the other keys may be removed from the key ring. If interrupted, run it again.
     Rotate,
 }
 
 #[derive(Debug, Args)]
-pub(super) struct New {
+pub(super) struct NewKeyArgs {
     /// Id of the key, which sealed secrets refer to. Default: eight random hexadecimal digits.
     #[arg(long, value_name = "ID")]
     id: Option<String>,
 }
 
-pub(super) fn run(command: Keys, file: Option<&Path>) -> Result<(), Box<dyn Error>> {
+pub(super) fn run(command: KeysCommand, file: Option<&Path>) -> Result<(), Box<dyn Error>> {
     match command {
-        Keys::New(New { id }) => new(id),
-        Keys::Rotate => rotate(file),
+        KeysCommand::New(NewKeyArgs { id }) => new(id),
+        KeysCommand::Rotate => rotate(file),
     }
 }
 
@@ -55,8 +55,8 @@ fn random_id() -> Result<String, Box<dyn Error>> {
 }
 
 fn rotate(file: Option<&Path>) -> Result<(), Box<dyn Error>> {
-    let answer = operate(file, |config| async move { perform(&config, Command::RotateKeys).await })?;
-    let Answer::KeysRotated(Rotation { key, resealed, secrets }) = answer else {
+    let answer = operate(file, |config| async move { perform(&config, OperatorCommand::RotateKeys).await })?;
+    let OperatorResponse::KeysRotated(Rotation { key, resealed, secrets }) = answer else {
         return Err("the running server returned no rotation result".into());
     };
     println!("resealed {resealed} of {secrets} secrets; all secrets are now sealed with key {key:?}");

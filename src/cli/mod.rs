@@ -54,38 +54,38 @@ pub struct Cli {
     config: Option<PathBuf>,
 
     #[command(subcommand)]
-    command: Command,
+    command: CliCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum CliCommand {
     /// Run the server until SIGTERM or SIGINT. SIGHUP reloads environments, requestors, callers, REST clients and TLS.
     Serve,
     /// Print an access token for REST calls. Registers a client and requests its token, as a device does.
-    Token(token::Token),
+    Token(token::TokenArgs),
     /// Print a software statement that an application's devices register with.
-    Statement(statement::Statement),
+    Statement(statement::StatementArgs),
     /// Create configuration entries for gRPC callers.
     #[command(subcommand)]
-    Caller(caller::Caller),
+    Caller(caller::CallerCommand),
     /// Revoke a software statement, a client, or everything issued before a point in time.
-    Revoke(revoke::Revoke),
+    Revoke(revoke::RevokeArgs),
     /// Create keys for the key ring, and reseal the store's secrets.
     #[command(subcommand)]
-    Keys(keys::Keys),
+    Keys(keys::KeysCommand),
     /// Copy one store to another.
     #[command(subcommand)]
-    Store(store::Store),
+    Store(store::StoreCommand),
     /// Explain the probable causes of an error, with their remedies.
-    Explain(explain::Explain),
+    Explain(explain::ExplainArgs),
     /// Check TLS, the callers' keys and the upstream of each environment, step by step.
-    Doctor(doctor::Doctor),
+    Doctor(doctor::DoctorArgs),
     /// Reset TempPass trials, and list reset schedules.
     #[command(subcommand)]
-    TempPass(temp_pass::TempPass),
+    TempPass(temp_pass::TempPassCommand),
     /// Check the configuration, or print its reference.
     #[command(subcommand)]
-    Config(config::Config),
+    Config(config::ConfigCommand),
 }
 
 /// Runs the command given on the process's command line.
@@ -95,17 +95,17 @@ pub fn run() -> ExitCode {
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
     let cli = Cli::parse();
     let outcome = match cli.command {
-        Command::Serve => serve::run(cli.config),
-        Command::Token(token) => token::run(token, cli.config.as_deref()),
-        Command::Statement(statement) => statement::run(statement, cli.config.as_deref()),
-        Command::Caller(command) => caller::run(command),
-        Command::Revoke(revoke) => revoke::run(revoke, cli.config.as_deref()),
-        Command::Keys(command) => keys::run(command, cli.config.as_deref()),
-        Command::Store(command) => store::run(&command, cli.config.as_deref()),
-        Command::Explain(explain) => explain::run(&explain),
-        Command::Doctor(doctor) => doctor::run(doctor, cli.config.as_deref()),
-        Command::TempPass(command) => temp_pass::run(command, cli.config.as_deref()),
-        Command::Config(command) => config::run(&command, cli.config.as_deref()),
+        CliCommand::Serve => serve::run(cli.config),
+        CliCommand::Token(token) => token::run(token, cli.config.as_deref()),
+        CliCommand::Statement(statement) => statement::run(statement, cli.config.as_deref()),
+        CliCommand::Caller(command) => caller::run(command),
+        CliCommand::Revoke(revoke) => revoke::run(revoke, cli.config.as_deref()),
+        CliCommand::Keys(command) => keys::run(command, cli.config.as_deref()),
+        CliCommand::Store(command) => store::run(&command, cli.config.as_deref()),
+        CliCommand::Explain(explain) => explain::run(&explain),
+        CliCommand::Doctor(doctor) => doctor::run(doctor, cli.config.as_deref()),
+        CliCommand::TempPass(command) => temp_pass::run(command, cli.config.as_deref()),
+        CliCommand::Config(command) => config::run(&command, cli.config.as_deref()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

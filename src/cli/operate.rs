@@ -5,7 +5,7 @@ use std::{env, error::Error, future::Future, path::Path, time::Duration};
 use tokio::runtime::Builder;
 
 use crate::{
-    admin::{self, Answer, Command},
+    admin::{self, OperatorCommand, OperatorResponse},
     app::{self, StartError},
     config::{self, Config, StoreKind},
     domain::call::Deadline,
@@ -30,7 +30,10 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// Sends the command to the server that runs on the configured data folder. If none runs, or if the store is shared,
 /// opens the store and performs the command in this process.
-pub(super) async fn perform(config: &Config, command: Command) -> Result<Answer, Box<dyn Error>> {
+pub(super) async fn perform(
+    config: &Config,
+    command: OperatorCommand,
+) -> Result<OperatorResponse, Box<dyn Error>> {
     if config.store.kind != StoreKind::Embedded {
         return Ok(app::perform(config, command).await?);
     }

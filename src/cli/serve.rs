@@ -8,7 +8,7 @@ use tokio::{
 };
 
 use crate::{
-    app::{App, Reload, Surroundings},
+    app::{App, AppDependencies, Reload},
     config::{self, StoreKind},
     telemetry,
 };
@@ -28,7 +28,7 @@ async fn serve(file: Option<PathBuf>) -> Result<(), Box<dyn Error>> {
         StoreKind::Embedded => config.store.path.display().to_string(),
         StoreKind::Redis => "redis".to_owned(),
     };
-    let app = App::build(config, Surroundings::default(), traces.as_ref()).await?;
+    let app = App::build(config, AppDependencies::default(), traces.as_ref()).await?;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         grpc = %app.grpc_address()?,

@@ -6,12 +6,12 @@ use clap::Args;
 
 use super::operate::{operate, perform};
 use crate::{
-    admin::{Answer, Command, StatementCommand},
+    admin::{OperatorCommand, OperatorResponse, StatementCommand},
     config::Config,
 };
 
 #[derive(Debug, Args)]
-pub(super) struct Statement {
+pub(super) struct StatementArgs {
     /// Requestor that the statement is valid for. Repeat for several.
     #[arg(long = "requestor", value_name = "ID", required_unless_present = "all_requestors")]
     requestors: Vec<String>,
@@ -19,12 +19,12 @@ pub(super) struct Statement {
     #[arg(long, conflicts_with = "requestors")]
     all_requestors: bool,
     #[command(flatten)]
-    application: Application,
+    application: ApplicationArgs,
 }
 
 /// The options that `statement` and `token` share.
 #[derive(Debug, Args)]
-pub(super) struct Application {
+pub(super) struct ApplicationArgs {
     /// Environment that the statement is valid for. Repeat for several. Default: all.
     #[arg(long = "environment", value_name = "NAME")]
     environments: Vec<String>,
@@ -43,7 +43,7 @@ pub(super) struct Application {
     software_version: String,
 }
 
-impl Application {
+impl ApplicationArgs {
     /// The first host of the environment, if exactly one environment is named. A local call selects its environment by
     /// host.
     pub(super) fn host(&self, config: &Config) -> Option<String> {
@@ -57,7 +57,7 @@ impl Application {
     }
 }
 
-pub(super) fn run(statement: Statement, file: Option<&Path>) -> Result<(), Box<dyn Error>> {
+pub(super) fn run(statement: StatementArgs, file: Option<&Path>) -> Result<(), Box<dyn Error>> {
     let command = statement.application.for_requestors(statement.requestors);
     println!("{}", operate(file, |config| async move { mint(&config, command).await })?);
     Ok(())
@@ -65,10 +65,11 @@ pub(super) fn run(statement: Statement, file: Option<&Path>) -> Result<(), Box<d
 
 /// Creates a statement on the running server, or in this process if none runs.
 pub(super) async fn mint(config: &Config, command: StatementCommand) -> Result<String, Box<dyn Error>> {
-    match perform(config, Command::MintStatement(command)).await? {
-        Answer::Statement(statement) => Ok(statement.into_revealed()),
-        Answer::Schedules(_) | Answer::Examined(_) | Answer::KeysRotated(_) | Answer::Done => {
-            Err("the running server returned no statement".into())
-        }
+    match perform(config, OperatorCommand::MintStatement(command)).await? {
+        OperatorResponse::Statement(statement) => Ok(statement.into_revealed()),
+        OperatorResponse::Schedules(_)
+        | OperatorResponse::Examined(_)
+        | OperatorResponse::KeysRotated(_)
+        | OperatorResponse::Done => Err("the running server returned no statement".into()),
     }
 }

@@ -11,22 +11,22 @@ use tokio::runtime::Builder;
 
 use crate::{
     app, config,
-    service::store_copy::{Copied, Counts},
+    service::store_copy::{CopyCounts, CopyReport},
 };
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Store {
+pub(super) enum StoreCommand {
     /// Copy everything from one store to another, between the embedded store and Redis in either direction, and compare
     /// both.
     ///
     /// The target must be empty. Stop every server on either store first. Start the servers on the target after the
     /// copy is complete. To resume an interrupted copy, run the same command again. No server starts on the target
     /// before the copy is complete. Environment variables are not applied to either configuration.
-    Copy(Copy),
+    Copy(CopyArgs),
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Copy {
+pub(super) struct CopyArgs {
     /// Configuration of the source store.
     #[arg(long, value_name = "CONFIG")]
     from: PathBuf,
@@ -35,8 +35,8 @@ pub(super) struct Copy {
     to: PathBuf,
 }
 
-pub(super) fn run(command: &Store, file: Option<&Path>) -> Result<(), Box<dyn Error>> {
-    let Store::Copy(Copy { from, to }) = command;
+pub(super) fn run(command: &StoreCommand, file: Option<&Path>) -> Result<(), Box<dyn Error>> {
+    let StoreCommand::Copy(CopyArgs { from, to }) = command;
     if file.is_some() {
         return Err("--config: not allowed here; name the two configurations with --from and --to".into());
     }
@@ -48,9 +48,9 @@ pub(super) fn run(command: &Store, file: Option<&Path>) -> Result<(), Box<dyn Er
     Ok(())
 }
 
-fn print(copied: &Copied) {
+fn print(copied: &CopyReport) {
     println!("{:<24}{:>12}{:>15}{:>17}", "", "copied", "already there", "expired meanwhile");
-    let line = |name: &dyn std::fmt::Display, counts: &Counts| {
+    let line = |name: &dyn std::fmt::Display, counts: &CopyCounts| {
         println!("{name:<24}{:>12}{:>15}{:>17}", counts.copied, counts.present, counts.ended);
     };
     for (part, counts) in &copied.parts {

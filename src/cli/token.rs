@@ -15,7 +15,7 @@ use serde_json::json;
 use super::{
     dial::DialTls,
     operate::operate,
-    statement::{Application, mint},
+    statement::{ApplicationArgs, mint},
 };
 use crate::{
     config::{Config, TlsMode},
@@ -27,7 +27,7 @@ use crate::{
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Args)]
-pub(super) struct Token {
+pub(super) struct TokenArgs {
     /// Base URL of the REST face, such as `https://api.example.com`. Default: the local server.
     #[arg(long, value_name = "URL")]
     url: Option<Url>,
@@ -38,36 +38,36 @@ pub(super) struct Token {
     #[arg(long = "requestor", value_name = "ID")]
     requestors: Vec<String>,
     #[command(flatten)]
-    application: Application,
+    application: ApplicationArgs,
     #[command(flatten)]
     tls: DialTls,
 }
 
 #[derive(Deserialize)]
-struct Registered {
+struct RegisterReply {
     client_id: String,
     client_secret: SecretText,
 }
 
 #[derive(Deserialize)]
-struct Issued {
+struct TokenReply {
     access_token: SecretText,
 }
 
 #[derive(Deserialize)]
-struct Refused {
+struct ErrorReply {
     error: String,
     #[serde(default)]
     error_description: String,
 }
 
-pub(super) fn run(token: Token, file: Option<&Path>) -> Result<(), Box<dyn Error>> {
+pub(super) fn run(token: TokenArgs, file: Option<&Path>) -> Result<(), Box<dyn Error>> {
     println!("{}", operate(file, |config| fetch(config, token))?);
     Ok(())
 }
 
-async fn fetch(config: Config, token: Token) -> Result<String, Box<dyn Error>> {
-    let Token { url, statement, requestors, application, tls } = token;
+async fn fetch(config: Config, token: TokenArgs) -> Result<String, Box<dyn Error>> {
+    let TokenArgs { url, statement, requestors, application, tls } = token;
     let host = application.host(&config).filter(|_| url.is_none());
     let statement = match statement {
         Some(file) => fs::read_to_string(&file)
@@ -104,13 +104,13 @@ async fn fetch(config: Config, token: Token) -> Result<String, Box<dyn Error>> {
     };
     let registration =
         json!({ "software_statement": statement.trim(), "redirect_uri": "passbridge://token" });
-    let registered: Registered = send(call("/o/client/register").json(&registration)).await?;
+    let registered: RegisterReply = send(call("/o/client/register").json(&registration)).await?;
     let form = [
         ("grant_type", "client_credentials"),
         ("client_id", &registered.client_id),
         ("client_secret", registered.client_secret.reveal()),
     ];
-    let issued: Issued = send(call("/o/client/token").form(&form)).await?;
+    let issued: TokenReply = send(call("/o/client/token").form(&form)).await?;
     Ok(issued.access_token.into_revealed())
 }
 
@@ -124,8 +124,8 @@ async fn send<T: for<'de> Deserialize<'de>>(request: RequestBuilder) -> Result<T
         return serde_json::from_slice(&body)
             .map_err(|error| format!("{url} returned {status} with an unexpected body: {error}").into());
     }
-    let detail = serde_json::from_slice::<Refused>(&body).map(|refused| {
-        let Refused { error, error_description } = refused;
+    let detail = serde_json::from_slice::<ErrorReply>(&body).map(|refused| {
+        let ErrorReply { error, error_description } = refused;
         format!(": {error}, {error_description}")
     });
     Err(format!("{url} returned {status}{}", detail.unwrap_or_default()).into())

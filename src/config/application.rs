@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// An application whose software statements others sign (`rest.statement_jwks`), and what it may do.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
-pub struct Application {
+pub struct ApplicationConfig {
     /// What statements name it by in `software_id`; records show it as the source application's id.
     pub id: String,
     /// The name that records show.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Store, StoreKind};
+use super::{StoreConfig, StoreKind};
 
 /// The audit log: append-only, a line of JSON for each reset of TempPasses, and for what operators do. Identifiers stand in it
 /// as keyed digests.
@@ -42,7 +42,7 @@ pub enum AuditTarget {
 impl Audit {
     /// Where it goes.
     #[must_use]
-    pub fn target(&self, store: &Store) -> AuditTarget {
+    pub fn target(&self, store: &StoreConfig) -> AuditTarget {
         self.to.unwrap_or(match store.kind {
             StoreKind::Embedded => AuditTarget::File,
             StoreKind::Redis => AuditTarget::Stdout,

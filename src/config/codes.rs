@@ -8,7 +8,7 @@ use crate::domain::code::{DEFAULT_ALPHABET, DEFAULT_LENGTH};
 /// The codes that passbridge draws itself, and how many wrong ones may be tried.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
-pub struct Codes {
+pub struct CodesConfig {
     /// How many symbols a code has: 4 to 32. After a change of this or of `alphabet`, codes of the former shape are
     /// not found any more.
     pub length: usize,
@@ -27,7 +27,7 @@ pub struct Codes {
     pub misses_per_caller: u32,
 }
 
-impl Default for Codes {
+impl Default for CodesConfig {
     fn default() -> Self {
         Self {
             length: DEFAULT_LENGTH,

@@ -14,13 +14,13 @@ use crate::{
 /// An environment. Its codes do not exist in another.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
-pub struct Environment {
+pub struct EnvironmentConfig {
     /// What issues this environment's codes and keeps its trials. `local` is passbridge itself; the others are the versions
     /// of the provider's REST API.
-    pub backend: Backend,
+    pub backend: BackendKind,
     /// Who registers REST clients and issues their access tokens. Where it is left out: `own` over the local backend, `relay`
     /// over an upstream.
-    pub registration: Option<Registration>,
+    pub registration: Option<ClientRegistrationMode>,
     /// The hosts of REST calls that mean this environment, with or without a port. A call to any other host means the
     /// default environment, which is the one named `default`, or the only one; where there is none it is refused.
     pub hosts: Vec<String>,
@@ -53,15 +53,15 @@ pub struct Environment {
     pub upstream_connections: usize,
     /// For how long passbridge answers by itself what the provider said of a device's login: devices ask every second, and the
     /// provider takes a call a second from each address. Over v2 only.
-    pub profile_cache: ProfileCache,
+    pub profile_cache: ProfileCacheConfig,
     /// The requestors by id. Where any are listed, only those are valid; where none is, any well-formed id is.
-    pub requestors: BTreeMap<String, Requestor>,
+    pub requestors: BTreeMap<String, RequestorConfig>,
 }
 
-impl Default for Environment {
+impl Default for EnvironmentConfig {
     fn default() -> Self {
         Self {
-            backend: Backend::Local,
+            backend: BackendKind::Local,
             registration: None,
             hosts: Vec::new(),
             url: None,
@@ -74,7 +74,7 @@ impl Default for Environment {
             upstream_client: UpstreamClient::Shared,
             upstream_timeout: HumanDuration::from_secs(10),
             upstream_connections: 64,
-            profile_cache: ProfileCache::default(),
+            profile_cache: ProfileCacheConfig::default(),
             requestors: BTreeMap::new(),
         }
     }
@@ -83,7 +83,7 @@ impl Default for Environment {
 /// For how long what was said of a device's login is good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
-pub struct ProfileCache {
+pub struct ProfileCacheConfig {
     /// That nobody is logged in, while a viewer is with an operator: 0 to 30 seconds. While none is, the provider is asked every
     /// 30 seconds at most.
     pub negative: HumanDuration,
@@ -91,7 +91,7 @@ pub struct ProfileCache {
     pub positive: HumanDuration,
 }
 
-impl Default for ProfileCache {
+impl Default for ProfileCacheConfig {
     fn default() -> Self {
         Self { negative: HumanDuration::from_secs(4), positive: HumanDuration::from_secs(60) }
     }
@@ -100,7 +100,7 @@ impl Default for ProfileCache {
 /// What issues codes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Backend {
+pub enum BackendKind {
     /// passbridge itself, from its own store.
     #[default]
     Local,
@@ -113,7 +113,7 @@ pub enum Backend {
 /// Who registers REST clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Registration {
+pub enum ClientRegistrationMode {
     /// passbridge itself: it verifies software statements and issues client ids and access tokens of its own.
     Own,
     /// The provider: what clients send to `/o/client` is forwarded. Their tokens are used for the provider's API where its
@@ -135,9 +135,9 @@ pub enum SecondScreen {
 /// A requestor: a channel that asks for codes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
-pub struct Requestor {
+pub struct RequestorConfig {
     /// What issues this requestor's codes and keeps its trials; that of the environment where left out.
-    pub backend: Option<Backend>,
+    pub backend: Option<BackendKind>,
     /// How v2 is told who the user of a promotional TempPass is, where the caller gives the identifier itself.
     pub temp_pass_identity: TempPassIdentity,
     /// The page where a viewer types the code, as a URI template (RFC 6570) with the variable `code`, such as
@@ -157,7 +157,7 @@ pub struct Requestor {
     pub enhanced_errors: bool,
     /// The TempPasses by mvpd. An environment without any configured requestor has the samples `TempPass` (basic, 4 hours)
     /// and `TempPassREF` (promotional, 24 hours, 5 resources) for each.
-    pub temp_passes: BTreeMap<String, TempPass>,
+    pub temp_passes: BTreeMap<String, TempPassConfig>,
 }
 
 /// How v2 is told who the user of a promotional TempPass is.
@@ -174,7 +174,7 @@ pub enum TempPassIdentity {
 /// A TempPass: a free trial.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
-pub struct TempPass {
+pub struct TempPassConfig {
     /// By what its trials are known and limited.
     pub kind: TempPassKind,
     /// How long a trial lasts from its first authorization.
@@ -186,7 +186,7 @@ pub struct TempPass {
     pub retention: HumanDuration,
 }
 
-impl Default for TempPass {
+impl Default for TempPassConfig {
     fn default() -> Self {
         Self {
             kind: TempPassKind::Basic,

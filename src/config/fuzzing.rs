@@ -1,9 +1,9 @@
 //! Configuration files, and the files that they name.
 
 use super::{Config, Files, ValidConfig, files::named, load::of_text};
-use crate::fuzzing::{Target, split};
+use crate::fuzzing::{FuzzTarget, split};
 
-pub(crate) const TARGETS: &[Target] = &[("config", config)];
+pub(crate) const TARGETS: &[FuzzTarget] = &[("config", config)];
 
 /// A configuration, and what stands in each of the files that it names.
 fn config(input: &[u8]) {

@@ -34,14 +34,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use crate::backend::upstream::{TokenParameters, UpstreamClient};
-pub use application::Application;
+pub use application::ApplicationConfig;
 pub use audit::{Audit, AuditTarget};
 pub use caller::{CallerEntry, JwtSubject};
-pub use codes::Codes;
+pub use codes::CodesConfig;
 pub use duration::HumanDuration;
 pub use environment::{
-    Backend, Environment, ProfileCache, Registration, Requestor, SecondScreen, TempPass, TempPassIdentity,
-    TempPassKind,
+    BackendKind, ClientRegistrationMode, EnvironmentConfig, ProfileCacheConfig, RequestorConfig,
+    SecondScreen, TempPassConfig, TempPassIdentity, TempPassKind,
 };
 pub use files::Files;
 pub(crate) use files::{FilesDigest, secret_files};
@@ -50,18 +50,18 @@ pub use load::{ConfigError, load};
 pub use log::{Log, LogFormat};
 pub use operations::Operations;
 pub use reference::reference;
-pub use rest::{AddressLimit, DeviceIdRule, DeviceInfoRule, Format, LegacyKey, Rest};
+pub use rest::{AddressLimit, DeviceIdRule, DeviceInfoRule, LegacyKey, ResponseFormat, Rest};
 pub use runtime::Runtime;
 pub use schedule::{ScheduleTarget, TempPassSchedule};
 pub use secret::Secret;
-pub use store::{EngineTls, OnWriteFailure, Store, StoreKind};
+pub use store::{EngineTlsConfig, OnWriteFailure, StoreConfig, StoreKind};
 pub use tls::{ClientCertificate, Tls, TlsMode};
 pub use valid::{
     ApplicationPolicy, CallerPolicy, ClientPolicy, CorsOrigin, Environments, LegacyKeyPolicy, ListenersTls,
     LoginDefaults, Schedule, TrustedProxies, ValidConfig, ValidEngine, ValidEngineTls, ValidEnvironment,
     ValidRequestor, ValidUpstream, VerificationPage,
 };
-pub(crate) use valid::{IssuerKeys, KeyPlace, ValidIssuer, read_key_ring};
+pub(crate) use valid::{IssuerKeys, KeySetLocation, ValidIssuer, read_key_ring};
 
 /// Everything that can be configured. Every key has a default, so that an empty file is a working one.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -74,18 +74,18 @@ pub struct Config {
     /// The operations listener: health and metrics over HTTP.
     pub operations: Operations,
     /// Where records are kept.
-    pub store: Store,
+    pub store: StoreConfig,
     /// The codes that passbridge draws itself, and how many wrong ones may be tried.
-    pub codes: Codes,
+    pub codes: CodesConfig,
     /// The environments by name. Codes of one do not exist in another. Without any there is one, `default`,
     /// over the local backend.
-    pub environments: BTreeMap<String, Environment>,
+    pub environments: BTreeMap<String, EnvironmentConfig>,
     /// Who may call over gRPC, and what each may do.
     pub callers: Vec<CallerEntry>,
     /// Resets of TempPasses at set times.
     pub temp_pass_schedules: Vec<TempPassSchedule>,
     /// Applications whose software statements others sign, and what each may do.
-    pub applications: Vec<Application>,
+    pub applications: Vec<ApplicationConfig>,
     /// The audit log: append-only, a line of JSON for each reset of TempPasses, and for what operators do. Identifiers stand in
     /// it as keyed digests.
     pub audit: Audit,

@@ -21,7 +21,7 @@ pub struct Rest {
     /// Whether a create by a registered client must bring device information.
     pub device_info: DeviceInfoRule,
     /// The format of answers to clients that say nothing: no extension, no `format`, no `Accept` but `*/*`.
-    pub default_format: Format,
+    pub default_format: ResponseFormat,
     /// The networks (CIDR) of the proxies in front of this listener. What these say in `X-Forwarded-For` is believed
     /// when calls are counted by address; nobody else's word is.
     #[schemars(schema_with = "networks")]
@@ -54,7 +54,7 @@ impl Default for Rest {
             tls: Tls::default(),
             device_id: DeviceIdRule::Required,
             device_info: DeviceInfoRule::Required,
-            default_format: Format::Xml,
+            default_format: ResponseFormat::Xml,
             trusted_proxies: Vec::new(),
             address_limit: AddressLimit::default(),
             cors_origins: Vec::new(),
@@ -92,7 +92,7 @@ pub enum DeviceInfoRule {
 /// A format of answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Format {
+pub enum ResponseFormat {
     /// JSON.
     Json,
     /// XML.

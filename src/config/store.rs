@@ -10,7 +10,7 @@ use super::HumanDuration;
 /// Where records are kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
-pub struct Store {
+pub struct StoreConfig {
     /// The engine. `embedded` keeps everything in a folder of this machine, for one server process. `redis` keeps it in Redis 7
     /// or later, or Valkey, which any number of servers share.
     pub kind: StoreKind,
@@ -31,7 +31,7 @@ pub struct Store {
     /// nor a password may stand in it.
     pub url: Option<String>,
     /// TLS to Redis, for `rediss://`.
-    pub tls: EngineTls,
+    pub tls: EngineTlsConfig,
     /// The user at Redis; `default` where left out.
     pub username: Option<String>,
     /// A file with the password at Redis, read again for each connection and every ten seconds.
@@ -50,7 +50,7 @@ pub struct Store {
     pub max_in_flight: u32,
 }
 
-impl Default for Store {
+impl Default for StoreConfig {
     fn default() -> Self {
         Self {
             kind: StoreKind::Embedded,
@@ -59,7 +59,7 @@ impl Default for Store {
             on_write_failure: OnWriteFailure::Exit,
             key_ring: None,
             url: None,
-            tls: EngineTls::default(),
+            tls: EngineTlsConfig::default(),
             username: None,
             password_file: None,
             wait_replicas: None,
@@ -84,7 +84,7 @@ pub enum StoreKind {
 /// TLS to the engine.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
-pub struct EngineTls {
+pub struct EngineTlsConfig {
     /// The PEM file with the CAs that the engine's certificates come from; the system's where left out.
     pub ca: Option<PathBuf>,
     /// The PEM file with the client certificate, where the engine asks for one.
@@ -93,7 +93,7 @@ pub struct EngineTls {
     pub key: Option<PathBuf>,
 }
 
-impl EngineTls {
+impl EngineTlsConfig {
     /// The files that it names.
     pub(crate) fn files(&self) -> impl Iterator<Item = &PathBuf> {
         [&self.ca, &self.certificate, &self.key].into_iter().flatten()

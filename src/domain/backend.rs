@@ -17,8 +17,8 @@ use super::{
     },
     error::{Error, Result},
     id::{MvpdId, Place, RequestorId},
-    port::{LedgerEntry, LedgerKey, Verdict},
-    registration::{CodeKey, Registration, RegistrationRequest, UpstreamApi},
+    port::{LedgerEntry, LedgerKey, TrialVerdict},
+    registration_code::{CodeKey, RegistrationCode, RegistrationRequest, UpstreamApi},
     secret::SecretText,
     temp_pass::{
         ResetBy, ResetTarget, ResourceId, TempPassKey, TempPassRule, TrialApplication, TrialIdentity,
@@ -28,12 +28,12 @@ use super::{
 
 /// A new code, with warnings about the request.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Issued {
+pub struct IssuedCode {
     /// The record.
-    pub registration: Box<Registration>,
+    pub registration: Box<RegistrationCode>,
     /// Unexpected values of the request, and requested values that could not be honored.
     pub warnings: Vec<Warning>,
-    /// Whether the response to store ([`Keep`]) was stored with the record.
+    /// Whether the response to store ([`ResponseRecorder`]) was stored with the record.
     pub is_kept: bool,
 }
 
@@ -41,14 +41,14 @@ pub struct Issued {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Issuance {
     /// A new code.
-    Issued(Issued),
+    Issued(IssuedCode),
     /// No code was issued: this response is already stored under the idempotency key.
     Repeated(LedgerEntry),
 }
 
 /// Encodes the response to an idempotent request for the ledger. The response contains the record, so it cannot be
 /// encoded before the code is drawn.
-pub trait Keep: Send + Sync {
+pub trait ResponseRecorder: Send + Sync {
     /// Returns the ledger key of the stored response.
     fn key(&self) -> &LedgerKey;
 
@@ -56,25 +56,25 @@ pub trait Keep: Send + Sync {
     ///
     /// # Errors
     /// The response cannot be encoded, which is a defect.
-    fn entry(&self, registration: &Registration, warnings: &[Warning]) -> Result<LedgerEntry>;
+    fn entry(&self, registration: &RegistrationCode, warnings: &[Warning]) -> Result<LedgerEntry>;
 }
 
 /// The issuer's state of a record that is live in our store.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Presence {
+pub enum CodePresence {
     /// The code is live, with this current record.
-    Live(Box<Registration>),
+    Live(Box<RegistrationCode>),
     /// The issuer no longer has the code.
     Gone,
 }
 
 /// The issuer's state of a code that has no record in our store.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Sighting {
+pub enum IssuerRecord {
     /// The complete record.
-    Whole(Box<Registration>),
+    Whole(Box<RegistrationCode>),
     /// The part that the issuer returns, without the record's id and the device's id.
-    Partial(Box<Registration>),
+    Partial(Box<RegistrationCode>),
     Nothing,
 }
 
@@ -92,7 +92,7 @@ pub enum Deletion {
 
 /// The result of polling a watched code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sign {
+pub enum UpstreamCodeStatus {
     /// No viewer has logged in with the code.
     Pending,
     /// A viewer has logged in with the code.
@@ -105,22 +105,27 @@ pub enum Sign {
 #[async_trait]
 pub trait CodeBackend: Send + Sync {
     /// Issues a code and stores its record. The local backend also stores the response (`keep`) in the same commit. Other
-    /// backends leave that to the caller and report it in [`Issued::is_kept`].
+    /// backends leave that to the caller and report it in [`IssuedCode::is_kept`].
     async fn issue(
         &self,
         context: &CallContext,
         request: Box<RegistrationRequest>,
-        keep: Option<&dyn Keep>,
+        keep: Option<&dyn ResponseRecorder>,
     ) -> Result<Issuance>;
 
     /// Reads the current state of a record that is live in our store.
-    async fn read(&self, context: &CallContext, record: Registration) -> Result<Presence>;
+    async fn read(&self, context: &CallContext, record: RegistrationCode) -> Result<CodePresence>;
 
     /// Looks up a code that has no record in our store, for the device or viewer at `address`.
-    async fn find(&self, context: &CallContext, key: &CodeKey, address: Option<Address>) -> Result<Sighting>;
+    async fn find(
+        &self,
+        context: &CallContext,
+        key: &CodeKey,
+        address: Option<Address>,
+    ) -> Result<IssuerRecord>;
 
     /// Releases a record that is live in our store.
-    async fn delete(&self, context: &CallContext, record: &Registration) -> Result<Deletion>;
+    async fn delete(&self, context: &CallContext, record: &RegistrationCode) -> Result<Deletion>;
 
     /// Releases a code that has no record in our store.
     async fn delete_unknown(
@@ -131,7 +136,7 @@ pub trait CodeBackend: Send + Sync {
     ) -> Result<Deletion>;
 
     /// Polls whether the code has ended. `None` if the store itself signals that.
-    async fn look(&self, record: &Registration) -> Option<Result<Sign>>;
+    async fn look(&self, record: &RegistrationCode) -> Option<Result<UpstreamCodeStatus>>;
 }
 
 /// What an upstream call needs in addition to the identity.
@@ -169,7 +174,7 @@ pub trait TrialBackend: Send + Sync {
         subject: TrialSubject,
         resource: ResourceId,
         application: TrialApplication,
-    ) -> Result<Verdict>;
+    ) -> Result<TrialVerdict>;
 
     /// Returns the current state of the trial.
     async fn get(&self, context: &CallContext, subject: &TrialSubject) -> Result<TrialView>;
@@ -318,7 +323,7 @@ pub struct RelayedCall {
 
 /// The provider's response to a relayed request. Holds secrets, so it has no `Debug`.
 #[derive(Clone)]
-pub struct RelayedAnswer {
+pub struct RelayedResponse {
     pub status: http::StatusCode,
     /// The headers that are for the client.
     pub headers: http::HeaderMap,
@@ -329,7 +334,7 @@ pub struct RelayedAnswer {
 #[async_trait]
 pub trait RegistrationRelay: Send + Sync {
     /// Relays a client's request. Remembers the digest of a token that the provider issues.
-    async fn send(&self, context: &CallContext, call: RelayedCall) -> Result<RelayedAnswer>;
+    async fn send(&self, context: &CallContext, call: RelayedCall) -> Result<RelayedResponse>;
 
     /// Whether any replica has relayed this token from the provider, and it has not expired.
     async fn has_issued(&self, token: &str) -> Result<bool>;
@@ -360,7 +365,7 @@ pub struct Examination {
 /// The result of an examination step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Condition {
+pub enum FindingStatus {
     /// The step passed.
     Fine,
     /// The step passed with a warning.
@@ -375,7 +380,7 @@ pub struct Finding {
     /// The step's name.
     pub step: String,
     /// The step's result.
-    pub condition: Condition,
+    pub condition: FindingStatus,
     /// The observation. Holds no secret.
     pub seen: String,
     /// Probable causes and their remedies, the most likely first.

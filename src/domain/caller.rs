@@ -158,13 +158,13 @@ impl<T: Ord> From<Scope<T>> for Option<BTreeSet<T>> {
 /// A caller with its grant (requestors × environments × permissions) and the context of its call. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    grant: Arc<Grant>,
+    grant: Arc<CallerGrant>,
     credential: Option<Arc<Credential>>,
     context: CallContext,
 }
 
 #[derive(Debug)]
-struct Grant {
+struct CallerGrant {
     name: Arc<str>,
     requestors: Scope<RequestorId>,
     environments: Scope<EnvironmentName>,
@@ -181,7 +181,7 @@ impl Caller {
         permissions: impl IntoIterator<Item = Permission>,
     ) -> Self {
         let permissions = permissions.into_iter().collect();
-        let grant = Arc::new(Grant { name: name.into(), requestors, environments, permissions });
+        let grant = Arc::new(CallerGrant { name: name.into(), requestors, environments, permissions });
         Self { grant, credential: None, context: CallContext::default() }
     }
 

@@ -226,11 +226,11 @@ async fn nap_while(rest: impl Fn() -> Duration + Send) {
 /// Clocks that only advance when told to. For tests.
 #[derive(Debug)]
 pub struct ManualClock {
-    shown: tokio::sync::watch::Sender<Shown>,
+    shown: tokio::sync::watch::Sender<ClockReading>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Shown {
+struct ClockReading {
     now: Timestamp,
     instant: MonotonicInstant,
 }
@@ -239,7 +239,7 @@ impl ManualClock {
     /// Creates a wall clock at `start`, and a monotonic clock.
     #[must_use]
     pub fn new(start: Timestamp) -> Arc<Self> {
-        let shown = Shown { now: start, instant: BOOT };
+        let shown = ClockReading { now: start, instant: BOOT };
         Arc::new(Self { shown: tokio::sync::watch::Sender::new(shown) })
     }
 
@@ -276,7 +276,7 @@ impl Clock for ManualClock {
 }
 
 impl ManualClock {
-    fn wait_for(&self, over: impl FnMut(&Shown) -> bool + Send + 'static) -> Sleep<'_> {
+    fn wait_for(&self, over: impl FnMut(&ClockReading) -> bool + Send + 'static) -> Sleep<'_> {
         let mut shown = self.shown.subscribe();
         Box::pin(async move {
             // Cannot fail: the future borrows `self`, which owns the sender.

@@ -11,29 +11,29 @@ use uuid::Uuid;
 
 use super::{
     clock::Timestamp,
-    registration::{CodeEntry, Registration, State},
+    registration_code::{CodeEntry, CodeState, RegistrationCode},
 };
 
 /// The state of a code at a given time, with its record.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CodeLife {
     /// Waiting for the viewer.
-    Pending(Registration),
+    Pending(RegistrationCode),
     /// Released before its expiry.
     Released {
         /// The record.
-        registration: Registration,
+        registration: RegistrationCode,
         /// When it was released.
         release_time: Timestamp,
     },
     /// Expired.
-    Expired(Registration),
+    Expired(RegistrationCode),
 }
 
 /// A transition that the current state does not allow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a code in the state {0:?} does not allow this transition")]
-pub struct InvalidTransition(pub State);
+pub struct InvalidTransition(pub CodeState);
 
 impl CodeEntry {
     /// Returns the state at `now`.
@@ -43,8 +43,8 @@ impl CodeEntry {
         let Self { registration, release_time } = self;
         match (release_time, state) {
             (Some(release_time), _) => CodeLife::Released { registration, release_time },
-            (None, State::Expired) => CodeLife::Expired(registration),
-            (None, State::Pending | State::Released) => CodeLife::Pending(registration),
+            (None, CodeState::Expired) => CodeLife::Expired(registration),
+            (None, CodeState::Pending | CodeState::Released) => CodeLife::Pending(registration),
         }
     }
 
@@ -58,7 +58,7 @@ impl CodeEntry {
 impl CodeLife {
     /// Returns the record.
     #[must_use]
-    pub fn registration(&self) -> &Registration {
+    pub fn registration(&self) -> &RegistrationCode {
         match self {
             Self::Pending(registration)
             | Self::Released { registration, .. }
@@ -68,11 +68,11 @@ impl CodeLife {
 
     /// Returns the state without the record.
     #[must_use]
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> CodeState {
         match self {
-            Self::Pending(_) => State::Pending,
-            Self::Released { .. } => State::Released,
-            Self::Expired(_) => State::Expired,
+            Self::Pending(_) => CodeState::Pending,
+            Self::Released { .. } => CodeState::Released,
+            Self::Expired(_) => CodeState::Expired,
         }
     }
 
@@ -94,11 +94,11 @@ impl CodeLife {
     ///
     /// # Errors
     /// The record `id` was already released. The release is newer than the write that brings the record.
-    pub fn give_way(self, id: Uuid) -> Result<Option<Registration>, InvalidTransition> {
+    pub fn give_way(self, id: Uuid) -> Result<Option<RegistrationCode>, InvalidTransition> {
         match self {
             Self::Pending(registration) => Ok(Some(registration)),
             Self::Released { registration, .. } if registration.id == id => {
-                Err(InvalidTransition(State::Released))
+                Err(InvalidTransition(CodeState::Released))
             }
             Self::Released { .. } | Self::Expired(_) => Ok(None),
         }
@@ -109,7 +109,7 @@ impl CodeLife {
 mod tests {
     use super::*;
     use crate::{
-        domain::registration::QUARANTINE,
+        domain::registration_code::QUARANTINE,
         store::conformance::sample::{TTL, registration},
     };
 
@@ -126,12 +126,12 @@ mod tests {
         assert_eq!(released.release_time, Some(NOW));
         assert_eq!(
             entry().life(NOW).release(Uuid::from_u128(9), NOW),
-            Err(InvalidTransition(State::Pending))
+            Err(InvalidTransition(CodeState::Pending))
         );
         let again = released.life(NOW).release(id, NOW);
-        assert_eq!(again, Err(InvalidTransition(State::Released)));
+        assert_eq!(again, Err(InvalidTransition(CodeState::Released)));
         let expired = entry().life(NOW + TTL).release(id, NOW + TTL);
-        assert_eq!(expired, Err(InvalidTransition(State::Expired)));
+        assert_eq!(expired, Err(InvalidTransition(CodeState::Expired)));
     }
 
     #[test]
@@ -143,7 +143,7 @@ mod tests {
             assert_eq!(entry().life(NOW + TTL).give_way(id), Ok(None));
         }
         assert_eq!(released().life(NOW).give_way(other), Ok(None));
-        assert_eq!(released().life(NOW).give_way(id), Err(InvalidTransition(State::Released)));
+        assert_eq!(released().life(NOW).give_way(id), Err(InvalidTransition(CodeState::Released)));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::{
     authentication::AuthenticationProblem,
     caller::Permission,
     id::EnvironmentName,
-    limit::{Countable, Throttled},
+    limit::{LimitedResource, Throttled},
     randomness::RandomnessUnavailable,
 };
 
@@ -189,7 +189,7 @@ pub enum Error {
     #[error("{}", quota_exhausted(*of, *limit, *share))]
     QuotaExhausted {
         /// The kind of resource.
-        of: Countable,
+        of: LimitedResource,
         /// The server's limit.
         limit: usize,
         /// The caller's share, if it is the share that is used up.
@@ -395,7 +395,7 @@ impl Error {
     }
 }
 
-fn quota_exhausted(of: Countable, limit: usize, share: Option<usize>) -> String {
+fn quota_exhausted(of: LimitedResource, limit: usize, share: Option<usize>) -> String {
     let key = of.key();
     match share {
         None => format!("the server has reached its limit of {limit} open {of} (grpc.{key})"),

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::registration::RegistrationRequest;
+use super::registration_code::RegistrationRequest;
 
 /// A digest of a request as parsed: two spellings of the same request have the same fingerprint. Empty fields are left
 /// out, so a field that a later version adds does not change existing fingerprints.
@@ -19,7 +19,7 @@ impl Fingerprint {
     /// the response is stored.
     #[must_use]
     pub fn of(request: &RegistrationRequest) -> Self {
-        let mut fields = Fields(Vec::with_capacity(REQUEST_BYTES));
+        let mut fields = FingerprintInput(Vec::with_capacity(REQUEST_BYTES));
         fields.text("device_id", request.device_id.as_ref().map_or("", |id| id.as_str()));
         fields.bytes(
             "device_info",
@@ -54,9 +54,9 @@ impl Fingerprint {
 /// The typical size of a request. Preallocating it avoids repeated copies.
 const REQUEST_BYTES: usize = 1024;
 
-struct Fields(Vec<u8>);
+struct FingerprintInput(Vec<u8>);
 
-impl Fields {
+impl FingerprintInput {
     fn number(&mut self, name: &str, number: Option<u64>) {
         if let Some(number) = number {
             self.bytes(name, &number.to_be_bytes());
@@ -85,7 +85,7 @@ mod tests {
     use crate::domain::{
         device_info::DeviceInfo,
         id::{DeviceId, EnvironmentName, MvpdId, Place, RequestorId},
-        registration::Ttl,
+        registration_code::Ttl,
     };
 
     fn request() -> RegistrationRequest {

@@ -11,7 +11,7 @@ use super::{
     code::Code,
     entitlement::{Profile, ProfileKind, Resource},
     id::{DeviceId, MvpdId, Place},
-    registration::CodeKey,
+    registration_code::CodeKey,
     secret::SecretText,
     temp_pass::MediaToken,
 };

@@ -96,7 +96,7 @@ impl fmt::Display for Throttled {
 
 /// A resource with a limit on how many are open at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Countable {
+pub enum LimitedResource {
     /// Watches of codes.
     Watches,
     /// Batch resets.
@@ -105,7 +105,7 @@ pub enum Countable {
     Connections,
 }
 
-impl Countable {
+impl LimitedResource {
     /// Returns the limit's configuration key in `[grpc]`.
     #[must_use]
     pub const fn key(self) -> &'static str {
@@ -117,7 +117,7 @@ impl Countable {
     }
 }
 
-impl fmt::Display for Countable {
+impl fmt::Display for LimitedResource {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Watches => "watches",
@@ -137,4 +137,4 @@ pub struct Limit {
 }
 
 /// `Ok` if there is room; else the time after which there is.
-pub type Room = Result<(), Duration>;
+pub type LimitResult = Result<(), Duration>;

@@ -27,7 +27,7 @@ pub(crate) mod peer;
 pub mod port;
 pub(crate) mod probable_cause;
 pub mod randomness;
-pub mod registration;
+pub mod registration_code;
 pub(crate) mod schedule;
 pub mod secret;
 pub(crate) mod subject_alt_name;

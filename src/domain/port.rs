@@ -18,15 +18,15 @@ use super::{
     error::StoreError,
     id::EnvironmentName,
     ledger_kind::LedgerKind,
-    limit::{Limit, Room},
-    registration::{CodeEntry, CodeKey, Registration},
+    limit::{Limit, LimitResult},
+    registration_code::{CodeEntry, CodeKey, RegistrationCode},
     temp_pass::{
         Denial, MediaToken, ResetTarget, ResourceId, TempPassKey, TempPassRule, Trial, TrialApplication,
         TrialIdentity, TrialView,
     },
 };
-pub use devices::{Devices, KeptDevice, Revision};
-pub use transfer::{Held, Holding, Restoration, Transfer};
+pub use devices::{Devices, Revision, StoredDevice};
+pub use transfer::{HeldTrial, Restoration, Transfer, TrialHolding};
 
 /// The result of a store operation.
 pub type StoreResult<T> = Result<T, StoreError>;
@@ -61,14 +61,14 @@ pub trait Codes: Send + Sync {
     /// [`Insertion::Repeated`], before any other check.
     async fn insert_if_absent(
         &self,
-        registration: &Registration,
+        registration: &RegistrationCode,
         max_live: u64,
         entry: Option<(&LedgerKey, LedgerEntry)>,
     ) -> StoreResult<Insertion>;
 
     /// Stores the shadow of a code that an upstream issued. It replaces any other record of the code, because the upstream
     /// decides when it issues a code again.
-    async fn adopt(&self, registration: &Registration) -> StoreResult<()>;
+    async fn adopt(&self, registration: &RegistrationCode) -> StoreResult<()>;
 
     /// Returns the record or tombstone of the code, until its quarantine ends.
     async fn get(&self, key: &CodeKey) -> StoreResult<Option<CodeEntry>>;
@@ -159,7 +159,7 @@ pub struct Authorization {
 
 /// The outcome of an authorization.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict {
+pub struct TrialVerdict {
     /// The reason of a denial; absent if the resource is permitted.
     pub denial: Option<Denial>,
     /// The trial that decided, after the decision.
@@ -177,7 +177,7 @@ pub struct Verdict {
 pub trait Trials: Send + Sync {
     /// Authorizes a resource. Starts the trial if there is none. Of concurrent calls for the last resource of a trial,
     /// exactly one is permitted.
-    async fn authorize(&self, authorization: Authorization) -> StoreResult<Verdict>;
+    async fn authorize(&self, authorization: Authorization) -> StoreResult<TrialVerdict>;
 
     /// Returns the trial, or a trial that has not started if there is none.
     async fn get(
@@ -207,13 +207,13 @@ pub trait Trials: Send + Sync {
 #[async_trait]
 pub trait Limits: Send + Sync {
     /// Checks whether each bucket has room for one call, or returns the time after which all have. Does not fill them.
-    async fn admit(&self, limits: &[Limit]) -> StoreResult<Room>;
+    async fn admit(&self, limits: &[Limit]) -> StoreResult<LimitResult>;
 
     /// Adds one call to each bucket, even above its capacity. The excess delays later calls.
     async fn charge(&self, limits: &[Limit]) -> StoreResult<()>;
 
     /// Adds one call to the bucket if it has room; otherwise returns the time after which it has.
-    async fn take(&self, limit: &Limit) -> StoreResult<Room>;
+    async fn take(&self, limit: &Limit) -> StoreResult<LimitResult>;
 
     /// Adds one call to the bucket, and returns the time after which the call fits. Each caller gets a different time. If the
     /// time is longer than `longest`, adds nothing and returns the time as the error.

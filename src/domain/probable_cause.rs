@@ -7,7 +7,7 @@ use super::{
     error::{Error, LookupClues, UpstreamAnswer},
     limit::Throttled,
     symptom::Symptom,
-    upstream_code::{self, Meaning},
+    upstream_code::{self, UpstreamErrorMeaning},
 };
 
 /// A probable cause of an error and its remedy.
@@ -300,7 +300,7 @@ pub(crate) fn symptom_causes(symptom: &Symptom) -> Vec<ProbableCause> {
 /// What the upstream's code says of a denial, where it is one.
 fn denial(answer: &UpstreamAnswer) -> Option<Symptom> {
     match upstream_code::meaning(answer.code.as_deref()?)? {
-        Meaning::Denied(reason) => Some(Symptom::of_refusal(reason)),
+        UpstreamErrorMeaning::Denied(reason) => Some(Symptom::of_refusal(reason)),
         _ => None,
     }
 }

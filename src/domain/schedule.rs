@@ -4,7 +4,7 @@ use super::clock::Timestamp;
 
 /// The outcome of the latest run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum ScheduleOutcome {
     /// The schedule has not run yet.
     NotYet,
     /// The run is in progress, at most until this time.
@@ -34,5 +34,5 @@ pub(crate) struct ScheduleState {
     /// The number of failures of that run.
     pub failures: u32,
     /// The outcome of that run.
-    pub outcome: Outcome,
+    pub outcome: ScheduleOutcome,
 }

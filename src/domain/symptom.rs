@@ -7,7 +7,7 @@ use super::{
     entitlement::RefusalReason,
     error::Error,
     probable_cause::{ProbableCause, probable_causes, symptom_causes},
-    upstream_code::{self, Meaning},
+    upstream_code::{self, UpstreamErrorMeaning},
 };
 
 /// Something that goes wrong, as far as a pasted text tells it.
@@ -84,14 +84,14 @@ impl Symptom {
         })
     }
 
-    fn of_meaning(meaning: Meaning) -> Self {
+    fn of_meaning(meaning: UpstreamErrorMeaning) -> Self {
         match meaning {
-            Meaning::Field(field) => Self::FieldWrong(field),
-            Meaning::CodeUnknown => Self::CodeUnknown,
-            Meaning::Token => Self::NotAuthorized,
-            Meaning::Denied(reason) => Self::of_refusal(reason),
-            Meaning::Configuration => Self::ConfigurationWrong,
-            Meaning::Breakdown => Self::Unavailable,
+            UpstreamErrorMeaning::Field(field) => Self::FieldWrong(field),
+            UpstreamErrorMeaning::CodeUnknown => Self::CodeUnknown,
+            UpstreamErrorMeaning::Token => Self::NotAuthorized,
+            UpstreamErrorMeaning::Denied(reason) => Self::of_refusal(reason),
+            UpstreamErrorMeaning::Configuration => Self::ConfigurationWrong,
+            UpstreamErrorMeaning::Breakdown => Self::Unavailable,
         }
     }
 
@@ -153,7 +153,7 @@ const WORDS: [(&str, Symptom); 14] = [
 /// is known.
 #[must_use]
 pub(crate) fn read(text: &str) -> Option<Symptom> {
-    let response = Response::read(text);
+    let response = PastedResponse::read(text);
     let searched = response.as_ref().map_or(text, |response| response.body);
     if let Some(name) = missing_parameter(searched) {
         return Some(Symptom::ParameterMissing(name));
@@ -229,12 +229,12 @@ pub(crate) fn causes_of_reason(
 }
 
 /// An HTTP response as tools print it.
-struct Response<'a> {
+struct PastedResponse<'a> {
     status: u16,
     body: &'a str,
 }
 
-impl<'a> Response<'a> {
+impl<'a> PastedResponse<'a> {
     fn read(text: &'a str) -> Option<Self> {
         let text = text.trim_start();
         let rest = text.strip_prefix("HTTP/")?;

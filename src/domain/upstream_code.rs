@@ -4,7 +4,7 @@ use super::entitlement::RefusalReason;
 
 /// What a code of the provider's means to us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Meaning {
+pub(crate) enum UpstreamErrorMeaning {
     /// A field of our request is not right, by its name in our API.
     Field(&'static str),
     /// The registration code is not known.
@@ -20,70 +20,88 @@ pub(crate) enum Meaning {
 }
 
 /// What the provider's own codes mean (reference, section 7; of the device flow, section 5.2; the list in its OpenAPI file).
-const CODES: &[(&str, Meaning)] = &[
-    ("invalid_requestor", Meaning::Field("requestor_id")),
-    ("invalid_parameter_service_provider", Meaning::Field("requestor_id")),
-    ("unknown_integration", Meaning::Field("mvpd_id")),
-    (INVALID_INTEGRATION, Meaning::Field("mvpd_id")),
-    ("invalid_parameter_mvpd", Meaning::Field("mvpd_id")),
-    ("invalid_parameter_redirect_url", Meaning::Field("redirect_url")),
-    ("invalid_parameter_resources", Meaning::Field("resource_id")),
-    ("missing_resource", Meaning::Field("resource_id")),
-    ("malformed_authz_request", Meaning::Field("resource_id")),
-    ("too_many_resources", Meaning::Field("resource_ids")),
-    ("invalid_device_info", Meaning::Field("device")),
-    ("invalid_header_device_info", Meaning::Field("device")),
-    ("invalid_device_id", Meaning::Field("device_id")),
-    ("invalid_header_device_identifier", Meaning::Field("device_id")),
-    ("invalid_header_identity_for_temporary_access", Meaning::Field("identity")),
-    ("invalid_configuration_temporary_access", Meaning::Field("mvpd_id")),
-    ("invalid_parameter_partner", Meaning::Field("partner")),
-    ("invalid_parameter_saml_response", Meaning::Field("SAMLResponse")),
-    ("invalid_parameter_code", Meaning::CodeUnknown),
-    ("invalid_authentication_session", Meaning::CodeUnknown),
-    ("authentication_session_missing", Meaning::CodeUnknown),
-    ("authentication_session_expired", Meaning::CodeUnknown),
-    ("authentication_session_invalidated", Meaning::CodeUnknown),
-    ("invalid_access_token_service_provider", Meaning::Token),
-    ("invalid_access_token_client_application", Meaning::Token),
-    ("invalid_refresh_token", Meaning::Token),
-    ("temporary_access_duration_limit_exceeded", Meaning::Denied(RefusalReason::TrialExpired)),
-    ("temporary_access_resources_limit_exceeded", Meaning::Denied(RefusalReason::TrialExhausted)),
-    ("authorization_denied_by_mvpd", Meaning::Denied(RefusalReason::Operator)),
-    ("preauthorization_denied_by_mvpd", Meaning::Denied(RefusalReason::Operator)),
-    ("authorization_not_found", Meaning::Denied(RefusalReason::Operator)),
-    ("authorization_expired", Meaning::Denied(RefusalReason::Operator)),
-    ("authorization_denied_by_parental_controls", Meaning::Denied(RefusalReason::ParentalControls)),
-    ("authorization_denied_by_hba_policies", Meaning::Denied(RefusalReason::HomeBased)),
-    ("authorization_denied_by_degradation_rule", Meaning::Denied(RefusalReason::Degradation)),
-    ("authorization_denied_by_degradation_configuration_change", Meaning::Denied(RefusalReason::Degradation)),
-    ("degraded_integration", Meaning::Denied(RefusalReason::Degradation)),
-    ("authenticated_profile_missing", Meaning::Denied(RefusalReason::NotLoggedIn)),
-    ("preauthorization_authentication_session_missing", Meaning::Denied(RefusalReason::NotLoggedIn)),
-    ("authenticated_profile_expired", Meaning::Denied(RefusalReason::LoginExpired)),
-    ("preauthorization_authentication_session_expired", Meaning::Denied(RefusalReason::LoginExpired)),
-    ("authenticated_profile_invalidated", Meaning::Denied(RefusalReason::LoginInvalidated)),
-    ("authorization_denied_by_session_invalidated", Meaning::Denied(RefusalReason::LoginInvalidated)),
-    ("authentication_session_issuer_mismatch", Meaning::Denied(RefusalReason::LoginInvalidated)),
-    ("identity_not_recognized_by_mvpd", Meaning::Denied(RefusalReason::ViewerUnknown)),
-    ("internal_server_error", Meaning::Breakdown),
-    ("internal_error", Meaning::Breakdown),
-    ("network_received_error", Meaning::Breakdown),
-    ("network_connection_timeout", Meaning::Breakdown),
-    ("maximum_execution_time_exceeded", Meaning::Breakdown),
-    ("maximum_attempts_exceeded", Meaning::Breakdown),
+const CODES: &[(&str, UpstreamErrorMeaning)] = &[
+    ("invalid_requestor", UpstreamErrorMeaning::Field("requestor_id")),
+    ("invalid_parameter_service_provider", UpstreamErrorMeaning::Field("requestor_id")),
+    ("unknown_integration", UpstreamErrorMeaning::Field("mvpd_id")),
+    (INVALID_INTEGRATION, UpstreamErrorMeaning::Field("mvpd_id")),
+    ("invalid_parameter_mvpd", UpstreamErrorMeaning::Field("mvpd_id")),
+    ("invalid_parameter_redirect_url", UpstreamErrorMeaning::Field("redirect_url")),
+    ("invalid_parameter_resources", UpstreamErrorMeaning::Field("resource_id")),
+    ("missing_resource", UpstreamErrorMeaning::Field("resource_id")),
+    ("malformed_authz_request", UpstreamErrorMeaning::Field("resource_id")),
+    ("too_many_resources", UpstreamErrorMeaning::Field("resource_ids")),
+    ("invalid_device_info", UpstreamErrorMeaning::Field("device")),
+    ("invalid_header_device_info", UpstreamErrorMeaning::Field("device")),
+    ("invalid_device_id", UpstreamErrorMeaning::Field("device_id")),
+    ("invalid_header_device_identifier", UpstreamErrorMeaning::Field("device_id")),
+    ("invalid_header_identity_for_temporary_access", UpstreamErrorMeaning::Field("identity")),
+    ("invalid_configuration_temporary_access", UpstreamErrorMeaning::Field("mvpd_id")),
+    ("invalid_parameter_partner", UpstreamErrorMeaning::Field("partner")),
+    ("invalid_parameter_saml_response", UpstreamErrorMeaning::Field("SAMLResponse")),
+    ("invalid_parameter_code", UpstreamErrorMeaning::CodeUnknown),
+    ("invalid_authentication_session", UpstreamErrorMeaning::CodeUnknown),
+    ("authentication_session_missing", UpstreamErrorMeaning::CodeUnknown),
+    ("authentication_session_expired", UpstreamErrorMeaning::CodeUnknown),
+    ("authentication_session_invalidated", UpstreamErrorMeaning::CodeUnknown),
+    ("invalid_access_token_service_provider", UpstreamErrorMeaning::Token),
+    ("invalid_access_token_client_application", UpstreamErrorMeaning::Token),
+    ("invalid_refresh_token", UpstreamErrorMeaning::Token),
+    ("temporary_access_duration_limit_exceeded", UpstreamErrorMeaning::Denied(RefusalReason::TrialExpired)),
+    (
+        "temporary_access_resources_limit_exceeded",
+        UpstreamErrorMeaning::Denied(RefusalReason::TrialExhausted),
+    ),
+    ("authorization_denied_by_mvpd", UpstreamErrorMeaning::Denied(RefusalReason::Operator)),
+    ("preauthorization_denied_by_mvpd", UpstreamErrorMeaning::Denied(RefusalReason::Operator)),
+    ("authorization_not_found", UpstreamErrorMeaning::Denied(RefusalReason::Operator)),
+    ("authorization_expired", UpstreamErrorMeaning::Denied(RefusalReason::Operator)),
+    (
+        "authorization_denied_by_parental_controls",
+        UpstreamErrorMeaning::Denied(RefusalReason::ParentalControls),
+    ),
+    ("authorization_denied_by_hba_policies", UpstreamErrorMeaning::Denied(RefusalReason::HomeBased)),
+    ("authorization_denied_by_degradation_rule", UpstreamErrorMeaning::Denied(RefusalReason::Degradation)),
+    (
+        "authorization_denied_by_degradation_configuration_change",
+        UpstreamErrorMeaning::Denied(RefusalReason::Degradation),
+    ),
+    ("degraded_integration", UpstreamErrorMeaning::Denied(RefusalReason::Degradation)),
+    ("authenticated_profile_missing", UpstreamErrorMeaning::Denied(RefusalReason::NotLoggedIn)),
+    (
+        "preauthorization_authentication_session_missing",
+        UpstreamErrorMeaning::Denied(RefusalReason::NotLoggedIn),
+    ),
+    ("authenticated_profile_expired", UpstreamErrorMeaning::Denied(RefusalReason::LoginExpired)),
+    (
+        "preauthorization_authentication_session_expired",
+        UpstreamErrorMeaning::Denied(RefusalReason::LoginExpired),
+    ),
+    ("authenticated_profile_invalidated", UpstreamErrorMeaning::Denied(RefusalReason::LoginInvalidated)),
+    (
+        "authorization_denied_by_session_invalidated",
+        UpstreamErrorMeaning::Denied(RefusalReason::LoginInvalidated),
+    ),
+    ("authentication_session_issuer_mismatch", UpstreamErrorMeaning::Denied(RefusalReason::LoginInvalidated)),
+    ("identity_not_recognized_by_mvpd", UpstreamErrorMeaning::Denied(RefusalReason::ViewerUnknown)),
+    ("internal_server_error", UpstreamErrorMeaning::Breakdown),
+    ("internal_error", UpstreamErrorMeaning::Breakdown),
+    ("network_received_error", UpstreamErrorMeaning::Breakdown),
+    ("network_connection_timeout", UpstreamErrorMeaning::Breakdown),
+    ("maximum_execution_time_exceeded", UpstreamErrorMeaning::Breakdown),
+    ("maximum_attempts_exceeded", UpstreamErrorMeaning::Breakdown),
 ];
 
 /// What codes begin with of which there are several of a kind.
-const PREFIXES: [(&str, Meaning); 2] = [
-    ("invalid_configuration_", Meaning::Configuration),
-    ("invalid_header_pfs_", Meaning::Field("AP-Partner-Framework-Status")),
+const PREFIXES: [(&str, UpstreamErrorMeaning); 2] = [
+    ("invalid_configuration_", UpstreamErrorMeaning::Configuration),
+    ("invalid_header_pfs_", UpstreamErrorMeaning::Field("AP-Partner-Framework-Status")),
 ];
 
 /// The code for an operator that the requestor does not work with; a domain that is not registered is told so too.
 pub(crate) const INVALID_INTEGRATION: &str = "invalid_integration";
 
-impl Meaning {
+impl UpstreamErrorMeaning {
     /// Why a resource may not be watched about which this is said.
     #[must_use]
     pub(crate) fn refusal_reason(self) -> RefusalReason {
@@ -100,7 +118,7 @@ impl Meaning {
 
 /// What a code means, if it is known.
 #[must_use]
-pub(crate) fn meaning(code: &str) -> Option<Meaning> {
+pub(crate) fn meaning(code: &str) -> Option<UpstreamErrorMeaning> {
     let known = CODES.iter().find(|(known, _)| *known == code);
     let known = known.or_else(|| PREFIXES.iter().find(|(prefix, _)| code.starts_with(prefix)));
     known.map(|(_, meaning)| *meaning)
@@ -112,7 +130,7 @@ pub(crate) fn codes() -> impl Iterator<Item = &'static str> {
 }
 
 /// What codes that begin so mean.
-pub(crate) fn prefixes() -> impl Iterator<Item = (&'static str, Meaning)> {
+pub(crate) fn prefixes() -> impl Iterator<Item = (&'static str, UpstreamErrorMeaning)> {
     PREFIXES.into_iter()
 }
 

@@ -5,14 +5,16 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Format, FormatError, decode, device_info::DeviceInfoV1, encode};
+use super::{FormatError, StoredFormat, decode, device_info::DeviceInfoV1, encode};
 use crate::domain::{
     address::Address,
     clock::Timestamp,
     code::Code,
     error::Violation,
     id::{DeviceId, EnvironmentName, MvpdId, RequestorId},
-    registration::{LegacyParameters, Registration, Shadow, ShadowStanding, SourceApplication, UpstreamApi},
+    registration_code::{
+        LegacyParameters, RegistrationCode, Shadow, ShadowStanding, SourceApplication, UpstreamApi,
+    },
 };
 
 /// The release of a record. It turns the record into a tombstone.
@@ -29,7 +31,7 @@ pub(super) struct ReleaseV1 {
     time: u64,
 }
 
-impl Format for ReleaseV1 {
+impl StoredFormat for ReleaseV1 {
     const NAME: &'static str = "release";
     const VERSION: u8 = 1;
 }
@@ -69,7 +71,7 @@ pub(super) struct RecordV1<'a> {
     shadow: Option<ShadowV1<'a>>,
 }
 
-impl Format for RecordV1<'_> {
+impl StoredFormat for RecordV1<'_> {
     const NAME: &'static str = "code";
     const VERSION: u8 = 1;
 }
@@ -116,7 +118,7 @@ enum UpstreamApiV1 {
 ///
 /// # Errors
 /// Only if serialization fails, which cannot happen for a valid record.
-pub(crate) fn encode_code(registration: &Registration) -> Result<Vec<u8>, FormatError> {
+pub(crate) fn encode_code(registration: &RegistrationCode) -> Result<Vec<u8>, FormatError> {
     encode(&RecordV1::from(registration))
 }
 
@@ -124,14 +126,14 @@ pub(crate) fn encode_code(registration: &Registration) -> Result<Vec<u8>, Format
 ///
 /// # Errors
 /// If the bytes are not a valid record.
-pub(crate) fn decode_code(bytes: &[u8]) -> Result<Registration, FormatError> {
+pub(crate) fn decode_code(bytes: &[u8]) -> Result<RegistrationCode, FormatError> {
     let record: RecordV1<'_> = decode(bytes)?;
-    Registration::try_from(record).map_err(|violation| FormatError::invalid::<RecordV1<'_>>(&violation))
+    RegistrationCode::try_from(record).map_err(|violation| FormatError::invalid::<RecordV1<'_>>(&violation))
 }
 
-impl<'a> From<&'a Registration> for RecordV1<'a> {
-    fn from(registration: &'a Registration) -> Self {
-        let Registration {
+impl<'a> From<&'a RegistrationCode> for RecordV1<'a> {
+    fn from(registration: &'a RegistrationCode) -> Self {
+        let RegistrationCode {
             id,
             code,
             requestor,
@@ -166,7 +168,7 @@ impl<'a> From<&'a Registration> for RecordV1<'a> {
     }
 }
 
-impl TryFrom<RecordV1<'_>> for Registration {
+impl TryFrom<RecordV1<'_>> for RegistrationCode {
     type Error = Violation;
 
     fn try_from(record: RecordV1<'_>) -> Result<Self, Violation> {

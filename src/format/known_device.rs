@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Format, FormatError, decode, encode};
+use super::{FormatError, StoredFormat, decode, encode};
 use crate::domain::{
     clock::Timestamp,
     code::Code,
@@ -31,7 +31,7 @@ pub(super) struct KnownDeviceV1<'a> {
     decisions: Vec<KnownDecisionV1<'a>>,
 }
 
-impl Format for KnownDeviceV1<'_> {
+impl StoredFormat for KnownDeviceV1<'_> {
     const NAME: &'static str = "known_device";
     const VERSION: u8 = 1;
 }
@@ -98,7 +98,7 @@ struct DeviceOfCodeV1<'a> {
     device_id: &'a str,
 }
 
-impl Format for DeviceOfCodeV1<'_> {
+impl StoredFormat for DeviceOfCodeV1<'_> {
     const NAME: &'static str = "device_of_code";
     const VERSION: u8 = 1;
 }
@@ -109,7 +109,7 @@ struct RequestorOfDeviceV1<'a> {
     requestor: &'a str,
 }
 
-impl Format for RequestorOfDeviceV1<'_> {
+impl StoredFormat for RequestorOfDeviceV1<'_> {
     const NAME: &'static str = "requestor_of_device";
     const VERSION: u8 = 1;
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::{Format, FormatError, decode, encode};
+use super::{FormatError, StoredFormat, decode, encode};
 use crate::domain::{clock::Timestamp, port::LedgerEntry};
 
 /// A ledger entry. Its value is opaque here and has its own format version.
@@ -19,7 +19,7 @@ fn as_bytes<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Erro
     serializer.serialize_bytes(bytes)
 }
 
-impl Format for LedgerEntryV1<'_> {
+impl StoredFormat for LedgerEntryV1<'_> {
     const NAME: &'static str = "ledger_entry";
     const VERSION: u8 = 1;
 }

@@ -9,18 +9,17 @@ mod code;
 mod device_info;
 #[cfg(test)]
 pub(crate) mod golden;
-mod kept_answer;
 mod known_device;
 mod ledger;
 mod scalar;
 mod schedule;
+mod stored_response;
 mod trial;
 mod trial_cell;
 
 use serde::{Deserialize, Serialize};
 
 pub(crate) use code::{Release, decode_code, encode_code};
-pub(crate) use kept_answer::{KeptAnswer, KeptRecord};
 pub(crate) use known_device::{
     decode_device_of_code, decode_known_device, decode_requestor_of_device, encode_device_of_code,
     encode_known_device, encode_requestor_of_device,
@@ -28,6 +27,7 @@ pub(crate) use known_device::{
 pub(crate) use ledger::LedgerEntryV1;
 pub(crate) use scalar::{AddressV1, DifferenceV1, IdV1, MarkV1, NumberV1};
 pub(crate) use schedule::ScheduleStateV1;
+pub(crate) use stored_response::{ResponseRecord, StoredResponse};
 pub(crate) use trial::{
     decode_row, decode_trial, decode_trial_extent, encode_filled_row, encode_rows, encode_trial,
 };
@@ -36,7 +36,7 @@ pub(crate) use trial_cell::{TrialCell, TrialCellContent};
 use crate::domain::error::{Error, StoreError, Violation};
 
 /// A type that defines a storage format.
-pub(crate) trait Format {
+pub(crate) trait StoredFormat {
     /// The name of the format, used in error messages and as the name of its fixture.
     const NAME: &'static str;
     /// The first byte of its encoding.
@@ -58,7 +58,7 @@ impl FormatError {
     }
 
     /// A field of a `T` is decoded but its value is invalid.
-    fn invalid<T: Format>(violation: &Violation) -> Self {
+    fn invalid<T: StoredFormat>(violation: &Violation) -> Self {
         Self::new(T::NAME, format!("field {} {}", violation.field, violation.description))
     }
 }
@@ -79,7 +79,7 @@ impl From<FormatError> for Error {
 ///
 /// # Errors
 /// If postcard cannot serialize the value, which cannot happen for the types in this module.
-pub(crate) fn encode<T: Format + Serialize>(value: &T) -> Result<Vec<u8>, FormatError> {
+pub(crate) fn encode<T: StoredFormat + Serialize>(value: &T) -> Result<Vec<u8>, FormatError> {
     // The typical size of a record. Growing the vector step by step would copy it several times.
     let mut bytes = Vec::with_capacity(1024);
     bytes.push(T::VERSION);
@@ -90,7 +90,7 @@ pub(crate) fn encode<T: Format + Serialize>(value: &T) -> Result<Vec<u8>, Format
 ///
 /// # Errors
 /// If the bytes have another version, are truncated, or are followed by extra bytes.
-pub(crate) fn decode<'a, T: Format + Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, FormatError> {
+pub(crate) fn decode<'a, T: StoredFormat + Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, FormatError> {
     let wrong = |reason: String| FormatError::new(T::NAME, reason);
     match bytes.split_first() {
         Some((version, rest)) if *version == T::VERSION => match postcard::take_from_bytes(rest) {

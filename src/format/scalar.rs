@@ -5,13 +5,13 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Format, FormatError, decode, encode};
+use super::{FormatError, StoredFormat, decode, encode};
 use crate::domain::address::Address;
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct NumberV1(u64);
 
-impl Format for NumberV1 {
+impl StoredFormat for NumberV1 {
     const NAME: &'static str = "number";
     const VERSION: u8 = 1;
 }
@@ -33,7 +33,7 @@ impl NumberV1 {
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct DifferenceV1(i64);
 
-impl Format for DifferenceV1 {
+impl StoredFormat for DifferenceV1 {
     const NAME: &'static str = "difference";
     const VERSION: u8 = 1;
 }
@@ -55,7 +55,7 @@ impl DifferenceV1 {
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct IdV1([u8; 16]);
 
-impl Format for IdV1 {
+impl StoredFormat for IdV1 {
     const NAME: &'static str = "id";
     const VERSION: u8 = 1;
 }
@@ -77,7 +77,7 @@ impl IdV1 {
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct AddressV1(IpAddr);
 
-impl Format for AddressV1 {
+impl StoredFormat for AddressV1 {
     const NAME: &'static str = "address";
     const VERSION: u8 = 1;
 }
@@ -100,7 +100,7 @@ impl AddressV1 {
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct MarkV1;
 
-impl Format for MarkV1 {
+impl StoredFormat for MarkV1 {
     const NAME: &'static str = "mark";
     const VERSION: u8 = 1;
 }

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Format, FormatError, decode, encode};
+use super::{FormatError, StoredFormat, decode, encode};
 use crate::domain::{
     clock::Timestamp,
-    schedule::{Outcome, ScheduleState},
+    schedule::{ScheduleOutcome, ScheduleState},
 };
 
 /// The state of a schedule. Times are in milliseconds since the Unix epoch.
@@ -15,16 +15,16 @@ pub(crate) struct ScheduleStateV1<'a> {
     due: u64,
     failures: u32,
     #[serde(borrow)]
-    outcome: OutcomeV1<'a>,
+    outcome: ScheduleOutcomeV1<'a>,
 }
 
-impl Format for ScheduleStateV1<'_> {
+impl StoredFormat for ScheduleStateV1<'_> {
     const NAME: &'static str = "schedule_state";
     const VERSION: u8 = 1;
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-enum OutcomeV1<'a> {
+enum ScheduleOutcomeV1<'a> {
     NotYet,
     Running(u64),
     Done(Option<u64>),
@@ -55,30 +55,30 @@ impl ScheduleStateV1<'_> {
     }
 }
 
-impl<'a> From<&'a Outcome> for OutcomeV1<'a> {
-    fn from(outcome: &'a Outcome) -> Self {
+impl<'a> From<&'a ScheduleOutcome> for ScheduleOutcomeV1<'a> {
+    fn from(outcome: &'a ScheduleOutcome) -> Self {
         match outcome {
-            Outcome::NotYet => Self::NotYet,
-            Outcome::Running(until) => Self::Running(until.as_millis()),
-            Outcome::Done(count) => Self::Done(*count),
-            Outcome::Retrying { reason, at } => Self::Retrying { reason, at: at.as_millis() },
-            Outcome::Failed(reason) => Self::Failed(reason),
-            Outcome::Missed => Self::Missed,
+            ScheduleOutcome::NotYet => Self::NotYet,
+            ScheduleOutcome::Running(until) => Self::Running(until.as_millis()),
+            ScheduleOutcome::Done(count) => Self::Done(*count),
+            ScheduleOutcome::Retrying { reason, at } => Self::Retrying { reason, at: at.as_millis() },
+            ScheduleOutcome::Failed(reason) => Self::Failed(reason),
+            ScheduleOutcome::Missed => Self::Missed,
         }
     }
 }
 
-impl From<OutcomeV1<'_>> for Outcome {
-    fn from(outcome: OutcomeV1<'_>) -> Self {
+impl From<ScheduleOutcomeV1<'_>> for ScheduleOutcome {
+    fn from(outcome: ScheduleOutcomeV1<'_>) -> Self {
         match outcome {
-            OutcomeV1::NotYet => Self::NotYet,
-            OutcomeV1::Running(until) => Self::Running(Timestamp::from_millis(until)),
-            OutcomeV1::Done(count) => Self::Done(count),
-            OutcomeV1::Retrying { reason, at } => {
+            ScheduleOutcomeV1::NotYet => Self::NotYet,
+            ScheduleOutcomeV1::Running(until) => Self::Running(Timestamp::from_millis(until)),
+            ScheduleOutcomeV1::Done(count) => Self::Done(count),
+            ScheduleOutcomeV1::Retrying { reason, at } => {
                 Self::Retrying { reason: reason.to_owned(), at: Timestamp::from_millis(at) }
             }
-            OutcomeV1::Failed(reason) => Self::Failed(reason.to_owned()),
-            OutcomeV1::Missed => Self::Missed,
+            ScheduleOutcomeV1::Failed(reason) => Self::Failed(reason.to_owned()),
+            ScheduleOutcomeV1::Missed => Self::Missed,
         }
     }
 }
@@ -92,12 +92,12 @@ mod tests {
     fn the_format_of_a_schedules_state_is_pinned_with_each_outcome() {
         let time = Timestamp::from_millis(1_763_000_000_123);
         for (name, outcome) in [
-            ("not_yet", Outcome::NotYet),
-            ("running", Outcome::Running(time)),
-            ("done", Outcome::Done(Some(7))),
-            ("retrying", Outcome::Retrying { reason: "no answer".to_owned(), at: time }),
-            ("failed", Outcome::Failed("no answer".to_owned())),
-            ("missed", Outcome::Missed),
+            ("not_yet", ScheduleOutcome::NotYet),
+            ("running", ScheduleOutcome::Running(time)),
+            ("done", ScheduleOutcome::Done(Some(7))),
+            ("retrying", ScheduleOutcome::Retrying { reason: "no answer".to_owned(), at: time }),
+            ("failed", ScheduleOutcome::Failed("no answer".to_owned())),
+            ("missed", ScheduleOutcome::Missed),
         ] {
             let state = ScheduleState { fingerprint: "0123".to_owned(), due: time, failures: 3, outcome };
             let encoded = ScheduleStateV1::encode(&state).expect("encodes");

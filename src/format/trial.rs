@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Format, FormatError, decode, encode};
+use super::{FormatError, StoredFormat, decode, encode};
 use crate::domain::{
     clock::Timestamp,
     temp_pass::{HolderDigest, ResourceId, Trial, TrialApplication},
@@ -27,7 +27,7 @@ pub(super) struct TrialV1<'a> {
     latest_resources: Vec<&'a str>,
 }
 
-impl Format for TrialV1<'_> {
+impl StoredFormat for TrialV1<'_> {
     const NAME: &'static str = "trial";
     const VERSION: u8 = 1;
 }
@@ -39,7 +39,7 @@ pub(super) struct TrialResourcesV1<'a> {
     resources: Vec<&'a str>,
 }
 
-impl Format for TrialResourcesV1<'_> {
+impl StoredFormat for TrialResourcesV1<'_> {
     const NAME: &'static str = "trial_resources";
     const VERSION: u8 = 1;
 }
@@ -53,7 +53,7 @@ fn texts(resources: &[ResourceId]) -> Vec<&str> {
     resources.iter().map(ResourceId::as_str).collect()
 }
 
-fn parse<T: Format>(texts: Vec<&str>) -> Result<Vec<ResourceId>, FormatError> {
+fn parse<T: StoredFormat>(texts: Vec<&str>) -> Result<Vec<ResourceId>, FormatError> {
     let parse = |text| ResourceId::parse("resource", text);
     texts
         .into_iter()

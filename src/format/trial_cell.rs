@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Format, FormatError, decode, encode};
+use super::{FormatError, StoredFormat, decode, encode};
 use crate::domain::{
     clock::Timestamp,
     temp_pass::{HolderDigest, KnownTrial, ResourceId, Trial, TrialApplication},
@@ -56,7 +56,7 @@ enum ContentV1<'a> {
     },
 }
 
-impl Format for TrialCellV1<'_> {
+impl StoredFormat for TrialCellV1<'_> {
     const NAME: &'static str = "trial_cell";
     const VERSION: u8 = 1;
 }

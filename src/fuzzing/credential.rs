@@ -11,7 +11,7 @@ use base64::{
     prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
 };
 
-use super::{Target, split};
+use super::{FuzzTarget, split};
 use crate::{
     auth::{
         SignedRequest, StatementKeys,
@@ -22,7 +22,7 @@ use crate::{
     service::signed_request::check_time,
 };
 
-pub(super) const TARGETS: &[Target] =
+pub(super) const TARGETS: &[FuzzTarget] =
     &[("legacy_authorization", legacy_authorization), ("jwt", jwt), ("jwks", jwks)];
 
 static PAIR: LazyLock<Ed25519KeyPair> =

@@ -4,15 +4,16 @@ use std::sync::LazyLock;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
-use super::Target;
+use super::FuzzTarget;
 use crate::domain::{
     code::{CodeFormat, DEFAULT_ALPHABET, DEFAULT_LENGTH, TYPED_MAX, check_typed, fold_upstream},
     device_info::{
-        ADDITIONAL_MAX, Connection, DeviceInfo, FieldNaming, Key, NormalizedDeviceInfo, Normalizer, VALUE_MAX,
+        ADDITIONAL_MAX, DeviceInfo, FieldNaming, Key, NormalizedDeviceInfo, Normalizer, ObservedConnection,
+        VALUE_MAX,
     },
 };
 
-pub(super) const TARGETS: &[Target] =
+pub(super) const TARGETS: &[FuzzTarget] =
     &[("device_info", device_info), ("user_agent", user_agent), ("code", code)];
 
 static NORMALIZER: LazyLock<Normalizer> = LazyLock::new(Normalizer::new);
@@ -38,7 +39,7 @@ pub(crate) fn check_device_info(info: &DeviceInfo) {
     let encoded = info.encode();
     let again = DeviceInfo::decode(&encoded).map(|(info, _)| info);
     assert_eq!(again.as_ref(), Ok(info), "is written as {encoded}");
-    check_normalized(&NORMALIZER.normalize(Some(info), &Connection::default()));
+    check_normalized(&NORMALIZER.normalize(Some(info), &ObservedConnection::default()));
 }
 
 fn check_normalized(normalized: &NormalizedDeviceInfo) {
@@ -49,7 +50,7 @@ fn check_normalized(normalized: &NormalizedDeviceInfo) {
 
 fn user_agent(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
-    let connection = Connection::new(&text, None, None);
+    let connection = ObservedConnection::new(&text, None, None);
     let normalized = NORMALIZER.normalize(None, &connection);
     assert_eq!(
         NORMALIZER.normalize(None, &connection),

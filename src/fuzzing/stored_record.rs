@@ -2,19 +2,19 @@
 
 use std::{fmt::Debug, sync::LazyLock};
 
-use super::Target;
+use super::FuzzTarget;
 use crate::{
     auth::KeyRing,
     domain::temp_pass::ResourceId,
     format::{
-        AddressV1, DifferenceV1, FormatError, IdV1, KeptAnswer, LedgerEntryV1, NumberV1, Release,
-        ScheduleStateV1, decode_code, decode_device_of_code, decode_known_device, decode_requestor_of_device,
+        AddressV1, DifferenceV1, FormatError, IdV1, LedgerEntryV1, NumberV1, Release, ScheduleStateV1,
+        StoredResponse, decode_code, decode_device_of_code, decode_known_device, decode_requestor_of_device,
         decode_row, decode_trial, decode_trial_extent, encode_code, encode_device_of_code,
         encode_known_device, encode_requestor_of_device, encode_trial,
     },
 };
 
-pub(super) const TARGETS: &[Target] = &[("stored_record", stored_record)];
+pub(super) const TARGETS: &[FuzzTarget] = &[("stored_record", stored_record)];
 
 static RING: LazyLock<KeyRing> =
     LazyLock::new(|| KeyRing::parse("one:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=").expect("a key ring"));
@@ -23,7 +23,7 @@ static RING: LazyLock<KeyRing> =
 fn stored_record(input: &[u8]) {
     same(input, decode_code, encode_code);
     same(input, Release::decode, |release| Ok(release.encode()));
-    same(input, KeptAnswer::decode, KeptAnswer::encode);
+    same(input, StoredResponse::decode, StoredResponse::encode);
     same(input, LedgerEntryV1::decode, LedgerEntryV1::encode);
     same(input, ScheduleStateV1::decode, ScheduleStateV1::encode);
     same(input, decode_known_device, encode_known_device);

@@ -22,35 +22,35 @@ use crate::{
 
 /// When a stream must end though it has more to say.
 #[derive(Debug, Clone)]
-pub(super) struct End {
+pub(super) struct StreamLimits {
     /// The caller's deadline, which holds for the whole stream.
     pub(super) deadline: Option<Deadline>,
     /// Knows when the server drains.
     pub(super) face: Arc<FaceLayer>,
 }
 
-type EarlyEnd = Pin<Box<dyn Future<Output = Error> + Send>>;
+type EarlyEndFuture = Pin<Box<dyn Future<Output = Error> + Send>>;
 
 /// An answer's body, with the record of its call.
-pub(crate) struct AnswerBody {
+pub(crate) struct ResponseBody {
     body: Body,
     /// Gone once the call's end is told.
     record: Option<CallRecord>,
     /// Absent where the body ends in time by itself.
-    end: Option<End>,
+    end: Option<StreamLimits>,
     /// Made when the body has to be waited for, which the body of a unary answer never has.
-    early_end: Option<EarlyEnd>,
+    early_end: Option<EarlyEndFuture>,
     over: bool,
 }
 
-impl std::fmt::Debug for AnswerBody {
+impl std::fmt::Debug for ResponseBody {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("AnswerBody").field("over", &self.over).finish_non_exhaustive()
+        formatter.debug_struct("ResponseBody").field("over", &self.over).finish_non_exhaustive()
     }
 }
 
-impl AnswerBody {
-    pub(super) fn new(body: Body, record: Option<CallRecord>, end: Option<End>) -> Self {
+impl ResponseBody {
+    pub(super) fn new(body: Body, record: Option<CallRecord>, end: Option<StreamLimits>) -> Self {
         Self { body, record, end, early_end: None, over: false }
     }
 
@@ -63,7 +63,7 @@ impl AnswerBody {
     }
 }
 
-impl End {
+impl StreamLimits {
     pub(super) async fn come(self) -> Error {
         let deadline = async {
             match self.deadline {
@@ -91,7 +91,7 @@ pub(super) fn code_of(headers: &HeaderMap) -> Option<Code> {
     headers.get("grpc-status").map(|value| Code::from_bytes(value.as_bytes()))
 }
 
-impl http_body::Body for AnswerBody {
+impl http_body::Body for ResponseBody {
     type Data = <Body as http_body::Body>::Data;
     type Error = <Body as http_body::Body>::Error;
 

@@ -12,7 +12,7 @@ use crate::{
         caller::Caller,
         error::{Error, Result},
     },
-    service::audit::Origin,
+    service::audit::AuditOrigin,
 };
 
 /// Runs a use case that answers once. Of combinators, which unlike an async block move no request and no work into a
@@ -32,8 +32,8 @@ where
 }
 
 /// From where a call came, for the audit log.
-pub(super) fn origin_of<T>(request: &Request<T>) -> Origin {
-    Origin::new("grpc", request.metadata().as_ref())
+pub(super) fn origin_of<T>(request: &Request<T>) -> AuditOrigin {
+    AuditOrigin::new("grpc", request.metadata().as_ref())
 }
 
 /// The caller that the face's layer found.

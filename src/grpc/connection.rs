@@ -8,7 +8,7 @@ use std::{
 use crate::{
     domain::{caller::Caller, error::Result},
     server::Shutdown,
-    service::quota::{Place, Quota},
+    service::quota::{Quota, QuotaSlot},
 };
 
 /// How long what is still open on a connection that has to go may take to end.
@@ -17,14 +17,14 @@ const LAST_CALLS: Duration = Duration::from_secs(5);
 /// A connection. It counts as the caller's whose call is the first on it of anybody known; other callers' calls over it, as
 /// through a proxy, count as nobody's connection.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(super) struct GrpcConnection {
     quota: Arc<Quota>,
-    owner: OnceLock<Place>,
+    owner: OnceLock<QuotaSlot>,
     /// How it ends, which may be before the server does.
     end: Shutdown,
 }
 
-impl Connection {
+impl GrpcConnection {
     pub(super) fn new(quota: Arc<Quota>, end: Shutdown) -> Self {
         Self { quota, owner: OnceLock::new(), end }
     }

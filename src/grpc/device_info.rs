@@ -15,18 +15,18 @@ use crate::{
 };
 
 /// The service as tonic serves it.
-pub(super) struct Face {
+pub(super) struct DeviceInfoHandler {
     normalizer: Arc<Normalizer>,
 }
 
-impl Face {
+impl DeviceInfoHandler {
     pub(super) fn new(normalizer: Arc<Normalizer>) -> Self {
         Self { normalizer }
     }
 }
 
 #[async_trait]
-impl DeviceInfoService for Face {
+impl DeviceInfoService for DeviceInfoHandler {
     async fn normalize_device_info(
         &self,
         request: Request<NormalizeDeviceInfoRequest>,

@@ -14,18 +14,18 @@ use crate::{
 };
 
 /// The service as tonic serves it.
-pub(super) struct Face {
+pub(super) struct EntitlementHandler {
     service: UseCases,
 }
 
-impl Face {
+impl EntitlementHandler {
     pub(super) fn new(service: UseCases) -> Self {
         Self { service }
     }
 }
 
 #[async_trait]
-impl EntitlementService for Face {
+impl EntitlementService for EntitlementHandler {
     async fn list_mvpds(
         &self,
         request: Request<ListMvpdsRequest>,

@@ -16,7 +16,7 @@ use crate::{
     service::policy::Policy,
 };
 
-pub(crate) const TARGETS: &[fuzzing::Target] =
+pub(crate) const TARGETS: &[fuzzing::FuzzTarget] =
     &[("create_message", create_message), ("reset_message", reset_message)];
 
 static POLICY: LazyLock<Policy> =

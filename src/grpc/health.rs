@@ -22,7 +22,7 @@ use super::device_info;
 use crate::proto::{self, v1::device_info_service_server::DeviceInfoServiceServer};
 
 /// The one service that works without the store.
-const WITHOUT_STORE: &str = DeviceInfoServiceServer::<device_info::Face>::NAME;
+const WITHOUT_STORE: &str = DeviceInfoServiceServer::<device_info::DeviceInfoHandler>::NAME;
 
 /// Before the name of an environment that has an upstream.
 const UPSTREAM: &str = "upstream/";
@@ -34,12 +34,12 @@ const REQUEST_MAX: usize = 1024;
 #[derive(Debug, Clone)]
 pub(crate) struct HealthBoard {
     services: Arc<BTreeSet<String>>,
-    state: watch::Sender<State>,
+    state: watch::Sender<HealthInputs>,
 }
 
 /// What the status of every name is derived from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct State {
+struct HealthInputs {
     store_works: bool,
     upstreams: BTreeMap<String, bool>,
     is_draining: bool,
@@ -67,7 +67,7 @@ impl HealthBoard {
         self.change(|state| state.is_draining = true);
     }
 
-    fn change(&self, change: impl FnOnce(&mut State)) {
+    fn change(&self, change: impl FnOnce(&mut HealthInputs)) {
         self.state.send_if_modified(|state| {
             let before = state.clone();
             change(state);
@@ -76,7 +76,7 @@ impl HealthBoard {
     }
 
     /// The status of a name, if it is known.
-    fn status(&self, state: &State, name: &str) -> Option<ServingStatus> {
+    fn status(&self, state: &HealthInputs, name: &str) -> Option<ServingStatus> {
         let works = match name.strip_prefix(UPSTREAM) {
             Some(environment) => *state.upstreams.get(environment)?,
             None if name == WITHOUT_STORE => true,

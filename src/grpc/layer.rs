@@ -17,8 +17,8 @@ use tower::Service;
 use tracing::Instrument;
 
 use super::{
-    body::{AnswerBody, End, code_of},
-    connection::Connection,
+    body::{ResponseBody, StreamLimits, code_of},
+    connection::GrpcConnection,
     deadline::deadline_of,
     method::{asks_nobody, method_of},
     status::{complete, status_of},
@@ -60,7 +60,7 @@ pub(crate) struct FaceLayer {
 impl FaceLayer {
     /// The routes with this around every call of a connection with this peer, which ends by `end`.
     pub(crate) fn around<S>(self: &Arc<Self>, inner: S, peer: Peer, end: Shutdown) -> FaceService<S> {
-        let connection = Arc::new(Connection::new(Arc::clone(&self.connections), end));
+        let connection = Arc::new(GrpcConnection::new(Arc::clone(&self.connections), end));
         FaceService { inner, face: Arc::clone(self), peer, connection }
     }
 
@@ -71,9 +71,9 @@ impl FaceLayer {
         mut inner: S,
         request: Request<B>,
         peer: Peer,
-        connection: Arc<Connection>,
+        connection: Arc<GrpcConnection>,
         context: CallContext,
-        end: End,
+        end: StreamLimits,
     ) -> std::result::Result<Response<Body>, Infallible>
     where
         S: Service<Request<B>, Response = Response<Body>, Error = Infallible>,
@@ -109,7 +109,7 @@ pub(crate) struct FaceService<S> {
     inner: S,
     face: Arc<FaceLayer>,
     peer: Peer,
-    connection: Arc<Connection>,
+    connection: Arc<GrpcConnection>,
 }
 
 impl<S, B> Service<Request<B>> for FaceService<S>
@@ -120,7 +120,7 @@ where
         + 'static,
     B: Send + 'static,
 {
-    type Response = Response<AnswerBody>;
+    type Response = Response<ResponseBody>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = std::result::Result<Self::Response, Infallible>> + Send>>;
 
@@ -131,7 +131,7 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let method = method_of(request.uri().path());
         let mut record = self.face.telemetry.begin_call(method, request.headers());
-        let end = End { deadline: deadline_of(request.headers()), face: Arc::clone(&self.face) };
+        let end = StreamLimits { deadline: deadline_of(request.headers()), face: Arc::clone(&self.face) };
         let limit = Deadline::after(self.face.answer_timeout);
         let limit = end.deadline.map_or(limit, |deadline| deadline.min(limit));
         let context = CallContext {
@@ -143,7 +143,7 @@ where
         if !is_grpc(request.headers()) {
             record.finish(Code::Unknown);
             let response = Response::builder().status(StatusCode::UNSUPPORTED_MEDIA_TYPE).body(Body::empty());
-            let response = response.unwrap_or_default().map(|body| AnswerBody::new(body, None, Some(end)));
+            let response = response.unwrap_or_default().map(|body| ResponseBody::new(body, None, Some(end)));
             return Box::pin(ready(Ok(response)));
         }
         // The one that is ready is called, and its clone is asked next.
@@ -168,7 +168,7 @@ where
             let record = code.is_none().then_some(record);
             let of_stream = response.extensions_mut().remove::<StreamBody>().and_then(|body| body.take());
             let end = of_stream.is_none().then_some(end);
-            Ok(response.map(|body| AnswerBody::new(of_stream.unwrap_or(body), record, end)))
+            Ok(response.map(|body| ResponseBody::new(of_stream.unwrap_or(body), record, end)))
         })
     }
 }

@@ -41,7 +41,7 @@ pub(crate) use health::HealthBoard;
 pub(crate) use layer::FaceLayer;
 
 /// What the face works with.
-pub(crate) struct Parts {
+pub(crate) struct GrpcDependencies {
     /// The use cases around registration codes.
     pub registration: RegistrationService,
     /// The use cases around TempPasses.
@@ -60,18 +60,20 @@ pub(crate) struct Parts {
 ///
 /// # Errors
 /// Where the descriptor set cannot be decoded, which would be a defect of the build.
-pub(crate) fn routes(parts: Parts) -> Result<Routes, tonic_reflection::server::Error> {
-    let Parts { registration, temp_pass, entitlement, normalizer, health, max_message_size } = parts;
-    let registration_code = RegistrationCodeServiceServer::new(registration_code::Face::new(registration))
+pub(crate) fn routes(parts: GrpcDependencies) -> Result<Routes, tonic_reflection::server::Error> {
+    let GrpcDependencies { registration, temp_pass, entitlement, normalizer, health, max_message_size } =
+        parts;
+    let registration_code =
+        RegistrationCodeServiceServer::new(registration_code::RegistrationCodeHandler::new(registration))
+            .max_decoding_message_size(max_message_size)
+            .accept_compressed(CompressionEncoding::Gzip);
+    let device_info = DeviceInfoServiceServer::new(device_info::DeviceInfoHandler::new(normalizer))
         .max_decoding_message_size(max_message_size)
         .accept_compressed(CompressionEncoding::Gzip);
-    let device_info = DeviceInfoServiceServer::new(device_info::Face::new(normalizer))
+    let temp_pass = TempPassServiceServer::new(temp_pass::TempPassHandler::new(temp_pass))
         .max_decoding_message_size(max_message_size)
         .accept_compressed(CompressionEncoding::Gzip);
-    let temp_pass = TempPassServiceServer::new(temp_pass::Face::new(temp_pass))
-        .max_decoding_message_size(max_message_size)
-        .accept_compressed(CompressionEncoding::Gzip);
-    let entitlement = EntitlementServiceServer::new(entitlement::Face::new(entitlement))
+    let entitlement = EntitlementServiceServer::new(entitlement::EntitlementHandler::new(entitlement))
         .max_decoding_message_size(max_message_size)
         .accept_compressed(CompressionEncoding::Gzip);
     let reflection = || {

@@ -5,7 +5,7 @@ use tonic::{Request, Response, Status, async_trait};
 use super::{
     call::unary,
     convert::registration as convert,
-    stream::{AnswerStream, streaming},
+    stream::{EmptyStream, streaming},
 };
 use crate::{
     proto::v1::{
@@ -18,18 +18,18 @@ use crate::{
 };
 
 /// The service as tonic serves it.
-pub(super) struct Face {
+pub(super) struct RegistrationCodeHandler {
     service: RegistrationService,
 }
 
-impl Face {
+impl RegistrationCodeHandler {
     pub(super) fn new(service: RegistrationService) -> Self {
         Self { service }
     }
 }
 
 #[async_trait]
-impl RegistrationCodeService for Face {
+impl RegistrationCodeService for RegistrationCodeHandler {
     async fn create_registration_code(
         &self,
         request: Request<CreateRegistrationCodeRequest>,
@@ -65,7 +65,7 @@ impl RegistrationCodeService for Face {
         unary(request, delete).await
     }
 
-    type WatchRegistrationCodeStream = AnswerStream<WatchRegistrationCodeResponse>;
+    type WatchRegistrationCodeStream = EmptyStream<WatchRegistrationCodeResponse>;
 
     async fn watch_registration_code(
         &self,

@@ -11,7 +11,7 @@ use tonic_types::pb::{BadRequest, ErrorInfo, RetryInfo, Status as RpcStatus, bad
 use crate::{
     domain::{
         error::{Error, UpstreamAnswer, Violation},
-        limit::Countable,
+        limit::LimitedResource,
         probable_cause::probable_causes,
     },
     proto::v1::{ErrorReason, ProbableCause, ProbableCauses},
@@ -68,11 +68,11 @@ pub(crate) fn classify(error: &Error) -> (ErrorReason, Code) {
     }
 }
 
-fn quota_reason(of: Countable) -> ErrorReason {
+fn quota_reason(of: LimitedResource) -> ErrorReason {
     match of {
-        Countable::Watches => ErrorReason::WatchesExhausted,
-        Countable::Batches => ErrorReason::BatchesExhausted,
-        Countable::Connections => ErrorReason::ConnectionsExhausted,
+        LimitedResource::Watches => ErrorReason::WatchesExhausted,
+        LimitedResource::Batches => ErrorReason::BatchesExhausted,
+        LimitedResource::Connections => ErrorReason::ConnectionsExhausted,
     }
 }
 

@@ -22,7 +22,7 @@ use tokio::sync::mpsc::{self, OwnedPermit, Receiver, Sender};
 use tonic::{Request, Response, Status, body::Body};
 
 use super::{
-    body::{End, trailers_of},
+    body::{StreamLimits, trailers_of},
     call::{caller_of, unary},
     status::status_of,
 };
@@ -38,18 +38,18 @@ const YIELD_THRESHOLD: usize = 32 * 1024;
 const PREFIX: usize = 5;
 
 /// The answers as tonic asks for them: none. They go by [`StreamBody`].
-pub(super) type AnswerStream<T> = Empty<std::result::Result<T, Status>>;
+pub(super) type EmptyStream<T> = Empty<std::result::Result<T, Status>>;
 
 /// An answer on its way to the body. In a box, since a channel has room for dozens at once.
-type Answer<V> = Box<std::result::Result<V, Status>>;
+type StreamItem<V> = Box<std::result::Result<V, Status>>;
 
 /// The body of a stream, which goes along with the response to stand in the place of tonic's.
 #[derive(Clone)]
 pub(super) struct StreamBody(Arc<Mutex<Option<Body>>>);
 
 impl StreamBody {
-    fn new<V: Message + 'static>(answers: Receiver<Answer<V>>) -> Self {
-        Self(Arc::new(Mutex::new(Some(Body::new(Answers { answers: Some(answers), end: None })))))
+    fn new<V: Message + 'static>(answers: Receiver<StreamItem<V>>) -> Self {
+        Self(Arc::new(Mutex::new(Some(Body::new(EncodedStream { answers: Some(answers), end: None })))))
     }
 
     /// The body, for whoever takes it first.
@@ -67,13 +67,13 @@ pub(super) async fn streaming<T, U, V, Work>(
     mut request: Request<T>,
     work: impl FnOnce(Caller, T) -> Work,
     render: impl Fn(U) -> V + Send + Sync + 'static,
-) -> std::result::Result<Response<AnswerStream<V>>, Status>
+) -> std::result::Result<Response<EmptyStream<V>>, Status>
 where
     Work: Future<Output = Result<BoxStream<'static, Result<U>>>>,
     U: Send + 'static,
     V: Message + 'static,
 {
-    let end = request.extensions().get::<End>().cloned();
+    let end = request.extensions().get::<StreamLimits>().cloned();
     // The server's own limit is for the beginning of the answer: a stream goes on for as long as its caller wants.
     if let Ok(caller) = caller_of(&request) {
         let deadline = end.as_ref().and_then(|end| end.deadline);
@@ -94,8 +94,8 @@ where
 async fn pass_on<U, V>(
     mut answers: BoxStream<'static, Result<U>>,
     render: impl Fn(U) -> V,
-    sender: Sender<Answer<V>>,
-    early: Option<(End, OwnedPermit<Answer<V>>)>,
+    sender: Sender<StreamItem<V>>,
+    early: Option<(StreamLimits, OwnedPermit<StreamItem<V>>)>,
 ) {
     let all = async {
         while let Some(answer) = answers.next().await {
@@ -120,14 +120,14 @@ async fn pass_on<U, V>(
 }
 
 /// What was answered, as gRPC has it on the wire.
-struct Answers<V> {
+struct EncodedStream<V> {
     /// Gone once they have ended.
-    answers: Option<Receiver<Answer<V>>>,
+    answers: Option<Receiver<StreamItem<V>>>,
     /// How they ended, until that is told.
     end: Option<Status>,
 }
 
-impl<V: Message> Answers<V> {
+impl<V: Message> EncodedStream<V> {
     /// Encodes what there is.
     fn poll_data(&mut self, context: &mut Context<'_>) -> Poll<BytesMut> {
         let mut data = BytesMut::new();
@@ -157,7 +157,7 @@ fn put(message: &impl Message, data: &mut BytesMut) -> std::result::Result<(), S
     message.encode(data).map_err(|error| Status::internal(error.to_string()))
 }
 
-impl<V: Message> http_body::Body for Answers<V> {
+impl<V: Message> http_body::Body for EncodedStream<V> {
     type Data = Bytes;
     type Error = Status;
 
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn a_stream_that_waits_has_no_place_for_whole_messages() {
         type Large = [u8; 10_000];
-        let (sender, _receiver) = mpsc::channel::<Answer<Large>>(1);
+        let (sender, _receiver) = mpsc::channel::<StreamItem<Large>>(1);
         let task = pass_on(stream::empty::<Result<u8>>().boxed(), |byte| [byte; 10_000], sender, None);
         assert!(size_of_val(&task) < 1_000, "{}", size_of_val(&task));
     }

@@ -7,7 +7,7 @@ use super::{
     call::{origin_of, unary},
     convert::temp_pass as convert,
     status::error_of,
-    stream::{AnswerStream, streaming},
+    stream::{EmptyStream, streaming},
 };
 use crate::{
     proto::v1::{
@@ -20,18 +20,18 @@ use crate::{
 };
 
 /// The service as tonic serves it.
-pub(super) struct Face {
+pub(super) struct TempPassHandler {
     service: UseCases,
 }
 
-impl Face {
+impl TempPassHandler {
     pub(super) fn new(service: UseCases) -> Self {
         Self { service }
     }
 }
 
 #[async_trait]
-impl TempPassService for Face {
+impl TempPassService for TempPassHandler {
     async fn reset_temp_pass(
         &self,
         request: Request<ResetTempPassRequest>,
@@ -58,7 +58,7 @@ impl TempPassService for Face {
         unary(request, reset).await
     }
 
-    type BatchResetTempPassStream = AnswerStream<BatchResetTempPassResponse>;
+    type BatchResetTempPassStream = EmptyStream<BatchResetTempPassResponse>;
 
     async fn batch_reset_temp_pass(
         &self,

@@ -31,7 +31,7 @@ async fn served(answer: Option<String>) -> Url {
 }
 
 async fn read(url: &Url, token_file: Option<&str>) -> Result<ServedKeys, String> {
-    let place = KeyPlace { url: url.clone(), ca: None, token_file: token_file.map(PathBuf::from) };
+    let place = KeySetLocation { url: url.clone(), ca: None, token_file: token_file.map(PathBuf::from) };
     JwksClient::new(place).expect("a client").read().await
 }
 

@@ -15,17 +15,17 @@ use http_body::Body as _;
 use http_body_util::{LengthLimitError, Limited};
 
 use super::{
-    Face,
+    RestFace,
     address::Addresses,
     encoding::{is_gzip, unpack},
-    failure::{Failure, Shape},
-    format::{Asked, asked, media_type, named, split_extension},
+    failure::{ErrorShape, Failure},
+    format::{AcceptedFormat, asked, media_type, named, split_extension},
     identity::{identify, open_to_second_screen},
     parameters::{Parameters, is_form},
     route::v1_flow,
 };
 use crate::{
-    config::Format,
+    config::ResponseFormat,
     domain::{
         call::{CallContext, Deadline, TraceContext},
         error::{Error, Violation, Violations},
@@ -43,7 +43,7 @@ const STRANGERS_BODY_MAX: usize = 4 * 1024;
 const TOKEN_FORM_MAX: usize = 32 * 1024;
 
 /// A request whose body has come.
-pub(super) struct Call {
+pub(super) struct RestCall {
     head: request::Parts,
     body: Bytes,
     /// Until when it must be answered, its own body included.
@@ -56,45 +56,63 @@ pub(super) struct Call {
 
 /// Answers a call of somebody who is known with what `work` makes of it, in the format that it asks for.
 pub(super) async fn respond(
-    face: &Face,
+    face: &RestFace,
     request: Request,
-    work: impl AsyncFnOnce(&Call, &Identity, &Parameters<'_>, Violations, Format) -> Result<Response, Failure>,
+    work: impl AsyncFnOnce(
+        &RestCall,
+        &Identity,
+        &Parameters<'_>,
+        Violations,
+        ResponseFormat,
+    ) -> Result<Response, Failure>,
 ) -> Response {
-    respond_to(face, request, Callers::Known, work).await
+    respond_to(face, request, CallerRequirement::Known, work).await
 }
 
 /// The same for a path that second-screen pages call: they need no credentials where the environment says so. Who has shown
 /// nothing is told by [`Proof::Open`], and may do what [`Identity::second_screen`] grants.
 pub(super) async fn respond_open(
-    face: &Face,
+    face: &RestFace,
     request: Request,
-    work: impl AsyncFnOnce(&Call, &Identity, &Parameters<'_>, Violations, Format) -> Result<Response, Failure>,
+    work: impl AsyncFnOnce(
+        &RestCall,
+        &Identity,
+        &Parameters<'_>,
+        Violations,
+        ResponseFormat,
+    ) -> Result<Response, Failure>,
 ) -> Response {
-    respond_to(face, request, Callers::KnownOrSecondScreen, work).await
+    respond_to(face, request, CallerRequirement::KnownOrSecondScreen, work).await
 }
 
 /// Whose calls a path takes.
 #[derive(Clone, Copy)]
-enum Callers {
+enum CallerRequirement {
     Known,
     KnownOrSecondScreen,
 }
 
 async fn respond_to(
-    face: &Face,
+    face: &RestFace,
     request: Request,
-    callers: Callers,
-    work: impl AsyncFnOnce(&Call, &Identity, &Parameters<'_>, Violations, Format) -> Result<Response, Failure>,
+    callers: CallerRequirement,
+    work: impl AsyncFnOnce(
+        &RestCall,
+        &Identity,
+        &Parameters<'_>,
+        Violations,
+        ResponseFormat,
+    ) -> Result<Response, Failure>,
 ) -> Response {
-    let (mut call, body) = match Call::begin(face, request) {
+    let (mut call, body) = match RestCall::begin(face, request) {
         Ok(begun) => begun,
         Err(failure) => return failure.into_response(),
     };
     // Before the body, which is much to keep for a stranger.
     let identity = call.identify(face, Carrier::Headers(call.headers())).await;
     let identity = match callers {
-        Callers::Known => identity,
-        Callers::KnownOrSecondScreen => {
+        CallerRequirement::Known => identity,
+        CallerRequirement::KnownOrSecondScreen => {
             open_to_second_screen(face, &call.environment, call.context(), identity)
         }
     };
@@ -111,15 +129,15 @@ async fn respond_to(
     }
 }
 
-impl Call {
+impl RestCall {
     /// A call of anybody, with its body of at most `limit` bytes.
-    pub(super) async fn read(face: &Face, request: Request, limit: usize) -> Result<Self, Failure> {
+    pub(super) async fn read(face: &RestFace, request: Request, limit: usize) -> Result<Self, Failure> {
         let (mut call, body) = Self::begin(face, request)?;
         call.receive(body, face.max_body_size.min(limit)).await?;
         Ok(call)
     }
 
-    fn begin(face: &Face, request: Request) -> Result<(Self, Body), Failure> {
+    fn begin(face: &RestFace, request: Request) -> Result<(Self, Body), Failure> {
         let (head, body) = request.into_parts();
         let environment = environment(face, &head)?;
         let incomplete = |what: &str| Error::Internal(format!("a call without {what}"));
@@ -191,14 +209,14 @@ impl Call {
     }
 
     /// Who calls, by what is carried there.
-    async fn identify(&self, face: &Face, carrier: Carrier<'_>) -> Result<Identity, Error> {
+    async fn identify(&self, face: &RestFace, carrier: Carrier<'_>) -> Result<Identity, Error> {
         identify(face, &self.head, &self.environment, carrier, self.context()).await
     }
 
     /// Who calls: by the headers, or by an access token in the form.
     async fn identity(
         &self,
-        face: &Face,
+        face: &RestFace,
         by_headers: Result<Identity, Error>,
         parameters: &Parameters<'_>,
     ) -> Result<Identity, Failure> {
@@ -213,9 +231,15 @@ impl Call {
 
     async fn answer(
         &self,
-        face: &Face,
+        face: &RestFace,
         identity: Result<Identity, Error>,
-        work: impl AsyncFnOnce(&Self, &Identity, &Parameters<'_>, Violations, Format) -> Result<Response, Failure>,
+        work: impl AsyncFnOnce(
+            &Self,
+            &Identity,
+            &Parameters<'_>,
+            Violations,
+            ResponseFormat,
+        ) -> Result<Response, Failure>,
     ) -> Response {
         let mut violations = Violations::default();
         let parameters = self.parameters(&mut violations);
@@ -239,18 +263,18 @@ impl Call {
             }
         };
         let outcome = self.deadline.limit(work).await.unwrap_or(Err(Error::DeadlineExceeded.into()));
-        outcome.unwrap_or_else(|failure| failure.shaped(Shape::of_path(self.head.uri.path(), format)))
+        outcome.unwrap_or_else(|failure| failure.shaped(ErrorShape::of_path(self.head.uri.path(), format)))
     }
 }
 
 /// An answer with a body in this format.
-pub(super) fn answer(status: StatusCode, format: Format, body: Vec<u8>) -> Response {
+pub(super) fn answer(status: StatusCode, format: ResponseFormat, body: Vec<u8>) -> Response {
     let headers = [(CONTENT_TYPE, media_type(format)), (CACHE_CONTROL, HeaderValue::from_static("no-store"))];
     (status, headers, body).into_response()
 }
 
 /// The format of a failure that comes before the form is read.
-pub(super) fn early_format(uri: &Uri, headers: &HeaderMap, default: Format) -> Format {
+pub(super) fn early_format(uri: &Uri, headers: &HeaderMap, default: ResponseFormat) -> ResponseFormat {
     if let Some(format) = split_extension(uri.path()).1 {
         return format;
     }
@@ -261,20 +285,20 @@ pub(super) fn early_format(uri: &Uri, headers: &HeaderMap, default: Format) -> F
 
 /// The format of the answer; `None` where the client takes none of ours.
 fn choose(
-    extension: Option<Format>,
+    extension: Option<ResponseFormat>,
     parameter: Option<&str>,
     headers: &HeaderMap,
-    default: Format,
-) -> Option<Format> {
+    default: ResponseFormat,
+) -> Option<ResponseFormat> {
     extension.or_else(|| parameter.and_then(named)).or_else(|| match asked(headers, default) {
-        Asked::For(format) => Some(format),
-        Asked::Anything => Some(default),
-        Asked::SomethingElse => None,
+        AcceptedFormat::For(format) => Some(format),
+        AcceptedFormat::Anything => Some(default),
+        AcceptedFormat::SomethingElse => None,
     })
 }
 
 /// The environment that the request's host means.
-pub(super) fn environment(face: &Face, head: &request::Parts) -> Result<EnvironmentName, Error> {
+pub(super) fn environment(face: &RestFace, head: &request::Parts) -> Result<EnvironmentName, Error> {
     Ok(face.policy.load().environment_of_host(authority(head)?)?)
 }
 

@@ -14,13 +14,13 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    Face, X_DEVICE_INFO,
-    call::{Call, answer},
-    failure::{Failure, Shape},
+    RestFace, X_DEVICE_INFO,
+    call::{RestCall, answer},
+    failure::{ErrorShape, Failure},
     route,
 };
 use crate::{
-    config::Format,
+    config::ResponseFormat,
     domain::{
         backend::{RegistrationRelay, RelayedCall},
         error::{Error, Violations},
@@ -47,7 +47,7 @@ pub(super) struct RegisterBody {
 }
 
 #[derive(Serialize)]
-struct RegisterAnswer {
+struct RegisterResponse {
     client_id: String,
     client_secret: SecretText,
     client_id_issued_at: u64,
@@ -57,7 +57,7 @@ struct RegisterAnswer {
 }
 
 #[derive(Serialize)]
-struct TokenAnswer {
+struct TokenResponse {
     id: Uuid,
     access_token: SecretText,
     created_at: u64,
@@ -65,7 +65,7 @@ struct TokenAnswer {
     token_type: &'static str,
 }
 
-pub(super) async fn register(State(face): State<Face>, request: Request) -> Response {
+pub(super) async fn register(State(face): State<RestFace>, request: Request) -> Response {
     oauth(&face, request, route::REGISTER, |call| {
         let RegisterBody { software_statement, redirect_uri, redirect_uris } = registration(call.body())?;
         let software_statement = software_statement.filter(|statement| !statement.reveal().is_empty());
@@ -78,7 +78,7 @@ pub(super) async fn register(State(face): State<Face>, request: Request) -> Resp
                 .chain(redirect_uris.unwrap_or_default())
                 .collect(),
         })?;
-        json(&RegisterAnswer {
+        json(&RegisterResponse {
             client_id: registered.client_id,
             client_secret: registered.client_secret,
             client_id_issued_at: registered.issued_at,
@@ -90,7 +90,7 @@ pub(super) async fn register(State(face): State<Face>, request: Request) -> Resp
     .await
 }
 
-pub(super) async fn token(State(face): State<Face>, request: Request) -> Response {
+pub(super) async fn token(State(face): State<RestFace>, request: Request) -> Response {
     oauth(&face, request, route::TOKEN, |call| {
         let mut violations = Violations::default();
         let parameters = call.parameters(&mut violations);
@@ -116,7 +116,7 @@ pub(super) async fn token(State(face): State<Face>, request: Request) -> Respons
             }
             _ => error.into(),
         })?;
-        json(&TokenAnswer {
+        json(&TokenResponse {
             id: token.id,
             access_token: token.token,
             created_at: token.create_time.as_millis(),
@@ -143,12 +143,12 @@ pub(super) fn registration(body: &[u8]) -> Result<RegisterBody, OAuthError> {
 /// Answers a call in the words of OAuth: as the upstream does, where the environment's clients register there, and else by
 /// what `work` makes of it.
 async fn oauth(
-    face: &Face,
+    face: &RestFace,
     request: Request,
     path: &'static str,
-    work: impl FnOnce(&Call) -> Result<Response, Failure>,
+    work: impl FnOnce(&RestCall) -> Result<Response, Failure>,
 ) -> Response {
-    let call = match Call::read(face, request, BODY_MAX).await {
+    let call = match RestCall::read(face, request, BODY_MAX).await {
         Ok(call) => call,
         Err(failure) => return failure.into_response(),
     };
@@ -157,10 +157,14 @@ async fn oauth(
         Some(upstream) => relay(&*upstream.relay, &call, path).await,
         None => work(&call),
     };
-    answer.unwrap_or_else(|failure| failure.shaped(Shape::OAuth))
+    answer.unwrap_or_else(|failure| failure.shaped(ErrorShape::OAuth))
 }
 
-async fn relay(relay: &dyn RegistrationRelay, call: &Call, path: &'static str) -> Result<Response, Failure> {
+async fn relay(
+    relay: &dyn RegistrationRelay,
+    call: &RestCall,
+    path: &'static str,
+) -> Result<Response, Failure> {
     let own = [ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT, X_DEVICE_INFO];
     let own = own.into_iter().filter_map(|name| Some((name.clone(), call.headers().get(name)?.clone())));
     let own = own.filter(|(_, value)| !value.is_empty());
@@ -216,7 +220,7 @@ pub(super) fn basic_credentials(encoded: &str) -> Option<(String, String)> {
 
 fn json(answer_body: &impl Serialize) -> Result<Response, Failure> {
     let body = serde_json::to_vec(answer_body).map_err(|error| Error::Internal(error.to_string()))?;
-    Ok(answer(StatusCode::CREATED, Format::Json, body))
+    Ok(answer(StatusCode::CREATED, ResponseFormat::Json, body))
 }
 
 fn required(name: &str) -> OAuthError {

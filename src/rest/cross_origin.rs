@@ -50,7 +50,7 @@ pub(super) struct CrossOrigin(CorsLayer);
 
 /// The same around a service.
 #[derive(Clone)]
-pub(super) struct AroundPages<S> {
+pub(super) struct CrossOriginService<S> {
     cors: Cors<S>,
     service: S,
 }
@@ -81,14 +81,14 @@ impl CrossOrigin {
 }
 
 impl<S: Clone> Layer<S> for CrossOrigin {
-    type Service = AroundPages<S>;
+    type Service = CrossOriginService<S>;
 
-    fn layer(&self, service: S) -> AroundPages<S> {
-        AroundPages { cors: self.0.layer(service.clone()), service }
+    fn layer(&self, service: S) -> CrossOriginService<S> {
+        CrossOriginService { cors: self.0.layer(service.clone()), service }
     }
 }
 
-impl<S> Service<Request> for AroundPages<S>
+impl<S> Service<Request> for CrossOriginService<S>
 where
     S: Service<Request, Response = Response> + Clone,
 {

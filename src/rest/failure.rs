@@ -16,7 +16,7 @@ use super::{
     route::v1_flow,
 };
 use crate::{
-    config::Format,
+    config::ResponseFormat,
     domain::{authentication::AuthenticationProblem, error::Error},
     service::client_registration::{OAuthError, OAuthErrorCode},
     telemetry,
@@ -70,18 +70,18 @@ impl From<OAuthError> for Failure {
 
 /// In which words a failure is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shape {
+pub(super) enum ErrorShape {
     /// The documented error, in this format.
-    Documented(Format),
+    Documented(ResponseFormat),
     /// The same as the rest of the device flow has it: without a namespace.
-    Plain(Format),
+    Plain(ResponseFormat),
     /// RFC 6749, section 5.2.
     OAuth,
 }
 
-impl Shape {
+impl ErrorShape {
     /// That of the documented errors of a path.
-    pub(super) fn of_path(path: &str, format: Format) -> Self {
+    pub(super) fn of_path(path: &str, format: ResponseFormat) -> Self {
         if v1_flow(path).is_some() { Self::Plain(format) } else { Self::Documented(format) }
     }
 }
@@ -107,21 +107,21 @@ impl IntoResponse for Failure {
 /// An answer that has no words yet.
 pub(super) fn unshaped(failure: Arc<Failure>) -> Response {
     let mut response = failure.status().into_response();
-    response.extensions_mut().insert(Unshaped(failure));
+    response.extensions_mut().insert(UnrenderedFailure(failure));
     response
 }
 
 /// Whether an answer is a failure.
 pub(super) fn is_failure(response: &Response) -> bool {
-    response.extensions().get::<Unshaped>().is_some()
+    response.extensions().get::<UnrenderedFailure>().is_some()
 }
 
 #[derive(Clone)]
-struct Unshaped(Arc<Failure>);
+struct UnrenderedFailure(Arc<Failure>);
 
 /// Puts the failure in `response`, if there is one, into its shape. What the response has of headers stays.
-pub(super) fn shape(mut response: Response, shape: Shape) -> Response {
-    let Some(Unshaped(failure)) = response.extensions_mut().remove::<Unshaped>() else {
+pub(super) fn shape(mut response: Response, shape: ErrorShape) -> Response {
+    let Some(UnrenderedFailure(failure)) = response.extensions_mut().remove::<UnrenderedFailure>() else {
         return response;
     };
     let shaped = failure.shaped(shape);
@@ -153,7 +153,7 @@ impl Failure {
     }
 
     /// The failure in its shape. What only the operator may know goes to the log.
-    pub(super) fn shaped(&self, shape: Shape) -> Response {
+    pub(super) fn shaped(&self, shape: ErrorShape) -> Response {
         if let Self::Domain(error) = self {
             telemetry::report_error(error);
         }
@@ -162,16 +162,16 @@ impl Failure {
             _ if status == StatusCode::TOO_MANY_REQUESTS => {
                 (HeaderValue::from_static("text/html"), THROTTLED_PAGE.into())
             }
-            Shape::Documented(format) | Shape::Plain(format) => {
+            ErrorShape::Documented(format) | ErrorShape::Plain(format) => {
                 let error = ErrorBody { status: status.as_u16(), message: &self.message() };
-                let is_plain = matches!(shape, Shape::Plain(_));
+                let is_plain = matches!(shape, ErrorShape::Plain(_));
                 // An error of a number and a text can always be rendered.
                 (media_type(format), render_error(&error, format, is_plain).unwrap_or_default())
             }
-            Shape::OAuth => {
+            ErrorShape::OAuth => {
                 let (error, error_description) = (self.oauth_code(status).as_str(), &*self.message());
                 let body = serde_json::to_vec(&OAuthBody { error, error_description });
-                (media_type(Format::Json), body.unwrap_or_default())
+                (media_type(ResponseFormat::Json), body.unwrap_or_default())
             }
         };
         let mut response = Response::new(Body::from(body));

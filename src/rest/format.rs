@@ -2,37 +2,38 @@
 
 use http::{HeaderMap, HeaderValue, header::ACCEPT};
 
-use crate::config::Format;
+use crate::config::ResponseFormat;
 
 /// What an `Accept` header asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asked {
-    For(Format),
+pub(super) enum AcceptedFormat {
+    For(ResponseFormat),
     /// Nothing in particular: there is no header, or anything will do.
     Anything,
     /// Only what this server does not have.
     SomethingElse,
 }
 
-pub(super) const fn media_type(format: Format) -> HeaderValue {
+pub(super) const fn media_type(format: ResponseFormat) -> HeaderValue {
     match format {
-        Format::Json => HeaderValue::from_static("application/json"),
-        Format::Xml => HeaderValue::from_static("application/xml"),
+        ResponseFormat::Json => HeaderValue::from_static("application/json"),
+        ResponseFormat::Xml => HeaderValue::from_static("application/xml"),
     }
 }
 
 /// The path without its extension, and the format that this asks for.
-pub(super) fn split_extension(path: &str) -> (&str, Option<Format>) {
-    let json = path.strip_suffix(".json").map(|rest| (rest, Some(Format::Json)));
-    json.or_else(|| path.strip_suffix(".xml").map(|rest| (rest, Some(Format::Xml)))).unwrap_or((path, None))
+pub(super) fn split_extension(path: &str) -> (&str, Option<ResponseFormat>) {
+    let json = path.strip_suffix(".json").map(|rest| (rest, Some(ResponseFormat::Json)));
+    json.or_else(|| path.strip_suffix(".xml").map(|rest| (rest, Some(ResponseFormat::Xml))))
+        .unwrap_or((path, None))
 }
 
 /// The format that the parameter `format` names.
-pub(super) fn named(text: &str) -> Option<Format> {
+pub(super) fn named(text: &str) -> Option<ResponseFormat> {
     if text.eq_ignore_ascii_case("json") {
-        Some(Format::Json)
+        Some(ResponseFormat::Json)
     } else if text.eq_ignore_ascii_case("xml") {
-        Some(Format::Xml)
+        Some(ResponseFormat::Xml)
     } else {
         None
     }
@@ -40,8 +41,8 @@ pub(super) fn named(text: &str) -> Option<Format> {
 
 /// What the `Accept` headers ask for: of what this server has the one with the greatest weight; of those the first that is
 /// named, before any that is only meant by a wildcard (RFC 9110, section 12.5.1).
-pub(super) fn asked(headers: &HeaderMap, default: Format) -> Asked {
-    let mut best: Option<((u16, bool), Asked)> = None;
+pub(super) fn asked(headers: &HeaderMap, default: ResponseFormat) -> AcceptedFormat {
+    let mut best: Option<((u16, bool), AcceptedFormat)> = None;
     let mut refused = Vec::new();
     let mut is_empty = true;
     let lines = headers.get_all(ACCEPT).iter().filter_map(|line| line.to_str().ok());
@@ -53,35 +54,40 @@ pub(super) fn asked(headers: &HeaderMap, default: Format) -> Asked {
             refused.push(asked);
             continue;
         }
-        let rank = (weight, asked != Asked::Anything);
+        let rank = (weight, asked != AcceptedFormat::Anything);
         if best.is_none_or(|(greatest, _)| rank > greatest) {
             best = Some((rank, asked));
         }
     }
     match best {
-        Some((_, Asked::Anything)) if refused.contains(&Asked::For(default)) => {
-            let other = if default == Format::Json { Format::Xml } else { Format::Json };
-            if refused.contains(&Asked::For(other)) { Asked::SomethingElse } else { Asked::For(other) }
+        Some((_, AcceptedFormat::Anything)) if refused.contains(&AcceptedFormat::For(default)) => {
+            let other =
+                if default == ResponseFormat::Json { ResponseFormat::Xml } else { ResponseFormat::Json };
+            if refused.contains(&AcceptedFormat::For(other)) {
+                AcceptedFormat::SomethingElse
+            } else {
+                AcceptedFormat::For(other)
+            }
         }
         Some((_, asked)) => asked,
-        None if is_empty => Asked::Anything,
-        None => Asked::SomethingElse,
+        None if is_empty => AcceptedFormat::Anything,
+        None => AcceptedFormat::SomethingElse,
     }
 }
 
-fn range_of(media_range: &str) -> Option<Asked> {
-    const RANGES: [(&str, Asked); 7] = [
-        ("application/json", Asked::For(Format::Json)),
-        ("text/json", Asked::For(Format::Json)),
-        ("application/xml", Asked::For(Format::Xml)),
-        ("text/xml", Asked::For(Format::Xml)),
-        ("text/*", Asked::For(Format::Xml)),
-        ("application/*", Asked::Anything),
-        ("*/*", Asked::Anything),
+fn range_of(media_range: &str) -> Option<AcceptedFormat> {
+    const RANGES: [(&str, AcceptedFormat); 7] = [
+        ("application/json", AcceptedFormat::For(ResponseFormat::Json)),
+        ("text/json", AcceptedFormat::For(ResponseFormat::Json)),
+        ("application/xml", AcceptedFormat::For(ResponseFormat::Xml)),
+        ("text/xml", AcceptedFormat::For(ResponseFormat::Xml)),
+        ("text/*", AcceptedFormat::For(ResponseFormat::Xml)),
+        ("application/*", AcceptedFormat::Anything),
+        ("*/*", AcceptedFormat::Anything),
     ];
     let known = RANGES.into_iter().find(|(name, _)| media_range.eq_ignore_ascii_case(name));
     // Java's own client says `*` for anything.
-    known.map(|(_, asked)| asked).or((media_range == "*").then_some(Asked::Anything))
+    known.map(|(_, asked)| asked).or((media_range == "*").then_some(AcceptedFormat::Anything))
 }
 
 /// The weight of a media range in thousandths, and the range without its parameters.
@@ -104,8 +110,8 @@ fn weigh(range: &str) -> (u16, &str) {
 mod tests {
     use super::*;
 
-    const JSON: Asked = Asked::For(Format::Json);
-    const XML: Asked = Asked::For(Format::Xml);
+    const JSON: AcceptedFormat = AcceptedFormat::For(ResponseFormat::Json);
+    const XML: AcceptedFormat = AcceptedFormat::For(ResponseFormat::Xml);
 
     #[test]
     fn accept_is_read_with_its_weights() {
@@ -116,30 +122,30 @@ mod tests {
             ("application/xml, application/json", XML),
             ("application/xml;q=0.5, application/json", JSON),
             ("text/html, application/xhtml+xml, application/xml;q=0.9, */*;q=0.8", XML),
-            ("*/*", Asked::Anything),
-            ("text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2", Asked::Anything),
-            ("image/webp, */*", Asked::Anything),
-            ("application/*", Asked::Anything),
+            ("*/*", AcceptedFormat::Anything),
+            ("text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2", AcceptedFormat::Anything),
+            ("image/webp, */*", AcceptedFormat::Anything),
+            ("application/*", AcceptedFormat::Anything),
             ("*/*, application/json", JSON),
-            ("*/*, application/json;q=0.9", Asked::Anything),
+            ("*/*, application/json;q=0.9", AcceptedFormat::Anything),
             ("application/xml;q=0, */*", JSON),
             ("text/*", XML),
-            ("", Asked::Anything),
-            ("image/png", Asked::SomethingElse),
-            ("application/json;q=0", Asked::SomethingElse),
+            ("", AcceptedFormat::Anything),
+            ("image/png", AcceptedFormat::SomethingElse),
+            ("application/json;q=0", AcceptedFormat::SomethingElse),
             ("application/json;q=NaN, application/xml;q=0.1", XML),
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(ACCEPT, accept.parse().expect("a value"));
-            assert_eq!(asked(&headers, Format::Xml), expected, "{accept}");
+            assert_eq!(asked(&headers, ResponseFormat::Xml), expected, "{accept}");
         }
-        assert_eq!(asked(&HeaderMap::new(), Format::Xml), Asked::Anything);
+        assert_eq!(asked(&HeaderMap::new(), ResponseFormat::Xml), AcceptedFormat::Anything);
     }
 
     #[test]
     fn an_extension_is_the_end_of_the_path() {
-        assert_eq!(split_extension("/regcode/ABC.json"), ("/regcode/ABC", Some(Format::Json)));
-        assert_eq!(split_extension("/regcode.xml"), ("/regcode", Some(Format::Xml)));
+        assert_eq!(split_extension("/regcode/ABC.json"), ("/regcode/ABC", Some(ResponseFormat::Json)));
+        assert_eq!(split_extension("/regcode.xml"), ("/regcode", Some(ResponseFormat::Xml)));
         assert_eq!(split_extension("/regcode/ABC"), ("/regcode/ABC", None));
     }
 }

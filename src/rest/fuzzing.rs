@@ -11,13 +11,13 @@ use super::{
     client_registration::{basic_credentials, registration},
     encoding::unpack,
     entitlement::{redirect_url, split_resources, temp_pass_identity, unencoded_redirect_url},
-    format::{Asked, asked, named, split_extension},
+    format::{AcceptedFormat, asked, named, split_extension},
     parameters::Parameters,
     reset::{application, target},
     route,
 };
 use crate::{
-    config::{Format, TrustedProxies},
+    config::{ResponseFormat, TrustedProxies},
     domain::{
         address::Address,
         device_info::DeviceInfo,
@@ -25,10 +25,10 @@ use crate::{
         id::DeviceId,
         temp_pass::{ALL, GenericKey, ResetTarget},
     },
-    fuzzing::{Target, headers, split},
+    fuzzing::{FuzzTarget, headers, split},
 };
 
-pub(crate) const TARGETS: &[Target] = &[
+pub(crate) const TARGETS: &[FuzzTarget] = &[
     ("form", form),
     ("device_info_in_url", device_info_in_url),
     ("reset_query", reset_query),
@@ -120,22 +120,22 @@ fn parsed(parameters: &Parameters<'_>, name: &str, violations: &mut Violations) 
 /// Several lines mean what one does (RFC 9110, section 5.3), and a type that is not there changes nothing.
 fn accept(input: &[u8]) {
     let lines = headers(ACCEPT, input);
-    for default in [Format::Json, Format::Xml] {
+    for default in [ResponseFormat::Json, ResponseFormat::Xml] {
         let found = asked(&lines, default);
         let text = lines.get_all(ACCEPT).iter().filter_map(|line| line.to_str().ok());
         let line = text.collect::<Vec<_>>().join(", ");
         let alone = |line: &str| asked(&headers(ACCEPT, line.as_bytes()), default);
         assert_eq!(alone(&line), found, "{line}");
-        if found != Asked::Anything {
+        if found != AcceptedFormat::Anything {
             assert_eq!(alone(&format!("image/png, {line}")), found, "{line}");
         }
         let names_it = |format| match format {
-            Format::Json => line.to_ascii_lowercase().contains("json"),
-            Format::Xml => line.to_ascii_lowercase().contains("xml") || line.contains("/*"),
+            ResponseFormat::Json => line.to_ascii_lowercase().contains("json"),
+            ResponseFormat::Xml => line.to_ascii_lowercase().contains("xml") || line.contains("/*"),
         };
         assert!(match found {
-            Asked::For(format) => names_it(format) || line.contains('*'),
-            Asked::Anything | Asked::SomethingElse => true,
+            AcceptedFormat::For(format) => names_it(format) || line.contains('*'),
+            AcceptedFormat::Anything | AcceptedFormat::SomethingElse => true,
         });
     }
     let text = String::from_utf8_lossy(input);

@@ -2,7 +2,7 @@
 
 use http::request;
 
-use super::Face;
+use super::RestFace;
 use crate::{
     domain::{
         address::Address,
@@ -11,7 +11,7 @@ use crate::{
         error::{Error, Result},
         id::EnvironmentName,
         peer::Peer,
-        registration::{OAUTH2, SourceApplication},
+        registration_code::{OAUTH2, SourceApplication},
     },
     service::authentication::{Carrier, Evidence, Identity, Proof},
 };
@@ -21,7 +21,7 @@ use crate::{
 /// # Errors
 /// [`Error::NotAuthenticated`], [`Error::StoreUnavailable`].
 pub(super) async fn identify(
-    face: &Face,
+    face: &RestFace,
     head: &request::Parts,
     environment: &EnvironmentName,
     carrier: Carrier<'_>,
@@ -40,7 +40,7 @@ pub(super) async fn identify(
 /// # Errors
 /// As [`identify`].
 pub(super) fn open_to_second_screen(
-    face: &Face,
+    face: &RestFace,
     environment: &EnvironmentName,
     context: CallContext,
     identified: Result<Identity>,
@@ -61,7 +61,7 @@ pub(super) fn open_to_second_screen(
 ///
 /// # Errors
 /// [`Error::NotAuthenticated`] where its nonce came from another client before, [`Error::StoreUnavailable`].
-pub(super) async fn count(face: &Face, identity: &Identity, client: Address) -> Result<()> {
+pub(super) async fn count(face: &RestFace, identity: &Identity, client: Address) -> Result<()> {
     match &identity.proof {
         Proof::Signature(nonce) => face.signed_request.count(nonce, client).await,
         Proof::Connection | Proof::Listed | Proof::AccessToken(_) | Proof::UpstreamToken(_) | Proof::Open => {

@@ -3,7 +3,7 @@
 //!
 //! | module | what it is for |
 //! |---|---|
-//! | `around` | what stands around every call: addresses, throttle, time, metrics |
+//! | `middleware` | what stands around every call: addresses, throttle, time, metrics |
 //! | `call` | a request read: body, parameters, format, environment |
 //! | `address`, `parameters`, `format`, `identity` | the parts of that |
 //! | `regcode` | registration codes: create, read, delete |
@@ -20,7 +20,6 @@
 #![warn(clippy::large_futures)]
 
 mod address;
-mod around;
 mod call;
 mod client_registration;
 mod cross_origin;
@@ -31,6 +30,7 @@ mod format;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod identity;
+mod middleware;
 mod over_v1;
 mod parameters;
 mod passthrough;
@@ -55,7 +55,7 @@ use tower::util::MapRequest;
 use cross_origin::CrossOrigin;
 
 use crate::{
-    config::{CorsOrigin, DeviceIdRule, DeviceInfoRule, Format, TrustedProxies},
+    config::{CorsOrigin, DeviceIdRule, DeviceInfoRule, ResponseFormat, TrustedProxies},
     domain::{clock::SharedClock, peer::Peer, randomness::SharedRandomness},
     server::ConnectionService,
     service::{
@@ -72,7 +72,7 @@ use crate::{
 const X_DEVICE_INFO: HeaderName = HeaderName::from_static("x-device-info");
 
 /// What the face works with.
-pub(crate) struct Parts {
+pub(crate) struct RestDependencies {
     /// The use cases around registration codes.
     pub registration: RegistrationService,
     /// The use cases around TempPasses.
@@ -104,7 +104,7 @@ pub(crate) struct Parts {
     /// Whether a create by a registered client must bring device information.
     pub device_info: DeviceInfoRule,
     /// The format of answers to clients that say nothing.
-    pub default_format: Format,
+    pub default_format: ResponseFormat,
     /// Web pages of which origins may call; none means that browsers are told nothing.
     pub cors_origins: Vec<CorsOrigin>,
     /// What every other path goes through, where the environment has somewhere for it to go.
@@ -118,7 +118,7 @@ pub(crate) struct Parts {
 pub(crate) use passthrough::Passthrough;
 
 /// The face as handlers hold it.
-type Face = Arc<Parts>;
+type RestFace = Arc<RestDependencies>;
 
 /// The face as a connection with this peer is served with it: every path, however it is written.
 pub(crate) fn connected(router: Router, peer: Peer) -> impl ConnectionService<Body> {
@@ -129,7 +129,7 @@ pub(crate) fn connected(router: Router, peer: Peer) -> impl ConnectionService<Bo
 }
 
 /// Every call there is: its method, its path, and who answers it.
-fn routes() -> Vec<(Method, &'static str, MethodRouter<Face>)> {
+fn routes() -> Vec<(Method, &'static str, MethodRouter<RestFace>)> {
     let codes_and_clients = [
         (Method::POST, route::REGCODE, post(regcode::create)),
         (Method::POST, route::REGCODE_JSON, post(regcode::create)),
@@ -151,7 +151,7 @@ pub fn calls() -> Vec<(Method, &'static str)> {
 }
 
 /// The face: its paths.
-pub(crate) fn router(parts: Parts) -> Router {
+pub(crate) fn router(parts: RestDependencies) -> Router {
     let cross_origin = CrossOrigin::of(&parts.cors_origins);
     let face = Arc::new(parts);
     let router = routes()
@@ -160,10 +160,10 @@ pub(crate) fn router(parts: Parts) -> Router {
         .fallback(passthrough::other_path)
         .method_not_allowed_fallback(failure::method_not_allowed)
         .layer(from_fn_with_state(Arc::clone(&face), over_v1::unless_elsewhere))
-        .layer(from_fn(around::refuse));
+        .layer(from_fn(middleware::refuse));
     let router = match cross_origin {
         Some(cross_origin) => router.layer(cross_origin),
         None => router,
     };
-    router.layer(from_fn_with_state(Arc::clone(&face), around::around)).with_state(face)
+    router.layer(from_fn_with_state(Arc::clone(&face), middleware::around)).with_state(face)
 }

@@ -19,7 +19,7 @@ use percent_encoding::percent_decode_str;
 use reqwest::Url;
 
 use super::{
-    Face,
+    RestFace,
     address::Addresses,
     call::environment,
     failure::Failure,
@@ -37,7 +37,7 @@ use crate::{
         caller::Permission,
         error::{Error, UpstreamAnswer, Violation},
         id::{EnvironmentName, RequestorId},
-        registration::UpstreamApi,
+        registration_code::UpstreamApi,
         secret::SecretText,
     },
     service::{
@@ -48,7 +48,7 @@ use crate::{
 
 /// What answers a call of the v1 flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Behind {
+enum ServingBackend {
     /// Nothing here: our own store knows no operators. It is 404, or goes to the environment's `passthrough`.
     Local,
     /// The provider itself.
@@ -57,7 +57,7 @@ enum Behind {
     V2,
 }
 
-impl Behind {
+impl ServingBackend {
     fn of(api: Option<UpstreamApi>) -> Self {
         match api {
             None => Self::Local,
@@ -70,27 +70,29 @@ impl Behind {
 /// Where a call of the v1 flow goes, and the requestor that it names without its body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Destination {
-    behind: Behind,
+    behind: ServingBackend,
     requestor: Option<RequestorId>,
 }
 
 /// Stands before every path of the v1 flow, and lets those calls on that passbridge answers itself.
-pub(super) async fn unless_elsewhere(State(face): State<Face>, request: Request, next: Next) -> Response {
+pub(super) async fn unless_elsewhere(State(face): State<RestFace>, request: Request, next: Next) -> Response {
     if v1_flow(request.uri().path()).is_none() {
         return next.run(request).await;
     }
     let (head, body) = request.into_parts();
     let has_body = !body.is_end_stream();
     let answer = match Box::pin(destination(&face, &head, body)).await {
-        Ok((Destination { behind: Behind::V2, .. }, body)) => {
+        Ok((Destination { behind: ServingBackend::V2, .. }, body)) => {
             return next.run(Request::from_parts(head, body)).await;
         }
-        Ok((Destination { behind: Behind::V1, requestor }, body)) => {
+        Ok((Destination { behind: ServingBackend::V1, requestor }, body)) => {
             over_v1(&face, head, body, requestor.as_ref()).await
         }
-        Ok((Destination { behind: Behind::Local, .. }, body)) => pass_through(&face, head, body).await,
+        Ok((Destination { behind: ServingBackend::Local, .. }, body)) => {
+            pass_through(&face, head, body).await
+        }
         // Who answers calls here says what is wrong with one in its own words.
-        Err(Misdirected { behind: Behind::V2, body: Some(body), .. }) => {
+        Err(Misdirected { behind: ServingBackend::V2, body: Some(body), .. }) => {
             return next.run(Request::from_parts(head, body)).await;
         }
         Err(Misdirected { failure, .. }) => Err(failure),
@@ -107,7 +109,7 @@ pub(super) async fn unless_elsewhere(State(face): State<Face>, request: Request,
 
 /// Why it is not known where a call goes, and what stands behind its environment.
 struct Misdirected {
-    behind: Behind,
+    behind: ServingBackend,
     failure: Failure,
     /// Its body, where that was not looked at.
     body: Option<Body>,
@@ -119,17 +121,17 @@ struct Misdirected {
 /// # Errors
 /// Where the requestor is not well formed or not one of the environment's, or several are named.
 async fn destination(
-    face: &Face,
+    face: &RestFace,
     head: &request::Parts,
     body: Body,
 ) -> Result<(Destination, Body), Misdirected> {
     let environment = match environment(face, head) {
         Ok(environment) => environment,
         Err(error) => {
-            return Err(Misdirected { behind: Behind::Local, failure: error.into(), body: None });
+            return Err(Misdirected { behind: ServingBackend::Local, failure: error.into(), body: None });
         }
     };
-    let behind_environment = Behind::of(face.policy.load().environment_api(&environment));
+    let behind_environment = ServingBackend::of(face.policy.load().environment_api(&environment));
     let misdirected = |failure, body| Misdirected { behind: behind_environment, failure, body };
     let named = match named_requestor(head) {
         Ok(named) => named,
@@ -150,7 +152,7 @@ async fn destination(
     let policy = face.policy.load();
     match policy.place(("environment", environment.as_str()), ("requestor", &text)) {
         Ok(place) => {
-            let behind = Behind::of(policy.upstream_api(&place));
+            let behind = ServingBackend::of(policy.upstream_api(&place));
             Ok((Destination { behind, requestor: Some(place.requestor) }, body))
         }
         Err(violations) => Err(misdirected(Error::InvalidFields(violations).into(), Some(body))),
@@ -191,7 +193,7 @@ fn requestor_in_path(path: &str) -> Option<String> {
 /// # Errors
 /// Where the credentials are not good, the caller may not do this, or the provider does not answer.
 async fn over_v1(
-    face: &Face,
+    face: &RestFace,
     head: request::Parts,
     body: Body,
     requestor: Option<&RequestorId>,
@@ -215,7 +217,7 @@ async fn over_v1(
                 addresses.ok_or_else(|| Error::Internal("a call without addresses".to_owned()))?;
             count(face, &identity, addresses.client).await?;
             let requestor = requestor.or(identity.caller.only_requestor());
-            OwnCall { face, origin, relay, requestor }.send(head, body).await
+            OwnRegistrationCall { face, origin, relay, requestor }.send(head, body).await
         }
         Err(error) => Err(error.into()),
     }
@@ -261,14 +263,14 @@ fn permission(path: &str) -> Permission {
 }
 
 /// A call that goes with passbridge's own token.
-struct OwnCall<'a> {
-    face: &'a Face,
+struct OwnRegistrationCall<'a> {
+    face: &'a RestFace,
     origin: Url,
     relay: Arc<dyn RegistrationRelay>,
     requestor: Option<&'a RequestorId>,
 }
 
-impl OwnCall<'_> {
+impl OwnRegistrationCall<'_> {
     /// Makes the call: once more with a new token where it was refused, which only one without a body can be.
     async fn send(self, head: request::Parts, body: Body) -> Result<Response, Failure> {
         let token = self.token(&head, None).await?;

@@ -20,20 +20,20 @@ const NAME_MAX: usize = 64;
 /// What a request says in its query and its form. Whether a value is text is looked at when it is asked for.
 #[derive(Debug, Default)]
 pub(super) struct Parameters<'a> {
-    pairs: Vec<Pair<'a>>,
+    pairs: Vec<RawParameter<'a>>,
     /// Whether there is a body that is no form and may say something.
     has_unread_body: bool,
 }
 
 #[derive(Debug)]
-struct Pair<'a> {
+struct RawParameter<'a> {
     name: Cow<'a, [u8]>,
     value: Cow<'a, [u8]>,
-    source: Source,
+    source: ParameterSource,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Source {
+enum ParameterSource {
     Query,
     Form,
 }
@@ -47,7 +47,7 @@ impl<'a> Parameters<'a> {
         body: &'a [u8],
         violations: &mut Violations,
     ) -> Self {
-        let mut pairs = pairs(query.as_bytes(), Source::Query);
+        let mut pairs = pairs(query.as_bytes(), ParameterSource::Query);
         let mut has_unread_body = false;
         if !body.is_empty() && !says_nothing(body) {
             match form(headers, body) {
@@ -67,13 +67,13 @@ impl<'a> Parameters<'a> {
         let of = |source| {
             self.pairs.iter().filter(move |pair| pair.source == source && *pair.name == *name.as_bytes())
         };
-        for source in [Source::Query, Source::Form] {
+        for source in [ParameterSource::Query, ParameterSource::Form] {
             if of(source).count() > 1 {
                 violations.add(name, "is there more than once");
                 return None;
             }
         }
-        let (query, form) = (of(Source::Query).next(), of(Source::Form).next());
+        let (query, form) = (of(ParameterSource::Query).next(), of(ParameterSource::Form).next());
         if let (Some(query), Some(form)) = (query, form)
             && query.value != form.value
         {
@@ -95,7 +95,7 @@ impl<'a> Parameters<'a> {
     /// The parameter's values in the form that are not empty, as bytes.
     pub(super) fn in_form(&self, name: &str) -> impl Iterator<Item = &[u8]> {
         let pairs = self.pairs.iter().filter(move |pair| {
-            pair.source == Source::Form && !pair.value.is_empty() && *pair.name == *name.as_bytes()
+            pair.source == ParameterSource::Form && !pair.value.is_empty() && *pair.name == *name.as_bytes()
         });
         pairs.map(|pair| &*pair.value)
     }
@@ -106,7 +106,7 @@ impl<'a> Parameters<'a> {
             let of = |source| {
                 self.pairs.iter().any(|pair| pair.source == source && *pair.name == *name.as_bytes())
             };
-            if of(Source::Query) && of(Source::Form) {
+            if of(ParameterSource::Query) && of(ParameterSource::Form) {
                 violations.add(name, "is there more than once");
             }
         }
@@ -140,18 +140,18 @@ fn says_nothing(body: &[u8]) -> bool {
 }
 
 /// The parameters of a form; `None` where the body is none.
-fn form<'a>(headers: &HeaderMap, body: &'a [u8]) -> Option<Vec<Pair<'a>>> {
+fn form<'a>(headers: &HeaderMap, body: &'a [u8]) -> Option<Vec<RawParameter<'a>>> {
     if is_form(headers) == Some(false) {
         return None;
     }
-    let pairs = pairs(body, Source::Form);
+    let pairs = pairs(body, ParameterSource::Form);
     // Text of another kind, such as JSON, comes out as names that no parameter has.
     let is_name_byte = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-:[]".contains(byte);
     let is_name = |name: &[u8]| name.len() <= NAME_MAX && name.iter().all(is_name_byte);
     pairs.iter().all(|pair| is_name(&pair.name)).then_some(pairs)
 }
 
-fn pairs(text: &[u8], source: Source) -> Vec<Pair<'_>> {
+fn pairs(text: &[u8], source: ParameterSource) -> Vec<RawParameter<'_>> {
     let segments = text.split(|byte| *byte == b'&').filter(|segment| !segment.is_empty());
     // One more than there may be is enough to know.
     segments
@@ -159,7 +159,7 @@ fn pairs(text: &[u8], source: Source) -> Vec<Pair<'_>> {
         .map(|segment| {
             let mut halves = segment.splitn(2, |byte| *byte == b'=').map(decode);
             let (name, value) = (halves.next().unwrap_or_default(), halves.next().unwrap_or_default());
-            Pair { name, value, source }
+            RawParameter { name, value, source }
         })
         .collect()
 }

@@ -22,11 +22,11 @@ use reqwest::{Client, Url};
 use tokio::sync::Semaphore;
 
 use super::{
-    Face,
+    RestFace,
     address::Addresses,
     call::environment,
     failure::Failure,
-    route::{Written, v1_flow},
+    route::{WrittenUri, v1_flow},
 };
 use crate::{
     config::Environments,
@@ -100,7 +100,7 @@ impl std::fmt::Debug for Passthrough {
 }
 
 /// Answers a call to a path that is none of ours.
-pub(super) async fn other_path(State(face): State<Face>, request: Request) -> Response {
+pub(super) async fn other_path(State(face): State<RestFace>, request: Request) -> Response {
     let answer = async {
         let (head, body) = request.into_parts();
         // Of the v1 flow only what passbridge does not serve over v2 comes here: the provider's first version has no answer.
@@ -113,7 +113,11 @@ pub(super) async fn other_path(State(face): State<Face>, request: Request) -> Re
 }
 
 /// Makes a call of the environment's `passthrough`, where it has one.
-pub(super) async fn pass_through(face: &Face, head: request::Parts, body: Body) -> Result<Response, Failure> {
+pub(super) async fn pass_through(
+    face: &RestFace,
+    head: request::Parts,
+    body: Body,
+) -> Result<Response, Failure> {
     let environment = environment(face, &head)?;
     let origin = face.policy.load().passthrough(&environment).cloned();
     forward(face, head, body, origin.ok_or(Failure::UnknownPath)?).await
@@ -121,7 +125,7 @@ pub(super) async fn pass_through(face: &Face, head: request::Parts, body: Body) 
 
 /// Makes a call of the origin, and gives its answer as it comes.
 pub(super) async fn forward(
-    face: &Face,
+    face: &RestFace,
     head: request::Parts,
     body: Body,
     origin: Url,
@@ -130,7 +134,7 @@ pub(super) async fn forward(
     let call = Arc::clone(&face.passthrough.calls).try_acquire_owned();
     let call = call.map_err(|_| unavailable("too many calls go through to it already"))?;
     let client = face.passthrough.client(&url).map_err(|error| Error::Internal(error.to_string()))?;
-    let uri = head.extensions.get::<Written>().map_or(&head.uri, |Written(uri)| uri);
+    let uri = head.extensions.get::<WrittenUri>().map_or(&head.uri, |WrittenUri(uri)| uri);
     url.set_path(uri.path());
     url.set_query(uri.query());
     if url.path() != uri.path() {

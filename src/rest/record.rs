@@ -9,10 +9,10 @@ use uuid::Uuid;
 
 use super::entitlement::xml;
 use crate::{
-    config::Format,
+    config::ResponseFormat,
     domain::{
         error::Error,
-        registration::{Registration, SourceApplication},
+        registration_code::{RegistrationCode, SourceApplication},
     },
 };
 
@@ -23,7 +23,7 @@ const RECORD_NAMESPACE: &str = "model.mvc.reggie.pass.adobe.com";
 const ERROR_NAMESPACE: &str = "rest.pass.adobe.com";
 
 #[derive(Debug, Serialize)]
-struct Record<'a> {
+struct RecordBody<'a> {
     id: Uuid,
     code: &'a str,
     requestor: &'a str,
@@ -31,12 +31,12 @@ struct Record<'a> {
     mvpd: Option<&'a str>,
     generated: u64,
     expires: u64,
-    info: Info<'a>,
+    info: RecordInfo<'a>,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Info<'a> {
+struct RecordInfo<'a> {
     device_id: String,
     device_info: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,7 +70,7 @@ pub(super) struct ErrorBody<'a> {
 
 /// The root of an XML document: in a namespace, as its children are not.
 #[derive(Serialize)]
-struct Root<'a, T> {
+struct XmlRoot<'a, T> {
     #[serde(rename = "@xmlns:ns2")]
     namespace: &'a str,
     #[serde(flatten)]
@@ -78,17 +78,17 @@ struct Root<'a, T> {
 }
 
 /// The record in this format.
-pub(super) fn render(registration: &Registration, format: Format) -> Result<Vec<u8>, Error> {
+pub(super) fn render(registration: &RegistrationCode, format: ResponseFormat) -> Result<Vec<u8>, Error> {
     let legacy = &registration.legacy;
     let browser = &registration.device_info.browser;
-    let record = Record {
+    let record = RecordBody {
         id: registration.id,
         code: registration.code.as_str(),
         requestor: registration.requestor.as_str(),
         mvpd: registration.mvpd.as_ref().map(|mvpd| mvpd.as_str()),
         generated: registration.create_time.as_millis(),
         expires: registration.expire_time.as_millis(),
-        info: Info {
+        info: RecordInfo {
             device_id: BASE64_STANDARD.encode(registration.device_id.as_str()),
             device_info: registration.encoded_device_info(),
             user_agent: browser.user_agent.as_deref(),
@@ -103,17 +103,21 @@ pub(super) fn render(registration: &Registration, format: Format) -> Result<Vec<
         },
     };
     match format {
-        Format::Json => json(&record),
-        Format::Xml => in_namespace("ns2:regcode", RECORD_NAMESPACE, &record),
+        ResponseFormat::Json => json(&record),
+        ResponseFormat::Xml => in_namespace("ns2:regcode", RECORD_NAMESPACE, &record),
     }
 }
 
 /// The documented error in this format.
-pub(super) fn render_error(error: &ErrorBody<'_>, format: Format, is_plain: bool) -> Result<Vec<u8>, Error> {
+pub(super) fn render_error(
+    error: &ErrorBody<'_>,
+    format: ResponseFormat,
+    is_plain: bool,
+) -> Result<Vec<u8>, Error> {
     match format {
-        Format::Json => json(error),
-        Format::Xml if is_plain => xml::document("error", error),
-        Format::Xml => in_namespace("ns2:error", ERROR_NAMESPACE, error),
+        ResponseFormat::Json => json(error),
+        ResponseFormat::Xml if is_plain => xml::document("error", error),
+        ResponseFormat::Xml => in_namespace("ns2:error", ERROR_NAMESPACE, error),
     }
 }
 
@@ -131,7 +135,7 @@ fn in_namespace(root: &str, namespace: &str, content: &impl Serialize) -> Result
     text.push_str(XML_DECLARATION);
     let serializer = quick_xml::se::Serializer::with_root(&mut text, Some(root));
     serializer
-        .and_then(|serializer| Root { namespace, content }.serialize(serializer))
+        .and_then(|serializer| XmlRoot { namespace, content }.serialize(serializer))
         .map_err(|error| Error::Internal(error.to_string()))?;
     Ok(only_xml(text).into_bytes())
 }
@@ -162,9 +166,12 @@ mod tests {
         let error = ErrorBody { status: 400, message: "Required 'deviceId' is not present" };
         let text =
             |format| String::from_utf8(render_error(&error, format, false).expect("renders")).expect("UTF-8");
-        assert_eq!(text(Format::Json), r#"{"status":400,"message":"Required 'deviceId' is not present"}"#);
         assert_eq!(
-            text(Format::Xml),
+            text(ResponseFormat::Json),
+            r#"{"status":400,"message":"Required 'deviceId' is not present"}"#
+        );
+        assert_eq!(
+            text(ResponseFormat::Xml),
             "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\
              <ns2:error xmlns:ns2=\"rest.pass.adobe.com\"><status>400</status>\
              <message>Required 'deviceId' is not present</message></ns2:error>"
@@ -174,8 +181,8 @@ mod tests {
     #[test]
     fn xml_holds_only_what_xml_can() {
         let error = ErrorBody { status: 400, message: "a\u{1}b\u{ffff}<&>" };
-        let text =
-            String::from_utf8(render_error(&error, Format::Xml, false).expect("renders")).expect("UTF-8");
+        let text = String::from_utf8(render_error(&error, ResponseFormat::Xml, false).expect("renders"))
+            .expect("UTF-8");
         assert!(text.contains("<message>a\u{fffd}b\u{fffd}&lt;&amp;&gt;</message>"), "{text}");
     }
 }

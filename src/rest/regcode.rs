@@ -7,8 +7,8 @@ use axum::{
 use http::{StatusCode, header::USER_AGENT};
 
 use super::{
-    Face, X_DEVICE_INFO,
-    call::{Call, answer, respond, respond_open},
+    RestFace, X_DEVICE_INFO,
+    call::{RestCall, answer, respond, respond_open},
     format::split_extension,
     identity::{application, authorization_type, count, is_older_than_device_information},
     parameters::Parameters,
@@ -22,7 +22,7 @@ use crate::{
         entitlement::{DeviceHints, HINT_MAX},
         error::{Error, Violation, Violations},
         id::{DUMMY_DEVICE_ID, DeviceId, MvpdId},
-        registration::{LegacyParameters, RegistrationRequest, Ttl},
+        registration_code::{LegacyParameters, RegistrationRequest, Ttl},
         secret::SecretText,
     },
     service::{authentication::Proof, policy::Place, registration::Lookup},
@@ -34,11 +34,11 @@ const ADOBE_SUBJECT_TOKEN: &str = "adobe-subject-token";
 const ROKU_CONNECT_TOKEN: &str = "x-roku-reserved-roku-connect-token";
 
 /// A path's parameters, if they are UTF-8.
-type Segments<T> = Result<Path<T>, PathRejection>;
+type PathParameters<T> = Result<Path<T>, PathRejection>;
 
 pub(super) async fn create(
-    State(face): State<Face>,
-    requestor: Segments<String>,
+    State(face): State<RestFace>,
+    requestor: PathParameters<String>,
     request: Request,
 ) -> Response {
     respond(&face, request, async |call, identity, parameters, mut violations, format| {
@@ -58,8 +58,8 @@ pub(super) async fn create(
 }
 
 pub(super) async fn read(
-    State(face): State<Face>,
-    segments: Segments<(String, String)>,
+    State(face): State<RestFace>,
+    segments: PathParameters<(String, String)>,
     request: Request,
 ) -> Response {
     respond_open(&face, request, async |call, identity, parameters, violations, format| {
@@ -73,8 +73,8 @@ pub(super) async fn read(
 }
 
 pub(super) async fn delete(
-    State(face): State<Face>,
-    segments: Segments<(String, String)>,
+    State(face): State<RestFace>,
+    segments: PathParameters<(String, String)>,
     request: Request,
 ) -> Response {
     respond(&face, request, async |call, identity, parameters, violations, _| {
@@ -87,8 +87,8 @@ pub(super) async fn delete(
 }
 
 fn create_request(
-    face: &Face,
-    call: &Call,
+    face: &RestFace,
+    call: &RestCall,
     parameters: &Parameters<'_>,
     proof: &Proof,
     place: Option<Place>,
@@ -136,9 +136,9 @@ fn create_request(
 }
 
 fn lookup(
-    face: &Face,
-    call: &Call,
-    segments: Segments<(String, String)>,
+    face: &RestFace,
+    call: &RestCall,
+    segments: PathParameters<(String, String)>,
     parameters: &Parameters<'_>,
     mut violations: Violations,
 ) -> Result<Lookup, Error> {
@@ -156,9 +156,9 @@ fn lookup(
 
 /// The environment that the host means, and the requestor of the path; a parameter may only say the same.
 fn place(
-    face: &Face,
-    call: &Call,
-    requestor: Segments<String>,
+    face: &RestFace,
+    call: &RestCall,
+    requestor: PathParameters<String>,
     parameters: &Parameters<'_>,
     violations: &mut Violations,
 ) -> Option<Place> {
@@ -191,7 +191,7 @@ fn device_id(
 }
 
 pub(super) fn device_info(
-    call: &Call,
+    call: &RestCall,
     parameters: &Parameters<'_>,
     violations: &mut Violations,
 ) -> Option<(DeviceInfo, Vec<Warning>)> {
@@ -214,7 +214,7 @@ pub(super) fn device_info(
     )
 }
 
-pub(super) fn user_agent(call: &Call, violations: &mut Violations) -> String {
+pub(super) fn user_agent(call: &RestCall, violations: &mut Violations) -> String {
     let header = call.headers().get(USER_AGENT);
     let text = header.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).unwrap_or_default();
     violations.check_text("User-Agent", &text, USER_AGENT_MAX);
@@ -232,7 +232,11 @@ pub(super) fn legacy(parameters: &Parameters<'_>, violations: &mut Violations) -
 
 /// What the provider's own services want to know of the device's viewer. The documents serve a device whose hint is bad as if
 /// it had sent none.
-pub(super) fn hints(call: &Call, parameters: &Parameters<'_>, violations: &mut Violations) -> DeviceHints {
+pub(super) fn hints(
+    call: &RestCall,
+    parameters: &Parameters<'_>,
+    violations: &mut Violations,
+) -> DeviceHints {
     let header = |name| call.headers().get(name).and_then(|value| value.to_str().ok());
     let hint = |text: Option<&str>| {
         let text = text.filter(|text| (1..=HINT_MAX).contains(&text.len()))?;

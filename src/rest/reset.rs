@@ -8,8 +8,8 @@ use axum::{
 use http::StatusCode;
 
 use super::{
-    Face,
-    call::{Call, respond},
+    RestFace,
+    call::{RestCall, respond},
     identity::count,
     parameters::Parameters,
 };
@@ -20,13 +20,13 @@ use crate::{
         temp_pass::{ALL, APPLICATION_MAX, GenericKey, ResetTarget, TrialApplication, is_all},
     },
     service::{
-        audit::Origin,
+        audit::AuditOrigin,
         temp_pass::{ResetBy, ResetTempPass, TempPassPlace},
     },
 };
 
 /// `DELETE /reset-tempass/v3/reset`
-pub(super) async fn reset(State(face): State<Face>, request: Request) -> Response {
+pub(super) async fn reset(State(face): State<RestFace>, request: Request) -> Response {
     respond(&face, request, async |call, identity, parameters, mut violations, _| {
         let known = ["requestor_id", "mvpd_id", "device_id", "appId", "deviceUser", "environment", "format"];
         parameters.check_names(&known, &mut violations);
@@ -46,14 +46,14 @@ pub(super) async fn reset(State(face): State<Face>, request: Request) -> Respons
             _ => return Err(violations.into_error().into()),
         };
         count(&face, identity, call.addresses.client).await?;
-        face.temp_pass.reset(&identity.caller, &Origin::new("rest", call.headers()), request).await?;
+        face.temp_pass.reset(&identity.caller, &AuditOrigin::new("rest", call.headers()), request).await?;
         Ok(StatusCode::NO_CONTENT.into_response())
     })
     .await
 }
 
 /// `DELETE /reset-tempass/v3/reset/generic`
-pub(super) async fn reset_generic(State(face): State<Face>, request: Request) -> Response {
+pub(super) async fn reset_generic(State(face): State<RestFace>, request: Request) -> Response {
     respond(&face, request, async |call, identity, parameters, mut violations, _| {
         parameters.check_names(&["requestor_id", "mvpd_id", "key", "environment", "format"], &mut violations);
         parameters.check_body(&mut violations);
@@ -68,7 +68,7 @@ pub(super) async fn reset_generic(State(face): State<Face>, request: Request) ->
             _ => return Err(violations.into_error().into()),
         };
         count(&face, identity, call.addresses.client).await?;
-        face.temp_pass.reset(&identity.caller, &Origin::new("rest", call.headers()), request).await?;
+        face.temp_pass.reset(&identity.caller, &AuditOrigin::new("rest", call.headers()), request).await?;
         Ok(StatusCode::NO_CONTENT.into_response())
     })
     .await
@@ -96,8 +96,8 @@ pub(super) fn target(
 }
 
 fn place(
-    face: &Face,
-    call: &Call,
+    face: &RestFace,
+    call: &RestCall,
     parameters: &Parameters<'_>,
     violations: &mut Violations,
 ) -> Option<TempPassPlace> {

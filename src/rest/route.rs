@@ -27,7 +27,7 @@ const PREFIXES: [&[&str]; 5] = [
 
 /// The target of a request as its client wrote it, where that is not the one that is served.
 #[derive(Debug, Clone)]
-pub(super) struct Written(pub Uri);
+pub(super) struct WrittenUri(pub Uri);
 
 /// Puts a path of ours into the one form that is served. Clients put base URLs and paths together that both have a slash,
 /// and encode characters that need no encoding: empty segments count as none, and an encoded letter, digit, `-`, `.`, `_`
@@ -35,7 +35,7 @@ pub(super) struct Written(pub Uri);
 pub(super) fn in_served_form<B>(mut request: Request<B>) -> Request<B> {
     if let Some(uri) = served(request.uri()) {
         let written = std::mem::replace(request.uri_mut(), uri);
-        request.extensions_mut().insert(Written(written));
+        request.extensions_mut().insert(WrittenUri(written));
     }
     request
 }
@@ -143,7 +143,7 @@ mod tests {
         {
             let request = in_served_form(Request::get(others).body(()).expect("a request"));
             assert_eq!(request.uri(), others);
-            assert!(request.extensions().get::<Written>().is_none(), "{others}");
+            assert!(request.extensions().get::<WrittenUri>().is_none(), "{others}");
         }
     }
 

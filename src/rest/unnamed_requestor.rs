@@ -11,7 +11,7 @@ use http::{
 use http_body::Body as _;
 use http_body_util::{LengthLimitError, Limited};
 
-use super::{Face, failure::Failure, identity::identify, over_v1::context, parameters::is_form};
+use super::{RestFace, failure::Failure, identity::identify, over_v1::context, parameters::is_form};
 use crate::{
     domain::{
         call::Deadline,
@@ -31,7 +31,7 @@ const FORM_MAX: usize = 32 * 1024;
 /// # Errors
 /// Where the body does not come, or the store fails.
 pub(super) async fn unnamed_requestor(
-    face: &Face,
+    face: &RestFace,
     head: &request::Parts,
     environment: &EnvironmentName,
     body: Body,

@@ -29,13 +29,13 @@ thread_local! {
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// A connection's stream. Writes gather in it until [`Gathering::poll_send`]; the HTTP/2 layer holds one handle, and
+/// A connection's stream. Writes gather in it until [`WriteBuffer::poll_send`]; the HTTP/2 layer holds one handle, and
 /// who drives that layer the other.
 #[derive(Debug)]
-pub(super) struct Coalesced<S>(Arc<Mutex<Gathering<S>>>);
+pub(super) struct CoalescedStream<S>(Arc<Mutex<WriteBuffer<S>>>);
 
 #[derive(Debug)]
-struct Gathering<S> {
+struct WriteBuffer<S> {
     stream: S,
     /// What was read of the stream before this had it, and is to be read again.
     read_ahead: Bytes,
@@ -43,16 +43,16 @@ struct Gathering<S> {
     sent: usize,
 }
 
-impl<S> Clone for Coalesced<S> {
+impl<S> Clone for CoalescedStream<S> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Coalesced<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> CoalescedStream<S> {
     /// A stream that begins with `read_ahead`, which was read of it already.
     pub(super) fn new(stream: S, read_ahead: Bytes) -> Self {
-        Self(Arc::new(Mutex::new(Gathering { stream, read_ahead, gathered: Vec::new(), sent: 0 })))
+        Self(Arc::new(Mutex::new(WriteBuffer { stream, read_ahead, gathered: Vec::new(), sent: 0 })))
     }
 
     /// Drives `connection`, which writes to this socket, and sends what it gathered after each of its turns.
@@ -71,13 +71,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Coalesced<S> {
         .await
     }
 
-    fn lock(&self) -> MutexGuard<'_, Gathering<S>> {
+    fn lock(&self) -> MutexGuard<'_, WriteBuffer<S>> {
         // Only the thread that serves the connection ever takes it.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Gathering<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> WriteBuffer<S> {
     fn poll_send(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.sent < self.gathered.len() {
             match ready!(Pin::new(&mut self.stream).poll_write(context, &self.gathered[self.sent..]))? {
@@ -111,7 +111,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Gathering<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Coalesced<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for CoalescedStream<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -127,7 +127,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Coalesced<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Coalesced<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for CoalescedStream<S> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.lock().poll_gather(context, &[io::IoSlice::new(bytes)])
     }

@@ -13,11 +13,11 @@ use tokio_util::sync::CancellationToken;
 #[derive(Debug)]
 pub(super) struct HalfOpen {
     limit: usize,
-    under_way: Mutex<UnderWay>,
+    under_way: Mutex<PendingHandshakes>,
 }
 
 #[derive(Debug, Default)]
-struct UnderWay {
+struct PendingHandshakes {
     next: u64,
     /// In the order in which they began.
     places: BTreeMap<u64, CancellationToken>,
@@ -25,7 +25,7 @@ struct UnderWay {
 
 /// The place of a handshake, which it gives back when it ends.
 #[derive(Debug)]
-pub(super) struct Place<'a> {
+pub(super) struct HandshakeSlot<'a> {
     half_open: &'a HalfOpen,
     number: u64,
     displaced: CancellationToken,
@@ -38,7 +38,7 @@ impl HalfOpen {
     }
 
     /// A place for one more.
-    pub(super) fn begin(&self) -> Place<'_> {
+    pub(super) fn begin(&self) -> HandshakeSlot<'_> {
         let displaced = CancellationToken::new();
         let mut under_way = self.lock();
         let number = under_way.next;
@@ -49,22 +49,22 @@ impl HalfOpen {
         if let Some((_, oldest)) = oldest {
             oldest.cancel();
         }
-        Place { half_open: self, number, displaced }
+        HandshakeSlot { half_open: self, number, displaced }
     }
 
-    fn lock(&self) -> MutexGuard<'_, UnderWay> {
+    fn lock(&self) -> MutexGuard<'_, PendingHandshakes> {
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Place<'_> {
+impl HandshakeSlot<'_> {
     /// What the handshake comes to; `None` where it lost its place first.
     pub(super) async fn run_until_displaced<F: Future>(&self, handshake: F) -> Option<F::Output> {
         self.displaced.run_until_cancelled(handshake).await
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for HandshakeSlot<'_> {
     fn drop(&mut self) {
         self.half_open.lock().places.remove(&self.number);
     }

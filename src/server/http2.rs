@@ -13,9 +13,9 @@ use tower::ServiceExt;
 
 use super::{
     Shutdown,
-    coalesce::Coalesced,
+    coalesce::CoalescedStream,
+    send_backlog::{CountedBody, SendBacklog},
     service::{ConnectionBody, ConnectionService},
-    untaken::{CountedBody, Untaken},
 };
 
 /// How long a client may take to say that it speaks HTTP/2.
@@ -60,12 +60,12 @@ where
     B: ConnectionBody + Unpin,
 {
     let Some(preface) = preface_in_time(&mut stream, &shutdown).await else { return };
-    let socket = Coalesced::new(stream, preface);
-    let untaken = Untaken::new(options.write_timeout);
-    let counting = untaken.clone();
+    let socket = CoalescedStream::new(stream, preface);
+    let backlog = SendBacklog::new(options.write_timeout);
+    let counting = backlog.clone();
     let service =
         service.map_response(move |answer| answer.map(|body| CountedBody::new(body, counting.clone())));
-    let connection = http2::Builder::new(untaken.clone())
+    let connection = http2::Builder::new(backlog.clone())
         .timer(TokioTimer::new())
         .max_concurrent_streams(options.max_streams)
         .max_header_list_size(MAX_HEADER_LIST_SIZE)
@@ -76,12 +76,12 @@ where
         .keep_alive_timeout(options.keepalive_timeout)
         .serve_connection(TokioIo::new(socket.clone()), TowerToHyperService::new(service));
     let mut connection = pin!(connection);
-    let mut overdue = pin!(untaken.overdue());
+    let mut overdue = pin!(backlog.overdue());
     let ended = tokio::select! {
         ended = socket.drive(connection.as_mut()) => Some(ended),
         error = &mut overdue => Some(Err(error)),
         () = shutdown.drain.cancelled() => None,
-        () = untaken.idle(options.idle_timeout) => None,
+        () = backlog.idle(options.idle_timeout) => None,
     };
     let ended = match ended {
         Some(ended) => ended,

@@ -14,10 +14,10 @@ mod http1;
 mod http2;
 mod pool;
 mod raw_query;
+mod send_backlog;
 mod service;
 mod timed_writes;
 mod transport;
-mod untaken;
 
 #[cfg(test)]
 mod tests;

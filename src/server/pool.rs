@@ -26,8 +26,8 @@ pub(crate) struct Detached {
     pub abandon: CancellationToken,
 }
 
-type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
-type Job = Box<dyn FnOnce() -> Task + Send>;
+type BoxedTask = Pin<Box<dyn Future<Output = ()> + Send>>;
+type Job = Box<dyn FnOnce() -> BoxedTask + Send>;
 
 /// The threads that serve connections.
 #[derive(Debug)]
@@ -63,7 +63,7 @@ impl WorkerPool {
             return;
         };
         worker.load.fetch_add(1, Ordering::Relaxed);
-        let load = Load(Arc::clone(&worker.load));
+        let load = JobGuard(Arc::clone(&worker.load));
         let job: Job = Box::new(move || {
             let task = job();
             Box::pin(async move {
@@ -129,9 +129,9 @@ async fn run(mut queue: UnboundedReceiver<Job>, detached: Detached) {
 }
 
 /// Counts a job for as long as it lives, however it ends.
-struct Load(Arc<AtomicUsize>);
+struct JobGuard(Arc<AtomicUsize>);
 
-impl Drop for Load {
+impl Drop for JobGuard {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }

@@ -27,21 +27,21 @@ const CHUNK: usize = 2 * 1024;
 /// A connection whose first request may have a raw query.
 pub(super) struct RawQuery<I> {
     stream: I,
-    state: State,
-    is_mended: Mended,
+    state: RewriteState,
+    is_mended: QueryRewritten,
 }
 
 /// Whether the first request of a connection was put right.
 #[derive(Clone, Default)]
-pub(super) struct Mended(Arc<AtomicBool>);
+pub(super) struct QueryRewritten(Arc<AtomicBool>);
 
-impl Mended {
+impl QueryRewritten {
     pub(super) fn get(&self) -> bool {
         self.0.load(Relaxed)
     }
 }
 
-enum State {
+enum RewriteState {
     /// What has come of the first line.
     Line(Vec<u8>),
     /// What has been read and not been taken, from this place on.
@@ -51,10 +51,10 @@ enum State {
 
 impl<I> RawQuery<I> {
     pub(super) fn new(stream: I) -> Self {
-        Self { stream, state: State::Line(Vec::new()), is_mended: Mended::default() }
+        Self { stream, state: RewriteState::Line(Vec::new()), is_mended: QueryRewritten::default() }
     }
 
-    pub(super) fn is_mended(&self) -> Mended {
+    pub(super) fn is_mended(&self) -> QueryRewritten {
         self.is_mended.clone()
     }
 }
@@ -118,18 +118,18 @@ impl<I: AsyncRead + Unpin> AsyncRead for RawQuery<I> {
         let this = &mut *self;
         loop {
             match &mut this.state {
-                State::Through => return Pin::new(&mut this.stream).poll_read(context, buffer),
-                State::Read(read, taken) => {
+                RewriteState::Through => return Pin::new(&mut this.stream).poll_read(context, buffer),
+                RewriteState::Read(read, taken) => {
                     let rest = &read[*taken..];
                     let length = rest.len().min(buffer.remaining());
                     buffer.put_slice(&rest[..length]);
                     *taken += length;
                     if *taken == read.len() {
-                        this.state = State::Through;
+                        this.state = RewriteState::Through;
                     }
                     return Poll::Ready(Ok(()));
                 }
-                State::Line(read) => {
+                RewriteState::Line(read) => {
                     let mut chunk = [0; CHUNK];
                     let mut chunk = ReadBuf::new(&mut chunk);
                     ready!(Pin::new(&mut this.stream).poll_read(context, &mut chunk))?;
@@ -138,10 +138,10 @@ impl<I: AsyncRead + Unpin> AsyncRead for RawQuery<I> {
                     match decided(read) {
                         Some(Some(mended)) => {
                             this.is_mended.0.store(true, Relaxed);
-                            this.state = State::Read(mended, 0);
+                            this.state = RewriteState::Read(mended, 0);
                         }
                         None if !has_ended => {}
-                        Some(None) | None => this.state = State::Read(std::mem::take(read), 0),
+                        Some(None) | None => this.state = RewriteState::Read(std::mem::take(read), 0),
                     }
                 }
             }

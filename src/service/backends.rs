@@ -9,7 +9,7 @@ use crate::domain::{
     call::CallContext,
     error::{Error, Result},
     id::EnvironmentName,
-    registration::{Registration, UpstreamApi},
+    registration_code::{RegistrationCode, UpstreamApi},
 };
 
 /// The local backend, and the upstream backends of the policy's environments.
@@ -65,7 +65,7 @@ impl Backends {
     ///
     /// # Errors
     /// See [`Backends::of`].
-    pub fn of_record(&self, policy: &Policy, record: &Registration) -> Result<SharedBackend> {
+    pub fn of_record(&self, policy: &Policy, record: &RegistrationCode) -> Result<SharedBackend> {
         self.of(policy, &record.environment, record.shadow.as_ref().map(|shadow| shadow.api))
     }
 }

@@ -23,14 +23,14 @@ const PREFIXES: [Prefix; 3] =
 
 /// The party that is charged for a failed lookup.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Guesser {
+pub enum BudgetHolder {
     /// The person who typed the code, by address.
     Viewer(Address),
     /// The caller, if it does not name the viewer.
     Caller(Arc<str>),
 }
 
-impl Guesser {
+impl BudgetHolder {
     /// The viewer if the address is known, otherwise the caller.
     #[must_use]
     pub fn new(viewer: Option<Address>, caller: &Arc<str>) -> Self {
@@ -57,11 +57,11 @@ impl LookupBudget {
     ///
     /// # Errors
     /// [`Error::LookupBudgetExhausted`] with the time until the next lookup is admitted; [`Error::StoreUnavailable`].
-    pub async fn admit(&self, guesser: &Guesser) -> Result<()> {
+    pub async fn admit(&self, guesser: &BudgetHolder) -> Result<()> {
         let room = self.limits.admit(&self.of(guesser)).await?;
         room.map_err(|retry_after| Error::LookupBudgetExhausted {
             retry_after,
-            viewer_named: matches!(guesser, Guesser::Viewer(_)),
+            viewer_named: matches!(guesser, BudgetHolder::Viewer(_)),
         })
     }
 
@@ -69,14 +69,14 @@ impl LookupBudget {
     ///
     /// # Errors
     /// [`Error::StoreUnavailable`].
-    pub async fn charge(&self, guesser: &Guesser) -> Result<()> {
+    pub async fn charge(&self, guesser: &BudgetHolder) -> Result<()> {
         Ok(self.limits.charge(&self.of(guesser)).await?)
     }
 
     /// The guesser's limits: for an IPv6 viewer one for each of [`PREFIXES`], for an IPv4 viewer only the first.
-    fn of(&self, guesser: &Guesser) -> Vec<Limit> {
+    fn of(&self, guesser: &BudgetHolder) -> Vec<Limit> {
         match guesser {
-            Guesser::Viewer(address) => {
+            BudgetHolder::Viewer(address) => {
                 let prefixes = if address.ip().is_ipv4() { &PREFIXES[..1] } else { &PREFIXES };
                 let of_prefix = |(prefix, factor, key): &Prefix| Limit {
                     key: key(AddressBlock::of(*address, *prefix)),
@@ -84,7 +84,7 @@ impl LookupBudget {
                 };
                 prefixes.iter().map(of_prefix).collect()
             }
-            Guesser::Caller(name) => {
+            BudgetHolder::Caller(name) => {
                 vec![Limit { key: LimitKey::MissesOfCaller(Arc::clone(name)), rate: rate(self.per_caller) }]
             }
         }
@@ -113,8 +113,8 @@ mod tests {
         LookupBudget::new(Arc::new(MemoryLimits::new(&clock)), 10, 600)
     }
 
-    fn viewer(text: &str) -> Guesser {
-        Guesser::new(Some(text.parse().expect("an address")), &"caller".into())
+    fn viewer(text: &str) -> BudgetHolder {
+        BudgetHolder::new(Some(text.parse().expect("an address")), &"caller".into())
     }
 
     #[tokio::test]

@@ -8,8 +8,8 @@ use crate::domain::{
     error::{Result, StoreError},
     id::{DeviceId, EnvironmentName, MvpdId, RequestorId},
     known_device::{DeviceKey, KnownDevice, PendingCode},
-    port::{Devices, KeptDevice},
-    registration::{CodeKey, Registration, ShadowStanding},
+    port::{Devices, StoredDevice},
+    registration_code::{CodeKey, RegistrationCode, ShadowStanding},
     secret::SecretText,
 };
 
@@ -23,7 +23,7 @@ const CODE_KNOWN: std::time::Duration = std::time::Duration::from_secs(24 * 3_60
 
 /// What a device reports about itself in a call.
 #[derive(Debug, Clone, Default)]
-pub struct DeviceFacts {
+pub struct ReportedDevice {
     /// The wire form of its device information, if it sends any.
     pub device_info: Option<String>,
     /// Empty if it sends none.
@@ -32,7 +32,7 @@ pub struct DeviceFacts {
     pub temp_pass_identity: Option<SecretText>,
 }
 
-impl DeviceFacts {
+impl ReportedDevice {
     /// Overwrites the remembered values. Values that the call does not contain stay.
     pub fn apply_to(&self, device: &mut KnownDevice) {
         if let Some(device_info) = &self.device_info {
@@ -67,7 +67,7 @@ impl DeviceMemory {
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn get(&self, key: &DeviceKey) -> Result<Option<KeptDevice>> {
+    pub async fn get(&self, key: &DeviceKey) -> Result<Option<StoredDevice>> {
         self.devices.get(key).await
     }
 
@@ -102,7 +102,7 @@ impl DeviceMemory {
     pub async fn replace(
         &self,
         key: &DeviceKey,
-        before: Option<&KeptDevice>,
+        before: Option<&StoredDevice>,
         device: &KnownDevice,
     ) -> Result<bool> {
         if before.map_or_else(|| *device == KnownDevice::default(), |before| *before.device == *device) {
@@ -133,7 +133,7 @@ impl DeviceMemory {
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn code_made(&self, record: &Registration, facts: &DeviceFacts) -> Result<()> {
+    pub async fn code_made(&self, record: &RegistrationCode, facts: &ReportedDevice) -> Result<()> {
         let key = device_of(record);
         let is_used = matches!(record.standing(), Some(ShadowStanding::Resolved { .. }));
         let known = self.update(&key, |device| {
@@ -247,7 +247,7 @@ impl DeviceMemory {
 }
 
 /// The device of a record, as the upstream identifies it.
-fn device_of(record: &Registration) -> DeviceKey {
+fn device_of(record: &RegistrationCode) -> DeviceKey {
     DeviceKey { place: record.key().place(), device_id: record.scoped_device_id() }
 }
 

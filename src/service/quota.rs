@@ -9,27 +9,27 @@ use std::{
 use crate::domain::{
     caller::Caller,
     error::{Error, Result},
-    limit::Countable,
+    limit::LimitedResource,
 };
 
 /// The slots of one kind of item. Each process has its own.
 pub struct Quota {
-    of: Countable,
+    of: LimitedResource,
     limit: usize,
     /// The number of slots that one caller may hold, if it is lower than the limit.
     share: Option<usize>,
-    held: Mutex<Holders>,
+    held: Mutex<SlotHolders>,
 }
 
 #[derive(Default)]
-struct Holders {
+struct SlotHolders {
     all: usize,
     /// Contains only callers that hold a slot.
     by_caller: HashMap<Arc<str>, usize>,
 }
 
 /// A slot. Dropping it returns it to the quota.
-pub struct Place {
+pub struct QuotaSlot {
     quota: Arc<Quota>,
     caller: Arc<str>,
 }
@@ -37,7 +37,7 @@ pub struct Place {
 impl Quota {
     /// A quota of `limit` slots, of which one caller may hold `percent` percent, but at least one.
     #[must_use]
-    pub fn new(of: Countable, limit: usize, percent: usize) -> Arc<Self> {
+    pub fn new(of: LimitedResource, limit: usize, percent: usize) -> Arc<Self> {
         let share = (percent < 100).then(|| (limit.saturating_mul(percent) / 100).max(1));
         Arc::new(Self { of, limit, share, held: Mutex::default() })
     }
@@ -46,12 +46,12 @@ impl Quota {
     ///
     /// # Errors
     /// [`Error::QuotaExhausted`] if all slots are taken, or the caller's share is.
-    pub fn take(self: &Arc<Self>, caller: &Caller) -> Result<Place> {
+    pub fn take(self: &Arc<Self>, caller: &Caller) -> Result<QuotaSlot> {
         let name = caller.name();
         let mut held = self.lock();
         // The listener already limits connections to this number. A closed connection may free its slot there before
         // its last call frees the slot here.
-        if held.all >= self.limit && self.of != Countable::Connections {
+        if held.all >= self.limit && self.of != LimitedResource::Connections {
             return Err(self.exhausted(None));
         }
         let own = held.by_caller.get(name).copied().unwrap_or_default();
@@ -60,19 +60,19 @@ impl Quota {
         }
         held.by_caller.insert(Arc::clone(name), own + 1);
         held.all += 1;
-        Ok(Place { quota: Arc::clone(self), caller: Arc::clone(name) })
+        Ok(QuotaSlot { quota: Arc::clone(self), caller: Arc::clone(name) })
     }
 
     fn exhausted(&self, share: Option<usize>) -> Error {
         Error::QuotaExhausted { of: self.of, limit: self.limit, share }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Holders> {
+    fn lock(&self) -> MutexGuard<'_, SlotHolders> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Place {
+impl Drop for QuotaSlot {
     fn drop(&mut self) {
         let mut held = self.quota.lock();
         held.all -= 1;
@@ -93,9 +93,9 @@ impl fmt::Debug for Quota {
     }
 }
 
-impl fmt::Debug for Place {
+impl fmt::Debug for QuotaSlot {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Place").field("of", &self.quota.of).finish_non_exhaustive()
+        formatter.debug_struct("QuotaSlot").field("of", &self.quota.of).finish_non_exhaustive()
     }
 }
 
@@ -108,7 +108,7 @@ mod tests {
         Caller::new(name, Scope::Any, Scope::Any, [])
     }
 
-    fn share_of(outcome: Result<Place>) -> Option<Option<usize>> {
+    fn share_of(outcome: Result<QuotaSlot>) -> Option<Option<usize>> {
         match outcome {
             Ok(_) => None,
             Err(Error::QuotaExhausted { share, .. }) => Some(share),
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_caller_cannot_take_more_than_its_share() {
-        let quota = Quota::new(Countable::Watches, 5, 80);
+        let quota = Quota::new(LimitedResource::Watches, 5, 80);
         let greedy: Vec<_> =
             (0..4).map(|_| quota.take(&caller("greedy")).expect("within its share")).collect();
         assert_eq!(share_of(quota.take(&caller("greedy"))), Some(Some(4)));
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn one_slot_is_available_to_any_caller_and_a_limit_of_zero_to_none() {
-        assert!(Quota::new(Countable::Batches, 1, 80).take(&caller("one")).is_ok());
-        assert_eq!(share_of(Quota::new(Countable::Batches, 0, 100).take(&caller("one"))), Some(None));
+        assert!(Quota::new(LimitedResource::Batches, 1, 80).take(&caller("one")).is_ok());
+        assert_eq!(share_of(Quota::new(LimitedResource::Batches, 0, 100).take(&caller("one"))), Some(None));
     }
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use http::{HeaderMap, header::AUTHORIZATION};
 
 use super::{
-    authentication::{Authenticator, Credentials, Evidence, Identity, Proof},
+    authentication::{Authenticator, Evidence, Identity, Proof, RequestCredentials},
     policy::SharedPolicy,
 };
 use crate::{
@@ -92,7 +92,7 @@ pub(crate) fn claimed_requestor(headers: &HeaderMap) -> Option<RequestorId> {
 impl Authenticator for SignedRequestService {
     /// The proof is the nonce, which [`count`](SignedRequestService::count) checks.
     async fn identify(&self, evidence: &Evidence<'_>) -> Result<Option<Identity>> {
-        let Credentials::Other(line) = evidence.credentials() else { return Ok(None) };
+        let RequestCredentials::Other(line) = evidence.credentials() else { return Ok(None) };
         let request = SignedRequest::parse(line);
         Ok(request.map(|request| self.signer(&request)).transpose()?)
     }

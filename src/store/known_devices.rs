@@ -18,8 +18,8 @@ use crate::{
         id::{DeviceId, EnvironmentName, Place, RequestorId},
         known_device::{DeviceKey, KnownDevice},
         ledger_kind::LedgerKind,
-        port::{Devices, KeptDevice, Ledger, LedgerEntry, LedgerKey, Revision},
-        registration::CodeKey,
+        port::{Devices, Ledger, LedgerEntry, LedgerKey, Revision, StoredDevice},
+        registration_code::CodeKey,
     },
     format::{self, FormatError},
 };
@@ -38,13 +38,13 @@ const EXPECTED: usize = 4096;
 const REQUESTOR_KEPT: std::time::Duration = std::time::Duration::from_secs(365 * 24 * 3_600);
 
 /// The name of a ledger entry.
-type Name = [u8; 32];
+type EntryName = [u8; 32];
 
 /// Known devices, in a ledger.
 pub struct KnownDevices {
     secrets: Arc<SealedLedger>,
     ledger: Arc<dyn Ledger>,
-    remembered: Cache<Name, ReadDevice, ReadWeight>,
+    remembered: Cache<EntryName, ReadDevice, ReadWeight>,
 }
 
 /// A device as it was read.
@@ -58,8 +58,8 @@ struct ReadDevice {
 #[derive(Clone)]
 struct ReadWeight;
 
-impl Weighter<Name, ReadDevice> for ReadWeight {
-    fn weight(&self, _: &Name, read: &ReadDevice) -> u64 {
+impl Weighter<EntryName, ReadDevice> for ReadWeight {
+    fn weight(&self, _: &EntryName, read: &ReadDevice) -> u64 {
         DEVICE_BYTES + 2 * read.sealed.len() as u64
     }
 }
@@ -67,7 +67,7 @@ impl Weighter<Name, ReadDevice> for ReadWeight {
 /// The reason why a stored value cannot be read. It never contains the value.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-enum Unreadable {
+enum DeviceReadError {
     Sealed(#[from] SealError),
     Format(#[from] FormatError),
 }
@@ -80,7 +80,7 @@ impl KnownDevices {
         Self { secrets, ledger, remembered }
     }
 
-    async fn read(&self, name: &Name) -> Result<Option<ReadDevice>> {
+    async fn read(&self, name: &EntryName) -> Result<Option<ReadDevice>> {
         let Some(LedgerEntry { value, .. }) = self.secrets.read(SecretKind::Device, name).await? else {
             return Ok(None);
         };
@@ -101,7 +101,7 @@ impl KnownDevices {
     async fn opened<T>(
         &self,
         kind: SecretKind,
-        name: &Name,
+        name: &EntryName,
         sealed: &[u8],
         decode: impl FnOnce(&[u8]) -> std::result::Result<T, FormatError>,
     ) -> Result<Option<T>> {
@@ -111,7 +111,7 @@ impl KnownDevices {
             }
             opened => opened,
         };
-        let read = opened.map_err(Unreadable::from).and_then(|bytes| Ok(decode(&bytes)?));
+        let read = opened.map_err(DeviceReadError::from).and_then(|bytes| Ok(decode(&bytes)?));
         let read = read.inspect_err(|error| {
             let kind = kind.ledger_kind().as_str();
             tracing::error!(kind, %error, "device record cannot be read and is treated as absent");
@@ -122,7 +122,7 @@ impl KnownDevices {
     /// Replaces the entry if it is still `before`. Returns whether it did.
     async fn swap(
         &self,
-        name: &Name,
+        name: &EntryName,
         before: Option<&[u8]>,
         after: Option<(&KnownDevice, Timestamp)>,
     ) -> Result<bool> {
@@ -141,7 +141,7 @@ impl KnownDevices {
     }
 
     /// Stores the device id that this entry's name refers to.
-    async fn keep_device(&self, name: &Name, device_id: &DeviceId, end: Timestamp) -> Result<()> {
+    async fn keep_device(&self, name: &EntryName, device_id: &DeviceId, end: Timestamp) -> Result<()> {
         let kind = SecretKind::DeviceCode;
         let secret = format::encode_device_of_code(device_id)?;
         loop {
@@ -152,7 +152,7 @@ impl KnownDevices {
         }
     }
 
-    async fn device_of(&self, name: &Name) -> Result<Option<DeviceId>> {
+    async fn device_of(&self, name: &EntryName) -> Result<Option<DeviceId>> {
         let kind = SecretKind::DeviceCode;
         let Some(entry) = self.secrets.read(kind, name).await? else { return Ok(None) };
         self.opened(kind, name, &entry.value, format::decode_device_of_code).await
@@ -179,10 +179,10 @@ impl KnownDevices {
 
 #[async_trait]
 impl Devices for KnownDevices {
-    async fn get(&self, key: &DeviceKey) -> Result<Option<KeptDevice>> {
+    async fn get(&self, key: &DeviceKey) -> Result<Option<StoredDevice>> {
         let read = self.read(&name_of_device(key)).await?;
         Ok(read.and_then(|ReadDevice { sealed, device }| {
-            device.map(|device| KeptDevice { device, revision: Revision(sealed) })
+            device.map(|device| StoredDevice { device, revision: Revision(sealed) })
         }))
     }
 
@@ -253,18 +253,18 @@ impl Devices for KnownDevices {
     }
 }
 
-fn name_of_device(key: &DeviceKey) -> Name {
+fn name_of_device(key: &DeviceKey) -> EntryName {
     let (environment, requestor) = (&key.place.environment, &key.place.requestor);
     digest(&[environment.as_str(), requestor.as_str(), key.device_id.as_str()])
 }
 
-fn name_of_code(code: &CodeKey) -> Name {
+fn name_of_code(code: &CodeKey) -> EntryName {
     digest(&[code.environment.as_str(), code.requestor.as_str(), code.code.as_str()])
 }
 
 /// The name of the entry with the id under which a device got its last code. The empty code keeps it apart from the entries of
 /// codes.
-fn name_of_name(named: &DeviceKey) -> Name {
+fn name_of_name(named: &DeviceKey) -> EntryName {
     let (environment, requestor) = (&named.place.environment, &named.place.requestor);
     digest(&[environment.as_str(), requestor.as_str(), "", named.device_id.as_str()])
 }
@@ -276,7 +276,7 @@ fn requestor_key(environment: &EnvironmentName, device_id: &DeviceId) -> LedgerK
 
 /// The digest of the parts of a name. Only the last part may contain a zero byte. It must never change, or existing entries are not
 /// found any more.
-fn digest(parts: &[&str]) -> Name {
+fn digest(parts: &[&str]) -> EntryName {
     Sha256::digest(parts.join("\0")).into()
 }
 

@@ -49,7 +49,7 @@ impl BackgroundLog {
         async move {
             loop {
                 tokio::time::sleep(LOOK_INTERVAL).await;
-                report.look(dropped_lines, Pace::OthersFollow);
+                report.look(dropped_lines, ReportPosition::OthersFollow);
             }
         }
     }
@@ -57,7 +57,7 @@ impl BackgroundLog {
 
 impl Drop for BackgroundLog {
     fn drop(&mut self) {
-        self.report.look(dropped_lines, Pace::Last);
+        self.report.look(dropped_lines, ReportPosition::Last);
     }
 }
 
@@ -70,7 +70,7 @@ struct DropReport {
 
 /// Whether another look may follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Pace {
+enum ReportPosition {
     OthersFollow,
     Last,
 }
@@ -78,11 +78,11 @@ enum Pace {
 impl DropReport {
     /// Tells of what was dropped and is not told yet; of what is still going on only where no other look follows, since the
     /// line would be dropped too.
-    fn look(&self, dropped: impl Fn() -> u64, pace: Pace) {
+    fn look(&self, dropped: impl Fn() -> u64, pace: ReportPosition) {
         let now = dropped();
         let goes_on = self.seen.swap(now, Ordering::Relaxed) != now;
         let lines = now.saturating_sub(self.told.load(Ordering::Relaxed));
-        if lines == 0 || (goes_on && pace == Pace::OthersFollow) {
+        if lines == 0 || (goes_on && pace == ReportPosition::OthersFollow) {
             return;
         }
         tracing::warn!(lines, "lines of the log were dropped: they came faster than they were read");
@@ -101,12 +101,12 @@ mod tests {
     fn dropped_lines_are_told_once_when_no_more_are_dropped() {
         let (log, report) = (CapturedLog::of_this_thread(), DropReport::default());
         for dropped in [0, 5, 9] {
-            report.look(|| dropped, Pace::OthersFollow);
+            report.look(|| dropped, ReportPosition::OthersFollow);
         }
         assert_eq!(log.text(), "");
-        (0..3).for_each(|_| report.look(|| 9, Pace::OthersFollow));
+        (0..3).for_each(|_| report.look(|| 9, ReportPosition::OthersFollow));
         assert_eq!(log.text().matches("lines=9").count(), 1, "{}", log.text());
-        (0..3).for_each(|_| report.look(|| 11, Pace::OthersFollow));
+        (0..3).for_each(|_| report.look(|| 11, ReportPosition::OthersFollow));
         assert_eq!(log.text().matches("lines=2").count(), 1, "{}", log.text());
     }
 
@@ -114,16 +114,16 @@ mod tests {
     fn a_report_that_was_dropped_itself_is_made_again() {
         let (log, report) = (CapturedLog::of_this_thread(), DropReport::default());
         let dropped = AtomicU64::new(9);
-        report.look(|| 9, Pace::OthersFollow);
-        report.look(|| dropped.fetch_add(1, Ordering::Relaxed), Pace::OthersFollow);
-        (0..3).for_each(|_| report.look(|| 10, Pace::OthersFollow));
+        report.look(|| 9, ReportPosition::OthersFollow);
+        report.look(|| dropped.fetch_add(1, Ordering::Relaxed), ReportPosition::OthersFollow);
+        (0..3).for_each(|_| report.look(|| 10, ReportPosition::OthersFollow));
         assert!(log.text().contains("lines=10"), "{}", log.text());
     }
 
     #[test]
     fn at_the_end_they_are_told_without_waiting() {
         let (log, report) = (CapturedLog::of_this_thread(), DropReport::default());
-        report.look(|| 3, Pace::Last);
+        report.look(|| 3, ReportPosition::Last);
         assert!(log.text().contains("lines=3"), "{}", log.text());
     }
 }

@@ -15,7 +15,7 @@ use super::{pem, server::provider};
 
 /// Which servers are believed.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Trust<'a> {
+pub(crate) enum ServerTrust<'a> {
     /// Those that this machine's CAs have certified.
     System,
     /// Those that the CAs of this bundle have certified.
@@ -41,7 +41,7 @@ pub(crate) enum ClientTlsError {
 /// # Errors
 /// What is wrong with a file, or that this machine has no CAs.
 pub(crate) fn client_config(
-    trust: Trust<'_>,
+    trust: ServerTrust<'_>,
     shown: Option<(&str, &str)>,
 ) -> Result<ClientConfig, ClientTlsError> {
     let broken = |error: Error| ClientTlsError::Trust(error.to_string());
@@ -49,13 +49,13 @@ pub(crate) fn client_config(
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
         .map_err(broken)?;
     let builder = match trust {
-        Trust::System => builder.with_platform_verifier().map_err(broken)?,
-        Trust::Authorities(bundle) => {
+        ServerTrust::System => builder.with_platform_verifier().map_err(broken)?,
+        ServerTrust::Authorities(bundle) => {
             builder.with_root_certificates(pem::roots(bundle).map_err(ClientTlsError::Trust)?)
         }
-        Trust::Itself(chain) => {
+        ServerTrust::Itself(chain) => {
             let mut chain = pem::certificates(chain).map_err(ClientTlsError::Trust)?;
-            let only = OnlyThis { certificate: chain.swap_remove(0), provider: provider() };
+            let only = PinnedServerVerifier { certificate: chain.swap_remove(0), provider: provider() };
             builder.dangerous().with_custom_certificate_verifier(Arc::new(only))
         }
     };
@@ -70,12 +70,12 @@ pub(crate) fn client_config(
 
 /// Believes whoever holds the key of one certificate that is known beforehand.
 #[derive(Debug)]
-struct OnlyThis {
+struct PinnedServerVerifier {
     certificate: CertificateDer<'static>,
     provider: Arc<CryptoProvider>,
 }
 
-impl ServerCertVerifier for OnlyThis {
+impl ServerCertVerifier for PinnedServerVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,

@@ -8,7 +8,7 @@ mod names;
 mod pem;
 mod server;
 
-pub(crate) use client::{ClientTlsError, Trust, client_config};
+pub(crate) use client::{ClientTlsError, ServerTrust, client_config};
 pub(crate) use names::credential_of;
 pub(crate) use server::{ALPN_GRPC, ALPN_REST, ServerTlsError};
 pub use server::{ServerTls, Validity};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use passbridge::config::Backend;
+use passbridge::config::BackendKind;
 use serde_json::json;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
@@ -14,7 +14,7 @@ use crate::support::{Bridge, create_from, raw::RawChannel, status::refused};
 const GIVEN_UP: std::ops::RangeInclusive<usize> = 60..=61;
 
 async fn before_a_provider_that_hangs() -> Bridge {
-    let bridge = Bridge::over(Backend::V2).await;
+    let bridge = Bridge::over(BackendKind::V2).await;
     bridge.created().await;
     bridge.provider.forget_calls().await;
     bridge.provider.fault(json!({ "path": "/api/v2/", "hang": {} })).await;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use passbridge::{
-    config::Backend,
+    config::BackendKind,
     proto::v1::{CreateRegistrationCodeRequest, LegacyParameters, WarningReason, registration_code::State},
 };
 use tonic::Code;
@@ -15,7 +15,7 @@ use crate::support::{
     status::{refused, violated},
 };
 
-const BACKENDS: [Backend; 3] = [Backend::Local, Backend::V1, Backend::V2];
+const BACKENDS: [BackendKind; 3] = [BackendKind::Local, BackendKind::V1, BackendKind::V2];
 
 #[tokio::test]
 async fn a_code_is_made_read_and_deleted() {
@@ -38,10 +38,10 @@ async fn a_code_is_made_read_and_deleted() {
 
         let deleted = codes.delete_registration_code(delete(&created.code)).await.expect("deletes");
         let expected = match backend {
-            Backend::Local => None,
-            Backend::V1 => Some(true),
+            BackendKind::Local => None,
+            BackendKind::V1 => Some(true),
             // It has no word for it: only passbridge forgets the code.
-            Backend::V2 => Some(false),
+            BackendKind::V2 => Some(false),
         };
         assert_eq!(deleted.into_inner().upstream_deleted, expected, "{backend:?}");
         refused(
@@ -80,7 +80,7 @@ async fn a_device_without_an_id_gets_one_and_keeps_it() {
         assert!(created.device_id_assigned, "{backend:?}");
         assert_eq!(created.device_id.len(), 36, "a UUID");
         let creates = bridge.provider.calls_to("/reggie").await;
-        if backend == Backend::V1 {
+        if backend == BackendKind::V1 {
             // The documented two calls, of which the second one's code is shown.
             let ids: Vec<_> = creates.iter().filter(|call| call["method"] == "POST").collect();
             assert_eq!(ids.len(), 2, "{creates:?}");
@@ -101,10 +101,10 @@ async fn a_watch_is_pending_at_once_and_ends_when_the_viewer_has_logged_in() {
         let mut stream = bridge.watch(&created.code).await;
         match backend {
             // The login service deletes the code when the login has succeeded.
-            Backend::Local => {
+            BackendKind::Local => {
                 bridge.server.codes().delete_registration_code(delete(&created.code)).await.expect("deletes");
             }
-            Backend::V1 | Backend::V2 => bridge.provider.log_in(&created.code, "Cablevision").await,
+            BackendKind::V1 | BackendKind::V2 => bridge.provider.log_in(&created.code, "Cablevision").await,
         }
         let last = bridge.while_time_passes(stream.message()).await.expect("goes on").expect("a message");
         assert_eq!(last.registration_code.expect("is there").state(), State::Released, "{backend:?}");
@@ -141,10 +141,10 @@ async fn the_time_to_live_is_kept_or_said_to_be_a_wish() {
         let reasons: Vec<_> =
             answer.warnings.iter().map(|warning| (warning.field.as_str(), warning.reason())).collect();
         match backend {
-            Backend::Local | Backend::V1 => {
+            BackendKind::Local | BackendKind::V1 => {
                 assert_eq!((seconds, reasons.len()), (600, 0), "{backend:?}");
             }
-            Backend::V2 => {
+            BackendKind::V2 => {
                 assert_eq!(seconds, 1_800, "theirs wins");
                 assert_eq!(reasons, [("ttl", WarningReason::TtlNotHonoured)]);
             }
@@ -166,10 +166,10 @@ async fn what_a_backend_has_no_use_for_is_said() {
             bridge.server.codes().create_registration_code(request).await.expect("creates").into_inner();
         let fields: Vec<_> = answer.warnings.iter().map(|warning| warning.field.as_str()).collect();
         match backend {
-            Backend::Local | Backend::V1 => {
+            BackendKind::Local | BackendKind::V1 => {
                 assert_eq!(fields, ["domain_name", "redirect_url"], "{backend:?}")
             }
-            Backend::V2 => assert_eq!(fields, ["legacy.app_version"]),
+            BackendKind::V2 => assert_eq!(fields, ["legacy.app_version"]),
         }
         assert!(answer.warnings.iter().all(|warning| warning.reason() == WarningReason::FieldIgnored));
     }
@@ -188,7 +188,7 @@ async fn a_repeat_gets_the_first_answer_and_makes_no_second_code() {
             let path = call["path"].as_str().expect("text");
             call["method"] == "POST" && (path.ends_with("/regcode") || path.ends_with("/sessions"))
         });
-        assert_eq!(creates.count(), usize::from(backend != Backend::Local), "{backend:?}");
+        assert_eq!(creates.count(), usize::from(backend != BackendKind::Local), "{backend:?}");
     }
 }
 
@@ -199,8 +199,8 @@ async fn an_upstream_has_to_know_the_devices_address() {
         let request = CreateRegistrationCodeRequest { device_ip: String::new(), ..create() };
         let answer = bridge.server.codes().create_registration_code(request).await;
         match backend {
-            Backend::Local => drop(answer.expect("creates")),
-            Backend::V1 | Backend::V2 => assert_eq!(violated(answer), ["device_ip"]),
+            BackendKind::Local => drop(answer.expect("creates")),
+            BackendKind::V1 | BackendKind::V2 => assert_eq!(violated(answer), ["device_ip"]),
         }
     }
 }

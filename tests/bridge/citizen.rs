@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use passbridge::{
-    config::Backend,
+    config::BackendKind,
     domain::clock::Clock,
     proto::v1::{
         CreateRegistrationCodeRequest, GetRegistrationCodeRequest, ResetTempPassRequest,
@@ -25,7 +25,7 @@ use crate::support::{
 
 #[tokio::test]
 async fn a_device_keeps_the_providers_pace_and_is_never_refused_for_haste() {
-    let bridge = Bridge::over(Backend::V1).await;
+    let bridge = Bridge::over(BackendKind::V1).await;
     let calls = (0..15).map(|_| {
         let mut codes = bridge.server.codes();
         async move { codes.create_registration_code(create()).await }
@@ -42,7 +42,7 @@ async fn a_device_keeps_the_providers_pace_and_is_never_refused_for_haste() {
 
 #[tokio::test]
 async fn a_device_whose_ipv4_address_comes_as_ipv6_is_the_same_device_to_the_provider() {
-    for backend in [Backend::V1, Backend::V2] {
+    for backend in [BackendKind::V1, BackendKind::V2] {
         let bridge = Bridge::over(backend).await;
         let device_ip = format!("::ffff:{DEVICE_IP}");
         bridge.server.created_by(CreateRegistrationCodeRequest { device_ip, ..create() }).await;
@@ -55,7 +55,7 @@ async fn a_device_whose_ipv4_address_comes_as_ipv6_is_the_same_device_to_the_pro
 
 #[tokio::test]
 async fn who_cannot_wait_for_the_pace_is_told_how_long_it_takes() {
-    let bridge = Bridge::over(Backend::V2).await;
+    let bridge = Bridge::over(BackendKind::V2).await;
     for _ in 0..9 {
         bridge.created().await;
     }
@@ -70,7 +70,7 @@ async fn who_cannot_wait_for_the_pace_is_told_how_long_it_takes() {
 
 #[tokio::test]
 async fn after_429_it_waits_and_comes_again() {
-    for backend in [Backend::V1, Backend::V2] {
+    for backend in [BackendKind::V1, BackendKind::V2] {
         let bridge = Bridge::over(backend).await;
         warm(&bridge).await;
         let headers = json!({ "retry-after": "3" });
@@ -97,7 +97,7 @@ async fn warm(bridge: &Bridge) {
 
 #[tokio::test]
 async fn a_read_is_repeated_and_a_create_is_not() {
-    for backend in [Backend::V1, Backend::V2] {
+    for backend in [BackendKind::V1, BackendKind::V2] {
         let bridge = Bridge::over(backend).await;
         warm(&bridge).await;
         let created = bridge.created().await;
@@ -128,7 +128,7 @@ async fn in_a_storm_the_provider_gets_hardly_more_calls_than_there_are_callers()
         json!({ "status": { "status": 429, "content_type": "text/html", "body": "" } }),
         json!({ "status": { "status": 401, "content_type": "application/json", "body": "{}" } }),
     ] {
-        let bridge = Bridge::over(Backend::V2).await;
+        let bridge = Bridge::over(BackendKind::V2).await;
         bridge.created().await;
         let mut ordered = fault.clone();
         ordered["path"] = json!("/");
@@ -152,7 +152,7 @@ async fn in_a_storm_the_provider_gets_hardly_more_calls_than_there_are_callers()
 
 #[tokio::test]
 async fn a_provider_that_fails_again_and_again_is_spared_which_health_shows() {
-    let bridge = Bridge::over(Backend::V2).await;
+    let bridge = Bridge::over(BackendKind::V2).await;
     bridge.created().await;
     let mut health = HealthClient::new(bridge.server.channel());
     let mut status = async || {
@@ -182,7 +182,7 @@ async fn a_provider_that_fails_again_and_again_is_spared_which_health_shows() {
 
 #[tokio::test]
 async fn the_callers_trace_goes_along() {
-    let bridge = Bridge::over(Backend::V1).await;
+    let bridge = Bridge::over(BackendKind::V1).await;
     let mut request = tonic::Request::new(create());
     let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     request.metadata_mut().insert("traceparent", parent.parse().expect("a value"));
@@ -197,7 +197,7 @@ async fn the_callers_trace_goes_along() {
 
 #[tokio::test]
 async fn every_call_says_who_calls_the_device_or_this_server() {
-    for backend in [Backend::V1, Backend::V2] {
+    for backend in [BackendKind::V1, BackendKind::V2] {
         let bridge = Bridge::over(backend).await;
         let devices = ["Roku/DVP-12.0 (062.00E04156A)", "Télé/1.0"];
         for (device, user_agent) in ["", devices[0], "  ", devices[1]].into_iter().enumerate() {
@@ -217,7 +217,7 @@ async fn every_call_says_who_calls_the_device_or_this_server() {
 
 #[tokio::test]
 async fn who_leaves_ends_the_call() {
-    let bridge = Bridge::configured(Backend::V1, |config| {
+    let bridge = Bridge::configured(BackendKind::V1, |config| {
         config.environments.get_mut("default").expect("is there").upstream_connections = 1;
     })
     .await;
@@ -238,7 +238,7 @@ async fn who_leaves_ends_the_call() {
 
 #[tokio::test]
 async fn a_device_that_calls_without_end_keeps_no_other_out() {
-    let bridge = Bridge::over(Backend::V1).await;
+    let bridge = Bridge::over(BackendKind::V1).await;
     bridge.created().await;
     let calls: Vec<_> = (0..100)
         .map(|_| {
@@ -257,7 +257,7 @@ async fn a_device_that_calls_without_end_keeps_no_other_out() {
 
 #[tokio::test]
 async fn callers_without_time_are_not_taken_for_a_failing_provider() {
-    let bridge = Bridge::over(Backend::V2).await;
+    let bridge = Bridge::over(BackendKind::V2).await;
     bridge.created().await;
     bridge.provider.fault(json!({ "path": "/api/v2/", "delay": { "ms": 300 } })).await;
     for device in 0..12 {
@@ -276,7 +276,7 @@ async fn callers_without_time_are_not_taken_for_a_failing_provider() {
 
 #[tokio::test]
 async fn a_create_with_a_request_id_is_made_once_although_its_caller_had_no_time() {
-    let bridge = Bridge::over(Backend::V2).await;
+    let bridge = Bridge::over(BackendKind::V2).await;
     bridge.created().await;
     bridge.provider.fault(json!({ "path": "/api/v2/", "delay": { "ms": 300 } })).await;
     bridge.provider.forget_calls().await;
@@ -295,7 +295,7 @@ async fn a_create_with_a_request_id_is_made_once_although_its_caller_had_no_time
 
 #[tokio::test]
 async fn a_name_that_would_lead_elsewhere_is_none() {
-    let bridge = Bridge::configured(Backend::V2, |config| {
+    let bridge = Bridge::configured(BackendKind::V2, |config| {
         config.environments.get_mut("default").expect("is there").requestors.clear();
     })
     .await;
@@ -314,7 +314,7 @@ async fn a_name_that_would_lead_elsewhere_is_none() {
 
 #[tokio::test]
 async fn a_reset_api_that_is_down_keeps_no_codes_back() {
-    let bridge = Bridge::configured(Backend::V2, |config| {
+    let bridge = Bridge::configured(BackendKind::V2, |config| {
         let environment = config.environments.get_mut("default").expect("is there");
         environment.reset_url = Some("http://127.0.0.1:9".to_owned());
     })

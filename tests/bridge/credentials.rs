@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use passbridge::{
-    config::{Backend, HumanDuration, TokenParameters},
+    config::{BackendKind, HumanDuration, TokenParameters},
     domain::{
         clock::{ManualClock, Timestamp},
         ledger_kind::LedgerKind,
@@ -46,7 +46,7 @@ fn forbidden(content_type: &str, times: u32) -> serde_json::Value {
 
 #[tokio::test]
 async fn however_many_begin_together_one_registers_and_one_token_is_got() {
-    let bridge = Bridge::over(Backend::V2).await;
+    let bridge = Bridge::over(BackendKind::V2).await;
     let calls = (0..50).map(|device| {
         let mut codes = bridge.server.codes();
         async move { codes.create_registration_code(create_from(device)).await }
@@ -59,7 +59,7 @@ async fn however_many_begin_together_one_registers_and_one_token_is_got() {
 
 #[tokio::test]
 async fn a_token_is_renewed_before_it_expires_and_nobody_waits_for_that() {
-    let bridge = Bridge::configured(Backend::V1, |config| {
+    let bridge = Bridge::configured(BackendKind::V1, |config| {
         let environment = config.environments.get_mut("default").expect("is there");
         environment.upstream_timeout = HumanDuration(Duration::from_millis(500));
     })
@@ -87,7 +87,7 @@ async fn a_token_is_renewed_before_it_expires_and_nobody_waits_for_that() {
 
 #[tokio::test]
 async fn a_token_is_as_old_as_it_was_received_whatever_the_providers_clock_says() {
-    let bridge = Bridge::over(Backend::V2).await;
+    let bridge = Bridge::over(BackendKind::V2).await;
     let past = json!({ "path": "/o/client/token", "merge": { "created_at": 1000 } });
     bridge.provider.fault(past).await;
     bridge.created().await;
@@ -97,7 +97,7 @@ async fn a_token_is_as_old_as_it_was_received_whatever_the_providers_clock_says(
 
 #[tokio::test]
 async fn a_step_of_the_wall_clock_makes_a_token_neither_older_nor_younger() {
-    let bridge = Bridge::over(Backend::V1).await;
+    let bridge = Bridge::over(BackendKind::V1).await;
     let start = Timestamp::from_millis(START);
     for now in [start, start + DAY, start.before(DAY)] {
         bridge.server.clock.step_to(now);
@@ -115,7 +115,7 @@ async fn a_step_of_the_wall_clock_makes_a_token_neither_older_nor_younger() {
 
 #[tokio::test]
 async fn a_refused_token_is_replaced_once() {
-    let bridge = Bridge::over(Backend::V1).await;
+    let bridge = Bridge::over(BackendKind::V1).await;
     bridge.created().await;
     bridge.provider.forget_tokens().await;
     bridge.created().await;
@@ -137,7 +137,7 @@ async fn a_refused_token_is_replaced_once() {
 
 #[tokio::test]
 async fn a_client_that_the_provider_has_forgotten_registers_again_once() {
-    let bridge = Bridge::over(Backend::V1).await;
+    let bridge = Bridge::over(BackendKind::V1).await;
     bridge.created().await;
     bridge.advance(Duration::from_secs(3600)).await;
     bridge.provider.forget_clients().await;
@@ -154,7 +154,7 @@ async fn a_client_that_the_provider_has_forgotten_registers_again_once() {
 
 #[tokio::test]
 async fn a_403_of_the_reset_api_is_first_taken_for_haste() {
-    let bridge = Bridge::over(Backend::V1).await;
+    let bridge = Bridge::over(BackendKind::V1).await;
     bridge.provider.fault(forbidden("application/json", 1)).await;
     let mut temp_passes = bridge.server.temp_passes();
     bridge.while_time_passes(temp_passes.reset_temp_pass(reset())).await.expect("resets");
@@ -163,7 +163,7 @@ async fn a_403_of_the_reset_api_is_first_taken_for_haste() {
 
 #[tokio::test]
 async fn a_second_403_of_the_reset_api_registers_again_but_once_a_day() {
-    let bridge = Bridge::over(Backend::V1).await;
+    let bridge = Bridge::over(BackendKind::V1).await;
     bridge.provider.fault(forbidden("application/json", 2)).await;
     let mut temp_passes = bridge.server.temp_passes();
     bridge.while_time_passes(temp_passes.reset_temp_pass(reset())).await.expect("resets");
@@ -184,7 +184,7 @@ async fn a_second_403_of_the_reset_api_registers_again_but_once_a_day() {
 async fn a_mark_of_a_new_registration_counts_even_if_it_cannot_be_read() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = || folder.path().to_owned();
-    let bridge = Bridge::configured(Backend::V1, |config| config.store.path = path()).await;
+    let bridge = Bridge::configured(BackendKind::V1, |config| config.store.path = path()).await;
     bridge.created().await;
     let Bridge { server, provider, .. } = bridge;
     server.ended().await;
@@ -199,7 +199,7 @@ async fn a_mark_of_a_new_registration_counts_even_if_it_cannot_be_read() {
     assert_eq!(ledger.put_if_absent(&key, mark).await.expect("works"), None);
     store.health.close().await.expect("closes");
 
-    let bridge = Bridge::before(provider, Backend::V1, |config| config.store.path = path()).await;
+    let bridge = Bridge::before(provider, BackendKind::V1, |config| config.store.path = path()).await;
     bridge.provider.fault(forbidden("application/json", 1000)).await;
     let mut temp_passes = bridge.server.temp_passes();
     let answer = bridge.while_time_passes(temp_passes.reset_temp_pass(reset())).await;
@@ -209,7 +209,7 @@ async fn a_mark_of_a_new_registration_counts_even_if_it_cannot_be_read() {
 
 #[tokio::test]
 async fn a_403_with_a_page_never_registers_again() {
-    let bridge = Bridge::over(Backend::V1).await;
+    let bridge = Bridge::over(BackendKind::V1).await;
     bridge.provider.fault(forbidden("text/html", 1000)).await;
     let mut temp_passes = bridge.server.temp_passes();
     let answer = bridge.while_time_passes(temp_passes.reset_temp_pass(reset())).await;
@@ -223,7 +223,8 @@ async fn a_statement_that_is_refused_is_the_operators_to_mend_and_is_not_tried_a
     provider.set_clock(START).await;
     let statement = statement_file("unapproved statement");
     let url = provider.url();
-    let server = TestServer::configured(|config| environment(config, &url, Backend::V2, statement.path()));
+    let server =
+        TestServer::configured(|config| environment(config, &url, BackendKind::V2, statement.path()));
     for device in 0..5 {
         let answer = server.codes().create_registration_code(create_from(device)).await;
         let status = refused(answer, Code::FailedPrecondition, "UPSTREAM_CREDENTIALS_REFUSED");
@@ -240,7 +241,7 @@ async fn credentials_are_kept_although_their_caller_has_left_and_a_restart_regis
     let (folder, statement) = (tempfile::tempdir().expect("a folder"), statement_file("kept"));
     let serve = || {
         TestServer::configured(|config| {
-            environment(config, &provider.url(), Backend::V2, statement.path());
+            environment(config, &provider.url(), BackendKind::V2, statement.path());
             config.store.path = folder.path().to_owned();
         })
     };
@@ -263,7 +264,7 @@ async fn secrets_are_sealed_in_the_store() {
     let provider = Provider::start();
     let (folder, path) = (tempfile::tempdir().expect("a folder"), ring.path().to_owned());
     let data = folder.path().to_owned();
-    let bridge = Bridge::before(provider, Backend::V1, move |config| {
+    let bridge = Bridge::before(provider, BackendKind::V1, move |config| {
         config.store.key_ring = Some(path);
         config.store.path = data;
     })
@@ -277,7 +278,8 @@ async fn secrets_are_sealed_in_the_store() {
     // The same without a ring shows that it would have been found.
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().to_owned();
-    let bridge = Bridge::before(Provider::start(), Backend::V1, move |config| config.store.path = data).await;
+    let bridge =
+        Bridge::before(Provider::start(), BackendKind::V1, move |config| config.store.path = data).await;
     bridge.created().await;
     let tokens = bridge.provider.calls_to("/o/client/token").await;
     let secret = secret_in(&tokens[0]["body"]);
@@ -293,13 +295,13 @@ fn secret_in(pairs: &serde_json::Value) -> String {
 
 #[tokio::test]
 async fn no_access_log_of_the_providers_holds_the_client_secret_unless_it_is_configured_so() {
-    let bridge = Bridge::over(Backend::V2).await;
+    let bridge = Bridge::over(BackendKind::V2).await;
     bridge.created().await;
     let call = &bridge.provider.calls_to("/o/client/token").await[0];
     assert_eq!(call["query"], "");
     secret_in(&call["body"]);
 
-    let bridge = Bridge::configured(Backend::V2, |config| {
+    let bridge = Bridge::configured(BackendKind::V2, |config| {
         let environment = config.environments.get_mut("default").expect("is there");
         environment.token_parameters = TokenParameters::FormAndQuery;
     })
@@ -314,7 +316,7 @@ async fn a_registration_whose_answer_was_lost_is_not_made_again_on_that_day_not_
     let (mut provider, folder) = (Provider::start(), tempfile::tempdir().expect("a folder"));
     for device in 0..2 {
         let data = folder.path().to_owned();
-        let bridge = Bridge::before(provider, Backend::V1, |config| config.store.path = data).await;
+        let bridge = Bridge::before(provider, BackendKind::V1, |config| config.store.path = data).await;
         bridge.server.created_by(create_from(device)).await;
         bridge.provider.fault(json!({ "path": "/o/client/register", "close": {} })).await;
         bridge.provider.fault(forbidden("application/json", 1000)).await;
@@ -352,7 +354,7 @@ async fn one_providers_secrets_never_reach_another_and_are_there_when_it_comes_b
     let (folder, statement) = (tempfile::tempdir().expect("a folder"), statement_file("one statement"));
     for (provider, issued) in [(&first, 1), (&second, 1), (&first, 1)] {
         let server = TestServer::configured(|config| {
-            environment(config, &provider.url(), Backend::V2, statement.path());
+            environment(config, &provider.url(), BackendKind::V2, statement.path());
             config.store.path = folder.path().to_owned();
         });
         server.created_by(create()).await;
@@ -367,7 +369,7 @@ async fn one_providers_secrets_never_reach_another_and_are_there_when_it_comes_b
 
 #[tokio::test]
 async fn a_provider_that_refused_everybody_for_a_moment_is_called_again_soon() {
-    let bridge = Bridge::over(Backend::V2).await;
+    let bridge = Bridge::over(BackendKind::V2).await;
     bridge.created().await;
     bridge.advance(Duration::from_secs(60)).await;
     let refusing = json!({
@@ -390,7 +392,7 @@ async fn a_provider_that_refused_everybody_for_a_moment_is_called_again_soon() {
 
 #[tokio::test]
 async fn what_is_refused_to_one_requestor_is_not_refused_to_another() {
-    let bridge = Bridge::configured(Backend::V1, |config| {
+    let bridge = Bridge::configured(BackendKind::V1, |config| {
         config.environments.get_mut("default").expect("is there").requestors.clear();
     })
     .await;

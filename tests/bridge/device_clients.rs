@@ -4,14 +4,14 @@ use std::{net::IpAddr, path::Path, time::Duration};
 
 use futures_util::{TryStreamExt, future::join_all};
 use passbridge::{
-    config::{Backend, Config, UpstreamClient},
+    config::{BackendKind, Config, UpstreamClient},
     domain::{
         call::CallContext,
         clock::{ManualClock, Timestamp},
         id::DeviceId,
         ledger_kind::LedgerKind,
         port::LedgerKey,
-        registration::RegistrationRequest,
+        registration_code::RegistrationRequest,
     },
     proto::v1::{
         GetProfileRequest, Profile, entitlement_service_client::EntitlementServiceClient, get_profile_request,
@@ -44,11 +44,11 @@ async fn provider() -> Provider {
 }
 
 async fn bridge() -> Bridge {
-    Bridge::before(provider().await, Backend::V2, per_device).await
+    Bridge::before(provider().await, BackendKind::V2, per_device).await
 }
 
 async fn bridge_over(provider: Provider, folder: &Path) -> Bridge {
-    Bridge::before(provider, Backend::V2, |config| {
+    Bridge::before(provider, BackendKind::V2, |config| {
         per_device(config);
         config.store.path = folder.to_owned();
     })
@@ -135,7 +135,7 @@ async fn first_logins_of_one_device_at_once_register_it_once_whichever_server_th
     let provider = provider().await;
     provider.set_clock(START).await;
     let mut config = Config::default();
-    environment(&mut config, &provider.url(), Backend::V2, statement_file(STATEMENT).path());
+    environment(&mut config, &provider.url(), BackendKind::V2, statement_file(STATEMENT).path());
     per_device(&mut config);
     let replicas = Replicas::new(config, STATEMENT, Timestamp::from_millis(START));
     let backends = [0, 1].map(|_| replicas.upstream(&replicas.clock).backends().v2);
@@ -232,7 +232,7 @@ async fn a_statement_that_is_refused_to_one_device_is_not_tried_for_each() {
     let statement = statement_file("unapproved statement");
     let url = provider.url();
     let server = crate::support::test_server::TestServer::configured(|config| {
-        environment(config, &url, Backend::V2, statement.path());
+        environment(config, &url, BackendKind::V2, statement.path());
         per_device(config);
     });
     for device in 0..5 {
@@ -244,7 +244,7 @@ async fn a_statement_that_is_refused_to_one_device_is_not_tried_for_each() {
 
 #[tokio::test]
 async fn a_reload_takes_the_setting_and_a_device_stays_logged_in_until_it_asks_for_a_code() {
-    let bridge = Bridge::before(provider().await, Backend::V2, |_| {}).await;
+    let bridge = Bridge::before(provider().await, BackendKind::V2, |_| {}).await;
     log_in(&bridge, 1).await;
     assert!(is_logged_in(&bridge, 1).await);
     bridge.server.reload(per_device).expect("is taken");

@@ -4,7 +4,7 @@ use base64::{
     Engine,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
-use passbridge::{config::Backend, proto::v1::RegistrationCode};
+use passbridge::{config::BackendKind, proto::v1::RegistrationCode};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -55,7 +55,7 @@ async fn the_device_information_of_a_code_is_the_providers_text_byte_for_byte() 
         let url = provider.url();
         let serve = |folder: Option<&tempfile::TempDir>| {
             TestServer::configured(|config| {
-                environment(config, &url, Backend::V1, statement.path());
+                environment(config, &url, BackendKind::V1, statement.path());
                 if let Some(folder) = folder {
                     config.store.path = folder.path().to_owned();
                 }
@@ -98,7 +98,7 @@ async fn the_device_information_of_a_code_is_the_providers_text_byte_for_byte() 
 async fn device_information_of_the_provider_that_is_too_long_or_none_is_our_own_text() {
     let too_long = STANDARD.encode(format!(r#"{{"model":"{}"}}"#, "x".repeat(64 * 1024)));
     for text in [json!(too_long), json!(null), json!({})] {
-        let bridge = crate::support::Bridge::over(Backend::V1).await;
+        let bridge = crate::support::Bridge::over(BackendKind::V1).await;
         let merged = json!({ "info": { "deviceInfo": text } });
         bridge.provider.fault(json!({ "path": "/reggie/", "merge": merged })).await;
         let created = bridge.created().await;

@@ -1,6 +1,6 @@
 //! The provider's answers as our errors: code, reason, metadata and causes, by one table.
 
-use passbridge::config::Backend;
+use passbridge::config::BackendKind;
 use serde_json::json;
 use tonic::Code;
 use tonic_types::StatusExt;
@@ -114,7 +114,7 @@ const CASES: [Case; 14] = [
 
 #[tokio::test]
 async fn every_answer_is_one_of_our_errors() {
-    for backend in [Backend::V1, Backend::V2] {
+    for backend in [BackendKind::V1, BackendKind::V2] {
         let bridge = Bridge::over(backend).await;
         for (index, case) in CASES.iter().enumerate() {
             bridge.provider.mend().await;
@@ -142,7 +142,8 @@ async fn every_answer_is_one_of_our_errors() {
 
 #[tokio::test]
 async fn a_page_in_the_place_of_an_answer_means_too_many_calls() {
-    for (status, backend) in [(429, Backend::V1), (403, Backend::V1), (429, Backend::V2), (403, Backend::V2)]
+    for (status, backend) in
+        [(429, BackendKind::V1), (403, BackendKind::V1), (429, BackendKind::V2), (403, BackendKind::V2)]
     {
         let bridge = Bridge::over(backend).await;
         bridge.created().await;
@@ -161,7 +162,7 @@ async fn a_page_in_the_place_of_an_answer_means_too_many_calls() {
 
 #[tokio::test]
 async fn of_a_device_that_was_fast_haste_is_the_likeliest_cause() {
-    let bridge = Bridge::over(Backend::V1).await;
+    let bridge = Bridge::over(BackendKind::V1).await;
     let page = json!({ "status": 403, "content_type": "text/html", "body": "<html>" });
     bridge.provider.fault(json!({ "path": "/reggie/", "status": page })).await;
     let mut first_causes = Vec::new();
@@ -176,7 +177,7 @@ async fn of_a_device_that_was_fast_haste_is_the_likeliest_cause() {
 
 #[tokio::test]
 async fn a_code_that_the_provider_does_not_know_says_so_and_what_it_said() {
-    let bridge = Bridge::over(Backend::V2).await;
+    let bridge = Bridge::over(BackendKind::V2).await;
     let answer = bridge.server.codes().get_registration_code(get("BBBBBBB")).await;
     let status = refused(answer, Code::NotFound, "REGISTRATION_CODE_NOT_FOUND");
     let causes = probable_causes(&status).expect("has causes").causes;
@@ -187,7 +188,7 @@ async fn a_code_that_the_provider_does_not_know_says_so_and_what_it_said() {
 
 #[tokio::test]
 async fn a_device_that_is_logged_in_gets_no_code_but_its_operator() {
-    let bridge = Bridge::over(Backend::V2).await;
+    let bridge = Bridge::over(BackendKind::V2).await;
     let with_mvpd = || passbridge::proto::v1::CreateRegistrationCodeRequest {
         mvpd_id: "Cablevision".to_owned(),
         ..create()
@@ -201,7 +202,7 @@ async fn a_device_that_is_logged_in_gets_no_code_but_its_operator() {
 
 #[tokio::test]
 async fn a_404_is_a_code_that_is_not_known_whatever_the_version() {
-    for backend in [Backend::V1, Backend::V2] {
+    for backend in [BackendKind::V1, BackendKind::V2] {
         let bridge = Bridge::over(backend).await;
         let created = bridge.created().await;
         let not_found =
@@ -219,7 +220,7 @@ async fn a_404_is_a_code_that_is_not_known_whatever_the_version() {
 
 #[tokio::test]
 async fn an_unknown_code_and_one_that_has_ended_have_the_same_answer() {
-    for backend in [Backend::V1, Backend::V2] {
+    for backend in [BackendKind::V1, BackendKind::V2] {
         let bridge = Bridge::over(backend).await;
         let mut codes = bridge.server.codes();
         let unknown = codes.get_registration_code(get("BBBBBBB")).await.expect_err("is unknown");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use passbridge::config::{Backend, HumanDuration};
+use passbridge::config::{BackendKind, HumanDuration};
 use serde_json::{Value, json};
 use tonic::Code;
 
@@ -46,7 +46,7 @@ fn faults() -> Vec<(&'static str, Value, Code, &'static str, &'static str)> {
 
 #[tokio::test]
 async fn each_fault_is_a_clear_error_in_the_callers_time() {
-    for backend in [Backend::V1, Backend::V2] {
+    for backend in [BackendKind::V1, BackendKind::V2] {
         let bridge = Bridge::configured(backend, |config| {
             let environment = config.environments.get_mut("default").expect("is there");
             environment.upstream_timeout = HumanDuration(Duration::from_millis(500));
@@ -83,7 +83,7 @@ impl Bridge {
 
 #[tokio::test]
 async fn unknown_fields_and_another_content_type_do_not_matter() {
-    for backend in [Backend::V1, Backend::V2] {
+    for backend in [BackendKind::V1, BackendKind::V2] {
         let bridge = Bridge::over(backend).await;
         for path in ["/reggie/", "/api/v2/"] {
             let odd = json!({ "path": path, "times": 1, "merge": { "new": { "deep": [1, null] }, "info": { "new": 1 } } });
@@ -97,7 +97,7 @@ async fn unknown_fields_and_another_content_type_do_not_matter() {
 
 #[tokio::test]
 async fn a_hanging_provider_costs_the_caller_its_own_deadline_and_no_more() {
-    for backend in [Backend::V1, Backend::V2] {
+    for backend in [BackendKind::V1, BackendKind::V2] {
         let bridge = Bridge::over(backend).await;
         bridge.created().await;
         bridge.provider.fault(json!({ "path": "/", "hang": {} })).await;
@@ -111,7 +111,7 @@ async fn a_hanging_provider_costs_the_caller_its_own_deadline_and_no_more() {
 
 #[tokio::test]
 async fn a_provider_that_is_not_there_is_unavailable() {
-    let bridge = Bridge::configured(Backend::V2, |config| {
+    let bridge = Bridge::configured(BackendKind::V2, |config| {
         let environment = config.environments.get_mut("default").expect("is there");
         // Nobody listens at the discard port.
         environment.url = Some("http://127.0.0.1:9".to_owned());

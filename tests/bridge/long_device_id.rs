@@ -2,7 +2,7 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use passbridge::{
-    config::Backend,
+    config::BackendKind,
     proto::v1::{CreateRegistrationCodeRequest, Decision, ResetTempPassRequest, reset_temp_pass_request},
 };
 
@@ -22,7 +22,7 @@ fn in_url() -> String {
 
 #[tokio::test]
 async fn a_code_is_made_and_read_for_a_device_with_a_long_id() {
-    for backend in [Backend::V1, Backend::V2] {
+    for backend in [BackendKind::V1, BackendKind::V2] {
         let bridge = Bridge::over(backend).await;
         bridge.provider.forget_calls().await;
         let request = CreateRegistrationCodeRequest { device_id: Some(long()), ..create() };
@@ -33,8 +33,8 @@ async fn a_code_is_made_and_read_for_a_device_with_a_long_id() {
         assert_eq!(read.device_id, long(), "{backend:?}");
 
         let calls =
-            bridge.provider.calls_to(if backend == Backend::V1 { "/reggie/" } else { "/api/v2/" }).await;
-        if backend == Backend::V1 {
+            bridge.provider.calls_to(if backend == BackendKind::V1 { "/reggie/" } else { "/api/v2/" }).await;
+        if backend == BackendKind::V1 {
             assert_eq!(
                 (&calls[0]["query"], &calls[0]["status"]),
                 (&"".into(), &201.into()),
@@ -51,10 +51,10 @@ async fn a_code_is_made_and_read_for_a_device_with_a_long_id() {
 
 #[tokio::test]
 async fn a_trial_is_authorized_and_reset_for_a_device_with_a_long_id() {
-    for backend in [Backend::V1, Backend::V2] {
+    for backend in [BackendKind::V1, BackendKind::V2] {
         let bridge = Bridge::over(backend).await;
         let mut temp_passes = bridge.server.temp_passes();
-        if backend == Backend::V2 {
+        if backend == BackendKind::V2 {
             let decided = temp_passes
                 .authorize_temp_pass(authorize(&long(), "TempPass", "channel"))
                 .await

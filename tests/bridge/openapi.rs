@@ -1,7 +1,7 @@
 //! What is sent to the provider, validated against its own OpenAPI files by Prism.
 
 use passbridge::{
-    config::{Backend, TokenParameters},
+    config::{BackendKind, TokenParameters},
     proto::v1::{
         CreateRegistrationCodeRequest, Decision, GetTempPassRequest, ResetTempPassRequest,
         get_temp_pass_request, registration_code::State, reset_temp_pass_request,
@@ -23,7 +23,7 @@ async fn what_is_sent_is_what_the_providers_own_description_asks_for() {
     provider.set_clock(START).await;
     let prism = Prism::before(&provider.url(), &folder);
     let url = format!("http://{}", prism.address());
-    let bridge = Bridge::before(provider, Backend::V2, |config| {
+    let bridge = Bridge::before(provider, BackendKind::V2, |config| {
         let environment = config.environments.get_mut("default").expect("is there");
         environment.url = Some(url);
         // The file has the parameters in the query only.

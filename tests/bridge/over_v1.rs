@@ -4,7 +4,7 @@ use aws_lc_rs::hmac;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use passbridge::{
     admin::StatementCommand,
-    config::{Backend, Config, LegacyKey, Registration, Secret},
+    config::{BackendKind, ClientRegistrationMode, Config, LegacyKey, Secret},
 };
 use serde_json::{Value, json};
 
@@ -30,7 +30,8 @@ fn authorization(answer: &Answer) -> Option<String> {
 }
 
 fn relaying(config: &mut Config) {
-    config.environments.get_mut("default").expect("is there").registration = Some(Registration::Relay);
+    config.environments.get_mut("default").expect("is there").registration =
+        Some(ClientRegistrationMode::Relay);
 }
 
 /// A call with nothing but its path.
@@ -50,7 +51,7 @@ fn signed(requestor: &str) -> String {
 
 #[tokio::test]
 async fn a_call_goes_to_the_provider_as_it_is_with_the_providers_own_token() {
-    let bridge = Bridge::configured(Backend::V1, relaying).await;
+    let bridge = Bridge::configured(BackendKind::V1, relaying).await;
     let device = bearer(&bridge).await;
     let answer = bare(&bridge, "POST", "/api/v1//authorize?requestor=REF&resource=a%2Fb+c")
         .header("authorization", format!("Bearer {device}"))
@@ -71,7 +72,7 @@ async fn a_call_goes_to_the_provider_as_it_is_with_the_providers_own_token() {
 
 #[tokio::test]
 async fn a_token_of_ours_and_a_signature_are_replaced_by_our_own_at_the_provider() {
-    let bridge = Bridge::configured(Backend::V1, |config| {
+    let bridge = Bridge::configured(BackendKind::V1, |config| {
         config.rest.legacy_keys = vec![LegacyKey {
             public_key: "key".to_owned(),
             secret_key: Secret::from("secret"),
@@ -94,7 +95,7 @@ async fn a_token_of_ours_and_a_signature_are_replaced_by_our_own_at_the_provider
 
 #[tokio::test]
 async fn a_browser_calls_without_a_token_and_gets_none_on_the_way() {
-    let bridge = Bridge::over(Backend::V1).await;
+    let bridge = Bridge::over(BackendKind::V1).await;
     for path in [
         "/api/v1/checkauthn/ABC1234.json?requestor=REF",
         "/api/v1/config/REF.json",
@@ -111,7 +112,7 @@ async fn a_browser_calls_without_a_token_and_gets_none_on_the_way() {
 
 #[tokio::test]
 async fn credentials_that_are_not_good_or_not_enough_go_nowhere() {
-    let bridge = Bridge::over(Backend::V1).await;
+    let bridge = Bridge::over(BackendKind::V1).await;
     let device = Device::of(&bridge.server).await;
     let reads = StatementCommand {
         permissions: vec!["codes.read".to_owned(), "entitlements.read".to_owned()],
@@ -143,7 +144,7 @@ async fn credentials_that_are_not_good_or_not_enough_go_nowhere() {
 
 #[tokio::test]
 async fn a_token_of_ours_that_the_provider_takes_no_more_is_renewed_and_not_told_to_the_device() {
-    let bridge = Bridge::over(Backend::V1).await;
+    let bridge = Bridge::over(BackendKind::V1).await;
     let device = Device::of(&bridge.server).await;
     let first = authorization(&device.call("GET", CHECK).send().await);
     let day = 24 * 3600 * 1000;
@@ -161,7 +162,7 @@ async fn a_token_of_ours_that_the_provider_takes_no_more_is_renewed_and_not_told
 
 #[tokio::test]
 async fn what_stands_behind_is_decided_by_requestor() {
-    for (environment, requestor) in [(Backend::V1, Backend::V2), (Backend::V2, Backend::V1)] {
+    for (environment, requestor) in [(BackendKind::V1, BackendKind::V2), (BackendKind::V2, BackendKind::V1)] {
         let bridge = Bridge::configured(environment, |config| {
             let environment = config.environments.get_mut("default").expect("is there");
             environment.requestors.get_mut("UNKNOWN").expect("is there").backend = Some(requestor);
@@ -175,7 +176,7 @@ async fn what_stands_behind_is_decided_by_requestor() {
                 bridge.provider.forget_calls().await;
                 bare(&bridge, "GET", &path).send().await;
                 let came = bridge.provider.calls_to("/api/v1/").await.len();
-                assert_eq!(came, usize::from(backend == Backend::V1), "{environment:?} {path}");
+                assert_eq!(came, usize::from(backend == BackendKind::V1), "{environment:?} {path}");
             }
         }
     }
@@ -185,7 +186,7 @@ async fn what_stands_behind_is_decided_by_requestor() {
 async fn over_v2_nothing_of_the_v1_flow_goes_through_however_it_is_written() {
     let provider = Provider::start();
     let url = provider.url();
-    let bridge = Bridge::before(provider, Backend::V2, |config| {
+    let bridge = Bridge::before(provider, BackendKind::V2, |config| {
         config.environments.get_mut("default").expect("is there").passthrough = Some(url);
     })
     .await;
@@ -201,7 +202,7 @@ async fn over_v2_nothing_of_the_v1_flow_goes_through_however_it_is_written() {
 
 #[tokio::test]
 async fn over_our_own_store_there_is_nothing_of_the_v1_flow() {
-    let bridge = Bridge::over(Backend::Local).await;
+    let bridge = Bridge::over(BackendKind::Local).await;
     let device = Device::of(&bridge.server).await;
     device.call("GET", CHECK).send().await.error(404);
     let xml = bare(&bridge, "DELETE", "/api/v1/logout.xml").send().await;
@@ -211,9 +212,9 @@ async fn over_our_own_store_there_is_nothing_of_the_v1_flow() {
 
 #[tokio::test]
 async fn in_an_environment_of_several_backends_a_requestor_is_found_that_is_not_named_in_the_query() {
-    let bridge = Bridge::configured(Backend::V1, |config| {
+    let bridge = Bridge::configured(BackendKind::V1, |config| {
         let environment = config.environments.get_mut("default").expect("is there");
-        environment.requestors.get_mut("UNKNOWN").expect("is there").backend = Some(Backend::V2);
+        environment.requestors.get_mut("UNKNOWN").expect("is there").backend = Some(BackendKind::V2);
     })
     .await;
     let of = async |requestor: &str| {

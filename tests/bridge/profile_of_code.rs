@@ -3,13 +3,13 @@
 use std::{net::IpAddr, time::Duration};
 
 use passbridge::{
-    config::{Backend, Config},
+    config::{BackendKind, Config},
     domain::{
         call::CallContext,
         clock::Timestamp,
         code::upstream_code,
         id::DeviceId,
-        registration::{CodeKey, RegistrationRequest},
+        registration_code::{CodeKey, RegistrationRequest},
     },
     service::RegistrationService,
 };
@@ -25,7 +25,7 @@ const DEVICE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 1));
 async fn before(provider: &Provider) -> Replicas {
     provider.set_clock(START).await;
     let mut config = Config::default();
-    environment(&mut config, &provider.url(), Backend::V2, statement_file(STATEMENT).path());
+    environment(&mut config, &provider.url(), BackendKind::V2, statement_file(STATEMENT).path());
     Replicas::new(config, STATEMENT, Timestamp::from_millis(START))
 }
 

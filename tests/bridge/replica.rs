@@ -8,7 +8,7 @@ use futures_util::{
 };
 use passbridge::{
     backend::upstream::{Upstream, end_leases},
-    config::{Backend, Config},
+    config::{BackendKind, Config},
     domain::{
         call::CallContext,
         caller::Caller,
@@ -18,9 +18,9 @@ use passbridge::{
         id::DeviceId,
         ledger_kind::LedgerKind,
         port::{LedgerEntry, LedgerKey},
-        registration::RegistrationRequest,
+        registration_code::RegistrationRequest,
     },
-    service::{RegistrationService, registration::Repeat},
+    service::{RegistrationService, registration::IdempotentRequest},
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -41,7 +41,7 @@ impl Shared {
         let provider = Provider::start();
         provider.set_clock(START).await;
         let mut config = Config::default();
-        environment(&mut config, &provider.url(), Backend::V1, statement_file(STATEMENT).path());
+        environment(&mut config, &provider.url(), BackendKind::V1, statement_file(STATEMENT).path());
         config.environments.get_mut("default").expect("is there").upstream_connections = 8;
         let replicas = Replicas::new(config, STATEMENT, Timestamp::from_millis(START));
         Self { provider, replicas }
@@ -205,8 +205,10 @@ async fn of_two_replicas_that_are_sent_one_request_the_later_ones_code_is_delete
     // Both have asked whether the request is known before either has made its code.
     let slow = json!({ "path": "/reggie/", "method": "POST", "delay": { "ms": 300 } });
     shared.provider.fault(slow).await;
-    let repeat =
-        Some(Repeat { request_id: Uuid::from_u128(1), fingerprint: Fingerprint::of(&shared.request(1)) });
+    let repeat = Some(IdempotentRequest {
+        request_id: Uuid::from_u128(1),
+        fingerprint: Fingerprint::of(&shared.request(1)),
+    });
     let (first, second) = join(
         first.create(&caller, shared.request(1), repeat),
         second.create(&caller, shared.request(1), repeat),

@@ -2,7 +2,7 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use passbridge::{
-    config::Backend,
+    config::BackendKind,
     proto::v1::{
         CreateRegistrationCodeRequest, StartLoginRequest,
         entitlement_service_client::EntitlementServiceClient, registration_code::State,
@@ -42,7 +42,7 @@ fn start(code: &str) -> StartLoginRequest {
 
 #[tokio::test]
 async fn over_rest_it_gets_a_code_that_needs_no_login_and_can_be_deleted() {
-    let bridge = Bridge::over(Backend::V2).await;
+    let bridge = Bridge::over(BackendKind::V2).await;
     let device = logged_in(&bridge).await;
     let record = device.create(CREATE).send().await.json(201);
     let code = record["code"].as_str().expect("a code");
@@ -70,7 +70,7 @@ async fn over_rest_it_gets_a_code_that_needs_no_login_and_can_be_deleted() {
 
 #[tokio::test]
 async fn whoever_watches_the_code_is_told_that_it_was_used() {
-    let bridge = Bridge::over(Backend::V2).await;
+    let bridge = Bridge::over(BackendKind::V2).await;
     let device = logged_in(&bridge).await;
     let record = device.create(CREATE).send().await.json(201);
     let mut watch = bridge.watch(record["code"].as_str().expect("a code")).await;
@@ -80,7 +80,7 @@ async fn whoever_watches_the_code_is_told_that_it_was_used() {
 
 #[tokio::test]
 async fn over_grpc_the_code_is_read_as_any_other() {
-    let bridge = Bridge::over(Backend::V2).await;
+    let bridge = Bridge::over(BackendKind::V2).await;
     let device = logged_in(&bridge).await;
     let record = device.create(CREATE).send().await.json(201);
     let code = record["code"].as_str().expect("a code");
@@ -92,7 +92,7 @@ async fn over_grpc_the_code_is_read_as_any_other() {
 
 #[tokio::test]
 async fn over_grpc_it_is_told_so_and_gets_no_code() {
-    let bridge = Bridge::over(Backend::V2).await;
+    let bridge = Bridge::over(BackendKind::V2).await;
     logged_in(&bridge).await;
     let request = CreateRegistrationCodeRequest {
         device_id: Some("device".to_owned()),

@@ -2,7 +2,7 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use passbridge::{
-    config::{Backend, Environment, Registration},
+    config::{BackendKind, ClientRegistrationMode, EnvironmentConfig},
     domain::clock::Timestamp,
     proto::v1::registration_code::State,
 };
@@ -22,10 +22,10 @@ const DEVICE_INFO: &str = "eyJtb2RlbCI6IkFGVE1NIiwib3NOYW1lIjoiQW5kcm9pZCJ9";
 const CREATE: &str = "/reggie/v1/REF/regcode.json?deviceId=device";
 
 /// A bridge whose devices register with the provider through it.
-async fn relay(backend: Backend) -> Bridge {
+async fn relay(backend: BackendKind) -> Bridge {
     Bridge::configured(backend, |config| {
         let environment = config.environments.get_mut("default").expect("is there");
-        environment.registration = Some(Registration::Relay);
+        environment.registration = Some(ClientRegistrationMode::Relay);
     })
     .await
 }
@@ -70,17 +70,17 @@ impl<'a> Device<'a> {
 
 /// A statement of the server's own.
 async fn own_statement(bridge: &Bridge) -> String {
-    use passbridge::admin::{Answer, Command, StatementCommand, ask};
+    use passbridge::admin::{OperatorCommand, OperatorResponse, StatementCommand, ask};
     let command = StatementCommand { requestors: vec![REQUESTOR.to_owned()], ..StatementCommand::default() };
-    match ask(&bridge.server.data(), &Command::MintStatement(command)).await {
-        Ok(Some(Answer::Statement(statement))) => statement.into_revealed(),
+    match ask(&bridge.server.data(), &OperatorCommand::MintStatement(command)).await {
+        Ok(Some(OperatorResponse::Statement(statement))) => statement.into_revealed(),
         other => panic!("nothing was minted: {other:?}"),
     }
 }
 
 #[tokio::test]
 async fn a_device_gets_the_answers_of_v1_whatever_stands_behind() {
-    for backend in [Backend::Local, Backend::V1, Backend::V2] {
+    for backend in [BackendKind::Local, BackendKind::V1, BackendKind::V2] {
         let bridge = Bridge::over(backend).await;
         let device = Device::of(&bridge, &own_statement(&bridge).await).await;
         let created = device.created().await;
@@ -112,13 +112,13 @@ async fn a_device_gets_the_answers_of_v1_whatever_stands_behind() {
 
 #[tokio::test]
 async fn the_dance_of_a_device_without_an_id() {
-    for backend in [Backend::Local, Backend::V1, Backend::V2] {
+    for backend in [BackendKind::Local, BackendKind::V1, BackendKind::V2] {
         let bridge = Bridge::over(backend).await;
         let device = Device::of(&bridge, &own_statement(&bridge).await).await;
         bridge.provider.forget_calls().await;
         let first = device.create("/reggie/v1/REF/regcode.json?deviceId=dummy").send().await.json(201);
         let id = first["id"].as_str().expect("text");
-        if backend == Backend::V2 {
+        if backend == BackendKind::V2 {
             let calls = bridge.provider.calls_to("/api/v2/").await;
             assert!(calls.is_empty(), "v2 has no word for it, and never hears of it: {calls:?}");
             let code = first["code"].as_str().expect("text");
@@ -130,7 +130,7 @@ async fn the_dance_of_a_device_without_an_id() {
             device.create(&format!("/reggie/v1/REF/regcode.json?deviceId={id}")).send().await.json(201);
         assert_eq!(second["info"]["deviceId"], json!(STANDARD.encode(id)), "{backend:?}");
         assert_ne!(second["code"], first["code"]);
-        if backend == Backend::V2 {
+        if backend == BackendKind::V2 {
             let calls = bridge.provider.calls_to("/api/v2/").await;
             let identifier = format!("fingerprint {}", STANDARD.encode(id));
             assert_eq!(calls[0]["headers"]["ap-device-identifier"], json!(identifier));
@@ -140,7 +140,7 @@ async fn the_dance_of_a_device_without_an_id() {
 
 #[tokio::test]
 async fn a_code_of_a_device_is_watched_by_a_service() {
-    for backend in [Backend::V1, Backend::V2] {
+    for backend in [BackendKind::V1, BackendKind::V2] {
         let bridge = relay(backend).await;
         let device = Device::of(&bridge, "the devices' statement").await;
         let code = device.created().await["code"].as_str().expect("text").to_owned();
@@ -153,7 +153,7 @@ async fn a_code_of_a_device_is_watched_by_a_service() {
 
 #[tokio::test]
 async fn a_relayed_registration_is_the_providers_own() {
-    let bridge = relay(Backend::V1).await;
+    let bridge = relay(BackendKind::V1).await;
     let device = Device::of(&bridge, "the devices' statement").await;
     assert_eq!(bridge.provider.issued().await, (1, 1), "the device's own");
     device.created().await;
@@ -171,7 +171,7 @@ async fn a_relayed_registration_is_the_providers_own() {
 
 #[tokio::test]
 async fn over_v2_our_own_credentials_are_used_and_a_token_must_have_come_through_here() {
-    let bridge = relay(Backend::V2).await;
+    let bridge = relay(BackendKind::V2).await;
     let device = Device::of(&bridge, "the devices' statement").await;
     device.created().await;
     let sessions = bridge.provider.calls_to("/api/v2/").await;
@@ -179,7 +179,7 @@ async fn over_v2_our_own_credentials_are_used_and_a_token_must_have_come_through
     assert!(sent.starts_with("Bearer ") && !sent.contains(&device.token));
 
     // A genuine token of the provider, which was not issued through here.
-    let elsewhere = relay(Backend::V2).await;
+    let elsewhere = relay(BackendKind::V2).await;
     let stranger = Device { bridge: &bridge, token: Device::of(&elsewhere, "another").await.token };
     bridge.provider.forget_calls().await;
     stranger.create(CREATE).send().await.error(401);
@@ -196,7 +196,7 @@ async fn over_v2_our_own_credentials_are_used_and_a_token_must_have_come_through
 
 #[tokio::test]
 async fn a_token_that_nobody_issued_does_nothing() {
-    for backend in [Backend::V1, Backend::V2] {
+    for backend in [BackendKind::V1, BackendKind::V2] {
         let bridge = relay(backend).await;
         let device = Device::of(&bridge, "the devices' statement").await;
         let code = device.created().await["code"].as_str().expect("text").to_owned();
@@ -213,10 +213,10 @@ async fn a_token_that_nobody_issued_does_nothing() {
 
 #[tokio::test]
 async fn where_a_requestor_is_our_own_a_token_must_have_come_through_here_too() {
-    let bridge = Bridge::configured(Backend::V1, |config| {
+    let bridge = Bridge::configured(BackendKind::V1, |config| {
         let environment = config.environments.get_mut("default").expect("is there");
-        environment.registration = Some(Registration::Relay);
-        environment.requestors.get_mut(REQUESTOR).expect("is there").backend = Some(Backend::Local);
+        environment.registration = Some(ClientRegistrationMode::Relay);
+        environment.requestors.get_mut(REQUESTOR).expect("is there").backend = Some(BackendKind::Local);
     })
     .await;
     let device = Device::of(&bridge, "the devices' statement").await;
@@ -234,7 +234,7 @@ async fn where_a_requestor_is_our_own_a_token_must_have_come_through_here_too() 
 
 #[tokio::test]
 async fn what_v1_has_no_status_for_is_told_in_its_shape() {
-    let bridge = Bridge::over(Backend::V2).await;
+    let bridge = Bridge::over(BackendKind::V2).await;
     let device = Device::of(&bridge, &own_statement(&bridge).await).await;
     bridge.provider.fault(json!({ "path": "/api/v2/", "status": { "status": 500, "content_type": "text/html", "body": "" } })).await;
     device.create(CREATE).send().await.error(503);
@@ -247,12 +247,12 @@ async fn what_v1_has_no_status_for_is_told_in_its_shape() {
 
 #[tokio::test]
 async fn a_code_that_v2_tells_only_a_part_of_is_not_found_in_v1() {
-    let bridge = Bridge::over(Backend::V2).await;
+    let bridge = Bridge::over(BackendKind::V2).await;
     let device = Device::of(&bridge, &own_statement(&bridge).await).await;
     let elsewhere = statement_file("another installation's");
     let url = bridge.provider.url();
     let other = TestServer::configured(|config| {
-        crate::support::environment(config, &url, Backend::V2, elsewhere.path());
+        crate::support::environment(config, &url, BackendKind::V2, elsewhere.path());
     });
     let code = other.created_by(crate::support::create()).await.code;
     device.call("GET", &format!("/reggie/v1/REF/regcode/{code}.json")).send().await.error(404);
@@ -260,13 +260,13 @@ async fn a_code_that_v2_tells_only_a_part_of_is_not_found_in_v1() {
 
 #[tokio::test]
 async fn other_paths_go_through_untouched_where_that_is_configured() {
-    let bridge = Bridge::over(Backend::V2).await;
+    let bridge = Bridge::over(BackendKind::V2).await;
     let answer = call(bridge.rest(), "GET", "/elsewhere?a=1").send().await;
     assert_eq!(answer.status, 404, "nowhere, where it is not");
 
     let provider = Provider::start();
     let url = provider.url();
-    let bridge = Bridge::before(provider, Backend::Local, |config| {
+    let bridge = Bridge::before(provider, BackendKind::Local, |config| {
         config.environments.get_mut("default").expect("is there").passthrough = Some(url);
     })
     .await;
@@ -306,7 +306,7 @@ async fn other_paths_go_where_the_environment_of_their_host_says() {
     let server = TestServer::configured(|config| {
         let to = |name: &str, passthrough: Option<String>| {
             let hosts = vec![format!("{name}.example.com")];
-            (name.to_owned(), Environment { hosts, passthrough, ..Environment::default() })
+            (name.to_owned(), EnvironmentConfig { hosts, passthrough, ..EnvironmentConfig::default() })
         };
         config.environments = [
             to("production", Some(production.url())),
@@ -336,10 +336,10 @@ async fn other_paths_go_where_the_environment_of_their_host_says() {
 async fn what_goes_through_says_who_calls_the_device_or_this_server() {
     let provider = Provider::start();
     let url = provider.url();
-    let bridge = Bridge::before(provider, Backend::V1, |config| {
+    let bridge = Bridge::before(provider, BackendKind::V1, |config| {
         let environment = config.environments.get_mut("default").expect("is there");
         environment.passthrough = Some(url);
-        environment.registration = Some(Registration::Relay);
+        environment.registration = Some(ClientRegistrationMode::Relay);
     })
     .await;
     let own = concat!("passbridge/", env!("CARGO_PKG_VERSION"));

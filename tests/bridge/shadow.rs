@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use passbridge::{config::Backend, proto::v1::registration_code::State};
+use passbridge::{config::BackendKind, proto::v1::registration_code::State};
 use tonic::Code;
 
 use crate::support::{
@@ -29,7 +29,7 @@ impl Handover {
         Self { folder, provider, statement: statement_file("the.statement") }
     }
 
-    fn serve(&self, backend: Backend) -> TestServer {
+    fn serve(&self, backend: BackendKind) -> TestServer {
         TestServer::configured(|config| {
             environment(config, &self.provider.url(), backend, self.statement.path());
             config.store.path = self.folder.path().to_owned();
@@ -40,10 +40,10 @@ impl Handover {
 #[tokio::test]
 async fn a_code_is_its_issuers_after_the_configuration_has_changed() {
     for (before, after) in [
-        (Backend::V1, Backend::V2),
-        (Backend::V2, Backend::V1),
-        (Backend::Local, Backend::V2),
-        (Backend::V1, Backend::Local),
+        (BackendKind::V1, BackendKind::V2),
+        (BackendKind::V2, BackendKind::V1),
+        (BackendKind::Local, BackendKind::V2),
+        (BackendKind::V1, BackendKind::Local),
     ] {
         let handover = Handover::new().await;
         let first = handover.serve(before);
@@ -57,9 +57,9 @@ async fn a_code_is_its_issuers_after_the_configuration_has_changed() {
         let deleted =
             codes.delete_registration_code(delete(&created.code)).await.expect("deletes").into_inner();
         let expected = match before {
-            Backend::Local => None,
-            Backend::V1 => Some(true),
-            Backend::V2 => Some(false),
+            BackendKind::Local => None,
+            BackendKind::V1 => Some(true),
+            BackendKind::V2 => Some(false),
         };
         assert_eq!(deleted.upstream_deleted, expected, "{before:?} to {after:?}");
         second.ended().await;
@@ -69,10 +69,10 @@ async fn a_code_is_its_issuers_after_the_configuration_has_changed() {
 #[tokio::test]
 async fn what_was_acknowledged_is_known_after_a_restart_and_nothing_is_registered_again() {
     let handover = Handover::new().await;
-    let first = handover.serve(Backend::V2);
+    let first = handover.serve(BackendKind::V2);
     let created = first.created_by(create()).await;
     first.ended().await;
-    let second = handover.serve(Backend::V2);
+    let second = handover.serve(BackendKind::V2);
     let read = second.codes().get_registration_code(get(&created.code)).await.expect("reads").into_inner();
     assert_eq!(read.registration_code.expect("is there").id, created.id);
     assert_eq!(handover.provider.issued().await, (1, 1));
@@ -80,7 +80,7 @@ async fn what_was_acknowledged_is_known_after_a_restart_and_nothing_is_registere
 
 #[tokio::test]
 async fn a_code_that_was_not_issued_through_here_is_read_as_far_as_it_is_known() {
-    for backend in [Backend::V1, Backend::V2] {
+    for backend in [BackendKind::V1, BackendKind::V2] {
         let bridge = Bridge::over(backend).await;
         let created = bridge.created().await;
         // Another installation of ours, before the same provider.
@@ -92,7 +92,7 @@ async fn a_code_that_was_not_issued_through_here_is_read_as_far_as_it_is_known()
         assert_eq!((read.code.as_str(), read.state()), (created.code.as_str(), State::Pending));
         assert_eq!(read.device_info.expect("is there").model, "Roku");
         match backend {
-            Backend::V1 => assert_eq!((read.id, read.device_id), (created.id, created.device_id)),
+            BackendKind::V1 => assert_eq!((read.id, read.device_id), (created.id, created.device_id)),
             _ => assert_eq!((read.id.as_str(), read.device_id.as_str()), ("", "")),
         }
     }
@@ -100,7 +100,7 @@ async fn a_code_that_was_not_issued_through_here_is_read_as_far_as_it_is_known()
 
 #[tokio::test]
 async fn many_watches_of_a_code_ask_the_provider_once() {
-    let bridge = Bridge::over(Backend::V2).await;
+    let bridge = Bridge::over(BackendKind::V2).await;
     let created = bridge.created().await;
     let mut watches = Vec::new();
     for _ in 0..5 {
@@ -118,7 +118,7 @@ async fn many_watches_of_a_code_ask_the_provider_once() {
 
 #[tokio::test]
 async fn a_code_that_goes_missing_once_is_not_taken_for_a_login() {
-    let bridge = Bridge::over(Backend::V1).await;
+    let bridge = Bridge::over(BackendKind::V1).await;
     let created = bridge.created().await;
     let not_found = serde_json::json!({
         "path": "/reggie/v1/REF/regcode/", "method": "GET", "times": 1,
@@ -146,7 +146,7 @@ async fn a_code_that_goes_missing_once_is_not_taken_for_a_login() {
 
 #[tokio::test]
 async fn two_looks_that_miss_a_code_with_an_error_between_them_are_not_taken_for_a_login() {
-    let bridge = Bridge::over(Backend::V1).await;
+    let bridge = Bridge::over(BackendKind::V1).await;
     let created = bridge.created().await;
     for status in [404, 418, 404] {
         let odd = serde_json::json!({
@@ -172,7 +172,7 @@ async fn two_looks_that_miss_a_code_with_an_error_between_them_are_not_taken_for
 
 #[tokio::test]
 async fn watches_that_begin_together_do_not_ask_the_provider_together() {
-    let bridge = Bridge::over(Backend::V2).await;
+    let bridge = Bridge::over(BackendKind::V2).await;
     let mut streams = Vec::new();
     for device in 0..24 {
         let created = bridge.server.created_by(create_from(device)).await;
@@ -187,7 +187,7 @@ async fn watches_that_begin_together_do_not_ask_the_provider_together() {
 
 #[tokio::test]
 async fn a_code_that_the_provider_has_no_more_is_not_found() {
-    let bridge = Bridge::over(Backend::V1).await;
+    let bridge = Bridge::over(BackendKind::V1).await;
     let created = bridge.created().await;
     bridge.provider.log_in(&created.code, "Cablevision").await;
     let mut codes = bridge.server.codes();
@@ -208,7 +208,7 @@ async fn a_code_that_the_provider_has_no_more_is_not_found() {
 
 #[tokio::test]
 async fn a_code_that_the_provider_gave_to_another_device_is_that_ones() {
-    let bridge = Bridge::over(Backend::V1).await;
+    let bridge = Bridge::over(BackendKind::V1).await;
     let created = bridge.created().await;
     let mut stream = bridge.watch(&created.code).await;
     let another = serde_json::json!({ "id": "11111111-2222-3333-4444-555555555555" });

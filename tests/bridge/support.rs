@@ -4,7 +4,10 @@ use std::{net::SocketAddr, path::Path, time::Duration};
 
 use futures_util::future::{Either, select};
 use passbridge::{
-    config::{Backend, Config, Environment, Registration, Requestor, TempPass, TempPassKind},
+    config::{
+        BackendKind, ClientRegistrationMode, Config, EnvironmentConfig, RequestorConfig, TempPassConfig,
+        TempPassKind,
+    },
     proto::v1::{
         AuthorizeTempPassRequest, CreateRegistrationCodeRequest, RegistrationCode,
         WatchRegistrationCodeResponse, authorize_temp_pass_request, registration_code::State,
@@ -52,17 +55,17 @@ pub const STATEMENT: &str = "the.software.statement";
 
 impl Bridge {
     /// A server over this backend, with a provider behind it that is there for the local backend too.
-    pub async fn over(backend: Backend) -> Self {
+    pub async fn over(backend: BackendKind) -> Self {
         Self::configured(backend, |_| {}).await
     }
 
     /// The same with a configuration that is the usual one but for what `change` does.
-    pub async fn configured(backend: Backend, change: impl FnOnce(&mut Config)) -> Self {
+    pub async fn configured(backend: BackendKind, change: impl FnOnce(&mut Config)) -> Self {
         Self::before(Provider::start(), backend, change).await
     }
 
     /// The same before a provider that is there already.
-    pub async fn before(provider: Provider, backend: Backend, change: impl FnOnce(&mut Config)) -> Self {
+    pub async fn before(provider: Provider, backend: BackendKind, change: impl FnOnce(&mut Config)) -> Self {
         provider.set_clock(START).await;
         let statement = statement_file(STATEMENT);
         let url = provider.url();
@@ -130,23 +133,24 @@ pub fn statement_file(text: &str) -> tempfile::NamedTempFile {
 }
 
 /// Puts an upstream behind the default environment, for requestors that are listed.
-pub fn environment(config: &mut Config, url: &str, backend: Backend, statement: &Path) {
-    let temp_pass = |kind, max_resources| TempPass { kind, max_resources, ..TempPass::default() };
-    let requestor = Requestor {
+pub fn environment(config: &mut Config, url: &str, backend: BackendKind, statement: &Path) {
+    let temp_pass = |kind, max_resources| TempPassConfig { kind, max_resources, ..TempPassConfig::default() };
+    let requestor = RequestorConfig {
         temp_passes: [
             ("TempPass".to_owned(), temp_pass(TempPassKind::Basic, None)),
             ("TempPassREF".to_owned(), temp_pass(TempPassKind::Promotional, Some(5))),
         ]
         .into(),
-        ..Requestor::default()
+        ..RequestorConfig::default()
     };
-    let environment = Environment {
+    let environment = EnvironmentConfig {
         backend,
-        registration: Some(Registration::Own),
+        registration: Some(ClientRegistrationMode::Own),
         url: Some(url.to_owned()),
         software_statement_file: Some(statement.to_owned()),
-        requestors: [("REF".to_owned(), requestor), ("UNKNOWN".to_owned(), Requestor::default())].into(),
-        ..Environment::default()
+        requestors: [("REF".to_owned(), requestor), ("UNKNOWN".to_owned(), RequestorConfig::default())]
+            .into(),
+        ..EnvironmentConfig::default()
     };
     config.environments.insert("default".to_owned(), environment);
 }

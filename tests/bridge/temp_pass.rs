@@ -1,7 +1,7 @@
 //! TempPasses over the provider: decisions and profiles of v2, resets of v3.
 
 use passbridge::{
-    config::{Backend, TempPassIdentity},
+    config::{BackendKind, TempPassIdentity},
     proto::v1::{
         AuthorizeTempPassRequest, AuthorizeTempPassResponse, BatchResetTempPassRequest, Decision,
         DenialReason, GetTempPassRequest, ResetFlexibleTempPassRequest, ResetTempPassRequest, TempPass,
@@ -54,7 +54,7 @@ async fn looked(bridge: &Bridge, mvpd_id: &str) -> TempPass {
 
 #[tokio::test]
 async fn a_trial_starts_permits_and_is_reset() {
-    for backend in [Backend::Local, Backend::V2] {
+    for backend in [BackendKind::Local, BackendKind::V2] {
         let bridge = Bridge::over(backend).await;
         assert_eq!(looked(&bridge, "TempPass").await.state(), State::NotStarted, "{backend:?}");
         let answer = authorized(&bridge, "TempPass", "channel").await;
@@ -62,7 +62,7 @@ async fn a_trial_starts_permits_and_is_reset() {
             (answer.decision(), answer.denial_reason()),
             (Decision::Permit, DenialReason::Unspecified)
         );
-        assert_eq!(answer.media_token.is_some(), backend == Backend::V2, "only v2 issues one");
+        assert_eq!(answer.media_token.is_some(), backend == BackendKind::V2, "only v2 issues one");
         let trial = looked(&bridge, "TempPass").await;
         assert_eq!(trial.state(), State::Active);
         let (start, end) = (trial.start_time.expect("has started"), trial.expire_time.expect("ends"));
@@ -82,14 +82,14 @@ async fn a_trial_starts_permits_and_is_reset() {
             .expect("resets")
             .into_inner()
             .reset_count;
-        assert_eq!(count, (backend == Backend::Local).then_some(1), "the provider does not say how many");
+        assert_eq!(count, (backend == BackendKind::Local).then_some(1), "the provider does not say how many");
         assert_eq!(looked(&bridge, "TempPass").await.state(), State::NotStarted, "{backend:?}");
     }
 }
 
 #[tokio::test]
 async fn a_promotional_trial_ends_with_its_resources_and_its_time() {
-    for backend in [Backend::Local, Backend::V2] {
+    for backend in [BackendKind::Local, BackendKind::V2] {
         let bridge = Bridge::over(backend).await;
         for resource in ["a", "b", "c", "d", "e"] {
             assert_eq!(authorized(&bridge, "TempPassREF", resource).await.decision(), Decision::Permit);
@@ -121,7 +121,7 @@ async fn a_promotional_trial_ends_with_its_resources_and_its_time() {
 /// As the pages have it, a TempPass shows a profile before its first authorization too.
 #[tokio::test]
 async fn a_trial_that_shows_a_profile_before_it_was_used_has_not_started() {
-    let bridge = Bridge::over(Backend::V2).await;
+    let bridge = Bridge::over(BackendKind::V2).await;
     bridge.provider.order("POST", "settings", serde_json::json!({ "trial_profiles": "usable" })).await;
     for (mvpd, resources) in [("TempPass", None), ("TempPassREF", Some(5))] {
         for _ in 0..2 {
@@ -142,7 +142,7 @@ async fn a_trial_that_shows_a_profile_before_it_was_used_has_not_started() {
 
 #[tokio::test]
 async fn version_1_only_resets() {
-    let bridge = Bridge::over(Backend::V1).await;
+    let bridge = Bridge::over(BackendKind::V1).await;
     let mut temp_passes = bridge.server.temp_passes();
     let answer = temp_passes.authorize_temp_pass(authorize("TempPass", "channel")).await;
     refused(answer, Code::Unimplemented, "UNSUPPORTED_OPERATION");
@@ -151,7 +151,7 @@ async fn version_1_only_resets() {
 
 #[tokio::test]
 async fn resets_say_what_they_mean_in_the_providers_words() {
-    for backend in [Backend::V1, Backend::V2] {
+    for backend in [BackendKind::V1, BackendKind::V2] {
         let bridge = Bridge::over(backend).await;
         let mut temp_passes = bridge.server.temp_passes();
         let device = |target, app_id: &str| ResetTempPassRequest {
@@ -201,7 +201,7 @@ async fn resets_say_what_they_mean_in_the_providers_words() {
 #[tokio::test]
 async fn the_provider_gets_the_digest_of_a_user_unless_it_is_configured_to_get_more() {
     for (identity, expected) in [(TempPassIdentity::Digest, DIGEST), (TempPassIdentity::Clear, USER)] {
-        let bridge = Bridge::configured(Backend::V2, |config| {
+        let bridge = Bridge::configured(BackendKind::V2, |config| {
             let environment = config.environments.get_mut("default").expect("is there");
             environment.requestors.get_mut(REQUESTOR).expect("is there").temp_pass_identity = identity;
         })
@@ -220,14 +220,14 @@ async fn the_provider_gets_the_digest_of_a_user_unless_it_is_configured_to_get_m
 
 #[tokio::test]
 async fn version_2_wants_to_know_the_device() {
-    let bridge = Bridge::over(Backend::V2).await;
+    let bridge = Bridge::over(BackendKind::V2).await;
     let request = AuthorizeTempPassRequest { device: None, ..authorize("TempPass", "channel") };
     assert_eq!(violated(bridge.server.temp_passes().authorize_temp_pass(request).await), ["device"]);
 }
 
 #[tokio::test]
 async fn what_an_operator_decides_is_no_temp_pass() {
-    let bridge = Bridge::over(Backend::V2).await;
+    let bridge = Bridge::over(BackendKind::V2).await;
     let created = bridge.created().await;
     bridge.provider.log_in(&created.code, "Cablevision").await;
     let mut temp_passes = bridge.server.temp_passes();
@@ -242,7 +242,7 @@ async fn what_an_operator_decides_is_no_temp_pass() {
 
 #[tokio::test]
 async fn a_batch_has_the_time_that_its_caller_gives_it() {
-    let bridge = Bridge::configured(Backend::V2, |config| {
+    let bridge = Bridge::configured(BackendKind::V2, |config| {
         // For the beginning of an answer, which comes at once.
         config.grpc.answer_timeout = passbridge::config::HumanDuration(std::time::Duration::from_millis(150));
     })
@@ -270,7 +270,7 @@ async fn a_batch_has_the_time_that_its_caller_gives_it() {
 
 #[tokio::test]
 async fn a_reset_that_may_have_been_done_leaves_an_entry() {
-    let bridge = Bridge::over(Backend::V1).await;
+    let bridge = Bridge::over(BackendKind::V1).await;
     bridge.provider.fault(serde_json::json!({ "path": "/reset-tempass/", "close": {} })).await;
     let reset = ResetTempPassRequest {
         requestor_id: REQUESTOR.to_owned(),

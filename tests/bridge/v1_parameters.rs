@@ -2,7 +2,7 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use passbridge::{
-    config::Backend,
+    config::BackendKind,
     proto::v1::{CreateRegistrationCodeRequest, LegacyParameters},
 };
 use serde_json::Value;
@@ -21,7 +21,7 @@ fn identifier(text: &str) -> String {
 
 #[tokio::test]
 async fn what_is_meant_for_the_provider_alone_reaches_it_in_headers() {
-    let bridge = Bridge::over(Backend::V2).await;
+    let bridge = Bridge::over(BackendKind::V2).await;
     let device = Device::of(&bridge.server).await;
     let create = |query: &str| device.create(query);
     let with_both =
@@ -44,7 +44,7 @@ async fn what_is_meant_for_the_provider_alone_reaches_it_in_headers() {
 
 #[tokio::test]
 async fn an_application_or_a_user_of_a_device_is_a_device_of_its_own() {
-    let bridge = Bridge::over(Backend::V2).await;
+    let bridge = Bridge::over(BackendKind::V2).await;
     for (app_id, device_user, known_as) in [
         ("", "", "the device"),
         ("app", "", "the device|app"),

@@ -25,16 +25,20 @@ fn server() -> TestServer {
 }
 
 /// Codes that are not there for the usual requestor, each for a reason of its own.
-struct NotThere {
+struct UnknownCodes {
     foreign: &'static str,
     foreign_ended: &'static str,
     released: &'static str,
     expired: &'static str,
 }
 
-async fn not_there(server: &TestServer) -> NotThere {
-    let codes =
-        NotThere { foreign: "BCDFGHJ", foreign_ended: "BCDFGHK", released: "BCDFGHL", expired: "BCDFGHM" };
+async fn not_there(server: &TestServer) -> UnknownCodes {
+    let codes = UnknownCodes {
+        foreign: "BCDFGHJ",
+        foreign_ended: "BCDFGHK",
+        released: "BCDFGHL",
+        expired: "BCDFGHM",
+    };
     let others =
         |seconds| CreateRegistrationCodeRequest { requestor_id: "OTHER".to_owned(), ..create_for(seconds) };
     for (code, request) in [
@@ -64,7 +68,7 @@ fn typed_by(code: &str, viewer: &str) -> GetRegistrationCodeRequest {
 async fn a_code_that_is_not_there_has_one_answer_over_either_face_whatever_became_of_it() {
     let server = server();
     let device = Device::of(&server).await;
-    let NotThere { foreign, foreign_ended, released, expired } = not_there(&server).await;
+    let UnknownCodes { foreign, foreign_ended, released, expired } = not_there(&server).await;
     let over_grpc = async |code| {
         let answer = server.codes().get_registration_code(get(code)).await;
         let status = refused(answer, Code::NotFound, "REGISTRATION_CODE_NOT_FOUND");
@@ -91,7 +95,7 @@ async fn a_code_that_is_not_there_has_one_answer_over_either_face_whatever_becam
 async fn a_guess_costs_the_same_whether_the_code_never_was_or_is_another_requestors() {
     let server = server();
     let device = Device::of(&server).await;
-    let NotThere { foreign, foreign_ended, released, expired } = not_there(&server).await;
+    let UnknownCodes { foreign, foreign_ended, released, expired } = not_there(&server).await;
     for (index, code) in [UNKNOWN, foreign, foreign_ended].into_iter().enumerate() {
         let (over_grpc, over_rest) = (format!("203.0.113.{index}"), format!("198.51.100.{index}"));
         for _ in 0..10 {

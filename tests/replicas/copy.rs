@@ -38,16 +38,16 @@ fn copy(from: &Installation, to: &Installation) -> Program {
 
 /// What a copy says that it has done, which has to succeed.
 #[track_caller]
-fn copied(from: &Installation, to: &Installation) -> Said {
+fn copied(from: &Installation, to: &Installation) -> CopyOutput {
     let Output { status, stdout, stderr } = copy(from, to).output();
     assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
-    Said(String::from_utf8(stdout).expect("UTF-8"))
+    CopyOutput(String::from_utf8(stdout).expect("UTF-8"))
 }
 
 /// The table that a copy prints.
-struct Said(String);
+struct CopyOutput(String);
 
-impl Said {
+impl CopyOutput {
     /// How many of these were copied, were there already, and expired meanwhile.
     #[track_caller]
     fn counts(&self, of: &str) -> [usize; 3] {

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use passbridge::{
     auth::SealedLedger,
     backend::{
-        LocalBackend, LocalParts,
-        upstream::{ShadowedCodes, Statement, Upstream, UpstreamParts},
+        LocalBackend, LocalDependencies,
+        upstream::{RegisteredStatement, ShadowedCodes, Upstream, UpstreamDependencies},
     },
     config::{Config, ValidConfig},
     domain::{
         clock::{ManualClock, Timestamp},
         device_info::Normalizer,
-        limit::Countable,
+        limit::LimitedResource,
         port::Store,
         randomness::OsRandomness,
     },
@@ -23,7 +23,7 @@ use passbridge::{
         device_memory::DeviceMemory,
         policy::{Place, Policy, PresentPolicy},
         quota::Quota,
-        registration::Parts,
+        registration::RegistrationDependencies,
     },
     store::{
         embedded::{EmbeddedOptions, EmbeddedStore},
@@ -71,7 +71,7 @@ impl Replicas {
     /// What a replica that goes by this clock knows of the upstream behind the default environment.
     pub fn upstream(&self, clock: &Arc<ManualClock>) -> Upstream {
         let policy = Policy::new(&self.config);
-        let parts = UpstreamParts {
+        let parts = UpstreamDependencies {
             ledger: Arc::clone(&self.store.ledger),
             limits: Arc::clone(&self.store.limits),
             secrets: Arc::new(SealedLedger::new(
@@ -89,7 +89,7 @@ impl Replicas {
             tasks: self.tasks.clone(),
         };
         let (name, upstream) = self.config.upstreams.first_key_value().expect("has an upstream");
-        let statement = Statement::from(&upstream.software_statement);
+        let statement = RegisteredStatement::from(&upstream.software_statement);
         Upstream::new(name.clone(), upstream.options.clone(), statement, parts).expect("a client")
     }
 
@@ -97,7 +97,7 @@ impl Replicas {
     pub fn replica(&self) -> RegistrationService {
         let (name, _) = self.config.upstreams.first_key_value().expect("has an upstream");
         let policy = Policy::new(&self.config).with_upstream(name, self.upstream(&self.clock).backends());
-        let local = LocalBackend::over(LocalParts {
+        let local = LocalBackend::over(LocalDependencies {
             store: self.store.clone(),
             code_format: policy.code_format.clone(),
             max_live_codes: policy.max_live_codes,
@@ -108,7 +108,7 @@ impl Replicas {
         let secrets =
             SealedLedger::new(Arc::clone(&self.store.ledger), Arc::default(), Arc::new(OsRandomness));
         let devices = Arc::new(KnownDevices::new(Arc::new(secrets), Arc::clone(&self.store.ledger)));
-        RegistrationService::new(Parts {
+        RegistrationService::new(RegistrationDependencies {
             store: self.store.clone(),
             policy: Arc::new(PresentPolicy::new(policy)),
             clock: self.clock.clone(),
@@ -117,7 +117,7 @@ impl Replicas {
             memory: DeviceMemory::new(devices, self.clock.clone()),
             budget: LookupBudget::new(Arc::clone(&self.store.limits), 10, 600),
             on_miss: Arc::new(|_| {}),
-            watches: Quota::new(Countable::Watches, 1, 100),
+            watches: Quota::new(LimitedResource::Watches, 1, 100),
             tasks: self.tasks.clone(),
         })
     }

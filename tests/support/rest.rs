@@ -1,6 +1,6 @@
 //! The REST face as a device calls it.
 
-use passbridge::admin::{self, Answer as AdminAnswer, Command, StatementCommand};
+use passbridge::admin::{self, OperatorCommand, OperatorResponse as AdminAnswer, StatementCommand};
 
 use super::{
     http::{Answer, Call, call},
@@ -17,13 +17,13 @@ pub fn statement_command() -> StatementCommand {
 }
 
 /// Asks the running server for something, as an operator's command does.
-pub async fn operate(server: &TestServer, command: Command) -> AdminAnswer {
+pub async fn operate(server: &TestServer, command: OperatorCommand) -> AdminAnswer {
     admin::ask(&server.data(), &command).await.expect("answers").expect("a server runs")
 }
 
 /// Has a statement minted.
 pub async fn mint(server: &TestServer, command: StatementCommand) -> String {
-    match operate(server, Command::MintStatement(command)).await {
+    match operate(server, OperatorCommand::MintStatement(command)).await {
         AdminAnswer::Statement(statement) => statement.into_revealed(),
         other => panic!("nothing was minted: {other:?}"),
     }

@@ -9,8 +9,8 @@ use std::{
 };
 
 use passbridge::{
-    app::{App, Reload, StartError, Surroundings},
-    config::{Config, ConfigError, Environment, HumanDuration, Requestor},
+    app::{App, AppDependencies, Reload, StartError},
+    config::{Config, ConfigError, EnvironmentConfig, HumanDuration, RequestorConfig},
     domain::{
         clock::{ManualClock, Timestamp},
         code::DEFAULT_ALPHABET,
@@ -72,7 +72,7 @@ impl TestServer {
         let clock = ManualClock::new(Timestamp::from_millis(START));
         let randomness = Arc::new(SteeredRandomness::default());
         let surroundings =
-            Surroundings { clock: clock.clone(), randomness: randomness.clone(), memory: Some(MEMORY) };
+            AppDependencies { clock: clock.clone(), randomness: randomness.clone(), memory: Some(MEMORY) };
         let (stop, stopped) = oneshot::channel();
         let (say, started) = mpsc::channel();
         let thread = std::thread::spawn(move || {
@@ -183,8 +183,10 @@ impl Drop for TestServer {
 
 /// Puts an environment with these requestors into a configuration; none listed means all.
 pub fn environment(config: &mut Config, name: &str, requestors: &[&str]) {
-    let requestors = requestors.iter().map(|id| ((*id).to_owned(), Requestor::default())).collect();
-    config.environments.insert(name.to_owned(), Environment { requestors, ..Environment::default() });
+    let requestors = requestors.iter().map(|id| ((*id).to_owned(), RequestorConfig::default())).collect();
+    config
+        .environments
+        .insert(name.to_owned(), EnvironmentConfig { requestors, ..EnvironmentConfig::default() });
 }
 
 /// The system's randomness, but for codes that a test wants drawn.

@@ -16,7 +16,7 @@ use crate::{
     recorded::Answer,
     support::{
         Result, Setting, load, machine,
-        measurement::{Course, Measurement, measure},
+        measurement::{Measurement, MeasurementPlan, measure},
         process::{Face, Server},
         report::{Table, median, spread},
     },
@@ -61,9 +61,9 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn course(&self, in_flight: usize) -> Course {
+    fn course(&self, in_flight: usize) -> MeasurementPlan {
         let threads = self.setting.client_threads;
-        Course { in_flight, threads, warm_up: self.duration / 4, duration: self.duration }
+        MeasurementPlan { in_flight, threads, warm_up: self.duration / 4, duration: self.duration }
     }
 
     /// `checkauthn` of devices that are logged in, beside the bare server.

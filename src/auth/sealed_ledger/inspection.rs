@@ -18,17 +18,17 @@ const NAMES_MAX: usize = 8;
 
 /// The result of checking a ring against the secrets.
 #[derive(Default)]
-struct Findings {
+struct InspectionFindings {
     /// The number of secrets that are not sealed with the ring's sealing key.
     outdated: usize,
     /// The ids of the keys that have opened a secret.
     fitting: BTreeSet<Vec<u8>>,
-    unopened: BTreeMap<(SecretKind, SealError), Unopened>,
+    unopened: BTreeMap<(SecretKind, SealError), UnreadableSecrets>,
 }
 
 /// Secrets of one kind that cannot be opened for the same reason.
 #[derive(Default)]
-struct Unopened {
+struct UnreadableSecrets {
     count: usize,
     /// The names of the first ones, if their kind has telling names.
     names: Vec<String>,
@@ -53,7 +53,7 @@ impl SealedLedger {
     /// # Errors
     /// See [`outdated`](Self::outdated).
     pub(super) async fn inspect(&self, key_ring: &KeyRing) -> Result<usize> {
-        let mut findings = Findings::default();
+        let mut findings = InspectionFindings::default();
         for kind in SecretKind::ALL {
             let mut entries = self.ledger.scan(kind.ledger_kind());
             while let Some((name, entry)) = entries.try_next().await? {
@@ -70,7 +70,7 @@ impl SealedLedger {
     }
 }
 
-impl Findings {
+impl InspectionFindings {
     fn fits(&mut self, key: Option<&[u8]>) {
         if let Some(key) = key.filter(|key| !self.fitting.contains(*key)) {
             self.fitting.insert(key.to_vec());
@@ -88,7 +88,7 @@ impl Findings {
         let unopened = std::mem::take(&mut self.unopened);
         let unopened = unopened.into_iter().filter(|((kind, error), _)| !self.is_damage(*kind, error));
         let mut violations = Violations::default();
-        for ((kind, error), Unopened { count, names }) in unopened {
+        for ((kind, error), UnreadableSecrets { count, names }) in unopened {
             let more = count - names.len();
             let more = (more > 0).then(|| match names.len() {
                 0 => format!("{more} of the {}", kind.plural()),
@@ -101,7 +101,7 @@ impl Findings {
     }
 }
 
-impl Unopened {
+impl UnreadableSecrets {
     fn add(&mut self, kind: SecretKind, name: &[u8]) {
         self.count += 1;
         if kind.has_telling_names() && self.names.len() < NAMES_MAX {

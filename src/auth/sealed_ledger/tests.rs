@@ -28,12 +28,12 @@ fn owned(ids: &[&str]) -> KeyRing {
     Arc::into_inner(ring(ids)).expect("the only reference")
 }
 
-struct Folder {
+struct LedgerFixture {
     ledger: Arc<dyn Ledger>,
     _folder: tempfile::TempDir,
 }
 
-impl Folder {
+impl LedgerFixture {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let options = EmbeddedOptions::new(folder.path(), ManualClock::new(NOW));
@@ -69,7 +69,7 @@ async fn read(secrets: &SealedLedger, kind: SecretKind) -> std::result::Result<V
 
 #[tokio::test]
 async fn after_a_rotation_every_secret_opens_without_the_old_key_and_keeps_its_expiry() {
-    let folder = Folder::new();
+    let folder = LedgerFixture::new();
     let end = NOW + std::time::Duration::from_secs(60);
     // Two secrets from before there was a ring, the others from after.
     let unsealed = folder.with(Arc::default());
@@ -105,7 +105,7 @@ async fn after_a_rotation_every_secret_opens_without_the_old_key_and_keeps_its_e
 
 #[tokio::test]
 async fn an_interrupted_rotation_can_be_repeated_and_secrets_stay_readable() {
-    let folder = Folder::new();
+    let folder = LedgerFixture::new();
     let one = folder.with(ring(&["one"]));
     for kind in SecretKind::ALL {
         put(&one, kind, None).await;
@@ -128,7 +128,7 @@ async fn an_interrupted_rotation_can_be_repeated_and_secrets_stay_readable() {
 
 #[tokio::test]
 async fn a_ring_that_cannot_open_every_secret_is_refused_and_changes_nothing() {
-    let folder = Folder::new();
+    let folder = LedgerFixture::new();
     put(&folder.with(ring(&["one"])), SecretKind::UpstreamCredentials, None).await;
     let secrets = folder.with(ring(&["two", "one"]));
     put(&secrets, SecretKind::SigningKey, None).await;
@@ -168,7 +168,7 @@ async fn put_named(secrets: &SealedLedger, kind: SecretKind, name: &str) {
 
 #[tokio::test]
 async fn unopened_devices_are_counted_and_other_secrets_are_named() {
-    let folder = Folder::new();
+    let folder = LedgerFixture::new();
     let (one, two) = (folder.with(ring(&["one"])), folder.with(ring(&["two"])));
     for index in 0..20 {
         put_named(&one, SecretKind::Device, &format!("device {index}")).await;
@@ -186,7 +186,7 @@ async fn unopened_devices_are_counted_and_other_secrets_are_named() {
 
 #[tokio::test]
 async fn a_damaged_device_does_not_prevent_the_start_but_a_wrong_key_does() {
-    let folder = Folder::new();
+    let folder = LedgerFixture::new();
     let secrets = folder.with(ring(&["one"]));
     put_named(&secrets, SecretKind::Device, "device").await;
     let damage = async |kind: SecretKind, name: &str| {
@@ -214,7 +214,7 @@ async fn a_damaged_device_does_not_prevent_the_start_but_a_wrong_key_does() {
 
 #[tokio::test]
 async fn secrets_written_between_rotations_open_with_the_new_ring() {
-    let folder = Folder::new();
+    let folder = LedgerFixture::new();
     let secrets = folder.with(ring(&["one"]));
     put_named(&secrets, SecretKind::Device, "device").await;
     secrets.rotate(owned(&["two", "one"])).await.expect("rotates");
@@ -228,7 +228,7 @@ async fn secrets_written_between_rotations_open_with_the_new_ring() {
 
 #[tokio::test]
 async fn the_ring_is_reloaded_after_rotations_by_other_servers_only() {
-    let folder = Folder::new();
+    let folder = LedgerFixture::new();
     let (server, other) = (Arc::new(folder.with(ring(&["one"]))), folder.with(ring(&["one"])));
     put_named(&server, SecretKind::Device, "device").await;
     let (reads, mut was_read) = tokio::sync::mpsc::unbounded_channel();
@@ -254,7 +254,7 @@ async fn the_ring_is_reloaded_after_rotations_by_other_servers_only() {
 
 #[tokio::test]
 async fn a_secret_is_removed_only_if_its_sealed_value_matches() {
-    let folder = Folder::new();
+    let folder = LedgerFixture::new();
     let secrets = folder.with(ring(&["one"]));
     put_named(&secrets, SecretKind::Device, "device").await;
     assert!(!secrets.remove(SecretKind::Device, b"device", b"another").await.expect("works"));
@@ -269,7 +269,7 @@ async fn a_secret_is_removed_only_if_its_sealed_value_matches() {
 #[ignore = "prints figures"]
 async fn a_hundred_thousand_devices_are_checked_and_resealed() {
     const DEVICES: usize = 100_000;
-    let folder = Folder::new();
+    let folder = LedgerFixture::new();
     let secrets = folder.with(ring(&["one"]));
     let device = KnownDevice { device_info: Some("i".repeat(1_200)), ..known_device(NOW) };
     let secret = crate::format::encode_known_device(&device).expect("encodes");

@@ -22,25 +22,25 @@ const THROTTLED_PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// What the provider may refuse a token for: a requestor at one of its origins; nothing in particular by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub(super) struct Scope(Option<(Origin, RequestorId)>);
+pub(super) struct TokenScope(Option<(ProviderOrigin, RequestorId)>);
 
-impl Scope {
-    pub(super) fn of(origin: Origin, requestor: &RequestorId) -> Self {
+impl TokenScope {
+    pub(super) fn of(origin: ProviderOrigin, requestor: &RequestorId) -> Self {
         Self(Some((origin, requestor.clone())))
     }
 }
 
 /// Which of the two origins a call goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Origin {
+pub(super) enum ProviderOrigin {
     Api,
     Reset,
 }
 
 /// A call that is about to be made. It holds secrets, and shows itself to no log.
-pub(super) struct Call {
+pub(super) struct ProviderCall {
     pub method: Method,
-    pub origin: Origin,
+    pub origin: ProviderOrigin,
     /// Absolute, and of characters that a path may have.
     pub path: String,
     /// Encoded; empty for none.
@@ -52,14 +52,14 @@ pub(super) struct Call {
     /// Whether a call that may have been made already can be made again.
     pub repeatable: bool,
     /// What a token must be good for.
-    pub scope: Scope,
+    pub scope: TokenScope,
     /// As whose client it is made.
-    pub acting: Acting,
+    pub acting: ActingClient,
 }
 
 /// As whose client of the provider's a call is made, where each device has one. Where none has, all are made as ours.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) enum Acting {
+pub(super) enum ActingClient {
     /// As ours.
     #[default]
     Server,
@@ -69,20 +69,20 @@ pub(super) enum Acting {
     Registered(DeviceId),
 }
 
-impl Call {
+impl ProviderCall {
     /// A call to the API with nothing but its path.
     pub(super) fn new(method: Method, path: String) -> Self {
         Self {
             repeatable: method == Method::GET,
             method,
-            origin: Origin::Api,
+            origin: ProviderOrigin::Api,
             path,
             query: String::new(),
             headers: HeaderMap::new(),
             body: Bytes::new(),
             device: None,
-            scope: Scope::default(),
-            acting: Acting::Server,
+            scope: TokenScope::default(),
+            acting: ActingClient::Server,
         }
     }
 
@@ -100,8 +100,8 @@ impl Call {
     /// The same for a call that begins a login: the device has a client of its own from then on.
     pub(super) fn registering(self) -> Self {
         match self.acting {
-            Acting::Known(device) => Self { acting: Acting::Registered(device), ..self },
-            Acting::Server | Acting::Registered(_) => self,
+            ActingClient::Known(device) => Self { acting: ActingClient::Registered(device), ..self },
+            ActingClient::Server | ActingClient::Registered(_) => self,
         }
     }
 
@@ -135,13 +135,13 @@ fn form(pairs: &[(&str, &str)]) -> String {
 }
 
 /// What came back. It may hold secrets, and shows itself to no log.
-pub(super) struct Answer {
+pub(super) struct ProviderResponse {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Bytes,
 }
 
-impl Answer {
+impl ProviderResponse {
     /// The media type, without parameters.
     pub(super) fn media_type(&self) -> &str {
         let value = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -176,7 +176,7 @@ mod tests {
     fn a_header_that_http_cannot_carry_is_left_out_and_that_is_logged_without_its_value() {
         let log = CapturedLog::of_this_thread();
         let with = |value: &str| {
-            let call = Call::new(Method::GET, "/".to_owned()).header(USER_AGENT, value);
+            let call = ProviderCall::new(Method::GET, "/".to_owned()).header(USER_AGENT, value);
             call.headers.get(USER_AGENT).map(|value| value.as_bytes().to_vec())
         };
         assert_eq!(with("Télé/1.0"), Some("Télé/1.0".into()), "beyond ASCII it can");

@@ -28,7 +28,7 @@ pub enum CircuitState {
 }
 
 #[derive(Debug)]
-enum State {
+enum BreakerState {
     Closed {
         failures: u32,
     },
@@ -40,15 +40,15 @@ enum State {
 
 /// The circuit of one upstream.
 #[derive(Debug)]
-pub(super) struct Circuit {
+pub(super) struct CircuitBreaker {
     clock: SharedClock,
     randomness: SharedRandomness,
-    state: Mutex<State>,
+    state: Mutex<BreakerState>,
 }
 
-impl Circuit {
+impl CircuitBreaker {
     pub(super) fn new(clock: SharedClock, randomness: SharedRandomness) -> Self {
-        Self { clock, randomness, state: Mutex::new(State::Closed { failures: 0 }) }
+        Self { clock, randomness, state: Mutex::new(BreakerState::Closed { failures: 0 }) }
     }
 
     /// Whether a call would be let through.
@@ -57,7 +57,7 @@ impl Circuit {
     /// How long it would be refused at least.
     pub(super) fn look(&self) -> Result<(), Duration> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let State::Open { until } = &*state else { return Ok(()) };
+        let BreakerState::Open { until } = &*state else { return Ok(()) };
         let now = self.clock.instant();
         if now < *until { Err(until.since(now)) } else { Ok(()) }
     }
@@ -68,7 +68,7 @@ impl Circuit {
     /// How long it is refused at least.
     pub(super) fn permit(&self) -> Result<(), Duration> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let State::Open { until } = &mut *state else { return Ok(()) };
+        let BreakerState::Open { until } = &mut *state else { return Ok(()) };
         let now = self.clock.instant();
         if now < *until {
             return Err(until.since(now));
@@ -84,20 +84,20 @@ impl Circuit {
     /// Notes that a call was answered.
     pub(super) fn succeeded(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if matches!(*state, State::Open { .. }) {
+        if matches!(*state, BreakerState::Open { .. }) {
             tracing::info!("the upstream works again");
         }
-        *state = State::Closed { failures: 0 };
+        *state = BreakerState::Closed { failures: 0 };
     }
 
     /// Notes that a call was not answered, or by a breakdown.
     pub(super) fn failed(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if let State::Closed { failures } = &mut *state {
+        if let BreakerState::Closed { failures } = &mut *state {
             *failures += 1;
             if *failures >= FAILURES {
                 tracing::warn!("the upstream fails again and again, and is spared for a while");
-                *state = State::Open { until: self.spared_until() };
+                *state = BreakerState::Open { until: self.spared_until() };
             }
         }
     }
@@ -105,8 +105,8 @@ impl Circuit {
     /// Whether calls go through.
     pub(super) fn state(&self) -> CircuitState {
         match *self.state.lock().unwrap_or_else(PoisonError::into_inner) {
-            State::Closed { .. } => CircuitState::Closed,
-            State::Open { .. } => CircuitState::Open,
+            BreakerState::Closed { .. } => CircuitState::Closed,
+            BreakerState::Open { .. } => CircuitState::Open,
         }
     }
 }
@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn it_opens_after_failures_in_a_row_and_is_tried_by_one_call_at_a_time() {
         let clock = ManualClock::new(Timestamp::from_millis(0));
-        let circuit = Circuit::new(clock.clone(), ScriptedRandomness::new(vec![0]));
+        let circuit = CircuitBreaker::new(clock.clone(), ScriptedRandomness::new(vec![0]));
         (1..FAILURES).for_each(|_| circuit.failed());
         circuit.succeeded();
         (1..FAILURES).for_each(|_| circuit.failed());
@@ -144,7 +144,7 @@ mod tests {
     fn replicas_whose_circuits_opened_together_do_not_come_back_together() {
         let clock = ManualClock::new(Timestamp::from_millis(0));
         let opened = |byte| {
-            let circuit = Circuit::new(clock.clone(), ScriptedRandomness::new(vec![byte]));
+            let circuit = CircuitBreaker::new(clock.clone(), ScriptedRandomness::new(vec![byte]));
             (0..FAILURES).for_each(|_| circuit.failed());
             circuit
         };

@@ -9,7 +9,7 @@ use std::sync::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{UpstreamClient, UpstreamOptions, UpstreamParts};
+use super::{UpstreamClient, UpstreamDependencies, UpstreamOptions};
 use crate::{
     domain::{
         error::Result,
@@ -17,7 +17,7 @@ use crate::{
         ledger_kind::LedgerKind,
         port::{Ledger, LedgerEntry, LedgerKey},
     },
-    format::{self, Format, FormatError},
+    format::{self, FormatError, StoredFormat},
 };
 
 /// Remembers the setting by which logins were made last, for one environment and provider.
@@ -33,7 +33,7 @@ impl ClientChange {
     pub(super) fn new(
         environment: &EnvironmentName,
         options: &UpstreamOptions,
-        parts: &UpstreamParts,
+        parts: &UpstreamDependencies,
     ) -> Self {
         let name = [environment.as_str().as_bytes(), options.url.as_str().as_bytes()].join(&0);
         Self {
@@ -99,7 +99,7 @@ enum UpstreamClientV1 {
     PerDevice,
 }
 
-impl Format for UpstreamClientV1 {
+impl StoredFormat for UpstreamClientV1 {
     const NAME: &'static str = "upstream_client_mode";
     const VERSION: u8 = 1;
 }

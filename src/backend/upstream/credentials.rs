@@ -6,7 +6,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{UpstreamOptions, UpstreamParts};
+use super::{UpstreamDependencies, UpstreamOptions};
 use crate::{
     auth::{SealedLedger, SecretKind, key_ring::SealError},
     domain::{
@@ -17,7 +17,7 @@ use crate::{
         port::LedgerKey,
         secret::SecretText,
     },
-    format::{self, Format, FormatError},
+    format::{self, FormatError, StoredFormat},
 };
 
 /// How long a token lasts whose answer does not say, in seconds.
@@ -25,32 +25,33 @@ pub(super) const EXPIRES_IN_DEFAULT: u64 = 3600;
 
 /// What the secrets of a client are in the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Kinds {
+struct CredentialKinds {
     credentials: SecretKind,
     token: SecretKind,
 }
 
-const OF_SERVER: Kinds =
-    Kinds { credentials: SecretKind::UpstreamCredentials, token: SecretKind::UpstreamToken };
-const OF_DEVICE: Kinds = Kinds { credentials: SecretKind::DeviceCredentials, token: SecretKind::DeviceToken };
+const OF_SERVER: CredentialKinds =
+    CredentialKinds { credentials: SecretKind::UpstreamCredentials, token: SecretKind::UpstreamToken };
+const OF_DEVICE: CredentialKinds =
+    CredentialKinds { credentials: SecretKind::DeviceCredentials, token: SecretKind::DeviceToken };
 
 /// The software statement that an environment is registered with. Shows itself to nobody.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Statement(Arc<str>);
+pub struct RegisteredStatement(Arc<str>);
 
-impl Statement {
+impl RegisteredStatement {
     pub(super) fn reveal(&self) -> &str {
         &self.0
     }
 }
 
-impl From<&SecretText> for Statement {
+impl From<&SecretText> for RegisteredStatement {
     fn from(text: &SecretText) -> Self {
         Self(text.reveal().into())
     }
 }
 
-impl fmt::Debug for Statement {
+impl fmt::Debug for RegisteredStatement {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Statement(…)")
     }
@@ -58,7 +59,7 @@ impl fmt::Debug for Statement {
 
 /// What the provider knows us by.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Credentials {
+pub(super) struct ClientCredentials {
     pub client_id: String,
     pub client_secret: SecretText,
     /// When we registered, for telling credentials that never worked from such that do no more.
@@ -67,7 +68,7 @@ pub(super) struct Credentials {
 
 /// An access token, with what tells its age without trusting the provider's clock, nor ours to stay as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Token {
+pub(super) struct ProviderToken {
     pub access_token: SecretText,
     /// Whose it is.
     pub client_id: String,
@@ -76,7 +77,7 @@ pub(super) struct Token {
     pub expires_in: u64,
 }
 
-impl Token {
+impl ProviderToken {
     /// How much of its time is over, in percent.
     fn age_percent(&self, now: MonotonicInstant) -> u128 {
         let life = u128::from(self.expires_in.max(1)) * 1000;
@@ -101,26 +102,26 @@ impl Token {
 
 /// Credentials as they are in the ledger.
 #[derive(Clone)]
-pub(super) struct Kept {
-    pub credentials: Credentials,
+pub(super) struct StoredCredentials {
+    pub credentials: ClientCredentials,
     sealed: Vec<u8>,
 }
 
 /// Where a client's credentials and token are kept: sealed, under the environment's name, the provider's origin, which nobody
 /// else's secrets must reach, the digest of the statement, and that of the device whose client it is, if it is one's.
-pub(super) struct Vault {
-    kinds: Kinds,
+pub(super) struct CredentialVault {
+    kinds: CredentialKinds,
     name: Vec<u8>,
     secrets: Arc<SealedLedger>,
     clock: SharedClock,
 }
 
-impl Vault {
+impl CredentialVault {
     pub(super) fn new(
         environment: &EnvironmentName,
         options: &UpstreamOptions,
-        statement: &Statement,
-        parts: &UpstreamParts,
+        statement: &RegisteredStatement,
+        parts: &UpstreamDependencies,
     ) -> Self {
         let digest = Sha256::digest(statement.reveal());
         let name = [environment.as_str().as_bytes(), options.url.as_str().as_bytes(), &digest].join(&0);
@@ -145,10 +146,10 @@ impl Vault {
         LedgerKey { kind, name: self.name.clone() }
     }
 
-    pub(super) async fn credentials(&self) -> Result<Option<Kept>> {
+    pub(super) async fn credentials(&self) -> Result<Option<StoredCredentials>> {
         let Some(kept) = self.secrets.get(self.kinds.credentials, &self.name).await? else { return Ok(None) };
         let credentials = readable(self.kinds.credentials, kept.opened, decode_credentials);
-        Ok(credentials.map(|credentials| Kept { credentials, sealed: kept.sealed }))
+        Ok(credentials.map(|credentials| StoredCredentials { credentials, sealed: kept.sealed }))
     }
 
     /// Keeps new credentials in the place of those that were there, and says which are kept now: others where somebody else
@@ -158,9 +159,9 @@ impl Vault {
     /// Those of the store.
     pub(super) async fn keep_credentials(
         &self,
-        before: Option<&Kept>,
-        credentials: &Credentials,
-    ) -> Result<Kept> {
+        before: Option<&StoredCredentials>,
+        credentials: &ClientCredentials,
+    ) -> Result<StoredCredentials> {
         let (secrets, name) = (&self.secrets, &self.name);
         let secret = encode_credentials(credentials)?;
         let mut sealed = before.map(|kept| kept.sealed.clone());
@@ -168,7 +169,7 @@ impl Vault {
             if let Some(sealed) =
                 secrets.swap(self.kinds.credentials, name, sealed.as_deref(), &secret, None).await?
             {
-                return Ok(Kept { credentials: credentials.clone(), sealed });
+                return Ok(StoredCredentials { credentials: credentials.clone(), sealed });
             }
             sealed = match self.credentials().await? {
                 // The same as before, which were only sealed anew.
@@ -182,12 +183,12 @@ impl Vault {
         }
     }
 
-    pub(super) async fn token(&self) -> Result<Option<Token>> {
+    pub(super) async fn token(&self) -> Result<Option<ProviderToken>> {
         let Some(kept) = self.secrets.get(self.kinds.token, &self.name).await? else { return Ok(None) };
         Ok(readable(self.kinds.token, kept.opened, |bytes| decode_token(bytes, &*self.clock)))
     }
 
-    pub(super) async fn keep_token(&self, token: &Token) -> Result<()> {
+    pub(super) async fn keep_token(&self, token: &ProviderToken) -> Result<()> {
         let clock = &*self.clock;
         let end = clock.moment_of(token.received) + Duration::from_secs(token.expires_in);
         let secret = encode_token(token, clock)?;
@@ -204,7 +205,7 @@ impl Vault {
 /// Why something that is kept cannot be read. Holds nothing of it.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-enum Unreadable {
+enum CredentialReadError {
     Sealed(#[from] SealError),
     Format(#[from] FormatError),
 }
@@ -215,7 +216,7 @@ fn readable<T>(
     opened: std::result::Result<Vec<u8>, SealError>,
     decode: impl FnOnce(&[u8]) -> std::result::Result<T, FormatError>,
 ) -> Option<T> {
-    let read = opened.map_err(Unreadable::from).and_then(|bytes| Ok(decode(&bytes)?));
+    let read = opened.map_err(CredentialReadError::from).and_then(|bytes| Ok(decode(&bytes)?));
     read.inspect_err(|error| {
         let kind = kind.ledger_kind().as_str();
         tracing::error!(kind, %error, "what is kept for an upstream cannot be read, and counts as absent");
@@ -232,7 +233,7 @@ struct CredentialsV1<'a> {
     registered: u64,
 }
 
-impl Format for CredentialsV1<'_> {
+impl StoredFormat for CredentialsV1<'_> {
     const NAME: &'static str = "upstream_credentials";
     const VERSION: u8 = 1;
 }
@@ -248,28 +249,28 @@ struct TokenV1<'a> {
     expires_in: u64,
 }
 
-impl Format for TokenV1<'_> {
+impl StoredFormat for TokenV1<'_> {
     const NAME: &'static str = "upstream_token";
     const VERSION: u8 = 1;
 }
 
-fn encode_credentials(credentials: &Credentials) -> std::result::Result<Vec<u8>, FormatError> {
-    let Credentials { client_id, client_secret, registered } = credentials;
+fn encode_credentials(credentials: &ClientCredentials) -> std::result::Result<Vec<u8>, FormatError> {
+    let ClientCredentials { client_id, client_secret, registered } = credentials;
     let client_secret = client_secret.reveal();
     format::encode(&CredentialsV1 { client_id, client_secret, registered: registered.as_millis() })
 }
 
-fn decode_credentials(bytes: &[u8]) -> std::result::Result<Credentials, FormatError> {
+fn decode_credentials(bytes: &[u8]) -> std::result::Result<ClientCredentials, FormatError> {
     let CredentialsV1 { client_id, client_secret, registered } = format::decode(bytes)?;
-    Ok(Credentials {
+    Ok(ClientCredentials {
         client_id: client_id.to_owned(),
         client_secret: client_secret.to_owned().into(),
         registered: Timestamp::from_millis(registered),
     })
 }
 
-fn encode_token(token: &Token, clock: &dyn Clock) -> std::result::Result<Vec<u8>, FormatError> {
-    let Token { access_token, client_id, received, expires_in } = token;
+fn encode_token(token: &ProviderToken, clock: &dyn Clock) -> std::result::Result<Vec<u8>, FormatError> {
+    let ProviderToken { access_token, client_id, received, expires_in } = token;
     format::encode(&TokenV1 {
         access_token: access_token.reveal(),
         client_id,
@@ -278,9 +279,9 @@ fn encode_token(token: &Token, clock: &dyn Clock) -> std::result::Result<Vec<u8>
     })
 }
 
-fn decode_token(bytes: &[u8], clock: &dyn Clock) -> std::result::Result<Token, FormatError> {
+fn decode_token(bytes: &[u8], clock: &dyn Clock) -> std::result::Result<ProviderToken, FormatError> {
     let TokenV1 { access_token, client_id, received, expires_in } = format::decode(bytes)?;
-    Ok(Token {
+    Ok(ProviderToken {
         access_token: access_token.to_owned().into(),
         client_id: client_id.to_owned(),
         received: clock.instant_of(Timestamp::from_millis(received)),

@@ -5,10 +5,10 @@ use serde_json::Value;
 use super::json::{number, text};
 use crate::domain::{
     device_info::{
-        Browser, Connection, Display, Hardware, NormalizedConnection, NormalizedDeviceInfo, Normalizer,
-        OperatingSystem, Version,
+        Browser, Display, Hardware, NormalizedConnection, NormalizedDeviceInfo, Normalizer,
+        ObservedConnection, OperatingSystem, Version,
     },
-    registration::RegistrationRequest,
+    registration_code::RegistrationRequest,
 };
 
 const UNKNOWN: &str = "Unknown";
@@ -18,7 +18,8 @@ pub(super) fn wire_form(request: &RegistrationRequest, normalizer: &Normalizer) 
     match &request.device_info {
         Some(device_info) => device_info.encode(),
         None => {
-            let connection = Connection::new(&request.user_agent, request.device_ip, request.device_port);
+            let connection =
+                ObservedConnection::new(&request.user_agent, request.device_ip, request.device_port);
             normalizer.guess(&connection, &request.legacy.device_type).encode()
         }
     }

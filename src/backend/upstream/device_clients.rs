@@ -7,10 +7,10 @@ use quick_cache::sync::Cache;
 use sha2::{Digest, Sha256};
 
 use super::{
-    UpstreamParts,
-    call::{Acting, Call},
+    UpstreamDependencies,
+    call::{ActingClient, ProviderCall},
     pause::Pauses,
-    token::Tokens,
+    token::TokenSource,
 };
 use crate::domain::{error::Result, id::DeviceId};
 
@@ -19,13 +19,13 @@ const REMEMBERED: usize = 10_000;
 
 /// The clients of an environment's devices, and its own for calls about none.
 pub(super) struct DeviceClients {
-    server: Tokens,
-    devices: Cache<[u8; 32], Tokens>,
+    server: TokenSource,
+    devices: Cache<[u8; 32], TokenSource>,
     refusal: Arc<Pauses<()>>,
 }
 
 impl DeviceClients {
-    pub(super) fn new(server: Tokens, parts: &UpstreamParts) -> Self {
+    pub(super) fn new(server: TokenSource, parts: &UpstreamDependencies) -> Self {
         let refusal = Arc::new(Pauses::new(parts.randomness.clone()));
         Self { server, devices: Cache::new(REMEMBERED), refusal }
     }
@@ -34,11 +34,11 @@ impl DeviceClients {
     ///
     /// # Errors
     /// Those of the store.
-    pub(super) async fn of(&self, call: &Call) -> Result<Tokens> {
+    pub(super) async fn of(&self, call: &ProviderCall) -> Result<TokenSource> {
         let tokens = match &call.acting {
-            Acting::Server => return Ok(self.server.clone()),
-            Acting::Registered(device) => self.remembered(device),
-            Acting::Known(device) => match self.known(device).await? {
+            ActingClient::Server => return Ok(self.server.clone()),
+            ActingClient::Registered(device) => self.remembered(device),
+            ActingClient::Known(device) => match self.known(device).await? {
                 Some(tokens) => tokens,
                 None => return Ok(self.server.clone()),
             },
@@ -46,7 +46,7 @@ impl DeviceClients {
         Ok(tokens.on_behalf_of(call.device))
     }
 
-    fn remembered(&self, device: &DeviceId) -> Tokens {
+    fn remembered(&self, device: &DeviceId) -> TokenSource {
         let made = || Ok::<_, Infallible>(self.made(device));
         match self.devices.get_or_insert_with(&digest(device), made) {
             Ok(tokens) => tokens,
@@ -55,13 +55,13 @@ impl DeviceClients {
     }
 
     /// Those of a device that has a client. Whoever asks about others takes no room from these.
-    async fn known(&self, device: &DeviceId) -> Result<Option<Tokens>> {
+    async fn known(&self, device: &DeviceId) -> Result<Option<TokenSource>> {
         let tokens = self.devices.get(&digest(device)).unwrap_or_else(|| self.made(device));
         let is_known = tokens.are_of_known_client().await?;
         Ok(is_known.then(|| self.remembered(device)))
     }
 
-    fn made(&self, device: &DeviceId) -> Tokens {
+    fn made(&self, device: &DeviceId) -> TokenSource {
         self.server.of_device(device, Arc::clone(&self.refusal))
     }
 }

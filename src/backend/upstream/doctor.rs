@@ -16,19 +16,19 @@ use tokio::net::{TcpStream, lookup_host};
 
 use super::{
     Upstream,
-    call::{Answer, Call, Origin, Scope},
+    call::{ProviderCall, ProviderOrigin, ProviderResponse, TokenScope},
     circuit::CircuitState,
     failure::refusal,
 };
 use crate::domain::{
-    backend::{Condition, Deletion, Doctor, Examination, Finding, Issuance},
+    backend::{Deletion, Doctor, Examination, Finding, FindingStatus, Issuance},
     call::CallContext,
     clock::Timestamp,
     device_info::DeviceInfo,
     error::{Error, UpstreamAnswer},
     id::{DeviceId, Place},
     probable_cause::probable_causes,
-    registration::{RegistrationRequest, UpstreamApi},
+    registration_code::{RegistrationRequest, UpstreamApi},
 };
 
 /// How long a connection may take to come about.
@@ -52,7 +52,7 @@ impl UpstreamDoctor {
     }
 
     /// Name, connection, TLS and clock of an origin; whether the API behind it can be tried.
-    async fn reach(&self, findings: &mut Vec<Finding>, origin: Origin, url: &Url) -> bool {
+    async fn reach(&self, findings: &mut Vec<Finding>, origin: ProviderOrigin, url: &Url) -> bool {
         let name = url.host_str().unwrap_or_default().to_owned();
         let port = url.port_or_known_default().unwrap_or(443);
         let addresses: Vec<SocketAddr> = match lookup_host((name.as_str(), port)).await {
@@ -94,7 +94,7 @@ impl UpstreamDoctor {
         }
     }
 
-    fn clock(&self, answer: &Answer) -> Finding {
+    fn clock(&self, answer: &ProviderResponse) -> Finding {
         let now = self.0.inner.parts.clock.now();
         let theirs = answer.date().and_then(|text| jiff::fmt::rfc2822::parse(text).ok());
         let theirs = theirs.and_then(|date| u64::try_from(date.timestamp().as_millisecond()).ok());
@@ -110,7 +110,7 @@ impl UpstreamDoctor {
             "Have the machine's clock set by NTP: codes that have expired already are refused.".to_owned(),
         )];
         let seen = format!("the clocks are {} s apart", skew.as_secs());
-        Finding { step: "clock".to_owned(), condition: Condition::Odd, seen, causes }
+        Finding { step: "clock".to_owned(), condition: FindingStatus::Odd, seen, causes }
     }
 
     /// Whether there are credentials, and a token for them.
@@ -123,7 +123,7 @@ impl UpstreamDoctor {
                 return false;
             }
         };
-        let token = tokens.get(&Scope::default()).await;
+        let token = tokens.get(&TokenScope::default()).await;
         let seen = match before {
             Some(_) => "registered before, and kept".to_owned(),
             None => "none were kept: this server has to register".to_owned(),
@@ -144,14 +144,16 @@ impl UpstreamDoctor {
 
     /// A look at the reset API that resets nothing: it knows only DELETE.
     async fn look_at_reset(&self) -> Finding {
-        let call =
-            Call { origin: Origin::Reset, ..Call::new(Method::GET, "/reset-tempass/v3/reset".to_owned()) };
+        let call = ProviderCall {
+            origin: ProviderOrigin::Reset,
+            ..ProviderCall::new(Method::GET, "/reset-tempass/v3/reset".to_owned())
+        };
         match self.0.inner.session.send(&CallContext::default(), call).await {
             Ok(answer) if answer.status.as_u16() == 403 || answer.status.is_server_error() => {
                 failed("reset", &refusal(&answer, false))
             }
             Ok(answer) if answer.status.as_u16() == 404 => Finding {
-                condition: Condition::Odd,
+                condition: FindingStatus::Odd,
                 ..broken(
                     "reset",
                     "answers 404, as if there were no such API".to_owned(),
@@ -199,17 +201,17 @@ impl Doctor for UpstreamDoctor {
         if self.0.circuit() == CircuitState::Open {
             findings.push(Finding {
                 step: "circuit".to_owned(),
-                condition: Condition::Odd,
+                condition: FindingStatus::Odd,
                 seen: "it has failed again and again, and is spared for a moment".to_owned(),
                 causes: Vec::new(),
             });
         }
         let (url, reset_url) = (&self.0.inner.options.url, &self.0.inner.options.reset_url);
-        if !self.reach(&mut findings, Origin::Api, url).await || !self.identify(&mut findings).await {
+        if !self.reach(&mut findings, ProviderOrigin::Api, url).await || !self.identify(&mut findings).await {
             return findings;
         }
         let mut of_reset = Vec::new();
-        if url == reset_url || self.reach(&mut of_reset, Origin::Reset, reset_url).await {
+        if url == reset_url || self.reach(&mut of_reset, ProviderOrigin::Reset, reset_url).await {
             of_reset.push(self.look_at_reset().await);
         }
         findings.extend(of_reset);
@@ -244,12 +246,12 @@ fn request(place: Place) -> RegistrationRequest {
 }
 
 fn fine(step: &str, seen: String) -> Finding {
-    Finding { step: step.to_owned(), condition: Condition::Fine, seen, causes: Vec::new() }
+    Finding { step: step.to_owned(), condition: FindingStatus::Fine, seen, causes: Vec::new() }
 }
 
 fn broken(step: &str, seen: String, remedy: &str) -> Finding {
     let causes = vec![(String::new(), remedy.to_owned())];
-    Finding { step: step.to_owned(), condition: Condition::Broken, seen, causes }
+    Finding { step: step.to_owned(), condition: FindingStatus::Broken, seen, causes }
 }
 
 fn failed(step: &str, error: &Error) -> Finding {
@@ -258,7 +260,7 @@ fn failed(step: &str, error: &Error) -> Finding {
         causes.into_iter().map(|cause| (cause.cause.into_owned(), cause.remedy.to_owned())).collect();
     let said = error.upstream_answer().map(said).unwrap_or_default();
     let seen = format!("{}{said}", error.operator_message());
-    Finding { step: step.to_owned(), condition: Condition::Broken, seen, causes }
+    Finding { step: step.to_owned(), condition: FindingStatus::Broken, seen, causes }
 }
 
 fn said(answer: &UpstreamAnswer) -> String {

@@ -7,13 +7,13 @@ use http::StatusCode;
 use serde_json::Value;
 
 use super::{
-    call::Answer,
+    call::ProviderResponse,
     json::{number, plain, text},
 };
 use crate::domain::{
     entitlement::RefusalReason,
     error::{Error, LookupClues, UpstreamAnswer},
-    upstream_code::{self, Meaning},
+    upstream_code::{self, UpstreamErrorMeaning},
 };
 
 /// The longest code of an error, and the longest name of a call, that is passed on.
@@ -26,7 +26,7 @@ const WRONG_PROVIDER: &str = "invalid_access_token_service_provider";
 const A_MOMENT: Duration = Duration::from_secs(1);
 
 /// What the provider said in an answer that is an error.
-pub(super) fn said(answer: &Answer) -> UpstreamAnswer {
+pub(super) fn said(answer: &ProviderResponse) -> UpstreamAnswer {
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     said_in(answer.status.as_u16(), &body)
 }
@@ -39,32 +39,33 @@ pub(super) fn said_in(status: u16, body: &Value) -> UpstreamAnswer {
 }
 
 /// Whether the answer says that the access token is not good, or no more: another one may be.
-pub(super) fn refuses_token(answer: &Answer) -> bool {
+pub(super) fn refuses_token(answer: &ProviderResponse) -> bool {
     answer.status == StatusCode::UNAUTHORIZED && said(answer).code.as_deref() != Some(WRONG_PROVIDER)
 }
 
 /// Whether the answer says that the client may not do this with whatever token.
-pub(super) fn refuses_client(answer: &Answer) -> bool {
-    answer.status.is_client_error() && meaning(&said(answer)) == Some(Meaning::Token)
+pub(super) fn refuses_client(answer: &ProviderResponse) -> bool {
+    answer.status.is_client_error() && meaning(&said(answer)) == Some(UpstreamErrorMeaning::Token)
 }
 
 /// Whether the answer says that there is no such code.
-pub(super) fn is_code_unknown(answer: &Answer) -> bool {
+pub(super) fn is_code_unknown(answer: &ProviderResponse) -> bool {
     answer.status == StatusCode::NOT_FOUND && !answer.is_html()
-        || answer.status.is_client_error() && meaning(&said(answer)) == Some(Meaning::CodeUnknown)
+        || answer.status.is_client_error()
+            && meaning(&said(answer)) == Some(UpstreamErrorMeaning::CodeUnknown)
 }
 
 /// The error that an answer leads to which is not the one that was asked for.
-pub(super) fn refusal(answer: &Answer, was_fast: bool) -> Error {
+pub(super) fn refusal(answer: &ProviderResponse, was_fast: bool) -> Error {
     let said = said(answer);
     // The two may differ; the API's own is the more exact one.
     let inner = serde_json::from_slice::<Value>(&answer.body).ok().and_then(|body| number(&body, "status"));
     match meaning(&said) {
         // Whatever the status: nothing was forbidden.
-        Some(Meaning::Breakdown) => by_meaning(Meaning::Breakdown, said, was_fast),
+        Some(UpstreamErrorMeaning::Breakdown) => by_meaning(UpstreamErrorMeaning::Breakdown, said, was_fast),
         // What it forbids is not mended by other credentials.
         _ if answer.status == StatusCode::FORBIDDEN => by_status(answer, inner, said, was_fast),
-        Some(Meaning::Configuration) | None => by_status(answer, inner, said, was_fast),
+        Some(UpstreamErrorMeaning::Configuration) | None => by_status(answer, inner, said, was_fast),
         Some(meaning) => by_meaning(meaning, said, was_fast),
     }
 }
@@ -73,8 +74,8 @@ pub(super) fn refusal(answer: &Answer, was_fast: bool) -> Error {
 pub(super) fn refusal_by_code(said: UpstreamAnswer) -> Option<Error> {
     Some(match meaning(&said)? {
         // Nobody asked for a code.
-        Meaning::CodeUnknown => Error::UpstreamForbidden { answer: said, was_fast: false },
-        Meaning::Configuration => return None,
+        UpstreamErrorMeaning::CodeUnknown => Error::UpstreamForbidden { answer: said, was_fast: false },
+        UpstreamErrorMeaning::Configuration => return None,
         meaning => by_meaning(meaning, said, false),
     })
 }
@@ -85,30 +86,30 @@ pub(super) fn denial(error: &Error) -> Option<(RefusalReason, &UpstreamAnswer)> 
         return None;
     };
     match meaning(answer)? {
-        Meaning::Denied(reason) => Some((reason, answer)),
+        UpstreamErrorMeaning::Denied(reason) => Some((reason, answer)),
         _ => None,
     }
 }
 
 /// Why what this is said of is denied.
 pub(super) fn refusal_reason(said: &UpstreamAnswer) -> RefusalReason {
-    meaning(said).map_or(RefusalReason::Other, Meaning::refusal_reason)
+    meaning(said).map_or(RefusalReason::Other, UpstreamErrorMeaning::refusal_reason)
 }
 
-fn by_meaning(meaning: Meaning, said: UpstreamAnswer, was_fast: bool) -> Error {
+fn by_meaning(meaning: UpstreamErrorMeaning, said: UpstreamAnswer, was_fast: bool) -> Error {
     match meaning {
-        Meaning::Field(field) => Error::UpstreamRejected { field: Some(field), answer: said },
-        Meaning::CodeUnknown => {
+        UpstreamErrorMeaning::Field(field) => Error::UpstreamRejected { field: Some(field), answer: said },
+        UpstreamErrorMeaning::CodeUnknown => {
             Error::CodeNotFound(LookupClues { over_upstream: true, ..LookupClues::default() })
         }
-        Meaning::Token => Error::UpstreamCredentialsRefused { answer: said },
-        Meaning::Denied(_) => Error::UpstreamForbidden { answer: said, was_fast },
-        Meaning::Configuration => Error::UpstreamRejected { field: None, answer: said },
-        Meaning::Breakdown => broken("it reports a breakdown", said),
+        UpstreamErrorMeaning::Token => Error::UpstreamCredentialsRefused { answer: said },
+        UpstreamErrorMeaning::Denied(_) => Error::UpstreamForbidden { answer: said, was_fast },
+        UpstreamErrorMeaning::Configuration => Error::UpstreamRejected { field: None, answer: said },
+        UpstreamErrorMeaning::Breakdown => broken("it reports a breakdown", said),
     }
 }
 
-fn by_status(answer: &Answer, inner: Option<u64>, said: UpstreamAnswer, was_fast: bool) -> Error {
+fn by_status(answer: &ProviderResponse, inner: Option<u64>, said: UpstreamAnswer, was_fast: bool) -> Error {
     let status = answer.status;
     match status.as_u16() {
         429 => throttled(said, A_MOMENT, was_fast),
@@ -124,12 +125,12 @@ fn by_status(answer: &Answer, inner: Option<u64>, said: UpstreamAnswer, was_fast
     }
 }
 
-fn meaning(said: &UpstreamAnswer) -> Option<Meaning> {
+fn meaning(said: &UpstreamAnswer) -> Option<UpstreamErrorMeaning> {
     upstream_code::meaning(said.code.as_deref()?)
 }
 
 /// The error that an answer leads to which has the right status, but not the right content.
-pub(super) fn unreadable(answer: &Answer, problem: &'static str) -> Error {
+pub(super) fn unreadable(answer: &ProviderResponse, problem: &'static str) -> Error {
     broken(problem, UpstreamAnswer { status: Some(answer.status.as_u16()), ..UpstreamAnswer::default() })
 }
 

@@ -10,13 +10,13 @@ use reqwest::Url;
 use tokio::sync::Semaphore;
 
 use super::{
-    UpstreamOptions, UpstreamParts,
+    UpstreamDependencies, UpstreamOptions,
     budget::RepeatBudget,
-    call::{Answer, Call, Origin},
-    circuit::{Circuit, CircuitState},
+    call::{ProviderCall, ProviderOrigin, ProviderResponse},
+    circuit::{CircuitBreaker, CircuitState},
     clients::Clients,
     failure::{throttled, unavailable},
-    pace::Pace,
+    pacing::RequestPacing,
 };
 use crate::{
     domain::{
@@ -48,7 +48,7 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// How an attempt ended.
 enum Attempt {
-    Answered(Answer),
+    Answered(ProviderResponse),
     /// The call was never made: to make it is as safe as it was.
     NotMade(Error),
     /// It was made, and what became of it is not known.
@@ -65,9 +65,9 @@ pub(super) struct HttpClient {
     url: Url,
     reset_url: Url,
     timeout: Duration,
-    pace: Pace,
-    api_circuit: Circuit,
-    reset_circuit: Circuit,
+    pace: RequestPacing,
+    api_circuit: CircuitBreaker,
+    reset_circuit: CircuitBreaker,
     budget: RepeatBudget,
     connections: Semaphore,
     waiting: Semaphore,
@@ -79,9 +79,9 @@ impl HttpClient {
     pub(super) fn new(
         environment: &EnvironmentName,
         options: &UpstreamOptions,
-        parts: &UpstreamParts,
+        parts: &UpstreamDependencies,
     ) -> std::result::Result<Self, String> {
-        let circuit = || Circuit::new(parts.clock.clone(), parts.randomness.clone());
+        let circuit = || CircuitBreaker::new(parts.clock.clone(), parts.randomness.clone());
         Ok(Self {
             environment: environment.clone(),
             metrics: parts.metrics.clone(),
@@ -89,7 +89,7 @@ impl HttpClient {
             url: options.url.clone(),
             reset_url: options.reset_url.clone(),
             timeout: options.timeout,
-            pace: Pace::new(Arc::clone(&parts.limits), environment.clone()),
+            pace: RequestPacing::new(Arc::clone(&parts.limits), environment.clone()),
             api_circuit: circuit(),
             reset_circuit: circuit(),
             budget: RepeatBudget::default(),
@@ -109,7 +109,7 @@ impl HttpClient {
     }
 
     /// Makes a call, and again where that is safe and may help. Whatever the status is, it is an answer, but for 429.
-    pub(super) async fn send(&self, context: &CallContext, call: &Call) -> Result<Answer> {
+    pub(super) async fn send(&self, context: &CallContext, call: &ProviderCall) -> Result<ProviderResponse> {
         self.budget.earn();
         let mut attempts = 1;
         let mut before = None;
@@ -131,7 +131,7 @@ impl HttpClient {
         }
     }
 
-    fn pause_before_repeat(&self, call: &Call, attempt: &Attempt, attempts: u32) -> Option<Duration> {
+    fn pause_before_repeat(&self, call: &ProviderCall, attempt: &Attempt, attempts: u32) -> Option<Duration> {
         let may_help = match attempt {
             Attempt::Answered(answer) if answer.status == StatusCode::TOO_MANY_REQUESTS => {
                 let wait = || answer.retry_after() + up_to(&*self.randomness, FIRST_PAUSE);
@@ -146,7 +146,7 @@ impl HttpClient {
             .then(|| up_to(&*self.randomness, FIRST_PAUSE * 2_u32.pow(attempts - 1)))
     }
 
-    async fn settle(&self, call: &Call, attempt: Attempt) -> Result<Answer> {
+    async fn settle(&self, call: &ProviderCall, attempt: Attempt) -> Result<ProviderResponse> {
         match attempt {
             Attempt::Answered(answer) if answer.status == StatusCode::TOO_MANY_REQUESTS => {
                 let said =
@@ -159,8 +159,11 @@ impl HttpClient {
     }
 
     /// Tries an origin by itself, whatever has failed before: its answer, or why there is none, for the operator.
-    pub(super) async fn probe(&self, origin: Origin) -> std::result::Result<Answer, String> {
-        let call = Call { origin, ..Call::new(Method::GET, "/".to_owned()) };
+    pub(super) async fn probe(
+        &self,
+        origin: ProviderOrigin,
+    ) -> std::result::Result<ProviderResponse, String> {
+        let call = ProviderCall { origin, ..ProviderCall::new(Method::GET, "/".to_owned()) };
         let request = self.request(&CallContext::default(), &call);
         let request = request.map_err(|error| error.without_url().to_string())?;
         let sent = Deadline::after(self.timeout).limit(self.clients.of_this_thread().execute(request));
@@ -170,7 +173,7 @@ impl HttpClient {
             Err(_) => return Err("no answer in time".to_owned()),
         };
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
-        Ok(Answer { status, headers, body: Bytes::new() })
+        Ok(ProviderResponse { status, headers, body: Bytes::new() })
     }
 
     /// Whether the device has called more than once in the last second.
@@ -191,10 +194,10 @@ impl HttpClient {
         self.connections.available_permits() == 0
     }
 
-    async fn attempt(&self, context: &CallContext, call: &Call) -> Attempt {
+    async fn attempt(&self, context: &CallContext, call: &ProviderCall) -> Attempt {
         let circuit = match call.origin {
-            Origin::Api => &self.api_circuit,
-            Origin::Reset => &self.reset_circuit,
+            ProviderOrigin::Api => &self.api_circuit,
+            ProviderOrigin::Reset => &self.reset_circuit,
         };
         let spared = |retry_after| {
             let text = "it has failed again and again, and is spared for a moment";
@@ -234,7 +237,7 @@ impl HttpClient {
         attempt
     }
 
-    fn count(&self, call: &Call, attempt: &Attempt, duration: Duration) {
+    fn count(&self, call: &ProviderCall, attempt: &Attempt, duration: Duration) {
         let status = match attempt {
             Attempt::Answered(answer) => Some(answer.status.as_u16()),
             Attempt::NotMade(_) | Attempt::Broken(_) | Attempt::Hopeless(_) => None,
@@ -256,7 +259,7 @@ impl HttpClient {
         }
     }
 
-    async fn exchange(&self, context: &CallContext, call: &Call) -> Attempt {
+    async fn exchange(&self, context: &CallContext, call: &ProviderCall) -> Attempt {
         let request = match self.request(context, call) {
             Ok(request) => request,
             Err(error) => return Attempt::Hopeless(Error::Internal(error.without_url().to_string())),
@@ -270,10 +273,10 @@ impl HttpClient {
         }
     }
 
-    fn request(&self, context: &CallContext, call: &Call) -> reqwest::Result<reqwest::Request> {
+    fn request(&self, context: &CallContext, call: &ProviderCall) -> reqwest::Result<reqwest::Request> {
         let mut url = match call.origin {
-            Origin::Api => self.url.clone(),
-            Origin::Reset => self.reset_url.clone(),
+            ProviderOrigin::Api => self.url.clone(),
+            ProviderOrigin::Reset => self.reset_url.clone(),
         };
         url.set_path(&call.path);
         url.set_query(Some(call.query.as_str()).filter(|query| !query.is_empty()));
@@ -302,7 +305,7 @@ impl HttpClient {
         };
         let (Parts { status, headers, .. }, body) = response.into_parts();
         match whole(Limited::new(body, ANSWER_MAX)).await {
-            Ok(body) => Attempt::Answered(Answer { status, headers, body }),
+            Ok(body) => Attempt::Answered(ProviderResponse { status, headers, body }),
             Err(error) if error.is::<LengthLimitError>() => {
                 Attempt::Hopeless(unavailable("its answer is larger than any that is documented", None))
             }

@@ -7,7 +7,7 @@
 //! | `http` | how one is made: its deadline, pace, queue, circuit, repeats; the answer read whole and bounded |
 //! | `pause` | what has failed is not tried again at once |
 //! | `clients` | connections, a pool for each serving thread |
-//! | `pace`, `budget`, `circuit` | the provider's throttle kept on our side; how much is repeated; sparing one that fails |
+//! | `pacing`, `budget`, `circuit` | the provider's throttle kept on our side; how much is repeated; sparing one that fails |
 //! | `credentials`, `registration`, `token` | kept sealed in the ledger; got once and for ever; renewed by one at a time |
 //! | `device_clients`, `client_change` | a client of the provider's for each device; what it costs to begin that, or to end it |
 //! | `session` | a call with a token: what 401 and 403 lead to |
@@ -32,7 +32,7 @@ mod failure;
 mod http;
 mod json;
 mod options;
-mod pace;
+mod pacing;
 mod pause;
 mod registration;
 mod relay;
@@ -49,7 +49,7 @@ use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 pub use circuit::CircuitState;
-pub use credentials::Statement;
+pub use credentials::RegisteredStatement;
 pub use options::{TokenParameters, UpstreamClient, UpstreamOptions};
 pub use shadow::ShadowedCodes;
 pub use token::end_leases;
@@ -71,12 +71,12 @@ use client_change::ClientChange;
 use device_clients::DeviceClients;
 use http::HttpClient;
 use registration::Registrar;
-use session::Session;
-use token::Tokens;
+use session::UpstreamSession;
+use token::TokenSource;
 
 /// What the upstreams of all environments share.
 #[derive(Clone)]
-pub struct UpstreamParts {
+pub struct UpstreamDependencies {
     /// Where leases, and digests of relayed tokens, are kept.
     pub ledger: Arc<dyn Ledger>,
     /// The pace of each device.
@@ -104,19 +104,19 @@ pub struct UpstreamParts {
 /// The upstream of one environment. A cheap handle.
 #[derive(Clone)]
 pub struct Upstream {
-    inner: Arc<Inner>,
+    inner: Arc<UpstreamState>,
 }
 
-struct Inner {
+struct UpstreamState {
     environment: EnvironmentName,
     options: UpstreamOptions,
     http: Arc<HttpClient>,
-    session: Session,
+    session: UpstreamSession,
     client_change: ClientChange,
     seen_tokens: relay::SeenTokens,
     /// Watches must leave room for callers.
     looks: Semaphore,
-    parts: UpstreamParts,
+    parts: UpstreamDependencies,
 }
 
 impl Upstream {
@@ -127,19 +127,19 @@ impl Upstream {
     pub fn new(
         environment: EnvironmentName,
         options: UpstreamOptions,
-        statement: Statement,
-        parts: UpstreamParts,
+        statement: RegisteredStatement,
+        parts: UpstreamDependencies,
     ) -> Result<Self, String> {
         let http = Arc::new(HttpClient::new(&environment, &options, &parts)?);
         let looks = options.connections.div_ceil(4);
         let registrar = Registrar::new(&environment, &options, statement, Arc::clone(&http), &parts);
-        let tokens = Tokens::new(environment.clone(), registrar, parts.clone());
+        let tokens = TokenSource::new(environment.clone(), registrar, parts.clone());
         let devices =
             (options.client == UpstreamClient::PerDevice).then(|| DeviceClients::new(tokens.clone(), &parts));
-        let session = Session::new(Arc::clone(&http), tokens, devices, &parts);
+        let session = UpstreamSession::new(Arc::clone(&http), tokens, devices, &parts);
         let client_change = ClientChange::new(&environment, &options, &parts);
         Ok(Self {
-            inner: Arc::new(Inner {
+            inner: Arc::new(UpstreamState {
                 environment,
                 options,
                 http,
@@ -154,7 +154,7 @@ impl Upstream {
 
     /// What it was made from: an unchanged one need not be made anew.
     #[must_use]
-    pub fn is_made_from(&self, options: &UpstreamOptions, statement: &Statement) -> bool {
+    pub fn is_made_from(&self, options: &UpstreamOptions, statement: &RegisteredStatement) -> bool {
         self.inner.options == *options && self.inner.session.is_of(statement)
     }
 

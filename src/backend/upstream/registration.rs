@@ -9,9 +9,12 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::{
-    TokenParameters, UpstreamOptions, UpstreamParts,
-    call::{Answer, Call, X_DEVICE_INFO},
-    credentials::{Credentials, EXPIRES_IN_DEFAULT, Kept, Statement, Token, Vault},
+    TokenParameters, UpstreamDependencies, UpstreamOptions,
+    call::{ProviderCall, ProviderResponse, X_DEVICE_INFO},
+    credentials::{
+        ClientCredentials, CredentialVault, EXPIRES_IN_DEFAULT, ProviderToken, RegisteredStatement,
+        StoredCredentials,
+    },
     failure::{refusal, said, unavailable, unreadable},
     http::HttpClient,
     json::{number, plain, text},
@@ -50,9 +53,9 @@ const CODE_MAX: usize = 64;
 
 /// Credentials that were issued, and what they are to take the place of.
 #[derive(Clone)]
-struct Unkept {
-    credentials: Credentials,
-    before: Option<Kept>,
+struct UnsavedCredentials {
+    credentials: ClientCredentials,
+    before: Option<StoredCredentials>,
 }
 
 /// Registers, and asks for tokens. Only who has the lease may use it.
@@ -60,12 +63,12 @@ pub(super) struct Registrar {
     environment: EnvironmentName,
     redirect_uri: String,
     token_parameters: TokenParameters,
-    statement: Statement,
+    statement: RegisteredStatement,
     http: Arc<HttpClient>,
-    parts: UpstreamParts,
-    vault: Vault,
+    parts: UpstreamDependencies,
+    vault: CredentialVault,
     /// Credentials that were issued, but could not be kept yet.
-    unkept: Mutex<Option<Unkept>>,
+    unkept: Mutex<Option<UnsavedCredentials>>,
     /// That the statement was refused to one device is so for all: they do not all try.
     refusal: Option<Arc<Pauses<()>>>,
 }
@@ -74,15 +77,15 @@ impl Registrar {
     pub(super) fn new(
         environment: &EnvironmentName,
         options: &UpstreamOptions,
-        statement: Statement,
+        statement: RegisteredStatement,
         http: Arc<HttpClient>,
-        parts: &UpstreamParts,
+        parts: &UpstreamDependencies,
     ) -> Self {
         Self {
             environment: environment.clone(),
             redirect_uri: options.redirect_uri.clone(),
             token_parameters: options.token_parameters,
-            vault: Vault::new(environment, options, &statement, parts),
+            vault: CredentialVault::new(environment, options, &statement, parts),
             statement,
             http,
             parts: parts.clone(),
@@ -113,12 +116,12 @@ impl Registrar {
     }
 
     /// Where what it gets is kept.
-    pub(super) fn vault(&self) -> &Vault {
+    pub(super) fn vault(&self) -> &CredentialVault {
         &self.vault
     }
 
     /// Whether this is the statement that it registers with.
-    pub(super) fn is_of(&self, statement: &Statement) -> bool {
+    pub(super) fn is_of(&self, statement: &RegisteredStatement) -> bool {
         self.statement == *statement
     }
 
@@ -129,7 +132,7 @@ impl Registrar {
 
     /// A token, of a new registration where the former one is known to be refused. On behalf of the device at this address,
     /// where the client is a device's.
-    pub(super) async fn fetch(&self, as_new_client: bool, device: Option<Address>) -> Result<Token> {
+    pub(super) async fn fetch(&self, as_new_client: bool, device: Option<Address>) -> Result<ProviderToken> {
         let kept = match self.credentials().await? {
             Some(kept) if as_new_client => self.register_again(kept, device).await?,
             Some(kept) => kept,
@@ -150,7 +153,7 @@ impl Registrar {
     }
 
     /// The credentials that there are, in the ledger by now if they were not before.
-    async fn credentials(&self) -> Result<Option<Kept>> {
+    async fn credentials(&self) -> Result<Option<StoredCredentials>> {
         let unkept = self.unkept.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match unkept {
             Some(unkept) => self.keep_credentials(&unkept).await.map(Some),
@@ -158,7 +161,7 @@ impl Registrar {
         }
     }
 
-    async fn keep(&self, token: Token) -> Result<Token> {
+    async fn keep(&self, token: ProviderToken) -> Result<ProviderToken> {
         self.vault.keep_token(&token).await?;
         Ok(token)
     }
@@ -166,7 +169,11 @@ impl Registrar {
     /// Registers in the place of these credentials, unless that was tried within a day: then they stay.
     ///
     /// The mark comes first: whoever ends in between, or never hears the answer, does not register twice on that day.
-    async fn register_again(&self, former: Kept, device: Option<Address>) -> Result<Kept> {
+    async fn register_again(
+        &self,
+        former: StoredCredentials,
+        device: Option<Address>,
+    ) -> Result<StoredCredentials> {
         let key = self.vault.key(REREGISTRATION_KIND);
         let end = self.parts.clock.now() + REREGISTRATION;
         let mark = LedgerEntry { value: MarkV1::encode(), expire_time: Some(end) };
@@ -181,7 +188,11 @@ impl Registrar {
     }
 
     /// Registers: the credentials that are kept then, which are another one's where that one was first.
-    async fn register(&self, before: Option<&Kept>, device: Option<Address>) -> Result<Kept> {
+    async fn register(
+        &self,
+        before: Option<&StoredCredentials>,
+        device: Option<Address>,
+    ) -> Result<StoredCredentials> {
         if let Some(refusal) = &self.refusal {
             refusal.admit(&(), self.parts.clock.instant())?;
         }
@@ -197,24 +208,28 @@ impl Registrar {
         registered
     }
 
-    async fn register_now(&self, before: Option<&Kept>, device: Option<Address>) -> Result<Kept> {
+    async fn register_now(
+        &self,
+        before: Option<&StoredCredentials>,
+        device: Option<Address>,
+    ) -> Result<StoredCredentials> {
         let body = json!({
             "software_statement": self.statement.reveal(),
             "redirect_uri": self.redirect_uri,
         });
-        let call = Call::new(Method::POST, "/o/client/register".to_owned()).json(&body);
+        let call = ProviderCall::new(Method::POST, "/o/client/register".to_owned()).json(&body);
         let answer = self.send(call.on_behalf_of(device)).await?;
         let Some(body) = body_of(&answer) else { return Err(refused(&answer)) };
         let (Some(client_id), Some(client_secret)) = (text(&body, "client_id"), text(&body, "client_secret"))
         else {
             return Err(unreadable(&answer, "its answer to a registration holds no credentials"));
         };
-        let credentials = Credentials {
+        let credentials = ClientCredentials {
             client_id,
             client_secret: client_secret.into(),
             registered: self.parts.clock.now(),
         };
-        let unkept = Unkept { credentials, before: before.cloned() };
+        let unkept = UnsavedCredentials { credentials, before: before.cloned() };
         *self.unkept.lock().unwrap_or_else(PoisonError::into_inner) = Some(unkept.clone());
         let kept = self.keep_credentials(&unkept).await?;
         if !self.vault.is_of_device() {
@@ -225,7 +240,7 @@ impl Registrar {
 
     /// Keeps what was issued, and says what is kept now. Where somebody else has kept others meanwhile, those are taken, and
     /// ours forgotten.
-    async fn keep_credentials(&self, unkept: &Unkept) -> Result<Kept> {
+    async fn keep_credentials(&self, unkept: &UnsavedCredentials) -> Result<StoredCredentials> {
         let mut pauses = KEEP_PAUSES.into_iter();
         loop {
             match (
@@ -265,21 +280,21 @@ impl Registrar {
     /// A token, or why the credentials are refused.
     async fn ask_for_token(
         &self,
-        credentials: &Credentials,
+        credentials: &ClientCredentials,
         device: Option<Address>,
-    ) -> Result<std::result::Result<Token, UpstreamAnswer>> {
+    ) -> Result<std::result::Result<ProviderToken, UpstreamAnswer>> {
         let pairs = [
             ("grant_type", "client_credentials"),
             ("client_id", credentials.client_id.as_str()),
             ("client_secret", credentials.client_secret.reveal()),
         ];
-        let call = Call::new(Method::POST, "/o/client/token".to_owned()).form(&pairs);
+        let call = ProviderCall::new(Method::POST, "/o/client/token".to_owned()).form(&pairs);
         // The pages have these in a form, the OpenAPI file in the query, which access logs keep.
         let call = match self.token_parameters {
             TokenParameters::Form => call,
             TokenParameters::FormAndQuery => call.query(&pairs),
         };
-        let call = Call { repeatable: true, ..call }.on_behalf_of(device);
+        let call = ProviderCall { repeatable: true, ..call }.on_behalf_of(device);
         let received = self.parts.clock.instant();
         let answer = self.send(call).await?;
         let Some(body) = body_of(&answer) else {
@@ -292,7 +307,7 @@ impl Registrar {
             return Err(unreadable(&answer, "its answer to a request for a token holds none"));
         };
         let expires_in = number(&body, "expires_in").filter(|seconds| *seconds > 0);
-        Ok(Ok(Token {
+        Ok(Ok(ProviderToken {
             access_token: access_token.into(),
             client_id: credentials.client_id.clone(),
             received,
@@ -300,7 +315,7 @@ impl Registrar {
         }))
     }
 
-    async fn send(&self, call: Call) -> Result<Answer> {
+    async fn send(&self, call: ProviderCall) -> Result<ProviderResponse> {
         let call =
             call.header(X_DEVICE_INFO, &own_device_info()).header(http::header::ACCEPT, "application/json");
         let context = CallContext { deadline: Some(Deadline::after(CALL_MAX)), ..CallContext::default() };
@@ -324,7 +339,7 @@ fn was_not_done(error: &Error) -> bool {
 }
 
 /// An answer that is not the one that was asked for: a code of OAuth's is about the credentials.
-fn refused(answer: &Answer) -> Error {
+fn refused(answer: &ProviderResponse) -> Error {
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     match text(&body, "error") {
         Some(code) if answer.status.is_client_error() => {
@@ -337,7 +352,7 @@ fn refused(answer: &Answer) -> Error {
 }
 
 /// The body of an answer that is as it should be.
-fn body_of(answer: &Answer) -> Option<Value> {
+fn body_of(answer: &ProviderResponse) -> Option<Value> {
     answer.status.is_success().then(|| serde_json::from_slice(&answer.body).ok())?
 }
 

@@ -14,13 +14,13 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Upstream,
-    call::{Call, Origin, Scope},
+    call::{ProviderCall, ProviderOrigin, TokenScope},
     credentials::EXPIRES_IN_DEFAULT,
     json::{number, text},
 };
 use crate::{
     domain::{
-        backend::{RegistrationRelay, RelayedAnswer, RelayedCall},
+        backend::{RegistrationRelay, RelayedCall, RelayedResponse},
         call::CallContext,
         clock::MonotonicInstant,
         error::{Error, Result, UpstreamAnswer},
@@ -56,11 +56,11 @@ impl Default for SeenTokens {
 
 #[async_trait]
 impl RegistrationRelay for Relay {
-    async fn send(&self, context: &CallContext, call: RelayedCall) -> Result<RelayedAnswer> {
+    async fn send(&self, context: &CallContext, call: RelayedCall) -> Result<RelayedResponse> {
         let RelayedCall { path, query, headers, body, device } = call;
         let is_token = path.ends_with("/token");
-        let call = Call::new(Method::POST, path.to_owned()).on_behalf_of(device);
-        let call = Call { query, headers, body, repeatable: is_token, ..call };
+        let call = ProviderCall::new(Method::POST, path.to_owned()).on_behalf_of(device);
+        let call = ProviderCall { query, headers, body, repeatable: is_token, ..call };
         let received = self.upstream.inner.parts.clock.instant();
         let answer = self.upstream.inner.http.send(context, &call).await?;
         if is_token && answer.status.is_success() {
@@ -69,7 +69,7 @@ impl RegistrationRelay for Relay {
         let theirs = [CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE];
         let theirs =
             theirs.into_iter().filter_map(|name| Some((name.clone(), answer.headers.get(name)?.clone())));
-        Ok(RelayedAnswer { status: answer.status, headers: theirs.collect(), body: answer.body })
+        Ok(RelayedResponse { status: answer.status, headers: theirs.collect(), body: answer.body })
     }
 
     async fn has_issued(&self, token: &str) -> Result<bool> {
@@ -92,7 +92,8 @@ impl RegistrationRelay for Relay {
         refused: Option<&SecretText>,
     ) -> Result<SecretText> {
         let tokens = self.upstream.inner.session.tokens();
-        let scope = requestor.map(|requestor| Scope::of(Origin::Api, requestor)).unwrap_or_default();
+        let scope =
+            requestor.map(|requestor| TokenScope::of(ProviderOrigin::Api, requestor)).unwrap_or_default();
         let token = tokens.get(&scope).await?;
         if refused != Some(&token.access_token) {
             return Ok(token.access_token.clone());

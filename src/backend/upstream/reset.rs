@@ -5,7 +5,7 @@ use http::Method;
 
 use super::{
     Upstream,
-    call::{Call, Origin, Scope},
+    call::{ProviderCall, ProviderOrigin, TokenScope},
     failure::refusal,
 };
 use crate::domain::{
@@ -47,9 +47,9 @@ impl ResetBackend for Upstream {
                 .filter(|(_, text)| !text.is_empty())
                 .map(|(name, text)| (name, text.as_str())),
         );
-        let call = Call::new(Method::DELETE, path.to_owned()).query(&pairs);
-        let scope = Scope::of(Origin::Reset, &temp_pass.requestor);
-        let call = Call { origin: Origin::Reset, repeatable: true, scope, ..call };
+        let call = ProviderCall::new(Method::DELETE, path.to_owned()).query(&pairs);
+        let scope = TokenScope::of(ProviderOrigin::Reset, &temp_pass.requestor);
+        let call = ProviderCall { origin: ProviderOrigin::Reset, repeatable: true, scope, ..call };
         let answer = self.inner.session.send_reset(context, call).await?;
         if answer.status.is_success() { Ok(None) } else { Err(refusal(&answer, false)) }
     }

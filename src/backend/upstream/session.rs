@@ -5,13 +5,13 @@ use std::{sync::Arc, time::Duration};
 use http::{HeaderValue, StatusCode, header::AUTHORIZATION};
 
 use super::{
-    UpstreamParts,
-    call::{Answer, Call},
-    credentials::{Statement, Token},
+    UpstreamDependencies,
+    call::{ProviderCall, ProviderResponse},
+    credentials::{ProviderToken, RegisteredStatement},
     device_clients::DeviceClients,
     failure::{is_code_unknown, refusal, refuses_client, refuses_token, said},
     http::HttpClient,
-    token::Tokens,
+    token::TokenSource,
 };
 use crate::domain::{
     address::Address,
@@ -28,41 +28,45 @@ const FORBIDDEN_PAUSE: Duration = Duration::from_secs(2);
 const FORBIDDEN_SPREAD: Duration = Duration::from_secs(1);
 
 /// Calls of one environment, with its own credentials or those that a caller brought.
-pub(super) struct Session {
+pub(super) struct UpstreamSession {
     http: Arc<HttpClient>,
-    tokens: Tokens,
+    tokens: TokenSource,
     /// Where each device has a client of its own.
     devices: Option<DeviceClients>,
     clock: SharedClock,
     randomness: SharedRandomness,
 }
 
-impl Session {
+impl UpstreamSession {
     pub(super) fn new(
         http: Arc<HttpClient>,
-        tokens: Tokens,
+        tokens: TokenSource,
         devices: Option<DeviceClients>,
-        parts: &UpstreamParts,
+        parts: &UpstreamDependencies,
     ) -> Self {
         Self { http, tokens, devices, clock: parts.clock.clone(), randomness: parts.randomness.clone() }
     }
 
-    pub(super) fn is_of(&self, statement: &Statement) -> bool {
+    pub(super) fn is_of(&self, statement: &RegisteredStatement) -> bool {
         self.tokens.registrar().is_of(statement)
     }
 
     /// The tokens of our own credentials.
-    pub(super) fn tokens(&self) -> &Tokens {
+    pub(super) fn tokens(&self) -> &TokenSource {
         &self.tokens
     }
 
     /// The error that an answer to a call of this device leads to which is not the one that was asked for.
-    pub(super) async fn refusal(&self, answer: &Answer, device: Option<Address>) -> Error {
+    pub(super) async fn refusal(&self, answer: &ProviderResponse, device: Option<Address>) -> Error {
         refusal(answer, self.http.was_fast(device).await)
     }
 
     /// Makes a call with the caller's own token, where it shall be used, or with ours: a refused one is renewed once.
-    pub(super) async fn send(&self, context: &CallContext, mut call: Call) -> Result<Answer> {
+    pub(super) async fn send(
+        &self,
+        context: &CallContext,
+        mut call: ProviderCall,
+    ) -> Result<ProviderResponse> {
         if let Some(token) = &context.relayed_token {
             return self.send_relayed(context, &mut call, token).await;
         }
@@ -70,7 +74,11 @@ impl Session {
     }
 
     /// Makes a call about a code: its answer, or nothing where the provider does not know the code.
-    pub(super) async fn ask(&self, context: &CallContext, call: Call) -> Result<Option<Answer>> {
+    pub(super) async fn ask(
+        &self,
+        context: &CallContext,
+        call: ProviderCall,
+    ) -> Result<Option<ProviderResponse>> {
         let device = call.device;
         let answer = self.send(context, call).await?;
         match answer.status.is_success() {
@@ -80,7 +88,11 @@ impl Session {
         }
     }
 
-    async fn send_own(&self, context: &CallContext, call: &mut Call) -> Result<(Answer, Arc<Token>)> {
+    async fn send_own(
+        &self,
+        context: &CallContext,
+        call: &mut ProviderCall,
+    ) -> Result<(ProviderResponse, Arc<ProviderToken>)> {
         let tokens = match &self.devices {
             Some(devices) => devices.of(call).await?,
             None => self.tokens.clone(),
@@ -91,7 +103,7 @@ impl Session {
             tokens.works(&call.scope);
             return Ok((answer, token));
         }
-        let refused = |call: &Call, answer: &Answer| {
+        let refused = |call: &ProviderCall, answer: &ProviderResponse| {
             let error = Error::UpstreamCredentialsRefused { answer: said(answer) };
             tokens.is_refused_although_new(&call.scope, &error);
             error
@@ -108,9 +120,9 @@ impl Session {
     async fn send_relayed(
         &self,
         context: &CallContext,
-        call: &mut Call,
+        call: &mut ProviderCall,
         token: &RelayedToken,
-    ) -> Result<Answer> {
+    ) -> Result<ProviderResponse> {
         let answer = self.send_with(context, call, token.reveal()).await?;
         if refuses_token(&answer) || refuses_client(&answer) {
             return Err(Error::NotAuthenticated(AuthenticationProblem::TokenRefusedUpstream));
@@ -120,7 +132,11 @@ impl Session {
 
     /// Makes a call to the reset API, which answers 403 to credentials that it wants no more, but to hasty clients too:
     /// first a fresh token and a pause, and only then a new registration, once a day.
-    pub(super) async fn send_reset(&self, context: &CallContext, mut call: Call) -> Result<Answer> {
+    pub(super) async fn send_reset(
+        &self,
+        context: &CallContext,
+        mut call: ProviderCall,
+    ) -> Result<ProviderResponse> {
         if let Some(token) = &context.relayed_token {
             return self.send_relayed(context, &mut call, token).await;
         }
@@ -142,7 +158,12 @@ impl Session {
         }
     }
 
-    async fn send_with(&self, context: &CallContext, call: &mut Call, token: &str) -> Result<Answer> {
+    async fn send_with(
+        &self,
+        context: &CallContext,
+        call: &mut ProviderCall,
+        token: &str,
+    ) -> Result<ProviderResponse> {
         let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
             .map_err(|_| Error::NotAuthenticated(AuthenticationProblem::Unreadable))?;
         value.set_sensitive(true);

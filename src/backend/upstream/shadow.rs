@@ -21,7 +21,7 @@ use crate::{
         error::StoreError,
         id::EnvironmentName,
         port::{Codes, Insertion, LedgerEntry, LedgerKey, Signals, StoreResult},
-        registration::{CodeEntry, CodeKey, Registration},
+        registration_code::{CodeEntry, CodeKey, RegistrationCode},
     },
     telemetry::SparseLine,
 };
@@ -39,25 +39,25 @@ const GATHERING: Duration = Duration::from_millis(7);
 /// A store's codes, before which lie those that are still on their way into it.
 pub struct ShadowedCodes {
     codes: Arc<dyn Codes>,
-    unwritten: Arc<Unwritten>,
-    writer: mpsc::UnboundedSender<Arc<Registration>>,
+    unwritten: Arc<PendingShadows>,
+    writer: mpsc::UnboundedSender<Arc<RegistrationCode>>,
 }
 
 #[derive(Default)]
-struct Unwritten {
-    records: Mutex<HashMap<CodeKey, Arc<Registration>>>,
+struct PendingShadows {
+    records: Mutex<HashMap<CodeKey, Arc<RegistrationCode>>>,
     written: Notify,
     /// Somebody waits.
     wanted: Notify,
 }
 
-impl Unwritten {
-    fn get(&self, key: &CodeKey) -> Option<Arc<Registration>> {
+impl PendingShadows {
+    fn get(&self, key: &CodeKey) -> Option<Arc<RegistrationCode>> {
         self.records.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
     /// Whether there was room.
-    fn add(&self, registration: &Arc<Registration>) -> bool {
+    fn add(&self, registration: &Arc<RegistrationCode>) -> bool {
         let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
         let has_room = records.len() < UNWRITTEN_MAX;
         if has_room {
@@ -66,7 +66,7 @@ impl Unwritten {
         has_room
     }
 
-    fn remove(&self, registration: &Registration) {
+    fn remove(&self, registration: &RegistrationCode) {
         let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
         let key = registration.key();
         // A later one under the same code is still to be written.
@@ -99,7 +99,7 @@ impl ShadowedCodes {
     #[must_use]
     pub fn new(codes: Arc<dyn Codes>, runtime: &Handle) -> Arc<Self> {
         let (writer, queue) = mpsc::unbounded_channel();
-        let unwritten = Arc::<Unwritten>::default();
+        let unwritten = Arc::<PendingShadows>::default();
         runtime.spawn(write(Arc::clone(&codes), Arc::clone(&unwritten), queue));
         Arc::new(Self { codes, unwritten, writer })
     }
@@ -108,7 +108,7 @@ impl ShadowedCodes {
     ///
     /// # Errors
     /// Only where it is written at once: those of the store.
-    pub async fn keep(&self, registration: &Registration) -> StoreResult<()> {
+    pub async fn keep(&self, registration: &RegistrationCode) -> StoreResult<()> {
         let registration = Arc::new(registration.clone());
         if !self.unwritten.add(&registration) {
             return self.codes.adopt(&registration).await;
@@ -137,8 +137,8 @@ fn report_unwritten(error: &StoreError) {
 
 async fn write(
     codes: Arc<dyn Codes>,
-    unwritten: Arc<Unwritten>,
-    mut queue: mpsc::UnboundedReceiver<Arc<Registration>>,
+    unwritten: Arc<PendingShadows>,
+    mut queue: mpsc::UnboundedReceiver<Arc<RegistrationCode>>,
 ) {
     let mut batch = Vec::new();
     while queue.recv_many(&mut batch, 1).await > 0 {
@@ -169,21 +169,21 @@ async fn write(
 impl Codes for ShadowedCodes {
     async fn insert_if_absent(
         &self,
-        registration: &Registration,
+        registration: &RegistrationCode,
         max_live: u64,
         entry: Option<(&LedgerKey, LedgerEntry)>,
     ) -> StoreResult<Insertion> {
         self.codes.insert_if_absent(registration, max_live, entry).await
     }
 
-    async fn adopt(&self, registration: &Registration) -> StoreResult<()> {
+    async fn adopt(&self, registration: &RegistrationCode) -> StoreResult<()> {
         self.unwritten.settled(Some(&registration.key())).await;
         self.codes.adopt(registration).await
     }
 
     async fn get(&self, key: &CodeKey) -> StoreResult<Option<CodeEntry>> {
         if let Some(registration) = self.unwritten.get(key) {
-            let registration = Registration::clone(&registration);
+            let registration = RegistrationCode::clone(&registration);
             return Ok(Some(CodeEntry { registration, release_time: None }));
         }
         self.codes.get(key).await

@@ -15,7 +15,7 @@ use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 use uuid::Uuid;
 
 use super::{
-    UpstreamParts, call::Scope, credentials::Token, failure::unavailable, pause::Pauses,
+    UpstreamDependencies, call::TokenScope, credentials::ProviderToken, failure::unavailable, pause::Pauses,
     registration::Registrar,
 };
 use crate::{
@@ -50,17 +50,17 @@ const LEASE_KIND: LedgerKind = LedgerKind::UpstreamLease;
 
 /// Where the tokens of a client come from. A cheap handle.
 #[derive(Clone)]
-pub(super) struct Tokens {
-    inner: Arc<Inner>,
+pub(super) struct TokenSource {
+    inner: Arc<TokenSourceState>,
     /// On behalf of which address they are got, where the client is a device's.
     device: Option<Address>,
 }
 
-struct Inner {
+struct TokenSourceState {
     environment: EnvironmentName,
     registrar: Registrar,
-    parts: UpstreamParts,
-    current: ArcSwapOption<Token>,
+    parts: UpstreamDependencies,
+    current: ArcSwapOption<ProviderToken>,
     turn: Arc<AsyncMutex<()>>,
     /// Who may wait for the turn: some do so on tasks that outlive their callers.
     waiting: Semaphore,
@@ -69,22 +69,22 @@ struct Inner {
     /// None could be got.
     failure: Pauses<()>,
     /// One could be got, and was refused for this.
-    refusal: Pauses<Scope>,
+    refusal: Pauses<TokenScope>,
 }
 
 /// What somebody needs who does not have a token that works.
 #[derive(Clone)]
-pub(super) enum Want {
+pub(super) enum TokenRequirement {
     /// Any that is good.
     Any,
     /// Another one than this, which is refused or due.
-    Another(Arc<Token>),
+    Another(Arc<ProviderToken>),
     /// One of new credentials: those that gave this one are refused.
-    NewClient(Arc<Token>),
+    NewClient(Arc<ProviderToken>),
 }
 
-impl Want {
-    fn is_met_by(&self, token: &Token, now: MonotonicInstant) -> bool {
+impl TokenRequirement {
+    fn is_met_by(&self, token: &ProviderToken, now: MonotonicInstant) -> bool {
         token.is_good(now)
             && match self {
                 Self::Any => true,
@@ -94,10 +94,14 @@ impl Want {
     }
 }
 
-impl Tokens {
-    pub(super) fn new(environment: EnvironmentName, registrar: Registrar, parts: UpstreamParts) -> Self {
+impl TokenSource {
+    pub(super) fn new(
+        environment: EnvironmentName,
+        registrar: Registrar,
+        parts: UpstreamDependencies,
+    ) -> Self {
         let randomness = parts.randomness.clone();
-        let inner = Inner {
+        let inner = TokenSourceState {
             environment,
             registrar,
             parts,
@@ -113,7 +117,7 @@ impl Tokens {
 
     /// Those of a device's client, which has the same statement.
     pub(super) fn of_device(&self, device: &DeviceId, refusal: Arc<Pauses<()>>) -> Self {
-        let Inner { environment, registrar, parts, .. } = &*self.inner;
+        let TokenSourceState { environment, registrar, parts, .. } = &*self.inner;
         Self::new(environment.clone(), registrar.of_device(device, refusal), parts.clone())
     }
 
@@ -133,13 +137,15 @@ impl Tokens {
     }
 
     /// A token that is good for this as far as we know.
-    pub(super) async fn get(&self, scope: &Scope) -> Result<Arc<Token>> {
+    pub(super) async fn get(&self, scope: &TokenScope) -> Result<Arc<ProviderToken>> {
         let now = self.inner.parts.clock.instant();
         self.inner.refusal.admit(scope, now)?;
-        let Some(token) = self.inner.current.load_full() else { return self.obtain(Want::Any).await };
+        let Some(token) = self.inner.current.load_full() else {
+            return self.obtain(TokenRequirement::Any).await;
+        };
         if !token.is_good(now) {
             // Its copy in the ledger may look younger, where the wall clock has gone back.
-            return self.obtain(Want::Another(token)).await;
+            return self.obtain(TokenRequirement::Another(token)).await;
         }
         if token.is_due(now) && self.inner.failure.is_over(&(), now) {
             self.renew_behind(&token);
@@ -149,49 +155,55 @@ impl Tokens {
 
     /// Another token than this one, which the provider has refused; `None` where one was got for that reason a moment ago, and
     /// another would not help.
-    pub(super) async fn instead_of(&self, refused: &Arc<Token>) -> Result<Option<Arc<Token>>> {
+    pub(super) async fn instead_of(
+        &self,
+        refused: &Arc<ProviderToken>,
+    ) -> Result<Option<Arc<ProviderToken>>> {
         let last = self.inner.replaced.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let is_replacement = last.as_ref().is_some_and(|(token, _)| *token == refused.access_token);
         let now = self.inner.parts.clock.instant();
         if is_replacement && last.is_some_and(|(_, at)| now.since(at) < NEW) {
             return Ok(None);
         }
-        let token = self.obtain(Want::Another(Arc::clone(refused))).await?;
+        let token = self.obtain(TokenRequirement::Another(Arc::clone(refused))).await?;
         let replaced = Some((token.access_token.clone(), now));
         *self.inner.replaced.lock().unwrap_or_else(PoisonError::into_inner) = replaced;
         Ok(Some(token))
     }
 
     /// A token of a new registration, where there was none for this reason within a day.
-    pub(super) async fn of_new_client(&self, refused: &Arc<Token>) -> Result<Option<Arc<Token>>> {
+    pub(super) async fn of_new_client(
+        &self,
+        refused: &Arc<ProviderToken>,
+    ) -> Result<Option<Arc<ProviderToken>>> {
         if self.inner.registrar.has_registered_again().await? {
             return Ok(None);
         }
-        self.obtain(Want::NewClient(Arc::clone(refused))).await.map(Some)
+        self.obtain(TokenRequirement::NewClient(Arc::clone(refused))).await.map(Some)
     }
 
     /// A token was taken for this.
-    pub(super) fn works(&self, scope: &Scope) {
+    pub(super) fn works(&self, scope: &TokenScope) {
         self.inner.refusal.end(scope);
     }
 
     /// Another token would not help: for a while nobody calls for this.
-    pub(super) fn is_refused_although_new(&self, scope: &Scope, error: &Error) {
+    pub(super) fn is_refused_although_new(&self, scope: &TokenScope, error: &Error) {
         self.inner.refusal.begin(scope, error, self.inner.parts.clock.instant());
     }
 
-    fn renew_behind(&self, due: &Arc<Token>) {
+    fn renew_behind(&self, due: &Arc<ProviderToken>) {
         // Whoever has the turn gets another one.
         let Ok(turn) = Arc::clone(&self.inner.turn).try_lock_owned() else { return };
         let (inner, due, device) = (Arc::clone(&self.inner), Arc::clone(due), self.device);
         self.spawn(async move {
             let _turn = turn;
             // Where it fails that is logged; the token is good still.
-            let _ = inner.obtain(&Want::Another(due), device).await;
+            let _ = inner.obtain(&TokenRequirement::Another(due), device).await;
         });
     }
 
-    async fn obtain(&self, want: Want) -> Result<Arc<Token>> {
+    async fn obtain(&self, want: TokenRequirement) -> Result<Arc<ProviderToken>> {
         let waiting = self.inner.waiting.try_acquire();
         let _waiting =
             waiting.map_err(|_| unavailable("too many calls wait for an access token already", None))?;
@@ -212,9 +224,9 @@ impl Tokens {
     }
 }
 
-impl Inner {
+impl TokenSourceState {
     /// Gets a token. Only who has the turn may.
-    async fn obtain(&self, want: &Want, device: Option<Address>) -> Result<Arc<Token>> {
+    async fn obtain(&self, want: &TokenRequirement, device: Option<Address>) -> Result<Arc<ProviderToken>> {
         let now = self.parts.clock.instant();
         if let Some(token) = self.current.load_full().filter(|token| want.is_met_by(token, now)) {
             return Ok(token);
@@ -223,7 +235,7 @@ impl Inner {
         let obtained = match self.token_of_others_or_lease(want).await {
             Ok(Ok(token)) => Ok(token),
             Ok(Err(lease)) => {
-                let as_new_client = matches!(want, Want::NewClient(_));
+                let as_new_client = matches!(want, TokenRequirement::NewClient(_));
                 let fetched = self.registrar.fetch(as_new_client, device).await;
                 self.release(lease).await;
                 fetched
@@ -246,7 +258,10 @@ impl Inner {
     }
 
     /// A token that somebody else has got meanwhile, or the right to get one.
-    async fn token_of_others_or_lease(&self, want: &Want) -> Result<std::result::Result<Token, Uuid>> {
+    async fn token_of_others_or_lease(
+        &self,
+        want: &TokenRequirement,
+    ) -> Result<std::result::Result<ProviderToken, Uuid>> {
         let vault = self.registrar.vault();
         let key = vault.key(LEASE_KIND);
         let own = self.parts.randomness.uuid()?;

@@ -9,11 +9,11 @@ use http::{
 };
 use serde_json::Value;
 
-use record::Record;
+use record::ProviderRecord;
 
 use super::{
     Upstream,
-    call::{Answer, Call, Origin, Scope, X_DEVICE_INFO},
+    call::{ProviderCall, ProviderOrigin, ProviderResponse, TokenScope, X_DEVICE_INFO},
     device,
 };
 use crate::{
@@ -21,15 +21,17 @@ use crate::{
     domain::{
         address::Address,
         backend::{
-            Backend, CodeBackend, Deletion, Issuance, Issued, Keep, Presence, ResetBackend, Sighting, Sign,
+            Backend, CodeBackend, CodePresence, Deletion, Issuance, IssuedCode, IssuerRecord, ResetBackend,
+            ResponseRecorder, UpstreamCodeStatus,
         },
         call::CallContext,
-        device_info::{Connection, Normalizer, Warning},
+        device_info::{Normalizer, ObservedConnection, Warning},
         error::Result,
         id::{DUMMY_DEVICE_ID, DeviceId},
         port::Codes,
-        registration::{
-            CodeKey, LegacyParameters, Registration, RegistrationRequest, Shadow, ShadowStanding, UpstreamApi,
+        registration_code::{
+            CodeKey, LegacyParameters, RegistrationCode, RegistrationRequest, Shadow, ShadowStanding,
+            UpstreamApi,
         },
     },
 };
@@ -52,23 +54,23 @@ impl V1Backend {
         context: &CallContext,
         request: &RegistrationRequest,
         device_id: &str,
-    ) -> Result<Registration> {
+    ) -> Result<RegistrationCode> {
         let upstream = &self.0.inner;
         let path = format!("/reggie/v1/{}/regcode", request.place.requestor);
-        let scope = Scope::of(Origin::Api, &request.place.requestor);
+        let scope = TokenScope::of(ProviderOrigin::Api, &request.place.requestor);
         let ttl = request.ttl.map(|ttl| ttl.as_duration().as_secs().to_string()).unwrap_or_default();
         let parameters = create_parameters(request, device_id, &ttl);
-        let call = with_device(Call::new(Method::POST, path), request, &upstream.parts.normalizer);
+        let call = with_device(ProviderCall::new(Method::POST, path), request, &upstream.parts.normalizer);
         let call = with_parameters(call, &parameters);
-        let call = Call { scope, ..call.on_behalf_of(request.device_ip) };
+        let call = ProviderCall { scope, ..call.on_behalf_of(request.device_ip) };
         let answer = upstream.session.send(context, call).await?;
         if !answer.status.is_success() {
             return Err(upstream.session.refusal(&answer, request.device_ip).await);
         }
-        let connection = Connection::new(&request.user_agent, request.device_ip, request.device_port);
+        let connection = ObservedConnection::new(&request.user_agent, request.device_ip, request.device_port);
         let normalize = || upstream.parts.normalizer.normalize(request.device_info.as_ref(), &connection);
-        let record = Record::read(&answer, upstream.parts.clock.now())?;
-        Ok(Registration {
+        let record = ProviderRecord::read(&answer, upstream.parts.clock.now())?;
+        Ok(RegistrationCode {
             id: record.id,
             code: record.code,
             requestor: request.place.requestor.clone(),
@@ -91,7 +93,7 @@ impl V1Backend {
         &self,
         context: &CallContext,
         mut request: Box<RegistrationRequest>,
-    ) -> Result<Registration> {
+    ) -> Result<RegistrationCode> {
         let first = self.create(context, &request, DUMMY_DEVICE_ID).await?;
         request.device_id = Some(DeviceId::assigned(first.id));
         let registration = self.create(context, &request, &first.id.to_string()).await;
@@ -104,7 +106,7 @@ impl V1Backend {
                 tracing::debug!(%error, "the first code of a device without an id lives until it expires");
             }
         });
-        Ok(Registration { device_id_assigned: true, ..registration? })
+        Ok(RegistrationCode { device_id_assigned: true, ..registration? })
     }
 
     async fn ask(
@@ -112,10 +114,10 @@ impl V1Backend {
         context: &CallContext,
         key: &CodeKey,
         address: Option<Address>,
-    ) -> Result<Option<Record>> {
+    ) -> Result<Option<ProviderRecord>> {
         let call = call_about(Method::GET, key, address);
         match self.0.inner.session.ask(context, call).await? {
-            Some(answer) => Record::read(&answer, self.0.inner.parts.clock.now()).map(Some),
+            Some(answer) => ProviderRecord::read(&answer, self.0.inner.parts.clock.now()).map(Some),
             None => Ok(None),
         }
     }
@@ -125,13 +127,13 @@ impl V1Backend {
         context: &CallContext,
         key: &CodeKey,
         address: Option<Address>,
-    ) -> Result<Option<Answer>> {
+    ) -> Result<Option<ProviderResponse>> {
         let call = call_about(Method::DELETE, key, address);
         self.0.inner.session.ask(context, call).await
     }
 
-    fn found(key: &CodeKey, record: Record, address: Option<Address>) -> Registration {
-        Registration {
+    fn found(key: &CodeKey, record: ProviderRecord, address: Option<Address>) -> RegistrationCode {
+        RegistrationCode {
             id: record.id,
             code: key.code.clone(),
             requestor: key.requestor.clone(),
@@ -166,7 +168,7 @@ impl CodeBackend for V1Backend {
         &self,
         context: &CallContext,
         mut request: Box<RegistrationRequest>,
-        _: Option<&dyn Keep>,
+        _: Option<&dyn ResponseRecorder>,
     ) -> Result<Issuance> {
         let mut warnings: Vec<Warning> = std::mem::take(&mut request.warnings);
         warnings.extend(without_use(&request, "version 1 of the upstream has no use for it"));
@@ -178,31 +180,36 @@ impl CodeBackend for V1Backend {
         };
         self.0.inner.parts.codes.keep(&registration).await?;
         let registration = Box::new(registration);
-        Ok(Issuance::Issued(Issued { registration, warnings, is_kept: false }))
+        Ok(Issuance::Issued(IssuedCode { registration, warnings, is_kept: false }))
     }
 
-    async fn read(&self, context: &CallContext, record: Registration) -> Result<Presence> {
+    async fn read(&self, context: &CallContext, record: RegistrationCode) -> Result<CodePresence> {
         let (key, address) = (record.key(), record.upstream_address());
         // One look may have gone astray: it is no tombstone.
-        let Some(theirs) = self.ask(context, &key, address).await? else { return Ok(Presence::Gone) };
+        let Some(theirs) = self.ask(context, &key, address).await? else { return Ok(CodePresence::Gone) };
         if theirs.id == record.id {
             let mvpd = theirs.mvpd.or(record.mvpd);
-            return Ok(Presence::Live(Box::new(Registration { mvpd, ..record })));
+            return Ok(CodePresence::Live(Box::new(RegistrationCode { mvpd, ..record })));
         }
         // Its code is another device's by now.
         let registration = Self::found(&key, theirs, None);
         self.0.inner.parts.codes.adopt(&registration).await?;
-        Ok(Presence::Live(Box::new(registration)))
+        Ok(CodePresence::Live(Box::new(registration)))
     }
 
-    async fn find(&self, context: &CallContext, key: &CodeKey, address: Option<Address>) -> Result<Sighting> {
+    async fn find(
+        &self,
+        context: &CallContext,
+        key: &CodeKey,
+        address: Option<Address>,
+    ) -> Result<IssuerRecord> {
         Ok(match self.ask(context, key, address).await? {
-            Some(record) => Sighting::Whole(Box::new(Self::found(key, record, address))),
-            None => Sighting::Nothing,
+            Some(record) => IssuerRecord::Whole(Box::new(Self::found(key, record, address))),
+            None => IssuerRecord::Nothing,
         })
     }
 
-    async fn delete(&self, context: &CallContext, record: &Registration) -> Result<Deletion> {
+    async fn delete(&self, context: &CallContext, record: &RegistrationCode) -> Result<Deletion> {
         let key = record.key();
         if self.delete_at(context, &key, record.upstream_address()).await?.is_none() {
             return Ok(Deletion::NotFound);
@@ -223,13 +230,13 @@ impl CodeBackend for V1Backend {
         })
     }
 
-    async fn look(&self, record: &Registration) -> Option<Result<Sign>> {
+    async fn look(&self, record: &RegistrationCode) -> Option<Result<UpstreamCodeStatus>> {
         let _turn = self.0.inner.looks.acquire().await;
         let asked = self.ask(&CallContext::default(), &record.key(), record.upstream_address()).await;
         Some(asked.map(|theirs| match theirs {
-            Some(theirs) if theirs.id == record.id => Sign::Pending,
-            Some(_) => Sign::LoggedIn,
-            None => Sign::Missing,
+            Some(theirs) if theirs.id == record.id => UpstreamCodeStatus::Pending,
+            Some(_) => UpstreamCodeStatus::LoggedIn,
+            None => UpstreamCodeStatus::Missing,
         }))
     }
 }
@@ -238,13 +245,13 @@ fn shadow(device_ip: Option<Address>, device_info: Option<String>) -> Option<Sha
     Some(Shadow { api: UpstreamApi::V1, device_ip, device_info, standing: ShadowStanding::Issued })
 }
 
-fn call_about(method: Method, key: &CodeKey, address: Option<Address>) -> Call {
+fn call_about(method: Method, key: &CodeKey, address: Option<Address>) -> ProviderCall {
     let path = format!("/reggie/v1/{}/regcode/{}", key.requestor, key.code.as_str());
-    let call = Call::new(method, path).header(ACCEPT, "application/json").on_behalf_of(address);
-    Call { scope: Scope::of(Origin::Api, &key.requestor), ..call }
+    let call = ProviderCall::new(method, path).header(ACCEPT, "application/json").on_behalf_of(address);
+    ProviderCall { scope: TokenScope::of(ProviderOrigin::Api, &key.requestor), ..call }
 }
 
-fn with_device(call: Call, request: &RegistrationRequest, normalizer: &Normalizer) -> Call {
+fn with_device(call: ProviderCall, request: &RegistrationRequest, normalizer: &Normalizer) -> ProviderCall {
     call.header(ACCEPT, "application/json")
         .header(USER_AGENT, &request.user_agent)
         .header(X_DEVICE_INFO, &device::wire_form(request, normalizer))
@@ -272,7 +279,7 @@ fn create_parameters<'a>(
 }
 
 /// In the query, as most clients have it, unless that makes a URL that some server on the way may not take.
-fn with_parameters(call: Call, parameters: &[(&str, &str)]) -> Call {
+fn with_parameters(call: ProviderCall, parameters: &[(&str, &str)]) -> ProviderCall {
     let length: usize = parameters.iter().map(|(name, value)| name.len() + value.len()).sum();
     if length > QUERY_MAX { call.form(parameters) } else { call.query(parameters) }
 }

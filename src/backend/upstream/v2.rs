@@ -29,7 +29,7 @@ use trial::V2Trials;
 
 use super::{
     Upstream,
-    call::{Acting, Answer, Call, Origin, Scope, X_DEVICE_INFO},
+    call::{ActingClient, ProviderCall, ProviderOrigin, ProviderResponse, TokenScope, X_DEVICE_INFO},
     failure::unreadable,
     json::text,
 };
@@ -40,7 +40,7 @@ use crate::domain::{
     entitlement::{DeviceHints, EntitlementSubject},
     error::Result,
     id::{DeviceId, MvpdId, RequestorId},
-    registration::{CodeKey, Registration},
+    registration_code::{CodeKey, RegistrationCode},
 };
 
 const AP_DEVICE_IDENTIFIER: HeaderName = HeaderName::from_static("ap-device-identifier");
@@ -87,7 +87,7 @@ impl Backend for V2Backend {
 }
 
 /// The device that a call is about.
-struct Device<'a> {
+struct ProviderDevice<'a> {
     id: &'a DeviceId,
     /// The wire form of its information.
     info: Cow<'a, str>,
@@ -98,16 +98,16 @@ struct Device<'a> {
 }
 
 /// Whose profiles, or whose decisions, a call is about.
-struct Subject<'a> {
+struct ProviderSubject<'a> {
     requestor: &'a RequestorId,
-    device: Device<'a>,
+    device: ProviderDevice<'a>,
     /// By what a promotional TempPass knows the viewer beside the device: a JSON object.
     identity: Option<Cow<'a, str>>,
 }
 
-impl<'a> Subject<'a> {
+impl<'a> ProviderSubject<'a> {
     fn of(subject: &'a EntitlementSubject) -> Self {
-        let device = Device {
+        let device = ProviderDevice {
             id: &subject.device_id,
             info: Cow::Borrowed(&subject.device_info),
             user_agent: &subject.user_agent,
@@ -119,7 +119,7 @@ impl<'a> Subject<'a> {
     }
 
     /// A call to what belongs to the requestor, about this subject.
-    fn call(&self, method: Method, path: &str) -> Call {
+    fn call(&self, method: Method, path: &str) -> ProviderCall {
         let call = with_device(call(method, self.requestor, path), &self.device);
         let Some(identity) = &self.identity else { return call };
         call.header(AP_TEMPPASS_IDENTITY, &BASE64_STANDARD.encode(identity.as_bytes()))
@@ -127,7 +127,7 @@ impl<'a> Subject<'a> {
 }
 
 /// A code that a call is about.
-struct AskedCode<'a> {
+struct CodeQuery<'a> {
     key: &'a CodeKey,
     /// On behalf of which address.
     address: Option<Address>,
@@ -135,34 +135,35 @@ struct AskedCode<'a> {
     device: Option<DeviceId>,
 }
 
-impl<'a> AskedCode<'a> {
+impl<'a> CodeQuery<'a> {
     /// The code of a record that is kept here, or of none.
-    fn new(key: &'a CodeKey, record: Option<&Registration>, address: Option<Address>) -> Self {
-        Self { key, address, device: record.map(Registration::scoped_device_id) }
+    fn new(key: &'a CodeKey, record: Option<&RegistrationCode>, address: Option<Address>) -> Self {
+        Self { key, address, device: record.map(RegistrationCode::scoped_device_id) }
     }
 
     /// A call to what the requestor has of this kind under the code.
-    fn call(&self, method: Method, kind: &str) -> Call {
+    fn call(&self, method: Method, kind: &str) -> ProviderCall {
         let call = call(method, &self.key.requestor, &format!("{kind}/{}", self.key.code.as_str()));
-        let acting = self.device.clone().map_or(Acting::Server, Acting::Known);
-        Call { acting, ..call }.on_behalf_of(self.address)
+        let acting = self.device.clone().map_or(ActingClient::Server, ActingClient::Known);
+        ProviderCall { acting, ..call }.on_behalf_of(self.address)
     }
 }
 
 /// A call to what belongs to a requestor.
-fn call(method: Method, requestor: &RequestorId, path: &str) -> Call {
-    let call = Call::new(method, format!("/api/v2/{requestor}/{path}")).header(ACCEPT, "application/json");
-    Call { scope: Scope::of(Origin::Api, requestor), ..call }
+fn call(method: Method, requestor: &RequestorId, path: &str) -> ProviderCall {
+    let call =
+        ProviderCall::new(method, format!("/api/v2/{requestor}/{path}")).header(ACCEPT, "application/json");
+    ProviderCall { scope: TokenScope::of(ProviderOrigin::Api, requestor), ..call }
 }
 
-fn with_device(call: Call, device: &Device<'_>) -> Call {
+fn with_device(call: ProviderCall, device: &ProviderDevice<'_>) -> ProviderCall {
     let identifier = format!("fingerprint {}", BASE64_STANDARD.encode(device.id.as_str()));
     let mut call = call
         .header(AP_DEVICE_IDENTIFIER, &identifier)
         .header(X_DEVICE_INFO, &device.info)
         .header(USER_AGENT, device.user_agent)
         .on_behalf_of(device.address);
-    call.acting = Acting::Known(device.id.clone());
+    call.acting = ActingClient::Known(device.id.clone());
     let Some(DeviceHints { visitor_id, subject_token, roku_connect_token }) = device.hints else {
         return call;
     };
@@ -177,14 +178,14 @@ fn with_device(call: Call, device: &Device<'_>) -> Call {
 }
 
 /// Makes a call; only who is refused hears of it here.
-async fn send(upstream: &Upstream, context: &CallContext, call: Call) -> Result<Answer> {
+async fn send(upstream: &Upstream, context: &CallContext, call: ProviderCall) -> Result<ProviderResponse> {
     let (session, device) = (&upstream.inner.session, call.device);
     let answer = session.send(context, call).await?;
     if answer.status.is_success() { Ok(answer) } else { Err(session.refusal(&answer, device).await) }
 }
 
 /// The object that an answer holds.
-fn object(answer: &Answer) -> Result<Value> {
+fn object(answer: &ProviderResponse) -> Result<Value> {
     let body = serde_json::from_slice::<Value>(&answer.body).ok().filter(Value::is_object);
     body.ok_or_else(|| unreadable(answer, "its answer is not the JSON that was asked for"))
 }

@@ -18,7 +18,7 @@ use tonic::{
 };
 
 use crate::{
-    cli::dial::Dial,
+    cli::dial::DialArgs,
     config::{Config, TlsMode},
     error_chain::ErrorChain,
     outbound::is_loopback_host,
@@ -33,13 +33,13 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const HTTPS_PORT: u16 = 443;
 
 /// A client that sends the given token with each call.
-pub(super) type Client = TempPassServiceClient<InterceptedService<Channel, Authorized>>;
+pub(super) type TempPassClient = TempPassServiceClient<InterceptedService<Channel, BearerTokenInterceptor>>;
 
 /// Adds the token, if there is one, to each call.
 #[derive(Clone)]
-pub(super) struct Authorized(Option<HeaderValue>);
+pub(super) struct BearerTokenInterceptor(Option<HeaderValue>);
 
-impl Interceptor for Authorized {
+impl Interceptor for BearerTokenInterceptor {
     fn call(&mut self, request: Request<()>) -> Result<Request<()>, Status> {
         let Some(value) = &self.0 else { return Ok(request) };
         let (metadata, extensions, message) = request.into_parts();
@@ -53,8 +53,8 @@ impl Interceptor for Authorized {
 pub(super) async fn connect(
     config: &Config,
     url: Option<String>,
-    dial: &Dial,
-) -> Result<Client, Box<dyn Error>> {
+    dial: &DialArgs,
+) -> Result<TempPassClient, Box<dyn Error>> {
     let is_local = url.is_none();
     let url = url.unwrap_or_else(|| local_url(config));
     let uri = url.parse::<Uri>().map_err(|error| format!("--url: {url} is not a valid URL: {error}"))?;
@@ -76,7 +76,7 @@ pub(super) async fn connect(
         endpoint.connect_timeout(CONNECT_TIMEOUT).connect().await.map_err(Into::into)
     };
     let channel = channel.map_err(|error| format!("cannot connect to {url}: {}", ErrorChain(&*error)))?;
-    Ok(TempPassServiceClient::with_interceptor(channel, Authorized(authorization)))
+    Ok(TempPassServiceClient::with_interceptor(channel, BearerTokenInterceptor(authorization)))
 }
 
 fn local_url(config: &Config) -> String {

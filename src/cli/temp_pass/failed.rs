@@ -7,26 +7,26 @@ use std::{
     path::PathBuf,
 };
 
-use super::{input::Row, reset::FileFormat};
+use super::{input::InputRow, reset::FileFormat};
 
 /// The column or field for the error message.
 const ERROR: &str = "error";
 
 /// The output file. It is created when the first line fails.
-pub(super) struct Failed {
+pub(super) struct FailedRows {
     path: PathBuf,
     format: FileFormat,
     header: Vec<String>,
     writer: Option<BufWriter<File>>,
 }
 
-impl Failed {
+impl FailedRows {
     pub(super) fn new(path: PathBuf, format: FileFormat, header: Vec<String>) -> Self {
         Self { path, format, header, writer: None }
     }
 
     /// Writes a failed line with its error.
-    pub(super) fn write(&mut self, row: &Row, error: &str) -> io::Result<()> {
+    pub(super) fn write(&mut self, row: &InputRow, error: &str) -> io::Result<()> {
         match self.format {
             FileFormat::Csv => self.write_csv(row, error),
             FileFormat::Jsonl => self.write_json(row, error),
@@ -48,7 +48,7 @@ impl Failed {
         path.into()
     }
 
-    fn write_csv(&mut self, row: &Row, error: &str) -> io::Result<()> {
+    fn write_csv(&mut self, row: &InputRow, error: &str) -> io::Result<()> {
         let has_error = self.header.iter().any(|name| name == ERROR);
         let is_first = self.writer.is_none();
         let mut header = self.header.clone();
@@ -68,7 +68,7 @@ impl Failed {
         lines.flush()
     }
 
-    fn write_json(&mut self, row: &Row, error: &str) -> io::Result<()> {
+    fn write_json(&mut self, row: &InputRow, error: &str) -> io::Result<()> {
         let text = row.raw.first().map(String::as_str).unwrap_or_default();
         let line = match serde_json::from_str::<serde_json::Map<_, _>>(text) {
             Ok(mut object) => {

@@ -25,7 +25,7 @@ const COLUMNS: [&str; 6] = ["device_id", "generic_key", "user_identifier", "app_
 /// The fields of a line. An earlier run may have added `error`, which is ignored.
 #[derive(Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Fields {
+pub(super) struct RowFields {
     #[serde(default)]
     pub device_id: String,
     #[serde(default)]
@@ -41,7 +41,7 @@ pub(super) struct Fields {
 }
 
 /// The fields identify people and devices, so `Debug` omits them.
-impl fmt::Debug for Fields {
+impl fmt::Debug for RowFields {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Fields(…)")
     }
@@ -49,30 +49,30 @@ impl fmt::Debug for Fields {
 
 /// A line of the file.
 #[derive(Clone)]
-pub(super) struct Row {
+pub(super) struct InputRow {
     /// The line number, starting at 1.
     pub line: u64,
     /// The parsed fields, or the reason that the line is invalid.
-    pub fields: Result<Fields, String>,
+    pub fields: Result<RowFields, String>,
     /// The unparsed content: the values of a CSV record, or one line of JSON.
     pub raw: Vec<String>,
 }
 
 /// Reads a file line by line.
-pub(super) struct Rows {
-    reader: BufReader<Counted>,
+pub(super) struct InputRows {
+    reader: BufReader<CountingReader>,
     line: u64,
     /// The columns of a CSV file; `None` for JSON.
     header: Option<StringRecord>,
 }
 
 /// Counts the bytes read, for the progress bar.
-struct Counted {
+struct CountingReader {
     inner: Box<dyn Read + Send>,
     count: Arc<AtomicU64>,
 }
 
-impl Read for Counted {
+impl Read for CountingReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(buffer)?;
         self.count.fetch_add(read as u64, Ordering::Relaxed);
@@ -81,9 +81,9 @@ impl Read for Counted {
 }
 
 /// A physical line without its line terminator, or the error that it is too long.
-type Line = Result<Vec<u8>, String>;
+type PhysicalLine = Result<Vec<u8>, String>;
 
-impl Rows {
+impl InputRows {
     /// Opens a file, or standard input for `-`, and adds the bytes read to `count`. Also returns the file's size, if it
     /// has one.
     pub(super) fn open(
@@ -99,7 +99,7 @@ impl Rows {
             let size = file.metadata().map_err(|error| failed(&error))?.len();
             (Box::new(file), Some(size))
         };
-        let reader = BufReader::new(Counted { inner, count: Arc::clone(count) });
+        let reader = BufReader::new(CountingReader { inner, count: Arc::clone(count) });
         let mut rows = Self { reader, line: 0, header: None };
         if format == FileFormat::Csv {
             let line = rows.next_line().map_err(|error| failed(&error))?;
@@ -118,7 +118,7 @@ impl Rows {
     ///
     /// # Errors
     /// If reading the file fails.
-    pub(super) fn next_row(&mut self) -> io::Result<Option<Row>> {
+    pub(super) fn next_row(&mut self) -> io::Result<Option<InputRow>> {
         loop {
             let Some(line) = self.next_line()? else { return Ok(None) };
             if line.as_ref().is_ok_and(|line| line.trim_ascii().is_empty()) {
@@ -137,11 +137,11 @@ impl Rows {
                     Err(error) => (Err(error), vec![text]),
                 },
             };
-            return Ok(Some(Row { line: self.line, fields, raw }));
+            return Ok(Some(InputRow { line: self.line, fields, raw }));
         }
     }
 
-    fn next_line(&mut self) -> io::Result<Option<Line>> {
+    fn next_line(&mut self) -> io::Result<Option<PhysicalLine>> {
         let mut line = Vec::new();
         if self.reader.by_ref().take(LINE_MAX).read_until(b'\n', &mut line)? == 0 {
             return Ok(None);
@@ -192,7 +192,7 @@ fn values(line: &[u8]) -> Result<StringRecord, String> {
     }
 }
 
-fn fields(header: &StringRecord, record: &StringRecord) -> Result<Fields, String> {
+fn fields(header: &StringRecord, record: &StringRecord) -> Result<RowFields, String> {
     if record.len() != header.len() {
         return Err(format!("has {} values, but the header has {} columns", record.len(), header.len()));
     }
@@ -200,7 +200,7 @@ fn fields(header: &StringRecord, record: &StringRecord) -> Result<Fields, String
 }
 
 /// Parses one JSON line. Errors omit the values, which may be personal identifiers.
-fn json(line: &[u8]) -> Result<Fields, String> {
+fn json(line: &[u8]) -> Result<RowFields, String> {
     let object: serde_json::Map<_, _> = serde_json::from_slice(line)
         .map_err(|error| format!("is not a JSON object; see column {}", error.column()))?;
     serde_json::from_value(object.into())
@@ -208,7 +208,7 @@ fn json(line: &[u8]) -> Result<Fields, String> {
 }
 
 /// Checks that a line identifies exactly one trial. A generic key has no app_id or device_user to narrow it down.
-fn check(fields: Fields) -> Result<Fields, String> {
+fn check(fields: RowFields) -> Result<RowFields, String> {
     let named = [&fields.device_id, &fields.generic_key, &fields.user_identifier];
     match named.into_iter().filter(|text| !text.is_empty()).count() {
         0 => Err("names no device_id, generic_key or user_identifier".to_owned()),

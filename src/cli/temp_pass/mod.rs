@@ -13,16 +13,16 @@ use std::{error::Error, path::Path};
 use clap::Subcommand;
 
 #[derive(Debug, Subcommand)]
-pub(super) enum TempPass {
+pub(super) enum TempPassCommand {
     /// Reset trials: those listed in a file, a single one, or all of a TempPass.
-    Reset(Box<reset::Reset>),
+    Reset(Box<reset::ResetArgs>),
     /// List the reset schedules, each with its last result and its next run.
     Schedules,
 }
 
-pub(super) fn run(command: TempPass, file: Option<&Path>) -> Result<(), Box<dyn Error>> {
+pub(super) fn run(command: TempPassCommand, file: Option<&Path>) -> Result<(), Box<dyn Error>> {
     match command {
-        TempPass::Reset(command) => reset::run(*command, file),
-        TempPass::Schedules => schedules::run(file),
+        TempPassCommand::Reset(command) => reset::run(*command, file),
+        TempPassCommand::Schedules => schedules::run(file),
     }
 }

@@ -19,7 +19,7 @@ const DRAWS_A_SECOND: u8 = 10;
 const FAILURES_TOLD: u64 = 20;
 
 /// The progress bar. Hidden if standard error is not a terminal.
-pub(super) struct Progress {
+pub(super) struct ProgressDisplay {
     bar: ProgressBar,
     bytes_read: Arc<AtomicU64>,
     started: Stopwatch,
@@ -31,7 +31,7 @@ pub(super) struct Progress {
     pub failed: u64,
 }
 
-impl Progress {
+impl ProgressDisplay {
     /// Creates the bar for an input of `size` bytes. `bytes_read` counts the bytes read so far.
     pub(super) fn new(size: Option<u64>, bytes_read: Arc<AtomicU64>) -> Self {
         let target = ProgressDrawTarget::stderr_with_hz(DRAWS_A_SECOND);

@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 
 use super::{connection::connect, reset_file};
 use crate::{
-    cli::{dial::Dial, operate::operate},
+    cli::{dial::DialArgs, operate::operate},
     config::Config,
     proto::v1::{
         ResetFlexibleTempPassRequest, ResetTempPassRequest,
@@ -19,7 +19,7 @@ use crate::{
 };
 
 #[derive(Debug, Args)]
-pub(in crate::cli) struct Reset {
+pub(in crate::cli) struct ResetArgs {
     /// gRPC URL of the server, such as `https://passbridge.example.com:50051`. Default: the local server.
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
@@ -33,7 +33,7 @@ pub(in crate::cli) struct Reset {
     #[arg(long, value_name = "NAME", default_value = "")]
     pub environment: String,
     #[command(flatten)]
-    pub what: What,
+    pub what: ResetSelection,
     /// Format of the file. Default: by the extension (.csv, .jsonl, .ndjson); CSV for standard input.
     #[arg(long, value_enum, requires = "file")]
     pub format: Option<FileFormat>,
@@ -48,13 +48,13 @@ pub(in crate::cli) struct Reset {
     #[arg(long)]
     pub yes: bool,
     #[command(flatten)]
-    pub dial: Dial,
+    pub dial: DialArgs,
 }
 
 /// The trials to reset. Exactly one option is required.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
-pub(in crate::cli) struct What {
+pub(in crate::cli) struct ResetSelection {
     /// Reset the trials listed in a file, or on standard input (`-`): CSV with a header, or JSON lines. Each line has
     /// one of `device_id`, `generic_key` and `user_identifier`; `app_id` and `device_user` may accompany `device_id`.
     #[arg(long, value_name = "FILE")]
@@ -79,7 +79,7 @@ pub(in crate::cli) enum FileFormat {
     Jsonl,
 }
 
-pub(super) fn run(reset: Reset, file: Option<&Path>) -> Result<(), Box<dyn Error>> {
+pub(super) fn run(reset: ResetArgs, file: Option<&Path>) -> Result<(), Box<dyn Error>> {
     operate(file, |config| async move {
         if reset.what.file.is_some() {
             reset_file::run(&config, reset).await
@@ -90,8 +90,8 @@ pub(super) fn run(reset: Reset, file: Option<&Path>) -> Result<(), Box<dyn Error
 }
 
 /// Performs a single reset: a device, a user, or all.
-async fn one(config: &Config, reset: Reset) -> Result<(), Box<dyn Error>> {
-    let Reset { url, requestor, mvpd, environment, what, dry_run, yes, dial, .. } = reset;
+async fn one(config: &Config, reset: ResetArgs) -> Result<(), Box<dyn Error>> {
+    let ResetArgs { url, requestor, mvpd, environment, what, dry_run, yes, dial, .. } = reset;
     let trials = match (&what.device, &what.key) {
         (Some(_), _) => "the trial of that device",
         (None, Some(_)) => "the trial of that user",

@@ -15,10 +15,10 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::{
     connection::connect,
-    failed::Failed,
-    input::{Fields, Row, Rows},
-    progress::Progress,
-    reset::{FileFormat, Reset},
+    failed::FailedRows,
+    input::{InputRow, InputRows, RowFields},
+    progress::ProgressDisplay,
+    reset::{FileFormat, ResetArgs},
 };
 use crate::{
     config::Config,
@@ -36,13 +36,13 @@ const FAILED: &str = "failed";
 const READ_AHEAD: usize = 256;
 
 /// The lines sent and not yet answered, by item id.
-type UnderWay = Arc<Mutex<HashMap<String, Row>>>;
+type PendingRows = Arc<Mutex<HashMap<String, InputRow>>>;
 
-pub(super) async fn run(config: &Config, reset: Reset) -> Result<(), Box<dyn Error>> {
+pub(super) async fn run(config: &Config, reset: ResetArgs) -> Result<(), Box<dyn Error>> {
     let file = reset.what.file.clone().unwrap_or_default();
     let format = reset.format.unwrap_or_else(|| format_of(&file));
     let bytes_read = Arc::default();
-    let (rows, size) = Rows::open(&file, format, &bytes_read)?;
+    let (rows, size) = InputRows::open(&file, format, &bytes_read)?;
     if reset.dry_run {
         return dry_run(rows);
     }
@@ -50,8 +50,8 @@ pub(super) async fn run(config: &Config, reset: Reset) -> Result<(), Box<dyn Err
     if is_same(&path, &file) {
         return Err("--failed: must differ from the input file".into());
     }
-    let mut failed = Failed::new(path, format, rows.header());
-    let mut progress = Progress::new(size, bytes_read);
+    let mut failed = FailedRows::new(path, format, rows.header());
+    let mut progress = ProgressDisplay::new(size, bytes_read);
     let broken = send(config, reset, rows, &mut failed, &mut progress).await?;
     progress.finish();
     println!("{}", progress.summary());
@@ -68,16 +68,16 @@ pub(super) async fn run(config: &Config, reset: Reset) -> Result<(), Box<dyn Err
 /// Sends every line and processes every response. Returns the reason if the stream was interrupted.
 async fn send(
     config: &Config,
-    reset: Reset,
-    mut rows: Rows,
-    failed: &mut Failed,
-    progress: &mut Progress,
+    reset: ResetArgs,
+    mut rows: InputRows,
+    failed: &mut FailedRows,
+    progress: &mut ProgressDisplay,
 ) -> Result<Option<String>, Box<dyn Error>> {
-    let Reset { url, requestor, mvpd, environment, dial, .. } = reset;
+    let ResetArgs { url, requestor, mvpd, environment, dial, .. } = reset;
     let mut client = connect(config, url, &dial).await?;
-    let in_flight = UnderWay::default();
+    let in_flight = PendingRows::default();
     let (items, receiver) = mpsc::channel(READ_AHEAD);
-    let (unreadable, mut unreadable_rows) = mpsc::channel::<(Row, String)>(READ_AHEAD);
+    let (unreadable, mut unreadable_rows) = mpsc::channel::<(InputRow, String)>(READ_AHEAD);
     let to_item = move |fields| item(fields, &requestor, &mvpd, &environment);
     let reading = tokio::task::spawn_blocking({
         let in_flight = Arc::clone(&in_flight);
@@ -125,11 +125,11 @@ async fn send(
 
 /// Reads every line and sends it to the stream, or to the failed lines if it cannot be sent.
 fn read(
-    rows: &mut Rows,
-    item: impl Fn(Fields) -> Item,
-    in_flight: &UnderWay,
+    rows: &mut InputRows,
+    item: impl Fn(RowFields) -> Item,
+    in_flight: &PendingRows,
     items: &mpsc::Sender<BatchResetTempPassRequest>,
-    failed: &mpsc::Sender<(Row, String)>,
+    failed: &mpsc::Sender<(InputRow, String)>,
 ) -> std::io::Result<()> {
     while let Some(row) = rows.next_row()? {
         let outcome = match row.fields.clone() {
@@ -162,9 +162,9 @@ async fn next(
 
 fn process(
     answer: BatchResetTempPassResponse,
-    in_flight: &UnderWay,
-    failed: &mut Failed,
-    progress: &mut Progress,
+    in_flight: &PendingRows,
+    failed: &mut FailedRows,
+    progress: &mut ProgressDisplay,
 ) -> std::io::Result<()> {
     let row = in_flight.lock().unwrap_or_else(PoisonError::into_inner).remove(&answer.item_id);
     let Some(row) = row else { return Ok(()) };
@@ -178,8 +178,8 @@ fn process(
     Ok(())
 }
 
-fn item(fields: Fields, requestor: &str, mvpd: &str, environment: &str) -> Item {
-    let Fields { device_id, generic_key, user_identifier, app_id, device_user, .. } = fields;
+fn item(fields: RowFields, requestor: &str, mvpd: &str, environment: &str) -> Item {
+    let RowFields { device_id, generic_key, user_identifier, app_id, device_user, .. } = fields;
     let (requestor_id, mvpd_id, environment) =
         (requestor.to_owned(), mvpd.to_owned(), environment.to_owned());
     if !device_id.is_empty() {
@@ -207,7 +207,7 @@ fn item(fields: Fields, requestor: &str, mvpd: &str, environment: &str) -> Item 
     })
 }
 
-fn dry_run(mut rows: Rows) -> Result<(), Box<dyn Error>> {
+fn dry_run(mut rows: InputRows) -> Result<(), Box<dyn Error>> {
     let (mut devices, mut users, mut unreadable) = (0_u64, 0_u64, 0_u64);
     while let Some(row) = rows.next_row()? {
         match row.fields {

@@ -7,13 +7,14 @@ use std::{
 };
 
 use crate::{
-    admin::{Answer, Command, ScheduleLine},
+    admin::{OperatorCommand, OperatorResponse, ScheduleLine},
     cli::operate::{operate, perform},
 };
 
 pub(super) fn run(file: Option<&Path>) -> Result<(), Box<dyn Error>> {
-    let answer = operate(file, |config| async move { perform(&config, Command::ListSchedules).await })?;
-    if let Answer::Schedules(lines) = answer {
+    let answer =
+        operate(file, |config| async move { perform(&config, OperatorCommand::ListSchedules).await })?;
+    if let OperatorResponse::Schedules(lines) = answer {
         print(&lines);
     }
     Ok(())

@@ -54,7 +54,7 @@ struct Subjects {
 
 /// What entries have been listed with so far, and which ones: to name the entry that a later one repeats.
 #[derive(Default)]
-struct Listed<'a> {
+struct CallerIndex<'a> {
     names: HashMap<SubjectAltName, usize>,
     tokens: HashMap<TokenHash, usize>,
     subjects: HashMap<(&'a str, &'a str), usize>,
@@ -69,7 +69,7 @@ impl CallerPolicy {
     ) -> Result<Self, Vec<Violation>> {
         let mut violations = Violations::default();
         let mut policy = Self::default();
-        let mut listed = Listed::default();
+        let mut listed = CallerIndex::default();
         for (index, entry) in config.iter().enumerate() {
             let path = format!("callers[{index}]");
             let caller = violations.take_all(caller(&path, entry, environments));
@@ -94,7 +94,7 @@ impl CallerPolicy {
         text: &str,
         caller: Option<Caller>,
         tls: &Tls,
-        listed: &mut Listed<'_>,
+        listed: &mut CallerIndex<'_>,
     ) -> Result<(), Violation> {
         let field = format!("{path}.san");
         let name = SubjectAltName::parse(&field, text)?;
@@ -114,7 +114,7 @@ impl CallerPolicy {
         index: usize,
         text: &str,
         caller: Option<Caller>,
-        listed: &mut Listed<'_>,
+        listed: &mut CallerIndex<'_>,
     ) -> Result<(), Violation> {
         let field = format!("{path}.token_hash");
         let hash = TokenHash::parse(&field, text)?;
@@ -132,7 +132,7 @@ impl CallerPolicy {
         jwt: &'a JwtSubject,
         caller: Option<Caller>,
         issuers: &[Jwt],
-        listed: &mut Listed<'a>,
+        listed: &mut CallerIndex<'a>,
     ) -> Result<(), Violation> {
         let JwtSubject { issuer, subject } = jwt;
         let field = format!("{path}.jwt.issuer");

@@ -4,12 +4,12 @@ use std::{collections::BTreeMap, path::Path};
 
 use crate::{
     auth::StatementKeys,
-    config::{Application, Config, Files, LegacyKey, Secret},
+    config::{ApplicationConfig, Config, Files, LegacyKey, Secret},
     domain::{
         caller::{Permission, Scope},
         error::{Violation, Violations},
         id::{EnvironmentName, RequestorId},
-        registration::{SOURCE_APPLICATION_MAX, SourceApplication},
+        registration_code::{SOURCE_APPLICATION_MAX, SourceApplication},
     },
 };
 
@@ -77,9 +77,9 @@ impl ClientPolicy {
 }
 
 impl ApplicationPolicy {
-    fn new(path: &str, config: &Application) -> Result<Self, Vec<Violation>> {
+    fn new(path: &str, config: &ApplicationConfig) -> Result<Self, Vec<Violation>> {
         let mut violations = Violations::default();
-        let Application { id, name, version, requestors, environments, permissions } = config;
+        let ApplicationConfig { id, name, version, requestors, environments, permissions } = config;
         if id.is_empty() {
             violations.add(&format!("{path}.id"), "is required: what statements say in software_id");
         }

@@ -6,7 +6,7 @@ use reqwest::Url;
 
 use super::Files;
 use crate::{
-    config::{AuditTarget, Config, EngineTls, Store, StoreKind},
+    config::{AuditTarget, Config, EngineTlsConfig, StoreConfig, StoreKind},
     domain::error::{Violation, Violations},
 };
 
@@ -51,7 +51,7 @@ pub(super) fn engine(config: &Config, files: &Files) -> Result<Option<ValidEngin
     if store.kind == StoreKind::Embedded {
         for (key, is_set) in [
             (URL, store.url.is_some()),
-            ("store.tls", store.tls != EngineTls::default()),
+            ("store.tls", store.tls != EngineTlsConfig::default()),
             ("store.username", store.username.is_some()),
             ("store.password_file", store.password_file.is_some()),
             ("store.wait_replicas", store.wait_replicas.is_some()),
@@ -68,9 +68,9 @@ pub(super) fn engine(config: &Config, files: &Files) -> Result<Option<ValidEngin
     }
     let url = violations.take(parse_url(store.url.as_deref().unwrap_or_default()));
     let tls = violations.take_all(tls(store, files));
-    let engine = url.and_then(|Place { nodes, database, has_tls }| {
+    let engine = url.and_then(|EngineUrl { nodes, database, has_tls }| {
         let tls = tls?;
-        if !has_tls && store.tls != EngineTls::default() {
+        if !has_tls && store.tls != EngineTlsConfig::default() {
             violations.add("store.tls", "is for rediss:// in store.url, which says redis://");
         }
         Some(ValidEngine { nodes, database, tls: has_tls.then_some(tls) })
@@ -87,7 +87,7 @@ fn check_audit(config: &Config, violations: &mut Violations) {
     }
 }
 
-fn check_values(store: &Store, violations: &mut Violations) {
+fn check_values(store: &StoreConfig, violations: &mut Violations) {
     if store.key_ring.is_none() {
         let text = "is required over Redis, where others may read the secrets of passbridge: name a file with a key \
                     (`passbridge keys new` makes one)";
@@ -100,14 +100,14 @@ fn check_values(store: &Store, violations: &mut Violations) {
 
 /// What a URL says.
 #[derive(Debug, PartialEq, Eq)]
-struct Place {
+struct EngineUrl {
     nodes: Vec<(String, u16)>,
     database: i64,
     has_tls: bool,
 }
 
 /// Reads the URL. It is not repeated in what is wrong with it, since it may hold a password.
-fn parse_url(text: &str) -> Result<Place, Violation> {
+fn parse_url(text: &str) -> Result<EngineUrl, Violation> {
     let wrong = |text: &str| Violation::new(URL, text);
     if text.is_empty() {
         return Err(wrong("is required over Redis: redis://host:port, or rediss://host:port for TLS"));
@@ -148,11 +148,11 @@ fn parse_url(text: &str) -> Result<Place, Violation> {
         }
         nodes.push((host.trim_matches(['[', ']']).to_owned(), url.port().unwrap_or(PORT)));
     }
-    Ok(Place { nodes, database: database.unwrap_or(0), has_tls: has_tls.unwrap_or(false) })
+    Ok(EngineUrl { nodes, database: database.unwrap_or(0), has_tls: has_tls.unwrap_or(false) })
 }
 
-fn tls(store: &Store, files: &Files) -> Result<ValidEngineTls, Vec<Violation>> {
-    let EngineTls { ca, certificate, key } = &store.tls;
+fn tls(store: &StoreConfig, files: &Files) -> Result<ValidEngineTls, Vec<Violation>> {
+    let EngineTlsConfig { ca, certificate, key } = &store.tls;
     let mut violations = Violations::default();
     let mut read = |key: &str, file: &Option<std::path::PathBuf>| {
         file.as_ref().and_then(|file| violations.take(content(key, file, files)))
@@ -180,7 +180,7 @@ fn content(key: &str, file: &Path, files: &Files) -> Result<String, Violation> {
 mod tests {
     use super::*;
 
-    fn parsed(text: &str) -> Result<Place, String> {
+    fn parsed(text: &str) -> Result<EngineUrl, String> {
         parse_url(text).map_err(|violation| violation.description)
     }
 
@@ -188,7 +188,7 @@ mod tests {
     fn a_url_names_one_node_or_several() {
         let place = |names: &[(&str, u16)], database, has_tls| {
             let nodes = names.iter().map(|(host, port)| ((*host).to_owned(), *port)).collect();
-            Ok(Place { nodes, database, has_tls })
+            Ok(EngineUrl { nodes, database, has_tls })
         };
         assert_eq!(parsed("redis://localhost"), place(&[("localhost", 6379)], 0, false));
         assert_eq!(parsed("rediss://redis.example:6380/3"), place(&[("redis.example", 6380)], 3, true));

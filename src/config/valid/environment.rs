@@ -12,13 +12,15 @@ use reqwest::Url;
 
 use super::{network::Hosts, temp_pass, upstream};
 use crate::{
-    config::{Backend, Environment, ProfileCache, Requestor, SecondScreen, TempPassIdentity},
+    config::{
+        BackendKind, EnvironmentConfig, ProfileCacheConfig, RequestorConfig, SecondScreen, TempPassIdentity,
+    },
     domain::{
         device_info::DeviceInfo,
         entitlement::{DOMAIN_NAME_MAX, REDIRECT_URL_MAX},
         error::{Violation, Violations},
         id::{EnvironmentName, MvpdId, Place, RequestorId},
-        registration::UpstreamApi,
+        registration_code::UpstreamApi,
         temp_pass::TempPassRule,
     },
 };
@@ -50,7 +52,7 @@ pub struct ValidEnvironment {
     /// Whether second-screen pages may call without a token.
     pub opens_second_screen: bool,
     /// For how long what the upstream said of a device's login is good.
-    pub profile_cache: ProfileCache,
+    pub profile_cache: ProfileCacheConfig,
 }
 
 /// What is configured for one requestor.
@@ -86,7 +88,7 @@ pub struct LoginDefaults {
 pub struct VerificationPage(UriTemplateString);
 
 impl Environments {
-    pub(super) fn new(config: &BTreeMap<String, Environment>) -> Result<Self, Vec<Violation>> {
+    pub(super) fn new(config: &BTreeMap<String, EnvironmentConfig>) -> Result<Self, Vec<Violation>> {
         let mut violations = Violations::default();
         let mut all = BTreeMap::new();
         let mut hosts = Hosts::default();
@@ -231,7 +233,7 @@ impl ValidEnvironment {
         self.requestors.values().any(|requestor| requestor.api.is_some_and(|api| api != self.api))
     }
 
-    fn new(path: &str, config: &Environment) -> Result<Self, Vec<Violation>> {
+    fn new(path: &str, config: &EnvironmentConfig) -> Result<Self, Vec<Violation>> {
         let mut violations = Violations::default();
         let mut requestors = BTreeMap::new();
         for (id, requestor) in &config.requestors {
@@ -254,15 +256,15 @@ impl ValidEnvironment {
     }
 }
 
-fn opens_second_screen(config: &Environment) -> bool {
+fn opens_second_screen(config: &EnvironmentConfig) -> bool {
     match config.second_screen {
         Some(second_screen) => second_screen == SecondScreen::Open,
-        None => config.backend != Backend::Local,
+        None => config.backend != BackendKind::Local,
     }
 }
 
 impl ValidRequestor {
-    fn new(path: &str, config: &Requestor) -> Result<Self, Vec<Violation>> {
+    fn new(path: &str, config: &RequestorConfig) -> Result<Self, Vec<Violation>> {
         let mut violations = Violations::default();
         let field = format!("{path}.verification_uri");
         let page = config.verification_uri.as_deref().map(|text| VerificationPage::parse(&field, text));
@@ -282,8 +284,8 @@ impl ValidRequestor {
 }
 
 impl LoginDefaults {
-    fn new(path: &str, config: &Requestor, violations: &mut Violations) -> Self {
-        let Requestor { domain_name, logout_redirect_url, default_device_info, .. } = config;
+    fn new(path: &str, config: &RequestorConfig, violations: &mut Violations) -> Self {
+        let RequestorConfig { domain_name, logout_redirect_url, default_device_info, .. } = config;
         if let Some(name) = domain_name {
             let field = format!("{path}.domain_name");
             violations.check_text(&field, name, DOMAIN_NAME_MAX);

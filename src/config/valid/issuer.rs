@@ -31,12 +31,12 @@ pub(crate) enum IssuerKeys {
     /// In a file, which was read.
     Read(KeySet),
     /// At a URL.
-    At(KeyPlace),
+    At(KeySetLocation),
 }
 
 /// The URL of an issuer's keys, and how its server is asked.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct KeyPlace {
+pub(crate) struct KeySetLocation {
     /// The URL.
     pub(crate) url: Url,
     /// The certificates of its server's CA, as PEM, where it is not one that the machine trusts.
@@ -84,7 +84,7 @@ fn issuer(path: &str, config: &Jwt, files: &Files) -> Result<ValidIssuer, Vec<Vi
             violations.add(&format!("{path}.jwks_token_file"), format!("{} {text}", file.display()));
         }
         let url = violations.take(url(&field, jwks));
-        url.map(|url| IssuerKeys::At(KeyPlace { url, ca, token_file: jwks_token_file.clone() }))
+        url.map(|url| IssuerKeys::At(KeySetLocation { url, ca, token_file: jwks_token_file.clone() }))
     } else {
         for (key, file) in [("jwks_ca", jwks_ca), ("jwks_token_file", jwks_token_file)] {
             if file.is_some() {

@@ -3,7 +3,7 @@
 use std::{ops::RangeInclusive, time::Duration};
 
 use crate::{
-    config::{Config, Environment, HumanDuration},
+    config::{Config, EnvironmentConfig, HumanDuration},
     domain::error::Violation,
 };
 
@@ -97,9 +97,9 @@ pub(super) fn out_of_range(config: &Config) -> Vec<Violation> {
         .collect()
 }
 
-fn of_upstream(name: &str, environment: &Environment) -> [Option<Violation>; 4] {
+fn of_upstream(name: &str, environment: &EnvironmentConfig) -> [Option<Violation>; 4] {
     let key = |key| format!("environments.{name}.{key}");
-    let Environment { upstream_timeout, upstream_connections, profile_cache, .. } = environment;
+    let EnvironmentConfig { upstream_timeout, upstream_connections, profile_cache, .. } = environment;
     let timeouts = Duration::from_millis(1)..=UPSTREAM_TIMEOUT_MAX;
     [
         count(&key("upstream_connections"), *upstream_connections as u64, 1, UPSTREAM_CONNECTIONS_MAX),

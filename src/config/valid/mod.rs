@@ -22,14 +22,14 @@ pub use client::{ApplicationPolicy, ClientPolicy, LegacyKeyPolicy};
 pub use engine::{ValidEngine, ValidEngineTls};
 pub use environment::{Environments, LoginDefaults, ValidEnvironment, ValidRequestor, VerificationPage};
 pub(super) use issuer::is_url;
-pub(crate) use issuer::{IssuerKeys, KeyPlace, ValidIssuer};
+pub(crate) use issuer::{IssuerKeys, KeySetLocation, ValidIssuer};
 pub use listener::CorsOrigin;
 pub use network::TrustedProxies;
 pub use schedule::Schedule;
 pub use tls::ListenersTls;
 pub use upstream::ValidUpstream;
 
-use super::{Codes, Config, ConfigError, Files};
+use super::{CodesConfig, Config, ConfigError, Files};
 use crate::{
     auth::KeyRing,
     domain::{
@@ -83,7 +83,7 @@ impl ValidConfig {
         let environments = violations.take_all(Environments::new(&config.environments));
         check_codes(&config.codes, &mut violations);
         let clients = violations.take_all(ClientPolicy::new(&config, files));
-        let Codes { alphabet, length, max_live_codes, .. } = &config.codes;
+        let CodesConfig { alphabet, length, max_live_codes, .. } = &config.codes;
         let code_format = violations.take_all(CodeFormat::new(alphabet, *length, *max_live_codes));
         let schedules = environments.as_ref().and_then(|environments| {
             violations.take_all(schedule::schedules(&config.temp_pass_schedules, environments))
@@ -129,7 +129,7 @@ impl ValidConfig {
     }
 }
 
-fn check_codes(codes: &Codes, violations: &mut Violations) {
+fn check_codes(codes: &CodesConfig, violations: &mut Violations) {
     if codes.max_live_codes == 0 {
         violations.add("codes.max_live_codes", "is 0; at least one code must be able to live");
     }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
-    config::{TempPass, TempPassKind},
+    config::{TempPassConfig, TempPassKind},
     domain::{
         error::{Violation, Violations},
         id::MvpdId,
@@ -33,7 +33,7 @@ pub(super) fn sample(mvpd: &MvpdId) -> Option<TempPassRule> {
 /// The TempPasses of the requestor that is configured under `path`.
 pub(super) fn rules(
     path: &str,
-    config: &BTreeMap<String, TempPass>,
+    config: &BTreeMap<String, TempPassConfig>,
 ) -> Result<BTreeMap<MvpdId, TempPassRule>, Vec<Violation>> {
     let mut violations = Violations::default();
     let mut rules = BTreeMap::new();
@@ -46,9 +46,9 @@ pub(super) fn rules(
     violations.none_or(rules)
 }
 
-fn rule(path: &str, config: &TempPass) -> Result<TempPassRule, Vec<Violation>> {
+fn rule(path: &str, config: &TempPassConfig) -> Result<TempPassRule, Vec<Violation>> {
     let mut violations = Violations::default();
-    let TempPass { kind, ttl, max_resources, retention } = config;
+    let TempPassConfig { kind, ttl, max_resources, retention } = config;
     if !(Duration::from_secs(1)..=LONGEST).contains(&ttl.0) {
         violations.add(&format!("{path}.ttl"), format!("is {ttl}; 1s to 10 years are possible"));
     }

@@ -6,11 +6,11 @@ use reqwest::Url;
 
 use crate::{
     backend::upstream::UpstreamOptions,
-    config::{Backend, Environment, Files, Registration},
+    config::{BackendKind, ClientRegistrationMode, EnvironmentConfig, Files},
     domain::{
         error::{Violation, Violations},
         id::EnvironmentName,
-        registration::UpstreamApi,
+        registration_code::UpstreamApi,
         secret::SecretText,
     },
 };
@@ -25,30 +25,30 @@ pub struct ValidUpstream {
 }
 
 /// The version of the upstream's API; `None` for our own store.
-pub(super) const fn api(backend: Backend) -> Option<UpstreamApi> {
+pub(super) const fn api(backend: BackendKind) -> Option<UpstreamApi> {
     match backend {
-        Backend::Local => None,
-        Backend::V1 => Some(UpstreamApi::V1),
-        Backend::V2 => Some(UpstreamApi::V2),
+        BackendKind::Local => None,
+        BackendKind::V1 => Some(UpstreamApi::V1),
+        BackendKind::V2 => Some(UpstreamApi::V2),
     }
 }
 
 /// Whether REST clients register with the upstream.
-pub(super) fn relays(config: &Environment) -> bool {
+pub(super) fn relays(config: &EnvironmentConfig) -> bool {
     match config.registration {
-        Some(registration) => registration == Registration::Relay,
-        None => config.backend != Backend::Local,
+        Some(registration) => registration == ClientRegistrationMode::Relay,
+        None => config.backend != BackendKind::Local,
     }
 }
 
 /// Notes what is missing or wrong about the origins and the upstream of the environment that is configured under `path`.
-pub(super) fn check(path: &str, config: &Environment, violations: &mut Violations) {
+pub(super) fn check(path: &str, config: &EnvironmentConfig, violations: &mut Violations) {
     let mut note = |key: &str, text: &str| violations.add(&format!("{path}.{key}"), text);
-    let wants_upstream = config.backend != Backend::Local
+    let wants_upstream = config.backend != BackendKind::Local
         || config
             .requestors
             .values()
-            .any(|requestor| !matches!(requestor.backend, None | Some(Backend::Local)));
+            .any(|requestor| !matches!(requestor.backend, None | Some(BackendKind::Local)));
     if wants_upstream && config.url.is_none() {
         note("url", "is required: a backend of v1 or v2 is the provider's REST API; give its origin");
     }
@@ -75,7 +75,7 @@ pub(super) fn check(path: &str, config: &Environment, violations: &mut Violation
 
 /// The upstreams of the environments that have a URL and a statement; that these are there is [`check`]ed.
 pub(super) fn upstreams(
-    config: &BTreeMap<String, Environment>,
+    config: &BTreeMap<String, EnvironmentConfig>,
     files: &Files,
 ) -> Result<BTreeMap<EnvironmentName, ValidUpstream>, Vec<Violation>> {
     let mut violations = Violations::default();
@@ -96,7 +96,7 @@ pub(super) fn upstreams(
 impl ValidUpstream {
     fn new(
         path: &str,
-        config: &Environment,
+        config: &EnvironmentConfig,
         url: &str,
         file: &Path,
         files: &Files,

@@ -18,7 +18,7 @@ use scalar::Scalar;
 
 use super::{
     ADDITIONAL_MAX, DeviceInfo, Key, Warning, WarningReason,
-    key::Kind,
+    key::ValueKind,
     warning::{quote, shorten},
 };
 use crate::domain::error::Violation;
@@ -67,7 +67,7 @@ impl<'de> Visitor<'de> for &mut Reading {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
-        while let Some(name) = entries.next_key::<Name<'de>>()? {
+        while let Some(name) = entries.next_key::<KeyName<'de>>()? {
             if let Some(key) = Key::from_wire_name(&name.0) {
                 self.take_known(key, key.wire_name(), entries.next_value()?);
             } else if let Some(key) = Key::from_alias(&name.0) {
@@ -84,7 +84,7 @@ impl Reading {
     fn take_known(&mut self, key: Key, name: &str, scalar: Scalar<'_>) {
         let is_alias = name != key.wire_name();
         if let Scalar::Compound(kind) = scalar {
-            let right = if key.kind() == Kind::Flag { "true or false" } else { "text" };
+            let right = if key.kind() == ValueKind::Flag { "true or false" } else { "text" };
             self.violations.push(Violation::new(name, format!("must be {right}, but is {kind}")));
             return;
         }
@@ -159,9 +159,9 @@ impl Reading {
 }
 
 /// A key, borrowed from the text unless it has escapes.
-struct Name<'a>(Cow<'a, str>);
+struct KeyName<'a>(Cow<'a, str>);
 
-impl<'de> Deserialize<'de> for Name<'de> {
+impl<'de> Deserialize<'de> for KeyName<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match Scalar::deserialize(deserializer)? {
             Scalar::Text(text) => Ok(Self(text)),

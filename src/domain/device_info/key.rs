@@ -15,7 +15,7 @@ pub enum FieldNaming {
 
 /// The kind of value that a key requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ValueKind {
     /// Text.
     Text,
     /// A number or a version. Devices send these as JSON numbers or as text.
@@ -66,10 +66,10 @@ macro_rules! keys {
                 }
             }
 
-            pub(super) const fn kind(self) -> Kind {
+            pub(super) const fn kind(self) -> ValueKind {
                 match self {
-                    $(Self::$variant => Kind::$kind,)*
-                    Self::ConnectionSecure => Kind::Flag,
+                    $(Self::$variant => ValueKind::$kind,)*
+                    Self::ConnectionSecure => ValueKind::Flag,
                 }
             }
         }

@@ -31,7 +31,7 @@ mod tests;
 
 pub use base64_text::decode as decode_base64;
 pub use key::{FieldNaming, Key};
-pub use normalize::{Connection, Normalizer};
+pub use normalize::{Normalizer, ObservedConnection};
 pub use normalized::{
     Browser, Display, Hardware, NormalizedConnection, NormalizedDeviceInfo, OperatingSystem,
 };

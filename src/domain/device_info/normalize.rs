@@ -14,14 +14,14 @@ use super::{
     Version, hardware,
     normalized::UNKNOWN,
     operating_system,
-    user_agent::{self, Facts, UserAgents},
+    user_agent::{self, UserAgentFacts, UserAgents},
     version::leading_number,
 };
 use crate::domain::address::Address;
 
 /// The properties of a device's connection.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Connection<'a> {
+pub struct ObservedConnection<'a> {
     /// The User-Agent of the request, at most 2048 bytes; blank is treated as absent.
     pub user_agent: Option<&'a str>,
     /// The device's address.
@@ -30,7 +30,7 @@ pub struct Connection<'a> {
     pub port: Option<u16>,
 }
 
-impl<'a> Connection<'a> {
+impl<'a> ObservedConnection<'a> {
     /// Creates a connection. An empty User-Agent is treated as absent.
     #[must_use]
     pub fn new(user_agent: &'a str, ip: Option<Address>, port: Option<u16>) -> Self {
@@ -61,7 +61,7 @@ impl Normalizer {
     /// Guesses device information from the connection alone. Uses `device_type` as the model if the connection does not
     /// reveal it.
     #[must_use]
-    pub fn guess(&self, connection: &Connection<'_>, device_type: &str) -> DeviceInfo {
+    pub fn guess(&self, connection: &ObservedConnection<'_>, device_type: &str) -> DeviceInfo {
         let NormalizedDeviceInfo { hardware_type, model, operating_system, browser, .. } =
             self.normalize(None, connection);
         let is_known = |text: &String| text != UNKNOWN;
@@ -77,13 +77,17 @@ impl Normalizer {
 
     /// Normalizes device information. Never fails: the normalized form has a value for everything unknown.
     #[must_use]
-    pub fn normalize(&self, info: Option<&DeviceInfo>, connection: &Connection<'_>) -> NormalizedDeviceInfo {
+    pub fn normalize(
+        &self,
+        info: Option<&DeviceInfo>,
+        connection: &ObservedConnection<'_>,
+    ) -> NormalizedDeviceInfo {
         let nothing = DeviceInfo::default();
-        let explicit = Explicit(info.unwrap_or(&nothing));
+        let explicit = ExplicitValues(info.unwrap_or(&nothing));
         let header = connection.user_agent.filter(|text| !text.trim().is_empty());
         let user_agent = explicit.get(Key::UserAgent).or(header);
         let facts = user_agent.map_or_else(Arc::default, |text| self.user_agents.read(text));
-        let device = Device::resolve(explicit, &facts);
+        let device = DeviceEvidence::resolve(explicit, &facts);
         NormalizedDeviceInfo {
             hardware_type: device.hardware_type().to_owned(),
             model: device.model.to_owned(),
@@ -110,9 +114,9 @@ impl Default for Normalizer {
 
 /// The explicit values. Blank values are treated as absent.
 #[derive(Clone, Copy)]
-struct Explicit<'a>(&'a DeviceInfo);
+struct ExplicitValues<'a>(&'a DeviceInfo);
 
-impl<'a> Explicit<'a> {
+impl<'a> ExplicitValues<'a> {
     fn get(self, key: Key) -> Option<&'a str> {
         self.0.text(key).map(str::trim).filter(|value| !value.is_empty())
     }
@@ -131,17 +135,17 @@ impl<'a> Explicit<'a> {
 }
 
 /// Model, manufacturer and operating system, each of which helps to determine the others.
-struct Device<'a> {
-    explicit: Explicit<'a>,
+struct DeviceEvidence<'a> {
+    explicit: ExplicitValues<'a>,
     /// The facts of the User-Agent, if they do not contradict the device.
-    facts: Option<&'a Facts>,
+    facts: Option<&'a UserAgentFacts>,
     system: Option<&'static operating_system::System>,
     model: &'a str,
     maker: Option<hardware::Maker>,
 }
 
-impl<'a> Device<'a> {
-    fn resolve(explicit: Explicit<'a>, facts: &'a Facts) -> Self {
+impl<'a> DeviceEvidence<'a> {
+    fn resolve(explicit: ExplicitValues<'a>, facts: &'a UserAgentFacts) -> Self {
         let system = explicit.get(Key::OsName).and_then(operating_system::by_name);
         let family = facts.system.as_ref().and_then(|system| system.family);
         let named_family = system.and_then(|system| system.family);
@@ -210,7 +214,7 @@ impl<'a> Device<'a> {
 
 /// Returns the browser without its User-Agents. If the device names another browser than the User-Agent, the version and
 /// vendor of the User-Agent do not apply.
-fn browser(explicit: Explicit<'_>, facts: &Facts) -> Browser {
+fn browser(explicit: ExplicitValues<'_>, facts: &UserAgentFacts) -> Browser {
     let named = explicit.get(Key::BrowserName);
     let seen =
         facts.browser.as_ref().filter(|seen| named.is_none_or(|name| name.eq_ignore_ascii_case(seen.name)));
@@ -232,7 +236,7 @@ fn browser(explicit: Explicit<'_>, facts: &Facts) -> Browser {
     }
 }
 
-fn display(explicit: Explicit<'_>) -> Display {
+fn display(explicit: ExplicitValues<'_>) -> Display {
     Display {
         width: explicit.number(Key::DisplayWidth),
         height: explicit.number(Key::DisplayHeight),
@@ -242,7 +246,10 @@ fn display(explicit: Explicit<'_>) -> Display {
     }
 }
 
-fn normalized_connection(explicit: Explicit<'_>, seen: &Connection<'_>) -> NormalizedConnection {
+fn normalized_connection(
+    explicit: ExplicitValues<'_>,
+    seen: &ObservedConnection<'_>,
+) -> NormalizedConnection {
     let ip = || seen.ip.map(|ip| ip.to_string());
     let port = || seen.port.filter(|port| *port != 0).map(|port| port.to_string());
     NormalizedConnection {

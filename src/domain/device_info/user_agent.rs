@@ -36,7 +36,7 @@ const EXPECTED_ENTRIES: usize = 4096;
 
 /// The facts of a User-Agent.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Facts {
+pub(super) struct UserAgentFacts {
     /// The browser or web view; absent for an application without one.
     pub(super) browser: Option<BrowserFacts>,
     /// The operating system.
@@ -50,7 +50,7 @@ static EXTRACTOR: OnceLock<Option<Extractor<'static>>> = OnceLock::new();
 
 /// A cache of User-Agents' facts.
 pub(super) struct UserAgents {
-    remembered: Cache<Box<str>, Arc<Facts>, EntryWeight>,
+    remembered: Cache<Box<str>, Arc<UserAgentFacts>, EntryWeight>,
 }
 
 impl UserAgents {
@@ -60,7 +60,7 @@ impl UserAgents {
     }
 
     /// Returns the facts of `text`.
-    pub(super) fn read(&self, text: &str) -> Arc<Facts> {
+    pub(super) fn read(&self, text: &str) -> Arc<UserAgentFacts> {
         let text = &text[..text.floor_char_boundary(TEXT_MAX)];
         if let Some(facts) = self.remembered.get(text) {
             return facts;
@@ -76,8 +76,8 @@ impl UserAgents {
         (self.remembered.len(), self.remembered.weight())
     }
 
-    fn parse(&self, text: &str) -> Facts {
-        let Some(extractor) = extractor() else { return Facts::default() };
+    fn parse(&self, text: &str) -> UserAgentFacts {
+        let Some(extractor) = extractor() else { return UserAgentFacts::default() };
         let found_system = || system::read(extractor.os.extract(text).as_ref());
         let television = television::read(text);
         let system = match &television {
@@ -85,7 +85,7 @@ impl UserAgents {
             None => found_system(),
         };
         let family = system.as_ref().and_then(|system| system.family);
-        Facts {
+        UserAgentFacts {
             browser: browser::read(extractor.ua.extract(text).as_ref(), family, text),
             device: match television {
                 Some(television) => television.into(),
@@ -124,8 +124,8 @@ fn after<'a>(text: &'a str, mark: &str) -> Option<&'a str> {
 #[derive(Debug, Clone)]
 struct EntryWeight;
 
-impl Weighter<Box<str>, Arc<Facts>> for EntryWeight {
-    fn weight(&self, text: &Box<str>, facts: &Arc<Facts>) -> u64 {
+impl Weighter<Box<str>, Arc<UserAgentFacts>> for EntryWeight {
+    fn weight(&self, text: &Box<str>, facts: &Arc<UserAgentFacts>) -> u64 {
         ENTRY_BYTES + (text.len() + facts.device.text_len()) as u64
     }
 }

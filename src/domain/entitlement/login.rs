@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::domain::{address::Address, id::MvpdId, registration::CodeKey};
+use crate::domain::{address::Address, id::MvpdId, registration_code::CodeKey};
 
 /// The maximum length of the domain name of an application or page, in bytes.
 pub(crate) const DOMAIN_NAME_MAX: usize = 253;

@@ -9,12 +9,12 @@ use crate::domain::{
     error::Result,
     id::{DeviceId, EnvironmentName, RequestorId},
     known_device::{DeviceKey, KnownDevice},
-    registration::CodeKey,
+    registration_code::CodeKey,
 };
 
 /// A device as read from the store, with its revision.
 #[derive(Debug, Clone)]
-pub struct KeptDevice {
+pub struct StoredDevice {
     /// The device.
     pub device: Arc<KnownDevice>,
     /// The revision to pass to [`Devices::replace`].
@@ -35,7 +35,7 @@ impl std::fmt::Debug for Revision {
 #[async_trait]
 pub trait Devices: Send + Sync {
     /// Returns the device, if it is known. An unreadable record is treated as absent.
-    async fn get(&self, key: &DeviceKey) -> Result<Option<KeptDevice>>;
+    async fn get(&self, key: &DeviceKey) -> Result<Option<StoredDevice>>;
 
     /// Replaces the device if its revision is still `before`, and returns whether it did. An `after` of `None` deletes the
     /// device; a `before` of `None` means that it is unknown. Of concurrent calls with one `before`, at most one returns true.

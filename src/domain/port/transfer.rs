@@ -8,7 +8,7 @@ use super::{LedgerEntry, StoreResult};
 use crate::domain::{
     clock::Timestamp,
     ledger_kind::LedgerKind,
-    registration::CodeEntry,
+    registration_code::CodeEntry,
     temp_pass::{Holder, HolderDigest, TempPassKey, Trial},
 };
 
@@ -27,18 +27,18 @@ pub enum Restoration {
 
 /// A holder of a trial (a device or a generic key), and what the store holds for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holding {
+pub struct TrialHolding {
     /// The TempPass.
     pub temp_pass: TempPassKey,
     /// The device or generic key.
     pub holder: Holder,
     /// Its trial.
-    pub held: Held,
+    pub held: HeldTrial,
 }
 
 /// The trial of a device or a generic key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Held {
+pub enum HeldTrial {
     /// The device started the trial.
     Own {
         /// The trial's id.
@@ -57,7 +57,7 @@ pub enum Held {
     },
 }
 
-impl Held {
+impl HeldTrial {
     /// Returns what the store holds for `holder` of a trial.
     #[must_use]
     pub fn new(holder: &Holder, id: Uuid, trial: Trial) -> Self {
@@ -97,13 +97,13 @@ pub trait Transfer: Send + Sync {
     async fn recount_codes(&self) -> StoreResult<()>;
 
     /// Returns every device and generic key that is bound to a trial which is neither reset nor past its retention.
-    fn holdings(&self) -> BoxStream<'static, StoreResult<Holding>>;
+    fn holdings(&self) -> BoxStream<'static, StoreResult<TrialHolding>>;
 
     /// Returns the trial of a device or a generic key, if it is neither reset nor past its retention.
-    async fn holding(&self, temp_pass: &TempPassKey, holder: &Holder) -> StoreResult<Option<Held>>;
+    async fn holding(&self, temp_pass: &TempPassKey, holder: &Holder) -> StoreResult<Option<HeldTrial>>;
 
     /// Binds a device or a generic key to its trial. Also stores the trial if the device started it.
-    async fn restore_holding(&self, holding: &Holding) -> StoreResult<Restoration>;
+    async fn restore_holding(&self, holding: &TrialHolding) -> StoreResult<Restoration>;
 
     /// Returns every ledger entry of a kind, with its name.
     fn entries(&self, kind: LedgerKind) -> BoxStream<'static, StoreResult<(Vec<u8>, LedgerEntry)>>;

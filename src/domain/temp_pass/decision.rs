@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{HolderDigest, ResourceId, TempPassRule, Trial, TrialApplication, TrialIdentity, TrialView};
 use crate::domain::{
     clock::Timestamp,
-    port::{Authorization, Verdict},
+    port::{Authorization, TrialVerdict},
 };
 
 /// A trial with its id.
@@ -94,7 +94,7 @@ pub(crate) fn decide(
     known: KnownTrials,
     authorization: &Authorization,
     now: Timestamp,
-) -> (Verdict, Vec<TrialChange>) {
+) -> (TrialVerdict, Vec<TrialChange>) {
     let Authorization { rule, identity, resource, new_id, .. } = authorization;
     let new = Binding { id: *new_id, forget_time: now + rule.ttl + rule.retention };
     let mut changes = known.bindings(identity, new);
@@ -115,7 +115,7 @@ pub(crate) fn decide(
         }
     }
     let trial = strictest(&trials, rule, now);
-    (Verdict { denial, trial, media_token: None }, changes)
+    (TrialVerdict { denial, trial, media_token: None }, changes)
 }
 
 /// Returns the trial to delete by a reset: the one that its target is bound to, if it counts and matches the reset.

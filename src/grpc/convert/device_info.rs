@@ -8,7 +8,7 @@ use crate::{
     domain::{
         address::Address,
         device_info::{
-            Connection, DeviceInfo, FieldNaming, NESTING_MAX, NormalizedDeviceInfo, Version, Warning,
+            DeviceInfo, FieldNaming, NESTING_MAX, NormalizedDeviceInfo, ObservedConnection, Version, Warning,
             WarningReason,
         },
         error::{Result, Violation, Violations},
@@ -21,7 +21,7 @@ use crate::{
 const HASH_VALUE_MAX: usize = 1_024;
 
 /// Device information and what was odd about it.
-pub(super) type Checked = std::result::Result<(DeviceInfo, Vec<Warning>), Vec<Violation>>;
+pub(super) type CheckedDeviceInfo = std::result::Result<(DeviceInfo, Vec<Warning>), Vec<Violation>>;
 
 /// A valid request to normalize.
 pub(in crate::grpc) struct Normalize {
@@ -33,9 +33,9 @@ pub(in crate::grpc) struct Normalize {
 }
 
 impl Normalize {
-    pub(in crate::grpc) fn connection(&self) -> Connection<'_> {
+    pub(in crate::grpc) fn connection(&self) -> ObservedConnection<'_> {
         let user_agent = Some(self.user_agent.as_str()).filter(|text| !text.is_empty());
-        Connection { user_agent, ip: self.ip, port: self.port }
+        ObservedConnection { user_agent, ip: self.ip, port: self.port }
     }
 }
 
@@ -108,7 +108,7 @@ pub(super) fn missing() -> Violation {
 }
 
 /// Device information as the device sent it.
-pub(super) fn wire(text: &str) -> Checked {
+pub(super) fn wire(text: &str) -> CheckedDeviceInfo {
     let within = |mut warning: Warning| {
         warning.field = format!("x_device_info.{}", warning.field);
         warning
@@ -122,7 +122,7 @@ pub(super) fn wire(text: &str) -> Checked {
 }
 
 /// Device information as a typed message.
-pub(super) fn typed(message: v1::DeviceInfo) -> Checked {
+pub(super) fn typed(message: v1::DeviceInfo) -> CheckedDeviceInfo {
     let within = |mut warning: Warning| {
         warning.field = format!("device_info.{}", warning.field);
         warning

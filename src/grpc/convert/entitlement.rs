@@ -14,8 +14,8 @@ use crate::{
     proto::v1::{self, start_login_response},
     service::{
         entitlement::{
-            Authorize, Authorized, Device, LoggedOut, Login, Preauthorize, Preauthorized, StartLogin,
-            UserMetadata,
+            AuthorizeResource, DeviceContext, LoggedOut, Login, Preauthorize, Preauthorized,
+            ResourceAuthorization, StartLogin, UserMetadata,
         },
         policy::{Place, Policy},
         registration::Lookup,
@@ -35,7 +35,7 @@ macro_rules! device {
         let id = violations.take(required_device_id(&message.device_id));
         let user_agent = user_agent(violations, std::mem::take(&mut message.user_agent));
         let ip = address(violations, "device_ip", &message.device_ip);
-        place.zip(id).map(|(place, id)| Device {
+        place.zip(id).map(|(place, id)| DeviceContext {
             place,
             id,
             info,
@@ -115,13 +115,20 @@ pub(in crate::grpc) fn get_user_metadata(
     whole(violations, login)
 }
 
-pub(in crate::grpc) fn authorize(mut message: v1::AuthorizeRequest, policy: &Policy) -> Result<Authorize> {
+pub(in crate::grpc) fn authorize(
+    mut message: v1::AuthorizeRequest,
+    policy: &Policy,
+) -> Result<AuthorizeResource> {
     let mut violations = Violations::default();
     let login = login!(&mut violations, policy, message, authorize_request);
     let resource = violations.take(Resource::parse("resource_id", &message.resource_id));
     whole(
         violations,
-        login.zip(resource).map(|(login, resource)| Authorize { login, resource, keeps_token: false }),
+        login.zip(resource).map(|(login, resource)| AuthorizeResource {
+            login,
+            resource,
+            keeps_token: false,
+        }),
     )
 }
 
@@ -144,7 +151,7 @@ pub(in crate::grpc) fn preauthorize(
     whole(violations, login.map(|login| Preauthorize { login, resources }))
 }
 
-pub(in crate::grpc) fn logout(mut message: v1::LogoutRequest, policy: &Policy) -> Result<Device> {
+pub(in crate::grpc) fn logout(mut message: v1::LogoutRequest, policy: &Policy) -> Result<DeviceContext> {
     let mut violations = Violations::default();
     let device = device!(&mut violations, policy, message, logout_request);
     whole(violations, device)
@@ -208,8 +215,8 @@ pub(in crate::grpc) fn user_metadata(metadata: UserMetadata) -> v1::GetUserMetad
     }
 }
 
-pub(in crate::grpc) fn authorized(authorized: Authorized) -> v1::AuthorizeResponse {
-    let Authorized { decision, mvpd, .. } = authorized;
+pub(in crate::grpc) fn authorized(authorized: ResourceAuthorization) -> v1::AuthorizeResponse {
+    let ResourceAuthorization { decision, mvpd, .. } = authorized;
     let expire_time = decision.expire_time.map(timestamp);
     let token = decision.media_token.clone().map(media_token);
     let shown = resource_decision(decision);

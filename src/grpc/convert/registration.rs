@@ -10,19 +10,19 @@ use crate::{
         error::{Result, Violation, Violations},
         fingerprint::Fingerprint,
         id::{DeviceId, MvpdId},
-        registration::{LegacyParameters, RegistrationRequest, SourceApplication, State, Ttl},
+        registration_code::{CodeState, LegacyParameters, RegistrationRequest, SourceApplication, Ttl},
     },
     proto::v1::{self, create_registration_code_request::Device, registration_code::State as ProtoState},
     service::{
         policy::Policy,
-        registration::{Created, Lookup, RegistrationView, Repeat, WatchEvent, WatchRegistration},
+        registration::{Created, IdempotentRequest, Lookup, RegistrationView, WatchEvent, WatchRegistration},
     },
 };
 
 pub(in crate::grpc) fn create(
     mut message: v1::CreateRegistrationCodeRequest,
     policy: &Policy,
-) -> Result<(Box<RegistrationRequest>, Option<Repeat>)> {
+) -> Result<(Box<RegistrationRequest>, Option<IdempotentRequest>)> {
     let mut violations = Violations::default();
     let request_id = Some(std::mem::take(&mut message.request_id)).filter(|text| !text.is_empty());
     let request_id = request_id.and_then(|text| violations.take(uuid("request_id", &text)));
@@ -61,7 +61,8 @@ pub(in crate::grpc) fn create(
                 ..RegistrationRequest::new(place)
             };
             // Of the request as it was understood: that "" and the default environment are the same, say.
-            let repeat = |request_id| Repeat { request_id, fingerprint: Fingerprint::of(&request) };
+            let repeat =
+                |request_id| IdempotentRequest { request_id, fingerprint: Fingerprint::of(&request) };
             let repeat = request_id.map(repeat);
             Ok((Box::new(request), repeat))
         }
@@ -129,9 +130,9 @@ pub(in crate::grpc) fn registration_code(view: RegistrationView) -> v1::Registra
         create_time: Some(timestamp(registration.create_time)),
         expire_time: Some(timestamp(registration.expire_time)),
         state: match state {
-            State::Pending => ProtoState::Pending,
-            State::Released => ProtoState::Released,
-            State::Expired => ProtoState::Expired,
+            CodeState::Pending => ProtoState::Pending,
+            CodeState::Released => ProtoState::Released,
+            CodeState::Expired => ProtoState::Expired,
         }
         .into(),
         device_id: known(registration.device_id.as_str().to_owned()),

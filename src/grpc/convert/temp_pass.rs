@@ -6,7 +6,7 @@ use crate::{
         backend::UpstreamFacts,
         error::{Result, Violation, Violations},
         id::MvpdId,
-        port::Verdict,
+        port::TrialVerdict,
         temp_pass::{
             APPLICATION_MAX, Denial, GenericKey, MediaToken, ResetTarget, ResourceId, TrialApplication,
             TrialIdentity, TrialState, TrialView, UserIdentifier, is_all,
@@ -20,7 +20,7 @@ use crate::{
     service::{
         policy::Policy,
         temp_pass::{
-            AuthorizeTempPass, BatchAnswer, BatchItem, GetTempPass, ResetBy, ResetTempPass, TempPassPlace,
+            AuthorizeTempPass, BatchItem, BatchItemResult, GetTempPass, ResetBy, ResetTempPass, TempPassPlace,
         },
     },
 };
@@ -94,7 +94,7 @@ pub(in crate::grpc) fn batch_item(message: v1::BatchResetTempPassRequest, policy
     BatchItem { id, request }
 }
 
-pub(in crate::grpc) fn batch_answer(answer: BatchAnswer) -> v1::BatchResetTempPassResponse {
+pub(in crate::grpc) fn batch_answer(answer: BatchItemResult) -> v1::BatchResetTempPassResponse {
     let (status, reset_count) = match answer.outcome {
         Ok(reset_count) => (tonic_types::pb::Status::default(), reset_count),
         Err(error) => (crate::grpc::status::rpc_status(&error), None),
@@ -107,13 +107,13 @@ pub(in crate::grpc) fn authorize(
     policy: &Policy,
 ) -> Result<AuthorizeTempPass> {
     let mut violations = Violations::default();
-    let subject = Subject {
+    let subject = TrialRequest {
         place: (&message.environment, &message.requestor_id, &message.mvpd_id),
         device_id: &message.device_id,
         identity: match message.identity {
-            Some(authorize_message::Identity::GenericKey(text)) => Identity::Key(text),
-            Some(authorize_message::Identity::UserIdentifier(text)) => Identity::Identifier(text),
-            None => Identity::None,
+            Some(authorize_message::Identity::GenericKey(text)) => UserIdentity::Key(text),
+            Some(authorize_message::Identity::UserIdentifier(text)) => UserIdentity::Identifier(text),
+            None => UserIdentity::None,
         },
         hash_algorithm: message.hash_algorithm,
         device: message.device.map(|device| match device {
@@ -136,13 +136,13 @@ pub(in crate::grpc) fn authorize(
 
 pub(in crate::grpc) fn get(message: v1::GetTempPassRequest, policy: &Policy) -> Result<GetTempPass> {
     let mut violations = Violations::default();
-    let subject = Subject {
+    let subject = TrialRequest {
         place: (&message.environment, &message.requestor_id, &message.mvpd_id),
         device_id: &message.device_id,
         identity: match message.identity {
-            Some(get_message::Identity::GenericKey(text)) => Identity::Key(text),
-            Some(get_message::Identity::UserIdentifier(text)) => Identity::Identifier(text),
-            None => Identity::None,
+            Some(get_message::Identity::GenericKey(text)) => UserIdentity::Key(text),
+            Some(get_message::Identity::UserIdentifier(text)) => UserIdentity::Identifier(text),
+            None => UserIdentity::None,
         },
         hash_algorithm: message.hash_algorithm,
         device: message.device.map(|device| match device {
@@ -162,19 +162,19 @@ pub(in crate::grpc) fn get(message: v1::GetTempPassRequest, policy: &Policy) -> 
 }
 
 /// What authorize and get have in common: whose trial of which TempPass, and what is known of the device.
-struct Subject<'a> {
+struct TrialRequest<'a> {
     /// Environment, requestor and mvpd.
     place: (&'a str, &'a str, &'a str),
     device_id: &'a str,
-    identity: Identity,
+    identity: UserIdentity,
     hash_algorithm: i32,
-    device: Option<device_info::Checked>,
+    device: Option<device_info::CheckedDeviceInfo>,
     user_agent: String,
     device_ip: &'a str,
     application: TrialApplication,
 }
 
-impl Subject<'_> {
+impl TrialRequest<'_> {
     fn check(
         self,
         policy: &Policy,
@@ -197,7 +197,7 @@ impl Subject<'_> {
     }
 }
 
-pub(in crate::grpc) fn authorized(verdict: Verdict) -> v1::AuthorizeTempPassResponse {
+pub(in crate::grpc) fn authorized(verdict: TrialVerdict) -> v1::AuthorizeTempPassResponse {
     let (decision, denial_reason) = match verdict.denial {
         None => (v1::Decision::Permit, v1::DenialReason::Unspecified),
         Some(Denial::Expired) => (v1::Decision::Deny, v1::DenialReason::Expired),
@@ -236,13 +236,13 @@ pub(in crate::grpc) fn temp_pass(trial: TrialView) -> v1::TempPass {
 }
 
 /// The user, as a request has it.
-enum Identity {
+enum UserIdentity {
     None,
     Key(String),
     Identifier(String),
 }
 
-impl Identity {
+impl UserIdentity {
     fn identifier(&self) -> Option<UserIdentifier> {
         match self {
             Self::Identifier(text) => Some(UserIdentifier::new(text)),

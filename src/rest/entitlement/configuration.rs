@@ -14,12 +14,12 @@ use serde_json::{Map, Value, json};
 
 use super::{Endpoint, FlowFailure, answer, document::with_body, xml};
 use crate::{
-    config::Format,
+    config::ResponseFormat,
     domain::{
         entitlement::{Mvpd, PlatformSso, RequestorConfiguration},
         error::{Error, Violation},
     },
-    rest::{Face, format::split_extension},
+    rest::{RestFace, format::split_extension},
 };
 
 /// What stands where an operator has no logo: a parser in the field drops the whole list for an empty one. One pixel that is
@@ -34,7 +34,7 @@ const KEEP: HeaderValue = HeaderValue::from_static("max-age=120");
 
 /// `GET /api/v1/config/{requestor}`, `GET /adobe-services/config/{requestor}`
 pub(super) async fn config(
-    State(face): State<Face>,
+    State(face): State<RestFace>,
     requestor: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Response {
@@ -49,11 +49,13 @@ pub(super) async fn config(
         let place = asked.valid(place, violations).await?;
         let configuration = asked.face.entitlement.configuration(&asked.identity.caller, &place).await?;
         let (format, body) = match asked.format {
-            Format::Json if !is_older => {
+            ResponseFormat::Json if !is_older => {
                 let body = serde_json::to_vec(&in_json(&configuration, device_type));
-                (Format::Json, body.map_err(|error| Error::Internal(error.to_string()))?)
+                (ResponseFormat::Json, body.map_err(|error| Error::Internal(error.to_string()))?)
             }
-            Format::Json | Format::Xml => (Format::Xml, in_xml(&configuration, device_type)),
+            ResponseFormat::Json | ResponseFormat::Xml => {
+                (ResponseFormat::Xml, in_xml(&configuration, device_type))
+            }
         };
         let mut response = with_body(StatusCode::OK, format, body);
         response.headers_mut().insert(CACHE_CONTROL, KEEP);

@@ -1,13 +1,15 @@
 //! Decisions and media tokens: `authorize`, `tokens/authz`, `tokens/media` and `preauthorize`.
 
 use super::{
-    Asked, Endpoint, FlowFailure, RESPONSE_CONFIDENCE, answer,
+    Endpoint, EntitlementCall, FlowFailure, RESPONSE_CONFIDENCE, answer,
     document::{ResourceItem, Resources, authorization, play, resources},
 };
 use crate::{
     domain::{entitlement::RefusalReason, error::Error},
-    rest::Face,
-    service::entitlement::{Authorize, KeptDecision, Login, MediaTokenAnswer, Preauthorize, Preauthorized},
+    rest::RestFace,
+    service::entitlement::{
+        AuthorizeResource, Login, MediaTokenAnswer, Preauthorize, Preauthorized, StoredDecision,
+    },
 };
 use axum::{
     extract::{Path, Request, State, rejection::PathRejection},
@@ -15,14 +17,14 @@ use axum::{
 };
 
 /// `GET /api/v1/authorize`
-pub(super) async fn authorize(State(face): State<Face>, request: Request) -> Response {
+pub(super) async fn authorize(State(face): State<RestFace>, request: Request) -> Response {
     answer(face, request, Endpoint::Authorize, async |asked, mut violations| {
         let device = asked.device(&mut violations).await?;
         let about = device.zip(asked.resource(&mut violations));
         let (device, resource) = asked.valid(about, violations).await?;
         let requestor = device.place.requestor.clone();
         let login = Login { device, mvpd: None };
-        let request = Authorize { login, resource, keeps_token: true };
+        let request = AuthorizeResource { login, resource, keeps_token: true };
         let authorized = asked.face.entitlement.authorize(&asked.identity.caller, request).await?;
         let decision = authorized.decision;
         match (decision.refusal, authorized.mvpd) {
@@ -38,7 +40,7 @@ pub(super) async fn authorize(State(face): State<Face>, request: Request) -> Res
 }
 
 /// `GET /api/v1/tokens/authz`
-pub(super) async fn tokens_authz(State(face): State<Face>, request: Request) -> Response {
+pub(super) async fn tokens_authz(State(face): State<RestFace>, request: Request) -> Response {
     answer(face, request, Endpoint::Authz, async |asked, mut violations| {
         let device = asked.device(&mut violations).await?;
         let about = device.zip(asked.resource(&mut violations));
@@ -46,11 +48,11 @@ pub(super) async fn tokens_authz(State(face): State<Face>, request: Request) -> 
         let requestor = device.place.requestor.clone();
         let kept = asked.face.entitlement.kept_decision(&asked.identity.caller, device, &resource).await?;
         match kept {
-            KeptDecision::NotLoggedIn { has_expired: true } => Err(Error::ProfileExpired.into()),
-            KeptDecision::NotLoggedIn { has_expired: false } => Err(Error::ProfileNotFound.into()),
-            KeptDecision::None => Err(FlowFailure::NotFound),
-            KeptDecision::Expired => Err(FlowFailure::Gone),
-            KeptDecision::Valid { mvpd, expire_time } => {
+            StoredDecision::NotLoggedIn { has_expired: true } => Err(Error::ProfileExpired.into()),
+            StoredDecision::NotLoggedIn { has_expired: false } => Err(Error::ProfileNotFound.into()),
+            StoredDecision::None => Err(FlowFailure::NotFound),
+            StoredDecision::Expired => Err(FlowFailure::Gone),
+            StoredDecision::Valid { mvpd, expire_time } => {
                 let expires = asked.expires(expire_time);
                 Ok(authorization(&expires, &mvpd, &requestor, resource.as_str()).answer(asked.format)?)
             }
@@ -60,7 +62,7 @@ pub(super) async fn tokens_authz(State(face): State<Face>, request: Request) -> 
 }
 
 /// `GET /api/v1/tokens/media`, `GET /api/v1/mediatoken`
-pub(super) async fn tokens_media(State(face): State<Face>, request: Request) -> Response {
+pub(super) async fn tokens_media(State(face): State<RestFace>, request: Request) -> Response {
     answer(face, request, Endpoint::Media, async |asked, mut violations| {
         let device = asked.device(&mut violations).await?;
         let about = device.zip(asked.resource(&mut violations));
@@ -79,7 +81,7 @@ pub(super) async fn tokens_media(State(face): State<Face>, request: Request) -> 
 }
 
 /// `GET /api/v1/preauthorize`
-pub(super) async fn preauthorize(State(face): State<Face>, request: Request) -> Response {
+pub(super) async fn preauthorize(State(face): State<RestFace>, request: Request) -> Response {
     answer(face, request, Endpoint::Preauthorize, async |asked, mut violations| {
         let device = asked.device(&mut violations).await?;
         let resources = asked.resources(&mut violations)?;
@@ -93,7 +95,7 @@ pub(super) async fn preauthorize(State(face): State<Face>, request: Request) -> 
 
 /// `GET /api/v1/preauthorize/{code}`
 pub(super) async fn preauthorize_code(
-    State(face): State<Face>,
+    State(face): State<RestFace>,
     code: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Response {
@@ -108,7 +110,7 @@ pub(super) async fn preauthorize_code(
     .await
 }
 
-fn looked_at(asked: &Asked<'_>, preauthorized: &Preauthorized) -> Result<Response, FlowFailure> {
+fn looked_at(asked: &EntitlementCall<'_>, preauthorized: &Preauthorized) -> Result<Response, FlowFailure> {
     let Preauthorized { decisions, mvpd, has_expired } = preauthorized;
     let reasons = decisions.iter().map(|decision| decision.refusal.as_ref().map(|refusal| refusal.reason));
     let is_out = |reason| matches!(reason, Some(RefusalReason::NotLoggedIn | RefusalReason::LoginExpired));

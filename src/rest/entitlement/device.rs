@@ -3,7 +3,7 @@
 use axum::extract::{Path, rejection::PathRejection};
 
 use super::{
-    Asked, FlowFailure,
+    EntitlementCall, FlowFailure,
     parameters::{split_resources, temp_pass_identity},
 };
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
         regcode::{device_info, hints, legacy, missing, user_agent},
     },
     service::{
-        entitlement::{Device, UNKNOWN_DEVICE},
+        entitlement::{DeviceContext, UNKNOWN_DEVICE},
         registration::Lookup,
     },
 };
@@ -32,9 +32,12 @@ const RESOURCES_MAX: usize = Resource::COUNT_MAX;
 /// What a requestor is named by; the calls that browsers make have the second name.
 const REQUESTOR: [&str; 2] = ["requestor", "requestor_id"];
 
-impl Asked<'_> {
+impl EntitlementCall<'_> {
     /// The device that the call is about. What it says of itself is optional: clients in the field say nothing.
-    pub(super) async fn device(&self, violations: &mut Violations) -> Result<Option<Device>, FlowFailure> {
+    pub(super) async fn device(
+        &self,
+        violations: &mut Violations,
+    ) -> Result<Option<DeviceContext>, FlowFailure> {
         let Self { call, parameters, .. } = self;
         let id = self.device_id(violations);
         let legacy = legacy(parameters, violations);
@@ -53,7 +56,7 @@ impl Asked<'_> {
         // Clients are served that say nothing at all of themselves.
         let says_nothing = user_agent.is_empty() && legacy.device_type.is_empty();
         let device_type = if says_nothing { UNKNOWN_DEVICE.to_owned() } else { legacy.device_type };
-        Ok(place.zip(id).map(|(place, id)| Device {
+        Ok(place.zip(id).map(|(place, id)| DeviceContext {
             place,
             id,
             info,

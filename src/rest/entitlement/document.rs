@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::xml;
 use crate::{
-    config::Format,
+    config::ResponseFormat,
     domain::{
         entitlement::ResourceDecision,
         error::Error,
@@ -20,13 +20,13 @@ use crate::{
 
 /// That a call was fine, where nothing else is to be said. The documents show no body; clients look at the status alone.
 #[derive(Serialize)]
-pub(super) struct Fine {
+pub(super) struct SuccessBody {
     status: u16,
     message: &'static str,
 }
 
 /// Texts by name. Each format has them in a documented order of its own.
-pub(super) struct Fields<'a, const N: usize> {
+pub(super) struct TextFields<'a, const N: usize> {
     /// The element of the XML document.
     root: &'static str,
     /// In the order of XML.
@@ -36,7 +36,7 @@ pub(super) struct Fields<'a, const N: usize> {
 }
 
 /// Texts by name, in this order.
-struct Ordered<'a>(Vec<(&'static str, &'a str)>);
+struct OrderedFields<'a>(Vec<(&'static str, &'a str)>);
 
 /// Which resources could be watched.
 #[derive(Serialize)]
@@ -60,7 +60,7 @@ pub(super) struct ResourceItem<'a, E> {
     error: Option<E>,
 }
 
-impl Fine {
+impl SuccessBody {
     pub(super) const OK: Self = Self { status: 200, message: "OK" };
 }
 
@@ -69,8 +69,8 @@ pub(super) fn authentication<'a>(
     expires: &'a str,
     login: &'a KnownLogin,
     requestor: &'a RequestorId,
-) -> Fields<'a, 4> {
-    Fields {
+) -> TextFields<'a, 4> {
+    TextFields {
         root: "authentication",
         xml: [
             ("expires", expires),
@@ -88,8 +88,8 @@ pub(super) fn authorization<'a>(
     mvpd: &'a MvpdId,
     requestor: &'a RequestorId,
     resource: &'a str,
-) -> Fields<'a, 4> {
-    Fields {
+) -> TextFields<'a, 4> {
+    TextFields {
         root: "authorization",
         xml: [
             ("expires", expires),
@@ -107,8 +107,8 @@ pub(super) fn play<'a>(
     issued: &'a IssuedToken,
     requestor: &'a RequestorId,
     resource: &'a str,
-) -> Fields<'a, 6> {
-    Fields {
+) -> TextFields<'a, 6> {
+    TextFields {
         root: "play",
         xml: [
             ("expires", expires),
@@ -122,25 +122,25 @@ pub(super) fn play<'a>(
     }
 }
 
-impl<const N: usize> Fields<'_, N> {
+impl<const N: usize> TextFields<'_, N> {
     /// An answer with them.
-    pub(super) fn answer(&self, format: Format) -> Result<Response, Error> {
+    pub(super) fn answer(&self, format: ResponseFormat) -> Result<Response, Error> {
         Ok(with_body(StatusCode::OK, format, self.render(format)?))
     }
 
-    fn render(&self, format: Format) -> Result<Vec<u8>, Error> {
+    fn render(&self, format: ResponseFormat) -> Result<Vec<u8>, Error> {
         let field = |name: &&'static str| self.xml.iter().find(|field| field.0 == *name).copied();
         match format {
-            Format::Xml => xml::document(self.root, &Ordered(self.xml.to_vec())),
-            Format::Json => {
-                let fields = Ordered(self.json.iter().filter_map(field).collect());
+            ResponseFormat::Xml => xml::document(self.root, &OrderedFields(self.xml.to_vec())),
+            ResponseFormat::Json => {
+                let fields = OrderedFields(self.json.iter().filter_map(field).collect());
                 serde_json::to_vec(&fields).map_err(internal)
             }
         }
     }
 }
 
-impl Serialize for Ordered<'_> {
+impl Serialize for OrderedFields<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().copied())
     }
@@ -153,10 +153,14 @@ impl<'a, E> ResourceItem<'a, E> {
 }
 
 /// An answer with this document, whose root in XML is `root`.
-pub(super) fn document(root: &str, content: &impl Serialize, format: Format) -> Result<Response, Error> {
+pub(super) fn document(
+    root: &str,
+    content: &impl Serialize,
+    format: ResponseFormat,
+) -> Result<Response, Error> {
     let body = match format {
-        Format::Json => serde_json::to_vec(content).map_err(internal)?,
-        Format::Xml => xml::document(root, content)?,
+        ResponseFormat::Json => serde_json::to_vec(content).map_err(internal)?,
+        ResponseFormat::Xml => xml::document(root, content)?,
     };
     Ok(with_body(StatusCode::OK, format, body))
 }
@@ -164,26 +168,26 @@ pub(super) fn document(root: &str, content: &impl Serialize, format: Format) -> 
 /// An answer with the resources that could be watched.
 pub(super) fn resources<E: Serialize>(
     resources: &Resources<'_, E>,
-    format: Format,
+    format: ResponseFormat,
 ) -> Result<Response, Error> {
     let body = match format {
-        Format::Json => {
+        ResponseFormat::Json => {
             serde_json::to_vec(&JsonResources { resources: &resources.items }).map_err(internal)?
         }
-        Format::Xml => xml::document("resources", resources)?,
+        ResponseFormat::Xml => xml::document("resources", resources)?,
     };
     let mut response = with_body(StatusCode::OK, format, body);
     // This call alone is documented with a charset.
     let media_type = match format {
-        Format::Json => "application/json;charset=utf-8",
-        Format::Xml => "application/xml;charset=utf-8",
+        ResponseFormat::Json => "application/json;charset=utf-8",
+        ResponseFormat::Xml => "application/xml;charset=utf-8",
     };
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     Ok(response)
 }
 
 /// An answer with a body that nobody may keep.
-pub(super) fn with_body(status: StatusCode, format: Format, body: Vec<u8>) -> Response {
+pub(super) fn with_body(status: StatusCode, format: ResponseFormat, body: Vec<u8>) -> Response {
     let headers = [
         (header::CONTENT_TYPE, media_type(format)),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
@@ -212,7 +216,7 @@ mod tests {
         RequestorId::parse("requestor", "REF").expect("valid")
     }
 
-    fn text<const N: usize>(fields: &Fields<'_, N>, format: Format) -> String {
+    fn text<const N: usize>(fields: &TextFields<'_, N>, format: ResponseFormat) -> String {
         String::from_utf8(fields.render(format).expect("renders")).expect("UTF-8")
     }
 
@@ -232,12 +236,12 @@ mod tests {
         let requestor = requestor();
         let fields = authentication("1601114932000", &login, &requestor);
         assert_eq!(
-            text(&fields, Format::Json),
+            text(&fields, ResponseFormat::Json),
             r#"{"requestor":"REF","mvpd":"Cable","userId":"user+1=","expires":"1601114932000"}"#
         );
         let xml = "<authentication><expires>1601114932000</expires><userId>user+1=</userId><mvpd>Cable</mvpd>\
                    <requestor>REF</requestor></authentication>";
-        assert_eq!(text(&fields, Format::Xml), format!("{DECLARATION}{xml}"));
+        assert_eq!(text(&fields, ResponseFormat::Xml), format!("{DECLARATION}{xml}"));
     }
 
     #[test]
@@ -245,12 +249,12 @@ mod tests {
         let (mvpd, requestor) = (mvpd(), requestor());
         let fields = authorization("1", &mvpd, &requestor, "<rss a=\"b\"> é");
         assert_eq!(
-            text(&fields, Format::Json),
+            text(&fields, ResponseFormat::Json),
             r#"{"mvpd":"Cable","resource":"<rss a=\"b\"> é","requestor":"REF","expires":"1"}"#
         );
         let xml = "<authorization><expires>1</expires><mvpd>Cable</mvpd><requestor>REF</requestor>\
                    <resource>&lt;rss a=\"b\"&gt; é</resource></authorization>";
-        assert_eq!(text(&fields, Format::Xml), format!("{DECLARATION}{xml}"));
+        assert_eq!(text(&fields, ResponseFormat::Xml), format!("{DECLARATION}{xml}"));
     }
 
     #[test]
@@ -260,11 +264,11 @@ mod tests {
         let requestor = requestor();
         let fields = play("1", &issued, &requestor, "r");
         assert_eq!(
-            text(&fields, Format::Json),
+            text(&fields, ResponseFormat::Json),
             r#"{"resource":"r","requestor":"REF","expires":"1","serializedToken":"PHNpZ25hdHVyZT4+","userId":"","mvpdId":"Cable"}"#
         );
         let xml = "<play><expires>1</expires><mvpdId>Cable</mvpdId><requestor>REF</requestor><resource>r</resource>\
                    <serializedToken>PHNpZ25hdHVyZT4+</serializedToken><userId/></play>";
-        assert_eq!(text(&fields, Format::Xml), format!("{DECLARATION}{xml}"));
+        assert_eq!(text(&fields, ResponseFormat::Xml), format!("{DECLARATION}{xml}"));
     }
 }

@@ -9,13 +9,13 @@ use axum::response::Response;
 use http::{StatusCode, header::RETRY_AFTER};
 use serde::Serialize;
 
-use super::{Asked, document::with_body, xml};
+use super::{EntitlementCall, document::with_body, xml};
 use crate::{
-    config::Format,
+    config::ResponseFormat,
     domain::{
         entitlement::{Refusal, RefusalReason},
         error::{Error, UpstreamAnswer, Violation},
-        upstream_code::{self, Meaning},
+        upstream_code::{self, UpstreamErrorMeaning},
     },
     rest::failure::Failure,
     telemetry,
@@ -100,10 +100,10 @@ impl From<Failure> for FlowFailure {
 
 /// An error as clients read it: the first three fields are the plain one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Told {
+struct ErrorContent {
     status: StatusCode,
     message: String,
-    details: Details,
+    details: ErrorDetails,
     /// What enhanced errors say: the documented code, and what a client can do.
     code: &'static str,
     /// When the call may be tried again, where that is known.
@@ -112,7 +112,7 @@ struct Told {
 
 /// What the operator says to the viewer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Details {
+enum ErrorDetails {
     /// The documents show none.
     Absent,
     /// They show that there is none.
@@ -122,7 +122,7 @@ enum Details {
 
 /// The plain error.
 #[derive(Serialize)]
-struct Plain<'a> {
+struct PlainError<'a> {
     status: u16,
     message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -132,7 +132,7 @@ struct Plain<'a> {
 /// The enhanced error, with its fields in the documented order.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Enhanced {
+pub(super) struct EnhancedError {
     action: &'static str,
     status: u16,
     code: &'static str,
@@ -149,28 +149,28 @@ impl FlowFailure {
     }
 
     /// What is said against one of several resources.
-    pub(super) fn of_item(refusal: &Refusal, trace: &str) -> Enhanced {
+    pub(super) fn of_item(refusal: &Refusal, trace: &str) -> EnhancedError {
         let mut told = of_refusal(Endpoint::Preauthorize, refusal);
         if told.code == AUTHORIZATION_DENIED {
             told.code = "preauthorization_denied_by_mvpd";
         }
-        Enhanced::new(told, trace)
+        EnhancedError::new(told, trace)
     }
 
     /// The answer.
-    pub(super) fn render(&self, endpoint: Endpoint, asked: &Asked<'_>) -> Response {
+    pub(super) fn render(&self, endpoint: Endpoint, asked: &EntitlementCall<'_>) -> Response {
         let told = self.told(endpoint, asked.format);
         let body = if asked.has_enhanced_errors() {
-            let enhanced = Enhanced::new(told.clone(), &asked.trace());
+            let enhanced = EnhancedError::new(told.clone(), &asked.trace());
             written(&enhanced, asked.format)
         } else {
             let details = match &told.details {
-                Details::Absent => None,
+                ErrorDetails::Absent => None,
                 // Documented in JSON alone.
-                Details::Null => (asked.format == Format::Json).then_some(None),
-                Details::Text(text) => Some(Some(text.as_str())),
+                ErrorDetails::Null => (asked.format == ResponseFormat::Json).then_some(None),
+                ErrorDetails::Text(text) => Some(Some(text.as_str())),
             };
-            let plain = Plain { status: told.status.as_u16(), message: &told.message, details };
+            let plain = PlainError { status: told.status.as_u16(), message: &told.message, details };
             written(&plain, asked.format)
         };
         let mut response = with_body(told.status, asked.format, body);
@@ -181,15 +181,17 @@ impl FlowFailure {
         response
     }
 
-    fn told(&self, endpoint: Endpoint, format: Format) -> Told {
+    fn told(&self, endpoint: Endpoint, format: ResponseFormat) -> ErrorContent {
         let told = self.told_by(endpoint);
         match format {
-            Format::Xml if told.message == NOT_FOUND => Told { message: NOT_FOUND_IN_XML.to_owned(), ..told },
-            Format::Xml | Format::Json => told,
+            ResponseFormat::Xml if told.message == NOT_FOUND => {
+                ErrorContent { message: NOT_FOUND_IN_XML.to_owned(), ..told }
+            }
+            ResponseFormat::Xml | ResponseFormat::Json => told,
         }
     }
 
-    fn told_by(&self, endpoint: Endpoint) -> Told {
+    fn told_by(&self, endpoint: Endpoint) -> ErrorContent {
         match self {
             Self::Domain(error) => {
                 telemetry::report_error(error);
@@ -197,19 +199,22 @@ impl FlowFailure {
                     Error::ProfileNotFound => not_logged_in(endpoint, false),
                     Error::ProfileExpired => not_logged_in(endpoint, true),
                     Error::CodeNotFound(_) => unknown_code(endpoint),
-                    error => Told { retry_after: error.retry_after(), ..of_error(endpoint, error) },
+                    error => ErrorContent { retry_after: error.retry_after(), ..of_error(endpoint, error) },
                 }
             }
             Self::Refused(refusal) => of_refusal(endpoint, refusal),
             Self::NotFound => {
-                let details = if endpoint == Endpoint::Authz { Details::Null } else { Details::Absent };
-                Told::new(StatusCode::NOT_FOUND, NOT_FOUND, "authorization_not_found").with(details)
+                let details =
+                    if endpoint == Endpoint::Authz { ErrorDetails::Null } else { ErrorDetails::Absent };
+                ErrorContent::new(StatusCode::NOT_FOUND, NOT_FOUND, "authorization_not_found").with(details)
             }
-            Self::Gone => Told::new(StatusCode::GONE, "Gone", "authorization_expired").with(Details::Null),
-            Self::BadRequest(message) => Told::new(StatusCode::BAD_REQUEST, message, INTERNAL),
+            Self::Gone => {
+                ErrorContent::new(StatusCode::GONE, "Gone", "authorization_expired").with(ErrorDetails::Null)
+            }
+            Self::BadRequest(message) => ErrorContent::new(StatusCode::BAD_REQUEST, message, INTERNAL),
             Self::TooManyResources => too_many_resources(),
             // Rendered by who renders those of every path.
-            Self::Other(failure) => Told::new(failure.status(), "", INTERNAL),
+            Self::Other(failure) => ErrorContent::new(failure.status(), "", INTERNAL),
         }
     }
 }
@@ -226,22 +231,22 @@ const NO_ANSWER: &str = "network_received_error";
 /// What a client can do where nothing was decided.
 const RETRY: &str = "retry";
 
-impl Told {
+impl ErrorContent {
     fn new(status: StatusCode, message: impl Into<String>, code: &'static str) -> Self {
-        Self { status, message: message.into(), details: Details::Absent, code, retry_after: None }
+        Self { status, message: message.into(), details: ErrorDetails::Absent, code, retry_after: None }
     }
 
-    fn with(self, details: Details) -> Self {
+    fn with(self, details: ErrorDetails) -> Self {
         Self { details, ..self }
     }
 }
 
-impl Enhanced {
-    fn new(told: Told, trace: &str) -> Self {
-        let Told { status, message, details, code, .. } = told;
+impl EnhancedError {
+    fn new(told: ErrorContent, trace: &str) -> Self {
+        let ErrorContent { status, message, details, code, .. } = told;
         let details = match details {
-            Details::Text(text) => Some(text),
-            Details::Absent | Details::Null => None,
+            ErrorDetails::Text(text) => Some(text),
+            ErrorDetails::Absent | ErrorDetails::Null => None,
         };
         let (action, status) = (action(code), status.as_u16());
         Self { action, status, code, message, details, help_url: HELP_URL, trace: trace.to_owned() }
@@ -249,10 +254,10 @@ impl Enhanced {
 }
 
 /// The document; an error of numbers and texts can always be written.
-fn written(error: &impl Serialize, format: Format) -> Vec<u8> {
+fn written(error: &impl Serialize, format: ResponseFormat) -> Vec<u8> {
     match format {
-        Format::Json => serde_json::to_vec(error).unwrap_or_default(),
-        Format::Xml => xml::document("error", error).unwrap_or_default(),
+        ResponseFormat::Json => serde_json::to_vec(error).unwrap_or_default(),
+        ResponseFormat::Xml => xml::document("error", error).unwrap_or_default(),
     }
 }
 
@@ -279,7 +284,7 @@ fn action(code: &str) -> &'static str {
 }
 
 /// Nobody is logged in, or the login has run out.
-fn not_logged_in(endpoint: Endpoint, has_expired: bool) -> Told {
+fn not_logged_in(endpoint: Endpoint, has_expired: bool) -> ErrorContent {
     let code = match (endpoint, has_expired) {
         (Endpoint::Preauthorize | Endpoint::PreauthorizeCode, false) => {
             "preauthorization_authentication_session_missing"
@@ -292,17 +297,18 @@ fn not_logged_in(endpoint: Endpoint, has_expired: bool) -> Told {
     };
     match endpoint {
         Endpoint::CheckAuthn if has_expired => {
-            Told::new(StatusCode::FORBIDDEN, "Authentication token expired", code)
+            ErrorContent::new(StatusCode::FORBIDDEN, "Authentication token expired", code)
         }
         Endpoint::CheckAuthn | Endpoint::CheckAuthnCode => {
-            Told::new(StatusCode::FORBIDDEN, "Forbidden", code)
+            ErrorContent::new(StatusCode::FORBIDDEN, "Forbidden", code)
         }
-        Endpoint::TokensAuthn if has_expired => Told::new(StatusCode::GONE, "Gone", code),
+        Endpoint::TokensAuthn if has_expired => ErrorContent::new(StatusCode::GONE, "Gone", code),
         Endpoint::TokensAuthn | Endpoint::AuthenticateCode => {
-            Told::new(StatusCode::NOT_FOUND, NOT_FOUND, code)
+            ErrorContent::new(StatusCode::NOT_FOUND, NOT_FOUND, code)
         }
         Endpoint::Authz | Endpoint::Preauthorize | Endpoint::PreauthorizeCode | Endpoint::UserMetadata => {
-            Told::new(StatusCode::PRECONDITION_FAILED, NOT_AUTHENTICATED, code).with(Details::Null)
+            ErrorContent::new(StatusCode::PRECONDITION_FAILED, NOT_AUTHENTICATED, code)
+                .with(ErrorDetails::Null)
         }
         Endpoint::Authorize
         | Endpoint::Media
@@ -310,28 +316,29 @@ fn not_logged_in(endpoint: Endpoint, has_expired: bool) -> Told {
         | Endpoint::Authenticate
         | Endpoint::Logout
         | Endpoint::FreePreview
-        | Endpoint::Partner => Told::new(StatusCode::FORBIDDEN, NOT_AUTHENTICATED, code),
+        | Endpoint::Partner => ErrorContent::new(StatusCode::FORBIDDEN, NOT_AUTHENTICATED, code),
     }
 }
 
 /// There is no such code, of this requestor and in this environment.
-fn unknown_code(endpoint: Endpoint) -> Told {
+fn unknown_code(endpoint: Endpoint) -> ErrorContent {
     let missing = "authentication_session_missing";
     match endpoint {
-        Endpoint::CheckAuthnCode => Told::new(StatusCode::FORBIDDEN, "Forbidden", missing),
-        Endpoint::AuthenticateCode => Told::new(StatusCode::NOT_FOUND, NOT_FOUND, missing),
+        Endpoint::CheckAuthnCode => ErrorContent::new(StatusCode::FORBIDDEN, "Forbidden", missing),
+        Endpoint::AuthenticateCode => ErrorContent::new(StatusCode::NOT_FOUND, NOT_FOUND, missing),
         Endpoint::PreauthorizeCode => not_logged_in(endpoint, false),
-        _ => Told::new(StatusCode::BAD_REQUEST, "the registration code is not known", INTERNAL),
+        _ => ErrorContent::new(StatusCode::BAD_REQUEST, "the registration code is not known", INTERNAL),
     }
 }
 
-fn of_refusal(endpoint: Endpoint, refusal: &Refusal) -> Told {
+fn of_refusal(endpoint: Endpoint, refusal: &Refusal) -> ErrorContent {
     let Refusal { reason, answer, message } = refusal;
-    let words = || if message.is_empty() { Details::Null } else { Details::Text(message.clone()) };
-    let denied = |code| Told::new(StatusCode::FORBIDDEN, NOT_AUTHORIZED, code).with(words());
-    let log_in = |code| Told::new(StatusCode::FORBIDDEN, NOT_AUTHENTICATED, code).with(Details::Null);
+    let words = || if message.is_empty() { ErrorDetails::Null } else { ErrorDetails::Text(message.clone()) };
+    let denied = |code| ErrorContent::new(StatusCode::FORBIDDEN, NOT_AUTHORIZED, code).with(words());
+    let log_in =
+        |code| ErrorContent::new(StatusCode::FORBIDDEN, NOT_AUTHENTICATED, code).with(ErrorDetails::Null);
     // The operator knows more of why than that there is no login.
-    let log_in_again = |code| Told::new(StatusCode::FORBIDDEN, NOT_AUTHENTICATED, code).with(words());
+    let log_in_again = |code| ErrorContent::new(StatusCode::FORBIDDEN, NOT_AUTHENTICATED, code).with(words());
     let said = answer.code.as_deref().and_then(|code| upstream_code::codes().find(|known| *known == code));
     match reason {
         RefusalReason::NotLoggedIn => log_in("authentication_session_missing"),
@@ -362,27 +369,31 @@ fn is(answer: &UpstreamAnswer, code: &str) -> bool {
 }
 
 /// Exhaustive, so that a new error cannot be forgotten here.
-fn of_error(endpoint: Endpoint, error: &Error) -> Told {
+fn of_error(endpoint: Endpoint, error: &Error) -> ErrorContent {
     match error {
         Error::InvalidFields(violations) => {
-            Told::new(StatusCode::BAD_REQUEST, error.full_message(), code_of(violations))
+            ErrorContent::new(StatusCode::BAD_REQUEST, error.full_message(), code_of(violations))
         }
         Error::UpstreamRejected { answer, .. } => {
             of_code(endpoint, answer).unwrap_or_else(|| match answer.status {
                 // Such as 404 or 405: the call was right, and this server or the provider is not.
                 Some(status) if status != 400 => fault(),
-                _ => Told::new(StatusCode::BAD_REQUEST, "the provider has refused the call", INTERNAL),
+                _ => {
+                    ErrorContent::new(StatusCode::BAD_REQUEST, "the provider has refused the call", INTERNAL)
+                }
             })
         }
         Error::UpstreamForbidden { answer, .. } | Error::UpstreamCredentialsRefused { answer } => {
             of_code(endpoint, answer).unwrap_or_else(unavailable)
         }
         Error::MalformedMessage(_) | Error::MessageTooLarge(_) | Error::NotATempPass { .. } => {
-            Told::new(StatusCode::BAD_REQUEST, error.full_message(), INTERNAL)
+            ErrorContent::new(StatusCode::BAD_REQUEST, error.full_message(), INTERNAL)
         }
-        Error::Unsupported(_) | Error::MethodUnknown | Error::ServiceUnknown(_) => {
-            Told::new(StatusCode::NOT_FOUND, "there is nothing at this path for this requestor", INTERNAL)
-        }
+        Error::Unsupported(_) | Error::MethodUnknown | Error::ServiceUnknown(_) => ErrorContent::new(
+            StatusCode::NOT_FOUND,
+            "there is nothing at this path for this requestor",
+            INTERNAL,
+        ),
         Error::Internal(_) => fault(),
         Error::UpstreamUnavailable { answer, .. } if answer.status.is_some() => fault(),
         Error::UpstreamUnavailable { .. }
@@ -409,46 +420,50 @@ fn of_error(endpoint: Endpoint, error: &Error) -> Told {
 }
 
 /// A fault of the upstream, or of this server.
-fn fault() -> Told {
-    Told::new(StatusCode::INTERNAL_SERVER_ERROR, "the service has failed; try again in a moment", INTERNAL)
+fn fault() -> ErrorContent {
+    ErrorContent::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "the service has failed; try again in a moment",
+        INTERNAL,
+    )
 }
 
 /// Nobody answers now.
-fn unavailable() -> Told {
+fn unavailable() -> ErrorContent {
     let text = "the service is not available now; try again in a moment";
-    Told::new(StatusCode::SERVICE_UNAVAILABLE, text, INTERNAL)
+    ErrorContent::new(StatusCode::SERVICE_UNAVAILABLE, text, INTERNAL)
 }
 
-fn too_many_resources() -> Told {
-    Told::new(StatusCode::FORBIDDEN, "Too many resources", "too_many_resources")
+fn too_many_resources() -> ErrorContent {
+    ErrorContent::new(StatusCode::FORBIDDEN, "Too many resources", "too_many_resources")
 }
 
 /// What the upstream says by one of its codes; `None` where that says nothing of the call.
-fn of_code(endpoint: Endpoint, answer: &UpstreamAnswer) -> Option<Told> {
+fn of_code(endpoint: Endpoint, answer: &UpstreamAnswer) -> Option<ErrorContent> {
     let code = answer.code.as_deref()?;
     // Some of these are about a field, which is right all the same.
     if code.starts_with("invalid_configuration_") {
         return Some(fault());
     }
     match upstream_code::meaning(code)? {
-        Meaning::Field("resource_ids") => Some(too_many_resources()),
-        Meaning::Field(field) => Some(of_field(endpoint, field)),
-        Meaning::Denied(reason) => {
+        UpstreamErrorMeaning::Field("resource_ids") => Some(too_many_resources()),
+        UpstreamErrorMeaning::Field(field) => Some(of_field(endpoint, field)),
+        UpstreamErrorMeaning::Denied(reason) => {
             let answer = answer.clone();
             Some(of_denial(endpoint, &Refusal { reason, answer, message: String::new() }))
         }
-        Meaning::CodeUnknown => Some(not_logged_in(endpoint, false)),
+        UpstreamErrorMeaning::CodeUnknown => Some(not_logged_in(endpoint, false)),
         // The requestor is configured here, and not at the provider; our credentials are good.
-        Meaning::Token if code == "invalid_access_token_service_provider" => {
+        UpstreamErrorMeaning::Token if code == "invalid_access_token_service_provider" => {
             Some(of_field(endpoint, "requestor_id"))
         }
-        Meaning::Token => None,
-        Meaning::Configuration | Meaning::Breakdown => Some(fault()),
+        UpstreamErrorMeaning::Token => None,
+        UpstreamErrorMeaning::Configuration | UpstreamErrorMeaning::Breakdown => Some(fault()),
     }
 }
 
 /// A denial that the upstream gives in the place of an answer.
-fn of_denial(endpoint: Endpoint, refusal: &Refusal) -> Told {
+fn of_denial(endpoint: Endpoint, refusal: &Refusal) -> ErrorContent {
     match refusal.reason {
         RefusalReason::NotLoggedIn => not_logged_in(endpoint, false),
         RefusalReason::LoginExpired => not_logged_in(endpoint, true),
@@ -459,15 +474,15 @@ fn of_denial(endpoint: Endpoint, refusal: &Refusal) -> Told {
 }
 
 /// The upstream says that this field of the call is wrong.
-fn of_field(endpoint: Endpoint, field: &str) -> Told {
-    let bad = |message: &str, code| Told::new(StatusCode::BAD_REQUEST, message, code);
+fn of_field(endpoint: Endpoint, field: &str) -> ErrorContent {
+    let bad = |message: &str, code| ErrorContent::new(StatusCode::BAD_REQUEST, message, code);
     match field {
         "requestor_id" => bad("the requestor is not known", "invalid_requestor"),
         "mvpd_id" => {
             let told = bad("the operator is not integrated with the requestor", "unknown_integration");
             match endpoint {
                 Endpoint::Authz | Endpoint::Preauthorize | Endpoint::PreauthorizeCode => {
-                    Told { status: StatusCode::PRECONDITION_FAILED, ..told }
+                    ErrorContent { status: StatusCode::PRECONDITION_FAILED, ..told }
                 }
                 _ => told,
             }
@@ -521,7 +536,7 @@ mod tests {
             Error::StoreUnavailable(crate::domain::error::StoreError::Unavailable(String::new())),
         ];
         for fault in faults {
-            let told = FlowFailure::from(fault.clone()).told(Endpoint::CheckAuthn, Format::Json);
+            let told = FlowFailure::from(fault.clone()).told(Endpoint::CheckAuthn, ResponseFormat::Json);
             assert!(told.status.is_server_error(), "{fault:?} {told:?}");
         }
     }
@@ -529,8 +544,8 @@ mod tests {
     #[test]
     fn an_error_is_as_documented_in_both_formats() {
         let text = |details| {
-            let plain = Plain { status: 403, message: NOT_AUTHORIZED, details };
-            [Format::Json, Format::Xml]
+            let plain = PlainError { status: 403, message: NOT_AUTHORIZED, details };
+            [ResponseFormat::Json, ResponseFormat::Xml]
                 .map(|format| String::from_utf8(written(&plain, format)).expect("UTF-8"))
         };
         let [json, xml] = text(Some(Some("Not in your <package>")));
@@ -545,8 +560,9 @@ mod tests {
         );
         assert_eq!(text(Some(None))[0], r#"{"status":403,"message":"User not authorized","details":null}"#);
         assert_eq!(text(None)[0], r#"{"status":403,"message":"User not authorized"}"#);
-        let told = Told::new(StatusCode::GONE, "Gone", "authorization_expired");
-        let enhanced = String::from_utf8(written(&Enhanced::new(told, "t"), Format::Xml)).expect("UTF-8");
+        let told = ErrorContent::new(StatusCode::GONE, "Gone", "authorization_expired");
+        let enhanced =
+            String::from_utf8(written(&EnhancedError::new(told, "t"), ResponseFormat::Xml)).expect("UTF-8");
         let fields = "<error><action>authorization</action><status>410</status><code>authorization_expired</code>\
                       <message>Gone</message><helpUrl>";
         assert!(enhanced.contains(fields) && enhanced.ends_with("<trace>t</trace></error>"), "{enhanced}");
@@ -567,7 +583,7 @@ mod tests {
             (Endpoint::UserMetadata, 412, NOT_AUTHENTICATED, 412, NOT_AUTHENTICATED),
         ];
         for (endpoint, missing, missing_text, expired, expired_text) in rows {
-            let told = |error: Error| FlowFailure::from(error).told(endpoint, Format::Json);
+            let told = |error: Error| FlowFailure::from(error).told(endpoint, ResponseFormat::Json);
             let (none, over) = (told(Error::ProfileNotFound), told(Error::ProfileExpired));
             assert_eq!((none.status.as_u16(), &*none.message), (missing, missing_text), "{endpoint:?}");
             assert_eq!((over.status.as_u16(), &*over.message), (expired, expired_text), "{endpoint:?}");

@@ -8,8 +8,8 @@ use http::{HeaderValue, StatusCode, header};
 use reqwest::Url;
 
 use super::{
-    Asked, Endpoint, FlowFailure, answer,
-    document::{Fine, authentication, document},
+    Endpoint, EntitlementCall, FlowFailure, answer,
+    document::{SuccessBody, authentication, document},
     parameters::{RedirectUrl, redirect_url as redirect_url_of, unencoded_redirect_url},
 };
 use crate::{
@@ -19,15 +19,15 @@ use crate::{
         id::MvpdId,
         known_device::KnownLogin,
     },
-    rest::{Face, regcode::missing},
+    rest::{RestFace, regcode::missing},
     service::{entitlement::StartLogin, registration::Lookup},
 };
 
-type Segment = Result<Path<String>, PathRejection>;
+type PathParameter = Result<Path<String>, PathRejection>;
 
 /// `GET /api/v1/authenticate`: sends the viewer's browser to the upstream, in one hop. Only with a code that is known a browser
 /// is sent to where the query says.
-pub(super) async fn authenticate(State(face): State<Face>, request: Request) -> Response {
+pub(super) async fn authenticate(State(face): State<RestFace>, request: Request) -> Response {
     answer(face, request, Endpoint::Authenticate, async |asked, mut violations| {
         let start = start(asked, &mut violations).await?;
         let start = asked.valid(start, violations).await?;
@@ -49,7 +49,7 @@ pub(super) async fn authenticate(State(face): State<Face>, request: Request) -> 
 
 /// The login that shall begin, and where its browser comes back to.
 async fn start(
-    asked: &Asked<'_>,
+    asked: &EntitlementCall<'_>,
     violations: &mut Violations,
 ) -> Result<Option<(StartLogin, Url)>, FlowFailure> {
     let mut required = |name| {
@@ -85,7 +85,11 @@ async fn start(
 }
 
 /// `GET /api/v1/authenticate/{code}`: the device asks by its code.
-pub(super) async fn authenticate_code(State(face): State<Face>, code: Segment, request: Request) -> Response {
+pub(super) async fn authenticate_code(
+    State(face): State<RestFace>,
+    code: PathParameter,
+    request: Request,
+) -> Response {
     answer(face, request, Endpoint::AuthenticateCode, async |asked, mut violations| {
         let lookup = asked.lookup(code, &mut violations).await?;
         let lookup = asked.valid(lookup, violations).await?;
@@ -98,29 +102,33 @@ pub(super) async fn authenticate_code(State(face): State<Face>, code: Segment, r
 }
 
 /// `GET /api/v1/checkauthn/{code}`: the page asks whether its login came through. It learns nothing else.
-pub(super) async fn checkauthn_code(State(face): State<Face>, code: Segment, request: Request) -> Response {
+pub(super) async fn checkauthn_code(
+    State(face): State<RestFace>,
+    code: PathParameter,
+    request: Request,
+) -> Response {
     answer(face, request, Endpoint::CheckAuthnCode, async |asked, mut violations| {
         let lookup = asked.lookup(code, &mut violations).await?;
         let lookup = asked.valid(lookup, violations).await?;
         let KnownLogin { .. } = asked.face.entitlement.page_login(&asked.identity.caller, &lookup).await?;
-        Ok(document("result", &Fine::OK, asked.format)?)
+        Ok(document("result", &SuccessBody::OK, asked.format)?)
     })
     .await
 }
 
 /// `GET /api/v1/checkauthn`: the device asks whether it is logged in.
-pub(super) async fn checkauthn(State(face): State<Face>, request: Request) -> Response {
+pub(super) async fn checkauthn(State(face): State<RestFace>, request: Request) -> Response {
     answer(face, request, Endpoint::CheckAuthn, async |asked, mut violations| {
         let device = asked.device(&mut violations).await?;
         let device = asked.valid(device, violations).await?;
         asked.face.entitlement.check_login(&asked.identity.caller, device).await?;
-        Ok(document("result", &Fine::OK, asked.format)?)
+        Ok(document("result", &SuccessBody::OK, asked.format)?)
     })
     .await
 }
 
 /// `GET /api/v1/tokens/authn`: the device's login.
-pub(super) async fn tokens_authn(State(face): State<Face>, request: Request) -> Response {
+pub(super) async fn tokens_authn(State(face): State<RestFace>, request: Request) -> Response {
     answer(face, request, Endpoint::TokensAuthn, async |asked, mut violations| {
         let device = asked.device(&mut violations).await?;
         let device = asked.valid(device, violations).await?;
@@ -133,7 +141,7 @@ pub(super) async fn tokens_authn(State(face): State<Face>, request: Request) -> 
 }
 
 /// `DELETE /api/v1/logout`
-pub(super) async fn logout(State(face): State<Face>, request: Request) -> Response {
+pub(super) async fn logout(State(face): State<RestFace>, request: Request) -> Response {
     answer(face, request, Endpoint::Logout, async |asked, mut violations| {
         let device = asked.device(&mut violations).await?;
         let device = asked.valid(device, violations).await?;
@@ -144,7 +152,7 @@ pub(super) async fn logout(State(face): State<Face>, request: Request) -> Respon
 }
 
 /// `POST /api/v1/authenticate/freepreview`
-pub(super) async fn freepreview(State(face): State<Face>, request: Request) -> Response {
+pub(super) async fn freepreview(State(face): State<RestFace>, request: Request) -> Response {
     answer(face, request, Endpoint::FreePreview, async |asked, mut violations| {
         let noted = violations.count();
         let mvpd = asked.parameters.filled("mso_id", &mut violations).map(str::to_owned);

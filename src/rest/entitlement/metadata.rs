@@ -9,14 +9,14 @@ use serde_json::{Map, Value, json};
 
 use super::{Endpoint, FlowFailure, answer, document::with_body, xml};
 use crate::{
-    config::Format,
+    config::ResponseFormat,
     domain::error::Error,
-    rest::Face,
+    rest::RestFace,
     service::entitlement::{Login, UserMetadata},
 };
 
 /// `GET /api/v1/tokens/usermetadata`
-pub(super) async fn usermetadata(State(face): State<Face>, request: Request) -> Response {
+pub(super) async fn usermetadata(State(face): State<RestFace>, request: Request) -> Response {
     answer(face, request, Endpoint::UserMetadata, async |asked, mut violations| {
         let device = asked.device(&mut violations).await?;
         let device = asked.valid(device, violations).await?;
@@ -27,10 +27,10 @@ pub(super) async fn usermetadata(State(face): State<Face>, request: Request) -> 
         }
         let content = content(metadata);
         let body = match asked.format {
-            Format::Json => {
+            ResponseFormat::Json => {
                 serde_json::to_vec(&content).map_err(|error| Error::Internal(error.to_string()))?
             }
-            Format::Xml => xml::of_json("userMetadata", &content),
+            ResponseFormat::Xml => xml::of_json("userMetadata", &content),
         };
         Ok(with_body(StatusCode::OK, asked.format, body))
     })

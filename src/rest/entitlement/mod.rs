@@ -30,12 +30,12 @@ use http::{HeaderName, HeaderValue};
 use uuid::Uuid;
 
 use super::{
-    Face,
-    call::{Call, respond, respond_open},
+    RestFace,
+    call::{RestCall, respond, respond_open},
     parameters::Parameters,
 };
 use crate::{
-    config::Format,
+    config::ResponseFormat,
     domain::{clock::Timestamp, error::Violations, id::Place},
     service::authentication::Identity,
 };
@@ -45,13 +45,13 @@ pub(super) use failure::{Endpoint, FlowFailure};
 pub(super) use parameters::{redirect_url, split_resources, temp_pass_identity, unencoded_redirect_url};
 
 /// What a call is answered by.
-struct Asked<'a> {
-    face: &'a Face,
+struct EntitlementCall<'a> {
+    face: &'a RestFace,
     endpoint: Endpoint,
-    call: &'a Call,
+    call: &'a RestCall,
     identity: &'a Identity,
     parameters: &'a Parameters<'a>,
-    format: Format,
+    format: ResponseFormat,
     /// By what the answer can be found again; absent where there was no randomness for it.
     id: Option<Uuid>,
     /// The requestor, once it is known.
@@ -61,7 +61,7 @@ struct Asked<'a> {
 /// For how long something is said to hold whose end nobody has told: clients need a number, and ask again after it.
 const UNTOLD_LIFE: Duration = Duration::from_secs(3_600);
 
-impl Asked<'_> {
+impl EntitlementCall<'_> {
     /// The environment that the host means, with this requestor.
     fn place_of(&self, field: &str, requestor: &str, violations: &mut Violations) -> Option<Place> {
         let environment = ("environment", self.call.environment.as_str());
@@ -88,21 +88,23 @@ impl Asked<'_> {
 
 /// Answers a call of a device, of a service on its behalf, or of a page on which viewers type codes, with what `work` makes of it.
 async fn answer(
-    face: Face,
+    face: RestFace,
     request: Request,
     endpoint: Endpoint,
-    work: impl AsyncFnOnce(&Asked<'_>, Violations) -> Result<Response, FlowFailure>,
+    work: impl AsyncFnOnce(&EntitlementCall<'_>, Violations) -> Result<Response, FlowFailure>,
 ) -> Response {
     let id = face.randomness.uuid().ok();
-    let work = async |call: &Call, identity: &Identity, parameters: &Parameters<'_>, violations, format| {
-        let place = OnceLock::new();
-        let asked = Asked { face: &face, endpoint, call, identity, parameters, format, id, place };
-        match work(&asked, violations).await {
-            Ok(response) => Ok(response),
-            Err(FlowFailure::Other(failure)) => Err(failure),
-            Err(failure) => Ok(failure.render(endpoint, &asked)),
-        }
-    };
+    let work =
+        async |call: &RestCall, identity: &Identity, parameters: &Parameters<'_>, violations, format| {
+            let place = OnceLock::new();
+            let asked =
+                EntitlementCall { face: &face, endpoint, call, identity, parameters, format, id, place };
+            match work(&asked, violations).await {
+                Ok(response) => Ok(response),
+                Err(FlowFailure::Other(failure)) => Err(failure),
+                Err(failure) => Ok(failure.render(endpoint, &asked)),
+            }
+        };
     let mut response = if endpoint.is_of_second_screen() {
         respond_open(&face, request, work).await
     } else {
@@ -116,7 +118,7 @@ async fn answer(
 
 /// What is answered to the partner calls of a platform's single sign-on: version 2 needs what these clients do not send.
 pub(super) async fn unsupported(
-    axum::extract::State(face): axum::extract::State<Face>,
+    axum::extract::State(face): axum::extract::State<RestFace>,
     request: Request,
 ) -> Response {
     answer(face, request, Endpoint::Partner, async |_, _| {

@@ -8,10 +8,10 @@ use axum::{
 use http::{HeaderValue, Method, StatusCode, header::ALLOW};
 
 use super::{configuration, decision, login, metadata, unsupported};
-use crate::rest::Face;
+use crate::rest::RestFace;
 
 /// A path, a method that it has, and who answers.
-pub(in crate::rest) type Route = (Method, &'static str, MethodRouter<Face>);
+pub(in crate::rest) type Route = (Method, &'static str, MethodRouter<RestFace>);
 
 /// Declares the paths: each constant with its three forms, and the list of all.
 macro_rules! paths {
@@ -50,7 +50,7 @@ const PROFILE_REQUEST: &str = "/api/v1/{requestor}/profile-requests/{mvpd}";
 /// Every path with what answers it. GET has HEAD with it; four paths take a POST as a GET, with a form for a query.
 pub(in crate::rest) fn routes() -> Vec<Route> {
     let mut routes = Vec::new();
-    let mut add = |paths: &[&'static str], methods: &[Method], router: MethodRouter<Face>| {
+    let mut add = |paths: &[&'static str], methods: &[Method], router: MethodRouter<RestFace>| {
         let allowed = allow(methods);
         for path in paths {
             let router = router.clone().options({
@@ -85,9 +85,9 @@ pub(in crate::rest) fn routes() -> Vec<Route> {
     routes
 }
 
-fn both<H, T>(handler: H) -> MethodRouter<Face>
+fn both<H, T>(handler: H) -> MethodRouter<RestFace>
 where
-    H: Handler<T, Face>,
+    H: Handler<T, RestFace>,
     T: 'static,
 {
     on(axum::routing::MethodFilter::GET, handler.clone()).post(handler)

@@ -13,7 +13,7 @@ use super::*;
 use crate::{
     domain::{clock::SystemClock, credential::Credential, subject_alt_name::SubjectAltName},
     telemetry::StoreReadings,
-    tls::{ALPN_REST, ServerTls, Trust, client_config},
+    tls::{ALPN_REST, ServerTls, ServerTrust, client_config},
 };
 
 /// A certificate that is its own CA, and its key.
@@ -60,7 +60,7 @@ async fn the_names_of_a_certificate_that_a_client_has_shown_are_known_of_its_con
     let (own_pem, own_key) = (own.pem(), client_key.serialize_pem());
     for shown in [None, Some((own_pem.as_str(), own_key.as_str()))] {
         let (client, server, address) = connected().await;
-        let config = client_config(Trust::Itself(&certificate), shown).expect("is right");
+        let config = client_config(ServerTrust::Itself(&certificate), shown).expect("is right");
         let name = ServerName::try_from("localhost").expect("a name");
         let connector = TlsConnector::from(Arc::new(config));
         let (metrics, drain) = (metrics(), CancellationToken::new());
@@ -105,7 +105,7 @@ async fn sessions_are_resumed_only_where_no_client_certificates_are_asked_for() 
     let asking = without.clone().asking_clients(&certificate, false).expect("asks");
     for (tls, resumed) in [(without, true), (asking, false)] {
         let listener = listener_with(&tls);
-        let config = Arc::new(client_config(Trust::Itself(&certificate), None).expect("is right"));
+        let config = Arc::new(client_config(ServerTrust::Itself(&certificate), None).expect("is right"));
         let mut kinds = Vec::new();
         for _ in 0..2 {
             let (client, server, address) = connected().await;
@@ -133,7 +133,7 @@ async fn a_client_that_takes_nothing_of_what_is_sent_is_given_up_over_tls_too() 
     let (certificate, key) = identity();
     let tls = ServerTls::new(&certificate, &key).expect("belong together");
     let listener = listener_timed(&tls, Duration::from_millis(100));
-    let config = Arc::new(client_config(Trust::Itself(&certificate), None).expect("is right"));
+    let config = Arc::new(client_config(ServerTrust::Itself(&certificate), None).expect("is right"));
     let name = ServerName::try_from("localhost").expect("a name");
     let connector = TlsConnector::from(config);
     let (client, server, address) = connected().await;

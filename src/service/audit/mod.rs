@@ -1,7 +1,7 @@
 //! The audit log: which caller performed or attempted which operation on what, and its result. Each entry is a line of
 //! JSON. Its destination is a port ([`AuditSink`]).
 //!
-//! This module knows no kinds of events. Each use case passes an [`Event`] with a subject of its own, whose fields
+//! This module knows no kinds of events. Each use case passes an [`AuditEvent`] with a subject of its own, whose fields
 //! become fields of the line. The meaning of a field never changes; a new meaning requires a new [`VERSION`].
 //!
 //! Identifiers appear as keyed digests (HMAC-SHA256). Entries about the same device have the same digest, but readers
@@ -21,7 +21,7 @@ use aws_lc_rs::hmac;
 use serde::Serialize;
 
 use super::device_info::hex;
-pub(crate) use origin::Origin;
+pub(crate) use origin::AuditOrigin;
 
 use crate::domain::{
     clock::{SharedClock, Timestamp},
@@ -40,10 +40,10 @@ const REFUSALS: (u32, u32) = (60, 1_000);
 /// The audit log. A cheap handle.
 #[derive(Clone)]
 pub struct AuditLog {
-    inner: Arc<Inner>,
+    inner: Arc<AuditLogState>,
 }
 
-struct Inner {
+struct AuditLogState {
     clock: SharedClock,
     key: hmac::Key,
     /// `None` if no log is kept.
@@ -55,22 +55,22 @@ struct Inner {
 
 /// An operation that was performed or rejected.
 #[derive(Debug)]
-pub struct Event<'a, S> {
+pub struct AuditEvent<'a, S> {
     /// The kind of event.
     pub name: &'static str,
     /// The caller.
     pub caller: &'a str,
     /// The origin of the call.
-    pub origin: &'a Origin,
+    pub origin: &'a AuditOrigin,
     /// The subject of the operation: a struct whose fields become fields of the line.
     pub subject: S,
     /// The result.
-    pub end: End,
+    pub end: AuditOutcome,
 }
 
 /// The result of an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum End {
+pub enum AuditOutcome {
     /// It was performed.
     Done,
     /// It may have been performed: an upstream or the store did not answer, or an error occurred on the way.
@@ -79,7 +79,7 @@ pub enum End {
     Refused(String),
 }
 
-impl End {
+impl AuditOutcome {
     /// The end that corresponds to this outcome.
     #[must_use]
     pub fn of<T>(outcome: &Result<T>) -> Self {
@@ -98,7 +98,7 @@ impl End {
 
 /// An entry as a line. The fields appear in this order.
 #[derive(Serialize)]
-struct Line<'a, S> {
+struct AuditLine<'a, S> {
     v: u32,
     time: String,
     event: &'static str,
@@ -125,12 +125,12 @@ impl AuditLog {
         limits: Arc<dyn Limits>,
         sink: Option<Arc<dyn AuditSink>>,
     ) -> Self {
-        Self { inner: Arc::new(Inner { clock, key, sink, limits, left_out: AtomicU64::new(0) }) }
+        Self { inner: Arc::new(AuditLogState { clock, key, sink, limits, left_out: AtomicU64::new(0) }) }
     }
 
     /// Writes an entry, and completes once it is written. The operation is already finished, so a failure is only
     /// reported in the server's log.
-    pub async fn record<S: Serialize>(&self, event: &Event<'_, S>) {
+    pub async fn record<S: Serialize>(&self, event: &AuditEvent<'_, S>) {
         let Some(sink) = &self.inner.sink else { return };
         match serde_json::to_vec(&self.line(event)) {
             Ok(entry) => {
@@ -144,8 +144,8 @@ impl AuditLog {
 
     /// Writes an entry about an operation that anyone can attempt. Rejections above the rate limit are only counted;
     /// the next entry of a rejection contains their number.
-    pub async fn record_call<S: Serialize>(&self, event: &Event<'_, S>) {
-        if matches!(event.end, End::Refused(_)) && !self.has_room_for_a_refusal().await {
+    pub async fn record_call<S: Serialize>(&self, event: &AuditEvent<'_, S>) {
+        if matches!(event.end, AuditOutcome::Refused(_)) && !self.has_room_for_a_refusal().await {
             self.inner.left_out.fetch_add(1, Ordering::Relaxed);
             return;
         }
@@ -165,15 +165,15 @@ impl AuditLog {
         hex(hmac::sign(&self.inner.key, identifier.as_bytes()).as_ref())
     }
 
-    fn line<'a, S>(&self, event: &'a Event<'_, S>) -> Line<'a, S> {
+    fn line<'a, S>(&self, event: &'a AuditEvent<'_, S>) -> AuditLine<'a, S> {
         let (result, reason, left_out) = match &event.end {
-            End::Done => (None, None, 0),
-            End::Unknown => (Some("unknown"), None, 0),
-            End::Refused(reason) => {
+            AuditOutcome::Done => (None, None, 0),
+            AuditOutcome::Unknown => (Some("unknown"), None, 0),
+            AuditOutcome::Refused(reason) => {
                 (Some("refused"), Some(reason.as_str()), self.inner.left_out.swap(0, Ordering::Relaxed))
             }
         };
-        Line {
+        AuditLine {
             v: VERSION,
             time: rfc3339(self.inner.clock.now()),
             event: event.name,
@@ -234,20 +234,25 @@ mod tests {
         };
         let line =
             |target: &ResetTarget, application: &TrialApplication, request_id: Option<&str>, result| {
-                let origin = Origin { face: "grpc", request_id: request_id.map(str::to_owned) };
+                let origin = AuditOrigin { face: "grpc", request_id: request_id.map(str::to_owned) };
                 let temp_pass = &temp_pass;
                 let (count, end) = result;
                 let subject = ResetSubject::new(&log, temp_pass, target, application, count);
                 let event =
-                    Event { name: "temp_pass_reset", caller: "support", origin: &origin, subject, end };
+                    AuditEvent { name: "temp_pass_reset", caller: "support", origin: &origin, subject, end };
                 serde_json::to_string(&log.line(&event)).expect("serializes") + "\n"
             };
         let device = ResetTarget::Device(DeviceId::parse("device_id", "a device").expect("valid"));
         let filled = TrialApplication { app_id: "app".to_owned(), device_user: "user".to_owned() };
         let lines = [
-            line(&device, &filled, Some("a request"), (Some(1), End::Done)),
-            line(&ResetTarget::All, &TrialApplication::default(), None, (None, End::Unknown)),
-            line(&device, &TrialApplication::default(), None, (None, End::Refused("why".to_owned()))),
+            line(&device, &filled, Some("a request"), (Some(1), AuditOutcome::Done)),
+            line(&ResetTarget::All, &TrialApplication::default(), None, (None, AuditOutcome::Unknown)),
+            line(
+                &device,
+                &TrialApplication::default(),
+                None,
+                (None, AuditOutcome::Refused("why".to_owned())),
+            ),
         ];
         golden::check_text("audit_line", 1, &lines.concat());
     }
@@ -260,17 +265,17 @@ mod tests {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]);
         let file = AuditLines::to_file(&path, 1 << 30, 1).expect("opens");
         let log = AuditLog::new(clock.clone(), key, limits(clock.clone()), Some(Arc::new(file)));
-        let origin = Origin { face: "rest", request_id: None };
-        let call = async |end: End| {
-            let event = Event { name: "call", caller: "stranger", origin: &origin, subject: (), end };
+        let origin = AuditOrigin { face: "rest", request_id: None };
+        let call = async |end: AuditOutcome| {
+            let event = AuditEvent { name: "call", caller: "stranger", origin: &origin, subject: (), end };
             log.record_call(&event).await;
         };
         for _ in 0..REFUSALS.1 + 3 {
-            call(End::Refused("why".to_owned())).await;
+            call(AuditOutcome::Refused("why".to_owned())).await;
         }
-        call(End::Done).await;
+        call(AuditOutcome::Done).await;
         clock.advance(Duration::from_secs(1));
-        call(End::Refused("why".to_owned())).await;
+        call(AuditOutcome::Refused("why".to_owned())).await;
         let lines = std::fs::read_to_string(&path).expect("readable");
         let lines: Vec<serde_json::Value> =
             lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
@@ -299,9 +304,15 @@ mod tests {
         let clock = ManualClock::new(Timestamp::from_millis(1_763_000_000_000));
         let key = hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]);
         let log = AuditLog::new(clock.clone(), key, limits(clock), Some(Arc::new(Broken)));
-        let origin = Origin { face: "rest", request_id: None };
-        log.record(&Event { name: "call", caller: "somebody", origin: &origin, subject: (), end: End::Done })
-            .await;
+        let origin = AuditOrigin { face: "rest", request_id: None };
+        log.record(&AuditEvent {
+            name: "call",
+            caller: "somebody",
+            origin: &origin,
+            subject: (),
+            end: AuditOutcome::Done,
+        })
+        .await;
         let told = told.text();
         assert!(told.contains("audit entry lost") && told.contains("the disk is full"), "{told}");
     }

@@ -2,7 +2,7 @@
 
 /// The origin of an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin {
+pub struct AuditOrigin {
     /// `grpc`, `rest`, or `schedule`; for operators `admin` (over the socket of a running server), `command` (without a
     /// running server) or `signal`.
     pub face: &'static str,
@@ -14,7 +14,7 @@ pub struct Origin {
 const REQUEST_ID: &str = "x-request-id";
 const REQUEST_ID_MAX: usize = 128;
 
-impl Origin {
+impl AuditOrigin {
     /// The origin of a call to this face with these headers.
     #[must_use]
     pub fn new(face: &'static str, headers: &http::HeaderMap) -> Self {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Authenticator, Credentials, Evidence, Identity, Proof};
+use super::{Authenticator, Evidence, Identity, Proof, RequestCredentials};
 use crate::{domain::error::Result, service::policy::SharedPolicy};
 
 /// Authenticates callers by certificate, if the call sends no token. A call with a token is authenticated by the token
@@ -24,7 +24,8 @@ impl CallerCertificates {
 #[async_trait]
 impl Authenticator for CallerCertificates {
     async fn identify(&self, evidence: &Evidence<'_>) -> Result<Option<Identity>> {
-        let (Credentials::None, Some(shown)) = (evidence.credentials(), &evidence.peer.credential) else {
+        let (RequestCredentials::None, Some(shown)) = (evidence.credentials(), &evidence.peer.credential)
+        else {
             return Ok(None);
         };
         let caller = self.policy.load().caller(Arc::clone(shown))?;

@@ -6,11 +6,11 @@ use async_trait::async_trait;
 use quick_cache::sync::Cache;
 
 use super::{
-    Authenticator, Credentials, Evidence, Identity, Proof,
-    issuer::{Issuer, Issuers},
+    Authenticator, Evidence, Identity, Proof, RequestCredentials,
+    issuer::{Issuers, JwtIssuer},
 };
 use crate::{
-    auth::key_set::{self, KeySet, TokenClaims, Unverified},
+    auth::key_set::{self, KeySet, TokenClaims, VerificationError},
     domain::{
         authentication::AuthenticationProblem,
         clock::SharedClock,
@@ -42,7 +42,7 @@ pub(crate) struct CallerTokens {
 
 /// A JWT with a verified signature. Its validity is checked at each call.
 struct Verified {
-    issuer: Arc<Issuer>,
+    issuer: Arc<JwtIssuer>,
     /// The key set that verified it.
     keys: Arc<KeySet>,
     /// The validity period in seconds since the Unix epoch, without leeway.
@@ -100,13 +100,15 @@ impl CallerTokens {
     async fn verify(&self, token: &str, name: &str) -> Result<Verified> {
         let issuer = self.issuers.get(name).ok_or(AuthenticationProblem::CallerUnknown)?;
         let mut outcome = verified_by(&issuer, token);
-        if matches!(outcome, Err(None | Some(Unverified::KeyUnknown))) {
+        if matches!(outcome, Err(None | Some(VerificationError::KeyUnknown))) {
             issuer.read_again().await;
             outcome = verified_by(&issuer, token);
         }
         let (keys, claims) = outcome.map_err(|problem| match problem {
             None => Error::IssuerUnavailable { retry_after: RETRY_AFTER },
-            Some(Unverified::KeyUnknown | Unverified::Invalid) => AuthenticationProblem::TokenInvalid.into(),
+            Some(VerificationError::KeyUnknown | VerificationError::Invalid) => {
+                AuthenticationProblem::TokenInvalid.into()
+            }
         })?;
         if !claims.aud.contains(&issuer.audience) {
             return Err(AuthenticationProblem::TokenForOthers.into());
@@ -123,7 +125,10 @@ impl CallerTokens {
 }
 
 /// The token's claims and the key set that verifies them. The error is `None` if no keys are available.
-fn verified_by(issuer: &Issuer, token: &str) -> Result<(Arc<KeySet>, TokenClaims), Option<Unverified>> {
+fn verified_by(
+    issuer: &JwtIssuer,
+    token: &str,
+) -> Result<(Arc<KeySet>, TokenClaims), Option<VerificationError>> {
     let keys = issuer.keys().ok_or(None)?;
     let claims = keys.verify(token).map_err(Some)?;
     Ok((keys, claims))
@@ -132,7 +137,7 @@ fn verified_by(issuer: &Issuer, token: &str) -> Result<(Arc<KeySet>, TokenClaims
 #[async_trait]
 impl Authenticator for CallerTokens {
     async fn identify(&self, evidence: &Evidence<'_>) -> Result<Option<Identity>> {
-        let Credentials::Bearer(token) = evidence.credentials() else { return Ok(None) };
+        let RequestCredentials::Bearer(token) = evidence.credentials() else { return Ok(None) };
         let credential = self.credential(token).await?;
         let caller = self.policy.load().caller(credential)?;
         Ok(Some(Identity { caller, proof: Proof::Listed }))

@@ -71,7 +71,7 @@ pub(crate) struct ServedKeys {
 }
 
 /// An issuer whose JWTs are accepted.
-pub(crate) struct Issuer {
+pub(crate) struct JwtIssuer {
     /// The required audience of tokens.
     pub audience: String,
     keys: ArcSwapOption<ReadKeys>,
@@ -82,11 +82,11 @@ pub(crate) struct Issuer {
     reads: watch::Sender<u64>,
     clock: SharedClock,
     /// `None` for keys that never change.
-    task: Option<Task>,
+    task: Option<KeyRefreshTask>,
 }
 
 /// The task that reads an issuer's keys.
-struct Task {
+struct KeyRefreshTask {
     /// The rate limit of reads caused by calls.
     limit: Limit,
     limits: Arc<dyn Limits>,
@@ -94,7 +94,7 @@ struct Task {
     _stop: DropGuard,
 }
 
-impl Task {
+impl KeyRefreshTask {
     /// Charges the budget of reads caused by calls. Denies the read if the budget cannot be checked: otherwise anyone
     /// could flood the issuer while the store is unavailable.
     async fn may_read(&self) -> bool {
@@ -108,7 +108,7 @@ struct ReadKeys {
     read: Option<MonotonicInstant>,
 }
 
-impl Issuer {
+impl JwtIssuer {
     /// An issuer whose keys never change.
     pub(crate) fn fixed(audience: String, set: KeySet, clock: SharedClock) -> Arc<Self> {
         let issuer = Self::new(audience, clock, None);
@@ -122,24 +122,24 @@ impl Issuer {
         name: &str,
         audience: String,
         source: Box<dyn KeySource>,
-        parts: IssuerParts,
+        parts: IssuerDependencies,
         runtime: &Handle,
     ) -> Arc<Self> {
-        let IssuerParts { clock, randomness, limits } = parts;
+        let IssuerDependencies { clock, randomness, limits } = parts;
         let stop = CancellationToken::new();
         let (readings, at_once) = READINGS;
         let key = LimitKey::KeyReadings(name.into());
         let limit = Limit { key, rate: Rate::new(readings, Duration::from_secs(60), at_once) };
-        let task = Task { limit, limits, _stop: stop.clone().drop_guard() };
+        let task = KeyRefreshTask { limit, limits, _stop: stop.clone().drop_guard() };
         let issuer = Arc::new(Self::new(audience, Arc::clone(&clock), Some(task)));
         // A weak reference, because the task must stop when the issuer is dropped.
         let reader =
-            Reader { name: name.to_owned(), issuer: Arc::downgrade(&issuer), source, clock, randomness };
+            KeyReader { name: name.to_owned(), issuer: Arc::downgrade(&issuer), source, clock, randomness };
         runtime.spawn(async move { stop.run_until_cancelled(reader.run()).await });
         issuer
     }
 
-    fn new(audience: String, clock: SharedClock, task: Option<Task>) -> Self {
+    fn new(audience: String, clock: SharedClock, task: Option<KeyRefreshTask>) -> Self {
         Self {
             audience,
             keys: ArcSwapOption::empty(),
@@ -177,7 +177,7 @@ impl Issuer {
 
 /// The dependencies of issuers.
 #[derive(Clone)]
-pub(crate) struct IssuerParts {
+pub(crate) struct IssuerDependencies {
     /// The clock.
     pub clock: SharedClock,
     /// Randomness for jitter, so that several servers do not retry at once.
@@ -187,15 +187,15 @@ pub(crate) struct IssuerParts {
 }
 
 /// Reads the keys of an issuer until the issuer is dropped.
-struct Reader {
+struct KeyReader {
     name: String,
-    issuer: std::sync::Weak<Issuer>,
+    issuer: std::sync::Weak<JwtIssuer>,
     source: Box<dyn KeySource>,
     clock: SharedClock,
     randomness: SharedRandomness,
 }
 
-impl Reader {
+impl KeyReader {
     async fn run(self) {
         let mut failures = 0;
         loop {
@@ -230,7 +230,7 @@ impl Reader {
         }
     }
 
-    fn keep(&self, issuer: &Issuer, set: KeySet, asked: MonotonicInstant) {
+    fn keep(&self, issuer: &JwtIssuer, set: KeySet, asked: MonotonicInstant) {
         let before = issuer.keys.load().as_ref().map(|keys| Arc::clone(&keys.set));
         // Keep an equal key set, so that cached verifications stay valid.
         let same = before.filter(|before| **before == set);
@@ -244,21 +244,21 @@ impl Reader {
 
 /// The issuers by name. A reload replaces them. A cheap handle.
 #[derive(Clone, Default)]
-pub(crate) struct Issuers(Arc<ArcSwap<BTreeMap<String, Arc<Issuer>>>>);
+pub(crate) struct Issuers(Arc<ArcSwap<BTreeMap<String, Arc<JwtIssuer>>>>);
 
 impl Issuers {
     /// The issuer of this name.
-    pub(crate) fn get(&self, name: &str) -> Option<Arc<Issuer>> {
+    pub(crate) fn get(&self, name: &str) -> Option<Arc<JwtIssuer>> {
         self.0.load().get(name).cloned()
     }
 
     /// Replaces all issuers.
-    pub(crate) fn replace(&self, issuers: BTreeMap<String, Arc<Issuer>>) {
+    pub(crate) fn replace(&self, issuers: BTreeMap<String, Arc<JwtIssuer>>) {
         self.0.store(Arc::new(issuers));
     }
 
     /// All issuers.
-    pub(crate) fn all(&self) -> Arc<BTreeMap<String, Arc<Issuer>>> {
+    pub(crate) fn all(&self) -> Arc<BTreeMap<String, Arc<JwtIssuer>>> {
         self.0.load_full()
     }
 }

@@ -37,13 +37,13 @@ use crate::domain::{
     error::Result,
     id::EnvironmentName,
     peer::Peer,
-    registration::SourceApplication,
+    registration_code::SourceApplication,
 };
 
 pub(crate) use anonymous::Anonymous;
 pub(crate) use caller_certificate::CallerCertificates;
 pub(crate) use caller_token::CallerTokens;
-pub(crate) use issuer::{Issuer, IssuerParts, Issuers, KeySource, ServedKeys};
+pub(crate) use issuer::{IssuerDependencies, Issuers, JwtIssuer, KeySource, ServedKeys};
 pub(crate) use upstream_client::{UpstreamClients, UpstreamToken};
 
 /// Authenticates callers by one kind of proof.
@@ -77,7 +77,7 @@ pub(crate) enum Carrier<'a> {
 
 /// The credentials of a call.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Credentials<'a> {
+pub(crate) enum RequestCredentials<'a> {
     None,
     /// A bearer token (RFC 6750).
     Bearer(&'a str),
@@ -90,22 +90,22 @@ pub(crate) enum Credentials<'a> {
 impl<'a> Evidence<'a> {
     /// The credentials of the call.
     #[must_use]
-    pub(crate) fn credentials(&self) -> Credentials<'a> {
+    pub(crate) fn credentials(&self) -> RequestCredentials<'a> {
         let headers = match self.carrier {
-            Carrier::Form(token) => return Credentials::Bearer(token),
+            Carrier::Form(token) => return RequestCredentials::Bearer(token),
             Carrier::Headers(headers) => headers,
         };
         let mut lines = headers.get_all(AUTHORIZATION).iter();
         let line = match (lines.next(), lines.next()) {
-            (None, _) => return Credentials::None,
+            (None, _) => return RequestCredentials::None,
             (Some(line), None) => line.to_str().unwrap_or_default().trim(),
-            (Some(_), Some(_)) => return Credentials::Ambiguous,
+            (Some(_), Some(_)) => return RequestCredentials::Ambiguous,
         };
         match line.split_once(' ') {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
-                Credentials::Bearer(token.trim())
+                RequestCredentials::Bearer(token.trim())
             }
-            _ => Credentials::Other(line),
+            _ => RequestCredentials::Other(line),
         }
     }
 }
@@ -190,9 +190,9 @@ impl Authenticators {
             }
         }
         let problem = match evidence.credentials() {
-            Credentials::None => AuthenticationProblem::Missing,
-            Credentials::Bearer(_) => AuthenticationProblem::TokenInvalid,
-            Credentials::Other(_) | Credentials::Ambiguous => AuthenticationProblem::Unreadable,
+            RequestCredentials::None => AuthenticationProblem::Missing,
+            RequestCredentials::Bearer(_) => AuthenticationProblem::TokenInvalid,
+            RequestCredentials::Other(_) | RequestCredentials::Ambiguous => AuthenticationProblem::Unreadable,
         };
         Err(problem.into())
     }

@@ -18,15 +18,17 @@ impl Authenticator for Certificates {
 }
 
 /// Accepts a single token.
-struct Tokens;
+struct OneTokenAuthenticator;
 
 #[async_trait]
-impl Authenticator for Tokens {
+impl Authenticator for OneTokenAuthenticator {
     async fn identify(&self, evidence: &Evidence<'_>) -> Result<Option<Identity>> {
         match evidence.credentials() {
-            Credentials::Bearer("good") => Ok(Some(identity("holder of the token"))),
-            Credentials::Bearer(_) => Err(AuthenticationProblem::TokenInvalid.into()),
-            Credentials::None | Credentials::Other(_) | Credentials::Ambiguous => Ok(None),
+            RequestCredentials::Bearer("good") => Ok(Some(identity("holder of the token"))),
+            RequestCredentials::Bearer(_) => Err(AuthenticationProblem::TokenInvalid.into()),
+            RequestCredentials::None | RequestCredentials::Other(_) | RequestCredentials::Ambiguous => {
+                Ok(None)
+            }
         }
     }
 }
@@ -39,7 +41,10 @@ fn identity(name: &str) -> Identity {
 /// The caller that a call with these `Authorization` headers is authenticated as. `has_certificate` says whether its
 /// connection has a certificate.
 async fn known(lines: &[&str], has_certificate: bool) -> Result<String, AuthenticationProblem> {
-    let callers = Authenticators::new([Box::new(Tokens) as Box<dyn Authenticator>, Box::new(Certificates)]);
+    let callers = Authenticators::new([
+        Box::new(OneTokenAuthenticator) as Box<dyn Authenticator>,
+        Box::new(Certificates),
+    ]);
     let mut headers = HeaderMap::new();
     for line in lines {
         headers.append(AUTHORIZATION, line.parse().expect("a value"));

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 
-use super::{Authenticator, Credentials, Evidence, Identity, Proof};
+use super::{Authenticator, Evidence, Identity, Proof, RequestCredentials};
 use crate::{
     domain::{
         backend::RegistrationRelay,
@@ -35,7 +35,7 @@ impl Authenticator for UpstreamClients {
         let Some(environment) = evidence.environment else { return Ok(None) };
         let policy = self.policy.load();
         let Some(upstream) = policy.relaying_upstream(environment) else { return Ok(None) };
-        let Credentials::Bearer(token) = evidence.credentials() else { return Ok(None) };
+        let RequestCredentials::Bearer(token) = evidence.credentials() else { return Ok(None) };
         let environments = Scope::Only([environment.clone()].into());
         let caller = Caller::new("client of the upstream", Scope::Any, environments, Permission::ALL);
         let token = UpstreamToken { text: token.into(), relay: Arc::clone(&upstream.relay) };

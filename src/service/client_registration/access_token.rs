@@ -21,7 +21,7 @@ use crate::{
         id::EnvironmentName,
         secret::SecretText,
     },
-    service::authentication::{Authenticator, Credentials, Evidence, Identity, Proof},
+    service::authentication::{Authenticator, Evidence, Identity, Proof, RequestCredentials},
 };
 
 /// The lifetime of an access token in seconds: 6 hours, as for the provider's tokens.
@@ -149,7 +149,9 @@ impl Authenticator for ClientRegistrationService {
     /// Accepts the access tokens of calls that name their environment.
     async fn identify(&self, evidence: &Evidence<'_>) -> Result<Option<Identity>> {
         match (evidence.environment, evidence.credentials()) {
-            (Some(environment), Credentials::Bearer(token)) => Ok(Some(self.client(token, environment)?)),
+            (Some(environment), RequestCredentials::Bearer(token)) => {
+                Ok(Some(self.client(token, environment)?))
+            }
             _ => Ok(None),
         }
     }

@@ -9,7 +9,7 @@ use crate::{
     domain::{
         caller::{Permission, Scope},
         id::{EnvironmentName, RequestorId},
-        registration::SourceApplication,
+        registration_code::SourceApplication,
     },
     service::policy::Policy,
 };
@@ -32,17 +32,17 @@ pub(super) struct StatementClaims {
 
 /// The grant that a client gets from its statement.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Grant {
+pub(super) struct StatementGrant {
     /// The id of the statement.
     #[serde(rename = "stm")]
     pub statement: String,
     #[serde(rename = "app")]
-    pub application: Application,
+    pub application: ClaimedApplication,
 }
 
 /// The application of a statement, and what it may do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) enum Application {
+pub(super) enum ClaimedApplication {
     /// An application that our own statement describes.
     #[serde(rename = "own")]
     Stated {
@@ -66,7 +66,7 @@ pub(super) struct ClientClaims {
     pub jti: Uuid,
     pub iat: u64,
     #[serde(flatten)]
-    pub grant: Grant,
+    pub grant: StatementGrant,
 }
 
 /// An access token. Its times are in milliseconds, like those of client ids.
@@ -82,34 +82,40 @@ pub(super) struct AccessTokenClaims {
     /// When the client was registered.
     pub cat: u64,
     #[serde(flatten)]
-    pub grant: Grant,
+    pub grant: StatementGrant,
 }
 
 /// The rights that a grant currently confers.
-pub(super) struct Rights {
+pub(super) struct ApplicationRights {
     pub source: SourceApplication,
     pub requestors: Scope<RequestorId>,
     pub environments: Scope<EnvironmentName>,
     pub permissions: Vec<Permission>,
 }
 
-impl Grant {
+impl StatementGrant {
     /// The rights under `policy`; `None` if its application is no longer configured.
-    pub(super) fn rights(&self, policy: &Policy) -> Option<Rights> {
+    pub(super) fn rights(&self, policy: &Policy) -> Option<ApplicationRights> {
         let default = || Permission::DEVICE.to_vec();
         match &self.application {
-            Application::Stated { source, requestors, environments, permissions } => Some(Rights {
-                source: source.clone(),
-                requestors: requestors.clone(),
-                environments: environments.clone(),
-                permissions: permissions.as_ref().map_or_else(default, |set| set.iter().copied().collect()),
-            }),
-            Application::Configured(id) => policy.clients.applications.get(id).map(|application| Rights {
-                source: application.source.clone(),
-                requestors: application.requestors.clone(),
-                environments: application.environments.clone(),
-                permissions: application.permissions.clone().unwrap_or_else(default),
-            }),
+            ClaimedApplication::Stated { source, requestors, environments, permissions } => {
+                Some(ApplicationRights {
+                    source: source.clone(),
+                    requestors: requestors.clone(),
+                    environments: environments.clone(),
+                    permissions: permissions
+                        .as_ref()
+                        .map_or_else(default, |set| set.iter().copied().collect()),
+                })
+            }
+            ClaimedApplication::Configured(id) => {
+                policy.clients.applications.get(id).map(|application| ApplicationRights {
+                    source: application.source.clone(),
+                    requestors: application.requestors.clone(),
+                    environments: application.environments.clone(),
+                    permissions: application.permissions.clone().unwrap_or_else(default),
+                })
+            }
         }
     }
 }
@@ -151,15 +157,16 @@ mod tests {
 
         let source =
             SourceApplication { id: "id".to_owned(), name: "name".to_owned(), version: "1.2".to_owned() };
-        let stated = Application::Stated {
+        let stated = ClaimedApplication::Stated {
             source,
             requestors: Scope::Only(requestors),
             environments: Scope::Any,
             permissions: Some(permissions),
         };
-        for (name, application) in [("own", stated), ("configured", Application::Configured("id".to_owned()))]
+        for (name, application) in
+            [("own", stated), ("configured", ClaimedApplication::Configured("id".to_owned()))]
         {
-            let grant = Grant { statement: "a statement".to_owned(), application };
+            let grant = StatementGrant { statement: "a statement".to_owned(), application };
             let (jti, iat) = (Uuid::from_u128(8), 1_763_000_000_123);
             check(&format!("claims_client_{name}"), &ClientClaims { jti, iat, grant: grant.clone() });
             let token = AccessTokenClaims {

@@ -7,10 +7,10 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::claims::{AccessTokenClaims, ClientClaims, StatementClaims};
 use crate::{
     auth::{Purpose, SigningKeys},
-    fuzzing::Target,
+    fuzzing::FuzzTarget,
 };
 
-pub(crate) const TARGETS: &[Target] = &[
+pub(crate) const TARGETS: &[FuzzTarget] = &[
     ("software_statement", |input| signed::<StatementClaims>(Purpose::SoftwareStatement, input)),
     ("client_id", |input| signed::<ClientClaims>(Purpose::ClientId, input)),
     ("access_token", |input| signed::<AccessTokenClaims>(Purpose::AccessToken, input)),

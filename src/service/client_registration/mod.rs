@@ -35,11 +35,11 @@ use revocation_list::RevocationList;
 /// The use cases of registered clients. A cheap handle.
 #[derive(Clone)]
 pub struct ClientRegistrationService {
-    inner: Arc<Inner>,
+    inner: Arc<ClientRegistrationState>,
 }
 
 /// The dependencies of the use cases.
-pub struct Parts {
+pub struct ClientRegistrationDependencies {
     /// Where revocations are stored.
     pub ledger: Arc<dyn Ledger>,
     /// The master key that the signing keys are derived from.
@@ -52,8 +52,8 @@ pub struct Parts {
     pub randomness: SharedRandomness,
 }
 
-struct Inner {
-    parts: Parts,
+struct ClientRegistrationState {
+    parts: ClientRegistrationDependencies,
     keys: SigningKeys,
     revocations: Arc<RevocationList>,
     verified: VerifiedTokens,
@@ -64,14 +64,14 @@ impl ClientRegistrationService {
     ///
     /// # Errors
     /// [`Error::StoreUnavailable`](crate::domain::error::Error::StoreUnavailable).
-    pub async fn open(parts: Parts) -> Result<Self> {
+    pub async fn open(parts: ClientRegistrationDependencies) -> Result<Self> {
         let keys = SigningKeys::derive(parts.master_key.as_bytes());
         let revocations = RevocationList::open(&parts.ledger, &parts.clock).await?;
         let verified = VerifiedTokens::default();
-        Ok(Self { inner: Arc::new(Inner { parts, keys, revocations, verified }) })
+        Ok(Self { inner: Arc::new(ClientRegistrationState { parts, keys, revocations, verified }) })
     }
 
-    fn parts(&self) -> &Parts {
+    fn parts(&self) -> &ClientRegistrationDependencies {
         &self.inner.parts
     }
 

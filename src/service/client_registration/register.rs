@@ -94,9 +94,9 @@ fn check_redirect_uris(uris: &[String]) -> Result<(), OAuthError> {
 mod tests {
     use super::*;
     use crate::{
-        admin::{Answer, Command, RevokeCommand},
+        admin::{OperatorCommand, OperatorResponse, RevokeCommand},
         auth::{KeyRing, SignedRequest},
-        backend::upstream::Statement,
+        backend::upstream::RegisteredStatement,
         config::{Config, LegacyKey, Secret},
         domain::{
             call::RelayedToken,
@@ -150,12 +150,12 @@ mod tests {
                 &registered,
                 &issue,
                 &issued,
-                &Command::Revoke(RevokeCommand::Statement(secret())),
-                &Answer::Statement(secret()),
+                &OperatorCommand::Revoke(RevokeCommand::Statement(secret())),
+                &OperatorResponse::Statement(secret()),
                 &GenericKey::parse("generic_key", SECRET).expect("valid"),
                 &UserIdentifier::new(SECRET),
                 &media_token,
-                &Statement::from(&secret()),
+                &RegisteredStatement::from(&secret()),
                 &RelayedToken::new(SECRET.into(), true),
             ],
         );

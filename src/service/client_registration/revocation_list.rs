@@ -79,7 +79,8 @@ mod tests {
         format::MarkV1,
         service::{
             client_registration::{
-                ClientRegistrationService, MintStatement, Parts, RegisterClient, Revocation,
+                ClientRegistrationDependencies, ClientRegistrationService, MintStatement, RegisterClient,
+                Revocation,
             },
             master_key::MasterKey,
             policy::{Policy, PresentPolicy},
@@ -98,7 +99,7 @@ mod tests {
         let secrets = SealedLedger::new(Arc::clone(ledger), Arc::default(), Arc::new(OsRandomness));
         let master_key = MasterKey::load(&secrets, &OsRandomness).await;
         let policy = Policy::new(&ValidConfig::read(Config::default()).expect("valid"));
-        let parts = Parts {
+        let parts = ClientRegistrationDependencies {
             ledger: Arc::clone(ledger),
             master_key: Arc::new(master_key.expect("loads")),
             policy: Arc::new(PresentPolicy::new(policy)),

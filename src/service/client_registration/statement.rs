@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     ClientRegistrationService,
-    claims::{Application, Grant, StatementClaims},
+    claims::{ClaimedApplication, StatementClaims, StatementGrant},
     error::{OAuthError, OAuthErrorCode},
     register::STATEMENT_MAX,
 };
@@ -19,7 +19,7 @@ use crate::{
         caller::Permission,
         error::{Error, Result, Violation},
         id::{EnvironmentName, RequestorId},
-        registration::SourceApplication,
+        registration_code::SourceApplication,
     },
     service::device_info::HashAlgorithm,
 };
@@ -67,7 +67,10 @@ impl ClientRegistrationService {
     }
 
     /// The grant of a client with this statement.
-    pub(super) fn verify_statement(&self, statement: &str) -> std::result::Result<Grant, OAuthError> {
+    pub(super) fn verify_statement(
+        &self,
+        statement: &str,
+    ) -> std::result::Result<StatementGrant, OAuthError> {
         let genuine = self.genuine(statement).ok_or_else(|| {
             OAuthErrorCode::InvalidSoftwareStatement
                 .because("the statement is signed neither by this server nor by a trusted issuer")
@@ -75,23 +78,26 @@ impl ClientRegistrationService {
         if self.inner.revocations.load().has_statement(&genuine.id) {
             return Err(OAuthErrorCode::UnapprovedSoftwareStatement.because("the statement was revoked"));
         }
-        if let Signed::Elsewhere(claims) = &genuine.signed {
+        if let SignedStatement::Elsewhere(claims) = &genuine.signed {
             self.check_usable(claims)?;
         }
         Ok(genuine.into_grant())
     }
 
     /// A statement with a valid signature, whether or not it may be used.
-    pub(super) fn genuine(&self, statement: &str) -> Option<Genuine> {
+    pub(super) fn genuine(&self, statement: &str) -> Option<VerifiedStatement> {
         if software_statement::is_own(statement) {
             let claims = self.inner.keys.verify::<StatementClaims>(Purpose::SoftwareStatement, statement)?;
-            return Some(Genuine { id: claims.jti.to_string(), signed: Signed::Here(claims) });
+            return Some(VerifiedStatement {
+                id: claims.jti.to_string(),
+                signed: SignedStatement::Here(claims),
+            });
         }
         let policy = self.parts().policy.load();
         let claims = policy.clients.statement_keys.verify(statement)?;
         let id = claims.jti.clone();
         let id = id.unwrap_or_else(|| id_of_claims(statement));
-        Some(Genuine { id, signed: Signed::Elsewhere(claims) })
+        Some(VerifiedStatement { id, signed: SignedStatement::Elsewhere(claims) })
     }
 
     fn check_usable(&self, claims: &ForeignStatement) -> std::result::Result<(), OAuthError> {
@@ -117,20 +123,20 @@ fn id_of_claims(statement: &str) -> String {
 }
 
 /// A statement with a valid signature.
-pub(super) struct Genuine {
+pub(super) struct VerifiedStatement {
     pub id: String,
-    signed: Signed,
+    signed: SignedStatement,
 }
 
-enum Signed {
+enum SignedStatement {
     Here(StatementClaims),
     Elsewhere(ForeignStatement),
 }
 
-impl Genuine {
-    fn into_grant(self) -> Grant {
+impl VerifiedStatement {
+    fn into_grant(self) -> StatementGrant {
         let application = match self.signed {
-            Signed::Here(claims) => Application::Stated {
+            SignedStatement::Here(claims) => ClaimedApplication::Stated {
                 source: SourceApplication {
                     id: claims.software_id,
                     name: claims.client_name,
@@ -140,8 +146,8 @@ impl Genuine {
                 environments: claims.environments.into(),
                 permissions: claims.permissions,
             },
-            Signed::Elsewhere(claims) => Application::Configured(claims.software_id),
+            SignedStatement::Elsewhere(claims) => ClaimedApplication::Configured(claims.software_id),
         };
-        Grant { statement: self.id, application }
+        StatementGrant { statement: self.id, application }
     }
 }

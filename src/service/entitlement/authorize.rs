@@ -1,8 +1,8 @@
 //! Authorize: decides whether a viewer may watch a resource now.
 
 use super::{
-    Connection, Device, EntitlementService, Login,
-    polls::{Polled, Urgency},
+    BackendCall, DeviceContext, EntitlementService, Login,
+    polls::{PolledDevice, Urgency},
 };
 use crate::domain::{
     caller::{Caller, Permission},
@@ -10,12 +10,12 @@ use crate::domain::{
     error::{Error, Result},
     id::MvpdId,
     known_device::{DecisionState, DeviceKey, KnownDecision, KnownDevice, ResourceDigest},
-    port::KeptDevice,
+    port::StoredDevice,
 };
 
 /// The resource to decide about, and the login to use.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Authorize {
+pub struct AuthorizeResource {
     pub login: Login,
     pub resource: Resource,
     /// Whether the media token is fetched by a later call. A decision that is still valid may then be reused.
@@ -24,7 +24,7 @@ pub struct Authorize {
 
 /// The decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Authorized {
+pub struct ResourceAuthorization {
     pub decision: ResourceDecision,
     /// The operator that decided; `None` if no viewer is logged in.
     pub mvpd: Option<MvpdId>,
@@ -33,7 +33,7 @@ pub struct Authorized {
 }
 
 /// The login to use for a decision.
-pub(super) enum Decider {
+pub(super) enum DecidingLogin {
     Mvpd(MvpdId),
     /// No viewer is logged in. `has_expired` says whether there was a login that has expired.
     NotLoggedIn {
@@ -47,8 +47,12 @@ impl EntitlementService {
     /// # Errors
     /// `PermissionMissing`, `Unsupported`, `InvalidFields`, `StoreUnavailable` and those of an upstream of
     /// [`Error`].
-    pub async fn authorize(&self, caller: &Caller, request: Authorize) -> Result<Authorized> {
-        let Authorize { login, resource, keeps_token } = request;
+    pub async fn authorize(
+        &self,
+        caller: &Caller,
+        request: AuthorizeResource,
+    ) -> Result<ResourceAuthorization> {
+        let AuthorizeResource { login, resource, keeps_token } = request;
         let Login { device, mvpd } = login;
         let place = &device.place;
         caller.require(Permission::EntitlementsAuthorize, &place.environment, &place.requestor)?;
@@ -61,23 +65,27 @@ impl EntitlementService {
             return Ok(authorized);
         }
         let mvpd = match self.decider(&connection, &device, kept.as_ref(), mvpd).await? {
-            Decider::Mvpd(mvpd) => mvpd,
-            Decider::NotLoggedIn { has_expired } => {
+            DecidingLogin::Mvpd(mvpd) => mvpd,
+            DecidingLogin::NotLoggedIn { has_expired } => {
                 let refusal = Refusal { reason: no_login(has_expired), ..Refusal::not_logged_in() };
                 let decision = ResourceDecision::refused(resource.as_str(), refusal);
-                return Ok(Authorized { decision, mvpd: None, has_expired });
+                return Ok(ResourceAuthorization { decision, mvpd: None, has_expired });
             }
         };
         let decision =
             self.decide(&connection, &device, kept.as_ref(), &mvpd, &resource, keeps_token).await?;
         let has_expired =
             decision.refusal.as_ref().is_some_and(|refusal| refusal.reason == RefusalReason::LoginExpired);
-        Ok(Authorized { decision, mvpd: Some(mvpd), has_expired })
+        Ok(ResourceAuthorization { decision, mvpd: Some(mvpd), has_expired })
     }
 
     /// A decision of an operator that is still valid. Decisions of a TempPass are not reused, since its trial may be
     /// used up by now.
-    fn decided_before(&self, kept: Option<&KeptDevice>, resource: &Resource) -> Option<Authorized> {
+    fn decided_before(
+        &self,
+        kept: Option<&StoredDevice>,
+        resource: &Resource,
+    ) -> Option<ResourceAuthorization> {
         let (device, now) = (&kept?.device, self.parts.clock.now());
         let login = device.valid_login(now)?;
         if login.kind == ProfileKind::Temporary || device.has_used_code() {
@@ -93,7 +101,7 @@ impl EntitlementService {
             expire_time: known.expire_time,
             media_token: None,
         };
-        Some(Authorized { decision, mvpd: Some(known.mvpd.clone()), has_expired: false })
+        Some(ResourceAuthorization { decision, mvpd: Some(known.mvpd.clone()), has_expired: false })
     }
 
     /// The login to use: the named one, otherwise the device's. A known login is not checked at the upstream first,
@@ -101,11 +109,11 @@ impl EntitlementService {
     /// the viewer, and no reason to log in.
     pub(super) async fn decider(
         &self,
-        connection: &Connection,
-        device: &Device,
-        kept: Option<&KeptDevice>,
+        connection: &BackendCall,
+        device: &DeviceContext,
+        kept: Option<&StoredDevice>,
         named: Option<MvpdId>,
-    ) -> Result<Decider> {
+    ) -> Result<DecidingLogin> {
         let known = || {
             let (device, now) = (&kept?.device, self.parts.clock.now());
             let login = device.login.as_ref().filter(|_| !device.has_used_code())?;
@@ -113,12 +121,12 @@ impl EntitlementService {
             is_asked_by.then(|| login.mvpd.clone())
         };
         if let Some(mvpd) = named.or_else(known) {
-            return Ok(Decider::Mvpd(mvpd));
+            return Ok(DecidingLogin::Mvpd(mvpd));
         }
         match self.poll(connection, device.clone(), kept.cloned(), Urgency::Playback).await {
-            Ok(login) => Ok(Decider::Mvpd(login.mvpd)),
-            Err(Error::ProfileNotFound) => Ok(Decider::NotLoggedIn { has_expired: false }),
-            Err(Error::ProfileExpired) => Ok(Decider::NotLoggedIn { has_expired: true }),
+            Ok(login) => Ok(DecidingLogin::Mvpd(login.mvpd)),
+            Err(Error::ProfileNotFound) => Ok(DecidingLogin::NotLoggedIn { has_expired: false }),
+            Err(Error::ProfileExpired) => Ok(DecidingLogin::NotLoggedIn { has_expired: true }),
             Err(error) => Err(error),
         }
     }
@@ -126,9 +134,9 @@ impl EntitlementService {
     /// Requests a decision from the operator and stores it, with the media token if this call does not return it.
     pub(super) async fn decide(
         &self,
-        connection: &Connection,
-        device: &Device,
-        kept: Option<&KeptDevice>,
+        connection: &BackendCall,
+        device: &DeviceContext,
+        kept: Option<&StoredDevice>,
         mvpd: &MvpdId,
         resource: &Resource,
         keeps_token: bool,
@@ -177,7 +185,7 @@ impl EntitlementService {
             .await?;
         // The upstream now reports more about the login than the cached answer contains.
         if ends_login || was_begun {
-            self.polls.forget(Polled::new(key));
+            self.polls.forget(PolledDevice::new(key));
         }
         Ok(())
     }

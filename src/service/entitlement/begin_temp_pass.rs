@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{Connection, Device, EntitlementService, polls::Polled};
+use super::{BackendCall, DeviceContext, EntitlementService, polls::PolledDevice};
 use crate::{
     domain::{
         caller::{Caller, Permission},
@@ -10,10 +10,10 @@ use crate::{
         error::{Result, Violation},
         id::{MvpdId, Place},
         known_device::DeviceKey,
-        registration::CodeKey,
+        registration_code::CodeKey,
         secret::SecretText,
     },
-    service::device_memory::DeviceFacts,
+    service::device_memory::ReportedDevice,
 };
 
 impl EntitlementService {
@@ -23,7 +23,7 @@ impl EntitlementService {
     /// # Errors
     /// `PermissionMissing`, `Unsupported`, `StoreUnavailable` and those of an upstream of
     /// [`Error`](crate::domain::error::Error); `InvalidFields` if the operator is not a TempPass.
-    pub async fn begin_temp_pass(&self, caller: &Caller, device: Device, mvpd: MvpdId) -> Result<()> {
+    pub async fn begin_temp_pass(&self, caller: &Caller, device: DeviceContext, mvpd: MvpdId) -> Result<()> {
         let place = &device.place;
         caller.require(Permission::EntitlementsLogin, &place.environment, &place.requestor)?;
         let connection = self.connect(caller, place)?;
@@ -42,7 +42,7 @@ impl EntitlementService {
     /// `StoreUnavailable` and those of an upstream of [`Error`](crate::domain::error::Error).
     pub(super) async fn begin_by_code(
         &self,
-        connection: &Connection,
+        connection: &BackendCall,
         code: &CodeKey,
         mvpd: &MvpdId,
         temp_pass_identity: Option<SecretText>,
@@ -51,7 +51,7 @@ impl EntitlementService {
         if !is_temp_pass(connection, &key.place, mvpd).await? {
             return Ok(false);
         }
-        let facts = DeviceFacts { temp_pass_identity, ..DeviceFacts::default() };
+        let facts = ReportedDevice { temp_pass_identity, ..ReportedDevice::default() };
         self.begin(&key, &facts, mvpd, Some(&code.code)).await?;
         self.parts.registration.end_used(code).await?;
         Ok(true)
@@ -60,7 +60,7 @@ impl EntitlementService {
     async fn begin(
         &self,
         key: &DeviceKey,
-        facts: &DeviceFacts,
+        facts: &ReportedDevice,
         mvpd: &MvpdId,
         code: Option<&Code>,
     ) -> Result<()> {
@@ -75,12 +75,12 @@ impl EntitlementService {
                 }
             })
             .await?;
-        self.polls.forget(Polled::new(key));
+        self.polls.forget(PolledDevice::new(key));
         Ok(())
     }
 }
 
-async fn is_temp_pass(connection: &Connection, place: &Place, mvpd: &MvpdId) -> Result<bool> {
+async fn is_temp_pass(connection: &BackendCall, place: &Place, mvpd: &MvpdId) -> Result<bool> {
     let configuration = connection.entitlements()?.configuration(&connection.context, place).await?;
     Ok(configuration.mvpds.iter().any(|known| known.is_temp_pass && known.id == *mvpd))
 }

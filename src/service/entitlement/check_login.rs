@@ -1,8 +1,8 @@
 //! Check: determines whether a viewer is logged in on a device.
 
 use super::{
-    Connection, Device, EntitlementService,
-    polls::{Polled, Urgency},
+    BackendCall, DeviceContext, EntitlementService,
+    polls::{PolledDevice, Urgency},
 };
 use crate::domain::{
     caller::{Caller, Permission},
@@ -10,8 +10,8 @@ use crate::domain::{
     error::{Error, Result},
     id::{DeviceId, EnvironmentName, Place, RequestorId},
     known_device::{DeviceKey, KnownDevice, KnownLogin, LoginStanding, PendingCode},
-    port::KeptDevice,
-    registration::CodeKey,
+    port::StoredDevice,
+    registration_code::CodeKey,
 };
 
 /// The maximum number of upstream calls when the device changes concurrently, for example by a logout.
@@ -24,7 +24,7 @@ impl EntitlementService {
     /// # Errors
     /// `PermissionMissing`, `Unsupported`, `ProfileNotFound`, `ProfileExpired`, `StoreUnavailable` and those of an upstream of
     /// [`Error`].
-    pub async fn check_login(&self, caller: &Caller, device: Device) -> Result<KnownLogin> {
+    pub async fn check_login(&self, caller: &Caller, device: DeviceContext) -> Result<KnownLogin> {
         let login = Box::pin(self.login_token(caller, device)).await?;
         if login.standing == LoginStanding::UsedUp { Err(Error::ProfileExpired) } else { Ok(login) }
     }
@@ -34,7 +34,7 @@ impl EntitlementService {
     ///
     /// # Errors
     /// See [`Self::check_login`].
-    pub async fn login_token(&self, caller: &Caller, device: Device) -> Result<KnownLogin> {
+    pub async fn login_token(&self, caller: &Caller, device: DeviceContext) -> Result<KnownLogin> {
         let place = &device.place;
         caller.require(Permission::EntitlementsRead, &place.environment, &place.requestor)?;
         let connection = self.connect(caller, place)?;
@@ -66,13 +66,13 @@ impl EntitlementService {
     /// calls share one upstream call.
     pub(super) async fn poll(
         &self,
-        connection: &Connection,
-        device: Device,
-        kept: Option<KeptDevice>,
+        connection: &BackendCall,
+        device: DeviceContext,
+        kept: Option<StoredDevice>,
         urgency: Urgency,
     ) -> Result<KnownLogin> {
         let key = device.key();
-        let polled = Polled::new(&key);
+        let polled = PolledDevice::new(&key);
         let asked = |is_from_memory| self.parts.count.profile_asked(&key.place.environment, is_from_memory);
         if let Some(answer) = self.remembered(polled, &key, kept.as_ref(), urgency) {
             asked(true);
@@ -96,9 +96,9 @@ impl EntitlementService {
     /// The answer that requires no upstream call; `None` if there is none.
     fn remembered(
         &self,
-        polled: Polled,
+        polled: PolledDevice,
         key: &DeviceKey,
-        kept: Option<&KeptDevice>,
+        kept: Option<&StoredDevice>,
         urgency: Urgency,
     ) -> Option<Result<KnownLogin>> {
         let nothing = KnownDevice::default();
@@ -116,10 +116,10 @@ impl EntitlementService {
     /// limit is reached.
     async fn may_wait(
         &self,
-        connection: &Connection,
-        polled: Polled,
-        device: &Device,
-        kept: Option<&KeptDevice>,
+        connection: &BackendCall,
+        polled: PolledDevice,
+        device: &DeviceContext,
+        kept: Option<&StoredDevice>,
     ) -> Result<bool> {
         let now = self.parts.clock.now();
         let is_awaited =
@@ -130,7 +130,7 @@ impl EntitlementService {
     }
 
     /// The last known login, without an upstream call.
-    fn last_known(&self, kept: Option<&KeptDevice>) -> Result<KnownLogin> {
+    fn last_known(&self, kept: Option<&StoredDevice>) -> Result<KnownLogin> {
         let login = kept.and_then(|kept| kept.device.login.as_ref());
         match login {
             Some(login) if !login.has_expired(self.parts.clock.now()) => Ok(login.clone()),
@@ -143,9 +143,9 @@ impl EntitlementService {
     /// changed meanwhile, for example by a logout, the answer may be outdated, so the request is repeated.
     pub(super) async fn ask(
         &self,
-        connection: &Connection,
-        device: &Device,
-        kept: Option<KeptDevice>,
+        connection: &BackendCall,
+        device: &DeviceContext,
+        kept: Option<StoredDevice>,
         code: Option<&CodeKey>,
     ) -> Result<KnownLogin> {
         let key = device.key();
@@ -162,9 +162,9 @@ impl EntitlementService {
 
     async fn newest_profile(
         &self,
-        connection: &Connection,
-        device: &Device,
-        kept: Option<&KeptDevice>,
+        connection: &BackendCall,
+        device: &DeviceContext,
+        kept: Option<&StoredDevice>,
         code: Option<&CodeKey>,
     ) -> Result<Profile> {
         if let Some(code) = code {
@@ -181,8 +181,8 @@ impl EntitlementService {
     /// Records an answer and turns it into the device's login; `None` if the device changed meanwhile.
     async fn note(
         &self,
-        device: &Device,
-        kept: Option<&KeptDevice>,
+        device: &DeviceContext,
+        kept: Option<&StoredDevice>,
         code: Option<&CodeKey>,
         answer: Result<Profile>,
     ) -> Result<Option<Result<KnownLogin>>> {
@@ -217,7 +217,7 @@ impl EntitlementService {
         if !self.parts.memory.replace(&key, kept, &device).await? {
             return Ok(None);
         }
-        self.polls.note(Polled::new(&key), outcome.as_ref().ok());
+        self.polls.note(PolledDevice::new(&key), outcome.as_ref().ok());
         if let Some(pending) = before.pending.filter(|_| device.pending.is_none()) {
             self.code_led_to_login(&key, pending).await?;
         }

@@ -1,6 +1,6 @@
 //! The login that was made with a code.
 
-use super::{Device, EntitlementService, Preauthorized, polls::Urgency};
+use super::{DeviceContext, EntitlementService, Preauthorized, polls::Urgency};
 use crate::{
     domain::{
         address::Address,
@@ -8,7 +8,7 @@ use crate::{
         entitlement::Resource,
         error::{Error, Result},
         known_device::{DeviceKey, KnownLogin},
-        port::KeptDevice,
+        port::StoredDevice,
     },
     service::registration::{Lookup, TypedCode},
 };
@@ -43,7 +43,7 @@ impl EntitlementService {
         let code = self.parts.registration.typed_code(caller, lookup).await?;
         let Some(key) = &code.device else { return self.page_login(caller, lookup).await };
         let kept = self.parts.memory.get(key).await?;
-        self.poll(&connection, Device::known(key, ip), kept, Urgency::Poll).await
+        self.poll(&connection, DeviceContext::known(key, ip), kept, Urgency::Poll).await
     }
 
     /// Determines which of these resources the login made with a code could watch.
@@ -63,7 +63,7 @@ impl EntitlementService {
         // An upstream call requires the code's device.
         let Some(key) = &code.device else { return Err(Error::ProfileNotFound) };
         let kept = self.parts.memory.get(key).await?;
-        let device = Device::known(key, code.address.or(lookup.viewer));
+        let device = DeviceContext::known(key, code.address.or(lookup.viewer));
         self.could_watch(&connection, &device, kept.as_ref(), login.mvpd, &resources).await
     }
 
@@ -89,7 +89,7 @@ impl EntitlementService {
     }
 
     /// The remembered login, if it was made with this code.
-    fn made_with(&self, kept: Option<&KeptDevice>, code: &TypedCode) -> Option<KnownLogin> {
+    fn made_with(&self, kept: Option<&StoredDevice>, code: &TypedCode) -> Option<KnownLogin> {
         let login = kept?.device.valid_login(self.parts.clock.now())?;
         (login.code.as_ref() == Some(&code.key.code)).then(|| login.clone())
     }
@@ -97,9 +97,9 @@ impl EntitlementService {
     /// Requests the login by the code while the code is live, and by its device afterwards.
     async fn ask_by_code(
         &self,
-        connection: &super::Connection,
+        connection: &super::BackendCall,
         key: &DeviceKey,
-        kept: Option<KeptDevice>,
+        kept: Option<StoredDevice>,
         code: &TypedCode,
         viewer: Option<Address>,
     ) -> Result<KnownLogin> {
@@ -109,6 +109,6 @@ impl EntitlementService {
             .is_some_and(|pending| pending.code == code.key.code);
         let address = if is_pending { viewer.or(code.address) } else { code.address.or(viewer) };
         let by_code = is_pending.then_some(&code.key);
-        Box::pin(self.ask(connection, &Device::known(key, address), kept, by_code)).await
+        Box::pin(self.ask(connection, &DeviceContext::known(key, address), kept, by_code)).await
     }
 }

@@ -1,6 +1,6 @@
 //! Get: fetches the login of a device from the upstream.
 
-use super::{EntitlementService, Login, polls::Polled};
+use super::{EntitlementService, Login, polls::PolledDevice};
 use crate::domain::{
     caller::{Caller, Permission},
     entitlement::Profile,
@@ -53,7 +53,7 @@ impl EntitlementService {
                     })
                     .await?;
                 if let Some(login) = &login {
-                    self.polls.note(Polled::new(&key), Some(login));
+                    self.polls.note(PolledDevice::new(&key), Some(login));
                 }
                 if let Some(pending) = used {
                     self.code_led_to_login(&key, pending).await?;

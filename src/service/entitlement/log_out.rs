@@ -1,6 +1,6 @@
 //! Log out: ends all logins of a device.
 
-use super::{Device, EntitlementService, newest_first, polls::Polled};
+use super::{DeviceContext, EntitlementService, newest_first, polls::PolledDevice};
 use crate::domain::{
     caller::{Caller, Permission},
     entitlement::LogoutAction,
@@ -22,14 +22,14 @@ impl EntitlementService {
     /// # Errors
     /// `PermissionMissing`, `Unsupported`, `InvalidFields`, `StoreUnavailable` and those of an upstream of
     /// [`Error`](crate::domain::error::Error). If several occur, the first.
-    pub async fn log_out(&self, caller: &Caller, device: Device) -> Result<LoggedOut> {
+    pub async fn log_out(&self, caller: &Caller, device: DeviceContext) -> Result<LoggedOut> {
         let place = device.place.clone();
         caller.require(Permission::EntitlementsLogout, &place.environment, &place.requestor)?;
         let connection = self.connect(caller, &place)?;
         let kept = self.recall(&device).await?;
         let subject = self.subject(&device, kept.as_ref().map(|kept| &*kept.device))?;
         let (key, now) = (device.key(), self.parts.clock.now());
-        let polled = Polled::new(&key);
+        let polled = PolledDevice::new(&key);
         // Forget the device first, under the lock: otherwise a concurrent call would still find the login.
         let _lock = self.polls.lock(polled).await;
         self.parts.memory.forget(&key).await?;

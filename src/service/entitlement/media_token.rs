@@ -1,8 +1,8 @@
 //! Media tokens, which a player presents to a verifier.
 
 use super::{
-    Device, EntitlementService,
-    authorize::{Decider, no_login},
+    DeviceContext, EntitlementService,
+    authorize::{DecidingLogin, no_login},
     polls::Urgency,
 };
 use crate::domain::{
@@ -39,7 +39,7 @@ impl EntitlementService {
     pub async fn media_token(
         &self,
         caller: &Caller,
-        device: Device,
+        device: DeviceContext,
         resource: Resource,
     ) -> Result<MediaTokenAnswer> {
         let place = &device.place;
@@ -50,8 +50,8 @@ impl EntitlementService {
             return Ok(MediaTokenAnswer::Issued(issued));
         }
         let mvpd = match self.decider(&connection, &device, kept.as_ref(), None).await? {
-            Decider::Mvpd(mvpd) => mvpd,
-            Decider::NotLoggedIn { has_expired } => {
+            DecidingLogin::Mvpd(mvpd) => mvpd,
+            DecidingLogin::NotLoggedIn { has_expired } => {
                 let refusal = Refusal { reason: no_login(has_expired), ..Refusal::not_logged_in() };
                 return Ok(MediaTokenAnswer::Refused(refusal));
             }
@@ -71,7 +71,7 @@ impl EntitlementService {
     }
 
     /// Takes the token of the last decision, so that no other call gets it.
-    async fn take_token(&self, device: &Device, resource: &Resource) -> Result<Option<IssuedToken>> {
+    async fn take_token(&self, device: &DeviceContext, resource: &Resource) -> Result<Option<IssuedToken>> {
         let (digest, now) = (ResourceDigest::of(resource), self.parts.clock.now());
         let take = |device: &mut KnownDevice| {
             if device.valid_login(now).is_none() || device.has_used_code() {
@@ -86,12 +86,12 @@ impl EntitlementService {
 
     async fn user_of(
         &self,
-        connection: &super::Connection,
-        device: &Device,
+        connection: &super::BackendCall,
+        device: &DeviceContext,
         mvpd: &MvpdId,
     ) -> Result<Option<String>> {
         let kept = self.parts.memory.get(&device.key()).await?;
-        let known = |kept: &crate::domain::port::KeptDevice| {
+        let known = |kept: &crate::domain::port::StoredDevice| {
             let login = kept.device.login.as_ref().filter(|login| login.mvpd == *mvpd)?;
             login.user_id.clone()
         };

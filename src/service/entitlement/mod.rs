@@ -5,13 +5,13 @@ mod begin_temp_pass;
 mod check_login;
 mod code_login;
 mod get_profile;
-mod kept_decision;
 mod list_mvpds;
 mod log_out;
 mod media_token;
 mod polls;
 mod preauthorize;
 mod start_login;
+mod stored_decision;
 mod user_metadata;
 
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use std::sync::Arc;
 use super::{
     RegistrationService,
     backends::Backends,
-    device_memory::{DeviceFacts, DeviceMemory},
+    device_memory::{DeviceMemory, ReportedDevice},
     policy::{Place, SharedPolicy},
 };
 use crate::domain::{
@@ -33,29 +33,29 @@ use crate::domain::{
     error::{Error, Result, Violations},
     id::{DeviceId, EnvironmentName, MvpdId},
     known_device::{DeviceKey, KnownDevice},
-    port::KeptDevice,
+    port::StoredDevice,
     secret::SecretText,
 };
 
 use polls::Polls;
 
-pub(crate) use authorize::{Authorize, Authorized};
-pub(crate) use kept_decision::KeptDecision;
+pub(crate) use authorize::{AuthorizeResource, ResourceAuthorization};
 pub(crate) use log_out::LoggedOut;
 pub(crate) use media_token::{IssuedToken, MediaTokenAnswer};
 pub(crate) use preauthorize::{Preauthorize, Preauthorized};
 pub(crate) use start_login::StartLogin;
+pub(crate) use stored_decision::StoredDecision;
 pub(crate) use user_metadata::UserMetadata;
 
 /// The entitlement use cases. A cheap handle.
 #[derive(Clone)]
 pub struct EntitlementService {
-    parts: Arc<Parts>,
+    parts: Arc<EntitlementDependencies>,
     polls: Arc<Polls>,
 }
 
 /// Counts events for the metrics.
-pub trait Count: Send + Sync {
+pub trait EntitlementObserver: Send + Sync {
     /// A viewer has logged in.
     fn login_seen(&self, environment: &EnvironmentName);
 
@@ -67,7 +67,7 @@ pub trait Count: Send + Sync {
 }
 
 /// The dependencies of the use cases.
-pub struct Parts {
+pub struct EntitlementDependencies {
     /// The backends, which know logins.
     pub backends: Backends,
     /// The operator's configuration.
@@ -81,12 +81,12 @@ pub struct Parts {
     /// Derives device information if only the User-Agent is known.
     pub normalizer: Arc<Normalizer>,
     /// Counts events.
-    pub count: Arc<dyn Count>,
+    pub count: Arc<dyn EntitlementObserver>,
 }
 
 /// The device that a call is about, in validated form.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Device {
+pub struct DeviceContext {
     /// Environment and requestor.
     pub place: Place,
     pub id: DeviceId,
@@ -105,7 +105,7 @@ pub struct Device {
 /// The kind of a device about which nothing is sent and nothing is known.
 pub(crate) const UNKNOWN_DEVICE: &str = "Unknown";
 
-impl Device {
+impl DeviceContext {
     /// A device about which only the remembered facts are known.
     fn known(key: &DeviceKey, ip: Option<Address>) -> Self {
         Self {
@@ -121,8 +121,8 @@ impl Device {
     }
 
     /// What it reports about itself.
-    fn facts(&self) -> DeviceFacts {
-        DeviceFacts {
+    fn facts(&self) -> ReportedDevice {
+        ReportedDevice {
             device_info: self.info.as_ref().map(DeviceInfo::encode),
             user_agent: self.user_agent.clone(),
             temp_pass_identity: self.temp_pass_identity.clone(),
@@ -138,18 +138,18 @@ impl Device {
 /// The login that a call is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Login {
-    pub device: Device,
+    pub device: DeviceContext,
     /// The operator; `None` selects the newest login.
     pub mvpd: Option<MvpdId>,
 }
 
 /// The backend of a place, with the context of a call to it.
-struct Connection {
+struct BackendCall {
     backend: SharedBackend,
     context: CallContext,
 }
 
-impl Connection {
+impl BackendCall {
     fn entitlements(&self) -> Result<&dyn EntitlementBackend> {
         self.backend.entitlements()
     }
@@ -158,7 +158,7 @@ impl Connection {
 impl EntitlementService {
     /// Creates the use cases.
     #[must_use]
-    pub fn new(parts: Parts) -> Self {
+    pub fn new(parts: EntitlementDependencies) -> Self {
         let polls = Arc::new(Polls::new(Arc::clone(&parts.clock)));
         Self { parts: Arc::new(parts), polls }
     }
@@ -173,17 +173,17 @@ impl EntitlementService {
     ///
     /// # Errors
     /// [`Error::Unsupported`] if the backend does not support logins.
-    fn connect(&self, caller: &Caller, place: &Place) -> Result<Connection> {
+    fn connect(&self, caller: &Caller, place: &Place) -> Result<BackendCall> {
         let policy = self.parts.policy.load();
         let api = policy.upstream_api(place);
         let backend = self.parts.backends.of(&policy, &place.environment, api)?;
         // Checked before anything else about the request, because the caller cannot fix this.
         backend.entitlements()?;
-        Ok(Connection { backend, context: Backends::context(caller.context(), api)? })
+        Ok(BackendCall { backend, context: Backends::context(caller.context(), api)? })
     }
 
     /// The remembered facts about the device, updated with what it reports in this call.
-    async fn recall(&self, device: &Device) -> Result<Option<KeptDevice>> {
+    async fn recall(&self, device: &DeviceContext) -> Result<Option<StoredDevice>> {
         let (memory, key) = (&self.parts.memory, device.key());
         let kept = memory.get(&key).await?;
         let Some(known) = &kept else { return Ok(None) };
@@ -200,8 +200,9 @@ impl EntitlementService {
 
     /// The device information for the upstream. In order of precedence: what the device reports, what it reported
     /// before, the configured default, and what its User-Agent implies.
-    fn subject(&self, device: &Device, known: Option<&KnownDevice>) -> Result<EntitlementSubject> {
-        let Device { place, id, info, user_agent, device_type, ip, temp_pass_identity, hints } = device;
+    fn subject(&self, device: &DeviceContext, known: Option<&KnownDevice>) -> Result<EntitlementSubject> {
+        let DeviceContext { place, id, info, user_agent, device_type, ip, temp_pass_identity, hints } =
+            device;
         let policy = self.parts.policy.load();
         let configured = policy.login_defaults(place).and_then(|login| login.device_info.as_ref());
         let known_agent = known.map(|known| known.user_agent.clone()).unwrap_or_default();
@@ -244,7 +245,7 @@ impl EntitlementService {
         if user_agent.is_empty() && device_type.is_empty() {
             return None;
         }
-        let connection = device_info::Connection::new(user_agent, ip, None);
+        let connection = device_info::ObservedConnection::new(user_agent, ip, None);
         Some(self.parts.normalizer.guess(&connection, device_type).encode())
     }
 
@@ -254,7 +255,7 @@ impl EntitlementService {
     /// [`Error::ProfileNotFound`], [`Error::ProfileExpired`] and those of an upstream.
     async fn profile(
         &self,
-        connection: &Connection,
+        connection: &BackendCall,
         subject: &EntitlementSubject,
         mvpd: Option<&MvpdId>,
     ) -> Result<Profile> {

@@ -26,7 +26,7 @@ const DEVICES_MAX: u64 = 1_000_000;
 
 /// The cached answers, and the lock of each device's upstream call.
 pub(super) struct Polls {
-    answers: Cache<u128, Answer>,
+    answers: Cache<u128, PollResult>,
     locks: SingleFlight<u128>,
     clock: SharedClock,
 }
@@ -43,16 +43,16 @@ pub(super) enum Urgency {
 
 /// A device, by digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Polled(u128);
+pub(super) struct PolledDevice(u128);
 
 #[derive(Clone, Copy)]
-struct Answer {
+struct PollResult {
     time: MonotonicInstant,
     /// The digest of the login; `None` if no viewer is logged in.
     login: Option<u128>,
 }
 
-impl Polled {
+impl PolledDevice {
     pub(super) fn new(key: &DeviceKey) -> Self {
         Self(key.digest())
     }
@@ -65,7 +65,7 @@ impl Polls {
     }
 
     /// Whether a login was confirmed recently, here or by another server, and requires no upstream call.
-    pub(super) fn is_confirmed(&self, polled: Polled, login: &KnownLogin, cache: ProfileCache) -> bool {
+    pub(super) fn is_confirmed(&self, polled: PolledDevice, login: &KnownLogin, cache: ProfileCache) -> bool {
         let said = self.answers.get(&polled.0).filter(|answer| answer.login == Some(digest(login)));
         let said = said.is_some_and(|answer| self.clock.instant().since(answer.time) < cache.positive);
         let is_new = self.clock.now().since(login.seen_time) < cache.positive;
@@ -75,7 +75,7 @@ impl Polls {
     /// Whether the upstream recently said that no viewer is logged in, and requires no upstream call.
     pub(super) fn is_denied(
         &self,
-        polled: Polled,
+        polled: PolledDevice,
         device: &KnownDevice,
         urgency: Urgency,
         cache: ProfileCache,
@@ -90,23 +90,23 @@ impl Polls {
     }
 
     /// Whether there is any answer about the device, however old.
-    pub(super) fn has_answer(&self, polled: Polled) -> bool {
+    pub(super) fn has_answer(&self, polled: PolledDevice) -> bool {
         self.answers.get(&polled.0).is_some()
     }
 
     /// Waits for a concurrent upstream call about the device, whose answer can then be used.
-    pub(super) async fn lock(&self, polled: Polled) -> KeyGuard<u128> {
+    pub(super) async fn lock(&self, polled: PolledDevice) -> KeyGuard<u128> {
         self.locks.lock(polled.0).await
     }
 
     /// Records an answer.
-    pub(super) fn note(&self, polled: Polled, login: Option<&KnownLogin>) {
-        let answer = Answer { time: self.clock.instant(), login: login.map(digest) };
+    pub(super) fn note(&self, polled: PolledDevice, login: Option<&KnownLogin>) {
+        let answer = PollResult { time: self.clock.instant(), login: login.map(digest) };
         self.answers.insert(polled.0, answer);
     }
 
     /// Forces an upstream call at the device's next call.
-    pub(super) fn forget(&self, polled: Polled) {
+    pub(super) fn forget(&self, polled: PolledDevice) {
         self.answers.remove(&polled.0);
     }
 }

@@ -1,15 +1,15 @@
 //! Preauthorize: determines which of several resources a viewer could watch.
 
 use super::{
-    Connection, Device, EntitlementService, Login,
-    authorize::{Decider, no_login},
+    BackendCall, DeviceContext, EntitlementService, Login,
+    authorize::{DecidingLogin, no_login},
 };
 use crate::domain::{
     caller::{Caller, Permission},
     entitlement::{Refusal, Resource, ResourceDecision},
     error::Result,
     id::MvpdId,
-    port::KeptDevice,
+    port::StoredDevice,
 };
 
 /// The resources to decide about, and the login to use.
@@ -43,10 +43,10 @@ impl EntitlementService {
         let connection = self.connect(caller, place)?;
         let kept = self.recall(&device).await?;
         match self.decider(&connection, &device, kept.as_ref(), mvpd).await? {
-            Decider::Mvpd(mvpd) => {
+            DecidingLogin::Mvpd(mvpd) => {
                 self.could_watch(&connection, &device, kept.as_ref(), mvpd, &resources).await
             }
-            Decider::NotLoggedIn { has_expired } => {
+            DecidingLogin::NotLoggedIn { has_expired } => {
                 let refusal = Refusal { reason: no_login(has_expired), ..Refusal::not_logged_in() };
                 let refused =
                     |resource: &Resource| ResourceDecision::refused(resource.as_str(), refusal.clone());
@@ -62,9 +62,9 @@ impl EntitlementService {
     /// Determines which of these resources the device's login with this operator could watch.
     pub(super) async fn could_watch(
         &self,
-        connection: &Connection,
-        device: &Device,
-        kept: Option<&KeptDevice>,
+        connection: &BackendCall,
+        device: &DeviceContext,
+        kept: Option<&StoredDevice>,
         mvpd: MvpdId,
         resources: &[Resource],
     ) -> Result<Preauthorized> {

@@ -11,7 +11,7 @@ use crate::{
         backend::{Examination, Finding},
         error::{Error, Result, Violation},
         id::EnvironmentName,
-        registration::UpstreamApi,
+        registration_code::UpstreamApi,
     },
     service::policy::Policy,
 };
@@ -27,7 +27,7 @@ pub struct ExamineCommand {
 
 /// The findings about a face or an environment's upstream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Examined {
+pub struct ExaminationReport {
     /// What was examined.
     pub subject: String,
     /// The steps, in order.
@@ -38,7 +38,7 @@ pub struct Examined {
 #[async_trait]
 pub(crate) trait FaceDoctor: Send + Sync {
     /// The findings about each face.
-    async fn examine(&self) -> Vec<Examined>;
+    async fn examine(&self) -> Vec<ExaminationReport>;
 }
 
 impl OperatorService {
@@ -46,7 +46,7 @@ impl OperatorService {
         &self,
         operator: &Operator,
         command: ExamineCommand,
-    ) -> Result<Vec<Examined>> {
+    ) -> Result<Vec<ExaminationReport>> {
         let of_upstreams = examine(self.policy.load_full(), command.clone()).await;
         let examined = match of_upstreams {
             Ok(of_upstreams) if command.environment.is_none() => {
@@ -60,7 +60,7 @@ impl OperatorService {
 }
 
 /// Examines the upstreams that the command selects, one after the other.
-async fn examine(policy: Arc<Policy>, command: ExamineCommand) -> Result<Vec<Examined>> {
+async fn examine(policy: Arc<Policy>, command: ExamineCommand) -> Result<Vec<ExaminationReport>> {
     let ExamineCommand { environment, create_for } = command;
     let environments: Vec<EnvironmentName> = match environment {
         Some(text) => vec![known_environment(&policy, &text)?],
@@ -83,7 +83,7 @@ async fn examine(policy: Arc<Policy>, command: ExamineCommand) -> Result<Vec<Exa
         let domain_name = login.and_then(|login| login.domain_name.clone());
         let examination = Examination { api: api.unwrap_or(UpstreamApi::V2), create_for: place, domain_name };
         let findings = upstream.doctor.examine(&examination).await;
-        examined.push(Examined { subject: format!("environment {environment}"), findings });
+        examined.push(ExaminationReport { subject: format!("environment {environment}"), findings });
     }
     Ok(examined)
 }

@@ -11,7 +11,7 @@ use crate::{
         caller::Permission,
         error::{Result, Violation, Violations},
         id::{EnvironmentName, RequestorId},
-        registration::{SOURCE_APPLICATION_MAX, SourceApplication},
+        registration_code::{SOURCE_APPLICATION_MAX, SourceApplication},
         secret::SecretText,
     },
     service::{client_registration::MintStatement, policy::Policy},
@@ -36,7 +36,7 @@ pub struct StatementCommand {
 
 /// The audit log's subject: everything that was requested, and the statement's id, by which it can be revoked.
 #[derive(Serialize)]
-struct Subject<'a> {
+struct StatementSubject<'a> {
     statement: Option<Uuid>,
     #[serde(flatten)]
     asked: &'a StatementCommand,
@@ -50,7 +50,8 @@ impl OperatorService {
     ) -> Result<SecretText> {
         let mint = mint_statement(&self.policy.load(), command.clone());
         let minted = mint.and_then(|mint| self.client_registration.mint_statement(mint));
-        let subject = Subject { statement: minted.as_ref().ok().map(|(id, _)| *id), asked: &command };
+        let subject =
+            StatementSubject { statement: minted.as_ref().ok().map(|(id, _)| *id), asked: &command };
         self.record("statement_minted", operator, subject, &minted).await;
         let (id, statement) = minted?;
         tracing::info!(%id, asked = ?command, "software statement issued");

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     ClientRegistrationService,
-    audit::{AuditLog, End, Event, Origin},
+    audit::{AuditEvent, AuditLog, AuditOrigin, AuditOutcome},
     policy::{Policy, SharedPolicy},
     temp_pass::Scheduler,
 };
@@ -27,7 +27,7 @@ use crate::{
 };
 
 pub(crate) use examine::FaceDoctor;
-pub use examine::{ExamineCommand, Examined};
+pub use examine::{ExaminationReport, ExamineCommand};
 pub use mint_statement::StatementCommand;
 pub use revoke::RevokeCommand;
 pub use schedules::ScheduleLine;
@@ -57,26 +57,26 @@ pub struct Operator {
     /// The name in the audit log.
     pub name: String,
     /// How the command arrives.
-    pub origin: Origin,
+    pub origin: AuditOrigin,
 }
 
 impl Operator {
     /// The user with this id, over the socket of the running server.
     #[must_use]
     pub fn over_socket(uid: u32) -> Self {
-        Self { name: user(uid), origin: Origin { face: "admin", request_id: None } }
+        Self { name: user(uid), origin: AuditOrigin { face: "admin", request_id: None } }
     }
 
     /// The user with this id, through a command that opened the data folder itself.
     #[must_use]
     pub fn by_command(uid: u32) -> Self {
-        Self { name: user(uid), origin: Origin { face: "command", request_id: None } }
+        Self { name: user(uid), origin: AuditOrigin { face: "command", request_id: None } }
     }
 
     /// The sender of a signal. The operating system does not report its identity.
     #[must_use]
     pub fn by_signal() -> Self {
-        Self { name: "signal".to_owned(), origin: Origin { face: "signal", request_id: None } }
+        Self { name: "signal".to_owned(), origin: AuditOrigin { face: "signal", request_id: None } }
     }
 }
 
@@ -87,7 +87,7 @@ fn user(uid: u32) -> String {
 /// A command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Command {
+pub enum OperatorCommand {
     /// Issue a software statement.
     MintStatement(StatementCommand),
     /// Revoke a statement, a client, or everything issued before a point in time.
@@ -103,13 +103,13 @@ pub enum Command {
 /// The answer to a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Answer {
+pub enum OperatorResponse {
     /// The statement.
     Statement(SecretText),
     /// The schedules.
     Schedules(Vec<ScheduleLine>),
     /// The findings.
-    Examined(Vec<Examined>),
+    Examined(Vec<ExaminationReport>),
     /// Every secret is sealed with the first key.
     KeysRotated(Rotation),
     /// The command was performed.
@@ -121,15 +121,21 @@ impl OperatorService {
     ///
     /// # Errors
     /// If the command is invalid, or the use case fails.
-    pub async fn perform(&self, operator: &Operator, command: Command) -> Result<Answer> {
+    pub async fn perform(&self, operator: &Operator, command: OperatorCommand) -> Result<OperatorResponse> {
         match command {
-            Command::MintStatement(command) => {
-                self.mint_statement(operator, command).await.map(Answer::Statement)
+            OperatorCommand::MintStatement(command) => {
+                self.mint_statement(operator, command).await.map(OperatorResponse::Statement)
             }
-            Command::ListSchedules => self.schedules().await.map(Answer::Schedules),
-            Command::Examine(command) => self.examine(operator, command).await.map(Answer::Examined),
-            Command::RotateKeys => self.rotate_keys(operator).await.map(Answer::KeysRotated),
-            Command::Revoke(command) => self.revoke(operator, command).await.map(|()| Answer::Done),
+            OperatorCommand::ListSchedules => self.schedules().await.map(OperatorResponse::Schedules),
+            OperatorCommand::Examine(command) => {
+                self.examine(operator, command).await.map(OperatorResponse::Examined)
+            }
+            OperatorCommand::RotateKeys => {
+                self.rotate_keys(operator).await.map(OperatorResponse::KeysRotated)
+            }
+            OperatorCommand::Revoke(command) => {
+                self.revoke(operator, command).await.map(|()| OperatorResponse::Done)
+            }
         }
     }
 
@@ -142,7 +148,9 @@ impl OperatorService {
         outcome: &Result<T>,
     ) {
         let Operator { name: caller, origin } = operator;
-        self.audit.record(&Event { name, caller, origin, subject, end: End::of(outcome) }).await;
+        self.audit
+            .record(&AuditEvent { name, caller, origin, subject, end: AuditOutcome::of(outcome) })
+            .await;
     }
 }
 

@@ -27,7 +27,7 @@ pub enum RevokeCommand {
 
 /// The audit log's subject: the kind of revocation, and what it revokes, as far as known.
 #[derive(Serialize)]
-struct Subject {
+struct RevocationSubject {
     revoked: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<String>,
@@ -59,7 +59,7 @@ impl OperatorService {
         if outcome.is_ok() {
             tracing::info!(kind = revoked, id, issued_before, "revoked");
         }
-        self.record("revoked", operator, Subject { revoked, id, issued_before }, &outcome).await;
+        self.record("revoked", operator, RevocationSubject { revoked, id, issued_before }, &outcome).await;
         outcome
     }
 }

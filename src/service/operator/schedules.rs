@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::OperatorService;
 use crate::{
     domain::{clock::Timestamp, error::Result},
-    service::temp_pass::{Outcome, ScheduleStatus},
+    service::temp_pass::{ScheduleOutcome, ScheduleStatus},
 };
 
 /// A schedule as shown on the command line. Times are in milliseconds since the Unix epoch.
@@ -35,16 +35,16 @@ fn schedule_line(status: ScheduleStatus) -> ScheduleLine {
         name: status.name,
         last: last.map(Timestamp::as_millis),
         result: match outcome {
-            Some(Outcome::Retrying { reason, at }) => {
+            Some(ScheduleOutcome::Retrying { reason, at }) => {
                 let at = UNIX_EPOCH + Duration::from_millis(at.as_millis());
                 format!("failed, retry at {}: {reason}", humantime::format_rfc3339_seconds(at))
             }
-            None | Some(Outcome::NotYet) => "not run yet".to_owned(),
-            Some(Outcome::Running(_)) => "running".to_owned(),
-            Some(Outcome::Done(None)) => "done".to_owned(),
-            Some(Outcome::Done(Some(count))) => format!("done, {count} reset"),
-            Some(Outcome::Failed(reason)) => format!("failed: {reason}"),
-            Some(Outcome::Missed) => "missed; too old for a catch-up run".to_owned(),
+            None | Some(ScheduleOutcome::NotYet) => "not run yet".to_owned(),
+            Some(ScheduleOutcome::Running(_)) => "running".to_owned(),
+            Some(ScheduleOutcome::Done(None)) => "done".to_owned(),
+            Some(ScheduleOutcome::Done(Some(count))) => format!("done, {count} reset"),
+            Some(ScheduleOutcome::Failed(reason)) => format!("failed: {reason}"),
+            Some(ScheduleOutcome::Missed) => "missed; too old for a catch-up run".to_owned(),
         },
         next: status.next.map(Timestamp::as_millis),
     }

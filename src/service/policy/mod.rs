@@ -14,7 +14,7 @@ use crate::{
         credential::Credential,
         error::Violation,
         id::{EnvironmentName, MvpdId},
-        registration::{CodeKey, UpstreamApi},
+        registration_code::{CodeKey, UpstreamApi},
         temp_pass::TempPassRule,
     },
 };
@@ -219,7 +219,7 @@ impl Policy {
     #[must_use]
     pub fn profile_cache(&self, environment: &EnvironmentName) -> ProfileCache {
         let configured = self.environments.get(environment).map(|environment| environment.profile_cache);
-        let config::ProfileCache { negative, positive } = configured.unwrap_or_default();
+        let config::ProfileCacheConfig { negative, positive } = configured.unwrap_or_default();
         ProfileCache { negative: negative.0, positive: positive.0 }
     }
 

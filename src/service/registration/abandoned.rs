@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
-use super::Parts;
+use super::RegistrationDependencies;
 use crate::domain::{
     address_block::AddressBlock,
     caller::Caller,
@@ -28,18 +28,18 @@ const PER_MINUTE: u32 = 60;
 const LONGEST_WAIT: Duration = Duration::from_secs(59);
 
 /// A create in progress. Dropping it before its response counts it as abandoned.
-pub(super) struct CreateUnderWay {
+pub(super) struct PendingCreate {
     limit: Option<Limit>,
     limits: Arc<dyn Limits>,
     tasks: TaskTracker,
 }
 
-impl CreateUnderWay {
+impl PendingCreate {
     /// Admits a create, unless the caller has abandoned too many.
     ///
     /// # Errors
     /// [`Error::Throttled`], [`Error::StoreUnavailable`].
-    pub(super) async fn begin(parts: &Parts, caller: &Caller) -> Result<Self> {
+    pub(super) async fn begin(parts: &RegistrationDependencies, caller: &Caller) -> Result<Self> {
         let limits = Arc::clone(&parts.store.limits);
         let limit = limit_of(caller);
         if let Some(limit) = &limit {
@@ -56,7 +56,7 @@ impl CreateUnderWay {
     }
 }
 
-impl Drop for CreateUnderWay {
+impl Drop for PendingCreate {
     fn drop(&mut self) {
         let (Some(limit), Ok(runtime)) = (self.limit.take(), Handle::try_current()) else { return };
         let limits = Arc::clone(&self.limits);

@@ -4,19 +4,19 @@ use tracing::Instrument;
 
 use super::{
     RegistrationService, RegistrationView,
-    abandoned::CreateUnderWay,
-    kept_answer::{KeepAnswer, Repeat},
+    abandoned::PendingCreate,
+    stored_response::{IdempotentRequest, StoredResponseRecorder},
 };
 use crate::domain::{
-    backend::{Backend, Issuance, Issued, Keep, SharedBackend},
+    backend::{Backend, Issuance, IssuedCode, ResponseRecorder, SharedBackend},
     call::CallContext,
     caller::{Caller, Permission},
     device_info::{DeviceInfo, Warning},
     error::{Error, Result, StoreError, Violation},
     port::LedgerEntry,
-    registration::{RegistrationRequest, State, UpstreamApi},
+    registration_code::{CodeState, RegistrationRequest, UpstreamApi},
 };
-use crate::service::{backends::Backends, device_memory::DeviceFacts};
+use crate::service::{backends::Backends, device_memory::ReportedDevice};
 
 /// A new code, with warnings about the request.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,7 +28,7 @@ pub struct Created {
 }
 
 /// The issuer of a code: this version of the upstream's API, or the local backend.
-struct Issuer {
+struct CodeIssuer {
     api: Option<UpstreamApi>,
     backend: SharedBackend,
 }
@@ -43,12 +43,12 @@ impl RegistrationService {
         &self,
         caller: &Caller,
         request: Box<RegistrationRequest>,
-        repeat: Option<Repeat>,
+        repeat: Option<IdempotentRequest>,
     ) -> Result<Created> {
         caller.require(Permission::CodesCreate, &request.place.environment, &request.place.requestor)?;
         let issuer = self.issuer(&request)?;
-        let under_way = CreateUnderWay::begin(self.parts(), caller).await?;
-        let outcome = match repeat.map(|repeat| KeepAnswer::new(repeat, caller, &request.place)) {
+        let under_way = PendingCreate::begin(self.parts(), caller).await?;
+        let outcome = match repeat.map(|repeat| StoredResponseRecorder::new(repeat, caller, &request.place)) {
             Some(keep) if issuer.api.is_some() => self.create_once(caller, issuer, request, keep).await,
             keep => self.create_new(caller, &issuer, request, keep.as_ref()).await,
         };
@@ -60,14 +60,14 @@ impl RegistrationService {
     }
 
     /// The issuer of the code for this request.
-    fn issuer(&self, request: &RegistrationRequest) -> Result<Issuer> {
+    fn issuer(&self, request: &RegistrationRequest) -> Result<CodeIssuer> {
         let policy = self.parts().policy.load();
         let api = policy.upstream_api(&request.place);
         if api.is_some() && request.device_ip.is_none() {
             let text = "is required, because the upstream binds the code to the device's address";
             return Err(Violation::new("device_ip", text).into());
         }
-        Ok(Issuer { api, backend: self.parts().backends.of(&policy, &request.place.environment, api)? })
+        Ok(CodeIssuer { api, backend: self.parts().backends.of(&policy, &request.place.environment, api)? })
     }
 
     /// Creates the code of a repeatable request at an upstream. The local backend does not need this: its store commits
@@ -75,9 +75,9 @@ impl RegistrationService {
     async fn create_once(
         &self,
         caller: &Caller,
-        issuer: Issuer,
+        issuer: CodeIssuer,
         request: Box<RegistrationRequest>,
-        keep: KeepAnswer,
+        keep: StoredResponseRecorder,
     ) -> Result<Created> {
         // The deadline does not cancel it either.
         let context = CallContext { deadline: None, ..caller.context().clone() };
@@ -98,11 +98,11 @@ impl RegistrationService {
     async fn create_new(
         &self,
         caller: &Caller,
-        issuer: &Issuer,
+        issuer: &CodeIssuer,
         request: Box<RegistrationRequest>,
-        keep: Option<&KeepAnswer>,
+        keep: Option<&StoredResponseRecorder>,
     ) -> Result<Created> {
-        let Issuer { api, backend } = issuer;
+        let CodeIssuer { api, backend } = issuer;
         // Only check for upstreams, to save a call. The local store detects a repeat in the commit itself.
         if let Some(keep) = keep.filter(|_| api.is_some())
             && let Some(entry) = self.parts().store.ledger.get(keep.key()).await?
@@ -111,8 +111,8 @@ impl RegistrationService {
             return Ok(created);
         }
         let context = Backends::context(caller.context(), *api)?;
-        let port = keep.map(|keep| keep as &dyn Keep);
-        let facts = (*api == Some(UpstreamApi::V2) && !request.asks_for_id).then(|| DeviceFacts {
+        let port = keep.map(|keep| keep as &dyn ResponseRecorder);
+        let facts = (*api == Some(UpstreamApi::V2) && !request.asks_for_id).then(|| ReportedDevice {
             device_info: request.device_info.as_ref().map(DeviceInfo::encode),
             user_agent: request.user_agent.clone(),
             temp_pass_identity: None,
@@ -136,8 +136,8 @@ impl RegistrationService {
         &self,
         backend: &dyn Backend,
         context: &CallContext,
-        issued: Issued,
-        keep: &KeepAnswer,
+        issued: IssuedCode,
+        keep: &StoredResponseRecorder,
     ) -> Result<Created> {
         let entry = keep.entry(&issued.registration, &issued.warnings)?;
         let Some(earlier) = self.parts().store.ledger.put_if_absent(keep.key(), entry).await? else {
@@ -154,7 +154,11 @@ impl RegistrationService {
     }
 
     /// The stored response. If it is unreadable, deletes it and returns `None`.
-    async fn answer_again(&self, entry: &LedgerEntry, keep: &KeepAnswer) -> Result<Option<Created>> {
+    async fn answer_again(
+        &self,
+        entry: &LedgerEntry,
+        keep: &StoredResponseRecorder,
+    ) -> Result<Option<Created>> {
         if let Some(issued) = keep.read(entry, &*self.parts().store.codes).await? {
             return Ok(Some(self.created(issued)));
         }
@@ -164,13 +168,13 @@ impl RegistrationService {
 
     /// The stored response, for a caller with no alternative. If it is unreadable, the next repeat counts as a first
     /// request.
-    async fn must_answer_again(&self, entry: &LedgerEntry, keep: &KeepAnswer) -> Result<Created> {
+    async fn must_answer_again(&self, entry: &LedgerEntry, keep: &StoredResponseRecorder) -> Result<Created> {
         let unreadable = || StoreError::Corrupt("the stored response is unreadable; retry".to_owned()).into();
         self.answer_again(entry, keep).await?.ok_or_else(unreadable)
     }
 
-    fn created(&self, issued: Issued) -> Created {
-        let Issued { registration, warnings, .. } = issued;
-        Created { view: self.view(registration, State::Pending), warnings }
+    fn created(&self, issued: IssuedCode) -> Created {
+        let IssuedCode { registration, warnings, .. } = issued;
+        Created { view: self.view(registration, CodeState::Pending), warnings }
     }
 }

@@ -1,11 +1,11 @@
 //! Delete: releases a live code before it expires.
 
-use super::{Lookup, RegistrationService, lookup::Found};
+use super::{Lookup, RegistrationService, lookup::LocalLookup};
 use crate::domain::{
     backend::Deletion,
     caller::{Caller, Permission},
     error::Result,
-    registration::State,
+    registration_code::CodeState,
 };
 
 impl RegistrationService {
@@ -21,16 +21,16 @@ impl RegistrationService {
         let found = self.find(&keys).await?;
         let context = self.context(caller, &found)?;
         let (key, deletion) = match found {
-            Found::Here(entry) if entry.state(self.parts().clock.now()) != State::Pending => {
+            LocalLookup::Here(entry) if entry.state(self.parts().clock.now()) != CodeState::Pending => {
                 return Err(self.ended(caller, lookup, &entry.registration.key()).await);
             }
-            Found::Here(entry) => {
+            LocalLookup::Here(entry) => {
                 let backend = self.backend_of(&entry.registration)?;
                 let deletion = backend.codes().delete(&context, &entry.registration).await;
                 let deletion = self.known(caller, lookup, deletion).await?;
                 (entry.registration.key(), deletion)
             }
-            Found::Nothing { key, backend } => {
+            LocalLookup::Nothing { key, backend } => {
                 let deletion = backend.codes().delete_unknown(&context, &key, lookup.viewer).await;
                 let deletion = self.known(caller, lookup, deletion).await?;
                 if deletion == Deletion::NotFound {

@@ -1,11 +1,11 @@
 //! Get: the live record of a code.
 
-use super::{Lookup, RegistrationService, RegistrationView, lookup::Found};
+use super::{Lookup, RegistrationService, RegistrationView, lookup::LocalLookup};
 use crate::domain::{
-    backend::{Presence, Sighting},
+    backend::{CodePresence, IssuerRecord},
     caller::{Caller, Permission},
     error::Result,
-    registration::State,
+    registration_code::CodeState,
 };
 
 impl RegistrationService {
@@ -33,26 +33,26 @@ impl RegistrationService {
         let found = self.find(&keys).await?;
         let context = self.context(caller, &found)?;
         match found {
-            Found::Here(entry) => {
+            LocalLookup::Here(entry) => {
                 let key = entry.registration.key();
-                if entry.state(self.parts().clock.now()) != State::Pending {
+                if entry.state(self.parts().clock.now()) != CodeState::Pending {
                     return Err(self.ended(caller, lookup, &key).await);
                 }
                 let backend = self.backend_of(&entry.registration)?;
                 let presence = backend.codes().read(&context, entry.registration).await;
                 match self.known(caller, lookup, presence).await? {
-                    Presence::Live(record) => Ok(self.view(record, State::Pending)),
-                    Presence::Gone => Err(self.not_found(caller, &key).await),
+                    CodePresence::Live(record) => Ok(self.view(record, CodeState::Pending)),
+                    CodePresence::Gone => Err(self.not_found(caller, &key).await),
                 }
             }
-            Found::Nothing { key, backend } => {
+            LocalLookup::Nothing { key, backend } => {
                 let sighting = backend.codes().find(&context, &key, lookup.viewer).await;
                 match self.known(caller, lookup, sighting).await? {
-                    Sighting::Whole(record) => Ok(self.view(record, State::Pending)),
-                    Sighting::Partial(record) => {
-                        Ok(RegistrationView { is_partial: true, ..self.view(record, State::Pending) })
+                    IssuerRecord::Whole(record) => Ok(self.view(record, CodeState::Pending)),
+                    IssuerRecord::Partial(record) => {
+                        Ok(RegistrationView { is_partial: true, ..self.view(record, CodeState::Pending) })
                     }
-                    Sighting::Nothing => Err(self.missed(caller, lookup, &key).await),
+                    IssuerRecord::Nothing => Err(self.missed(caller, lookup, &key).await),
                 }
             }
         }

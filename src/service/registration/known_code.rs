@@ -1,12 +1,12 @@
 //! A code after its login. Its device is known for longer than its record lives.
 
-use super::{Lookup, RegistrationService, lookup::Found};
+use super::{Lookup, RegistrationService, lookup::LocalLookup};
 use crate::domain::{
     address::Address,
     caller::Caller,
     error::Result,
     known_device::DeviceKey,
-    registration::{CodeKey, ShadowStanding, State},
+    registration_code::{CodeKey, CodeState, ShadowStanding},
 };
 
 /// A code that a viewer typed, as far as this server knows it.
@@ -28,16 +28,15 @@ impl RegistrationService {
         let keys = self.resolve(caller, lookup).await?;
         let found = self.find(&keys).await?;
         let key = match &found {
-            Found::Here(entry) => entry.registration.key(),
-            Found::Nothing { key, .. } => key.clone(),
+            LocalLookup::Here(entry) => entry.registration.key(),
+            LocalLookup::Nothing { key, .. } => key.clone(),
         };
         let device = self.parts().memory.of_code(&key).await?;
         let address = match &found {
-            Found::Here(entry) => entry.registration.upstream_address(),
-            Found::Nothing { .. } => None,
+            LocalLookup::Here(entry) => entry.registration.upstream_address(),
+            LocalLookup::Nothing { .. } => None,
         };
-        let is_over =
-            matches!(&found, Found::Here(entry) if entry.state(self.parts().clock.now()) != State::Pending);
+        let is_over = matches!(&found, LocalLookup::Here(entry) if entry.state(self.parts().clock.now()) != CodeState::Pending);
         if device.is_none() && is_over {
             return Err(self.ended(caller, lookup, &key).await);
         }
@@ -65,7 +64,7 @@ impl RegistrationService {
     pub(in crate::service) async fn end_used(&self, key: &CodeKey) -> Result<()> {
         let codes = &self.parts().store.codes;
         if let Some(entry) = codes.get(key).await?
-            && entry.state(self.parts().clock.now()) == State::Pending
+            && entry.state(self.parts().clock.now()) == CodeState::Pending
             && !matches!(entry.registration.standing(), Some(ShadowStanding::Resolved { .. }))
         {
             codes.release(key, entry.registration.id).await?;

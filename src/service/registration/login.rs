@@ -1,13 +1,13 @@
 //! The code of a login. It is looked up like any other code, and failed lookups are charged to the same guesser.
 
-use super::{Lookup, RegistrationService, lookup::Found};
+use super::{Lookup, RegistrationService, lookup::LocalLookup};
 use crate::domain::{
     address::Address,
     backend::SharedBackend,
     call::CallContext,
     caller::Caller,
     error::{Error, Result},
-    registration::{CodeKey, ShadowStanding, State},
+    registration_code::{CodeKey, CodeState, ShadowStanding},
 };
 
 /// A code that is live as far as this server knows.
@@ -37,17 +37,17 @@ impl RegistrationService {
         let found = self.find(&keys).await?;
         let context = self.context(caller, &found)?;
         match found {
-            Found::Here(entry) => {
+            LocalLookup::Here(entry) => {
                 let (key, state) = (entry.registration.key(), entry.state(self.parts().clock.now()));
                 let is_unissued = entry.registration.standing() == Some(&ShadowStanding::Unissued);
-                if state != State::Pending || is_unissued {
+                if state != CodeState::Pending || is_unissued {
                     return Err(self.ended(caller, lookup, &key).await);
                 }
                 let backend = self.backend_of(&entry.registration)?;
                 let address = entry.registration.upstream_address();
                 Ok(CodeToLogIn { key, backend, context, address, is_known: true })
             }
-            Found::Nothing { key, backend } => {
+            LocalLookup::Nothing { key, backend } => {
                 Ok(CodeToLogIn { key, backend, context, address: lookup.viewer, is_known: false })
             }
         }

@@ -8,7 +8,7 @@ use crate::domain::{
     caller::{Caller, Permission},
     code::fold_upstream,
     error::{Error, LookupClues, Result},
-    registration::{CodeEntry, CodeKey, Registration, State},
+    registration_code::{CodeEntry, CodeKey, CodeState, RegistrationCode},
 };
 use crate::service::backends::Backends;
 
@@ -18,13 +18,13 @@ const ELSEWHERE_MAX: usize = 8;
 /// The keys that the typed text may stand for: by the rules of the current issuer of the place's codes, and by those of
 /// other issuers, for codes created before the configuration changed.
 #[derive(Debug)]
-pub(super) struct Keys {
+pub(super) struct CandidateKeys {
     likely: CodeKey,
     other: Option<CodeKey>,
 }
 
 /// What this server knows of a code.
-pub(super) enum Found {
+pub(super) enum LocalLookup {
     /// Its record or tombstone.
     Here(Box<CodeEntry>),
     /// Nothing. The issuer of the place's codes may know it.
@@ -40,7 +40,7 @@ impl RegistrationService {
     ///
     /// # Errors
     /// [`Error::LookupBudgetExhausted`], and [`Error::CodeNotFound`] if the text cannot be a code.
-    pub(super) async fn resolve(&self, caller: &Caller, lookup: &Lookup) -> Result<Keys> {
+    pub(super) async fn resolve(&self, caller: &Caller, lookup: &Lookup) -> Result<CandidateKeys> {
         let guesser = guesser(caller, lookup.viewer);
         self.parts().budget.admit(&guesser).await?;
         let policy = self.parts().policy.load();
@@ -58,7 +58,7 @@ impl RegistrationService {
             return Err(Error::CodeNotFound(LookupClues { impossible: true, ..LookupClues::default() }));
         };
         let other = codes.next().filter(|other| *other != likely);
-        Ok(Keys { likely, other })
+        Ok(CandidateKeys { likely, other })
     }
 
     /// Charges a failed lookup to the guesser.
@@ -72,33 +72,33 @@ impl RegistrationService {
     ///
     /// # Errors
     /// [`Error::StoreUnavailable`].
-    pub(super) async fn find(&self, keys: &Keys) -> Result<Found> {
+    pub(super) async fn find(&self, keys: &CandidateKeys) -> Result<LocalLookup> {
         let codes = &self.parts().store.codes;
         if let Some(entry) = codes.get(&keys.likely).await? {
-            return Ok(Found::Here(Box::new(entry)));
+            return Ok(LocalLookup::Here(Box::new(entry)));
         }
         if let Some(other) = &keys.other
             && let Some(entry) = codes.get(other).await?
         {
-            return Ok(Found::Here(Box::new(entry)));
+            return Ok(LocalLookup::Here(Box::new(entry)));
         }
         let key = keys.likely.clone();
         let policy = self.parts().policy.load();
         let api = policy.upstream_api(&key.place());
         let backend = self.parts().backends.of(&policy, &key.environment, api)?;
-        Ok(Found::Nothing { key, backend })
+        Ok(LocalLookup::Nothing { key, backend })
     }
 
     /// The issuer of the record, regardless of the current configuration.
-    pub(super) fn backend_of(&self, record: &Registration) -> Result<SharedBackend> {
+    pub(super) fn backend_of(&self, record: &RegistrationCode) -> Result<SharedBackend> {
         self.parts().backends.of_record(&self.parts().policy.load(), record)
     }
 
     /// The context of a call to the record's issuer, or to the issuer of the place's codes.
-    pub(super) fn context(&self, caller: &Caller, found: &Found) -> Result<CallContext> {
+    pub(super) fn context(&self, caller: &Caller, found: &LocalLookup) -> Result<CallContext> {
         let api = match found {
-            Found::Here(entry) => entry.registration.shadow.as_ref().map(|shadow| shadow.api),
-            Found::Nothing { key, .. } => self.parts().policy.load().upstream_api(&key.place()),
+            LocalLookup::Here(entry) => entry.registration.shadow.as_ref().map(|shadow| shadow.api),
+            LocalLookup::Nothing { key, .. } => self.parts().policy.load().upstream_api(&key.place()),
         };
         Backends::context(caller.context(), api)
     }
@@ -146,7 +146,7 @@ impl RegistrationService {
             let elsewhere = CodeKey { environment, ..key.clone() };
             // Without the clue, the error is the same: ignore a failure.
             if let Ok(Some(entry)) = self.parts().store.codes.get(&elsewhere).await
-                && entry.state(now) == State::Pending
+                && entry.state(now) == CodeState::Pending
             {
                 lives_in.push(elsewhere.environment);
             }

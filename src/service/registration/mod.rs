@@ -4,11 +4,11 @@ mod abandoned;
 mod create;
 mod delete;
 mod get;
-mod kept_answer;
 mod known_code;
 mod login;
 mod lookup;
 mod poll;
+mod stored_response;
 mod watch;
 
 use std::sync::Arc;
@@ -30,27 +30,27 @@ use crate::domain::{
     id::EnvironmentName,
     port::{LedgerKey, Store},
     randomness::SharedRandomness,
-    registration::{Registration, State},
+    registration_code::{CodeState, RegistrationCode},
 };
 
 pub use create::Created;
-pub use kept_answer::Repeat;
 pub(in crate::service) use known_code::TypedCode;
 use poll::Pollers;
+pub use stored_response::IdempotentRequest;
 
 pub use watch::{WatchEvent, WatchRegistration};
 
 /// The registration code use cases. A cheap handle.
 #[derive(Clone)]
 pub struct RegistrationService {
-    inner: Arc<Inner>,
+    inner: Arc<RegistrationState>,
 }
 
 /// Called with the environment of each failed lookup.
 pub type OnMiss = Arc<dyn Fn(&EnvironmentName) + Send + Sync>;
 
 /// The dependencies of the use cases.
-pub struct Parts {
+pub struct RegistrationDependencies {
     /// The store of the records.
     pub store: Store,
     /// The operator's configuration.
@@ -74,8 +74,8 @@ pub struct Parts {
     pub tasks: TaskTracker,
 }
 
-struct Inner {
-    parts: Parts,
+struct RegistrationState {
+    parts: RegistrationDependencies,
     repeats: SingleFlight<LedgerKey>,
     pollers: Pollers,
 }
@@ -95,9 +95,9 @@ pub struct Lookup {
 #[derive(Debug, Clone, PartialEq)]
 pub struct RegistrationView {
     /// The record.
-    pub registration: Box<Registration>,
+    pub registration: Box<RegistrationCode>,
     /// The state of its code.
-    pub state: State,
+    pub state: CodeState,
     /// Where the viewer types the code.
     pub verification: VerificationUris,
     /// Whether it is only what an upstream reports about a code that was not issued through this server. The ids of the
@@ -108,9 +108,13 @@ pub struct RegistrationView {
 impl RegistrationService {
     /// Creates the use cases.
     #[must_use]
-    pub fn new(parts: Parts) -> Self {
+    pub fn new(parts: RegistrationDependencies) -> Self {
         Self {
-            inner: Arc::new(Inner { parts, repeats: SingleFlight::default(), pollers: Pollers::default() }),
+            inner: Arc::new(RegistrationState {
+                parts,
+                repeats: SingleFlight::default(),
+                pollers: Pollers::default(),
+            }),
         }
     }
 
@@ -120,11 +124,11 @@ impl RegistrationService {
         &self.inner.parts.policy
     }
 
-    fn parts(&self) -> &Parts {
+    fn parts(&self) -> &RegistrationDependencies {
         &self.inner.parts
     }
 
-    fn view(&self, registration: Box<Registration>, state: State) -> RegistrationView {
+    fn view(&self, registration: Box<RegistrationCode>, state: CodeState) -> RegistrationView {
         let place = Place {
             environment: registration.environment.clone(),
             requestor: registration.requestor.clone(),
@@ -141,8 +145,8 @@ impl std::fmt::Debug for RegistrationService {
 }
 
 /// The guesser that a lookup of `caller` is charged to.
-fn guesser(caller: &Caller, viewer: Option<Address>) -> super::budget::Guesser {
-    super::budget::Guesser::new(viewer, caller.name())
+fn guesser(caller: &Caller, viewer: Option<Address>) -> super::budget::BudgetHolder {
+    super::budget::BudgetHolder::new(viewer, caller.name())
 }
 
 #[cfg(test)]

@@ -12,12 +12,12 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        backend::Sign,
+        backend::UpstreamCodeStatus,
         clock::SharedClock,
         error::Result,
         port::Codes,
         randomness::{SharedRandomness, up_to},
-        registration::{CodeKey, Registration},
+        registration_code::{CodeKey, RegistrationCode},
     },
     service::{backends::Backends, device_memory::DeviceMemory, policy::SharedPolicy},
 };
@@ -32,24 +32,24 @@ const SPREAD: Duration = Duration::from_secs(2);
 /// The number of consecutive polls that must miss the code before it counts as ended. A single response may be wrong.
 const MAX_MISSES: u32 = 2;
 
-type Watched = (CodeKey, Uuid);
+type WatchedRecord = (CodeKey, Uuid);
 
 /// The codes that are being polled.
 #[derive(Debug, Default)]
 pub(super) struct Pollers {
-    polls: Arc<Mutex<HashMap<Watched, Weak<Poll>>>>,
+    polls: Arc<Mutex<HashMap<WatchedRecord, Weak<Poll>>>>,
 }
 
 /// The polling of one code. It stops when the last handle is dropped.
 #[derive(Debug)]
 pub(super) struct Poll {
-    watched: Watched,
+    watched: WatchedRecord,
     task: AbortHandle,
-    polls: Arc<Mutex<HashMap<Watched, Weak<Poll>>>>,
+    polls: Arc<Mutex<HashMap<WatchedRecord, Weak<Poll>>>>,
 }
 
 /// What the polling of a code requires.
-pub(super) struct Looking {
+pub(super) struct PollContext {
     /// The issuer of the record in the current configuration, which may change between polls.
     pub backends: Backends,
     pub policy: SharedPolicy,
@@ -57,12 +57,12 @@ pub(super) struct Looking {
     pub memory: DeviceMemory,
     pub clock: SharedClock,
     pub randomness: SharedRandomness,
-    pub record: Registration,
+    pub record: RegistrationCode,
 }
 
 impl Pollers {
     /// Joins the polling of the record, or starts it on this thread's runtime.
-    pub(super) fn join(&self, looking: Looking) -> Arc<Poll> {
+    pub(super) fn join(&self, looking: PollContext) -> Arc<Poll> {
         let watched = (looking.record.key(), looking.record.id);
         let mut polls = self.polls.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(poll) = polls.get(&watched).and_then(Weak::upgrade) {
@@ -86,7 +86,7 @@ impl Drop for Poll {
     }
 }
 
-impl Looking {
+impl PollContext {
     async fn run(self) {
         let mut missing = 0;
         let mut pause = up_to(&*self.randomness, INTERVAL);
@@ -95,12 +95,12 @@ impl Looking {
             pause = INTERVAL - SPREAD / 2 + up_to(&*self.randomness, SPREAD);
             match self.poll().await {
                 None => return,
-                Some(Ok(Sign::Pending)) => missing = 0,
-                Some(Ok(Sign::LoggedIn)) => {
+                Some(Ok(UpstreamCodeStatus::Pending)) => missing = 0,
+                Some(Ok(UpstreamCodeStatus::LoggedIn)) => {
                     missing = MAX_MISSES;
                     self.notify_device().await;
                 }
-                Some(Ok(Sign::Missing)) => missing += 1,
+                Some(Ok(UpstreamCodeStatus::Missing)) => missing += 1,
                 // The code may still exist, so this poll does not count as a miss.
                 Some(Err(error)) => {
                     missing = 0;
@@ -113,7 +113,7 @@ impl Looking {
         }
     }
 
-    async fn poll(&self) -> Option<Result<Sign>> {
+    async fn poll(&self) -> Option<Result<UpstreamCodeStatus>> {
         let backend = self.backends.of_record(&self.policy.load(), &self.record);
         match backend {
             Ok(backend) => backend.codes().look(&self.record).await,

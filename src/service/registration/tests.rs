@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
-    backend::{LocalBackend, LocalParts},
+    backend::{LocalBackend, LocalDependencies},
     config::{Config, ValidConfig},
     domain::{
         caller::{Permission, Scope},
@@ -14,10 +14,10 @@ use crate::{
         error::{Error, LookupClues},
         fingerprint::Fingerprint,
         ledger_kind::LedgerKind,
-        limit::Countable,
+        limit::LimitedResource,
         port::{Ledger, LedgerEntry, LedgerKey},
         randomness::OsRandomness,
-        registration::RegistrationRequest,
+        registration_code::RegistrationRequest,
     },
     service::{
         entitlement::tests::fake::FakeDevices,
@@ -27,13 +27,13 @@ use crate::{
     telemetry::CapturedLog,
 };
 
-struct Fixture {
+struct RegistrationFixture {
     service: RegistrationService,
     ledger: Arc<dyn Ledger>,
     _folder: tempfile::TempDir,
 }
 
-fn fixture() -> Fixture {
+fn fixture() -> RegistrationFixture {
     let config =
         toml::from_str::<Config>("[environments.default]\n[environments.staging]").expect("deserializes");
     let folder = tempfile::tempdir().expect("a folder");
@@ -42,7 +42,7 @@ fn fixture() -> Fixture {
         EmbeddedOptions { free_space_reserve: 0, ..EmbeddedOptions::new(folder.path(), clock.clone()) };
     let store = EmbeddedStore::open(options).expect("opens").ports();
     let policy = Policy::new(&ValidConfig::read(config).expect("valid"));
-    let local = LocalBackend::over(LocalParts {
+    let local = LocalBackend::over(LocalDependencies {
         store: store.clone(),
         code_format: policy.code_format.clone(),
         max_live_codes: policy.max_live_codes,
@@ -52,7 +52,7 @@ fn fixture() -> Fixture {
     });
     let ledger = store.ledger.clone();
     let budget = LookupBudget::new(Arc::clone(&store.limits), 10, 600);
-    let service = RegistrationService::new(Parts {
+    let service = RegistrationService::new(RegistrationDependencies {
         store,
         policy: Arc::new(PresentPolicy::new(policy)),
         clock: clock.clone(),
@@ -61,10 +61,10 @@ fn fixture() -> Fixture {
         memory: DeviceMemory::new(FakeDevices::new(clock.clone()), clock.clone()),
         budget,
         on_miss: Arc::new(|_| {}),
-        watches: Quota::new(Countable::Watches, 1, 100),
+        watches: Quota::new(LimitedResource::Watches, 1, 100),
         tasks: TaskTracker::new(),
     });
-    Fixture { service, ledger, _folder: folder }
+    RegistrationFixture { service, ledger, _folder: folder }
 }
 
 fn place(service: &RegistrationService, environment: &str) -> Place {
@@ -72,7 +72,7 @@ fn place(service: &RegistrationService, environment: &str) -> Place {
     policy.place(("environment", environment), ("requestor_id", "REF")).expect("valid")
 }
 
-async fn created(service: &RegistrationService, environment: &str) -> Registration {
+async fn created(service: &RegistrationService, environment: &str) -> RegistrationCode {
     let request = Box::new(RegistrationRequest::new(place(service, environment)));
     *service.create(&Caller::anonymous(), request, None).await.expect("creates").view.registration
 }
@@ -119,9 +119,9 @@ async fn every_use_case_requires_its_permission() {
 }
 
 /// A repeatable create.
-async fn repeatable(service: &RegistrationService) -> crate::domain::error::Result<Registration> {
+async fn repeatable(service: &RegistrationService) -> crate::domain::error::Result<RegistrationCode> {
     let request = Box::new(RegistrationRequest::new(place(service, "default")));
-    let repeat = Repeat { request_id: Uuid::from_u128(7), fingerprint: Fingerprint::of(&request) };
+    let repeat = IdempotentRequest { request_id: Uuid::from_u128(7), fingerprint: Fingerprint::of(&request) };
     let created = service.create(&Caller::anonymous(), request, Some(repeat)).await;
     created.map(|created| *created.view.registration)
 }
@@ -132,7 +132,7 @@ async fn kept_answers(ledger: &dyn Ledger) -> Vec<(Vec<u8>, LedgerEntry)> {
 
 #[tokio::test]
 async fn a_stored_response_does_not_duplicate_its_record() {
-    let Fixture { service, ledger, _folder } = fixture();
+    let RegistrationFixture { service, ledger, _folder } = fixture();
     repeatable(&service).await.expect("creates");
     let kept = kept_answers(&*ledger).await;
     assert!(kept.len() == 1 && kept[0].1.value.len() < 64, "{kept:?}");
@@ -140,7 +140,7 @@ async fn a_stored_response_does_not_duplicate_its_record() {
 
 #[tokio::test]
 async fn a_create_cancelled_in_progress_happens_once_and_its_repeat_finds_it() {
-    let Fixture { service, _folder, .. } = fixture();
+    let RegistrationFixture { service, _folder, .. } = fixture();
     {
         let create = repeatable(&service);
         futures_util::pin_mut!(create);
@@ -154,11 +154,11 @@ async fn a_create_cancelled_in_progress_happens_once_and_its_repeat_finds_it() {
 
 #[tokio::test]
 async fn a_repeat_does_not_return_a_code_that_an_upstream_has_reissued() {
-    let Fixture { service, _folder, .. } = fixture();
+    let RegistrationFixture { service, _folder, .. } = fixture();
     let first = repeatable(&service).await.expect("creates");
     let shadow = crate::store::conformance::sample::shadow(first.create_time, first.code.as_str());
-    let Registration { requestor, environment, .. } = first.clone();
-    let theirs = Registration { requestor, environment, ..shadow };
+    let RegistrationCode { requestor, environment, .. } = first.clone();
+    let theirs = RegistrationCode { requestor, environment, ..shadow };
     service.parts().store.codes.adopt(&theirs).await.expect("the store works");
     let log = CapturedLog::of_this_thread();
     assert!(matches!(repeatable(&service).await, Err(Error::StoreUnavailable(_))), "may be retried");
@@ -169,7 +169,7 @@ async fn a_repeat_does_not_return_a_code_that_an_upstream_has_reissued() {
 
 #[tokio::test]
 async fn an_unreadable_stored_response_is_treated_as_absent_and_logged() {
-    let Fixture { service, ledger, _folder } = fixture();
+    let RegistrationFixture { service, ledger, _folder } = fixture();
     let create = || repeatable(&service);
     let first = create().await.expect("creates");
     assert_eq!(create().await.expect("repeats"), first);
@@ -195,5 +195,5 @@ async fn a_waiting_watch_is_smaller_than_the_record() {
     let lookup = Lookup { place: place(service, "default"), typed, viewer: None };
     let watch = service.watch(&Caller::anonymous(), WatchRegistration { lookup, id: None }).await;
     // A decoded record alone is larger, and there may be a hundred thousand open watches.
-    assert!(size_of_val(&*watch.expect("watches")) < size_of::<Registration>());
+    assert!(size_of_val(&*watch.expect("watches")) < size_of::<RegistrationCode>());
 }

@@ -9,17 +9,17 @@ use uuid::Uuid;
 
 use super::{
     Lookup, RegistrationService, RegistrationView,
-    lookup::{Found, Keys},
-    poll::{Looking, Poll},
+    lookup::{CandidateKeys, LocalLookup},
+    poll::{Poll, PollContext},
 };
 use crate::{
     domain::{
-        backend::Sighting,
+        backend::IssuerRecord,
         caller::{Caller, Permission},
         clock::Timestamp,
         error::{Error, Result},
         port::Signals,
-        registration::{CodeKey, Registration, State},
+        registration_code::{CodeKey, CodeState, RegistrationCode},
     },
     format::{decode_code, encode_code},
     service::quota,
@@ -67,7 +67,7 @@ struct Watch {
     // Keeps the upstream polled, if there is one.
     _poll: Option<Arc<Poll>>,
     // Holds the watch's slot.
-    _place: quota::Place,
+    _place: quota::QuotaSlot,
 }
 
 impl RegistrationService {
@@ -99,7 +99,7 @@ impl RegistrationService {
             Some(id) if id != entry.registration.id => {
                 return Ok(stream::iter([Ok(WatchEvent::Replaced { id, key })]).boxed());
             }
-            None if entry.state(self.parts().clock.now()) != State::Pending => {
+            None if entry.state(self.parts().clock.now()) != CodeState::Pending => {
                 return Err(self.not_found(caller, &key).await);
             }
             Some(_) | None => {}
@@ -119,40 +119,40 @@ impl RegistrationService {
             _place: place,
         };
         let first = stream::iter([Ok(self.event(entry.registration, state))]);
-        if state != State::Pending {
+        if state != CodeState::Pending {
             return Ok(first.boxed());
         }
         Ok(first.chain(stream::once(async move { watch.last().await })).boxed())
     }
 
-    fn event(&self, registration: Registration, state: State) -> WatchEvent {
+    fn event(&self, registration: RegistrationCode, state: CodeState) -> WatchEvent {
         WatchEvent::State(Box::new(self.view(Box::new(registration), state)))
     }
 
     /// The code whose record is stored here. If an upstream knows a code that was not issued through this server, its
     /// record is stored now.
-    async fn key_to_watch(&self, caller: &Caller, lookup: &Lookup, keys: &Keys) -> Result<CodeKey> {
+    async fn key_to_watch(&self, caller: &Caller, lookup: &Lookup, keys: &CandidateKeys) -> Result<CodeKey> {
         let (key, backend) = match self.find(keys).await? {
-            Found::Here(entry) => return Ok(entry.registration.key()),
-            Found::Nothing { key, backend } => (key, backend),
+            LocalLookup::Here(entry) => return Ok(entry.registration.key()),
+            LocalLookup::Nothing { key, backend } => (key, backend),
         };
         match backend.codes().find(caller.context(), &key, lookup.viewer).await? {
-            Sighting::Whole(record) => {
+            IssuerRecord::Whole(record) => {
                 self.parts().store.codes.adopt(&record).await?;
                 Ok(key)
             }
-            Sighting::Partial(_) | Sighting::Nothing => Err(self.missed(caller, lookup, &key).await),
+            IssuerRecord::Partial(_) | IssuerRecord::Nothing => Err(self.missed(caller, lookup, &key).await),
         }
     }
 
-    fn poll(&self, record: &Registration) -> Result<Option<Arc<Poll>>> {
+    fn poll(&self, record: &RegistrationCode) -> Result<Option<Arc<Poll>>> {
         if record.shadow.is_none() {
             return Ok(None);
         }
         // Reject a watch that could never be answered.
         self.backend_of(record)?;
         let parts = self.parts();
-        let looking = Looking {
+        let looking = PollContext {
             backends: parts.backends.clone(),
             policy: Arc::clone(&parts.policy),
             codes: Arc::clone(&parts.store.codes),
@@ -179,7 +179,7 @@ impl Watch {
     }
 
     /// Waits until the record is no longer pending, or the caller lost its permission.
-    async fn end(&mut self) -> Result<State> {
+    async fn end(&mut self) -> Result<CodeState> {
         let parts = Arc::clone(&self.service.inner);
         let clock = &parts.parts.clock;
         loop {
@@ -199,12 +199,12 @@ impl Watch {
             let entry = parts.parts.store.codes.get(&self.key).await?;
             match entry.filter(|entry| entry.registration.id == self.id) {
                 Some(entry) => match entry.state(clock.now()) {
-                    State::Pending => {}
+                    CodeState::Pending => {}
                     ended => return Ok(ended),
                 },
                 // Both the record and its tombstone are deleted: the code was reissued, or forgotten.
-                None if expired => return Ok(State::Expired),
-                None => return Ok(State::Released),
+                None if expired => return Ok(CodeState::Expired),
+                None => return Ok(CodeState::Released),
             }
         }
     }

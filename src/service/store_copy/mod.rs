@@ -13,7 +13,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 
 use super::{
-    audit::{AuditLog, End, Event},
+    audit::{AuditEvent, AuditLog, AuditOutcome},
     master_key::MasterKey,
     operator::Operator,
 };
@@ -28,8 +28,8 @@ use crate::{
     format::IdV1,
 };
 pub(crate) use error::CopyError;
-pub(crate) use record::Part;
-use record::Record;
+pub(crate) use record::CopyPart;
+use record::CopyRecord;
 
 /// The number of records in flight.
 const CONCURRENT: usize = 256;
@@ -39,7 +39,7 @@ const ABOUT_TO_END: Duration = Duration::from_secs(5);
 
 /// One side of a copy.
 #[derive(Clone)]
-pub(crate) struct Side {
+pub(crate) struct CopySide {
     /// The store.
     pub store: Store,
     /// Its secrets, with the key ring that opens and seals them.
@@ -51,9 +51,9 @@ pub(crate) struct Side {
 /// A copy of one store to another. No other process may use either.
 pub(crate) struct StoreCopy {
     /// The source, which has this master key.
-    pub from: Side,
+    pub from: CopySide,
     /// The target.
-    pub to: Side,
+    pub to: CopySide,
     /// The master key of both.
     pub master_key: MasterKey,
     /// The target's audit log.
@@ -62,7 +62,7 @@ pub(crate) struct StoreCopy {
 
 /// What the copy did with the records of one part.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Counts {
+pub struct CopyCounts {
     /// Records that were copied.
     pub copied: u64,
     /// Records that an earlier, interrupted copy had already copied.
@@ -73,18 +73,18 @@ pub struct Counts {
 
 /// The result of a copy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Copied {
+pub struct CopyReport {
     /// The counts of each part, including empty ones.
-    pub parts: BTreeMap<Part, Counts>,
+    pub parts: BTreeMap<CopyPart, CopyCounts>,
     /// Secrets that no key ring opens, because they were never sealed or are damaged. Servers treat them as absent.
     pub unreadable: Vec<String>,
 }
 
-impl Copied {
+impl CopyReport {
     /// The total of all parts.
     #[must_use]
-    pub fn total(&self) -> Counts {
-        self.parts.values().fold(Counts::default(), |total, counts| Counts {
+    pub fn total(&self) -> CopyCounts {
+        self.parts.values().fold(CopyCounts::default(), |total, counts| CopyCounts {
             copied: total.copied + counts.copied,
             present: total.present + counts.present,
             ended: total.ended + counts.ended,
@@ -109,20 +109,20 @@ impl StoreCopy {
     ///
     /// # Errors
     /// The reason that the copy is incomplete, with the record concerned. What was copied stays.
-    pub(crate) async fn run(&self, operator: &Operator) -> std::result::Result<Copied, CopyError> {
+    pub(crate) async fn run(&self, operator: &Operator) -> std::result::Result<CopyReport, CopyError> {
         let outcome = self.copy_and_compare().await;
         let Operator { name: caller, origin } = operator;
-        let subject = outcome.as_ref().ok().map(Copied::total);
+        let subject = outcome.as_ref().ok().map(CopyReport::total);
         let end = match &outcome {
-            Ok(_) => End::Done,
-            Err(CopyError::Unfinished { .. }) => End::Unknown,
-            Err(error) => End::Refused(error.to_string()),
+            Ok(_) => AuditOutcome::Done,
+            Err(CopyError::Unfinished { .. }) => AuditOutcome::Unknown,
+            Err(error) => AuditOutcome::Refused(error.to_string()),
         };
-        self.audit.record(&Event { name: "store_copied", caller, origin, subject, end }).await;
+        self.audit.record(&AuditEvent { name: "store_copied", caller, origin, subject, end }).await;
         outcome
     }
 
-    async fn copy_and_compare(&self) -> std::result::Result<Copied, CopyError> {
+    async fn copy_and_compare(&self) -> std::result::Result<CopyReport, CopyError> {
         let mark = self.begin().await?;
         let copied = self.copy().await?;
         compare(&self.from, &self.to, CopyError::Missed).await?;
@@ -152,9 +152,9 @@ impl StoreCopy {
         }
     }
 
-    async fn copy(&self) -> std::result::Result<Copied, CopyError> {
-        let mut copied = Copied::default();
-        copied.parts.extend(Part::all().map(|part| (part, Counts::default())));
+    async fn copy(&self) -> std::result::Result<CopyReport, CopyError> {
+        let mut copied = CopyReport::default();
+        copied.parts.extend(CopyPart::all().map(|part| (part, CopyCounts::default())));
         let mut restored = self
             .from
             .records()
@@ -183,8 +183,8 @@ impl StoreCopy {
 
 /// Checks that everything in `one` is also in `other`, with the same content. Expired records may be missing.
 async fn compare(
-    one: &Side,
-    other: &Side,
+    one: &CopySide,
+    other: &CopySide,
     lacks: fn(String) -> CopyError,
 ) -> std::result::Result<(), CopyError> {
     one.records()
@@ -203,11 +203,11 @@ async fn compare(
         .await
 }
 
-fn ends_by(record: &Record, time: Timestamp) -> bool {
+fn ends_by(record: &CopyRecord, time: Timestamp) -> bool {
     record.end().is_some_and(|end| end <= time)
 }
 
-impl Side {
+impl CopySide {
     /// The name of any record, if there is one.
     async fn first_record(&self) -> std::result::Result<Option<String>, CopyError> {
         let failed = |error: crate::domain::error::StoreError| CopyError::Target(error.into());
@@ -217,19 +217,19 @@ impl Side {
             }
         }
         if let Some(entry) = self.store.transfer.codes().try_next().await.map_err(failed)? {
-            return Ok(Some(Record::Code(Box::new(entry)).to_string()));
+            return Ok(Some(CopyRecord::Code(Box::new(entry)).to_string()));
         }
         let holding = self.store.transfer.holdings().try_next().await.map_err(failed)?;
-        Ok(holding.map(|holding| Record::Holding(holding).to_string()))
+        Ok(holding.map(|holding| CopyRecord::Holding(holding).to_string()))
     }
 
     /// Everything to copy, ledger entries first: reading a stored response may write its code to the store, which its
     /// server had left to do.
-    fn records(&self) -> stream::BoxStream<'_, std::result::Result<Record, CopyError>> {
+    fn records(&self) -> stream::BoxStream<'_, std::result::Result<CopyRecord, CopyError>> {
         let ledger = stream::iter(LedgerKind::ALL).map(|kind| self.ledger_records(*kind)).flatten();
-        let codes = self.store.transfer.codes().map_ok(|entry| Record::Code(Box::new(entry)));
+        let codes = self.store.transfer.codes().map_ok(|entry| CopyRecord::Code(Box::new(entry)));
         let codes = codes.map_err(|error| CopyError::unfinished("a code", error));
-        let holdings = self.store.transfer.holdings().map_ok(Record::Holding);
+        let holdings = self.store.transfer.holdings().map_ok(CopyRecord::Holding);
         let holdings = holdings.map_err(|error| CopyError::unfinished("a trial", error));
         ledger.chain(codes).chain(holdings).boxed()
     }

@@ -7,22 +7,22 @@ use futures_util::{
     stream::{self, BoxStream},
 };
 
-use super::{CopyError, Side};
+use super::{CopyError, CopySide};
 use crate::{
     auth::SecretKind,
     domain::{
         clock::Timestamp,
         error::Result,
         ledger_kind::{LedgerKind, OnCopy},
-        port::{Held, Holding, LedgerEntry, LedgerKey, Restoration},
-        registration::CodeEntry,
+        port::{HeldTrial, LedgerEntry, LedgerKey, Restoration, TrialHolding},
+        registration_code::CodeEntry,
         temp_pass::TempPassKey,
     },
 };
 
 /// A part of a store's content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Part {
+pub enum CopyPart {
     /// The ledger entries of a kind.
     Ledger(LedgerKind),
     /// Records of codes that were not released.
@@ -35,7 +35,7 @@ pub enum Part {
     Bindings,
 }
 
-impl Part {
+impl CopyPart {
     /// The parts that are copied.
     pub(super) fn all() -> impl Iterator<Item = Self> {
         let kinds = LedgerKind::ALL.iter().filter(|kind| kind.on_copy() != OnCopy::Left);
@@ -44,7 +44,7 @@ impl Part {
     }
 }
 
-impl fmt::Display for Part {
+impl fmt::Display for CopyPart {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(match self {
             Self::Ledger(kind) => kind.as_str(),
@@ -57,7 +57,7 @@ impl fmt::Display for Part {
 }
 
 /// A record to copy. Its `Display` form is only its name, which contains no secret.
-pub(super) enum Record {
+pub(super) enum CopyRecord {
     /// An opened secret.
     Secret { kind: SecretKind, name: Vec<u8>, secret: Vec<u8>, end: Option<Timestamp> },
     /// A secret that cannot be opened. Servers treat it as absent, so it is not copied.
@@ -67,18 +67,18 @@ pub(super) enum Record {
     /// A code.
     Code(Box<CodeEntry>),
     /// A trial or a binding to one.
-    Holding(Holding),
+    Holding(TrialHolding),
 }
 
-impl Record {
-    pub(super) fn part(&self) -> Part {
+impl CopyRecord {
+    pub(super) fn part(&self) -> CopyPart {
         match self {
-            Self::Secret { kind, .. } | Self::Unreadable { kind, .. } => Part::Ledger(kind.ledger_kind()),
-            Self::Entry { key, .. } => Part::Ledger(key.kind),
-            Self::Code(entry) if entry.release_time.is_none() => Part::Codes,
-            Self::Code(_) => Part::ReleasedCodes,
-            Self::Holding(Holding { held: Held::Own { .. }, .. }) => Part::Trials,
-            Self::Holding(_) => Part::Bindings,
+            Self::Secret { kind, .. } | Self::Unreadable { kind, .. } => CopyPart::Ledger(kind.ledger_kind()),
+            Self::Entry { key, .. } => CopyPart::Ledger(key.kind),
+            Self::Code(entry) if entry.release_time.is_none() => CopyPart::Codes,
+            Self::Code(_) => CopyPart::ReleasedCodes,
+            Self::Holding(TrialHolding { held: HeldTrial::Own { .. }, .. }) => CopyPart::Trials,
+            Self::Holding(_) => CopyPart::Bindings,
         }
     }
 
@@ -94,8 +94,8 @@ impl Record {
     }
 
     /// Restores the record on a side where it is missing. `None` if this record is not copied.
-    pub(super) async fn restore_to(&self, side: &Side) -> Result<Option<Restoration>> {
-        let Side { store, secrets, clock } = side;
+    pub(super) async fn restore_to(&self, side: &CopySide) -> Result<Option<Restoration>> {
+        let CopySide { store, secrets, clock } = side;
         if super::ends_by(self, clock.now()) {
             return Ok(Some(Restoration::Ended));
         }
@@ -113,8 +113,8 @@ impl Record {
     }
 
     /// Whether the record exists on a side with the same content.
-    pub(super) async fn is_in(&self, side: &Side) -> Result<bool> {
-        let Side { store, secrets, .. } = side;
+    pub(super) async fn is_in(&self, side: &CopySide) -> Result<bool> {
+        let CopySide { store, secrets, .. } = side;
         Ok(match self {
             Self::Secret { kind, name, secret, end } => {
                 secrets.get(*kind, name).await?.is_some_and(|present| present.is(secret, *end))
@@ -122,14 +122,14 @@ impl Record {
             Self::Unreadable { .. } => true,
             Self::Entry { key, entry } => store.ledger.get(key).await?.as_ref() == Some(entry),
             Self::Code(entry) => store.codes.get(&entry.registration.key()).await?.as_ref() == Some(&**entry),
-            Self::Holding(Holding { temp_pass, holder, held }) => {
+            Self::Holding(TrialHolding { temp_pass, holder, held }) => {
                 store.transfer.holding(temp_pass, holder).await?.as_ref() == Some(held)
             }
         })
     }
 }
 
-impl fmt::Display for Record {
+impl fmt::Display for CopyRecord {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Secret { kind, name, .. } | Self::Unreadable { kind, name } => {
@@ -142,7 +142,7 @@ impl fmt::Display for Record {
                 let (environment, requestor) = (&registration.environment, &registration.requestor);
                 write!(formatter, "the code of {requestor} in {environment} with the id {}", registration.id)
             }
-            Self::Holding(Holding { temp_pass, holder, .. }) => {
+            Self::Holding(TrialHolding { temp_pass, holder, .. }) => {
                 let TempPassKey { environment, requestor, mvpd } = temp_pass;
                 write!(
                     formatter,
@@ -158,12 +158,12 @@ pub(super) fn entry_name(kind: LedgerKind, name: &[u8]) -> String {
     format!("the {kind} \"{}\"", name.escape_ascii())
 }
 
-impl Side {
+impl CopySide {
     /// The ledger entries of a kind that are copied.
     pub(super) fn ledger_records(
         &self,
         kind: LedgerKind,
-    ) -> BoxStream<'_, std::result::Result<Record, CopyError>> {
+    ) -> BoxStream<'_, std::result::Result<CopyRecord, CopyError>> {
         if kind.on_copy() == OnCopy::Left {
             return stream::empty().boxed();
         }
@@ -171,7 +171,7 @@ impl Side {
         let entries = self.store.transfer.entries(kind).map_err(failed);
         match SecretKind::of(kind) {
             None => entries
-                .map_ok(move |(name, entry)| Record::Entry { key: LedgerKey { kind, name }, entry })
+                .map_ok(move |(name, entry)| CopyRecord::Entry { key: LedgerKey { kind, name }, entry })
                 .boxed(),
             Some(kind) => entries
                 .try_filter_map(move |(name, _)| async move {
@@ -182,12 +182,12 @@ impl Side {
         }
     }
 
-    async fn open(&self, kind: SecretKind, name: Vec<u8>) -> Result<Option<Record>> {
+    async fn open(&self, kind: SecretKind, name: Vec<u8>) -> Result<Option<CopyRecord>> {
         let Some(kept) = self.secrets.get(kind, &name).await? else { return Ok(None) };
         Ok(Some(match kept.opened {
-            Ok(secret) => Record::Secret { kind, name, secret, end: kept.end },
+            Ok(secret) => CopyRecord::Secret { kind, name, secret, end: kept.end },
             // It is damaged or was never sealed: before the copy started, a check found no missing keys.
-            Err(_) => Record::Unreadable { kind, name },
+            Err(_) => CopyRecord::Unreadable { kind, name },
         }))
     }
 }

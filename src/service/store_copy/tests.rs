@@ -10,7 +10,7 @@ use crate::{
         known_device::DeviceKey,
         port::{Authorization, Devices},
         randomness::OsRandomness,
-        registration::Registration,
+        registration_code::RegistrationCode,
         temp_pass::{ResetTarget, ResourceId, TempPassKey, TempPassRule, TrialApplication, TrialIdentity},
     },
     store::{
@@ -24,7 +24,7 @@ const NAME: &[u8] = b"default\0https://provider.example/\0digest";
 
 /// An installation with its own store and key ring.
 struct Installation {
-    side: Side,
+    side: CopySide,
     clock: Arc<ManualClock>,
     _folder: tempfile::TempDir,
 }
@@ -39,13 +39,13 @@ impl Installation {
         let ring = KeyRing::parse(&format!("one:{}", BASE64_STANDARD.encode([key; 32]))).expect("a ring");
         let ledger = Arc::clone(&store.ledger);
         let secrets = Arc::new(SealedLedger::new(ledger, Arc::new(ring), Arc::new(OsRandomness)));
-        Self { side: Side { store, secrets, clock: clock.clone() }, clock, _folder: folder }
+        Self { side: CopySide { store, secrets, clock: clock.clone() }, clock, _folder: folder }
     }
 
     /// An installation that a server has used.
     async fn used() -> Self {
         let installation = Self::new(1);
-        let Side { store, secrets, .. } = &installation.side;
+        let CopySide { store, secrets, .. } = &installation.side;
         MasterKey::load(secrets, &OsRandomness).await.expect("works");
         let now = installation.clock.now();
         secrets.swap(SecretKind::UpstreamCredentials, NAME, None, b"a secret", None).await.expect("works");
@@ -64,7 +64,7 @@ impl Installation {
     }
 
     fn devices(&self) -> KnownDevices {
-        let Side { store, secrets, .. } = &self.side;
+        let CopySide { store, secrets, .. } = &self.side;
         KnownDevices::new(Arc::clone(secrets), Arc::clone(&store.ledger))
     }
 
@@ -101,7 +101,7 @@ impl Installation {
     }
 }
 
-fn device_of(record: &Registration) -> DeviceKey {
+fn device_of(record: &RegistrationCode) -> DeviceKey {
     DeviceKey { place: record.key().place(), device_id: record.device_id.clone() }
 }
 
@@ -120,7 +120,7 @@ async fn copy(from: &Installation, to: &Installation) -> StoreCopy {
     StoreCopy { from: from.side.clone(), to: to.side.clone(), master_key, audit }
 }
 
-async fn run(from: &Installation, to: &Installation) -> std::result::Result<Copied, CopyError> {
+async fn run(from: &Installation, to: &Installation) -> std::result::Result<CopyReport, CopyError> {
     copy(from, to).await.run(&Operator::by_command(0)).await
 }
 
@@ -128,7 +128,7 @@ async fn run(from: &Installation, to: &Installation) -> std::result::Result<Copi
 async fn process_state_is_not_copied_and_secrets_are_sealed_with_the_targets_key_ring() {
     let (from, to) = (Installation::used().await, Installation::new(2));
     let copied = run(&from, &to).await.expect("copies");
-    assert_eq!(copied.total(), Counts { copied: 8, present: 0, ended: 0 });
+    assert_eq!(copied.total(), CopyCounts { copied: 8, present: 0, ended: 0 });
     let kinds = [
         LedgerKind::SigningKey,
         LedgerKind::UpstreamCredentials,
@@ -138,14 +138,14 @@ async fn process_state_is_not_copied_and_secrets_are_sealed_with_the_targets_key
         LedgerKind::DeviceRequestor,
     ];
     assert_eq!(to.kinds().await, kinds);
-    let secret = async |side: &Side| {
+    let secret = async |side: &CopySide| {
         let kept = side.secrets.get(SecretKind::UpstreamCredentials, NAME).await;
         kept.expect("works").expect("is there")
     };
     let (kept, moved) = (secret(&from.side).await, secret(&to.side).await);
     assert_eq!((kept.opened.clone(), moved.opened), (Ok(b"a secret".to_vec()), kept.opened));
     assert_ne!(kept.sealed, moved.sealed);
-    let id = async |side: &Side| {
+    let id = async |side: &CopySide| {
         let key = MasterKey::find(&side.secrets).await.expect("works");
         key.expect("is there").copy_id()
     };
@@ -184,14 +184,14 @@ async fn an_interrupted_copy_resumes_and_ignores_records_that_expired_meanwhile(
     assert!(is_unfinished(&*to.side.store.ledger).await.expect("works"));
     from.authorize("another device").await;
     let total = run(&from, &to).await.expect("resumes").total();
-    assert_eq!(total, Counts { copied: 1, present: 8, ended: 0 });
+    assert_eq!(total, CopyCounts { copied: 1, present: 8, ended: 0 });
     assert!(!is_unfinished(&*to.side.store.ledger).await.expect("works"));
 
     // The target's clock is ahead.
     let to = Installation::new(3);
     to.clock.advance(TTL + TTL);
     let total = run(&from, &to).await.expect("copies").total();
-    assert_eq!(total, Counts { copied: 3, present: 0, ended: 6 });
+    assert_eq!(total, CopyCounts { copied: 3, present: 0, ended: 6 });
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use crate::domain::{
     backend::{TrialSubject, UpstreamFacts},
     caller::{Caller, Permission},
     error::Result,
-    port::Verdict,
+    port::TrialVerdict,
     temp_pass::{ResourceId, TrialApplication, TrialIdentity},
 };
 
@@ -29,7 +29,7 @@ impl TempPassService {
     /// # Errors
     /// `PermissionMissing`, `TempPassNotFound`, `InvalidFields`, `StoreUnavailable` and those of an upstream of
     /// [`Error`](crate::domain::error::Error).
-    pub async fn authorize(&self, caller: &Caller, request: AuthorizeTempPass) -> Result<Verdict> {
+    pub async fn authorize(&self, caller: &Caller, request: AuthorizeTempPass) -> Result<TrialVerdict> {
         let AuthorizeTempPass { place, identity, facts, application, resource } = request;
         let permission = Permission::TempPassesAuthorize;
         caller.require(permission, &place.place.environment, &place.place.requestor)?;

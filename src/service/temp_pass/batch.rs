@@ -9,13 +9,13 @@ use std::{
 use futures_core::{Stream, stream::BoxStream};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 
-use super::{Origin, ResetTempPass, TempPassService};
+use super::{AuditOrigin, ResetTempPass, TempPassService};
 use crate::{
     domain::{
         caller::Caller,
         error::{Error, Result},
     },
-    service::quota::Place,
+    service::quota::QuotaSlot,
 };
 
 /// The number of resets of a batch in flight.
@@ -31,14 +31,14 @@ pub struct BatchItem {
 
 /// The result of one reset of a batch.
 #[derive(Debug)]
-pub struct BatchAnswer {
+pub struct BatchItemResult {
     /// The caller's id for the item.
     pub id: String,
     /// The result that the reset's own call would have.
     pub outcome: Result<Option<u64>>,
 }
 
-type Reset = Pin<Box<dyn Future<Output = BatchAnswer> + Send>>;
+type ResetFuture = Pin<Box<dyn Future<Output = BatchItemResult> + Send>>;
 
 impl TempPassService {
     /// Performs the resets in `items`. Each answer follows when its reset is done, in any order. A failed reset does
@@ -51,9 +51,9 @@ impl TempPassService {
     pub fn reset_each(
         &self,
         caller: Caller,
-        origin: Origin,
+        origin: AuditOrigin,
         items: BoxStream<'static, Result<BatchItem>>,
-    ) -> Result<BoxStream<'static, Result<BatchAnswer>>> {
+    ) -> Result<BoxStream<'static, Result<BatchItemResult>>> {
         let place = Some(self.parts.batches.take(&caller)?);
         let (service, resets) = (self.clone(), FuturesUnordered::new());
         Ok(Box::pin(Batch { service, caller, origin, items: Some(items), resets, failure: None, place }))
@@ -63,13 +63,13 @@ impl TempPassService {
 struct Batch {
     service: TempPassService,
     caller: Caller,
-    origin: Origin,
+    origin: AuditOrigin,
     /// `None` once it has ended or failed.
     items: Option<BoxStream<'static, Result<BatchItem>>>,
-    resets: FuturesUnordered<Reset>,
+    resets: FuturesUnordered<ResetFuture>,
     failure: Option<Error>,
     /// Holds the batch's slot until its last reset is done.
-    place: Option<Place>,
+    place: Option<QuotaSlot>,
 }
 
 impl Batch {
@@ -89,7 +89,7 @@ impl Batch {
         }
     }
 
-    fn reset(&self, item: BatchItem) -> Reset {
+    fn reset(&self, item: BatchItem) -> ResetFuture {
         let (service, origin) = (self.service.clone(), self.origin.clone());
         // A batch may run for a long time, so each reset uses the caller's current permissions.
         let caller = service.policy().load().renewed(&self.caller);
@@ -99,13 +99,13 @@ impl Batch {
                 (Ok(_), Err(problem)) => Err(problem.into()),
                 (Err(error), _) => Err(error),
             };
-            BatchAnswer { id: item.id, outcome }
+            BatchItemResult { id: item.id, outcome }
         })
     }
 }
 
 impl Stream for Batch {
-    type Item = Result<BatchAnswer>;
+    type Item = Result<BatchItemResult>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.poll_items(context);

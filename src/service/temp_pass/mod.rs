@@ -12,7 +12,7 @@ use std::sync::Arc;
 use tokio_util::task::TaskTracker;
 
 use super::{
-    audit::{AuditLog, Origin},
+    audit::{AuditLog, AuditOrigin},
     backends::Backends,
     policy::{Place, Policy, SharedPolicy},
     quota::Quota,
@@ -21,13 +21,13 @@ use crate::domain::{
     backend::SharedBackend,
     error::{Error, Result, Violations},
     id::MvpdId,
-    registration::UpstreamApi,
+    registration_code::UpstreamApi,
     temp_pass::{TempPassKey, TempPassRule, TrialIdentity},
 };
 
-pub(crate) use crate::domain::{schedule::Outcome, temp_pass::ResetBy};
+pub(crate) use crate::domain::{schedule::ScheduleOutcome, temp_pass::ResetBy};
 pub(crate) use authorize::AuthorizeTempPass;
-pub(crate) use batch::{BatchAnswer, BatchItem};
+pub(crate) use batch::{BatchItem, BatchItemResult};
 pub(crate) use get::GetTempPass;
 pub(crate) use reset::ResetTempPass;
 pub(crate) use schedule::{OnRun, ScheduleStatus, Scheduler};
@@ -35,11 +35,11 @@ pub(crate) use schedule::{OnRun, ScheduleStatus, Scheduler};
 /// The TempPass use cases. A cheap handle.
 #[derive(Clone)]
 pub struct TempPassService {
-    parts: Arc<Parts>,
+    parts: Arc<TempPassDependencies>,
 }
 
 /// The dependencies of the use cases.
-pub struct Parts {
+pub struct TempPassDependencies {
     /// The backends, which keep trials.
     pub backends: Backends,
     /// The operator's configuration.
@@ -71,7 +71,7 @@ impl TempPassPlace {
 impl TempPassService {
     /// Creates the use cases.
     #[must_use]
-    pub fn new(parts: Parts) -> Self {
+    pub fn new(parts: TempPassDependencies) -> Self {
         Self { parts: Arc::new(parts) }
     }
 

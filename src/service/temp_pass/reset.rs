@@ -10,7 +10,7 @@ use crate::{
         error::{Error, Result, Violations},
         temp_pass::{ResetBy, ResetTarget, TrialApplication},
     },
-    service::audit::{End, Event, Origin},
+    service::audit::{AuditEvent, AuditOrigin, AuditOutcome},
 };
 
 /// The name of the audit event.
@@ -37,7 +37,7 @@ impl TempPassService {
     pub async fn reset(
         &self,
         caller: &Caller,
-        origin: &Origin,
+        origin: &AuditOrigin,
         request: ResetTempPass,
     ) -> Result<Option<u64>> {
         let (service, caller, origin) = (self.clone(), caller.clone(), origin.clone());
@@ -51,15 +51,15 @@ impl TempPassService {
     pub(super) async fn reset_here(
         &self,
         caller: &Caller,
-        origin: &Origin,
+        origin: &AuditOrigin,
         request: &ResetTempPass,
     ) -> Result<Option<u64>> {
         let reset = self.reset_silently(caller, request).await;
         let (audit, key) = (&self.parts.audit, request.place.key());
         let count = reset.as_ref().ok().copied().flatten();
         let subject = ResetSubject::new(audit, &key, &request.target, &request.application, count);
-        let end = End::of(&reset);
-        audit.record_call(&Event { name: RESET, caller: caller.name(), origin, subject, end }).await;
+        let end = AuditOutcome::of(&reset);
+        audit.record_call(&AuditEvent { name: RESET, caller: caller.name(), origin, subject, end }).await;
         reset
     }
 

@@ -26,10 +26,10 @@ const BATCH: usize = 256;
 
 /// A sink that writes one line per entry. It owns the queue to the writing thread; dropping it stops the thread.
 pub(crate) struct AuditLines {
-    queue: mpsc::Sender<Entry>,
+    queue: mpsc::Sender<QueuedLine>,
 }
 
-struct Entry {
+struct QueuedLine {
     line: Vec<u8>,
     done: oneshot::Sender<io::Result<()>>,
 }
@@ -71,16 +71,16 @@ impl AuditSink for AuditLines {
         let mut line = entry;
         line.push(b'\n');
         let (done, written) = oneshot::channel();
-        self.queue.send(Entry { line, done }).await.map_err(|_| ended())?;
+        self.queue.send(QueuedLine { line, done }).await.map_err(|_| ended())?;
         let written = written.await.map_err(|_| ended())?;
         written.map_err(|error| StoreError::Unavailable(error.to_string()))
     }
 }
 
-fn run(mut write_line: impl FnMut(&[u8]) -> io::Result<()>, mut entries: mpsc::Receiver<Entry>) {
+fn run(mut write_line: impl FnMut(&[u8]) -> io::Result<()>, mut entries: mpsc::Receiver<QueuedLine>) {
     let (mut batch, mut written) = (Vec::with_capacity(BATCH), Vec::with_capacity(BATCH));
     while entries.blocking_recv_many(&mut batch, BATCH) > 0 {
-        written.extend(batch.drain(..).map(|Entry { line, done }| (write_line(&line), done)));
+        written.extend(batch.drain(..).map(|QueuedLine { line, done }| (write_line(&line), done)));
         for (outcome, done) in written.drain(..) {
             if let Err(Err(error)) = done.send(outcome) {
                 // The caller has stopped waiting, so only the log can report the loss.

@@ -16,9 +16,9 @@ use crate::{
         id::{DeviceId, Place, RequestorId},
         known_device::{DeviceKey, KnownDevice},
         ledger_kind::LedgerKind,
-        port::{Devices, KeptDevice, LedgerEntry, LedgerKey},
+        port::{Devices, LedgerEntry, LedgerKey, StoredDevice},
         randomness::OsRandomness,
-        registration::CodeKey,
+        registration_code::CodeKey,
     },
     store::known_devices::KnownDevices,
     telemetry::CapturedLog,
@@ -48,7 +48,7 @@ impl Server {
         Self { devices: KnownDevices::new(Arc::clone(&secrets), ledger), secrets }
     }
 
-    async fn get(&self, key: &DeviceKey) -> Option<KeptDevice> {
+    async fn get(&self, key: &DeviceKey) -> Option<StoredDevice> {
         self.devices.get(key).await.expect("the store works")
     }
 
@@ -59,7 +59,7 @@ impl Server {
     async fn replace(
         &self,
         key: &DeviceKey,
-        before: Option<&KeptDevice>,
+        before: Option<&StoredDevice>,
         after: Option<(&KnownDevice, Timestamp)>,
     ) -> bool {
         let before = before.map(|kept| &kept.revision);

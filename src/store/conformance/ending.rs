@@ -9,7 +9,7 @@ use super::{
 use crate::domain::{
     error::StoreError,
     port::{Insertion, StoreResult},
-    registration::State,
+    registration_code::CodeState,
 };
 
 /// Acknowledged writes exist after a reopen.
@@ -27,7 +27,7 @@ pub(crate) async fn acknowledged_writes_survive_a_reopen(harness: &impl Harness)
         return;
     }
     let store = harness.store();
-    for (registration, state) in [(live, State::Pending), (released, State::Released)] {
+    for (registration, state) in [(live, CodeState::Pending), (released, CodeState::Released)] {
         let entry = store.codes.get(&registration.key()).await.expect("the store works").expect("there");
         assert_eq!((entry.state(harness.time().read()), &entry.registration), (state, &registration));
         let again =

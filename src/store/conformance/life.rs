@@ -13,7 +13,7 @@ use super::{
 use crate::domain::{
     id::RequestorId,
     port::{Insertion, LedgerKey, Store},
-    registration::{QUARANTINE, Registration, State},
+    registration_code::{CodeState, QUARANTINE, RegistrationCode},
 };
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -43,7 +43,7 @@ pub(crate) async fn a_record_is_read_as_it_was_inserted(harness: &impl Harness) 
     let entry = harness.store().codes.get(&registration.key()).await.expect("the store works");
     let entry = entry.expect("the record is there");
     assert_eq!(entry.registration, registration);
-    assert_eq!((entry.release_time, entry.state(harness.time().read())), (None, State::Pending));
+    assert_eq!((entry.release_time, entry.state(harness.time().read())), (None, CodeState::Pending));
     let absent = sample::registration(harness.time().read(), "ABSENT", TTL).key();
     assert_eq!(harness.store().codes.get(&absent).await.expect("the store works"), None);
 }
@@ -58,7 +58,7 @@ pub(crate) async fn a_code_expires_to_the_millisecond(harness: &impl Harness) {
     harness.time().pass(MILLISECOND).await;
     assert!(!codes.release(&late.key(), late.id).await.expect("the store works"), "it has expired");
     let entry = codes.get(&late.key()).await.expect("the store works").expect("it still exists");
-    assert_eq!((entry.release_time, entry.state(harness.time().read())), (None, State::Expired));
+    assert_eq!((entry.release_time, entry.state(harness.time().read())), (None, CodeState::Expired));
 }
 
 /// An expired code cannot be reused during its quarantine, to the millisecond, and is free afterwards.
@@ -86,7 +86,7 @@ pub(crate) async fn a_released_code_leaves_a_tombstone_until_its_quarantine_ends
     let entry = codes.get(&registration.key()).await.expect("the store works").expect("a tombstone");
     assert_eq!(
         (entry.release_time, entry.state(harness.time().read())),
-        (Some(harness.time().read()), State::Released)
+        (Some(harness.time().read()), CodeState::Released)
     );
     assert_eq!(entry.registration, registration);
     harness.time().pass(TTL + QUARANTINE - Duration::from_secs(5) - MILLISECOND).await;
@@ -118,7 +118,7 @@ pub(crate) async fn a_release_with_another_id_or_after_expiry_does_nothing(harne
     let key = registration.key();
     assert!(!codes.release(&key, Uuid::from_u128(1)).await.expect("the store works"));
     let entry = codes.get(&key).await.expect("the store works").expect("it is there");
-    assert_eq!(entry.state(harness.time().read()), State::Pending);
+    assert_eq!(entry.state(harness.time().read()), CodeState::Pending);
     let absent = sample::registration(harness.time().read(), "ABSENT", TTL);
     assert!(!codes.release(&absent.key(), absent.id).await.expect("the store works"));
     harness.time().pass(TTL).await;
@@ -149,7 +149,7 @@ pub(crate) async fn environments_and_requestors_do_not_share_codes(harness: &imp
     assert_eq!(try_insert(harness, other.clone()).await, Insertion::Inserted);
     assert!(codes.release(&elsewhere.key(), elsewhere.id).await.expect("the store works"));
     for (registration, state) in
-        [(first, State::Pending), (elsewhere, State::Released), (other, State::Pending)]
+        [(first, CodeState::Pending), (elsewhere, CodeState::Released), (other, CodeState::Pending)]
     {
         let entry = codes.get(&registration.key()).await.expect("the store works").expect("there");
         assert_eq!((entry.registration.id, entry.state(harness.time().read())), (registration.id, state));
@@ -173,7 +173,7 @@ pub(crate) async fn an_adopted_record_replaces_any_record_of_its_code(harness: &
     next.expire_time = harness.time().read() + TTL;
     codes.adopt(&next).await.expect("the store works");
     let entry = codes.get(&next.key()).await.expect("the store works").expect("the record is there");
-    assert_eq!(entry.state(harness.time().read()), State::Pending);
+    assert_eq!(entry.state(harness.time().read()), CodeState::Pending);
 }
 
 /// The shadow part of a record survives a reopen, and stays in the tombstone.
@@ -196,7 +196,7 @@ pub(crate) async fn a_record_and_its_entry_are_stored_together_or_not_at_all(har
     let (key, other) = (ledger_key("kept", "one"), ledger_key("kept", "two"));
     let kept = entry("answer", Some(now + TTL));
     let insert = async |code: &str, limit: u64, key: &LedgerKey, value: &str| {
-        let record = Registration { id: id_of(value, now), ..registration(now, code, TTL) };
+        let record = RegistrationCode { id: id_of(value, now), ..registration(now, code, TTL) };
         let entry = entry(value, Some(now + TTL));
         let insertion = codes.insert_if_absent(&record, limit, Some((key, entry))).await;
         let stored = codes.get(&record.key()).await.expect("the store works");

@@ -6,9 +6,14 @@ use super::{
     Harness,
     sample::{TTL, environment, race, registration, shadow},
 };
-use crate::domain::{port::Insertion, registration::Registration};
+use crate::domain::{port::Insertion, registration_code::RegistrationCode};
 
-async fn insert(harness: &impl Harness, code: &str, ttl: Duration, limit: u64) -> (Registration, Insertion) {
+async fn insert(
+    harness: &impl Harness,
+    code: &str,
+    ttl: Duration,
+    limit: u64,
+) -> (RegistrationCode, Insertion) {
     let registration = registration(harness.time().read(), code, ttl);
     let insertion = harness.store().codes.insert_if_absent(&registration, limit, None).await;
     (registration, insertion.expect("the store works"))

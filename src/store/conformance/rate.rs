@@ -8,7 +8,7 @@ use super::{
 };
 use crate::domain::{
     address_block::AddressBlock,
-    limit::{Limit, LimitKey, Rate, Room},
+    limit::{Limit, LimitKey, LimitResult, Rate},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -17,11 +17,11 @@ fn limit(name: &str, burst: u32) -> Limit {
     Limit { key: LimitKey::MissesOfCaller(name.into()), rate: Rate::new(1, SECOND, burst) }
 }
 
-async fn take(harness: &impl Harness, limit: &Limit) -> Room {
+async fn take(harness: &impl Harness, limit: &Limit) -> LimitResult {
     harness.store().limits.take(limit).await.expect("the store works")
 }
 
-async fn admit(harness: &impl Harness, limits: &[Limit]) -> Room {
+async fn admit(harness: &impl Harness, limits: &[Limit]) -> LimitResult {
     harness.store().limits.admit(limits).await.expect("the store works")
 }
 

@@ -16,8 +16,8 @@ use crate::domain::{
     known_device::{KnownDecision, KnownDevice, KnownLogin, LoginStanding, PendingCode, ResourceDigest},
     ledger_kind::LedgerKind,
     port::{Insertion, LedgerEntry, LedgerKey},
-    registration::{
-        CodeKey, LegacyParameters, Registration, Shadow, ShadowStanding, SourceApplication, UpstreamApi,
+    registration_code::{
+        CodeKey, LegacyParameters, RegistrationCode, Shadow, ShadowStanding, SourceApplication, UpstreamApi,
     },
     temp_pass::MediaToken,
 };
@@ -29,8 +29,8 @@ pub(crate) const NO_LIMIT: u64 = 1_000_000;
 pub(crate) const TTL: Duration = Duration::from_secs(1800);
 
 /// A record for `code`, created at `now`.
-pub(crate) fn registration(now: Timestamp, code: &str, ttl: Duration) -> Registration {
-    Registration {
+pub(crate) fn registration(now: Timestamp, code: &str, ttl: Duration) -> RegistrationCode {
+    RegistrationCode {
         id: id_of(code, now),
         code: Code::from_canonical(code),
         requestor: RequestorId::parse("requestor", "sampleRequestor").expect("valid"),
@@ -53,14 +53,14 @@ pub(crate) fn registration(now: Timestamp, code: &str, ttl: Duration) -> Registr
 }
 
 /// A shadow: the record of a code that an upstream issued.
-pub(crate) fn shadow(now: Timestamp, code: &str) -> Registration {
+pub(crate) fn shadow(now: Timestamp, code: &str) -> RegistrationCode {
     let shadow = Shadow {
         api: UpstreamApi::V2,
         device_ip: "203.0.113.7".parse().ok(),
         device_info: Some("e30=".to_owned()),
         standing: ShadowStanding::Unissued,
     };
-    Registration { shadow: Some(shadow), ..registration(now, code, TTL) }
+    RegistrationCode { shadow: Some(shadow), ..registration(now, code, TTL) }
 }
 
 fn device_info() -> NormalizedDeviceInfo {
@@ -158,19 +158,19 @@ pub(crate) fn environment(name: &str) -> EnvironmentName {
 }
 
 /// Inserts a record with this code and the default TTL. The insertion must succeed.
-pub(crate) async fn insert(harness: &impl Harness, code: &str) -> Registration {
+pub(crate) async fn insert(harness: &impl Harness, code: &str) -> RegistrationCode {
     insert_for(harness, code, TTL).await
 }
 
 /// Inserts a record with this code and TTL. The insertion must succeed.
-pub(crate) async fn insert_for(harness: &impl Harness, code: &str, ttl: Duration) -> Registration {
+pub(crate) async fn insert_for(harness: &impl Harness, code: &str, ttl: Duration) -> RegistrationCode {
     let registration = registration(harness.time().read(), code, ttl);
     assert_eq!(try_insert(harness, registration.clone()).await, Insertion::Inserted, "of {code}");
     registration
 }
 
 /// Inserts a record and returns the outcome.
-pub(crate) async fn try_insert(harness: &impl Harness, registration: Registration) -> Insertion {
+pub(crate) async fn try_insert(harness: &impl Harness, registration: RegistrationCode) -> Insertion {
     harness.store().codes.insert_if_absent(&registration, NO_LIMIT, None).await.expect("the store works")
 }
 

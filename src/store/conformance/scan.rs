@@ -8,7 +8,7 @@ use super::{
     Harness,
     sample::{TTL, entry, insert, insert_for, ledger_key, ledger_kind},
 };
-use crate::domain::registration::QUARANTINE;
+use crate::domain::registration_code::QUARANTINE;
 
 async fn scanned(harness: &impl Harness) -> Vec<(String, bool)> {
     let entries: Vec<_> = harness.store().codes.scan().try_collect().await.expect("the store works");

@@ -13,8 +13,8 @@ use crate::{
     domain::{
         clock::ManualClock,
         id::DeviceId,
-        port::{Authorization, Insertion, Restoration, Store, Trials, Verdict},
-        registration::{CodeEntry, QUARANTINE, Registration, State},
+        port::{Authorization, Insertion, Restoration, Store, TrialVerdict, Trials},
+        registration_code::{CodeEntry, CodeState, QUARANTINE, RegistrationCode},
         temp_pass::{Denial, ResetTarget, TempPassRule, TrialApplication, TrialState},
     },
     store::embedded::{EmbeddedOptions, EmbeddedStore},
@@ -23,13 +23,13 @@ use crate::{
 const MILLISECOND: Duration = Duration::from_millis(1);
 
 /// Another store, whose time advances with the harness's.
-struct Other {
+struct OtherStore {
     clock: Arc<ManualClock>,
     store: Store,
     _folder: tempfile::TempDir,
 }
 
-impl Other {
+impl OtherStore {
     fn beside(harness: &impl Harness) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let clock = ManualClock::new(harness.time().read());
@@ -85,7 +85,7 @@ async fn move_over(from: &Store, to: &Store) {
 }
 
 /// Whether the store accepts a new record for a code.
-async fn takes(store: &Store, registration: &Registration) -> bool {
+async fn takes(store: &Store, registration: &RegistrationCode) -> bool {
     let inserted = store.codes.insert_if_absent(registration, NO_LIMIT, None).await;
     inserted.expect("the store works") == Insertion::Inserted
 }
@@ -93,7 +93,7 @@ async fn takes(store: &Store, registration: &Registration) -> bool {
 /// A copied code behaves the same in both stores until its last millisecond.
 pub(crate) async fn codes_and_tombstones_are_copied_with_their_expiries(harness: &impl Harness) {
     let expired = insert_for(harness, "EXPIRED", Duration::from_secs(1)).await;
-    let other = Other::beside(harness);
+    let other = OtherStore::beside(harness);
     other.pass(harness, Duration::from_secs(1)).await;
     let live = insert(harness, "LIVE").await;
     let released = insert_for(harness, "RELEASED", Duration::from_secs(36_000)).await;
@@ -107,7 +107,7 @@ pub(crate) async fn codes_and_tombstones_are_copied_with_their_expiries(harness:
     let now = harness.time().read();
     for store in [&store, &other.store] {
         let found = store.codes.get(&live.key()).await.expect("the store works").expect("is there");
-        assert!(found.state(now) == State::Pending);
+        assert!(found.state(now) == CodeState::Pending);
         assert_eq!(store.codes.get(&expired.key()).await.expect("the store works"), None);
         assert!(!store.codes.release(&released.key(), released.id).await.expect("the store works"));
     }
@@ -125,7 +125,7 @@ pub(crate) async fn codes_and_tombstones_are_copied_with_their_expiries(harness:
 
 /// The count is correct, even after a copy that was started twice.
 pub(crate) async fn copied_codes_are_counted_once_and_are_not_limited(harness: &impl Harness) {
-    let other = Other::beside(harness);
+    let other = OtherStore::beside(harness);
     let now = harness.time().read();
     for code in ["A", "B", "C", "RELEASED"] {
         assert!(takes(&other.store, &registration(now, code, TTL)).await);
@@ -160,7 +160,7 @@ pub(crate) async fn existing_records_are_not_overwritten_and_differences_are_rep
     let live = CodeEntry { registration: insert(harness, "LIVE").await, release_time: None };
     let released = CodeEntry { release_time: Some(harness.time().read()), ..live.clone() };
     let another =
-        Registration { id: sample::id_of("another", harness.time().read()), ..live.registration.clone() };
+        RegistrationCode { id: sample::id_of("another", harness.time().read()), ..live.registration.clone() };
     let another = CodeEntry { registration: another, release_time: None };
     for (entry, expected) in
         [(&live, Restoration::Present), (&released, Restoration::Differs), (&another, Restoration::Differs)]
@@ -169,7 +169,7 @@ pub(crate) async fn existing_records_are_not_overwritten_and_differences_are_rep
     }
     assert_eq!(store.codes.get(&live.registration.key()).await.expect("the store works"), Some(live));
 
-    let other = Other::beside(harness);
+    let other = OtherStore::beside(harness);
     for store in [&store, &other.store] {
         authorize(store, PROMOTIONAL, "a", Some(1), "one").await;
     }
@@ -179,7 +179,7 @@ pub(crate) async fn existing_records_are_not_overwritten_and_differences_are_rep
 
 /// This holds for codes and for trials.
 pub(crate) async fn forgotten_records_are_not_copied(harness: &impl Harness) {
-    let other = Other::beside(harness);
+    let other = OtherStore::beside(harness);
     let record = registration(harness.time().read(), "CODE", TTL);
     assert!(takes(&other.store, &record).await);
     authorize(&other.store, PROMOTIONAL, "a", Some(1), "one").await;
@@ -201,7 +201,13 @@ pub(crate) async fn forgotten_records_are_not_copied(harness: &impl Harness) {
     );
 }
 
-async fn authorize(store: &Store, rule: TempPassRule, device: &str, key: Option<u8>, what: &str) -> Verdict {
+async fn authorize(
+    store: &Store,
+    rule: TempPassRule,
+    device: &str,
+    key: Option<u8>,
+    what: &str,
+) -> TrialVerdict {
     let authorization = Authorization {
         temp_pass: temp_pass("TempPass"),
         rule,
@@ -224,7 +230,7 @@ fn device(id: &str) -> ResetTarget {
 
 /// With several devices and keys, two trials of one identity, and the application that a reset must match.
 pub(crate) async fn trials_are_copied_with_all_their_bindings(harness: &impl Harness) {
-    let (store, other) = (harness.store(), Other::beside(harness));
+    let (store, other) = (harness.store(), OtherStore::beside(harness));
     authorize(&store, PROMOTIONAL, "a", Some(1), "one").await;
     other.pass(harness, MILLISECOND).await;
     authorize(&store, PROMOTIONAL, "b", Some(1), "one").await;
@@ -257,7 +263,7 @@ pub(crate) async fn trials_are_copied_with_all_their_bindings(harness: &impl Har
 
 /// Neither reset trials nor their bindings nor earlier generations are copied.
 pub(crate) async fn reset_trials_are_not_copied(harness: &impl Harness) {
-    let (store, other) = (harness.store(), Other::beside(harness));
+    let (store, other) = (harness.store(), OtherStore::beside(harness));
     for generation in 0..2 {
         for name in ["a", "b", "c"] {
             authorize(&store, BASIC, name, None, "one").await;
@@ -291,7 +297,7 @@ pub(crate) async fn reset_trials_are_not_copied(harness: &impl Harness) {
 /// There are more resources than any store keeps in one record.
 pub(crate) async fn a_trial_with_many_resources_is_copied_completely_and_continues(harness: &impl Harness) {
     const MANY: TempPassRule = TempPassRule { max_resources: Some(50), ..PROMOTIONAL };
-    let (store, other) = (harness.store(), Other::beside(harness));
+    let (store, other) = (harness.store(), OtherStore::beside(harness));
     for index in 0..40 {
         authorize(&store, MANY, "a", Some(1), &format!("{index}")).await;
     }
@@ -309,7 +315,7 @@ pub(crate) async fn a_trial_with_many_resources_is_copied_completely_and_continu
 
 /// A copy does not provide a second trial.
 pub(crate) async fn a_copied_expired_trial_denies_until_its_retention_ends(harness: &impl Harness) {
-    let (store, other) = (harness.store(), Other::beside(harness));
+    let (store, other) = (harness.store(), OtherStore::beside(harness));
     authorize(&other.store, BASIC, "a", None, "one").await;
     other.pass(harness, BASIC.ttl).await;
     move_over(&other.store, &store).await;
@@ -321,7 +327,7 @@ pub(crate) async fn a_copied_expired_trial_denies_until_its_retention_ends(harne
 
 /// This holds after any history of authorizations and resets.
 pub(crate) async fn after_a_copy_both_stores_decide_random_requests_alike(harness: &impl Harness) {
-    let (store, other) = (harness.store(), Other::beside(harness));
+    let (store, other) = (harness.store(), OtherStore::beside(harness));
     let mut random = fastrand::Rng::with_seed(11);
     let mut step = async |stores: &[&Store]| {
         let (name, user, what) = (random.u8(..8).to_string(), random.u8(..8), random.u8(..4).to_string());
@@ -331,7 +337,7 @@ pub(crate) async fn after_a_copy_both_stores_decide_random_requests_alike(harnes
         for store in stores {
             outcomes.push(match what_happens {
                 0..85 => {
-                    let Verdict { denial, trial, .. } =
+                    let TrialVerdict { denial, trial, .. } =
                         authorize(store, PROMOTIONAL, &name, Some(user), &what).await;
                     (denial, Some(trial), None)
                 }

@@ -24,14 +24,14 @@ struct ModelTrial {
 
 /// The rules in their simplest form: which trial each device and key is bound to, and the resources of each trial.
 #[derive(Debug, Default)]
-struct Model {
+struct TrialModel {
     trials: HashMap<usize, ModelTrial>,
     devices: HashMap<u8, usize>,
     keys: HashMap<u8, usize>,
     next: usize,
 }
 
-impl Model {
+impl TrialModel {
     fn of(&self, device: u8, key: Option<u8>) -> (Option<usize>, Option<usize>) {
         let lives = |id: &&usize| self.trials.contains_key(id);
         let device = self.devices.get(&device).filter(lives).copied();
@@ -80,7 +80,7 @@ fn millis(duration: Duration) -> u64 {
 pub(crate) async fn random_authorizations_and_resets_match_a_simple_model(harness: &impl Harness) {
     for (name, rule, has_keys) in [("basic", BASIC, false), ("promotional", PROMOTIONAL, true)] {
         let mut random = fastrand::Rng::with_seed(7);
-        let mut model = Model::default();
+        let mut model = TrialModel::default();
         let (temp_pass, trials) = (temp_pass(name), harness.store().trials);
         for step in 0..STEPS {
             let (device, user, what) = (random.u8(..6), random.u8(..6), random.u8(..4));

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{Harness, sample::race};
 use crate::domain::{
     id::{DeviceId, EnvironmentName, MvpdId, RequestorId},
-    port::{Authorization, Verdict},
+    port::{Authorization, TrialVerdict},
     temp_pass::{
         Denial, GenericKey, ResetTarget, ResourceId, TempPassKey, TempPassRule, TrialApplication,
         TrialIdentity, TrialState, TrialView,
@@ -76,7 +76,7 @@ async fn authorize(
     device: &str,
     key: Option<u8>,
     what: &str,
-) -> Verdict {
+) -> TrialVerdict {
     let authorization = authorization(rule, identity(device, key), what);
     harness.store().trials.authorize(authorization).await.expect("the store works")
 }

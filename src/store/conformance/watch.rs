@@ -11,7 +11,7 @@ use super::{
 };
 use crate::domain::{
     port::{Insertion, Signals},
-    registration::QUARANTINE,
+    registration_code::QUARANTINE,
 };
 
 /// Longer than any store takes to signal an acknowledged change.

@@ -4,13 +4,14 @@ use fjall::{Keyspace, UserKey, UserValue};
 use uuid::Uuid;
 
 use super::{
-    engine::Found, ledger_operation::PutIfAbsent, operation::Command, record, transaction::Transaction,
+    engine::StoredRecord, ledger_operation::PutIfAbsent, operation::BatchCommand, record,
+    transaction::Transaction,
 };
 use crate::domain::{
     clock::Timestamp,
     id::EnvironmentName,
     port::{Insertion, LedgerEntry, LedgerKey, Restoration, StoreResult},
-    registration::{CodeEntry, CodeKey, Registration},
+    registration_code::{CodeEntry, CodeKey, RegistrationCode},
 };
 
 /// A record to store. It is encoded on the caller's thread, because all callers share the committer's time.
@@ -23,7 +24,7 @@ struct NewRecord {
 }
 
 impl NewRecord {
-    fn new(registration: &Registration) -> StoreResult<Self> {
+    fn new(registration: &RegistrationCode) -> StoreResult<Self> {
         Ok(Self {
             environment: registration.environment.clone(),
             expire_time: registration.expire_time,
@@ -34,7 +35,7 @@ impl NewRecord {
     }
 
     /// Writes the record, replacing the previous one.
-    fn put(&self, transaction: &mut Transaction<'_>, place: &Keyspace, before: Option<&Found>) {
+    fn put(&self, transaction: &mut Transaction<'_>, place: &Keyspace, before: Option<&StoredRecord>) {
         transaction.put(place, &self.key, self.value.clone(), before);
         transaction.count_in(place, &self.environment, self.expire_time);
         transaction.code_changed(&self.key);
@@ -51,7 +52,7 @@ pub(super) struct InsertCode {
 impl InsertCode {
     /// Prepares the command on the caller's thread.
     pub(super) fn new(
-        registration: &Registration,
+        registration: &RegistrationCode,
         max_live: u64,
         entry: Option<(&LedgerKey, LedgerEntry)>,
     ) -> StoreResult<Self> {
@@ -60,7 +61,7 @@ impl InsertCode {
     }
 }
 
-impl Command for InsertCode {
+impl BatchCommand for InsertCode {
     type Outcome = Insertion;
 
     fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<Insertion> {
@@ -96,12 +97,12 @@ pub(super) struct AdoptCode {
 
 impl AdoptCode {
     /// Prepares the command on the caller's thread.
-    pub(super) fn new(registration: &Registration) -> StoreResult<Self> {
+    pub(super) fn new(registration: &RegistrationCode) -> StoreResult<Self> {
         Ok(Self { record: NewRecord::new(registration)?, id: registration.id })
     }
 }
 
-impl Command for AdoptCode {
+impl BatchCommand for AdoptCode {
     type Outcome = ();
 
     fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<()> {
@@ -132,7 +133,7 @@ impl RestoreCode {
     }
 }
 
-impl Command for RestoreCode {
+impl BatchCommand for RestoreCode {
     type Outcome = Restoration;
 
     fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<Restoration> {
@@ -173,7 +174,7 @@ impl ReleaseCode {
     }
 }
 
-impl Command for ReleaseCode {
+impl BatchCommand for ReleaseCode {
     type Outcome = bool;
 
     fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<bool> {

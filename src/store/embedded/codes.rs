@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     code_operation::{AdoptCode, InsertCode, ReleaseCode},
-    engine::Engine,
+    engine::EmbeddedEngine,
     handle::{EmbeddedStore, closed},
     record,
     scan::scan,
@@ -16,21 +16,21 @@ use super::{
 use crate::domain::{
     id::EnvironmentName,
     port::{Codes, Insertion, LedgerEntry, LedgerKey, Signals, StoreResult},
-    registration::{CodeEntry, CodeKey, Registration},
+    registration_code::{CodeEntry, CodeKey, RegistrationCode},
 };
 
 #[async_trait]
 impl Codes for EmbeddedStore {
     async fn insert_if_absent(
         &self,
-        registration: &Registration,
+        registration: &RegistrationCode,
         max_live: u64,
         entry: Option<(&LedgerKey, LedgerEntry)>,
     ) -> StoreResult<Insertion> {
         self.submit(InsertCode::new(registration, max_live, entry)?).await
     }
 
-    async fn adopt(&self, registration: &Registration) -> StoreResult<()> {
+    async fn adopt(&self, registration: &RegistrationCode) -> StoreResult<()> {
         self.submit(AdoptCode::new(registration)?).await
     }
 
@@ -67,7 +67,7 @@ impl Codes for EmbeddedStore {
 }
 
 /// Decodes the value of a code's key, as a tombstone if the record was released.
-fn entry(engine: &Engine, key: &[u8], record: &[u8]) -> StoreResult<CodeEntry> {
+fn entry(engine: &EmbeddedEngine, key: &[u8], record: &[u8]) -> StoreResult<CodeEntry> {
     let release = engine.find_in_moving_buckets(&record::release_key(key))?;
     record::decode_code(record, release.as_deref())
 }

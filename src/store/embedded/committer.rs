@@ -12,8 +12,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     bucket::Bucket,
-    engine::Engine,
-    handle::Core,
+    engine::EmbeddedEngine,
+    handle::StoreCore,
     operation::{CommitFailure, Operation},
     transaction::{BucketCounts, Transaction},
 };
@@ -39,9 +39,9 @@ pub(super) enum Message {
 /// The committer's state.
 pub(super) struct Committer {
     /// The state shared with readers.
-    pub core: Arc<Core>,
+    pub core: Arc<StoreCore>,
     /// The engine. Only the committer writes to it.
-    pub engine: Arc<Engine>,
+    pub engine: Arc<EmbeddedEngine>,
     /// The counters of each bucket.
     pub counts: BucketCounts,
     /// Incoming messages.

@@ -50,7 +50,7 @@ const TABLES_PER_BUCKET: usize = 16;
 const NEVER_COMPACT: u8 = 29;
 
 /// The open engine. Readers share it.
-pub(super) struct Engine {
+pub(super) struct EmbeddedEngine {
     database: Database,
     folder: PathBuf,
     /// Records that do not expire soon, or never.
@@ -66,12 +66,12 @@ pub(super) struct Engine {
 }
 
 /// A record and the keyspace that contains it.
-pub(super) struct Found {
+pub(super) struct StoredRecord {
     pub keyspace: Keyspace,
     pub value: UserValue,
 }
 
-impl Engine {
+impl EmbeddedEngine {
     /// Opens the engine in `folder`, or creates one there. Blocks.
     ///
     /// # Errors
@@ -164,17 +164,17 @@ impl Engine {
     }
 
     /// Looks up a key in the buckets. Exact for the committer, because only the committer moves records.
-    pub(super) fn find_in_buckets(&self, key: &[u8]) -> StoreResult<Option<Found>> {
+    pub(super) fn find_in_buckets(&self, key: &[u8]) -> StoreResult<Option<StoredRecord>> {
         self.find_among(&self.index.candidates(key), key)
     }
 
-    fn find_among(&self, candidates: &Candidates, key: &[u8]) -> StoreResult<Option<Found>> {
+    fn find_among(&self, candidates: &Candidates, key: &[u8]) -> StoreResult<Option<StoredRecord>> {
         if candidates.are_none() {
             return Ok(None);
         }
         for bucket in self.buckets.load().iter().filter(|bucket| candidates.include(bucket.id())) {
             if let Some(value) = bucket.keyspace.get(key).map_err(unavailable)? {
-                return Ok(Some(Found { keyspace: bucket.keyspace.clone(), value }));
+                return Ok(Some(StoredRecord { keyspace: bucket.keyspace.clone(), value }));
             }
         }
         Ok(None)

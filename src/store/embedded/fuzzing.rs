@@ -3,18 +3,19 @@
 use std::io::Cursor;
 
 use super::{
-    journal_repair::Contents,
+    journal_repair::JournalContents,
     record::{counter_key, parse_counter_key},
     trial_key::{TrialKey, parse_expiry_key, parse_trial_key},
 };
-use crate::fuzzing::Target;
+use crate::fuzzing::FuzzTarget;
 
-pub(crate) const TARGETS: &[Target] = &[("journal", journal), ("stored_key", stored_key)];
+pub(crate) const TARGETS: &[FuzzTarget] = &[("journal", journal), ("stored_key", stored_key)];
 
 /// The leading part that is reported as whole parses as whole on its own, and no batch is found twice.
 fn journal(input: &[u8]) {
-    let of = |bytes: &[u8]| Contents::read(|| Ok(Cursor::new(bytes.to_vec()))).expect("memory can be read");
-    let Contents { end, torn, next } = of(input);
+    let of =
+        |bytes: &[u8]| JournalContents::read(|| Ok(Cursor::new(bytes.to_vec()))).expect("memory can be read");
+    let JournalContents { end, torn, next } = of(input);
     let length = input.len() as u64;
     assert!(end + torn <= length);
     assert!(next.is_none_or(|next| (end..end + torn).contains(&next)), "{next:?} of {end} and {torn}");

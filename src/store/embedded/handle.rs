@@ -14,14 +14,14 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    cleanup,
     committer::{Committer, Message},
-    engine::Engine,
+    engine::EmbeddedEngine,
     free_space::SpaceGuard,
-    housekeeper,
     indexer::Indexer,
     live_count::{BucketCount, LiveCount},
     open::{self, EmbeddedOptions, OpenError, open_engine},
-    operation::{Command, CommitFailure, Pending},
+    operation::{BatchCommand, CommitFailure, PendingCommand},
     statistics::{Recorder, Statistics},
     transaction::BucketCounts,
     trusted_time::TrustedTime,
@@ -42,16 +42,16 @@ const QUEUE_LENGTH: usize = 4096;
 /// A handle to the embedded store, cheap to clone. Dropping the last handle closes the store.
 #[derive(Clone)]
 pub struct EmbeddedStore {
-    pub(super) core: Arc<Core>,
+    pub(super) core: Arc<StoreCore>,
     queue: mpsc::Sender<Message>,
 }
 
 /// The state that readers and the committer share.
-pub(super) struct Core {
+pub(super) struct StoreCore {
     /// The store's time.
     pub clock: SharedClock,
     /// The engine; `None` once the store is closed.
-    pub engine: ArcSwapOption<Engine>,
+    pub engine: ArcSwapOption<EmbeddedEngine>,
     /// Rate limits. They are in memory, because only one process uses this store.
     pub limits: Arc<MemoryLimits>,
     /// The number of live codes.
@@ -74,9 +74,9 @@ pub(super) struct Core {
     pub fail_commits: std::sync::atomic::AtomicBool,
 }
 
-impl Core {
+impl StoreCore {
     /// The engine, while the store is open.
-    pub(super) fn engine(&self) -> StoreResult<arc_swap::Guard<Option<Arc<Engine>>>> {
+    pub(super) fn engine(&self) -> StoreResult<arc_swap::Guard<Option<Arc<EmbeddedEngine>>>> {
         let engine = self.engine.load();
         if engine.is_some() { Ok(engine) } else { Err(closed()) }
     }
@@ -129,7 +129,7 @@ impl EmbeddedStore {
         })?;
         let indexer = Indexer::new(&engine);
         let time = TrustedTime::new(options.clock.now(), options.clock.instant());
-        let core = Arc::new(Core {
+        let core = Arc::new(StoreCore {
             limits: Arc::new(MemoryLimits::new(&options.clock)),
             clock: options.clock,
             engine: ArcSwapOption::from(Some(Arc::clone(&engine))),
@@ -148,7 +148,7 @@ impl EmbeddedStore {
         let committer = Committer { core: Arc::clone(&core), engine, counts, queue: commands, deleted };
         let (weak_core, weak_queue) = (Arc::downgrade(&core), queue.downgrade());
         let started =
-            start("store-housekeeper", move || housekeeper::run(&weak_core, &weak_queue, &let_go, time))
+            start("store-housekeeper", move || cleanup::run(&weak_core, &weak_queue, &let_go, time))
                 .and_then(|()| start("store-committer", move || committer.run()));
         match started {
             Ok(()) => Ok((Self { core, queue }, indexer)),
@@ -180,9 +180,9 @@ impl EmbeddedStore {
     }
 
     /// Submits a command to the committer, and waits until its decision is durable.
-    pub(super) async fn submit<C: Command>(&self, command: C) -> StoreResult<C::Outcome> {
+    pub(super) async fn submit<C: BatchCommand>(&self, command: C) -> StoreResult<C::Outcome> {
         self.core.check_writable()?;
-        let (pending, answer) = Pending::new(command);
+        let (pending, answer) = PendingCommand::new(command);
         self.queue.send(Message::Operation(pending)).await.map_err(|_| closed())?;
         let outcome = answer.await.map_err(|_| closed())?;
         // A commit wakes many callers at once from another thread. A single-threaded runtime polls such tasks one
@@ -219,7 +219,7 @@ impl StoreHealth for EmbeddedStore {
     }
 }
 
-fn load_counts(engine: &Engine) -> StoreResult<(LiveCount, BucketCounts)> {
+fn load_counts(engine: &EmbeddedEngine) -> StoreResult<(LiveCount, BucketCounts)> {
     let (mut live, mut counts) = (LiveCount::default(), BucketCounts::new());
     for bucket in engine.buckets().iter() {
         counts.insert(bucket.keyspace.id(), BucketCount::load(&bucket.keyspace, &mut live)?);

@@ -75,7 +75,7 @@ impl Candidates {
 /// The index. It is safe for concurrent use.
 pub(super) struct Index {
     hasher: DefaultHashBuilder,
-    shards: Vec<Mutex<HashTable<Entry>>>,
+    shards: Vec<Mutex<HashTable<IndexEntry>>>,
     is_complete: AtomicBool,
 }
 
@@ -98,25 +98,26 @@ impl Index {
         }
         let hash = self.hasher.hash_one(key);
         let shard = self.shard(hash);
-        let entries = shard.iter_hash(Entry::table_hash(hash)).filter(|entry| entry.is_of(hash));
+        let entries = shard.iter_hash(IndexEntry::table_hash(hash)).filter(|entry| entry.is_of(hash));
         Candidates::Only(entries.map(|entry| entry.bucket()).collect())
     }
 
     /// Adds a key that is about to be written to a bucket. Idempotent.
     pub(super) fn add(&self, key: &[u8], bucket: BucketId) {
         let hash = self.hasher.hash_one(key);
-        let entry = Entry::new(hash, bucket);
+        let entry = IndexEntry::new(hash, bucket);
         let mut shard = self.shard(hash);
-        if shard.find(Entry::table_hash(hash), |other| *other == entry).is_none() {
-            shard.insert_unique(Entry::table_hash(hash), entry, Entry::rehash);
+        if shard.find(IndexEntry::table_hash(hash), |other| *other == entry).is_none() {
+            shard.insert_unique(IndexEntry::table_hash(hash), entry, IndexEntry::rehash);
         }
     }
 
     /// Removes a key that is no longer in a bucket.
     pub(super) fn remove(&self, key: &[u8], bucket: BucketId) {
         let hash = self.hasher.hash_one(key);
-        let entry = Entry::new(hash, bucket);
-        if let Ok(found) = self.shard(hash).find_entry(Entry::table_hash(hash), |other| *other == entry) {
+        let entry = IndexEntry::new(hash, bucket);
+        if let Ok(found) = self.shard(hash).find_entry(IndexEntry::table_hash(hash), |other| *other == entry)
+        {
             found.remove();
         }
     }
@@ -129,7 +130,7 @@ impl Index {
             shard.retain(|entry| !buckets.contains(&entry.bucket()));
             if shard.len().saturating_mul(SPARSE) < shard.capacity() {
                 let enough = shard.len().saturating_mul(2);
-                shard.shrink_to(enough, Entry::rehash);
+                shard.shrink_to(enough, IndexEntry::rehash);
             }
         }
     }
@@ -144,22 +145,22 @@ impl Index {
         self.is_complete.store(true, Ordering::SeqCst);
     }
 
-    fn shard(&self, hash: u64) -> MutexGuard<'_, HashTable<Entry>> {
+    fn shard(&self, hash: u64) -> MutexGuard<'_, HashTable<IndexEntry>> {
         // The bits next to those that an entry contains.
         let number = usize::try_from(hash >> HASH_BITS).unwrap_or_default() % SHARDS;
         lock(&self.shards[number])
     }
 }
 
-fn lock(shard: &Mutex<HashTable<Entry>>) -> MutexGuard<'_, HashTable<Entry>> {
+fn lock(shard: &Mutex<HashTable<IndexEntry>>) -> MutexGuard<'_, HashTable<IndexEntry>> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A part of a key's hash, and a bucket, in one word.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Entry(u64);
+struct IndexEntry(u64);
 
-impl Entry {
+impl IndexEntry {
     fn new(hash: u64, bucket: BucketId) -> Self {
         Self(hash << BUCKET_BITS | bucket.0)
     }

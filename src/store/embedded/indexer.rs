@@ -3,8 +3,8 @@
 use std::{sync::Weak, vec};
 
 use super::{
-    engine::{Engine, unavailable},
-    handle::Core,
+    engine::{EmbeddedEngine, unavailable},
+    handle::StoreCore,
     index::BucketId,
     record,
 };
@@ -24,13 +24,13 @@ pub(super) struct Indexer {
 
 impl Indexer {
     /// Creates an indexer for the buckets that exist now.
-    pub(super) fn new(engine: &Engine) -> Self {
+    pub(super) fn new(engine: &EmbeddedEngine) -> Self {
         let buckets: Vec<_> = engine.buckets().iter().map(super::bucket::Bucket::id).collect();
         Self { buckets: buckets.into_iter(), current: None, keys: 0 }
     }
 
     /// Runs until every key is indexed or the store is closed.
-    pub(super) fn run(mut self, core: &Weak<Core>) {
+    pub(super) fn run(mut self, core: &Weak<StoreCore>) {
         let start = Stopwatch::start();
         loop {
             let Some(engine) = core.upgrade().and_then(|core| core.engine.load_full()) else { return };
@@ -51,7 +51,7 @@ impl Indexer {
     }
 
     /// Indexes the next keys. Returns false once there are none left.
-    pub(super) fn step(&mut self, engine: &Engine) -> StoreResult<bool> {
+    pub(super) fn step(&mut self, engine: &EmbeddedEngine) -> StoreResult<bool> {
         let Some((bucket, keys)) = &mut self.current else { return Ok(self.begin_next(engine)) };
         for _ in 0..CHUNK {
             let Some(key) = keys.next() else {
@@ -70,7 +70,7 @@ impl Indexer {
 
     /// Moves to the next bucket. A bucket that was deleted in the meantime has nothing to index. Returns false if there is no
     /// next bucket.
-    fn begin_next(&mut self, engine: &Engine) -> bool {
+    fn begin_next(&mut self, engine: &EmbeddedEngine) -> bool {
         let Some(id) = self.buckets.next() else { return false };
         let buckets = engine.buckets();
         let bucket = buckets.iter().find(|bucket| bucket.id() == id);

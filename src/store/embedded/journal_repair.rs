@@ -44,7 +44,7 @@ pub(super) fn find_damage(folder: &Path) -> io::Result<Option<String>> {
         lock => lock?,
     };
     for path in journals(folder)?.values() {
-        let Contents { end, next, .. } = Contents::of(path)?;
+        let JournalContents { end, next, .. } = JournalContents::of(path)?;
         if let Some(next) = next {
             return Ok(Some(format!("{} is damaged between offsets {end} and {next}", path.display())));
         }
@@ -59,11 +59,13 @@ pub(super) fn cut_torn_end(folder: &Path) -> io::Result<bool> {
     let mut journals = journals(folder)?;
     let Some((_, newest)) = journals.pop_last() else { return Ok(false) };
     for older in journals.values() {
-        if Contents::of(older)?.torn > 0 {
+        if JournalContents::of(older)?.torn > 0 {
             return Ok(false);
         }
     }
-    let Contents { end, torn: bytes @ 1.., next: None } = Contents::of(&newest)? else { return Ok(false) };
+    let JournalContents { end, torn: bytes @ 1.., next: None } = JournalContents::of(&newest)? else {
+        return Ok(false);
+    };
     let mut journal = File::options().read(true).write(true).open(&newest)?;
     journal.seek(SeekFrom::Start(end))?;
     // The removed bytes are saved: a disk that loses an acknowledged write leaves the same damage.
@@ -106,7 +108,7 @@ fn journals(folder: &Path) -> io::Result<BTreeMap<u64, PathBuf>> {
 }
 
 /// The result of parsing a journal.
-pub(super) struct Contents {
+pub(super) struct JournalContents {
     /// The offset at which the leading whole batches end.
     pub(super) end: u64,
     /// The number of bytes after `end`, without trailing zeros: the engine preallocates journals.
@@ -115,7 +117,7 @@ pub(super) struct Contents {
     pub(super) next: Option<u64>,
 }
 
-impl Contents {
+impl JournalContents {
     fn of(journal: &Path) -> io::Result<Self> {
         Self::read(|| File::open(journal))
     }

@@ -7,7 +7,7 @@ use futures_core::stream::BoxStream;
 
 use super::{
     handle::{EmbeddedStore, closed},
-    ledger_operation::{PutIfAbsent, Swap, TakeLease, is_live},
+    ledger_operation::{PutIfAbsent, SwapEntry, TakeLease, is_live},
     record,
     scan::scan,
 };
@@ -36,7 +36,7 @@ impl Ledger for EmbeddedStore {
         expected: Option<&[u8]>,
         replacement: Option<LedgerEntry>,
     ) -> StoreResult<bool> {
-        self.submit(Swap::new(key, expected, replacement)?).await
+        self.submit(SwapEntry::new(key, expected, replacement)?).await
     }
 
     async fn lease(&self, key: &LedgerKey, holder: &[u8], term: Duration) -> StoreResult<bool> {

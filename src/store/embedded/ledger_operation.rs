@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fjall::{Keyspace, UserKey, UserValue};
 
-use super::{engine::Found, operation::Command, record, transaction::Transaction};
+use super::{engine::StoredRecord, operation::BatchCommand, record, transaction::Transaction};
 use crate::domain::{
     clock::Timestamp,
     ledger_kind::LedgerKind,
@@ -32,28 +32,31 @@ impl PutIfAbsent {
     }
 
     /// The slot for the entry, or the live entry that already has its key.
-    pub(super) fn place(&self, transaction: &mut Transaction<'_>) -> StoreResult<Result<Place, LedgerEntry>> {
+    pub(super) fn place(
+        &self,
+        transaction: &mut Transaction<'_>,
+    ) -> StoreResult<Result<EntryLocation, LedgerEntry>> {
         let (before, present) = look_up(transaction, &self.key)?;
         Ok(match present {
             Some(present) => Err(present),
-            None => Ok(Place { keyspace: transaction.place_for_ledger(&self.entry)?, before }),
+            None => Ok(EntryLocation { keyspace: transaction.place_for_ledger(&self.entry)?, before }),
         })
     }
 
     /// Writes the entry to its slot.
-    pub(super) fn put(&self, transaction: &mut Transaction<'_>, place: &Place) {
+    pub(super) fn put(&self, transaction: &mut Transaction<'_>, place: &EntryLocation) {
         transaction.put(&place.keyspace, &self.key, self.value.clone(), place.before.as_ref());
         transaction.kind_changed(self.kind);
     }
 }
 
 /// The keyspace for an entry, and the expired entry that it replaces, if any.
-pub(super) struct Place {
+pub(super) struct EntryLocation {
     keyspace: Keyspace,
-    before: Option<Found>,
+    before: Option<StoredRecord>,
 }
 
-impl Command for PutIfAbsent {
+impl BatchCommand for PutIfAbsent {
     type Outcome = Option<LedgerEntry>;
 
     fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<Option<LedgerEntry>> {
@@ -81,7 +84,7 @@ impl TakeLease {
     }
 }
 
-impl Command for TakeLease {
+impl BatchCommand for TakeLease {
     type Outcome = bool;
 
     fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<bool> {
@@ -92,14 +95,14 @@ impl Command for TakeLease {
 }
 
 /// Compare-and-swap: replaces or removes an entry if its value is the one that the caller expects.
-pub(super) struct Swap {
+pub(super) struct SwapEntry {
     kind: LedgerKind,
     key: UserKey,
     expected: Option<Vec<u8>>,
     replacement: Option<(LedgerEntry, UserValue)>,
 }
 
-impl Swap {
+impl SwapEntry {
     /// Prepares the command on the caller's thread.
     pub(super) fn new(
         key: &LedgerKey,
@@ -118,7 +121,7 @@ impl Swap {
     }
 }
 
-impl Command for Swap {
+impl BatchCommand for SwapEntry {
     type Outcome = bool;
 
     fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<bool> {
@@ -141,7 +144,7 @@ impl Command for Swap {
 
 /// Removes expired entries. Entries in buckets are deleted with their bucket; the few with a longer lifetime are removed one by
 /// one.
-pub(super) struct RemoveEnded {
+pub(super) struct RemoveExpiredEntries {
     /// The keys of entries that were found to be expired.
     pub keys: Vec<UserKey>,
     /// The time of the search. The wall clock may step between search and commit; only records that are expired at both times are
@@ -149,7 +152,7 @@ pub(super) struct RemoveEnded {
     pub ended_by: Timestamp,
 }
 
-impl Command for RemoveEnded {
+impl BatchCommand for RemoveExpiredEntries {
     type Outcome = ();
 
     fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<()> {
@@ -168,7 +171,7 @@ impl Command for RemoveEnded {
 fn look_up(
     transaction: &Transaction<'_>,
     key: &UserKey,
-) -> StoreResult<(Option<Found>, Option<LedgerEntry>)> {
+) -> StoreResult<(Option<StoredRecord>, Option<LedgerEntry>)> {
     look_up_at(transaction, key, transaction.now)
 }
 
@@ -176,7 +179,7 @@ fn look_up_at(
     transaction: &Transaction<'_>,
     key: &UserKey,
     now: Timestamp,
-) -> StoreResult<(Option<Found>, Option<LedgerEntry>)> {
+) -> StoreResult<(Option<StoredRecord>, Option<LedgerEntry>)> {
     let Some(found) = transaction.find_ledger(key)? else { return Ok((None, None)) };
     let entry = record::decode_ledger(&found.value)?;
     let present = is_live(&entry, now).then_some(entry);

@@ -18,11 +18,11 @@ pub(super) fn expiry_second(expire_time: Timestamp) -> u64 {
 /// The live codes of all environments.
 #[derive(Debug, Default)]
 pub(super) struct LiveCount {
-    environments: HashMap<EnvironmentName, Environment>,
+    environments: HashMap<EnvironmentName, EnvironmentCount>,
 }
 
 #[derive(Debug, Default)]
-struct Environment {
+struct EnvironmentCount {
     live: i64,
     /// The last second whose codes are no longer counted in `live`. It goes back if the wall clock does.
     passed: u64,
@@ -53,7 +53,7 @@ impl LiveCount {
     /// Adds `difference`, which may be negative, to the number of codes that expire in `second`.
     pub(super) fn add(&mut self, environment: &EnvironmentName, second: u64, difference: i64) {
         if !self.environments.contains_key(environment) {
-            self.environments.insert(environment.clone(), Environment::default());
+            self.environments.insert(environment.clone(), EnvironmentCount::default());
         }
         let Some(environment) = self.environments.get_mut(environment) else { return };
         if second > environment.passed {
@@ -76,7 +76,7 @@ impl LiveCount {
     }
 }
 
-impl Environment {
+impl EnvironmentCount {
     fn live_at(&mut self, now: Timestamp) -> u64 {
         let passed = now.as_millis() / 1000;
         if passed > self.passed {

@@ -12,13 +12,14 @@
 //!   about the same time. The store deletes a bucket as a whole.
 //! - `index`: maps each record to its bucket; the `indexer` fills it when the store is opened.
 //! - `live_count`: the exact number of live codes, maintained without scanning them.
-//! - `housekeeper`: the cleanup task. Every second it checks the free space and deletes expired buckets; once an hour it
+//! - `cleanup`: the cleanup task. Every second it checks the free space and deletes expired buckets; once an hour it
 //!   removes expired records outside the buckets.
 //! - `journal_repair`: opens a journal that a power cut has left torn, which the engine refuses, and refuses damage that the
 //!   engine would accept with loss of data.
 //! - `handle`: the store's public handle; `codes`, `trials`, `ledger` and `transfer` implement its ports.
 
 mod bucket;
+mod cleanup;
 mod code_operation;
 mod codes;
 mod committer;
@@ -27,7 +28,6 @@ mod free_space;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod handle;
-mod housekeeper;
 mod index;
 mod indexer;
 mod journal_repair;

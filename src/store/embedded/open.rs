@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    engine::Engine,
+    engine::EmbeddedEngine,
     free_space::{FileSystemSpace, FreeSpace},
     journal_repair, private_files,
 };
@@ -106,7 +106,7 @@ pub(super) fn is_store(path: &Path) -> bool {
 }
 
 /// Opens the engine in the data folder `path`.
-pub(super) fn open_engine(path: &Path) -> Result<Engine, OpenError> {
+pub(super) fn open_engine(path: &Path) -> Result<EmbeddedEngine, OpenError> {
     make_folder(path)?;
     let folder = path.join(ENGINE_FOLDER);
     make_folder(&folder)?;
@@ -121,14 +121,14 @@ pub(super) fn open_engine(path: &Path) -> Result<Engine, OpenError> {
     Ok(engine)
 }
 
-fn open_or_repair(path: &Path, folder: &Path) -> Result<Engine, OpenError> {
+fn open_or_repair(path: &Path, folder: &Path) -> Result<EmbeddedEngine, OpenError> {
     if let Some(reason) = journal_repair::find_damage(folder).map_err(|error| journal_error(path, error))? {
         return Err(OpenError::Unreadable { path: path.to_owned(), reason });
     }
-    let opened = match Engine::open(folder) {
+    let opened = match EmbeddedEngine::open(folder) {
         Err(refused @ fjall::Error::JournalRecovery(_)) => {
             let cut = journal_repair::cut_torn_end(folder).map_err(|error| journal_error(path, error))?;
-            if cut { Engine::open(folder) } else { Err(refused) }
+            if cut { EmbeddedEngine::open(folder) } else { Err(refused) }
         }
         opened => opened,
     };

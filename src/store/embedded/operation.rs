@@ -25,14 +25,14 @@ impl From<&CommitFailure> for StoreError {
 }
 
 /// A command and the channel to the caller that waits for it.
-pub(super) struct Pending<C: Command> {
+pub(super) struct PendingCommand<C: BatchCommand> {
     command: C,
     decision: Option<StoreResult<C::Outcome>>,
     reply: oneshot::Sender<StoreResult<C::Outcome>>,
 }
 
 /// The logic of a command.
-pub(super) trait Command: Send + 'static {
+pub(super) trait BatchCommand: Send + 'static {
     /// The result that the caller receives.
     type Outcome: Send + 'static;
 
@@ -40,7 +40,7 @@ pub(super) trait Command: Send + 'static {
     fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<Self::Outcome>;
 }
 
-impl<C: Command> Pending<C> {
+impl<C: BatchCommand> PendingCommand<C> {
     /// Wraps a command for the queue, and returns the receiver of its result.
     pub(super) fn new(command: C) -> (Box<Self>, oneshot::Receiver<StoreResult<C::Outcome>>) {
         let (reply, answer) = oneshot::channel();
@@ -48,7 +48,7 @@ impl<C: Command> Pending<C> {
     }
 }
 
-impl<C: Command> Operation for Pending<C> {
+impl<C: BatchCommand> Operation for PendingCommand<C> {
     fn decide(&mut self, transaction: &mut Transaction<'_>) {
         self.decision = Some(self.command.decide(transaction));
     }

@@ -11,7 +11,7 @@ use crate::{
         id::EnvironmentName,
         ledger_kind::LedgerKind,
         port::{LedgerEntry, LedgerKey, StoreResult},
-        registration::{CodeEntry, CodeKey, Registration},
+        registration_code::{CodeEntry, CodeKey, RegistrationCode},
     },
     format::{self, DifferenceV1, IdV1, LedgerEntryV1, NumberV1, Release},
 };
@@ -79,7 +79,7 @@ pub(super) fn decode_trial_id(value: &[u8]) -> StoreResult<Uuid> {
 }
 
 /// Encodes the record of a code.
-pub(super) fn encode_code(registration: &Registration) -> StoreResult<UserValue> {
+pub(super) fn encode_code(registration: &RegistrationCode) -> StoreResult<UserValue> {
     Ok(UserValue::new(&format::encode_code(registration)?))
 }
 

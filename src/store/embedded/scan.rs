@@ -7,8 +7,8 @@ use futures_core::stream::BoxStream;
 use futures_util::{StreamExt, stream};
 
 use super::{
-    engine::{Engine, unavailable},
-    handle::{Core, closed},
+    engine::{EmbeddedEngine, unavailable},
+    handle::{StoreCore, closed},
 };
 use crate::domain::{clock::Timestamp, error::StoreError, port::StoreResult};
 
@@ -18,14 +18,16 @@ const CHUNK: usize = 256;
 /// Streams every record whose key starts with `prefix`. `pick` converts key and value to an item, or returns `None` to skip the
 /// record. If the store is closed, the stream ends with an error.
 pub(super) fn scan<T: Send + 'static>(
-    core: &Arc<Core>,
+    core: &Arc<StoreCore>,
     prefix: Vec<u8>,
-    pick: impl Fn(&Engine, &[u8], &[u8], Timestamp) -> StoreResult<Option<T>> + Send + 'static,
+    pick: impl Fn(&EmbeddedEngine, &[u8], &[u8], Timestamp) -> StoreResult<Option<T>> + Send + 'static,
 ) -> BoxStream<'static, StoreResult<T>> {
-    let scan = Scan { core: Arc::clone(core), prefix, pick, snapshot: None, keyspaces: None, records: None };
+    let scan =
+        RecordScan { core: Arc::clone(core), prefix, pick, snapshot: None, keyspaces: None, records: None };
     stream::unfold(Some(scan), |scan| async move {
         // Reading may wait for the disk, which must not block the caller's runtime.
-        let (chunk, rest) = match tokio::task::spawn_blocking(move || scan.map(Scan::next_chunk)).await {
+        let (chunk, rest) = match tokio::task::spawn_blocking(move || scan.map(RecordScan::next_chunk)).await
+        {
             Ok(read) => read?,
             Err(_) => (vec![Err(StoreError::Unavailable("the scan was aborted".to_owned()))], None),
         };
@@ -35,8 +37,8 @@ pub(super) fn scan<T: Send + 'static>(
     .boxed()
 }
 
-struct Scan<F> {
-    core: Arc<Core>,
+struct RecordScan<F> {
+    core: Arc<StoreCore>,
     prefix: Vec<u8>,
     pick: F,
     snapshot: Option<Snapshot>,
@@ -46,10 +48,10 @@ struct Scan<F> {
     records: Option<fjall::Iter>,
 }
 
-impl<F> Scan<F> {
+impl<F> RecordScan<F> {
     fn next_chunk<T>(mut self) -> (Vec<StoreResult<T>>, Option<Self>)
     where
-        F: Fn(&Engine, &[u8], &[u8], Timestamp) -> StoreResult<Option<T>>,
+        F: Fn(&EmbeddedEngine, &[u8], &[u8], Timestamp) -> StoreResult<Option<T>>,
     {
         let mut chunk = Vec::with_capacity(CHUNK);
         for _ in 0..CHUNK {
@@ -68,7 +70,7 @@ impl<F> Scan<F> {
 
     fn next_record<T>(&mut self) -> StoreResult<Option<Option<T>>>
     where
-        F: Fn(&Engine, &[u8], &[u8], Timestamp) -> StoreResult<Option<T>>,
+        F: Fn(&EmbeddedEngine, &[u8], &[u8], Timestamp) -> StoreResult<Option<T>>,
     {
         let engine = self.core.engine.load();
         let engine = engine.as_ref().ok_or_else(closed)?;
@@ -85,7 +87,7 @@ impl<F> Scan<F> {
     }
 }
 
-fn all_keyspaces(engine: &Engine) -> vec::IntoIter<u64> {
+fn all_keyspaces(engine: &EmbeddedEngine) -> vec::IntoIter<u64> {
     let buckets = engine.buckets();
     let ids: Vec<_> = [engine.lasting.id(), engine.trials.id()]
         .into_iter()
@@ -95,7 +97,7 @@ fn all_keyspaces(engine: &Engine) -> vec::IntoIter<u64> {
 }
 
 /// The keyspace with this id. `None` if it was a bucket that has expired and been deleted.
-fn keyspace(engine: &Engine, id: u64) -> Option<Keyspace> {
+fn keyspace(engine: &EmbeddedEngine, id: u64) -> Option<Keyspace> {
     if let Some(keyspace) = [&engine.lasting, &engine.trials].into_iter().find(|keyspace| keyspace.id() == id)
     {
         return Some(keyspace.clone());

@@ -15,14 +15,14 @@ use async_trait::async_trait;
 use futures_util::StreamExt;
 
 use super::{
-    EmbeddedOptions, EmbeddedStore, FreeSpace, OpenError, housekeeper, ledger_operation::RemoveEnded,
+    EmbeddedOptions, EmbeddedStore, FreeSpace, OpenError, cleanup, ledger_operation::RemoveExpiredEntries,
 };
 use crate::{
     domain::{
         clock::{Clock, ManualClock, Timestamp},
         error::StoreError,
         port::{Codes, Insertion, Ledger, Store, StoreHealth},
-        registration::QUARANTINE,
+        registration_code::QUARANTINE,
     },
     format::golden,
     store::conformance::{
@@ -242,11 +242,11 @@ async fn expired_entries_outside_the_buckets_are_removed() {
     harness.clock.advance(Duration::from_secs(86_400));
     let ended = || {
         let engine = store.core.engine.load_full().expect("open");
-        housekeeper::ended_entries(&engine, harness.clock.now(), None).expect("readable").keys
+        cleanup::ended_entries(&engine, harness.clock.now(), None).expect("readable").keys
     };
     let keys = ended();
     assert_eq!(keys.len(), 1);
-    store.submit(RemoveEnded { keys, ended_by: harness.clock.now() }).await.expect("works");
+    store.submit(RemoveExpiredEntries { keys, ended_by: harness.clock.now() }).await.expect("works");
     assert!(ended().is_empty());
     assert!(Ledger::get(&store, &ledger_key("kind", "stays")).await.expect("works").is_some());
 }
@@ -262,12 +262,12 @@ async fn a_clock_step_between_search_and_removal_removes_no_live_entry() {
     let seen = harness.clock.now();
     let keys = {
         let engine = store.core.engine.load_full().expect("open");
-        housekeeper::ended_entries(&engine, seen, None).expect("readable").keys
+        cleanup::ended_entries(&engine, seen, None).expect("readable").keys
     };
     assert_eq!(keys.len(), 1);
     store.put_if_absent(&key, entry("second", Some(end(&harness)))).await.expect("works");
     harness.clock.step_to(seen + Duration::from_secs(10 * 86_400));
-    store.submit(RemoveEnded { keys, ended_by: seen }).await.expect("works");
+    store.submit(RemoveExpiredEntries { keys, ended_by: seen }).await.expect("works");
     harness.clock.step_to(seen);
     let kept = Ledger::get(&store, &key).await.expect("works").expect("lives");
     assert_eq!(kept.value, b"second");
@@ -310,9 +310,9 @@ impl FreeSpace for DecidedSpace {
 
 /// A file system with free space that counts its calls: the cleanup task makes one per pass.
 #[derive(Debug, Default)]
-struct CountedLooks(AtomicU64);
+struct CountedSpaceChecks(AtomicU64);
 
-impl FreeSpace for CountedLooks {
+impl FreeSpace for CountedSpaceChecks {
     fn available(&self, _: &Path) -> io::Result<u64> {
         self.0.fetch_add(1, Ordering::Relaxed);
         Ok(u64::MAX)
@@ -323,7 +323,7 @@ impl FreeSpace for CountedLooks {
 async fn codes_and_nonces_survive_a_wall_clock_that_is_temporarily_ahead() {
     let harness = EmbeddedHarness::new();
     harness.embedded().close().await.expect("closes");
-    let looks = Arc::new(CountedLooks::default());
+    let looks = Arc::new(CountedSpaceChecks::default());
     let options = EmbeddedOptions { free_space: looks.clone(), ..harness.options() };
     let store = EmbeddedStore::open(options).expect("opens");
     // Past the first ten minutes after a start, during which nothing is deleted anyway.

@@ -5,7 +5,7 @@ use hashbrown::HashMap;
 
 use super::{
     bucket,
-    engine::{Engine, Found},
+    engine::{EmbeddedEngine, StoredRecord},
     index::BucketId,
     live_count::{BucketCount, LiveCount, expiry_second},
     record,
@@ -15,7 +15,7 @@ use crate::domain::{
     id::EnvironmentName,
     ledger_kind::LedgerKind,
     port::{LedgerEntry, StoreResult},
-    registration::CodeEntry,
+    registration_code::CodeEntry,
 };
 
 /// The counters of every bucket that contains codes, by the id of the bucket's keyspace.
@@ -25,7 +25,7 @@ pub(super) type BucketCounts = HashMap<u64, BucketCount>;
 pub(super) struct Transaction<'a> {
     /// The time at which all commands of the batch are decided.
     pub now: Timestamp,
-    engine: &'a Engine,
+    engine: &'a EmbeddedEngine,
     live: &'a mut LiveCount,
     counts: &'a mut BucketCounts,
     batch: OwnedWriteBatch,
@@ -53,7 +53,7 @@ impl<'a> Transaction<'a> {
     /// Creates an empty batch.
     pub(super) fn new(
         now: Timestamp,
-        engine: &'a Engine,
+        engine: &'a EmbeddedEngine,
         live: &'a mut LiveCount,
         counts: &'a mut BucketCounts,
     ) -> Self {
@@ -71,7 +71,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// The value of a code's or a release's key, if present.
-    pub(super) fn find_code(&self, key: &UserKey) -> StoreResult<Option<Found>> {
+    pub(super) fn find_code(&self, key: &UserKey) -> StoreResult<Option<StoredRecord>> {
         match self.find_written(key) {
             Some(found) => Ok(found),
             None => self.engine.find_in_buckets(key),
@@ -79,13 +79,13 @@ impl<'a> Transaction<'a> {
     }
 
     /// The value of a ledger entry's key, if present.
-    pub(super) fn find_ledger(&self, key: &UserKey) -> StoreResult<Option<Found>> {
+    pub(super) fn find_ledger(&self, key: &UserKey) -> StoreResult<Option<StoredRecord>> {
         if let Some(found) = self.find_written(key) {
             return Ok(found);
         }
         let lasting = &self.engine.lasting;
         match lasting.get(key).map_err(super::engine::unavailable)? {
-            Some(value) => Ok(Some(Found { keyspace: lasting.clone(), value })),
+            Some(value) => Ok(Some(StoredRecord { keyspace: lasting.clone(), value })),
             None => self.engine.find_in_buckets(key),
         }
     }
@@ -108,16 +108,16 @@ impl<'a> Transaction<'a> {
     }
 
     /// The record or tombstone of a code, with its keyspace, if present.
-    pub(super) fn find_entry(&self, key: &UserKey) -> StoreResult<Option<(Found, CodeEntry)>> {
+    pub(super) fn find_entry(&self, key: &UserKey) -> StoreResult<Option<(StoredRecord, CodeEntry)>> {
         let Some(found) = self.find_code(key)? else { return Ok(None) };
         let release = self.find_code(&record::release_key(key))?;
         let entry = record::decode_code(&found.value, release.as_ref().map(|release| &*release.value))?;
         Ok(Some((found, entry)))
     }
 
-    fn find_written(&self, key: &UserKey) -> Option<Option<Found>> {
+    fn find_written(&self, key: &UserKey) -> Option<Option<StoredRecord>> {
         let (keyspace, value) = self.written.get(key)?;
-        Some(value.clone().map(|value| Found { keyspace: keyspace.clone(), value }))
+        Some(value.clone().map(|value| StoredRecord { keyspace: keyspace.clone(), value }))
     }
 
     /// The keyspace for a ledger entry.
@@ -143,7 +143,13 @@ impl<'a> Transaction<'a> {
 
     /// Writes a record. If `before`, the previous record, is in another keyspace, removes it there: a key is never in two
     /// keyspaces.
-    pub(super) fn put(&mut self, place: &Keyspace, key: &UserKey, value: UserValue, before: Option<&Found>) {
+    pub(super) fn put(
+        &mut self,
+        place: &Keyspace,
+        key: &UserKey,
+        value: UserValue,
+        before: Option<&StoredRecord>,
+    ) {
         if let Some(before) = before.filter(|before| before.keyspace != *place) {
             self.take_out(&before.keyspace, key);
         }

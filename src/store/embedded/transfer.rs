@@ -10,12 +10,12 @@ use super::{
     scan::scan,
     trial_key::{self, TrialKey},
     trial_operation::{self, RestoreHolding},
-    trials::Moment,
+    trials::ReadView,
 };
 use crate::domain::{
     ledger_kind::LedgerKind,
-    port::{Codes, Held, Holding, Ledger, LedgerEntry, Restoration, StoreResult, Transfer},
-    registration::CodeEntry,
+    port::{Codes, HeldTrial, Ledger, LedgerEntry, Restoration, StoreResult, Transfer, TrialHolding},
+    registration_code::CodeEntry,
     temp_pass::{Holder, TempPassKey},
 };
 
@@ -34,34 +34,34 @@ impl Transfer for EmbeddedStore {
         Ok(())
     }
 
-    fn holdings(&self) -> BoxStream<'static, StoreResult<Holding>> {
+    fn holdings(&self) -> BoxStream<'static, StoreResult<TrialHolding>> {
         let core = self.core.clone();
         let scans = trial_key::BINDING_PREFIXES.map(|prefix| {
             scan(&core, prefix.to_vec(), |engine, key, _, now| {
                 let TrialKey::Binding(generation, holder) = trial_key::parse_trial_key(key)? else {
                     return Ok(None);
                 };
-                let moment = Moment::of(engine);
+                let moment = ReadView::of(engine);
                 if trial_operation::generation(&moment, &generation.temp_pass)? != generation {
                     return Ok(None);
                 }
                 let held = trial_operation::held(&moment, &generation, &holder)?;
                 let held = held.filter(|held| now < held.forget_time());
-                Ok(held.map(|held| Holding { temp_pass: generation.temp_pass, holder, held }))
+                Ok(held.map(|held| TrialHolding { temp_pass: generation.temp_pass, holder, held }))
             })
         });
         stream::iter(scans).flatten().boxed()
     }
 
-    async fn holding(&self, temp_pass: &TempPassKey, holder: &Holder) -> StoreResult<Option<Held>> {
+    async fn holding(&self, temp_pass: &TempPassKey, holder: &Holder) -> StoreResult<Option<HeldTrial>> {
         let engine = self.core.engine()?;
-        let moment = Moment::of(engine.as_ref().ok_or_else(closed)?);
+        let moment = ReadView::of(engine.as_ref().ok_or_else(closed)?);
         let generation = trial_operation::generation(&moment, temp_pass)?;
         let held = trial_operation::held(&moment, &generation, holder)?;
         Ok(held.filter(|held| self.core.clock.now() < held.forget_time()))
     }
 
-    async fn restore_holding(&self, holding: &Holding) -> StoreResult<Restoration> {
+    async fn restore_holding(&self, holding: &TrialHolding) -> StoreResult<Restoration> {
         self.submit(RestoreHolding(holding.clone())).await
     }
 

@@ -11,12 +11,12 @@ use std::ops::{Bound, Range};
 use fjall::UserKey;
 
 use super::{
-    engine::Engine,
-    operation::Command,
+    engine::EmbeddedEngine,
+    operation::BatchCommand,
     record,
     transaction::Transaction,
     trial_key::{self, TrialKey},
-    trial_operation::Look,
+    trial_operation::TrialReader,
 };
 use crate::{
     domain::{clock::Timestamp, error::StoreError, port::StoreResult},
@@ -25,7 +25,7 @@ use crate::{
 
 /// Returns at most `limit` rows of the expiry index whose days are over, starting after `after`.
 pub(super) fn expired_rows(
-    engine: &Engine,
+    engine: &EmbeddedEngine,
     now: Timestamp,
     after: Option<&UserKey>,
     limit: usize,
@@ -36,7 +36,7 @@ pub(super) fn expired_rows(
 /// Returns at most `limit` keys: the records of ended generations, and the marks of generations that have no records left.
 /// `after` is the last key that an earlier call returned.
 pub(super) fn ended_keys(
-    engine: &Engine,
+    engine: &EmbeddedEngine,
     after: Option<&UserKey>,
     limit: usize,
 ) -> StoreResult<Vec<UserKey>> {
@@ -58,7 +58,7 @@ pub(super) fn ended_keys(
 
 /// Returns at most `limit` keys of a range, starting after `after` if that is within the range.
 fn keys_within(
-    engine: &Engine,
+    engine: &EmbeddedEngine,
     range: &Range<UserKey>,
     after: Option<&UserKey>,
     limit: usize,
@@ -69,7 +69,7 @@ fn keys_within(
 }
 
 /// The keys to remove together with `key`: the key itself, its row of the expiry index and, for a trial, its rows of resources.
-pub(super) fn removal(look: &impl Look, key: &UserKey) -> StoreResult<Vec<UserKey>> {
+pub(super) fn removal(look: &impl TrialReader, key: &UserKey) -> StoreResult<Vec<UserKey>> {
     let mut keys = vec![key.clone()];
     if let Some((forget_time, mut resources)) = extent(look, key)? {
         keys.push(trial_key::expiry_key(forget_time, key));
@@ -80,7 +80,7 @@ pub(super) fn removal(look: &impl Look, key: &UserKey) -> StoreResult<Vec<UserKe
 
 /// The forget time of the trial that a key names, directly or as a binding. If the key names the trial directly, also the keys of
 /// its rows of resources. `None` if there is no such trial.
-fn extent(look: &impl Look, key: &UserKey) -> StoreResult<Option<(Timestamp, Vec<UserKey>)>> {
+fn extent(look: &impl TrialReader, key: &UserKey) -> StoreResult<Option<(Timestamp, Vec<UserKey>)>> {
     let (generation, id, is_bound) = match trial_key::parse_trial_key(key)? {
         TrialKey::Trial(generation, id) => (generation, id, false),
         TrialKey::Binding(generation, _) => match look.look(key)? {
@@ -96,14 +96,14 @@ fn extent(look: &impl Look, key: &UserKey) -> StoreResult<Option<(Timestamp, Vec
 }
 
 /// Removes rows of the expiry index whose days are over, and the records that they refer to if those may be forgotten.
-pub(super) struct RemoveExpired {
+pub(super) struct RemoveExpiredTrials {
     pub rows: Vec<UserKey>,
     /// The time of the search. The wall clock may step between search and commit; only records that are expired at both times are
     /// removed.
     pub expired_by: Timestamp,
 }
 
-impl Command for RemoveExpired {
+impl BatchCommand for RemoveExpiredTrials {
     type Outcome = ();
 
     fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<()> {
@@ -136,11 +136,11 @@ fn expired(look: &Transaction<'_>, row: &UserKey, now: Timestamp) -> StoreResult
 }
 
 /// Removes records of ended generations, and the marks of these generations.
-pub(super) struct RemoveEndedTrials {
+pub(super) struct RemoveStaleTrials {
     pub keys: Vec<UserKey>,
 }
 
-impl Command for RemoveEndedTrials {
+impl BatchCommand for RemoveStaleTrials {
     type Outcome = ();
 
     fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<()> {

@@ -8,7 +8,7 @@ use fjall::{UserKey, UserValue};
 use uuid::Uuid;
 
 use super::{
-    operation::Command,
+    operation::BatchCommand,
     record,
     transaction::Transaction,
     trial_expiry,
@@ -18,7 +18,7 @@ use crate::{
     domain::{
         clock::Timestamp,
         error::StoreError,
-        port::{Authorization, Held, Holding, Restoration, StoreResult, Verdict},
+        port::{Authorization, HeldTrial, Restoration, StoreResult, TrialHolding, TrialVerdict},
         temp_pass::{
             self, Binding, Holder, KnownTrial, KnownTrials, ResetTarget, TempPassKey, TempPassRule, Trial,
             TrialApplication, TrialChange, TrialIdentity, TrialView, decide_reset,
@@ -28,29 +28,33 @@ use crate::{
 };
 
 /// Keys and values to write.
-type Writes = Vec<(UserKey, UserValue)>;
+type TrialWrites = Vec<(UserKey, UserValue)>;
 
 /// A source of records of the trials keyspace.
-pub(super) trait Look {
+pub(super) trait TrialReader {
     /// The value of a key, if present.
     fn look(&self, key: &UserKey) -> StoreResult<Option<UserValue>>;
 }
 
-impl Look for Transaction<'_> {
+impl TrialReader for Transaction<'_> {
     fn look(&self, key: &UserKey) -> StoreResult<Option<UserValue>> {
         self.find_trial(key)
     }
 }
 
 /// The current generation of a TempPass.
-pub(super) fn generation(look: &impl Look, temp_pass: &TempPassKey) -> StoreResult<Generation> {
+pub(super) fn generation(look: &impl TrialReader, temp_pass: &TempPassKey) -> StoreResult<Generation> {
     let number = look.look(&trial_key::generation_key(temp_pass))?;
     let number = number.map_or(Ok(0), |value| record::decode_number(&value))?;
     Ok(Generation { temp_pass: temp_pass.clone(), number })
 }
 
 /// The trial that a device or a generic key is bound to, if it exists.
-fn follow(look: &impl Look, generation: &Generation, binding: &UserKey) -> StoreResult<Option<KnownTrial>> {
+fn follow(
+    look: &impl TrialReader,
+    generation: &Generation,
+    binding: &UserKey,
+) -> StoreResult<Option<KnownTrial>> {
     let Some(id) = look.look(binding)? else { return Ok(None) };
     let id = record::decode_trial_id(&id)?;
     let Some(trial) = look.look(&generation.trial(id))? else { return Ok(None) };
@@ -60,7 +64,7 @@ fn follow(look: &impl Look, generation: &Generation, binding: &UserKey) -> Store
 
 /// Decodes the trial whose record is `value`, including the resources in its rows.
 pub(super) fn whole_trial(
-    look: &impl Look,
+    look: &impl TrialReader,
     generation: &Generation,
     id: Uuid,
     value: &[u8],
@@ -75,7 +79,7 @@ pub(super) fn whole_trial(
 
 /// The trials of an identity.
 fn known(
-    look: &impl Look,
+    look: &impl TrialReader,
     generation: &Generation,
     identity: &TrialIdentity,
     now: Timestamp,
@@ -90,7 +94,7 @@ fn known(
 
 /// The view of an identity's trials.
 pub(super) fn view(
-    look: &impl Look,
+    look: &impl TrialReader,
     temp_pass: &TempPassKey,
     rule: &TempPassRule,
     identity: &TrialIdentity,
@@ -102,15 +106,15 @@ pub(super) fn view(
 
 /// Decides an authorization. Returns the verdict and the writes that it requires.
 pub(super) fn authorize(
-    look: &impl Look,
+    look: &impl TrialReader,
     authorization: &Authorization,
     now: Timestamp,
-) -> StoreResult<(Verdict, Writes)> {
+) -> StoreResult<(TrialVerdict, TrialWrites)> {
     let Authorization { temp_pass, identity, .. } = authorization;
     let generation = generation(look, temp_pass)?;
     let known = known(look, &generation, identity, now)?;
     let (verdict, changes) = temp_pass::decide(known, authorization, now);
-    let mut writes = Writes::new();
+    let mut writes = TrialWrites::new();
     for change in &changes {
         writes.append(&mut change_writes(&generation, identity, change)?);
     }
@@ -122,7 +126,7 @@ fn change_writes(
     generation: &Generation,
     identity: &TrialIdentity,
     change: &TrialChange,
-) -> StoreResult<Writes> {
+) -> StoreResult<TrialWrites> {
     let bound = |side: UserKey, to: &Binding| {
         vec![expiry_row(to.forget_time, &side), (side, record::encode_trial_id(to.id))]
     };
@@ -136,13 +140,13 @@ fn change_writes(
         TrialChange::BindDevice(to) => bound(generation.binding(&Holder::device(&identity.device_id)), to),
         TrialChange::BindKey(to) => match &identity.generic_key {
             Some(key) => bound(generation.binding(&Holder::key(key)), to),
-            None => Writes::new(),
+            None => TrialWrites::new(),
         },
     })
 }
 
 /// The writes for a trial's record, and for the row of resources that its last resource has filled, if any.
-fn trial_writes(generation: &Generation, known: &KnownTrial) -> StoreResult<Writes> {
+fn trial_writes(generation: &Generation, known: &KnownTrial) -> StoreResult<TrialWrites> {
     let KnownTrial { id, trial } = known;
     let mut writes = vec![(generation.trial(*id), UserValue::new(&format::encode_trial(trial)?))];
     if let Some((number, row)) = format::encode_filled_row(trial)? {
@@ -152,19 +156,23 @@ fn trial_writes(generation: &Generation, known: &KnownTrial) -> StoreResult<Writ
 }
 
 /// The trial of a device or a generic key, if it exists.
-pub(super) fn held(look: &impl Look, generation: &Generation, holder: &Holder) -> StoreResult<Option<Held>> {
+pub(super) fn held(
+    look: &impl TrialReader,
+    generation: &Generation,
+    holder: &Holder,
+) -> StoreResult<Option<HeldTrial>> {
     let known = follow(look, generation, &generation.binding(holder))?;
-    Ok(known.map(|KnownTrial { id, trial }| Held::new(holder, id, trial)))
+    Ok(known.map(|KnownTrial { id, trial }| HeldTrial::new(holder, id, trial)))
 }
 
 /// Restores the binding of a device or a generic key from another store, and the trial itself if the holder started it.
-pub(super) struct RestoreHolding(pub Holding);
+pub(super) struct RestoreHolding(pub TrialHolding);
 
-impl Command for RestoreHolding {
+impl BatchCommand for RestoreHolding {
     type Outcome = Restoration;
 
     fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<Restoration> {
-        let Holding { temp_pass, holder, held: wanted } = &self.0;
+        let TrialHolding { temp_pass, holder, held: wanted } = &self.0;
         let (now, forget_time) = (transaction.now, wanted.forget_time());
         if forget_time <= now {
             return Ok(Restoration::Ended);
@@ -176,10 +184,10 @@ impl Command for RestoreHolding {
         }
         let binding = generation.binding(holder);
         let id = match wanted {
-            Held::Own { id, .. } | Held::Bound { id, .. } => *id,
+            HeldTrial::Own { id, .. } | HeldTrial::Bound { id, .. } => *id,
         };
         let mut writes = vec![expiry_row(forget_time, &binding), (binding, record::encode_trial_id(id))];
-        if let Held::Own { trial, .. } = wanted {
+        if let HeldTrial::Own { trial, .. } = wanted {
             let key = generation.trial(id);
             writes.push(expiry_row(forget_time, &key));
             writes.push((key, UserValue::new(&format::encode_trial(trial)?)));
@@ -199,12 +207,12 @@ fn expiry_row(forget_time: Timestamp, key: &UserKey) -> (UserKey, UserValue) {
     (trial_key::expiry_key(forget_time, key), UserValue::empty())
 }
 
-pub(super) struct Authorize(pub Authorization);
+pub(super) struct AuthorizeTrial(pub Authorization);
 
-impl Command for Authorize {
-    type Outcome = Verdict;
+impl BatchCommand for AuthorizeTrial {
+    type Outcome = TrialVerdict;
 
-    fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<Verdict> {
+    fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<TrialVerdict> {
         let (verdict, writes) = authorize(transaction, &self.0, transaction.now)?;
         for (key, value) in writes {
             transaction.put_trial(&key, Some(value));
@@ -213,7 +221,7 @@ impl Command for Authorize {
     }
 }
 
-pub(super) struct Reset {
+pub(super) struct ResetTrials {
     pub temp_pass: TempPassKey,
     /// The holder whose trial to reset, or all.
     pub target: ResetTarget,
@@ -221,7 +229,7 @@ pub(super) struct Reset {
     pub application: TrialApplication,
 }
 
-impl Command for Reset {
+impl BatchCommand for ResetTrials {
     type Outcome = Option<u64>;
 
     fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<Option<u64>> {

@@ -6,30 +6,30 @@ use futures_core::stream::BoxStream;
 use uuid::Uuid;
 
 use super::{
-    engine::{Engine, unavailable},
+    engine::{EmbeddedEngine, unavailable},
     handle::{EmbeddedStore, closed},
     scan::scan,
     trial_key::{self, TrialKey},
-    trial_operation::{self, Authorize, Look, Reset},
+    trial_operation::{self, AuthorizeTrial, ResetTrials, TrialReader},
 };
 use crate::domain::{
-    port::{Authorization, StoreResult, Trials, Verdict},
+    port::{Authorization, StoreResult, TrialVerdict, Trials},
     temp_pass::{ResetTarget, TempPassKey, TempPassRule, Trial, TrialApplication, TrialIdentity, TrialView},
 };
 
 /// A consistent view of the trials: related records are read from one snapshot.
-pub(super) struct Moment<'a> {
-    engine: &'a Engine,
+pub(super) struct ReadView<'a> {
+    engine: &'a EmbeddedEngine,
     snapshot: Snapshot,
 }
 
-impl<'a> Moment<'a> {
-    pub(super) fn of(engine: &'a Engine) -> Self {
+impl<'a> ReadView<'a> {
+    pub(super) fn of(engine: &'a EmbeddedEngine) -> Self {
         Self { engine, snapshot: engine.snapshot() }
     }
 }
 
-impl Look for Moment<'_> {
+impl TrialReader for ReadView<'_> {
     fn look(&self, key: &UserKey) -> StoreResult<Option<UserValue>> {
         self.snapshot.get(&self.engine.trials, key).map_err(unavailable)
     }
@@ -37,11 +37,11 @@ impl Look for Moment<'_> {
 
 #[async_trait]
 impl Trials for EmbeddedStore {
-    async fn authorize(&self, authorization: Authorization) -> StoreResult<Verdict> {
+    async fn authorize(&self, authorization: Authorization) -> StoreResult<TrialVerdict> {
         {
             let engine = self.core.engine()?;
             let engine = engine.as_ref().ok_or_else(closed)?;
-            let moment = Moment::of(engine);
+            let moment = ReadView::of(engine);
             let (verdict, writes) =
                 trial_operation::authorize(&moment, &authorization, self.core.clock.now())?;
             // Most authorizations are for a running trial and change nothing, so they need no commit.
@@ -49,7 +49,7 @@ impl Trials for EmbeddedStore {
                 return Ok(verdict);
             }
         }
-        self.submit(Authorize(authorization)).await
+        self.submit(AuthorizeTrial(authorization)).await
     }
 
     async fn get(
@@ -60,7 +60,7 @@ impl Trials for EmbeddedStore {
     ) -> StoreResult<TrialView> {
         let engine = self.core.engine()?;
         let engine = engine.as_ref().ok_or_else(closed)?;
-        trial_operation::view(&Moment::of(engine), temp_pass, rule, identity, self.core.clock.now())
+        trial_operation::view(&ReadView::of(engine), temp_pass, rule, identity, self.core.clock.now())
     }
 
     async fn reset(
@@ -70,13 +70,13 @@ impl Trials for EmbeddedStore {
         application: &TrialApplication,
     ) -> StoreResult<Option<u64>> {
         let (temp_pass, target) = (temp_pass.clone(), target.clone());
-        self.submit(Reset { temp_pass, target, application: application.clone() }).await
+        self.submit(ResetTrials { temp_pass, target, application: application.clone() }).await
     }
 
     fn scan(&self) -> BoxStream<'static, StoreResult<(TempPassKey, Uuid, Trial)>> {
         scan(&self.core, trial_key::TRIAL_PREFIX.to_vec(), |engine, key, _, now| {
             let TrialKey::Trial(generation, id) = trial_key::parse_trial_key(key)? else { return Ok(None) };
-            let moment = Moment::of(engine);
+            let moment = ReadView::of(engine);
             if trial_operation::generation(&moment, &generation.temp_pass)? != generation {
                 return Ok(None);
             }

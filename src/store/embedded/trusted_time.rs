@@ -16,7 +16,7 @@ const TOLERANCE: i64 = 5_000;
 
 /// The result of a check of the clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Look {
+pub(super) enum ClockCheck {
     /// Records that are expired at this time may be deleted.
     Trusted(Timestamp),
     /// Nothing may be deleted yet.
@@ -45,7 +45,7 @@ impl TrustedTime {
     }
 
     /// Compares the current readings of both clocks.
-    pub(super) fn look(&mut self, now: Timestamp, instant: MonotonicInstant) -> Look {
+    pub(super) fn look(&mut self, now: Timestamp, instant: MonotonicInstant) -> ClockCheck {
         let ahead = ahead(now, instant);
         if is_near(ahead, self.trusted) {
             self.trust(ahead);
@@ -54,20 +54,20 @@ impl TrustedTime {
                 Some((stepped, since)) if is_near(ahead, *stepped) => {
                     *stepped = ahead;
                     if instant.since(*since) < SETTLED {
-                        return Look::Untrusted;
+                        return ClockCheck::Untrusted;
                     }
                     let by = ahead.saturating_sub(self.trusted);
                     self.trust(ahead);
-                    return Look::Settled(by);
+                    return ClockCheck::Settled(by);
                 }
                 stepped => {
                     let before = stepped.map_or(self.trusted, |(stepped, _)| stepped);
                     *stepped = Some((ahead, instant));
-                    return Look::Stepped(ahead.saturating_sub(before));
+                    return ClockCheck::Stepped(ahead.saturating_sub(before));
                 }
             }
         }
-        if instant.since(self.start) < QUIET_START { Look::Untrusted } else { Look::Trusted(now) }
+        if instant.since(self.start) < QUIET_START { ClockCheck::Untrusted } else { ClockCheck::Trusted(now) }
     }
 
     fn trust(&mut self, ahead: i64) {
@@ -95,12 +95,12 @@ mod tests {
     const HOUR_MILLIS: i64 = 3_600_000;
     const NOON: Timestamp = Timestamp::from_millis(1_763_000_000_000);
 
-    struct Bench {
+    struct ClockFixture {
         clock: std::sync::Arc<ManualClock>,
         time: TrustedTime,
     }
 
-    impl Bench {
+    impl ClockFixture {
         fn new() -> Self {
             let clock = ManualClock::new(NOON);
             let time = TrustedTime::new(clock.now(), clock.instant());
@@ -110,21 +110,21 @@ mod tests {
         /// A bench whose quiet period after the start is over.
         fn quiet() -> Self {
             let mut bench = Self::new();
-            assert_eq!(bench.after(QUIET_START), Look::Trusted(NOON + QUIET_START));
+            assert_eq!(bench.after(QUIET_START), ClockCheck::Trusted(NOON + QUIET_START));
             bench
         }
 
-        fn look(&mut self) -> Look {
+        fn look(&mut self) -> ClockCheck {
             self.time.look(self.clock.now(), self.clock.instant())
         }
 
-        fn after(&mut self, pause: Duration) -> Look {
+        fn after(&mut self, pause: Duration) -> ClockCheck {
             self.clock.advance(pause);
             self.look()
         }
 
         fn trusts(&mut self) -> bool {
-            self.look() == Look::Trusted(self.clock.now())
+            self.look() == ClockCheck::Trusted(self.clock.now())
         }
 
         fn step(&mut self, millis: i64) {
@@ -135,19 +135,19 @@ mod tests {
 
     #[test]
     fn nothing_is_deleted_for_ten_minutes_after_a_start() {
-        let mut bench = Bench::new();
-        assert_eq!(bench.look(), Look::Untrusted);
-        assert_eq!(bench.after(QUIET_START - SECOND), Look::Untrusted);
-        assert_eq!(bench.after(SECOND), Look::Trusted(NOON + QUIET_START));
+        let mut bench = ClockFixture::new();
+        assert_eq!(bench.look(), ClockCheck::Untrusted);
+        assert_eq!(bench.after(QUIET_START - SECOND), ClockCheck::Untrusted);
+        assert_eq!(bench.after(SECOND), ClockCheck::Trusted(NOON + QUIET_START));
     }
 
     #[test]
     fn a_step_is_reported_once_and_ends_when_the_clock_is_corrected() {
         for step in [HOUR_MILLIS, -HOUR_MILLIS] {
-            let mut bench = Bench::quiet();
+            let mut bench = ClockFixture::quiet();
             bench.step(step);
-            assert_eq!(bench.look(), Look::Stepped(step));
-            assert_eq!(bench.after(SECOND), Look::Untrusted);
+            assert_eq!(bench.look(), ClockCheck::Stepped(step));
+            assert_eq!(bench.after(SECOND), ClockCheck::Untrusted);
             bench.step(-step);
             assert!(bench.trusts());
         }
@@ -155,32 +155,32 @@ mod tests {
 
     #[test]
     fn a_step_that_persists_for_an_hour_is_accepted() {
-        let mut bench = Bench::quiet();
+        let mut bench = ClockFixture::quiet();
         bench.step(HOUR_MILLIS * 24);
-        assert_eq!(bench.look(), Look::Stepped(HOUR_MILLIS * 24));
-        assert_eq!(bench.after(HOUR - SECOND), Look::Untrusted);
-        assert_eq!(bench.after(SECOND), Look::Settled(HOUR_MILLIS * 24));
+        assert_eq!(bench.look(), ClockCheck::Stepped(HOUR_MILLIS * 24));
+        assert_eq!(bench.after(HOUR - SECOND), ClockCheck::Untrusted);
+        assert_eq!(bench.after(SECOND), ClockCheck::Settled(HOUR_MILLIS * 24));
         assert!(bench.trusts());
         bench.step(-HOUR_MILLIS * 24);
-        assert_eq!(bench.look(), Look::Stepped(-HOUR_MILLIS * 24), "stepping back is another step");
+        assert_eq!(bench.look(), ClockCheck::Stepped(-HOUR_MILLIS * 24), "stepping back is another step");
     }
 
     #[test]
     fn a_second_step_restarts_the_hour() {
-        let mut bench = Bench::quiet();
+        let mut bench = ClockFixture::quiet();
         bench.step(HOUR_MILLIS);
-        assert_eq!(bench.look(), Look::Stepped(HOUR_MILLIS));
+        assert_eq!(bench.look(), ClockCheck::Stepped(HOUR_MILLIS));
         bench.clock.advance(HOUR - SECOND);
         bench.step(HOUR_MILLIS);
-        assert_eq!(bench.look(), Look::Stepped(HOUR_MILLIS));
-        assert_eq!(bench.after(HOUR - SECOND), Look::Untrusted);
-        assert_eq!(bench.after(SECOND), Look::Settled(HOUR_MILLIS * 2));
+        assert_eq!(bench.look(), ClockCheck::Stepped(HOUR_MILLIS));
+        assert_eq!(bench.after(HOUR - SECOND), ClockCheck::Untrusted);
+        assert_eq!(bench.after(SECOND), ClockCheck::Settled(HOUR_MILLIS * 2));
         assert!(bench.trusts());
     }
 
     #[test]
     fn a_slewed_clock_stays_trusted() {
-        let mut bench = Bench::quiet();
+        let mut bench = ClockFixture::quiet();
         for _ in 0..100 {
             bench.clock.advance(SECOND);
             bench.step(500);

@@ -18,7 +18,7 @@ use std::{
 
 use crate::domain::{
     clock::SharedClock,
-    limit::{Rate, Room},
+    limit::{LimitResult, Rate},
 };
 
 /// The number of shards, which reduce lock contention, and the buckets per shard: 100 000 keys in total.
@@ -73,7 +73,7 @@ impl<K: Eq + Hash + Clone> LeakyBuckets<K> {
     ///
     /// # Errors
     /// If there is no room: the time until there is.
-    pub(crate) fn admit(&self, key: &K, rate: Rate) -> Room {
+    pub(crate) fn admit(&self, key: &K, rate: Rate) -> LimitResult {
         let own = self.shard(key).empty_at.get(key).copied();
         let empty_at = own.unwrap_or_else(|| self.overflow.load(Ordering::Relaxed));
         room(empty_at, self.now(), rate).map(drop)
@@ -89,7 +89,7 @@ impl<K: Eq + Hash + Clone> LeakyBuckets<K> {
     ///
     /// # Errors
     /// If there is no room: the time until there is.
-    pub(crate) fn take(&self, key: &K, rate: Rate) -> Room {
+    pub(crate) fn take(&self, key: &K, rate: Rate) -> LimitResult {
         let now = self.now();
         match self.update(key, now, |empty_at| room(empty_at, now, rate).ok()) {
             Ok(_) => Ok(()),

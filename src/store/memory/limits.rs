@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::leaky_bucket::LeakyBuckets;
 use crate::domain::{
     clock::SharedClock,
-    limit::{Limit, LimitKey, Room},
+    limit::{Limit, LimitKey, LimitResult},
     port::{Limits, StoreResult},
 };
 
@@ -66,7 +66,7 @@ impl MemoryLimits {
 
 #[async_trait]
 impl Limits for MemoryLimits {
-    async fn admit(&self, limits: &[Limit]) -> StoreResult<Room> {
+    async fn admit(&self, limits: &[Limit]) -> StoreResult<LimitResult> {
         let waits = limits.iter().filter_map(|Limit { key, rate }| self.buckets(key).admit(key, *rate).err());
         Ok(waits.max().map_or(Ok(()), Err))
     }
@@ -76,7 +76,7 @@ impl Limits for MemoryLimits {
         Ok(())
     }
 
-    async fn take(&self, Limit { key, rate }: &Limit) -> StoreResult<Room> {
+    async fn take(&self, Limit { key, rate }: &Limit) -> StoreResult<LimitResult> {
         Ok(self.buckets(key).take(key, *rate))
     }
 

@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     options::{Node, RedisOptions},
-    script::Call,
+    script::EngineCall,
 };
 
 /// The maximum number of calls per `WAIT`.
@@ -28,21 +28,21 @@ const BATCH: usize = 256;
 const GRACE: Duration = Duration::from_millis(500);
 
 /// A call and the channel to the caller that waits for it.
-struct Write {
-    call: Call,
+struct QueuedWrite {
+    call: EngineCall,
     whole: bool,
     asking: bool,
     done: oneshot::Sender<RedisResult<Value>>,
 }
 
 /// The connections to all primaries for such calls.
-pub(super) struct Acknowledged {
+pub(super) struct AcknowledgedWrites {
     options: RedisOptions,
     replicas: u32,
-    writers: Mutex<HashMap<Node, mpsc::Sender<Write>>>,
+    writers: Mutex<HashMap<Node, mpsc::Sender<QueuedWrite>>>,
 }
 
-impl Acknowledged {
+impl AcknowledgedWrites {
     /// Creates the connections. Each call waits for `replicas` replicas, at least one.
     pub(super) fn new(options: RedisOptions, replicas: u32) -> Self {
         Self { options, replicas, writers: Mutex::default() }
@@ -55,19 +55,19 @@ impl Acknowledged {
     pub(super) async fn send(
         &self,
         node: &Node,
-        call: &Call,
+        call: &EngineCall,
         whole: bool,
         asking: bool,
     ) -> RedisResult<Value> {
         let (done, outcome) = oneshot::channel();
-        let write = Write { call: call.clone(), whole, asking, done };
+        let write = QueuedWrite { call: call.clone(), whole, asking, done };
         self.writer(node)
             .try_send(write)
             .map_err(|_| (ErrorKind::Io, "too many calls wait for replicas", node.to_string()))?;
         outcome.await.map_err(|_| RedisError::from((ErrorKind::Io, "the store is closed")))?
     }
 
-    fn writer(&self, node: &Node) -> mpsc::Sender<Write> {
+    fn writer(&self, node: &Node) -> mpsc::Sender<QueuedWrite> {
         let mut writers = self.writers.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(writer) = writers.get(node) {
             return writer.clone();
@@ -101,7 +101,7 @@ struct Writer {
 
 impl Writer {
     /// Runs until all senders of the queue are dropped.
-    async fn run(mut self, mut queue: mpsc::Receiver<Write>) {
+    async fn run(mut self, mut queue: mpsc::Receiver<QueuedWrite>) {
         let mut batch = Vec::with_capacity(BATCH);
         while queue.recv_many(&mut batch, BATCH).await > 0 {
             let outcome = self.write(&batch).await;
@@ -122,7 +122,7 @@ impl Writer {
     }
 
     /// Sends a batch. Returns the response to each call, and the number of replicas that have acknowledged all of them.
-    async fn write(&mut self, batch: &[Write]) -> RedisResult<(Vec<Value>, u32)> {
+    async fn write(&mut self, batch: &[QueuedWrite]) -> RedisResult<(Vec<Value>, u32)> {
         let mut connection = match &self.connection {
             Some(connection) => connection.clone(),
             None => {

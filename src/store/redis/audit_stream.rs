@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{RedisStore, key, script::Call};
+use super::{RedisStore, key, script::EngineCall};
 use crate::domain::port::{AuditSink, StoreResult};
 
 /// The audit log's stream. It keeps about `length` entries.
@@ -23,7 +23,7 @@ impl RedisStore {
 impl AuditSink for AuditStream {
     async fn append(&self, entry: Vec<u8>) -> StoreResult<()> {
         // `~` allows the engine to drop only whole nodes of the stream, which is much cheaper.
-        let add = Call::command("XADD", [key::AUDIT.to_vec()])
+        let add = EngineCall::command("XADD", [key::AUDIT.to_vec()])
             .arg("MAXLEN")
             .arg("~")
             .number(self.length)

@@ -20,8 +20,8 @@ use futures_util::future::join_all;
 use super::{
     RedisStore,
     code_value::key_end,
-    key::{self, Key},
-    script::{self, Call},
+    key::{self, RedisKey},
+    script::{self, EngineCall},
 };
 use crate::domain::{clock::Timestamp, error::StoreError, port::StoreResult, randomness};
 
@@ -45,7 +45,7 @@ const ID_LENGTH: usize = 16;
 /// A cell as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Cell {
-    pub key: Key,
+    pub key: RedisKey,
     /// Empty if the cell does not exist.
     version: Vec<u8>,
     pub value: Option<Vec<u8>>,
@@ -53,16 +53,16 @@ pub(super) struct Cell {
 
 impl Cell {
     /// A cell that does not exist.
-    pub(super) fn absent(key: Key) -> Self {
+    pub(super) fn absent(key: RedisKey) -> Self {
         Self { key, version: Vec::new(), value: None }
     }
 }
 
 /// The new value of a cell and the time from which it may be forgotten. `None` removes the cell.
-pub(super) type Next = Option<(Vec<u8>, Timestamp)>;
+pub(super) type NextValue = Option<(Vec<u8>, Timestamp)>;
 
 /// The stored form of a cell and the expiry of its key. Empty for a removal.
-fn stored(next: &Next, version: [u8; VERSION_LENGTH]) -> (Vec<u8>, u64) {
+fn stored(next: &NextValue, version: [u8; VERSION_LENGTH]) -> (Vec<u8>, u64) {
     match next {
         Some((value, end)) => ([&version, value.as_slice()].concat(), key_end(*end)),
         None => (Vec::new(), 0),
@@ -70,14 +70,14 @@ fn stored(next: &Next, version: [u8; VERSION_LENGTH]) -> (Vec<u8>, u64) {
 }
 
 /// A lock in the engine. `scripts/cell_commit.lua` documents its layout.
-pub(super) struct Lock {
+pub(super) struct CellLock {
     id: [u8; ID_LENGTH],
     deadline: u64,
-    first: Key,
+    first: RedisKey,
 }
 
-impl Lock {
-    fn encode(&self, next: &Next, version: [u8; VERSION_LENGTH]) -> Vec<u8> {
+impl CellLock {
+    fn encode(&self, next: &NextValue, version: [u8; VERSION_LENGTH]) -> Vec<u8> {
         let (value, end) = stored(next, version);
         let head = format!("{:013}{end:013}{:05}", self.deadline, self.first.len());
         [&self.id, head.as_bytes(), &self.first, &value].concat()
@@ -95,9 +95,9 @@ impl Lock {
 
 impl RedisStore {
     /// Reads a cell and the engine's time. If the cell is locked, first resolves the lock.
-    pub(super) async fn read_cell(&self, key: Key) -> StoreResult<(Cell, Timestamp)> {
+    pub(super) async fn read_cell(&self, key: RedisKey) -> StoreResult<(Cell, Timestamp)> {
         for attempt in 0..TRIES {
-            let read = Call::script(&script::CELL_READ, [key.clone(), key::lock(&key)]);
+            let read = EngineCall::script(&script::CELL_READ, [key.clone(), key::lock(&key)]);
             let (raw, lock, now): (Vec<u8>, Vec<u8>, u64) = self.engine().call(read).await?;
             if lock.is_empty() {
                 let cell = match raw.split_at_checked(VERSION_LENGTH) {
@@ -108,7 +108,7 @@ impl RedisStore {
                 };
                 return Ok((cell, Timestamp::from_millis(now)));
             }
-            let lock = Lock::parse(&lock)
+            let lock = CellLock::parse(&lock)
                 .ok_or_else(|| StoreError::Corrupt("lock of a cell: invalid bytes".to_owned()))?;
             if !self.resolve(&key, &lock).await? {
                 self.pause(attempt).await;
@@ -121,7 +121,11 @@ impl RedisStore {
     ///
     /// # Errors
     /// If the engine is unreachable. The change may then have happened.
-    pub(super) async fn change_cells(&self, changes: &[(Cell, Next)], now: Timestamp) -> StoreResult<bool> {
+    pub(super) async fn change_cells(
+        &self,
+        changes: &[(Cell, NextValue)],
+        now: Timestamp,
+    ) -> StoreResult<bool> {
         match changes {
             [] => Ok(true),
             [(cell, next)] => self.change_one(cell, next).await,
@@ -132,9 +136,9 @@ impl RedisStore {
         }
     }
 
-    async fn change_one(&self, cell: &Cell, next: &Next) -> StoreResult<bool> {
+    async fn change_one(&self, cell: &Cell, next: &NextValue) -> StoreResult<bool> {
         let (value, end) = stored(next, self.version()?);
-        let write = Call::script(&script::CELL_WRITE, [cell.key.clone(), key::lock(&cell.key)])
+        let write = EngineCall::script(&script::CELL_WRITE, [cell.key.clone(), key::lock(&cell.key)])
             .arg(&cell.version)
             .arg(value)
             .number(end);
@@ -145,14 +149,14 @@ impl RedisStore {
     /// Locks several cells. The first one decides the outcome of the change. Returns `None` if a cell has changed or is locked.
     pub(super) async fn lock_cells(
         &self,
-        changes: &[(Cell, Next)],
+        changes: &[(Cell, NextValue)],
         now: Timestamp,
-    ) -> StoreResult<Option<Lock>> {
+    ) -> StoreResult<Option<CellLock>> {
         let first = changes.first().map(|(cell, _)| cell.key.clone()).unwrap_or_default();
-        let lock = Lock { id: self.change_id()?, deadline: (now + LOCK_TERM).as_millis(), first };
+        let lock = CellLock { id: self.change_id()?, deadline: (now + LOCK_TERM).as_millis(), first };
         let mut calls = Vec::with_capacity(changes.len());
         for (cell, next) in changes {
-            let call = Call::script(&script::CELL_LOCK, lock.keys(&cell.key))
+            let call = EngineCall::script(&script::CELL_LOCK, lock.keys(&cell.key))
                 .arg(&cell.version)
                 .arg(lock.encode(next, self.version()?));
             calls.push(self.engine().call::<u64>(call));
@@ -167,7 +171,11 @@ impl RedisStore {
     }
 
     /// Commits and applies a change whose cells are all locked. Returns false if the change was aborted in the meantime.
-    pub(super) async fn commit_cells(&self, changes: &[(Cell, Next)], lock: &Lock) -> StoreResult<bool> {
+    pub(super) async fn commit_cells(
+        &self,
+        changes: &[(Cell, NextValue)],
+        lock: &CellLock,
+    ) -> StoreResult<bool> {
         if !self.commit_first(lock).await? {
             self.unlock(changes, lock).await;
             return Ok(false);
@@ -176,7 +184,7 @@ impl RedisStore {
         let applied = join_all(rest.map(|(cell, _)| self.engine().call::<u64>(lock.commit(&cell.key)))).await;
         if applied.iter().all(Result::is_ok) {
             let forget =
-                Call::command("PEXPIRE", [key::outcome(&lock.first, &lock.id)]).number(millis(APPLIED));
+                EngineCall::command("PEXPIRE", [key::outcome(&lock.first, &lock.id)]).number(millis(APPLIED));
             // If this fails, a few bytes stay longer than necessary.
             let _ = self.engine().call::<u64>(forget).await;
         }
@@ -184,23 +192,23 @@ impl RedisStore {
     }
 
     /// Commits at the first cell. Returns false if the change was aborted.
-    pub(super) async fn commit_first(&self, lock: &Lock) -> StoreResult<bool> {
+    pub(super) async fn commit_first(&self, lock: &CellLock) -> StoreResult<bool> {
         let committed: u64 = self.engine().call(lock.commit(&lock.first)).await?;
         Ok(committed == 1)
     }
 
     /// Removes the locks of an aborted change. A lock that remains is removed by the next reader.
-    async fn unlock(&self, changes: &[(Cell, Next)], lock: &Lock) {
-        let unlock = |(cell, _): &(Cell, Next)| {
-            let call = Call::script(&script::CELL_UNLOCK, [key::lock(&cell.key)]).arg(lock.id);
+    async fn unlock(&self, changes: &[(Cell, NextValue)], lock: &CellLock) {
+        let unlock = |(cell, _): &(Cell, NextValue)| {
+            let call = EngineCall::script(&script::CELL_UNLOCK, [key::lock(&cell.key)]).arg(lock.id);
             self.engine().call::<u64>(call)
         };
         join_all(changes.iter().map(unlock)).await;
     }
 
     /// Applies or removes a lock that was found on a cell. Returns false if its change is still in progress.
-    async fn resolve(&self, cell: &[u8], lock: &Lock) -> StoreResult<bool> {
-        let ask = Call::script(
+    async fn resolve(&self, cell: &[u8], lock: &CellLock) -> StoreResult<bool> {
+        let ask = EngineCall::script(
             &script::CELL_OUTCOME,
             [key::lock(&lock.first), key::outcome(&lock.first, &lock.id)],
         )
@@ -211,7 +219,7 @@ impl RedisStore {
         let act = match &*outcome {
             "pending" => return Ok(false),
             "committed" => lock.commit(cell),
-            _ => Call::script(&script::CELL_UNLOCK, [key::lock(cell)]).arg(lock.id),
+            _ => EngineCall::script(&script::CELL_UNLOCK, [key::lock(cell)]).arg(lock.id),
         };
         self.engine().call::<u64>(act).await?;
         Ok(true)
@@ -236,15 +244,15 @@ impl RedisStore {
     }
 }
 
-impl Lock {
+impl CellLock {
     /// The keys of a script for one of the cells. For the first cell they include the outcome.
-    fn keys(&self, cell: &[u8]) -> Vec<Key> {
+    fn keys(&self, cell: &[u8]) -> Vec<RedisKey> {
         let outcome = (cell == self.first).then(|| key::outcome(&self.first, &self.id));
         [cell.to_vec(), key::lock(cell)].into_iter().chain(outcome).collect()
     }
 
-    fn commit(&self, cell: &[u8]) -> Call {
-        Call::script(&script::CELL_COMMIT, self.keys(cell)).arg(self.id).number(millis(UNAPPLIED))
+    fn commit(&self, cell: &[u8]) -> EngineCall {
+        EngineCall::script(&script::CELL_COMMIT, self.keys(cell)).arg(self.id).number(millis(UNAPPLIED))
     }
 }
 

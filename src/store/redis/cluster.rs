@@ -19,11 +19,11 @@ use tokio::{sync::Notify, time::timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
-    connect::Pushes,
+    connect::PushSender,
     node_connections::NodeConnections,
     nodes::Nodes,
     options::{Node, RedisOptions},
-    script::Call,
+    script::EngineCall,
     slots::{SlotMap, slot_of},
 };
 
@@ -40,11 +40,11 @@ const ROUNDS: u32 = 30;
 
 /// A cluster.
 pub(super) struct Cluster {
-    shared: Arc<Shared>,
+    shared: Arc<ClusterState>,
     _keeper: AbortOnDropHandle<()>,
 }
 
-struct Shared {
+struct ClusterState {
     /// The configured nodes.
     seeds: Vec<Node>,
     nodes: Nodes,
@@ -59,8 +59,8 @@ impl Cluster {
     ///
     /// # Errors
     /// If none of the configured nodes responds.
-    pub(super) async fn open(options: &RedisOptions, pushes: Pushes) -> RedisResult<Self> {
-        let shared = Arc::new(Shared {
+    pub(super) async fn open(options: &RedisOptions, pushes: PushSender) -> RedisResult<Self> {
+        let shared = Arc::new(ClusterState {
             seeds: options.nodes.clone(),
             nodes: Nodes::new(options.clone(), pushes),
             slots: ArcSwap::default(),
@@ -100,7 +100,7 @@ impl Cluster {
     }
 
     /// Sends a call to a node.
-    pub(super) async fn call(&self, node: &Node, call: &Call, whole: bool) -> RedisResult<Value> {
+    pub(super) async fn call(&self, node: &Node, call: &EngineCall, whole: bool) -> RedisResult<Value> {
         let command = call.to_command(whole);
         let sent = async |connection: &mut MultiplexedConnection| {
             connection.send_packed_command(&command).await?.extract_error()
@@ -110,7 +110,7 @@ impl Cluster {
     }
 
     /// Sends a call to a node that is importing its slot (`ASKING`).
-    pub(super) async fn ask(&self, node: &Node, call: &Call, whole: bool) -> RedisResult<Value> {
+    pub(super) async fn ask(&self, node: &Node, call: &EngineCall, whole: bool) -> RedisResult<Value> {
         let mut pipeline = redis::pipe();
         pipeline.cmd("ASKING").add_command(call.to_command(whole));
         let asked = async |connection: &mut MultiplexedConnection| {
@@ -133,7 +133,7 @@ impl Cluster {
     }
 }
 
-impl Shared {
+impl ClusterState {
     fn silent(&self) -> std::sync::MutexGuard<'_, HashSet<Node>> {
         self.silent.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -12,7 +12,7 @@ use crate::{
         clock::Timestamp,
         error::StoreError,
         port::StoreResult,
-        registration::{CodeEntry, Registration},
+        registration_code::{CodeEntry, RegistrationCode},
     },
     format::{decode_code, encode_code},
 };
@@ -21,13 +21,13 @@ use crate::{
 const RECORD: usize = 42;
 
 /// Encodes a live record.
-pub(super) fn encode(registration: &Registration) -> StoreResult<Vec<u8>> {
+pub(super) fn encode(registration: &RegistrationCode) -> StoreResult<Vec<u8>> {
     encode_released(registration, None)
 }
 
 /// Encodes a record, or a tombstone if it was released.
 pub(super) fn encode_released(
-    registration: &Registration,
+    registration: &RegistrationCode,
     release_time: Option<Timestamp>,
 ) -> StoreResult<Vec<u8>> {
     let mut value = registration.id.into_bytes().to_vec();

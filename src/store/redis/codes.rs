@@ -5,7 +5,7 @@
 //! one until the code would have expired. It is never too low.
 //!
 //! A code and the ledger entry that is stored with it are also in different slots. The entry is stored first, and contains the
-//! record until that is stored too. A caller that finds such an entry stores the record, possibly again ([`Pending`]). Either
+//! record until that is stored too. A caller that finds such an entry stores the record, possibly again ([`PendingRecord`]). Either
 //! both exist or neither does.
 
 use async_trait::async_trait;
@@ -17,16 +17,16 @@ use super::{
     RedisStore,
     code_value::{self, key_end},
     key,
-    ledger::{Pending, StoredEntry},
-    live_count::Count,
-    script::{self, Call},
+    ledger::{PendingRecord, StoredEntry},
+    live_count::CountDecision,
+    script::{self, EngineCall},
 };
 use crate::domain::{
     clock::Timestamp,
     error::StoreError,
     id::EnvironmentName,
     port::{Codes, Insertion, Ledger, LedgerEntry, LedgerKey, Signals, StoreResult},
-    registration::{CodeEntry, CodeKey, Registration},
+    registration_code::{CodeEntry, CodeKey, RegistrationCode},
 };
 
 /// The results of the insertion script: stored now, or stored before.
@@ -40,7 +40,7 @@ const TRIES: usize = 8;
 impl Codes for RedisStore {
     async fn insert_if_absent(
         &self,
-        registration: &Registration,
+        registration: &RegistrationCode,
         max_live: u64,
         entry: Option<(&LedgerKey, LedgerEntry)>,
     ) -> StoreResult<Insertion> {
@@ -48,7 +48,7 @@ impl Codes for RedisStore {
         let Some((key, entry)) = entry else {
             return self.insert_record(registration, value, max_live).await;
         };
-        let pending = Pending { value: value.clone() };
+        let pending = PendingRecord { value: value.clone() };
         let stored = StoredEntry::pending(entry, &pending);
         for _ in 0..TRIES {
             let Some(present) = self.put(key, &stored).await? else {
@@ -63,9 +63,9 @@ impl Codes for RedisStore {
         ))
     }
 
-    async fn adopt(&self, registration: &Registration) -> StoreResult<()> {
+    async fn adopt(&self, registration: &RegistrationCode) -> StoreResult<()> {
         let [code, channel] = key::code(&registration.key());
-        let adopt = Call::script(&script::CODE_ADOPT, [code])
+        let adopt = EngineCall::script(&script::CODE_ADOPT, [code])
             .arg(code_value::encode(registration)?)
             .number(key_end(registration.forget_time()))
             .signaling(Some(channel));
@@ -78,13 +78,14 @@ impl Codes for RedisStore {
 
     async fn get(&self, key: &CodeKey) -> StoreResult<Option<CodeEntry>> {
         let [code, _] = key::code(key);
-        let value: Option<Vec<u8>> = self.engine().call(Call::command("GET", [code])).await?;
+        let value: Option<Vec<u8>> = self.engine().call(EngineCall::command("GET", [code])).await?;
         value.map(|value| code_value::decode(&value)).transpose()
     }
 
     async fn release(&self, key: &CodeKey, id: Uuid) -> StoreResult<bool> {
         let [code, channel] = key::code(key);
-        let release = Call::script(&script::CODE_RELEASE, [code]).arg(id.as_bytes()).signaling(Some(channel));
+        let release =
+            EngineCall::script(&script::CODE_RELEASE, [code]).arg(id.as_bytes()).signaling(Some(channel));
         let end: u64 = self.engine().call(release).await?;
         if end == 0 {
             return Ok(false);
@@ -106,7 +107,7 @@ impl Codes for RedisStore {
 
     async fn live_codes(&self) -> StoreResult<Vec<(EnvironmentName, u64)>> {
         let names: Vec<String> =
-            self.engine().glance(Call::command("SMEMBERS", [key::ENVIRONMENTS.to_vec()])).await?;
+            self.engine().glance(EngineCall::command("SMEMBERS", [key::ENVIRONMENTS.to_vec()])).await?;
         let mut live = Vec::new();
         for name in names {
             let name = EnvironmentName::parse("environment", &name)
@@ -122,7 +123,7 @@ impl RedisStore {
     /// Stores a record and counts it, or neither.
     async fn insert_record(
         &self,
-        registration: &Registration,
+        registration: &RegistrationCode,
         value: Vec<u8>,
         max_live: u64,
     ) -> StoreResult<Insertion> {
@@ -131,8 +132,8 @@ impl RedisStore {
         let count = self.count(registration, max_live);
         let (inserted, count) = tokio::join!(self.engine().call::<u64>(insert), count);
         match (inserted, count) {
-            (Ok(STORED), Ok(Count::Room)) => Ok(Insertion::Inserted),
-            (Ok(STORED), Ok(Count::Full { next_expiry })) => {
+            (Ok(STORED), Ok(CountDecision::Room)) => Ok(Insertion::Inserted),
+            (Ok(STORED), Ok(CountDecision::Full { next_expiry })) => {
                 self.forget(registration).await?;
                 Ok(Insertion::Full { next_expiry })
             }
@@ -140,12 +141,12 @@ impl RedisStore {
                 self.forget(registration).await?;
                 Err(error)
             }
-            (Ok(_), Ok(Count::Room)) => {
+            (Ok(_), Ok(CountDecision::Room)) => {
                 self.live_counts().remove(&registration.environment, registration.expire_time).await;
                 Ok(Insertion::Taken)
             }
             // A full environment takes precedence over a taken code.
-            (Ok(_), Ok(Count::Full { next_expiry })) => Ok(Insertion::Full { next_expiry }),
+            (Ok(_), Ok(CountDecision::Full { next_expiry })) => Ok(Insertion::Full { next_expiry }),
             (Ok(_), Err(error)) | (Err(error), _) => Err(error),
         }
     }
@@ -153,7 +154,7 @@ impl RedisStore {
     /// Stores a record after its entry.
     async fn insert_behind_entry(
         &self,
-        registration: &Registration,
+        registration: &RegistrationCode,
         value: Vec<u8>,
         max_live: u64,
         key: &LedgerKey,
@@ -176,12 +177,12 @@ impl RedisStore {
     /// Stores a record that other callers may store too, because it is in its entry.
     async fn insert_pending(
         &self,
-        registration: &Registration,
+        registration: &RegistrationCode,
         value: Vec<u8>,
         max_live: u64,
     ) -> StoreResult<Insertion> {
         self.know_environment(&registration.environment).await?;
-        if let Count::Full { next_expiry } = self.count(registration, max_live).await? {
+        if let CountDecision::Full { next_expiry } = self.count(registration, max_live).await? {
             return Ok(Insertion::Full { next_expiry });
         }
         let insert = insertion(&registration.key(), value, registration.forget_time());
@@ -193,27 +194,31 @@ impl RedisStore {
     }
 
     /// Stores the pending record of an entry. Returns false if another record has the code.
-    pub(super) async fn complete(&self, record: &Registration, pending: Pending) -> StoreResult<bool> {
+    pub(super) async fn complete(
+        &self,
+        record: &RegistrationCode,
+        pending: PendingRecord,
+    ) -> StoreResult<bool> {
         // The limit does not apply: the entry is visible to callers now, so its record must be stored.
         let inserted = self.insert_pending(record, pending.value, u64::MAX).await?;
         Ok(inserted == Insertion::Inserted)
     }
 
-    async fn count(&self, registration: &Registration, max_live: u64) -> StoreResult<Count> {
+    async fn count(&self, registration: &RegistrationCode, max_live: u64) -> StoreResult<CountDecision> {
         self.live_counts().add(&registration.environment, registration.expire_time, max_live).await
     }
 
     /// Removes a record that no caller has received.
-    pub(super) async fn forget(&self, registration: &Registration) -> StoreResult<()> {
+    pub(super) async fn forget(&self, registration: &RegistrationCode) -> StoreResult<()> {
         let [code, _] = key::code(&registration.key());
-        let forget = Call::script(&script::CODE_FORGET, [code]).arg(registration.id.as_bytes());
+        let forget = EngineCall::script(&script::CODE_FORGET, [code]).arg(registration.id.as_bytes());
         self.engine().call::<u64>(forget).await.map(drop)
     }
 }
 
-pub(super) fn insertion(key: &CodeKey, value: Vec<u8>, forget_time: Timestamp) -> Call {
+pub(super) fn insertion(key: &CodeKey, value: Vec<u8>, forget_time: Timestamp) -> EngineCall {
     let [code, channel] = key::code(key);
-    Call::script(&script::CODE_INSERT, [code])
+    EngineCall::script(&script::CODE_INSERT, [code])
         .arg(value)
         .number(key_end(forget_time))
         .signaling(Some(channel))

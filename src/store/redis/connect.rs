@@ -20,14 +20,14 @@ const PASSWORD_INTERVAL: Duration = Duration::from_secs(10);
 const DEFAULT_USER: &str = "default";
 
 /// The push messages of a connection: signals from the engine, and disconnections from the library.
-pub(super) type Pushes = mpsc::UnboundedSender<PushInfo>;
+pub(super) type PushSender = mpsc::UnboundedSender<PushInfo>;
 
 impl RedisOptions {
     /// Connects to a node.
     pub(super) async fn connect(
         &self,
         node: &Node,
-        pushes: Option<Pushes>,
+        pushes: Option<PushSender>,
     ) -> RedisResult<MultiplexedConnection> {
         let info = self.connection_info(node)?;
         let client = match &self.tls {
@@ -69,21 +69,21 @@ impl RedisOptions {
         }
     }
 
-    fn credentials(&self) -> Option<Credentials> {
+    fn credentials(&self) -> Option<EngineCredentials> {
         let read = Arc::clone(self.password.as_ref()?);
         let username = self.username.clone().unwrap_or_else(|| DEFAULT_USER.to_owned());
-        Some(Credentials { username, read })
+        Some(EngineCredentials { username, read })
     }
 }
 
 /// The user and the password. The password is read again for each connection and periodically.
 #[derive(Clone)]
-struct Credentials {
+struct EngineCredentials {
     username: String,
     read: Arc<ReadPassword>,
 }
 
-impl Credentials {
+impl EngineCredentials {
     fn read(&self) -> RedisResult<BasicAuth> {
         let password = (self.read)().map_err(|reason| {
             RedisError::from((redis::ErrorKind::AuthenticationFailed, "store.password_file", reason))
@@ -92,7 +92,7 @@ impl Credentials {
     }
 }
 
-impl StreamingCredentialsProvider for Credentials {
+impl StreamingCredentialsProvider for EngineCredentials {
     fn subscribe(&self) -> Pin<Box<dyn Stream<Item = RedisResult<BasicAuth>> + Send + 'static>> {
         // Yields the current password, and then each change.
         let changes = stream::unfold((self.clone(), None::<String>), |(credentials, mut known)| async move {

@@ -14,12 +14,12 @@ use redis::{
 use tokio::sync::Semaphore;
 
 use super::{
-    acknowledged::Acknowledged,
+    acknowledged::AcknowledgedWrites,
     cluster::Cluster,
-    connect::Pushes,
+    connect::PushSender,
     options::{Node, RedisOptions},
-    script::Call,
-    single::Single,
+    script::EngineCall,
+    single::SingleNode,
 };
 use crate::domain::{error::StoreError, port::StoreResult, randomness};
 
@@ -32,21 +32,21 @@ const REDIRECT_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_REDIRECT_PAUSE: Duration = Duration::from_millis(100);
 
 /// The engine. It never repeats a call that may have been executed; that is the caller's decision.
-pub(super) struct Engine {
-    link: Link,
-    acknowledged: Option<Acknowledged>,
+pub(super) struct RedisEngine {
+    link: EngineTopology,
+    acknowledged: Option<AcknowledgedWrites>,
     options: RedisOptions,
     in_flight: Semaphore,
     closed: AtomicBool,
 }
 
-enum Link {
-    Single(Single),
+enum EngineTopology {
+    Single(SingleNode),
     Cluster(Cluster),
 }
 
 /// The destination of the next attempt of a call.
-enum Target {
+enum CallTarget {
     /// The owner of its slot, by the slot map.
     Owner,
     /// The owner of its slot, by a `MOVED` redirect.
@@ -55,18 +55,22 @@ enum Target {
     Importing(Node),
 }
 
-impl Engine {
+impl RedisEngine {
     /// Connects to a cluster, or to the primary of a non-cluster engine.
-    pub(super) async fn open(options: RedisOptions, is_cluster: bool, pushes: Pushes) -> RedisResult<Self> {
+    pub(super) async fn open(
+        options: RedisOptions,
+        is_cluster: bool,
+        pushes: PushSender,
+    ) -> RedisResult<Self> {
         let link = if is_cluster {
-            Link::Cluster(Cluster::open(&options, pushes).await?)
+            EngineTopology::Cluster(Cluster::open(&options, pushes).await?)
         } else {
-            Link::Single(Single::open(options.clone(), pushes).await?)
+            EngineTopology::Single(SingleNode::open(options.clone(), pushes).await?)
         };
         let replicas = options.wait_replicas.unwrap_or(u32::from(is_cluster));
         Ok(Self {
             link,
-            acknowledged: (replicas > 0).then(|| Acknowledged::new(options.clone(), replicas)),
+            acknowledged: (replicas > 0).then(|| AcknowledgedWrites::new(options.clone(), replicas)),
             in_flight: Semaphore::new(options.max_in_flight),
             options,
             closed: AtomicBool::new(false),
@@ -75,17 +79,21 @@ impl Engine {
 
     /// Makes a call without waiting for replicas: a read that may miss the latest writes, or a write that may be lost with its
     /// primary.
-    pub(super) async fn glance<T: FromRedisValue>(&self, call: Call) -> StoreResult<T> {
+    pub(super) async fn glance<T: FromRedisValue>(&self, call: EngineCall) -> StoreResult<T> {
         self.perform(call, None).await
     }
 
     /// Makes a call and waits until the configured number of replicas have all data that it wrote or read. Data that a caller has
     /// seen must not disappear when the primary fails.
-    pub(super) async fn call<T: FromRedisValue>(&self, call: Call) -> StoreResult<T> {
+    pub(super) async fn call<T: FromRedisValue>(&self, call: EngineCall) -> StoreResult<T> {
         self.perform(call, self.acknowledged.as_ref()).await
     }
 
-    async fn perform<T: FromRedisValue>(&self, call: Call, by: Option<&Acknowledged>) -> StoreResult<T> {
+    async fn perform<T: FromRedisValue>(
+        &self,
+        call: EngineCall,
+        by: Option<&AcknowledgedWrites>,
+    ) -> StoreResult<T> {
         self.check_open()?;
         let Ok(_permit) = self.in_flight.try_acquire() else {
             return Err(StoreError::Unavailable(format!(
@@ -97,13 +105,13 @@ impl Engine {
         T::from_redis_value(value).map_err(|error| StoreError::Corrupt(error.to_string()))
     }
 
-    async fn send(&self, call: &Call, by: Option<&Acknowledged>) -> RedisResult<Value> {
-        let (mut target, mut whole) = (Target::Owner, false);
+    async fn send(&self, call: &EngineCall, by: Option<&AcknowledgedWrites>) -> RedisResult<Value> {
+        let (mut target, mut whole) = (CallTarget::Owner, false);
         let mut redirects = 0;
         loop {
             let error = match self.send_once(call, by, &target, whole).await {
                 Ok(value) => {
-                    if let (Target::Importing(_), Some(channel)) = (&target, call.channel()) {
+                    if let (CallTarget::Importing(_), Some(channel)) = (&target, call.channel()) {
                         self.signal_owner(channel).await;
                     }
                     return Ok(value);
@@ -116,10 +124,10 @@ impl Engine {
                     continue;
                 }
                 ErrorKind::Server(ServerErrorKind::Ask) => {
-                    target = redirect_node(&error).map_or(Target::Owner, Target::Importing);
+                    target = redirect_node(&error).map_or(CallTarget::Owner, CallTarget::Importing);
                 }
                 ErrorKind::Server(ServerErrorKind::Moved) => {
-                    target = redirect_node(&error).map_or(Target::Owner, Target::Moved);
+                    target = redirect_node(&error).map_or(CallTarget::Owner, CallTarget::Moved);
                 }
                 ErrorKind::Server(ServerErrorKind::TryAgain) => {}
                 _ => return Err(error),
@@ -128,7 +136,7 @@ impl Engine {
             if redirects > REDIRECTS {
                 return Err(error);
             }
-            if !matches!(target, Target::Importing(_)) {
+            if !matches!(target, CallTarget::Importing(_)) {
                 let pause = (REDIRECT_PAUSE * redirects).min(LONGEST_REDIRECT_PAUSE);
                 tokio::time::sleep(randomness::spread(&*self.options.randomness, pause)).await;
             }
@@ -137,13 +145,13 @@ impl Engine {
 
     async fn send_once(
         &self,
-        call: &Call,
-        by: Option<&Acknowledged>,
-        target: &Target,
+        call: &EngineCall,
+        by: Option<&AcknowledgedWrites>,
+        target: &CallTarget,
         whole: bool,
     ) -> RedisResult<Value> {
         match (&self.link, by, target) {
-            (Link::Single(single), by, _) => {
+            (EngineTopology::Single(single), by, _) => {
                 let primary = single.primary()?;
                 let outcome = match by {
                     Some(acknowledged) => acknowledged.send(&primary.node, call, whole, false).await,
@@ -157,20 +165,24 @@ impl Engine {
                 };
                 outcome.inspect_err(|error| single.observe(error))
             }
-            (Link::Cluster(cluster), Some(acknowledged), target) => {
+            (EngineTopology::Cluster(cluster), Some(acknowledged), target) => {
                 let (node, asking) = match target {
-                    Target::Owner => (cluster.primary_of(call.route())?, false),
-                    Target::Moved(node) => (node.clone(), false),
-                    Target::Importing(node) => (node.clone(), true),
+                    CallTarget::Owner => (cluster.primary_of(call.route())?, false),
+                    CallTarget::Moved(node) => (node.clone(), false),
+                    CallTarget::Importing(node) => (node.clone(), true),
                 };
                 acknowledged.send(&node, call, whole, asking).await.inspect_err(|error| {
                     cluster.observe(error);
                     acknowledged.retain(&cluster.primaries());
                 })
             }
-            (Link::Cluster(cluster), None, Target::Importing(node)) => cluster.ask(node, call, whole).await,
-            (Link::Cluster(cluster), None, Target::Moved(node)) => cluster.call(node, call, whole).await,
-            (Link::Cluster(cluster), None, Target::Owner) => {
+            (EngineTopology::Cluster(cluster), None, CallTarget::Importing(node)) => {
+                cluster.ask(node, call, whole).await
+            }
+            (EngineTopology::Cluster(cluster), None, CallTarget::Moved(node)) => {
+                cluster.call(node, call, whole).await
+            }
+            (EngineTopology::Cluster(cluster), None, CallTarget::Owner) => {
                 cluster.call(&cluster.primary_of(call.route())?, call, whole).await
             }
         }
@@ -179,7 +191,7 @@ impl Engine {
     /// Publishes to a channel at the owner of its slot. The subscriptions stay with the owner until the slot has moved, and a
     /// change at the importing node is not published there.
     async fn signal_owner(&self, channel: &[u8]) {
-        if let Link::Cluster(cluster) = &self.link
+        if let EngineTopology::Cluster(cluster) = &self.link
             && let Ok(node) = cluster.primary_of(channel)
         {
             // If this fails, either the subscription or the move ends, and both make watchers read again.
@@ -191,8 +203,8 @@ impl Engine {
     pub(super) fn primaries(&self) -> StoreResult<Vec<Node>> {
         self.check_open()?;
         match &self.link {
-            Link::Single(single) => Ok(vec![single.primary().map_err(unavailable)?.node.clone()]),
-            Link::Cluster(cluster) => Ok(cluster.primaries()),
+            EngineTopology::Single(single) => Ok(vec![single.primary().map_err(unavailable)?.node.clone()]),
+            EngineTopology::Cluster(cluster) => Ok(cluster.primaries()),
         }
     }
 
@@ -204,12 +216,12 @@ impl Engine {
     ) -> StoreResult<T> {
         self.check_open()?;
         let answer = match &self.link {
-            Link::Single(single) => {
+            EngineTopology::Single(single) => {
                 let primary = single.primary().map_err(unavailable)?;
                 let answer = primary.connections.shared().send_packed_command(&command).await;
                 answer.and_then(Value::extract_error).inspect_err(|error| single.observe(error))
             }
-            Link::Cluster(cluster) => cluster.send(node, &command).await,
+            EngineTopology::Cluster(cluster) => cluster.send(node, &command).await,
         };
         T::from_redis_value(answer.map_err(unavailable)?)
             .map_err(|error| StoreError::Corrupt(error.to_string()))
@@ -219,8 +231,8 @@ impl Engine {
     pub(super) async fn subscribe(&self, channel: &[u8], subscribe: bool) -> StoreResult<()> {
         let command = redis::cmd(if subscribe { "SSUBSCRIBE" } else { "SUNSUBSCRIBE" }).arg(channel).take();
         let node = match &self.link {
-            Link::Single(single) => single.primary().map(|primary| primary.node.clone()),
-            Link::Cluster(cluster) => cluster.primary_of(channel),
+            EngineTopology::Single(single) => single.primary().map(|primary| primary.node.clone()),
+            EngineTopology::Cluster(cluster) => cluster.primary_of(channel),
         };
         self.ask_node::<Value>(&node.map_err(unavailable)?, command).await.map(drop)
     }
@@ -241,7 +253,7 @@ impl Engine {
 }
 
 /// The shared engine.
-pub(super) type SharedEngine = Arc<Engine>;
+pub(super) type SharedEngine = Arc<RedisEngine>;
 
 /// The node of a redirect: `host:port`, where an IPv6 address may have no brackets. `None` if the engine does not know its own name
 /// (`cluster-preferred-endpoint-type unknown-endpoint`).

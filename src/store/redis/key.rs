@@ -31,7 +31,7 @@ use crate::domain::{
     ledger_kind::LedgerKind,
     limit::LimitKey,
     port::{LedgerKey, StoreResult},
-    registration::CodeKey,
+    registration_code::CodeKey,
     temp_pass::{Holder, HolderDigest, TempPassKey},
 };
 
@@ -67,17 +67,17 @@ const SPREAD_KINDS: [LedgerKind; 9] = [
 ];
 
 /// A key or the name of a channel.
-pub(super) type Key = Vec<u8>;
+pub(super) type RedisKey = Vec<u8>;
 
 /// A code's key and its channel.
-pub(super) fn code(key: &CodeKey) -> [Key; 2] {
+pub(super) fn code(key: &CodeKey) -> [RedisKey; 2] {
     let CodeKey { environment, requestor, code } = key;
     let tag = format!("{{{}/{}/{}}}", environment.as_str(), requestor.as_str(), code.as_str());
     [format!("{CODES}{tag}"), format!("pb:w:{tag}")].map(String::into_bytes)
 }
 
 /// The count of an environment's live codes.
-pub(super) fn live_count(environment: &EnvironmentName) -> Key {
+pub(super) fn live_count(environment: &EnvironmentName) -> RedisKey {
     format!("pb:n:{{{}}}", environment.as_str()).into_bytes()
 }
 
@@ -97,22 +97,22 @@ pub(super) fn ledger_prefix(kind: LedgerKind) -> String {
 }
 
 /// An entry's key.
-pub(super) fn ledger(key: &LedgerKey) -> Key {
+pub(super) fn ledger(key: &LedgerKey) -> RedisKey {
     [ledger_prefix(key.kind).as_bytes(), &key.name].concat()
 }
 
 /// The channel of an entry's kind, if changes of the kind are signaled.
-pub(super) fn ledger_channel(key: &LedgerKey) -> Option<Key> {
+pub(super) fn ledger_channel(key: &LedgerKey) -> Option<RedisKey> {
     is_signaled(key.kind).then(|| kind_channel(key.kind))
 }
 
 /// The channel for changes of a kind of entries.
-pub(super) fn kind_channel(kind: LedgerKind) -> Key {
+pub(super) fn kind_channel(kind: LedgerKind) -> RedisKey {
     format!("pb:k:{{{kind}}}").into_bytes()
 }
 
 /// The generation of a TempPass.
-pub(super) fn generation(temp_pass: &TempPassKey) -> Key {
+pub(super) fn generation(temp_pass: &TempPassKey) -> RedisKey {
     format!("pb:g:{{{}}}", temp_pass_path(temp_pass)).into_bytes()
 }
 
@@ -123,7 +123,7 @@ pub(super) fn temp_pass_path(temp_pass: &TempPassKey) -> String {
 }
 
 /// The key of the cell of a device or a generic key.
-pub(super) fn cell(temp_pass: &TempPassKey, holder: &Holder) -> Key {
+pub(super) fn cell(temp_pass: &TempPassKey, holder: &Holder) -> RedisKey {
     let kind = match holder {
         Holder::Device(_) => DEVICES,
         Holder::Key(_) => USERS,
@@ -163,18 +163,18 @@ fn corrupt_cell() -> StoreError {
 }
 
 /// The key of the lock on a cell.
-pub(super) fn lock(cell: &[u8]) -> Key {
+pub(super) fn lock(cell: &[u8]) -> RedisKey {
     [LOCKS.as_bytes(), cell].concat()
 }
 
 /// The key of the outcome of a change. `cell` is its first cell.
-pub(super) fn outcome(cell: &[u8], change: &[u8; 16]) -> Key {
+pub(super) fn outcome(cell: &[u8], change: &[u8; 16]) -> RedisKey {
     let tag = cell.iter().position(|byte| *byte == b'{').map_or(cell, |start| &cell[start..]);
     [b"pb:o:", tag, b":", URL_SAFE_NO_PAD.encode(change).as_bytes()].concat()
 }
 
 /// The key of a limit's bucket. It contains a digest of addresses and names, because these may be personal data.
-pub(super) fn bucket(key: &LimitKey) -> Key {
+pub(super) fn bucket(key: &LimitKey) -> RedisKey {
     let (kind, parts) = match key {
         LimitKey::Calls(block) => ("calls", vec![block.to_string()]),
         LimitKey::GrpcCalls(block) => ("grpc_calls", vec![block.to_string()]),

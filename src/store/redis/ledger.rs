@@ -9,9 +9,9 @@ use futures_util::{StreamExt, TryStreamExt};
 use super::{
     RedisStore,
     code_value::{self, key_end},
-    key::{self, Key},
+    key::{self, RedisKey},
     scan::READS,
-    script::{self, Call},
+    script::{self, EngineCall},
 };
 use crate::domain::{
     clock::Timestamp,
@@ -27,7 +27,7 @@ const ALONE: u8 = 1;
 const WITH_RECORD: u8 = 2;
 
 /// A code's record inside its ledger entry, which may not be stored under its own key yet.
-pub(super) struct Pending {
+pub(super) struct PendingRecord {
     /// The value of the code's key.
     pub value: Vec<u8>,
 }
@@ -45,7 +45,7 @@ impl StoredEntry {
         Self { bytes: [&[ALONE], entry.value.as_slice()].concat(), end: entry.expire_time }
     }
 
-    pub(super) fn pending(entry: LedgerEntry, pending: &Pending) -> Self {
+    pub(super) fn pending(entry: LedgerEntry, pending: &PendingRecord) -> Self {
         let length = u32::try_from(entry.value.len()).unwrap_or(u32::MAX).to_be_bytes();
         let bytes = [&[WITH_RECORD], length.as_slice(), &entry.value, &pending.value].concat();
         Self { bytes, end: entry.expire_time }
@@ -58,7 +58,7 @@ impl StoredEntry {
     }
 
     /// The entry, and its pending record if it has one.
-    fn parse(&self) -> StoreResult<(LedgerEntry, Option<Pending>)> {
+    fn parse(&self) -> StoreResult<(LedgerEntry, Option<PendingRecord>)> {
         let entry = |value: &[u8]| LedgerEntry { value: value.to_vec(), expire_time: self.end };
         match self.bytes.split_first() {
             Some((&ALONE, value)) => Ok((entry(value), None)),
@@ -66,7 +66,7 @@ impl StoredEntry {
                 let (length, rest) = rest.split_first_chunk().ok_or_else(unreadable)?;
                 let length = usize::try_from(u32::from_be_bytes(*length)).map_err(|_| unreadable())?;
                 let (value, record) = rest.split_at_checked(length).ok_or_else(unreadable)?;
-                Ok((entry(value), Some(Pending { value: record.to_vec() })))
+                Ok((entry(value), Some(PendingRecord { value: record.to_vec() })))
             }
             _ => Err(unreadable()),
         }
@@ -130,7 +130,7 @@ impl Ledger for RedisStore {
 
     async fn lease(&self, key: &LedgerKey, holder: &[u8], term: Duration) -> StoreResult<bool> {
         let term = u64::try_from(term.as_millis()).unwrap_or(u64::MAX);
-        let put = Call::script(&script::LEDGER_PUT, [key::ledger(key)])
+        let put = EngineCall::script(&script::LEDGER_PUT, [key::ledger(key)])
             .arg([&[ALONE], holder].concat())
             .arg("PX")
             // The engine removes a key one millisecond later than the given time.
@@ -157,7 +157,7 @@ impl RedisStore {
     pub(super) fn entries_at(
         &self,
         kind: LedgerKind,
-        keys: BoxStream<'static, StoreResult<Key>>,
+        keys: BoxStream<'static, StoreResult<RedisKey>>,
     ) -> BoxStream<'static, StoreResult<(Vec<u8>, LedgerEntry)>> {
         let (store, length) = (self.clone(), key::ledger_prefix(kind).len());
         keys.map_ok(move |found| {
@@ -174,7 +174,7 @@ impl RedisStore {
 
     /// Stores an entry if its key is free. Otherwise returns the entry that has the key.
     pub(super) async fn put(&self, key: &LedgerKey, entry: &StoredEntry) -> StoreResult<Option<StoredEntry>> {
-        let put = Call::script(&script::LEDGER_PUT, [key::ledger(key)]).arg(&entry.bytes);
+        let put = EngineCall::script(&script::LEDGER_PUT, [key::ledger(key)]).arg(&entry.bytes);
         let put = match entry.end {
             Some(end) => put.arg("PXAT").number(key_end(end)),
             None => put.arg("").arg(""),
@@ -185,7 +185,7 @@ impl RedisStore {
     }
 
     async fn find(&self, key: &LedgerKey) -> StoreResult<Option<StoredEntry>> {
-        let find = Call::script(&script::LEDGER_GET, [key::ledger(key)]);
+        let find = EngineCall::script(&script::LEDGER_GET, [key::ledger(key)]);
         let found: Option<(Vec<u8>, i64)> = self.engine().call(find).await?;
         Ok(found.map(StoredEntry::read))
     }
@@ -238,7 +238,7 @@ impl RedisStore {
     ) -> StoreResult<bool> {
         let given = |entry: Option<&StoredEntry>| if entry.is_some() { "1" } else { "0" };
         let bytes = |entry: Option<&StoredEntry>| entry.map(|entry| entry.bytes.clone()).unwrap_or_default();
-        let swap = Call::script(&script::LEDGER_SWAP, [key::ledger(key)])
+        let swap = EngineCall::script(&script::LEDGER_SWAP, [key::ledger(key)])
             .arg(given(before))
             .arg(bytes(before))
             .arg(given(after))

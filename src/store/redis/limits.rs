@@ -8,16 +8,16 @@ use futures_util::future::try_join_all;
 
 use super::{
     RedisStore, key,
-    script::{self, Call},
+    script::{self, EngineCall},
 };
 use crate::domain::{
-    limit::{Limit, Room},
+    limit::{Limit, LimitResult},
     port::{Limits, StoreResult},
 };
 
 /// An operation on a bucket.
 #[derive(Clone, Copy)]
-enum Act {
+enum LimitOperation {
     Admit,
     Charge,
     Take,
@@ -27,43 +27,48 @@ enum Act {
 
 #[async_trait]
 impl Limits for RedisStore {
-    async fn admit(&self, limits: &[Limit]) -> StoreResult<Room> {
+    async fn admit(&self, limits: &[Limit]) -> StoreResult<LimitResult> {
         if let Err(wait) = self.own_limits().admit(limits).await? {
             return Ok(Err(wait));
         }
-        let asked = try_join_all(limits.iter().map(|limit| self.bucket(limit, Act::Admit))).await?;
+        let asked =
+            try_join_all(limits.iter().map(|limit| self.bucket(limit, LimitOperation::Admit))).await?;
         Ok(asked.into_iter().filter(|(room, _)| !room).map(|(_, wait)| wait).max().map_or(Ok(()), Err))
     }
 
     async fn charge(&self, limits: &[Limit]) -> StoreResult<()> {
         self.own_limits().charge(limits).await?;
-        try_join_all(limits.iter().map(|limit| self.bucket(limit, Act::Charge))).await.map(drop)
+        try_join_all(limits.iter().map(|limit| self.bucket(limit, LimitOperation::Charge))).await.map(drop)
     }
 
-    async fn take(&self, limit: &Limit) -> StoreResult<Room> {
+    async fn take(&self, limit: &Limit) -> StoreResult<LimitResult> {
         if let Err(wait) = self.own_limits().take(limit).await? {
             return Ok(Err(wait));
         }
-        let (room, wait) = self.bucket(limit, Act::Take).await?;
+        let (room, wait) = self.bucket(limit, LimitOperation::Take).await?;
         Ok(if room { Ok(()) } else { Err(wait) })
     }
 
     async fn reserve(&self, limit: &Limit, longest: Duration) -> StoreResult<Result<Duration, Duration>> {
-        let (reserved, wait) = self.bucket(limit, Act::Reserve(longest)).await?;
+        let (reserved, wait) = self.bucket(limit, LimitOperation::Reserve(longest)).await?;
         Ok(if reserved { Ok(wait) } else { Err(wait) })
     }
 }
 
 impl RedisStore {
     /// Performs an operation. Returns whether there was room, and the time to wait.
-    async fn bucket(&self, Limit { key, rate }: &Limit, act: Act) -> StoreResult<(bool, Duration)> {
+    async fn bucket(
+        &self,
+        Limit { key, rate }: &Limit,
+        act: LimitOperation,
+    ) -> StoreResult<(bool, Duration)> {
         let (name, longest) = match act {
-            Act::Admit => ("admit", Duration::ZERO),
-            Act::Charge => ("charge", Duration::ZERO),
-            Act::Take => ("take", Duration::ZERO),
-            Act::Reserve(longest) => ("reserve", longest),
+            LimitOperation::Admit => ("admit", Duration::ZERO),
+            LimitOperation::Charge => ("charge", Duration::ZERO),
+            LimitOperation::Take => ("take", Duration::ZERO),
+            LimitOperation::Reserve(longest) => ("reserve", longest),
         };
-        let call = Call::script(&script::LIMIT, [key::bucket(key)])
+        let call = EngineCall::script(&script::LIMIT, [key::bucket(key)])
             .arg(name)
             .number(micros(rate.interval()))
             .number(u64::from(rate.burst()))

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use super::{
     engine::SharedEngine,
     key,
-    script::{self, Call},
+    script::{self, EngineCall},
 };
 use crate::domain::{clock::Timestamp, error::StoreError, id::EnvironmentName, port::StoreResult};
 
@@ -21,7 +21,7 @@ const SECONDS_AT_ONCE: usize = 1_000;
 
 /// The result of counting a code.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Count {
+pub(super) enum CountDecision {
     /// The code is counted.
     Room,
     /// The limit is reached.
@@ -35,21 +35,21 @@ pub(super) enum Count {
 pub(super) struct LiveCounts {
     engine: SharedEngine,
     /// The codes that the next call counts.
-    waiting: Mutex<HashMap<Limited, Vec<OneMore>>>,
+    waiting: Mutex<HashMap<EnvironmentLimit, Vec<CountRequest>>>,
 }
 
 /// An environment and its limit of live codes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Limited {
+struct EnvironmentLimit {
     environment: EnvironmentName,
     max: u64,
 }
 
 /// A code to count.
-struct OneMore {
+struct CountRequest {
     /// The second of its expiry.
     second: u64,
-    done: oneshot::Sender<StoreResult<Count>>,
+    done: oneshot::Sender<StoreResult<CountDecision>>,
 }
 
 impl LiveCounts {
@@ -66,13 +66,13 @@ impl LiveCounts {
         environment: &EnvironmentName,
         end: Timestamp,
         max: u64,
-    ) -> StoreResult<Count> {
-        let limited = Limited { environment: environment.clone(), max };
+    ) -> StoreResult<CountDecision> {
+        let limited = EnvironmentLimit { environment: environment.clone(), max };
         let (done, outcome) = oneshot::channel();
         let is_first = {
             let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             let queue = waiting.entry(limited.clone()).or_default();
-            queue.push(OneMore { second: end.as_secs_rounded_up(), done });
+            queue.push(CountRequest { second: end.as_secs_rounded_up(), done });
             queue.len() == 1
         };
         if is_first {
@@ -87,10 +87,10 @@ impl LiveCounts {
     }
 
     /// Counts all waiting codes.
-    async fn call(&self, limited: &Limited) {
+    async fn call(&self, limited: &EnvironmentLimit) {
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(limited);
         let mut by_second = BTreeMap::<u64, Vec<_>>::new();
-        for OneMore { second, done } in waiting.into_iter().flatten() {
+        for CountRequest { second, done } in waiting.into_iter().flatten() {
             by_second.entry(second).or_default().push(done);
         }
         let max = (limited.max < u64::MAX).then_some(limited.max);
@@ -98,9 +98,11 @@ impl LiveCounts {
         let counted = self.engine.call(count(&limited.environment, max, None, more)).await;
         // The script counts codes in the order of their seconds, up to the limit.
         for (index, done) in by_second.into_values().flatten().enumerate() {
-            let outcome = counted.clone().map(|Counted(counted, _, next)| match index < counted {
-                true => Count::Room,
-                false => Count::Full { next_expiry: Timestamp::from_millis(next.saturating_mul(1000)) },
+            let outcome = counted.clone().map(|CountReply(counted, _, next)| match index < counted {
+                true => CountDecision::Room,
+                false => {
+                    CountDecision::Full { next_expiry: Timestamp::from_millis(next.saturating_mul(1000)) }
+                }
             });
             let _ = done.send(outcome);
         }
@@ -117,13 +119,13 @@ impl LiveCounts {
         one_less: Option<Timestamp>,
     ) -> StoreResult<()> {
         let more = std::iter::once((one_more.as_secs_rounded_up(), 1));
-        self.engine.call::<Counted>(count(environment, None, one_less, more)).await.map(drop)
+        self.engine.call::<CountReply>(count(environment, None, one_less, more)).await.map(drop)
     }
 
     /// Removes a code from the count. If that fails, the count is too high until the code would have expired.
     pub(super) async fn remove(&self, environment: &EnvironmentName, end: Timestamp) {
         let call = count(environment, None, Some(end), std::iter::empty());
-        if let Err(error) = self.engine.call::<Counted>(call).await {
+        if let Err(error) = self.engine.call::<CountReply>(call).await {
             tracing::warn!(%error, "deleted code is counted as live until it expires");
         }
     }
@@ -137,10 +139,10 @@ impl LiveCounts {
         environment: &EnvironmentName,
         seconds: &BTreeMap<u64, usize>,
     ) -> StoreResult<()> {
-        self.engine.call::<u64>(Call::command("DEL", [key::live_count(environment)])).await?;
+        self.engine.call::<u64>(EngineCall::command("DEL", [key::live_count(environment)])).await?;
         let seconds: Vec<_> = seconds.iter().map(|(second, count)| (*second, *count)).collect();
         for part in seconds.chunks(SECONDS_AT_ONCE) {
-            self.engine.call::<Counted>(count(environment, None, None, part.iter().copied())).await?;
+            self.engine.call::<CountReply>(count(environment, None, None, part.iter().copied())).await?;
         }
         Ok(())
     }
@@ -151,15 +153,15 @@ impl LiveCounts {
     /// If the engine is unreachable.
     pub(super) async fn total(&self, environment: &EnvironmentName) -> StoreResult<u64> {
         let call = count(environment, None, None, std::iter::empty());
-        self.engine.glance(call).await.map(|Counted(_, total, _)| total)
+        self.engine.glance(call).await.map(|CountReply(_, total, _)| total)
     }
 }
 
 /// The result of the script: the number of codes that were added, the total, and the second in which the next code expires.
 #[derive(Clone)]
-struct Counted(usize, u64, u64);
+struct CountReply(usize, u64, u64);
 
-impl redis::FromRedisValue for Counted {
+impl redis::FromRedisValue for CountReply {
     fn from_redis_value(value: redis::Value) -> Result<Self, redis::ParsingError> {
         redis::from_redis_value(value).map(|(counted, total, next)| Self(counted, total, next))
     }
@@ -170,9 +172,9 @@ fn count(
     max: Option<u64>,
     one_less: Option<Timestamp>,
     more: impl Iterator<Item = (u64, usize)>,
-) -> Call {
+) -> EngineCall {
     let text = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
-    let call = Call::script(&script::LIVE_COUNT, [key::live_count(environment)])
+    let call = EngineCall::script(&script::LIVE_COUNT, [key::live_count(environment)])
         .arg(text(max))
         .arg(text(one_less.map(Timestamp::as_secs_rounded_up)));
     more.fold(call, |call, (second, count)| call.number(second).arg(count.to_string()))

@@ -56,9 +56,9 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use self::{
     clock::EngineClock,
-    engine::{Engine, SharedEngine, unavailable},
+    engine::{RedisEngine, SharedEngine, unavailable},
     live_count::LiveCounts,
-    script::Call,
+    script::EngineCall,
     signals::ChannelSignals,
 };
 use super::memory::MemoryLimits;
@@ -76,9 +76,9 @@ const FINISH_MAX: Duration = Duration::from_secs(5);
 
 /// A handle to the store over Redis, cheap to clone.
 #[derive(Clone)]
-pub struct RedisStore(Arc<Inner>);
+pub struct RedisStore(Arc<RedisStoreState>);
 
-struct Inner {
+struct RedisStoreState {
     engine: SharedEngine,
     signals: ChannelSignals,
     clock: Arc<EngineClock>,
@@ -100,11 +100,11 @@ impl RedisStore {
         let facts = start_check::examine(&options).await?;
         let failed = |error: StoreError| RedisOpenError::Failed(error.to_string());
         let (pushes, pushed) = mpsc::unbounded_channel();
-        let engine = Engine::open(options.clone(), facts.is_cluster, pushes).await;
+        let engine = RedisEngine::open(options.clone(), facts.is_cluster, pushes).await;
         let engine = Arc::new(engine.map_err(|error| failed(unavailable(error)))?);
         let (clock, keeper) =
             EngineClock::start(Arc::clone(&options.clock), Arc::clone(&engine)).await.map_err(failed)?;
-        Ok(Self(Arc::new(Inner {
+        Ok(Self(Arc::new(RedisStoreState {
             signals: ChannelSignals::start(Arc::clone(&engine), &options, pushed),
             live_counts: LiveCounts::new(Arc::clone(&engine)),
             engine,
@@ -136,7 +136,7 @@ impl RedisStore {
         self.0.clock.clone()
     }
 
-    fn engine(&self) -> &Engine {
+    fn engine(&self) -> &RedisEngine {
         &self.0.engine
     }
 
@@ -168,7 +168,7 @@ impl RedisStore {
         if is_known(&self.0.environments) {
             return self.engine().check_open();
         }
-        let list = Call::command("SADD", [key::ENVIRONMENTS.to_vec()]).arg(environment.as_str());
+        let list = EngineCall::command("SADD", [key::ENVIRONMENTS.to_vec()]).arg(environment.as_str());
         self.engine().call::<u64>(list).await?;
         self.0.environments.lock().unwrap_or_else(PoisonError::into_inner).insert(environment.clone());
         Ok(())

@@ -12,7 +12,7 @@ use std::{
 use redis::{RedisResult, aio::MultiplexedConnection};
 
 use super::{
-    connect::Pushes,
+    connect::PushSender,
     options::{Node, RedisOptions},
 };
 
@@ -21,11 +21,11 @@ pub(super) struct NodeConnections {
     options: RedisOptions,
     node: Node,
     shared: MultiplexedConnection,
-    own: Arc<Mutex<HashMap<ThreadId, Own>>>,
+    own: Arc<Mutex<HashMap<ThreadId, OwnConnection>>>,
 }
 
 /// A thread's connection.
-enum Own {
+enum OwnConnection {
     Connecting,
     Connected(MultiplexedConnection),
 }
@@ -35,7 +35,7 @@ impl NodeConnections {
     ///
     /// # Errors
     /// If the connection cannot be established.
-    pub(super) async fn open(options: &RedisOptions, node: &Node, pushes: Pushes) -> RedisResult<Self> {
+    pub(super) async fn open(options: &RedisOptions, node: &Node, pushes: PushSender) -> RedisResult<Self> {
         let shared = options.connect(node, Some(pushes)).await?;
         Ok(Self { options: options.clone(), node: node.clone(), shared, own: Arc::default() })
     }
@@ -65,16 +65,16 @@ impl NodeConnections {
     fn own(&self, thread: ThreadId) -> MultiplexedConnection {
         let mut own = lock(&self.own);
         match own.get(&thread) {
-            Some(Own::Connected(connection)) => return connection.clone(),
-            Some(Own::Connecting) => {}
+            Some(OwnConnection::Connected(connection)) => return connection.clone(),
+            Some(OwnConnection::Connecting) => {}
             None => {
-                own.insert(thread, Own::Connecting);
+                own.insert(thread, OwnConnection::Connecting);
                 let (options, node, own) = (self.options.clone(), self.node.clone(), Arc::clone(&self.own));
                 tokio::spawn(async move {
                     let connected = options.connect(&node, None).await;
                     let mut own = lock(&own);
                     match connected {
-                        Ok(connection) => own.insert(thread, Own::Connected(connection)),
+                        Ok(connection) => own.insert(thread, OwnConnection::Connected(connection)),
                         // The next call tries again.
                         Err(_) => own.remove(&thread),
                     };
@@ -85,6 +85,8 @@ impl NodeConnections {
     }
 }
 
-fn lock(own: &Mutex<HashMap<ThreadId, Own>>) -> std::sync::MutexGuard<'_, HashMap<ThreadId, Own>> {
+fn lock(
+    own: &Mutex<HashMap<ThreadId, OwnConnection>>,
+) -> std::sync::MutexGuard<'_, HashMap<ThreadId, OwnConnection>> {
     own.lock().unwrap_or_else(PoisonError::into_inner)
 }

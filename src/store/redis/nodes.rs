@@ -9,7 +9,7 @@ use redis::{PushInfo, PushKind, RedisResult};
 use tokio::sync::OnceCell;
 
 use super::{
-    connect::Pushes,
+    connect::PushSender,
     node_connections::NodeConnections,
     options::{Node, RedisOptions},
 };
@@ -20,12 +20,12 @@ type Connections = Arc<OnceCell<NodeConnections>>;
 /// The connections to the nodes of a cluster.
 pub(super) struct Nodes {
     options: RedisOptions,
-    pushes: Pushes,
+    pushes: PushSender,
     known: Mutex<HashMap<Node, Connections>>,
 }
 
 impl Nodes {
-    pub(super) fn new(options: RedisOptions, pushes: Pushes) -> Self {
+    pub(super) fn new(options: RedisOptions, pushes: PushSender) -> Self {
         Self { options, pushes, known: Mutex::default() }
     }
 

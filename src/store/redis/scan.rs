@@ -6,7 +6,7 @@ use futures_core::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use sha2::{Digest, Sha256};
 
-use super::{RedisStore, key::Key, options::Node, script::Call};
+use super::{RedisStore, key::RedisKey, options::Node, script::EngineCall};
 use crate::domain::{error::StoreError, port::StoreResult};
 
 /// The number of keys that the engine examines per `SCAN` call.
@@ -15,7 +15,7 @@ const COUNT: usize = 1_000;
 /// The maximum number of concurrent reads of values.
 pub(super) const READS: usize = 64;
 
-struct Scan {
+struct KeyScan {
     store: RedisStore,
     pattern: String,
     /// The nodes that remain to be scanned. `cursor` is the position in the last one.
@@ -28,12 +28,12 @@ struct Scan {
 
 impl RedisStore {
     /// Streams every key with this prefix, without duplicates.
-    pub(super) fn scan_keys(&self, prefix: String) -> BoxStream<'static, StoreResult<Key>> {
+    pub(super) fn scan_keys(&self, prefix: String) -> BoxStream<'static, StoreResult<RedisKey>> {
         self.scan_keys_past(prefix, Some(HashSet::new()))
     }
 
     /// Streams every key with this prefix in bounded memory. A key may appear more than once if the engine resizes its hash table.
-    pub(super) fn scan_keys_loosely(&self, prefix: String) -> BoxStream<'static, StoreResult<Key>> {
+    pub(super) fn scan_keys_loosely(&self, prefix: String) -> BoxStream<'static, StoreResult<RedisKey>> {
         self.scan_keys_past(prefix, None)
     }
 
@@ -41,9 +41,9 @@ impl RedisStore {
         &self,
         prefix: String,
         seen: Option<HashSet<u128>>,
-    ) -> BoxStream<'static, StoreResult<Key>> {
+    ) -> BoxStream<'static, StoreResult<RedisKey>> {
         let pattern = format!("{}*", prefix.replace(['[', ']', '?', '*', '\\'], "?"));
-        let scan = Scan { store: self.clone(), pattern, nodes: None, cursor: 0, seen };
+        let scan = KeyScan { store: self.clone(), pattern, nodes: None, cursor: 0, seen };
         stream::try_unfold(scan, |mut scan| async move {
             let keys = scan.next().await?;
             Ok::<_, StoreError>(keys.map(|keys| (stream::iter(keys.into_iter().map(Ok)), scan)))
@@ -55,14 +55,14 @@ impl RedisStore {
     /// Streams the keys that still exist, with their values.
     pub(super) fn values(
         &self,
-        keys: BoxStream<'static, StoreResult<Key>>,
-    ) -> BoxStream<'static, StoreResult<(Key, Vec<u8>)>> {
+        keys: BoxStream<'static, StoreResult<RedisKey>>,
+    ) -> BoxStream<'static, StoreResult<(RedisKey, Vec<u8>)>> {
         let store = self.clone();
         keys.map_ok(move |key| {
             let store = store.clone();
             async move {
                 let value: Option<Vec<u8>> =
-                    store.engine().glance(Call::command("GET", [key.clone()])).await?;
+                    store.engine().glance(EngineCall::command("GET", [key.clone()])).await?;
                 Ok(value.map(|value| (key, value)))
             }
         })
@@ -72,15 +72,15 @@ impl RedisStore {
     }
 }
 
-impl Scan {
-    async fn next(&mut self) -> StoreResult<Option<Vec<Key>>> {
+impl KeyScan {
+    async fn next(&mut self) -> StoreResult<Option<Vec<RedisKey>>> {
         if self.nodes.is_none() {
             self.nodes = Some(self.store.engine().primaries()?);
         }
         let Some(node) = self.nodes.as_ref().and_then(|nodes| nodes.last().cloned()) else { return Ok(None) };
         let mut scan = redis::cmd("SCAN");
         scan.arg(self.cursor).arg("MATCH").arg(&self.pattern).arg("COUNT").arg(COUNT);
-        let (cursor, mut keys): (u64, Vec<Key>) = self.store.engine().ask_node(&node, scan).await?;
+        let (cursor, mut keys): (u64, Vec<RedisKey>) = self.store.engine().ask_node(&node, scan).await?;
         self.cursor = cursor;
         if cursor == 0
             && let Some(nodes) = &mut self.nodes

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use redis::{Cmd, Script};
 
-use super::key::Key;
+use super::key::RedisKey;
 
 /// A script. It is called by its hash, and sent whole if the engine does not have it yet.
 pub(super) struct EngineScript {
@@ -42,28 +42,38 @@ scripts! {
 
 /// A command or script with its arguments. Its first key determines the node.
 #[derive(Clone)]
-pub(super) struct Call {
-    what: What,
-    keys: Vec<Key>,
+pub(super) struct EngineCall {
+    what: EngineAction,
+    keys: Vec<RedisKey>,
     args: Vec<Vec<u8>>,
-    channel: Option<Key>,
+    channel: Option<RedisKey>,
 }
 
 #[derive(Clone, Copy)]
-enum What {
+enum EngineAction {
     Command(&'static str),
     Script(&'static EngineScript),
 }
 
-impl Call {
+impl EngineCall {
     /// Creates a call of a command whose first arguments are these keys.
-    pub(super) fn command(name: &'static str, keys: impl IntoIterator<Item = Key>) -> Self {
-        Self { what: What::Command(name), keys: keys.into_iter().collect(), args: Vec::new(), channel: None }
+    pub(super) fn command(name: &'static str, keys: impl IntoIterator<Item = RedisKey>) -> Self {
+        Self {
+            what: EngineAction::Command(name),
+            keys: keys.into_iter().collect(),
+            args: Vec::new(),
+            channel: None,
+        }
     }
 
     /// Creates a call of a script with these keys, which must all be in one slot.
-    pub(super) fn script(script: &'static EngineScript, keys: impl IntoIterator<Item = Key>) -> Self {
-        Self { what: What::Script(script), keys: keys.into_iter().collect(), args: Vec::new(), channel: None }
+    pub(super) fn script(script: &'static EngineScript, keys: impl IntoIterator<Item = RedisKey>) -> Self {
+        Self {
+            what: EngineAction::Script(script),
+            keys: keys.into_iter().collect(),
+            args: Vec::new(),
+            channel: None,
+        }
     }
 
     /// Appends an argument.
@@ -79,7 +89,7 @@ impl Call {
 
     /// Appends the channel to which the script publishes as its last argument. The channel is not passed as a key: while a slot
     /// moves, a node serves a script with several keys only if all of them exist there, and a channel never exists as a key.
-    pub(super) fn signaling(mut self, channel: Option<Key>) -> Self {
+    pub(super) fn signaling(mut self, channel: Option<RedisKey>) -> Self {
         self.channel.clone_from(&channel);
         match channel {
             Some(channel) => self.arg(channel),
@@ -88,7 +98,7 @@ impl Call {
     }
 
     /// The channel to which the script publishes.
-    pub(super) fn channel(&self) -> Option<&Key> {
+    pub(super) fn channel(&self) -> Option<&RedisKey> {
         self.channel.as_ref()
     }
 
@@ -100,11 +110,11 @@ impl Call {
     /// The command to send. A script is sent by its hash, or as its source if `whole` is true.
     pub(super) fn to_command(&self, whole: bool) -> Cmd {
         let mut command = match &self.what {
-            What::Command(name) => redis::cmd(name),
-            What::Script(script) if whole => redis::cmd("EVAL").arg(script.source).take(),
-            What::Script(script) => redis::cmd("EVALSHA").arg(script.hashed.get_hash()).take(),
+            EngineAction::Command(name) => redis::cmd(name),
+            EngineAction::Script(script) if whole => redis::cmd("EVAL").arg(script.source).take(),
+            EngineAction::Script(script) => redis::cmd("EVALSHA").arg(script.hashed.get_hash()).take(),
         };
-        if let What::Script(_) = self.what {
+        if let EngineAction::Script(_) = self.what {
             command.arg(self.keys.len());
         }
         command.arg(&self.keys).arg(&self.args);

@@ -11,7 +11,7 @@ use redis::{PushInfo, PushKind, Value};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::{engine::SharedEngine, key::Key, options::RedisOptions};
+use super::{engine::SharedEngine, key::RedisKey, options::RedisOptions};
 use crate::{
     domain::{
         clock::SharedClock,
@@ -32,16 +32,16 @@ const RETRY_PAUSE: Duration = Duration::from_millis(200);
 const BATCH: usize = 512;
 
 /// A request to the subscriber.
-enum Wish {
-    Subscribe(Key, oneshot::Sender<StoreResult<()>>),
+enum SubscriberRequest {
+    Subscribe(RedisKey, oneshot::Sender<StoreResult<()>>),
     /// Check whether the channel still has watchers, and subscribe or unsubscribe accordingly.
-    Look(Key),
+    Look(RedisKey),
 }
 
 /// The watchers of channels.
 pub(super) struct ChannelSignals {
-    hub: Arc<WatchHub<Key>>,
-    wishes: mpsc::UnboundedSender<Wish>,
+    hub: Arc<WatchHub<RedisKey>>,
+    wishes: mpsc::UnboundedSender<SubscriberRequest>,
     clock: SharedClock,
     randomness: SharedRandomness,
     closed: CancellationToken,
@@ -76,16 +76,16 @@ impl ChannelSignals {
     ///
     /// # Errors
     /// If the engine is unreachable.
-    pub(super) async fn watch(&self, channel: Key) -> StoreResult<Signals> {
+    pub(super) async fn watch(&self, channel: RedisKey) -> StoreResult<Signals> {
         let signals = self.hub.watch(channel.clone());
         // From here on, the channel is checked again when its watcher leaves, even if this call fails or is canceled.
-        let leaving = Leaving { channel: channel.clone(), wishes: self.wishes.clone() };
+        let leaving = SubscriptionGuard { channel: channel.clone(), wishes: self.wishes.clone() };
         let (done, outcome) = oneshot::channel();
-        let _ = self.wishes.send(Wish::Subscribe(channel, done));
+        let _ = self.wishes.send(SubscriberRequest::Subscribe(channel, done));
         outcome.await.unwrap_or_else(|_| Err(closed()))?;
         let (clock, randomness) = (Arc::clone(&self.clock), Arc::clone(&self.randomness));
-        let watching = Watching { signals: Some(signals), _leaving: leaving, clock, randomness };
-        Ok(stream::unfold(watching, Watching::next).boxed())
+        let watching = SignalStream { signals: Some(signals), _leaving: leaving, clock, randomness };
+        Ok(stream::unfold(watching, SignalStream::next).boxed())
     }
 
     /// Ends all streams.
@@ -96,14 +96,14 @@ impl ChannelSignals {
 }
 
 /// A stream of signals, including periodic ones that make up for lost messages.
-struct Watching {
+struct SignalStream {
     signals: Option<Signals>,
-    _leaving: Leaving,
+    _leaving: SubscriptionGuard,
     clock: SharedClock,
     randomness: SharedRandomness,
 }
 
-impl Watching {
+impl SignalStream {
     async fn next(mut self) -> Option<((), Self)> {
         let wait = randomness::spread(&*self.randomness, SAFETY_INTERVAL);
         let signal = tokio::select! {
@@ -115,38 +115,38 @@ impl Watching {
 }
 
 /// Requests a check of a channel when a watcher leaves.
-struct Leaving {
-    channel: Key,
-    wishes: mpsc::UnboundedSender<Wish>,
+struct SubscriptionGuard {
+    channel: RedisKey,
+    wishes: mpsc::UnboundedSender<SubscriberRequest>,
 }
 
-impl Drop for Leaving {
+impl Drop for SubscriptionGuard {
     fn drop(&mut self) {
-        let _ = self.wishes.send(Wish::Look(std::mem::take(&mut self.channel)));
+        let _ = self.wishes.send(SubscriberRequest::Look(std::mem::take(&mut self.channel)));
     }
 }
 
 /// Subscribes and unsubscribes. Batches run one after the other, so that the later of two requests for a channel takes effect.
 struct Subscriber {
     engine: SharedEngine,
-    hub: Arc<WatchHub<Key>>,
-    wishes: mpsc::WeakUnboundedSender<Wish>,
+    hub: Arc<WatchHub<RedisKey>>,
+    wishes: mpsc::WeakUnboundedSender<SubscriberRequest>,
 }
 
 impl Subscriber {
-    async fn run(self, mut queue: mpsc::UnboundedReceiver<Wish>) {
+    async fn run(self, mut queue: mpsc::UnboundedReceiver<SubscriberRequest>) {
         let mut batch = Vec::with_capacity(BATCH);
         while queue.recv_many(&mut batch, BATCH).await > 0 {
             join_all(batch.drain(..).map(|wish| self.fulfil(wish))).await;
         }
     }
 
-    async fn fulfil(&self, wish: Wish) {
+    async fn fulfil(&self, wish: SubscriberRequest) {
         match wish {
-            Wish::Subscribe(channel, done) => {
+            SubscriberRequest::Subscribe(channel, done) => {
                 let _ = done.send(self.engine.subscribe(&channel, true).await);
             }
-            Wish::Look(channel) => {
+            SubscriberRequest::Look(channel) => {
                 let watched = self.hub.is_watched(&channel);
                 match self.engine.subscribe(&channel, watched).await {
                     // Changes before this subscription send no message.
@@ -159,12 +159,12 @@ impl Subscriber {
     }
 
     /// Retries a subscription after a pause. This repeats until it succeeds or the channel has no watchers.
-    fn look_again(&self, channel: Key) {
+    fn look_again(&self, channel: RedisKey) {
         let wishes = self.wishes.clone();
         tokio::spawn(async move {
             tokio::time::sleep(RETRY_PAUSE).await;
             if let Some(wishes) = wishes.upgrade() {
-                let _ = wishes.send(Wish::Look(channel));
+                let _ = wishes.send(SubscriberRequest::Look(channel));
             }
         });
     }
@@ -173,15 +173,15 @@ impl Subscriber {
 /// Turns push messages of the engine into signals.
 async fn receive(
     mut pushes: mpsc::UnboundedReceiver<PushInfo>,
-    hub: Arc<WatchHub<Key>>,
-    wishes: mpsc::WeakUnboundedSender<Wish>,
+    hub: Arc<WatchHub<RedisKey>>,
+    wishes: mpsc::WeakUnboundedSender<SubscriberRequest>,
 ) {
     while let Some(PushInfo { kind, data }) = pushes.recv().await {
         let channel = match data.into_iter().next() {
             Some(Value::BulkString(channel)) => Some(channel),
             _ => None,
         };
-        let again: Vec<Key> = match (kind, channel) {
+        let again: Vec<RedisKey> = match (kind, channel) {
             (PushKind::SMessage, Some(channel)) => {
                 hub.signal(&[channel]);
                 continue;
@@ -194,7 +194,7 @@ async fn receive(
         hub.signal(&again);
         let Some(wishes) = wishes.upgrade() else { return };
         for channel in again {
-            let _ = wishes.send(Wish::Look(channel));
+            let _ = wishes.send(SubscriberRequest::Look(channel));
         }
     }
 }

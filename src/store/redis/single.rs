@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
-    connect::Pushes,
+    connect::PushSender,
     node_connections::NodeConnections,
     options::{Node, RedisOptions},
 };
@@ -28,14 +28,14 @@ const SEARCH_PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration:
 
 /// The connection to the primary. A background task connects and reconnects; calls fail immediately while there is no
 /// connection.
-pub(super) struct Single {
-    shared: Arc<Shared>,
+pub(super) struct SingleNode {
+    shared: Arc<SingleNodeState>,
     _keeper: AbortOnDropHandle<()>,
 }
 
-struct Shared {
+struct SingleNodeState {
     options: RedisOptions,
-    pushes: Pushes,
+    pushes: PushSender,
     present: ArcSwapOption<Primary>,
     /// The reason why no primary is connected.
     reason: Mutex<String>,
@@ -49,13 +49,13 @@ pub(super) struct Primary {
     pub connections: NodeConnections,
 }
 
-impl Single {
+impl SingleNode {
     /// Finds and connects to the primary, and starts the background task.
     ///
     /// # Errors
     /// If no node is a primary.
-    pub(super) async fn open(options: RedisOptions, pushes: Pushes) -> RedisResult<Self> {
-        let shared = Arc::new(Shared {
+    pub(super) async fn open(options: RedisOptions, pushes: PushSender) -> RedisResult<Self> {
+        let shared = Arc::new(SingleNodeState {
             options,
             pushes,
             present: ArcSwapOption::empty(),
@@ -90,7 +90,7 @@ impl Single {
     }
 }
 
-impl Shared {
+impl SingleNodeState {
     async fn keep(self: Arc<Self>) {
         loop {
             self.stay().await;

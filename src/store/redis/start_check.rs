@@ -48,7 +48,7 @@ pub enum RedisOpenError {
 }
 
 /// Facts about the engine, from the first node that responds.
-pub(super) struct Facts {
+pub(super) struct EngineFacts {
     pub is_cluster: bool,
 }
 
@@ -56,7 +56,7 @@ pub(super) struct Facts {
 ///
 /// # Errors
 /// If no node responds, or the engine does not meet the requirements.
-pub(super) async fn examine(options: &RedisOptions) -> Result<Facts, RedisOpenError> {
+pub(super) async fn examine(options: &RedisOptions) -> Result<EngineFacts, RedisOpenError> {
     let mut last = RedisOpenError::Failed("store.url contains no node".to_owned());
     for node in &options.nodes {
         let unreachable = |error: redis::RedisError| RedisOpenError::Unreachable {
@@ -93,7 +93,7 @@ pub(super) fn judge(info: &InfoDict, node: &Node) -> Result<(), RedisOpenError> 
 async fn examine_node(
     connection: &mut MultiplexedConnection,
     node: &Node,
-) -> redis::RedisResult<Result<Facts, RedisOpenError>> {
+) -> redis::RedisResult<Result<EngineFacts, RedisOpenError>> {
     let info: InfoDict = redis::cmd("INFO").query_async(connection).await?;
     if let Err(refusal) = judge(&info, node) {
         return Ok(Err(refusal));
@@ -118,5 +118,5 @@ async fn examine_node(
             "store engine has neither an append-only file nor a replica, its data is lost when it stops"
         );
     }
-    Ok(Ok(Facts { is_cluster: text("cluster_enabled") == "1" || text("redis_mode") == "cluster" }))
+    Ok(Ok(EngineFacts { is_cluster: text("cluster_enabled") == "1" || text("redis_mode") == "cluster" }))
 }

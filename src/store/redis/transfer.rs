@@ -13,14 +13,14 @@ use super::{
     codes::{STORED, insertion},
     key,
     scan::READS,
-    trials::{Followed, content},
+    trials::{FollowedBinding, content},
 };
 use crate::{
     domain::{
         id::EnvironmentName,
         ledger_kind::LedgerKind,
-        port::{Codes, Held, Holding, LedgerEntry, Restoration, StoreResult, Transfer},
-        registration::{CodeEntry, State},
+        port::{Codes, HeldTrial, LedgerEntry, Restoration, StoreResult, Transfer, TrialHolding},
+        registration_code::{CodeEntry, CodeState},
         temp_pass::{Holder, KnownTrial, TempPassKey},
     },
     format::{TrialCell, TrialCellContent},
@@ -57,7 +57,7 @@ impl Transfer for RedisStore {
         let mut environments: HashMap<EnvironmentName, BTreeMap<u64, usize>> = HashMap::new();
         let mut codes = Transfer::codes(self);
         while let Some(entry) = codes.try_next().await? {
-            let is_live = entry.state(self.clock().now()) == State::Pending;
+            let is_live = entry.state(self.clock().now()) == CodeState::Pending;
             let seconds = environments.entry(entry.registration.environment).or_default();
             if is_live {
                 let second = entry.registration.expire_time.as_secs_rounded_up();
@@ -71,7 +71,7 @@ impl Transfer for RedisStore {
         Ok(())
     }
 
-    fn holdings(&self) -> BoxStream<'static, StoreResult<Holding>> {
+    fn holdings(&self) -> BoxStream<'static, StoreResult<TrialHolding>> {
         let (store, settling) = (self.clone(), self.clone());
         let scans = [key::DEVICES, key::USERS].map(|prefix| self.scan_keys_loosely(prefix.to_owned()));
         stream::once(async move { settling.settle_cells().await })
@@ -82,7 +82,7 @@ impl Transfer for RedisStore {
                 async move {
                     let (temp_pass, holder) = key::parse_cell(&key)?;
                     let held = Transfer::holding(&store, &temp_pass, &holder).await?;
-                    Ok(held.map(|held| Holding { temp_pass, holder, held }))
+                    Ok(held.map(|held| TrialHolding { temp_pass, holder, held }))
                 }
             })
             .try_buffer_unordered(READS)
@@ -90,30 +90,30 @@ impl Transfer for RedisStore {
             .boxed()
     }
 
-    async fn holding(&self, temp_pass: &TempPassKey, holder: &Holder) -> StoreResult<Option<Held>> {
+    async fn holding(&self, temp_pass: &TempPassKey, holder: &Holder) -> StoreResult<Option<HeldTrial>> {
         for attempt in 0..TRIES {
             let generation = self.generation(temp_pass).await?;
             let (cell, mut now) = self.read_cell(key::cell(temp_pass, holder)).await?;
             let mut homes = Vec::new();
             let followed = self.follow(temp_pass, generation, &cell, &[&cell], &mut homes, &mut now).await?;
-            if !matches!(followed, Followed::Later(_)) {
+            if !matches!(followed, FollowedBinding::Later(_)) {
                 let known = followed.known().filter(|known| known.counts(now));
-                return Ok(known.map(|KnownTrial { id, trial }| Held::new(holder, id, trial)));
+                return Ok(known.map(|KnownTrial { id, trial }| HeldTrial::new(holder, id, trial)));
             }
             self.pause(attempt).await;
         }
         Err(contended())
     }
 
-    async fn restore_holding(&self, holding: &Holding) -> StoreResult<Restoration> {
-        let Holding { temp_pass, holder, held } = holding;
+    async fn restore_holding(&self, holding: &TrialHolding) -> StoreResult<Restoration> {
+        let TrialHolding { temp_pass, holder, held } = holding;
         let forget_time = held.forget_time();
         if forget_time <= self.clock().now() {
             return Ok(Restoration::Ended);
         }
         let wanted = match held.clone() {
-            Held::Own { id, trial } => TrialCellContent::Own(KnownTrial { id, trial }),
-            Held::Bound { home, id, .. } => TrialCellContent::Bound { home, id },
+            HeldTrial::Own { id, trial } => TrialCellContent::Own(KnownTrial { id, trial }),
+            HeldTrial::Bound { home, id, .. } => TrialCellContent::Bound { home, id },
         };
         let generation = self.generation(temp_pass).await?;
         let value = TrialCell { generation, content: wanted.clone() }.encode()?;

@@ -17,15 +17,15 @@ use uuid::Uuid;
 
 use super::{
     RedisStore,
-    cell::{Cell, Next, TRIES, contended},
-    key::{self, Key},
-    script::{self, Call},
+    cell::{Cell, NextValue, TRIES, contended},
+    key::{self, RedisKey},
+    script::{self, EngineCall},
 };
 use crate::{
     domain::{
         clock::Timestamp,
         error::StoreError,
-        port::{Authorization, StoreResult, Trials, Verdict},
+        port::{Authorization, StoreResult, TrialVerdict, Trials},
         temp_pass::{
             self, Holder, KnownTrial, KnownTrials, ResetTarget, TempPassKey, TempPassRule, Trial,
             TrialApplication, TrialChange, TrialIdentity, TrialView, decide_reset,
@@ -35,7 +35,7 @@ use crate::{
 };
 
 /// The trials of an identity, and the cells that they were read from.
-struct Look {
+struct TrialLookup {
     generation: u64,
     now: Timestamp,
     device: Cell,
@@ -47,14 +47,14 @@ struct Look {
 }
 
 /// The result of following a cell to its trial.
-pub(super) enum Followed {
+pub(super) enum FollowedBinding {
     Known(KnownTrial),
     Nothing,
     /// The cell belongs to this generation, which is later than the one that was read.
     Later(u64),
 }
 
-impl Followed {
+impl FollowedBinding {
     pub(super) fn known(self) -> Option<KnownTrial> {
         match self {
             Self::Known(known) => Some(known),
@@ -63,7 +63,7 @@ impl Followed {
     }
 }
 
-impl Look {
+impl TrialLookup {
     fn known(&self) -> KnownTrials {
         KnownTrials::new(self.of_device.clone(), self.of_user.clone(), self.now)
     }
@@ -95,7 +95,7 @@ impl Look {
 
 #[async_trait]
 impl Trials for RedisStore {
-    async fn authorize(&self, authorization: Authorization) -> StoreResult<Verdict> {
+    async fn authorize(&self, authorization: Authorization) -> StoreResult<TrialVerdict> {
         let Authorization { temp_pass, identity, .. } = &authorization;
         for attempt in 0..TRIES {
             let look = self.look(temp_pass, identity).await?;
@@ -143,7 +143,7 @@ impl Trials for RedisStore {
             ResetTarget::Device(device_id) => key::cell(temp_pass, &Holder::device(device_id)),
             ResetTarget::Key(generic_key) => key::cell(temp_pass, &Holder::key(generic_key)),
             ResetTarget::All => {
-                let generation = Call::command("INCR", [key::generation(temp_pass)]);
+                let generation = EngineCall::command("INCR", [key::generation(temp_pass)]);
                 self.engine().call::<u64>(generation).await?;
                 return Ok(None);
             }
@@ -153,7 +153,7 @@ impl Trials for RedisStore {
             let (cell, mut now) = self.read_cell(bound.clone()).await?;
             let mut homes = Vec::new();
             let followed = self.follow(temp_pass, generation, &cell, &[&cell], &mut homes, &mut now).await?;
-            if !matches!(followed, Followed::Later(_)) {
+            if !matches!(followed, FollowedBinding::Later(_)) {
                 if decide_reset(followed.known(), application, now).is_none() {
                     return Ok(Some(0));
                 }
@@ -190,13 +190,13 @@ impl Trials for RedisStore {
 
 impl RedisStore {
     pub(super) async fn generation(&self, temp_pass: &TempPassKey) -> StoreResult<u64> {
-        let read = Call::command("GET", [key::generation(temp_pass)]);
+        let read = EngineCall::command("GET", [key::generation(temp_pass)]);
         let number: Option<u64> = self.engine().call(read).await?;
         Ok(number.unwrap_or(0))
     }
 
     /// Reads the trials of an identity.
-    async fn look(&self, temp_pass: &TempPassKey, identity: &TrialIdentity) -> StoreResult<Look> {
+    async fn look(&self, temp_pass: &TempPassKey, identity: &TrialIdentity) -> StoreResult<TrialLookup> {
         for attempt in 0..TRIES {
             if let Some(look) = self.try_look(temp_pass, identity).await? {
                 return Ok(look);
@@ -207,7 +207,11 @@ impl RedisStore {
     }
 
     /// Reads the trials of an identity. `None` if a reset of all happened during the read.
-    async fn try_look(&self, temp_pass: &TempPassKey, identity: &TrialIdentity) -> StoreResult<Option<Look>> {
+    async fn try_look(
+        &self,
+        temp_pass: &TempPassKey,
+        identity: &TrialIdentity,
+    ) -> StoreResult<Option<TrialLookup>> {
         let device = self.read_cell(key::cell(temp_pass, &Holder::device(&identity.device_id)));
         let user = async {
             match &identity.generic_key {
@@ -222,13 +226,13 @@ impl RedisStore {
         let of_device = self.follow(temp_pass, generation, &device, &[&device], &mut homes, &mut now).await?;
         let of_user = match &user {
             Some(user) => self.follow(temp_pass, generation, user, &[&device], &mut homes, &mut now).await?,
-            None => Followed::Nothing,
+            None => FollowedBinding::Nothing,
         };
-        if matches!((&of_device, &of_user), (Followed::Later(_), _) | (_, Followed::Later(_))) {
+        if matches!((&of_device, &of_user), (FollowedBinding::Later(_), _) | (_, FollowedBinding::Later(_))) {
             return Ok(None);
         }
         let (of_device, of_user) = (of_device.known(), of_user.known());
-        Ok(Some(Look { generation, now, device, user, homes, of_device, of_user }))
+        Ok(Some(TrialLookup { generation, now, device, user, homes, of_device, of_user }))
     }
 
     /// Returns the trial that a cell contains or refers to, if it exists. If the trial's cell is not in `read`, reads it and adds
@@ -241,12 +245,13 @@ impl RedisStore {
         read: &[&Cell],
         homes: &mut Vec<Cell>,
         now: &mut Timestamp,
-    ) -> StoreResult<Followed> {
+    ) -> StoreResult<FollowedBinding> {
         let followed = self.follow_cell(temp_pass, generation, cell, read, homes, now).await?;
-        if let Followed::Later(later) = followed {
+        if let FollowedBinding::Later(later) = followed {
             // Either a reset of all happened in the meantime, or an earlier one was lost with its primary while a later write
             // was not.
-            let raise = Call::script(&script::GENERATION_RAISE, [key::generation(temp_pass)]).number(later);
+            let raise =
+                EngineCall::script(&script::GENERATION_RAISE, [key::generation(temp_pass)]).number(later);
             self.engine().call::<u64>(raise).await?;
         }
         Ok(followed)
@@ -260,9 +265,9 @@ impl RedisStore {
         read: &[&Cell],
         homes: &mut Vec<Cell>,
         now: &mut Timestamp,
-    ) -> StoreResult<Followed> {
+    ) -> StoreResult<FollowedBinding> {
         let (home, id) = match content(cell, generation)? {
-            Ok(TrialCellContent::Own(known)) => return Ok(Followed::Known(known)),
+            Ok(TrialCellContent::Own(known)) => return Ok(FollowedBinding::Known(known)),
             Ok(TrialCellContent::Bound { home, id }) => (key::cell(temp_pass, &Holder::Device(home)), id),
             Err(nothing) => return Ok(nothing),
         };
@@ -277,8 +282,8 @@ impl RedisStore {
             }
         };
         Ok(match content(&cell, generation)? {
-            Ok(TrialCellContent::Own(known)) if known.id == id => Followed::Known(known),
-            Ok(_) => Followed::Nothing,
+            Ok(TrialCellContent::Own(known)) if known.id == id => FollowedBinding::Known(known),
+            Ok(_) => FollowedBinding::Nothing,
             Err(nothing) => nothing,
         })
     }
@@ -291,20 +296,23 @@ fn decode(cell: &Cell) -> StoreResult<Option<TrialCell>> {
 }
 
 /// Decodes the content of a cell, if it belongs to this generation.
-pub(super) fn content(cell: &Cell, generation: u64) -> StoreResult<Result<TrialCellContent, Followed>> {
+pub(super) fn content(
+    cell: &Cell,
+    generation: u64,
+) -> StoreResult<Result<TrialCellContent, FollowedBinding>> {
     let Some(TrialCell { generation: of, content }) = decode(cell)? else {
-        return Ok(Err(Followed::Nothing));
+        return Ok(Err(FollowedBinding::Nothing));
     };
     Ok(match of.cmp(&generation) {
         Ordering::Equal => Ok(content),
-        Ordering::Less => Err(Followed::Nothing),
-        Ordering::Greater => Err(Followed::Later(of)),
+        Ordering::Less => Err(FollowedBinding::Nothing),
+        Ordering::Greater => Err(FollowedBinding::Later(of)),
     })
 }
 
 /// The cells that a decision writes, and their new contents.
-fn cell_changes(look: &Look, changes: &[TrialChange]) -> StoreResult<Vec<(Cell, Next)>> {
-    let mut writes: BTreeMap<Key, (Cell, TrialCellContent, Timestamp)> = BTreeMap::new();
+fn cell_changes(look: &TrialLookup, changes: &[TrialChange]) -> StoreResult<Vec<(Cell, NextValue)>> {
+    let mut writes: BTreeMap<RedisKey, (Cell, TrialCellContent, Timestamp)> = BTreeMap::new();
     let mut started = None;
     // If two trials decide together, an unchanged one must stay unchanged until the other is written, so both are written.
     if let (Some(one), Some(other)) = (&look.of_device, &look.of_user)

@@ -1,6 +1,6 @@
 //! What clients get wrong, what strangers try, and what the provider sends that nobody expects.
 
-use passbridge::config::{Backend, Requestor};
+use passbridge::config::{BackendKind, RequestorConfig};
 use serde_json::{Value, json};
 
 use super::{
@@ -79,10 +79,10 @@ async fn six_resources_are_too_many_for_the_provider() {
 
 #[tokio::test]
 async fn a_code_of_another_requestor_is_unknown() {
-    let bridge = Bridge::configured(Backend::V2, |config| {
+    let bridge = Bridge::configured(BackendKind::V2, |config| {
         configure(config);
         let environment = config.environments.get_mut("default").expect("is there");
-        environment.requestors.insert("OTHER".to_owned(), Requestor::default());
+        environment.requestors.insert("OTHER".to_owned(), RequestorConfig::default());
     })
     .await;
     let (_, code) = logged_in(&bridge).await;

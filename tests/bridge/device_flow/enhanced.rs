@@ -1,6 +1,6 @@
 //! Errors with codes for programs, of a requestor that has them.
 
-use passbridge::config::Backend;
+use passbridge::config::BackendKind;
 use serde_json::{Value, json};
 
 use super::configure;
@@ -25,7 +25,7 @@ fn error(answer: &Answer, status: u16) -> Value {
 
 #[tokio::test]
 async fn an_error_tells_programs_what_is_wrong_and_by_what_name_to_ask_about_it() {
-    let bridge = Bridge::configured(Backend::V2, |config| {
+    let bridge = Bridge::configured(BackendKind::V2, |config| {
         configure(config);
         let environment = config.environments.get_mut("default").expect("is there");
         environment.requestors.get_mut("REF").expect("is there").enhanced_errors = true;
@@ -61,7 +61,7 @@ async fn an_error_tells_programs_what_is_wrong_and_by_what_name_to_ask_about_it(
 
 #[tokio::test]
 async fn whoever_asks_for_a_page_or_a_video_gets_an_answer_all_the_same() {
-    let bridge = Bridge::configured(Backend::V2, configure).await;
+    let bridge = Bridge::configured(BackendKind::V2, configure).await;
     let device = Device::of(&bridge.server).await;
     let path = "/api/v1/checkauthn?requestor=REF&deviceId=d";
     let answer = said(device.call("GET", path)).header("accept", "text/html, video/mp4").send().await;

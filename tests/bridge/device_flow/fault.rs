@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use passbridge::config::{Backend, HumanDuration};
+use passbridge::config::{BackendKind, HumanDuration};
 use serde_json::{Value, json};
 
 use super::{
@@ -31,7 +31,7 @@ fn faults() -> [(&'static str, Value); 9] {
 
 /// A server that does not wait long for its provider.
 async fn impatient() -> Bridge {
-    Bridge::configured(Backend::V2, |config| {
+    Bridge::configured(BackendKind::V2, |config| {
         configure(config);
         let environment = config.environments.get_mut("default").expect("is there");
         environment.upstream_timeout = HumanDuration(Duration::from_millis(300));

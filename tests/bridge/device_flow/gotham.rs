@@ -1,7 +1,7 @@
 //! The module of EPlusTV for MSG and YES: it registers anew at each start, names nothing of its device but the id, and stays
 //! logged in all the same.
 
-use passbridge::config::{Backend, DeviceInfoRule};
+use passbridge::config::{BackendKind, DeviceInfoRule};
 use serde_json::Value;
 
 use super::{DEVICE_ID, MVPD, answer, client::Client, configure, field, second_screen};
@@ -22,7 +22,7 @@ async fn started<'a>(bridge: &'a Bridge, statement: &str) -> Client<'a> {
 
 #[tokio::test]
 async fn a_program_that_registers_at_each_start_stays_logged_in() {
-    let bridge = Bridge::configured(Backend::V2, |config| {
+    let bridge = Bridge::configured(BackendKind::V2, |config| {
         configure(config);
         config.rest.device_info = DeviceInfoRule::Optional;
     })
@@ -54,7 +54,7 @@ async fn a_program_that_registers_at_each_start_stays_logged_in() {
 
 #[tokio::test]
 async fn a_device_that_says_nothing_at_all_of_itself_is_served_too() {
-    let bridge = Bridge::configured(Backend::V2, |config| {
+    let bridge = Bridge::configured(BackendKind::V2, |config| {
         configure(config);
         config.rest.device_info = DeviceInfoRule::Optional;
     })

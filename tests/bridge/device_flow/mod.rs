@@ -38,7 +38,7 @@ mod temp_pass;
 mod test_page;
 mod willow;
 
-use passbridge::config::{AddressLimit, Backend, Config, LegacyKey, Secret};
+use passbridge::config::{AddressLimit, BackendKind, Config, LegacyKey, Secret};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -64,7 +64,7 @@ const VIEWER_IP: &str = "198.51.100.20";
 
 /// The server that the clients in the field call.
 async fn field() -> Bridge {
-    Bridge::configured(Backend::V2, configure).await
+    Bridge::configured(BackendKind::V2, configure).await
 }
 
 fn configure(config: &mut Config) {

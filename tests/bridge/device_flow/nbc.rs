@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use passbridge::config::Backend;
+use passbridge::config::BackendKind;
 use serde_json::json;
 
 use super::{DEVICE_ID, MVPD, answer, client::Client, configure, field, order, signature::signed};
@@ -27,7 +27,7 @@ fn app_at(bridge: &Bridge, time: u64) -> Client<'_> {
 
 /// A server whose requestor has no domain of the provider's own.
 async fn without_domain_of_the_provider() -> Bridge {
-    let bridge = Bridge::configured(Backend::V2, |config| {
+    let bridge = Bridge::configured(BackendKind::V2, |config| {
         configure(config);
         let environment = config.environments.get_mut("default").expect("is there");
         let requestor = environment.requestors.get_mut(REQUESTOR).expect("is there");

@@ -1,7 +1,7 @@
 //! The paths of the flow where version 2 does not stand behind the requestor: over version 1 they go to the provider as they
 //! are, and over passbridge's own store there are none.
 
-use passbridge::config::{Backend, Registration};
+use passbridge::config::{BackendKind, ClientRegistrationMode};
 use serde_json::Value;
 
 use super::{DEVICE_ID, VIEWER_IP, answer, client::Client, configure, tv};
@@ -11,7 +11,7 @@ use crate::support::{
     rest::{access_token, statement_command},
 };
 
-async fn over(backend: Backend, registration: Registration) -> Bridge {
+async fn over(backend: BackendKind, registration: ClientRegistrationMode) -> Bridge {
     Bridge::configured(backend, |config| {
         configure(config);
         config.environments.get_mut("default").expect("is there").registration = Some(registration);
@@ -29,7 +29,7 @@ fn echo(answered: &Answer) -> Value {
 
 #[tokio::test]
 async fn over_version_1_a_call_goes_to_the_provider_as_it_is_with_a_token_that_the_provider_knows() {
-    let bridge = over(Backend::V1, Registration::Own).await;
+    let bridge = over(BackendKind::V1, ClientRegistrationMode::Own).await;
     let tv = tv(&bridge).await;
     let query = format!("requestor=REF&deviceId={DEVICE_ID}&resource=a%2Cb&odd");
     let sent = echo(&tv.get(&format!("/api/v1/authorize.json?{query}")).await);
@@ -46,7 +46,7 @@ async fn over_version_1_a_call_goes_to_the_provider_as_it_is_with_a_token_that_t
 
 #[tokio::test]
 async fn over_version_1_a_relayed_token_travels_and_a_page_goes_without() {
-    let bridge = over(Backend::V1, Registration::Relay).await;
+    let bridge = over(BackendKind::V1, ClientRegistrationMode::Relay).await;
     let (id, secret) = registered(&bridge).await;
     let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
     let device = Client::new(&bridge).with("x-device-info", crate::support::rest::DEVICE_INFO);
@@ -73,12 +73,12 @@ async fn registered(bridge: &Bridge) -> (String, String) {
 
 #[tokio::test]
 async fn a_requestor_that_is_not_moved_yet_goes_to_version_1_and_its_neighbour_does_not() {
-    let bridge = Bridge::configured(Backend::V2, |config| {
+    let bridge = Bridge::configured(BackendKind::V2, |config| {
         configure(config);
         let environment = config.environments.get_mut("default").expect("is there");
         environment.requestors.insert(
             "OLD".to_owned(),
-            passbridge::config::Requestor { backend: Some(Backend::V1), ..Default::default() },
+            passbridge::config::RequestorConfig { backend: Some(BackendKind::V1), ..Default::default() },
         );
     })
     .await;
@@ -96,7 +96,7 @@ async fn a_requestor_that_is_not_moved_yet_goes_to_version_1_and_its_neighbour_d
 
 #[tokio::test]
 async fn over_the_own_store_there_are_no_logins_yet() {
-    let bridge = over(Backend::Local, Registration::Own).await;
+    let bridge = over(BackendKind::Local, ClientRegistrationMode::Own).await;
     let tv = tv(&bridge).await;
     for path in ["checkauthn", "tokens/authn", "authorize", "config/REF", "identities"] {
         let path = format!("/api/v1/{path}?requestor=REF&deviceId={DEVICE_ID}&resource=a");

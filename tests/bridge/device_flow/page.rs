@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use passbridge::config::{Backend, SecondScreen};
+use passbridge::config::{BackendKind, SecondScreen};
 use serde_json::json;
 
 use super::{
@@ -15,7 +15,7 @@ use super::{
 use crate::support::{Bridge, http::call};
 
 async fn configured(second_screen: SecondScreen) -> Bridge {
-    Bridge::configured(Backend::V2, |config| {
+    Bridge::configured(BackendKind::V2, |config| {
         configure(config);
         config.environments.get_mut("default").expect("is there").second_screen = Some(second_screen);
     })
@@ -101,7 +101,7 @@ async fn a_page_needs_a_token_where_that_is_configured() {
 
 #[tokio::test]
 async fn wrong_codes_of_one_viewer_are_counted_and_others_are_served() {
-    let bridge = Bridge::configured(Backend::V2, |config| {
+    let bridge = Bridge::configured(BackendKind::V2, |config| {
         configure(config);
         config.codes.misses_per_viewer = 3;
     })

@@ -97,7 +97,7 @@ async fn head_has_the_answer_of_get_without_its_body_and_options_says_what_there
     let head = tv.send(tv.call("HEAD", path)).await;
     assert_eq!((head.status.as_u16(), head.body.as_str()), (200, ""), "{head:?}");
     // A page's question before its call is another test's; where no page may call, this is what is left.
-    let closed = crate::support::Bridge::over(passbridge::config::Backend::V2).await;
+    let closed = crate::support::Bridge::over(passbridge::config::BackendKind::V2).await;
     let options = super::client::Client::new(&closed).call("OPTIONS", path).send().await;
     assert!(options.status.is_success() && options.header("allow").contains("GET"), "{options:?}");
 }

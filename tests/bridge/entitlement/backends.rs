@@ -1,6 +1,6 @@
 //! Where there are no logins.
 
-use passbridge::{config::Backend, proto::v1::entitlement_service_client::EntitlementServiceClient};
+use passbridge::{config::BackendKind, proto::v1::entitlement_service_client::EntitlementServiceClient};
 use tonic::Code;
 
 use super::{authorize, get, list, logout, metadata, preauthorize, start};
@@ -8,7 +8,7 @@ use crate::support::{Bridge, status::refused};
 
 #[tokio::test]
 async fn over_version_1_and_over_the_own_store_there_are_no_logins() {
-    for backend in [Backend::Local, Backend::V1] {
+    for backend in [BackendKind::Local, BackendKind::V1] {
         let bridge = Bridge::over(backend).await;
         let mut client = EntitlementServiceClient::new(bridge.server.channel());
         let reason = "UNSUPPORTED_OPERATION";

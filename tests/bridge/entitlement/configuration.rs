@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use passbridge::config::Backend;
+use passbridge::config::BackendKind;
 use serde_json::json;
 use tonic::Code;
 
@@ -13,7 +13,7 @@ const PATH: &str = "/api/v2/REF/configuration";
 
 #[tokio::test]
 async fn the_operators_come_in_the_providers_order_with_what_a_picker_shows() {
-    let bridge = Bridge::over(Backend::V2).await;
+    let bridge = Bridge::over(BackendKind::V2).await;
     order(&bridge, "mvpds", json!({ "id": "Spectrum", "displayName": "", "logoUrl": "" })).await;
     let mvpds = client(&bridge).list_mvpds(list()).await.expect("lists").into_inner().mvpds;
     let ids: Vec<_> = mvpds.iter().map(|mvpd| mvpd.id.as_str()).collect();
@@ -32,7 +32,7 @@ async fn the_operators_come_in_the_providers_order_with_what_a_picker_shows() {
 
 #[tokio::test]
 async fn the_provider_is_asked_once_in_two_minutes_however_many_ask() {
-    let bridge = Bridge::over(Backend::V2).await;
+    let bridge = Bridge::over(BackendKind::V2).await;
     let clients = [(); 8].map(|()| client(&bridge));
     let asking = clients.map(|mut client| async move { client.list_mvpds(list()).await });
     for answer in futures_util::future::join_all(asking).await {
@@ -48,7 +48,7 @@ async fn the_provider_is_asked_once_in_two_minutes_however_many_ask() {
 
 #[tokio::test]
 async fn a_failure_is_told_and_not_kept() {
-    let bridge = Bridge::over(Backend::V2).await;
+    let bridge = Bridge::over(BackendKind::V2).await;
     let garbage = json!({ "status": { "status": 200, "content_type": "application/json", "body": "{}" } });
     let mut fault = json!({ "path": PATH });
     fault.as_object_mut().expect("an object").extend(garbage.as_object().expect("an object").clone());

@@ -1,7 +1,7 @@
 //! The whole of a TV's evening, by gRPC and a browser.
 
 use passbridge::{
-    config::Backend,
+    config::BackendKind,
     proto::v1::{Decision, DenialReason, ProfileType, registration_code::State, start_login_response::Login},
 };
 use prost_types::value::Kind;
@@ -15,7 +15,7 @@ use crate::{
 
 #[tokio::test]
 async fn a_viewer_logs_in_watches_and_logs_out() {
-    let bridge = Bridge::over(Backend::V2).await;
+    let bridge = Bridge::over(BackendKind::V2).await;
     let mut client = client(&bridge);
     let code = bridge.created().await.code;
     let mut watch = bridge.watch(&code).await;

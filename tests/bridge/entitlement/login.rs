@@ -1,7 +1,7 @@
 //! The beginning of a login.
 
 use passbridge::{
-    config::{Backend, Config},
+    config::{BackendKind, Config},
     proto::v1::{CreateRegistrationCodeRequest, start_login_response::Login},
 };
 use serde_json::json;
@@ -18,7 +18,7 @@ const MVPD: &str = "Cablevision";
 
 /// A server whose requestor has a domain of its own.
 async fn with_domain(domain: &str) -> Bridge {
-    Bridge::configured(Backend::V2, |config| {
+    Bridge::configured(BackendKind::V2, |config| {
         let environment = config.environments.get_mut("default").expect("is there");
         let requestor = environment.requestors.get_mut(REQUESTOR).expect("is there");
         requestor.domain_name = Some(domain.to_owned());
@@ -95,7 +95,7 @@ async fn what_the_provider_refuses_is_told_by_its_field() {
 #[tokio::test]
 async fn wrong_codes_are_counted_together_with_those_of_other_lookups() {
     let few = |config: &mut Config| config.codes.misses_per_viewer = 3;
-    let bridge = Bridge::configured(Backend::V2, few).await;
+    let bridge = Bridge::configured(BackendKind::V2, few).await;
     let viewer_ip = "198.51.100.9";
     let mut client = client(&bridge);
     let wrong = |index: usize| {

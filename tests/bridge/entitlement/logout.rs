@@ -1,6 +1,6 @@
 //! The end of logins.
 
-use passbridge::config::Backend;
+use passbridge::config::BackendKind;
 use serde_json::json;
 use tonic::Code;
 
@@ -9,7 +9,7 @@ use crate::support::{Bridge, request::REQUESTOR, status::refused};
 
 #[tokio::test]
 async fn all_logins_end_and_the_newest_ones_page_is_told() {
-    let bridge = Bridge::configured(Backend::V2, |config| {
+    let bridge = Bridge::configured(BackendKind::V2, |config| {
         let environment = config.environments.get_mut("default").expect("is there");
         let requestor = environment.requestors.get_mut(REQUESTOR).expect("is there");
         requestor.logout_redirect_url = Some("https://example.com/goodbye".to_owned());

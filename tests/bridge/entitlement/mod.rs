@@ -50,7 +50,7 @@ async fn put_profile(bridge: &Bridge, mvpd: &str, more: Value) {
 
 /// A server that the provider knows, before a device without a login.
 async fn known_bridge() -> Bridge {
-    let bridge = Bridge::over(passbridge::config::Backend::V2).await;
+    let bridge = Bridge::over(passbridge::config::BackendKind::V2).await;
     client(&bridge).list_mvpds(list()).await.expect("lists");
     bridge
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use passbridge::{
-    config::Backend,
+    config::BackendKind,
     proto::v1::{ProfileType, TempPass, temp_pass},
 };
 use serde_json::json;
@@ -112,7 +112,7 @@ async fn what_the_provider_could_not_get_of_a_viewer_is_left_out() {
 
 #[tokio::test]
 async fn a_device_that_says_nothing_of_itself_is_described_as_the_requestor_has_configured() {
-    let bridge = Bridge::configured(Backend::V2, |config| {
+    let bridge = Bridge::configured(BackendKind::V2, |config| {
         let environment = config.environments.get_mut("default").expect("is there");
         let requestor = environment.requestors.get_mut(REQUESTOR).expect("is there");
         // {"model":"Roku","osName":"Roku OS"}

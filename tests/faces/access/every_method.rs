@@ -47,16 +47,16 @@ const PERMITTED_NOTHING: &str = "without permissions";
 
 /// Whom a method is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum For {
+enum Audience {
     Everybody,
     AnyCaller,
     CallersWith(Permission),
 }
 
 /// A method as a call of it is made: for whom it is, and a message that it can answer.
-struct Call {
+struct MethodCall {
     method: String,
-    is_for: For,
+    is_for: Audience,
     message: Vec<u8>,
 }
 
@@ -91,59 +91,59 @@ async fn code(server: &TestServer) -> String {
 }
 
 /// How a method is called, with this code where it is about one. A method that is not here fails the test: say for whom it is.
-fn call(method: &str, code: &str) -> Call {
+fn call(method: &str, code: &str) -> MethodCall {
     let by_device = || reset(Target::DeviceId("device".to_owned()));
     let (service, name) = method.trim_start_matches('/').split_once('/').expect("a service and a name");
     let (is_for, message) = match (service, name) {
-        ("grpc.health.v1.Health", _) => (For::Everybody, Vec::new()),
+        ("grpc.health.v1.Health", _) => (Audience::Everybody, Vec::new()),
         ("grpc.reflection.v1.ServerReflection" | "grpc.reflection.v1alpha.ServerReflection", _) => {
             // list_services
-            (For::AnyCaller, vec![0x3a, 0])
+            (Audience::AnyCaller, vec![0x3a, 0])
         }
         ("passbridge.v1.RegistrationCodeService", "CreateRegistrationCode") => {
-            (For::CallersWith(Permission::CodesCreate), create().encode_to_vec())
+            (Audience::CallersWith(Permission::CodesCreate), create().encode_to_vec())
         }
         ("passbridge.v1.RegistrationCodeService", "GetRegistrationCode") => {
-            (For::CallersWith(Permission::CodesRead), get(code).encode_to_vec())
+            (Audience::CallersWith(Permission::CodesRead), get(code).encode_to_vec())
         }
         ("passbridge.v1.RegistrationCodeService", "WatchRegistrationCode") => {
-            (For::CallersWith(Permission::CodesRead), watch(code).encode_to_vec())
+            (Audience::CallersWith(Permission::CodesRead), watch(code).encode_to_vec())
         }
         ("passbridge.v1.RegistrationCodeService", "DeleteRegistrationCode") => {
-            (For::CallersWith(Permission::CodesDelete), delete(code).encode_to_vec())
+            (Audience::CallersWith(Permission::CodesDelete), delete(code).encode_to_vec())
         }
         ("passbridge.v1.DeviceInfoService", "NormalizeDeviceInfo") => {
             let device = Some(Device::DeviceInfo(roku()));
             let request = NormalizeDeviceInfoRequest { device, ..NormalizeDeviceInfoRequest::default() };
-            (For::AnyCaller, request.encode_to_vec())
+            (Audience::AnyCaller, request.encode_to_vec())
         }
         ("passbridge.v1.DeviceInfoService", "EncodeDeviceInfo") => {
             let request = EncodeDeviceInfoRequest { device_info: Some(roku()) };
-            (For::AnyCaller, request.encode_to_vec())
+            (Audience::AnyCaller, request.encode_to_vec())
         }
         ("passbridge.v1.DeviceInfoService", "DecodeDeviceInfo") => {
             let request = DecodeDeviceInfoRequest { x_device_info: DEVICE_INFO.to_owned() };
-            (For::AnyCaller, request.encode_to_vec())
+            (Audience::AnyCaller, request.encode_to_vec())
         }
         ("passbridge.v1.DeviceInfoService", "HashIdentifier") => {
             let request = HashIdentifierRequest { value: "a".to_owned(), ..HashIdentifierRequest::default() };
-            (For::AnyCaller, request.encode_to_vec())
+            (Audience::AnyCaller, request.encode_to_vec())
         }
         ("passbridge.v1.TempPassService", "ResetTempPass") => {
-            (For::CallersWith(Permission::TempPassesReset), by_device().encode_to_vec())
+            (Audience::CallersWith(Permission::TempPassesReset), by_device().encode_to_vec())
         }
         ("passbridge.v1.TempPassService", "ResetFlexibleTempPass") => {
             let request = reset_flexible(FlexibleTarget::GenericKey("a".repeat(64)));
-            (For::CallersWith(Permission::TempPassesReset), request.encode_to_vec())
+            (Audience::CallersWith(Permission::TempPassesReset), request.encode_to_vec())
         }
         ("passbridge.v1.TempPassService", "BatchResetTempPass") => {
             let item = Some(Item::TempPass(by_device()));
             let request = BatchResetTempPassRequest { item_id: String::new(), item };
-            (For::CallersWith(Permission::TempPassesReset), request.encode_to_vec())
+            (Audience::CallersWith(Permission::TempPassesReset), request.encode_to_vec())
         }
         ("passbridge.v1.TempPassService", "AuthorizeTempPass") => {
             let request = authorize("TempPass", "device", None, "1");
-            (For::CallersWith(Permission::TempPassesAuthorize), request.encode_to_vec())
+            (Audience::CallersWith(Permission::TempPassesAuthorize), request.encode_to_vec())
         }
         ("passbridge.v1.TempPassService", "GetTempPass") => {
             let request = GetTempPassRequest {
@@ -152,41 +152,41 @@ fn call(method: &str, code: &str) -> Call {
                 device_id: "device".to_owned(),
                 ..GetTempPassRequest::default()
             };
-            (For::CallersWith(Permission::TempPassesRead), request.encode_to_vec())
+            (Audience::CallersWith(Permission::TempPassesRead), request.encode_to_vec())
         }
         ("passbridge.v1.EntitlementService", name) => entitlement(name, code),
         _ => panic!("{method} is new: say here for whom it is"),
     };
-    Call { method: method.to_owned(), is_for, message }
+    MethodCall { method: method.to_owned(), is_for, message }
 }
 
 /// How a method of `EntitlementService` is called.
-fn entitlement(name: &str, code: &str) -> (For, Vec<u8>) {
+fn entitlement(name: &str, code: &str) -> (Audience, Vec<u8>) {
     let (requestor_id, device_id) = (REQUESTOR.to_owned(), "device".to_owned());
     match name {
         "ListMvpds" => {
             let request = ListMvpdsRequest { requestor_id, ..ListMvpdsRequest::default() };
-            (For::AnyCaller, request.encode_to_vec())
+            (Audience::AnyCaller, request.encode_to_vec())
         }
         "StartLogin" => {
             let code = code.to_owned();
             let request = StartLoginRequest { requestor_id, code, ..StartLoginRequest::default() };
-            (For::CallersWith(Permission::EntitlementsLogin), request.encode_to_vec())
+            (Audience::CallersWith(Permission::EntitlementsLogin), request.encode_to_vec())
         }
         "GetProfile" => {
             let request = GetProfileRequest { requestor_id, device_id, ..GetProfileRequest::default() };
-            (For::CallersWith(Permission::EntitlementsRead), request.encode_to_vec())
+            (Audience::CallersWith(Permission::EntitlementsRead), request.encode_to_vec())
         }
         "GetUserMetadata" => {
             let request =
                 GetUserMetadataRequest { requestor_id, device_id, ..GetUserMetadataRequest::default() };
-            (For::CallersWith(Permission::EntitlementsRead), request.encode_to_vec())
+            (Audience::CallersWith(Permission::EntitlementsRead), request.encode_to_vec())
         }
         "Authorize" => {
             let resource_id = "news".to_owned();
             let request =
                 AuthorizeRequest { requestor_id, device_id, resource_id, ..AuthorizeRequest::default() };
-            (For::CallersWith(Permission::EntitlementsAuthorize), request.encode_to_vec())
+            (Audience::CallersWith(Permission::EntitlementsAuthorize), request.encode_to_vec())
         }
         "Preauthorize" => {
             let resource_ids = vec!["news".to_owned()];
@@ -196,11 +196,11 @@ fn entitlement(name: &str, code: &str) -> (For, Vec<u8>) {
                 resource_ids,
                 ..PreauthorizeRequest::default()
             };
-            (For::CallersWith(Permission::EntitlementsAuthorize), request.encode_to_vec())
+            (Audience::CallersWith(Permission::EntitlementsAuthorize), request.encode_to_vec())
         }
         "Logout" => {
             let request = LogoutRequest { requestor_id, device_id, ..LogoutRequest::default() };
-            (For::CallersWith(Permission::EntitlementsLogout), request.encode_to_vec())
+            (Audience::CallersWith(Permission::EntitlementsLogout), request.encode_to_vec())
         }
         _ => panic!("{name} is new: say here for whom it is"),
     }
@@ -255,7 +255,7 @@ fn know_by(key: &SigningKey, folder: &TempDir, config: &mut Config) {
 
 /// Sees to it that whoever may make a call got its answer. Over the server's own store nobody has a login to ask for.
 #[track_caller]
-fn assert_served(call: &Call, answer: Result<Bytes, Status>) {
+fn assert_served(call: &MethodCall, answer: Result<Bytes, Status>) {
     if call.method.contains("EntitlementService") {
         refused(answer, Code::Unimplemented, "UNSUPPORTED_OPERATION");
     } else {
@@ -264,7 +264,7 @@ fn assert_served(call: &Call, answer: Result<Bytes, Status>) {
 }
 
 /// What a call gets. A batch tells of its items apart.
-async fn outcome(channel: impl Connection, call: &Call, token: Option<&str>) -> Result<Bytes, Status> {
+async fn outcome(channel: impl Connection, call: &MethodCall, token: Option<&str>) -> Result<Bytes, Status> {
     let answer = first_answer(channel, &call.method, token, call.message.clone()).await?;
     if call.method.ends_with("/BatchResetTempPass") {
         let item = BatchResetTempPassResponse::decode(answer.clone()).expect("decodes");
@@ -278,10 +278,10 @@ async fn outcome(channel: impl Connection, call: &Call, token: Option<&str>) -> 
 }
 
 /// What whoever is not known gets: an answer of the server's health, and of nothing else.
-fn assert_not_known(call: &Call, answer: Result<Bytes, Status>) {
+fn assert_not_known(call: &MethodCall, answer: Result<Bytes, Status>) {
     match call.is_for {
-        For::Everybody => drop(answer.expect(&call.method)),
-        For::AnyCaller | For::CallersWith(_) => {
+        Audience::Everybody => drop(answer.expect(&call.method)),
+        Audience::AnyCaller | Audience::CallersWith(_) => {
             refused(answer, Code::Unauthenticated, "CALLER_NOT_AUTHENTICATED");
         }
     }
@@ -343,10 +343,12 @@ async fn a_certificate_stands_for_its_caller_alone_and_not_beside_a_token_that_i
 }
 
 /// What callers get: an answer where they have the permission that the call needs, and nothing without it.
-async fn assert_permitted(call: &Call, outcome_for: impl AsyncFn(&str) -> Result<Bytes, Status>) {
+async fn assert_permitted(call: &MethodCall, outcome_for: impl AsyncFn(&str) -> Result<Bytes, Status>) {
     match call.is_for {
-        For::Everybody | For::AnyCaller => assert_served(call, outcome_for(PERMITTED_NOTHING).await),
-        For::CallersWith(permission) => {
+        Audience::Everybody | Audience::AnyCaller => {
+            assert_served(call, outcome_for(PERMITTED_NOTHING).await)
+        }
+        Audience::CallersWith(permission) => {
             for name in [FOREIGN, ELSEWHERE, PERMITTED_NOTHING, &all_but(permission)] {
                 refused(outcome_for(name).await, Code::PermissionDenied, "PERMISSION_MISSING");
             }

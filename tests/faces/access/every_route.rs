@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::Method;
 use jsonwebtoken::Algorithm;
 use passbridge::{
-    admin::{Command, RevokeCommand, StatementCommand},
+    admin::{OperatorCommand, RevokeCommand, StatementCommand},
     config::CallerEntry,
     domain::caller::Permission,
     rest,
@@ -29,7 +29,7 @@ use crate::support::{
 const GRPC_CALLER: &str = "caller";
 
 /// A call as a client makes it, and the permission that it needs; none where it shows no token at all.
-struct Call {
+struct RouteCall {
     method: Method,
     path: String,
     permission: Option<Permission>,
@@ -43,7 +43,7 @@ async fn code(server: &TestServer) -> String {
 }
 
 /// How a path is called, with this code where it is about one. A path that is not here fails the test: say what it needs.
-fn call(method: &Method, route: &str, code: &str) -> Call {
+fn call(method: &Method, route: &str, code: &str) -> RouteCall {
     let path = route.replace("{requestor}", REQUESTOR).replace("{code}", code);
     let reset = format!("requestor_id={REQUESTOR}");
     let (permission, query) = match (method.as_str(), route) {
@@ -66,10 +66,10 @@ fn call(method: &Method, route: &str, code: &str) -> Call {
         ("POST", "/o/client/register" | "/o/client/token") => (None, String::new()),
         _ => panic!("{method} {route} is new: say here what it needs"),
     };
-    Call { method: method.clone(), path: format!("{path}?{query}"), permission }
+    RouteCall { method: method.clone(), path: format!("{path}?{query}"), permission }
 }
 
-fn request(server: &TestServer, call: &Call, token: Option<&str>) -> HttpCall {
+fn request(server: &TestServer, call: &RouteCall, token: Option<&str>) -> HttpCall {
     let mut request = http_call(server.rest_address(), call.method.as_str(), &call.path);
     if let Some(token) = token {
         request = request.header("authorization", format!("Bearer {token}"));
@@ -77,7 +77,7 @@ fn request(server: &TestServer, call: &Call, token: Option<&str>) -> HttpCall {
     request.header("x-device-info", DEVICE_INFO)
 }
 
-async fn send(server: &TestServer, call: &Call, token: Option<&str>) -> Answer {
+async fn send(server: &TestServer, call: &RouteCall, token: Option<&str>) -> Answer {
     request(server, call, token).send().await
 }
 
@@ -100,7 +100,7 @@ fn statement(requestor: &str, permissions: impl IntoIterator<Item = Permission>)
 }
 
 /// The calls that need a token, each with a code of its own.
-async fn guarded(code: impl AsyncFn() -> String) -> Vec<(Call, Permission)> {
+async fn guarded(code: impl AsyncFn() -> String) -> Vec<(RouteCall, Permission)> {
     let mut guarded = Vec::new();
     // Over our own store there is nothing of the v1 flow: its credentials are `tests/bridge/over_v1.rs`'s.
     let is_here = |route: &str| !route.starts_with("/api/v1/") && !route.starts_with("/adobe-services/");
@@ -126,7 +126,7 @@ async fn nobody_gets_an_answer_without_a_token_of_this_face_that_is_good() {
     server.clock.advance(Duration::from_secs(6 * 3600));
     let revoked = access_token(&server, statement(REQUESTOR, Permission::ALL)).await;
     server.clock.advance(Duration::from_millis(1));
-    operate(&server, Command::Revoke(RevokeCommand::IssuedBefore(None))).await;
+    operate(&server, OperatorCommand::Revoke(RevokeCommand::IssuedBefore(None))).await;
     for (call, _) in &calls {
         for token in [
             None,

@@ -6,7 +6,7 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use http::StatusCode;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use passbridge::{
-    admin::{Command, ExamineCommand},
+    admin::{ExamineCommand, OperatorCommand},
     config::{CallerEntry, Config, Jwt, JwtSubject},
 };
 use serde_json::{Value, json};
@@ -155,7 +155,7 @@ async fn an_issuer_that_is_not_who_it_should_be_or_does_not_take_our_token_is_no
             config.grpc.jwt[0].jwks_ca = ca.cloned();
             config.grpc.jwt[0].jwks_token_file = token.cloned();
         });
-        let examined = operate(&server, Command::Examine(ExamineCommand::default())).await;
+        let examined = operate(&server, OperatorCommand::Examine(ExamineCommand::default())).await;
         let examined = format!("{examined:?}");
         let answer = call(&server, &key.sign(&claims(PLAYER))).await;
         match problem {

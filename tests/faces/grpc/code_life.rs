@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use passbridge::{
-    config::Requestor,
+    config::RequestorConfig,
     domain::code::DEFAULT_ALPHABET,
     proto::v1::{
         CreateRegistrationCodeRequest, DeviceInfo, LegacyParameters, WarningReason,
@@ -181,8 +181,10 @@ async fn the_page_to_type_the_code_on_comes_from_the_requestors_template() {
         environment(config, "default", &["OTHER"]);
         let template = "https://example.com/activate{?code}".to_owned();
         let requestors = &mut config.environments.get_mut("default").expect("configured").requestors;
-        requestors
-            .insert("REF".to_owned(), Requestor { verification_uri: Some(template), ..Requestor::default() });
+        requestors.insert(
+            "REF".to_owned(),
+            RequestorConfig { verification_uri: Some(template), ..RequestorConfig::default() },
+        );
     });
     let created = server.created().await;
     assert_eq!(created.verification_uri, "https://example.com/activate");

@@ -3,7 +3,7 @@
 use std::{fs, time::Duration};
 
 use passbridge::{
-    admin::{Answer, Command},
+    admin::{OperatorCommand, OperatorResponse},
     config::{ScheduleTarget, TempPassSchedule},
     proto::v1::{GetTempPassRequest, temp_pass::State},
 };
@@ -37,8 +37,8 @@ async fn at_midnight_every_trial_is_reset_and_the_audit_log_says_by_what() {
             ..TempPassSchedule::default()
         }];
     });
-    let list = async || match operate(&server, Command::ListSchedules).await {
-        Answer::Schedules(lines) => lines,
+    let list = async || match operate(&server, OperatorCommand::ListSchedules).await {
+        OperatorResponse::Schedules(lines) => lines,
         other => panic!("{other:?}"),
     };
     // Whoever asks for a schedule has seen it, and what is due from then on is run.

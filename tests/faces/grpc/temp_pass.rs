@@ -3,7 +3,7 @@
 use std::{fs, time::Duration};
 
 use passbridge::{
-    config::{HumanDuration, TempPass, TempPassKind},
+    config::{HumanDuration, TempPassConfig, TempPassKind},
     proto::v1::{
         AuthorizeTempPassRequest, AuthorizeTempPassResponse, Decision, DenialReason, GetTempPassRequest,
         HashAlgorithm, ResetFlexibleTempPassRequest, ResetTempPassRequest,
@@ -248,11 +248,11 @@ async fn every_field_that_is_wrong_is_named() {
 async fn only_what_is_configured_is_a_temp_pass() {
     let server = TestServer::configured(|config| {
         environment(config, "default", &[REQUESTOR]);
-        let temp_pass = TempPass {
+        let temp_pass = TempPassConfig {
             kind: TempPassKind::Promotional,
             ttl: HumanDuration::from_secs(60),
             max_resources: Some(1),
-            ..TempPass::default()
+            ..TempPassConfig::default()
         };
         let environment = config.environments.get_mut("default").expect("is there");
         let requestor = environment.requestors.get_mut(REQUESTOR).expect("is there");

@@ -1,6 +1,6 @@
 //! From where a call comes, and to which host.
 
-use passbridge::config::Environment;
+use passbridge::config::EnvironmentConfig;
 
 use crate::support::{
     http::call,
@@ -51,9 +51,11 @@ async fn nobody_escapes_a_budget_by_naming_other_addresses_but_through_a_proxy_o
 
 fn two_hosts() -> TestServer {
     TestServer::configured(|config| {
-        config.environments.insert("default".to_owned(), Environment::default());
+        config.environments.insert("default".to_owned(), EnvironmentConfig::default());
         let hosts = vec!["staging.example.com".to_owned()];
-        config.environments.insert("staging".to_owned(), Environment { hosts, ..Environment::default() });
+        config
+            .environments
+            .insert("staging".to_owned(), EnvironmentConfig { hosts, ..EnvironmentConfig::default() });
     })
 }
 
@@ -97,7 +99,9 @@ async fn without_a_default_environment_a_host_must_be_known() {
     let server = TestServer::configured(|config| {
         for name in ["one", "two"] {
             let hosts = vec![format!("{name}.example.com")];
-            config.environments.insert(name.to_owned(), Environment { hosts, ..Environment::default() });
+            config
+                .environments
+                .insert(name.to_owned(), EnvironmentConfig { hosts, ..EnvironmentConfig::default() });
         }
     });
     let statement = mint(&server, statement_command()).await;

@@ -72,8 +72,9 @@ async fn an_extension_may_stand_after_a_code() {
 
 #[tokio::test]
 async fn the_default_is_configurable() {
-    let server =
-        TestServer::configured(|config| config.rest.default_format = passbridge::config::Format::Json);
+    let server = TestServer::configured(|config| {
+        config.rest.default_format = passbridge::config::ResponseFormat::Json
+    });
     let device = Device::of(&server).await;
     create(&device, "", "", None).await.json(201);
     create(&device, "", "", Some(XML)).await.xml(201);

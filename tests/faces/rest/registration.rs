@@ -7,8 +7,8 @@ use base64::{
     prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
 };
 use passbridge::{
-    admin::{Command, StatementCommand},
-    config::Application,
+    admin::{OperatorCommand, StatementCommand},
+    config::ApplicationConfig,
 };
 use serde_json::{Value, json};
 
@@ -225,7 +225,7 @@ async fn a_statement_for_what_is_not_configured_is_not_minted() {
         ),
         (StatementCommand { client_name: "a".repeat(300), ..statement_command() }, "client-name"),
     ] {
-        let refused = passbridge::admin::ask(&server.data(), &Command::MintStatement(command)).await;
+        let refused = passbridge::admin::ask(&server.data(), &OperatorCommand::MintStatement(command)).await;
         let error = refused.expect_err("refused").to_string();
         assert!(error.starts_with(named), "{error}");
     }
@@ -286,13 +286,13 @@ async fn a_statement_by_a_configured_signer_is_what_its_application_is_configure
     let jwks = signer.jwks();
     let server = TestServer::configured(|config| {
         config.rest.statement_jwks = Some(jwks);
-        config.applications = vec![Application {
+        config.applications = vec![ApplicationConfig {
             id: "tv-app".to_owned(),
             name: "TV app".to_owned(),
             version: "3.0".to_owned(),
             requestors: vec!["REF".to_owned()],
             permissions: vec!["codes.create".to_owned()],
-            ..Application::default()
+            ..ApplicationConfig::default()
         }];
     });
     let now = START / 1000;

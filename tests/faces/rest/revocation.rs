@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use passbridge::admin::{Answer, Command, RevokeCommand};
+use passbridge::admin::{OperatorCommand, OperatorResponse, RevokeCommand};
 
 use crate::support::{
     http,
@@ -12,7 +12,7 @@ use crate::support::{
 };
 
 async fn revoke(server: &TestServer, command: RevokeCommand) {
-    assert_eq!(operate(server, Command::Revoke(command)).await, Answer::Done);
+    assert_eq!(operate(server, OperatorCommand::Revoke(command)).await, OperatorResponse::Done);
 }
 
 /// A client with its statement, its registration and a token.
@@ -108,7 +108,7 @@ async fn what_would_revoke_nothing_or_too_much_is_refused() {
         (RevokeCommand::Statement(String::new().into()), "statement"),
         (RevokeCommand::IssuedBefore(Some(START + 1)), "issued-before"),
     ] {
-        let command = Command::Revoke(command);
+        let command = OperatorCommand::Revoke(command);
         let refused = passbridge::admin::ask(&server.data(), &command).await.expect_err("refused");
         assert!(refused.to_string().starts_with(&format!("{field}: ")), "{command:?}: {refused}");
     }

@@ -1,6 +1,6 @@
 //! The pages on which viewers type codes: they call from a browser, which has no token.
 
-use passbridge::config::{Environment, SecondScreen};
+use passbridge::config::{EnvironmentConfig, SecondScreen};
 
 use crate::support::{
     http::{Call, call},
@@ -12,7 +12,8 @@ use crate::support::{
 /// A server whose pages may call without a token.
 fn open() -> TestServer {
     TestServer::configured(|config| {
-        let environment = Environment { second_screen: Some(SecondScreen::Open), ..Environment::default() };
+        let environment =
+            EnvironmentConfig { second_screen: Some(SecondScreen::Open), ..EnvironmentConfig::default() };
         config.environments.insert("default".to_owned(), environment);
     })
 }

@@ -30,7 +30,7 @@ struct Advance {
 }
 
 #[derive(Deserialize)]
-struct Login {
+struct LoginOrder {
     service_provider: String,
     code: String,
     mvpd: Option<String>,
@@ -88,7 +88,7 @@ fn advance(mock: &mut Mock, call: &Call) -> Result<Answer, Answer> {
 
 /// The viewer logs in on the second screen: v1 gives the code back, v2 shows the profile.
 fn login(mock: &mut Mock, call: &Call) -> Result<Answer, Answer> {
-    let Login { service_provider, code, mvpd, profile } = read(call)?;
+    let LoginOrder { service_provider, code, mvpd, profile } = read(call)?;
     let now = mock.clock.now();
     if regcode::find(mock, &service_provider, &code).is_some() {
         mock.records.remove(&code, now);

@@ -9,7 +9,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use self::item::{Outcome, Subject};
+use self::item::{DecisionContext, Outcome};
 use crate::{
     answer::Answer,
     mvpd::{Degradation, Mvpd},
@@ -35,7 +35,7 @@ pub(crate) enum Question {
 }
 
 #[derive(Deserialize)]
-struct Asked {
+struct RequestedResources {
     resources: Vec<String>,
 }
 
@@ -63,7 +63,7 @@ pub(crate) fn decide(
 }
 
 fn resources(mock: &Mock, request: &Request<'_>, question: Question) -> Result<Vec<String>, Answer> {
-    let asked: Option<Asked> = serde_json::from_slice(&request.call.body).ok();
+    let asked: Option<RequestedResources> = serde_json::from_slice(&request.call.body).ok();
     let resources = asked.map(|asked| asked.resources).unwrap_or_default();
     if resources.is_empty() || resources.iter().any(|resource| resource.trim().is_empty()) {
         return Err(problem::INVALID_RESOURCES.answer());
@@ -95,7 +95,7 @@ fn decision(
         (None, Some(rule)) => trial::decide(mock, owner, &mvpd.id, rule, question, resource, identity),
         (None, None) => without_trial(mock, owner, mvpd),
     };
-    Subject { owner, mvpd, question, now, settings: &mock.settings }.item(resource, &outcome)
+    DecisionContext { owner, mvpd, question, now, settings: &mock.settings }.item(resource, &outcome)
 }
 
 fn without_trial(mock: &Mock, owner: &Owner, mvpd: &Mvpd) -> Outcome {

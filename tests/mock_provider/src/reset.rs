@@ -5,22 +5,22 @@ use crate::{
     call::{Call, Parameters},
     record,
     state::Mock,
-    trial::Subject,
+    trial::TrialHolder,
 };
 
 /// `DELETE /reset-tempass/v3/reset`
 pub(crate) fn specific(mock: &mut Mock, call: &Call) -> Result<Answer, Answer> {
     reset(mock, call, "device_id", |subject| match subject {
-        Subject::Device(device) => Some(device),
-        Subject::Identity(_) => None,
+        TrialHolder::Device(device) => Some(device),
+        TrialHolder::Identity(_) => None,
     })
 }
 
 /// `DELETE /reset-tempass/v3/reset/generic`
 pub(crate) fn generic(mock: &mut Mock, call: &Call) -> Result<Answer, Answer> {
     reset(mock, call, "key", |subject| match subject {
-        Subject::Identity(identity) => Some(identity),
-        Subject::Device(_) => None,
+        TrialHolder::Identity(identity) => Some(identity),
+        TrialHolder::Device(_) => None,
     })
 }
 
@@ -29,7 +29,7 @@ fn reset(
     mock: &mut Mock,
     call: &Call,
     parameter: &str,
-    name: impl Fn(&Subject) -> Option<&String>,
+    name: impl Fn(&TrialHolder) -> Option<&String>,
 ) -> Result<Answer, Answer> {
     let parameters = call.parameters();
     let requestor = required(call, &parameters, "requestor_id")?;

@@ -20,7 +20,7 @@ pub(crate) struct Rule {
 
 /// Whose trial it is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Subject {
+pub(crate) enum TrialHolder {
     /// The device's, by its decoded fingerprint.
     Device(String),
     /// The viewer's, by what the identity says.
@@ -45,7 +45,7 @@ pub(crate) enum Denial {
 
 /// All trials. A device and a viewer that met share what they have used, and yet each can be reset alone.
 #[derive(Debug, Default)]
-pub(crate) struct Trials(HashMap<(String, String), HashMap<Subject, Trial>>);
+pub(crate) struct Trials(HashMap<(String, String), HashMap<TrialHolder, Trial>>);
 
 impl Rule {
     /// Whether the provider can work with it.
@@ -60,26 +60,37 @@ impl Rule {
 }
 
 /// Those whose trial this is.
-pub(crate) fn subjects(rule: &Rule, device: String, identity: Option<String>) -> Vec<Subject> {
-    let identity = identity.filter(|_| rule.is_promotional()).map(Subject::Identity);
-    [Subject::Device(device)].into_iter().chain(identity).collect()
+pub(crate) fn subjects(rule: &Rule, device: String, identity: Option<String>) -> Vec<TrialHolder> {
+    let identity = identity.filter(|_| rule.is_promotional()).map(TrialHolder::Identity);
+    [TrialHolder::Device(device)].into_iter().chain(identity).collect()
 }
 
 impl Trials {
     /// The trial of any of the subjects; if several have one, what is stricter of each.
-    pub(crate) fn find(&self, service_provider: &str, mvpd: &str, subjects: &[Subject]) -> Option<Trial> {
+    pub(crate) fn find(&self, service_provider: &str, mvpd: &str, subjects: &[TrialHolder]) -> Option<Trial> {
         let trials = self.0.get(&key(service_provider, mvpd))?;
         subjects.iter().filter_map(|subject| trials.get(subject)).cloned().reduce(Trial::merge)
     }
 
     /// Keeps the trial for each of the subjects.
-    pub(crate) fn keep(&mut self, service_provider: &str, mvpd: &str, subjects: Vec<Subject>, trial: &Trial) {
+    pub(crate) fn keep(
+        &mut self,
+        service_provider: &str,
+        mvpd: &str,
+        subjects: Vec<TrialHolder>,
+        trial: &Trial,
+    ) {
         let trials = self.0.entry(key(service_provider, mvpd)).or_default();
         trials.extend(subjects.into_iter().map(|subject| (subject, trial.clone())));
     }
 
     /// Resets the trials of these subjects.
-    pub(crate) fn reset(&mut self, service_provider: &str, mvpd: &str, is_meant: impl Fn(&Subject) -> bool) {
+    pub(crate) fn reset(
+        &mut self,
+        service_provider: &str,
+        mvpd: &str,
+        is_meant: impl Fn(&TrialHolder) -> bool,
+    ) {
         if let Some(trials) = self.0.get_mut(&key(service_provider, mvpd)) {
             trials.retain(|subject, _| !is_meant(subject));
         }

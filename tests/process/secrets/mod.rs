@@ -9,7 +9,7 @@ mod scene;
 
 use std::{fs, path::Path};
 
-use passbridge::admin::Command;
+use passbridge::admin::OperatorCommand;
 use serde_json::json;
 
 use crate::client::printed;
@@ -78,12 +78,12 @@ fn operate(scene: &Scene) {
         printed(scene.command(arguments));
     }
     // One that is new belongs above.
-    let _: fn(&Command) = |command| match command {
-        Command::MintStatement(_)
-        | Command::Revoke(_)
-        | Command::ListSchedules
-        | Command::Examine(_)
-        | Command::RotateKeys => {}
+    let _: fn(&OperatorCommand) = |command| match command {
+        OperatorCommand::MintStatement(_)
+        | OperatorCommand::Revoke(_)
+        | OperatorCommand::ListSchedules
+        | OperatorCommand::Examine(_)
+        | OperatorCommand::RotateKeys => {}
     };
     scene.command(&["revoke", "--client", "not-a-client"]).failure();
     scene.command(&["statement", "--requestor", "not a requestor"]).failure();

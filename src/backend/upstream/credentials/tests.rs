@@ -9,8 +9,8 @@ use crate::{
 
 const TIME: Timestamp = Timestamp::from_millis(1_763_000_000_123);
 
-fn credentials(client_id: &str) -> Credentials {
-    Credentials {
+fn credentials(client_id: &str) -> ClientCredentials {
+    ClientCredentials {
         client_id: client_id.to_owned(),
         client_secret: SecretText::from("secret".to_owned()),
         registered: TIME,
@@ -25,7 +25,8 @@ async fn credentials_and_tokens_that_cannot_be_read_count_as_absent_and_that_is_
     let ledger = store.ports().ledger;
     let secrets = SealedLedger::new(Arc::clone(&ledger), Arc::default(), Arc::new(OsRandomness));
     let name = b"an environment".to_vec();
-    let vault = Vault { kinds: OF_SERVER, name, secrets: Arc::new(secrets), clock: ManualClock::new(TIME) };
+    let vault =
+        CredentialVault { kinds: OF_SERVER, name, secrets: Arc::new(secrets), clock: ManualClock::new(TIME) };
     let log = CapturedLog::of_this_thread();
     // Of another version, cut, and sealed by nobody here.
     for unreadable in [&[0, 9, 9][..], &[0, 1], &[7]] {
@@ -57,8 +58,12 @@ async fn new_credentials_take_the_place_of_those_that_a_rotation_has_sealed_anew
     let parse = |lines: &[&str]| KeyRing::parse(&lines.join("\n")).expect("valid");
     let secrets = SealedLedger::new(store.ports().ledger, Arc::new(parse(&[&one])), Arc::new(OsRandomness));
     let (name, secrets) = (b"an environment".to_vec(), Arc::new(secrets));
-    let vault =
-        Vault { kinds: OF_SERVER, name, secrets: Arc::clone(&secrets), clock: ManualClock::new(TIME) };
+    let vault = CredentialVault {
+        kinds: OF_SERVER,
+        name,
+        secrets: Arc::clone(&secrets),
+        clock: ManualClock::new(TIME),
+    };
     let before = vault.keep_credentials(None, &credentials("refused by now")).await.expect("kept");
     secrets.rotate(parse(&[&two, &one])).await.expect("rotates");
     let kept = vault.keep_credentials(Some(&before), &credentials("new")).await.expect("kept");
@@ -76,7 +81,8 @@ async fn what_is_kept_of_a_device_is_no_other_ones() {
     let store = EmbeddedStore::open(EmbeddedOptions { free_space_reserve: 0, ..options }).expect("opens");
     let secrets = SealedLedger::new(store.ports().ledger, Arc::default(), Arc::new(OsRandomness));
     let name = b"an environment".to_vec();
-    let ours = Vault { kinds: OF_SERVER, name, secrets: Arc::new(secrets), clock: ManualClock::new(TIME) };
+    let ours =
+        CredentialVault { kinds: OF_SERVER, name, secrets: Arc::new(secrets), clock: ManualClock::new(TIME) };
     let of_device = |id: &str| ours.of_device(&DeviceId::parse("device_id", id).expect("is one"));
     of_device("one").keep_credentials(None, &credentials("of one")).await.expect("kept");
     let kept = of_device("one").credentials().await.expect("works");
@@ -90,10 +96,10 @@ async fn what_is_kept_of_a_device_is_no_other_ones() {
 fn no_secret_of_the_provider_s_is_seen_in_a_debug_print() {
     let secret = || SecretText::from("hush".to_owned());
     let (client_id, registered) = ("client".to_owned(), Timestamp::from_millis(1));
-    let credentials = Credentials { client_id: client_id.clone(), client_secret: secret(), registered };
+    let credentials = ClientCredentials { client_id: client_id.clone(), client_secret: secret(), registered };
     let received = MonotonicInstant::from_micros(1);
-    let token = Token { access_token: secret(), client_id, received, expires_in: 1 };
-    let statement = Statement::from(&secret());
+    let token = ProviderToken { access_token: secret(), client_id, received, expires_in: 1 };
+    let statement = RegisteredStatement::from(&secret());
     assert_withheld("hush", &[&credentials, &token, &statement]);
 }
 
@@ -109,7 +115,7 @@ fn the_formats_of_credentials_and_tokens_are_pinned() {
         |bytes| decode_credentials(bytes).map(|read| read == credentials),
         &true,
     );
-    let token = Token {
+    let token = ProviderToken {
         access_token: SecretText::from("token".to_owned()),
         client_id: "client".to_owned(),
         received: clock.instant(),

@@ -6,16 +6,16 @@ use reqwest::Url;
 use super::{DEVICE_ADDRESS, UpstreamDoctor, broken, failed, fine};
 use crate::{
     backend::upstream::{
-        call::{Answer, Call},
+        call::{ProviderCall, ProviderResponse},
         failure::refusal,
     },
     domain::{
-        backend::{Condition, EntitlementBackend, Finding},
+        backend::{EntitlementBackend, Finding, FindingStatus},
         call::CallContext,
         entitlement::{LoginRequest, LoginStart, RequestorConfiguration},
         error::Error,
         id::MvpdId,
-        registration::CodeKey,
+        registration_code::CodeKey,
     },
 };
 
@@ -23,7 +23,7 @@ use crate::{
 const ACCEPT: HeaderName = http::header::ACCEPT;
 
 /// Where a login is begun from, and with whom.
-struct Choice {
+struct LoginTarget {
     mvpd: MvpdId,
     domain_name: String,
 }
@@ -56,10 +56,10 @@ impl UpstreamDoctor {
         let provider = &self.0.inner.options.url;
         let Some(url) = Url::parse(url).ok().filter(|url| url.origin() == provider.origin()) else {
             let seen = "the browser goes to another origin than the provider's API; it was not looked at";
-            return Finding { condition: Condition::Odd, ..fine(step, seen.to_owned()) };
+            return Finding { condition: FindingStatus::Odd, ..fine(step, seen.to_owned()) };
         };
-        let call = Call::new(Method::GET, url.path().to_owned()).header(ACCEPT, "text/html");
-        let call = Call { query: url.query().unwrap_or_default().to_owned(), ..call };
+        let call = ProviderCall::new(Method::GET, url.path().to_owned()).header(ACCEPT, "text/html");
+        let call = ProviderCall { query: url.query().unwrap_or_default().to_owned(), ..call };
         match self.0.inner.http.send(&CallContext::default(), &call).await {
             Ok(answer) if answer.status.is_redirection() => sent_on(&answer, &url),
             Ok(answer) if answer.status.is_success() => {
@@ -67,7 +67,7 @@ impl UpstreamDoctor {
                     "the browser gets a page with the status {}, and no redirect",
                     answer.status.as_u16()
                 );
-                Finding { condition: Condition::Odd, ..fine(step, seen) }
+                Finding { condition: FindingStatus::Odd, ..fine(step, seen) }
             }
             Ok(answer) => failed(step, &refusal(&answer, false)),
             Err(error) => failed(step, &error),
@@ -80,7 +80,7 @@ fn choose(
     configuration: &RequestorConfiguration,
     configured: Option<&str>,
     findings: &mut Vec<Finding>,
-) -> Option<Choice> {
+) -> Option<LoginTarget> {
     let RequestorConfiguration { mvpds, domains, .. } = configuration;
     let temp_passes = mvpds.iter().filter(|mvpd| mvpd.is_temp_pass).count();
     let seen = format!(
@@ -106,9 +106,9 @@ fn choose(
         let seen = format!("domain_name, {domain_name}, is none of those that are registered");
         let remedy =
             "Have the provider register it, or configure one that is: logins from a domain that is not registered may be refused.";
-        Finding { condition: Condition::Odd, ..broken("domain", seen, remedy) }
+        Finding { condition: FindingStatus::Odd, ..broken("domain", seen, remedy) }
     });
-    Some(Choice { mvpd: mvpd.id.clone(), domain_name: domain_name.to_owned() })
+    Some(LoginTarget { mvpd: mvpd.id.clone(), domain_name: domain_name.to_owned() })
 }
 
 /// Where the browser goes.
@@ -116,10 +116,10 @@ async fn start(
     entitlements: &dyn EntitlementBackend,
     context: &CallContext,
     key: CodeKey,
-    choice: Choice,
+    choice: LoginTarget,
     findings: &mut Vec<Finding>,
 ) -> Option<String> {
-    let Choice { mvpd, domain_name } = choice;
+    let LoginTarget { mvpd, domain_name } = choice;
     let request = LoginRequest {
         key,
         mvpd: Some(mvpd.clone()),
@@ -147,7 +147,7 @@ async fn start(
     None
 }
 
-fn sent_on(answer: &Answer, from: &Url) -> Finding {
+fn sent_on(answer: &ProviderResponse, from: &Url) -> Finding {
     let location = answer.headers.get(LOCATION).and_then(|location| location.to_str().ok());
     // What follows the host may hold what lets somebody log in.
     let host = location.and_then(|location| from.join(location).ok()?.host_str().map(ToOwned::to_owned));

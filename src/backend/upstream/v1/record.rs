@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::{
     backend::upstream::{
-        call::Answer,
+        call::ProviderResponse,
         device,
         failure::unreadable,
         json::{end_of_life, id_of, moment, text, text_up_to},
@@ -16,7 +16,7 @@ use crate::{
         device_info::{ENCODED_MAX, NormalizedDeviceInfo, decode_base64},
         error::Result,
         id::{DeviceId, MvpdId},
-        registration::{
+        registration_code::{
             LEGACY_MAX, LegacyParameters, OAUTH2, REGISTRATION_URL_MAX, SOURCE_APPLICATION_MAX,
             SourceApplication,
         },
@@ -27,7 +27,7 @@ use crate::{
 const AUTHORIZATION_TYPE_MAX: usize = 64;
 
 /// A record as the provider sends it. A text that is longer than ours may be counts as missing.
-pub(super) struct Record {
+pub(super) struct ProviderRecord {
     pub id: Uuid,
     pub code: Code,
     pub mvpd: Option<MvpdId>,
@@ -42,8 +42,8 @@ pub(super) struct Record {
     pub legacy: LegacyParameters,
 }
 
-impl Record {
-    pub(super) fn read(answer: &Answer, now: Timestamp) -> Result<Self> {
+impl ProviderRecord {
+    pub(super) fn read(answer: &ProviderResponse, now: Timestamp) -> Result<Self> {
         let body: Value = serde_json::from_slice(&answer.body)
             .map_err(|_| unreadable(answer, "its answer is not the JSON that was asked for"))?;
         let missing = |problem| unreadable(answer, problem);
@@ -119,10 +119,11 @@ mod tests {
                 },
             });
             let body = body.to_string().into();
-            let answer = Answer { status: StatusCode::OK, headers: HeaderMap::new(), body };
-            Record::read(&answer, Timestamp::from_millis(1_000)).expect("is read, whatever is too long")
+            let answer = ProviderResponse { status: StatusCode::OK, headers: HeaderMap::new(), body };
+            ProviderRecord::read(&answer, Timestamp::from_millis(1_000))
+                .expect("is read, whatever is too long")
         };
-        let lengths = |record: Record| {
+        let lengths = |record: ProviderRecord| {
             let SourceApplication { id, name, version } = record.source_application.expect("is there");
             let LegacyParameters { device_type, device_user, app_id, app_version, registration_url } =
                 record.legacy;

@@ -4,26 +4,30 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::{
-    AskedCode, Device,
+    CodeQuery, ProviderDevice,
     profile::Profiles,
-    session::{DOMAIN_NAME, MVPD, Opening, REDIRECT_URL, Session, Sessions},
+    session::{DOMAIN_NAME, LoginSession, MVPD, REDIRECT_URL, SessionOpening, Sessions},
 };
 use crate::{
     backend::{
-        draw::Draw,
-        upstream::{Upstream, UpstreamParts, device, json::id_of},
+        draw::CodeDraw,
+        upstream::{Upstream, UpstreamDependencies, device, json::id_of},
     },
     domain::{
         address::Address,
-        backend::{CodeBackend, Deletion, Issuance, Issued, Keep, Presence, Sighting, Sign},
+        backend::{
+            CodeBackend, CodePresence, Deletion, Issuance, IssuedCode, IssuerRecord, ResponseRecorder,
+            UpstreamCodeStatus,
+        },
         call::CallContext,
         code::Code,
-        device_info::{Connection, Warning},
+        device_info::{ObservedConnection, Warning},
         error::{Error, Result},
         id::DeviceId,
         port::Codes,
-        registration::{
-            CodeKey, LegacyParameters, Registration, RegistrationRequest, Shadow, ShadowStanding, UpstreamApi,
+        registration_code::{
+            CodeKey, LegacyParameters, RegistrationCode, RegistrationRequest, Shadow, ShadowStanding,
+            UpstreamApi,
         },
     },
 };
@@ -50,7 +54,7 @@ impl V2Codes {
         Self { upstream, sessions, profiles }
     }
 
-    fn parts(&self) -> &UpstreamParts {
+    fn parts(&self) -> &UpstreamDependencies {
         &self.upstream.inner.parts
     }
 
@@ -58,18 +62,19 @@ impl V2Codes {
         &self,
         context: &CallContext,
         request: &RegistrationRequest,
-        device: &Device<'_>,
-    ) -> Result<Opening> {
+        device: &ProviderDevice<'_>,
+    ) -> Result<SessionOpening> {
         let parameters = [
             (MVPD, request.mvpd.as_ref().map_or("", |mvpd| mvpd.as_str())),
             (DOMAIN_NAME, &request.domain_name),
             (REDIRECT_URL, &request.redirect_url),
         ];
         Ok(match self.sessions.create(context, &request.place.requestor, &parameters, device).await? {
-            Opening::Opened(session) => {
-                Opening::Opened(Session { mvpd: session.mvpd.or_else(|| request.mvpd.clone()), ..session })
-            }
-            Opening::LoggedIn(mvpd) => Opening::LoggedIn(mvpd.or_else(|| request.mvpd.clone())),
+            SessionOpening::Opened(session) => SessionOpening::Opened(LoginSession {
+                mvpd: session.mvpd.or_else(|| request.mvpd.clone()),
+                ..session
+            }),
+            SessionOpening::LoggedIn(mvpd) => SessionOpening::LoggedIn(mvpd.or_else(|| request.mvpd.clone())),
         })
     }
 
@@ -79,7 +84,7 @@ impl V2Codes {
         request: Box<RegistrationRequest>,
         own: OwnCode,
         warnings: Vec<Warning>,
-        keep: Option<&dyn Keep>,
+        keep: Option<&dyn ResponseRecorder>,
     ) -> Result<Issuance> {
         let OwnCode { id, device_id, device_id_assigned, standing } = own;
         let parts = self.parts();
@@ -88,7 +93,7 @@ impl V2Codes {
             ShadowStanding::Resolved { mvpd } => mvpd.clone(),
             ShadowStanding::Issued | ShadowStanding::Unissued => request.mvpd.clone(),
         };
-        let session = Session {
+        let session = LoginSession {
             id: id.to_string(),
             code: Code::from_canonical(""),
             mvpd,
@@ -99,7 +104,7 @@ impl V2Codes {
         if let Some(shadow) = &mut registration.shadow {
             shadow.standing = standing;
         }
-        let draw = Draw {
+        let draw = CodeDraw {
             codes: &*parts.codes,
             format: &parts.code_format,
             randomness: &*parts.randomness,
@@ -111,13 +116,13 @@ impl V2Codes {
     fn registration(
         &self,
         request: RegistrationRequest,
-        session: Session,
+        session: LoginSession,
         device_id: DeviceId,
         device_id_assigned: bool,
-    ) -> Box<Registration> {
-        let connection = Connection::new(&request.user_agent, request.device_ip, request.device_port);
+    ) -> Box<RegistrationCode> {
+        let connection = ObservedConnection::new(&request.user_agent, request.device_ip, request.device_port);
         let device_info = self.parts().normalizer.normalize(request.device_info.as_ref(), &connection);
-        Box::new(Registration {
+        Box::new(RegistrationCode {
             id: id_of(&session.id),
             code: session.code,
             requestor: request.place.requestor,
@@ -142,7 +147,7 @@ impl CodeBackend for V2Codes {
         &self,
         context: &CallContext,
         mut request: Box<RegistrationRequest>,
-        keep: Option<&dyn Keep>,
+        keep: Option<&dyn ResponseRecorder>,
     ) -> Result<Issuance> {
         let mut warnings = std::mem::take(&mut request.warnings);
         warnings.extend(without_use(&request.legacy));
@@ -160,7 +165,7 @@ impl CodeBackend for V2Codes {
         };
         let info = device::wire_form(&request, &parts.normalizer);
         let LegacyParameters { app_id, device_user, .. } = &request.legacy;
-        let device = Device {
+        let device = ProviderDevice {
             id: &device_id.clone().scoped(app_id, device_user),
             info: info.into(),
             user_agent: &request.user_agent,
@@ -168,13 +173,13 @@ impl CodeBackend for V2Codes {
             hints: Some(&request.hints),
         };
         let session = match self.open_session(context, &request, &device).await? {
-            Opening::Opened(session) => session,
-            Opening::LoggedIn(mvpd) if request.resolves_login => {
+            SessionOpening::Opened(session) => session,
+            SessionOpening::LoggedIn(mvpd) if request.resolves_login => {
                 let (id, standing) = (parts.randomness.uuid()?, ShadowStanding::Resolved { mvpd });
                 let own = OwnCode { id, device_id, device_id_assigned: is_assigned, standing };
                 return self.issue_own(request, own, warnings, keep).await;
             }
-            Opening::LoggedIn(mvpd) => {
+            SessionOpening::LoggedIn(mvpd) => {
                 let mvpd = mvpd.as_ref().map(ToString::to_string).unwrap_or_default();
                 return Err(Error::AlreadyAuthenticated { mvpd });
             }
@@ -187,29 +192,34 @@ impl CodeBackend for V2Codes {
         }
         let registration = self.registration(*request, session, device_id, is_assigned);
         parts.codes.keep(&registration).await?;
-        Ok(Issuance::Issued(Issued { registration, warnings, is_kept: false }))
+        Ok(Issuance::Issued(IssuedCode { registration, warnings, is_kept: false }))
     }
 
-    async fn read(&self, context: &CallContext, record: Registration) -> Result<Presence> {
+    async fn read(&self, context: &CallContext, record: RegistrationCode) -> Result<CodePresence> {
         if record.standing() != Some(&ShadowStanding::Issued) {
-            return Ok(Presence::Live(Box::new(record)));
+            return Ok(CodePresence::Live(Box::new(record)));
         }
         let key = record.key();
         // One look may have gone astray: it is no tombstone.
-        let code = AskedCode::new(&key, Some(&record), record.upstream_address());
+        let code = CodeQuery::new(&key, Some(&record), record.upstream_address());
         let Some(session) = self.sessions.of_code(context, &code).await? else {
-            return Ok(Presence::Gone);
+            return Ok(CodePresence::Gone);
         };
-        Ok(Presence::Live(Box::new(Registration { mvpd: session.mvpd.or(record.mvpd), ..record })))
+        Ok(CodePresence::Live(Box::new(RegistrationCode { mvpd: session.mvpd.or(record.mvpd), ..record })))
     }
 
-    async fn find(&self, context: &CallContext, key: &CodeKey, address: Option<Address>) -> Result<Sighting> {
-        let Some(session) = self.sessions.of_code(context, &AskedCode::new(key, None, address)).await? else {
-            return Ok(Sighting::Nothing);
+    async fn find(
+        &self,
+        context: &CallContext,
+        key: &CodeKey,
+        address: Option<Address>,
+    ) -> Result<IssuerRecord> {
+        let Some(session) = self.sessions.of_code(context, &CodeQuery::new(key, None, address)).await? else {
+            return Ok(IssuerRecord::Nothing);
         };
         // Neither the session's id nor the device's is told: what stands in their place is shown to nobody.
         let id = id_of(key.code.as_str());
-        Ok(Sighting::Partial(Box::new(Registration {
+        Ok(IssuerRecord::Partial(Box::new(RegistrationCode {
             id,
             code: key.code.clone(),
             requestor: key.requestor.clone(),
@@ -227,7 +237,7 @@ impl CodeBackend for V2Codes {
         })))
     }
 
-    async fn delete(&self, _: &CallContext, record: &Registration) -> Result<Deletion> {
+    async fn delete(&self, _: &CallContext, record: &RegistrationCode) -> Result<Deletion> {
         let released = self.parts().codes.release(&record.key(), record.id).await?;
         // It has no word for this: a login with the code may still succeed there.
         Ok(if released { Deletion::Released { upstream_deleted: Some(false) } } else { Deletion::NotFound })
@@ -237,20 +247,20 @@ impl CodeBackend for V2Codes {
         Ok(Deletion::NotFound)
     }
 
-    async fn look(&self, record: &Registration) -> Option<Result<Sign>> {
+    async fn look(&self, record: &RegistrationCode) -> Option<Result<UpstreamCodeStatus>> {
         match record.standing() {
-            Some(ShadowStanding::Unissued) => return Some(Ok(Sign::Pending)),
-            Some(ShadowStanding::Resolved { .. }) => return Some(Ok(Sign::LoggedIn)),
+            Some(ShadowStanding::Unissued) => return Some(Ok(UpstreamCodeStatus::Pending)),
+            Some(ShadowStanding::Resolved { .. }) => return Some(Ok(UpstreamCodeStatus::LoggedIn)),
             Some(ShadowStanding::Issued) | None => {}
         }
         let _turn = self.upstream.inner.looks.acquire().await;
         let (context, key) = (CallContext::default(), record.key());
-        let code = AskedCode::new(&key, Some(record), record.upstream_address());
+        let code = CodeQuery::new(&key, Some(record), record.upstream_address());
         let has_login = self.profiles.has_login(&context, &code).await;
         Some(has_login.map(|has_login| match has_login {
-            Some(false) => Sign::Pending,
-            Some(true) => Sign::LoggedIn,
-            None => Sign::Missing,
+            Some(false) => UpstreamCodeStatus::Pending,
+            Some(true) => UpstreamCodeStatus::LoggedIn,
+            None => UpstreamCodeStatus::Missing,
         }))
     }
 }

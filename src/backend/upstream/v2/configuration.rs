@@ -14,7 +14,7 @@ use super::{call, object, send};
 use crate::{
     backend::upstream::{
         Upstream,
-        call::Answer,
+        call::ProviderResponse,
         failure::unreadable,
         json::{shown, text},
     },
@@ -41,13 +41,13 @@ const DOMAINS_MAX: usize = 1_000;
 /// Asks for configurations.
 pub(super) struct Configurations {
     upstream: Upstream,
-    kept: Mutex<HashMap<RequestorId, Arc<Slot>>>,
+    kept: Mutex<HashMap<RequestorId, Arc<ConfigurationSlot>>>,
 }
 
 /// What is kept of one requestor. Whoever asks the provider holds it locked.
-type Slot = AsyncMutex<Option<Kept>>;
+type ConfigurationSlot = AsyncMutex<Option<CachedConfiguration>>;
 
-struct Kept {
+struct CachedConfiguration {
     since: MonotonicInstant,
     configuration: Arc<RequestorConfiguration>,
 }
@@ -71,11 +71,11 @@ impl Configurations {
         }
         let answer = send(&self.upstream, context, call(Method::GET, requestor, "configuration")).await?;
         let configuration = Arc::new(read(&answer)?);
-        *kept = Some(Kept { since: now, configuration: Arc::clone(&configuration) });
+        *kept = Some(CachedConfiguration { since: now, configuration: Arc::clone(&configuration) });
         Ok(configuration)
     }
 
-    fn slot(&self, requestor: &RequestorId) -> Arc<Slot> {
+    fn slot(&self, requestor: &RequestorId) -> Arc<ConfigurationSlot> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() >= REQUESTORS_MAX && !kept.contains_key(requestor) {
             // But for those that somebody waits for.
@@ -85,7 +85,7 @@ impl Configurations {
     }
 }
 
-fn read(answer: &Answer) -> Result<RequestorConfiguration> {
+fn read(answer: &ProviderResponse) -> Result<RequestorConfiguration> {
     let body = object(answer)?;
     let requestor = body.get("requestor").filter(|requestor| requestor.is_object());
     let requestor = requestor.ok_or_else(|| unreadable(answer, "its answer holds no requestor"))?;

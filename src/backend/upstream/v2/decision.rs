@@ -3,11 +3,11 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{Subject, object, send};
+use super::{ProviderSubject, object, send};
 use crate::{
     backend::upstream::{
         Upstream,
-        call::{Answer, Call},
+        call::{ProviderCall, ProviderResponse},
         failure::{denial, refusal_reason, said_in, unreadable},
         json::{moment, plain, shown, text},
     },
@@ -36,7 +36,7 @@ impl Decisions {
     pub(super) async fn authorize(
         &self,
         context: &CallContext,
-        subject: &Subject<'_>,
+        subject: &ProviderSubject<'_>,
         mvpd: &MvpdId,
         resource: &str,
     ) -> Result<ResourceDecision> {
@@ -49,7 +49,7 @@ impl Decisions {
     pub(super) async fn preauthorize(
         &self,
         context: &CallContext,
-        subject: &Subject<'_>,
+        subject: &ProviderSubject<'_>,
         mvpd: &MvpdId,
         resources: &[&str],
     ) -> Result<Vec<ResourceDecision>> {
@@ -60,7 +60,7 @@ impl Decisions {
     async fn ask(
         &self,
         context: &CallContext,
-        call: Call,
+        call: ProviderCall,
         resources: &[&str],
     ) -> Result<Vec<ResourceDecision>> {
         match send(&self.0, context, call.json(&json!({ "resources": resources }))).await {
@@ -76,7 +76,7 @@ impl Decisions {
     }
 }
 
-fn read(answer: &Answer, resources: &[&str]) -> Result<Vec<ResourceDecision>> {
+fn read(answer: &ProviderResponse, resources: &[&str]) -> Result<Vec<ResourceDecision>> {
     let body = object(answer)?;
     let decisions = body.get("decisions").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let decision = |resource: &&str| {
@@ -97,7 +97,7 @@ fn find<'a>(decisions: &'a [Value], resource: &str) -> Option<&'a Value> {
     })
 }
 
-fn decision(answer: &Answer, resource: &str, decision: &Value) -> ResourceDecision {
+fn decision(answer: &ProviderResponse, resource: &str, decision: &Value) -> ResourceDecision {
     let is_authorized = decision.get("authorized").and_then(Value::as_bool) == Some(true);
     let media_token = decision.get("token").filter(|_| is_authorized).and_then(media_token);
     let token_end = media_token.as_ref().and_then(|token| token.expire_time);
@@ -118,7 +118,7 @@ fn media_token(token: &Value) -> Option<MediaToken> {
     })
 }
 
-fn refusal(answer: &Answer, error: &Value) -> Refusal {
+fn refusal(answer: &ProviderResponse, error: &Value) -> Refusal {
     let said = said_in(answer.status.as_u16(), error);
     let message = text(error, "details").or_else(|| text(error, "message")).unwrap_or_default();
     Refusal { reason: refusal_reason(&said), answer: said, message: shown(&message, MESSAGE_MAX) }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{
-    AskedCode, Device, Subject, configuration::Configurations, decision::Decisions, logout::Logouts,
-    profile::Profiles, session::Sessions,
+    CodeQuery, ProviderDevice, ProviderSubject, configuration::Configurations, decision::Decisions,
+    logout::Logouts, profile::Profiles, session::Sessions,
 };
 use crate::{
     backend::upstream::{Upstream, failure::denial},
@@ -22,7 +22,7 @@ use crate::{
         error::{Error, Result},
         id::{MvpdId, Place},
         port::Codes,
-        registration::{CodeKey, Registration, ShadowStanding},
+        registration_code::{CodeKey, RegistrationCode, ShadowStanding},
         upstream_code::INVALID_INTEGRATION,
     },
 };
@@ -52,7 +52,7 @@ impl V2Entitlements {
 
 impl V2Entitlements {
     /// What is kept here of a code.
-    async fn record(&self, key: &CodeKey) -> Result<Option<Registration>> {
+    async fn record(&self, key: &CodeKey) -> Result<Option<RegistrationCode>> {
         let entry = self.upstream.inner.parts.codes.get(key).await?;
         Ok(entry.map(|entry| entry.registration))
     }
@@ -61,17 +61,17 @@ impl V2Entitlements {
     async fn of_resolved(
         &self,
         context: &CallContext,
-        record: &Registration,
+        record: &RegistrationCode,
         address: Option<Address>,
     ) -> Result<Vec<Profile>> {
-        let device = Device {
+        let device = ProviderDevice {
             id: &record.scoped_device_id(),
             info: device_info(record).encode().into(),
             user_agent: record.device_info.browser.original_user_agent.as_deref().unwrap_or_default(),
             address: address.or(record.upstream_address()),
             hints: None,
         };
-        let subject = Subject { requestor: &record.requestor, device, identity: None };
+        let subject = ProviderSubject { requestor: &record.requestor, device, identity: None };
         match &record.mvpd {
             Some(mvpd) => {
                 let profile = self.profiles.of_mvpd(context, &subject, mvpd).await?;
@@ -94,10 +94,11 @@ impl EntitlementBackend for V2Entitlements {
 
     async fn start_login(&self, context: &CallContext, request: &LoginRequest) -> Result<Option<LoginStart>> {
         let record = self.record(&request.key).await?;
-        if let Some(ShadowStanding::Resolved { mvpd }) = record.as_ref().and_then(Registration::standing) {
+        if let Some(ShadowStanding::Resolved { mvpd }) = record.as_ref().and_then(RegistrationCode::standing)
+        {
             return Ok(Some(LoginStart::AlreadyAuthenticated { mvpd: mvpd.clone() }));
         }
-        let code = AskedCode::new(&request.key, record.as_ref(), request.address);
+        let code = CodeQuery::new(&request.key, record.as_ref(), request.address);
         let mut domain_names = request.domain_names.iter().map(String::as_str);
         let mut domain_name = domain_names.next().unwrap_or_default();
         loop {
@@ -110,7 +111,7 @@ impl EntitlementBackend for V2Entitlements {
     }
 
     async fn profiles(&self, context: &CallContext, subject: &EntitlementSubject) -> Result<Vec<Profile>> {
-        let profiles = self.profiles.all(context, &Subject::of(subject)).await;
+        let profiles = self.profiles.all(context, &ProviderSubject::of(subject)).await;
         profiles.or_else(|error| no_profile(error).map(|()| Vec::new()))
     }
 
@@ -120,7 +121,7 @@ impl EntitlementBackend for V2Entitlements {
         subject: &EntitlementSubject,
         mvpd: &MvpdId,
     ) -> Result<Option<Profile>> {
-        let profile = self.profiles.of_mvpd(context, &Subject::of(subject), mvpd).await;
+        let profile = self.profiles.of_mvpd(context, &ProviderSubject::of(subject), mvpd).await;
         profile.or_else(|error| no_profile(error).map(|()| None))
     }
 
@@ -135,7 +136,7 @@ impl EntitlementBackend for V2Entitlements {
             Some(record) if matches!(record.standing(), Some(ShadowStanding::Resolved { .. })) => {
                 self.of_resolved(context, record, address).await.map(Some)
             }
-            record => self.profiles.of_code(context, &AskedCode::new(code, record.as_ref(), address)).await,
+            record => self.profiles.of_code(context, &CodeQuery::new(code, record.as_ref(), address)).await,
         };
         profiles.or_else(|error| no_profile(error).map(|()| Some(Vec::new())))
     }
@@ -158,7 +159,7 @@ impl EntitlementBackend for V2Entitlements {
         mvpd: &MvpdId,
         resource: &Resource,
     ) -> Result<ResourceDecision> {
-        self.decisions.authorize(context, &Subject::of(subject), mvpd, resource.as_str()).await
+        self.decisions.authorize(context, &ProviderSubject::of(subject), mvpd, resource.as_str()).await
     }
 
     async fn preauthorize(
@@ -169,7 +170,7 @@ impl EntitlementBackend for V2Entitlements {
         resources: &[Resource],
     ) -> Result<Vec<ResourceDecision>> {
         let resources: Vec<_> = resources.iter().map(Resource::as_str).collect();
-        self.decisions.preauthorize(context, &Subject::of(subject), mvpd, &resources).await
+        self.decisions.preauthorize(context, &ProviderSubject::of(subject), mvpd, &resources).await
     }
 
     async fn log_out(
@@ -179,12 +180,12 @@ impl EntitlementBackend for V2Entitlements {
         mvpd: &MvpdId,
         redirect_url: Option<&str>,
     ) -> Result<LogoutAction> {
-        self.logouts.of_mvpd(context, &Subject::of(subject), mvpd, redirect_url).await
+        self.logouts.of_mvpd(context, &ProviderSubject::of(subject), mvpd, redirect_url).await
     }
 }
 
 /// What a record's device has said of itself, as far as it was kept.
-fn device_info(record: &Registration) -> DeviceInfo {
+fn device_info(record: &RegistrationCode) -> DeviceInfo {
     let normalized = &record.device_info;
     DeviceInfo {
         primary_hardware_type: Some(normalized.hardware_type.clone()),

@@ -3,9 +3,9 @@
 use http::{Method, header::LOCATION};
 use serde_json::Value;
 
-use super::{Subject, object};
+use super::{ProviderSubject, object};
 use crate::{
-    backend::upstream::{Upstream, call::Answer, failure::unreadable, json::text},
+    backend::upstream::{Upstream, call::ProviderResponse, failure::unreadable, json::text},
     domain::{call::CallContext, entitlement::LogoutAction, error::Result, id::MvpdId},
 };
 
@@ -21,7 +21,7 @@ impl Logouts {
     pub(super) async fn of_mvpd(
         &self,
         context: &CallContext,
-        subject: &Subject<'_>,
+        subject: &ProviderSubject<'_>,
         mvpd: &MvpdId,
         redirect_url: Option<&str>,
     ) -> Result<LogoutAction> {
@@ -42,7 +42,7 @@ impl Logouts {
         self.read(&answer, mvpd)
     }
 
-    fn read(&self, answer: &Answer, mvpd: &MvpdId) -> Result<LogoutAction> {
+    fn read(&self, answer: &ProviderResponse, mvpd: &MvpdId) -> Result<LogoutAction> {
         let body = object(answer)?;
         let logouts = body.get("logouts").and_then(Value::as_object);
         let logouts = logouts.ok_or_else(|| unreadable(answer, "its answer holds no logouts"))?;

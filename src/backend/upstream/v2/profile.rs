@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use http::Method;
 use serde_json::{Map, Value};
 
-use super::{AskedCode, Subject, object, send};
+use super::{CodeQuery, ProviderSubject, object, send};
 use crate::{
     backend::upstream::{
         Upstream,
-        call::Answer,
+        call::ProviderResponse,
         failure::unreadable,
         json::{moment, plain, shown, text},
     },
@@ -42,7 +42,11 @@ impl Profiles {
     }
 
     /// The subject's logins.
-    pub(super) async fn all(&self, context: &CallContext, subject: &Subject<'_>) -> Result<Vec<Profile>> {
+    pub(super) async fn all(
+        &self,
+        context: &CallContext,
+        subject: &ProviderSubject<'_>,
+    ) -> Result<Vec<Profile>> {
         let answer = send(&self.0, context, subject.call(Method::GET, "profiles")).await?;
         Ok(read_all(profiles(&answer, &object(&answer)?)?))
     }
@@ -51,7 +55,7 @@ impl Profiles {
     pub(super) async fn of_mvpd(
         &self,
         context: &CallContext,
-        subject: &Subject<'_>,
+        subject: &ProviderSubject<'_>,
         mvpd: &MvpdId,
     ) -> Result<Option<Profile>> {
         let answer = send(&self.0, context, subject.call(Method::GET, &format!("profiles/{mvpd}"))).await?;
@@ -63,7 +67,7 @@ impl Profiles {
     pub(super) async fn has_login(
         &self,
         context: &CallContext,
-        code: &AskedCode<'_>,
+        code: &CodeQuery<'_>,
     ) -> Result<Option<bool>> {
         let Some(answer) = self.ask_by_code(context, code).await? else { return Ok(None) };
         let body = object(&answer)?;
@@ -75,18 +79,22 @@ impl Profiles {
     pub(super) async fn of_code(
         &self,
         context: &CallContext,
-        code: &AskedCode<'_>,
+        code: &CodeQuery<'_>,
     ) -> Result<Option<Vec<Profile>>> {
         let Some(answer) = self.ask_by_code(context, code).await? else { return Ok(None) };
         Ok(Some(read_all(profiles(&answer, &object(&answer)?)?)))
     }
 
-    async fn ask_by_code(&self, context: &CallContext, code: &AskedCode<'_>) -> Result<Option<Answer>> {
+    async fn ask_by_code(
+        &self,
+        context: &CallContext,
+        code: &CodeQuery<'_>,
+    ) -> Result<Option<ProviderResponse>> {
         self.0.inner.session.ask(context, code.call(Method::GET, "profiles/code")).await
     }
 }
 
-fn profiles<'a>(answer: &Answer, body: &'a Value) -> Result<&'a Map<String, Value>> {
+fn profiles<'a>(answer: &ProviderResponse, body: &'a Value) -> Result<&'a Map<String, Value>> {
     let profiles = body.get("profiles").and_then(Value::as_object);
     profiles.ok_or_else(|| unreadable(answer, "its answer holds no profiles"))
 }

@@ -3,11 +3,11 @@
 use http::Method;
 use serde_json::Value;
 
-use super::{AskedCode, Device, call, mvpd_of, object, send, with_device};
+use super::{CodeQuery, ProviderDevice, call, mvpd_of, object, send, with_device};
 use crate::{
     backend::upstream::{
         Upstream,
-        call::Answer,
+        call::ProviderResponse,
         device,
         failure::unreadable,
         json::{end_of_life, moment, plain, text},
@@ -35,15 +35,15 @@ const MISSING_MAX: usize = 16;
 pub(super) struct Sessions(Upstream);
 
 /// What becomes of the wish for a session.
-pub(super) enum Opening {
+pub(super) enum SessionOpening {
     /// A session, in which somebody may log in.
-    Opened(Session),
+    Opened(LoginSession),
     /// None: the device is logged in, with this operator.
     LoggedIn(Option<MvpdId>),
 }
 
 /// A new session.
-pub(super) struct Session {
+pub(super) struct LoginSession {
     pub id: String,
     pub code: Code,
     pub mvpd: Option<MvpdId>,
@@ -72,8 +72,8 @@ impl Sessions {
         context: &CallContext,
         requestor: &RequestorId,
         parameters: &[(&str, &str)],
-        device: &Device<'_>,
-    ) -> Result<Opening> {
+        device: &ProviderDevice<'_>,
+    ) -> Result<SessionOpening> {
         let call = call(Method::POST, requestor, "sessions").form(&filled(parameters));
         let call = with_device(call, device).registering();
         let answer = send(&self.0, context, call).await?;
@@ -86,7 +86,7 @@ impl Sessions {
     pub(super) async fn of_code(
         &self,
         context: &CallContext,
-        code: &AskedCode<'_>,
+        code: &CodeQuery<'_>,
     ) -> Result<Option<SessionState>> {
         match self.0.inner.session.ask(context, code.call(Method::GET, "sessions")).await? {
             Some(answer) => state(&answer, self.now()).map(Some),
@@ -99,7 +99,7 @@ impl Sessions {
     pub(super) async fn start_login(
         &self,
         context: &CallContext,
-        code: &AskedCode<'_>,
+        code: &CodeQuery<'_>,
         request: &LoginRequest,
         domain_name: &str,
     ) -> Result<Option<LoginStart>> {
@@ -114,7 +114,7 @@ impl Sessions {
         self.login(&answer).map(Some)
     }
 
-    fn login(&self, answer: &Answer) -> Result<LoginStart> {
+    fn login(&self, answer: &ProviderResponse) -> Result<LoginStart> {
         let body = object(answer)?;
         let missing = body.get("missingParameters").and_then(Value::as_array).into_iter().flatten();
         let missing: Vec<_> = missing.filter_map(Value::as_str).take(MISSING_MAX).map(field_of).collect();
@@ -149,16 +149,16 @@ fn field_of(parameter: &str) -> String {
     }
 }
 
-fn opening(answer: &Answer, now: Timestamp) -> Result<Opening> {
+fn opening(answer: &ProviderResponse, now: Timestamp) -> Result<SessionOpening> {
     let body = object(answer)?;
     let Some(code) = text(&body, "code") else {
         // Nothing is left to log in to.
         if text(&body, "actionName").as_deref() == Some("authorize") {
-            return Ok(Opening::LoggedIn(mvpd_of(&body)));
+            return Ok(SessionOpening::LoggedIn(mvpd_of(&body)));
         }
         return Err(unreadable(answer, "its answer holds no code"));
     };
-    Ok(Opening::Opened(Session {
+    Ok(SessionOpening::Opened(LoginSession {
         id: text(&body, "sessionId").ok_or_else(|| unreadable(answer, "its answer holds no sessionId"))?,
         code: upstream_code(&code).ok_or_else(|| unreadable(answer, "its answer's code is none"))?,
         mvpd: mvpd_of(&body),
@@ -167,7 +167,7 @@ fn opening(answer: &Answer, now: Timestamp) -> Result<Opening> {
     }))
 }
 
-fn state(answer: &Answer, now: Timestamp) -> Result<SessionState> {
+fn state(answer: &ProviderResponse, now: Timestamp) -> Result<SessionState> {
     let body = object(answer)?;
     Ok(SessionState {
         mvpd: body.get("existingParameters").and_then(mvpd_of),
@@ -177,7 +177,7 @@ fn state(answer: &Answer, now: Timestamp) -> Result<SessionState> {
     })
 }
 
-fn end(answer: &Answer, body: &Value, now: Timestamp) -> Result<Timestamp> {
+fn end(answer: &ProviderResponse, body: &Value, now: Timestamp) -> Result<Timestamp> {
     let end = moment(body, "notAfter");
     let end = end.ok_or_else(|| unreadable(answer, "its answer does not say when the code expires"))?;
     end_of_life(end, now).map_err(|problem| unreadable(answer, problem))

@@ -7,7 +7,7 @@ use quick_cache::sync::Cache;
 use serde_json::{Value, json};
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::{Device, Subject, decision::Decisions, profile::Profiles};
+use super::{ProviderDevice, ProviderSubject, decision::Decisions, profile::Profiles};
 use crate::{
     backend::upstream::{
         Upstream,
@@ -20,7 +20,7 @@ use crate::{
         clock::{MonotonicInstant, Timestamp},
         entitlement::{Profile, ProfileKind, RefusalReason, ResourceDecision},
         error::{Error, Result, Violations},
-        port::Verdict,
+        port::TrialVerdict,
         temp_pass::{Denial, ResourceId, TrialApplication, TrialState, TrialView},
     },
 };
@@ -81,7 +81,7 @@ impl TrialBackend for V2Trials {
         subject: TrialSubject,
         resource: ResourceId,
         _: TrialApplication,
-    ) -> Result<Verdict> {
+    ) -> Result<TrialVerdict> {
         let (mvpd, theirs) = (&subject.temp_pass.mvpd, in_their_words(&subject)?);
         let decision = self.decisions.authorize(context, &theirs, mvpd, resource.as_str()).await?;
         let verdict = verdict(decision, &subject, resource)?;
@@ -117,7 +117,7 @@ impl TrialBackend for V2Trials {
 }
 
 /// Whose trial it is, as version 2 is told.
-fn in_their_words(subject: &TrialSubject) -> Result<Subject<'_>> {
+fn in_their_words(subject: &TrialSubject) -> Result<ProviderSubject<'_>> {
     let facts = &subject.facts;
     let mut violations = Violations::default();
     if facts.device_info.is_none() {
@@ -130,7 +130,7 @@ fn in_their_words(subject: &TrialSubject) -> Result<Subject<'_>> {
     let Some(device_info) = facts.device_info.as_ref().filter(|_| violations.is_empty()) else {
         return Err(violations.into_error());
     };
-    let device = Device {
+    let device = ProviderDevice {
         id: &subject.identity.device_id,
         info: device_info.encode().into(),
         user_agent: &facts.user_agent,
@@ -142,10 +142,10 @@ fn in_their_words(subject: &TrialSubject) -> Result<Subject<'_>> {
     let user = identifier.or_else(|| subject.identity.generic_key.as_ref().map(|key| key.as_str()));
     // The name in the pages' example, whatever it is that a user is known by.
     let identity = user.map(|user| json!({ "email": user }).to_string().into());
-    Ok(Subject { requestor: &subject.temp_pass.requestor, device, identity })
+    Ok(ProviderSubject { requestor: &subject.temp_pass.requestor, device, identity })
 }
 
-fn verdict(decision: ResourceDecision, subject: &TrialSubject, resource: ResourceId) -> Result<Verdict> {
+fn verdict(decision: ResourceDecision, subject: &TrialSubject, resource: ResourceId) -> Result<TrialVerdict> {
     let ResourceDecision { source, refusal, media_token, .. } = decision;
     let source = source.as_deref();
     let is_temp_pass = source.is_some_and(|source| source.eq_ignore_ascii_case(DECISION_SOURCE));
@@ -163,7 +163,7 @@ fn verdict(decision: ResourceDecision, subject: &TrialSubject, resource: Resourc
         return Err(not_a_temp_pass(subject, source));
     }
     let trial = TrialView { state: TrialState::Active, used_resources: vec![resource], ..unknown() };
-    Ok(Verdict { denial: None, trial, media_token })
+    Ok(TrialVerdict { denial: None, trial, media_token })
 }
 
 fn trial_denial(reason: RefusalReason) -> Option<Denial> {
@@ -174,13 +174,13 @@ fn trial_denial(reason: RefusalReason) -> Option<Denial> {
     }
 }
 
-fn denied(denial: Denial) -> Verdict {
+fn denied(denial: Denial) -> TrialVerdict {
     let (state, remaining_resources) = match denial {
         Denial::Expired => (TrialState::Expired, None),
         Denial::Exhausted => (TrialState::Exhausted, Some(0)),
     };
     let trial = TrialView { state, remaining_resources, ..unknown() };
-    Verdict { denial: Some(denial), trial, media_token: None }
+    TrialVerdict { denial: Some(denial), trial, media_token: None }
 }
 
 /// A decision tells nothing of the trial but its state.

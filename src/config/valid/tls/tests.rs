@@ -5,13 +5,13 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use super::*;
 
 /// A certificate and its key, and the CA that has issued it.
-struct Made {
+struct IssuedCertificate {
     certificate: String,
     key: String,
     ca: String,
 }
 
-fn made() -> Made {
+fn made() -> IssuedCertificate {
     let key = || KeyPair::generate().expect("a key");
     let mut ca_params = CertificateParams::new(Vec::new()).expect("no names");
     ca_params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -19,7 +19,7 @@ fn made() -> Made {
     let ca = ca_params.self_signed(&ca_key).expect("signs").pem();
     let own = CertificateParams::new(vec!["api.example.com".to_owned()]).expect("a name");
     let certificate = own.signed_by(&own_key, &Issuer::new(ca_params, ca_key)).expect("signs").pem();
-    Made { certificate, key: own_key.serialize_pem(), ca }
+    IssuedCertificate { certificate, key: own_key.serialize_pem(), ca }
 }
 
 fn section(text: &str) -> Tls {
@@ -38,7 +38,7 @@ fn told(text: &str, files: &[(&str, &str)]) -> Vec<(String, String)> {
 
 #[test]
 fn a_certificate_turns_tls_on_and_a_ca_asks_clients() {
-    let Made { certificate, key, ca } = made();
+    let IssuedCertificate { certificate, key, ca } = made();
     let files = [("c", certificate.as_str()), ("k", &key), ("a", &ca)];
     for (text, on) in [
         ("certificate = \"c\"\nkey = \"k\"", true),
@@ -60,7 +60,7 @@ fn a_certificate_turns_tls_on_and_a_ca_asks_clients() {
 
 #[test]
 fn what_is_wrong_with_a_file_is_told_with_its_key_its_path_and_what_would_be_right() {
-    let Made { certificate, key, ca } = made();
+    let IssuedCertificate { certificate, key, ca } = made();
     let other = made();
     let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMA==\n-----END ENCRYPTED PRIVATE KEY-----\n";
     let older =
@@ -96,7 +96,7 @@ fn what_is_wrong_with_a_file_is_told_with_its_key_its_path_and_what_would_be_rig
 
 #[test]
 fn keys_that_do_not_go_together_are_told() {
-    let Made { certificate, key, .. } = made();
+    let IssuedCertificate { certificate, key, .. } = made();
     let files = [("c", certificate.as_str()), ("k", &key)];
     for (text, field, part) in [
         ("certificate = \"c\"", "key", "is missing"),

@@ -7,7 +7,7 @@ use serde::{
     de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
-use super::super::key::Kind;
+use super::super::key::ValueKind;
 
 /// A value of a known key.
 #[derive(Debug, PartialEq)]
@@ -22,9 +22,9 @@ pub(super) enum Scalar<'a> {
 
 impl Scalar<'_> {
     /// Returns the type of this value if a key of `kind` requires another one.
-    pub(super) const fn kind_unlike(&self, kind: Kind) -> Option<&'static str> {
+    pub(super) const fn kind_unlike(&self, kind: ValueKind) -> Option<&'static str> {
         match (self, kind) {
-            (Self::Number(_), Kind::Text) => Some("a number"),
+            (Self::Number(_), ValueKind::Text) => Some("a number"),
             (Self::Flag(_), _) => Some("true or false"),
             _ => None,
         }

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt::Write as _};
 
 use proptest::{prelude::*, sample::select};
 
-use super::super::{Connection, NormalizedDeviceInfo, Normalizer};
+use super::super::{NormalizedDeviceInfo, Normalizer, ObservedConnection};
 
 const TABLE: &str = include_str!("../../../../tests/golden/user_agents.tsv");
 
@@ -51,7 +51,7 @@ const WORDS: &[&str] = &[
     "TiVo-Device",
 ];
 
-struct Row {
+struct DeviceRow {
     line: usize,
     maker: &'static str,
     hardware_type: &'static str,
@@ -59,7 +59,7 @@ struct Row {
     expected: [&'static str; 5],
 }
 
-fn rows() -> Vec<Row> {
+fn rows() -> Vec<DeviceRow> {
     let lines = TABLE.lines().enumerate().filter(|(_, line)| !line.starts_with('#'));
     lines
         .map(|(number, line)| {
@@ -68,13 +68,16 @@ fn rows() -> Vec<Row> {
                 panic!("line {}: 7 columns expected, {} found", number + 1, columns.len());
             };
             let expected = [hardware_type, maker, model, system, version];
-            Row { line: number + 1, maker, hardware_type, user_agent, expected }
+            DeviceRow { line: number + 1, maker, hardware_type, user_agent, expected }
         })
         .collect()
 }
 
 fn normalize(normalizer: &Normalizer, user_agent: &str) -> NormalizedDeviceInfo {
-    normalizer.normalize(None, &Connection { user_agent: Some(user_agent), ..Connection::default() })
+    normalizer.normalize(
+        None,
+        &ObservedConnection { user_agent: Some(user_agent), ..ObservedConnection::default() },
+    )
 }
 
 fn is_handheld_or_desktop(hardware_type: &str) -> bool {

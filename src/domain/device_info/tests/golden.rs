@@ -6,13 +6,13 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    super::{Connection, DeviceInfo, NormalizedDeviceInfo, Normalizer},
+    super::{DeviceInfo, NormalizedDeviceInfo, Normalizer, ObservedConnection},
     decode_json,
 };
 use crate::domain::address::Address;
 
 #[derive(Deserialize)]
-struct Case {
+struct GoldenCase {
     about: String,
     device_info: Option<Value>,
     user_agent: Option<String>,
@@ -21,13 +21,14 @@ struct Case {
     normalized: Value,
 }
 
-impl Case {
+impl GoldenCase {
     fn normalize(&self, normalizer: &Normalizer) -> NormalizedDeviceInfo {
         let info: Option<DeviceInfo> = self.device_info.as_ref().map(|info| {
             let (info, _) = decode_json(&info.to_string()).expect("valid device information");
             info
         });
-        let connection = Connection { user_agent: self.user_agent.as_deref(), ip: self.ip, port: self.port };
+        let connection =
+            ObservedConnection { user_agent: self.user_agent.as_deref(), ip: self.ip, port: self.port };
         normalizer.normalize(info.as_ref(), &connection)
     }
 }
@@ -36,7 +37,7 @@ fn folder() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/device_info"))
 }
 
-fn cases() -> Vec<(String, Case)> {
+fn cases() -> Vec<(String, GoldenCase)> {
     let entries =
         fs::read_dir(folder()).expect("the golden files").map(|entry| entry.expect("an entry").path());
     let files = entries.filter(|path| path.extension().is_some_and(|extension| extension == "json"));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::{
-    super::{Connection, DeviceInfo, Normalizer, Version, user_agent::UserAgents},
+    super::{DeviceInfo, Normalizer, ObservedConnection, Version, user_agent::UserAgents},
     minimal,
 };
 use crate::domain::address::Address;
@@ -45,13 +45,13 @@ fn invalid_sizes_are_zero_and_large_ones_saturate() {
         display_ppi: Some("1".repeat(900)),
         ..minimal()
     };
-    let display = Normalizer::new().normalize(Some(&info), &Connection::default()).display;
+    let display = Normalizer::new().normalize(Some(&info), &ObservedConnection::default()).display;
     assert_eq!((display.width, display.height, display.ppi), (1920, 0, i32::MAX as u32));
 }
 
 #[test]
 fn unknown_facts_have_a_value_in_the_normalized_form() {
-    let json = Normalizer::new().normalize(None, &Connection::default()).to_json();
+    let json = Normalizer::new().normalize(None, &ObservedConnection::default()).to_json();
     assert!(json.starts_with(r#"{"type":"Unknown","model":"Unknown","version":{"major":0"#), "{json}");
     assert!(
         json.ends_with(r#""connection":{"ipAddress":null,"port":null,"secure":false,"type":null}}"#),
@@ -68,7 +68,7 @@ fn blank_values_are_treated_as_absent() {
         user_agent: Some(" ".into()),
         ..minimal()
     };
-    let connection = Connection { user_agent: Some(CHROME), ip: Some(ip), port: Some(0) };
+    let connection = ObservedConnection { user_agent: Some(CHROME), ip: Some(ip), port: Some(0) };
     let normalized = Normalizer::new().normalize(Some(&info), &connection);
     assert_eq!(normalized.connection.ip_address.as_deref(), Some("192.0.2.1"));
     assert_eq!(normalized.connection.port, None);
@@ -78,7 +78,7 @@ fn blank_values_are_treated_as_absent() {
 #[test]
 fn a_user_agent_of_another_system_is_used_for_the_browser_only() {
     let info = DeviceInfo { model: Some("Roku".into()), os_name: Some("Roku OS".into()), ..minimal() };
-    let connection = Connection { user_agent: Some(CHROME), ..Connection::default() };
+    let connection = ObservedConnection { user_agent: Some(CHROME), ..ObservedConnection::default() };
     let normalized = Normalizer::new().normalize(Some(&info), &connection);
     assert_eq!(normalized.hardware_type, "SetTopBox");
     assert_eq!(normalized.operating_system.vendor.as_deref(), Some("Roku"));
@@ -89,7 +89,7 @@ fn a_user_agent_of_another_system_is_used_for_the_browser_only() {
 #[test]
 fn a_named_browser_does_not_get_the_version_of_another_one() {
     let info = DeviceInfo { browser_name: Some("Firefox".into()), ..minimal() };
-    let connection = Connection { user_agent: Some(CHROME), ..Connection::default() };
+    let connection = ObservedConnection { user_agent: Some(CHROME), ..ObservedConnection::default() };
     let browser = Normalizer::new().normalize(Some(&info), &connection).browser;
     assert_eq!(browser.vendor.as_deref(), Some("Mozilla"));
     assert_eq!(browser.version, Version::default());
@@ -125,7 +125,7 @@ proptest! {
         let user_agents = ["PlayStation 5é", "Roku/DVP-", "AFT (Android ", "Chrome/", "CPU OS ", "Tizen like Gecko) "];
         for text in texts.iter().map(String::as_str).chain(user_agents) {
             let info = DeviceInfo { model: Some(text.into()), os_name: Some(text.into()), os_version: Some(text.into()), ..minimal() };
-            let connection = Connection { user_agent: Some(text), ..Connection::default() };
+            let connection = ObservedConnection { user_agent: Some(text), ..ObservedConnection::default() };
             let _ = normalizer.normalize(Some(&info), &connection).encode();
             let _ = normalizer.normalize(None, &connection).encode();
         }

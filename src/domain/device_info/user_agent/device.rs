@@ -77,7 +77,7 @@ pub(super) fn read(found: Option<ValueRef<'_>>, family: Option<&str>, text: &str
 }
 
 /// Returns the manufacturer whose name the model starts with. Two of the names are also words in names of phones.
-fn maker_by_word(word: &str) -> Option<makers::Maker<'static>> {
+fn maker_by_word(word: &str) -> Option<makers::TelevisionMaker<'static>> {
     makers::known(word).filter(|maker| !["Manhattan", "Pace"].contains(&maker.name))
 }
 

@@ -29,12 +29,12 @@ pub(super) struct Television<'a> {
     pub(super) maker: Option<&'a str>,
     /// The model.
     pub(super) model: Option<&'a str>,
-    runs: Runs,
+    runs: SystemSource,
 }
 
 /// The source of the operating system.
 #[derive(Clone, Copy)]
-enum Runs {
+enum SystemSource {
     /// The word implies the system; the version follows the first of these marks.
     On(System, &'static [&'static str]),
     /// The text names an operating system of televisions: Tizen, Android or Linux.
@@ -47,7 +47,7 @@ enum Runs {
 
 /// The source of the model.
 #[derive(Clone, Copy)]
-enum Model {
+enum ModelSource {
     /// One of the conventional groups of televisions, or the place of the model on Android.
     Said,
     /// The words imply this model.
@@ -67,16 +67,16 @@ struct Rule {
     any: &'static [&'static [&'static str]],
     hardware_type: Option<&'static str>,
     maker: Option<&'static str>,
-    model: Model,
-    runs: Runs,
+    model: ModelSource,
+    runs: SystemSource,
 }
 
 const fn rule(
     any: &'static [&'static [&'static str]],
     hardware_type: Option<&'static str>,
     maker: Option<&'static str>,
-    model: Model,
-    runs: Runs,
+    model: ModelSource,
+    runs: SystemSource,
 ) -> Rule {
     Rule { any, hardware_type, maker, model, runs }
 }
@@ -90,91 +90,91 @@ const SET: Option<&str> = Some(TV);
 #[rustfmt::skip]
 const RULES: &[Rule] = &[
     // Consoles.
-    rule(&[&["sony_tv;ps5;"]], CONSOLE, Some("Sony"), Model::Is("PlayStation 5"), Runs::On(PLAYSTATION_OS, &[])),
-    rule(&[&["sony_tv;ps4;"]], CONSOLE, Some("Sony"), Model::Is("PlayStation 4"), Runs::On(PLAYSTATION_OS, &[])),
-    rule(&[&["Playstation 5"]], CONSOLE, Some("Sony"), Model::Is("PlayStation 5"), Runs::On(PLAYSTATION_OS, &["Playstation 5/"])),
+    rule(&[&["sony_tv;ps5;"]], CONSOLE, Some("Sony"), ModelSource::Is("PlayStation 5"), SystemSource::On(PLAYSTATION_OS, &[])),
+    rule(&[&["sony_tv;ps4;"]], CONSOLE, Some("Sony"), ModelSource::Is("PlayStation 4"), SystemSource::On(PLAYSTATION_OS, &[])),
+    rule(&[&["Playstation 5"]], CONSOLE, Some("Sony"), ModelSource::Is("PlayStation 5"), SystemSource::On(PLAYSTATION_OS, &["Playstation 5/"])),
     rule(&[&["PlayStation"], &["PLAYSTATION"], &["Playstation"], &["(PS3)"]], CONSOLE, Some("Sony"),
-        Model::Named(&["PlayStation 5", "PlayStation 4", "PLAYSTATION 3", "PlayStation Vita", "PlayStation Portable"]),
-        Runs::On(PLAYSTATION_OS, &["PlayStation 5/", "PlayStation 5 ", "PlayStation 4/", "PlayStation 4 ", "PLAYSTATION 3 ", "PlayStation Vita "])),
+        ModelSource::Named(&["PlayStation 5", "PlayStation 4", "PLAYSTATION 3", "PlayStation Vita", "PlayStation Portable"]),
+        SystemSource::On(PLAYSTATION_OS, &["PlayStation 5/", "PlayStation 5 ", "PlayStation 4/", "PlayStation 4 ", "PLAYSTATION 3 ", "PlayStation Vita "])),
     rule(&[&["Xbox"], &["XBOX_"]], CONSOLE, Some("Microsoft"),
-        Model::Named(&["Xbox Series X", "Xbox Series S", "Xbox One X", "Xbox One S", "Xbox One", "Xbox"]), Runs::Family("Windows")),
+        ModelSource::Named(&["Xbox Series X", "Xbox Series S", "Xbox One X", "Xbox One S", "Xbox One", "Xbox"]), SystemSource::Family("Windows")),
     rule(&[&["Nintendo"]], CONSOLE, Some("Nintendo"),
-        Model::Named(&["Nintendo Switch 2", "Nintendo Switch", "Nintendo WiiU", "Nintendo Wii", "Nintendo 3DS", "Nintendo DSi", "Nintendo DS"]), Runs::Unknown),
-    rule(&[&["OUYA"]], CONSOLE, Some("OUYA"), Model::Is("OUYA"), Runs::On(ANDROID, &["Android OUYA ", "Android "])),
-    rule(&[&["SteamDeck"], &["Steam Deck"]], CONSOLE, Some("Valve"), Model::Is("Steam Deck"), Runs::On(LINUX, &[])),
+        ModelSource::Named(&["Nintendo Switch 2", "Nintendo Switch", "Nintendo WiiU", "Nintendo Wii", "Nintendo 3DS", "Nintendo DSi", "Nintendo DS"]), SystemSource::Unknown),
+    rule(&[&["OUYA"]], CONSOLE, Some("OUYA"), ModelSource::Is("OUYA"), SystemSource::On(ANDROID, &["Android OUYA ", "Android "])),
+    rule(&[&["SteamDeck"], &["Steam Deck"]], CONSOLE, Some("Valve"), ModelSource::Is("Steam Deck"), SystemSource::On(LINUX, &[])),
 
     // Platforms of a single company. Some of them also send `CrKey`.
-    rule(&[&["RokuBrowser"]], SET, None, Model::Said, Runs::On(ROKU_OS, &["(TV-G000X-"])),
+    rule(&[&["RokuBrowser"]], SET, None, ModelSource::Said, SystemSource::On(ROKU_OS, &["(TV-G000X-"])),
     rule(&[&["Roku/"], &["RokuOS"], &["/DVP-"], &["(Roku"], &["; Roku;"], &["Roku Digital"]], BOX, Some("Roku"),
-        Model::After(&["|Roku ", "Roku"]), Runs::On(ROKU_OS, &["|RokuOS ", "/DVP-", "RokuOS/", "Roku/Pluto-"])),
-    rule(&[&["Vizio Co-Star"]], BOX, Some("VIZIO"), Model::Said, Runs::Said),
-    rule(&[&["(Vizio,"], &["(VIZIO,"]], SET, Some("VIZIO"), Model::Said, Runs::Said),
+        ModelSource::After(&["|Roku ", "Roku"]), SystemSource::On(ROKU_OS, &["|RokuOS ", "/DVP-", "RokuOS/", "Roku/Pluto-"])),
+    rule(&[&["Vizio Co-Star"]], BOX, Some("VIZIO"), ModelSource::Said, SystemSource::Said),
+    rule(&[&["(Vizio,"], &["(VIZIO,"]], SET, Some("VIZIO"), ModelSource::Said, SystemSource::Said),
     rule(&[&["VIZIO"], &["Vizio"], &["SmartCast"], &["ViziOS"]], SET, Some("VIZIO"),
-        Model::After(&[" Model/", "VIZIO "]), Runs::Said),
+        ModelSource::After(&[" Model/", "VIZIO "]), SystemSource::Said),
     rule(&[&["AppleTV"], &["Apple TV"], &["AppleTv"], &["appletv"], &["tvOS"]], BOX, Some("Apple"),
-        Model::Word(&["AppleTV"]), Runs::On(TVOS, &["tvOS ", "tvOS/", "tvOS", "CPU OS ", " iOS/"])),
-    rule(&[&["Tizen", "TV"], &["Tizen", "SmartHub"]], SET, Some("Samsung"), Model::Said, Runs::On(TIZEN, &["Tizen ", "Tizen/"])),
-    rule(&[&["olleh tv"], &["SAMSUNG", "OTV-"]], BOX, Some("Samsung"), Model::Word(&["SMT-"]), Runs::Said),
-    rule(&[&["Maple2"], &["Maple_"], &["Maple 5"], &["Maple 6"], &["SmartHub"], &["SamsungTV"]], SET, Some("Samsung"), Model::Said, Runs::Said),
+        ModelSource::Word(&["AppleTV"]), SystemSource::On(TVOS, &["tvOS ", "tvOS/", "tvOS", "CPU OS ", " iOS/"])),
+    rule(&[&["Tizen", "TV"], &["Tizen", "SmartHub"]], SET, Some("Samsung"), ModelSource::Said, SystemSource::On(TIZEN, &["Tizen ", "Tizen/"])),
+    rule(&[&["olleh tv"], &["SAMSUNG", "OTV-"]], BOX, Some("Samsung"), ModelSource::Word(&["SMT-"]), SystemSource::Said),
+    rule(&[&["Maple2"], &["Maple_"], &["Maple 5"], &["Maple 6"], &["SmartHub"], &["SamsungTV"]], SET, Some("Samsung"), ModelSource::Said, SystemSource::Said),
     rule(&[&["Web0S"], &["webOS.TV"], &["webOSTV"], &["WEBOS"], &["webOS", "TV"]], SET, Some("LG"),
-        Model::Said, Runs::On(WEBOS, &["WEBOS", "webOS TV ", "webOSTV ", "webOSTV/"])),
-    rule(&[&["LG Browser", "BDP"], &["LG NetCast.Media"]], PLAYER, Some("LG"), Model::Said, Runs::Said),
-    rule(&[&["NetCast"], &["LG Browser"], &["LG SimpleSmart"]], SET, Some("LG"), Model::Said, Runs::Said),
-    rule(&[&["VIDAA"]], SET, None, Model::Said, Runs::Said),
+        ModelSource::Said, SystemSource::On(WEBOS, &["WEBOS", "webOS TV ", "webOSTV ", "webOSTV/"])),
+    rule(&[&["LG Browser", "BDP"], &["LG NetCast.Media"]], PLAYER, Some("LG"), ModelSource::Said, SystemSource::Said),
+    rule(&[&["NetCast"], &["LG Browser"], &["LG SimpleSmart"]], SET, Some("LG"), ModelSource::Said, SystemSource::Said),
+    rule(&[&["VIDAA"]], SET, None, ModelSource::Said, SystemSource::Said),
 
     // Manufacturers with their own name in the text.
     rule(&[&["SonyBDP"], &["Sony-BDP"], &["BDPlayer"], &["SonyCEBrowser", "(BDP"], &["SonyCEBrowser", "(BDV"], &["avdn/sony.bdp"]],
-        PLAYER, Some("Sony"), Model::Word(&["BDP9", "BDP-"]), Runs::Said),
-    rule(&[&["BRAVIA"], &["SVP-DTV"]], SET, Some("Sony"), Model::Said, Runs::Said),
+        PLAYER, Some("Sony"), ModelSource::Word(&["BDP9", "BDP-"]), SystemSource::Said),
+    rule(&[&["BRAVIA"], &["SVP-DTV"]], SET, Some("Sony"), ModelSource::Said, SystemSource::Said),
     rule(&[&["SonyDTV"], &["SonyCEBrowser"], &["Sony", "HbbTV"]], SET, Some("Sony"),
-        Model::Word(&["KDL", "KD-", "KD4", "KD5", "KD6", "KD7", "XBR"]), Runs::Said),
+        ModelSource::Word(&["KDL", "KD-", "KD4", "KD5", "KD6", "KD7", "XBR"]), SystemSource::Said),
     rule(&[&["AQUOS-TV"], &["AQUOS_TV"], &["AQUOSBrowser"], &["AQUOS-AS"], &["AQUOS-DMP"]], SET, Some("Sharp"),
-        Model::Word(&["LC-", "AQUOS-TV", "AQUOS_TV"]), Runs::Said),
+        ModelSource::Word(&["LC-", "AQUOS-TV", "AQUOS_TV"]), SystemSource::Said),
     // Blu-ray recorders.
-    rule(&[&["DIGA", "FreeBSD"]], PLAYER, Some("Panasonic"), Model::Untold, Runs::On(FREE_BSD, &[])),
-    rule(&[&["Panasonic", "DIGA"]], PLAYER, Some("Panasonic"), Model::Said, Runs::Said),
+    rule(&[&["DIGA", "FreeBSD"]], PLAYER, Some("Panasonic"), ModelSource::Untold, SystemSource::On(FREE_BSD, &[])),
+    rule(&[&["Panasonic", "DIGA"]], PLAYER, Some("Panasonic"), ModelSource::Said, SystemSource::Said),
     // The text has `like Android`, but it is not Android.
-    rule(&[&["Viera", "FreeBSD"]], SET, Some("Panasonic"), Model::Untold, Runs::On(FREE_BSD, &[])),
-    rule(&[&[" VIERA"], &["/VIERA"], &["(Viera"], &[" Viera"], &["PANATV"], &["Panasonic.tv"]], SET, Some("Panasonic"), Model::Word(&["TX-", "TC-", "TH-"]), Runs::Said),
-    rule(&[&["Panasonic.bd"]], PLAYER, Some("Panasonic"), Model::Untold, Runs::Said),
-    rule(&[&["TSBNetTV"], &["ToshibaTP"]], SET, Some("Toshiba"), Model::Said, Runs::Said),
-    rule(&[&["PHILIPS-AVM"]], PLAYER, Some("Philips"), Model::Said, Runs::Said),
-    rule(&[&["PHILIPSTV"], &["PhilipsTV"]], SET, Some("Philips"), Model::Said, Runs::Said),
-    rule(&[&["#TCL/"]], SET, Some("TCL"), Model::Untold, Runs::Unknown),
-    rule(&[&["Coolita"]], SET, Some("coocaa"), Model::Untold, Runs::Said),
-    rule(&[&["FIRETV"]], BOX, Some("Amazon"), Model::Untold, Runs::On(FIRE_OS, &[])),
-    rule(&[&["GW-Device/"], &["MR-Device/"], &["Sky_OTT"]], BOX, Some("Sky"), Model::Word(&["ES1", "ES2", "ES3", "EM1", "XiOne"]), Runs::Said),
-    rule(&[&["comcast/ipstb"]], BOX, Some("Comcast"), Model::Untold, Runs::Said),
-    rule(&[&["ComcastAppPlatform AX0"]], BOX, Some("ARRIS"), Model::Word(&["AX0"]), Runs::Said),
+    rule(&[&["Viera", "FreeBSD"]], SET, Some("Panasonic"), ModelSource::Untold, SystemSource::On(FREE_BSD, &[])),
+    rule(&[&[" VIERA"], &["/VIERA"], &["(Viera"], &[" Viera"], &["PANATV"], &["Panasonic.tv"]], SET, Some("Panasonic"), ModelSource::Word(&["TX-", "TC-", "TH-"]), SystemSource::Said),
+    rule(&[&["Panasonic.bd"]], PLAYER, Some("Panasonic"), ModelSource::Untold, SystemSource::Said),
+    rule(&[&["TSBNetTV"], &["ToshibaTP"]], SET, Some("Toshiba"), ModelSource::Said, SystemSource::Said),
+    rule(&[&["PHILIPS-AVM"]], PLAYER, Some("Philips"), ModelSource::Said, SystemSource::Said),
+    rule(&[&["PHILIPSTV"], &["PhilipsTV"]], SET, Some("Philips"), ModelSource::Said, SystemSource::Said),
+    rule(&[&["#TCL/"]], SET, Some("TCL"), ModelSource::Untold, SystemSource::Unknown),
+    rule(&[&["Coolita"]], SET, Some("coocaa"), ModelSource::Untold, SystemSource::Said),
+    rule(&[&["FIRETV"]], BOX, Some("Amazon"), ModelSource::Untold, SystemSource::On(FIRE_OS, &[])),
+    rule(&[&["GW-Device/"], &["MR-Device/"], &["Sky_OTT"]], BOX, Some("Sky"), ModelSource::Word(&["ES1", "ES2", "ES3", "EM1", "XiOne"]), SystemSource::Said),
+    rule(&[&["comcast/ipstb"]], BOX, Some("Comcast"), ModelSource::Untold, SystemSource::Said),
+    rule(&[&["ComcastAppPlatform AX0"]], BOX, Some("ARRIS"), ModelSource::Word(&["AX0"]), SystemSource::Said),
     // Comcast's platform also runs on televisions.
-    rule(&[&["ComcastAppPlatform"]], None, None, Model::After(&["ComcastAppPlatform "]), Runs::Said),
-    rule(&[&["TechniSat Digi"]], BOX, Some("TechniSat"), Model::Untold, Runs::Said),
-    rule(&[&["TechniSat MultyVision"]], SET, Some("TechniSat"), Model::Untold, Runs::Said),
-    rule(&[&["(Astro;"]], BOX, Some("Astro"), Model::Word(&["AS6"]), Runs::Unknown),
-    rule(&[&["stbapp"]], BOX, Some("Infomir"), Model::Word(&["MAG2", "MAG3", "MAG4", "MAG5"]), Runs::Said),
-    rule(&[&["TiVoOS/", "Sharp"]], SET, Some("Sharp"), Model::After(&["Sharp-"]), Runs::Said),
-    rule(&[&["TiVo-"], &["(TiVo"]], BOX, Some("TiVo"), Model::Said, Runs::Said),
-    rule(&[&["DuneHD/"]], BOX, Some("Dune HD"), Model::Said, Runs::Said),
-    rule(&[&["Westerndigital"], &["WDSimpleBrowser"]], PLAYER, Some("Western Digital"), Model::Said, Runs::Said),
-    rule(&[&["BrightSign/"]], PLAYER, Some("BrightSign"), Model::After(&["("]), Runs::Said),
-    rule(&[&["Blu-ray Player"]], PLAYER, None, Model::Said, Runs::Said),
-    rule(&[&["GFHD"]], BOX, Some("Google"), Model::Word(&["GFHD"]), Runs::Said),
+    rule(&[&["ComcastAppPlatform"]], None, None, ModelSource::After(&["ComcastAppPlatform "]), SystemSource::Said),
+    rule(&[&["TechniSat Digi"]], BOX, Some("TechniSat"), ModelSource::Untold, SystemSource::Said),
+    rule(&[&["TechniSat MultyVision"]], SET, Some("TechniSat"), ModelSource::Untold, SystemSource::Said),
+    rule(&[&["(Astro;"]], BOX, Some("Astro"), ModelSource::Word(&["AS6"]), SystemSource::Unknown),
+    rule(&[&["stbapp"]], BOX, Some("Infomir"), ModelSource::Word(&["MAG2", "MAG3", "MAG4", "MAG5"]), SystemSource::Said),
+    rule(&[&["TiVoOS/", "Sharp"]], SET, Some("Sharp"), ModelSource::After(&["Sharp-"]), SystemSource::Said),
+    rule(&[&["TiVo-"], &["(TiVo"]], BOX, Some("TiVo"), ModelSource::Said, SystemSource::Said),
+    rule(&[&["DuneHD/"]], BOX, Some("Dune HD"), ModelSource::Said, SystemSource::Said),
+    rule(&[&["Westerndigital"], &["WDSimpleBrowser"]], PLAYER, Some("Western Digital"), ModelSource::Said, SystemSource::Said),
+    rule(&[&["BrightSign/"]], PLAYER, Some("BrightSign"), ModelSource::After(&["("]), SystemSource::Said),
+    rule(&[&["Blu-ray Player"]], PLAYER, None, ModelSource::Said, SystemSource::Said),
+    rule(&[&["GFHD"]], BOX, Some("Google"), ModelSource::Word(&["GFHD"]), SystemSource::Said),
 
     // Google Cast also runs on speakers, displays and Android televisions.
-    rule(&[&["CrKey", "SmartSpeaker"], &["CrKey", "Fuchsia"]], None, Some("Google"), Model::Untold, Runs::Family("Linux")),
-    rule(&[&["CrKey", "Android"]], None, None, Model::Said, Runs::Said),
-    rule(&[&["CrKey"]], BOX, Some("Google"), Model::Is("Chromecast"), Runs::On(CAST_OS, &["CrKey/", "CrKey armv7l "])),
+    rule(&[&["CrKey", "SmartSpeaker"], &["CrKey", "Fuchsia"]], None, Some("Google"), ModelSource::Untold, SystemSource::Family("Linux")),
+    rule(&[&["CrKey", "Android"]], None, None, ModelSource::Said, SystemSource::Said),
+    rule(&[&["CrKey"]], BOX, Some("Google"), ModelSource::Is("Chromecast"), SystemSource::On(CAST_OS, &["CrKey/", "CrKey armv7l "])),
 
     // Boxes by their product names.
-    rule(&[&["; Vodafone TV"]], BOX, Some("Vodafone"), Model::Said, Runs::Said),
-    rule(&[&["Sagemcom-OTT"]], BOX, Some("Sagemcom"), Model::After(&["Sagemcom-OTT-"]), Runs::Said),
-    rule(&[&["; smart; CX"], &["; smart; VX"], &["; smart; ZAPPIX"]], BOX, Some("Smart Electronic"), Model::Said, Runs::Said),
-    rule(&[&["Skykid/"]], BOX, Some("Skyworth"), Model::Said, Runs::Said),
+    rule(&[&["; Vodafone TV"]], BOX, Some("Vodafone"), ModelSource::Said, SystemSource::Said),
+    rule(&[&["Sagemcom-OTT"]], BOX, Some("Sagemcom"), ModelSource::After(&["Sagemcom-OTT-"]), SystemSource::Said),
+    rule(&[&["; smart; CX"], &["; smart; VX"], &["; smart; ZAPPIX"]], BOX, Some("Smart Electronic"), ModelSource::Said, SystemSource::Said),
+    rule(&[&["Skykid/"]], BOX, Some("Skyworth"), ModelSource::Said, SystemSource::Said),
     rule(&[&[" STB"], &["|STB"], &["-STB"], &["_STB"], &["STB/"], &["SetTopBox"], &["Set-Top"], &["Freebox"], &["Dreambox"], &["Volksbox"], &["YouView"]],
-        BOX, None, Model::Said, Runs::Said),
+        BOX, None, ModelSource::Said, SystemSource::Said),
 
     // Yandex's browser for televisions also runs on boxes: only the model reveals the type.
-    rule(&[&["YaBrowser/", "TV Safari"], &["YaBrowser/", "Safari/537.36 TV"]], None, None, Model::Said, Runs::Said),
+    rule(&[&["YaBrowser/", "TV Safari"], &["YaBrowser/", "Safari/537.36 TV"]], None, None, ModelSource::Said, SystemSource::Said),
 
     // Profiles, browsers and portals of televisions of many manufacturers.
     rule(&[
@@ -183,18 +183,23 @@ const RULES: &[Rule] = &[
         &["VSTVB"], &["_TV_"], &["Digital-TV"], &["(DTV"], &["NetTV"], &["InettvBrowser"], &["Espial"], &["(TV;"],
         &["TvBrowser"], &["ANTGalio"], &["Large Screen"], &["Tbrowser"], &["MB9", "Presto"], &["Vestel-MB"],
         &["Model/Hisense"], &["Model/Funai"], &["avui/tv"], &["Hybridcast"],
-    ], SET, None, Model::Said, Runs::Said),
+    ], SET, None, ModelSource::Said, SystemSource::Said),
     // These also run on boxes: only the manufacturer reveals the type.
-    rule(&[&["OMI/"], &["Opera TV"], &["SRAF/"], &["wired)"], &["Wired)"], &["wireless)"], &["Wireless)"]], None, None, Model::Said, Runs::Said),
+    rule(&[&["OMI/"], &["Opera TV"], &["SRAF/"], &["wired)"], &["Wired)"], &["wireless)"], &["Wireless)"]], None, None, ModelSource::Said, SystemSource::Said),
     rule(&[&["GoogleTV"], &["Google TV"], &["Android TV"], &["AndroidTV"], &["Andr0id"], &["diordnA"], &["TV Bro/"], &["Search TV/"]],
-        None, None, Model::Said, Runs::Said),
+        None, None, ModelSource::Said, SystemSource::Said),
 ];
 
 /// Returns the facts of `text`, if it contains a word that is specific to these devices.
 pub(super) fn read(text: &str) -> Option<Television<'_>> {
     if let Some(code) = amazon_code(text).filter(|code| is_fire_tv(code)) {
         // The model code implies the rest.
-        return Some(Television { hardware_type: None, maker: None, model: Some(code), runs: Runs::Said });
+        return Some(Television {
+            hardware_type: None,
+            maker: None,
+            model: Some(code),
+            runs: SystemSource::Said,
+        });
     }
     let rule = RULES.iter().find(|rule| rule.fits(text))?;
     let maker = rule.maker(text);
@@ -214,19 +219,19 @@ impl Rule {
 
     /// Returns the manufacturer. One in the text takes precedence over that of the platform: other manufacturers also sell
     /// televisions with webOS.
-    fn maker<'a>(&self, text: &'a str) -> Option<makers::Maker<'a>> {
-        let said = if matches!(self.model, Model::Said) { said::maker(text) } else { None };
+    fn maker<'a>(&self, text: &'a str) -> Option<makers::TelevisionMaker<'a>> {
+        let said = if matches!(self.model, ModelSource::Said) { said::maker(text) } else { None };
         said.or(self.maker.map(makers::named))
     }
 
     fn model<'a>(&self, text: &'a str) -> Option<&'a str> {
         match self.model {
-            Model::Said => said::model(text),
-            Model::Is(name) => Some(name),
-            Model::Untold => None,
-            Model::Named(names) => names.iter().copied().find(|name| text.contains(name)),
-            Model::After(marks) => marks.iter().find_map(|mark| said::code(after(text, mark)?)),
-            Model::Word(starts) => said::word(text, starts),
+            ModelSource::Said => said::model(text),
+            ModelSource::Is(name) => Some(name),
+            ModelSource::Untold => None,
+            ModelSource::Named(names) => names.iter().copied().find(|name| text.contains(name)),
+            ModelSource::After(marks) => marks.iter().find_map(|mark| said::code(after(text, mark)?)),
+            ModelSource::Word(starts) => said::word(text, starts),
         }
     }
 }
@@ -239,13 +244,13 @@ impl Television<'_> {
         found: impl FnOnce() -> Option<SystemFacts>,
     ) -> Option<SystemFacts> {
         match self.runs {
-            Runs::Family(family) => found().filter(|found| found.family == Some(family)),
-            Runs::Unknown => None,
-            Runs::On(ROKU_OS, marks) => {
+            SystemSource::Family(family) => found().filter(|found| found.family == Some(family)),
+            SystemSource::Unknown => None,
+            SystemSource::On(ROKU_OS, marks) => {
                 Some(SystemFacts::new(&ROKU_OS, with_short_minor(version_after(text, marks))))
             }
-            Runs::On(system, marks) => Some(SystemFacts::new(&system, version_after(text, marks))),
-            Runs::Said => SAID
+            SystemSource::On(system, marks) => Some(SystemFacts::new(&system, version_after(text, marks))),
+            SystemSource::Said => SAID
                 .iter()
                 .find(|(word, ..)| text.contains(word))
                 .map(|(_, system, marks)| SystemFacts::new(system, version_after(text, marks))),

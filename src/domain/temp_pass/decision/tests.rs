@@ -34,7 +34,7 @@ impl Memory {
         KnownTrials::new(find(self.devices.get(&device)), find(self.keys.get(&key)), now)
     }
 
-    fn authorize(&mut self, device: u8, key: u8, what: u8, now: Timestamp) -> (Verdict, usize) {
+    fn authorize(&mut self, device: u8, key: u8, what: u8, now: Timestamp) -> (TrialVerdict, usize) {
         self.next += 1;
         let authorization = authorization(device, key, what, Uuid::from_u128(self.next));
         let (verdict, changes) = decide(self.known(device, key, now), &authorization, now);

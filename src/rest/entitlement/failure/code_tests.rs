@@ -18,7 +18,8 @@ fn error(status: u16, code: &str) -> Error {
 }
 
 fn told(endpoint: Endpoint, error: Error) -> (u16, String, &'static str) {
-    let Told { status, message, code, .. } = FlowFailure::from(error).told(endpoint, Format::Json);
+    let ErrorContent { status, message, code, .. } =
+        FlowFailure::from(error).told(endpoint, ResponseFormat::Json);
     (status.as_u16(), message, code)
 }
 
@@ -69,7 +70,11 @@ fn a_login_is_never_denied_for_a_fault() {
     for code in upstream_code::codes() {
         let is_denial = matches!(
             upstream_code::meaning(code),
-            Some(Meaning::Denied(_) | Meaning::CodeUnknown | Meaning::Field("resource_ids"))
+            Some(
+                UpstreamErrorMeaning::Denied(_)
+                    | UpstreamErrorMeaning::CodeUnknown
+                    | UpstreamErrorMeaning::Field("resource_ids")
+            )
         );
         for status in [400, 401, 403, 404, 405, 500, 502] {
             let told = told(Endpoint::CheckAuthn, error(status, code)).0;
@@ -82,7 +87,7 @@ fn a_login_is_never_denied_for_a_fault() {
 fn an_upstream_that_is_away_is_told_from_one_that_fails() {
     let retry_after = Some(Duration::from_millis(1_500));
     let away = |answer| Error::UpstreamUnavailable { problem: "", answer, retry_after };
-    let of = |answer| FlowFailure::from(away(answer)).told(Endpoint::TokensAuthn, Format::Xml);
+    let of = |answer| FlowFailure::from(away(answer)).told(Endpoint::TokensAuthn, ResponseFormat::Xml);
     assert_eq!(of(UpstreamAnswer::default()).status, StatusCode::SERVICE_UNAVAILABLE);
     let failed = of(answer(502, ""));
     assert_eq!((failed.status, failed.retry_after), (StatusCode::INTERNAL_SERVER_ERROR, retry_after));
@@ -92,7 +97,7 @@ fn an_upstream_that_is_away_is_told_from_one_that_fails() {
 fn each_reason_against_a_resource_has_its_words() {
     let of = |reason, code: &str| {
         let refusal = Refusal { reason, answer: answer(200, code), message: "Subscribe".to_owned() };
-        FlowFailure::Refused(refusal).told(Endpoint::Authorize, Format::Json)
+        FlowFailure::Refused(refusal).told(Endpoint::Authorize, ResponseFormat::Json)
     };
     for (reason, code, message, expected) in [
         (RefusalReason::NotLoggedIn, "", NOT_AUTHENTICATED, "authentication_session_missing"),
@@ -116,7 +121,7 @@ fn each_reason_against_a_resource_has_its_words() {
         let told = of(reason, code);
         assert_eq!((told.status, &*told.message, told.code), (StatusCode::FORBIDDEN, message, expected));
         let details = if message == NOT_AUTHORIZED { "Subscribe" } else { "" };
-        assert_eq!(matches!(&told.details, Details::Text(text) if text == details), !details.is_empty());
+        assert_eq!(matches!(&told.details, ErrorDetails::Text(text) if text == details), !details.is_empty());
     }
     assert_eq!(of(RefusalReason::Configuration, "").status, StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!(of(RefusalReason::Configuration, "unknown_integration").status, StatusCode::BAD_REQUEST);
@@ -124,9 +129,10 @@ fn each_reason_against_a_resource_has_its_words() {
 
 #[test]
 fn an_enhanced_error_has_its_fields_in_the_documented_order() {
-    let told = Told::new(StatusCode::FORBIDDEN, NOT_AUTHORIZED, AUTHORIZATION_DENIED);
-    let told = told.with(Details::Text("Subscribe".to_owned()));
-    let text = String::from_utf8(written(&Enhanced::new(told, "t"), Format::Json)).expect("UTF-8");
+    let told = ErrorContent::new(StatusCode::FORBIDDEN, NOT_AUTHORIZED, AUTHORIZATION_DENIED);
+    let told = told.with(ErrorDetails::Text("Subscribe".to_owned()));
+    let text =
+        String::from_utf8(written(&EnhancedError::new(told, "t"), ResponseFormat::Json)).expect("UTF-8");
     let expected = format!(
         r#"{{"action":"none","status":403,"code":"authorization_denied_by_mvpd","message":"User not authorized","details":"Subscribe","helpUrl":"{HELP_URL}","trace":"t"}}"#
     );

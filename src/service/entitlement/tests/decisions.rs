@@ -7,14 +7,14 @@ fn resource(text: &str) -> Resource {
     Resource::parse("resource", text).expect("valid")
 }
 
-impl Fixture {
-    async fn authorize(&self, device: &str, text: &str) -> Result<Authorized> {
+impl EntitlementFixture {
+    async fn authorize(&self, device: &str, text: &str) -> Result<ResourceAuthorization> {
         let login = Login { device: self.device(device), mvpd: None };
-        let request = Authorize { login, resource: resource(text), keeps_token: true };
+        let request = AuthorizeResource { login, resource: resource(text), keeps_token: true };
         Box::pin(self.service.authorize(&Caller::anonymous(), request)).await
     }
 
-    async fn kept(&self, device: &str, text: &str) -> KeptDecision {
+    async fn kept(&self, device: &str, text: &str) -> StoredDecision {
         let device = self.device(device);
         let kept = self.other.kept_decision(&Caller::anonymous(), device, &resource(text)).await;
         kept.expect("is known")
@@ -39,7 +39,7 @@ async fn authorize_and_later_calls_share_one_decision_on_every_server() {
     assert!(fixture.check("tv").await.is_ok());
     fixture.asked();
     assert_eq!(fixture.authorize("tv", "news").await.expect("decides").decision.refusal, None);
-    assert!(matches!(fixture.kept("tv", "news").await, KeptDecision::Valid { .. }));
+    assert!(matches!(fixture.kept("tv", "news").await, StoredDecision::Valid { .. }));
     match fixture.token("tv", "news").await.expect("is answered") {
         MediaTokenAnswer::Issued(issued) => {
             assert_eq!(issued.token.value, "token 1");
@@ -78,20 +78,20 @@ async fn a_token_about_to_expire_is_not_handed_out() {
 #[tokio::test]
 async fn a_decision_ends_at_its_expiry_and_at_a_logout() {
     let fixture = fixture();
-    assert_eq!(fixture.kept("tv", "news").await, KeptDecision::NotLoggedIn { has_expired: false });
+    assert_eq!(fixture.kept("tv", "news").await, StoredDecision::NotLoggedIn { has_expired: false });
     fixture.provider.log_in("tv", "Cable", MONTH);
     fixture.clock.advance(HOUR);
-    assert_eq!(fixture.kept("tv", "news").await, KeptDecision::None);
+    assert_eq!(fixture.kept("tv", "news").await, StoredDecision::None);
     assert!(fixture.authorize("tv", "news").await.is_ok());
-    assert_eq!(fixture.kept("tv", "sports").await, KeptDecision::None);
+    assert_eq!(fixture.kept("tv", "sports").await, StoredDecision::None);
     fixture.clock.advance(24 * HOUR);
-    assert_eq!(fixture.kept("tv", "news").await, KeptDecision::Expired);
+    assert_eq!(fixture.kept("tv", "news").await, StoredDecision::Expired);
     assert!(fixture.authorize("tv", "news").await.is_ok());
     fixture.log_out("tv").await.expect("works");
-    assert_eq!(fixture.kept("tv", "news").await, KeptDecision::NotLoggedIn { has_expired: false });
+    assert_eq!(fixture.kept("tv", "news").await, StoredDecision::NotLoggedIn { has_expired: false });
     fixture.provider.log_in("tv", "Cable", MONTH);
     fixture.clock.advance(HOUR);
-    assert_eq!(fixture.kept("tv", "news").await, KeptDecision::None);
+    assert_eq!(fixture.kept("tv", "news").await, StoredDecision::None);
 }
 
 #[tokio::test]
@@ -103,7 +103,7 @@ async fn a_denial_is_returned_and_not_stored() {
     let refusal = Refusal { reason: RefusalReason::Operator, ..Refusal::not_logged_in() };
     fixture.provider.state().refusal = Some(refusal.clone());
     assert_eq!(fixture.authorize("tv", "news").await.expect("decides").decision.refusal, Some(refusal));
-    assert_eq!(fixture.kept("tv", "news").await, KeptDecision::None);
+    assert_eq!(fixture.kept("tv", "news").await, StoredDecision::None);
     assert!(fixture.check("tv").await.is_ok(), "a denial is not a logout");
 }
 

@@ -21,20 +21,20 @@ use crate::domain::{
     error::{Error, Result, UpstreamAnswer},
     id::{DeviceId, EnvironmentName, MvpdId, Place, RequestorId},
     known_device::{DeviceKey, KnownDevice},
-    port::{Devices, KeptDevice, Revision},
-    registration::CodeKey,
+    port::{Devices, Revision, StoredDevice},
+    registration_code::CodeKey,
     temp_pass::MediaToken,
 };
 
 /// The upstream's state, and the calls it received.
-pub(super) struct Provider {
+pub(super) struct FakeProvider {
     clock: SharedClock,
     codes: SharedBackend,
-    state: Mutex<State>,
+    state: Mutex<FakeProviderState>,
 }
 
 #[derive(Default)]
-pub(super) struct State {
+pub(super) struct FakeProviderState {
     /// Logins by device id and operator.
     pub profiles: HashMap<(String, MvpdId), Profile>,
     /// The login made with each code.
@@ -47,7 +47,7 @@ pub(super) struct State {
     pub latency: Duration,
     /// Whether a second call from the same address within a second is rejected.
     pub keeps_pace: bool,
-    pub calls: Vec<Call>,
+    pub calls: Vec<FakeProviderCall>,
     pub under_way: usize,
     pub most_under_way: usize,
     last_calls: HashMap<Address, MonotonicInstant>,
@@ -56,18 +56,18 @@ pub(super) struct State {
 
 /// A received call.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Call {
+pub(super) struct FakeProviderCall {
     pub what: &'static str,
     pub time: MonotonicInstant,
     pub subject: Option<EntitlementSubject>,
 }
 
-impl Provider {
+impl FakeProvider {
     pub(super) fn new(clock: SharedClock, codes: SharedBackend) -> Arc<Self> {
         Arc::new(Self { clock, codes, state: Mutex::default() })
     }
 
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, FakeProviderState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -87,7 +87,7 @@ impl Provider {
         let latency = {
             let mut state = self.state();
             let time = self.clock.instant();
-            state.calls.push(Call { what, time, subject: subject.cloned() });
+            state.calls.push(FakeProviderCall { what, time, subject: subject.cloned() });
             if let Some(address) = subject.and_then(|subject| subject.address) {
                 state.last_calls.insert(address, time);
             }
@@ -122,7 +122,7 @@ pub(super) fn profile(mvpd: &str, now: Timestamp, ttl: Duration) -> Profile {
     }
 }
 
-impl Backend for Arc<Provider> {
+impl Backend for Arc<FakeProvider> {
     fn codes(&self) -> &dyn CodeBackend {
         self.codes.codes()
     }
@@ -137,7 +137,7 @@ impl Backend for Arc<Provider> {
 }
 
 #[async_trait]
-impl EntitlementBackend for Provider {
+impl EntitlementBackend for FakeProvider {
     async fn configuration(&self, _: &CallContext, _: &Place) -> Result<Arc<RequestorConfiguration>> {
         let mvpd = |id: &str| Mvpd {
             id: MvpdId::parse("mvpd", id).expect("valid"),
@@ -274,7 +274,7 @@ impl EntitlementBackend for Provider {
 /// Known devices in memory.
 pub(in crate::service) struct FakeDevices {
     clock: SharedClock,
-    devices: Mutex<HashMap<DeviceKeyText, Kept>>,
+    devices: Mutex<HashMap<DeviceKeyText, FakeDeviceEntry>>,
     codes: Mutex<HashMap<CodeKey, DeviceId>>,
     requestors: Mutex<HashMap<(EnvironmentName, DeviceId), RequestorId>>,
     revisions: Mutex<u64>,
@@ -283,7 +283,7 @@ pub(in crate::service) struct FakeDevices {
 type DeviceKeyText = (String, String, String);
 
 /// The revision, the device, and its expiry.
-type Kept = (u64, Arc<KnownDevice>, Timestamp);
+type FakeDeviceEntry = (u64, Arc<KnownDevice>, Timestamp);
 
 fn text(key: &DeviceKey) -> DeviceKeyText {
     let Place { environment, requestor } = &key.place;
@@ -304,10 +304,10 @@ impl FakeDevices {
 
 #[async_trait]
 impl Devices for FakeDevices {
-    async fn get(&self, key: &DeviceKey) -> Result<Option<KeptDevice>> {
+    async fn get(&self, key: &DeviceKey) -> Result<Option<StoredDevice>> {
         let devices = self.devices.lock().expect("not poisoned");
         let kept = devices.get(&text(key)).filter(|(_, _, end)| *end > self.clock.now());
-        Ok(kept.map(|(revision, device, _)| KeptDevice {
+        Ok(kept.map(|(revision, device, _)| StoredDevice {
             device: Arc::clone(device),
             revision: Revision(Arc::from(revision.to_be_bytes())),
         }))

@@ -158,7 +158,7 @@ async fn a_started_temp_pass_counts_as_a_login_until_the_first_decision() {
     assert_eq!((login.mvpd, login.kind), (mvpd("TempPass"), ProfileKind::Temporary));
     assert_eq!(login.standing, LoginStanding::Begun);
     assert!(login.user_id.is_some_and(|id| id.starts_with("temppass_") && id.len() == 49));
-    let request = Authorize {
+    let request = AuthorizeResource {
         login: Login { device: fixture.device("tv"), mvpd: None },
         resource: Resource::parse("resource", "news").expect("valid"),
         keeps_token: true,
@@ -184,7 +184,7 @@ async fn facts_that_a_device_reported_once_are_sent_with_later_calls() {
     let said = device.info.as_ref().map(DeviceInfo::encode).expect("decodes");
     assert!(is_not_found(&fixture.service.check_login(&Caller::anonymous(), device).await));
     fixture.clock.advance(HOUR);
-    let silent = Device { user_agent: String::new(), ..fixture.device("tv") };
+    let silent = DeviceContext { user_agent: String::new(), ..fixture.device("tv") };
     assert!(is_not_found(&fixture.service.check_login(&Caller::anonymous(), silent).await));
     let last = fixture.provider.state().calls.last().and_then(|call| call.subject.clone());
     let last = last.expect("was asked");

@@ -10,16 +10,16 @@ use std::{
 
 use super::*;
 use crate::{
-    backend::{LocalBackend, LocalParts},
+    backend::{LocalBackend, LocalDependencies},
     config::{Config, ValidConfig},
     domain::{
         clock::{ManualClock, SharedClock, Timestamp},
         code::Code,
         entitlement::Resource,
         known_device::KnownLogin,
-        limit::Countable,
+        limit::LimitedResource,
         randomness::OsRandomness,
-        registration::{CodeKey, RegistrationRequest},
+        registration_code::{CodeKey, RegistrationRequest},
     },
     service::{
         budget::LookupBudget,
@@ -29,29 +29,29 @@ use crate::{
     },
     store::embedded::{EmbeddedOptions, EmbeddedStore},
 };
-use fake::{FakeDevices, Provider};
+use fake::{FakeDevices, FakeProvider};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
 const MONTH: Duration = Duration::from_secs(30 * 24 * 3_600);
 
 /// Two servers that share devices and codes.
-struct Fixture {
+struct EntitlementFixture {
     service: EntitlementService,
     other: EntitlementService,
     registration: RegistrationService,
     memory: DeviceMemory,
-    provider: Arc<Provider>,
+    provider: Arc<FakeProvider>,
     clock: Arc<ManualClock>,
-    counted: Arc<Counted>,
+    counted: Arc<QueryCounts>,
     _folder: tempfile::TempDir,
 }
 
 /// The number of checks answered from memory and by the upstream.
 #[derive(Default)]
-struct Counted(Mutex<[usize; 2]>);
+struct QueryCounts(Mutex<[usize; 2]>);
 
-impl Count for Counted {
+impl EntitlementObserver for QueryCounts {
     fn login_seen(&self, _: &EnvironmentName) {}
     fn decision_made(&self, _: &EnvironmentName, _: bool) {}
     fn profile_asked(&self, _: &EnvironmentName, is_from_memory: bool) {
@@ -59,7 +59,7 @@ impl Count for Counted {
     }
 }
 
-fn fixture() -> Fixture {
+fn fixture() -> EntitlementFixture {
     let folder = tempfile::tempdir().expect("a folder");
     let clock = ManualClock::new(Timestamp::from_millis(1_700_000_000_000));
     let shared: SharedClock = clock.clone();
@@ -69,7 +69,7 @@ fn fixture() -> Fixture {
     let config = toml::from_str::<Config>("").expect("deserializes");
     let policy = Policy::new(&ValidConfig::read(config).expect("valid"));
     let normalizer = Arc::new(Normalizer::new());
-    let local = LocalBackend::over(LocalParts {
+    let local = LocalBackend::over(LocalDependencies {
         store: store.clone(),
         code_format: policy.code_format.clone(),
         max_live_codes: policy.max_live_codes,
@@ -77,12 +77,12 @@ fn fixture() -> Fixture {
         randomness: Arc::new(OsRandomness),
         normalizer: Arc::clone(&normalizer),
     });
-    let provider = Provider::new(shared.clone(), local);
+    let provider = FakeProvider::new(shared.clone(), local);
     let backends = Backends::new(Arc::new(Arc::clone(&provider)));
     let policy: SharedPolicy = Arc::new(PresentPolicy::new(policy));
     let memory = DeviceMemory::new(FakeDevices::new(shared.clone()), shared.clone());
     let budget = LookupBudget::new(Arc::clone(&store.limits), 10, 600);
-    let registration = RegistrationService::new(registration::Parts {
+    let registration = RegistrationService::new(registration::RegistrationDependencies {
         store,
         policy: Arc::clone(&policy),
         clock: shared.clone(),
@@ -91,12 +91,12 @@ fn fixture() -> Fixture {
         memory: memory.clone(),
         budget,
         on_miss: Arc::new(|_| {}),
-        watches: Quota::new(Countable::Watches, 1, 100),
+        watches: Quota::new(LimitedResource::Watches, 1, 100),
         tasks: tokio_util::task::TaskTracker::new(),
     });
-    let counted = Arc::new(Counted::default());
+    let counted = Arc::new(QueryCounts::default());
     let server = || {
-        EntitlementService::new(Parts {
+        EntitlementService::new(EntitlementDependencies {
             backends: backends.clone(),
             policy: Arc::clone(&policy),
             clock: shared.clone(),
@@ -107,20 +107,20 @@ fn fixture() -> Fixture {
         })
     };
     let (service, other) = (server(), server());
-    Fixture { service, other, registration, memory, provider, clock, counted, _folder: folder }
+    EntitlementFixture { service, other, registration, memory, provider, clock, counted, _folder: folder }
 }
 
-impl Fixture {
+impl EntitlementFixture {
     fn place(&self) -> Place {
         let policy = self.service.policy().load();
         policy.place(("environment", ""), ("requestor_id", "REF")).expect("valid")
     }
 
-    fn device(&self, id: &str) -> Device {
+    fn device(&self, id: &str) -> DeviceContext {
         let key =
             DeviceKey { place: self.place(), device_id: DeviceId::parse("device_id", id).expect("valid") };
         let address = "203.0.113.7".parse().expect("an address");
-        Device { user_agent: "TestTV/1.0".to_owned(), ..Device::known(&key, Some(address)) }
+        DeviceContext { user_agent: "TestTV/1.0".to_owned(), ..DeviceContext::known(&key, Some(address)) }
     }
 
     /// Creates a code of the device, as an upstream issues it.
@@ -129,7 +129,7 @@ impl Fixture {
         let request = RegistrationRequest { device_id: Some(id), ..RegistrationRequest::new(self.place()) };
         let created = self.registration.create(&Caller::anonymous(), Box::new(request), None).await;
         let record = created.expect("creates").view.registration;
-        let facts = DeviceFacts { user_agent: "TestTV/1.0".to_owned(), ..DeviceFacts::default() };
+        let facts = ReportedDevice { user_agent: "TestTV/1.0".to_owned(), ..ReportedDevice::default() };
         self.memory.code_made(&record, &facts).await.expect("works");
         self.provider.state().codes.insert(record.code.clone(), None);
         record.key()

@@ -9,7 +9,7 @@ use crate::domain::clock::MonotonicInstant;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-async fn poll_for(fixture: &Fixture, device: &str, seconds: u32) -> usize {
+async fn poll_for(fixture: &EntitlementFixture, device: &str, seconds: u32) -> usize {
     fixture.asked();
     for _ in 0..seconds {
         let _ = fixture.check(device).await;
@@ -80,7 +80,8 @@ async fn poll_with(devices: u32, seconds: u32) {
         let first = (tick % 100) * per_step;
         for number in first..(first + per_step).min(devices) {
             let address = std::net::Ipv4Addr::from(0x0a00_0000 + number).to_string();
-            let device = Device { ip: address.parse().ok(), ..fixture.device(&format!("tv {number}")) };
+            let device =
+                DeviceContext { ip: address.parse().ok(), ..fixture.device(&format!("tv {number}")) };
             let service = fixture.service.clone();
             under_way.push(async move { service.check_login(&Caller::anonymous(), device).await });
         }

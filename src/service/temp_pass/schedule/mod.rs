@@ -10,7 +10,7 @@ use std::{
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio_util::sync::CancellationToken;
 
-use super::{Origin, ResetBy, ResetTempPass, TempPassPlace, TempPassService};
+use super::{AuditOrigin, ResetBy, ResetTempPass, TempPassPlace, TempPassService};
 use crate::{
     config::Schedule,
     domain::{
@@ -22,7 +22,7 @@ use crate::{
         ledger_kind::LedgerKind,
         port::{Ledger, LedgerEntry, LedgerKey},
         randomness::{SharedRandomness, up_to},
-        schedule::{Outcome, ScheduleState},
+        schedule::{ScheduleOutcome, ScheduleState},
         temp_pass::{ResetTarget, TrialApplication},
     },
     format::ScheduleStateV1,
@@ -53,7 +53,7 @@ const FIRST_RETRY: Duration = Duration::from_secs(10);
 const LONGEST_RETRY: Duration = Duration::from_secs(10 * 60);
 
 /// Called after each run, with the schedule's name.
-pub(crate) type OnRun = Arc<dyn Fn(&str, &Outcome) + Send + Sync>;
+pub(crate) type OnRun = Arc<dyn Fn(&str, &ScheduleOutcome) + Send + Sync>;
 
 /// Runs schedules.
 #[derive(Clone)]
@@ -71,7 +71,7 @@ pub struct ScheduleStatus {
     /// The schedule.
     pub name: String,
     /// When it was last due, and the result; `None` if it has never run.
-    pub last: Option<(Timestamp, Outcome)>,
+    pub last: Option<(Timestamp, ScheduleOutcome)>,
     /// When it is next due.
     pub next: Option<Timestamp>,
 }
@@ -91,7 +91,12 @@ fn fingerprint(schedule: &Schedule) -> String {
 
 /// The initial state of a schedule.
 fn first(schedule: &Schedule, now: Timestamp) -> ScheduleState {
-    ScheduleState { fingerprint: fingerprint(schedule), due: now, failures: 0, outcome: Outcome::NotYet }
+    ScheduleState {
+        fingerprint: fingerprint(schedule),
+        due: now,
+        failures: 0,
+        outcome: ScheduleOutcome::NotYet,
+    }
 }
 
 impl Scheduler {
@@ -165,7 +170,7 @@ impl Scheduler {
                     None
                 }
             };
-            let last = last.filter(|(_, outcome)| *outcome != Outcome::NotYet);
+            let last = last.filter(|(_, outcome)| *outcome != ScheduleOutcome::NotYet);
             let next = schedule.due_after(self.clock.now());
             statuses.push(ScheduleStatus { name: schedule.name.clone(), last, next });
         }
@@ -186,20 +191,22 @@ impl Scheduler {
             return Ok(schedule.due_after(now));
         }
         let (due, failures) = match (&state.outcome, schedule.due_before(now)) {
-            (Outcome::Running(until), _) if is_to_come(*until, LEASE * 2, now) => return Ok(Some(*until)),
-            (Outcome::Running(_), _) => (state.due, state.failures),
+            (ScheduleOutcome::Running(until), _) if is_to_come(*until, LEASE * 2, now) => {
+                return Ok(Some(*until));
+            }
+            (ScheduleOutcome::Running(_), _) => (state.due, state.failures),
             // A newer due time replaces a retry.
             (_, Some(due)) if due > state.due => (due, 0),
-            (Outcome::Retrying { at, .. }, _) if is_to_come(*at, LONGEST_RETRY, now) => {
+            (ScheduleOutcome::Retrying { at, .. }, _) if is_to_come(*at, LONGEST_RETRY, now) => {
                 return Ok(Some(schedule.due_after(now).map_or(*at, |next| next.min(*at))));
             }
-            (Outcome::Retrying { .. }, _) => (state.due, state.failures),
+            (ScheduleOutcome::Retrying { .. }, _) => (state.due, state.failures),
             _ => return Ok(schedule.due_after(now)),
         };
         let outcome = match state.outcome {
-            _ if now.since(due) <= schedule.make_up.max(PUNCTUAL) => Outcome::Running(now + LEASE),
-            Outcome::Retrying { reason, .. } if due == state.due => Outcome::Failed(reason),
-            _ => Outcome::Missed,
+            _ if now.since(due) <= schedule.make_up.max(PUNCTUAL) => ScheduleOutcome::Running(now + LEASE),
+            ScheduleOutcome::Retrying { reason, .. } if due == state.due => ScheduleOutcome::Failed(reason),
+            _ => ScheduleOutcome::Missed,
         };
         let claim = ScheduleState { due, failures, outcome, ..first(schedule, now) };
         let claimed = ScheduleStateV1::encode(&claim)?;
@@ -208,14 +215,14 @@ impl Scheduler {
             return Ok(Some(now));
         }
         let done = match claim.outcome {
-            Outcome::Running(_) => self.run_once(schedule, claim).await,
+            ScheduleOutcome::Running(_) => self.run_once(schedule, claim).await,
             _ => claim,
         };
         (self.on_run)(&schedule.name, &done.outcome);
         self.swap(schedule, Some(&claimed), &ScheduleStateV1::encode(&done)?).await?;
         let now = self.clock.now();
         Ok(match done.outcome {
-            Outcome::Retrying { at, .. } => Some(at),
+            ScheduleOutcome::Retrying { at, .. } => Some(at),
             _ => schedule.due_after(now),
         })
     }
@@ -223,14 +230,14 @@ impl Scheduler {
     /// Performs a claimed run, and returns the resulting state.
     async fn run_once(&self, schedule: &Schedule, claim: ScheduleState) -> ScheduleState {
         match self.reset(schedule).await {
-            Ok(count) => ScheduleState { outcome: Outcome::Done(count), ..claim },
+            Ok(count) => ScheduleState { outcome: ScheduleOutcome::Done(count), ..claim },
             Err(error) => {
                 let (failures, reason) = (claim.failures.saturating_add(1), error.operator_message());
                 let at = self.clock.now() + self.jittered(backoff(failures));
                 let outcome = if at.since(claim.due) <= schedule.make_up {
-                    Outcome::Retrying { reason, at }
+                    ScheduleOutcome::Retrying { reason, at }
                 } else {
-                    Outcome::Failed(reason)
+                    ScheduleOutcome::Failed(reason)
                 };
                 ScheduleState { failures, outcome, ..claim }
             }
@@ -255,7 +262,7 @@ impl Scheduler {
             application: TrialApplication::default(),
             by,
         };
-        let origin = Origin { face: "schedule", request_id: None };
+        let origin = AuditOrigin { face: "schedule", request_id: None };
         self.service.reset(&caller, &origin, request).await
     }
 

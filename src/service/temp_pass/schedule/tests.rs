@@ -12,14 +12,14 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
-    backend::{LocalBackend, LocalParts},
+    backend::{LocalBackend, LocalDependencies},
     config::{Config, ValidConfig},
     domain::{
         clock::{Clock, ManualClock},
         device_info::Normalizer,
         error::StoreError,
-        limit::Countable,
-        port::{Authorization, Store, StoreResult, Trials, Verdict},
+        limit::LimitedResource,
+        port::{Authorization, Store, StoreResult, TrialVerdict, Trials},
         randomness::OsRandomness,
         temp_pass::{TempPassKey, TempPassRule, Trial, TrialIdentity, TrialView},
     },
@@ -28,7 +28,7 @@ use crate::{
         backends::Backends,
         policy::{Policy, PresentPolicy},
         quota::Quota,
-        temp_pass::Parts,
+        temp_pass::TempPassDependencies,
     },
     store::{
         embedded::{EmbeddedOptions, EmbeddedStore},
@@ -52,15 +52,15 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// Noon of a day, in UTC.
 const NOON: u64 = 1_763_726_400_000;
 
-struct Bench {
+struct SchedulerFixture {
     clock: Arc<ManualClock>,
     store: Store,
-    disturbance: Arc<Disturbance>,
-    runs: Arc<Mutex<Vec<(String, Outcome)>>>,
+    disturbance: Arc<FaultyTrials>,
+    runs: Arc<Mutex<Vec<(String, ScheduleOutcome)>>>,
     _folder: Option<tempfile::TempDir>,
 }
 
-impl Bench {
+impl SchedulerFixture {
     fn new() -> Self {
         let clock = ManualClock::new(Timestamp::from_millis(NOON));
         let folder = tempfile::tempdir().expect("a folder");
@@ -71,7 +71,7 @@ impl Bench {
     }
 
     fn over(clock: &Arc<ManualClock>, store: Store) -> Self {
-        let disturbance = Arc::new(Disturbance::of(&store));
+        let disturbance = Arc::new(FaultyTrials::of(&store));
         let store = Store { trials: disturbance.clone(), ..store };
         Self { clock: Arc::clone(clock), store, disturbance, runs: Arc::default(), _folder: None }
     }
@@ -85,7 +85,7 @@ impl Bench {
         let policy = Policy::new(&ValidConfig::read(config).expect("valid"));
         let clock: SharedClock = self.clock.clone();
         let key = hmac::Key::new(hmac::HMAC_SHA256, &[0; 32]);
-        let local = LocalBackend::over(LocalParts {
+        let local = LocalBackend::over(LocalDependencies {
             store: self.store.clone(),
             code_format: policy.code_format.clone(),
             max_live_codes: policy.max_live_codes,
@@ -93,15 +93,15 @@ impl Bench {
             randomness: Arc::new(OsRandomness),
             normalizer: Arc::new(Normalizer::new()),
         });
-        let service = TempPassService::new(Parts {
+        let service = TempPassService::new(TempPassDependencies {
             backends: Backends::new(local),
             policy: Arc::new(PresentPolicy::new(policy)),
             audit: AuditLog::new(clock.clone(), key, self.store.limits.clone(), None),
-            batches: Quota::new(Countable::Batches, 1, 100),
+            batches: Quota::new(LimitedResource::Batches, 1, 100),
             tasks: TaskTracker::new(),
         });
         let runs = Arc::clone(&self.runs);
-        let on_run = move |name: &str, outcome: &Outcome| {
+        let on_run = move |name: &str, outcome: &ScheduleOutcome| {
             runs.lock().expect("not poisoned").push((name.to_owned(), outcome.clone()));
         };
         let randomness = Arc::new(OsRandomness);
@@ -109,29 +109,29 @@ impl Bench {
     }
 
     /// The runs since the last call.
-    fn runs(&self) -> Vec<Outcome> {
+    fn runs(&self) -> Vec<ScheduleOutcome> {
         let runs = std::mem::take(&mut *self.runs.lock().expect("not poisoned"));
         runs.into_iter().map(|(_, outcome)| outcome).collect()
     }
 }
 
 /// Trials whose resets fail or hang on request.
-struct Disturbance {
+struct FaultyTrials {
     trials: Arc<dyn Trials>,
     fails: AtomicBool,
     /// Resets of this requestor never finish.
     hangs_for: &'static str,
 }
 
-impl Disturbance {
+impl FaultyTrials {
     fn of(store: &Store) -> Self {
         Self { trials: store.trials.clone(), fails: AtomicBool::new(false), hangs_for: "SLOW" }
     }
 }
 
 #[async_trait]
-impl Trials for Disturbance {
-    async fn authorize(&self, authorization: Authorization) -> StoreResult<Verdict> {
+impl Trials for FaultyTrials {
+    async fn authorize(&self, authorization: Authorization) -> StoreResult<TrialVerdict> {
         self.trials.authorize(authorization).await
     }
 
@@ -171,7 +171,7 @@ async fn check(scheduler: &Scheduler) -> Option<Timestamp> {
 
 #[tokio::test]
 async fn two_schedulers_on_one_store_run_each_time_once() {
-    let bench = Bench::new();
+    let bench = SchedulerFixture::new();
     let (one, other) = (bench.scheduler(), bench.scheduler());
     for scheduler in [&one, &other] {
         assert_eq!(check(scheduler).await, Some(Timestamp::from_millis(NOON) + HOUR * 12));
@@ -180,12 +180,16 @@ async fn two_schedulers_on_one_store_run_each_time_once() {
         bench.clock.advance(HOUR * 24);
         tokio::join!(check(&one), check(&other));
         tokio::join!(check(&other), check(&one));
-        assert_eq!(bench.runs(), [Outcome::Missed], "at noon it is too late for midnight, and reported once");
+        assert_eq!(
+            bench.runs(),
+            [ScheduleOutcome::Missed],
+            "at noon it is too late for midnight, and reported once"
+        );
     }
     bench.clock.advance(HOUR * 12);
     tokio::join!(check(&one), check(&other));
     tokio::join!(check(&one), check(&other));
-    assert_eq!(bench.runs(), [Outcome::Done(None)]);
+    assert_eq!(bench.runs(), [ScheduleOutcome::Done(None)]);
 }
 
 #[tokio::test]
@@ -195,7 +199,7 @@ async fn two_servers_over_one_engine_run_each_time_once() {
     let node = Node { host: engine.address().ip().to_string(), port: engine.address().port() };
     let server = async || {
         let options = RedisOptions::new(vec![node.clone()], clock.clone(), Arc::new(OsRandomness));
-        Bench::over(&clock, RedisStore::open(options).await.expect("opens").ports())
+        SchedulerFixture::over(&clock, RedisStore::open(options).await.expect("opens").ports())
     };
     let servers = [server().await, server().await];
     let [one, other] = [servers[0].scheduler(), servers[1].scheduler()];
@@ -207,14 +211,14 @@ async fn two_servers_over_one_engine_run_each_time_once() {
             tokio::join!(check(&one), check(&other));
             tokio::join!(check(&other), check(&one));
         }
-        let runs: Vec<_> = servers.iter().flat_map(Bench::runs).collect();
-        assert_eq!(runs, [Outcome::Done(None)]);
+        let runs: Vec<_> = servers.iter().flat_map(SchedulerFixture::runs).collect();
+        assert_eq!(runs, [ScheduleOutcome::Done(None)]);
     }
 }
 
 #[tokio::test]
 async fn a_recently_missed_run_gets_one_catch_up_run() {
-    let bench = Bench::new();
+    let bench = SchedulerFixture::new();
     check(&bench.scheduler()).await;
     assert_eq!(bench.runs(), [], "no catch-up run for times before the schedule existed");
     // No scheduler runs over two midnights. The later one is two hours ago.
@@ -222,13 +226,13 @@ async fn a_recently_missed_run_gets_one_catch_up_run() {
     let scheduler = bench.scheduler();
     check(&scheduler).await;
     check(&scheduler).await;
-    assert_eq!(bench.runs(), [Outcome::Done(None)]);
+    assert_eq!(bench.runs(), [ScheduleOutcome::Done(None)]);
     bench.clock.advance(HOUR * 24 + Duration::from_millis(1));
     check(&scheduler).await;
-    assert_eq!(bench.runs(), [Outcome::Missed]);
+    assert_eq!(bench.runs(), [ScheduleOutcome::Missed]);
     let status = &scheduler.statuses().await.expect("the store works")[0];
     let midnight = |days: u32| Timestamp::from_millis(NOON) + HOUR * 12 + HOUR * 24 * days;
-    assert_eq!(status.last, Some((midnight(2), Outcome::Missed)));
+    assert_eq!(status.last, Some((midnight(2), ScheduleOutcome::Missed)));
     assert_eq!(status.next, Some(midnight(3)));
 }
 
@@ -242,8 +246,8 @@ async fn setting_the_clock_back_does_not_extend_a_lease() {
     take_over(|bench| bench.clock.step_to(bench.clock.now().before(HOUR))).await;
 }
 
-async fn take_over(after: impl FnOnce(&Bench)) {
-    let bench = Bench::new();
+async fn take_over(after: impl FnOnce(&SchedulerFixture)) {
+    let bench = SchedulerFixture::new();
     let scheduler = bench.scheduler();
     check(&scheduler).await;
     bench.clock.advance(HOUR * 12);
@@ -252,7 +256,7 @@ async fn take_over(after: impl FnOnce(&Bench)) {
     let (value, _) = scheduler.state(schedule).await.expect("the store works").expect("is there");
     let until = bench.clock.now() + LEASE;
     let now = bench.clock.now();
-    let claim = ScheduleState { outcome: Outcome::Running(until), ..first(schedule, now) };
+    let claim = ScheduleState { outcome: ScheduleOutcome::Running(until), ..first(schedule, now) };
     let claim = ScheduleStateV1::encode(&claim).expect("encodes");
     assert!(scheduler.swap(schedule, Some(&value), &claim).await.expect("works"));
 
@@ -260,12 +264,12 @@ async fn take_over(after: impl FnOnce(&Bench)) {
     assert_eq!(bench.runs(), []);
     after(&bench);
     check(&scheduler).await;
-    assert_eq!(bench.runs(), [Outcome::Done(None)]);
+    assert_eq!(bench.runs(), [ScheduleOutcome::Done(None)]);
 }
 
 #[tokio::test]
 async fn a_changed_schedule_is_treated_as_new() {
-    let bench = Bench::new();
+    let bench = SchedulerFixture::new();
     let scheduler = bench.scheduler();
     check(&scheduler).await;
     bench.clock.advance(HOUR);
@@ -277,12 +281,12 @@ async fn a_changed_schedule_is_treated_as_new() {
     assert_eq!(bench.runs(), []);
     bench.clock.advance(HOUR * 24);
     check(&scheduler).await;
-    assert_eq!(bench.runs(), [Outcome::Done(None)]);
+    assert_eq!(bench.runs(), [ScheduleOutcome::Done(None)]);
 }
 
 #[tokio::test]
 async fn a_schedule_with_an_unreadable_state_is_treated_as_new_and_logged() {
-    let bench = Bench::new();
+    let bench = SchedulerFixture::new();
     let scheduler = bench.scheduler();
     check(&scheduler).await;
     let policy = scheduler.service.policy().load_full();
@@ -298,12 +302,12 @@ async fn a_schedule_with_an_unreadable_state_is_treated_as_new_and_logged() {
     assert_eq!(bench.runs(), [], "no catch-up run for earlier times");
     bench.clock.advance(HOUR * 24);
     check(&scheduler).await;
-    assert_eq!(bench.runs(), [Outcome::Done(None)]);
+    assert_eq!(bench.runs(), [ScheduleOutcome::Done(None)]);
 }
 
 #[tokio::test]
 async fn a_failed_run_is_retried_with_backoff_by_one_of_the_schedulers() {
-    let bench = Bench::new();
+    let bench = SchedulerFixture::new();
     let (one, other) = (bench.scheduler(), bench.scheduler());
     check(&one).await;
     bench.disturbance.fails.store(true, Ordering::Relaxed);
@@ -313,7 +317,7 @@ async fn a_failed_run_is_retried_with_backoff_by_one_of_the_schedulers() {
     for _ in 0..3 {
         tokio::join!(check(&one), check(&other));
         let runs = bench.runs();
-        let [Outcome::Retrying { at, .. }] = &runs[..] else { panic!("{runs:?}") };
+        let [ScheduleOutcome::Retrying { at, .. }] = &runs[..] else { panic!("{runs:?}") };
         let wait = at.since(bench.clock.now());
         assert!((longest / 2..=longest).contains(&wait), "{wait:?}");
         let status = &other.statuses().await.expect("the store works")[0];
@@ -327,24 +331,24 @@ async fn a_failed_run_is_retried_with_backoff_by_one_of_the_schedulers() {
     }
     bench.disturbance.fails.store(false, Ordering::Relaxed);
     tokio::join!(check(&one), check(&other));
-    assert_eq!(bench.runs(), [Outcome::Done(None)]);
+    assert_eq!(bench.runs(), [ScheduleOutcome::Done(None)]);
     tokio::join!(check(&one), check(&other));
     assert_eq!(bench.runs(), []);
 }
 
 #[tokio::test]
 async fn setting_the_clock_back_does_not_delay_a_retry() {
-    let bench = Bench::new();
+    let bench = SchedulerFixture::new();
     let scheduler = bench.scheduler();
     check(&scheduler).await;
     bench.disturbance.fails.store(true, Ordering::Relaxed);
     bench.clock.advance(HOUR * 12);
     check(&scheduler).await;
-    assert!(matches!(bench.runs()[..], [Outcome::Retrying { .. }]));
+    assert!(matches!(bench.runs()[..], [ScheduleOutcome::Retrying { .. }]));
     bench.disturbance.fails.store(false, Ordering::Relaxed);
     bench.clock.step_to(bench.clock.now().before(HOUR));
     check(&scheduler).await;
-    assert_eq!(bench.runs(), [Outcome::Done(None)]);
+    assert_eq!(bench.runs(), [ScheduleOutcome::Done(None)]);
     bench.clock.advance(HOUR * 2);
     check(&scheduler).await;
     assert_eq!(bench.runs(), [], "midnight occurs twice, but runs once");
@@ -352,7 +356,7 @@ async fn setting_the_clock_back_does_not_delay_a_retry() {
 
 #[tokio::test]
 async fn a_run_that_keeps_failing_is_given_up_when_it_is_too_old_for_a_catch_up_run() {
-    let bench = Bench::new();
+    let bench = SchedulerFixture::new();
     let scheduler = bench.scheduler();
     check(&scheduler).await;
     bench.disturbance.fails.store(true, Ordering::Relaxed);
@@ -362,12 +366,14 @@ async fn a_run_that_keeps_failing_is_given_up_when_it_is_too_old_for_a_catch_up_
     loop {
         let next = check(&scheduler).await.expect("is due again");
         match bench.runs().pop() {
-            Some(Outcome::Retrying { at, .. }) => {
+            Some(ScheduleOutcome::Retrying { at, .. }) => {
                 assert!(next == at && at.since(midnight) <= HOUR * 2);
                 bench.clock.advance(at.since(bench.clock.now()));
                 attempts += 1;
             }
-            Some(Outcome::Failed(reason)) => break assert!(reason.contains("a test says so"), "{reason}"),
+            Some(ScheduleOutcome::Failed(reason)) => {
+                break assert!(reason.contains("a test says so"), "{reason}");
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -378,7 +384,7 @@ async fn a_run_that_keeps_failing_is_given_up_when_it_is_too_old_for_a_catch_up_
 
 #[tokio::test]
 async fn runs_due_at_the_same_time_do_not_wait_for_each_other() {
-    let bench = Bench::new();
+    let bench = SchedulerFixture::new();
     let slow = CONFIG.replace("midnight", "slow").replace("REF", "SLOW");
     let scheduler = bench.scheduler_of(&format!("{slow}{CONFIG}"));
     scheduler.statuses().await.expect("the store works");
@@ -388,6 +394,6 @@ async fn runs_due_at_the_same_time_do_not_wait_for_each_other() {
         tokio::task::yield_now().await;
     }
     let ran = bench.runs.lock().expect("not poisoned").clone();
-    assert_eq!(ran, [("midnight".to_owned(), Outcome::Done(None))]);
+    assert_eq!(ran, [("midnight".to_owned(), ScheduleOutcome::Done(None))]);
     running.abort();
 }

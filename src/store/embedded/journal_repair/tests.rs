@@ -2,7 +2,7 @@
 
 use std::{fs, ops::Range, os::unix::fs::FileExt, path::PathBuf};
 
-use super::{super::engine::Engine, read_batch};
+use super::{super::engine::EmbeddedEngine, read_batch};
 use crate::store::embedded::{OpenError, open::open_engine};
 
 /// The checksum does not cover the sequence number, so damage there is not detected.
@@ -12,7 +12,7 @@ const SEQUENCE_NUMBER: Range<u64> = 5..13;
 const VALUE_LENGTHS: Range<u64> = 26..34;
 
 /// A closed engine with three batches: keys 0, 1 and 2, one each.
-struct Lab {
+struct JournalFixture {
     folder: tempfile::TempDir,
     /// The offset of each batch, and the end of the last one.
     bounds: Vec<u64>,
@@ -20,7 +20,7 @@ struct Lab {
     whole: Vec<u8>,
 }
 
-impl Lab {
+impl JournalFixture {
     fn new(value: &[u8]) -> Self {
         let mut lab =
             Self { folder: tempfile::tempdir().expect("a folder"), bounds: vec![0], whole: Vec::new() };
@@ -39,7 +39,7 @@ impl Lab {
         lab
     }
 
-    fn open(&self) -> Result<Engine, OpenError> {
+    fn open(&self) -> Result<EmbeddedEngine, OpenError> {
         open_engine(self.folder.path())
     }
 
@@ -93,19 +93,19 @@ fn index(at: u64) -> usize {
     usize::try_from(at).expect("small")
 }
 
-fn write(engine: &Engine, key: u8, value: &[u8]) {
+fn write(engine: &EmbeddedEngine, key: u8, value: &[u8]) {
     let mut batch = engine.batch();
     batch.insert(&engine.lasting, [key], value);
     batch.commit().expect("works");
 }
 
-fn present(engine: &Engine) -> Vec<u8> {
+fn present(engine: &EmbeddedEngine) -> Vec<u8> {
     (0..10).filter(|key| engine.lasting.contains_key([*key]).expect("works")).collect()
 }
 
 #[test]
 fn a_damaged_byte_in_the_last_batch_loses_only_that_batch() {
-    let lab = Lab::new(b"value");
+    let lab = JournalFixture::new(b"value");
     for offset in 0..lab.bounds[3] - lab.bounds[2] {
         if !SEQUENCE_NUMBER.contains(&offset) && !VALUE_LENGTHS.contains(&offset) {
             lab.flip(lab.bounds[2] + offset);
@@ -116,7 +116,7 @@ fn a_damaged_byte_in_the_last_batch_loses_only_that_batch() {
 
 #[test]
 fn removed_bytes_are_saved_to_a_file() {
-    let lab = Lab::new(b"value");
+    let lab = JournalFixture::new(b"value");
     lab.overwrite(lab.bounds[2] + 38, b"?");
     lab.resize(1024 * 1024);
     lab.expect_keys(&[0, 1]);
@@ -126,7 +126,7 @@ fn removed_bytes_are_saved_to_a_file() {
 
 #[test]
 fn a_missing_page_in_the_last_batch_loses_only_that_batch() {
-    let lab = Lab::new(&[7; 20_000]);
+    let lab = JournalFixture::new(&[7; 20_000]);
     let (begin, end) = (lab.bounds[2], lab.bounds[3]);
     for page in (begin / 4096..=end / 4096).map(|page| page * 4096) {
         let (from, to) = (page.max(begin), (page + 4096).min(end));
@@ -137,7 +137,7 @@ fn a_missing_page_in_the_last_batch_loses_only_that_batch() {
 
 #[test]
 fn a_damaged_byte_before_a_whole_batch_is_refused() {
-    let lab = Lab::new(b"value");
+    let lab = JournalFixture::new(b"value");
     for begin in &lab.bounds[..2] {
         for offset in (0..lab.bounds[1]).filter(|offset| !SEQUENCE_NUMBER.contains(offset)) {
             lab.flip(begin + offset);
@@ -148,7 +148,7 @@ fn a_damaged_byte_before_a_whole_batch_is_refused() {
 
 #[test]
 fn a_missing_page_before_a_whole_batch_is_refused() {
-    let lab = Lab::new(&[7; 20_000]);
+    let lab = JournalFixture::new(&[7; 20_000]);
     for page in 0..lab.bounds[2] / 4096 {
         lab.overwrite(page * 4096, &[0; 4096]);
         lab.expect_refusal();
@@ -157,7 +157,7 @@ fn a_missing_page_before_a_whole_batch_is_refused() {
 
 #[test]
 fn a_truncated_batch_at_the_end_is_dropped() {
-    let lab = Lab::new(b"value");
+    let lab = JournalFixture::new(b"value");
     for length in [1, 13, 36, 40, 52].map(|length| lab.bounds[2] + length) {
         lab.resize(length);
         lab.expect_keys(&[0, 1]);
@@ -169,7 +169,7 @@ fn a_truncated_batch_at_the_end_is_dropped() {
 
 #[test]
 fn garbage_after_the_last_batch_loses_nothing() {
-    let lab = Lab::new(b"value");
+    let lab = JournalFixture::new(b"value");
     for garbage in [&b""[..], &[0xAA; 5_000], &[1; 5_000], &[2; 5_000], &[3; 5_000], b"\x01\x01\0\0\0"] {
         lab.overwrite(lab.bounds[3], garbage);
         lab.expect_keys(&[0, 1, 2]);
@@ -179,7 +179,7 @@ fn garbage_after_the_last_batch_loses_nothing() {
 
 #[test]
 fn an_empty_journal_is_opened() {
-    let lab = Lab::new(b"value");
+    let lab = JournalFixture::new(b"value");
     for length in [0, 1024 * 1024] {
         lab.resize(0);
         lab.resize(length);
@@ -189,7 +189,7 @@ fn an_empty_journal_is_opened() {
 
 #[test]
 fn damage_in_an_older_journal_is_refused() {
-    let lab = Lab::new(b"value");
+    let lab = JournalFixture::new(b"value");
     for newest in [&b""[..], b"torn"] {
         fs::write(lab.path("1.jnl"), newest).expect("written");
         lab.flip(lab.bounds[3] - 15);

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 
 use super::{
     super::{
-        engine::Engine,
+        engine::EmbeddedEngine,
         index::{BucketId, Candidates},
         indexer::Indexer,
         record,
@@ -18,7 +18,7 @@ use crate::{
     domain::{
         clock::Clock,
         port::{Codes, Insertion, Ledger, StoreHealth},
-        registration::{CodeKey, State},
+        registration_code::{CodeKey, CodeState},
     },
     store::conformance::{conformance, sample::is_free},
 };
@@ -50,11 +50,11 @@ impl EmbeddedHarness {
         indexer
     }
 
-    fn engine(&self) -> Arc<Engine> {
+    fn engine(&self) -> Arc<EmbeddedEngine> {
         self.embedded().core.engine.load_full().expect("open")
     }
 
-    async fn state(&self, code: &str) -> Option<State> {
+    async fn state(&self, code: &str) -> Option<CodeState> {
         let entry = Codes::get(&self.embedded(), &self.key(code)).await.expect("works")?;
         Some(entry.state(self.clock.now()))
     }
@@ -73,7 +73,7 @@ impl EmbeddedHarness {
     }
 }
 
-fn candidates(engine: &Engine, key: &[u8]) -> Vec<BucketId> {
+fn candidates(engine: &EmbeddedEngine, key: &[u8]) -> Vec<BucketId> {
     match engine.index.candidates(key) {
         Candidates::Only(buckets) => buckets.to_vec(),
         Candidates::Any => panic!("the index is not complete"),
@@ -93,10 +93,10 @@ async fn records_written_before_and_during_indexing_are_always_found() {
         harness.insert(&format!("NEW{steps}")).await.expect("works");
         harness.release(&format!("OLD{}", steps + 1)).await;
         for step in 0..=steps {
-            assert_eq!(harness.state(&format!("NEW{step}")).await, Some(State::Pending));
-            assert_eq!(harness.state(&format!("OLD{step}")).await, Some(State::Released));
+            assert_eq!(harness.state(&format!("NEW{step}")).await, Some(CodeState::Pending));
+            assert_eq!(harness.state(&format!("OLD{step}")).await, Some(CodeState::Released));
         }
-        assert_eq!(harness.state(&format!("OLD{}", CODES - 1)).await, Some(State::Pending));
+        assert_eq!(harness.state(&format!("OLD{}", CODES - 1)).await, Some(CodeState::Pending));
         assert_eq!(harness.state("NEVER").await, None);
         assert!(!is_free(&harness, &harness.key("OLD0")).await, "a tombstone holds its code");
         if !indexer.step(&engine).expect("works") {
@@ -107,7 +107,7 @@ async fn records_written_before_and_during_indexing_are_always_found() {
     assert!(steps >= 3, "{steps} steps");
     engine.index.complete();
     for index in 0..CODES {
-        let state = if index <= steps + 1 { State::Released } else { State::Pending };
+        let state = if index <= steps + 1 { CodeState::Released } else { CodeState::Pending };
         assert_eq!(harness.state(&format!("OLD{index}")).await, Some(state), "OLD{index}");
     }
     assert_eq!(harness.state("NEVER").await, None);
@@ -129,7 +129,7 @@ async fn a_store_closed_during_indexing_loses_nothing() {
     *harness.store.lock().expect("not poisoned") = EmbeddedStore::open(harness.options()).expect("opens");
     eventually(|| harness.engine().index.is_complete()).await;
     for index in 0..CODES {
-        let state = if index == 7 { State::Released } else { State::Pending };
+        let state = if index == 7 { CodeState::Released } else { CodeState::Pending };
         assert_eq!(harness.state(&format!("CODE{index}")).await, Some(state), "CODE{index}");
     }
 }

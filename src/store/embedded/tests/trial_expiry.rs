@@ -6,7 +6,7 @@ use fjall::{AbstractTree, UserKey};
 
 use super::{
     super::{
-        trial_expiry::{RemoveEndedTrials, RemoveExpired, ended_keys, expired_rows},
+        trial_expiry::{RemoveExpiredTrials, RemoveStaleTrials, ended_keys, expired_rows},
         trial_key::{TrialKey, parse_trial_key},
     },
     EmbeddedHarness, EmbeddedStore, Harness, eventually,
@@ -73,8 +73,8 @@ async fn remove_all(harness: &EmbeddedHarness) {
     let rows = expired_rows(&engine, harness.clock.now(), None, ALL).expect("readable");
     let keys = ended_keys(&engine, None, ALL).expect("readable");
     drop(engine);
-    store.submit(RemoveExpired { rows, expired_by: harness.clock.now() }).await.expect("works");
-    store.submit(RemoveEndedTrials { keys }).await.expect("works");
+    store.submit(RemoveExpiredTrials { rows, expired_by: harness.clock.now() }).await.expect("works");
+    store.submit(RemoveStaleTrials { keys }).await.expect("works");
 }
 
 #[tokio::test]
@@ -143,7 +143,7 @@ async fn a_clock_that_goes_back_between_search_and_removal_removes_nothing() {
     assert_eq!(expired.len(), 3);
     let expired_by = harness.clock.now();
     harness.clock.step_to(start);
-    store.submit(RemoveExpired { rows: expired, expired_by }).await.expect("works");
+    store.submit(RemoveExpiredTrials { rows: expired, expired_by }).await.expect("works");
     assert_eq!(rows(&store), before);
 }
 
@@ -159,7 +159,7 @@ async fn a_clock_that_steps_forward_between_search_and_removal_removes_no_live_t
     assert_eq!(rows.len(), 3);
     authorize(&store, PROMOTIONAL, "a", 1, "two").await;
     harness.clock.step_to(expired_by + (PROMOTIONAL.ttl + PROMOTIONAL.retention + DAY) * 2);
-    store.submit(RemoveExpired { rows, expired_by }).await.expect("works");
+    store.submit(RemoveExpiredTrials { rows, expired_by }).await.expect("works");
     harness.clock.step_to(expired_by);
     let trial = Trials::get(&store, &temp_pass("TempPassREF"), &PROMOTIONAL, &identity("a", Some(1))).await;
     assert_eq!(trial.expect("works").used_resources.len(), 1);
@@ -201,7 +201,7 @@ async fn an_ended_generation_is_removed_in_bounded_steps_and_no_live_trial_is_re
         assert!(keys.len() <= 4);
         let Some(last) = keys.last() else { break };
         (after, steps) = (Some(last.clone()), steps + 1);
-        store.submit(RemoveEndedTrials { keys }).await.expect("works");
+        store.submit(RemoveStaleTrials { keys }).await.expect("works");
     }
     // Eleven bindings, five trials, and the marks of two generations.
     assert!((5..=7).contains(&steps), "{steps} steps");

@@ -3,7 +3,7 @@
 use fjall::UserKey;
 
 use super::{
-    super::{engine::Engine, record},
+    super::{engine::EmbeddedEngine, record},
     EmbeddedHarness, NO_LIMIT, TTL, entry, ledger_key, registration,
 };
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Overwrites a record with invalid bytes, in whichever keyspace it is.
-fn corrupt_record(engine: &Engine, key: &UserKey) {
+fn corrupt_record(engine: &EmbeddedEngine, key: &UserKey) {
     let mut places = vec![engine.lasting.clone(), engine.trials.clone()];
     places.extend(engine.buckets().iter().map(|bucket| bucket.keyspace.clone()));
     let place = places.into_iter().find(|place| place.contains_key(key).expect("readable"));

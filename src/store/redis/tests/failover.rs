@@ -23,7 +23,7 @@ use crate::{
     domain::{
         clock::{Clock, SystemClock},
         port::{Codes, Insertion, StoreHealth},
-        registration::Registration,
+        registration_code::RegistrationCode,
     },
     store::{
         conformance::sample,
@@ -57,13 +57,13 @@ async fn store(cluster: &Cluster, wait_replicas: u32) -> RedisStore {
     RedisStore::open(RedisOptions { wait_replicas: Some(wait_replicas), ..options }).await.expect("opens")
 }
 
-fn record(client: usize, name: &str) -> Registration {
+fn record(client: usize, name: &str) -> RegistrationCode {
     let mut record = sample::registration(SystemClock.now(), name, sample::TTL);
     record.environment = sample::environment(&format!("environment-{client}"));
     record
 }
 
-async fn create(store: &RedisStore, record: &Registration) -> Result<(), String> {
+async fn create(store: &RedisStore, record: &RegistrationCode) -> Result<(), String> {
     match store.insert_if_absent(record, sample::NO_LIMIT, None).await {
         Ok(Insertion::Inserted) => Ok(()),
         Ok(other) => panic!("{other:?}"),
@@ -73,26 +73,26 @@ async fn create(store: &RedisStore, record: &Registration) -> Result<(), String>
 
 /// The results that clients have received.
 #[derive(Default)]
-struct Outcome {
-    acknowledged: Vec<Registration>,
-    refused: Vec<(Registration, String)>,
+struct LoadOutcome {
+    acknowledged: Vec<RegistrationCode>,
+    refused: Vec<(RegistrationCode, String)>,
 }
 
 /// Clients that create codes until they are stopped.
-struct Load {
+struct CreateLoad {
     stop: CancellationToken,
-    clients: JoinSet<Outcome>,
+    clients: JoinSet<LoadOutcome>,
     acknowledged: Arc<AtomicUsize>,
 }
 
-impl Load {
+impl CreateLoad {
     fn start(store: &RedisStore, round: usize) -> Self {
         let (stop, mut clients) = (CancellationToken::new(), JoinSet::new());
         let acknowledged = Arc::<AtomicUsize>::default();
         for client in 0..CLIENTS {
             let (store, stop, acknowledged) = (store.clone(), stop.clone(), Arc::clone(&acknowledged));
             clients.spawn(async move {
-                let mut outcome = Outcome::default();
+                let mut outcome = LoadOutcome::default();
                 while !stop.is_cancelled() {
                     let number = outcome.acknowledged.len() + outcome.refused.len();
                     let record = record(client, &format!("R{round}C{client}N{number}"));
@@ -113,9 +113,9 @@ impl Load {
         Self { stop, clients, acknowledged }
     }
 
-    async fn stop(self) -> Outcome {
+    async fn stop(self) -> LoadOutcome {
         self.stop.cancel();
-        let mut all = Outcome::default();
+        let mut all = LoadOutcome::default();
         for outcome in self.clients.join_all().await {
             all.acknowledged.extend(outcome.acknowledged);
             all.refused.extend(outcome.refused);
@@ -125,8 +125,8 @@ impl Load {
 }
 
 /// The number of records that are missing.
-async fn lost(store: &RedisStore, acknowledged: &[Registration]) -> usize {
-    let look = |record: &Registration| {
+async fn lost(store: &RedisStore, acknowledged: &[RegistrationCode]) -> usize {
+    let look = |record: &RegistrationCode| {
         let (store, key) = (store.clone(), record.key());
         async move { Codes::get(&store, &key).await.expect("the store works").is_none() }
     };
@@ -148,9 +148,9 @@ struct Report {
 async fn kill(cluster: &Cluster, store: &RedisStore, rounds: Range<usize>) -> Report {
     let mut report = Report::default();
     for round in rounds {
-        let load = Load::start(store, round);
+        let load = CreateLoad::start(store, round);
         let witness = record(CLIENTS, &format!("W{round}"));
-        let slot_of = |record: &Registration| cluster.slot_of(&key::code(&record.key())[0]);
+        let slot_of = |record: &RegistrationCode| cluster.slot_of(&key::code(&record.key())[0]);
         let victim = cluster.primary_of(slot_of(&witness));
         // Make sure that there are codes to lose.
         until("a hundred creates", async || load.acknowledged.load(Ordering::Relaxed) > 100).await;
@@ -212,7 +212,7 @@ async fn a_hanging_primary_is_replaced_while_others_respond_and_its_watchers_are
     let cluster = cluster(2);
     let store = store(&cluster, 1).await;
     let primary_of =
-        |record: &Registration| cluster.primary_of(cluster.slot_of(&key::code(&record.key())[0]));
+        |record: &RegistrationCode| cluster.primary_of(cluster.slot_of(&key::code(&record.key())[0]));
     let one = record(0, "CODE");
     let victim = primary_of(&one);
     let mut others = (0..).map(|number| record(0, &format!("N{number}")));
@@ -256,7 +256,7 @@ async fn without_replicas_only_the_slots_of_a_failed_primary_are_unavailable() {
     let cluster = cluster(0);
     let store = store(&cluster, 0).await;
     let primary_of =
-        |record: &Registration| cluster.primary_of(cluster.slot_of(&key::code(&record.key())[0]));
+        |record: &RegistrationCode| cluster.primary_of(cluster.slot_of(&key::code(&record.key())[0]));
     let one = record(0, "CODE");
     let victim = primary_of(&one);
     let mut others = (0..).map(|number| record(0, &format!("N{number}")));

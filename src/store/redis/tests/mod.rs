@@ -18,17 +18,17 @@ use uuid::Uuid;
 
 use super::{
     Node, RedisOptions, RedisStore,
-    cell::{self, Cell, Next},
+    cell::{self, Cell, NextValue},
     code_value, key,
-    ledger::{Pending, StoredEntry},
-    script::Call,
+    ledger::{PendingRecord, StoredEntry},
+    script::EngineCall,
 };
 use crate::{
     domain::{
         clock::{Clock, ManualClock, SystemClock, Timestamp},
         port::{Codes, Insertion, Store, StoreHealth, Transfer, Trials},
         randomness::OsRandomness,
-        registration::{Registration, State},
+        registration_code::{CodeState, RegistrationCode},
         temp_pass::{Holder, KnownTrial, ResetTarget, Trial, TrialApplication, TrialState},
     },
     format::{TrialCell, TrialCellContent},
@@ -45,7 +45,7 @@ const PASSWORD: &str = "conformance";
 const START: u64 = 1_763_000_000_000 + 123_456;
 
 /// An engine that tests share one after the other. It runs for as long as a test uses it.
-struct Shared {
+struct SharedTestEngines {
     engine: TestEngine,
     time: FakedTime,
     turn: Arc<tokio::sync::Mutex<()>>,
@@ -66,11 +66,11 @@ impl TestEngine {
 }
 
 /// The shared engine of a kind, while a test uses it.
-type Place = Mutex<Weak<Shared>>;
+type SharedEngineSlot = Mutex<Weak<SharedTestEngines>>;
 
-static REDIS: Place = Place::new(Weak::new());
-static REDIS_CLUSTER: Place = Place::new(Weak::new());
-static VALKEY: Place = Place::new(Weak::new());
+static REDIS: SharedEngineSlot = SharedEngineSlot::new(Weak::new());
+static REDIS_CLUSTER: SharedEngineSlot = SharedEngineSlot::new(Weak::new());
+static VALKEY: SharedEngineSlot = SharedEngineSlot::new(Weak::new());
 
 fn server(product: Product, time: &FakedTime) -> TestEngine {
     TestEngine::Server(Server::start(node(product, time)))
@@ -119,7 +119,7 @@ struct RedisHarness {
     options: RedisOptions,
     store: Mutex<RedisStore>,
     _turn: tokio::sync::OwnedMutexGuard<()>,
-    _engine: Arc<Shared>,
+    _engine: Arc<SharedTestEngines>,
 }
 
 struct Time {
@@ -129,12 +129,17 @@ struct Time {
 
 impl RedisHarness {
     /// Uses the engine in this place, after starting it if necessary and deleting all keys.
-    async fn over(place: &Place, product: Product, start: fn(Product, &FakedTime) -> TestEngine) -> Self {
+    async fn over(
+        place: &SharedEngineSlot,
+        product: Product,
+        start: fn(Product, &FakedTime) -> TestEngine,
+    ) -> Self {
         let shared = {
             let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
             place.upgrade().unwrap_or_else(|| {
                 let time = FakedTime::at(START);
-                let shared = Arc::new(Shared { engine: start(product, &time), time, turn: Arc::default() });
+                let shared =
+                    Arc::new(SharedTestEngines { engine: start(product, &time), time, turn: Arc::default() });
                 *place = Arc::downgrade(&shared);
                 shared
             })
@@ -231,7 +236,7 @@ async fn replicas_with_different_clocks_agree_on_the_expiry_of_a_code() {
     assert_eq!(inserted, Insertion::Inserted);
     let codes = early.ports().codes;
     let found = codes.get(&record.key()).await.expect("the store works").expect("it is there");
-    assert_eq!(found.state(early.clock().now()), State::Pending);
+    assert_eq!(found.state(early.clock().now()), CodeState::Pending);
     harness.time.engine.advance(minute);
     assert!(!codes.release(&record.key(), record.id).await.expect("the store works"), "it has expired");
     // Codes are counted in whole seconds.
@@ -246,7 +251,7 @@ async fn a_pending_record_of_a_failed_server_is_stored_by_the_next_reader_of_its
     let record = sample::registration(now, "CODE", sample::TTL);
     let key = sample::ledger_key("request_id", "repeated");
     let entry = sample::entry("answer", Some(record.forget_time()));
-    let pending = Pending { value: code_value::encode(&record).expect("encodes") };
+    let pending = PendingRecord { value: code_value::encode(&record).expect("encodes") };
     assert!(store.put(&key, &StoredEntry::pending(entry.clone(), &pending)).await.expect("stored").is_none());
 
     let another = sample::registration(now, "OTHER", sample::TTL);
@@ -263,9 +268,9 @@ async fn an_entry_whose_record_cannot_be_stored_is_replaced() {
     let harness = RedisHarness::over(&REDIS_CLUSTER, Product::Redis, cluster).await;
     let (store, now) = (harness.redis(), harness.time.own.now());
     let taken = sample::insert(&harness, "CODE").await;
-    let lost = Registration { id: Uuid::from_u128(1), ..taken.clone() };
+    let lost = RegistrationCode { id: Uuid::from_u128(1), ..taken.clone() };
     let key = sample::ledger_key("request_id", "repeated");
-    let pending = Pending { value: code_value::encode(&lost).expect("encodes") };
+    let pending = PendingRecord { value: code_value::encode(&lost).expect("encodes") };
     let left = StoredEntry::pending(sample::entry("lost", Some(lost.forget_time())), &pending);
     assert!(store.put(&key, &left).await.expect("stored").is_none());
 
@@ -289,7 +294,7 @@ async fn a_lost_reset_of_all_takes_effect_again_when_a_later_trial_is_read() {
     let all = store.reset(&temp_pass, &ResetTarget::All, &TrialApplication::default()).await;
     assert_eq!(all.expect("the store works"), None);
     authorize("behind").await;
-    let lose = Call::command("DEL", [key::generation(&temp_pass)]);
+    let lose = EngineCall::command("DEL", [key::generation(&temp_pass)]);
     assert_eq!(store.engine().call::<u64>(lose).await.expect("the store works"), 1);
 
     assert_eq!(authorize("behind").await, TrialState::Active);
@@ -299,7 +304,7 @@ async fn a_lost_reset_of_all_takes_effect_again_when_a_later_trial_is_read() {
 }
 
 /// The changes of two cells that start a trial of a promotional TempPass.
-async fn start_under_way(store: &RedisStore, harness: &RedisHarness) -> (Vec<(Cell, Next)>, Timestamp) {
+async fn start_under_way(store: &RedisStore, harness: &RedisHarness) -> (Vec<(Cell, NextValue)>, Timestamp) {
     let (mut changes, mut now) = (Vec::new(), harness.time.own.now());
     for (key, value) in [("pb:d:e/r/m:{device}", "trial"), ("pb:u:e/r/m:{user}", "binding")] {
         let (cell, time) = store.read_cell(key.as_bytes().to_vec()).await.expect("the store works");
@@ -309,7 +314,7 @@ async fn start_under_way(store: &RedisStore, harness: &RedisHarness) -> (Vec<(Ce
     (changes, now)
 }
 
-async fn values(store: &RedisStore, changes: &[(Cell, Next)]) -> Vec<Option<String>> {
+async fn values(store: &RedisStore, changes: &[(Cell, NextValue)]) -> Vec<Option<String>> {
     let mut values = Vec::new();
     for (cell, _) in changes {
         let (cell, _) = store.read_cell(cell.key.clone()).await.expect("the store works");
@@ -355,7 +360,7 @@ async fn at_most_one_of_several_conflicting_changes_happens() {
     let store = harness.redis();
     let (changes, now) = start_under_way(&store, &harness).await;
     let attempts = (0..16).map(|index| {
-        let next = |(cell, _): &(Cell, Next)| (cell.clone(), Some((vec![index], now + sample::TTL)));
+        let next = |(cell, _): &(Cell, NextValue)| (cell.clone(), Some((vec![index], now + sample::TTL)));
         let (store, mut changes) = (store.clone(), changes.iter().map(next).collect::<Vec<_>>());
         if index % 2 == 1 {
             changes.reverse();

@@ -10,7 +10,7 @@ use crate::{
     domain::{
         clock::{Clock, SystemClock},
         port::{Codes, StoreHealth},
-        registration::Registration,
+        registration_code::RegistrationCode,
     },
     store::{
         conformance::sample,
@@ -31,11 +31,11 @@ pub(super) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     assert!(tokio::time::timeout(PATIENCE, asked).await.is_ok(), "{what}: not within {PATIENCE:?}");
 }
 
-fn record(name: &str) -> Registration {
+fn record(name: &str) -> RegistrationCode {
     sample::registration(SystemClock.now(), name, sample::TTL)
 }
 
-async fn create(store: &RedisStore, record: &Registration) -> Result<(), String> {
+async fn create(store: &RedisStore, record: &RegistrationCode) -> Result<(), String> {
     let inserted = store.insert_if_absent(record, sample::NO_LIMIT, None).await;
     inserted.map(drop).map_err(|error| error.to_string())
 }
@@ -156,7 +156,7 @@ async fn a_demoted_primary_is_abandoned_for_the_new_one() {
     assert!(Codes::get(&store, &first.key()).await.expect("the store works").is_some());
 }
 
-fn text_key(record: &Registration) -> String {
+fn text_key(record: &RegistrationCode) -> String {
     let [key, _] = crate::store::redis::key::code(&record.key());
     String::from_utf8(key).expect("text")
 }

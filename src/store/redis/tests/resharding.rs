@@ -10,7 +10,7 @@ use crate::{
     domain::{
         clock::{Clock, SystemClock},
         port::{Codes, Insertion, Ledger},
-        registration::{CodeKey, Registration},
+        registration_code::{CodeKey, RegistrationCode},
     },
     store::{
         conformance::sample,
@@ -34,19 +34,19 @@ fn slot_of(key: &CodeKey) -> u16 {
 }
 
 /// Records of codes in one slot.
-fn records_of_one_slot(count: usize) -> Vec<Registration> {
+fn records_of_one_slot(count: usize) -> Vec<RegistrationCode> {
     let now = SystemClock.now();
     let record = |number: u32| sample::registration(now, &format!("N{number}"), sample::TTL);
     let slot = slot_of(&record(0).key());
     (0..).map(record).filter(|record| slot_of(&record.key()) == slot).take(count).collect()
 }
 
-async fn insert(store: &RedisStore, record: &Registration) {
+async fn insert(store: &RedisStore, record: &RegistrationCode) {
     let inserted = store.insert_if_absent(record, sample::NO_LIMIT, None).await.expect("the store works");
     assert_eq!(inserted, Insertion::Inserted);
 }
 
-async fn is_live(store: &RedisStore, record: &Registration) -> bool {
+async fn is_live(store: &RedisStore, record: &RegistrationCode) -> bool {
     let entry = Codes::get(store, &record.key()).await.expect("the store works");
     entry.is_some_and(|entry| entry.release_time.is_none())
 }

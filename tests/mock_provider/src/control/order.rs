@@ -8,7 +8,7 @@ use super::{bad_request, read};
 use crate::{answer::Answer, call::Call, effect::merge, owner::Owner, profile::ProfileOrder, state::Mock};
 
 #[derive(Deserialize)]
-struct Put {
+struct PutLogin {
     service_provider: String,
     device_id: String,
     mvpd: String,
@@ -21,7 +21,7 @@ struct Put {
 /// The logins that are meant: all, but for what is named.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Meant {
+struct LoginFilter {
     service_provider: Option<String>,
     device_id: Option<String>,
     mvpd: Option<String>,
@@ -29,7 +29,7 @@ struct Meant {
 }
 
 #[derive(Deserialize)]
-struct Named {
+struct FaultId {
     id: String,
 }
 
@@ -49,7 +49,7 @@ pub(super) fn change_mvpd(mock: &mut Mock, call: &Call) -> Result<(), Answer> {
 
 /// Removes an operator.
 pub(super) fn remove_mvpd(mock: &mut Mock, call: &Call) -> Result<(), Answer> {
-    let Named { id } = read(call)?;
+    let FaultId { id } = read(call)?;
     mock.catalog.remove(&id);
     Ok(())
 }
@@ -61,7 +61,7 @@ pub(super) fn mvpds(mock: &Mock) -> Answer {
 
 /// A login that no session has led to.
 pub(super) fn put_profile(mock: &mut Mock, call: &Call) -> Result<(), Answer> {
-    let Put { service_provider, device_id: device, mvpd, client, profile } = read(call)?;
+    let PutLogin { service_provider, device_id: device, mvpd, client, profile } = read(call)?;
     let client = client.or_else(|| mock.clients.latest().map(str::to_owned));
     let client = client.ok_or_else(|| bad_request("no client has registered"))?;
     let owner = Owner { client, service_provider, device };
@@ -72,7 +72,7 @@ pub(super) fn put_profile(mock: &mut Mock, call: &Call) -> Result<(), Answer> {
 
 /// Takes logins back, and says how many.
 pub(super) fn invalidate(mock: &mut Mock, call: &Call) -> Result<Answer, Answer> {
-    let meant: Meant = read(call)?;
+    let meant: LoginFilter = read(call)?;
     let is = |meant: &Option<String>, found: &str| meant.as_deref().is_none_or(|meant| meant == found);
     let count = mock.profiles.invalidate(|owner, mvpd| {
         is(&meant.service_provider, &owner.service_provider)

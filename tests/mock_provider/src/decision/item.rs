@@ -17,7 +17,7 @@ pub(super) struct Outcome {
 }
 
 /// About what it was decided.
-pub(super) struct Subject<'a> {
+pub(super) struct DecisionContext<'a> {
     pub owner: &'a Owner,
     pub mvpd: &'a Mvpd,
     pub question: Question,
@@ -37,7 +37,7 @@ impl Outcome {
     }
 }
 
-impl Subject<'_> {
+impl DecisionContext<'_> {
     /// The decision about this resource.
     pub(super) fn item(&self, resource: &str, outcome: &Outcome) -> Value {
         let padding = if self.settings.pads_resources { " " } else { "" };

@@ -2,7 +2,7 @@
 
 use super::super::super::{hardware::SET_TOP_BOX, vocabulary::same_word};
 
-pub(in super::super) struct Maker<'a> {
+pub(in super::super) struct TelevisionMaker<'a> {
     pub(in super::super) name: &'a str,
     /// The type of all devices of this manufacturer, if they are of one type.
     pub(in super::super) hardware_type: Option<&'static str>,
@@ -98,29 +98,29 @@ const NOBODY: &[&str] = &[
 ];
 
 /// Returns the manufacturer that `text` names. An unknown one keeps its spelling.
-pub(super) fn read(text: &str) -> Option<Maker<'_>> {
+pub(super) fn read(text: &str) -> Option<TelevisionMaker<'_>> {
     // `LGE/KONKA/FOX`: the platform's vendor, the factory, and the brand.
     let brand = text.rsplit('/').next().unwrap_or(text).trim();
     let brand = brand.strip_prefix("CUS:").unwrap_or(brand);
     if NOBODY.iter().any(|word| same_word(word, brand)) {
         return None;
     }
-    known(brand).or_else(|| is_name(brand).then_some(Maker { name: brand, hardware_type: None }))
+    known(brand).or_else(|| is_name(brand).then_some(TelevisionMaker { name: brand, hardware_type: None }))
 }
 
 /// Returns the manufacturer that `text` names, if it is known.
-pub(in super::super) fn known(text: &str) -> Option<Maker<'static>> {
+pub(in super::super) fn known(text: &str) -> Option<TelevisionMaker<'static>> {
     let find = |list: &'static [(&str, &str)]| {
         list.iter().find(|(written, _)| same_word(written, text)).map(|(_, name)| *name)
     };
     let television = || Some(named(find(TELEVISIONS)?));
-    let set_top_box = || Some(Maker { hardware_type: Some(SET_TOP_BOX), ..named(find(BOXES)?) });
+    let set_top_box = || Some(TelevisionMaker { hardware_type: Some(SET_TOP_BOX), ..named(find(BOXES)?) });
     set_top_box().or_else(television)
 }
 
 /// Creates a manufacturer from its own spelling.
-pub(super) fn named(name: &'static str) -> Maker<'static> {
-    Maker { name, hardware_type: None }
+pub(super) fn named(name: &'static str) -> TelevisionMaker<'static> {
+    TelevisionMaker { name, hardware_type: None }
 }
 
 /// Whether text in the place of a manufacturer can be a name: a letter, then letters, spaces, `-`,

@@ -7,10 +7,10 @@ const NO_MODELS: &[&str] =
     &["SmartTV", "Smart TV", "webOSTV", "WEBOS", "NetCast", "Android TV", "RC_V2", "Si21", "Mxl66", "com."];
 
 /// A manufacturer and a model, as in the text.
-type Pair<'a> = (&'a str, &'a str);
+type MakerAndModel<'a> = (&'a str, &'a str);
 
 /// Returns the manufacturer that `text` names.
-pub(super) fn maker(text: &str) -> Option<makers::Maker<'_>> {
+pub(super) fn maker(text: &str) -> Option<makers::TelevisionMaker<'_>> {
     pairs(text)
         .find_map(|(maker, _)| makers::read(maker))
         .or_else(|| makers::known(vendor(text)?))
@@ -24,33 +24,33 @@ pub(super) fn model(text: &str) -> Option<&str> {
     said.map(str::trim).find(|model| is_model(model))
 }
 
-fn pairs(text: &str) -> impl Iterator<Item = Pair<'_>> {
+fn pairs(text: &str) -> impl Iterator<Item = MakerAndModel<'_>> {
     [vidaa(text), hbbtv(text), lg(text), wired(text), freeview(text), tivo(text)].into_iter().flatten()
 }
 
 /// `HbbTV/1.5.1 (+DRM; Maker; Model; …)`: ETSI TS 102 796, section 7.3.2.4. A television with software of several vendors may
 /// have two such groups; the last one is the manufacturer's.
-fn hbbtv(text: &str) -> Option<Pair<'_>> {
+fn hbbtv(text: &str) -> Option<MakerAndModel<'_>> {
     let (_, rest) = text.rsplit_once("HbbTV/").or_else(|| text.rsplit_once("HBBTV/"))?;
     let mut fields = after(rest, "(")?.split([';', ')']).skip(1);
     Some((fields.next()?, fields.next()?))
 }
 
 /// `VIDAA/6.0(Maker;SmartTV;Model;…)`.
-fn vidaa(text: &str) -> Option<Pair<'_>> {
+fn vidaa(text: &str) -> Option<MakerAndModel<'_>> {
     let mut fields = after(after(text, "VIDAA/")?, "(")?.split([';', ')']);
     Some((fields.next()?, fields.nth(1)?))
 }
 
 /// `LG Browser/6.00.00(…; LGE; Model; …)`, and the same without a name.
-fn lg(text: &str) -> Option<Pair<'_>> {
+fn lg(text: &str) -> Option<MakerAndModel<'_>> {
     let rest = after(text, "LGE;").or_else(|| after(text, "LGE ;"))?;
     let model = rest.split([';', ')']).next()?.trim();
     Some(("LGE", model.strip_prefix("Media/").unwrap_or(model)))
 }
 
 /// `(Maker, Model, wired)`: the last group of televisions with Netflix.
-fn wired(text: &str) -> Option<Pair<'_>> {
+fn wired(text: &str) -> Option<MakerAndModel<'_>> {
     text.split('(').skip(1).find_map(|group| {
         let group = group.split(')').next()?;
         let mut fields = group.split(',');
@@ -61,7 +61,7 @@ fn wired(text: &str) -> Option<Pair<'_>> {
 }
 
 /// `FVC/1.0 (Maker; Model;)`: Freeview Play.
-fn freeview(text: &str) -> Option<Pair<'_>> {
+fn freeview(text: &str) -> Option<MakerAndModel<'_>> {
     let mut fields = after(after(text, "FVC/")?, "(")?.split([';', ')']);
     Some((fields.next()?, fields.next()?))
 }
@@ -73,7 +73,7 @@ fn vendor(text: &str) -> Option<&str> {
 }
 
 /// `Vestel MB181 FINLUX` after `TiVoOS/1.0.0`: the factory, the board, and the brand.
-fn tivo(text: &str) -> Option<Pair<'_>> {
+fn tivo(text: &str) -> Option<MakerAndModel<'_>> {
     let group = after(after(text, "TiVoOS/")?, "(Vestel ")?.split(')').next()?;
     group.split_once(' ').map(|(model, maker)| (maker, model))
 }

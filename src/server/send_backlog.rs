@@ -42,7 +42,7 @@ type BoxError = Box<dyn Error + Send + Sync>;
 
 /// What an answer's body did when it was polled last.
 #[derive(Debug, Clone, Copy)]
-enum Did {
+enum BodyProgress {
     /// It gave something to send: now the client has to take it.
     Give,
     /// It had nothing to give: the client waits.
@@ -51,15 +51,15 @@ enum Did {
 
 tokio::task_local! {
     /// What the body of the answer did in this turn of its task.
-    static DID: Cell<Option<Did>>;
+    static DID: Cell<Option<BodyProgress>>;
 }
 
 /// The calls of a connection, and what its client has not taken of the answers. A cheap handle, and what hyper runs calls by.
 #[derive(Debug, Clone)]
-pub(super) struct Untaken(Arc<Counts>);
+pub(super) struct SendBacklog(Arc<BacklogCounters>);
 
 #[derive(Debug)]
-struct Counts {
+struct BacklogCounters {
     limit: Duration,
     /// Calls that ever began.
     begun: AtomicUsize,
@@ -72,10 +72,10 @@ struct Counts {
     span: AtomicUsize,
 }
 
-impl Untaken {
+impl SendBacklog {
     /// Nothing yet; `limit` is how long an answer may wait for the client.
     pub(super) fn new(limit: Duration) -> Self {
-        Self(Arc::new(Counts {
+        Self(Arc::new(BacklogCounters {
             limit,
             begun: AtomicUsize::default(),
             under_way: AtomicUsize::default(),
@@ -115,25 +115,25 @@ impl Untaken {
     }
 
     /// A frame of so many bytes, where there is room for them.
-    fn hand_over(&self, bytes: usize) -> Option<Place> {
+    fn hand_over(&self, bytes: usize) -> Option<FrameGuard> {
         if self.0.bytes.load(Relaxed) + bytes > BYTES_MAX {
             return None;
         }
         let span = self.0.span.load(Relaxed);
         self.0.bytes.fetch_add(bytes, Relaxed);
         self.0.frames[span].fetch_add(1, Relaxed);
-        Some(Place { untaken: self.clone(), bytes, span })
+        Some(FrameGuard { backlog: self.clone(), bytes, span })
     }
 }
 
-impl<F> Executor<F> for Untaken
+impl<F> Executor<F> for SendBacklog
 where
     F: Future<Output = ()> + Send + 'static,
 {
     /// Runs a call until it has ended, or its client has let the answer wait for too long. Dropped before its end, it is
     /// reset.
     fn execute(&self, call: F) {
-        let under_way = UnderWay::new(self);
+        let under_way = CallGuard::new(self);
         let limit = self.0.limit;
         // Pinned inside of the task it would have two places there: one to be brought in, one to be pinned in.
         let mut call = Box::pin(call);
@@ -146,8 +146,8 @@ where
                     return ended;
                 }
                 match did {
-                    Some(Did::Give) => over = Some(Box::pin(sleep(limit))),
-                    Some(Did::Wait) => over = None,
+                    Some(BodyProgress::Give) => over = Some(Box::pin(sleep(limit))),
+                    Some(BodyProgress::Wait) => over = None,
                     None => {}
                 }
                 over.as_mut().map_or(Poll::Pending, |over| over.as_mut().poll(context))
@@ -159,45 +159,45 @@ where
 }
 
 /// Counts a call for as long as it lives, however it ends.
-struct UnderWay(Untaken);
+struct CallGuard(SendBacklog);
 
-impl UnderWay {
-    fn new(untaken: &Untaken) -> Self {
-        untaken.0.begun.fetch_add(1, Relaxed);
-        untaken.0.under_way.fetch_add(1, Relaxed);
-        Self(untaken.clone())
+impl CallGuard {
+    fn new(backlog: &SendBacklog) -> Self {
+        backlog.0.begun.fetch_add(1, Relaxed);
+        backlog.0.under_way.fetch_add(1, Relaxed);
+        Self(backlog.clone())
     }
 }
 
-impl Drop for UnderWay {
+impl Drop for CallGuard {
     fn drop(&mut self) {
         self.0.0.under_way.fetch_sub(1, Relaxed);
     }
 }
 
 /// Counts a frame until it is on its way to the socket, or dropped.
-struct Place {
-    untaken: Untaken,
+struct FrameGuard {
+    backlog: SendBacklog,
     bytes: usize,
     span: usize,
 }
 
-impl Drop for Place {
+impl Drop for FrameGuard {
     fn drop(&mut self) {
-        self.untaken.0.bytes.fetch_sub(self.bytes, Relaxed);
-        self.untaken.0.frames[self.span].fetch_sub(1, Relaxed);
+        self.backlog.0.bytes.fetch_sub(self.bytes, Relaxed);
+        self.backlog.0.frames[self.span].fetch_sub(1, Relaxed);
     }
 }
 
 /// The body of an answer whose frames are counted.
 pub(super) struct CountedBody<B> {
     body: B,
-    untaken: Untaken,
+    backlog: SendBacklog,
 }
 
 impl<B> CountedBody<B> {
-    pub(super) fn new(body: B, untaken: Untaken) -> Self {
-        Self { body, untaken }
+    pub(super) fn new(body: B, backlog: SendBacklog) -> Self {
+        Self { body, backlog }
     }
 }
 
@@ -213,13 +213,13 @@ where
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let frame = Pin::new(&mut self.body).poll_frame(context);
-        let did = if frame.is_ready() { Did::Give } else { Did::Wait };
+        let did = if frame.is_ready() { BodyProgress::Give } else { BodyProgress::Wait };
         // hyper polls it nowhere else than in the task of its call.
         let _ = DID.try_with(|last| last.set(Some(did)));
         let Some(frame) = ready!(frame) else { return Poll::Ready(None) };
         let frame = frame.map_err(Into::into)?;
         let bytes = frame.data_ref().map_or(0, Buf::remaining);
-        let place = self.untaken.hand_over(bytes);
+        let place = self.backlog.hand_over(bytes);
         let counted = place.map(|place| frame.map_data(|data| CountedData { data, place }));
         let too_many = || h2::Error::from(h2::Reason::ENHANCE_YOUR_CALM).into();
         Poll::Ready(Some(counted.ok_or_else(too_many)))
@@ -238,7 +238,7 @@ where
 pub(super) struct CountedData<D> {
     data: D,
     #[expect(dead_code, reason = "it counts for as long as it lives")]
-    place: Place,
+    place: FrameGuard,
 }
 
 impl<D: Buf> Buf for CountedData<D> {

@@ -4,44 +4,44 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Format, FormatError, code::RecordV1, decode, encode};
+use super::{FormatError, StoredFormat, code::RecordV1, decode, encode};
 use crate::domain::{
     code::Code,
     device_info::{Warning, WarningReason},
     error::Violation,
-    registration::Registration,
+    registration_code::RegistrationCode,
 };
 
 /// A stored response.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct KeptAnswer {
+pub(crate) struct StoredResponse {
     /// A digest of the request. A repeat with another fingerprint reuses the key for a different request.
     pub fingerprint: [u8; 16],
     /// The created record.
-    pub record: KeptRecord,
+    pub record: ResponseRecord,
     /// The warnings that the response contained.
     pub warnings: Vec<Warning>,
 }
 
 /// The record of a stored response.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum KeptRecord {
+pub(crate) enum ResponseRecord {
     /// A reference to a record that the store keeps for at least as long as the response.
     Stored { code: Code, id: Uuid },
     /// A full copy, for a record that may be replaced before the response expires.
-    Whole(Box<Registration>),
+    Whole(Box<RegistrationCode>),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct KeptAnswerV1<'a> {
+pub(super) struct StoredResponseV1<'a> {
     fingerprint: [u8; 16],
     #[serde(borrow)]
-    record: KeptRecordV1<'a>,
+    record: ResponseRecordV1<'a>,
     warnings: Vec<WarningV1<'a>>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-enum KeptRecordV1<'a> {
+enum ResponseRecordV1<'a> {
     Stored {
         code: &'a str,
         id: [u8; 16],
@@ -50,7 +50,7 @@ enum KeptRecordV1<'a> {
     Whole(Box<RecordV1<'a>>),
 }
 
-impl Format for KeptAnswerV1<'_> {
+impl StoredFormat for StoredResponseV1<'_> {
     const NAME: &'static str = "kept_answer";
     const VERSION: u8 = 1;
 }
@@ -62,11 +62,11 @@ struct WarningV1<'a> {
     message: &'a str,
 }
 
-impl KeptAnswer {
+impl StoredResponse {
     /// # Errors
     /// Only if serialization fails, which cannot happen for a valid response.
     pub(crate) fn encode(&self) -> Result<Vec<u8>, FormatError> {
-        encode(&KeptAnswerV1 {
+        encode(&StoredResponseV1 {
             fingerprint: self.fingerprint,
             record: (&self.record).into(),
             warnings: self.warnings.iter().map(Into::into).collect(),
@@ -76,31 +76,31 @@ impl KeptAnswer {
     /// # Errors
     /// If the bytes are not a valid stored response.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
-        let KeptAnswerV1 { fingerprint, record, warnings } = decode(bytes)?;
-        let record = KeptRecord::try_from(record)
-            .map_err(|violation| FormatError::invalid::<KeptAnswerV1<'_>>(&violation))?;
+        let StoredResponseV1 { fingerprint, record, warnings } = decode(bytes)?;
+        let record = ResponseRecord::try_from(record)
+            .map_err(|violation| FormatError::invalid::<StoredResponseV1<'_>>(&violation))?;
         Ok(Self { fingerprint, record, warnings: warnings.into_iter().map(Into::into).collect() })
     }
 }
 
-impl<'a> From<&'a KeptRecord> for KeptRecordV1<'a> {
-    fn from(record: &'a KeptRecord) -> Self {
+impl<'a> From<&'a ResponseRecord> for ResponseRecordV1<'a> {
+    fn from(record: &'a ResponseRecord) -> Self {
         match record {
-            KeptRecord::Stored { code, id } => Self::Stored { code: code.as_str(), id: id.into_bytes() },
-            KeptRecord::Whole(registration) => Self::Whole(Box::new((&**registration).into())),
+            ResponseRecord::Stored { code, id } => Self::Stored { code: code.as_str(), id: id.into_bytes() },
+            ResponseRecord::Whole(registration) => Self::Whole(Box::new((&**registration).into())),
         }
     }
 }
 
-impl TryFrom<KeptRecordV1<'_>> for KeptRecord {
+impl TryFrom<ResponseRecordV1<'_>> for ResponseRecord {
     type Error = Violation;
 
-    fn try_from(record: KeptRecordV1<'_>) -> Result<Self, Violation> {
+    fn try_from(record: ResponseRecordV1<'_>) -> Result<Self, Violation> {
         Ok(match record {
-            KeptRecordV1::Stored { code, id } => {
+            ResponseRecordV1::Stored { code, id } => {
                 Self::Stored { code: Code::from_canonical(code), id: Uuid::from_bytes(id) }
             }
-            KeptRecordV1::Whole(record) => Self::Whole(Box::new(Registration::try_from(*record)?)),
+            ResponseRecordV1::Whole(record) => Self::Whole(Box::new(RegistrationCode::try_from(*record)?)),
         })
     }
 }
@@ -156,7 +156,7 @@ mod tests {
     fn the_format_of_a_kept_answer_is_pinned_with_each_form_of_its_record() {
         let now = Timestamp::from_millis(1_763_000_000_123);
         let registration = sample::registration(now, "NKGF4M7", Duration::from_secs(1800));
-        let stored = KeptRecord::Stored { code: registration.code.clone(), id: registration.id };
+        let stored = ResponseRecord::Stored { code: registration.code.clone(), id: registration.id };
         let reasons = [
             WarningReason::UnlistedValue,
             WarningReason::UnknownKey,
@@ -167,12 +167,12 @@ mod tests {
             WarningReason::TtlNotHonoured,
         ];
         let warning = |reason| Warning { field: "ttl".to_owned(), reason, message: "odd".to_owned() };
-        for (name, record) in [("stored", stored), ("whole", KeptRecord::Whole(Box::new(registration)))] {
+        for (name, record) in [("stored", stored), ("whole", ResponseRecord::Whole(Box::new(registration)))] {
             let fingerprint = std::array::from_fn(|index| index as u8);
-            let answer = KeptAnswer { fingerprint, record, warnings: reasons.map(warning).to_vec() };
+            let answer = StoredResponse { fingerprint, record, warnings: reasons.map(warning).to_vec() };
             let encoded = answer.encode().expect("encodes");
-            let name = format!("{}_{name}", KeptAnswerV1::NAME);
-            golden::check(&name, KeptAnswerV1::VERSION, &encoded, KeptAnswer::decode, &answer);
+            let name = format!("{}_{name}", StoredResponseV1::NAME);
+            golden::check(&name, StoredResponseV1::VERSION, &encoded, StoredResponse::decode, &answer);
         }
     }
 }

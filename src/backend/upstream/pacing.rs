@@ -20,12 +20,12 @@ const BURST: u32 = 9;
 const WAIT_MAX: Duration = Duration::from_secs(20);
 
 /// The pace of each device.
-pub(super) struct Pace {
+pub(super) struct RequestPacing {
     limits: Arc<dyn Limits>,
     environment: EnvironmentName,
 }
 
-impl Pace {
+impl RequestPacing {
     pub(super) fn new(limits: Arc<dyn Limits>, environment: EnvironmentName) -> Self {
         Self { limits, environment }
     }

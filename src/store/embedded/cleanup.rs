@@ -15,13 +15,13 @@ use tokio::sync::mpsc::{Sender, WeakSender};
 use super::{
     bucket::Bucket,
     committer::Message,
-    engine::{self, Engine},
-    handle::Core,
-    ledger_operation::{RemoveEnded, is_live},
-    operation::{Command, Pending},
+    engine::{self, EmbeddedEngine},
+    handle::StoreCore,
+    ledger_operation::{RemoveExpiredEntries, is_live},
+    operation::{BatchCommand, PendingCommand},
     record,
-    trial_expiry::{RemoveEndedTrials, RemoveExpired, ended_keys, expired_rows},
-    trusted_time::{Look, TrustedTime},
+    trial_expiry::{RemoveExpiredTrials, RemoveStaleTrials, ended_keys, expired_rows},
+    trusted_time::{ClockCheck, TrustedTime},
 };
 use crate::domain::{clock::Timestamp, port::StoreResult};
 
@@ -46,7 +46,7 @@ const SWEEP_CHUNK: usize = 256;
 /// The position of each search for removable records. The next pass continues from there: for the engine, skipping over
 /// removed keys takes as long as reading present ones.
 #[derive(Debug, Default)]
-struct Progress {
+struct CleanupProgress {
     expired: Option<UserKey>,
     ended: Option<UserKey>,
     is_sweeping: bool,
@@ -56,13 +56,13 @@ struct Progress {
 
 /// Runs until the committer, which holds the sender of `deleted`, has stopped.
 pub(super) fn run(
-    core: &Weak<Core>,
+    core: &Weak<StoreCore>,
     queue: &WeakSender<Message>,
     deleted: &Receiver<Vec<Bucket>>,
     mut time: TrustedTime,
 ) {
     let mut looks = 0;
-    let mut progress = Progress::default();
+    let mut progress = CleanupProgress::default();
     loop {
         match deleted.recv_timeout(INTERVAL) {
             Ok(buckets) => forget(core, buckets),
@@ -76,7 +76,7 @@ pub(super) fn run(
 }
 
 /// Drops deleted buckets and removes them from the index.
-fn forget(core: &Weak<Core>, buckets: Vec<Bucket>) {
+fn forget(core: &Weak<StoreCore>, buckets: Vec<Bucket>) {
     let Some(engine) = core.upgrade().and_then(|core| core.engine.load_full()) else { return };
     let ids: Vec<_> = buckets.iter().map(Bucket::id).collect();
     drop(buckets);
@@ -84,23 +84,23 @@ fn forget(core: &Weak<Core>, buckets: Vec<Bucket>) {
 }
 
 fn look(
-    core: &Weak<Core>,
+    core: &Weak<StoreCore>,
     queue: &WeakSender<Message>,
     sweep: bool,
-    progress: &mut Progress,
+    progress: &mut CleanupProgress,
     time: &mut TrustedTime,
 ) {
     let (Some(core), Some(queue)) = (core.upgrade(), queue.upgrade()) else { return };
     core.space.refresh();
     let Some(engine) = core.engine.load_full() else { return };
     let now = match time.look(core.clock.now(), core.clock.instant()) {
-        Look::Trusted(now) => now,
-        Look::Untrusted => return,
-        Look::Stepped(by_ms) => {
+        ClockCheck::Trusted(now) => now,
+        ClockCheck::Untrusted => return,
+        ClockCheck::Stepped(by_ms) => {
             tracing::warn!(by_ms, "wall clock stepped");
             return;
         }
-        Look::Settled(by_ms) => {
+        ClockCheck::Settled(by_ms) => {
             tracing::warn!(
                 by_ms,
                 "wall clock step accepted, records that are expired by the new time are deleted from now on"
@@ -123,40 +123,40 @@ fn look(
     if progress.is_sweeping {
         let ended = ended_entries(&engine, now, progress.swept.as_ref()).unwrap_or_else(|error| {
             tracing::warn!(%error, "search for expired ledger entries failed");
-            EndedEntries::default()
+            ExpiredEntries::default()
         });
-        remove(&queue, &ended.keys, |keys| RemoveEnded { keys, ended_by: now });
+        remove(&queue, &ended.keys, |keys| RemoveExpiredEntries { keys, ended_by: now });
         progress.is_sweeping = ended.last.is_some();
         progress.swept = ended.last;
     }
 }
 
 /// Submits the removal of these keys to the committer, in chunks, so that other commands run in between.
-fn remove<C: Command>(queue: &Sender<Message>, keys: &[UserKey], command: impl Fn(Vec<UserKey>) -> C) {
+fn remove<C: BatchCommand>(queue: &Sender<Message>, keys: &[UserKey], command: impl Fn(Vec<UserKey>) -> C) {
     for keys in keys.chunks(SWEEP_CHUNK) {
-        let (command, _) = Pending::new(command(keys.to_vec()));
+        let (command, _) = PendingCommand::new(command(keys.to_vec()));
         let _ = queue.blocking_send(Message::Operation(command));
     }
 }
 
 fn remove_trials(
-    engine: &Engine,
+    engine: &EmbeddedEngine,
     queue: &Sender<Message>,
     now: Timestamp,
-    progress: &mut Progress,
+    progress: &mut CleanupProgress,
 ) -> StoreResult<()> {
     let rows = expired_rows(engine, now, progress.expired.as_ref(), REMOVALS_PER_LOOK)?;
-    remove(queue, &rows, |rows| RemoveExpired { rows, expired_by: now });
+    remove(queue, &rows, |rows| RemoveExpiredTrials { rows, expired_by: now });
     progress.expired = rows.into_iter().next_back().or(progress.expired.take());
     let keys = ended_keys(engine, progress.ended.as_ref(), REMOVALS_PER_LOOK)?;
-    remove(queue, &keys, |keys| RemoveEndedTrials { keys });
+    remove(queue, &keys, |keys| RemoveStaleTrials { keys });
     progress.ended = keys.into_iter().next_back().or(progress.ended.take());
     Ok(())
 }
 
 /// Expired ledger entries outside the buckets.
 #[derive(Default)]
-pub(super) struct EndedEntries {
+pub(super) struct ExpiredEntries {
     pub keys: Vec<UserKey>,
     /// The last entry that was read, if there are more to read.
     pub last: Option<UserKey>,
@@ -164,10 +164,10 @@ pub(super) struct EndedEntries {
 
 /// Finds expired ledger entries outside the buckets, starting after the key `after`, up to the limits of one pass.
 pub(super) fn ended_entries(
-    engine: &Engine,
+    engine: &EmbeddedEngine,
     now: Timestamp,
     after: Option<&UserKey>,
-) -> StoreResult<EndedEntries> {
+) -> StoreResult<ExpiredEntries> {
     let (first, end) = (UserKey::new(&[record::LEDGER]), UserKey::new(&[record::LEDGER + 1]));
     let start = after.map_or(Bound::Included(&first), Bound::Excluded);
     let mut keys = Vec::new();
@@ -180,10 +180,10 @@ pub(super) fn ended_entries(
             Err(error) => tracing::warn!(%error, "ledger entry cannot be decoded and is not removed"),
         }
         if index + 1 == ENTRIES_PER_LOOK || keys.len() == REMOVALS_PER_LOOK {
-            return Ok(EndedEntries { keys, last: Some(key) });
+            return Ok(ExpiredEntries { keys, last: Some(key) });
         }
     }
-    Ok(EndedEntries { keys, last: None })
+    Ok(ExpiredEntries { keys, last: None })
 }
 
 #[cfg(test)]
@@ -222,7 +222,7 @@ mod tests {
         let (queue, mut messages) = tokio::sync::mpsc::channel(64);
         let mut time = TrustedTime::new(clock.now(), clock.instant());
         clock.advance(day);
-        let mut progress = Progress::default();
+        let mut progress = CleanupProgress::default();
         let mut commands = |sweep| {
             let (core, queue) = (Arc::downgrade(&store.core), queue.downgrade());
             look(&core, &queue, sweep, &mut progress, &mut time);
@@ -237,7 +237,7 @@ mod tests {
         let engine = store.core.engine.load_full().expect("open");
         let mut after = None;
         let mut ended = || {
-            let EndedEntries { keys, last } =
+            let ExpiredEntries { keys, last } =
                 ended_entries(&engine, clock.now(), after.as_ref()).expect("readable");
             after = last;
             keys
@@ -245,7 +245,7 @@ mod tests {
         for expected in [REMOVALS_PER_LOOK, ENDED - REMOVALS_PER_LOOK, 0] {
             let keys = ended();
             assert_eq!(keys.len(), expected);
-            let remove = store.submit(RemoveEnded { keys, ended_by: clock.now() });
+            let remove = store.submit(RemoveExpiredEntries { keys, ended_by: clock.now() });
             runtime.block_on(remove).expect("works");
         }
         let left: Vec<_> = runtime.block_on(store.scan(ledger_kind("kind")).try_collect()).expect("works");
@@ -262,7 +262,7 @@ mod tests {
         let mut logged = || {
             let log = CapturedLog::of_this_thread();
             let (core, queue) = (Arc::downgrade(&store.core), queue.downgrade());
-            look(&core, &queue, false, &mut Progress::default(), &mut time);
+            look(&core, &queue, false, &mut CleanupProgress::default(), &mut time);
             log.text()
         };
         assert_eq!(logged(), "");

@@ -1,6 +1,6 @@
 //! The last decision about a resource, for clients that do not request a new one.
 
-use super::{Device, EntitlementService, authorize::Decider};
+use super::{DeviceContext, EntitlementService, authorize::DecidingLogin};
 use crate::domain::{
     caller::{Caller, Permission},
     clock::Timestamp,
@@ -12,7 +12,7 @@ use crate::domain::{
 
 /// What is known of a decision about a resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum KeptDecision {
+pub enum StoredDecision {
     /// No viewer is logged in.
     NotLoggedIn {
         /// Whether there was a login that has expired.
@@ -40,24 +40,24 @@ impl EntitlementService {
     pub async fn kept_decision(
         &self,
         caller: &Caller,
-        device: Device,
+        device: DeviceContext,
         resource: &Resource,
-    ) -> Result<KeptDecision> {
+    ) -> Result<StoredDecision> {
         let place = &device.place;
         caller.require(Permission::EntitlementsAuthorize, &place.environment, &place.requestor)?;
         let connection = self.connect(caller, place)?;
         let kept = self.recall(&device).await?;
-        if let Decider::NotLoggedIn { has_expired } =
+        if let DecidingLogin::NotLoggedIn { has_expired } =
             self.decider(&connection, &device, kept.as_ref(), None).await?
         {
-            return Ok(KeptDecision::NotLoggedIn { has_expired });
+            return Ok(StoredDecision::NotLoggedIn { has_expired });
         }
-        let Some(kept) = self.parts.memory.get(&device.key()).await? else { return Ok(KeptDecision::None) };
+        let Some(kept) = self.parts.memory.get(&device.key()).await? else { return Ok(StoredDecision::None) };
         Ok(match kept.device.decision(ResourceDigest::of(resource), self.parts.clock.now()) {
-            DecisionState::None => KeptDecision::None,
-            DecisionState::Expired => KeptDecision::Expired,
+            DecisionState::None => StoredDecision::None,
+            DecisionState::Expired => StoredDecision::Expired,
             DecisionState::Valid(known) => {
-                KeptDecision::Valid { mvpd: known.mvpd.clone(), expire_time: known.expire_time }
+                StoredDecision::Valid { mvpd: known.mvpd.clone(), expire_time: known.expire_time }
             }
         })
     }

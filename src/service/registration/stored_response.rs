@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::{
     domain::{
-        backend::{Issued, Keep},
+        backend::{IssuedCode, ResponseRecorder},
         caller::Caller,
         device_info::Warning,
         error::{Error, Result},
@@ -12,14 +12,14 @@ use crate::{
         id::Place,
         ledger_kind::LedgerKind,
         port::{Codes, LedgerEntry, LedgerKey},
-        registration::{CodeKey, Registration},
+        registration_code::{CodeKey, RegistrationCode},
     },
-    format::{KeptAnswer, KeptRecord},
+    format::{ResponseRecord, StoredResponse},
 };
 
 /// What identifies a repeated request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Repeat {
+pub struct IdempotentRequest {
     /// The caller's id of the request: the idempotency key.
     pub request_id: Uuid,
     /// The fingerprint of the whole request. A different request with the same id is an error.
@@ -27,15 +27,15 @@ pub struct Repeat {
 }
 
 /// Stores the response of a request.
-pub(super) struct KeepAnswer {
+pub(super) struct StoredResponseRecorder {
     key: LedgerKey,
     place: Place,
     fingerprint: Fingerprint,
 }
 
-impl KeepAnswer {
+impl StoredResponseRecorder {
     /// The scope of a request id is its caller, environment and requestor.
-    pub(super) fn new(repeat: Repeat, caller: &Caller, place: &Place) -> Self {
+    pub(super) fn new(repeat: IdempotentRequest, caller: &Caller, place: &Place) -> Self {
         let parts = [
             caller.name().as_bytes(),
             place.environment.as_str().as_bytes(),
@@ -53,8 +53,8 @@ impl KeepAnswer {
     ///
     /// # Errors
     /// [`Error::RequestIdReused`] for a different request, [`Error::StoreUnavailable`].
-    pub(super) async fn read(&self, entry: &LedgerEntry, codes: &dyn Codes) -> Result<Option<Issued>> {
-        let KeptAnswer { fingerprint, record, warnings } = match KeptAnswer::decode(&entry.value) {
+    pub(super) async fn read(&self, entry: &LedgerEntry, codes: &dyn Codes) -> Result<Option<IssuedCode>> {
+        let StoredResponse { fingerprint, record, warnings } = match StoredResponse::decode(&entry.value) {
             Ok(kept) => kept,
             Err(error) => {
                 tracing::error!(%error, "unreadable stored response; treating it as absent");
@@ -65,8 +65,8 @@ impl KeepAnswer {
             return Err(Error::RequestIdReused);
         }
         let registration = match record {
-            KeptRecord::Whole(registration) => Some(registration),
-            KeptRecord::Stored { code, id } => {
+            ResponseRecord::Whole(registration) => Some(registration),
+            ResponseRecord::Stored { code, id } => {
                 let Place { environment, requestor } = self.place.clone();
                 let found = codes.get(&CodeKey { environment, requestor, code }).await?;
                 let found = found.filter(|entry| entry.registration.id == id);
@@ -76,22 +76,22 @@ impl KeepAnswer {
         if registration.is_none() {
             tracing::warn!("the record of a stored response is missing; treating the response as absent");
         }
-        Ok(registration.map(|registration| Issued { registration, warnings, is_kept: true }))
+        Ok(registration.map(|registration| IssuedCode { registration, warnings, is_kept: true }))
     }
 }
 
-impl Keep for KeepAnswer {
+impl ResponseRecorder for StoredResponseRecorder {
     fn key(&self) -> &LedgerKey {
         &self.key
     }
 
-    fn entry(&self, registration: &Registration, warnings: &[Warning]) -> Result<LedgerEntry> {
-        let kept = KeptAnswer {
+    fn entry(&self, registration: &RegistrationCode, warnings: &[Warning]) -> Result<LedgerEntry> {
+        let kept = StoredResponse {
             fingerprint: self.fingerprint.into_bytes(),
             record: match registration.shadow {
-                None => KeptRecord::Stored { code: registration.code.clone(), id: registration.id },
+                None => ResponseRecord::Stored { code: registration.code.clone(), id: registration.id },
                 // The upstream decides when it reissues a code.
-                Some(_) => KeptRecord::Whole(Box::new(registration.clone())),
+                Some(_) => ResponseRecord::Whole(Box::new(registration.clone())),
             },
             warnings: warnings.to_vec(),
         };

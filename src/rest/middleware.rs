@@ -15,10 +15,10 @@ use http::{
 use tracing::Instrument;
 
 use super::{
-    Face,
+    RestFace,
     address::Addresses,
     call,
-    failure::{Failure, Shape, is_failure, shape, unshaped},
+    failure::{ErrorShape, Failure, is_failure, shape, unshaped},
     route::{self, OTHER, route_of},
 };
 use crate::domain::{
@@ -30,7 +30,7 @@ use crate::domain::{
 /// The longest URI, in bytes. Device information of the usual size fits in ten times over.
 const URI_MAX: usize = 16 * 1024;
 
-pub(super) async fn around(State(face): State<Face>, mut request: Request, next: Next) -> Response {
+pub(super) async fn around(State(face): State<RestFace>, mut request: Request, next: Next) -> Response {
     let route = route_of(request.extensions().get::<MatchedPath>().map(MatchedPath::as_str));
     let mut record = face.telemetry.begin_request(request.method(), route, request.headers());
     let early_shape = early_shape(route, &request, &face);
@@ -52,7 +52,7 @@ pub(super) async fn around(State(face): State<Face>, mut request: Request, next:
         match refusal {
             // A browser that asks whether it may call gets no further.
             Some(failure) if request.method() == Method::OPTIONS => return failure.into_response(),
-            Some(failure) => drop(request.extensions_mut().insert(Refusal(Arc::new(failure)))),
+            Some(failure) => drop(request.extensions_mut().insert(RefusedCall(Arc::new(failure)))),
             None => {}
         }
         request.extensions_mut().insert(addresses);
@@ -78,15 +78,15 @@ pub(super) async fn around(State(face): State<Face>, mut request: Request, next:
 /// Answers a call that was refused before it was routed. It stands inside of what answers browsers, so that a web page
 /// can read the refusal.
 pub(super) async fn refuse(request: Request, next: Next) -> Response {
-    match request.extensions().get::<Refusal>() {
-        Some(Refusal(failure)) => unshaped(Arc::clone(failure)),
+    match request.extensions().get::<RefusedCall>() {
+        Some(RefusedCall(failure)) => unshaped(Arc::clone(failure)),
         None => next.run(request).await,
     }
 }
 
 /// Why a call is not even routed.
 #[derive(Clone)]
-struct Refusal(Arc<Failure>);
+struct RefusedCall(Arc<Failure>);
 
 fn dot_segments() -> Failure {
     Error::from(Violation::new("path", "has segments of dots; send the path that they lead to")).into()
@@ -96,17 +96,17 @@ fn length(uri: &Uri) -> usize {
     uri.path_and_query().map_or(0, |uri| uri.as_str().len())
 }
 
-fn addresses(face: &Face, request: &Request) -> Result<Addresses, Failure> {
+fn addresses(face: &RestFace, request: &Request) -> Result<Addresses, Failure> {
     let peer = request.extensions().get::<Peer>();
     let peer = peer.ok_or_else(|| Error::Internal("a call without a peer".to_owned()))?;
     Ok(Addresses::new(peer.address, request.headers(), &face.trusted_proxies))
 }
 
 /// In which words a failure is told that comes before the form is read.
-fn early_shape(route: &str, request: &Request, face: &Face) -> Shape {
+fn early_shape(route: &str, request: &Request, face: &RestFace) -> ErrorShape {
     if matches!(route, route::REGISTER | route::TOKEN) {
-        return Shape::OAuth;
+        return ErrorShape::OAuth;
     }
     let format = call::early_format(request.uri(), request.headers(), face.default_format);
-    Shape::of_path(request.uri().path(), format)
+    ErrorShape::of_path(request.uri().path(), format)
 }

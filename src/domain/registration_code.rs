@@ -130,7 +130,7 @@ pub struct SourceApplication {
 
 /// The record of a code. It is immutable while the code is live.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Registration {
+pub struct RegistrationCode {
     /// The record's id. Unlike the code, it is never used again.
     pub id: Uuid,
     /// The code that the TV shows.
@@ -266,7 +266,7 @@ impl RegistrationRequest {
     }
 }
 
-impl Registration {
+impl RegistrationCode {
     /// Returns the key of the record's code.
     #[must_use]
     pub fn key(&self) -> CodeKey {
@@ -311,7 +311,7 @@ impl Registration {
 
 /// The state of a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum CodeState {
     /// Waiting for the viewer.
     Pending,
     /// Released before its expiry. In practice that means a completed login, but it is no proof of one.
@@ -324,7 +324,7 @@ pub enum State {
 #[derive(Debug, Clone, PartialEq)]
 pub struct CodeEntry {
     /// The record.
-    pub registration: Registration,
+    pub registration: RegistrationCode,
     /// When the code was released; present for a tombstone.
     pub release_time: Option<Timestamp>,
 }
@@ -332,13 +332,13 @@ pub struct CodeEntry {
 impl CodeEntry {
     /// Returns the state at `now`. A code expires exactly at its `expire_time`.
     #[must_use]
-    pub fn state(&self, now: Timestamp) -> State {
+    pub fn state(&self, now: Timestamp) -> CodeState {
         if self.release_time.is_some() {
-            State::Released
+            CodeState::Released
         } else if now >= self.registration.expire_time {
-            State::Expired
+            CodeState::Expired
         } else {
-            State::Pending
+            CodeState::Pending
         }
     }
 }
