@@ -130,15 +130,15 @@ pub(crate) fn encode_known_device(device: &KnownDevice) -> Result<Vec<u8>, Forma
 /// If the bytes are not a valid device or exceed a limit.
 pub(crate) fn decode_known_device(bytes: &[u8]) -> Result<KnownDevice, FormatError> {
     check_length(bytes)?;
-    let kept: KnownDeviceV1<'_> = decode(bytes)?;
-    let decisions = kept.decisions.len();
+    let stored: KnownDeviceV1<'_> = decode(bytes)?;
+    let decisions = stored.decisions.len();
     if decisions > DECISIONS_MAX {
         return Err(FormatError::new(
             KnownDeviceV1::NAME,
             format!("{decisions} decisions exceed the limit of {DECISIONS_MAX}"),
         ));
     }
-    kept.try_into().map_err(|violation| FormatError::invalid::<KnownDeviceV1<'_>>(&violation))
+    stored.try_into().map_err(|violation| FormatError::invalid::<KnownDeviceV1<'_>>(&violation))
 }
 
 fn check_length(bytes: &[u8]) -> Result<(), FormatError> {
@@ -216,14 +216,14 @@ impl<'a> From<&'a KnownDevice> for KnownDeviceV1<'a> {
 impl TryFrom<KnownDeviceV1<'_>> for KnownDevice {
     type Error = Violation;
 
-    fn try_from(kept: KnownDeviceV1<'_>) -> Result<Self, Violation> {
+    fn try_from(stored: KnownDeviceV1<'_>) -> Result<Self, Violation> {
         Ok(Self {
-            device_info: kept.device_info.map(str::to_owned),
-            user_agent: kept.user_agent.to_owned(),
-            temp_pass_identity: kept.temp_pass_identity.map(|identity| identity.to_owned().into()),
-            pending: kept.pending.map(TryInto::try_into).transpose()?,
-            login: kept.login.map(TryInto::try_into).transpose()?,
-            decisions: kept.decisions.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
+            device_info: stored.device_info.map(str::to_owned),
+            user_agent: stored.user_agent.to_owned(),
+            temp_pass_identity: stored.temp_pass_identity.map(|identity| identity.to_owned().into()),
+            pending: stored.pending.map(TryInto::try_into).transpose()?,
+            login: stored.login.map(TryInto::try_into).transpose()?,
+            decisions: stored.decisions.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
         })
     }
 }
@@ -244,13 +244,13 @@ impl<'a> From<&'a PendingCode> for PendingCodeV1<'a> {
 impl TryFrom<PendingCodeV1<'_>> for PendingCode {
     type Error = Violation;
 
-    fn try_from(kept: PendingCodeV1<'_>) -> Result<Self, Violation> {
+    fn try_from(stored: PendingCodeV1<'_>) -> Result<Self, Violation> {
         Ok(Self {
-            code: Code::from_canonical(kept.code),
-            expire_time: Timestamp::from_millis(kept.expire_time),
-            mvpd: kept.mvpd.map(mvpd).transpose()?,
-            start_time: time(kept.start_time),
-            is_used: kept.is_used,
+            code: Code::from_canonical(stored.code),
+            expire_time: Timestamp::from_millis(stored.expire_time),
+            mvpd: stored.mvpd.map(mvpd).transpose()?,
+            start_time: time(stored.start_time),
+            is_used: stored.is_used,
         })
     }
 }
@@ -278,21 +278,21 @@ impl<'a> From<&'a KnownLogin> for KnownLoginV1<'a> {
 impl TryFrom<KnownLoginV1<'_>> for KnownLogin {
     type Error = Violation;
 
-    fn try_from(kept: KnownLoginV1<'_>) -> Result<Self, Violation> {
+    fn try_from(stored: KnownLoginV1<'_>) -> Result<Self, Violation> {
         Ok(Self {
-            mvpd: mvpd(kept.mvpd)?,
-            user_id: kept.user_id.map(str::to_owned),
-            kind: kept.kind.into(),
-            issue_time: time(kept.issue_time),
-            expire_time: time(kept.expire_time),
-            standing: match kept.standing {
+            mvpd: mvpd(stored.mvpd)?,
+            user_id: stored.user_id.map(str::to_owned),
+            kind: stored.kind.into(),
+            issue_time: time(stored.issue_time),
+            expire_time: time(stored.expire_time),
+            standing: match stored.standing {
                 LoginStandingV1::Told => LoginStanding::Told,
                 LoginStandingV1::Begun => LoginStanding::Begun,
                 LoginStandingV1::UsedUp => LoginStanding::UsedUp,
             },
-            seen_time: Timestamp::from_millis(kept.seen_time),
-            code: kept.code.map(Code::from_canonical),
-            attributes: kept.attributes.map(|(digest, since)| (digest, Timestamp::from_millis(since))),
+            seen_time: Timestamp::from_millis(stored.seen_time),
+            code: stored.code.map(Code::from_canonical),
+            attributes: stored.attributes.map(|(digest, since)| (digest, Timestamp::from_millis(since))),
         })
     }
 }
@@ -312,8 +312,8 @@ impl<'a> From<&'a ProfileKind> for ProfileKindV1<'a> {
 }
 
 impl From<ProfileKindV1<'_>> for ProfileKind {
-    fn from(kept: ProfileKindV1<'_>) -> Self {
-        match kept {
+    fn from(stored: ProfileKindV1<'_>) -> Self {
+        match stored {
             ProfileKindV1::Regular => Self::Regular,
             ProfileKindV1::Degraded => Self::Degraded,
             ProfileKindV1::Temporary => Self::Temporary,
@@ -344,12 +344,12 @@ impl<'a> From<&'a KnownDecision> for KnownDecisionV1<'a> {
 impl TryFrom<KnownDecisionV1<'_>> for KnownDecision {
     type Error = Violation;
 
-    fn try_from(kept: KnownDecisionV1<'_>) -> Result<Self, Violation> {
+    fn try_from(stored: KnownDecisionV1<'_>) -> Result<Self, Violation> {
         Ok(Self {
-            resource: ResourceDigest(kept.resource),
-            mvpd: mvpd(kept.mvpd)?,
-            expire_time: time(kept.expire_time),
-            media_token: kept.media_token.map(|token| MediaToken {
+            resource: ResourceDigest(stored.resource),
+            mvpd: mvpd(stored.mvpd)?,
+            expire_time: time(stored.expire_time),
+            media_token: stored.media_token.map(|token| MediaToken {
                 value: token.value.to_owned(),
                 start_time: time(token.start_time),
                 expire_time: time(token.expire_time),

@@ -153,7 +153,7 @@ mod tests {
     use crate::{domain::clock::Timestamp, format::golden, store::conformance::sample};
 
     #[test]
-    fn the_format_of_a_kept_answer_is_pinned_with_each_form_of_its_record() {
+    fn the_format_of_a_stored_response_is_pinned_with_each_form_of_its_record() {
         let now = Timestamp::from_millis(1_763_000_000_123);
         let registration = sample::registration(now, "NKGF4M7", Duration::from_secs(1800));
         let stored = ResponseRecord::Stored { code: registration.code.clone(), id: registration.id };

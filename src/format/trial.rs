@@ -196,8 +196,8 @@ mod tests {
             }
             let encoded = encode_trial(&trial).expect("encodes");
             assert!(encoded.len() < 300, "{count} resources: {} bytes", encoded.len());
-            let kept = decode_trial(&encoded, |index| decode_row(&rows[index as usize]));
-            assert_eq!(kept.expect("readable"), trial);
+            let decoded = decode_trial(&encoded, |index| decode_row(&rows[index as usize]));
+            assert_eq!(decoded.expect("readable"), trial);
             let all = encode_rows(&trial).expect("encodes");
             assert!(all.into_iter().map(|(_, row)| row).eq(rows.iter().cloned()), "{count} resources");
         }

@@ -35,7 +35,7 @@ const EXPECTED: usize = 4096;
 
 /// The time for which the requestor of a device outlives the device of its code. It is longer than any login, because a
 /// logged-in device logs out without naming its requestor.
-const REQUESTOR_KEPT: std::time::Duration = std::time::Duration::from_secs(365 * 24 * 3_600);
+const REQUESTOR_EXTENSION: std::time::Duration = std::time::Duration::from_secs(365 * 24 * 3_600);
 
 /// The name of a ledger entry.
 type EntryName = [u8; 32];
@@ -164,12 +164,12 @@ impl KnownDevices {
         loop {
             let before = self.ledger.get(&key).await?;
             // Most devices use the same requestor each time. The entry is rewritten only to extend its lifetime.
-            let lasts = |entry: &LedgerEntry| entry.expire_time >= Some(end + REQUESTOR_KEPT / 2);
-            if before.as_ref().is_some_and(|before| before.value == value && lasts(before)) {
+            let is_recent = |entry: &LedgerEntry| entry.expire_time >= Some(end + REQUESTOR_EXTENSION / 2);
+            if before.as_ref().is_some_and(|before| before.value == value && is_recent(before)) {
                 return Ok(());
             }
             let before = before.map(|entry| entry.value);
-            let entry = LedgerEntry { value: value.clone(), expire_time: Some(end + REQUESTOR_KEPT) };
+            let entry = LedgerEntry { value: value.clone(), expire_time: Some(end + REQUESTOR_EXTENSION) };
             if self.ledger.swap(&key, before.as_deref(), Some(entry)).await? {
                 return Ok(());
             }
@@ -214,7 +214,7 @@ impl Devices for KnownDevices {
 
     async fn keep_name(&self, named: &DeviceKey, device_id: &DeviceId, end: Timestamp) -> Result<()> {
         let name = name_of_name(named);
-        let device = self.keep_device(&name, device_id, end + REQUESTOR_KEPT);
+        let device = self.keep_device(&name, device_id, end + REQUESTOR_EXTENSION);
         let requestor = self.keep_requestor(&named.place, &named.device_id, end);
         tokio::try_join!(device, requestor)?;
         Ok(())

@@ -30,15 +30,15 @@ const INTERVAL: Duration = Duration::from_secs(1);
 
 /// The number of passes between sweeps for expired ledger entries outside the buckets: one hour. It can be long, because
 /// reads ignore expired entries.
-const LOOKS_PER_SWEEP: u32 = 3600;
+const PASSES_PER_SWEEP: u32 = 3600;
 
 /// The maximum number of entries that a sweep reads per pass. There may be millions of entries for devices, so a sweep spans
 /// as many passes as it needs.
-const ENTRIES_PER_LOOK: usize = 20_000;
+const ENTRIES_PER_PASS: usize = 20_000;
 
 /// The maximum number of trial records, and of ledger entries, removed per pass: a few milliseconds of work, and up to seven
 /// million an hour.
-const REMOVALS_PER_LOOK: usize = 2_000;
+const REMOVALS_PER_PASS: usize = 2_000;
 
 /// The maximum number of entries that one command removes.
 const SWEEP_CHUNK: usize = 256;
@@ -61,15 +61,15 @@ pub(super) fn run(
     deleted: &Receiver<Vec<Bucket>>,
     mut time: TrustedTime,
 ) {
-    let mut looks = 0;
+    let mut passes = 0;
     let mut progress = CleanupProgress::default();
     loop {
         match deleted.recv_timeout(INTERVAL) {
             Ok(buckets) => forget(core, buckets),
             Err(RecvTimeoutError::Disconnected) => return,
             Err(RecvTimeoutError::Timeout) => {
-                looks += 1;
-                look(core, queue, looks % LOOKS_PER_SWEEP == 0, &mut progress, &mut time);
+                passes += 1;
+                run_pass(core, queue, passes % PASSES_PER_SWEEP == 0, &mut progress, &mut time);
             }
         }
     }
@@ -83,7 +83,7 @@ fn forget(core: &Weak<StoreCore>, buckets: Vec<Bucket>) {
     engine.index.forget(&ids);
 }
 
-fn look(
+fn run_pass(
     core: &Weak<StoreCore>,
     queue: &WeakSender<Message>,
     sweep: bool,
@@ -93,7 +93,7 @@ fn look(
     let (Some(core), Some(queue)) = (core.upgrade(), queue.upgrade()) else { return };
     core.space.refresh();
     let Some(engine) = core.engine.load_full() else { return };
-    let now = match time.look(core.clock.now(), core.clock.instant()) {
+    let now = match time.check(core.clock.now(), core.clock.instant()) {
         ClockCheck::Trusted(now) => now,
         ClockCheck::Untrusted => return,
         ClockCheck::Stepped(by_ms) => {
@@ -108,9 +108,9 @@ fn look(
             return;
         }
     };
-    if engine.has_ended_buckets(now) {
+    if engine.has_expired_buckets(now) {
         // If the queue is full, the next pass tries again.
-        let _ = queue.try_send(Message::DeleteEndedBuckets(now));
+        let _ = queue.try_send(Message::DeleteExpiredBuckets(now));
     }
     if let Err(error) = remove_trials(&engine, &queue, now, progress) {
         tracing::warn!(%error, "search for forgotten trials failed");
@@ -121,7 +121,7 @@ fn look(
         progress.is_sweeping = true;
     }
     if progress.is_sweeping {
-        let ended = ended_entries(&engine, now, progress.swept.as_ref()).unwrap_or_else(|error| {
+        let ended = expired_entries(&engine, now, progress.swept.as_ref()).unwrap_or_else(|error| {
             tracing::warn!(%error, "search for expired ledger entries failed");
             ExpiredEntries::default()
         });
@@ -145,10 +145,10 @@ fn remove_trials(
     now: Timestamp,
     progress: &mut CleanupProgress,
 ) -> StoreResult<()> {
-    let rows = expired_rows(engine, now, progress.expired.as_ref(), REMOVALS_PER_LOOK)?;
+    let rows = expired_rows(engine, now, progress.expired.as_ref(), REMOVALS_PER_PASS)?;
     remove(queue, &rows, |rows| RemoveExpiredTrials { rows, expired_by: now });
     progress.expired = rows.into_iter().next_back().or(progress.expired.take());
-    let keys = ended_keys(engine, progress.ended.as_ref(), REMOVALS_PER_LOOK)?;
+    let keys = ended_keys(engine, progress.ended.as_ref(), REMOVALS_PER_PASS)?;
     remove(queue, &keys, |keys| RemoveStaleTrials { keys });
     progress.ended = keys.into_iter().next_back().or(progress.ended.take());
     Ok(())
@@ -163,7 +163,7 @@ pub(super) struct ExpiredEntries {
 }
 
 /// Finds expired ledger entries outside the buckets, starting after the key `after`, up to the limits of one pass.
-pub(super) fn ended_entries(
+pub(super) fn expired_entries(
     engine: &EmbeddedEngine,
     now: Timestamp,
     after: Option<&UserKey>,
@@ -179,7 +179,7 @@ pub(super) fn ended_entries(
             Ok(_) => keys.push(key.clone()),
             Err(error) => tracing::warn!(%error, "ledger entry cannot be decoded and is not removed"),
         }
-        if index + 1 == ENTRIES_PER_LOOK || keys.len() == REMOVALS_PER_LOOK {
+        if index + 1 == ENTRIES_PER_PASS || keys.len() == REMOVALS_PER_PASS {
             return Ok(ExpiredEntries { keys, last: Some(key) });
         }
     }
@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_sweep_spans_several_passes_and_removes_all_expired_entries() {
-        const ENDED: usize = REMOVALS_PER_LOOK + 10;
+        const ENDED: usize = REMOVALS_PER_PASS + 10;
         let folder = tempfile::tempdir().expect("a folder");
         let clock = ManualClock::new(Timestamp::from_millis(1_763_000_000_000));
         let store = EmbeddedStore::open(EmbeddedOptions::new(folder.path(), clock.clone())).expect("opens");
@@ -225,24 +225,24 @@ mod tests {
         let mut progress = CleanupProgress::default();
         let mut commands = |sweep| {
             let (core, queue) = (Arc::downgrade(&store.core), queue.downgrade());
-            look(&core, &queue, sweep, &mut progress, &mut time);
+            run_pass(&core, &queue, sweep, &mut progress, &mut time);
             std::iter::from_fn(|| messages.try_recv().ok()).count()
         };
         assert_eq!(commands(false), 0, "no sweep has started");
-        assert_eq!(commands(true), REMOVALS_PER_LOOK.div_ceil(SWEEP_CHUNK));
+        assert_eq!(commands(true), REMOVALS_PER_PASS.div_ceil(SWEEP_CHUNK));
         assert_eq!(commands(false), 1, "the sweep continues");
         assert_eq!(commands(false), 0, "the sweep is complete");
-        assert_eq!(commands(true), REMOVALS_PER_LOOK.div_ceil(SWEEP_CHUNK), "the next sweep starts over");
+        assert_eq!(commands(true), REMOVALS_PER_PASS.div_ceil(SWEEP_CHUNK), "the next sweep starts over");
 
         let engine = store.core.engine.load_full().expect("open");
         let mut after = None;
         let mut ended = || {
             let ExpiredEntries { keys, last } =
-                ended_entries(&engine, clock.now(), after.as_ref()).expect("readable");
+                expired_entries(&engine, clock.now(), after.as_ref()).expect("readable");
             after = last;
             keys
         };
-        for expected in [REMOVALS_PER_LOOK, ENDED - REMOVALS_PER_LOOK, 0] {
+        for expected in [REMOVALS_PER_PASS, ENDED - REMOVALS_PER_PASS, 0] {
             let keys = ended();
             assert_eq!(keys.len(), expected);
             let remove = store.submit(RemoveExpiredEntries { keys, ended_by: clock.now() });
@@ -262,7 +262,7 @@ mod tests {
         let mut logged = || {
             let log = CapturedLog::of_this_thread();
             let (core, queue) = (Arc::downgrade(&store.core), queue.downgrade());
-            look(&core, &queue, false, &mut CleanupProgress::default(), &mut time);
+            run_pass(&core, &queue, false, &mut CleanupProgress::default(), &mut time);
             log.text()
         };
         assert_eq!(logged(), "");

@@ -35,9 +35,9 @@ impl NewRecord {
     }
 
     /// Writes the record, replacing the previous one.
-    fn put(&self, transaction: &mut Transaction<'_>, place: &Keyspace, before: Option<&StoredRecord>) {
-        transaction.put(place, &self.key, self.value.clone(), before);
-        transaction.count_in(place, &self.environment, self.expire_time);
+    fn put(&self, transaction: &mut Transaction<'_>, keyspace: &Keyspace, before: Option<&StoredRecord>) {
+        transaction.put(keyspace, &self.key, self.value.clone(), before);
+        transaction.add_live_code(keyspace, &self.environment, self.expire_time);
         transaction.code_changed(&self.key);
     }
 }
@@ -68,8 +68,8 @@ impl BatchCommand for InsertCode {
         let Self { record, max_live, entry } = self;
         let entry = match entry {
             None => None,
-            Some(entry) => match entry.place(transaction)? {
-                Ok(place) => Some((entry, place)),
+            Some(entry) => match entry.location(transaction)? {
+                Ok(location) => Some((entry, location)),
                 Err(present) => return Ok(Insertion::Repeated(present)),
             },
         };
@@ -80,10 +80,10 @@ impl BatchCommand for InsertCode {
         if transaction.live_codes(&record.environment) >= *max_live {
             return Ok(Insertion::Full { next_expiry: transaction.next_expiry(&record.environment) });
         }
-        let place = transaction.place_until(record.forget_time)?;
-        record.put(transaction, &place, before.as_ref().map(|(found, _)| found));
-        if let Some((entry, place)) = entry {
-            entry.put(transaction, &place);
+        let bucket = transaction.bucket_until(record.forget_time)?;
+        record.put(transaction, &bucket, before.as_ref().map(|(found, _)| found));
+        if let Some((entry, location)) = entry {
+            entry.put(transaction, &location);
         }
         Ok(Insertion::Inserted)
     }
@@ -111,11 +111,11 @@ impl BatchCommand for AdoptCode {
         let Ok(live) = entry.map_or(Ok(None), |entry| entry.life(transaction.now).give_way(self.id)) else {
             return Ok(());
         };
-        let place = transaction.place_until(record.forget_time)?;
+        let bucket = transaction.bucket_until(record.forget_time)?;
         if let (Some(found), Some(live)) = (&before, live) {
-            transaction.count_out(&found.keyspace, &record.environment, live.expire_time);
+            transaction.remove_live_code(&found.keyspace, &record.environment, live.expire_time);
         }
-        record.put(transaction, &place, before.as_ref());
+        record.put(transaction, &bucket, before.as_ref());
         Ok(())
     }
 }
@@ -145,15 +145,15 @@ impl BatchCommand for RestoreCode {
         if let Some(present) = present.filter(|present| present.holds_code(transaction.now)) {
             return Ok(if present == *entry { Restoration::Present } else { Restoration::Differs });
         }
-        let place = transaction.place_until(record.forget_time)?;
+        let bucket = transaction.bucket_until(record.forget_time)?;
         match entry.release_time {
-            None => record.put(transaction, &place, before.as_ref()),
+            None => record.put(transaction, &bucket, before.as_ref()),
             Some(release_time) => {
                 let key = record::release_key(&record.key);
                 let release = record::encode_release(entry.registration.id, release_time);
                 let former = transaction.find_code(&key)?;
-                transaction.put(&place, &key, release, former.as_ref());
-                transaction.put(&place, &record.key, record.value.clone(), before.as_ref());
+                transaction.put(&bucket, &key, release, former.as_ref());
+                transaction.put(&bucket, &record.key, record.value.clone(), before.as_ref());
                 transaction.code_changed(&record.key);
             }
         }
@@ -185,11 +185,11 @@ impl BatchCommand for ReleaseCode {
         let registration = &tombstone.registration;
         // The release has its own key: overwriting the record would leave a second copy of it on disk. It goes to a bucket
         // that is written to anyway, because an otherwise idle bucket would gain a table with each memtable flush.
-        let place = transaction.place_until(registration.forget_time())?;
+        let bucket = transaction.bucket_until(registration.forget_time())?;
         let key = record::release_key(&self.key);
         let before = transaction.find_code(&key)?;
-        transaction.put(&place, &key, record::encode_release(self.id, transaction.now), before.as_ref());
-        transaction.count_out(&place, &registration.environment, registration.expire_time);
+        transaction.put(&bucket, &key, record::encode_release(self.id, transaction.now), before.as_ref());
+        transaction.remove_live_code(&bucket, &registration.environment, registration.expire_time);
         transaction.code_changed(&self.key);
         Ok(true)
     }

@@ -23,7 +23,7 @@ use crate::domain::clock::{Stopwatch, Timestamp};
 const BATCH_MAX: usize = 512;
 
 /// How many times `end` checks for remaining readers, and how long it waits between checks. A read takes milliseconds.
-const LAST_READERS_LOOKS: u32 = 5_000;
+const LAST_READERS_CHECKS: u32 = 5_000;
 const LAST_READERS_PAUSE: Duration = Duration::from_millis(1);
 
 /// A message to the committer.
@@ -31,7 +31,7 @@ pub(super) enum Message {
     /// Decide a command, and make its result durable.
     Operation(Box<dyn Operation>),
     /// Delete the buckets that had expired by this time.
-    DeleteEndedBuckets(Timestamp),
+    DeleteExpiredBuckets(Timestamp),
     /// Process the messages already in the queue, then stop.
     Close(oneshot::Sender<()>),
 }
@@ -61,7 +61,7 @@ impl Committer {
             for message in messages.drain(..) {
                 match message {
                     Message::Operation(operation) => operations.push(operation),
-                    Message::DeleteEndedBuckets(now) => ended_by = Some(now),
+                    Message::DeleteExpiredBuckets(now) => ended_by = Some(now),
                     Message::Close(closed) => {
                         self.queue.close();
                         closing.push(closed);
@@ -70,7 +70,7 @@ impl Committer {
             }
             self.process(&mut operations);
             if let Some(now) = ended_by {
-                self.delete_ended_buckets(now);
+                self.delete_expired_buckets(now);
             }
         }
         self.end();
@@ -98,7 +98,7 @@ impl Committer {
             self.core.has_failed.cancel();
         }
         // After the responses, because it may take a while.
-        if let Err(error) = self.engine.bound_memtables() {
+        if let Err(error) = self.engine.limit_memtables() {
             tracing::warn!(%error, "early memtable flush failed");
         }
     }
@@ -133,9 +133,9 @@ impl Committer {
         Ok(())
     }
 
-    fn delete_ended_buckets(&mut self, now: Timestamp) {
+    fn delete_expired_buckets(&mut self, now: Timestamp) {
         self.core.live.lock().unwrap_or_else(PoisonError::into_inner).forget(now);
-        let buckets = self.engine.delete_ended_buckets(now);
+        let buckets = self.engine.delete_expired_buckets(now);
         for bucket in &buckets {
             self.counts.remove(&bucket.keyspace.id());
         }
@@ -152,7 +152,7 @@ impl Committer {
             // Every acknowledged write was synced by its own commit.
             tracing::error!(%error, "final sync failed, acknowledged writes are on disk");
         }
-        for _ in 0..LAST_READERS_LOOKS {
+        for _ in 0..LAST_READERS_CHECKS {
             if Arc::strong_count(&self.engine) == 1 {
                 break;
             }

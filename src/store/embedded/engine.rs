@@ -154,7 +154,7 @@ impl EmbeddedEngine {
     /// bucket but the key is not found, searches all buckets in one snapshot. This is rare.
     pub(super) fn find_in_moving_buckets(&self, key: &[u8]) -> StoreResult<Option<UserValue>> {
         let candidates = self.index.candidates(key);
-        if candidates.are_none() {
+        if candidates.is_empty() {
             return Ok(None);
         }
         match self.find_among(&candidates, key)? {
@@ -169,7 +169,7 @@ impl EmbeddedEngine {
     }
 
     fn find_among(&self, candidates: &Candidates, key: &[u8]) -> StoreResult<Option<StoredRecord>> {
-        if candidates.are_none() {
+        if candidates.is_empty() {
             return Ok(None);
         }
         for bucket in self.buckets.load().iter().filter(|bucket| candidates.include(bucket.id())) {
@@ -234,7 +234,7 @@ impl EmbeddedEngine {
     }
 
     /// Flushes the largest memtable if all memtables together exceed their limit. Called only by the committer.
-    pub(super) fn bound_memtables(&self) -> StoreResult<()> {
+    pub(super) fn limit_memtables(&self) -> StoreResult<()> {
         let buckets = self.buckets.load();
         let size = |bucket: &Bucket| bucket.keyspace.tree.active_memtable().size();
         if buckets.iter().map(size).sum::<u64>() <= MEMTABLES_BYTES {
@@ -247,13 +247,13 @@ impl EmbeddedEngine {
     }
 
     /// Whether any bucket has expired.
-    pub(super) fn has_ended_buckets(&self, now: Timestamp) -> bool {
+    pub(super) fn has_expired_buckets(&self, now: Timestamp) -> bool {
         self.buckets.load().last().is_some_and(|bucket| bucket.end <= now)
     }
 
     /// Deletes the expired buckets and returns them. Their files are deleted when the last reader drops them. Called only
     /// by the committer.
-    pub(super) fn delete_ended_buckets(&self, now: Timestamp) -> Vec<Bucket> {
+    pub(super) fn delete_expired_buckets(&self, now: Timestamp) -> Vec<Bucket> {
         let (ended, rest): (Vec<_>, Vec<_>) =
             self.buckets.load().iter().cloned().partition(|bucket| bucket.end <= now);
         if !ended.is_empty() {

@@ -144,11 +144,11 @@ impl EmbeddedStore {
             fail_commits: false.into(),
         });
         let (queue, commands) = mpsc::channel(QUEUE_LENGTH);
-        let (deleted, let_go) = thread_channel::channel();
+        let (deleted, deleted_buckets) = thread_channel::channel();
         let committer = Committer { core: Arc::clone(&core), engine, counts, queue: commands, deleted };
         let (weak_core, weak_queue) = (Arc::downgrade(&core), queue.downgrade());
         let started =
-            start("store-housekeeper", move || cleanup::run(&weak_core, &weak_queue, &let_go, time))
+            start("store-cleanup", move || cleanup::run(&weak_core, &weak_queue, &deleted_buckets, time))
                 .and_then(|()| start("store-committer", move || committer.run()));
         match started {
             Ok(()) => Ok((Self { core, queue }, indexer)),

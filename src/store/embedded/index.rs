@@ -67,7 +67,7 @@ impl Candidates {
     }
 
     /// Whether no bucket contains the key.
-    pub(super) fn are_none(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         matches!(self, Self::Only(buckets) if buckets.is_empty())
     }
 }
@@ -213,7 +213,7 @@ mod tests {
         let index = Index::default();
         index.add(b"key", bucket(1));
         assert_eq!(index.candidates(b"key"), Candidates::Any);
-        assert!(index.candidates(b"key").include(bucket(7)) && !index.candidates(b"key").are_none());
+        assert!(index.candidates(b"key").include(bucket(7)) && !index.candidates(b"key").is_empty());
         index.complete();
         assert_eq!(index.candidates(b"key"), only(&[1]));
         assert!(!index.candidates(b"key").include(bucket(7)));
@@ -227,7 +227,7 @@ mod tests {
         }
         for number in 0..KEYS {
             assert_eq!(index.candidates(&key(number)), only(&[u64::from(number % 7)]));
-            assert!(index.candidates(&key(number + KEYS)).are_none());
+            assert!(index.candidates(&key(number + KEYS)).is_empty());
         }
     }
 
@@ -250,7 +250,7 @@ mod tests {
         index.add(b"key", bucket(1));
         index.add(b"key", bucket(1));
         index.remove(b"key", bucket(1));
-        assert!(index.candidates(b"key").are_none());
+        assert!(index.candidates(b"key").is_empty());
     }
 
     #[test]

@@ -32,20 +32,20 @@ impl PutIfAbsent {
     }
 
     /// The slot for the entry, or the live entry that already has its key.
-    pub(super) fn place(
+    pub(super) fn location(
         &self,
         transaction: &mut Transaction<'_>,
     ) -> StoreResult<Result<EntryLocation, LedgerEntry>> {
         let (before, present) = look_up(transaction, &self.key)?;
         Ok(match present {
             Some(present) => Err(present),
-            None => Ok(EntryLocation { keyspace: transaction.place_for_ledger(&self.entry)?, before }),
+            None => Ok(EntryLocation { keyspace: transaction.keyspace_for_ledger(&self.entry)?, before }),
         })
     }
 
     /// Writes the entry to its slot.
-    pub(super) fn put(&self, transaction: &mut Transaction<'_>, place: &EntryLocation) {
-        transaction.put(&place.keyspace, &self.key, self.value.clone(), place.before.as_ref());
+    pub(super) fn put(&self, transaction: &mut Transaction<'_>, location: &EntryLocation) {
+        transaction.put(&location.keyspace, &self.key, self.value.clone(), location.before.as_ref());
         transaction.kind_changed(self.kind);
     }
 }
@@ -60,9 +60,9 @@ impl BatchCommand for PutIfAbsent {
     type Outcome = Option<LedgerEntry>;
 
     fn decide(&mut self, transaction: &mut Transaction<'_>) -> StoreResult<Option<LedgerEntry>> {
-        match self.place(transaction)? {
-            Ok(place) => {
-                self.put(transaction, &place);
+        match self.location(transaction)? {
+            Ok(location) => {
+                self.put(transaction, &location);
                 Ok(None)
             }
             Err(present) => Ok(Some(present)),
@@ -131,8 +131,8 @@ impl BatchCommand for SwapEntry {
         }
         match (&self.replacement, before) {
             (Some((entry, value)), before) => {
-                let place = transaction.place_for_ledger(entry)?;
-                transaction.put(&place, &self.key, value.clone(), before.as_ref());
+                let keyspace = transaction.keyspace_for_ledger(entry)?;
+                transaction.put(&keyspace, &self.key, value.clone(), before.as_ref());
             }
             (None, Some(before)) => transaction.remove(&before.keyspace, &self.key),
             (None, None) => return Ok(true),

@@ -17,7 +17,7 @@ const OTHERS: u32 = 0o077;
 /// Removes the permissions of group and others from the folder and everything below it, and logs how many files it changed. A
 /// failure is logged and does not prevent the store from opening.
 pub(super) fn make_private(folder: &Path) {
-    match narrow(folder) {
+    match remove_permissions(folder) {
         Ok(0) => {}
         Ok(count) => {
             tracing::warn!(count, folder = %folder.display(), "store files were accessible to other users, permissions removed");
@@ -28,7 +28,7 @@ pub(super) fn make_private(folder: &Path) {
     }
 }
 
-fn narrow(path: &Path) -> io::Result<usize> {
+fn remove_permissions(path: &Path) -> io::Result<usize> {
     let metadata = match fs::symlink_metadata(path) {
         Ok(metadata) => metadata,
         // Another server may be using the folder and have deleted the file. The engine's lock detects that later.
@@ -46,7 +46,7 @@ fn narrow(path: &Path) -> io::Result<usize> {
     }
     if metadata.is_dir() {
         for entry in fs::read_dir(path)? {
-            count += narrow(&entry?.path())?;
+            count += remove_permissions(&entry?.path())?;
         }
     }
     Ok(count)

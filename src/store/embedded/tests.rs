@@ -242,7 +242,7 @@ async fn expired_entries_outside_the_buckets_are_removed() {
     harness.clock.advance(Duration::from_secs(86_400));
     let ended = || {
         let engine = store.core.engine.load_full().expect("open");
-        cleanup::ended_entries(&engine, harness.clock.now(), None).expect("readable").keys
+        cleanup::expired_entries(&engine, harness.clock.now(), None).expect("readable").keys
     };
     let keys = ended();
     assert_eq!(keys.len(), 1);
@@ -262,7 +262,7 @@ async fn a_clock_step_between_search_and_removal_removes_no_live_entry() {
     let seen = harness.clock.now();
     let keys = {
         let engine = store.core.engine.load_full().expect("open");
-        cleanup::ended_entries(&engine, seen, None).expect("readable").keys
+        cleanup::expired_entries(&engine, seen, None).expect("readable").keys
     };
     assert_eq!(keys.len(), 1);
     store.put_if_absent(&key, entry("second", Some(end(&harness)))).await.expect("works");
@@ -323,8 +323,8 @@ impl FreeSpace for CountedSpaceChecks {
 async fn codes_and_nonces_survive_a_wall_clock_that_is_temporarily_ahead() {
     let harness = EmbeddedHarness::new();
     harness.embedded().close().await.expect("closes");
-    let looks = Arc::new(CountedSpaceChecks::default());
-    let options = EmbeddedOptions { free_space: looks.clone(), ..harness.options() };
+    let checks = Arc::new(CountedSpaceChecks::default());
+    let options = EmbeddedOptions { free_space: checks.clone(), ..harness.options() };
     let store = EmbeddedStore::open(options).expect("opens");
     // Past the first ten minutes after a start, during which nothing is deleted anyway.
     harness.clock.advance(Duration::from_secs(3_600));
@@ -334,8 +334,8 @@ async fn codes_and_nonces_survive_a_wall_clock_that_is_temporarily_ahead() {
     store.put_if_absent(&nonce, entry("x", Some(now + TTL))).await.expect("works");
 
     harness.clock.step_to(now + Duration::from_secs(86_400 * 365));
-    let before = looks.0.load(Ordering::Relaxed);
-    eventually(|| looks.0.load(Ordering::Relaxed) >= before + 3).await;
+    let before = checks.0.load(Ordering::Relaxed);
+    eventually(|| checks.0.load(Ordering::Relaxed) >= before + 3).await;
     assert!(Codes::get(&store, &code.key()).await.expect("works").is_none(), "lookups follow the wall clock");
 
     harness.clock.step_to(now);

@@ -30,7 +30,7 @@ pub(super) struct Transaction<'a> {
     counts: &'a mut BucketCounts,
     batch: OwnedWriteBatch,
     /// The last bucket that was written to, and its expiry. The next record usually belongs to the same bucket.
-    last_place: Option<(Timestamp, Keyspace)>,
+    last_bucket: Option<(Timestamp, Keyspace)>,
     /// The writes of the batch, with their keyspaces. `None` is a removal.
     written: HashMap<UserKey, (Keyspace, Option<UserValue>)>,
     /// The changed counters. A commit changes only a few, however many codes it contains.
@@ -63,7 +63,7 @@ impl<'a> Transaction<'a> {
             live,
             counts,
             batch: engine.batch(),
-            last_place: None,
+            last_bucket: None,
             written: HashMap::new(),
             counters: HashMap::new(),
             changes: Changes::default(),
@@ -121,55 +121,55 @@ impl<'a> Transaction<'a> {
     }
 
     /// The keyspace for a ledger entry.
-    pub(super) fn place_for_ledger(&mut self, entry: &LedgerEntry) -> StoreResult<Keyspace> {
+    pub(super) fn keyspace_for_ledger(&mut self, entry: &LedgerEntry) -> StoreResult<Keyspace> {
         match entry.expire_time {
-            Some(end) if end.since(self.now) <= bucket::FARTHEST => self.place_until(end),
+            Some(end) if end.since(self.now) <= bucket::FARTHEST => self.bucket_until(end),
             _ => Ok(self.engine.lasting.clone()),
         }
     }
 
     /// The keyspace for a record that may be forgotten at `forget_time`.
-    pub(super) fn place_until(&mut self, forget_time: Timestamp) -> StoreResult<Keyspace> {
+    pub(super) fn bucket_until(&mut self, forget_time: Timestamp) -> StoreResult<Keyspace> {
         let end = bucket::end_for(forget_time, self.now);
-        if let Some((last, place)) = &self.last_place
+        if let Some((last, keyspace)) = &self.last_bucket
             && *last == end
         {
-            return Ok(place.clone());
+            return Ok(keyspace.clone());
         }
-        let place = self.engine.bucket(end)?;
-        self.last_place = Some((end, place.clone()));
-        Ok(place)
+        let keyspace = self.engine.bucket(end)?;
+        self.last_bucket = Some((end, keyspace.clone()));
+        Ok(keyspace)
     }
 
     /// Writes a record. If `before`, the previous record, is in another keyspace, removes it there: a key is never in two
     /// keyspaces.
     pub(super) fn put(
         &mut self,
-        place: &Keyspace,
+        keyspace: &Keyspace,
         key: &UserKey,
         value: UserValue,
         before: Option<&StoredRecord>,
     ) {
-        if let Some(before) = before.filter(|before| before.keyspace != *place) {
-            self.take_out(&before.keyspace, key);
+        if let Some(before) = before.filter(|before| before.keyspace != *keyspace) {
+            self.remove_from(&before.keyspace, key);
         }
-        if self.engine.is_bucket(place) {
-            self.engine.index.add(key, BucketId::of(place));
+        if self.engine.is_bucket(keyspace) {
+            self.engine.index.add(key, BucketId::of(keyspace));
         }
-        self.batch.insert(place, key.clone(), value.clone());
-        self.written.insert(key.clone(), (place.clone(), Some(value)));
+        self.batch.insert(keyspace, key.clone(), value.clone());
+        self.written.insert(key.clone(), (keyspace.clone(), Some(value)));
     }
 
     /// Removes a record.
-    pub(super) fn remove(&mut self, place: &Keyspace, key: &UserKey) {
-        self.take_out(place, key);
-        self.written.insert(key.clone(), (place.clone(), None));
+    pub(super) fn remove(&mut self, keyspace: &Keyspace, key: &UserKey) {
+        self.remove_from(keyspace, key);
+        self.written.insert(key.clone(), (keyspace.clone(), None));
     }
 
-    fn take_out(&mut self, place: &Keyspace, key: &UserKey) {
-        self.batch.remove(place, key.clone());
-        if self.engine.is_bucket(place) {
-            self.changes.left.push((key.clone(), BucketId::of(place)));
+    fn remove_from(&mut self, keyspace: &Keyspace, key: &UserKey) {
+        self.batch.remove(keyspace, key.clone());
+        if self.engine.is_bucket(keyspace) {
+            self.changes.left.push((key.clone(), BucketId::of(keyspace)));
         }
     }
 
@@ -184,34 +184,34 @@ impl<'a> Transaction<'a> {
     }
 
     /// Counts a new live code.
-    pub(super) fn count_in(
+    pub(super) fn add_live_code(
         &mut self,
-        place: &Keyspace,
+        keyspace: &Keyspace,
         environment: &EnvironmentName,
         expire_time: Timestamp,
     ) {
         let second = expiry_second(expire_time);
         if expire_time > self.now {
             self.live.add(environment, second, 1);
-            self.count(place, environment, second, 1);
+            self.count(keyspace, environment, second, 1);
         }
     }
 
     /// Removes a code from the count before its expiry.
-    pub(super) fn count_out(
+    pub(super) fn remove_live_code(
         &mut self,
-        place: &Keyspace,
+        keyspace: &Keyspace,
         environment: &EnvironmentName,
         expire_time: Timestamp,
     ) {
         let second = expiry_second(expire_time);
         self.live.add(environment, second, -1);
-        self.count(place, environment, second, -1);
+        self.count(keyspace, environment, second, -1);
     }
 
-    fn count(&mut self, place: &Keyspace, environment: &EnvironmentName, second: u64, difference: i64) {
-        let count = self.counts.entry(place.id()).or_default().add(environment, second, difference);
-        self.counters.insert((place.id(), environment.clone(), second), (place.clone(), count));
+    fn count(&mut self, keyspace: &Keyspace, environment: &EnvironmentName, second: u64, difference: i64) {
+        let count = self.counts.entry(keyspace.id()).or_default().add(environment, second, difference);
+        self.counters.insert((keyspace.id(), environment.clone(), second), (keyspace.clone(), count));
     }
 
     /// Signals the watchers of a code once the batch is durable.
@@ -235,7 +235,7 @@ impl<'a> Transaction<'a> {
         // A key may have been removed from a bucket and then written to it again.
         let written = &self.written;
         let stays = |key: &UserKey, bucket| match written.get(key) {
-            Some((place, Some(_))) => BucketId::of(place) == bucket,
+            Some((keyspace, Some(_))) => BucketId::of(keyspace) == bucket,
             Some((_, None)) | None => false,
         };
         self.changes.left.retain(|(key, bucket)| !stays(key, *bucket));

@@ -41,11 +41,11 @@ impl Transfer for EmbeddedStore {
                 let TrialKey::Binding(generation, holder) = trial_key::parse_trial_key(key)? else {
                     return Ok(None);
                 };
-                let moment = ReadView::of(engine);
-                if trial_operation::generation(&moment, &generation.temp_pass)? != generation {
+                let view = ReadView::of(engine);
+                if trial_operation::generation(&view, &generation.temp_pass)? != generation {
                     return Ok(None);
                 }
-                let held = trial_operation::held(&moment, &generation, &holder)?;
+                let held = trial_operation::held(&view, &generation, &holder)?;
                 let held = held.filter(|held| now < held.forget_time());
                 Ok(held.map(|held| TrialHolding { temp_pass: generation.temp_pass, holder, held }))
             })
@@ -55,9 +55,9 @@ impl Transfer for EmbeddedStore {
 
     async fn holding(&self, temp_pass: &TempPassKey, holder: &Holder) -> StoreResult<Option<HeldTrial>> {
         let engine = self.core.engine()?;
-        let moment = ReadView::of(engine.as_ref().ok_or_else(closed)?);
-        let generation = trial_operation::generation(&moment, temp_pass)?;
-        let held = trial_operation::held(&moment, &generation, holder)?;
+        let view = ReadView::of(engine.as_ref().ok_or_else(closed)?);
+        let generation = trial_operation::generation(&view, temp_pass)?;
+        let held = trial_operation::held(&view, &generation, holder)?;
         Ok(held.filter(|held| self.core.clock.now() < held.forget_time()))
     }
 

@@ -69,9 +69,9 @@ fn keys_within(
 }
 
 /// The keys to remove together with `key`: the key itself, its row of the expiry index and, for a trial, its rows of resources.
-pub(super) fn removal(look: &impl TrialReader, key: &UserKey) -> StoreResult<Vec<UserKey>> {
+pub(super) fn removal(reader: &impl TrialReader, key: &UserKey) -> StoreResult<Vec<UserKey>> {
     let mut keys = vec![key.clone()];
-    if let Some((forget_time, mut resources)) = extent(look, key)? {
+    if let Some((forget_time, mut resources)) = extent(reader, key)? {
         keys.push(trial_key::expiry_key(forget_time, key));
         keys.append(&mut resources);
     }
@@ -80,16 +80,16 @@ pub(super) fn removal(look: &impl TrialReader, key: &UserKey) -> StoreResult<Vec
 
 /// The forget time of the trial that a key names, directly or as a binding. If the key names the trial directly, also the keys of
 /// its rows of resources. `None` if there is no such trial.
-fn extent(look: &impl TrialReader, key: &UserKey) -> StoreResult<Option<(Timestamp, Vec<UserKey>)>> {
+fn extent(reader: &impl TrialReader, key: &UserKey) -> StoreResult<Option<(Timestamp, Vec<UserKey>)>> {
     let (generation, id, is_bound) = match trial_key::parse_trial_key(key)? {
         TrialKey::Trial(generation, id) => (generation, id, false),
-        TrialKey::Binding(generation, _) => match look.look(key)? {
+        TrialKey::Binding(generation, _) => match reader.read(key)? {
             Some(id) => (generation, record::decode_trial_id(&id)?, true),
             None => return Ok(None),
         },
         TrialKey::Ended(_) => return Ok(None),
     };
-    let Some(trial) = look.look(&generation.trial(id))? else { return Ok(None) };
+    let Some(trial) = reader.read(&generation.trial(id))? else { return Ok(None) };
     let (forget_time, rows) = format::decode_trial_extent(&trial)?;
     let rows = if is_bound { 0 } else { rows };
     Ok(Some((forget_time, (0..rows).map(|number| generation.resources(id, number)).collect())))
@@ -123,15 +123,15 @@ impl BatchCommand for RemoveExpiredTrials {
 }
 
 /// The keys to remove for a row of the expiry index.
-fn expired(look: &Transaction<'_>, row: &UserKey, now: Timestamp) -> StoreResult<Vec<UserKey>> {
+fn expired(reader: &Transaction<'_>, row: &UserKey, now: Timestamp) -> StoreResult<Vec<UserKey>> {
     let key = trial_key::parse_expiry_key(row)?;
-    match extent(look, &key)? {
+    match extent(reader, &key)? {
         Some((forget_time, _)) if now < forget_time => {
             // Either the key was bound to a new trial in the meantime and has another row, or the clock has gone back.
             let is_listed_elsewhere = trial_key::expiry_key(forget_time, &key) != *row;
             Ok(is_listed_elsewhere.then(|| row.clone()).into_iter().collect())
         }
-        _ => Ok([vec![row.clone()], removal(look, &key)?].concat()),
+        _ => Ok([vec![row.clone()], removal(reader, &key)?].concat()),
     }
 }
 

@@ -33,44 +33,44 @@ type TrialWrites = Vec<(UserKey, UserValue)>;
 /// A source of records of the trials keyspace.
 pub(super) trait TrialReader {
     /// The value of a key, if present.
-    fn look(&self, key: &UserKey) -> StoreResult<Option<UserValue>>;
+    fn read(&self, key: &UserKey) -> StoreResult<Option<UserValue>>;
 }
 
 impl TrialReader for Transaction<'_> {
-    fn look(&self, key: &UserKey) -> StoreResult<Option<UserValue>> {
+    fn read(&self, key: &UserKey) -> StoreResult<Option<UserValue>> {
         self.find_trial(key)
     }
 }
 
 /// The current generation of a TempPass.
-pub(super) fn generation(look: &impl TrialReader, temp_pass: &TempPassKey) -> StoreResult<Generation> {
-    let number = look.look(&trial_key::generation_key(temp_pass))?;
+pub(super) fn generation(reader: &impl TrialReader, temp_pass: &TempPassKey) -> StoreResult<Generation> {
+    let number = reader.read(&trial_key::generation_key(temp_pass))?;
     let number = number.map_or(Ok(0), |value| record::decode_number(&value))?;
     Ok(Generation { temp_pass: temp_pass.clone(), number })
 }
 
 /// The trial that a device or a generic key is bound to, if it exists.
 fn follow(
-    look: &impl TrialReader,
+    reader: &impl TrialReader,
     generation: &Generation,
     binding: &UserKey,
 ) -> StoreResult<Option<KnownTrial>> {
-    let Some(id) = look.look(binding)? else { return Ok(None) };
+    let Some(id) = reader.read(binding)? else { return Ok(None) };
     let id = record::decode_trial_id(&id)?;
-    let Some(trial) = look.look(&generation.trial(id))? else { return Ok(None) };
-    let trial = whole_trial(look, generation, id, &trial)?;
+    let Some(trial) = reader.read(&generation.trial(id))? else { return Ok(None) };
+    let trial = whole_trial(reader, generation, id, &trial)?;
     Ok(Some(KnownTrial { id, trial }))
 }
 
 /// Decodes the trial whose record is `value`, including the resources in its rows.
 pub(super) fn whole_trial(
-    look: &impl TrialReader,
+    reader: &impl TrialReader,
     generation: &Generation,
     id: Uuid,
     value: &[u8],
 ) -> StoreResult<Trial> {
     format::decode_trial(value, |number| {
-        let row = look.look(&generation.resources(id, number))?;
+        let row = reader.read(&generation.resources(id, number))?;
         let row =
             row.ok_or_else(|| StoreError::Corrupt("trial: a row of resources is missing".to_owned()))?;
         Ok(format::decode_row(&row)?)
@@ -79,14 +79,14 @@ pub(super) fn whole_trial(
 
 /// The trials of an identity.
 fn known(
-    look: &impl TrialReader,
+    reader: &impl TrialReader,
     generation: &Generation,
     identity: &TrialIdentity,
     now: Timestamp,
 ) -> StoreResult<KnownTrials> {
-    let device = follow(look, generation, &generation.binding(&Holder::device(&identity.device_id)))?;
+    let device = follow(reader, generation, &generation.binding(&Holder::device(&identity.device_id)))?;
     let key = match &identity.generic_key {
-        Some(key) => follow(look, generation, &generation.binding(&Holder::key(key)))?,
+        Some(key) => follow(reader, generation, &generation.binding(&Holder::key(key)))?,
         None => None,
     };
     Ok(KnownTrials::new(device, key, now))
@@ -94,25 +94,25 @@ fn known(
 
 /// The view of an identity's trials.
 pub(super) fn view(
-    look: &impl TrialReader,
+    reader: &impl TrialReader,
     temp_pass: &TempPassKey,
     rule: &TempPassRule,
     identity: &TrialIdentity,
     now: Timestamp,
 ) -> StoreResult<TrialView> {
-    let known = known(look, &generation(look, temp_pass)?, identity, now)?;
+    let known = known(reader, &generation(reader, temp_pass)?, identity, now)?;
     Ok(temp_pass::view(known, rule, now))
 }
 
 /// Decides an authorization. Returns the verdict and the writes that it requires.
 pub(super) fn authorize(
-    look: &impl TrialReader,
+    reader: &impl TrialReader,
     authorization: &Authorization,
     now: Timestamp,
 ) -> StoreResult<(TrialVerdict, TrialWrites)> {
     let Authorization { temp_pass, identity, .. } = authorization;
-    let generation = generation(look, temp_pass)?;
-    let known = known(look, &generation, identity, now)?;
+    let generation = generation(reader, temp_pass)?;
+    let known = known(reader, &generation, identity, now)?;
     let (verdict, changes) = temp_pass::decide(known, authorization, now);
     let mut writes = TrialWrites::new();
     for change in &changes {
@@ -157,11 +157,11 @@ fn trial_writes(generation: &Generation, known: &KnownTrial) -> StoreResult<Tria
 
 /// The trial of a device or a generic key, if it exists.
 pub(super) fn held(
-    look: &impl TrialReader,
+    reader: &impl TrialReader,
     generation: &Generation,
     holder: &Holder,
 ) -> StoreResult<Option<HeldTrial>> {
-    let known = follow(look, generation, &generation.binding(holder))?;
+    let known = follow(reader, generation, &generation.binding(holder))?;
     Ok(known.map(|KnownTrial { id, trial }| HeldTrial::new(holder, id, trial)))
 }
 

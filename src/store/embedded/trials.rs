@@ -30,7 +30,7 @@ impl<'a> ReadView<'a> {
 }
 
 impl TrialReader for ReadView<'_> {
-    fn look(&self, key: &UserKey) -> StoreResult<Option<UserValue>> {
+    fn read(&self, key: &UserKey) -> StoreResult<Option<UserValue>> {
         self.snapshot.get(&self.engine.trials, key).map_err(unavailable)
     }
 }
@@ -41,9 +41,8 @@ impl Trials for EmbeddedStore {
         {
             let engine = self.core.engine()?;
             let engine = engine.as_ref().ok_or_else(closed)?;
-            let moment = ReadView::of(engine);
-            let (verdict, writes) =
-                trial_operation::authorize(&moment, &authorization, self.core.clock.now())?;
+            let view = ReadView::of(engine);
+            let (verdict, writes) = trial_operation::authorize(&view, &authorization, self.core.clock.now())?;
             // Most authorizations are for a running trial and change nothing, so they need no commit.
             if writes.is_empty() {
                 return Ok(verdict);
@@ -76,13 +75,13 @@ impl Trials for EmbeddedStore {
     fn scan(&self) -> BoxStream<'static, StoreResult<(TempPassKey, Uuid, Trial)>> {
         scan(&self.core, trial_key::TRIAL_PREFIX.to_vec(), |engine, key, _, now| {
             let TrialKey::Trial(generation, id) = trial_key::parse_trial_key(key)? else { return Ok(None) };
-            let moment = ReadView::of(engine);
-            if trial_operation::generation(&moment, &generation.temp_pass)? != generation {
+            let view = ReadView::of(engine);
+            if trial_operation::generation(&view, &generation.temp_pass)? != generation {
                 return Ok(None);
             }
             // Read the record from the same snapshot as its rows: the trial may have been reset since the scan began.
-            let Some(value) = moment.look(&key.into())? else { return Ok(None) };
-            let trial = trial_operation::whole_trial(&moment, &generation, id, &value)?;
+            let Some(value) = view.read(&key.into())? else { return Ok(None) };
+            let trial = trial_operation::whole_trial(&view, &generation, id, &value)?;
             Ok((now < trial.forget_time).then_some((generation.temp_pass, id, trial)))
         })
     }

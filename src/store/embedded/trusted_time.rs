@@ -45,7 +45,7 @@ impl TrustedTime {
     }
 
     /// Compares the current readings of both clocks.
-    pub(super) fn look(&mut self, now: Timestamp, instant: MonotonicInstant) -> ClockCheck {
+    pub(super) fn check(&mut self, now: Timestamp, instant: MonotonicInstant) -> ClockCheck {
         let ahead = ahead(now, instant);
         if is_near(ahead, self.trusted) {
             self.trust(ahead);
@@ -114,17 +114,17 @@ mod tests {
             bench
         }
 
-        fn look(&mut self) -> ClockCheck {
-            self.time.look(self.clock.now(), self.clock.instant())
+        fn check(&mut self) -> ClockCheck {
+            self.time.check(self.clock.now(), self.clock.instant())
         }
 
         fn after(&mut self, pause: Duration) -> ClockCheck {
             self.clock.advance(pause);
-            self.look()
+            self.check()
         }
 
         fn trusts(&mut self) -> bool {
-            self.look() == ClockCheck::Trusted(self.clock.now())
+            self.check() == ClockCheck::Trusted(self.clock.now())
         }
 
         fn step(&mut self, millis: i64) {
@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn nothing_is_deleted_for_ten_minutes_after_a_start() {
         let mut bench = ClockFixture::new();
-        assert_eq!(bench.look(), ClockCheck::Untrusted);
+        assert_eq!(bench.check(), ClockCheck::Untrusted);
         assert_eq!(bench.after(QUIET_START - SECOND), ClockCheck::Untrusted);
         assert_eq!(bench.after(SECOND), ClockCheck::Trusted(NOON + QUIET_START));
     }
@@ -146,7 +146,7 @@ mod tests {
         for step in [HOUR_MILLIS, -HOUR_MILLIS] {
             let mut bench = ClockFixture::quiet();
             bench.step(step);
-            assert_eq!(bench.look(), ClockCheck::Stepped(step));
+            assert_eq!(bench.check(), ClockCheck::Stepped(step));
             assert_eq!(bench.after(SECOND), ClockCheck::Untrusted);
             bench.step(-step);
             assert!(bench.trusts());
@@ -157,22 +157,22 @@ mod tests {
     fn a_step_that_persists_for_an_hour_is_accepted() {
         let mut bench = ClockFixture::quiet();
         bench.step(HOUR_MILLIS * 24);
-        assert_eq!(bench.look(), ClockCheck::Stepped(HOUR_MILLIS * 24));
+        assert_eq!(bench.check(), ClockCheck::Stepped(HOUR_MILLIS * 24));
         assert_eq!(bench.after(HOUR - SECOND), ClockCheck::Untrusted);
         assert_eq!(bench.after(SECOND), ClockCheck::Settled(HOUR_MILLIS * 24));
         assert!(bench.trusts());
         bench.step(-HOUR_MILLIS * 24);
-        assert_eq!(bench.look(), ClockCheck::Stepped(-HOUR_MILLIS * 24), "stepping back is another step");
+        assert_eq!(bench.check(), ClockCheck::Stepped(-HOUR_MILLIS * 24), "stepping back is another step");
     }
 
     #[test]
     fn a_second_step_restarts_the_hour() {
         let mut bench = ClockFixture::quiet();
         bench.step(HOUR_MILLIS);
-        assert_eq!(bench.look(), ClockCheck::Stepped(HOUR_MILLIS));
+        assert_eq!(bench.check(), ClockCheck::Stepped(HOUR_MILLIS));
         bench.clock.advance(HOUR - SECOND);
         bench.step(HOUR_MILLIS);
-        assert_eq!(bench.look(), ClockCheck::Stepped(HOUR_MILLIS));
+        assert_eq!(bench.check(), ClockCheck::Stepped(HOUR_MILLIS));
         assert_eq!(bench.after(HOUR - SECOND), ClockCheck::Untrusted);
         assert_eq!(bench.after(SECOND), ClockCheck::Settled(HOUR_MILLIS * 2));
         assert!(bench.trusts());

@@ -145,15 +145,17 @@ impl Writer {
         let mut answers = connection.req_packed_commands(&pipeline, 0, pipeline.len()).await?;
         let acknowledged = match answers.pop() {
             Some(Value::Int(count)) => u32::try_from(count).unwrap_or(0),
-            Some(other) => return Err(other.extract_error().err().unwrap_or_else(|| odd("WAIT"))),
-            None => return Err(odd("WAIT")),
+            Some(other) => {
+                return Err(other.extract_error().err().unwrap_or_else(|| missing_response("WAIT")));
+            }
+            None => return Err(missing_response("WAIT")),
         };
         let mut answers = answers.into_iter();
         let own = batch.iter().map(|write| {
             if write.asking {
                 answers.next();
             }
-            answers.next().ok_or_else(|| odd("a write"))
+            answers.next().ok_or_else(|| missing_response("a write"))
         });
         Ok((own.collect::<RedisResult<_>>()?, acknowledged))
     }
@@ -173,6 +175,6 @@ impl Writer {
     }
 }
 
-fn odd(what: &str) -> RedisError {
+fn missing_response(what: &str) -> RedisError {
     (ErrorKind::UnexpectedReturnType, "a response is missing", what.to_owned()).into()
 }

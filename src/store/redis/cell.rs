@@ -26,18 +26,18 @@ use super::{
 use crate::domain::{clock::Timestamp, error::StoreError, port::StoreResult, randomness};
 
 /// The maximum time for which a change holds its locks.
-pub(super) const LOCK_TERM: Duration = Duration::from_secs(5);
+pub(super) const LOCK_DURATION: Duration = Duration::from_secs(5);
 
 /// The TTL of an outcome whose locks may not all be applied yet: longer than the lifetime of any cell.
-const UNAPPLIED: Duration = Duration::from_secs(2_000 * 24 * 60 * 60);
+const UNAPPLIED_TTL: Duration = Duration::from_secs(2_000 * 24 * 60 * 60);
 
 /// The TTL of an outcome whose locks are all applied.
-const APPLIED: Duration = Duration::from_secs(60);
+const APPLIED_TTL: Duration = Duration::from_secs(60);
 
 /// The maximum number of attempts under contention, the backoff per attempt, and its maximum.
-pub(super) const TRIES: u32 = 100;
-const PAUSE: Duration = Duration::from_millis(2);
-const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+pub(super) const MAX_ATTEMPTS: u32 = 100;
+const BACKOFF: Duration = Duration::from_millis(2);
+const MAX_BACKOFF: Duration = Duration::from_millis(100);
 
 const VERSION_LENGTH: usize = 8;
 const ID_LENGTH: usize = 16;
@@ -96,7 +96,7 @@ impl CellLock {
 impl RedisStore {
     /// Reads a cell and the engine's time. If the cell is locked, first resolves the lock.
     pub(super) async fn read_cell(&self, key: RedisKey) -> StoreResult<(Cell, Timestamp)> {
-        for attempt in 0..TRIES {
+        for attempt in 0..MAX_ATTEMPTS {
             let read = EngineCall::script(&script::CELL_READ, [key.clone(), key::lock(&key)]);
             let (raw, lock, now): (Vec<u8>, Vec<u8>, u64) = self.engine().call(read).await?;
             if lock.is_empty() {
@@ -111,7 +111,7 @@ impl RedisStore {
             let lock = CellLock::parse(&lock)
                 .ok_or_else(|| StoreError::Corrupt("lock of a cell: invalid bytes".to_owned()))?;
             if !self.resolve(&key, &lock).await? {
-                self.pause(attempt).await;
+                self.back_off(attempt).await;
             }
         }
         Err(contended())
@@ -153,7 +153,7 @@ impl RedisStore {
         now: Timestamp,
     ) -> StoreResult<Option<CellLock>> {
         let first = changes.first().map(|(cell, _)| cell.key.clone()).unwrap_or_default();
-        let lock = CellLock { id: self.change_id()?, deadline: (now + LOCK_TERM).as_millis(), first };
+        let lock = CellLock { id: self.change_id()?, deadline: (now + LOCK_DURATION).as_millis(), first };
         let mut calls = Vec::with_capacity(changes.len());
         for (cell, next) in changes {
             let call = EngineCall::script(&script::CELL_LOCK, lock.keys(&cell.key))
@@ -183,8 +183,8 @@ impl RedisStore {
         let rest = changes.iter().filter(|(cell, _)| cell.key != lock.first);
         let applied = join_all(rest.map(|(cell, _)| self.engine().call::<u64>(lock.commit(&cell.key)))).await;
         if applied.iter().all(Result::is_ok) {
-            let forget =
-                EngineCall::command("PEXPIRE", [key::outcome(&lock.first, &lock.id)]).number(millis(APPLIED));
+            let forget = EngineCall::command("PEXPIRE", [key::outcome(&lock.first, &lock.id)])
+                .number(millis(APPLIED_TTL));
             // If this fails, a few bytes stay longer than necessary.
             let _ = self.engine().call::<u64>(forget).await;
         }
@@ -214,7 +214,7 @@ impl RedisStore {
         )
         .arg(lock.id)
         .number(lock.deadline)
-        .number(millis(UNAPPLIED));
+        .number(millis(UNAPPLIED_TTL));
         let outcome: String = self.engine().call(ask).await?;
         let act = match &*outcome {
             "pending" => return Ok(false),
@@ -226,8 +226,8 @@ impl RedisStore {
     }
 
     /// Backs off under contention, with jitter and longer with each attempt.
-    pub(super) async fn pause(&self, attempt: u32) {
-        let longest = (PAUSE * (attempt + 1)).min(LONGEST_PAUSE);
+    pub(super) async fn back_off(&self, attempt: u32) {
+        let longest = (BACKOFF * (attempt + 1)).min(MAX_BACKOFF);
         let wait = randomness::up_to(&*self.options().randomness, longest);
         tokio::time::sleep(wait).await;
     }
@@ -252,7 +252,7 @@ impl CellLock {
     }
 
     fn commit(&self, cell: &[u8]) -> EngineCall {
-        EngineCall::script(&script::CELL_COMMIT, self.keys(cell)).arg(self.id).number(millis(UNAPPLIED))
+        EngineCall::script(&script::CELL_COMMIT, self.keys(cell)).arg(self.id).number(millis(UNAPPLIED_TTL))
     }
 }
 

@@ -20,10 +20,10 @@ use crate::domain::{
 const SYNC_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The difference between the clocks above which a warning is logged.
-const REMARKABLE: Duration = Duration::from_secs(30);
+const WARNING_DIFFERENCE: Duration = Duration::from_secs(30);
 
 /// The maximum time between two checks of the clock during a wait for a wall-clock time, because the difference may change.
-const LONGEST_NAP: Duration = Duration::from_secs(10);
+const MAX_SLEEP: Duration = Duration::from_secs(10);
 
 /// The engine's wall clock: this process's clock plus the last measured difference. The monotonic clock is this process's own.
 #[derive(Debug)]
@@ -65,8 +65,8 @@ impl EngineClock {
         differences.sort_unstable();
         let Some(middle) = differences.get(differences.len() / 2) else { return Ok(()) };
         let before = self.ahead.swap(*middle, Ordering::Relaxed);
-        let remarkable = i64::try_from(REMARKABLE.as_millis()).unwrap_or(i64::MAX);
-        if middle.abs() > remarkable && (middle - before).abs() > remarkable {
+        let threshold = i64::try_from(WARNING_DIFFERENCE.as_millis()).unwrap_or(i64::MAX);
+        if middle.abs() > threshold && (middle - before).abs() > threshold {
             tracing::warn!(
                 milliseconds = middle,
                 "store engine clock differs from local clock, codes and trials follow the engine clock"
@@ -78,7 +78,7 @@ impl EngineClock {
     /// The number of milliseconds by which a node's clock is ahead, measured at the midpoint between request and response.
     async fn difference(&self, engine: &SharedEngine, node: Node) -> StoreResult<i64> {
         let before = self.own.now();
-        let (seconds, microseconds): (u64, u64) = engine.ask_node(&node, redis::cmd("TIME")).await?;
+        let (seconds, microseconds): (u64, u64) = engine.send_to_node(&node, redis::cmd("TIME")).await?;
         let own =
             before.as_millis() + u64::try_from(self.own.now().since(before).as_millis() / 2).unwrap_or(0);
         let engine = seconds.saturating_mul(1000) + microseconds / 1000;
@@ -103,7 +103,7 @@ impl Clock for EngineClock {
                 if left.is_zero() {
                     return;
                 }
-                self.own.sleep(left.min(LONGEST_NAP)).await;
+                self.own.sleep(left.min(MAX_SLEEP)).await;
             }
         })
     }

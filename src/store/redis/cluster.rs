@@ -29,11 +29,11 @@ use super::{
 
 /// The interval of health probes of the primaries, and the shorter interval while a primary does not respond or a call has met an
 /// unexpected error.
-const PULSE: Duration = Duration::from_secs(1);
-const SHORTEST_PULSE: Duration = Duration::from_millis(100);
+const PROBE_INTERVAL: Duration = Duration::from_secs(1);
+const MIN_PROBE_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The timeout of a health probe and of a query for the slots.
-const PULSE_TIMEOUT: Duration = Duration::from_millis(700);
+const PROBE_TIMEOUT: Duration = Duration::from_millis(700);
 
 /// The number of rounds after which the slots are queried even without an error, to discover new replicas.
 const ROUNDS: u32 = 30;
@@ -51,7 +51,7 @@ struct ClusterState {
     slots: ArcSwap<SlotMap>,
     silent: Mutex<HashSet<Node>>,
     /// Triggers an early round after an unexpected error.
-    doubt: Notify,
+    probe_now: Notify,
 }
 
 impl Cluster {
@@ -65,7 +65,7 @@ impl Cluster {
             nodes: Nodes::new(options.clone(), pushes),
             slots: ArcSwap::default(),
             silent: Mutex::default(),
-            doubt: Notify::new(),
+            probe_now: Notify::new(),
         });
         let slots = shared.ask_for_slots().await?;
         shared.slots.store(Arc::new(slots));
@@ -85,7 +85,7 @@ impl Cluster {
     pub(super) fn primary_of(&self, key: &[u8]) -> RedisResult<Node> {
         let slots = self.shared.slots.load();
         let Some(primary) = slots.primary_of(slot_of(key)) else {
-            self.shared.doubt.notify_one();
+            self.shared.probe_now.notify_one();
             return Err((ErrorKind::ClusterConnectionNotFound, "no primary serves the slot").into());
         };
         if self.shared.silent().contains(primary) {
@@ -128,7 +128,7 @@ impl Cluster {
             error.kind(),
             ErrorKind::Io | ErrorKind::Server(Moved | ClusterDown | MasterDown | ReadOnly)
         ) {
-            self.shared.doubt.notify_one();
+            self.shared.probe_now.notify_one();
         }
     }
 }
@@ -149,20 +149,21 @@ impl ClusterState {
     async fn keep(self: Arc<Self>) {
         let mut rounds = 0;
         loop {
-            tokio::time::sleep(SHORTEST_PULSE).await;
+            tokio::time::sleep(MIN_PROBE_INTERVAL).await;
             let calm = self.silent().is_empty();
-            let doubted = !calm || timeout(PULSE - SHORTEST_PULSE, self.doubt.notified()).await.is_ok();
+            let is_early = !calm
+                || timeout(PROBE_INTERVAL - MIN_PROBE_INTERVAL, self.probe_now.notified()).await.is_ok();
             rounds += 1;
-            if doubted || rounds >= ROUNDS {
+            if is_early || rounds >= ROUNDS {
                 rounds = 0;
                 let (silent, slots) = join(self.silent_primaries(), self.ask_for_slots()).await;
-                self.hush(silent);
+                self.mark_silent(silent);
                 match slots {
-                    Ok(slots) => self.follow(slots),
+                    Ok(slots) => self.update_slots(slots),
                     Err(error) => tracing::debug!(%error, "query for the store cluster's slots failed"),
                 }
             } else {
-                self.hush(self.silent_primaries().await);
+                self.mark_silent(self.silent_primaries().await);
             }
         }
     }
@@ -172,14 +173,14 @@ impl ClusterState {
         let primaries = self.slots.load().primaries();
         let is_silent = |node: Node| async move {
             let ping = redis::cmd("PING");
-            let answered = matches!(timeout(PULSE_TIMEOUT, self.send(&node, &ping)).await, Ok(Ok(_)));
+            let answered = matches!(timeout(PROBE_TIMEOUT, self.send(&node, &ping)).await, Ok(Ok(_)));
             (!answered).then_some(node)
         };
         join_all(primaries.into_iter().map(is_silent)).await.into_iter().flatten().collect()
     }
 
     /// Stops calling these primaries until they respond.
-    fn hush(&self, silent: HashSet<Node>) {
+    fn mark_silent(&self, silent: HashSet<Node>) {
         // The network path may have changed, so the next attempt uses a new connection.
         silent.iter().for_each(|node| self.nodes.leave(node));
         let mut known = self.silent();
@@ -201,7 +202,7 @@ impl ClusterState {
         let nodes: HashSet<_> = self.seeds.iter().chain(known.nodes()).cloned().collect();
         let ask = |node: Node| async move {
             let question = redis::cmd("CLUSTER").arg("SLOTS").take();
-            let answer = timeout(PULSE_TIMEOUT, self.send(&node, &question)).await;
+            let answer = timeout(PROBE_TIMEOUT, self.send(&node, &question)).await;
             SlotMap::parse(answer.map_err(|_| no_answer(&node))??, &node)
         };
         let answers = join_all(nodes.into_iter().map(ask)).await;
@@ -210,7 +211,7 @@ impl ClusterState {
         SlotMap::agreed(told.collect()).ok_or(last)
     }
 
-    fn follow(&self, slots: SlotMap) {
+    fn update_slots(&self, slots: SlotMap) {
         let primaries = slots.primaries();
         let before = self.slots.swap(Arc::new(slots)).primaries();
         for node in before.iter().filter(|node| !primaries.contains(node)) {

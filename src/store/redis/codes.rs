@@ -34,7 +34,7 @@ pub(super) const STORED: u64 = 1;
 const STORED_BEFORE: u64 = 2;
 
 /// The maximum number of times that the entry may be replaced before a create fails.
-const TRIES: usize = 8;
+const MAX_ATTEMPTS: usize = 8;
 
 #[async_trait]
 impl Codes for RedisStore {
@@ -50,9 +50,9 @@ impl Codes for RedisStore {
         };
         let pending = PendingRecord { value: value.clone() };
         let stored = StoredEntry::pending(entry, &pending);
-        for _ in 0..TRIES {
+        for _ in 0..MAX_ATTEMPTS {
             let Some(present) = self.put(key, &stored).await? else {
-                return self.insert_behind_entry(registration, value, max_live, key, &stored).await;
+                return self.insert_after_entry(registration, value, max_live, key, &stored).await;
             };
             if let Some(entry) = self.settle(key, present).await? {
                 return Ok(Insertion::Repeated(entry));
@@ -72,7 +72,7 @@ impl Codes for RedisStore {
         let ended: i64 = self.engine().call(adopt).await?;
         let Ok(ended) = u64::try_from(ended) else { return Ok(()) };
         let ended = (ended > 0).then(|| Timestamp::from_millis(ended));
-        self.know_environment(&registration.environment).await?;
+        self.register_environment(&registration.environment).await?;
         self.live_counts().exchange(&registration.environment, registration.expire_time, ended).await
     }
 
@@ -106,8 +106,10 @@ impl Codes for RedisStore {
     }
 
     async fn live_codes(&self) -> StoreResult<Vec<(EnvironmentName, u64)>> {
-        let names: Vec<String> =
-            self.engine().glance(EngineCall::command("SMEMBERS", [key::ENVIRONMENTS.to_vec()])).await?;
+        let names: Vec<String> = self
+            .engine()
+            .call_unacknowledged(EngineCall::command("SMEMBERS", [key::ENVIRONMENTS.to_vec()]))
+            .await?;
         let mut live = Vec::new();
         for name in names {
             let name = EnvironmentName::parse("environment", &name)
@@ -127,7 +129,7 @@ impl RedisStore {
         value: Vec<u8>,
         max_live: u64,
     ) -> StoreResult<Insertion> {
-        self.know_environment(&registration.environment).await?;
+        self.register_environment(&registration.environment).await?;
         let insert = insertion(&registration.key(), value, registration.forget_time());
         let count = self.count(registration, max_live);
         let (inserted, count) = tokio::join!(self.engine().call::<u64>(insert), count);
@@ -152,7 +154,7 @@ impl RedisStore {
     }
 
     /// Stores a record after its entry.
-    async fn insert_behind_entry(
+    async fn insert_after_entry(
         &self,
         registration: &RegistrationCode,
         value: Vec<u8>,
@@ -162,7 +164,7 @@ impl RedisStore {
     ) -> StoreResult<Insertion> {
         let inserted = self.insert_pending(registration, value, max_live).await?;
         match inserted {
-            Insertion::Inserted => self.shorten(key, stored),
+            Insertion::Inserted => self.remove_record(key, stored),
             _ if self.replace(key, Some(stored), None).await? => {}
             // A repeat has found the entry and stored its record.
             _ => {
@@ -181,7 +183,7 @@ impl RedisStore {
         value: Vec<u8>,
         max_live: u64,
     ) -> StoreResult<Insertion> {
-        self.know_environment(&registration.environment).await?;
+        self.register_environment(&registration.environment).await?;
         if let CountDecision::Full { next_expiry } = self.count(registration, max_live).await? {
             return Ok(Insertion::Full { next_expiry });
         }

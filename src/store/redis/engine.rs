@@ -79,7 +79,7 @@ impl RedisEngine {
 
     /// Makes a call without waiting for replicas: a read that may miss the latest writes, or a write that may be lost with its
     /// primary.
-    pub(super) async fn glance<T: FromRedisValue>(&self, call: EngineCall) -> StoreResult<T> {
+    pub(super) async fn call_unacknowledged<T: FromRedisValue>(&self, call: EngineCall) -> StoreResult<T> {
         self.perform(call, None).await
     }
 
@@ -209,7 +209,7 @@ impl RedisEngine {
     }
 
     /// Sends a command to one primary.
-    pub(super) async fn ask_node<T: FromRedisValue>(
+    pub(super) async fn send_to_node<T: FromRedisValue>(
         &self,
         node: &Node,
         command: redis::Cmd,
@@ -234,7 +234,7 @@ impl RedisEngine {
             EngineTopology::Single(single) => single.primary().map(|primary| primary.node.clone()),
             EngineTopology::Cluster(cluster) => cluster.primary_of(channel),
         };
-        self.ask_node::<Value>(&node.map_err(unavailable)?, command).await.map(drop)
+        self.send_to_node::<Value>(&node.map_err(unavailable)?, command).await.map(drop)
     }
 
     /// Refuses all calls from now on.

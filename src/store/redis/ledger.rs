@@ -21,7 +21,7 @@ use crate::domain::{
 };
 
 /// The first byte of an entry without a record.
-const ALONE: u8 = 1;
+const WITHOUT_RECORD: u8 = 1;
 
 /// The first byte of an entry with a record, which may not be stored under its own key yet.
 const WITH_RECORD: u8 = 2;
@@ -41,8 +41,8 @@ pub(super) struct StoredEntry {
 }
 
 impl StoredEntry {
-    pub(super) fn alone(entry: &LedgerEntry) -> Self {
-        Self { bytes: [&[ALONE], entry.value.as_slice()].concat(), end: entry.expire_time }
+    pub(super) fn without_record(entry: &LedgerEntry) -> Self {
+        Self { bytes: [&[WITHOUT_RECORD], entry.value.as_slice()].concat(), end: entry.expire_time }
     }
 
     pub(super) fn pending(entry: LedgerEntry, pending: &PendingRecord) -> Self {
@@ -61,7 +61,7 @@ impl StoredEntry {
     fn parse(&self) -> StoreResult<(LedgerEntry, Option<PendingRecord>)> {
         let entry = |value: &[u8]| LedgerEntry { value: value.to_vec(), expire_time: self.end };
         match self.bytes.split_first() {
-            Some((&ALONE, value)) => Ok((entry(value), None)),
+            Some((&WITHOUT_RECORD, value)) => Ok((entry(value), None)),
             Some((&WITH_RECORD, rest)) => {
                 let (length, rest) = rest.split_first_chunk().ok_or_else(unreadable)?;
                 let length = usize::try_from(u32::from_be_bytes(*length)).map_err(|_| unreadable())?;
@@ -84,7 +84,7 @@ fn unreadable() -> StoreError {
 #[async_trait]
 impl Ledger for RedisStore {
     async fn put_if_absent(&self, key: &LedgerKey, entry: LedgerEntry) -> StoreResult<Option<LedgerEntry>> {
-        let stored = StoredEntry::alone(&entry);
+        let stored = StoredEntry::without_record(&entry);
         loop {
             let Some(present) = self.put(key, &stored).await? else { return Ok(None) };
             if let Some(entry) = self.settle(key, present).await? {
@@ -106,7 +106,7 @@ impl Ledger for RedisStore {
         expected: Option<&[u8]>,
         replacement: Option<LedgerEntry>,
     ) -> StoreResult<bool> {
-        let replacement = replacement.as_ref().map(StoredEntry::alone);
+        let replacement = replacement.as_ref().map(StoredEntry::without_record);
         loop {
             let before = self.find(key).await?;
             let present = match before.clone() {
@@ -119,8 +119,8 @@ impl Ledger for RedisStore {
             // Settling may have removed the record from the entry.
             let before = expected.map(|value| {
                 before
-                    .filter(|found| found.bytes.first() == Some(&ALONE))
-                    .unwrap_or_else(|| StoredEntry { bytes: [&[ALONE], value].concat(), end: None })
+                    .filter(|found| found.bytes.first() == Some(&WITHOUT_RECORD))
+                    .unwrap_or_else(|| StoredEntry { bytes: [&[WITHOUT_RECORD], value].concat(), end: None })
             });
             if self.replace(key, before.as_ref(), replacement.as_ref()).await? {
                 return Ok(true);
@@ -131,7 +131,7 @@ impl Ledger for RedisStore {
     async fn lease(&self, key: &LedgerKey, holder: &[u8], term: Duration) -> StoreResult<bool> {
         let term = u64::try_from(term.as_millis()).unwrap_or(u64::MAX);
         let put = EngineCall::script(&script::LEDGER_PUT, [key::ledger(key)])
-            .arg([&[ALONE], holder].concat())
+            .arg([&[WITHOUT_RECORD], holder].concat())
             .arg("PX")
             // The engine removes a key one millisecond later than the given time.
             .number(term.saturating_sub(1).max(1))
@@ -147,7 +147,11 @@ impl Ledger for RedisStore {
     fn scan(&self, kind: LedgerKind) -> BoxStream<'static, StoreResult<(Vec<u8>, LedgerEntry)>> {
         let prefix = key::ledger_prefix(kind);
         // For kinds with many entries, deduplicating keys would take too much memory.
-        let keys = if key::is_spread(kind) { self.scan_keys_loosely(prefix) } else { self.scan_keys(prefix) };
+        let keys = if key::is_spread(kind) {
+            self.scan_keys_with_duplicates(prefix)
+        } else {
+            self.scan_keys(prefix)
+        };
         self.entries_at(kind, keys)
     }
 }
@@ -204,12 +208,12 @@ impl RedisStore {
             self.replace(key, Some(&stored), None).await?;
             return Ok(None);
         }
-        if self.replace(key, Some(&stored), Some(&StoredEntry::alone(&entry))).await? {
+        if self.replace(key, Some(&stored), Some(&StoredEntry::without_record(&entry))).await? {
             return Ok(Some(entry));
         }
         // Another caller was faster. If it has removed the entry, the record must not stay without its entry.
         let present = self.find(key).await?;
-        if present.is_some_and(|present| present.bytes == StoredEntry::alone(&entry).bytes) {
+        if present.is_some_and(|present| present.bytes == StoredEntry::without_record(&entry).bytes) {
             return Ok(Some(entry));
         }
         self.forget(&record).await?;
@@ -219,11 +223,13 @@ impl RedisStore {
 
     /// Removes the record from an entry once the record is stored under its own key. This runs in the background, because the
     /// entry means the same with the record.
-    pub(super) fn shorten(&self, key: &LedgerKey, stored: &StoredEntry) {
+    pub(super) fn remove_record(&self, key: &LedgerKey, stored: &StoredEntry) {
         let (store, key, stored) = (self.clone(), key.clone(), stored.clone());
         self.tasks().spawn(async move {
             let Ok((entry, Some(_))) = stored.parse() else { return };
-            if let Err(error) = store.replace(&key, Some(&stored), Some(&StoredEntry::alone(&entry))).await {
+            if let Err(error) =
+                store.replace(&key, Some(&stored), Some(&StoredEntry::without_record(&entry))).await
+            {
                 tracing::debug!(%error, "ledger entry keeps its stored record until it expires");
             }
         });

@@ -74,7 +74,7 @@ impl RedisStore {
             .number(u64::from(rate.burst()))
             .number(micros(longest));
         // Losing a bucket's last changes with a failing primary is harmless, so this does not wait for replicas.
-        let (room, wait): (u8, u64) = self.engine().glance(call).await?;
+        let (room, wait): (u8, u64) = self.engine().call_unacknowledged(call).await?;
         Ok((room == 1, Duration::from_micros(wait)))
     }
 }

@@ -115,11 +115,11 @@ impl LiveCounts {
     pub(super) async fn exchange(
         &self,
         environment: &EnvironmentName,
-        one_more: Timestamp,
-        one_less: Option<Timestamp>,
+        added: Timestamp,
+        removed: Option<Timestamp>,
     ) -> StoreResult<()> {
-        let more = std::iter::once((one_more.as_secs_rounded_up(), 1));
-        self.engine.call::<CountReply>(count(environment, None, one_less, more)).await.map(drop)
+        let more = std::iter::once((added.as_secs_rounded_up(), 1));
+        self.engine.call::<CountReply>(count(environment, None, removed, more)).await.map(drop)
     }
 
     /// Removes a code from the count. If that fails, the count is too high until the code would have expired.
@@ -153,7 +153,7 @@ impl LiveCounts {
     /// If the engine is unreachable.
     pub(super) async fn total(&self, environment: &EnvironmentName) -> StoreResult<u64> {
         let call = count(environment, None, None, std::iter::empty());
-        self.engine.glance(call).await.map(|CountReply(_, total, _)| total)
+        self.engine.call_unacknowledged(call).await.map(|CountReply(_, total, _)| total)
     }
 }
 
@@ -170,12 +170,12 @@ impl redis::FromRedisValue for CountReply {
 fn count(
     environment: &EnvironmentName,
     max: Option<u64>,
-    one_less: Option<Timestamp>,
+    removed: Option<Timestamp>,
     more: impl Iterator<Item = (u64, usize)>,
 ) -> EngineCall {
     let text = |number: Option<u64>| number.map(|number| number.to_string()).unwrap_or_default();
     let call = EngineCall::script(&script::LIVE_COUNT, [key::live_count(environment)])
         .arg(text(max))
-        .arg(text(one_less.map(Timestamp::as_secs_rounded_up)));
+        .arg(text(removed.map(Timestamp::as_secs_rounded_up)));
     more.fold(call, |call, (second, count)| call.number(second).arg(count.to_string()))
 }

@@ -161,7 +161,7 @@ impl RedisStore {
     }
 
     /// Lists an environment in the engine, unless this process has already done so.
-    async fn know_environment(&self, environment: &EnvironmentName) -> StoreResult<()> {
+    async fn register_environment(&self, environment: &EnvironmentName) -> StoreResult<()> {
         let is_known = |known: &Mutex<HashSet<EnvironmentName>>| {
             known.lock().unwrap_or_else(PoisonError::into_inner).contains(environment)
         };
@@ -179,7 +179,8 @@ impl RedisStore {
 impl StoreHealth for RedisStore {
     async fn check(&self) -> StoreResult<()> {
         let primaries = self.engine().primaries()?;
-        let pings = primaries.iter().map(|node| self.engine().ask_node::<String>(node, redis::cmd("PING")));
+        let pings =
+            primaries.iter().map(|node| self.engine().send_to_node::<String>(node, redis::cmd("PING")));
         try_join_all(pings).await.map(drop)
     }
 

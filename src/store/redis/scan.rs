@@ -29,15 +29,18 @@ struct KeyScan {
 impl RedisStore {
     /// Streams every key with this prefix, without duplicates.
     pub(super) fn scan_keys(&self, prefix: String) -> BoxStream<'static, StoreResult<RedisKey>> {
-        self.scan_keys_past(prefix, Some(HashSet::new()))
+        self.scan_keys_filtered(prefix, Some(HashSet::new()))
     }
 
     /// Streams every key with this prefix in bounded memory. A key may appear more than once if the engine resizes its hash table.
-    pub(super) fn scan_keys_loosely(&self, prefix: String) -> BoxStream<'static, StoreResult<RedisKey>> {
-        self.scan_keys_past(prefix, None)
+    pub(super) fn scan_keys_with_duplicates(
+        &self,
+        prefix: String,
+    ) -> BoxStream<'static, StoreResult<RedisKey>> {
+        self.scan_keys_filtered(prefix, None)
     }
 
-    fn scan_keys_past(
+    fn scan_keys_filtered(
         &self,
         prefix: String,
         seen: Option<HashSet<u128>>,
@@ -62,7 +65,7 @@ impl RedisStore {
             let store = store.clone();
             async move {
                 let value: Option<Vec<u8>> =
-                    store.engine().glance(EngineCall::command("GET", [key.clone()])).await?;
+                    store.engine().call_unacknowledged(EngineCall::command("GET", [key.clone()])).await?;
                 Ok(value.map(|value| (key, value)))
             }
         })
@@ -80,7 +83,7 @@ impl KeyScan {
         let Some(node) = self.nodes.as_ref().and_then(|nodes| nodes.last().cloned()) else { return Ok(None) };
         let mut scan = redis::cmd("SCAN");
         scan.arg(self.cursor).arg("MATCH").arg(&self.pattern).arg("COUNT").arg(COUNT);
-        let (cursor, mut keys): (u64, Vec<RedisKey>) = self.store.engine().ask_node(&node, scan).await?;
+        let (cursor, mut keys): (u64, Vec<RedisKey>) = self.store.engine().send_to_node(&node, scan).await?;
         self.cursor = cursor;
         if cursor == 0
             && let Some(nodes) = &mut self.nodes

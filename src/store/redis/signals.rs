@@ -35,13 +35,13 @@ const BATCH: usize = 512;
 enum SubscriberRequest {
     Subscribe(RedisKey, oneshot::Sender<StoreResult<()>>),
     /// Check whether the channel still has watchers, and subscribe or unsubscribe accordingly.
-    Look(RedisKey),
+    Recheck(RedisKey),
 }
 
 /// The watchers of channels.
 pub(super) struct ChannelSignals {
     hub: Arc<WatchHub<RedisKey>>,
-    wishes: mpsc::UnboundedSender<SubscriberRequest>,
+    requests: mpsc::UnboundedSender<SubscriberRequest>,
     clock: SharedClock,
     randomness: SharedRandomness,
     closed: CancellationToken,
@@ -54,18 +54,18 @@ impl ChannelSignals {
         options: &RedisOptions,
         pushes: mpsc::UnboundedReceiver<PushInfo>,
     ) -> Self {
-        let (wishes, queue) = mpsc::unbounded_channel();
+        let (requests, queue) = mpsc::unbounded_channel();
         let hub = Arc::new(WatchHub::default());
         let closed = CancellationToken::new();
-        let subscriber = Subscriber { engine, hub: Arc::clone(&hub), wishes: wishes.downgrade() };
+        let subscriber = Subscriber { engine, hub: Arc::clone(&hub), requests: requests.downgrade() };
         let (subscribing, receiving) = (closed.clone(), closed.clone());
-        let lost = wishes.downgrade();
+        let lost = requests.downgrade();
         let pushed = Arc::clone(&hub);
         tokio::spawn(async move { subscribing.run_until_cancelled(subscriber.run(queue)).await });
         tokio::spawn(async move { receiving.run_until_cancelled(receive(pushes, pushed, lost)).await });
         Self {
             hub,
-            wishes,
+            requests,
             clock: Arc::clone(&options.clock),
             randomness: Arc::clone(&options.randomness),
             closed,
@@ -79,9 +79,9 @@ impl ChannelSignals {
     pub(super) async fn watch(&self, channel: RedisKey) -> StoreResult<Signals> {
         let signals = self.hub.watch(channel.clone());
         // From here on, the channel is checked again when its watcher leaves, even if this call fails or is canceled.
-        let leaving = SubscriptionGuard { channel: channel.clone(), wishes: self.wishes.clone() };
+        let leaving = SubscriptionGuard { channel: channel.clone(), requests: self.requests.clone() };
         let (done, outcome) = oneshot::channel();
-        let _ = self.wishes.send(SubscriberRequest::Subscribe(channel, done));
+        let _ = self.requests.send(SubscriberRequest::Subscribe(channel, done));
         outcome.await.unwrap_or_else(|_| Err(closed()))?;
         let (clock, randomness) = (Arc::clone(&self.clock), Arc::clone(&self.randomness));
         let watching = SignalStream { signals: Some(signals), _leaving: leaving, clock, randomness };
@@ -117,12 +117,12 @@ impl SignalStream {
 /// Requests a check of a channel when a watcher leaves.
 struct SubscriptionGuard {
     channel: RedisKey,
-    wishes: mpsc::UnboundedSender<SubscriberRequest>,
+    requests: mpsc::UnboundedSender<SubscriberRequest>,
 }
 
 impl Drop for SubscriptionGuard {
     fn drop(&mut self) {
-        let _ = self.wishes.send(SubscriberRequest::Look(std::mem::take(&mut self.channel)));
+        let _ = self.requests.send(SubscriberRequest::Recheck(std::mem::take(&mut self.channel)));
     }
 }
 
@@ -130,28 +130,28 @@ impl Drop for SubscriptionGuard {
 struct Subscriber {
     engine: SharedEngine,
     hub: Arc<WatchHub<RedisKey>>,
-    wishes: mpsc::WeakUnboundedSender<SubscriberRequest>,
+    requests: mpsc::WeakUnboundedSender<SubscriberRequest>,
 }
 
 impl Subscriber {
     async fn run(self, mut queue: mpsc::UnboundedReceiver<SubscriberRequest>) {
         let mut batch = Vec::with_capacity(BATCH);
         while queue.recv_many(&mut batch, BATCH).await > 0 {
-            join_all(batch.drain(..).map(|wish| self.fulfil(wish))).await;
+            join_all(batch.drain(..).map(|request| self.handle(request))).await;
         }
     }
 
-    async fn fulfil(&self, wish: SubscriberRequest) {
-        match wish {
+    async fn handle(&self, request: SubscriberRequest) {
+        match request {
             SubscriberRequest::Subscribe(channel, done) => {
                 let _ = done.send(self.engine.subscribe(&channel, true).await);
             }
-            SubscriberRequest::Look(channel) => {
+            SubscriberRequest::Recheck(channel) => {
                 let watched = self.hub.is_watched(&channel);
                 match self.engine.subscribe(&channel, watched).await {
                     // Changes before this subscription send no message.
                     Ok(()) => self.hub.signal(&[channel]),
-                    Err(_) if watched => self.look_again(channel),
+                    Err(_) if watched => self.retry_later(channel),
                     Err(_) => {}
                 }
             }
@@ -159,12 +159,12 @@ impl Subscriber {
     }
 
     /// Retries a subscription after a pause. This repeats until it succeeds or the channel has no watchers.
-    fn look_again(&self, channel: RedisKey) {
-        let wishes = self.wishes.clone();
+    fn retry_later(&self, channel: RedisKey) {
+        let requests = self.requests.clone();
         tokio::spawn(async move {
             tokio::time::sleep(RETRY_PAUSE).await;
-            if let Some(wishes) = wishes.upgrade() {
-                let _ = wishes.send(SubscriberRequest::Look(channel));
+            if let Some(requests) = requests.upgrade() {
+                let _ = requests.send(SubscriberRequest::Recheck(channel));
             }
         });
     }
@@ -174,7 +174,7 @@ impl Subscriber {
 async fn receive(
     mut pushes: mpsc::UnboundedReceiver<PushInfo>,
     hub: Arc<WatchHub<RedisKey>>,
-    wishes: mpsc::WeakUnboundedSender<SubscriberRequest>,
+    requests: mpsc::WeakUnboundedSender<SubscriberRequest>,
 ) {
     while let Some(PushInfo { kind, data }) = pushes.recv().await {
         let channel = match data.into_iter().next() {
@@ -192,9 +192,9 @@ async fn receive(
             _ => continue,
         };
         hub.signal(&again);
-        let Some(wishes) = wishes.upgrade() else { return };
+        let Some(requests) = requests.upgrade() else { return };
         for channel in again {
-            let _ = wishes.send(SubscriberRequest::Look(channel));
+            let _ = requests.send(SubscriberRequest::Recheck(channel));
         }
     }
 }

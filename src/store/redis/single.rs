@@ -18,13 +18,13 @@ use super::{
 use crate::domain::randomness;
 
 /// The interval of health probes, which check that the node still is a primary.
-const PULSE: Duration = Duration::from_secs(1);
+const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The timeout of a health probe.
-const PULSE_TIMEOUT: Duration = Duration::from_millis(700);
+const PROBE_TIMEOUT: Duration = Duration::from_millis(700);
 
 /// The first and the maximum pause between searches for a primary. The pause doubles each time (exponential backoff).
-const SEARCH_PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+const SEARCH_BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
 /// The connection to the primary. A background task connects and reconnects; calls fail immediately while there is no
 /// connection.
@@ -40,7 +40,7 @@ struct SingleNodeState {
     /// The reason why no primary is connected.
     reason: Mutex<String>,
     /// Triggers an early health probe of the primary.
-    doubt: Notify,
+    probe_now: Notify,
 }
 
 /// A primary and the connections to it.
@@ -60,7 +60,7 @@ impl SingleNode {
             pushes,
             present: ArcSwapOption::empty(),
             reason: Mutex::new("not connected yet".to_owned()),
-            doubt: Notify::new(),
+            probe_now: Notify::new(),
         });
         let first = shared.find().await?;
         shared.present.store(Some(Arc::new(first)));
@@ -85,7 +85,7 @@ impl SingleNode {
             || error.is_unrecoverable_error()
             || error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly);
         if lost {
-            self.shared.doubt.notify_one();
+            self.shared.probe_now.notify_one();
         }
     }
 }
@@ -93,9 +93,9 @@ impl SingleNode {
 impl SingleNodeState {
     async fn keep(self: Arc<Self>) {
         loop {
-            self.stay().await;
+            self.probe_until_lost().await;
             self.present.store(None);
-            let mut pause = SEARCH_PAUSE.0;
+            let mut pause = SEARCH_BACKOFF.0;
             loop {
                 match self.find().await {
                     Ok(primary) => {
@@ -107,19 +107,19 @@ impl SingleNodeState {
                 }
                 let wait = randomness::spread(&*self.options.randomness, pause);
                 tokio::time::sleep(wait).await;
-                pause = (pause * 2).min(SEARCH_PAUSE.1);
+                pause = (pause * 2).min(SEARCH_BACKOFF.1);
             }
         }
     }
 
     /// Probes the primary until it is lost.
-    async fn stay(&self) {
+    async fn probe_until_lost(&self) {
         while let Some(primary) = self.present.load_full() {
             tokio::select! {
-                () = tokio::time::sleep(PULSE) => {}
-                () = self.doubt.notified() => {}
+                () = tokio::time::sleep(PROBE_INTERVAL) => {}
+                () = self.probe_now.notified() => {}
             }
-            let asked = tokio::time::timeout(PULSE_TIMEOUT, is_primary(primary.connections.shared())).await;
+            let asked = tokio::time::timeout(PROBE_TIMEOUT, is_primary(primary.connections.shared())).await;
             match asked {
                 Ok(Ok(true)) => {}
                 Ok(Ok(false)) => return self.fail(&not_a_primary(&primary.node)),

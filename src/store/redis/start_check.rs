@@ -7,7 +7,7 @@ use redis::{InfoDict, aio::MultiplexedConnection};
 use super::options::{Node, RedisOptions};
 
 /// The oldest supported major version. The scripts use sharded publish/subscribe and `PEXPIRETIME`.
-const OLDEST: u32 = 7;
+const MIN_MAJOR_VERSION: u32 = 7;
 
 /// An error from opening a store over Redis. The text is for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -80,7 +80,7 @@ pub(super) fn judge(info: &InfoDict, node: &Node) -> Result<(), RedisOpenError> 
     // Valkey reports the compatible Redis version here.
     let version = text("redis_version");
     let major: u32 = version.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(0);
-    if major < OLDEST {
+    if major < MIN_MAJOR_VERSION {
         return Err(RedisOpenError::TooOld { node: node.to_string(), version });
     }
     let policy = text("maxmemory_policy");

@@ -8,7 +8,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{
     RedisStore,
-    cell::{Cell, TRIES, contended},
+    cell::{Cell, MAX_ATTEMPTS, contended},
     code_value,
     codes::{STORED, insertion},
     key,
@@ -29,7 +29,7 @@ use crate::{
 #[async_trait]
 impl Transfer for RedisStore {
     fn codes(&self) -> BoxStream<'static, StoreResult<CodeEntry>> {
-        self.values(self.scan_keys_loosely(key::CODES.to_owned()))
+        self.values(self.scan_keys_with_duplicates(key::CODES.to_owned()))
             .map(|found| found.and_then(|(_, value)| code_value::decode(&value)))
             .boxed()
     }
@@ -65,7 +65,7 @@ impl Transfer for RedisStore {
             }
         }
         for (environment, seconds) in environments {
-            self.know_environment(&environment).await?;
+            self.register_environment(&environment).await?;
             self.live_counts().replace(&environment, &seconds).await?;
         }
         Ok(())
@@ -73,7 +73,8 @@ impl Transfer for RedisStore {
 
     fn holdings(&self) -> BoxStream<'static, StoreResult<TrialHolding>> {
         let (store, settling) = (self.clone(), self.clone());
-        let scans = [key::DEVICES, key::USERS].map(|prefix| self.scan_keys_loosely(prefix.to_owned()));
+        let scans =
+            [key::DEVICES, key::USERS].map(|prefix| self.scan_keys_with_duplicates(prefix.to_owned()));
         stream::once(async move { settling.settle_cells().await })
             .try_filter_map(|()| async { Ok(None) })
             .chain(stream::iter(scans).flatten())
@@ -91,7 +92,7 @@ impl Transfer for RedisStore {
     }
 
     async fn holding(&self, temp_pass: &TempPassKey, holder: &Holder) -> StoreResult<Option<HeldTrial>> {
-        for attempt in 0..TRIES {
+        for attempt in 0..MAX_ATTEMPTS {
             let generation = self.generation(temp_pass).await?;
             let (cell, mut now) = self.read_cell(key::cell(temp_pass, holder)).await?;
             let mut homes = Vec::new();
@@ -100,7 +101,7 @@ impl Transfer for RedisStore {
                 let known = followed.known().filter(|known| known.counts(now));
                 return Ok(known.map(|KnownTrial { id, trial }| HeldTrial::new(holder, id, trial)));
             }
-            self.pause(attempt).await;
+            self.back_off(attempt).await;
         }
         Err(contended())
     }
@@ -118,7 +119,7 @@ impl Transfer for RedisStore {
         let generation = self.generation(temp_pass).await?;
         let value = TrialCell { generation, content: wanted.clone() }.encode()?;
         let (mut cell, mut now) = (Cell::absent(key::cell(temp_pass, holder)), self.clock().now());
-        for attempt in 0..TRIES {
+        for attempt in 0..MAX_ATTEMPTS {
             let key = cell.key.clone();
             if self.change_cells(&[(cell, Some((value.clone(), forget_time)))], now).await? {
                 return Ok(Restoration::Restored);
@@ -128,13 +129,13 @@ impl Transfer for RedisStore {
             if let Ok(present) = content(&cell, generation)? {
                 return Ok(if present == wanted { Restoration::Present } else { Restoration::Differs });
             }
-            self.pause(attempt).await;
+            self.back_off(attempt).await;
         }
         Err(contended())
     }
 
     fn entries(&self, kind: LedgerKind) -> BoxStream<'static, StoreResult<(Vec<u8>, LedgerEntry)>> {
-        self.entries_at(kind, self.scan_keys_loosely(key::ledger_prefix(kind)))
+        self.entries_at(kind, self.scan_keys_with_duplicates(key::ledger_prefix(kind)))
     }
 }
 
@@ -142,7 +143,7 @@ impl RedisStore {
     /// Resolves the locks of changes that failed servers have left incomplete. A cell that such a change creates exists only as a
     /// lock.
     async fn settle_cells(&self) -> StoreResult<()> {
-        self.scan_keys_loosely(key::LOCKS.to_owned())
+        self.scan_keys_with_duplicates(key::LOCKS.to_owned())
             .map_ok(|lock| self.read_cell(lock.get(key::LOCKS.len()..).unwrap_or_default().to_vec()))
             .try_buffer_unordered(READS)
             .try_for_each(|_| async { Ok(()) })

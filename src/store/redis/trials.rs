@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::{
     RedisStore,
-    cell::{Cell, NextValue, TRIES, contended},
+    cell::{Cell, MAX_ATTEMPTS, NextValue, contended},
     key::{self, RedisKey},
     script::{self, EngineCall},
 };
@@ -74,7 +74,7 @@ impl TrialLookup {
 
     /// Whether all cells are known to be consistent with each other. They are if there is only one trial, because its cell is read
     /// last.
-    fn is_of_one_moment(&self) -> bool {
+    fn is_consistent(&self) -> bool {
         self.user.is_none()
             || matches!((&self.of_device, &self.of_user), (Some(one), Some(other)) if one.id == other.id)
     }
@@ -97,17 +97,17 @@ impl TrialLookup {
 impl Trials for RedisStore {
     async fn authorize(&self, authorization: Authorization) -> StoreResult<TrialVerdict> {
         let Authorization { temp_pass, identity, .. } = &authorization;
-        for attempt in 0..TRIES {
-            let look = self.look(temp_pass, identity).await?;
-            let (verdict, changes) = temp_pass::decide(look.known(), &authorization, look.now);
+        for attempt in 0..MAX_ATTEMPTS {
+            let lookup = self.look_up(temp_pass, identity).await?;
+            let (verdict, changes) = temp_pass::decide(lookup.known(), &authorization, lookup.now);
             if changes.is_empty() {
-                if look.is_of_one_moment() || look.is_same(&self.look(temp_pass, identity).await?) {
+                if lookup.is_consistent() || lookup.is_same(&self.look_up(temp_pass, identity).await?) {
                     return Ok(verdict);
                 }
-            } else if self.change_cells(&cell_changes(&look, &changes)?, look.now).await? {
+            } else if self.change_cells(&cell_changes(&lookup, &changes)?, lookup.now).await? {
                 return Ok(verdict);
             }
-            self.pause(attempt).await;
+            self.back_off(attempt).await;
         }
         Err(contended())
     }
@@ -118,19 +118,19 @@ impl Trials for RedisStore {
         rule: &TempPassRule,
         identity: &TrialIdentity,
     ) -> StoreResult<TrialView> {
-        let mut look = self.look(temp_pass, identity).await?;
-        for _ in 0..TRIES {
-            if look.is_of_one_moment() {
+        let mut lookup = self.look_up(temp_pass, identity).await?;
+        for _ in 0..MAX_ATTEMPTS {
+            if lookup.is_consistent() {
                 break;
             }
-            let again = self.look(temp_pass, identity).await?;
-            let is_same = look.is_same(&again);
-            look = again;
+            let again = self.look_up(temp_pass, identity).await?;
+            let is_same = lookup.is_same(&again);
+            lookup = again;
             if is_same {
                 break;
             }
         }
-        Ok(temp_pass::view(look.known(), rule, look.now))
+        Ok(temp_pass::view(lookup.known(), rule, lookup.now))
     }
 
     async fn reset(
@@ -148,7 +148,7 @@ impl Trials for RedisStore {
                 return Ok(None);
             }
         };
-        for attempt in 0..TRIES {
+        for attempt in 0..MAX_ATTEMPTS {
             let generation = self.generation(temp_pass).await?;
             let (cell, mut now) = self.read_cell(bound.clone()).await?;
             let mut homes = Vec::new();
@@ -162,7 +162,7 @@ impl Trials for RedisStore {
                     return Ok(Some(1));
                 }
             }
-            self.pause(attempt).await;
+            self.back_off(attempt).await;
         }
         Err(contended())
     }
@@ -196,18 +196,18 @@ impl RedisStore {
     }
 
     /// Reads the trials of an identity.
-    async fn look(&self, temp_pass: &TempPassKey, identity: &TrialIdentity) -> StoreResult<TrialLookup> {
-        for attempt in 0..TRIES {
-            if let Some(look) = self.try_look(temp_pass, identity).await? {
-                return Ok(look);
+    async fn look_up(&self, temp_pass: &TempPassKey, identity: &TrialIdentity) -> StoreResult<TrialLookup> {
+        for attempt in 0..MAX_ATTEMPTS {
+            if let Some(lookup) = self.try_look_up(temp_pass, identity).await? {
+                return Ok(lookup);
             }
-            self.pause(attempt).await;
+            self.back_off(attempt).await;
         }
         Err(contended())
     }
 
     /// Reads the trials of an identity. `None` if a reset of all happened during the read.
-    async fn try_look(
+    async fn try_look_up(
         &self,
         temp_pass: &TempPassKey,
         identity: &TrialIdentity,
@@ -311,15 +311,15 @@ pub(super) fn content(
 }
 
 /// The cells that a decision writes, and their new contents.
-fn cell_changes(look: &TrialLookup, changes: &[TrialChange]) -> StoreResult<Vec<(Cell, NextValue)>> {
+fn cell_changes(lookup: &TrialLookup, changes: &[TrialChange]) -> StoreResult<Vec<(Cell, NextValue)>> {
     let mut writes: BTreeMap<RedisKey, (Cell, TrialCellContent, Timestamp)> = BTreeMap::new();
     let mut started = None;
     // If two trials decide together, an unchanged one must stay unchanged until the other is written, so both are written.
-    if let (Some(one), Some(other)) = (&look.of_device, &look.of_user)
+    if let (Some(one), Some(other)) = (&lookup.of_device, &lookup.of_user)
         && one.id != other.id
     {
         for known in [one, other] {
-            let cell = look.home(known.id).ok_or_else(lost)?.clone();
+            let cell = lookup.home(known.id).ok_or_else(unread_cell)?.clone();
             let write = (cell, TrialCellContent::Own(known.clone()), known.trial.forget_time);
             writes.insert(write.0.key.clone(), write);
         }
@@ -329,9 +329,9 @@ fn cell_changes(look: &TrialLookup, changes: &[TrialChange]) -> StoreResult<Vec<
         let (cell, known) = match change {
             TrialChange::Start(known) => {
                 started = Some(known.id);
-                (&look.device, known)
+                (&lookup.device, known)
             }
-            TrialChange::Use(known) => (look.home(known.id).ok_or_else(lost)?, known),
+            TrialChange::Use(known) => (lookup.home(known.id).ok_or_else(unread_cell)?, known),
             TrialChange::BindDevice(_) | TrialChange::BindKey(_) => continue,
         };
         let write = (cell.clone(), TrialCellContent::Own(known.clone()), known.trial.forget_time);
@@ -339,26 +339,26 @@ fn cell_changes(look: &TrialLookup, changes: &[TrialChange]) -> StoreResult<Vec<
     }
     for change in changes {
         let (cell, binding) = match change {
-            TrialChange::BindDevice(binding) if started != Some(binding.id) => (&look.device, binding),
-            TrialChange::BindKey(binding) => (look.user.as_ref().ok_or_else(lost)?, binding),
+            TrialChange::BindDevice(binding) if started != Some(binding.id) => (&lookup.device, binding),
+            TrialChange::BindKey(binding) => (lookup.user.as_ref().ok_or_else(unread_cell)?, binding),
             _ => continue,
         };
         let home = if started == Some(binding.id) {
-            &look.device
+            &lookup.device
         } else {
-            look.home(binding.id).ok_or_else(lost)?
+            lookup.home(binding.id).ok_or_else(unread_cell)?
         };
         let content = TrialCellContent::Bound { home: key::digest_in_cell(&home.key)?, id: binding.id };
         writes.insert(cell.key.clone(), (cell.clone(), content, binding.forget_time));
     }
     let encode = |(cell, content, end): (Cell, TrialCellContent, Timestamp)| {
-        let value = TrialCell { generation: look.generation, content }.encode()?;
+        let value = TrialCell { generation: lookup.generation, content }.encode()?;
         Ok((cell, Some((value, end))))
     };
     writes.into_values().map(encode).collect()
 }
 
 /// A bug: a decision about a trial that was not read.
-fn lost() -> StoreError {
+fn unread_cell() -> StoreError {
     StoreError::Corrupt("internal error: a decision refers to a trial whose cell was not read".to_owned())
 }

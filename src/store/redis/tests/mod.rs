@@ -331,7 +331,7 @@ async fn an_abandoned_change_without_a_commit_never_happens() {
     let lock = store.lock_cells(&changes, now).await.expect("the store works").expect("locked");
     // Another change must wait while the locks are held.
     assert!(!store.change_cells(&changes, now).await.expect("the store works"));
-    harness.time().pass(cell::LOCK_TERM).await;
+    harness.time().pass(cell::LOCK_DURATION).await;
     assert_eq!(values(&store, &changes).await, [None, None]);
     assert!(
         !store.commit_cells(&changes, &lock).await.expect("the store works"),
@@ -350,7 +350,7 @@ async fn an_abandoned_change_with_a_commit_is_completed_by_the_next_reader() {
     let done = ["trial", "binding"].map(|value| Some(value.to_owned()));
     let (_, rest) = changes.split_first().expect("two");
     assert_eq!(values(&store, rest).await, done[1..]);
-    harness.time().pass(cell::LOCK_TERM * 2).await;
+    harness.time().pass(cell::LOCK_DURATION * 2).await;
     assert_eq!(values(&store, &changes).await, done);
 }
 
