@@ -124,7 +124,7 @@ impl Committer {
         batch
             .commit()
             .map_err(|error| CommitFailure(format!("the storage engine failed to write: {error}")))?;
-        for (key, bucket) in &changes.left {
+        for (key, bucket) in &changes.removed {
             self.engine.index.remove(key, *bucket);
         }
         self.core.statistics.record_commit(operations.len(), start.elapsed());

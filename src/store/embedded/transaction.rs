@@ -46,7 +46,7 @@ pub(super) struct Changes {
     /// The kinds of changed ledger entries, without duplicates.
     pub kinds: Vec<LedgerKind>,
     /// Keys, and the buckets that they were removed from.
-    pub left: Vec<(UserKey, BucketId)>,
+    pub removed: Vec<(UserKey, BucketId)>,
 }
 
 impl<'a> Transaction<'a> {
@@ -169,7 +169,7 @@ impl<'a> Transaction<'a> {
     fn remove_from(&mut self, keyspace: &Keyspace, key: &UserKey) {
         self.batch.remove(keyspace, key.clone());
         if self.engine.is_bucket(keyspace) {
-            self.changes.left.push((key.clone(), BucketId::of(keyspace)));
+            self.changes.removed.push((key.clone(), BucketId::of(keyspace)));
         }
     }
 
@@ -238,7 +238,7 @@ impl<'a> Transaction<'a> {
             Some((keyspace, Some(_))) => BucketId::of(keyspace) == bucket,
             Some((_, None)) | None => false,
         };
-        self.changes.left.retain(|(key, bucket)| !stays(key, *bucket));
+        self.changes.removed.retain(|(key, bucket)| !stays(key, *bucket));
         (self.batch, self.changes)
     }
 }
