@@ -1,5 +1,5 @@
 //! The same behaviour over the local backend, v1 and v2. Where they differ, the difference is stated here, as it is in the
-//! table of ARCHITECTURE.md.
+//! table of docs/upstream.md.
 
 use std::time::Duration;
 

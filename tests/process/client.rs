@@ -285,12 +285,12 @@ async fn idle_and_active_connections_do_not_delay_shutdown() {
 }
 
 #[tokio::test]
-async fn the_configuration_that_the_readme_shows_serves_each_of_its_hosts() {
+async fn the_configuration_of_the_page_about_devices_serves_each_of_its_hosts() {
     let folder = tempfile::tempdir().expect("a folder");
-    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("readable");
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/devices.md")).expect("readable");
     let block =
-        readme.split("```toml\n").skip(1).filter_map(|rest| rest.split_once("```")).map(|(block, _)| block);
-    let block = block.into_iter().find(|block| block.contains("[rest]")).expect("the README configures REST");
+        page.split("```toml\n").skip(1).filter_map(|rest| rest.split_once("```")).map(|(block, _)| block);
+    let block = block.into_iter().find(|block| block.contains("[rest]")).expect("the page configures REST");
     let (secret, file) = (folder.path().join("secret"), folder.path().join("passbridge.toml"));
     fs::write(&secret, "secret").expect("written");
     let block = block.replace("/run/secrets/roku-2014", secret.to_str().expect("UTF-8"));

@@ -1,4 +1,4 @@
-//! The README's own calls, pasted as they stand: only the address differs.
+//! The calls of the README and of the pages for its readers, pasted as they stand: only the address differs.
 
 use std::{fs, path::Path, process::Command};
 
@@ -10,20 +10,23 @@ use crate::{
     },
 };
 
-/// Where the README has the provider's stand-in.
+const UPSTREAM: &str = "docs/upstream.md";
+const OPERATIONS: &str = "docs/operations.md";
+
+/// Where the pages have the mock provider.
 const PROVIDER: &str = "127.0.0.1:9400";
 
-/// Where the README has a server for others than this machine.
+/// Where the page about operations has a server for other machines.
 pub const PRODUCTION: &str = "127.0.0.2:50051";
 
-/// The fenced blocks of shell that hold this call.
-fn blocks(call: &str) -> Vec<String> {
-    fenced("sh", call)
+/// The fenced blocks of shell of a document that hold this call.
+fn blocks(document: &str, call: &str) -> Vec<String> {
+    fenced(document, "sh", call)
 }
 
-/// The fenced blocks in this language that hold this text.
-fn fenced(language: &str, text: &str) -> Vec<String> {
-    let mut blocks = document::blocks("README.md");
+/// The fenced blocks of a document in this language that hold this text.
+fn fenced(document: &str, language: &str, text: &str) -> Vec<String> {
+    let mut blocks = document::blocks(document);
     blocks.retain(|block| block.language == language && block.text.contains(text));
     blocks.into_iter().map(|block| block.text).collect()
 }
@@ -45,43 +48,26 @@ fn paste(block: &str, server: &ServerProcess, data: &Path) -> String {
 }
 
 #[test]
-fn the_grpc_calls_of_the_readme_work_as_pasted() {
+fn the_calls_of_the_readme_work_when_pasted_in_order() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Program::server(folder.path()).start();
-    let mut blocks = blocks("grpcurl -");
-    blocks.retain(|block| !block.contains(PROVIDER) && !block.contains(PRODUCTION));
-    assert!(blocks.len() >= 3, "the README has its first calls");
-    for block in blocks {
-        let answer = paste(&block, &server, folder.path());
-        let expected = ["AFTMM", "STATE_EXPIRED", "\"resetCount\": \"1\""];
-        assert!(expected.into_iter().any(|text| answer.contains(text)), "{answer}\nin\n{block}");
-    }
-}
-
-#[test]
-fn the_rest_calls_of_the_readme_work_as_pasted() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let server = Program::server(folder.path()).start();
-    let [calls, registration, resets] = &blocks("curl -sS")[..] else {
-        panic!("the README has three blocks of curl");
-    };
-    let answer = paste(calls, &server, folder.path());
-    for part in ["{\"id\":", "\"code\":", "standalone=\"yes\"?><ns2:regcode", "<code>"] {
+    let mut calls = fenced("README.md", "sh", "");
+    calls.retain(|block| !block.contains("cargo run") && !block.contains("tests/run"));
+    assert_eq!(calls.len(), 3);
+    let answer = paste(&calls.concat(), &server, folder.path());
+    for part in ["{\"id\":", "\"code\":", "\"resetCount\": \"0\""] {
         assert!(answer.contains(part), "{part}: {answer}");
     }
-    let answer = paste(registration, &server, folder.path());
-    assert!(answer.contains("\"client_secret\":"), "{answer}");
-    assert_eq!(paste(resets, &server, folder.path()), "", "a reset that worked has nothing to say");
 }
 
 #[tokio::test]
-async fn the_upstream_section_of_the_readme_works_as_pasted() {
+async fn the_page_about_upstreams_works_as_pasted() {
     let (provider, folder) = (Provider::start(), tempfile::tempdir().expect("a folder"));
-    let [table] = &fenced("toml", PROVIDER)[..] else { panic!("the README has one such table") };
+    let [table] = &fenced(UPSTREAM, "toml", PROVIDER)[..] else { panic!("the page has one such table") };
     let file = folder.path().join("upstream.toml");
     fs::write(&file, table.replace(PROVIDER, &provider.address().to_string())).expect("writes");
-    let [start, calls] = &blocks("upstream.toml")[..] else {
-        panic!("the README has two blocks with upstream.toml")
+    let [start, calls] = &blocks(UPSTREAM, "upstream.toml")[..] else {
+        panic!("the page has two blocks with upstream.toml")
     };
     let (statement, serve) = start.trim_end().split_once('\n').expect("two lines");
     assert_eq!(serve, "./target/release/passbridge serve --config upstream.toml");
@@ -103,14 +89,18 @@ async fn the_upstream_section_of_the_readme_works_as_pasted() {
     {
         assert!(said.contains(part), "{part}: {said}");
     }
-    let [explain] = &blocks("passbridge explain")[..] else { panic!("the README explains one symptom") };
+    let [explain] = &blocks(UPSTREAM, "passbridge explain")[..] else {
+        panic!("the page explains one symptom")
+    };
     let said = run(folder.path(), &program(explain));
     assert!(said.contains("forbidden (403)"), "{said}");
 }
 
 /// The server of the section about production, with all that its preparation leaves in the folder.
 pub fn production_server(folder: &Path) -> ServerProcess {
-    let [preparation] = &blocks("> production.toml")[..] else { panic!("the README has one such block") };
+    let [preparation] = &blocks(OPERATIONS, "> production.toml")[..] else {
+        panic!("the page has one such block")
+    };
     let (preparation, serve) = preparation.trim_end().rsplit_once('\n').expect("several lines");
     assert_eq!(serve, "./target/release/passbridge serve --config production.toml");
     run(folder, &program(preparation));
@@ -130,11 +120,13 @@ fn program(block: &str) -> String {
 }
 
 #[test]
-fn the_production_section_of_the_readme_works_as_pasted() {
+fn the_production_section_works_as_pasted() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = production_server(folder.path());
-    let [calls] = &blocks(&format!("{PRODUCTION} "))[..] else { panic!("the README has one block of calls") };
-    let said = run(folder.path(), &calls.replace(PRODUCTION, &server.grpc.to_string()));
+    let [calls] = &blocks(OPERATIONS, &format!("{PRODUCTION} "))[..] else {
+        panic!("the page has one block of calls")
+    };
+    let said = run(folder.path(), &program(calls).replace(PRODUCTION, &server.grpc.to_string()));
     assert!(said.contains("\"state\": \"STATE_PENDING\""), "{said}");
     let said = run(folder.path(), &program("./target/release/passbridge doctor --config production.toml"));
     for part in ["gRPC", "entries: 2 (1 by certificate, 0 by JWT, 1 by token)", "certificate valid", "REST"] {

@@ -9,18 +9,18 @@ use std::{
     process::{Command, Stdio},
 };
 
-const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/upstream.md");
 
-/// Where the README has it.
+/// Where the page has it.
 const ADDRESS: &str = "127.0.0.1:9400";
 
 #[test]
-fn the_stand_in_of_the_readme_serves_where_nobody_types() {
-    let text = fs::read_to_string(README).expect("readable");
+fn the_detached_mock_provider_serves_without_a_terminal() {
+    let text = fs::read_to_string(PAGE).expect("readable");
     let mut starts =
         text.lines().filter_map(|line| line.strip_prefix("cargo run --release --bin mock-provider -- "));
-    let arguments = starts.next().expect("the README starts the stand-in").replace(ADDRESS, "127.0.0.1:0");
-    assert_eq!(starts.next(), None, "the README starts the stand-in once");
+    let arguments = starts.next().expect("the page starts the mock provider").replace(ADDRESS, "127.0.0.1:0");
+    assert_eq!(starts.next(), None, "the page starts the mock provider once");
     let mut stand_in = Command::new(env!("CARGO_BIN_EXE_mock-provider"))
         .args(arguments.split(' '))
         .stdin(Stdio::null())
