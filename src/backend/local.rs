@@ -126,7 +126,7 @@ impl CodeBackend for LocalBackend {
         Ok(Deletion::NotFound)
     }
 
-    async fn look(&self, _: &RegistrationCode) -> Option<Result<UpstreamCodeStatus>> {
+    async fn poll(&self, _: &RegistrationCode) -> Option<Result<UpstreamCodeStatus>> {
         None
     }
 }

@@ -136,7 +136,7 @@ pub trait CodeBackend: Send + Sync {
     ) -> Result<Deletion>;
 
     /// Polls whether the code has ended. `None` if the store itself signals that.
-    async fn look(&self, record: &RegistrationCode) -> Option<Result<UpstreamCodeStatus>>;
+    async fn poll(&self, record: &RegistrationCode) -> Option<Result<UpstreamCodeStatus>>;
 }
 
 /// What an upstream call needs in addition to the identity.

@@ -115,7 +115,7 @@ pub struct KnownLogin {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoginStanding {
     /// The upstream reported it.
-    Told,
+    Reported,
     /// A begun TempPass. The upstream does not report it before its first decision.
     Begun,
     /// A begun TempPass whose trial is used up, as decisions show.
@@ -232,7 +232,7 @@ impl KnownDevice {
             self.decisions.clear();
         }
         let before =
-            former.filter(|former| former.standing == LoginStanding::Told && former.becomes(profile));
+            former.filter(|former| former.standing == LoginStanding::Reported && former.becomes(profile));
         let is_new = before.is_none();
         let seen_time = before.as_ref().map_or(now, |login| login.seen_time);
         let known = before.and_then(|login| login.code);
@@ -247,7 +247,7 @@ impl KnownDevice {
         if is_new || self.has_used_code() {
             self.pending = None;
         }
-        let told = KnownLogin::told(profile, now);
+        let told = KnownLogin::reported(profile, now);
         self.login = Some(KnownLogin { seen_time, code, attributes, ..told });
     }
 
@@ -261,7 +261,7 @@ impl KnownDevice {
 
     /// Replaces any login by a begun TempPass. The upstream reports it later.
     pub fn begin_temp_pass(&mut self, mvpd: MvpdId, user_id: String, now: Timestamp) {
-        let is_told = |login: &KnownLogin| login.mvpd == mvpd && login.standing == LoginStanding::Told;
+        let is_told = |login: &KnownLogin| login.mvpd == mvpd && login.standing == LoginStanding::Reported;
         if self.valid_login(now).is_some_and(is_told) {
             return;
         }
@@ -327,7 +327,7 @@ impl KnownDevice {
 impl KnownLogin {
     /// Returns the login that the upstream reports.
     #[must_use]
-    pub fn told(profile: &Profile, now: Timestamp) -> Self {
+    pub fn reported(profile: &Profile, now: Timestamp) -> Self {
         Self {
             mvpd: profile.mvpd.clone(),
             user_id: profile.user_id.clone().filter(|user_id| user_id.len() <= USER_ID_MAX),
@@ -337,7 +337,7 @@ impl KnownLogin {
             },
             issue_time: profile.issue_time,
             expire_time: profile.expire_time,
-            standing: LoginStanding::Told,
+            standing: LoginStanding::Reported,
             seen_time: now,
             code: None,
             attributes: None,
@@ -346,14 +346,14 @@ impl KnownLogin {
 
     /// Whether the profile is this login: the same one, or the TempPass that was begun here.
     fn becomes(&self, profile: &Profile) -> bool {
-        let is_told = self.standing == LoginStanding::Told;
+        let is_told = self.standing == LoginStanding::Reported;
         self.mvpd == profile.mvpd && (!is_told || self.issue_time == profile.issue_time)
     }
 
     /// Whether it is a begun TempPass that has not expired and that the upstream has not reported.
     #[must_use]
     pub fn is_begun(&self, now: Timestamp) -> bool {
-        self.standing != LoginStanding::Told && !self.has_expired(now)
+        self.standing != LoginStanding::Reported && !self.has_expired(now)
     }
 
     /// Whether it has expired.

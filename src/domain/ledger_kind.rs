@@ -8,9 +8,9 @@ pub enum OnCopy {
     /// They are copied unchanged, including their expiry.
     Copied,
     /// They are secrets: opened with the key ring of the source, and sealed with the key ring of the target.
-    SealedAnew,
+    Resealed,
     /// They are not copied: they concern the processes that use the source.
-    Left,
+    Skipped,
 }
 
 macro_rules! kinds {
@@ -44,7 +44,7 @@ macro_rules! kinds {
                 match self {
                     $(Self::$kind => OnCopy::$on_copy,)*
                     #[cfg(test)]
-                    Self::Test(_) => OnCopy::Left,
+                    Self::Test(_) => OnCopy::Skipped,
                 }
             }
         }
@@ -53,21 +53,21 @@ macro_rules! kinds {
 
 kinds! {
     /// The master key, from which all signing keys are derived.
-    SigningKey = "signing_key", SealedAnew;
+    SigningKey = "signing_key", Resealed;
     /// passbridge's own client credentials at a provider.
-    UpstreamCredentials = "upstream_credentials", SealedAnew;
+    UpstreamCredentials = "upstream_credentials", Resealed;
     /// passbridge's own access token of a provider.
-    UpstreamToken = "upstream_token", SealedAnew;
+    UpstreamToken = "upstream_token", Resealed;
     /// The client credentials of one device at a provider.
-    DeviceCredentials = "device_credentials", SealedAnew;
+    DeviceCredentials = "device_credentials", Resealed;
     /// The access token of one device's client.
-    DeviceToken = "device_token", SealedAnew;
+    DeviceToken = "device_token", Resealed;
     /// The mode (`upstream_client`) in which the latest logins at a provider were made.
     UpstreamClientMode = "upstream_client_mode", Copied;
     /// Marks that the client was registered again at a provider on this day.
     UpstreamReregistration = "upstream_reregistration", Copied;
     /// The lease of the process that is fetching a provider's token.
-    UpstreamLease = "upstream_lease", Left;
+    UpstreamLease = "upstream_lease", Skipped;
     /// The digest of an access token that a provider issued through this server.
     RelayedToken = "relayed_token", Copied;
     /// A revocation of access tokens.
@@ -79,15 +79,15 @@ kinds! {
     /// The nonce of a signed request, with the address that sent it.
     RequestNonce = "request_nonce", Copied;
     /// A known device.
-    Device = "device", SealedAnew;
+    Device = "device", Resealed;
     /// The device that a code belongs to.
-    DeviceCode = "device_code", SealedAnew;
+    DeviceCode = "device_code", Resealed;
     /// The last requestor that a device has used.
     DeviceRequestor = "device_requestor", Copied;
     /// Notifies running servers that the key ring was rotated. A starting server reads the ring anyway.
-    KeyRingRotation = "key_ring_rotation", Left;
+    KeyRingRotation = "key_ring_rotation", Skipped;
     /// Marks that a copy from another store was started and has not completed.
-    StoreCopy = "store_copy", Left;
+    StoreCopy = "store_copy", Skipped;
 }
 
 impl fmt::Display for LedgerKind {

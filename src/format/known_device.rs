@@ -264,7 +264,7 @@ impl<'a> From<&'a KnownLogin> for KnownLoginV1<'a> {
             issue_time: millis(login.issue_time),
             expire_time: millis(login.expire_time),
             standing: match login.standing {
-                LoginStanding::Told => LoginStandingV1::Told,
+                LoginStanding::Reported => LoginStandingV1::Told,
                 LoginStanding::Begun => LoginStandingV1::Begun,
                 LoginStanding::UsedUp => LoginStandingV1::UsedUp,
             },
@@ -286,7 +286,7 @@ impl TryFrom<KnownLoginV1<'_>> for KnownLogin {
             issue_time: time(stored.issue_time),
             expire_time: time(stored.expire_time),
             standing: match stored.standing {
-                LoginStandingV1::Told => LoginStanding::Told,
+                LoginStandingV1::Told => LoginStanding::Reported,
                 LoginStandingV1::Begun => LoginStanding::Begun,
                 LoginStandingV1::UsedUp => LoginStanding::UsedUp,
             },
@@ -408,7 +408,7 @@ mod tests {
             ProfileKind::Other("newer".to_owned()),
         ];
         for (index, kind) in kinds.into_iter().enumerate() {
-            for standing in [LoginStanding::Told, LoginStanding::Begun, LoginStanding::UsedUp] {
+            for standing in [LoginStanding::Reported, LoginStanding::Begun, LoginStanding::UsedUp] {
                 let mut device = device();
                 let login =
                     device.login.take().map(|login| KnownLogin { kind: kind.clone(), standing, ..login });

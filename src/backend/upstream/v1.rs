@@ -230,7 +230,7 @@ impl CodeBackend for V1Backend {
         })
     }
 
-    async fn look(&self, record: &RegistrationCode) -> Option<Result<UpstreamCodeStatus>> {
+    async fn poll(&self, record: &RegistrationCode) -> Option<Result<UpstreamCodeStatus>> {
         let _turn = self.0.inner.looks.acquire().await;
         let asked = self.ask(&CallContext::default(), &record.key(), record.upstream_address()).await;
         Some(asked.map(|theirs| match theirs {

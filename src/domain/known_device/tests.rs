@@ -102,7 +102,7 @@ fn a_reported_login_is_recorded_with_all_its_parts() {
     let device = logged_in();
     let login = device.login.expect("is known");
     assert_eq!((login.mvpd, login.user_id.as_deref()), (mvpd("Cable"), Some("viewer")));
-    assert_eq!((login.kind, login.standing), (ProfileKind::Regular, LoginStanding::Told));
+    assert_eq!((login.kind, login.standing), (ProfileKind::Regular, LoginStanding::Reported));
     assert_eq!((login.issue_time, login.expire_time), (profile().issue_time, profile().expire_time));
     assert_eq!((login.seen_time, login.code), (NOW, None));
     assert_eq!(login.attributes, Some((profile().attributes_digest(), NOW.before(HOUR))));
@@ -246,7 +246,7 @@ fn a_begun_temp_pass_replaces_a_login_until_the_upstream_reports_it() {
     device.note_login(&told, None, NOW + HOUR);
     assert!(holds(&device, "channel"), "the decision belongs to the same TempPass");
     let login = device.login.clone().expect("is known");
-    assert_eq!((login.standing, login.seen_time), (LoginStanding::Told, NOW + HOUR));
+    assert_eq!((login.standing, login.seen_time), (LoginStanding::Reported, NOW + HOUR));
     assert_eq!(login.issue_time, profile().issue_time);
     assert!(!login.is_begun(NOW));
 
@@ -266,7 +266,7 @@ fn a_login_with_another_operator_replaces_a_begun_temp_pass() {
     device.keep_decision(KnownDecision { mvpd: mvpd("TempPass"), ..permitted("channel") });
     device.note_login(&profile(), None, NOW);
     assert!(device.decisions.is_empty());
-    assert_eq!(device.login.map(|login| login.standing), Some(LoginStanding::Told));
+    assert_eq!(device.login.map(|login| login.standing), Some(LoginStanding::Reported));
 }
 
 #[test]
@@ -363,12 +363,12 @@ fn oversized_values_are_not_stored() {
 
     for (length, kept) in [(USER_ID_MAX, Some(USER_ID_MAX)), (USER_ID_MAX + 1, None)] {
         let long = Profile { user_id: Some("u".repeat(length)), ..profile() };
-        let user_id = KnownLogin::told(&long, NOW).user_id;
+        let user_id = KnownLogin::reported(&long, NOW).user_id;
         assert_eq!(user_id.map(|user_id| user_id.len()), kept);
     }
     for (length, kept) in [(KIND_NAME_MAX, KIND_NAME_MAX), (KIND_NAME_MAX + 1, 0)] {
         let long = Profile { kind: ProfileKind::Other("k".repeat(length)), ..profile() };
-        assert_eq!(KnownLogin::told(&long, NOW).kind.as_str().len(), kept);
+        assert_eq!(KnownLogin::reported(&long, NOW).kind.as_str().len(), kept);
     }
 }
 

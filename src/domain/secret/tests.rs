@@ -35,7 +35,7 @@ const HARMLESS: &[(&str, &str)] = &[
 struct Shown(Vec<String>);
 
 impl Shown {
-    fn look(&mut self, owner: &str, name: &str, fields: &Fields) {
+    fn check(&mut self, owner: &str, name: &str, fields: &Fields) {
         for field in fields {
             let own = field.ident.as_ref().map_or_else(|| name.to_owned(), ToString::to_string);
             let place = format!("{owner}.{own}");
@@ -51,14 +51,14 @@ impl<'ast> Visit<'ast> for Shown {
     fn visit_item_struct(&mut self, item: &'ast ItemStruct) {
         if derives_debug(&item.attrs) {
             let name = item.ident.to_string();
-            self.look(&name, &name, &item.fields);
+            self.check(&name, &name, &item.fields);
         }
     }
 
     fn visit_item_enum(&mut self, item: &'ast ItemEnum) {
         if derives_debug(&item.attrs) {
             for variant in &item.variants {
-                self.look(&item.ident.to_string(), &variant.ident.to_string(), &variant.fields);
+                self.check(&item.ident.to_string(), &variant.ident.to_string(), &variant.fields);
             }
         }
     }

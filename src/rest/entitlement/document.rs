@@ -231,7 +231,7 @@ mod tests {
             seen_time: Timestamp::from_millis(0),
             code: None,
             attributes: None,
-            standing: LoginStanding::Told,
+            standing: LoginStanding::Reported,
         };
         let requestor = requestor();
         let fields = authentication("1601114932000", &login, &requestor);

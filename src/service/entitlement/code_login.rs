@@ -85,7 +85,7 @@ impl EntitlementService {
             return Err(registration.unknown_code(caller, lookup, &code).await);
         };
         let profile = self.newest(profiles)?;
-        Ok((KnownLogin::told(&profile, self.parts.clock.now()), code))
+        Ok((KnownLogin::reported(&profile, self.parts.clock.now()), code))
     }
 
     /// The remembered login, if it was made with this code.

@@ -43,7 +43,8 @@ impl EntitlementService {
         let mut mvpds: Vec<_> = profiles.into_iter().map(|profile| profile.mvpd).collect();
         // The upstream does not list a TempPass.
         let known = kept.as_ref().and_then(|kept| kept.device.valid_login(now));
-        let unlisted = known.filter(|login| login.standing == LoginStanding::Told).map(|login| &login.mvpd);
+        let unlisted =
+            known.filter(|login| login.standing == LoginStanding::Reported).map(|login| &login.mvpd);
         mvpds.extend(unlisted.filter(|mvpd| !mvpds.contains(mvpd)).cloned());
         let mut outcomes = Vec::with_capacity(mvpds.len());
         for mvpd in mvpds {

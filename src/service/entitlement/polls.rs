@@ -69,7 +69,7 @@ impl Polls {
         let said = self.answers.get(&polled.0).filter(|answer| answer.login == Some(digest(login)));
         let said = said.is_some_and(|answer| self.clock.instant().since(answer.time) < cache.positive);
         let is_new = self.clock.now().since(login.seen_time) < cache.positive;
-        said || (is_new && login.standing == LoginStanding::Told)
+        said || (is_new && login.standing == LoginStanding::Reported)
     }
 
     /// Whether the upstream recently said that no viewer is logged in, and requires no upstream call.

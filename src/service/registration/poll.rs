@@ -116,7 +116,7 @@ impl PollContext {
     async fn poll(&self) -> Option<Result<UpstreamCodeStatus>> {
         let backend = self.backends.of_record(&self.policy.load(), &self.record);
         match backend {
-            Ok(backend) => backend.codes().look(&self.record).await,
+            Ok(backend) => backend.codes().poll(&self.record).await,
             Err(error) => Some(Err(error)),
         }
     }

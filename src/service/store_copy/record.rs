@@ -38,7 +38,7 @@ pub enum CopyPart {
 impl CopyPart {
     /// The parts that are copied.
     pub(super) fn all() -> impl Iterator<Item = Self> {
-        let kinds = LedgerKind::ALL.iter().filter(|kind| kind.on_copy() != OnCopy::Left);
+        let kinds = LedgerKind::ALL.iter().filter(|kind| kind.on_copy() != OnCopy::Skipped);
         let others = [Self::Codes, Self::ReleasedCodes, Self::Trials, Self::Bindings];
         kinds.copied().map(Self::Ledger).chain(others)
     }
@@ -164,7 +164,7 @@ impl CopySide {
         &self,
         kind: LedgerKind,
     ) -> BoxStream<'_, std::result::Result<CopyRecord, CopyError>> {
-        if kind.on_copy() == OnCopy::Left {
+        if kind.on_copy() == OnCopy::Skipped {
             return stream::empty().boxed();
         }
         let failed = move |error| CopyError::unfinished(format!("an entry of the kind {kind}"), error);
@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn exactly_the_secrets_are_resealed() {
         for kind in LedgerKind::ALL {
-            assert_eq!(SecretKind::of(*kind).is_some(), kind.on_copy() == OnCopy::SealedAnew, "{kind}");
+            assert_eq!(SecretKind::of(*kind).is_some(), kind.on_copy() == OnCopy::Resealed, "{kind}");
         }
     }
 }

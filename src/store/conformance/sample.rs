@@ -126,7 +126,7 @@ pub(crate) fn known_device(now: Timestamp) -> KnownDevice {
             kind: ProfileKind::Other("personalKind".to_owned()),
             issue_time: Some(now.before(TTL)),
             expire_time: Some(now + TTL * 48),
-            standing: LoginStanding::Told,
+            standing: LoginStanding::Reported,
             seen_time: now,
             code: Some(code("PERSONAL2")),
             attributes: Some(([7; 16], now)),

@@ -247,7 +247,7 @@ impl CodeBackend for V2Codes {
         Ok(Deletion::NotFound)
     }
 
-    async fn look(&self, record: &RegistrationCode) -> Option<Result<UpstreamCodeStatus>> {
+    async fn poll(&self, record: &RegistrationCode) -> Option<Result<UpstreamCodeStatus>> {
         match record.standing() {
             Some(ShadowStanding::Unissued) => return Some(Ok(UpstreamCodeStatus::Pending)),
             Some(ShadowStanding::Resolved { .. }) => return Some(Ok(UpstreamCodeStatus::LoggedIn)),

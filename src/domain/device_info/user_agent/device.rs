@@ -68,7 +68,7 @@ pub(super) fn read(found: Option<ValueRef<'_>>, family: Option<&str>, text: &str
         Some(_) => None,
     };
     let kind = maker.as_ref().and_then(|maker| maker.hardware_type);
-    let is_handheld = brand.is_some() || model.is_none_or(is_veiled);
+    let is_handheld = brand.is_some() || model.is_none_or(hides_model);
     DeviceFacts {
         model: model.map(Into::into),
         manufacturer: brand.or(maker.map(|maker| maker.name)).map(Into::into),
@@ -87,7 +87,7 @@ fn is_model(model: &str) -> bool {
 
 /// Whether the browser hides the model. Chrome on phones and tablets sends `K` for every model; on televisions it sends the
 /// model.
-fn is_veiled(model: &str) -> bool {
+fn hides_model(model: &str) -> bool {
     model == "K"
 }
 

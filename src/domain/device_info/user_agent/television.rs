@@ -53,7 +53,7 @@ enum ModelSource {
     /// The words imply this model.
     Is(&'static str),
     /// The text does not contain it.
-    Untold,
+    Absent,
     /// The first of these models that the text contains.
     Named(&'static [&'static str]),
     /// The letters and digits after one of these marks.
@@ -131,25 +131,25 @@ const RULES: &[Rule] = &[
     rule(&[&["AQUOS-TV"], &["AQUOS_TV"], &["AQUOSBrowser"], &["AQUOS-AS"], &["AQUOS-DMP"]], SET, Some("Sharp"),
         ModelSource::Word(&["LC-", "AQUOS-TV", "AQUOS_TV"]), SystemSource::Said),
     // Blu-ray recorders.
-    rule(&[&["DIGA", "FreeBSD"]], PLAYER, Some("Panasonic"), ModelSource::Untold, SystemSource::On(FREE_BSD, &[])),
+    rule(&[&["DIGA", "FreeBSD"]], PLAYER, Some("Panasonic"), ModelSource::Absent, SystemSource::On(FREE_BSD, &[])),
     rule(&[&["Panasonic", "DIGA"]], PLAYER, Some("Panasonic"), ModelSource::Said, SystemSource::Said),
     // The text has `like Android`, but it is not Android.
-    rule(&[&["Viera", "FreeBSD"]], SET, Some("Panasonic"), ModelSource::Untold, SystemSource::On(FREE_BSD, &[])),
+    rule(&[&["Viera", "FreeBSD"]], SET, Some("Panasonic"), ModelSource::Absent, SystemSource::On(FREE_BSD, &[])),
     rule(&[&[" VIERA"], &["/VIERA"], &["(Viera"], &[" Viera"], &["PANATV"], &["Panasonic.tv"]], SET, Some("Panasonic"), ModelSource::Word(&["TX-", "TC-", "TH-"]), SystemSource::Said),
-    rule(&[&["Panasonic.bd"]], PLAYER, Some("Panasonic"), ModelSource::Untold, SystemSource::Said),
+    rule(&[&["Panasonic.bd"]], PLAYER, Some("Panasonic"), ModelSource::Absent, SystemSource::Said),
     rule(&[&["TSBNetTV"], &["ToshibaTP"]], SET, Some("Toshiba"), ModelSource::Said, SystemSource::Said),
     rule(&[&["PHILIPS-AVM"]], PLAYER, Some("Philips"), ModelSource::Said, SystemSource::Said),
     rule(&[&["PHILIPSTV"], &["PhilipsTV"]], SET, Some("Philips"), ModelSource::Said, SystemSource::Said),
-    rule(&[&["#TCL/"]], SET, Some("TCL"), ModelSource::Untold, SystemSource::Unknown),
-    rule(&[&["Coolita"]], SET, Some("coocaa"), ModelSource::Untold, SystemSource::Said),
-    rule(&[&["FIRETV"]], BOX, Some("Amazon"), ModelSource::Untold, SystemSource::On(FIRE_OS, &[])),
+    rule(&[&["#TCL/"]], SET, Some("TCL"), ModelSource::Absent, SystemSource::Unknown),
+    rule(&[&["Coolita"]], SET, Some("coocaa"), ModelSource::Absent, SystemSource::Said),
+    rule(&[&["FIRETV"]], BOX, Some("Amazon"), ModelSource::Absent, SystemSource::On(FIRE_OS, &[])),
     rule(&[&["GW-Device/"], &["MR-Device/"], &["Sky_OTT"]], BOX, Some("Sky"), ModelSource::Word(&["ES1", "ES2", "ES3", "EM1", "XiOne"]), SystemSource::Said),
-    rule(&[&["comcast/ipstb"]], BOX, Some("Comcast"), ModelSource::Untold, SystemSource::Said),
+    rule(&[&["comcast/ipstb"]], BOX, Some("Comcast"), ModelSource::Absent, SystemSource::Said),
     rule(&[&["ComcastAppPlatform AX0"]], BOX, Some("ARRIS"), ModelSource::Word(&["AX0"]), SystemSource::Said),
     // Comcast's platform also runs on televisions.
     rule(&[&["ComcastAppPlatform"]], None, None, ModelSource::After(&["ComcastAppPlatform "]), SystemSource::Said),
-    rule(&[&["TechniSat Digi"]], BOX, Some("TechniSat"), ModelSource::Untold, SystemSource::Said),
-    rule(&[&["TechniSat MultyVision"]], SET, Some("TechniSat"), ModelSource::Untold, SystemSource::Said),
+    rule(&[&["TechniSat Digi"]], BOX, Some("TechniSat"), ModelSource::Absent, SystemSource::Said),
+    rule(&[&["TechniSat MultyVision"]], SET, Some("TechniSat"), ModelSource::Absent, SystemSource::Said),
     rule(&[&["(Astro;"]], BOX, Some("Astro"), ModelSource::Word(&["AS6"]), SystemSource::Unknown),
     rule(&[&["stbapp"]], BOX, Some("Infomir"), ModelSource::Word(&["MAG2", "MAG3", "MAG4", "MAG5"]), SystemSource::Said),
     rule(&[&["TiVoOS/", "Sharp"]], SET, Some("Sharp"), ModelSource::After(&["Sharp-"]), SystemSource::Said),
@@ -161,7 +161,7 @@ const RULES: &[Rule] = &[
     rule(&[&["GFHD"]], BOX, Some("Google"), ModelSource::Word(&["GFHD"]), SystemSource::Said),
 
     // Google Cast also runs on speakers, displays and Android televisions.
-    rule(&[&["CrKey", "SmartSpeaker"], &["CrKey", "Fuchsia"]], None, Some("Google"), ModelSource::Untold, SystemSource::Family("Linux")),
+    rule(&[&["CrKey", "SmartSpeaker"], &["CrKey", "Fuchsia"]], None, Some("Google"), ModelSource::Absent, SystemSource::Family("Linux")),
     rule(&[&["CrKey", "Android"]], None, None, ModelSource::Said, SystemSource::Said),
     rule(&[&["CrKey"]], BOX, Some("Google"), ModelSource::Is("Chromecast"), SystemSource::On(CAST_OS, &["CrKey/", "CrKey armv7l "])),
 
@@ -228,7 +228,7 @@ impl Rule {
         match self.model {
             ModelSource::Said => said::model(text),
             ModelSource::Is(name) => Some(name),
-            ModelSource::Untold => None,
+            ModelSource::Absent => None,
             ModelSource::Named(names) => names.iter().copied().find(|name| text.contains(name)),
             ModelSource::After(marks) => marks.iter().find_map(|mark| said::code(after(text, mark)?)),
             ModelSource::Word(starts) => said::word(text, starts),

@@ -166,7 +166,7 @@ async fn a_started_temp_pass_counts_as_a_login_until_the_first_decision() {
     let decided = fixture.service.authorize(&Caller::anonymous(), request).await.expect("decides");
     assert_eq!((decided.decision.refusal, decided.mvpd), (None, Some(mvpd("TempPass"))));
     let login = fixture.check("tv").await.expect("is logged in");
-    assert_eq!(login.standing, LoginStanding::Told, "the trial has started");
+    assert_eq!(login.standing, LoginStanding::Reported, "the trial has started");
     fixture.log_out("tv").await.expect("works");
     assert!(is_not_found(&fixture.check("tv").await));
 }
