@@ -12,7 +12,7 @@ use super::{
 
 /// One invalid field of a request.
 ///
-/// All violations have the same form. The description continues the field's name (`ttl: must be …`), and says the rule
+/// By convention, the description continues the field's name (`ttl: must be …`), and says the rule
 /// and, where that is safe, the value found: `is required: …` or `must …`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
