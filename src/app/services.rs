@@ -266,7 +266,7 @@ impl entitlement::EntitlementObserver for EntitlementMetrics {
         }
     }
 
-    fn profile_asked(&self, environment: &EnvironmentName, is_from_memory: bool) {
+    fn login_checked(&self, environment: &EnvironmentName, is_from_memory: bool) {
         if let Some(metrics) = &self.0 {
             metrics.profile_asked(environment.as_str(), is_from_memory);
         }

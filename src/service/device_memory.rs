@@ -85,10 +85,10 @@ impl DeviceMemory {
     {
         let _lock = self.locks.lock(key.digest()).await;
         for _ in 0..ATTEMPTS {
-            let kept = self.devices.get(key).await?;
-            let mut device = kept.as_ref().map(|kept| (*kept.device).clone()).unwrap_or_default();
+            let stored = self.devices.get(key).await?;
+            let mut device = stored.as_ref().map(|stored| (*stored.device).clone()).unwrap_or_default();
             let outcome = change(&mut device);
-            if self.replace(key, kept.as_ref(), &device).await? {
+            if self.replace(key, stored.as_ref(), &device).await? {
                 return Ok(outcome);
             }
         }
@@ -120,9 +120,9 @@ impl DeviceMemory {
         let nothing = KnownDevice::default();
         let _lock = self.locks.lock(key.digest()).await;
         for _ in 0..ATTEMPTS {
-            let kept = self.devices.get(key).await?;
+            let stored = self.devices.get(key).await?;
             let after = Some((&nothing, nothing.end(self.clock.now())));
-            if self.devices.replace(key, kept.as_ref().map(|kept| &kept.revision), after).await? {
+            if self.devices.replace(key, stored.as_ref().map(|stored| &stored.revision), after).await? {
                 return Ok(());
             }
         }

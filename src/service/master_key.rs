@@ -58,15 +58,15 @@ impl MasterKey {
     /// # Errors
     /// [`Error::StoreUnavailable`](crate::domain::error::Error::StoreUnavailable), or if randomness is unavailable.
     pub async fn load(secrets: &SealedLedger, randomness: &dyn Randomness) -> Result<Self> {
-        if let Some(kept) = Self::find(secrets).await? {
-            return Ok(kept);
+        if let Some(stored) = Self::find(secrets).await? {
+            return Ok(stored);
         }
         let mut master = [0; MASTER_KEY_LENGTH];
         randomness.fill(&mut master)?;
         // Another replica may have stored its key first. That key is the one to use.
         secrets.swap(KIND, NAME, None, &master, None).await?;
-        let kept = Self::find(secrets).await?;
-        Ok(kept.ok_or_else(|| StoreError::Corrupt("the signing key is missing".to_owned()))?)
+        let stored = Self::find(secrets).await?;
+        Ok(stored.ok_or_else(|| StoreError::Corrupt("the signing key is missing".to_owned()))?)
     }
 
     /// This installation's key. It exists once a server has used the store.
@@ -74,8 +74,9 @@ impl MasterKey {
     /// # Errors
     /// [`Error::StoreUnavailable`](crate::domain::error::Error::StoreUnavailable).
     pub async fn find(secrets: &SealedLedger) -> Result<Option<Self>> {
-        let Some(kept) = secrets.get(KIND, NAME).await? else { return Ok(None) };
-        let secret = kept.opened.map_err(|error| StoreError::Corrupt(format!("the signing key: {error}")))?;
+        let Some(stored) = secrets.get(KIND, NAME).await? else { return Ok(None) };
+        let secret =
+            stored.opened.map_err(|error| StoreError::Corrupt(format!("the signing key: {error}")))?;
         let length = secret.len();
         let master = secret.try_into();
         let master =

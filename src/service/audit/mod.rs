@@ -300,7 +300,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_entry_that_cannot_be_written_is_reported_in_the_server_log() {
-        let told = CapturedLog::of_this_thread();
+        let captured = CapturedLog::of_this_thread();
         let clock = ManualClock::new(Timestamp::from_millis(1_763_000_000_000));
         let key = hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]);
         let log = AuditLog::new(clock.clone(), key, limits(clock), Some(Arc::new(Broken)));
@@ -313,7 +313,7 @@ mod tests {
             end: AuditOutcome::Done,
         })
         .await;
-        let told = told.text();
-        assert!(told.contains("audit entry lost") && told.contains("the disk is full"), "{told}");
+        let text = captured.text();
+        assert!(text.contains("audit entry lost") && text.contains("the disk is full"), "{text}");
     }
 }

@@ -200,13 +200,13 @@ impl KeyReader {
         let mut failures = 0;
         loop {
             // The age of the keys counts from the request, regardless of the response time.
-            let asked = self.clock.instant();
+            let requested_at = self.clock.instant();
             let read = self.source.read().await;
             let Some(issuer) = self.issuer.upgrade() else { return };
             let pause = match read {
                 Ok(ServedKeys { set, max_age }) => {
                     failures = 0;
-                    self.keep(&issuer, set, asked);
+                    self.keep(&issuer, set, requested_at);
                     max_age.unwrap_or(LIFETIME).clamp(LIFETIME_MIN, LIFETIME_MAX) / 2
                 }
                 Err(problem) => {
@@ -230,7 +230,7 @@ impl KeyReader {
         }
     }
 
-    fn keep(&self, issuer: &JwtIssuer, set: KeySet, asked: MonotonicInstant) {
+    fn keep(&self, issuer: &JwtIssuer, set: KeySet, requested_at: MonotonicInstant) {
         let before = issuer.keys.load().as_ref().map(|keys| Arc::clone(&keys.set));
         // Keep an equal key set, so that cached verifications stay valid.
         let same = before.filter(|before| **before == set);
@@ -238,7 +238,7 @@ impl KeyReader {
             tracing::info!(issuer = self.name, keys = set.len(), "read the keys of an issuer");
         }
         let set = same.unwrap_or_else(|| Arc::new(set));
-        issuer.keys.store(Some(Arc::new(ReadKeys { set, read: Some(asked) })));
+        issuer.keys.store(Some(Arc::new(ReadKeys { set, read: Some(requested_at) })));
     }
 }
 

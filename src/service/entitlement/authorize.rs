@@ -57,14 +57,14 @@ impl EntitlementService {
         let place = &device.place;
         caller.require(Permission::EntitlementsAuthorize, &place.environment, &place.requestor)?;
         let connection = self.connect(caller, place)?;
-        let kept = self.recall(&device).await?;
+        let stored = self.recall(&device).await?;
         if keeps_token
             && mvpd.is_none()
-            && let Some(authorized) = self.decided_before(kept.as_ref(), &resource)
+            && let Some(authorized) = self.decided_before(stored.as_ref(), &resource)
         {
             return Ok(authorized);
         }
-        let mvpd = match self.decider(&connection, &device, kept.as_ref(), mvpd).await? {
+        let mvpd = match self.decider(&connection, &device, stored.as_ref(), mvpd).await? {
             DecidingLogin::Mvpd(mvpd) => mvpd,
             DecidingLogin::NotLoggedIn { has_expired } => {
                 let refusal = Refusal { reason: no_login(has_expired), ..Refusal::not_logged_in() };
@@ -73,7 +73,7 @@ impl EntitlementService {
             }
         };
         let decision =
-            self.decide(&connection, &device, kept.as_ref(), &mvpd, &resource, keeps_token).await?;
+            self.decide(&connection, &device, stored.as_ref(), &mvpd, &resource, keeps_token).await?;
         let has_expired =
             decision.refusal.as_ref().is_some_and(|refusal| refusal.reason == RefusalReason::LoginExpired);
         Ok(ResourceAuthorization { decision, mvpd: Some(mvpd), has_expired })
@@ -83,10 +83,10 @@ impl EntitlementService {
     /// used up by now.
     fn decided_before(
         &self,
-        kept: Option<&StoredDevice>,
+        stored: Option<&StoredDevice>,
         resource: &Resource,
     ) -> Option<ResourceAuthorization> {
-        let (device, now) = (&kept?.device, self.parts.clock.now());
+        let (device, now) = (&stored?.device, self.parts.clock.now());
         let login = device.valid_login(now)?;
         if login.kind == ProfileKind::Temporary || device.has_used_code() {
             return None;
@@ -111,11 +111,11 @@ impl EntitlementService {
         &self,
         connection: &BackendCall,
         device: &DeviceContext,
-        kept: Option<&StoredDevice>,
+        stored: Option<&StoredDevice>,
         named: Option<MvpdId>,
     ) -> Result<DecidingLogin> {
         let known = || {
-            let (device, now) = (&kept?.device, self.parts.clock.now());
+            let (device, now) = (&stored?.device, self.parts.clock.now());
             let login = device.login.as_ref().filter(|_| !device.has_used_code())?;
             let is_asked_by = login.kind == ProfileKind::Temporary || !login.has_expired(now);
             is_asked_by.then(|| login.mvpd.clone())
@@ -123,7 +123,7 @@ impl EntitlementService {
         if let Some(mvpd) = named.or_else(known) {
             return Ok(DecidingLogin::Mvpd(mvpd));
         }
-        match self.poll(connection, device.clone(), kept.cloned(), Urgency::Playback).await {
+        match self.poll(connection, device.clone(), stored.cloned(), Urgency::Playback).await {
             Ok(login) => Ok(DecidingLogin::Mvpd(login.mvpd)),
             Err(Error::ProfileNotFound) => Ok(DecidingLogin::NotLoggedIn { has_expired: false }),
             Err(Error::ProfileExpired) => Ok(DecidingLogin::NotLoggedIn { has_expired: true }),
@@ -136,12 +136,12 @@ impl EntitlementService {
         &self,
         connection: &BackendCall,
         device: &DeviceContext,
-        kept: Option<&StoredDevice>,
+        stored: Option<&StoredDevice>,
         mvpd: &MvpdId,
         resource: &Resource,
         keeps_token: bool,
     ) -> Result<ResourceDecision> {
-        let subject = self.subject(device, kept.map(|kept| &*kept.device))?;
+        let subject = self.subject(device, stored.map(|stored| &*stored.device))?;
         let backend = connection.entitlements()?;
         let decision = backend.authorize(&connection.context, &subject, mvpd, resource).await?;
         self.parts.count.decision_made(&device.place.environment, decision.refusal.is_none());

@@ -38,8 +38,8 @@ impl EntitlementService {
         let place = &device.place;
         caller.require(Permission::EntitlementsRead, &place.environment, &place.requestor)?;
         let connection = self.connect(caller, place)?;
-        let kept = self.recall(&device).await?;
-        self.poll(&connection, device, kept, Urgency::Poll).await
+        let stored = self.recall(&device).await?;
+        self.poll(&connection, device, stored, Urgency::Poll).await
     }
 
     /// The last requestor that a device has used, for calls that name none.
@@ -68,29 +68,29 @@ impl EntitlementService {
         &self,
         connection: &BackendCall,
         device: DeviceContext,
-        kept: Option<StoredDevice>,
+        stored: Option<StoredDevice>,
         urgency: Urgency,
     ) -> Result<KnownLogin> {
         let key = device.key();
         let polled = PolledDevice::new(&key);
-        let asked = |is_from_memory| self.parts.count.profile_asked(&key.place.environment, is_from_memory);
-        if let Some(answer) = self.remembered(polled, &key, kept.as_ref(), urgency) {
-            asked(true);
+        let count = |is_from_memory| self.parts.count.login_checked(&key.place.environment, is_from_memory);
+        if let Some(answer) = self.remembered(polled, &key, stored.as_ref(), urgency) {
+            count(true);
             return answer;
         }
         let _lock = self.polls.lock(polled).await;
-        let kept = self.parts.memory.get(&key).await?;
-        if let Some(answer) = self.remembered(polled, &key, kept.as_ref(), urgency) {
-            asked(true);
+        let stored = self.parts.memory.get(&key).await?;
+        if let Some(answer) = self.remembered(polled, &key, stored.as_ref(), urgency) {
+            count(true);
             return answer;
         }
-        if urgency == Urgency::Poll && self.may_wait(connection, polled, &device, kept.as_ref()).await? {
-            asked(true);
-            return self.last_known(kept.as_ref());
+        if urgency == Urgency::Poll && self.may_wait(connection, polled, &device, stored.as_ref()).await? {
+            count(true);
+            return self.last_known(stored.as_ref());
         }
-        asked(false);
+        count(false);
         // Boxed, because most polls do not need this future and it is most of their size.
-        Box::pin(self.ask(connection, &device, kept, None)).await
+        Box::pin(self.ask(connection, &device, stored, None)).await
     }
 
     /// The answer that requires no upstream call; `None` if there is none.
@@ -98,17 +98,17 @@ impl EntitlementService {
         &self,
         polled: PolledDevice,
         key: &DeviceKey,
-        kept: Option<&StoredDevice>,
+        stored: Option<&StoredDevice>,
         urgency: Urgency,
     ) -> Option<Result<KnownLogin>> {
         let nothing = KnownDevice::default();
-        let device = kept.map_or(&nothing, |kept| &kept.device);
+        let device = stored.map_or(&nothing, |stored| &stored.device);
         let cache = self.parts.policy.load().profile_cache(&key.place.environment);
         match device.valid_login(self.parts.clock.now()) {
             Some(login) if !device.has_used_code() => {
                 self.polls.is_confirmed(polled, login, cache).then(|| Ok(login.clone()))
             }
-            _ => self.polls.is_denied(polled, device, urgency, cache).then(|| self.last_known(kept)),
+            _ => self.polls.is_denied(polled, device, urgency, cache).then(|| self.last_known(stored)),
         }
     }
 
@@ -119,19 +119,19 @@ impl EntitlementService {
         connection: &BackendCall,
         polled: PolledDevice,
         device: &DeviceContext,
-        kept: Option<&StoredDevice>,
+        stored: Option<&StoredDevice>,
     ) -> Result<bool> {
         let now = self.parts.clock.now();
-        let is_awaited =
-            kept.is_some_and(|kept| kept.device.has_used_code() || kept.device.has_login_under_way(now));
+        let is_awaited = stored
+            .is_some_and(|stored| stored.device.has_used_code() || stored.device.has_login_under_way(now));
         let backend = connection.entitlements()?;
         Ok(self.polls.has_answer(polled)
             && (backend.would_wait(device.ip).await? || (!is_awaited && backend.is_busy())))
     }
 
     /// The last known login, without an upstream call.
-    fn last_known(&self, kept: Option<&StoredDevice>) -> Result<KnownLogin> {
-        let login = kept.and_then(|kept| kept.device.login.as_ref());
+    fn last_known(&self, stored: Option<&StoredDevice>) -> Result<KnownLogin> {
+        let login = stored.and_then(|stored| stored.device.login.as_ref());
         match login {
             Some(login) if !login.has_expired(self.parts.clock.now()) => Ok(login.clone()),
             Some(_) => Err(Error::ProfileExpired),
@@ -145,36 +145,36 @@ impl EntitlementService {
         &self,
         connection: &BackendCall,
         device: &DeviceContext,
-        kept: Option<StoredDevice>,
+        stored: Option<StoredDevice>,
         code: Option<&CodeKey>,
     ) -> Result<KnownLogin> {
         let key = device.key();
-        let mut kept = kept;
+        let mut stored = stored;
         for _ in 0..ATTEMPTS {
-            let answer = self.newest_profile(connection, device, kept.as_ref(), code).await;
-            if let Some(outcome) = Box::pin(self.note(device, kept.as_ref(), code, answer)).await? {
+            let answer = self.newest_profile(connection, device, stored.as_ref(), code).await;
+            if let Some(outcome) = Box::pin(self.note(device, stored.as_ref(), code, answer)).await? {
                 return outcome;
             }
-            kept = self.parts.memory.get(&key).await?;
+            stored = self.parts.memory.get(&key).await?;
         }
-        self.last_known(kept.as_ref())
+        self.last_known(stored.as_ref())
     }
 
     async fn newest_profile(
         &self,
         connection: &BackendCall,
         device: &DeviceContext,
-        kept: Option<&StoredDevice>,
+        stored: Option<&StoredDevice>,
         code: Option<&CodeKey>,
     ) -> Result<Profile> {
         if let Some(code) = code {
-            let asked = connection.entitlements()?.profile_of_code(&connection.context, code, device.ip);
+            let profiles = connection.entitlements()?.profile_of_code(&connection.context, code, device.ip);
             // The code may have expired while the login made with it is still valid.
-            return self.newest(asked.await?.unwrap_or_default());
+            return self.newest(profiles.await?.unwrap_or_default());
         }
         let now = self.parts.clock.now();
-        let mvpd = kept.and_then(|kept| kept.device.mvpd_to_ask(now)).cloned();
-        let subject = self.subject(device, kept.map(|kept| &*kept.device))?;
+        let mvpd = stored.and_then(|stored| stored.device.mvpd_to_ask(now)).cloned();
+        let subject = self.subject(device, stored.map(|stored| &*stored.device))?;
         self.profile(connection, &subject, mvpd.as_ref()).await
     }
 
@@ -182,12 +182,12 @@ impl EntitlementService {
     async fn note(
         &self,
         device: &DeviceContext,
-        kept: Option<&StoredDevice>,
+        stored: Option<&StoredDevice>,
         code: Option<&CodeKey>,
         answer: Result<Profile>,
     ) -> Result<Option<Result<KnownLogin>>> {
         let (now, key, facts) = (self.parts.clock.now(), device.key(), device.facts());
-        let before = kept.map(|kept| (*kept.device).clone()).unwrap_or_default();
+        let before = stored.map(|stored| (*stored.device).clone()).unwrap_or_default();
         let mut device = before.clone();
         let outcome = match answer {
             Ok(profile) => {
@@ -214,7 +214,7 @@ impl EntitlementService {
             // After a failure, the last known login still holds.
             Err(error) => return Ok(Some(before.valid_login(now).cloned().ok_or(error))),
         };
-        if !self.parts.memory.replace(&key, kept, &device).await? {
+        if !self.parts.memory.replace(&key, stored, &device).await? {
             return Ok(None);
         }
         self.polls.note(PolledDevice::new(&key), outcome.as_ref().ok());

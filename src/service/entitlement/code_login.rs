@@ -42,8 +42,8 @@ impl EntitlementService {
         let connection = self.connect(caller, place)?;
         let code = self.parts.registration.typed_code(caller, lookup).await?;
         let Some(key) = &code.device else { return self.page_login(caller, lookup).await };
-        let kept = self.parts.memory.get(key).await?;
-        self.poll(&connection, DeviceContext::known(key, ip), kept, Urgency::Poll).await
+        let stored = self.parts.memory.get(key).await?;
+        self.poll(&connection, DeviceContext::known(key, ip), stored, Urgency::Poll).await
     }
 
     /// Determines which of these resources the login made with a code could watch.
@@ -62,9 +62,9 @@ impl EntitlementService {
         let (login, code) = self.login_by_code(caller, lookup).await?;
         // An upstream call requires the code's device.
         let Some(key) = &code.device else { return Err(Error::ProfileNotFound) };
-        let kept = self.parts.memory.get(key).await?;
+        let stored = self.parts.memory.get(key).await?;
         let device = DeviceContext::known(key, code.address.or(lookup.viewer));
-        self.could_watch(&connection, &device, kept.as_ref(), login.mvpd, &resources).await
+        self.could_watch(&connection, &device, stored.as_ref(), login.mvpd, &resources).await
     }
 
     async fn login_by_code(&self, caller: &Caller, lookup: &Lookup) -> Result<(KnownLogin, TypedCode)> {
@@ -72,11 +72,11 @@ impl EntitlementService {
         let registration = &self.parts.registration;
         let code = registration.typed_code(caller, lookup).await?;
         if let Some(key) = &code.device {
-            let kept = self.parts.memory.get(key).await?;
-            if let Some(login) = self.made_with(kept.as_ref(), &code) {
+            let stored = self.parts.memory.get(key).await?;
+            if let Some(login) = self.made_with(stored.as_ref(), &code) {
                 return Ok((login, code));
             }
-            let login = self.ask_by_code(&connection, key, kept, &code, lookup.viewer).await?;
+            let login = self.ask_by_code(&connection, key, stored, &code, lookup.viewer).await?;
             return Ok((login, code));
         }
         let asked = connection.entitlements()?.profile_of_code(&connection.context, &code.key, lookup.viewer);
@@ -89,8 +89,8 @@ impl EntitlementService {
     }
 
     /// The remembered login, if it was made with this code.
-    fn made_with(&self, kept: Option<&StoredDevice>, code: &TypedCode) -> Option<KnownLogin> {
-        let login = kept?.device.valid_login(self.parts.clock.now())?;
+    fn made_with(&self, stored: Option<&StoredDevice>, code: &TypedCode) -> Option<KnownLogin> {
+        let login = stored?.device.valid_login(self.parts.clock.now())?;
         (login.code.as_ref() == Some(&code.key.code)).then(|| login.clone())
     }
 
@@ -99,16 +99,16 @@ impl EntitlementService {
         &self,
         connection: &super::BackendCall,
         key: &DeviceKey,
-        kept: Option<StoredDevice>,
+        stored: Option<StoredDevice>,
         code: &TypedCode,
         viewer: Option<Address>,
     ) -> Result<KnownLogin> {
-        let is_pending = kept
+        let is_pending = stored
             .as_ref()
-            .and_then(|kept| kept.device.pending.as_ref())
+            .and_then(|stored| stored.device.pending.as_ref())
             .is_some_and(|pending| pending.code == code.key.code);
         let address = if is_pending { viewer.or(code.address) } else { code.address.or(viewer) };
         let by_code = is_pending.then_some(&code.key);
-        Box::pin(self.ask(connection, &DeviceContext::known(key, address), kept, by_code)).await
+        Box::pin(self.ask(connection, &DeviceContext::known(key, address), stored, by_code)).await
     }
 }

@@ -28,12 +28,12 @@ impl EntitlementService {
     ) -> Result<(Profile, Option<KnownLogin>)> {
         let Login { device, mvpd } = login;
         let connection = self.connect(caller, &device.place)?;
-        let kept = self.recall(&device).await?;
+        let stored = self.recall(&device).await?;
         let now = self.parts.clock.now();
-        let subject = self.subject(&device, kept.as_ref().map(|kept| &*kept.device))?;
-        let known = || kept.as_ref().and_then(|kept| kept.device.mvpd_to_ask(now)).cloned();
-        let asked = mvpd.clone().or_else(known);
-        let answer = self.profile(&connection, &subject, asked.as_ref()).await;
+        let subject = self.subject(&device, stored.as_ref().map(|stored| &*stored.device))?;
+        let known = || stored.as_ref().and_then(|stored| stored.device.mvpd_to_ask(now)).cloned();
+        let requested = mvpd.clone().or_else(known);
+        let answer = self.profile(&connection, &subject, requested.as_ref()).await;
         let key = device.key();
         let is_about_login = |device: &KnownDevice, profile: &Profile| {
             mvpd.is_none() || device.mvpd_to_ask(now) == Some(&profile.mvpd)

@@ -26,8 +26,8 @@ impl EntitlementService {
         let place = device.place.clone();
         caller.require(Permission::EntitlementsLogout, &place.environment, &place.requestor)?;
         let connection = self.connect(caller, &place)?;
-        let kept = self.recall(&device).await?;
-        let subject = self.subject(&device, kept.as_ref().map(|kept| &*kept.device))?;
+        let stored = self.recall(&device).await?;
+        let subject = self.subject(&device, stored.as_ref().map(|stored| &*stored.device))?;
         let (key, now) = (device.key(), self.parts.clock.now());
         let polled = PolledDevice::new(&key);
         // Forget the device first, under the lock: otherwise a concurrent call would still find the login.
@@ -42,7 +42,7 @@ impl EntitlementService {
         newest_first(&mut profiles);
         let mut mvpds: Vec<_> = profiles.into_iter().map(|profile| profile.mvpd).collect();
         // The upstream does not list a TempPass.
-        let known = kept.as_ref().and_then(|kept| kept.device.valid_login(now));
+        let known = stored.as_ref().and_then(|stored| stored.device.valid_login(now));
         let unlisted =
             known.filter(|login| login.standing == LoginStanding::Reported).map(|login| &login.mvpd);
         mvpds.extend(unlisted.filter(|mvpd| !mvpds.contains(mvpd)).cloned());

@@ -45,18 +45,18 @@ impl EntitlementService {
         let place = &device.place;
         caller.require(Permission::EntitlementsAuthorize, &place.environment, &place.requestor)?;
         let connection = self.connect(caller, place)?;
-        let kept = self.recall(&device).await?;
+        let stored = self.recall(&device).await?;
         if let Some(issued) = self.take_token(&device, &resource).await? {
             return Ok(MediaTokenAnswer::Issued(issued));
         }
-        let mvpd = match self.decider(&connection, &device, kept.as_ref(), None).await? {
+        let mvpd = match self.decider(&connection, &device, stored.as_ref(), None).await? {
             DecidingLogin::Mvpd(mvpd) => mvpd,
             DecidingLogin::NotLoggedIn { has_expired } => {
                 let refusal = Refusal { reason: no_login(has_expired), ..Refusal::not_logged_in() };
                 return Ok(MediaTokenAnswer::Refused(refusal));
             }
         };
-        let decision = self.decide(&connection, &device, kept.as_ref(), &mvpd, &resource, false).await?;
+        let decision = self.decide(&connection, &device, stored.as_ref(), &mvpd, &resource, false).await?;
         if let Some(refusal) = decision.refusal {
             return Ok(MediaTokenAnswer::Refused(refusal));
         }
@@ -90,15 +90,15 @@ impl EntitlementService {
         device: &DeviceContext,
         mvpd: &MvpdId,
     ) -> Result<Option<String>> {
-        let kept = self.parts.memory.get(&device.key()).await?;
-        let known = |kept: &crate::domain::port::StoredDevice| {
-            let login = kept.device.login.as_ref().filter(|login| login.mvpd == *mvpd)?;
+        let stored = self.parts.memory.get(&device.key()).await?;
+        let known = |stored: &crate::domain::port::StoredDevice| {
+            let login = stored.device.login.as_ref().filter(|login| login.mvpd == *mvpd)?;
             login.user_id.clone()
         };
-        if let Some(user_id) = kept.as_ref().and_then(known) {
+        if let Some(user_id) = stored.as_ref().and_then(known) {
             return Ok(Some(user_id));
         }
-        match self.poll(connection, device.clone(), kept, Urgency::Playback).await {
+        match self.poll(connection, device.clone(), stored, Urgency::Playback).await {
             Ok(login) => Ok(login.user_id),
             // The token is valid without it.
             Err(_) => Ok(None),

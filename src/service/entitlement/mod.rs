@@ -63,7 +63,7 @@ pub trait EntitlementObserver: Send + Sync {
     fn decision_made(&self, environment: &EnvironmentName, is_permitted: bool);
 
     /// A client requested the login of a device, and got the answer from memory or from the upstream.
-    fn profile_asked(&self, environment: &EnvironmentName, is_from_memory: bool);
+    fn login_checked(&self, environment: &EnvironmentName, is_from_memory: bool);
 }
 
 /// The dependencies of the use cases.
@@ -185,14 +185,14 @@ impl EntitlementService {
     /// The remembered facts about the device, updated with what it reports in this call.
     async fn recall(&self, device: &DeviceContext) -> Result<Option<StoredDevice>> {
         let (memory, key) = (&self.parts.memory, device.key());
-        let kept = memory.get(&key).await?;
-        let Some(known) = &kept else { return Ok(None) };
+        let stored = memory.get(&key).await?;
+        let Some(known) = &stored else { return Ok(None) };
         let facts = device.facts();
         let apply = |known: &mut KnownDevice| facts.apply_to(known);
         let mut updated = (*known.device).clone();
         apply(&mut updated);
         if updated == *known.device {
-            return Ok(kept);
+            return Ok(stored);
         }
         memory.update(&key, apply).await?;
         memory.get(&key).await
@@ -207,9 +207,9 @@ impl EntitlementService {
         let configured = policy.login_defaults(place).and_then(|login| login.device_info.as_ref());
         let known_agent = known.map(|known| known.user_agent.clone()).unwrap_or_default();
         let user_agent = if user_agent.is_empty() { known_agent } else { user_agent.clone() };
-        let said = info.as_ref().map(DeviceInfo::encode);
-        let said = said.or_else(|| known.and_then(|known| known.device_info.clone()));
-        let device_info = said
+        let reported = info.as_ref().map(DeviceInfo::encode);
+        let reported = reported.or_else(|| known.and_then(|known| known.device_info.clone()));
+        let device_info = reported
             .or_else(|| configured.map(DeviceInfo::encode))
             .or_else(|| self.guessed(&user_agent, device_type, *ip));
         let mut violations = Violations::default();

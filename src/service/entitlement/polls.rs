@@ -66,10 +66,10 @@ impl Polls {
 
     /// Whether a login was confirmed recently, here or by another server, and requires no upstream call.
     pub(super) fn is_confirmed(&self, polled: PolledDevice, login: &KnownLogin, cache: ProfileCache) -> bool {
-        let said = self.answers.get(&polled.0).filter(|answer| answer.login == Some(digest(login)));
-        let said = said.is_some_and(|answer| self.clock.instant().since(answer.time) < cache.positive);
+        let answer = self.answers.get(&polled.0).filter(|answer| answer.login == Some(digest(login)));
+        let is_recent = answer.is_some_and(|answer| self.clock.instant().since(answer.time) < cache.positive);
         let is_new = self.clock.now().since(login.seen_time) < cache.positive;
-        said || (is_new && login.standing == LoginStanding::Reported)
+        is_recent || (is_new && login.standing == LoginStanding::Reported)
     }
 
     /// Whether the upstream recently said that no viewer is logged in, and requires no upstream call.
@@ -85,8 +85,8 @@ impl Polls {
         }
         let is_awaited = device.has_login_under_way(self.clock.now());
         let interval = if is_awaited { cache.negative } else { cache.negative.max(IDLE) };
-        let said = self.answers.get(&polled.0).filter(|answer| answer.login.is_none());
-        said.is_some_and(|answer| self.clock.instant().since(answer.time) < interval)
+        let answer = self.answers.get(&polled.0).filter(|answer| answer.login.is_none());
+        answer.is_some_and(|answer| self.clock.instant().since(answer.time) < interval)
     }
 
     /// Whether there is any answer about the device, however old.

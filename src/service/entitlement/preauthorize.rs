@@ -41,10 +41,10 @@ impl EntitlementService {
         let place = &device.place;
         caller.require(Permission::EntitlementsAuthorize, &place.environment, &place.requestor)?;
         let connection = self.connect(caller, place)?;
-        let kept = self.recall(&device).await?;
-        match self.decider(&connection, &device, kept.as_ref(), mvpd).await? {
+        let stored = self.recall(&device).await?;
+        match self.decider(&connection, &device, stored.as_ref(), mvpd).await? {
             DecidingLogin::Mvpd(mvpd) => {
-                self.could_watch(&connection, &device, kept.as_ref(), mvpd, &resources).await
+                self.could_watch(&connection, &device, stored.as_ref(), mvpd, &resources).await
             }
             DecidingLogin::NotLoggedIn { has_expired } => {
                 let refusal = Refusal { reason: no_login(has_expired), ..Refusal::not_logged_in() };
@@ -64,11 +64,11 @@ impl EntitlementService {
         &self,
         connection: &BackendCall,
         device: &DeviceContext,
-        kept: Option<&StoredDevice>,
+        stored: Option<&StoredDevice>,
         mvpd: MvpdId,
         resources: &[Resource],
     ) -> Result<Preauthorized> {
-        let subject = self.subject(device, kept.map(|kept| &*kept.device))?;
+        let subject = self.subject(device, stored.map(|stored| &*stored.device))?;
         let asked = connection.entitlements()?.preauthorize(&connection.context, &subject, &mvpd, resources);
         Ok(Preauthorized { decisions: asked.await?, mvpd: Some(mvpd), has_expired: false })
     }

@@ -75,10 +75,10 @@ impl EntitlementService {
     }
 
     /// The domain that the caller names, followed by the configured one.
-    fn domain_names(&self, place: &Place, said: String) -> Vec<String> {
+    fn domain_names(&self, place: &Place, named: String) -> Vec<String> {
         let policy = self.parts.policy.load();
         let configured = policy.login_defaults(place).and_then(|login| login.domain_name.clone());
-        let mut names: Vec<_> = [said].into_iter().filter(|name| !name.is_empty()).collect();
+        let mut names: Vec<_> = [named].into_iter().filter(|name| !name.is_empty()).collect();
         names.extend(configured.filter(|configured| !names.contains(configured)));
         names
     }

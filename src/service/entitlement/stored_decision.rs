@@ -46,14 +46,16 @@ impl EntitlementService {
         let place = &device.place;
         caller.require(Permission::EntitlementsAuthorize, &place.environment, &place.requestor)?;
         let connection = self.connect(caller, place)?;
-        let kept = self.recall(&device).await?;
+        let stored = self.recall(&device).await?;
         if let DecidingLogin::NotLoggedIn { has_expired } =
-            self.decider(&connection, &device, kept.as_ref(), None).await?
+            self.decider(&connection, &device, stored.as_ref(), None).await?
         {
             return Ok(StoredDecision::NotLoggedIn { has_expired });
         }
-        let Some(kept) = self.parts.memory.get(&device.key()).await? else { return Ok(StoredDecision::None) };
-        Ok(match kept.device.decision(ResourceDigest::of(resource), self.parts.clock.now()) {
+        let Some(stored) = self.parts.memory.get(&device.key()).await? else {
+            return Ok(StoredDecision::None);
+        };
+        Ok(match stored.device.decision(ResourceDigest::of(resource), self.parts.clock.now()) {
             DecisionState::None => StoredDecision::None,
             DecisionState::Expired => StoredDecision::Expired,
             DecisionState::Valid(known) => {

@@ -34,7 +34,7 @@ pub struct ExaminationReport {
     pub findings: Vec<Finding>,
 }
 
-/// Examines what both faces check before a call is authenticated.
+/// Examines what both faces present and require before a call is authenticated.
 #[async_trait]
 pub(crate) trait FaceDoctor: Send + Sync {
     /// The findings about each face.

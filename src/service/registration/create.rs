@@ -47,14 +47,14 @@ impl RegistrationService {
     ) -> Result<Created> {
         caller.require(Permission::CodesCreate, &request.place.environment, &request.place.requestor)?;
         let issuer = self.issuer(&request)?;
-        let under_way = PendingCreate::begin(self.parts(), caller).await?;
+        let pending = PendingCreate::begin(self.parts(), caller).await?;
         let outcome = match repeat.map(|repeat| StoredResponseRecorder::new(repeat, caller, &request.place)) {
             Some(keep) if issuer.api.is_some() => self.create_once(caller, issuer, request, keep).await,
             keep => self.create_new(caller, &issuer, request, keep.as_ref()).await,
         };
-        // Either the backend or the face notices it first. The face drops its own warning in that case.
+        // Either the backend notices the deadline, or the face does and drops this future. Both count as abandoned.
         if !matches!(outcome, Err(Error::DeadlineExceeded)) {
-            under_way.answered();
+            pending.answered();
         }
         outcome
     }
@@ -106,7 +106,7 @@ impl RegistrationService {
         // Only check for upstreams, to save a call. The local store detects a repeat in the commit itself.
         if let Some(keep) = keep.filter(|_| api.is_some())
             && let Some(entry) = self.parts().store.ledger.get(keep.key()).await?
-            && let Some(created) = self.answer_again(&entry, keep).await?
+            && let Some(created) = self.replay(&entry, keep).await?
         {
             return Ok(created);
         }
@@ -126,7 +126,7 @@ impl RegistrationService {
                 self.keep(&**backend, &context, issued, keep).await
             }
             (Issuance::Issued(issued), _) => Ok(self.created(issued)),
-            (Issuance::Repeated(entry), Some(keep)) => self.must_answer_again(&entry, keep).await,
+            (Issuance::Repeated(entry), Some(keep)) => self.must_replay(&entry, keep).await,
             (Issuance::Repeated(_), None) => Err(Error::Internal("unexpected stored response".to_owned())),
         }
     }
@@ -150,15 +150,11 @@ impl RegistrationService {
         // Regardless of the result, because no client knows this code.
         let own = &issued.registration;
         self.parts().store.codes.release(&own.key(), own.id).await?;
-        self.must_answer_again(&earlier, keep).await
+        self.must_replay(&earlier, keep).await
     }
 
     /// The stored response. If it is unreadable, deletes it and returns `None`.
-    async fn answer_again(
-        &self,
-        entry: &LedgerEntry,
-        keep: &StoredResponseRecorder,
-    ) -> Result<Option<Created>> {
+    async fn replay(&self, entry: &LedgerEntry, keep: &StoredResponseRecorder) -> Result<Option<Created>> {
         if let Some(issued) = keep.read(entry, &*self.parts().store.codes).await? {
             return Ok(Some(self.created(issued)));
         }
@@ -168,9 +164,9 @@ impl RegistrationService {
 
     /// The stored response, for a caller with no alternative. If it is unreadable, the next repeat counts as a first
     /// request.
-    async fn must_answer_again(&self, entry: &LedgerEntry, keep: &StoredResponseRecorder) -> Result<Created> {
+    async fn must_replay(&self, entry: &LedgerEntry, keep: &StoredResponseRecorder) -> Result<Created> {
         let unreadable = || StoreError::Corrupt("the stored response is unreadable; retry".to_owned()).into();
-        self.answer_again(entry, keep).await?.ok_or_else(unreadable)
+        self.replay(entry, keep).await?.ok_or_else(unreadable)
     }
 
     fn created(&self, issued: IssuedCode) -> Created {

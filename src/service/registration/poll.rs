@@ -62,13 +62,13 @@ pub(super) struct PollContext {
 
 impl Pollers {
     /// Joins the polling of the record, or starts it on this thread's runtime.
-    pub(super) fn join(&self, looking: PollContext) -> Arc<Poll> {
-        let watched = (looking.record.key(), looking.record.id);
+    pub(super) fn join(&self, context: PollContext) -> Arc<Poll> {
+        let watched = (context.record.key(), context.record.id);
         let mut polls = self.polls.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(poll) = polls.get(&watched).and_then(Weak::upgrade) {
             return poll;
         }
-        let task = tokio::spawn(looking.run()).abort_handle();
+        let task = tokio::spawn(context.run()).abort_handle();
         let poll = Arc::new(Poll { watched: watched.clone(), task, polls: Arc::clone(&self.polls) });
         polls.insert(watched, Arc::downgrade(&poll));
         poll

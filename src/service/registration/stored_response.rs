@@ -55,7 +55,7 @@ impl StoredResponseRecorder {
     /// [`Error::RequestIdReused`] for a different request, [`Error::StoreUnavailable`].
     pub(super) async fn read(&self, entry: &LedgerEntry, codes: &dyn Codes) -> Result<Option<IssuedCode>> {
         let StoredResponse { fingerprint, record, warnings } = match StoredResponse::decode(&entry.value) {
-            Ok(kept) => kept,
+            Ok(stored) => stored,
             Err(error) => {
                 tracing::error!(%error, "unreadable stored response; treating it as absent");
                 return Ok(None);
@@ -86,7 +86,7 @@ impl ResponseRecorder for StoredResponseRecorder {
     }
 
     fn entry(&self, registration: &RegistrationCode, warnings: &[Warning]) -> Result<LedgerEntry> {
-        let kept = StoredResponse {
+        let stored = StoredResponse {
             fingerprint: self.fingerprint.into_bytes(),
             record: match registration.shadow {
                 None => ResponseRecord::Stored { code: registration.code.clone(), id: registration.id },
@@ -95,6 +95,6 @@ impl ResponseRecorder for StoredResponseRecorder {
             },
             warnings: warnings.to_vec(),
         };
-        Ok(LedgerEntry { value: kept.encode()?, expire_time: Some(registration.forget_time()) })
+        Ok(LedgerEntry { value: stored.encode()?, expire_time: Some(registration.forget_time()) })
     }
 }

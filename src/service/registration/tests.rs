@@ -126,7 +126,7 @@ async fn repeatable(service: &RegistrationService) -> crate::domain::error::Resu
     created.map(|created| *created.view.registration)
 }
 
-async fn kept_answers(ledger: &dyn Ledger) -> Vec<(Vec<u8>, LedgerEntry)> {
+async fn stored_responses(ledger: &dyn Ledger) -> Vec<(Vec<u8>, LedgerEntry)> {
     ledger.scan(LedgerKind::RequestId).try_collect().await.expect("the store works")
 }
 
@@ -134,8 +134,8 @@ async fn kept_answers(ledger: &dyn Ledger) -> Vec<(Vec<u8>, LedgerEntry)> {
 async fn a_stored_response_does_not_duplicate_its_record() {
     let RegistrationFixture { service, ledger, _folder } = fixture();
     repeatable(&service).await.expect("creates");
-    let kept = kept_answers(&*ledger).await;
-    assert!(kept.len() == 1 && kept[0].1.value.len() < 64, "{kept:?}");
+    let stored = stored_responses(&*ledger).await;
+    assert!(stored.len() == 1 && stored[0].1.value.len() < 64, "{stored:?}");
 }
 
 #[tokio::test]
@@ -173,8 +173,8 @@ async fn an_unreadable_stored_response_is_treated_as_absent_and_logged() {
     let create = || repeatable(&service);
     let first = create().await.expect("creates");
     assert_eq!(create().await.expect("repeats"), first);
-    let kept = kept_answers(&*ledger).await;
-    let [(name, entry)] = &kept[..] else { panic!("{kept:?}") };
+    let stored = stored_responses(&*ledger).await;
+    let [(name, entry)] = &stored[..] else { panic!("{stored:?}") };
     let key = LedgerKey { kind: LedgerKind::RequestId, name: name.clone() };
     let unreadable = LedgerEntry { value: vec![9, 9], ..entry.clone() };
     assert!(ledger.swap(&key, Some(&entry.value), Some(unreadable)).await.expect("works"));

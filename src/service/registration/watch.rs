@@ -67,7 +67,7 @@ struct Watch {
     // Keeps the upstream polled, if there is one.
     _poll: Option<Arc<Poll>>,
     // Holds the watch's slot.
-    _place: quota::QuotaSlot,
+    _slot: quota::QuotaSlot,
 }
 
 impl RegistrationService {
@@ -87,7 +87,7 @@ impl RegistrationService {
         let replacements = self.policy().replacements();
         let caller = &self.policy().load().renewed(caller)?;
         caller.require(Permission::CodesRead, &lookup.place.environment, &lookup.place.requestor)?;
-        let place = self.parts().watches.take(caller)?;
+        let slot = self.parts().watches.take(caller)?;
         let keys = self.resolve(caller, &lookup).await?;
         let key = self.key_to_watch(caller, &lookup, &keys).await?;
         // Subscribe before reading the record, so that no change is missed.
@@ -116,7 +116,7 @@ impl RegistrationService {
             caller: caller.clone(),
             replacements,
             _poll: poll,
-            _place: place,
+            _slot: slot,
         };
         let first = stream::iter([Ok(self.event(entry.registration, state))]);
         if state != CodeState::Pending {
@@ -152,7 +152,7 @@ impl RegistrationService {
         // Reject a watch that could never be answered.
         self.backend_of(record)?;
         let parts = self.parts();
-        let looking = PollContext {
+        let context = PollContext {
             backends: parts.backends.clone(),
             policy: Arc::clone(&parts.policy),
             codes: Arc::clone(&parts.store.codes),
@@ -161,7 +161,7 @@ impl RegistrationService {
             randomness: Arc::clone(&parts.randomness),
             record: record.clone(),
         };
-        Ok(Some(self.inner.pollers.join(looking)))
+        Ok(Some(self.inner.pollers.join(context)))
     }
 }
 

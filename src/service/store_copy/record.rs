@@ -183,9 +183,9 @@ impl CopySide {
     }
 
     async fn open(&self, kind: SecretKind, name: Vec<u8>) -> Result<Option<CopyRecord>> {
-        let Some(kept) = self.secrets.get(kind, &name).await? else { return Ok(None) };
-        Ok(Some(match kept.opened {
-            Ok(secret) => CopyRecord::Secret { kind, name, secret, end: kept.end },
+        let Some(stored) = self.secrets.get(kind, &name).await? else { return Ok(None) };
+        Ok(Some(match stored.opened {
+            Ok(secret) => CopyRecord::Secret { kind, name, secret, end: stored.end },
             // It is damaged or was never sealed: before the copy started, a check found no missing keys.
             Err(_) => CopyRecord::Unreadable { kind, name },
         }))

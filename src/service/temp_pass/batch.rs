@@ -54,9 +54,9 @@ impl TempPassService {
         origin: AuditOrigin,
         items: BoxStream<'static, Result<BatchItem>>,
     ) -> Result<BoxStream<'static, Result<BatchItemResult>>> {
-        let place = Some(self.parts.batches.take(&caller)?);
+        let slot = Some(self.parts.batches.take(&caller)?);
         let (service, resets) = (self.clone(), FuturesUnordered::new());
-        Ok(Box::pin(Batch { service, caller, origin, items: Some(items), resets, failure: None, place }))
+        Ok(Box::pin(Batch { service, caller, origin, items: Some(items), resets, failure: None, slot }))
     }
 }
 
@@ -69,7 +69,7 @@ struct Batch {
     resets: FuturesUnordered<ResetFuture>,
     failure: Option<Error>,
     /// Holds the batch's slot until its last reset is done.
-    place: Option<QuotaSlot>,
+    slot: Option<QuotaSlot>,
 }
 
 impl Batch {
@@ -121,10 +121,10 @@ impl Drop for Batch {
     fn drop(&mut self) {
         let resets = std::mem::take(&mut self.resets);
         if !resets.is_empty() {
-            let place = self.place.take();
+            let slot = self.slot.take();
             let finish = async move {
                 resets.for_each(|_| async {}).await;
-                drop(place);
+                drop(slot);
             };
             self.service.parts.tasks.spawn(finish);
         }

@@ -14,7 +14,7 @@ impl EntitlementFixture {
         Box::pin(self.service.authorize(&Caller::anonymous(), request)).await
     }
 
-    async fn kept(&self, device: &str, text: &str) -> StoredDecision {
+    async fn stored_decision(&self, device: &str, text: &str) -> StoredDecision {
         let device = self.device(device);
         let kept = self.other.kept_decision(&Caller::anonymous(), device, &resource(text)).await;
         kept.expect("is known")
@@ -37,9 +37,9 @@ async fn authorize_and_later_calls_share_one_decision_on_every_server() {
     let fixture = fixture();
     fixture.provider.log_in("tv", "Cable", MONTH);
     assert!(fixture.check("tv").await.is_ok());
-    fixture.asked();
+    fixture.take_calls();
     assert_eq!(fixture.authorize("tv", "news").await.expect("decides").decision.refusal, None);
-    assert!(matches!(fixture.kept("tv", "news").await, StoredDecision::Valid { .. }));
+    assert!(matches!(fixture.stored_decision("tv", "news").await, StoredDecision::Valid { .. }));
     match fixture.token("tv", "news").await.expect("is answered") {
         MediaTokenAnswer::Issued(issued) => {
             assert_eq!(issued.token.value, "token 1");
@@ -47,11 +47,11 @@ async fn authorize_and_later_calls_share_one_decision_on_every_server() {
         }
         MediaTokenAnswer::Refused(refusal) => panic!("{refusal:?}"),
     }
-    assert_eq!(fixture.asked(), ["authorize"]);
+    assert_eq!(fixture.take_calls(), ["authorize"]);
     assert_eq!(fixture.authorize("tv", "news").await.expect("decides").decision.refusal, None);
-    assert_eq!(fixture.asked(), [""; 0], "the decision is still valid");
+    assert_eq!(fixture.take_calls(), [""; 0], "the decision is still valid");
     assert_eq!(value(fixture.token("tv", "news").await), "token 2");
-    assert_eq!(fixture.asked(), ["authorize"], "a token is handed out once");
+    assert_eq!(fixture.take_calls(), ["authorize"], "a token is handed out once");
 }
 
 #[tokio::test]
@@ -60,8 +60,8 @@ async fn of_concurrent_calls_for_a_decisions_token_one_gets_it() {
     fixture.provider.log_in("tv", "Cable", MONTH);
     assert!(fixture.authorize("tv", "news").await.is_ok());
     let mut tokens = std::collections::BTreeSet::new();
-    let asked = (0..8).map(|_| fixture.token("tv", "news"));
-    for answer in futures_util::future::join_all(asked).await {
+    let calls = (0..8).map(|_| fixture.token("tv", "news"));
+    for answer in futures_util::future::join_all(calls).await {
         assert!(tokens.insert(value(answer)), "handed out twice");
     }
 }
@@ -78,20 +78,26 @@ async fn a_token_about_to_expire_is_not_handed_out() {
 #[tokio::test]
 async fn a_decision_ends_at_its_expiry_and_at_a_logout() {
     let fixture = fixture();
-    assert_eq!(fixture.kept("tv", "news").await, StoredDecision::NotLoggedIn { has_expired: false });
+    assert_eq!(
+        fixture.stored_decision("tv", "news").await,
+        StoredDecision::NotLoggedIn { has_expired: false }
+    );
     fixture.provider.log_in("tv", "Cable", MONTH);
     fixture.clock.advance(HOUR);
-    assert_eq!(fixture.kept("tv", "news").await, StoredDecision::None);
+    assert_eq!(fixture.stored_decision("tv", "news").await, StoredDecision::None);
     assert!(fixture.authorize("tv", "news").await.is_ok());
-    assert_eq!(fixture.kept("tv", "sports").await, StoredDecision::None);
+    assert_eq!(fixture.stored_decision("tv", "sports").await, StoredDecision::None);
     fixture.clock.advance(24 * HOUR);
-    assert_eq!(fixture.kept("tv", "news").await, StoredDecision::Expired);
+    assert_eq!(fixture.stored_decision("tv", "news").await, StoredDecision::Expired);
     assert!(fixture.authorize("tv", "news").await.is_ok());
     fixture.log_out("tv").await.expect("works");
-    assert_eq!(fixture.kept("tv", "news").await, StoredDecision::NotLoggedIn { has_expired: false });
+    assert_eq!(
+        fixture.stored_decision("tv", "news").await,
+        StoredDecision::NotLoggedIn { has_expired: false }
+    );
     fixture.provider.log_in("tv", "Cable", MONTH);
     fixture.clock.advance(HOUR);
-    assert_eq!(fixture.kept("tv", "news").await, StoredDecision::None);
+    assert_eq!(fixture.stored_decision("tv", "news").await, StoredDecision::None);
 }
 
 #[tokio::test]
@@ -103,7 +109,7 @@ async fn a_denial_is_returned_and_not_stored() {
     let refusal = Refusal { reason: RefusalReason::Operator, ..Refusal::not_logged_in() };
     fixture.provider.state().refusal = Some(refusal.clone());
     assert_eq!(fixture.authorize("tv", "news").await.expect("decides").decision.refusal, Some(refusal));
-    assert_eq!(fixture.kept("tv", "news").await, StoredDecision::None);
+    assert_eq!(fixture.stored_decision("tv", "news").await, StoredDecision::None);
     assert!(fixture.check("tv").await.is_ok(), "a denial is not a logout");
 }
 

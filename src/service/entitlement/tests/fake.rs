@@ -79,7 +79,7 @@ impl FakeProvider {
     }
 
     /// The calls since the last time, in order.
-    pub(super) fn asked(&self) -> Vec<&'static str> {
+    pub(super) fn take_calls(&self) -> Vec<&'static str> {
         std::mem::take(&mut self.state().calls).into_iter().map(|call| call.what).collect()
     }
 

@@ -13,11 +13,11 @@ async fn a_page_sees_the_login_at_once_and_the_device_at_its_next_poll() {
     assert!(is_not_found(&fixture.check("tv").await), "the recent answer is cached");
     let seen = fixture.service.page_login(&Caller::anonymous(), &fixture.lookup(&code)).await;
     assert_eq!(seen.expect("is logged in").mvpd, mvpd("Cable"));
-    fixture.asked();
+    fixture.take_calls();
     assert!(fixture.check("tv").await.is_ok());
     let other = fixture.other.check_login(&Caller::anonymous(), fixture.device("tv")).await;
     assert!(other.is_ok(), "another server has it too");
-    assert_eq!(fixture.asked(), [""; 0], "no upstream call is necessary");
+    assert_eq!(fixture.take_calls(), [""; 0], "no upstream call is necessary");
 }
 
 #[tokio::test]
@@ -114,10 +114,10 @@ async fn an_answer_from_before_a_logout_does_not_restore_the_login() {
     assert!(emptied.device.login.is_none());
     fixture.clock.advance(Duration::from_millis(50));
     assert!(asking.await.expect("ends").is_ok(), "the repeated call finds the new login");
-    let asked = fixture.asked();
+    let calls = fixture.take_calls();
     assert!(
-        asked.iter().filter(|what| **what == "profile" || **what == "profiles").count() >= 3,
-        "{asked:?}"
+        calls.iter().filter(|what| **what == "profile" || **what == "profiles").count() >= 3,
+        "{calls:?}"
     );
 }
 
@@ -187,7 +187,7 @@ async fn facts_that_a_device_reported_once_are_sent_with_later_calls() {
     let silent = DeviceContext { user_agent: String::new(), ..fixture.device("tv") };
     assert!(is_not_found(&fixture.service.check_login(&Caller::anonymous(), silent).await));
     let last = fixture.provider.state().calls.last().and_then(|call| call.subject.clone());
-    let last = last.expect("was asked");
+    let last = last.expect("a call");
     assert_eq!((last.device_info, last.user_agent.as_str()), (said, "Tizen/9"));
     assert_eq!(last.temp_pass_identity.map(SecretText::into_revealed).as_deref(), Some("{\"email\":\"a\"}"));
 }

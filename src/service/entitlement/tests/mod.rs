@@ -54,7 +54,7 @@ struct QueryCounts(Mutex<[usize; 2]>);
 impl EntitlementObserver for QueryCounts {
     fn login_seen(&self, _: &EnvironmentName) {}
     fn decision_made(&self, _: &EnvironmentName, _: bool) {}
-    fn profile_asked(&self, _: &EnvironmentName, is_from_memory: bool) {
+    fn login_checked(&self, _: &EnvironmentName, is_from_memory: bool) {
         self.0.lock().expect("not poisoned")[usize::from(!is_from_memory)] += 1;
     }
 }
@@ -165,8 +165,8 @@ impl EntitlementFixture {
         self.service.log_out(&Caller::anonymous(), self.device(device)).await
     }
 
-    fn asked(&self) -> Vec<&'static str> {
-        self.provider.asked()
+    fn take_calls(&self) -> Vec<&'static str> {
+        self.provider.take_calls()
     }
 }
 

@@ -10,12 +10,12 @@ use crate::domain::clock::MonotonicInstant;
 const SECOND: Duration = Duration::from_secs(1);
 
 async fn poll_for(fixture: &EntitlementFixture, device: &str, seconds: u32) -> usize {
-    fixture.asked();
+    fixture.take_calls();
     for _ in 0..seconds {
         let _ = fixture.check(device).await;
         fixture.clock.advance(SECOND);
     }
-    fixture.asked().len()
+    fixture.take_calls().len()
 }
 
 #[tokio::test]
@@ -60,7 +60,7 @@ async fn concurrent_polls_share_one_upstream_call() {
     for answer in asking {
         assert!(answer.await.expect("ends").is_ok());
     }
-    assert_eq!(fixture.asked(), ["profiles"]);
+    assert_eq!(fixture.take_calls(), ["profiles"]);
 }
 
 /// Devices that poll every second, each from its own address, at an upstream that takes 50 ms per call.
