@@ -3,22 +3,25 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// An application whose software statements others sign (`rest.statement_jwks`), and what it may do.
+/// An application whose software statements are signed outside passbridge (`rest.statement_jwks`), and what
+/// it may do.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct ApplicationConfig {
-    /// What statements name it by in `software_id`; records show it as the source application's id.
+    /// The value of `software_id` in the application's statements. Records show it as the id of the source
+    /// application.
     pub id: String,
-    /// The name that records show.
+    /// The name of the application in records.
     pub name: String,
-    /// The version that records show.
+    /// The version of the application in records.
     pub version: String,
-    /// The requestors it may act for; empty means all of them.
+    /// The requestors that the application may act for. Empty means all.
     pub requestors: Vec<String>,
-    /// The environments it may act in; empty means all of them.
+    /// The environments that the application may act in. Empty means all.
     pub environments: Vec<String>,
-    /// What it may do: `codes.create`, `codes.read`, `codes.delete`, `temp_passes.authorize`, `temp_passes.read`,
-    /// `temp_passes.reset`, `temp_passes.reset_all`, `entitlements.login`, `entitlements.read`, `entitlements.authorize`,
-    /// `entitlements.logout`. Empty means all of these but the two resets.
+    /// The application's permissions: `codes.create`, `codes.read`, `codes.delete`, `temp_passes.authorize`,
+    /// `temp_passes.read`, `temp_passes.reset`, `temp_passes.reset_all`, `entitlements.login`,
+    /// `entitlements.read`, `entitlements.authorize`, `entitlements.logout`. Empty means all except the two
+    /// resets.
     pub permissions: Vec<String>,
 }

@@ -7,40 +7,40 @@ use serde::{Deserialize, Serialize};
 
 use super::{StoreConfig, StoreKind};
 
-/// The audit log: append-only, a line of JSON for each reset of TempPasses, and for what operators do. Identifiers stand in it
-/// as keyed digests.
+/// The audit log: append-only, one line of JSON for each reset of a TempPass and each operator action.
+/// Identifiers appear in it as keyed digests.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Audit {
-    /// Whether there is one.
+    /// Whether to write an audit log.
     pub enabled: bool,
-    /// Where it goes; where left out, to `file` over the embedded store and to `stdout` over Redis.
+    /// Where the audit log is written. If not set: `file` with the embedded store, `stdout` with Redis.
     pub to: Option<AuditTarget>,
-    /// The file; `audit.log` in the data folder where left out.
+    /// The path of the file. If not set: `audit.log` in the data folder.
     pub file: Option<PathBuf>,
-    /// How large the file gets, in MiB, before it begins anew.
+    /// The size, in MiB, at which the file is rotated.
     pub max_size: u64,
-    /// How many former files are kept: `audit.log.1`, the latest, and so on.
+    /// How many rotated files are kept. `audit.log.1` is the most recent.
     pub kept: u32,
-    /// About how many entries the stream keeps, the latest: 1000 to 100000000.
+    /// The approximate number of entries that the stream keeps; older entries are removed. 1000 to 100000000.
     pub stream_length: u64,
 }
 
-/// Where the audit log goes.
+/// Where the audit log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AuditTarget {
-    /// A file of this machine.
+    /// A file on this machine.
     File,
-    /// Standard output, for what collects the logs of containers. The server's own log is on standard error, and so
-    /// are the entries of commands, whose standard output is their answer.
+    /// Standard output, for log collectors of containers. The server log goes to standard error. Commands
+    /// write their audit entries to standard error, because their standard output carries their result.
     Stdout,
-    /// The stream `pb:audit` in Redis, to which all servers write. Each entry has one field, `entry`.
+    /// The stream `pb:audit` in Redis, which all servers append to. Each entry has one field, `entry`.
     Stream,
 }
 
 impl Audit {
-    /// Where it goes.
+    /// The configured target, or the default for `store`.
     #[must_use]
     pub fn target(&self, store: &StoreConfig) -> AuditTarget {
         self.to.unwrap_or(match store.kind {

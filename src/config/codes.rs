@@ -5,25 +5,28 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::code::{DEFAULT_ALPHABET, DEFAULT_LENGTH};
 
-/// The codes that passbridge draws itself, and how many wrong ones may be tried.
+/// The format of the codes that passbridge generates, and the rate limits on failed lookups of codes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct CodesConfig {
-    /// How many symbols a code has: 4 to 32. After a change of this or of `alphabet`, codes of the former shape are
-    /// not found any more.
+    /// The number of symbols in a code: 4 to 32. After a change of this key or of `alphabet`, existing codes
+    /// in the old format are no longer found.
     pub length: usize,
-    /// The symbols that codes are made of: upper-case letters and digits, each once.
+    /// The symbols that codes consist of: distinct upper-case letters and digits.
     pub alphabet: String,
-    /// How many codes may live at once in an environment. There must be 1000 possible codes for each, or the
-    /// server does not start, since guessing would be worth trying. Each takes up to 64 bytes of memory: where those of all
-    /// environments together could take more than half of what there is (the control group's limit, else the machine's
-    /// memory), the server does not start either.
+    /// The maximum number of live codes in an environment. `length` and `alphabet` must allow at least 1000
+    /// possible codes for each live one, which makes guessing impractical; otherwise the server does not
+    /// start. A live code takes up to 64 bytes of memory. The server also does not start if the codes of all
+    /// environments together could take more than half of the available memory (the limit of the control
+    /// group, or else the memory of the machine).
     pub max_live_codes: u64,
-    /// How many codes that do not exist one viewer (`viewer_ip`) may look up in a minute: 1 to 60000. Over it all of that
-    /// viewer's lookups are RESOURCE_EXHAUSTED for a while, or guessing would not be limited. A viewer is an IPv4 address or
-    /// an IPv6 /64; all of an IPv6 /56 together have 4 times as many, and all of a /48 have 16 times as many.
+    /// How many lookups of nonexistent codes one viewer (`viewer_ip`) may make per minute: 1 to 60000. Once
+    /// over this limit, all lookups of that viewer fail with RESOURCE_EXHAUSTED until the budget refills;
+    /// otherwise guessing would not be limited. A viewer is an IPv4 address or an IPv6 /64. An IPv6 /56 as a
+    /// whole has 4 times this budget, and a /48 has 16 times.
     pub misses_per_viewer: u32,
-    /// The same for a caller that does not say who the viewer is.
+    /// How many lookups of nonexistent codes a caller that sends no `viewer_ip` may make per minute: 1 to
+    /// 60000.
     pub misses_per_caller: u32,
 }
 

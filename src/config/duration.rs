@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt, time::Duration};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
-/// A duration that operators write as text with units, such as `"30s"` or `"4h"`.
+/// A duration, written as text with units, such as `"30s"` or `"4h"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HumanDuration(pub Duration);
 

@@ -11,50 +11,55 @@ use crate::{
     domain::temp_pass::RETENTION_DEFAULT,
 };
 
-/// An environment. Its codes do not exist in another.
+/// An environment. A code exists only in its own environment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct EnvironmentConfig {
-    /// What issues this environment's codes and keeps its trials. `local` is passbridge itself; the others are the versions
-    /// of the provider's REST API.
+    /// The backend that issues the codes and stores the trials of this environment.
     pub backend: BackendKind,
-    /// Who registers REST clients and issues their access tokens. Where it is left out: `own` over the local backend, `relay`
-    /// over an upstream.
+    /// Who registers REST clients and issues their access tokens. If not set: `own` with the local backend,
+    /// `relay` with an upstream.
     pub registration: Option<ClientRegistrationMode>,
-    /// The hosts of REST calls that mean this environment, with or without a port. A call to any other host means the
-    /// default environment, which is the one named `default`, or the only one; where there is none it is refused.
+    /// The hosts that select this environment for a REST call, with or without a port. A call to any other
+    /// host selects the default environment: the one named `default`, or the only one. Without a default
+    /// environment, such a call is refused.
     pub hosts: Vec<String>,
-    /// The origin of the provider's REST API, such as `https://api.example.com`. Required where `backend`, or that of a
-    /// requestor, is `v1` or `v2`.
+    /// The origin of the provider's REST API, such as `https://api.example.com`. Required if the `backend` of
+    /// the environment or of one of its requestors is `v1` or `v2`.
     pub url: Option<String>,
-    /// The origin of the provider's API for resets; that of `url` where left out.
+    /// The origin of the provider's reset API. If not set: `url`.
     pub reset_url: Option<String>,
-    /// The origin that REST calls to every other path go to untouched, such as `https://api.example.com`: the provider's, for
-    /// devices that call its `/api/v1` too. Without it they are answered 404. Over v1, `/api/v1` and `/adobe-services/config` go to
-    /// `url` without it; over v2 these two never go there.
+    /// The origin that receives, unchanged, REST calls to all paths that passbridge does not serve, such as
+    /// `https://api.example.com`. Set it to the provider's origin if devices also call its `/api/v1`. If not
+    /// set, such calls get 404. With v1, `/api/v1` and `/adobe-services/config` go to `url` if this key is
+    /// not set; with v2 these two paths are never passed through.
     pub passthrough: Option<String>,
-    /// Whether the web pages on which viewers type codes may call without an access token, to read a code and for the login with
-    /// it. Where it is left out: `open` over an upstream, as the provider has it, `token` over the local backend.
+    /// Whether the web pages on which viewers type codes may call without an access token, to read a code and
+    /// to log in with it. If not set: `open` with an upstream, as at the provider; `token` with the local
+    /// backend.
     pub second_screen: Option<SecondScreen>,
-    /// A file with the software statement that passbridge registers itself with at the provider. Required where `url` is
-    /// given. The file is read at start and on reload.
+    /// A file with the software statement with which passbridge registers at the provider. Required if `url`
+    /// is set. Read at startup and on reload.
     pub software_statement_file: Option<PathBuf>,
-    /// The redirect URI that passbridge registers with at the provider: one that the statement allows.
+    /// The redirect URI with which passbridge registers at the provider. The software statement must allow
+    /// it.
     pub redirect_uri: String,
-    /// Where passbridge's requests for an access token have their parameters, of which one is the client secret.
+    /// Where passbridge sends the parameters of its access token requests. One of the parameters is the
+    /// client secret.
     pub token_parameters: TokenParameters,
-    /// As how many clients of the provider's passbridge calls. A login belongs to the client that it was made with: after a change
-    /// to `shared` every viewer has to log in once more; after one to `per_device` a device that is logged in stays so until it asks
-    /// for another code. Over v2 only.
+    /// Whether all devices share one client of the provider, or each device has its own. A login belongs to
+    /// the client that it was made with. After a change to `shared`, every viewer has to log in again. After
+    /// a change to `per_device`, a logged-in device stays logged in until it requests another code. v2 only.
     pub upstream_client: UpstreamClient,
-    /// How long one call to the provider may take.
+    /// The timeout of one call to the provider.
     pub upstream_timeout: HumanDuration,
-    /// How many calls to the provider may be under way at once. As many again times sixteen may wait; more are refused.
+    /// The maximum number of concurrent calls to the provider. Up to 16 times as many can wait; further calls
+    /// are refused.
     pub upstream_connections: usize,
-    /// For how long passbridge answers by itself what the provider said of a device's login: devices ask every second, and the
-    /// provider takes a call a second from each address. Over v2 only.
+    /// How long passbridge caches the provider's answer about a device's login. Devices poll every second,
+    /// and the provider accepts one call per second from each address. v2 only.
     pub profile_cache: ProfileCacheConfig,
-    /// The requestors by id. Where any are listed, only those are valid; where none is, any well-formed id is.
+    /// The requestors, by id. If any are listed, only those are valid; otherwise any well-formed id is valid.
     pub requestors: BTreeMap<String, RequestorConfig>,
 }
 
@@ -80,14 +85,15 @@ impl Default for EnvironmentConfig {
     }
 }
 
-/// For how long what was said of a device's login is good.
+/// How long the provider's answer about a device's login is cached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct ProfileCacheConfig {
-    /// That nobody is logged in, while a viewer is with an operator: 0 to 30 seconds. While none is, the provider is asked every
-    /// 30 seconds at most.
+    /// How long the answer "not logged in" is cached while a viewer is on an operator's login page: 0 to 30
+    /// seconds. Otherwise the provider is called at most once every 30 seconds.
     pub negative: HumanDuration,
-    /// That somebody is logged in: 0 to 10 minutes. A logout through passbridge is known at once.
+    /// How long the answer "logged in" is cached: 0 to 10 minutes. A logout through passbridge takes effect
+    /// immediately.
     pub positive: HumanDuration,
 }
 
@@ -97,11 +103,11 @@ impl Default for ProfileCacheConfig {
     }
 }
 
-/// What issues codes.
+/// The backend that issues codes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BackendKind {
-    /// passbridge itself, from its own store.
+    /// passbridge itself, with its own store.
     #[default]
     Local,
     /// Version 1 of the provider's REST API.
@@ -114,60 +120,64 @@ pub enum BackendKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ClientRegistrationMode {
-    /// passbridge itself: it verifies software statements and issues client ids and access tokens of its own.
+    /// passbridge itself. It verifies software statements, and issues its own client ids and access tokens.
     Own,
-    /// The provider: what clients send to `/o/client` is forwarded. Their tokens are used for the provider's API where its
-    /// version is the client's, and where it is not, tokens are taken that were issued through here.
+    /// The provider. passbridge forwards client calls to `/o/client`. It uses a client's own token upstream
+    /// if the upstream has the client's API version; otherwise it accepts only tokens that were issued
+    /// through it.
     Relay,
 }
 
-/// Whether the pages on which viewers type codes may call without an access token.
+/// Whether the web pages on which viewers type codes may call without an access token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SecondScreen {
-    /// They may: a browser has no token that it could keep secret. Whoever knows a code may read it; guesses are limited by
-    /// the budgets for wrong codes.
+    /// No token is required, because a browser cannot keep one secret. Anyone who knows a code can read it;
+    /// the failed-lookup budgets limit guessing.
     Open,
-    /// They may not: their calls need an access token like any other.
+    /// An access token is required, as for any other call.
     Token,
 }
 
-/// A requestor: a channel that asks for codes.
+/// A requestor: a channel that requests codes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct RequestorConfig {
-    /// What issues this requestor's codes and keeps its trials; that of the environment where left out.
+    /// The backend that issues the codes and stores the trials of this requestor. If not set: the
+    /// environment's.
     pub backend: Option<BackendKind>,
-    /// How v2 is told who the user of a promotional TempPass is, where the caller gives the identifier itself.
+    /// How passbridge identifies the user of a promotional TempPass to v2, if the caller sends the identifier
+    /// itself.
     pub temp_pass_identity: TempPassIdentity,
-    /// The page where a viewer types the code, as a URI template (RFC 6570) with the variable `code`, such as
-    /// `https://example.com/activate{?code}`. Answers then carry `verification_uri`, without the code, and
-    /// `verification_uri_complete`, with it.
+    /// The page on which viewers type the code, as a URI template (RFC 6570) with the variable `code`, such
+    /// as `https://example.com/activate{?code}`. Responses then contain `verification_uri`, without the code,
+    /// and `verification_uri_complete`, with the code.
     pub verification_uri: Option<String>,
-    /// The domain that logins start from where a call names none, or one that the provider refuses: one that the provider has
-    /// registered for the requestor. Over v2 only.
+    /// The domain that a login starts from if the call names none, or one that the provider refuses. The
+    /// provider must have registered it for the requestor. v2 only.
     pub domain_name: Option<String>,
-    /// Where a viewer's browser comes back to after a logout with the operator, as an absolute URL; the provider's own page
-    /// where left out. Over v2 only.
+    /// The absolute URL that the viewer's browser returns to after a logout at the operator. If not set: the
+    /// provider's own page. v2 only.
     pub logout_redirect_url: Option<String>,
-    /// The device information that the provider is told of a device which sends none: base64 of JSON, as devices send it in
-    /// `X-Device-Info`. Over v2 only.
+    /// The device information that passbridge sends to the provider for a device that sends none: base64 of
+    /// JSON, as devices send it in `X-Device-Info`. v2 only.
     pub default_device_info: Option<String>,
-    /// Whether errors of `/api/v1` say more, by the provider's codes, for requestors that it had switched that on for. Over v2 only.
+    /// Whether errors of `/api/v1` have the provider's detailed error codes. Set it for requestors for which
+    /// the provider has enabled them. v2 only.
     pub enhanced_errors: bool,
-    /// The TempPasses by mvpd. An environment without any configured requestor has the samples `TempPass` (basic, 4 hours)
-    /// and `TempPassREF` (promotional, 24 hours, 5 resources) for each.
+    /// The TempPasses, by MVPD id. In an environment without configured requestors, each requestor has the
+    /// samples `TempPass` (basic, 4 hours) and `TempPassREF` (promotional, 24 hours, 5 resources).
     pub temp_passes: BTreeMap<String, TempPassConfig>,
 }
 
-/// How v2 is told who the user of a promotional TempPass is.
+/// How passbridge identifies the user of a promotional TempPass to v2.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TempPassIdentity {
-    /// By the digest: the identifier goes no further than passbridge.
+    /// By a digest. The identifier stays within passbridge.
     #[default]
     Digest,
-    /// By the identifier itself. Only where the provider insists on it.
+    /// By the identifier itself. Use it only if the provider requires it.
     Clear,
 }
 
@@ -175,14 +185,14 @@ pub enum TempPassIdentity {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct TempPassConfig {
-    /// By what its trials are known and limited.
+    /// What a trial is bound to, and how it is limited.
     pub kind: TempPassKind,
-    /// How long a trial lasts from its first authorization.
+    /// The duration of a trial, from its first authorization.
     pub ttl: HumanDuration,
-    /// How many distinct resources a trial of a promotional one may have: 1 to 1000.
+    /// How many distinct resources a promotional trial can use: 1 to 1000.
     pub max_resources: Option<u32>,
-    /// How long after its end a trial that nobody resets goes on denying. After that the device or user may start a new
-    /// one.
+    /// How long an expired trial is kept, unless it is reset. While it is kept, further authorizations are
+    /// denied; after that, the device or user can start a new trial.
     pub retention: HumanDuration,
 }
 
@@ -197,13 +207,13 @@ impl Default for TempPassConfig {
     }
 }
 
-/// By what trials are known and limited.
+/// What trials are bound to, and how they are limited.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TempPassKind {
-    /// By device, limited in time.
+    /// Bound to a device, limited in time.
     #[default]
     Basic,
-    /// By device and user, limited in time and in distinct resources.
+    /// Bound to a device and a user, limited in time and in distinct resources.
     Promotional,
 }

@@ -1,4 +1,4 @@
-//! The files that a configuration names, read apart from it, so that checking it needs nothing but values.
+//! The files that a configuration names. They are read apart from it, so that its check needs only values.
 
 use std::{
     collections::BTreeMap,
@@ -10,11 +10,11 @@ use sha2::{Digest, Sha256};
 
 use super::{Config, valid::is_url};
 
-/// What the files that a configuration names hold, or why they cannot be read. It may hold secrets, and shows itself to no
-/// log.
+/// The contents of the files that a configuration names, or why they cannot be read. They may be secrets, so
+/// this type is not `Debug`.
 pub struct Files(BTreeMap<PathBuf, io::Result<String>>);
 
-/// What tells the same files with the same content from any other.
+/// A digest of the paths and contents of files, to detect changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FilesDigest([u8; 32]);
 
@@ -25,12 +25,12 @@ impl Files {
         Self::of(named(config))
     }
 
-    /// Reads these. Blocks.
+    /// Reads the files at `paths`. Blocks.
     pub(crate) fn of<'a, P: AsRef<Path> + ?Sized + 'a>(paths: impl Iterator<Item = &'a P>) -> Self {
         Self(paths.map(|path| (path.as_ref().to_owned(), fs::read_to_string(path))).collect())
     }
 
-    /// What they hold, and which cannot be read.
+    /// A digest of the contents, and of which files cannot be read.
     pub(crate) fn digest(&self) -> FilesDigest {
         let mut digest = Sha256::new();
         for (path, content) in &self.0 {
@@ -46,15 +46,16 @@ impl Files {
         FilesDigest(digest.finalize().into())
     }
 
-    /// The content of a file, or why there is none, in words that follow its path.
+    /// The content of a file, or why it is unavailable. The text continues a sentence that starts with the
+    /// path.
     pub(super) fn content(&self, path: &Path) -> Result<&str, String> {
         match self.0.get(path) {
             Some(Ok(text)) => Ok(text),
             Some(Err(error)) if error.kind() == io::ErrorKind::InvalidData => {
-                Err("is no text, but binary data".to_owned())
+                Err("is not UTF-8 text".to_owned())
             }
             Some(Err(error)) => Err(format!("cannot be read: {error}")),
-            None => Err("cannot be read: nobody has tried".to_owned()),
+            None => Err("was not read".to_owned()),
         }
     }
 }
@@ -65,8 +66,8 @@ impl<P: Into<PathBuf>, T: Into<String>> FromIterator<(P, T)> for Files {
     }
 }
 
-/// The files with secrets that a configuration names, each with its key; TLS keys apart, which are taken while the server
-/// runs.
+/// The files with secrets that a configuration names, each with its key. TLS keys are left out, because the
+/// running server reloads them.
 pub(crate) fn secret_files(config: &Config) -> Vec<(String, &Path)> {
     let store = &config.store;
     let engine = [

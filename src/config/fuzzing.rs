@@ -1,18 +1,18 @@
-//! Configuration files, and the files that they name.
+//! Fuzz targets for configuration files and the files that they name.
 
 use super::{Config, Files, ValidConfig, files::named, load::of_text};
 use crate::fuzzing::{FuzzTarget, split};
 
 pub(crate) const TARGETS: &[FuzzTarget] = &[("config", config)];
 
-/// A configuration, and what stands in each of the files that it names.
+/// A configuration, and the content of each file that it names.
 fn config(input: &[u8]) {
     let (text, file) = split(input);
     let (Ok(text), Ok(file)) = (std::str::from_utf8(text), std::str::from_utf8(file)) else { return };
     let config = match of_text(text, "a file", []) {
         Ok(config) => config,
         Err(error) => {
-            assert!(!error.violations.is_empty(), "nothing is said to be wrong");
+            assert!(!error.violations.is_empty(), "the error has no violation");
             return;
         }
     };
@@ -23,12 +23,12 @@ fn config(input: &[u8]) {
     }
 }
 
-/// A configuration reads back as it is written; secrets are not written.
+/// A serialized configuration parses back to the same value. Secrets are not serialized.
 fn check_written(config: &Config) {
     if !config.rest.legacy_keys.is_empty() {
         return;
     }
-    // TOML has no number above 2^63.
+    // TOML cannot represent numbers above 2^63.
     let Ok(text) = toml::to_string(config) else { return };
     assert_eq!(of_text(&text, "a file", []).as_ref(), Ok(config), "{text}");
 }

@@ -11,44 +11,48 @@ use super::{AddressLimit, HumanDuration, Tls};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Grpc {
-    /// The address and port to listen on. Any but a loopback address needs `auth = "callers"`
-    /// and `tls`.
+    /// The address and port to listen on. Any address other than loopback requires `auth = "callers"` and
+    /// `tls`.
     pub listen: SocketAddr,
-    /// How callers are known.
+    /// How callers authenticate.
     pub auth: Auth,
-    /// Whose JWTs callers may show.
+    /// The issuers whose JWTs are accepted from callers.
     pub jwt: Vec<Jwt>,
     /// Transport security.
     pub tls: Tls,
-    /// The largest request message, in bytes. A larger one is RESOURCE_EXHAUSTED.
+    /// The maximum size of a request message, in bytes. A larger one fails with RESOURCE_EXHAUSTED.
     pub max_message_size: usize,
-    /// How many calls one client address (an IPv4 address, or an IPv6 /64) may make, over all methods: `{ per_second = 50, burst = 200 }`.
-    /// More are RESOURCE_EXHAUSTED. No limit where left out, which suits callers behind one proxy.
+    /// The rate limit of one client address (an IPv4 address, or an IPv6 /64), over all methods: `{
+    /// per_second = 50, burst = 200 }`. Calls above it fail with RESOURCE_EXHAUSTED. If not set, there is no
+    /// limit, which suits callers behind one proxy.
     pub address_limit: Option<AddressLimit>,
-    /// How many connections are served at once; more wait to be accepted.
+    /// The maximum number of open connections. Further connections wait to be accepted.
     pub max_connections: usize,
-    /// How many calls and watches one connection may have open at once (HTTP/2 concurrent streams); a client
-    /// waits with more.
+    /// The maximum number of concurrent calls and watches on one connection (HTTP/2 concurrent streams).
+    /// Clients wait before they open more.
     pub max_streams_per_connection: u32,
-    /// How many watches are served at once, over all connections. One more is RESOURCE_EXHAUSTED.
+    /// The maximum number of concurrent watches, over all connections. One more fails with
+    /// RESOURCE_EXHAUSTED.
     pub max_watches: usize,
-    /// How many streams of resets (BatchResetTempPass) are served at once, over all connections. One more is RESOURCE_EXHAUSTED.
+    /// The maximum number of concurrent batch resets (BatchResetTempPass streams), over all connections. One
+    /// more fails with RESOURCE_EXHAUSTED.
     pub max_batches: usize,
-    /// With `auth = "callers"`: how many percent of `max_connections`, `max_watches` and `max_batches` one caller may have, 1 to
-    /// 100; one of each at least. More are RESOURCE_EXHAUSTED. A connection counts as the caller's whose call is the first on it;
-    /// one that its caller must not have is closed.
+    /// With `auth = "callers"`: the share of `max_connections`, `max_watches` and `max_batches` that one
+    /// caller may use, in percent, 1 to 100, and at least one of each. Beyond it, calls fail with
+    /// RESOURCE_EXHAUSTED. A connection counts for the caller that makes the first call on it; a connection
+    /// over the share is closed.
     pub caller_share: usize,
-    /// How long a call may take until its answer begins, its own message included, whatever deadline it has. A
-    /// watch goes on after that.
+    /// The time from the start of a call, including its request message, until its response begins. It
+    /// applies whatever the deadline of the call is. A watch continues after its response has begun.
     pub answer_timeout: HumanDuration,
-    /// An idle connection is asked for a sign of life this often.
+    /// How often an HTTP/2 keepalive ping is sent on an idle connection.
     pub keepalive_interval: HumanDuration,
-    /// A connection that gave no sign of life for this long after being asked is closed.
+    /// How long to wait for the reply to a keepalive ping before the connection is closed.
     pub keepalive_timeout: HumanDuration,
-    /// A connection that has had no call for this long is closed; clients open another for their next one.
+    /// How long a connection without calls stays open. Clients reconnect for their next call.
     pub idle_timeout: HumanDuration,
-    /// How long a client may take to take what is sent to it. An answer that waits for it longer is reset, and a
-    /// connection on which nothing can be sent is closed.
+    /// How long a client may leave sent data unread. After that, a response that waits for the client is
+    /// reset, and a connection on which nothing can be sent is closed.
     pub write_timeout: HumanDuration,
 }
 
@@ -75,33 +79,36 @@ impl Default for Grpc {
     }
 }
 
-/// An issuer of JWTs, such as an identity provider or a Kubernetes cluster. Callers whose entry names it (`callers.jwt`) send
-/// its tokens as `Authorization: Bearer`: signed by RS256, RS384, RS512, ES256, ES384 or EdDSA, with an `exp`; clocks may differ by 60 s.
-/// Reloaded on SIGHUP.
+/// An issuer of JWTs, such as an identity provider or a Kubernetes cluster. A caller whose entry names the
+/// issuer (`callers.jwt`) sends a token of it as `Authorization: Bearer`. A token is signed with RS256,
+/// RS384, RS512, ES256, ES384 or EdDSA and has an `exp`; a clock skew of 60 s is tolerated. Reloaded on
+/// SIGHUP.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Jwt {
-    /// What its tokens say in `iss`.
+    /// The value of the claim `iss` in its tokens.
     pub issuer: String,
-    /// What its tokens say in `aud` that are for this server.
+    /// The value of the claim `aud` in the tokens that are meant for this server.
     pub audience: String,
-    /// Its public keys, a JWK Set (RFC 7517): a file, or an `https` URL (`http` on loopback). A file is read at start and on
-    /// reload; a URL at start, in the middle of the time for which its answer may be kept (`Cache-Control: max-age`; an hour
-    /// where it says nothing), and when a token names another key, 6 times a minute at most. Until keys are there the
-    /// issuer's tokens get UNAVAILABLE; those that cannot be read again are used for a day.
+    /// The issuer's public keys as a JWK Set (RFC 7517): a file, or an `https` URL (`http` on loopback). A
+    /// file is read at startup and on reload. A URL is fetched at startup, at half of the response's cache
+    /// lifetime (`Cache-Control: max-age`, one hour without it), and when a token names an unknown key, at
+    /// most 6 times per minute. Until the keys are available, the issuer's tokens get UNAVAILABLE. If a fetch
+    /// fails, the previous keys stay in use for a day.
     pub jwks: String,
-    /// A file with the certificates (PEM) of the URL's CA; those that the machine trusts where left out.
+    /// A PEM file with the CA certificates for the URL. If not set: the CAs that the machine trusts.
     pub jwks_ca: Option<PathBuf>,
-    /// A file with a token that the URL asks for, as Kubernetes does. It is read each time.
+    /// A file with a bearer token for the URL, as Kubernetes requires. It is read for each fetch.
     pub jwks_token_file: Option<PathBuf>,
 }
 
-/// How callers are known.
+/// How callers authenticate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Auth {
-    /// Nobody is asked who they are, which is why it is for loopback addresses only.
+    /// No authentication. Allowed only on a loopback address.
     None,
-    /// By their entries in `[[callers]]`: whoever has none is refused. Health alone is told to everybody.
+    /// By the credentials in `[[callers]]`. Calls without a listed credential are refused, except health
+    /// checks.
     Callers,
 }

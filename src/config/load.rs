@@ -1,4 +1,4 @@
-//! Reads the file, lays the environment variables over it, and tells everything that is wrong.
+//! Reads the configuration file, applies the environment variables, and reports every problem.
 
 use std::{ffi::OsString, fmt, path::Path};
 
@@ -10,24 +10,24 @@ use crate::domain::error::Violation;
 /// Environment variables with this prefix and at least one `__` after it are configuration.
 const PREFIX: &str = "PASSBRIDGE_";
 
-/// Keys whose values are shown to nobody.
+/// Keys whose values must not appear in errors.
 const SECRETS: [&str; 1] = ["legacy_keys"];
 
-/// Between the levels of a key in an environment variable. A name without it, such as the
-/// `PASSBRIDGE_PORT` that Kubernetes sets for a service called passbridge, is not ours.
+/// The separator of the levels of a key in an environment variable. Variables without it, such as the
+/// `PASSBRIDGE_PORT` that Kubernetes sets for a service named passbridge, are ignored.
 const SEPARATOR: &str = "__";
 
 /// Why the configuration cannot be used, in sentences for the operator.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ConfigError {
-    /// Where it was read: the file, or the environment.
+    /// Where it was read from: the file, or the environment variables.
     pub source: String,
-    /// What is wrong with which key.
+    /// What is wrong, by key.
     pub violations: Vec<Violation>,
 }
 
 impl ConfigError {
-    /// What is wrong with values, wherever they were read.
+    /// An error about values, wherever they were read from.
     #[must_use]
     pub fn of_values(violations: Vec<Violation>) -> Self {
         Self { source: "values".to_owned(), violations }
@@ -36,7 +36,7 @@ impl ConfigError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "the configuration ({}) cannot be used:", self.source)?;
+        write!(formatter, "the configuration ({}) is invalid:", self.source)?;
         for violation in &self.violations {
             write!(formatter, "\n  {violation}")?;
         }
@@ -46,11 +46,11 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-/// Reads `file`, if there is one, and lays `variables` over it.
+/// Reads `file`, if given, and applies `variables` to it.
 ///
 /// # Errors
-/// Where the file cannot be read, is not TOML, or has a key or value that means nothing here; all unknown
-/// keys are told at once.
+/// If the file cannot be read or is not TOML, or if a key or value is invalid. All unknown keys are reported
+/// at once.
 pub fn load(
     file: Option<&Path>,
     variables: impl IntoIterator<Item = (OsString, OsString)>,
@@ -66,7 +66,7 @@ pub fn load(
     }
 }
 
-/// Reads the text of a file, and lays `variables` over it.
+/// Parses the text of a file, and applies `variables` to it.
 pub(super) fn of_text(
     text: &str,
     source: &str,
@@ -83,19 +83,20 @@ pub(super) fn of_text(
     serde_path_to_error::deserialize(table).map_err(|error| {
         let field = error.path().to_string();
         let text = error.into_inner().to_string();
-        // What is wrong may be the secret itself.
+        // The error text may contain the secret.
         let is_secret = SECRETS.iter().any(|secret| field.contains(secret));
-        let text = if is_secret { "has a wrong type; the reference has the right one" } else { text.trim() };
+        let text =
+            if is_secret { "has the wrong type; see the configuration reference" } else { text.trim() };
         fail(vec![Violation::new(field.trim_matches('.'), text)])
     })
 }
 
 fn read(text: &str) -> Result<Table, Violation> {
     text.parse().map_err(|error: toml::de::Error| {
-        // Without the line itself, which may hold a secret.
+        // The line itself is left out, because it may contain a secret.
         let line =
             error.span().map_or(1, |span| text.get(..span.start).unwrap_or_default().lines().count().max(1));
-        Violation::new("", format!("this is not TOML: line {line}: {}", error.message()))
+        Violation::new("", format!("the file is not valid TOML: line {line}: {}", error.message()))
     })
 }
 
@@ -109,7 +110,7 @@ fn overlay(
         let value = value.into_string().map_err(|_| Violation::new(name, "is not valid UTF-8"))?;
         ours.push((name.to_owned(), value));
     }
-    // In order, so that the same variables always give the same configuration.
+    // Sorted, so that the result does not depend on the order of the variables.
     ours.sort();
     for (name, value) in ours {
         let path: Vec<&str> = name[PREFIX.len()..].split(SEPARATOR).collect();
@@ -123,8 +124,8 @@ fn is_ours(name: &str) -> bool {
     name.strip_prefix(PREFIX).is_some_and(|rest| rest.contains(SEPARATOR))
 }
 
-/// A value is TOML where it parses as such, and text where it does not: `8`, `true` and `["a"]` are what they
-/// look like, and `info` needs no quotes.
+/// Parses a value as TOML, or else takes it as text: `8`, `true` and `["a"]` have their TOML types, and
+/// `info` needs no quotes.
 fn parse(value: &str) -> Value {
     format!("value = {value}")
         .parse::<Table>()
@@ -137,7 +138,7 @@ fn parse(value: &str) -> Value {
 fn insert(table: &mut Table, parent: &str, path: &[&str], value: Value) -> Result<(), String> {
     let [first, rest @ ..] = path else { return Ok(()) };
     if first.is_empty() {
-        return Err("has an empty level; write PASSBRIDGE_SECTION__KEY".to_owned());
+        return Err("has an empty level; the form is PASSBRIDGE_SECTION__KEY".to_owned());
     }
     let key = key(table, parent, first);
     if rest.is_empty() {
@@ -150,9 +151,9 @@ fn insert(table: &mut Table, parent: &str, path: &[&str], value: Value) -> Resul
     }
 }
 
-/// Variables are written in upper case, and keys in lower case, but the ids of requestors and TempPasses have a case of their
-/// own:
-/// they are taken as they stand. A key that is there already is meant by its name in any case.
+/// Variables are written in upper case and keys in lower case, but ids of requestors and TempPasses are
+/// case-sensitive and are taken as written. A name that matches an existing key in any case refers to that
+/// key.
 fn key(table: &Table, parent: &str, name: &str) -> String {
     if table.contains_key(name) {
         return name.to_owned();

@@ -1,9 +1,10 @@
-//! The configuration as operators write it: one TOML file, each key also by environment variable, a default
-//! for everything.
+//! The configuration as operators write it: one TOML file, whose keys can also be set by environment
+//! variables. Every key has a default.
 //!
-//! Each section is a file here. What is written is checked twice: unknown keys by the generated schema (`unknown`),
-//! so that the nearest known key can be named, then values (`valid`), which gives a [`ValidConfig`] or everything
-//! that is wrong. `files` reads what the configuration names, so that the check itself reads nothing.
+//! Each section is a file here. The text is checked twice: unknown keys against the generated schema
+//! (`unknown`), which can suggest the nearest known key; then values (`valid`), which gives a [`ValidConfig`]
+//! or every violation. `files` reads the files that the configuration names, so that the check itself does no
+//! I/O.
 
 mod application;
 mod audit;
@@ -63,7 +64,7 @@ pub use valid::{
 };
 pub(crate) use valid::{IssuerKeys, KeySetLocation, ValidIssuer, read_key_ring};
 
-/// Everything that can be configured. Every key has a default, so that an empty file is a working one.
+/// The whole configuration. Every key has a default, so an empty file is valid.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Config {
@@ -73,24 +74,24 @@ pub struct Config {
     pub rest: Rest,
     /// The operations listener: health and metrics over HTTP.
     pub operations: Operations,
-    /// Where records are kept.
+    /// The store of records.
     pub store: StoreConfig,
-    /// The codes that passbridge draws itself, and how many wrong ones may be tried.
+    /// The format of the codes that passbridge generates, and the rate limits on failed lookups of codes.
     pub codes: CodesConfig,
-    /// The environments by name. Codes of one do not exist in another. Without any there is one, `default`,
-    /// over the local backend.
+    /// The environments, by name. A code exists only in its own environment. Without any, there is one
+    /// environment named `default` with the local backend.
     pub environments: BTreeMap<String, EnvironmentConfig>,
-    /// Who may call over gRPC, and what each may do.
+    /// The callers of the gRPC API, and what each may do.
     pub callers: Vec<CallerEntry>,
-    /// Resets of TempPasses at set times.
+    /// Scheduled resets of TempPasses.
     pub temp_pass_schedules: Vec<TempPassSchedule>,
-    /// Applications whose software statements others sign, and what each may do.
+    /// The applications whose software statements are signed outside passbridge, and what each may do.
     pub applications: Vec<ApplicationConfig>,
-    /// The audit log: append-only, a line of JSON for each reset of TempPasses, and for what operators do. Identifiers stand in
-    /// it as keyed digests.
+    /// The audit log: append-only, one line of JSON for each reset of a TempPass and each operator action.
+    /// Identifiers appear in it as keyed digests.
     pub audit: Audit,
-    /// The log, on standard error.
+    /// The server log, on standard error.
     pub log: Log,
-    /// Threads, and how the process ends.
+    /// Threads and shutdown.
     pub runtime: Runtime,
 }

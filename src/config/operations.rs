@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The operations listener: `/livez`, `/readyz` and `/metrics` over HTTP. It tells counts and durations, no
-/// ids, codes or addresses.
+/// The operations listener: `/livez`, `/readyz` and `/metrics` over HTTP. It exposes counts and durations,
+/// but no ids, codes or addresses.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Operations {

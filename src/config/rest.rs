@@ -12,38 +12,42 @@ use super::{HumanDuration, Secret, Tls};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Rest {
-    /// The address and port to listen on. Any but a loopback address needs `tls`.
+    /// The address and port to listen on. Any address other than loopback requires `tls`.
     pub listen: SocketAddr,
     /// Transport security.
     pub tls: Tls,
-    /// Whether a create must bring a `deviceId`.
+    /// Whether a create request must have a `deviceId`.
     pub device_id: DeviceIdRule,
-    /// Whether a create by a registered client must bring device information.
+    /// Whether a create request of a registered client must have device information.
     pub device_info: DeviceInfoRule,
-    /// The format of answers to clients that say nothing: no extension, no `format`, no `Accept` but `*/*`.
+    /// The response format for clients that specify none: no extension, no `format`, and no `Accept` other
+    /// than `*/*`.
     pub default_format: ResponseFormat,
-    /// The networks (CIDR) of the proxies in front of this listener. What these say in `X-Forwarded-For` is believed
-    /// when calls are counted by address; nobody else's word is.
+    /// The networks (CIDR) of the proxies in front of this listener. For the rate limit by address,
+    /// `X-Forwarded-For` is trusted only in requests from these networks.
     #[schemars(schema_with = "networks")]
     pub trusted_proxies: Vec<IpNet>,
-    /// How many calls one client address (an IPv4 address, or an IPv6 /64) may make, over all paths. More are answered 429.
+    /// The rate limit of one client address (an IPv4 address, or an IPv6 /64), over all paths. Calls above it
+    /// get 429.
     pub address_limit: AddressLimit,
-    /// The origins of web pages that may call from a browser (CORS), such as `https://example.com`; `*` is any.
+    /// The origins of web pages that may call from a browser (CORS), such as `https://example.com`. `*`
+    /// allows any origin.
     pub cors_origins: Vec<String>,
-    /// Key pairs of clients from before dynamic registration, which sign each request.
+    /// The key pairs of clients that predate dynamic registration and sign each request.
     pub legacy_keys: Vec<LegacyKey>,
-    /// A file with the public keys (JWK Set, RFC 7517) of others whose software statements are taken, beside those
-    /// that this server mints. Such a statement names one of `applications` in its `software_id`.
+    /// A file with public keys (JWK Set, RFC 7517) that software statements may be signed with, in addition
+    /// to those that this server issues. The `software_id` of such a statement names one of `applications`.
     pub statement_jwks: Option<PathBuf>,
-    /// The largest request body, in bytes. A larger one is answered 413.
+    /// The maximum size of a request body, in bytes. A larger one gets 413.
     pub max_body_size: usize,
-    /// How many connections are served at once; more wait to be accepted.
+    /// The maximum number of open connections. Further connections wait to be accepted.
     pub max_connections: usize,
-    /// How long a call may take, its own body included.
+    /// The maximum duration of a call, including its request body.
     pub answer_timeout: HumanDuration,
-    /// How long a connection may idle, and a client may take to send the headers of its next call.
+    /// How long a connection may be idle, and how long a client may take to send the headers of its next
+    /// request.
     pub idle_timeout: HumanDuration,
-    /// How long a client may take to take what is sent to it; then its connection is closed.
+    /// How long a client may leave sent data unread before its connection is closed.
     pub write_timeout: HumanDuration,
 }
 
@@ -69,27 +73,29 @@ impl Default for Rest {
     }
 }
 
-/// Whether a create must bring a `deviceId`.
+/// Whether a create request must have a `deviceId`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DeviceIdRule {
-    /// A create without one is answered 400.
+    /// A create request without a `deviceId` gets 400.
     Required,
-    /// A device without one is known by the `id` of its record, which it stores and sends from then on.
+    /// A device without a `deviceId` is identified by the `id` of its record, which it stores and sends from
+    /// then on.
     Optional,
 }
 
-/// Whether a create by a registered client must bring device information, in `X-Device-Info` or `device_info`.
+/// Whether a create request of a registered client must have device information, in `X-Device-Info` or
+/// `device_info`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DeviceInfoRule {
-    /// A create without any is answered 400.
+    /// A create request without device information gets 400.
     Required,
-    /// Without any, what the User-Agent tells is taken.
+    /// Without device information, it is derived from the User-Agent.
     Optional,
 }
 
-/// A format of answers.
+/// A response format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ResponseFormat {
@@ -99,13 +105,13 @@ pub enum ResponseFormat {
     Xml,
 }
 
-/// How fast one client address may call.
+/// The rate limit of one client address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct AddressLimit {
-    /// How many calls a second.
+    /// The sustained rate, in calls per second.
     pub per_second: u32,
-    /// How many at once.
+    /// The number of calls that can be made at once.
     pub burst: u32,
 }
 
@@ -119,11 +125,11 @@ impl Default for AddressLimit {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct LegacyKey {
-    /// What the request names the pair by.
+    /// The public key, with which requests name the pair.
     pub public_key: String,
-    /// What the request is signed with. Give this, or `secret_key_file`.
+    /// The key that requests are signed with. Set either this key or `secret_key_file`.
     pub secret_key: Secret,
-    /// A file that holds the secret key; white space around it does not count.
+    /// A file with the secret key. Surrounding white space is ignored.
     pub secret_key_file: Option<PathBuf>,
     /// The requestors that the pair may be used for.
     pub requestors: Vec<String>,

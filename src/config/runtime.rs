@@ -5,16 +5,16 @@ use serde::{Deserialize, Serialize};
 
 use super::HumanDuration;
 
-/// Threads, and how the process ends.
+/// Threads and shutdown.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Runtime {
-    /// How many threads serve calls; 0 is one for each processor.
+    /// The number of threads that serve calls. 0 means one per processor.
     pub threads: usize,
-    /// How long the server goes on serving after it was asked to end and reports NOT_SERVING, so that load
-    /// balancers look elsewhere first.
+    /// How long the server continues to serve after it was told to stop, while it reports NOT_SERVING, so
+    /// that load balancers stop sending calls first.
     pub drain_delay: HumanDuration,
-    /// How long calls may then take to finish before they are cut.
+    /// How long running calls then have to finish before they are cut off.
     pub drain_timeout: HumanDuration,
 }
 

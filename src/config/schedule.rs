@@ -5,28 +5,28 @@ use serde::{Deserialize, Serialize};
 
 use super::{HumanDuration, Secret};
 
-/// Resets of a TempPass at set times.
+/// A scheduled reset of a TempPass.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct TempPassSchedule {
-    /// What logs, metrics and the audit log name it by; each has a name of its own.
+    /// The unique name of the schedule in logs, metrics and the audit log.
     pub name: String,
-    /// When: a cron expression of five fields (minute, hour, day of the month, month, day of the week), such as
-    /// `0 0 * * *` for every midnight.
+    /// When the reset runs: a cron expression with five fields (minute, hour, day of the month, month, day of
+    /// the week), such as `0 0 * * *` for every midnight.
     pub schedule: String,
-    /// The time zone that the expression is meant in, by its IANA name, such as `America/New_York`. A time that daylight
-    /// saving skips is made up right after the gap, and one that it repeats happens once.
+    /// The time zone of the expression, by its IANA name, such as `America/New_York`. A time that daylight
+    /// saving skips runs right after the gap; a time that it repeats runs once.
     pub time_zone: String,
-    /// The environment; the default one where left out.
+    /// The environment. If not set: the default environment.
     pub environment: String,
-    /// The requestor of the TempPass.
+    /// The requestor that the TempPass belongs to.
     pub requestor: String,
-    /// The TempPass.
+    /// The MVPD id of the TempPass.
     pub mvpd: String,
     /// What to reset.
     pub target: ScheduleTarget,
-    /// A run that was missed, because no server ran, is made up once if it is no older than this; one that failed is tried
-    /// again for so long, at growing intervals.
+    /// The catch-up window. A run that was missed because no server was running is caught up once, if it is
+    /// not older than this. A failed run is retried for this long, with growing delays.
     pub make_up: HumanDuration,
 }
 
@@ -45,7 +45,7 @@ impl Default for TempPassSchedule {
     }
 }
 
-/// What a schedule resets: exactly one of these.
+/// What a schedule resets. Exactly one key must be set.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct ScheduleTarget {
@@ -53,6 +53,6 @@ pub struct ScheduleTarget {
     pub device_id: Option<String>,
     /// The trial of this user.
     pub generic_key: Option<Secret>,
-    /// Every trial of the TempPass. Must be true.
+    /// All trials of the TempPass. The value must be `true`.
     pub all: Option<bool>,
 }

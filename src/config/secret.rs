@@ -1,17 +1,17 @@
-//! Text that no log and no debug print shows.
+//! Text that never appears in logs or debug output.
 
 use std::{borrow::Cow, fmt};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize, Serializer};
 
-/// A secret of the configuration.
+/// A secret in the configuration.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
 
 impl Secret {
-    /// The secret itself.
+    /// The secret value.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0

@@ -7,46 +7,47 @@ use serde::{Deserialize, Serialize};
 
 use super::HumanDuration;
 
-/// Where records are kept.
+/// The store of records.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct StoreConfig {
-    /// The engine. `embedded` keeps everything in a folder of this machine, for one server process. `redis` keeps it in Redis 7
-    /// or later, or Valkey, which any number of servers share.
+    /// The storage engine.
     pub kind: StoreKind,
-    /// The data folder of the embedded store. It is made where it does not exist; one server uses it at a
-    /// time.
+    /// The data folder of the embedded store. It is created if it does not exist. Only one server can use it
+    /// at a time.
     pub path: PathBuf,
-    /// Free space, in MiB, that writes leave on the data folder's file system. Below it they fail with
-    /// UNAVAILABLE until there is room again; reads go on. Embedded store only.
+    /// The free space, in MiB, that writes leave on the file system of the data folder. Below it, writes fail
+    /// with UNAVAILABLE until space is available again; reads continue. Embedded store only.
     pub free_space_reserve: u64,
-    /// What follows a write that failed, after which the store takes no other until it is opened again. Embedded store only:
-    /// an engine over the network that comes back is used again.
+    /// What the server does after a failed write. The embedded store accepts no more writes until it is
+    /// opened again. Embedded store only: a server continues to use Redis when it becomes reachable again.
     pub on_write_failure: OnWriteFailure,
-    /// A file with the keys that secrets in the store are sealed with: a line a key, `id:base64 of 32 bytes`. The first one
-    /// seals, all of them open. Without it secrets are as safe as the data folder; over Redis it is required.
+    /// A file with the keys that seal the secrets in the store, one per line: `id:base64 of 32 bytes`. The
+    /// first key seals; every key can open. Without a key ring, secrets are only as safe as the data folder.
+    /// Required with Redis.
     pub key_ring: Option<PathBuf>,
-    /// Where Redis is: `redis://host:port`, or `rediss://host:port` for TLS; several nodes with commas, and a database number
-    /// behind a slash where it is not 0. Of a cluster some nodes are enough; of a primary with replicas name all. Neither a user
-    /// nor a password may stand in it.
+    /// The address of Redis: `redis://host:port`, or `rediss://host:port` for TLS. Separate several nodes
+    /// with commas, and add a database number other than 0 after a slash. For a cluster, some of the nodes
+    /// are enough; for a primary with replicas, list all. The URL must not contain a user or a password.
     pub url: Option<String>,
     /// TLS to Redis, for `rediss://`.
     pub tls: EngineTlsConfig,
-    /// The user at Redis; `default` where left out.
+    /// The Redis user. If not set: `default`.
     pub username: Option<String>,
-    /// A file with the password at Redis, read again for each connection and every ten seconds.
+    /// A file with the Redis password. It is read for each connection and every ten seconds.
     pub password_file: Option<PathBuf>,
-    /// How many replicas have to have a write before it is acknowledged here, and before what it wrote is shown; where left out 1
-    /// on a cluster and 0 elsewhere. A call that too few have in time is UNAVAILABLE. With 0 a write may be lost with its primary.
-    /// At most 5.
+    /// How many replicas must have a write before passbridge acknowledges it and shows what it wrote: 0 to 5.
+    /// If not set: 1 on a cluster, 0 otherwise. A write that too few replicas have in time fails with
+    /// UNAVAILABLE. With 0, a write can be lost with its primary.
     pub wait_replicas: Option<u32>,
     /// How long a call waits for replicas: 10 ms to 60 s.
     pub wait_timeout: HumanDuration,
-    /// How long a connection to Redis may take to be made: 10 ms to 60 s.
+    /// The timeout to open a connection to Redis: 10 ms to 60 s.
     pub connect_timeout: HumanDuration,
-    /// How long Redis may take to answer: 10 ms to 60 s.
+    /// The timeout of a Redis command: 10 ms to 60 s.
     pub response_timeout: HumanDuration,
-    /// How many calls to Redis may be under way at once, 1 to 100000. One more is UNAVAILABLE at once.
+    /// The maximum number of concurrent calls to Redis: 1 to 100000. One more fails immediately with
+    /// UNAVAILABLE.
     pub max_in_flight: u32,
 }
 
@@ -71,42 +72,43 @@ impl Default for StoreConfig {
     }
 }
 
-/// The engine that keeps records.
+/// The storage engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StoreKind {
-    /// A folder of this machine.
+    /// A folder on this machine, for one server process.
     Embedded,
-    /// Redis, or what speaks as it does: one server, one with replicas, or a cluster, which is recognized.
+    /// Redis 7 or later, or Valkey, shared by any number of servers: a single server, a primary with
+    /// replicas, or a cluster. The topology is detected.
     Redis,
 }
 
-/// TLS to the engine.
+/// TLS to the storage engine.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct EngineTlsConfig {
-    /// The PEM file with the CAs that the engine's certificates come from; the system's where left out.
+    /// A PEM file with the CAs that sign the engine's certificates. If not set: the CAs of the system.
     pub ca: Option<PathBuf>,
-    /// The PEM file with the client certificate, where the engine asks for one.
+    /// A PEM file with the client certificate, if the engine requires one.
     pub certificate: Option<PathBuf>,
-    /// The PEM file with that certificate's private key.
+    /// A PEM file with the private key of the client certificate.
     pub key: Option<PathBuf>,
 }
 
 impl EngineTlsConfig {
-    /// The files that it names.
+    /// The files that this section names.
     pub(crate) fn files(&self) -> impl Iterator<Item = &PathBuf> {
         [&self.ca, &self.certificate, &self.key].into_iter().flatten()
     }
 }
 
-/// What follows a write that failed.
+/// What the server does after a failed write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnWriteFailure {
-    /// The process answers what it can and ends with an error, for a supervisor to start it again: only reading the data
-    /// anew shows what reached the disk.
+    /// The process finishes the calls that it can and exits with an error, so that a supervisor restarts it.
+    /// Only reading the data again shows what reached the disk.
     Exit,
-    /// The process stays and refuses writes until a person restarts it; reads go on.
+    /// The process keeps running and refuses writes until an operator restarts it; reads continue.
     Stay,
 }

@@ -1,66 +1,66 @@
-//! `tls`, the same for each listener.
+//! The `tls` sections, which are the same for each listener.
 
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Transport security of a listener. Its files are read again when they change, and at a reload.
+/// Transport security of a listener. Its files are reloaded when they change, and on SIGHUP.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Tls {
-    /// Who ends TLS. Where it is left out: `"on"` if a certificate is given, else `"off"`.
+    /// Where TLS is terminated. If not set: `"on"` if `certificate` is set, otherwise `"off"`.
     pub mode: Option<TlsMode>,
-    /// The PEM file with the server's certificate, and after it those of the intermediate CAs.
+    /// A PEM file with the server certificate, followed by those of the intermediate CAs.
     pub certificate: Option<PathBuf>,
-    /// The PEM file with the certificate's private key, unencrypted (PKCS#8, PKCS#1 or SEC 1). Nobody but the server's user
-    /// should be able to read it.
+    /// A PEM file with the certificate's private key, unencrypted (PKCS#8, PKCS#1 or SEC 1). Only the
+    /// server's user should be able to read it.
     pub key: Option<PathBuf>,
-    /// The PEM file with the CAs whose client certificates are taken.
+    /// A PEM file with the CAs whose client certificates are accepted.
     pub client_ca: Option<PathBuf>,
-    /// Whether a client must show a certificate of `client_ca`. One that is shown must be valid in either case. Where it is
-    /// left out: `"optional"` if `client_ca` is given.
+    /// Whether a client must present a certificate signed by `client_ca`. A certificate that is presented
+    /// must be valid in either case. If not set: `"optional"` if `client_ca` is set.
     pub client_certificate: Option<ClientCertificate>,
 }
 
 impl Tls {
-    /// Who ends TLS.
+    /// The configured mode, or its default.
     #[must_use]
     pub fn mode(&self) -> TlsMode {
         let default = if self.certificate.is_some() { TlsMode::On } else { TlsMode::Off };
         self.mode.unwrap_or(default)
     }
 
-    /// Whether a client must show a certificate; it is asked for none without `client_ca`.
+    /// Whether a client must present a certificate. Without `client_ca`, none is requested.
     #[must_use]
     pub fn client_certificate(&self) -> ClientCertificate {
         self.client_certificate.unwrap_or(ClientCertificate::Optional)
     }
 
-    /// The files that it names.
+    /// The files that this section names.
     pub(crate) fn files(&self) -> impl Iterator<Item = &PathBuf> {
         [&self.certificate, &self.key, &self.client_ca].into_iter().flatten()
     }
 }
 
-/// Who ends TLS.
+/// Where TLS is terminated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TlsMode {
-    /// Nobody: plain text, for loopback addresses only.
+    /// Nowhere: connections are plain text. Allowed only on a loopback address.
     Off,
-    /// This listener.
+    /// At this listener.
     On,
-    /// A proxy in front of this listener, to which only that proxy can connect.
+    /// At a proxy in front of this listener. Only that proxy must be able to connect to the listener.
     TerminatedElsewhere,
 }
 
-/// Whether a client must show a certificate.
+/// Whether a client must present a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ClientCertificate {
-    /// It may.
+    /// A certificate is optional.
     Optional,
-    /// It must.
+    /// A certificate is required.
     Required,
 }

@@ -1,4 +1,4 @@
-//! Finds keys that mean nothing, by the schema that the types generate.
+//! Finds unknown keys by the schema that is generated from the types.
 
 use serde_json::{Map, Value as Json};
 use toml::{Table, Value};
@@ -6,10 +6,11 @@ use toml::{Table, Value};
 use super::Config;
 use crate::domain::error::Violation;
 
-/// Keys that were known once, each with its new place.
+/// Former keys, each with its current key.
 const MOVED: [(&str, &str); 1] = [("rest.passthrough", "environments.NAME.passthrough")];
 
-/// The keys of `table` that the configuration does not know, each with its new place or the nearest key that it does know.
+/// The keys of `table` that the configuration does not have, each with its current key or the nearest known
+/// one.
 pub(super) fn unknown_keys(table: &Table) -> Vec<Violation> {
     let schema = schemars::schema_for!(Config).to_value();
     let mut found = Vec::new();
@@ -44,8 +45,8 @@ fn visit(table: &Table, schema: &Json, root: &Json, path: &str, found: &mut Vec<
     }
 }
 
-/// What a schema comes to: references are followed, which the generator uses for each named type, and of what may be left out
-/// it is what may stand there.
+/// Resolves a schema: follows references, which the generator uses for each named type, and takes the
+/// non-null alternative of an optional type.
 pub(super) fn resolve<'a>(schema: &'a Json, root: &'a Json) -> &'a Json {
     let alternatives = schema.get("anyOf").and_then(Json::as_array).into_iter().flatten();
     let mut present = alternatives.filter(|one| one.get("type").is_none_or(|kind| kind != "null"));
@@ -68,7 +69,7 @@ fn describe(key: &str, known: Option<&Map<String, Json>>) -> String {
         .flat_map(Map::keys)
         .max_by(|one, other| strsim::jaro_winkler(key, one).total_cmp(&strsim::jaro_winkler(key, other)));
     match nearest {
-        Some(nearest) => format!("is no known key; did you mean `{nearest}`?"),
-        None => "is no known key: this is a value, not a section".to_owned(),
+        Some(nearest) => format!("is not a known key; did you mean `{nearest}`?"),
+        None => "is not a known key: its parent is a value, not a section".to_owned(),
     }
 }
