@@ -17,13 +17,13 @@ fn violations(text: &str, pairs: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 #[test]
-fn nothing_configured_is_the_default() {
+fn an_empty_configuration_is_the_default() {
     assert_eq!(load(None, []).expect("valid"), Config::default());
     assert_eq!(load_text("", &[]).expect("valid"), Config::default());
 }
 
 #[test]
-fn every_configuration_that_the_documents_show_is_read() {
+fn every_configuration_in_the_documents_loads() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     let documents =
         std::fs::read_dir(root.join("docs")).expect("the documents").map(|entry| entry.expect("one").path());
@@ -43,7 +43,7 @@ fn every_configuration_that_the_documents_show_is_read() {
 }
 
 #[test]
-fn environment_variables_win_over_the_file_and_parse_as_toml() {
+fn environment_variables_override_the_file_and_parse_as_toml() {
     let config = load_text(
         "[grpc]\nlisten = \"127.0.0.1:1\"\nmax_watches = 5\n[environments.staging.requestors.REF]\n",
         &[
@@ -68,14 +68,14 @@ fn environment_variables_win_over_the_file_and_parse_as_toml() {
 }
 
 #[test]
-fn a_requestor_keeps_the_case_that_a_variable_gives_it() {
+fn variables_keep_the_case_of_requestor_ids() {
     let name = "PASSBRIDGE_ENVIRONMENTS__DEFAULT__REQUESTORS__sampleRequestorId__VERIFICATION_URI";
     let config = load(None, variables(&[(name, "https://a.example/{code}")])).expect("valid");
     assert!(config.environments["default"].requestors.contains_key("sampleRequestorId"));
 }
 
 #[test]
-fn every_unknown_key_is_told_with_the_nearest_known_one() {
+fn every_unknown_key_is_reported_with_the_nearest_known_one() {
     let found = violations("grcp = {}\n[codes]\nlenght = 8\n[environments.a]\nbakend = \"local\"\n", &[]);
     let fields: Vec<&str> = found.iter().map(|(field, _)| field.as_str()).collect();
     assert_eq!(fields, ["codes.lenght", "environments.a.bakend", "grcp"]);
@@ -85,7 +85,7 @@ fn every_unknown_key_is_told_with_the_nearest_known_one() {
 }
 
 #[test]
-fn a_section_that_may_be_left_out_is_taken_and_its_unknown_keys_are_told() {
+fn unknown_keys_of_an_optional_section_are_reported() {
     let caller =
         |key: &str| format!("[[callers]]\njwt = {{ issuer = \"https://id\", {key} = \"player\" }}\n");
     let config = load_text(&caller("subject"), &[]).expect("valid");
@@ -95,7 +95,7 @@ fn a_section_that_may_be_left_out_is_taken_and_its_unknown_keys_are_told() {
 }
 
 #[test]
-fn a_key_that_has_moved_is_refused_with_its_new_place_wherever_it_is_set() {
+fn a_moved_key_is_refused_with_its_new_name() {
     let variable = ("PASSBRIDGE_REST__PASSTHROUGH", "https://api.example.com");
     for found in
         [violations("[rest]\npassthrough = \"https://api.example.com\"\n", &[]), violations("", &[variable])]
@@ -107,7 +107,7 @@ fn a_key_that_has_moved_is_refused_with_its_new_place_wherever_it_is_set() {
 }
 
 #[test]
-fn a_wrong_value_is_told_with_its_key() {
+fn an_invalid_value_is_reported_with_its_key() {
     let found = violations("[runtime]\ndrain_timeout = \"soon\"\n", &[]);
     assert_eq!(found[0].0, "runtime.drain_timeout");
     assert!(found[0].1.contains("\"30s\""), "{found:?}");
@@ -120,8 +120,8 @@ fn a_wrong_value_is_told_with_its_key() {
 }
 
 #[test]
-fn what_is_no_toml_or_no_file_is_told() {
-    assert!(violations("[grpc\n", &[])[0].1.contains("not TOML"));
+fn invalid_toml_and_missing_files_are_reported() {
+    assert!(violations("[grpc\n", &[])[0].1.contains("not valid TOML"));
     let error = load(Some(Path::new("/nowhere/passbridge.toml")), []).expect_err("refused");
     assert!(error.to_string().contains("/nowhere/passbridge.toml"), "{error}");
 }

@@ -1,4 +1,4 @@
-//! What the configuration says of callers of gRPC.
+//! The callers of the gRPC API, checked.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -15,16 +15,16 @@ use crate::{
     },
 };
 
-/// What is said of an entry by which nobody would be known.
-const NEEDS_PROOF: &str = "needs what the caller is known by: san, jwt or token_hash";
+/// The violation of an entry without a credential.
+const NEEDS_PROOF: &str = "must have a credential: one of san, jwt and token_hash";
 
-/// What is said of an entry by which it would not be clear who is known.
-const ONE_PROOF: &str = "has more than one of san, jwt and token_hash; keep one, and give each other an entry of its own with the same name";
+/// The violation of an entry with several credentials.
+const ONE_PROOF: &str = "must have only one of san, jwt and token_hash; add an entry with the same name for each other credential";
 
-/// The longest name of a caller, in bytes.
+/// The maximum length of a caller's name, in bytes.
 const NAME_MAX: usize = 128;
 
-/// The callers that are listed, by what they are known by.
+/// The configured callers, by credential.
 #[derive(Debug, Clone, Default)]
 pub struct CallerPolicy {
     names: HashMap<SubjectAltName, Caller>,
@@ -33,26 +33,26 @@ pub struct CallerPolicy {
     subjects: HashMap<Box<str>, Subjects>,
 }
 
-/// How many entries there are, by what their callers are known by.
+/// The number of entries of each kind of credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CallerCounts {
     /// Certificates.
     pub(crate) certificates: usize,
-    /// Tokens of an issuer.
+    /// JWTs.
     pub(crate) subjects: usize,
     /// Static tokens.
     pub(crate) tokens: usize,
 }
 
-/// The callers of an issuer.
+/// The callers that an issuer's JWTs identify.
 #[derive(Debug, Clone, Default)]
 struct Subjects {
     exact: HashMap<Box<str>, Caller>,
-    /// No two of them mean the same subject.
+    /// The patterns do not overlap.
     patterns: Vec<(SubjectPattern, Caller)>,
 }
 
-/// What entries have been listed with so far, and which ones: to name the entry that a later one repeats.
+/// The index of the entry of each credential, so that an error about a duplicate can name the earlier entry.
 #[derive(Default)]
 struct CallerIndex<'a> {
     names: HashMap<SubjectAltName, usize>,
@@ -100,9 +100,7 @@ impl CallerPolicy {
         let name = SubjectAltName::parse(&field, text)?;
         check_certificates(&field, tls)?;
         if let Some(other) = listed.names.insert(name.clone(), index) {
-            let text =
-                format!("is that of callers[{other}] already, and each name may mean one caller alone");
-            return Err(Violation::new(field, text));
+            return Err(Violation::new(field, duplicate(other)));
         }
         self.names.extend(caller.map(|caller| (name, caller)));
         Ok(())
@@ -119,7 +117,7 @@ impl CallerPolicy {
         let field = format!("{path}.token_hash");
         let hash = TokenHash::parse(&field, text)?;
         if let Some(other) = listed.tokens.insert(hash, index) {
-            return Err(Violation::new(field, format!("is that of callers[{other}] already")));
+            return Err(Violation::new(field, duplicate(other)));
         }
         self.tokens.extend(caller.map(|caller| (hash, caller)));
         Ok(())
@@ -140,7 +138,7 @@ impl CallerPolicy {
         let field = format!("{path}.jwt.subject");
         let pattern = SubjectPattern::parse(&field, subject)?;
         if let Some(other) = listed.subjects.insert((issuer, subject), index) {
-            return Err(Violation::new(field, format!("is that of callers[{other}] already")));
+            return Err(Violation::new(field, duplicate(other)));
         }
         let subjects = self.subjects.entry(issuer.as_str().into()).or_default();
         if pattern.is_exact() {
@@ -150,8 +148,9 @@ impl CallerPolicy {
         let overlaps =
             |(other, listed, _): &&(&str, SubjectPattern, usize)| other == issuer && pattern.overlaps(listed);
         if let Some((_, _, other)) = listed.patterns.iter().find(overlaps) {
-            let text =
-                format!("means subjects that callers[{other}] means too, and each may mean one caller alone");
+            let text = format!(
+                "must not match subjects that callers[{other}] matches too: a subject identifies one caller"
+            );
             return Err(Violation::new(field, text));
         }
         listed.patterns.push((issuer, pattern.clone(), index));
@@ -159,10 +158,10 @@ impl CallerPolicy {
         Ok(())
     }
 
-    /// The caller that is known by this.
+    /// The caller that the credential identifies.
     ///
     /// # Errors
-    /// Where nobody is, or it is not clear who.
+    /// If it identifies no caller, or more than one.
     pub(crate) fn caller(&self, credential: Arc<Credential>) -> Result<Caller, AuthenticationProblem> {
         let caller = match &*credential {
             Credential::Certificate(names) => self.certified(names)?,
@@ -176,18 +175,18 @@ impl CallerPolicy {
         Ok(caller.clone().known_by(credential))
     }
 
-    /// How many entries there are.
+    /// The number of entries of each kind.
     pub(crate) fn counts(&self) -> CallerCounts {
         let subjects = self.subjects.values().map(|subjects| subjects.exact.len() + subjects.patterns.len());
         CallerCounts { certificates: self.names.len(), subjects: subjects.sum(), tokens: self.tokens.len() }
     }
 
-    /// Whether a caller is known by tokens of this issuer.
+    /// Whether a caller authenticates with tokens of this issuer.
     pub(crate) fn has_issuer(&self, name: &str) -> bool {
         self.subjects.contains_key(name)
     }
 
-    /// The caller that a certificate with these names means.
+    /// The caller that a certificate with these names identifies.
     fn certified(&self, names: &[SubjectAltName]) -> Result<&Caller, AuthenticationProblem> {
         let mut meant = names.iter().filter_map(|name| self.names.get(name));
         match (meant.next(), meant.next()) {
@@ -208,20 +207,21 @@ impl Subjects {
     }
 }
 
-/// That calls come with the certificates of their clients.
+/// Checks that the listener requests client certificates.
 fn check_certificates(field: &str, tls: &Tls) -> Result<(), Violation> {
     let text = match tls.mode() {
         TlsMode::On if tls.client_ca.is_some() => return Ok(()),
         TlsMode::On => {
-            "needs the certificates of clients, which nobody is asked for; set grpc.tls.client_ca to the CAs that issue them"
+            "requires client certificates, which the listener does not request; set grpc.tls.client_ca to the CAs that issue them"
         }
         TlsMode::Off => {
-            "needs the certificates of clients; set grpc.tls.certificate and grpc.tls.key, and grpc.tls.client_ca to the CAs \
-             that issue them"
+            "requires client certificates; set grpc.tls.certificate and grpc.tls.key, and set grpc.tls.client_ca to the CAs \
+             that issue client certificates"
         }
         TlsMode::TerminatedElsewhere => {
-            "needs the certificates of clients, which end at the proxy with grpc.tls.mode = \"terminated_elsewhere\"; end TLS \
-             here (grpc.tls.certificate, grpc.tls.key and grpc.tls.client_ca), or know this caller by jwt or token_hash"
+            "requires client certificates, which stop at the proxy with grpc.tls.mode = \"terminated_elsewhere\"; terminate \
+             TLS here (grpc.tls.certificate, grpc.tls.key and grpc.tls.client_ca), or authenticate this caller by jwt or \
+             token_hash"
         }
     };
     Err(Violation::new(field, text))
@@ -232,17 +232,20 @@ fn check_issuer(field: &str, issuer: &str, issuers: &[Jwt]) -> Result<(), Violat
         return Ok(());
     }
     let known: Vec<_> = issuers.iter().map(|jwt| format!("{:?}", jwt.issuer)).collect();
-    let known =
-        if known.is_empty() { "there is none".to_owned() } else { format!("there are {}", known.join(", ")) };
-    Err(Violation::new(field, format!("{issuer:?} is the issuer of no [[grpc.jwt]]; {known}")))
+    let known = if known.is_empty() { "there is none".to_owned() } else { known.join(", ") };
+    Err(Violation::new(field, format!("must be the issuer of a [[grpc.jwt]] ({known}), but is {issuer:?}")))
 }
 
-/// A caller, and what it may do.
+fn duplicate(other: usize) -> String {
+    format!("must be unique, but callers[{other}] has it too; each credential identifies one caller")
+}
+
+/// The caller of an entry, with its permissions.
 fn caller(path: &str, entry: &CallerEntry, environments: &Environments) -> Result<Caller, Vec<Violation>> {
     let mut violations = Violations::default();
     let CallerEntry { name, requestors, environments: named, permissions, .. } = entry;
     if name.is_empty() {
-        violations.add(&format!("{path}.name"), "is required: what the audit log knows the caller by");
+        violations.add(&format!("{path}.name"), "is required: the caller's name in the audit log");
     }
     violations.check_text(&format!("{path}.name"), name, NAME_MAX);
     let field = format!("{path}.environments");
@@ -272,10 +275,11 @@ fn known_environment(
         return Ok(name);
     }
     let known: Vec<_> = environments.names().map(EnvironmentName::as_str).collect();
-    Err(Violation::new(field, format!("{text:?} is unknown; the environments are {}", known.join(", "))))
+    Err(Violation::new(field, format!("must be one of {}, but is {text:?}", known.join(", "))))
 }
 
-/// The requestor, where one of the named environments takes it; of all environments where none is named.
+/// Parses a requestor id, and checks that one of the named environments accepts it, or any environment if
+/// none is named.
 fn known_requestor(
     field: &str,
     text: &str,
@@ -288,8 +292,8 @@ fn known_requestor(
         return Ok(requestor);
     }
     let text = format!(
-        "{text:?} is no requestor of the caller's environments; list it there \
-         (environments.NAME.requestors.{text}), or take one that is listed"
+        "must be a requestor of one of the caller's environments, but is {text:?}; add it there \
+         (environments.NAME.requestors.{text}), or use one that is listed"
     );
     Err(Violation::new(field, text))
 }

@@ -1,4 +1,4 @@
-//! What the configuration says of REST clients: applications, key pairs, and whose statements are taken.
+//! The policy for REST clients, checked: applications, key pairs, and the keys of software statements.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -13,36 +13,36 @@ use crate::{
     },
 };
 
-/// What REST clients may be.
+/// The policy for REST clients.
 #[derive(Debug, Clone, Default)]
 pub struct ClientPolicy {
-    /// Applications by what statements name them by.
+    /// The applications, by the `software_id` of their statements.
     pub applications: BTreeMap<String, ApplicationPolicy>,
-    /// Key pairs of clients that sign each request, by public key.
+    /// The key pairs of clients that sign each request, by public key.
     pub legacy_keys: BTreeMap<String, LegacyKeyPolicy>,
-    /// Whose software statements are taken beside our own.
+    /// The keys that software statements may be signed with, in addition to our own.
     pub statement_keys: StatementKeys,
 }
 
-/// An application that signs statements elsewhere.
+/// An application whose software statements are signed outside passbridge.
 #[derive(Debug, Clone)]
 pub struct ApplicationPolicy {
-    /// What records show.
+    /// The source application in records.
     pub source: SourceApplication,
-    /// The requestors it may act for.
+    /// The requestors that it may act for.
     pub requestors: Scope<RequestorId>,
-    /// The environments it may act in.
+    /// The environments that it may act in.
     pub environments: Scope<EnvironmentName>,
-    /// What it may do; `None` is what every device may.
+    /// Its permissions; `None` means those of every device.
     pub permissions: Option<Vec<Permission>>,
 }
 
 /// A key pair of a client that signs each request.
 #[derive(Debug, Clone)]
 pub struct LegacyKeyPolicy {
-    /// What requests are signed with.
+    /// The key that requests are signed with.
     pub secret_key: Secret,
-    /// The requestors that it may be used for.
+    /// The requestors that the pair may be used for.
     pub requestors: Scope<RequestorId>,
 }
 
@@ -55,7 +55,10 @@ impl ClientPolicy {
             if let Some(new) = violations.take_all(ApplicationPolicy::new(&path, application))
                 && policy.applications.insert(application.id.clone(), new).is_some()
             {
-                violations.add(&format!("{path}.id"), format!("{:?} is there twice", application.id));
+                violations.add(
+                    &format!("{path}.id"),
+                    format!("must be unique, but {:?} occurs twice", application.id),
+                );
             }
         }
         for (index, key) in config.rest.legacy_keys.iter().enumerate() {
@@ -63,7 +66,7 @@ impl ClientPolicy {
             if let Some(new) = violations.take_all(LegacyKeyPolicy::new(&path, key, files))
                 && policy.legacy_keys.insert(key.public_key.clone(), new).is_some()
             {
-                violations.add(&format!("{path}.public_key"), "is there twice");
+                violations.add(&format!("{path}.public_key"), "must be unique, but occurs twice");
             }
         }
         if let Some(file) = &config.rest.statement_jwks {
@@ -81,7 +84,8 @@ impl ApplicationPolicy {
         let mut violations = Violations::default();
         let ApplicationConfig { id, name, version, requestors, environments, permissions } = config;
         if id.is_empty() {
-            violations.add(&format!("{path}.id"), "is required: what statements say in software_id");
+            violations
+                .add(&format!("{path}.id"), "is required: the software_id of the application's statements");
         }
         for (key, text) in [("id", id), ("name", name), ("version", version)] {
             violations.check_text(&format!("{path}.{key}"), text, SOURCE_APPLICATION_MAX);
@@ -111,20 +115,29 @@ impl LegacyKeyPolicy {
         let mut violations = Violations::default();
         let LegacyKey { public_key, secret_key, secret_key_file, requestors } = config;
         if public_key.is_empty() {
-            violations.add(&format!("{path}.public_key"), "is required: what requests name the key pair by");
+            violations.add(&format!("{path}.public_key"), "is required: requests name the key pair by it");
         }
         let field = format!("{path}.secret_key");
         let secret_key = match (secret_key.reveal(), secret_key_file) {
-            ("", None) => Err(Violation::new(field, "is required, or secret_key_file")),
+            ("", None) => Err(Violation::new(
+                field,
+                "is required: the key that requests are signed with, here or in secret_key_file",
+            )),
             (secret, None) => Ok(Secret::from(secret)),
             ("", Some(file)) => filled(files, file).map(|text| Secret::from(text.trim())).map_err(|text| {
                 Violation::new(format!("{path}.secret_key_file"), format!("{} {text}", file.display()))
             }),
-            (_, Some(_)) => Err(Violation::new(field, "is given beside secret_key_file; keep one of them")),
+            (_, Some(_)) => Err(Violation::new(
+                field,
+                "must not be set together with secret_key_file; remove one of them",
+            )),
         };
         let secret_key = violations.take(secret_key).unwrap_or_default();
         if requestors.is_empty() {
-            violations.add(&format!("{path}.requestors"), "is required: the requestors that the pair is for");
+            violations.add(
+                &format!("{path}.requestors"),
+                "is required: the requestors that the pair may be used for",
+            );
         }
         let requestors = scope(requestors, |text| {
             violations.take(RequestorId::parse(&format!("{path}.requestors"), text))
@@ -133,12 +146,12 @@ impl LegacyKeyPolicy {
     }
 }
 
-/// The names of a list; an empty list means all of them.
+/// Parses a list of names; an empty list means all.
 fn scope<T: Ord>(names: &[String], parse: impl FnMut(&String) -> Option<T>) -> Scope<T> {
     if names.is_empty() { Scope::Any } else { Scope::Only(names.iter().filter_map(parse).collect()) }
 }
 
-/// The content of a file that must have some.
+/// The content of a file, which must not be empty.
 fn filled<'a>(files: &'a Files, path: &Path) -> Result<&'a str, String> {
     let text = files.content(path)?;
     if text.trim().is_empty() { Err("is empty".to_owned()) } else { Ok(text) }

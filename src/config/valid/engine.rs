@@ -1,4 +1,4 @@
-//! `[store]` and `[audit]`: what of them is for Redis.
+//! The parts of `[store]` and `[audit]` that are about Redis, checked.
 
 use std::{ops::RangeInclusive, path::Path};
 
@@ -14,21 +14,21 @@ const URL: &str = "store.url";
 const PORT: u16 = 6_379;
 const DATABASES: RangeInclusive<i64> = 0..=15;
 
-/// Where Redis is.
+/// The address of Redis.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ValidEngine {
-    /// The nodes, host and port, at least one.
+    /// The nodes, as host and port; at least one.
     pub nodes: Vec<(String, u16)>,
-    /// The database.
+    /// The database number.
     pub database: i64,
-    /// What TLS goes by; absent without TLS.
+    /// The TLS settings; `None` without TLS.
     pub tls: Option<ValidEngineTls>,
 }
 
-/// What TLS to the engine goes by, as PEM. Shows itself to no log.
+/// The TLS settings of connections to the engine, in PEM. `Debug` does not show them.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct ValidEngineTls {
-    /// The CAs; the system's where absent.
+    /// The CAs; if `None`, those of the system.
     pub ca: Option<String>,
     /// The client certificate and its key.
     pub client: Option<(String, String)>,
@@ -40,10 +40,10 @@ impl std::fmt::Debug for ValidEngineTls {
     }
 }
 
-/// Where Redis is, where records are kept there.
+/// The address of Redis, if the store is Redis.
 ///
 /// # Errors
-/// Everything that is wrong.
+/// Every violation.
 pub(super) fn engine(config: &Config, files: &Files) -> Result<Option<ValidEngine>, Vec<Violation>> {
     let mut violations = Violations::default();
     check_audit(config, &mut violations);
@@ -57,7 +57,7 @@ pub(super) fn engine(config: &Config, files: &Files) -> Result<Option<ValidEngin
             ("store.wait_replicas", store.wait_replicas.is_some()),
         ] {
             if is_set {
-                violations.add(key, "is for Redis; set store.kind = \"redis\", or leave it out");
+                violations.add(key, "requires store.kind = \"redis\"; set that, or remove this key");
             }
         }
         return violations.none_or(None);
@@ -71,7 +71,7 @@ pub(super) fn engine(config: &Config, files: &Files) -> Result<Option<ValidEngin
     let engine = url.and_then(|EngineUrl { nodes, database, has_tls }| {
         let tls = tls?;
         if !has_tls && store.tls != EngineTlsConfig::default() {
-            violations.add("store.tls", "is for rediss:// in store.url, which says redis://");
+            violations.add("store.tls", "requires rediss:// in store.url, but that starts with redis://");
         }
         Some(ValidEngine { nodes, database, tls: has_tls.then_some(tls) })
     });
@@ -82,23 +82,24 @@ fn check_audit(config: &Config, violations: &mut Violations) {
     if config.audit.to == Some(AuditTarget::Stream) && config.store.kind == StoreKind::Embedded {
         violations.add(
             "audit.to",
-            "is \"stream\", which is in Redis; set store.kind = \"redis\", or another target",
+            "must not be \"stream\" with the embedded store: the stream is in Redis; set store.kind = \"redis\", or \
+             choose another target",
         );
     }
 }
 
 fn check_values(store: &StoreConfig, violations: &mut Violations) {
     if store.key_ring.is_none() {
-        let text = "is required over Redis, where others may read the secrets of passbridge: name a file with a key \
-                    (`passbridge keys new` makes one)";
+        let text = "is required with Redis, where others may read the secrets of passbridge: a file with a key \
+                    (`passbridge keys new` creates one)";
         violations.add("store.key_ring", text);
     }
     if store.username.is_some() && store.password_file.is_none() {
-        violations.add("store.username", "has no password; name a file with it in store.password_file");
+        violations.add("store.username", "requires a password; set store.password_file");
     }
 }
 
-/// What a URL says.
+/// The parsed `store.url`.
 #[derive(Debug, PartialEq, Eq)]
 struct EngineUrl {
     nodes: Vec<(String, u16)>,
@@ -106,23 +107,26 @@ struct EngineUrl {
     has_tls: bool,
 }
 
-/// Reads the URL. It is not repeated in what is wrong with it, since it may hold a password.
+/// Parses the URL. Errors do not repeat it, because it may contain a password.
 fn parse_url(text: &str) -> Result<EngineUrl, Violation> {
     let wrong = |text: &str| Violation::new(URL, text);
     if text.is_empty() {
-        return Err(wrong("is required over Redis: redis://host:port, or rediss://host:port for TLS"));
+        return Err(wrong("is required with Redis: redis://host:port, or rediss://host:port for TLS"));
     }
     let (mut nodes, mut database, mut has_tls) = (Vec::new(), None, None);
     for part in text.split(',').map(str::trim) {
         let scheme = if has_tls == Some(true) { "rediss" } else { "redis" };
-        // Behind the first node a host and port alone are of its kind.
+        // After the first node, a bare host and port takes the scheme of the first.
         let url = if part.contains("://") { part.to_owned() } else { format!("{scheme}://{part}") };
         let url = Url::parse(&url).map_err(|error| {
-            Violation::new(URL, format!("has a node that cannot be read ({error}): write redis://host:port"))
+            Violation::new(
+                URL,
+                format!("must be of the form redis://host:port, but a node is invalid ({error})"),
+            )
         })?;
         if !url.username().is_empty() || url.password().is_some() {
             return Err(wrong(
-                "holds a user or a password, which would show in logs; use store.username and store.password_file",
+                "must not contain a user or password, which logs would show; use store.username and store.password_file",
             ));
         }
         let tls = match url.scheme() {
@@ -131,20 +135,20 @@ fn parse_url(text: &str) -> Result<EngineUrl, Violation> {
             _ => return Err(wrong("must begin with redis:// or rediss://")),
         };
         if *has_tls.get_or_insert(tls) != tls {
-            return Err(wrong("has nodes with TLS and without"));
+            return Err(wrong("must not mix nodes with TLS and without"));
         }
         let Some(host) = url.host_str().filter(|host| !host.is_empty()) else {
-            return Err(wrong("has a node without a host: write redis://host:port"));
+            return Err(wrong("must be of the form redis://host:port, but a node is without a host"));
         };
         match url.path().trim_start_matches('/') {
             "" => {}
             number => match number.parse() {
                 Ok(number) if DATABASES.contains(&number) => database = Some(number),
-                _ => return Err(wrong("has a path that is no number of a database, 0 to 15")),
+                _ => return Err(wrong("must have no path, or a database number (0 to 15) as its path")),
             },
         }
         if url.query().is_some() || url.fragment().is_some() {
-            return Err(wrong("has something behind the node: write redis://host:port"));
+            return Err(wrong("must be of the form redis://host:port, but a node has a query or fragment"));
         }
         nodes.push((host.trim_matches(['[', ']']).to_owned(), url.port().unwrap_or(PORT)));
     }
@@ -164,8 +168,11 @@ fn tls(store: &StoreConfig, files: &Files) -> Result<ValidEngineTls, Vec<Violati
         _ => None,
     };
     match (certificate, key) {
-        (Some(_), None) => violations.add("store.tls.key", "is required beside store.tls.certificate"),
-        (None, Some(_)) => violations.add("store.tls.certificate", "is required beside store.tls.key"),
+        (Some(_), None) => {
+            violations.add("store.tls.key", "is required with store.tls.certificate: its private key")
+        }
+        (None, Some(_)) => violations
+            .add("store.tls.certificate", "is required with store.tls.key: the certificate of that key"),
         _ => {}
     }
     violations.none_or(ValidEngineTls { ca, client })
@@ -185,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_names_one_node_or_several() {
+    fn a_url_has_one_node_or_several() {
         let place = |names: &[(&str, u16)], database, has_tls| {
             let nodes = names.iter().map(|(host, port)| ((*host).to_owned(), *port)).collect();
             Ok(EngineUrl { nodes, database, has_tls })
@@ -197,21 +204,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_url_is_told_and_a_password_in_it_is_not() {
+    fn url_errors_do_not_repeat_a_password() {
         for (text, expected) in [
             ("", "is required"),
             ("http://localhost", "must begin with"),
             ("redis://", "without a host"),
-            ("redis://a,rediss://b", "with TLS and without"),
+            ("redis://a,rediss://b", "must not mix"),
             ("redis://a/16", "0 to 15"),
             ("redis://a/x", "0 to 15"),
-            ("redis://a?protocol=2", "behind the node"),
-            ("redis://a:99999", "cannot be read"),
+            ("redis://a?protocol=2", "a query or fragment"),
+            ("redis://a:99999", "a node is invalid"),
             ("redis://user:geheim@a", "store.password_file"),
             ("redis://:geheim@a", "store.password_file"),
         ] {
-            let told = parsed(text).expect_err(text);
-            assert!(told.contains(expected) && !told.contains("geheim"), "{text}: {told}");
+            let reported = parsed(text).expect_err(text);
+            assert!(reported.contains(expected) && !reported.contains("geheim"), "{text}: {reported}");
         }
     }
 }

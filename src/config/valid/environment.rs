@@ -1,4 +1,4 @@
-//! What the configuration says of environments and their requestors.
+//! Environments and their requestors, checked.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ use crate::{
     },
 };
 
-/// The environment that a request means which names none, where there are several.
+/// The environment of requests that name none, if there are several.
 const DEFAULT_ENVIRONMENT: &str = "default";
 
 /// The environments, at least one.
@@ -36,54 +36,54 @@ pub struct Environments {
     hosts: Hosts,
 }
 
-/// The requestors of an environment, all well-formed ones where none is listed; and what stands behind them.
+/// An environment: its requestors (any well-formed id if none is listed), and its backend.
 #[derive(Debug, Clone, Default)]
 pub struct ValidEnvironment {
-    /// The requestors that are listed.
+    /// The listed requestors.
     pub requestors: BTreeMap<RequestorId, ValidRequestor>,
-    /// The version of the upstream's API, where it is not our own store that stands there.
+    /// The version of the upstream's API; `None` for the local backend.
     pub api: Option<UpstreamApi>,
     /// Whether REST clients register with the upstream.
     pub relays: bool,
-    /// The origin of the upstream's REST API, where there is one.
+    /// The origin of the upstream's REST API.
     pub url: Option<Url>,
-    /// The origin that REST calls to other paths go to.
+    /// The origin that receives REST calls to all other paths.
     pub passthrough: Option<Url>,
     /// Whether second-screen pages may call without a token.
     pub opens_second_screen: bool,
-    /// For how long what the upstream said of a device's login is good.
+    /// How long the upstream's answer about a device's login is cached.
     pub profile_cache: ProfileCacheConfig,
 }
 
-/// What is configured for one requestor.
+/// The configuration of a requestor.
 #[derive(Debug, Clone, Default)]
 pub struct ValidRequestor {
-    /// Where viewers type its codes.
+    /// The page on which viewers type its codes.
     pub verification_page: Option<VerificationPage>,
     /// Its TempPasses.
     pub temp_passes: BTreeMap<MvpdId, TempPassRule>,
-    /// As the environment's, where the requestor has one of its own.
+    /// The requestor's own value of [`ValidEnvironment::api`], if it has one.
     pub api: Option<Option<UpstreamApi>>,
-    /// Whether the upstream is told who a user is by the identifier itself.
+    /// Whether users are identified to the upstream by the identifier itself.
     pub sends_identifiers: bool,
-    /// How viewers log in and out.
+    /// The defaults of logins and logouts.
     pub login: LoginDefaults,
-    /// Whether errors say more, by the provider's codes.
+    /// Whether errors have the provider's detailed error codes.
     pub has_enhanced_errors: bool,
 }
 
-/// What a requestor's logins fall back to.
+/// Defaults for the logins of a requestor.
 #[derive(Debug, Clone, Default)]
 pub struct LoginDefaults {
-    /// The domain that they start from.
+    /// The domain that logins start from.
     pub domain_name: Option<String>,
-    /// Where a browser comes back to after a logout.
+    /// The URL that a browser returns to after a logout.
     pub logout_redirect_url: Option<String>,
-    /// What is said of a device that says nothing of itself.
+    /// The device information of devices that send none.
     pub device_info: Option<DeviceInfo>,
 }
 
-/// A page where viewers type codes: a URI template (RFC 6570) with the variable `code`.
+/// A page on which viewers type codes: a URI template (RFC 6570) with the variable `code`.
 #[derive(Debug, Clone)]
 pub struct VerificationPage(UriTemplateString);
 
@@ -112,12 +112,12 @@ impl Environments {
         violations.none_or(Self { all, default, hosts })
     }
 
-    /// The names.
+    /// The names of all environments.
     pub fn names(&self) -> impl Iterator<Item = &EnvironmentName> {
         self.all.keys()
     }
 
-    /// Every environment.
+    /// All environments.
     pub fn iter(&self) -> impl Iterator<Item = (&EnvironmentName, &ValidEnvironment)> {
         self.all.iter()
     }
@@ -128,13 +128,13 @@ impl Environments {
         self.all.get(name)
     }
 
-    /// What is configured for the requestor of a place.
+    /// The configuration of the requestor of a place.
     #[must_use]
     pub fn requestor(&self, place: &Place) -> Option<&ValidRequestor> {
         self.get(&place.environment)?.requestors.get(&place.requestor)
     }
 
-    /// What the TempPass is; `None` where there is no such one.
+    /// The rule of a TempPass; `None` if it does not exist.
     #[must_use]
     pub fn temp_pass(&self, place: &Place, mvpd: &MvpdId) -> Option<TempPassRule> {
         let environment = self.get(&place.environment)?;
@@ -145,11 +145,12 @@ impl Environments {
         }
     }
 
-    /// The environment and requestor that a request names; an empty environment means the default one.
+    /// The place that a request names. An empty environment means the default one. Both arguments are pairs
+    /// of field name and value.
     ///
     /// # Errors
-    /// Where either is not well formed, the environment is unknown, or the requestor is not one of those that
-    /// the environment lists.
+    /// If either is malformed, the environment is unknown, or the environment lists requestors without this
+    /// one.
     pub fn place(&self, environment: (&str, &str), requestor: (&str, &str)) -> Result<Place, Vec<Violation>> {
         let requestor_field = requestor.0;
         let environment = self.environment(environment.0, environment.1);
@@ -162,7 +163,7 @@ impl Environments {
                     Err(vec![Violation::new(
                         requestor_field,
                         format!(
-                            "is no requestor of the environment {environment}; ask the operator which are"
+                            "must be a requestor of the environment {environment}; ask the operator for its requestors"
                         ),
                     )])
                 }
@@ -171,15 +172,16 @@ impl Environments {
         }
     }
 
-    /// The environment that a call to `authority` means: the one that lists it among its hosts, else the default one.
+    /// The environment of a call to `authority`: the one that lists it among its hosts, or else the default
+    /// one.
     ///
     /// # Errors
-    /// Where there is no default one.
+    /// If no environment lists it and there is no default one.
     pub fn environment_of_host(&self, authority: &str) -> Result<EnvironmentName, Violation> {
         self.hosts.environment(authority).or(self.default.as_ref()).cloned().ok_or_else(|| {
             Violation::new(
                 "Host",
-                "belongs to no environment, and there is no default one; call a host that an environment lists",
+                "must be a host that an environment lists, because there is no default environment",
             )
         })
     }
@@ -193,31 +195,34 @@ impl Environments {
         if text.is_empty() {
             let name = self.default.as_ref().and_then(|name| self.all.get_key_value(name));
             return name.ok_or_else(|| {
-                Violation::new(field, format!("is required: there is no default; one of {}", known()))
+                Violation::new(
+                    field,
+                    format!("is required, because there is no default environment: one of {}", known()),
+                )
             });
         }
         EnvironmentName::parse(field, text)?;
         self.all
             .get_key_value(text)
-            .ok_or_else(|| Violation::new(field, format!("is unknown; the environments are {}", known())))
+            .ok_or_else(|| Violation::new(field, format!("must be one of {}", known())))
     }
 }
 
 impl ValidEnvironment {
-    /// Whether codes and trials of this requestor are taken here.
+    /// Whether this environment accepts codes and trials of the requestor.
     #[must_use]
     pub fn takes(&self, requestor: &RequestorId) -> bool {
         self.requestors.is_empty() || self.requestors.contains_key(requestor)
     }
 
-    /// Whether our own store issues codes of any requestor here.
+    /// Whether the local backend issues codes for any requestor.
     #[must_use]
     pub fn draws_codes(&self) -> bool {
         let is_ours = |requestor: &ValidRequestor| requestor.api.unwrap_or(self.api).is_none();
         if self.requestors.is_empty() { self.api.is_none() } else { self.requestors.values().any(is_ours) }
     }
 
-    /// The origin that calls of the v1 flow go to as they are, where the upstream's first version stands behind any requestor.
+    /// The origin that receives calls of the v1 flow unchanged, if any requestor's backend is v1.
     #[must_use]
     pub fn v1_origin(&self) -> Option<&Url> {
         self.passthrough.as_ref().or(self.url.as_ref()).filter(|_| {
@@ -227,7 +232,7 @@ impl ValidEnvironment {
         })
     }
 
-    /// Whether not the same stands behind all requestors.
+    /// Whether requestors have different backends.
     #[must_use]
     pub fn has_several_apis(&self) -> bool {
         self.requestors.values().any(|requestor| requestor.api.is_some_and(|api| api != self.api))
@@ -290,14 +295,14 @@ impl LoginDefaults {
             let field = format!("{path}.domain_name");
             violations.check_text(&field, name, DOMAIN_NAME_MAX);
             if name.is_empty() || name.contains(['/', ':', ' ']) {
-                violations.add(&field, "is no domain; write it like example.com");
+                violations.add(&field, "must be a domain name, such as example.com");
             }
         }
         if let Some(url) = logout_redirect_url {
             let field = format!("{path}.logout_redirect_url");
             violations.check_length(&field, url, REDIRECT_URL_MAX);
             if !Url::parse(url).is_ok_and(|url| url.has_host()) {
-                violations.add(&field, "is no absolute URL; write it like https://example.com/goodbye");
+                violations.add(&field, "must be an absolute URL, such as https://example.com/goodbye");
             }
         }
         let device_info = default_device_info.as_deref().and_then(|text| {
@@ -315,7 +320,7 @@ impl LoginDefaults {
 }
 
 impl VerificationPage {
-    /// Its URI, with the code filled in where one is given.
+    /// The URI of the page, with the code if one is given.
     #[must_use]
     pub fn uri(&self, code: Option<&str>) -> String {
         expand(&self.0, code)
@@ -323,19 +328,19 @@ impl VerificationPage {
 
     fn parse(field: &str, text: &str) -> Result<Self, Violation> {
         let template = UriTemplateStr::new(text)
-            .map_err(|error| Violation::new(field, format!("is not a URI template (RFC 6570): {error}")))?;
+            .map_err(|error| Violation::new(field, format!("must be a URI template (RFC 6570): {error}")))?;
         if let Some(other) = template.variables().find(|variable| variable.as_str() != "code") {
             let other = other.as_str();
             return Err(Violation::new(
                 field,
-                format!("has the variable {other:?}; only `code` has a value"),
+                format!("must have no variable except `code`, but has {other:?}"),
             ));
         }
         let complete = expand(template, Some("CODE"));
         if !complete.contains("CODE") || UriStr::new(&complete).is_err() {
             return Err(Violation::new(
                 field,
-                "must give an absolute URI that holds the code, such as https://example.com/activate{?code}",
+                "must expand to an absolute URI that contains the code, such as https://example.com/activate{?code}",
             ));
         }
         Ok(Self(template.to_owned()))
@@ -347,7 +352,7 @@ fn expand(template: &UriTemplateStr, code: Option<&str>) -> String {
     if let Some(code) = code {
         context.insert("code", code);
     }
-    // An undefined variable expands to nothing (RFC 6570, section 2.4.2), its operator's prefix included.
+    // An undefined variable expands to nothing, including its operator's prefix (RFC 6570, section 2.4.2).
     template.expand::<UriSpec, _>(&context).map(|uri| uri.to_string()).unwrap_or_default()
 }
 
@@ -356,7 +361,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_are_drawn_here_where_any_requestor_has_no_upstream() {
+    fn codes_are_drawn_locally_if_any_requestor_has_the_local_backend() {
         let (ours, theirs) = (None, Some(UpstreamApi::V2));
         let draws = |api, requestors: &[Option<Option<UpstreamApi>>]| {
             let requestor = |(index, api): (usize, &Option<_>)| {

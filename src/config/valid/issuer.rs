@@ -1,4 +1,4 @@
-//! What the configuration says of issuers of JWTs.
+//! The issuers of JWTs, checked.
 
 use std::{
     collections::HashSet,
@@ -14,34 +14,34 @@ use crate::{
     outbound::is_loopback,
 };
 
-/// Somebody whose JWTs are taken.
+/// An issuer whose JWTs are accepted.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ValidIssuer {
-    /// What tokens say in `iss`.
+    /// The claim `iss` of its tokens.
     pub(crate) name: String,
-    /// Whom they must be for.
+    /// The required claim `aud`.
     pub(crate) audience: String,
     /// Its keys.
     pub(crate) keys: IssuerKeys,
 }
 
-/// Where an issuer's keys are.
+/// The source of an issuer's keys.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum IssuerKeys {
-    /// In a file, which was read.
+    /// A file, which has been read.
     Read(KeySet),
-    /// At a URL.
+    /// A URL.
     At(KeySetLocation),
 }
 
-/// The URL of an issuer's keys, and how its server is asked.
+/// The URL of an issuer's keys, and how to fetch it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct KeySetLocation {
     /// The URL.
     pub(crate) url: Url,
-    /// The certificates of its server's CA, as PEM, where it is not one that the machine trusts.
+    /// The CA certificates for the server, in PEM; if `None`, those that the machine trusts.
     pub(crate) ca: Option<String>,
-    /// Where the token is that the server asks for.
+    /// The file with the bearer token that the server requires.
     pub(crate) token_file: Option<PathBuf>,
 }
 
@@ -53,7 +53,8 @@ pub(super) fn issuers(config: &[Jwt], files: &Files) -> Result<Vec<ValidIssuer>,
     for (index, jwt) in config.iter().enumerate() {
         let path = format!("grpc.jwt[{index}]");
         if !jwt.issuer.is_empty() && !names.insert(&jwt.issuer) {
-            violations.add(&format!("{path}.issuer"), format!("{:?} is there twice", jwt.issuer));
+            violations
+                .add(&format!("{path}.issuer"), format!("must be unique, but {:?} occurs twice", jwt.issuer));
         }
         issuers.extend(violations.take_all(issuer(&path, jwt, files)));
     }
@@ -64,8 +65,8 @@ fn issuer(path: &str, config: &Jwt, files: &Files) -> Result<ValidIssuer, Vec<Vi
     let mut violations = Violations::default();
     let Jwt { issuer, audience, jwks, jwks_ca, jwks_token_file } = config;
     for (key, text, meaning) in [
-        ("issuer", issuer, "what tokens say in `iss`"),
-        ("audience", audience, "what tokens say in `aud` that are for this server"),
+        ("issuer", issuer, "the claim `iss` of the tokens"),
+        ("audience", audience, "the claim `aud` of tokens for this server"),
         ("jwks", jwks, "the file or URL with the issuer's public keys"),
     ] {
         if text.is_empty() {
@@ -88,32 +89,39 @@ fn issuer(path: &str, config: &Jwt, files: &Files) -> Result<ValidIssuer, Vec<Vi
     } else {
         for (key, file) in [("jwks_ca", jwks_ca), ("jwks_token_file", jwks_token_file)] {
             if file.is_some() {
-                violations.add(&format!("{path}.{key}"), "is for a URL, and jwks is a file; leave it out");
+                violations.add(
+                    &format!("{path}.{key}"),
+                    "requires a URL in jwks, but that is a file; remove this key",
+                );
             }
         }
         let set = files.content(Path::new(jwks)).and_then(|text| KeySet::parse(text.as_bytes()));
         let set = set.map_err(|text| Violation::new(&field, format!("{jwks} {text}")));
-        // That there is none has been told.
+        // An empty key has already been reported.
         if jwks.is_empty() { None } else { violations.take(set).map(IssuerKeys::Read) }
     };
     let issuer = keys.map(|keys| ValidIssuer { name: issuer.clone(), audience: audience.clone(), keys });
     violations.none_or(issuer)?.ok_or_else(Vec::new)
 }
 
-/// Whether keys are at a URL, and not in a file.
+/// Whether `jwks` is a URL, as opposed to a file.
 pub(in crate::config) fn is_url(jwks: &str) -> bool {
     jwks.contains("://")
 }
 
 fn url(field: &str, text: &str) -> Result<Url, Violation> {
-    let url = Url::parse(text).map_err(|error| Violation::new(field, format!("is no URL: {error}")))?;
+    let url = Url::parse(text).map_err(|error| Violation::new(field, format!("must be a URL: {error}")))?;
     let is_safe = url.scheme() == "https" || url.scheme() == "http" && is_loopback(&url);
     if !is_safe {
-        let text = "must be an https URL: over plain http anybody on the way could put keys in; http is for loopback";
+        let text =
+            "must be an https URL, because plain http can be tampered with; http is allowed only on loopback";
         return Err(Violation::new(field, text));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(Violation::new(field, "holds credentials, which errors would show; use jwks_token_file"));
+        return Err(Violation::new(
+            field,
+            "must not contain credentials, which errors would show; use jwks_token_file",
+        ));
     }
     Ok(url)
 }
@@ -123,8 +131,8 @@ fn certificates<'a>(field: &str, file: &Path, files: &'a Files) -> Result<&'a st
     let pem = files.content(file);
     let pem = pem.and_then(|pem| match Certificate::from_pem_bundle(pem.as_bytes()) {
         Ok(certificates) if !certificates.is_empty() => Ok(pem),
-        Ok(_) => Err("holds no certificate in PEM".to_owned()),
-        Err(error) => Err(format!("holds no certificates in PEM: {error}")),
+        Ok(_) => Err("contains no PEM certificate".to_owned()),
+        Err(error) => Err(format!("contains no valid PEM certificates: {error}")),
     });
     pem.map_err(|text| Violation::new(field, format!("{} {text}", file.display())))
 }

@@ -1,4 +1,4 @@
-//! Numbers that no server could work with.
+//! The ranges of numbers and durations.
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -7,35 +7,36 @@ use crate::{
     domain::error::Violation,
 };
 
-/// More than any machine has to give, and small enough to reckon with.
+/// Above the capacity of any machine, and small enough to calculate with.
 const COUNT_MAX: u64 = 100_000_000;
 const MESSAGE_SIZE_MAX: u64 = 1 << 30;
-/// The throttle counts microseconds.
+/// The rate limiter counts in microseconds.
 const CALLS_MAX: u64 = 1_000_000;
 const THREADS_MAX: u64 = 1024;
 
-/// In MiB: no file system has a pebibyte to spare.
+/// In MiB: one pebibyte, more than any file system can reserve.
 const FREE_SPACE_MAX: u64 = 1 << 30;
-/// Calls to Redis.
+/// Concurrent calls to Redis.
 const STORE_CALLS_MAX: u64 = 100_000;
-/// No primary has more that are worth waiting for.
+/// More replicas are not worth waiting for.
 const WAIT_REPLICAS_MAX: u64 = 5;
 const STORE_TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(60);
 
-/// Calls to one upstream.
+/// Concurrent calls to one upstream.
 const UPSTREAM_CONNECTIONS_MAX: u64 = 10_000;
 
-/// A call to an upstream that takes longer is lost.
+/// A call to an upstream that takes longer is considered lost.
 const UPSTREAM_TIMEOUT_MAX: Duration = Duration::from_secs(60 * 60);
 
-/// A viewer waits before the device for the first; the second may be a logout with the upstream that is not known here.
+/// A viewer waits in front of the device while a negative answer is cached.
 const NEGATIVE_ANSWERS: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(30);
+/// A logout at the upstream stays unnoticed while a positive answer is cached.
 const POSITIVE_ANSWERS: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(600);
 
-/// A year: longer waits are meant to be none.
+/// One year. Longer waits amount to none.
 const WAIT_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// Every limit of the configuration that is out of its range, but for those that are checked beside what they are about.
+/// All limits that are out of range, except those that are checked with the section that they belong to.
 pub(super) fn out_of_range(config: &Config) -> Vec<Violation> {
     let (grpc, rest, runtime) = (&config.grpc, &config.rest, &config.runtime);
     let counts = [
@@ -111,7 +112,7 @@ fn of_upstream(name: &str, environment: &EnvironmentConfig) -> [Option<Violation
 
 fn count(key: &str, value: u64, least: u64, most: u64) -> Option<Violation> {
     let in_range = (least..=most).contains(&value);
-    (!in_range).then(|| Violation::new(key, format!("is {value}; {least} to {most} is possible")))
+    (!in_range).then(|| Violation::new(key, format!("must be {least} to {most}, but is {value}")))
 }
 
 fn wait(key: &str, value: HumanDuration, least: Duration) -> Option<Violation> {
@@ -121,7 +122,7 @@ fn wait(key: &str, value: HumanDuration, least: Duration) -> Option<Violation> {
 fn wait_in(key: &str, value: HumanDuration, range: RangeInclusive<Duration>) -> Option<Violation> {
     let (least, most) = (HumanDuration(*range.start()), HumanDuration(*range.end()));
     let in_range = range.contains(&value.0);
-    (!in_range).then(|| Violation::new(key, format!("is {value}; {least} to {most} is possible")))
+    (!in_range).then(|| Violation::new(key, format!("must be {least} to {most}, but is {value}")))
 }
 
 #[cfg(test)]
@@ -131,8 +132,8 @@ mod tests {
     use super::*;
     use crate::config::ValidConfig;
 
-    /// Every key of the configuration that is a duration or a number, as a pointer in which `x` stands for any name and `0`
-    /// for an element of a list.
+    /// All keys of the configuration that are a duration or a number, as pointers in which `x` is any name
+    /// and `0` an element of a list.
     fn limits(schema: &Value, root: &Value, pointer: &str, found: &mut Vec<(String, bool)>) {
         if let Some(reference) = schema["$ref"].as_str() {
             let named = root.pointer(reference.trim_start_matches('#')).expect("is defined");
@@ -156,7 +157,7 @@ mod tests {
         }
     }
 
-    /// The configuration in which only this key has a value.
+    /// A configuration with a value for only this key.
     fn nested(pointer: &str, value: Value) -> Value {
         pointer.rsplit('/').filter(|key| !key.is_empty()).fold(value, |inner, key| match key {
             "0" => json!([inner]),
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn every_duration_and_number_of_the_configuration_has_a_range() {
+    fn every_duration_and_number_has_a_range() {
         let schema = schemars::schema_for!(Config).to_value();
         let mut found = Vec::new();
         limits(&schema, &schema, "", &mut found);
@@ -173,12 +174,12 @@ mod tests {
         for (pointer, is_duration) in found {
             let field = pointer[1..].replace("/0", "[0]").replace('/', ".");
             let absurd = if is_duration { json!("500000000y") } else { json!(i64::MAX) };
-            // A narrower type refuses it by itself.
+            // A narrower type rejects the value when it is deserialized.
             let config = serde_json::from_value(nested(&pointer, absurd))
                 .or_else(|_| serde_json::from_value::<Config>(nested(&pointer, json!(u32::MAX))))
                 .expect("deserializes");
             let error = ValidConfig::read(config).expect_err(&field);
-            // What depends on two keys is told of one, and names the other.
+            // A violation that depends on two keys is reported for one of them, and names the other.
             let names =
                 |violation: &Violation| violation.field == field || violation.to_string().contains(&field);
             assert!(error.violations.iter().any(names), "{field}: {error}");
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_are_in_range_and_absurd_numbers_are_all_told() {
+    fn defaults_are_in_range_and_all_absurd_numbers_are_reported() {
         assert_eq!(out_of_range(&Config::default()), []);
         let absurd = "[grpc]\nmax_watches = 9223372036854775807\nmax_connections = 0\nanswer_timeout = \"5000000y\"\n\
                       keepalive_interval = \"0s\"\n[runtime]\nthreads = 100000";

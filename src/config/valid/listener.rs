@@ -1,4 +1,4 @@
-//! What the configuration says of listeners: who may reach them, and web pages of which origins.
+//! The exposure of the listeners and the allowed CORS origins, checked.
 
 use std::net::SocketAddr;
 
@@ -12,32 +12,33 @@ use crate::{
 /// An origin whose web pages may call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CorsOrigin {
-    /// Whatever it is.
+    /// Any origin.
     Any,
-    /// This one.
+    /// This origin.
     Only(HeaderValue),
 }
 
-/// Strangers must not reach a listener that asks for no credentials, and not read what a plain-text one is told.
+/// Checks that no listener without authentication, and none with plain text, is reachable from other
+/// machines.
 pub(super) fn exposure(config: &Config) -> Vec<Violation> {
     let is_loopback = |address: SocketAddr| address.ip().to_canonical().is_loopback();
     let mut violations = Vec::new();
     if config.grpc.auth == Auth::None && !config.callers.is_empty() {
         violations.push(Violation::new(
             "grpc.auth",
-            "is \"none\", by which nobody is asked who they are, and callers are listed; set grpc.auth = \"callers\", or \
-             leave the entries of [[callers]] out",
+            "must be \"callers\" if [[callers]] has entries, but is \"none\", which disables authentication; change it, or \
+             remove the entries",
         ));
     }
     let unsafe_grpc = [
         match config.grpc.auth {
-            Auth::None => Some("set grpc.auth = \"callers\", since \"none\" asks nobody who they are"),
+            Auth::None => Some("set grpc.auth = \"callers\", because \"none\" disables authentication"),
             Auth::Callers => None,
         },
         match config.grpc.tls.mode() {
             TlsMode::Off => Some(
-                "set grpc.tls.certificate and grpc.tls.key, since what is called would be read on its way (or \
-                 grpc.tls.mode = \"terminated_elsewhere\" where only a proxy that ends TLS can connect)",
+                "set grpc.tls.certificate and grpc.tls.key, because plain text can be read on the network (or set \
+                 grpc.tls.mode = \"terminated_elsewhere\" if only a proxy that terminates TLS can connect)",
             ),
             TlsMode::On | TlsMode::TerminatedElsewhere => None,
         },
@@ -47,7 +48,7 @@ pub(super) fn exposure(config: &Config) -> Vec<Violation> {
         violations.push(Violation::new(
             "grpc.listen",
             format!(
-                "{} can be reached by others: {}; or listen on a loopback address, such as 127.0.0.1:50051",
+                "must be a loopback address, such as 127.0.0.1:50051, but is {}; to listen on that address, {}",
                 config.grpc.listen,
                 unsafe_grpc.join(", and ")
             ),
@@ -57,9 +58,9 @@ pub(super) fn exposure(config: &Config) -> Vec<Violation> {
         violations.push(Violation::new(
             "rest.listen",
             format!(
-                "{} can be reached by others, and devices would send their access tokens in plain text: set \
-                 rest.tls.certificate and rest.tls.key, or rest.tls.mode = \"terminated_elsewhere\" where only a \
-                 proxy that ends TLS can connect, or listen on a loopback address, such as 127.0.0.1:8080",
+                "must be a loopback address, such as 127.0.0.1:8080, but is {}; to listen on that address, set \
+                 rest.tls.certificate and rest.tls.key, because plain text exposes access tokens (or set \
+                 rest.tls.mode = \"terminated_elsewhere\" if only a proxy that terminates TLS can connect)",
                 config.rest.listen
             ),
         ));
@@ -72,9 +73,8 @@ pub(super) fn cors_origins(config: &Rest) -> Result<Vec<CorsOrigin>, Vec<Violati
     let mut violations = Violations::default();
     let origins = config.cors_origins.iter().filter_map(|text| {
         let wrong = || {
-            let text = format!(
-                "{text:?} is no origin; write a scheme and a host, such as https://example.com, or *"
-            );
+            let text =
+                format!("must be a scheme and host, such as https://example.com, or *, but is {text:?}");
             Violation::new("rest.cors_origins", text)
         };
         violations.take(cors_origin(text).ok_or_else(wrong))
@@ -83,7 +83,7 @@ pub(super) fn cors_origins(config: &Rest) -> Result<Vec<CorsOrigin>, Vec<Violati
     violations.none_or(origins)
 }
 
-/// An origin as browsers send it: scheme, host and port, and no path (RFC 6454, section 7).
+/// Parses an origin as browsers send it: scheme, host and port, without a path (RFC 6454, section 7).
 fn cors_origin(text: &str) -> Option<CorsOrigin> {
     if text == "*" {
         return Some(CorsOrigin::Any);
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_origin_has_no_path_and_is_in_lower_case() {
+    fn origins_have_no_path_and_are_in_lower_case() {
         for text in ["https://example.com", "http://localhost:3000", "*"] {
             assert!(cors_origin(text).is_some(), "{text}");
         }

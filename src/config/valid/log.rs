@@ -1,20 +1,20 @@
-//! `log.filter`.
+//! `log.filter`, checked.
 
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 use crate::{config::Log, domain::error::Violation};
 
-/// What is wrong with `log.filter`, if anything is. A word alone must be a level: it would be taken for the name of
-/// a module otherwise, and the log would stay empty.
+/// Checks `log.filter`. A single word must be a level: the filter would take any other word as the name of a
+/// module, and log nothing.
 pub(super) fn check_filter(config: &Log) -> Option<Violation> {
     let filter = config.filter.trim();
     let is_word = !filter.is_empty() && filter.chars().all(char::is_alphanumeric);
     let parsed = match is_word {
-        true => filter.parse::<LevelFilter>().map(drop).map_err(|_| "is no level".to_owned()),
-        false => EnvFilter::try_new(filter).map(drop).map_err(|error| format!("cannot be read: {error}")),
+        true => filter.parse::<LevelFilter>().map(drop).map_err(|_| "is not a level".to_owned()),
+        false => EnvFilter::try_new(filter).map(drop).map_err(|error| format!("is invalid: {error}")),
     };
-    let advice = "write error, warn, info, debug or trace, or directives such as \"info,passbridge=debug\"";
-    parsed.err().map(|wrong| Violation::new("log.filter", format!("{:?} {wrong}; {advice}", config.filter)))
+    let rule = "must be error, warn, info, debug or trace, or directives such as \"info,passbridge=debug\"";
+    parsed.err().map(|wrong| Violation::new("log.filter", format!("{rule}; {:?} {wrong}", config.filter)))
 }
 
 #[cfg(test)]
@@ -22,7 +22,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lone_word_must_be_a_level() {
+    fn a_single_word_must_be_a_level() {
         for filter in ["info", "WARN", "", "off", "info,passbridge=debug", "passbridge::store=trace"] {
             assert_eq!(check_filter(&Log { filter: filter.to_owned(), ..Log::default() }), None, "{filter}");
         }

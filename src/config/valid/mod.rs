@@ -1,5 +1,5 @@
-//! A configuration that can be used: everything in it is checked and in domain types. This is the one place that checks
-//! values; it reads nothing, so that whatever it says depends on what it is given alone.
+//! A valid configuration: every value is checked and has its domain type. Values are checked only here,
+//! without I/O, so that the result depends only on the arguments.
 
 mod caller;
 mod client;
@@ -39,41 +39,41 @@ use crate::{
     },
 };
 
-/// What a budget for wrong codes can be: at least one, and not finer than a millisecond each.
+/// The range of a failed-lookup budget. The limiter cannot refill faster than once per millisecond.
 const MISSES_PER_MINUTE: RangeInclusive<u32> = 1..=60_000;
 
-/// A configuration that can be used.
+/// A configuration whose values have all been checked.
 #[derive(Debug)]
 pub struct ValidConfig {
-    /// As it was written, for what is right by its type and range.
+    /// The configuration as written, for values that their type and range make valid.
     pub written: Config,
     /// The environments, at least one.
     pub environments: Environments,
-    /// What stands behind the environments that have an upstream.
+    /// The upstreams of the environments that have one.
     pub upstreams: BTreeMap<EnvironmentName, ValidUpstream>,
-    /// What REST clients may be.
+    /// The policy for REST clients.
     pub clients: ClientPolicy,
-    /// Who may call over gRPC.
+    /// The callers of the gRPC API.
     pub callers: CallerPolicy,
-    /// Whose JWTs callers may show.
+    /// The issuers whose JWTs are accepted from callers.
     pub(crate) issuers: Vec<ValidIssuer>,
-    /// Resets at set times.
+    /// Scheduled resets.
     pub schedules: Vec<Schedule>,
-    /// The shape of new codes.
+    /// The format of new codes.
     pub code_format: CodeFormat,
-    /// Web pages of which origins may call over REST.
+    /// The origins of web pages that may call the REST listener.
     pub cors_origins: Vec<CorsOrigin>,
-    /// Where Redis is; absent over the embedded store.
+    /// The address of Redis; `None` with the embedded store.
     pub engine: Option<ValidEngine>,
-    /// What secrets are sealed with; empty where no file is named.
+    /// The keys that seal secrets; empty if no file is configured.
     pub key_ring: Arc<KeyRing>,
 }
 
 impl ValidConfig {
-    /// Checks `config` and the content of the files that it names.
+    /// Checks `config` and the contents of the files that it names.
     ///
     /// # Errors
-    /// Everything that is wrong, each with its key.
+    /// Every violation, with its key.
     pub fn new(config: Config, files: &Files) -> Result<Self, Vec<Violation>> {
         let mut violations = Violations::default();
         violations.extend(listener::exposure(&config));
@@ -98,7 +98,7 @@ impl ValidConfig {
             Some(file) => violations.take(key_ring(file, files)),
             None => Some(KeyRing::default()),
         };
-        // Its time is another's to judge, who keeps it up to date too.
+        // Validity periods are checked where the certificates are kept up to date.
         violations.take_all(ListenersTls::new(&config.grpc.tls, &config.rest.tls, files));
         let whole = || {
             Some(Self {
@@ -115,14 +115,14 @@ impl ValidConfig {
                 written: config,
             })
         };
-        // What is missing has been noted.
+        // Whatever is missing has already been reported.
         violations.none_or(whole())?.ok_or_else(Vec::new)
     }
 
     /// Reads the files that `config` names, and checks both.
     ///
     /// # Errors
-    /// Everything that is wrong.
+    /// Every violation.
     pub fn read(config: Config) -> Result<Self, ConfigError> {
         let files = Files::read(&config);
         Self::new(config, &files).map_err(ConfigError::of_values)
@@ -131,14 +131,14 @@ impl ValidConfig {
 
 fn check_codes(codes: &CodesConfig, violations: &mut Violations) {
     if codes.max_live_codes == 0 {
-        violations.add("codes.max_live_codes", "is 0; at least one code must be able to live");
+        violations.add("codes.max_live_codes", "must be at least 1, but is 0");
     }
     for (key, misses) in [
         ("codes.misses_per_viewer", codes.misses_per_viewer),
         ("codes.misses_per_caller", codes.misses_per_caller),
     ] {
         if !MISSES_PER_MINUTE.contains(&misses) {
-            violations.add(key, format!("is {misses}; 1 to 60000 a minute are allowed"));
+            violations.add(key, format!("must be 1 to 60000 per minute, but is {misses}"));
         }
     }
 }
@@ -150,14 +150,14 @@ fn key_ring(file: &Path, files: &Files) -> Result<KeyRing, Violation> {
     parsed.map_err(|text| Violation::new(KEY_RING, format!("{}: {text}", file.display())))
 }
 
-/// Reads the key ring as it is now, by the file that a configuration names. Blocks.
+/// Reads the key ring again from the file that a configuration names. Blocks.
 ///
 /// # Errors
-/// What is wrong with it, or that there is none.
+/// If no file is configured, or its content is invalid.
 pub(crate) fn read_key_ring(file: Option<&Path>) -> Result<KeyRing, Violation> {
     let file = file.ok_or_else(|| {
-        let text = "is not set, so that there is no key to seal with; name a file with a key (`passbridge keys new`), and \
-                    restart a server that runs";
+        let text = "is required: a file with a key to seal with (`passbridge keys new` creates a key); then restart the \
+                    server if it is running";
         Violation::new(KEY_RING, text)
     })?;
     key_ring(file, &Files::of([file].into_iter()))

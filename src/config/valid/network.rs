@@ -1,4 +1,4 @@
-//! What the configuration says of hosts and addresses.
+//! Hosts and proxy networks, checked.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use ipnet::{IpNet, Ipv4Net};
 
 use crate::domain::{address::Address, error::Violations, id::EnvironmentName};
 
-/// Which environment a REST call means, by its host.
+/// The environment of a REST call, by its host.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Hosts(BTreeMap<String, EnvironmentName>);
 
@@ -22,15 +22,16 @@ impl Hosts {
         for host in hosts {
             let field = format!("{path}.hosts");
             if host.parse::<http::uri::Authority>().is_err() || host.contains('@') {
-                let text = format!("{host:?} is no host; write a name or address, such as api.example.com");
+                let text =
+                    format!("must be a host name or address, such as api.example.com, but is {host:?}");
                 violations.add(&field, text);
             } else if let Some(other) = self.0.insert(host.to_ascii_lowercase(), environment.clone()) {
-                violations.add(&field, format!("{host:?} is listed by {other} already"));
+                violations.add(&field, format!("must be unique, but {other} lists {host:?} too"));
             }
         }
     }
 
-    /// The environment that lists `authority`, with its port or without.
+    /// The environment that lists `authority`, with or without its port.
     pub(super) fn environment(&self, authority: &str) -> Option<&EnvironmentName> {
         if self.0.is_empty() {
             return None;
@@ -38,15 +39,15 @@ impl Hosts {
         let authority = authority.to_ascii_lowercase();
         let host = authority.parse::<http::uri::Authority>().ok();
         let found = self.0.get(&authority);
-        // A name may end with the dot of the root.
+        // A fully qualified name may end with a dot.
         found.or_else(|| host.and_then(|authority| self.0.get(authority.host().trim_end_matches('.'))))
     }
 }
 
-/// How many bits all IPv4 addresses that are mapped into IPv6 have in common.
+/// The prefix length of the IPv6 network of all IPv4-mapped addresses.
 const MAPPED_PREFIX: u8 = 96;
 
-/// The proxies whose word about addresses is believed.
+/// The proxies whose `X-Forwarded-For` is trusted.
 #[derive(Debug, Clone, Default)]
 pub struct TrustedProxies(Vec<IpNet>);
 
@@ -57,14 +58,14 @@ impl TrustedProxies {
         Self(networks.into_iter().map(canonical).collect())
     }
 
-    /// Whether a proxy of ours has this address.
+    /// Whether the address belongs to a trusted proxy.
     #[must_use]
     pub fn contains(&self, address: Address) -> bool {
         self.0.iter().any(|network| network.contains(&address.ip()))
     }
 }
 
-/// The network in the form that [`Address`] has: IPv4 where it is one mapped into IPv6.
+/// The network in the form that [`Address`] has: an IPv4-mapped network as IPv4.
 fn canonical(network: IpNet) -> IpNet {
     let mapped = match network {
         IpNet::V6(v6) => v6.addr().to_ipv4_mapped().zip(v6.prefix_len().checked_sub(MAPPED_PREFIX)),
@@ -78,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_is_found_in_any_case_with_its_port_or_without() {
+    fn hosts_match_in_any_case_with_or_without_a_port() {
         let environment = |name: &str| EnvironmentName::parse("", name).expect("valid");
         let (mut hosts, mut violations) = (Hosts::default(), Violations::default());
         hosts.add(
@@ -114,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ipv4_address_in_ipv6_clothes_is_the_ipv4_address() {
+    fn an_ipv4_mapped_address_is_the_ipv4_address() {
         let proxies = TrustedProxies::new(vec!["10.0.0.0/8".parse().expect("a network")]);
         assert!(proxies.contains("::ffff:10.1.2.3".parse().expect("an address")));
         assert!(!proxies.contains("::ffff:11.1.2.3".parse().expect("an address")));

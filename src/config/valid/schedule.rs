@@ -1,4 +1,4 @@
-//! What the configuration says of resets at set times.
+//! Scheduled resets, checked.
 
 use std::{collections::BTreeSet, str::FromStr};
 
@@ -16,17 +16,18 @@ use crate::{
     },
 };
 
-/// The longest name, in bytes.
+/// The maximum length of a name, in bytes.
 const NAME_MAX: usize = 128;
 
-/// Resets of a TempPass at set times.
+/// A scheduled reset of a TempPass.
 #[derive(Debug, Clone)]
 pub struct Schedule {
     /// Its name.
     pub name: String,
-    /// When, as it was written.
+    /// The cron expression, as written.
     pub expression: String,
-    /// One for each time of the day: only of such a one it is known that daylight saving neither skips nor repeats it.
+    /// One for each time of day. Only for a single time of day is it certain that daylight saving neither
+    /// skips nor repeats it.
     crons: Vec<Cron>,
     zone: TimeZone,
     /// The environment and requestor.
@@ -35,12 +36,12 @@ pub struct Schedule {
     pub mvpd: MvpdId,
     /// What to reset.
     pub target: ResetTarget,
-    /// How old a missed run may be to be made up.
+    /// How old a missed run can be to be caught up.
     pub make_up: std::time::Duration,
 }
 
 impl Schedule {
-    /// The last time at or before `now` at which it is due.
+    /// The last due time at or before `now`.
     #[must_use]
     pub fn due_before(&self, now: Timestamp) -> Option<Timestamp> {
         let now = self.zoned(now)?;
@@ -48,7 +49,7 @@ impl Schedule {
         times.filter_map(|time| timestamp(&time)).max()
     }
 
-    /// The next time after `now` at which it is due.
+    /// The next due time after `now`.
     #[must_use]
     pub fn due_after(&self, now: Timestamp) -> Option<Timestamp> {
         let now = self.zoned(now)?;
@@ -77,29 +78,31 @@ impl Schedule {
         let TempPassSchedule { name, schedule, time_zone, environment, requestor, mvpd, target, make_up } =
             config;
         if name.is_empty() {
-            violations.add(&key("name"), "is required: what logs name the schedule by");
+            violations.add(&key("name"), "is required: the name of the schedule in logs");
         }
         violations.check_text(&key("name"), name, NAME_MAX);
         let crons = violations.take(
-            crons(schedule).map_err(|text| Violation::new(key("schedule"), format!("{schedule:?} {text}"))),
+            crons(schedule)
+                .map_err(|text| Violation::new(key("schedule"), format!("{text}, but is {schedule:?}"))),
         );
         let zone = violations.take(TimeZone::get(time_zone).map_err(|_| {
-            let text =
-                format!("{time_zone:?} is no time zone; write its IANA name, such as America/New_York");
+            let text = format!(
+                "must be the IANA name of a time zone, such as America/New_York, but is {time_zone:?}"
+            );
             Violation::new(key("time_zone"), text)
         }));
         let place = environments.place((&key("environment"), environment), (&key("requestor"), requestor));
         let place = violations.take_all(place);
         let mvpd = violations.take(MvpdId::parse(&key("mvpd"), mvpd));
         if let (Some(place), Some(mvpd)) = (&place, &mvpd) {
-            let text = "is no TempPass of this requestor and environment";
+            let text = "must be a TempPass of this requestor and environment";
             let promotional = environments.temp_pass(place, mvpd).map(|rule| rule.is_promotional());
             match promotional {
                 None => violations.add(&key("mvpd"), text),
                 Some(false) if target.generic_key.is_some() => {
                     violations.add(
                         &key("target.generic_key"),
-                        "is for promotional TempPasses, and this one is basic",
+                        "must not be set for a basic TempPass, which has no generic keys",
                     );
                 }
                 Some(_) => {}
@@ -124,7 +127,7 @@ impl Schedule {
     }
 }
 
-/// The schedules of a configuration whose places are among `environments`.
+/// The schedules of a configuration. Their places must exist in `environments`.
 pub(super) fn schedules(
     config: &[TempPassSchedule],
     environments: &Environments,
@@ -135,31 +138,37 @@ pub(super) fn schedules(
     for (index, schedule) in config.iter().enumerate() {
         let path = format!("temp_pass_schedules[{index}]");
         if !names.insert(&schedule.name) {
-            violations.add(&format!("{path}.name"), format!("{:?} is there twice", schedule.name));
+            violations.add(
+                &format!("{path}.name"),
+                format!("must be unique, but {:?} occurs twice", schedule.name),
+            );
         }
         schedules.extend(violations.take_all(Schedule::new(&path, schedule, environments)));
     }
     violations.none_or(schedules)
 }
 
-/// How many times of the day an expression may be taken apart into. One with more is not about times of the day.
+/// The maximum number of times of day that an expression is split into. An expression with more is an
+/// interval, not a set of times of day.
 const TIMES_MAX: usize = 96;
 
-/// What an expression means: a cron for each time of the day, or itself where it is about every hour. Daylight saving
-/// skips and repeats hours, which is right for what happens every hour, and wrong for a midnight.
+/// Parses an expression into one cron for each time of day, or into a single cron if it runs every hour.
+/// Daylight saving skips and repeats hours, which is right for a run every hour and wrong for a run at
+/// midnight.
 fn crons(expression: &str) -> Result<Vec<Cron>, String> {
     let fields: Vec<_> = expression.split_whitespace().collect();
     let [minute, hour, days @ ..] = &fields[..] else {
-        return Err("is no cron expression of five fields".to_owned());
+        return Err("must be a cron expression with five fields".to_owned());
     };
     if days.len() != 3 {
-        return Err("is no cron expression of five fields".to_owned());
+        return Err("must be a cron expression with five fields".to_owned());
     }
-    let parse = |text: &str| Cron::from_str(text).map_err(|error| format!("is no cron expression: {error}"));
+    let parse =
+        |text: &str| Cron::from_str(text).map_err(|error| format!("must be a cron expression ({error})"));
     let whole = parse(expression)?;
     let somewhere = Moment::UNIX_EPOCH.to_zoned(TimeZone::UTC);
     if whole.find_next_occurrence(&somewhere, false).is_err() {
-        return Err("is never due".to_owned());
+        return Err("must match at least one time".to_owned());
     }
     match (values(minute, 60), values(hour, 24)) {
         (Some(minutes), Some(hours)) if *hour != "*" && minutes.len() * hours.len() <= TIMES_MAX => {
@@ -170,7 +179,7 @@ fn crons(expression: &str) -> Result<Vec<Cron>, String> {
     }
 }
 
-/// The values of a field: numbers, ranges, steps and lists of these. `None` where it has something else.
+/// The values of a field: numbers, ranges, steps and lists of these. `None` if it contains anything else.
 fn values(field: &str, end: u32) -> Option<Vec<u32>> {
     let mut values = BTreeSet::new();
     for part in field.split(',') {
@@ -191,9 +200,10 @@ fn values(field: &str, end: u32) -> Option<Vec<u32>> {
 
 fn reset_target(path: &str, target: &ScheduleTarget) -> Result<ResetTarget, Violation> {
     match (&target.device_id, &target.generic_key, target.all) {
-        (Some(text), None, None) if is_all(text) => {
-            Err(Violation::new(format!("{path}.device_id"), "is the word all; write all = true for that"))
-        }
+        (Some(text), None, None) if is_all(text) => Err(Violation::new(
+            format!("{path}.device_id"),
+            "must be the id of a device, but is \"all\"; set all = true to reset every trial",
+        )),
         (Some(text), None, None) => {
             DeviceId::parse(&format!("{path}.device_id"), text).map(ResetTarget::Device)
         }
@@ -201,7 +211,7 @@ fn reset_target(path: &str, target: &ScheduleTarget) -> Result<ResetTarget, Viol
             GenericKey::parse(&format!("{path}.generic_key"), text.reveal()).map(ResetTarget::Key)
         }
         (None, None, Some(true)) => Ok(ResetTarget::All),
-        _ => Err(Violation::new(path, "must have one of device_id, generic_key, or all = true")),
+        _ => Err(Violation::new(path, "must have exactly one of device_id, generic_key and all = true")),
     }
 }
 
@@ -237,7 +247,7 @@ mod tests {
         timestamp(&text.parse::<jiff::Zoned>().expect("a time")).expect("after 1970")
     }
 
-    /// Every time at which it is due, from one to another.
+    /// All due times between two times.
     fn due(schedule: &Schedule, from: &str, to: &str) -> Vec<String> {
         let (mut now, end, mut all) = (time(from), time(to), Vec::new());
         while let Some(next) = schedule.due_after(now).filter(|next| *next <= end) {
@@ -249,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_midnight_that_daylight_saving_skips_happens_right_after_the_gap() {
+    fn a_midnight_that_daylight_saving_skips_is_due_right_after_the_gap() {
         // On 2026-03-29 Beirut goes from 00:00 to 01:00.
         let due =
             due(&midnight("Asia/Beirut"), "2026-03-28T12:00[Asia/Beirut]", "2026-03-30T12:00[Asia/Beirut]");
@@ -257,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_midnight_that_daylight_saving_repeats_happens_once() {
+    fn a_midnight_that_daylight_saving_repeats_is_due_once() {
         // On 2026-11-01 Havana goes from 01:00 back to 00:00.
         let schedule = midnight("America/Havana");
         let due = due(&schedule, "2026-10-31T12:00[America/Havana]", "2026-11-02T12:00[America/Havana]");
@@ -270,30 +280,30 @@ mod tests {
     }
 
     #[test]
-    fn several_times_of_a_day_are_each_kept_over_daylight_saving() {
+    fn several_times_of_day_each_survive_daylight_saving() {
         let gap = |expression| {
             let schedule = schedule(expression, "Asia/Beirut");
             due(&schedule, "2026-03-28T23:59[Asia/Beirut]", "2026-03-29T13:00[Asia/Beirut]").len()
         };
-        // 01:00 in the place of the midnight that there is not, and noon.
+        // 01:00 instead of the midnight that is skipped, and noon.
         assert_eq!((gap("0 0,12 * * *"), gap("0 */12 * * *"), gap("*/15 0 * * *")), (2, 2, 1));
         let overlap = |expression| {
             let schedule = schedule(expression, "America/Havana");
             due(&schedule, "2026-10-31T23:59[America/Havana]", "2026-11-01T13:00[America/Havana]").len()
         };
         assert_eq!((overlap("0 0,12 * * *"), overlap("0,30 0 * * *"), overlap("0 0-1 * * *")), (2, 2, 2));
-        assert_eq!(overlap("0 * * * *"), 15, "what happens every hour happens in both passes");
+        assert_eq!(overlap("0 * * * *"), 15, "an hourly schedule runs in both passes");
     }
 
     #[test]
-    fn only_expressions_of_five_fields_that_come_true_are_taken() {
+    fn only_five_field_expressions_that_can_match_are_accepted() {
         for wrong in ["* * * * * *", "@daily", "0 0 30 2 *", "", "0 24 * * *"] {
             assert!(crons(wrong).is_err(), "{wrong}");
         }
     }
 
     #[test]
-    fn what_is_wrong_with_a_schedule_is_told_at_once() {
+    fn all_violations_of_a_schedule_are_reported_together() {
         let text = "[[temp_pass_schedules]]\nschedule = \"61 0 * * *\"\ntime_zone = \"Mars\"\nrequestor = \"a b\"\n\
                     mvpd = \"\"\ntarget = { all = false }\n";
         let violations = valid(text).expect_err("refused");

@@ -1,4 +1,4 @@
-//! What the configuration says of TempPasses.
+//! TempPasses, checked.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -13,10 +13,10 @@ use crate::{
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
-/// Ten years: longer ones are no trials, and no plan.
+/// Ten years, longer than any trial.
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
-/// The samples that every requestor has where none is configured.
+/// The samples that every requestor has if no requestor is configured.
 pub(super) fn sample(mvpd: &MvpdId) -> Option<TempPassRule> {
     let rule = |hours, max_resources| TempPassRule {
         ttl: HOUR * hours,
@@ -50,23 +50,22 @@ fn rule(path: &str, config: &TempPassConfig) -> Result<TempPassRule, Vec<Violati
     let mut violations = Violations::default();
     let TempPassConfig { kind, ttl, max_resources, retention } = config;
     if !(Duration::from_secs(1)..=LONGEST).contains(&ttl.0) {
-        violations.add(&format!("{path}.ttl"), format!("is {ttl}; 1s to 10 years are possible"));
+        violations.add(&format!("{path}.ttl"), format!("must be 1s to 10 years, but is {ttl}"));
     }
     if retention.0 > LONGEST {
-        violations
-            .add(&format!("{path}.retention"), format!("is {retention}; at most 10 years are possible"));
+        violations.add(&format!("{path}.retention"), format!("must be at most 10 years, but is {retention}"));
     }
     let field = format!("{path}.max_resources");
     match (kind, max_resources) {
         (TempPassKind::Basic, None) | (TempPassKind::Promotional, Some(1..=RESOURCES_MAX)) => {}
         (TempPassKind::Basic, Some(_)) => {
-            violations.add(&field, "is for promotional TempPasses; a basic one counts no resources");
+            violations.add(&field, "must not be set for a basic TempPass, which has no limit on resources");
         }
-        (TempPassKind::Promotional, Some(_)) => {
-            violations.add(&field, format!("must be 1 to {RESOURCES_MAX}"));
+        (TempPassKind::Promotional, Some(count)) => {
+            violations.add(&field, format!("must be 1 to {RESOURCES_MAX}, but is {count}"));
         }
         (TempPassKind::Promotional, None) => {
-            violations.add(&field, "is required: a promotional TempPass is limited in resources");
+            violations.add(&field, "is required: the number of resources that a promotional trial can use");
         }
     }
     let rule = TempPassRule { ttl: ttl.0, max_resources: *max_resources, retention: retention.0 };

@@ -14,19 +14,19 @@ fn refused(text: &str, files: &Files) -> Vec<String> {
 const UPSTREAM: &str = "[environments.default]\nbackend = \"v2\"\nurl = \"https://api.example.com\"\n\
                         software_statement_file = \"statement\"\n[store]\nkey_ring = \"ring\"\n";
 
-/// That these are all that is told, each with what is expected of it.
+/// Asserts that exactly these violations are reported, each with the expected text.
 #[track_caller]
-pub(super) fn assert_told(told: &[String], expected: &[&str]) {
-    assert_eq!(told.len(), expected.len(), "{told:#?}");
-    for (told, expected) in told.iter().zip(expected) {
-        assert!(told.contains(expected), "{expected}: {told:#?}");
+pub(super) fn assert_reported(reported: &[String], expected: &[&str]) {
+    assert_eq!(reported.len(), expected.len(), "{reported:#?}");
+    for (reported, expected) in reported.iter().zip(expected) {
+        assert!(reported.contains(expected), "{expected}: {reported:#?}");
     }
 }
 
 #[test]
-fn a_configuration_is_judged_by_what_is_handed_in_alone() {
+fn a_configuration_is_checked_without_io() {
     let ring = "one:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
-    // No file of these names is there.
+    // These files do not exist.
     let files = [("statement", " a.b.c\n"), ("ring", ring)].into_iter().collect();
     let valid = ValidConfig::new(config(UPSTREAM), &files).expect("valid");
     let upstream = valid.upstreams.values().next().expect("an upstream");
@@ -36,7 +36,7 @@ fn a_configuration_is_judged_by_what_is_handed_in_alone() {
 }
 
 #[test]
-fn everything_wrong_is_told_at_once_with_what_is_wrong_in_files() {
+fn all_violations_are_reported_together_including_those_in_files() {
     let text = format!(
         "{UPSTREAM}[grpc]\nlisten = \"0.0.0.0:1\"\nmax_connections = 0\n[rest]\ncors_origins = [\"x\"]\n\
          statement_jwks = \"keys\"\n[log]\nfilter = \"loud\"\n[codes]\nlength = 1\n\
@@ -55,12 +55,12 @@ fn everything_wrong_is_told_at_once_with_what_is_wrong_in_files() {
         "environments.default.software_statement_file",
         "store.key_ring",
     ] {
-        assert!(fields.iter().any(|told| told == field), "{field}: {fields:?}");
+        assert!(fields.iter().any(|reported| reported == field), "{field}: {fields:?}");
     }
 }
 
 #[test]
-fn what_is_wrong_with_a_file_is_told_with_its_path() {
+fn file_errors_name_the_path() {
     let files = [("statement", "a.b.c")].into_iter().collect();
     let violations = ValidConfig::new(config(UPSTREAM), &files).expect_err("refused");
     let [violation] = &violations[..] else { panic!("{violations:?}") };
@@ -69,7 +69,7 @@ fn what_is_wrong_with_a_file_is_told_with_its_path() {
 }
 
 #[test]
-fn other_paths_go_to_an_origin_and_to_nothing_else() {
+fn passthrough_must_be_an_origin() {
     let files = [("", ""); 0].into_iter().collect();
     let environment = |passthrough: &str| format!("[environments.local]\npassthrough = \"{passthrough}\"\n");
     let valid = ValidConfig::new(config(&environment("http://127.0.0.1:9400")), &files);
@@ -89,7 +89,7 @@ fn other_paths_go_to_an_origin_and_to_nothing_else() {
 }
 
 #[test]
-fn an_origin_that_leads_nowhere_is_told_once_by_its_own_key() {
+fn an_invalid_origin_is_reported_once_by_its_own_key() {
     for (url, reset_url, field) in [
         ("https://api.example.com", "https://300.300.300.300", "reset_url"),
         ("https://300.300.300.300", "https://mgmt.example.com", "url"),

@@ -1,4 +1,4 @@
-//! The `tls` sections of the listeners, with what their files hold.
+//! The `tls` sections of the listeners and the contents of their files, checked.
 
 use std::{
     path::{Path, PathBuf},
@@ -11,7 +11,7 @@ use crate::{
     tls::{ServerTls, ServerTlsError},
 };
 
-/// The TLS of each listener; absent where it speaks plain text.
+/// The TLS of each listener; `None` for plain text.
 #[derive(Debug, Clone)]
 pub struct ListenersTls {
     /// The gRPC listener's.
@@ -21,20 +21,20 @@ pub struct ListenersTls {
 }
 
 impl ListenersTls {
-    /// What `grpc.tls` and `rest.tls` say, and what the files hold that they name.
+    /// Checks `grpc.tls` and `rest.tls`, and the files that they name.
     ///
     /// # Errors
-    /// Everything that is wrong, each with its key.
+    /// Every violation, with its key.
     pub(crate) fn new(grpc: &Tls, rest: &Tls, files: &Files) -> Result<Self, Vec<Violation>> {
         let mut violations = Violations::default();
         let grpc = violations.take_all(of_listener("grpc.tls", grpc, files));
         let rest = violations.take_all(of_listener("rest.tls", rest, files));
         let whole = grpc.zip(rest).map(|(grpc, rest)| Self { grpc, rest });
-        // What is missing has been noted.
+        // Whatever is missing has already been reported.
         violations.none_or(whole)?.ok_or_else(Vec::new)
     }
 
-    /// Each listener's, by the name that it has in metrics and in the log.
+    /// Each listener's TLS, with the name of the listener in metrics and in the log.
     pub(crate) fn each(&self) -> [(&'static str, Option<&ServerTls>); 2] {
         [("grpc", self.grpc.as_deref()), ("rest", self.rest.as_deref())]
     }
@@ -47,7 +47,7 @@ fn of_listener(key: &str, tls: &Tls, files: &Files) -> Result<Option<Arc<ServerT
     }
 }
 
-/// Keys that say how to end TLS here are a mistake where it does not end here.
+/// Reports keys that have no effect because this listener does not terminate TLS.
 fn unused<T>(key: &str, tls: &Tls, mode: TlsMode) -> Result<Option<T>, Vec<Violation>> {
     let mode = match mode {
         TlsMode::TerminatedElsewhere => "mode = \"terminated_elsewhere\"",
@@ -62,7 +62,7 @@ fn unused<T>(key: &str, tls: &Tls, mode: TlsMode) -> Result<Option<T>, Vec<Viola
     ];
     let wrong = given.into_iter().filter(|(_, is_given)| *is_given).map(|(name, _)| {
         let text = format!(
-            "counts for nothing with {mode}; set {key}.certificate and {key}.key with {key}.mode = \"on\", or leave this out"
+            "has no effect with {mode}; set {key}.certificate, {key}.key and {key}.mode = \"on\", or remove this key"
         );
         Violation::new(format!("{key}.{name}"), text)
     });
@@ -75,7 +75,7 @@ fn on(key: &str, tls: &Tls, files: &Files) -> Result<ServerTls, Vec<Violation>> 
     let mut violations = Violations::default();
     let own = violations.take_all(own_identity(key, tls, files));
     if tls.client_ca.is_none() && tls.client_certificate.is_some() {
-        let text = format!("has nothing to verify certificates with; set {key}.client_ca, or leave this out");
+        let text = format!("requires CAs to verify certificates; set {key}.client_ca, or remove this key");
         violations.add(&format!("{key}.client_certificate"), text);
     }
     let Some(path) = &tls.client_ca else { return violations.none_or(own)?.ok_or_else(Vec::new) };
@@ -95,7 +95,7 @@ fn own_identity(key: &str, tls: &Tls, files: &Files) -> Result<ServerTls, Vec<Vi
     let mut violations = Violations::default();
     let mut named = |name: &str, path: &Option<PathBuf>, meaning: &str| {
         let field = format!("{key}.{name}");
-        let missing = || Violation::new(&field, format!("is missing; name the PEM file with {meaning}"));
+        let missing = || Violation::new(&field, format!("is required: the PEM file with {meaning}"));
         let path = path.clone().ok_or_else(missing);
         let found = path.and_then(|path| {
             let text = content(&field, &path, meaning, files)?;
@@ -104,7 +104,7 @@ fn own_identity(key: &str, tls: &Tls, files: &Files) -> Result<ServerTls, Vec<Vi
         violations.take(found).map(|(path, text)| (field, path, text))
     };
     let certificate =
-        named("certificate", &tls.certificate, "the server's certificate, then those up to its CA");
+        named("certificate", &tls.certificate, "the server certificate, followed by the intermediate CAs");
     let private = named("key", &tls.key, "the private key of the certificate");
     let (certificate, private) =
         violations.none_or(certificate.zip(private))?.ok_or_else(Vec::<Violation>::new)?;

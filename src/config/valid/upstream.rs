@@ -1,4 +1,4 @@
-//! What the configuration says of an environment's upstream.
+//! The upstream of an environment, checked.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -15,16 +15,16 @@ use crate::{
     },
 };
 
-/// What stands behind an environment that has an upstream.
+/// The upstream of an environment.
 #[derive(Debug, Clone)]
 pub struct ValidUpstream {
-    /// Where it is, and how it may be called.
+    /// Its address, and how to call it.
     pub options: UpstreamOptions,
-    /// The software statement that passbridge registers with. Not empty.
+    /// The software statement with which passbridge registers. Not empty.
     pub software_statement: SecretText,
 }
 
-/// The version of the upstream's API; `None` for our own store.
+/// The version of the upstream's API; `None` for the local backend.
 pub(super) const fn api(backend: BackendKind) -> Option<UpstreamApi> {
     match backend {
         BackendKind::Local => None,
@@ -41,24 +41,24 @@ pub(super) fn relays(config: &EnvironmentConfig) -> bool {
     }
 }
 
-/// Notes what is missing or wrong about the origins and the upstream of the environment that is configured under `path`.
+/// Reports what is missing or invalid in the origins and the upstream of the environment under `path`.
 pub(super) fn check(path: &str, config: &EnvironmentConfig, violations: &mut Violations) {
     let mut note = |key: &str, text: &str| violations.add(&format!("{path}.{key}"), text);
-    let wants_upstream = config.backend != BackendKind::Local
+    let has_upstream = config.backend != BackendKind::Local
         || config
             .requestors
             .values()
             .any(|requestor| !matches!(requestor.backend, None | Some(BackendKind::Local)));
-    if wants_upstream && config.url.is_none() {
-        note("url", "is required: a backend of v1 or v2 is the provider's REST API; give its origin");
+    if has_upstream && config.url.is_none() {
+        note("url", "is required with a v1 or v2 backend: the origin of the provider's REST API");
     }
-    if relays(config) && config.url.is_none() && !wants_upstream {
-        note("registration", "is relay, but there is no url to relay to");
+    if relays(config) && config.url.is_none() && !has_upstream {
+        note("registration", "must not be relay without url, the upstream to relay to");
     }
     if config.url.is_some() && config.software_statement_file.is_none() {
         note(
             "software_statement_file",
-            "is required where url is given: passbridge registers itself with the provider",
+            "is required with url: the software statement with which passbridge registers at the provider",
         );
     }
     let origins =
@@ -69,11 +69,12 @@ pub(super) fn check(path: &str, config: &EnvironmentConfig, violations: &mut Vio
         }
     }
     if config.reset_url.is_some() && config.url.is_none() {
-        note("reset_url", "is given without url");
+        note("reset_url", "requires url");
     }
 }
 
-/// The upstreams of the environments that have a URL and a statement; that these are there is [`check`]ed.
+/// The upstreams of the environments that have a URL and a statement. [`check`] reports if one of them is
+/// missing.
 pub(super) fn upstreams(
     config: &BTreeMap<String, EnvironmentConfig>,
     files: &Files,
@@ -82,7 +83,7 @@ pub(super) fn upstreams(
     let mut upstreams = BTreeMap::new();
     for (name, environment) in config {
         let path = format!("environments.{name}");
-        // What is wrong with the name is told where environments are checked.
+        // An invalid name is reported where environments are checked.
         let Ok(name) = EnvironmentName::parse(&path, name) else { continue };
         let (Some(url), Some(file)) = (&environment.url, &environment.software_statement_file) else {
             continue;
@@ -102,7 +103,7 @@ impl ValidUpstream {
         files: &Files,
     ) -> Result<Self, Vec<Violation>> {
         let mut violations = Violations::default();
-        // What is no origin is told by `check`.
+        // `check` reports invalid origins.
         let url = origin(url).ok();
         let reset_url = config.reset_url.as_deref().map_or_else(|| url.clone(), |text| origin(text).ok());
         let statement = violations.take(statement(files, file).map_err(|text| {
@@ -121,23 +122,27 @@ impl ValidUpstream {
             };
             Some(Self { options, software_statement: statement? })
         };
-        // What is missing has been noted.
+        // Whatever is missing has already been reported.
         violations.none_or(whole())?.ok_or_else(Vec::new)
     }
 }
 
 fn statement(files: &Files, file: &Path) -> Result<SecretText, String> {
     let text = files.content(file)?.trim();
-    if text.is_empty() { Err("holds no software statement".to_owned()) } else { Ok(text.to_owned().into()) }
+    if text.is_empty() {
+        Err("contains no software statement".to_owned())
+    } else {
+        Ok(text.to_owned().into())
+    }
 }
 
-/// A URL of scheme, host and port, and nothing else.
+/// Parses a URL of scheme, host and port, without anything else.
 ///
 /// # Errors
-/// What is wrong with it.
+/// If the text is anything else.
 pub(super) fn origin(text: &str) -> Result<Url, String> {
     if !is_origin(text) {
-        let problem = "is no origin; write scheme and host, such as https://api.example.com, without a path";
+        let problem = "must be a scheme and host, such as https://api.example.com, without a path";
         return Err(problem.to_owned());
     }
     Url::parse(text).map_err(|error| error.to_string())

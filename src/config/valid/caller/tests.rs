@@ -1,4 +1,4 @@
-use crate::config::{Config, ValidConfig, valid::tests::assert_told};
+use crate::config::{Config, ValidConfig, valid::tests::assert_reported};
 
 /// What is wrong with a configuration.
 fn wrong(text: &str) -> Vec<String> {
@@ -12,8 +12,8 @@ fn hash(digit: char) -> String {
 }
 
 #[test]
-fn what_an_entry_names_that_there_is_not_is_told_with_what_there_is() {
-    let told = wrong(&format!(
+fn unknown_names_in_an_entry_are_reported_with_the_known_ones() {
+    let reported = wrong(&format!(
         "[grpc]\nauth = \"callers\"\n[environments.staging.requestors.REF]\n[environments.test]\n\
          [[callers]]\nname = \"good\"\ntoken_hash = \"{}\"\n\
          [[callers]]\nname = \"bad\"\ntoken_hash = \"{}\"\nrequestors = [\"REF\", \"OTHER\"]\n\
@@ -21,40 +21,40 @@ fn what_an_entry_names_that_there_is_not_is_told_with_what_there_is() {
         hash('a'),
         hash('b'),
     ));
-    assert_told(
-        &told,
+    assert_reported(
+        &reported,
         &[
-            "callers[1].environments: \"production\" is unknown; the environments are staging, test",
-            "callers[1].requestors: \"OTHER\" is no requestor",
+            "callers[1].environments: must be one of staging, test, but is \"production\"",
+            "callers[1].requestors: must be a requestor",
             "callers[1].permissions: must be a permission, but is \"codes.write\"; the permissions are codes.create",
         ],
     );
 }
 
 #[test]
-fn a_hash_that_is_missing_malformed_or_there_twice_is_told_with_its_entry() {
+fn missing_malformed_and_duplicate_hashes_are_reported_with_their_entries() {
     let good = hash('a');
-    let told = wrong(&format!(
+    let reported = wrong(&format!(
         "[grpc]\nauth = \"callers\"\n[[callers]]\nname = \"one\"\ntoken_hash = \"{good}\"\n\
          [[callers]]\nname = \"two\"\ntoken_hash = \"{good}\"\n\
          [[callers]]\nname = \"three\"\n[[callers]]\ntoken_hash = \"pb_token\"\n"
     ));
-    assert_told(
-        &told,
+    assert_reported(
+        &reported,
         &[
-            "callers[1].token_hash: is that of callers[0] already",
-            "callers[2]: needs what the caller is known by",
+            "callers[1].token_hash: must be unique, but callers[0]",
+            "callers[2]: must have a credential",
             "callers[3].name: is required",
             "callers[3].token_hash: must be the SHA-256 of the token",
         ],
     );
-    assert!(told.iter().all(|told| !told.contains("pb_token")), "{told:?}");
+    assert!(reported.iter().all(|reported| !reported.contains("pb_token")), "{reported:?}");
 }
 
 #[test]
-fn an_entry_for_tokens_of_an_issuer_names_one_that_is_there_and_subjects_of_its_own() {
+fn a_jwt_entry_names_a_configured_issuer_and_unique_subjects() {
     let entry = |jwt: &str| format!("[[callers]]\nname = \"one\"\njwt = {{ {jwt} }}\n");
-    let told = wrong(&format!(
+    let reported = wrong(&format!(
         "[grpc]\nauth = \"callers\"\n[[grpc.jwt]]\nissuer = \"https://id\"\naudience = \"passbridge\"\n\
          jwks = \"http://127.0.0.1:1/keys\"\n{}{}{}{}{}{}[[callers]]\nname = \"both\"\ntoken_hash = \"{}\"\n\
          jwt = {{ issuer = \"https://id\", subject = \"z\" }}\n",
@@ -66,22 +66,22 @@ fn an_entry_for_tokens_of_an_issuer_names_one_that_is_there_and_subjects_of_its_
         entry("issuer = \"https://id\", subject = \"a:c-*:b\""),
         hash('a'),
     ));
-    assert_told(
-        &told,
+    assert_reported(
+        &reported,
         &[
-            "callers[1].jwt.issuer: \"https://other\" is the issuer of no [[grpc.jwt]]; there are \"https://id\"",
-            "callers[2].jwt.subject: is that of callers[0] already",
-            "callers[3].jwt.subject: means subjects that callers[0] means too",
+            "callers[1].jwt.issuer: must be the issuer of a [[grpc.jwt]] (\"https://id\"), but is \"https://other\"",
+            "callers[2].jwt.subject: must be unique, but callers[0]",
+            "callers[3].jwt.subject: must not match subjects that callers[0] matches too",
             "callers[5].jwt.subject: must use `*` only as a whole part between colons, but has the part \"c-*\"",
-            "callers[6]: has more than one of san, jwt and token_hash; keep one",
+            "callers[6]: must have only one of san, jwt and token_hash",
         ],
     );
 }
 
 #[test]
-fn a_name_that_no_certificate_could_show_or_that_is_there_twice_is_told_with_its_entry() {
+fn impossible_and_duplicate_certificate_names_are_reported_with_their_entries() {
     let entry = |san: &str| format!("[[callers]]\nname = \"one\"\nsan = \"{san}\"\n");
-    let told = wrong(&format!(
+    let reported = wrong(&format!(
         "[grpc]\nauth = \"callers\"\ntls = {{ certificate = \"c\", key = \"k\", client_ca = \"a\" }}\n\
          {}{}{}{}{}{}",
         entry("player.example.com"),
@@ -91,34 +91,35 @@ fn a_name_that_no_certificate_could_show_or_that_is_there_twice_is_told_with_its
         entry("spiffe://example.com/player"),
         entry("Player@example.com"),
     ));
-    let told: Vec<_> = told.into_iter().filter(|told| told.starts_with("callers")).collect();
-    assert_told(
-        &told,
+    let reported: Vec<_> = reported.into_iter().filter(|reported| reported.starts_with("callers")).collect();
+    assert_reported(
+        &reported,
         &[
-            "callers[1].san: is that of callers[0] already",
+            "callers[1].san: must be unique, but callers[0]",
             "callers[2].san: must not have a wildcard",
-            "callers[4].san: is that of callers[3] already",
+            "callers[4].san: must be unique, but callers[3]",
         ],
     );
 }
 
 #[test]
-fn callers_with_certificates_need_a_listener_that_asks_for_them() {
+fn certificate_callers_require_a_listener_that_requests_certificates() {
     for (tls, expected) in [
         ("", "set grpc.tls.certificate and grpc.tls.key, and grpc.tls.client_ca"),
         ("tls = { certificate = \"c\", key = \"k\" }", "set grpc.tls.client_ca"),
-        ("tls = { mode = \"terminated_elsewhere\" }", "end TLS here"),
+        ("tls = { mode = \"terminated_elsewhere\" }", "terminate TLS here"),
     ] {
-        let told = wrong(&format!(
+        let reported = wrong(&format!(
             "[grpc]\nauth = \"callers\"\n{tls}\n[[callers]]\nname = \"one\"\nsan = \"player.example.com\"\n"
         ));
-        let told: Vec<_> = told.into_iter().filter(|told| told.starts_with("callers[0].san: ")).collect();
-        assert_told(&told, &[expected]);
+        let reported: Vec<_> =
+            reported.into_iter().filter(|reported| reported.starts_with("callers[0].san: ")).collect();
+        assert_reported(&reported, &[expected]);
     }
 }
 
 #[test]
-fn callers_that_nobody_would_be_asked_for_are_refused() {
-    let told = wrong(&format!("[[callers]]\nname = \"one\"\ntoken_hash = \"{}\"\n", hash('a')));
-    assert_told(&told, &["grpc.auth: is \"none\", by which nobody is asked who they are, and callers are"]);
+fn callers_without_authentication_are_refused() {
+    let reported = wrong(&format!("[[callers]]\nname = \"one\"\ntoken_hash = \"{}\"\n", hash('a')));
+    assert_reported(&reported, &["grpc.auth: must be \"callers\""]);
 }

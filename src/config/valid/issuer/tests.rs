@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::valid::tests::assert_told;
+use crate::config::valid::tests::assert_reported;
 
 /// Public keys, from the examples of RFC 7517, appendix A.1, and RFC 8037, appendix A.2.
 const EC: &str = r#"{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
@@ -20,8 +20,8 @@ fn wrong(entries: &[Jwt], files: &Files) -> Vec<String> {
 }
 
 #[test]
-fn an_issuer_that_could_not_be_used_is_told_with_what_would_be_right() {
-    let told = wrong(
+fn unusable_issuers_are_reported_with_the_rule() {
+    let reported = wrong(
         &[
             entry("http://192.0.2.1/keys", ""),
             entry("https://user:secret@id.example.com/keys", ""),
@@ -31,24 +31,24 @@ fn an_issuer_that_could_not_be_used_is_told_with_what_would_be_right() {
         ],
         &Files::of(std::iter::empty::<&Path>()),
     );
-    assert_told(
-        &told,
+    assert_reported(
+        &reported,
         &[
             "grpc.jwt[0].jwks: must be an https URL",
-            "grpc.jwt[1].jwks: holds credentials",
+            "grpc.jwt[1].jwks: must not contain credentials",
             "grpc.jwt[2].jwks: /nowhere/keys.json cannot be read",
-            "grpc.jwt[3].issuer: \"https://id//nowhere/keys.json\" is there twice",
+            "grpc.jwt[3].issuer: must be unique, but \"https://id//nowhere/keys.json\" occurs twice",
             "grpc.jwt[3].jwks: /nowhere/keys.json cannot be read",
             "grpc.jwt[4].issuer: is required",
             "grpc.jwt[4].audience: is required",
             "grpc.jwt[4].jwks: is required",
         ],
     );
-    assert!(told.iter().all(|told| !told.contains("secret")), "{told:?}");
+    assert!(reported.iter().all(|reported| !reported.contains("secret")), "{reported:?}");
 }
 
 #[test]
-fn a_key_set_that_could_not_be_used_is_told_with_its_entry_and_file() {
+fn unusable_key_sets_are_reported_with_their_entry_and_file() {
     let set = |keys: &[&str]| format!("{{\"keys\":[{}]}}", keys.join(","));
     let secret = r#"{"kty":"oct","k":"c2VjcmV0","kid":"3"}"#;
     let for_encryption = EC.replace("\"kid\"", "\"use\":\"enc\",\"kid\"");
@@ -63,9 +63,9 @@ fn a_key_set_that_could_not_be_used_is_told_with_its_entry_and_file() {
     .into_iter()
     .collect();
     let names = ["page", "twice", "secret", "encryption", "many"];
-    let told = wrong(&names.map(|name| entry(name, "")), &files);
-    assert_told(
-        &told,
+    let reported = wrong(&names.map(|name| entry(name, "")), &files);
+    assert_reported(
+        &reported,
         &[
             "grpc.jwt[0].jwks: page is not a JWK Set, {\"keys\": […]} (RFC 7517)",
             "grpc.jwt[1].jwks: twice has two keys with the kid \"1\"; each key must have a unique kid",
@@ -79,13 +79,13 @@ fn a_key_set_that_could_not_be_used_is_told_with_its_entry_and_file() {
 }
 
 #[test]
-fn what_the_server_of_the_keys_is_asked_with_must_be_there_and_of_use() {
+fn the_ca_and_token_for_a_url_must_be_readable_and_usable() {
     let files: Files =
         [("key", "-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n"), ("set", "")]
             .into_iter()
             .collect();
     let more = |ca: &str, token: &str| format!("jwks_ca = \"{ca}\"\njwks_token_file = \"{token}\"\n");
-    let told = wrong(
+    let reported = wrong(
         &[
             entry("https://id.example.com/keys", &more("nowhere.crt", "nowhere")),
             entry("https://id.example.com/more", &more("key", "set")),
@@ -93,14 +93,14 @@ fn what_the_server_of_the_keys_is_asked_with_must_be_there_and_of_use() {
         ],
         &files,
     );
-    assert_told(
-        &told,
+    assert_reported(
+        &reported,
         &[
             "grpc.jwt[0].jwks_ca: nowhere.crt cannot be read",
             "grpc.jwt[0].jwks_token_file: nowhere cannot be read",
-            "grpc.jwt[1].jwks_ca: key holds no certificate",
-            "grpc.jwt[2].jwks_ca: is for a URL, and jwks is a file",
-            "grpc.jwt[2].jwks_token_file: is for a URL, and jwks is a file",
+            "grpc.jwt[1].jwks_ca: key contains no",
+            "grpc.jwt[2].jwks_ca: requires a URL in jwks",
+            "grpc.jwt[2].jwks_token_file: requires a URL in jwks",
             "grpc.jwt[2].jwks: set is not a JWK Set",
         ],
     );

@@ -28,8 +28,8 @@ fn section(text: &str) -> Tls {
 
 const WHOLE: &str = "certificate = \"c\"\nkey = \"k\"\nclient_ca = \"a\"\n";
 
-/// What is told of `grpc.tls`.
-fn told(text: &str, files: &[(&str, &str)]) -> Vec<(String, String)> {
+/// The violations of `grpc.tls`.
+fn reported(text: &str, files: &[(&str, &str)]) -> Vec<(String, String)> {
     let files = files.iter().copied().collect();
     let outcome = ListenersTls::new(&section(text), &Tls::default(), &files);
     let violations = outcome.err().unwrap_or_default().into_iter();
@@ -37,7 +37,7 @@ fn told(text: &str, files: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 #[test]
-fn a_certificate_turns_tls_on_and_a_ca_asks_clients() {
+fn a_certificate_enables_tls_and_a_ca_requests_client_certificates() {
     let IssuedCertificate { certificate, key, ca } = made();
     let files = [("c", certificate.as_str()), ("k", &key), ("a", &ca)];
     for (text, on) in [
@@ -59,7 +59,7 @@ fn a_certificate_turns_tls_on_and_a_ca_asks_clients() {
 }
 
 #[test]
-fn what_is_wrong_with_a_file_is_told_with_its_key_its_path_and_what_would_be_right() {
+fn file_errors_name_the_key_the_path_and_the_remedy() {
     let IssuedCertificate { certificate, key, ca } = made();
     let other = made();
     let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMA==\n-----END ENCRYPTED PRIVATE KEY-----\n";
@@ -87,22 +87,22 @@ fn what_is_wrong_with_a_file_is_told_with_its_key_its_path_and_what_would_be_rig
     ] {
         let mut files = vec![("c", certificate.as_str()), ("k", &key), ("a", &ca)];
         files.iter_mut().filter(|(file, _)| *file == name).for_each(|file| file.1 = content);
-        let told = told(WHOLE, &files);
-        let [(told_field, text)] = &told[..] else { panic!("{field} {part}: {told:?}") };
-        assert_eq!(told_field, &format!("grpc.tls.{field}"), "{text}");
+        let reported = reported(WHOLE, &files);
+        let [(reported_field, text)] = &reported[..] else { panic!("{field} {part}: {reported:?}") };
+        assert_eq!(reported_field, &format!("grpc.tls.{field}"), "{text}");
         assert!(text.contains(part), "{part}: {text}");
     }
 }
 
 #[test]
-fn keys_that_do_not_go_together_are_told() {
+fn conflicting_keys_are_reported() {
     let IssuedCertificate { certificate, key, .. } = made();
     let files = [("c", certificate.as_str()), ("k", &key)];
     for (text, field, part) in [
-        ("certificate = \"c\"", "key", "is missing"),
-        ("mode = \"on\"\nkey = \"k\"", "certificate", "is missing"),
-        ("key = \"k\"", "key", "counts for nothing with no certificate"),
-        ("mode = \"off\"\ncertificate = \"c\"", "certificate", "counts for nothing with mode = \"off\""),
+        ("certificate = \"c\"", "key", "is required"),
+        ("mode = \"on\"\nkey = \"k\"", "certificate", "is required"),
+        ("key = \"k\"", "key", "has no effect with no certificate"),
+        ("mode = \"off\"\ncertificate = \"c\"", "certificate", "has no effect with mode = \"off\""),
         ("mode = \"terminated_elsewhere\"\nclient_ca = \"a\"", "client_ca", "\"terminated_elsewhere\""),
         (
             "certificate = \"c\"\nkey = \"k\"\nclient_certificate = \"required\"",
@@ -111,9 +111,9 @@ fn keys_that_do_not_go_together_are_told() {
         ),
         ("certificate = \"c\"\nkey = \"k\"\nclient_ca = \"nowhere\"", "client_ca", "nowhere cannot be read"),
     ] {
-        let told = told(text, &files);
-        let [(told_field, description)] = &told[..] else { panic!("{text}: {told:?}") };
-        assert_eq!(told_field, &format!("grpc.tls.{field}"), "{text}");
+        let reported = reported(text, &files);
+        let [(reported_field, description)] = &reported[..] else { panic!("{text}: {reported:?}") };
+        assert_eq!(reported_field, &format!("grpc.tls.{field}"), "{text}");
         assert!(description.contains(part), "{part}: {description}");
     }
 }
