@@ -22,31 +22,30 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// What a device tells about itself: the typed form of what the REST API carries as base64 of JSON in the
-// header `X-Device-Info`. Each field is the key of the same name there, written in snake case: `os_name` is
-// `osName`.
+// Device information as the device reports it: the typed form of the wire form, which is base64 of a JSON object and
+// which the REST API carries in the header `X-Device-Info`. Each field is the key of the same name there, in snake
+// case: `os_name` is `osName`.
 //
-// `model` and `os_name` are required wherever device information is taken; without one of them the call ends
-// with INVALID_ARGUMENT, reason `INVALID_FIELD`. A present text is at most 1 024 bytes of UTF-8 without control
-// characters, and others are `INVALID_FIELD` too. An absent field is unknown, and is left out of the wire
-// form; an empty one is sent empty.
+// `model` and `os_name` are required wherever a request carries device information. Without them the call fails with
+// INVALID_ARGUMENT `INVALID_FIELD`. So does a text of more than 1 024 bytes of UTF-8 or with control characters. An
+// absent field is unknown and is omitted from the wire form; an empty field is sent as an empty text.
 //
-// Where the values of a field are listed, the list is the provider's. A value outside it is kept as it came
-// and gives the warning `WARNING_REASON_UNLISTED_VALUE`.
+// If a comment lists the values of a field, the list is the provider's. A value outside the list is kept unchanged and
+// causes the warning `WARNING_REASON_UNLISTED_VALUE`.
 type DeviceInfo struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What kind of thing the device is. Listed: Camera, DataCollectionTerminal, Desktop, EmbeddedNetworkModule,
+	// The kind of device. Listed: Camera, DataCollectionTerminal, Desktop, EmbeddedNetworkModule,
 	// eReader, GamesConsole, GeolocationTracker, Glasses, MediaPlayer, MobilePhone, PaymentTerminal,
 	// PluginModem, Projector, SetTopBox, TV, Tablet, VehicleMultimediaSystem, WirelessHotspot, Wristwatch,
 	// Unknown.
 	PrimaryHardwareType *string `protobuf:"bytes,1,opt,name=primary_hardware_type,json=primaryHardwareType,proto3,oneof" json:"primary_hardware_type,omitempty"`
-	// Required. The model, as its maker names it, such as AFTMM, AppleTV, SM-S901U or Roku. Free text.
+	// Required. The model, as named by the manufacturer, such as AFTMM, AppleTV, SM-S901U or Roku. Free text.
 	Model *string `protobuf:"bytes,2,opt,name=model,proto3,oneof" json:"model,omitempty"`
-	// The version of the device, numbers parted by dots. Free text.
+	// The version of the device: numbers separated by dots. Free text.
 	Version *string `protobuf:"bytes,3,opt,name=version,proto3,oneof" json:"version,omitempty"`
-	// Who made the device. Free text.
+	// The manufacturer of the device. Free text.
 	Manufacturer *string `protobuf:"bytes,4,opt,name=manufacturer,proto3,oneof" json:"manufacturer,omitempty"`
-	// Who sells the device. Free text; the provider expects it from callers that speak for a device.
+	// The vendor of the device. Free text; the provider expects it from services that call on behalf of a device.
 	Vendor *string `protobuf:"bytes,5,opt,name=vendor,proto3,oneof" json:"vendor,omitempty"`
 	// Required. The name of the operating system. Listed: Android, Chrome OS, Linux, Mac OS, OS X, OpenBSD,
 	// Roku OS, Windows, iOS, tvOS, webOS.
@@ -54,19 +53,19 @@ type DeviceInfo struct {
 	// The family of the operating system. Listed: Android, BSD, Linux, PlayStation OS, Roku OS, Symbian, Tizen,
 	// Windows, iOS, macOS, tvOS, webOS.
 	OsFamily *string `protobuf:"bytes,7,opt,name=os_family,json=osFamily,proto3,oneof" json:"os_family,omitempty"`
-	// Who makes the operating system, such as Amazon, Apple, Google, LG, Microsoft, Mozilla, Nintendo, Nokia,
-	// Roku, Samsung, Sony or Tizen Project. Free text: the provider's list is an open one.
+	// The vendor of the operating system, such as Amazon, Apple, Google, LG, Microsoft, Mozilla, Nintendo, Nokia,
+	// Roku, Samsung, Sony or Tizen Project. Free text: the provider's list is open.
 	OsVendor *string `protobuf:"bytes,8,opt,name=os_vendor,json=osVendor,proto3,oneof" json:"os_vendor,omitempty"`
-	// The version of the operating system, numbers parted by dots. Free text; the provider expects it from
-	// callers that speak for a device.
+	// The version of the operating system: numbers separated by dots. Free text; the provider expects it
+	// from services that call on behalf of a device.
 	OsVersion *string `protobuf:"bytes,9,opt,name=os_version,json=osVersion,proto3,oneof" json:"os_version,omitempty"`
 	// The browser. Listed: Android Browser, Chrome, Edge, Firefox, Internet Explorer, Opera, Safari, SeaMonkey,
 	// Symbian Browser.
 	BrowserName *string `protobuf:"bytes,10,opt,name=browser_name,json=browserName,proto3,oneof" json:"browser_name,omitempty"`
-	// Who makes the browser. Listed: Amazon, Apple, Google, Microsoft, Motorola, Mozilla, Netscape, Nintendo,
+	// The vendor of the browser. Listed: Amazon, Apple, Google, Microsoft, Motorola, Mozilla, Netscape, Nintendo,
 	// Nokia, Samsung, Sony Ericsson.
 	BrowserVendor *string `protobuf:"bytes,11,opt,name=browser_vendor,json=browserVendor,proto3,oneof" json:"browser_vendor,omitempty"`
-	// The version of the browser, numbers parted by dots. Free text.
+	// The version of the browser: numbers separated by dots. Free text.
 	BrowserVersion *string `protobuf:"bytes,12,opt,name=browser_version,json=browserVersion,proto3,oneof" json:"browser_version,omitempty"`
 	// The User-Agent of the application on the device. Free text.
 	UserAgent *string `protobuf:"bytes,13,opt,name=user_agent,json=userAgent,proto3,oneof" json:"user_agent,omitempty"`
@@ -78,21 +77,20 @@ type DeviceInfo struct {
 	DisplayPpi *string `protobuf:"bytes,16,opt,name=display_ppi,json=displayPpi,proto3,oneof" json:"display_ppi,omitempty"`
 	// The diagonal of the screen, in inches: a decimal number as text.
 	DiagonalScreenSize *string `protobuf:"bytes,17,opt,name=diagonal_screen_size,json=diagonalScreenSize,proto3,oneof" json:"diagonal_screen_size,omitempty"`
-	// The address that the device connects from. Free text here: it is recorded, and isn't trusted for
-	// anything.
+	// The IP address from which the device connects. Free text: it is recorded, but never trusted.
 	ConnectionIp *string `protobuf:"bytes,18,opt,name=connection_ip,json=connectionIp,proto3,oneof" json:"connection_ip,omitempty"`
-	// The port that the device connects from: a decimal number as text. The provider expects it from callers
-	// that speak for a device.
+	// The port from which the device connects: a decimal number as text. The provider expects it from services that
+	// call on behalf of a device.
 	ConnectionPort *string `protobuf:"bytes,19,opt,name=connection_port,json=connectionPort,proto3,oneof" json:"connection_port,omitempty"`
-	// The kind of network, such as WIFI or MOBILE. Free text: devices have no common spelling.
+	// The kind of network, such as WIFI or MOBILE. Free text: the spelling varies between devices.
 	ConnectionType *string `protobuf:"bytes,20,opt,name=connection_type,json=connectionType,proto3,oneof" json:"connection_type,omitempty"`
 	// Whether the device connects over TLS.
 	ConnectionSecure *bool `protobuf:"varint,21,opt,name=connection_secure,json=connectionSecure,proto3,oneof" json:"connection_secure,omitempty"`
 	// The identifier of the application on the device. Free text.
 	ApplicationId *string `protobuf:"bytes,22,opt,name=application_id,json=applicationId,proto3,oneof" json:"application_id,omitempty"`
-	// The keys of the wire form that have no field here. They go to the provider as they are and appear nowhere
-	// in the normalized form. At most 64 keys and 16 levels deep, of which this object is the first; more is
-	// `INVALID_FIELD`, and so are a key that has a field of its own and a number that JSON can't hold.
+	// The keys of the wire form that have no field here. They are sent to the provider unchanged and are not part of
+	// the normalized form. At most 64 keys and 16 levels of nesting; this object is the first level. Exceeding a limit
+	// is `INVALID_FIELD`, and so is a key that has its own field, or a number that JSON cannot represent.
 	Additional    *structpb.Struct `protobuf:"bytes,23,opt,name=additional,proto3" json:"additional,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -289,31 +287,29 @@ func (x *DeviceInfo) GetAdditional() *structpb.Struct {
 	return nil
 }
 
-// Device information as the provider understands it and as a registration code keeps it: taken from the
-// explicit values of `DeviceInfo` first, then from the User-Agent, then from the connection.
+// Device information in the provider's normalized form, which is stored with a registration code. Each value comes from
+// `DeviceInfo` if it is there, else from the User-Agent, else from the connection.
 //
-// It mirrors the JSON object of the REST API key by key. A field marked `optional`, or a message, that is
-// absent is null there.
+// The message mirrors the JSON object of the REST API key by key. An absent message or `optional` field is null there.
 type NormalizedDeviceInfo struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What kind of thing the device is, as in `DeviceInfo.primary_hardware_type`; "Unknown" where nothing
-	// tells.
+	// The kind of device, as in `DeviceInfo.primary_hardware_type`; "Unknown" if it is not known.
 	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
 	// The model, as in `DeviceInfo.model`.
 	Model string `protobuf:"bytes,2,opt,name=model,proto3" json:"model,omitempty"`
-	// The version of the device; zeros where it isn't known.
+	// The version of the device; zeros if it is not known.
 	Version *NormalizedDeviceInfo_Version `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
 	// The hardware.
 	Hardware *NormalizedDeviceInfo_Hardware `protobuf:"bytes,4,opt,name=hardware,proto3" json:"hardware,omitempty"`
 	// The operating system.
 	OperatingSystem *NormalizedDeviceInfo_OperatingSystem `protobuf:"bytes,5,opt,name=operating_system,json=operatingSystem,proto3" json:"operating_system,omitempty"`
-	// The browser, or what embeds one.
+	// The browser, or the web view of the application.
 	Browser *NormalizedDeviceInfo_Browser `protobuf:"bytes,6,opt,name=browser,proto3" json:"browser,omitempty"`
 	// The screen.
 	Display *NormalizedDeviceInfo_Display `protobuf:"bytes,7,opt,name=display,proto3" json:"display,omitempty"`
 	// The identifier of the application on the device.
 	ApplicationId *string `protobuf:"bytes,8,opt,name=application_id,json=applicationId,proto3,oneof" json:"application_id,omitempty"`
-	// The connection that the device came over.
+	// The connection of the device.
 	Connection    *NormalizedDeviceInfo_Connection `protobuf:"bytes,9,opt,name=connection,proto3" json:"connection,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -412,9 +408,9 @@ func (x *NormalizedDeviceInfo) GetConnection() *NormalizedDeviceInfo_Connection 
 	return nil
 }
 
-// A version, taken apart at the dots: "112.0.5615.197" is major 112, minor 0 and patch 5615. What comes
-// after the third number is dropped. A part that is missing or isn't a number is 0; one too large for 32
-// bits is 2 147 483 647.
+// A version, split at the dots: "112.0.5615.197" is major 112, minor 0 and patch 5615. Anything after the third
+// number is dropped. A part that is missing or not a number is 0; a part that does not fit in 32 bits (signed) is
+// 2 147 483 647.
 type NormalizedDeviceInfo_Version struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The first number.
@@ -423,7 +419,7 @@ type NormalizedDeviceInfo_Version struct {
 	Minor uint32 `protobuf:"varint,2,opt,name=minor,proto3" json:"minor,omitempty"`
 	// The third number.
 	Patch uint32 `protobuf:"varint,3,opt,name=patch,proto3" json:"patch,omitempty"`
-	// The variant of the version. Empty in all records that passbridge makes; an upstream may fill it.
+	// The variant of the version. Always empty in records that passbridge creates; an upstream may set it.
 	Profile       string `protobuf:"bytes,4,opt,name=profile,proto3" json:"profile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -490,13 +486,13 @@ func (x *NormalizedDeviceInfo_Version) GetProfile() string {
 // The hardware of the device.
 type NormalizedDeviceInfo_Hardware struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The name of the hardware: the model, unless an upstream says otherwise.
+	// The name of the hardware: the model, unless an upstream reports another name.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Who sells it; "Unknown" where nothing tells.
+	// The vendor; "Unknown" if it is not known.
 	Vendor string `protobuf:"bytes,2,opt,name=vendor,proto3" json:"vendor,omitempty"`
-	// The version of the hardware; zeros where it isn't known.
+	// The version of the hardware; zeros if it is not known.
 	Version *NormalizedDeviceInfo_Version `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
-	// Who made it.
+	// The manufacturer.
 	Manufacturer  *string `protobuf:"bytes,4,opt,name=manufacturer,proto3,oneof" json:"manufacturer,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -563,13 +559,13 @@ func (x *NormalizedDeviceInfo_Hardware) GetManufacturer() string {
 // The operating system of the device.
 type NormalizedDeviceInfo_OperatingSystem struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Its name, as in `DeviceInfo.os_name`.
+	// The name, as in `DeviceInfo.os_name`.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Its family, as in `DeviceInfo.os_family`.
+	// The family, as in `DeviceInfo.os_family`.
 	Family *string `protobuf:"bytes,2,opt,name=family,proto3,oneof" json:"family,omitempty"`
-	// Who makes it.
+	// The vendor.
 	Vendor *string `protobuf:"bytes,3,opt,name=vendor,proto3,oneof" json:"vendor,omitempty"`
-	// Its version; zeros where it isn't known.
+	// The version; zeros if it is not known.
 	Version       *NormalizedDeviceInfo_Version `protobuf:"bytes,4,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -633,16 +629,16 @@ func (x *NormalizedDeviceInfo_OperatingSystem) GetVersion() *NormalizedDeviceInf
 	return nil
 }
 
-// The browser of the device, or the web view that the application runs in.
+// The browser of the device, or the web view in which the application runs.
 type NormalizedDeviceInfo_Browser struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Its name.
+	// The name.
 	Name *string `protobuf:"bytes,1,opt,name=name,proto3,oneof" json:"name,omitempty"`
-	// Who makes it.
+	// The vendor.
 	Vendor *string `protobuf:"bytes,2,opt,name=vendor,proto3,oneof" json:"vendor,omitempty"`
-	// Its version; zeros where it isn't known.
+	// The version; zeros if it is not known.
 	Version *NormalizedDeviceInfo_Version `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
-	// The User-Agent that the values above were read from.
+	// The User-Agent from which the values above were read.
 	UserAgent *string `protobuf:"bytes,4,opt,name=user_agent,json=userAgent,proto3,oneof" json:"user_agent,omitempty"`
 	// The User-Agent as the application sent it.
 	OriginalUserAgent *string `protobuf:"bytes,5,opt,name=original_user_agent,json=originalUserAgent,proto3,oneof" json:"original_user_agent,omitempty"`
@@ -718,15 +714,15 @@ func (x *NormalizedDeviceInfo_Browser) GetOriginalUserAgent() string {
 // The screen of the device.
 type NormalizedDeviceInfo_Display struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The width in pixels; 0 where it isn't known.
+	// The width in pixels; 0 if it is not known.
 	Width uint32 `protobuf:"varint,1,opt,name=width,proto3" json:"width,omitempty"`
-	// The height in pixels; 0 where it isn't known.
+	// The height in pixels; 0 if it is not known.
 	Height uint32 `protobuf:"varint,2,opt,name=height,proto3" json:"height,omitempty"`
-	// The density in pixels per inch; 0 where it isn't known.
+	// The density in pixels per inch; 0 if it is not known.
 	Ppi uint32 `protobuf:"varint,3,opt,name=ppi,proto3" json:"ppi,omitempty"`
-	// The name of the screen; "DISPLAY" where it isn't known.
+	// The name of the screen; "DISPLAY" if it is not known.
 	Name string `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
-	// Who makes the screen.
+	// The vendor of the screen.
 	Vendor *string `protobuf:"bytes,5,opt,name=vendor,proto3,oneof" json:"vendor,omitempty"`
 	// The version of the screen.
 	Version *NormalizedDeviceInfo_Version `protobuf:"bytes,6,opt,name=version,proto3" json:"version,omitempty"`
@@ -815,14 +811,14 @@ func (x *NormalizedDeviceInfo_Display) GetDiagonalSize() string {
 	return ""
 }
 
-// The connection that the device came over.
+// The connection of the device.
 type NormalizedDeviceInfo_Connection struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The address of the device, IPv4 or IPv6.
 	IpAddress *string `protobuf:"bytes,1,opt,name=ip_address,json=ipAddress,proto3,oneof" json:"ip_address,omitempty"`
-	// The port of the device: a decimal number, but text, as in the REST API.
+	// The port of the device: a decimal number as text, as in the REST API.
 	Port *string `protobuf:"bytes,2,opt,name=port,proto3,oneof" json:"port,omitempty"`
-	// Whether the device came over TLS; false where it isn't known.
+	// Whether the device connects over TLS; false if it is not known.
 	Secure bool `protobuf:"varint,3,opt,name=secure,proto3" json:"secure,omitempty"`
 	// The kind of network, as in `DeviceInfo.connection_type`.
 	Type          *string `protobuf:"bytes,4,opt,name=type,proto3,oneof" json:"type,omitempty"`

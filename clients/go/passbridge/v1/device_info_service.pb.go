@@ -21,7 +21,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// The device to normalize, and what else is known of it.
+// The device to normalize, and its User-Agent and connection.
 type NormalizeDeviceInfoRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required. The device, in one of two forms.
@@ -31,12 +31,12 @@ type NormalizeDeviceInfoRequest struct {
 	//	*NormalizeDeviceInfoRequest_DeviceInfo
 	//	*NormalizeDeviceInfoRequest_XDeviceInfo
 	Device isNormalizeDeviceInfoRequest_Device `protobuf_oneof:"device"`
-	// The User-Agent of the device. What the device doesn't say itself is read from it. At most 2 048 bytes;
-	// empty: unknown.
+	// The User-Agent of the device. Values that the device information lacks are read from it. At most 2 048 bytes.
+	// Empty means unknown.
 	UserAgent string `protobuf:"bytes,3,opt,name=user_agent,json=userAgent,proto3" json:"user_agent,omitempty"`
-	// The address of the device, IPv4 or IPv6 as text; empty: unknown.
+	// The IP address of the device, IPv4 or IPv6 as text. Empty means unknown.
 	DeviceIp string `protobuf:"bytes,4,opt,name=device_ip,json=deviceIp,proto3" json:"device_ip,omitempty"`
-	// The port of the device, 0 to 65 535; 0, the default: unknown.
+	// The port of the device, 0 to 65 535. 0, the default, means unknown.
 	DevicePort    uint32 `protobuf:"varint,5,opt,name=device_port,json=devicePort,proto3" json:"device_port,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -128,8 +128,8 @@ type NormalizeDeviceInfoRequest_DeviceInfo struct {
 }
 
 type NormalizeDeviceInfoRequest_XDeviceInfo struct {
-	// The wire form, as the device sent it: base64 of a JSON object, at most 64 KiB. The standard and the
-	// URL-safe alphabet are read alike, with or without padding.
+	// The wire form, as the device sent it: base64 of a JSON object, at most 64 KiB. The standard and the URL-safe
+	// alphabet are both accepted, with or without padding.
 	XDeviceInfo string `protobuf:"bytes,2,opt,name=x_device_info,json=xDeviceInfo,proto3,oneof"`
 }
 
@@ -142,9 +142,9 @@ type NormalizeDeviceInfoResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The normalized form.
 	Normalized *NormalizedDeviceInfo `protobuf:"bytes,1,opt,name=normalized,proto3" json:"normalized,omitempty"`
-	// The same as the REST API returns it: base64 of a JSON object.
+	// The normalized form as the REST API returns it: base64 of a JSON object.
 	Encoded string `protobuf:"bytes,2,opt,name=encoded,proto3" json:"encoded,omitempty"`
-	// What was odd about the input, in the order in which it was found.
+	// Problems in the input that did not cause an error, in the order in which they were found.
 	Warnings      []*Warning `protobuf:"bytes,3,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -201,7 +201,7 @@ func (x *NormalizeDeviceInfoResponse) GetWarnings() []*Warning {
 	return nil
 }
 
-// The device information to write.
+// The device information to encode.
 type EncodeDeviceInfoRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required. The typed form.
@@ -247,13 +247,13 @@ func (x *EncodeDeviceInfoRequest) GetDeviceInfo() *DeviceInfo {
 	return nil
 }
 
-// The device information, written.
+// The encoded device information.
 type EncodeDeviceInfoResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The wire form: base64 of a JSON object, in the standard alphabet and padded, on one line. It still has to
-	// be percent-encoded where it travels in a URL or a form.
+	// The wire form: base64 of a JSON object, in the standard alphabet with padding, on one line. Percent-encode it in a
+	// URL or a form.
 	XDeviceInfo string `protobuf:"bytes,1,opt,name=x_device_info,json=xDeviceInfo,proto3" json:"x_device_info,omitempty"`
-	// What was odd about the input, in the order in which it was found.
+	// Problems in the input that did not cause an error, in the order in which they were found.
 	Warnings      []*Warning `protobuf:"bytes,2,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -303,11 +303,11 @@ func (x *EncodeDeviceInfoResponse) GetWarnings() []*Warning {
 	return nil
 }
 
-// The device information to read.
+// The device information to decode.
 type DecodeDeviceInfoRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Required. The wire form: base64 of a JSON object, at most 64 KiB. The standard and the URL-safe alphabet
-	// are read alike, with or without padding.
+	// Required. The wire form: base64 of a JSON object, at most 64 KiB. The standard and the URL-safe alphabet are both
+	// accepted, with or without padding.
 	XDeviceInfo   string `protobuf:"bytes,1,opt,name=x_device_info,json=xDeviceInfo,proto3" json:"x_device_info,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -350,12 +350,12 @@ func (x *DecodeDeviceInfoRequest) GetXDeviceInfo() string {
 	return ""
 }
 
-// The device information, read.
+// The decoded device information.
 type DecodeDeviceInfoResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The typed form.
 	DeviceInfo *DeviceInfo `protobuf:"bytes,1,opt,name=device_info,json=deviceInfo,proto3" json:"device_info,omitempty"`
-	// What was odd about the input, in the order in which it was found.
+	// Problems in the input that did not cause an error, in the order in which they were found.
 	Warnings      []*Warning `protobuf:"bytes,2,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -408,8 +408,8 @@ func (x *DecodeDeviceInfoResponse) GetWarnings() []*Warning {
 // The identifier to hash.
 type HashIdentifierRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Required. The identifier, 1 to 1 024 bytes of UTF-8. The bytes are hashed as given: nothing is trimmed
-	// and no letter changes case, so agree on one spelling before you hash.
+	// Required. The identifier, 1 to 1 024 bytes of UTF-8. The bytes are hashed as given, without trimming or change of
+	// case, so normalize the identifier before you hash it.
 	Value string `protobuf:"bytes,1,opt,name=value,proto3" json:"value,omitempty"`
 	// The hash function; the default is SHA-256.
 	Algorithm     HashAlgorithm `protobuf:"varint,2,opt,name=algorithm,proto3,enum=passbridge.v1.HashAlgorithm" json:"algorithm,omitempty"`
@@ -464,7 +464,7 @@ func (x *HashIdentifierRequest) GetAlgorithm() HashAlgorithm {
 // The hashed identifier.
 type HashIdentifierResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The digest in lower-case hexadecimal digits: 64 of SHA-256, 128 of SHA-512.
+	// The digest in lowercase hexadecimal digits: 64 for SHA-256, 128 for SHA-512.
 	Digest        string `protobuf:"bytes,1,opt,name=digest,proto3" json:"digest,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -29,12 +29,12 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// Reads, writes and normalizes device information, so that no caller has to build base64 of JSON by hand, and
-// hashes identifiers the way the provider expects them. It keeps nothing and asks no upstream.
+// Decodes, encodes and normalizes device information, so that callers need not build base64 of JSON themselves, and
+// hashes identifiers as the provider expects them. The service stores nothing and calls no upstream.
 //
-// Any known caller may use it; it needs no permission and no requestor.
+// Every authenticated caller may use it. It requires no permission and no requestor.
 //
-// Errors of every method, beside those of its own:
+// Errors of every method, in addition to those listed at the method:
 // - INVALID_ARGUMENT: `INVALID_FIELD`, with every violation in `google.rpc.BadRequest`; `MALFORMED_MESSAGE`.
 // - RESOURCE_EXHAUSTED: `MESSAGE_TOO_LARGE`.
 // - UNAUTHENTICATED: `CALLER_NOT_AUTHENTICATED`.
@@ -42,26 +42,25 @@ const (
 // - DEADLINE_EXCEEDED: `DEADLINE_EXCEEDED`.
 // - INTERNAL: `INTERNAL`.
 type DeviceInfoServiceClient interface {
-	// Shows what a registration code would keep of this device: the same normalization that
-	// `RegistrationCodeService.CreateRegistrationCode` applies.
+	// Normalizes device information in the same way as `RegistrationCodeService.CreateRegistrationCode`, and returns
+	// what a registration code would store.
 	//
-	// Errors: INVALID_ARGUMENT `INVALID_FIELD` where the device is missing, lacks `model` or `os_name`, or
-	// where `x_device_info` isn't base64 of a JSON object.
+	// Errors: INVALID_ARGUMENT `INVALID_FIELD` if the device is missing or lacks `model` or `os_name`, or if
+	// `x_device_info` is not base64 of a JSON object.
 	NormalizeDeviceInfo(ctx context.Context, in *NormalizeDeviceInfoRequest, opts ...grpc.CallOption) (*NormalizeDeviceInfoResponse, error)
-	// Writes the wire form: what a client of the REST API sends in the header `X-Device-Info`.
+	// Encodes device information in the wire form, which a client of the REST API sends in the header `X-Device-Info`.
 	//
-	// Errors: INVALID_ARGUMENT `INVALID_FIELD` where `device_info` is missing, or lacks `model` or `os_name`.
+	// Errors: INVALID_ARGUMENT `INVALID_FIELD` if `device_info` is missing, or lacks `model` or `os_name`.
 	EncodeDeviceInfo(ctx context.Context, in *EncodeDeviceInfoRequest, opts ...grpc.CallOption) (*EncodeDeviceInfoResponse, error)
-	// Reads the wire form. Keys that have no field stand in `DeviceInfo.additional`.
+	// Decodes the wire form. Keys that have no field of their own are in `DeviceInfo.additional`.
 	//
-	// Errors: INVALID_ARGUMENT `INVALID_FIELD` where `x_device_info` isn't base64 of a JSON object, or where
-	// that lacks `model` or `osName`.
+	// Errors: INVALID_ARGUMENT `INVALID_FIELD` if `x_device_info` is not base64 of a JSON object, or if the object lacks
+	// `model` or `osName`.
 	DecodeDeviceInfo(ctx context.Context, in *DecodeDeviceInfoRequest, opts ...grpc.CallOption) (*DecodeDeviceInfoResponse, error)
-	// Hashes the identifier of a person, such as an e-mail address: the digest is the generic key that a
-	// promotional TempPass is known by. The identifier is neither stored nor logged nor sent on.
+	// Hashes the identifier of a person, such as an e-mail address. The digest is the generic key by which a promotional
+	// TempPass identifies its user. The identifier is not stored, logged or forwarded.
 	//
-	// Errors: INVALID_ARGUMENT `INVALID_FIELD` where `value` is empty or too long, or the algorithm isn't
-	// known.
+	// Errors: INVALID_ARGUMENT `INVALID_FIELD` if `value` is empty or too long, or the algorithm is unknown.
 	HashIdentifier(ctx context.Context, in *HashIdentifierRequest, opts ...grpc.CallOption) (*HashIdentifierResponse, error)
 }
 
@@ -117,12 +116,12 @@ func (c *deviceInfoServiceClient) HashIdentifier(ctx context.Context, in *HashId
 // All implementations must embed UnimplementedDeviceInfoServiceServer
 // for forward compatibility.
 //
-// Reads, writes and normalizes device information, so that no caller has to build base64 of JSON by hand, and
-// hashes identifiers the way the provider expects them. It keeps nothing and asks no upstream.
+// Decodes, encodes and normalizes device information, so that callers need not build base64 of JSON themselves, and
+// hashes identifiers as the provider expects them. The service stores nothing and calls no upstream.
 //
-// Any known caller may use it; it needs no permission and no requestor.
+// Every authenticated caller may use it. It requires no permission and no requestor.
 //
-// Errors of every method, beside those of its own:
+// Errors of every method, in addition to those listed at the method:
 // - INVALID_ARGUMENT: `INVALID_FIELD`, with every violation in `google.rpc.BadRequest`; `MALFORMED_MESSAGE`.
 // - RESOURCE_EXHAUSTED: `MESSAGE_TOO_LARGE`.
 // - UNAUTHENTICATED: `CALLER_NOT_AUTHENTICATED`.
@@ -130,26 +129,25 @@ func (c *deviceInfoServiceClient) HashIdentifier(ctx context.Context, in *HashId
 // - DEADLINE_EXCEEDED: `DEADLINE_EXCEEDED`.
 // - INTERNAL: `INTERNAL`.
 type DeviceInfoServiceServer interface {
-	// Shows what a registration code would keep of this device: the same normalization that
-	// `RegistrationCodeService.CreateRegistrationCode` applies.
+	// Normalizes device information in the same way as `RegistrationCodeService.CreateRegistrationCode`, and returns
+	// what a registration code would store.
 	//
-	// Errors: INVALID_ARGUMENT `INVALID_FIELD` where the device is missing, lacks `model` or `os_name`, or
-	// where `x_device_info` isn't base64 of a JSON object.
+	// Errors: INVALID_ARGUMENT `INVALID_FIELD` if the device is missing or lacks `model` or `os_name`, or if
+	// `x_device_info` is not base64 of a JSON object.
 	NormalizeDeviceInfo(context.Context, *NormalizeDeviceInfoRequest) (*NormalizeDeviceInfoResponse, error)
-	// Writes the wire form: what a client of the REST API sends in the header `X-Device-Info`.
+	// Encodes device information in the wire form, which a client of the REST API sends in the header `X-Device-Info`.
 	//
-	// Errors: INVALID_ARGUMENT `INVALID_FIELD` where `device_info` is missing, or lacks `model` or `os_name`.
+	// Errors: INVALID_ARGUMENT `INVALID_FIELD` if `device_info` is missing, or lacks `model` or `os_name`.
 	EncodeDeviceInfo(context.Context, *EncodeDeviceInfoRequest) (*EncodeDeviceInfoResponse, error)
-	// Reads the wire form. Keys that have no field stand in `DeviceInfo.additional`.
+	// Decodes the wire form. Keys that have no field of their own are in `DeviceInfo.additional`.
 	//
-	// Errors: INVALID_ARGUMENT `INVALID_FIELD` where `x_device_info` isn't base64 of a JSON object, or where
-	// that lacks `model` or `osName`.
+	// Errors: INVALID_ARGUMENT `INVALID_FIELD` if `x_device_info` is not base64 of a JSON object, or if the object lacks
+	// `model` or `osName`.
 	DecodeDeviceInfo(context.Context, *DecodeDeviceInfoRequest) (*DecodeDeviceInfoResponse, error)
-	// Hashes the identifier of a person, such as an e-mail address: the digest is the generic key that a
-	// promotional TempPass is known by. The identifier is neither stored nor logged nor sent on.
+	// Hashes the identifier of a person, such as an e-mail address. The digest is the generic key by which a promotional
+	// TempPass identifies its user. The identifier is not stored, logged or forwarded.
 	//
-	// Errors: INVALID_ARGUMENT `INVALID_FIELD` where `value` is empty or too long, or the algorithm isn't
-	// known.
+	// Errors: INVALID_ARGUMENT `INVALID_FIELD` if `value` is empty or too long, or the algorithm is unknown.
 	HashIdentifier(context.Context, *HashIdentifierRequest) (*HashIdentifierResponse, error)
 	mustEmbedUnimplementedDeviceInfoServiceServer()
 }

@@ -22,23 +22,23 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// What a login came of.
+// The origin of a login.
 type ProfileType int32
 
 const (
-	// Something that came after this version.
+	// A type that was added after this version.
 	ProfileType_PROFILE_TYPE_UNSPECIFIED ProfileType = 0
-	// The viewer's login with the operator.
+	// The viewer's login with the MVPD.
 	ProfileType_PROFILE_TYPE_REGULAR ProfileType = 1
-	// The operator can't be asked, and everybody counts as logged in.
+	// The MVPD is unavailable, and the provider treats every viewer as logged in.
 	ProfileType_PROFILE_TYPE_DEGRADED ProfileType = 2
-	// A trial of a TempPass.
+	// A TempPass trial.
 	ProfileType_PROFILE_TYPE_TEMPORARY ProfileType = 3
 	// Single sign-on of Apple's platforms.
 	ProfileType_PROFILE_TYPE_APPLE_SSO ProfileType = 4
 	// Single sign-on of another platform.
 	ProfileType_PROFILE_TYPE_PLATFORM_SSO ProfileType = 5
-	// Single sign-on by a token of the programmer's own.
+	// Single sign-on with a service token of the programmer.
 	ProfileType_PROFILE_TYPE_SERVICE_TOKEN_SSO ProfileType = 6
 )
 
@@ -91,26 +91,26 @@ func (ProfileType) EnumDescriptor() ([]byte, []int) {
 	return file_passbridge_v1_entitlement_proto_rawDescGZIP(), []int{0}
 }
 
-// A pay-TV operator that a viewer can log in with, or a TempPass.
+// A pay-TV operator (MVPD) with which a viewer can log in, or a TempPass.
 type Mvpd struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The id by which calls name it.
+	// The id, as `mvpd_id` in requests.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// The name that a picker shows; the id where the provider has none.
+	// The name to show in a picker; the id if the provider has no name.
 	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	// The URL of the logo that a picker shows; empty where the provider has none.
+	// The URL of the logo to show in a picker; empty if the provider has none.
 	LogoUrl string `protobuf:"bytes,3,opt,name=logo_url,json=logoUrl,proto3" json:"logo_url,omitempty"`
-	// Whether it is a TempPass, which nobody logs in with.
+	// Whether it is a TempPass, which has no login.
 	TempPass bool `protobuf:"varint,4,opt,name=temp_pass,json=tempPass,proto3" json:"temp_pass,omitempty"`
-	// Whether it is reached through another operator.
+	// Whether it is reached through another MVPD.
 	Proxy bool `protobuf:"varint,5,opt,name=proxy,proto3" json:"proxy,omitempty"`
-	// Whether each requestor needs a login of its own, so that one for another requestor doesn't count.
+	// Whether each requestor requires a login of its own. If true, a login for another requestor does not count.
 	AuthPerAggregator bool `protobuf:"varint,6,opt,name=auth_per_aggregator,json=authPerAggregator,proto3" json:"auth_per_aggregator,omitempty"`
-	// Whether a login may be found without asking the viewer.
+	// Whether a login may be found without the viewer's interaction.
 	PassiveAuthnEnabled bool `protobuf:"varint,7,opt,name=passive_authn_enabled,json=passiveAuthnEnabled,proto3" json:"passive_authn_enabled,omitempty"`
-	// Whether a login ends with the session of the browser.
+	// Whether a login ends with the browser session.
 	AuthPerBrowserSession bool `protobuf:"varint,8,opt,name=auth_per_browser_session,json=authPerBrowserSession,proto3" json:"auth_per_browser_session,omitempty"`
-	// What single sign-on of the platform needs; absent where the provider says nothing of it.
+	// Settings for single sign-on of the device's platform; absent if the provider reports none.
 	PlatformSso   *PlatformSso `protobuf:"bytes,9,opt,name=platform_sso,json=platformSso,proto3" json:"platform_sso,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -209,18 +209,18 @@ func (x *Mvpd) GetPlatformSso() *PlatformSso {
 	return nil
 }
 
-// What single sign-on of a device's platform needs of an operator.
+// An MVPD's settings for single sign-on of a device's platform.
 type PlatformSso struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Whether it is enabled.
 	Enabled bool `protobuf:"varint,1,opt,name=enabled,proto3" json:"enabled,omitempty"`
-	// `SUPPORTED` or `PICKER`; empty where the provider doesn't say.
+	// `SUPPORTED` or `PICKER`; empty if the provider does not report it.
 	BoardingStatus string `protobuf:"bytes,2,opt,name=boarding_status,json=boardingStatus,proto3" json:"boarding_status,omitempty"`
-	// Whether the platform's own picker shows the operator.
+	// Whether the platform's own picker shows the MVPD.
 	InPlatformPicker bool `protobuf:"varint,3,opt,name=in_platform_picker,json=inPlatformPicker,proto3" json:"in_platform_picker,omitempty"`
-	// The operator's id at the platform; empty where it has none.
+	// The id of the MVPD on the platform; empty if it has none.
 	PlatformMappingId string `protobuf:"bytes,4,opt,name=platform_mapping_id,json=platformMappingId,proto3" json:"platform_mapping_id,omitempty"`
-	// Whether the viewer's permission at the platform is insisted on.
+	// Whether the viewer's permission on the platform is required.
 	EnforcePermissions bool `protobuf:"varint,5,opt,name=enforce_permissions,json=enforcePermissions,proto3" json:"enforce_permissions,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
@@ -291,21 +291,20 @@ func (x *PlatformSso) GetEnforcePermissions() bool {
 	return false
 }
 
-// A login of a device with an operator.
+// A login of a device with an MVPD.
 type Profile struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The operator.
+	// The MVPD.
 	MvpdId string `protobuf:"bytes,1,opt,name=mvpd_id,json=mvpdId,proto3" json:"mvpd_id,omitempty"`
-	// The viewer, as apps may know them: an id that the operator made for this. Personal data. Empty where the operator tells
-	// none.
+	// The viewer's id for applications, issued by the MVPD. Personal data. Empty if the MVPD does not provide one.
 	UserId string `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	// What the login came of.
+	// The origin of the login.
 	Type ProfileType `protobuf:"varint,3,opt,name=type,proto3,enum=passbridge.v1.ProfileType" json:"type,omitempty"`
-	// Since when it is good.
+	// The time from which the login is valid.
 	IssueTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=issue_time,json=issueTime,proto3" json:"issue_time,omitempty"`
-	// Until when it is good.
+	// The time at which the login expires.
 	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
-	// Who vouches for it, such as the operator, `Adobe` or `Apple`; empty where that isn't said.
+	// The issuer of the login, such as the MVPD, `Adobe` or `Apple`; empty if unknown.
 	Issuer        string `protobuf:"bytes,6,opt,name=issuer,proto3" json:"issuer,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -383,20 +382,20 @@ func (x *Profile) GetIssuer() string {
 	return ""
 }
 
-// What was decided about one resource.
+// The decision on one resource.
 type ResourceDecision struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The resource, as it was asked for.
+	// The resource, as in the request.
 	ResourceId string `protobuf:"bytes,1,opt,name=resource_id,json=resourceId,proto3" json:"resource_id,omitempty"`
-	// Whether it could be watched.
+	// Whether the resource may be watched.
 	Decision Decision `protobuf:"varint,2,opt,name=decision,proto3,enum=passbridge.v1.Decision" json:"decision,omitempty"`
-	// Why it couldn't, where it couldn't.
+	// The reason for a denial.
 	DenialReason DenialReason `protobuf:"varint,3,opt,name=denial_reason,json=denialReason,proto3,enum=passbridge.v1.DenialReason" json:"denial_reason,omitempty"`
-	// What the operator or the provider says of it to the viewer; empty where nothing.
+	// The MVPD's or the provider's message to the viewer; empty if there is none.
 	DenialMessage string `protobuf:"bytes,4,opt,name=denial_message,json=denialMessage,proto3" json:"denial_message,omitempty"`
-	// The provider's own code of the denial; empty where there is none.
+	// The provider's own code of the denial; empty if there is none.
 	UpstreamCode string `protobuf:"bytes,5,opt,name=upstream_code,json=upstreamCode,proto3" json:"upstream_code,omitempty"`
-	// Who has decided, such as `mvpd`, `degradation`, `temppass` or `dummy`; empty where that isn't said.
+	// Who decided, such as `mvpd`, `degradation`, `temppass` or `dummy`; empty if unknown.
 	Source        string `protobuf:"bytes,6,opt,name=source,proto3" json:"source,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -23,12 +23,12 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Whose operators to list.
+// The requestor whose MVPDs to list.
 type ListMvpdsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required. The requestor.
 	RequestorId string `protobuf:"bytes,1,opt,name=requestor_id,json=requestorId,proto3" json:"requestor_id,omitempty"`
-	// The environment; empty: the default one.
+	// The environment. Empty means the default environment.
 	Environment   string `protobuf:"bytes,2,opt,name=environment,proto3" json:"environment,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -78,10 +78,10 @@ func (x *ListMvpdsRequest) GetEnvironment() string {
 	return ""
 }
 
-// The operators.
+// The MVPDs.
 type ListMvpdsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// In the provider's order.
+	// The MVPDs and TempPasses, in the provider's order.
 	Mvpds         []*Mvpd `protobuf:"bytes,1,rep,name=mvpds,proto3" json:"mvpds,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -124,24 +124,25 @@ func (x *ListMvpdsResponse) GetMvpds() []*Mvpd {
 	return nil
 }
 
-// With which code, and with which operator.
+// The code and the MVPD for a login.
 type StartLoginRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required. The requestor.
 	RequestorId string `protobuf:"bytes,1,opt,name=requestor_id,json=requestorId,proto3" json:"requestor_id,omitempty"`
-	// The environment; empty: the default one.
+	// The environment. Empty means the default environment.
 	Environment string `protobuf:"bytes,2,opt,name=environment,proto3" json:"environment,omitempty"`
-	// Required. The code as the viewer typed it; case, spaces and dashes don't matter.
+	// Required. The code, as the viewer typed it. Case, spaces and dashes are ignored.
 	Code string `protobuf:"bytes,3,opt,name=code,proto3" json:"code,omitempty"`
-	// The operator that the viewer has picked. Required unless it was named with the code.
+	// The MVPD that the viewer picked. Required unless it was set when the code was created.
 	MvpdId string `protobuf:"bytes,4,opt,name=mvpd_id,json=mvpdId,proto3" json:"mvpd_id,omitempty"`
-	// The domain of the page that the viewer is on, at most 253 bytes; empty: what was named with the code, or else the
-	// requestor's configured one.
+	// The domain of the page from which the viewer logs in, at most 253 bytes. If it is empty, the one that was set when the
+	// code was created is used, or else the requestor's configured one.
 	DomainName string `protobuf:"bytes,5,opt,name=domain_name,json=domainName,proto3" json:"domain_name,omitempty"`
-	// Where the browser comes back to after the login, at most 2 048 bytes. Required unless it was named with the code.
+	// The URL to which the browser is redirected after the login, at most 2 048 bytes. Required unless it was set when the code
+	// was created.
 	RedirectUrl string `protobuf:"bytes,6,opt,name=redirect_url,json=redirectUrl,proto3" json:"redirect_url,omitempty"`
-	// The address of the person who typed the code, IPv4 or IPv6 as text, where the caller knows it: wrong codes are counted by
-	// it.
+	// The IP address of the viewer who typed the code, IPv4 or IPv6 as text, if the caller knows it. Wrong codes are counted
+	// per viewer; see `GetRegistrationCodeRequest.viewer_ip`.
 	ViewerIp      string `protobuf:"bytes,7,opt,name=viewer_ip,json=viewerIp,proto3" json:"viewer_ip,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -226,10 +227,11 @@ func (x *StartLoginRequest) GetViewerIp() string {
 	return ""
 }
 
-// How the login goes on.
+// The next step of the login.
 type StartLoginResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// That the viewer logged in in the browser, or cancelled, isn't seen here: watch the code, or ask for the profile.
+	// The response does not tell whether the viewer finishes the login in the browser. To find out, watch the code or get the
+	// profile.
 	//
 	// Types that are valid to be assigned to Login:
 	//
@@ -300,12 +302,13 @@ type isStartLoginResponse_Login interface {
 }
 
 type StartLoginResponse_LoginUrl struct {
-	// Send the browser here. It is at the provider's host, for whose cookies it must be opened by a browser.
+	// The URL on the provider's host to which to send the viewer's browser. Only a browser can open it, because the provider
+	// sets cookies.
 	LoginUrl string `protobuf:"bytes,1,opt,name=login_url,json=loginUrl,proto3,oneof"`
 }
 
 type StartLoginResponse_AlreadyAuthenticated struct {
-	// Nobody has to log in. The code has no use any more.
+	// The device is already logged in. The code is no longer needed.
 	AlreadyAuthenticated *AlreadyAuthenticated `protobuf:"bytes,2,opt,name=already_authenticated,json=alreadyAuthenticated,proto3,oneof"`
 }
 
@@ -313,10 +316,10 @@ func (*StartLoginResponse_LoginUrl) isStartLoginResponse_Login() {}
 
 func (*StartLoginResponse_AlreadyAuthenticated) isStartLoginResponse_Login() {}
 
-// That a device needs no login.
+// States that a device needs no login.
 type AlreadyAuthenticated struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// With which operator it is logged in; empty where the provider doesn't say.
+	// The MVPD with which the device is logged in; empty if the provider does not report it.
 	MvpdId        string `protobuf:"bytes,1,opt,name=mvpd_id,json=mvpdId,proto3" json:"mvpd_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -359,30 +362,31 @@ func (x *AlreadyAuthenticated) GetMvpdId() string {
 	return ""
 }
 
-// Whose login to show.
+// The device whose login to return.
 type GetProfileRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required. The requestor.
 	RequestorId string `protobuf:"bytes,1,opt,name=requestor_id,json=requestorId,proto3" json:"requestor_id,omitempty"`
-	// The environment; empty: the default one.
+	// The environment. Empty means the default environment.
 	Environment string `protobuf:"bytes,2,opt,name=environment,proto3" json:"environment,omitempty"`
-	// Required. The device, 1 to 2 048 bytes of UTF-8, by the identifier that its code was made with: to the provider another
-	// one is another device. Where the code was made with an application, or with a user of the device (`LegacyParameters.app_id`,
-	// `device_user`; v1's `appId`, `deviceUser`), these belong to it: `ID|APP`, or `ID|APP|USER`.
+	// Required. The identifier of the device, 1 to 2 048 bytes of UTF-8, as when its code was created: to the provider, another
+	// identifier is another device. If the code was created with an application or a user of the device
+	// (`LegacyParameters.app_id` and `device_user`; `appId` and `deviceUser` in v1), append them: `ID|APP` or `ID|APP|USER`.
 	DeviceId string `protobuf:"bytes,3,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
-	// Where it is left out: what the device said last, with its code or in a call like this; else the requestor's
-	// `default_device_info`; else what its User-Agent tells. Required where there is none of these.
+	// The device information. If it is omitted, the first of these is used: the device information that the device sent last,
+	// with its code or in a call of this service; the requestor's `default_device_info`; what can be read from the User-Agent.
+	// Required if there is none of these.
 	//
 	// Types that are valid to be assigned to Device:
 	//
 	//	*GetProfileRequest_DeviceInfo
 	//	*GetProfileRequest_XDeviceInfo
 	Device isGetProfileRequest_Device `protobuf_oneof:"device"`
-	// The User-Agent of the device, at most 2 048 bytes. Where it is left out, the last one that is known.
+	// The User-Agent of the device, at most 2 048 bytes. If it is empty, the last known one is used.
 	UserAgent string `protobuf:"bytes,6,opt,name=user_agent,json=userAgent,proto3" json:"user_agent,omitempty"`
-	// Required. The address of the device, IPv4 or IPv6 as text.
+	// Required. The public IP address of the device, IPv4 or IPv6 as text.
 	DeviceIp string `protobuf:"bytes,7,opt,name=device_ip,json=deviceIp,proto3" json:"device_ip,omitempty"`
-	// The operator; empty: that of the newest login on the device. TempPasses are found by their id alone.
+	// The MVPD. Empty means that of the newest login of the device. A TempPass is found only by its id.
 	MvpdId        string `protobuf:"bytes,8,opt,name=mvpd_id,json=mvpdId,proto3" json:"mvpd_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -549,33 +553,34 @@ func (x *GetProfileResponse) GetProfile() *Profile {
 	return nil
 }
 
-// What to watch, and by whose login.
+// The resource to authorize, and the device.
 type AuthorizeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required. The requestor.
 	RequestorId string `protobuf:"bytes,1,opt,name=requestor_id,json=requestorId,proto3" json:"requestor_id,omitempty"`
-	// The environment; empty: the default one.
+	// The environment. Empty means the default environment.
 	Environment string `protobuf:"bytes,2,opt,name=environment,proto3" json:"environment,omitempty"`
-	// Required. The device, 1 to 2 048 bytes of UTF-8, by the identifier that its code was made with: to the provider another
-	// one is another device. Where the code was made with an application, or with a user of the device (`LegacyParameters.app_id`,
-	// `device_user`; v1's `appId`, `deviceUser`), these belong to it: `ID|APP`, or `ID|APP|USER`.
+	// Required. The identifier of the device, 1 to 2 048 bytes of UTF-8, as when its code was created: to the provider, another
+	// identifier is another device. If the code was created with an application or a user of the device
+	// (`LegacyParameters.app_id` and `device_user`; `appId` and `deviceUser` in v1), append them: `ID|APP` or `ID|APP|USER`.
 	DeviceId string `protobuf:"bytes,3,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
-	// Where it is left out: what the device said last, with its code or in a call like this; else the requestor's
-	// `default_device_info`; else what its User-Agent tells. Required where there is none of these.
+	// The device information. If it is omitted, the first of these is used: the device information that the device sent last,
+	// with its code or in a call of this service; the requestor's `default_device_info`; what can be read from the User-Agent.
+	// Required if there is none of these.
 	//
 	// Types that are valid to be assigned to Device:
 	//
 	//	*AuthorizeRequest_DeviceInfo
 	//	*AuthorizeRequest_XDeviceInfo
 	Device isAuthorizeRequest_Device `protobuf_oneof:"device"`
-	// The User-Agent of the device, at most 2 048 bytes. Where it is left out, the last one that is known.
+	// The User-Agent of the device, at most 2 048 bytes. If it is empty, the last known one is used.
 	UserAgent string `protobuf:"bytes,6,opt,name=user_agent,json=userAgent,proto3" json:"user_agent,omitempty"`
-	// Required. The address of the device, IPv4 or IPv6 as text.
+	// Required. The public IP address of the device, IPv4 or IPv6 as text.
 	DeviceIp string `protobuf:"bytes,7,opt,name=device_ip,json=deviceIp,proto3" json:"device_ip,omitempty"`
-	// The operator; empty: that of the newest login on the device. TempPasses are found by their id alone.
+	// The MVPD. Empty means that of the newest login of the device. A TempPass is found only by its id.
 	MvpdId string `protobuf:"bytes,8,opt,name=mvpd_id,json=mvpdId,proto3" json:"mvpd_id,omitempty"`
-	// Required. What is to be watched: an id, or an MRSS document; 1 to 65 536 bytes of UTF-8. It is kept byte for byte, since
-	// verifiers of media tokens compare it.
+	// Required. The resource to watch: an id or an MRSS document, 1 to 65 536 bytes of UTF-8. It is passed on byte for byte,
+	// because verifiers of media tokens compare it.
 	ResourceId    string `protobuf:"bytes,9,opt,name=resource_id,json=resourceId,proto3" json:"resource_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -703,24 +708,24 @@ func (*AuthorizeRequest_DeviceInfo) isAuthorizeRequest_Device() {}
 
 func (*AuthorizeRequest_XDeviceInfo) isAuthorizeRequest_Device() {}
 
-// What became of an authorization.
+// The result of an authorization.
 type AuthorizeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Whether the resource may be watched.
 	Decision Decision `protobuf:"varint,1,opt,name=decision,proto3,enum=passbridge.v1.Decision" json:"decision,omitempty"`
-	// Why it may not, where it may not.
+	// The reason for a denial.
 	DenialReason DenialReason `protobuf:"varint,2,opt,name=denial_reason,json=denialReason,proto3,enum=passbridge.v1.DenialReason" json:"denial_reason,omitempty"`
-	// Until when the decision holds; absent where that isn't said.
+	// The time until which the decision is valid; absent if it is not known.
 	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
-	// A proof for the player, good for some minutes and for one use.
+	// A proof for the player, valid for a few minutes and for one use.
 	MediaToken *MediaToken `protobuf:"bytes,4,opt,name=media_token,json=mediaToken,proto3" json:"media_token,omitempty"`
-	// The operator that was asked; empty where nobody is logged in.
+	// The MVPD that was asked; empty if the device is not logged in.
 	MvpdId string `protobuf:"bytes,5,opt,name=mvpd_id,json=mvpdId,proto3" json:"mvpd_id,omitempty"`
-	// What the operator or the provider says of a denial to the viewer; empty where nothing.
+	// The MVPD's or the provider's message to the viewer about a denial; empty if there is none.
 	DenialMessage string `protobuf:"bytes,6,opt,name=denial_message,json=denialMessage,proto3" json:"denial_message,omitempty"`
-	// The provider's own code of a denial; empty where there is none.
+	// The provider's own code of a denial; empty if there is none.
 	UpstreamCode string `protobuf:"bytes,7,opt,name=upstream_code,json=upstreamCode,proto3" json:"upstream_code,omitempty"`
-	// Who has decided, such as `mvpd`, `degradation`, `temppass` or `dummy`; empty where that isn't said.
+	// Who decided, such as `mvpd`, `degradation`, `temppass` or `dummy`; empty if unknown.
 	Source        string `protobuf:"bytes,8,opt,name=source,proto3" json:"source,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -812,32 +817,34 @@ func (x *AuthorizeResponse) GetSource() string {
 	return ""
 }
 
-// What could be watched, and by whose login.
+// The resources to check, and the device.
 type PreauthorizeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required. The requestor.
 	RequestorId string `protobuf:"bytes,1,opt,name=requestor_id,json=requestorId,proto3" json:"requestor_id,omitempty"`
-	// The environment; empty: the default one.
+	// The environment. Empty means the default environment.
 	Environment string `protobuf:"bytes,2,opt,name=environment,proto3" json:"environment,omitempty"`
-	// Required. The device, 1 to 2 048 bytes of UTF-8, by the identifier that its code was made with: to the provider another
-	// one is another device. Where the code was made with an application, or with a user of the device (`LegacyParameters.app_id`,
-	// `device_user`; v1's `appId`, `deviceUser`), these belong to it: `ID|APP`, or `ID|APP|USER`.
+	// Required. The identifier of the device, 1 to 2 048 bytes of UTF-8, as when its code was created: to the provider, another
+	// identifier is another device. If the code was created with an application or a user of the device
+	// (`LegacyParameters.app_id` and `device_user`; `appId` and `deviceUser` in v1), append them: `ID|APP` or `ID|APP|USER`.
 	DeviceId string `protobuf:"bytes,3,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
-	// Where it is left out: what the device said last, with its code or in a call like this; else the requestor's
-	// `default_device_info`; else what its User-Agent tells. Required where there is none of these.
+	// The device information. If it is omitted, the first of these is used: the device information that the device sent last,
+	// with its code or in a call of this service; the requestor's `default_device_info`; what can be read from the User-Agent.
+	// Required if there is none of these.
 	//
 	// Types that are valid to be assigned to Device:
 	//
 	//	*PreauthorizeRequest_DeviceInfo
 	//	*PreauthorizeRequest_XDeviceInfo
 	Device isPreauthorizeRequest_Device `protobuf_oneof:"device"`
-	// The User-Agent of the device, at most 2 048 bytes. Where it is left out, the last one that is known.
+	// The User-Agent of the device, at most 2 048 bytes. If it is empty, the last known one is used.
 	UserAgent string `protobuf:"bytes,6,opt,name=user_agent,json=userAgent,proto3" json:"user_agent,omitempty"`
-	// Required. The address of the device, IPv4 or IPv6 as text.
+	// Required. The public IP address of the device, IPv4 or IPv6 as text.
 	DeviceIp string `protobuf:"bytes,7,opt,name=device_ip,json=deviceIp,proto3" json:"device_ip,omitempty"`
-	// The operator; empty: that of the newest login on the device. TempPasses are found by their id alone.
+	// The MVPD. Empty means that of the newest login of the device. A TempPass is found only by its id.
 	MvpdId string `protobuf:"bytes,8,opt,name=mvpd_id,json=mvpdId,proto3" json:"mvpd_id,omitempty"`
-	// Required. 1 to 50 resources, each as in AuthorizeRequest. The provider takes 5, unless it was asked for more.
+	// Required. 1 to 50 resources, each as in AuthorizeRequest. The provider accepts 5, unless it has raised the limit on
+	// request.
 	ResourceIds   []string `protobuf:"bytes,9,rep,name=resource_ids,json=resourceIds,proto3" json:"resource_ids,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -965,12 +972,12 @@ func (*PreauthorizeRequest_DeviceInfo) isPreauthorizeRequest_Device() {}
 
 func (*PreauthorizeRequest_XDeviceInfo) isPreauthorizeRequest_Device() {}
 
-// What could be watched.
+// The resources that may be watched.
 type PreauthorizeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// A decision for each resource, in their order.
+	// One decision per resource, in the order of the request.
 	Decisions []*ResourceDecision `protobuf:"bytes,1,rep,name=decisions,proto3" json:"decisions,omitempty"`
-	// The operator that was asked; empty where nobody is logged in.
+	// The MVPD that was asked; empty if the device is not logged in.
 	MvpdId        string `protobuf:"bytes,2,opt,name=mvpd_id,json=mvpdId,proto3" json:"mvpd_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1020,30 +1027,31 @@ func (x *PreauthorizeResponse) GetMvpdId() string {
 	return ""
 }
 
-// About whose viewer to ask.
+// The device whose viewer to look up.
 type GetUserMetadataRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required. The requestor.
 	RequestorId string `protobuf:"bytes,1,opt,name=requestor_id,json=requestorId,proto3" json:"requestor_id,omitempty"`
-	// The environment; empty: the default one.
+	// The environment. Empty means the default environment.
 	Environment string `protobuf:"bytes,2,opt,name=environment,proto3" json:"environment,omitempty"`
-	// Required. The device, 1 to 2 048 bytes of UTF-8, by the identifier that its code was made with: to the provider another
-	// one is another device. Where the code was made with an application, or with a user of the device (`LegacyParameters.app_id`,
-	// `device_user`; v1's `appId`, `deviceUser`), these belong to it: `ID|APP`, or `ID|APP|USER`.
+	// Required. The identifier of the device, 1 to 2 048 bytes of UTF-8, as when its code was created: to the provider, another
+	// identifier is another device. If the code was created with an application or a user of the device
+	// (`LegacyParameters.app_id` and `device_user`; `appId` and `deviceUser` in v1), append them: `ID|APP` or `ID|APP|USER`.
 	DeviceId string `protobuf:"bytes,3,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
-	// Where it is left out: what the device said last, with its code or in a call like this; else the requestor's
-	// `default_device_info`; else what its User-Agent tells. Required where there is none of these.
+	// The device information. If it is omitted, the first of these is used: the device information that the device sent last,
+	// with its code or in a call of this service; the requestor's `default_device_info`; what can be read from the User-Agent.
+	// Required if there is none of these.
 	//
 	// Types that are valid to be assigned to Device:
 	//
 	//	*GetUserMetadataRequest_DeviceInfo
 	//	*GetUserMetadataRequest_XDeviceInfo
 	Device isGetUserMetadataRequest_Device `protobuf_oneof:"device"`
-	// The User-Agent of the device, at most 2 048 bytes. Where it is left out, the last one that is known.
+	// The User-Agent of the device, at most 2 048 bytes. If it is empty, the last known one is used.
 	UserAgent string `protobuf:"bytes,6,opt,name=user_agent,json=userAgent,proto3" json:"user_agent,omitempty"`
-	// Required. The address of the device, IPv4 or IPv6 as text.
+	// Required. The public IP address of the device, IPv4 or IPv6 as text.
 	DeviceIp string `protobuf:"bytes,7,opt,name=device_ip,json=deviceIp,proto3" json:"device_ip,omitempty"`
-	// The operator; empty: that of the newest login on the device. TempPasses are found by their id alone.
+	// The MVPD. Empty means that of the newest login of the device. A TempPass is found only by its id.
 	MvpdId        string `protobuf:"bytes,8,opt,name=mvpd_id,json=mvpdId,proto3" json:"mvpd_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1164,17 +1172,18 @@ func (*GetUserMetadataRequest_DeviceInfo) isGetUserMetadataRequest_Device() {}
 
 func (*GetUserMetadataRequest_XDeviceInfo) isGetUserMetadataRequest_Device() {}
 
-// What the operator tells of the viewer. Personal data.
+// The MVPD's metadata about the viewer. Personal data.
 type GetUserMetadataResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// By the provider's names, such as `userID`, `householdID`, `zip` and `maxRating`: at most 256, of at most 16 levels. Those
-	// that the provider couldn't get are left out.
+	// The attributes by the provider's names, such as `userID`, `householdID`, `zip` and `maxRating`: at most 256, with at most
+	// 16 levels of nesting. Attributes that the provider could not get are omitted.
 	Attributes *structpb.Struct `protobuf:"bytes,1,opt,name=attributes,proto3" json:"attributes,omitempty"`
-	// The names of those whose value is base64 of what only the programmer's certificate opens.
+	// The names of the encrypted attributes. Their value is base64 of a ciphertext that only the holder of the programmer's
+	// certificate can decrypt.
 	EncryptedAttributes []string `protobuf:"bytes,2,rep,name=encrypted_attributes,json=encryptedAttributes,proto3" json:"encrypted_attributes,omitempty"`
-	// When the login was issued that they belong to: the provider doesn't say when one changed last.
+	// The time at which the login of these attributes was issued. The provider does not report when an attribute last changed.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
-	// The operator that tells it.
+	// The MVPD that provided the attributes.
 	MvpdId        string `protobuf:"bytes,4,opt,name=mvpd_id,json=mvpdId,proto3" json:"mvpd_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1238,28 +1247,29 @@ func (x *GetUserMetadataResponse) GetMvpdId() string {
 	return ""
 }
 
-// Which device to log out.
+// The device to log out.
 type LogoutRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required. The requestor.
 	RequestorId string `protobuf:"bytes,1,opt,name=requestor_id,json=requestorId,proto3" json:"requestor_id,omitempty"`
-	// The environment; empty: the default one.
+	// The environment. Empty means the default environment.
 	Environment string `protobuf:"bytes,2,opt,name=environment,proto3" json:"environment,omitempty"`
-	// Required. The device, 1 to 2 048 bytes of UTF-8, by the identifier that its code was made with: to the provider another
-	// one is another device. Where the code was made with an application, or with a user of the device (`LegacyParameters.app_id`,
-	// `device_user`; v1's `appId`, `deviceUser`), these belong to it: `ID|APP`, or `ID|APP|USER`.
+	// Required. The identifier of the device, 1 to 2 048 bytes of UTF-8, as when its code was created: to the provider, another
+	// identifier is another device. If the code was created with an application or a user of the device
+	// (`LegacyParameters.app_id` and `device_user`; `appId` and `deviceUser` in v1), append them: `ID|APP` or `ID|APP|USER`.
 	DeviceId string `protobuf:"bytes,3,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
-	// Where it is left out: what the device said last, with its code or in a call like this; else the requestor's
-	// `default_device_info`; else what its User-Agent tells. Required where there is none of these.
+	// The device information. If it is omitted, the first of these is used: the device information that the device sent last,
+	// with its code or in a call of this service; the requestor's `default_device_info`; what can be read from the User-Agent.
+	// Required if there is none of these.
 	//
 	// Types that are valid to be assigned to Device:
 	//
 	//	*LogoutRequest_DeviceInfo
 	//	*LogoutRequest_XDeviceInfo
 	Device isLogoutRequest_Device `protobuf_oneof:"device"`
-	// The User-Agent of the device, at most 2 048 bytes. Where it is left out, the last one that is known.
+	// The User-Agent of the device, at most 2 048 bytes. If it is empty, the last known one is used.
 	UserAgent string `protobuf:"bytes,6,opt,name=user_agent,json=userAgent,proto3" json:"user_agent,omitempty"`
-	// Required. The address of the device, IPv4 or IPv6 as text.
+	// Required. The public IP address of the device, IPv4 or IPv6 as text.
 	DeviceIp      string `protobuf:"bytes,7,opt,name=device_ip,json=deviceIp,proto3" json:"device_ip,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1373,13 +1383,13 @@ func (*LogoutRequest_DeviceInfo) isLogoutRequest_Device() {}
 
 func (*LogoutRequest_XDeviceInfo) isLogoutRequest_Device() {}
 
-// What is left to do.
+// The result of a logout, and the step that remains.
 type LogoutResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Where a browser goes to end the viewer's session with the operator too, for the newest login that has such a place. A
-	// device without a browser may leave that undone.
+	// The URL at which a browser ends the viewer's session with the MVPD too. It belongs to the newest login that has such a
+	// URL. A device without a browser may ignore it.
 	LogoutUrl *string `protobuf:"bytes,1,opt,name=logout_url,json=logoutUrl,proto3,oneof" json:"logout_url,omitempty"`
-	// The operators with which logins ended, the newest login's first.
+	// The MVPDs of the logins that ended, that of the newest login first.
 	MvpdIds       []string `protobuf:"bytes,2,rep,name=mvpd_ids,json=mvpdIds,proto3" json:"mvpd_ids,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -32,79 +32,82 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// Logs viewers in with their pay-TV operators, and says what a device may watch by that login.
+// Logs viewers in with their pay-TV operators (MVPDs), and authorizes what a device may watch with that login.
 //
-// The TV shows a code (RegistrationCodeService); on a second screen the viewer picks an operator of `ListMvpds`, and goes to the
-// URL of `StartLogin` with a browser. When `WatchRegistrationCode` says that the code is released, `GetProfile` has the login,
-// and `Authorize` the proof for the player, anew for each playback.
+// The TV shows a code, which `RegistrationCodeService` issues. On a second screen the viewer picks an MVPD from `ListMvpds`
+// and opens the URL from `StartLogin` in a browser. When `WatchRegistrationCode` reports that the code is released,
+// `GetProfile` returns the login. `Authorize` returns the proof for the player; call it before each playback.
 //
-// Logins are kept by the provider: for the device, the requestor and this server's own credentials. There may be several on a
-// device, one for each operator. Where a call names no operator the newest login counts, or the one that is known already:
-// what this server has seen of a device, over REST too, is kept, sealed, until its logout or its end.
+// The provider stores the logins, per device, requestor and credentials of this server. A device may have several, one per
+// MVPD. A call that names no MVPD uses the newest login, or the one that is already known: this server stores, sealed, what
+// it has learned about the login of a device (over REST too), until the logout or the expiry of the login.
 //
-// Only where version 2 of the provider's REST API stands behind the requestor: every method is UNIMPLEMENTED
-// `UNSUPPORTED_OPERATION` over version 1 and over the server's own store.
+// The service is available only if the requestor's backend is v2. On the backends v1 and local, every method is
+// UNIMPLEMENTED `UNSUPPORTED_OPERATION`.
 //
-// Errors of every method, beside those of its own:
-//   - INVALID_ARGUMENT: `INVALID_FIELD`, with every violation in `google.rpc.BadRequest`; an environment or requestor that
-//     isn't configured is one. `MALFORMED_MESSAGE`. `UPSTREAM_REJECTED`, where the provider doesn't know the requestor or mvpd.
+// Errors of every method, in addition to those listed at the method:
+//   - INVALID_ARGUMENT: `INVALID_FIELD`, with every violation in `google.rpc.BadRequest`. An environment or requestor that is
+//     not configured is a violation. `MALFORMED_MESSAGE`. `UPSTREAM_REJECTED` if the provider does not know the requestor or
+//     MVPD.
 //   - UNAUTHENTICATED: `CALLER_NOT_AUTHENTICATED`.
 //   - PERMISSION_DENIED: `PERMISSION_MISSING`, `UPSTREAM_FORBIDDEN`.
 //   - RESOURCE_EXHAUSTED: `MESSAGE_TOO_LARGE`, `UPSTREAM_THROTTLED`.
 //   - FAILED_PRECONDITION: `UPSTREAM_CREDENTIALS_REFUSED`.
 //   - UNIMPLEMENTED: `UNSUPPORTED_OPERATION`.
-//   - UNAVAILABLE: `UPSTREAM_UNAVAILABLE`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`, `ISSUER_UNAVAILABLE`. Never does a fault of
-//     the provider look as if nobody were logged in.
+//   - UNAVAILABLE: `UPSTREAM_UNAVAILABLE`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`, `ISSUER_UNAVAILABLE`. A fault of the provider
+//     is never reported as "not logged in".
 //   - DEADLINE_EXCEEDED: `DEADLINE_EXCEEDED`.
 //   - INTERNAL: `INTERNAL`.
 type EntitlementServiceClient interface {
-	// Lists the operators that viewers of the requestor can log in with, and its TempPasses, in the provider's order. An answer
-	// may be 2 minutes old.
+	// Lists the MVPDs with which viewers of the requestor can log in, and its TempPasses, in the provider's order. The list may
+	// be up to 2 minutes old.
 	//
-	// Permission: none; any caller.
+	// Permission: none. Every authenticated caller may call it.
 	ListMvpds(ctx context.Context, in *ListMvpdsRequest, opts ...grpc.CallOption) (*ListMvpdsResponse, error)
-	// Begins a viewer's login with the code that the TV shows: the answer is where to send the browser.
+	// Starts a viewer's login with the code that the TV shows, and returns the URL to open in the browser.
 	//
-	// What was named with the code needn't be named again. A `domain_name` that the provider refuses is replaced by the
-	// requestor's configured one.
+	// Values that were set when the code was created may be omitted. If the provider refuses the `domain_name`, the requestor's
+	// configured one is used.
 	//
 	// Permission: `entitlements.login`.
 	//
 	// Errors:
-	//   - INVALID_ARGUMENT `INVALID_FIELD`: the provider says that a field is missing, which was named neither here nor with the
-	//     code.
-	//   - NOT_FOUND `REGISTRATION_CODE_NOT_FOUND`: unknown, released and expired codes, and those of others.
+	//   - INVALID_ARGUMENT `INVALID_FIELD`: the provider reports a missing field that was set neither here nor when the code was
+	//     created.
+	//   - NOT_FOUND `REGISTRATION_CODE_NOT_FOUND`: the code is unknown, released or expired, or belongs to another requestor or
+	//     environment.
 	//   - RESOURCE_EXHAUSTED `LOOKUP_BUDGET_EXHAUSTED`: too many wrong codes, counted together with those of
 	//     GetRegistrationCode.
 	StartLogin(ctx context.Context, in *StartLoginRequest, opts ...grpc.CallOption) (*StartLoginResponse, error)
-	// Shows the login of a device.
+	// Returns the login of a device.
 	//
 	// Permission: `entitlements.read`.
 	//
-	// Errors: NOT_FOUND `PROFILE_NOT_FOUND`, and `PROFILE_EXPIRED` where that can be told.
+	// Errors: NOT_FOUND `PROFILE_NOT_FOUND`; NOT_FOUND `PROFILE_EXPIRED` if the provider's response shows that a login has
+	// expired.
 	GetProfile(ctx context.Context, in *GetProfileRequest, opts ...grpc.CallOption) (*GetProfileResponse, error)
-	// Asks whether a resource may be watched now, and for the proof that a player shows.
+	// Decides whether a resource may be watched now, and returns the proof for the player.
 	//
-	// A denial is an answer, not an error; so is that nobody is logged in.
+	// A denial is a response, not an error. That the device is not logged in is a denial, too.
 	//
 	// Permission: `entitlements.authorize`.
 	Authorize(ctx context.Context, in *AuthorizeRequest, opts ...grpc.CallOption) (*AuthorizeResponse, error)
-	// Asks which of several resources could be watched, to show it in a list. It informs, and nothing comes of it: a player needs
-	// Authorize.
+	// Returns which of several resources may be watched, for display in a list. The result is informational: to play a resource,
+	// call Authorize.
 	//
 	// Permission: `entitlements.authorize`.
 	//
-	// Errors: INVALID_ARGUMENT `UPSTREAM_REJECTED` with `upstream_code` `too_many_resources`: more than the provider takes for
-	// this requestor, 5 unless it was asked for more.
+	// Errors: INVALID_ARGUMENT `UPSTREAM_REJECTED` with `upstream_code` `too_many_resources`: more resources than the provider
+	// accepts for this requestor, which is 5 unless the provider has raised it on request.
 	Preauthorize(ctx context.Context, in *PreauthorizeRequest, opts ...grpc.CallOption) (*PreauthorizeResponse, error)
-	// Shows what the operator tells of the viewer. It may change with an authorization.
+	// Returns the MVPD's metadata about the viewer. An authorization may change it.
 	//
 	// Permission: `entitlements.read`.
 	//
 	// Errors: those of GetProfile.
 	GetUserMetadata(ctx context.Context, in *GetUserMetadataRequest, opts ...grpc.CallOption) (*GetUserMetadataResponse, error)
-	// Ends all logins of the device. That there is none is no error. Where it fails in the middle some have ended, and it can be
-	// repeated.
+	// Ends all logins of the device. It is not an error if there are none. If the call fails, some logins may have ended; it is
+	// safe to repeat.
 	//
 	// Permission: `entitlements.logout`.
 	Logout(ctx context.Context, in *LogoutRequest, opts ...grpc.CallOption) (*LogoutResponse, error)
@@ -192,79 +195,82 @@ func (c *entitlementServiceClient) Logout(ctx context.Context, in *LogoutRequest
 // All implementations must embed UnimplementedEntitlementServiceServer
 // for forward compatibility.
 //
-// Logs viewers in with their pay-TV operators, and says what a device may watch by that login.
+// Logs viewers in with their pay-TV operators (MVPDs), and authorizes what a device may watch with that login.
 //
-// The TV shows a code (RegistrationCodeService); on a second screen the viewer picks an operator of `ListMvpds`, and goes to the
-// URL of `StartLogin` with a browser. When `WatchRegistrationCode` says that the code is released, `GetProfile` has the login,
-// and `Authorize` the proof for the player, anew for each playback.
+// The TV shows a code, which `RegistrationCodeService` issues. On a second screen the viewer picks an MVPD from `ListMvpds`
+// and opens the URL from `StartLogin` in a browser. When `WatchRegistrationCode` reports that the code is released,
+// `GetProfile` returns the login. `Authorize` returns the proof for the player; call it before each playback.
 //
-// Logins are kept by the provider: for the device, the requestor and this server's own credentials. There may be several on a
-// device, one for each operator. Where a call names no operator the newest login counts, or the one that is known already:
-// what this server has seen of a device, over REST too, is kept, sealed, until its logout or its end.
+// The provider stores the logins, per device, requestor and credentials of this server. A device may have several, one per
+// MVPD. A call that names no MVPD uses the newest login, or the one that is already known: this server stores, sealed, what
+// it has learned about the login of a device (over REST too), until the logout or the expiry of the login.
 //
-// Only where version 2 of the provider's REST API stands behind the requestor: every method is UNIMPLEMENTED
-// `UNSUPPORTED_OPERATION` over version 1 and over the server's own store.
+// The service is available only if the requestor's backend is v2. On the backends v1 and local, every method is
+// UNIMPLEMENTED `UNSUPPORTED_OPERATION`.
 //
-// Errors of every method, beside those of its own:
-//   - INVALID_ARGUMENT: `INVALID_FIELD`, with every violation in `google.rpc.BadRequest`; an environment or requestor that
-//     isn't configured is one. `MALFORMED_MESSAGE`. `UPSTREAM_REJECTED`, where the provider doesn't know the requestor or mvpd.
+// Errors of every method, in addition to those listed at the method:
+//   - INVALID_ARGUMENT: `INVALID_FIELD`, with every violation in `google.rpc.BadRequest`. An environment or requestor that is
+//     not configured is a violation. `MALFORMED_MESSAGE`. `UPSTREAM_REJECTED` if the provider does not know the requestor or
+//     MVPD.
 //   - UNAUTHENTICATED: `CALLER_NOT_AUTHENTICATED`.
 //   - PERMISSION_DENIED: `PERMISSION_MISSING`, `UPSTREAM_FORBIDDEN`.
 //   - RESOURCE_EXHAUSTED: `MESSAGE_TOO_LARGE`, `UPSTREAM_THROTTLED`.
 //   - FAILED_PRECONDITION: `UPSTREAM_CREDENTIALS_REFUSED`.
 //   - UNIMPLEMENTED: `UNSUPPORTED_OPERATION`.
-//   - UNAVAILABLE: `UPSTREAM_UNAVAILABLE`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`, `ISSUER_UNAVAILABLE`. Never does a fault of
-//     the provider look as if nobody were logged in.
+//   - UNAVAILABLE: `UPSTREAM_UNAVAILABLE`, `STORE_UNAVAILABLE`, `SHUTTING_DOWN`, `ISSUER_UNAVAILABLE`. A fault of the provider
+//     is never reported as "not logged in".
 //   - DEADLINE_EXCEEDED: `DEADLINE_EXCEEDED`.
 //   - INTERNAL: `INTERNAL`.
 type EntitlementServiceServer interface {
-	// Lists the operators that viewers of the requestor can log in with, and its TempPasses, in the provider's order. An answer
-	// may be 2 minutes old.
+	// Lists the MVPDs with which viewers of the requestor can log in, and its TempPasses, in the provider's order. The list may
+	// be up to 2 minutes old.
 	//
-	// Permission: none; any caller.
+	// Permission: none. Every authenticated caller may call it.
 	ListMvpds(context.Context, *ListMvpdsRequest) (*ListMvpdsResponse, error)
-	// Begins a viewer's login with the code that the TV shows: the answer is where to send the browser.
+	// Starts a viewer's login with the code that the TV shows, and returns the URL to open in the browser.
 	//
-	// What was named with the code needn't be named again. A `domain_name` that the provider refuses is replaced by the
-	// requestor's configured one.
+	// Values that were set when the code was created may be omitted. If the provider refuses the `domain_name`, the requestor's
+	// configured one is used.
 	//
 	// Permission: `entitlements.login`.
 	//
 	// Errors:
-	//   - INVALID_ARGUMENT `INVALID_FIELD`: the provider says that a field is missing, which was named neither here nor with the
-	//     code.
-	//   - NOT_FOUND `REGISTRATION_CODE_NOT_FOUND`: unknown, released and expired codes, and those of others.
+	//   - INVALID_ARGUMENT `INVALID_FIELD`: the provider reports a missing field that was set neither here nor when the code was
+	//     created.
+	//   - NOT_FOUND `REGISTRATION_CODE_NOT_FOUND`: the code is unknown, released or expired, or belongs to another requestor or
+	//     environment.
 	//   - RESOURCE_EXHAUSTED `LOOKUP_BUDGET_EXHAUSTED`: too many wrong codes, counted together with those of
 	//     GetRegistrationCode.
 	StartLogin(context.Context, *StartLoginRequest) (*StartLoginResponse, error)
-	// Shows the login of a device.
+	// Returns the login of a device.
 	//
 	// Permission: `entitlements.read`.
 	//
-	// Errors: NOT_FOUND `PROFILE_NOT_FOUND`, and `PROFILE_EXPIRED` where that can be told.
+	// Errors: NOT_FOUND `PROFILE_NOT_FOUND`; NOT_FOUND `PROFILE_EXPIRED` if the provider's response shows that a login has
+	// expired.
 	GetProfile(context.Context, *GetProfileRequest) (*GetProfileResponse, error)
-	// Asks whether a resource may be watched now, and for the proof that a player shows.
+	// Decides whether a resource may be watched now, and returns the proof for the player.
 	//
-	// A denial is an answer, not an error; so is that nobody is logged in.
+	// A denial is a response, not an error. That the device is not logged in is a denial, too.
 	//
 	// Permission: `entitlements.authorize`.
 	Authorize(context.Context, *AuthorizeRequest) (*AuthorizeResponse, error)
-	// Asks which of several resources could be watched, to show it in a list. It informs, and nothing comes of it: a player needs
-	// Authorize.
+	// Returns which of several resources may be watched, for display in a list. The result is informational: to play a resource,
+	// call Authorize.
 	//
 	// Permission: `entitlements.authorize`.
 	//
-	// Errors: INVALID_ARGUMENT `UPSTREAM_REJECTED` with `upstream_code` `too_many_resources`: more than the provider takes for
-	// this requestor, 5 unless it was asked for more.
+	// Errors: INVALID_ARGUMENT `UPSTREAM_REJECTED` with `upstream_code` `too_many_resources`: more resources than the provider
+	// accepts for this requestor, which is 5 unless the provider has raised it on request.
 	Preauthorize(context.Context, *PreauthorizeRequest) (*PreauthorizeResponse, error)
-	// Shows what the operator tells of the viewer. It may change with an authorization.
+	// Returns the MVPD's metadata about the viewer. An authorization may change it.
 	//
 	// Permission: `entitlements.read`.
 	//
 	// Errors: those of GetProfile.
 	GetUserMetadata(context.Context, *GetUserMetadataRequest) (*GetUserMetadataResponse, error)
-	// Ends all logins of the device. That there is none is no error. Where it fails in the middle some have ended, and it can be
-	// repeated.
+	// Ends all logins of the device. It is not an error if there are none. If the call fails, some logins may have ended; it is
+	// safe to repeat.
 	//
 	// Permission: `entitlements.logout`.
 	Logout(context.Context, *LogoutRequest) (*LogoutResponse, error)

@@ -21,69 +21,71 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Every reason that passbridge gives in `google.rpc.ErrorInfo.reason`, under the domain `passbridge`. The
-// text there is the name of the value without its prefix: `INVALID_FIELD` for `ERROR_REASON_INVALID_FIELD`.
+// The reasons that passbridge sends in `google.rpc.ErrorInfo.reason`, with the domain `passbridge`. The reason is the name
+// of the enum value without its prefix: `INVALID_FIELD` for `ERROR_REASON_INVALID_FIELD`.
 //
-// A status carries exactly one `google.rpc.ErrorInfo`, and where they fit `google.rpc.BadRequest`,
-// `google.rpc.RetryInfo` and `passbridge.v1.ProbableCauses`. All of them together stay under 4 KiB. Where that
-// took more than fits, the metadata has `details_cut`, which is `true`: texts of more than 400 bytes are cut and
-// end with an ellipsis, and of violations that are left out `violations_omitted` has the number. Later releases
-// add reasons and metadata: act on the gRPC code of a reason that you don't know.
+// A status carries exactly one `google.rpc.ErrorInfo`. It also carries `google.rpc.BadRequest`, `google.rpc.RetryInfo` and
+// `passbridge.v1.ProbableCauses` if they apply. The details together are smaller than 4 KiB. If they had to be cut, the
+// metadata has `details_cut` with the value `true`. Texts of more than 400 bytes are then truncated and end with an
+// ellipsis, and `violations_omitted` is the number of omitted violations.
+//
+// Later releases may add reasons and metadata. For an unknown reason, act on the gRPC code.
 //
 // The examples show `google.rpc.ErrorInfo` as JSON.
 type ErrorReason int32
 
 const (
-	// Never sent. A client reads it where the server is newer than its bindings.
+	// Never sent. Clients read it when the server is newer than their bindings.
 	ErrorReason_ERROR_REASON_UNSPECIFIED ErrorReason = 0
-	// INVALID_ARGUMENT. One or more fields are missing, out of their limits, or contradict each other.
-	// `google.rpc.BadRequest` lists every violation at once, with the path of the field and what it should be.
+	// INVALID_ARGUMENT. One or more fields are missing, exceed their limits, or contradict each other.
+	// `google.rpc.BadRequest` lists all violations, each with the path of the field and what is allowed.
 	//
 	// ```json
 	// { "reason": "INVALID_FIELD", "domain": "passbridge" }
 	// ```
 	//
-	// Mend the request; a repeat fails again.
+	// Correct the request. A retry fails again.
 	ErrorReason_ERROR_REASON_INVALID_FIELD ErrorReason = 1
-	// INVALID_ARGUMENT. The bytes of the request aren't the message of this method. Most often the caller
-	// speaks to another service, or something on the way has changed the body.
+	// INVALID_ARGUMENT. The body of the request is not a message of this method. Usually the client calls the wrong service,
+	// or an intermediary has changed the body.
 	//
 	// ```json
 	// { "reason": "MALFORMED_MESSAGE", "domain": "passbridge" }
 	// ```
 	//
-	// Check the method's path and the bindings of the client; a repeat fails again.
+	// Check the path of the method and the client's bindings. A retry fails again.
 	ErrorReason_ERROR_REASON_MALFORMED_MESSAGE ErrorReason = 2
-	// RESOURCE_EXHAUSTED. The request is larger than the server takes.
+	// RESOURCE_EXHAUSTED. The request exceeds the server's message size limit.
 	//
 	// ```json
 	// { "reason": "MESSAGE_TOO_LARGE", "domain": "passbridge" }
 	// ```
 	//
-	// Send less. Device information is what grows: see `DeviceInfo.additional`. No `google.rpc.RetryInfo` comes
-	// with it, because a repeat fails again.
+	// Send a smaller request. Usually the device information is too large: see `DeviceInfo.additional`. The status has no
+	// `google.rpc.RetryInfo`, because a retry fails again.
 	ErrorReason_ERROR_REASON_MESSAGE_TOO_LARGE ErrorReason = 3
-	// INVALID_ARGUMENT. The `request_id` came before, from the same caller for the same environment and
-	// requestor, but with a request that differs.
+	// INVALID_ARGUMENT. The same caller has used the `request_id` for the same environment and requestor with a different
+	// request.
 	//
 	// ```json
 	// { "reason": "REQUEST_ID_REUSED", "domain": "passbridge" }
 	// ```
 	//
-	// Draw a new id for each new request, and keep it only for repeats of the very same one.
+	// Generate a new id for each request. Reuse it only to repeat the identical request.
 	ErrorReason_ERROR_REASON_REQUEST_ID_REUSED ErrorReason = 4
-	// NOT_FOUND. No such code for this requestor in this environment: mistyped, never made, another requestor's
-	// or environment's, released, or expired. Which of these it is isn't told, so that guessing tells nothing.
+	// NOT_FOUND. The requestor has no such code in this environment. It was mistyped or never issued, belongs to another
+	// requestor or environment, was released, or has expired. The error is the same in all cases, so that guessing reveals
+	// nothing.
 	//
 	// ```json
 	// { "reason": "REGISTRATION_CODE_NOT_FOUND", "domain": "passbridge" }
 	// ```
 	//
-	// Let the viewer type the code again, or show a new one. `ProbableCauses` ranks what may be the case, and
-	// names another environment only to a caller that may read there.
+	// Ask the viewer to type the code again, or show a new one. `ProbableCauses` ranks the possible causes. It names another
+	// environment only to callers with permission to read codes there.
 	ErrorReason_ERROR_REASON_REGISTRATION_CODE_NOT_FOUND ErrorReason = 5
-	// RESOURCE_EXHAUSTED, with `google.rpc.RetryInfo` where it is known when a code expires. The environment
-	// holds as many live codes as it is configured to.
+	// RESOURCE_EXHAUSTED, with `google.rpc.RetryInfo` if it is known when a code expires. The environment has reached its
+	// configured limit of live codes.
 	//
 	// ```json
 	//
@@ -95,22 +97,21 @@ const (
 	//
 	// ```
 	//
-	// Codes expire by themselves, so a later call may succeed. Where this is no attack, the operator raises
+	// A later call may succeed, because codes expire. If this is not an attack, ask the operator of passbridge to raise
 	// `codes.max_live_codes`.
 	ErrorReason_ERROR_REASON_LIVE_CODES_EXHAUSTED ErrorReason = 6
-	// RESOURCE_EXHAUSTED, with `google.rpc.RetryInfo`. Too many lookups have missed: this viewer's, or this
-	// caller's where it doesn't name its viewers. Until the wait is over every lookup is refused, that of a
-	// right code too, or else guessing wouldn't be limited.
+	// RESOURCE_EXHAUSTED, with `google.rpc.RetryInfo`. Too many lookups have failed: those of this viewer, or those of this
+	// caller if it does not send `viewer_ip`. Until the delay has passed, every lookup is refused, including that of a valid
+	// code; otherwise guessing would not be limited.
 	//
 	// ```json
 	// { "reason": "LOOKUP_BUDGET_EXHAUSTED", "domain": "passbridge" }
 	// ```
 	//
-	// Wait as long as `google.rpc.RetryInfo` says. A caller that sends `viewer_ip` is spared that one guesser
-	// locks out all its other viewers.
+	// Retry after the delay in `google.rpc.RetryInfo`. Send `viewer_ip`, so that a viewer who guesses codes does not block the
+	// caller's other viewers.
 	ErrorReason_ERROR_REASON_LOOKUP_BUDGET_EXHAUSTED ErrorReason = 7
-	// RESOURCE_EXHAUSTED, with `google.rpc.RetryInfo`. As many watches are open as the server or this caller
-	// may have.
+	// RESOURCE_EXHAUSTED, with `google.rpc.RetryInfo`. The server or this caller has reached its limit of open watches.
 	//
 	// ```json
 	//
@@ -122,20 +123,20 @@ const (
 	//
 	// ```
 	//
-	// `caller_share` is there where this caller has as many as one may have; others may have more.
+	// `caller_share` is present if this caller has reached the limit per caller; other callers can still open watches.
 	//
-	// End watches that nobody waits for any more, or ask with GetRegistrationCode from time to time instead.
+	// Cancel watches that are no longer needed, or poll with GetRegistrationCode instead.
 	ErrorReason_ERROR_REASON_WATCHES_EXHAUSTED ErrorReason = 8
-	// UNAUTHENTICATED. The call carries no certificate or token that the server knows, or a stale one.
+	// UNAUTHENTICATED. The call has no certificate or token that the server accepts, or the token has expired.
 	//
 	// ```json
 	// { "reason": "CALLER_NOT_AUTHENTICATED", "domain": "passbridge" }
 	// ```
 	//
-	// Get a new token and repeat the call once. Tokens of the REST API aren't accepted in gRPC.
+	// Get a new token and retry once. gRPC does not accept tokens of the REST API.
 	ErrorReason_ERROR_REASON_CALLER_NOT_AUTHENTICATED ErrorReason = 9
-	// PERMISSION_DENIED. The caller is known, but its entry doesn't grant this permission, or not for this
-	// requestor or environment.
+	// PERMISSION_DENIED. The caller is authenticated, but its entry in the configuration does not grant this permission, or
+	// not for this requestor or environment.
 	//
 	// ```json
 	//
@@ -147,91 +148,88 @@ const (
 	//
 	// ```
 	//
-	// The operator grants it in the caller's entry of the configuration; a repeat fails until then.
+	// Ask the operator of passbridge to grant the permission in the caller's entry. A retry fails until then.
 	ErrorReason_ERROR_REASON_PERMISSION_MISSING ErrorReason = 10
-	// UNIMPLEMENTED. The server has no such method, or the backend of this requestor and environment can't do
-	// what was asked; the message says which.
+	// UNIMPLEMENTED. The server has no such method, or the backend of this requestor and environment does not support the
+	// operation. The message says which.
 	//
 	// ```json
 	// { "reason": "UNSUPPORTED_OPERATION", "domain": "passbridge", "metadata": { "unknown": "method" } }
 	// ```
 	//
-	// The metadata is there where the server has no such method. Update the server where the method is newer than
-	// it; otherwise ask only for what the backend can do.
+	// The metadata is present if the server has no such method. If the method is newer than the server, update the server.
+	// Otherwise use only operations that the backend supports.
 	ErrorReason_ERROR_REASON_UNSUPPORTED_OPERATION ErrorReason = 11
-	// UNAVAILABLE. The store doesn't answer, or hasn't confirmed a write in time. A write may have happened all
-	// the same.
+	// UNAVAILABLE. The store does not respond, or did not confirm a write in time. The write may have been applied.
 	//
 	// ```json
 	// { "reason": "STORE_UNAVAILABLE", "domain": "passbridge" }
 	// ```
 	//
-	// Repeat with growing pauses; a create only with a `request_id`, or there may be two codes.
+	// Retry with exponential backoff. Retry a create only with a `request_id`; otherwise there may be two codes.
 	ErrorReason_ERROR_REASON_STORE_UNAVAILABLE ErrorReason = 12
-	// UNAVAILABLE. The server is about to stop and ends its streams, or takes no new calls.
+	// UNAVAILABLE. The server is shutting down: it ends its streams and accepts no new calls.
 	//
 	// ```json
 	// { "reason": "SHUTTING_DOWN", "domain": "passbridge" }
 	// ```
 	//
-	// Repeat at once on another connection. A watch brings the `id` of its code, so that nothing is missed
-	// between the two.
+	// Retry at once on another connection. Start a watch again with the `id` of its code, so that it misses no change in
+	// between.
 	ErrorReason_ERROR_REASON_SHUTTING_DOWN ErrorReason = 13
-	// DEADLINE_EXCEEDED. The deadline that the caller set, or the server's own limit of a minute (configurable), has
-	// passed before the answer was ready; or the deadline has before a stream came to its end. A write may have
-	// happened all the same.
+	// DEADLINE_EXCEEDED. The caller's deadline, or the server's own limit (1 minute, configurable), passed before the response
+	// was ready; or the caller's deadline passed before a stream ended. A write may have been applied.
 	//
 	// ```json
 	// { "reason": "DEADLINE_EXCEEDED", "domain": "passbridge" }
 	// ```
 	//
-	// Repeat as after `STORE_UNAVAILABLE`, with more time. For a watch this is the ordinary end of a bounded
-	// wait.
+	// Retry as after `STORE_UNAVAILABLE`, with a longer deadline. For a watch, this is the normal end of a bounded wait.
 	ErrorReason_ERROR_REASON_DEADLINE_EXCEEDED ErrorReason = 14
-	// INTERNAL. A defect of passbridge. The message tells nothing of the inside; the server's log does.
+	// INTERNAL. A defect in passbridge. The message has no internal details; they are in the server's log.
 	//
 	// ```json
 	// { "reason": "INTERNAL", "domain": "passbridge" }
 	// ```
 	//
-	// Please report it, with the lines of the log from that moment. A repeat is unlikely to help.
+	// Report it, with the log lines of that time. A retry is unlikely to help.
 	ErrorReason_ERROR_REASON_INTERNAL ErrorReason = 15
-	// NOT_FOUND. The health of a service was asked for, or a symbol by reflection, that this server doesn't have.
+	// NOT_FOUND. A health check or a reflection request named a service or symbol that this server does not have.
 	//
 	// ```json
 	// { "reason": "SERVICE_UNKNOWN", "domain": "passbridge" }
 	// ```
 	//
-	// Ask for one of those that reflection lists, or for the empty name, which is the server itself.
+	// Use a name that reflection lists. For a health check, the empty name is the server itself.
 	ErrorReason_ERROR_REASON_SERVICE_UNKNOWN ErrorReason = 16
-	// RESOURCE_EXHAUSTED, with `google.rpc.RetryInfo`. More in a short time than is allowed. `limit` says of what:
-	// `grpc.address_limit`, calls from one address; `abandoned_creates`, creates that were cancelled, or whose deadline
-	// passed, before their answer, 60 a minute for each caller and address.
+	// RESOURCE_EXHAUSTED, with `google.rpc.RetryInfo`. A rate limit is exceeded. The metadata `limit` names it:
+	// `grpc.address_limit` limits calls from one IP address; `abandoned_creates` limits creates that were cancelled, or whose
+	// deadline passed, before their response: 60 a minute per caller and IP address.
 	//
 	// ```json
 	// { "reason": "THROTTLED", "domain": "passbridge", "metadata": { "limit": "abandoned_creates" } }
 	// ```
 	//
-	// Wait as long as `google.rpc.RetryInfo` says. The REST face answers 429 in its place.
+	// Retry after the delay in `google.rpc.RetryInfo`. The REST face returns status 429 instead.
 	ErrorReason_ERROR_REASON_THROTTLED ErrorReason = 17
-	// NOT_FOUND. The mvpd is no TempPass of this requestor and environment.
+	// NOT_FOUND. The `mvpd_id` is not a TempPass of this requestor and environment.
 	//
 	// ```json
 	// { "reason": "TEMP_PASS_NOT_FOUND", "domain": "passbridge" }
 	// ```
 	//
-	// Compare requestor, mvpd and environment with the configuration.
+	// Compare `requestor_id`, `mvpd_id` and `environment` with the configuration.
 	ErrorReason_ERROR_REASON_TEMP_PASS_NOT_FOUND ErrorReason = 18
-	// FAILED_PRECONDITION. A flexible reset of a TempPass that is basic: its trials have no generic key.
+	// FAILED_PRECONDITION. `ResetFlexibleTempPass` was called for a basic TempPass, whose trials have no generic key.
 	//
 	// ```json
 	// { "reason": "TEMP_PASS_NOT_PROMOTIONAL", "domain": "passbridge" }
 	// ```
 	//
-	// Reset it by device with `ResetTempPass`.
+	// Reset by device with `ResetTempPass`.
 	ErrorReason_ERROR_REASON_TEMP_PASS_NOT_PROMOTIONAL ErrorReason = 19
-	// UNAVAILABLE, with `google.rpc.RetryInfo` where it is known when to come again. The provider doesn't answer, fails,
-	// answers something that can't be read, or is spared for a while because it did so again and again.
+	// UNAVAILABLE, with `google.rpc.RetryInfo` if it is known when to retry. The provider did not respond, failed, or sent an
+	// unreadable response; or the circuit breaker is open because it did so repeatedly.
 	//
 	// ```json
 	//
@@ -247,21 +245,22 @@ const (
 	//
 	// ```
 	//
-	// The metadata stands in every error that the provider's own answer led to, as far as it said so. Repeat with
-	// growing pauses. A create that was broken off may have made a code at the provider, which nobody sees and which
-	// expires.
+	// Every error that a response of the provider caused has this metadata, as far as the response contains it.
+	//
+	// Retry with exponential backoff. A create that was interrupted may have left a code at the provider. No client sees that
+	// code, and it expires.
 	ErrorReason_ERROR_REASON_UPSTREAM_UNAVAILABLE ErrorReason = 20
-	// RESOURCE_EXHAUSTED, with `google.rpc.RetryInfo`. The provider takes one call a second for each device, ten at
-	// once, and this device's calls came faster than that could wait.
+	// RESOURCE_EXHAUSTED, with `google.rpc.RetryInfo`. The provider accepts one call per second per device, with bursts of ten.
+	// The calls of this device exceeded that by more than could be delayed within the deadline.
 	//
 	// ```json
 	// { "reason": "UPSTREAM_THROTTLED", "domain": "passbridge", "metadata": { "upstream_status": "429" } }
 	// ```
 	//
-	// Wait as long as `google.rpc.RetryInfo` says, and see that every device's own address is in `device_ip`.
+	// Retry after the delay in `google.rpc.RetryInfo`. Make sure that `device_ip` is the IP address of each device itself.
 	ErrorReason_ERROR_REASON_UPSTREAM_THROTTLED ErrorReason = 21
-	// INVALID_ARGUMENT. The provider refuses the request: a requestor or mvpd that it doesn't know, or device
-	// information that it can't read. The message names the field where the provider does.
+	// INVALID_ARGUMENT. The provider rejected the request. It does not know the requestor or MVPD, or cannot read the device
+	// information. The message names the field if the provider does.
 	//
 	// ```json
 	//
@@ -273,18 +272,18 @@ const (
 	//
 	// ```
 	//
-	// Mend the request, or have the provider configure what it names; a repeat fails again.
+	// Correct the request, or have the provider configure the value that it rejects. A retry fails again.
 	ErrorReason_ERROR_REASON_UPSTREAM_REJECTED ErrorReason = 22
-	// PERMISSION_DENIED. The provider knows who calls and forbids it.
+	// PERMISSION_DENIED. The provider accepted the credentials but does not permit the operation.
 	//
 	// ```json
 	// { "reason": "UPSTREAM_FORBIDDEN", "domain": "passbridge", "metadata": { "upstream_status": "403" } }
 	// ```
 	//
-	// Look at `ProbableCauses`; `passbridge doctor` walks the environment step by step.
+	// See `ProbableCauses`. `passbridge doctor` checks the environment step by step.
 	ErrorReason_ERROR_REASON_UPSTREAM_FORBIDDEN ErrorReason = 23
-	// FAILED_PRECONDITION. The provider doesn't take the server's own credentials, though they were renewed. It's
-	// the operator's to mend, not the caller's.
+	// FAILED_PRECONDITION. The provider refuses the server's own credentials, even after they were renewed. Only the operator
+	// of passbridge can fix this, not the caller.
 	//
 	// ```json
 	//
@@ -296,35 +295,35 @@ const (
 	//
 	// ```
 	//
-	// The operator runs `passbridge doctor`, and looks at the environment's software statement.
+	// The operator runs `passbridge doctor` and checks the software statement of the environment.
 	ErrorReason_ERROR_REASON_UPSTREAM_CREDENTIALS_REFUSED ErrorReason = 24
-	// FAILED_PRECONDITION. The device is logged in at the provider already, so there is no code to issue. Over v2 only.
+	// FAILED_PRECONDITION. The device is already logged in at the provider, so no code is issued. Over v2 only.
 	//
 	// ```json
 	// { "reason": "ALREADY_AUTHENTICATED", "domain": "passbridge", "metadata": { "mvpd_id": "Cablevision" } }
 	// ```
 	//
-	// Go on with the login that there is, with the operator in the metadata.
+	// Use the existing login. The metadata has its MVPD.
 	ErrorReason_ERROR_REASON_ALREADY_AUTHENTICATED ErrorReason = 25
-	// FAILED_PRECONDITION. The provider has decided by something else than a TempPass, so `mvpd_id` isn't one there.
+	// FAILED_PRECONDITION. The provider's decision did not come from a TempPass, so `mvpd_id` is not a TempPass there.
 	//
 	// ```json
 	// { "reason": "NOT_A_TEMP_PASS", "domain": "passbridge", "metadata": { "upstream_source": "mvpd" } }
 	// ```
 	//
-	// Ask for a TempPass, by the name that it has at the provider.
+	// Send the id that the TempPass has at the provider.
 	ErrorReason_ERROR_REASON_NOT_A_TEMP_PASS ErrorReason = 26
-	// UNAVAILABLE, with `google.rpc.RetryInfo`. The public keys of the issuer of the caller's token can't be read, so that
-	// nobody knows whether the token is good.
+	// UNAVAILABLE, with `google.rpc.RetryInfo`. The public keys of the token's issuer cannot be read, so the caller's token
+	// cannot be verified.
 	//
 	// ```json
 	// { "reason": "ISSUER_UNAVAILABLE", "domain": "passbridge" }
 	// ```
 	//
-	// Repeat after the pause that `RetryInfo` says. The server's log says what is wrong with the issuer.
+	// Retry after the delay in `google.rpc.RetryInfo`. The server's log has the cause.
 	ErrorReason_ERROR_REASON_ISSUER_UNAVAILABLE ErrorReason = 27
-	// RESOURCE_EXHAUSTED, with `google.rpc.RetryInfo`. As many streams of resets (BatchResetTempPass) are open as the server
-	// or this caller may have.
+	// RESOURCE_EXHAUSTED, with `google.rpc.RetryInfo`. The server or this caller has reached its limit of open
+	// BatchResetTempPass streams.
 	//
 	// ```json
 	//
@@ -336,10 +335,12 @@ const (
 	//
 	// ```
 	//
-	// Send more items over the streams that are open: each carries 256 at a time.
+	// `caller_share` is present if this caller has reached the limit per caller.
+	//
+	// Send more items over the open streams. Each has up to 256 items in flight.
 	ErrorReason_ERROR_REASON_BATCHES_EXHAUSTED ErrorReason = 28
-	// RESOURCE_EXHAUSTED, with `google.rpc.RetryInfo`. This caller has as many connections as it may have. The server closes
-	// the one that this came over.
+	// RESOURCE_EXHAUSTED, with `google.rpc.RetryInfo`. This caller has reached its limit of connections. The server closes the
+	// connection of this call.
 	//
 	// ```json
 	//
@@ -353,23 +354,23 @@ const (
 	//
 	// Send more calls over each connection.
 	ErrorReason_ERROR_REASON_CONNECTIONS_EXHAUSTED ErrorReason = 29
-	// NOT_FOUND. Nobody is logged in on the device for this requestor and environment, or not with the operator that was
-	// asked for; or the login was taken back. Over v2 only.
+	// NOT_FOUND. The device is not logged in for this requestor and environment, or not with the requested MVPD, or the login
+	// was revoked. Over v2 only.
 	//
 	// ```json
 	// { "reason": "PROFILE_NOT_FOUND", "domain": "passbridge" }
 	// ```
 	//
-	// Show a code, and have the viewer log in with it.
+	// Show a code, with which the viewer logs in.
 	ErrorReason_ERROR_REASON_PROFILE_NOT_FOUND ErrorReason = 30
-	// NOT_FOUND. The device was logged in and the login has expired, or the trial of the TempPass is used up; told only where
-	// the provider lets it be told from a login that never was. Over v2 only.
+	// NOT_FOUND. The login of the device has expired, or the TempPass trial is used up. Sent only if the provider's response
+	// distinguishes this from a device that was never logged in; otherwise the reason is `PROFILE_NOT_FOUND`. Over v2 only.
 	//
 	// ```json
 	// { "reason": "PROFILE_EXPIRED", "domain": "passbridge" }
 	// ```
 	//
-	// Show a code, and have the viewer log in anew.
+	// Show a code, with which the viewer logs in again.
 	ErrorReason_ERROR_REASON_PROFILE_EXPIRED ErrorReason = 31
 )
 

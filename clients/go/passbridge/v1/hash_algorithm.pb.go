@@ -21,11 +21,11 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// The hash functions that turn the identifier of a person into a digest.
+// The hash functions for the identifier of a person.
 type HashAlgorithm int32
 
 const (
-	// The default: taken as `HASH_ALGORITHM_SHA256`.
+	// The default: the same as `HASH_ALGORITHM_SHA256`.
 	HashAlgorithm_HASH_ALGORITHM_UNSPECIFIED HashAlgorithm = 0
 	// SHA-256: a digest of 64 hexadecimal digits.
 	HashAlgorithm_HASH_ALGORITHM_SHA256 HashAlgorithm = 1

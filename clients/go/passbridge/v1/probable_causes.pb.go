@@ -21,14 +21,14 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// A detail of an error status: what has most often led to this error, the likeliest cause first. The order
-// comes from what this very request shows, so it differs between two errors of the same reason.
+// An error detail that lists the probable causes of the error, most likely first. The ranking depends on the
+// request, so two errors with the same reason may list the causes in a different order.
 //
-// Statuses carry it beside `google.rpc.ErrorInfo` wherever there is something to say. It is meant for the
-// person who reads the log, not for a program: act on `ErrorInfo.reason`.
+// A status carries it beside `google.rpc.ErrorInfo` when causes are known. It is meant for the person who reads
+// the log. Programs should match on `ErrorInfo.reason`.
 type ProbableCauses struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The causes, likeliest first.
+	// The causes, most likely first.
 	Causes        []*ProbableCause `protobuf:"bytes,1,rep,name=causes,proto3" json:"causes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -71,12 +71,12 @@ func (x *ProbableCauses) GetCauses() []*ProbableCause {
 	return nil
 }
 
-// One thing that may have gone wrong, and what to do about it.
+// One probable cause, and what to do about it.
 type ProbableCause struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What may be the case, in English. Example: the code was made in another environment.
+	// The cause, in English. Example: the code was created in another environment.
 	Cause string `protobuf:"bytes,1,opt,name=cause,proto3" json:"cause,omitempty"`
-	// How to find out and how to mend it, in English.
+	// How to confirm the cause and how to fix it, in English.
 	Remedy        string `protobuf:"bytes,2,opt,name=remedy,proto3" json:"remedy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

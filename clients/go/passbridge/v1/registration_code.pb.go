@@ -22,22 +22,21 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// The life of a code: it begins pending, and ends either released or expired. It never leaves an end.
+// The state of a code. It starts as pending and ends as either released or expired. Both are final.
 type RegistrationCode_State int32
 
 const (
 	// Never sent. A client reads it where the server is newer than its bindings.
 	RegistrationCode_STATE_UNSPECIFIED RegistrationCode_State = 0
-	// The code can be used.
+	// The code can be used to log in.
 	RegistrationCode_STATE_PENDING RegistrationCode_State = 1
-	// The record is gone before its time. In the real flow a finished login does that, but so does anybody
-	// who deletes the code: it is no proof of a login. Ask the provider whether the viewer is authenticated.
+	// The record was deleted before its expiry. A finished login deletes it, but so does a call to
+	// DeleteRegistrationCode: this state does not prove a login. Ask the provider whether the viewer is authenticated.
 	//
-	// Get answers NOT_FOUND. Until 10 minutes after the code would have expired a tombstone keeps its `id`, so
-	// that a watch which brings that `id` still learns how it ended. It keeps the code from being given out
-	// again, too.
+	// Get returns NOT_FOUND. A tombstone keeps the `id` until 10 minutes after the code's expiry, so a watch with that
+	// `id` still reports how the code ended. The tombstone also prevents the code from being issued again.
 	RegistrationCode_STATE_RELEASED RegistrationCode_State = 2
-	// The time is up, and nobody has released the code. Get answers NOT_FOUND.
+	// The code expired before it was released. Get returns NOT_FOUND.
 	RegistrationCode_STATE_EXPIRED RegistrationCode_State = 3
 )
 
@@ -84,60 +83,58 @@ func (RegistrationCode_State) EnumDescriptor() ([]byte, []int) {
 	return file_passbridge_v1_registration_code_proto_rawDescGZIP(), []int{0, 0}
 }
 
-// A registration code and what is known of the device that shows it. The viewer types the code on a second
-// screen and logs in there; the provider then finds the device through it.
+// A registration code, and the device that shows it. The viewer types the code on a second screen and logs in there. The
+// code tells the provider which device the login is for.
 //
-// Over an upstream the record is passbridge's own shadow of the provider's. A code that the provider made for
-// somebody else is answered too where the provider tells of it, but only in part: what it doesn't say is
-// absent.
+// Over an upstream the record is the shadow: passbridge's own copy of the provider's record. A code that the provider
+// issued to another client is returned too, if the provider reports it, but only in part: what the provider does not
+// report is absent.
 type RegistrationCode struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The identifier of this record: a UUID, unlike the code never used twice. Give it to
+	// The identifier of this record: a UUID which, unlike the code, is never reused. Pass it to
 	// `RegistrationCodeService.WatchRegistrationCode`.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// The code as the device should show it: upper-case letters and digits, 7 unless configured otherwise,
-	// without vowels and look-alikes where passbridge draws it. Unique per environment and requestor, and not
-	// given out again until 10 minutes after `expire_time`, however it ends.
+	// The code, as the device should show it: 7 uppercase letters and digits by default (the length is configurable). A
+	// code that passbridge generates has no vowels and no look-alikes. A code is unique per environment and requestor. It
+	// is not issued again until 10 minutes after `expire_time`, even if it is released earlier.
 	Code string `protobuf:"bytes,2,opt,name=code,proto3" json:"code,omitempty"`
-	// The requestor that the code belongs to. The provider's REST API v2 calls it the service provider.
+	// The requestor of the code. The provider's REST API v2 calls it the service provider.
 	RequestorId string `protobuf:"bytes,3,opt,name=requestor_id,json=requestorId,proto3" json:"requestor_id,omitempty"`
-	// The name of the environment that the code belongs to; never empty, even where the request left it out.
+	// The name of the environment of the code. Never empty, even if the request omitted it.
 	Environment string `protobuf:"bytes,4,opt,name=environment,proto3" json:"environment,omitempty"`
-	// The pay-TV operator to log in with; empty where none was chosen yet.
+	// The pay-TV operator (MVPD) to log in with; empty if none has been chosen.
 	MvpdId string `protobuf:"bytes,5,opt,name=mvpd_id,json=mvpdId,proto3" json:"mvpd_id,omitempty"`
-	// When the code was made.
+	// The time at which the code was created.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
-	// When the code ends, unless it is released before.
+	// The time at which the code expires, unless it is released earlier.
 	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
-	// Where the code is in its life. Get only ever shows `STATE_PENDING`, Watch the others too.
+	// The state of the code. Get returns only `STATE_PENDING`; Watch returns the other states too.
 	State RegistrationCode_State `protobuf:"varint,8,opt,name=state,proto3,enum=passbridge.v1.RegistrationCode_State" json:"state,omitempty"`
-	// The identifier of the device: the one of the request, or the one that passbridge assigned.
+	// The identifier of the device, from the request or assigned by passbridge.
 	DeviceId string `protobuf:"bytes,9,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
-	// True where passbridge had to make the device id, because the request brought none. The caller then stores
-	// `device_id` on the device and brings it from now on, or else the viewer has to log in again with each
-	// code.
+	// True if passbridge assigned the device id because the request had none. The caller must then store `device_id` on
+	// the device and send it in later requests. Otherwise the viewer has to log in again with each code.
 	DeviceIdAssigned bool `protobuf:"varint,10,opt,name=device_id_assigned,json=deviceIdAssigned,proto3" json:"device_id_assigned,omitempty"`
 	// The device, normalized.
 	DeviceInfo *NormalizedDeviceInfo `protobuf:"bytes,11,opt,name=device_info,json=deviceInfo,proto3" json:"device_info,omitempty"`
-	// The same as the REST API returns it: base64 of a JSON object. Of a code that version 1 of an upstream issued, it is
-	// the upstream's own text, byte for byte.
+	// The normalized device as the REST API returns it: base64 of a JSON object. For a code that an upstream issued
+	// through v1, it is the upstream's own text, byte for byte.
 	EncodedDeviceInfo string `protobuf:"bytes,12,opt,name=encoded_device_info,json=encodedDeviceInfo,proto3" json:"encoded_device_info,omitempty"`
-	// The User-Agent that `device_info` was read from; empty where none was given.
+	// The User-Agent from which `device_info` was read; empty if the request had none.
 	UserAgent string `protobuf:"bytes,13,opt,name=user_agent,json=userAgent,proto3" json:"user_agent,omitempty"`
-	// The User-Agent as the application sent it; empty where none was given.
+	// The User-Agent as the application sent it; empty if the request had none.
 	OriginalUserAgent string `protobuf:"bytes,14,opt,name=original_user_agent,json=originalUserAgent,proto3" json:"original_user_agent,omitempty"`
-	// How the application that asked for the code was authorized, in the provider's words: `OAUTH2` where it
-	// brought an access token. Text and not an enum, because the list is the provider's. Empty where it isn't
-	// known.
+	// How the application that requested the code was authorized, in the provider's terms: `OAUTH2` if it sent an access
+	// token. A string rather than an enum, because the provider defines the values. Empty if it is not known.
 	AuthorizationType string `protobuf:"bytes,15,opt,name=authorization_type,json=authorizationType,proto3" json:"authorization_type,omitempty"`
-	// The application that asked for the code, as its software statement names it; absent where it isn't known.
+	// The application that requested the code, as in its software statement; absent if it is not known.
 	SourceApplication *SourceApplication `protobuf:"bytes,16,opt,name=source_application,json=sourceApplication,proto3" json:"source_application,omitempty"`
-	// Where the viewer types the code, without the code in it: for the screen. Empty where the requestor has no
-	// template configured.
+	// The address at which the viewer types the code, without the code in it, for display on the screen. Empty if no
+	// template is configured for the requestor.
 	VerificationUri string `protobuf:"bytes,17,opt,name=verification_uri,json=verificationUri,proto3" json:"verification_uri,omitempty"`
-	// The same with the code in it: for a QR code. Empty where the requestor has no template configured.
+	// The same address with the code in it, for a QR code. Empty if no template is configured for the requestor.
 	VerificationUriComplete string `protobuf:"bytes,18,opt,name=verification_uri_complete,json=verificationUriComplete,proto3" json:"verification_uri_complete,omitempty"`
-	// The deprecated parameters that came with the request; absent where none did.
+	// The deprecated parameters of the request; absent if there were none.
 	Legacy        *LegacyParameters `protobuf:"bytes,19,opt,name=legacy,proto3" json:"legacy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -306,14 +303,14 @@ func (x *RegistrationCode) GetLegacy() *LegacyParameters {
 	return nil
 }
 
-// The application that asked for a code, as its software statement names it.
+// The application that requested a code, as in its software statement.
 type SourceApplication struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Its identifier.
+	// The identifier.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// Its name.
+	// The name.
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	// Its version.
+	// The version.
 	Version       string `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -370,22 +367,23 @@ func (x *SourceApplication) GetVersion() string {
 	return ""
 }
 
-// Parameters that the provider's REST API v1 has deprecated. They are accepted and kept, and change nothing but, over version 2
-// of the provider's API, whose login it is (see `app_id`): new code leaves them out. Each is at most 512 bytes of UTF-8, `registration_url` 2 048; longer ones are INVALID_ARGUMENT
-// `INVALID_FIELD`.
+// Parameters that the provider's REST API v1 has deprecated. Do not use them in new code. They are accepted and stored,
+// and have one effect: over v2, `app_id` and `device_user` determine to whom a login belongs. Each is at most 512 bytes
+// of UTF-8, `registration_url` 2 048 bytes; a longer one is INVALID_ARGUMENT `INVALID_FIELD`.
 type LegacyParameters struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The kind of device, in the application's own words: v1's `deviceType`.
+	// The kind of device, as free text: `deviceType` in v1.
 	DeviceType string `protobuf:"bytes,1,opt,name=device_type,json=deviceType,proto3" json:"device_type,omitempty"`
-	// The user of the device: v1's `deviceUser`. Where it is set, the login is this user's alone, as with `app_id`.
+	// The user of the device: `deviceUser` in v1. Over v2 the login then belongs to this user only; see `app_id`.
 	DeviceUser string `protobuf:"bytes,2,opt,name=device_user,json=deviceUser,proto3" json:"device_user,omitempty"`
-	// The identifier of the application: v1's `appId`. Over version 2 of the provider's API a login of this application is none of
-	// another one on the same device: calls about it name the device as `ID|APP`, with a user as `ID|APP|USER`.
+	// The identifier of the application: `appId` in v1. Over v2 the login then belongs to this application only, and not
+	// to other applications on the device. Later calls about the login send the `device_id` as `ID|APP`, or as
+	// `ID|APP|USER` if `device_user` was set.
 	AppId string `protobuf:"bytes,3,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
-	// The version of the application: v1's `appVersion`.
+	// The version of the application: `appVersion` in v1.
 	AppVersion string `protobuf:"bytes,4,opt,name=app_version,json=appVersion,proto3" json:"app_version,omitempty"`
-	// Where the viewer types the code: v1's `registrationURL`. It is kept as text and never fetched; see
-	// `RegistrationCode.verification_uri` for what replaces it.
+	// The address at which the viewer types the code: `registrationURL` in v1. It is stored as text and never fetched.
+	// `RegistrationCode.verification_uri` replaces it.
 	RegistrationUrl string `protobuf:"bytes,5,opt,name=registration_url,json=registrationUrl,proto3" json:"registration_url,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache

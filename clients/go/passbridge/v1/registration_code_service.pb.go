@@ -22,17 +22,17 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// What a new code is for.
+// The device and the settings of a new code.
 type CreateRegistrationCodeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Required. The requestor that the code is for.
+	// Required. The requestor.
 	RequestorId string `protobuf:"bytes,1,opt,name=requestor_id,json=requestorId,proto3" json:"requestor_id,omitempty"`
-	// The environment that the code is for; empty: the default one.
+	// The environment. Empty means the default environment.
 	Environment string `protobuf:"bytes,2,opt,name=environment,proto3" json:"environment,omitempty"`
-	// The identifier of the device, 1 to 2 048 bytes of UTF-8, hashed by the caller as the provider asks. Leave
-	// the field out where the device has none, since an empty one is `INVALID_FIELD`: passbridge makes one,
-	// returns it in `RegistrationCode.device_id`, and says so in `RegistrationCode.device_id_assigned`. The
-	// text `dummy`, with which callers of the REST API ask for that, is `INVALID_FIELD` here.
+	// The identifier of the device, 1 to 2 048 bytes of UTF-8, hashed by the caller as the provider requires. Omit the
+	// field if the device has none; an empty one is `INVALID_FIELD`. passbridge then assigns an identifier, returns it in
+	// `RegistrationCode.device_id`, and sets `RegistrationCode.device_id_assigned`. The text `dummy`, with which clients
+	// of the REST API request that, is `INVALID_FIELD` here.
 	DeviceId *string `protobuf:"bytes,3,opt,name=device_id,json=deviceId,proto3,oneof" json:"device_id,omitempty"`
 	// Required. The device, in one of two forms.
 	//
@@ -41,37 +41,37 @@ type CreateRegistrationCodeRequest struct {
 	//	*CreateRegistrationCodeRequest_DeviceInfo
 	//	*CreateRegistrationCodeRequest_XDeviceInfo
 	Device isCreateRegistrationCodeRequest_Device `protobuf_oneof:"device"`
-	// The User-Agent of the device. It is kept, and what the device doesn't say itself is read from it. At most
-	// 2 048 bytes; empty: unknown.
+	// The User-Agent of the device. It is stored, and values that the device information lacks are read from it. At most
+	// 2 048 bytes. Empty means unknown.
 	UserAgent string `protobuf:"bytes,6,opt,name=user_agent,json=userAgent,proto3" json:"user_agent,omitempty"`
-	// The address of the device as the internet sees it, IPv4 or IPv6 as text. Required over an upstream,
-	// because the provider binds the code to it; otherwise empty means unknown.
+	// The public IP address of the device, IPv4 or IPv6 as text. Required over an upstream, because the provider binds the
+	// code to it. On a local backend, empty means unknown.
 	DeviceIp string `protobuf:"bytes,7,opt,name=device_ip,json=deviceIp,proto3" json:"device_ip,omitempty"`
-	// The port of the device, 0 to 65 535; 0, the default: unknown.
+	// The port of the device, 0 to 65 535. 0, the default, means unknown.
 	DevicePort uint32 `protobuf:"varint,8,opt,name=device_port,json=devicePort,proto3" json:"device_port,omitempty"`
-	// The pay-TV operator to log in with, where the viewer has chosen it already; empty: the second screen
-	// asks.
+	// The pay-TV operator (MVPD) to log in with, if the viewer has already chosen it. Empty means that the second screen
+	// asks the viewer.
 	MvpdId string `protobuf:"bytes,9,opt,name=mvpd_id,json=mvpdId,proto3" json:"mvpd_id,omitempty"`
-	// How long the code lives: whole seconds, 1 to 36 000, on every backend; absent: 1 800, which is half an
-	// hour. Over v2 it's a wish only: where the provider decides otherwise the answer carries
+	// The lifetime of the code in whole seconds, 1 to 36 000 on every backend. The default is 1 800 (30 minutes). Over v2
+	// it is a requested value: if the provider uses another one, the response has the warning
 	// `WARNING_REASON_TTL_NOT_HONOURED`.
 	Ttl *durationpb.Duration `protobuf:"bytes,10,opt,name=ttl,proto3" json:"ttl,omitempty"`
-	// Makes the call safe to repeat: a UUID that the caller draws, in its usual text form of 36 characters;
-	// empty: every call makes a code.
+	// The idempotency key, which makes the call safe to repeat: a UUID that the caller generates, in the usual text form of
+	// 36 characters. If it is empty, every call creates a code.
 	//
-	// The same caller, environment, requestor and id get the first answer again, until 10 minutes after the
-	// expiry of the code that it holds. A repeat that arrives while the first call runs waits for it. Errors
-	// aren't kept: the repeat of a failed call is a first one. The id with any other request is
-	// INVALID_ARGUMENT `REQUEST_ID_REUSED`.
+	// A repeat with the same caller, environment, requestor and id returns the stored response of the first call, until 10
+	// minutes after the expiry of its code. A repeat that arrives during the first call waits for it. Errors are not stored:
+	// after an error, the repeat is processed as a new call. The same id with a different request is INVALID_ARGUMENT
+	// `REQUEST_ID_REUSED`.
 	RequestId string `protobuf:"bytes,11,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// The domain of the application that the viewer logs in from, at most 253 bytes; empty: left to the second
-	// screen. Used by v2 only; other backends answer with `WARNING_REASON_FIELD_IGNORED`.
+	// The domain of the application from which the viewer logs in, at most 253 bytes. Empty means that the second screen
+	// determines it. Used over v2 only; other backends return the warning `WARNING_REASON_FIELD_IGNORED`.
 	DomainName string `protobuf:"bytes,12,opt,name=domain_name,json=domainName,proto3" json:"domain_name,omitempty"`
-	// Where the second screen goes after the login: a URL of at most 2 048 bytes; empty: left to the second
-	// screen. Used by v2 only; other backends answer with `WARNING_REASON_FIELD_IGNORED`.
+	// The URL to which the second screen is redirected after the login, at most 2 048 bytes. Empty means that the second
+	// screen determines it. Used over v2 only; other backends return the warning `WARNING_REASON_FIELD_IGNORED`.
 	RedirectUrl string `protobuf:"bytes,13,opt,name=redirect_url,json=redirectUrl,proto3" json:"redirect_url,omitempty"`
-	// Deprecated parameters of v1, kept with the code. v2 has no use for them and answers with
-	// `WARNING_REASON_FIELD_IGNORED`.
+	// Deprecated parameters of v1, stored with the code. v2 uses only `app_id` and `device_user`; for each of the others it
+	// returns the warning `WARNING_REASON_FIELD_IGNORED`.
 	Legacy        *LegacyParameters `protobuf:"bytes,14,opt,name=legacy,proto3" json:"legacy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -226,8 +226,8 @@ type CreateRegistrationCodeRequest_DeviceInfo struct {
 }
 
 type CreateRegistrationCodeRequest_XDeviceInfo struct {
-	// The wire form, as the device sent it: base64 of a JSON object, at most 64 KiB. The standard and the
-	// URL-safe alphabet are read alike, with or without padding.
+	// The wire form, as the device sent it: base64 of a JSON object, at most 64 KiB. The standard and the URL-safe
+	// alphabet are both accepted, with or without padding.
 	XDeviceInfo string `protobuf:"bytes,5,opt,name=x_device_info,json=xDeviceInfo,proto3,oneof"`
 }
 
@@ -240,7 +240,7 @@ type CreateRegistrationCodeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The new code, in `STATE_PENDING`.
 	RegistrationCode *RegistrationCode `protobuf:"bytes,1,opt,name=registration_code,json=registrationCode,proto3" json:"registration_code,omitempty"`
-	// What was odd about the request, or couldn't be done as wished.
+	// Problems in the request that did not cause an error, and requested values that could not be used.
 	Warnings      []*Warning `protobuf:"bytes,2,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -290,19 +290,19 @@ func (x *CreateRegistrationCodeResponse) GetWarnings() []*Warning {
 	return nil
 }
 
-// Which code to read.
+// The code to return.
 type GetRegistrationCodeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Required. The requestor that the code belongs to.
+	// Required. The requestor of the code.
 	RequestorId string `protobuf:"bytes,1,opt,name=requestor_id,json=requestorId,proto3" json:"requestor_id,omitempty"`
-	// The environment that the code belongs to; empty: the default one.
+	// The environment of the code. Empty means the default environment.
 	Environment string `protobuf:"bytes,2,opt,name=environment,proto3" json:"environment,omitempty"`
-	// Required. The code, as the viewer typed it: at most 256 bytes, without control characters. Anything else
-	// that can't be a code is simply not found.
+	// Required. The code, as the viewer typed it: at most 256 bytes, without control characters. Any other text that cannot
+	// be a code is NOT_FOUND.
 	Code string `protobuf:"bytes,3,opt,name=code,proto3" json:"code,omitempty"`
-	// The address of the person who types the code, IPv4 or IPv6 as text, where the caller knows it. Lookups
-	// that miss are budgeted by it: 10 a minute for each viewer, which is an IPv4 address or an IPv6 /64; 40 for
-	// an IPv6 /56 and 160 for a /48. Empty: they count towards the budget of the caller, 600 a minute. All are
+	// The IP address of the viewer who types the code, IPv4 or IPv6 as text, if the caller knows it. It determines the
+	// failed-lookup budget: 10 failed lookups a minute per viewer, which is an IPv4 address or an IPv6 /64; 40 per IPv6 /56
+	// and 160 per /48. If it is empty, failed lookups count toward the caller's budget of 600 a minute. All limits are
 	// configurable.
 	ViewerIp      string `protobuf:"bytes,4,opt,name=viewer_ip,json=viewerIp,proto3" json:"viewer_ip,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -367,7 +367,7 @@ func (x *GetRegistrationCodeRequest) GetViewerIp() string {
 	return ""
 }
 
-// The code that was read.
+// The code.
 type GetRegistrationCodeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The code, in `STATE_PENDING`.
@@ -413,17 +413,17 @@ func (x *GetRegistrationCodeResponse) GetRegistrationCode() *RegistrationCode {
 	return nil
 }
 
-// Which code to release.
+// The code to release.
 type DeleteRegistrationCodeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Required. The requestor that the code belongs to.
+	// Required. The requestor of the code.
 	RequestorId string `protobuf:"bytes,1,opt,name=requestor_id,json=requestorId,proto3" json:"requestor_id,omitempty"`
-	// The environment that the code belongs to; empty: the default one.
+	// The environment of the code. Empty means the default environment.
 	Environment string `protobuf:"bytes,2,opt,name=environment,proto3" json:"environment,omitempty"`
-	// Required. The code, as the viewer typed it: at most 256 bytes, without control characters. Anything else
-	// that can't be a code is simply not found.
+	// Required. The code, as the viewer typed it: at most 256 bytes, without control characters. Any other text that cannot
+	// be a code is NOT_FOUND.
 	Code string `protobuf:"bytes,3,opt,name=code,proto3" json:"code,omitempty"`
-	// The address of the person who types the code, IPv4 or IPv6 as text, where the caller knows it. See
+	// The IP address of the viewer who types the code, IPv4 or IPv6 as text, if the caller knows it. See
 	// `GetRegistrationCodeRequest.viewer_ip`.
 	ViewerIp      string `protobuf:"bytes,4,opt,name=viewer_ip,json=viewerIp,proto3" json:"viewer_ip,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -488,11 +488,11 @@ func (x *DeleteRegistrationCodeRequest) GetViewerIp() string {
 	return ""
 }
 
-// How far the release went.
+// The effect of the release.
 type DeleteRegistrationCodeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Whether the provider has dropped the code too: true over v1; false over v2, which can't, so that only
-	// passbridge has forgotten it and a login with it may still succeed. Absent where no provider is involved.
+	// Whether the provider has deleted the code too: true over v1. False over v2, which cannot delete codes: only
+	// passbridge has deleted it, and a login with it may still succeed. Absent on a local backend.
 	UpstreamDeleted *bool `protobuf:"varint,1,opt,name=upstream_deleted,json=upstreamDeleted,proto3,oneof" json:"upstream_deleted,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
@@ -535,20 +535,20 @@ func (x *DeleteRegistrationCodeResponse) GetUpstreamDeleted() bool {
 	return false
 }
 
-// Which code to follow.
+// The code to watch.
 type WatchRegistrationCodeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Required. The requestor that the code belongs to.
+	// Required. The requestor of the code.
 	RequestorId string `protobuf:"bytes,1,opt,name=requestor_id,json=requestorId,proto3" json:"requestor_id,omitempty"`
-	// The environment that the code belongs to; empty: the default one.
+	// The environment of the code. Empty means the default environment.
 	Environment string `protobuf:"bytes,2,opt,name=environment,proto3" json:"environment,omitempty"`
-	// Required. The code, as the viewer typed it: at most 256 bytes, without control characters. Anything else
-	// that can't be a code is simply not found.
+	// Required. The code, as the viewer typed it: at most 256 bytes, without control characters. Any other text that cannot
+	// be a code is NOT_FOUND.
 	Code string `protobuf:"bytes,3,opt,name=code,proto3" json:"code,omitempty"`
-	// The `RegistrationCode.id` of the record that is meant: a UUID. With it a watch learns how the record
-	// ended, until 10 minutes after its expiry; without it the watch follows whatever record the code belongs to now.
+	// The `RegistrationCode.id` of the record: a UUID. With it, the watch reports how the record ended, until 10 minutes
+	// after its expiry. Without it, the watch follows the record to which the code belongs now.
 	Id *string `protobuf:"bytes,4,opt,name=id,proto3,oneof" json:"id,omitempty"`
-	// The address of the person who types the code, IPv4 or IPv6 as text, where the caller knows it. See
+	// The IP address of the viewer who types the code, IPv4 or IPv6 as text, if the caller knows it. See
 	// `GetRegistrationCodeRequest.viewer_ip`.
 	ViewerIp      string `protobuf:"bytes,5,opt,name=viewer_ip,json=viewerIp,proto3" json:"viewer_ip,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -620,12 +620,12 @@ func (x *WatchRegistrationCodeRequest) GetViewerIp() string {
 	return ""
 }
 
-// The state of the code that is followed.
+// The state of the watched code.
 type WatchRegistrationCodeResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The code with its present `RegistrationCode.state`. Where the record had ended before the watch began,
-	// only what its tombstone keeps is set; of a record whose code belongs to another one by now, only `id`,
-	// `code`, `requestor_id`, `environment` and `state`.
+	// The code with its current `RegistrationCode.state`. If the record ended before the watch started, only the fields
+	// that its tombstone keeps are set. If the code now belongs to another record, only `id`, `code`, `requestor_id`,
+	// `environment` and `state` are set.
 	RegistrationCode *RegistrationCode `protobuf:"bytes,1,opt,name=registration_code,json=registrationCode,proto3" json:"registration_code,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache

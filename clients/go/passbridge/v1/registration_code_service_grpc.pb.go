@@ -31,21 +31,22 @@ const (
 //
 // Issues registration codes: the short codes that a device shows and a viewer types on a second screen.
 //
-// The same calls work whether passbridge itself keeps the codes or the provider's REST API, v1 or v2, stands
-// behind the environment. Where the backend matters, the field or method says so.
+// The calls are the same for each backend: local (passbridge stores the codes itself), v1 and v2 (the two versions of
+// the provider's REST API, which are called upstreams). The comment of a method or field says where the backend makes a
+// difference.
 //
-// Terms that hold for every method:
-//   - A requestor, mvpd or environment is 1 to 128 letters, digits, dots, underscores and hyphens.
-//   - `environment` may be left out: the default one is then meant, which is the one named `default`, or the
-//     only one.
-//   - A caller reaches the requestors and environments of its entry in the configuration, with the permissions
-//     given there.
-//   - Codes are compared as people type them: case, spaces and dashes don't matter, and in codes that
-//     passbridge drew neither does a look-alike of a character that they can't hold.
+// The following holds for every method:
+//   - The id of a requestor or MVPD, or the name of an environment, is 1 to 128 letters, digits, dots, underscores and
+//     hyphens.
+//   - An empty `environment` means the default environment: the one named `default`, or the only one.
+//   - A caller can access the requestors and environments in its entry of the configuration, with the permissions that are
+//     granted there.
+//   - Codes are compared as people type them: case, spaces and dashes are ignored. In codes that passbridge generated, a
+//     character outside the alphabet matches the character of the alphabet that it looks like.
 //
-// Errors of every method, beside those of its own:
-//   - INVALID_ARGUMENT: `INVALID_FIELD`, with every violation in `google.rpc.BadRequest`; an environment or
-//     requestor that isn't configured is one. `MALFORMED_MESSAGE`.
+// Errors of every method, in addition to those listed at the method:
+//   - INVALID_ARGUMENT: `INVALID_FIELD`, with every violation in `google.rpc.BadRequest`. An environment or requestor that
+//     is not configured is a violation. `MALFORMED_MESSAGE`.
 //   - UNAUTHENTICATED: `CALLER_NOT_AUTHENTICATED`.
 //   - PERMISSION_DENIED: `PERMISSION_MISSING`.
 //   - RESOURCE_EXHAUSTED: `MESSAGE_TOO_LARGE`.
@@ -56,54 +57,52 @@ const (
 //   - DEADLINE_EXCEEDED: `DEADLINE_EXCEEDED`.
 //   - INTERNAL: `INTERNAL`.
 type RegistrationCodeServiceClient interface {
-	// Makes a new code for a device. Bring a `request_id`, and the call can be repeated without making a second
-	// one.
+	// Creates a code for a device. With a `request_id`, the call can be repeated without creating a second code.
 	//
-	// A device that has no identifier yet leaves `device_id` out: it gets one, and keeps it.
+	// For a device that has no identifier yet, omit `device_id`: passbridge assigns one, which the device must store.
 	//
 	// Permission: `codes.create`.
 	//
 	// Errors:
-	// - INVALID_ARGUMENT `INVALID_FIELD`: a field breaks its limit or is missing.
-	// - INVALID_ARGUMENT `REQUEST_ID_REUSED`: the `request_id` came before with another request.
-	// - RESOURCE_EXHAUSTED `LIVE_CODES_EXHAUSTED`: the environment holds as many live codes as it may.
-	// - FAILED_PRECONDITION `ALREADY_AUTHENTICATED`: over v2 the device is logged in already.
+	// - INVALID_ARGUMENT `INVALID_FIELD`: a field is missing or exceeds its limit.
+	// - INVALID_ARGUMENT `REQUEST_ID_REUSED`: the `request_id` was used with a different request.
+	// - RESOURCE_EXHAUSTED `LIVE_CODES_EXHAUSTED`: the environment has reached its limit of live codes.
+	// - FAILED_PRECONDITION `ALREADY_AUTHENTICATED`: the device is already logged in (v2 only).
 	CreateRegistrationCode(ctx context.Context, in *CreateRegistrationCodeRequest, opts ...grpc.CallOption) (*CreateRegistrationCodeResponse, error)
-	// Reads a code that is still pending.
+	// Returns a pending code.
 	//
 	// Permission: `codes.read`.
 	//
 	// Errors:
-	//   - INVALID_ARGUMENT `INVALID_FIELD`: a field breaks its limit or is missing.
-	//   - NOT_FOUND `REGISTRATION_CODE_NOT_FOUND`: unknown, released, expired, or another requestor's or
-	//     environment's. The answer is the same for all of them, so that guessing tells nothing.
-	//   - RESOURCE_EXHAUSTED `LOOKUP_BUDGET_EXHAUSTED`: too many lookups of this viewer, or of this caller, have
-	//     missed.
+	//   - INVALID_ARGUMENT `INVALID_FIELD`: a field is missing or exceeds its limit.
+	//   - NOT_FOUND `REGISTRATION_CODE_NOT_FOUND`: the code is unknown, released or expired, or belongs to another requestor
+	//     or environment. The error is the same in all cases, so that guessing reveals nothing.
+	//   - RESOURCE_EXHAUSTED `LOOKUP_BUDGET_EXHAUSTED`: too many lookups by this viewer, or by this caller, have failed.
 	GetRegistrationCode(ctx context.Context, in *GetRegistrationCodeRequest, opts ...grpc.CallOption) (*GetRegistrationCodeResponse, error)
-	// Releases a code before its time. Watches of it end with `STATE_RELEASED`; the code isn't given out again
-	// before it would have expired, nor for 10 minutes after.
+	// Releases a code before its expiry. Its watches end with `STATE_RELEASED`. The code is not issued again until 10
+	// minutes after its expiry.
 	//
-	// A second delete of the same code is NOT_FOUND: take that for success where the first may have been lost.
+	// A second delete of the same code is NOT_FOUND. Treat it as success if the response to the first was lost.
 	//
 	// Permission: `codes.delete`.
 	//
 	// Errors: those of GetRegistrationCode.
 	DeleteRegistrationCode(ctx context.Context, in *DeleteRegistrationCodeRequest, opts ...grpc.CallOption) (*DeleteRegistrationCodeResponse, error)
-	// Follows a code until it ends. The present state comes at once, then each change; after `STATE_RELEASED`
-	// or `STATE_EXPIRED` the stream ends with OK.
+	// Watches a code until it ends. The stream sends the current state at once, then each change. After `STATE_RELEASED` or
+	// `STATE_EXPIRED` it ends with OK.
 	//
-	// A watch that breaks off is begun again with the same `id`. The `id` makes that safe: where the code has
-	// ended meanwhile, the first message says how and is the last one; where it belongs to another record by
-	// now, that message says `STATE_RELEASED`. Without it an ended code is NOT_FOUND.
+	// After an interruption, start the watch again with the same `id`. If the code ended in the meantime, the first message
+	// has its final state and is the only one. If the code now belongs to another record, that state is `STATE_RELEASED`.
+	// Without an `id`, a code that ended is NOT_FOUND.
 	//
-	// Over an upstream changes are noticed by asking, so they may be 5 seconds late, over v1 10.
+	// Over an upstream, changes are detected by polling: they may be reported 5 seconds late, over v1 10 seconds.
 	//
 	// Permission: `codes.read`.
 	//
 	// Errors: those of GetRegistrationCode, and
 	// - RESOURCE_EXHAUSTED `WATCHES_EXHAUSTED`: too many watches are open.
-	// - UNAVAILABLE `SHUTTING_DOWN`: the server is about to stop; begin again, and another one answers.
-	// - DEADLINE_EXCEEDED `DEADLINE_EXCEEDED`: the call's own deadline has passed before the code ended.
+	// - UNAVAILABLE `SHUTTING_DOWN`: the server is shutting down. Start the watch again on another connection.
+	// - DEADLINE_EXCEEDED `DEADLINE_EXCEEDED`: the call's deadline passed before the code ended.
 	WatchRegistrationCode(ctx context.Context, in *WatchRegistrationCodeRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchRegistrationCodeResponse], error)
 }
 
@@ -170,21 +169,22 @@ type RegistrationCodeService_WatchRegistrationCodeClient = grpc.ServerStreamingC
 //
 // Issues registration codes: the short codes that a device shows and a viewer types on a second screen.
 //
-// The same calls work whether passbridge itself keeps the codes or the provider's REST API, v1 or v2, stands
-// behind the environment. Where the backend matters, the field or method says so.
+// The calls are the same for each backend: local (passbridge stores the codes itself), v1 and v2 (the two versions of
+// the provider's REST API, which are called upstreams). The comment of a method or field says where the backend makes a
+// difference.
 //
-// Terms that hold for every method:
-//   - A requestor, mvpd or environment is 1 to 128 letters, digits, dots, underscores and hyphens.
-//   - `environment` may be left out: the default one is then meant, which is the one named `default`, or the
-//     only one.
-//   - A caller reaches the requestors and environments of its entry in the configuration, with the permissions
-//     given there.
-//   - Codes are compared as people type them: case, spaces and dashes don't matter, and in codes that
-//     passbridge drew neither does a look-alike of a character that they can't hold.
+// The following holds for every method:
+//   - The id of a requestor or MVPD, or the name of an environment, is 1 to 128 letters, digits, dots, underscores and
+//     hyphens.
+//   - An empty `environment` means the default environment: the one named `default`, or the only one.
+//   - A caller can access the requestors and environments in its entry of the configuration, with the permissions that are
+//     granted there.
+//   - Codes are compared as people type them: case, spaces and dashes are ignored. In codes that passbridge generated, a
+//     character outside the alphabet matches the character of the alphabet that it looks like.
 //
-// Errors of every method, beside those of its own:
-//   - INVALID_ARGUMENT: `INVALID_FIELD`, with every violation in `google.rpc.BadRequest`; an environment or
-//     requestor that isn't configured is one. `MALFORMED_MESSAGE`.
+// Errors of every method, in addition to those listed at the method:
+//   - INVALID_ARGUMENT: `INVALID_FIELD`, with every violation in `google.rpc.BadRequest`. An environment or requestor that
+//     is not configured is a violation. `MALFORMED_MESSAGE`.
 //   - UNAUTHENTICATED: `CALLER_NOT_AUTHENTICATED`.
 //   - PERMISSION_DENIED: `PERMISSION_MISSING`.
 //   - RESOURCE_EXHAUSTED: `MESSAGE_TOO_LARGE`.
@@ -195,54 +195,52 @@ type RegistrationCodeService_WatchRegistrationCodeClient = grpc.ServerStreamingC
 //   - DEADLINE_EXCEEDED: `DEADLINE_EXCEEDED`.
 //   - INTERNAL: `INTERNAL`.
 type RegistrationCodeServiceServer interface {
-	// Makes a new code for a device. Bring a `request_id`, and the call can be repeated without making a second
-	// one.
+	// Creates a code for a device. With a `request_id`, the call can be repeated without creating a second code.
 	//
-	// A device that has no identifier yet leaves `device_id` out: it gets one, and keeps it.
+	// For a device that has no identifier yet, omit `device_id`: passbridge assigns one, which the device must store.
 	//
 	// Permission: `codes.create`.
 	//
 	// Errors:
-	// - INVALID_ARGUMENT `INVALID_FIELD`: a field breaks its limit or is missing.
-	// - INVALID_ARGUMENT `REQUEST_ID_REUSED`: the `request_id` came before with another request.
-	// - RESOURCE_EXHAUSTED `LIVE_CODES_EXHAUSTED`: the environment holds as many live codes as it may.
-	// - FAILED_PRECONDITION `ALREADY_AUTHENTICATED`: over v2 the device is logged in already.
+	// - INVALID_ARGUMENT `INVALID_FIELD`: a field is missing or exceeds its limit.
+	// - INVALID_ARGUMENT `REQUEST_ID_REUSED`: the `request_id` was used with a different request.
+	// - RESOURCE_EXHAUSTED `LIVE_CODES_EXHAUSTED`: the environment has reached its limit of live codes.
+	// - FAILED_PRECONDITION `ALREADY_AUTHENTICATED`: the device is already logged in (v2 only).
 	CreateRegistrationCode(context.Context, *CreateRegistrationCodeRequest) (*CreateRegistrationCodeResponse, error)
-	// Reads a code that is still pending.
+	// Returns a pending code.
 	//
 	// Permission: `codes.read`.
 	//
 	// Errors:
-	//   - INVALID_ARGUMENT `INVALID_FIELD`: a field breaks its limit or is missing.
-	//   - NOT_FOUND `REGISTRATION_CODE_NOT_FOUND`: unknown, released, expired, or another requestor's or
-	//     environment's. The answer is the same for all of them, so that guessing tells nothing.
-	//   - RESOURCE_EXHAUSTED `LOOKUP_BUDGET_EXHAUSTED`: too many lookups of this viewer, or of this caller, have
-	//     missed.
+	//   - INVALID_ARGUMENT `INVALID_FIELD`: a field is missing or exceeds its limit.
+	//   - NOT_FOUND `REGISTRATION_CODE_NOT_FOUND`: the code is unknown, released or expired, or belongs to another requestor
+	//     or environment. The error is the same in all cases, so that guessing reveals nothing.
+	//   - RESOURCE_EXHAUSTED `LOOKUP_BUDGET_EXHAUSTED`: too many lookups by this viewer, or by this caller, have failed.
 	GetRegistrationCode(context.Context, *GetRegistrationCodeRequest) (*GetRegistrationCodeResponse, error)
-	// Releases a code before its time. Watches of it end with `STATE_RELEASED`; the code isn't given out again
-	// before it would have expired, nor for 10 minutes after.
+	// Releases a code before its expiry. Its watches end with `STATE_RELEASED`. The code is not issued again until 10
+	// minutes after its expiry.
 	//
-	// A second delete of the same code is NOT_FOUND: take that for success where the first may have been lost.
+	// A second delete of the same code is NOT_FOUND. Treat it as success if the response to the first was lost.
 	//
 	// Permission: `codes.delete`.
 	//
 	// Errors: those of GetRegistrationCode.
 	DeleteRegistrationCode(context.Context, *DeleteRegistrationCodeRequest) (*DeleteRegistrationCodeResponse, error)
-	// Follows a code until it ends. The present state comes at once, then each change; after `STATE_RELEASED`
-	// or `STATE_EXPIRED` the stream ends with OK.
+	// Watches a code until it ends. The stream sends the current state at once, then each change. After `STATE_RELEASED` or
+	// `STATE_EXPIRED` it ends with OK.
 	//
-	// A watch that breaks off is begun again with the same `id`. The `id` makes that safe: where the code has
-	// ended meanwhile, the first message says how and is the last one; where it belongs to another record by
-	// now, that message says `STATE_RELEASED`. Without it an ended code is NOT_FOUND.
+	// After an interruption, start the watch again with the same `id`. If the code ended in the meantime, the first message
+	// has its final state and is the only one. If the code now belongs to another record, that state is `STATE_RELEASED`.
+	// Without an `id`, a code that ended is NOT_FOUND.
 	//
-	// Over an upstream changes are noticed by asking, so they may be 5 seconds late, over v1 10.
+	// Over an upstream, changes are detected by polling: they may be reported 5 seconds late, over v1 10 seconds.
 	//
 	// Permission: `codes.read`.
 	//
 	// Errors: those of GetRegistrationCode, and
 	// - RESOURCE_EXHAUSTED `WATCHES_EXHAUSTED`: too many watches are open.
-	// - UNAVAILABLE `SHUTTING_DOWN`: the server is about to stop; begin again, and another one answers.
-	// - DEADLINE_EXCEEDED `DEADLINE_EXCEEDED`: the call's own deadline has passed before the code ended.
+	// - UNAVAILABLE `SHUTTING_DOWN`: the server is shutting down. Start the watch again on another connection.
+	// - DEADLINE_EXCEEDED `DEADLINE_EXCEEDED`: the call's deadline passed before the code ended.
 	WatchRegistrationCode(*WatchRegistrationCodeRequest, grpc.ServerStreamingServer[WatchRegistrationCodeResponse]) error
 	mustEmbedUnimplementedRegistrationCodeServiceServer()
 }

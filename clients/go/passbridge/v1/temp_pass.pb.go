@@ -22,7 +22,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// What became of an authorization.
+// The result of an authorization.
 type Decision int32
 
 const (
@@ -30,7 +30,7 @@ const (
 	Decision_DECISION_UNSPECIFIED Decision = 0
 	// The resource may be watched.
 	Decision_DECISION_PERMIT Decision = 1
-	// It may not; `denial_reason` says why.
+	// The resource may not be watched; `denial_reason` says why.
 	Decision_DECISION_DENY Decision = 2
 )
 
@@ -75,39 +75,39 @@ func (Decision) EnumDescriptor() ([]byte, []int) {
 	return file_passbridge_v1_temp_pass_proto_rawDescGZIP(), []int{0}
 }
 
-// Why a resource may not be watched.
+// Why a resource may not be watched. `TempPassService` sends only the first two reasons.
 type DenialReason int32
 
 const (
-	// Nothing was denied.
+	// The resource was not denied.
 	DenialReason_DENIAL_REASON_UNSPECIFIED DenialReason = 0
-	// The time of the trial is over.
+	// The trial has expired.
 	DenialReason_DENIAL_REASON_EXPIRED DenialReason = 1
-	// As many resources were authorized as the TempPass allows, and this isn't one of them.
+	// The trial's limit of distinct resources is reached, and this resource is not one of them.
 	DenialReason_DENIAL_REASON_RESOURCES_EXHAUSTED DenialReason = 2
-	// The operator denies it: mostly, the viewer's subscription doesn't have it. This and what follows is said by
-	// EntitlementService alone.
+	// The MVPD denied the resource. Usually the viewer's subscription does not include it. This reason and the following
+	// ones are sent by `EntitlementService` only.
 	DenialReason_DENIAL_REASON_MVPD DenialReason = 3
-	// Parental controls deny it.
+	// Parental controls deny the resource.
 	DenialReason_DENIAL_REASON_PARENTAL_CONTROLS DenialReason = 4
-	// A rule about watching at home or away denies it.
+	// A rule about watching at home or away from home denies the resource.
 	DenialReason_DENIAL_REASON_HOME_BASED DenialReason = 5
-	// A rule for times in which the operator can't be asked denies it.
+	// A rule for times when the MVPD is unavailable denies the resource.
 	DenialReason_DENIAL_REASON_DEGRADATION DenialReason = 6
-	// Nobody is logged in on the device, or not with this operator. Show a code.
+	// The device is not logged in, or not with this MVPD. Show a code.
 	DenialReason_DENIAL_REASON_NOT_LOGGED_IN DenialReason = 7
 	// The login has expired. Show a code.
 	DenialReason_DENIAL_REASON_LOGIN_EXPIRED DenialReason = 8
-	// The login was taken back. Show a code.
+	// The login was invalidated. Show a code.
 	DenialReason_DENIAL_REASON_LOGIN_INVALIDATED DenialReason = 9
-	// The operator doesn't know the viewer any more. Show a code.
+	// The MVPD no longer knows the viewer. Show a code.
 	DenialReason_DENIAL_REASON_VIEWER_UNKNOWN DenialReason = 10
-	// Nothing was decided: the operator, or the provider on its behalf, didn't answer or failed. Ask again, two or three
+	// There is no decision: the MVPD, or the provider on its behalf, did not respond or failed. Retry two or three
 	// times at most.
 	DenialReason_DENIAL_REASON_UNDECIDED DenialReason = 11
-	// What the provider has configured for the requestor, the operator or the resource doesn't permit it.
+	// The provider's configuration of the requestor, the MVPD or the resource does not permit it.
 	DenialReason_DENIAL_REASON_CONFIGURATION DenialReason = 12
-	// Something else; `upstream_code` has the provider's own code, where there is one.
+	// Another reason; `upstream_code` has the provider's own code, if there is one.
 	DenialReason_DENIAL_REASON_OTHER DenialReason = 13
 )
 
@@ -174,20 +174,20 @@ func (DenialReason) EnumDescriptor() ([]byte, []int) {
 	return file_passbridge_v1_temp_pass_proto_rawDescGZIP(), []int{1}
 }
 
-// Where a trial is in its life.
+// The state of a trial.
 type TempPass_State int32
 
 const (
 	// Never sent.
 	TempPass_STATE_UNSPECIFIED TempPass_State = 0
-	// Nothing was authorized yet: the first authorization starts the trial.
+	// Nothing has been authorized: the first authorization starts the trial.
 	TempPass_STATE_NOT_STARTED TempPass_State = 1
-	// The trial runs.
+	// The trial is running.
 	TempPass_STATE_ACTIVE TempPass_State = 2
-	// The time of the trial is over. Nothing is authorized any more until it is reset.
+	// The trial has expired. Nothing is authorized until it is reset.
 	TempPass_STATE_EXPIRED TempPass_State = 3
-	// As many resources were authorized as the TempPass allows. No new one is until the trial is reset; those
-	// in `used_resources` still are, until `expire_time`, because a player authorizes again while it plays.
+	// The limit of distinct resources is reached. No new resource is authorized until the trial is reset. Resources in
+	// `used_resources` are authorized until `expire_time`, because a player authorizes again during playback.
 	TempPass_STATE_EXHAUSTED TempPass_State = 4
 )
 
@@ -236,16 +236,17 @@ func (TempPass_State) EnumDescriptor() ([]byte, []int) {
 	return file_passbridge_v1_temp_pass_proto_rawDescGZIP(), []int{0, 0}
 }
 
-// A trial of a TempPass, of one device and, where the TempPass is promotional, of one user.
+// A TempPass trial of one device and, if the TempPass is promotional, of one user.
 type TempPass struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Where the trial is in its life.
+	// The state of the trial.
 	State TempPass_State `protobuf:"varint,1,opt,name=state,proto3,enum=passbridge.v1.TempPass_State" json:"state,omitempty"`
-	// When the first authorization started the trial; absent before that.
+	// The time of the first authorization, which started the trial; absent before that.
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
-	// When the trial ends, whether or not anything was watched; absent before it has started.
+	// The time at which the trial expires, whether or not anything was watched; absent before the trial has started.
 	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
-	// How many more distinct resources can be authorized; absent for a basic TempPass, which doesn't count them.
+	// The number of distinct resources that can still be authorized; absent for a basic TempPass, which does not
+	// count them.
 	RemainingResources *uint32 `protobuf:"varint,4,opt,name=remaining_resources,json=remainingResources,proto3,oneof" json:"remaining_resources,omitempty"`
 	// The distinct resources that were authorized, in the order of their first authorization; always empty for a
 	// basic TempPass.
@@ -319,14 +320,14 @@ func (x *TempPass) GetUsedResources() []string {
 	return nil
 }
 
-// A proof for a player that a resource was authorized. Only v2 gives one.
+// A proof for a player that a resource was authorized. Issued over v2 only.
 type MediaToken struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The token, as the player's verifier takes it.
+	// The token, in the form that the player's verifier accepts.
 	Value string `protobuf:"bytes,1,opt,name=value,proto3" json:"value,omitempty"`
-	// From when on it may be used.
+	// The time from which the token is valid.
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
-	// Until when it may be used.
+	// The time at which the token expires.
 	ExpireTime    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -22,27 +22,27 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Which trials of a TempPass to reset, by device.
+// The trials of a TempPass to reset, by device.
 type ResetTempPassRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required. The requestor of the TempPass.
 	RequestorId string `protobuf:"bytes,1,opt,name=requestor_id,json=requestorId,proto3" json:"requestor_id,omitempty"`
 	// Required. The TempPass.
 	MvpdId string `protobuf:"bytes,2,opt,name=mvpd_id,json=mvpdId,proto3" json:"mvpd_id,omitempty"`
-	// The environment; empty: the default one.
+	// The environment. Empty means the default environment.
 	Environment string `protobuf:"bytes,3,opt,name=environment,proto3" json:"environment,omitempty"`
-	// Required. There is no default: leaving it out resets nothing.
+	// Required. There is no default: if it is omitted, the call fails and nothing is reset.
 	//
 	// Types that are valid to be assigned to Target:
 	//
 	//	*ResetTempPassRequest_DeviceId
 	//	*ResetTempPassRequest_AllDevices
 	Target isResetTempPassRequest_Target `protobuf_oneof:"target"`
-	// Only where the trial was first authorized with this `app_id`, at most 512 bytes; empty: whatever it was. Together with
-	// `all_devices` it is `INVALID_FIELD`.
+	// Resets the trial only if its first authorization had this `app_id`, at most 512 bytes. Empty matches any. It cannot be
+	// combined with `all_devices` (`INVALID_FIELD`).
 	AppId string `protobuf:"bytes,6,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
-	// Only where the trial was first authorized with this `device_user`, at most 512 bytes; empty: whatever it was. Together
-	// with `all_devices` it is `INVALID_FIELD`.
+	// Resets the trial only if its first authorization had this `device_user`, at most 512 bytes. Empty matches any. It cannot
+	// be combined with `all_devices` (`INVALID_FIELD`).
 	DeviceUser    string `protobuf:"bytes,7,opt,name=device_user,json=deviceUser,proto3" json:"device_user,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -143,13 +143,13 @@ type isResetTempPassRequest_Target interface {
 }
 
 type ResetTempPassRequest_DeviceId struct {
-	// The trial of this device, 1 to 2 048 bytes of UTF-8. The word `all` is `INVALID_FIELD` here, in any case: fill
-	// `all_devices` for that.
+	// The trial of this device, 1 to 2 048 bytes of UTF-8. The word `all`, in upper or lower case, is `INVALID_FIELD` here:
+	// set `all_devices` instead.
 	DeviceId string `protobuf:"bytes,4,opt,name=device_id,json=deviceId,proto3,oneof"`
 }
 
 type ResetTempPassRequest_AllDevices struct {
-	// Every trial of the TempPass, of users too. Must be true.
+	// All trials of the TempPass, including those of users. Must be true.
 	AllDevices bool `protobuf:"varint,5,opt,name=all_devices,json=allDevices,proto3,oneof"`
 }
 
@@ -157,11 +157,11 @@ func (*ResetTempPassRequest_DeviceId) isResetTempPassRequest_Target() {}
 
 func (*ResetTempPassRequest_AllDevices) isResetTempPassRequest_Target() {}
 
-// What was reset.
+// The result of a reset.
 type ResetTempPassResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How many trials were reset: 0 where there was none. Absent where it isn't known: after a reset of all, and over an
-	// upstream.
+	// The number of trials that were reset; 0 if there was none. Absent if it is not known: after a reset of all trials, and
+	// over an upstream.
 	ResetCount    *uint64 `protobuf:"varint,1,opt,name=reset_count,json=resetCount,proto3,oneof" json:"reset_count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -204,16 +204,16 @@ func (x *ResetTempPassResponse) GetResetCount() uint64 {
 	return 0
 }
 
-// Which trials of a promotional TempPass to reset, by user.
+// The trials of a promotional TempPass to reset, by user.
 type ResetFlexibleTempPassRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required. The requestor of the TempPass.
 	RequestorId string `protobuf:"bytes,1,opt,name=requestor_id,json=requestorId,proto3" json:"requestor_id,omitempty"`
 	// Required. The TempPass.
 	MvpdId string `protobuf:"bytes,2,opt,name=mvpd_id,json=mvpdId,proto3" json:"mvpd_id,omitempty"`
-	// The environment; empty: the default one.
+	// The environment. Empty means the default environment.
 	Environment string `protobuf:"bytes,3,opt,name=environment,proto3" json:"environment,omitempty"`
-	// Required. There is no default: leaving it out resets nothing.
+	// Required. There is no default: if it is omitted, the call fails and nothing is reset.
 	//
 	// Types that are valid to be assigned to Target:
 	//
@@ -221,7 +221,7 @@ type ResetFlexibleTempPassRequest struct {
 	//	*ResetFlexibleTempPassRequest_UserIdentifier
 	//	*ResetFlexibleTempPassRequest_AllKeys
 	Target isResetFlexibleTempPassRequest_Target `protobuf_oneof:"target"`
-	// How `user_identifier` is hashed; the default is SHA-256. Without a `user_identifier` it is `INVALID_FIELD`.
+	// The hash function for `user_identifier`. The default is SHA-256. Without a `user_identifier` it is `INVALID_FIELD`.
 	HashAlgorithm HashAlgorithm `protobuf:"varint,7,opt,name=hash_algorithm,json=hashAlgorithm,proto3,enum=passbridge.v1.HashAlgorithm" json:"hash_algorithm,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -324,18 +324,19 @@ type isResetFlexibleTempPassRequest_Target interface {
 }
 
 type ResetFlexibleTempPassRequest_GenericKey struct {
-	// The trial of this user: the digest of the identifier, 64 or 128 hexadecimal digits. The word `all` is
-	// `INVALID_FIELD` here, in any case: fill `all_keys` for that.
+	// The trial of this user, given as the digest of the identifier: 64 or 128 hexadecimal digits. The word `all`, in upper
+	// or lower case, is `INVALID_FIELD` here: set `all_keys` instead.
 	GenericKey string `protobuf:"bytes,4,opt,name=generic_key,json=genericKey,proto3,oneof"`
 }
 
 type ResetFlexibleTempPassRequest_UserIdentifier struct {
-	// The same by the identifier itself, 1 to 1 024 bytes of UTF-8, hashed as given by `hash_algorithm`.
+	// The trial of this user, given as the identifier itself: 1 to 1 024 bytes of UTF-8. The bytes are hashed as given,
+	// with `hash_algorithm`.
 	UserIdentifier string `protobuf:"bytes,5,opt,name=user_identifier,json=userIdentifier,proto3,oneof"`
 }
 
 type ResetFlexibleTempPassRequest_AllKeys struct {
-	// Every trial of the TempPass, of devices too. Must be true.
+	// All trials of the TempPass, including those of devices. Must be true.
 	AllKeys bool `protobuf:"varint,6,opt,name=all_keys,json=allKeys,proto3,oneof"`
 }
 
@@ -345,7 +346,7 @@ func (*ResetFlexibleTempPassRequest_UserIdentifier) isResetFlexibleTempPassReque
 
 func (*ResetFlexibleTempPassRequest_AllKeys) isResetFlexibleTempPassRequest_Target() {}
 
-// What was reset.
+// The result of a reset.
 type ResetFlexibleTempPassResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// As in `ResetTempPassResponse`.
@@ -391,12 +392,12 @@ func (x *ResetFlexibleTempPassResponse) GetResetCount() uint64 {
 	return 0
 }
 
-// One of many resets.
+// One reset of a batch.
 type BatchResetTempPassRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The caller's own name for the item, at most 256 bytes: it comes back with the answer, and is otherwise not looked at.
+	// The caller's own id for the item, at most 256 bytes. It is returned with the result and is not interpreted.
 	ItemId string `protobuf:"bytes,1,opt,name=item_id,json=itemId,proto3" json:"item_id,omitempty"`
-	// Required. What to reset.
+	// Required. The reset.
 	//
 	// Types that are valid to be assigned to Item:
 	//
@@ -487,14 +488,14 @@ func (*BatchResetTempPassRequest_TempPass) isBatchResetTempPassRequest_Item() {}
 
 func (*BatchResetTempPassRequest_FlexibleTempPass) isBatchResetTempPassRequest_Item() {}
 
-// What became of one of many resets.
+// The result of one reset of a batch.
 type BatchResetTempPassResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// As it came.
+	// The `item_id` of the request.
 	ItemId string `protobuf:"bytes,1,opt,name=item_id,json=itemId,proto3" json:"item_id,omitempty"`
-	// OK, or what the item's own call would have failed with, details included.
+	// OK, or the error that the item's own call would have returned, with its details.
 	Status *status.Status `protobuf:"bytes,2,opt,name=status,proto3" json:"status,omitempty"`
-	// As in `ResetTempPassResponse`; absent where the item failed.
+	// As in `ResetTempPassResponse`; absent if the item failed.
 	ResetCount    *uint64 `protobuf:"varint,3,opt,name=reset_count,json=resetCount,proto3,oneof" json:"reset_count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -551,29 +552,29 @@ func (x *BatchResetTempPassResponse) GetResetCount() uint64 {
 	return 0
 }
 
-// What to watch, and by whose trial.
+// The resource to authorize, and the trial.
 type AuthorizeTempPassRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required. The requestor of the TempPass.
 	RequestorId string `protobuf:"bytes,1,opt,name=requestor_id,json=requestorId,proto3" json:"requestor_id,omitempty"`
 	// Required. The TempPass.
 	MvpdId string `protobuf:"bytes,2,opt,name=mvpd_id,json=mvpdId,proto3" json:"mvpd_id,omitempty"`
-	// The environment; empty: the default one.
+	// The environment. Empty means the default environment.
 	Environment string `protobuf:"bytes,3,opt,name=environment,proto3" json:"environment,omitempty"`
-	// Required. The device, 1 to 2 048 bytes of UTF-8, by the same identifier each time.
+	// Required. The identifier of the device, 1 to 2 048 bytes of UTF-8, the same in each call.
 	DeviceId string `protobuf:"bytes,4,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
-	// Required for a promotional TempPass, and `INVALID_FIELD` for a basic one.
+	// The user. Required for a promotional TempPass; `INVALID_FIELD` for a basic one.
 	//
 	// Types that are valid to be assigned to Identity:
 	//
 	//	*AuthorizeTempPassRequest_GenericKey
 	//	*AuthorizeTempPassRequest_UserIdentifier
 	Identity isAuthorizeTempPassRequest_Identity `protobuf_oneof:"identity"`
-	// How `user_identifier` is hashed; the default is SHA-256. Without a `user_identifier` it is `INVALID_FIELD`.
+	// The hash function for `user_identifier`. The default is SHA-256. Without a `user_identifier` it is `INVALID_FIELD`.
 	HashAlgorithm HashAlgorithm `protobuf:"varint,7,opt,name=hash_algorithm,json=hashAlgorithm,proto3,enum=passbridge.v1.HashAlgorithm" json:"hash_algorithm,omitempty"`
-	// Required. What is to be watched: 1 to 1 024 bytes of UTF-8.
+	// Required. The resource to watch: 1 to 1 024 bytes of UTF-8.
 	ResourceId string `protobuf:"bytes,8,opt,name=resource_id,json=resourceId,proto3" json:"resource_id,omitempty"`
-	// Required over v2; otherwise checked and not used.
+	// The device information. Required over v2; on other backends it is validated but not used.
 	//
 	// Types that are valid to be assigned to Device:
 	//
@@ -582,11 +583,12 @@ type AuthorizeTempPassRequest struct {
 	Device isAuthorizeTempPassRequest_Device `protobuf_oneof:"device"`
 	// The User-Agent of the device, at most 2 048 bytes. Used over v2 only.
 	UserAgent string `protobuf:"bytes,11,opt,name=user_agent,json=userAgent,proto3" json:"user_agent,omitempty"`
-	// The address of the device, IPv4 or IPv6 as text. Required over an upstream; otherwise checked and not used.
+	// The public IP address of the device, IPv4 or IPv6 as text. Required over an upstream; on a local backend it is validated
+	// but not used.
 	DeviceIp string `protobuf:"bytes,12,opt,name=device_ip,json=deviceIp,proto3" json:"device_ip,omitempty"`
-	// Kept by the trial that this call starts, so that a reset can ask for it. At most 512 bytes.
+	// Stored with the trial that this call starts, for comparison with `ResetTempPassRequest.app_id`. At most 512 bytes.
 	AppId string `protobuf:"bytes,13,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
-	// Kept by the trial that this call starts, so that a reset can ask for it. At most 512 bytes.
+	// Stored with the trial that this call starts, for comparison with `ResetTempPassRequest.device_user`. At most 512 bytes.
 	DeviceUser    string `protobuf:"bytes,14,opt,name=device_user,json=deviceUser,proto3" json:"device_user,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -752,7 +754,7 @@ type AuthorizeTempPassRequest_GenericKey struct {
 }
 
 type AuthorizeTempPassRequest_UserIdentifier struct {
-	// The identifier itself, 1 to 1 024 bytes of UTF-8, hashed as given by `hash_algorithm`.
+	// The identifier itself: 1 to 1 024 bytes of UTF-8. The bytes are hashed as given, with `hash_algorithm`.
 	UserIdentifier string `protobuf:"bytes,6,opt,name=user_identifier,json=userIdentifier,proto3,oneof"`
 }
 
@@ -778,16 +780,16 @@ func (*AuthorizeTempPassRequest_DeviceInfo) isAuthorizeTempPassRequest_Device() 
 
 func (*AuthorizeTempPassRequest_XDeviceInfo) isAuthorizeTempPassRequest_Device() {}
 
-// What became of an authorization.
+// The result of an authorization.
 type AuthorizeTempPassResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Whether the resource may be watched.
 	Decision Decision `protobuf:"varint,1,opt,name=decision,proto3,enum=passbridge.v1.Decision" json:"decision,omitempty"`
-	// Why it may not, where it may not.
+	// The reason for a denial.
 	DenialReason DenialReason `protobuf:"varint,2,opt,name=denial_reason,json=denialReason,proto3,enum=passbridge.v1.DenialReason" json:"denial_reason,omitempty"`
-	// The trial that decided, after the decision.
+	// The trial that decided, in its state after the decision.
 	TempPass *TempPass `protobuf:"bytes,3,opt,name=temp_pass,json=tempPass,proto3" json:"temp_pass,omitempty"`
-	// A proof for the player. Over v2 only.
+	// A proof for the player. Issued over v2 only.
 	MediaToken    *MediaToken `protobuf:"bytes,4,opt,name=media_token,json=mediaToken,proto3" json:"media_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -851,27 +853,27 @@ func (x *AuthorizeTempPassResponse) GetMediaToken() *MediaToken {
 	return nil
 }
 
-// Whose trial to show.
+// The trial to return.
 type GetTempPassRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required. The requestor of the TempPass.
 	RequestorId string `protobuf:"bytes,1,opt,name=requestor_id,json=requestorId,proto3" json:"requestor_id,omitempty"`
 	// Required. The TempPass.
 	MvpdId string `protobuf:"bytes,2,opt,name=mvpd_id,json=mvpdId,proto3" json:"mvpd_id,omitempty"`
-	// The environment; empty: the default one.
+	// The environment. Empty means the default environment.
 	Environment string `protobuf:"bytes,3,opt,name=environment,proto3" json:"environment,omitempty"`
-	// Required. The device, 1 to 2 048 bytes of UTF-8.
+	// Required. The identifier of the device, 1 to 2 048 bytes of UTF-8.
 	DeviceId string `protobuf:"bytes,4,opt,name=device_id,json=deviceId,proto3" json:"device_id,omitempty"`
-	// Required for a promotional TempPass, and `INVALID_FIELD` for a basic one.
+	// The user. Required for a promotional TempPass; `INVALID_FIELD` for a basic one.
 	//
 	// Types that are valid to be assigned to Identity:
 	//
 	//	*GetTempPassRequest_GenericKey
 	//	*GetTempPassRequest_UserIdentifier
 	Identity isGetTempPassRequest_Identity `protobuf_oneof:"identity"`
-	// How `user_identifier` is hashed; the default is SHA-256. Without a `user_identifier` it is `INVALID_FIELD`.
+	// The hash function for `user_identifier`. The default is SHA-256. Without a `user_identifier` it is `INVALID_FIELD`.
 	HashAlgorithm HashAlgorithm `protobuf:"varint,7,opt,name=hash_algorithm,json=hashAlgorithm,proto3,enum=passbridge.v1.HashAlgorithm" json:"hash_algorithm,omitempty"`
-	// Required over v2; otherwise checked and not used.
+	// The device information. Required over v2; on other backends it is validated but not used.
 	//
 	// Types that are valid to be assigned to Device:
 	//
@@ -880,11 +882,12 @@ type GetTempPassRequest struct {
 	Device isGetTempPassRequest_Device `protobuf_oneof:"device"`
 	// The User-Agent of the device, at most 2 048 bytes. Used over v2 only.
 	UserAgent string `protobuf:"bytes,10,opt,name=user_agent,json=userAgent,proto3" json:"user_agent,omitempty"`
-	// The address of the device, IPv4 or IPv6 as text. Required over an upstream; otherwise checked and not used.
+	// The public IP address of the device, IPv4 or IPv6 as text. Required over an upstream; on a local backend it is validated
+	// but not used.
 	DeviceIp string `protobuf:"bytes,11,opt,name=device_ip,json=deviceIp,proto3" json:"device_ip,omitempty"`
-	// Checked and not used: a device has one trial of a TempPass. At most 512 bytes.
+	// Validated but not used, because a device has one trial per TempPass. At most 512 bytes.
 	AppId string `protobuf:"bytes,12,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
-	// Checked and not used: a device has one trial of a TempPass. At most 512 bytes.
+	// Validated but not used, because a device has one trial per TempPass. At most 512 bytes.
 	DeviceUser    string `protobuf:"bytes,13,opt,name=device_user,json=deviceUser,proto3" json:"device_user,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1043,7 +1046,7 @@ type GetTempPassRequest_GenericKey struct {
 }
 
 type GetTempPassRequest_UserIdentifier struct {
-	// The identifier itself, 1 to 1 024 bytes of UTF-8, hashed as given by `hash_algorithm`.
+	// The identifier itself: 1 to 1 024 bytes of UTF-8. The bytes are hashed as given, with `hash_algorithm`.
 	UserIdentifier string `protobuf:"bytes,6,opt,name=user_identifier,json=userIdentifier,proto3,oneof"`
 }
 
@@ -1072,7 +1075,7 @@ func (*GetTempPassRequest_XDeviceInfo) isGetTempPassRequest_Device() {}
 // The trial.
 type GetTempPassResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The trial: where device and user belong to different ones, the stricter.
+	// The trial. If the device and the user belong to different trials, the stricter one.
 	TempPass      *TempPass `protobuf:"bytes,1,opt,name=temp_pass,json=tempPass,proto3" json:"temp_pass,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

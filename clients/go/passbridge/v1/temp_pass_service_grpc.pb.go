@@ -30,23 +30,23 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// Authorizes by TempPasses, which are free trials, and resets them.
+// Authorizes playback with TempPasses, which are free trials, and resets their trials.
 //
-// A trial starts with its first authorization and ends a configured time later. A basic TempPass has one trial for each
-// device. A promotional one (also called flexible) has one for each device and each user, and a limit of distinct
-// resources: a device or a user that has a trial continues it, and only where both are new does another one start. Where
-// the two belong to different trials the stricter one decides, and what it permits counts in both.
+// A trial starts with its first authorization and expires after a configured time. A basic TempPass has one trial per
+// device. A promotional (also called flexible) TempPass has one trial per device and user, and a limit of distinct
+// resources. A device or a user that has a trial continues it; a new trial starts only if neither has one. If the device
+// and the user belong to different trials, the stricter trial decides, and what it permits counts in both.
 //
-// Nothing here means "all" by being left out: whoever resets all trials of a TempPass says so, and needs a permission of
-// its own for it.
+// An omitted field never means "all". To reset all trials of a TempPass, the caller must request it explicitly, and needs
+// a separate permission.
 //
-// A user is known by a generic key, the digest of an identifier such as an e-mail address. Callers that have only the
-// identifier may send it as `user_identifier`: it is hashed on arrival, and neither stored nor logged nor sent on.
+// A user is identified by a generic key: the digest of an identifier such as an e-mail address. A caller that has only the
+// identifier may send it as `user_identifier`. It is hashed on arrival, and is not stored, logged or forwarded.
 //
-// Errors of every method, beside those of its own:
-//   - INVALID_ARGUMENT: `INVALID_FIELD`, with every violation in `google.rpc.BadRequest`; an environment or requestor that
-//     isn't configured is one. `MALFORMED_MESSAGE`.
-//   - NOT_FOUND: `TEMP_PASS_NOT_FOUND`, where the mvpd is no TempPass of this requestor and environment.
+// Errors of every method, in addition to those listed at the method:
+//   - INVALID_ARGUMENT: `INVALID_FIELD`, with every violation in `google.rpc.BadRequest`. An environment or requestor that
+//     is not configured is a violation. `MALFORMED_MESSAGE`.
+//   - NOT_FOUND: `TEMP_PASS_NOT_FOUND` if the `mvpd_id` is not a TempPass of this requestor and environment.
 //   - UNAUTHENTICATED: `CALLER_NOT_AUTHENTICATED`.
 //   - PERMISSION_DENIED: `PERMISSION_MISSING`.
 //   - RESOURCE_EXHAUSTED: `MESSAGE_TOO_LARGE`.
@@ -57,9 +57,9 @@ const (
 //   - DEADLINE_EXCEEDED: `DEADLINE_EXCEEDED`.
 //   - INTERNAL: `INTERNAL`.
 type TempPassServiceClient interface {
-	// Resets the trial of a device, or of all devices: they may start a new one.
+	// Resets the trial of a device, or of all devices. They can then start a new one.
 	//
-	// Of a promotional TempPass the whole trial of the device is reset, for the user and all devices bound to it.
+	// In a promotional TempPass, the whole trial of the device is reset, for the user and for all devices bound to it.
 	//
 	// Permission: `temp_passes.reset`; for all devices `temp_passes.reset_all`.
 	ResetTempPass(ctx context.Context, in *ResetTempPassRequest, opts ...grpc.CallOption) (*ResetTempPassResponse, error)
@@ -68,28 +68,29 @@ type TempPassServiceClient interface {
 	// Permission: `temp_passes.reset`; for all keys `temp_passes.reset_all`.
 	//
 	// Errors:
-	// - FAILED_PRECONDITION `TEMP_PASS_NOT_PROMOTIONAL`: the TempPass is basic, so that its trials have no key.
+	// - FAILED_PRECONDITION `TEMP_PASS_NOT_PROMOTIONAL`: the TempPass is basic, so its trials have no generic key.
 	ResetFlexibleTempPass(ctx context.Context, in *ResetFlexibleTempPassRequest, opts ...grpc.CallOption) (*ResetFlexibleTempPassResponse, error)
-	// Resets many, one after the other as they come: hundreds of thousands in one call.
+	// Resets many trials, as items arrive on the stream: hundreds of thousands in one call.
 	//
-	// Each item is answered once, in any order, with the status that its own call would have had; a failed item never ends
-	// the stream. At most 256 items are in work at a time, and the server takes no more from the stream until one of them is
-	// answered, nor until the caller takes the answers. Where the call is cancelled the items that have started finish.
+	// Each item gets one response, in any order, with the status that its own call would have had. A failed item never ends
+	// the stream. At most 256 items are in flight. The server applies back-pressure: it does not read further items until one
+	// in flight has completed and the caller has read the responses. If the call is cancelled, items that have started
+	// complete.
 	//
 	// Permission: that of each item.
 	BatchResetTempPass(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[BatchResetTempPassRequest, BatchResetTempPassResponse], error)
-	// Asks whether a resource may be watched by a trial, and starts the trial where there is none.
+	// Decides whether a resource may be watched with a trial, and starts the trial if there is none.
 	//
-	// A denial is an answer, not an error. v1 has no operation for this: UNIMPLEMENTED there.
+	// A denial is a response, not an error. v1 has no such operation: UNIMPLEMENTED.
 	//
 	// Permission: `temp_passes.authorize`.
 	//
-	// Errors: FAILED_PRECONDITION `NOT_A_TEMP_PASS`: over v2 something else than a TempPass has decided.
+	// Errors: FAILED_PRECONDITION `NOT_A_TEMP_PASS`: the provider's decision did not come from a TempPass (v2 only).
 	AuthorizeTempPass(ctx context.Context, in *AuthorizeTempPassRequest, opts ...grpc.CallOption) (*AuthorizeTempPassResponse, error)
-	// Shows a trial. Nothing is started by looking. v1 has no operation for this: UNIMPLEMENTED there.
+	// Returns a trial, without starting it. v1 has no such operation: UNIMPLEMENTED.
 	//
-	// Over v2 a basic TempPass that another server has authorized less than 5 seconds ago may still be NOT_STARTED: the provider
-	// shows a trial that has not begun as one that begins now.
+	// Over v2, a basic trial that another server started less than 5 seconds ago may still be NOT_STARTED, because the provider
+	// reports a trial that has not started as one that starts now.
 	//
 	// Permission: `temp_passes.read`.
 	//
@@ -162,23 +163,23 @@ func (c *tempPassServiceClient) GetTempPass(ctx context.Context, in *GetTempPass
 // All implementations must embed UnimplementedTempPassServiceServer
 // for forward compatibility.
 //
-// Authorizes by TempPasses, which are free trials, and resets them.
+// Authorizes playback with TempPasses, which are free trials, and resets their trials.
 //
-// A trial starts with its first authorization and ends a configured time later. A basic TempPass has one trial for each
-// device. A promotional one (also called flexible) has one for each device and each user, and a limit of distinct
-// resources: a device or a user that has a trial continues it, and only where both are new does another one start. Where
-// the two belong to different trials the stricter one decides, and what it permits counts in both.
+// A trial starts with its first authorization and expires after a configured time. A basic TempPass has one trial per
+// device. A promotional (also called flexible) TempPass has one trial per device and user, and a limit of distinct
+// resources. A device or a user that has a trial continues it; a new trial starts only if neither has one. If the device
+// and the user belong to different trials, the stricter trial decides, and what it permits counts in both.
 //
-// Nothing here means "all" by being left out: whoever resets all trials of a TempPass says so, and needs a permission of
-// its own for it.
+// An omitted field never means "all". To reset all trials of a TempPass, the caller must request it explicitly, and needs
+// a separate permission.
 //
-// A user is known by a generic key, the digest of an identifier such as an e-mail address. Callers that have only the
-// identifier may send it as `user_identifier`: it is hashed on arrival, and neither stored nor logged nor sent on.
+// A user is identified by a generic key: the digest of an identifier such as an e-mail address. A caller that has only the
+// identifier may send it as `user_identifier`. It is hashed on arrival, and is not stored, logged or forwarded.
 //
-// Errors of every method, beside those of its own:
-//   - INVALID_ARGUMENT: `INVALID_FIELD`, with every violation in `google.rpc.BadRequest`; an environment or requestor that
-//     isn't configured is one. `MALFORMED_MESSAGE`.
-//   - NOT_FOUND: `TEMP_PASS_NOT_FOUND`, where the mvpd is no TempPass of this requestor and environment.
+// Errors of every method, in addition to those listed at the method:
+//   - INVALID_ARGUMENT: `INVALID_FIELD`, with every violation in `google.rpc.BadRequest`. An environment or requestor that
+//     is not configured is a violation. `MALFORMED_MESSAGE`.
+//   - NOT_FOUND: `TEMP_PASS_NOT_FOUND` if the `mvpd_id` is not a TempPass of this requestor and environment.
 //   - UNAUTHENTICATED: `CALLER_NOT_AUTHENTICATED`.
 //   - PERMISSION_DENIED: `PERMISSION_MISSING`.
 //   - RESOURCE_EXHAUSTED: `MESSAGE_TOO_LARGE`.
@@ -189,9 +190,9 @@ func (c *tempPassServiceClient) GetTempPass(ctx context.Context, in *GetTempPass
 //   - DEADLINE_EXCEEDED: `DEADLINE_EXCEEDED`.
 //   - INTERNAL: `INTERNAL`.
 type TempPassServiceServer interface {
-	// Resets the trial of a device, or of all devices: they may start a new one.
+	// Resets the trial of a device, or of all devices. They can then start a new one.
 	//
-	// Of a promotional TempPass the whole trial of the device is reset, for the user and all devices bound to it.
+	// In a promotional TempPass, the whole trial of the device is reset, for the user and for all devices bound to it.
 	//
 	// Permission: `temp_passes.reset`; for all devices `temp_passes.reset_all`.
 	ResetTempPass(context.Context, *ResetTempPassRequest) (*ResetTempPassResponse, error)
@@ -200,28 +201,29 @@ type TempPassServiceServer interface {
 	// Permission: `temp_passes.reset`; for all keys `temp_passes.reset_all`.
 	//
 	// Errors:
-	// - FAILED_PRECONDITION `TEMP_PASS_NOT_PROMOTIONAL`: the TempPass is basic, so that its trials have no key.
+	// - FAILED_PRECONDITION `TEMP_PASS_NOT_PROMOTIONAL`: the TempPass is basic, so its trials have no generic key.
 	ResetFlexibleTempPass(context.Context, *ResetFlexibleTempPassRequest) (*ResetFlexibleTempPassResponse, error)
-	// Resets many, one after the other as they come: hundreds of thousands in one call.
+	// Resets many trials, as items arrive on the stream: hundreds of thousands in one call.
 	//
-	// Each item is answered once, in any order, with the status that its own call would have had; a failed item never ends
-	// the stream. At most 256 items are in work at a time, and the server takes no more from the stream until one of them is
-	// answered, nor until the caller takes the answers. Where the call is cancelled the items that have started finish.
+	// Each item gets one response, in any order, with the status that its own call would have had. A failed item never ends
+	// the stream. At most 256 items are in flight. The server applies back-pressure: it does not read further items until one
+	// in flight has completed and the caller has read the responses. If the call is cancelled, items that have started
+	// complete.
 	//
 	// Permission: that of each item.
 	BatchResetTempPass(grpc.BidiStreamingServer[BatchResetTempPassRequest, BatchResetTempPassResponse]) error
-	// Asks whether a resource may be watched by a trial, and starts the trial where there is none.
+	// Decides whether a resource may be watched with a trial, and starts the trial if there is none.
 	//
-	// A denial is an answer, not an error. v1 has no operation for this: UNIMPLEMENTED there.
+	// A denial is a response, not an error. v1 has no such operation: UNIMPLEMENTED.
 	//
 	// Permission: `temp_passes.authorize`.
 	//
-	// Errors: FAILED_PRECONDITION `NOT_A_TEMP_PASS`: over v2 something else than a TempPass has decided.
+	// Errors: FAILED_PRECONDITION `NOT_A_TEMP_PASS`: the provider's decision did not come from a TempPass (v2 only).
 	AuthorizeTempPass(context.Context, *AuthorizeTempPassRequest) (*AuthorizeTempPassResponse, error)
-	// Shows a trial. Nothing is started by looking. v1 has no operation for this: UNIMPLEMENTED there.
+	// Returns a trial, without starting it. v1 has no such operation: UNIMPLEMENTED.
 	//
-	// Over v2 a basic TempPass that another server has authorized less than 5 seconds ago may still be NOT_STARTED: the provider
-	// shows a trial that has not begun as one that begins now.
+	// Over v2, a basic trial that another server started less than 5 seconds ago may still be NOT_STARTED, because the provider
+	// reports a trial that has not started as one that starts now.
 	//
 	// Permission: `temp_passes.read`.
 	//

@@ -21,32 +21,32 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Why a warning was given. Later releases add reasons: show the message of one that you don't know.
+// Why a warning was issued. Later releases may add reasons: show the message of an unknown one.
 type WarningReason int32
 
 const (
-	// Never sent. A client reads it where the server is newer than its bindings.
+	// Never sent. Clients read it when the server is newer than their bindings.
 	WarningReason_WARNING_REASON_UNSPECIFIED WarningReason = 0
-	// The value isn't in the list that the provider documents for this key. It was kept as it came: devices in
-	// the field don't keep to the lists. Example: the `os_name` "Fire OS".
+	// The value is not in the list that the provider documents for this key. It was kept unchanged, because devices in
+	// the field do not follow the lists. Example: the `os_name` "Fire OS".
 	WarningReason_WARNING_REASON_UNLISTED_VALUE WarningReason = 1
-	// The key isn't one of those that device information has. It was kept in `DeviceInfo.additional`.
+	// The key is not a key of device information. It was kept in `DeviceInfo.additional`.
 	WarningReason_WARNING_REASON_UNKNOWN_KEY WarningReason = 2
-	// The value has another JSON type than its key calls for. It was converted, such as the number 5 in `model`
-	// to the text "5", or, where it can't be, taken as absent, such as "yes" in `connectionSecure`. An array or
-	// an object where a text belongs is INVALID_ARGUMENT instead.
+	// The value has a different JSON type than its key requires. It was converted if possible, such as the number 5 in
+	// `model` to the text "5". Otherwise it was treated as absent, such as "yes" in `connectionSecure`. An array or
+	// an object in place of a text is INVALID_ARGUMENT instead.
 	WarningReason_WARNING_REASON_UNEXPECTED_TYPE WarningReason = 3
-	// The key is a name that some devices use for another one, and was read as that one. Example: `type`, which
-	// stands for `primaryHardwareType`.
+	// The key is an alias that some devices use, and was read as the key that it stands for. Example: `type` for
+	// `primaryHardwareType`.
 	WarningReason_WARNING_REASON_ALIASED_KEY WarningReason = 4
-	// The key is there more than once: repeated, or beside an alias of itself. One of the values was kept; the
+	// The key occurs more than once: it is repeated, or occurs together with its alias. One of the values was kept; the
 	// message says which.
 	WarningReason_WARNING_REASON_DUPLICATE_KEY WarningReason = 5
-	// The backend that answered has no use for this field, so it had no effect. Example: `redirect_url` where
-	// the provider's REST API v2 isn't behind the environment.
+	// The backend that served the call does not use this field, so the field had no effect. Example: `redirect_url` on
+	// a backend other than v2.
 	WarningReason_WARNING_REASON_FIELD_IGNORED WarningReason = 6
-	// The provider decides itself how long the code lives, and decided differently.
-	// `RegistrationCode.expire_time` is the true end.
+	// The provider determines the lifetime of the code, and did not use the requested one.
+	// `RegistrationCode.expire_time` is the actual expiry.
 	WarningReason_WARNING_REASON_TTL_NOT_HONOURED WarningReason = 7
 )
 
@@ -101,16 +101,16 @@ func (WarningReason) EnumDescriptor() ([]byte, []int) {
 	return file_passbridge_v1_warning_proto_rawDescGZIP(), []int{0}
 }
 
-// Something in a request that didn't stop it, but that its author will want to know. A warning never changes
-// the status of a call: the answer that carries it is complete.
+// A problem in a request that did not cause an error. A warning never changes the status of a call: the response
+// that carries it is complete.
 type Warning struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Where it was found: the path of the field in the request, such as `ttl` or `device_info.os_name`. Inside
-	// `x_device_info` the path goes on with the key of the JSON object, as in `x_device_info.osName`.
+	// The path of the field in the request, such as `ttl` or `device_info.os_name`. Inside `x_device_info` the path
+	// continues with the key of the JSON object, as in `x_device_info.osName`.
 	Field string `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"`
-	// What was found, for programs.
+	// The kind of problem, for programs.
 	Reason WarningReason `protobuf:"varint,2,opt,name=reason,proto3,enum=passbridge.v1.WarningReason" json:"reason,omitempty"`
-	// What was found and what became of it, in English, for people. The wording may change between releases.
+	// What was found and how it was handled, in English, for people. The wording may change between releases.
 	Message       string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
