@@ -25,7 +25,7 @@ const PLAIN: &[&str] = &["String", "str", "u8", "Bytes", "HeaderValue", "HeaderM
 /// Fields with such a word in their name that hold no secret, and what they hold.
 const HARMLESS: &[(&str, &str)] = &[
     ("CallerEntry.token_hash", "a hash of 256 random bits"),
-    ("Grant.statement", "the id of a statement"),
+    ("StatementGrant.statement", "the id of a statement"),
     ("StatementKeys.StatementKeys", "the ids of public keys"),
     ("Revocation.Statement", "the id of a statement"),
     ("Revocations.statements", "the ids of statements"),
