@@ -54,7 +54,7 @@ async fn assert_both_faces_serve(target: &Target, client: &TlsClient) {
 }
 
 #[tokio::test]
-async fn a_thousand_handshakes_that_are_never_finished_keep_nobody_from_theirs() {
+async fn a_thousand_unfinished_handshakes_do_not_block_others() {
     let authority = Authority::named("ours");
     let target = target(&authority);
     let client = authority.client();

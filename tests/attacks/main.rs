@@ -37,7 +37,7 @@ async fn withstood(attack: Attack) {
 }
 
 #[tokio::test]
-async fn the_one_place_that_a_client_held_which_reads_nothing_is_another_s_again() {
+async fn the_only_slot_held_by_a_client_that_reads_nothing_becomes_free() {
     let target = Target::without_token(|program| program.env("PASSBRIDGE_GRPC__MAX_CONNECTIONS", "1"));
     let faces = target.faces();
     tokio::task::spawn_blocking(move || flood::pings_unread(faces)).await.expect("it comes to its end");

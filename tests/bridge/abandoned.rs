@@ -30,7 +30,7 @@ fn assert_refused_for_what_was_given_up(refusal: Status) -> Duration {
 }
 
 #[tokio::test]
-async fn sixty_creates_a_minute_may_be_cancelled_before_their_answer_and_then_none_is_taken() {
+async fn sixty_creates_per_minute_may_be_cancelled_before_more_are_refused() {
     let bridge = before_a_provider_that_hangs().await;
     let codes = bridge.server.codes();
     let (mut given_up, mut refusal) = (0, None);
@@ -60,7 +60,7 @@ async fn hasty(channel: &RawChannel, device: usize, patience: &str) -> Status {
 }
 
 #[tokio::test]
-async fn a_create_whose_deadline_passes_before_its_answer_counts_as_given_up() {
+async fn a_create_whose_deadline_passes_counts_as_abandoned() {
     let bridge = before_a_provider_that_hangs().await;
     let channel = RawChannel::connect(bridge.server.address()).await;
     let first = join_all((0..60).map(|device| hasty(&channel, device, "100m"))).await;
@@ -73,7 +73,7 @@ async fn a_create_whose_deadline_passes_before_its_answer_counts_as_given_up() {
 }
 
 #[tokio::test]
-async fn an_outage_in_which_many_were_given_up_locks_nobody_out_for_long() {
+async fn abandoned_creates_of_an_outage_lock_clients_out_only_briefly() {
     let bridge = before_a_provider_that_hangs().await;
     let channel = RawChannel::connect(bridge.server.address()).await;
     join_all((0..500).map(|device| hasty(&channel, device, "200m"))).await;

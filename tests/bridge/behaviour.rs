@@ -18,7 +18,7 @@ use crate::support::{
 const BACKENDS: [BackendKind; 3] = [BackendKind::Local, BackendKind::V1, BackendKind::V2];
 
 #[tokio::test]
-async fn a_code_is_made_read_and_deleted() {
+async fn a_code_is_created_read_and_deleted() {
     for backend in BACKENDS {
         let bridge = Bridge::over(backend).await;
         let created = bridge.created().await;
@@ -94,7 +94,7 @@ async fn a_device_without_an_id_gets_one_and_keeps_it() {
 }
 
 #[tokio::test]
-async fn a_watch_is_pending_at_once_and_ends_when_the_viewer_has_logged_in() {
+async fn a_watch_starts_pending_and_ends_when_the_viewer_has_logged_in() {
     for backend in BACKENDS {
         let bridge = Bridge::over(backend).await;
         let created = bridge.created().await;
@@ -128,7 +128,7 @@ async fn a_watch_ends_when_the_code_expires() {
 }
 
 #[tokio::test]
-async fn the_time_to_live_is_kept_or_said_to_be_a_wish() {
+async fn the_ttl_is_applied_or_reported_as_ignored() {
     for backend in BACKENDS {
         let bridge = Bridge::over(backend).await;
         let ttl = Some(prost_types::Duration { seconds: 600, nanos: 0 });
@@ -153,7 +153,7 @@ async fn the_time_to_live_is_kept_or_said_to_be_a_wish() {
 }
 
 #[tokio::test]
-async fn what_a_backend_has_no_use_for_is_said() {
+async fn fields_that_a_backend_does_not_use_are_reported() {
     for backend in BACKENDS {
         let bridge = Bridge::over(backend).await;
         let request = CreateRegistrationCodeRequest {
@@ -176,7 +176,7 @@ async fn what_a_backend_has_no_use_for_is_said() {
 }
 
 #[tokio::test]
-async fn a_repeat_gets_the_first_answer_and_makes_no_second_code() {
+async fn a_repeat_gets_the_stored_response_and_creates_no_second_code() {
     for backend in BACKENDS {
         let bridge = Bridge::over(backend).await;
         let request_id = "f81d4fae-7dec-41d0-a765-00a0c91e6bf6".to_owned();
@@ -193,7 +193,7 @@ async fn a_repeat_gets_the_first_answer_and_makes_no_second_code() {
 }
 
 #[tokio::test]
-async fn an_upstream_has_to_know_the_devices_address() {
+async fn an_upstream_requires_the_devices_address() {
     for backend in BACKENDS {
         let bridge = Bridge::over(backend).await;
         let request = CreateRegistrationCodeRequest { device_ip: String::new(), ..create() };

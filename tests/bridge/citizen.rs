@@ -24,7 +24,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn a_device_keeps_the_providers_pace_and_is_never_refused_for_haste() {
+async fn requests_of_a_device_are_paced_and_never_get_429() {
     let bridge = Bridge::over(BackendKind::V1).await;
     let calls = (0..15).map(|_| {
         let mut codes = bridge.server.codes();
@@ -41,7 +41,7 @@ async fn a_device_keeps_the_providers_pace_and_is_never_refused_for_haste() {
 }
 
 #[tokio::test]
-async fn a_device_whose_ipv4_address_comes_as_ipv6_is_the_same_device_to_the_provider() {
+async fn an_ipv4_mapped_address_is_the_same_device_at_the_provider() {
     for backend in [BackendKind::V1, BackendKind::V2] {
         let bridge = Bridge::over(backend).await;
         let device_ip = format!("::ffff:{DEVICE_IP}");
@@ -54,7 +54,7 @@ async fn a_device_whose_ipv4_address_comes_as_ipv6_is_the_same_device_to_the_pro
 }
 
 #[tokio::test]
-async fn who_cannot_wait_for_the_pace_is_told_how_long_it_takes() {
+async fn a_caller_with_too_short_a_deadline_gets_the_pacing_delay() {
     let bridge = Bridge::over(BackendKind::V2).await;
     for _ in 0..9 {
         bridge.created().await;
@@ -69,7 +69,7 @@ async fn who_cannot_wait_for_the_pace_is_told_how_long_it_takes() {
 }
 
 #[tokio::test]
-async fn after_429_it_waits_and_comes_again() {
+async fn a_429_is_retried_after_its_delay() {
     for backend in [BackendKind::V1, BackendKind::V2] {
         let bridge = Bridge::over(backend).await;
         warm(&bridge).await;
@@ -96,7 +96,7 @@ async fn warm(bridge: &Bridge) {
 }
 
 #[tokio::test]
-async fn a_read_is_repeated_and_a_create_is_not() {
+async fn a_read_is_retried_and_a_create_is_not() {
     for backend in [BackendKind::V1, BackendKind::V2] {
         let bridge = Bridge::over(backend).await;
         warm(&bridge).await;
@@ -121,7 +121,7 @@ async fn a_read_is_repeated_and_a_create_is_not() {
 }
 
 #[tokio::test]
-async fn in_a_storm_the_provider_gets_hardly_more_calls_than_there_are_callers() {
+async fn retries_do_not_multiply_calls_during_an_outage() {
     for fault in [
         json!({ "status": { "status": 500, "content_type": "text/html", "body": "" } }),
         json!({ "close": {} }),
@@ -151,7 +151,7 @@ async fn in_a_storm_the_provider_gets_hardly_more_calls_than_there_are_callers()
 }
 
 #[tokio::test]
-async fn a_provider_that_fails_again_and_again_is_spared_which_health_shows() {
+async fn repeated_failures_open_the_circuit_breaker_and_health_shows_it() {
     let bridge = Bridge::over(BackendKind::V2).await;
     bridge.created().await;
     let mut health = HealthClient::new(bridge.server.channel());
@@ -181,7 +181,7 @@ async fn a_provider_that_fails_again_and_again_is_spared_which_health_shows() {
 }
 
 #[tokio::test]
-async fn the_callers_trace_goes_along() {
+async fn the_callers_trace_context_is_forwarded() {
     let bridge = Bridge::over(BackendKind::V1).await;
     let mut request = tonic::Request::new(create());
     let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -196,7 +196,7 @@ async fn the_callers_trace_goes_along() {
 }
 
 #[tokio::test]
-async fn every_call_says_who_calls_the_device_or_this_server() {
+async fn every_upstream_call_has_the_user_agent_of_the_device_or_this_server() {
     for backend in [BackendKind::V1, BackendKind::V2] {
         let bridge = Bridge::over(backend).await;
         let devices = ["Roku/DVP-12.0 (062.00E04156A)", "Télé/1.0"];
@@ -216,7 +216,7 @@ async fn every_call_says_who_calls_the_device_or_this_server() {
 }
 
 #[tokio::test]
-async fn who_leaves_ends_the_call() {
+async fn a_disconnected_caller_cancels_the_upstream_call() {
     let bridge = Bridge::configured(BackendKind::V1, |config| {
         config.environments.get_mut("default").expect("is there").upstream_connections = 1;
     })
@@ -237,7 +237,7 @@ async fn who_leaves_ends_the_call() {
 }
 
 #[tokio::test]
-async fn a_device_that_calls_without_end_keeps_no_other_out() {
+async fn a_device_that_calls_in_a_loop_does_not_block_others() {
     let bridge = Bridge::over(BackendKind::V1).await;
     bridge.created().await;
     let calls: Vec<_> = (0..100)
@@ -256,7 +256,7 @@ async fn a_device_that_calls_without_end_keeps_no_other_out() {
 }
 
 #[tokio::test]
-async fn callers_without_time_are_not_taken_for_a_failing_provider() {
+async fn short_deadlines_do_not_open_the_circuit_breaker() {
     let bridge = Bridge::over(BackendKind::V2).await;
     bridge.created().await;
     bridge.provider.fault(json!({ "path": "/api/v2/", "delay": { "ms": 300 } })).await;
@@ -275,7 +275,7 @@ async fn callers_without_time_are_not_taken_for_a_failing_provider() {
 }
 
 #[tokio::test]
-async fn a_create_with_a_request_id_is_made_once_although_its_caller_had_no_time() {
+async fn a_create_with_a_request_id_runs_once_even_if_its_deadline_passes() {
     let bridge = Bridge::over(BackendKind::V2).await;
     bridge.created().await;
     bridge.provider.fault(json!({ "path": "/api/v2/", "delay": { "ms": 300 } })).await;
@@ -294,7 +294,7 @@ async fn a_create_with_a_request_id_is_made_once_although_its_caller_had_no_time
 }
 
 #[tokio::test]
-async fn a_name_that_would_lead_elsewhere_is_none() {
+async fn a_name_that_would_change_the_path_is_invalid() {
     let bridge = Bridge::configured(BackendKind::V2, |config| {
         config.environments.get_mut("default").expect("is there").requestors.clear();
     })
@@ -313,7 +313,7 @@ async fn a_name_that_would_lead_elsewhere_is_none() {
 }
 
 #[tokio::test]
-async fn a_reset_api_that_is_down_keeps_no_codes_back() {
+async fn a_failing_reset_api_does_not_affect_codes() {
     let bridge = Bridge::configured(BackendKind::V2, |config| {
         let environment = config.environments.get_mut("default").expect("is there");
         environment.reset_url = Some("http://127.0.0.1:9".to_owned());

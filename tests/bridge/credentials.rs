@@ -45,7 +45,7 @@ fn forbidden(content_type: &str, times: u32) -> serde_json::Value {
 }
 
 #[tokio::test]
-async fn however_many_begin_together_one_registers_and_one_token_is_got() {
+async fn concurrent_first_calls_register_once_and_get_one_token() {
     let bridge = Bridge::over(BackendKind::V2).await;
     let calls = (0..50).map(|device| {
         let mut codes = bridge.server.codes();
@@ -58,7 +58,7 @@ async fn however_many_begin_together_one_registers_and_one_token_is_got() {
 }
 
 #[tokio::test]
-async fn a_token_is_renewed_before_it_expires_and_nobody_waits_for_that() {
+async fn a_token_is_renewed_in_the_background_before_it_expires() {
     let bridge = Bridge::configured(BackendKind::V1, |config| {
         let environment = config.environments.get_mut("default").expect("is there");
         environment.upstream_timeout = HumanDuration(Duration::from_millis(500));
@@ -86,7 +86,7 @@ async fn a_token_is_renewed_before_it_expires_and_nobody_waits_for_that() {
 }
 
 #[tokio::test]
-async fn a_token_is_as_old_as_it_was_received_whatever_the_providers_clock_says() {
+async fn the_age_of_a_token_does_not_depend_on_the_providers_clock() {
     let bridge = Bridge::over(BackendKind::V2).await;
     let past = json!({ "path": "/o/client/token", "merge": { "created_at": 1000 } });
     bridge.provider.fault(past).await;
@@ -96,7 +96,7 @@ async fn a_token_is_as_old_as_it_was_received_whatever_the_providers_clock_says(
 }
 
 #[tokio::test]
-async fn a_step_of_the_wall_clock_makes_a_token_neither_older_nor_younger() {
+async fn the_age_of_a_token_does_not_depend_on_the_wall_clock() {
     let bridge = Bridge::over(BackendKind::V1).await;
     let start = Timestamp::from_millis(START);
     for now in [start, start + DAY, start.before(DAY)] {
@@ -136,7 +136,7 @@ async fn a_refused_token_is_replaced_once() {
 }
 
 #[tokio::test]
-async fn a_client_that_the_provider_has_forgotten_registers_again_once() {
+async fn an_unknown_client_is_registered_again_once() {
     let bridge = Bridge::over(BackendKind::V1).await;
     bridge.created().await;
     bridge.advance(Duration::from_secs(3600)).await;
@@ -153,7 +153,7 @@ async fn a_client_that_the_provider_has_forgotten_registers_again_once() {
 }
 
 #[tokio::test]
-async fn a_403_of_the_reset_api_is_first_taken_for_haste() {
+async fn the_first_403_of_the_reset_api_is_treated_as_rate_limiting() {
     let bridge = Bridge::over(BackendKind::V1).await;
     bridge.provider.fault(forbidden("application/json", 1)).await;
     let mut temp_passes = bridge.server.temp_passes();
@@ -162,7 +162,7 @@ async fn a_403_of_the_reset_api_is_first_taken_for_haste() {
 }
 
 #[tokio::test]
-async fn a_second_403_of_the_reset_api_registers_again_but_once_a_day() {
+async fn a_second_403_of_the_reset_api_registers_again_at_most_once_a_day() {
     let bridge = Bridge::over(BackendKind::V1).await;
     bridge.provider.fault(forbidden("application/json", 2)).await;
     let mut temp_passes = bridge.server.temp_passes();
@@ -181,7 +181,7 @@ async fn a_second_403_of_the_reset_api_registers_again_but_once_a_day() {
 }
 
 #[tokio::test]
-async fn a_mark_of_a_new_registration_counts_even_if_it_cannot_be_read() {
+async fn an_unreadable_mark_of_a_registration_still_counts() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = || folder.path().to_owned();
     let bridge = Bridge::configured(BackendKind::V1, |config| config.store.path = path()).await;
@@ -218,7 +218,7 @@ async fn a_403_with_a_page_never_registers_again() {
 }
 
 #[tokio::test]
-async fn a_statement_that_is_refused_is_the_operators_to_mend_and_is_not_tried_again_at_once() {
+async fn a_refused_statement_is_reported_to_the_operator_and_not_retried_at_once() {
     let provider = Provider::start();
     provider.set_clock(START).await;
     let statement = statement_file("unapproved statement");
@@ -235,7 +235,7 @@ async fn a_statement_that_is_refused_is_the_operators_to_mend_and_is_not_tried_a
 }
 
 #[tokio::test]
-async fn credentials_are_kept_although_their_caller_has_left_and_a_restart_registers_nothing() {
+async fn credentials_are_stored_even_if_the_caller_disconnects_and_survive_a_restart() {
     let provider = Provider::start();
     provider.set_clock(START).await;
     let (folder, statement) = (tempfile::tempdir().expect("a folder"), statement_file("kept"));
@@ -294,7 +294,7 @@ fn secret_in(pairs: &serde_json::Value) -> String {
 }
 
 #[tokio::test]
-async fn no_access_log_of_the_providers_holds_the_client_secret_unless_it_is_configured_so() {
+async fn the_client_secret_is_not_in_urls_unless_configured() {
     let bridge = Bridge::over(BackendKind::V2).await;
     bridge.created().await;
     let call = &bridge.provider.calls_to("/o/client/token").await[0];
@@ -312,7 +312,7 @@ async fn no_access_log_of_the_providers_holds_the_client_secret_unless_it_is_con
 }
 
 #[tokio::test]
-async fn a_registration_whose_answer_was_lost_is_not_made_again_on_that_day_not_even_after_a_restart() {
+async fn a_registration_without_a_response_is_not_repeated_that_day_even_after_a_restart() {
     let (mut provider, folder) = (Provider::start(), tempfile::tempdir().expect("a folder"));
     for device in 0..2 {
         let data = folder.path().to_owned();
@@ -347,7 +347,7 @@ fn holds(folder: &std::path::Path, secret: &[u8]) -> bool {
 }
 
 #[tokio::test]
-async fn one_providers_secrets_never_reach_another_and_are_there_when_it_comes_back() {
+async fn credentials_are_bound_to_their_provider_and_reused_when_it_is_configured_again() {
     let (first, second) = (Provider::start(), Provider::start());
     first.set_clock(START).await;
     second.set_clock(START).await;
@@ -368,7 +368,7 @@ async fn one_providers_secrets_never_reach_another_and_are_there_when_it_comes_b
 }
 
 #[tokio::test]
-async fn a_provider_that_refused_everybody_for_a_moment_is_called_again_soon() {
+async fn a_short_refusal_of_all_requestors_is_retried_soon() {
     let bridge = Bridge::over(BackendKind::V2).await;
     bridge.created().await;
     bridge.advance(Duration::from_secs(60)).await;
@@ -391,7 +391,7 @@ async fn a_provider_that_refused_everybody_for_a_moment_is_called_again_soon() {
 }
 
 #[tokio::test]
-async fn what_is_refused_to_one_requestor_is_not_refused_to_another() {
+async fn a_refusal_of_one_requestor_does_not_affect_another() {
     let bridge = Bridge::configured(BackendKind::V1, |config| {
         config.environments.get_mut("default").expect("is there").requestors.clear();
     })

@@ -93,7 +93,7 @@ async fn clients_of(bridge: &Bridge, path: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn each_device_has_a_client_that_is_asked_about_the_device_and_its_code() {
+async fn each_device_uses_its_own_client_for_calls_about_it_and_its_code() {
     let bridge = bridge().await;
     for device in [1, 2] {
         log_in(&bridge, device).await;
@@ -119,7 +119,7 @@ async fn each_device_has_a_client_that_is_asked_about_the_device_and_its_code() 
 }
 
 #[tokio::test]
-async fn whatever_else_is_asked_about_a_device_that_never_asked_for_a_code_registers_no_client_for_it() {
+async fn a_device_without_a_code_gets_no_client() {
     let bridge = bridge().await;
     log_in(&bridge, 1).await;
     for device in 2..5 {
@@ -131,7 +131,7 @@ async fn whatever_else_is_asked_about_a_device_that_never_asked_for_a_code_regis
 }
 
 #[tokio::test]
-async fn first_logins_of_one_device_at_once_register_it_once_whichever_server_they_reach() {
+async fn concurrent_first_logins_of_a_device_register_it_once_across_replicas() {
     let provider = provider().await;
     provider.set_clock(START).await;
     let mut config = Config::default();
@@ -175,7 +175,7 @@ async fn a_restart_keeps_every_devices_client() {
 }
 
 #[tokio::test]
-async fn credentials_of_a_device_that_are_lost_log_out_that_device_alone() {
+async fn losing_a_devices_credentials_logs_out_only_that_device() {
     let folder = tempfile::tempdir().expect("a folder");
     let bridge = bridge_over(provider().await, folder.path()).await;
     log_in(&bridge, 1).await;
@@ -208,7 +208,7 @@ async fn credentials_of_a_device_that_are_lost_log_out_that_device_alone() {
 }
 
 #[tokio::test]
-async fn a_device_whose_client_the_provider_has_forgotten_is_registered_again_and_no_other() {
+async fn only_a_device_with_an_unknown_client_is_registered_again() {
     let bridge = bridge().await;
     log_in(&bridge, 1).await;
     log_in(&bridge, 2).await;
@@ -226,7 +226,7 @@ async fn a_device_whose_client_the_provider_has_forgotten_is_registered_again_an
 }
 
 #[tokio::test]
-async fn a_statement_that_is_refused_to_one_device_is_not_tried_for_each() {
+async fn a_statement_refused_for_one_device_is_not_tried_for_each() {
     let provider = provider().await;
     provider.set_clock(START).await;
     let statement = statement_file("unapproved statement");
@@ -243,7 +243,7 @@ async fn a_statement_that_is_refused_to_one_device_is_not_tried_for_each() {
 }
 
 #[tokio::test]
-async fn a_reload_takes_the_setting_and_a_device_stays_logged_in_until_it_asks_for_a_code() {
+async fn a_reload_applies_the_setting_and_devices_stay_logged_in_until_their_next_code() {
     let bridge = Bridge::before(provider().await, BackendKind::V2, |_| {}).await;
     log_in(&bridge, 1).await;
     assert!(is_logged_in(&bridge, 1).await);

@@ -95,7 +95,7 @@ async fn the_device_information_of_a_code_is_the_providers_text_byte_for_byte() 
 }
 
 #[tokio::test]
-async fn device_information_of_the_provider_that_is_too_long_or_none_is_our_own_text() {
+async fn too_long_or_missing_device_information_of_the_provider_is_replaced_by_ours() {
     let too_long = STANDARD.encode(format!(r#"{{"model":"{}"}}"#, "x".repeat(64 * 1024)));
     for text in [json!(too_long), json!(null), json!({})] {
         let bridge = crate::support::Bridge::over(BackendKind::V1).await;

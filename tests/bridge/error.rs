@@ -113,7 +113,7 @@ const CASES: [Case; 14] = [
 ];
 
 #[tokio::test]
-async fn every_answer_is_one_of_our_errors() {
+async fn every_provider_error_maps_to_one_of_ours() {
     for backend in [BackendKind::V1, BackendKind::V2] {
         let bridge = Bridge::over(backend).await;
         for (index, case) in CASES.iter().enumerate() {
@@ -141,7 +141,7 @@ async fn every_answer_is_one_of_our_errors() {
 }
 
 #[tokio::test]
-async fn a_page_in_the_place_of_an_answer_means_too_many_calls() {
+async fn a_page_instead_of_an_api_response_means_rate_limited() {
     for (status, backend) in
         [(429, BackendKind::V1), (403, BackendKind::V1), (429, BackendKind::V2), (403, BackendKind::V2)]
     {
@@ -161,7 +161,7 @@ async fn a_page_in_the_place_of_an_answer_means_too_many_calls() {
 }
 
 #[tokio::test]
-async fn of_a_device_that_was_fast_haste_is_the_likeliest_cause() {
+async fn for_a_fast_device_rate_limiting_is_the_likeliest_cause() {
     let bridge = Bridge::over(BackendKind::V1).await;
     let page = json!({ "status": 403, "content_type": "text/html", "body": "<html>" });
     bridge.provider.fault(json!({ "path": "/reggie/", "status": page })).await;
@@ -176,7 +176,7 @@ async fn of_a_device_that_was_fast_haste_is_the_likeliest_cause() {
 }
 
 #[tokio::test]
-async fn a_code_that_the_provider_does_not_know_says_so_and_what_it_said() {
+async fn an_unknown_code_has_the_providers_message() {
     let bridge = Bridge::over(BackendKind::V2).await;
     let answer = bridge.server.codes().get_registration_code(get("BBBBBBB")).await;
     let status = refused(answer, Code::NotFound, "REGISTRATION_CODE_NOT_FOUND");
@@ -187,7 +187,7 @@ async fn a_code_that_the_provider_does_not_know_says_so_and_what_it_said() {
 }
 
 #[tokio::test]
-async fn a_device_that_is_logged_in_gets_no_code_but_its_operator() {
+async fn a_logged_in_device_gets_its_operator_instead_of_a_code() {
     let bridge = Bridge::over(BackendKind::V2).await;
     let with_mvpd = || passbridge::proto::v1::CreateRegistrationCodeRequest {
         mvpd_id: "Cablevision".to_owned(),
@@ -201,7 +201,7 @@ async fn a_device_that_is_logged_in_gets_no_code_but_its_operator() {
 }
 
 #[tokio::test]
-async fn a_404_is_a_code_that_is_not_known_whatever_the_version() {
+async fn a_404_is_an_unknown_code_in_both_versions() {
     for backend in [BackendKind::V1, BackendKind::V2] {
         let bridge = Bridge::over(backend).await;
         let created = bridge.created().await;
@@ -219,7 +219,7 @@ async fn a_404_is_a_code_that_is_not_known_whatever_the_version() {
 }
 
 #[tokio::test]
-async fn an_unknown_code_and_one_that_has_ended_have_the_same_answer() {
+async fn unknown_and_finished_codes_get_the_same_answer() {
     for backend in [BackendKind::V1, BackendKind::V2] {
         let bridge = Bridge::over(backend).await;
         let mut codes = bridge.server.codes();

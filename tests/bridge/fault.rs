@@ -45,7 +45,7 @@ fn faults() -> Vec<(&'static str, Value, Code, &'static str, &'static str)> {
 }
 
 #[tokio::test]
-async fn each_fault_is_a_clear_error_in_the_callers_time() {
+async fn each_fault_is_a_clear_error_within_the_callers_deadline() {
     for backend in [BackendKind::V1, BackendKind::V2] {
         let bridge = Bridge::configured(backend, |config| {
             let environment = config.environments.get_mut("default").expect("is there");
@@ -82,7 +82,7 @@ impl Bridge {
 }
 
 #[tokio::test]
-async fn unknown_fields_and_another_content_type_do_not_matter() {
+async fn unknown_fields_and_other_content_types_are_tolerated() {
     for backend in [BackendKind::V1, BackendKind::V2] {
         let bridge = Bridge::over(backend).await;
         for path in ["/reggie/", "/api/v2/"] {
@@ -96,7 +96,7 @@ async fn unknown_fields_and_another_content_type_do_not_matter() {
 }
 
 #[tokio::test]
-async fn a_hanging_provider_costs_the_caller_its_own_deadline_and_no_more() {
+async fn a_hanging_provider_delays_a_caller_only_until_its_deadline() {
     for backend in [BackendKind::V1, BackendKind::V2] {
         let bridge = Bridge::over(backend).await;
         bridge.created().await;
@@ -110,7 +110,7 @@ async fn a_hanging_provider_costs_the_caller_its_own_deadline_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_provider_that_is_not_there_is_unavailable() {
+async fn a_missing_provider_is_unavailable() {
     let bridge = Bridge::configured(BackendKind::V2, |config| {
         let environment = config.environments.get_mut("default").expect("is there");
         // Nobody listens at the discard port.

@@ -21,7 +21,7 @@ fn in_url() -> String {
 }
 
 #[tokio::test]
-async fn a_code_is_made_and_read_for_a_device_with_a_long_id() {
+async fn a_code_is_created_and_read_for_a_device_with_a_long_id() {
     for backend in [BackendKind::V1, BackendKind::V2] {
         let bridge = Bridge::over(backend).await;
         bridge.provider.forget_calls().await;

@@ -50,7 +50,7 @@ fn signed(requestor: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_call_goes_to_the_provider_as_it_is_with_the_providers_own_token() {
+async fn a_call_is_forwarded_unchanged_with_the_providers_token() {
     let bridge = Bridge::configured(BackendKind::V1, relaying).await;
     let device = bearer(&bridge).await;
     let answer = bare(&bridge, "POST", "/api/v1//authorize?requestor=REF&resource=a%2Fb+c")
@@ -71,7 +71,7 @@ async fn a_call_goes_to_the_provider_as_it_is_with_the_providers_own_token() {
 }
 
 #[tokio::test]
-async fn a_token_of_ours_and_a_signature_are_replaced_by_our_own_at_the_provider() {
+async fn our_tokens_and_signatures_are_replaced_by_our_upstream_token() {
     let bridge = Bridge::configured(BackendKind::V1, |config| {
         config.rest.legacy_keys = vec![LegacyKey {
             public_key: "key".to_owned(),
@@ -94,7 +94,7 @@ async fn a_token_of_ours_and_a_signature_are_replaced_by_our_own_at_the_provider
 }
 
 #[tokio::test]
-async fn a_browser_calls_without_a_token_and_gets_none_on_the_way() {
+async fn a_browser_call_is_forwarded_without_a_token() {
     let bridge = Bridge::over(BackendKind::V1).await;
     for path in [
         "/api/v1/checkauthn/ABC1234.json?requestor=REF",
@@ -111,7 +111,7 @@ async fn a_browser_calls_without_a_token_and_gets_none_on_the_way() {
 }
 
 #[tokio::test]
-async fn credentials_that_are_not_good_or_not_enough_go_nowhere() {
+async fn invalid_or_insufficient_credentials_are_not_forwarded() {
     let bridge = Bridge::over(BackendKind::V1).await;
     let device = Device::of(&bridge.server).await;
     let reads = StatementCommand {
@@ -143,7 +143,7 @@ async fn credentials_that_are_not_good_or_not_enough_go_nowhere() {
 }
 
 #[tokio::test]
-async fn a_token_of_ours_that_the_provider_takes_no_more_is_renewed_and_not_told_to_the_device() {
+async fn a_refused_upstream_token_is_renewed_without_an_error_for_the_device() {
     let bridge = Bridge::over(BackendKind::V1).await;
     let device = Device::of(&bridge.server).await;
     let first = authorization(&device.call("GET", CHECK).send().await);
@@ -161,7 +161,7 @@ async fn a_token_of_ours_that_the_provider_takes_no_more_is_renewed_and_not_told
 }
 
 #[tokio::test]
-async fn what_stands_behind_is_decided_by_requestor() {
+async fn the_backend_is_selected_by_requestor() {
     for (environment, requestor) in [(BackendKind::V1, BackendKind::V2), (BackendKind::V2, BackendKind::V1)] {
         let bridge = Bridge::configured(environment, |config| {
             let environment = config.environments.get_mut("default").expect("is there");
@@ -183,7 +183,7 @@ async fn what_stands_behind_is_decided_by_requestor() {
 }
 
 #[tokio::test]
-async fn over_v2_nothing_of_the_v1_flow_goes_through_however_it_is_written() {
+async fn over_v2_no_spelling_of_a_v1_path_is_forwarded() {
     let provider = Provider::start();
     let url = provider.url();
     let bridge = Bridge::before(provider, BackendKind::V2, |config| {
@@ -201,7 +201,7 @@ async fn over_v2_nothing_of_the_v1_flow_goes_through_however_it_is_written() {
 }
 
 #[tokio::test]
-async fn over_our_own_store_there_is_nothing_of_the_v1_flow() {
+async fn the_local_backend_has_no_v1_flow() {
     let bridge = Bridge::over(BackendKind::Local).await;
     let device = Device::of(&bridge.server).await;
     device.call("GET", CHECK).send().await.error(404);
@@ -211,7 +211,7 @@ async fn over_our_own_store_there_is_nothing_of_the_v1_flow() {
 }
 
 #[tokio::test]
-async fn in_an_environment_of_several_backends_a_requestor_is_found_that_is_not_named_in_the_query() {
+async fn with_several_backends_the_requestor_is_found_outside_the_query() {
     let bridge = Bridge::configured(BackendKind::V1, |config| {
         let environment = config.environments.get_mut("default").expect("is there");
         environment.requestors.get_mut("UNKNOWN").expect("is there").backend = Some(BackendKind::V2);

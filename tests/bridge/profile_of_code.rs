@@ -40,7 +40,7 @@ async fn new_code(service: &RegistrationService, replicas: &Replicas) -> CodeKey
 }
 
 #[tokio::test]
-async fn the_login_that_was_made_with_a_code_is_told_and_a_code_without_one_from_an_unknown_one() {
+async fn the_profile_of_a_code_distinguishes_login_no_login_and_unknown_code() {
     let provider = Provider::start();
     let replicas = before(&provider).await;
     let key = new_code(&replicas.replica(), &replicas).await;
@@ -62,7 +62,7 @@ async fn the_login_that_was_made_with_a_code_is_told_and_a_code_without_one_from
 }
 
 #[tokio::test]
-async fn a_call_right_after_another_of_the_same_address_would_come_too_soon() {
+async fn a_second_call_of_an_address_would_exceed_the_pace() {
     let provider = Provider::start();
     let replicas = before(&provider).await;
     let backend = replicas.upstream(&replicas.clock).backends().v2;

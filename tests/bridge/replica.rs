@@ -102,7 +102,7 @@ impl Shared {
 const LEASE: Duration = Duration::from_secs(120);
 
 #[tokio::test]
-async fn a_lease_that_cannot_be_read_is_waited_for_and_then_a_token_is_got() {
+async fn an_unreadable_lease_is_awaited_before_a_token_is_requested() {
     let shared = Shared::with_unreadable_lease().await;
     let backend = shared.upstream().backends().v1;
     let (start, context) = (shared.replicas.clock.instant(), CallContext::default());
@@ -113,7 +113,7 @@ async fn a_lease_that_cannot_be_read_is_waited_for_and_then_a_token_is_got() {
 }
 
 #[tokio::test]
-async fn a_lease_that_cannot_be_read_ends_when_a_server_starts_that_has_the_store_alone() {
+async fn an_unreadable_lease_is_removed_by_a_server_with_exclusive_access_to_the_store() {
     let shared = Shared::with_unreadable_lease().await;
     end_leases(&*shared.replicas.store.ledger).await.expect("works");
     let backend = shared.upstream().backends().v1;
@@ -125,7 +125,7 @@ async fn a_lease_that_cannot_be_read_ends_when_a_server_starts_that_has_the_stor
 }
 
 #[tokio::test]
-async fn of_two_replicas_that_registered_both_use_the_credentials_that_are_kept() {
+async fn two_replicas_that_registered_both_use_the_stored_credentials() {
     let shared = Shared::new().await;
     let (first, second) = (shared.upstream().backends().v1, shared.upstream().backends().v1);
     shared.provider.fault(json!({ "path": "/o/client/register", "times": 1, "late": { "ms": 1500 } })).await;
@@ -144,7 +144,7 @@ async fn of_two_replicas_that_registered_both_use_the_credentials_that_are_kept(
 }
 
 #[tokio::test]
-async fn a_replica_whose_clock_is_behind_holds_its_lease_as_long_as_any_other() {
+async fn a_replica_with_a_slow_clock_holds_its_lease_as_long_as_any_other() {
     let shared = Shared::new().await;
     let behind = ManualClock::new(Timestamp::from_millis(START - 3_600_000));
     let (first, second) = (shared.replicas.upstream(&behind).backends().v1, shared.upstream().backends().v1);
@@ -162,7 +162,7 @@ async fn a_replica_whose_clock_is_behind_holds_its_lease_as_long_as_any_other() 
 }
 
 #[tokio::test]
-async fn callers_that_leave_while_a_token_is_awaited_leave_nothing_behind() {
+async fn cancelled_waits_for_a_token_leave_no_waiters() {
     let shared = Shared::new().await;
     let backend = shared.upstream().backends().v1;
     shared.provider.fault(json!({ "path": "/o/client/", "hang": {} })).await;
@@ -176,7 +176,7 @@ async fn callers_that_leave_while_a_token_is_awaited_leave_nothing_behind() {
 }
 
 #[tokio::test]
-async fn only_so_many_wait_for_a_token_and_the_others_are_told() {
+async fn waits_for_a_token_are_limited_and_further_callers_are_refused() {
     let shared = Shared::new().await;
     let backend = shared.upstream().backends().v1;
     shared.provider.fault(json!({ "path": "/o/client/", "hang": {} })).await;
@@ -194,7 +194,7 @@ async fn only_so_many_wait_for_a_token_and_the_others_are_told() {
 }
 
 #[tokio::test]
-async fn of_two_replicas_that_are_sent_one_request_the_later_ones_code_is_deleted_at_the_provider() {
+async fn a_repeat_on_another_replica_deletes_the_duplicate_code_at_the_provider() {
     let shared = Shared::new().await;
     let (first, second) = (shared.replica(), shared.replica());
     let caller = Caller::anonymous();

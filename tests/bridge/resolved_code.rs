@@ -41,7 +41,7 @@ fn start(code: &str) -> StartLoginRequest {
 }
 
 #[tokio::test]
-async fn over_rest_it_gets_a_code_that_needs_no_login_and_can_be_deleted() {
+async fn over_rest_a_logged_in_device_gets_a_resolved_code_that_can_be_deleted() {
     let bridge = Bridge::over(BackendKind::V2).await;
     let device = logged_in(&bridge).await;
     let record = device.create(CREATE).send().await.json(201);
@@ -69,7 +69,7 @@ async fn over_rest_it_gets_a_code_that_needs_no_login_and_can_be_deleted() {
 }
 
 #[tokio::test]
-async fn whoever_watches_the_code_is_told_that_it_was_used() {
+async fn a_watcher_of_a_resolved_code_receives_its_use() {
     let bridge = Bridge::over(BackendKind::V2).await;
     let device = logged_in(&bridge).await;
     let record = device.create(CREATE).send().await.json(201);
@@ -79,7 +79,7 @@ async fn whoever_watches_the_code_is_told_that_it_was_used() {
 }
 
 #[tokio::test]
-async fn over_grpc_the_code_is_read_as_any_other() {
+async fn over_grpc_a_resolved_code_is_read_like_any_other() {
     let bridge = Bridge::over(BackendKind::V2).await;
     let device = logged_in(&bridge).await;
     let record = device.create(CREATE).send().await.json(201);
@@ -91,7 +91,7 @@ async fn over_grpc_the_code_is_read_as_any_other() {
 }
 
 #[tokio::test]
-async fn over_grpc_it_is_told_so_and_gets_no_code() {
+async fn over_grpc_a_logged_in_device_gets_an_error_instead_of_a_code() {
     let bridge = Bridge::over(BackendKind::V2).await;
     logged_in(&bridge).await;
     let request = CreateRegistrationCodeRequest {

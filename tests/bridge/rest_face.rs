@@ -79,7 +79,7 @@ async fn own_statement(bridge: &Bridge) -> String {
 }
 
 #[tokio::test]
-async fn a_device_gets_the_answers_of_v1_whatever_stands_behind() {
+async fn a_device_gets_v1_responses_from_every_backend() {
     for backend in [BackendKind::Local, BackendKind::V1, BackendKind::V2] {
         let bridge = Bridge::over(backend).await;
         let device = Device::of(&bridge, &own_statement(&bridge).await).await;
@@ -111,7 +111,7 @@ async fn a_device_gets_the_answers_of_v1_whatever_stands_behind() {
 }
 
 #[tokio::test]
-async fn the_dance_of_a_device_without_an_id() {
+async fn a_device_without_an_id_gets_one_in_two_calls() {
     for backend in [BackendKind::Local, BackendKind::V1, BackendKind::V2] {
         let bridge = Bridge::over(backend).await;
         let device = Device::of(&bridge, &own_statement(&bridge).await).await;
@@ -139,7 +139,7 @@ async fn the_dance_of_a_device_without_an_id() {
 }
 
 #[tokio::test]
-async fn a_code_of_a_device_is_watched_by_a_service() {
+async fn a_service_watches_the_code_of_a_device() {
     for backend in [BackendKind::V1, BackendKind::V2] {
         let bridge = relay(backend).await;
         let device = Device::of(&bridge, "the devices' statement").await;
@@ -152,7 +152,7 @@ async fn a_code_of_a_device_is_watched_by_a_service() {
 }
 
 #[tokio::test]
-async fn a_relayed_registration_is_the_providers_own() {
+async fn a_relayed_registration_returns_the_providers_response() {
     let bridge = relay(BackendKind::V1).await;
     let device = Device::of(&bridge, "the devices' statement").await;
     assert_eq!(bridge.provider.issued().await, (1, 1), "the device's own");
@@ -170,7 +170,7 @@ async fn a_relayed_registration_is_the_providers_own() {
 }
 
 #[tokio::test]
-async fn over_v2_our_own_credentials_are_used_and_a_token_must_have_come_through_here() {
+async fn over_v2_our_credentials_are_used_and_tokens_must_be_relayed() {
     let bridge = relay(BackendKind::V2).await;
     let device = Device::of(&bridge, "the devices' statement").await;
     device.created().await;
@@ -195,7 +195,7 @@ async fn over_v2_our_own_credentials_are_used_and_a_token_must_have_come_through
 }
 
 #[tokio::test]
-async fn a_token_that_nobody_issued_does_nothing() {
+async fn an_unknown_token_is_refused_everywhere() {
     for backend in [BackendKind::V1, BackendKind::V2] {
         let bridge = relay(backend).await;
         let device = Device::of(&bridge, "the devices' statement").await;
@@ -212,7 +212,7 @@ async fn a_token_that_nobody_issued_does_nothing() {
 }
 
 #[tokio::test]
-async fn where_a_requestor_is_our_own_a_token_must_have_come_through_here_too() {
+async fn for_a_local_requestor_tokens_must_be_relayed() {
     let bridge = Bridge::configured(BackendKind::V1, |config| {
         let environment = config.environments.get_mut("default").expect("is there");
         environment.registration = Some(ClientRegistrationMode::Relay);
@@ -233,7 +233,7 @@ async fn where_a_requestor_is_our_own_a_token_must_have_come_through_here_too() 
 }
 
 #[tokio::test]
-async fn what_v1_has_no_status_for_is_told_in_its_shape() {
+async fn errors_unknown_to_v1_have_its_error_format() {
     let bridge = Bridge::over(BackendKind::V2).await;
     let device = Device::of(&bridge, &own_statement(&bridge).await).await;
     bridge.provider.fault(json!({ "path": "/api/v2/", "status": { "status": 500, "content_type": "text/html", "body": "" } })).await;
@@ -246,7 +246,7 @@ async fn what_v1_has_no_status_for_is_told_in_its_shape() {
 }
 
 #[tokio::test]
-async fn a_code_that_v2_tells_only_a_part_of_is_not_found_in_v1() {
+async fn a_code_with_partial_v2_data_is_not_found_in_v1() {
     let bridge = Bridge::over(BackendKind::V2).await;
     let device = Device::of(&bridge, &own_statement(&bridge).await).await;
     let elsewhere = statement_file("another installation's");
@@ -259,7 +259,7 @@ async fn a_code_that_v2_tells_only_a_part_of_is_not_found_in_v1() {
 }
 
 #[tokio::test]
-async fn other_paths_go_through_untouched_where_that_is_configured() {
+async fn other_paths_are_forwarded_unchanged_if_configured() {
     let bridge = Bridge::over(BackendKind::V2).await;
     let answer = call(bridge.rest(), "GET", "/elsewhere?a=1").send().await;
     assert_eq!(answer.status, 404, "nowhere, where it is not");
@@ -301,7 +301,7 @@ async fn other_paths_go_through_untouched_where_that_is_configured() {
 }
 
 #[tokio::test]
-async fn other_paths_go_where_the_environment_of_their_host_says() {
+async fn other_paths_go_to_the_upstream_of_their_hosts_environment() {
     let (production, staging) = (Provider::start(), Provider::start());
     let server = TestServer::configured(|config| {
         let to = |name: &str, passthrough: Option<String>| {
@@ -333,7 +333,7 @@ async fn other_paths_go_where_the_environment_of_their_host_says() {
 }
 
 #[tokio::test]
-async fn what_goes_through_says_who_calls_the_device_or_this_server() {
+async fn forwarded_calls_have_the_user_agent_of_the_device_or_this_server() {
     let provider = Provider::start();
     let url = provider.url();
     let bridge = Bridge::before(provider, BackendKind::V1, |config| {

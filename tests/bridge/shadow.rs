@@ -38,7 +38,7 @@ impl Handover {
 }
 
 #[tokio::test]
-async fn a_code_is_its_issuers_after_the_configuration_has_changed() {
+async fn a_code_stays_with_its_issuer_after_the_configuration_changes() {
     for (before, after) in [
         (BackendKind::V1, BackendKind::V2),
         (BackendKind::V2, BackendKind::V1),
@@ -67,7 +67,7 @@ async fn a_code_is_its_issuers_after_the_configuration_has_changed() {
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_is_known_after_a_restart_and_nothing_is_registered_again() {
+async fn acknowledged_codes_survive_a_restart_without_a_new_registration() {
     let handover = Handover::new().await;
     let first = handover.serve(BackendKind::V2);
     let created = first.created_by(create()).await;
@@ -79,7 +79,7 @@ async fn what_was_acknowledged_is_known_after_a_restart_and_nothing_is_registere
 }
 
 #[tokio::test]
-async fn a_code_that_was_not_issued_through_here_is_read_as_far_as_it_is_known() {
+async fn a_code_without_a_shadow_is_read_with_the_known_fields() {
     for backend in [BackendKind::V1, BackendKind::V2] {
         let bridge = Bridge::over(backend).await;
         let created = bridge.created().await;
@@ -99,7 +99,7 @@ async fn a_code_that_was_not_issued_through_here_is_read_as_far_as_it_is_known()
 }
 
 #[tokio::test]
-async fn many_watches_of_a_code_ask_the_provider_once() {
+async fn watches_of_one_code_share_one_upstream_poll() {
     let bridge = Bridge::over(BackendKind::V2).await;
     let created = bridge.created().await;
     let mut watches = Vec::new();
@@ -117,7 +117,7 @@ async fn many_watches_of_a_code_ask_the_provider_once() {
 }
 
 #[tokio::test]
-async fn a_code_that_goes_missing_once_is_not_taken_for_a_login() {
+async fn a_code_missing_once_is_not_reported_as_a_login() {
     let bridge = Bridge::over(BackendKind::V1).await;
     let created = bridge.created().await;
     let not_found = serde_json::json!({
@@ -145,7 +145,7 @@ async fn a_code_that_goes_missing_once_is_not_taken_for_a_login() {
 }
 
 #[tokio::test]
-async fn two_looks_that_miss_a_code_with_an_error_between_them_are_not_taken_for_a_login() {
+async fn two_misses_with_an_error_between_them_are_not_reported_as_a_login() {
     let bridge = Bridge::over(BackendKind::V1).await;
     let created = bridge.created().await;
     for status in [404, 418, 404] {
@@ -171,7 +171,7 @@ async fn two_looks_that_miss_a_code_with_an_error_between_them_are_not_taken_for
 }
 
 #[tokio::test]
-async fn watches_that_begin_together_do_not_ask_the_provider_together() {
+async fn watches_that_start_together_poll_at_different_times() {
     let bridge = Bridge::over(BackendKind::V2).await;
     let mut streams = Vec::new();
     for device in 0..24 {
@@ -186,7 +186,7 @@ async fn watches_that_begin_together_do_not_ask_the_provider_together() {
 }
 
 #[tokio::test]
-async fn a_code_that_the_provider_has_no_more_is_not_found() {
+async fn a_code_that_the_provider_deleted_is_not_found() {
     let bridge = Bridge::over(BackendKind::V1).await;
     let created = bridge.created().await;
     bridge.provider.log_in(&created.code, "Cablevision").await;
@@ -207,7 +207,7 @@ async fn a_code_that_the_provider_has_no_more_is_not_found() {
 }
 
 #[tokio::test]
-async fn a_code_that_the_provider_gave_to_another_device_is_that_ones() {
+async fn a_code_that_the_provider_reissued_belongs_to_the_new_device() {
     let bridge = Bridge::over(BackendKind::V1).await;
     let created = bridge.created().await;
     let mut stream = bridge.watch(&created.code).await;

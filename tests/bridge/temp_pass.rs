@@ -88,7 +88,7 @@ async fn a_trial_starts_permits_and_is_reset() {
 }
 
 #[tokio::test]
-async fn a_promotional_trial_ends_with_its_resources_and_its_time() {
+async fn a_promotional_trial_ends_with_its_resources_or_its_duration() {
     for backend in [BackendKind::Local, BackendKind::V2] {
         let bridge = Bridge::over(backend).await;
         for resource in ["a", "b", "c", "d", "e"] {
@@ -120,7 +120,7 @@ async fn a_promotional_trial_ends_with_its_resources_and_its_time() {
 
 /// As the pages have it, a TempPass shows a profile before its first authorization too.
 #[tokio::test]
-async fn a_trial_that_shows_a_profile_before_it_was_used_has_not_started() {
+async fn a_trial_with_a_profile_but_no_use_has_not_started() {
     let bridge = Bridge::over(BackendKind::V2).await;
     bridge.provider.order("POST", "settings", serde_json::json!({ "trial_profiles": "usable" })).await;
     for (mvpd, resources) in [("TempPass", None), ("TempPassREF", Some(5))] {
@@ -150,7 +150,7 @@ async fn version_1_only_resets() {
 }
 
 #[tokio::test]
-async fn resets_say_what_they_mean_in_the_providers_words() {
+async fn resets_use_the_providers_parameters() {
     for backend in [BackendKind::V1, BackendKind::V2] {
         let bridge = Bridge::over(backend).await;
         let mut temp_passes = bridge.server.temp_passes();
@@ -199,7 +199,7 @@ async fn resets_say_what_they_mean_in_the_providers_words() {
 }
 
 #[tokio::test]
-async fn the_provider_gets_the_digest_of_a_user_unless_it_is_configured_to_get_more() {
+async fn the_provider_gets_only_the_digest_of_a_user_by_default() {
     for (identity, expected) in [(TempPassIdentity::Digest, DIGEST), (TempPassIdentity::Clear, USER)] {
         let bridge = Bridge::configured(BackendKind::V2, |config| {
             let environment = config.environments.get_mut("default").expect("is there");
@@ -219,14 +219,14 @@ async fn the_provider_gets_the_digest_of_a_user_unless_it_is_configured_to_get_m
 }
 
 #[tokio::test]
-async fn version_2_wants_to_know_the_device() {
+async fn version_2_requires_device_information() {
     let bridge = Bridge::over(BackendKind::V2).await;
     let request = AuthorizeTempPassRequest { device: None, ..authorize("TempPass", "channel") };
     assert_eq!(violated(bridge.server.temp_passes().authorize_temp_pass(request).await), ["device"]);
 }
 
 #[tokio::test]
-async fn what_an_operator_decides_is_no_temp_pass() {
+async fn a_decision_of_an_operator_is_not_a_temp_pass() {
     let bridge = Bridge::over(BackendKind::V2).await;
     let created = bridge.created().await;
     bridge.provider.log_in(&created.code, "Cablevision").await;
@@ -241,7 +241,7 @@ async fn what_an_operator_decides_is_no_temp_pass() {
 }
 
 #[tokio::test]
-async fn a_batch_has_the_time_that_its_caller_gives_it() {
+async fn a_batch_runs_until_its_callers_deadline() {
     let bridge = Bridge::configured(BackendKind::V2, |config| {
         // For the beginning of an answer, which comes at once.
         config.grpc.answer_timeout = passbridge::config::HumanDuration(std::time::Duration::from_millis(150));
@@ -269,7 +269,7 @@ async fn a_batch_has_the_time_that_its_caller_gives_it() {
 }
 
 #[tokio::test]
-async fn a_reset_that_may_have_been_done_leaves_an_entry() {
+async fn a_reset_with_an_unknown_outcome_writes_an_audit_entry() {
     let bridge = Bridge::over(BackendKind::V1).await;
     bridge.provider.fault(serde_json::json!({ "path": "/reset-tempass/", "close": {} })).await;
     let reset = ResetTempPassRequest {

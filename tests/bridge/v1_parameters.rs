@@ -20,7 +20,7 @@ fn identifier(text: &str) -> String {
 }
 
 #[tokio::test]
-async fn what_is_meant_for_the_provider_alone_reaches_it_in_headers() {
+async fn parameters_for_the_provider_are_sent_in_headers() {
     let bridge = Bridge::over(BackendKind::V2).await;
     let device = Device::of(&bridge.server).await;
     let create = |query: &str| device.create(query);
@@ -43,7 +43,7 @@ async fn what_is_meant_for_the_provider_alone_reaches_it_in_headers() {
 }
 
 #[tokio::test]
-async fn an_application_or_a_user_of_a_device_is_a_device_of_its_own() {
+async fn each_application_and_user_of_a_device_counts_as_its_own_device() {
     let bridge = Bridge::over(BackendKind::V2).await;
     for (app_id, device_user, known_as) in [
         ("", "", "the device"),

@@ -65,7 +65,7 @@ fn typed_by(code: &str, viewer: &str) -> GetRegistrationCodeRequest {
 }
 
 #[tokio::test]
-async fn a_code_that_is_not_there_has_one_answer_over_either_face_whatever_became_of_it() {
+async fn every_missing_code_gets_the_same_answer_on_both_faces() {
     let server = server();
     let device = Device::of(&server).await;
     let UnknownCodes { foreign, foreign_ended, released, expired } = not_there(&server).await;
@@ -92,7 +92,7 @@ async fn a_code_that_is_not_there_has_one_answer_over_either_face_whatever_becam
 }
 
 #[tokio::test]
-async fn a_guess_costs_the_same_whether_the_code_never_was_or_is_another_requestors() {
+async fn a_guess_costs_the_same_for_unknown_and_foreign_codes() {
     let server = server();
     let device = Device::of(&server).await;
     let UnknownCodes { foreign, foreign_ended, released, expired } = not_there(&server).await;
@@ -114,7 +114,7 @@ async fn a_guess_costs_the_same_whether_the_code_never_was_or_is_another_request
 }
 
 #[tokio::test]
-async fn a_guesser_is_held_to_its_budget_over_both_faces_while_others_work() {
+async fn a_guesser_is_limited_on_both_faces_while_other_clients_are_served() {
     const GUESSER: &str = "203.0.113.66";
     let server = server();
     let device = Device::of(&server).await;

@@ -75,7 +75,7 @@ async fn both_faces_are_served_over_tls_1_2_and_1_3() {
 }
 
 #[tokio::test]
-async fn a_client_that_speaks_another_protocol_is_told_so_in_the_handshake() {
+async fn another_application_protocol_fails_in_the_handshake() {
     let authority = Authority::named("ours");
     let (server, _folder) = server(&authority.server());
     for (address, protocol) in [(server.address(), "http/1.1"), (server.rest_address(), "h2")] {
@@ -85,7 +85,7 @@ async fn a_client_that_speaks_another_protocol_is_told_so_in_the_handshake() {
 }
 
 #[tokio::test]
-async fn a_client_that_speaks_plain_text_to_a_tls_port_is_let_go() {
+async fn plain_text_on_a_tls_port_is_closed() {
     let authority = Authority::named("ours");
     let (server, _folder) = server(&authority.server());
     for address in [server.address(), server.rest_address()] {
@@ -101,7 +101,7 @@ async fn a_client_that_speaks_plain_text_to_a_tls_port_is_let_go() {
 }
 
 #[tokio::test]
-async fn without_a_required_certificate_nobody_is_served_and_with_one_both_faces_are() {
+async fn a_required_client_certificate_is_enforced_on_both_faces() {
     let authority = Authority::named("ours");
     let (server, _folder) = asking(&authority, ClientCertificate::Required);
     for version in VERSIONS {
@@ -116,7 +116,7 @@ async fn without_a_required_certificate_nobody_is_served_and_with_one_both_faces
 }
 
 #[tokio::test]
-async fn an_optional_certificate_may_be_left_out() {
+async fn an_optional_client_certificate_may_be_omitted() {
     let authority = Authority::named("ours");
     let (server, _folder) = asking(&authority, ClientCertificate::Optional);
     assert!(grpc_serves(&server, &authority.client()).await);
@@ -124,7 +124,7 @@ async fn an_optional_certificate_may_be_left_out() {
 }
 
 #[tokio::test]
-async fn a_client_certificate_that_is_not_right_is_refused_even_where_none_is_required() {
+async fn an_invalid_client_certificate_is_refused_even_if_optional() {
     let (authority, other) = (Authority::named("ours"), Authority::named("another"));
     for ask in [ClientCertificate::Optional, ClientCertificate::Required] {
         let (server, _folder) = asking(&authority, ask);
@@ -148,7 +148,7 @@ async fn a_client_certificate_that_is_not_right_is_refused_even_where_none_is_re
 }
 
 #[tokio::test]
-async fn handshakes_that_nobody_finishes_keep_nobody_from_theirs() {
+async fn unfinished_handshakes_do_not_block_others() {
     let authority = Authority::named("ours");
     let folder = tempfile::tempdir().expect("a folder");
     let tls = authority.server().written_to(folder.path());
@@ -186,7 +186,7 @@ async fn until_shown(server: &TestServer, client: &TlsClient, address: SocketAdd
 }
 
 #[tokio::test]
-async fn a_certificate_that_changes_on_disk_is_shown_to_new_connections_and_old_ones_go_on() {
+async fn a_changed_certificate_is_used_for_new_connections_while_old_ones_continue() {
     let authority = Authority::named("ours");
     let (server, folder) = server(&authority.server());
     let client = authority.client().wanting("h2");
@@ -202,7 +202,7 @@ async fn a_certificate_that_changes_on_disk_is_shown_to_new_connections_and_old_
 }
 
 #[tokio::test]
-async fn a_file_that_cannot_be_used_changes_nothing_until_it_is_put_right() {
+async fn an_unusable_certificate_file_changes_nothing_until_it_is_fixed() {
     let authority = Authority::named("ours");
     let first = authority.server();
     let (server, folder) = server(&first);

@@ -8,7 +8,7 @@ use super::{
 };
 
 #[tokio::test]
-async fn the_code_of_a_device_that_is_logged_in_leads_straight_back() {
+async fn the_code_of_a_logged_in_device_redirects_back_at_once() {
     let bridge = field().await;
     let (tv, first) = logged_in(&bridge).await;
     let path = format!("/reggie/v1/REF/regcode.json?deviceId={DEVICE_ID}&mvpd={MVPD}");
@@ -40,7 +40,7 @@ async fn the_code_of_a_device_that_is_logged_in_leads_straight_back() {
 }
 
 #[tokio::test]
-async fn a_code_that_was_deleted_leads_nowhere() {
+async fn a_deleted_code_does_not_redirect() {
     let bridge = field().await;
     let tv = super::tv(&bridge).await;
     let code = super::code(&tv).await;

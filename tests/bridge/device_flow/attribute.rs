@@ -13,7 +13,7 @@ async fn put(bridge: &crate::support::Bridge, attributes: Value) {
 }
 
 #[tokio::test]
-async fn an_attribute_of_every_type_comes_as_it_is() {
+async fn attributes_of_every_json_type_are_returned_unchanged() {
     let bridge = field().await;
     let tv = tv(&bridge).await;
     let code = code(&tv).await;
@@ -42,7 +42,7 @@ async fn an_attribute_of_every_type_comes_as_it_is() {
 }
 
 #[tokio::test]
-async fn what_an_authorization_changes_is_seen_at_once_with_the_time_of_the_change() {
+async fn attributes_changed_by_an_authorization_are_visible_at_once_with_their_time() {
     let bridge = field().await;
     let tv = tv(&bridge).await;
     let code = code(&tv).await;
@@ -66,7 +66,7 @@ async fn what_an_authorization_changes_is_seen_at_once_with_the_time_of_the_chan
 }
 
 #[tokio::test]
-async fn a_viewer_of_whom_nothing_is_told_has_no_metadata() {
+async fn a_viewer_without_attributes_has_no_metadata() {
     let bridge = field().await;
     let tv = tv(&bridge).await;
     let code = code(&tv).await;

@@ -16,7 +16,7 @@ const MRSS: &str = "<rss version=\"2.0\" xmlns:media=\"http://search.yahoo.com/m
                     </title><item><title>Ärger, ein, zwei</title></item></channel></rss>";
 
 #[tokio::test]
-async fn a_resource_comes_to_the_operator_as_the_tv_has_sent_it() {
+async fn a_resource_is_forwarded_exactly_as_the_tv_sent_it() {
     let bridge = field().await;
     let (tv, _) = logged_in(&bridge).await;
     let long = "x".repeat(60_000);
@@ -49,7 +49,7 @@ async fn a_resource_that_is_missing_empty_or_too_long_is_refused() {
 }
 
 #[tokio::test]
-async fn a_list_of_resources_is_split_at_its_commas_and_not_at_those_of_a_document() {
+async fn a_resource_list_is_split_at_commas_outside_documents() {
     let bridge = field().await;
     let (tv, _) = logged_in(&bridge).await;
     let list = encoded(&format!("news,{MRSS},films"));
@@ -61,7 +61,7 @@ async fn a_list_of_resources_is_split_at_its_commas_and_not_at_those_of_a_docume
 }
 
 #[tokio::test]
-async fn six_resources_are_too_many_for_the_provider() {
+async fn the_provider_refuses_six_resources() {
     let bridge = field().await;
     let (tv, _) = logged_in(&bridge).await;
     for format in ["json", "xml"] {
@@ -106,7 +106,7 @@ async fn start(bridge: &Bridge, code: &str, rest: &str) -> crate::support::http:
 }
 
 #[tokio::test]
-async fn a_browser_is_sent_back_to_absolute_addresses_of_the_web_only() {
+async fn redirect_urls_must_be_absolute_web_addresses() {
     let bridge = field().await;
     let tv = tv(&bridge).await;
     let code = code(&tv).await;
@@ -144,7 +144,7 @@ async fn a_browser_is_sent_back_to_absolute_addresses_of_the_web_only() {
 }
 
 #[tokio::test]
-async fn what_a_login_needs_is_named_where_it_is_missing() {
+async fn missing_parameters_of_a_login_are_named() {
     let bridge = field().await;
     let tv = tv(&bridge).await;
     let code = code(&tv).await;
@@ -166,7 +166,7 @@ async fn what_a_login_needs_is_named_where_it_is_missing() {
 }
 
 #[tokio::test]
-async fn a_device_that_does_not_say_which_it_is_is_refused() {
+async fn a_call_without_a_device_id_is_refused() {
     let bridge = field().await;
     let (tv, _) = logged_in(&bridge).await;
     for path in [
@@ -188,7 +188,7 @@ async fn a_device_that_does_not_say_which_it_is_is_refused() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_form_is_no_parameter() {
+async fn a_body_that_is_not_a_form_has_no_parameters() {
     let bridge = field().await;
     let (tv, _) = logged_in(&bridge).await;
     for (media_type, body) in [
@@ -204,7 +204,7 @@ async fn a_body_that_is_no_form_is_no_parameter() {
 }
 
 #[tokio::test]
-async fn a_decision_that_is_odd_is_a_fault_of_the_providers_and_no_permission() {
+async fn a_malformed_decision_is_an_upstream_fault_and_grants_nothing() {
     let bridge = field().await;
     let (tv, _) = logged_in(&bridge).await;
     let path = |call: &str| format!("/api/v1/{call}.json?requestor=REF&deviceId={DEVICE_ID}&resource=news");
@@ -239,7 +239,7 @@ async fn a_decision_that_is_odd_is_a_fault_of_the_providers_and_no_permission() 
 }
 
 #[tokio::test]
-async fn times_that_are_over_when_they_come_hold_nothing() {
+async fn results_that_are_already_expired_are_not_cached() {
     let bridge = field().await;
     let (tv, _) = logged_in(&bridge).await;
     order(&bridge, "verdicts", json!({ "authorized": true, "ttl_ms": -60_000, "times": 1 })).await;
@@ -252,7 +252,7 @@ async fn times_that_are_over_when_they_come_hold_nothing() {
 }
 
 #[tokio::test]
-async fn of_two_logins_the_newer_one_is_told_and_a_logout_ends_both() {
+async fn the_newer_of_two_logins_is_reported_and_a_logout_ends_both() {
     let bridge = field().await;
     let (tv, _) = logged_in(&bridge).await;
     let now = bridge.provider.advance(0).await;
@@ -269,7 +269,7 @@ async fn of_two_logins_the_newer_one_is_told_and_a_logout_ends_both() {
 }
 
 #[tokio::test]
-async fn paths_that_nobody_serves_are_not_found_in_the_asked_format() {
+async fn unknown_paths_are_not_found_in_the_requested_format() {
     let bridge = field().await;
     let tv = tv(&bridge).await;
     for path in

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{answer, field, order, second_screen::browser};
 
 #[tokio::test]
-async fn the_list_is_parsed_by_the_strictest_of_its_readers() {
+async fn the_list_parses_with_the_strictest_known_client() {
     let bridge = field().await;
     order(&bridge, "mvpds", json!({ "id": "Bare", "displayName": "A & <B>", "logoUrl": "" })).await;
     let listed = browser(&bridge).get("/api/v1/config/REF.xml").await;
@@ -59,7 +59,7 @@ async fn an_unknown_requestor_is_refused() {
 }
 
 #[tokio::test]
-async fn a_thousand_viewers_who_open_the_list_are_one_question() {
+async fn a_thousand_reads_of_the_list_are_one_upstream_call() {
     let bridge = field().await;
     let page = browser(&bridge);
     let asking = (0..64).map(|_| page.call("GET", "/api/v1/config/REF").send());

@@ -26,7 +26,7 @@ fn assert_error(endpoint: &Endpoint, answered: &Answer, format: &str, status: u1
 }
 
 #[tokio::test]
-async fn a_device_that_nobody_has_logged_in_on_is_told_so_by_every_call() {
+async fn every_call_reports_a_device_that_is_not_logged_in() {
     let bridge = field().await;
     let tv = tv(&bridge).await;
     let code = code(&tv).await;
@@ -42,7 +42,7 @@ async fn a_device_that_nobody_has_logged_in_on_is_told_so_by_every_call() {
 }
 
 #[tokio::test]
-async fn a_login_whose_time_is_over_is_told_from_one_that_never_was() {
+async fn an_expired_login_is_distinguished_from_none() {
     let bridge = field().await;
     order(&bridge, "settings", json!({ "profile_ms": 600_000 })).await;
     let (tv, code) = logged_in(&bridge).await;
@@ -59,7 +59,7 @@ async fn a_login_whose_time_is_over_is_told_from_one_that_never_was() {
 }
 
 #[tokio::test]
-async fn the_messages_are_those_of_the_documents() {
+async fn the_messages_match_the_documents() {
     let bridge = field().await;
     order(&bridge, "settings", json!({ "profile_ms": 600_000 })).await;
     let tv = tv(&bridge).await;
@@ -93,7 +93,7 @@ async fn the_messages_are_those_of_the_documents() {
 }
 
 #[tokio::test]
-async fn what_the_operator_denies_is_told_with_its_own_words() {
+async fn a_denial_has_the_operators_own_message() {
     let bridge = field().await;
     let (tv, code) = logged_in(&bridge).await;
     for reason in [
@@ -139,7 +139,7 @@ async fn what_the_operator_denies_is_told_with_its_own_words() {
 }
 
 #[tokio::test]
-async fn a_denial_in_place_of_an_earlier_permission_takes_that_back() {
+async fn a_denial_replaces_an_earlier_permission() {
     let bridge = field().await;
     let (tv, _) = logged_in(&bridge).await;
     let about = "requestor=REF&deviceId=2ab3fb02b8e2a2f2&resource=news";
@@ -156,7 +156,7 @@ async fn a_denial_in_place_of_an_earlier_permission_takes_that_back() {
 }
 
 #[tokio::test]
-async fn a_login_that_was_taken_back_ends_with_the_first_decision_that_says_so() {
+async fn a_revoked_login_ends_with_the_first_decision_that_reports_it() {
     let bridge = field().await;
     let (tv, _) = logged_in(&bridge).await;
     order(&bridge, "profiles/invalidate", json!({})).await;
@@ -166,7 +166,7 @@ async fn a_login_that_was_taken_back_ends_with_the_first_decision_that_says_so()
 }
 
 #[tokio::test]
-async fn a_code_that_nobody_knows_is_told_by_every_call_that_has_one() {
+async fn every_call_with_a_code_reports_an_unknown_one() {
     let bridge = field().await;
     let (tv, code) = logged_in(&bridge).await;
     for unknown in ["ZZZZZZZ", "A"] {

@@ -24,7 +24,7 @@ fn error(answer: &Answer, status: u16) -> Value {
 }
 
 #[tokio::test]
-async fn an_error_tells_programs_what_is_wrong_and_by_what_name_to_ask_about_it() {
+async fn an_enhanced_error_has_a_code_and_a_trace_id() {
     let bridge = Bridge::configured(BackendKind::V2, |config| {
         configure(config);
         let environment = config.environments.get_mut("default").expect("is there");
@@ -60,7 +60,7 @@ async fn an_error_tells_programs_what_is_wrong_and_by_what_name_to_ask_about_it(
 }
 
 #[tokio::test]
-async fn whoever_asks_for_a_page_or_a_video_gets_an_answer_all_the_same() {
+async fn calls_with_other_accept_headers_still_get_a_response() {
     let bridge = Bridge::configured(BackendKind::V2, configure).await;
     let device = Device::of(&bridge.server).await;
     let path = "/api/v1/checkauthn?requestor=REF&deviceId=d";

@@ -29,7 +29,7 @@ impl<'a> Espn<'a> {
 }
 
 #[tokio::test]
-async fn a_client_of_espn_polls_by_its_code_until_somebody_has_logged_in() {
+async fn an_espn_client_polls_by_its_code_until_the_login() {
     let bridge = field().await;
     let espn = Espn::new(&bridge);
     let code = espn.register().await;

@@ -65,7 +65,7 @@ fn assert_no_blame(place: &str, answered: &Answer, format: &str) {
 }
 
 #[tokio::test]
-async fn whatever_the_provider_does_no_client_is_blamed_and_nobody_is_logged_out() {
+async fn no_provider_fault_blames_a_client_or_logs_a_viewer_out() {
     let bridge = impatient().await;
     let (tv, code) = logged_in(&bridge).await;
     // Something was decided, and is remembered whatever becomes of the provider.
@@ -90,7 +90,7 @@ async fn whatever_the_provider_does_no_client_is_blamed_and_nobody_is_logged_out
 }
 
 #[tokio::test]
-async fn credentials_that_the_provider_refuses_are_the_operators_and_no_clients() {
+async fn refused_credentials_are_not_reported_as_a_client_error() {
     let bridge = impatient().await;
     let (tv, code) = logged_in(&bridge).await;
     // Something was decided, and is remembered whatever becomes of the provider.
@@ -111,7 +111,7 @@ async fn credentials_that_the_provider_refuses_are_the_operators_and_no_clients(
 }
 
 #[tokio::test]
-async fn a_token_that_the_provider_takes_no_more_is_renewed_and_no_client_hears_of_it() {
+async fn a_refused_upstream_token_is_renewed_without_a_client_error() {
     let bridge = impatient().await;
     let (tv, _) = logged_in(&bridge).await;
     bridge.provider.forget_tokens().await;
@@ -121,7 +121,7 @@ async fn a_token_that_the_provider_takes_no_more_is_renewed_and_no_client_hears_
 }
 
 #[tokio::test]
-async fn a_fault_in_the_middle_of_a_login_costs_no_new_code() {
+async fn a_fault_during_a_login_does_not_require_a_new_code() {
     let bridge = impatient().await;
     let tv = super::tv(&bridge).await;
     let code = super::code(&tv).await;
@@ -145,7 +145,7 @@ async fn a_fault_in_the_middle_of_a_login_costs_no_new_code() {
 }
 
 #[tokio::test]
-async fn a_logout_that_the_provider_does_not_hear_of_says_so_and_is_done_by_a_repeat() {
+async fn a_logout_that_does_not_reach_the_provider_fails_and_can_be_repeated() {
     let bridge = impatient().await;
     let (tv, _) = logged_in(&bridge).await;
     break_with(&bridge, &json!({ "close": {} })).await;

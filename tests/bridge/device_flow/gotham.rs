@@ -21,7 +21,7 @@ async fn started<'a>(bridge: &'a Bridge, statement: &str) -> Client<'a> {
 }
 
 #[tokio::test]
-async fn a_program_that_registers_at_each_start_stays_logged_in() {
+async fn an_app_that_registers_at_each_start_stays_logged_in() {
     let bridge = Bridge::configured(BackendKind::V2, |config| {
         configure(config);
         config.rest.device_info = DeviceInfoRule::Optional;
@@ -53,7 +53,7 @@ async fn a_program_that_registers_at_each_start_stays_logged_in() {
 }
 
 #[tokio::test]
-async fn a_device_that_says_nothing_at_all_of_itself_is_served_too() {
+async fn a_device_without_any_device_information_is_served() {
     let bridge = Bridge::configured(BackendKind::V2, |config| {
         configure(config);
         config.rest.device_info = DeviceInfoRule::Optional;
@@ -72,7 +72,7 @@ async fn a_device_that_says_nothing_at_all_of_itself_is_served_too() {
 }
 
 #[tokio::test]
-async fn what_a_device_does_not_say_of_itself_is_remembered_from_when_it_did() {
+async fn missing_device_information_comes_from_an_earlier_call() {
     let bridge = field().await;
     let tv = super::tv(&bridge).await;
     let code = super::code(&tv).await;

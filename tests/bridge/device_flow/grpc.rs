@@ -38,7 +38,7 @@ fn log_out() -> LogoutRequest {
 }
 
 #[tokio::test]
-async fn a_login_that_a_service_starts_is_known_to_the_tv() {
+async fn a_tv_sees_a_login_that_a_service_started() {
     let bridge = field().await;
     let tv = tv(&bridge).await;
     let code = code(&tv).await;
@@ -71,7 +71,7 @@ async fn a_login_that_a_service_starts_is_known_to_the_tv() {
 }
 
 #[tokio::test]
-async fn a_login_of_a_tv_is_known_to_a_service_and_so_is_its_end() {
+async fn a_service_sees_the_login_and_logout_of_a_tv() {
     let bridge = field().await;
     let (tv, _) = logged_in(&bridge).await;
     let mut service = service(&bridge);
@@ -94,7 +94,7 @@ async fn a_login_of_a_tv_is_known_to_a_service_and_so_is_its_end() {
 }
 
 #[tokio::test]
-async fn a_logout_of_a_tv_is_known_to_a_service() {
+async fn a_service_sees_the_logout_of_a_tv() {
     let bridge = field().await;
     let (tv, _) = logged_in(&bridge).await;
     answer::empty(&tv.delete(&format!("/api/v1/logout?requestor=REF&deviceId={DEVICE_ID}")).await, 204);

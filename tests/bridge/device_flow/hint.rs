@@ -3,7 +3,7 @@
 use super::{DEVICE_ID, MVPD, answer, code, field, logged_in, second_screen, tv};
 
 #[tokio::test]
-async fn a_visitors_id_and_a_platforms_token_go_to_the_provider_with_the_call_that_has_them() {
+async fn visitor_ids_and_platform_tokens_are_forwarded_with_their_call() {
     let bridge = field().await;
     let (tv, _) = logged_in(&bridge).await;
     bridge.provider.forget_calls().await;
@@ -30,7 +30,7 @@ async fn a_visitors_id_and_a_platforms_token_go_to_the_provider_with_the_call_th
 }
 
 #[tokio::test]
-async fn a_code_is_asked_for_with_them_too() {
+async fn visitor_ids_and_platform_tokens_are_forwarded_when_a_code_is_created() {
     let bridge = field().await;
     let tv = tv(&bridge).await;
     let path = format!("/reggie/v1/REF/regcode.json?deviceId={DEVICE_ID}&ap_vi=visitor&ast=a.subject.token");
@@ -42,7 +42,7 @@ async fn a_code_is_asked_for_with_them_too() {
 }
 
 #[tokio::test]
-async fn what_no_header_can_hold_is_left_out_and_fails_nothing() {
+async fn values_that_no_header_can_hold_are_omitted() {
     let bridge = field().await;
     let tv = tv(&bridge).await;
     let code = code(&tv).await;

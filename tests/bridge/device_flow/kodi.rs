@@ -96,7 +96,7 @@ async fn the_kodi_module_logs_in_plays_and_logs_out() {
 }
 
 #[tokio::test]
-async fn whatever_the_kodi_module_is_refused_is_json_with_something_to_show() {
+async fn every_error_for_the_kodi_module_is_json_with_a_message() {
     let bridge = field().await;
     let mut kodi = Kodi::new(&bridge);
     for path in ["/api/v1/authorize", "/api/v1/tokens/authz", "/api/v1/mediatoken", "/api/v1/tokens/authn"] {

@@ -57,7 +57,7 @@ async fn login_url(app: &Client<'_>, code: &str) -> String {
 }
 
 #[tokio::test]
-async fn an_app_of_nbc_opens_the_login_itself_and_plays_at_once() {
+async fn an_nbc_app_opens_the_login_itself_and_plays() {
     let bridge = without_domain_of_the_provider().await;
     let app = app(&bridge);
     assert_eq!(app.get(&format!("/api/v1/checkauthn?deviceId={DEVICE_ID}")).await.status, 403);
@@ -87,7 +87,7 @@ async fn an_app_of_nbc_opens_the_login_itself_and_plays_at_once() {
 }
 
 #[tokio::test]
-async fn an_app_of_nbc_parses_metadata_before_it_looks_at_the_status() {
+async fn an_nbc_app_can_parse_metadata_before_it_checks_the_status() {
     let bridge = field().await;
     let app = app(&bridge);
     let path = format!("/api/v1/tokens/usermetadata?deviceId={DEVICE_ID}&requestor=REF");
@@ -105,7 +105,7 @@ async fn an_app_of_nbc_parses_metadata_before_it_looks_at_the_status() {
 }
 
 #[tokio::test]
-async fn an_app_of_nbc_begins_a_free_preview_and_has_its_login_token_at_once() {
+async fn an_nbc_app_starts_a_free_preview_and_gets_its_login_token_at_once() {
     let bridge = field().await;
     let app = app(&bridge);
     let form = format!(

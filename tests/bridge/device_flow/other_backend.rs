@@ -28,7 +28,7 @@ fn echo(answered: &Answer) -> Value {
 }
 
 #[tokio::test]
-async fn over_version_1_a_call_goes_to_the_provider_as_it_is_with_a_token_that_the_provider_knows() {
+async fn over_v1_a_call_is_forwarded_unchanged_with_a_provider_token() {
     let bridge = over(BackendKind::V1, ClientRegistrationMode::Own).await;
     let tv = tv(&bridge).await;
     let query = format!("requestor=REF&deviceId={DEVICE_ID}&resource=a%2Cb&odd");
@@ -45,7 +45,7 @@ async fn over_version_1_a_call_goes_to_the_provider_as_it_is_with_a_token_that_t
 }
 
 #[tokio::test]
-async fn over_version_1_a_relayed_token_travels_and_a_page_goes_without() {
+async fn over_v1_a_relayed_token_is_forwarded_and_a_page_has_none() {
     let bridge = over(BackendKind::V1, ClientRegistrationMode::Relay).await;
     let (id, secret) = registered(&bridge).await;
     let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
@@ -72,7 +72,7 @@ async fn registered(bridge: &Bridge) -> (String, String) {
 }
 
 #[tokio::test]
-async fn a_requestor_that_is_not_moved_yet_goes_to_version_1_and_its_neighbour_does_not() {
+async fn each_requestor_uses_its_own_backend_version() {
     let bridge = Bridge::configured(BackendKind::V2, |config| {
         configure(config);
         let environment = config.environments.get_mut("default").expect("is there");
@@ -95,7 +95,7 @@ async fn a_requestor_that_is_not_moved_yet_goes_to_version_1_and_its_neighbour_d
 }
 
 #[tokio::test]
-async fn over_the_own_store_there_are_no_logins_yet() {
+async fn the_local_backend_has_no_logins() {
     let bridge = over(BackendKind::Local, ClientRegistrationMode::Own).await;
     let tv = tv(&bridge).await;
     for path in ["checkauthn", "tokens/authn", "authorize", "config/REF", "identities"] {

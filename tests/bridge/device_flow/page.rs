@@ -37,7 +37,7 @@ fn calls(code: &str) -> [String; 5] {
 }
 
 #[tokio::test]
-async fn a_page_may_ask_before_it_calls_and_reads_answers_and_errors() {
+async fn a_page_passes_preflight_and_reads_responses_and_errors() {
     let bridge = field().await;
     let (_, code) = logged_in(&bridge).await;
     for path in calls(&code) {
@@ -64,7 +64,7 @@ async fn a_page_may_ask_before_it_calls_and_reads_answers_and_errors() {
 }
 
 #[tokio::test]
-async fn a_page_learns_nothing_of_who_has_logged_in() {
+async fn a_page_gets_no_data_about_the_viewer() {
     let bridge = field().await;
     let (tv, code) = logged_in(&bridge).await;
     let path = format!("/api/v1/tokens/authn.json?requestor=REF&deviceId={DEVICE_ID}");
@@ -85,7 +85,7 @@ async fn a_page_learns_nothing_of_who_has_logged_in() {
 }
 
 #[tokio::test]
-async fn a_page_needs_a_token_where_that_is_configured() {
+async fn a_page_needs_a_token_if_configured() {
     let bridge = configured(SecondScreen::Token).await;
     let tv = tv(&bridge).await;
     let code = code(&tv).await;
@@ -100,7 +100,7 @@ async fn a_page_needs_a_token_where_that_is_configured() {
 }
 
 #[tokio::test]
-async fn wrong_codes_of_one_viewer_are_counted_and_others_are_served() {
+async fn wrong_codes_are_counted_by_viewer() {
     let bridge = Bridge::configured(BackendKind::V2, |config| {
         configure(config);
         config.codes.misses_per_viewer = 3;
@@ -128,7 +128,7 @@ async fn wrong_codes_of_one_viewer_are_counted_and_others_are_served() {
 }
 
 #[tokio::test]
-async fn what_a_device_may_do_a_page_without_a_token_may_not() {
+async fn a_page_without_a_token_cannot_call_what_a_device_can() {
     let bridge = field().await;
     let (_, code) = logged_in(&bridge).await;
     let page = xhr(&bridge);

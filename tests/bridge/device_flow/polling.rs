@@ -44,7 +44,7 @@ async fn poll(tv: &Client<'_>, path: &str, seconds: u32, status: u16) {
 }
 
 #[tokio::test]
-async fn a_tv_that_asks_every_second_costs_the_provider_a_call_in_four_seconds() {
+async fn a_tv_that_polls_every_second_causes_one_upstream_call_in_four_seconds() {
     let bridge = field().await;
     let tv = tv(&bridge).await;
     let code = code(&tv).await;
@@ -64,7 +64,7 @@ async fn a_tv_that_asks_every_second_costs_the_provider_a_call_in_four_seconds()
 }
 
 #[tokio::test]
-async fn a_tv_that_is_logged_in_and_asks_every_second_costs_the_provider_a_call_a_minute() {
+async fn a_logged_in_tv_that_polls_every_second_causes_one_upstream_call_a_minute() {
     let bridge = field().await;
     let (tv, code) = logged_in(&bridge).await;
     bridge.advance(Duration::from_secs(120)).await;
@@ -82,7 +82,7 @@ async fn a_tv_that_is_logged_in_and_asks_every_second_costs_the_provider_a_call_
 }
 
 #[tokio::test]
-async fn many_that_ask_at_once_are_one_question() {
+async fn concurrent_polls_share_one_upstream_call() {
     let bridge = field().await;
     let tv = tv(&bridge).await;
     code(&tv).await;
@@ -98,7 +98,7 @@ async fn many_that_ask_at_once_are_one_question() {
 }
 
 #[tokio::test]
-async fn a_page_is_told_of_the_login_at_once_whatever_the_tv_was_told_a_moment_before() {
+async fn a_page_sees_the_login_at_once_despite_cached_polls() {
     let bridge = field().await;
     let tv = tv(&bridge).await;
     let code = code(&tv).await;
@@ -129,7 +129,7 @@ async fn a_page_is_told_of_the_login_at_once_whatever_the_tv_was_told_a_moment_b
 }
 
 #[tokio::test]
-async fn a_logout_is_told_at_once_and_so_is_a_login_after_it() {
+async fn a_logout_and_the_next_login_are_visible_at_once() {
     let bridge = field().await;
     let (tv, _) = logged_in(&bridge).await;
     answer::empty(&tv.delete(&format!("/api/v1/logout?requestor=REF&deviceId={DEVICE_ID}")).await, 204);
@@ -144,7 +144,7 @@ async fn a_logout_is_told_at_once_and_so_is_a_login_after_it() {
 }
 
 #[tokio::test]
-async fn after_the_code_has_ended_at_the_provider_its_page_and_its_tv_still_know_the_login() {
+async fn page_and_tv_see_the_login_after_the_code_has_expired_at_the_provider() {
     let bridge = field().await;
     let (tv, code) = logged_in(&bridge).await;
     let check_code = format!("/api/v1/checkauthn/{code}.json?requestor=REF");
@@ -156,7 +156,7 @@ async fn after_the_code_has_ended_at_the_provider_its_page_and_its_tv_still_know
 }
 
 #[tokio::test]
-async fn a_login_that_ends_at_the_provider_is_no_login_a_minute_later() {
+async fn a_login_that_ends_at_the_provider_is_gone_a_minute_later() {
     let bridge = field().await;
     let (tv, _) = logged_in(&bridge).await;
     super::order(&bridge, "profiles/invalidate", serde_json::json!({})).await;

@@ -7,7 +7,7 @@ use super::{DEVICE_ID, MVPD, answer, client::Client, field, second_screen, signa
 use crate::support::test_server::START;
 
 #[tokio::test]
-async fn an_app_polls_for_the_login_token_and_logs_out_by_its_device_alone() {
+async fn an_app_polls_for_the_login_token_and_logs_out_by_device() {
     let bridge = field().await;
     let tv = Client::new(&bridge).with("accept", "application/json");
     let register = tv.clone().with("authorization", signed("POST", "/regcode", "1", START));

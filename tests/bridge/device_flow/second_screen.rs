@@ -32,7 +32,7 @@ pub async fn log_in(bridge: &Bridge, code: &str, mvpd: &str) {
 }
 
 #[tokio::test]
-async fn the_cnbc_page_checks_the_code_and_the_login_from_within_the_browser() {
+async fn the_cnbc_page_checks_the_code_and_the_login_from_the_browser() {
     let bridge = field().await;
     let tv = tv(&bridge).await;
     let code = code(&tv).await;
@@ -61,7 +61,7 @@ async fn the_cnbc_page_checks_the_code_and_the_login_from_within_the_browser() {
 }
 
 #[tokio::test]
-async fn the_xfinity_page_takes_its_arrival_at_the_redirect_url_for_success() {
+async fn the_xfinity_page_treats_the_redirect_as_success() {
     let bridge = field().await;
     let tv = tv(&bridge).await;
     let code = code(&tv).await;

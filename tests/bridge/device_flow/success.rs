@@ -37,7 +37,7 @@ async fn every_call_answers_as_documented_in_every_format() {
 }
 
 #[tokio::test]
-async fn every_answer_has_a_type_an_id_and_is_not_to_be_kept() {
+async fn every_response_has_a_content_type_and_a_request_id_and_is_not_cacheable() {
     let bridge = field().await;
     let (tv, code) = logged_in(&bridge).await;
     let mut ids = std::collections::BTreeSet::new();
@@ -55,7 +55,7 @@ async fn every_answer_has_a_type_an_id_and_is_not_to_be_kept() {
 }
 
 #[tokio::test]
-async fn who_asks_for_no_format_reads_xml() {
+async fn the_default_format_is_xml() {
     let bridge = field().await;
     let (tv, _) = logged_in(&bridge).await;
     let path = "/api/v1/tokens/authn?requestor=REF&deviceId=2ab3fb02b8e2a2f2";
@@ -71,7 +71,7 @@ async fn who_asks_for_no_format_reads_xml() {
 }
 
 #[tokio::test]
-async fn four_calls_take_their_parameters_from_a_form_as_well() {
+async fn four_calls_also_accept_parameters_in_a_form() {
     let bridge = field().await;
     let (tv, _) = logged_in(&bridge).await;
     let form = "requestor=REF&deviceId=2ab3fb02b8e2a2f2&resource=news&format=json";
@@ -90,7 +90,7 @@ async fn four_calls_take_their_parameters_from_a_form_as_well() {
 }
 
 #[tokio::test]
-async fn head_has_the_answer_of_get_without_its_body_and_options_says_what_there_is() {
+async fn head_answers_like_get_without_a_body_and_options_lists_methods() {
     let bridge = field().await;
     let (tv, _) = logged_in(&bridge).await;
     let path = "/api/v1/checkauthn.json?requestor=REF&deviceId=2ab3fb02b8e2a2f2";

@@ -45,7 +45,7 @@ async fn a_trial_permits_everything_until_it_is_used_up() {
 }
 
 #[tokio::test]
-async fn whom_a_promotional_trial_is_for_is_said_once_and_told_the_provider_with_every_call() {
+async fn the_viewer_of_a_promotional_trial_is_stored_and_sent_with_every_call() {
     let bridge = field().await;
     let tv = tv(&bridge).await;
     let identity = "&generic_data=%7B%22email%22%3A%22f7ee5ec7312165148b69fcca1d29075b14b8aef0b5048a332b18b88d09069fb7%22%7D";
@@ -72,7 +72,7 @@ async fn whom_a_promotional_trial_is_for_is_said_once_and_told_the_provider_with
 }
 
 #[tokio::test]
-async fn an_identity_may_stand_in_parentheses_as_it_does_in_print() {
+async fn an_identity_may_be_in_parentheses_as_documented() {
     let bridge = field().await;
     let tv = tv(&bridge).await;
     answer::empty(&begin(&tv, PROMOTIONAL, "&generic_data=%28%22email%22%3A%22ann%22%29").await, 204);
@@ -84,7 +84,7 @@ async fn an_identity_may_stand_in_parentheses_as_it_does_in_print() {
 }
 
 #[tokio::test]
-async fn an_identity_that_is_none_and_an_operator_that_is_no_temp_pass_are_refused() {
+async fn invalid_identities_and_operators_that_are_not_temp_passes_are_refused() {
     let bridge = field().await;
     let (tv, _) = logged_in(&bridge).await;
     let long = format!("&generic_data=%7B%22email%22%3A%22{}%22%7D", "x".repeat(2_048));
@@ -98,7 +98,7 @@ async fn an_identity_that_is_none_and_an_operator_that_is_no_temp_pass_are_refus
 }
 
 #[tokio::test]
-async fn a_temp_pass_may_be_chosen_on_a_page_too() {
+async fn a_page_can_choose_a_temp_pass() {
     let bridge = field().await;
     let tv = tv(&bridge).await;
     let code = super::code(&tv).await;

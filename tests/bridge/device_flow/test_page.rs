@@ -5,7 +5,7 @@ use super::{DEVICE_ID, MVPD, answer, client::Client, field, second_screen, signa
 use crate::support::test_server::START;
 
 #[tokio::test]
-async fn one_signature_serves_a_whole_session_and_an_extension_stands_on_every_path() {
+async fn one_signature_is_accepted_for_a_session_and_every_path_may_have_an_extension() {
     let bridge = field().await;
     let page = Client::new(&bridge).with("authorization", signed("POST", "/regcode", "the only one", START));
     let device = format!("deviceId={DEVICE_ID}&requestor=REF");

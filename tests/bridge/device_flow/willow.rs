@@ -9,7 +9,7 @@ use crate::support::test_server::START;
 const COMMON: &str = "&requestor=REF&appId=AndroidTV&deviceType=androidtv&format=json";
 
 #[tokio::test]
-async fn an_app_that_names_itself_with_every_call_is_known_by_its_name_too() {
+async fn an_app_that_names_itself_in_every_call_is_identified_by_its_name() {
     let bridge = field().await;
     let tv = Client::new(&bridge).with("authorization", signed("GET", "/x", "1", START));
     let common = format!("deviceId={DEVICE_ID}{COMMON}");
@@ -33,7 +33,7 @@ async fn an_app_that_names_itself_with_every_call_is_known_by_its_name_too() {
 }
 
 #[tokio::test]
-async fn a_logout_that_does_not_say_whose_is_refused_and_leaves_the_login() {
+async fn a_logout_without_a_device_is_refused_and_changes_nothing() {
     let bridge = field().await;
     let tv = Client::new(&bridge).with("authorization", signed("DELETE", "/logout", "1", START));
     let created = tv.post("/reggie/v1/REF/regcode", format!("deviceId={DEVICE_ID}{COMMON}")).await;

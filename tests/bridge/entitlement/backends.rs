@@ -7,7 +7,7 @@ use super::{authorize, get, list, logout, metadata, preauthorize, start};
 use crate::support::{Bridge, status::refused};
 
 #[tokio::test]
-async fn over_version_1_and_over_the_own_store_there_are_no_logins() {
+async fn v1_and_the_local_backend_have_no_logins() {
     for backend in [BackendKind::Local, BackendKind::V1] {
         let bridge = Bridge::over(backend).await;
         let mut client = EntitlementServiceClient::new(bridge.server.channel());

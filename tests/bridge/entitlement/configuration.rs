@@ -12,7 +12,7 @@ use crate::support::{Bridge, status::refused};
 const PATH: &str = "/api/v2/REF/configuration";
 
 #[tokio::test]
-async fn the_operators_come_in_the_providers_order_with_what_a_picker_shows() {
+async fn operators_are_listed_in_the_providers_order_with_names_and_logos() {
     let bridge = Bridge::over(BackendKind::V2).await;
     order(&bridge, "mvpds", json!({ "id": "Spectrum", "displayName": "", "logoUrl": "" })).await;
     let mvpds = client(&bridge).list_mvpds(list()).await.expect("lists").into_inner().mvpds;
@@ -31,7 +31,7 @@ async fn the_operators_come_in_the_providers_order_with_what_a_picker_shows() {
 }
 
 #[tokio::test]
-async fn the_provider_is_asked_once_in_two_minutes_however_many_ask() {
+async fn the_list_of_operators_is_fetched_once_in_two_minutes() {
     let bridge = Bridge::over(BackendKind::V2).await;
     let clients = [(); 8].map(|()| client(&bridge));
     let asking = clients.map(|mut client| async move { client.list_mvpds(list()).await });
@@ -47,7 +47,7 @@ async fn the_provider_is_asked_once_in_two_minutes_however_many_ask() {
 }
 
 #[tokio::test]
-async fn a_failure_is_told_and_not_kept() {
+async fn a_failure_is_reported_and_not_cached() {
     let bridge = Bridge::over(BackendKind::V2).await;
     let garbage = json!({ "status": { "status": 200, "content_type": "application/json", "body": "{}" } });
     let mut fault = json!({ "path": PATH });

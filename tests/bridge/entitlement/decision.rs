@@ -55,7 +55,7 @@ async fn verdict(bridge: &Bridge, code: &str) {
 }
 
 #[tokio::test]
-async fn each_word_for_a_denial_is_a_denial_with_its_reason() {
+async fn each_denial_code_maps_to_a_denial_reason() {
     let bridge = logged_in(MVPD).await;
     for (code, reason) in DENIALS {
         verdict(&bridge, code).await;
@@ -74,7 +74,7 @@ async fn each_word_for_a_denial_is_a_denial_with_its_reason() {
 }
 
 #[tokio::test]
-async fn whoever_has_decided_is_told() {
+async fn the_source_of_a_decision_is_reported() {
     let bridge = logged_in(MVPD).await;
     for source in ["mvpd", "degradation", "temppass", "dummy"] {
         order(&bridge, "verdicts", json!({ "source": source })).await;
@@ -84,7 +84,7 @@ async fn whoever_has_decided_is_told() {
 }
 
 #[tokio::test]
-async fn what_denies_the_whole_call_is_a_denial_too() {
+async fn an_error_that_denies_the_whole_call_is_a_denial() {
     let bridge = logged_in(MVPD).await;
     for (code, reason) in [
         ("authenticated_profile_missing", DenialReason::NotLoggedIn),
@@ -101,7 +101,7 @@ async fn what_denies_the_whole_call_is_a_denial_too() {
 }
 
 #[tokio::test]
-async fn a_fault_of_the_providers_or_of_our_credentials_is_no_denial() {
+async fn a_provider_or_credentials_fault_is_not_a_denial() {
     for (code, status, reason) in [
         ("internal_server_error", Code::Unavailable, "UPSTREAM_UNAVAILABLE"),
         ("network_connection_timeout", Code::Unavailable, "UPSTREAM_UNAVAILABLE"),
@@ -122,7 +122,7 @@ async fn a_fault_of_the_providers_or_of_our_credentials_is_no_denial() {
 }
 
 #[tokio::test]
-async fn a_provider_that_is_away_is_unavailable() {
+async fn an_unreachable_provider_is_unavailable() {
     let bridge = logged_in(MVPD).await;
     bridge.provider.fault(json!({ "path": "/api/v2/", "close": {} })).await;
     let mut client = client(&bridge);
@@ -131,7 +131,7 @@ async fn a_provider_that_is_away_is_unavailable() {
 }
 
 #[tokio::test]
-async fn a_resource_is_sent_and_comes_back_byte_for_byte() {
+async fn a_resource_is_sent_and_returned_byte_for_byte() {
     let bridge = logged_in(MVPD).await;
     order(&bridge, "settings", json!({ "pads_resources": true })).await;
     let mrss = format!(
@@ -147,7 +147,7 @@ async fn a_resource_is_sent_and_comes_back_byte_for_byte() {
 }
 
 #[tokio::test]
-async fn the_provider_says_how_many_resources_are_too_many_and_fifty_are_for_us() {
+async fn the_provider_limits_resources_and_ours_is_fifty() {
     let bridge = known_bridge().await;
     let mut client = client(&bridge);
     let six = preauthorize(MVPD, &["1", "2", "3", "4", "5", "6"]);
@@ -163,7 +163,7 @@ async fn the_provider_says_how_many_resources_are_too_many_and_fifty_are_for_us(
 }
 
 #[tokio::test]
-async fn what_the_device_lacks_is_told_together() {
+async fn all_missing_device_values_are_reported_at_once() {
     let bridge = known_bridge().await;
     let mut request = authorize(MVPD, "");
     (request.device, request.device_id) = (None, String::new());

@@ -46,7 +46,7 @@ async fn a_domain_that_is_missing_or_refused_is_replaced_by_the_configured_one()
 }
 
 #[tokio::test]
-async fn what_was_named_with_the_code_need_not_be_named_again_and_what_was_not_is_told() {
+async fn values_stored_with_the_code_may_be_omitted_and_missing_ones_are_named() {
     let bridge = known_bridge().await;
     let request = CreateRegistrationCodeRequest {
         mvpd_id: MVPD.to_owned(),
@@ -67,7 +67,7 @@ async fn what_was_named_with_the_code_need_not_be_named_again_and_what_was_not_i
 }
 
 #[tokio::test]
-async fn a_device_that_is_logged_in_needs_no_login() {
+async fn a_logged_in_device_needs_no_login() {
     let bridge = known_bridge().await;
     let code = bridge.created().await.code;
     put_profile(&bridge, MVPD, json!({})).await;
@@ -80,7 +80,7 @@ async fn a_device_that_is_logged_in_needs_no_login() {
 }
 
 #[tokio::test]
-async fn what_the_provider_refuses_is_told_by_its_field() {
+async fn a_value_that_the_provider_refuses_is_named_by_field() {
     let bridge = known_bridge().await;
     for (mvpd, redirect_url, field) in [("Nobody", DONE, "mvpd_id"), (MVPD, "not a URL", "redirect_url")] {
         let mut request = start(&bridge.created().await.code, mvpd);
@@ -93,7 +93,7 @@ async fn what_the_provider_refuses_is_told_by_its_field() {
 }
 
 #[tokio::test]
-async fn wrong_codes_are_counted_together_with_those_of_other_lookups() {
+async fn wrong_codes_count_together_with_other_failed_lookups() {
     let few = |config: &mut Config| config.codes.misses_per_viewer = 3;
     let bridge = Bridge::configured(BackendKind::V2, few).await;
     let viewer_ip = "198.51.100.9";

@@ -8,7 +8,7 @@ use super::{client, known_bridge, list, logout, profile, put_profile};
 use crate::support::{Bridge, request::REQUESTOR, status::refused};
 
 #[tokio::test]
-async fn all_logins_end_and_the_newest_ones_page_is_told() {
+async fn a_logout_ends_all_logins_and_returns_the_newest_ones_page() {
     let bridge = Bridge::configured(BackendKind::V2, |config| {
         let environment = config.environments.get_mut("default").expect("is there");
         let requestor = environment.requestors.get_mut(REQUESTOR).expect("is there");
@@ -30,7 +30,7 @@ async fn all_logins_end_and_the_newest_ones_page_is_told() {
 }
 
 #[tokio::test]
-async fn where_one_logout_fails_the_others_are_done_and_a_repeat_does_the_rest() {
+async fn one_failed_logout_does_not_stop_the_others_and_can_be_repeated() {
     let bridge = known_bridge().await;
     put_profile(&bridge, "Cablevision", json!({ "not_before_ms": 2_000 })).await;
     put_profile(&bridge, "Spectrum", json!({ "not_before_ms": 1_000 })).await;

@@ -15,7 +15,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn what_is_sent_for_logins_is_what_the_providers_own_description_asks_for() {
+async fn login_requests_conform_to_the_providers_openapi_files() {
     let Some(folder) = prism::folder() else { return };
     let provider = Provider::start();
     provider.set_clock(START).await;

@@ -13,7 +13,7 @@ use super::{authorized, client, get, known_bridge, list, metadata, order, profil
 use crate::support::{Bridge, request::REQUESTOR, status::refused};
 
 #[tokio::test]
-async fn the_newest_of_several_logins_counts_where_no_operator_is_named() {
+async fn without_an_operator_the_newest_login_is_returned() {
     let bridge = known_bridge().await;
     put_profile(&bridge, "Cablevision", json!({ "not_before_ms": 2_000 })).await;
     put_profile(&bridge, "Comcast_SSO", json!({ "not_before_ms": 3_000 })).await;
@@ -24,7 +24,7 @@ async fn the_newest_of_several_logins_counts_where_no_operator_is_named() {
 }
 
 #[tokio::test]
-async fn each_type_of_login_is_told() {
+async fn each_type_of_login_is_reported() {
     let bridge = known_bridge().await;
     for (name, expected) in [
         ("regular", ProfileType::Regular),
@@ -40,7 +40,7 @@ async fn each_type_of_login_is_told() {
 }
 
 #[tokio::test]
-async fn a_login_whose_time_is_over_is_told_from_none_where_that_can_be_seen() {
+async fn an_expired_login_is_distinguished_from_none_where_the_provider_shows_it() {
     let bridge = known_bridge().await;
     put_profile(&bridge, "Cablevision", json!({ "ttl_ms": 3_600_000 })).await;
     // The provider's clock is behind ours.
@@ -54,7 +54,7 @@ async fn a_login_whose_time_is_over_is_told_from_none_where_that_can_be_seen() {
 }
 
 #[tokio::test]
-async fn a_login_that_was_taken_back_is_none() {
+async fn a_revoked_login_is_not_returned() {
     let bridge = known_bridge().await;
     put_profile(&bridge, "Cablevision", json!({})).await;
     order(&bridge, "profiles/invalidate", json!({})).await;
@@ -63,7 +63,7 @@ async fn a_login_that_was_taken_back_is_none() {
 }
 
 #[tokio::test]
-async fn a_trial_that_is_used_up_has_expired_whatever_the_provider_says_in_place_of_its_profile() {
+async fn a_used_trial_is_expired_whatever_the_provider_returns_for_its_profile() {
     let bridge = known_bridge().await;
     order(&bridge, "settings", json!({ "trial_profiles": "usable" })).await;
     assert_eq!(profile(&bridge, "TempPass").await.expect("is there").r#type(), ProfileType::Temporary);
@@ -88,7 +88,7 @@ async fn a_trial_that_is_used_up_has_expired_whatever_the_provider_says_in_place
 }
 
 #[tokio::test]
-async fn what_the_provider_could_not_get_of_a_viewer_is_left_out() {
+async fn viewer_attributes_that_the_provider_could_not_get_are_omitted() {
     let bridge = known_bridge().await;
     let deep = (0..20).fold(json!("deep"), |inner, _| json!([inner]));
     let attributes = json!({
@@ -111,7 +111,7 @@ async fn what_the_provider_could_not_get_of_a_viewer_is_left_out() {
 }
 
 #[tokio::test]
-async fn a_device_that_says_nothing_of_itself_is_described_as_the_requestor_has_configured() {
+async fn a_device_without_device_information_gets_the_requestors_configured_one() {
     let bridge = Bridge::configured(BackendKind::V2, |config| {
         let environment = config.environments.get_mut("default").expect("is there");
         let requestor = environment.requestors.get_mut(REQUESTOR).expect("is there");

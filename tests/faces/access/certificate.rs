@@ -33,7 +33,7 @@ fn unknown<T: std::fmt::Debug>(answer: Result<T, Status>, expected: &str) {
 }
 
 #[tokio::test]
-async fn a_caller_is_known_by_a_dns_name_a_uri_or_an_e_mail_address() {
+async fn a_certificate_identifies_a_caller_by_dns_name_uri_or_email_address() {
     let server = server([
         player("Player.example.com"),
         player("spiffe://Example.com/ns/web/sa/Player"),
@@ -58,7 +58,7 @@ async fn a_caller_is_known_by_a_dns_name_a_uri_or_an_e_mail_address() {
 }
 
 #[tokio::test]
-async fn a_certificate_without_a_name_of_its_own_is_nobodys() {
+async fn a_certificate_without_a_configured_name_identifies_no_caller() {
     let server = server([player(SAN)]);
     for names in [&[][..], &["192.0.2.1"], &["*.example.com"]] {
         unknown(call(&server.certified(names).await).await, "has no name that identifies a caller");
@@ -67,7 +67,7 @@ async fn a_certificate_without_a_name_of_its_own_is_nobodys() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_fits_two_entries_is_refused_even_where_both_have_one_name() {
+async fn a_certificate_that_matches_two_entries_is_refused_even_if_both_have_one_name() {
     let server = server([player(SAN), player("spiffe://example.com/player")]);
     let both = server.certified(&[SAN, "spiffe://example.com/player"]).await;
     unknown(call(&both).await, "has names of several callers");
@@ -75,7 +75,7 @@ async fn a_certificate_that_fits_two_entries_is_refused_even_where_both_have_one
 }
 
 #[tokio::test]
-async fn a_token_decides_alone_whatever_the_certificate_says() {
+async fn a_token_takes_precedence_over_the_certificate() {
     let server = server([player(SAN), caller("reader", &["codes.read"])]);
     let channel = server.certified(&[SAN]).await;
     let with =
@@ -91,7 +91,7 @@ async fn a_token_decides_alone_whatever_the_certificate_says() {
 }
 
 #[tokio::test]
-async fn a_reload_takes_a_caller_back_and_its_watches_end_on_connections_that_stay_open() {
+async fn a_reload_that_removes_a_caller_ends_its_watches_on_open_connections() {
     let staying = || by_san("staying.example.com", caller("staying", &["codes.read"]));
     let second_name = "spiffe://example.com/player";
     for (left, expected) in [
@@ -119,7 +119,7 @@ async fn a_reload_takes_a_caller_back_and_its_watches_end_on_connections_that_st
 }
 
 #[tokio::test]
-async fn a_reload_that_would_leave_callers_without_certificates_changes_nothing() {
+async fn a_reload_that_leaves_callers_without_certificates_is_rejected() {
     let server = server([player(SAN)]);
     let error = server.server.reload(|config| {
         config.grpc.tls.client_ca = None;

@@ -288,7 +288,7 @@ fn assert_not_known(call: &MethodCall, answer: Result<Bytes, Status>) {
 }
 
 #[tokio::test]
-async fn nobody_gets_an_answer_without_a_token_that_is_known_but_of_the_servers_health() {
+async fn every_method_but_health_requires_a_known_token() {
     let (key, folder) = (SigningKey::new("one", Algorithm::ES256), tempfile::tempdir().expect("a folder"));
     let server = TestServer::configured(|config| {
         configure(config, callers());
@@ -311,7 +311,7 @@ async fn nobody_gets_an_answer_without_a_token_that_is_known_but_of_the_servers_
 }
 
 #[tokio::test]
-async fn a_certificate_stands_for_its_caller_alone_and_not_beside_a_token_that_is_wrong() {
+async fn a_certificate_authenticates_alone_but_not_beside_a_wrong_token() {
     let (key, folder) = (SigningKey::new("one", Algorithm::ES256), tempfile::tempdir().expect("a folder"));
     let server = TlsServer::configured(|config| {
         let known = callers().into_iter().map(|caller| by_san(&san_of(&caller.name), caller));
@@ -358,7 +358,7 @@ async fn assert_permitted(call: &MethodCall, outcome_for: impl AsyncFn(&str) -> 
 }
 
 #[tokio::test]
-async fn a_caller_gets_what_its_permission_is_for_and_nothing_without_it() {
+async fn a_caller_can_call_only_what_its_permissions_allow() {
     let server = server();
     for method in methods() {
         let call = call(&method, &code(&server).await);
@@ -368,7 +368,7 @@ async fn a_caller_gets_what_its_permission_is_for_and_nothing_without_it() {
 }
 
 #[tokio::test]
-async fn to_reset_everything_needs_its_own_permission_and_no_other() {
+async fn resetting_everything_requires_its_own_permission_and_no_other() {
     let server = server();
     let all = reset(Target::AllDevices(true));
     for (name, may) in [
@@ -382,7 +382,7 @@ async fn to_reset_everything_needs_its_own_permission_and_no_other() {
 }
 
 #[tokio::test]
-async fn a_method_that_there_is_not_is_no_secret_to_callers_and_one_to_strangers() {
+async fn unknown_methods_are_unimplemented_for_callers_and_unauthenticated_for_others() {
     let server = server();
     let method = "/passbridge.v1.RegistrationCodeService/Guess";
     let answer = first_answer(server.channel(), method, None, Vec::new()).await;

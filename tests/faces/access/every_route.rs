@@ -113,7 +113,7 @@ async fn guarded(code: impl AsyncFn() -> String) -> Vec<(RouteCall, Permission)>
 }
 
 #[tokio::test]
-async fn nobody_gets_an_answer_without_a_token_of_this_face_that_is_good() {
+async fn every_route_requires_a_valid_token_of_this_face() {
     let key = SigningKey::new("one", Algorithm::ES256);
     let folder = tempfile::tempdir().expect("a folder");
     let server = TestServer::configured(|config| {
@@ -164,7 +164,7 @@ async fn the_certificate_of_a_grpc_caller_only_admits_the_connection() {
 }
 
 #[tokio::test]
-async fn a_client_gets_what_its_permission_is_for_and_nothing_without_it() {
+async fn a_client_can_call_only_what_its_permissions_allow() {
     let server = server();
     for (call, permission) in guarded(async || code(&server).await).await {
         let others = Permission::ALL.into_iter().filter(|other| *other != permission);

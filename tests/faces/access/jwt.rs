@@ -100,7 +100,7 @@ fn unknown(answer: Result<(), Status>) -> Status {
 }
 
 #[tokio::test]
-async fn a_service_account_of_a_cluster_that_asks_for_a_token_itself_is_a_caller() {
+async fn a_service_account_of_a_cluster_whose_key_endpoint_requires_a_token_is_a_caller() {
     let key = SigningKey::new("cluster-1", Algorithm::RS256);
     let authority = Authority::named("cluster");
     let issuer = IssuerServer::start_over_tls(keys([&key]), &authority.server()).await;
@@ -130,7 +130,7 @@ async fn a_service_account_of_a_cluster_that_asks_for_a_token_itself_is_a_caller
 }
 
 #[tokio::test]
-async fn an_issuer_that_is_not_who_it_should_be_or_does_not_take_our_token_is_not_believed() {
+async fn an_issuer_with_another_identity_or_that_refuses_our_token_is_not_trusted() {
     let key = SigningKey::new("one", Algorithm::ES256);
     let (authority, other) = (Authority::named("cluster"), Authority::named("another"));
     let issuer = IssuerServer::start_over_tls(keys([&key]), &authority.server()).await;
@@ -169,7 +169,7 @@ async fn an_issuer_that_is_not_who_it_should_be_or_does_not_take_our_token_is_no
 }
 
 #[tokio::test]
-async fn tokens_of_every_kind_of_key_are_taken_from_a_file_too() {
+async fn tokens_of_every_key_type_verify_with_keys_from_a_file() {
     let folder = tempfile::tempdir().expect("a folder");
     let all = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA]
         .map(|algorithm| SigningKey::new(&format!("{algorithm:?}"), algorithm));
@@ -186,7 +186,7 @@ async fn tokens_of_every_kind_of_key_are_taken_from_a_file_too() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_not_for_now_or_not_for_this_server_is_refused_with_what_is_wrong() {
+async fn a_token_with_a_wrong_time_or_audience_is_refused_with_the_cause() {
     let key = SigningKey::new("one", Algorithm::ES256);
     let issuer = IssuerServer::start(keys([&key])).await;
     let server = server(&issuer);
@@ -247,7 +247,7 @@ async fn a_token_that_its_issuer_did_not_sign_is_refused() {
 }
 
 #[tokio::test]
-async fn while_an_issuer_is_away_its_tokens_are_unavailable_and_everybody_else_is_served() {
+async fn an_unreachable_issuer_makes_only_its_own_tokens_unavailable() {
     let key = SigningKey::new("one", Algorithm::ES256);
     let Serves::Text(_, twice) = keys([&key, &SigningKey::new("one", Algorithm::ES256)]) else {
         unreachable!()
@@ -274,7 +274,7 @@ async fn while_an_issuer_is_away_its_tokens_are_unavailable_and_everybody_else_i
 }
 
 #[tokio::test]
-async fn a_new_key_is_found_at_once_and_invented_ones_ask_the_issuer_only_now_and_then() {
+async fn a_new_key_is_fetched_at_once_and_unknown_key_ids_are_rate_limited() {
     let (old, new) = (SigningKey::new("old", Algorithm::ES256), SigningKey::new("new", Algorithm::ES256));
     let issuer = IssuerServer::start(keys([&old])).await;
     let server = server(&issuer);
@@ -293,7 +293,7 @@ async fn a_new_key_is_found_at_once_and_invented_ones_ask_the_issuer_only_now_an
 }
 
 #[tokio::test]
-async fn keys_are_read_again_before_their_time_is_over_and_used_for_a_day_without_their_issuer() {
+async fn keys_are_refreshed_before_they_expire_and_used_for_a_day_without_the_issuer() {
     let key = SigningKey::new("one", Algorithm::ES256);
     let issuer = IssuerServer::start(keys([&key])).await;
     let server = server(&issuer);
@@ -309,7 +309,7 @@ async fn keys_are_read_again_before_their_time_is_over_and_used_for_a_day_withou
 }
 
 #[tokio::test]
-async fn issuers_and_their_callers_come_and_go_with_a_reload() {
+async fn a_reload_adds_and_removes_issuers_and_their_callers() {
     let key = SigningKey::new("one", Algorithm::ES256);
     let issuer = IssuerServer::start(keys([&key])).await;
     let server = TestServer::configured(|config| list(config, [caller(STATIC, &["codes.create"])]));

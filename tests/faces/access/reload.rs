@@ -36,7 +36,7 @@ fn staying() -> CallerEntry {
 }
 
 #[tokio::test]
-async fn a_caller_that_a_reload_removes_is_refused_and_its_watches_end() {
+async fn a_caller_removed_by_a_reload_is_refused_and_its_watches_end() {
     let without_read = || caller(WATCHER, &["codes.create"]);
     let of_another = || CallerEntry { requestors: vec!["OTHER".to_owned()], ..watcher() };
     for (left, code, reason) in [
@@ -71,7 +71,7 @@ async fn a_caller_that_a_reload_removes_is_refused_and_its_watches_end() {
 }
 
 #[tokio::test]
-async fn an_open_batch_resets_no_more_for_a_caller_that_may_not() {
+async fn an_open_batch_stops_when_its_caller_loses_the_permission() {
     let server = server([caller("support", &["temp_passes.reset"])]);
     let (send, items) = mpsc::channel(1);
     let item = || BatchResetTempPassRequest {
@@ -89,7 +89,7 @@ async fn an_open_batch_resets_no_more_for_a_caller_that_may_not() {
 }
 
 #[tokio::test]
-async fn a_bad_reload_changes_nothing_and_says_which_entry_is_wrong() {
+async fn an_invalid_reload_changes_nothing_and_names_the_wrong_entry() {
     let server = server([watcher()]);
     let error = server.reload(|config| {
         config.callers.insert(0, CallerEntry { token_hash: Some("pb_token".to_owned()), ..staying() });
@@ -112,7 +112,7 @@ async fn a_bad_reload_changes_nothing_and_says_which_entry_is_wrong() {
 }
 
 #[tokio::test]
-async fn a_token_is_replaced_without_a_gap() {
+async fn a_token_is_replaced_without_downtime() {
     let renamed = |token: &str| CallerEntry { name: "player".to_owned(), ..caller(token, &["codes.create"]) };
     let server = server([renamed("old")]);
     let create = async |token: &str| {

@@ -52,7 +52,7 @@ async fn open_watch(
 }
 
 #[tokio::test]
-async fn one_caller_cannot_take_the_watches_of_all() {
+async fn one_caller_cannot_use_all_watches() {
     let server = server(|config| config.grpc.max_watches = 5);
     let code = created(&server).await;
     let mut held = Vec::new();
@@ -71,7 +71,7 @@ async fn one_caller_cannot_take_the_watches_of_all() {
 }
 
 #[tokio::test]
-async fn the_share_can_be_configured() {
+async fn the_share_of_one_caller_is_configurable() {
     let server = server(|config| (config.grpc.max_watches, config.grpc.caller_share) = (4, 50));
     let code = created(&server).await;
     let _held = [open_watch(&server, GREEDY, &code).await, open_watch(&server, GREEDY, &code).await];
@@ -80,7 +80,7 @@ async fn the_share_can_be_configured() {
 }
 
 #[tokio::test]
-async fn one_caller_cannot_take_the_batches_of_all() {
+async fn one_caller_cannot_use_all_batches() {
     let server = server(|config| config.grpc.max_batches = 5);
     let begin = async |name: &str| {
         let items = futures_util::stream::pending();
@@ -107,7 +107,7 @@ async fn connect(server: &TestServer, name: &str, code: &str) -> Result<Connecte
 }
 
 #[tokio::test]
-async fn one_caller_cannot_take_the_connections_of_all_and_keeps_none_that_it_must_not_have() {
+async fn one_caller_cannot_use_all_connections_and_those_over_its_share_close() {
     let server = server(|config| config.grpc.max_connections = 10);
     let code = created(&server).await;
     let mut held = Vec::new();
@@ -128,7 +128,7 @@ async fn one_caller_cannot_take_the_connections_of_all_and_keeps_none_that_it_mu
 }
 
 #[tokio::test]
-async fn a_connection_that_its_caller_must_not_have_is_closed_by_the_server() {
+async fn the_server_closes_a_connection_over_the_callers_share() {
     let server = server(|config| (config.grpc.max_connections, config.grpc.caller_share) = (10, 1));
     let code = created(&server).await;
     let first = loop {

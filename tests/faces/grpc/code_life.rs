@@ -57,7 +57,7 @@ async fn a_second_delete_is_not_found() {
 }
 
 #[tokio::test]
-async fn of_concurrent_deletes_one_succeeds() {
+async fn only_one_of_concurrent_deletes_succeeds() {
     let server = TestServer::start();
     let code = server.created().await.code;
     let deletes = (0..8).map(|_| {
@@ -70,7 +70,7 @@ async fn of_concurrent_deletes_one_succeeds() {
 }
 
 #[tokio::test]
-async fn a_code_carries_what_its_request_said() {
+async fn a_code_has_the_values_of_its_request() {
     let server = TestServer::start();
     let legacy = LegacyParameters {
         device_type: "stb".to_owned(),
@@ -102,7 +102,7 @@ async fn a_code_carries_what_its_request_said() {
 }
 
 #[tokio::test]
-async fn what_a_request_leaves_out_is_empty_or_absent() {
+async fn omitted_request_fields_are_empty_or_absent() {
     let server = TestServer::start();
     let created = server.created().await;
     assert_eq!(created.mvpd_id, "");
@@ -114,7 +114,7 @@ async fn what_a_request_leaves_out_is_empty_or_absent() {
 }
 
 #[tokio::test]
-async fn a_new_code_is_pending_and_has_a_uuid_and_seven_symbols_of_the_alphabet() {
+async fn a_new_code_is_pending_and_has_a_uuid_and_seven_symbols() {
     let server = TestServer::start();
     let created = server.created().await;
     assert_eq!(created.state(), State::Pending);
@@ -124,7 +124,7 @@ async fn a_new_code_is_pending_and_has_a_uuid_and_seven_symbols_of_the_alphabet(
 }
 
 #[tokio::test]
-async fn length_and_alphabet_are_the_configured_ones() {
+async fn code_length_and_alphabet_are_configurable() {
     let server = TestServer::configured(|config| {
         config.codes.length = 12;
         config.codes.alphabet = "ABCDEFGH".to_owned();
@@ -135,7 +135,7 @@ async fn length_and_alphabet_are_the_configured_ones() {
 }
 
 #[tokio::test]
-async fn a_code_lives_for_half_an_hour_unless_the_request_says_otherwise() {
+async fn the_default_ttl_is_half_an_hour() {
     let server = TestServer::start();
     let created = server.created().await;
     assert_eq!(created.create_time, Some(timestamp(START)));
@@ -151,7 +151,7 @@ async fn a_code_lives_for_half_an_hour_unless_the_request_says_otherwise() {
 }
 
 #[tokio::test]
-async fn a_device_without_an_id_is_given_one_and_keeps_it() {
+async fn a_device_without_an_id_gets_one_and_keeps_it() {
     let server = TestServer::start();
     let created = server.created().await;
     assert!(created.device_id_assigned);
@@ -176,7 +176,7 @@ async fn the_encoded_device_information_is_base64_of_the_normalized_json() {
 }
 
 #[tokio::test]
-async fn the_page_to_type_the_code_on_comes_from_the_requestors_template() {
+async fn the_verification_url_comes_from_the_requestors_template() {
     let server = TestServer::configured(|config| {
         environment(config, "default", &["OTHER"]);
         let template = "https://example.com/activate{?code}".to_owned();
@@ -215,7 +215,7 @@ async fn fields_that_only_an_upstream_uses_are_reported_as_ignored() {
 }
 
 #[tokio::test]
-async fn a_code_expires_at_the_very_millisecond() {
+async fn a_code_expires_at_the_exact_millisecond() {
     let server = TestServer::start();
     let mut codes = server.codes();
     let code = server.created_by(create_for(10)).await.code;
@@ -231,7 +231,7 @@ async fn a_code_expires_at_the_very_millisecond() {
 }
 
 #[tokio::test]
-async fn a_code_that_is_taken_is_drawn_again() {
+async fn a_code_in_use_is_drawn_again() {
     let server = TestServer::start();
     server.randomness.draw_next("BCDFGHJ");
     assert_eq!(server.created().await.code, "BCDFGHJ");
@@ -261,7 +261,7 @@ async fn two_requestors_may_have_the_same_code() {
 }
 
 #[tokio::test]
-async fn a_released_code_is_not_given_out_again_until_ten_minutes_after_its_expiry() {
+async fn a_released_code_is_not_reissued_until_ten_minutes_after_its_expiry() {
     let server = TestServer::start();
     server.randomness.draw_next("BCDFGHJ");
     let code = server.created_by(create_for(60)).await.code;
@@ -270,7 +270,7 @@ async fn a_released_code_is_not_given_out_again_until_ten_minutes_after_its_expi
 }
 
 #[tokio::test]
-async fn an_expired_code_is_not_given_out_again_until_ten_minutes_after_its_expiry() {
+async fn an_expired_code_is_not_reissued_until_ten_minutes_after_its_expiry() {
     let server = TestServer::start();
     server.randomness.draw_next("BCDFGHJ");
     let code = server.created_by(create_for(60)).await.code;
@@ -287,7 +287,7 @@ async fn assert_quarantined(server: &TestServer, code: &str) {
 }
 
 #[tokio::test]
-async fn the_user_agent_that_the_device_gives_itself_is_the_one_it_is_known_by() {
+async fn the_user_agent_in_the_device_info_takes_precedence() {
     let server = TestServer::start();
     let device = DeviceInfo {
         model: Some("AFTMM".to_owned()),

@@ -48,7 +48,7 @@ async fn call_without_message(server: &TestServer, timeout: &str) -> Status {
 }
 
 #[tokio::test]
-async fn a_watch_ends_with_deadline_exceeded_when_the_callers_time_is_up() {
+async fn a_watch_ends_with_deadline_exceeded_at_the_callers_deadline() {
     let server = TestServer::start();
     let code = server.created().await.code;
     let mut request = Request::new(WatchRegistrationCodeRequest {
@@ -75,7 +75,7 @@ async fn a_watch_ends_with_deadline_exceeded_when_the_callers_time_is_up() {
 }
 
 #[tokio::test]
-async fn a_deadline_that_cannot_be_read_is_none() {
+async fn an_unreadable_deadline_is_ignored() {
     let server = TestServer::start();
     let mut codes = RawChannel::connect(server.address()).await.codes();
     let mut request = Request::new(create());
@@ -84,7 +84,7 @@ async fn a_deadline_that_cannot_be_read_is_none() {
 }
 
 #[tokio::test]
-async fn a_message_that_never_comes_is_waited_for_as_long_as_the_server_allows() {
+async fn a_missing_message_is_awaited_until_the_servers_limit() {
     let server = TestServer::configured(|config| {
         config.grpc.answer_timeout = HumanDuration(Duration::from_millis(50))
     });
@@ -93,7 +93,7 @@ async fn a_message_that_never_comes_is_waited_for_as_long_as_the_server_allows()
 }
 
 #[tokio::test]
-async fn a_message_that_never_comes_is_waited_for_no_longer_than_its_caller_waits() {
+async fn a_missing_message_is_awaited_no_longer_than_the_callers_deadline() {
     let server = TestServer::configured(|config| {
         config.grpc.answer_timeout = HumanDuration(Duration::from_secs(3600))
     });

@@ -80,7 +80,7 @@ async fn a_code_keeps_the_sample_as_its_own_json() {
 }
 
 #[tokio::test]
-async fn the_normalized_message_says_what_the_json_says() {
+async fn the_normalized_message_equals_the_json() {
     let server = TestServer::start();
     let (wire, user_agent) = sample();
     let request = NormalizeDeviceInfoRequest {
@@ -115,7 +115,7 @@ async fn the_normalized_message_says_what_the_json_says() {
 }
 
 #[tokio::test]
-async fn what_the_device_does_not_say_comes_from_the_connection() {
+async fn missing_device_values_come_from_the_connection() {
     let server = TestServer::start();
     let request = NormalizeDeviceInfoRequest {
         device: Some(Device::DeviceInfo(roku())),
@@ -130,7 +130,7 @@ async fn what_the_device_does_not_say_comes_from_the_connection() {
 }
 
 #[tokio::test]
-async fn the_url_safe_alphabet_without_padding_is_read_too() {
+async fn url_safe_base64_without_padding_is_accepted() {
     let server = TestServer::start();
     let json = json!({ "model": "Roku?>?>~~~", "osName": "Roku OS" }).to_string();
     let wire = URL_SAFE_NO_PAD.encode(json);
@@ -141,7 +141,7 @@ async fn the_url_safe_alphabet_without_padding_is_read_too() {
 }
 
 #[tokio::test]
-async fn odd_values_are_kept_and_warned_about_by_their_path() {
+async fn unusual_values_are_kept_and_reported_by_path() {
     let server = TestServer::start();
     let json = json!({ "type": "TV", "model": "X", "osName": "Fire OS", "vendor": 7, "shoeSize": 43 });
     let request = DecodeDeviceInfoRequest { x_device_info: STANDARD.encode(json.to_string()) };
@@ -167,7 +167,7 @@ async fn odd_values_are_kept_and_warned_about_by_their_path() {
 }
 
 #[tokio::test]
-async fn what_is_encoded_decodes_to_the_same_with_unknown_keys_too() {
+async fn encoding_and_decoding_round_trips_with_unknown_keys() {
     let server = TestServer::start();
     let values = [
         ("text", Kind::StringValue("ü\u{1f4fa}".to_owned())),
@@ -204,7 +204,7 @@ fn with_additional(kind: Kind) -> EncodeDeviceInfoRequest {
 }
 
 #[tokio::test]
-async fn additional_keys_nest_sixteen_levels_and_no_more() {
+async fn additional_keys_nest_up_to_sixteen_levels() {
     let server = TestServer::start();
     // The object itself is the first level.
     let request = with_additional(nested(15));
@@ -217,7 +217,7 @@ async fn additional_keys_nest_sixteen_levels_and_no_more() {
 }
 
 #[tokio::test]
-async fn the_wire_form_nests_sixteen_levels_and_no_more() {
+async fn the_wire_form_nests_up_to_sixteen_levels() {
     let server = TestServer::start();
     let request = |levels: usize| {
         let (open, close) = ("[".repeat(levels), "]".repeat(levels));
@@ -229,7 +229,7 @@ async fn the_wire_form_nests_sixteen_levels_and_no_more() {
 }
 
 #[tokio::test]
-async fn numbers_that_json_does_not_have_are_refused() {
+async fn numbers_without_a_json_form_are_refused() {
     let server = TestServer::start();
     for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         let refused = server.devices().encode_device_info(with_additional(Kind::NumberValue(number))).await;
@@ -253,7 +253,7 @@ async fn identifiers_are_hashed_with_sha256_as_the_source_documents_show() {
 }
 
 #[tokio::test]
-async fn identifiers_are_hashed_with_sha512_where_that_is_asked_for() {
+async fn identifiers_are_hashed_with_sha512_on_request() {
     let server = TestServer::start();
     assert_eq!(
         digest(&server, "user@domain.com", HashAlgorithm::Sha512.into()).await.expect("hashes"),

@@ -38,7 +38,7 @@ async fn an_open_watch_ends_with_shutting_down() {
 }
 
 #[tokio::test]
-async fn health_says_not_serving_before_the_end() {
+async fn health_reports_not_serving_during_the_drain() {
     let mut server = patient();
     let mut health = HealthClient::new(server.channel());
     let request = HealthCheckRequest { service: String::new() };
@@ -53,7 +53,7 @@ async fn health_says_not_serving_before_the_end() {
 }
 
 #[tokio::test]
-async fn an_open_health_watch_does_not_hold_up_the_end() {
+async fn an_open_health_watch_does_not_delay_the_drain() {
     let mut server = patient();
     let mut health = HealthClient::new(server.channel());
     let request = HealthCheckRequest { service: String::new() };
@@ -66,7 +66,7 @@ async fn an_open_health_watch_does_not_hold_up_the_end() {
 }
 
 #[tokio::test]
-async fn an_idle_connection_does_not_hold_up_the_end() {
+async fn an_idle_connection_does_not_delay_the_drain() {
     let server = patient();
     let mut codes = server.codes();
     let code = codes.create_registration_code(crate::support::request::create()).await;
@@ -76,7 +76,7 @@ async fn an_idle_connection_does_not_hold_up_the_end() {
 }
 
 #[tokio::test]
-async fn calls_that_do_not_end_are_cut_at_the_limit() {
+async fn open_calls_are_cancelled_at_the_drain_limit() {
     let mut server =
         TestServer::configured(|config| config.runtime.drain_timeout = HumanDuration::from_secs(0));
     let mut health = HealthClient::new(server.channel());

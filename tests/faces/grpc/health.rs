@@ -30,7 +30,7 @@ async fn the_server_and_each_service_are_serving() {
 }
 
 #[tokio::test]
-async fn a_watch_of_a_known_service_tells_its_status_and_that_the_server_drains() {
+async fn a_health_watch_reports_the_status_and_the_drain() {
     let mut server = TestServer::configured(|config| {
         config.runtime.drain_delay = HumanDuration::from_secs(5);
     });
@@ -50,7 +50,7 @@ async fn the_health_of_an_unknown_service_is_not_found() {
 }
 
 #[tokio::test]
-async fn a_watch_of_an_unknown_service_says_so_and_stays_open() {
+async fn a_health_watch_of_an_unknown_service_reports_so_and_stays_open() {
     let server = TestServer::start();
     let request = HealthCheckRequest { service: "upstream/nowhere".to_owned() };
     let mut client = HealthClient::new(server.channel());

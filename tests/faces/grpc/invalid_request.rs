@@ -29,7 +29,7 @@ fn with_wire(text: impl Into<String>) -> impl FnOnce(&mut CreateRegistrationCode
 }
 
 #[tokio::test]
-async fn every_violation_of_a_create_is_told_at_once() {
+async fn a_create_reports_every_violation_at_once() {
     let server = TestServer::start();
     let long = |bytes: usize| "x".repeat(bytes);
     let request = CreateRegistrationCodeRequest {
@@ -78,14 +78,14 @@ async fn every_violation_of_a_create_is_told_at_once() {
 }
 
 #[tokio::test]
-async fn an_empty_create_names_what_is_required() {
+async fn an_empty_create_names_the_required_fields() {
     let server = TestServer::start();
     let fields = violated_by(&server, |request| *request = CreateRegistrationCodeRequest::default()).await;
     assert_eq!(fields, ["device", "requestor_id"]);
 }
 
 #[tokio::test]
-async fn every_violation_of_a_get_is_told_at_once() {
+async fn a_get_reports_every_violation_at_once() {
     let server = TestServer::start();
     let request = GetRegistrationCodeRequest {
         requestor_id: String::new(),
@@ -98,7 +98,7 @@ async fn every_violation_of_a_get_is_told_at_once() {
 }
 
 #[tokio::test]
-async fn every_violation_of_a_watch_is_told_at_once() {
+async fn a_watch_reports_every_violation_at_once() {
     let server = TestServer::start();
     let request = WatchRegistrationCodeRequest {
         requestor_id: String::new(),
@@ -112,7 +112,7 @@ async fn every_violation_of_a_watch_is_told_at_once() {
 }
 
 #[tokio::test]
-async fn every_violation_of_a_device_is_told_at_once() {
+async fn a_device_reports_every_violation_at_once() {
     let server = TestServer::start();
     let long = Some("x".repeat(1_025));
     let device = DeviceInfo { vendor: long.clone(), browser_name: long, ..DeviceInfo::default() };
@@ -124,7 +124,7 @@ async fn every_violation_of_a_device_is_told_at_once() {
 }
 
 #[tokio::test]
-async fn the_connection_of_a_device_to_normalize_is_checked() {
+async fn the_connection_of_a_device_to_normalize_is_validated() {
     let server = TestServer::start();
     let request = NormalizeDeviceInfoRequest {
         device: None,
@@ -137,7 +137,7 @@ async fn the_connection_of_a_device_to_normalize_is_checked() {
 }
 
 #[tokio::test]
-async fn so_many_long_violations_are_cut_to_what_a_trailer_holds() {
+async fn violations_are_truncated_to_what_a_trailer_holds() {
     let server = TestServer::start();
     // Each of 21 fields too long, and the description of each quotes a little of it.
     let long = Some("ä".repeat(5_000));
@@ -176,7 +176,7 @@ async fn so_many_long_violations_are_cut_to_what_a_trailer_holds() {
 }
 
 #[tokio::test]
-async fn a_device_id_is_no_placeholder_not_empty_and_at_most_2048_bytes() {
+async fn a_device_id_is_1_to_2048_bytes_and_no_placeholder() {
     let server = TestServer::start();
     for wrong in ["dummy".to_owned(), String::new(), "x".repeat(2049), "ä".repeat(1025)] {
         let fields = violated_by(&server, |request| request.device_id = Some(wrong.clone())).await;

@@ -16,7 +16,7 @@ async fn not_found(server: &TestServer, code: &str) -> Status {
 }
 
 #[tokio::test]
-async fn case_spaces_and_dashes_do_not_matter() {
+async fn case_spaces_and_dashes_are_ignored() {
     let server = TestServer::start();
     server.randomness.draw_next("BCD4FGH");
     let id = server.created().await.id;
@@ -30,7 +30,7 @@ async fn case_spaces_and_dashes_do_not_matter() {
 }
 
 #[tokio::test]
-async fn a_look_alike_that_the_alphabet_left_out_stands_for_the_symbol() {
+async fn a_look_alike_outside_the_alphabet_matches_its_symbol() {
     let server = TestServer::start();
     server.randomness.draw_next("BLQSZGV");
     server.created().await;
@@ -41,7 +41,7 @@ async fn a_look_alike_that_the_alphabet_left_out_stands_for_the_symbol() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_a_code_is_not_found() {
+async fn an_impossible_code_is_not_found() {
     let server = TestServer::start();
     for typed in ["B", "BCDFGHJK", "!!!!!!!", "ÄÖÜßÄÖÜ", "AAAAAAA", "📺"] {
         not_found(&server, typed).await;
@@ -49,7 +49,7 @@ async fn what_cannot_be_a_code_is_not_found() {
 }
 
 #[tokio::test]
-async fn a_code_that_is_not_the_callers_looks_like_one_that_never_was() {
+async fn a_foreign_code_is_indistinguishable_from_an_unknown_one() {
     let server = TestServer::configured(|config| {
         environment(config, "default", &[]);
         environment(config, "staging", &[]);
@@ -73,7 +73,7 @@ async fn a_code_that_is_not_the_callers_looks_like_one_that_never_was() {
 }
 
 #[tokio::test]
-async fn the_likeliest_cause_of_a_code_not_found_comes_first() {
+async fn the_likeliest_cause_of_not_found_comes_first() {
     let server = TestServer::configured(|config| {
         environment(config, "default", &[]);
         environment(config, "staging", &[]);
@@ -90,7 +90,7 @@ async fn the_likeliest_cause_of_a_code_not_found_comes_first() {
 }
 
 #[tokio::test]
-async fn a_delete_of_another_requestors_code_is_not_found_and_changes_nothing() {
+async fn deleting_another_requestors_code_is_not_found_and_changes_nothing() {
     let server = TestServer::start();
     let created = server
         .created_by(CreateRegistrationCodeRequest { requestor_id: "OTHER".to_owned(), ..create() })
@@ -103,7 +103,7 @@ async fn a_delete_of_another_requestors_code_is_not_found_and_changes_nothing() 
 }
 
 #[tokio::test]
-async fn a_requestor_is_compared_with_its_case() {
+async fn requestors_are_case_sensitive() {
     let server = TestServer::start();
     let code = server.created().await.code;
     let mut request = get(&code);

@@ -38,7 +38,7 @@ async fn exhaust(server: &TestServer, viewer_ip: &str) -> Status {
 }
 
 #[tokio::test]
-async fn the_eleventh_miss_of_a_viewer_in_a_minute_is_refused_and_told_when_to_come_back() {
+async fn the_eleventh_miss_of_a_viewer_in_a_minute_is_refused_with_a_retry_delay() {
     let server = TestServer::start();
     let status = exhaust(&server, VIEWER).await;
     let delay = retry_delay(&status).expect("carries RetryInfo");
@@ -49,7 +49,7 @@ async fn the_eleventh_miss_of_a_viewer_in_a_minute_is_refused_and_told_when_to_c
 }
 
 #[tokio::test]
-async fn a_known_code_is_refused_too_once_the_budget_is_used_up() {
+async fn a_known_code_is_also_refused_once_the_budget_is_used_up() {
     let server = TestServer::start();
     let code = server.created().await.code;
     exhaust(&server, VIEWER).await;
@@ -72,7 +72,7 @@ async fn a_known_code_is_refused_too_once_the_budget_is_used_up() {
 }
 
 #[tokio::test]
-async fn other_viewers_and_callers_without_a_viewer_are_not_held_up() {
+async fn other_viewers_and_callers_without_a_viewer_are_not_limited() {
     let server = TestServer::start();
     let code = server.created().await.code;
     exhaust(&server, VIEWER).await;
@@ -106,7 +106,7 @@ async fn misses_of_get_delete_and_watch_count_together() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_a_code_is_a_miss_too() {
+async fn an_impossible_code_counts_as_a_miss() {
     let server = TestServer::start();
     for _ in 0..10 {
         refused(look_up(&server, "X", VIEWER).await, Code::NotFound, "REGISTRATION_CODE_NOT_FOUND");
@@ -115,7 +115,7 @@ async fn what_cannot_be_a_code_is_a_miss_too() {
 }
 
 #[tokio::test]
-async fn a_released_code_of_the_own_requestor_is_no_miss() {
+async fn a_released_code_of_the_callers_requestor_is_not_a_miss() {
     let server = TestServer::start();
     let code = server.created().await.code;
     server.codes().delete_registration_code(delete(&code)).await.expect("deletes");
@@ -127,7 +127,7 @@ async fn a_released_code_of_the_own_requestor_is_no_miss() {
 }
 
 #[tokio::test]
-async fn found_codes_cost_nothing() {
+async fn successful_lookups_are_not_counted() {
     let server = TestServer::start();
     let code = server.created().await.code;
     for _ in 0..30 {
@@ -136,7 +136,7 @@ async fn found_codes_cost_nothing() {
 }
 
 #[tokio::test]
-async fn a_caller_that_does_not_name_its_viewers_has_a_budget_of_its_own() {
+async fn a_caller_that_does_not_name_viewers_has_its_own_budget() {
     let server = TestServer::configured(|config| config.codes.misses_per_caller = 3);
     let code = server.created().await.code;
     for _ in 0..3 {
@@ -147,7 +147,7 @@ async fn a_caller_that_does_not_name_its_viewers_has_a_budget_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_viewer_with_many_ipv6_networks_guesses_with_the_budget_of_four() {
+async fn a_viewer_with_many_ipv6_networks_gets_the_budget_of_four() {
     let server = TestServer::start();
     let code = server.created().await.code;
     for network in 0..40 {
@@ -159,7 +159,7 @@ async fn a_viewer_with_many_ipv6_networks_guesses_with_the_budget_of_four() {
 }
 
 #[tokio::test]
-async fn a_line_of_ipv6_is_one_viewer() {
+async fn one_ipv6_line_is_one_viewer() {
     let server = TestServer::start();
     let code = server.created().await.code;
     for host in 0..10 {

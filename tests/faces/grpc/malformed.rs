@@ -78,7 +78,7 @@ async fn a_message_of_another_type_is_malformed() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_grpc_message_is_malformed() {
+async fn a_body_that_is_not_a_grpc_message_is_malformed() {
     let server = TestServer::start();
     for (what, body) in [
         ("nothing", ""),
@@ -94,7 +94,7 @@ async fn a_body_that_is_no_grpc_message_is_malformed() {
 }
 
 #[tokio::test]
-async fn unknown_fields_of_a_message_are_let_be() {
+async fn unknown_fields_of_a_message_are_ignored() {
     #[derive(Clone, PartialEq, Message)]
     struct Request {
         #[prost(string, tag = "1")]
@@ -132,7 +132,7 @@ async fn a_message_over_4_mib_is_too_large() {
 }
 
 #[tokio::test]
-async fn the_message_limit_is_the_configured_one() {
+async fn the_message_limit_is_configurable() {
     let server = TestServer::configured(|config| config.grpc.max_message_size = 1_000);
     let wire = STANDARD.encode(format!(r#"{{"model":"X","osName":"Linux","key":"{}"}}"#, "x".repeat(1_000)));
     let request = CreateRegistrationCodeRequest { device: Some(Device::XDeviceInfo(wire)), ..create() };
@@ -141,7 +141,7 @@ async fn the_message_limit_is_the_configured_one() {
 }
 
 #[tokio::test]
-async fn a_message_may_come_by_gzip_and_counts_with_its_size_unpacked() {
+async fn gzip_messages_are_accepted_and_limited_by_their_decompressed_size() {
     let server = TestServer::start();
     let mut codes = server.codes().send_compressed(CompressionEncoding::Gzip);
     codes.create_registration_code(create()).await.expect("creates");
@@ -151,7 +151,7 @@ async fn a_message_may_come_by_gzip_and_counts_with_its_size_unpacked() {
 }
 
 #[tokio::test]
-async fn another_compression_is_unimplemented_and_the_one_that_is_taken_is_named() {
+async fn another_compression_is_unimplemented_and_the_error_names_gzip() {
     let server = TestServer::start();
     let mut request = tonic::Request::new(create());
     request.metadata_mut().insert("grpc-encoding", "br".parse().expect("a value"));
@@ -178,7 +178,7 @@ async fn an_unknown_method_or_service_is_unimplemented() {
 }
 
 #[tokio::test]
-async fn the_server_goes_on_after_all_of_it() {
+async fn the_server_still_serves_after_malformed_calls() {
     let server = TestServer::start();
     let mut codes = server.codes();
     codes.create_registration_code(create()).await.expect("creates");

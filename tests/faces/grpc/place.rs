@@ -22,14 +22,14 @@ fn environments(names: &'static [&'static str]) -> impl FnOnce(&mut Config) {
 }
 
 #[tokio::test]
-async fn without_configuration_there_is_one_environment_called_default() {
+async fn without_configuration_the_only_environment_is_default() {
     let server = TestServer::start();
     assert_eq!(server.created_by(in_environment("")).await.environment, "default");
     assert_eq!(server.created_by(in_environment("default")).await.environment, "default");
 }
 
 #[tokio::test]
-async fn the_only_environment_is_meant_where_none_is_named() {
+async fn an_omitted_environment_means_the_only_one() {
     let server = TestServer::configured(environments(&["production"]));
     assert_eq!(server.created_by(in_environment("")).await.environment, "production");
     let unknown = server.codes().create_registration_code(in_environment("default")).await;
@@ -37,21 +37,21 @@ async fn the_only_environment_is_meant_where_none_is_named() {
 }
 
 #[tokio::test]
-async fn of_several_environments_the_one_called_default_is_meant() {
+async fn an_omitted_environment_means_default_among_several() {
     let server = TestServer::configured(environments(&["a", "default", "z"]));
     assert_eq!(server.created_by(in_environment("")).await.environment, "default");
     assert_eq!(server.created_by(in_environment("z")).await.environment, "z");
 }
 
 #[tokio::test]
-async fn where_there_is_no_default_the_environment_is_required() {
+async fn without_a_default_the_environment_is_required() {
     let server = TestServer::configured(environments(&["production", "staging"]));
     assert_eq!(violated(server.codes().create_registration_code(in_environment("")).await), ["environment"]);
     assert_eq!(server.created_by(in_environment("staging")).await.environment, "staging");
 }
 
 #[tokio::test]
-async fn an_unknown_environment_is_refused_with_those_that_there_are() {
+async fn an_unknown_environment_is_refused_with_the_list_of_known_ones() {
     let server = TestServer::configured(environments(&["production", "staging"]));
     let status =
         server.codes().create_registration_code(in_environment("stagin")).await.expect_err("refused");
@@ -62,7 +62,7 @@ async fn an_unknown_environment_is_refused_with_those_that_there_are() {
 }
 
 #[tokio::test]
-async fn only_listed_requestors_are_valid_where_any_are_listed() {
+async fn only_listed_requestors_are_valid_if_any_are_listed() {
     let server = TestServer::configured(|config| {
         environment(config, "production", &["REF", "NEWS"]);
         environment(config, "staging", &[]);

@@ -29,7 +29,7 @@ async fn answer(
 }
 
 #[tokio::test]
-async fn a_repeat_gets_the_first_answer_again() {
+async fn a_repeat_gets_the_stored_response() {
     let server = TestServer::start();
     // An unlisted value, so that there is a warning to repeat.
     let mut request = repeatable();
@@ -41,7 +41,7 @@ async fn a_repeat_gets_the_first_answer_again() {
 }
 
 #[tokio::test]
-async fn without_a_request_id_every_call_makes_a_code() {
+async fn without_a_request_id_every_call_creates_a_code() {
     let server = TestServer::start();
     let (one, two) = (server.created().await, server.created().await);
     assert_ne!(one.id, two.id);
@@ -49,7 +49,7 @@ async fn without_a_request_id_every_call_makes_a_code() {
 }
 
 #[tokio::test]
-async fn concurrent_repeats_make_one_code() {
+async fn concurrent_repeats_create_one_code() {
     // There is room for one, so a second code would be refused.
     let server = TestServer::configured(|config| config.codes.max_live_codes = 1);
     let calls = (0..16).map(|_| answer(&server, repeatable()));
@@ -58,7 +58,7 @@ async fn concurrent_repeats_make_one_code() {
 }
 
 #[tokio::test]
-async fn another_request_under_the_same_id_is_refused() {
+async fn another_request_with_the_same_id_is_refused() {
     let server = TestServer::start();
     let first = answer(&server, repeatable()).await;
     let other = CreateRegistrationCodeRequest { mvpd_id: "Cablevision".to_owned(), ..repeatable() };
@@ -81,7 +81,7 @@ async fn an_id_belongs_to_its_environment_and_requestor() {
 }
 
 #[tokio::test]
-async fn the_spelling_of_the_uuid_does_not_matter() {
+async fn uuid_spellings_are_equivalent() {
     let server = TestServer::start();
     let first = answer(&server, repeatable()).await;
     let upper = CreateRegistrationCodeRequest { request_id: ID.to_uppercase(), ..repeatable() };
@@ -89,7 +89,7 @@ async fn the_spelling_of_the_uuid_does_not_matter() {
 }
 
 #[tokio::test]
-async fn errors_are_not_kept() {
+async fn errors_are_not_stored() {
     let server = TestServer::configured(|config| config.codes.max_live_codes = 1);
     let blocking = server.created().await.code;
     let refusal = server.codes().create_registration_code(repeatable()).await;
@@ -99,7 +99,7 @@ async fn errors_are_not_kept() {
 }
 
 #[tokio::test]
-async fn an_invalid_request_does_not_use_up_its_id() {
+async fn an_invalid_request_does_not_use_its_id() {
     let server = TestServer::start();
     let invalid = CreateRegistrationCodeRequest { mvpd_id: "no spaces".to_owned(), ..repeatable() };
     let refusal = server.codes().create_registration_code(invalid).await;
@@ -108,7 +108,7 @@ async fn an_invalid_request_does_not_use_up_its_id() {
 }
 
 #[tokio::test]
-async fn a_repeat_after_the_delete_makes_no_new_code() {
+async fn a_repeat_after_the_delete_creates_no_code() {
     let server = TestServer::start();
     let first = answer(&server, repeatable()).await;
     let code = first.registration_code.clone().expect("a code").code;
@@ -119,7 +119,7 @@ async fn a_repeat_after_the_delete_makes_no_new_code() {
 }
 
 #[tokio::test]
-async fn an_answer_is_forgotten_ten_minutes_after_its_code_expired() {
+async fn a_stored_response_expires_ten_minutes_after_its_code() {
     let server = TestServer::start();
     let first = answer(&server, repeatable()).await;
     server.clock.advance(Duration::from_millis(60_000 + 599_999));
@@ -130,7 +130,7 @@ async fn an_answer_is_forgotten_ten_minutes_after_its_code_expired() {
 }
 
 #[tokio::test]
-async fn an_id_that_is_no_uuid_is_refused() {
+async fn an_id_that_is_not_a_uuid_is_refused() {
     let server = TestServer::start();
     for wrong in ["1", "f81d4fae7dec41d0a76500a0c91e6bf6", "{f81d4fae-7dec-41d0-a765-00a0c91e6bf6}", " "] {
         let request = CreateRegistrationCodeRequest { request_id: wrong.to_owned(), ..create() };
@@ -140,7 +140,7 @@ async fn an_id_that_is_no_uuid_is_refused() {
 }
 
 #[tokio::test]
-async fn two_spellings_of_one_request_are_one_request() {
+async fn equivalent_spellings_are_the_same_request() {
     let server = TestServer::start();
     let first = answer(&server, repeatable()).await;
     let named = CreateRegistrationCodeRequest { environment: "default".to_owned(), ..repeatable() };

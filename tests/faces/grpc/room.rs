@@ -21,7 +21,7 @@ async fn full(server: &TestServer) -> Status {
 }
 
 #[tokio::test]
-async fn no_more_codes_live_than_configured() {
+async fn live_codes_are_limited_as_configured() {
     let server = TestServer::configured(|config| config.codes.max_live_codes = 2);
     server.created_by(create_for(30)).await;
     server.created_by(create_for(60)).await;
@@ -33,7 +33,7 @@ async fn no_more_codes_live_than_configured() {
 }
 
 #[tokio::test]
-async fn a_delete_makes_room() {
+async fn a_delete_frees_a_slot() {
     let server = TestServer::configured(|config| config.codes.max_live_codes = 1);
     let code = server.created().await.code;
     full(&server).await;
@@ -43,7 +43,7 @@ async fn a_delete_makes_room() {
 }
 
 #[tokio::test]
-async fn an_expiry_makes_room_by_the_time_that_was_told() {
+async fn an_expiry_frees_a_slot_within_the_announced_retry_delay() {
     let server = TestServer::configured(|config| config.codes.max_live_codes = 1);
     server.created_by(create_for(30)).await;
     let delay = retry_delay(&full(&server).await).expect("carries RetryInfo");
@@ -53,7 +53,7 @@ async fn an_expiry_makes_room_by_the_time_that_was_told() {
 }
 
 #[tokio::test]
-async fn a_reload_with_more_environments_than_there_is_memory_for_changes_nothing() {
+async fn a_reload_with_more_environments_than_memory_allows_is_rejected() {
     // In one environment they take half of the memory.
     let server = TestServer::configured(|config| {
         config.codes.length = 8;
@@ -73,7 +73,7 @@ async fn a_reload_with_more_environments_than_there_is_memory_for_changes_nothin
 }
 
 #[tokio::test]
-async fn each_environment_has_room_of_its_own() {
+async fn each_environment_has_its_own_limit() {
     let server = TestServer::configured(|config| {
         environment(config, "default", &[]);
         environment(config, "staging", &[]);
@@ -85,14 +85,14 @@ async fn each_environment_has_room_of_its_own() {
 }
 
 #[tokio::test]
-async fn requestors_of_an_environment_share_its_room() {
+async fn requestors_of_an_environment_share_its_limit() {
     let server = TestServer::configured(|config| config.codes.max_live_codes = 1);
     server.created_by(CreateRegistrationCodeRequest { requestor_id: "OTHER".to_owned(), ..create() }).await;
     full(&server).await;
 }
 
 #[tokio::test]
-async fn concurrent_creates_do_not_overfill_an_environment() {
+async fn concurrent_creates_do_not_exceed_the_limit() {
     let server = TestServer::configured(|config| config.codes.max_live_codes = 5);
     let mut clients: Vec<_> = (0..40).map(|_| server.codes()).collect();
     let creates = clients.iter_mut().map(|codes| codes.create_registration_code(create()));
@@ -101,7 +101,7 @@ async fn concurrent_creates_do_not_overfill_an_environment() {
 }
 
 #[tokio::test]
-async fn no_more_watches_are_open_than_configured() {
+async fn open_watches_are_limited_as_configured() {
     let server = TestServer::configured(|config| config.grpc.max_watches = 1);
     let code = server.created().await.code;
     let mut first = server.codes().watch_registration_code(watch(&code)).await.expect("watches").into_inner();
@@ -117,7 +117,7 @@ async fn no_more_watches_are_open_than_configured() {
 }
 
 #[tokio::test]
-async fn a_watch_that_is_refused_takes_no_room() {
+async fn a_refused_watch_takes_no_slot() {
     let server = TestServer::configured(|config| config.grpc.max_watches = 1);
     let refusal = server.codes().watch_registration_code(watch("BCDFGHJ")).await;
     refused(refusal, Code::NotFound, "REGISTRATION_CODE_NOT_FOUND");
@@ -126,7 +126,7 @@ async fn a_watch_that_is_refused_takes_no_room() {
 }
 
 #[tokio::test]
-async fn a_watch_that_its_client_dropped_makes_room() {
+async fn a_dropped_watch_frees_its_slot() {
     let server = TestServer::configured(|config| config.grpc.max_watches = 1);
     let code = server.created().await.code;
     let mut codes = server.codes();
@@ -143,7 +143,7 @@ async fn a_watch_that_its_client_dropped_makes_room() {
 }
 
 #[tokio::test]
-async fn a_watch_whose_client_takes_nothing_holds_its_place_no_longer_than_its_deadline() {
+async fn a_watch_that_is_not_read_holds_its_slot_only_until_its_deadline() {
     let server = TestServer::configured(|config| config.grpc.max_watches = 1);
     let code = server.created().await.code;
     let stuck = RawChannel::with_window(server.address(), 0).await;
@@ -187,7 +187,7 @@ async fn one_connection_carries_hundreds_of_watches() {
 }
 
 #[tokio::test]
-async fn calls_over_the_stream_limit_of_a_connection_wait_their_turn() {
+async fn calls_over_the_stream_limit_of_a_connection_wait() {
     let server = TestServer::configured(|config| config.grpc.max_streams_per_connection = 1);
     let code = server.created().await.code;
     let codes = server.codes();

@@ -26,7 +26,7 @@ async fn state(server: &TestServer) -> State {
 }
 
 #[tokio::test]
-async fn at_midnight_every_trial_is_reset_and_the_audit_log_says_by_what() {
+async fn a_schedule_resets_every_trial_at_midnight_and_is_named_in_the_audit_log() {
     let server = TestServer::configured(|config| {
         config.temp_pass_schedules = vec![TempPassSchedule {
             name: "nightly".to_owned(),

@@ -80,7 +80,7 @@ async fn state(server: &TestServer, request: GetTempPassRequest) -> State {
 }
 
 #[tokio::test]
-async fn a_basic_trial_starts_runs_ends_and_starts_again_after_a_reset() {
+async fn a_basic_trial_starts_runs_expires_and_restarts_after_a_reset() {
     let server = TestServer::start();
     assert_eq!(state(&server, get(BASIC, "a", None)).await, State::NotStarted);
     let first = authorized(&server, authorize(BASIC, "a", None, "channel 1")).await;
@@ -105,7 +105,7 @@ async fn a_basic_trial_starts_runs_ends_and_starts_again_after_a_reset() {
 }
 
 #[tokio::test]
-async fn a_promotional_trial_is_limited_in_resources_and_known_by_its_user_on_every_device() {
+async fn a_promotional_trial_limits_resources_and_follows_its_user_across_devices() {
     let server = TestServer::start();
     for (index, resource) in ["1", "2", "3", "4", "5"].into_iter().enumerate() {
         let answer = authorized(&server, authorize(PROMOTIONAL, "a", Some(DIGEST), resource)).await;
@@ -133,7 +133,7 @@ async fn a_promotional_trial_is_limited_in_resources_and_known_by_its_user_on_ev
 }
 
 #[tokio::test]
-async fn an_identifier_is_the_key_that_its_digest_is() {
+async fn an_identifier_and_its_digest_are_the_same_key() {
     let server = TestServer::start();
     let mut by_identifier = authorize(PROMOTIONAL, "a", None, "1");
     by_identifier.identity = Some(Identity::UserIdentifier(IDENTIFIER.to_owned()));
@@ -152,7 +152,7 @@ async fn an_identifier_is_the_key_that_its_digest_is() {
 }
 
 #[tokio::test]
-async fn all_has_to_be_said() {
+async fn resetting_all_must_be_explicit() {
     let server = TestServer::start();
     authorized(&server, authorize(BASIC, "a", None, "1")).await;
     authorized(&server, authorize(BASIC, "b", None, "1")).await;
@@ -197,7 +197,7 @@ async fn all_has_to_be_said() {
 }
 
 #[tokio::test]
-async fn a_reset_asks_for_the_application_that_started_the_trial() {
+async fn a_reset_must_name_the_application_that_started_the_trial() {
     let server = TestServer::start();
     let mut first = authorize(BASIC, "a", None, "1");
     (first.app_id, first.device_user) = ("app".to_owned(), "user".to_owned());
@@ -211,7 +211,7 @@ async fn a_reset_asks_for_the_application_that_started_the_trial() {
 }
 
 #[tokio::test]
-async fn a_basic_trial_takes_no_user_and_a_promotional_one_needs_one() {
+async fn a_basic_trial_refuses_a_user_and_a_promotional_one_requires_one() {
     let server = TestServer::start();
     let mut temp_passes = server.temp_passes();
     let answer = temp_passes.authorize_temp_pass(authorize(BASIC, "a", Some(DIGEST), "1")).await;
@@ -226,7 +226,7 @@ async fn a_basic_trial_takes_no_user_and_a_promotional_one_needs_one() {
 }
 
 #[tokio::test]
-async fn every_field_that_is_wrong_is_named() {
+async fn every_invalid_field_is_named() {
     let server = TestServer::start();
     let mut temp_passes = server.temp_passes();
     let mut request = authorize("a b", "", Some("short"), &"r".repeat(10_000));
@@ -245,7 +245,7 @@ async fn every_field_that_is_wrong_is_named() {
 }
 
 #[tokio::test]
-async fn only_what_is_configured_is_a_temp_pass() {
+async fn only_configured_mvpds_are_temp_passes() {
     let server = TestServer::configured(|config| {
         environment(config, "default", &[REQUESTOR]);
         let temp_pass = TempPassConfig {
@@ -283,7 +283,7 @@ async fn environments_and_requestors_do_not_share_trials() {
 }
 
 #[tokio::test]
-async fn each_reset_leaves_an_entry_that_tells_nobody_s_identifier() {
+async fn each_reset_writes_an_audit_entry_without_identifiers() {
     let server = TestServer::start();
     let mut temp_passes = server.temp_passes();
     authorized(&server, authorize(BASIC, "living-room", None, "1")).await;
@@ -313,7 +313,7 @@ async fn each_reset_leaves_an_entry_that_tells_nobody_s_identifier() {
 }
 
 #[tokio::test]
-async fn a_reset_that_is_refused_leaves_an_entry_too() {
+async fn a_refused_reset_also_writes_an_audit_entry() {
     let server = TestServer::start();
     let unknown = ResetTempPassRequest { mvpd_id: "Nowhere".to_owned(), ..reset(device("living-room")) };
     server.temp_passes().reset_temp_pass(unknown).await.expect_err("there is no such TempPass");

@@ -29,7 +29,7 @@ async fn answers(
 }
 
 #[tokio::test]
-async fn every_item_is_answered_once_with_its_own_outcome() {
+async fn every_item_gets_one_response_with_its_own_outcome() {
     let server = TestServer::start();
     for device in 0..10 {
         let request = authorize("TempPass", &device.to_string(), None, "1");
@@ -63,7 +63,7 @@ async fn every_item_is_answered_once_with_its_own_outcome() {
 }
 
 #[tokio::test]
-async fn an_item_is_answered_before_the_next_one_comes() {
+async fn an_item_is_answered_before_the_next_one_arrives() {
     let server = TestServer::start();
     let (sender, receiver) = mpsc::channel(1);
     let mut answers = server
@@ -84,7 +84,7 @@ async fn an_item_is_answered_before_the_next_one_comes() {
 /// With names as long as they may be, so that a few hundred answers fill what the connection holds; and with short ones,
 /// of which very many wait on their way.
 #[tokio::test]
-async fn who_takes_no_answers_is_taken_no_more_items_from() {
+async fn a_client_that_reads_no_responses_gets_no_more_items_processed() {
     for name_length in [1, 250] {
         let server = TestServer::start();
         let (sender, receiver) = mpsc::channel(1);
@@ -117,7 +117,7 @@ async fn who_takes_no_answers_is_taken_no_more_items_from() {
 }
 
 #[tokio::test]
-async fn a_caller_that_leaves_ends_only_its_own_stream() {
+async fn a_disconnected_caller_ends_only_its_own_stream() {
     let server = TestServer::start();
     let items = futures_util::stream::iter((0..500).map(|id| by_device(&id.to_string())));
     let answers =

@@ -20,7 +20,7 @@ fn limit_of(status: &Status) -> String {
 }
 
 #[tokio::test]
-async fn an_address_has_a_limit_over_all_its_calls_where_one_is_configured() {
+async fn a_configured_address_limit_covers_all_calls_of_an_address() {
     let server = TestServer::configured(|config| {
         config.grpc.address_limit = Some(AddressLimit { per_second: 1, burst: 3 });
     });
@@ -38,7 +38,7 @@ async fn an_address_has_a_limit_over_all_its_calls_where_one_is_configured() {
 }
 
 #[tokio::test]
-async fn no_address_is_limited_unless_configured() {
+async fn addresses_are_not_limited_by_default() {
     let server = TestServer::start();
     let code = server.created().await.code;
     let mut codes = server.codes();
@@ -61,7 +61,7 @@ async fn give_up(codes: &mut Codes, turns: usize) {
 }
 
 #[tokio::test]
-async fn who_cancels_creates_before_their_answer_can_soon_make_no_more() {
+async fn a_client_that_cancels_many_creates_is_refused_more() {
     let server = TestServer::start();
     let (mut codes, mut turns) = (server.codes(), (1..100).cycle());
     let status = loop {

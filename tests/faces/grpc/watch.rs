@@ -40,7 +40,7 @@ async fn release(server: &TestServer, code: &str) {
 }
 
 #[tokio::test]
-async fn the_present_state_comes_first() {
+async fn a_watch_starts_with_the_current_state() {
     let server = TestServer::start();
     let created = server.created().await;
     let mut watch = open(&server, watch(&created.code)).await;
@@ -61,7 +61,7 @@ async fn a_watch_ends_after_released_when_the_code_is_deleted() {
 }
 
 #[tokio::test]
-async fn a_watch_ends_after_expired_when_the_time_is_up() {
+async fn a_watch_ends_after_expired_when_the_code_expires() {
     let server = TestServer::start();
     let created = server.created_by(create_for(10)).await;
     let mut watch = open(&server, watch(&created.code)).await;
@@ -73,7 +73,7 @@ async fn a_watch_ends_after_expired_when_the_time_is_up() {
 }
 
 #[tokio::test]
-async fn the_last_message_of_a_watch_tells_the_whole_record_again() {
+async fn the_last_message_of_a_watch_has_the_whole_record() {
     let server = TestServer::start();
     let created = server.created_by(create_for(60)).await;
     let mut watch = open(&server, watch(&created.code)).await;
@@ -83,7 +83,7 @@ async fn the_last_message_of_a_watch_tells_the_whole_record_again() {
 }
 
 #[tokio::test]
-async fn a_watch_that_learns_of_the_expiry_when_the_record_is_forgotten_still_tells_it_whole() {
+async fn a_late_expiry_notice_still_has_the_whole_record() {
     let server = TestServer::start();
     let created = server.created_by(create_for(60)).await;
     let mut watch = open(&server, watch(&created.code)).await;
@@ -105,7 +105,7 @@ async fn a_watch_does_not_expire_before_its_time() {
 }
 
 #[tokio::test]
-async fn a_watch_with_the_records_id_learns_of_a_release_that_it_missed() {
+async fn a_watch_with_the_records_id_receives_a_missed_release() {
     let server = TestServer::start();
     let created = server.created_by(create_for(60)).await;
     release(&server, &created.code).await;
@@ -123,7 +123,7 @@ async fn a_watch_with_the_records_id_learns_of_a_release_that_it_missed() {
 }
 
 #[tokio::test]
-async fn a_watch_with_the_records_id_learns_of_an_expiry_that_it_missed() {
+async fn a_watch_with_the_records_id_receives_a_missed_expiry() {
     let server = TestServer::start();
     let created = server.created_by(create_for(60)).await;
     server.clock.advance(Duration::from_secs(60));
@@ -133,7 +133,7 @@ async fn a_watch_with_the_records_id_learns_of_an_expiry_that_it_missed() {
 }
 
 #[tokio::test]
-async fn a_watch_without_the_records_id_does_not_find_an_ended_code() {
+async fn a_watch_without_the_records_id_does_not_find_a_finished_code() {
     let server = TestServer::start();
     let released = server.created_by(create_for(60)).await.code;
     let expired = server.created_by(create_for(1)).await.code;
@@ -146,7 +146,7 @@ async fn a_watch_without_the_records_id_does_not_find_an_ended_code() {
 }
 
 #[tokio::test]
-async fn a_watch_with_the_id_of_another_record_is_released_at_once() {
+async fn a_watch_with_the_id_of_another_record_is_released_immediately() {
     let server = TestServer::start();
     server.randomness.draw_next("BCDFGHJ");
     let before = server.created_by(create_for(60)).await;
@@ -170,7 +170,7 @@ async fn a_watch_with_the_id_of_the_live_record_follows_it() {
 }
 
 #[tokio::test]
-async fn a_forgotten_code_is_not_found_even_with_its_id() {
+async fn a_purged_code_is_not_found_even_with_its_id() {
     let server = TestServer::start();
     let created = server.created_by(create_for(60)).await;
     server.clock.advance(Duration::from_secs(60 + 600));
@@ -191,7 +191,7 @@ async fn an_unknown_or_foreign_code_cannot_be_watched() {
 }
 
 #[tokio::test]
-async fn a_watch_takes_the_code_as_it_was_typed() {
+async fn a_watch_accepts_the_code_as_typed() {
     let server = TestServer::start();
     let created = server.created().await;
     let typed = format!(" {}-{} ", &created.code[..3], &created.code[3..]).to_lowercase();
@@ -200,7 +200,7 @@ async fn a_watch_takes_the_code_as_it_was_typed() {
 }
 
 #[tokio::test]
-async fn every_watcher_of_a_code_learns_of_its_end() {
+async fn every_watcher_of_a_code_is_notified_of_its_end() {
     let server = TestServer::start();
     let code = server.created().await.code;
     let mut watches = Vec::new();
@@ -217,7 +217,7 @@ async fn every_watcher_of_a_code_learns_of_its_end() {
 }
 
 #[tokio::test]
-async fn the_end_of_one_code_is_no_news_to_the_watcher_of_another() {
+async fn the_end_of_one_code_does_not_notify_watchers_of_another() {
     let server = TestServer::start();
     let (one, two) = (server.created().await.code, server.created().await.code);
     let mut watch_one = open(&server, watch(&one)).await;
@@ -228,7 +228,7 @@ async fn the_end_of_one_code_is_no_news_to_the_watcher_of_another() {
 }
 
 #[tokio::test]
-async fn a_watcher_that_does_not_read_holds_up_nobody() {
+async fn a_watcher_that_does_not_read_delays_no_other_watcher() {
     let server = TestServer::start();
     let code = server.created().await.code;
     // 16 bytes are less than a message, so the server can't get rid of the first one.
@@ -248,7 +248,7 @@ async fn a_watcher_that_does_not_read_holds_up_nobody() {
 }
 
 #[tokio::test]
-async fn an_id_that_is_no_uuid_is_refused() {
+async fn an_id_that_is_not_a_uuid_is_refused() {
     let server = TestServer::start();
     let code = server.created().await.code;
     let answer = server.codes().watch_registration_code(watch_record(&code, "mine")).await;

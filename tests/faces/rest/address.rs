@@ -18,7 +18,7 @@ async fn connection(server: &TestServer, code: &str) -> (String, Option<String>)
 }
 
 #[tokio::test]
-async fn the_device_s_address_is_what_a_server_says_that_calls_for_it() {
+async fn a_server_states_the_address_of_the_device_it_calls_for() {
     let server = TestServer::start();
     let device = Device::of(&server).await;
     let create = device.create("").header("x-forwarded-for", "198.51.100.1, 203.0.113.7");
@@ -32,7 +32,7 @@ async fn the_device_s_address_is_what_a_server_says_that_calls_for_it() {
 }
 
 #[tokio::test]
-async fn nobody_escapes_a_budget_by_naming_other_addresses_but_through_a_proxy_of_ours() {
+async fn forwarded_addresses_count_only_from_a_trusted_proxy() {
     for (trusted, expected) in [(false, 429), (true, 404)] {
         let server = TestServer::configured(|config| {
             if trusted {
@@ -60,7 +60,7 @@ fn two_hosts() -> TestServer {
 }
 
 #[tokio::test]
-async fn the_host_names_the_environment() {
+async fn the_host_selects_the_environment() {
     let server = two_hosts();
     let statement = mint(&server, statement_command()).await;
     let registered = register(&server, &statement).await;
@@ -95,7 +95,7 @@ async fn a_code_of_one_environment_is_not_found_in_another() {
 }
 
 #[tokio::test]
-async fn without_a_default_environment_a_host_must_be_known() {
+async fn without_a_default_environment_the_host_must_be_known() {
     let server = TestServer::configured(|config| {
         for name in ["one", "two"] {
             let hosts = vec![format!("{name}.example.com")];
@@ -120,7 +120,7 @@ async fn without_a_default_environment_a_host_must_be_known() {
 }
 
 #[tokio::test]
-async fn a_statement_for_one_environment_is_good_for_nothing_in_another() {
+async fn a_statement_is_valid_only_in_its_environment() {
     let server = two_hosts();
     let mut command = statement_command();
     command.environments = vec!["staging".to_owned()];

@@ -30,7 +30,7 @@ fn post<'a>(device: &'a Device<'a>, query: &str) -> Call {
 }
 
 #[tokio::test]
-async fn each_parameter_that_is_wrong_is_named() {
+async fn each_invalid_parameter_is_named() {
     let server = server();
     let device = Device::of(&server).await;
     let long = "a".repeat(2_049);
@@ -59,7 +59,7 @@ async fn each_parameter_that_is_wrong_is_named() {
 }
 
 #[tokio::test]
-async fn several_mistakes_are_told_at_once() {
+async fn several_violations_are_reported_at_once() {
     let server = server();
     let device = Device::of(&server).await;
     let message =
@@ -70,7 +70,7 @@ async fn several_mistakes_are_told_at_once() {
 }
 
 #[tokio::test]
-async fn device_information_is_required_and_checked() {
+async fn device_information_is_required_and_validated() {
     let server = server();
     let device = Device::of(&server).await;
     let message = post(&device, "deviceId=a").send().await.error(400);
@@ -89,7 +89,7 @@ async fn device_information_is_required_and_checked() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_form_is_told_where_something_is_missing() {
+async fn a_body_that_is_not_a_form_is_named_if_a_parameter_is_missing() {
     let server = server();
     let device = Device::of(&server).await;
     let create = || post(&device, "deviceId=a").header("x-device-info", DEVICE_INFO);
@@ -104,7 +104,7 @@ async fn a_body_that_is_no_form_is_told_where_something_is_missing() {
 }
 
 #[tokio::test]
-async fn a_parameter_of_a_megabyte_is_too_large_wherever_it_stands() {
+async fn a_parameter_of_a_megabyte_is_too_large_in_query_and_body() {
     let server = server();
     let device = Device::of(&server).await;
     let megabyte = "a".repeat(1 << 20);
@@ -122,7 +122,7 @@ async fn a_parameter_of_a_megabyte_is_too_large_wherever_it_stands() {
 }
 
 #[tokio::test]
-async fn a_body_without_a_length_is_bounded_too() {
+async fn a_body_without_a_length_is_limited() {
     let server = server();
     let device = Device::of(&server).await;
     let chunk = format!("10000\r\n{}\r\n", "a".repeat(0x1_0000));
@@ -137,7 +137,7 @@ async fn a_body_without_a_length_is_bounded_too() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_cut_in_the_middle_writes_nothing() {
+async fn a_truncated_body_writes_nothing() {
     let server = server();
     let device = Device::of(&server).await;
     let mut stream = TcpStream::connect(server.rest_address()).expect("connects");
@@ -157,7 +157,7 @@ async fn a_body_that_is_cut_in_the_middle_writes_nothing() {
 }
 
 #[tokio::test]
-async fn a_stranger_s_body_is_not_waited_for_beyond_what_a_form_with_a_token_takes() {
+async fn an_unauthenticated_body_is_read_only_up_to_the_size_of_a_form_with_a_token() {
     let server = server();
     let create =
         |form: String| call(server.rest_address(), "POST", "/reggie/v1/REF/regcode").form(form).send();
@@ -167,7 +167,7 @@ async fn a_stranger_s_body_is_not_waited_for_beyond_what_a_form_with_a_token_tak
 }
 
 #[tokio::test]
-async fn a_host_that_could_be_read_in_two_ways_is_refused() {
+async fn an_ambiguous_host_is_refused() {
     let server = server();
     for (host, status) in [
         ("host: a\r\nhost: b\r\n", 400),
@@ -182,7 +182,7 @@ async fn a_host_that_could_be_read_in_two_ways_is_refused() {
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_come_in_time_is_given_up() {
+async fn a_slow_body_times_out() {
     let server = TestServer::configured(|config| {
         config.rest.answer_timeout = HumanDuration(std::time::Duration::from_millis(50));
     });
@@ -195,7 +195,7 @@ async fn a_body_that_does_not_come_in_time_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_client_that_takes_no_answers_is_given_up() {
+async fn a_client_that_reads_no_responses_is_disconnected() {
     let server = TestServer::configured(|config| {
         config.rest.write_timeout = HumanDuration(std::time::Duration::from_millis(200));
         config.rest.max_connections = 1;
@@ -211,7 +211,7 @@ async fn a_client_that_takes_no_answers_is_given_up() {
 }
 
 #[tokio::test]
-async fn paths_and_methods_that_are_none_are_told_in_the_asked_format() {
+async fn unknown_paths_and_methods_are_reported_in_the_requested_format() {
     let server = server();
     let device = Device::of(&server).await;
     device.call("GET", "/api/v1/authenticate?format=json").send().await.error(404);
@@ -227,7 +227,7 @@ async fn paths_and_methods_that_are_none_are_told_in_the_asked_format() {
 }
 
 #[tokio::test]
-async fn a_user_agent_is_bounded_and_may_hold_odd_bytes() {
+async fn a_user_agent_is_limited_in_size_and_may_have_non_ascii_bytes() {
     let server = TestServer::start();
     let device = Device::of(&server).await;
     let create = |agent: &[u8]| device.create("").header("user-agent", agent);

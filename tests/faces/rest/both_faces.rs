@@ -131,7 +131,7 @@ async fn a_code_is_read_back_until_it_is_deleted() {
 }
 
 #[tokio::test]
-async fn a_code_ends_at_the_very_millisecond() {
+async fn a_code_expires_at_the_exact_millisecond() {
     for (maker, user) in PAIRS {
         let server = TestServer::start();
         let device = Device::of(&server).await;
@@ -144,7 +144,7 @@ async fn a_code_ends_at_the_very_millisecond() {
 }
 
 #[tokio::test]
-async fn what_a_person_types_is_folded() {
+async fn typed_codes_are_folded() {
     for (maker, user) in PAIRS {
         let server = TestServer::start();
         let device = Device::of(&server).await;
@@ -156,7 +156,7 @@ async fn what_a_person_types_is_folded() {
 }
 
 #[tokio::test]
-async fn another_requestor_s_code_is_not_found() {
+async fn another_requestors_code_is_not_found() {
     let server = TestServer::start();
     let device = Device::of(&server).await;
     let mut foreign = request::create();
@@ -169,7 +169,7 @@ async fn another_requestor_s_code_is_not_found() {
 }
 
 #[tokio::test]
-async fn a_code_that_is_taken_is_not_given_out_again() {
+async fn a_code_in_use_is_not_reissued() {
     for (maker, user) in PAIRS {
         let server = TestServer::start();
         let device = Device::of(&server).await;
@@ -183,7 +183,7 @@ async fn a_code_that_is_taken_is_not_given_out_again() {
 }
 
 #[tokio::test]
-async fn the_room_is_shared() {
+async fn both_faces_share_the_limit_of_live_codes() {
     for (maker, user) in PAIRS {
         let server = TestServer::configured(|config| config.codes.max_live_codes = 1);
         let device = Device::of(&server).await;
@@ -214,7 +214,7 @@ async fn a_watch_sees_what_the_other_face_does() {
 }
 
 #[tokio::test]
-async fn a_viewer_has_one_budget_for_wrong_codes_over_both_faces() {
+async fn a_viewer_has_one_failed_lookup_budget_on_both_faces() {
     let server = TestServer::start();
     let device = Device::of(&server).await;
     let code = device.created().await;
@@ -231,7 +231,7 @@ async fn a_viewer_has_one_budget_for_wrong_codes_over_both_faces() {
 }
 
 #[tokio::test]
-async fn what_rest_knows_of_a_record_is_read_by_grpc() {
+async fn grpc_reads_every_value_of_a_record_created_over_rest() {
     let server = TestServer::start();
     let mut application = statement_command();
     application.software_id = "app".to_owned();

@@ -18,7 +18,7 @@ fn gzip(body: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_form_may_come_by_gzip_and_counts_with_its_size_unpacked() {
+async fn gzip_forms_are_accepted_and_limited_by_their_decompressed_size() {
     let server = TestServer::start();
     let device = Device::of(&server).await;
     let create = || device.call("POST", CREATE).header("X-Device-Info", DEVICE_INFO);
@@ -32,7 +32,7 @@ async fn a_form_may_come_by_gzip_and_counts_with_its_size_unpacked() {
 }
 
 #[tokio::test]
-async fn another_coding_than_gzip_is_refused_by_name_of_the_one_that_is_taken() {
+async fn another_content_coding_is_refused_and_the_error_names_gzip() {
     let server = TestServer::start();
     let device = Device::of(&server).await;
     for coding in ["br", "zstd", "deflate"] {

@@ -9,7 +9,7 @@ fn server() -> TestServer {
 }
 
 #[tokio::test]
-async fn a_configured_origin_may_ask_before_it_calls_and_without_a_token() {
+async fn preflight_of_a_configured_origin_needs_no_token() {
     let server = server();
     let asked = call(server.rest_address(), "OPTIONS", "/reggie/v1/REF/regcode/ABC")
         .header("origin", ORIGIN)
@@ -43,7 +43,7 @@ async fn a_configured_origin_may_ask_before_it_calls_and_without_a_token() {
 }
 
 #[tokio::test]
-async fn every_path_may_be_asked_for() {
+async fn every_path_answers_preflight() {
     let server = server();
     for path in ["/reggie/v1/REF/regcode", "/api/v1/checkauthn/ABC.json", "/o/client/token", "/nowhere"] {
         let asked = call(server.rest_address(), "OPTIONS", path).header("origin", ORIGIN);
@@ -57,7 +57,7 @@ async fn every_path_may_be_asked_for() {
 }
 
 #[tokio::test]
-async fn any_origin_may_call_but_without_credentials() {
+async fn a_wildcard_origin_may_call_without_credentials() {
     let server = TestServer::configured(|config| {
         config.rest.cors_origins = vec!["*".to_owned(), ORIGIN.to_owned()];
     });
@@ -69,7 +69,7 @@ async fn any_origin_may_call_but_without_credentials() {
 }
 
 #[tokio::test]
-async fn answers_and_errors_can_be_read_by_a_configured_origin_only() {
+async fn only_a_configured_origin_can_read_responses_and_errors() {
     let server = server();
     let device = Device::of(&server).await;
     let code = device.created().await;
@@ -92,7 +92,7 @@ async fn answers_and_errors_can_be_read_by_a_configured_origin_only() {
 }
 
 #[tokio::test]
-async fn a_page_that_calls_too_fast_can_read_so_and_may_not_ask_further() {
+async fn a_rate_limited_page_can_read_the_error_and_preflight_is_limited_too() {
     let server = TestServer::configured(|config| {
         config.rest.cors_origins = vec![ORIGIN.to_owned()];
         config.rest.address_limit = passbridge::config::AddressLimit { per_second: 1, burst: 1 };
@@ -106,7 +106,7 @@ async fn a_page_that_calls_too_fast_can_read_so_and_may_not_ask_further() {
 }
 
 #[tokio::test]
-async fn without_configuration_no_page_may_call() {
+async fn cross_origin_calls_are_refused_by_default() {
     let server = TestServer::start();
     let device = Device::of(&server).await;
     let answer = device.read("BCDFGHJ").header("origin", ORIGIN).send().await;

@@ -17,7 +17,7 @@ fn create(device: &Device<'_>, parameters: &str) -> crate::support::http::Call {
 }
 
 #[tokio::test]
-async fn the_documented_two_calls_give_an_id_and_a_code_for_it() {
+async fn the_two_documented_calls_return_an_id_and_its_code() {
     let server = TestServer::start();
     let device = Device::of(&server).await;
     let first = create(&device, "deviceId=dummy").send().await.json(201);
@@ -35,7 +35,7 @@ async fn the_documented_two_calls_give_an_id_and_a_code_for_it() {
 }
 
 #[tokio::test]
-async fn no_two_devices_share_the_id_dummy() {
+async fn the_id_dummy_is_not_shared_by_devices() {
     let server = TestServer::start();
     let device = Device::of(&server).await;
     let [one, other] = [create(&device, "deviceId=dummy"), create(&device, "deviceId=dummy")];
@@ -44,7 +44,7 @@ async fn no_two_devices_share_the_id_dummy() {
 }
 
 #[tokio::test]
-async fn where_the_id_is_optional_the_record_s_own_is_the_device_s_key() {
+async fn with_an_optional_id_the_records_id_is_the_device_key() {
     let server = TestServer::configured(|config| config.rest.device_id = DeviceIdRule::Optional);
     let device = Device::of(&server).await;
     for parameters in ["", "deviceId="] {
@@ -55,7 +55,7 @@ async fn where_the_id_is_optional_the_record_s_own_is_the_device_s_key() {
 }
 
 #[tokio::test]
-async fn where_it_is_required_its_absence_is_the_documented_error() {
+async fn a_missing_required_id_is_the_documented_error() {
     let server = TestServer::start();
     let device = Device::of(&server).await;
     for parameters in ["", "deviceId="] {

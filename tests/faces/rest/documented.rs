@@ -60,7 +60,7 @@ fn sample_request(server: &TestServer, token: &str) -> crate::support::http::Cal
 }
 
 #[tokio::test]
-async fn the_sample_comes_out_field_by_field_in_json() {
+async fn the_json_sample_matches_field_by_field() {
     let (server, token) = sample_server().await;
     let answer = sample_request(&server, &token).header("accept", "application/json").send().await;
     answer.json(201);
@@ -77,7 +77,7 @@ async fn the_sample_comes_out_field_by_field_in_json() {
 }
 
 #[tokio::test]
-async fn the_sample_comes_out_in_xml_with_its_namespace_order_and_declaration() {
+async fn the_xml_sample_matches_in_namespace_order_and_declaration() {
     let (server, token) = sample_server().await;
     let answer = sample_request(&server, &token).header("accept", "application/xml").send().await;
     let device_info = BASE64_STANDARD.encode(NORMALIZED.trim_end());
@@ -96,7 +96,7 @@ async fn the_sample_comes_out_in_xml_with_its_namespace_order_and_declaration() 
 }
 
 #[tokio::test]
-async fn the_documented_error_comes_out_in_both_formats() {
+async fn the_documented_error_matches_in_both_formats() {
     let server = TestServer::start();
     let device = Device::of(&server).await;
     let create = || device.call("POST", "/reggie/v1/REF/regcode").header("x-device-info", DEVICE_INFO);
@@ -114,7 +114,7 @@ async fn the_documented_error_comes_out_in_both_formats() {
 
 /// Register, token, create, read, delete: with nothing but paths, parameters and fields of the documents.
 #[tokio::test]
-async fn a_client_that_knows_only_the_documents_goes_the_whole_way() {
+async fn a_client_written_from_the_documents_completes_the_flow() {
     let server = TestServer::start();
     let address = server.rest_address();
     let statement = mint(&server, statement_command()).await;

@@ -22,7 +22,7 @@ async fn create(device: &Device<'_>, extension: &str, parameters: &str, accept: 
 }
 
 #[tokio::test]
-async fn the_extension_beats_the_parameter_and_that_beats_the_header() {
+async fn the_extension_precedes_the_parameter_which_precedes_the_header() {
     let server = TestServer::start();
     let device = Device::of(&server).await;
     for (extension, parameters, accept, expected) in [
@@ -45,7 +45,7 @@ async fn the_extension_beats_the_parameter_and_that_beats_the_header() {
 }
 
 #[tokio::test]
-async fn the_format_may_stand_in_the_form_and_errors_have_it_too() {
+async fn the_format_may_be_in_the_form_and_applies_to_errors() {
     let server = TestServer::start();
     let device = Device::of(&server).await;
     let path = "/reggie/v1/REF/regcode";
@@ -58,7 +58,7 @@ async fn the_format_may_stand_in_the_form_and_errors_have_it_too() {
 }
 
 #[tokio::test]
-async fn an_extension_may_stand_after_a_code() {
+async fn an_extension_may_follow_a_code() {
     let server = TestServer::start();
     let device = Device::of(&server).await;
     let code = device.created().await;
@@ -71,7 +71,7 @@ async fn an_extension_may_stand_after_a_code() {
 }
 
 #[tokio::test]
-async fn the_default_is_configurable() {
+async fn the_default_format_is_configurable() {
     let server = TestServer::configured(|config| {
         config.rest.default_format = passbridge::config::ResponseFormat::Json
     });
@@ -81,7 +81,7 @@ async fn the_default_is_configurable() {
 }
 
 #[tokio::test]
-async fn a_client_that_takes_neither_is_told_so_and_gets_no_code() {
+async fn a_client_that_accepts_neither_format_gets_406_and_no_code() {
     let server = TestServer::configured(|config| config.codes.max_live_codes = 1);
     let device = Device::of(&server).await;
     let refused = create(&device, "", "", Some("image/png")).await;
@@ -141,7 +141,7 @@ fn texts(value: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn both_formats_of_one_record_say_the_same() {
+async fn both_formats_of_a_record_have_the_same_content() {
     let server = TestServer::start();
     let device = Device::of(&server).await;
     let odd = "&mvpd=m&deviceType=%3Cxbox%3E&deviceUser=J%26D&appId=%22a%22&appVersion=%C3%A4%27&registrationURL=http://x/?a=b";

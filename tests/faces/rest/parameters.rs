@@ -10,7 +10,7 @@ use crate::support::{
 const PATH: &str = "/reggie/v1/REF/regcode.json";
 
 #[tokio::test]
-async fn everything_may_stand_in_the_form() {
+async fn every_parameter_may_be_in_the_form() {
     let server = TestServer::start();
     let device = Device::of(&server).await;
     let form = format!(
@@ -23,7 +23,7 @@ async fn everything_may_stand_in_the_form() {
 }
 
 #[tokio::test]
-async fn query_and_form_may_share_the_parameters_and_repeat_one_another() {
+async fn parameters_may_be_split_between_query_and_form_and_repeated() {
     let server = TestServer::start();
     let device = Device::of(&server).await;
     let path = format!("{PATH}?deviceId=abc&ttl=60");
@@ -33,7 +33,7 @@ async fn query_and_form_may_share_the_parameters_and_repeat_one_another() {
 }
 
 #[tokio::test]
-async fn an_empty_ttl_is_half_an_hour_and_an_empty_mvpd_is_none() {
+async fn an_empty_ttl_means_half_an_hour_and_an_empty_mvpd_means_none() {
     let server = TestServer::start();
     let device = Device::of(&server).await;
     let record = device.create("ttl=&mvpd=").send().await.json(201);
@@ -42,7 +42,7 @@ async fn an_empty_ttl_is_half_an_hour_and_an_empty_mvpd_is_none() {
 }
 
 #[tokio::test]
-async fn a_space_in_base64_of_a_query_is_a_plus() {
+async fn a_space_in_base64_of_a_query_means_plus() {
     let server = TestServer::start();
     let device = Device::of(&server).await;
     // `{"model":"Ã>","osName":"Android"}`: its base64 holds a plus, which a query that nobody encoded turns into a space.
@@ -64,7 +64,7 @@ async fn a_space_in_base64_of_a_query_is_a_plus() {
 }
 
 #[tokio::test]
-async fn the_header_beats_the_parameter() {
+async fn the_header_precedes_the_parameter() {
     let server = TestServer::start();
     let device = Device::of(&server).await;
     let answer = device.create("device_info=nonsense").send().await;
@@ -72,7 +72,7 @@ async fn the_header_beats_the_parameter() {
 }
 
 #[tokio::test]
-async fn parameters_that_mean_nothing_are_not_looked_at() {
+async fn unknown_parameters_are_ignored() {
     let server = TestServer::start();
     let device = Device::of(&server).await;
     device.create("foo=1&foo=2&bar=%FF&baz").send().await.json(201);

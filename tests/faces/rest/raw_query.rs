@@ -27,7 +27,7 @@ fn statuses(answers: &str) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn a_raw_query_says_what_it_says_when_it_is_encoded() {
+async fn a_raw_query_means_the_same_as_an_encoded_one() {
     let server = TestServer::start();
     let token = Device::of(&server).await.token;
     let id = r#"<rss version="2.0"><channel>A b</channel></rss>"#;
@@ -44,7 +44,7 @@ async fn a_raw_query_says_what_it_says_when_it_is_encoded() {
 }
 
 #[tokio::test]
-async fn what_follows_a_raw_query_on_its_connection_is_no_request() {
+async fn bytes_after_a_raw_query_are_not_read_as_a_request() {
     let server = TestServer::start();
     let next = "GET /smuggled HTTP/1.1\r\nhost: x\r\n\r\n";
     for (form, framing) in [
@@ -60,7 +60,7 @@ async fn what_follows_a_raw_query_on_its_connection_is_no_request() {
 }
 
 #[tokio::test]
-async fn a_line_that_could_be_read_in_two_ways_is_refused() {
+async fn an_ambiguous_request_line_is_refused() {
     let server = TestServer::start();
     for line in [
         "GET /nowhere<a>?b=c HTTP/1.1\r\n",
@@ -81,7 +81,7 @@ async fn a_line_that_could_be_read_in_two_ways_is_refused() {
 }
 
 #[tokio::test]
-async fn only_the_first_request_of_a_connection_is_put_right() {
+async fn only_the_first_request_of_a_connection_is_repaired() {
     let server = TestServer::start();
     let clean = "GET /nowhere?a=%3C HTTP/1.1\r\nhost: x\r\n\r\n";
     let raw = "GET /nowhere?a=<b> HTTP/1.1\r\nhost: x\r\n\r\n";

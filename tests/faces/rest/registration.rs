@@ -32,7 +32,7 @@ async fn post(server: &TestServer, path: &str, body: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn a_registration_that_is_not_one_is_refused() {
+async fn an_invalid_registration_is_refused() {
     let server = TestServer::start();
     for body in [
         "",
@@ -96,7 +96,7 @@ async fn redirect_uris_must_be_uris() {
 }
 
 #[tokio::test]
-async fn requests_for_a_token_are_refused_in_the_words_of_the_rfc() {
+async fn token_requests_are_refused_with_the_errors_of_the_rfc() {
     let server = TestServer::start();
     let registered = register(&server, &mint(&server, statement_command()).await).await;
     let form = token_form(&registered);
@@ -125,7 +125,7 @@ async fn requests_for_a_token_are_refused_in_the_words_of_the_rfc() {
 }
 
 #[tokio::test]
-async fn the_parameters_of_a_token_may_stand_in_the_query_or_in_http_basic() {
+async fn token_parameters_may_be_in_the_query_or_http_basic() {
     let server = TestServer::start();
     let registered = register(&server, &mint(&server, statement_command()).await).await;
     let address = server.rest_address();
@@ -152,7 +152,7 @@ async fn the_parameters_of_a_token_may_stand_in_the_query_or_in_http_basic() {
 }
 
 #[tokio::test]
-async fn a_token_is_good_for_six_hours() {
+async fn a_token_is_valid_for_six_hours() {
     let server = TestServer::start();
     let device = Device::of(&server).await;
     server.clock.advance(Duration::from_secs(21_599));
@@ -164,7 +164,7 @@ async fn a_token_is_good_for_six_hours() {
 }
 
 #[tokio::test]
-async fn what_is_no_access_token_is_refused() {
+async fn anything_but_an_access_token_is_refused() {
     let server = TestServer::start();
     let device = Device::of(&server).await;
     let read = |authorization: &str| {
@@ -192,7 +192,7 @@ async fn what_is_no_access_token_is_refused() {
 }
 
 #[tokio::test]
-async fn a_statement_grants_its_requestors_and_permissions_and_no_more() {
+async fn a_statement_grants_only_its_requestors_and_permissions() {
     let server = TestServer::start();
     let command = StatementCommand { permissions: vec!["codes.read".to_owned()], ..statement_command() };
     let device = Device { server: &server, token: access_token(&server, command).await };
@@ -209,7 +209,7 @@ async fn a_statement_grants_its_requestors_and_permissions_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_statement_for_what_is_not_configured_is_not_minted() {
+async fn a_statement_for_unconfigured_values_is_not_issued() {
     let server = TestServer::configured(|config| {
         crate::support::test_server::environment(config, "default", &["REF"]);
     });
@@ -281,7 +281,7 @@ impl Signer {
 }
 
 #[tokio::test]
-async fn a_statement_by_a_configured_signer_is_what_its_application_is_configured_to_be() {
+async fn a_statement_of_a_configured_signer_gets_the_rights_of_its_application() {
     let signer = Signer::new();
     let jwks = signer.jwks();
     let server = TestServer::configured(|config| {

@@ -55,7 +55,7 @@ async fn has_started(server: &TestServer, mvpd: &str, device: &str, key: Option<
 }
 
 #[tokio::test]
-async fn one_device_or_all_of_them() {
+async fn a_reset_covers_one_device_or_all() {
     let server = TestServer::start();
     let device = support(&server).await;
     for id in ["a", "b", "c"] {
@@ -74,7 +74,7 @@ async fn one_device_or_all_of_them() {
 
 /// The two examples of the documents, host and token aside, as they stand.
 #[tokio::test]
-async fn the_documented_examples_work_without_any_configuration() {
+async fn the_documented_examples_work_without_configuration() {
     let server = TestServer::start();
     let token = access_token(&server, resetting(StatementCommand::default())).await;
     let device = Device { server: &server, token };
@@ -88,7 +88,7 @@ async fn the_documented_examples_work_without_any_configuration() {
 }
 
 #[tokio::test]
-async fn one_key_or_all_of_them() {
+async fn a_generic_reset_covers_one_key_or_all() {
     let server = TestServer::start();
     let device = support(&server).await;
     for query in [format!("{GENERIC}&key={KEY}"), GENERIC.to_owned(), format!("{GENERIC}&key=all")] {
@@ -99,7 +99,7 @@ async fn one_key_or_all_of_them() {
 }
 
 #[tokio::test]
-async fn a_slip_resets_nothing() {
+async fn a_malformed_reset_resets_nothing() {
     let server = TestServer::start();
     let device = support(&server).await;
     start(&server, "TempPass", "a", None).await;
@@ -148,14 +148,14 @@ async fn a_slip_resets_nothing() {
 }
 
 #[tokio::test]
-async fn the_environment_may_be_said_where_it_is_the_host_s() {
+async fn the_environment_parameter_may_repeat_the_hosts_environment() {
     let server = TestServer::configured(|config| environment(config, "release", &[]));
     let device = support(&server).await;
     assert_eq!(reset(&device, &format!("{BASIC}&device_id=a&environment=release")).await.status, 204);
 }
 
 #[tokio::test]
-async fn a_viewer_who_takes_the_token_from_a_television_can_reset_nothing() {
+async fn the_token_of_a_tv_cannot_reset() {
     let server = TestServer::start();
     let television = Device::of(&server).await;
     start(&server, "TempPass", "a", None).await;
@@ -173,7 +173,7 @@ async fn a_viewer_who_takes_the_token_from_a_television_can_reset_nothing() {
 }
 
 #[tokio::test]
-async fn to_reset_all_needs_a_permission_of_its_own() {
+async fn resetting_all_requires_its_own_permission() {
     let server = TestServer::start();
     let command =
         StatementCommand { permissions: vec!["temp_passes.reset".to_owned()], ..statement_command() };

@@ -36,7 +36,7 @@ async fn assert_token_good(server: &TestServer, token: &str) {
 }
 
 #[tokio::test]
-async fn with_a_statement_go_its_clients_and_tokens_and_no_others() {
+async fn revoking_a_statement_revokes_only_its_clients_and_tokens() {
     let server = TestServer::start();
     let (statement, registered, token) = client(&server).await;
     let (_, _, another) = client(&server).await;
@@ -48,7 +48,7 @@ async fn with_a_statement_go_its_clients_and_tokens_and_no_others() {
 }
 
 #[tokio::test]
-async fn with_a_client_go_its_tokens_and_its_device_registers_again() {
+async fn revoking_a_client_revokes_its_tokens_and_its_device_registers_again() {
     let server = TestServer::start();
     let (statement, registered, token) = client(&server).await;
     let client_id = registered.json(201)["client_id"].as_str().expect("text").to_owned();
@@ -60,7 +60,7 @@ async fn with_a_client_go_its_tokens_and_its_device_registers_again() {
 }
 
 #[tokio::test]
-async fn with_a_time_goes_everything_issued_before_it_and_the_later_time_stands() {
+async fn revoking_by_time_covers_everything_issued_before_and_the_later_time_holds() {
     let server = TestServer::start();
     let (statement, registered, token) = client(&server).await;
     server.clock.advance(Duration::from_secs(10));
@@ -74,7 +74,7 @@ async fn with_a_time_goes_everything_issued_before_it_and_the_later_time_stands(
 }
 
 #[tokio::test]
-async fn now_is_a_time_too() {
+async fn now_is_accepted_as_a_time() {
     let server = TestServer::start();
     let (_, _, token) = client(&server).await;
     server.clock.advance(Duration::from_secs(1));
@@ -83,7 +83,7 @@ async fn now_is_a_time_too() {
 }
 
 #[tokio::test]
-async fn a_statement_is_revoked_by_its_id_too() {
+async fn a_statement_can_be_revoked_by_its_id() {
     let server = TestServer::start();
     let (statement, _, token) = client(&server).await;
     let claims = statement.split('.').nth(1).expect("claims");
@@ -96,7 +96,7 @@ async fn a_statement_is_revoked_by_its_id_too() {
 }
 
 #[tokio::test]
-async fn what_would_revoke_nothing_or_too_much_is_refused() {
+async fn a_revocation_of_nothing_or_too_much_is_refused() {
     let (server, another) = (TestServer::start(), TestServer::start());
     let (statement, _, token) = client(&server).await;
     let foreign = mint(&another, statement_command()).await;

@@ -24,7 +24,7 @@ fn read(server: &TestServer, code: &str) -> Call {
 }
 
 #[tokio::test]
-async fn a_page_reads_a_code_without_a_token_where_the_environment_is_open() {
+async fn a_page_reads_a_code_without_a_token_in_an_open_environment() {
     let server = open();
     let device = Device::of(&server).await;
     let code = device.created().await;
@@ -34,14 +34,14 @@ async fn a_page_reads_a_code_without_a_token_where_the_environment_is_open() {
 }
 
 #[tokio::test]
-async fn by_default_a_page_needs_a_token_here() {
+async fn a_page_needs_a_token_by_default() {
     let server = TestServer::start();
     let code = Device::of(&server).await.created().await;
     read(&server, &code).send().await.error(401);
 }
 
 #[tokio::test]
-async fn credentials_that_are_there_are_looked_at_all_the_same() {
+async fn credentials_are_checked_even_if_none_are_required() {
     let server = open();
     let code = Device::of(&server).await.created().await;
     for wrong in ["Bearer wrong", "Bearer", "", "POST requestor_id=REF", "Basic YTpi"] {
@@ -50,7 +50,7 @@ async fn credentials_that_are_there_are_looked_at_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_page_makes_no_code_and_deletes_none() {
+async fn a_page_cannot_create_or_delete_codes() {
     let server = open();
     let device = Device::of(&server).await;
     let code = device.created().await;
@@ -62,7 +62,7 @@ async fn a_page_makes_no_code_and_deletes_none() {
 }
 
 #[tokio::test]
-async fn who_guesses_codes_without_a_token_is_limited_by_address() {
+async fn guesses_without_a_token_are_limited_by_address() {
     let server = open();
     let code = Device::of(&server).await.created().await;
     for _ in 0..10 {

@@ -19,7 +19,7 @@ const CREATE: &str = "/reggie/v1/REF/regcode.json?deviceId=device";
 const FORM: &str = "application/x-www-form-urlencoded";
 
 #[tokio::test]
-async fn a_body_that_is_no_form_breaks_no_call_that_says_everything_in_its_query() {
+async fn a_body_that_is_not_a_form_is_ignored_if_the_query_is_complete() {
     let server = TestServer::start();
     let device = Device::of(&server).await;
     for (media_type, body) in [
@@ -43,7 +43,7 @@ async fn a_body_that_is_no_form_breaks_no_call_that_says_everything_in_its_query
 }
 
 #[tokio::test]
-async fn a_body_that_may_name_a_device_never_lets_a_reset_be_one_of_all() {
+async fn a_body_that_may_name_a_device_never_makes_a_reset_cover_all() {
     let server = TestServer::start();
     let mut command = statement_command();
     command.permissions = ["temp_passes.reset", "temp_passes.reset_all"].map(str::to_owned).into();
@@ -78,7 +78,7 @@ async fn a_body_that_may_name_a_device_never_lets_a_reset_be_one_of_all() {
 }
 
 #[tokio::test]
-async fn an_access_token_may_stand_in_a_form_with_device_information_beside_it() {
+async fn a_form_may_have_an_access_token_beside_device_information() {
     let server = TestServer::start();
     let Device { token, .. } = Device::of(&server).await;
     let post = |form: String| call(server.rest_address(), "POST", CREATE).form(form);
@@ -103,7 +103,7 @@ async fn an_access_token_may_stand_in_a_form_with_device_information_beside_it()
 }
 
 #[tokio::test]
-async fn device_information_may_be_left_out_where_that_is_configured() {
+async fn device_information_may_be_configured_as_optional() {
     for (rule, status) in [(DeviceInfoRule::Required, 400), (DeviceInfoRule::Optional, 201)] {
         let server = TestServer::configured(|config| config.rest.device_info = rule);
         let device = Device::of(&server).await;
@@ -112,7 +112,7 @@ async fn device_information_may_be_left_out_where_that_is_configured() {
 }
 
 #[tokio::test]
-async fn slashes_too_many_and_needless_percent_signs_do_no_harm() {
+async fn repeated_slashes_and_needless_percent_encoding_are_tolerated() {
     let server = TestServer::start();
     let device = Device::of(&server).await;
     for path in [
@@ -136,7 +136,7 @@ async fn slashes_too_many_and_needless_percent_signs_do_no_harm() {
 }
 
 #[tokio::test]
-async fn an_encoded_slash_parts_no_path_and_segments_of_dots_are_refused() {
+async fn an_encoded_slash_does_not_split_a_path_and_dot_segments_are_refused() {
     let server = TestServer::start();
     let device = Device::of(&server).await;
     let create = |path: &str| {
@@ -162,7 +162,7 @@ async fn an_encoded_slash_parts_no_path_and_segments_of_dots_are_refused() {
 }
 
 #[tokio::test]
-async fn a_device_may_be_known_by_a_platform_s_long_token_on_both_faces() {
+async fn a_long_platform_token_identifies_a_device_on_both_faces() {
     let server = TestServer::start();
     let device = Device::of(&server).await;
     let id = "\u{fc}".repeat(1_024);
@@ -184,7 +184,7 @@ async fn a_device_may_be_known_by_a_platform_s_long_token_on_both_faces() {
 }
 
 #[tokio::test]
-async fn a_code_is_found_that_was_pasted_with_what_nobody_sees_or_typed_in_full_width() {
+async fn a_code_with_invisible_or_full_width_characters_is_found() {
     let server = TestServer::start();
     let device = Device::of(&server).await;
     let code = device.created().await;
@@ -198,7 +198,7 @@ async fn a_code_is_found_that_was_pasted_with_what_nobody_sees_or_typed_in_full_
 }
 
 #[tokio::test]
-async fn base64_with_spaces_in_it_is_told_to_have_them() {
+async fn base64_with_spaces_is_refused_with_that_cause() {
     let server = TestServer::start();
     let device = Device::of(&server).await;
     let (first, rest) = DEVICE_INFO.split_at(9);
@@ -208,7 +208,7 @@ async fn base64_with_spaces_in_it_is_told_to_have_them() {
 }
 
 #[tokio::test]
-async fn what_is_no_grpc_is_415_on_the_port_of_grpc() {
+async fn plain_http_on_the_grpc_port_gets_415() {
     let server = TestServer::start();
     let stream = tokio::net::TcpStream::connect(server.address()).await.expect("connects");
     let (sender, connection) = h2::client::handshake(stream).await.expect("speaks HTTP/2");

@@ -60,7 +60,7 @@ async fn refused(server: &TestServer, authorization: String) -> String {
 }
 
 #[tokio::test]
-async fn a_signed_create_read_and_delete_work_without_device_information() {
+async fn signed_create_read_and_delete_work_without_device_information() {
     let server = server();
     let record = create(&server, signed("POST", "REF", "1", START, SECRET)).send().await.json(201);
     assert_eq!(record["info"]["registrationURL"], "http://example.com");
@@ -81,7 +81,7 @@ async fn a_signed_create_read_and_delete_work_without_device_information() {
 }
 
 #[tokio::test]
-async fn a_device_that_signs_for_one_call_makes_others_with_it() {
+async fn a_signature_for_one_call_is_accepted_for_others() {
     let server = server();
     let authorization = signed("POST", "REF", "1", START, SECRET);
     let record = create(&server, authorization.clone()).send().await.json(201);
@@ -93,7 +93,7 @@ async fn a_device_that_signs_for_one_call_makes_others_with_it() {
 }
 
 #[tokio::test]
-async fn a_time_in_seconds_is_told_from_a_clock_that_is_off() {
+async fn a_time_in_seconds_is_distinguished_from_clock_skew() {
     let server = server();
     let seconds = refused(&server, signed("POST", "REF", "1", START / 1000, SECRET)).await;
     assert!(seconds.contains("in seconds") && seconds.contains("milliseconds"), "{seconds}");
@@ -103,7 +103,7 @@ async fn a_time_in_seconds_is_told_from_a_clock_that_is_off() {
 }
 
 #[tokio::test]
-async fn a_device_that_signs_once_may_call_as_often_as_it_likes_but_nobody_else_with_what_it_signed() {
+async fn a_signature_can_be_reused_only_by_the_same_device() {
     let server = behind_a_proxy();
     let authorization = signed("POST", "REF", "once", START + 600_000, SECRET);
     let from = |address| create(&server, authorization.clone()).header("x-forwarded-for", address);
@@ -131,7 +131,7 @@ async fn a_signed_request_may_do_what_a_device_may_and_reset_nothing() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_refused_for_something_else_may_be_mended_and_sent_again() {
+async fn a_signed_request_refused_for_another_reason_can_be_corrected_and_resent() {
     let server = server();
     let authorization = signed("POST", "REF", "once", START, SECRET);
     let wrong = call(server.rest_address(), "POST", "/reggie/v1/REF/regcode.json?deviceId=device&ttl=0");
@@ -140,7 +140,7 @@ async fn a_request_that_is_refused_for_something_else_may_be_mended_and_sent_aga
 }
 
 #[tokio::test]
-async fn another_s_signature_an_unknown_key_and_a_changed_text_are_refused() {
+async fn foreign_signatures_unknown_keys_and_changed_texts_are_refused() {
     let server = server();
     let right = signed("POST", "REF", "1", START, SECRET);
     for wrong in [
@@ -158,7 +158,7 @@ async fn another_s_signature_an_unknown_key_and_a_changed_text_are_refused() {
 }
 
 #[tokio::test]
-async fn a_key_pair_is_for_its_requestors_and_a_request_for_its_own() {
+async fn a_key_pair_is_valid_only_for_its_requestors() {
     let server = server();
     for requestor in ["REF2", "OTHER"] {
         let answer = create(&server, signed("POST", requestor, requestor, START, SECRET)).send().await;
@@ -167,7 +167,7 @@ async fn a_key_pair_is_for_its_requestors_and_a_request_for_its_own() {
 }
 
 #[tokio::test]
-async fn without_a_configured_key_no_signature_is_taken() {
+async fn without_a_configured_key_signatures_are_refused() {
     let server = TestServer::start();
     refused(&server, signed("POST", "REF", "1", START, SECRET)).await;
 }

@@ -20,7 +20,7 @@ fn assert_throttled(answer: &Answer, seconds: &str) {
 }
 
 #[tokio::test]
-async fn a_device_has_ten_creates_at_once_and_then_one_a_second() {
+async fn a_device_may_create_a_burst_of_ten_codes_and_then_one_per_second() {
     let server = TestServer::start();
     let device = Device::of(&server).await;
     for _ in 0..10 {
@@ -36,7 +36,7 @@ async fn a_device_has_ten_creates_at_once_and_then_one_a_second() {
 }
 
 #[tokio::test]
-async fn a_wall_clock_that_steps_back_by_an_hour_makes_nobody_wait_for_an_hour() {
+async fn a_wall_clock_step_back_does_not_extend_waiting_times() {
     let server = TestServer::start();
     let device = Device::of(&server).await;
     for _ in 0..10 {
@@ -49,7 +49,7 @@ async fn a_wall_clock_that_steps_back_by_an_hour_makes_nobody_wait_for_an_hour()
 }
 
 #[tokio::test]
-async fn an_address_has_a_limit_over_all_its_calls_whatever_it_varies() {
+async fn an_address_limit_covers_all_its_calls() {
     let server = TestServer::configured(|config| {
         config.rest.address_limit = passbridge::config::AddressLimit { per_second: 1, burst: 5 };
     });
@@ -69,7 +69,7 @@ async fn an_address_has_a_limit_over_all_its_calls_whatever_it_varies() {
 }
 
 #[tokio::test]
-async fn devices_without_an_id_are_told_apart_by_their_addresses() {
+async fn devices_without_an_id_are_distinguished_by_address() {
     let server = TestServer::start();
     let device = Device::of(&server).await;
     let create = |address: &str| {
@@ -97,7 +97,7 @@ async fn a_refused_create_does_not_count_against_the_device() {
 }
 
 #[tokio::test]
-async fn who_breaks_connections_off_before_their_creates_are_answered_can_soon_make_no_more() {
+async fn a_client_that_disconnects_before_responses_is_refused_more_creates() {
     let server = TestServer::configured(|config| {
         config.rest.address_limit =
             passbridge::config::AddressLimit { per_second: 1_000_000, burst: 1_000_000 };
