@@ -1,4 +1,4 @@
-//! The body of an answer: it tells how the call ended, and ends streams whose time is over.
+//! The body of a response. It records how the call ended, and ends streams that are out of time.
 
 use std::{
     future::Future,
@@ -20,25 +20,25 @@ use crate::{
     telemetry::CallRecord,
 };
 
-/// When a stream must end though it has more to say.
+/// The conditions that end a stream early.
 #[derive(Debug, Clone)]
 pub(super) struct StreamLimits {
-    /// The caller's deadline, which holds for the whole stream.
+    /// The caller's deadline, which applies to the whole stream.
     pub(super) deadline: Option<Deadline>,
-    /// Knows when the server drains.
+    /// Has the token that is cancelled when the server drains.
     pub(super) face: Arc<FaceLayer>,
 }
 
 type EarlyEndFuture = Pin<Box<dyn Future<Output = Error> + Send>>;
 
-/// An answer's body, with the record of its call.
+/// A response body, with the record of its call.
 pub(crate) struct ResponseBody {
     body: Body,
-    /// Gone once the call's end is told.
+    /// `None` after the end of the call has been recorded.
     record: Option<CallRecord>,
-    /// Absent where the body ends in time by itself.
+    /// `None` if the body ends in time by itself.
     end: Option<StreamLimits>,
-    /// Made when the body has to be waited for, which the body of a unary answer never has.
+    /// Created when the body first has to be waited for, which never happens for a unary call.
     early_end: Option<EarlyEndFuture>,
     over: bool,
 }
@@ -54,7 +54,7 @@ impl ResponseBody {
         Self { body, record, end, early_end: None, over: false }
     }
 
-    fn tell(&mut self, trailers: Option<&HeaderMap>) {
+    fn record_end(&mut self, trailers: Option<&HeaderMap>) {
         if let Some(code) = trailers.and_then(code_of)
             && let Some(mut record) = self.record.take()
         {
@@ -64,7 +64,7 @@ impl ResponseBody {
 }
 
 impl StreamLimits {
-    pub(super) async fn come(self) -> Error {
+    pub(super) async fn reached(self) -> Error {
         let deadline = async {
             match self.deadline {
                 Some(deadline) => deadline.come().await,
@@ -78,15 +78,15 @@ impl StreamLimits {
     }
 }
 
-/// The trailers that say how a call ended.
+/// The trailers that carry a status.
 pub(super) fn trailers_of(status: Status) -> HeaderMap {
     let mut trailers = HeaderMap::new();
-    // Fails only where a message holds what no header may, which the status's own encoding sees to.
+    // Fails only if a value is not valid in a header, which the encoding of the status prevents.
     let _ = status.add_header(&mut trailers);
     trailers
 }
 
-/// The status that headers or trailers hold.
+/// The status code in headers or trailers.
 pub(super) fn code_of(headers: &HeaderMap) -> Option<Code> {
     headers.get("grpc-status").map(|value| Code::from_bytes(value.as_bytes()))
 }
@@ -103,19 +103,19 @@ impl http_body::Body for ResponseBody {
         if this.over {
             return Poll::Ready(None);
         }
-        // What is there already is sent before the end.
+        // Data that is ready is sent before the stream ends.
         if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(context) {
             let trailers = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.trailers_ref());
             let whole = trailers.and_then(complete).map(|status| Frame::trailers(trailers_of(status)));
-            this.tell(whole.as_ref().and_then(Frame::trailers_ref).or(trailers));
+            this.record_end(whole.as_ref().and_then(Frame::trailers_ref).or(trailers));
             return Poll::Ready(whole.map(Ok).or(frame));
         }
         let Some(end) = &this.end else { return Poll::Pending };
-        let early_end = this.early_end.get_or_insert_with(|| Box::pin(end.clone().come()));
+        let early_end = this.early_end.get_or_insert_with(|| Box::pin(end.clone().reached()));
         let error = ready!(early_end.as_mut().poll(context));
         this.over = true;
         let trailers = trailers_of(status_of(&error));
-        this.tell(Some(&trailers));
+        this.record_end(Some(&trailers));
         Poll::Ready(Some(Ok(Frame::trailers(trailers))))
     }
 

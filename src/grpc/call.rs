@@ -1,4 +1,5 @@
-//! What every handler has in common: the caller in, a status out. Deadlines are the face's layer's.
+//! The common parts of all handlers: the caller of a request, and the status of an error. `layer` enforces
+//! deadlines.
 
 use std::future::{Future, ready};
 
@@ -15,8 +16,8 @@ use crate::{
     service::audit::AuditOrigin,
 };
 
-/// Runs a use case that answers once. Of combinators, which unlike an async block move no request and no work into a
-/// second place of theirs.
+/// Runs a use case with a single response. Built from combinators, because an async block would store the
+/// request and the work twice.
 pub(super) fn unary<T, U, Work>(
     request: Request<T>,
     work: impl FnOnce(Caller, T) -> Work,
@@ -31,12 +32,12 @@ where
     outcome.map(|outcome| outcome.map(Response::new).map_err(|error| status_of(&error)))
 }
 
-/// From where a call came, for the audit log.
+/// The origin of a call, for the audit log.
 pub(super) fn origin_of<T>(request: &Request<T>) -> AuditOrigin {
     AuditOrigin::new("grpc", request.metadata().as_ref())
 }
 
-/// The caller that the face's layer found.
+/// The caller that `layer` has authenticated.
 pub(super) fn caller_of<T>(request: &Request<T>) -> Result<Caller> {
     let caller = request.extensions().get::<Caller>().cloned();
     caller.ok_or(Error::NotAuthenticated(AuthenticationProblem::Missing))

@@ -1,4 +1,4 @@
-//! Whose a connection is: how many a caller may have depends on it.
+//! The owner of a connection, which the connection quotas of callers count.
 
 use std::{
     sync::{Arc, OnceLock},
@@ -11,16 +11,16 @@ use crate::{
     service::quota::{Quota, QuotaSlot},
 };
 
-/// How long what is still open on a connection that has to go may take to end.
+/// How long the remaining calls on a connection that is being closed may take.
 const LAST_CALLS: Duration = Duration::from_secs(5);
 
-/// A connection. It counts as the caller's whose call is the first on it of anybody known; other callers' calls over it, as
-/// through a proxy, count as nobody's connection.
+/// A connection. It counts for the first authenticated caller on it. Calls of other callers over it, for
+/// example through a proxy, do not count.
 #[derive(Debug)]
 pub(super) struct GrpcConnection {
     quota: Arc<Quota>,
     owner: OnceLock<QuotaSlot>,
-    /// How it ends, which may be before the server does.
+    /// Ends this connection, possibly before the server shuts down.
     end: Shutdown,
 }
 
@@ -29,8 +29,9 @@ impl GrpcConnection {
         Self { quota, owner: OnceLock::new(), end }
     }
 
-    /// Lets the caller's call pass if the connection is somebody's, or can be the caller's. If not, the connection is closed
-    /// behind the answer: left open, it would keep the place that the caller must not have.
+    /// Admits the call if the connection has an owner or can be counted for the caller. Otherwise the
+    /// connection is closed after the response: if it stayed open, it would occupy a slot above the caller's
+    /// share.
     ///
     /// # Errors
     /// [`Error::QuotaExhausted`](crate::domain::error::Error::QuotaExhausted).
@@ -39,9 +40,9 @@ impl GrpcConnection {
             return Ok(());
         }
         match self.quota.take(caller) {
-            Ok(place) => {
-                // A connection is served by one thread: nobody else was faster.
-                let _ = self.owner.set(place);
+            Ok(slot) => {
+                // One thread serves a connection, so this cannot race.
+                let _ = self.owner.set(slot);
                 Ok(())
             }
             Err(error) => {

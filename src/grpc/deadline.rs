@@ -1,4 +1,4 @@
-//! The caller's deadline, as the gRPC protocol over HTTP/2 carries it.
+//! The caller's deadline, from the header of gRPC over HTTP/2.
 
 use std::time::Duration;
 
@@ -6,8 +6,7 @@ use http::HeaderMap;
 
 use crate::domain::call::Deadline;
 
-/// The moment until which the caller waits: `grpc-timeout` from now, at most 8 digits and a unit. One that
-/// cannot be read is none.
+/// The deadline: `grpc-timeout` (at most 8 digits and a unit) from now. A malformed header is ignored.
 pub(super) fn deadline_of(headers: &HeaderMap) -> Option<Deadline> {
     let text = headers.get("grpc-timeout")?.to_str().ok()?;
     parse_timeout(text).map(Deadline::after)

@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// The service as tonic serves it.
+/// The tonic implementation of the service.
 pub(super) struct DeviceInfoHandler {
     normalizer: Arc<Normalizer>,
 }

@@ -13,7 +13,7 @@ use crate::{
     service::EntitlementService as UseCases,
 };
 
-/// The service as tonic serves it.
+/// The tonic implementation of the service.
 pub(super) struct EntitlementHandler {
     service: UseCases,
 }

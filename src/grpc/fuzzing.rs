@@ -1,4 +1,4 @@
-//! Messages of callers, as they come from the wire.
+//! Fuzz targets for request messages.
 
 use std::sync::LazyLock;
 
@@ -36,7 +36,7 @@ fn create_message(input: &[u8]) {
     }
 }
 
-/// Nothing is all trials but the word for it.
+/// Only the explicit `all` field resets all trials.
 fn reset_message(input: &[u8]) {
     let Ok(message) = v1::BatchResetTempPassRequest::decode(input) else { return };
     let says_all = match &message.item {
@@ -50,7 +50,7 @@ fn reset_message(input: &[u8]) {
     }
 }
 
-/// What is told is no larger than what was sent, but for our own words.
+/// An error is not larger than the request, apart from fixed text.
 fn check_error(error: &Error, input: &[u8]) {
     let Error::InvalidFields(violations) = error else { panic!("{error}") };
     assert!(violations.iter().all(|violation| !violation.description.is_empty()));

@@ -1,7 +1,8 @@
 //! `grpc.health.v1`: the server as a whole (the empty name), each service, and each environment's upstream.
 //!
-//! `tonic-health` has the messages; its service ends a watch of a name that it does not know with NOT_FOUND, where
-//! `health.proto` asks for SERVICE_UNKNOWN and a stream that stays open. So the service is ours.
+//! The messages are from `tonic-health`. The service is our own, because that of `tonic-health` ends a watch
+//! of an unknown name with NOT_FOUND, where `health.proto` requires SERVICE_UNKNOWN and a stream that stays
+//! open.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,23 +22,23 @@ use tonic_health::pb::{
 use super::device_info;
 use crate::proto::{self, v1::device_info_service_server::DeviceInfoServiceServer};
 
-/// The one service that works without the store.
+/// The only service that works without the store.
 const WITHOUT_STORE: &str = DeviceInfoServiceServer::<device_info::DeviceInfoHandler>::NAME;
 
-/// Before the name of an environment that has an upstream.
+/// The prefix of the name of an environment with an upstream.
 const UPSTREAM: &str = "upstream/";
 
-/// The largest request, in bytes: a name, which a watch keeps.
+/// The maximum size of a request, in bytes. A watch keeps the name in its request.
 const REQUEST_MAX: usize = 1024;
 
-/// Where the server says how it is. Cheap to clone.
+/// The health status of the server. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct HealthBoard {
     services: Arc<BTreeSet<String>>,
     state: watch::Sender<HealthInputs>,
 }
 
-/// What the status of every name is derived from.
+/// The state that the status of each name is derived from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct HealthInputs {
     store_works: bool,
@@ -52,17 +53,18 @@ impl Default for HealthBoard {
 }
 
 impl HealthBoard {
-    /// Says whether the store works. Device information needs none.
+    /// Reports whether the store works. The device information service does not depend on it.
     pub(crate) fn report_store(&self, works: bool) {
         self.change(|state| state.store_works = works);
     }
 
-    /// Says of each environment that has an upstream whether it is called. One that is not listed is unknown from then on.
+    /// Reports, for each environment with an upstream, whether it is called (the circuit breaker is closed).
+    /// Environments that are not listed become unknown.
     pub(crate) fn report_upstreams(&self, upstreams: BTreeMap<String, bool>) {
         self.change(|state| state.upstreams = upstreams);
     }
 
-    /// Says that the server is about to end: nothing serves any more, whatever is reported after this.
+    /// Reports that the server is shutting down. From then on, the status of every name is NOT_SERVING.
     pub(crate) fn report_draining(&self) {
         self.change(|state| state.is_draining = true);
     }
@@ -101,7 +103,7 @@ impl Health for HealthBoard {
         request: Request<HealthCheckRequest>,
     ) -> Result<Response<HealthCheckResponse>, Status> {
         let status = self.status(&self.state.borrow(), &request.get_ref().service);
-        let status = status.ok_or_else(|| Status::not_found("no service of this name is known"))?;
+        let status = status.ok_or_else(|| Status::not_found("unknown service name"))?;
         Ok(Response::new(HealthCheckResponse { status: status.into() }))
     }
 
@@ -120,7 +122,7 @@ impl Health for HealthBoard {
                 Some((status.unwrap_or(ServingStatus::ServiceUnknown), (board, changes)))
             }
         });
-        // Only what differs: most changes are about other names.
+        // Most changes are about other names, so only changes of this status are sent.
         let mut last = None;
         let changed = statuses.filter(move |status| future::ready(last.replace(*status) != Some(*status)));
         let answers = changed.map(|status| Ok(HealthCheckResponse { status: status.into() }));

@@ -1,5 +1,5 @@
-//! What stands around every call: who calls, until when, how long it took, and errors that tonic itself gives,
-//! made whole.
+//! The layer around every call: authentication, deadline, metrics, and details for errors that tonic itself
+//! returns.
 
 use std::{
     convert::Infallible,
@@ -20,7 +20,7 @@ use super::{
     body::{ResponseBody, StreamLimits, code_of},
     connection::GrpcConnection,
     deadline::deadline_of,
-    method::{asks_nobody, method_of},
+    method::{is_public, method_of},
     status::{complete, status_of},
     stream::StreamBody,
 };
@@ -40,32 +40,33 @@ use crate::{
     telemetry::Telemetry,
 };
 
-/// What the calls of every connection have around them.
+/// The state that the calls of all connections share.
 #[derive(Debug)]
 pub(crate) struct FaceLayer {
-    /// Where calls are reported.
+    /// Records calls.
     pub telemetry: Telemetry,
-    /// Recognizes who calls.
+    /// Authenticates callers.
     pub callers: Authenticators,
-    /// How fast each address may call, where that is limited.
+    /// The rate limit by client address, if one is configured.
     pub address_throttle: Option<AddressThrottle>,
-    /// How many connections there are, and whose.
+    /// The connection quota, with the share of each caller.
     pub connections: Arc<Quota>,
-    /// How long a call may take until its answer begins, its own message included, whatever its deadline is.
+    /// The time from the start of a call, including its request message, until its response begins, whatever
+    /// its deadline is.
     pub answer_timeout: Duration,
-    /// Cancelled when the server drains: streams end then.
+    /// Cancelled when the server drains; streams then end.
     pub drain: CancellationToken,
 }
 
 impl FaceLayer {
-    /// The routes with this around every call of a connection with this peer, which ends by `end`.
+    /// Wraps the routes for one connection. `end` shuts the connection down.
     pub(crate) fn around<S>(self: &Arc<Self>, inner: S, peer: Peer, end: Shutdown) -> FaceService<S> {
         let connection = Arc::new(GrpcConnection::new(Arc::clone(&self.connections), end));
         FaceService { inner, face: Arc::clone(self), peer, connection }
     }
 
-    /// The answer of `inner` to a call whose caller is known, or that is for everybody. No other one gets further than
-    /// here.
+    /// Calls `inner` if the call is authenticated or needs no authentication. Other calls do not get past
+    /// this point.
     async fn answer<S, B>(
         self: Arc<Self>,
         mut inner: S,
@@ -84,7 +85,7 @@ impl FaceLayer {
             return Ok(status_of(&error).into_http());
         }
         let (mut head, body) = request.into_parts();
-        if !asks_nobody(head.uri.path()) {
+        if !is_public(head.uri.path()) {
             let caller = self.caller(&head, &peer).await;
             match caller.and_then(|caller| connection.admit(&caller).map(|()| caller)) {
                 Ok(caller) => drop(head.extensions.insert(caller.in_call(context))),
@@ -95,7 +96,7 @@ impl FaceLayer {
         inner.call(Request::from_parts(head, body)).await
     }
 
-    /// Who makes a call.
+    /// Authenticates the caller of a call.
     async fn caller(&self, head: &request::Parts, peer: &Peer) -> Result<Caller> {
         let carrier = Carrier::Headers(&head.headers);
         let evidence = Evidence { peer, environment: None, carrier };
@@ -103,7 +104,7 @@ impl FaceLayer {
     }
 }
 
-/// The routes with what stands around every call of a connection.
+/// The routes of one connection, with the layer around every call.
 #[derive(Debug, Clone)]
 pub(crate) struct FaceService<S> {
     inner: S,
@@ -146,7 +147,7 @@ where
             let response = response.unwrap_or_default().map(|body| ResponseBody::new(body, None, Some(end)));
             return Box::pin(ready(Ok(response)));
         }
-        // The one that is ready is called, and its clone is asked next.
+        // The service that is ready is called; `poll_ready` polls its clone next.
         let next = self.inner.clone();
         let inner = std::mem::replace(&mut self.inner, next);
         let (peer, connection) = (self.peer.clone(), Arc::clone(&self.connection));
@@ -173,13 +174,15 @@ where
     }
 }
 
-/// Whether the content is gRPC's; a server answers 415 to any other (PROTOCOL-HTTP2 of gRPC).
+/// Whether the content type is gRPC's. The server responds to any other with 415 (PROTOCOL-HTTP2 of gRPC).
 fn is_grpc(headers: &HeaderMap) -> bool {
-    let said = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    said.strip_prefix("application/grpc").is_some_and(|rest| rest.is_empty() || rest.starts_with(['+', ';']))
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    content_type
+        .strip_prefix("application/grpc")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['+', ';']))
 }
 
-/// An error that tonic gave before a handler ran, in our terms.
+/// Adds our details to an error that tonic returned before a handler ran.
 fn whole(response: Response<Body>) -> Response<Body> {
     complete(response.headers()).map_or(response, |status| status.into_http())
 }

@@ -1,7 +1,7 @@
-//! The methods by name, for metrics and spans: labels must come from a closed set, never from what a stranger
-//! wrote into a path.
+//! The methods by name, for metrics and spans. Labels come from this closed set, never from a path that a
+//! client sent.
 
-/// What calls to a path that is none of ours are counted as.
+/// The name under which calls to unknown paths are counted.
 pub(super) const OTHER: &str = "_OTHER";
 
 const METHODS: [&str; 24] = [
@@ -31,15 +31,15 @@ const METHODS: [&str; 24] = [
     "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
 ];
 
-/// What is told to everybody: how the server is, which load balancers ask that have no credentials.
+/// The paths of the health service. It needs no authentication, because load balancers have no credentials.
 const HEALTH: &str = "/grpc.health.v1.Health/";
 
-/// Whether a call is answered whoever makes it. Any other needs a caller, also one to a method that there is not.
-pub(super) fn asks_nobody(path: &str) -> bool {
+/// Whether a call needs no authentication. All others do, including calls to unknown methods.
+pub(super) fn is_public(path: &str) -> bool {
     path.starts_with(HEALTH)
 }
 
-/// The fully qualified name of the method that a request's path means.
+/// The fully qualified name of the method at a request's path.
 pub(super) fn method_of(path: &str) -> &'static str {
     let name = path.trim_start_matches('/');
     METHODS.into_iter().find(|method| *method == name).unwrap_or(OTHER)

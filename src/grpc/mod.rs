@@ -1,4 +1,4 @@
-//! The gRPC face: thin handlers that decode, call a use case and map its answer.
+//! The gRPC face: thin handlers that decode a request, call a use case and encode the result.
 
 #![warn(clippy::large_futures)]
 
@@ -40,29 +40,29 @@ use crate::{
 pub(crate) use health::HealthBoard;
 pub(crate) use layer::FaceLayer;
 
-/// What the face works with.
+/// The dependencies of the face.
 pub(crate) struct GrpcDependencies {
-    /// The use cases around registration codes.
+    /// The use cases for registration codes.
     pub registration: RegistrationService,
-    /// The use cases around TempPasses.
+    /// The use cases for TempPasses.
     pub temp_pass: TempPassService,
-    /// The use cases around entitlements.
+    /// The use cases for entitlements.
     pub entitlement: EntitlementService,
-    /// Makes device information uniform.
+    /// Normalizes device information.
     pub normalizer: Arc<Normalizer>,
-    /// Whether the services can do their work.
+    /// The health status of the services.
     pub health: HealthBoard,
-    /// The largest request message, in bytes.
+    /// The maximum size of a request message, in bytes.
     pub max_message_size: usize,
 }
 
-/// Every service of the face: our own, health, and reflection in both of its versions.
+/// All services of the face: our own, health, and both versions of reflection.
 ///
 /// # Errors
-/// Where the descriptor set cannot be decoded, which would be a defect of the build.
-pub(crate) fn routes(parts: GrpcDependencies) -> Result<Routes, tonic_reflection::server::Error> {
+/// If the descriptor set cannot be decoded, which is a defect of the build.
+pub(crate) fn routes(dependencies: GrpcDependencies) -> Result<Routes, tonic_reflection::server::Error> {
     let GrpcDependencies { registration, temp_pass, entitlement, normalizer, health, max_message_size } =
-        parts;
+        dependencies;
     let registration_code =
         RegistrationCodeServiceServer::new(registration_code::RegistrationCodeHandler::new(registration))
             .max_decoding_message_size(max_message_size)

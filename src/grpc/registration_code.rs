@@ -17,7 +17,7 @@ use crate::{
     service::RegistrationService,
 };
 
-/// The service as tonic serves it.
+/// The tonic implementation of the service.
 pub(super) struct RegistrationCodeHandler {
     service: RegistrationService,
 }

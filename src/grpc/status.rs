@@ -1,4 +1,4 @@
-//! Errors on the wire: the gRPC code, `google.rpc.ErrorInfo`, and whatever else helps the caller.
+//! Errors on the wire: the gRPC code, `google.rpc.ErrorInfo`, and further details for the caller.
 
 use std::{borrow::Cow, iter};
 
@@ -21,11 +21,11 @@ use crate::{
 /// The domain of every [`ErrorInfo`].
 pub(crate) const DOMAIN: &str = "passbridge";
 
-/// How many bytes the violations of one error may take. Clients bound trailers at 8 KiB and the details are
-/// base64 there, so that 4 KiB is what all details together may take.
+/// The maximum encoded size of the violations of one error, in bytes. Clients limit trailers to 8 KiB, and
+/// details are base64-encoded there, so all details together are kept below 4 KiB.
 const VIOLATIONS_MAX: usize = 2_600;
 
-/// The longest text of one violation or message, in bytes.
+/// The maximum length of the text of a violation or message, in bytes.
 const TEXT_MAX: usize = 400;
 
 /// The reason and code of an error. Exhaustive, so that a new error cannot be forgotten here.
@@ -76,7 +76,7 @@ fn quota_reason(of: LimitedResource) -> ErrorReason {
     }
 }
 
-/// Renders an error for the caller. What only the operator may know goes to the log.
+/// Renders an error for the caller. Details that are only for the operator go to the log.
 #[must_use]
 pub(crate) fn status_of(error: &Error) -> Status {
     let status = rpc_status(error);
@@ -84,7 +84,7 @@ pub(crate) fn status_of(error: &Error) -> Status {
     Status::with_details_and_metadata(code, message, status.encode_to_vec().into(), MetadataMap::new())
 }
 
-/// An error as a message, for streams in which an item's failure ends nothing.
+/// Renders an error as a message, for streams in which a failed item does not end the stream.
 #[must_use]
 pub(crate) fn rpc_status(error: &Error) -> RpcStatus {
     telemetry::report_error(error);
@@ -97,20 +97,20 @@ pub(crate) fn rpc_status(error: &Error) -> RpcStatus {
     }
 }
 
-/// What to say in the place of an error that tonic gave itself, which has no details. `None` where `headers`, or
-/// trailers, hold none of these.
+/// The status to send instead of one that tonic created, which has no details. `None` if `headers`, or
+/// trailers, contain no such status.
 pub(super) fn complete(headers: &HeaderMap) -> Option<Status> {
     let status = Status::from_header_map(headers)?;
     if status.code() == Code::Ok || !status.details().is_empty() {
         return None;
     }
     let mut completed = status_of(&known_error(&status)?);
-    // What it says beside that, such as the compressions that are taken.
+    // Metadata such as the accepted compressions stays.
     *completed.metadata_mut() = status.metadata().clone();
     Some(completed)
 }
 
-/// An error that tonic gave in the middle of a stream of requests, in our terms.
+/// The domain error for an error of tonic in the middle of a request stream.
 pub(super) fn error_of(status: &Status) -> Error {
     known_error(status).unwrap_or_else(|| Error::MalformedMessage(status.message().to_owned()))
 }
@@ -118,10 +118,11 @@ pub(super) fn error_of(status: &Status) -> Error {
 fn known_error(status: &Status) -> Option<Error> {
     let message = status.message().to_owned();
     Some(match status.code() {
-        // tonic's words for a message over the limit (OUT_OF_RANGE) and for bytes that are no message (INTERNAL).
+        // tonic's codes for a message over the limit (OUT_OF_RANGE) and for an undecodable message
+        // (INTERNAL).
         Code::OutOfRange | Code::ResourceExhausted => Error::MessageTooLarge(message),
         Code::Internal | Code::InvalidArgument | Code::Unknown => Error::MalformedMessage(message),
-        // The health service and reflection, asked for what there is not.
+        // Health and reflection return this for unknown names.
         Code::NotFound => Error::ServiceUnknown(message),
         Code::Unimplemented if message.is_empty() => Error::MethodUnknown,
         Code::Unimplemented => Error::Unsupported(message),
@@ -186,15 +187,15 @@ fn error_info(error: &Error, reason: ErrorReason) -> ErrorInfo {
 
 fn upstream_metadata(answer: &UpstreamAnswer) -> Vec<(&'static str, String)> {
     let UpstreamAnswer { status, code, trace } = answer;
-    let said = [
+    let known = [
         ("upstream_status", status.map(|status| status.to_string())),
         ("upstream_code", code.clone()),
         ("upstream_trace", trace.clone()),
     ];
-    said.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
+    known.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
 }
 
-/// As many of them as there is room for.
+/// The violations, as many as fit.
 fn bad_request(violations: &[Violation]) -> BadRequest {
     let mut rest = VIOLATIONS_MAX;
     let rendered = violations.iter().map(|violation| FieldViolation {
@@ -235,9 +236,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_error_carries_its_reason_and_domain() {
+    fn every_error_has_its_reason_and_domain() {
         let status = status_of(&Error::CodeNotFound(LookupClues::default()));
-        let info = status.get_details_error_info().expect("carries ErrorInfo");
+        let info = status.get_details_error_info().expect("has ErrorInfo");
         assert_eq!(status.code(), Code::NotFound);
         assert_eq!((info.reason.as_str(), info.domain.as_str()), ("REGISTRATION_CODE_NOT_FOUND", DOMAIN));
     }
@@ -248,21 +249,21 @@ mod tests {
             (0..500).map(|n| Violation::new(format!("field{n}"), "ä".repeat(5_000))).collect();
         let status = status_of(&Error::InvalidFields(violations));
         assert!(status.details().len() < 4_096, "{}", status.details().len());
-        let shown = status.get_details_bad_request().expect("carries BadRequest").field_violations;
-        let metadata = status.get_details_error_info().expect("carries ErrorInfo").metadata;
+        let shown = status.get_details_bad_request().expect("has BadRequest").field_violations;
+        let metadata = status.get_details_error_info().expect("has ErrorInfo").metadata;
         assert_eq!(metadata["violations_omitted"], (500 - shown.len()).to_string());
         assert_eq!(metadata["details_cut"], "true");
     }
 
     #[test]
-    fn a_text_that_is_cut_is_told_and_one_that_is_whole_is_not() {
-        let told = |text: String| {
+    fn only_shortened_texts_are_marked_as_cut() {
+        let mark = |text: String| {
             let status = status_of(&Error::InvalidFields(vec![Violation::new("ttl", text)]));
-            let metadata = status.get_details_error_info().expect("carries ErrorInfo").metadata;
+            let metadata = status.get_details_error_info().expect("has ErrorInfo").metadata;
             metadata.get("details_cut").cloned()
         };
-        assert_eq!(told("ä".repeat(TEXT_MAX)).as_deref(), Some("true"));
-        assert_eq!(told("must be shorter".to_owned()), None);
+        assert_eq!(mark("ä".repeat(TEXT_MAX)).as_deref(), Some("true"));
+        assert_eq!(mark("must be shorter".to_owned()), None);
         let source_name = "x".repeat(TEXT_MAX + 1);
         let details = details(
             &Error::AlreadyAuthenticated { mvpd: source_name },

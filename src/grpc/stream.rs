@@ -1,7 +1,8 @@
-//! Calls that are answered with a stream.
+//! Calls with a stream of responses.
 //!
-//! A watch says one thing at once, and then a hundred thousand of them are open for hours. So a stream has a body of its own:
-//! tonic's keeps the buffer of the last message for as long as it lives, which is half of what a watch may cost.
+//! A watch sends one message immediately, and then stays open for hours, together with up to a hundred
+//! thousand others. Therefore streams have a body of their own: tonic's keeps the buffer of the last message
+//! for as long as it lives, which is half of the memory that a watch may take.
 
 use std::{
     fmt,
@@ -28,22 +29,22 @@ use super::{
 };
 use crate::domain::{call::CallContext, caller::Caller, error::Result};
 
-/// How many answers a stream holds for a client that is slow to take them; then its use case waits.
+/// How many messages a stream buffers for a slow client before its use case waits.
 const ANSWERS_HELD: usize = 4;
 
-/// How many encoded bytes may gather before they are sent, as tonic has it.
+/// How many encoded bytes are collected before they are sent, as in tonic.
 const YIELD_THRESHOLD: usize = 32 * 1024;
 
-/// Whether a message is compressed, and its length: what stands before each (PROTOCOL-HTTP2 of gRPC).
+/// The length of the message prefix: a compression flag and the message length (PROTOCOL-HTTP2 of gRPC).
 const PREFIX: usize = 5;
 
-/// The answers as tonic asks for them: none. They go by [`StreamBody`].
+/// The stream that tonic requires. It is empty, because the messages are in [`StreamBody`].
 pub(super) type EmptyStream<T> = Empty<std::result::Result<T, Status>>;
 
-/// An answer on its way to the body. In a box, since a channel has room for dozens at once.
+/// A message on its way to the body. Boxed, because a channel allocates room for dozens.
 type StreamItem<V> = Box<std::result::Result<V, Status>>;
 
-/// The body of a stream, which goes along with the response to stand in the place of tonic's.
+/// The body of a stream. It is an extension of the response, and replaces tonic's body.
 #[derive(Clone)]
 pub(super) struct StreamBody(Arc<Mutex<Option<Body>>>);
 
@@ -52,17 +53,16 @@ impl StreamBody {
         Self(Arc::new(Mutex::new(Some(Body::new(EncodedStream { answers: Some(answers), end: None })))))
     }
 
-    /// The body, for whoever takes it first.
+    /// Takes the body; `None` after the first call.
     pub(super) fn take(&self) -> Option<Body> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
-/// Runs a use case that answers with a stream, which ends in time by itself.
+/// Runs a use case with a stream of responses, and ends the stream in time.
 ///
-/// A task of its own takes the answers from the use case, because a body is not even asked for its next frame while
-/// its client gives it no room to send: the stream must end at its deadline, and let go of what it holds, whatever
-/// the client does.
+/// A separate task reads from the use case, because a body is not polled while its client has no flow-control
+/// window: the stream must end at its deadline and release its resources, whatever the client does.
 pub(super) async fn streaming<T, U, V, Work>(
     mut request: Request<T>,
     work: impl FnOnce(Caller, T) -> Work,
@@ -74,7 +74,8 @@ where
     V: Message + 'static,
 {
     let end = request.extensions().get::<StreamLimits>().cloned();
-    // The server's own limit is for the beginning of the answer: a stream goes on for as long as its caller wants.
+    // The server's own limit applies only until the response begins; a stream continues for as long as its
+    // caller keeps it open.
     if let Ok(caller) = caller_of(&request) {
         let deadline = end.as_ref().and_then(|end| end.deadline);
         let context = CallContext { deadline, ..caller.context().clone() };
@@ -82,7 +83,7 @@ where
     }
     let answers = unary(request, work).await?.into_inner();
     let (sender, receiver) = mpsc::channel(ANSWERS_HELD + 1);
-    // The room for how a stream ends early is kept from the beginning: a full channel must not lose it.
+    // Reserve room for the status of an early end, so that a full channel cannot lose it.
     let last = sender.clone().try_reserve_owned();
     tokio::spawn(pass_on(answers, render, sender, end.zip(last.ok())));
     let mut response = Response::new(empty());
@@ -90,7 +91,7 @@ where
     Ok(response)
 }
 
-/// Passes the answers on until there are no more, nobody takes them any more, or it is time to end.
+/// Forwards messages until there are no more, the receiver is dropped, or the stream has to end.
 async fn pass_on<U, V>(
     mut answers: BoxStream<'static, Result<U>>,
     render: impl Fn(U) -> V,
@@ -107,7 +108,7 @@ async fn pass_on<U, V>(
     };
     let early = async {
         match early {
-            Some((end, last)) => drop(last.send(Box::new(Err(status_of(&end.come().await))))),
+            Some((end, last)) => drop(last.send(Box::new(Err(status_of(&end.reached().await))))),
             None => std::future::pending().await,
         }
     };
@@ -119,16 +120,16 @@ async fn pass_on<U, V>(
     }
 }
 
-/// What was answered, as gRPC has it on the wire.
+/// Messages in the wire format of gRPC.
 struct EncodedStream<V> {
-    /// Gone once they have ended.
+    /// `None` after the last message.
     answers: Option<Receiver<StreamItem<V>>>,
-    /// How they ended, until that is told.
+    /// The final status, until it is sent.
     end: Option<Status>,
 }
 
 impl<V: Message> EncodedStream<V> {
-    /// Encodes what there is.
+    /// Encodes the messages that are ready.
     fn poll_data(&mut self, context: &mut Context<'_>) -> Poll<BytesMut> {
         let mut data = BytesMut::new();
         while let Some(answers) = &mut self.answers
@@ -191,29 +192,29 @@ mod tests {
         let (sender, receiver) = mpsc::channel(ANSWERS_HELD);
         let answers = stream::iter(answers).boxed();
         pass_on(answers, |text| text, sender, None).now_or_never().expect("there is room for all");
-        StreamBody::new(receiver).take().expect("the first to take it")
+        StreamBody::new(receiver).take().expect("not taken yet")
     }
 
     #[tokio::test]
-    async fn answers_that_are_there_leave_together_and_how_the_stream_ended_comes_last() {
+    async fn ready_messages_are_sent_together_before_the_status() {
         let answers = vec![Ok("one".to_owned()), Ok("two".to_owned()), Err(Error::ShuttingDown)];
         let mut body = body_of(answers);
-        let data = body.frame().await.expect("is not over").expect("goes well").into_data().expect("data");
+        let data = body.frame().await.expect("a frame").expect("no error").into_data().expect("data");
         assert_eq!(&data[..], b"\0\0\0\0\x05\x0a\x03one\0\0\0\0\x05\x0a\x03two");
-        let trailers = body.frame().await.expect("is not over").expect("goes well").into_trailers();
+        let trailers = body.frame().await.expect("a frame").expect("no error").into_trailers();
         assert_eq!(trailers.expect("trailers")["grpc-status"], "14");
         assert!(body.frame().await.is_none());
     }
 
     #[tokio::test]
-    async fn a_stream_that_has_said_all_ends_with_ok() {
+    async fn a_complete_stream_ends_with_ok() {
         let mut body = body_of(Vec::new());
-        let trailers = body.frame().await.expect("is not over").expect("goes well").into_trailers();
+        let trailers = body.frame().await.expect("a frame").expect("no error").into_trailers();
         assert_eq!(trailers.expect("trailers")["grpc-status"], "0");
     }
 
     #[test]
-    fn a_stream_that_waits_has_no_place_for_whole_messages() {
+    fn a_waiting_stream_reserves_no_space_for_messages() {
         type Large = [u8; 10_000];
         let (sender, _receiver) = mpsc::channel::<StreamItem<Large>>(1);
         let task = pass_on(stream::empty::<Result<u8>>().boxed(), |byte| [byte; 10_000], sender, None);

@@ -19,7 +19,7 @@ use crate::{
     service::TempPassService as UseCases,
 };
 
-/// The service as tonic serves it.
+/// The tonic implementation of the service.
 pub(super) struct TempPassHandler {
     service: UseCases,
 }

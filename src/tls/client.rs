@@ -1,4 +1,4 @@
-//! What a command shows to a server, and which servers it believes.
+//! TLS settings of commands: the client certificate, and the servers to trust.
 
 use std::sync::Arc;
 
@@ -13,36 +13,37 @@ use tokio_rustls::rustls;
 
 use super::{pem, server::provider};
 
-/// Which servers are believed.
+/// The servers to trust.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum ServerTrust<'a> {
-    /// Those that this machine's CAs have certified.
+    /// Servers with a certificate of a CA that this machine trusts.
     System,
-    /// Those that the CAs of this bundle have certified.
+    /// Servers with a certificate of a CA in this bundle.
     Authorities(&'a str),
-    /// The one that has the first certificate of this chain, whatever it is called there: the server of this very
+    /// The server with the first certificate of this chain, whatever its name: the server that runs with this
     /// configuration.
     Itself(&'a str),
 }
 
-/// Where in what is given something is wrong, and what, in words that follow the path of the file.
+/// The faulty input, and what is wrong with it. The text continues a sentence that starts with the path of
+/// the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ClientTlsError {
-    /// With whom to trust.
+    /// The trusted CAs or certificate.
     Trust(String),
-    /// With the own certificate.
+    /// The client certificate.
     Certificate(String),
-    /// With its key.
+    /// The private key of the client certificate.
     Key(String),
 }
 
-/// What to connect with: to believe whom, and to show what certificate with its key.
+/// The TLS settings of a connection to a server in `trust`, with an optional client certificate and its key.
 ///
 /// # Errors
-/// What is wrong with a file, or that this machine has no CAs.
+/// If a file is invalid, or this machine has no CAs.
 pub(crate) fn client_config(
     trust: ServerTrust<'_>,
-    shown: Option<(&str, &str)>,
+    own: Option<(&str, &str)>,
 ) -> Result<ClientConfig, ClientTlsError> {
     let broken = |error: Error| ClientTlsError::Trust(error.to_string());
     let builder = ClientConfig::builder_with_provider(provider())
@@ -59,16 +60,16 @@ pub(crate) fn client_config(
             builder.dangerous().with_custom_certificate_verifier(Arc::new(only))
         }
     };
-    let Some((certificate, key)) = shown else { return Ok(builder.with_no_client_auth()) };
+    let Some((certificate, key)) = own else { return Ok(builder.with_no_client_auth()) };
     let chain = pem::certificates(certificate).map_err(ClientTlsError::Certificate)?;
     let key = pem::key(key).map_err(ClientTlsError::Key)?;
     builder.with_client_auth_cert(chain, key).map_err(|error| match error {
         Error::InconsistentKeys(_) => ClientTlsError::Key("does not belong to the certificate".to_owned()),
-        error => ClientTlsError::Key(format!("cannot be used: {error}")),
+        error => ClientTlsError::Key(format!("is not usable: {error}")),
     })
 }
 
-/// Believes whoever holds the key of one certificate that is known beforehand.
+/// Trusts only servers that hold the key of one pinned certificate.
 #[derive(Debug)]
 struct PinnedServerVerifier {
     certificate: CertificateDer<'static>,
@@ -87,7 +88,7 @@ impl ServerCertVerifier for PinnedServerVerifier {
         if *end_entity == self.certificate {
             Ok(ServerCertVerified::assertion())
         } else {
-            Err(Error::General("the server has another certificate than the configuration".to_owned()))
+            Err(Error::General("the server certificate differs from the configured one".to_owned()))
         }
     }
 

@@ -1,7 +1,7 @@
-//! TLS: certificates, keys and CAs as their files hold them, and what connections are opened with.
+//! TLS: certificates, keys and CAs from PEM files, and the TLS settings of connections.
 //!
-//! `pem` reads files, `server` is what a listener shows and asks for, `client` the same for a command; `names` reads whom a
-//! client's certificate names.
+//! `pem` parses files, `server` has the settings of a listener and `client` those of a command; `names` reads
+//! the names in client certificates.
 
 mod client;
 mod names;

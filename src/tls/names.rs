@@ -1,4 +1,4 @@
-//! Whom a client's certificate names.
+//! The names in a client certificate.
 
 use std::collections::BTreeSet;
 
@@ -6,8 +6,8 @@ use x509_parser::{certificate::X509Certificate, extensions::GeneralName, prelude
 
 use crate::domain::{credential::Credential, subject_alt_name::SubjectAltName};
 
-/// What a verified certificate, given as DER, proves of whoever holds its key. Of its names those are left out that no caller
-/// could be known by: other kinds, wildcards, malformed ones.
+/// The credential that a verified DER certificate proves. Names that cannot identify a caller are left out:
+/// other kinds, wildcards, and malformed names.
 #[must_use]
 pub(crate) fn credential_of(certificate: &[u8]) -> Credential {
     let names =

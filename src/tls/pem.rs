@@ -1,4 +1,4 @@
-//! PEM files (RFC 7468). What is wrong with one is said in words that follow its path.
+//! PEM files (RFC 7468). The texts of errors continue a sentence that starts with the path of the file.
 
 use rustls::{
     RootCertStore,
@@ -9,10 +9,10 @@ use rustls::{
 };
 use tokio_rustls::rustls;
 
-/// What an encrypted key begins with, as PKCS#8 and as the older form has it.
+/// The markers of encrypted keys: PKCS#8, and the traditional format.
 const ENCRYPTED: [&str; 2] = ["-----BEGIN ENCRYPTED PRIVATE KEY-----", "Proc-Type: 4,ENCRYPTED"];
 
-/// The certificates of a file, in their order; at least one.
+/// The certificates of a file, in order; at least one.
 pub(super) fn certificates(text: &str) -> Result<Vec<CertificateDer<'static>>, String> {
     let sections = sections(text)?;
     let found: Vec<_> = sections
@@ -22,18 +22,18 @@ pub(super) fn certificates(text: &str) -> Result<Vec<CertificateDer<'static>>, S
         .collect();
     if found.is_empty() {
         return Err(format!(
-            "holds no certificate but {}; a certificate begins with -----BEGIN CERTIFICATE-----",
+            "contains no certificate, but {}; a certificate begins with -----BEGIN CERTIFICATE-----",
             kinds(&sections)
         ));
     }
     Ok(found)
 }
 
-/// The one private key of a file.
+/// The private key of a file, which must have exactly one.
 pub(super) fn key(text: &str) -> Result<PrivateKeyDer<'static>, String> {
     if ENCRYPTED.iter().any(|mark| text.contains(mark)) {
-        return Err("is encrypted, and there is nobody to ask for its passphrase; decrypt it (openssl pkey -in FILE -out \
-                    KEY) and let only the server's user read it"
+        return Err("is encrypted, and the server cannot prompt for a passphrase; decrypt it (openssl pkey -in FILE -out \
+                    KEY), and make it readable only for the server's user"
             .to_owned());
     }
     let sections = sections(text)?;
@@ -42,23 +42,23 @@ pub(super) fn key(text: &str) -> Result<PrivateKeyDer<'static>, String> {
     match (keys.next(), keys.next()) {
         (Some(key), None) => Ok(key),
         (Some(_), Some(_)) => {
-            Err("holds several private keys; only that of the certificate belongs in it".to_owned())
+            Err("contains several private keys; keep only that of the certificate".to_owned())
         }
         (None, _) => Err(format!(
-            "holds no private key but {}; a key begins with -----BEGIN PRIVATE KEY-----, or with RSA or EC before PRIVATE",
+            "contains no private key, but {}; a key begins with -----BEGIN PRIVATE KEY-----, or with RSA or EC before PRIVATE",
             kinds(&sections)
         )),
     }
 }
 
-/// The certificates of a bundle as what others' are verified with; at least one.
+/// The certificates of a bundle as trust anchors; at least one.
 pub(super) fn roots(text: &str) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     for (index, certificate) in certificates(text)?.into_iter().enumerate() {
         let number = index + 1;
-        roots
-            .add(certificate)
-            .map_err(|error| format!("certificate {number} of it cannot be a CA's: {error}"))?;
+        roots.add(certificate).map_err(|error| {
+            format!("contains a certificate that is not usable as a CA (certificate {number}): {error}")
+        })?;
     }
     Ok(roots)
 }
@@ -70,16 +70,14 @@ fn sections(text: &str) -> Result<Vec<(SectionKind, Vec<u8>)>, String> {
     let sections = <(SectionKind, Vec<u8>)>::pem_slice_iter(text.as_bytes());
     let sections: Vec<_> = sections
         .collect::<Result<_, _>>()
-        .map_err(|_| "is no PEM: a section's end is missing, or it is not base64".to_owned())?;
+        .map_err(|_| "is not valid PEM: a section is not terminated, or is not base64".to_owned())?;
     if sections.is_empty() {
-        return Err(
-            "is no PEM: it has no section that begins with -----BEGIN CERTIFICATE----- or alike".to_owned()
-        );
+        return Err("is not PEM: it has no section such as -----BEGIN CERTIFICATE-----".to_owned());
     }
     Ok(sections)
 }
 
-/// What a file holds instead of what it should.
+/// What a file contains instead of the expected section.
 fn kinds(sections: &[(SectionKind, Vec<u8>)]) -> &'static str {
     match sections.first().map(|(kind, _)| kind) {
         Some(SectionKind::Certificate) => "a certificate",

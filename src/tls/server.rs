@@ -1,4 +1,4 @@
-//! What a listener shows to its clients, and what it asks of them.
+//! TLS settings of a listener: its certificate, and the client certificates that it accepts.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -16,13 +16,13 @@ use x509_parser::{certificate::X509Certificate, prelude::FromDer};
 use super::pem;
 use crate::domain::clock::{SharedClock, Timestamp};
 
-/// What gRPC's connections speak (ALPN, RFC 7301).
+/// The ALPN protocol of gRPC connections (RFC 7301).
 pub(crate) const ALPN_GRPC: &[u8] = b"h2";
 
-/// What REST's connections speak.
+/// The ALPN protocol of REST connections.
 pub(crate) const ALPN_REST: &[u8] = b"http/1.1";
 
-/// Of when to when a certificate is valid, both inclusive.
+/// The validity period of a certificate; both ends are inclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Validity {
     /// Not before.
@@ -31,7 +31,7 @@ pub struct Validity {
     pub end: Timestamp,
 }
 
-/// A certificate with the key that belongs to it, and whose client certificates are taken.
+/// A certificate with its private key, and the client certificates to accept.
 #[derive(Clone)]
 pub struct ServerTls {
     shown: Arc<CertifiedKey>,
@@ -45,7 +45,7 @@ impl fmt::Debug for ServerTls {
     }
 }
 
-/// Why a certificate and a key do not make a listener's TLS: with which of them something is wrong, and what.
+/// The faulty part of a certificate and key, and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ServerTlsError {
     /// The certificate.
@@ -55,16 +55,16 @@ pub(crate) enum ServerTlsError {
 }
 
 impl ServerTls {
-    /// Reads a chain, whose first certificate is the server's own, and its key.
+    /// Parses a chain, whose first certificate is the server's own, and its key.
     ///
     /// # Errors
-    /// Everything that is wrong, in words that follow the path of the file.
+    /// Every problem. The texts continue a sentence that starts with the path of the file.
     pub(crate) fn new(certificate: &str, key: &str) -> Result<Self, Vec<ServerTlsError>> {
         use ServerTlsError::{Certificate, Key};
         let chain = pem::certificates(certificate)
             .and_then(|chain| validity(&chain[0]).map(|validity| (chain, validity)));
         let key = pem::key(key).and_then(|key| {
-            let unusable = |error| format!("holds a key that cannot be used ({error}); RSA of 2048 to 8192 bits, P-256, P-384, P-521 and Ed25519 can");
+            let unusable = |error| format!("contains an unusable key ({error}); usable are RSA with 2048 to 8192 bits, P-256, P-384, P-521 and Ed25519");
             provider().key_provider.load_private_key(key).map_err(unusable)
         });
         let ((chain, validity), key) = match (chain, key) {
@@ -78,24 +78,23 @@ impl ServerTls {
         match shown.keys_match() {
             Ok(()) => Ok(Self { shown: Arc::new(shown), clients: None, validity }),
             Err(rustls::Error::InconsistentKeys(_)) => Err(vec![Key(
-                "does not belong to the certificate: the first certificate of the other file must be the server's own, \
-                 and this its key"
+                "does not belong to the certificate: it must be the key of the first certificate in the certificate file"
                     .to_owned(),
             )]),
-            Err(error) => Err(vec![Certificate(format!("holds a certificate that cannot be used: {error}"))]),
+            Err(error) => Err(vec![Certificate(format!("contains an unusable certificate: {error}"))]),
         }
     }
 
-    /// The same, which also asks clients for a certificate of one of these CAs, and serves nobody without where it is
-    /// `required`.
+    /// Adds a request for client certificates signed by these CAs. If `required`, clients without one are
+    /// refused.
     ///
     /// # Errors
-    /// What is wrong with the bundle, in words that follow its path.
+    /// If the bundle is invalid. The text continues a sentence that starts with its path.
     pub(crate) fn asking_clients(self, client_ca: &str, required: bool) -> Result<Self, String> {
         let roots = pem::roots(client_ca)?;
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
         let verifier = if required { verifier } else { verifier.allow_unauthenticated() };
-        let verifier = verifier.build().map_err(|error| format!("cannot be used: {error}"))?;
+        let verifier = verifier.build().map_err(|error| format!("is not usable: {error}"))?;
         Ok(Self { clients: Some(verifier), ..self })
     }
 
@@ -105,16 +104,16 @@ impl ServerTls {
         self.shown.cert.first().map_or(&[], |certificate| certificate)
     }
 
-    /// Of when to when that is valid.
+    /// The validity period of the server's own certificate.
     #[must_use]
     pub(crate) fn validity(&self) -> Validity {
         self.validity
     }
 
-    /// What connections are opened with that speak `alpn`, by this clock.
+    /// The configuration of connections with the protocol `alpn`. The clock judges client certificates.
     ///
     /// # Errors
-    /// Where the cryptography supports neither TLS 1.2 nor 1.3, which would be a defect of the build.
+    /// If the cryptography library supports neither TLS 1.2 nor 1.3, which is a defect of the build.
     pub(crate) fn for_connections(
         &self,
         alpn: &[u8],
@@ -130,25 +129,25 @@ impl ServerTls {
         let mut config = verified.with_cert_resolver(Arc::new(shown));
         config.alpn_protocols = vec![alpn.to_vec()];
         if self.clients.is_some() {
-            // A resumed session would keep a client's certificate beyond its end.
+            // A resumed session would accept a client certificate after its expiry.
             config.session_storage = Arc::new(NoServerSessionStorage {});
             config.send_tls13_tickets = 0;
         } else {
-            // Sealed by a key of this configuration alone: nothing is kept for a client.
+            // Tickets are sealed with a key of this configuration, so the server stores nothing per client.
             config.ticketer = aws_lc_rs::Ticketer::new()?;
         }
         Ok(config)
     }
 }
 
-/// The cryptography, which is named here rather than taken from the process: no other crate can choose another.
+/// The cryptography provider. Set explicitly rather than per process, so that no other crate can change it.
 pub(super) fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
 
 fn validity(certificate: &CertificateDer<'_>) -> Result<Validity, String> {
     let (_, parsed) = X509Certificate::from_der(certificate)
-        .map_err(|error| format!("holds something as its first certificate that is none: {error}"))?;
+        .map_err(|error| format!("contains an invalid first certificate: {error}"))?;
     let moment = |time: x509_parser::time::ASN1Time| {
         Timestamp::from_millis(u64::try_from(time.timestamp()).unwrap_or(0).saturating_mul(1000))
     };
@@ -156,7 +155,7 @@ fn validity(certificate: &CertificateDer<'_>) -> Result<Validity, String> {
     Ok(Validity { start: moment(validity.not_before), end: moment(validity.not_after) })
 }
 
-/// The clock that clients' certificates are judged by.
+/// The clock that judges client certificates.
 #[derive(Debug)]
 struct CertificateTime(SharedClock);
 

@@ -51,7 +51,7 @@ fn an_unusable_certificate_prevents_the_start() {
             "key",
             "does not belong to the certificate",
         ),
-        (Identity { key: right.certificate.clone(), ..right.clone() }, "key", "holds no private key"),
+        (Identity { key: right.certificate.clone(), ..right.clone() }, "key", "contains no private key"),
     ] {
         identity.written_to(folder.path());
         let error = program(folder.path(), &folder.path().join("data")).failure();
@@ -338,7 +338,10 @@ fn commands_use_tls_and_a_client_certificate() {
     let error = elsewhere(&wrong_ca, &grpc).failure();
     assert!(error.contains("UnknownIssuer"), "{error}");
     let error = elsewhere(&key, &grpc).failure();
-    assert!(error.contains("--ca: ") && error.contains("holds no certificate but a private key"), "{error}");
+    assert!(
+        error.contains("--ca: ") && error.contains("contains no certificate, but a private key"),
+        "{error}"
+    );
     let error = elsewhere(&ca, "http://127.0.0.1:1").failure();
     assert!(error.contains("--ca: has no effect"), "{error}");
     let secret = file("token", "two words");

@@ -1,4 +1,4 @@
-//! Messages of `DeviceInfoService`, and the device information in other messages.
+//! The messages of `DeviceInfoService`, and the device information in other messages.
 
 use prost_types::{Struct, Value, value::Kind};
 use serde_json::{Map, Number, Value as Json};
@@ -17,13 +17,13 @@ use crate::{
     service::device_info::HashAlgorithm,
 };
 
-/// The longest identifier that is hashed, in bytes.
+/// The maximum length of an identifier to hash, in bytes.
 const HASH_VALUE_MAX: usize = 1_024;
 
-/// Device information and what was odd about it.
+/// Valid device information with its warnings, or its violations.
 pub(super) type CheckedDeviceInfo = std::result::Result<(DeviceInfo, Vec<Warning>), Vec<Violation>>;
 
-/// A valid request to normalize.
+/// A valid request to normalize device information.
 pub(in crate::grpc) struct Normalize {
     pub(in crate::grpc) device_info: DeviceInfo,
     pub(in crate::grpc) warnings: Vec<Warning>,
@@ -59,7 +59,8 @@ pub(in crate::grpc) fn normalize(message: v1::NormalizeDeviceInfoRequest) -> Res
 
 pub(in crate::grpc) fn encode(message: v1::EncodeDeviceInfoRequest) -> Result<(DeviceInfo, Vec<Warning>)> {
     let mut violations = Violations::default();
-    let required = || Err(vec![Violation::new("device_info", "is required")]);
+    let required =
+        || Err(vec![Violation::new("device_info", "is required: the device information to encode")]);
     violations
         .take_all(message.device_info.map_or_else(required, typed))
         .ok_or_else(|| violations.into_error())
@@ -80,7 +81,7 @@ pub(in crate::grpc) fn hash(message: &v1::HashIdentifierRequest) -> Result<HashA
     }
 }
 
-/// The longest identifier of a user, and what it must be.
+/// Checks that the identifier of a user is not empty and not too long.
 pub(super) fn check_identifier(violations: &mut Violations, field: &str, text: &str) {
     if text.is_empty() {
         violations.add(field, "is required: the identifier to hash, such as an e-mail address");
@@ -94,7 +95,7 @@ pub(super) fn hash_algorithm(field: &str, number: i32) -> std::result::Result<Ha
         Ok(v1::HashAlgorithm::Sha512) => Ok(HashAlgorithm::Sha512),
         Err(_) => Err(Violation::new(
             field,
-            format!("{number} is unknown; HASH_ALGORITHM_SHA256 (the default) or HASH_ALGORITHM_SHA512"),
+            format!("must be HASH_ALGORITHM_SHA256 (the default) or HASH_ALGORITHM_SHA512, but is {number}"),
         )),
     }
 }
@@ -103,11 +104,11 @@ pub(super) fn hash_algorithm(field: &str, number: i32) -> std::result::Result<Ha
 pub(super) fn missing() -> Violation {
     Violation::new(
         "device",
-        "is required: fill device_info, or x_device_info with the base64 that the device sent",
+        "is required: device_info, or x_device_info with the base64 that the device sent",
     )
 }
 
-/// Device information as the device sent it.
+/// Parses device information in the form in which devices send it.
 pub(super) fn wire(text: &str) -> CheckedDeviceInfo {
     let within = |mut warning: Warning| {
         warning.field = format!("x_device_info.{}", warning.field);
@@ -121,14 +122,14 @@ pub(super) fn wire(text: &str) -> CheckedDeviceInfo {
     }
 }
 
-/// Device information as a typed message.
+/// Parses device information from a typed message.
 pub(super) fn typed(message: v1::DeviceInfo) -> CheckedDeviceInfo {
     let within = |mut warning: Warning| {
         warning.field = format!("device_info.{}", warning.field);
         warning
     };
     let additional = message.additional.map_or_else(|| Ok(Map::new()), |additional| object(additional, 1));
-    let (additional, too_odd) = match additional {
+    let (additional, invalid) = match additional {
         Ok(additional) => (additional, None),
         Err(description) => (Map::new(), Some(Violation::new("additional", description))),
     };
@@ -157,16 +158,16 @@ pub(super) fn typed(message: v1::DeviceInfo) -> CheckedDeviceInfo {
         connection_secure: message.connection_secure,
         additional,
     };
-    match (info.validate(FieldNaming::Field), too_odd) {
+    match (info.validate(FieldNaming::Field), invalid) {
         (Ok(warnings), None) => Ok((info, warnings.into_iter().map(within).collect())),
-        (validated, too_odd) => {
-            let violations = validated.err().into_iter().flatten().chain(too_odd);
+        (validated, invalid) => {
+            let violations = validated.err().into_iter().flatten().chain(invalid);
             Err(violations.map(|violation| violation.within("device_info")).collect())
         }
     }
 }
 
-/// Device information as a message.
+/// Renders device information.
 pub(in crate::grpc) fn device_info(info: DeviceInfo) -> v1::DeviceInfo {
     v1::DeviceInfo {
         primary_hardware_type: info.primary_hardware_type,
@@ -195,7 +196,7 @@ pub(in crate::grpc) fn device_info(info: DeviceInfo) -> v1::DeviceInfo {
     }
 }
 
-/// Normalized device information as a message.
+/// Renders normalized device information.
 pub(in crate::grpc) fn normalized(info: NormalizedDeviceInfo) -> v1::NormalizedDeviceInfo {
     v1::NormalizedDeviceInfo {
         r#type: info.hardware_type,
@@ -239,7 +240,7 @@ pub(in crate::grpc) fn normalized(info: NormalizedDeviceInfo) -> v1::NormalizedD
     }
 }
 
-/// Warnings as messages.
+/// Renders warnings.
 pub(in crate::grpc) fn warnings(warnings: Vec<Warning>) -> Vec<v1::Warning> {
     warnings
         .into_iter()
@@ -269,14 +270,18 @@ fn version(version: Version) -> message::Version {
     }
 }
 
-/// A `Struct` as JSON. Its depth is bounded here, before anything walks it by recursion.
+/// Converts a `Struct` to JSON. Its depth is limited here, before any recursive function processes it.
 fn object(fields: Struct, level: usize) -> std::result::Result<Map<String, Json>, String> {
     fields.fields.into_iter().map(|(key, value)| Ok((key, json(value, level)?))).collect()
 }
 
 fn json(value: Value, level: usize) -> std::result::Result<Json, String> {
     let deeper = || {
-        if level < NESTING_MAX { Ok(level + 1) } else { Err(format!("nests more than {NESTING_MAX} levels")) }
+        if level < NESTING_MAX {
+            Ok(level + 1)
+        } else {
+            Err(format!("must have at most {NESTING_MAX} levels of nesting"))
+        }
     };
     Ok(match value.kind {
         None | Some(Kind::NullValue(_)) => Json::Null,
@@ -296,7 +301,8 @@ fn json(value: Value, level: usize) -> std::result::Result<Json, String> {
     })
 }
 
-/// A `Struct` has only doubles; whole ones become whole numbers again, so that 4 does not come back as 4.0.
+/// Converts a double to a JSON number. A `Struct` has only doubles; whole ones become integers again, so that
+/// 4 does not become 4.0.
 fn json_number(number: f64) -> std::result::Result<Number, String> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     #[expect(
@@ -307,7 +313,7 @@ fn json_number(number: f64) -> std::result::Result<Number, String> {
     whole
         .map(Number::from)
         .or_else(|| Number::from_f64(number))
-        .ok_or_else(|| format!("holds {number}, which JSON cannot"))
+        .ok_or_else(|| format!("must have only numbers that JSON can represent, but contains {number}"))
 }
 
 pub(super) fn structure(object: Map<String, Json>) -> Struct {

@@ -1,4 +1,4 @@
-//! Messages of `EntitlementService`.
+//! The messages of `EntitlementService`.
 
 use super::{address, device_info, place, required_device_id, temp_pass::media_token, timestamp, user_agent};
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
     },
 };
 
-/// The device that a request has the usual fields of, each of which is checked.
+/// Parses the device fields that most requests have.
 macro_rules! device {
     ($violations:expr, $policy:expr, $message:expr, $kinds:ident) => {{
         let (violations, message) = ($violations, &mut $message);
@@ -48,7 +48,7 @@ macro_rules! device {
     }};
 }
 
-/// The same with whose login is meant.
+/// Parses the device fields and the optional MVPD of a login.
 macro_rules! login {
     ($violations:expr, $policy:expr, $message:expr, $kinds:ident) => {{
         let mvpd = mvpd_id($violations, &$message.mvpd_id);
@@ -94,7 +94,7 @@ pub(in crate::grpc) fn started(start: LoginStart) -> Result<v1::StartLoginRespon
             start_login_response::Login::AlreadyAuthenticated(v1::AlreadyAuthenticated { mvpd_id })
         }
         LoginStart::Incomplete { .. } => {
-            return Err(Error::Internal("the beginning of an incomplete login".to_owned()));
+            return Err(Error::Internal("an incomplete login has no response over gRPC".to_owned()));
         }
     };
     Ok(v1::StartLoginResponse { login: Some(login) })
@@ -140,7 +140,7 @@ pub(in crate::grpc) fn preauthorize(
     let login = login!(&mut violations, policy, message, preauthorize_request);
     let count = message.resource_ids.len();
     if !(1..=Resource::COUNT_MAX).contains(&count) {
-        let text = format!("has {count} resources; 1 to {} are allowed", Resource::COUNT_MAX);
+        let text = format!("must have 1 to {} resources, but has {count}", Resource::COUNT_MAX);
         violations.add("resource_ids", text);
     }
     let named = message.resource_ids.iter().take(Resource::COUNT_MAX).enumerate();
@@ -288,7 +288,7 @@ fn name(mvpd: Option<MvpdId>) -> String {
     mvpd.map(|mvpd| mvpd.as_str().to_owned()).unwrap_or_default()
 }
 
-/// What was made of a request in which nothing was wrong.
+/// The parsed request, if there are no violations.
 fn whole<T>(violations: Violations, made: Option<T>) -> Result<T> {
     made.filter(|_| violations.is_empty()).ok_or_else(|| violations.into_error())
 }

@@ -1,4 +1,4 @@
-//! Between messages, which hold any text, and the domain, which holds only what is valid.
+//! Conversion between messages, whose fields are arbitrary text, and domain values, which are always valid.
 
 pub(super) mod device_info;
 pub(super) mod entitlement;
@@ -28,11 +28,11 @@ fn address(violations: &mut Violations, field: &str, text: &str) -> Option<Addre
     }
     violations.take(
         text.parse()
-            .map_err(|_| Violation::new(field, "is no IP address; write it like 203.0.113.7 or 2001:db8::7")),
+            .map_err(|_| Violation::new(field, "must be an IP address, such as 203.0.113.7 or 2001:db8::7")),
     )
 }
 
-/// The environment and requestor that a request names.
+/// The place that a request names.
 fn place(
     violations: &mut Violations,
     policy: &Policy,
@@ -52,7 +52,7 @@ fn timestamp(timestamp: Timestamp) -> prost_types::Timestamp {
 
 fn port(violations: &mut Violations, field: &str, number: u32) -> Option<u16> {
     let port = u16::try_from(number)
-        .map_err(|_| Violation::new(field, format!("is {number}; a port is 1 to 65535, or 0 where unknown")));
+        .map_err(|_| Violation::new(field, format!("must be 1 to 65535, or 0 if unknown, but is {number}")));
     violations.take(port).filter(|port| *port != 0)
 }
 
@@ -61,7 +61,7 @@ fn required_device_id(text: &str) -> std::result::Result<DeviceId, Violation> {
         return Err(Violation::new("device_id", "is required: the device's identifier, 1 to 2048 bytes"));
     }
     if is_all(text) {
-        return Err(Violation::new("device_id", "is the word all, which no device has for an identifier"));
+        return Err(Violation::new("device_id", "must be the identifier of a device, but is the word all"));
     }
     DeviceId::parse("device_id", text)
 }

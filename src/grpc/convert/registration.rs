@@ -1,4 +1,4 @@
-//! Messages of `RegistrationCodeService`.
+//! The messages of `RegistrationCodeService`.
 
 use uuid::Uuid;
 
@@ -60,7 +60,7 @@ pub(in crate::grpc) fn create(
                 legacy,
                 ..RegistrationRequest::new(place)
             };
-            // Of the request as it was understood: that "" and the default environment are the same, say.
+            // The fingerprint is of the parsed request, in which an empty environment equals the default one.
             let repeat =
                 |request_id| IdempotentRequest { request_id, fingerprint: Fingerprint::of(&request) };
             let repeat = request_id.map(repeat);
@@ -169,9 +169,10 @@ fn lookup(
 }
 
 fn uuid(field: &str, text: &str) -> std::result::Result<Uuid, Violation> {
-    Uuid::try_parse(text).ok().filter(|_| text.len() == 36).ok_or_else(|| {
-        Violation::new(field, "is no UUID; write it like f81d4fae-7dec-41d0-a765-00a0c91e6bf6")
-    })
+    Uuid::try_parse(text)
+        .ok()
+        .filter(|_| text.len() == 36)
+        .ok_or_else(|| Violation::new(field, "must be a UUID, such as f81d4fae-7dec-41d0-a765-00a0c91e6bf6"))
 }
 
 fn legacy(violations: &mut Violations, message: v1::LegacyParameters) -> LegacyParameters {

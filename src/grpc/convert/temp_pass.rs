@@ -1,4 +1,4 @@
-//! Messages of `TempPassService`.
+//! The messages of `TempPassService`.
 
 use super::{address, device_info, place, required_device_id, timestamp, user_agent};
 use crate::{
@@ -25,7 +25,7 @@ use crate::{
     },
 };
 
-/// The longest name of a batch's item, in bytes.
+/// The maximum length of an `item_id`, in bytes.
 const ITEM_ID_MAX: usize = 256;
 
 pub(in crate::grpc) fn reset(message: v1::ResetTempPassRequest, policy: &Policy) -> Result<ResetTempPass> {
@@ -64,13 +64,16 @@ pub(in crate::grpc) fn reset_flexible(
             Some(ResetTarget::All)
         }
         Some(FlexibleTarget::AllKeys(false)) => {
-            violations.add("all_keys", "must be true, or left out for a generic_key or user_identifier");
+            violations.add(
+                "all_keys",
+                "must be true; to reset one trial, set generic_key or user_identifier instead",
+            );
             None
         }
         None => {
             violations.add(
                 "target",
-                "is required: generic_key, user_identifier, or all_keys; nothing is all by default",
+                "is required: generic_key, user_identifier, or all_keys (a request without a target resets nothing)",
             );
             None
         }
@@ -161,7 +164,8 @@ pub(in crate::grpc) fn get(message: v1::GetTempPassRequest, policy: &Policy) -> 
     }
 }
 
-/// What authorize and get have in common: whose trial of which TempPass, and what is known of the device.
+/// The common fields of Authorize and Get: the TempPass, the device and user of the trial, and facts about
+/// the device.
 struct TrialRequest<'a> {
     /// Environment, requestor and mvpd.
     place: (&'a str, &'a str, &'a str),
@@ -186,7 +190,7 @@ impl TrialRequest<'_> {
         let sends_identifier = place.as_ref().is_some_and(|place| policy.sends_identifiers(&place.place));
         let user_identifier = self.identity.identifier().filter(|_| sends_identifier);
         let generic_key = self.identity.generic_key(violations, self.hash_algorithm);
-        // What only an upstream has a use for is checked all the same.
+        // Fields that only an upstream uses are always checked.
         let device_info = self.device.and_then(|device| violations.take_all(device)).map(|(info, _)| info);
         let user_agent = user_agent(violations, self.user_agent);
         let ip = address(violations, "device_ip", self.device_ip);
@@ -235,7 +239,7 @@ pub(in crate::grpc) fn temp_pass(trial: TrialView) -> v1::TempPass {
     }
 }
 
-/// The user, as a request has it.
+/// The user of a promotional trial, as a request identifies it.
 enum UserIdentity {
     None,
     Key(String),
@@ -265,13 +269,13 @@ impl UserIdentity {
     }
 }
 
-/// The key of an identifier, which goes no further than here.
+/// The generic key of an identifier. The identifier itself is not passed on.
 fn hashed(violations: &mut Violations, identifier: &str, algorithm: i32) -> Option<GenericKey> {
     device_info::check_identifier(violations, "user_identifier", identifier);
     if is_all(identifier) {
         violations.add(
             "user_identifier",
-            "is the word all, which is nobody's identifier; all keys have a field of their own",
+            "must be the identifier of a user, but is the word all; set all_keys to reset every trial",
         );
     }
     let algorithm = violations.take(device_info::hash_algorithm("hash_algorithm", algorithm))?;
@@ -281,13 +285,14 @@ fn hashed(violations: &mut Violations, identifier: &str, algorithm: i32) -> Opti
 
 fn no_algorithm(violations: &mut Violations, algorithm: i32) {
     if algorithm != 0 {
-        violations.add("hash_algorithm", "is for a user_identifier; leave it out without one");
+        violations.add("hash_algorithm", "must not be set without a user_identifier");
     }
 }
 
 fn key_target(violations: &mut Violations, text: &str) -> Option<ResetTarget> {
     if is_all(text) {
-        violations.add("generic_key", "is the word all; fill all_keys to reset every trial");
+        violations
+            .add("generic_key", "must be a key, but is the word all; set all_keys to reset every trial");
         return None;
     }
     violations.take(GenericKey::parse("generic_key", text)).map(ResetTarget::Key)
@@ -295,17 +300,19 @@ fn key_target(violations: &mut Violations, text: &str) -> Option<ResetTarget> {
 
 fn device_target(target: Option<Target>) -> std::result::Result<ResetTarget, Violation> {
     match target {
-        Some(Target::DeviceId(text)) if is_all(&text) => {
-            Err(Violation::new("device_id", "is the word all; fill all_devices to reset every trial"))
-        }
+        Some(Target::DeviceId(text)) if is_all(&text) => Err(Violation::new(
+            "device_id",
+            "must be the identifier of a device, but is the word all; set all_devices to reset every trial",
+        )),
         Some(Target::DeviceId(text)) => required_device_id(&text).map(ResetTarget::Device),
         Some(Target::AllDevices(true)) => Ok(ResetTarget::All),
         Some(Target::AllDevices(false)) => {
-            Err(Violation::new("all_devices", "must be true, or left out for a device_id"))
+            Err(Violation::new("all_devices", "must be true; to reset one trial, set device_id instead"))
         }
-        None => {
-            Err(Violation::new("target", "is required: device_id, or all_devices; nothing is all by default"))
-        }
+        None => Err(Violation::new(
+            "target",
+            "is required: device_id, or all_devices (a request without a target resets nothing)",
+        )),
     }
 }
 

@@ -70,19 +70,19 @@ fn file_errors_name_the_key_the_path_and_the_remedy() {
     let two_keys = format!("{key}{}", other.key);
     for (name, content, field, part) in [
         ("c", "", "certificate", "c is empty"),
-        ("c", "certificate\n", "certificate", "is no PEM"),
-        ("c", "-----BEGIN CERTIFICATE-----\nMA==\n", "certificate", "is no PEM"),
-        ("c", &key, "certificate", "holds no certificate but a private key"),
-        ("c", nonsense, "certificate", "holds something"),
+        ("c", "certificate\n", "certificate", "PEM"),
+        ("c", "-----BEGIN CERTIFICATE-----\nMA==\n", "certificate", "PEM"),
+        ("c", &key, "certificate", "contains no certificate, but a private key"),
+        ("c", nonsense, "certificate", "contains an invalid"),
         ("k", "", "key", "k is empty"),
-        ("k", &certificate, "key", "holds no private key but a certificate"),
+        ("k", &certificate, "key", "contains no private key, but a certificate"),
         ("k", encrypted, "key", "is encrypted"),
         ("k", older, "key", "is encrypted"),
-        ("k", nonsense_key, "key", "cannot be used"),
+        ("k", nonsense_key, "key", "contains an unusable key"),
         ("k", &two_keys, "key", "several private keys"),
         ("k", &other.key, "key", "does not belong to the certificate"),
         ("a", "", "client_ca", "a is empty"),
-        ("a", &key, "client_ca", "holds no certificate but a private key"),
+        ("a", &key, "client_ca", "contains no certificate, but a private key"),
         ("a", nonsense, "client_ca", "certificate 1"),
     ] {
         let mut files = vec![("c", certificate.as_str()), ("k", &key), ("a", &ca)];
