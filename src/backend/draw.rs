@@ -1,4 +1,4 @@
-//! Codes of our own: drawn until one is free.
+//! Issues codes of our own: draws random codes until one is free.
 
 use crate::domain::{
     backend::{Issuance, IssuedCode, ResponseRecorder},
@@ -11,21 +11,21 @@ use crate::domain::{
     registration_code::RegistrationCode,
 };
 
-/// How often a code is drawn again that turned out to be taken. With 1000 codes for each that may live, even
-/// a full environment needs a second draw once in a thousand calls.
+/// The maximum number of draws for one code. The format has 1000 codes for each code that may be live, so even
+/// a full environment needs a second draw only once in a thousand calls.
 const DRAWS: usize = 32;
 
-/// How codes are drawn.
+/// Draws codes and inserts them into the store.
 pub(super) struct CodeDraw<'a> {
     pub codes: &'a dyn Codes,
     pub format: &'a CodeFormat,
     pub randomness: &'a dyn Randomness,
-    /// How many codes may live at once in an environment.
+    /// The maximum number of live codes in an environment.
     pub max_live: u64,
 }
 
 impl CodeDraw<'_> {
-    /// Gives the record a code, and stores it, together with the answer where that is to be kept.
+    /// Gives the record a free code and stores it, in one commit with the response if `keep` is given.
     pub(super) async fn issue(
         &self,
         mut registration: Box<RegistrationCode>,
@@ -54,6 +54,6 @@ impl CodeDraw<'_> {
                 }
             }
         }
-        Err(Error::Internal(format!("{DRAWS} codes in a row were taken")))
+        Err(Error::Internal(format!("no free code found in {DRAWS} draws")))
     }
 }

@@ -1,4 +1,4 @@
-//! passbridge itself: it draws codes and keeps trials in its own store.
+//! The local backend: passbridge issues codes and stores trials itself.
 
 use std::sync::Arc;
 
@@ -23,29 +23,29 @@ use crate::domain::{
     temp_pass::{ResetBy, ResetTarget, ResourceId, TempPassKey, TempPassRule, TrialApplication, TrialView},
 };
 
-/// The backend over our own store.
+/// The backend that uses passbridge's own store.
 pub struct LocalBackend {
     parts: LocalDependencies,
 }
 
-/// What it works with.
+/// The dependencies of the local backend.
 pub struct LocalDependencies {
-    /// Where records and trials are kept.
+    /// The store of records and trials.
     pub store: Store,
-    /// The shape of new codes.
+    /// The format of new codes.
     pub code_format: CodeFormat,
-    /// How many codes may live at once in an environment.
+    /// The maximum number of live codes in an environment.
     pub max_live_codes: u64,
-    /// Time.
+    /// The clock.
     pub clock: SharedClock,
-    /// Randomness for codes and ids.
+    /// The source of randomness for codes and ids.
     pub randomness: SharedRandomness,
-    /// Makes device information uniform.
+    /// Normalizes device information.
     pub normalizer: Arc<Normalizer>,
 }
 
 impl LocalBackend {
-    /// The backend over `parts`.
+    /// Creates the backend.
     #[must_use]
     pub fn over(parts: LocalDependencies) -> SharedBackend {
         Arc::new(Self { parts })
@@ -99,7 +99,7 @@ impl CodeBackend for LocalBackend {
         let parts = &self.parts;
         let now = parts.clock.now();
         let mut warnings = std::mem::take(&mut request.warnings);
-        warnings.extend(without_use(&request, "the local backend has no use for it"));
+        warnings.extend(unused_field_warnings(&request, "the local backend does not use it"));
         let draw = CodeDraw {
             codes: &*parts.store.codes,
             format: &parts.code_format,
@@ -171,13 +171,13 @@ impl ResetBackend for LocalBackend {
     }
 }
 
-/// A TempPass of our own is what its configuration says.
+/// The rule of a TempPass. The local backend knows only the TempPasses of the configuration.
 fn rule_of(subject: &TrialSubject) -> Result<TempPassRule> {
     subject.rule.ok_or_else(|| Error::TempPassNotFound { mvpd: subject.temp_pass.mvpd.to_string() })
 }
 
-/// What a backend that is not v2 has no use for.
-pub(super) fn without_use(request: &RegistrationRequest, why: &str) -> Vec<Warning> {
+/// Warnings about fields that only version 2 of the upstream uses.
+pub(super) fn unused_field_warnings(request: &RegistrationRequest, why: &str) -> Vec<Warning> {
     let fields = [("domain_name", &request.domain_name), ("redirect_url", &request.redirect_url)];
     let filled = fields.into_iter().filter(|(_, value)| !value.is_empty());
     filled.map(|(field, _)| Warning::ignored(field, why)).collect()

@@ -1,4 +1,4 @@
-//! What stands behind an environment: passbridge's own store, or the provider's REST API.
+//! The backends of environments: passbridge's own store, or the provider's REST API.
 
 #![warn(clippy::large_futures)]
 
@@ -8,4 +8,4 @@ pub mod upstream;
 
 pub use local::{LocalBackend, LocalDependencies};
 
-use local::without_use;
+use local::unused_field_warnings;

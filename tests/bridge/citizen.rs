@@ -168,8 +168,8 @@ async fn repeated_failures_open_the_circuit_breaker_and_health_shows_it() {
     }
     bridge.provider.forget_calls().await;
     let answer = bridge.server.codes().create_registration_code(create_from(20)).await;
-    let spared = refused(answer, Code::Unavailable, "UPSTREAM_UNAVAILABLE");
-    assert!(spared.message().contains("spared"), "{}", spared.message());
+    let refusal = refused(answer, Code::Unavailable, "UPSTREAM_UNAVAILABLE");
+    assert!(refusal.message().contains("circuit breaker"), "{}", refusal.message());
     assert_eq!(bridge.provider.calls().await.len(), 0);
     eventually(async || status().await == ServingStatus::NotServing).await;
 

@@ -12,34 +12,34 @@ use crate::support::{Bridge, create_from, raw::RawChannel, status::refused};
 fn faults() -> Vec<(&'static str, Value, Code, &'static str, &'static str)> {
     let unavailable = |name, fault, text| (name, fault, Code::Unavailable, "UPSTREAM_UNAVAILABLE", text);
     vec![
-        unavailable("closes the connection", json!({ "close": {} }), "the connection broke"),
-        unavailable("cuts the body", json!({ "cut": {} }), "broke off"),
-        unavailable("sends garbage", json!({ "garbage": {} }), "not the JSON"),
-        unavailable("sends 10 MB of HTML", json!({ "huge": { "bytes": 10_485_760 } }), "larger than any"),
+        unavailable("closes the connection", json!({ "close": {} }), "connection was closed"),
+        unavailable("cuts the body", json!({ "cut": {} }), "ended early"),
+        unavailable("sends garbage", json!({ "garbage": {} }), "not the expected JSON"),
+        unavailable("sends 10 MB of HTML", json!({ "huge": { "bytes": 10_485_760 } }), "larger than 1 MiB"),
         unavailable("redirects", json!({ "redirect": { "location": "http://127.0.0.1:1/x" } }), "redirect"),
-        unavailable("does not answer in time", json!({ "hang": {} }), "in time"),
+        unavailable("does not answer in time", json!({ "hang": {} }), "did not respond in time"),
         unavailable(
             "sends times in the past",
             json!({ "merge": { "expires": 1000, "notAfter": "1000" } }),
-            "expired already",
+            "already expired",
         ),
         unavailable(
             "sends a code with odd characters",
             json!({ "merge": { "code": "../A b" } }),
-            "code is none",
+            "invalid code",
         ),
-        unavailable("sends a code in lower case", json!({ "merge": { "code": "abcdefg" } }), "code is none"),
+        unavailable("sends a code in lower case", json!({ "merge": { "code": "abcdefg" } }), "invalid code"),
         unavailable("leaves the code out", json!({ "merge": { "code": null } }), "no code"),
         unavailable("leaves the id out", json!({ "merge": { "id": null, "sessionId": null } }), "no "),
         unavailable(
             "leaves the end out",
             json!({ "merge": { "expires": null, "notAfter": null } }),
-            "does not say when",
+            "no expiry",
         ),
         unavailable(
             "sends a page with 200",
             json!({ "status": { "status": 200, "content_type": "text/html", "body": "<html>" } }),
-            "not the JSON",
+            "not the expected JSON",
         ),
     ]
 }

@@ -152,7 +152,7 @@ async fn the_doctor_checks_an_environment_step_by_step() {
             rest = after;
         }
         assert!(!said.contains("FAILED") && said.contains("registered before"), "{said}");
-        assert!(said.contains("127.0.0.1 leads to 127.0.0.1"), "an entry in the hosts file shows: {said}");
+        assert!(said.contains("127.0.0.1 resolves to 127.0.0.1"), "an entry in the hosts file shows: {said}");
         assert_eq!(provider.issued().await.0, 1, "both have the same credentials");
         let resets = provider.calls_to("/reset-tempass/").await;
         assert!(resets.iter().all(|call| call["method"] == "GET"), "it resets nothing");
@@ -204,7 +204,7 @@ async fn the_doctor_reports_the_steps_of_a_login() {
     configure("domain_name = \"example.com\"");
     let (works, said) = examine();
     assert!(
-        works && said.contains("example.com is registered") && said.contains("sent on to 127.0.0.1"),
+        works && said.contains("example.com is registered") && said.contains("redirected to 127.0.0.1"),
         "{said}"
     );
     let looks = provider.calls_to("/api/v2/authenticate/").await;

@@ -84,9 +84,12 @@ async fn the_page_about_upstreams_works_as_pasted() {
         .replace(PROVIDER, &provider.address().to_string())
         .replace("127.0.0.1:50051", &server.grpc.to_string());
     let said = run(folder.path(), &calls);
-    for part in
-        ["a code of 7 characters was made", "it was forgotten here", "STATE_PENDING", "STATE_RELEASED"]
-    {
+    for part in [
+        "a code of 7 characters was created",
+        "passbridge deleted its record",
+        "STATE_PENDING",
+        "STATE_RELEASED",
+    ] {
         assert!(said.contains(part), "{part}: {said}");
     }
     let [explain] = &blocks(UPSTREAM, "passbridge explain")[..] else {

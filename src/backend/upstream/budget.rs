@@ -1,41 +1,41 @@
-//! How many calls may be repeats: a part of all, and a few before there were any. In a storm in which every call fails the
-//! provider gets hardly more calls than there are callers.
+//! The retry budget: it limits retries to a fraction of all calls, plus a small reserve. When every call fails, the provider
+//! receives hardly more calls than callers make.
 //!
-//! Of our own, in 20 lines: `tower::retry::budget::TpsBudget` forgets by windows of the machine's clock, which a test cannot move.
+//! `tower::retry::budget::TpsBudget` is not used because it expires by the machine's clock, which a test cannot control.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-/// What a repeat costs.
-const REPEAT: i64 = 1000;
+/// The cost of a retry.
+const RETRY: i64 = 1000;
 
-/// What a call earns: something less than a fifth of a repeat.
+/// The deposit of a call: slightly less than a fifth of a retry.
 const CALL: i64 = 180;
 
-/// What there is at first, and at most: repeats that are not used are not saved up for a storm.
-const RESERVE: i64 = 5 * REPEAT;
+/// The initial and the maximum balance: unused retries do not accumulate for a time of failures.
+const RESERVE: i64 = 5 * RETRY;
 
-/// The budget of one upstream.
+/// The retry budget of one upstream.
 #[derive(Debug)]
-pub(super) struct RepeatBudget(AtomicI64);
+pub(super) struct RetryBudget(AtomicI64);
 
-impl Default for RepeatBudget {
+impl Default for RetryBudget {
     fn default() -> Self {
         Self(AtomicI64::new(RESERVE))
     }
 }
 
-impl RepeatBudget {
-    /// Counts a call that somebody wants.
+impl RetryBudget {
+    /// Deposits for a call that a caller requested.
     pub(super) fn earn(&self) {
         let _ = self
             .0
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some((left + CALL).min(RESERVE)));
     }
 
-    /// Whether a call may be repeated; it is paid for then.
+    /// Withdraws a retry; `false` if the budget does not allow one.
     pub(super) fn spend(&self) -> bool {
         let spent = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-            left.checked_sub(REPEAT).filter(|left| *left >= 0)
+            left.checked_sub(RETRY).filter(|left| *left >= 0)
         });
         spent.is_ok()
     }
@@ -46,19 +46,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_calls_that_all_fail_less_than_a_fifth_are_repeated() {
-        let budget = RepeatBudget::default();
-        let mut repeats = 0;
+    fn fewer_than_a_fifth_of_failing_calls_are_retried() {
+        let budget = RetryBudget::default();
+        let mut retries = 0;
         for _ in 0..1_000 {
             budget.earn();
-            repeats += u32::from(budget.spend());
+            retries += u32::from(budget.spend());
         }
-        assert!((150..200).contains(&repeats), "{repeats}");
+        assert!((150..200).contains(&retries), "{retries}");
     }
 
     #[test]
-    fn the_first_calls_may_be_repeated_too() {
-        let budget = RepeatBudget::default();
+    fn the_first_call_may_be_retried() {
+        let budget = RetryBudget::default();
         budget.earn();
         assert!(budget.spend());
     }

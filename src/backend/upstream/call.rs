@@ -1,4 +1,4 @@
-//! A call to the provider and its answer, as the adapters of both versions know them.
+//! A call to the provider and its response, for the adapters of both versions.
 
 use std::time::Duration;
 
@@ -13,14 +13,14 @@ use crate::domain::{
     id::{DeviceId, RequestorId},
 };
 
-/// The header that device information goes in.
+/// The header for device information.
 pub(super) const X_DEVICE_INFO: HeaderName = HeaderName::from_static("x-device-info");
 
-/// How long to wait after 429 at least (reference, section 6), and at most.
+/// The shortest wait after 429 (reference, section 6), and the longest.
 const THROTTLED_PAUSE: Duration = Duration::from_secs(1);
 const THROTTLED_PAUSE_MAX: Duration = Duration::from_secs(60);
 
-/// What the provider may refuse a token for: a requestor at one of its origins; nothing in particular by default.
+/// The scope for which the provider may refuse a token: a requestor at one of its origins. The default is no particular scope.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct TokenScope(Option<(ProviderOrigin, RequestorId)>);
 
@@ -30,50 +30,52 @@ impl TokenScope {
     }
 }
 
-/// Which of the two origins a call goes to.
+/// The origin that a call goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum ProviderOrigin {
     Api,
     Reset,
 }
 
-/// A call that is about to be made. It holds secrets, and shows itself to no log.
+/// A call to make. It contains secrets, so it does not implement `Debug`.
 pub(super) struct ProviderCall {
     pub method: Method,
     pub origin: ProviderOrigin,
-    /// Absolute, and of characters that a path may have.
+    /// The absolute path, percent-encoded.
     pub path: String,
-    /// Encoded; empty for none.
+    /// The encoded query; empty if there is none.
     pub query: String,
     pub headers: HeaderMap,
     pub body: Bytes,
-    /// On whose behalf it is made: what `X-Forwarded-For` says, and whose pace it keeps.
+    /// The address of the device on whose behalf the call is made: sent in `X-Forwarded-For`, and the key of request pacing.
     pub device: Option<Address>,
-    /// Whether a call that may have been made already can be made again.
-    pub repeatable: bool,
-    /// What a token must be good for.
+    /// Whether the call may be retried although the provider may have received it already.
+    pub retryable: bool,
+    /// The scope for which the token must be valid.
     pub scope: TokenScope,
-    /// As whose client it is made.
+    /// The client of the provider that makes the call.
     pub acting: ActingClient,
 }
 
-/// As whose client of the provider's a call is made, where each device has one. Where none has, all are made as ours.
+/// The client of the provider that makes a call, if each device has its own (`per_device`). Otherwise the server's client makes
+/// all calls.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) enum ActingClient {
-    /// As ours.
+    /// The server's client.
     #[default]
     Server,
-    /// As the device's, and as ours where it has none: its logins of before each device had one are ours.
+    /// The device's client, or the server's if the device has none: its logins from before a change to `per_device` belong to
+    /// the server's client.
     Known(DeviceId),
-    /// As the device's, which is registered first where it has none: the login that begins belongs to its client.
+    /// The device's client, which is registered first if necessary: the login that starts belongs to it.
     Registered(DeviceId),
 }
 
 impl ProviderCall {
-    /// A call to the API with nothing but its path.
+    /// Creates a call to the API with only a path.
     pub(super) fn new(method: Method, path: String) -> Self {
         Self {
-            repeatable: method == Method::GET,
+            retryable: method == Method::GET,
             method,
             origin: ProviderOrigin::Api,
             path,
@@ -86,18 +88,18 @@ impl ProviderCall {
         }
     }
 
-    /// The same with a query.
+    /// Sets the query.
     pub(super) fn query(mut self, pairs: &[(&str, &str)]) -> Self {
         self.query = form(pairs);
         self
     }
 
-    /// The same on behalf of the device at this address.
+    /// Sets the address of the device on whose behalf the call is made.
     pub(super) fn on_behalf_of(self, device: Option<Address>) -> Self {
         Self { device, ..self }
     }
 
-    /// The same for a call that begins a login: the device has a client of its own from then on.
+    /// Marks a call that starts a login: from then on the device has its own client.
     pub(super) fn registering(self) -> Self {
         match self.acting {
             ActingClient::Known(device) => Self { acting: ActingClient::Registered(device), ..self },
@@ -105,26 +107,28 @@ impl ProviderCall {
         }
     }
 
-    /// The same with a form.
+    /// Sets a form as the body.
     pub(super) fn form(mut self, pairs: &[(&str, &str)]) -> Self {
         self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         self.body = form(pairs).into();
         self
     }
 
-    /// The same with JSON.
+    /// Sets JSON as the body.
     pub(super) fn json(mut self, value: &serde_json::Value) -> Self {
         self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         self.body = value.to_string().into();
         self
     }
 
-    /// The same with one more header. An empty one is none, and what no header can hold is left out.
+    /// Adds a header. Omits an empty value, and a value that HTTP does not allow in a header.
     pub(super) fn header(mut self, name: HeaderName, value: &str) -> Self {
         match HeaderValue::from_str(value.trim()) {
             Ok(value) if value.is_empty() => {}
             Ok(value) => drop(self.headers.insert(name, value)),
-            Err(_) => tracing::warn!(header = %name, "a header that HTTP cannot carry is not sent upstream"),
+            Err(_) => {
+                tracing::warn!(header = %name, "header with invalid value not sent upstream")
+            }
         }
         self
     }
@@ -134,7 +138,7 @@ fn form(pairs: &[(&str, &str)]) -> String {
     form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
 }
 
-/// What came back. It may hold secrets, and shows itself to no log.
+/// A response. It may contain secrets, so it does not implement `Debug`.
 pub(super) struct ProviderResponse {
     pub status: StatusCode,
     pub headers: HeaderMap,
@@ -142,23 +146,23 @@ pub(super) struct ProviderResponse {
 }
 
 impl ProviderResponse {
-    /// The media type, without parameters.
+    /// Returns the media type without parameters.
     pub(super) fn media_type(&self) -> &str {
         let value = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         value.split(';').next().unwrap_or_default().trim()
     }
 
-    /// Whether a front door answered, and not the API.
+    /// Reports whether the response is a page, which a gateway in front of the API sends, not the API.
     pub(super) fn is_html(&self) -> bool {
         self.media_type().eq_ignore_ascii_case("text/html")
     }
 
-    /// What the answer's `Date` says.
+    /// Returns the `Date` header.
     pub(super) fn date(&self) -> Option<&str> {
         self.headers.get(DATE)?.to_str().ok()
     }
 
-    /// How long to wait after 429.
+    /// Returns the wait after 429.
     pub(super) fn retry_after(&self) -> Duration {
         let said = self.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         said.map_or(THROTTLED_PAUSE, Duration::from_secs).clamp(THROTTLED_PAUSE, THROTTLED_PAUSE_MAX)
@@ -173,18 +177,18 @@ mod tests {
     use crate::telemetry::CapturedLog;
 
     #[test]
-    fn a_header_that_http_cannot_carry_is_left_out_and_that_is_logged_without_its_value() {
+    fn an_invalid_header_is_omitted_and_logged_without_its_value() {
         let log = CapturedLog::of_this_thread();
         let with = |value: &str| {
             let call = ProviderCall::new(Method::GET, "/".to_owned()).header(USER_AGENT, value);
             call.headers.get(USER_AGENT).map(|value| value.as_bytes().to_vec())
         };
-        assert_eq!(with("Télé/1.0"), Some("Télé/1.0".into()), "beyond ASCII it can");
+        assert_eq!(with("Télé/1.0"), Some("Télé/1.0".into()), "non-ASCII text is allowed");
         assert_eq!((with(""), with("  ")), (None, None));
         assert!(log.text().is_empty(), "{}", log.text());
         assert_eq!(with("a\nb"), None);
         let text = log.text();
-        assert!(text.contains("a header that HTTP cannot carry is not sent upstream"), "{text}");
+        assert!(text.contains("header with invalid value not sent upstream"), "{text}");
         assert!(text.contains("user-agent") && !text.contains("a\nb"), "{text}");
     }
 }

@@ -1,6 +1,6 @@
-//! A circuit breaker: who fails again and again is spared for a while, and then tried by one call.
+//! A circuit breaker: after consecutive failures it rejects calls for a while, then lets one probe call through.
 //!
-//! Crates for this read the machine's clock themselves, so that a test of the recovery would have to wait for it.
+//! The crates for this read the machine's clock, so a test of the recovery would have to wait in real time.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -9,21 +9,23 @@ use std::{
 
 use crate::domain::{
     clock::{MonotonicInstant, SharedClock},
+    id::EnvironmentName,
     randomness::{SharedRandomness, spread},
 };
 
-/// So many failures in a row open the circuit.
+/// The number of consecutive failures that open the circuit breaker.
 const FAILURES: u32 = 10;
 
-/// How long nobody calls after it opened; up to half as long again, so that replicas do not come back together.
-const SPARED: Duration = Duration::from_secs(5);
+/// The time without calls after the circuit breaker opens. Jitter adds up to half of it, so that replicas do not probe at the
+/// same time.
+const OPEN_FOR: Duration = Duration::from_secs(5);
 
-/// Whether calls go through.
+/// The state of a circuit breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CircuitState {
-    /// They do.
+    /// Calls go through.
     Closed,
-    /// They are refused here.
+    /// Calls are rejected without reaching the upstream.
     Open,
 }
 
@@ -32,40 +34,49 @@ enum BreakerState {
     Closed {
         failures: u32,
     },
-    /// Until then nobody calls; after that one call tries, and the next one about that long later.
+    /// No call goes through before `until`. Then one probe call does, and `until` moves on for the next probe.
     Open {
         until: MonotonicInstant,
     },
 }
 
-/// The circuit of one upstream.
+/// The circuit breaker of one origin of an upstream.
 #[derive(Debug)]
 pub(super) struct CircuitBreaker {
+    environment: EnvironmentName,
+    origin: &'static str,
     clock: SharedClock,
     randomness: SharedRandomness,
     state: Mutex<BreakerState>,
 }
 
 impl CircuitBreaker {
-    pub(super) fn new(clock: SharedClock, randomness: SharedRandomness) -> Self {
-        Self { clock, randomness, state: Mutex::new(BreakerState::Closed { failures: 0 }) }
+    /// Creates a closed circuit breaker. `origin` names the part of the upstream in the log.
+    pub(super) fn new(
+        environment: EnvironmentName,
+        origin: &'static str,
+        clock: SharedClock,
+        randomness: SharedRandomness,
+    ) -> Self {
+        let state = Mutex::new(BreakerState::Closed { failures: 0 });
+        Self { environment, origin, clock, randomness, state }
     }
 
-    /// Whether a call would be let through.
+    /// Checks whether a call would go through now, without starting a probe.
     ///
     /// # Errors
-    /// How long it would be refused at least.
-    pub(super) fn look(&self) -> Result<(), Duration> {
+    /// The minimum time until a call may go through.
+    pub(super) fn check(&self) -> Result<(), Duration> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let BreakerState::Open { until } = &*state else { return Ok(()) };
         let now = self.clock.instant();
         if now < *until { Err(until.since(now)) } else { Ok(()) }
     }
 
-    /// Lets a call through.
+    /// Lets a call through. If the circuit breaker is open, the call is the probe.
     ///
     /// # Errors
-    /// How long it is refused at least.
+    /// The minimum time until a call may go through.
     pub(super) fn permit(&self) -> Result<(), Duration> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let BreakerState::Open { until } = &mut *state else { return Ok(()) };
@@ -73,36 +84,38 @@ impl CircuitBreaker {
         if now < *until {
             return Err(until.since(now));
         }
-        *until = self.spared_until();
+        *until = self.next_probe();
         Ok(())
     }
 
-    fn spared_until(&self) -> MonotonicInstant {
-        self.clock.instant() + spread(&*self.randomness, SPARED)
+    fn next_probe(&self) -> MonotonicInstant {
+        self.clock.instant() + spread(&*self.randomness, OPEN_FOR)
     }
 
-    /// Notes that a call was answered.
-    pub(super) fn succeeded(&self) {
+    /// Records a successful call.
+    pub(super) fn record_success(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if matches!(*state, BreakerState::Open { .. }) {
-            tracing::info!("the upstream works again");
+            let (environment, origin) = (&self.environment, self.origin);
+            tracing::info!(%environment, origin, "circuit breaker closed");
         }
         *state = BreakerState::Closed { failures: 0 };
     }
 
-    /// Notes that a call was not answered, or by a breakdown.
-    pub(super) fn failed(&self) {
+    /// Records a call that got no response, or a server error.
+    pub(super) fn record_failure(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let BreakerState::Closed { failures } = &mut *state {
             *failures += 1;
             if *failures >= FAILURES {
-                tracing::warn!("the upstream fails again and again, and is spared for a while");
-                *state = BreakerState::Open { until: self.spared_until() };
+                let (environment, origin) = (&self.environment, self.origin);
+                tracing::warn!(%environment, origin, failures = *failures, "circuit breaker opened");
+                *state = BreakerState::Open { until: self.next_probe() };
             }
         }
     }
 
-    /// Whether calls go through.
+    /// Returns the state.
     pub(super) fn state(&self) -> CircuitState {
         match *self.state.lock().unwrap_or_else(PoisonError::into_inner) {
             BreakerState::Closed { .. } => CircuitState::Closed,
@@ -119,40 +132,45 @@ mod tests {
         randomness::ScriptedRandomness,
     };
 
+    fn breaker(clock: SharedClock, random_byte: u8) -> CircuitBreaker {
+        let environment = EnvironmentName::parse("environment", "live").expect("valid");
+        CircuitBreaker::new(environment, "api", clock, ScriptedRandomness::new(vec![random_byte]))
+    }
+
     #[test]
-    fn it_opens_after_failures_in_a_row_and_is_tried_by_one_call_at_a_time() {
+    fn it_opens_after_consecutive_failures_and_is_probed_by_one_call_at_a_time() {
         let clock = ManualClock::new(Timestamp::from_millis(0));
-        let circuit = CircuitBreaker::new(clock.clone(), ScriptedRandomness::new(vec![0]));
-        (1..FAILURES).for_each(|_| circuit.failed());
-        circuit.succeeded();
-        (1..FAILURES).for_each(|_| circuit.failed());
-        assert_eq!(circuit.permit(), Ok(()), "not yet so many in a row");
-        circuit.failed();
-        assert_eq!((circuit.state(), circuit.permit()), (CircuitState::Open, Err(SPARED)));
-        clock.advance(SPARED);
-        assert_eq!(circuit.permit(), Ok(()), "one tries");
-        assert_eq!(circuit.permit(), Err(SPARED), "the others wait for how that ends");
-        circuit.failed();
-        assert_eq!(circuit.permit(), Err(SPARED));
-        clock.advance(SPARED);
+        let circuit = breaker(clock.clone(), 0);
+        (1..FAILURES).for_each(|_| circuit.record_failure());
+        circuit.record_success();
+        (1..FAILURES).for_each(|_| circuit.record_failure());
+        assert_eq!(circuit.permit(), Ok(()), "a success resets the count");
+        circuit.record_failure();
+        assert_eq!((circuit.state(), circuit.permit()), (CircuitState::Open, Err(OPEN_FOR)));
+        clock.advance(OPEN_FOR);
+        assert_eq!(circuit.permit(), Ok(()), "one call probes");
+        assert_eq!(circuit.permit(), Err(OPEN_FOR), "other calls wait for the result");
+        circuit.record_failure();
+        assert_eq!(circuit.permit(), Err(OPEN_FOR));
+        clock.advance(OPEN_FOR);
         assert_eq!(circuit.permit(), Ok(()));
-        circuit.succeeded();
+        circuit.record_success();
         assert_eq!((circuit.state(), circuit.permit()), (CircuitState::Closed, Ok(())));
     }
 
     #[test]
-    fn replicas_whose_circuits_opened_together_do_not_come_back_together() {
+    fn replicas_do_not_probe_at_the_same_time() {
         let clock = ManualClock::new(Timestamp::from_millis(0));
         let opened = |byte| {
-            let circuit = CircuitBreaker::new(clock.clone(), ScriptedRandomness::new(vec![byte]));
-            (0..FAILURES).for_each(|_| circuit.failed());
+            let circuit = breaker(clock.clone(), byte);
+            (0..FAILURES).for_each(|_| circuit.record_failure());
             circuit
         };
         let (early, late) = (opened(0), opened(255));
-        clock.advance(SPARED);
-        assert_eq!((early.permit(), late.permit()), (Ok(()), Err(SPARED / 2)));
-        clock.advance(SPARED / 2);
+        clock.advance(OPEN_FOR);
+        assert_eq!((early.permit(), late.permit()), (Ok(()), Err(OPEN_FOR / 2)));
+        clock.advance(OPEN_FOR / 2);
         assert_eq!(late.permit(), Ok(()));
-        assert_eq!(late.permit(), Err(SPARED * 3 / 2), "nor do those who try after them");
+        assert_eq!(late.permit(), Err(OPEN_FOR * 3 / 2), "later probes are spread too");
     }
 }

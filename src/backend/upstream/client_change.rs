@@ -1,6 +1,6 @@
-//! As how many clients of the provider's logins were made last. A login belongs to the client that it was made with, so that
-//! devices which had clients of their own are logged out without them. The other way round they stay logged in as ours until
-//! they ask for a code.
+//! Detects a change of `upstream_client` after logins were made. A login belongs to the client with which it was made. After a
+//! change from `per_device` to `shared`, all devices are logged out. After the opposite change, a device stays logged in with the
+//! server's client until it requests a code.
 
 use std::sync::{
     Arc,
@@ -20,7 +20,7 @@ use crate::{
     format::{self, FormatError, StoredFormat},
 };
 
-/// Remembers the setting by which logins were made last, for one environment and provider.
+/// Stores the setting with which the last logins were made, for one environment and provider.
 pub(super) struct ClientChange {
     environment: EnvironmentName,
     key: LedgerKey,
@@ -45,25 +45,25 @@ impl ClientChange {
         }
     }
 
-    /// Warns where logins were made by another setting. It is so at each start until a login is made by the present one.
+    /// Logs a warning if logins were made with another setting: at each start, until a login is made with the present one.
     pub(super) async fn warn(&self) {
         let environment = &self.environment;
         match (self.former().await, self.present) {
             (Ok(Some(UpstreamClient::PerDevice)), UpstreamClient::Shared) => tracing::warn!(%environment,
-                "upstream_client has changed to shared: every viewer of the environment has to log in once more, unless it is \
-                 changed back"
+                "upstream_client has changed to shared, every viewer of the environment must log in again unless the change is \
+                 reverted"
             ),
             (Ok(Some(UpstreamClient::Shared)), UpstreamClient::PerDevice) => tracing::warn!(%environment,
-                "upstream_client has changed to per_device: a device that is logged in stays so until it asks for another code"
+                "upstream_client has changed to per_device, a device stays logged in until it requests another code"
             ),
             (Ok(_), _) => {}
             (Err(error), _) => tracing::warn!(%environment, error = %error.operator_message(),
-                "whether upstream_client has changed cannot be read"),
+                "cannot check whether upstream_client has changed"),
         }
     }
 
-    /// A login is being made: from now on the present setting is the one to compare with.
-    pub(super) async fn login_begins(&self) {
+    /// Records that a login starts with the present setting.
+    pub(super) async fn record_login(&self) {
         if self.is_kept.load(Ordering::Relaxed) {
             return;
         }
@@ -71,7 +71,7 @@ impl ClientChange {
             Ok(()) => self.is_kept.store(true, Ordering::Relaxed),
             // The next login tries again.
             Err(error) => {
-                tracing::debug!(error = %error.operator_message(), "upstream_client could not be kept")
+                tracing::debug!(error = %error.operator_message(), "cannot store upstream_client")
             }
         }
     }
@@ -86,7 +86,7 @@ impl ClientChange {
         let before = self.ledger.get(&self.key).await?.map(|entry| entry.value);
         if before.as_ref() != Some(&value) {
             let entry = LedgerEntry { value, expire_time: None };
-            // Who was first in between has written the same, unless two servers are configured differently.
+            // If another server wrote first, it wrote the same value, unless the two are configured differently.
             self.ledger.swap(&self.key, before.as_deref(), Some(entry)).await?;
         }
         Ok(())
@@ -129,7 +129,7 @@ mod tests {
     };
 
     #[tokio::test]
-    async fn a_setting_that_has_changed_since_logins_were_made_is_warned_of_until_one_is_made_anew() {
+    async fn a_changed_setting_is_logged_at_each_start_until_the_next_login() {
         let folder = tempfile::tempdir().expect("a folder");
         let options = EmbeddedOptions::new(folder.path(), ManualClock::new(Timestamp::from_millis(1)));
         let store = EmbeddedStore::open(EmbeddedOptions { free_space_reserve: 0, ..options }).expect("opens");
@@ -143,26 +143,26 @@ mod tests {
         };
         let log = CapturedLog::of_this_thread();
         let warned = |of: &str| log.text().matches(of).count();
-        let (gently, hard) = ("stays so until it asks for another code", "has to log in once more");
+        let (per_device, shared) = ("changed to per_device", "changed to shared");
         started(UpstreamClient::Shared).warn().await;
         started(UpstreamClient::PerDevice).warn().await;
-        assert_eq!((warned(gently), warned(hard)), (0, 0), "nobody has ever logged in");
-        started(UpstreamClient::Shared).login_begins().await;
+        assert_eq!((warned(per_device), warned(shared)), (0, 0), "no login was ever made");
+        started(UpstreamClient::Shared).record_login().await;
         started(UpstreamClient::Shared).warn().await;
-        assert_eq!((warned(gently), warned(hard)), (0, 0));
+        assert_eq!((warned(per_device), warned(shared)), (0, 0));
         for times in 1..=2 {
             started(UpstreamClient::PerDevice).warn().await;
-            assert_eq!((warned(gently), warned(hard)), (times, 0), "{}", log.text());
+            assert_eq!((warned(per_device), warned(shared)), (times, 0), "{}", log.text());
         }
-        started(UpstreamClient::PerDevice).login_begins().await;
+        started(UpstreamClient::PerDevice).record_login().await;
         started(UpstreamClient::PerDevice).warn().await;
-        assert_eq!((warned(gently), warned(hard)), (2, 0));
+        assert_eq!((warned(per_device), warned(shared)), (2, 0));
         started(UpstreamClient::Shared).warn().await;
-        assert_eq!((warned(gently), warned(hard)), (2, 1));
+        assert_eq!((warned(per_device), warned(shared)), (2, 1));
     }
 
     #[test]
-    fn the_format_of_the_setting_is_pinned() {
+    fn the_stored_format_of_the_setting_is_pinned() {
         let encoded = encode(UpstreamClient::PerDevice).expect("encodes");
         golden::check(
             UpstreamClientV1::NAME,

@@ -1,5 +1,5 @@
-//! A pool of connections for each serving thread: a connection is driven by the thread that opened it, and a call that used
-//! another thread's would wait for two of them to wake up.
+//! A connection pool for each serving thread. A connection is driven by the thread that opened it, so a call over another
+//! thread's connection would have to wait for two threads to wake up.
 
 use std::{
     cell::Cell,
@@ -14,35 +14,35 @@ use reqwest::Client;
 use super::UpstreamOptions;
 use crate::outbound::client_for;
 
-/// How many pools there are. Threads beyond that share them.
+/// The number of pools. Further threads share them.
 const POOLS: usize = 64;
 
 /// The pools of one upstream.
 pub(super) struct Clients {
     options: UpstreamOptions,
     pools: [OnceLock<Client>; POOLS],
-    /// For when no further one can be made, which the first one shows not to happen.
+    /// The fallback if another client cannot be created. That is not expected, since this one could.
     first: Client,
 }
 
 impl Clients {
-    /// Pools for an upstream that is called so.
+    /// Creates the pools of an upstream.
     ///
     /// # Errors
-    /// Where no client can be made, which is a matter of the machine's certificates.
+    /// No client can be created, which depends on the machine's root certificates.
     pub(super) fn new(options: &UpstreamOptions) -> Result<Self, String> {
         let first = client(options).map_err(|error| error.to_string())?;
         Ok(Self { options: options.clone(), pools: [const { OnceLock::new() }; POOLS], first })
     }
 
-    /// The pool of the thread that asks.
+    /// Returns the pool of the calling thread.
     pub(super) fn of_this_thread(&self) -> &Client {
         let pool = &self.pools[number_of_this_thread() % POOLS];
         pool.get_or_init(|| client(&self.options).unwrap_or_else(|_| self.first.clone()))
     }
 }
 
-/// The threads that ask, counted.
+/// Numbers the calling threads.
 fn number_of_this_thread() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
@@ -57,7 +57,7 @@ fn number_of_this_thread() -> usize {
 
 fn client(options: &UpstreamOptions) -> reqwest::Result<Client> {
     client_for(&[&options.url, &options.reset_url])
-        // Shorter than the call's own, so that it is known whether a call was made.
+        // Shorter than the timeout of the call, so that a call that was not sent can be told from one that was.
         .connect_timeout(options.timeout / 2)
         .pool_max_idle_per_host(options.connections.div_ceil(2))
         .build()

@@ -1,5 +1,5 @@
-//! Who passbridge is at the provider: a software statement becomes a client id and a secret, once and for ever (reference,
-//! section 5). To lose them would lose the viewers' sessions, so they are in the ledger before they are used.
+//! The client credentials at the provider: a client id and secret, obtained once with the software statement (reference, section
+//! 5). Losing them would end the viewers' logins, so they are stored in the ledger before they are used.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -20,10 +20,10 @@ use crate::{
     format::{self, FormatError, StoredFormat},
 };
 
-/// How long a token lasts whose answer does not say, in seconds.
+/// The lifetime of a token whose response has no `expires_in`, in seconds.
 pub(super) const EXPIRES_IN_DEFAULT: u64 = 3600;
 
-/// What the secrets of a client are in the ledger.
+/// The ledger kinds of a client's secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct CredentialKinds {
     credentials: SecretKind,
@@ -35,7 +35,7 @@ const OF_SERVER: CredentialKinds =
 const OF_DEVICE: CredentialKinds =
     CredentialKinds { credentials: SecretKind::DeviceCredentials, token: SecretKind::DeviceToken };
 
-/// The software statement that an environment is registered with. Shows itself to nobody.
+/// The software statement with which an environment registers. Debug output withholds it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RegisteredStatement(Arc<str>);
 
@@ -57,58 +57,58 @@ impl fmt::Debug for RegisteredStatement {
     }
 }
 
-/// What the provider knows us by.
+/// The credentials of a client at the provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ClientCredentials {
     pub client_id: String,
     pub client_secret: SecretText,
-    /// When we registered, for telling credentials that never worked from such that do no more.
+    /// The time of the registration. It tells credentials that never worked from those that no longer work.
     pub registered: Timestamp,
 }
 
-/// An access token, with what tells its age without trusting the provider's clock, nor ours to stay as it is.
+/// An access token. Its age is measured by the monotonic clock, independent of the provider's clock and of changes of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ProviderToken {
     pub access_token: SecretText,
-    /// Whose it is.
+    /// The client to which it was issued.
     pub client_id: String,
     pub received: MonotonicInstant,
-    /// In seconds, from when it was received.
+    /// In seconds from `received`.
     pub expires_in: u64,
 }
 
 impl ProviderToken {
-    /// How much of its time is over, in percent.
+    /// The elapsed part of its lifetime, in percent.
     fn age_percent(&self, now: MonotonicInstant) -> u128 {
         let life = u128::from(self.expires_in.max(1)) * 1000;
         now.since(self.received).as_millis() * 100 / life
     }
 
-    /// How long it is good for still.
+    /// Returns the remaining lifetime.
     pub(super) fn time_left(&self, now: MonotonicInstant) -> Duration {
         Duration::from_secs(self.expires_in).saturating_sub(now.since(self.received))
     }
 
-    /// Whether it can still be used.
-    pub(super) fn is_good(&self, now: MonotonicInstant) -> bool {
+    /// Reports whether the token is valid.
+    pub(super) fn is_valid(&self, now: MonotonicInstant) -> bool {
         self.age_percent(now) < 100
     }
 
-    /// Whether it should be renewed already.
+    /// Reports whether the token should be renewed: after 80 % of its lifetime.
     pub(super) fn is_due(&self, now: MonotonicInstant) -> bool {
         self.age_percent(now) >= 80
     }
 }
 
-/// Credentials as they are in the ledger.
+/// Stored credentials, with their sealed form for compare-and-swap.
 #[derive(Clone)]
 pub(super) struct StoredCredentials {
     pub credentials: ClientCredentials,
     sealed: Vec<u8>,
 }
 
-/// Where a client's credentials and token are kept: sealed, under the environment's name, the provider's origin, which nobody
-/// else's secrets must reach, the digest of the statement, and that of the device whose client it is, if it is one's.
+/// The sealed storage of a client's credentials and token. The key contains the environment's name, the provider's origin (secrets
+/// of another provider must never reach it), the digest of the statement, and for a device's client the digest of the device id.
 pub(super) struct CredentialVault {
     kinds: CredentialKinds,
     name: Vec<u8>,
@@ -129,19 +129,19 @@ impl CredentialVault {
         Self { kinds: OF_SERVER, name, secrets, clock }
     }
 
-    /// That of the client of a device, beside the environment's own.
+    /// Returns the vault of a device's client.
     pub(super) fn of_device(&self, device: &DeviceId) -> Self {
         let digest = Sha256::digest(device.as_str());
         let (secrets, clock) = (Arc::clone(&self.secrets), Arc::clone(&self.clock));
         Self { kinds: OF_DEVICE, name: [self.name.as_slice(), &digest].join(&0), secrets, clock }
     }
 
-    /// Whether it is that of a device.
+    /// Reports whether the client is a device's.
     pub(super) fn is_of_device(&self) -> bool {
         self.kinds == OF_DEVICE
     }
 
-    /// The key of an entry of this kind that is the client's.
+    /// Returns the client's ledger key of this kind.
     pub(super) fn key(&self, kind: LedgerKind) -> LedgerKey {
         LedgerKey { kind, name: self.name.clone() }
     }
@@ -152,11 +152,11 @@ impl CredentialVault {
         Ok(credentials.map(|credentials| StoredCredentials { credentials, sealed: kept.sealed }))
     }
 
-    /// Keeps new credentials in the place of those that were there, and says which are kept now: others where somebody else
-    /// has kept some meanwhile.
+    /// Replaces the credentials `before` with new ones. Returns the credentials that are stored now, which are another replica's
+    /// if it stored some in the meantime.
     ///
     /// # Errors
-    /// Those of the store.
+    /// The store fails.
     pub(super) async fn keep_credentials(
         &self,
         before: Option<&StoredCredentials>,
@@ -172,12 +172,12 @@ impl CredentialVault {
                 return Ok(StoredCredentials { credentials: credentials.clone(), sealed });
             }
             sealed = match self.credentials().await? {
-                // The same as before, which were only sealed anew.
+                // Unchanged, only sealed again by a key rotation.
                 Some(same) if before.is_some_and(|before| before.credentials == same.credentials) => {
                     Some(same.sealed)
                 }
                 Some(theirs) => return Ok(theirs),
-                // None that can be used.
+                // Absent or unreadable.
                 None => secrets.get(self.kinds.credentials, name).await?.map(|kept| kept.sealed),
             };
         }
@@ -202,7 +202,7 @@ impl CredentialVault {
     }
 }
 
-/// Why something that is kept cannot be read. Holds nothing of it.
+/// The reason why a stored secret cannot be read. Contains no part of it.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 enum CredentialReadError {
@@ -210,7 +210,8 @@ enum CredentialReadError {
     Format(#[from] FormatError),
 }
 
-/// What was kept; nothing where that cannot be read, which costs a registration or a token, and not the environment.
+/// Decodes a stored secret. An unreadable one is treated as absent: that costs a registration or a token, but the environment
+/// stays usable.
 fn readable<T>(
     kind: SecretKind,
     opened: std::result::Result<Vec<u8>, SealError>,
@@ -219,12 +220,12 @@ fn readable<T>(
     let read = opened.map_err(CredentialReadError::from).and_then(|bytes| Ok(decode(&bytes)?));
     read.inspect_err(|error| {
         let kind = kind.ledger_kind().as_str();
-        tracing::error!(kind, %error, "what is kept for an upstream cannot be read, and counts as absent");
+        tracing::error!(kind, %error, "stored upstream secret cannot be read, treated as absent");
     })
     .ok()
 }
 
-/// Credentials before they are sealed.
+/// The plaintext of sealed credentials.
 #[derive(Serialize, Deserialize)]
 struct CredentialsV1<'a> {
     client_id: &'a str,
@@ -238,7 +239,7 @@ impl StoredFormat for CredentialsV1<'_> {
     const VERSION: u8 = 1;
 }
 
-/// A token before it is sealed.
+/// The plaintext of a sealed token.
 #[derive(Serialize, Deserialize)]
 struct TokenV1<'a> {
     access_token: &'a str,

@@ -1,4 +1,4 @@
-//! What the provider says of a device, and what is said to it.
+//! Conversion of device information from and to the provider's formats.
 
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ use crate::domain::{
 
 const UNKNOWN: &str = "Unknown";
 
-/// The wire form of a request's device; of one that says nothing of itself, what its User-Agent tells.
+/// Returns the wire form of a request's device information. If there is none, derives it from the User-Agent.
 pub(super) fn wire_form(request: &RegistrationRequest, normalizer: &Normalizer) -> String {
     match &request.device_info {
         Some(device_info) => device_info.encode(),
@@ -25,15 +25,15 @@ pub(super) fn wire_form(request: &RegistrationRequest, normalizer: &Normalizer) 
     }
 }
 
-/// The normalized form that the provider sent as JSON, if it is any.
+/// Parses normalized device information that the provider sent as JSON.
 pub(super) fn normalized_from(json: &str) -> Option<NormalizedDeviceInfo> {
-    // As documented it needs no second look.
+    // JSON in the documented form can be decoded directly.
     serde_json::from_str(json)
         .ok()
         .or_else(|| serde_json::from_str(json).ok().map(|value| normalized(&value)))
 }
 
-/// The normalized form that the provider sent; what is missing is as if nothing were known.
+/// Reads normalized device information of the provider. Missing fields are unknown.
 pub(super) fn normalized(device: &Value) -> NormalizedDeviceInfo {
     let null = Value::Null;
     let part = |key: &str| device.get(key).unwrap_or(&null);
@@ -72,7 +72,7 @@ pub(super) fn normalized(device: &Value) -> NormalizedDeviceInfo {
         },
         application_id: text(device, "applicationId"),
         connection: NormalizedConnection {
-            // The pages have a text here, the OpenAPI file an object.
+            // A string in the provider's pages, an object in its OpenAPI file.
             ip_address: text(connection, "ipAddress")
                 .or_else(|| text(connection.get("ipAddress")?, "hostAddress")),
             port: text(connection, "port"),

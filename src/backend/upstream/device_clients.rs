@@ -1,5 +1,5 @@
-//! A client of the provider's for each device, as the provider advises: a lost one logs out one device, and not all. It is
-//! registered when the device first asks for a code, on its behalf and at its pace, and kept for good.
+//! One client of the provider for each device, as the provider advises: the loss of a client logs out only one device. A client is
+//! registered when the device first requests a code, on the device's behalf and at its request rate, and never deleted.
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -14,10 +14,10 @@ use super::{
 };
 use crate::domain::{error::Result, id::DeviceId};
 
-/// Of how many devices the clients are remembered, at some 2 KB each. Those of others are read from the store again.
+/// The number of devices whose clients are cached, at about 2 KB each. Other clients are read from the store.
 const REMEMBERED: usize = 10_000;
 
-/// The clients of an environment's devices, and its own for calls about none.
+/// The clients of an environment's devices, and the server's client for calls that concern no device.
 pub(super) struct DeviceClients {
     server: TokenSource,
     devices: Cache<[u8; 32], TokenSource>,
@@ -30,14 +30,14 @@ impl DeviceClients {
         Self { server, devices: Cache::new(REMEMBERED), refusal }
     }
 
-    /// The tokens of the client that a call is made as.
+    /// Returns the token source of the client that makes a call.
     ///
     /// # Errors
-    /// Those of the store.
+    /// The store fails.
     pub(super) async fn of(&self, call: &ProviderCall) -> Result<TokenSource> {
         let tokens = match &call.acting {
             ActingClient::Server => return Ok(self.server.clone()),
-            ActingClient::Registered(device) => self.remembered(device),
+            ActingClient::Registered(device) => self.cached(device),
             ActingClient::Known(device) => match self.known(device).await? {
                 Some(tokens) => tokens,
                 None => return Ok(self.server.clone()),
@@ -46,22 +46,22 @@ impl DeviceClients {
         Ok(tokens.on_behalf_of(call.device))
     }
 
-    fn remembered(&self, device: &DeviceId) -> TokenSource {
-        let made = || Ok::<_, Infallible>(self.made(device));
-        match self.devices.get_or_insert_with(&digest(device), made) {
+    fn cached(&self, device: &DeviceId) -> TokenSource {
+        let create = || Ok::<_, Infallible>(self.create(device));
+        match self.devices.get_or_insert_with(&digest(device), create) {
             Ok(tokens) => tokens,
             Err(never) => match never {},
         }
     }
 
-    /// Those of a device that has a client. Whoever asks about others takes no room from these.
+    /// Returns the token source of a device that has a client. Lookups of devices without one do not evict cached clients.
     async fn known(&self, device: &DeviceId) -> Result<Option<TokenSource>> {
-        let tokens = self.devices.get(&digest(device)).unwrap_or_else(|| self.made(device));
+        let tokens = self.devices.get(&digest(device)).unwrap_or_else(|| self.create(device));
         let is_known = tokens.are_of_known_client().await?;
-        Ok(is_known.then(|| self.remembered(device)))
+        Ok(is_known.then(|| self.cached(device)))
     }
 
-    fn made(&self, device: &DeviceId) -> TokenSource {
+    fn create(&self, device: &DeviceId) -> TokenSource {
         self.server.of_device(device, Arc::clone(&self.refusal))
     }
 }

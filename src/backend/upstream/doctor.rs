@@ -1,5 +1,5 @@
-//! Whether an upstream works, in the order in which a call needs it: name, connection, TLS, clock, credentials, token, and
-//! then the API itself.
+//! Examines an upstream in the order in which a call depends on its parts: name resolution, connection, TLS, clock, credentials,
+//! token, and then the API itself.
 
 mod login;
 
@@ -31,16 +31,16 @@ use crate::domain::{
     registration_code::{RegistrationRequest, UpstreamApi},
 };
 
-/// How long a connection may take to come about.
+/// The timeout of a connection attempt.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How many addresses of a name are told: a name of a front door may have many.
+/// The maximum number of addresses in a finding: the name of a gateway may have many.
 const ADDRESSES_SHOWN: usize = 8;
 
-/// How far the two clocks may be apart before it is told.
+/// The difference of the two clocks from which the examination warns.
 const SKEW: Duration = Duration::from_secs(60);
 
-/// The address of the device that the code is made for which the examination makes: one for documents (RFC 5737).
+/// The device address for the code that the examination creates: one reserved for documentation (RFC 5737).
 const DEVICE_ADDRESS: [u8; 4] = [192, 0, 2, 1];
 
 /// Examines one upstream.
@@ -51,32 +51,32 @@ impl UpstreamDoctor {
         Self(upstream)
     }
 
-    /// Name, connection, TLS and clock of an origin; whether the API behind it can be tried.
+    /// Checks name resolution, connection, TLS and clock of an origin. Returns whether its API can be examined.
     async fn reach(&self, findings: &mut Vec<Finding>, origin: ProviderOrigin, url: &Url) -> bool {
         let name = url.host_str().unwrap_or_default().to_owned();
         let port = url.port_or_known_default().unwrap_or(443);
         let addresses: Vec<SocketAddr> = match lookup_host((name.as_str(), port)).await {
             Ok(addresses) => addresses.collect(),
             Err(error) => {
-                let remedy = "Look the name up on this machine, and compare environments.NAME.url.";
-                findings.push(broken("name", format!("{name} has no address: {error}"), remedy));
+                let remedy = "Resolve the name on this machine, and check environments.NAME.url.";
+                findings.push(broken("name", format!("{name} does not resolve: {error}"), remedy));
                 return false;
             }
         };
-        // By them an entry in the hosts file is seen, which leads elsewhere.
+        // The addresses reveal an entry of the hosts file that points elsewhere.
         let shown: Vec<_> =
             addresses.iter().take(ADDRESSES_SHOWN).map(|address| address.ip().to_string()).collect();
-        findings.push(fine("name", format!("{name} leads to {}", shown.join(", "))));
+        findings.push(fine("name", format!("{name} resolves to {}", shown.join(", "))));
         let Some(address) = connected(&addresses).await else {
-            let remedy = "Look for a firewall between this machine and the provider, and for a proxy that must be used.";
+            let remedy = "Check for a firewall between this machine and the provider, and for a proxy that must be used.";
             findings.push(broken(
                 "connection",
-                format!("none of its addresses takes connections at port {port}"),
+                format!("none of its addresses accepts connections on port {port}"),
                 remedy,
             ));
             return false;
         };
-        findings.push(fine("connection", format!("{address} takes connections")));
+        findings.push(fine("connection", format!("{address} accepts connections")));
         match self.0.inner.http.probe(origin).await {
             Ok(answer) => {
                 let how =
@@ -86,7 +86,7 @@ impl UpstreamDoctor {
                 true
             }
             Err(problem) => {
-                let remedy = "It takes connections, but does not answer over them: compare the scheme of the url, and whether this \
+                let remedy = "It accepts connections but does not respond over them. Check the scheme of the URL, and whether this \
                      machine trusts its certificate.";
                 findings.push(broken("tls", problem, remedy));
                 false
@@ -99,21 +99,22 @@ impl UpstreamDoctor {
         let theirs = answer.date().and_then(|text| jiff::fmt::rfc2822::parse(text).ok());
         let theirs = theirs.and_then(|date| u64::try_from(date.timestamp().as_millisecond()).ok());
         let Some(theirs) = theirs.map(Timestamp::from_millis) else {
-            return fine("clock", "the answer has no date to compare with".to_owned());
+            return fine("clock", "the response has no Date header to compare with".to_owned());
         };
         let skew = now.since(theirs).max(theirs.since(now));
         if skew < SKEW {
-            return fine("clock", format!("both clocks agree within {} s", skew.as_secs() + 1));
+            return fine("clock", format!("the clocks differ by less than {} s", skew.as_secs() + 1));
         }
         let causes = vec![(
-            "The clock of this machine is wrong, or the provider's.".to_owned(),
-            "Have the machine's clock set by NTP: codes that have expired already are refused.".to_owned(),
+            "The clock of this machine, or the provider's, is wrong.".to_owned(),
+            "Synchronize the clock of this machine by NTP. Codes that have already expired are rejected."
+                .to_owned(),
         )];
-        let seen = format!("the clocks are {} s apart", skew.as_secs());
+        let seen = format!("the clocks differ by {} s", skew.as_secs());
         Finding { step: "clock".to_owned(), condition: FindingStatus::Odd, seen, causes }
     }
 
-    /// Whether there are credentials, and a token for them.
+    /// Checks that there are credentials, and that the provider issues a token for them.
     async fn identify(&self, findings: &mut Vec<Finding>) -> bool {
         let tokens = self.0.inner.session.tokens();
         let before = match tokens.registrar().vault().credentials().await {
@@ -125,14 +126,14 @@ impl UpstreamDoctor {
         };
         let token = tokens.get(&TokenScope::default()).await;
         let seen = match before {
-            Some(_) => "registered before, and kept".to_owned(),
-            None => "none were kept: this server has to register".to_owned(),
+            Some(_) => "registered before, and stored".to_owned(),
+            None => "none were stored: this server must register".to_owned(),
         };
         findings.push(fine("credentials", seen));
         match token {
             Ok(token) => {
                 let left = token.time_left(self.0.inner.parts.clock.instant()).as_secs();
-                findings.push(fine("token", format!("good for another {left} s")));
+                findings.push(fine("token", format!("valid for another {left} s")));
                 true
             }
             Err(error) => {
@@ -142,8 +143,8 @@ impl UpstreamDoctor {
         }
     }
 
-    /// A look at the reset API that resets nothing: it knows only DELETE.
-    async fn look_at_reset(&self) -> Finding {
+    /// Checks the reset API without a reset: it resets only on DELETE (assumption 15).
+    async fn check_reset(&self) -> Finding {
         let call = ProviderCall {
             origin: ProviderOrigin::Reset,
             ..ProviderCall::new(Method::GET, "/reset-tempass/v3/reset".to_owned())
@@ -156,38 +157,42 @@ impl UpstreamDoctor {
                 condition: FindingStatus::Odd,
                 ..broken(
                     "reset",
-                    "answers 404, as if there were no such API".to_owned(),
-                    "Compare environments.NAME.reset_url.",
+                    "responds with 404, as if this API did not exist".to_owned(),
+                    "Check environments.NAME.reset_url.",
                 )
             },
-            Ok(answer) => {
-                fine("reset", format!("answers {} to a look that resets nothing", answer.status.as_u16()))
-            }
+            Ok(answer) => fine(
+                "reset",
+                format!("responds with {} to a request that resets nothing", answer.status.as_u16()),
+            ),
             Err(error) => failed("reset", &error),
         }
     }
 
-    /// Makes a code, begins a login with it over version 2, and deletes it.
+    /// Creates a code, starts a login with it (version 2 only), and deletes it.
     async fn create(&self, api: UpstreamApi, place: Place, domain_name: Option<&str>) -> Vec<Finding> {
         let backend = Arc::clone(self.0.backends().of(api));
         let context = CallContext::default();
         let issued = match backend.codes().issue(&context, Box::new(request(place)), None).await {
             Ok(Issuance::Issued(issued)) => issued.registration,
-            // Without an answer to keep there is none to find.
+            // Impossible without an idempotency key.
             Ok(Issuance::Repeated(_)) => return Vec::new(),
             Err(error) => return vec![failed("create", &error)],
         };
-        let seen = format!("a code of {} characters was made", issued.code.as_str().len());
+        let seen = format!("a code of {} characters was created", issued.code.as_str().len());
         let mut findings = vec![fine("create", seen)];
         if api == UpstreamApi::V2 {
             findings.extend(self.log_in(issued.key(), domain_name).await);
         }
         findings.push(match backend.codes().delete(&context, &issued).await {
-            Ok(Deletion::Released { upstream_deleted: Some(false) }) => {
-                fine("delete", "it was forgotten here; the provider lets it expire".to_owned())
+            Ok(Deletion::Released { upstream_deleted: Some(false) }) => fine(
+                "delete",
+                "passbridge deleted its record; at the provider the code stays until it expires".to_owned(),
+            ),
+            Ok(Deletion::Released { .. }) => fine("delete", "the code was deleted".to_owned()),
+            Ok(Deletion::NotFound) => {
+                broken("delete", "the code no longer exists".to_owned(), "Run the command again.")
             }
-            Ok(Deletion::Released { .. }) => fine("delete", "it was deleted again".to_owned()),
-            Ok(Deletion::NotFound) => broken("delete", "it was not there any more".to_owned(), "Try again."),
             Err(error) => failed("delete", &error),
         });
         findings
@@ -202,7 +207,7 @@ impl Doctor for UpstreamDoctor {
             findings.push(Finding {
                 step: "circuit".to_owned(),
                 condition: FindingStatus::Odd,
-                seen: "it has failed again and again, and is spared for a moment".to_owned(),
+                seen: "the circuit breaker is open after repeated failures".to_owned(),
                 causes: Vec::new(),
             });
         }
@@ -212,7 +217,7 @@ impl Doctor for UpstreamDoctor {
         }
         let mut of_reset = Vec::new();
         if url == reset_url || self.reach(&mut of_reset, ProviderOrigin::Reset, reset_url).await {
-            of_reset.push(self.look_at_reset().await);
+            of_reset.push(self.check_reset().await);
         }
         findings.extend(of_reset);
         if let Some(place) = &examination.create_for {

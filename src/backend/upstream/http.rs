@@ -1,5 +1,5 @@
-//! How a call to the provider is made: as fast as it may be, for as long as somebody waits, repeated only where that is
-//! safe; and its answer, read whole and bounded.
+//! The HTTP client of an upstream. It keeps to the rate limits and the caller's deadline, retries only where that is safe, and reads
+//! responses whole, up to a size limit.
 
 use std::{error::Error as StdError, sync::Arc, time::Duration};
 
@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 
 use super::{
     UpstreamDependencies, UpstreamOptions,
-    budget::RepeatBudget,
+    budget::RetryBudget,
     call::{ProviderCall, ProviderOrigin, ProviderResponse},
     circuit::{CircuitBreaker, CircuitState},
     clients::Clients,
@@ -31,33 +31,33 @@ use crate::{
     whole_body::whole,
 };
 
-/// The largest answer that is read, in bytes: hundreds of times what the documented ones have.
-const ANSWER_MAX: usize = 1 << 20;
+/// The maximum size of a response body, in bytes: hundreds of times the documented ones.
+const RESPONSE_MAX: usize = 1 << 20;
 
-/// How often a call is made at most.
+/// The maximum number of attempts of a call.
 const ATTEMPTS: u32 = 3;
 
-/// How long the first pause before a repeat is at most; each further one may be twice as long.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// The maximum backoff before the first retry. It doubles for each further one.
+const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 
-/// For each call that may be under way so many may wait; and beside these as many as a batch has.
+/// The number of queued calls for each permitted concurrent call, and in addition the size of a batch.
 const WAITING_PER_CONNECTION: usize = 16;
 const WAITING_OF_BATCH: usize = 256;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// How an attempt ended.
+/// The outcome of an attempt.
 enum Attempt {
     Answered(ProviderResponse),
-    /// The call was never made: to make it is as safe as it was.
-    NotMade(Error),
-    /// It was made, and what became of it is not known.
-    Broken(Error),
-    /// To make it again would not help.
-    Hopeless(Error),
+    /// The call was not sent, so a retry is safe.
+    NotSent(Error),
+    /// The call may have been sent; its outcome is unknown.
+    Unknown(Error),
+    /// A retry would not help.
+    Final(Error),
 }
 
-/// The client of one upstream.
+/// The HTTP client of one upstream.
 pub(super) struct HttpClient {
     environment: EnvironmentName,
     metrics: Option<Arc<Metrics>>,
@@ -68,7 +68,7 @@ pub(super) struct HttpClient {
     pace: RequestPacing,
     api_circuit: CircuitBreaker,
     reset_circuit: CircuitBreaker,
-    budget: RepeatBudget,
+    budget: RetryBudget,
     connections: Semaphore,
     waiting: Semaphore,
     clock: SharedClock,
@@ -81,7 +81,10 @@ impl HttpClient {
         options: &UpstreamOptions,
         parts: &UpstreamDependencies,
     ) -> std::result::Result<Self, String> {
-        let circuit = || CircuitBreaker::new(parts.clock.clone(), parts.randomness.clone());
+        let circuit = |origin| {
+            let (clock, randomness) = (parts.clock.clone(), parts.randomness.clone());
+            CircuitBreaker::new(environment.clone(), origin, clock, randomness)
+        };
         Ok(Self {
             environment: environment.clone(),
             metrics: parts.metrics.clone(),
@@ -90,9 +93,9 @@ impl HttpClient {
             reset_url: options.reset_url.clone(),
             timeout: options.timeout,
             pace: RequestPacing::new(Arc::clone(&parts.limits), environment.clone()),
-            api_circuit: circuit(),
-            reset_circuit: circuit(),
-            budget: RepeatBudget::default(),
+            api_circuit: circuit("api"),
+            reset_circuit: circuit("reset"),
+            budget: RetryBudget::default(),
             connections: Semaphore::new(options.connections),
             waiting: Semaphore::new(options.connections * (WAITING_PER_CONNECTION + 1) + WAITING_OF_BATCH),
             clock: parts.clock.clone(),
@@ -100,7 +103,7 @@ impl HttpClient {
         })
     }
 
-    /// Whether the upstream, or a part of it, is being spared.
+    /// Returns `Open` if the circuit breaker of any origin is open.
     pub(super) fn circuit(&self) -> CircuitState {
         match (self.api_circuit.state(), self.reset_circuit.state()) {
             (CircuitState::Closed, CircuitState::Closed) => CircuitState::Closed,
@@ -108,42 +111,42 @@ impl HttpClient {
         }
     }
 
-    /// Makes a call, and again where that is safe and may help. Whatever the status is, it is an answer, but for 429.
+    /// Makes a call, and retries it where that is safe and may help. Every status except 429 counts as a response.
     pub(super) async fn send(&self, context: &CallContext, call: &ProviderCall) -> Result<ProviderResponse> {
         self.budget.earn();
         let mut attempts = 1;
         let mut before = None;
         loop {
             let attempt = match (self.attempt(context, call).await, before.take()) {
-                // What became of the call is more to the point than that a repeat has to wait.
-                (Attempt::Hopeless(_), Some(before)) => return self.settle(call, before).await,
+                // The outcome of the previous attempt says more than the refusal of a retry.
+                (Attempt::Final(_), Some(before)) => return self.settle(call, before).await,
                 (attempt, _) => attempt,
             };
-            let Some(pause) = self.pause_before_repeat(call, &attempt, attempts) else {
+            let Some(backoff) = self.backoff(call, &attempt, attempts) else {
                 return self.settle(call, attempt).await;
             };
-            if !context.outlasts(pause) || !self.budget.spend() {
+            if !context.outlasts(backoff) || !self.budget.spend() {
                 return self.settle(call, attempt).await;
             }
-            self.clock.sleep(pause).await;
+            self.clock.sleep(backoff).await;
             attempts += 1;
             before = Some(attempt);
         }
     }
 
-    fn pause_before_repeat(&self, call: &ProviderCall, attempt: &Attempt, attempts: u32) -> Option<Duration> {
+    fn backoff(&self, call: &ProviderCall, attempt: &Attempt, attempts: u32) -> Option<Duration> {
         let may_help = match attempt {
             Attempt::Answered(answer) if answer.status == StatusCode::TOO_MANY_REQUESTS => {
-                let wait = || answer.retry_after() + up_to(&*self.randomness, FIRST_PAUSE);
+                let wait = || answer.retry_after() + up_to(&*self.randomness, FIRST_BACKOFF);
                 return (attempts < ATTEMPTS).then(wait);
             }
-            Attempt::Answered(answer) => answer.status.is_server_error() && call.repeatable,
-            Attempt::NotMade(_) => true,
-            Attempt::Broken(_) => call.repeatable,
-            Attempt::Hopeless(_) => false,
+            Attempt::Answered(answer) => answer.status.is_server_error() && call.retryable,
+            Attempt::NotSent(_) => true,
+            Attempt::Unknown(_) => call.retryable,
+            Attempt::Final(_) => false,
         };
         (may_help && attempts < ATTEMPTS)
-            .then(|| up_to(&*self.randomness, FIRST_PAUSE * 2_u32.pow(attempts - 1)))
+            .then(|| up_to(&*self.randomness, FIRST_BACKOFF * 2_u32.pow(attempts - 1)))
     }
 
     async fn settle(&self, call: &ProviderCall, attempt: Attempt) -> Result<ProviderResponse> {
@@ -154,11 +157,12 @@ impl HttpClient {
                 Err(throttled(said, answer.retry_after(), self.was_fast(call.device).await))
             }
             Attempt::Answered(answer) => Ok(answer),
-            Attempt::NotMade(error) | Attempt::Broken(error) | Attempt::Hopeless(error) => Err(error),
+            Attempt::NotSent(error) | Attempt::Unknown(error) | Attempt::Final(error) => Err(error),
         }
     }
 
-    /// Tries an origin by itself, whatever has failed before: its answer, or why there is none, for the operator.
+    /// Makes a request to an origin past the circuit breaker and all limits. Returns the response, or for the operator the reason
+    /// why there is none.
     pub(super) async fn probe(
         &self,
         origin: ProviderOrigin,
@@ -170,13 +174,13 @@ impl HttpClient {
         let mut response = match sent.await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Err(deepest(&error)),
-            Err(_) => return Err("no answer in time".to_owned()),
+            Err(_) => return Err("no response within the timeout".to_owned()),
         };
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         Ok(ProviderResponse { status, headers, body: Bytes::new() })
     }
 
-    /// Whether the device has called more than once in the last second.
+    /// Reports whether the device has called more than once in the last second.
     pub(super) async fn was_fast(&self, device: Option<Address>) -> bool {
         match device {
             Some(device) => self.pace.was_fast(device).await,
@@ -184,12 +188,12 @@ impl HttpClient {
         }
     }
 
-    /// Whether a call of the device would have to wait, or would come within a second after another.
+    /// Reports whether a call of the device would have to wait, or would follow another within a second.
     pub(super) async fn would_wait(&self, device: Address) -> Result<bool> {
         self.pace.would_wait(device).await
     }
 
-    /// Whether as many calls are under way as may be.
+    /// Reports whether the maximum number of calls is in progress.
     pub(super) fn is_busy(&self) -> bool {
         self.connections.available_permits() == 0
     }
@@ -199,19 +203,19 @@ impl HttpClient {
             ProviderOrigin::Api => &self.api_circuit,
             ProviderOrigin::Reset => &self.reset_circuit,
         };
-        let spared = |retry_after| {
-            let text = "it has failed again and again, and is spared for a moment";
-            Attempt::Hopeless(unavailable(text, Some(retry_after)))
+        let rejected = |retry_after| {
+            let text = "the circuit breaker is open after repeated failures";
+            Attempt::Final(unavailable(text, Some(retry_after)))
         };
-        // Before anything is waited for, or counted for the device.
-        if let Err(retry_after) = circuit.look() {
-            return spared(retry_after);
+        // Checked first, so that a rejected call neither waits nor counts toward the device's rate.
+        if let Err(retry_after) = circuit.check() {
+            return rejected(retry_after);
         }
-        if let Err(error) = self.keep_pace(context, call.device).await {
-            return Attempt::Hopeless(error);
+        if let Err(error) = self.wait_for_pace(context, call.device).await {
+            return Attempt::Final(error);
         }
         let Ok(_waiting) = self.waiting.try_acquire() else {
-            return Attempt::Hopeless(unavailable("too many calls to it wait already", None));
+            return Attempt::Final(unavailable("too many calls to it are already waiting", None));
         };
         let connection = match context.deadline {
             Some(deadline) => deadline.limit(self.connections.acquire()).await,
@@ -219,20 +223,20 @@ impl HttpClient {
         };
         let _connection = match connection {
             Ok(Ok(connection)) => connection,
-            Ok(Err(_)) => return Attempt::Hopeless(Error::ShuttingDown),
-            Err(_) => return Attempt::Hopeless(Error::DeadlineExceeded),
+            Ok(Err(_)) => return Attempt::Final(Error::ShuttingDown),
+            Err(_) => return Attempt::Final(Error::DeadlineExceeded),
         };
         if let Err(retry_after) = circuit.permit() {
-            return spared(retry_after);
+            return rejected(retry_after);
         }
         let began = Stopwatch::start();
         let attempt = self.exchange(context, call).await;
         self.count(call, &attempt, began.elapsed());
         match &attempt {
-            Attempt::Answered(answer) if !answer.status.is_server_error() => circuit.succeeded(),
-            // The caller had no time left, which tells nothing of the upstream.
-            Attempt::Hopeless(Error::DeadlineExceeded) => {}
-            _ => circuit.failed(),
+            Attempt::Answered(answer) if !answer.status.is_server_error() => circuit.record_success(),
+            // The caller's deadline says nothing about the upstream.
+            Attempt::Final(Error::DeadlineExceeded) => {}
+            _ => circuit.record_failure(),
         }
         attempt
     }
@@ -240,14 +244,14 @@ impl HttpClient {
     fn count(&self, call: &ProviderCall, attempt: &Attempt, duration: Duration) {
         let status = match attempt {
             Attempt::Answered(answer) => Some(answer.status.as_u16()),
-            Attempt::NotMade(_) | Attempt::Broken(_) | Attempt::Hopeless(_) => None,
+            Attempt::NotSent(_) | Attempt::Unknown(_) | Attempt::Final(_) => None,
         };
         if let Some(metrics) = &self.metrics {
             metrics.observe_upstream_call(self.environment.as_str(), &call.method, status, duration);
         }
     }
 
-    async fn keep_pace(&self, context: &CallContext, device: Option<Address>) -> Result<()> {
+    async fn wait_for_pace(&self, context: &CallContext, device: Option<Address>) -> Result<()> {
         let Some(device) = device else { return Ok(()) };
         match self.pace.reserve(device, context.time_left().unwrap_or(Duration::MAX)).await? {
             Ok(Duration::ZERO) => Ok(()),
@@ -262,14 +266,14 @@ impl HttpClient {
     async fn exchange(&self, context: &CallContext, call: &ProviderCall) -> Attempt {
         let request = match self.request(context, call) {
             Ok(request) => request,
-            Err(error) => return Attempt::Hopeless(Error::Internal(error.without_url().to_string())),
+            Err(error) => return Attempt::Final(Error::Internal(error.without_url().to_string())),
         };
-        let end = Deadline::after(self.timeout);
-        let callers_end = context.deadline.filter(|deadline| *deadline < end);
-        match callers_end.unwrap_or(end).limit(self.answer(request)).await {
+        let timeout = Deadline::after(self.timeout);
+        let callers_deadline = context.deadline.filter(|deadline| *deadline < timeout);
+        match callers_deadline.unwrap_or(timeout).limit(self.answer(request)).await {
             Ok(attempt) => attempt,
-            Err(_) if callers_end.is_some() => Attempt::Hopeless(Error::DeadlineExceeded),
-            Err(_) => Attempt::Broken(unavailable("it does not answer in time", None)),
+            Err(_) if callers_deadline.is_some() => Attempt::Final(Error::DeadlineExceeded),
+            Err(_) => Attempt::Unknown(unavailable("it did not respond in time", None)),
         }
     }
 
@@ -296,33 +300,33 @@ impl HttpClient {
             Ok(response) => http::Response::from(response),
             Err(error) if error.is_connect() => {
                 log(&error);
-                return Attempt::NotMade(unavailable("it cannot be reached", None));
+                return Attempt::NotSent(unavailable("it cannot be reached", None));
             }
             Err(error) => {
                 log(&error);
-                return Attempt::Broken(unavailable("the connection broke before it had answered", None));
+                return Attempt::Unknown(unavailable("the connection was closed before it responded", None));
             }
         };
         let (Parts { status, headers, .. }, body) = response.into_parts();
-        match whole(Limited::new(body, ANSWER_MAX)).await {
+        match whole(Limited::new(body, RESPONSE_MAX)).await {
             Ok(body) => Attempt::Answered(ProviderResponse { status, headers, body }),
             Err(error) if error.is::<LengthLimitError>() => {
-                Attempt::Hopeless(unavailable("its answer is larger than any that is documented", None))
+                Attempt::Final(unavailable("its response is larger than 1 MiB", None))
             }
             Err(error) => {
                 log(&*error);
-                Attempt::Broken(unavailable("its answer broke off", None))
+                Attempt::Unknown(unavailable("its response ended early", None))
             }
         }
     }
 }
 
-/// The error without its URL, which may hold what no log may.
+/// Logs the innermost cause only: the error itself contains the URL, which may contain secrets.
 fn log(error: &(dyn StdError + 'static)) {
-    tracing::debug!(cause = %deepest(error), "a call to the upstream failed");
+    tracing::debug!(cause = %deepest(error), "call to the upstream failed");
 }
 
-/// What is at the bottom of an error.
+/// Returns the innermost cause of an error.
 fn deepest(error: &(dyn StdError + 'static)) -> String {
     let mut text = "the connection failed".to_owned();
     let mut source = error.source();

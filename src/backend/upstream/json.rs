@@ -1,4 +1,4 @@
-//! JSON as the provider sends it: numbers may be text, and what is not known does not matter.
+//! Lenient reading of the provider's JSON: numbers may be strings, and unknown fields are ignored.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::domain::{clock::Timestamp, error::is_plain};
 
-/// The text under a key; a number is text too. Empty is as good as none.
+/// Returns the string or number under a key as text. An empty string is treated as absent.
 pub(super) fn text(object: &Value, key: &str) -> Option<String> {
     match object.get(key)? {
         Value::String(text) if !text.is_empty() => Some(text.clone()),
@@ -16,17 +16,18 @@ pub(super) fn text(object: &Value, key: &str) -> Option<String> {
     }
 }
 
-/// The same of at most `longest` bytes. A longer one is as good as none: cut, it would say something else.
+/// Returns the text under a key if it has at most `longest` bytes. A longer one is treated as absent: truncated, its meaning would
+/// change.
 pub(super) fn text_up_to(object: &Value, key: &str, longest: usize) -> Option<String> {
     text(object, key).filter(|text| text.len() <= longest)
 }
 
-/// The whole number under a key; text of one is one too.
+/// Returns the whole number under a key, which may be a string.
 pub(super) fn number(object: &Value, key: &str) -> Option<u64> {
     whole(object.get(key)?)
 }
 
-/// The whole number that a value is, or text of one.
+/// Returns the value as a whole number, which may be a string.
 pub(super) fn whole(value: &Value) -> Option<u64> {
     match value {
         Value::Number(number) => number.as_u64(),
@@ -35,38 +36,37 @@ pub(super) fn whole(value: &Value) -> Option<u64> {
     }
 }
 
-/// The moment under a key, in milliseconds since the Unix epoch.
+/// Returns the time under a key, in milliseconds since the Unix epoch.
 pub(super) fn moment(object: &Value, key: &str) -> Option<Timestamp> {
     number(object, key).map(Timestamp::from_millis)
 }
 
-/// A copy of a text of which nothing but graphic ASCII of a bounded length is let through: codes of errors and names of
-/// calls go to callers and logs.
+/// Keeps only the graphic ASCII characters of a text, at most `limit` of them: error codes and trace ids reach callers and logs.
 pub(super) fn plain(text: &str, limit: usize) -> String {
     text.chars().filter(char::is_ascii_graphic).take(limit).collect()
 }
 
-/// A text for people, of at most so many bytes and without control characters.
+/// Removes control characters of a text for people, and truncates it to `limit` bytes.
 pub(super) fn shown(text: &str, limit: usize) -> String {
     let text: String = text.chars().filter(|character| is_plain(*character)).collect();
     text[..text.floor_char_boundary(limit)].to_owned()
 }
 
-/// The UUID that a text is, or the one that always is made of it.
+/// Parses a UUID, or derives a stable one from the text.
 pub(super) fn id_of(text: &str) -> Uuid {
     Uuid::try_parse(text).unwrap_or_else(|_| Uuid::new_v5(&Uuid::NAMESPACE_OID, text.as_bytes()))
 }
 
-/// How long a code is kept here at most: longer than any that the documents allow (reference, section 2).
-const LIFE_MAX: Duration = Duration::from_secs(11 * 60 * 60);
+/// The maximum lifetime of a code here: longer than the documents allow (reference, section 2).
+const LIFETIME_MAX: Duration = Duration::from_secs(11 * 60 * 60);
 
-/// When a code ends of which the provider says so.
+/// Returns the expiry of a code for the provider's expiry.
 ///
 /// # Errors
-/// Where that has been already.
-pub(super) fn end_of_life(end: Timestamp, now: Timestamp) -> Result<Timestamp, &'static str> {
+/// The code has already expired.
+pub(super) fn code_expiry(end: Timestamp, now: Timestamp) -> Result<Timestamp, &'static str> {
     if end <= now {
-        return Err("its answer's code has expired already: its clock and this server's differ");
+        return Err("the code in its response has already expired: check both clocks");
     }
-    Ok(end.min(now + LIFE_MAX))
+    Ok(end.min(now + LIFETIME_MAX))
 }

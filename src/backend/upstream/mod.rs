@@ -1,23 +1,23 @@
-//! The provider's REST API as a backend, v1 and v2, by the best-behaved client that the provider has.
+//! The provider's REST API (the upstream) as a backend, versions 1 and 2.
 //!
-//! | module | what it is for |
+//! | module | contents |
 //! |---|---|
-//! | `options` | what the configuration says of it |
-//! | `call` | a call, and its answer |
-//! | `http` | how one is made: its deadline, pace, queue, circuit, repeats; the answer read whole and bounded |
-//! | `pause` | what has failed is not tried again at once |
-//! | `clients` | connections, a pool for each serving thread |
-//! | `pacing`, `budget`, `circuit` | the provider's throttle kept on our side; how much is repeated; sparing one that fails |
-//! | `credentials`, `registration`, `token` | kept sealed in the ledger; got once and for ever; renewed by one at a time |
-//! | `device_clients`, `client_change` | a client of the provider's for each device; what it costs to begin that, or to end it |
-//! | `session` | a call with a token: what 401 and 403 lead to |
-//! | `failure` | every answer that is not what was asked for, as one of our errors |
-//! | `shadow` | what is kept here of codes that the provider issued |
-//! | `v1`, `v2` | the two versions' words for our operations |
-//! | `reset` | resets of trials, which both have in common |
-//! | `device`, `json` | what they say of devices; JSON read generously |
-//! | `doctor` | whether all of that works, step by step |
-//! | `relay` | what REST clients send to the provider through here |
+//! | `options` | the configuration of an upstream |
+//! | `call` | a call and its response |
+//! | `http` | the HTTP client: deadline, request pacing, queue, circuit breaker, retries, limit of the response size |
+//! | `pause` | backoff with jitter after failures |
+//! | `clients` | a connection pool for each serving thread |
+//! | `pacing`, `budget`, `circuit` | request pacing by the provider's rate limit, the retry budget, the circuit breaker |
+//! | `credentials`, `registration`, `token` | client credentials sealed in the ledger, client registration, single-flight token renewal |
+//! | `device_clients`, `client_change` | one client of the provider per device, and warnings after a change of that setting |
+//! | `session` | a call with an access token, and the reactions to 401 and 403 |
+//! | `failure` | error responses of the provider as our errors |
+//! | `shadow` | shadows: our records of codes that the provider issued |
+//! | `v1`, `v2` | our operations in the two versions of the API |
+//! | `reset` | resets of trials, which are the same in both versions |
+//! | `device`, `json` | device information, and lenient reading of JSON |
+//! | `doctor` | a step-by-step check of all of these |
+//! | `relay` | client registrations that REST clients send to the provider through passbridge |
 
 mod budget;
 mod call;
@@ -74,34 +74,34 @@ use registration::Registrar;
 use session::UpstreamSession;
 use token::TokenSource;
 
-/// What the upstreams of all environments share.
+/// The dependencies that the upstreams of all environments share.
 #[derive(Clone)]
 pub struct UpstreamDependencies {
-    /// Where leases, and digests of relayed tokens, are kept.
+    /// The ledger with leases and digests of relayed tokens.
     pub ledger: Arc<dyn Ledger>,
-    /// The pace of each device.
+    /// The limits that pace the calls of each device.
     pub limits: Arc<dyn Limits>,
-    /// Where credentials and tokens are kept, sealed.
+    /// The sealed credentials and tokens.
     pub secrets: Arc<SealedLedger>,
-    /// Where shadows are kept.
+    /// The store of shadows.
     pub codes: Arc<ShadowedCodes>,
-    /// The shape of codes that only answer a device which asks for an id.
+    /// The format of codes that the upstream does not issue.
     pub code_format: CodeFormat,
-    /// Time.
+    /// The clock.
     pub clock: SharedClock,
-    /// Randomness for pauses.
+    /// The source of randomness for jitter, ids and our own codes.
     pub randomness: SharedRandomness,
-    /// Makes device information uniform.
+    /// Normalizes device information.
     pub normalizer: Arc<Normalizer>,
-    /// How many codes may live at once in an environment, of those that the upstream never hears of.
+    /// The maximum number of live codes in an environment that the upstream does not know.
     pub max_live_codes: u64,
-    /// Where calls are counted, if anywhere.
+    /// The metrics of calls, if they are collected.
     pub metrics: Option<Arc<Metrics>>,
-    /// What goes on although its caller has left: registrations and renewals. The drain waits for them.
+    /// Tasks that must outlive their callers: registrations and token renewals. The drain waits for them.
     pub tasks: TaskTracker,
 }
 
-/// The upstream of one environment. A cheap handle.
+/// The upstream of one environment. Cheap to clone.
 #[derive(Clone)]
 pub struct Upstream {
     inner: Arc<UpstreamState>,
@@ -114,16 +114,16 @@ struct UpstreamState {
     session: UpstreamSession,
     client_change: ClientChange,
     seen_tokens: relay::SeenTokens,
-    /// Watches must leave room for callers.
-    looks: Semaphore,
+    /// Permits for polls of watches, which must leave connections for callers.
+    polls: Semaphore,
     parts: UpstreamDependencies,
 }
 
 impl Upstream {
-    /// The upstream of an environment. Nothing is asked yet.
+    /// Creates the upstream of an environment. No call is made yet.
     ///
     /// # Errors
-    /// Where no client can be made, which is a matter of the machine's certificates.
+    /// The HTTP client cannot be created, which depends on the machine's root certificates.
     pub fn new(
         environment: EnvironmentName,
         options: UpstreamOptions,
@@ -131,7 +131,7 @@ impl Upstream {
         parts: UpstreamDependencies,
     ) -> Result<Self, String> {
         let http = Arc::new(HttpClient::new(&environment, &options, &parts)?);
-        let looks = options.connections.div_ceil(4);
+        let polls = options.connections.div_ceil(4);
         let registrar = Registrar::new(&environment, &options, statement, Arc::clone(&http), &parts);
         let tokens = TokenSource::new(environment.clone(), registrar, parts.clone());
         let devices =
@@ -146,24 +146,25 @@ impl Upstream {
                 session,
                 client_change,
                 seen_tokens: Default::default(),
-                looks: Semaphore::new(looks),
+                polls: Semaphore::new(polls),
                 parts,
             }),
         })
     }
 
-    /// What it was made from: an unchanged one need not be made anew.
+    /// Reports whether the upstream was created from these values. If so, a reload keeps it.
     #[must_use]
     pub fn is_made_from(&self, options: &UpstreamOptions, statement: &RegisteredStatement) -> bool {
         self.inner.options == *options && self.inner.session.is_of(statement)
     }
 
-    /// Warns where logins were made as another client than the configuration has it now. Failing to find out is no failure.
+    /// Logs a warning if logins were made with another `upstream_client` than the configured one. A failure to find out is only
+    /// logged.
     pub async fn warn_of_client_change(&self) {
         self.inner.client_change.warn().await;
     }
 
-    /// Its two versions, as use cases know them.
+    /// Returns the ports of both API versions.
     #[must_use]
     pub fn backends(&self) -> UpstreamBackends {
         UpstreamBackends {
@@ -174,13 +175,13 @@ impl Upstream {
         }
     }
 
-    /// A page for a browser, of which the provider may say only where it is at its own origin; nothing where it is no page.
+    /// Resolves the URL of a page for a browser, which may be relative to the provider's origin. `None` if it is not HTTP.
     fn page(&self, url: &str) -> Option<String> {
         let url = self.inner.options.url.join(url).ok()?;
         matches!(url.scheme(), "http" | "https").then(|| url.into())
     }
 
-    /// Whether it is being spared.
+    /// Returns the state of the circuit breaker.
     #[must_use]
     pub fn circuit(&self) -> CircuitState {
         self.inner.http.circuit()

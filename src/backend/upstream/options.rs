@@ -1,4 +1,4 @@
-//! What an environment's configuration says of its upstream.
+//! The configuration of an environment's upstream.
 
 use std::time::Duration;
 
@@ -6,43 +6,43 @@ use reqwest::Url;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Where an environment's upstream is, and how it may be called.
+/// The origins of an environment's upstream, and the limits of calls to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpstreamOptions {
     /// The origin of its API.
     pub url: Url,
     /// The origin of its API for resets.
     pub reset_url: Url,
-    /// The redirect URI to register with.
+    /// The redirect URI of the client registration.
     pub redirect_uri: String,
-    /// Where a request for a token has its parameters, the client secret among them.
+    /// Where a token request carries its parameters, including the client secret.
     pub token_parameters: TokenParameters,
-    /// How long one call may take.
+    /// The timeout of a call.
     pub timeout: Duration,
-    /// How many calls may be under way at once.
+    /// The maximum number of concurrent calls.
     pub connections: usize,
-    /// As how many clients passbridge calls.
+    /// Whether passbridge is one client of the provider, or one for each device.
     pub client: UpstreamClient,
 }
 
-/// As how many clients of the provider's passbridge calls.
+/// Whether passbridge is one client of the provider, or one for each device.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum UpstreamClient {
-    /// As one, for all devices.
+    /// One client for all devices.
     #[default]
     Shared,
-    /// As one for each device, which is registered when the device first asks for a code, and kept for good.
+    /// One client for each device, which is registered when the device first requests a code, and never deleted.
     PerDevice,
 }
 
-/// Where a request for an access token has its parameters.
+/// Where a request for an access token carries its parameters.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenParameters {
-    /// In the form alone, where access logs do not show the client secret.
+    /// In the form only, so that access logs do not show the client secret.
     #[default]
     Form,
-    /// In the form and once more in the query, as the provider's OpenAPI file demands.
+    /// In the form and also in the query, as the provider's OpenAPI file requires.
     FormAndQuery,
 }

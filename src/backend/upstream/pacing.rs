@@ -1,5 +1,5 @@
-//! The provider's throttle, kept on our side: a call a second for each device, ten at once, the device being the address
-//! in `X-Forwarded-For` (reference, section 6). Who keeps it waits here for what the provider would refuse.
+//! Request pacing by the provider's rate limit: one call a second for each device, with bursts of ten. A device is the address in
+//! `X-Forwarded-For` (reference, section 6). Calls that the provider would reject wait here instead.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,13 +13,13 @@ use crate::domain::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// How many calls of a device may leave at once: one less than may arrive, since some take longer on their way than others.
+/// The burst of a device: one less than the provider's, because calls do not arrive at the intervals at which they were sent.
 const BURST: u32 = 9;
 
-/// How long a call waits for its turn at most, however long its caller would: so many calls of one device wait.
+/// The longest wait of a call, regardless of the caller's deadline. It also limits the number of waiting calls of a device.
 const WAIT_MAX: Duration = Duration::from_secs(20);
 
-/// The pace of each device.
+/// Paces the calls of each device.
 pub(super) struct RequestPacing {
     limits: Arc<dyn Limits>,
     environment: EnvironmentName,
@@ -30,11 +30,11 @@ impl RequestPacing {
         Self { limits, environment }
     }
 
-    /// Counts a call of the device, and says how long to wait before it is made; or, where that is longer than `longest`,
-    /// how long it would be: it is not counted then.
+    /// Counts a call of the device, and returns the wait before it may be made. If the wait would be longer than `longest`, the
+    /// call is not counted, and the wait is returned as an error.
     ///
     /// # Errors
-    /// Those of the store that keeps the limits.
+    /// The store of the limits fails.
     pub(super) async fn reserve(
         &self,
         device: Address,
@@ -43,15 +43,15 @@ impl RequestPacing {
         Ok(self.limits.reserve(&self.limit(device, BURST), longest.min(WAIT_MAX)).await?)
     }
 
-    /// Whether the device has called more than once in the last second, as far as that can be told.
+    /// Reports whether the device has called more than once in the last second. `false` if the store fails.
     pub(super) async fn was_fast(&self, device: Address) -> bool {
         matches!(self.limits.admit(&[self.limit(device, 2)]).await, Ok(Err(_)))
     }
 
-    /// Whether a call of the device would have to wait, or would come within a second after another. Counts none.
+    /// Reports whether a call of the device would have to wait, or would follow another within a second. Counts no call.
     ///
     /// # Errors
-    /// Those of the store that keeps the limits.
+    /// The store of the limits fails.
     pub(super) async fn would_wait(&self, device: Address) -> Result<bool> {
         Ok(self.limits.admit(&[self.limit(device, 1)]).await?.is_err())
     }

@@ -1,5 +1,5 @@
-//! What has failed is not tried again at once, and the longer the more often it failed. When a pause is over one tries, and
-//! the others wait for how that ends. Pauses have jitter, so that replicas do not try together.
+//! Exponential backoff with jitter after failures. During a pause, attempts fail at once with the last error. After it, one attempt
+//! probes, and the others fail until it succeeds. The jitter keeps replicas from probing at the same time.
 
 use std::{
     collections::HashMap,
@@ -17,43 +17,43 @@ use crate::domain::{
     randomness::{SharedRandomness, up_to},
 };
 
-/// How long the first pause is, and the longest, without jitter.
+/// The first and the longest pause, without jitter.
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(32);
 
-/// The most jitter, which is up to half of a pause otherwise.
+/// The limit of the jitter, which is up to half of a pause.
 const LONGEST_JITTER: Duration = Duration::from_secs(16);
 
-/// How many pauses are remembered at once. Requestors that fail are few; where there are more, the pause that ends first is
-/// forgotten for the new one, and no other.
+/// The maximum number of pauses. Few requestors fail at the same time. If there are more, the pause that ends first is dropped for
+/// the new one.
 const REMEMBERED: usize = 1_000;
 
 struct Pause {
     error: Error,
     until: MonotonicInstant,
     length: Duration,
-    /// One tries.
+    /// A probe has started.
     probed: bool,
 }
 
-/// The pauses by what has failed.
+/// Pauses by key.
 pub(super) struct Pauses<K> {
-    /// Whether there is any: where nothing fails nobody takes the lock.
+    /// Whether there is any pause: without failures, no call takes the lock.
     any: AtomicBool,
     pauses: Mutex<HashMap<K, Pause>>,
     randomness: SharedRandomness,
 }
 
 impl<K: Eq + Hash + Clone> Pauses<K> {
-    /// No pauses.
+    /// Creates the set without pauses.
     pub(super) fn new(randomness: SharedRandomness) -> Self {
         Self { any: AtomicBool::new(false), pauses: Mutex::default(), randomness }
     }
 
-    /// Lets somebody try.
+    /// Admits an attempt. After a pause, the attempt is the probe.
     ///
     /// # Errors
-    /// What failed, while its pause lasts or somebody else tries.
+    /// The last error, during a pause or another caller's probe.
     pub(super) fn admit(&self, key: &K, now: MonotonicInstant) -> Result<(), Error> {
         if !self.any.load(Ordering::Acquire) {
             return Ok(());
@@ -63,19 +63,19 @@ impl<K: Eq + Hash + Clone> Pauses<K> {
         if now < pause.until {
             return Err(pause.error.clone());
         }
-        // Who tries may leave without a word.
+        // The probe may be canceled without a result, so the next one is due after the same time.
         pause.until = now + pause.length;
         pause.probed = true;
         Ok(())
     }
 
-    /// Whether somebody may try; nobody does by asking.
+    /// Reports whether an attempt would be admitted, without starting a probe.
     pub(super) fn is_over(&self, key: &K, now: MonotonicInstant) -> bool {
         let pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
         pauses.get(key).is_none_or(|pause| now >= pause.until)
     }
 
-    /// Something has failed. Several that fail together begin one pause.
+    /// Starts a pause after a failure. Concurrent failures start only one.
     pub(super) fn begin(&self, key: &K, error: &Error, now: MonotonicInstant) {
         let mut pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
         let length = match pauses.get(key) {
@@ -96,7 +96,7 @@ impl<K: Eq + Hash + Clone> Pauses<K> {
         self.any.store(true, Ordering::Release);
     }
 
-    /// It has succeeded.
+    /// Ends the pause after a success.
     pub(super) fn end(&self, key: &K) {
         if self.any.load(Ordering::Acquire) {
             let mut pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn replicas_that_fail_together_do_not_try_again_together() {
+    fn replicas_do_not_probe_at_the_same_time() {
         let replica = |byte| Pauses::new(ScriptedRandomness::new(vec![byte]));
         let (early, late) = (replica(0), replica(255));
         let start = MonotonicInstant::from_micros(0);
@@ -141,36 +141,36 @@ mod tests {
     }
 
     #[test]
-    fn many_that_fail_together_begin_one_pause_and_then_one_tries() {
+    fn concurrent_failures_start_one_pause_and_then_one_probe() {
         let pauses = pauses();
         let start = MonotonicInstant::from_micros(0);
         let admitted = |at| pauses.admit(&"a", at).is_ok();
         (0..10).for_each(|_| pauses.begin(&"a", &Error::ShuttingDown, start));
         assert!(!admitted(start) && pauses.admit(&"b", start).is_ok());
         let over = start + SECOND;
-        assert!(admitted(over), "one tries");
-        assert!(!admitted(over), "the others wait");
+        assert!(admitted(over), "one probes");
+        assert!(!admitted(over), "the others are rejected");
         (0..10).for_each(|_| pauses.begin(&"a", &Error::ShuttingDown, over));
         assert!(!admitted(over + SECOND) && admitted(over + SECOND * 2), "the second pause is longer");
         pauses.end(&"a");
         assert!(admitted(over + SECOND * 2));
         pauses.begin(&"a", &Error::ShuttingDown, over);
-        assert!(admitted(over + SECOND), "and the next one is a first one");
+        assert!(admitted(over + SECOND), "the next pause is a first one");
     }
 
     #[test]
-    fn a_thousand_other_pauses_end_none_that_still_lasts() {
+    fn only_the_pause_that_ends_first_is_dropped() {
         let pauses = pauses();
         let start = MonotonicInstant::from_micros(0);
         pauses.begin(&0, &Error::Throttled { of: Throttled::Device, retry_after: SECOND * 30 }, start);
         (1..=2 * REMEMBERED).for_each(|key| pauses.begin(&key, &Error::ShuttingDown, start));
         assert!(pauses.admit(&0, start + SECOND * 29).is_err());
-        assert!(pauses.admit(&(2 * REMEMBERED), start).is_err(), "nor is the newest one left out");
+        assert!(pauses.admit(&(2 * REMEMBERED), start).is_err(), "the newest pause is stored");
         assert_eq!(pauses.pauses.lock().expect("not poisoned").len(), REMEMBERED);
     }
 
     #[test]
-    fn a_pause_is_as_long_as_the_error_says() {
+    fn a_pause_lasts_as_long_as_the_errors_retry_after() {
         let pauses = pauses();
         let start = MonotonicInstant::from_micros(0);
         pauses.begin(&(), &Error::Throttled { of: Throttled::Device, retry_after: SECOND * 30 }, start);

@@ -1,4 +1,4 @@
-//! The two calls by which passbridge becomes a client of the provider: register, once and for ever, and token.
+//! Registers passbridge as a client of the provider, once, and requests access tokens.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -34,31 +34,32 @@ use crate::{
     telemetry::SparseLine,
 };
 
-/// How long each of the two calls may take with its repeats. The lease is longer than all of them together.
+/// The deadline of each of the two calls, including retries. The lease is longer than all of them together.
 const CALL_MAX: Duration = Duration::from_secs(12);
 
-/// How long to wait between tries to keep new credentials: the provider has issued them, and a store that fails for a moment
-/// must not lose them.
-const KEEP_PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
+/// The waits between attempts to store new credentials: the provider has issued them, and a short failure of the store must not
+/// lose them.
+const STORE_RETRY_PAUSES: [Duration; 3] =
+    [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 
-/// Credentials as young as this that are refused never worked: to register again would not help.
-const YOUNG: Duration = Duration::from_secs(600);
+/// Rejected credentials that are younger than this have never worked, so registering again would not help.
+const NEW_CREDENTIALS: Duration = Duration::from_secs(600);
 
-/// How long after registering because of a 403 nobody does so again.
+/// The minimum time between two registrations because of a 403.
 const REREGISTRATION: Duration = Duration::from_secs(24 * 60 * 60);
 const REREGISTRATION_KIND: LedgerKind = LedgerKind::UpstreamReregistration;
 
-/// The longest code of an error of OAuth's that is passed on.
+/// The maximum length of an OAuth error code that is passed on.
 const CODE_MAX: usize = 64;
 
-/// Credentials that were issued, and what they are to take the place of.
+/// Issued credentials, and the ones that they replace.
 #[derive(Clone)]
 struct UnsavedCredentials {
     credentials: ClientCredentials,
     before: Option<StoredCredentials>,
 }
 
-/// Registers, and asks for tokens. Only who has the lease may use it.
+/// Registers the client and requests tokens. Only the holder of the lease may use it.
 pub(super) struct Registrar {
     environment: EnvironmentName,
     redirect_uri: String,
@@ -67,9 +68,9 @@ pub(super) struct Registrar {
     http: Arc<HttpClient>,
     parts: UpstreamDependencies,
     vault: CredentialVault,
-    /// Credentials that were issued, but could not be kept yet.
-    unkept: Mutex<Option<UnsavedCredentials>>,
-    /// That the statement was refused to one device is so for all: they do not all try.
+    /// Issued credentials that are not stored yet.
+    unsaved: Mutex<Option<UnsavedCredentials>>,
+    /// The backoff after the statement was refused for a device, shared by all devices.
     refusal: Option<Arc<Pauses<()>>>,
 }
 
@@ -89,12 +90,12 @@ impl Registrar {
             statement,
             http,
             parts: parts.clone(),
-            unkept: Mutex::default(),
+            unsaved: Mutex::default(),
             refusal: None,
         }
     }
 
-    /// Who registers a client of the provider's for one device.
+    /// Returns the registrar of a device's client.
     pub(super) fn of_device(&self, device: &DeviceId, refusal: Arc<Pauses<()>>) -> Self {
         Self {
             environment: self.environment.clone(),
@@ -104,34 +105,34 @@ impl Registrar {
             statement: self.statement.clone(),
             http: Arc::clone(&self.http),
             parts: self.parts.clone(),
-            unkept: Mutex::default(),
+            unsaved: Mutex::default(),
             refusal: Some(refusal),
         }
     }
 
-    /// Whether there are credentials.
+    /// Reports whether there are credentials.
     pub(super) async fn has_credentials(&self) -> Result<bool> {
-        let has_unkept = self.unkept.lock().unwrap_or_else(PoisonError::into_inner).is_some();
-        Ok(has_unkept || self.vault.credentials().await?.is_some())
+        let has_unsaved = self.unsaved.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        Ok(has_unsaved || self.vault.credentials().await?.is_some())
     }
 
-    /// Where what it gets is kept.
+    /// Returns the storage of its credentials and tokens.
     pub(super) fn vault(&self) -> &CredentialVault {
         &self.vault
     }
 
-    /// Whether this is the statement that it registers with.
+    /// Reports whether it registers with this statement.
     pub(super) fn is_of(&self, statement: &RegisteredStatement) -> bool {
         self.statement == *statement
     }
 
-    /// Whether it has registered again within a day because of a 403.
+    /// Reports whether it has registered again because of a 403 within the last day.
     pub(super) async fn has_registered_again(&self) -> Result<bool> {
         Ok(self.parts.ledger.get(&self.vault.key(REREGISTRATION_KIND)).await?.is_some())
     }
 
-    /// A token, of a new registration where the former one is known to be refused. On behalf of the device at this address,
-    /// where the client is a device's.
+    /// Requests a token. With `as_new_client`, registers again first, because the provider refuses the previous client. `device` is
+    /// the address on whose behalf a device's client calls.
     pub(super) async fn fetch(&self, as_new_client: bool, device: Option<Address>) -> Result<ProviderToken> {
         let kept = match self.credentials().await? {
             Some(kept) if as_new_client => self.register_again(kept, device).await?,
@@ -142,21 +143,21 @@ impl Registrar {
             Ok(token) => return self.keep(token).await,
             Err(refused) => refused,
         };
-        let is_young = self.parts.clock.now().since(kept.credentials.registered) < YOUNG;
-        if refused.code.as_deref() != Some("invalid_client") || is_young {
+        let are_new = self.parts.clock.now().since(kept.credentials.registered) < NEW_CREDENTIALS;
+        if refused.code.as_deref() != Some("invalid_client") || are_new {
             return Err(Error::UpstreamCredentialsRefused { answer: refused });
         }
-        self.report_forgotten();
+        self.report_deleted();
         let kept = self.register(Some(&kept), device).await?;
         let token = self.ask_for_token(&kept.credentials, device).await?;
         self.keep(token.map_err(|answer| Error::UpstreamCredentialsRefused { answer })?).await
     }
 
-    /// The credentials that there are, in the ledger by now if they were not before.
+    /// Returns the credentials, if there are any. Unsaved ones are stored first.
     async fn credentials(&self) -> Result<Option<StoredCredentials>> {
-        let unkept = self.unkept.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        match unkept {
-            Some(unkept) => self.keep_credentials(&unkept).await.map(Some),
+        let unsaved = self.unsaved.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match unsaved {
+            Some(unsaved) => self.keep_credentials(&unsaved).await.map(Some),
             None => self.vault.credentials().await,
         }
     }
@@ -166,9 +167,9 @@ impl Registrar {
         Ok(token)
     }
 
-    /// Registers in the place of these credentials, unless that was tried within a day: then they stay.
+    /// Registers again to replace these credentials. Keeps them if that was tried within a day.
     ///
-    /// The mark comes first: whoever ends in between, or never hears the answer, does not register twice on that day.
+    /// The mark is written first: after a crash, or a lost response, the server does not register twice on that day.
     async fn register_again(
         &self,
         former: StoredCredentials,
@@ -181,13 +182,13 @@ impl Registrar {
             return Ok(former);
         }
         let registered = self.register(Some(&former), device).await;
-        if registered.as_ref().is_err_and(was_not_done) {
+        if registered.as_ref().is_err_and(did_not_register) {
             self.parts.ledger.swap(&key, Some(&MarkV1::encode()), None).await?;
         }
         registered
     }
 
-    /// Registers: the credentials that are kept then, which are another one's where that one was first.
+    /// Registers, and returns the stored credentials, which are another replica's if it was first.
     async fn register(
         &self,
         before: Option<&StoredCredentials>,
@@ -222,42 +223,42 @@ impl Registrar {
         let Some(body) = body_of(&answer) else { return Err(refused(&answer)) };
         let (Some(client_id), Some(client_secret)) = (text(&body, "client_id"), text(&body, "client_secret"))
         else {
-            return Err(unreadable(&answer, "its answer to a registration holds no credentials"));
+            return Err(unreadable(&answer, "its registration response has no credentials"));
         };
         let credentials = ClientCredentials {
             client_id,
             client_secret: client_secret.into(),
             registered: self.parts.clock.now(),
         };
-        let unkept = UnsavedCredentials { credentials, before: before.cloned() };
-        *self.unkept.lock().unwrap_or_else(PoisonError::into_inner) = Some(unkept.clone());
-        let kept = self.keep_credentials(&unkept).await?;
+        let unsaved = UnsavedCredentials { credentials, before: before.cloned() };
+        *self.unsaved.lock().unwrap_or_else(PoisonError::into_inner) = Some(unsaved.clone());
+        let kept = self.keep_credentials(&unsaved).await?;
         if !self.vault.is_of_device() {
             tracing::info!(environment = %self.environment, "registered with the provider");
         }
         Ok(kept)
     }
 
-    /// Keeps what was issued, and says what is kept now. Where somebody else has kept others meanwhile, those are taken, and
-    /// ours forgotten.
-    async fn keep_credentials(&self, unkept: &UnsavedCredentials) -> Result<StoredCredentials> {
-        let mut pauses = KEEP_PAUSES.into_iter();
+    /// Stores issued credentials, and returns the stored ones. If another replica has stored others in the meantime, those are used
+    /// and ours discarded.
+    async fn keep_credentials(&self, unsaved: &UnsavedCredentials) -> Result<StoredCredentials> {
+        let mut pauses = STORE_RETRY_PAUSES.into_iter();
         loop {
             match (
-                self.vault.keep_credentials(unkept.before.as_ref(), &unkept.credentials).await,
+                self.vault.keep_credentials(unsaved.before.as_ref(), &unsaved.credentials).await,
                 pauses.next(),
             ) {
                 (Ok(kept), _) => {
-                    *self.unkept.lock().unwrap_or_else(PoisonError::into_inner) = None;
-                    if kept.credentials != unkept.credentials {
+                    *self.unsaved.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                    if kept.credentials != unsaved.credentials {
                         tracing::warn!(environment = %self.environment,
-                            "another replica has registered meanwhile, and its credentials are used");
+                            "another replica has registered in the meantime, using its credentials");
                     }
                     return Ok(kept);
                 }
                 (Err(error), Some(pause)) => {
                     tracing::error!(environment = %self.environment, error = %error.operator_message(),
-                        "new credentials could not be kept, which is tried again");
+                        "cannot store new credentials, retrying");
                     self.parts.clock.sleep(pause).await;
                 }
                 (Err(error), None) => return Err(error),
@@ -265,19 +266,19 @@ impl Registrar {
         }
     }
 
-    /// A provider that forgets many devices' clients would make each a line.
-    fn report_forgotten(&self) {
+    /// Logs that the provider has deleted the client. Lines about devices' clients are limited, since many may be affected.
+    fn report_deleted(&self) {
         static OF_DEVICES: SparseLine = SparseLine::new();
         let environment = &self.environment;
         if !self.vault.is_of_device() {
-            tracing::warn!(%environment, "the provider has forgotten this client, which registers again");
+            tracing::warn!(%environment, "client deleted by the provider, registering again");
         } else if let Some(others) = OF_DEVICES.permit() {
             tracing::warn!(%environment, others_since_last_line = others,
-                "the provider has forgotten the client of a device, which registers again: its viewer has to log in again");
+                "client of a device deleted by the provider, registering again, its viewer must log in again");
         }
     }
 
-    /// A token, or why the credentials are refused.
+    /// Requests a token. The inner error is the provider's refusal of the credentials.
     async fn ask_for_token(
         &self,
         credentials: &ClientCredentials,
@@ -289,12 +290,12 @@ impl Registrar {
             ("client_secret", credentials.client_secret.reveal()),
         ];
         let call = ProviderCall::new(Method::POST, "/o/client/token".to_owned()).form(&pairs);
-        // The pages have these in a form, the OpenAPI file in the query, which access logs keep.
+        // The provider's pages have these in a form, its OpenAPI file in the query, which access logs record.
         let call = match self.token_parameters {
             TokenParameters::Form => call,
             TokenParameters::FormAndQuery => call.query(&pairs),
         };
-        let call = ProviderCall { repeatable: true, ..call }.on_behalf_of(device);
+        let call = ProviderCall { retryable: true, ..call }.on_behalf_of(device);
         let received = self.parts.clock.instant();
         let answer = self.send(call).await?;
         let Some(body) = body_of(&answer) else {
@@ -304,7 +305,7 @@ impl Registrar {
             };
         };
         let Some(access_token) = text(&body, "access_token") else {
-            return Err(unreadable(&answer, "its answer to a request for a token holds none"));
+            return Err(unreadable(&answer, "its token response has no access token"));
         };
         let expires_in = number(&body, "expires_in").filter(|seconds| *seconds > 0);
         Ok(Ok(ProviderToken {
@@ -320,25 +321,25 @@ impl Registrar {
             call.header(X_DEVICE_INFO, &own_device_info()).header(http::header::ACCEPT, "application/json");
         let context = CallContext { deadline: Some(Deadline::after(CALL_MAX)), ..CallContext::default() };
         let answer = self.http.send(&context, &call).await;
-        // Nobody who hears of it has set this deadline.
+        // The deadline is ours, not the caller's.
         answer.map_err(|error| match error {
-            Error::DeadlineExceeded => unavailable("it does not answer in time", None),
-            // A client of all devices is none that has called too fast.
+            Error::DeadlineExceeded => unavailable("it did not respond in time", None),
+            // The server's client calls for all devices, so no single device was too fast.
             Error::UpstreamThrottled { retry_after, .. } if call.device.is_none() => {
-                unavailable("it issues no more access tokens at the moment", Some(retry_after))
+                unavailable("it limits the rate of access tokens", Some(retry_after))
             }
             error => error,
         })
     }
 }
 
-/// Whether an attempt to register has certainly registered nobody: the provider said no, or was not even asked.
-fn was_not_done(error: &Error) -> bool {
+/// Reports whether a failed registration certainly registered no client: the provider refused it, or was not called.
+fn did_not_register(error: &Error) -> bool {
     let status = error.upstream_answer().and_then(|answer| answer.status);
     status.is_some_and(|status| status >= 400) || error.retry_after().is_some()
 }
 
-/// An answer that is not the one that was asked for: a code of OAuth's is about the credentials.
+/// Returns the error for an error response. An OAuth error code means that the credentials are refused.
 fn refused(answer: &ProviderResponse) -> Error {
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     match text(&body, "error") {
@@ -346,17 +347,17 @@ fn refused(answer: &ProviderResponse) -> Error {
             let code = Some(plain(&code, CODE_MAX));
             Error::UpstreamCredentialsRefused { answer: UpstreamAnswer { code, ..said(answer) } }
         }
-        _ if answer.status.is_success() => unreadable(answer, "its answer about credentials cannot be read"),
+        _ if answer.status.is_success() => unreadable(answer, "its response about credentials is not JSON"),
         _ => refusal(answer, false),
     }
 }
 
-/// The body of an answer that is as it should be.
+/// Returns the JSON body of a successful response.
 fn body_of(answer: &ProviderResponse) -> Option<Value> {
     answer.status.is_success().then(|| serde_json::from_slice(&answer.body).ok())?
 }
 
-/// What this server says of itself where a device would say what it is.
+/// Returns the device information of this server, for calls on behalf of no device.
 fn own_device_info() -> String {
     let text = |text: &str| Some(text.to_owned());
     DeviceInfo {

@@ -1,5 +1,5 @@
-//! What REST clients send to the provider's `/o/client` through here, and which of its access tokens came this way: a token
-//! that the provider does not see in the call that it is for must have been seen here before.
+//! Relays REST clients' calls to the provider's `/o/client`, and records the access tokens that it issues this way. A token on a
+//! call that the provider does not receive must have been recorded here before.
 
 use std::time::Duration;
 
@@ -34,18 +34,18 @@ use crate::{
 
 const KIND: LedgerKind = LedgerKind::RelayedToken;
 
-/// How many tokens are remembered without asking the store.
+/// The number of tokens that are cached in memory.
 const REMEMBERED: usize = 100_000;
 
-/// The longest time that a token is remembered for, in seconds, whatever its answer says.
+/// The longest time for which a token is recorded, in seconds, whatever its `expires_in`.
 const EXPIRES_IN_MAX: u64 = 7 * 24 * 60 * 60;
 
-/// Forwards registrations, and remembers tokens.
+/// Forwards registrations and records tokens.
 pub(super) struct Relay {
     upstream: Upstream,
 }
 
-/// Tokens that were seen, by digest, with their end.
+/// The expiry of recorded tokens, by digest.
 pub(super) struct SeenTokens(Cache<[u8; 32], MonotonicInstant>);
 
 impl Default for SeenTokens {
@@ -60,7 +60,7 @@ impl RegistrationRelay for Relay {
         let RelayedCall { path, query, headers, body, device } = call;
         let is_token = path.ends_with("/token");
         let call = ProviderCall::new(Method::POST, path.to_owned()).on_behalf_of(device);
-        let call = ProviderCall { query, headers, body, repeatable: is_token, ..call };
+        let call = ProviderCall { query, headers, body, retryable: is_token, ..call };
         let received = self.upstream.inner.parts.clock.instant();
         let answer = self.upstream.inner.http.send(context, &call).await?;
         if is_token && answer.status.is_success() {
@@ -122,7 +122,7 @@ impl Relay {
         let digest: [u8; 32] = Sha256::digest(&token).into();
         let end = inner.parts.clock.moment_of(received) + life;
         let entry = LedgerEntry { value: MarkV1::encode(), expire_time: Some(end) };
-        // Before the client has it, so that its next call finds it on every replica.
+        // Before the client receives it, so that every replica accepts its next call.
         inner.parts.ledger.put_if_absent(&self.key(&digest), entry).await?;
         let SeenTokens(seen) = &inner.seen_tokens;
         seen.insert(digest, received + life);

@@ -1,4 +1,4 @@
-//! Resets of trials, which stay as they are whatever version the rest of the API has (reference, section 3).
+//! Resets of trials. Their API is the same for both versions (reference, section 3).
 
 use async_trait::async_trait;
 use http::Method;
@@ -17,7 +17,7 @@ use crate::domain::{
 
 #[async_trait]
 impl ResetBackend for Upstream {
-    // What is asked for, and never more: all is said, and not meant by leaving something out.
+    // "All" is always sent explicitly: no omitted parameter can widen a reset.
     async fn reset(
         &self,
         context: &CallContext,
@@ -49,7 +49,7 @@ impl ResetBackend for Upstream {
         );
         let call = ProviderCall::new(Method::DELETE, path.to_owned()).query(&pairs);
         let scope = TokenScope::of(ProviderOrigin::Reset, &temp_pass.requestor);
-        let call = ProviderCall { origin: ProviderOrigin::Reset, repeatable: true, scope, ..call };
+        let call = ProviderCall { origin: ProviderOrigin::Reset, retryable: true, scope, ..call };
         let answer = self.inner.session.send_reset(context, call).await?;
         if answer.status.is_success() { Ok(None) } else { Err(refusal(&answer, false)) }
     }

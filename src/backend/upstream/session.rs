@@ -1,4 +1,4 @@
-//! A call with an access token, and what 401 and 403 lead to (reference, sections 3 and 5).
+//! Calls with an access token, and the reactions to 401 and 403 (reference, sections 3 and 5).
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,16 +22,16 @@ use crate::domain::{
     randomness::{SharedRandomness, up_to},
 };
 
-/// How long to wait at least before a reset is tried again that was answered 403, and up to how much longer: too many fast
-/// requests are answered so too, and those of a batch shall not come again together.
+/// The wait before a reset is retried after 403, and its jitter. 403 may also mean too many fast requests, and the resets of a batch
+/// must not be retried at the same time.
 const FORBIDDEN_PAUSE: Duration = Duration::from_secs(2);
 const FORBIDDEN_SPREAD: Duration = Duration::from_secs(1);
 
-/// Calls of one environment, with its own credentials or those that a caller brought.
+/// Makes the calls of one environment, with its own credentials or with a caller's token.
 pub(super) struct UpstreamSession {
     http: Arc<HttpClient>,
     tokens: TokenSource,
-    /// Where each device has a client of its own.
+    /// The devices' clients, with `per_device`.
     devices: Option<DeviceClients>,
     clock: SharedClock,
     randomness: SharedRandomness,
@@ -51,17 +51,17 @@ impl UpstreamSession {
         self.tokens.registrar().is_of(statement)
     }
 
-    /// The tokens of our own credentials.
+    /// Returns the token source of the server's client.
     pub(super) fn tokens(&self) -> &TokenSource {
         &self.tokens
     }
 
-    /// The error that an answer to a call of this device leads to which is not the one that was asked for.
+    /// Returns the error for an error response to a call of this device.
     pub(super) async fn refusal(&self, answer: &ProviderResponse, device: Option<Address>) -> Error {
         refusal(answer, self.http.was_fast(device).await)
     }
 
-    /// Makes a call with the caller's own token, where it shall be used, or with ours: a refused one is renewed once.
+    /// Makes a call with the caller's token if it has to be used, otherwise with ours. A refused token of ours is renewed once.
     pub(super) async fn send(
         &self,
         context: &CallContext,
@@ -73,7 +73,7 @@ impl UpstreamSession {
         self.send_own(context, &mut call).await.map(|(answer, _)| answer)
     }
 
-    /// Makes a call about a code: its answer, or nothing where the provider does not know the code.
+    /// Makes a call about a code. `None` if the provider does not know the code.
     pub(super) async fn ask(
         &self,
         context: &CallContext,
@@ -100,12 +100,12 @@ impl UpstreamSession {
         let token = tokens.get(&call.scope).await?;
         let answer = self.send_with(context, call, token.access_token.reveal()).await?;
         if !refuses_token(&answer) {
-            tokens.works(&call.scope);
+            tokens.record_accepted(&call.scope);
             return Ok((answer, token));
         }
         let refused = |call: &ProviderCall, answer: &ProviderResponse| {
             let error = Error::UpstreamCredentialsRefused { answer: said(answer) };
-            tokens.is_refused_although_new(&call.scope, &error);
+            tokens.record_refused_new(&call.scope, &error);
             error
         };
         let Some(token) = tokens.instead_of(&token).await? else { return Err(refused(call, &answer)) };
@@ -113,7 +113,7 @@ impl UpstreamSession {
         if refuses_token(&answer) {
             return Err(refused(call, &answer));
         }
-        tokens.works(&call.scope);
+        tokens.record_accepted(&call.scope);
         Ok((answer, token))
     }
 
@@ -130,8 +130,8 @@ impl UpstreamSession {
         Ok(answer)
     }
 
-    /// Makes a call to the reset API, which answers 403 to credentials that it wants no more, but to hasty clients too:
-    /// first a fresh token and a pause, and only then a new registration, once a day.
+    /// Makes a call to the reset API. It answers 403 both to credentials that it no longer accepts and to too many fast requests. So
+    /// the call is retried first after a pause with a new token, and only then with a new registration, at most once a day.
     pub(super) async fn send_reset(
         &self,
         context: &CallContext,
@@ -153,7 +153,7 @@ impl UpstreamSession {
         }
         match self.tokens.of_new_client(&token).await {
             Ok(Some(token)) => self.send_with(context, &mut call, token.access_token.reveal()).await,
-            // What the provider forbids is not mended by what else is wrong.
+            // The 403 tells the caller more than the failure of the registration.
             Ok(None) | Err(_) => Ok(answer),
         }
     }

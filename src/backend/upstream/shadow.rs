@@ -1,5 +1,5 @@
-//! What is kept here of codes that the provider issued: written behind the answer, since the code itself lives there, and
-//! seen by whoever asks here from the first moment on.
+//! Shadows: our records of codes that the provider issued. They are written behind the response, because the provider has the code
+//! itself. Reads through this process see a shadow immediately.
 
 use std::{
     collections::HashMap,
@@ -26,17 +26,17 @@ use crate::{
     telemetry::SparseLine,
 };
 
-/// How many shadows may wait to be written. Who comes over that waits for its own.
+/// The maximum number of unwritten shadows. Beyond it, a shadow is written before the response.
 const UNWRITTEN_MAX: usize = 10_000;
 
-/// How many are written together at most.
+/// The maximum number of shadows in a batch.
 const BATCH: usize = 256;
 
-/// How long the first of a batch waits for others, so that they share a sync: nobody waits for it, and less than the 10 ms
-/// in which a shadow has to be there.
-const GATHERING: Duration = Duration::from_millis(7);
+/// The time for which the first shadow of a batch waits for others, so that they share a sync. No caller waits for it. It is shorter
+/// than the 10 ms within which a shadow must be written.
+const BATCH_DELAY: Duration = Duration::from_millis(7);
 
-/// A store's codes, before which lie those that are still on their way into it.
+/// The store's codes, together with shadows that are not written yet.
 pub struct ShadowedCodes {
     codes: Arc<dyn Codes>,
     unwritten: Arc<PendingShadows>,
@@ -47,7 +47,7 @@ pub struct ShadowedCodes {
 struct PendingShadows {
     records: Mutex<HashMap<CodeKey, Arc<RegistrationCode>>>,
     written: Notify,
-    /// Somebody waits.
+    /// Notified when a caller waits for a write, to skip the batch delay.
     wanted: Notify,
 }
 
@@ -56,7 +56,7 @@ impl PendingShadows {
         self.records.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
-    /// Whether there was room.
+    /// Adds a shadow; `false` if there is no room.
     fn add(&self, registration: &Arc<RegistrationCode>) -> bool {
         let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
         let has_room = records.len() < UNWRITTEN_MAX;
@@ -69,13 +69,13 @@ impl PendingShadows {
     fn remove(&self, registration: &RegistrationCode) {
         let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
         let key = registration.key();
-        // A later one under the same code is still to be written.
+        // A later shadow of the same code may still be unwritten.
         if records.get(&key).is_some_and(|unwritten| unwritten.id == registration.id) {
             records.remove(&key);
         }
     }
 
-    /// Waits until the code's shadow is written, or all of them.
+    /// Waits until the code's shadow is written, or all shadows without a key.
     async fn settled(&self, key: Option<&CodeKey>) {
         loop {
             let written = self.written.notified();
@@ -95,7 +95,7 @@ impl PendingShadows {
 }
 
 impl ShadowedCodes {
-    /// Writes into `codes`, by a task on `runtime`.
+    /// Spawns the task on `runtime` that writes shadows to `codes`.
     #[must_use]
     pub fn new(codes: Arc<dyn Codes>, runtime: &Handle) -> Arc<Self> {
         let (writer, queue) = mpsc::unbounded_channel();
@@ -104,10 +104,10 @@ impl ShadowedCodes {
         Arc::new(Self { codes, unwritten, writer })
     }
 
-    /// Keeps a shadow: it is seen from now on, and written soon. Where too many wait already, it is written at once.
+    /// Adds a shadow. Reads see it from now on, and it is written soon. If too many are unwritten, it is written before this returns.
     ///
     /// # Errors
-    /// Only where it is written at once: those of the store.
+    /// The store fails. Only if the shadow is written before this returns.
     pub async fn keep(&self, registration: &RegistrationCode) -> StoreResult<()> {
         let registration = Arc::new(registration.clone());
         if !self.unwritten.add(&registration) {
@@ -120,18 +120,18 @@ impl ShadowedCodes {
         Ok(())
     }
 
-    /// Waits until everything is written.
+    /// Waits until all shadows are written.
     pub async fn finish(&self) {
         self.unwritten.settled(None).await;
     }
 }
 
-/// A store that fails would make each code that the upstream issues a line.
+/// Lines are limited: while the store fails, every code of the upstream is affected.
 fn report_unwritten(error: &StoreError) {
     static LINE: SparseLine = SparseLine::new();
     if let Some(others) = LINE.permit() {
         tracing::error!(%error, others_since_last_line = others,
-            "a shadow could not be written: watches and deletes of its code will miss it");
+            "cannot write shadow, watches and deletes of its code will not find it");
     }
 }
 
@@ -143,7 +143,7 @@ async fn write(
     let mut batch = Vec::new();
     while queue.recv_many(&mut batch, 1).await > 0 {
         tokio::select! {
-            () = tokio::time::sleep(GATHERING) => {}
+            () = tokio::time::sleep(BATCH_DELAY) => {}
             () = unwritten.wanted.notified() => {}
         }
         while batch.len() < BATCH

@@ -1,8 +1,9 @@
-//! Access tokens: got by one at a time however many wait, here and on every replica, and renewed before they expire.
+//! Access tokens: a single-flight cache, within this process by a lock and across replicas by a lease. Tokens are renewed before they
+//! expire.
 //!
-//! Getting one runs on a task of its own: who waits may leave, but credentials that the provider has issued must reach
-//! the ledger. Only who has the turn begins one, so there is one task at most; who waits for the turn and leaves is gone,
-//! and not more than [`WAITING_MAX`] wait.
+//! A request for a token runs on its own task, because a caller may be canceled, but credentials that the provider has issued must
+//! reach the ledger. Only the holder of the lock starts the task, so there is at most one. At most [`WAITING_MAX`] callers wait for
+//! the lock, and a canceled caller stops waiting.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -33,26 +34,26 @@ use crate::{
     telemetry::SparseLine,
 };
 
-/// How long somebody may renew before somebody else may: longer than all that is done meanwhile can take.
+/// The lease duration: longer than a registration and a token request can take.
 const LEASE: Duration = Duration::from_secs(120);
 
-/// How long at least between two looks at whether somebody else is done, and at most twice that: replicas that wait do not
-/// look in step.
-const LEASE_LOOK: Duration = Duration::from_millis(50);
+/// The minimum interval at which a waiting replica polls the lease. Jitter adds up to the same again, so that replicas do not poll in
+/// step.
+const LEASE_POLL: Duration = Duration::from_millis(50);
 
-/// For so long after a refused token was replaced another one would not help.
-const NEW: Duration = Duration::from_secs(10);
+/// A token that replaced a refused one, and is refused within this time, is not replaced again: another one would not help.
+const NEW_TOKEN: Duration = Duration::from_secs(10);
 
-/// How many may wait for a token at once. Who comes over that is refused.
+/// The maximum number of callers that wait for a token. Further ones are rejected.
 const WAITING_MAX: usize = 4_096;
 
 const LEASE_KIND: LedgerKind = LedgerKind::UpstreamLease;
 
-/// Where the tokens of a client come from. A cheap handle.
+/// Provides the access tokens of a client. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct TokenSource {
     inner: Arc<TokenSourceState>,
-    /// On behalf of which address they are got, where the client is a device's.
+    /// The address on whose behalf tokens are requested, if the client is a device's.
     device: Option<Address>,
 }
 
@@ -61,31 +62,32 @@ struct TokenSourceState {
     registrar: Registrar,
     parts: UpstreamDependencies,
     current: ArcSwapOption<ProviderToken>,
-    turn: Arc<AsyncMutex<()>>,
-    /// Who may wait for the turn: some do so on tasks that outlive their callers.
+    /// Held while a token is requested.
+    renewal: Arc<AsyncMutex<()>>,
+    /// Permits to wait for the lock: some callers wait on tasks that outlive them.
     waiting: Semaphore,
-    /// The token that was got last in the place of a refused one, and when.
+    /// The last token that replaced a refused one, and the time.
     replaced: Mutex<Option<(SecretText, MonotonicInstant)>>,
-    /// None could be got.
+    /// The backoff after a failed token request.
     failure: Pauses<()>,
-    /// One could be got, and was refused for this.
+    /// The backoff for scopes for which a new token was refused.
     refusal: Pauses<TokenScope>,
 }
 
-/// What somebody needs who does not have a token that works.
+/// The token that a caller requires.
 #[derive(Clone)]
 pub(super) enum TokenRequirement {
-    /// Any that is good.
+    /// Any valid token.
     Any,
-    /// Another one than this, which is refused or due.
+    /// A token other than this one, which was refused or is due for renewal.
     Another(Arc<ProviderToken>),
-    /// One of new credentials: those that gave this one are refused.
+    /// A token of another client: the client of this one is refused.
     NewClient(Arc<ProviderToken>),
 }
 
 impl TokenRequirement {
     fn is_met_by(&self, token: &ProviderToken, now: MonotonicInstant) -> bool {
-        token.is_good(now)
+        token.is_valid(now)
             && match self {
                 Self::Any => true,
                 Self::Another(refused) => token.access_token != refused.access_token,
@@ -106,7 +108,7 @@ impl TokenSource {
             registrar,
             parts,
             current: ArcSwapOption::empty(),
-            turn: Arc::default(),
+            renewal: Arc::default(),
             waiting: Semaphore::new(WAITING_MAX),
             replaced: Mutex::default(),
             failure: Pauses::new(randomness.clone()),
@@ -115,46 +117,46 @@ impl TokenSource {
         Self { inner: Arc::new(inner), device: None }
     }
 
-    /// Those of a device's client, which has the same statement.
+    /// Returns the token source of a device's client, which registers with the same statement.
     pub(super) fn of_device(&self, device: &DeviceId, refusal: Arc<Pauses<()>>) -> Self {
         let TokenSourceState { environment, registrar, parts, .. } = &*self.inner;
         Self::new(environment.clone(), registrar.of_device(device, refusal), parts.clone())
     }
 
-    /// The same on behalf of a device at this address.
+    /// Sets the address on whose behalf tokens are requested.
     pub(super) fn on_behalf_of(self, device: Option<Address>) -> Self {
         Self { device, ..self }
     }
 
-    /// Whether the client is known to the provider, as far as it is known here.
+    /// Reports whether the client is registered, as far as known here.
     pub(super) async fn are_of_known_client(&self) -> Result<bool> {
         Ok(self.inner.current.load().is_some() || self.inner.registrar.has_credentials().await?)
     }
 
-    /// Who registers, and asks for tokens.
+    /// Returns the registrar.
     pub(super) fn registrar(&self) -> &Registrar {
         &self.inner.registrar
     }
 
-    /// A token that is good for this as far as we know.
+    /// Returns a token that is valid for this scope as far as known.
     pub(super) async fn get(&self, scope: &TokenScope) -> Result<Arc<ProviderToken>> {
         let now = self.inner.parts.clock.instant();
         self.inner.refusal.admit(scope, now)?;
         let Some(token) = self.inner.current.load_full() else {
             return self.obtain(TokenRequirement::Any).await;
         };
-        if !token.is_good(now) {
-            // Its copy in the ledger may look younger, where the wall clock has gone back.
+        if !token.is_valid(now) {
+            // Not `Any`: if the wall clock was set back, the copy in the ledger may appear valid.
             return self.obtain(TokenRequirement::Another(token)).await;
         }
         if token.is_due(now) && self.inner.failure.is_over(&(), now) {
-            self.renew_behind(&token);
+            self.renew_in_background(&token);
         }
         Ok(token)
     }
 
-    /// Another token than this one, which the provider has refused; `None` where one was got for that reason a moment ago, and
-    /// another would not help.
+    /// Returns another token to replace a refused one. `None` if the refused one is itself such a new replacement, so that another one
+    /// would not help.
     pub(super) async fn instead_of(
         &self,
         refused: &Arc<ProviderToken>,
@@ -162,7 +164,7 @@ impl TokenSource {
         let last = self.inner.replaced.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let is_replacement = last.as_ref().is_some_and(|(token, _)| *token == refused.access_token);
         let now = self.inner.parts.clock.instant();
-        if is_replacement && last.is_some_and(|(_, at)| now.since(at) < NEW) {
+        if is_replacement && last.is_some_and(|(_, at)| now.since(at) < NEW_TOKEN) {
             return Ok(None);
         }
         let token = self.obtain(TokenRequirement::Another(Arc::clone(refused))).await?;
@@ -171,7 +173,7 @@ impl TokenSource {
         Ok(Some(token))
     }
 
-    /// A token of a new registration, where there was none for this reason within a day.
+    /// Returns a token of a new registration. `None` if there was one for this reason within a day.
     pub(super) async fn of_new_client(
         &self,
         refused: &Arc<ProviderToken>,
@@ -182,36 +184,36 @@ impl TokenSource {
         self.obtain(TokenRequirement::NewClient(Arc::clone(refused))).await.map(Some)
     }
 
-    /// A token was taken for this.
-    pub(super) fn works(&self, scope: &TokenScope) {
+    /// Records that the provider accepted a token for this scope.
+    pub(super) fn record_accepted(&self, scope: &TokenScope) {
         self.inner.refusal.end(scope);
     }
 
-    /// Another token would not help: for a while nobody calls for this.
-    pub(super) fn is_refused_although_new(&self, scope: &TokenScope, error: &Error) {
+    /// Records that the provider refused a new token for this scope. Calls for it fail during a pause.
+    pub(super) fn record_refused_new(&self, scope: &TokenScope, error: &Error) {
         self.inner.refusal.begin(scope, error, self.inner.parts.clock.instant());
     }
 
-    fn renew_behind(&self, due: &Arc<ProviderToken>) {
-        // Whoever has the turn gets another one.
-        let Ok(turn) = Arc::clone(&self.inner.turn).try_lock_owned() else { return };
+    fn renew_in_background(&self, due: &Arc<ProviderToken>) {
+        // The holder of the lock is already renewing.
+        let Ok(renewal) = Arc::clone(&self.inner.renewal).try_lock_owned() else { return };
         let (inner, due, device) = (Arc::clone(&self.inner), Arc::clone(due), self.device);
         self.spawn(async move {
-            let _turn = turn;
-            // Where it fails that is logged; the token is good still.
+            let _renewal = renewal;
+            // A failure is logged, and the present token is still valid.
             let _ = inner.obtain(&TokenRequirement::Another(due), device).await;
         });
     }
 
-    async fn obtain(&self, want: TokenRequirement) -> Result<Arc<ProviderToken>> {
+    async fn obtain(&self, required: TokenRequirement) -> Result<Arc<ProviderToken>> {
         let waiting = self.inner.waiting.try_acquire();
-        let _waiting =
-            waiting.map_err(|_| unavailable("too many calls wait for an access token already", None))?;
-        let turn = Arc::clone(&self.inner.turn).lock_owned().await;
+        let _waiting = waiting
+            .map_err(|_| unavailable("too many calls are already waiting for an access token", None))?;
+        let renewal = Arc::clone(&self.inner.renewal).lock_owned().await;
         let (inner, device) = (Arc::clone(&self.inner), self.device);
         let obtained = self.spawn(async move {
-            let _turn = turn;
-            inner.obtain(&want, device).await
+            let _renewal = renewal;
+            inner.obtain(&required, device).await
         });
         obtained.await.unwrap_or_else(|failed| Err(Error::Internal(failed.to_string())))
     }
@@ -225,17 +227,21 @@ impl TokenSource {
 }
 
 impl TokenSourceState {
-    /// Gets a token. Only who has the turn may.
-    async fn obtain(&self, want: &TokenRequirement, device: Option<Address>) -> Result<Arc<ProviderToken>> {
+    /// Obtains a token. The caller must hold the lock.
+    async fn obtain(
+        &self,
+        required: &TokenRequirement,
+        device: Option<Address>,
+    ) -> Result<Arc<ProviderToken>> {
         let now = self.parts.clock.instant();
-        if let Some(token) = self.current.load_full().filter(|token| want.is_met_by(token, now)) {
+        if let Some(token) = self.current.load_full().filter(|token| required.is_met_by(token, now)) {
             return Ok(token);
         }
         self.failure.admit(&(), now)?;
-        let obtained = match self.token_of_others_or_lease(want).await {
+        let obtained = match self.token_of_others_or_lease(required).await {
             Ok(Ok(token)) => Ok(token),
             Ok(Err(lease)) => {
-                let as_new_client = matches!(want, TokenRequirement::NewClient(_));
+                let as_new_client = matches!(required, TokenRequirement::NewClient(_));
                 let fetched = self.registrar.fetch(as_new_client, device).await;
                 self.release(lease).await;
                 fetched
@@ -257,50 +263,50 @@ impl TokenSourceState {
         }
     }
 
-    /// A token that somebody else has got meanwhile, or the right to get one.
+    /// Waits for another replica's token, or for the lease to request one.
     async fn token_of_others_or_lease(
         &self,
-        want: &TokenRequirement,
+        required: &TokenRequirement,
     ) -> Result<std::result::Result<ProviderToken, Uuid>> {
         let vault = self.registrar.vault();
         let key = vault.key(LEASE_KIND);
         let own = self.parts.randomness.uuid()?;
         loop {
             let now = self.parts.clock.instant();
-            if let Some(token) = vault.token().await?.filter(|token| want.is_met_by(token, now)) {
+            if let Some(token) = vault.token().await?.filter(|token| required.is_met_by(token, now)) {
                 return Ok(Ok(token));
             }
             if self.parts.ledger.lease(&key, &IdV1::encode(own), LEASE).await? {
                 return Ok(Err(own));
             }
-            let look = LEASE_LOOK + up_to(&*self.parts.randomness, LEASE_LOOK);
-            self.parts.clock.sleep(look).await;
+            let pause = LEASE_POLL + up_to(&*self.parts.randomness, LEASE_POLL);
+            self.parts.clock.sleep(pause).await;
         }
     }
 
-    /// What fails for one device may fail for many: they share a line.
+    /// Logs a failure. Lines about devices are limited, since many may be affected.
     fn report_failure(&self, error: &Error) {
         static OF_DEVICES: SparseLine = SparseLine::new();
         let (environment, error) = (&self.environment, error.operator_message());
         if !self.registrar.vault().is_of_device() {
-            tracing::error!(%environment, %error, "no access token");
+            tracing::error!(%environment, %error, "cannot get an access token");
         } else if let Some(others) = OF_DEVICES.permit() {
-            tracing::error!(%environment, %error, others_since_last_line = others, "no access token for a device");
+            tracing::error!(%environment, %error, others_since_last_line = others, "cannot get an access token for a device");
         }
     }
 
     async fn release(&self, lease: Uuid) {
         let key = self.registrar.vault().key(LEASE_KIND);
         if let Err(error) = self.parts.ledger.swap(&key, Some(&IdV1::encode(lease)), None).await {
-            tracing::warn!(%error, "a lease could not be given back, and ends by itself");
+            tracing::warn!(%error, "cannot release a lease, it expires by itself");
         }
     }
 }
 
-/// Ends every lease: for a store that nobody else has, whose leases are those of a process that was killed.
+/// Releases every lease. Only for a store that no other process uses: its leases are those of a killed process.
 ///
 /// # Errors
-/// Those of the store.
+/// The store fails.
 pub async fn end_leases(ledger: &dyn Ledger) -> Result<()> {
     let leases: Vec<_> = ledger.scan(LEASE_KIND).try_collect().await?;
     for (name, entry) in leases {

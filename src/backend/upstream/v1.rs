@@ -17,7 +17,7 @@ use super::{
     device,
 };
 use crate::{
-    backend::without_use,
+    backend::unused_field_warnings,
     domain::{
         address::Address,
         backend::{
@@ -36,11 +36,11 @@ use crate::{
     },
 };
 
-/// How many bytes of parameters a query has at most; more go as a form, which the documents allow as well. Many servers take
-/// 8 KiB of request line and headers together, and a device id alone may have 2 048 bytes, each of which takes three.
+/// The maximum size of parameters in a query, in bytes. Larger ones are sent as a form, which the documents allow too. Many servers
+/// accept 8 KiB of request line and headers together, and a device id alone may have 2048 bytes, which percent-encoding triples.
 const QUERY_MAX: usize = 1_024;
 
-/// The backend over version 1.
+/// The backend that uses version 1.
 pub(super) struct V1Backend(Upstream);
 
 impl V1Backend {
@@ -48,7 +48,7 @@ impl V1Backend {
         Self(upstream)
     }
 
-    /// Makes a code for a device with this id.
+    /// Creates a code for a device with this id.
     async fn create(
         &self,
         context: &CallContext,
@@ -88,7 +88,7 @@ impl V1Backend {
         })
     }
 
-    /// The two documented calls of a device without an id (reference, section 2). The first code is nobody's.
+    /// Makes the two documented calls of a device without an id (reference, section 2). The first code is deleted unused.
     async fn create_without_id(
         &self,
         context: &CallContext,
@@ -103,7 +103,7 @@ impl V1Backend {
             let deleted =
                 V1Backend(upstream).delete_at(&context, &first.key(), first.upstream_address()).await;
             if let Err(error) = deleted {
-                tracing::debug!(%error, "the first code of a device without an id lives until it expires");
+                tracing::debug!(%error, "cannot delete the first code of a device without an id, it lives until it expires");
             }
         });
         Ok(RegistrationCode { device_id_assigned: true, ..registration? })
@@ -171,10 +171,10 @@ impl CodeBackend for V1Backend {
         _: Option<&dyn ResponseRecorder>,
     ) -> Result<Issuance> {
         let mut warnings: Vec<Warning> = std::mem::take(&mut request.warnings);
-        warnings.extend(without_use(&request, "version 1 of the upstream has no use for it"));
+        warnings.extend(unused_field_warnings(&request, "version 1 of the upstream does not use it"));
         let registration = match &request.device_id {
             Some(device_id) => self.create(context, &request, device_id.as_str()).await?,
-            // The device itself makes the second call.
+            // The device makes the second call itself.
             None if request.asks_for_id => self.create(context, &request, DUMMY_DEVICE_ID).await?,
             None => self.create_without_id(context, request).await?,
         };
@@ -185,13 +185,13 @@ impl CodeBackend for V1Backend {
 
     async fn read(&self, context: &CallContext, record: RegistrationCode) -> Result<CodePresence> {
         let (key, address) = (record.key(), record.upstream_address());
-        // One look may have gone astray: it is no tombstone.
+        // A single not-found response may be a fault, so it creates no tombstone.
         let Some(theirs) = self.ask(context, &key, address).await? else { return Ok(CodePresence::Gone) };
         if theirs.id == record.id {
             let mvpd = theirs.mvpd.or(record.mvpd);
             return Ok(CodePresence::Live(Box::new(RegistrationCode { mvpd, ..record })));
         }
-        // Its code is another device's by now.
+        // The provider has reissued the code to another device.
         let registration = Self::found(&key, theirs, None);
         self.0.inner.parts.codes.adopt(&registration).await?;
         Ok(CodePresence::Live(Box::new(registration)))
@@ -231,7 +231,7 @@ impl CodeBackend for V1Backend {
     }
 
     async fn poll(&self, record: &RegistrationCode) -> Option<Result<UpstreamCodeStatus>> {
-        let _turn = self.0.inner.looks.acquire().await;
+        let _permit = self.0.inner.polls.acquire().await;
         let asked = self.ask(&CallContext::default(), &record.key(), record.upstream_address()).await;
         Some(asked.map(|theirs| match theirs {
             Some(theirs) if theirs.id == record.id => UpstreamCodeStatus::Pending,
@@ -278,7 +278,7 @@ fn create_parameters<'a>(
     std::iter::once(("deviceId", device_id)).chain(filled).collect()
 }
 
-/// In the query, as most clients have it, unless that makes a URL that some server on the way may not take.
+/// Adds parameters to the query, as most clients send them, unless the URL may become too long for a server on the way.
 fn with_parameters(call: ProviderCall, parameters: &[(&str, &str)]) -> ProviderCall {
     let length: usize = parameters.iter().map(|(name, value)| name.len() + value.len()).sum();
     if length > QUERY_MAX { call.form(parameters) } else { call.query(parameters) }

@@ -1,9 +1,9 @@
 //! Version 2 of the provider's REST API (reference, section 7).
 //!
-//! | module | what it is for |
+//! | module | contents |
 //! |---|---|
-//! | `configuration`, `session`, `profile`, `decision`, `logout` | the kinds of calls, each with a client and what it answers |
-//! | `code`, `entitlement`, `trial` | what use cases ask for, made of these calls |
+//! | `configuration`, `session`, `profile`, `decision`, `logout` | a client for each kind of call, and its responses |
+//! | `code`, `entitlement`, `trial` | the ports of use cases, implemented with these calls |
 
 mod code;
 mod configuration;
@@ -49,7 +49,7 @@ const ADOBE_SUBJECT_TOKEN: HeaderName = HeaderName::from_static("adobe-subject-t
 const ROKU_CONNECT_TOKEN: HeaderName = HeaderName::from_static("x-roku-reserved-roku-connect-token");
 const AP_TEMPPASS_IDENTITY: HeaderName = HeaderName::from_static("ap-temppass-identity");
 
-/// The backend over version 2.
+/// The backend that uses version 2.
 pub(super) struct V2Backend {
     upstream: Upstream,
     codes: V2Codes,
@@ -86,22 +86,22 @@ impl Backend for V2Backend {
     }
 }
 
-/// The device that a call is about.
+/// The device that a call concerns.
 struct ProviderDevice<'a> {
     id: &'a DeviceId,
     /// The wire form of its information.
     info: Cow<'a, str>,
     user_agent: &'a str,
     address: Option<Address>,
-    /// What its client sends for the provider alone.
+    /// Headers that the device's client sends for the provider only.
     hints: Option<&'a DeviceHints>,
 }
 
-/// Whose profiles, or whose decisions, a call is about.
+/// The subject whose profiles or decisions a call concerns.
 struct ProviderSubject<'a> {
     requestor: &'a RequestorId,
     device: ProviderDevice<'a>,
-    /// By what a promotional TempPass knows the viewer beside the device: a JSON object.
+    /// The viewer's identity for a promotional TempPass, in addition to the device: a JSON object.
     identity: Option<Cow<'a, str>>,
 }
 
@@ -118,7 +118,7 @@ impl<'a> ProviderSubject<'a> {
         Self { requestor: &subject.place.requestor, device, identity }
     }
 
-    /// A call to what belongs to the requestor, about this subject.
+    /// Creates a call about this subject to a path of the requestor.
     fn call(&self, method: Method, path: &str) -> ProviderCall {
         let call = with_device(call(method, self.requestor, path), &self.device);
         let Some(identity) = &self.identity else { return call };
@@ -126,22 +126,22 @@ impl<'a> ProviderSubject<'a> {
     }
 }
 
-/// A code that a call is about.
+/// The code that a call concerns.
 struct CodeQuery<'a> {
     key: &'a CodeKey,
-    /// On behalf of which address.
+    /// The address on whose behalf the call is made.
     address: Option<Address>,
-    /// The device that it was made for, where that is known here.
+    /// The device for which the code was created, if known here.
     device: Option<DeviceId>,
 }
 
 impl<'a> CodeQuery<'a> {
-    /// The code of a record that is kept here, or of none.
+    /// Creates the query for a code, with its record if there is one here.
     fn new(key: &'a CodeKey, record: Option<&RegistrationCode>, address: Option<Address>) -> Self {
         Self { key, address, device: record.map(RegistrationCode::scoped_device_id) }
     }
 
-    /// A call to what the requestor has of this kind under the code.
+    /// Creates a call to the requestor's resource of this kind for the code.
     fn call(&self, method: Method, kind: &str) -> ProviderCall {
         let call = call(method, &self.key.requestor, &format!("{kind}/{}", self.key.code.as_str()));
         let acting = self.device.clone().map_or(ActingClient::Server, ActingClient::Known);
@@ -149,7 +149,7 @@ impl<'a> CodeQuery<'a> {
     }
 }
 
-/// A call to what belongs to a requestor.
+/// Creates a call to a path of a requestor.
 fn call(method: Method, requestor: &RequestorId, path: &str) -> ProviderCall {
     let call =
         ProviderCall::new(method, format!("/api/v2/{requestor}/{path}")).header(ACCEPT, "application/json");
@@ -177,17 +177,17 @@ fn with_device(call: ProviderCall, device: &ProviderDevice<'_>) -> ProviderCall 
     call
 }
 
-/// Makes a call; only who is refused hears of it here.
+/// Makes a call, and maps an error response to an error.
 async fn send(upstream: &Upstream, context: &CallContext, call: ProviderCall) -> Result<ProviderResponse> {
     let (session, device) = (&upstream.inner.session, call.device);
     let answer = session.send(context, call).await?;
     if answer.status.is_success() { Ok(answer) } else { Err(session.refusal(&answer, device).await) }
 }
 
-/// The object that an answer holds.
+/// Returns the JSON object in a response.
 fn object(answer: &ProviderResponse) -> Result<Value> {
     let body = serde_json::from_slice::<Value>(&answer.body).ok().filter(Value::is_object);
-    body.ok_or_else(|| unreadable(answer, "its answer is not the JSON that was asked for"))
+    body.ok_or_else(|| unreadable(answer, "its response is not the expected JSON"))
 }
 
 fn mvpd_of(object: &Value) -> Option<MvpdId> {

@@ -18,7 +18,7 @@ fn credentials(client_id: &str) -> ClientCredentials {
 }
 
 #[tokio::test]
-async fn credentials_and_tokens_that_cannot_be_read_count_as_absent_and_that_is_logged() {
+async fn unreadable_credentials_and_tokens_are_treated_as_absent_and_logged() {
     let folder = tempfile::tempdir().expect("a folder");
     let options = EmbeddedOptions::new(folder.path(), ManualClock::new(TIME));
     let store = EmbeddedStore::open(EmbeddedOptions { free_space_reserve: 0, ..options }).expect("opens");
@@ -28,7 +28,7 @@ async fn credentials_and_tokens_that_cannot_be_read_count_as_absent_and_that_is_
     let vault =
         CredentialVault { kinds: OF_SERVER, name, secrets: Arc::new(secrets), clock: ManualClock::new(TIME) };
     let log = CapturedLog::of_this_thread();
-    // Of another version, cut, and sealed by nobody here.
+    // Of another version, truncated, and not sealed with a known key.
     for unreadable in [&[0, 9, 9][..], &[0, 1], &[7]] {
         for kind in [OF_SERVER.credentials, OF_SERVER.token] {
             let key = vault.key(kind.ledger_kind());
@@ -39,17 +39,17 @@ async fn credentials_and_tokens_that_cannot_be_read_count_as_absent_and_that_is_
         assert!(vault.credentials().await.expect("the store works").is_none());
         assert!(vault.token().await.expect("the store works").is_none());
     }
-    let unreadable = log.text().matches("cannot be read, and counts as absent").count();
+    let unreadable = log.text().matches("cannot be read, treated as absent").count();
     assert_eq!(unreadable, 6, "{}", log.text());
 
-    let kept = vault.keep_credentials(None, &credentials("new")).await.expect("in their place");
+    let kept = vault.keep_credentials(None, &credentials("new")).await.expect("replaces them");
     assert!(kept.credentials == credentials("new"));
     let present = vault.credentials().await.expect("the store works");
     assert!(present.is_some_and(|kept| kept.credentials == credentials("new")));
 }
 
 #[tokio::test]
-async fn new_credentials_take_the_place_of_those_that_a_rotation_has_sealed_anew_meanwhile() {
+async fn new_credentials_replace_those_that_a_key_rotation_sealed_again() {
     let folder = tempfile::tempdir().expect("a folder");
     let options = EmbeddedOptions::new(folder.path(), ManualClock::new(TIME));
     let store = EmbeddedStore::open(EmbeddedOptions { free_space_reserve: 0, ..options }).expect("opens");
@@ -67,15 +67,15 @@ async fn new_credentials_take_the_place_of_those_that_a_rotation_has_sealed_anew
     let before = vault.keep_credentials(None, &credentials("refused by now")).await.expect("kept");
     secrets.rotate(parse(&[&two, &one])).await.expect("rotates");
     let kept = vault.keep_credentials(Some(&before), &credentials("new")).await.expect("kept");
-    assert!(kept.credentials == credentials("new"), "they are not another replica's");
+    assert!(kept.credentials == credentials("new"), "resealed credentials are not another replica's");
 
-    // Another replica's are.
+    // Another replica's credentials win.
     let theirs = vault.keep_credentials(Some(&before), &credentials("too late")).await.expect("answers");
     assert!(theirs.credentials == credentials("new"));
 }
 
 #[tokio::test]
-async fn what_is_kept_of_a_device_is_no_other_ones() {
+async fn credentials_of_a_device_are_not_those_of_another_client() {
     let folder = tempfile::tempdir().expect("a folder");
     let options = EmbeddedOptions::new(folder.path(), ManualClock::new(TIME));
     let store = EmbeddedStore::open(EmbeddedOptions { free_space_reserve: 0, ..options }).expect("opens");
@@ -93,7 +93,7 @@ async fn what_is_kept_of_a_device_is_no_other_ones() {
 }
 
 #[test]
-fn no_secret_of_the_provider_s_is_seen_in_a_debug_print() {
+fn debug_output_withholds_the_providers_secrets() {
     let secret = || SecretText::from("hush".to_owned());
     let (client_id, registered) = ("client".to_owned(), Timestamp::from_millis(1));
     let credentials = ClientCredentials { client_id: client_id.clone(), client_secret: secret(), registered };
@@ -104,7 +104,7 @@ fn no_secret_of_the_provider_s_is_seen_in_a_debug_print() {
 }
 
 #[test]
-fn the_formats_of_credentials_and_tokens_are_pinned() {
+fn the_stored_formats_of_credentials_and_tokens_are_pinned() {
     let clock = ManualClock::new(TIME);
     let credentials = credentials("client");
     let encoded = encode_credentials(&credentials).expect("encodes");

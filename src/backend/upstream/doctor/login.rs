@@ -1,4 +1,4 @@
-//! A login as far as it goes without a viewer: from the choice of an operator to where the browser is sent from the provider.
+//! Examines a login as far as possible without a viewer: from the choice of an operator to the provider's redirect to it.
 
 use http::{HeaderName, Method, header::LOCATION};
 use reqwest::Url;
@@ -19,17 +19,16 @@ use crate::{
     },
 };
 
-/// What a browser asks for.
 const ACCEPT: HeaderName = http::header::ACCEPT;
 
-/// Where a login is begun from, and with whom.
+/// The operator and the domain of a login.
 struct LoginTarget {
     mvpd: MvpdId,
     domain_name: String,
 }
 
 impl UpstreamDoctor {
-    /// Begins a login with a code, and looks where the provider sends the browser. Nobody is logged in by it.
+    /// Starts a login with a code, and checks where the provider redirects the browser. No viewer is logged in.
     pub(super) async fn log_in(&self, code: CodeKey, domain_name: Option<&str>) -> Vec<Finding> {
         let backend = self.0.backends().v2;
         let entitlements = match backend.entitlements() {
@@ -50,12 +49,12 @@ impl UpstreamDoctor {
         findings
     }
 
-    /// What a browser gets that goes there. It is followed no further: the operator's page is for a viewer.
+    /// Requests the page as a browser does. Does not follow the redirect: the operator's page is for a viewer.
     async fn follow(&self, url: &str) -> Finding {
         let step = "redirect";
         let provider = &self.0.inner.options.url;
         let Some(url) = Url::parse(url).ok().filter(|url| url.origin() == provider.origin()) else {
-            let seen = "the browser goes to another origin than the provider's API; it was not looked at";
+            let seen = "the login page is not at the origin of the provider's API, so it was not checked";
             return Finding { condition: FindingStatus::Odd, ..fine(step, seen.to_owned()) };
         };
         let call = ProviderCall::new(Method::GET, url.path().to_owned()).header(ACCEPT, "text/html");
@@ -64,7 +63,7 @@ impl UpstreamDoctor {
             Ok(answer) if answer.status.is_redirection() => sent_on(&answer, &url),
             Ok(answer) if answer.status.is_success() => {
                 let seen = format!(
-                    "the browser gets a page with the status {}, and no redirect",
+                    "the browser receives a page with status {} instead of a redirect",
                     answer.status.as_u16()
                 );
                 Finding { condition: FindingStatus::Odd, ..fine(step, seen) }
@@ -75,7 +74,7 @@ impl UpstreamDoctor {
     }
 }
 
-/// The first operator that a viewer can log in with, and the domain to begin from.
+/// Chooses the first operator with which a viewer can log in, and the domain of the login.
 fn choose(
     configuration: &RequestorConfiguration,
     configured: Option<&str>,
@@ -90,28 +89,28 @@ fn choose(
     );
     let Some(mvpd) = mvpds.iter().find(|mvpd| !mvpd.is_temp_pass) else {
         let remedy =
-            "Have the provider integrate operators with the requestor, and compare the requestor's id.";
+            "Have the provider integrate operators with the requestor, and check the requestor's id.";
         findings.push(broken("operators", seen, remedy));
         return None;
     };
     findings.push(fine("operators", seen));
     let Some(domain_name) = configured.or(domains.first().map(String::as_str)) else {
-        let remedy = "Have the provider register the domain of the page where viewers type codes.";
+        let remedy = "Have the provider register the domain of the page where viewers enter codes.";
         findings.push(broken("domain", "no domain is registered for the requestor".to_owned(), remedy));
         return None;
     };
     findings.push(if domains.iter().any(|domain| domain.eq_ignore_ascii_case(domain_name)) {
         fine("domain", format!("{domain_name} is registered"))
     } else {
-        let seen = format!("domain_name, {domain_name}, is none of those that are registered");
+        let seen = format!("domain_name {domain_name} is not among the registered domains");
         let remedy =
-            "Have the provider register it, or configure one that is: logins from a domain that is not registered may be refused.";
+            "Have the provider register it, or configure a registered one. Logins from an unregistered domain may be refused.";
         Finding { condition: FindingStatus::Odd, ..broken("domain", seen, remedy) }
     });
     Some(LoginTarget { mvpd: mvpd.id.clone(), domain_name: domain_name.to_owned() })
 }
 
-/// Where the browser goes.
+/// Starts the login. Returns the URL for the browser.
 async fn start(
     entitlements: &dyn EntitlementBackend,
     context: &CallContext,
@@ -130,15 +129,15 @@ async fn start(
     let step = "login";
     match entitlements.start_login(context, &request).await {
         Ok(Some(LoginStart::Login { url })) => {
-            findings.push(fine(step, format!("it begins with {mvpd}")));
+            findings.push(fine(step, format!("the login with {mvpd} starts")));
             return Some(url);
         }
         Ok(Some(LoginStart::AlreadyAuthenticated { .. })) => {
-            findings.push(fine(step, format!("with {mvpd} nobody has to log in at the moment")));
+            findings.push(fine(step, format!("{mvpd} requires no login at the moment")));
         }
         Ok(Some(LoginStart::Incomplete { missing })) => {
-            let seen = format!("with {mvpd} it needs more: {}", missing.join(", "));
-            let remedy = "Compare the requestor's domain_name with what the provider has registered.";
+            let seen = format!("the login with {mvpd} lacks: {}", missing.join(", "));
+            let remedy = "Compare the requestor's domain_name with the domains registered at the provider.";
             findings.push(broken(step, seen, remedy));
         }
         Ok(None) => findings.push(failed(step, &Error::CodeNotFound(Default::default()))),
@@ -149,13 +148,13 @@ async fn start(
 
 fn sent_on(answer: &ProviderResponse, from: &Url) -> Finding {
     let location = answer.headers.get(LOCATION).and_then(|location| location.to_str().ok());
-    // What follows the host may hold what lets somebody log in.
+    // The rest of the URL may contain credentials of the login.
     let host = location.and_then(|location| from.join(location).ok()?.host_str().map(ToOwned::to_owned));
     match host {
-        Some(host) => fine("redirect", format!("the browser is sent on to {host}")),
+        Some(host) => fine("redirect", format!("the browser is redirected to {host}")),
         None => {
-            let remedy = "Ask the provider: a browser cannot go on.";
-            broken("redirect", "the browser is sent on, and not told where".to_owned(), remedy)
+            let remedy = "Report it to the provider: a browser cannot continue.";
+            broken("redirect", "the redirect has no usable Location header".to_owned(), remedy)
         }
     }
 }

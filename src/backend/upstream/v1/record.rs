@@ -1,4 +1,4 @@
-//! A record as version 1 sends it, read generously.
+//! Lenient reading of a version 1 record.
 
 use serde_json::Value;
 use uuid::Uuid;
@@ -8,7 +8,7 @@ use crate::{
         call::ProviderResponse,
         device,
         failure::unreadable,
-        json::{end_of_life, id_of, moment, text, text_up_to},
+        json::{code_expiry, id_of, moment, text, text_up_to},
     },
     domain::{
         clock::Timestamp,
@@ -23,10 +23,10 @@ use crate::{
     },
 };
 
-/// The longest name of a way to be authorized, in bytes.
+/// The maximum length of an authorization type, in bytes.
 const AUTHORIZATION_TYPE_MAX: usize = 64;
 
-/// A record as the provider sends it. A text that is longer than ours may be counts as missing.
+/// A record of the provider. A text that exceeds our length limit is treated as missing.
 pub(super) struct ProviderRecord {
     pub id: Uuid,
     pub code: Code,
@@ -35,7 +35,7 @@ pub(super) struct ProviderRecord {
     pub expire_time: Timestamp,
     pub device_id: Option<DeviceId>,
     pub device_info: Option<NormalizedDeviceInfo>,
-    /// The text that this was read from, where it is not the one that we make of it.
+    /// The original text of `device_info`, if it differs from our encoding of it.
     pub device_info_text: Option<String>,
     pub authorization_type: String,
     pub source_application: Option<SourceApplication>,
@@ -45,13 +45,13 @@ pub(super) struct ProviderRecord {
 impl ProviderRecord {
     pub(super) fn read(answer: &ProviderResponse, now: Timestamp) -> Result<Self> {
         let body: Value = serde_json::from_slice(&answer.body)
-            .map_err(|_| unreadable(answer, "its answer is not the JSON that was asked for"))?;
+            .map_err(|_| unreadable(answer, "its response is not the expected JSON"))?;
         let missing = |problem| unreadable(answer, problem);
-        let id = text(&body, "id").ok_or_else(|| missing("its answer holds no id"))?;
-        let code = text(&body, "code").ok_or_else(|| missing("its answer holds no code"))?;
+        let id = text(&body, "id").ok_or_else(|| missing("its response has no id"))?;
+        let code = text(&body, "code").ok_or_else(|| missing("its response has no code"))?;
         let expire_time = moment(&body, "expires")
-            .ok_or_else(|| missing("its answer does not say when the code expires"))
-            .and_then(|end| end_of_life(end, now).map_err(missing))?;
+            .ok_or_else(|| missing("its response has no expiry"))
+            .and_then(|end| code_expiry(end, now).map_err(missing))?;
         let null = Value::Null;
         let info = body.get("info").unwrap_or(&null);
         let legacy = |key: &str| text_up_to(info, key, LEGACY_MAX).unwrap_or_default();
@@ -61,7 +61,7 @@ impl ProviderRecord {
         let ours = device_info.as_ref().map(NormalizedDeviceInfo::encode);
         Ok(Self {
             id: id_of(&id),
-            code: upstream_code(&code).ok_or_else(|| missing("its answer's code is none"))?,
+            code: upstream_code(&code).ok_or_else(|| missing("its response has an invalid code"))?,
             mvpd: text(&body, "mvpd").and_then(|text| MvpdId::parse("mvpd", &text).ok()),
             create_time: moment(&body, "generated").unwrap_or(now),
             expire_time,
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_of_the_providers_record_that_is_longer_than_ours_may_be_counts_as_missing() {
+    fn an_oversized_text_of_a_record_is_treated_as_missing() {
         let read = |more: usize| {
             let text = |longest: usize| "x".repeat(longest + more);
             let application = text(SOURCE_APPLICATION_MAX);
@@ -121,7 +121,7 @@ mod tests {
             let body = body.to_string().into();
             let answer = ProviderResponse { status: StatusCode::OK, headers: HeaderMap::new(), body };
             ProviderRecord::read(&answer, Timestamp::from_millis(1_000))
-                .expect("is read, whatever is too long")
+                .expect("reads a record with oversized texts")
         };
         let lengths = |record: ProviderRecord| {
             let SourceApplication { id, name, version } = record.source_application.expect("is there");

@@ -1,4 +1,4 @@
-//! Registration codes: what v1 calls so is the code of an authentication session here.
+//! Registration codes. In version 2, these are the codes of authentication sessions.
 
 use async_trait::async_trait;
 use uuid::Uuid;
@@ -32,14 +32,14 @@ use crate::{
     },
 };
 
-/// Codes over sessions, of which profiles tell whether somebody has logged in.
+/// Codes by sessions. Profiles tell whether a viewer has logged in.
 pub(super) struct V2Codes {
     upstream: Upstream,
     sessions: Sessions,
     profiles: Profiles,
 }
 
-/// A code of our own for a device that the provider gives none.
+/// A code of our own, for a device for which the provider issues none.
 struct OwnCode {
     /// The record's id.
     id: Uuid,
@@ -78,7 +78,7 @@ impl V2Codes {
         })
     }
 
-    /// A code that the provider never hears of.
+    /// Issues a code that the provider does not know.
     async fn issue_own(
         &self,
         request: Box<RegistrationRequest>,
@@ -150,10 +150,10 @@ impl CodeBackend for V2Codes {
         keep: Option<&dyn ResponseRecorder>,
     ) -> Result<Issuance> {
         let mut warnings = std::mem::take(&mut request.warnings);
-        warnings.extend(without_use(&request.legacy));
+        warnings.extend(unused_legacy_warnings(&request.legacy));
         let parts = self.parts();
         if request.asks_for_id {
-            // It comes again with the id that it gets.
+            // The device calls again with the assigned id.
             let id = parts.randomness.uuid()?;
             let device_id = DeviceId::assigned(id);
             let own = OwnCode { id, device_id, device_id_assigned: true, standing: ShadowStanding::Unissued };
@@ -185,10 +185,10 @@ impl CodeBackend for V2Codes {
             }
         };
         let given = session.expire_time.since(session.create_time);
-        if let Some(wished) = request.ttl.map(|ttl| ttl.as_duration())
-            && wished.abs_diff(given) >= std::time::Duration::from_secs(1)
+        if let Some(requested) = request.ttl.map(|ttl| ttl.as_duration())
+            && requested.abs_diff(given) >= std::time::Duration::from_secs(1)
         {
-            warnings.push(Warning::ttl_not_honoured(wished, given));
+            warnings.push(Warning::ttl_not_honoured(requested, given));
         }
         let registration = self.registration(*request, session, device_id, is_assigned);
         parts.codes.keep(&registration).await?;
@@ -200,7 +200,7 @@ impl CodeBackend for V2Codes {
             return Ok(CodePresence::Live(Box::new(record)));
         }
         let key = record.key();
-        // One look may have gone astray: it is no tombstone.
+        // A single not-found response may be a fault, so it creates no tombstone.
         let code = CodeQuery::new(&key, Some(&record), record.upstream_address());
         let Some(session) = self.sessions.of_code(context, &code).await? else {
             return Ok(CodePresence::Gone);
@@ -217,7 +217,7 @@ impl CodeBackend for V2Codes {
         let Some(session) = self.sessions.of_code(context, &CodeQuery::new(key, None, address)).await? else {
             return Ok(IssuerRecord::Nothing);
         };
-        // Neither the session's id nor the device's is told: what stands in their place is shown to nobody.
+        // The provider returns neither the session's id nor the device's. The placeholders are never shown.
         let id = id_of(key.code.as_str());
         Ok(IssuerRecord::Partial(Box::new(RegistrationCode {
             id,
@@ -239,7 +239,7 @@ impl CodeBackend for V2Codes {
 
     async fn delete(&self, _: &CallContext, record: &RegistrationCode) -> Result<Deletion> {
         let released = self.parts().codes.release(&record.key(), record.id).await?;
-        // It has no word for this: a login with the code may still succeed there.
+        // Version 2 has no such call: a login with the code may still succeed at the provider.
         Ok(if released { Deletion::Released { upstream_deleted: Some(false) } } else { Deletion::NotFound })
     }
 
@@ -253,7 +253,7 @@ impl CodeBackend for V2Codes {
             Some(ShadowStanding::Resolved { .. }) => return Some(Ok(UpstreamCodeStatus::LoggedIn)),
             Some(ShadowStanding::Issued) | None => {}
         }
-        let _turn = self.upstream.inner.looks.acquire().await;
+        let _permit = self.upstream.inner.polls.acquire().await;
         let (context, key) = (CallContext::default(), record.key());
         let code = CodeQuery::new(&key, Some(record), record.upstream_address());
         let has_login = self.profiles.has_login(&context, &code).await;
@@ -269,8 +269,8 @@ fn shadow(device_ip: Option<Address>) -> Shadow {
     Shadow { api: UpstreamApi::V2, device_ip, device_info: None, standing: ShadowStanding::Issued }
 }
 
-/// What v2 has no word for: the application and the user are part of the device's id there.
-fn without_use(legacy: &LegacyParameters) -> Vec<Warning> {
+/// Warnings about legacy parameters without a counterpart in version 2. Application and user are part of the device's id there.
+fn unused_legacy_warnings(legacy: &LegacyParameters) -> Vec<Warning> {
     let LegacyParameters { device_type, app_version, registration_url, app_id: _, device_user: _ } = legacy;
     let fields = [
         ("legacy.device_type", device_type),
@@ -278,5 +278,5 @@ fn without_use(legacy: &LegacyParameters) -> Vec<Warning> {
         ("legacy.registration_url", registration_url),
     ];
     let filled = fields.into_iter().filter(|(_, value)| !value.is_empty());
-    filled.map(|(field, _)| Warning::ignored(field, "version 2 of the upstream has no use for it")).collect()
+    filled.map(|(field, _)| Warning::ignored(field, "version 2 of the upstream does not use it")).collect()
 }

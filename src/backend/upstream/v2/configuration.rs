@@ -1,4 +1,4 @@
-//! What the provider has configured for a requestor: kept for two minutes, and asked for by one call at a time.
+//! The provider's configuration of requestors: a single-flight cache with a TTL of two minutes.
 
 use std::{
     collections::HashMap,
@@ -27,24 +27,24 @@ use crate::{
     },
 };
 
-/// How long an answer is kept: as long as the documents permit (reference of the device flow, section 3).
-const KEPT_FOR: Duration = Duration::from_secs(2 * 60);
+/// The TTL of a cached configuration: the longest that the documents permit (reference of the device flow, section 3).
+const CACHE_TTL: Duration = Duration::from_secs(2 * 60);
 
-/// Of how many requestors answers are kept. Where none is configured, callers choose them.
+/// The maximum number of cached requestors. If none are configured, callers can name any.
 const REQUESTORS_MAX: usize = 1_000;
 
-/// The longest name and logo URL, in bytes, and how many operators and domains are read.
+/// The maximum length of a name and of a logo URL, in bytes, and the maximum numbers of operators and domains.
 const TEXT_MAX: usize = 2_048;
 const MVPDS_MAX: usize = 10_000;
 const DOMAINS_MAX: usize = 1_000;
 
-/// Asks for configurations.
+/// Fetches and caches configurations.
 pub(super) struct Configurations {
     upstream: Upstream,
     kept: Mutex<HashMap<RequestorId, Arc<ConfigurationSlot>>>,
 }
 
-/// What is kept of one requestor. Whoever asks the provider holds it locked.
+/// The cached configuration of a requestor. Locked during a call to the provider.
 type ConfigurationSlot = AsyncMutex<Option<CachedConfiguration>>;
 
 struct CachedConfiguration {
@@ -57,7 +57,7 @@ impl Configurations {
         Self { upstream, kept: Mutex::default() }
     }
 
-    /// The requestor's configuration. It may be two minutes old.
+    /// Returns the requestor's configuration, which may be up to two minutes old.
     pub(super) async fn of(
         &self,
         context: &CallContext,
@@ -66,7 +66,7 @@ impl Configurations {
         let slot = self.slot(requestor);
         let mut kept = slot.lock().await;
         let now = self.upstream.inner.parts.clock.instant();
-        if let Some(kept) = kept.as_ref().filter(|kept| now.since(kept.since) < KEPT_FOR) {
+        if let Some(kept) = kept.as_ref().filter(|kept| now.since(kept.since) < CACHE_TTL) {
             return Ok(Arc::clone(&kept.configuration));
         }
         let answer = send(&self.upstream, context, call(Method::GET, requestor, "configuration")).await?;
@@ -78,7 +78,7 @@ impl Configurations {
     fn slot(&self, requestor: &RequestorId) -> Arc<ConfigurationSlot> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() >= REQUESTORS_MAX && !kept.contains_key(requestor) {
-            // But for those that somebody waits for.
+            // Slots with waiting callers stay.
             kept.retain(|_, slot| Arc::strong_count(slot) > 1);
         }
         Arc::clone(kept.entry(requestor.clone()).or_default())
@@ -88,7 +88,7 @@ impl Configurations {
 fn read(answer: &ProviderResponse) -> Result<RequestorConfiguration> {
     let body = object(answer)?;
     let requestor = body.get("requestor").filter(|requestor| requestor.is_object());
-    let requestor = requestor.ok_or_else(|| unreadable(answer, "its answer holds no requestor"))?;
+    let requestor = requestor.ok_or_else(|| unreadable(answer, "its response has no requestor"))?;
     let list = |key: &str, limit: usize| {
         let items = requestor.get(key).and_then(Value::as_array).into_iter().flatten();
         items.take(limit)
@@ -101,7 +101,7 @@ fn read(answer: &ProviderResponse) -> Result<RequestorConfiguration> {
     })
 }
 
-/// An operator. With one whose id is none nobody could log in.
+/// Reads an operator. One with an invalid id is skipped, since no viewer could log in with it.
 fn mvpd(mvpd: &Value) -> Option<Mvpd> {
     let id = MvpdId::parse("id", &text(mvpd, "id")?).ok()?;
     let flag = |key: &str| mvpd.get(key).and_then(Value::as_bool);

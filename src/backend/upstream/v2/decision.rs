@@ -1,4 +1,4 @@
-//! Decisions: what a subject may watch.
+//! Decisions: which resources a subject may watch.
 
 use http::Method;
 use serde_json::{Value, json};
@@ -20,11 +20,11 @@ use crate::{
     },
 };
 
-/// The longest text for the viewer, and the longest name of who decides, in bytes.
+/// The maximum length of a message for the viewer, and of a decision's source, in bytes.
 const MESSAGE_MAX: usize = 1_000;
 const SOURCE_MAX: usize = 64;
 
-/// Asks for decisions.
+/// Requests decisions.
 pub(super) struct Decisions(Upstream);
 
 impl Decisions {
@@ -32,7 +32,7 @@ impl Decisions {
         Self(upstream)
     }
 
-    /// Whether the subject may watch this resource now.
+    /// Decides whether the subject may watch this resource now.
     pub(super) async fn authorize(
         &self,
         context: &CallContext,
@@ -42,10 +42,10 @@ impl Decisions {
     ) -> Result<ResourceDecision> {
         let call = subject.call(Method::POST, &format!("decisions/authorize/{mvpd}"));
         let mut decisions = self.ask(context, call, &[resource]).await?;
-        decisions.pop().ok_or_else(|| Error::Internal("no decision about a resource".to_owned()))
+        decisions.pop().ok_or_else(|| Error::Internal("no decision for the resource".to_owned()))
     }
 
-    /// Which of these resources the subject could watch, in their order.
+    /// Decides which of these resources the subject may watch, in their order.
     pub(super) async fn preauthorize(
         &self,
         context: &CallContext,
@@ -65,7 +65,7 @@ impl Decisions {
     ) -> Result<Vec<ResourceDecision>> {
         match send(&self.0, context, call.json(&json!({ "resources": resources }))).await {
             Ok(answer) => read(&answer, resources),
-            // What denies them all may come as an error.
+            // A denial of all resources may be an error response.
             Err(error) => {
                 let Some((reason, answer)) = denial(&error) else { return Err(error) };
                 let refusal = Refusal { reason, answer: answer.clone(), message: String::new() };
@@ -81,13 +81,14 @@ fn read(answer: &ProviderResponse, resources: &[&str]) -> Result<Vec<ResourceDec
     let decisions = body.get("decisions").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let decision = |resource: &&str| {
         let found = find(decisions, resource);
-        let found = found.ok_or_else(|| unreadable(answer, "its answer decides about another resource"))?;
+        let found = found
+            .ok_or_else(|| unreadable(answer, "its response has no decision for the requested resource"))?;
         Ok(decision(answer, resource, found))
     };
     resources.iter().map(decision).collect()
 }
 
-/// The decision about a resource, which may come back with a space behind it.
+/// Finds the decision for a resource, whose name may be returned with a trailing space.
 fn find<'a>(decisions: &'a [Value], resource: &str) -> Option<&'a Value> {
     let named = |decision: &'a Value| decision.get("resource").and_then(Value::as_str);
     let same = decisions.iter().find(|decision| named(decision) == Some(resource));

@@ -1,4 +1,4 @@
-//! Entitlements: logins with operators, and what follows from them.
+//! Entitlements: logins with operators, and the decisions based on them.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ use crate::{
     },
 };
 
-/// Entitlements over configurations, sessions, profiles, decisions and logouts.
+/// Entitlements by configurations, sessions, profiles, decisions and logouts.
 pub(super) struct V2Entitlements {
     upstream: Upstream,
     configurations: Configurations,
@@ -51,13 +51,13 @@ impl V2Entitlements {
 }
 
 impl V2Entitlements {
-    /// What is kept here of a code.
+    /// Returns our record of a code.
     async fn record(&self, key: &CodeKey) -> Result<Option<RegistrationCode>> {
         let entry = self.upstream.inner.parts.codes.get(key).await?;
         Ok(entry.map(|entry| entry.registration))
     }
 
-    /// The logins of the device whose code the provider has never heard of, since it was logged in already.
+    /// Returns the logins of a device whose code the provider does not know, because the device was already logged in.
     async fn of_resolved(
         &self,
         context: &CallContext,
@@ -184,7 +184,7 @@ impl EntitlementBackend for V2Entitlements {
     }
 }
 
-/// What a record's device has said of itself, as far as it was kept.
+/// Reconstructs a device's information from its record.
 fn device_info(record: &RegistrationCode) -> DeviceInfo {
     let normalized = &record.device_info;
     DeviceInfo {
@@ -196,10 +196,10 @@ fn device_info(record: &RegistrationCode) -> DeviceInfo {
     }
 }
 
-/// That there is no profile, where an error says so.
+/// Succeeds if the error means that there is no profile.
 ///
 /// # Errors
-/// [`Error::ProfileExpired`] where there was one, and what says nothing of that.
+/// [`Error::ProfileExpired`] if there was a profile. Any other error is returned as it is.
 fn no_profile(error: Error) -> Result<()> {
     match denial(&error).map(|(reason, _)| reason) {
         Some(RefusalReason::NotLoggedIn | RefusalReason::LoginInvalidated) => Ok(()),
@@ -210,8 +210,8 @@ fn no_profile(error: Error) -> Result<()> {
     }
 }
 
-/// Whether the provider may have refused the domain: it has no code for that alone, so that one for a missing integration, or
-/// none that we know, may mean it.
+/// Reports whether the provider may have refused the domain. It has no error code for that alone, so the code for a missing
+/// integration, or no known code, may mean it.
 fn may_refuse_domain(error: &Error) -> bool {
     match error {
         Error::UpstreamRejected { field: None, .. } => true,

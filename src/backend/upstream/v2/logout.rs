@@ -1,4 +1,4 @@
-//! The end of a login.
+//! Logouts.
 
 use http::{Method, header::LOCATION};
 use serde_json::Value;
@@ -17,7 +17,7 @@ impl Logouts {
         Self(upstream)
     }
 
-    /// Ends the subject's login with an operator. What a browser is asked to do beside that may be left undone.
+    /// Logs the subject out from an operator. The page for a browser in the result is optional.
     pub(super) async fn of_mvpd(
         &self,
         context: &CallContext,
@@ -31,7 +31,7 @@ impl Logouts {
         let call = call.query(&[("redirectUrl", redirect_url)]);
         let device = call.device;
         let answer = session.send(context, call).await?;
-        // The OpenAPI file has this too.
+        // A redirect, as in the provider's OpenAPI file.
         if let Some(location) = answer.headers.get(LOCATION).filter(|_| answer.status.is_redirection()) {
             let url = location.to_str().ok().and_then(|url| self.0.page(url));
             return Ok(LogoutAction { mvpd: mvpd.clone(), url });
@@ -45,7 +45,7 @@ impl Logouts {
     fn read(&self, answer: &ProviderResponse, mvpd: &MvpdId) -> Result<LogoutAction> {
         let body = object(answer)?;
         let logouts = body.get("logouts").and_then(Value::as_object);
-        let logouts = logouts.ok_or_else(|| unreadable(answer, "its answer holds no logouts"))?;
+        let logouts = logouts.ok_or_else(|| unreadable(answer, "its response has no logouts"))?;
         let url = logouts.get(mvpd.as_str()).and_then(|logout| text(logout, "url"));
         Ok(LogoutAction { mvpd: mvpd.clone(), url: url.and_then(|url| self.0.page(&url)) })
     }

@@ -1,4 +1,4 @@
-//! Profiles: who has logged in on a device, and with which operator.
+//! Profiles: the logins on a device and their operators.
 
 use std::collections::BTreeMap;
 
@@ -22,18 +22,18 @@ use crate::{
     },
 };
 
-/// How many attributes of a viewer are read, and the longest name of one, in bytes. Documented are some twenty.
+/// The maximum number of a viewer's attributes, and the maximum length of a name, in bytes. About twenty are documented.
 const ATTRIBUTES_MAX: usize = 256;
 const NAME_MAX: usize = 256;
 
-/// The attribute by which apps know a viewer.
+/// The attribute with the viewer's id.
 const USER_ID: &str = "userID";
 
-/// The longest name of a viewer that is passed on, in bytes, and the longest of a type or an issuer.
+/// The maximum length of a viewer's id that is passed on, in bytes, and of a type or an issuer.
 const USER_ID_MAX: usize = 2_048;
 const WORD_MAX: usize = 128;
 
-/// Looks at profiles.
+/// Reads profiles.
 pub(super) struct Profiles(Upstream);
 
 impl Profiles {
@@ -41,7 +41,7 @@ impl Profiles {
         Self(upstream)
     }
 
-    /// The subject's logins.
+    /// Returns the subject's profiles.
     pub(super) async fn all(
         &self,
         context: &CallContext,
@@ -51,7 +51,7 @@ impl Profiles {
         Ok(read_all(profiles(&answer, &object(&answer)?)?))
     }
 
-    /// The profile with an operator, if there is one.
+    /// Returns the subject's profile with an operator, if there is one.
     pub(super) async fn of_mvpd(
         &self,
         context: &CallContext,
@@ -63,7 +63,7 @@ impl Profiles {
         Ok(profiles(&answer, &body)?.get(mvpd.as_str()).map(|profile| read(mvpd.clone(), profile)))
     }
 
-    /// Whether somebody has logged in with a code, or nothing where the provider does not know the code.
+    /// Reports whether a viewer has logged in with a code. `None` if the provider does not know the code.
     pub(super) async fn has_login(
         &self,
         context: &CallContext,
@@ -75,7 +75,7 @@ impl Profiles {
         Ok(Some(profiles.is_some_and(|profiles| !profiles.is_empty())))
     }
 
-    /// The logins that were made with a code, or nothing where the provider does not know the code.
+    /// Returns the profiles of logins with a code. `None` if the provider does not know the code.
     pub(super) async fn of_code(
         &self,
         context: &CallContext,
@@ -96,10 +96,10 @@ impl Profiles {
 
 fn profiles<'a>(answer: &ProviderResponse, body: &'a Value) -> Result<&'a Map<String, Value>> {
     let profiles = body.get("profiles").and_then(Value::as_object);
-    profiles.ok_or_else(|| unreadable(answer, "its answer holds no profiles"))
+    profiles.ok_or_else(|| unreadable(answer, "its response has no profiles"))
 }
 
-/// All but those with an operator whose id is none: nothing could be asked about it.
+/// Reads all profiles. Those with an invalid operator id are skipped, since no call could name the operator.
 fn read_all(profiles: &Map<String, Value>) -> Vec<Profile> {
     let named = profiles.iter();
     named.filter_map(|(mvpd, profile)| Some(read(MvpdId::parse("mvpd", mvpd).ok()?, profile))).collect()
@@ -139,7 +139,7 @@ fn user_id(value: &Value) -> Option<String> {
     Some(text).filter(|text| (1..=USER_ID_MAX).contains(&text.len()))
 }
 
-/// Those that are whole and of a bounded depth. In the place of one that the provider could not get is an error.
+/// Reads the attributes with a value of limited nesting. An attribute that the provider could not obtain has an error instead.
 fn attributes(attributes: Option<&Map<String, Value>>) -> BTreeMap<String, Attribute> {
     let named = attributes.into_iter().flatten().filter(|(name, _)| name.len() <= NAME_MAX);
     let whole = named.filter_map(|(name, attribute)| {
@@ -153,7 +153,7 @@ fn attributes(attributes: Option<&Map<String, Value>>) -> BTreeMap<String, Attri
     whole.take(ATTRIBUTES_MAX).collect()
 }
 
-/// Whether a value nests no more than so many levels.
+/// Reports whether a value has at most this many levels of nesting.
 fn is_shallow(value: &Value, levels: usize) -> bool {
     match value {
         Value::Array(items) => levels > 0 && items.iter().all(|item| is_shallow(item, levels - 1)),

@@ -1,4 +1,4 @@
-//! Authentication sessions: the code of one is what a viewer types.
+//! Authentication sessions. A session's code is what a viewer enters.
 
 use http::Method;
 use serde_json::Value;
@@ -10,7 +10,7 @@ use crate::{
         call::ProviderResponse,
         device,
         failure::unreadable,
-        json::{end_of_life, moment, plain, text},
+        json::{code_expiry, moment, plain, text},
     },
     domain::{
         call::CallContext,
@@ -23,22 +23,22 @@ use crate::{
     },
 };
 
-/// What a login needs to know.
+/// The parameters of a login.
 pub(super) const MVPD: &str = "mvpd";
 pub(super) const DOMAIN_NAME: &str = "domainName";
 pub(super) const REDIRECT_URL: &str = "redirectUrl";
 
-/// How many missing parameters are told.
+/// The maximum number of reported missing parameters.
 const MISSING_MAX: usize = 16;
 
-/// Makes sessions, and looks at them.
+/// Creates and reads sessions.
 pub(super) struct Sessions(Upstream);
 
-/// What becomes of the wish for a session.
+/// The result of creating a session.
 pub(super) enum SessionOpening {
-    /// A session, in which somebody may log in.
+    /// A session in which a viewer can log in.
     Opened(LoginSession),
-    /// None: the device is logged in, with this operator.
+    /// No session: the device is already logged in, with this operator.
     LoggedIn(Option<MvpdId>),
 }
 
@@ -51,12 +51,12 @@ pub(super) struct LoginSession {
     pub expire_time: Timestamp,
 }
 
-/// A session as it stands.
+/// The present state of a session.
 pub(super) struct SessionState {
-    /// What was given with the session, or has been chosen since.
+    /// The operator given at creation, or chosen since.
     pub mvpd: Option<MvpdId>,
     pub create_time: Option<Timestamp>,
-    /// Or why it cannot be told.
+    /// The expiry, or why the response has no valid one.
     pub expire_time: Result<Timestamp>,
     pub device_info: NormalizedDeviceInfo,
 }
@@ -66,7 +66,7 @@ impl Sessions {
         Self(upstream)
     }
 
-    /// Opens a session with these parameters, of which empty ones are none.
+    /// Creates a session. Empty parameters are omitted.
     pub(super) async fn create(
         &self,
         context: &CallContext,
@@ -78,11 +78,11 @@ impl Sessions {
         let call = with_device(call, device).registering();
         let answer = send(&self.0, context, call).await?;
         let opening = opening(&answer, self.now())?;
-        self.0.inner.client_change.login_begins().await;
+        self.0.inner.client_change.record_login().await;
         Ok(opening)
     }
 
-    /// The session of a code, or nothing where the provider does not know the code.
+    /// Returns the session of a code. `None` if the provider does not know the code.
     pub(super) async fn of_code(
         &self,
         context: &CallContext,
@@ -94,8 +94,7 @@ impl Sessions {
         }
     }
 
-    /// Begins a login in the session of a code, from this domain, which is none where it is empty; nothing where the provider
-    /// does not know the code.
+    /// Starts a login in the session of a code. An empty domain is omitted. `None` if the provider does not know the code.
     pub(super) async fn start_login(
         &self,
         context: &CallContext,
@@ -123,10 +122,10 @@ impl Sessions {
             Some("authorize") => Ok(LoginStart::AlreadyAuthenticated { mvpd: mvpd_of(&body) }),
             Some("retry" | "resume") => Ok(LoginStart::Incomplete { missing }),
             Some("authenticate") => {
-                let url = url().ok_or_else(|| unreadable(answer, "its answer holds no place to log in"))?;
+                let url = url().ok_or_else(|| unreadable(answer, "its response has no login URL"))?;
                 Ok(LoginStart::Login { url })
             }
-            _ => Err(unreadable(answer, "its answer does not say how the login goes on")),
+            _ => Err(unreadable(answer, "its response has no known actionName")),
         }
     }
 
@@ -139,7 +138,7 @@ fn filled<'a>(parameters: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     parameters.iter().copied().filter(|(_, value)| !value.is_empty()).collect()
 }
 
-/// A parameter of a session by its name in our API; another one as it is.
+/// Returns the name of a session parameter in our API. Unknown ones stay as they are.
 fn field_of(parameter: &str) -> String {
     match parameter {
         MVPD => "mvpd_id".to_owned(),
@@ -152,18 +151,18 @@ fn field_of(parameter: &str) -> String {
 fn opening(answer: &ProviderResponse, now: Timestamp) -> Result<SessionOpening> {
     let body = object(answer)?;
     let Some(code) = text(&body, "code") else {
-        // Nothing is left to log in to.
+        // The device is already logged in.
         if text(&body, "actionName").as_deref() == Some("authorize") {
             return Ok(SessionOpening::LoggedIn(mvpd_of(&body)));
         }
-        return Err(unreadable(answer, "its answer holds no code"));
+        return Err(unreadable(answer, "its response has no code"));
     };
     Ok(SessionOpening::Opened(LoginSession {
-        id: text(&body, "sessionId").ok_or_else(|| unreadable(answer, "its answer holds no sessionId"))?,
-        code: upstream_code(&code).ok_or_else(|| unreadable(answer, "its answer's code is none"))?,
+        id: text(&body, "sessionId").ok_or_else(|| unreadable(answer, "its response has no sessionId"))?,
+        code: upstream_code(&code).ok_or_else(|| unreadable(answer, "its response has an invalid code"))?,
         mvpd: mvpd_of(&body),
         create_time: moment(&body, "notBefore").unwrap_or(now),
-        expire_time: end(answer, &body, now)?,
+        expire_time: expiry(answer, &body, now)?,
     }))
 }
 
@@ -172,13 +171,13 @@ fn state(answer: &ProviderResponse, now: Timestamp) -> Result<SessionState> {
     Ok(SessionState {
         mvpd: body.get("existingParameters").and_then(mvpd_of),
         create_time: moment(&body, "notBefore"),
-        expire_time: end(answer, &body, now),
+        expire_time: expiry(answer, &body, now),
         device_info: device::normalized(body.get("device").unwrap_or(&Value::Null)),
     })
 }
 
-fn end(answer: &ProviderResponse, body: &Value, now: Timestamp) -> Result<Timestamp> {
+fn expiry(answer: &ProviderResponse, body: &Value, now: Timestamp) -> Result<Timestamp> {
     let end = moment(body, "notAfter");
-    let end = end.ok_or_else(|| unreadable(answer, "its answer does not say when the code expires"))?;
-    end_of_life(end, now).map_err(|problem| unreadable(answer, problem))
+    let end = end.ok_or_else(|| unreadable(answer, "its response has no expiry"))?;
+    code_expiry(end, now).map_err(|problem| unreadable(answer, problem))
 }

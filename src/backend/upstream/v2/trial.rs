@@ -1,4 +1,4 @@
-//! Trials of TempPasses: a TempPass is an operator here that decides for itself.
+//! Trials of TempPasses. In version 2, a TempPass is an operator that makes its own decisions.
 
 use std::time::Duration;
 
@@ -25,22 +25,22 @@ use crate::{
     },
 };
 
-/// What the decisions of TempPasses say that they come from.
+/// The source of a TempPass's decisions.
 const DECISION_SOURCE: &str = "temppass";
 
-/// A trial that begins no longer ago than this may not have begun: where the provider shows one before its first decision, its
-/// beginning is the moment of the answer. As long as clocks differ and answers take.
+/// A trial with a start time within this duration may not have started: the provider may return a profile before the first decision,
+/// with the time of the response as its start. The duration covers clock skew and latency.
 const JUST_NOW: Duration = Duration::from_secs(5);
 
-/// How many trials are remembered that were authorized just now.
+/// The maximum number of recently authorized trials in the cache.
 const REMEMBERED: usize = 10_000;
 
-/// Trials over profiles and decisions.
+/// Trials by profiles and decisions.
 pub(super) struct V2Trials {
     upstream: Upstream,
     profiles: Profiles,
     decisions: Decisions,
-    /// When they were last authorized through here, by a digest.
+    /// The time of the last authorization by this process, by digest.
     authorized: Cache<u128, MonotonicInstant>,
 }
 
@@ -50,14 +50,14 @@ impl V2Trials {
         Self { upstream, profiles, decisions, authorized: Cache::new(REMEMBERED) }
     }
 
-    /// Whether a trial that shows a profile has begun: the provider may show one as long as it can be used. Where nothing tells, it
-    /// has.
-    fn has_begun(&self, subject: &TrialSubject, profile: &Profile, trial: &TrialView) -> bool {
+    /// Reports whether a trial with a profile has started. The provider may return a profile for a trial that can still start. Without
+    /// evidence, the trial counts as started.
+    fn has_started(&self, subject: &TrialSubject, profile: &Profile, trial: &TrialView) -> bool {
         let max = subject.rule.as_ref().and_then(|rule| rule.max_resources);
         if !trial.used_resources.is_empty() {
             return true;
         }
-        // Each decision uses one.
+        // Each decision uses a resource.
         match (trial.remaining_resources, max) {
             (Some(remaining), Some(max)) => return remaining < max,
             (Some(_), None) if profile.attribute("used_assets").is_some() => return false,
@@ -82,7 +82,7 @@ impl TrialBackend for V2Trials {
         resource: ResourceId,
         _: TrialApplication,
     ) -> Result<TrialVerdict> {
-        let (mvpd, theirs) = (&subject.temp_pass.mvpd, in_their_words(&subject)?);
+        let (mvpd, theirs) = (&subject.temp_pass.mvpd, provider_subject(&subject)?);
         let decision = self.decisions.authorize(context, &theirs, mvpd, resource.as_str()).await?;
         let verdict = verdict(decision, &subject, resource)?;
         if verdict.denial.is_none() {
@@ -93,7 +93,7 @@ impl TrialBackend for V2Trials {
 
     async fn get(&self, context: &CallContext, subject: &TrialSubject) -> Result<TrialView> {
         let mvpd = &subject.temp_pass.mvpd;
-        match self.profiles.of_mvpd(context, &in_their_words(subject)?, mvpd).await {
+        match self.profiles.of_mvpd(context, &provider_subject(subject)?, mvpd).await {
             Ok(None) => Ok(not_started(subject)),
             Ok(Some(Profile { kind, .. })) if kind != ProfileKind::Temporary => {
                 Err(not_a_temp_pass(subject, Some(kind.as_str())))
@@ -101,13 +101,13 @@ impl TrialBackend for V2Trials {
             Ok(Some(profile)) => {
                 let trial = view(&profile, self.upstream.inner.parts.clock.now());
                 let may_be_unused = trial.state == TrialState::Active;
-                if may_be_unused && !self.has_begun(subject, &profile, &trial) {
+                if may_be_unused && !self.has_started(subject, &profile, &trial) {
                     let remaining_resources = trial.remaining_resources;
                     return Ok(TrialView { remaining_resources, ..not_started(subject) });
                 }
                 Ok(trial)
             }
-            // A trial that is used up has no profile.
+            // A used-up trial has no profile.
             Err(error) => match denial(&error).and_then(|(reason, _)| trial_denial(reason)) {
                 Some(denial) => Ok(denied(denial).trial),
                 None => Err(error),
@@ -116,16 +116,17 @@ impl TrialBackend for V2Trials {
     }
 }
 
-/// Whose trial it is, as version 2 is told.
-fn in_their_words(subject: &TrialSubject) -> Result<ProviderSubject<'_>> {
+/// Returns the subject of a trial in version 2's terms.
+fn provider_subject(subject: &TrialSubject) -> Result<ProviderSubject<'_>> {
     let facts = &subject.facts;
     let mut violations = Violations::default();
     if facts.device_info.is_none() {
-        violations.add("device", "is required over version 2 of the upstream: device_info, or x_device_info");
+        violations
+            .add("device", "is required by version 2 of the upstream: set device_info or x_device_info");
     }
     if facts.ip.is_none() {
         violations
-            .add("device_ip", "is required: the upstream counts the calls of each device by its address");
+            .add("device_ip", "is required: the upstream limits the calls of each device by its address");
     }
     let Some(device_info) = facts.device_info.as_ref().filter(|_| violations.is_empty()) else {
         return Err(violations.into_error());
@@ -137,10 +138,10 @@ fn in_their_words(subject: &TrialSubject) -> Result<ProviderSubject<'_>> {
         address: facts.ip,
         hints: None,
     };
-    // The pages' example carries a clear address; by default we send its digest.
+    // The example in the provider's pages has the address in clear. By default we send its digest.
     let identifier = facts.user_identifier.as_ref().map(|identifier| identifier.reveal());
     let user = identifier.or_else(|| subject.identity.generic_key.as_ref().map(|key| key.as_str()));
-    // The name in the pages' example, whatever it is that a user is known by.
+    // The field name of that example, whatever identifies the user.
     let identity = user.map(|user| json!({ "email": user }).to_string().into());
     Ok(ProviderSubject { requestor: &subject.temp_pass.requestor, device, identity })
 }
@@ -183,7 +184,7 @@ fn denied(denial: Denial) -> TrialVerdict {
     TrialVerdict { denial: Some(denial), trial, media_token: None }
 }
 
-/// A decision tells nothing of the trial but its state.
+/// A trial of which only the state is known, as after a decision.
 fn unknown() -> TrialView {
     TrialView {
         state: TrialState::Active,
@@ -225,7 +226,7 @@ fn view(profile: &Profile, now: Timestamp) -> TrialView {
     }
 }
 
-/// A list, or text with commas: the pages show both.
+/// Reads a list or a comma-separated string. The provider's pages show both.
 fn resources(value: &Value) -> Vec<ResourceId> {
     let parse = |text: &str| ResourceId::parse("used_assets", text.trim()).ok();
     match value {
