@@ -26,7 +26,7 @@ const BEGINNING: &[u8] = &[22, 3, 1, 2, 0];
 fn target(authority: &Authority) -> Target {
     let folder = tempfile::tempdir().expect("a folder");
     let tls = authority.server().written_to(folder.path());
-    let path = |path: Option<std::path::PathBuf>| path.expect("is there").to_str().expect("UTF-8").to_owned();
+    let path = |path: Option<std::path::PathBuf>| path.expect("present").to_str().expect("UTF-8").to_owned();
     let (certificate, key) = (path(tls.certificate), path(tls.key));
     let with_tls = |program: Program| {
         ["GRPC", "REST"].into_iter().fold(program, |program, face| {
@@ -40,15 +40,16 @@ fn target(authority: &Authority) -> Target {
 
 fn half_open(address: SocketAddr) -> TcpStream {
     let mut stream = TcpStream::connect(address).expect("connects");
-    stream.write_all(BEGINNING).expect("is taken");
+    stream.write_all(BEGINNING).expect("accepted");
     stream
 }
 
 async fn assert_both_faces_serve(target: &Target, client: &TlsClient) {
-    let stream = client.clone().wanting("h2").connect(target.grpc).await.expect("shakes hands");
+    let stream = client.clone().wanting("h2").connect(target.grpc).await.expect("completes the handshake");
     let channel = RawChannel::over(stream).await.expect("speaks HTTP/2");
     channel.codes().create_registration_code(create()).await.expect("creates");
-    let stream = client.clone().wanting("http/1.1").connect(target.rest).await.expect("shakes hands");
+    let stream =
+        client.clone().wanting("http/1.1").connect(target.rest).await.expect("completes the handshake");
     let read = call(target.rest, "GET", "/reggie/v1/REF/regcode/BCDFGHJ.json").send_over(stream).await;
     read.expect("answers").error(401);
 }

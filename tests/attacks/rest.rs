@@ -59,7 +59,7 @@ pub fn smuggling(faces: Faces) -> String {
         let mut stream = connect(faces);
         let head =
             format!("POST /o/client/token HTTP/1.1\r\nhost: x\r\n{request}GET /smuggled HTTP/1.1\r\n\r\n");
-        stream.write_all(head.as_bytes()).expect("is taken");
+        stream.write_all(head.as_bytes()).expect("accepted");
         assert_eq!(answer(stream), (Some(400), true), "{form}");
     }
     "400, closed".to_owned()
@@ -68,7 +68,7 @@ pub fn smuggling(faces: Faces) -> String {
 pub fn headers_in_drops(faces: Faces) -> String {
     let mut streams: Vec<_> = (0..CONNECTIONS).map(|_| connect(faces)).collect();
     for stream in &mut streams {
-        stream.write_all(b"GET /reggie/v1/REF/regcode/ABC HTTP/1.1\r\nhost: x\r\nx-odd: ").expect("is taken");
+        stream.write_all(b"GET /reggie/v1/REF/regcode/ABC HTTP/1.1\r\nhost: x\r\nx-odd: ").expect("accepted");
     }
     trickle(&mut streams);
     format!("{CONNECTIONS} connections: closed")
@@ -78,7 +78,7 @@ pub fn body_in_drops(faces: Faces) -> String {
     let mut streams: Vec<_> = (0..CONNECTIONS).map(|_| connect(faces)).collect();
     for stream in &mut streams {
         let head = b"POST /o/client/token HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n";
-        stream.write_all(head).expect("is taken");
+        stream.write_all(head).expect("accepted");
     }
     trickle(&mut streams);
     format!("{CONNECTIONS} connections: 408, closed")
@@ -94,8 +94,8 @@ pub fn answers_unread(faces: Faces) -> String {
 
 pub fn gzip_bombs(faces: Faces) -> String {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(&vec![0; 30_000_000]).expect("packs");
-    let bomb = encoder.finish().expect("packs");
+    encoder.write_all(&vec![0; 30_000_000]).expect("compresses");
+    let bomb = encoder.finish().expect("compresses");
     for _ in 0..100 {
         let mut stream = connect(faces);
         let head = format!(
@@ -103,7 +103,7 @@ pub fn gzip_bombs(faces: Faces) -> String {
              content-length: {}\r\n\r\n",
             bomb.len()
         );
-        stream.write_all(head.as_bytes()).expect("is taken");
+        stream.write_all(head.as_bytes()).expect("accepted");
         // The server may have had enough.
         let _ = stream.write_all(&bomb);
         let (status, _) = answer(stream);

@@ -1,4 +1,4 @@
-//! What the tests of this binary share; its files are shared with other binaries.
+//! Modules that the tests of this binary share with other test binaries.
 
 #[path = "../support/certificates.rs"]
 #[allow(dead_code, reason = "it has more than this binary needs")]

@@ -46,7 +46,7 @@ async fn sixty_creates_per_minute_may_be_cancelled_before_more_are_refused() {
         given_up += usize::from(refusal.is_none());
     }
     assert!(GIVEN_UP.contains(&given_up), "{given_up}");
-    let delay = assert_refused_for_what_was_given_up(refusal.expect("is there"));
+    let delay = assert_refused_for_what_was_given_up(refusal.expect("present"));
     bridge.provider.mend().await;
     bridge.advance(delay).await;
     bridge.server.created_by(create_from(100)).await;

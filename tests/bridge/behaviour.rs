@@ -24,16 +24,16 @@ async fn a_code_is_created_read_and_deleted() {
         let created = bridge.created().await;
         assert_eq!((created.state(), created.code.len()), (State::Pending, 7), "{backend:?}");
         assert_eq!((created.device_id.as_str(), created.device_id_assigned), ("the device", false));
-        let info = created.device_info.clone().expect("is there");
+        let info = created.device_info.clone().expect("present");
         assert_eq!(
-            (info.model.as_str(), info.operating_system.expect("is there").name.as_str()),
+            (info.model.as_str(), info.operating_system.expect("present").name.as_str()),
             ("Roku", "Roku OS")
         );
 
         let mut codes = bridge.server.codes();
         let typed = created.code.to_lowercase();
         let read = codes.get_registration_code(get(&format!(" {}-{}", &typed[..3], &typed[3..]))).await;
-        let read = read.expect("reads").into_inner().registration_code.expect("is there");
+        let read = read.expect("reads").into_inner().registration_code.expect("present");
         assert_eq!((&read.id, &read.code), (&created.id, &created.code), "{backend:?}");
 
         let deleted = codes.delete_registration_code(delete(&created.code)).await.expect("deletes");
@@ -88,7 +88,7 @@ async fn a_device_without_an_id_gets_one_and_keeps_it() {
             assert!(ids[1]["query"].as_str().expect("text").contains(&created.device_id));
         }
         let read = bridge.server.codes().get_registration_code(get(&created.code)).await.expect("reads");
-        let read = read.into_inner().registration_code.expect("is there");
+        let read = read.into_inner().registration_code.expect("present");
         assert_eq!(read.device_id, created.device_id, "{backend:?}");
     }
 }
@@ -106,9 +106,9 @@ async fn a_watch_starts_pending_and_ends_when_the_viewer_has_logged_in() {
             }
             BackendKind::V1 | BackendKind::V2 => bridge.provider.log_in(&created.code, "Cablevision").await,
         }
-        let last = bridge.while_time_passes(stream.message()).await.expect("goes on").expect("a message");
-        assert_eq!(last.registration_code.expect("is there").state(), State::Released, "{backend:?}");
-        assert_eq!(stream.message().await.expect("ends well"), None);
+        let last = bridge.while_time_passes(stream.message()).await.expect("continues").expect("a message");
+        assert_eq!(last.registration_code.expect("present").state(), State::Released, "{backend:?}");
+        assert_eq!(stream.message().await.expect("ends with OK"), None);
         // Whatever the upstream still says of it.
         let read = bridge.server.codes().get_registration_code(get(&created.code)).await;
         refused(read, Code::NotFound, "REGISTRATION_CODE_NOT_FOUND");
@@ -122,8 +122,8 @@ async fn a_watch_ends_when_the_code_expires() {
         let created = bridge.created().await;
         let mut stream = bridge.watch(&created.code).await;
         bridge.advance(Duration::from_secs(1_801)).await;
-        let last = stream.message().await.expect("goes on").expect("a message").registration_code;
-        assert_eq!(last.expect("is there").state(), State::Expired, "{backend:?}");
+        let last = stream.message().await.expect("continues").expect("a message").registration_code;
+        assert_eq!(last.expect("present").state(), State::Expired, "{backend:?}");
     }
 }
 
@@ -135,9 +135,8 @@ async fn the_ttl_is_applied_or_reported_as_ignored() {
         let request = CreateRegistrationCodeRequest { ttl, ..create() };
         let answer =
             bridge.server.codes().create_registration_code(request).await.expect("creates").into_inner();
-        let code = answer.registration_code.expect("is there");
-        let seconds =
-            code.expire_time.expect("is there").seconds - code.create_time.expect("is there").seconds;
+        let code = answer.registration_code.expect("present");
+        let seconds = code.expire_time.expect("present").seconds - code.create_time.expect("present").seconds;
         let reasons: Vec<_> =
             answer.warnings.iter().map(|warning| (warning.field.as_str(), warning.reason())).collect();
         match backend {

@@ -63,7 +63,7 @@ async fn a_caller_with_too_short_a_deadline_gets_the_pacing_delay() {
     request.metadata_mut().insert("grpc-timeout", "500m".parse().expect("a value"));
     let answer = bridge.server.codes().create_registration_code(request).await;
     let status = refused(answer, Code::ResourceExhausted, "UPSTREAM_THROTTLED");
-    let retry = tonic_types::StatusExt::get_details_retry_info(&status).expect("is there").retry_delay;
+    let retry = tonic_types::StatusExt::get_details_retry_info(&status).expect("present").retry_delay;
     assert_eq!(retry, Some(Duration::from_secs(1)));
     assert_eq!(bridge.provider.calls_to("/api/v2/").await.len(), 9, "the provider never saw it");
 }
@@ -218,7 +218,7 @@ async fn every_upstream_call_has_the_user_agent_of_the_device_or_this_server() {
 #[tokio::test]
 async fn a_disconnected_caller_cancels_the_upstream_call() {
     let bridge = Bridge::configured(BackendKind::V1, |config| {
-        config.environments.get_mut("default").expect("is there").upstream_connections = 1;
+        config.environments.get_mut("default").expect("present").upstream_connections = 1;
     })
     .await;
     bridge.created().await;
@@ -296,7 +296,7 @@ async fn a_create_with_a_request_id_runs_once_even_if_its_deadline_passes() {
 #[tokio::test]
 async fn a_name_that_would_change_the_path_is_invalid() {
     let bridge = Bridge::configured(BackendKind::V2, |config| {
-        config.environments.get_mut("default").expect("is there").requestors.clear();
+        config.environments.get_mut("default").expect("present").requestors.clear();
     })
     .await;
     for (requestor_id, mvpd_id, field) in
@@ -315,7 +315,7 @@ async fn a_name_that_would_change_the_path_is_invalid() {
 #[tokio::test]
 async fn a_failing_reset_api_does_not_affect_codes() {
     let bridge = Bridge::configured(BackendKind::V2, |config| {
-        let environment = config.environments.get_mut("default").expect("is there");
+        let environment = config.environments.get_mut("default").expect("present");
         environment.reset_url = Some("http://127.0.0.1:9".to_owned());
     })
     .await;

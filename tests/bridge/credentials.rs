@@ -60,7 +60,7 @@ async fn concurrent_first_calls_register_once_and_get_one_token() {
 #[tokio::test]
 async fn a_token_is_renewed_in_the_background_before_it_expires() {
     let bridge = Bridge::configured(BackendKind::V1, |config| {
-        let environment = config.environments.get_mut("default").expect("is there");
+        let environment = config.environments.get_mut("default").expect("present");
         environment.upstream_timeout = HumanDuration(Duration::from_millis(500));
     })
     .await;
@@ -228,7 +228,7 @@ async fn a_refused_statement_is_reported_to_the_operator_and_not_retried_at_once
     for device in 0..5 {
         let answer = server.codes().create_registration_code(create_from(device)).await;
         let status = refused(answer, Code::FailedPrecondition, "UPSTREAM_CREDENTIALS_REFUSED");
-        let info = tonic_types::StatusExt::get_details_error_info(&status).expect("is there");
+        let info = tonic_types::StatusExt::get_details_error_info(&status).expect("present");
         assert_eq!(info.metadata["upstream_code"], "unapproved_software_statement");
     }
     assert_eq!(provider.calls_to("/o/client/").await.len(), 1, "what has just failed is not asked again");
@@ -302,7 +302,7 @@ async fn the_client_secret_is_not_in_urls_unless_configured() {
     secret_in(&call["body"]);
 
     let bridge = Bridge::configured(BackendKind::V2, |config| {
-        let environment = config.environments.get_mut("default").expect("is there");
+        let environment = config.environments.get_mut("default").expect("present");
         environment.token_parameters = TokenParameters::FormAndQuery;
     })
     .await;
@@ -393,7 +393,7 @@ async fn a_short_refusal_of_all_requestors_is_retried_soon() {
 #[tokio::test]
 async fn a_refusal_of_one_requestor_does_not_affect_another() {
     let bridge = Bridge::configured(BackendKind::V1, |config| {
-        config.environments.get_mut("default").expect("is there").requestors.clear();
+        config.environments.get_mut("default").expect("present").requestors.clear();
     })
     .await;
     bridge.created().await;

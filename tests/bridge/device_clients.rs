@@ -34,7 +34,7 @@ use crate::support::{
 const MVPD: &str = "Cablevision";
 
 fn per_device(config: &mut Config) {
-    config.environments.get_mut("default").expect("is there").upstream_client = UpstreamClient::PerDevice;
+    config.environments.get_mut("default").expect("present").upstream_client = UpstreamClient::PerDevice;
 }
 
 async fn provider() -> Provider {
@@ -73,7 +73,7 @@ async fn profile(bridge: &Bridge, device: usize) -> Result<Profile, Status> {
     };
     let mut client = EntitlementServiceClient::new(bridge.server.channel());
     let answer = bridge.while_time_passes(client.get_profile(request)).await?;
-    Ok(answer.into_inner().profile.expect("is there"))
+    Ok(answer.into_inner().profile.expect("present"))
 }
 
 async fn is_logged_in(bridge: &Bridge, device: usize) -> bool {
@@ -247,12 +247,12 @@ async fn a_reload_applies_the_setting_and_devices_stay_logged_in_until_their_nex
     let bridge = Bridge::before(provider().await, BackendKind::V2, |_| {}).await;
     log_in(&bridge, 1).await;
     assert!(is_logged_in(&bridge, 1).await);
-    bridge.server.reload(per_device).expect("is taken");
+    bridge.server.reload(per_device).expect("accepted");
     assert!(is_logged_in(&bridge, 1).await, "the device has no client of its own yet");
     log_in(&bridge, 1).await;
     let [shared, own] = &clients_of(&bridge, "/api/v2/REF/sessions").await[..] else { panic!("two codes") };
     assert_ne!(shared, own);
     assert!(is_logged_in(&bridge, 1).await);
-    bridge.server.reload(|_| {}).expect("is taken");
+    bridge.server.reload(|_| {}).expect("accepted");
     assert!(is_logged_in(&bridge, 1).await, "by the login of before");
 }

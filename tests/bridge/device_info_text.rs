@@ -31,8 +31,8 @@ fn texts() -> [String; 3] {
 
 /// What has to be the provider's text, and the model in it.
 fn of_grpc(record: Option<RegistrationCode>) -> (String, String) {
-    let record = record.expect("is there");
-    (record.encoded_device_info, record.device_info.expect("is there").model)
+    let record = record.expect("present");
+    (record.encoded_device_info, record.device_info.expect("present").model)
 }
 
 fn of_rest(record: &Value) -> &str {
@@ -72,7 +72,7 @@ async fn the_device_information_of_a_code_is_the_providers_text_byte_for_byte() 
         let mut ask =
             async || codes.create_registration_code(request.clone()).await.expect("creates").into_inner();
         let created = ask().await.registration_code;
-        let code = created.clone().expect("is there").code;
+        let code = created.clone().expect("present").code;
         assert_eq!(of_grpc(created), theirs, "created");
         assert_eq!(of_grpc(ask().await.registration_code), theirs, "the answer that was kept");
         assert_eq!(read(&server, &code).await, theirs, "read");

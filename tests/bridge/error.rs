@@ -126,7 +126,7 @@ async fn every_provider_error_maps_to_one_of_ours() {
             let request = crate::support::create_from(index);
             let answer = bridge.server.codes().create_registration_code(request).await;
             let status = refused(answer, case.code, case.reason);
-            let info = status.get_details_error_info().expect("is there");
+            let info = status.get_details_error_info().expect("present");
             assert_eq!(info.metadata["upstream_status"], case.status.to_string(), "{}", case.body);
             assert_eq!(info.metadata.get("upstream_code").map(String::as_str), case.upstream_code);
             if case.body.contains("trace") {
@@ -197,7 +197,7 @@ async fn a_logged_in_device_gets_its_operator_instead_of_a_code() {
     bridge.provider.log_in(&created.code, "Cablevision").await;
     let answer = bridge.server.codes().create_registration_code(with_mvpd()).await;
     let status = refused(answer, Code::FailedPrecondition, "ALREADY_AUTHENTICATED");
-    assert_eq!(status.get_details_error_info().expect("is there").metadata["mvpd_id"], "Cablevision");
+    assert_eq!(status.get_details_error_info().expect("present").metadata["mvpd_id"], "Cablevision");
 }
 
 #[tokio::test]

@@ -48,7 +48,7 @@ fn faults() -> Vec<(&'static str, Value, Code, &'static str, &'static str)> {
 async fn each_fault_is_a_clear_error_within_the_callers_deadline() {
     for backend in [BackendKind::V1, BackendKind::V2] {
         let bridge = Bridge::configured(backend, |config| {
-            let environment = config.environments.get_mut("default").expect("is there");
+            let environment = config.environments.get_mut("default").expect("present");
             environment.upstream_timeout = HumanDuration(Duration::from_millis(500));
         })
         .await;
@@ -112,7 +112,7 @@ async fn a_hanging_provider_delays_a_caller_only_until_its_deadline() {
 #[tokio::test]
 async fn a_missing_provider_is_unavailable() {
     let bridge = Bridge::configured(BackendKind::V2, |config| {
-        let environment = config.environments.get_mut("default").expect("is there");
+        let environment = config.environments.get_mut("default").expect("present");
         // Nobody listens at the discard port.
         environment.url = Some("http://127.0.0.1:9".to_owned());
     })

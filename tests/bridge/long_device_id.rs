@@ -29,7 +29,7 @@ async fn a_code_is_created_and_read_for_a_device_with_a_long_id() {
         let created = bridge.server.created_by(request).await;
         assert_eq!(created.device_id, long(), "{backend:?}");
         let read = bridge.server.codes().get_registration_code(request::get(&created.code)).await;
-        let read = read.expect("reads").into_inner().registration_code.expect("is there");
+        let read = read.expect("reads").into_inner().registration_code.expect("present");
         assert_eq!(read.device_id, long(), "{backend:?}");
 
         let calls =

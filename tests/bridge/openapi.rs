@@ -24,7 +24,7 @@ async fn requests_conform_to_the_providers_openapi_files() {
     let prism = Prism::before(&provider.url(), &folder);
     let url = format!("http://{}", prism.address());
     let bridge = Bridge::before(provider, BackendKind::V2, |config| {
-        let environment = config.environments.get_mut("default").expect("is there");
+        let environment = config.environments.get_mut("default").expect("present");
         environment.url = Some(url);
         // The file has the parameters in the query only.
         environment.token_parameters = TokenParameters::FormAndQuery;
@@ -46,13 +46,13 @@ async fn requests_conform_to_the_providers_openapi_files() {
         .await;
     let mut codes = bridge.server.codes();
     let read = codes.get_registration_code(get(&bare.code)).await.expect("reads").into_inner();
-    assert_eq!(read.registration_code.expect("is there").id, bare.id);
+    assert_eq!(read.registration_code.expect("present").id, bare.id);
 
     // Profiles by code.
     let mut stream = bridge.watch(&whole.code).await;
     bridge.provider.log_in(&whole.code, "Cablevision").await;
-    let last = bridge.while_time_passes(stream.message()).await.expect("goes on").expect("a message");
-    assert_eq!(last.registration_code.expect("is there").state(), State::Released);
+    let last = bridge.while_time_passes(stream.message()).await.expect("continues").expect("a message");
+    assert_eq!(last.registration_code.expect("present").state(), State::Released);
 
     // Decisions, profiles by operator, and a reset, which is not described.
     let mut temp_passes = bridge.server.temp_passes();

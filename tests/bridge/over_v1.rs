@@ -30,7 +30,7 @@ fn authorization(answer: &Answer) -> Option<String> {
 }
 
 fn relaying(config: &mut Config) {
-    config.environments.get_mut("default").expect("is there").registration =
+    config.environments.get_mut("default").expect("present").registration =
         Some(ClientRegistrationMode::Relay);
 }
 
@@ -82,7 +82,7 @@ async fn our_tokens_and_signatures_are_replaced_by_our_upstream_token() {
     })
     .await;
     let device = Device::of(&bridge.server).await;
-    let by_token = authorization(&device.call("GET", CHECK).send().await).expect("is there");
+    let by_token = authorization(&device.call("GET", CHECK).send().await).expect("present");
     assert!(by_token.starts_with("Bearer ") && !by_token.contains(&device.token), "{by_token}");
     for path in [CHECK, "/api/v1/checkauthn?deviceId=device", "/api/v1/identities"] {
         let answer = bare(&bridge, "GET", path).header("authorization", signed(REQUESTOR)).send().await;
@@ -164,8 +164,8 @@ async fn a_refused_upstream_token_is_renewed_without_an_error_for_the_device() {
 async fn the_backend_is_selected_by_requestor() {
     for (environment, requestor) in [(BackendKind::V1, BackendKind::V2), (BackendKind::V2, BackendKind::V1)] {
         let bridge = Bridge::configured(environment, |config| {
-            let environment = config.environments.get_mut("default").expect("is there");
-            environment.requestors.get_mut("UNKNOWN").expect("is there").backend = Some(requestor);
+            let environment = config.environments.get_mut("default").expect("present");
+            environment.requestors.get_mut("UNKNOWN").expect("present").backend = Some(requestor);
         })
         .await;
         for (named, backend) in [("REF", environment), ("UNKNOWN", requestor), ("", environment)] {
@@ -187,7 +187,7 @@ async fn over_v2_no_spelling_of_a_v1_path_is_forwarded() {
     let provider = Provider::start();
     let url = provider.url();
     let bridge = Bridge::before(provider, BackendKind::V2, |config| {
-        config.environments.get_mut("default").expect("is there").passthrough = Some(url);
+        config.environments.get_mut("default").expect("present").passthrough = Some(url);
     })
     .await;
     for path in [CHECK, "/api/v1/identities", "//api//v1//identities", "/%61pi/v1/identities", "/api/v1"] {
@@ -213,8 +213,8 @@ async fn the_local_backend_has_no_v1_flow() {
 #[tokio::test]
 async fn with_several_backends_the_requestor_is_found_outside_the_query() {
     let bridge = Bridge::configured(BackendKind::V1, |config| {
-        let environment = config.environments.get_mut("default").expect("is there");
-        environment.requestors.get_mut("UNKNOWN").expect("is there").backend = Some(BackendKind::V2);
+        let environment = config.environments.get_mut("default").expect("present");
+        environment.requestors.get_mut("UNKNOWN").expect("present").backend = Some(BackendKind::V2);
     })
     .await;
     let of = async |requestor: &str| {

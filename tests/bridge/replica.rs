@@ -42,7 +42,7 @@ impl Shared {
         provider.set_clock(START).await;
         let mut config = Config::default();
         environment(&mut config, &provider.url(), BackendKind::V1, statement_file(STATEMENT).path());
-        config.environments.get_mut("default").expect("is there").upstream_connections = 8;
+        config.environments.get_mut("default").expect("present").upstream_connections = 8;
         let replicas = Replicas::new(config, STATEMENT, Timestamp::from_millis(START));
         Self { provider, replicas }
     }

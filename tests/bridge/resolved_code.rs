@@ -74,8 +74,8 @@ async fn a_watcher_of_a_resolved_code_receives_its_use() {
     let device = logged_in(&bridge).await;
     let record = device.create(CREATE).send().await.json(201);
     let mut watch = bridge.watch(record["code"].as_str().expect("a code")).await;
-    let message = bridge.while_time_passes(watch.message()).await.expect("goes on").expect("a message");
-    assert_eq!(message.registration_code.expect("is there").state(), State::Released);
+    let message = bridge.while_time_passes(watch.message()).await.expect("continues").expect("a message");
+    assert_eq!(message.registration_code.expect("present").state(), State::Released);
 }
 
 #[tokio::test]
@@ -86,7 +86,7 @@ async fn over_grpc_a_resolved_code_is_read_like_any_other() {
     let code = record["code"].as_str().expect("a code");
     let read =
         bridge.server.codes().get_registration_code(request::get(code)).await.expect("reads").into_inner();
-    let read = read.registration_code.expect("is there");
+    let read = read.registration_code.expect("present");
     assert_eq!((read.mvpd_id.as_str(), read.state()), (MVPD, State::Pending));
 }
 

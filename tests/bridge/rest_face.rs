@@ -24,7 +24,7 @@ const CREATE: &str = "/reggie/v1/REF/regcode.json?deviceId=device";
 /// A bridge whose devices register with the provider through it.
 async fn relay(backend: BackendKind) -> Bridge {
     Bridge::configured(backend, |config| {
-        let environment = config.environments.get_mut("default").expect("is there");
+        let environment = config.environments.get_mut("default").expect("present");
         environment.registration = Some(ClientRegistrationMode::Relay);
     })
     .await
@@ -146,8 +146,8 @@ async fn a_service_watches_the_code_of_a_device() {
         let code = device.created().await["code"].as_str().expect("text").to_owned();
         let mut stream = bridge.watch(&code).await;
         bridge.provider.log_in(&code, "Cablevision").await;
-        let last = bridge.while_time_passes(stream.message()).await.expect("goes on").expect("a message");
-        assert_eq!(last.registration_code.expect("is there").state(), State::Released);
+        let last = bridge.while_time_passes(stream.message()).await.expect("continues").expect("a message");
+        assert_eq!(last.registration_code.expect("present").state(), State::Released);
     }
 }
 
@@ -214,9 +214,9 @@ async fn an_unknown_token_is_refused_everywhere() {
 #[tokio::test]
 async fn for_a_local_requestor_tokens_must_be_relayed() {
     let bridge = Bridge::configured(BackendKind::V1, |config| {
-        let environment = config.environments.get_mut("default").expect("is there");
+        let environment = config.environments.get_mut("default").expect("present");
         environment.registration = Some(ClientRegistrationMode::Relay);
-        environment.requestors.get_mut(REQUESTOR).expect("is there").backend = Some(BackendKind::Local);
+        environment.requestors.get_mut(REQUESTOR).expect("present").backend = Some(BackendKind::Local);
     })
     .await;
     let device = Device::of(&bridge, "the devices' statement").await;
@@ -267,7 +267,7 @@ async fn other_paths_are_forwarded_unchanged_if_configured() {
     let provider = Provider::start();
     let url = provider.url();
     let bridge = Bridge::before(provider, BackendKind::Local, |config| {
-        config.environments.get_mut("default").expect("is there").passthrough = Some(url);
+        config.environments.get_mut("default").expect("present").passthrough = Some(url);
     })
     .await;
     let token = bearer(&bridge).await;
@@ -337,7 +337,7 @@ async fn forwarded_calls_have_the_user_agent_of_the_device_or_this_server() {
     let provider = Provider::start();
     let url = provider.url();
     let bridge = Bridge::before(provider, BackendKind::V1, |config| {
-        let environment = config.environments.get_mut("default").expect("is there");
+        let environment = config.environments.get_mut("default").expect("present");
         environment.passthrough = Some(url);
         environment.registration = Some(ClientRegistrationMode::Relay);
     })

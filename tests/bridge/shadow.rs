@@ -53,7 +53,7 @@ async fn a_code_stays_with_its_issuer_after_the_configuration_changes() {
         let second = handover.serve(after);
         let mut codes = second.codes();
         let read = codes.get_registration_code(get(&created.code)).await.expect("reads").into_inner();
-        assert_eq!(read.registration_code.expect("is there").id, created.id, "{before:?} to {after:?}");
+        assert_eq!(read.registration_code.expect("present").id, created.id, "{before:?} to {after:?}");
         let deleted =
             codes.delete_registration_code(delete(&created.code)).await.expect("deletes").into_inner();
         let expected = match before {
@@ -74,7 +74,7 @@ async fn acknowledged_codes_survive_a_restart_without_a_new_registration() {
     first.ended().await;
     let second = handover.serve(BackendKind::V2);
     let read = second.codes().get_registration_code(get(&created.code)).await.expect("reads").into_inner();
-    assert_eq!(read.registration_code.expect("is there").id, created.id);
+    assert_eq!(read.registration_code.expect("present").id, created.id);
     assert_eq!(handover.provider.issued().await, (1, 1));
 }
 
@@ -88,9 +88,9 @@ async fn a_code_without_a_shadow_is_read_with_the_known_fields() {
         let url = bridge.provider.url();
         let other = TestServer::configured(|config| environment(config, &url, backend, statement.path()));
         let read = other.codes().get_registration_code(get(&created.code)).await.expect("reads").into_inner();
-        let read = read.registration_code.expect("is there");
+        let read = read.registration_code.expect("present");
         assert_eq!((read.code.as_str(), read.state()), (created.code.as_str(), State::Pending));
-        assert_eq!(read.device_info.expect("is there").model, "Roku");
+        assert_eq!(read.device_info.expect("present").model, "Roku");
         match backend {
             BackendKind::V1 => assert_eq!((read.id, read.device_id), (created.id, created.device_id)),
             _ => assert_eq!((read.id.as_str(), read.device_id.as_str()), ("", "")),
@@ -108,8 +108,8 @@ async fn watches_of_one_code_share_one_upstream_poll() {
     }
     bridge.provider.log_in(&created.code, "Cablevision").await;
     for stream in &mut watches {
-        let last = bridge.while_time_passes(stream.message()).await.expect("goes on").expect("a message");
-        assert_eq!(last.registration_code.expect("is there").state(), State::Released);
+        let last = bridge.while_time_passes(stream.message()).await.expect("continues").expect("a message");
+        assert_eq!(last.registration_code.expect("present").state(), State::Released);
     }
     let looks = bridge.provider.calls_to("/api/v2/REF/profiles/code/").await;
     assert_eq!(looks.len(), 1, "{looks:?}");
@@ -134,8 +134,8 @@ async fn a_code_missing_once_is_not_reported_as_a_login() {
         })
         .await;
     bridge.provider.log_in(&created.code, "Cablevision").await;
-    let last = bridge.while_time_passes(stream.message()).await.expect("goes on").expect("a message");
-    assert_eq!(last.registration_code.expect("is there").state(), State::Released);
+    let last = bridge.while_time_passes(stream.message()).await.expect("continues").expect("a message");
+    assert_eq!(last.registration_code.expect("present").state(), State::Released);
     let looks = bridge.provider.calls_to("/reggie/v1/REF/regcode/").await;
     assert!(
         looks.len() >= 5,
@@ -216,9 +216,9 @@ async fn a_code_that_the_provider_reissued_belongs_to_the_new_device() {
     bridge.provider.fault(serde_json::json!({ "path": path, "method": "GET", "merge": another })).await;
     let read =
         bridge.server.codes().get_registration_code(get(&created.code)).await.expect("reads").into_inner();
-    assert_eq!(read.registration_code.expect("is there").id, "11111111-2222-3333-4444-555555555555");
+    assert_eq!(read.registration_code.expect("present").id, "11111111-2222-3333-4444-555555555555");
     let last =
-        stream.message().await.expect("goes on").expect("a message").registration_code.expect("is there");
+        stream.message().await.expect("continues").expect("a message").registration_code.expect("present");
     assert_eq!(
         (last.id.as_str(), last.state()),
         (created.id.as_str(), State::Released),

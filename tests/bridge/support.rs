@@ -104,8 +104,8 @@ impl Bridge {
     pub async fn watch(&self, code: &str) -> Streaming<WatchRegistrationCodeResponse> {
         let watched = self.server.codes().watch_registration_code(request::watch(code)).await;
         let mut stream = watched.expect("watches").into_inner();
-        let first = stream.message().await.expect("goes on").expect("a message").registration_code;
-        assert_eq!(first.expect("is there").state(), State::Pending, "{code}");
+        let first = stream.message().await.expect("continues").expect("a message").registration_code;
+        assert_eq!(first.expect("present").state(), State::Pending, "{code}");
         stream
     }
 

@@ -49,7 +49,7 @@ async fn authorized(bridge: &Bridge, mvpd_id: &str, resource_id: &str) -> Author
 
 async fn looked(bridge: &Bridge, mvpd_id: &str) -> TempPass {
     let answer = bridge.server.temp_passes().get_temp_pass(look(mvpd_id)).await;
-    answer.expect("answers").into_inner().temp_pass.expect("is there")
+    answer.expect("answers").into_inner().temp_pass.expect("present")
 }
 
 #[tokio::test]
@@ -202,8 +202,8 @@ async fn resets_use_the_providers_parameters() {
 async fn the_provider_gets_only_the_digest_of_a_user_by_default() {
     for (identity, expected) in [(TempPassIdentity::Digest, DIGEST), (TempPassIdentity::Clear, USER)] {
         let bridge = Bridge::configured(BackendKind::V2, |config| {
-            let environment = config.environments.get_mut("default").expect("is there");
-            environment.requestors.get_mut(REQUESTOR).expect("is there").temp_pass_identity = identity;
+            let environment = config.environments.get_mut("default").expect("present");
+            environment.requestors.get_mut(REQUESTOR).expect("present").temp_pass_identity = identity;
         })
         .await;
         authorized(&bridge, "TempPassREF", "channel").await;
@@ -262,10 +262,10 @@ async fn a_batch_runs_until_its_callers_deadline() {
         .temp_passes()
         .batch_reset_temp_pass(futures_util::stream::iter([item]))
         .await
-        .expect("begins")
+        .expect("starts")
         .into_inner();
-    let answer = answers.message().await.expect("goes on").expect("an answer");
-    assert_eq!(answer.status.expect("is there").code, 0, "the reset took longer than a beginning may");
+    let answer = answers.message().await.expect("continues").expect("an answer");
+    assert_eq!(answer.status.expect("present").code, 0, "the reset took longer than a beginning may");
 }
 
 #[tokio::test]

@@ -57,7 +57,7 @@ async fn each_application_and_user_of_a_device_counts_as_its_own_device() {
         let created =
             bridge.server.codes().create_registration_code(request).await.expect("creates").into_inner();
         assert_eq!(created.warnings, []);
-        assert_eq!(created.registration_code.expect("is there").device_id, "the device");
+        assert_eq!(created.registration_code.expect("present").device_id, "the device");
         assert_eq!(opened(&bridge).await["headers"]["ap-device-identifier"], identifier(known_as));
     }
 }

@@ -1,4 +1,4 @@
-//! Guessing: what a code that is not there tells over either face, what it costs, and whom it holds up.
+//! Guessing of codes: what an unknown code reveals on either face, what a guess costs, and which clients are limited.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::support::{
 const UNKNOWN: &str = "BCDFGHN";
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// A server to which test devices call through a proxy, so that each says its own address.
+/// A server that trusts the test as a proxy, so that each device states its own address.
 fn server() -> TestServer {
     TestServer::configured(|config| {
         config.rest.trusted_proxies = vec!["127.0.0.0/8".parse().expect("a network")];
@@ -24,7 +24,7 @@ fn server() -> TestServer {
     })
 }
 
-/// Codes that are not there for the usual requestor, each for a reason of its own.
+/// Codes that the usual requestor cannot find, each for a different reason.
 struct UnknownCodes {
     foreign: &'static str,
     foreign_ended: &'static str,
@@ -32,7 +32,7 @@ struct UnknownCodes {
     expired: &'static str,
 }
 
-async fn not_there(server: &TestServer) -> UnknownCodes {
+async fn unknown_codes(server: &TestServer) -> UnknownCodes {
     let codes = UnknownCodes {
         foreign: "BCDFGHJ",
         foreign_ended: "BCDFGHK",
@@ -55,7 +55,7 @@ async fn not_there(server: &TestServer) -> UnknownCodes {
     codes
 }
 
-/// A lookup over REST by somebody at this address.
+/// A lookup over REST from this viewer's address.
 async fn look_over_rest(device: &Device<'_>, code: &str, viewer: &str) -> Answer {
     device.read(code).header("x-forwarded-for", viewer).send().await
 }
@@ -68,7 +68,7 @@ fn typed_by(code: &str, viewer: &str) -> GetRegistrationCodeRequest {
 async fn every_missing_code_gets_the_same_answer_on_both_faces() {
     let server = server();
     let device = Device::of(&server).await;
-    let UnknownCodes { foreign, foreign_ended, released, expired } = not_there(&server).await;
+    let UnknownCodes { foreign, foreign_ended, released, expired } = unknown_codes(&server).await;
     let over_grpc = async |code| {
         let answer = server.codes().get_registration_code(get(code)).await;
         let status = refused(answer, Code::NotFound, "REGISTRATION_CODE_NOT_FOUND");
@@ -95,7 +95,7 @@ async fn every_missing_code_gets_the_same_answer_on_both_faces() {
 async fn a_guess_costs_the_same_for_unknown_and_foreign_codes() {
     let server = server();
     let device = Device::of(&server).await;
-    let UnknownCodes { foreign, foreign_ended, released, expired } = not_there(&server).await;
+    let UnknownCodes { foreign, foreign_ended, released, expired } = unknown_codes(&server).await;
     for (index, code) in [UNKNOWN, foreign, foreign_ended].into_iter().enumerate() {
         let (over_grpc, over_rest) = (format!("203.0.113.{index}"), format!("198.51.100.{index}"));
         for _ in 0..10 {
@@ -107,7 +107,7 @@ async fn a_guess_costs_the_same_for_unknown_and_foreign_codes() {
         refused(answer, Code::ResourceExhausted, "LOOKUP_BUDGET_EXHAUSTED");
         assert_eq!(look_over_rest(&device, code, &over_rest).await.status, 429, "{code}");
     }
-    // Who asks for an own code once more was not guessing.
+    // Reading one's own finished code again is not a guess.
     for code in [released, expired].repeat(6) {
         look_over_rest(&device, code, "192.0.2.1").await.error(404);
     }

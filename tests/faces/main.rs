@@ -1,5 +1,5 @@
-//! Both faces as their clients meet them: the real application in this process, over a real socket, with a clock and
-//! randomness that the test holds.
+//! Both faces, tested through real clients: the real application runs in this process behind a real socket, with a clock
+//! and randomness that the test controls.
 
 #![forbid(unsafe_code)]
 

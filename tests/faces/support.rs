@@ -1,4 +1,4 @@
-//! What the tests of this binary share; its files are shared with other binaries.
+//! Modules that the tests of this binary share with other test binaries.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ pub mod status;
 #[path = "../support/test_server.rs"]
 pub mod test_server;
 
-/// How long the caller is asked to wait.
+/// The delay in `RetryInfo`.
 pub fn retry_delay(status: &Status) -> Option<Duration> {
     status.get_details_retry_info()?.retry_delay
 }

@@ -17,10 +17,10 @@ use crate::support::{
     test_server::TestServer,
 };
 
-/// How often the server looks at its files.
+/// How often the server checks its certificate files.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 
-/// A server whose two faces have the same certificate, and the folder that it lies in.
+/// A server with the same certificate on both faces, and the folder of the certificate.
 fn server(identity: &Identity) -> (TestServer, TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
     (server_with(identity.written_to(folder.path())), folder)
@@ -33,7 +33,7 @@ fn server_with(tls: Tls) -> TestServer {
     })
 }
 
-/// A server that takes certificates of an authority.
+/// A server that accepts client certificates of an authority.
 fn asking(authority: &Authority, ask: ClientCertificate) -> (TestServer, TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("clients.pem");
@@ -42,14 +42,14 @@ fn asking(authority: &Authority, ask: ClientCertificate) -> (TestServer, TempDir
     (server_with(Tls { client_ca: Some(file), client_certificate: Some(ask), ..tls }), folder)
 }
 
-/// Whether a client gets a code over gRPC.
+/// Returns whether a client gets a code over gRPC.
 async fn grpc_serves(server: &TestServer, client: &TlsClient) -> bool {
     let Ok(stream) = client.clone().wanting("h2").connect(server.address()).await else { return false };
     let Ok(channel) = RawChannel::over(stream).await else { return false };
     channel.codes().create_registration_code(create()).await.is_ok()
 }
 
-/// What a client gets of the REST face, if anything.
+/// The response of the REST face, if the client gets one.
 async fn rest_answer(server: &TestServer, client: &TlsClient) -> Option<Answer> {
     let stream = client.clone().wanting("http/1.1").connect(server.rest_address()).await.ok()?;
     let call = call(server.rest_address(), "GET", "/reggie/v1/REF/regcode/BCDFGHJ.json");
@@ -63,7 +63,8 @@ async fn both_faces_are_served_over_tls_1_2_and_1_3() {
     for version in VERSIONS {
         let client = authority.client().speaking(version);
         for (address, protocol) in [(server.address(), "h2"), (server.rest_address(), "http/1.1")] {
-            let stream = client.clone().wanting(protocol).connect(address).await.expect("shakes hands");
+            let stream =
+                client.clone().wanting(protocol).connect(address).await.expect("completes the handshake");
             let connection = stream.get_ref().1;
             assert_eq!(connection.protocol_version(), Some(version.version));
             assert_eq!(connection.alpn_protocol(), Some(protocol.as_bytes()));
@@ -163,7 +164,7 @@ async fn unfinished_handshakes_do_not_block_others() {
         for index in 0..200 {
             let mut stream = TcpStream::connect(address).await.expect("connects");
             if index % 2 == 0 {
-                // The beginning of a ClientHello.
+                // The start of a ClientHello.
                 let _ = stream.write_all(&[0x16, 0x03, 0x01, 0x02, 0x00, 0x01]).await;
             }
             silent.push(stream);
@@ -173,11 +174,11 @@ async fn unfinished_handshakes_do_not_block_others() {
     assert!(rest_answer(&server, &authority.client()).await.is_some());
 }
 
-/// Lets time pass until new connections are shown this certificate.
+/// Advances time until new connections get this certificate.
 async fn until_shown(server: &TestServer, client: &TlsClient, address: SocketAddr, identity: &Identity) {
     loop {
         server.clock.advance(LOOK_INTERVAL);
-        let stream = client.connect(address).await.expect("shakes hands");
+        let stream = client.connect(address).await.expect("completes the handshake");
         if shown(&stream) == identity.der() {
             return;
         }
@@ -190,7 +191,7 @@ async fn a_changed_certificate_is_used_for_new_connections_while_old_ones_contin
     let authority = Authority::named("ours");
     let (server, folder) = server(&authority.server());
     let client = authority.client().wanting("h2");
-    let stream = client.connect(server.address()).await.expect("shakes hands");
+    let stream = client.connect(server.address()).await.expect("completes the handshake");
     let mut codes = RawChannel::over(stream).await.expect("speaks HTTP/2").codes();
     codes.create_registration_code(create()).await.expect("creates");
 
@@ -198,7 +199,7 @@ async fn a_changed_certificate_is_used_for_new_connections_while_old_ones_contin
     next.written_to(folder.path());
     until_shown(&server, &client, server.address(), &next).await;
     until_shown(&server, &authority.client(), server.rest_address(), &next).await;
-    codes.create_registration_code(create()).await.expect("the connection that was open goes on");
+    codes.create_registration_code(create()).await.expect("the open connection continues");
 }
 
 #[tokio::test]
@@ -215,7 +216,7 @@ async fn an_unusable_certificate_file_changes_nothing_until_it_is_fixed() {
     ] {
         broken.written_to(folder.path());
         server.clock.advance(LOOK_INTERVAL);
-        let stream = authority.client().connect(server.address()).await.expect("shakes hands");
+        let stream = authority.client().connect(server.address()).await.expect("completes the handshake");
         assert_eq!(shown(&stream), first.der());
     }
     next.written_to(folder.path());

@@ -81,7 +81,7 @@ async fn the_provider_refuses_six_resources() {
 async fn a_code_of_another_requestor_is_unknown() {
     let bridge = Bridge::configured(BackendKind::V2, |config| {
         configure(config);
-        let environment = config.environments.get_mut("default").expect("is there");
+        let environment = config.environments.get_mut("default").expect("present");
         environment.requestors.insert("OTHER".to_owned(), RequestorConfig::default());
     })
     .await;

@@ -37,7 +37,7 @@ async fn the_list_in_json_has_ids_that_are_objects() {
     let mvpds = listed["requestor"]["mvpds"]["mvpd"].as_array().expect("a list");
     let ids: Vec<_> = mvpds.iter().map(|mvpd| &mvpd["id"]["value"]).collect();
     assert!(ids.contains(&&json!("Comcast_SSO")) && ids.iter().all(|id| id.is_string()), "{listed}");
-    let comcast = mvpds.iter().find(|mvpd| mvpd["id"]["value"] == "Comcast_SSO").expect("is there");
+    let comcast = mvpds.iter().find(|mvpd| mvpd["id"]["value"] == "Comcast_SSO").expect("present");
     assert_eq!(comcast["authPerAggregator"], Value::Bool(true), "{comcast}");
 }
 

@@ -27,8 +27,8 @@ fn error(answer: &Answer, status: u16) -> Value {
 async fn an_enhanced_error_has_a_code_and_a_trace_id() {
     let bridge = Bridge::configured(BackendKind::V2, |config| {
         configure(config);
-        let environment = config.environments.get_mut("default").expect("is there");
-        environment.requestors.get_mut("REF").expect("is there").enhanced_errors = true;
+        let environment = config.environments.get_mut("default").expect("present");
+        environment.requestors.get_mut("REF").expect("present").enhanced_errors = true;
     })
     .await;
     let device = Device::of(&bridge.server).await;

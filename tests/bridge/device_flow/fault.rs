@@ -33,7 +33,7 @@ fn faults() -> [(&'static str, Value); 9] {
 async fn impatient() -> Bridge {
     Bridge::configured(BackendKind::V2, |config| {
         configure(config);
-        let environment = config.environments.get_mut("default").expect("is there");
+        let environment = config.environments.get_mut("default").expect("present");
         environment.upstream_timeout = HumanDuration(Duration::from_millis(300));
     })
     .await

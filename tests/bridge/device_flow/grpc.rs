@@ -56,10 +56,10 @@ async fn a_tv_sees_a_login_that_a_service_started() {
     assert_eq!(browser::log_in(&bridge, &url).await, DONE);
     super::forget_answers(&bridge).await;
     assert_eq!(check_login(&tv).await, 200);
-    let found = bridge.while_time_passes(service.get_profile(get())).await.expect("is there").into_inner();
+    let found = bridge.while_time_passes(service.get_profile(get())).await.expect("present").into_inner();
     let path = format!("/api/v1/tokens/authn.json?requestor=REF&deviceId={DEVICE_ID}");
     let login = answer::json(&tv.get(&path).await, 200);
-    let found = found.profile.expect("is there");
+    let found = found.profile.expect("present");
     assert_eq!(
         (login["mvpd"].as_str(), login["userId"].as_str()),
         (Some(MVPD), Some(found.user_id.as_str()))

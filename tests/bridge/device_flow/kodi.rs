@@ -33,7 +33,7 @@ impl<'a> Kodi<'a> {
 
     /// The headers of one call.
     fn signing(&mut self, method: &str, path: &str) -> Client<'a> {
-        let nonce = self.nonces.next().expect("goes on").to_string();
+        let nonce = self.nonces.next().expect("continues").to_string();
         self.client.clone().with("authorization", signed(method, path, &nonce, START))
     }
 

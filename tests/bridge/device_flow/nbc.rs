@@ -29,8 +29,8 @@ fn app_at(bridge: &Bridge, time: u64) -> Client<'_> {
 async fn without_domain_of_the_provider() -> Bridge {
     let bridge = Bridge::configured(BackendKind::V2, |config| {
         configure(config);
-        let environment = config.environments.get_mut("default").expect("is there");
-        let requestor = environment.requestors.get_mut(REQUESTOR).expect("is there");
+        let environment = config.environments.get_mut("default").expect("present");
+        let requestor = environment.requestors.get_mut(REQUESTOR).expect("present");
         requestor.domain_name = Some("example.com".to_owned());
     })
     .await;

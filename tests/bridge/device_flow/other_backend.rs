@@ -14,7 +14,7 @@ use crate::support::{
 async fn over(backend: BackendKind, registration: ClientRegistrationMode) -> Bridge {
     Bridge::configured(backend, |config| {
         configure(config);
-        config.environments.get_mut("default").expect("is there").registration = Some(registration);
+        config.environments.get_mut("default").expect("present").registration = Some(registration);
     })
     .await
 }
@@ -75,7 +75,7 @@ async fn registered(bridge: &Bridge) -> (String, String) {
 async fn each_requestor_uses_its_own_backend_version() {
     let bridge = Bridge::configured(BackendKind::V2, |config| {
         configure(config);
-        let environment = config.environments.get_mut("default").expect("is there");
+        let environment = config.environments.get_mut("default").expect("present");
         environment.requestors.insert(
             "OLD".to_owned(),
             passbridge::config::RequestorConfig { backend: Some(BackendKind::V1), ..Default::default() },

@@ -17,7 +17,7 @@ use crate::support::{Bridge, http::call};
 async fn configured(second_screen: SecondScreen) -> Bridge {
     Bridge::configured(BackendKind::V2, |config| {
         configure(config);
-        config.environments.get_mut("default").expect("is there").second_screen = Some(second_screen);
+        config.environments.get_mut("default").expect("present").second_screen = Some(second_screen);
     })
     .await
 }

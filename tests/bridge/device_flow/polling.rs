@@ -124,7 +124,7 @@ async fn a_page_sees_the_login_at_once_despite_cached_polls() {
     assert_eq!(ask(&tv, &check_device).await.status, 200, "and the TV knows by its next poll");
     let path = format!("/api/v1/tokens/authn.json?requestor=REF&deviceId={DEVICE_ID}");
     assert_eq!(answer::json(&ask(&tv, &path).await, 200)["mvpd"], MVPD);
-    let last = watch.message().await.expect("goes on").expect("a message").registration_code;
+    let last = watch.message().await.expect("continues").expect("a message").registration_code;
     assert_eq!(last.expect("a code").state(), State::Released, "and so does who watches the code");
 }
 

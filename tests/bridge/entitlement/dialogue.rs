@@ -28,14 +28,14 @@ async fn a_viewer_logs_in_watches_and_logs_out() {
     let Some(Login::LoginUrl(url)) = started.login else { panic!("{:?}", started.login) };
     assert_eq!(log_in(&bridge, &url).await, DONE);
 
-    let last = bridge.while_time_passes(watch.message()).await.expect("goes on").expect("a message");
-    assert_eq!(last.registration_code.expect("is there").state(), State::Released);
+    let last = bridge.while_time_passes(watch.message()).await.expect("continues").expect("a message");
+    assert_eq!(last.registration_code.expect("present").state(), State::Released);
 
     let found = profile(&bridge, "").await.expect("is logged in");
     assert_eq!((found.mvpd_id.as_str(), found.r#type()), ("Cablevision", ProfileType::Regular));
     assert_eq!(found.issuer, "Cablevision");
     assert!(!found.user_id.is_empty());
-    let (issued, ends) = (found.issue_time.expect("is there"), found.expire_time.expect("is there"));
+    let (issued, ends) = (found.issue_time.expect("present"), found.expire_time.expect("present"));
     assert!(ends.seconds > issued.seconds);
 
     let permitted = authorized(&bridge, "", "channel one").await;
@@ -62,7 +62,7 @@ async fn a_viewer_logs_in_watches_and_logs_out() {
     let told = asked.expect("tells").into_inner();
     assert_eq!(told.encrypted_attributes, ["zip"]);
     assert_eq!(told.update_time, found.issue_time);
-    let attributes = told.attributes.expect("is there").fields;
+    let attributes = told.attributes.expect("present").fields;
     let kind = |name: &str| attributes.get(name).and_then(|value| value.kind.clone()).expect(name);
     assert_eq!(kind("userID"), Kind::StringValue(found.user_id));
     assert_eq!(kind("inHome"), Kind::BoolValue(true));

@@ -19,8 +19,8 @@ const MVPD: &str = "Cablevision";
 /// A server whose requestor has a domain of its own.
 async fn with_domain(domain: &str) -> Bridge {
     Bridge::configured(BackendKind::V2, |config| {
-        let environment = config.environments.get_mut("default").expect("is there");
-        let requestor = environment.requestors.get_mut(REQUESTOR).expect("is there");
+        let environment = config.environments.get_mut("default").expect("present");
+        let requestor = environment.requestors.get_mut(REQUESTOR).expect("present");
         requestor.domain_name = Some(domain.to_owned());
     })
     .await

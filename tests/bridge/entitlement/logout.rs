@@ -10,8 +10,8 @@ use crate::support::{Bridge, request::REQUESTOR, status::refused};
 #[tokio::test]
 async fn a_logout_ends_all_logins_and_returns_the_newest_ones_page() {
     let bridge = Bridge::configured(BackendKind::V2, |config| {
-        let environment = config.environments.get_mut("default").expect("is there");
-        let requestor = environment.requestors.get_mut(REQUESTOR).expect("is there");
+        let environment = config.environments.get_mut("default").expect("present");
+        let requestor = environment.requestors.get_mut(REQUESTOR).expect("present");
         requestor.logout_redirect_url = Some("https://example.com/goodbye".to_owned());
     })
     .await;

@@ -22,7 +22,7 @@ async fn login_requests_conform_to_the_providers_openapi_files() {
     let prism = Prism::before(&provider.url(), &folder);
     let url = format!("http://{}", prism.address());
     let bridge = Bridge::before(provider, BackendKind::V2, |config| {
-        let environment = config.environments.get_mut("default").expect("is there");
+        let environment = config.environments.get_mut("default").expect("present");
         environment.url = Some(url);
         // The file has the parameters in the query only.
         environment.token_parameters = TokenParameters::FormAndQuery;
@@ -34,8 +34,8 @@ async fn login_requests_conform_to_the_providers_openapi_files() {
     let started = bridge.while_time_passes(client.start_login(start(&code, "Cablevision"))).await;
     assert!(started.expect("starts").into_inner().login.is_some());
     put_profile(&bridge, "Cablevision", json!({})).await;
-    assert_eq!(profile(&bridge, "").await.expect("is there").mvpd_id, "Cablevision");
-    assert_eq!(profile(&bridge, "Cablevision").await.expect("is there").mvpd_id, "Cablevision");
+    assert_eq!(profile(&bridge, "").await.expect("present").mvpd_id, "Cablevision");
+    assert_eq!(profile(&bridge, "Cablevision").await.expect("present").mvpd_id, "Cablevision");
     assert_eq!(authorized(&bridge, "Cablevision", "news").await.decision(), Decision::Permit);
     let asked = bridge.while_time_passes(client.preauthorize(preauthorize("", &["news", "films"]))).await;
     assert_eq!(asked.expect("decides").into_inner().decisions.len(), 2);

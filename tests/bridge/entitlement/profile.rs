@@ -18,9 +18,9 @@ async fn without_an_operator_the_newest_login_is_returned() {
     put_profile(&bridge, "Cablevision", json!({ "not_before_ms": 2_000 })).await;
     put_profile(&bridge, "Comcast_SSO", json!({ "not_before_ms": 3_000 })).await;
     put_profile(&bridge, "Spectrum", json!({ "not_before_ms": 1_000 })).await;
-    assert_eq!(profile(&bridge, "").await.expect("is there").mvpd_id, "Comcast_SSO");
+    assert_eq!(profile(&bridge, "").await.expect("present").mvpd_id, "Comcast_SSO");
     assert_eq!(authorized(&bridge, "", "news").await.mvpd_id, "Comcast_SSO");
-    assert_eq!(profile(&bridge, "Spectrum").await.expect("is there").mvpd_id, "Spectrum");
+    assert_eq!(profile(&bridge, "Spectrum").await.expect("present").mvpd_id, "Spectrum");
 }
 
 #[tokio::test]
@@ -35,7 +35,7 @@ async fn each_type_of_login_is_reported() {
         ("serviceTokenSSO", ProfileType::ServiceTokenSso),
     ] {
         put_profile(&bridge, "Cablevision", json!({ "type": name })).await;
-        assert_eq!(profile(&bridge, "Cablevision").await.expect("is there").r#type(), expected);
+        assert_eq!(profile(&bridge, "Cablevision").await.expect("present").r#type(), expected);
     }
 }
 
@@ -66,7 +66,7 @@ async fn a_revoked_login_is_not_returned() {
 async fn a_used_trial_is_expired_whatever_the_provider_returns_for_its_profile() {
     let bridge = known_bridge().await;
     order(&bridge, "settings", json!({ "trial_profiles": "usable" })).await;
-    assert_eq!(profile(&bridge, "TempPass").await.expect("is there").r#type(), ProfileType::Temporary);
+    assert_eq!(profile(&bridge, "TempPass").await.expect("present").r#type(), ProfileType::Temporary);
     authorized(&bridge, "TempPass", "news").await;
     bridge.advance(Duration::from_secs(4 * 3_600)).await;
     refused(profile(&bridge, "TempPass").await, Code::NotFound, "PROFILE_EXPIRED");
@@ -83,7 +83,7 @@ async fn a_used_trial_is_expired_whatever_the_provider_returns_for_its_profile()
     };
     let mut temp_passes = bridge.server.temp_passes();
     let answer = bridge.while_time_passes(temp_passes.get_temp_pass(request)).await;
-    let trial: TempPass = answer.expect("is told").into_inner().temp_pass.expect("is there");
+    let trial: TempPass = answer.expect("is told").into_inner().temp_pass.expect("present");
     assert_eq!(trial.state(), temp_pass::State::Expired);
 }
 
@@ -105,7 +105,7 @@ async fn viewer_attributes_that_the_provider_could_not_get_are_omitted() {
         (told.mvpd_id.as_str(), &*told.encrypted_attributes),
         ("Cablevision", &["zip".to_owned()][..])
     );
-    let attributes = told.attributes.expect("is there").fields;
+    let attributes = told.attributes.expect("present").fields;
     assert!(attributes.contains_key("typeID") && attributes.contains_key("userID"));
     assert!(!attributes.contains_key("maxRating") && !attributes.contains_key("householdID"));
 }
@@ -113,8 +113,8 @@ async fn viewer_attributes_that_the_provider_could_not_get_are_omitted() {
 #[tokio::test]
 async fn a_device_without_device_information_gets_the_requestors_configured_one() {
     let bridge = Bridge::configured(BackendKind::V2, |config| {
-        let environment = config.environments.get_mut("default").expect("is there");
-        let requestor = environment.requestors.get_mut(REQUESTOR).expect("is there");
+        let environment = config.environments.get_mut("default").expect("present");
+        let requestor = environment.requestors.get_mut(REQUESTOR).expect("present");
         // {"model":"Roku","osName":"Roku OS"}
         requestor.default_device_info = Some("eyJtb2RlbCI6IlJva3UiLCJvc05hbWUiOiJSb2t1IE9TIn0=".to_owned());
     })
@@ -125,5 +125,5 @@ async fn a_device_without_device_information_gets_the_requestors_configured_one(
     let mut request = get("");
     request.device = None;
     let answer = bridge.while_time_passes(client.get_profile(request)).await;
-    assert_eq!(answer.expect("is there").into_inner().profile.expect("is there").mvpd_id, "Cablevision");
+    assert_eq!(answer.expect("present").into_inner().profile.expect("present").mvpd_id, "Cablevision");
 }

@@ -1,4 +1,4 @@
-//! Callers that are known by a name of their certificate.
+//! Callers that are identified by a name in their certificate.
 
 use passbridge::{config::CallerEntry, proto::v1::RegistrationCode};
 use tonic::{Code, Request, Status, metadata::MetadataValue};
@@ -87,7 +87,7 @@ async fn a_token_takes_precedence_over_the_certificate() {
         request.metadata_mut().insert("authorization", MetadataValue::from_static(line));
         unknown(channel.codes().create_registration_code(request).await, "Authorization header");
     }
-    call(&channel).await.expect("creates without any");
+    call(&channel).await.expect("creates without a token");
 }
 
 #[tokio::test]
@@ -103,13 +103,13 @@ async fn a_reload_that_removes_a_caller_ends_its_watches_on_open_connections() {
         let code = call(&channel).await.expect("creates").code;
         let watched = async |channel: &RawChannel| {
             let mut answers = channel.codes().watch_registration_code(watch(&code)).await?.into_inner();
-            answers.message().await?.expect("the present state");
+            answers.message().await?.expect("the current state");
             Ok::<_, Status>(answers)
         };
         let mut lost = watched(&channel).await.expect("watches");
         let mut kept = watched(&server.certified(&["staying.example.com"]).await).await.expect("watches");
 
-        server.server.reload(|config| config.callers = left).expect("is taken");
+        server.server.reload(|config| config.callers = left).expect("accepted");
         unknown(lost.message().await, expected);
         unknown(watched(&channel).await, expected);
         unknown(call(&channel).await, expected);

@@ -1,4 +1,4 @@
-//! Every method that the descriptor sets have.
+//! Authentication and permissions of every method in the descriptor sets.
 
 use bytes::Bytes;
 use jsonwebtoken::Algorithm;
@@ -45,22 +45,22 @@ const FOREIGN: &str = "of another requestor";
 const ELSEWHERE: &str = "of another environment";
 const PERMITTED_NOTHING: &str = "without permissions";
 
-/// Whom a method is for.
+/// Who may call a method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Audience {
-    Everybody,
+    Anyone,
     AnyCaller,
     CallersWith(Permission),
 }
 
-/// A method as a call of it is made: for whom it is, and a message that it can answer.
+/// A call of a method: who may make it, and a valid request message.
 struct MethodCall {
     method: String,
-    is_for: Audience,
+    audience: Audience,
     message: Vec<u8>,
 }
 
-/// Every method that there is.
+/// Every method of the server, in all its descriptor sets.
 fn methods() -> Vec<String> {
     let sets = [
         FILE_DESCRIPTOR_SET,
@@ -83,19 +83,19 @@ fn methods() -> Vec<String> {
     methods
 }
 
-/// A code that is there.
+/// A live code.
 async fn code(server: &TestServer) -> String {
     let request = with_token(&token_of(ADMIN), create());
     let created = server.codes().create_registration_code(request).await.expect("creates").into_inner();
     created.registration_code.expect("has a code").code
 }
 
-/// How a method is called, with this code where it is about one. A method that is not here fails the test: say for whom it is.
+/// A call of this method, about this code if it takes one. A method that is not listed fails the test: add it with its audience.
 fn call(method: &str, code: &str) -> MethodCall {
     let by_device = || reset(Target::DeviceId("device".to_owned()));
     let (service, name) = method.trim_start_matches('/').split_once('/').expect("a service and a name");
     let (is_for, message) = match (service, name) {
-        ("grpc.health.v1.Health", _) => (Audience::Everybody, Vec::new()),
+        ("grpc.health.v1.Health", _) => (Audience::Anyone, Vec::new()),
         ("grpc.reflection.v1.ServerReflection" | "grpc.reflection.v1alpha.ServerReflection", _) => {
             // list_services
             (Audience::AnyCaller, vec![0x3a, 0])
@@ -155,12 +155,12 @@ fn call(method: &str, code: &str) -> MethodCall {
             (Audience::CallersWith(Permission::TempPassesRead), request.encode_to_vec())
         }
         ("passbridge.v1.EntitlementService", name) => entitlement(name, code),
-        _ => panic!("{method} is new: say here for whom it is"),
+        _ => panic!("{method} is not listed: add it here with its audience"),
     };
     MethodCall { method: method.to_owned(), is_for, message }
 }
 
-/// How a method of `EntitlementService` is called.
+/// A call of this method of `EntitlementService`.
 fn entitlement(name: &str, code: &str) -> (Audience, Vec<u8>) {
     let (requestor_id, device_id) = (REQUESTOR.to_owned(), "device".to_owned());
     match name {
@@ -202,7 +202,7 @@ fn entitlement(name: &str, code: &str) -> (Audience, Vec<u8>) {
             let request = LogoutRequest { requestor_id, device_id, ..LogoutRequest::default() };
             (Audience::CallersWith(Permission::EntitlementsLogout), request.encode_to_vec())
         }
-        _ => panic!("{name} is new: say here for whom it is"),
+        _ => panic!("{name} is not listed: add it here with its audience"),
     }
 }
 
@@ -210,7 +210,7 @@ fn only(permission: Permission) -> String {
     format!("only {permission}")
 }
 
-/// The name in the certificate of the caller of this name.
+/// The name in the certificate of this caller.
 fn san_of(name: &str) -> String {
     format!("{}.example.com", name.replace(' ', "-"))
 }
@@ -219,7 +219,7 @@ fn all_but(permission: Permission) -> String {
     format!("all but {permission}")
 }
 
-/// Every kind of caller, by its token.
+/// A caller of every kind, each with its own token.
 fn callers() -> Vec<CallerEntry> {
     let all: Vec<_> = Permission::ALL.into_iter().map(Permission::as_str).collect();
     let mut callers = vec![caller(ADMIN, &all), caller(PERMITTED_NOTHING, &[])];
@@ -246,14 +246,14 @@ fn server() -> TestServer {
     TestServer::configured(|config| configure(config, callers()))
 }
 
-/// Has an administrator known by the tokens that the key signs.
+/// Configures an administrator who is identified by tokens that the key signs.
 fn know_by(key: &SigningKey, folder: &TempDir, config: &mut Config) {
     config.grpc.jwt = vec![issuer_at(key_file(folder.path(), [key]))];
     let all: Vec<_> = Permission::ALL.into_iter().map(Permission::as_str).collect();
     config.callers.push(by_subject(PLAYER, caller("by its JWT", &all)));
 }
 
-/// Sees to it that whoever may make a call got its answer. Over the server's own store nobody has a login to ask for.
+/// Asserts that an allowed call was served. The local backend has no logins.
 #[track_caller]
 fn assert_served(call: &MethodCall, answer: Result<Bytes, Status>) {
     if call.method.contains("EntitlementService") {
@@ -263,7 +263,7 @@ fn assert_served(call: &MethodCall, answer: Result<Bytes, Status>) {
     }
 }
 
-/// What a call gets. A batch tells of its items apart.
+/// The result of a call. The status of a batch is that of its first item.
 async fn outcome(channel: impl Connection, call: &MethodCall, token: Option<&str>) -> Result<Bytes, Status> {
     let answer = first_answer(channel, &call.method, token, call.message.clone()).await?;
     if call.method.ends_with("/BatchResetTempPass") {
@@ -277,10 +277,10 @@ async fn outcome(channel: impl Connection, call: &MethodCall, token: Option<&str
     Ok(answer)
 }
 
-/// What whoever is not known gets: an answer of the server's health, and of nothing else.
+/// Asserts what an unauthenticated client gets: the server's health, and nothing else.
 fn assert_not_known(call: &MethodCall, answer: Result<Bytes, Status>) {
-    match call.is_for {
-        Audience::Everybody => drop(answer.expect(&call.method)),
+    match call.audience {
+        Audience::Anyone => drop(answer.expect(&call.method)),
         Audience::AnyCaller | Audience::CallersWith(_) => {
             refused(answer, Code::Unauthenticated, "CALLER_NOT_AUTHENTICATED");
         }
@@ -342,12 +342,10 @@ async fn a_certificate_authenticates_alone_but_not_beside_a_wrong_token() {
     }
 }
 
-/// What callers get: an answer where they have the permission that the call needs, and nothing without it.
+/// Asserts that callers are served only if they have the permission that the call requires.
 async fn assert_permitted(call: &MethodCall, outcome_for: impl AsyncFn(&str) -> Result<Bytes, Status>) {
-    match call.is_for {
-        Audience::Everybody | Audience::AnyCaller => {
-            assert_served(call, outcome_for(PERMITTED_NOTHING).await)
-        }
+    match call.audience {
+        Audience::Anyone | Audience::AnyCaller => assert_served(call, outcome_for(PERMITTED_NOTHING).await),
         Audience::CallersWith(permission) => {
             for name in [FOREIGN, ELSEWHERE, PERMITTED_NOTHING, &all_but(permission)] {
                 refused(outcome_for(name).await, Code::PermissionDenied, "PERMISSION_MISSING");

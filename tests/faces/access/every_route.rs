@@ -1,4 +1,4 @@
-//! Every call that the router of the REST face has.
+//! Authentication and permissions of every route of the REST face.
 
 use std::time::Duration;
 
@@ -28,21 +28,21 @@ use crate::support::{
 
 const GRPC_CALLER: &str = "caller";
 
-/// A call as a client makes it, and the permission that it needs; none where it shows no token at all.
+/// A call, and the permission that it requires; `None` if it needs no token.
 struct RouteCall {
     method: Method,
     path: String,
     permission: Option<Permission>,
 }
 
-/// A code that is there.
+/// A live code.
 async fn code(server: &TestServer) -> String {
     let request = with_token(&token_of(GRPC_CALLER), create());
     let created = server.codes().create_registration_code(request).await.expect("creates").into_inner();
     created.registration_code.expect("has a code").code
 }
 
-/// How a path is called, with this code where it is about one. A path that is not here fails the test: say what it needs.
+/// A call of this path, about this code if it takes one. A path that is not listed fails the test: add it with its permission.
 fn call(method: &Method, route: &str, code: &str) -> RouteCall {
     let path = route.replace("{requestor}", REQUESTOR).replace("{code}", code);
     let reset = format!("requestor_id={REQUESTOR}");
@@ -62,9 +62,9 @@ fn call(method: &Method, route: &str, code: &str) -> RouteCall {
             let key = "a".repeat(64);
             (Some(Permission::TempPassesReset), format!("{reset}&mvpd_id=TempPassREF&key={key}"))
         }
-        // By these a client gets its token; they have suites of their own for wrong statements and secrets.
+        // A client gets its token here. Wrong statements and secrets have their own tests.
         ("POST", "/o/client/register" | "/o/client/token") => (None, String::new()),
-        _ => panic!("{method} {route} is new: say here what it needs"),
+        _ => panic!("{method} {route} is not listed: add it here with its permission"),
     };
     RouteCall { method: method.clone(), path: format!("{path}?{query}"), permission }
 }
@@ -81,7 +81,7 @@ async fn send(server: &TestServer, call: &RouteCall, token: Option<&str>) -> Ans
     request(server, call, token).send().await
 }
 
-/// A caller of gRPC that may do everything there.
+/// A gRPC caller with every permission.
 fn grpc_caller() -> CallerEntry {
     let all: Vec<_> = Permission::ALL.into_iter().map(Permission::as_str).collect();
     caller(GRPC_CALLER, &all)
@@ -99,12 +99,12 @@ fn statement(requestor: &str, permissions: impl IntoIterator<Item = Permission>)
     }
 }
 
-/// The calls that need a token, each with a code of its own.
+/// The calls that require a token, each with its own code.
 async fn guarded(code: impl AsyncFn() -> String) -> Vec<(RouteCall, Permission)> {
     let mut guarded = Vec::new();
-    // Over our own store there is nothing of the v1 flow: its credentials are `tests/bridge/over_v1.rs`'s.
-    let is_here = |route: &str| !route.starts_with("/api/v1/") && !route.starts_with("/adobe-services/");
-    for (method, route) in rest::calls().into_iter().filter(|(_, route)| is_here(route)) {
+    // The local backend has no v1 flow. `tests/bridge/over_v1.rs` tests its credentials.
+    let is_local = |route: &str| !route.starts_with("/api/v1/") && !route.starts_with("/adobe-services/");
+    for (method, route) in rest::calls().into_iter().filter(|(_, route)| is_local(route)) {
         let call = call(&method, route, &code().await);
         guarded.extend(call.permission.map(|permission| (call, permission)));
     }
@@ -156,7 +156,7 @@ async fn the_certificate_of_a_grpc_caller_only_admits_the_connection() {
     let client = server.client().showing(&server.identity(&[SAN]));
     for (call, _) in guarded(code).await {
         for token in [None, Some("wrong"), Some(&*token_of(GRPC_CALLER))] {
-            let stream = client.connect(server.server.rest_address()).await.expect("shakes hands");
+            let stream = client.connect(server.server.rest_address()).await.expect("completes the handshake");
             let answer = request(&server.server, &call, token).send_over(stream).await.expect("answers");
             assert_eq!(answer.status, 401, "{} {} {token:?}: {answer:?}", call.method, call.path);
         }

@@ -1,4 +1,4 @@
-//! Callers that are known by JWTs of an issuer, whose keys an HTTP server of the test serves.
+//! Callers that are identified by JWTs of an issuer. An HTTP server of the test serves the issuer's keys.
 
 use std::{fs, path::Path, time::Duration};
 
@@ -28,19 +28,19 @@ const AUDIENCE: &str = "passbridge";
 pub(super) const PLAYER: &str = "system:serviceaccount:streaming:player";
 const STATIC: &str = "static";
 
-/// A caller that is known by a subject of the issuer's tokens instead.
+/// This caller, identified by a subject of the issuer's tokens instead.
 pub(super) fn by_subject(subject: &str, caller: CallerEntry) -> CallerEntry {
     let jwt = JwtSubject { issuer: ISSUER.to_owned(), subject: subject.to_owned() };
     CallerEntry { token_hash: None, jwt: Some(jwt), ..caller }
 }
 
-/// The issuer with its keys in a file or at a URL.
+/// The issuer, with its keys in a file or at a URL.
 pub(super) fn issuer_at(jwks: impl Into<String>) -> Jwt {
     let (issuer, audience) = (ISSUER.to_owned(), AUDIENCE.to_owned());
     Jwt { issuer, audience, jwks: jwks.into(), ..Jwt::default() }
 }
 
-/// A file with these keys.
+/// Writes a file with these keys.
 pub(super) fn key_file<'a>(folder: &Path, all: impl IntoIterator<Item = &'a SigningKey>) -> String {
     let Serves::Text(_, set) = keys(all) else { unreachable!() };
     let file = folder.join("keys.json");
@@ -80,7 +80,7 @@ pub(super) fn claims(subject: &str) -> Value {
     })
 }
 
-/// The claims with one of them changed; null takes it away.
+/// The claims with one of them changed; null removes it.
 pub(super) fn with(name: &str, value: Value) -> Value {
     let mut claims = claims(PLAYER);
     match value {
@@ -104,11 +104,11 @@ async fn a_service_account_of_a_cluster_whose_key_endpoint_requires_a_token_is_a
     let key = SigningKey::new("cluster-1", Algorithm::RS256);
     let authority = Authority::named("cluster");
     let issuer = IssuerServer::start_over_tls(keys([&key]), &authority.server()).await;
-    issuer.ask_for("of this pod");
+    issuer.ask_for("token of this pod");
     let folder = tempfile::tempdir().expect("a folder");
     let (ca, file) = (folder.path().join("ca.crt"), folder.path().join("token"));
     fs::write(&ca, &authority.certificate).expect("written");
-    fs::write(&file, "of this pod\n").expect("written");
+    fs::write(&file, "token of this pod\n").expect("written");
     let server = TestServer::configured(|config| {
         configure(config, &issuer);
         config.grpc.jwt[0].jwks_ca = Some(ca.clone());
@@ -121,9 +121,9 @@ async fn a_service_account_of_a_cluster_whose_key_endpoint_requires_a_token_is_a
     for subject in ["system:serviceaccount:streaming:other", "system:serviceaccount:a:b:player", "player"] {
         unknown(call(&server, &key.sign(&claims(subject))).await);
     }
-    // The token of the pod is replaced, and read again with the keys.
-    fs::write(&file, "a newer one").expect("written");
-    issuer.ask_for("a newer one");
+    // The pod's token is replaced. The server reads it again when it fetches the keys.
+    fs::write(&file, "newer token").expect("written");
+    issuer.ask_for("newer token");
     let next = SigningKey::new("cluster-2", Algorithm::ES256);
     issuer.serve(keys([&key, &next]));
     call(&server, &next.sign(&claims(PLAYER))).await.expect("creates");
@@ -134,7 +134,7 @@ async fn an_issuer_with_another_identity_or_that_refuses_our_token_is_not_truste
     let key = SigningKey::new("one", Algorithm::ES256);
     let (authority, other) = (Authority::named("cluster"), Authority::named("another"));
     let issuer = IssuerServer::start_over_tls(keys([&key]), &authority.server()).await;
-    issuer.ask_for("of this pod");
+    issuer.ask_for("token of this pod");
     let folder = tempfile::tempdir().expect("a folder");
     let file = |name: &str, text: &str| {
         let file = folder.path().join(name);
@@ -142,7 +142,7 @@ async fn an_issuer_with_another_identity_or_that_refuses_our_token_is_not_truste
         file
     };
     let (ca, wrong_ca) = (file("ca.crt", &authority.certificate), file("other.crt", &other.certificate));
-    let (token, wrong_token) = (file("token", "of this pod"), file("wrong", "of another"));
+    let (token, wrong_token) = (file("token", "token of this pod"), file("wrong", "token of another pod"));
     for (ca, token, problem) in [
         (Some(&wrong_ca), Some(&token), Some("UnknownIssuer")),
         (None, Some(&token), Some("UnknownIssuer")),
@@ -216,7 +216,7 @@ async fn a_token_with_a_wrong_time_or_audience_is_refused_with_the_cause() {
     ] {
         call(&server, &key.sign(&claims)).await.unwrap_or_else(|error| panic!("{claims}: {error:?}"));
     }
-    // One that was taken ends like any other.
+    // An accepted token still expires.
     let token = key.sign(&claims(PLAYER));
     call(&server, &token).await.expect("creates");
     server.clock.advance(Duration::from_secs(3659));
@@ -234,7 +234,7 @@ async fn a_token_that_its_issuer_did_not_sign_is_refused() {
     call(&server, &genuine).await.expect("creates");
     let part = |value: &Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
     let unsigned = format!("{}.{}.", part(&json!({ "alg": "none", "kid": "one" })), part(&claims(PLAYER)));
-    // What everybody knows of the key, as a secret.
+    // The public key, used as an HMAC secret.
     let secret = EncodingKey::from_secret(key.public()["x"].as_str().expect("text").as_bytes());
     let header = Header { kid: Some("one".to_owned()), ..Header::new(Algorithm::HS256) };
     let by_secret = jsonwebtoken::encode(&header, &claims(PLAYER), &secret).expect("signs");
@@ -268,7 +268,7 @@ async fn an_unreachable_issuer_makes_only_its_own_tokens_unavailable() {
         call(&server, &token_of(STATIC)).await.expect("creates");
         if !matches!(wrong, Serves::Nothing) {
             issuer.serve(keys([&key]));
-            call(&server, &token).await.expect("creates, since the keys are there");
+            call(&server, &token).await.expect("creates once the keys are available");
         }
     }
 }
@@ -282,7 +282,7 @@ async fn a_new_key_is_fetched_at_once_and_unknown_key_ids_are_rate_limited() {
     call(&server, &remembered).await.expect("creates");
     issuer.serve(keys([&new]));
     call(&server, &new.sign(&claims(PLAYER))).await.expect("creates");
-    // What the issuer has taken back does not live on by having been taken before.
+    // A token of a withdrawn key is refused, even if it was accepted before.
     unknown(call(&server, &remembered).await);
     for number in 0..20 {
         let invented = SigningKey::new(&format!("invented-{number}"), Algorithm::ES256);
@@ -315,16 +315,16 @@ async fn a_reload_adds_and_removes_issuers_and_their_callers() {
     let server = TestServer::configured(|config| list(config, [caller(STATIC, &["codes.create"])]));
     let token = key.sign(&claims(PLAYER));
     unknown(call(&server, &token).await);
-    server.reload(|config| configure(config, &issuer)).expect("is taken");
+    server.reload(|config| configure(config, &issuer)).expect("accepted");
     call(&server, &token).await.expect("creates");
-    server.reload(|config| configure(config, &issuer)).expect("is taken");
+    server.reload(|config| configure(config, &issuer)).expect("accepted");
     call(&server, &token).await.expect("creates");
-    assert_eq!(issuer.asked(), 1, "the same issuer keeps its keys");
+    assert_eq!(issuer.asked(), 1, "keys of an unchanged issuer stay cached");
     let error = server.reload(|config| {
         configure(config, &issuer);
         config.grpc.jwt.clear();
     });
     assert!(error.expect_err("is refused").to_string().contains("callers[0].jwt.issuer"));
-    server.reload(|config| config.callers = vec![caller(STATIC, &["codes.create"])]).expect("is taken");
+    server.reload(|config| config.callers = vec![caller(STATIC, &["codes.create"])]).expect("accepted");
     unknown(call(&server, &token).await);
 }

@@ -1,4 +1,4 @@
-//! Who may do what: every call of both faces, with every kind of credentials.
+//! Authentication and authorization: every call of both faces, with every kind of credentials.
 
 mod certificate;
 mod every_method;

@@ -1,4 +1,4 @@
-//! Callers are removed, and rights taken, by a reload: for calls that are under way too.
+//! A reload removes callers and permissions, also for calls in progress.
 
 use passbridge::{
     config::CallerEntry,
@@ -53,17 +53,17 @@ async fn a_caller_removed_by_a_reload_is_refused_and_its_watches_end() {
             let request = with_token(&token_of(name), watch(&typed));
             let answers = server.codes().watch_registration_code(request).await.expect("watches");
             let mut answers = answers.into_inner();
-            answers.message().await.expect("answers").expect("the present state");
+            answers.message().await.expect("answers").expect("the current state");
             watches.push(answers);
         }
         let [mut lost, mut kept] = <[_; 2]>::try_from(watches).expect("two");
 
-        server.reload(|config| config.callers = left).expect("is taken");
+        server.reload(|config| config.callers = left).expect("accepted");
         refused(lost.message().await, code, reason);
         let request = with_token(&token_of(WATCHER), watch(&typed));
         refused(server.codes().watch_registration_code(request).await, code, reason);
 
-        // The other one goes on, and hears what happens.
+        // The other watch continues and is notified.
         server.clock.advance(std::time::Duration::from_secs(1_800));
         kept.message().await.expect("answers").expect("the code has expired");
         assert_eq!(kept.message().await.expect("ends with OK"), None);
@@ -78,13 +78,13 @@ async fn an_open_batch_stops_when_its_caller_loses_the_permission() {
         item_id: String::new(),
         item: Some(Item::TempPass(reset(Target::DeviceId("device".to_owned())))),
     };
-    send.send(item()).await.expect("begins");
+    send.send(item()).await.expect("starts");
     let request = with_token(&token_of("support"), ReceiverStream::new(items));
-    let mut answers = server.temp_passes().batch_reset_temp_pass(request).await.expect("begins").into_inner();
+    let mut answers = server.temp_passes().batch_reset_temp_pass(request).await.expect("starts").into_inner();
     let mut next = async || answers.message().await.expect("answers").expect("an answer").status;
     assert_eq!(next().await.expect("has a status").code, 0);
-    server.reload(|config| config.callers.clear()).expect("is taken");
-    send.send(item()).await.expect("goes on");
+    server.reload(|config| config.callers.clear()).expect("accepted");
+    send.send(item()).await.expect("continues");
     assert_eq!(next().await.expect("has a status").code, i32::from(Code::Unauthenticated));
 }
 
@@ -119,10 +119,10 @@ async fn a_token_is_replaced_without_downtime() {
         server.codes().create_registration_code(with_token(&token_of(token), create())).await.map(drop)
     };
     create("old").await.expect("creates");
-    server.reload(|config| config.callers.push(renamed("new"))).expect("is taken");
+    server.reload(|config| config.callers.push(renamed("new"))).expect("accepted");
     create("old").await.expect("creates");
     create("new").await.expect("creates");
-    server.reload(|config| config.callers = vec![renamed("new")]).expect("is taken");
+    server.reload(|config| config.callers = vec![renamed("new")]).expect("accepted");
     refused(create("old").await, Code::Unauthenticated, "CALLER_NOT_AUTHENTICATED");
     create("new").await.expect("creates");
 }

@@ -1,4 +1,4 @@
-//! How much of what there is one caller may have.
+//! The share of each quota that one caller may use.
 
 use passbridge::{
     config::Config,
@@ -64,7 +64,7 @@ async fn one_caller_cannot_use_all_watches() {
     assert_share(&status, ("max_watches", "5"), Some("4"));
     assert!(status.message().contains("grpc.caller_share"), "{}", status.message());
 
-    held.push(open_watch(&server, OTHER, &code).await.expect("a place is left to others"));
+    held.push(open_watch(&server, OTHER, &code).await.expect("a slot is left for others"));
     let refusal = open_watch(&server, OTHER, &code).await;
     let status = refused(refusal, Code::ResourceExhausted, "WATCHES_EXHAUSTED");
     assert_share(&status, ("max_watches", "5"), None);
@@ -93,14 +93,14 @@ async fn one_caller_cannot_use_all_batches() {
     }
     let status = refused(begin(GREEDY).await, Code::ResourceExhausted, "BATCHES_EXHAUSTED");
     assert_share(&status, ("max_batches", "5"), Some("4"));
-    held.push(begin(OTHER).await.expect("a place is left to others"));
+    held.push(begin(OTHER).await.expect("a slot is left for others"));
     let status = refused(begin(OTHER).await, Code::ResourceExhausted, "BATCHES_EXHAUSTED");
     assert_share(&status, ("max_batches", "5"), None);
 }
 
 type Connected = RegistrationCodeServiceClient<Channel>;
 
-/// A connection over which the caller has called.
+/// Opens a connection and makes a call over it as this caller.
 async fn connect(server: &TestServer, name: &str, code: &str) -> Result<Connected, Status> {
     let mut codes = server.codes();
     codes.get_registration_code(with_token(&token_of(name), get(code))).await.map(|_| codes)
@@ -111,18 +111,18 @@ async fn one_caller_cannot_use_all_connections_and_those_over_its_share_close() 
     let server = server(|config| config.grpc.max_connections = 10);
     let code = created(&server).await;
     let mut held = Vec::new();
-    // The connection of the create is closed by its client, which the server may yet have to learn.
+    // The server may not have detected yet that the client of the create closed its connection.
     while held.len() < 8 {
         held.extend(connect(&server, GREEDY, &code).await);
     }
-    // More than there are places for, if they were kept.
+    // More connections than there are slots, if refused ones were kept open.
     for _ in 0..10 {
         let refusal = connect(&server, GREEDY, &code).await;
         let status = refused(refusal, Code::ResourceExhausted, "CONNECTIONS_EXHAUSTED");
         assert_share(&status, ("max_connections", "10"), Some("8"));
     }
-    connect(&server, OTHER, &code).await.expect("a place is left to others");
-    held[0].get_registration_code(with_token(&token_of(GREEDY), get(&code))).await.expect("goes on");
+    connect(&server, OTHER, &code).await.expect("a slot is left for others");
+    held[0].get_registration_code(with_token(&token_of(GREEDY), get(&code))).await.expect("continues");
     held.pop();
     while connect(&server, GREEDY, &code).await.is_err() {}
 }
@@ -140,7 +140,7 @@ async fn the_server_closes_a_connection_over_the_callers_share() {
     let refusal = surplus.codes().get_registration_code(with_token(&token_of(GREEDY), get(&code))).await;
     refused(refusal, Code::ResourceExhausted, "CONNECTIONS_EXHAUSTED");
     let request = || with_token(&token_of(OTHER), get(&code));
-    // Whoever it is: nothing is answered over it once the server has said so.
+    // After the refusal, the server serves no caller over this connection.
     while surplus.codes().get_registration_code(request()).await.is_ok() {}
     drop(first);
 }

@@ -1,4 +1,4 @@
-//! A server that asks clients for certificates, and the connections of those that have one.
+//! A server that requests client certificates, and connections with and without one.
 
 use passbridge::config::{Config, Tls};
 use tempfile::TempDir;
@@ -9,7 +9,7 @@ use crate::support::{
     test_server::TestServer,
 };
 
-/// The server, and the CA of its certificate and its clients'.
+/// The server, and the CA of its own and its clients' certificates.
 pub struct TlsServer {
     pub server: TestServer,
     authority: Authority,
@@ -17,7 +17,7 @@ pub struct TlsServer {
 }
 
 impl TlsServer {
-    /// A server whose configuration is the default but for TLS, and for what `change` does.
+    /// Starts a server with the default configuration, TLS and this `change`.
     pub fn configured(change: impl FnOnce(&mut Config)) -> Self {
         let (authority, folder) = (Authority::named("ours"), tempfile::tempdir().expect("a folder"));
         let file = folder.path().join("clients.pem");
@@ -41,18 +41,19 @@ impl TlsServer {
         self.authority.client()
     }
 
-    /// A connection of gRPC whose client has a certificate with these names.
+    /// A gRPC connection of a client whose certificate has these names.
     pub async fn certified(&self, names: &[&str]) -> RawChannel {
         self.channel(self.client().showing(&self.identity(names))).await
     }
 
-    /// A connection of gRPC whose client has none.
+    /// A gRPC connection of a client without a certificate.
     pub async fn uncertified(&self) -> RawChannel {
         self.channel(self.client()).await
     }
 
     async fn channel(&self, client: TlsClient) -> RawChannel {
-        let stream = client.wanting("h2").connect(self.server.address()).await.expect("shakes hands");
+        let stream =
+            client.wanting("h2").connect(self.server.address()).await.expect("completes the handshake");
         RawChannel::over(stream).await.expect("speaks HTTP/2")
     }
 }

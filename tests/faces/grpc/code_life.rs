@@ -1,4 +1,4 @@
-//! A code from its creation to its end, and what it tells of itself.
+//! The life of a code from its creation to its end, and the fields of its record.
 
 use std::time::Duration;
 
@@ -90,7 +90,7 @@ async fn a_code_has_the_values_of_its_request() {
         .await;
 
     assert_eq!(created.requestor_id, "REF");
-    assert_eq!(created.environment, "default", "never empty, even where the request left it out");
+    assert_eq!(created.environment, "default", "never empty, even if the request omits it");
     assert_eq!(created.mvpd_id, "Cablevision");
     assert_eq!(created.device_id, "c29tZSBkZXZpY2U=");
     assert!(!created.device_id_assigned);
@@ -277,7 +277,7 @@ async fn an_expired_code_is_not_reissued_until_ten_minutes_after_its_expiry() {
     assert_quarantined(&server, &code).await;
 }
 
-/// That a code with a minute to live comes back after eleven, and no millisecond before.
+/// Asserts that a code with a TTL of one minute is reissued after eleven minutes, and not a millisecond earlier.
 async fn assert_quarantined(server: &TestServer, code: &str) {
     for (wait, again) in [(0, false), (60_000, false), (599_999, false), (1, true)] {
         server.clock.advance(Duration::from_millis(wait));

@@ -1,5 +1,4 @@
-//! Deadlines that the server keeps. The one of a unary call is shown where a sync can be held: in the process
-//! tests.
+//! Deadlines that the server enforces. The process tests cover the deadline of a unary call, because they can delay a sync.
 
 use std::{
     convert::Infallible,
@@ -20,7 +19,7 @@ use crate::support::{
     test_server::TestServer,
 };
 
-/// The body of a client that has said all its headers and then nothing.
+/// The body of a client that sends its headers and then nothing.
 struct Silence;
 
 impl http_body::Body for Silence {
@@ -35,7 +34,7 @@ impl http_body::Body for Silence {
     }
 }
 
-/// Makes a call whose message never comes.
+/// Makes a call whose message never arrives.
 async fn call_without_message(server: &TestServer, timeout: &str) -> Status {
     let request = http::Request::post(
         "http://passbridge.test/passbridge.v1.RegistrationCodeService/CreateRegistrationCode",
@@ -68,7 +67,7 @@ async fn a_watch_ends_with_deadline_exceeded_at_the_callers_deadline() {
                 }
             }
         }
-        // On a machine so busy that the deadline passes before the first message.
+        // On a busy machine, the deadline may pass before the first message.
         Err(status) => Err(status),
     };
     refused(answer, Code::DeadlineExceeded, "DEADLINE_EXCEEDED");

@@ -1,4 +1,4 @@
-//! Device information: the source documents' sample, and the service's four methods.
+//! Device information: the sample of the source documents, and the service's four methods.
 
 use base64::{
     Engine,
@@ -21,7 +21,7 @@ use crate::support::{
 const SAMPLE: &str = include_str!("../../golden/device_info/sample.normalized");
 const SAMPLE_DEVICE: &str = include_str!("../../golden/device_info/fire_tv_sample_explicit.json");
 
-/// The sample's device in the wire form, its User-Agent, and the address that it came from.
+/// The sample's device in the wire form, and its User-Agent.
 fn sample() -> (String, String) {
     let sample: serde_json::Value = serde_json::from_str(SAMPLE_DEVICE).expect("JSON");
     let user_agent = sample["user_agent"].as_str().expect("text").to_owned();
@@ -134,7 +134,7 @@ async fn url_safe_base64_without_padding_is_accepted() {
     let server = TestServer::start();
     let json = json!({ "model": "Roku?>?>~~~", "osName": "Roku OS" }).to_string();
     let wire = URL_SAFE_NO_PAD.encode(json);
-    assert!(wire.contains(['-', '_']), "shows the difference");
+    assert!(wire.contains(['-', '_']), "the sample must use the URL-safe alphabet");
     let request = DecodeDeviceInfoRequest { x_device_info: wire };
     let answer = server.devices().decode_device_info(request).await.expect("decodes").into_inner();
     assert_eq!(answer.device_info.expect("device information").model.as_deref(), Some("Roku?>?>~~~"));
@@ -185,13 +185,13 @@ async fn encoding_and_decoding_round_trips_with_unknown_keys() {
     let json: serde_json::Value = serde_json::from_str(&decoded(&encoded.x_device_info)).expect("JSON");
     assert_eq!(json["osName"], "Android");
     assert_eq!(json["connectionSecure"], true);
-    assert_eq!(json["whole"], 4, "no 4.0");
+    assert_eq!(json["whole"], 4, "not 4.0");
     let request = DecodeDeviceInfoRequest { x_device_info: encoded.x_device_info };
     let answer = server.devices().decode_device_info(request).await.expect("decodes").into_inner();
     assert_eq!(answer.device_info, Some(info));
 }
 
-/// Lists in lists, so many levels of them.
+/// Lists nested to this many levels.
 fn nested(levels: usize) -> Kind {
     (1..levels).fold(Kind::ListValue(ListValue::default()), |inner, _| {
         Kind::ListValue(ListValue { values: vec![Value { kind: Some(inner) }] })

@@ -1,4 +1,4 @@
-//! How the server ends under calls that are still open.
+//! How the server drains while calls are open.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use tonic_health::pb::{
 
 use crate::support::{request::REQUESTOR, status::refused, test_server::TestServer};
 
-/// Longer than any test: what ends before it was not cut.
+/// Starts a server whose drain limit is longer than any test, so that a call that ends was not cancelled.
 fn patient() -> TestServer {
     TestServer::configured(|config| config.runtime.drain_timeout = HumanDuration::from_secs(10))
 }
@@ -62,7 +62,7 @@ async fn an_open_health_watch_does_not_delay_the_drain() {
     server.begin_stop();
     let end = async { while let Ok(Some(_)) = watch.message().await {} };
     let ended = tokio::time::timeout(Duration::from_secs(5), end).await;
-    assert!(ended.is_ok(), "the stream is left open until the drain limit cuts it");
+    assert!(ended.is_ok(), "the stream stays open until the drain limit");
 }
 
 #[tokio::test]
@@ -72,7 +72,7 @@ async fn an_idle_connection_does_not_delay_the_drain() {
     let code = codes.create_registration_code(crate::support::request::create()).await;
     code.expect("creates");
     let ended = tokio::time::timeout(Duration::from_secs(5), server.ended()).await;
-    assert!(ended.is_ok(), "the server waits for a client that has nothing open");
+    assert!(ended.is_ok(), "the server waits for an idle client");
 }
 
 #[tokio::test]

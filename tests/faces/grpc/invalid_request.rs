@@ -1,4 +1,4 @@
-//! Requests that are messages, but not valid ones: every violation is told at once, by its field.
+//! Invalid requests: the error reports every violation at once, by field.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use passbridge::proto::v1::{
@@ -139,7 +139,7 @@ async fn the_connection_of_a_device_to_normalize_is_validated() {
 #[tokio::test]
 async fn violations_are_truncated_to_what_a_trailer_holds() {
     let server = TestServer::start();
-    // Each of 21 fields too long, and the description of each quotes a little of it.
+    // 21 fields are too long, and each description quotes the start of its value.
     let long = Some("ä".repeat(5_000));
     let device = DeviceInfo {
         primary_hardware_type: long.clone(),

@@ -1,4 +1,4 @@
-//! What a person types, and what is found by it.
+//! How typed codes are folded and found.
 
 use passbridge::proto::v1::CreateRegistrationCodeRequest;
 use std::time::Duration;
@@ -26,7 +26,7 @@ async fn case_spaces_and_dashes_are_ignored() {
         let read = server.codes().get_registration_code(get(typed)).await.expect(typed).into_inner();
         assert_eq!(read.registration_code.expect("a code").id, id, "{typed:?}");
     }
-    server.codes().delete_registration_code(delete("bcd 4fgh")).await.expect("deletes by the same rules");
+    server.codes().delete_registration_code(delete("bcd 4fgh")).await.expect("deletes with the same folding");
 }
 
 #[tokio::test]
@@ -80,7 +80,7 @@ async fn the_likeliest_cause_of_not_found_comes_first() {
     });
     server.randomness.draw_next("BCDFGHK");
     server.created_by(CreateRegistrationCodeRequest { environment: "staging".to_owned(), ..create() }).await;
-    // This caller may read everywhere, so it is told.
+    // This caller may read in every place, so the causes name the other place.
     let elsewhere = probable_causes(&not_found(&server, "BCDFGHK").await).expect("carries ProbableCauses");
     assert!(elsewhere.causes[0].cause.contains("staging"), "{elsewhere:?}");
     let impossible = probable_causes(&not_found(&server, "X").await).expect("carries ProbableCauses");
@@ -99,7 +99,7 @@ async fn deleting_another_requestors_code_is_not_found_and_changes_nothing() {
     refused(answer, Code::NotFound, "REGISTRATION_CODE_NOT_FOUND");
     let mut request = get(&created.code);
     request.requestor_id = "OTHER".to_owned();
-    server.codes().get_registration_code(request).await.expect("is still there");
+    server.codes().get_registration_code(request).await.expect("still exists");
 }
 
 #[tokio::test]

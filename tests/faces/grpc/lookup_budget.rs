@@ -1,4 +1,4 @@
-//! How many wrong codes may be tried.
+//! The budget of failed lookups.
 
 use std::time::Duration;
 
@@ -68,7 +68,7 @@ async fn a_known_code_is_also_refused_once_the_budget_is_used_up() {
     refused(answer, Code::ResourceExhausted, "LOOKUP_BUDGET_EXHAUSTED");
 
     server.clock.advance(Duration::from_secs(60));
-    look_up(&server, &code, VIEWER).await.expect("is there after a minute");
+    look_up(&server, &code, VIEWER).await.expect("found after a minute");
 }
 
 #[tokio::test]

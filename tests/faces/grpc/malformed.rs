@@ -1,4 +1,4 @@
-//! Calls that are no call of this API at all. The answer is an error with all that an error has.
+//! Malformed calls. The response is a complete error with its details.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{Method, Request, header::CONTENT_TYPE, uri::PathAndQuery};
@@ -18,7 +18,7 @@ use crate::support::{
 const CREATE: &str = "/passbridge.v1.RegistrationCodeService/CreateRegistrationCode";
 const WATCH: &str = "/passbridge.v1.RegistrationCodeService/WatchRegistrationCode";
 
-/// A message whose device id is bytes, where the contract's is text.
+/// A message whose device id is bytes instead of text.
 #[derive(Clone, PartialEq, Message)]
 struct AnyBytes {
     #[prost(string, tag = "1")]
@@ -27,7 +27,7 @@ struct AnyBytes {
     device_id: Vec<u8>,
 }
 
-/// A message whose first field is a number, where the contract's is text.
+/// A message whose first field is a number instead of text.
 #[derive(Clone, PartialEq, Message)]
 struct WrongType {
     #[prost(uint64, tag = "1")]
@@ -46,7 +46,7 @@ async fn call<M: Message + 'static>(
     grpc.unary(tonic::Request::new(message), path, codec).await.map(tonic::Response::into_inner)
 }
 
-/// Sends a body as it is, and reads the status from the headers: an error has no body.
+/// Sends a raw body and reads the status from the headers, because an error has no body.
 async fn post(server: &TestServer, path: &str, body: &str) -> Status {
     let request = Request::builder()
         .method(Method::POST)
@@ -84,7 +84,7 @@ async fn a_body_that_is_not_a_grpc_message_is_malformed() {
         ("nothing", ""),
         ("half a header", "\0\0"),
         ("less than the header says", "\0\0\0\0\u{9}x"),
-        ("compressed without saying how", "\u{1}\0\0\0\u{1}x"),
+        ("compressed without an encoding", "\u{1}\0\0\0\u{1}x"),
         ("an unknown flag", "\u{7}\0\0\0\u{1}x"),
     ] {
         let status = post(&server, CREATE, body).await;
@@ -125,7 +125,7 @@ async fn a_message_over_4_mib_is_too_large() {
         Code::ResourceExhausted,
         "MESSAGE_TOO_LARGE",
     );
-    assert_eq!(retry_delay(&status), None, "a repeat fails again");
+    assert_eq!(retry_delay(&status), None, "a retry cannot succeed");
     let request = DecodeDeviceInfoRequest { x_device_info: huge };
     let answer = server.devices().decode_device_info(request).await;
     refused(answer, Code::ResourceExhausted, "MESSAGE_TOO_LARGE");
@@ -173,7 +173,11 @@ async fn an_unknown_method_or_service_is_unimplemented() {
         let status = refused(answer, Code::Unimplemented, "UNSUPPORTED_OPERATION");
         let info = status.get_details_error_info().expect("carries ErrorInfo");
         let unknown = info.metadata.get("unknown").map(String::as_str);
-        assert_eq!(unknown, Some("method"), "a client tells an older server from what a backend cannot do");
+        assert_eq!(
+            unknown,
+            Some("method"),
+            "clients distinguish an older server from an operation that the backend does not support"
+        );
     }
 }
 

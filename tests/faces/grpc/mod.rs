@@ -1,4 +1,4 @@
-//! The gRPC face as its callers meet it.
+//! The gRPC face, tested through a real client.
 
 mod code_life;
 mod deadline;

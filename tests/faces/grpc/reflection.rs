@@ -1,4 +1,4 @@
-//! Reflection, by which command line clients need no proto files.
+//! Server reflection, so that command-line clients need no proto files.
 
 use tonic_reflection::pb::{v1, v1alpha};
 

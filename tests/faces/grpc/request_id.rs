@@ -1,4 +1,4 @@
-//! Creates that are safe to repeat.
+//! Idempotent creates: `request_id` is the idempotency key.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ async fn answer(
 #[tokio::test]
 async fn a_repeat_gets_the_stored_response() {
     let server = TestServer::start();
-    // An unlisted value, so that there is a warning to repeat.
+    // An unlisted value, so that the stored response has a warning.
     let mut request = repeatable();
     request.domain_name = "example.com".to_owned();
     let first = answer(&server, request.clone()).await;
@@ -50,7 +50,7 @@ async fn without_a_request_id_every_call_creates_a_code() {
 
 #[tokio::test]
 async fn concurrent_repeats_create_one_code() {
-    // There is room for one, so a second code would be refused.
+    // Only one code may be live, so a second create would be refused.
     let server = TestServer::configured(|config| config.codes.max_live_codes = 1);
     let calls = (0..16).map(|_| answer(&server, repeatable()));
     let answers = join_all(calls).await;
@@ -64,7 +64,7 @@ async fn another_request_with_the_same_id_is_refused() {
     let other = CreateRegistrationCodeRequest { mvpd_id: "Cablevision".to_owned(), ..repeatable() };
     let refusal = server.codes().create_registration_code(other).await;
     refused(refusal, Code::InvalidArgument, "REQUEST_ID_REUSED");
-    assert_eq!(answer(&server, repeatable()).await, first, "the first one still holds");
+    assert_eq!(answer(&server, repeatable()).await, first, "the first response is still stored");
 }
 
 #[tokio::test]
@@ -144,7 +144,7 @@ async fn equivalent_spellings_are_the_same_request() {
     let server = TestServer::start();
     let first = answer(&server, repeatable()).await;
     let named = CreateRegistrationCodeRequest { environment: "default".to_owned(), ..repeatable() };
-    assert_eq!(answer(&server, named).await, first, "an empty environment is the default one");
+    assert_eq!(answer(&server, named).await, first, "an empty environment means the default");
     let Some(Device::DeviceInfo(device_info)) = repeatable().device else { panic!("typed") };
     let encoded = EncodeDeviceInfoRequest { device_info: Some(device_info) };
     let encoded = DeviceInfoServiceClient::new(server.channel())
@@ -154,5 +154,5 @@ async fn equivalent_spellings_are_the_same_request() {
         .into_inner();
     let device = Some(Device::XDeviceInfo(encoded.x_device_info));
     let encoded = CreateRegistrationCodeRequest { device, ..repeatable() };
-    assert_eq!(answer(&server, encoded).await, first, "device information typed, and as devices send it");
+    assert_eq!(answer(&server, encoded).await, first, "typed and encoded device information are equivalent");
 }

@@ -1,4 +1,4 @@
-//! How much there may be at once: live codes, watches, streams.
+//! Limits of live codes, open watches and streams.
 
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ async fn an_expiry_frees_a_slot_within_the_announced_retry_delay() {
 
 #[tokio::test]
 async fn a_reload_with_more_environments_than_memory_allows_is_rejected() {
-    // In one environment they take half of the memory.
+    // The codes of one environment take half of the memory.
     let server = TestServer::configured(|config| {
         config.codes.length = 8;
         config.codes.max_live_codes = MEMORY / 2 / 64;
@@ -113,7 +113,7 @@ async fn open_watches_are_limited_as_configured() {
     server.codes().delete_registration_code(delete(&code)).await.expect("deletes");
     while first.message().await.expect("answers").is_some() {}
     let code = server.created().await.code;
-    server.codes().watch_registration_code(watch(&code)).await.expect("there is room again");
+    server.codes().watch_registration_code(watch(&code)).await.expect("a slot is free again");
 }
 
 #[tokio::test]
@@ -122,7 +122,7 @@ async fn a_refused_watch_takes_no_slot() {
     let refusal = server.codes().watch_registration_code(watch("BCDFGHJ")).await;
     refused(refusal, Code::NotFound, "REGISTRATION_CODE_NOT_FOUND");
     let code = server.created().await.code;
-    server.codes().watch_registration_code(watch(&code)).await.expect("there is room");
+    server.codes().watch_registration_code(watch(&code)).await.expect("a slot is free");
 }
 
 #[tokio::test]
@@ -131,13 +131,13 @@ async fn a_dropped_watch_frees_its_slot() {
     let code = server.created().await.code;
     let mut codes = server.codes();
     drop(codes.watch_registration_code(watch(&code)).await.expect("watches"));
-    // The server learns of it by the connection, and that is soon, but not at once.
+    // The server detects the reset stream soon, but not at once.
     for attempt in 0.. {
         match codes.watch_registration_code(watch(&code)).await {
             Ok(_) => return,
             Err(status) => assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}"),
         }
-        assert!(attempt < 10_000, "the place of a dropped watch is never free again");
+        assert!(attempt < 10_000, "the slot of a dropped watch is never freed");
         tokio::task::yield_now().await;
     }
 }
@@ -149,14 +149,14 @@ async fn a_watch_that_is_not_read_holds_its_slot_only_until_its_deadline() {
     let stuck = RawChannel::with_window(server.address(), 0).await;
     let mut request = tonic::Request::new(watch(&code));
     request.metadata_mut().insert("grpc-timeout", "50m".parse().expect("a value"));
-    let _open = stuck.codes().watch_registration_code(request).await.expect("the headers come");
+    let _open = stuck.codes().watch_registration_code(request).await.expect("the headers arrive");
     let mut codes = server.codes();
     for attempt in 0.. {
         match codes.watch_registration_code(watch(&code)).await {
             Ok(_) => return,
             Err(status) => assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}"),
         }
-        assert!(attempt < 100_000, "its place is never free again");
+        assert!(attempt < 100_000, "its slot is never freed");
         tokio::task::yield_now().await;
     }
 }
@@ -181,7 +181,7 @@ async fn one_connection_carries_hundreds_of_watches() {
     let ends = watches.into_iter().map(|mut watch| async move {
         let last = watch.message().await.expect("answers").expect("a state");
         assert_eq!(last.registration_code.expect("a code").state(), State::Released);
-        assert_eq!(watch.message().await.expect("ends well"), None);
+        assert_eq!(watch.message().await.expect("ends with OK"), None);
     });
     join_all(ends).await;
 }
@@ -197,7 +197,7 @@ async fn calls_over_the_stream_limit_of_a_connection_wait() {
         let mut codes = codes.clone();
         async move { codes.create_registration_code(create()).await }
     });
-    server.codes().get_registration_code(get(&code)).await.expect("another connection has room");
+    server.codes().get_registration_code(get(&code)).await.expect("another connection is served");
     assert!(!waiting.is_finished());
     server.codes().delete_registration_code(delete(&code)).await.expect("deletes");
     while held.message().await.expect("answers").is_some() {}

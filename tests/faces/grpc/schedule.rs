@@ -1,4 +1,4 @@
-//! Resets at set times.
+//! Scheduled resets of trials.
 
 use std::{fs, time::Duration};
 
@@ -11,7 +11,7 @@ use passbridge::{
 use super::temp_pass::authorize;
 use crate::support::{request::REQUESTOR, rest::operate, test_server::TestServer};
 
-/// From the tests' first moment, 22:13:20.123, to the midnight after it.
+/// The time from the start of the tests' clock, 22:13:20.123, to the next midnight.
 const TO_MIDNIGHT: Duration = Duration::from_millis(6_399_877);
 
 async fn state(server: &TestServer) -> State {
@@ -22,7 +22,7 @@ async fn state(server: &TestServer) -> State {
         ..GetTempPassRequest::default()
     };
     let answer = server.temp_passes().get_temp_pass(request).await.expect("answers").into_inner();
-    answer.temp_pass.expect("is there").state()
+    answer.temp_pass.expect("present").state()
 }
 
 #[tokio::test]
@@ -41,7 +41,7 @@ async fn a_schedule_resets_every_trial_at_midnight_and_is_named_in_the_audit_log
         OperatorResponse::Schedules(lines) => lines,
         other => panic!("{other:?}"),
     };
-    // Whoever asks for a schedule has seen it, and what is due from then on is run.
+    // Listing a schedule counts as its first sighting: it executes the runs that are due from then on.
     let first = list().await;
     assert_eq!((first[0].name.as_str(), first[0].result.as_str()), ("nightly", "not run yet"));
     let request = authorize("TempPass", "a", None, "1");

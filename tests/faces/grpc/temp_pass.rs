@@ -1,4 +1,4 @@
-//! The life of a trial, and everything that a reset must not mean.
+//! The life of a trial, and the resets that are refused.
 
 use std::{fs, time::Duration};
 
@@ -23,7 +23,7 @@ use crate::support::{
 const BASIC: &str = "TempPass";
 const PROMOTIONAL: &str = "TempPassREF";
 
-/// The documented example, and its SHA-256.
+/// The documented example and its SHA-256 digest.
 const IDENTIFIER: &str = "user@domain.com";
 const DIGEST: &str = "f7ee5ec7312165148b69fcca1d29075b14b8aef0b5048a332b18b88d09069fb7";
 
@@ -76,7 +76,7 @@ async fn authorized(server: &TestServer, request: AuthorizeTempPassRequest) -> A
 
 async fn state(server: &TestServer, request: GetTempPassRequest) -> State {
     let answer = server.temp_passes().get_temp_pass(request).await.expect("answers").into_inner();
-    answer.temp_pass.expect("is there").state()
+    answer.temp_pass.expect("present").state()
 }
 
 #[tokio::test]
@@ -85,8 +85,8 @@ async fn a_basic_trial_starts_runs_expires_and_restarts_after_a_reset() {
     assert_eq!(state(&server, get(BASIC, "a", None)).await, State::NotStarted);
     let first = authorized(&server, authorize(BASIC, "a", None, "channel 1")).await;
     assert_eq!((first.decision(), first.denial_reason()), (Decision::Permit, DenialReason::Unspecified));
-    let trial = first.temp_pass.expect("is there");
-    let (start, end) = (trial.start_time.expect("has"), trial.expire_time.expect("has"));
+    let trial = first.temp_pass.expect("present");
+    let (start, end) = (trial.start_time.expect("set"), trial.expire_time.expect("set"));
     assert_eq!(end.seconds - start.seconds, 4 * 3600);
     assert_eq!((trial.remaining_resources, trial.used_resources.len()), (None, 0));
 
@@ -109,15 +109,15 @@ async fn a_promotional_trial_limits_resources_and_follows_its_user_across_device
     let server = TestServer::start();
     for (index, resource) in ["1", "2", "3", "4", "5"].into_iter().enumerate() {
         let answer = authorized(&server, authorize(PROMOTIONAL, "a", Some(DIGEST), resource)).await;
-        let trial = answer.temp_pass.expect("is there");
+        let trial = answer.temp_pass.expect("present");
         assert_eq!(trial.remaining_resources, Some(4 - u32::try_from(index).expect("few")));
     }
     let other_device = authorized(&server, authorize(PROMOTIONAL, "b", Some(DIGEST), "6")).await;
     assert_eq!(other_device.denial_reason(), DenialReason::ResourcesExhausted);
-    let trial = other_device.temp_pass.expect("is there");
+    let trial = other_device.temp_pass.expect("present");
     assert_eq!((trial.state(), trial.used_resources.join(" ")), (State::Exhausted, "1 2 3 4 5".to_owned()));
     let playing = authorized(&server, authorize(PROMOTIONAL, "b", Some(DIGEST), "5")).await;
-    assert_eq!(playing.decision(), Decision::Permit, "a player authorizes again while it plays");
+    assert_eq!(playing.decision(), Decision::Permit, "a player authorizes a playing resource again");
 
     let upper = FlexibleTarget::GenericKey(DIGEST.to_ascii_uppercase());
     let mut temp_passes = server.temp_passes();
@@ -143,7 +143,7 @@ async fn an_identifier_and_its_digest_are_the_same_key() {
 
     by_identifier.hash_algorithm = HashAlgorithm::Sha512.into();
     by_identifier.device_id = "c".to_owned();
-    let other = authorized(&server, by_identifier).await.temp_pass.expect("is there");
+    let other = authorized(&server, by_identifier).await.temp_pass.expect("present");
     assert_eq!(other.used_resources.len(), 1, "another digest is another key");
 
     let target = FlexibleTarget::UserIdentifier(IDENTIFIER.to_owned());
@@ -239,7 +239,7 @@ async fn every_invalid_field_is_named() {
         ["app_id", "device_id", "device_ip", "generic_key", "hash_algorithm", "mvpd_id", "resource_id"]
     );
     let answer = temp_passes.authorize_temp_pass(authorize(BASIC, " ALL ", None, "1")).await;
-    assert_eq!(violated(answer), ["device_id"], "nobody could reset it by its name");
+    assert_eq!(violated(answer), ["device_id"], "a device named `all` could not be reset by id");
     let fields = violated(temp_passes.get_temp_pass(GetTempPassRequest::default()).await);
     assert_eq!(fields, ["device_id", "mvpd_id", "requestor_id"]);
 }
@@ -254,14 +254,14 @@ async fn only_configured_mvpds_are_temp_passes() {
             max_resources: Some(1),
             ..TempPassConfig::default()
         };
-        let environment = config.environments.get_mut("default").expect("is there");
-        let requestor = environment.requestors.get_mut(REQUESTOR).expect("is there");
+        let environment = config.environments.get_mut("default").expect("present");
+        let requestor = environment.requestors.get_mut(REQUESTOR).expect("present");
         requestor.temp_passes.insert("Summer".to_owned(), temp_pass);
     });
     let answer = server.temp_passes().authorize_temp_pass(authorize(BASIC, "a", None, "1")).await;
     refused(answer, Code::NotFound, "TEMP_PASS_NOT_FOUND");
     let first = authorized(&server, authorize("Summer", "a", Some(DIGEST), "1")).await;
-    assert_eq!(first.temp_pass.expect("is there").state(), State::Exhausted);
+    assert_eq!(first.temp_pass.expect("present").state(), State::Exhausted);
     server.clock.advance(Duration::from_secs(60));
     let over = authorized(&server, authorize("Summer", "a", Some(DIGEST), "1")).await;
     assert_eq!(over.denial_reason(), DenialReason::Expired);
@@ -296,16 +296,16 @@ async fn each_reset_writes_an_audit_entry_without_identifiers() {
     violated(temp_passes.reset_temp_pass(reset(device("all"))).await);
 
     let log = fs::read_to_string(server.data().join("audit.log")).expect("readable");
-    for told in ["living-room", IDENTIFIER, DIGEST] {
-        assert!(!log.contains(told), "{told}: {log}");
+    for identifier in ["living-room", IDENTIFIER, DIGEST] {
+        assert!(!log.contains(identifier), "{identifier}: {log}");
     }
     let entries: Vec<serde_json::Value> =
         log.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert_eq!(entries.len(), 3, "{log}");
     assert_eq!(entries[0]["time"], "2023-11-14T22:13:20.123Z");
-    let told = ["event", "caller", "face", "request_id", "environment", "requestor", "mvpd", "target"];
-    let told: Vec<_> = told.into_iter().map(|key| entries[0][key].as_str().expect("text")).collect();
-    assert_eq!(told.join(" "), "temp_pass_reset anonymous grpc ticket-42 default REF TempPass device");
+    let fields = ["event", "caller", "face", "request_id", "environment", "requestor", "mvpd", "target"];
+    let fields: Vec<_> = fields.into_iter().map(|key| entries[0][key].as_str().expect("text")).collect();
+    assert_eq!(fields.join(" "), "temp_pass_reset anonymous grpc ticket-42 default REF TempPass device");
     assert_eq!((&entries[0]["reset_count"], &entries[1]["reset_count"]), (&1.into(), &0.into()));
     assert_eq!(entries[0]["target_digest"].as_str().expect("text").len(), 64);
     assert_eq!((&entries[1]["target"], &entries[2]["target"]), (&"key".into(), &"all".into()));
@@ -316,7 +316,7 @@ async fn each_reset_writes_an_audit_entry_without_identifiers() {
 async fn a_refused_reset_also_writes_an_audit_entry() {
     let server = TestServer::start();
     let unknown = ResetTempPassRequest { mvpd_id: "Nowhere".to_owned(), ..reset(device("living-room")) };
-    server.temp_passes().reset_temp_pass(unknown).await.expect_err("there is no such TempPass");
+    server.temp_passes().reset_temp_pass(unknown).await.expect_err("the TempPass does not exist");
     let log = fs::read_to_string(server.data().join("audit.log")).expect("readable");
     let entry: serde_json::Value = serde_json::from_str(log.trim_end()).expect("one entry");
     assert_eq!((&entry["mvpd"], &entry["result"]), (&"Nowhere".into(), &"refused".into()));

@@ -1,4 +1,4 @@
-//! Many resets in one stream.
+//! Batches of resets in one stream.
 
 use std::collections::BTreeSet;
 
@@ -24,7 +24,7 @@ async fn answers(
     items: impl IntoIterator<Item = BatchResetTempPassRequest, IntoIter: Send + 'static>,
 ) -> Vec<Result<BatchResetTempPassResponse, Status>> {
     let items = futures_util::stream::iter(items);
-    let answers = server.temp_passes().batch_reset_temp_pass(items).await.expect("begins").into_inner();
+    let answers = server.temp_passes().batch_reset_temp_pass(items).await.expect("starts").into_inner();
     answers.collect().await
 }
 
@@ -47,8 +47,8 @@ async fn every_item_gets_one_response_with_its_own_outcome() {
     let mut ids = BTreeSet::new();
     let (mut count, mut refused) = (0, Vec::new());
     for answer in answers {
-        let answer = answer.expect("a failed item ends nothing");
-        let status = answer.status.expect("is there");
+        let answer = answer.expect("a failed item does not end the stream");
+        let status = answer.status.expect("present");
         if status.code == Code::Ok as i32 {
             count += answer.reset_count.expect("is known");
         } else {
@@ -70,26 +70,26 @@ async fn an_item_is_answered_before_the_next_one_arrives() {
         .temp_passes()
         .batch_reset_temp_pass(ReceiverStream::new(receiver))
         .await
-        .expect("begins")
+        .expect("starts")
         .into_inner();
     for id in ["one", "two"] {
-        sender.send(by_device(id)).await.expect("takes it");
-        let answer = answers.message().await.expect("goes on").expect("is there");
+        sender.send(by_device(id)).await.expect("accepted");
+        let answer = answers.message().await.expect("continues").expect("present");
         assert_eq!(answer.item_id, id);
     }
     drop(sender);
-    assert!(answers.message().await.expect("ends well").is_none());
+    assert!(answers.message().await.expect("ends with OK").is_none());
 }
 
-/// With names as long as they may be, so that a few hundred answers fill what the connection holds; and with short ones,
-/// of which very many wait on their way.
+/// Tests with the longest names, so that a few hundred responses fill the connection's buffers, and with short names, of
+/// which very many fit into the buffers.
 #[tokio::test]
 async fn a_client_that_reads_no_responses_gets_no_more_items_processed() {
     for name_length in [1, 250] {
         let server = TestServer::start();
         let (sender, receiver) = mpsc::channel(1);
         let stream = ReceiverStream::new(receiver);
-        let answers = server.temp_passes().batch_reset_temp_pass(stream).await.expect("begins");
+        let answers = server.temp_passes().batch_reset_temp_pass(stream).await.expect("starts");
         let mut answers = answers.into_inner();
         let total = 40_000;
         let sent = tokio::spawn(async move {
@@ -102,17 +102,20 @@ async fn a_client_that_reads_no_responses_gets_no_more_items_processed() {
             }
             total
         });
-        answers.message().await.expect("goes on").expect("is there");
-        // Nobody reads; whatever the sender could send is bounded, so it cannot have come to its end.
+        answers.message().await.expect("continues").expect("present");
+        // The client does not read, so back-pressure must stop the sender before its last item.
         for _ in 0..2_000 {
             tokio::task::yield_now().await;
         }
-        assert!(!sent.is_finished(), "all {total} items were taken from a caller that takes no answers");
+        assert!(
+            !sent.is_finished(),
+            "all {total} items were processed although the client reads no responses"
+        );
         let mut count = 1;
-        while answers.message().await.expect("goes on").is_some() {
+        while answers.message().await.expect("continues").is_some() {
             count += 1;
         }
-        assert_eq!((count, sent.await.expect("ran")), (total, total));
+        assert_eq!((count, sent.await.expect("completes")), (total, total));
     }
 }
 
@@ -122,8 +125,8 @@ async fn a_disconnected_caller_ends_only_its_own_stream() {
     let items = futures_util::stream::iter((0..500).map(|id| by_device(&id.to_string())));
     let answers =
         server.temp_passes().batch_reset_temp_pass(items.chain(futures_util::stream::pending())).await;
-    let mut answers = answers.expect("begins").into_inner();
-    answers.message().await.expect("goes on").expect("is there");
+    let mut answers = answers.expect("starts").into_inner();
+    answers.message().await.expect("continues").expect("present");
     drop(answers);
     assert_eq!(self::answers(&server, [by_device("after")]).await.len(), 1);
 }

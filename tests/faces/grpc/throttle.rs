@@ -1,4 +1,4 @@
-//! How fast callers may call, and how many creates they may give up.
+//! Rate limits by address, and the limit of abandoned creates.
 
 use std::time::Duration;
 
@@ -49,10 +49,10 @@ async fn addresses_are_not_limited_by_default() {
 
 type Codes = RegistrationCodeServiceClient<Channel>;
 
-/// Begins a create and cancels it after so many turns of the client, which may be before its answer.
-async fn give_up(codes: &mut Codes, turns: usize) {
+/// Starts a create and cancels it after this many polls, which may be before its response.
+async fn abandon(codes: &mut Codes, polls: usize) {
     let mut call = Box::pin(codes.create_registration_code(create()));
-    for _ in 0..turns {
+    for _ in 0..polls {
         if futures_util::poll!(call.as_mut()).is_ready() {
             return;
         }
@@ -63,9 +63,9 @@ async fn give_up(codes: &mut Codes, turns: usize) {
 #[tokio::test]
 async fn a_client_that_cancels_many_creates_is_refused_more() {
     let server = TestServer::start();
-    let (mut codes, mut turns) = (server.codes(), (1..100).cycle());
+    let (mut codes, mut polls) = (server.codes(), (1..100).cycle());
     let status = loop {
-        give_up(&mut codes, turns.next().expect("goes on")).await;
+        abandon(&mut codes, polls.next().expect("endless")).await;
         if let Err(status) = server.codes().create_registration_code(create()).await {
             break refused::<()>(Err(status), Code::ResourceExhausted, "THROTTLED");
         }
@@ -73,7 +73,11 @@ async fn a_client_that_cancels_many_creates_is_refused_more() {
     assert_eq!(limit_of(&status), "abandoned_creates");
     let delay = retry_delay(&status).expect("carries RetryInfo");
     assert!(delay <= Duration::from_secs(60), "{delay:?}");
-    server.codes().get_registration_code(get("BCDFGHJ")).await.expect_err("other calls go on");
+    server
+        .codes()
+        .get_registration_code(get("BCDFGHJ"))
+        .await
+        .expect_err("the code does not exist, but the call is served");
     server.clock.advance(delay);
     server.created().await;
 }

@@ -157,7 +157,7 @@ async fn a_watch_with_the_id_of_another_record_is_released_immediately() {
     let mut watch = open(&server, watch_record(&before.code, &before.id)).await;
     let only = next(&mut watch).await;
     assert_eq!((only.state(), only.id), (State::Released, before.id));
-    assert_eq!(only.device_id, "", "nothing of the other record is told");
+    assert_eq!(only.device_id, "", "the watch reveals nothing about the other record");
     assert_over(watch).await;
 }
 
@@ -231,7 +231,7 @@ async fn the_end_of_one_code_does_not_notify_watchers_of_another() {
 async fn a_watcher_that_does_not_read_delays_no_other_watcher() {
     let server = TestServer::start();
     let code = server.created().await.code;
-    // 16 bytes are less than a message, so the server can't get rid of the first one.
+    // A window of 16 bytes is less than a message, so the server cannot send the first one completely.
     let mut slow = RawChannel::with_window(server.address(), 16).await.codes();
     let mut slow = slow.watch_registration_code(watch(&code)).await.expect("watches").into_inner();
     let mut quick = open(&server, watch(&code)).await;
@@ -239,7 +239,7 @@ async fn a_watcher_that_does_not_read_delays_no_other_watcher() {
     release(&server, &code).await;
     assert_eq!(next(&mut quick).await.state(), State::Released);
     server.created().await;
-    // What it reads in the end is the end, whatever it missed.
+    // The last message it reads is the final state, whatever it missed.
     let mut last = State::Unspecified;
     while let Some(message) = slow.message().await.expect("answers") {
         last = message.registration_code.expect("a code").state();

@@ -1,4 +1,4 @@
-//! From where a call comes, and to which host.
+//! The client's address and the host of a call.
 
 use passbridge::config::EnvironmentConfig;
 
@@ -9,11 +9,11 @@ use crate::support::{
     test_server::TestServer,
 };
 
-/// What a record tells of the device's connection.
+/// The address and port of the device's connection in the record.
 async fn connection(server: &TestServer, code: &str) -> (String, Option<String>) {
     let read = server.codes().get_registration_code(request::get(code)).await.expect("reads").into_inner();
-    let info = read.registration_code.expect("is there").device_info.expect("is there");
-    let connection = info.connection.expect("is there");
+    let info = read.registration_code.expect("present").device_info.expect("present");
+    let connection = info.connection.expect("present");
     (connection.ip_address.unwrap_or_default(), connection.port)
 }
 

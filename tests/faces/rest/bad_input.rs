@@ -1,4 +1,4 @@
-//! What clients get wrong, and what strangers try: a clear error in the asked format, and nothing written.
+//! Invalid and hostile input: a clear error in the requested format, and nothing stored.
 
 use std::{
     io::{Read, Write},
@@ -14,15 +14,15 @@ use crate::support::{
     test_server::TestServer,
 };
 
-/// A server whose one place for a code shows whether anything was written.
+/// A server that allows one live code, which shows whether anything was stored.
 fn server() -> TestServer {
     TestServer::configured(|config| config.codes.max_live_codes = 1)
 }
 
-/// That the one place is still free.
-async fn assert_nothing_written(server: &TestServer) {
+/// Asserts that no code was stored.
+async fn assert_nothing_stored(server: &TestServer) {
     let answer = server.codes().create_registration_code(request::create()).await;
-    assert!(answer.is_ok(), "a code was written: {answer:?}");
+    assert!(answer.is_ok(), "a code was stored: {answer:?}");
 }
 
 fn post<'a>(device: &'a Device<'a>, query: &str) -> Call {
@@ -55,7 +55,7 @@ async fn each_invalid_parameter_is_named() {
         assert!(message.starts_with(&format!("{name}: ")), "{query}: {message}");
         server.clock.advance(std::time::Duration::from_secs(1));
     }
-    assert_nothing_written(&server).await;
+    assert_nothing_stored(&server).await;
 }
 
 #[tokio::test]
@@ -85,7 +85,7 @@ async fn device_information_is_required_and_validated() {
     assert!(answer.error(400).starts_with("device_info"), "{answer:?}");
     let answer = post(&device, "deviceId=a").header("x-device-info", b"\xff\xfe").send().await;
     assert!(answer.error(400).starts_with("X-Device-Info"), "{answer:?}");
-    assert_nothing_written(&server).await;
+    assert_nothing_stored(&server).await;
 }
 
 #[tokio::test]
@@ -100,7 +100,7 @@ async fn a_body_that_is_not_a_form_is_named_if_a_parameter_is_missing() {
     lacking().header("content-type", "application/json").body("{}").send().await.error(400);
     create().form("deviceId=b").send().await.error(400);
     create().form("a=1&".repeat(100)).send().await.error(400);
-    assert_nothing_written(&server).await;
+    assert_nothing_stored(&server).await;
 }
 
 #[tokio::test]
@@ -118,7 +118,7 @@ async fn a_parameter_of_a_megabyte_is_too_large_in_query_and_body() {
     let head =
         format!("GET /reggie/v1/REF/regcode/A HTTP/1.1\r\nhost: x\r\nx-odd: {}\r\n\r\n", &megabyte[..64_000]);
     assert_eq!(raw_status(&server, head.as_bytes()), 431);
-    assert_nothing_written(&server).await;
+    assert_nothing_stored(&server).await;
 }
 
 #[tokio::test]
@@ -133,7 +133,7 @@ async fn a_body_without_a_length_is_limited() {
         chunk.repeat(3)
     );
     assert_eq!(raw_status(&server, request.as_bytes()), 413);
-    assert_nothing_written(&server).await;
+    assert_nothing_stored(&server).await;
 }
 
 #[tokio::test]
@@ -150,10 +150,10 @@ async fn a_truncated_body_writes_nothing() {
     stream.write_all(head.as_bytes()).expect("sends");
     stream.shutdown(std::net::Shutdown::Write).expect("half closes");
     let mut answer = String::new();
-    // The server may just close: there is nobody left to talk to.
+    // The server may close the connection without a response.
     let _ = stream.read_to_string(&mut answer);
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400"), "{answer}");
-    assert_nothing_written(&server).await;
+    assert_nothing_stored(&server).await;
 }
 
 #[tokio::test]
@@ -203,10 +203,10 @@ async fn a_client_that_reads_no_responses_is_disconnected() {
     });
     let mut greedy = TcpStream::connect(server.rest_address()).expect("connects");
     let request = b"GET /nowhere HTTP/1.1\r\nhost: x\r\n\r\n".repeat(1_000);
-    // Sends for as long as the server takes it, and reads nothing.
-    greedy.set_write_timeout(Some(std::time::Duration::from_millis(100))).expect("can");
+    // Sends as long as the server accepts data, and reads nothing.
+    greedy.set_write_timeout(Some(std::time::Duration::from_millis(100))).expect("sets the timeout");
     while greedy.write_all(&request).is_ok() {}
-    // The one place is free again only when the greedy connection is gone.
+    // The only connection slot is free again once the greedy connection is closed.
     assert_eq!(raw_status(&server, b"GET /nowhere HTTP/1.1\r\nhost: x\r\n\r\n"), 404);
 }
 
@@ -227,7 +227,7 @@ async fn unknown_paths_and_methods_are_reported_in_the_requested_format() {
 }
 
 #[tokio::test]
-async fn a_user_agent_is_limited_in_size_and_may_have_non_ascii_bytes() {
+async fn a_user_agent_is_limited_in_size_and_may_have_invalid_utf8() {
     let server = TestServer::start();
     let device = Device::of(&server).await;
     let create = |agent: &[u8]| device.create("").header("user-agent", agent);
@@ -237,10 +237,10 @@ async fn a_user_agent_is_limited_in_size_and_may_have_non_ascii_bytes() {
     assert_eq!(record["info"]["userAgent"], "TV\u{fffd}/1");
 }
 
-/// Sends these bytes, and gives the status that comes back.
+/// Sends these bytes and returns the status of the response.
 fn raw_status(server: &TestServer, request: &[u8]) -> u16 {
     let mut stream = TcpStream::connect(server.rest_address()).expect("connects");
-    // The server need not take all of it.
+    // The server may close the connection before it reads everything.
     let _ = stream.write_all(request);
     let mut answer = Vec::new();
     let mut byte = [0];

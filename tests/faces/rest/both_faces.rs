@@ -1,4 +1,4 @@
-//! The suite for codes, through both faces: whichever makes a code, either reads, watches and deletes it.
+//! The tests of codes over both faces: a code created over one can be read, watched and deleted over either.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::support::{
     test_server::TestServer,
 };
 
-/// A face, as a client of codes uses it.
+/// A face, as a client of the code methods.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Face {
     Grpc,
@@ -22,7 +22,7 @@ enum Face {
 const PAIRS: [(Face, Face); 4] =
     [(Face::Grpc, Face::Grpc), (Face::Grpc, Face::Rest), (Face::Rest, Face::Grpc), (Face::Rest, Face::Rest)];
 
-/// What both faces say of a record.
+/// The values of a record that both faces return.
 #[derive(Debug, Clone, PartialEq)]
 struct Seen {
     id: String,
@@ -32,7 +32,7 @@ struct Seen {
 
 impl Seen {
     fn grpc(code: &RegistrationCode) -> Self {
-        let time = code.expire_time.expect("is there");
+        let time = code.expire_time.expect("present");
         let millis = time.seconds * 1000 + i64::from(time.nanos) / 1_000_000;
         Self {
             id: code.id.clone(),
@@ -58,7 +58,7 @@ impl Face {
         }
     }
 
-    /// The record, or nothing where the face says that there is none.
+    /// The record, or `None` if it is not found.
     async fn read(self, device: &Device<'_>, typed: &str) -> Option<Seen> {
         match self {
             Self::Grpc => {
@@ -80,7 +80,7 @@ impl Face {
         }
     }
 
-    /// Whether there was a code to delete.
+    /// Returns whether a code was deleted.
     async fn delete(self, device: &Device<'_>, typed: &str) -> bool {
         match self {
             Self::Grpc => {
@@ -102,7 +102,7 @@ impl Face {
         }
     }
 
-    /// Whether the face says that the environment is full.
+    /// Returns whether a create is refused because the environment is full.
     async fn is_full(self, device: &Device<'_>) -> bool {
         match self {
             Self::Grpc => {
@@ -203,8 +203,8 @@ async fn a_watch_sees_what_the_other_face_does() {
         let watch = request::watch(&created.code);
         let mut states = server.codes().watch_registration_code(watch).await.expect("watches").into_inner();
         let mut next = async || {
-            let message = states.message().await.expect("goes on");
-            message.map(|message| message.registration_code.expect("is there").state())
+            let message = states.message().await.expect("continues");
+            message.map(|message| message.registration_code.expect("present").state())
         };
         assert_eq!(next().await, Some(State::Pending), "{maker:?}");
         assert!(Face::Rest.delete(&device, &created.code).await);
@@ -244,12 +244,12 @@ async fn grpc_reads_every_value_of_a_record_created_over_rest() {
 
     let code = record["code"].as_str().expect("a code");
     let read = server.codes().get_registration_code(request::get(code)).await.expect("reads").into_inner();
-    let read = read.registration_code.expect("is there");
+    let read = read.registration_code.expect("present");
     assert_eq!((read.device_id.as_str(), read.mvpd_id.as_str()), ("device", "m1"));
     assert_eq!((read.user_agent.as_str(), read.authorization_type.as_str()), ("TV/1", "OAUTH2"));
     assert_eq!(record["info"]["deviceInfo"], read.encoded_device_info);
-    let source = read.source_application.expect("is there");
+    let source = read.source_application.expect("present");
     assert_eq!((source.id.as_str(), source.name.as_str(), source.version.as_str()), ("app", "TV app", "2.1"));
-    let legacy = read.legacy.expect("is there");
+    let legacy = read.legacy.expect("present");
     assert_eq!((legacy.device_type.as_str(), legacy.registration_url.as_str()), ("xbox", "http://x"));
 }

@@ -1,4 +1,4 @@
-//! Bodies that come compressed.
+//! Compressed request bodies.
 
 use std::io::Write;
 
@@ -13,8 +13,8 @@ const CREATE: &str = "/reggie/v1/REF/regcode.json";
 
 fn gzip(body: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(body).expect("packs");
-    encoder.finish().expect("packs")
+    encoder.write_all(body).expect("compresses");
+    encoder.finish().expect("compresses")
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Web pages that call from a browser (CORS).
+//! Calls of web pages from a browser (CORS).
 
 use crate::support::{http::call, rest::Device, test_server::TestServer};
 

@@ -1,4 +1,4 @@
-//! Devices that have no id of their own.
+//! Devices without an id.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use passbridge::config::DeviceIdRule;
@@ -10,7 +10,7 @@ use crate::support::{
     test_server::TestServer,
 };
 
-/// A create with this `deviceId`.
+/// A create with these parameters.
 fn create(device: &Device<'_>, parameters: &str) -> crate::support::http::Call {
     let path = format!("/reggie/v1/REF/regcode.json?{parameters}");
     device.call("POST", &path).header("x-device-info", DEVICE_INFO)

@@ -1,4 +1,4 @@
-//! What the documents show: the samples field by field, and the flow as a client that knows only them goes it.
+//! The documents' samples, field by field, and the flow of a client that is written from the documents alone.
 
 use std::time::Duration;
 
@@ -13,16 +13,16 @@ use crate::support::{
     test_server::{START, TestServer},
 };
 
-/// What the sample of the documents is normalized to.
+/// The normalized form of the documents' sample.
 const NORMALIZED: &str = include_str!("../../golden/device_info/sample.normalized");
 
 const USER_AGENT: &str = "Mozilla/5.0 (Linux; Android 7.1.2; AFTMM Build/NS6297; wv) AppleWebKit/537.36 (KHTML, like \
                           Gecko) Version/4.0 Chrome/112.0.5615.197 Mobile Safari/537.36 AdobePassNativeFireTV/3.0.8";
 
-/// When the sample was made, in milliseconds.
+/// The sample's creation time, in milliseconds since 1970.
 const GENERATED: u64 = 1_704_963_921_144;
 
-/// A server at the sample's moment, about to draw the sample's id and code.
+/// A server at the sample's creation time that draws the sample's id and code next.
 async fn sample_server() -> (TestServer, String) {
     const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
     let server = TestServer::configured(|config| config.codes.alphabet = ALPHABET.to_owned());
@@ -40,7 +40,7 @@ async fn sample_server() -> (TestServer, String) {
     (server, token)
 }
 
-/// The sample's request: what its answer was made from.
+/// The request that yields the sample's response.
 fn sample_request(server: &TestServer, token: &str) -> crate::support::http::Call {
     let device_info = json!({
         "primaryHardwareType": "SetTopBox", "model": "AFTMM", "manufacturer": "Roku", "osName": "Android",
@@ -65,7 +65,7 @@ async fn the_json_sample_matches_field_by_field() {
     let answer = sample_request(&server, &token).header("accept", "application/json").send().await;
     answer.json(201);
     let device_info = BASE64_STANDARD.encode(NORMALIZED.trim_end());
-    // Compact, with the fields in the order in which they are printed in the documents.
+    // Compact, with the fields in the order of the documents.
     let expected = format!(
         "{{\"id\":\"ef5a79e8-7c8a-41d6-a45a-e378c6c7c8b5\",\"code\":\"IYQD5JQ\",\"requestor\":\"sampleRequestorId\",\
          \"mvpd\":\"sampleMvpdId\",\"generated\":1704963921144,\"expires\":1704965721144,\"info\":{{\
@@ -112,7 +112,7 @@ async fn the_documented_error_matches_in_both_formats() {
     );
 }
 
-/// Register, token, create, read, delete: with nothing but paths, parameters and fields of the documents.
+/// Register, token, create, read, delete: only with paths, parameters and fields of the documents.
 #[tokio::test]
 async fn a_client_written_from_the_documents_completes_the_flow() {
     let server = TestServer::start();
@@ -153,7 +153,7 @@ async fn a_client_written_from_the_documents_completes_the_flow() {
         .await
         .json(201);
     assert_eq!(created["expires"].as_u64(), Some(START + 3_600_000));
-    assert_eq!(created.get("mvpd"), None, "an mvpd that was not sent is left out");
+    assert_eq!(created.get("mvpd"), None, "an mvpd that was not sent is omitted");
 
     let path = format!("/reggie/v1/REF/regcode/{}", created["code"].as_str().expect("a code"));
     let on = |method| {

@@ -1,4 +1,4 @@
-//! JSON or XML: how a client chooses, and that both say the same.
+//! JSON and XML: how a client chooses, and that both have the same content.
 
 use quick_xml::{Reader, events::Event};
 use serde_json::{Map, Value};
@@ -91,11 +91,11 @@ async fn a_client_that_accepts_neither_format_gets_406_and_no_code() {
         create(&device, "", "", Some(JSON)).await.json(201)["code"].as_str().expect("a code").to_owned();
     let path = format!("/reggie/v1/REF/regcode/{code}");
     let deleted = device.call("DELETE", &path).header("accept", "text/html").send().await;
-    assert_eq!(deleted.status, 204, "a delete has nothing to say in any format");
+    assert_eq!(deleted.status, 204, "a delete has no body in any format");
     create(&device, "", "", Some(JSON)).await.json(201);
 }
 
-/// Makes of an XML document what JSON would have: an object of objects and texts.
+/// Converts an XML document to the JSON equivalent: an object of objects and texts.
 fn elements(xml: &str) -> Value {
     let mut reader = Reader::from_str(xml);
     let mut stack = vec![(String::new(), Map::new(), String::new())];
@@ -131,7 +131,7 @@ fn elements(xml: &str) -> Value {
     }
 }
 
-/// XML knows only text.
+/// Converts every value to text, since XML has no other type.
 fn texts(value: &Value) -> Value {
     match value {
         Value::Object(fields) => fields.iter().map(|(key, value)| (key.clone(), texts(value))).collect(),
@@ -144,7 +144,7 @@ fn texts(value: &Value) -> Value {
 async fn both_formats_of_a_record_have_the_same_content() {
     let server = TestServer::start();
     let device = Device::of(&server).await;
-    let odd = "&mvpd=m&deviceType=%3Cxbox%3E&deviceUser=J%26D&appId=%22a%22&appVersion=%C3%A4%27&registrationURL=http://x/?a=b";
+    let special = "&mvpd=m&deviceType=%3Cxbox%3E&deviceUser=J%26D&appId=%22a%22&appVersion=%C3%A4%27&registrationURL=http://x/?a=b";
     let json = create(&device, ".json", odd, None).await.json(201);
     let code = json["code"].as_str().expect("a code");
     let xml = device.call("GET", &format!("/reggie/v1/REF/regcode/{code}.xml")).send().await;

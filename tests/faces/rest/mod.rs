@@ -1,4 +1,4 @@
-//! The REST face as devices meet it.
+//! The REST face, tested as devices call it.
 
 mod address;
 mod bad_input;

@@ -1,4 +1,4 @@
-//! Where parameters may stand.
+//! Where parameters are accepted: query, form and headers.
 
 use serde_json::json;
 
@@ -45,7 +45,7 @@ async fn an_empty_ttl_means_half_an_hour_and_an_empty_mvpd_means_none() {
 async fn a_space_in_base64_of_a_query_means_plus() {
     let server = TestServer::start();
     let device = Device::of(&server).await;
-    // `{"model":"Ã>","osName":"Android"}`: its base64 holds a plus, which a query that nobody encoded turns into a space.
+    // The base64 of `{"model":"Ã>","osName":"Android"}` has a plus, which decoding turns into a space in an unencoded query.
     let plus = base64::Engine::encode(
         &base64::prelude::BASE64_STANDARD,
         "{\"model\":\"\u{fb}\u{fb}>>\",\"osName\":\"Android\"}",

@@ -1,4 +1,4 @@
-//! Clients that put a resource into the query as it is: `<rss version="2.0">`.
+//! Clients that put a resource into the query without encoding: `<rss version="2.0">`.
 
 use std::{
     io::{Read, Write},
@@ -12,16 +12,16 @@ use crate::support::{
     test_server::TestServer,
 };
 
-/// All that comes back for these bytes until the server closes the connection.
+/// Sends these bytes and returns everything that the server sends until it closes the connection.
 fn exchange(server: &TestServer, request: &str) -> String {
     let mut stream = TcpStream::connect(server.rest_address()).expect("connects");
-    stream.write_all(request.as_bytes()).expect("is taken");
+    stream.write_all(request.as_bytes()).expect("accepted");
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("the server closes it");
+    stream.read_to_string(&mut answer).expect("the server closes the connection");
     answer
 }
 
-/// The statuses of what came back.
+/// The statuses of the responses.
 fn statuses(answers: &str) -> Vec<&str> {
     answers.split("HTTP/1.1 ").skip(1).map(|answer| &answer[..3]).collect()
 }

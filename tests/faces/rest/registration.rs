@@ -1,4 +1,4 @@
-//! Registration of our own: statements, clients, tokens, and what is refused in the words of the RFCs.
+//! Local registration: software statements, clients, tokens, and refusals with the errors of the RFCs.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::support::{
     test_server::{START, TestServer},
 };
 
-/// The error code of a refusal, which says in words what is wrong, and is kept by nobody.
+/// The error code of a refusal, which must have a description and must not be cacheable.
 #[track_caller]
 fn refused(answer: &Answer) -> String {
     let error = answer.json(400);
@@ -231,7 +231,7 @@ async fn a_statement_for_unconfigured_values_is_not_issued() {
     }
 }
 
-/// A signer of statements beside the server, with a key that this test makes.
+/// An external signer of statements, with a key that the test generates.
 struct Signer {
     key: aws_lc_rs::signature::EcdsaKeyPair,
     folder: tempfile::TempDir,
@@ -260,7 +260,7 @@ impl Signer {
         self.sign_as("k1", claims)
     }
 
-    /// A forgery: what verifies is public, and taken for a shared secret.
+    /// A forgery that uses the public key as an HMAC secret.
     fn sign_with_public_key(&self, claims: &Value) -> String {
         use aws_lc_rs::{hmac, signature::KeyPair};
         let header = json!({ "typ": "JWT", "alg": "HS256", "kid": "k1" });
@@ -315,8 +315,8 @@ async fn a_statement_of_a_configured_signer_gets_the_rights_of_its_application()
     assert_eq!(refused(&register(&server, &early).await), "invalid_software_statement");
     let stranger = Signer::new().sign(&json!({ "software_id": "tv-app" }));
     assert_eq!(refused(&register(&server, &stranger).await), "invalid_software_statement");
-    let by_another_key = signer.sign_as("k2", &json!({ "software_id": "tv-app" }));
-    assert_eq!(refused(&register(&server, &by_another_key).await), "invalid_software_statement");
+    let with_another_key = signer.sign_as("k2", &json!({ "software_id": "tv-app" }));
+    assert_eq!(refused(&register(&server, &with_another_key).await), "invalid_software_statement");
     let by_the_public_key = signer.sign_with_public_key(&json!({ "software_id": "tv-app" }));
     assert_eq!(refused(&register(&server, &by_the_public_key).await), "invalid_software_statement");
     server.clock.advance(Duration::from_secs(60));

@@ -1,4 +1,4 @@
-//! `/reset-tempass/v3`: as documented, and stricter where a slip would be dear.
+//! `/reset-tempass/v3`: as documented, and stricter where a mistake would reset too much.
 
 use passbridge::{
     admin::StatementCommand,
@@ -18,7 +18,7 @@ const KEY: &str = "f7ee5ec7312165148b69fcca1d29075b14b8aef0b5048a332b18b88d09069
 const BASIC: &str = "requestor_id=REF&mvpd_id=TempPass";
 const GENERIC: &str = "requestor_id=REF&mvpd_id=TempPassREF";
 
-/// A client of support's, which may reset.
+/// A client of a support team, with the permission to reset.
 async fn support(server: &TestServer) -> Device<'_> {
     Device { server, token: access_token(server, resetting(statement_command())).await }
 }
@@ -51,7 +51,7 @@ async fn has_started(server: &TestServer, mvpd: &str, device: &str, key: Option<
         ..GetTempPassRequest::default()
     };
     let answer = server.temp_passes().get_temp_pass(request).await.expect("answers").into_inner();
-    answer.temp_pass.expect("is there").state() != State::NotStarted
+    answer.temp_pass.expect("present").state() != State::NotStarted
 }
 
 #[tokio::test]
@@ -72,7 +72,7 @@ async fn a_reset_covers_one_device_or_all() {
     }
 }
 
-/// The two examples of the documents, host and token aside, as they stand.
+/// The two examples of the documents verbatim, except for host and token.
 #[tokio::test]
 async fn the_documented_examples_work_without_configuration() {
     let server = TestServer::start();

@@ -1,4 +1,4 @@
-//! Taking back what was issued.
+//! Revocation of statements, clients and tokens.
 
 use std::time::Duration;
 

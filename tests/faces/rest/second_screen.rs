@@ -1,4 +1,4 @@
-//! The pages on which viewers type codes: they call from a browser, which has no token.
+//! The pages on which viewers type codes. They call from a browser without a token.
 
 use passbridge::config::{EnvironmentConfig, SecondScreen};
 
@@ -9,7 +9,7 @@ use crate::support::{
     test_server::TestServer,
 };
 
-/// A server whose pages may call without a token.
+/// A server that lets pages call without a token.
 fn open() -> TestServer {
     TestServer::configured(|config| {
         let environment =
@@ -18,7 +18,7 @@ fn open() -> TestServer {
     })
 }
 
-/// A page's read of a code.
+/// A page reads a code.
 fn read(server: &TestServer, code: &str) -> Call {
     call(server.rest_address(), "GET", &format!("/reggie/v1/{REQUESTOR}/regcode/{code}.json"))
 }
@@ -68,5 +68,5 @@ async fn guesses_without_a_token_are_limited_by_address() {
     for _ in 0..10 {
         read(&server, "BCDFGHJ").send().await.error(404);
     }
-    assert_eq!(read(&server, &code).send().await.status, 429, "or guessing would not be limited");
+    assert_eq!(read(&server, &code).send().await.status, 429, "guesses are limited");
 }

@@ -1,4 +1,4 @@
-//! What clients in the field send, beside what is documented.
+//! Requests of clients in the field that differ from the documents.
 
 use passbridge::{
     config::DeviceInfoRule,
@@ -70,7 +70,7 @@ async fn a_body_that_may_name_a_device_never_makes_a_reset_cover_all() {
         ..GetTempPassRequest::default()
     };
     let trial = server.temp_passes().get_temp_pass(request).await.expect("answers").into_inner();
-    assert_eq!(trial.temp_pass.expect("is there").state(), State::Active);
+    assert_eq!(trial.temp_pass.expect("present").state(), State::Active);
     for body in ["{}", "null", ""] {
         let answer = reset(&format!("{path}&device_id=a"), "application/json", body).await;
         assert_eq!(answer.status, 204, "{body:?}");
@@ -174,7 +174,7 @@ async fn a_long_platform_token_identifies_a_device_on_both_faces() {
     let record = create(&encoded).send().await.json(201);
     let code = record["code"].as_str().expect("a code");
     let read = server.codes().get_registration_code(request::get(code)).await.expect("reads").into_inner();
-    assert_eq!(read.registration_code.expect("is there").device_id, id);
+    assert_eq!(read.registration_code.expect("present").device_id, id);
     let message = create(&format!("{encoded}a")).send().await.error(400);
     assert!(message.starts_with("deviceId: ") && message.contains("2048"), "{message}");
 
@@ -208,7 +208,7 @@ async fn base64_with_spaces_is_refused_with_that_cause() {
 }
 
 #[tokio::test]
-async fn plain_http_on_the_grpc_port_gets_415() {
+async fn other_content_types_on_the_grpc_port_get_415() {
     let server = TestServer::start();
     let stream = tokio::net::TcpStream::connect(server.address()).await.expect("connects");
     let (sender, connection) = h2::client::handshake(stream).await.expect("speaks HTTP/2");

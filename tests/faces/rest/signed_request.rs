@@ -1,4 +1,4 @@
-//! Requests signed the way that was usual before dynamic client registration.
+//! Signed requests, the method before dynamic client registration.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ fn configure(config: &mut Config) {
     }];
 }
 
-/// The same behind a proxy whose word about addresses is believed.
+/// The same server behind a trusted proxy.
 fn behind_a_proxy() -> TestServer {
     TestServer::configured(|config| {
         configure(config);
@@ -35,7 +35,7 @@ fn behind_a_proxy() -> TestServer {
     })
 }
 
-/// As a client in the field signs: with a `request_uri` that it does not call.
+/// Signs as a client in the field does: with a `request_uri` other than the called one.
 fn signed(method: &str, requestor: &str, nonce: &str, time: u64, secret: &str) -> String {
     let text = format!(
         "{method} requestor_id={requestor}, nonce={nonce}, signature_method=HMAC-SHA1, request_time={time}, \
@@ -69,7 +69,7 @@ async fn signed_create_read_and_delete_work_without_device_information() {
     let normalized =
         BASE64_STANDARD.decode(record["info"]["deviceInfo"].as_str().expect("text")).expect("base64");
     let normalized = String::from_utf8(normalized).expect("UTF-8");
-    assert!(normalized.contains("Roku"), "what the User-Agent tells is there: {normalized}");
+    assert!(normalized.contains("Roku"), "the User-Agent is parsed: {normalized}");
 
     let path = format!("/reggie/v1/REF/regcode/{}.json", record["code"].as_str().expect("a code"));
     let on = |method, nonce| {

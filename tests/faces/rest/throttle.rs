@@ -1,4 +1,4 @@
-//! How fast clients may call.
+//! Rate limits over REST.
 
 use std::time::Duration;
 
@@ -104,7 +104,7 @@ async fn a_client_that_disconnects_before_responses_is_refused_more_creates() {
     });
     let device = Device::of(&server).await;
     let mut devices = 0..;
-    let mut path = || format!("/reggie/v1/REF/regcode.json?deviceId={}", devices.next().expect("goes on"));
+    let mut path = || format!("/reggie/v1/REF/regcode.json?deviceId={}", devices.next().expect("endless"));
     let answer = loop {
         let stream = tokio::net::TcpStream::connect(server.rest_address()).await.expect("connects");
         let info = crate::support::rest::DEVICE_INFO;
